@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +14,8 @@ from specsia_build.animation.motion import Motion, Poses, poses
 from specsia_build.animation.skeleton import Skeleton
 from specsia_build.jit import compiled, ready
 from specsia_build.rendering.mesh import Mesh
+
+_Number = TypeVar("_Number", bound=np.number[Any])
 
 _TOGETHER = 64
 """Poses whose matrices are made together: numpy takes longer to begin than to do many."""
@@ -166,6 +169,11 @@ def _skinned(points, slots, weights, matrices):  # type: ignore[no-untyped-def]
                 c += weight * (m[2, 0] * x + m[2, 1] * y + m[2, 2] * z + m[2, 3])
         out[v, 0], out[v, 1], out[v, 2] = a, b, c
     return out
+
+
+def padded(rows: NDArray[_Number], width: int) -> NDArray[_Number]:
+    """Slots or weights (N, K) of vertices filled up with zeros, (N, width)."""
+    return np.pad(rows, ((0, 0), (0, width - rows.shape[1])))
 
 
 def posed(mesh: Mesh, rig: Rig, motion: Motion | None, t: float) -> Mesh:

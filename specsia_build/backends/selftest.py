@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from specsia_build.backends.asking import asked
 from specsia_build.backends.base import Backend, Context, Reading
 from specsia_build.backends.gate import check_mesh, closed_volume, fitted
-from specsia_build.backends.likeness import LEAST_IOU, LYING, MIRROR, UPRIGHT, stated_axes
+from specsia_build.backends.likeness import LEAST_IOU, LYING, MIRROR, UPRIGHT, Likeness, stated_axes
 from specsia_build.backends.placing import reversed_faces
 from specsia_build.errors import plural
 from specsia_build.frame import Camera, normalise, up_rotation, view_cameras
@@ -232,11 +232,8 @@ def _seen(frame: Candidate, mesh: Mesh, goal: NDArray[np.uint8]) -> Candidate:
     """How much a mesh, mirrored already, looks like the picture in a frame."""
     target = goal[..., 3] >= HALF_COVERED
     seen = next(FastRenderer().render(fitted(mesh.rotated(frame.turn), target), [Camera(0.0, len(goal))])).color
-    covered = seen[..., 3] >= HALF_COVERED
-    both = covered & target
-    iou = int(np.count_nonzero(both)) / max(1, int(np.count_nonzero(covered | target)))
-    apart = np.abs(seen[both, :3].astype(np.float64) - goal[both, :3])
-    return replace(frame, iou=iou, colour=1 - float(apart.mean()) / 255 if both.any() else 0.0)
+    likeness = Likeness.of(seen, goal)
+    return replace(frame, iou=likeness.iou, colour=1 - likeness.plain)
 
 
 def report(found: SelfTest) -> Sequence[str]:

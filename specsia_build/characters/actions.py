@@ -10,6 +10,8 @@ from collections.abc import Callable, Sequence
 from fnmatch import fnmatchcase
 from itertools import product, takewhile
 
+from specsia_build.errors import some
+
 FRAMES = 24.0
 """A second, where a file counts in seconds; what Blender takes them for."""
 
@@ -86,5 +88,4 @@ def unknown_action(file: str, pose: str, names: Sequence[str]) -> str:
     if not names:
         return f"{file} has no actions, so it cannot take the pose '{pose}': leave 'pose' out"
     listed = sorted(name or "(without a name)" for name in names)
-    more = f" and {len(listed) - _MOST_LISTED} more" if len(listed) > _MOST_LISTED else ""
-    return f"{file} has no action '{pose}': its actions are {', '.join(listed[:_MOST_LISTED])}{more}"
+    return f"{file} has no action '{pose}': its actions are {some(listed, _MOST_LISTED)}"

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from specsia_build.animation.rig import Rig
+from specsia_build.animation.rig import Rig, padded
 from specsia_build.animation.skeleton import Skeleton
 from specsia_build.errors import CharacterError, SpecsiaError
 from specsia_build.files.records import parse_json
@@ -80,16 +80,13 @@ class StoredRig:
             raise ValueError(f"{RIG} is of {count} vertices, its meshes have {len(points)}; {_REMEDY}")
         width = max((skin.joints.shape[1] for skin in skins), default=1)
 
-        def wide(values: NDArray[Any]) -> NDArray[Any]:
-            return np.pad(values, ((0, 0), (0, width - values.shape[1])))
-
         binds = np.tile(np.eye(4), (len(self.names), 1, 1))
         binds[:, :3, 3] = -self.places
         return Rig(
             skeleton=self.skeleton(),
             points=points,
-            slots=np.concatenate([wide(skin.joints) for skin in skins]),
-            weights=np.concatenate([wide(skin.weights) for skin in skins]).astype(np.float32),
+            slots=np.concatenate([padded(skin.joints, width) for skin in skins]),
+            weights=np.concatenate([padded(skin.weights, width) for skin in skins]).astype(np.float32),
             nodes=np.arange(len(self.names), dtype=np.int32),
             inverse_binds=binds,
             placement=np.eye(4),

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -271,28 +273,17 @@ def _flatness(mesh: Mesh, name: str) -> tuple[Finding, ...]:
 
 def _mended(mesh: Mesh, name: str) -> tuple[Mesh, list[str]]:
     """The mesh with attributes that are not finite replaced, and a sentence for each kind."""
+    fillings: dict[str, tuple[str, str, Callable[[], NDArray[np.float32] | np.float32]]] = {
+        "uv": ("texture coordinate", "set to 0", lambda: np.float32(0)),
+        "colors": ("vertex colour", "set to white", lambda: np.float32(1)),
+        "normals": ("normal", "taken from the faces", lambda: flat_normals(mesh)),
+    }
+    mended: dict[str, Any] = {}
     warnings = []
-    uv, uv_bad = _finite(mesh.uv)
-    colors, colors_bad = _finite(mesh.colors)
-    normals, normals_bad = _finite(mesh.normals)
-    if uv is not None and uv_bad is not None:
-        uv[uv_bad] = 0.0
-        warnings.append(f"{name} has {plural(int(uv_bad.sum()), 'texture coordinate')} {_NOT_FINITE}: set to 0")
-    if colors is not None and colors_bad is not None:
-        colors[colors_bad] = 1.0
-        warnings.append(f"{name} has {plural(int(colors_bad.sum()), 'vertex colour')} {_NOT_FINITE}: set to white")
-    if normals is not None and normals_bad is not None:
-        normals[normals_bad] = flat_normals(mesh)[normals_bad]
-        warnings.append(f"{name} has {plural(int(normals_bad.sum()), 'normal')} {_NOT_FINITE}: taken from the faces")
-    if not warnings:
-        return mesh, warnings
-    return replace(mesh, uv=uv, colors=colors, normals=normals), warnings
-
-
-def _finite(
-    attribute: NDArray[np.float32] | None,
-) -> tuple[NDArray[np.float32] | None, NDArray[np.bool_] | None]:
-    """A corner attribute and the corners (F, 3) where it is not finite; a copy, and None where all are finite."""
-    if attribute is None or np.isfinite(attribute).all():
-        return attribute, None
-    return attribute.copy(), np.logical_not(np.isfinite(attribute).all(axis=-1, keepdims=True))[..., 0]
+    for attribute, (what, how, filling) in fillings.items():
+        values = getattr(mesh, attribute)
+        if values is not None and not np.isfinite(values).all():
+            finite = np.isfinite(values).all(axis=-1, keepdims=True)
+            mended[attribute] = np.where(finite, values, filling())
+            warnings.append(f"{name} has {plural(int((~finite).sum()), what)} {_NOT_FINITE}: {how}")
+    return replace(mesh, **mended) if mended else mesh, warnings

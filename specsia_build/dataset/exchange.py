@@ -14,14 +14,12 @@ from pathlib import Path
 
 from specsia_build.dataset.checksums import parse_sums
 from specsia_build.dataset.schema import SUMS_FILE
-from specsia_build.errors import SpecsiaError
+from specsia_build.errors import SpecsiaError, some
 from specsia_build.ownership import listed_below, remove_empty
 
 _AT_FDCWD = -100
 _EXCHANGE = 2
 """`RENAME_EXCHANGE` of Linux and `RENAME_SWAP` of macOS alike."""
-
-_MOST_NAMED = 5
 
 
 def _swapped(one: Path, two: Path) -> bool:
@@ -140,10 +138,9 @@ def put(finished: Path, folder: Path) -> list[str]:
     foreign = foreign_names(folder)
     taken = [name for name in foreign if _in_the_way(name, finished)]
     if taken:
-        named = ", ".join(taken[:_MOST_NAMED]) + (", …" if len(taken) > _MOST_NAMED else "")
         raise SpecsiaError(
-            f"{folder} holds {named}, which its {SUMS_FILE} does not list, so the dataset does not replace it: move "
-            "that elsewhere and give the same command again"
+            f"{folder} holds {some(taken)}, which its {SUMS_FILE} does not list, so the dataset does not replace it: "
+            "move that elsewhere and give the same command again"
         )
     for name in foreign:
         _carry(name, folder, finished)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import scipy
@@ -16,6 +16,9 @@ from specsia_build import png
 from specsia_build.dataset import schema
 from specsia_build.errors import SpecsiaError, brief
 from specsia_build.films import Pixels
+
+if TYPE_CHECKING:
+    from specsia_build.dataset.reading import OpenedDataset
 
 BACKGROUND = 240
 """Grey that the published set's pictures are composited on."""
@@ -201,6 +204,15 @@ def decode_pair(row: Mapping[str, Any]) -> Pair:
     except ValueError as error:
         raise SpecsiaError(f"the row {row['uid']} cannot be decoded: {error}") from error
     return pair
+
+
+def pair_at(dataset: OpenedDataset, config: str, split: str, number: int) -> Pair:
+    """The pair of a row by its number in a split.
+
+    Raises:
+        SpecsiaError: as `OpenedDataset.take` and `decode_pair`.
+    """
+    return decode_pair(dataset.take(config, split, [number], PAIR_COLUMNS(dataset.kind))[0])
 
 
 def _own_pair(row: Mapping[str, Any]) -> Pair:

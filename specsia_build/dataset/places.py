@@ -75,13 +75,12 @@ class Place:
             found = {p.relative_to(self.folder).as_posix(): p.stat().st_size for p in paths}
         else:
             with self.reading(""):
-                listed = self.fs.find(self.root, detail=True)
-                base = self.fs._strip_protocol(self.root).rstrip("/") + "/"
-                found = {n.removeprefix(base): self._size(n, i) for n, i in listed.items() if n.startswith(base)}
+                found = {name: self._size(listed) for name, listed in files_below(self.fs, self.root).items()}
         return {n: found[n] for n in sorted(found) if not any(part.startswith(".") for part in n.split("/"))}
 
-    def _size(self, path: str, listed: Mapping[str, Any]) -> int:
+    def _size(self, listed: Mapping[str, Any]) -> int:
         """Bytes of a file, asked for by itself where a listing does not tell, as that of a web server."""
+        path = listed["name"]
         size = listed["size"] if listed["size"] is not None else self.fs.size(path)
         if size is None:
             raise SpecsiaError(f"{self.where} cannot be read: it does not tell how large its files are, such as {path}")
@@ -231,6 +230,12 @@ def _local_filesystem() -> Any:
     from fsspec.implementations.local import LocalFileSystem
 
     return LocalFileSystem()
+
+
+def files_below(fs: Any, root: str) -> dict[str, Any]:
+    """What an fsspec filesystem says of each file in a folder and below it, by relative name."""
+    base = fs._strip_protocol(root).rstrip("/") + "/"
+    return {name.removeprefix(base): said for name, said in fs.find(root, detail=True).items() if name.startswith(base)}
 
 
 def filesystem_of(url: str, **options: Any) -> tuple[Any, str]:

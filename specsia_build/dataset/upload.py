@@ -12,7 +12,7 @@ from typing import Any
 
 from specsia_build.dataset import schema
 from specsia_build.dataset.checksums import own_names, parse_sums
-from specsia_build.dataset.places import filesystem_of, read_errors, sentence
+from specsia_build.dataset.places import files_below, filesystem_of, read_errors, sentence
 from specsia_build.errors import SpecsiaError, UsageError
 from specsia_build.files.records import read_json
 from specsia_build.files.writing import write_bytes
@@ -89,12 +89,10 @@ def open_target(url: str) -> Target:
 def _files(target: Target) -> dict[str, int]:
     """Bytes by relative name of what is there."""
     target.fs.invalidate_cache()
-    base = target.fs._strip_protocol(target.root).rstrip("/") + "/"
     try:
-        listed = target.fs.find(target.root, detail=True)
+        return {name: int(info["size"]) for name, info in files_below(target.fs, target.root).items()}
     except FileNotFoundError:
         return {}
-    return {name.removeprefix(base): int(info["size"]) for name, info in listed.items() if name.startswith(base)}
 
 
 class _Journal:

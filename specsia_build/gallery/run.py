@@ -123,42 +123,38 @@ def stills_gallery(facts: Facts, layout: RunLayout) -> Gallery:
     config = facts.config
     built = sum(len(made.sides) > 1 for made in facts.made)
     what = f"{plural(built, 'character')} built" if built else f"{plural(len(facts.made), 'character')} rendered"
-    seconds, reader = _seconds(facts.times), RunReader(layout, moving=False)
-    items = tuple(filter(reader.has, (_timed(made, seconds) for made in facts.made)))
-    return Gallery(
-        kind="run",
-        where=str(layout.root),
-        title=facts.source,
-        lead=(
-            f"{what}, {plural(config.views, 'view')} of {config.size}×{config.size} px, "
-            f"{plural(len(facts.backends), 'backend')}: {', '.join(facts.backends)}."
-        ),
-        moving=False,
-        items=items,
-        lost=tuple(_lost(failure, facts, layout) for failure in facts.failures),
-        measures=(IOU,),
-        reader=reader,
-        missing=(*missing_sentences(facts), *dropped_sentences(facts, len(facts.made) - len(items), "character")),
-        go_on=go_on(facts),
+    lead = (
+        f"{what}, {plural(config.views, 'view')} of {config.size}×{config.size} px, "
+        f"{plural(len(facts.backends), 'backend')}: {', '.join(facts.backends)}."
     )
+    return _gallery(facts, layout, facts.made, lead, missing_sentences(facts), measured=True)
 
 
 def clips_gallery(moving: MovingFacts, layout: RunLayout) -> Gallery:
     """The gallery of a run of clips whose facts are known."""
-    facts = moving.facts
-    seconds, reader = _seconds(facts.times), RunReader(layout, moving=True)
-    items = tuple(filter(reader.has, (_timed(one, seconds) for one in moving.drawn)))
+    missing = missing_clips(moving)
+    return _gallery(moving.facts, layout, moving.drawn, moving.lead, missing, measured=bool(moving.backends))
+
+
+def _gallery(
+    facts: Facts, layout: RunLayout, made: Sequence[Item], lead: str, missing: Sequence[str], *, measured: bool
+) -> Gallery:
+    """Of what was made, as far as its pictures are kept."""
+    moving = facts.config.clips is not None
+    seconds, reader = _seconds(facts.times), RunReader(layout, moving)
+    items = tuple(filter(reader.has, (_timed(one, seconds) for one in made)))
+    dropped = dropped_sentences(facts, len(made) - len(items), "clip" if moving else "character")
     return Gallery(
         kind="run",
         where=str(layout.root),
         title=facts.source,
-        lead=moving.lead,
-        moving=True,
+        lead=lead,
+        moving=moving,
         items=items,
         lost=tuple(_lost(failure, facts, layout) for failure in facts.failures),
-        measures=(IOU,) if moving.backends else (),
+        measures=(IOU,) if measured else (),
         reader=reader,
-        missing=(*missing_clips(moving), *dropped_sentences(facts, len(moving.drawn) - len(items), "clip")),
+        missing=(*missing, *dropped),
         go_on=go_on(facts),
     )
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from specsia_build.dataset.pairs import PAIR_COLUMNS, Pair, decode_pair
+from specsia_build.dataset.pairs import Pair, pair_at
 from specsia_build.dataset.reading import OpenedDataset
 from specsia_build.dataset.reading import open_dataset as find_dataset
 from specsia_build.errors import UsageError, plural
@@ -85,8 +85,7 @@ class Dataset(Sequence[Row]):
         number = index + self._size if index < 0 else index
         if not 0 <= number < self._size:
             raise IndexError(f"{self.split} has {plural(self._size, 'row')}, so there is no row {index}")
-        columns = PAIR_COLUMNS(self._opened.kind)
-        return decode_pair(self._opened.take(self.config, self.split, [number], columns)[0])
+        return pair_at(self._opened, self.config, self.split, number)
 
     def __getitem__(self, index: int) -> Row:  # type: ignore[override]
         return as_row(self.pair(index))

@@ -66,7 +66,7 @@ def _svg(label: str, *content: object) -> Html:
     return tag("svg", *content, viewBox=f"0 0 {WIDTH} {HEIGHT}", role="img", aria_label=label, cls="chart")
 
 
-def _low_end(values: Sequence[float], highest: float = 0.8) -> float:
+def low_end(values: Sequence[float], highest: float = 0.8) -> float:
     """Where an IoU axis that ends at 1 begins: below all values, and not so close that noise looks large."""
     return max(0.0, min(highest, math.floor(min(values) / 0.05 + 1e-9) * 0.05))
 
@@ -116,16 +116,11 @@ def _count_ticks(most: int) -> dict[float, str]:
 
 def iou_figures(by_name: Mapping[str, Sequence[float]], of: str) -> list[Html]:
     """A histogram of IoU for each name, all from the same lowest value on, with how many there are `of` what."""
-    low = histogram_low(by_name)
+    low = low_end([value for values in by_name.values() for value in values])
     return [
         tag("figure", iou_histogram(found, low, k, name), tag("figcaption", f"{name}: {len(found):,} {of}"))
         for k, (name, found) in enumerate(by_name.items())
     ]
-
-
-def histogram_low(by_backend: Mapping[str, Sequence[float]]) -> float:
-    """Where the shared axis of several histograms begins."""
-    return _low_end([value for values in by_backend.values() for value in values])
 
 
 def iou_by_angle(by_backend: Mapping[str, Sequence[Sequence[float]]], yaws: Sequence[float]) -> Html:
@@ -138,7 +133,7 @@ def iou_by_angle(by_backend: Mapping[str, Sequence[Sequence[float]]], yaws: Sequ
     means = {name: [fmean(column) for column in zip(*rows, strict=True)] for name, rows in by_backend.items()}
     bands = {name: [_middle(column) for column in zip(*rows, strict=True)] for name, rows in by_backend.items()}
     lowest = [min(mean, *band) for name in means for mean, band in zip(means[name], bands[name], strict=True)]
-    low = _low_end(lowest)
+    low = low_end(lowest)
     plot = _Plot(0, 360, low, 1.0)
     around = [*yaws, 360.0]
     parts = []
@@ -177,7 +172,7 @@ def before_after(by_backend: Mapping[str, Sequence[tuple[float, float, str]]], l
         loss: that registration may cost; drawn below the diagonal.
     """
     every = [v for found in by_backend.values() for before, after, _ in found for v in (before, after)]
-    low = _low_end(every, 0.9)
+    low = low_end(every, 0.9)
     plot = _Plot(low, 1.0, low, 1.0)
     parts = [
         _line(plot.x(low), plot.y(low), plot.x(1), plot.y(1), "diagonal"),

@@ -18,24 +18,16 @@ from specsia_build.stages.artefact import canonical_json, sha256
 from specsia_build.stages.clips import draw, move
 from specsia_build.stages.stage import CharacterStage, EarlierMeta
 
-_ORIGIN = {
-    schema.COLOR: (project.STAGE, schema.COLOR),
-    schema.MASK: (project.STAGE, schema.MASK),
-    schema.POS: (project.STAGE, schema.POS),
-    schema.EDGE: (project.STAGE, schema.EDGE),
-    schema.GT: (render.STAGE, schema.GT),
-    schema.GT_MASK: (render.STAGE, schema.GT_MASK),
-}
+
+def _origins(made: CharacterStage, clean: CharacterStage, mask: str) -> dict[str, tuple[CharacterStage, str]]:
+    """Of each image column the stage that it comes from, and what that calls it; `mask` is its clean silhouette."""
+    of_made = {name: (made, name) for name in (schema.COLOR, schema.MASK, schema.POS, schema.EDGE)}
+    return {**of_made, schema.GT: (clean, schema.GT), schema.GT_MASK: (clean, mask)}
 
 
-_CLIP_ORIGIN = {
-    schema.COLOR: (move.STAGE, schema.COLOR),
-    schema.MASK: (move.STAGE, schema.MASK),
-    schema.POS: (move.STAGE, schema.POS),
-    schema.EDGE: (move.STAGE, schema.EDGE),
-    schema.GT: (draw.STAGE, schema.GT),
-    schema.GT_MASK: (draw.STAGE, schema.MASK),
-}
+_ORIGIN = _origins(project.STAGE, render.STAGE, schema.GT_MASK)
+
+_CLIP_ORIGIN = _origins(move.STAGE, draw.STAGE, schema.MASK)
 
 RowFacts = Iterator[tuple[dict[str, Any], dict[str, tuple[str, str, str]]]]
 """Of each row the values, and by image column the stage's name, the file and SHA-256 of the image."""

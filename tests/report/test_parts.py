@@ -45,7 +45,7 @@ def test_markup_escapes_all_but_markup() -> None:
 
 @pytest.mark.parametrize("values", [[1.0], [0.0], [0.0, 1.0], [0.91, 0.99, 0.95] * 400, [0.8, 0.9]])
 def test_histogram_counts_every_value_inside_the_frame(values: Sequence[float]) -> None:
-    svg = charts.iou_histogram(values, charts.histogram_low({"inflate": values}), 0, "inflate")
+    svg = charts.iou_histogram(values, charts.low_end(values), 0, "inflate")
     counts = [int(n.replace(",", "")) for n in re.findall(r"<title>[\d.]+ to [\d.]+: ([\d,]+)</title>", svg)]
     assert sum(counts) == len(values)
     for x, width in re.findall(r'<rect x="([\d.]+)" y="[\d.]+" width="([\d.]+)"', svg):

@@ -11,6 +11,7 @@ import scipy
 from numpy.typing import NDArray
 
 from specsia_build import memory
+from specsia_build.animation.rig import padded
 from specsia_build.characters.gltf.vertices import Vertices
 
 T = TypeVar("T", np.int64, np.float64)
@@ -71,7 +72,7 @@ def _mended(
     if not any(rows.any() for rows in sound):
         return list(found)
     widest = max(own.joints.shape[1] for own in found)
-    wide = [Influences(_padded(own.joints, widest), _padded(own.weights, widest), own.unheld) for own in found]
+    wide = [Influences(padded(own.joints, widest), padded(own.weights, widest), own.unheld) for own in found]
     joints = np.concatenate([own.joints[rows] for own, rows in zip(wide, sound, strict=True)])
     weights = np.concatenate([own.weights[rows] for own, rows in zip(wide, sound, strict=True)])
     tree = scipy.spatial.cKDTree(np.concatenate([places[rows] for places, rows in zip(points, sound, strict=True)]))
@@ -79,8 +80,3 @@ def _mended(
         _, nearest = tree.query(np.nan_to_num(places[rows]))
         own.joints[rows], own.weights[rows] = joints[nearest], weights[nearest]
     return wide
-
-
-def _padded(rows: NDArray[T], width: int) -> NDArray[T]:
-    """Rows filled up with zeros."""
-    return np.pad(rows, ((0, 0), (0, width - rows.shape[1])))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -10,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from specsia_build import memory
-from specsia_build.animation.rig import Morph, Rig
+from specsia_build.animation.rig import Morph, Rig, padded
 from specsia_build.animation.skeleton import Skeleton
 from specsia_build.characters.gltf.influences import Influences
 from specsia_build.characters.gltf.primitives import MeshReader
@@ -91,8 +90,8 @@ class RigGatherer:
         return Rig(
             skeleton=skeleton,
             points=np.concatenate(self._points),
-            slots=_joined(self._slots, most),
-            weights=_joined(self._weights, most),
+            slots=np.concatenate([padded(slots, most) for slots in self._slots]),
+            weights=np.concatenate([padded(weights, most) for weights in self._weights]),
             nodes=np.concatenate(self._nodes),
             inverse_binds=np.concatenate(self._binds),
             placement=np.eye(4),
@@ -119,8 +118,3 @@ class RigGatherer:
             self._nodes.append(nodes)
             self._binds.append(binds)
         return self._first[key]
-
-
-def _joined(parts: Sequence[NDArray[T]], width: int) -> NDArray[T]:
-    """Rows of several widths as rows of one, filled up with zeros."""
-    return np.concatenate([np.pad(part, ((0, 0), (0, width - part.shape[1]))) for part in parts])

@@ -58,19 +58,12 @@ def read_obj(
         override=override,
         own_image=len(text.uv) > 0 and text.point_colors is None,
     )
-    labels = _label_faces(text)
-    mesh, part = _assemble(text, labels, labels.kept(drop), builder, path.name)
-    mesh, repeated = without_repeated_colours(mesh, path.name)
+    read = _assemble(text, drop, builder, path.name)
+    mesh, repeated = without_repeated_colours(read.mesh, path.name)
     looked_up = files.tried if texture is None else (*files.tried, texture)
     doubts = () if builder.stand_in is None else stand_in.doubts(mesh, *builder.stand_in)
-    return RawMesh(
-        mesh=mesh,
-        parts=labels.names,
-        part_names=labels.part_names,
-        face_part=part,
-        files=looked_up,
-        warnings=(*files.warnings(), *builder.warnings, *repeated, *_left_out(text, path.name), *doubts),
-    )
+    told = (*files.warnings(), *builder.warnings, *repeated, *_left_out(text, path.name), *doubts)
+    return replace(read, mesh=mesh, files=looked_up, warnings=told)
 
 
 def read_obj_with_image(
@@ -86,17 +79,9 @@ def read_obj_with_image(
     plain = replace(text, statements=tuple(s for s in text.statements if s.keyword in ("o", "g")))
     texture = None if image is None else as_texture(load_texture(image, image.name, files.root))
     builder = MaterialBuilder(files, {}, library_warnings=(), override=texture, own_image=False)
-    labels = _label_faces(plain)
-    mesh, part = _assemble(plain, labels, labels.kept(drop), builder, path.name)
-    read = (path,) if image is None else (path, image)
-    return RawMesh(
-        mesh=mesh,
-        parts=labels.names,
-        part_names=labels.part_names,
-        face_part=part,
-        files=read,
-        warnings=(*builder.warnings, *_left_out(text, path.name)),
-    )
+    read = _assemble(plain, drop, builder, path.name)
+    warnings = (*builder.warnings, *_left_out(text, path.name))
+    return replace(read, files=(path,) if image is None else (path, image), warnings=warnings)
 
 
 @dataclass(frozen=True)
@@ -147,10 +132,10 @@ def _label_faces(text: ObjText) -> _Labels:
     )
 
 
-def _assemble(
-    text: ObjText, labels: _Labels, keep: NDArray[np.bool_], builder: MaterialBuilder, name: str
-) -> tuple[Mesh, NDArray[np.int32]]:
-    """The mesh of the faces that are kept, and the part of each of its triangles."""
+def _assemble(text: ObjText, drop: Collection[str], builder: MaterialBuilder, name: str) -> RawMesh:
+    """The mesh of the faces that lie in none of the named parts."""
+    labels = _label_faces(text)
+    keep = labels.kept(drop)
     if len(text.face_line) == 0:
         told = f"{name} has no faces" + (", but curved surfaces (surf): export it as polygons" if text.curved else "")
         raise CharacterError(told)
@@ -181,7 +166,12 @@ def _assemble(
         uv=uv,
         colors=_colors(text, point),
     )
-    return _with_normals(mesh, text.normals, normal_at), labels.part[face].astype(np.int32)
+    return RawMesh(
+        mesh=_with_normals(mesh, text.normals, normal_at),
+        parts=labels.names,
+        part_names=labels.part_names,
+        face_part=labels.part[face].astype(np.int32),
+    )
 
 
 def _materials(

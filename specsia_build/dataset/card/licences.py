@@ -11,6 +11,7 @@ from typing import Any
 import pyarrow.parquet as pq
 
 from specsia_build.dataset.card.head import card_fields
+from specsia_build.dataset.card.words import commonest
 from specsia_build.dataset.decoding import batches
 from specsia_build.dataset.parquet import local_path
 from specsia_build.dataset.schema import CARD, DATA
@@ -129,7 +130,7 @@ def licence_problems(counted: Mapping[str | None, int], what: str) -> tuple[str,
         what: one of them: a row, a character.
     """
     found = []
-    for name, count in sorted(counted.items(), key=lambda item: (-item[1], str(item[0]))):
+    for name, count in commonest(counted):
         many = f"{count} {what}" if count == 1 else f"{count} {what}s"
         if name is None or not name.strip():
             found.append(f"{many} without a licence")

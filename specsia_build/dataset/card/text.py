@@ -12,7 +12,7 @@ import yaml
 
 from specsia_build.backends.upstream import pins
 from specsia_build.dataset.card.licences import withheld
-from specsia_build.dataset.card.words import Words, words_of_clips, words_of_stills
+from specsia_build.dataset.card.words import Words, commonest, words_of_clips, words_of_stills
 from specsia_build.dataset.card.yaml import Sizes, front_matter
 from specsia_build.dataset.schema import (
     COLUMNS,
@@ -148,7 +148,7 @@ def _actions(facts: CardFacts) -> list[str]:
     """A table of the motions of clips; nothing of stills."""
     if not facts.moving:
         return []
-    ordered = sorted(facts.actions.items(), key=lambda item: (-item[1], item[0]))
+    ordered = commonest(facts.actions)
     rest = len(ordered) - MOST_ACTIONS
     text = table(["action", "clips"], ordered[:MOST_ACTIONS])
     return [text, *([f"{rest} more actions have fewer clips, or as few."] if rest > 0 else [])]
@@ -169,8 +169,9 @@ def _quality(facts: CardFacts) -> str:
 def licences_text(licenses: Iterable[tuple[str | None, str | None]]) -> str:
     """A table of licence and credit of each character, and what to do where there is none."""
     counted = Counter(licenses)
-    ordered = sorted(counted.items(), key=lambda item: (-item[1], str(item[0])))
-    rows = [[license_ or "not stated", credit or "not stated", count] for (license_, credit), count in ordered]
+    rows = [
+        [license_ or "not stated", credit or "not stated", count] for (license_, credit), count in commonest(counted)
+    ]
     text = table(["licence", "credit", "characters"], rows)
     return text + licence_warning(license_ for license_, _ in counted.elements())
 

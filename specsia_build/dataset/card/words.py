@@ -5,7 +5,9 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -83,6 +85,11 @@ clip."""
 One similarity per character brings the reconstruction onto the character at rest. IoU of the silhouettes at half
 coverage in motion, contour left out, mean over the frames of each clip; `iou` holds that of each row:"""
     return Words("SPECSIA clips", _filled(lead + around), _filled(camera + held), registration, "clips")
+
+
+def commonest(counted: Mapping[T, int]) -> list[tuple[T, int]]:
+    """What was counted with how often, what there is most of first."""
+    return sorted(counted.items(), key=lambda item: (-item[1], str(item[0])))
 
 
 def _filled(text: str) -> str:

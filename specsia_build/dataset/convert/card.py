@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from specsia_build.dataset.card.text import TEASER_TEXT, licence_warning, table
+from specsia_build.dataset.card.words import commonest
 from specsia_build.dataset.card.yaml import front_matter
 from specsia_build.dataset.schema import PUBLISHED_COLUMNS
 from specsia_build.errors import brief
@@ -57,7 +58,7 @@ def write_converted_card(facts: ConvertedFacts) -> str:
     found = Counter(facts.licenses.values())
     licences = table(
         ["licence", "characters"],
-        [[name or "not stated", n] for name, n in sorted(found.items(), key=lambda item: (-item[1], str(item[0])))],
+        [[name or "not stated", n] for name, n in commonest(found)],
     )
     settings = " ".join(f"`{brief(f'{name}: {value}')}`" for name, value in facts.build.get("config", {}).items())
     version = brief(str(facts.build.get("specsia", "")), 40)

@@ -157,18 +157,13 @@ def _shown(value: Any) -> str:
     return "nothing" if value is None else brief(str(value))
 
 
-def _named(uids: Sequence[str]) -> str:
-    more = f", ... {len(uids) - MOST_LISTED} more" if len(uids) > MOST_LISTED else ""
-    return ", ".join(uids[:MOST_LISTED]) + more
-
-
 def _config_lines(config: ConfigDiff) -> list[str]:
     common = config.rows[0] - len(config.removed)
     one, two = config.rows
     lines = [f"{config.config}: {plural(one, 'row')} and {two}, {config.changed} of {common} common differ"]
     for what, uids in (("removed", config.removed), ("added", config.added), ("in another split", config.moved)):
         if uids:
-            lines.append(f"  {len(uids)} {what}: {_named(uids)}")
+            lines.append(f"  {len(uids)} {what}: {some(uids, MOST_LISTED)}")
     for name, (count, uids) in config.values.items():
         lines.append(
             f"  {name} differs in {plural(count, 'row')}: {', '.join(uids)}{', ...' if count > len(uids) else ''}"

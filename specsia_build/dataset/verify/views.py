@@ -19,7 +19,7 @@ from specsia_build.dataset.verify.colours import EXCHANGED
 from specsia_build.dataset.verify.glimpse import Glimpse
 from specsia_build.dataset.verify.report import CLIPS, DIGESTS, IMAGES, LICENSES, MOST_LISTED, SPLITS, VIEWS, Findings
 from specsia_build.dataset.verify.rows import RowFacts
-from specsia_build.errors import SpecsiaError, plural
+from specsia_build.errors import SpecsiaError, plural, some
 
 _DIGEST_BYTES = 32
 
@@ -144,8 +144,8 @@ class Tracker:
             by_character.setdefault(character_id, set()).update(known.splits)
             missing = sorted(set(range(self.views)) - known.views)
             if missing and not unread and self.clips is None:
-                listed = ", ".join(map(str, missing[:10])) + (", ..." if len(missing) > 10 else "")
                 views = "views" if len(missing) > 1 else "view"
+                listed = some([str(view) for view in missing], 10)
                 findings.add(VIEWS, character_id, f"lacks {views} {listed} of {self.views} in {config}")
         for character_id, found in by_character.items():
             if len(found) > 1:

@@ -15,7 +15,7 @@ from torch import nn
 
 from specsia_build import __version__
 from specsia_build.characters.images import load_texture
-from specsia_build.dataset.pairs import PAIR_COLUMNS, Pair, decode_pair, is_frontal, place_columns, place_of
+from specsia_build.dataset.pairs import Pair, is_frontal, pair_at, place_columns, place_of
 from specsia_build.dataset.reading import OpenedDataset, open_dataset
 from specsia_build.dataset.verify.sample import doubts_of_split
 from specsia_build.dravie.adaptation.adapt import adapt_generator
@@ -30,7 +30,7 @@ from specsia_build.dravie.recall import remember
 from specsia_build.dravie.run_folder import ADAPTED_FROM, RUN_FILE
 from specsia_build.dravie.seen import read_seen, write_seen
 from specsia_build.dravie.validation import validate
-from specsia_build.errors import SpecsiaError, UsageError, spelled
+from specsia_build.errors import SpecsiaError, UsageError, some, spelled
 from specsia_build.files.writing import replacing_folder, see_writable, write_bytes
 from specsia_build.pipeline.progress import Progress
 
@@ -75,11 +75,10 @@ def find_frontal(dataset: OpenedDataset, character: str, config: str | None = No
         for number, row in enumerate(dataset.stream(name, split, place_columns(dataset.kind))):
             found, view, frame = place_of(row, dataset.where)
             if found == character and is_frontal(view, frame):
-                pair = decode_pair(dataset.take(name, split, [number], PAIR_COLUMNS(dataset.kind))[0])
+                pair = pair_at(dataset, name, split, number)
                 return Frontal(pair, doubts_of_split(dataset, name, split, [number]))
             ids.add(found)
-    some = ", ".join(sorted(ids)[:5]) + (", …" if len(ids) > 5 else "")
-    raise UsageError(f"{dataset.where} has no frontal view of '{character}': its characters are {some}")
+    raise UsageError(f"{dataset.where} has no frontal view of '{character}': its characters are {some(sorted(ids))}")
 
 
 def frontal_frame(folder: Path, name: str | None, with_pos: bool) -> Frontal:

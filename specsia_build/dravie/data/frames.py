@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from specsia_build.caches import prune, use
 from specsia_build.dataset.pairs import PAIR_COLUMNS, Pair, decode_pair
 from specsia_build.dataset.reading import OpenedDataset
-from specsia_build.errors import SpecsiaError, WriteError, plural
+from specsia_build.errors import SpecsiaError, WriteError, plural, some
 from specsia_build.files.locking import lock
 from specsia_build.files.records import read_json
 from specsia_build.files.trouble import cannot_write
@@ -238,9 +238,7 @@ def open_frames(
 def _left_out(uids: Sequence[str], split: str) -> str:
     if len(uids) == 1:
         return f"{uids[0]} is left out of {split}: it is all background in Z or in Y*"
-    some = ", ".join(uids[:3])
-    rest = f" and {len(uids) - 3} more" if len(uids) > 3 else ""
-    return f"{plural(len(uids), 'row')} are left out of {split}, all background in Z or in Y*: {some}{rest}"
+    return f"{plural(len(uids), 'row')} are left out of {split}, all background in Z or in Y*: {some(uids, 3)}"
 
 
 def _fingerprint(dataset: OpenedDataset, config: str, split: str) -> str:

@@ -16,7 +16,7 @@ from typing import Protocol
 
 from torch import Tensor
 
-from specsia_build.dataset.pairs import PAIR_COLUMNS, Pair, decode_pair, is_frontal, place_columns, place_of
+from specsia_build.dataset.pairs import PAIR_COLUMNS, Pair, decode_pair, is_frontal, pair_at, place_columns, place_of
 from specsia_build.dataset.reading import OpenedDataset
 from specsia_build.dataset.verify.sample import doubts_of_split
 from specsia_build.dravie.evaluation.methods import LINE, SINGLE, Method
@@ -25,7 +25,7 @@ from specsia_build.dravie.following import steps_between
 from specsia_build.dravie.metrics import clip_flicker, view_scores
 from specsia_build.dravie.network.perceptual import Perceptual, fid_between
 from specsia_build.dravie.seen import gathered
-from specsia_build.errors import SpecsiaError, UsageError, plural
+from specsia_build.errors import SpecsiaError, UsageError, plural, some
 from specsia_build.files.names import folded_name
 from specsia_build.files.writing import write_bytes
 from specsia_build.gallery.evaluation import MARK, MARK_TEXT, RAW, SCORES, TRUTH, UNREPAIRED
@@ -160,7 +160,7 @@ def _frontal(
     for row, pair in views:
         if row == number:
             return pair
-    return decode_pair(dataset.take(config, split, [number], PAIR_COLUMNS(dataset.kind))[0])
+    return pair_at(dataset, config, split, number)
 
 
 def _telling(dataset: OpenedDataset, config: str, split: str) -> Iterator[Pair]:
@@ -170,7 +170,7 @@ def _telling(dataset: OpenedDataset, config: str, split: str) -> Iterator[Pair]:
         return
     rows = [k for k, row in enumerate(dataset.stream(config, split, ["frame"])) if row["frame"] == 0]
     for row in rows:
-        yield decode_pair(dataset.take(config, split, [row], PAIR_COLUMNS(dataset.kind))[0])
+        yield pair_at(dataset, config, split, row)
 
 
 def _count(dataset: OpenedDataset, configs: Sequence[str], split: str) -> int:
@@ -348,10 +348,9 @@ def _seen_by(
 def _refusal(seen_by: Mapping[str, Mapping[str, str]], split: str) -> str:
     label, seen = max(seen_by.items(), key=lambda entry: len(entry[1]))
     names = [name if known == name else f"{name} (there called {known})" for name, known in seen.items()]
-    some = ", ".join(names[:5]) + (f" and {len(names) - 5} others" if len(names) > 5 else "")
     return (
-        f"{label} has been trained on, or adapted to, characters of the split '{split}': {some}. Their scores tell "
-        "nothing of others: name another split or dataset, or add --allow-seen, which marks its rows"
+        f"{label} has been trained on, or adapted to, characters of the split '{split}': {some(names)}. Their scores "
+        "tell nothing of others: name another split or dataset, or add --allow-seen, which marks its rows"
     )
 
 
