@@ -1,4 +1,4 @@
-"""What a file holds besides its one character: scenery, further figures, spare props, or a garment without a wearer."""
+"""What a file holds besides its one character: scenery, figures, spare props, variants, or nobody in a garment."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from specsia_build.characters.finding import Finding, Mending
 from specsia_build.characters.landmarks import Landmark
 from specsia_build.characters.scenery import Part, Points, has_plate, parts_of, scenery_of
 from specsia_build.characters.shape import surface_points, surface_samples
+from specsia_build.characters.variants import variants_of
 from specsia_build.rendering.mesh import Mesh, face_normals
 from specsia_build.rendering.topology import topology
 
@@ -82,6 +83,7 @@ def company(
         *_scenery_said(name, scenery, part_names),
         *_plate(name, alone),
         *_figures(name, alone, numbers[kept], part_names, landmarks),
+        *_variants(name, alone, numbers[kept], part_names),
         *_spare_props(name, rest, part_names),
     ]
     return tuple(found) or _lone_thing(name, alone, landmarks)
@@ -187,6 +189,15 @@ def _apart(points: Points, gap: float) -> list[NDArray[np.intp]]:
         else:
             done.append(group)
     return done
+
+
+def _variants(
+    name: str, mesh: Mesh, numbers: NDArray[np.int32], part_names: Sequence[Sequence[str]]
+) -> Iterator[Finding]:
+    for first, *others in variants_of(mesh, numbers, part_names):
+        spare = set().union(*others)
+        told = f"{name} shows {1 + len(others)} variants in one place ({_listed(first | spare, part_names)})"
+        yield _dropping(told, f"keeps {_listed(first, part_names)}", spare, part_names)
 
 
 def _spare_props(name: str, parts: list[Part], part_names: Sequence[Sequence[str]]) -> Iterator[Finding]:
