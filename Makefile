@@ -142,7 +142,7 @@ format: .venv/dev
 hashes: .venv/python
 	$(PIP) uv
 	echo "# Made by \`make hashes\` from constraints.txt: what is needed to make a dataset, by version and hash." > requirements.txt
-	echo "setuptools>=68" | $(BIN)/uv pip compile pyproject.toml - --constraint constraints.txt --universal --python-version 3.11 \
+	echo "setuptools>=77" | $(BIN)/uv pip compile pyproject.toml - --constraint constraints.txt --universal --python-version 3.11 \
 	  --generate-hashes --no-header --no-annotate --quiet >> requirements.txt
 
 clean:
