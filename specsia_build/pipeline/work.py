@@ -14,7 +14,7 @@ from specsia_build.characters.character import id_order_key
 from specsia_build.config import BuildConfig, backend_name
 from specsia_build.dataset import splits
 from specsia_build.dataset.places import public_settings
-from specsia_build.errors import SpecsiaError, UsageError, plural
+from specsia_build.errors import AwayError, SpecsiaError, UsageError, plural
 from specsia_build.files.writing import write_bytes
 from specsia_build.pipeline.attempt import Attempt, Damaged, Settling
 from specsia_build.pipeline.chain import Segment, Step, Unit, do_unit, name_of, segments
@@ -78,6 +78,7 @@ class Work:
             progress.say(note)
         self.tallies: dict[tuple[str, str | None], StageTally] = {}
         self.record = Record(layout, index, progress)
+        self._away: dict[str | None, AwayError] = {}
         self.summary = BuildSummary(
             source=self.source.name,
             characters=len(self.entries),
@@ -159,18 +160,27 @@ class Work:
 
         Raises:
             UsageError: if one has nothing to start from.
+            AwayError: if what a backend needs is away, once all that does without that backend is done.
             SpecsiaError: if an artefact is damaged as soon as it is written.
         """
+        self._run_steps(steps, ids)
+        for error in self._away.values():
+            raise error
+
+    def _run_steps(self, steps: Sequence[Step], ids: Collection[str] | None) -> None:
         finds_clips = any(stage is motions.STAGE for stage, _ in steps)
         if self.config.clips is not None and ids is None and not finds_clips:
             self.count_clips()
-        for segment in segments(steps, self.config):
+        for asked in segments(steps, self.config):
+            segment = replace(asked, steps=tuple(step for step in asked.steps if step[1] not in self._away))
+            if not segment.steps:
+                continue
             damaged = self._attempt(segment, ids)
             # Those that others rest on first, as these may need them.
             for step in stages_of(self.config, character_stages(self.config)):
                 if found := damaged.get(step):
                     self.discard(step, found)
-                    self.run_steps([step], set(found.values()))
+                    self._run_steps([step], set(found.values()))
             touched = {character_id for found in damaged.values() for character_id in found.values()}
             if damaged and (still := self._attempt(segment, touched)):
                 (stage, _), found = next(iter(still.items()))
@@ -210,12 +220,16 @@ class Work:
         with attempt.bars(self.progress, len(units)):
             while units:
                 again = []
-                for number, result in self.run(do_unit, units, segment.needs, self.hopeless):
-                    rest = attempt.take(units[number], result)
-                    if rest is not None:
-                        again.append(rest)
-                    elif settling is not None:
-                        settling.done(units[number])
+                try:
+                    for number, result in self.run(do_unit, units, segment.needs, self.hopeless):
+                        rest = attempt.take(units[number], result)
+                        if rest is not None:
+                            again.append(rest)
+                        elif settling is not None:
+                            settling.done(units[number])
+                except AwayError as error:
+                    self._away |= {backend: error for _, backend in segment.steps if backend is not None}
+                    break
                 units = again
         self.record.write()
         self._say_waiting(attempt, segment, redone)

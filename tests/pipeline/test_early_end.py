@@ -49,3 +49,16 @@ def test_it_ends_where_the_server_of_its_backend_is_away(tmp_path: Path, monkeyp
     told = build(source, out, "--backend", "http://127.0.0.1:9/away", code=1)["error"]
     assert "for 3 pictures in a row: see that the server runs, and give the same command again" in told
     assert len((out / "failures.jsonl").read_text().splitlines()) == 2
+
+
+@pytest.mark.usefixtures("no_workers")
+def test_other_backends_are_finished_where_the_server_of_one_is_away(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("specsia_build.backends.http.TRIES", 1)
+    source, out = write_folder(tmp_path / "figures", 5), tmp_path / "out"
+    told = build(source, out, "--backend", "http://127.0.0.1:9/away", "--backend", "inflate", code=1)["error"]
+    assert "for 3 pictures in a row: see that the server runs, and give the same command again" in told
+    assert len(list((out / "artefacts" / "project" / "inflate").rglob("*.tar"))) == 5
+    assert not (out / "dataset").exists()
+    assert {json.loads(line)["backend"] for line in (out / "failures.jsonl").read_text().splitlines()} == {"http"}
