@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
-from typing import Any
+
+import msgspec
 
 from specsia_build.dataset.pairs import Pair
 from specsia_build.dravie.network.checkpoint import STATE
@@ -91,17 +92,8 @@ def read_seen(run: Path) -> Seen:
         return Seen()
     found = read_json(path)
     try:
-        training = found["training"]
-        return Seen(
-            None if training is None else {name: _characters(of) for name, of in training.items()},
-            _characters(found["validation"]),
-            _characters(found["adaptation"]),
-        )
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        if not isinstance(found, dict) or found.keys() != {field.name for field in fields(Seen)}:
+            raise ValueError("it lacks a part of the record")
+        return msgspec.convert(found, Seen)
+    except ValueError as error:
         raise SpecsiaError(f"{path} does not say which characters the model has seen: name another run") from error
-
-
-def _characters(found: Any) -> Characters:
-    if not all(isinstance(digest, str) for digests in found.values() for digest in digests):
-        raise ValueError("a content is no text")
-    return {str(name): tuple(digests) for name, digests in found.items()}

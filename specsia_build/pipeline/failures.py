@@ -7,6 +7,8 @@ from collections.abc import Collection, Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+import msgspec
+
 from specsia_build.characters.character import id_order_key
 from specsia_build.errors import SpecsiaError
 from specsia_build.files.records import parse_json
@@ -108,19 +110,11 @@ _STRANGE = "it holds a line that is no failure"
 
 def _parsed(line: str) -> Failure:
     try:
-        failure = Failure(**parse_json(line, "a line"))
-    except (SpecsiaError, TypeError) as error:
+        said = parse_json(line, "a line")
+        failure = msgspec.convert(said, Failure)
+    except (SpecsiaError, msgspec.ValidationError) as error:
         raise ValueError(_STRANGE) from error
-    texts = (
-        failure.id,
-        failure.stage,
-        failure.reason,
-        failure.backend or "",
-        failure.details or "",
-        failure.clip or "",
-    )
-    sound = all(isinstance(text, str) for text in texts) and isinstance(failure.low_quality, bool)
-    if failure.stage not in _names() or not sound:
+    if failure.stage not in _names() or said.keys() - Failure.__dataclass_fields__.keys():
         raise ValueError(_STRANGE)
     return failure
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
+
+import msgspec
 
 from specsia_build.dataset.schema import PARTS_FILE, SPLITS
 from specsia_build.errors import SpecsiaError, brief
@@ -47,27 +49,21 @@ def part_of(found: Any, what: str = "the record of a part") -> Written:
         SpecsiaError: if it is no record of one.
     """
     try:
-        files = {name: (size, digest) for name, (size, digest) in found["files"].items()}
-        known = {name: found[name] for name in Written.__dataclass_fields__ if name in found}
-        part = Written(**{**known, "files": files})
+        part = msgspec.convert(found, Written)
         _check(part)
-    except (SpecsiaError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (SpecsiaError, ValueError) as error:
         raise SpecsiaError(f"{what} is no record of a part: {brief(str(error), 160)}") from error
     return part
 
 
 def _check(part: Written) -> None:
     file_name(part.key, "key")
-    texts = [part.key, part.character, *part.clips, part.mark]
-    texts += [text for text in (part.license, part.credit) if text is not None]
-    if not all(isinstance(text, str) for text in texts) or not isinstance(part.clips, list | tuple):
-        raise ValueError("a name or a licence in it is no text")
     if part.split not in SPLITS:
         raise ValueError(f"there is no split {part.split!r}")
-    for name, (size, digest) in part.files.items():
+    for name, (_, digest) in part.files.items():
         relative_name(name, "file")
-        if type(size) is not int or not _DIGEST.fullmatch(digest):
+        if not _DIGEST.fullmatch(digest):
             raise ValueError(f"it gives no size and SHA-256 of {name}")
-    counts = [part.facts.get(name, 0) for name in ("frames", "left_out")] if isinstance(part.facts, Mapping) else [None]
+    counts = [part.facts.get(name, 0) for name in ("frames", "left_out")]
     if not all(type(count) is int and count >= 0 for count in counts):
         raise ValueError("its facts are none")

@@ -11,6 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from packaging.specifiers import SpecifierSet
+from packaging.version import InvalidVersion
+
 from specsia_build.backends.upstream.contract import Used, check
 from specsia_build.backends.upstream.environment import TOKENS, passed, worker_environment
 from specsia_build.backends.upstream.pins import (
@@ -145,8 +148,7 @@ def _environment(pins: Pins, place: Installation) -> Iterator[Check]:
 
 
 def _package(place: Installation, name: str, wanted: str, found: str | None) -> Check:
-    requirement = f"{name}{wanted}" if wanted[0] in "<>" else f"{name}=={wanted}"
-    mend = f"{_q(place.python)} -m pip install {_q(requirement)}"
+    mend = f"{_q(place.python)} -m pip install {_q(name + _specifier(wanted))}"
     label = f"package {name}"
     if found is None:
         return Check(label, MISSING, "not installed", mend)
@@ -157,20 +159,14 @@ def _package(place: Installation, name: str, wanted: str, found: str | None) -> 
 
 def matches(found: str, wanted: str) -> bool:
     """Whether a version is as wanted: ``>=1.2``, ``<2`` or ``1.2.3``, whatever follows a plus sign."""
-    have = _numbers(found)
-    if wanted.startswith(">="):
-        return have >= _numbers(wanted[2:])
-    if wanted.startswith("<"):
-        return have < _numbers(wanted[1:])
-    return have == _numbers(wanted)
+    try:
+        return SpecifierSet(_specifier(wanted)).contains(found, prereleases=True)
+    except InvalidVersion:
+        return False
 
 
-def _numbers(version: str) -> tuple[int, ...]:
-    parts = version.partition("+")[0].split(".")
-    numbers = [int("".join(c for c in part if c.isdigit()) or 0) for part in parts]
-    while numbers and numbers[-1] == 0:
-        numbers.pop()
-    return tuple(numbers)
+def _specifier(wanted: str) -> str:
+    return wanted if wanted[0] in "<>" else f"=={wanted}"
 
 
 def _all_weights(pins: Pins, place: Installation) -> Iterator[Check]:

@@ -152,23 +152,7 @@ def read_pins(name: str) -> Pins:
             f"'{name}' is no bridge to an upstream project; those are {', '.join(NAMES)}.{meant(name, NAMES)}"
         )
     content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    return Pins(
-        name=content["name"],
-        version=content["version"],
-        repository=content["repository"],
-        commit=content["commit"],
-        python=content["python"],
-        scripts=tuple(content["scripts"]),
-        packages={key: str(value) for key, value in content["packages"].items()},
-        imports=content["imports"],
-        weights=tuple(Weights(**{**entry, "files": tuple(entry.get("files", ()))}) for entry in content["weights"]),
-        licence=content["licence"],
-        memory=content["memory"],
-        axes=tuple(content["frame"]["axes"]),
-        framing=content["frame"]["framing"],
-        seconds=content["seconds"],
-        environment=tuple(content.get("environment", ())),
-    )
+    return msgspec.convert({**content, **content["frame"]}, Pins)
 
 
 def find_installation(name: str, root: Path | None = None, python: Path | None = None) -> Installation:
