@@ -14,11 +14,18 @@ from specsia_build.errors import UsageError, no_such
 from specsia_build.files.plain_yaml import PlainLoader
 from specsia_build.files.writing import write_bytes
 
-_SETTINGS = {field.name for field in fields(BuildConfig)}
+_SETTINGS = {field.name: str(field.type) for field in fields(BuildConfig)}
+"""Types of the settings by name."""
 
-_CLIP_SETTINGS = {field.name for field in fields(ClipSettings)}
+_CLIP_SETTINGS = {field.name: str(field.type) for field in fields(ClipSettings)}
 
-_CLIP_LISTS = ("recipes", "motions", "patterns")
+_KINDS: Mapping[str, tuple[tuple[type, ...], str]] = {
+    "bool": ((bool,), "true or false"),
+    "int": ((int,), "a whole number"),
+    "float": ((int, float), "a number"),
+    "str": ((str,), "text"),
+}
+"""What values of a type are, and are called."""
 
 _ENDS = ("source", "low_iou")
 """The first and the last setting in the file that every run keeps, so that one that is cut off anywhere lacks one."""
@@ -28,47 +35,37 @@ def _clip_settings(before: ClipSettings | None, settings: Any, where: str) -> Cl
     """Settings of clips, some of them replaced; see `with_settings`."""
     if not isinstance(settings, Mapping):
         raise UsageError(f"{where}: clips must hold settings as `name: value`")
-    changes: dict[str, Any] = {}
-    for key, value in settings.items():
-        if key not in _CLIP_SETTINGS:
-            raise UsageError(f"{where}: clips have no setting '{key}'; they are {', '.join(sorted(_CLIP_SETTINGS))}")
-        if key in _CLIP_LISTS:
-            listed = [value] if isinstance(value, str) else value
-            if not isinstance(listed, list | tuple) or not all(isinstance(one, str) for one in listed):
-                raise UsageError(f"{where}: {key} must be a name or a list of names")
-            changes[key] = tuple(dict.fromkeys(listed))
-        elif key in ("in_place", "turntable", "reconstructed", "preview"):
-            if not isinstance(value, bool):
-                raise UsageError(f"{where}: {key} must be true or false, not {value!r}")
-            changes[key] = value
-        elif key in ("frames", "views") and value is not None and (isinstance(value, bool) or type(value) is not int):
-            raise UsageError(f"{where}: {key} must be a whole number, not {value!r}")
-        else:
-            changes[key] = value
+    unknown = next((key for key in settings if key not in _CLIP_SETTINGS), None)
+    if unknown is not None:
+        raise UsageError(f"{where}: clips have no setting '{unknown}'; they are {', '.join(sorted(_CLIP_SETTINGS))}")
+    changes = {name: _checked(name, _CLIP_SETTINGS[name], value, where) for name, value in settings.items()}
+    changes |= {name: tuple(dict.fromkeys(value)) for name, value in changes.items() if isinstance(value, tuple)}
     return replace(before or ClipSettings(), **changes)
 
 
-def _converted(name: str, value: Any, where: str) -> Any:
-    if name == "backends":
-        values = [value] if isinstance(value, str) else value
-        if not isinstance(values, list | tuple) or not all(isinstance(v, str) for v in values):
-            raise UsageError(f"{where}: backends must be a name or a list of names")
-        return tuple(values)
-    if value is None and name in ("limit", "like", "exclude", "max_failures", "shard", "keep", WORK):
+def _checked(name: str, of_type: str, value: Any, where: str) -> Any:
+    """A value that is of a setting's type; of several names one may stand alone."""
+    kind, _, or_none = of_type.partition(" | ")
+    if value is None and or_none:
         return None
-    if name in ("max_failures", "memory"):
-        return str(value)
-    if name in ("views", "size", "seed", "workers", "limit"):
-        if isinstance(value, bool) or not isinstance(value, int):
-            raise UsageError(f"{where}: {name} must be a whole number, not {value!r}")
-        return value
-    if name in ("min_iou", "timeout"):
-        if isinstance(value, bool) or not isinstance(value, int | float):
-            raise UsageError(f"{where}: {name} must be a number, not {value!r}")
-        return float(value)
-    if not isinstance(value, str):
-        raise UsageError(f"{where}: {name} must be text, not {value!r}")
+    if kind == "tuple[str, ...]":
+        values = [value] if isinstance(value, str) else value
+        if not isinstance(values, list | tuple) or not all(isinstance(one, str) for one in values):
+            raise UsageError(f"{where}: {name} must be a name or a list of names")
+        return tuple(values)
+    types, called = _KINDS[kind]
+    # To Python, true and false are numbers.
+    if not isinstance(value, types) or (isinstance(value, bool) and bool not in types):
+        raise UsageError(f"{where}: {name} must be {called}, not {value!r}")
     return value
+
+
+def _converted(name: str, value: Any, where: str) -> Any:
+    if name in ("max_failures", "memory") and value is not None:
+        # YAML has those of them that are no words for numbers.
+        return str(value)
+    found = _checked(name, _SETTINGS[name], value, where)
+    return float(found) if _SETTINGS[name] == "float" else found
 
 
 def with_settings(config: BuildConfig, settings: Mapping[str, Any], where: str) -> BuildConfig:
