@@ -269,7 +269,8 @@ class Reader:
             surface["alpha_cutoff"] = float(getattr(material, "alpha_threshold", 0.5))
         else:
             self.warnings[
-                f"the opacity of material '{material.name}' comes from elsewhere than its colour; it was left out"
+                f"the opacity of material '{material.name}' comes from elsewhere than its colour; it was left out: put "
+                "it into the alpha of its colour's image"
             ] = 1
 
 

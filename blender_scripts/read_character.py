@@ -36,7 +36,8 @@ MOST_SHOWN = 3
 def read(job):
     """Do a job; the answer holds counts, or the names of the file's actions where it lacks the pose's or a mesh."""
     signs = {} if Path(job["path"]).suffix.lower() == ".fbx" else None
-    scenes.open_file(job["path"], signs, {})
+    stacked = {}
+    scenes.open_file(job["path"], signs, {}, stacked)
     scene = bpy.context.scene
     actions = len(bpy.data.actions)
     pose = job.get("pose", "rest")
@@ -61,6 +62,9 @@ def read(job):
         noun, has, were = ("material", "has", "was") if len(bare) == 1 else ("materials", "have", "were")
         told = f"{noun} {_listed(bare)} {has} no colour and no image that Blender reads, and {were} drawn in plain grey"
         reader.warnings[f"{told}: export it again as GLB"] = 1
+    for name in [material["name"] for material in shown if material["name"] in stacked]:
+        told = f"the texture of material '{name}' has {stacked[name]} layers, of which the lowest alone was taken"
+        reader.warnings[f"{told}: bake them into one image"] = 1
     strands = [item.name for item in scenes.rendered() if _has_strands(item)]
     if strands:
         named = _listed(strands)

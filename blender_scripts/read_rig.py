@@ -61,7 +61,7 @@ TRANSFORM = ("location", "rotation_quaternion", "rotation_euler", "rotation_axis
 def read(job):
     """Do a job; the answer holds counts."""
     layered = {}
-    scenes.open_file(job["path"], {}, layered)
+    scenes.open_file(job["path"], {}, layered, {})
     scenes.use_render_settings()
     opened = Opened()
     scenes.put_in_pose("rest", None)

@@ -15,10 +15,11 @@ GEOMETRY = ("MESH", "CURVE", "SURFACE", "FONT", "META")
 _FOR_OBJECTS = {"OBJECT", "UNSPECIFIED", ""}
 
 
-def open_file(path, signs, layered):
+def open_file(path, signs, layered, stacked):
     """Make a file the scene.
 
-    What an FBX file says of opacity is noted in the dict `signs`, the layers of takes that have several in `layered`.
+    What an FBX file says of opacity is noted in the dict `signs`, the layers of takes that have several in `layered`,
+    how many layers textures of materials have in `stacked`.
     """
     if not Path(path).is_file():
         raise job_server.JobError("there is no such file")
@@ -30,7 +31,7 @@ def open_file(path, signs, layered):
             return
         bpy.ops.wm.read_factory_settings(use_empty=True)
         if suffix == ".fbx":
-            _import_fbx(path, signs, layered)
+            _import_fbx(path, signs, layered, stacked)
         elif suffix in (".glb", ".gltf"):
             _enable("io_scene_gltf2", "gltf")
             bpy.ops.import_scene.gltf(filepath=path)
@@ -46,11 +47,11 @@ def _reason(told):
     return lines[-1].removeprefix("Error: ") if lines else "no reason given"
 
 
-def _import_fbx(path, signs, layered):
+def _import_fbx(path, signs, layered, stacked):
     _enable("io_scene_fbx", "fbx")
     fbx_opacity.remember_signs(signs)
     fbx_layers.remember_layers(layered)
-    fbx_colour.understand_links()
+    fbx_colour.understand_links(stacked)
     if "fbx" in dir(bpy.ops.import_scene):
         bpy.ops.import_scene.fbx(filepath=path, use_image_search=False)
     else:
