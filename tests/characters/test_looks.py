@@ -11,11 +11,9 @@ from specsia_build.characters.facing import Evidence, front_of
 from specsia_build.characters.looks import detail, front_by_looks
 from specsia_build.frame import front_rotation
 from specsia_build.rendering.mesh import Material, Mesh
+from tests.shapes import BOX, QUADS
 
 Box = tuple[tuple[float, float, float], tuple[float, float, float], bool]
-
-QUADS = ((0, 1, 3, 2), (4, 6, 7, 5), (0, 4, 5, 1), (2, 3, 7, 6), (0, 2, 6, 4), (1, 5, 7, 3))
-CORNERS = np.array([[x, y, z] for x in (-1, 1) for y in (-1, 1) for z in (-1, 1)], np.float32) / 2
 
 # Centre, size and whether it is dark, of boxes: as deep as wide, so that no shape says where the front is.
 TRUNK: Box = ((0, 0, 0.5), (0.5, 0.5, 1.0), False)
@@ -29,7 +27,7 @@ EARRING: Box = ((0.2, 0, 1.2), (0.01, 0.2, 0.2), True)
 def figure(*more: Box, boxes: tuple[Box, ...] = (TRUNK, HEAD, *EYES, MOUTH)) -> Mesh:
     """Boxes, pale or dark, Z up, facing -Y."""
     solids = [*boxes, *more]
-    vertices = np.concatenate([CORNERS * size + np.array(centre) for centre, size, _ in solids])
+    vertices = np.concatenate([BOX * size + np.array(centre) for centre, size, _ in solids])
     sides = np.array([(a, b, c) for q in QUADS for a, b, c in ((q[0], q[1], q[2]), (q[0], q[2], q[3]))], np.int32)
     return Mesh(
         vertices=vertices.astype(np.float32),

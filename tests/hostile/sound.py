@@ -20,7 +20,7 @@ from PIL import Image
 
 from tests.characters.bad_characters import checks, figure
 from tests.characters.gltf.packed import draco, meshopted
-from tests.characters.gltf.writer import GltfWriter, png
+from tests.characters.gltf.writer import GltfWriter, glb_of, png
 
 
 @dataclass(frozen=True)
@@ -52,11 +52,7 @@ class Gltf:
 
     def glb(self, text: bytes | None = None) -> bytes:
         """The .glb file; `text` replaces its JSON."""
-        text = json.dumps(self.data).encode() if text is None else text
-        text += b" " * (-len(text) % 4)
-        binary = self.binary + bytes(-len(self.binary) % 4)
-        chunks = struct.pack("<II", len(text), 0x4E4F534A) + text + struct.pack("<II", len(binary), 0x004E4942) + binary
-        return struct.pack("<4sII", b"glTF", 2, 12 + len(chunks)) + chunks
+        return glb_of(json.dumps(self.data).encode() if text is None else text, self.binary)
 
 
 @cache

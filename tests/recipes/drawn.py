@@ -75,6 +75,11 @@ def _files(folder: Path) -> list[Path]:
     return sorted(path for path in folder.rglob("*") if path.is_file())
 
 
+def ring(size: int) -> NDArray[np.uint8]:
+    """A frame (size, size) of lines: that around a disc of 12 pixels, grey on white."""
+    return np.where(disc(size, 12)[..., 3] != disc(size, 10)[..., 3], 90, 255).astype(np.uint8)
+
+
 def disc(size: int, radius: float, colour: tuple[int, int, int] = (200, 80, 40)) -> NDArray[np.uint8]:
     """A frame (size, size, 4): a disc in the middle of nothing."""
     y, x = np.mgrid[:size, :size] + 0.5 - size / 2

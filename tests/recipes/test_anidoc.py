@@ -18,7 +18,7 @@ from specsia_build.npz import encode_named
 from specsia_build.recipes.anidoc import AniDoc
 from specsia_build.recipes.filming import rgb
 from specsia_build.recipes.recipe import ClipFrames, Written
-from tests.recipes.drawn import clip_frames, disc, part_of, written
+from tests.recipes.drawn import clip_frames, disc, part_of, ring, written
 
 SIZE, FRAMES = 64, 5
 KEY = "hero-walk-00"
@@ -30,7 +30,7 @@ def _moved(picture: NDArray[np.uint8], k: int) -> NDArray[np.uint8]:
 
 def _clip(frames: int = FRAMES, shown: bool = True, **meta: Any) -> ClipFrames:
     """A disc that goes 2 pixels to the right in each frame, with a track at its middle and one that gets lost."""
-    line = np.where(disc(SIZE, 12)[..., 3] != disc(SIZE, 10)[..., 3], 90, 255).astype(np.uint8)
+    line = ring(SIZE)
     tracks = [np.array([[32.5 + 2 * k, 32.5, 1], [20.5, 32.5, k == 0]], np.float32)[: 2 * shown] for k in range(frames)]
     pictures = [_moved(disc(SIZE, 12), k) for k in range(frames)]
     return clip_frames(

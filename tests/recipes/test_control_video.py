@@ -15,7 +15,7 @@ from specsia_build.errors import CharacterError, UsageError
 from specsia_build.films import read_mp4
 from specsia_build.recipes.control_video import COLUMNS, ControlVideo
 from specsia_build.recipes.recipe import ClipFrames, Written
-from tests.recipes.drawn import clip_frames, disc, part_of, written
+from tests.recipes.drawn import clip_frames, disc, part_of, ring, written
 
 SIZE, FRAMES = 64, 9
 KEY = "hero-walk-00"
@@ -23,7 +23,7 @@ PROMPT = "a hero character walks, on a white background"
 
 
 def _clip(frames: int = 4, size: int = SIZE) -> ClipFrames:
-    line = np.where(disc(size, 12)[..., 3] != disc(size, 10)[..., 3], 90, 255).astype(np.uint8)
+    line = ring(size)
     pictures = [np.roll(disc(size, 12), k, axis=1) for k in range(frames)]
     return clip_frames(KEY, {"color": pictures, "line": [np.roll(line, k, axis=1) for k in range(frames)]})
 

@@ -13,7 +13,7 @@ from specsia_build.errors import CharacterError, UsageError
 from specsia_build.films import read_mp4
 from specsia_build.recipes.flipsketch import FlipSketch
 from specsia_build.recipes.recipe import ClipFrames
-from tests.recipes.drawn import clip_frames, disc, part_of, written
+from tests.recipes.drawn import clip_frames, part_of, ring, written
 
 SIZE = 64
 KEY = "hero-walk-00"
@@ -21,7 +21,7 @@ SAID = "a hero character walks"
 
 
 def _clip(frames: int = 5, fps: float = 8.0) -> ClipFrames:
-    line = np.where(disc(SIZE, 12)[..., 3] != disc(SIZE, 10)[..., 3], 90, 255).astype(np.uint8)
+    line = ring(SIZE)
     return clip_frames(KEY, {"line": [np.roll(line, k, axis=1) for k in range(frames)]}, fps=fps)
 
 

@@ -11,7 +11,7 @@ import meshopt
 import numpy as np
 from numpy.typing import NDArray
 
-from tests.characters.gltf.writer import GltfWriter
+from tests.characters.gltf.writer import GltfWriter, glb_of
 
 DRACO, MESHOPT = "KHR_draco_mesh_compression", "EXT_meshopt_compression"
 DTYPES = {5120: "<i1", 5121: "<u1", 5122: "<i2", 5123: "<u2", 5125: "<u4", 5126: "<f4"}
@@ -102,11 +102,7 @@ def meshopted(content: bytes, extension: str = MESHOPT, version: int = 0) -> byt
 
 def rewritten(writer: GltfWriter) -> bytes:
     """The .glb of a writer whose buffers are as they are to be."""
-    text = json.dumps(writer.data).encode()
-    text += b" " * (-len(text) % 4)
-    chunks = struct.pack("<II", len(text), 0x4E4F534A) + text
-    chunks += struct.pack("<II", len(writer.binary), 0x004E4942) + bytes(writer.binary)
-    return struct.pack("<4sII", b"glTF", 2, 12 + len(chunks)) + chunks
+    return glb_of(json.dumps(writer.data).encode(), bytes(writer.binary))
 
 
 def _meshopt(writer: GltfWriter, index: int, mode: str, extension: str, version: int) -> bytes | None:

@@ -28,6 +28,14 @@ def png(pixels: Any) -> bytes:
     return stream.getvalue()
 
 
+def glb_of(text: bytes, binary: bytes) -> bytes:
+    """The bytes of a .glb file, by its JSON and its buffer."""
+    text += b" " * (-len(text) % 4)
+    binary += bytes(-len(binary) % 4)
+    chunks = struct.pack("<II", len(text), 0x4E4F534A) + text + struct.pack("<II", len(binary), 0x004E4942) + binary
+    return struct.pack("<4sII", b"glTF", 2, 12 + len(chunks)) + chunks
+
+
 class GltfWriter:
     """A glTF file under construction: `data` is its JSON, `binary` its only buffer."""
 
@@ -89,11 +97,7 @@ class GltfWriter:
         """The bytes of the .glb file."""
         if self.binary:
             self.data["buffers"] = [{"byteLength": len(self.binary)}]
-        text = json.dumps(self.data).encode()
-        text += b" " * (-len(text) % 4)
-        binary = bytes(self.binary) + bytes(-len(self.binary) % 4)
-        chunks = struct.pack("<II", len(text), 0x4E4F534A) + text + struct.pack("<II", len(binary), 0x004E4942) + binary
-        return struct.pack("<4sII", b"glTF", 2, 12 + len(chunks)) + chunks
+        return glb_of(json.dumps(self.data).encode(), bytes(self.binary))
 
     def write_glb(self, path: Path) -> Path:
         path.write_bytes(self.glb())
