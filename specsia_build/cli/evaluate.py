@@ -12,7 +12,7 @@ from specsia_build.cli.closing import conclude
 from specsia_build.cli.command import Command
 from specsia_build.cli.output import json_option
 from specsia_build.cli.train import FOLDER, configs_option
-from specsia_build.dravie.config import DEVICES, AdaptConfig, need_torch
+from specsia_build.dravie.config import ABLATIONS, DEVICES, FIT_STEPS, AdaptConfig, need_torch
 from specsia_build.dravie.pretrained import find_run
 from specsia_build.errors import UsageError, argument, plural
 from specsia_build.terminal.layout import table_of
@@ -40,7 +40,7 @@ from specsia_build.terminal.screen import say
 @click.option(
     "--without",
     multiple=True,
-    type=click.Choice(("pos", "adaptation", "recall")),
+    type=click.Choice(ABLATIONS),
     help="Ablation to compare with; may be repeated.",
 )
 @click.option(
@@ -62,7 +62,13 @@ from specsia_build.terminal.screen import say
     type=click.IntRange(1),
     help="Updates of an adaptation to a character.",
 )
-@click.option("--fit-steps", type=click.IntRange(1), help="Updates of a sample-wise fit.  [default: 1500]")
+@click.option(
+    "--fit-steps",
+    default=FIT_STEPS,
+    show_default=True,
+    type=click.IntRange(1),
+    help="Updates of a sample-wise fit.",
+)
 @click.option("--device", type=click.Choice(DEVICES), default="auto", show_default=True)
 @json_option
 def evaluate(
@@ -78,7 +84,7 @@ def evaluate(
     allow_seen: bool,
     weights: Path | None,
     adapt_steps: int,
-    fit_steps: int | None,
+    fit_steps: int,
     device: str,
     as_json: bool,
 ) -> None:
@@ -115,9 +121,9 @@ def evaluate(
     began = time.monotonic()
     where, opened = find_device(device), open_part(dataset, say)
     adaptation = replace(AdaptConfig(), steps=adapt_steps)
-    steps, places = fit_steps or known.FIT_STEPS, opened.keeps_places()
+    places = opened.keeps_places()
     trained = known.load_runs(runs, where)
-    chosen = known.choose_methods(trained, wanted, without, repeats, adaptation, steps, where, places)
+    chosen = known.choose_methods(trained, wanted, without, repeats, adaptation, fit_steps, where, places)
     turntables = None if build is None else open_turntables(*existing_run(build))
     networks, notes = find_perceptual(weights, where)
     measured = measure(opened, split, chosen, out, turntables, networks, configs, allow_seen)

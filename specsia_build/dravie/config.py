@@ -20,6 +20,11 @@ SCHEDULES = ("constant", "cosine")
 
 DEFAULT_PRESET = "tiny"
 
+ABLATIONS = ("pos", "adaptation", "recall")
+"""What `specsia evaluate --without` takes."""
+
+FIT_STEPS = 1500
+"""Updates of the sample-wise baseline: two and a half times as many as an adaptation's."""
 
 _SPINS = ("GOMP_SPINCOUNT", "1000")
 """How often a thread of torch looks for work before it sleeps. Hundreds of thousands, as is usual, are no faster on

@@ -40,12 +40,6 @@ RECALLING = " + recall"
 BASELINES = (RAW, LINE, SINGLE)
 """Names that `--baselines` takes."""
 
-ABLATIONS = ("pos", "adaptation", "recall")
-"""Names that `--without` takes."""
-
-FIT_STEPS = 1500
-"""Updates of the sample-wise baseline: two and a half times as many as an adaptation's."""
-
 LINE_PX, LINE_GREY = 2, 0
 """Of the drawn line, for want of better knowledge."""
 
@@ -282,7 +276,7 @@ def choose_methods(
         runs: trained models; those that differ only in the seed are repeats of one method.
         wanted: of `BASELINES`; each comes without and with recall, `line` brings `line-oracle` along, and `sample-wise`
             its fit without the hint.
-        without: of `ABLATIONS`.
+        without: of `config.ABLATIONS`.
         repeats: seeds of adaptations and of sample-wise fits; several runs of one kind are as many at least.
         adaptation: settings of the adaptation, whose seed is the repeat's.
         fit_steps: updates of a sample-wise fit.

@@ -26,8 +26,8 @@ from specsia_build.dataset.reading import open_dataset
 from specsia_build.dataset.schema import BUILD_FILE, DATA, MOVING_COLUMNS, arrow_schema, frame_uid
 from specsia_build.dravie.adaptation.adapt import adapt_generator
 from specsia_build.dravie.apply import has_bf16
-from specsia_build.dravie.config import AdaptConfig, ModelConfig, TrainConfig, to_json
-from specsia_build.dravie.evaluation.methods import ABLATIONS, choose_methods, load_runs
+from specsia_build.dravie.config import ABLATIONS, AdaptConfig, ModelConfig, TrainConfig, to_json
+from specsia_build.dravie.evaluation.methods import choose_methods, load_runs
 from specsia_build.dravie.following import steps_between
 from specsia_build.dravie.metrics import clip_flicker, view_scores
 from specsia_build.dravie.network import losses

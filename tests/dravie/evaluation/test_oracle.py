@@ -17,8 +17,8 @@ from specsia_build.cli import main
 from specsia_build.dataset import schema
 from specsia_build.dataset.pairs import PAIR_COLUMNS, Pair, decode_pair
 from specsia_build.dataset.reading import open_dataset
-from specsia_build.dravie.config import AdaptConfig
-from specsia_build.dravie.evaluation.methods import ABLATIONS, BASELINES, Method, choose_methods, load_runs
+from specsia_build.dravie.config import ABLATIONS, AdaptConfig
+from specsia_build.dravie.evaluation.methods import BASELINES, Method, choose_methods, load_runs
 from specsia_build.gallery.evaluation import TRUTH
 from tests.dataset.small import StoredRow, change, put
 from tests.dravie.evaluation.test_evaluate import means, write_run
