@@ -41,11 +41,13 @@ def read(job):
     scene = bpy.context.scene
     actions = len(bpy.data.actions)
     pose = job.get("pose", "rest")
-    if not scenes.put_in_pose(pose, job.get("actions")):
+    odd = scenes.put_in_pose(pose, job.get("actions"))
+    if odd is None:
         return {"actions": [action.name for action in bpy.data.actions]}
     unrendered = scenes.use_render_settings()
     images = material_reader.ImageFiles(job["out"])
     reader = material_reader.Reader(images, signs)
+    reader.warnings |= dict.fromkeys(odd, 1)
     collected = Collected(reader)
     graph = bpy.context.evaluated_depsgraph_get()
     graph.update()

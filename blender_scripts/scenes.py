@@ -82,7 +82,9 @@ def _enable(module, operator):
 
 
 def put_in_pose(pose, rules):
-    """Put armatures at rest, or everything into the pose that an action has at a frame; whether there is such one.
+    """Put armatures at rest, or everything into the pose that an action has at a frame.
+
+    Gives what is odd about that as a list of sentences, or None where there is no such action.
 
     What is no armature stands at rest as it does in the scene's own frame.
 
@@ -97,14 +99,16 @@ def put_in_pose(pose, rules):
                     item.animation_data.use_nla = False
                 item.data.pose_position = "REST"
         show_frame(bpy.context.scene.frame_current_final)
-        return True
-    indices, frame = _module(rules).chosen([action.name for action in bpy.data.actions], pose)
+        return []
+    actions = _module(rules)
+    indices, frame = actions.chosen([action.name for action in bpy.data.actions], pose)
     matches = [bpy.data.actions[index] for index in indices]
     if not matches:
-        return False
+        return None
     play(matches)
     show_frame(matches[0].frame_range[0] if frame is None else frame)
-    return True
+    first, last = (pick(action.frame_range[end] for action in matches) for end, pick in ((0, min), (1, max)))
+    return [told for told in [actions.outside(pose, frame, first, last)] if told is not None]
 
 
 def show_frame(frame):

@@ -42,6 +42,13 @@ def chosen(names: Sequence[str], pose: str) -> tuple[list[int], float | None]:
     return [], None
 
 
+def outside(pose: str, frame: float | None, first: float, last: float) -> str | None:
+    """What to say of a pose whose frame is none of its action's, from `first` to `last`; None where it is one."""
+    if frame is None or first - 0.5 <= frame <= last + 0.5:
+        return None
+    return f"the pose '{pose}' lies outside its action, whose frames are {first:.6g} to {last:.6g}: name one of these"
+
+
 def matching(names: Sequence[str], pattern: str) -> list[int]:
     """Indices of the actions that a shell pattern names, or is the name of, see `called`."""
     return called(names, pattern, lambda name, text: name == text or fnmatchcase(name, text))

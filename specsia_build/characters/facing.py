@@ -223,7 +223,7 @@ def up_by_shape(mesh: Mesh) -> Evidence:
         or found[standing[0]].height < max(shape.height for shape in found.values())
     ):
         return Evidence(None, "its shape does not say which way is up")
-    return Evidence(standing[0], "it stands on its feet that way")
+    return Evidence(standing[0], "it has feet below and a head above that way")
 
 
 def _opposite(axis: str) -> str:

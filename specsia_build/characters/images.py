@@ -137,19 +137,24 @@ def load_texture(
     except Image.DecompressionBombError as error:
         raise CharacterError(f"{name} has more pixels than the largest texture read, 16384x16384") from error
     except UnidentifiedImageError as error:
-        said = (
-            other_content(data) or _unread_kind(data) or "is not an image of a known kind, or its beginning is damaged"
-        )
-        raise CharacterError(f"{name} {said}") from error
+        raise CharacterError(f"{name} {_other_kind(data)}") from error
     except _DECODER_ERRORS as error:
         if "out of memory" in str(error):
             raise MemoryError from error
         raise CharacterError(f"{name} is a damaged image: {error}") from error
 
 
-def _unread_kind(data: bytes) -> str | None:
+def _other_kind(data: bytes) -> str:
+    """What bytes are that are no image that is read, in words that follow a name."""
     kind = next((kind for mark, place, kind in _UNREAD if data.startswith(mark, place)), None)
-    return None if kind is None else f"is {kind}, which is not read: save it as PNG"
+    if kind is not None:
+        return f"is {kind}, which is not read: save it as PNG"
+    said = other_content(data)
+    if said is None:
+        return "is not an image of a known kind, or its beginning is damaged"
+    # How to name a mesh file is of no use to who wants an image.
+    what, _, how = said.partition(": ")
+    return f"{what} and no image" if how.startswith("let its name") else said
 
 
 def _content(path: Path, name: str, root: Path) -> bytes:

@@ -33,6 +33,9 @@ from specsia_build.files.sources import open_source_file
 from specsia_build.frame import front_rotation, up_rotation
 from specsia_build.rendering.mesh import Mesh, flat_normals
 
+LEAST_STEPS = 5000
+"""Positions side by side along a mesh that single precision must tell apart, or steps would show."""
+
 _NOT_FINITE = "with numbers that are not finite"
 
 
@@ -116,7 +119,7 @@ def _read(entry: Entry, *, moving: bool) -> tuple[Character, RawMoving | None]:
     looks = (*see_through(entry, mesh), *blackened(entry, mesh), *opaque_glass(entry, mesh))
     doubts = (*colourless(entry, raw.files, mesh), *looks, *odd, *others)
     strays = stray_vertices(upright, name, raw.part_names, raw.face_part)
-    found = (*axes, *doubts, *(strays or _flatness(sided, name)))
+    found = (*axes, *doubts, *_coarseness(mesh, name), *(strays or _flatness(sided, name)))
     character = Character(
         entry=entry,
         mesh=sided,
@@ -269,6 +272,17 @@ def _flatness(mesh: Mesh, name: str) -> tuple[Finding, ...]:
     across = ("from side to side", "from front to back", "from head to foot")[int(extent.argmin())]
     warning = f"{name} is flat, {100 * thinnest:.1f} % of its length {across}: views along that show next to nothing"
     return (Finding(f"{warning}; give it thickness"),)
+
+
+def _coarseness(mesh: Mesh, name: str) -> tuple[Finding, ...]:
+    """That a mesh lies so far from its file's origin that its positions are rounded to what shows."""
+    low, high = mesh.bounds()
+    step = float(np.spacing(np.maximum(np.abs(low), np.abs(high)).max()))
+    steps = float((high - low).max()) / step
+    if steps >= LEAST_STEPS:
+        return ()
+    away = f"{name} lies so far from its file's origin that its positions are rounded to 1/{steps:.0f} of its size"
+    return (Finding(f"{away}: move it to the origin where it was made"),)
 
 
 def _mended(mesh: Mesh, name: str) -> tuple[Mesh, list[str]]:

@@ -192,7 +192,10 @@ def test_a_gltf_that_lies_is_told(tmp_path: Path) -> None:
 def test_a_gltf_that_lies_is_told_by_its_shape_where_it_has_no_joints(tmp_path: Path) -> None:
     lying = read(rigged(tmp_path / "a.glb", into_file("+z", "-y"), {}, boxes()))
     assert lying.up == "+y"
-    assert any("a.glb stands along +z, as it stands on its feet that way, not +y as" in said for said in lying.warnings)
+    assert any(
+        "a.glb stands along +z, as it has feet below and a head above that way, not +y as" in said
+        for said in lying.warnings
+    )
     # No program has -z for up: what stands so is shaped so.
     for up in ("+y", "-z"):
         other = read(rigged(tmp_path / f"{up}.glb", into_file(up, "-y"), {}, boxes()))

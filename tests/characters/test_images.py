@@ -93,6 +93,10 @@ def test_what_is_missing_is_named(tmp_path: Path) -> None:
 def test_what_is_no_image_is_named() -> None:
     with pytest.raises(CharacterError, match=r"notes\.png is not an image of a known kind"):
         load_texture(b"hello there", "notes.png")
+    with pytest.raises(CharacterError, match=r"^hero\.glb is a GLB file and no image$"):
+        load_texture(b"glTF\2\0\0\0", "hero.glb")
+    with pytest.raises(CharacterError, match=r"^skin\.png is a ZIP archive: unpack it$"):
+        load_texture(b"PK\3\4", "skin.png")
 
 
 def test_a_cut_image_is_named() -> None:

@@ -45,6 +45,19 @@ def test_a_ply_is_in_our_frame(tmp_path: Path) -> None:
     assert_allclose(character.mesh.vertices, [[0, 0, 0], [3, 0, 0], [0, 2, 1]])
 
 
+@pytest.mark.parametrize(("away", "odd"), [(0, 0), (-1000, 0), (1_000_000, 1)])
+def test_what_lies_so_far_away_that_it_is_rounded_is_told(tmp_path: Path, away: int, odd: int) -> None:
+    text = "\n".join(
+        f"v {int(line.split()[1]) + away} {line.split(maxsplit=2)[2]}" if line.startswith("v ") else line
+        for line in ARROW.splitlines()
+    )
+    told = (
+        "hero.obj lies so far from its file's origin that its positions are rounded to 1/48 of its size: move it to "
+        "the origin where it was made"
+    )
+    assert read_character(entry_of(tmp_path, text)).warnings == (told,) * odd
+
+
 @pytest.mark.parametrize(
     ("up", "front", "expected"),
     [

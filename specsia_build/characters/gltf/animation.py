@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from specsia_build import memory
 from specsia_build.animation.motion import WEIGHTS, Interpolation, Motion, Path, Track
-from specsia_build.characters.actions import FRAMES, chosen, unknown_action
+from specsia_build.characters.actions import FRAMES, chosen, outside, unknown_action
 from specsia_build.characters.gltf import schema
 from specsia_build.characters.gltf.document import Document, denormalise
 from specsia_build.characters.gltf.humanoid import read_humanoid
@@ -82,8 +82,8 @@ def _joined(motions: Sequence[Motion]) -> tuple[Motion, ...]:
     return tuple(whole if motion is parts[0] else motion for motion in motions if motion.name or motion is parts[0])
 
 
-def standing(document: Document, number: NDArray[np.int32], pose: str) -> tuple[Motion | None, float]:
-    """The motion that a pose is of, as far as it is known around its time, and the time.
+def standing(document: Document, number: NDArray[np.int32], pose: str) -> tuple[Motion | None, float, tuple[str, ...]]:
+    """The motion that a pose is of, as far as it is known around its time, the time, and what is odd about that.
 
     Args:
         document: the file.
@@ -95,15 +95,17 @@ def standing(document: Document, number: NDArray[np.int32], pose: str) -> tuple[
         CharacterError: if no action is so named, or it is damaged.
     """
     if pose == "rest":
-        return None, 0.0
+        return None, 0.0, ()
     animations = document.entries(schema.Animation)
     names = [animation.name or "" for animation in animations]
     indices, frame = chosen(names, pose)
     if not indices:
         raise CharacterError(unknown_action(document.name, pose, names))
-    time = _start(document, [animations[index] for index in indices]) if frame is None else frame / FRAMES
+    first, last = _span(document, [animations[index] for index in indices])
+    time = first if frame is None else frame / FRAMES
+    told = outside(pose, frame, first * FRAMES, last * FRAMES)
     tracks = [track for index in indices for track in _tracks(document, number, index, around=time)]
-    return Motion(pose, tuple(tracks), time, time), time
+    return Motion(pose, tuple(tracks), time, time), time, () if told is None else (f"{document.name}: {told}",)
 
 
 def _shows(track: Track, targets: Collection[tuple[int, int]]) -> bool:
@@ -120,13 +122,11 @@ def _name(document: Document, index: int) -> str:
         return ""
 
 
-def _start(document: Document, animations: Sequence[schema.Animation]) -> float:
-    firsts = [
-        document.accessor(c.input)[:1].astype(np.float64).min(initial=np.inf)
-        for a in animations
-        for c in a.samplers or ()
-    ]
-    return float(min(firsts, default=0.0))
+def _span(document: Document, animations: Sequence[schema.Animation]) -> tuple[float, float]:
+    """When the first and the last key of some animations are, in seconds."""
+    keys = [document.accessor(c.input) for a in animations for c in a.samplers or ()]
+    ends = np.concatenate([k[at].ravel() for k in keys if len(k) for at in (slice(1), slice(-1, None))] or [[0.0]])
+    return float(ends.min()), float(ends.max())
 
 
 def _tracks(

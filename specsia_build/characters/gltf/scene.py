@@ -88,12 +88,13 @@ def read_scene(document: Document, drop: Sequence[str], pose: str = "rest") -> S
     """
     hierarchy = read_hierarchy(document)
     nodes, parents, number = hierarchy.nodes, hierarchy.parents, hierarchy.number
-    motion, time = standing(document, number, pose)
+    motion, time, odd = standing(document, number, pose)
     reached = below(nodes, _roots(document, nodes, parents))
     hidden = below(nodes, [i for i in reached if _is_hidden(nodes[i])])
     shown_nodes = [i for i in sorted(reached) if i not in hidden]
     places = {i: at for i in shown_nodes if (at := nodes[i].mesh) is not None}
     own, said = wearers_own(document, places)
+    said = (*odd, *said)
     meshes = {i: document.entry(schema.Mesh, at) for i, at in places.items() if i not in own}
     weights = {int(number[i]): np.array(w) for i, mesh in meshes.items() if (w := _weights(nodes[i], mesh))}
     skeleton = replace(hierarchy.skeleton, morph_weights=weights)

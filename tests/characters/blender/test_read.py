@@ -342,6 +342,9 @@ def test_an_action_is_another_pose(characters_dir: Path, tmp_path: Path, own_cac
     ):
         read_character(replace(entries["quaternius_knightcharacter"], pose="Fly"))
     assert len(list(own_cache.iterdir())) == 2
+    beyond = read_character(replace(entries["quaternius_knightcharacter"], pose="Idle@-40"))
+    assert "the pose 'Idle@-40' lies outside its action, whose frames are 1 to" in " ".join(beyond.warnings)
+    assert not any("outside" in said for said in posed.warnings)
 
 
 @pytest.mark.usefixtures("needs_blender")

@@ -100,6 +100,13 @@ def test_times_of_whole_numbers(tmp_path: Path) -> None:
     assert_allclose(posed(tmp_path, writer, "Go"), TRIANGLE)
 
 
+@pytest.mark.parametrize(("pose", "odd"), [("Go", 0), ("Go@24", 0), ("Go@72", 0), ("Go@23", 1), ("Go@9999", 1)])
+def test_a_frame_that_its_action_lacks_is_told(tmp_path: Path, pose: str, odd: int) -> None:
+    raw = read_gltf(moving("translation", SHIFTS).write_glb(tmp_path / "a.glb"), pose=pose)
+    told = f"a.glb: the pose '{pose}' lies outside its action, whose frames are 24 to 72: name one of these"
+    assert raw.warnings == (told,) * odd
+
+
 def test_a_wrong_name_is_answered_by_those_there_are(tmp_path: Path) -> None:
     path = moving("translation", SHIFTS).write_glb(tmp_path / "a.glb")
     with pytest.raises(
