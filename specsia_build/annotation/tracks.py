@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from specsia_build.annotation.visible import place, show
+from specsia_build.annotation.visible import carry, place, show
+from specsia_build.jit import ready
 from specsia_build.rendering.seen import Seen
 
 
@@ -58,10 +60,14 @@ def shown(points: Points, places: NDArray[np.float64], seen: Seen, rest: NDArray
         (N,).
     """
     visible = np.empty(len(places), np.bool_)
-    known = (seen.faces, seen.facing, seen.screen, seen.depth, seen.face, seen.sample, seen.offsets)
     of = (points.face, points.corners, points.weights, points.facing)
-    show(*of, places, known, np.array(rest, np.float64), visible)
+    show(*of, places, _known(seen), ready(rest, np.float64), visible)
     return visible
+
+
+def _known(seen: Seen) -> tuple[NDArray[Any], ...]:
+    """What `visible` asks of a frame."""
+    return seen.faces, seen.facing, seen.screen, seen.depth, seen.face, seen.sample, seen.offsets
 
 
 def chosen(seen: Seen, most: int) -> Points:
@@ -131,10 +137,6 @@ def flow(here: Seen, there: Seen, rest: NDArray[np.floating]) -> Flow:
         there: of the other, of the same mesh in whatever pose, by whatever camera.
         rest: (V, 3), the mesh's vertices at rest.
     """
-    seen = np.flatnonzero(here.face >= 0)
-    points = points_at(here, seen)
-    places = points.places(there)
     pixels, unmatched = np.zeros((*here.face.shape, 2), np.float32), np.ones(here.face.shape, np.bool_)
-    pixels.reshape(-1, 2)[seen] = places - points.places(here)
-    unmatched.reshape(-1)[seen] = ~shown(points, places, there, rest)
+    carry(here.box, here.weights, _known(here), _known(there), ready(rest, np.float64), pixels, unmatched)
     return Flow(pixels, unmatched)

@@ -103,14 +103,40 @@ def _is_shown_among(x, y, f, corners, weights, facing, found, seen, rest):  # ty
     return found
 
 
+@inlined
+def _placed(corners, weights, screen):  # type: ignore[no-untyped-def]
+    """Where a point is by the vertices that it lies between, x and y in parts of a pixel."""
+    x, y = 0.0, 0.0
+    for k in range(3):
+        x += weights[k] * screen[corners[k], 0]
+        y += weights[k] * screen[corners[k], 1]
+    return x, y
+
+
+@inlined
+def _is_shown(x, y, f, corners, weights, facing, seen, rest):  # type: ignore[no-untyped-def]
+    """Whether a frame shows a point of a face that is at a place of its screen; see `tracks.shown`."""
+    facings, shown = seen[1], seen[4]
+    size = len(shown)
+    turned = facings[f] != facing and facings[f] != 0
+    if turned or not (0 <= x < size * SUBPIXEL and 0 <= y < size * SUBPIXEL):
+        return False
+    if shown[int(y) // SUBPIXEL, int(x) // SUBPIXEL] == f:
+        return True
+    found, others = False, False
+    for n in range(4):
+        row, column = _beside(x, y, n)
+        g = shown[row, column] if 0 <= row < size and 0 <= column < size else -1
+        found |= g == f
+        others |= g >= 0 and g != f
+    return _is_shown_among(x, y, f, corners, weights, facing, found, seen, rest) if others else found
+
+
 @uncounted
 def place(corners, weights, screen, places):  # type: ignore[no-untyped-def]
     """Fill `places` (N, 2) float64, in pixels, of points by the vertices that they lie between."""
     for n in range(len(corners)):
-        x, y = 0.0, 0.0
-        for k in range(3):
-            x += weights[n, k] * screen[corners[n, k], 0]
-            y += weights[n, k] * screen[corners[n, k], 1]
+        x, y = _placed(corners[n], weights[n], screen)
         places[n, 0], places[n, 1] = x / SUBPIXEL, y / SUBPIXEL
 
 
@@ -122,22 +148,29 @@ def show(face, corners, weights, facing, places, seen, rest, visible):  # type: 
         seen: faces, facing, screen, depth, face, sample and offsets of the frame's `Seen`.
         rest: (V, 3) float64.
     """
-    facings, shown = seen[1], seen[4]
-    size = len(shown)
     for n in range(len(face)):
-        x, y, f = places[n, 0] * SUBPIXEL, places[n, 1] * SUBPIXEL, face[n]
-        visible[n] = False
-        turned = facings[f] != facing[n] and facings[f] != 0
-        if turned or not (0 <= x < size * SUBPIXEL and 0 <= y < size * SUBPIXEL):
-            continue
-        visible[n] = shown[int(y) // SUBPIXEL, int(x) // SUBPIXEL] == f
-        if visible[n]:
-            continue
-        others = False
-        for k in range(4):
-            row, column = _beside(x, y, k)
-            g = shown[row, column] if 0 <= row < size and 0 <= column < size else -1
-            visible[n] |= g == f
-            others |= g >= 0 and g != f
-        if others:
-            visible[n] = _is_shown_among(x, y, f, corners[n], weights[n], facing[n], visible[n], seen, rest)
+        x, y = places[n, 0] * SUBPIXEL, places[n, 1] * SUBPIXEL
+        visible[n] = _is_shown(x, y, face[n], corners[n], weights[n], facing[n], seen, rest)
+
+
+@uncounted
+def carry(box, weights, here, there, rest, pixels, unmatched):  # type: ignore[no-untyped-def]
+    """Fill `pixels` (S, S, 2), zeros before, and `unmatched` (S, S), true before, where a frame shows a point.
+
+    Args:
+        box: outside of which it shows none, see `Seen`.
+        weights: (S, S, 3) float32 of the points.
+        here, there: of the frame and the other one; see `show`.
+        rest: (V, 3) float64.
+    """
+    for row in range(box[0], box[1]):
+        for column in range(box[2], box[3]):
+            f = here[4][row, column]
+            if f < 0:
+                continue
+            corners, weight = here[0][f], weights[row, column]
+            x, y = _placed(corners, weight, here[2])
+            to_x, to_y = _placed(corners, weight, there[2])
+            pixels[row, column, 0] = to_x / SUBPIXEL - x / SUBPIXEL
+            pixels[row, column, 1] = to_y / SUBPIXEL - y / SUBPIXEL
+            unmatched[row, column] = not _is_shown(to_x, to_y, f, corners, weight, here[1][f], there, rest)
