@@ -37,6 +37,7 @@ class Features:
             on the edge.
         opaque: (E,) bool, whether a face on the edge is there whatever its opacity.
         welded: (V,) int32, the lowest vertex at the place of each.
+        corners: (F, 3) int32, those of the faces' vertices.
         points: (V,) int32, the lowest vertex there that always moves as each does.
         region: (F,) int32, of each face.
     """
@@ -49,6 +50,7 @@ class Features:
     turning: NDArray[np.bool_]
     opaque: NDArray[np.bool_]
     welded: NDArray[np.int32]
+    corners: NDArray[np.int32]
     points: NDArray[np.int32]
     region: NDArray[np.int32]
 
@@ -103,6 +105,7 @@ def feature_edges(mesh: Mesh, region: NDArray[np.int32], bound: NDArray[np.int32
         turning=~slivers,
         opaque=np.logical_or.reduceat(opaque[face], first),
         welded=welded,
+        corners=corners,
         points=weld(mesh.vertices, bound),
         region=np.ascontiguousarray(region, np.int32),
     )

@@ -34,7 +34,8 @@ def ink(places, width, out):  # type: ignore[no-untyped-def]
             for column in range(left, right + 1):
                 x = column + 0.5 - x0
                 t = min(1.0, max(0.0, (x * dx + y * dy) / squared)) if squared > 0 else 0.0
-                away = np.hypot(x - t * dx, y - t * dy)
-                if away < reach:
-                    level = np.uint8(255 * (1 - min(1.0, reach - away)) + 0.5)
+                u, v = x - t * dx, y - t * dy
+                away = u * u + v * v
+                if away < reach * reach:
+                    level = np.uint8(255 * (1 - min(1.0, reach - np.sqrt(away))) + 0.5)
                     out[row, column] = min(out[row, column], level)

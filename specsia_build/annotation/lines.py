@@ -11,7 +11,7 @@ from specsia_build.annotation.features import Features
 from specsia_build.annotation.ink import ink
 from specsia_build.annotation.seams import seams
 from specsia_build.annotation.specks import lengths_together
-from specsia_build.annotation.tracing import CUT, View, candidates, seen_pieces
+from specsia_build.annotation.tracing import CUT, View, candidates, depths_around, seen_pieces
 from specsia_build.rendering.seen import Seen
 
 BINARY = 200
@@ -60,11 +60,13 @@ def visible_lines(seen: Seen, features: Features) -> Lines:
         seen.screen,
         seen.facing,
     )
-    view = View(seen.faces, seen.screen, seen.depth, seen.face, seen.sample)
-    places, vertices = seen_pieces(which, features.ends, features.opaque, features.welded, features.points, view)
+    far = depths_around(seen.faces, seen.screen, seen.depth)
+    view = View(seen.faces, seen.screen, seen.depth, seen.face, seen.sample, far)
+    known = features.ends, features.opaque, features.welded, features.corners, features.points
+    places, vertices = seen_pieces(which, *known, view)
     drawn = np.full((height, width), 255, np.uint8)
     ink(places, WIDTHS[0], drawn)
-    between = seams(features.region, seen.box, drawn, BINARY, view)
+    between = seams(seen.numbers(features.region), seen.box, drawn, BINARY, view)
     places = np.concatenate([places, between])
     vertices = np.concatenate([vertices, np.full((len(between), 2), CUT, np.int32)])
     kept = lengths_together(places, vertices, len(features.points), height, width) >= SPECK

@@ -5,16 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from specsia_build.annotation.tracing import plane_at
-from specsia_build.jit import compiled, inlined
+from specsia_build.jit import compiled, inlined, uncounted
 
 
-@inlined
-def _region(face, region, row, column):  # type: ignore[no-untyped-def]
-    f = face[row, column]
-    return region[f] if f >= 0 else -1
-
-
-@inlined
+@uncounted
 def _crossing(f, g, x, y, right, view):  # type: ignore[no-untyped-def]
     """How far on the way from a pixel's centre to the next, right or down, the planes of their faces cross; half where
     they do not."""
@@ -27,50 +21,50 @@ def _crossing(f, g, x, y, right, view):  # type: ignore[no-untyped-def]
     return t if 0.0 <= t <= 1.0 else 0.5
 
 
+@inlined
+def _put(row, column, right, label, drawn, binary, view, spots, m):  # type: ignore[no-untyped-def]
+    """Put where a border without a line runs between a pixel and the next, right or down, behind `m` of the spots."""
+    r, c = (row, column + 1) if right else (row + 1, column)
+    if label[row, column] == label[r, c] or drawn[row, column] < binary or drawn[r, c] < binary:
+        return m
+    x, y = column + 0.5, row + 0.5
+    t = np.float32(_crossing(view.face[row, column], view.face[r, c], x, y, right, view))
+    spots[m, 0], spots[m, 1] = (x + t, y) if right else (x, y + t)
+    return m + 1
+
+
+@inlined
+def _is_even(label, row, column):  # type: ignore[no-untyped-def]
+    """Whether the four pixels at a corner, of which that one is the first, are of one region."""
+    one = label[row, column]
+    return one == label[row, column + 1] and one == label[row + 1, column] and one == label[row + 1, column + 1]
+
+
 @compiled
-def seams(region, box, drawn, binary, view):  # type: ignore[no-untyped-def]
-    """Pieces (P, 2, 2) float32, in pixels, of the borders between regions where no line is.
+def seams(label, box, drawn, binary, view):  # type: ignore[no-untyped-def]
+    """Pieces (P, 2, 2) float32, in pixels, of the borders between the regions of `label` (H, W) where no line is.
 
     A border runs between two neighbouring pixels of which `drawn` (H, W) uint8 is not darker than `binary` in either.
     Nothing is seen outside of the first and end row, first and end column of `box`.
     """
-    face = view.face
-    height, width = face.shape
-    # For each pixel how far to the next, right (0) and down (1), a border without a line is; -1 where none is.
-    gaps, count = np.full((height, width, 2), np.float32(-1)), 0
-    top, bottom, left, right = max(0, box[0] - 1), min(height, box[1] + 1), max(0, box[2] - 1), min(width, box[3] + 1)
+    height, width = label.shape
+    top, left = max(0, box[0] - 1), max(0, box[2] - 1)
+    bottom, right = min(height - 1, box[1] + 1), min(width - 1, box[3] + 1)
+    room = 0
     for row in range(top, bottom):
         for column in range(left, right):
-            if drawn[row, column] < binary:
-                continue
-            here = _region(face, region, row, column)
-            for k in range(2):
-                r, c = row + k, column + 1 - k
-                if r == height or c == width or drawn[r, c] < binary or _region(face, region, r, c) == here:
-                    continue
-                f, g = face[row, column], face[r, c]
-                gaps[row, column, k] = _crossing(f, g, column + 0.5, row + 0.5, k == 0, view)
-                count += 1
-    places, n = np.empty((4 * count, 2, 2), np.float32), 0
-    if count == 0:
-        return places
+            room += 0 if _is_even(label, row, column) else 4
+    places, n = np.empty((room, 2, 2), np.float32), 0
     spots = np.empty((4, 2), np.float32)
-    for row in range(top, min(bottom, height - 1)):
-        for column in range(left, min(right, width - 1)):
+    for row in range(top, bottom):
+        for column in range(left, right):
+            if _is_even(label, row, column):
+                continue
             # The four borders that meet at the pixels' common corner.
-            m = 0
-            if gaps[row, column, 0] >= 0:
-                spots[m, 0], spots[m, 1] = column + 0.5 + gaps[row, column, 0], row + 0.5
-                m += 1
-            if gaps[row + 1, column, 0] >= 0:
-                spots[m, 0], spots[m, 1] = column + 0.5 + gaps[row + 1, column, 0], row + 1.5
-                m += 1
-            if gaps[row, column, 1] >= 0:
-                spots[m, 0], spots[m, 1] = column + 0.5, row + 0.5 + gaps[row, column, 1]
-                m += 1
-            if gaps[row, column + 1, 1] >= 0:
-                spots[m, 0], spots[m, 1] = column + 1.5, row + 0.5 + gaps[row, column + 1, 1]
-                m += 1
+            m = _put(row, column, True, label, drawn, binary, view, spots, 0)
+            m = _put(row + 1, column, True, label, drawn, binary, view, spots, m)
+            m = _put(row, column, False, label, drawn, binary, view, spots, m)
+            m = _put(row, column + 1, False, label, drawn, binary, view, spots, m)
             if m == 2:
                 for i in range(2):
                     places[n, i] = spots[i]

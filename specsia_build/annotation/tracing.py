@@ -20,6 +20,9 @@ HALVINGS = 3
 SLACK = 1e-3
 """Units by which a line may lie behind what is seen, a thousandth of a character: rounding, and its own surface."""
 
+ROUNDING = 1e-6
+"""Units that are more than what a depth may be rounded by."""
+
 SHORT_GAP = 1.5
 """Pixels of an edge up to which a break in it is closed."""
 
@@ -28,13 +31,14 @@ CUT = -1
 
 
 class View(NamedTuple):
-    """What of `Seen` compiled code asks, by the same names."""
+    """What of `Seen` compiled code asks, by the same names, and what `depths_around` gives."""
 
     faces: NDArray[np.int32]
     screen: NDArray[np.int32]
     depth: NDArray[np.float32]
     face: NDArray[np.int32]
     sample: NDArray[np.uint8]
+    far: NDArray[np.float64]
 
 
 @compiled
@@ -84,19 +88,38 @@ def plane_at(f, x, y, view):  # type: ignore[no-untyped-def]
     return z + u * (view.depth[b] - z) + v * (view.depth[c] - z)
 
 
-@uncounted
-def _is_seen(t, line, own, welded, view):  # type: ignore[no-untyped-def]
+@compiled
+def depths_around(faces, screen, depth):  # type: ignore[no-untyped-def]
+    """(F,) float64, a depth that a face has nowhere within a pixel of itself, were it larger; infinite if seen edge on."""
+    out = np.full(len(faces), np.inf)
+    for f in range(len(faces)):
+        a, b, c = faces[f, 0], faces[f, 1], faces[f, 2]
+        bx, by = np.float64(screen[b, 0] - screen[a, 0]), np.float64(screen[b, 1] - screen[a, 1])
+        cx, cy = np.float64(screen[c, 0] - screen[a, 0]), np.float64(screen[c, 1] - screen[a, 1])
+        area = bx * cy - by * cx
+        if area != 0.0:
+            z, u, v = np.float64(depth[a]), np.float64(depth[b]), np.float64(depth[c])
+            steep = abs((u - z) * cy - (v - z) * by) + abs((v - z) * bx - (u - z) * cx)
+            out[f] = max(z, u, v) + SUBPIXEL * steep / abs(area) + ROUNDING
+    return out
+
+
+@inlined
+def _is_seen(t, line, own, corners, view):  # type: ignore[no-untyped-def]
     """Whether the point t of 0 … 1 of an edge is seen: at one of the four pixels around it nothing is in front of it.
 
     `line` is x, y and depth of the edge's first end and what they grow by to the other; `own` is whether it is opaque,
     and its welded vertices. Faces at these are never in front. Of an edge that is not opaque one of them must be seen
     there, for it may be cut out.
     """
-    x, y, z = line[0] + t * line[3], line[1] + t * line[4], line[2] + t * line[5]
+    x, y, z = line[0] + t * line[3], line[1] + t * line[4], line[2] + t * line[5] - SLACK
     opaque, one, other = own
     left, top = int(np.floor(x - 0.5)), int(np.floor(y - 0.5))
-    for row in range(max(0, top), min(view.face.shape[0], top + 2)):
-        for column in range(max(0, left), min(view.face.shape[1], left + 2)):
+    right, bottom = min(view.face.shape[1], left + 2), min(view.face.shape[0], top + 2)
+    left, top = max(0, left), max(0, top)
+    near = False
+    for row in range(top, bottom):
+        for column in range(left, right):
             f = view.face[row, column]
             # What is seen beside the centre is not there at the centre.
             if opaque and (f < 0 or view.sample[row, column] != 0):
@@ -104,23 +127,28 @@ def _is_seen(t, line, own, welded, view):  # type: ignore[no-untyped-def]
             if f < 0:
                 continue
             for k in range(3):
-                corner = welded[view.faces[f, k]]
-                if corner in (one, other):
+                if corners[f, k] in (one, other):
                     return True
-            if not opaque:
+            near |= view.far[f] >= z
+    if not (opaque and near):
+        return False
+    for row in range(top, bottom):
+        for column in range(left, right):
+            f = view.face[row, column]
+            if view.far[f] < z:
                 continue
-            if plane_at(f, column + 0.5, row + 0.5, view) >= z - SLACK or plane_at(f, x, y, view) >= z - SLACK:
+            if plane_at(f, column + 0.5, row + 0.5, view) >= z or plane_at(f, x, y, view) >= z:
                 return True
     return False
 
 
 @uncounted
-def _where_it_turns(low, high, line, own, welded, view):  # type: ignore[no-untyped-def]
-    """Between two points of an edge of which one is seen, where it comes in sight or goes out of it."""
-    after = _is_seen(high, line, own, welded, view)
+def _where_it_turns(low, high, after, line, own, corners, view):  # type: ignore[no-untyped-def]
+    """Where an edge comes in sight or goes out of it between two points, of which the latter is seen as `after` says
+    and the former is not so."""
     for _ in range(HALVINGS):
         middle = 0.5 * (low + high)
-        if _is_seen(middle, line, own, welded, view) == after:
+        if _is_seen(middle, line, own, corners, view) == after:
             high = middle
         else:
             low = middle
@@ -128,7 +156,7 @@ def _where_it_turns(low, high, line, own, welded, view):  # type: ignore[no-unty
 
 
 @compiled
-def seen_pieces(which, ends, opaque, welded, points, view):  # type: ignore[no-untyped-def]
+def seen_pieces(which, ends, opaque, welded, corners, points, view):  # type: ignore[no-untyped-def]
     """The pieces of edges that are seen: places (P, 2, 2) float32 in pixels, and the `points` (P, 2) int32 of the
     vertices that they end in, or `CUT`."""
     screen, depth = view.screen, view.depth
@@ -157,10 +185,10 @@ def seen_pieces(which, ends, opaque, welded, points, view):  # type: ignore[no-u
         begin, end, before = -1.0, -1.0, False
         for k in range(steps):
             t = first + (k + 0.5) * per
-            now = _is_seen(t, line, own, welded, view)
+            now = _is_seen(t, line, own, corners, view)
             if now == before:
                 continue
-            at = first if k == 0 else _where_it_turns(t - per, t, line, own, welded, view)
+            at = first if k == 0 else _where_it_turns(t - per, t, now, line, own, corners, view)
             before = now
             if not now:
                 end = at

@@ -59,6 +59,22 @@ class Seen:
         _mix(self.face, self.weights, self.faces, ready(attribute, np.float32), self.box, out)
         return out
 
+    def numbers(self, of_face: NDArray[np.int32]) -> NDArray[np.int32]:
+        """Numbers of faces (F,) at the visible points, (S, S) int32, -1 where nothing is seen."""
+        out = np.full(self.face.shape, -1, np.int32)
+        _look_up(self.face, ready(of_face, np.int32), self.box, out)
+        return out
+
+
+@uncounted
+def _look_up(face, of_face, box, out):  # type: ignore[no-untyped-def]
+    """Fill `out` (S, S) inside the box."""
+    for row in range(box[0], box[1]):
+        for column in range(box[2], box[3]):
+            f = face[row, column]
+            if f >= 0:
+                out[row, column] = of_face[f]
+
 
 @uncounted
 def _weigh(face, sample, faces, screen, box, offsets, out):  # type: ignore[no-untyped-def]

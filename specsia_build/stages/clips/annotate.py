@@ -89,7 +89,7 @@ def _of_frame(layers: Layers, k: int, surface: Surface, wanted: Collection[str],
     assert layers.seen is not None
     seen, size = layers.seen, len(layers.mask)
     found: dict[str, Any] = {}
-    label = np.append(surface.region, np.int32(-1))[seen.face] if {LABEL, SEG} & set(wanted) else None
+    label = seen.numbers(surface.region) if {LABEL, SEG} & set(wanted) else None
     if {LINE, SEG, STROKES} & set(wanted):
         lines = visible_lines(seen, surface.features)
         if {LINE, SEG} & set(wanted):
