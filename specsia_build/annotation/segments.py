@@ -6,14 +6,15 @@ from dataclasses import dataclass
 
 import numpy as np
 import scipy
-import skimage
 from numpy.typing import NDArray
 
 from specsia_build.annotation.lines import BINARY
+from specsia_build.jit import compiled, ready
 from specsia_build.rendering.layers import HALF_COVERED
+from specsia_build.rendering.topology import root
 
-LINES, BACKGROUND = 0, 1
-"""Numbers of what is no segment of the character."""
+LINES, BACKGROUND, SEGMENT = 0, 1, 2
+"""Numbers of what is no segment of the character, and of its first segment."""
 
 LEAST_PIXELS = 4
 """Of a segment. Fewer, which lines leave between them, belong to the lines: nobody would fill them."""
@@ -33,24 +34,53 @@ def segments(line: NDArray[np.uint8], label: NDArray[np.int32], mask: NDArray[np
         (H, W) int32: 0 on lines, 1 the background with all that is seen through holes, then the segments in reading
         order of their first pixels.
     """
-    out = np.full(label.shape, BACKGROUND, np.int32)
-    busy = (label >= 0) | (line < BINARY)
-    rows, columns = np.flatnonzero(busy.any(axis=1)), np.flatnonzero(busy.any(axis=0))
-    if not len(rows):
-        return out
-    box = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
-    kind = np.where((label[box] < 0) | (mask[box] < HALF_COVERED), BACKGROUND, label[box] + 2)
-    kind[line[box] < BINARY] = LINES
-    part = skimage.measure.label(kind, background=LINES, connectivity=1)
-    sizes = np.bincount(part.ravel())
-    behind = np.zeros(len(sizes), np.bool_)
-    behind[part[kind == BACKGROUND]] = True
-    kept = (sizes >= LEAST_PIXELS) & ~behind
-    kept[LINES] = False
-    number = np.zeros(len(sizes), np.int32)
-    number[kept] = np.arange(BACKGROUND + 1, BACKGROUND + 1 + np.count_nonzero(kept))
-    number[behind] = BACKGROUND
-    out[box] = number[part]
+    found: NDArray[np.int32] = _segments(ready(line), ready(label), ready(mask))
+    return found
+
+
+@compiled
+def _segments(line, label, mask):  # type: ignore[no-untyped-def]
+    height, width = label.shape
+    out = np.empty((height, width), np.int32)
+    # Parts that hang together are numbered as they are met, from the first number of a segment on: of each the one that
+    # it is joined to, the lowest of all, and how many pixels it has.
+    parent, pixels = np.empty(height * width + SEGMENT, np.int32), np.empty(height * width + SEGMENT, np.int32)
+    end = SEGMENT
+    for row in range(height):
+        for column in range(width):
+            region, part = label[row, column], end
+            if line[row, column] < BINARY:
+                out[row, column] = LINES
+                continue
+            if region < 0 or mask[row, column] < HALF_COVERED:
+                out[row, column] = BACKGROUND
+                continue
+            if column > 0 and out[row, column - 1] >= SEGMENT and label[row, column - 1] == region:
+                part = root(parent, out[row, column - 1])
+            if row > 0 and out[row - 1, column] >= SEGMENT and label[row - 1, column] == region:
+                above = root(parent, out[row - 1, column])
+                if part < end and part != above:
+                    pixels[min(part, above)] += pixels[max(part, above)]
+                    parent[max(part, above)] = min(part, above)
+                part = min(part, above)
+            if part == end:
+                parent[end], pixels[end] = end, 0
+                end += 1
+            pixels[part] += 1
+            out[row, column] = part
+    number, count = np.empty(end, np.int32), SEGMENT
+    number[LINES], number[BACKGROUND] = LINES, BACKGROUND
+    for part in range(SEGMENT, end):
+        if parent[part] != part:
+            number[part] = number[parent[part]]
+        elif pixels[part] < LEAST_PIXELS:
+            number[part] = LINES
+        else:
+            number[part] = count
+            count += 1
+    for row in range(height):
+        for column in range(width):
+            out[row, column] = number[out[row, column]]
     return out
 
 

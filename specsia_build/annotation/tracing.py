@@ -90,7 +90,7 @@ def plane_at(f, x, y, view):  # type: ignore[no-untyped-def]
 
 @compiled
 def depths_around(faces, screen, depth):  # type: ignore[no-untyped-def]
-    """(F,) float64, a depth that a face has nowhere within a pixel of itself, were it larger; infinite if seen edge on."""
+    """(F,) float64, a depth that no face has within a pixel of itself, were it larger; infinite where it is edge on."""
     out = np.full(len(faces), np.inf)
     for f in range(len(faces)):
         a, b, c = faces[f, 0], faces[f, 1], faces[f, 2]
