@@ -6,20 +6,25 @@ import io
 import struct
 import zipfile
 import zlib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import numpy as np
+from isal import isal_zlib
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
 from specsia_build import deflate
+from specsia_build.jit import compiled, ready
 
 KEY = "i"
 """Name of the array in its file."""
 
-_DEFLATED, _MADE, _NEEDED, _DOS_DATE = 8, 20, 20, 0x21
-"""Of the zip format: its method, versions, and the first of January 1980."""
+THERE = "there"
+"""Name of what says where a sparse array's values belong."""
+
+_STORED, _DEFLATED, _MADE, _NEEDED, _DOS_DATE = 0, 8, 20, 20, 0x21
+"""Of the zip format: its methods, versions, and the first of January 1980."""
 
 
 def encode(array: NDArray[Any]) -> bytes:
@@ -27,17 +32,38 @@ def encode(array: NDArray[Any]) -> bytes:
     return encode_named({KEY: array})
 
 
-def encode_named(arrays: Mapping[str, NDArray[Any]]) -> bytes:
-    """A `.npz` as `np.load` reads it, with arrays by their names, plain ASCII."""
+def encode_sparse(array: NDArray[np.float32]) -> bytes:
+    """A `.npz` of an array (H, W, 2) that is zero at most places: where it is not, and what it has there.
+
+    The values are not compressed: of numbers whose last bits are noise that would take long and gain little.
+    """
+    there, pairs = _parted(ready(array, np.float32).reshape(-1).view(np.uint64))
+    values = pairs.view(np.float32).reshape(-1, 2)
+    return encode_named({THERE: there.reshape(array.shape[:2]), KEY: values}, stored=(KEY,))
+
+
+@compiled
+def _parted(words):  # type: ignore[no-untyped-def]
+    """Which of some words (N,) are not zero, and those."""
+    there, kept, count = np.empty(len(words), np.bool_), np.empty(len(words), np.uint64), 0
+    for n in range(len(words)):
+        kept[count], there[n] = words[n], words[n] != 0
+        count += there[n]
+    return there, kept[:count]
+
+
+def encode_named(arrays: Mapping[str, NDArray[Any]], stored: Collection[str] = ()) -> bytes:
+    """A `.npz` as `np.load` reads it, with arrays by their names, plain ASCII; those that are `stored` uncompressed."""
     body, directory = bytearray(), bytearray()
-    for name, array in arrays.items():
+    for name, array in ((name, ready(array)) for name, array in arrays.items()):
         stream = io.BytesIO()
-        npy.write_array(stream, np.ascontiguousarray(array), allow_pickle=False)
-        plain = stream.getbuffer()
+        npy.write_array_header_1_0(stream, npy.header_data_from_array_1_0(array))
+        plain, member = b"".join([stream.getvalue(), array.data]), f"{name}.npy".encode()
         # Without the two bytes before and the four behind that make zlib's container of a deflated stream.
-        packed, member = deflate.compress(plain)[2:-4], f"{name}.npy".encode()
-        sizes = (zlib.crc32(plain), len(packed), len(plain), len(member))
-        facts = struct.pack("<HHHHHIIIHH", _NEEDED, 0, _DEFLATED, 0, _DOS_DATE, *sizes, 0)
+        packed = plain if name in stored else deflate.compress(plain)[2:-4]
+        sizes = (isal_zlib.crc32(plain), len(packed), len(plain), len(member))
+        method = _STORED if name in stored else _DEFLATED
+        facts = struct.pack("<HHHHHIIIHH", _NEEDED, 0, method, 0, _DOS_DATE, *sizes, 0)
         directory += b"PK\x01\x02" + struct.pack("<H", _MADE) + facts
         directory += struct.pack("<HHHII", 0, 0, 0, 0, len(body)) + member
         body += b"PK\x03\x04" + facts + member + packed
@@ -51,9 +77,24 @@ def decode(data: bytes) -> NDArray[Any]:
     Raises:
         ValueError: if the bytes are no such file.
     """
+    return _decoded(data, KEY)[0]
+
+
+def decode_sparse(data: bytes) -> NDArray[Any]:
+    """The array (H, W, K) of a `.npz` that `encode_sparse` wrote.
+
+    Raises:
+        ValueError: if the bytes are no such file.
+    """
+    there, values = _decoded(data, THERE, KEY)
+    found = np.zeros((*there.shape, *values.shape[1:]), values.dtype)
+    found[there] = values
+    return found
+
+
+def _decoded(data: bytes, *names: str) -> list[NDArray[Any]]:
     try:
         with np.load(io.BytesIO(data), allow_pickle=False) as opened:
-            found: NDArray[Any] = opened[KEY]
-            return found
+            return [opened[name] for name in names]
     except (KeyError, OSError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-        raise ValueError(f"is no array in a .npz under the name '{KEY}': {error}") from error
+        raise ValueError(f"is no array in a .npz under the name '{names[-1]}': {error}") from error

@@ -16,6 +16,7 @@ from specsia_build.animation.motion import ROTATION, Motion, Track, poses
 from specsia_build.animation.retarget import retargeted
 from specsia_build.animation.rig import Rig
 from specsia_build.errors import CharacterError, some
+from specsia_build.jit import compiled, ready
 from specsia_build.rendering.layers import HALF_COVERED, Layers
 from specsia_build.rendering.mesh import Mesh
 
@@ -87,9 +88,17 @@ def udp(layers: Layers, values: NDArray[np.float32]) -> NDArray[np.float32]:
         covers less than half of the pixel, so that no landmark is mixed with what is beside it.
     """
     assert layers.seen is not None
-    occupied = np.flatnonzero(layers.mask >= HALF_COVERED)
-    shown = layers.seen.values(values).reshape(-1, 3).take(occupied, axis=0)
-    found = np.zeros((*layers.mask.shape, 4), np.float32)
-    found.reshape(-1, 4)[occupied, :3] = np.clip(shown, 0, 1, out=shown)
-    found.reshape(-1, 4)[occupied, 3] = 1
+    found: NDArray[np.float32] = _occupied(layers.seen.values(values), ready(layers.mask))
     return found
+
+
+@compiled
+def _occupied(shown, mask):  # type: ignore[no-untyped-def]
+    out = np.zeros((*mask.shape, 4), np.float32)
+    for row in range(mask.shape[0]):
+        for column in range(mask.shape[1]):
+            if mask[row, column] >= HALF_COVERED:
+                for k in range(3):
+                    out[row, column, k] = min(max(shown[row, column, k], np.float32(0)), np.float32(1))
+                out[row, column, 3] = 1
+    return out

@@ -15,6 +15,7 @@ from specsia_build.dataset.schema import COLOR as COLOR
 from specsia_build.dataset.schema import GT as GT
 from specsia_build.dataset.schema import MASK as MASK
 from specsia_build.dataset.schema import POS as POS
+from specsia_build.jit import compiled, ready
 
 LINE, LABEL, SEG, STROKES = "line", "label", "seg", "strokes"
 
@@ -48,22 +49,42 @@ def _picture(channels: int) -> Kind:
 
 def _numbers_image(numbers: NDArray[np.int32]) -> bytes:
     """A PNG of numbers from -1 to 2^24 - 2 (H, W): one more than each in red, green and blue, red the greatest."""
-    more = numbers.astype(np.uint32) + np.uint32(1)
-    return png.encode(np.stack([more >> 16 & 255, more >> 8 & 255, more & 255], axis=-1).astype(np.uint8))
+    return png.encode(_parts(ready(numbers, np.int32)))
+
+
+@compiled
+def _parts(numbers):  # type: ignore[no-untyped-def]
+    out = np.empty((*numbers.shape, 3), np.uint8)
+    for y in range(len(numbers)):
+        for x in range(numbers.shape[1]):
+            more = numbers[y, x] + 1
+            out[y, x, 0], out[y, x, 1], out[y, x, 2] = more >> 16 & 255, more >> 8 & 255, more & 255
+    return out
 
 
 def _numbers(data: bytes) -> NDArray[np.int32]:
-    red, green, blue = np.moveaxis(png.decode(data, 3).astype(np.int32), -1, 0)
-    return np.asarray((red << 16 | green << 8 | blue) - 1, np.int32)
+    found: NDArray[np.int32] = _joined(png.decode(data, 3))
+    return found
+
+
+@compiled
+def _joined(parts):  # type: ignore[no-untyped-def]
+    out = np.empty(parts.shape[:2], np.int32)
+    for y in range(len(parts)):
+        for x in range(parts.shape[1]):
+            out[y, x] = (np.int32(parts[y, x, 0]) << 16 | np.int32(parts[y, x, 1]) << 8 | np.int32(parts[y, x, 2])) - 1
+    return out
 
 
 _NUMBERS = Kind(".png", _numbers_image, _numbers)
 
 _ARRAY = Kind(".npz", npz.encode, npz.decode)
 
+_SPARSE = Kind(".npz", npz.encode_sparse, npz.decode_sparse)
+
 _FLAGS = Kind(
     ".png",
-    lambda flags: png.encode(np.where(flags, 255, 0).astype(np.uint8)),
+    lambda flags: png.encode(np.where(flags, np.uint8(255), np.uint8(0))),
     lambda data: png.decode(data, 1) > 0,
 )
 
@@ -78,9 +99,9 @@ LAYERS: dict[str, Kind] = {
     LABEL: _NUMBERS,
     SEG: _NUMBERS,
     STROKES: _RECORD,
-    FLOW: _ARRAY,
+    FLOW: _SPARSE,
     UNMATCHED: _FLAGS,
-    BACK: _ARRAY,
+    BACK: _SPARSE,
     BACK_UNMATCHED: _FLAGS,
     UDP: _ARRAY,
     TRACKS: _ARRAY,

@@ -62,8 +62,8 @@ from specsia_build.stages.render import LEAST_COVERED, entry_settings, outline
 from specsia_build.stages.stage import CharacterStage, Clip, DigestOf, Digests, Earlier, EarlierMeta, Job
 from specsia_build.stages.stopwatch import Stopwatch
 
-ANNOTATIONS_VERSION = 1
-"""Grows whenever other things would be told of the same frames."""
+ANNOTATIONS_VERSION = 2
+"""Grows whenever other things would be told of the same frames, or written otherwise."""
 
 IN_PLACE_VERSION = 2
 """Grows whenever a figure would be held otherwise."""
