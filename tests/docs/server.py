@@ -89,7 +89,7 @@ def make_small() -> None:
     for settings in (learning.TrainConfig, learning.AdaptConfig):
         _shorten(settings)
     patch.object(learning, "PRESETS", {**learning.PRESETS, "tiny": tiny}).start()
-    patch("specsia_build.dravie.evaluation.methods.FIT_STEPS", FEW).start()
+    patch.object(learning, "FIT_STEPS", FEW).start()
     patch("specsia_build.pipeline.build.open_executor", at_once).start()
     patch("specsia_build.dataset.parallel.start_method", lambda: "fork").start()
     patch("specsia_build.doctor.packages.ask_python", lambda code: ask(["python", "-c", code])).start()
