@@ -44,7 +44,8 @@ def front_by_looks(mesh: Mesh) -> str | None:
     if extent[2] < LEAST_HEIGHT * extent[:2].max() or extent[2] <= 0:
         return None
     cut_out = np.array([material.alpha_mode != "opaque" for material in mesh.materials])
-    if cut_out.any() and cut_out[mesh.face_material[surface_samples(mesh, _LOOKED_AT)[1]]].mean() > MOST_CUT_OUT:
+    looked_at = surface_samples(mesh, _LOOKED_AT)[1]
+    if len(looked_at) == 0 or cut_out[mesh.face_material[looked_at]].mean() > MOST_CUT_OUT:
         return None
     shown = compacted(mesh)
     cameras = view_cameras(_VIEWS, _SIZE)

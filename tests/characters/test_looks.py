@@ -68,3 +68,11 @@ def test_detail_is_that_within_the_figure() -> None:
     head, whole = detail(color, coverage)
     assert head == 0.0
     assert whole > 0.0
+
+
+@pytest.mark.filterwarnings("error")
+def test_what_has_no_surface_has_no_looks() -> None:
+    mesh = figure()
+    clear = tuple(replace(material, alpha_mode="blend") for material in mesh.materials)
+    line = mesh.vertices * np.array([0, 0, 1], np.float32)
+    assert front_by_looks(replace(mesh, vertices=line, materials=clear)) is None

@@ -125,8 +125,8 @@ def _name(document: Document, index: int) -> str:
 def _span(document: Document, animations: Sequence[schema.Animation]) -> tuple[float, float]:
     """When the first and the last key of some animations are, in seconds."""
     keys = [document.accessor(c.input) for a in animations for c in a.samplers or ()]
-    ends = np.concatenate([k[at].ravel() for k in keys if len(k) for at in (slice(1), slice(-1, None))] or [[0.0]])
-    return float(ends.min()), float(ends.max())
+    ends = [float(end) for k in keys if len(k) for end in (k[0].min(), k[-1].max())]
+    return min(ends, default=0.0), max(ends, default=0.0)
 
 
 def _tracks(
