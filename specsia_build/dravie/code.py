@@ -15,6 +15,7 @@ import specsia_build
 PAINTING = (
     "dataset/pairs.py",
     "dravie/adaptation/adapt.py",
+    "dravie/ahead.py",
     "dravie/apply.py",
     "dravie/config.py",
     "dravie/data/agreement.py",

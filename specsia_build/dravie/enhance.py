@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import suppress
 from dataclasses import dataclass
@@ -22,6 +22,7 @@ from torch import nn
 from specsia_build import __version__, png
 from specsia_build.dataset.pairs import PAIR_COLUMNS, decode_pair, subject_of
 from specsia_build.dataset.reading import OpenedDataset
+from specsia_build.dravie.ahead import made_ahead
 from specsia_build.dravie.apply import repair
 from specsia_build.dravie.code import PAINTING, code_digest
 from specsia_build.dravie.config import ModelConfig
@@ -230,20 +231,6 @@ class _Origins:
             append(self._path, json.dumps({"frame": frame.name, "of": of}) + "\n")
 
 
-_Loaded = tuple[str, Layers]
-
-
-def _ahead(
-    pool: ThreadPoolExecutor, frames: Iterable[Frame], load: Callable[[Frame], _Loaded]
-) -> Iterator[tuple[Frame, Future[_Loaded]]]:
-    waiting: deque[tuple[Frame, Future[_Loaded]]] = deque()
-    for frame in frames:
-        waiting.append((frame, pool.submit(load, frame)))
-        if len(waiting) > AHEAD:
-            yield waiting.popleft()
-    yield from waiting
-
-
 def enhance(
     model: nn.Module,
     config: ModelConfig,
@@ -275,9 +262,9 @@ def enhance(
     found: dict[str, list[str]] = {}
     made, writing = 0, deque[tuple[Frame, str, Future[None]]]()
 
-    def load(frame: Frame) -> _Loaded:
+    def load(frame: Frame) -> tuple[Frame, str, Layers]:
         # In this order, so that a picture that changes in between is found to be another the next time.
-        return origins.of(frame), frame.load()
+        return frame, origins.of(frame), frame.load()
 
     def finish() -> None:
         frame, of, written = writing.popleft()
@@ -305,8 +292,7 @@ def enhance(
                     yield frame
 
         try:
-            for frame, loaded in _ahead(pool, unfinished(), load):
-                of, (z, pos) = loaded.result()
+            for frame, of, (z, pos) in made_ahead(pool, load, unfinished(), AHEAD):
                 result = repair(model, config, z, pos, device)
                 doubts = list(doubts_of(z, pos, config.with_pos))
                 doubts += [RUINED] if is_ruined(z, result) else []

@@ -12,6 +12,7 @@ from specsia_build.dravie.code import PAINTING, TOP, TURNING, code_digest, files
 
 HARMLESS = {
     "caches.py",  # Where things are kept.
+    "clock.py",  # How much of a wait counts.
     "config.py",  # Checks of settings.
     "dataset/images.py",  # Writing, and what `verify` looks for.
     "dataset/layers.py",  # Names of files.

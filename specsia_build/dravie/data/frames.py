@@ -12,12 +12,11 @@ from __future__ import annotations
 import hashlib
 import json
 import mmap
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 import numpy as np
 import scipy
@@ -26,6 +25,7 @@ from numpy.typing import NDArray
 from specsia_build.caches import prune, use
 from specsia_build.dataset.pairs import PAIR_COLUMNS, Pair, decode_pair
 from specsia_build.dataset.reading import OpenedDataset
+from specsia_build.dravie.ahead import made_ahead
 from specsia_build.errors import SpecsiaError, WriteError, plural, some
 from specsia_build.files.locking import lock
 from specsia_build.files.records import read_json
@@ -50,9 +50,6 @@ DECODERS = 2
 """Threads that decode rows."""
 
 PIXELS, RUNS, INDEX = "pixels.bin", "runs.bin", "index.json"
-
-T = TypeVar("T")
-R = TypeVar("R")
 
 
 class Extent(NamedTuple):
@@ -276,18 +273,6 @@ def _mapped(cache: Path, index: dict[str, Any]) -> Frames:
     )
 
 
-def _in_order(function: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
-    """Results in the order of the items, from threads that are only a few items ahead."""
-    with ThreadPoolExecutor(DECODERS) as pool:
-        waiting: deque[Any] = deque()
-        for item in items:
-            waiting.append(pool.submit(function, item))
-            if len(waiting) > 2 * DECODERS:
-                yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
-
-
 def _decode(dataset: OpenedDataset, config: str, split: str, cache: Path, progress: Progress) -> dict[str, Any]:
     """Write the cache whole or not at all."""
     rows: list[tuple[str, str, int, str]] = []
@@ -305,8 +290,9 @@ def _decode(dataset: OpenedDataset, config: str, split: str, cache: Path, progre
             (making / PIXELS).open("wb") as pixels,
             (making / RUNS).open("wb") as runs,
             progress.bar(f"decode {split}", dataset.splits(config).get(split, 0)) as advance,
+            ThreadPoolExecutor(DECODERS) as pool,
         ):
-            for uid, box in _in_order(cut_out, stream):
+            for uid, box in made_ahead(pool, cut_out, stream, 2 * DECODERS):
                 if box is None:
                     empty.append(uid)
                 else:

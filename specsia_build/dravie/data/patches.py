@@ -6,15 +6,15 @@ and of what is chosen. A training that is resumed therefore needs no state of th
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
+from specsia_build.dravie.ahead import made_ahead
 from specsia_build.dravie.config import Augment
 from specsia_build.dravie.data.encoding import TARGET_CHANNELS, input_channels, put_input, put_target
 from specsia_build.dravie.data.frames import PIXEL_BYTES, Extent, Frames
@@ -221,17 +221,16 @@ def prefetched(sampler: PatchSampler, start: int, stop: int, threads: int = 1) -
         stop: step after the last.
         threads: that make batches; the compiled code holds no lock.
     """
-    with ThreadPoolExecutor(threads, thread_name_prefix="patches") as pool:
-        waiting: deque[Future[Batch]] = deque()
+
+    def steps() -> Iterator[int]:
         drawn = 0
         for step in range(start, stop):
-            waiting.append(pool.submit(sampler.batch, step))
+            yield step
             drawn += sampler.batch_size
             if drawn >= RELEASE_AFTER:
                 drawn = 0
                 for part in sampler.frames:
                     part.release()
-            if len(waiting) > AHEAD:
-                yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
+
+    with ThreadPoolExecutor(threads, thread_name_prefix="patches") as pool:
+        yield from made_ahead(pool, sampler.batch, steps(), AHEAD)
