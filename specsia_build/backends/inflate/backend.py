@@ -23,6 +23,7 @@ from specsia_build.backends.inflate.colour import Atlas, paint
 from specsia_build.backends.inflate.depth import depth_of, relief
 from specsia_build.backends.inflate.doubts import doubts
 from specsia_build.backends.inflate.length import drawn_out, length_of
+from specsia_build.backends.inflate.merging import merged
 from specsia_build.backends.inflate.shape import Grid, clean_silhouette, lattice, poisson
 from specsia_build.backends.inflate.surface import Shell, close_surface, extend_outside
 from specsia_build.backends.inflate.thin import thin_limbs
@@ -39,7 +40,7 @@ class Inflate(Backend):
     """Backend that inflates the silhouette."""
 
     name: str = "inflate"
-    version: int = 5
+    version: int = 6
     sees_ground_truth: bool = False
     needs_yaw: bool = False
     generates: bool = True
@@ -68,7 +69,7 @@ class Inflate(Backend):
         surface = surface if thin is None else thin.drawn_in(surface)
         length = length_of(grid, image[..., 3], context.framed)
         heights = drawn_out(surface.points[:, 1], relief(surface.points, depth), length)
-        surface = replace(surface, points=np.column_stack([surface.points[:, :2], heights]))
+        surface = merged(replace(surface, points=np.column_stack([surface.points[:, :2], heights])))
         mesh = textured(surface, grid, paint(image), image.shape[0])
         for said in doubts(mesh, image[..., 3]):
             context.doubt(f"the reconstruction by {self.name} {said}")

@@ -56,7 +56,7 @@ def test_thin_limbs_stay_in_one_piece_and_as_wide_as_they_are(name: str) -> None
 def test_thin_limbs_are_round() -> None:
     mesh = inflated(painted(np.maximum(figure(SIZE)[0], line((0.8, 0.1), (0.8, 0.9), 3))))
     tip = mesh.vertices[mesh.vertices[:, 2] > 0.48]
-    assert len(tip) > 20
+    assert len(tip) >= 12
     assert np.ptp(tip[:, 1]) == pytest.approx(np.ptp(tip[:, 0]), rel=0.35)
 
 
