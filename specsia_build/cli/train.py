@@ -86,7 +86,7 @@ def train(
         done = run_train(dataset, run, config, resume=resume, device_name=device, rhythm=rhythm)
     except WriteError as error:
         again, goes = _afterwards(run, resume)
-        raise WriteError(str(error).replace(AGAIN, f"give {again}, it {goes}")) from error
+        raise WriteError(str(error).replace(AGAIN, f"give {again}; it {goes}")) from error
     except KeyboardInterrupt as error:
         raise SpecsiaError(f"stopped; {' '.join(_afterwards(run, resume))}") from error
     lines = [

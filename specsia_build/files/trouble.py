@@ -10,7 +10,7 @@ from pathlib import Path
 from specsia_build.errors import WriteError
 from specsia_build.files.names import is_temporary
 
-AGAIN = "give the same command again, it goes on from here"
+AGAIN = "give the same command again; it goes on from here"
 
 
 def cannot_write(path: Path, error: OSError, needed: int | None = None) -> WriteError:
@@ -25,9 +25,9 @@ def cannot_write(path: Path, error: OSError, needed: int | None = None) -> Write
         path = Path(error.filename)
     go_on = f"and {AGAIN}"
     if error.errno == errno.ENOSPC:
-        return WriteError(f"the disk is full, {path} could not be written{_room(path, needed)}: make room {go_on}")
+        return WriteError(f"the disk is full, so {path} could not be written{_room(path, needed)}: make room {go_on}")
     if error.errno == errno.EDQUOT:
-        return WriteError(f"your quota is used up, {path} could not be written{_room(path, needed)}: make room {go_on}")
+        return WriteError(f"your quota is used up, so {path} could not be written{_room(path, needed)}: make room {go_on}")
     if error.errno == errno.EFBIG:
         return WriteError(f"{path} would be larger than a file may be here: raise that limit (ulimit -f) {go_on}")
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
@@ -51,7 +51,7 @@ def write_trouble(error: BaseException) -> WriteError | None:
                 return cannot_write(Path(found.filename), found)
             aside = Path(tempfile.gettempdir())
             return WriteError(
-                f"a disk is full, what is printed or kept aside in {aside} could not be written"
+                f"a disk is full, so what is printed or kept aside in {aside} could not be written"
                 f"{_room(aside / 'x', None)}: make room and {AGAIN}"
             )
         found = found.__cause__ or found.__context__

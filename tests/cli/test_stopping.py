@@ -139,6 +139,6 @@ def test_what_keeps_nothing_does_not_promise_to_go_on() -> None:
         assert isinstance(found, WriteError)
         said[goes_on] = str(found)
     assert said == {
-        True: "the disk is full: make room and give the same command again, it goes on from here",
+        True: "the disk is full: make room and give the same command again; it goes on from here",
         False: "the disk is full: make room and give the same command again",
     }

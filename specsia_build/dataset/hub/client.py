@@ -55,10 +55,10 @@ _ADVICE = {
     412: "someone else changed {repo} during the push: look at it, then run the same command again",
     413: "a file or the commit is larger than it takes",
     422: "it refuses what was sent",
-    429: "it asks for patience again and again: run the same command in some minutes, it goes on from here",
+    429: "it asks for patience again and again: run the same command in some minutes; it goes on from here",
 }
 _STORAGE = "its storage refuses what was sent: check this machine's clock and run the same command again"
-_LATER = "run the same command later, it goes on from here"
+_LATER = "run the same command later; it goes on from here"
 _OTHERWISE = "it does not take the request as huggingface_hub makes it: bring that up to date, or ask the Hub's keeper"
 
 

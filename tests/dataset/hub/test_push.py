@@ -180,7 +180,7 @@ def test_a_fault_that_stays_ends_the_push_and_the_next_goes_on(
     server.faults = [Fault("PUT /storage/u2/4", 503, times=100)]
     text = sentence(specsia_push(dataset))
     assert f"{server.url} answered 503" in text
-    assert text.endswith("run the same command later, it goes on from here")
+    assert text.endswith("run the same command later; it goes on from here")
     assert sum(waits) < 120
     server.faults, before = [], server.received
     assert specsia_push(dataset).exit_code == 0
