@@ -24,10 +24,9 @@ def cannot_write(path: Path, error: OSError, needed: int | None = None) -> Write
     if isinstance(error.filename, str) and not is_temporary(Path(error.filename).name):
         path = Path(error.filename)
     go_on = f"and {AGAIN}"
-    if error.errno == errno.ENOSPC:
-        return WriteError(f"the disk is full, so {path} could not be written{_room(path, needed)}: make room {go_on}")
-    if error.errno == errno.EDQUOT:
-        return WriteError(f"your quota is used up, so {path} could not be written{_room(path, needed)}: make room {go_on}")
+    full = {errno.ENOSPC: "the disk is full", errno.EDQUOT: "your quota is used up"}.get(error.errno or 0)
+    if full is not None:
+        return WriteError(f"{full}, so {path} could not be written{_room(path, needed)}: make room {go_on}")
     if error.errno == errno.EFBIG:
         return WriteError(f"{path} would be larger than a file may be here: raise that limit (ulimit -f) {go_on}")
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
