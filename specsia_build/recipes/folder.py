@@ -11,7 +11,7 @@ import json
 import os
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import asdict, replace
+from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -60,7 +60,7 @@ def _record(folder: Path, key: str) -> Mapping[str, Any] | None:
 
 
 def _put_on_record(folder: Path, written: Written, *, whole: bool) -> None:
-    record = {"kind": KIND, "whole": whole, **asdict(written)}
+    record = {"kind": KIND, "whole": whole, **vars(written)}
     text = json.dumps(record, ensure_ascii=False, separators=(",", ":")) + "\n"
     write_bytes(record_path(folder, written.key), text.encode())
 
@@ -100,14 +100,15 @@ def place(folder: Path, key: str, write: Write, on_record: Callable[[Files, Mapp
             facts = write(aside)
             files = dict(_files(aside))
             for name in files:
-                if name not in own and os.path.lexists(folder / name):
+                if name not in own and os.path.lexists(f"{folder}/{name}"):
                     raise UsageError(f"{folder / name} is no file of this part of specsia's: move it away")
             made = on_record(files, facts)
             _check(made)
             gone = dict.fromkeys(own - files.keys(), (0, ""))
             _put_on_record(folder, replace(made, files={**gone, **files}), whole=False)
+            for parent in {Path(name).parent for name in files}:
+                (folder / parent).mkdir(parents=True, exist_ok=True)
             for name in files:
-                (folder / name).parent.mkdir(parents=True, exist_ok=True)
                 (aside / name).replace(folder / name)
             _remove(folder, gone)
             _put_on_record(folder, made, whole=True)
@@ -120,22 +121,32 @@ def _check(made: Written) -> None:
         raise SpecsiaError("it wrote no file; one that cannot take a part raises CharacterError")
     try:
         json.dumps(made.facts, allow_nan=False)
-        part_of(asdict(made))
+        part_of(vars(made))
     except (TypeError, ValueError) as error:
         raise SpecsiaError(f"it gives facts that are no JSON: {error}") from error
 
 
 def _files(aside: Path) -> Iterator[tuple[str, tuple[int, str]]]:
     """Name, bytes and SHA-256 of every file that a recipe wrote, in order."""
-    for path in sorted(path for path in aside.rglob("*") if path.is_symlink() or not path.is_dir()):
-        name = path.relative_to(aside).as_posix()
+    for name in sorted(_names(str(aside), ""), key=lambda name: name.split("/")):
         relative_name(name, "file")
         if name in (*OWN_FILES, TEASER):
             raise SpecsiaError(f"it wrote {name} of a part, which is the name of a file over all parts")
+        path = aside / name
         if path.is_symlink() or not path.is_file():
             raise SpecsiaError(f"it wrote {name}, which is no file but a link or the like")
         data = path.read_bytes()
         yield name, (len(data), hashlib.sha256(data).hexdigest())
+
+
+def _names(folder: str, before: str) -> Iterator[str]:
+    """Names of all that is in a folder and below it but folders."""
+    with os.scandir(folder) as found:
+        for entry in found:
+            if entry.is_dir(follow_symlinks=False):
+                yield from _names(entry.path, f"{before}{entry.name}/")
+            else:
+                yield before + entry.name
 
 
 def keys(folder: Path) -> list[str]:
