@@ -182,22 +182,34 @@ def _crossings(level: Floats, distance: Floats) -> None:
 def _sweep(distance: Floats) -> None:
     height, width = distance.shape
     fixed = distance < np.inf
+    beside = np.full((2, width), np.inf)
     for sweep in range(8):
+        step = 1 if sweep & 2 else -1
         for i in range(height):
             r = i if sweep & 1 else height - 1 - i
+            row, held, nearest = distance[r], fixed[r], beside[0]
+            above = distance[r - 1] if r > 0 else beside[1]
+            below = distance[r + 1] if r + 1 < height else beside[1]
+            for c in range(width):
+                nearest[c] = min(above[c], below[c])
+            first = 0 if step > 0 else width - 1
+            # What was passed last, which is known without looking it up again.
+            before = np.inf
             for j in range(width):
-                c = j if sweep & 2 else width - 1 - j
-                if fixed[r, c]:
-                    continue
-                a = min(distance[r, c - 1] if c > 0 else np.inf, distance[r, c + 1] if c + 1 < width else np.inf)
-                b = min(distance[r - 1, c] if r > 0 else np.inf, distance[r + 1, c] if r + 1 < height else np.inf)
+                c = first + step * j
+                here, b = row[c], nearest[c]
+                after = row[c + step] if j + 1 < width else np.inf
+                a = min(before, after)
+                before = here
                 low, high = min(a, b), max(a, b)
-                if low == np.inf:
+                # What is found is farther than the nearer one by the root of a half at least.
+                if held[c] or low + 0.7071 >= here or low == np.inf:
                     continue
                 found = low + 1.0
                 if high < found:
                     found = 0.5 * (low + high + np.sqrt(2.0 - (high - low) ** 2))
-                distance[r, c] = min(distance[r, c], found)
+                if found < here:
+                    row[c] = before = found
 
 
 def poisson(distance: Floats) -> Floats:
