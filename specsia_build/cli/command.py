@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import click
@@ -54,6 +56,13 @@ ANEW = "give the same command again"
 """What is to be done instead of `AGAIN` of what keeps nothing."""
 
 
+def _here() -> str:
+    """The folder that one is in; empty where it is gone."""
+    with suppress(OSError):
+        return str(Path.cwd())
+    return ""
+
+
 class Command(_WithExamples):
     """A command: ``@click.command(cls=Command, examples=("specsia status my-run", ...))``.
 
@@ -85,8 +94,13 @@ class Command(_WithExamples):
         """Take the words after the command's name.
 
         Raises:
-            click.UsageError: if one is empty, as a path it would be the folder that one is in.
+            click.UsageError: if one is empty, as a path it would be the folder that one is in; or if one is, or names
+                what lies in, a folder or file whose name is not UTF-8, which neither JSON nor Parquet can hold.
         """
+        for word in (*args, _here()):
+            if any("\ud800" <= letter <= "\udfff" for letter in word) and not ctx.resilient_parsing:
+                told = f"the name of '{word}' is not UTF-8: rename it, or the folder that is so named"
+                raise click.UsageError(told, ctx)
         for before, word in zip(("", *args), args, strict=False):
             if word == "" or (word.startswith("--") and word.endswith("=")):
                 named = word[:-1] or (before if before.startswith("-") else "an argument")

@@ -181,8 +181,8 @@ class Index:
         for begin in range(0, len(files), _AT_ONCE):
             part, rows = files[begin : begin + _AT_ONCE], list[tuple[str, str, str]]()
             statement = f"SELECT path, stamp, digest FROM digests WHERE path IN ({','.join('?' * len(part))})"  # noqa: S608
-            # What a damaged index does not tell is read anew.
-            with suppress(sqlite3.Error):
+            # What a damaged index does not tell is read anew, and what no text can name.
+            with suppress(sqlite3.Error, UnicodeEncodeError):
                 rows = self._tables.execute(statement, [str(path) for path, _ in part]).fetchall()
             known = {row[0]: row for row in rows}
             yield from ((path, root, known.get(str(path))) for path, root in part)
@@ -267,8 +267,8 @@ class Index:
             self._write(f"DELETE FROM {table}")  # noqa: S608  the names above
 
     def _row(self, statement: str, *values: Any) -> Any:
-        # What a damaged index does not tell is read anew.
-        with suppress(sqlite3.Error):
+        # What a damaged index does not tell is read anew, and what no text can name.
+        with suppress(sqlite3.Error, UnicodeEncodeError):
             return self._tables.execute(statement, values).fetchone()
         return None
 
@@ -277,7 +277,7 @@ class Index:
         if not self._learns:
             return
         # A memory that cannot be written, for want of room perhaps, costs time and nothing else.
-        with suppress(sqlite3.Error):
+        with suppress(sqlite3.Error, UnicodeEncodeError):
             self._tables.execute(statement, values)
             if time.monotonic() - self._saved >= _EVERY_SECONDS:
                 self.save()

@@ -98,3 +98,22 @@ def test_what_was_meant_by_an_unknown_name_is_said_in_one_line(
 
 def test_no_command_at_all_gives_the_help() -> None:
     assert "\nCommands:\n" in CliRunner().invoke(main, []).output
+
+
+@pytest.mark.parametrize("words", [["verify"], ["build", "sample:1", "--out"], ["build"], ["train"], ["sheet"]])
+def test_a_name_that_is_not_utf_8_is_refused_in_one_line(words: list[str], tmp_path: Path) -> None:
+    ran = CliRunner().invoke(main, [*words, str(tmp_path / "h\udce9ro")])
+    assert ran.exit_code == 2
+    first = ran.stderr.splitlines()[0]
+    assert first.startswith("specsia: the name of '")
+    assert first.endswith("h\\udce9ro' is not UTF-8: rename it, or the folder that is so named")
+
+
+def test_a_command_in_a_folder_whose_name_is_not_utf_8_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = tmp_path / "h\udce9ro"
+    here.mkdir()
+    monkeypatch.chdir(here)
+    ran = CliRunner().invoke(main, ["build", "sample:1"])
+    assert (ran.exit_code, "is not UTF-8: rename it" in ran.stderr) == (2, True)

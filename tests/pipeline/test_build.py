@@ -697,3 +697,14 @@ def test_characters_lists_what_a_source_holds(tmp_path: Path) -> None:
     lines = [json.dumps({"id": name, "path": f"{name}.obj", "front": "-y"}) for name in "01"]
     (source / "own.jsonl").write_text("\n".join(lines))
     assert "note:" not in specsia("characters", source / "own.jsonl")["text"]
+
+
+@pytest.mark.usefixtures("no_workers")
+def test_a_file_whose_name_is_not_utf_8_costs_itself_alone(tmp_path: Path) -> None:
+    source, out = write_folder(tmp_path / "figures", 1), tmp_path / "out"
+    (figure,) = source.iterdir()
+    (source / f"h\udce9ro{figure.suffix}").write_bytes(figure.read_bytes())
+    for _ in range(2):
+        document = build(source, out, "--max-failures", "1")
+        assert ([one["id"] for one in document["failures"]], document["failed"]) == (["h_ro"], 1)
+        assert "has a name that is not UTF-8: rename it" in document["failures"][0]["reason"]
