@@ -18,7 +18,7 @@ from specsia_build.dravie.config import TrainConfig
 from specsia_build.dravie.data.encoding import encode_input, encode_target
 from specsia_build.dravie.data.frames import Frames
 from specsia_build.dravie.network.adam import BETAS
-from specsia_build.dravie.network.losses import Features, gradient_loss, judged_apart, judged_real
+from specsia_build.dravie.network.losses import Features, gradient_loss, judged_apart, judged_real, on_both_grounds
 from specsia_build.dravie.network.model import Enlarging, build_discriminator, build_generator
 
 
@@ -88,8 +88,9 @@ def reference_steps(
 
         painter.zero_grad()
         painted = generator(inputs)
-        loss = config.l1 * (painted - targets).abs().mean()
-        loss = loss + config.gradient * gradient_loss(painted, targets)
+        shown, wanted = on_both_grounds(painted), on_both_grounds(targets)
+        loss = config.l1 * (shown - wanted).abs().mean()
+        loss = loss + config.gradient * gradient_loss(shown, wanted)
         loss = loss + config.adversarial * judged_real(discriminator(painted))
         if features is not None:
             loss = loss + config.perceptual_weight * features.loss(painted[:, :3], targets[:, :3])

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from specsia_build.dravie.config import TrainConfig
-from specsia_build.dravie.network.losses import gradient_loss, judged_apart, judged_real
+from specsia_build.dravie.network.losses import gradient_loss, judged_apart, judged_real, on_both_grounds
 from specsia_build.dravie.network.networks import Networks
 
 TERMS = ("l1", "gradient", "perceptual", "adversarial", "discriminator", "norm")
@@ -85,10 +85,10 @@ def training_step(networks: Networks, config: TrainConfig, step: int, inputs: Te
     if networks.features is not None and config.perceptual_weight:
         with autocast():
             perceptual = networks.features.loss(painted[:, :3], targets[:, :3])
-    exact = painted.float()
-    l1 = (exact - targets).abs().mean()
+    shown, wanted = on_both_grounds(painted.float()), on_both_grounds(targets)
+    l1 = (shown - wanted).abs().mean()
     if config.gradient:
-        gradient = gradient_loss(exact, targets)
+        gradient = gradient_loss(shown, wanted)
     total = (
         config.l1 * l1
         + config.gradient * gradient

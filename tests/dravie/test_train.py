@@ -31,6 +31,7 @@ from specsia_build.cli.stopping import stoppable
 from specsia_build.dravie import train as module
 from specsia_build.dravie.config import PRESETS, TrainConfig, need_torch, train_config
 from specsia_build.dravie.network.checkpoint import MODEL, STATE, TRAINING, load_generator
+from specsia_build.dravie.network.losses import on_both_grounds
 from specsia_build.dravie.network.networks import build_networks
 from specsia_build.dravie.run_folder import checkpoints
 from specsia_build.dravie.step import TERMS, training_step
@@ -98,6 +99,19 @@ def test_steps_on_the_same_patches_lower_the_loss(architecture: str, steps: int)
     seen = torch.rand(2, 7, 16, 16, generator=torch.Generator().manual_seed(1)) * 2 - 1
     values = [training_step(networks, config, step, seen, -seen[:, :4]) for step in range(steps)]
     assert values[-1][TERMS.index("l1")] < 0.9 * values[0][TERMS.index("l1")]
+
+
+def test_what_may_or_may_not_be_there_does_not_become_pale_and_opaque() -> None:
+    config = replace(PRESETS["tiny"], adversarial=0.0, gradient=0.0, schedule="constant")
+    networks = build_networks(config, None, torch.device("cpu"), bf16=False)
+    greys = torch.tensor([-0.8, -0.4, 0.0, 0.4, 0.8]).view(-1, 1, 1, 1)
+    drawn = torch.cat((greys.expand(5, 3, 16, 16), torch.ones(5, 1, 16, 16)), 1)
+    nothing = torch.cat((torch.ones(3, 3, 16, 16), -torch.ones(3, 1, 16, 16)), 1)
+    seen = torch.cat((torch.ones(8, 3, 16, 16), -torch.ones(8, 4, 16, 16)), 1)
+    for step in range(60):
+        training_step(networks, config, step, seen, torch.cat((drawn, nothing)))
+    white, black = on_both_grounds(networks.run_generator(seen).detach().float()).mean((0, 2, 3)).split(3)
+    assert (white > 0.2).all() and (black < -0.2).all()
 
 
 def test_the_seed_decides_the_weights(dataset: Path, trained: Path, tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from specsia_build.dravie.data.agreement import agreed
 from specsia_build.dravie.data.frames import frames_of
 from specsia_build.dravie.data.patches import PatchSampler, prefetched
 from specsia_build.dravie.network.adam import Adam
-from specsia_build.dravie.network.losses import Features, gradient_loss
+from specsia_build.dravie.network.losses import Features, gradient_loss, on_both_grounds
 from specsia_build.dravie.network.networks import build_networks
 from specsia_build.dravie.step import to_device, training_step
 from specsia_build.errors import SpecsiaError
@@ -69,8 +69,8 @@ def adapt_generator(
         learning_rate = settings.learning_rate * 0.5 * (1 + math.cos(math.pi * step / settings.steps))
         with torch.autocast(device.type, torch.bfloat16, enabled=has_bf16(device)):
             painted = adapted(inputs)
-        exact = painted.float()
-        loss = (exact - targets).abs().mean() + GRADIENT * gradient_loss(exact, targets)
+        shown, wanted = on_both_grounds(painted.float()), on_both_grounds(targets)
+        loss = (shown - wanted).abs().mean() + GRADIENT * gradient_loss(shown, wanted)
         loss.backward()
         norm = nn.utils.clip_grad_norm_(weights, 1.0)
         if not torch.isfinite(norm):

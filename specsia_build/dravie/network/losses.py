@@ -28,6 +28,22 @@ FEATURE_LAYERS = (0, 3, 5)
 RANDOM_SEED = 19
 
 
+def on_both_grounds(patches: Tensor) -> Tensor:
+    """What patches show on white and on black, which is all of RGBA: where both are right, so they are on any ground.
+
+    Colour and alpha are not compared apart, as an edge that may or may not be there would become pale and opaque: the
+    colour on white of nothing, and the alpha of a line.
+
+    Args:
+        patches: (N, 4, H, W) in [-1, 1], colour on white and alpha.
+
+    Returns:
+        (N, 6, H, W), likewise: colour on white and colour on black.
+    """
+    white, alpha = patches[:, :3], patches[:, 3:]
+    return torch.cat((white, white + alpha - 1), 1)
+
+
 def gradient_loss(painted: Tensor, target: Tensor) -> Tensor:
     """Mean absolute difference of the differences between neighbouring pixels, both ways."""
     error = painted - target

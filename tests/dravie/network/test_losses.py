@@ -5,11 +5,21 @@ from __future__ import annotations
 from pathlib import Path
 from urllib.error import URLError
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
 
-from specsia_build.dravie.network.losses import Features, find_features, gradient_loss, judged_apart, judged_real
+from specsia_build.dravie.data.encoding import encode_target
+from specsia_build.dravie.metrics import on_black, on_white
+from specsia_build.dravie.network.losses import (
+    Features,
+    find_features,
+    gradient_loss,
+    judged_apart,
+    judged_real,
+    on_both_grounds,
+)
 from specsia_build.errors import UsageError
 
 
@@ -29,6 +39,13 @@ def _weights() -> dict[str, torch.Tensor]:
 
 def _say(_: str) -> None:
     raise AssertionError("nothing is to be said")
+
+
+def test_both_grounds_are_what_a_picture_shows_on_white_and_on_black() -> None:
+    picture = np.random.default_rng(1).integers(0, 256, (8, 8, 4), np.uint8)
+    shown = on_both_grounds(torch.from_numpy(encode_target(picture)).permute(2, 0, 1)[None])
+    wanted = np.concatenate((on_white(picture), on_black(picture)), axis=2) * 2 - 1
+    np.testing.assert_allclose(shown[0].permute(1, 2, 0).numpy(), wanted, atol=1e-5)
 
 
 def test_gradients_do_not_see_a_constant() -> None:
