@@ -15,6 +15,8 @@ from specsia_build.dravie.pretrained import find_run, run_name
 from specsia_build.errors import UsageError, argument, plural
 from specsia_build.terminal.screen import say
 
+_INPUTS = "give the folder of color/, pos/ and mask/ that frames lie in, or a dataset"
+
 
 @click.command(
     cls=Command,
@@ -41,6 +43,7 @@ def enhance(run: Path, source: str, out: Path, split: str | None, video: bool, d
     adapted and sees positions, the interior takes the frontal view's colours wherever its places are seen again.
     """
     need_torch()
+    from specsia_build.dataset.places import HUB_ID
     from specsia_build.dataset.reading import open_part
     from specsia_build.dravie import enhance as work
     from specsia_build.dravie.data.frame_folder import is_frame_folder
@@ -56,9 +59,9 @@ def enhance(run: Path, source: str, out: Path, split: str | None, video: bool, d
             raise UsageError(f"{source} is a folder of frames, which has no splits: leave --split out")
         frames = work.folder_frames(Path(source), config.with_pos)
     elif Path(source).is_file():
-        raise UsageError(
-            f"{source} is a file: give the folder of color/, pos/ and mask/ that frames lie in, or a dataset"
-        )
+        raise UsageError(f"{source} is a file: {_INPUTS}")
+    elif not Path(source).exists() and "://" not in source and not HUB_ID.fullmatch(source):
+        raise UsageError(f"there is no folder {source}: {_INPUTS}")
     elif Path(source).is_dir() and not any(Path(source).rglob("*.parquet")):
         raise UsageError(f"{source} holds neither frames (color/, pos/, mask/) nor a packed dataset")
     else:

@@ -182,8 +182,9 @@ def _last(run: Path) -> Path:
     checkpoint = run if (run / STATE).is_file() else next(reversed(checkpoints(run)), None)
     if checkpoint is None:
         if not run.exists():
+            name = pretrained.NAME
             raise UsageError(
-                f"there is no folder {spelled(run)}, and so no model in it.{meant(str(run), [pretrained.NAME])}"
+                f"there is no folder {spelled(run)}: give that of a training, or `{name}`.{meant(str(run), [name])}"
             )
         hint = "it has no checkpoint yet" if (run / RUN_FILE).is_file() else "it is no folder of `specsia train`"
         raise UsageError(f"{spelled(run)} holds no model: {hint}")
