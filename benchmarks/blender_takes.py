@@ -29,7 +29,7 @@ def main(path: str, request: str, folder: str) -> None:
     asked = json.loads(Path(request).read_text(encoding="utf-8"))
     for number, seconds in asked["clips"].items():
         # A fresh scene for each: nothing is left of another take.
-        scenes.open_file(path, {}, {})
+        scenes.open_file(path, {}, {}, {})
         scenes.use_render_settings()
         render, name = bpy.context.scene.render, asked["names"].get(number)
         if name is None:

@@ -328,7 +328,11 @@ def _compile(config: BuildConfig, wanted: Collection[str]) -> None:
     actor = box_actor()
     shot = box_shot(actor, config)
     surface = surface_of(actor, stored_regions(actor)[0][REGIONS]) if ANNOTATIONS & set(wanted) else None
-    _frames(actor, shot, surface, wanted, (2, 0), config, Stopwatch())
+    files = _frames(actor, shot, surface, wanted, (2, 0), config, Stopwatch())[0]
+    # Recipes read what they were asked for.
+    for layer in wanted:
+        if (name := frame_file(layer, 0)) in files:
+            LAYERS[layer].decode(files[name])
     loops(actor.rig, shot)
 
 
