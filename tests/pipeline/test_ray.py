@@ -345,16 +345,16 @@ def test_a_node_that_is_unfit_is_left_out_and_one_that_leaves_costs_nothing(head
     assert "left the cluster" in said[2]
 
 
-def standin(head: Head, folder: Path, faults: dict[str, str], devices: list[str]) -> str:
+def standin(head: Head, folder: Path, faults: dict[str, str], devices: list[str], together: int = 1) -> str:
     """A backend with a worker process for each device, known to the cluster and to the command."""
-    backend, _ = write_backend(folder, faults, devices)
+    backend, _ = write_backend(folder, faults, devices, together)
     shutil.copytree(folder / "site", head.site, dirs_exist_ok=True)
     return backend
 
 
 def test_an_actor_works_on_the_gpu_that_ray_gave_it(head: Head, tmp_path: Path) -> None:
     source = write_folder(tmp_path / "figures", 5)
-    backend = standin(head, tmp_path, {"3": "crash"}, [f"other{os.getpid()}"])
+    backend = standin(head, tmp_path, {"3": "crash"}, [f"other{os.getpid()}"], together=2)
     arguments = ("build", source, "--out", "out", "--executor", "ray", "--backend", backend, *SMALL)
     stages = ("--stage", "render", "--stage", "reconstruct")
     document = command(*arguments, *stages, environment=head.environment(), cwd=tmp_path)

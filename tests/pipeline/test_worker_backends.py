@@ -39,11 +39,15 @@ SCRIPT = FAULTY.replace(
     SLAB
     + """
 def load(settings):
-    import json
+    import json, time
     with open("faults.json") as stream:
         settings = json.load(stream)
     with open("devices", "a") as stream:
-        stream.write(os.environ["CUDA_VISIBLE_DEVICES"] + "\\n")""",
+        stream.write(os.environ["CUDA_VISIBLE_DEVICES"] + "\\n")
+    # Where workers of several devices are asked for, none has done all before another is there.
+    until = time.monotonic() + 20
+    while len(list(open("devices"))) < settings["together"] and time.monotonic() < until:
+        time.sleep(0.05)""",
 )
 
 FAULTS = {"3": "crash", "5": "hang", "9": "memory", "12": "once crash", "13": "no mesh", "17": "input", "18": "other"}
@@ -57,10 +61,16 @@ REASONS = {
 }
 
 
-def write_backend(folder: Path, faults: dict[str, str], devices: list[str]) -> tuple[str, dict[str, str]]:
-    """A stand-in installed as a package that is on the path; returns its name with argument, and the environment."""
+def write_backend(
+    folder: Path, faults: dict[str, str], devices: list[str], together: int = 1
+) -> tuple[str, dict[str, str]]:
+    """A stand-in installed as a package that is on the path; returns its name with argument, and the environment.
+
+    Its workers begin once `together` of them are there.
+    """
     up = folder / "up"
-    settings = {"devices": devices, "faults": faults, "starts": "starts", "attempts": "attempts", "late": 5}
+    files = {"starts": "starts", "attempts": "attempts"}
+    settings = {"devices": devices, "faults": faults, "late": 5, "together": together, **files}
     write_files(up, {"script.py": SCRIPT, "faults.json": json.dumps(settings)})
     entry = "[specsia.backends]\nstandin = standin_backend:create\n"
     package = {
