@@ -13,10 +13,11 @@ from numpy.typing import NDArray
 
 from specsia_build import png
 from specsia_build.backends.base import Backend
-from specsia_build.characters.character import Character, Entry
+from specsia_build.characters.character import Character, Entry, legible
 from specsia_build.characters.colour import plain_view
 from specsia_build.characters.doubles import shape_of
 from specsia_build.characters.read import read_character
+from specsia_build.characters.scattered import Pieces, pieces_of, scattered
 from specsia_build.characters.shape import FLAT
 from specsia_build.config import BuildConfig
 from specsia_build.dataset.layers import view_file
@@ -136,6 +137,7 @@ def render(job: Job, _: Earlier, watch: Stopwatch) -> tuple[Artefact, tuple[Path
     files: dict[str, bytes] = {}
     front: NDArray[np.uint8] | None = None
     plain: str | None = None
+    apart: list[Pieces] = []
     views = load_renderer(config.renderer).render(mesh, cameras, config.look)  # type: ignore[arg-type]
     for view in range(config.views):
         with watch.part("rasterise"):
@@ -144,6 +146,8 @@ def render(job: Job, _: Earlier, watch: Stopwatch) -> tuple[Artefact, tuple[Path
             front, plain = layers.color, plain_view(mesh, layers.color, layers.coverage)
         if np.count_nonzero(layers.mask) < LEAST_COVERED * layers.mask.size:
             raise CharacterError(f"view {view} of {entry.id} shows (almost) nothing: {_why_empty(mesh, cameras[view])}")
+        if len(apart) == view and not (pieces := pieces_of(layers.mask)).together:
+            apart.append(pieces)
         with watch.part("contour"):
             target = draw_contour(layers.color, layers.coverage, thickness, grey)
         with watch.part("encode"):
@@ -155,6 +159,8 @@ def render(job: Job, _: Earlier, watch: Stopwatch) -> tuple[Artefact, tuple[Path
     warnings = list(character.warnings)
     if plain is not None:
         warnings.append(f"{view_file(GT, 0)} shows a plain {plain} and nothing else: look at it, and at its textures")
+    if len(apart) == config.views:
+        warnings.append(f"{legible(entry.path.name)} {scattered(apart)}")
     if placed.fit < 1:
         warnings.append(f"scaled to {placed.fit:.3f} of the usual size so that no view cuts it")
     meta = {
@@ -185,7 +191,7 @@ def _warm(_: BuildConfig) -> dict[str, Callable[[], None]]:
 
 STAGE = CharacterStage(
     name="render",
-    version=27,
+    version=28,
     make=render,
     settings=_settings,
     chosen=_chosen,
