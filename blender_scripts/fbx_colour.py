@@ -8,13 +8,13 @@ UNDERSTOOD = (b"DiffuseColor", b"3dsMax|maps|texmap_diffuse")
 VEILED = (b"TransparencyFactor", b"TransparentColor")
 
 OPACITY = frozenset({"opacity", "opacitymap", "texmapopacity", "cutoutmap"})
-"""The same of opacity, which the reader tells of where it is another image than that of the colour."""
+"""The last parts of names that mean an opacity, in lower case and without underscores."""
 
 MOST_WITHIN = 8
 """Textures of layers that are layers of each other."""
 
 MEANT = frozenset({"basecolor", "basecolormap", "texcolormap"})
-"""The last parts of names that mean the same, in lower case and without underscores."""
+"""The same of names that mean a colour."""
 
 
 def understand_links(layers):
@@ -69,6 +69,11 @@ def _rename(links):
             if link[2] not in known and _last(link[3]) in meant:
                 link[3] = understood[0]
                 known.add(link[2])
+    # Beside an image linked by its first name the importer takes that one's own opacity for any other.
+    veiled = {link[2] for link in links if link[3] in VEILED}
+    for link in links:
+        if link[2] in veiled and link[3] == UNDERSTOOD[0]:
+            link[3] = UNDERSTOOD[1]
 
 
 def _last(name):

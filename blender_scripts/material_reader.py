@@ -81,10 +81,12 @@ class Reader:
         self.warnings = {}
 
     def read(self, material):
-        """A material as a dict: name, base_color (linear RGBA), texture, emissive, alpha_mode, unlit, double_sided,
-        vertex_colors, bare.
+        """A material as a dict: name, base_color (linear RGBA), texture, opacity, emissive, alpha_mode, unlit,
+        double_sided, vertex_colors, bare.
 
         ``texture`` is None or a dict with image (index), wrap, nearest, uv (layer name or None) and transform (2 x 3).
+        ``opacity`` is None or such a dict of another image, placed as that of the colour, with channel ("alpha",
+        "color", or "either" for alpha where there is any) and turned, whether it holds transparency instead.
         ``vertex_colors`` is the attribute that the colour is multiplied with, None, or "" for any there is. ``bare`` is
         what looks as its importer has it, because an FBX file says nothing of it.
         """
@@ -92,6 +94,7 @@ class Reader:
             "name": material.name if material else "",
             "base_color": [0.8, 0.8, 0.8, 1.0],
             "texture": None,
+            "opacity": None,
             "emissive": [0.0, 0.0, 0.0],
             "alpha_mode": "opaque",
             "alpha_cutoff": 0.5,
@@ -267,11 +270,23 @@ class Reader:
         elif node.type == "TEX_IMAGE" and _of_one_image(node, colour_node) and not turned:
             surface["alpha_mode"] = "mask" if clip else "blend"
             surface["alpha_cutoff"] = float(getattr(material, "alpha_threshold", 0.5))
+        elif node.type == "TEX_IMAGE" and node.image is not None and self._placed_alike(surface, node):
+            # What an FBX file names is an image; which of its channels is meant shows in it.
+            channel = "alpha" if node.outputs["Alpha"].is_linked else "color"
+            channel = channel if self.signs is None else "either"
+            surface["opacity"] = {**self._texture(node), "channel": channel, "turned": turned}
+            surface["alpha_mode"] = "mask" if clip else "blend"
+            surface["alpha_cutoff"] = float(getattr(material, "alpha_threshold", 0.5))
         else:
             self.warnings[
                 f"the opacity of material '{material.name}' comes from elsewhere than its colour; it was left out: put "
                 "it into the alpha of its colour's image"
             ] = 1
+
+    def _placed_alike(self, surface, node):
+        """Whether the image of a node lies on a surface as that of its colour does, or there is none of its colour."""
+        colour, other = surface["texture"], self._texture(node)
+        return colour is None or all(colour[key] == other[key] for key in ("wrap", "uv", "transform"))
 
 
 def _of_one_image(node, other):

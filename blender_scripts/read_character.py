@@ -150,7 +150,7 @@ class Collected:
         layers = {u.name: values(u.data, "uv", 2 * len(mesh.loops), np.float32).reshape(-1, 2) for u in mesh.uv_layers}
         uv = layers[default.name][corners]
         for k, index in enumerate(slots):
-            texture = self.materials[index]["texture"]
+            texture = self.materials[index]["texture"] or self.materials[index]["opacity"]
             chosen = slot == k
             if texture is not None and chosen.any():
                 rows = np.array(texture["transform"], np.float64)

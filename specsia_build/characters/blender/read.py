@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from specsia_build.characters.blender.kept import Script, arrays_of, facts_of, read_once
 from specsia_build.characters.blender.rig import read_rig
+from specsia_build.characters.cutouts import Channel, opacity_in, with_opacity
 from specsia_build.characters.images import as_texture, load_texture
 from specsia_build.characters.landmarks import Landmark
 from specsia_build.characters.obj.udim import FIRST, tile_name
@@ -163,16 +164,14 @@ def _landmarks(stored: list[Any]) -> tuple[Landmark, ...]:
 def _material(stored: dict[str, Any], images: _Images, fallback: Texture | None) -> Material:
     r, g, b, a = (float(v) for v in stored["base_color"])
     mode = cast("AlphaMode", stored["alpha_mode"])
-    texture, slot = None, stored["texture"]
-    if slot is not None:
-        pixels = images.get(int(slot["image"]))
-        wrap = cast("Wrap", slot["wrap"])
-        texture = None if pixels is None else as_texture(pixels, (wrap, wrap), bool(slot["nearest"]))
-        if mode != "opaque" and (texture is None or bool((texture.pixels[..., 3] == 255).all())) and a == 1.0:
-            mode = "opaque"
+    texture = _texture(stored["texture"], images)
     if texture is None and fallback is not None:
         # The colour beside a lost texture is a place-holder: a default grey, most often.
         texture, (r, g, b) = fallback, (1.0, 1.0, 1.0)
+    if stored["opacity"] is not None:
+        texture = _cut_out(texture, stored["opacity"], images)
+    if mode != "opaque" and (texture is None or bool((texture.pixels[..., 3] == 255).all())) and a == 1.0:
+        mode = "opaque"
     red, green, blue = (float(v) for v in stored["emissive"])
     return Material(
         name=str(stored["name"]),
@@ -184,3 +183,23 @@ def _material(stored: dict[str, Any], images: _Images, fallback: Texture | None)
         unlit=bool(stored["unlit"]),
         double_sided=bool(stored["double_sided"]),
     )
+
+
+def _texture(slot: dict[str, Any] | None, images: _Images) -> Texture | None:
+    pixels = None if slot is None else images.get(int(slot["image"]))
+    if slot is None or pixels is None:
+        return None
+    wrap = cast("Wrap", slot["wrap"])
+    return as_texture(pixels, (wrap, wrap), bool(slot["nearest"]))
+
+
+def _cut_out(texture: Texture | None, slot: dict[str, Any], images: _Images) -> Texture | None:
+    """The texture with the opacity of another image, or as it is where that is not there."""
+    image = images.get(int(slot["image"]))
+    if image is None:
+        return texture
+    opacity = opacity_in(image, cast("Channel", slot["channel"]), turned=bool(slot["turned"]))
+    if texture is not None:
+        return as_texture(with_opacity(texture.pixels, opacity), texture.wrap, texture.nearest)
+    wrap = cast("Wrap", slot["wrap"])
+    return as_texture(with_opacity(None, opacity), (wrap, wrap), bool(slot["nearest"]))

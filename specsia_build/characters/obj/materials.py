@@ -9,10 +9,9 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
-from specsia_build import memory
-from specsia_build.characters.images import IMAGE_SUFFIXES, TEXEL_COST, as_texture, load_texture
+from specsia_build.characters.cutouts import opacity_in, with_opacity
+from specsia_build.characters.images import IMAGE_SUFFIXES, as_texture, load_texture
 from specsia_build.characters.obj.mtl import MapReference, MtlMaterial, parse_mtl
 from specsia_build.characters.obj.text import decode_text
 from specsia_build.characters.obj.udim import FIRST, names_each, tile_name
@@ -204,10 +203,13 @@ class MaterialBuilder:
             return None
         key = (anchor, cutout, reference.clamp)
         if key not in self._textures:
-            colour = None if base is None else self._pixels(base)
-            alpha = None if cutout is None else self._pixels(cutout)
+            pixels = None if base is None else self._pixels(base)
+            veil = None if cutout is None else self._pixels(cutout)
+            if veil is not None:
+                pixels = with_opacity(pixels, opacity_in(veil))
+            assert pixels is not None
             wrap: Wrap = "clamp" if reference.clamp else "repeat"
-            self._textures[key] = as_texture(_with_alpha(colour, alpha), wrap=(wrap, wrap))
+            self._textures[key] = as_texture(pixels, wrap=(wrap, wrap))
         return self._textures[key]
 
     def _stand_in(self) -> Texture | None:
@@ -258,23 +260,3 @@ def _base_name(name: str) -> str:
 def _linear(display: tuple[float, float, float]) -> tuple[float, float, float]:
     red, green, blue = srgb_to_linear(np.array(display)).tolist()
     return red, green, blue
-
-
-def _with_alpha(colour: NDArray[np.uint8] | None, cutout: NDArray[np.uint8] | None) -> NDArray[np.uint8]:
-    """Colour pixels (white where None) whose opacity is that of the cutout image, (H, W, 4).
-
-    The cutout's opacity is its alpha channel where it has one, else its luminance.
-    """
-    if cutout is None:
-        assert colour is not None
-        return colour
-    alpha = cutout[..., 3]
-    if (alpha == 255).all():
-        alpha = np.asarray(Image.fromarray(np.ascontiguousarray(cutout[..., :3])).convert("L"))
-    if colour is None:
-        colour = np.full((*alpha.shape, 4), 255, np.uint8)
-    if alpha.shape != colour.shape[:2]:
-        height, width = colour.shape[:2]
-        alpha = np.asarray(Image.fromarray(alpha).resize((width, height), Image.Resampling.BILINEAR))
-    memory.take(TEXEL_COST * alpha.size)
-    return np.dstack([colour[..., :3], alpha])

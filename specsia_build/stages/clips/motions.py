@@ -322,7 +322,7 @@ def _warm(config: BuildConfig) -> dict[str, Callable[[], None]]:
 
 STAGE = CharacterStage(
     name="motions",
-    version=29,
+    version=30,
     make=find,
     settings=_settings,
     chosen=_chosen,

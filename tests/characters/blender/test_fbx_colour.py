@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -70,22 +71,47 @@ def test_images_of_other_programs_materials_are_shown(
     assert raw.warnings == ()
 
 
-@pytest.mark.parametrize("name", [b"TransparencyFactor", b"xxxxxxxxxx|opacity", b"xxxxxxx|cutout_map"])
-def test_an_image_of_opacity_that_is_not_that_of_the_colour_is_told(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: bytes
-) -> None:
-    veiled = """        veil = tree.nodes.new("ShaderNodeTexImage")
+VEILED = WRITE_HAIR.replace(
+    """        tree.links.new(picture.outputs["Alpha"], shader.inputs["Alpha"])
+""",
+    """        veil = tree.nodes.new("ShaderNodeTexImage")
         veil.image = bpy.data.images.new("veil", 2, 2)
         veil.image.source, veil.image.filepath = "FILE", "/elsewhere/veil.png"
         tree.links.new(veil.outputs["Color"], shader.inputs["Alpha"])
-"""
-    own = """        tree.links.new(picture.outputs["Alpha"], shader.inputs["Alpha"])
-"""
-    path = written(WRITE_HAIR.replace(own, veiled), tmp_path / "hero.fbx", monkeypatch)
+""",
+)
+"""Lashes whose opacity is in an image of its own."""
+
+
+@pytest.mark.parametrize("name", [b"TransparencyFactor", b"xxxxxxxxxx|opacity", b"xxxxxxx|cutout_map"])
+@pytest.mark.parametrize("colours", ["RGB", "RGBA"])
+@pytest.mark.parametrize("beside", [".", "textures"])
+def test_an_image_of_opacity_cuts_that_of_the_colour(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: bytes, colours: str, beside: str
+) -> None:
+    """Whether Blender's importer finds the images or not, and also where it would take the colour's own opacity."""
+    path = written(VEILED, tmp_path / "hero.fbx", monkeypatch)
     path.write_bytes(path.read_bytes().replace(b"TransparencyFactor", name))
-    for image in ("hair", "lashes", "veil"):
+    folder = tmp_path / beside
+    folder.mkdir(exist_ok=True)
+    for image in ("hair", "lashes"):
+        Image.new(colours, (2, 2), (90, 60, 30)).save(folder / f"{image}.png")
+    Image.fromarray(np.array([[0, 255, 255, 0], [255, 0, 0, 128]], np.uint8)).save(folder / "veil.png")
+    raw = read_with_blender(path)
+    hair, lashes = sorted(raw.mesh.materials, key=lambda one: one.name)
+    assert hair.alpha_mode == "opaque"
+    assert lashes.alpha_mode == "blend"
+    assert lashes.texture is not None
+    # The image of the opacity has twice as many texels across.
+    assert lashes.texture.pixels[..., 3].tolist() == [[0, 255, 255, 0], [255, 0, 0, 128]]
+    assert (lashes.texture.pixels[..., :3] == (90, 60, 30)).all()
+    assert raw.warnings == ()
+
+
+def test_an_image_of_opacity_that_is_not_there_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = written(VEILED, tmp_path / "hero.fbx", monkeypatch)
+    for image in ("hair", "lashes"):
         Image.new("RGB", (2, 2), (90, 60, 30)).save(tmp_path / f"{image}.png")
-    assert read_with_blender(path).warnings == (
-        "hero.fbx: the opacity of material 'lashes' comes from elsewhere than its colour; it was left out: put it into "
-        "the alpha of its colour's image",
-    )
+    raw = read_with_blender(path)
+    assert {m.alpha_mode for m in raw.mesh.materials} == {"opaque"}
+    assert raw.warnings == ("texture 'veil.png' of hero.fbx is not there; it was left out",)

@@ -59,6 +59,7 @@ def keep(path: Path, folder: Path, pose: str = "rest", **changes: object) -> Non
         "name": "grey",
         "base_color": [0.8, 0.8, 0.8, 1.0],
         "texture": None,
+        "opacity": None,
         "emissive": [0, 0, 0],
         "alpha_mode": "opaque",
         "alpha_cutoff": 0.5,

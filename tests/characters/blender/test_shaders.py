@@ -45,7 +45,19 @@ RECIPES = {
     "shell": lambda tree: node(tree, "BsdfTransparent"),
     "hair": lambda tree: node(tree, "BsdfHairPrincipled"),
     "grouped": lambda tree: grouped(tree),
+    "cut": lambda tree: cut(tree),
 }
+
+
+def cut(tree):
+    image = bpy.data.images.new("leaf", 2, 1)
+    image.pixels = [0.0, 0.0, 0.0, 1.0, 1.0, 1.0, 1.0, 1.0]
+    image.pack()
+    picture = node(tree, "TexImage")
+    picture.image = image
+    veiled = mixed(tree, 0.0, node(tree, "BsdfDiffuse", GREEN), node(tree, "BsdfTransparent"))
+    tree.links.new(picture.outputs["Color"], veiled.inputs[0])
+    return veiled
 
 
 def grouped(tree):
@@ -68,6 +80,8 @@ def grouped(tree):
 for name, recipe in RECIPES.items():
     mesh = bpy.data.meshes.new(name)
     mesh.from_pydata([(0, 0, 0), (1, 0, 0), (0, 0, 1)], [], [(0, 1, 2)])
+    for loop, uv in zip(mesh.uv_layers.new(name="map").data, ((0, 0), (1, 0), (0, 1)), strict=True):
+        loop.uv = uv
     material = bpy.data.materials.new(name)
     material.use_nodes = True
     material.diffuse_color = (0.0, 0.0, 1.0, 1.0)
@@ -109,6 +123,17 @@ def test_a_surface_has_the_colour_of_what_it_shows(raw: RawMesh, name: str, colo
     (made,) = [material for material in raw.mesh.materials if material.name == name]
     assert made.base_color == pytest.approx(colour)
     assert made.alpha_mode == ("opaque" if colour[3] == 1 else "blend")
+
+
+def test_an_image_of_transparency_cuts_a_colour_without_an_image(raw: RawMesh) -> None:
+    (k,) = [k for k, material in enumerate(raw.mesh.materials) if material.name == "cut"]
+    made = raw.mesh.materials[k]
+    assert made.base_color == pytest.approx((0, 1, 0, 1))
+    assert made.alpha_mode == "blend"
+    assert made.texture is not None
+    assert made.texture.pixels.tolist() == [[[255, 255, 255, 255], [255, 255, 255, 0]]]
+    assert raw.mesh.uv is not None
+    assert raw.mesh.uv[raw.mesh.face_material == k].tolist() == [[[0, 1], [1, 1], [0, 0]]]
 
 
 def test_what_of_a_mix_is_left_out_and_what_is_not_known_is_said(raw: RawMesh) -> None:
