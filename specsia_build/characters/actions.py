@@ -70,7 +70,7 @@ def called(names: Sequence[str], text: str, fits: Callable[[str, str], bool]) ->
         Indices of actions, none where none fits.
     """
     ends = [name.rpartition("|")[2] for name in names]
-    alike = (len(set(letters)) == 1 for letters in zip(*ends, strict=False))
+    alike = (len(set(letters)) == 1 for letters in zip(*filter(None, ends), strict=False))
     shared = len(list(takewhile(bool, alike)))
     ways = (
         [[name] for name in names],

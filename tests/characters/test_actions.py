@@ -33,6 +33,7 @@ PLAIN = ("Idle", "Idle_Gun", "Take@2")
         (PLAIN, "Take@2", [2], None),
         (PLAIN, "Take@2@5", [2], 5.0),
         (("A|Walk", "B|Walk"), "Walk", [0, 1], None),
+        ((*MAN, ""), "Walk@12", [1], 12.0),
         ((), "Walk", [], None),
     ],
 )

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Sequence
+from contextlib import suppress
 from typing import cast, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from specsia_build import memory
-from specsia_build.animation.motion import WEIGHTS, Interpolation, Motion, Path, Track
+from specsia_build.animation.motion import ROTATION, WEIGHTS, Interpolation, Motion, Path, Track
 from specsia_build.characters.actions import FRAMES, chosen, outside, unknown_action
 from specsia_build.characters.gltf import schema
 from specsia_build.characters.gltf.document import Document, denormalise
 from specsia_build.characters.gltf.humanoid import read_humanoid
 from specsia_build.characters.raw import Motions
-from specsia_build.errors import CharacterError, CostError, some
+from specsia_build.errors import CharacterError, CostError, plural, some
 
 _PATHS: tuple[str, ...] = get_args(Path)
 _INTERPOLATIONS: tuple[str, ...] = get_args(Interpolation)
@@ -96,12 +97,11 @@ def standing(document: Document, number: NDArray[np.int32], pose: str) -> tuple[
     """
     if pose == "rest":
         return None, 0.0, ()
-    animations = document.entries(schema.Animation)
-    names = [animation.name or "" for animation in animations]
+    names = [_name(document, index) for index in range(document.root.count("animations"))]
     indices, frame = chosen(names, pose)
     if not indices:
         raise CharacterError(unknown_action(document.name, pose, names))
-    first, last = _span(document, [animations[index] for index in indices])
+    first, last = _span(document, [document.entry(schema.Animation, index) for index in indices])
     time = first if frame is None else frame / FRAMES
     told = outside(pose, frame, first * FRAMES, last * FRAMES)
     tracks = [track for index in indices for track in _tracks(document, number, index, around=time)]
@@ -148,6 +148,7 @@ def _tracks(
     label = f"{document.name}: animations[{index}] ('{animation.name or ''}')"
     found: dict[tuple[int, str], Track] = {}
     others: list[str] = []
+    odd: dict[str, list[str]] = {}
     for k, channel in enumerate(animation.channels or ()):
         (node, path), place = _moved(channel.target), f".channels[{k}]"
         if path not in _PATHS:
@@ -161,16 +162,39 @@ def _tracks(
             said[f"{label}{place} has no keys; it was left out"] = None
             continue
         if (node, path) in found:
-            said[f"{label}{place} moves the {path} of a node that an earlier channel moves; it was left out"] = None
+            what = f"moves the {path} of a node that an earlier channel moves; it was left out"
+            odd.setdefault("again", []).append(f"{place} {what}")
             continue
         try:
             track = _track(document, curves[channel.sampler], (int(number[node]), cast(Path, path)), around)
         except ValueError as error:
             raise document.error(schema.Animation, index, str(error), place) from error
         found[node, path] = track
+        if (doubt := _doubt(document, node, track)) is not None:
+            odd.setdefault(path, []).append(f"{place} {doubt}")
+    for first, *more in odd.values():
+        said[f"{label}{first}{f'; {len(more):,} more like it' if more else ''}"] = None
     if others:
         said[f"{label} moves {some(others, 3)} too, which is not played"] = None
     return list(found.values())
+
+
+def _doubt(document: Document, node: int, track: Track) -> str | None:
+    """What to say of a track that is played as far as it goes."""
+    if track.path == ROTATION:
+        splines = track.interpolation == "CUBICSPLINE"
+        turns = track.values[:, 1] if splines else track.values
+        lost = int((~turns.any(axis=1)).sum())
+        return f"has {plural(lost, 'rotation')} of four zeros, taken for none" if lost else None
+    mesh = document.entry(schema.Node, node).mesh
+    if track.path != WEIGHTS or mesh is None:
+        return None
+    with suppress(CharacterError):
+        primitives = document.entry(schema.Mesh, mesh).primitives or ()
+        count, width = max((len(one.targets or ()) for one in primitives), default=0), track.values.shape[-1]
+        if count != width:
+            return f"has {plural(width, 'weight')} for {plural(count, 'morph target')}: they go by their order"
+    return None
 
 
 def _moved(target: schema.Target) -> tuple[int | None, str]:
@@ -195,18 +219,18 @@ def _track(document: Document, curve: schema.Curve, moved: tuple[int, Path], aro
     fits = times.shape[1] == 1 and per_key > 0 and per_key * keys == rows and per_key % parts == 0
     if not fits or width != _WIDTHS.get(moved[1], width):
         raise ValueError("has other values than its times ask for")
+    if not np.isfinite(times).all():
+        raise ValueError("has times that are not finite numbers")
+    if (times[1:] < times[:-1]).any():
+        raise ValueError("has times that run backwards")
     if around is not None:
         after = int(np.clip(np.searchsorted(times[:, 0], around, side="right"), 1, max(keys - 1, 1)))
         times, stored = times[after - 1 : after + 1], stored[per_key * (after - 1) : per_key * (after + 1)]
-    elif not np.isfinite(times).all():
-        raise ValueError("has times that are not finite numbers")
-    elif (times[1:] < times[:-1]).any():
-        raise ValueError("has times that run backwards")
     memory.ask(_KEY_COST * stored.size)
     memory.take(8 * (len(times) + stored.size))
     normalised = document.entry(schema.Accessor, curve.output).normalized is True
     values = (denormalise(stored) if normalised else stored).astype(np.float64)
-    if around is None and not np.isfinite(values).all():
+    if not np.isfinite(values).all():
         raise ValueError("has values that are not finite numbers")
     shape = (len(times), parts, width) if parts > 1 else (len(times), width)
     return Track(*moved, times[:, 0].astype(np.float64), values.reshape(shape), cast(Interpolation, interpolation))

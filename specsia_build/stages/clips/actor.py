@@ -161,7 +161,8 @@ def standing(animated: AnimatedCharacter, pose: str) -> Poses:
 
 
 def _unplayed(spoilt: Iterable[tuple[str, str]]) -> list[str]:
-    return [f"'{name}' cannot be played: {why}" for name, why in spoilt]
+    called = ((f"'{name}'" if name else "a motion without a name", why) for name, why in spoilt)
+    return [f"{what} cannot be played: {why}" for what, why in called]
 
 
 @lru_cache(maxsize=4)

@@ -228,7 +228,8 @@ def _listed(names: Sequence[str], most: int = 5) -> str:
 
 def _left_behind(character_id: str, actor: Actor) -> list[str]:
     """A sentence on a skeleton apart, such as a face's or a hat's, that no motion of the character's own moves."""
-    skeleton, own = actor.rig.skeleton, [motion for (origin, _), motion in actor.motions.items() if origin == OWN]
+    skeleton = actor.rig.skeleton
+    own = [one for (origin, _), one in actor.motions.items() if origin == OWN and _moves(one, actor.rig)]
     parents = skeleton.parents.tolist()
     moved = [track.node for motion in own for track in motion.tracks if track.path != WEIGHTS and track.varies]
     above, carried = skeleton.holding(np.array(moved, np.int64)), skeleton.below(moved)

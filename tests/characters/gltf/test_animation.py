@@ -126,20 +126,26 @@ def test_a_wrong_name_is_answered_by_those_there_are(tmp_path: Path) -> None:
         ("translation", [[0.0, 0, 0]] * 2, {}),
         ("translation", [[0.0, 0, 0]] * 3, {"interpolation": "CUBICSPLINE"}),
         ("translation", SHIFTS, {"input": 99}),
-        ("rotation", [[np.nan] * 4] * 3, None),
+        ("rotation", [[np.nan] * 4] * 3, {}),
+        ("translation", SHIFTS, [1.0, 3.0, 2.0]),
+        ("translation", SHIFTS, [1.0, np.nan, 2.0]),
     ],
 )
-def test_damage_is_a_sentence(tmp_path: Path, path: str, values: Any, change: dict[str, Any] | None) -> None:
+def test_damage_is_a_sentence(tmp_path: Path, path: str, values: Any, change: dict[str, Any] | list[float]) -> None:
     writer = moving(path, values)
-    writer.data["animations"][0]["samplers"][0].update(change or {})
+    curve = writer.data["animations"][0]["samplers"][0]
+    curve.update({"input": writer.accessor(change)} if isinstance(change, list) else change)
     assert refused(writer.glb()) is None
     (tmp_path / "a.glb").write_bytes(writer.glb())
-    entry = Entry("a", "gltf", tmp_path / "a.glb", pose="Go@30")
-    if change is None:
-        assert np.isfinite(read_character(entry).mesh.vertices).all()
-    else:
-        with pytest.raises(CharacterError, match=r"^a\.glb"):
-            read_character(entry)
+    with pytest.raises(CharacterError, match=r"^a\.glb: (animations\[0\]|uses accessors\[99\])"):
+        read_character(Entry("a", "gltf", tmp_path / "a.glb", pose="Go@30"))
+
+
+@pytest.mark.parametrize("damage", ["no animation", {"name": 7}, {"samplers": [{"input": -1, "output": 0}]}])
+def test_a_pose_needs_no_other_animation_to_be_sound(tmp_path: Path, damage: Any) -> None:
+    writer = moving("translation", SHIFTS)
+    writer.data["animations"].append(damage)
+    assert_allclose(posed(tmp_path, writer, "Go@36"), np.add(TRIANGLE, [2, 0, 0]), atol=1e-5)
 
 
 def test_a_real_character_takes_a_pose(characters_dir: Path) -> None:

@@ -295,6 +295,35 @@ def test_what_is_left_out_of_a_clip_is_said(tmp_path: Path) -> None:
     assert pointing.endswith("('go') moves /materials/0/emissiveFactor too, which is not played")
 
 
+def test_channels_that_are_there_again_are_said_in_one_sentence(tmp_path: Path) -> None:
+    writer = GltfWriter()
+    writer.mesh_node()
+    animate(writer, "go")
+    writer.data["animations"][0]["channels"] *= 3
+    (said,) = read(writer, tmp_path).warnings
+    assert said.endswith(
+        "channels[1] moves the translation of a node that an earlier channel moves; it was left out; 1 more like it"
+    )
+
+
+@pytest.mark.parametrize(
+    ("path", "values", "told"),
+    [
+        ("rotation", [[0.0, 0, 0, 1], [0, 0, 0, 0], [0, 0, 0, 0]], "has 2 rotations of four zeros, taken for none"),
+        ("rotation", [[0.0, 0, 0, 1], [0, 0, 0, 2], [0, 0, 0, 1]], None),
+        ("weights", [0.0, 0, 0, 1, 1, 1], "has 2 weights for 1 morph target: they go by their order"),
+        ("weights", [0.0, 0, 1], None),
+    ],
+)
+def test_what_is_odd_about_what_is_played_is_said(tmp_path: Path, path: str, values: Any, told: str | None) -> None:
+    writer = GltfWriter()
+    writer.mesh_node(writer.primitive(targets=[{"POSITION": writer.accessor([[0, 0, 1.0]] * 3)}]))
+    animate(writer, "go", path, values=values)
+    moving = read(writer, tmp_path)
+    assert len(moving.motions) == 1
+    assert moving.warnings == (() if told is None else (f"a.glb: animations[0] ('go').channels[0] {told}",))
+
+
 def test_a_node_that_a_pointer_names_is_moved(tmp_path: Path) -> None:
     """As Unity's exporter writes all channels of a file that has any other pointers."""
     writer = GltfWriter()
