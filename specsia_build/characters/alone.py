@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from specsia_build.animation.names import words_of
 from specsia_build.characters.beside import coarser_levels, collision_shapes
+from specsia_build.characters.dropping import dropping, listed
 from specsia_build.characters.facing import LEAST_PAIRS, pairs_of
-from specsia_build.characters.finding import Finding, Mending
+from specsia_build.characters.finding import Finding
 from specsia_build.characters.landmarks import Landmark
 from specsia_build.characters.scenery import Part, Points, has_plate, parts_of, scenery_of
 from specsia_build.characters.shape import surface_points, surface_samples
@@ -37,7 +38,6 @@ LEAST_OPEN = 0.05
 
 _ALL_POINTS, _MOST_POINTS = 6000, 40_000
 _CELLS = 48
-_MOST_SHOWN = 5
 _HAND = re.compile(r"hands?|handslot|wrist|palm|grip|weapon|props?|手首?")
 _ENDS = {"head": re.compile(r"head|頭"), "hands": re.compile(r"hands?|wrist"), "feet": re.compile(r"foot|feet|toes?")}
 _THING = re.compile(
@@ -94,20 +94,20 @@ def _doubles(name: str, present: set[int], part_names: Sequence[Sequence[str]]) 
     said: list[Finding] = []
     shapes = collision_shapes(part_names, present)
     if shapes:
-        told = f"{name} holds {_listed(shapes, part_names)}, called as shapes for collisions are"
-        said.append(_dropping(told, "leaves out what no engine shows", shapes, part_names))
+        told = f"{name} holds {listed(shapes, part_names)}, called as shapes for collisions are"
+        said.append(dropping(told, "leaves out what no engine shows", shapes, part_names))
     coarser = coarser_levels(part_names, present - shapes)
     if coarser:
-        told = f"{name} holds coarser levels of detail of its own parts ({_listed(coarser, part_names)})"
-        said.append(_dropping(told, "keeps the finest", coarser, part_names))
+        told = f"{name} holds coarser levels of detail of its own parts ({listed(coarser, part_names)})"
+        said.append(dropping(told, "keeps the finest", coarser, part_names))
     return said, shapes | coarser
 
 
 def _scenery_said(name: str, scenery: list[Part], part_names: Sequence[Sequence[str]]) -> Iterator[Finding]:
     if scenery:
         chosen = {part.index for part in scenery}
-        yield _dropping(
-            f"{name} holds {_listed(chosen, part_names)} around the character, as a floor or a backdrop does",
+        yield dropping(
+            f"{name} holds {listed(chosen, part_names)} around the character, as a floor or a backdrop does",
             "leaves the character alone",
             chosen,
             part_names,
@@ -159,7 +159,7 @@ def _figures(
     if mixed:
         yield Finding(f"{told}, and they share parts: take them apart where they were made, one to a file")
     else:
-        yield _dropping(told, "keeps the one nearest to the origin", others, part_names)
+        yield dropping(told, "keeps the one nearest to the origin", others, part_names)
 
 
 def _share_a_rig(boxes: list[tuple[Points, Points]], landmarks: Sequence[Landmark]) -> bool:
@@ -196,8 +196,8 @@ def _variants(
 ) -> Iterator[Finding]:
     for first, *others in variants_of(mesh, numbers, part_names):
         spare = set().union(*others)
-        told = f"{name} shows {1 + len(others)} variants in one place ({_listed(first | spare, part_names)})"
-        yield _dropping(told, f"keeps {_listed(first, part_names)}", spare, part_names)
+        told = f"{name} shows {1 + len(others)} variants in one place ({listed(first | spare, part_names)})"
+        yield dropping(told, f"keeps {listed(first, part_names)}", spare, part_names)
 
 
 def _spare_props(name: str, parts: list[Part], part_names: Sequence[Sequence[str]]) -> Iterator[Finding]:
@@ -217,7 +217,7 @@ def _spare_props(name: str, parts: list[Part], part_names: Sequence[Sequence[str
         spare |= {part.index for part in found if part is not largest}
     if spare:
         hands = ", ".join(f"{len(found)} below {hand}" for hand, found in crowded.items())
-        yield _dropping(f"{name} holds several props in one hand ({hands})", "keeps the largest", spare, part_names)
+        yield dropping(f"{name} holds several props in one hand ({hands})", "keeps the largest", spare, part_names)
 
 
 def _lone_thing(name: str, mesh: Mesh, landmarks: Sequence[Landmark]) -> tuple[Finding, ...]:
@@ -280,34 +280,3 @@ def _is_hollow(mesh: Mesh) -> bool:
     found = topology(mesh)
     bordered = np.isnan(found.volumes)[found.part][chosen]
     return insides(2, 1) >= LEAST_OPEN
-
-
-def _listed(chosen: set[int], part_names: Sequence[Sequence[str]]) -> str:
-    names = [f"'{part_names[k][0]}'" if part_names[k] else "a part without a name" for k in sorted(chosen)]
-    return ", ".join(names[:_MOST_SHOWN]) + (f" and {len(names) - _MOST_SHOWN} more" if names[_MOST_SHOWN:] else "")
-
-
-def _dropping(told: str, effect: str, chosen: set[int], part_names: Sequence[Sequence[str]]) -> Finding:
-    """A sentence with the line that drops parts, or that none can."""
-    names = names_of(chosen, part_names)
-    if names is None:
-        return Finding(f"{told}, but no name is theirs alone that could be dropped: name them where they were made")
-    line = ", ".join(f'"{name}"' for name in names)
-    return Finding(f'{told}: "drop": [{line}] in its manifest line {effect}', Mending("drop", names, told))
-
-
-def names_of(chosen: set[int], part_names: Sequence[Sequence[str]]) -> tuple[str, ...] | None:
-    """As few names as cover some parts and no others; None where there are none."""
-    holders: dict[str, set[int]] = {}
-    for index, names in enumerate(part_names):
-        for name in names:
-            holders.setdefault(name, set()).add(index)
-    usable = {name: held for name, held in holders.items() if held <= chosen}
-    left, found = set(chosen), []
-    while left:
-        name = max(usable, key=lambda n: len(usable[n] & left), default="")
-        if not usable.get(name, set()) & left:
-            return None
-        found.append(name)
-        left -= usable[name]
-    return tuple(found)

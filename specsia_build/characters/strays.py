@@ -1,46 +1,107 @@
-"""Vertices that lie far from all others, beside which a mesh becomes tiny."""
+"""Vertices and pieces that lie far from all others, beside which a mesh becomes tiny."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from specsia_build.characters.dropping import drop_line, dropping, listed, names_of
 from specsia_build.characters.finding import Finding
 from specsia_build.errors import plural, some
-from specsia_build.rendering.mesh import Mesh
+from specsia_build.rendering.mesh import Mesh, face_normals
 
 MOST = 0.1
-"""Share of the vertices that strays are at most."""
+"""Share of the vertices, or of the surface, that strays are at most."""
 
 APART = 10.0
 """Times that the nearest stray is as far from the middle as the farthest other vertex: a limb or a weapon has vertices
 between its end and the body."""
 
+PIECE_APART = 6.0
+"""The same of pieces that no face joins to the rest: twice its height and more lie empty beside a figure."""
 
-def strays_of(mesh: Mesh) -> tuple[NDArray[np.intp], float, float]:
-    """The vertices in use that lie apart, (N,), the distance of the nearest of them and that of the farthest other.
+LIKE = 0.5
+"""Extent of a piece in that of the rest from which either may be the figure."""
 
-    Distances are from the median of all, along the axis where they are greatest; N is 0 where none lie apart.
+
+class Strays(NamedTuple):
+    """Vertices that lie apart.
+
+    Attributes:
+        vertices: (N,) their indices; N is 0 where none lie apart.
+        nearest: distance of the nearest of them from the middle of all, along the axis where it is greatest.
+        rest: that of the farthest other.
+        like: whether they may as well be the figure as the others.
     """
+
+    vertices: NDArray[np.intp]
+    nearest: float
+    rest: float
+    like: bool
+
+
+def strays_of(mesh: Mesh) -> Strays:
+    """The vertices in use that lie apart: few of all, else pieces that have little of the surface or are small."""
     used = np.flatnonzero(mesh.used())
     points = mesh.vertices[used].astype(np.float64)
-    distance = np.abs(points - np.median(points, axis=0)).max(axis=1)
+    few = _farthest(points, np.ones(len(used)), MOST, APART)
+    if len(few.vertices) == 0:
+        few = _piece(mesh, points, used)
+    return few._replace(vertices=used[few.vertices])
+
+
+def _piece(mesh: Mesh, points: NDArray[np.float64], used: NDArray[np.intp]) -> Strays:
+    """Of vertices in use, at points (N, 3), those of pieces that lie apart, by their places in `used`."""
+    areas = np.linalg.norm(face_normals(mesh), axis=1)
+    surface = np.zeros(len(mesh.vertices))
+    np.add.at(surface, mesh.faces, areas[:, None])
+    surface = surface[used]
+    found = _farthest(points, surface, 0.5, PIECE_APART)
+    is_far = np.zeros(len(mesh.vertices), np.bool_)
+    is_far[used[found.vertices]] = True
+    of_faces = is_far[mesh.faces]
+    if (of_faces.any(axis=1) != of_faces.all(axis=1)).any():
+        return found._replace(vertices=found.vertices[:0])
+    far = is_far[used]
+    if not far.any() or surface[far].sum() <= MOST * surface.sum():
+        return found
+    extents = [float(np.ptp(points[chosen], axis=0).max()) for chosen in (far, ~far)]
+    return found._replace(like=extents[0] > LIKE * extents[1])
+
+
+def _farthest(points: NDArray[np.float64], weight: NDArray[np.float64], most: float, apart: float) -> Strays:
+    """Of points (N, 3) the outermost, of a share of the weight (N,) at most, that lie so many times as far as the rest.
+
+    Distances are from the weighted median of all.
+    """
+    distance = np.abs(points - _median(points, weight)).max(axis=1)
     order = np.argsort(distance, kind="stable")
-    least = int(np.ceil((1 - MOST) * len(order)))
+    beyond = np.cumsum(weight[order][::-1])[::-1]
+    # Of the others there is one at least.
+    least = max(1, int(np.count_nonzero(beyond > most * beyond[0])))
     near, far = distance[order[least - 1 : -1]], distance[order[least:]]
-    apart = np.flatnonzero((far > APART * near) & (near > 0))
-    if len(apart) == 0:
-        return used[:0], 0.0, 0.0
-    first = int(apart[0])
-    return used[np.sort(order[least + first :])], float(far[first]), float(near[first])
+    gaps = np.flatnonzero((far > apart * near) & (near > 0))
+    if len(gaps) == 0:
+        return Strays(order[:0], 0.0, 0.0, False)
+    first = int(gaps[0])
+    return Strays(np.sort(order[least + first :]), float(far[first]), float(near[first]), False)
+
+
+def _median(points: NDArray[np.float64], weight: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The place (3,) that half of the weight (N,) of points (N, 3) lies below, along each axis."""
+    order = np.argsort(points, axis=0, kind="stable")
+    below = np.cumsum(weight[order], axis=0)
+    middle = (below < below[-1] / 2).sum(axis=0).clip(max=len(points) - 1)
+    return np.array([points[order[middle[axis], axis], axis] for axis in range(3)])
 
 
 def stray_vertices(
     mesh: Mesh, name: str, part_names: Sequence[Sequence[str]], face_part: NDArray[np.int32] | None
 ) -> tuple[Finding, ...]:
-    """That vertices lie far from the rest, which makes it tiny, and in which parts of the file.
+    """That vertices lie far from the rest, which makes it tiny, in which parts, and the line that leaves them out.
 
     Args:
         mesh: the character's.
@@ -48,18 +109,27 @@ def stray_vertices(
         part_names: the names of each part.
         face_part: (F,) the part of each face, or None where the file has none.
     """
-    strays, nearest, rest = strays_of(mesh)
-    if len(strays) == 0:
+    strays = strays_of(mesh)
+    if len(strays.vertices) == 0:
         return ()
-    faces = np.isin(mesh.faces, strays).any(axis=1)
-    parts = [] if face_part is None else [part_names[k] for k in np.unique(face_part[faces]).tolist()]
-    named = list(dict.fromkeys(f"'{names[0]}'" for names in parts if names))
+    faces = np.isin(mesh.faces, strays.vertices).any(axis=1)
+    numbers = np.zeros(len(mesh.faces), np.int32) if face_part is None else face_part
+    parts, others = (set(np.unique(numbers[chosen]).tolist()) for chosen in (faces, ~faces))
+    named = list(dict.fromkeys(f"'{part_names[k][0]}'" for k in sorted(parts) if part_names and part_names[k]))
     where = f" ({some(named)})" if named else ""
-    lie, them = ("lies", "it") if len(strays) == 1 else ("lie", "them")
-    return (
-        Finding(
-            f"{len(strays):,} of the {int(mesh.used().sum()):,} vertices of {name}, in "
-            f"{plural(int(faces.sum()), 'triangle')}{where}, {lie} {nearest:,.4g} or more from its middle, all others "
-            f"within {rest:,.4g}: the figure becomes tiny beside {them}, or cannot be drawn; delete {them}"
-        ),
+    lie, them = ("lies", "it") if len(strays.vertices) == 1 else ("lie", "them")
+    told = (
+        f"{len(strays.vertices):,} of the {int(mesh.used().sum()):,} vertices of {name}, in "
+        f"{plural(int(faces.sum()), 'triangle')}{where}, {lie} {strays.nearest:,.4g} or more from its middle, all "
+        f"others within {strays.rest:,.4g}"
     )
+    tiny = f"{told}: the figure becomes tiny beside {them}, or cannot be drawn"
+    names = None if face_part is None or parts & others else names_of(parts, part_names)
+    if names is None:
+        return (Finding(f"{tiny}; delete {them}"),)
+    if not strays.like:
+        return (dropping(tiny, f"leaves {them} out", parts, part_names),)
+    rest = names_of(others, part_names)
+    either = f"{drop_line(names)} in its manifest line leaves out {listed(parts, part_names)}"
+    other = "" if rest is None else f", {drop_line(rest)} leaves out {listed(others, part_names)}"
+    return (Finding(f"{told}: the figure, whichever it is, becomes tiny: {either}{other}"),)
