@@ -19,6 +19,7 @@ from specsia_build.characters.doubles import shape_of
 from specsia_build.characters.read import read_character
 from specsia_build.characters.scattered import Pieces, pieces_of, scattered
 from specsia_build.characters.shape import FLAT
+from specsia_build.characters.strays import stray_vertices
 from specsia_build.config import BuildConfig
 from specsia_build.dataset.layers import view_file
 from specsia_build.dataset.schema import GT, GT_MASK
@@ -38,9 +39,6 @@ FRONT = "front.png"
 
 LEAST_COVERED = 0.002
 """Share of the picture that a character must cover in every view; less is an empty or broken file."""
-
-STRAY = 0.1
-"""Share of its extent that a character has without its outermost vertices, below which those are taken for strays."""
 
 MOST_OUTLINE = 4
 
@@ -92,12 +90,11 @@ def in_frame(character: Character, config: BuildConfig) -> tuple[Mesh, Normalisa
     return mesh.with_vertices(placed.apply(mesh.vertices)), placed
 
 
-def _why_empty(mesh: Mesh, camera: Camera) -> str:
-    """What is probably the matter with a placed mesh that (almost) covers nothing of a view."""
-    low, high = np.quantile(mesh.vertices, (0.02, 0.98), axis=0)
-    inner = float(np.max(high - low))
-    if inner < STRAY * float(np.max(np.ptp(mesh.vertices, axis=0))):
-        return "a few vertices lie far from its body and make it tiny; delete them"
+def _why_empty(character: Character, mesh: Mesh, camera: Camera) -> str:
+    """What is probably the matter with a character whose placed mesh covers (almost) nothing of a view."""
+    far = stray_vertices(character.mesh, character.entry.path.name, character.part_names, character.face_part)
+    if far:
+        return far[0].warning
     extent = np.ptp(mesh.vertices, axis=0)
     if float(extent.min()) < FLAT * float(extent.max()):
         return "the mesh is flat; give it thickness"
@@ -145,7 +142,8 @@ def render(job: Job, _: Earlier, watch: Stopwatch) -> tuple[Artefact, tuple[Path
         if front is None:
             front, plain = layers.color, plain_view(mesh, layers.color, layers.coverage)
         if np.count_nonzero(layers.mask) < LEAST_COVERED * layers.mask.size:
-            raise CharacterError(f"view {view} of {entry.id} shows (almost) nothing: {_why_empty(mesh, cameras[view])}")
+            why = _why_empty(character, mesh, cameras[view])
+            raise CharacterError(f"view {view} of {entry.id} shows (almost) nothing: {why}")
         if len(apart) == view and not (pieces := pieces_of(layers.mask)).together:
             apart.append(pieces)
         with watch.part("contour"):

@@ -136,7 +136,7 @@ def test_attributes_that_are_no_numbers_are_replaced_with_a_warning(name: str, w
         ("turned_away", "are seen from their back only"),
         ("clear_mask", "transparent"),
         ("clear_blend", "transparent"),
-        ("stray_vertex", "far from its body"),
+        ("stray_vertex", "or more from its middle"),
         ("zero_bytes", "it is empty"),
         ("text", "neither as GLB nor as JSON"),
         ("cut_header", "cut short|neither as GLB"),

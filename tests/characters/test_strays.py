@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,11 @@ import pytest
 
 from specsia_build.characters.character import Entry
 from specsia_build.characters.read import read_character
+from specsia_build.config import BuildConfig
+from specsia_build.errors import CharacterError
+from specsia_build.stages.render import render
+from specsia_build.stages.stage import Job
+from specsia_build.stages.stopwatch import Stopwatch
 
 GRID = "".join(f"v {x} {y} {z}\n" for x in (-0.2, 0, 0.2) for y in (0, 0.6, 1.2, 1.8) for z in (-0.1, 0, 0.1, 0.2))
 COUNT = 48
@@ -78,6 +84,13 @@ def test_of_two_pieces_of_like_size_either_may_be_the_figure(tmp_path: Path) -> 
         'the figure, whichever it is, becomes tiny: "drop": ["body"] in its manifest line leaves out \'body\', '
         '"drop": ["Sphere"] leaves out \'Sphere\''
     )
+
+
+def test_a_figure_that_a_far_piece_leaves_too_small_to_draw_is_refused_for_that(tmp_path: Path) -> None:
+    (said,) = warnings(tmp_path, ball("Sphere", (180.0, 1.0, 0.0), 0.1))
+    entry = Entry(id="hero", format="obj", path=tmp_path / "hero.obj")
+    with pytest.raises(CharacterError, match=re.escape(f"view 0 of hero shows (almost) nothing: {said}")):
+        render(Job(entry, BuildConfig(size=64)), {}, Stopwatch())
 
 
 @pytest.mark.parametrize(
