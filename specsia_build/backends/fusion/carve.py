@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from specsia_build.backends.fusion.damage import Damaged
 from specsia_build.backends.fusion.keep import facing, kept
-from specsia_build.backends.fusion.noise import bilinear
+from specsia_build.backends.fusion.noise import between, blended
 from specsia_build.backends.fusion.views import BACK, FRONT, LEFT, OPPOSITE, RIGHT
 from specsia_build.errors import CharacterError
 from specsia_build.jit import compiled
@@ -64,9 +64,15 @@ class Fused:
 @compiled
 def _carve(inside, depth, facing, bases, mirror, low, cell, counts, scale, half, slack, cut):  # type: ignore[no-untyped-def]
     """Signed distance in units, positive inside, (nx, ny, nz) float32."""
-    views = len(inside)
+    views, size = len(inside), inside.shape[1]
     out = np.empty((counts[0], counts[1], counts[2]), np.float32)
-    column = np.empty(views)
+    # All cameras are upright, so that a height lies on the same row of each.
+    row = np.empty(counts[2], np.int64)
+    down = np.empty(counts[2])
+    for l in range(counts[2]):  # noqa: E741
+        row[l], down[l] = between(half - (low[2] + l * cell) * scale, size)
+    column = np.empty(views, np.int64)
+    across = np.empty(views)
     far = np.empty(views)
     cuts = np.empty(views)
     for i in range(counts[0]):
@@ -74,22 +80,27 @@ def _carve(inside, depth, facing, bases, mirror, low, cell, counts, scale, half,
         for j in range(counts[1]):
             y = low[1] + j * cell
             for k in range(views):
-                column[k] = (bases[k, 0, 0] * x + bases[k, 0, 1] * y) * scale + half
+                column[k], across[k] = between((bases[k, 0, 0] * x + bases[k, 0, 1] * y) * scale + half, size)
                 far[k] = bases[k, 2, 0] * x + bases[k, 2, 1] * y
             for l in range(counts[2]):  # noqa: E741
-                v = half - (low[2] + l * cell) * scale
-                for k in range(views):
-                    cuts[k] = bilinear(inside[k], column[k], v)
                 value = cut
                 for k in range(views):
                     m = mirror[k]
-                    own = cuts[k] if m < 0 else 0.5 * (cuts[k] + cuts[m])
+                    if 0 <= m < k:
+                        continue
+                    cuts[k] = own = blended(inside[k], row[l], column[k], down[l], across[k])
+                    if m >= 0:
+                        cuts[m] = blended(inside[m], row[l], column[m], down[l], across[m])
+                        own = 0.5 * (own + cuts[m])
                     value = min(value, own / scale)
+                    if value <= -cut:
+                        break
                 if value > -cut:
                     for k in range(views):
                         if cuts[k] > 0:
-                            behind = far[k] - bilinear(depth[k], column[k], v)
-                            value = min(value, behind * bilinear(facing[k], column[k], v) + slack)
+                            behind = far[k] - blended(depth[k], row[l], column[k], down[l], across[k])
+                            steep = blended(facing[k], row[l], column[k], down[l], across[k])
+                            value = min(value, behind * steep + slack)
                 out[i, j, l] = max(value, -cut)
     return out
 
@@ -147,8 +158,17 @@ def _bounds(views: Sequence[Damaged]) -> tuple[NDArray[np.float64], NDArray[np.f
     return np.min(points, axis=0), np.max(points, axis=0)
 
 
-def carved(views: Sequence[Damaged], low: NDArray[np.float64], high: NDArray[np.float64], cell: float) -> Floats:
-    """Signed distance in units, positive inside, at points `cell` apart from `low` on: (nx, ny, nz) float32."""
+def carved(
+    views: Sequence[Damaged], slopes: Floats, low: NDArray[np.float64], high: NDArray[np.float64], cell: float
+) -> Floats:
+    """Signed distance in units, positive inside, at points `cell` apart from `low` on: (nx, ny, nz) float32.
+
+    Args:
+        views: the canonical ones.
+        slopes: (K, H, H), how far each faces its camera: `facing`.
+        low, high: smallest and largest x, y, z.
+        cell: units between points.
+    """
     mirror = np.full(len(views), -1)
     for one, other in OPPOSITE.items():
         mirror[one], mirror[other] = other, one
@@ -156,7 +176,7 @@ def carved(views: Sequence[Damaged], low: NDArray[np.float64], high: NDArray[np.
     volume = _carve(
         np.stack([view.inside for view in views]),
         np.stack([view.depth for view in views]),
-        np.stack([facing(view) for view in views]),
+        slopes,
         np.stack([view.camera.basis() for view in views]),
         mirror,
         low,
@@ -170,13 +190,15 @@ def carved(views: Sequence[Damaged], low: NDArray[np.float64], high: NDArray[np.
     return np.asarray(volume)
 
 
-def _fitting_cell(views: Sequence[Damaged], low: NDArray[np.float64], high: NDArray[np.float64]) -> float:
+def _fitting_cell(
+    views: Sequence[Damaged], slopes: Floats, low: NDArray[np.float64], high: NDArray[np.float64]
+) -> float:
     """Units between voxels that give about `FACES` faces.
 
     Marching cubes puts a vertex on each edge of the lattice that crosses the surface, and two faces to a vertex.
     """
     low = low - PROBE
-    filled = kept(carved(views, low, high + PROBE, PROBE), views, low, PROBE) > 0
+    filled = kept(carved(views, slopes, low, high + PROBE, PROBE), views, slopes, low, PROBE) > 0
     crossings = sum(int(np.count_nonzero(np.diff(filled, axis=axis))) for axis in range(3))
     return float(np.clip(PROBE * np.sqrt(2 * crossings / FACES), 1 / MOST, 1 / FEWEST))
 
@@ -191,12 +213,13 @@ def fused_surface(views: Sequence[Damaged]) -> Fused:
         CharacterError: if nothing is left.
     """
     low, high = _bounds(views)
-    cell = _fitting_cell(views, low, high)
+    slopes = np.stack([facing(view) for view in views])
+    cell = _fitting_cell(views, slopes, low, high)
     # Room for the Gaussian, so that the surface closes inside the volume.
     low, high = low - 4 * cell, high + 4 * cell
-    volume = carved(views, low, high, cell)
+    volume = carved(views, slopes, low, high, cell)
     smooth = scipy.ndimage.gaussian_filter(volume, SMOOTH, mode="nearest", truncate=2.5)
-    volume = kept(np.maximum(smooth, volume + np.float32(PUFF * cell)), views, low, cell)
+    volume = kept(np.maximum(smooth, volume + np.float32(PUFF * cell)), views, slopes, low, cell)
     if not (volume > 0).any():
         raise CharacterError("nothing is left of the character after carving: all of it is too thin")
     points, faces, _, _ = skimage.measure.marching_cubes(volume, 0.0, gradient_direction="ascent")

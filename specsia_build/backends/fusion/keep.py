@@ -103,27 +103,40 @@ def facing(view: Damaged) -> Floats:
     return np.asarray(np.maximum(1 / np.sqrt(1 + (rise / run) ** 2), GRAZING), np.float32)
 
 
-def _lacking(view: Damaged, nearest: Floats) -> NDArray[np.bool_]:
+def _lacking(view: Damaged, slope: Floats, nearest: Floats) -> NDArray[np.bool_]:
     """Pixels (H, H) of the parts that a view shows and that are not there."""
     shown = view.inside > 0
     there = shown & (nearest <= view.depth + BEHIND)
-    missing = shown & ~there & (facing(view) > STEP)
-    core = missing & (_away(there) > REACH)
-    return np.asarray(missing & (_away(core) <= REACH + 1))
+    missing = shown & ~there & (slope > STEP)
+    core = missing & ~_near(there, REACH, missing)
+    return missing & _near(core, REACH + 1, missing)
 
 
-def _away(mask: NDArray[np.bool_]) -> NDArray[np.float64]:
-    if not mask.any():
-        return np.full(mask.shape, np.inf)
-    return np.asarray(scipy.ndimage.distance_transform_edt(~mask))
+def _near(mask: NDArray[np.bool_], reach: float, asked: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Which of the pixels `asked` for, (H, H), lie at most `reach` pixels from those of a mask; of others, anything."""
+    rows, columns = np.flatnonzero(asked.any(axis=1)), np.flatnonzero(asked.any(axis=0))
+    near = np.zeros(mask.shape, np.bool_)
+    if len(rows) == 0:
+        return near
+    # What is farther from all that is asked for decides nothing.
+    rim = int(np.ceil(reach)) + 1
+    box = tuple(slice(max(0, int(line[0]) - rim), int(line[-1]) + rim + 1) for line in (rows, columns))
+    if mask[box].any():
+        near[box] = scipy.ndimage.distance_transform_edt(~mask[box]) <= reach
+    return near
 
 
-def kept(volume: Floats, views: Sequence[Damaged], low: NDArray[np.float64], cell: float) -> Floats:
+def kept(
+    volume: Floats, views: Sequence[Damaged], slopes: Floats, low: NDArray[np.float64], cell: float
+) -> Floats:
     """A carved volume with all parts that some view shows, and without separate crumbs that none does.
 
     Args:
         volume: signed distance in units, positive inside, at points `cell` apart from `low` on: (nx, ny, nz).
         views: the canonical ones.
+        slopes: (K, H, H), how far each faces its camera: `facing`.
+        low: smallest x, y, z.
+        cell: units between points.
     """
     camera = views[0].camera
     bases, scale = np.stack([view.camera.basis() for view in views]), camera.pixels_per_unit
@@ -133,7 +146,7 @@ def kept(volume: Floats, views: Sequence[Damaged], low: NDArray[np.float64], cel
     shown = np.max(sizes, axis=0) >= SHOWN
     shown[0] = True
     volume = np.where(shown[ids], volume, volume.min())
-    lacking = np.stack([_lacking(view, near) for view, near in zip(views, nearest, strict=True)])
+    lacking = np.stack([_lacking(*seen) for seen in zip(views, slopes, nearest, strict=True)])
     if lacking.any():
         inside, depth = np.stack([view.inside for view in views]), np.stack([view.depth for view in views])
         thick = max(SHELL, FEWEST_SHELLS * cell)

@@ -94,13 +94,24 @@ def warped(image, shift):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def bilinear(image, u, v):  # type: ignore[no-untyped-def]
-    """A value of an image (H, H) at a column and a row in pixels, whose centres lie at halves."""
-    size = image.shape[0]
-    x = min(max(u - 0.5, 0.0), size - 1.0)
-    y = min(max(v - 0.5, 0.0), size - 1.0)
-    i, j = min(int(x), size - 2), min(int(y), size - 2)
-    s, t = x - i, y - j
+def between(at, size):  # type: ignore[no-untyped-def]
+    """The pixel before a place in pixels, whose centres lie at halves, and how far it lies towards the next, 0-1."""
+    x = min(max(at - 0.5, 0.0), size - 1.0)
+    i = min(int(x), size - 2)
+    return i, x - i
+
+
+@compiled
+def blended(image, j, i, t, s):  # type: ignore[no-untyped-def]
+    """The value of an image (H, H) `t` of the way from row `j` to the next, and `s` of that from column `i`."""
     top = image[j, i] + s * (image[j, i + 1] - image[j, i])
     low = image[j + 1, i] + s * (image[j + 1, i + 1] - image[j + 1, i])
     return top + t * (low - top)
+
+
+@compiled
+def bilinear(image, u, v):  # type: ignore[no-untyped-def]
+    """A value of an image (H, H) at a column and a row in pixels, whose centres lie at halves."""
+    i, s = between(u, image.shape[0])
+    j, t = between(v, image.shape[0])
+    return blended(image, j, i, t, s)
