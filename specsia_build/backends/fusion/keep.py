@@ -126,9 +126,7 @@ def _near(mask: NDArray[np.bool_], reach: float, asked: NDArray[np.bool_]) -> ND
     return near
 
 
-def kept(
-    volume: Floats, views: Sequence[Damaged], slopes: Floats, low: NDArray[np.float64], cell: float
-) -> Floats:
+def kept(volume: Floats, views: Sequence[Damaged], slopes: Floats, low: NDArray[np.float64], cell: float) -> Floats:
     """A carved volume with all parts that some view shows, and without separate crumbs that none does.
 
     Args:
