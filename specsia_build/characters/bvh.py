@@ -26,6 +26,9 @@ MOST_JOINTS = 10_000
 
 _CHANNEL = re.compile(r"([XYZ])(position|rotation)", re.IGNORECASE)
 _MOTION = re.compile(rb"^[ \t]*MOTION[ \t]*$", re.MULTILINE | re.IGNORECASE)
+_HEADER = re.compile(
+    rb"\s*Frames[ \t]*:[ \t]*(\S*)[ \t]*\n\s*Frame[ \t]*Time[ \t]*:[ \t]*(\S*)[ \t]*(?:\n|$)", re.IGNORECASE
+)
 _WORD_COST = 64
 """Bytes of memory for a number of a frame until it is part of a track."""
 
@@ -181,9 +184,7 @@ def _three(words: Sequence[str]) -> tuple[float, ...] | None:
 
 def _frames(name: str, data: bytes, start: int, joints: Sequence[_Joint]) -> tuple[float, int, NDArray[np.float64]]:
     """Seconds from frame to frame, how many frames it says there are, and the channels of each that there is (F, C)."""
-    header = re.compile(rb"\s*Frames:[ \t]*(\S*)[ \t]*\n\s*Frame Time:[ \t]*(\S*)[ \t]*(?:\n|$)", re.IGNORECASE).match(
-        data, start
-    )
+    header = _HEADER.match(data, start)
     line = data.count(b"\n", 0, start) + 1
     count = int(header[1]) if header and re.fullmatch(rb"\d{1,9}", header[1]) else -1
     seconds = _number(header[2]) if header else float("nan")
@@ -257,9 +258,7 @@ def _tracks(joints: Sequence[_Joint], times: NDArray[np.float64], frames: NDArra
             angles = frames[:, [k for _, k in turns]]
             # Channels turn one after the other, each in what the one before has turned.
             order = "".join("XYZ"[axis] for axis, _ in turns)
-            values = scipy.spatial.transform.Rotation.from_euler(
-                order, angles if len(turns) > 1 else angles[:, 0], degrees=True
-            ).as_quat()
+            values = scipy.spatial.transform.Rotation.from_euler(order, angles, degrees=True).as_quat()
             yield Track(node, ROTATION, times, np.asarray(values, np.float64))
         if shifts:
             places = np.tile(np.array(joint.offset), (len(frames), 1))

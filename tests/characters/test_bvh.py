@@ -53,6 +53,7 @@ def at(found: BvhFile, time: float) -> np.ndarray:
         CHAIN.replace("\n", "\r\n"),
         CHAIN.replace("\n", "\r"),
         CHAIN.replace("  ", "\t").replace(" ", "\t").replace("Left\tArm", "Left Arm").replace("Frame\tT", "Frame T"),
+        CHAIN.replace("Frames:", "Frames :").replace("Frame Time:", "Frame\tTime\t:\t"),
         "\ufeff" + CHAIN.replace("ROOT Hips\n{", "ROOT Hips {").replace("HIERARCHY", "hierarchy"),
         CHAIN.replace("0.5", "5E-1").rstrip("\n"),
     ],
@@ -70,6 +71,14 @@ def test_channels_turn_in_their_own_order_and_places_stand_for_offsets(tmp_path:
     text = CHAIN.replace("3 Zrotation Xrotation Yrotation", "3 Yrotation Zrotation Xposition")
     found = read_bvh(written(tmp_path, text.replace("90 0 0 0 0 9e1", "0 0 0 90 90 5")))
     np.testing.assert_allclose(at(found, 0.5), [[1, 2, 3], [6, 2, 3], [6, 3, 3]], atol=1e-9)
+
+
+def test_a_joint_may_turn_about_one_axis_alone(tmp_path: Path) -> None:
+    text = CHAIN.replace("3 Zrotation Xrotation Yrotation", "1 Yrotation")
+    found = read_bvh(
+        written(tmp_path, text.replace("0 0 0 0 0 0\n", "0 0 0 0\n").replace("90 0 0 0 0 9e1", "90 0 0 9e1"))
+    )
+    np.testing.assert_allclose(at(found, 0.5), [[1, 2, 3], [1, 4, 3], [1, 4, 2]], atol=1e-9)
 
 
 def test_places_are_told_from_offsets_where_bones_would_have_no_length(tmp_path: Path) -> None:

@@ -130,7 +130,13 @@ def _actor(entry: Entry, config: BuildConfig, _: _State) -> Actor:
             found = taken(origin, there, settings)
             warnings += _unplayed(animated.spoilt)
         else:
-            file = built_in() if origin in BUILT_IN else _motion_file(files[origin], _state((files[origin],)))
+            try:
+                file = built_in() if origin in BUILT_IN else _motion_file(files[origin], _state((files[origin],)))
+            except CharacterError as error:
+                # Its other motions may be sound, and a character without any says so.
+                warnings.append(str(error))
+                offered[origin] = []
+                continue
             there = {
                 k: motion for k, motion in enumerate(file.motions) if origin not in BUILT_IN or motion.name == origin
             }
@@ -182,7 +188,7 @@ def _from_file(
             found[index], told = motion_for(animated.rig, animated.humanoid, file, motion)
             notes += told
         except CharacterError as error:
-            notes.append(str(error))
+            notes += (str(error), *file.warnings)
     return found, tuple(notes)
 
 

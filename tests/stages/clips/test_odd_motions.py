@@ -136,6 +136,31 @@ def test_a_reconstruction_that_moves_unlike_its_character_is_said(tmp_path: Path
     assert not any("min_iou" in line for line in summary.warnings.get("a", ()))
 
 
+@pytest.mark.parametrize("beside", [True, False])
+def test_a_file_of_motions_that_cannot_be_read_is_said_and_the_others_go_on(tmp_path: Path, beside: bool) -> None:
+    (tmp_path / "hop.bvh").write_text("HIERARCHY\n")
+    broken = str(tmp_path / "hop.bvh")
+    nod: list[Clip] = [("nod", "head", "rotation", TURNS)]
+    said, drawn = made(tmp_path, nod, motions=["own", broken] if beside else [broken])
+    assert "hop.bvh has no MOTION section" in said
+    assert ("no motion of hop.bvh could be played on a" in said) == (not beside)
+    assert [clip.meta["clip"]["action"] for clip in drawn] == ["nod"] * beside
+
+
+def test_what_a_file_that_cannot_be_played_holds_besides_is_said(tmp_path: Path) -> None:
+    writer = GltfWriter()
+    writer.add("nodes", name="happy")
+    curve = {"input": writer.accessor([0.0, 1.0]), "output": writer.accessor([[0.0, 0, 0], [1.0, 0, 0]])}
+    channel = {"sampler": 0, "target": {"node": 0, "path": "translation"}}
+    writer.add("animations", name="smile", channels=[channel], samplers=[curve])
+    faces = {"expressions": {"preset": {"happy": {"node": 0}}}}
+    writer.data["extensions"] = {"VRMC_vrm_animation": {"humanoid": {"humanBones": {}}, **faces}}
+    writer.write_glb(tmp_path / "smile.vrma")
+    said, _ = made(tmp_path, [("nod", "head", "rotation", TURNS)], motions=["own", str(tmp_path / "smile.vrma")])
+    assert "'smile' of smile.vrma cannot be played" in said
+    assert "smile.vrma moves expressions too, which is not played" in said
+
+
 def test_clips_of_too_few_and_of_too_many_frames_are_said(tmp_path: Path) -> None:
     nod: list[Clip] = [("nod", "head", "rotation", TURNS)]
     said, _ = made(tmp_path / "few", nod, fps=0.5)
