@@ -57,59 +57,75 @@ LOOKS = 4
 """Pixels that `look_row` fills together."""
 
 
+def _each(builder: Any, value: Any) -> Any:
+    return spread(builder, value, LOOKS)
+
+
+def _pixels(builder: Any, room: Any) -> Any:
+    """Numbers 0, 1 … of `LOOKS` pixels, float32. Those that are none repeat the last one: what they would read may be
+    no texel."""
+    lanes = ir.Constant(ints(LOOKS), list(range(LOOKS)))
+    last = _each(builder, builder.sub(room, ir.Constant(INDEX, 1)))
+    return builder.sitofp(builder.select(builder.icmp_signed("<", lanes, last), lanes, last), floats(LOOKS))
+
+
+def _shares(builder: Any, data: Any, start: Any, across: Any, x: Any, y: Any) -> list[Any]:
+    """What each of the four texels around columns x and rows y (`LOOKS` lanes) adds to a look-up there, four channels a
+    lane: upper left, upper right, lower left, lower right."""
+    column, row = builder.fptosi(x, ints(LOOKS)), builder.fptosi(y, ints(LOOKS))
+    right, down = (builder.fsub(a, builder.sitofp(b, floats(LOOKS))) for a, b in ((x, column), (y, row)))
+    w11 = builder.fmul(right, down)
+    w10, w01 = builder.fsub(down, w11), builder.fsub(right, w11)
+    w00 = builder.fsub(builder.fsub(_each(builder, ir.Constant(ir.FloatType(), 1.0)), right), w10)
+    upper = builder.add(builder.add(builder.mul(row, _each(builder, across)), column), _each(builder, start))
+    shares = []
+    for begin, weights in ((upper, (w00, w01)), (builder.add(upper, _each(builder, across)), (w10, w11))):
+        pairs = []
+        for k in range(LOOKS):
+            index = builder.zext(builder.extract_element(begin, ir.Constant(INDEX, k)), LONG)
+            pointer = builder.gep(data, [builder.shl(index, ir.Constant(LONG, 2))])
+            pairs.append(builder.load(builder.bitcast(pointer, ir.VectorType(BYTE, 8).as_pointer()), align=1))
+        halves = [
+            builder.shuffle_vector(a, b, ir.Constant(ir.VectorType(INDEX, 16), list(range(16))))
+            for a, b in (pairs[:2], pairs[2:])
+        ]
+        for side, weight in enumerate(weights):
+            chosen = [8 * k + 4 * side + c for k in range(LOOKS) for c in range(4)]
+            mask = ir.Constant(ir.VectorType(INDEX, 4 * LOOKS), chosen)
+            levels = builder.uitofp(
+                builder.zext(builder.shuffle_vector(halves[0], halves[1], mask), ints(4 * LOOKS)),
+                floats(4 * LOOKS),
+            )
+            share = shuffled(builder, weight, [k for k in range(LOOKS) for _ in range(4)])
+            shares.append(builder.fmul(levels, share))
+    return shares
+
+
+def _show(context: Any, builder: Any, color_type: Any, color: Any, first: Any, room: Any, levels: Any) -> None:
+    """Write up to `LOOKS` opaque pixels of `color` from flat index `first` on: RGB of float32 `levels`, rounded."""
+    rounded = builder.fadd(levels, spread(builder, ir.Constant(ir.FloatType(), 0.5), 4 * LOOKS))
+    found = builder.trunc(builder.fptosi(rounded, ints(4 * LOOKS)), ir.VectorType(BYTE, 4 * LOOKS))
+    opaque = ir.Constant(ir.VectorType(BYTE, 4 * LOOKS), [0, 0, 0, 255] * LOOKS)
+    pointer = vector_at(context, builder, color_type, color, builder.shl(first, ir.Constant(LONG, 2)), BYTE, 4 * LOOKS)
+    entries = ir.Constant(ints(4 * LOOKS), [k for k in range(LOOKS) for _ in range(4)])
+    within = builder.icmp_signed("<", entries, spread(builder, room, 4 * LOOKS))
+    known = builder.load(pointer, align=1)
+    builder.store(builder.select(within, builder.or_(found, opaque), known), pointer, align=1)
+
+
 def _look_row(
     typing: Any, texels: Any, color: Any, at: Any, count: Any, offset: Any, width: Any, u: Any, v: Any, du: Any, dv: Any
 ) -> Any:
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         table, out, first, room, start, across, at_u, at_v, by_u, by_v = arguments
-
-        def each(value: Any) -> Any:
-            return spread(builder, value, LOOKS)
-
-        lanes = ir.Constant(ints(LOOKS), list(range(LOOKS)))
-        # Pixels that are none repeat the last one: what they would read may be no texel.
-        last = each(builder.sub(room, ir.Constant(INDEX, 1)))
-        pixel = builder.sitofp(builder.select(builder.icmp_signed("<", lanes, last), lanes, last), floats(LOOKS))
-        x = builder.fadd(each(at_u), builder.fmul(each(by_u), pixel))
-        y = builder.fadd(each(at_v), builder.fmul(each(by_v), pixel))
-        column, row = builder.fptosi(x, ints(LOOKS)), builder.fptosi(y, ints(LOOKS))
-        right, down = (builder.fsub(a, builder.sitofp(b, floats(LOOKS))) for a, b in ((x, column), (y, row)))
-        w11 = builder.fmul(right, down)
-        w10, w01 = builder.fsub(down, w11), builder.fsub(right, w11)
-        w00 = builder.fsub(builder.fsub(each(ir.Constant(ir.FloatType(), 1.0)), right), w10)
-        upper = builder.add(builder.add(builder.mul(row, each(across)), column), each(start))
+        pixel = _pixels(builder, room)
+        x = builder.fadd(_each(builder, at_u), builder.fmul(_each(builder, by_u), pixel))
+        y = builder.fadd(_each(builder, at_v), builder.fmul(_each(builder, by_v), pixel))
         data = context.make_array(signature.args[0])(context, builder, table).data
-        total = None
-        for begin, weights in ((upper, (w00, w01)), (builder.add(upper, each(across)), (w10, w11))):
-            pairs = []
-            for k in range(LOOKS):
-                index = builder.zext(builder.extract_element(begin, ir.Constant(INDEX, k)), LONG)
-                pointer = builder.gep(data, [builder.shl(index, ir.Constant(LONG, 2))])
-                pairs.append(builder.load(builder.bitcast(pointer, ir.VectorType(BYTE, 8).as_pointer()), align=1))
-            halves = [
-                builder.shuffle_vector(a, b, ir.Constant(ir.VectorType(INDEX, 16), list(range(16))))
-                for a, b in (pairs[:2], pairs[2:])
-            ]
-            for side, weight in enumerate(weights):
-                chosen = [8 * k + 4 * side + c for k in range(LOOKS) for c in range(4)]
-                mask = ir.Constant(ir.VectorType(INDEX, 4 * LOOKS), chosen)
-                levels = builder.uitofp(
-                    builder.zext(builder.shuffle_vector(halves[0], halves[1], mask), ints(4 * LOOKS)),
-                    floats(4 * LOOKS),
-                )
-                share = shuffled(builder, weight, [k for k in range(LOOKS) for _ in range(4)])
-                part = builder.fmul(levels, share)
-                total = part if total is None else builder.fadd(total, part)
-        rounded = builder.fadd(total, spread(builder, ir.Constant(ir.FloatType(), 0.5), 4 * LOOKS))
-        found = builder.trunc(builder.fptosi(rounded, ints(4 * LOOKS)), ir.VectorType(BYTE, 4 * LOOKS))
-        opaque = ir.Constant(ir.VectorType(BYTE, 4 * LOOKS), [0, 0, 0, 255] * LOOKS)
-        pointer = vector_at(
-            context, builder, signature.args[1], out, builder.shl(first, ir.Constant(LONG, 2)), BYTE, 4 * LOOKS
-        )
-        entries = ir.Constant(ints(4 * LOOKS), [k for k in range(LOOKS) for _ in range(4)])
-        within = builder.icmp_signed("<", entries, spread(builder, room, 4 * LOOKS))
-        known = builder.load(pointer, align=1)
-        builder.store(builder.select(within, builder.or_(found, opaque), known), pointer, align=1)
+        total, *others = _shares(builder, data, start, across, x, y)
+        for share in others:
+            total = builder.fadd(total, share)
+        _show(context, builder, signature.args[1], out, first, room, total)
         return context.get_dummy_value()
 
     from numba import types
@@ -123,6 +139,85 @@ look_row: Any = intrinsic(_look_row)
 
 `look_row(texels, color, at, count, offset, width, u, v, du, dv)`: `count` pixels from flat index `at` on, the first at
 column u, row v of an image as in `bilinear`, each further one by du, dv.
+"""
+
+
+def _look_along(
+    typing: Any, texels: Any, looks: Any, to: Any, count: Any, offset: Any, width: Any, u: Any, v: Any, pixel: Any
+) -> Any:
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        table, out, place, room, start, across, along_u, along_v, before = arguments
+        pixel = builder.fadd(_each(builder, before), _pixels(builder, room))
+        ends = []
+        for sums in (along_u, along_v):
+            first, step, right, down = (_each(builder, builder.extract_value(sums, k)) for k in range(4))
+            point = builder.fadd(first, builder.fmul(step, pixel))
+            ends.append(builder.fadd(builder.fadd(point, right), down))
+        data = context.make_array(signature.args[0])(context, builder, table).data
+        upper_left, upper_right, lower_left, lower_right = _shares(builder, data, start, across, *ends)
+        # Summed as `bilinear` does.
+        total = builder.fadd(builder.fadd(upper_left, lower_left), builder.fadd(upper_right, lower_right))
+        index = builder.mul(place, ir.Constant(LONG, 4 * LOOKS))
+        pointer = vector_at(context, builder, signature.args[1], out, index, ir.FloatType(), 4 * LOOKS)
+        builder.store(total, pointer, align=4)
+        return context.get_dummy_value()
+
+    from numba import types
+
+    i32, f32 = types.int32, types.float32
+    four = types.UniTuple(f32, 4)
+    return types.void(texels, looks, types.int64, i32, i32, i32, four, four, f32), generate
+
+
+look_along: Any = intrinsic(_look_along)
+"""Look up the same point of `LOOKS` neighbouring pixels.
+
+`look_along(texels, looks, to, count, offset, width, u, v, pixel)`: row `to` of `looks` (N, 4 * `LOOKS`) float32
+becomes the encoded RGBA of each, 0-255, in an image as in `bilinear`. `u` and `v`, four float32 each, say where: at the
+first pixel of a run, by what it grows per pixel, and what the point lies right of and below the pixel's first one. The
+pixels are `pixel`, float32, and those that follow; from the `count`th on the one before is repeated.
+"""
+
+
+def _mean_row(typing: Any, looks: Any, count: Any, color: Any, at: Any, room: Any, most: Any) -> Any:
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        from numba.core import cgutils
+
+        found, several, out, first, within, bound = arguments
+
+        def look(k: Any) -> Any:
+            index = builder.mul(k, ir.Constant(LONG, 4 * LOOKS))
+            return builder.load(
+                vector_at(context, builder, signature.args[0], found, index, ir.FloatType(), 4 * LOOKS), align=4
+            )
+
+        start = look(ir.Constant(LONG, 0))
+        total, low, high = (cgutils.alloca_once_value(builder, start) for _ in range(3))
+        with cgutils.for_range_slice(builder, ir.Constant(LONG, 1), several, ir.Constant(LONG, 1), LONG) as (k, _):
+            one = look(k)
+            builder.store(builder.fadd(builder.load(total), one), total)
+            for extreme, sign in ((low, "<"), (high, ">")):
+                known = builder.load(extreme)
+                builder.store(builder.select(builder.fcmp_ordered(sign, one, known), one, known), extreme)
+        number = spread(builder, builder.sitofp(several, ir.FloatType()), 4 * LOOKS)
+        _show(context, builder, signature.args[2], out, first, within, builder.fdiv(builder.load(total), number))
+        spans = builder.fsub(builder.load(high), builder.load(low))
+        uneven = builder.fcmp_ordered(">", spans, spread(builder, bound, 4 * LOOKS))
+        colours = ir.Constant(ir.VectorType(ir.IntType(1), 4 * LOOKS), [1, 1, 1, 0] * LOOKS)
+        return builder.zext(builder.bitcast(builder.and_(uneven, colours), ir.IntType(4 * LOOKS)), LONG)
+
+    from numba import types
+
+    i64 = types.int64
+    return i64(looks, i64, color, i64, types.int32, types.float32), generate
+
+
+mean_row: Any = intrinsic(_mean_row)
+"""Fill up to `LOOKS` opaque pixels of uint8 `color` with the mean of what was looked up, as it is encoded.
+
+`mean_row(looks, count, color, at, room, most)`: the first `count` rows of `looks`, see `look_along`, for `room` pixels
+from flat index `at` on. Returns a bit for each of the 4 * `LOOKS` levels, opacity aside, that differs by more than
+`most` among them.
 """
 
 

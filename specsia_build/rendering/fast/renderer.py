@@ -19,6 +19,7 @@ from specsia_build.jit import ready
 from specsia_build.rendering.fast import blend, raster, resolve
 from specsia_build.rendering.fast.close import number_marked
 from specsia_build.rendering.fast.fragments import SAMPLE_X, SAMPLE_Y, touching_faces, visible_fragments
+from specsia_build.rendering.fast.lookups import LOOKS
 from specsia_build.rendering.fast.picture import Canvas, Picture
 from specsia_build.rendering.fast.prepare import (
     BLEND,
@@ -216,7 +217,7 @@ def draw(prepared: Prepared, camera: Camera, scratch: Scratch, canvas: Canvas, s
     tables = (loaded.row, loaded.planes, loaded.facts, textures.texels)
     runs = raster.find_runs(ids, box)
     load(runs[None, :, 3])
-    resolve.resolve_centres(runs, *tables, np.empty((MOST_LOOKS * MOST_LOOKS, 3), np.float32), out)
+    resolve.resolve_centres(runs, *tables, np.empty((MOST_LOOKS * MOST_LOOKS, 4 * LOOKS), np.float32), out)
     resolve.mark_contrast(ids, sx, sy, surface.faces, prepared.part, surface.rough, out.color, box, marked)
     # What is nearest at centres is known and shaded: its memory, still in the cache, serves the samples.
     slots, far = ids, nearest

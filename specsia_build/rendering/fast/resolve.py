@@ -7,7 +7,7 @@ import numpy as np
 from specsia_build.jit import inlined, uncounted
 from specsia_build.rendering.colour import DECODE, DECODE_STEPS, encode
 from specsia_build.rendering.fast.fragments import FULL, NO_FRAGMENT, SAMPLE_X, SAMPLE_Y, SAMPLES, sample_sums
-from specsia_build.rendering.fast.lookups import LOOKS, bilinear, look_row
+from specsia_build.rendering.fast.lookups import LOOKS, look_along, look_row, mean_row
 from specsia_build.rendering.fast.raster import HALF, JUMP, NO_FACE, OUTLINE, SUBPIXEL
 from specsia_build.rendering.fast.rows import ROW, contrasting, differing, first_bits, lowest, marked_as, place_row
 from specsia_build.rendering.fast.shading import (
@@ -86,29 +86,24 @@ def _look_along_run(i, row, first, end, planes, facts, texels, color):  # type: 
 
 
 @inlined
-def _look_up(u, v, u_x, v_x, u_y, v_y, nx, ny, offset, w, texels, looks):  # type: ignore[no-untyped-def]
-    """Fill `looks` (N, 3) with a grid of nx x ny bilinear look-ups from texel u, v on, none of which meets a border."""
-    n = 0
-    for j in range(ny):
-        for q in range(nx):
-            x, y = u + u_x * np.float32(q) + u_y * np.float32(j), v + v_x * np.float32(q) + v_y * np.float32(j)
-            looks[n, 0], looks[n, 1], looks[n, 2], _ = bilinear(texels, offset, w, x, y)
-            n += 1
+def _light_of(looks, n, c):  # type: ignore[no-untyped-def]
+    """Byte of the mean in linear light of channel `c` of `n` look-ups."""
+    light = np.float32(0)
+    for k in range(n):
+        light += DECODE[np.uint32(looks[k, c] * DECODE_STEPS + np.float32(0.5))]
+    return encode(light / np.float32(n))
 
 
 @inlined
 def _mean_level(looks, n, c):  # type: ignore[no-untyped-def]
-    """Byte of the mean in linear light of channel `c` of `n` look-ups; as they are encoded where they hardly differ."""
+    """The same; of the levels as they are encoded where they hardly differ."""
     low, high, total = looks[0, c], looks[0, c], np.float32(0)
     for k in range(n):
         low, high = min(low, looks[k, c]), max(high, looks[k, c])
         total += looks[k, c]
     if high - low <= EVEN:
         return np.uint8(total / np.float32(n) + np.float32(0.5))
-    light = np.float32(0)
-    for k in range(n):
-        light += DECODE[np.uint32(looks[k, c] * DECODE_STEPS + np.float32(0.5))]
-    return encode(light / np.float32(n))
+    return _light_of(looks, n, c)
 
 
 @inlined
@@ -127,16 +122,28 @@ def _average_plain_run(i, row, first, end, planes, facts, texels, looks, color):
     u3, v3 = u1 + u_y * down, v1 + v_y * down
     inside = _lies_inside(min(u0, u1, u2, u3), max(u0, u1, u2, u3), w)
     inside &= _lies_inside(min(v0, v1, v2, v3), max(v0, v1, v2, v3), h)
-    for column in range(first, end):
-        step = np.float32(column - first)
-        if inside and not facts[i, NEAREST]:
-            _look_up(u0 + du * step, v0 + dv * step, u_x, v_x, u_y, v_y, nx, ny, offset, w, texels, looks)
-        else:
+    if inside and not facts[i, NEAREST]:
+        for column in range(first, end, LOOKS):
+            room, n = np.int32(end - column), 0
+            for j in range(ny):
+                for q in range(nx):
+                    u = u0, du, u_x * np.float32(q), u_y * np.float32(j)
+                    v = v0, dv, v_x * np.float32(q), v_y * np.float32(j)
+                    look_along(texels, looks, n, room, np.int32(offset), np.int32(w), u, v, np.float32(column - first))
+                    n += 1
+            uneven = mean_row(looks, n, color, row * color.shape[1] + column, room, np.float32(EVEN))
+            uneven &= (np.int64(1) << 4 * min(int(room), LOOKS)) - 1
+            while uneven != 0:
+                c = lowest(uneven)
+                uneven &= uneven - 1
+                color[row, column + (c >> 2), c & 3] = _light_of(looks, n, c)
+    else:
+        for column in range(first, end):
             for n in range(nx * ny):
                 x, y = column + (n % nx + 0.5) / nx, row + (n // nx + 0.5) / ny
                 looks[n, 0], looks[n, 1], looks[n, 2], _ = texel_at(i, x, y, TEXTURE, planes, facts, texels)
-        for c in range(3):
-            color[row, column, c] = _mean_level(looks, nx * ny, c)
+            for c in range(3):
+                color[row, column, c] = _mean_level(looks, nx * ny, c)
 
 
 @inlined
@@ -162,7 +169,7 @@ def _average_along_run(i, row, first, end, planes, facts, texels, color):  # typ
 def resolve_centres(runs, rows, planes, facts, texels, looks, out):  # type: ignore[no-untyped-def]
     """Shade every pixel of `runs` as if the face at its centre covered all of it; all faces must be loaded.
 
-    `looks` (MOST_LOOKS * MOST_LOOKS, 3) float32 is overwritten, and the `Picture` `out` filled.
+    `looks` (MOST_LOOKS * MOST_LOOKS, 4 * LOOKS) float32 is overwritten, and the `Picture` `out` filled.
     """
     color, coverage, position, seen, sample = out
     for n in range(len(runs)):
