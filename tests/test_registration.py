@@ -18,6 +18,7 @@ from specsia_build.characters.read import read_character
 from specsia_build.characters.sources import open_source
 from specsia_build.frame import Camera, normalise, view_cameras
 from specsia_build.registration import FRONTAL_LOSS, Similarity, iou, register, shrink
+from specsia_build.registration.masks import _pool, _shrink, overlap
 from specsia_build.rendering.fast.renderer import silhouettes
 from specsia_build.rendering.mesh import Mesh, concatenate
 from tests.rendering.scenes import box, sphere
@@ -117,6 +118,20 @@ def test_shrinking_keeps_the_mean(old: int, new: int, seed: int) -> None:
     small = shrink(masks, new)
     assert small.shape == (1, new, new)
     assert small.mean() == pytest.approx(masks.mean(), abs=0.51)
+
+
+@given(st.integers(1, 12), st.integers(1, 6), st.integers(0, 1000))
+def test_whole_pixels_are_averaged_as_parts_of_pixels_are(new: int, step: int, seed: int) -> None:
+    masks = np.random.default_rng(seed).integers(0, 256, (2, new * step, new * step)).astype(np.uint8)
+    assert_array_equal(_pool(masks, step), _shrink(masks, new))
+
+
+@given(st.integers(0, 1000))
+def test_what_two_silhouettes_share_is_counted(seed: int) -> None:
+    one, two = np.random.default_rng(seed).integers(0, 256, (2, 9, 7)).astype(np.uint8)
+    a, b = one >= 128, two >= 128
+    assert overlap(one, two) == ((a & b).sum(), a.sum(), b.sum())
+    assert overlap(one[:, ::-1], two[:, ::-1]) == overlap(one, two)
 
 
 def test_what_already_fits_stays() -> None:

@@ -6,16 +6,33 @@ import numpy as np
 from numpy.typing import NDArray
 
 from specsia_build.jit import compiled, ready
-from specsia_build.rendering.contour import outside_distance
-from specsia_build.rendering.layers import HALF_COVERED
+from specsia_build.rendering.contour import covered, outside_distance
 from specsia_build.rendering.mesh import Mesh
+
+
+@compiled
+def _overlap(one, two):  # type: ignore[no-untyped-def]
+    """How many entries of two byte arrays (N,) are at least half of 255: of both, of the first, of the second."""
+    both, ours, theirs = 0, 0, 0
+    for k in range(len(one)):
+        a, b = one[k] >> 7, two[k] >> 7
+        both += a & b
+        ours += a
+        theirs += b
+    return both, ours, theirs
+
+
+def overlap(one: NDArray[np.uint8], two: NDArray[np.uint8]) -> tuple[int, int, int]:
+    """Pixels that two coverage images, both, the first and the second, cover at least half."""
+    both, ours, theirs = _overlap(ready(one).reshape(-1), ready(two).reshape(-1))
+    return both, ours, theirs
 
 
 def iou(one: NDArray[np.uint8], two: NDArray[np.uint8]) -> float:
     """Intersection over union of two coverage images at half coverage; 1.0 where both are empty."""
-    a, b = one >= HALF_COVERED, two >= HALF_COVERED
-    union = int(np.count_nonzero(a | b))
-    return int(np.count_nonzero(a & b)) / union if union else 1.0
+    both, ours, theirs = overlap(one, two)
+    union = ours + theirs - both
+    return both / union if union else 1.0
 
 
 @compiled
@@ -46,26 +63,60 @@ def _shrink(masks, size):  # type: ignore[no-untyped-def]
     return out
 
 
+@compiled
+def _pool(masks, step):  # type: ignore[no-untyped-def]
+    """What `_shrink` gives where `step` pixels of the old images lie in each of the new ones."""
+    views, size = masks.shape[0], masks.shape[1] // step
+    out = np.empty((views, size, size), np.uint8)
+    sums, area = np.empty(masks.shape[2], np.uint32), step * step
+    for k in range(views):
+        for i in range(size):
+            sums[:] = 0
+            for y in range(i * step, (i + 1) * step):
+                for x in range(len(sums)):
+                    sums[x] += masks[k, y, x]
+            for j in range(size):
+                total = np.uint32(0)
+                for x in range(j * step, (j + 1) * step):
+                    total += sums[x]
+                out[k, i, j] = (2 * total + area) // (2 * area)
+    return out
+
+
 def shrink(masks: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
     """Coverage images (V, H, H) uint8 averaged down (or repeated up) to (V, size, size) uint8."""
-    return masks if masks.shape[-1] == size else np.asarray(_shrink(ready(masks), size))
+    old = masks.shape[-1]
+    if old == size:
+        return masks
+    masks = ready(masks)
+    return np.asarray(_pool(masks, old // size) if old % size == 0 else _shrink(masks, size))
 
 
 @compiled
 def _spread(distance, near, reach):  # type: ignore[no-untyped-def]
     """Extend distances below `near` to `reach` by two chamfer passes with steps of 1 and the square root of 2."""
-    size = distance.shape[0]
+    size, away = distance.shape[0], int(np.ceil(reach))
     diagonal = np.float32(1.4142135)
+    top, bottom, columns = size, 0, np.zeros(size, np.uint8)
     for y in range(size):
+        row, any_near = distance[y], np.uint8(0)
         for x in range(size):
-            if distance[y, x] >= near:
-                distance[y, x] = reach
+            is_near = np.uint8(row[x] < near)
+            columns[x] |= is_near
+            any_near |= is_near
+            row[x] = row[x] if is_near else reach
+        if any_near != 0:
+            top, bottom = min(top, y), y + 1
+    left, right = covered(columns)
+    # Farther away than `reach` from all that is near nothing changes.
+    top, bottom = max(0, top - away), min(size, bottom + away)
+    left, right = max(0, left - away), min(size, right + away)
     for turn in range(2):
-        for i in range(size):
-            y = i if turn == 0 else size - 1 - i
+        for i in range(top, bottom):
+            y = i if turn == 0 else top + bottom - 1 - i
             before = y - 1 if turn == 0 else y + 1
-            for j in range(size):
-                x = j if turn == 0 else size - 1 - j
+            for j in range(left, right):
+                x = j if turn == 0 else left + right - 1 - j
                 side = x - 1 if turn == 0 else x + 1
                 d = distance[y, x]
                 if d < near:

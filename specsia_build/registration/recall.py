@@ -6,7 +6,7 @@ import numpy as np
 import scipy
 from numpy.typing import NDArray
 
-from specsia_build.registration.masks import shrink
+from specsia_build.registration.masks import overlap, shrink
 from specsia_build.rendering.layers import HALF_COVERED
 
 SIZE = 128
@@ -26,8 +26,8 @@ backends, sound reconstructions add 0.04 at most to the view that was shown, flo
 
 def recall(mask: NDArray[np.uint8], gt_mask: NDArray[np.uint8]) -> float:
     """Share 0-1 of the pixels of Y*'s silhouette (H, W) that Z's covers, at half coverage; 1.0 where it is empty."""
-    ours, theirs = mask >= HALF_COVERED, gt_mask >= HALF_COVERED
-    return int(np.count_nonzero(ours & theirs)) / max(1, int(np.count_nonzero(theirs))) if theirs.any() else 1.0
+    both, _, theirs = overlap(mask, gt_mask)
+    return both / theirs if theirs else 1.0
 
 
 def lost_part(mask: NDArray[np.uint8], gt_mask: NDArray[np.uint8]) -> float:

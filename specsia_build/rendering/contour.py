@@ -36,8 +36,8 @@ def _offset(gx, gy, share):  # type: ignore[no-untyped-def]
 
 
 @inlined
-def _covered(row):  # type: ignore[no-untyped-def]
-    """First and end of the pixels of a row that are covered."""
+def covered(row):  # type: ignore[no-untyped-def]
+    """First and end of the entries of a row of bytes that are not 0; 0 and 0 where all are."""
     any_covered = np.uint8(0)
     for c in row:
         any_covered |= c
@@ -49,6 +49,15 @@ def _covered(row):  # type: ignore[no-untyped-def]
     while row[end - 1] == 0:
         end -= 1
     return start, end
+
+
+@inlined
+def _lies_within(above, here, below, x):  # type: ignore[no-untyped-def]
+    """Whether `SPAN` pixels of a row from `x` on, and the neighbours of each, are all wholly covered."""
+    whole = here[x - 1] & here[x + SPAN]
+    for u in range(SPAN):
+        whole &= above[x + u] & here[x + u] & below[x + u]
+    return whole == 255
 
 
 @inlined
@@ -79,18 +88,25 @@ def outside_distance(coverage, reach):  # type: ignore[no-untyped-def]
     """
     height, width = coverage.shape
     out = np.full((height, width), np.float32(reach), np.float32)
-    inside = np.zeros((height, width), np.bool_)
-    window = int(np.ceil(reach)) + 1
+    # A covered piece lies within 1 of its pixel's centre: in the next row nothing is nearer than `reach`.
+    window = int(np.ceil(reach))
     for y in range(height):
-        start, end = _covered(coverage[y])
-        for x in range(start, end):
-            c = coverage[y, x]
+        start, end = covered(coverage[y])
+        yu, yd = max(0, y - 1), min(height - 1, y + 1)
+        above, here, below = coverage[yu], coverage[y], coverage[yd]
+        x = start - 1
+        while x + 1 < end:
+            x += 1
+            c = here[x]
             if c == 0:
                 continue
-            yu, yd, xl, xr = max(0, y - 1), min(height - 1, y + 1), max(0, x - 1), min(width - 1, x + 1)
-            upright = c == 255 and coverage[yu, x] == 255 and coverage[yd, x] == 255
-            if upright and coverage[y, xl] == 255 and coverage[y, xr] == 255:
-                inside[y, x] = True
+            if c == 255 and x > 0 and x + SPAN < width and _lies_within(above, here, below, x):
+                out[y, x : x + SPAN] = 0
+                x += SPAN - 1
+                continue
+            xl, xr = max(0, x - 1), min(width - 1, x + 1)
+            if c == 255 and above[x] == 255 and below[x] == 255 and here[xl] == 255 and here[xr] == 255:
+                out[y, x] = 0
                 continue
             share = c / 255.0
             gx = (
@@ -115,9 +131,6 @@ def outside_distance(coverage, reach):  # type: ignore[no-untyped-def]
                         _lower(out[v, u:], min(SPAN, width), *place, thin)
                     else:
                         _lower(out[v, u:], SPAN, *place, False)
-    for y in range(height):
-        for x in range(width):
-            out[y, x] = np.float32(0) if inside[y, x] else out[y, x]
     return out
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal, Protocol
 
 import numpy as np
@@ -36,10 +37,10 @@ class Layers:
     position: NDArray[np.float32]
     seen: Seen | None = None
 
-    @property
+    @cached_property
     def mask(self) -> NDArray[np.uint8]:
-        """(H, W) uint8, the alpha of `color`."""
-        return self.color[..., 3]
+        """(H, W) uint8, the alpha of `color`: contiguous, for most of what is done with it takes a copy otherwise."""
+        return np.ascontiguousarray(self.color[..., 3])
 
 
 class Renderer(Protocol):
