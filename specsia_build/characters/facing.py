@@ -70,12 +70,12 @@ class Evidence:
     Attributes:
         axis: signed axis such as ``-y``, or None where nothing is sure.
         why: what says so, or why nothing does.
-        named: whether names of joints or of parts say so, and not a shape or looks alone.
+        strong: whether it is enough to doubt what somebody stated, as names of joints or of parts are.
     """
 
     axis: str | None
     why: str
-    named: bool = False
+    strong: bool = False
 
 
 def pairs_of(landmarks: Iterable[Landmark]) -> list[tuple[NDArray[np.float64], NDArray[np.float64]]]:
@@ -121,7 +121,7 @@ def up_by_joints(landmarks: Sequence[Landmark]) -> Evidence:
     ]
     if max(beyond, default=0.0) > MOST_BELOW_FEET * length:
         return Evidence(None, "its tail lies beyond its feet")
-    return Evidence(axis, f"its feet lie at the {_opposite(axis)} end", named=True)
+    return Evidence(axis, f"its feet lie at the {_opposite(axis)} end", strong=True)
 
 
 def front_by_joints(landmarks: Sequence[Landmark]) -> Evidence:
@@ -143,7 +143,7 @@ def front_by_joints(landmarks: Sequence[Landmark]) -> Evidence:
     axis = max(AXES[:4], key=lambda name: float(axis_vector(name)[:2] @ front))
     if float(axis_vector(axis)[:2] @ front) < np.cos(np.radians(MOST_DEGREES)):
         return Evidence(None, "by its joints it faces between two axes")
-    return Evidence(axis, f"by {plural(int(agreeing.sum()), 'pair')} of left and right joints", named=True)
+    return Evidence(axis, f"by {plural(int(agreeing.sum()), 'pair')} of left and right joints", strong=True)
 
 
 def front_by_shape(mesh: Mesh) -> Evidence:
@@ -235,8 +235,11 @@ def front_of(
     landmarks: Sequence[Landmark],
     usual: str | None = None,
     features: Mapping[str, NDArray[np.bool_]] | None = None,
+    stated: str | None = None,
 ) -> Evidence:
     """Which way a Z-up character faces: its joints say, or what is named as its face, its shape, or else its looks.
+
+    A shape alone is not strong: what floats beside a figure may look like its head or tail.
 
     Args:
         mesh: Z up.
@@ -244,10 +247,15 @@ def front_of(
         usual: the front that the file's format states; None where exporters keep to none. Names of sides that say the
             opposite may be those that a viewer sees, so that they alone are not sure.
         features: the faces of the mesh that are named for features of its face, as `features_of` finds them.
+        stated: the front that somebody states, which a shape that says another is weighed against by the looks, too.
     """
     found = _front_by_build(mesh, landmarks, usual, features)
-    axis = None if found.axis is not None else front_by_looks(mesh)
-    return found if axis is None else Evidence(axis, "by the details of its face")
+    if found.strong or (found.axis is not None and stated in (None, found.axis)):
+        return found
+    axis, why = front_by_looks(mesh), "by the details of its face"
+    if axis is None or found.axis not in (None, axis):
+        return found
+    return Evidence(axis, why if found.axis is None else f"{found.why}, and {why}", strong=True)
 
 
 def _front_by_build(
@@ -296,7 +304,7 @@ def _weighed(by_joints: Evidence, signs: dict[str, bool], usual: str | None) -> 
         return replace(by_joints, why=f"{by_joints.why} and by its {' and '.join(with_sides)}")
     if not with_sides and axis != usual and len(against) + (usual == _opposite(axis)) >= 2:
         why = f"by its {' and '.join(against)}, though its sides are named the other way round"
-        return Evidence(_opposite(axis), why, named=True)
+        return Evidence(_opposite(axis), why, strong=True)
     return Evidence(None, f"its sides and its {' and '.join(against)} do not agree")
 
 
@@ -313,7 +321,7 @@ def _front_along(ways: dict[str, NDArray[np.float64]]) -> Evidence:
         if ways and all(
             float(axis_vector(axis)[:2] @ way) >= least * float(np.linalg.norm(way)) for way in ways.values()
         ):
-            return Evidence(axis, f"by its {' and '.join(ways)}", named=True)
+            return Evidence(axis, f"by its {' and '.join(ways)}", strong=True)
     return Evidence(None, "its joints do not say")
 
 
@@ -346,7 +354,7 @@ def up_of(mesh: Mesh, landmarks: Sequence[Landmark], usual: str, *, settled: boo
     if found.axis is None and len(left_of(landmarks)) < LEAST_PAIRS:
         shape = up_by_shape(mesh)
         sure = shape.axis is not None and (not settled or shape.axis in PROGRAMS_UP)
-        found = shape if sure else Evidence(None, f"{found.why}, and {shape.why}")
+        found = replace(shape, strong=True) if sure else Evidence(None, f"{found.why}, and {shape.why}")
     if found.axis not in (None, usual) and _rests(mesh, usual) and not _rests(mesh, found.axis or usual):
         return Evidence(None, "it rests on the ground as its format has it")
     return found

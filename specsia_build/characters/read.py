@@ -160,7 +160,8 @@ def _axes(entry: Entry, raw: RawMesh, mesh: Mesh) -> tuple[str, str, tuple[Findi
         stated = entry.front not in (None, AUTO)
         usual = front if stated or entry.format not in UNSETTLED else None
         features = features_of(mesh, raw.part_names, raw.face_part)
-        found = front_of(mesh.rotated(upright), rotated(raw.landmarks, upright), usual, features)
+        asked = entry.front if stated else None
+        found = front_of(mesh.rotated(upright), rotated(raw.landmarks, upright), usual, features, asked)
         why = f"{name} faces {found.axis} {found.why},"
         said += _doubt("front", entry.front, front, found, why, ("was turned", "turns it"))
         front = (found.axis or front) if entry.front == AUTO else front
@@ -174,9 +175,9 @@ def _taken(stated: str | None, own: str) -> str:
 
 def _is_asked(entry: Entry, stated: str | None, own: str) -> bool:
     """Whether a character is looked at for an axis: not where a line states its format's own, if that has one."""
-    if stated == AUTO or entry.format in SETTLED:
-        return stated == AUTO
-    return stated is None or (stated != OWN and (stated != own or entry.format in UNSETTLED))
+    if stated is None:
+        return entry.format not in SETTLED
+    return stated != OWN and (stated != own or entry.format in UNSETTLED)
 
 
 def _doubt(
@@ -188,11 +189,11 @@ def _doubt(
         key: ``up`` or ``front``.
         stated: by the entry.
         taken: unless the evidence is heeded, as it is where `stated` is ``auto``.
-        found: the evidence; of what a line states only names raise a doubt.
+        found: the evidence; only what is strong raises a doubt of what a line states.
         why: how the sentence begins.
         done: what is done where it is heeded, and what the line does that mends it.
     """
-    if found.axis is None or found.axis == taken or (stated not in (None, AUTO) and not found.named):
+    if found.axis is None or found.axis == taken or (stated not in (None, AUTO) and not found.strong):
         return ()
     line = f'"{key}": "{found.axis}"'
     if stated == AUTO:
