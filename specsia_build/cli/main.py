@@ -133,7 +133,8 @@ def _told(ctx: click.Context | None = None) -> Iterator[None]:
         raise
     except click.UsageError as error:
         asked = error.ctx.command_path if error.ctx is not None else "specsia"
-        raise _Sentence(f"{error.format_message()}{_chosen(error)}", USAGE, f"{asked} --help") from error
+        said = f"{error.format_message()}{_chosen(error)}{_for_example(error)}"
+        raise _Sentence(said, USAGE, f"{asked} --help") from error
     except UsageError as error:
         raise _Sentence(str(error), USAGE) from error
     except SpecsiaError as error:
@@ -169,6 +170,14 @@ def _chosen(error: click.UsageError) -> str:
     kind = error.param.type if isinstance(error, click.BadParameter) and error.param is not None else None
     given = re.match(r"'(.*)' is not one of ", error.message, re.DOTALL)
     return meant(given[1], kind.choices) if isinstance(kind, click.Choice) and given is not None else ""
+
+
+def _for_example(error: click.UsageError) -> str:
+    """A line that has what is missing of a command: the end of a sentence, or nothing where none is."""
+    if not isinstance(error, click.MissingParameter) or error.ctx is None:
+        return ""
+    examples = getattr(error.ctx.command, "examples", ())
+    return f" For example: {examples[0]}" if examples else ""
 
 
 def _is_stuck(stream: TextIO) -> bool:

@@ -132,7 +132,10 @@ def load_frontal(
         UsageError: if they name none, or two, or what belongs to the other kind.
     """
     if (dataset is None) == (frames is None):
-        raise UsageError("give the frontal view either as --dataset DATASET --character ID or as --frames DIR")
+        raise UsageError(
+            "give the frontal view either as --dataset DATASET --character ID, where --drawing PNG may take the place "
+            "of its Y*, or as --frames DIR --drawing PNG"
+        )
     given = "--frames" if dataset is None else "--dataset"
     alien = {"--character": character, "--backend": config_name} if dataset is None else {"--frame": frame}
     for option, value in alien.items():
