@@ -18,9 +18,10 @@ from specsia_build.characters.read import read_character
 from specsia_build.characters.sources import open_source
 from specsia_build.frame import Camera, normalise, view_cameras
 from specsia_build.registration import FRONTAL_LOSS, Similarity, iou, register, shrink
-from specsia_build.registration.masks import _pool, _shrink, overlap
+from specsia_build.registration.masks import _pool, _shrink
 from specsia_build.rendering.fast.renderer import silhouettes
 from specsia_build.rendering.mesh import Mesh, concatenate
+from specsia_build.rendering.overlap import overlap
 from tests.rendering.scenes import box, sphere
 
 CAMERAS = view_cameras(10, 192)

@@ -17,6 +17,7 @@ from specsia_build.frame import ORTHO_WIDTH, Camera
 from specsia_build.rendering.fast.renderer import glance
 from specsia_build.rendering.layers import HALF_COVERED
 from specsia_build.rendering.mesh import Mesh
+from specsia_build.rendering.overlap import iou
 from specsia_build.rendering.topology import Topology, topology
 
 LEAST_EXTENT, MOST_EXTENT = 0.05, 20.0
@@ -145,10 +146,10 @@ def frontal_iou(mesh: Mesh, image: NDArray[np.uint8]) -> float:
     small = np.asarray(alpha.resize((SIZE, SIZE), Image.Resampling.BOX)) >= HALF_COVERED
     found = 0.0
     for target in (small, image[..., 3] >= HALF_COVERED):
-        found = max(found, iou(_silhouette(mesh, len(target)), target))
+        found = max(found, alike(_silhouette(mesh, len(target)), target))
         if found >= LEAST_FRONTAL_IOU:
             return found
-    return max(found, iou(_silhouette(fitted(mesh, small), SIZE), small)) if small.any() else found
+    return max(found, alike(_silhouette(fitted(mesh, small), SIZE), small)) if small.any() else found
 
 
 def fitted(mesh: Mesh, target: NDArray[np.bool_]) -> Mesh:
@@ -173,6 +174,6 @@ def _silhouette(mesh: Mesh, size: int) -> NDArray[np.bool_]:
         return np.zeros((size, size), np.bool_)
 
 
-def iou(one: NDArray[np.bool_], two: NDArray[np.bool_]) -> float:
-    """Of two silhouettes (S, S), 0-1."""
-    return int(np.count_nonzero(one & two)) / max(1, int(np.count_nonzero(one | two)))
+def alike(one: NDArray[np.bool_], two: NDArray[np.bool_]) -> float:
+    """IoU 0-1 of two silhouettes (S, S); what shows nothing is like nothing."""
+    return iou(one, two, empty=0.0)

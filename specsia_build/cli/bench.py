@@ -270,6 +270,18 @@ def _text(report: dict[str, Any]) -> list[str | Table]:
     return lines
 
 
+_FIGURES = (
+    ("iou", 1, 5),
+    ("coverage_mae", 1, 5),
+    ("coverage_edge_mae", 1, 4),
+    ("color_mae", 1, 3),
+    ("color_p99", 1, 0),
+    ("position_p95", 1, 3),
+    ("position_off", 100, 4),
+)
+"""Figures of a parity that are shown, what they are multiplied by, and their digits."""
+
+
 def _compared(report: dict[str, Any]) -> list[str | Table]:
     lines: list[str | Table] = [
         f"{report['source']}: {plural(report['views'], 'view')}, {report['size']} px, {report['look']}"
@@ -282,13 +294,7 @@ def _compared(report: dict[str, Any]) -> list[str | Table]:
         rows = [
             (
                 character,
-                f"{p['iou']:.5f}",
-                f"{p['coverage_mae']:.5f}",
-                f"{p['coverage_edge_mae']:.4f}",
-                f"{p['color_mae']:.3f}",
-                f"{p['color_p99']:.0f}",
-                f"{p['position_p95']:.3f}",
-                f"{100 * p['position_off']:.4f}",
+                *(f"{scale * p[key]:.{digits}f}" if key in p else "-" for key, scale, digits in _FIGURES),
             )
             for character, p in (*found["characters"].items(), ("all", found["parity"]))
         ]

@@ -6,33 +6,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from specsia_build.jit import compiled, ready
+from specsia_build.rendering import overlap
 from specsia_build.rendering.contour import covered, outside_distance
 from specsia_build.rendering.mesh import Mesh
 
 
-@compiled
-def _overlap(one, two):  # type: ignore[no-untyped-def]
-    """How many entries of two byte arrays (N,) are at least half of 255: of both, of the first, of the second."""
-    both, ours, theirs = 0, 0, 0
-    for k in range(len(one)):
-        a, b = one[k] >> 7, two[k] >> 7
-        both += a & b
-        ours += a
-        theirs += b
-    return both, ours, theirs
-
-
-def overlap(one: NDArray[np.uint8], two: NDArray[np.uint8]) -> tuple[int, int, int]:
-    """Pixels that two coverage images, both, the first and the second, cover at least half."""
-    both, ours, theirs = _overlap(ready(one).reshape(-1), ready(two).reshape(-1))
-    return both, ours, theirs
-
-
 def iou(one: NDArray[np.uint8], two: NDArray[np.uint8]) -> float:
-    """Intersection over union of two coverage images at half coverage; 1.0 where both are empty."""
-    both, ours, theirs = overlap(one, two)
-    union = ours + theirs - both
-    return both / union if union else 1.0
+    """Intersection over union of two coverage images at half coverage, the column `iou`: 1 of two empty ones."""
+    return overlap.iou(one, two, empty=1.0)
 
 
 @compiled

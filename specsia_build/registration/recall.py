@@ -6,8 +6,9 @@ import numpy as np
 import scipy
 from numpy.typing import NDArray
 
-from specsia_build.registration.masks import overlap, shrink
+from specsia_build.registration.masks import shrink
 from specsia_build.rendering.layers import HALF_COVERED
+from specsia_build.rendering.overlap import overlap
 
 SIZE = 128
 """Pixels of the silhouettes in which lost parts are looked for."""

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 
 import numpy as np
 from numpy.typing import NDArray
 
-from specsia_build.rendering.layers import HALF_COVERED, Layers
+from specsia_build.rendering.layers import Layers
+from specsia_build.rendering.overlap import iou
 
 
 @dataclass(frozen=True)
@@ -16,7 +17,7 @@ class Parity:
     """Differences of one view, or the means (for `position_max` and `color_p99` the worst) of several.
 
     Interior pixels are covered wholly in both pictures, edge pixels partly in at least one. A figure that has no pixels
-    to be taken over is 0, an IoU of nothing 1.
+    to be taken over is NaN.
 
     Attributes:
         iou: of the silhouettes at half coverage.
@@ -40,8 +41,8 @@ class Parity:
     position_max: float
 
     def as_dict(self) -> dict[str, float]:
-        """The figures by name."""
-        return asdict(self)
+        """The figures by name, without those that are NaN."""
+        return {name: value for name, value in asdict(self).items() if value == value}
 
 
 def compare(
@@ -64,8 +65,6 @@ def compare(
     if reference.coverage.shape != other.coverage.shape:
         raise ValueError(f"pictures of {reference.coverage.shape} and {other.coverage.shape} pixels cannot be compared")
     one, two = reference.coverage.astype(np.int32), other.coverage.astype(np.int32)
-    either = int(((one >= HALF_COVERED) | (two >= HALF_COVERED)).sum())
-    both = int(((one >= HALF_COVERED) & (two >= HALF_COVERED)).sum())
     off = np.abs(one - two) / 255
     edge = ((one > 0) & (one < 255)) | ((two > 0) & (two < 255))
     inside = (one == 255) & (two == 255) & (reference.mask == 255) & (other.mask == 255)
@@ -75,19 +74,19 @@ def compare(
         axis=1, initial=0.0
     )
     return Parity(
-        iou=both / either if either else 1.0,
+        iou=iou(reference.coverage, other.coverage, empty=np.nan),
         coverage_mae=float(off.mean()),
-        coverage_edge_mae=float(off[edge].mean()) if edge.any() else 0.0,
-        color_mae=float(colour.mean()) if colour.size else 0.0,
-        color_p99=float(np.quantile(colour, 0.99)) if colour.size else 0.0,
-        position_p95=float(np.quantile(moved, 0.95)) if moved.size else 0.0,
-        position_off=float((moved > 1).mean()) if moved.size else 0.0,
-        position_max=float(moved.max(initial=0.0)),
+        coverage_edge_mae=float(off[edge].mean()) if edge.any() else np.nan,
+        color_mae=float(colour.mean()) if colour.size else np.nan,
+        color_p99=float(np.quantile(colour, 0.99)) if colour.size else np.nan,
+        position_p95=float(np.quantile(moved, 0.95)) if moved.size else np.nan,
+        position_off=float((moved > 1).mean()) if moved.size else np.nan,
+        position_max=float(moved.max()) if moved.size else np.nan,
     )
 
 
 def summarised(views: Sequence[Parity]) -> Parity:
-    """One figure each of several views: the mean, of 99th percentile and maximum the worst.
+    """One figure each of the views that have it: the mean, of 99th percentile and maximum the worst.
 
     Raises:
         ValueError: if there is none.
@@ -95,5 +94,11 @@ def summarised(views: Sequence[Parity]) -> Parity:
     if not views:
         raise ValueError("no view was compared")
     worst = ("color_p99", "position_max")
-    columns = {name: [view.as_dict()[name] for view in views] for name in views[0].as_dict()}
-    return Parity(**{name: max(v) if name in worst else float(np.mean(v)) for name, v in columns.items()})
+    known = [view.as_dict() for view in views]
+    columns = {field.name: [one[field.name] for one in known if field.name in one] for field in fields(Parity)}
+    return Parity(
+        **{
+            name: (max(found) if name in worst else float(np.mean(found))) if found else np.nan
+            for name, found in columns.items()
+        }
+    )

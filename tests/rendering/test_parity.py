@@ -63,7 +63,14 @@ def test_positions_count_in_shares_of_the_box() -> None:
 
 def test_nothing_against_nothing() -> None:
     nothing = Layers(np.zeros((4, 4, 4), np.uint8), np.zeros((4, 4), np.uint8), np.zeros((4, 4, 3), np.float32))
-    assert compare(nothing, nothing, *BOX).iou == 1
+    parity = compare(nothing, nothing, *BOX)
+    assert parity.as_dict() == {"coverage_mae": 0.0}
+    assert summarised([parity, parity]).as_dict() == {"coverage_mae": 0.0}
+    # What cannot be told of one view says nothing of the others.
+    same, off = compare(layers(), layers(), *BOX), layers()
+    off.coverage[2:6, 2] = 127
+    assert summarised([compare(layers(), off, *BOX), parity]).iou == 12 / 16
+    assert summarised([same, parity]).as_dict().keys() == same.as_dict().keys()
 
 
 def test_sizes_must_agree() -> None:

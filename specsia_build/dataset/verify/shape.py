@@ -13,6 +13,7 @@ import scipy
 from numpy.typing import NDArray
 
 from specsia_build.dataset.verify.glimpse import Glimpse
+from specsia_build.rendering.overlap import iou
 
 MOST_UNLIKE = 0.25
 """Pixels of a silhouette that may differ from the mirrored opposite one, as a share of its height plus width.
@@ -103,9 +104,7 @@ def _extent(outline: NDArray[np.bool_]) -> int:
 
 def _fit(one: Glimpse, two: Glimpse) -> float:
     """IoU of the one view's `gt_mask` and the other's `mask`."""
-    target, own = one.outline(0), two.outline(1)
-    union = int(np.count_nonzero(target | own))
-    return int(np.count_nonzero(target & own)) / union if union else 1.0
+    return iou(one.outline(0), two.outline(1), empty=1.0)
 
 
 def points_in_front(seen: Mapping[int, Glimpse]) -> list[tuple[int, float]]:
