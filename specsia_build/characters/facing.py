@@ -59,6 +59,9 @@ LEAST_REACH, MOST_SOLE = 0.01, 0.12
 LEAST_ALONG_LEGS = 0.5
 """Cosine between the way up and that from feet to legs, which may bend."""
 
+ONE_PLACE = 1e-3
+"""Share of the way that joints are spread over within which two lie in one place."""
+
 MOST_BELOW_FEET = 0.1
 """How far a tail hangs below the feet of who stands, in the way from these to the other joints."""
 
@@ -102,7 +105,7 @@ def up_by_joints(landmarks: Sequence[Landmark]) -> Evidence:
     others = [place for name, place in landmarks if not is_foot(name)]
     if not feet or not others:
         return Evidence(None, "no joint is named as a foot")
-    way = np.mean(others, axis=0) - np.mean(feet, axis=0)
+    way = np.mean(_apart(others), axis=0) - np.mean(_apart(feet), axis=0)
     length = float(np.linalg.norm(way))
     if not np.isfinite(length) or length == 0:
         return Evidence(None, "its joints do not say which way is up")
@@ -122,6 +125,14 @@ def up_by_joints(landmarks: Sequence[Landmark]) -> Evidence:
     if max(beyond, default=0.0) > MOST_BELOW_FEET * length:
         return Evidence(None, "its tail lies beyond its feet")
     return Evidence(axis, f"its feet lie at the {_opposite(axis)} end", strong=True)
+
+
+def _apart(places: Sequence[Sequence[float]]) -> NDArray[np.float64]:
+    """Places (N, 3) of joints without those that others lie at: controls may wait at a root by the hundred."""
+    found = np.array(places, np.float64)
+    step = ONE_PLACE * float(np.ptp(found, axis=0).max())
+    rounded = np.round(found / step) if step > 0 else np.zeros_like(found)
+    return found[np.sort(np.unique(rounded, axis=0, return_index=True)[1])]
 
 
 def front_by_joints(landmarks: Sequence[Landmark]) -> Evidence:

@@ -189,7 +189,7 @@ def _warm(_: BuildConfig) -> dict[str, Callable[[], None]]:
 
 STAGE = CharacterStage(
     name="render",
-    version=28,
+    version=29,
     make=render,
     settings=_settings,
     chosen=_chosen,

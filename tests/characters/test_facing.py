@@ -262,6 +262,13 @@ def test_an_animal_whose_hind_feet_alone_are_named_so_is_not_laid_on_its_head() 
     assert up_by_joints(fox("Paw")).axis == "+z"
 
 
+def test_controls_that_wait_in_one_place_have_no_say_in_which_way_is_up() -> None:
+    feet: list[Landmark] = [("Foot.L", (0.5, -1.0, 0.0)), ("Foot.R", (-0.5, -1.0, 0.0))]
+    body: list[Landmark] = [("Leg.L", (0.5, -0.9, 0.5)), ("Leg.R", (-0.5, -0.9, 0.5)), ("Head", (0.0, -1.2, 1.5))]
+    controls: list[Landmark] = [(f"ctrl{k}", (0.0, 0.0, 0.0)) for k in range(300)]
+    assert [up_by_joints([*feet, *body, *more]).axis for more in ([], controls)] == ["+z", "+z"]
+
+
 @pytest.mark.parametrize(("turn", "up"), [((0, 1, 2), "+z"), ((0, 2, 1), "+y")])
 def test_an_animal_without_named_feet_stands_on_the_ends_of_its_legs(turn: tuple[int, int, int], up: str) -> None:
     legs: list[Landmark] = [
