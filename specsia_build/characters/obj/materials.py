@@ -14,7 +14,7 @@ from specsia_build.characters.cutouts import opacity_in, with_opacity
 from specsia_build.characters.images import IMAGE_SUFFIXES, as_texture, load_texture
 from specsia_build.characters.obj.mtl import MapReference, MtlMaterial, parse_mtl
 from specsia_build.characters.obj.text import decode_text
-from specsia_build.characters.obj.udim import FIRST, names_each, tile_name
+from specsia_build.characters.obj.udim import FIRST, NONE, names_each, tile_name
 from specsia_build.characters.side_files import SideFiles
 from specsia_build.errors import CharacterError, some
 from specsia_build.rendering.colour import srgb_to_linear
@@ -118,9 +118,17 @@ class MaterialBuilder:
         return first is not None and names_each(first.name)
 
     def tell_missing_tiles(self, name: str | None, tiles: Sequence[int]) -> None:
-        """Say that faces of a material lie in tiles that there is no image of, beside those that there is one of."""
-        lacks = f"the {'tile' if len(tiles) == 1 else 'tiles'} {some([str(tile) for tile in tiles])}"
-        self._warn(f"the texture of material '{name}' has no image of {lacks} (UDIM): the first one's was taken there")
+        """Say that faces of a material lie in tiles that have no image, or in none, beside those that have one."""
+        if lacking := [str(tile) for tile in tiles if tile != NONE]:
+            lacks = f"the {'tile' if len(lacking) == 1 else 'tiles'} {some(lacking)}"
+            self._warn(
+                f"the texture of material '{name}' has no image of {lacks} (UDIM): the first one's was taken there"
+            )
+        if NONE in tiles:
+            self._warn(
+                f"texture coordinates of material '{name}' lie where there is no tile (UDIM): the first one's "
+                "image was taken there"
+            )
 
     def _from_library(self, written: MtlMaterial) -> ObjMaterial:
         diffuse, base_path = self._found(written, _COLOUR)

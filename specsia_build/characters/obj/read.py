@@ -14,7 +14,7 @@ from specsia_build.characters.images import as_texture, load_texture
 from specsia_build.characters.normals import unit_normals, with_flat_gaps
 from specsia_build.characters.obj.materials import MaterialBuilder, ObjMaterial, read_libraries
 from specsia_build.characters.obj.text import Ints, ObjText, parse_obj
-from specsia_build.characters.obj.udim import FIRST, tiles_of
+from specsia_build.characters.obj.udim import FIRST, NONE, tiles_of
 from specsia_build.characters.polygons import triangulate
 from specsia_build.characters.raw import RawMesh
 from specsia_build.characters.repeated import without_repeated_colours
@@ -199,7 +199,8 @@ def _tiled(
     without: dict[int, list[int]] = {}
     tiled = {k for k, name in enumerate(names) if builder.names_tiles(name)}
     for material, tile in np.unique(np.stack([face_material, tiles], axis=1)[further], axis=0).tolist():
-        if (made := builder.build_tile(names[material], tile)) is not None:
+        made = None if tile == NONE else builder.build_tile(names[material], tile)
+        if made is not None:
             found[(face_material == material) & (tiles == tile)] = len(every)
             every.append(made)
             tiled.add(material)

@@ -13,6 +13,9 @@ from numpy.typing import NDArray
 
 FIRST = 1001
 
+NONE = 0
+"""In place of a tile where there is none: left of the first or below it, or beyond the last."""
+
 _COLUMNS, _ROWS = 10, 100
 
 _EACH = r"<udim>|%\(udim\)d|<uvtile>"
@@ -40,7 +43,7 @@ def names_each(name: str) -> bool:
 
 
 def tiles_of(uv: NDArray[np.float32]) -> NDArray[np.int64]:
-    """The tile of each face, (F,); the first where its middle lies in none.
+    """The tile of each face, (F,), that its middle lies in.
 
     Args:
         uv: (F, 3, 2), v down, as meshes have them.
@@ -48,4 +51,4 @@ def tiles_of(uv: NDArray[np.float32]) -> NDArray[np.int64]:
     middle = np.nan_to_num(uv.astype(np.float64).mean(axis=1))
     column, row = np.floor(middle[:, 0]), np.floor(1.0 - middle[:, 1])
     inside = (column >= 0) & (column < _COLUMNS) & (row >= 0) & (row < _ROWS)
-    return np.where(inside, FIRST + column + _COLUMNS * row, FIRST).astype(np.int64)
+    return np.where(inside, FIRST + column + _COLUMNS * row, NONE).astype(np.int64)

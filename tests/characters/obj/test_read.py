@@ -451,16 +451,18 @@ def test_each_tile_has_its_image(tmp_path: Path, named: str, of_tile: str) -> No
         v, u = divmod(tile - 1001, 10)
         paint(tmp_path / of_tile.format(tile=tile, u=u, v=v, one=u + 1, other=v + 1), colour)
     (tmp_path / "hero.mtl").write_text(f"newmtl skin\nmap_Kd -clamp on {named}\n")
-    # One face a tile, and one of tile 1003, of which there is no image: there the first one's edge is.
-    corners = [(0.2, 0.2), (1.2, 0.2), (0.2, 1.2), (2.2, 0.2)]
+    # One face a tile, one of tile 1003, of which there is no image, and one where there is no tile: the first's edge.
+    corners = [(0.2, 0.2), (1.2, 0.2), (0.2, 1.2), (2.2, 0.2), (-0.8, 0.2)]
     uv = "".join(f"vt {u} {v}\nvt {u + 0.5} {v}\nvt {u} {v + 0.5}\n" for u, v in corners)
-    faces = "".join(f"f 1/{3 * k + 1} 2/{3 * k + 2} 3/{3 * k + 3}\n" for k in range(4))
+    faces = "".join(f"f 1/{3 * k + 1} 2/{3 * k + 2} 3/{3 * k + 3}\n" for k in range(5))
     raw = read(tmp_path, f"mtllib hero.mtl\nv 0 0 0\nv 1 0 0\nv 0 1 0\n{uv}usemtl skin\n{faces}")
     assert raw.warnings == (
         "the texture of material 'skin' has no image of the tile 1003 (UDIM): the first one's was taken there",
+        "texture coordinates of material 'skin' lie where there is no tile (UDIM): the first one's image was taken "
+        "there",
     )
     shown = [tuple(colour_of(raw, material)) for material in raw.mesh.face_material]
-    assert shown == [colours[1001], colours[1002], colours[1011], colours[1001]]
+    assert shown == [colours[1001], colours[1002], colours[1011], colours[1001], colours[1001]]
 
 
 @pytest.mark.parametrize(("named", "other"), [("skin.1001.png", "skin.1003.png"), ("DSC1001.png", "DSC1002.png")])
