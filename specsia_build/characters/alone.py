@@ -16,13 +16,10 @@ from specsia_build.characters.facing import LEAST_PAIRS, pairs_of
 from specsia_build.characters.finding import Finding
 from specsia_build.characters.landmarks import Landmark
 from specsia_build.characters.scenery import Part, Points, has_plate, parts_of, scenery_of
-from specsia_build.characters.shape import surface_points, surface_samples
+from specsia_build.characters.shape import LEAST_GAP, groups_of, surface_points, surface_samples
 from specsia_build.characters.variants import variants_of
 from specsia_build.rendering.mesh import Mesh, face_normals
 from specsia_build.rendering.topology import topology
-
-LEAST_GAP = 0.03
-"""Room between two figures, in their height."""
 
 LEAST_FIGURE = (0.5, 0.2)
 """Height and surface that a figure has at least, in those of the largest."""
@@ -130,7 +127,7 @@ def _figures(
     if len(points) == 0:
         return
     height = float(np.ptp(points[:, 2]))
-    groups = [group for group in _apart(points, LEAST_GAP * height) if len(group) > 8]
+    groups = [group for group in groups_of(points, LEAST_GAP * height) if len(group) > 8]
     tallest = max(float(np.ptp(points[g, 2])) for g in groups) if groups else 0.0
     most = max(map(len, groups), default=0)
     figures = [
@@ -172,23 +169,6 @@ def _share_a_rig(boxes: list[tuple[Points, Points]], landmarks: Sequence[Landmar
     places = [(box_of(left), box_of(right)) for left, right in pairs_of(landmarks)]
     known = [left != right for left, right in places if left is not None and right is not None]
     return len(known) >= LEAST_PAIRS and sum(known) > len(known) / 2
-
-
-def _apart(points: Points, gap: float) -> list[NDArray[np.intp]]:
-    """Indices of points (N, 3) in groups that have a gap between them along x or y."""
-    done: list[NDArray[np.intp]] = []
-    pending = [np.arange(len(points))]
-    while pending:
-        group = pending.pop()
-        for axis in (0, 1):
-            order = group[np.argsort(points[group, axis], kind="stable")]
-            cuts = np.flatnonzero(np.diff(points[order, axis]) > gap) + 1
-            if len(cuts):
-                pending += np.split(order, cuts)
-                break
-        else:
-            done.append(group)
-    return done
 
 
 def _variants(

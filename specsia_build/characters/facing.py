@@ -22,7 +22,7 @@ from specsia_build.characters.landmarks import (
     ways_ahead,
 )
 from specsia_build.characters.looks import front_by_looks
-from specsia_build.characters.shape import FOOT, HEAD, SHIN, Shape, shape_of, surface_points
+from specsia_build.characters.shape import FOOT, HEAD, LEAST_GAP, SHIN, Shape, groups_of, shape_of, surface_points
 from specsia_build.errors import plural
 from specsia_build.frame import AXES, axis_vector, up_rotation
 from specsia_build.rendering.mesh import Mesh
@@ -48,6 +48,7 @@ PROGRAMS_UP = ("+y", "+z")
 _SAMPLES = 4000
 _LEAST_FEET, _LEAST_HEAD, _LONG, _FLAT = 0.02, 0.1, 1.3, 0.05
 _TALL, _LOW, _LEAST_BULK, _AGAINST = 1.2, 0.75, 0.05, 0.02
+_MOST_OF_IT = 0.5
 
 LEAST_ALONE = 0.1
 """How far eyes or toes lie ahead, in heights, where no sides are named that they could be weighed against."""
@@ -166,6 +167,7 @@ def front_by_shape(mesh: Mesh) -> Evidence:
     points = surface_points(mesh, _SAMPLES)
     if len(points) == 0:
         return Evidence(None, "it has no surface to look at")
+    points = _main(points)
     extent = np.ptp(points, axis=0)
     if extent.min() < _FLAT * extent.max():
         return Evidence(None, "it is flat")
@@ -182,6 +184,13 @@ def front_by_shape(mesh: Mesh) -> Evidence:
         return Evidence(None, "its shape does not say which side is the front")
     axis = ("+" if next(iter(signs.values())) > 0 else "-") + "xy"[ahead]
     return Evidence(axis, f"by its mirrored shape and its {' and '.join(signs)}")
+
+
+def _main(points: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Points (N, 3) on a surface, without the little that lies apart: a pet beside a figure is no side of it."""
+    groups = groups_of(points, LEAST_GAP * float(np.ptp(points[:, 2])))
+    largest = max(groups, key=len)
+    return points[np.sort(largest)] if len(largest) >= _MOST_OF_IT * len(points) else points
 
 
 def _signs_of_shape(shape: Shape, ahead: int, *, long: bool) -> dict[str, float]:

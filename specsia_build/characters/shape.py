@@ -28,6 +28,9 @@ LEAST_HEAD = 0.04
 LEAST_SOLES = 0.03
 """How far feet stand out from the shins, in heights, to be no mere edge of a base."""
 
+LEAST_GAP = 0.03
+"""Room between two figures, in their height."""
+
 _MIRRORED = 500
 _FAR = 0.1
 _CENTRAL = 0.1
@@ -51,6 +54,23 @@ def surface_samples(mesh: Mesh, count: int) -> tuple[NDArray[np.float64], NDArra
     u[over], v[over] = 1 - u[over], 1 - v[over]
     first, second, third = mesh.vertices[mesh.faces[chosen]].astype(np.float64).transpose(1, 0, 2)
     return np.asarray(first + u[:, None] * (second - first) + v[:, None] * (third - first)), chosen
+
+
+def groups_of(points: NDArray[np.float64], gap: float) -> list[NDArray[np.intp]]:
+    """Indices of points (N, 3) in groups that have a gap between them along x or y."""
+    done: list[NDArray[np.intp]] = []
+    pending = [np.arange(len(points))]
+    while pending:
+        group = pending.pop()
+        for axis in (0, 1):
+            order = group[np.argsort(points[group, axis], kind="stable")]
+            cuts = np.flatnonzero(np.diff(points[order, axis]) > gap) + 1
+            if len(cuts):
+                pending += np.split(order, cuts)
+                break
+        else:
+            done.append(group)
+    return done
 
 
 @dataclass(frozen=True)

@@ -95,6 +95,15 @@ def test_an_obj_is_turned_as_its_shape_says(tmp_path: Path, up: str, front: str)
     assert (f'"front": "{front}" in its manifest line says the same' in said) == (front != "-y")
 
 
+@pytest.mark.parametrize("size", [0.3, 0.5])
+@pytest.mark.parametrize("aside", [1.5, -2.0])
+def test_what_floats_beside_a_figure_turns_it_nowhere(tmp_path: Path, size: float, aside: float) -> None:
+    pet = CORNERS * size + (aside, 0, 2.2)
+    character = read(write_obj(tmp_path / "figure.obj", into_file("+y", "-y"), [*boxes(), pet]))
+    assert (character.front, character.warnings) == ("-y", ())
+    assert facts_of(character).faces == "-y"
+
+
 def test_what_a_manifest_states_is_not_doubted_for_a_shape_alone(tmp_path: Path) -> None:
     write_obj(tmp_path / "figure.obj", into_file("+y", "+x"))
     line = {"id": "a", "path": "figure.obj", "up": "+y", "front": "-y"}
