@@ -189,7 +189,7 @@ def _warm(_: BuildConfig) -> dict[str, Callable[[], None]]:
 
 STAGE = CharacterStage(
     name="render",
-    version=29,
+    version=30,
     make=render,
     settings=_settings,
     chosen=_chosen,

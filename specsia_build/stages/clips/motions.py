@@ -323,7 +323,7 @@ def _warm(config: BuildConfig) -> dict[str, Callable[[], None]]:
 
 STAGE = CharacterStage(
     name="motions",
-    version=31,
+    version=32,
     make=find,
     settings=_settings,
     chosen=_chosen,
