@@ -1,15 +1,18 @@
-"""What `pyproject.toml` cannot say: two folders of the checkout are installed inside the package."""
+"""What `pyproject.toml` cannot say: which folders are packages, two of them beside the others in the checkout."""
 
 from setuptools import find_packages, setup
 
 MAPPED = {"specsia_build.blender_scripts": "blender_scripts", "specsia_build.manifests": "manifests"}
 
+DATA = {
+    "specsia_build.dravie.weights": ["*"],
+    "specsia_build.dravie.weights.checkpoints": ["*/*"],
+    "specsia_build.report.assets": ["*"],
+}
+"""Folders without Python, which setuptools takes for packages that were forgotten unless they are named."""
+
 setup(
-    packages=[*find_packages(include=["specsia_build*"]), *MAPPED, "specsia_build.manifests.backends"],
+    packages=[*find_packages(include=["specsia_build*"]), *MAPPED, "specsia_build.manifests.backends", *DATA],
     package_dir=MAPPED,
-    package_data={
-        "": ["py.typed", "*.yaml"],
-        "specsia_build.dravie": ["weights/*", "weights/checkpoints/*/*"],
-        "specsia_build.report": ["assets/*"],
-    },
+    package_data={"": ["py.typed", "*.yaml"], **DATA},
 )

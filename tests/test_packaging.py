@@ -46,10 +46,11 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def wheel(copy: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A wheel of this checkout."""
+    """A wheel of this checkout, and beside it in ``log.txt`` what was said as it was made."""
     out = tmp_path_factory.mktemp("wheel")
-    command = [sys.executable, "-m", "pip", "--quiet", "wheel", "--no-deps", "--wheel-dir", str(out), str(copy)]
-    subprocess.run(command, check=True, capture_output=True, timeout=300)
+    command = [sys.executable, "-m", "pip", "--verbose", "wheel", "--no-deps", "--wheel-dir", str(out), str(copy)]
+    run = subprocess.run(command, check=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=300)
+    (out / "log.txt").write_bytes(run.stdout)
     return next(out.glob("*.whl"))
 
 
@@ -61,6 +62,12 @@ def test_a_wheel_brings_one_package_and_nothing_beside_it(wheel: Path) -> None:
     assert "specsia_build/manifests/specsia-15k.yaml" in names
     assert {f"specsia_build/report/assets/{name}" for name in (*STYLES, *SCRIPTS)} <= set(names)
     assert set(PRETRAINED) <= set(names)
+
+
+def test_a_wheel_is_made_without_a_package_that_seems_forgotten(wheel: Path) -> None:
+    log = (wheel.parent / "log.txt").read_text(encoding="utf-8", errors="replace")
+    assert "creating" in log
+    assert "is absent from the `packages` configuration" not in log
 
 
 def test_an_sdist_brings_what_stands_beside_the_package(copy: Path, tmp_path: Path) -> None:
