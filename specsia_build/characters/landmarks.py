@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Sequence
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,6 +43,7 @@ _END = re.compile("(?P<end>front|fore|back|hind|rear)(?P<of>.*)")
 _Words = frozenset[str]
 
 
+@lru_cache(maxsize=4096)
 def _words(name: str) -> _Words:
     """The words of a name without the numbers that they end in."""
     return frozenset(word.rstrip("0123456789") for word in words_of(name))

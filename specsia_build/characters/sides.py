@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from specsia_build.characters.finding import Finding, Mending
 from specsia_build.frame import normalise, view_cameras
 from specsia_build.rendering.fast.renderer import glance
-from specsia_build.rendering.mesh import Mesh, compacted, face_normals
+from specsia_build.rendering.mesh import Mesh, compacted, face_normals, lengths
 from specsia_build.rendering.topology import topology
 
 BOTH, FRONT = SIDES = ("both", "front")
@@ -56,7 +56,7 @@ def with_sides(mesh: Mesh, sides: str | None, name: str) -> tuple[Mesh, tuple[Fi
     if sides is not None:
         return mesh.with_sides(double=sides == BOTH), ()
     normals = face_normals(mesh)
-    areas = np.linalg.norm(normals, axis=1)
+    areas = lengths(normals)
     whole = max(float(areas.sum()), 1e-300)
     found = topology(mesh)
     by_part = found.part.astype(np.int64) * len(mesh.materials) + mesh.face_material
@@ -105,7 +105,7 @@ def _inward(
     centre = np.stack([np.bincount(group, areas * middle[:, k]) for k in range(3)], axis=1) / weight[:, None]
     arm = middle - centre[group]
     outward = np.bincount(group, np.einsum("fi,fi->f", normals, arm))
-    most = np.bincount(group, areas * np.linalg.norm(arm, axis=1))
+    most = np.bincount(group, areas * lengths(arm))
     return np.asarray((outward < -LEAST_INWARD * most)[group])
 
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from specsia_build.characters.dropping import drop_line, dropping, listed, names_of
 from specsia_build.characters.finding import Finding
 from specsia_build.errors import plural, some
-from specsia_build.rendering.mesh import Mesh, face_normals
+from specsia_build.rendering.mesh import Mesh, face_normals, lengths
 
 MOST = 0.1
 """Share of the vertices, or of the surface, that strays are at most."""
@@ -55,7 +55,7 @@ def strays_of(mesh: Mesh) -> Strays:
 
 def _piece(mesh: Mesh, points: NDArray[np.float64], used: NDArray[np.intp]) -> Strays:
     """Of vertices in use, at points (N, 3), those of pieces that lie apart, by their places in `used`."""
-    areas = np.linalg.norm(face_normals(mesh), axis=1)
+    areas = lengths(face_normals(mesh))
     surface = np.zeros(len(mesh.vertices))
     np.add.at(surface, mesh.faces, areas[:, None])
     surface = surface[used]

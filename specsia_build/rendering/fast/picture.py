@@ -13,7 +13,10 @@ from specsia_build.rendering.fast.rows import padded
 
 
 class Picture(NamedTuple):
-    """A view of S x S pixels as compiled code writes it, `padded`; see `Layers` and `Seen`."""
+    """A view of S x S pixels as compiled code writes it, `padded`; see `Layers` and `Seen`.
+
+    `face` and `sample` are anything where a picture is not asked what it shows and nothing was drawn.
+    """
 
     color: NDArray[np.uint8]
     coverage: NDArray[np.uint8]
@@ -22,17 +25,18 @@ class Picture(NamedTuple):
     sample: NDArray[np.uint8]
 
     @classmethod
-    def empty(cls, size: int) -> Picture:
-        """Nothing is seen yet."""
+    def empty(cls, size: int, seen: bool) -> Picture:
+        """Nothing is seen yet; `seen` says whether it is to be asked what it shows."""
         shape = (size, size)
-        face = padded(shape, np.int32)
-        face[:] = NO_FACE
+        face = padded(shape, np.int32, clear=False)
+        if seen:
+            face[:] = NO_FACE
         return cls(
             padded((*shape, 4), np.uint8),
             padded(shape, np.uint8),
             padded((*shape, 3), np.float32),
             face,
-            padded(shape, np.uint8),
+            padded(shape, np.uint8, clear=seen),
         )
 
 
@@ -42,11 +46,18 @@ class Canvas:
 
     Attributes:
         picture: empty outside the box.
+        seen: whether the picture is asked what it shows.
         box: first and end row, first and end column of the pixels that the last view may have touched.
     """
 
     picture: Picture
+    seen: bool
     box: tuple[int, int, int, int] = (0, 0, 0, 0)
+
+    @classmethod
+    def of(cls, size: int, seen: bool) -> Canvas:
+        """An empty one."""
+        return cls(Picture.empty(size, seen), seen)
 
     def begin(self, box: tuple[int, int, int, int]) -> Picture:
         """The picture, emptied for a view that touches no pixel outside `box`."""
@@ -54,6 +65,7 @@ class Canvas:
         self.picture.color[part] = 0
         self.picture.coverage[part] = 0
         self.picture.position[part] = 0
-        self.picture.face[part] = NO_FACE
+        if self.seen:
+            self.picture.face[part] = NO_FACE
         self.box = box
         return self.picture

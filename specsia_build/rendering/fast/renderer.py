@@ -89,7 +89,7 @@ class FastRenderer:
         prepared = prepare(mesh, max(c.pixels_per_unit for c in cameras), look == "lit")
         scratch = {size: Scratch.of(prepared, size) for size in {c.size for c in cameras}}
         for camera in cameras:
-            yield draw(prepared, camera, scratch[camera.size], Canvas(Picture.empty(camera.size)), seen)
+            yield draw(prepared, camera, scratch[camera.size], Canvas.of(camera.size, seen))
 
     def animate(
         self,
@@ -116,14 +116,14 @@ class FastRenderer:
         prepared, lit = still.prepared, still.look == "lit"
         scratch = {size: Scratch.of(prepared, size) for size in {c.size for c in cameras}}
         lasting = 2 if seen else 1
-        canvases = [[Canvas(Picture.empty(camera.size)) for _ in range(lasting)] for camera in cameras]
+        canvases = [[Canvas.of(camera.size, seen) for _ in range(lasting)] for camera in cameras]
         for k, mesh in enumerate(moved):
             if not np.isfinite(mesh.vertices).all():
                 raise CharacterError("the mesh has vertices that are not finite numbers")
             same = mesh.faces is still.mesh.faces
             now = prepared.moved(mesh, lit) if same else prepare(mesh, still.finest, lit, still.bound)
             for camera, canvas in zip(cameras, canvases, strict=True):
-                yield draw(now, camera, scratch[camera.size], canvas[k % lasting], seen)
+                yield draw(now, camera, scratch[camera.size], canvas[k % lasting])
 
 
 def _without_stray_vertices(mesh: Mesh) -> Mesh:
@@ -184,7 +184,7 @@ class Scratch:
         self.loaded.row[:] = NO_ROW
 
 
-def draw(prepared: Prepared, camera: Camera, scratch: Scratch, canvas: Canvas, seen: bool) -> Layers:
+def draw(prepared: Prepared, camera: Camera, scratch: Scratch, canvas: Canvas) -> Layers:
     """One view of a prepared mesh, drawn on `canvas` with the help of `scratch`; the contents of both are overwritten.
 
     Raises:
@@ -229,9 +229,8 @@ def draw(prepared: Prepared, camera: Camera, scratch: Scratch, canvas: Canvas, s
         touching = touching_faces(drawn, classes, BLEND, close.rows, size)
         load(touching.face[None])
         blend.compose(touching, close, far, fragments, loaded, textures, out)
-    return Layers(
-        out.color, out.coverage, out.position, _seen(prepared, facing, (sx, sy, depth), out, box) if seen else None
-    )
+    seen = _seen(prepared, facing, (sx, sy, depth), out, box) if canvas.seen else None
+    return Layers(out.color, out.coverage, out.position, seen)
 
 
 def _projected(

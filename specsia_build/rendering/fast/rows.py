@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -15,10 +16,11 @@ ROW = 16
 """Pixels that are looked at together; `padded` arrays have so many more behind them than are ever asked for."""
 
 
-def padded(shape: tuple[int, ...], dtype: DTypeLike) -> NDArray[Any]:
-    """Zeros with `ROW` more entries of the first two axes behind them in memory, which may be read and written back."""
-    count, entry = int(np.prod(shape)), int(np.prod(shape[2:]))
-    return np.zeros(count + ROW * entry, dtype)[:count].reshape(shape)
+def padded(shape: tuple[int, ...], dtype: DTypeLike, *, clear: bool = True) -> NDArray[Any]:
+    """Zeros, or anything, with `ROW` more entries of the first two axes behind them in memory, which may be read and
+    written back."""
+    count, entry = math.prod(shape), math.prod(shape[2:])
+    return (np.zeros if clear else np.empty)(count + ROW * entry, dtype)[:count].reshape(shape)
 
 
 @inlined
