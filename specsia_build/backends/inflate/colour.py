@@ -103,11 +103,20 @@ def extended_front(crop: NDArray[np.uint8]) -> NDArray[np.uint8]:
     trusted = scipy.ndimage.binary_erosion(crop[..., 3] >= FULL)
     if contour > 0:
         trusted &= scipy.ndimage.distance_transform_edt(covered) > contour
-    away, nearest = scipy.ndimage.distance_transform_edt(~trusted, return_indices=True)
-    thin = covered & ((away > 3.0 + contour) | (not trusted.any()))
-    if thin.any():
-        nearest = scipy.ndimage.distance_transform_edt(~(trusted | thin), return_distances=False, return_indices=True)
+    nearest = _nearest(trusted)
+    rows, columns = np.nonzero(covered & ~trusted)
+    away = (nearest[0][rows, columns] - rows) ** 2 + (nearest[1][rows, columns] - columns) ** 2
+    far = (away > (3.0 + contour) ** 2) | (not trusted.any())
+    if far.any():
+        trusted[rows[far], columns[far]] = True
+        nearest = _nearest(trusted)
     return np.asarray(crop[..., :3][tuple(nearest)])
+
+
+def _nearest(chosen: Mask) -> NDArray[np.int32]:
+    """Row and column (2, h, w) of the chosen pixel that is nearest to each."""
+    found = scipy.ndimage.distance_transform_edt(~chosen, return_distances=False, return_indices=True)
+    return np.asarray(found, np.int32)
 
 
 def contour_width(picture: NDArray[np.uint8]) -> float:
@@ -169,8 +178,8 @@ def _led_inwards(front: Floats, depth: Floats, band: float) -> Floats:
     nearest = scipy.ndimage.distance_transform_edt(
         depth > band + 1.5, sampling=(UPRIGHT, 1.0), return_distances=False, return_indices=True
     )
-    led = _blurred_within(along[tuple(nearest)], inside, band)
-    soft = _blurred_within(front, inside, band)
+    both = _blurred_within(np.concatenate([along[tuple(nearest)], front], axis=2), inside, band)
+    led, soft = both[..., :3], both[..., 3:]
     apart = np.square(front - led).sum(axis=2, keepdims=True)
     # Averaged, so that no ring of likeness is left around a feature where its edge passes through the rim's colour.
     apart = _blurred_within(apart, inside, 2.0 * band)
@@ -186,5 +195,5 @@ def _blurred_within(colours: Floats, mask: Mask, sigma: float) -> Floats:
     near = total > 1e-3
     for channel in range(colours.shape[2]):
         mean = blurred(colours[..., channel] * weight, sigma, 3.0)
-        out[near, channel] = mean[near] / total[near]
+        np.divide(mean, total, out=out[..., channel], where=near)
     return out
