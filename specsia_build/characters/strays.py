@@ -56,9 +56,7 @@ def strays_of(mesh: Mesh) -> Strays:
 def _piece(mesh: Mesh, points: NDArray[np.float64], used: NDArray[np.intp]) -> Strays:
     """Of vertices in use, at points (N, 3), those of pieces that lie apart, by their places in `used`."""
     areas = lengths(face_normals(mesh))
-    surface = np.zeros(len(mesh.vertices))
-    np.add.at(surface, mesh.faces, areas[:, None])
-    surface = surface[used]
+    surface = np.bincount(mesh.faces.reshape(-1), np.repeat(areas, 3), len(mesh.vertices))[used].astype(np.float64)
     found = _farthest(points, surface, 0.5, PIECE_APART)
     is_far = np.zeros(len(mesh.vertices), np.bool_)
     is_far[used[found.vertices]] = True
@@ -77,8 +75,8 @@ def _farthest(points: NDArray[np.float64], weight: NDArray[np.float64], most: fl
 
     Distances are from the weighted median of all.
     """
-    distance = np.abs(points - _median(points, weight)).max(axis=1)
-    order = np.argsort(distance, kind="stable")
+    distance = np.abs(points.T - _median(points, weight)[:, None]).max(axis=0)
+    order = np.argsort(distance)
     beyond = np.cumsum(weight[order][::-1])[::-1]
     # Of the others there is one at least.
     least = max(1, int(np.count_nonzero(beyond > most * beyond[0])))
@@ -92,10 +90,12 @@ def _farthest(points: NDArray[np.float64], weight: NDArray[np.float64], most: fl
 
 def _median(points: NDArray[np.float64], weight: NDArray[np.float64]) -> NDArray[np.float64]:
     """The place (3,) that half of the weight (N,) of points (N, 3) lies below, along each axis."""
-    order = np.argsort(points, axis=0, kind="stable")
-    below = np.cumsum(weight[order], axis=0)
-    middle = (below < below[-1] / 2).sum(axis=0).clip(max=len(points) - 1)
-    return np.array([points[order[middle[axis], axis], axis] for axis in range(3)])
+    middle = []
+    for along in np.ascontiguousarray(points.T):
+        order = np.argsort(along)
+        below = np.cumsum(weight[order])
+        middle.append(along[order[min(np.searchsorted(below, below[-1] / 2), len(points) - 1)]])
+    return np.array(middle)
 
 
 def stray_vertices(

@@ -60,7 +60,8 @@ def count_motions(document: Document) -> int:
     """How many motions `read_motions` would find in a file where none is damaged."""
     count = document.root.count("animations")
     try:
-        parts = [animation for animation in document.entries(schema.Animation) if not animation.name]
+        unnamed = [index for index in range(count) if not document.entry(schema.Named, index).name]
+        parts = [document.entry(schema.Animation, index) for index in unnamed]
     except CharacterError:
         return count
     one = _is_one([[_moved(channel.target) for channel in part.channels or ()] for part in parts])
