@@ -62,6 +62,7 @@ def retargeted(motion: Motion, source: Figure, target: Figure) -> Retargeted:
     if people:
         notes += _mirrored(motion, source, stand, target)
         lacking = [bone for bone in WANTED if (bone in source.human.bones) != (bone in target.human.bones)]
+        lacking = [*target.stand_ins, *lacking]
         if lacking:
             notes += (f"only one of the two figures has joints for {_words(lacking)}, which are not moved",)
     followed = set(pairs.values())
@@ -193,23 +194,38 @@ def _alike(a: Skeleton, i: int, b: Skeleton, j: int, size: float) -> bool:
 
 def _pairs(motion: Motion, source: Figure, target: Figure) -> dict[int, int]:
     """The source's node for each of the target's nodes that is to follow one."""
-    there, here = source.unique(), target.unique()
-    shared = {node: there[name] for name, node in here.items() if name in there}
-    a, b = source.human, target.human
+    shared, a, b = _shared(source, target), source.human, target.human
     if not (a.missing or b.missing):
         needed = [b.bones[bone] for bone in (*NEEDED, *WANTED) if bone in b.bones]
         if not all(node in shared for node in needed):
-            return _as_humanoids(a, b)
+            return {node: other for node, other in _as_humanoids(a, b).items() if node not in target.stiff}
         return shared
-    moved = {track.node for track in motion.tracks if track.path == ROTATION}
-    followed = moved & set(shared.values())
-    if moved and len(followed) >= LEAST_SHARED * len(moved):
+    if follows_by_name(motion, source, target):
         return shared
+    followed, moved = _followed(motion, shared)
     whose, missing = ("character", b.missing) if b.missing else ("motion's skeleton", a.missing)
     raise CharacterError(
-        f"the {whose} has no joints for {_words(missing)}, and by name the two share {len(followed)} of the "
-        f"{len(moved)} joints that move: give a motion of a rig like the character's"
+        f"the {whose} has no joints for {_words(missing)}, and by name the two share {followed} of the "
+        f"{moved} joints that move: give a motion of a rig like the character's"
     )
+
+
+def follows_by_name(motion: Motion, source: Figure, target: Figure) -> bool:
+    """Whether one figure has enough of the joints that another's motion moves by name, were the two no humanoids."""
+    followed, moved = _followed(motion, _shared(source, target))
+    return moved > 0 and followed >= LEAST_SHARED * moved
+
+
+def _shared(source: Figure, target: Figure) -> dict[int, int]:
+    """The source's node for each of the target's that is called alike."""
+    there, here = source.unique(), target.unique()
+    return {node: there[name] for name, node in here.items() if name in there}
+
+
+def _followed(motion: Motion, shared: Mapping[int, int]) -> tuple[int, int]:
+    """How many of the joints that a motion turns another figure shares, and how many there are."""
+    moved = {track.node for track in motion.tracks if track.path == ROTATION}
+    return len(moved & set(shared.values())), len(moved)
 
 
 def _as_humanoids(a: Humanoid, b: Humanoid) -> dict[int, int]:

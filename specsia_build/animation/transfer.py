@@ -184,6 +184,8 @@ class Transfer:
             holder = human.parent(bone)
             if holder is None or bone in ("spine", "chest", "upperChest") or node == holder:
                 continue
+            if {node, holder} & self.target.stiff:
+                continue
             if holder not in skeleton.above(node) and node not in skeleton.above(holder):
                 found[node] = holder
         return found

@@ -15,9 +15,10 @@ from specsia_build.animation.dummy import dummy
 from specsia_build.animation.figure import figure_moved, figure_of
 from specsia_build.animation.gaits import GAITS, gaits
 from specsia_build.animation.motion import Motion
-from specsia_build.animation.retarget import retargeted
+from specsia_build.animation.retarget import follows_by_name, retargeted
 from specsia_build.animation.rig import Rig
 from specsia_build.animation.skeleton import Skeleton
+from specsia_build.animation.stand_ins import with_stand_ins
 from specsia_build.animation.transfer import Retargeted
 from specsia_build.characters.blender.rig import read_rig
 from specsia_build.characters.bvh import read_bvh
@@ -182,7 +183,10 @@ def motion_for(
     source = figure_moved(file.skeleton, front_rotation(file.front) @ up_rotation(file.up), file.humanoid, motion)
     try:
         with np.errstate(all="ignore"):
-            found = retargeted(motion, source, figure_of(rig, humanoid))
+            target = figure_of(rig, humanoid)
+            if not (source.human.missing or follows_by_name(motion, source, target)):
+                target = with_stand_ins(target, rig)
+            found = retargeted(motion, source, target)
     except (CharacterError, CostError) as error:
         raise CharacterError(f"'{motion.name}' of {file.name} cannot be played: {error}") from error
     notes = (f"'{motion.name}' of {file.name}: {note}" for note in found.notes)
