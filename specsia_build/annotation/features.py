@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import scipy
 from numpy.typing import NDArray
 
+from specsia_build.rendering import joining
 from specsia_build.rendering.mesh import Mesh
 from specsia_build.rendering.topology import weld
 
@@ -128,10 +128,7 @@ def _joined(
     """(E,) how long the chosen edges between (welded) vertices are together that hang together with each of them."""
     count = len(mesh.vertices)
     lengths = np.linalg.norm(mesh.vertices[one] - mesh.vertices[other], axis=1) * chosen
-    graph = scipy.sparse.coo_array(
-        (np.ones(np.count_nonzero(chosen), np.int8), (one[chosen], other[chosen])), shape=(count, count)
-    )
-    label = scipy.sparse.csgraph.connected_components(graph, directed=False)[1]
+    label = joining.joined(one[chosen], other[chosen], count)
     return np.asarray(np.bincount(label[one], lengths, minlength=count)[label[one]])
 
 

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-import scipy
 from numpy.typing import NDArray
 
 from specsia_build.jit import ready, uncounted
+from specsia_build.rendering import joining
 from specsia_build.rendering.topology import root
 
 JUST_NOTICEABLE = 2.3
@@ -191,5 +191,4 @@ def without_specks(patches: Patches, links: Links, least: float) -> Patches:
         pairs = nearest_neighbours(patches, links, patches.area < least, np.ones(count, np.bool_))
         if not len(pairs[0]):
             return patches
-        graph = scipy.sparse.coo_array((np.ones(len(pairs[0])), pairs), shape=(count, count))
-        patches = patches.joined(scipy.sparse.csgraph.connected_components(graph, directed=False)[1])
+        patches = patches.joined(joining.joined(*pairs, count))

@@ -14,6 +14,7 @@ from specsia_build.annotation.face_colors import face_colors, jumps
 from specsia_build.annotation.merging import Links, Patches, merged, sums, without_specks
 from specsia_build.annotation.straddling import shared_out, straddling, straightened, with_borders
 from specsia_build.errors import CharacterError
+from specsia_build.rendering import joining
 from specsia_build.rendering.fast.prepare import Prepared, prepare
 from specsia_build.rendering.mesh import Material, Mesh, Texture, doubled_areas
 from specsia_build.rendering.topology import weld
@@ -138,8 +139,7 @@ def _near(
         least: area of a part that is seen.
     """
     count = len(middle)
-    graph = scipy.sparse.coo_array((np.ones(len(linked)), linked.T), shape=(count, count))
-    part = scipy.sparse.csgraph.connected_components(graph, directed=False)[1]
+    part = joining.joined(linked[:, 0], linked[:, 1], count)
     total, first = sums(part, area), np.unique(part, return_index=True)[1]
     small, rest = np.flatnonzero(total < least), np.flatnonzero(total[part] >= least)
     # A small part is one place, a large one all its faces.

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
-import scipy
 from numpy.typing import NDArray
 
 from specsia_build.annotation.merging import JUST_NOTICEABLE, Links, Patches, nearest_neighbours
 from specsia_build.jit import uncounted
+from specsia_build.rendering import joining
 
 FINEST = 512
 """Pixels that a character fills where a colour that changes by what is just noticed from one to the next is a gradient
@@ -82,8 +82,7 @@ def straightened(faces: Patches, patches: Patches, links: Links, across: NDArray
     # What was cut off is a patch of its own.
     ends = number[links.faces]
     whole = links.faces[ends[:, 0] == ends[:, 1]]
-    graph = scipy.sparse.coo_array((np.ones(len(whole)), whole.T), shape=(len(number), len(number)))
-    return faces.joined(scipy.sparse.csgraph.connected_components(graph, directed=False)[1])
+    return faces.joined(joining.joined(whole[:, 0], whole[:, 1], len(number)))
 
 
 @uncounted

@@ -16,6 +16,7 @@ import scipy
 from numpy.typing import NDArray
 
 from specsia_build.annotation.lines import Lines
+from specsia_build.rendering import joining
 from specsia_build.rendering.mesh import Mesh
 from specsia_build.rendering.topology import weld
 
@@ -139,12 +140,9 @@ def _closed(places: NDArray[np.float32], points: NDArray[np.int64], joined: NDAr
     # Two points may be at one place, so that either comes first.
     other = np.where(nearest[:, 0] == loose, nearest[:, 1], nearest[:, 0])
     near = away[:, 1] <= JOINED
-    links = scipy.sparse.coo_array(
-        (np.ones(np.count_nonzero(near), np.int8), (loose[near], other[near])), shape=(len(points),) * 2
-    )
     # Points are in the order of their numbers: a vertex comes first among those that become one.
     _, first, of = np.unique(
-        scipy.sparse.csgraph.connected_components(links, directed=False)[1], return_index=True, return_inverse=True
+        joining.joined(loose[near], other[near], len(points)), return_index=True, return_inverse=True
     )
     return places[first], points[first], _once(of[joined])
 

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from specsia_build.characters.character import SETTLED, Entry
 from specsia_build.files.sources import source_digest
+from specsia_build.rendering import joining
 from specsia_build.rendering.mesh import Mesh
 
 Shape: TypeAlias = tuple[float, ...]
@@ -115,8 +116,7 @@ def same_shapes(entries: Iterable[Entry], shapes: Sequence[Shape]) -> list[tuple
     counts = values[near][:, :, :2]
     near = near[(np.ptp(counts, axis=1) <= MOST_UNCOUNTED * counts.max(axis=1)).all(axis=1)]
     near = np.concatenate([near, _levels([one for one, _ in told], which.ravel(), values[:, 2:])])
-    joined = scipy.sparse.coo_array((np.ones(len(near)), (near[:, 0], near[:, 1])), shape=(len(values), len(values)))
-    _, groups = scipy.sparse.csgraph.connected_components(joined, directed=False)
+    groups = joining.joined(near[:, 0], near[:, 1], len(values))
     alike = defaultdict[int, list[str]](list)
     for (one, _), group in zip(told, groups[which.ravel()].tolist(), strict=True):
         alike[group].append(one.id)

@@ -6,11 +6,11 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-import scipy
 from numpy.typing import NDArray
 
 from specsia_build.characters.samples.nets import QuadMesh
 from specsia_build.jit import compiled
+from specsia_build.rendering import joining
 
 PADDING = 8
 """Texels kept free around each chart, on every side, to be filled with its bled colours."""
@@ -119,10 +119,7 @@ def _neighbours(quads: NDArray[np.int64]) -> NDArray[np.int64]:
 def _charts(direction: NDArray[np.int64], pairs: NDArray[np.int64]) -> NDArray[np.int64]:
     """Chart of each quad: connected quads that face the same direction."""
     same = pairs[direction[pairs[:, 0]] == direction[pairs[:, 1]]]
-    graph = scipy.sparse.coo_array(
-        (np.ones(len(same), np.int8), (same[:, 0], same[:, 1])), shape=(len(direction), len(direction))
-    )
-    return np.asarray(scipy.sparse.csgraph.connected_components(graph, directed=False)[1], dtype=np.int64)
+    return joining.joined(same[:, 0], same[:, 1], len(direction)).astype(np.int64)
 
 
 def _without_specks(

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import scipy
 from numpy.typing import NDArray
 
 from specsia_build.characters.samples import field
+from specsia_build.rendering import joining
 
 _CORNERS = np.array([(i, j, k) for i in (0, 1) for j in (0, 1) for k in (0, 1)])
 _EDGES = np.array([(a, b) for a in range(8) for b in range(a + 1, 8) if np.abs(_CORNERS[a] - _CORNERS[b]).sum() == 1])
@@ -64,8 +64,7 @@ def _largest_piece(
 ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     """The piece with the most quads; inner walls of closed hollows and specks of the grid go."""
     start, end = quads.ravel(), np.roll(quads, -1, axis=1).ravel()
-    graph = scipy.sparse.coo_array((np.ones(len(start), np.int8), (start, end)), shape=(len(vertices), len(vertices)))
-    _, label = scipy.sparse.csgraph.connected_components(graph, directed=False)
+    label = joining.joined(start, end, len(vertices))
     piece = label[quads[:, 0]]
     keep = quads[piece == np.argmax(np.bincount(piece))]
     used, compact = np.unique(keep, return_inverse=True)
