@@ -203,10 +203,12 @@ def _pairs(motion: Motion, source: Figure, target: Figure) -> dict[int, int]:
     if follows_by_name(motion, source, target):
         return shared
     followed, moved = _followed(motion, shared)
+    if moved == 0:
+        raise CharacterError("it turns no joint, so that there is nothing that another figure could do as it does")
     whose, missing = ("character", b.missing) if b.missing else ("motion's skeleton", a.missing)
     raise CharacterError(
         f"the {whose} has no joints for {_words(missing)}, and by name the two share {followed} of the "
-        f"{moved} joints that move: give a motion of a rig like the character's"
+        f"{plural(moved, 'joint')} that turn: give a motion of a rig like the character's"
     )
 
 

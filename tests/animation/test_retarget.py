@@ -309,8 +309,10 @@ def test_other_creatures_move_alike_by_the_names_of_their_joints() -> None:
     shift = Track(0, TRANSLATION, np.array([0.0, 1.0]), np.array([[0.0, 0, 0], [4, 0, 0]]))
     found = retargeted(replace(motion, tracks=(*motion.tracks, shift)), source, target).motion
     np.testing.assert_allclose(places(target, found, 1.0)[3], [1 - 0.25, 0.5, 0], atol=1e-9)
-    with pytest.raises(CharacterError, match=r"has no joints for hips, spine, .* share 0 of the 1 joints that move"):
+    with pytest.raises(CharacterError, match=r"has no joints for hips, spine, .* share 0 of the 1 joint that turn"):
         retargeted(motion, source, person(KAYKIT)[0])
+    with pytest.raises(CharacterError, match="it turns no joint"):
+        retargeted(replace(motion, tracks=(shift,)), source, person(KAYKIT)[0])
 
     both = replace(motion, tracks=(*motion.tracks, *turning(source, 3, [(0, 0, 0), (0, 0, 30)]).tracks))
     assert retargeted(both, source, target).notes == ()
