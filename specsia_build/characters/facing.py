@@ -256,6 +256,7 @@ def front_of(
     usual: str | None = None,
     features: Mapping[str, NDArray[np.bool_]] | None = None,
     stated: str | None = None,
+    taken: str | None = None,
 ) -> Evidence:
     """Which way a Z-up character faces: its joints say, or what is named as its face, its shape, or else its looks.
 
@@ -268,11 +269,13 @@ def front_of(
             opposite may be those that a viewer sees, so that they alone are not sure.
         features: the faces of the mesh that are named for features of its face, as `features_of` finds them.
         stated: the front that somebody states, which a shape that says another is weighed against by the looks, too.
+        taken: the front that is taken where nothing is sure, which the looks need not be asked about, as where they say
+            it nothing changes; None to ask them about each.
     """
     found = _front_by_build(mesh, landmarks, usual, features)
     if found.strong or (found.axis is not None and stated in (None, found.axis)):
         return found
-    axis, why = front_by_looks(mesh), "by the details of its face"
+    axis, why = front_by_looks(mesh, taken), "by the details of its face"
     if axis is None or found.axis not in (None, axis):
         return found
     return Evidence(axis, why if found.axis is None else f"{found.why}, and {why}", strong=True)

@@ -29,15 +29,22 @@ MOST_ASKEW = 0.3
 MOST_CUT_OUT = 0.3
 """Share of the surface that may be cut out or see-through: what is all leaves takes long to draw, and has no face."""
 
-_VIEWS, _SIZE = 4, 256
+_FACED = ("-y", "+x", "+y", "-x")
+"""The axis that a figure faces which each quarter view shows the front of."""
+
+_SIZE = 256
 _LOOKED_AT = 1000
 _BORDER, _STRONG = 3, 60
 
 
-def front_by_looks(mesh: Mesh) -> str | None:
+def front_by_looks(mesh: Mesh, taken: str | None = None) -> str | None:
     """The horizontal axis that a Z-up mesh that stands faces, or None where its colours do not say.
 
     Quarter views are compared: two sides look alike, the front has most detail in the head, and far more than the back.
+
+    Args:
+        mesh: Z up.
+        taken: an axis that is not asked for; None where it is found, too. It costs less to rule out the others alone.
     """
     low, high = mesh.bounds()
     extent = high.astype(np.float64) - low
@@ -48,22 +55,38 @@ def front_by_looks(mesh: Mesh) -> str | None:
     if len(looked_at) == 0 or cut_out[mesh.face_material[looked_at]].mean() > MOST_CUT_OUT:
         return None
     shown = compacted(mesh)
-    cameras = view_cameras(_VIEWS, _SIZE)
+    cameras = view_cameras(len(_FACED), _SIZE)
     placed = normalise(shown.vertices, cameras, 1)
-    views = FastRenderer().render(shown.with_vertices(placed.apply(shown.vertices)), cameras)
-    head, whole = np.array([detail(layers.color, layers.coverage) for layers in views]).T
-    k = int(np.argmax(head))
-    front, left, back, right = np.roll(head, -k)
-    front_of_all, left_of_all, back_of_all, right_of_all = np.roll(whole, -k)
-    sure = (
-        front >= LEAST_DETAIL
-        and front >= IN_THE_BACK * back
-        and front >= AT_THE_SIDES * max(left, right)
-        and front_of_all >= IN_THE_BACK_OF_ALL * back_of_all
-        and abs(left - right) <= MOST_ASKEW * front
-        and abs(left_of_all - right_of_all) <= MOST_ASKEW * whole.max()
+    order = _order(taken)
+    views = FastRenderer().render(shown.with_vertices(placed.apply(shown.vertices)), [cameras[k] for k in order])
+    details = np.full((len(_FACED), 2), np.nan)
+    left = [k for k, axis in enumerate(_FACED) if axis != taken]
+    for k, layers in zip(order, views, strict=True):
+        details[k] = detail(layers.color, layers.coverage)
+        left = [one for one in left if not _is_ruled_out(np.roll(details, -one, axis=0))]
+        if not left:
+            return None
+    return _FACED[left[0]]
+
+
+def _order(taken: str | None) -> tuple[int, ...]:
+    """The quarter views, the sides of what is taken first: they mostly look alike, and more than the back of a head."""
+    front = _FACED.index(taken) if taken in _FACED else 0
+    return tuple((front + turn) % len(_FACED) for turn in (1, 3, 2, 0))
+
+
+def _is_ruled_out(details: NDArray[np.float64]) -> bool:
+    """Whether a view is no front by details (4, 2) of heads and wholes, from that view on; NaN rules out nothing."""
+    (front, left, back, right), (front_of_all, left_of_all, back_of_all, right_of_all) = details.T
+    return bool(
+        front < LEAST_DETAIL
+        or front < IN_THE_BACK * back
+        or front < AT_THE_SIDES * left
+        or front < AT_THE_SIDES * right
+        or front_of_all < IN_THE_BACK_OF_ALL * back_of_all
+        or abs(left - right) > MOST_ASKEW * front
+        or abs(left_of_all - right_of_all) > MOST_ASKEW * details[:, 1].max()
     )
-    return ("-y", "+x", "+y", "-x")[k] if sure else None
 
 
 def detail(color: NDArray[np.uint8], coverage: NDArray[np.uint8]) -> tuple[float, float]:
@@ -71,14 +94,17 @@ def detail(color: NDArray[np.uint8], coverage: NDArray[np.uint8]) -> tuple[float
 
     Counted in full steps from one pixel to the next, in squared heights of the figure; 0 where there is none.
     """
-    rows = np.flatnonzero(coverage.any(axis=1))
+    rows, columns = (np.flatnonzero(coverage.any(axis=axis)) for axis in (1, 0))
     if len(rows) == 0:
         return 0.0, 0.0
-    top, height = int(rows[0]), int(rows[-1] - rows[0] + 1)
-    inside = scipy.ndimage.binary_erosion(coverage == 255, iterations=_BORDER)
-    levels = color[..., :3].astype(np.int16)
-    steps = np.zeros(coverage.shape, np.int16)
-    steps[:-1] = np.abs(np.diff(levels, axis=0)).max(axis=2)
-    steps[:, :-1] = np.maximum(steps[:, :-1], np.abs(np.diff(levels, axis=1)).max(axis=2))
-    found = np.where(inside, np.minimum(steps, _STRONG) / 255, 0.0) / height**2
-    return float(found[top : top + round(HEAD * height)].sum()), float(found.sum())
+    height = int(rows[-1] - rows[0] + 1)
+    box = np.s_[rows[0] : rows[-1] + 2, columns[0] : columns[-1] + 2]
+    inside = scipy.ndimage.binary_erosion(coverage[box] == 255, iterations=_BORDER)
+    levels = color[box].astype(np.int16)
+    steps = np.zeros(inside.shape, np.int16)
+    for channel in range(3):
+        of_it = levels[..., channel]
+        np.maximum(steps[:-1], np.abs(np.diff(of_it, axis=0)), out=steps[:-1])
+        np.maximum(steps[:, :-1], np.abs(np.diff(of_it, axis=1)), out=steps[:, :-1])
+    found = np.where(inside, np.minimum(steps, _STRONG), 0).sum(axis=1) / 255 / height**2
+    return float(found[: round(HEAD * height)].sum()), float(found.sum())

@@ -161,7 +161,7 @@ def _axes(entry: Entry, raw: RawMesh, mesh: Mesh) -> tuple[str, str, tuple[Findi
         usual = front if stated or entry.format not in UNSETTLED else None
         features = features_of(mesh, raw.part_names, raw.face_part)
         asked = entry.front if stated else None
-        found = front_of(mesh.rotated(upright), rotated(raw.landmarks, upright), usual, features, asked)
+        found = front_of(mesh.rotated(upright), rotated(raw.landmarks, upright), usual, features, asked, front)
         why = f"{name} faces {found.axis} {found.why},"
         said += _doubt("front", entry.front, front, found, why, ("was turned", "turns it"))
         front = (found.axis or front) if entry.front == AUTO else front

@@ -6,7 +6,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
+from specsia_build.characters import looks
 from specsia_build.characters.facing import Evidence, front_of
 from specsia_build.characters.looks import detail, front_by_looks
 from specsia_build.frame import front_rotation
@@ -44,6 +46,21 @@ def test_a_figure_faces_where_its_face_is(axis: str) -> None:
     assert front_of(turned, ()) == Evidence(axis, "by the details of its face", strong=True)
 
 
+@pytest.mark.parametrize("axis", ["-y", "+x", "+y", "-x"])
+@pytest.mark.parametrize("taken", ["-y", "+x", "+y", "-x"])
+def test_what_is_taken_for_the_front_is_not_asked_for(axis: str, taken: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn: list[int] = []
+
+    def counted(color: NDArray[np.uint8], coverage: NDArray[np.uint8]) -> tuple[float, float]:
+        drawn.append(1)
+        return detail(color, coverage)
+
+    monkeypatch.setattr(looks, "detail", counted)
+    turned = figure().rotated(front_rotation(axis).T)
+    assert front_by_looks(turned, taken) == (None if taken == axis else axis)
+    assert taken != axis or len(drawn) < 4
+
+
 @pytest.mark.parametrize(
     "mesh",
     [
@@ -57,6 +74,7 @@ def test_a_figure_faces_where_its_face_is(axis: str) -> None:
 )
 def test_where_a_face_does_not_tell_nothing_is_sure(mesh: Mesh) -> None:
     assert front_by_looks(mesh) is None
+    assert not any(front_by_looks(mesh, taken) for taken in ("-y", "+x", "+y", "-x"))
 
 
 def test_detail_is_that_within_the_figure() -> None:
