@@ -11,6 +11,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from specsia_build.dataset.arrays import array_of
 from specsia_build.dataset.decoding import batches
 from specsia_build.dataset.parquet import local_path
 from specsia_build.dataset.schema import (
@@ -40,7 +41,7 @@ def write_checksums(folder: Path, digests: Iterable[tuple[str, str, str, str]]) 
     left = iter(digests)
     with pq.ParquetWriter(local_path(folder / CHECKSUMS_FILE), schema, compression="zstd") as writer:
         while batch := list(islice(left, _BATCH)):
-            columns = [pa.array(values, pa.string()) for values in zip(*batch, strict=True)]
+            columns = [array_of(values, pa.string()) for values in zip(*batch, strict=True)]
             writer.write_table(pa.Table.from_arrays(columns, schema=schema))
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from specsia_build.characters import character
+from specsia_build.dataset.arrays import array_of
 from specsia_build.files.names import file_name
 
 if TYPE_CHECKING:
@@ -271,10 +272,10 @@ def table_of(rows: Sequence[Row], schema: pa.Schema) -> pa.Table:
     columns = []
     for field in schema:
         if field.name in IMAGE_COLUMNS:
-            values: list[Any] = [
-                {"bytes": row.images[field.name], "path": f"{row.scalars['uid']}_{field.name}.png"} for row in rows
-            ]
+            pictures = [row.images[field.name] for row in rows]
+            names = [f"{row.scalars['uid']}_{field.name}.png" for row in rows]
+            stored = [array_of(pictures, pa.binary()), array_of(names, pa.string())]
+            columns.append(pa.StructArray.from_arrays(stored, fields=list(field.type)))
         else:
-            values = [row.scalars[field.name] for row in rows]
-        columns.append(pa.array(values, type=field.type))
+            columns.append(array_of([row.scalars[field.name] for row in rows], field.type))
     return pa.Table.from_arrays(columns, schema=schema)
