@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from functools import cached_property
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +29,11 @@ class Texture:
     pixels: NDArray[np.uint8]
     wrap: tuple[Wrap, Wrap] = ("repeat", "repeat")
     nearest: bool = False
+
+    @cached_property
+    def kept(self) -> dict[str, Any]:
+        """What a renderer made of it and will need again, by a name of the renderer's: it lasts as long as this."""
+        return {}
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -33,6 +35,8 @@ half a texel along the other."""
 
 MOST_LOOKS = 4 * MOST_TAPS
 """Look-ups along one side of a pixel at most."""
+
+_KEPT = "packed"
 
 
 class TextureTable(NamedTuple):
@@ -112,35 +116,84 @@ def pack_textures(
     images: Sequence[Texture], vertices: NDArray[np.float32], surface: Surface, pixels_per_unit: float
 ) -> TextureTable:
     """Pack textures with as many mip levels as a camera of that sharpness can need."""
-    chunks: list[NDArray[np.uint8]] = []
-    tables: list[list[tuple[int, int, int]]] = []
-    offset = 0
+    if not images:
+        return TextureTable(
+            texels=np.zeros((1, 4), np.uint8),
+            levels=np.zeros((1, 1, 3), np.int64),
+            last=np.zeros(0, np.int32),
+            wrap=np.zeros((0, 2), np.int32),
+            nearest=np.zeros(0, np.bool_),
+        )
+    last = []
     for i, image in enumerate(images):
-        level = ready(image.pixels)
         faces = np.flatnonzero(((surface.texture == i) | (surface.glow == i))[surface.material])
-        height, width = level.shape[:2]
+        height, width = image.pixels.shape[:2]
         densities = _texels_per_unit(vertices, surface.faces, surface.uv, faces, width, height)
-        density = float(densities.max(initial=0.0)) / pixels_per_unit
-        rows = []
-        while True:
-            rows.append((offset, level.shape[1], level.shape[0]))
-            chunks.append(level.reshape(-1, 4))
-            offset += level.shape[0] * level.shape[1]
-            if density <= MOST_TAPS or max(level.shape[:2]) == 1:
-                break
-            level, density = halve(level), density / 2
-        tables.append(rows)
-    most = max((len(rows) for rows in tables), default=1)
-    levels = np.zeros((max(1, len(images)), most, 3), np.int64)
-    for i, rows in enumerate(tables):
-        levels[i] = rows + [rows[-1]] * (most - len(rows))
+        last.append(_last_level(float(densities.max(initial=0.0)) / pixels_per_unit, max(height, width)))
+    packed = _packed(images, last)
+    most = max(last)
     return TextureTable(
-        texels=(np.concatenate(chunks) if len(chunks) > 1 else chunks[0]) if chunks else np.zeros((1, 4), np.uint8),
-        levels=levels,
-        last=np.array([len(rows) - 1 for rows in tables], np.int32),
-        wrap=np.array([[WRAPS[w] for w in image.wrap] for image in images], np.int32).reshape(-1, 2),
+        texels=packed.texels,
+        levels=np.array(
+            [[rows[min(k, end)] for k in range(most + 1)] for rows, end in zip(packed.rows, last, strict=True)]
+        ),
+        last=np.array(last, np.int32),
+        wrap=np.array([[WRAPS[w] for w in image.wrap] for image in images], np.int32),
         nearest=np.array([image.nearest for image in images], np.bool_),
     )
+
+
+def _last_level(density: float, longest: int) -> int:
+    """The coarsest level that an image of so many texels along its longer side needs, for so many on a pixel's side."""
+    level = 0
+    while density > MOST_TAPS and longest >> level > 1:
+        level, density = level + 1, density / 2
+    return level
+
+
+@dataclass(frozen=True)
+class _Packed:
+    """Textures and coarser levels of theirs, one after the other.
+
+    Attributes:
+        images: the T textures, by references that do not keep them: one of them holds this.
+        texels: (N, 4) uint8.
+        rows: of each texture, offset, width and height of each level that was made.
+    """
+
+    images: tuple[weakref.ref[Texture], ...]
+    texels: NDArray[np.uint8]
+    rows: tuple[tuple[tuple[int, int, int], ...], ...]
+
+    def holds(self, images: Sequence[Texture], last: Sequence[int]) -> bool:
+        """Whether these are those textures, each with its levels up to `last`."""
+        return (
+            len(self.images) == len(images)
+            and all(mine() is other for mine, other in zip(self.images, images, strict=True))
+            and all(len(rows) > end for rows, end in zip(self.rows, last, strict=True))
+        )
+
+
+def _packed(images: Sequence[Texture], last: Sequence[int]) -> _Packed:
+    """Textures, at least one, with their levels up to `last` or further: a character is drawn from afar and closely."""
+    kept: _Packed | None = images[0].kept.get(_KEPT)
+    if kept is not None and kept.holds(images, last):
+        return kept
+    chunks: list[NDArray[np.uint8]] = []
+    rows: list[tuple[tuple[int, int, int], ...]] = []
+    offset = 0
+    for image, end in zip(images, last, strict=True):
+        level, own = ready(image.pixels), []
+        for k in range(end + 1):
+            level = halve(level) if k else level
+            own.append((offset, level.shape[1], level.shape[0]))
+            chunks.append(level.reshape(-1, 4))
+            offset += level.shape[0] * level.shape[1]
+        rows.append(tuple(own))
+    texels = np.concatenate(chunks) if len(chunks) > 1 else chunks[0]
+    packed = _Packed(tuple(map(weakref.ref, images)), texels, tuple(rows))
+    images[0].kept[_KEPT] = packed
+    return packed
 
 
 @inlined

@@ -1,0 +1,86 @@
+"""Mip levels of a texture are made once, whatever looks at it and from how near."""
+
+from __future__ import annotations
+
+import gc
+import weakref
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from specsia_build.frame import view_cameras
+from specsia_build.rendering.fast import textures
+from specsia_build.rendering.fast.renderer import FastRenderer
+from specsia_build.rendering.fast.textures import halve
+from specsia_build.rendering.mesh import Material, Mesh, Texture
+
+
+def grainy(seed: int, size: int = 256) -> Texture:
+    """A texture of random texels."""
+    return Texture(np.random.default_rng(seed).integers(0, 256, (size, size, 4), np.uint8))
+
+
+def squares(*images: Texture) -> Mesh:
+    """A square facing -Y for each texture, side by side."""
+    corners = np.array([(0, 0, 0), (1, 0, 0), (1, 0, 1), (0, 0, 1)], np.float32) / len(images) - 0.5 / len(images)
+    across = np.arange(len(images)) / len(images) - 0.5 + 0.5 / len(images)
+    uv = np.array([(0, 1), (1, 1), (1, 0), (0, 0)], np.float32)
+    faces = np.array([(0, 1, 2), (0, 2, 3)], np.int32)
+    return Mesh(
+        vertices=np.concatenate([corners + np.array((x, 0, 0)) for x in across]).astype(np.float32),
+        faces=np.concatenate([faces + 4 * k for k in range(len(images))]).astype(np.int32),
+        materials=tuple(Material(texture=image) for image in images),
+        face_material=np.repeat(np.arange(len(images)), 2).astype(np.int32),
+        uv=np.tile(uv[faces], (len(images), 1, 1)),
+    )
+
+
+def picture(mesh: Mesh, size: int) -> bytes:
+    """The colours of its front."""
+    (layers,) = FastRenderer().render(mesh, view_cameras(1, size))
+    return layers.color.tobytes()
+
+
+def renewed(mesh: Mesh) -> Mesh:
+    """The same mesh, with textures that nothing was made of."""
+    return replace(mesh, materials=tuple(replace(m, texture=replace(m.texture)) for m in mesh.materials if m.texture))
+
+
+@pytest.mark.parametrize("sizes", [(16, 32), (32, 16)], ids=["from afar first", "closely first"])
+@pytest.mark.parametrize("images", [1, 2])
+def test_what_was_drawn_before_changes_no_picture(images: int, sizes: tuple[int, int]) -> None:
+    mesh = squares(*map(grainy, range(images)))
+    for size in sizes:
+        assert picture(mesh, size) == picture(renewed(mesh), size)
+    swapped = replace(mesh, materials=mesh.materials[::-1])
+    assert picture(swapped, 16) == picture(renewed(swapped), 16)
+
+
+def test_levels_are_made_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[tuple[int, ...]] = []
+
+    def counted(image: np.ndarray) -> np.ndarray:
+        made.append(image.shape)
+        return halve(image)
+
+    monkeypatch.setattr(textures, "halve", counted)
+    mesh = squares(grainy(0))
+    picture(mesh, 16)
+    assert made
+    found = len(made)
+    picture(mesh.with_vertices(mesh.vertices * 0.9), 16)
+    picture(mesh, 32)
+    assert len(made) == found
+
+
+def test_they_last_no_longer_than_their_texture() -> None:
+    gc.disable()
+    try:
+        mesh = squares(grainy(0), grainy(1))
+        picture(mesh, 16)
+        left = [weakref.ref(m.texture) for m in mesh.materials if m.texture]
+        del mesh
+        assert [one() for one in left] == [None, None]
+    finally:
+        gc.enable()
