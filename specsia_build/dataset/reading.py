@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from specsia_build.dataset import schema
+from specsia_build.dataset.arrays import array_of
 from specsia_build.dataset.card.head import MOST_CARD_BYTES, card_fields, data_files, fits
 from specsia_build.dataset.decoding import batches, table
 from specsia_build.dataset.places import Place, find_place
@@ -131,7 +132,8 @@ class OpenedDataset:
             if groups:
                 with self._parquet(shard, columns) as opened:
                     for group, first, here in groups:
-                        rows = _rows(table(opened, columns, [group]).take([i - first for i in here]))
+                        chosen = array_of([i - first for i in here], pa.int64())
+                        rows = _rows(table(opened, columns, [group]).take(chosen))
                         found.update(zip(here, (checked_row(row, self.where) for row in rows), strict=True))
         if len(found) < len(wanted):
             raise IndexError(f"{split} has {plural(start, 'row')}, so there is no row {wanted[-1]}")

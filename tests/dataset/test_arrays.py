@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -58,10 +59,10 @@ def test_what_is_none_of_the_type_is_refused(kind: pa.DataType, values: list[Any
         array_of(values, kind)
 
 
-def test_packing_imports_no_pandas() -> None:
+def test_a_build_imports_no_pandas(tmp_path: Path) -> None:
     code = (
-        "import sys, specsia_build.stages.pack, specsia_build.dataset.checksums, pyarrow as pa;"
-        "from specsia_build.dataset.arrays import array_of;"
-        "array_of(['a'], pa.string()); sys.exit('pandas' in sys.modules)"
+        "import sys; from specsia_build.cli.main import main;"
+        "main(['build', 'sample:3', '--out', sys.argv[1], '--size', '64', '--views', '2', '--workers', '1'],"
+        " standalone_mode=False); sys.exit('pandas' in sys.modules)"
     )
-    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+    assert subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=False).returncode == 0
