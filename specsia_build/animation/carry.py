@@ -82,7 +82,7 @@ def carried(mesh: Mesh, rig: Rig, onto: Mesh, stands: Poses | None = None) -> tu
     """
     stands = poses(rig.skeleton, None, np.zeros(1)) if stands is None else stands
     low, high = mesh.bounds()
-    off = np.abs(rig.vertices(stands, 0) - mesh.vertices)[mesh.used()]
+    off = np.abs(rig.vertices(stands, 0) - mesh.vertices)[mesh.used]
     if not off.max(initial=0) <= MOST_OFF * (high - low).max():
         raise CharacterError(
             "it does not stand as its skeleton does, so that its reconstruction cannot move with it: leave out 'pose'"

@@ -86,7 +86,7 @@ def shape_of(mesh: Mesh) -> Shape:
     How many triangles and how many points it has, points at one place counted once, and 17 quantiles of the points'
     distances from their middle, in the root of their mean square.
     """
-    points = mesh.vertices[mesh.used()].astype(np.float64)
+    points = mesh.vertices[mesh.used].astype(np.float64)
     points -= points.min(axis=0)
     cells = np.rint(points * (_CELLS / max(float(points.max()), 1e-300))).astype(np.int64)
     _, first = np.unique(cells @ (1, _CELLS + 1, (_CELLS + 1) ** 2), return_index=True)

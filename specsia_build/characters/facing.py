@@ -385,7 +385,7 @@ def up_of(mesh: Mesh, landmarks: Sequence[Landmark], usual: str, *, settled: boo
 
 def _rests(mesh: Mesh, up: str) -> bool:
     """Whether a mesh rests upon the plane through its origin that an axis is square to."""
-    along = mesh.vertices[mesh.used()] @ axis_vector(up)
+    along = mesh.vertices[mesh.used] @ axis_vector(up)
     return bool(abs(along.min()) < LEAST_HOVER * np.ptp(along))
 
 

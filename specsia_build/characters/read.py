@@ -255,7 +255,7 @@ def check_shape(mesh: Mesh, name: str) -> None:
         raise CharacterError(f"{name} has {len(mesh.faces)} triangles; the most that are read are {MAX_TRIANGLES}")
     if mesh.faces.min() < 0 or mesh.faces.max() >= len(mesh.vertices):
         raise CharacterError(f"{name} has faces that name vertices it does not have")
-    used = mesh.vertices[mesh.used()].astype(np.float64)
+    used = mesh.vertices[mesh.used].astype(np.float64)
     broken = int((~np.isfinite(used)).any(axis=1).sum())
     if broken:
         raise CharacterError(f"{name} has {plural(broken, 'vertex')} {_NOT_FINITE}")

@@ -8,7 +8,7 @@ import numpy as np
 import scipy
 from numpy.typing import NDArray
 
-from specsia_build.rendering.mesh import Mesh, face_normals, lengths
+from specsia_build.rendering.mesh import Mesh
 
 LEAST_SYMMETRY = 1.5
 """Times by which the mirrored surface must lie closer across the one plane than across the other."""
@@ -43,7 +43,7 @@ def surface_points(mesh: Mesh, count: int) -> NDArray[np.float64]:
 
 def surface_samples(mesh: Mesh, count: int) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
     """What `surface_points` gives, and the face of each point, (count,)."""
-    areas = lengths(face_normals(mesh))
+    areas = mesh.doubled_areas
     total = float(areas.sum())
     if not np.isfinite(total) or total <= 0:
         return np.zeros((0, 3)), np.zeros(0, np.intp)

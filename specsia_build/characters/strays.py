@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from specsia_build.characters.dropping import drop_line, dropping, listed, names_of
 from specsia_build.characters.finding import Finding
 from specsia_build.errors import plural, some
-from specsia_build.rendering.mesh import Mesh, face_normals, lengths
+from specsia_build.rendering.mesh import Mesh
 
 MOST = 0.1
 """Share of the vertices, or of the surface, that strays are at most."""
@@ -45,7 +45,7 @@ class Strays(NamedTuple):
 
 def strays_of(mesh: Mesh) -> Strays:
     """The vertices in use that lie apart: few of all, else pieces that have little of the surface or are small."""
-    used = np.flatnonzero(mesh.used())
+    used = np.flatnonzero(mesh.used)
     points = mesh.vertices[used].astype(np.float64)
     few = _farthest(points, np.ones(len(used)), MOST, APART)
     if len(few.vertices) == 0:
@@ -55,7 +55,7 @@ def strays_of(mesh: Mesh) -> Strays:
 
 def _piece(mesh: Mesh, points: NDArray[np.float64], used: NDArray[np.intp]) -> Strays:
     """Of vertices in use, at points (N, 3), those of pieces that lie apart, by their places in `used`."""
-    areas = lengths(face_normals(mesh))
+    areas = mesh.doubled_areas
     surface = np.bincount(mesh.faces.reshape(-1), np.repeat(areas, 3), len(mesh.vertices))[used].astype(np.float64)
     found = _farthest(points, surface, 0.5, PIECE_APART)
     is_far = np.zeros(len(mesh.vertices), np.bool_)
@@ -119,7 +119,7 @@ def stray_vertices(
     where = f" ({some(named)})" if named else ""
     lie, them = ("lies", "it") if len(strays.vertices) == 1 else ("lie", "them")
     told = (
-        f"{len(strays.vertices):,} of the {int(mesh.used().sum()):,} vertices of {name}, in "
+        f"{len(strays.vertices):,} of the {int(mesh.used.sum()):,} vertices of {name}, in "
         f"{plural(int(faces.sum()), 'triangle')}{where}, {lie} {strays.nearest:,.4g} or more from its middle, all "
         f"others within {strays.rest:,.4g}"
     )

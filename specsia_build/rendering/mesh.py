@@ -125,14 +125,27 @@ class Mesh:
 
     def bounds(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Smallest and largest x, y, z over the vertices that a face uses, each (3,)."""
-        used = self.used()
-        return extremes(self.vertices if used.all() else self.vertices[used])
+        low, high = self._bounds
+        return low.copy(), high.copy()
 
+    @cached_property
+    def _bounds(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        return extremes(self.vertices if self.used.all() else self.vertices[self.used])
+
+    @cached_property
     def used(self) -> NDArray[np.bool_]:
         """(V,) whether a face uses each vertex."""
         used = np.zeros(len(self.vertices), np.bool_)
         used[self.faces] = True
+        used.flags.writeable = False
         return used
+
+    @cached_property
+    def doubled_areas(self) -> NDArray[np.float64]:
+        """(F,) twice the area of each face."""
+        areas = lengths(face_normals(self))
+        areas.flags.writeable = False
+        return areas
 
     def single_sided(self) -> NDArray[np.bool_]:
         """(F,) whether each face's material is there from its outside only."""
@@ -266,7 +279,7 @@ def flat_normals(mesh: Mesh) -> NDArray[np.float32]:
 
 def compacted(mesh: Mesh) -> Mesh:
     """The mesh without the vertices that no face uses."""
-    used = mesh.used()
+    used = mesh.used
     if used.all():
         return mesh
     number = np.cumsum(used, dtype=np.int32) - np.int32(1)

@@ -100,7 +100,7 @@ def _check_drawable(mesh: Mesh, look: Look) -> None:
         raise UsageError("the pyrender renderer cannot draw rest positions: use --renderer fast")
     if any(m.alpha_mode != "opaque" for m in mesh.materials):
         raise CharacterError("it has see-through materials, which pyrender draws wrongly: use --renderer fast")
-    if len(mesh.faces) == 0 or not np.isfinite(mesh.vertices[mesh.used()]).all():
+    if len(mesh.faces) == 0 or not np.isfinite(mesh.vertices[mesh.used]).all():
         raise CharacterError("the mesh has no faces to draw, or vertices that are not finite numbers")
 
 

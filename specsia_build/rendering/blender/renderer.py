@@ -197,7 +197,7 @@ def _drawable(mesh: Mesh) -> Mesh:
     sound = (a != b) & (b != c) & (c != a)
     if not sound.any():
         raise CharacterError("the mesh has no faces to draw")
-    used = mesh.used()
+    used = mesh.used
     if not np.isfinite(mesh.vertices[used]).all():
         raise CharacterError("the mesh has vertices that are not finite numbers")
     return replace(mesh.of_faces(sound), vertices=np.where(used[:, None], mesh.vertices, np.float32(0)))

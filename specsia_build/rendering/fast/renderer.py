@@ -132,7 +132,7 @@ def _without_stray_vertices(mesh: Mesh) -> Mesh:
     Raises:
         CharacterError: if a vertex that a face uses is not finite.
     """
-    used = mesh.used()
+    used = mesh.used
     if not np.isfinite(mesh.vertices[used]).all():
         raise CharacterError("the mesh has vertices that are not finite numbers")
     return mesh.with_vertices(np.where(used[:, None], mesh.vertices, 0))

@@ -91,7 +91,7 @@ def in_frame(animated: AnimatedCharacter, config: BuildConfig) -> tuple[Mesh, Ri
     place = np.eye(4)
     place[:3, :3] *= placed.scale
     place[:3, 3] = -placed.scale * np.array(placed.centre)
-    return mesh, animated.rig.of_vertices(animated.character.mesh.used()).placed(place)
+    return mesh, animated.rig.of_vertices(animated.character.mesh.used).placed(place)
 
 
 def actor_of(job: Job) -> Actor:

@@ -52,7 +52,7 @@ def own_rig(own: AnimatedCharacter, registration: Mapping[str, Any]) -> Rig:
     """The rig of a reconstruction of its own, where the registration puts it."""
     similarity, place = Similarity(**registration), np.eye(4)
     place[:3, :3], place[:3, 3] = similarity.scale * similarity.rotation(), similarity.translation
-    return own.rig.of_vertices(own.character.mesh.used()).placed(place)
+    return own.rig.of_vertices(own.character.mesh.used).placed(place)
 
 
 def own_motion(own: AnimatedCharacter | None, action: str) -> Motion | None:
