@@ -23,6 +23,29 @@ SMALL = ("--size", "64", "--views", "2", "--fps", "8", "--workers", "1")
 
 FRAMES = int(SECONDS * 8)
 
+FISH = """HIERARCHY
+ROOT Body
+{
+OFFSET 0 0 0
+CHANNELS 3 Zrotation Xrotation Yrotation
+JOINT Tail
+{
+OFFSET 0 0 -1
+CHANNELS 3 Zrotation Xrotation Yrotation
+End Site
+{
+OFFSET 0 0 -1
+}
+}
+}
+MOTION
+Frames: 2
+Frame Time: 0.5
+0 0 0 0 0 0
+0 0 0 0 0 30
+"""
+"""A motion that nobody on two legs can follow."""
+
 
 def clips(source: str | Path, out: Path, *more: str | Path, code: int = 0) -> dict[str, Any]:
     return specsia("clips", source, "--out", out, *SMALL, "--json", *more, code=code)
@@ -175,7 +198,7 @@ def test_in_place_holds_the_figure(tmp_path: Path) -> None:
         (("--clip", "fly*"), "has no motion that --clip names: there are wave, go"),
         (("--motion", "a.glb", "--motion", "go.glb", "--clip", "fly*"), "there are a|wave, a|go, go|wave, go|go"),
         (
-            ("--motion", "own", "--motion", "walk", "--clip", "walk"),
+            ("--motion", "own", "--motion", "fish.bvh", "--clip", "fish"),
             "has no motion of its own that --clip names: there are wave, go",
         ),
         (("--motion", "moonwalk"), "there is no motion 'moonwalk'"),
@@ -190,6 +213,7 @@ def test_what_cannot_be_done_is_a_sentence(
 ) -> None:
     write_moving_figure(tmp_path / "a.glb")
     write_moving_figure(tmp_path / "go.glb")
+    (tmp_path / "fish.bvh").write_text(FISH)
     monkeypatch.chdir(tmp_path)
     told = specsia("clips", tmp_path / "a.glb", "--out", tmp_path / "out", *SMALL, *more, code=None)
     assert sentence in told["error"] + told["text"]
