@@ -279,7 +279,7 @@ def _coarseness(mesh: Mesh, name: str) -> tuple[Finding, ...]:
     """That a mesh lies so far from its file's origin that its positions are rounded to what shows."""
     low, high = mesh.bounds()
     step = float(np.spacing(np.maximum(np.abs(low), np.abs(high)).max()))
-    steps = float((high - low).max()) / step
+    steps = float((high.astype(np.float64) - low).max()) / step
     if steps >= LEAST_STEPS:
         return ()
     away = f"{name} lies so far from its file's origin that its positions are rounded to 1/{steps:.0f} of its size"

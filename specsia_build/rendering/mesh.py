@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from typing import Any, Literal
 
@@ -17,7 +17,15 @@ AlphaMode = Literal["opaque", "mask", "blend"]
 
 
 @dataclass(frozen=True)
-class Texture:
+class _Reckoned:
+    """What keeps with it what was reckoned from its fields: copies and other processes get the fields alone."""
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {field.name: getattr(self, field.name) for field in fields(self)}
+
+
+@dataclass(frozen=True)
+class Texture(_Reckoned):
     """An image that colours a surface.
 
     Attributes:
@@ -100,7 +108,7 @@ def extremes(points: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[
 
 
 @dataclass(frozen=True, eq=False)
-class Mesh:
+class Mesh(_Reckoned):
     """Triangles with per-corner attributes; a mesh is equal to itself alone.
 
     Attributes:

@@ -7,6 +7,7 @@ import pickle
 import runpy
 import subprocess
 import sys
+from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
@@ -58,9 +59,20 @@ def test_pairs_made_by_hand_are_those_of_the_build(run: Path) -> None:
         assert pair.iou == packed.iou and pair.backend == packed.backend and pair.outline_px == packed.outline_px
 
 
+def test_a_mesh_that_was_drawn_goes_to_other_processes_as_one_that_was_not() -> None:
+    mesh = specsia.load("sample:1").mesh
+    size = len(pickle.dumps(mesh))
+    views = specsia.render(mesh, views=2, size=64)
+    mesh.bounds()
+    assert len(pickle.dumps(mesh)) == size
+    again = specsia.render(pickle.loads(pickle.dumps(views.mesh)), views=2, size=64)
+    assert (again[1].layers.color == specsia.render(views.mesh, views=2, size=64)[1].layers.color).all()
+
+
 def test_a_mesh_of_ones_own_is_drawn_and_paired_without_any_file() -> None:
     mesh = specsia.load("sample:1").mesh
-    views = specsia.render(specsia.Mesh(**vars(mesh)), views=3, size=64, outline=(2, 0))
+    own = specsia.Mesh(**{field.name: getattr(mesh, field.name) for field in fields(mesh)})
+    views = specsia.render(own, views=3, size=64, outline=(2, 0))
     assert [view.camera.yaw_deg for view in views] == [0, 120, 240]
     assert views.outline == (2, 0)
     pairs = specsia.pair(views.mesh, views)
