@@ -85,13 +85,18 @@ class Figure:
         bones = self.human.bones
         return np.asarray(worlds[..., :3, 3][..., [bones["leftUpperLeg"], bones["rightUpperLeg"]], :].mean(axis=-2))
 
+    def top(self, worlds: Array) -> Array:
+        """The head of a humanoid, else its neck, the middle of its arms or the end of its spine, (3,), in (J, 4, 4)."""
+        bones = self.human.bones
+        arms = [bones[bone] for bone in ("leftUpperArm", "rightUpperArm") if bone in bones]
+        top = [bones[bone] for bone in ("head", "neck") if bone in bones][:1] or arms or [self.human.spine[-1]]
+        return np.asarray(worlds[top, :3, 3].mean(axis=0))
+
     def upright(self, worlds: Array) -> bool:
         """Whether a humanoid's legs and back stand straight up in a pose (J, 4, 4)."""
         places, bones = worlds[:, :3, 3] @ self.turn.T, self.human.bones
         legs = [places[bones[side + "UpperLeg"]] - places[bones[side + "Foot"]] for side in ("left", "right")]
-        arms = [bones[bone] for bone in ("leftUpperArm", "rightUpperArm") if bone in bones]
-        top = [bones[bone] for bone in ("head", "neck") if bone in bones][:1] or arms or [self.human.spine[-1]]
-        ways = np.mean(legs, axis=0), places[top].mean(axis=0) - self.pelvis(worlds) @ self.turn.T
+        ways = np.mean(legs, axis=0), (self.top(worlds) - self.pelvis(worlds)) @ self.turn.T
         return all(bool(way[2] > _UPRIGHT * np.linalg.norm(way)) for way in ways)
 
     def level(self, worlds: Array) -> bool:

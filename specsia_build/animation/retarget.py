@@ -61,8 +61,8 @@ def retargeted(motion: Motion, source: Figure, target: Figure) -> Retargeted:
         notes += _left(motion, source, pairs)
     if people:
         notes += _mirrored(motion, source, stand, target)
-        lacking = [bone for bone in WANTED if (bone in source.human.bones) != (bone in target.human.bones)]
-        lacking = [*target.stand_ins, *lacking]
+        uneven = (bone for bone in WANTED if (bone in source.human.bones) != (bone in target.human.bones))
+        lacking = [*target.stand_ins, *uneven]
         if lacking:
             notes += (f"only one of the two figures has joints for {_words(lacking)}, which are not moved",)
     followed = set(pairs.values())
@@ -200,9 +200,9 @@ def _pairs(motion: Motion, source: Figure, target: Figure) -> dict[int, int]:
         if not all(node in shared for node in needed):
             return {node: other for node, other in _as_humanoids(a, b).items() if node not in target.stiff}
         return shared
-    if follows_by_name(motion, source, target):
-        return shared
     followed, moved = _followed(motion, shared)
+    if _enough(followed, moved):
+        return shared
     if moved == 0:
         raise CharacterError("it turns no joint, so that there is nothing that another figure could do as it does")
     whose, missing = ("character", b.missing) if b.missing else ("motion's skeleton", a.missing)
@@ -214,7 +214,10 @@ def _pairs(motion: Motion, source: Figure, target: Figure) -> dict[int, int]:
 
 def follows_by_name(motion: Motion, source: Figure, target: Figure) -> bool:
     """Whether one figure has enough of the joints that another's motion moves by name, were the two no humanoids."""
-    followed, moved = _followed(motion, _shared(source, target))
+    return _enough(*_followed(motion, _shared(source, target)))
+
+
+def _enough(followed: int, moved: int) -> bool:
     return moved > 0 and followed >= LEAST_SHARED * moved
 
 

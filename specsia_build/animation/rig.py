@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from specsia_build.animation.motion import Motion, Poses, poses
 from specsia_build.animation.skeleton import Skeleton
 from specsia_build.jit import compiled, ready
-from specsia_build.rendering.mesh import Mesh
+from specsia_build.rendering.mesh import Mesh, cofactors
 
 _Number = TypeVar("_Number", bound=np.number[Any])
 
@@ -93,7 +93,7 @@ class Rig:
     def back_to_points(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """What takes normals at rest back to the points' coordinates, (V, 3, 3), and the sign of the volume, (V,)."""
         blended = self.blended(self.skeleton.rest_worlds)
-        return np.asarray(np.linalg.pinv(_cofactors(blended)), np.float64), np.asarray(np.sign(np.linalg.det(blended)))
+        return np.asarray(np.linalg.pinv(cofactors(blended)), np.float64), np.asarray(np.sign(np.linalg.det(blended)))
 
     def held_by(self, chosen: NDArray[np.bool_]) -> tuple[float, list[str]]:
         """The share of the vertices that hangs on chosen nodes (J,), by their weights, and the names of those of them
@@ -232,14 +232,9 @@ def _turned(mesh: Mesh, rig: Rig, worlds: NDArray[np.float64]) -> NDArray[np.flo
     assert mesh.normals is not None
     after, (back, sign) = rig.blended(worlds), rig.back_to_points
     # Normals move by cofactors: they point as the inverse transpose does, and exist for a flattening matrix too.
-    turn = _cofactors(after) @ back
+    turn = cofactors(after) @ back
     turn *= np.where(np.linalg.det(after) * sign < 0, -1.0, 1.0)[:, None, None]
     found = np.einsum("fcij,fcj->fci", turn[mesh.faces], mesh.normals.astype(np.float64))
     length = np.linalg.norm(found, axis=-1, keepdims=True)
     unit = np.divide(found, length, out=np.zeros_like(found), where=length > 0)
     return np.asarray(unit, np.float32)
-
-
-def _cofactors(matrices: NDArray[np.float64]) -> NDArray[np.float64]:
-    a, b, c = matrices[..., 0], matrices[..., 1], matrices[..., 2]
-    return np.stack([np.cross(b, c), np.cross(c, a), np.cross(a, b)], axis=-1)

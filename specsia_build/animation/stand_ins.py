@@ -6,7 +6,6 @@ nothing itself.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -44,14 +43,14 @@ def with_stand_ins(figure: Figure, rig: Rig) -> Figure:
     if not missing or not set(missing) <= set(SPARED):
         return figure
     bones, spine = dict(figure.human.bones), figure.human.spine
-    skeleton = figure.skeleton
+    skeleton, points = figure.skeleton, _standing(rig)
     for side in ("left", "right"):
         upper = bones[side + "UpperLeg"]
         ankle, shin = side + "Foot", side + "LowerLeg"
         if ankle in bones:
             end = skeleton.rest_worlds[bones[ankle], :3, 3]
         else:
-            found = _end(rig, figure.turn, bones.get(shin, upper))
+            found = _end(rig, points, figure.turn, bones.get(shin, upper))
             if found is None:
                 return figure
             end = found
@@ -60,7 +59,9 @@ def with_stand_ins(figure: Figure, rig: Rig) -> Figure:
         if ankle not in bones:
             skeleton, bones[ankle] = _with(skeleton, bones[shin], end)
     if "spine" not in bones:
-        skeleton, bones["spine"] = _with(skeleton, bones["hips"], _back(figure, bones))
+        worlds = figure.skeleton.rest_worlds
+        back = (figure.pelvis(worlds) + figure.top(worlds)) / 2
+        skeleton, bones["spine"] = _with(skeleton, bones["hips"], back)
         spine = (bones["spine"],)
     return replace(figure, skeleton=skeleton, known=Humanoid(bones, spine), stand_ins=missing)
 
@@ -81,22 +82,26 @@ def _with(skeleton: Skeleton, parent: int, place: Array) -> tuple[Skeleton, int]
     )
 
 
-def _end(rig: Rig, turn: Array, node: int) -> Array | None:
-    """The middle of the sole (3,) of the limb that hangs on a node, in the file's coordinates; None where none does."""
+def _standing(rig: Rig) -> Array:
+    """Where all vertices are at rest, (V, 3), in the file's coordinates."""
+    posed = rig.vertices(poses(rig.skeleton, None, np.zeros(1)), 0).astype(np.float64)
+    return np.asarray((posed - rig.placement[:3, 3]) @ np.linalg.pinv(rig.placement[:3, :3]).T)
+
+
+def _end(rig: Rig, points: Array, turn: Array, node: int) -> Array | None:
+    """The middle of the sole (3,) of the limb that hangs on a node; None where none does.
+
+    Args:
+        rig: the character's.
+        points: (V, 3) its vertices, in the file's coordinates.
+        turn: (3, 3), from these to Z up.
+        node: the limb's uppermost.
+    """
     below = rig.skeleton.below([node])[rig.nodes]
     held = (rig.weights * below[rig.slots]).sum(axis=1) > _HELD
     if not held.any():
         return None
-    posed = rig.vertices(poses(rig.skeleton, None, np.zeros(1)), 0)[held].astype(np.float64)
-    limb = (posed - rig.placement[:3, 3]) @ np.linalg.pinv(rig.placement[:3, :3]).T @ turn.T
+    limb = points[held] @ turn.T
     low, high = limb[:, 2].min(), limb[:, 2].max()
     x, y, _ = limb[limb[:, 2] <= low + _SOLE * (high - low)].mean(axis=0)
     return np.asarray(turn.T @ (x, y, low))
-
-
-def _back(figure: Figure, bones: Mapping[str, int]) -> Array:
-    """Half-way from between the hip joints up to the neck, the head or the arms, (3,)."""
-    worlds = figure.skeleton.rest_worlds
-    arms = [bones[bone] for bone in ("leftUpperArm", "rightUpperArm") if bone in bones]
-    top = [bones[bone] for bone in ("neck", "head") if bone in bones][:1] or arms
-    return np.asarray((figure.pelvis(worlds) + worlds[top, :3, 3].mean(axis=0)) / 2)

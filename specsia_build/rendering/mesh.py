@@ -277,6 +277,27 @@ def lengths(vectors: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.asarray(_lengths(ready(vectors)))
 
 
+@compiled
+def _cofactors(matrices):  # type: ignore[no-untyped-def]
+    out = np.empty_like(matrices)
+    for n in range(len(matrices)):
+        of, to = matrices[n], out[n]
+        for k in range(3):
+            i, j = (k + 1) % 3, (k + 2) % 3
+            for row in range(3):
+                p, q = (row + 1) % 3, (row + 2) % 3
+                to[row, k] = of[p, i] * of[q, j] - of[q, i] * of[p, j]
+    return out
+
+
+def cofactors(matrices: NDArray[np.float64]) -> NDArray[np.float64]:
+    """What turns normals as matrices (..., 3, 3) turn a surface: the inverse transpose times the determinant.
+
+    Column k is the cross product of columns k + 1 and k + 2. It exists for a matrix that flattens, too.
+    """
+    return np.asarray(_cofactors(ready(matrices).reshape(-1, 3, 3)).reshape(matrices.shape))
+
+
 def flat_normals(mesh: Mesh) -> NDArray[np.float32]:
     """Each face's own normal at its three corners, (F, 3, 3) float32; zero for a face without area."""
     normal = face_normals(mesh)

@@ -13,7 +13,7 @@ from specsia_build.animation.skeleton import Skeleton
 from specsia_build.frame import view_cameras
 from specsia_build.rendering.fast.renderer import FastRenderer
 from specsia_build.rendering.layers import Layers, Look
-from specsia_build.rendering.mesh import Material, Mesh, Texture, face_normals, lengths
+from specsia_build.rendering.mesh import Material, Mesh, Texture
 
 CAMERAS = view_cameras(2, 96)
 
@@ -34,7 +34,7 @@ def box_layers(look: Look = "unlit") -> Layers:
     # So many texels are more than the view shows, and so of each kind of texture there is one.
     box = textured_box(128)
     # Whoever reads a character looks at its faces.
-    lengths(face_normals(box))
+    _ = box.doubled_areas
     layers = list(FastRenderer().render(box, CAMERAS, look))[-1]
     color = png.decode(png.encode(layers.color), 4)
     return replace(layers, color=color, coverage=png.decode(png.encode(layers.coverage), 1))

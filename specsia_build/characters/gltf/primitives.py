@@ -21,8 +21,7 @@ from specsia_build.characters.gltf.vertices import Vertices
 from specsia_build.characters.normals import unit_normals, with_flat_gaps
 from specsia_build.characters.polygons import MAX_TRIANGLES, TRIANGLE_COST, VERTEX_COST
 from specsia_build.errors import CharacterError
-from specsia_build.jit import compiled, ready
-from specsia_build.rendering.mesh import Mesh
+from specsia_build.rendering.mesh import Mesh, cofactors
 
 MODE_TRIANGLES, MODE_STRIP, MODE_FAN = 4, 5, 6
 
@@ -303,20 +302,6 @@ def _compacted(faces: NDArray[np.int64], count: int) -> tuple[NDArray[np.int64] 
     return np.flatnonzero(is_used), renumbered[faces]
 
 
-@compiled
-def _cofactors(matrices):  # type: ignore[no-untyped-def]
-    """The cross products of the second and third, third and first, first and second column of each of (N, 3, 3)."""
-    out = np.empty_like(matrices)
-    for n in range(len(matrices)):
-        of, to = matrices[n], out[n]
-        for k in range(3):
-            i, j = (k + 1) % 3, (k + 2) % 3
-            for row in range(3):
-                p, q = (row + 1) % 3, (row + 2) % 3
-                to[row, k] = of[p, i] * of[q, j] - of[q, i] * of[p, j]
-    return out
-
-
 def _turned(
     normals: NDArray[np.float32], matrices: NDArray[np.float64], mirrored: NDArray[np.bool_]
 ) -> NDArray[np.float32]:
@@ -324,7 +309,6 @@ def _turned(
 
     Cofactors are used: they point as the inverse transpose does and exist for a flattening matrix too.
     """
-    cofactors = _cofactors(ready(matrices).reshape(-1, 3, 3)).reshape(matrices.shape)
-    turned = np.einsum("...ij,...j->...i", cofactors, normals.astype(np.float64))
+    turned = np.einsum("...ij,...j->...i", cofactors(matrices), normals.astype(np.float64))
     turned = np.where(mirrored[:, None], -turned, turned)
     return unit_normals(turned).astype(np.float32)
