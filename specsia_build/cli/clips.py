@@ -12,7 +12,8 @@ from specsia_build.cli.closing import end
 from specsia_build.cli.command import Command
 from specsia_build.cli.completion import CLIP_STAGES, recipe_names
 from specsia_build.cli.output import json_option
-from specsia_build.config import DEFAULT_CLIPS_OUT, EXECUTORS, LOOKS, ClipSettings
+from specsia_build.config import DEFAULT_CLIPS_OUT, EXECUTORS, FRAMES, LOOKS, ClipSettings
+from specsia_build.errors import UsageError, some
 from specsia_build.folders import expanded
 
 
@@ -53,7 +54,9 @@ from specsia_build.folders import expanded
 @click.option("--size", type=int, help="Pixels on a side of every image.  [default: 512]")
 @click.option("--in-place/--travel", "in_place", default=None, help="Hold the figure over its place, or let it go.")
 @click.option("--turntable/--no-turntable", "turntable", default=None, help="Also a still figure, walked around.")
-@click.option("--preview/--no-preview", "preview", default=None, help="Write a film of each clip, MP4 or WebP.")
+@click.option(
+    "--preview/--no-preview", "preview", default=None, help="Write a film of each clip, MP4 or WebP, beside its frames."
+)
 @click.option(
     "--backend",
     "backends",
@@ -111,6 +114,13 @@ def clips(
         of_clips["motions"] = [_whole(name) for name in of_clips["motions"]]
     config_file = named_settings(config_name) if config_name is not None else None
     config, layout = effective(source, out or DEFAULT_CLIPS_OUT, config_file, {**others, "clips": of_clips}, fresh)
+    assert config.clips is not None
+    # A run keeps what an earlier command asked of it: only who asks now is told.
+    if of_clips.get("preview") and FRAMES not in config.clips.recipes:
+        raise UsageError(
+            f"films of clips are written by the recipe {FRAMES}, not by {some(config.clips.recipes)}: add "
+            f"--recipe {FRAMES}, or leave out --preview"
+        )
     check_settings(config)
     refuse_stages_of_none(stages, config)
     began = time.monotonic()

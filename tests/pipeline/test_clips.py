@@ -205,6 +205,7 @@ def test_in_place_holds_the_figure(tmp_path: Path) -> None:
         (("--motion", "."), "is a folder: name its files"),
         (("--motion", "./gone.bvh"), "there is no file"),
         (("--fps", "0"), "fps cannot be 0"),
+        (("--recipe", "flipsketch", "--preview"), "not by flipsketch: add --recipe frames, or leave out --preview"),
         (("--frames", "0"), "frames cannot be 0"),
     ],
 )
