@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 import numpy as np
@@ -15,6 +15,9 @@ from specsia_build.animation.rig import padded
 from specsia_build.characters.gltf.vertices import Vertices
 
 T = TypeVar("T", np.int64, np.float64)
+
+MOST_OUTSIDE = 0.01
+"""Share of a mesh's vertices that may name joints which its skin lacks; of more the skin is another mesh's."""
 
 _COST = 250
 """Bytes of memory for a vertex of a mesh."""
@@ -28,39 +31,48 @@ class Influences:
         joints: (V, K) int64, places in the skin.
         weights: (V, K) float64, at least 0, summing to 1 for each vertex.
         unheld: (V,) which carry no weight as stored.
+        outside: (V,) which name a joint that the skin lacks as stored.
     """
 
     joints: NDArray[np.int64]
     weights: NDArray[np.float64]
     unheld: NDArray[np.bool_]
+    outside: NDArray[np.bool_]
 
 
 def influences_of(sources: Sequence[Vertices], joint_count: int) -> list[Influences]:
     """What moves the vertices of each of a mesh's primitives that a skin of so many joints moves.
 
-    A vertex without weight follows its first joint. One whose weights are no numbers is moved as the nearest of the
-    mesh whose weights are, or where there is none as one without.
+    A vertex without weight follows its first joint. One whose weights are no numbers, or name a joint that the skin
+    lacks, is moved as the nearest of the mesh that has sound ones, or where there is none as one without.
 
     Raises:
-        CharacterError: if they are damaged or name a joint that the skin lacks.
+        CharacterError: if they are damaged, or more of them than `MOST_OUTSIDE` name a joint that the skin lacks.
         CostError: if it would take more memory than is left for the character.
     """
-    found, lost = [], []
     memory.ask(_COST * sum(len(source) for source in sources))
-    for source in sources:
-        joints, weights = source.influences()
-        usable = np.where(np.isfinite(weights), np.maximum(weights, 0.0), 0.0)
-        total = usable.sum(axis=1, keepdims=True)
-        without = total[:, 0] <= 0
-        lost.append(without & ~np.isfinite(weights).all(axis=1))
-        usable = np.divide(usable, total, out=np.zeros_like(usable), where=total > 0)
-        usable[without, 0] = 1.0
-        # What carries no weight may name anything.
-        joints = np.where(usable > 0, joints, 0)
-        if not ((joints >= 0) & (joints < joint_count)).all():
-            raise source.error("names a joint that its skin does not have", ".attributes")
-        found.append(Influences(joints.astype(np.int64), usable, without & ~lost[-1]))
-    return _mended(sources, found, lost) if any(rows.any() for rows in lost) else found
+    found, lost = zip(*(_stored(source, joint_count) for source in sources), strict=True)
+    outside = [int(own.outside.sum()) for own in found]
+    if sum(outside) > MOST_OUTSIDE * sum(len(source) for source in sources):
+        raise sources[int(np.argmax(outside))].error("names a joint that its skin does not have", ".attributes")
+    return _mended(sources, found, lost) if any(rows.any() for rows in lost) else list(found)
+
+
+def _stored(source: Vertices, joint_count: int) -> tuple[Influences, NDArray[np.bool_]]:
+    """What moves the vertices of a primitive by what is sound of what is stored, and of which (V,) that is nothing."""
+    joints, weights = source.influences()
+    numbers = np.isfinite(weights)
+    usable = np.where(numbers, np.maximum(weights, 0.0), 0.0)
+    total = usable.sum(axis=1, keepdims=True)
+    without = total[:, 0] <= 0
+    none = without & ~numbers.all(axis=1)
+    usable = np.divide(usable, total, out=np.zeros_like(usable), where=total > 0)
+    usable[without, 0] = 1.0
+    # What carries no weight may name anything.
+    lacking = (usable > 0) & ~((joints >= 0) & (joints < joint_count))
+    outside = lacking.any(axis=1) & ~none
+    inside = np.where((usable > 0) & ~lacking, joints, 0).astype(np.int64)
+    return Influences(inside, usable, without & ~none & ~outside, outside), none | outside
 
 
 def _mended(
@@ -72,7 +84,7 @@ def _mended(
     if not any(rows.any() for rows in sound):
         return list(found)
     widest = max(own.joints.shape[1] for own in found)
-    wide = [Influences(padded(own.joints, widest), padded(own.weights, widest), own.unheld) for own in found]
+    wide = [replace(own, joints=padded(own.joints, widest), weights=padded(own.weights, widest)) for own in found]
     joints = np.concatenate([own.joints[rows] for own, rows in zip(wide, sound, strict=True)])
     weights = np.concatenate([own.weights[rows] for own, rows in zip(wide, sound, strict=True)])
     tree = scipy.spatial.cKDTree(np.concatenate([places[rows] for places, rows in zip(points, sound, strict=True)]))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -20,7 +20,7 @@ from specsia_build.characters.gltf.scene import Instance
 from specsia_build.characters.gltf.vertices import Vertices
 from specsia_build.characters.normals import unit_normals, with_flat_gaps
 from specsia_build.characters.polygons import MAX_TRIANGLES, TRIANGLE_COST, VERTEX_COST
-from specsia_build.errors import CharacterError
+from specsia_build.errors import CharacterError, plural
 from specsia_build.rendering.mesh import Mesh, cofactors
 
 MODE_TRIANGLES, MODE_STRIP, MODE_FAN = 4, 5, 6
@@ -108,7 +108,7 @@ class MeshReader:
             if instance.index in self.shared:
                 self._parts[key] = parts
         skinned = [part.source for part in parts if _is_skinned(instance, part.source)]
-        hung = iter(influences_of(skinned, len(self._palette(instance.node.skin or 0))) if skinned else ())
+        hung = iter(self._influences(skinned, instance) if skinned else ())
         for part in parts:
             influences = next(hung) if _is_skinned(instance, part.source) else None
             yield self._placed(instance, part, influences), part.source, influences
@@ -229,6 +229,17 @@ class MeshReader:
             blended += weights[:, slot, None, None] * palette[joints[:, slot]]
         self.skinned = True
         return blended
+
+    def _influences(self, sources: Sequence[Vertices], instance: Instance) -> list[Influences]:
+        """What moves the vertices of primitives in the skin of an instance."""
+        skin = instance.node.skin or 0
+        found = influences_of(sources, len(self._palette(skin)))
+        if count := sum(int(own.outside.sum()) for own in found):
+            self.warnings[
+                f"{self.document.name}: meshes[{instance.index}] has {plural(count, 'vertex')} on joints that "
+                f"skins[{skin}] does not have, hung as the nearest others are: give them weights and export it again"
+            ] = None
+        return found
 
     def skin(self, index: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
         """A skin's joints (J,), nodes of the file, and their inverse bind matrices (J, 4, 4).
