@@ -11,7 +11,7 @@ import specsia_build as specsia
 def main(dataset: str = "specsia-out/dataset", steps: str = "500", run: str = "trained") -> None:
     """Trains DraViE, and writes Z, its repair and Y* of a test row side by side; a model of your own takes batches."""
     data = specsia.open_dataset(dataset)
-    batch = next(iter(DataLoader(data, batch_size=4, shuffle=True)))  # type: ignore[arg-type]
+    batch = next(iter(DataLoader(data, batch_size=4, shuffle=True)))
     print(
         f"{len(data)} rows; a batch of yours holds color {tuple(batch['color'].shape)}, gt {tuple(batch['gt'].shape)}"
     )

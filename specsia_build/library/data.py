@@ -5,7 +5,7 @@ from __future__ import annotations
 import operator
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -42,7 +42,17 @@ def as_row(pair: Pair) -> Row:
     return {name: value for name, value in row.items() if value is not None}
 
 
-class Dataset(Sequence[Row]):
+if TYPE_CHECKING:
+    from torch.utils.data import Dataset as Loadable
+
+    class _Rows(Loadable[Row], Sequence[Row]):  # type: ignore[misc]
+        """What a loader takes, for a type checker alone: nobody needs torch to read rows."""
+
+else:
+    _Rows = Sequence[Row]
+
+
+class Dataset(_Rows):
     """One split of a packed dataset: ``len(data)``, ``data[i]``, and `torch.utils.data.DataLoader(data, batch_size=8)`.
 
     It can be sent to worker processes, which open it anew.

@@ -94,4 +94,9 @@ def given_mesh(mesh: object) -> Mesh:
         raise UsageError(wrong)
     if len(found.faces) == 0:
         raise UsageError("the mesh has no faces")
+    corners = found.vertices[found.used]
+    if not np.isfinite(corners).all():
+        raise UsageError("the mesh has vertices that are no finite numbers")
+    if not np.ptp(corners, axis=0).any():
+        raise UsageError("the mesh has all its vertices at one place")
     return found

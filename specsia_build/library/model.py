@@ -12,12 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from specsia_build.dataset.pairs import Pair
-from specsia_build.dravie.apply import repair
-from specsia_build.dravie.config import train_config
-from specsia_build.dravie.network.checkpoint import load_generator
+from specsia_build.dravie.config import need_torch, train_config
 from specsia_build.dravie.pretrained import find_run
-from specsia_build.dravie.processes import find_device
-from specsia_build.dravie.train import train as run_train
 from specsia_build.errors import UsageError
 from specsia_build.library.data import Dataset
 from specsia_build.library.given import given_path, given_pixels
@@ -32,8 +28,12 @@ class Model:
     """
 
     def __init__(self, run: str | Path, device: str = "auto", _keep: TemporaryDirectory[str] | None = None) -> None:
+        need_torch()
+        from specsia_build.dravie.network.checkpoint import load_generator
+        from specsia_build.dravie.processes import find_device
+
         self.run, self._keep = find_run(given_path(run, "a run")), _keep
-        self._device = find_device(device)
+        self._device = find_device(str(device))
         self._config, model = load_generator(self.run)
         self._model = model.to(self._device)
 
@@ -52,6 +52,8 @@ class Model:
         Raises:
             UsageError: if pictures are of other shapes, or positions are missing.
         """
+        from specsia_build.dravie.apply import repair
+
         if isinstance(frame, Pair):
             z, pos = frame.z, frame.pos
         elif isinstance(frame, Mapping):
@@ -84,7 +86,7 @@ def train(
     device: str = "auto",
     **settings: Any,
 ) -> Model:
-    """Train on a dataset's train split.
+    """Train on the train split of a dataset.
 
     Args:
         data: from `open_dataset`, of whose configuration it learns, or where a dataset is.
@@ -96,13 +98,20 @@ def train(
         settings: others of `TrainConfig`, such as ``with_pos=False``.
 
     Raises:
-        UsageError: if a setting is unknown, or the folder holds another run.
+        UsageError: if a setting is unknown, the folder holds another run, or the rows are of another split.
         SpecsiaError: if the dataset cannot be read.
     """
+    need_torch()
+    from specsia_build.dravie.train import train as run_train
+
     given = {**settings, "seed": seed} | ({} if steps is None else {"steps": steps})
     changes = {name: value.item() if isinstance(value, np.generic) else value for name, value in given.items()}
     config = train_config(preset, changes)
     if isinstance(data, Dataset):
+        if data.split != "train":
+            raise UsageError(
+                f"a model learns from the train split, not from {data.split}: open_dataset({str(data.where)!r})"
+            )
         config = replace(config, configs=config.configs or (data.config,))
     elif not isinstance(data, str | Path):
         raise UsageError(
@@ -113,7 +122,7 @@ def train(
         given_path(out, "out")
     keep = TemporaryDirectory(prefix="specsia-run-") if out is None else None
     run = Path(out if out is not None else Path(keep.name) / "run")  # type: ignore[union-attr]
-    run_train(data.where if isinstance(data, Dataset) else data, run, config, device_name=device)
+    run_train(data.where if isinstance(data, Dataset) else data, run, config, device_name=str(device))
     return Model(run, device, keep)
 
 

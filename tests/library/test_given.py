@@ -58,6 +58,8 @@ def test_other_numbers_are_refused_and_not_cut(other: Any, said: str) -> None:
         ({"faces": np.zeros((3, 3), np.float32)}, "faces of a mesh are whole numbers"),
         ({"faces": np.zeros((0, 3), np.int32)}, "has no faces"),
         ({"faces": np.full((3, 3), 10**6, np.int32)}, "faces that name others"),
+        ({"vertices": figure().vertices * np.float32(np.nan)}, "vertices that are no finite numbers"),
+        ({"vertices": figure().vertices * np.float32(0)}, "all its vertices at one place"),
     ],
 )
 def test_arrays_that_are_no_mesh_are_said(change: dict[str, Any], said: str) -> None:

@@ -130,7 +130,7 @@ def test_a_dataset_is_a_sequence_that_loaders_make_batches_of(run: Path) -> None
         specsia.open_dataset(run / "dataset", "dev")
     again = pickle.loads(pickle.dumps(data))
     np.testing.assert_array_equal(again[1]["color"], data[1]["color"])
-    batches = list(DataLoader(data, batch_size=3))  # type: ignore[arg-type]
+    batches = list(DataLoader(data, batch_size=3))
     assert [len(batch["uid"]) for batch in batches] == [3, 1]
     assert tuple(batches[0]["gt"].shape) == (3, 96, 96, 4)
 
@@ -145,6 +145,8 @@ def test_a_model_is_trained_and_repairs_rows_pairs_and_pictures(run: Path, tmp_p
     np.testing.assert_array_equal(model.enhance(row["color"], row["pos"][..., :3]), repaired)
     with pytest.raises(specsia.UsageError, match="sees positions"):
         model.enhance(row["color"])
+    with pytest.raises(specsia.UsageError, match="from the train split, not from test"):
+        specsia.train(specsia.open_dataset(run / "dataset", "test"), steps=2)
     kept = specsia.train(data, steps=2, out=tmp_path / "kept", device="cpu")
     np.testing.assert_array_equal(specsia.load_model(tmp_path / "kept", "cpu").enhance(row), repaired)
     assert kept.run == tmp_path / "kept"
@@ -165,10 +167,24 @@ def test_importing_the_package_imports_nothing_heavy() -> None:
 
 def test_what_learns_says_what_to_install_where_torch_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "torch", None)
-    with pytest.raises(
-        specsia.UsageError, match=r"this needs torch and safetensors .*: pip install 'specsia\[train\]'"
-    ):
-        specsia.train  # noqa: B018
+    for learn in (lambda: specsia.train("data"), lambda: specsia.load_model("pretrained")):
+        with pytest.raises(
+            specsia.UsageError, match=r"this needs torch and safetensors .*: pip install 'specsia\[train\]'"
+        ):
+            learn()
+
+
+def test_all_names_and_their_help_are_there_without_torch() -> None:
+    code = """
+import sys
+sys.modules["torch"] = None
+from pydoc import render_doc
+import specsia_build
+from specsia_build import *
+assert "Train on the train split" in render_doc(train)
+render_doc(specsia_build)
+"""
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=300)
 
 
 def test_the_examples_run_and_are_short(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
