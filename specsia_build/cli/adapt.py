@@ -8,11 +8,12 @@ from typing import Any
 
 import click
 
+from specsia_build.cli import options
 from specsia_build.cli.closing import conclude
 from specsia_build.cli.command import Command
 from specsia_build.cli.output import json_option
 from specsia_build.cli.train import FOLDER
-from specsia_build.dravie.config import DEVICES, AdaptConfig, need_torch
+from specsia_build.dravie.config import AdaptConfig, need_torch
 from specsia_build.dravie.pretrained import find_run
 from specsia_build.errors import argument
 
@@ -41,7 +42,7 @@ from specsia_build.errors import argument
     "--without", type=click.Choice(("recall",)), help="Leave out the look-up of the frontal view's colours by position."
 )
 @click.option("--steps", type=int, help=f"Updates to make.  [default: {AdaptConfig().steps}]")
-@click.option("--device", type=click.Choice(DEVICES), default="auto", help="[default: auto]")
+@options.device
 @json_option
 def adapt(
     run: Path, out: Path, without: str | None, steps: int | None, device: str, as_json: bool, **of_frontal: Any

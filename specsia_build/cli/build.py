@@ -12,7 +12,7 @@ from specsia_build.cli.closing import end
 from specsia_build.cli.command import Command
 from specsia_build.cli.completion import STAGES
 from specsia_build.cli.output import json_option
-from specsia_build.config import EXECUTORS, LOOKS, LOW_IOU_ACTIONS
+from specsia_build.config import EXECUTORS, LOOKS, LOW_IOU_ACTIONS, RENDERERS
 
 
 @click.command(
@@ -39,14 +39,14 @@ from specsia_build.config import EXECUTORS, LOOKS, LOW_IOU_ACTIONS
     "backends",
     multiple=True,
     metavar="NAME[:ARG]",
-    help="Reconstruction backend; may be repeated.  [default: inflate]",
+    help="Reconstruction backend, of `specsia backends list`; may be repeated.  [default: inflate]",
 )
 @click.option(
     "--like",
     metavar="DATASET",
     help="Build the characters of this packed dataset only, in its splits; a folder, a URL or OWNER/NAME on the Hub.",
 )
-@click.option("--renderer", metavar="NAME", help="What draws Y* and Z.  [default: fast]")
+@click.option("--renderer", metavar="NAME", help=f"What draws Y* and Z, of {', '.join(RENDERERS)}.  [default: fast]")
 @click.option("--views", type=int, help="Evenly spaced views of a character.  [default: 10]")
 @click.option("--size", type=int, help="Pixels on a side of every image.  [default: 512]")
 @click.option(

@@ -41,8 +41,8 @@ from specsia_build.folders import expanded
     "motions",
     multiple=True,
     metavar="own|NAME|FILE",
-    help="The characters' own motions, a built-in one, or those of a file made for another character (GLB, VRM, VRMA, "
-    "FBX, BVH); may be repeated.  [default: own]",
+    help="The characters' own motions, a built-in one (walk, idle, run, jump, wave, turn), or those of a file made for "
+    "another character (GLB, VRM, VRMA, FBX, .blend, BVH); may be repeated.  [default: own]",
 )
 @click.option(
     "--clip", "patterns", multiple=True, metavar="PATTERN", help="Only motions of such names, such as 'Walk*'."

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import click
 
+from specsia_build.cli import options
 from specsia_build.cli.closing import conclude
 from specsia_build.cli.command import Command
 from specsia_build.cli.train import FOLDER
-from specsia_build.dravie.config import DEVICES, need_torch
+from specsia_build.dravie.config import need_torch
 from specsia_build.dravie.pretrained import find_run, run_name
 from specsia_build.errors import UsageError, argument, plural
 from specsia_build.terminal.screen import say
@@ -33,7 +34,7 @@ _INPUTS = "give the folder of color/, pos/ and mask/ that frames lie in, or a da
 @click.option(
     "--video", is_flag=True, help="Also write a film: Z beside the result, MP4 or WebP; of clips one each, with Y*."
 )
-@click.option("--device", default="auto", type=click.Choice(DEVICES), help="[default: auto]")
+@options.device
 def enhance(run: Path, source: str, out: Path, split: str | None, video: bool, device: str) -> None:
     """Repair every frame of INPUT with the model of RUN and write RGBA pictures to --out.
 
@@ -71,7 +72,6 @@ def enhance(run: Path, source: str, out: Path, split: str | None, video: bool, d
     lines = [f"{plural(done.made, 'frame')} repaired{kept}: {out}"]
     if done.film is not None:
         lines.append(f"the films of its clips are in {done.film}" if done.film.is_dir() else f"the film is {done.film}")
-    model_of, given = argument(run_name(run)), argument(source)
     conclude(
         False,
         None,
@@ -84,9 +84,14 @@ def enhance(run: Path, source: str, out: Path, split: str | None, video: bool, d
         seconds=time.monotonic() - began,
         doubtful={"missing": list(frames.doubts) if video else [], "warnings": done.doubts},
         where={"pictures": [str(out)], "film": [] if done.film is None else [str(done.film)]},
-        follows=[
-            f"specsia adapt {model_of} --frames {given} --drawing front.png --out mine"
-            if of_folder
-            else f"specsia evaluate {model_of} {given} --out scores"
-        ],
+        follows=_follows(run_name(run), source, of_folder, memory is not None),
+    )
+
+
+def _follows(run: str, source: str, of_folder: bool, adapted: bool) -> list[str]:
+    """What comes after frames that were repaired: the model's adaptation, or what it reaches on a dataset."""
+    if not of_folder:
+        return [f"specsia evaluate {argument(run)} {argument(source)} --out scores"]
+    return (
+        [] if adapted else [f"specsia adapt {argument(run)} --frames {argument(source)} --drawing front.png --out mine"]
     )

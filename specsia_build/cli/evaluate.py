@@ -8,11 +8,12 @@ from pathlib import Path
 
 import click
 
+from specsia_build.cli import options
 from specsia_build.cli.closing import conclude
 from specsia_build.cli.command import Command
 from specsia_build.cli.output import json_option
 from specsia_build.cli.train import FOLDER, configs_option
-from specsia_build.dravie.config import ABLATIONS, DEVICES, FIT_STEPS, AdaptConfig, need_torch
+from specsia_build.dravie.config import ABLATIONS, FIT_STEPS, AdaptConfig, need_torch
 from specsia_build.dravie.pretrained import find_run
 from specsia_build.errors import UsageError, argument, plural
 from specsia_build.terminal.layout import table_of
@@ -69,7 +70,7 @@ from specsia_build.terminal.screen import say
     type=click.IntRange(1),
     help="Updates of a sample-wise fit.",
 )
-@click.option("--device", type=click.Choice(DEVICES), default="auto", show_default=True)
+@options.device
 @json_option
 def evaluate(
     runs: tuple[Path, ...],

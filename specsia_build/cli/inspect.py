@@ -42,7 +42,7 @@ LINE_END = b"\n"
 )
 @click.argument("source")
 @click.option("--memory", metavar="SIZE", default=MEMORY, show_default=True, help="What a character may cost.")
-@click.option("--workers", type=int, default=0, help="Processes; 0 is one for each core.")
+@click.option("--workers", type=int, default=0, help="Processes; 0 is one for each core.  [default: 0]")
 @click.option("--limit", type=int, help="Only the first so many characters of the source.")
 @click.option("--parts", metavar="ID", help="List the parts of one character, with what `drop` may call them.")
 @click.option("--suggest", metavar="FILE.jsonl", type=PAGE, help="Write a manifest to edit, with what evidence says.")

@@ -1,10 +1,11 @@
-"""Options that `specsia build` and `specsia clips` share."""
+"""Options that several commands share."""
 
 from __future__ import annotations
 
 import click
 
 from specsia_build.config import KEEPS
+from specsia_build.dravie.config import DEVICES
 
 work = click.option(
     "--work", metavar="URL", help="Store artefacts there (s3://...), for machines without a shared disk."
@@ -29,4 +30,11 @@ keep = click.option(
     type=click.Choice(KEEPS),
     help="Artefacts to keep once all is packed and checked: those that packing anew needs, or none; all makes dropped "
     "ones again.  [default: all]",
+)
+
+device = click.option(
+    "--device",
+    type=click.Choice(DEVICES),
+    default="auto",
+    help="Where to compute; auto is CUDA where it is found.  [default: auto]",
 )

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from specsia_build.cli import options
 from specsia_build.cli.closing import conclude
 from specsia_build.cli.command import Command
 from specsia_build.cli.output import json_option
-from specsia_build.dravie.config import DEFAULT_PRESET, DEVICES, PRESETS, TrainConfig, need_torch, train_config
+from specsia_build.dravie.config import DEFAULT_PRESET, PRESETS, TrainConfig, need_torch, train_config
 from specsia_build.dravie.run_folder import RUN_FILE, checkpoints
 from specsia_build.errors import SpecsiaError, UsageError, WriteError, argument, plural
 from specsia_build.files.trouble import AGAIN
@@ -43,7 +44,7 @@ def configs_option(description: str) -> Callable[[Decorated], Decorated]:
 @click.option("--preset", type=click.Choice(tuple(PRESETS)), help=f"Model and settings.  [default: {DEFAULT_PRESET}]")
 @click.option("--steps", type=int, help="Updates to make.  [default: the preset's]")
 @configs_option("Configuration of the dataset (a backend's name); may be repeated.  [default: its first]")
-@click.option("--device", type=click.Choice(DEVICES), default="auto", help="[default: auto]")
+@options.device
 @click.option("--seed", type=int, help="Of weights and patches.  [default: 0]")
 @click.option("--without", type=click.Choice(("pos",)), help="Leave the position hint out.")
 @click.option(

@@ -198,19 +198,21 @@ def settings_before(layout: RunLayout) -> dict[str, Any]:
 
 
 def _shown(value: object) -> str:
-    if isinstance(value, dict):
-        return ", ".join(f"{name} {_shown(inner)}" for name, inner in value.items())
     return ", ".join(map(str, value)) if isinstance(value, list) else "none" if value is None else str(value)
 
 
 def changes(before: Mapping[str, Any], config: BuildConfig) -> list[str]:
     """What a build changes of the settings that it finds, such as ``views 10 -> 8``."""
-    now = result_settings(config)
-    return [
-        f"{name} {_shown(before[name])} -> {_shown(now[name])}"
-        for name in now
-        if before.get(name, now[name]) != now[name]
-    ]
+    return list(_changed(before, result_settings(config)))
+
+
+def _changed(before: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[str]:
+    for name, value in now.items():
+        was = before.get(name, value)
+        if isinstance(was, dict) and isinstance(value, dict):
+            yield from _changed(was, value)
+        elif was != value:
+            yield f"{name} {_shown(was)} -> {_shown(value)}"
 
 
 def rows_of(dataset: Path) -> int | None:

@@ -72,7 +72,8 @@ def test_it_is_adapted_and_says_what_from(tmp_path: Path) -> None:
     assert json.loads((tmp_path / "own" / RUN_FILE).read_text())["adapted_from"] == "pretrained"
     seen = read_seen(tmp_path / "own")
     assert seen.training == read_seen(WEIGHTS).training and set(seen.adaptation) == {"frames"}
-    assert command("enhance", tmp_path / "own", folder, "--out", tmp_path / "out").exit_code == 0
+    repaired = command("enhance", tmp_path / "own", folder, "--out", tmp_path / "out")
+    assert repaired.exit_code == 0 and "specsia adapt" not in repaired.stderr
 
 
 def test_it_is_not_scored_on_what_it_saw(tmp_path: Path) -> None:
@@ -97,7 +98,8 @@ def test_a_folder_of_that_name_is_never_meant_or_passed_over_in_silence(
     folder = write_frames(tmp_path / "frames", 1)
     (tmp_path / "pretrained").mkdir()
     (tmp_path / "pretrained" / "others.pth").touch()
-    assert command("enhance", "pretrained", folder, "--out", "theirs").exit_code == 0
+    done = command("enhance", "pretrained", folder, "--out", "theirs")
+    assert done.exit_code == 0 and "specsia adapt pretrained --frames" in theirs.stderr
     write_run(tmp_path / "pretrained")
     refused = command("enhance", "pretrained", folder, "--out", "unclear")
     assert refused.exit_code == 2 and "say ./pretrained for the folder" in refused.stderr

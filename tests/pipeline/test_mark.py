@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from specsia_build.backends.registry import load_backend
-from specsia_build.config import BuildConfig
+from specsia_build.config import BuildConfig, ClipSettings, result_settings
 from specsia_build.config_file import write_settings
 from specsia_build.dataset import splits
 from specsia_build.errors import UsageError
@@ -184,3 +184,9 @@ def test_changes_are_told_as_old_and_new() -> None:
         "views 10 -> 8",
     ]
     assert changes({}, config) == []
+
+
+def test_of_settings_of_clips_those_that_change_are_told() -> None:
+    before = result_settings(BuildConfig(clips=ClipSettings(patterns=("Walk*",))))
+    config = BuildConfig(clips=ClipSettings(recipes=("dravie", "conr"), patterns=("Walk*",)))
+    assert changes(before, config) == ["recipes frames -> dravie, conr"]

@@ -196,7 +196,7 @@ def plan_unseen(page: str, repo: str, files: Sequence[LocalFile], version: str, 
         why: nothing is known, a clause.
     """
     steps = [Operation("create", repo), *(Operation("add", file.name, file.size) for file in files)]
-    note = f"{why}: these are the steps if {repo} is not there"
+    note = f"these are the steps if {repo} is not there, as nobody could look: {why}"
     return Plan(repo, page, not public, None, (*steps, Operation("tag", version)), 0, version, (note,))
 
 
