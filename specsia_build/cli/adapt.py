@@ -44,9 +44,7 @@ from specsia_build.errors import argument
 @click.option("--steps", type=int, help=f"Updates to make.  [default: {AdaptConfig().steps}]")
 @options.device
 @json_option
-def adapt(
-    run: Path, out: Path, without: str | None, steps: int | None, device: str, as_json: bool, **of_frontal: Any
-) -> None:
+def adapt(run: Path, out: Path, without: str | None, steps: int | None, device: str, **of_frontal: Any) -> None:
     """Fit the model of RUN lightly to one character's frontal view and write a run of its own.
 
     RUN is a folder of `specsia train`, or `pretrained`, the model that comes along.
@@ -69,12 +67,10 @@ def adapt(
         lines.append(f"the drawing lies on it with an IoU of {done.iou:.2f}")
     frames = argument(of_frontal["frames"] or of_frontal["dataset"])
     conclude(
-        as_json,
         {**done._asdict(), "run": str(done.run)},
         lines,
         f"fitted to {done.frontal}",
         {"fitted": ["the model" if without else "the model, and the frontal view's colours by position"]},
-        seconds=done.seconds,
         doubtful={"warnings": done.doubts},
         where={"model": [str(done.run)], "picture": [str(done.run / PICTURE)]},
         follows=[f"specsia enhance {argument(done.run)} {frames} --out repaired"],

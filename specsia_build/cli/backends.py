@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 import click
 
 from specsia_build.cli.command import CommandGroup
-from specsia_build.cli.main import FAILED
 from specsia_build.cli.output import json_option, tell
 
 if TYPE_CHECKING:
@@ -44,12 +43,12 @@ def backends() -> None:
 
 @backends.command("list", examples=("specsia backends list", "specsia backends list --json"))
 @json_option
-def list_backends(as_json: bool) -> None:
+def list_backends() -> None:
     """Name the backends that are installed."""
     from specsia_build.backends.registry import available_backends
 
     names = available_backends()
-    tell(as_json, {"backends": names}, names)
+    tell({"backends": names}, names)
 
 
 @backends.command("doctor", examples=("specsia backends doctor wonder3d", "specsia backends doctor crm --json"))
@@ -57,8 +56,7 @@ def list_backends(as_json: bool) -> None:
 @click.option("--root", type=click.Path(path_type=Path), help="The checkout of the upstream project.")
 @click.option("--python", type=click.Path(path_type=Path), help="The interpreter of its environment.")
 @json_option
-@click.pass_context
-def doctor(ctx: click.Context, /, name: str, root: Path | None, python: Path | None, as_json: bool) -> None:
+def doctor(name: str, root: Path | None, python: Path | None) -> None:
     """Say what the upstream project NAME lacks, and what mends it.
 
     Looks at the checkout and its commit, Python, packages, weights and GPU, and at whether everything that the worker
@@ -68,9 +66,7 @@ def doctor(ctx: click.Context, /, name: str, root: Path | None, python: Path | N
     from specsia_build.backends.upstream.pins import find_installation, read_pins
 
     found = diagnose(read_pins(name), find_installation(name, root, python))
-    tell(as_json, {**asdict(found), "ok": found.ok}, _diagnosis_lines(found))
-    if not found.ok:
-        ctx.exit(FAILED)
+    tell({**asdict(found), "ok": found.ok}, _diagnosis_lines(found), ok=found.ok)
 
 
 @backends.command(
@@ -80,8 +76,7 @@ def doctor(ctx: click.Context, /, name: str, root: Path | None, python: Path | N
 )
 @click.argument("name", metavar="NAME[:ARG]")
 @json_option
-@click.pass_context
-def run_selftest(ctx: click.Context, /, name: str, as_json: bool) -> None:
+def run_selftest(name: str) -> None:
     """Run backend NAME on a built-in figure and say whether its mesh comes in the right frame.
 
     Of all turns by right angles and their mirrors, the mesh as it is must look most like the picture.
@@ -95,9 +90,7 @@ def run_selftest(ctx: click.Context, /, name: str, as_json: bool) -> None:
     finally:
         if (close := getattr(backend, "close", None)) is not None:
             close()
-    tell(as_json, {**asdict(found), "margin": found.margin, "ok": found.ok}, report(found))
-    if not found.ok:
-        ctx.exit(FAILED)
+    tell({**asdict(found), "margin": found.margin, "ok": found.ok}, report(found), ok=found.ok)
 
 
 def _diagnosis_lines(found: Diagnosis) -> list[str]:

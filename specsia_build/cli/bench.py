@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shlex
 import tempfile
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -54,9 +53,7 @@ REFERENCE = "reference"
 @click.option("--preset", type=click.Choice(tuple(PRESETS)), help="With train: what is trained.  [default: paper]")
 @click.option("--device", type=click.Choice(DEVICES), help="With train: where.  [default: auto]")
 @json_option
-def bench(
-    what: tuple[str, ...], against: str | None, preset: str | None, device: str | None, as_json: bool, **flags: Any
-) -> None:
+def bench(what: tuple[str, ...], against: str | None, preset: str | None, device: str | None, **flags: Any) -> None:
     """Measure what a STAGE costs per character of SOURCE on one core, next to a peer in the same run.
 
     STAGE is render, reconstruct, project or pack, and all of them without it; SOURCE is sample:4 without it. `clips`
@@ -66,7 +63,7 @@ def bench(
     """
     from specsia_build.pipeline.settings import stated
 
-    began, given = time.monotonic(), stated(flags)
+    given = stated(flags)
     lines: list[str] | list[str | Table]
     if what and what[0] in LEARNING:
         report = _learning(what, against, preset, device, given)
@@ -83,12 +80,10 @@ def bench(
     else:
         follows = "specsia doctor"
     conclude(
-        as_json,
         report,
         lines,
         f"{', '.join(measured)} on this machine",
         {"measured": [f"{name} beside {against or 'its peer'}" for name in measured if name not in alone]},
-        seconds=time.monotonic() - began,
         doubtful={"no peer": [f"{name}: its seconds tell nothing of another machine" for name in alone]},
         follows=[follows],
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 import click
@@ -84,16 +83,12 @@ from specsia_build.config import EXECUTORS, LOOKS, LOW_IOU_ACTIONS, RENDERERS
 @options.keep
 @click.option("--fresh", is_flag=True, help="Forget what the folder holds of an earlier build.")
 @json_option
-@click.pass_context
 def build(
-    ctx: click.Context,
-    /,
     source: str | None,
     out: str | None,
     stages: tuple[str, ...],
     config_name: str | None,
     fresh: bool,
-    as_json: bool,
     **flags: Any,
 ) -> None:
     """Build and pack a dataset from the characters of SOURCE.
@@ -107,6 +102,5 @@ def build(
 
     config_file = named_settings(config_name) if config_name is not None else None
     config, layout = effective(source, out, config_file, flags, fresh)
-    began = time.monotonic()
     summary = run_build(config, layout, stages or STAGES, fresh, Progress())
-    end(ctx, summary, config, layout, time.monotonic() - began, as_json=as_json)
+    end(summary, config, layout)

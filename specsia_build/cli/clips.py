@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 import click
@@ -81,16 +80,12 @@ from specsia_build.folders import expanded
 @options.keep
 @click.option("--fresh", is_flag=True, help="Forget what the folder holds of an earlier run.")
 @json_option
-@click.pass_context
 def clips(
-    ctx: click.Context,
-    /,
     source: str | None,
     out: str | None,
     stages: tuple[str, ...],
     config_name: str | None,
     fresh: bool,
-    as_json: bool,
     **flags: Any,
 ) -> None:
     """Draw the characters of SOURCE in motion, with layers that agree to the byte.
@@ -123,9 +118,8 @@ def clips(
         )
     check_settings(config)
     refuse_stages_of_none(stages, config)
-    began = time.monotonic()
     summary = run_build(config, layout, stages or CLIP_STAGES, fresh, Progress())
-    end(ctx, summary, config, layout, time.monotonic() - began, as_json=as_json)
+    end(summary, config, layout)
 
 
 def _whole(motion: str) -> str:

@@ -8,15 +8,13 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import click
-
-from specsia_build.cli.main import FAILED
-from specsia_build.cli.output import tell
+from specsia_build.cli.command import seconds_so_far
+from specsia_build.cli.output import is_document, tell
 from specsia_build.config import FRAMES, NONE, BuildConfig, ClipSettings
 from specsia_build.errors import argument, plural
 from specsia_build.terminal.board import clock_time
 from specsia_build.terminal.layout import Table, folded, most
-from specsia_build.terminal.screen import close, complain
+from specsia_build.terminal.screen import close
 
 if TYPE_CHECKING:
     from specsia_build.pipeline.failures import Failure
@@ -25,36 +23,37 @@ if TYPE_CHECKING:
 
 
 def conclude(
-    as_json: bool,
     document: Any,
     lines: Sequence[str | Table],
     title: str,
     made: Mapping[str, Sequence[str]],
     *,
-    seconds: float,
     doubtful: Mapping[str, Sequence[str]] | None = None,
     where: Mapping[str, Sequence[str]] | None = None,
     follows: Sequence[str] = (),
-    bad: bool = False,
+    trouble: str | None = None,
+    ok: bool = True,
 ) -> None:
     """Say at the end of a command what it did, in the order in which all commands say it, and print its result.
 
     Args:
-        as_json: whether the result is one document, and nothing else is said.
-        document: that is.
-        lines: the result in words.
+        document: the result, where it is asked for as one.
+        lines: it in words.
         title: what was done, in a few words.
         made: lines on what was made or looked at, by their label; here and below labels without lines are left out.
-        seconds: that it took.
         doubtful: what was left out, failed or is to be doubted.
         where: places of what was made, and how it is loaded.
         follows: commands that come next, to be copied.
-        bad: whether it is not what was asked for.
+        trouble: why it is not what was asked for, said last.
+        ok: whether it is.
+
+    Raises:
+        click.exceptions.Exit: where it is not.
     """
-    if not as_json:
-        facts = {**made, **(doubtful or {}), "time": [clock_time(seconds)], **(where or {}), "next": follows}
-        close(title, {label: told for label, told in facts.items() if told}, bad=bad)
-    tell(as_json, document, lines)
+    if not is_document():
+        facts = {**made, **(doubtful or {}), "time": [clock_time(seconds_so_far())], **(where or {}), "next": follows}
+        close(title, {label: told for label, told in facts.items() if told}, bad=trouble is not None or not ok)
+    tell(document, lines, ok=ok, trouble=trouble)
 
 
 def document_of(summary: BuildSummary) -> dict[str, Any]:
@@ -176,19 +175,8 @@ def _written(
     return made, load, first
 
 
-def end(
-    ctx: click.Context, summary: BuildSummary, config: BuildConfig, layout: RunLayout, seconds: float, *, as_json: bool
-) -> None:
-    """Say what a build did, and end with an exit code if it could not do it.
-
-    Args:
-        ctx: of the command.
-        summary: of the build.
-        config: of it.
-        layout: of its run.
-        seconds: that it took.
-        as_json: whether it is said as a document.
-    """
+def end(summary: BuildSummary, config: BuildConfig, layout: RunLayout) -> None:
+    """Say what a build with these settings did in a run, and end with an exit code if it could not do it."""
     made, load, first = _written(summary, layout, config.clips)
     results = [*made, *packed_lines(summary)]
     if summary.stopped is None and not results:
@@ -197,7 +185,6 @@ def end(
     set_aside, run = said_of(summary.failures), argument(layout.out)
     warned = folded((name, sentence) for name, found in sorted(summary.warnings.items()) for sentence in found)
     conclude(
-        as_json,
         document_of(summary),
         results,
         _title(summary),
@@ -206,7 +193,6 @@ def end(
             "up to date": _counts(summary.stages, "kept"),
             "freed": [_freed(summary, config, layout)] if summary.freed else [],
         },
-        seconds=seconds,
         doubtful={
             **{kind: most(told, f"specsia status {run}") for kind, told in set_aside.items()},
             "warnings": most([fold.line() for fold in warned], f"specsia report {run}"),
@@ -214,11 +200,8 @@ def end(
         },
         where={**_places(summary, layout), "load": [*load, *load_lines(summary.dataset, summary.rows or ())]},
         follows=_next(summary, config, layout, first),
-        bad=trouble is not None,
+        trouble=trouble,
     )
-    if trouble is not None:
-        complain(trouble)
-        ctx.exit(FAILED)
 
 
 def _freed(summary: BuildSummary, config: BuildConfig, layout: RunLayout) -> str:

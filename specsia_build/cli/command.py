@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -52,6 +53,8 @@ STOPPED, PAUSED = "stopped; the same command begins anew", "stopped; the same co
 """What is said after Ctrl-C."""
 
 
+_BEGAN = "specsia.began"
+
 ANEW = "give the same command again"
 """What is to be done instead of `AGAIN` of what keeps nothing."""
 
@@ -81,6 +84,7 @@ class Command(_WithExamples):
             KeyboardInterrupt: where it was stopped, with what is to be said.
             WriteError: where something could not be written, without the promise to go on from there if it does not.
         """
+        ctx.meta[_BEGAN] = time.monotonic()
         try:
             return super().invoke(ctx)
         except KeyboardInterrupt as error:
@@ -106,6 +110,12 @@ class Command(_WithExamples):
                 named = word[:-1] or (before if before.startswith("-") else "an argument")
                 raise click.UsageError(f"{named} is empty: give it a value, or leave it out", ctx)
         return super().parse_args(ctx, args)
+
+
+def seconds_so_far() -> float:
+    """How long the command at work has taken."""
+    now = time.monotonic()
+    return now - float(click.get_current_context().meta.get(_BEGAN, now))
 
 
 class CommandGroup(_WithExamples, click.Group):

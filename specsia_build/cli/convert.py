@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 
 import click
@@ -29,7 +28,7 @@ from specsia_build.errors import argument, plural
 )
 @click.option("--workers", type=click.IntRange(0, 1024), default=0, help="Processes; 0 is one for each core.")
 @json_option
-def convert(dataset: str, to: str, out: Path, configs: tuple[str, ...], workers: int, as_json: bool) -> None:
+def convert(dataset: str, to: str, out: Path, configs: tuple[str, ...], workers: int) -> None:
     """Pack DATASET (a folder, a URL or OWNER/NAME on the Hub) anew in another schema.
 
     The published one has the columns of SPECSIA-15K: uid, and color, mask, pos, edge and gt composited on grey.
@@ -38,7 +37,6 @@ def convert(dataset: str, to: str, out: Path, configs: tuple[str, ...], workers:
     from specsia_build.dataset.reading import open_dataset
     from specsia_build.pipeline.progress import Progress
 
-    began = time.monotonic()
     opened = open_dataset(dataset)
     with Progress().bar("convert", None, "row") as bar:
         done = to_published(opened, out, configs, workers or cores(), bar)
@@ -46,12 +44,10 @@ def convert(dataset: str, to: str, out: Path, configs: tuple[str, ...], workers:
     counts = {config: sum(rows.values()) for config, rows in done.rows.items()}
     total, folder = plural(sum(counts.values()), "row"), argument(done.folder)
     conclude(
-        as_json,
         document,
         [f"{total} of {opened.where} are in {done.folder}, in the published schema"],
         f"{total} of {opened.where} in the published schema",
         {"packed": [", ".join(f"{config} {count:,}" for config, count in counts.items())]},
-        seconds=time.monotonic() - began,
         doubtful={"left out": [name for name in opened.configs if name not in counts]},
         where={"dataset": [str(done.folder)], "load": load_lines(done.folder, list(counts))},
         follows=[f"specsia verify {folder}", f"specsia push {folder} --repo OWNER/NAME --dry-run"],

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import time
-
 import click
 
 from specsia_build.cli.closing import conclude
 from specsia_build.cli.command import Command
-from specsia_build.cli.main import FAILED
 from specsia_build.cli.output import json_option
 from specsia_build.errors import argument, plural
 
@@ -20,8 +17,7 @@ from specsia_build.errors import argument, plural
 @click.argument("one", metavar="A")
 @click.argument("two", metavar="B")
 @json_option
-@click.pass_context
-def diff(ctx: click.Context, one: str, two: str, as_json: bool) -> None:
+def diff(one: str, two: str) -> None:
     """Say what differs between the packed datasets A and B: settings, rows, values, pixels, IoU.
 
     A and B are folders, URLs or ids of the Hub. The exit code is 0 if they are equal, 1 if they differ, 2 in trouble.
@@ -30,21 +26,16 @@ def diff(ctx: click.Context, one: str, two: str, as_json: bool) -> None:
     from specsia_build.dataset.reading import open_dataset
     from specsia_build.pipeline.progress import Progress
 
-    began = time.monotonic()
     with Progress().bar("diff", None, "row") as bar:
         found = diff_datasets(open_dataset(one), open_dataset(two), bar.at)
     lines = found.lines()
     rows = sum(config.rows[0] - len(config.removed) for config in found.configs)
     conclude(
-        as_json,
         found.to_json(),
         lines,
         lines[-1],
         {"compared": [f"{plural(rows, 'row')} that both have"]},
-        seconds=time.monotonic() - began,
         doubtful={"differ": found.differing()},
         follows=[] if found.equal else [f"specsia report {argument(one)} {argument(two)}"],
-        bad=not found.equal,
+        ok=found.equal,
     )
-    if not found.equal:
-        ctx.exit(FAILED)

@@ -8,7 +8,6 @@ from dataclasses import asdict
 import click
 
 from specsia_build.cli.command import Command
-from specsia_build.cli.main import FAILED
 from specsia_build.cli.output import json_option, tell
 from specsia_build.doctor.examine import examine, works
 from specsia_build.doctor.fact import OK, Fact
@@ -16,17 +15,15 @@ from specsia_build.doctor.fact import OK, Fact
 
 @click.command(cls=Command, examples=("specsia doctor", "specsia doctor --json"))
 @json_option
-@click.pass_context
-def doctor(ctx: click.Context, as_json: bool) -> None:
+def doctor() -> None:
     """Say what this machine has and lacks, what that would enable, and the line that installs it.
 
     Nothing is changed, and nothing is asked of a network. The exit code is 1 if something is broken that every build
     needs. `specsia backends doctor NAME` looks at one upstream project.
     """
     facts = examine()
-    tell(as_json, {"facts": [asdict(fact) for fact in facts], "ok": works(facts)}, _lines(facts))
-    if not works(facts):
-        ctx.exit(FAILED)
+    ok = works(facts)
+    tell({"facts": [asdict(fact) for fact in facts], "ok": ok}, _lines(facts), ok=ok)
 
 
 def _lines(facts: Sequence[Fact]) -> list[str]:

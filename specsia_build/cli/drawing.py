@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
@@ -100,17 +99,15 @@ def _look(size: int, across: int | None, background: str, labels: bool, values: 
     return Look(size, parse_ground(background), labels, values, across)
 
 
-def _conclude(where: str, drawn: Drawn, moving: bool, began: float, label: str, other: str, *more: str) -> None:
+def _conclude(where: str, drawn: Drawn, moving: bool, label: str, other: str, *more: str) -> None:
     """Say what was drawn and, as `label`, where it is; `other` is the command that draws the same another way."""
     items, named = plural(drawn.items, "clip" if moving else "character"), argument(where)
     what = [*more, f"{drawn.size[0]} x {drawn.size[1]} pixels"]
     conclude(
-        False,
         None,
         [f"{drawn.path}: {', '.join([items, *what])}"],
         f"{items} of {where}",
         {"drawn": [", ".join(what)]},
-        seconds=time.monotonic() - began,
         doubtful={"warnings": most(drawn.warnings, f"specsia report {named}")},
         where={label: [str(drawn.path)]},
         follows=[f"specsia {other.format(named)}"],
@@ -143,10 +140,10 @@ def turntable(
     from specsia_build.gallery.drawing import draw_turntable
     from specsia_build.gallery.opening import open_gallery
 
-    began, gallery = time.monotonic(), open_gallery(where, say)
+    gallery = open_gallery(where, say)
     drawn = draw_turntable(gallery, out, choice, look, seconds=seconds, fps=fps, swing=swing)
     frames = f"{plural(drawn.frames, 'frame')} in {float(drawn.frames / drawn.fps):.1f} s"
-    _conclude(where, drawn, gallery.moving, began, "film", "sheet {} --out sheet.png", frames)
+    _conclude(where, drawn, gallery.moving, "film", "sheet {} --out sheet.png", frames)
 
 
 def _numbers(_ctx: click.Context, _option: click.Parameter, text: str | None) -> tuple[int, ...]:
@@ -185,6 +182,6 @@ def sheet(where: str, choice: Choice, look: Look, views: tuple[int, ...], rows: 
     from specsia_build.gallery.drawing import draw_sheet
     from specsia_build.gallery.opening import open_gallery
 
-    began, gallery = time.monotonic(), open_gallery(where, say)
+    gallery = open_gallery(where, say)
     drawn = draw_sheet(gallery, out, choice, look, views=views, by_view=rows == "shown")
-    _conclude(where, drawn, gallery.moving, began, "picture", "turntable {} --out turntable.webp")
+    _conclude(where, drawn, gallery.moving, "picture", "turntable {} --out turntable.webp")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 
 import click
@@ -51,7 +50,6 @@ def enhance(run: Path, source: str, out: Path, split: str | None, video: bool, d
     from specsia_build.dravie.network.checkpoint import load_generator, load_memory
     from specsia_build.dravie.processes import find_device
 
-    began = time.monotonic()
     config, model = load_generator(run)
     memory = load_memory(run)
     of_folder = is_frame_folder(Path(source))
@@ -73,7 +71,6 @@ def enhance(run: Path, source: str, out: Path, split: str | None, video: bool, d
     if done.film is not None:
         lines.append(f"the films of its clips are in {done.film}" if done.film.is_dir() else f"the film is {done.film}")
     conclude(
-        False,
         None,
         lines,
         f"{plural(frames.count, 'frame')} of {source}",
@@ -81,7 +78,6 @@ def enhance(run: Path, source: str, out: Path, split: str | None, video: bool, d
             "repaired": [f"{done.made:,}" if done.made else "nothing: all is up to date"],
             "up to date": [f"{done.kept:,}"] if done.kept else [],
         },
-        seconds=time.monotonic() - began,
         doubtful={"missing": list(frames.doubts) if video else [], "warnings": done.doubts},
         where={"pictures": [str(out)], "film": [] if done.film is None else [str(done.film)]},
         follows=_follows(run_name(run), source, of_folder, memory is not None),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -87,7 +86,6 @@ def evaluate(
     adapt_steps: int,
     fit_steps: int,
     device: str,
-    as_json: bool,
 ) -> None:
     """Compare the models of RUN... with baselines on the test characters of DATASET, frontal and novel views apart.
 
@@ -119,7 +117,6 @@ def evaluate(
     for name in wanted:
         if name not in known.BASELINES:
             raise UsageError(f"--baselines: there is no '{name}'; they are {', '.join(known.BASELINES)}")
-    began = time.monotonic()
     where, opened = find_device(device), open_part(dataset, say)
     adaptation = replace(AdaptConfig(), steps=adapt_steps)
     places = opened.keeps_places()
@@ -140,12 +137,10 @@ def evaluate(
     write_evaluation_report(str(out), out / REPORT, Progress())
     folder = argument(out)
     conclude(
-        as_json,
         document,
         table_of(text.split("\n")),
         f"{plural(len(found.labels), 'method')} on {plural(characters, 'character')} of {dataset}",
         {"compared": [", ".join(found.labels)]},
-        seconds=time.monotonic() - began,
         doubtful={"note": found.notes},
         where={"tables": [str(out / TABLES)], "report": [str(out / REPORT)]},
         follows=[f"specsia turntable {folder} --out turntable.webp", f"specsia sheet {folder} --out sheet.png"],

@@ -13,8 +13,7 @@ import click
 
 from specsia_build.cli.closing import failure_lines
 from specsia_build.cli.command import Command
-from specsia_build.cli.main import FAILED
-from specsia_build.cli.output import Table, json_option, tell
+from specsia_build.cli.output import Table, is_document, json_option, tell
 from specsia_build.config import BuildConfig
 from specsia_build.errors import UsageError, plural, some
 from specsia_build.files.writing import write_bytes
@@ -48,9 +47,7 @@ LINE_END = b"\n"
 @click.option("--suggest", metavar="FILE.jsonl", type=PAGE, help="Write a manifest to edit, with what evidence says.")
 @click.option("--pictures", metavar="FILE.html", type=PAGE, help="Write a page with view 0 of each character.")
 @json_option
-@click.pass_context
 def characters(
-    ctx: click.Context,
     source: str,
     memory: str,
     workers: int,
@@ -58,7 +55,6 @@ def characters(
     parts: str | None,
     suggest: Path | None,
     pictures: Path | None,
-    as_json: bool,
 ) -> None:
     """List what SOURCE holds before anything is built: formats, sizes, poses, problems."""
     from specsia_build.characters.doubles import same_files, same_shapes
@@ -85,7 +81,7 @@ def characters(
             if not opened.entries:
                 raise UsageError(f"{opened.name} holds no character '{parts}': `specsia characters` lists their ids")
         opened = replace(opened, entries=opened.entries[:limit])
-        told = None if as_json or parts is not None else _show_page
+        told = None if is_document() or parts is not None else _show_page
         facts, views = survey_all(opened.entries, config, Progress(), pictured=pictures is not None, told=told)
         sound = {f.id for f in facts if f.problem is None}
         doubles = same_files(entry for entry in opened.entries if entry.id in sound)
@@ -106,9 +102,7 @@ def characters(
     if pictures is not None:
         write_page(gallery_of_source(opened.name, facts, views), {}, pictures, Progress())
         lines.append(f"the pictures are in {pictures}")
-    tell(as_json, document, lines)
-    if len(problems) == len(facts):
-        ctx.exit(FAILED)
+    tell(document, lines, ok=len(problems) < len(facts))
 
 
 def _part_lines(facts: CharacterFacts) -> list[str | Table]:
@@ -193,7 +187,7 @@ _OVERTAKEN = "packed, but not as a build would pack it now"
 @click.command(cls=Command, examples=("specsia status my-run", "specsia status my-run --json"))
 @click.argument("folder", metavar="DIR")
 @json_option
-def status(folder: str, as_json: bool) -> None:
+def status(folder: str) -> None:
     """Say what the run in DIR holds, what failed and why, and what a build would do next.
 
     DIR is what its --out was, a folder or a URL.
@@ -203,7 +197,7 @@ def status(folder: str, as_json: bool) -> None:
 
     config, layout = existing_run(folder)
     found = run_status(config, layout)
-    tell(as_json, asdict(found) | {"next": found.next_step}, _status_lines(found))
+    tell(asdict(found) | {"next": found.next_step}, _status_lines(found))
 
 
 def _status_lines(found: RunStatus) -> list[str | Table]:

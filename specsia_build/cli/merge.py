@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -23,8 +22,7 @@ from specsia_build.config import check_failures
 @click.option("--out", required=True, help="Folder of the run that they become, or a URL to send its dataset to.")
 @click.option("--max-failures", metavar="N|P%", help="Failed characters to put up with.  [default: 1%, at least one]")
 @json_option
-@click.pass_context
-def merge(ctx: click.Context, runs: tuple[str, ...], out: str, max_failures: str | None, as_json: bool) -> None:
+def merge(runs: tuple[str, ...], out: str, max_failures: str | None) -> None:
     """Join runs that each built a share of one source, and pack the whole.
 
     Each RUN is a folder that `specsia build --shard I/N --out RUN` (or `specsia clips`) wrote, on any machine. The
@@ -38,8 +36,7 @@ def merge(ctx: click.Context, runs: tuple[str, ...], out: str, max_failures: str
     from specsia_build.stages.pack import STAGE
 
     check_failures(max_failures)
-    began = time.monotonic()
     layout, progress = layout_of(out), Progress()
     config = replace(merge_runs([Path(run) for run in runs], layout, progress.say), max_failures=max_failures)
     summary = build(config, layout, (STAGE.name,), False, progress)
-    end(ctx, summary, config, layout, time.monotonic() - began, as_json=as_json)
+    end(summary, config, layout)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shlex
-import time
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,7 +11,6 @@ import click
 
 from specsia_build.cli.closing import conclude, load_lines
 from specsia_build.cli.command import Command
-from specsia_build.cli.main import FAILED
 from specsia_build.cli.output import json_option
 from specsia_build.errors import plural
 from specsia_build.terminal.board import amount
@@ -37,8 +35,7 @@ if TYPE_CHECKING:
 @click.option("--prune", is_flag=True, help="Also replace and remove files there that no push made.")
 @click.option("--dry-run", is_flag=True, help="Print what would be done, and do nothing; needs no token.")
 @json_option
-@click.pass_context
-def push(ctx: click.Context, folder: Path, repo: str, private: bool, prune: bool, dry_run: bool, as_json: bool) -> None:
+def push(folder: Path, repo: str, private: bool, prune: bool, dry_run: bool) -> None:
     """Push the packed dataset in DATASET, such as DIR/dataset or DIR/RECIPE, to the Hugging Face Hub, and check it.
 
     Of the files there, only those that an earlier push made are replaced or removed. The token is that of `hf auth
@@ -55,7 +52,6 @@ def push(ctx: click.Context, folder: Path, repo: str, private: bool, prune: bool
     from specsia_build.recipes.verify import mark_of
 
     check_repo(repo)
-    began = time.monotonic()
     progress = Progress()
     of_recipe = mark_of(folder) is not None
     total = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
@@ -82,7 +78,6 @@ def push(ctx: click.Context, folder: Path, repo: str, private: bool, prune: bool
     )
     made_of_rows = done is not None and done.ok and not of_recipe
     conclude(
-        as_json,
         (done or plan).to_json(),
         _planned(plan) if done is None else _verdict(done),
         f"{folder} on the Hub" + (", as planned" if done is None else "" if done.ok else ", not whole"),
@@ -90,7 +85,6 @@ def push(ctx: click.Context, folder: Path, repo: str, private: bool, prune: bool
             "to send" if done is None else "sent": [_changes(plan)],
             "up to date": [_files(plan.kept)] if plan.kept else [],
         },
-        seconds=time.monotonic() - began,
         doubtful={
             "failed": most([f"{name} {problem}" for name, problem in differences.items()], f"{again} --json"),
             "note": plan.notes,
@@ -101,10 +95,8 @@ def push(ctx: click.Context, folder: Path, repo: str, private: bool, prune: bool
             "load": load_lines(Path(repo), configs or ["default"]) if made_of_rows else [],
         },
         follows=[f"specsia verify {repo}"] if made_of_rows else [] if done is not None and done.ok else [again],
-        bad=bool(differences),
+        ok=not differences,
     )
-    if differences:
-        ctx.exit(FAILED)
 
 
 def _changes(plan: Plan) -> str:

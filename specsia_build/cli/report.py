@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -51,7 +50,6 @@ def report(where: str, other: str | None, out: Path | None, watch: bool) -> None
         _refuse_unwatchable(where, other, out)
         _serve(where)
         return
-    began = time.monotonic()
     if other is not None:
         path = out or Path("report.html")
         page = write_comparison(where, other, path, Progress())
@@ -65,10 +63,10 @@ def report(where: str, other: str | None, out: Path | None, watch: bool) -> None
     else:
         path = out or Path("report.html")
         page = write_dataset_report(open_part(where, say), path, Progress())
-    _conclude(where, other, path, page, time.monotonic() - began)
+    _conclude(where, other, path, page)
 
 
-def _conclude(where: str, other: str | None, path: Path, page: Page, seconds: float) -> None:
+def _conclude(where: str, other: str | None, path: Path, page: Page) -> None:
     """Say what a page shows, and what it cannot."""
     gallery, named = page.gallery, argument(where)
     count = plural(len(gallery.items), "clip" if gallery.moving else "character")
@@ -77,12 +75,10 @@ def _conclude(where: str, other: str | None, path: Path, page: Page, seconds: fl
     lost = len(gallery.lost)
     unreadable = f"pictures of {some(page.unreadable)} cannot be read, as the page says of each"
     conclude(
-        False,
         None,
         [f"the report is in {path}"],
         f"{count} of {where}" + ("" if other is None else f", beside {other}"),
         {"shown": [f"{count}: {', '.join(makers)}" if makers else "nothing: there are no pictures yet"]},
-        seconds=seconds,
         doubtful={
             "failed": [f"{lost:,}, each with its reason and the command that tries it again"] if lost else [],
             "unreadable": [unreadable] if page.unreadable else [],

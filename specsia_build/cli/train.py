@@ -65,7 +65,6 @@ def train(
     checkpoint_every: int,
     validate_every: int,
     resume: bool,
-    as_json: bool,
     **flags: Any,
 ) -> None:
     """Train DraViE on the train split of DATASET: a folder, a URL or a Hub id.
@@ -98,12 +97,10 @@ def train(
         lines.append(f"validation frames: mean absolute error {done.l1:.4f}, before repair {done.raw_l1:.4f}")
     folder = argument(done.run)
     conclude(
-        as_json,
         {**vars(done), "run": str(done.run)},
         lines,
         f"{plural(done.steps, 'step')} of training",
         {"trained": [f"a {config.preset} model on {plural(done.rows, 'row')}"]},
-        seconds=done.seconds,
         doubtful={"warnings": [*done.doubts, *_doubts(done)]},
         where={"model": [str(done.run)], "log": [str(done.run / "log.csv")]},
         follows=[

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 
 import click
 
 from specsia_build.cli.closing import conclude
 from specsia_build.cli.command import Command
-from specsia_build.cli.main import FAILED
 from specsia_build.cli.output import json_option
 from specsia_build.config import cores
 from specsia_build.errors import argument, plural
@@ -19,8 +17,7 @@ from specsia_build.errors import argument, plural
 @click.argument("dataset", metavar="DATASET")
 @click.option("--workers", type=click.IntRange(0, 1024), default=0, help="Processes; 0 is one for each core.")
 @json_option
-@click.pass_context
-def verify(ctx: click.Context, dataset: str, workers: int, as_json: bool) -> None:
+def verify(dataset: str, workers: int) -> None:
     """Check every promise of a packed dataset, or of a recipe's folder, on its files, rows and images.
 
     DATASET is a folder such as DIR/dataset, an fsspec URL, or OWNER/NAME on the Hub, whose shards are read in parts and
@@ -31,19 +28,16 @@ def verify(ctx: click.Context, dataset: str, workers: int, as_json: bool) -> Non
     from specsia_build.recipes.verify import mark_of
     from specsia_build.recipes.verify import verify as verify_folder
 
-    began = time.monotonic()
     with Progress().bar("verify", None) as bar:
         report = verify_folder(dataset, workers=workers or cores(), progress=bar.at)
     named, local = argument(dataset), Path(dataset).is_dir()
     looked = [] if local and mark_of(Path(dataset)) is not None else [f"specsia report {named}"]
     pushed = [f"specsia push {named} --repo OWNER/NAME --dry-run"] if local and report.ok else []
     conclude(
-        as_json,
         report.to_json(),
         report.lines(),
         f"{dataset} {'keeps' if report.ok else 'does not keep'} what is promised of it",
         {"checked": [f"{plural(report.rows, report.unit[:-1])}, by {plural(len(report.checks), 'check')}"]},
-        seconds=time.monotonic() - began,
         doubtful={
             "failed": [
                 f"{check.name}: {plural(check.count, 'problem')}" for check in report.checks if not check.passed
@@ -51,7 +45,5 @@ def verify(ctx: click.Context, dataset: str, workers: int, as_json: bool) -> Non
             "note": report.notes,
         },
         follows=[*looked, *pushed],
-        bad=not report.ok,
+        ok=report.ok,
     )
-    if not report.ok:
-        ctx.exit(FAILED)

@@ -67,7 +67,8 @@ def test_a_document_is_all_that_is_said(at: Path, line: str, monkeypatch: pytest
 
 def test_one_of_a_kind_is_called_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     summary = BuildSummary("one", 1, clips=1, recipes={"frames": 1, "conr": 1}, rows={"inflate": 1}, dataset=tmp_path)
-    end(click.Context(main), summary, BuildConfig(clips=ClipSettings()), RunLayout(tmp_path), 1.0, as_json=False)
+    with click.Context(main):
+        end(summary, BuildConfig(clips=ClipSettings()), RunLayout(tmp_path))
     told = capsys.readouterr()
     assert "1 clip of one is in" in told.out
     assert "1 character of one is in" in told.out
@@ -89,7 +90,7 @@ def test_a_run_is_called_what_its_out_named(tmp_path: Path, capsys: pytest.Captu
     failed = [Failure("a", "render", None, "cut short")] * 20
     for stopped, dataset in (("enough", None), (None, None), (None, "s3://bucket/run/dataset")):
         summary = BuildSummary("one", 1, failures=failed, stopped=stopped, dataset=dataset, rows={"inflate": 1})
-        with suppress(click.exceptions.Exit):
-            end(click.Context(main), summary, BuildConfig(), layout, 1.0, as_json=False)
+        with suppress(click.exceptions.Exit), click.Context(main):
+            end(summary, BuildConfig(), layout)
     said = re.findall("specsia (?:build --out|report|status) (.*)", capsys.readouterr().err)
     assert set(said) == {"s3://bucket/run"}

@@ -8,13 +8,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+import click
 import pytest
 from click.testing import CliRunner
 
 import specsia_build
 import specsia_build.cli
 from specsia_build.cli.main import main
-from specsia_build.cli.output import show, tell
+from specsia_build.cli.output import JSON, show, tell
 from specsia_build.pipeline.progress import Progress
 from specsia_build.report.markup import tag, text
 from tests.shapes import write_figure, write_folder
@@ -37,7 +38,9 @@ def test_lines_are_made_printable(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_json_holds_the_very_text_and_nothing_raw(capsys: pytest.CaptureFixture[str]) -> None:
-    tell(True, {"name": NASTY, "plain": "é\U0001f9d9", NASTY: [1]}, ())
+    with click.Context(main) as context:
+        context.meta[JSON] = True
+        tell({"name": NASTY, "plain": "é\U0001f9d9", NASTY: [1]}, ())
     out = printed(capsys)
     assert all(line.isprintable() for line in out.split("\n"))
     assert json.loads(out) == {"name": NASTY, "plain": "é\U0001f9d9", NASTY: [1]}
