@@ -99,7 +99,7 @@ def test_a_folder_of_that_name_is_never_meant_or_passed_over_in_silence(
     (tmp_path / "pretrained").mkdir()
     (tmp_path / "pretrained" / "others.pth").touch()
     done = command("enhance", "pretrained", folder, "--out", "theirs")
-    assert done.exit_code == 0 and "specsia adapt pretrained --frames" in theirs.stderr
+    assert done.exit_code == 0 and "specsia adapt pretrained --frames" in done.stderr
     write_run(tmp_path / "pretrained")
     refused = command("enhance", "pretrained", folder, "--out", "unclear")
     assert refused.exit_code == 2 and "say ./pretrained for the folder" in refused.stderr
