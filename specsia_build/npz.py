@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 import struct
 import zipfile
 import zlib
@@ -25,6 +26,9 @@ THERE = "there"
 
 _STORED, _DEFLATED, _MADE, _NEEDED, _DOS_DATE = 0, 8, 20, 20, 0x21
 """Of the zip format: its methods, versions, and the first of January 1980."""
+
+_HEADER = 30
+"""Bytes before the name of a member."""
 
 
 def encode(array: NDArray[Any]) -> bytes:
@@ -94,7 +98,42 @@ def decode_sparse(data: bytes) -> NDArray[Any]:
 
 def _decoded(data: bytes, *names: str) -> list[NDArray[Any]]:
     try:
-        with np.load(io.BytesIO(data), allow_pickle=False) as opened:
-            return [opened[name] for name in names]
-    except (KeyError, OSError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+        with zipfile.ZipFile(io.BytesIO(data)) as packed:
+            return [_array(_unpacked(data, packed.getinfo(f"{name}.npy"))) for name in names]
+    except (KeyError, ValueError, OSError, EOFError, zipfile.BadZipFile, isal_zlib.error, struct.error) as error:
         raise ValueError(f"is no array in a .npz under the name '{names[-1]}': {error}") from error
+
+
+def _unpacked(data: bytes, member: zipfile.ZipInfo) -> bytes:
+    """What a member of a zip file holds; Python's own reader takes three times as long.
+
+    Raises:
+        ValueError: if it is packed in a way that arrays are not, or not what the file's directory says.
+    """
+    begin = member.header_offset + _HEADER + sum(struct.unpack_from("<HH", data, member.header_offset + _HEADER - 4))
+    plain = data[begin : begin + member.compress_size]
+    if member.compress_type == _DEFLATED:
+        # No more than is to be there, whatever it would unpack to.
+        plain = isal_zlib.decompressobj(-zlib.MAX_WBITS).decompress(plain, member.file_size)
+    elif member.compress_type != _STORED:
+        raise ValueError(f"it is packed by method {member.compress_type} of the zip format")
+    if len(plain) != member.file_size or isal_zlib.crc32(plain) != member.CRC:
+        raise ValueError("its content is not what its sum says")
+    return plain
+
+
+def _array(content: bytes) -> NDArray[Any]:
+    """The array of a `.npy` file.
+
+    Raises:
+        ValueError: if it is none of plain values.
+    """
+    stream = io.BytesIO(content)
+    read = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}.get(npy.read_magic(stream))
+    if read is None:
+        raise ValueError("its header is of an unknown version")
+    shape, by_columns, dtype = read(stream)
+    if dtype.hasobject:
+        raise ValueError("it holds objects of Python")
+    values = np.frombuffer(content, dtype, math.prod(shape), stream.tell())
+    return values.reshape(shape, order="F" if by_columns else "C").copy()
