@@ -65,7 +65,7 @@ class Server(Backend):
         url: that pictures are posted to.
         terms: what holds for its meshes.
         sleep: waits for so many seconds.
-        in_vain: pictures of late for which there was no connection.
+        in_vain: pictures of late for which there was no connection, since that was last told.
         name, version, sees_ground_truth, needs_yaw, slots, gpus, patience: as in `Backend`.
     """
 
@@ -127,9 +127,11 @@ class Server(Backend):
                 away = away and failed.away
                 if attempt + 1 == TRIES:
                     self.in_vain = self.in_vain + 1 if away else 0
-                    if self.in_vain >= MOST_IN_VAIN:
+                    if self.in_vain == MOST_IN_VAIN:
+                        # Whoever asks on does so because something was done about it.
+                        self.in_vain = 0
                         raise AwayError(
-                            f"{self.name}: {failed}, for {plural(self.in_vain, 'picture')} in a row: see that the "
+                            f"{self.name}: {failed}, for {plural(MOST_IN_VAIN, 'picture')} in a row: see that the "
                             f"server runs, and {AGAIN}"
                         ) from failed
                     raise CharacterError(f"{self.name}: {failed}, {TRIES} times in a row") from failed

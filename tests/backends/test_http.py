@@ -120,6 +120,9 @@ def test_a_server_that_is_away_for_several_pictures_is_not_asked_for_more() -> N
             backend.reconstruct(picture(), Context("a", 1))
     with pytest.raises(AwayError, match="for 3 pictures in a row: see that the server runs, and give the same command"):
         backend.reconstruct(picture(), Context("a", 1))
+    # The next command of the same process begins to count anew.
+    with pytest.raises(CharacterError, match="cannot be reached"):
+        backend.reconstruct(picture(), Context("a", 1))
 
 
 @pytest.mark.parametrize(
