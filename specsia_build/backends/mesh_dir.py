@@ -17,6 +17,7 @@ from specsia_build.backends.made import COLORS, FORMATS, read_stated
 from specsia_build.backends.placing import axes_matrix
 from specsia_build.characters.animated import AnimatedCharacter, read_animated
 from specsia_build.characters.character import Entry
+from specsia_build.characters.read import READING
 from specsia_build.config import check_choice
 from specsia_build.errors import CharacterError, SpecsiaError, UsageError
 from specsia_build.files.listing import listing
@@ -68,7 +69,7 @@ class MeshDir:
     folder: Path
     manifest: Manifest
     name: str = "mesh-dir"
-    version: int = 6
+    version: int = READING
     sees_ground_truth: bool = False
     needs_yaw: bool = False
     generates: bool = False

@@ -115,6 +115,7 @@ class Character:
         landmarks: as in `RawMesh`, in the mesh's coordinates.
         up: axis of its file that was taken for up.
         front: axis that was taken for its front once `up` had been turned to Z.
+        unsure: a sentence where nobody states that front and nothing of the character says it, else None.
         findings: those warnings that its geometry, its colours and its joints give, with what would mend them.
     """
 
@@ -128,9 +129,15 @@ class Character:
     landmarks: tuple[Landmark, ...] = ()
     up: str = "+z"
     front: str = "-y"
+    unsure: str | None = None
     findings: tuple[Finding, ...] = ()
     part_names: tuple[tuple[str, ...], ...] = ((),)
     face_part: NDArray[np.int32] | None = None
+
+    @property
+    def doubts(self) -> tuple[str, ...]:
+        """What is said of it where its views are drawn."""
+        return self.warnings if self.unsure is None else (*self.warnings, self.unsure)
 
     @property
     def mendings(self) -> tuple[Mending, ...]:

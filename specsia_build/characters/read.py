@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 from specsia_build import memory
 from specsia_build.characters.actions import unknown_action
 from specsia_build.characters.alone import company
+from specsia_build.characters.axes import axes_of
 from specsia_build.characters.bicar import read_bicar
-from specsia_build.characters.character import AUTO, OWN, SETTLED, UNSETTLED, Character, Entry
+from specsia_build.characters.character import SETTLED, Character, Entry
 from specsia_build.characters.colour import blackened, colourless, opaque_glass, see_through
-from specsia_build.characters.facing import Evidence, front_of, rotated, up_of
-from specsia_build.characters.features import features_of
-from specsia_build.characters.finding import Finding, Mending
+from specsia_build.characters.facing import rotated
+from specsia_build.characters.finding import Finding
 from specsia_build.characters.images import load_texture
 from specsia_build.characters.obj.read import read_obj
 from specsia_build.characters.ply.read import read_ply
@@ -32,6 +32,9 @@ from specsia_build.files.content import LOOKED_AT, other_content
 from specsia_build.files.sources import open_source_file
 from specsia_build.frame import front_rotation, up_rotation
 from specsia_build.rendering.mesh import Mesh, flat_normals
+
+READING = 7
+"""Version of what a file gives; a summand of the versions of what is made of files, so that they move with it."""
 
 LEAST_STEPS = 5000
 """Positions side by side along a mesh that single precision must tell apart, or steps would show."""
@@ -106,8 +109,8 @@ def _read(entry: Entry, *, moving: bool) -> tuple[Character, RawMoving | None]:
     mesh, mended = _mended(without_repeated_light(raw.mesh), name)
     try:
         with np.errstate(all="ignore"):
-            up, front, axes = _axes(entry, raw, mesh)
-        turn = front_rotation(front) @ up_rotation(up)
+            axes = axes_of(entry, raw, mesh)
+        turn = front_rotation(axes.front) @ up_rotation(axes.up)
     except ValueError as error:
         raise CharacterError(f"{name}: {error}") from error
     unknown = [part for part in entry.drop if part not in raw.parts and part not in raw.names]
@@ -119,7 +122,7 @@ def _read(entry: Entry, *, moving: bool) -> tuple[Character, RawMoving | None]:
     looks = (*see_through(entry, mesh), *blackened(entry, mesh), *opaque_glass(entry, mesh))
     doubts = (*colourless(entry, raw.files, mesh), *looks, *odd, *others)
     strays = stray_vertices(upright, name, raw.part_names, raw.face_part)
-    found = (*axes, *doubts, *_coarseness(mesh, name), *(strays or _flatness(sided, name)))
+    found = (*axes.findings, *doubts, *_coarseness(mesh, name), *(strays or _flatness(sided, name)))
     character = Character(
         entry=entry,
         mesh=sided,
@@ -131,8 +134,9 @@ def _read(entry: Entry, *, moving: bool) -> tuple[Character, RawMoving | None]:
         landmarks=landmarks,
         part_names=raw.part_names,
         face_part=raw.face_part,
-        up=up,
-        front=front,
+        up=axes.up,
+        front=axes.front,
+        unsure=axes.unsure,
         findings=found,
     )
     if raw.moving is None:
@@ -140,70 +144,6 @@ def _read(entry: Entry, *, moving: bool) -> tuple[Character, RawMoving | None]:
     upturn = np.eye(4)
     upturn[:3, :3] = turn
     return character, replace(raw.moving, rig=raw.moving.rig.placed(upturn))
-
-
-def _axes(entry: Entry, raw: RawMesh, mesh: Mesh) -> tuple[str, str, tuple[Finding, ...]]:
-    """What is taken for up and for the front, and a sentence where the character surely says another axis."""
-    name = entry.path.name
-    up, front = _taken(entry.up, raw.up), _taken(entry.front, raw.front)
-    said: list[Finding] = []
-    if _is_asked(entry, entry.up, raw.up):
-        # A pose may lay a character down, which its file's axes know nothing of.
-        joints = raw.rest_landmarks or raw.landmarks
-        found = up_of(mesh, joints, up, settled=entry.up != AUTO)
-        why = f"{name} stands along {found.axis}, as {found.why},"
-        said += _doubt("up", entry.up, up, found, why, ("was set upright", "sets it upright"))
-        up = (found.axis or up) if entry.up == AUTO else up
-    # Of one who is laid down as stated nothing says the front.
-    if _is_asked(entry, entry.front, raw.front) and not (said and entry.up not in (None, AUTO)):
-        upright = up_rotation(up)
-        stated = entry.front not in (None, AUTO)
-        usual = front if stated or entry.format not in UNSETTLED else None
-        features = features_of(mesh, raw.part_names, raw.face_part)
-        asked = entry.front if stated else None
-        found = front_of(mesh.rotated(upright), rotated(raw.landmarks, upright), usual, features, asked, front)
-        why = f"{name} faces {found.axis} {found.why},"
-        said += _doubt("front", entry.front, front, found, why, ("was turned", "turns it"))
-        front = (found.axis or front) if entry.front == AUTO else front
-    return up, front, tuple(said)
-
-
-def _taken(stated: str | None, own: str) -> str:
-    """The axis that is taken where nothing is found: what a manifest states, or else the format's own."""
-    return own if stated in (None, OWN, AUTO) else stated
-
-
-def _is_asked(entry: Entry, stated: str | None, own: str) -> bool:
-    """Whether a character is looked at for an axis: not where a line states its format's own, if that has one."""
-    if stated is None:
-        return entry.format not in SETTLED
-    return stated != OWN and (stated != own or entry.format in UNSETTLED)
-
-
-def _doubt(
-    key: str, stated: str | None, taken: str, found: Evidence, why: str, done: tuple[str, str]
-) -> tuple[Finding, ...]:
-    """The sentence on an axis where the evidence is another than what is taken.
-
-    Args:
-        key: ``up`` or ``front``.
-        stated: by the entry.
-        taken: unless the evidence is heeded, as it is where `stated` is ``auto``.
-        found: the evidence; only what is strong raises a doubt of what a line states.
-        why: how the sentence begins.
-        done: what is done where it is heeded, and what the line does that mends it.
-    """
-    if found.axis is None or found.axis == taken or (stated not in (None, AUTO) and not found.strong):
-        return ()
-    line = f'"{key}": "{found.axis}"'
-    if stated == AUTO:
-        same = f'{line} in its manifest line says the same, "{key}": "{taken}" leaves it as it was'
-        said = f"{why} so it {done[0]}; {same}"
-    elif stated is None:
-        said = f"{why} not {taken} as its format has it: {line} in its manifest line {done[1]}"
-    else:
-        said = f"{why} not {taken} as its manifest line states: {line} there {done[1]}"
-    return (Finding(said, Mending(key, found.axis, found.why)),)
 
 
 def _read_raw(entry: Entry, *, moving: bool) -> RawMesh:

@@ -9,10 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from specsia_build.characters.character import AUTO, SETTLED, UNSETTLED, Character, Entry, legible
+from specsia_build.characters.character import SETTLED, Character, Entry, legible
 from specsia_build.characters.doubles import Shape, shape_of
-from specsia_build.characters.facing import front_of
-from specsia_build.characters.features import features_of
 from specsia_build.characters.finding import Mending
 from specsia_build.characters.stance import stance
 from specsia_build.errors import some
@@ -156,11 +154,7 @@ def _pieces(character: Character) -> tuple[PartFacts, ...]:
 
 
 def _faces(character: Character) -> str:
-    stated = character.entry.front not in (None, AUTO) or character.entry.format in SETTLED
-    usual = None if character.entry.format in UNSETTLED else "-y"
-    features = features_of(character.mesh, character.part_names, character.face_part)
-    sure = stated or front_of(character.mesh, character.landmarks, usual, features).axis is not None
-    return character.front if sure else f"{character.front}{UNSURE}"
+    return character.front if character.unsure is None else f"{character.front}{UNSURE}"
 
 
 def _texture_sizes(mesh: Mesh) -> tuple[str, ...]:

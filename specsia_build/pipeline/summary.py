@@ -37,7 +37,7 @@ class BuildSummary:
         characters: asked for.
         stages: in the order in which they ran.
         failures: that are on record now of its characters and backends, sorted by stage, backend and id.
-        warnings: sentences about characters that were built all the same, by id.
+        warnings: sentences about characters that were built all the same, now or before, by id.
         doubles: sentences about characters that are one file or one shape and lie in different splits.
         lacking: ids of the dataset whose characters are wanted that the source does not have.
         allowed_failures: characters that may fail.

@@ -26,7 +26,7 @@ from specsia_build.pipeline.layout import WHY, RunLayout
 from specsia_build.pipeline.objects import Place
 from specsia_build.pipeline.store import DamagedError, read_artefact, write_artefact
 from specsia_build.stages.artefact import Artefact, fingerprint, seal
-from specsia_build.stages.stage import CHOSEN, CharacterStage, Clip, DigestOf, Digests, Earlier, Job, Sources
+from specsia_build.stages.stage import CHOSEN, CharacterStage, Clip, DigestOf, Digests, Earlier, Job, Meta, Sources
 from specsia_build.stages.stopwatch import Stopwatch
 
 
@@ -192,6 +192,11 @@ def _make(task: Task, loaded: Earlier, watch: Stopwatch, digest_of: DigestOf) ->
     return seal(artefact, stage.name, stage_fingerprint(task, inputs), inputs)
 
 
+def warnings_of(meta: Meta) -> tuple[str, ...]:
+    """Sentences about what was built all the same, from an artefact's meta data."""
+    return tuple(brief(said, MOST_WARNED) for said in meta.get("warnings", ()))
+
+
 def peak_mb() -> float:
     """Largest resident memory of this process so far, in MB."""
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
@@ -286,6 +291,6 @@ def carry_out(task: Task, held: Held, digest_of: DigestOf = source_digest) -> tu
             what = brief(f"{type(error).__name__}: {error}", MOST_SHOWN // 3)
             reason = f"specsia failed on {task.key} ({what}): please report it with {shown[0]}"
     outcome = Outcome() if reason is None else replace(failed(task, reason, shown), low_quality=low_quality)
-    warnings = () if made is None else tuple(brief(said, MOST_WARNED) for said in made.meta.get("warnings", ()))
+    warnings = () if made is None else warnings_of(made.meta)
     seconds = time.perf_counter() - start
     return replace(outcome, warnings=warnings, seconds=seconds, parts=watch.seconds, peak_mb=peak_mb()), made

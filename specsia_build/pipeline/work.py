@@ -31,6 +31,7 @@ from specsia_build.pipeline.selection import excluded_ids, narrowed, select, sou
 from specsia_build.pipeline.settling import Settlement
 from specsia_build.pipeline.store import is_dropped
 from specsia_build.pipeline.summary import BuildSummary, StageTally
+from specsia_build.pipeline.tasks import warnings_of
 from specsia_build.stages.artefact import canonical_json, sha256
 from specsia_build.stages.clips import motions
 from specsia_build.stages.pack import STAGE as PACK
@@ -130,6 +131,17 @@ class Work:
                 return msgspec.json.decode(said, type=kind)
         found = reckon()
         self.index.conclude(what, decides, msgspec.json.encode(found).decode())
+        return found
+
+    def warned(self) -> dict[str, list[str]]:
+        """Sentences about characters whose artefacts are there, made now or before, by id."""
+        found: dict[str, list[str]] = {}
+        for (stage, name), tally in self.tallies.items():
+            of = next(one for one in character_stages(self.config) if one.name == stage)
+            for key in sorted(tally.made | tally.kept):
+                meta = self.index.meta(self.layout.artefact(of, name, key))
+                if meta is not None and (said := warnings_of(meta)):
+                    found.setdefault(character_of(key) if of.per_clip else key, []).extend(said)
         return found
 
     def hopeless(self) -> bool:

@@ -16,7 +16,7 @@ from specsia_build.backends.base import Backend
 from specsia_build.characters.character import Character, Entry, legible
 from specsia_build.characters.colour import plain_view
 from specsia_build.characters.doubles import shape_of
-from specsia_build.characters.read import read_character
+from specsia_build.characters.read import READING, read_character
 from specsia_build.characters.scattered import Pieces, pieces_of, scattered
 from specsia_build.characters.shape import FLAT
 from specsia_build.characters.strays import stray_vertices
@@ -161,6 +161,7 @@ def render(job: Job, _: Earlier, watch: Stopwatch) -> tuple[Artefact, tuple[Path
         warnings.append(f"{legible(entry.path.name)} {scattered(apart)}")
     if placed.fit < 1:
         warnings.append(f"scaled to {placed.fit:.3f} of the usual size so that no view cuts it")
+    warnings += [] if character.unsure is None else [character.unsure]
     meta = {
         "id": entry.id,
         "views": config.views,
@@ -189,7 +190,7 @@ def _warm(_: BuildConfig) -> dict[str, Callable[[], None]]:
 
 STAGE = CharacterStage(
     name="render",
-    version=30,
+    version=READING + 24,
     make=render,
     settings=_settings,
     chosen=_chosen,

@@ -19,8 +19,8 @@ _LISTED = 8
 _NAMED = 3
 """How many are named of those that a sentence is about."""
 
-_VARIES = re.compile(r"'[^']*'|\"[^\"]*\"|\S*\d\S*|\S+\.\w{2,5}\b")
-"""What differs between sentences that say the same: quoted names, numbers, files."""
+_VARIES = re.compile(r"'[^']*'|\"[^\"]*\"|\(as [^()]*\)|\S*\d\S*|\S+\.\w{2,5}\b")
+"""What differs between sentences that say the same: quoted names, evidence in brackets, numbers, files."""
 
 
 def columns(text: str) -> int:

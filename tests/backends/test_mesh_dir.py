@@ -13,7 +13,7 @@ import trimesh
 from specsia_build.backends.base import Context, Reading
 from specsia_build.backends.mesh_dir import create
 from specsia_build.characters.character import Entry
-from specsia_build.characters.read import read_character
+from specsia_build.characters.read import READING, read_character
 from specsia_build.errors import CharacterError, UsageError
 from specsia_build.frame import axis_vector
 from specsia_build.rendering.colour import linear_to_srgb
@@ -239,3 +239,7 @@ def test_what_a_mesh_refers_to_is_told_and_stays_in_the_folder(tmp_path: Path) -
     context = Context("7", 0, read=lambda paths: read.update(dict.fromkeys(paths)))
     create(str(folder)).reconstruct(NO_IMAGE, context)
     assert {folder / "7.obj", folder / "7.mtl", folder / "skin.png"} <= set(read)
+
+
+def test_meshes_are_read_anew_where_readers_have_changed(tmp_path: Path) -> None:
+    assert create(str(tmp_path)).version == READING

@@ -6,14 +6,18 @@ import json
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
+from click.testing import CliRunner
 
 from specsia_build.characters.character import Character
 from specsia_build.characters.read import read_character
 from specsia_build.characters.sources import open_source
+from specsia_build.cli.main import main
 from specsia_build.rendering.mesh import Mesh
 from tests.characters.test_facing import into_file, write_obj
 from tests.characters.test_looks import figure
+from tests.shapes import BOX
 
 TOES = tuple(((x, -0.2, 0.04), (0.15, 0.4, 0.08), False) for x in (0.15, -0.15))
 
@@ -49,9 +53,67 @@ def test_a_front_that_its_face_contradicts_is_kept_and_told(tmp_path: Path, fron
 
 def test_a_front_that_shape_and_face_contradict_together_is_told(tmp_path: Path) -> None:
     write(tmp_path / "a.obj", figure(*TOES), "+y", "+x")
-    (said,) = read(tmp_path, front="-y").warnings
+    (said,) = read(tmp_path, front="+y").warnings
     assert said.startswith("a.obj faces +x by its mirrored shape and its ")
-    assert ", and by the details of its face, not -y as its manifest line states" in said
+    assert ", and by the details of its face, not +y as its manifest line states" in said
+
+
+def write_ply(path: Path, mesh: Mesh, front: str) -> None:
+    """A mesh in the frame as PLY, which has that frame's up, as `write` does."""
+    points = (mesh.vertices @ into_file("+z", front).T)[mesh.faces].reshape(-1, 3)
+    levels = np.array([material.base_color[:3] for material in mesh.materials])[mesh.face_material]
+    colours = np.repeat(np.round(levels * 255).astype(int), 3, axis=0)
+    names = "".join(f"property float {k}\n" for k in "xyz") + "".join(
+        f"property uchar {k}\n" for k in ("red", "green", "blue")
+    )
+    count = len(mesh.faces)
+    head = f"ply\nformat ascii 1.0\nelement vertex {3 * count}\n{names}element face {count}\n"
+    rows = [f"{x:.6f} {y:.6f} {z:.6f} {r} {g} {b}" for (x, y, z), (r, g, b) in zip(points, colours, strict=True)]
+    faces = [f"3 {3 * k} {3 * k + 1} {3 * k + 2}" for k in range(count)]
+    path.write_text("\n".join([f"{head}property list uchar int vertex_indices\nend_header", *rows, *faces]) + "\n")
+
+
+@pytest.mark.parametrize("suffix", [".obj", ".ply"])
+def test_what_a_format_has_anyway_is_meant_where_it_is_stated(tmp_path: Path, suffix: str) -> None:
+    """Whoever has looked at the picture and found it right has the last word, as with glTF."""
+    if suffix == ".obj":
+        write(tmp_path / "a.obj", figure(*TOES), "+y", "+x")
+    else:
+        write_ply(tmp_path / "a.ply", figure(*TOES), "+x")
+    turned = read(tmp_path, f"a{suffix}")
+    assert turned.front == "+x" and '"front": "-y" leaves it as it was' in turned.warnings[0]
+    for stated in ("-y", "+x"):
+        character = read(tmp_path, f"a{suffix}", front=stated)
+        assert (character.front, character.warnings, character.unsure) == (stated, (), None)
+
+
+def test_a_build_says_whose_fronts_nothing_is_sure_about_until_they_are_stated(tmp_path: Path) -> None:
+    """In one line for all, with the evidence and what mends it."""
+    names = ("cube", "post", "tower")
+    for name, tall in zip(names, (1, 2, 3), strict=True):
+        write_obj(tmp_path / f"{name}.obj", into_file("+y", "-y"), [BOX * (1, 1, tall)])
+    cyl = [BOX * (0.2, 0.3, 1) + (x, 0.1 * x, 0.5) for x in (-0.3, 0.4)]
+    write_obj(tmp_path / "lame.obj", into_file("+y", "-y"), cyl)
+
+    def warnings(*stated: str) -> list[str]:
+        lines = [
+            {"id": name, "path": f"{name}.obj", "up": "+y"} | ({"front": "-y"} if name in stated else {})
+            for name in (*names, "lame")
+        ]
+        (tmp_path / "all.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+        flags = ["--views", "2", "--size", "48", "--stage", "render", "--workers", "1", "--out", str(tmp_path / "out")]
+        ran = CliRunner().invoke(main, ["build", str(tmp_path / "all.jsonl"), *flags], env={"COLUMNS": "2000"})
+        assert ran.exit_code == 0, ran.output
+        return [line.strip() for line in ran.stderr.splitlines() if "nothing is sure about which way" in line]
+
+    (said,) = warnings()
+    assert "4 characters (cube, lame, post and 1 more), such as: nothing is sure about which way cube.obj faces" in said
+    assert "(as no joints are named as left and right, and its shape " in said
+    assert '"front": "-y" in its manifest line says so; "+x" turns it if it looks to the right there' in said
+    assert warnings() == [said], "of what is up to date, too"
+    (said,) = warnings("cube", "post", "tower")
+    assert "lame: nothing is sure about which way lame.obj faces" in said
+    assert warnings(*names, "lame") == []
 
 
 @pytest.mark.parametrize("up", ["+z", "+x", "-y"])

@@ -69,6 +69,8 @@ def test_sentences_that_repeat_themselves_are_folded() -> None:
     assert said == "20 characters (c0, c1, c2 and 17 more), such as: c0.glb has 0 textures that are not there"
     assert second.line() == "2 characters (odd, other): it floats"
     assert folded([("one", "it floats")])[0].line() == "one: it floats"
+    unsure = [(k, f"nothing is sure about {k} (as {why})") for k, why in (("a", "it is flat"), ("b", "it lies down"))]
+    assert len(folded(unsure)) == 1, "and so is evidence"
     assert folded([]) == []
     assert len(folded([(k, "exit code 2: [Errno 2]") for k in "123"])) == 1, "a number is a name, too"
     assert len(folded([(k, "one end is not there") for k in ("e", "n", "knight")])) == 1, "and so is a letter"

@@ -18,6 +18,7 @@ from specsia_build.backends.base import Backend
 from specsia_build.characters.character import safe_id
 from specsia_build.characters.doubles import shape_of
 from specsia_build.characters.motions import MOST_APART
+from specsia_build.characters.read import READING
 from specsia_build.config import OWN, BuildConfig, ClipSettings
 from specsia_build.errors import some
 from specsia_build.frame import view_yaws
@@ -323,7 +324,7 @@ def _warm(config: BuildConfig) -> dict[str, Callable[[], None]]:
 
 STAGE = CharacterStage(
     name="motions",
-    version=32,
+    version=READING + 26,
     make=find,
     settings=_settings,
     chosen=_chosen,

@@ -1,0 +1,126 @@
+"""Which axes of a file are taken for up and for the front, and what is doubtful about them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from specsia_build.characters.character import AUTO, OWN, SETTLED, UNSETTLED, Entry
+from specsia_build.characters.facing import Evidence, front_of, rotated, up_of
+from specsia_build.characters.features import features_of
+from specsia_build.characters.finding import Finding, Mending
+from specsia_build.characters.raw import RawMesh
+from specsia_build.frame import up_rotation
+from specsia_build.rendering.mesh import Mesh
+
+_AROUND = ("-y", "+x", "+y", "-x")
+"""Horizontal axes, each a quarter turn on from the one before, counter-clockwise seen from above."""
+
+_SET_UPRIGHT, _TURNED = ("was set upright", "sets it upright"), ("was turned", "turns it")
+"""What is done where evidence is heeded, and what a manifest's line does that mends it."""
+
+
+@dataclass(frozen=True)
+class Axes:
+    """What is taken for a character's axes.
+
+    Attributes:
+        up: axis of its file.
+        front: axis that it faces once `up` has been turned to Z.
+        unsure: a sentence where nobody states that front and nothing of the character says it, else None.
+        findings: where the character says another axis.
+    """
+
+    up: str
+    front: str
+    unsure: str | None
+    findings: tuple[Finding, ...]
+
+
+def axes_of(entry: Entry, raw: RawMesh, mesh: Mesh) -> Axes:
+    """What is taken for up and for the front, and a sentence where the character says another axis, or none.
+
+    What an entry states is taken. Where that is what its format has anyway, it is meant, and not doubted.
+
+    Args:
+        entry: whose character it is.
+        raw: as its file has it.
+        mesh: of that, without what is not finite.
+
+    Raises:
+        ValueError: if an axis is none.
+    """
+    name = entry.path.name
+    up, front = _taken(entry.up, raw.up), _taken(entry.front, raw.front)
+    said: list[Finding] = []
+    if _is_asked(entry, entry.up, raw.up):
+        # A pose may lay a character down, which its file's axes know nothing of.
+        joints = raw.rest_landmarks or raw.landmarks
+        found = up_of(mesh, joints, up, settled=entry.up != AUTO)
+        why = f"{name} stands along {found.axis}, as {found.why},"
+        said += _doubt("up", entry.up, up, found, why, _SET_UPRIGHT)
+        up = (found.axis or up) if entry.up == AUTO else up
+    if not _is_asked(entry, entry.front, raw.front):
+        return Axes(up, front, None, tuple(said))
+    if said and entry.up not in (None, AUTO):
+        # Of one who is laid down as stated nothing says the front.
+        return Axes(up, front, _unsure(name, front, "it does not stand"), tuple(said))
+    stated = entry.front if entry.front not in (None, AUTO) else None
+    upright = up_rotation(up)
+    usual = front if stated or entry.format not in UNSETTLED else None
+    features = features_of(mesh, raw.part_names, raw.face_part)
+    # Of what is stated only another axis is a doubt.
+    taken = None if stated is None else front
+    found = front_of(mesh.rotated(upright), rotated(raw.landmarks, upright), usual, features, stated, taken)
+    said += _doubt("front", entry.front, front, found, f"{name} faces {found.axis} {found.why},", _TURNED)
+    front = (found.axis or front) if entry.front == AUTO else front
+    sure = stated is not None or found.axis is not None
+    return Axes(up, front, None if sure else _unsure(name, front, found.why), tuple(said))
+
+
+def _taken(stated: str | None, own: str) -> str:
+    """The axis that is taken where nothing is found: what a manifest states, or else the format's own."""
+    return own if stated in (None, OWN, AUTO) else stated
+
+
+def _is_asked(entry: Entry, stated: str | None, own: str) -> bool:
+    """Whether a character is looked at for an axis: not where a line states what it would be taken for anyway."""
+    if stated is None:
+        return entry.format not in SETTLED
+    return stated not in (OWN, own)
+
+
+def _doubt(
+    key: str, stated: str | None, taken: str, found: Evidence, why: str, done: tuple[str, str]
+) -> tuple[Finding, ...]:
+    """The sentence on an axis where the evidence is another than what is taken.
+
+    Args:
+        key: ``up`` or ``front``.
+        stated: by the entry.
+        taken: unless the evidence is heeded, as it is where `stated` is ``auto``.
+        found: the evidence; only what is strong raises a doubt of what a line states.
+        why: how the sentence begins.
+        done: what is done where it is heeded, and what the line does that mends it.
+    """
+    if found.axis is None or found.axis == taken or (stated not in (None, AUTO) and not found.strong):
+        return ()
+    line = f'"{key}": "{found.axis}"'
+    if stated == AUTO:
+        same = f'{line} in its manifest line says the same, "{key}": "{taken}" leaves it as it was'
+        said = f"{why} so it {done[0]}; {same}"
+    elif stated is None:
+        said = f"{why} not {taken} as its format has it: {line} in its manifest line {done[1]}"
+    else:
+        said = f"{why} not {taken} as its manifest line states: {line} there {done[1]}"
+    return (Finding(said, Mending(key, found.axis, found.why)),)
+
+
+def _unsure(name: str, front: str, why: str) -> str:
+    """The sentence on a character that is taken to face an axis which nothing confirms."""
+    at = _AROUND.index(front)
+    right, away, left = (_AROUND[(at + turns) % 4] for turns in (1, 2, 3))
+    return (
+        f"nothing is sure about which way {name} faces (as {why}): look at its view 0. If that shows its front, "
+        f'"front": "{front}" in its manifest line says so; "{right}" turns it if it looks to the right there, '
+        f'"{left}" to the left, "{away}" away'
+    )
