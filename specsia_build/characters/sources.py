@@ -62,6 +62,8 @@ def open_source(source: str, scratch: Path) -> Source:
     """
     if source.startswith("sample:"):
         return _samples(source, scratch)
+    if "://" in source:
+        raise UsageError(f"'{source}' is a URL, and characters are read from this machine: copy them here")
     path = expanded(source)
     name = Path(os.path.abspath(path)).name or "source"  # noqa: PTH100  a link's own name is wanted, not its target's
     try:

@@ -133,7 +133,7 @@ def _told(ctx: click.Context | None = None) -> Iterator[None]:
         raise
     except click.UsageError as error:
         asked = error.ctx.command_path if error.ctx is not None else "specsia"
-        said = f"{error.format_message()}{_chosen(error)}{_for_example(error)}"
+        said = f"{' '.join(error.format_message().split())}{_chosen(error)}{_for_example(error)}"
         raise _Sentence(said, USAGE, f"{asked} --help") from error
     except UsageError as error:
         raise _Sentence(str(error), USAGE) from error
@@ -177,7 +177,8 @@ def _for_example(error: click.UsageError) -> str:
     if not isinstance(error, click.MissingParameter) or error.ctx is None:
         return ""
     examples = getattr(error.ctx.command, "examples", ())
-    return f" For example: {examples[0]}" if examples else ""
+    # What is missing may end in a list of choices, without a full stop.
+    return f"{'' if error.format_message().endswith('.') else '.'} For example: {examples[0]}" if examples else ""
 
 
 def _is_stuck(stream: TextIO) -> bool:

@@ -132,7 +132,7 @@ def effective(
     config = _layered(BuildConfig(), levels)
     if config.clips is not None:
         config = _layered(_with_defaults(config.clips.recipes, [level for level, _ in levels]), levels)
-    if not config.source.startswith("sample:"):
+    if not config.source.startswith("sample:") and "://" not in config.source:
         config = with_settings(config, {"source": str(expanded(config.source).absolute())}, "the command line")
     if config.like is not None and expanded(config.like).is_dir():
         like = str(expanded(config.like).absolute())

@@ -18,10 +18,15 @@ from specsia_build.cli import main
         (["enhance", "pretrained"], "Missing argument 'INPUT'. For example: specsia enhance "),
         (["evaluate"], "Missing argument 'RUN...'. For example: specsia evaluate "),
         (["train"], "Missing argument 'DATASET'. For example: specsia train "),
+        (["convert", "x"], "Missing option '--to'. Choose from: published. For example: specsia convert "),
+        (["build", "s3://bucket/mine"], "'s3://bucket/mine' is a URL, and characters are read from this machine"),
         (["backends", "doctor"], "Missing argument 'NAME'. For example: specsia backends doctor "),
     ],
 )
-def test_what_is_missing_is_shown_in_a_line_that_works(words: list[str], said: str) -> None:
+def test_what_is_missing_is_shown_in_a_line_that_works(
+    words: list[str], said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
     assert f"specsia: {said}" in CliRunner().invoke(main, words).output
 
 
