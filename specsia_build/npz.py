@@ -30,6 +30,17 @@ _STORED, _DEFLATED, _MADE, _NEEDED, _DOS_DATE = 0, 8, 20, 20, 0x21
 _HEADER = 30
 """Bytes before the name of a member."""
 
+_DAMAGES: tuple[type[Exception], ...] = (
+    KeyError,
+    ValueError,
+    OSError,
+    EOFError,
+    zipfile.BadZipFile,
+    isal_zlib.error,  # type: ignore[assignment, unused-ignore]
+    struct.error,
+)
+"""What parsers of damaged files raise."""
+
 
 def encode(array: NDArray[Any]) -> bytes:
     """A `.npz` as `np.load` reads it, with the array named `KEY`."""
@@ -100,7 +111,7 @@ def _decoded(data: bytes, *names: str) -> list[NDArray[Any]]:
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as packed:
             return [_array(_unpacked(data, packed.getinfo(f"{name}.npy"))) for name in names]
-    except (KeyError, ValueError, OSError, EOFError, zipfile.BadZipFile, isal_zlib.error, struct.error) as error:
+    except _DAMAGES as error:
         raise ValueError(f"is no array in a .npz under the name '{names[-1]}': {error}") from error
 
 
