@@ -51,20 +51,22 @@ def compile_once(
         WriteError: if the cache cannot be written.
     """
     parts = _pictures(config, entries) if stages else {}
-    for stage in stages:
-        parts |= stage.warm(config)
+    if parts:
+        for stage in stages:
+            parts |= stage.warm(config)
     _compile(config, parts, "build", progress)
 
 
 def compile_pictures(config: BuildConfig, entries: Sequence[Entry], progress: Progress) -> None:
     """Fill it where it lacks what draws characters and nothing more; see `compile_once`."""
-    if entries:
-        _compile(config, _pictures(config, entries), "command", progress)
+    _compile(config, _pictures(config, entries), "command", progress)
 
 
 def _pictures(config: BuildConfig, entries: Sequence[Entry]) -> dict[str, Callable[[], object]]:
-    """What compiles what reads and draws characters, by name."""
+    """What compiles what reads and draws characters, by name; nothing where none of them can be built at all."""
     parts: dict[str, Callable[[], object]] = {}
+    if all(entry.problem is not None for entry in entries):
+        return parts
     parts[f"renderer {config.look}"] = partial(box_layers, "lit" if config.look == "lit" else "unlit")
     if any(entry.sample is not None for entry in entries):
         parts["sample"] = _compile_sample

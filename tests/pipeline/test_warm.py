@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from numba.core.dispatcher import Dispatcher
 
+from specsia_build.characters.character import Entry
 from specsia_build.characters.sources import open_source
 from specsia_build.config import BuildConfig
 from specsia_build.config_file import with_settings
@@ -122,6 +123,15 @@ def test_what_draws_characters_before_a_build_is_compiled_once_and_for_the_build
         compile_pictures(stills, open_source(stills.source, Path("nowhere")).entries, said)
     assert (compiler.parts, len(said.lines)) == (["renderer unlit", "sample"], 1)
     assert compiled(compiler, stills) == ({"render", "reconstruct inflate", "project"}, 1)
+
+
+def test_nothing_is_compiled_where_no_character_can_be_built(compiler: Compiler) -> None:
+    config = with_settings(BuildConfig(), {"source": "sample:1", "backends": ["inflate"]}, "a test")
+    entries = [Entry("one", "gltf", Path("one.glb"), problem="its file is not there")]
+    said = Said()
+    compile_once(config, character_stages(config), entries, said)
+    compile_pictures(config, entries, said)
+    assert (compiler.parts, said.lines) == ([], [])
 
 
 def test_what_was_not_compiled_is_tried_again(compiler: Compiler) -> None:
