@@ -99,9 +99,9 @@ def _look(size: int, across: int | None, background: str, labels: bool, values: 
     return Look(size, parse_ground(background), labels, values, across)
 
 
-def _conclude(where: str, drawn: Drawn, moving: bool, label: str, other: str, *more: str) -> None:
+def _conclude(where: str, drawn: Drawn, noun: str, label: str, other: str, *more: str) -> None:
     """Say what was drawn and, as `label`, where it is; `other` is the command that draws the same another way."""
-    items, named = plural(drawn.items, "clip" if moving else "character"), argument(where)
+    items, named = plural(drawn.items, noun), argument(where)
     what = [*more, f"{drawn.size[0]} x {drawn.size[1]} pixels"]
     conclude(
         None,
@@ -143,7 +143,7 @@ def turntable(
     gallery = open_gallery(where, say)
     drawn = draw_turntable(gallery, out, choice, look, seconds=seconds, fps=fps, swing=swing)
     frames = f"{plural(drawn.frames, 'frame')} in {float(drawn.frames / drawn.fps):.1f} s"
-    _conclude(where, drawn, gallery.moving, "film", "sheet {} --out sheet.png", frames)
+    _conclude(where, drawn, gallery.noun, "film", "sheet {} --out sheet.png", frames)
 
 
 def _numbers(_ctx: click.Context, _option: click.Parameter, text: str | None) -> tuple[int, ...]:
@@ -184,4 +184,4 @@ def sheet(where: str, choice: Choice, look: Look, views: tuple[int, ...], rows: 
 
     gallery = open_gallery(where, say)
     drawn = draw_sheet(gallery, out, choice, look, views=views, by_view=rows == "shown")
-    _conclude(where, drawn, gallery.moving, "picture", "turntable {} --out turntable.webp")
+    _conclude(where, drawn, gallery.noun, "picture", "turntable {} --out turntable.webp")

@@ -69,8 +69,8 @@ def report(where: str, other: str | None, out: Path | None, watch: bool) -> None
 def _conclude(where: str, other: str | None, path: Path, page: Page) -> None:
     """Say what a page shows, and what it cannot."""
     gallery, named = page.gallery, argument(where)
-    count = plural(len(gallery.items), "clip" if gallery.moving else "character")
-    makers = dict.fromkeys(name for item in gallery.items for name in item.sides)
+    count = plural(len(gallery.items), gallery.noun)
+    sides = gallery.side_names
     drawn = [f"specsia sheet {named} --out sheet.png"] if other is None and gallery.items else []
     lost = len(gallery.lost)
     unreadable = f"pictures of {some(page.unreadable)} cannot be read, as the page says of each"
@@ -78,7 +78,7 @@ def _conclude(where: str, other: str | None, path: Path, page: Page) -> None:
         None,
         [f"the report is in {path}"],
         f"{count} of {where}" + ("" if other is None else f", beside {other}"),
-        {"shown": [f"{count}: {', '.join(makers)}" if makers else "nothing: there are no pictures yet"]},
+        {"shown": [f"{count}: {', '.join(sides)}" if sides else "nothing: there are no pictures yet"]},
         doubtful={
             "failed": [f"{lost:,}, each with its reason and the command that tries it again"] if lost else [],
             "unreadable": [unreadable] if page.unreadable else [],

@@ -55,9 +55,8 @@ def _unknown(gallery: Gallery, name: str, known: Sequence[str]) -> str:
     lost = next((one for one in gallery.lost if name in (one.key, one.id)), None)
     if lost is not None:
         return f"'{brief(name, 80)}' has no pictures: it failed at {lost.stage}: {brief(lost.reason)}"
-    one = "clip" if gallery.moving else "character"
     hint = meant(name, known) or f" It has {some(known)}." if known else f" {_why_none(gallery)}"
-    return f"{gallery.where} has no {one} '{brief(name, 80)}'.{hint}"
+    return f"{gallery.where} has no {gallery.noun} '{brief(name, 80)}'.{hint}"
 
 
 def chosen_layers(gallery: Gallery, items: Sequence[Item], wanted: Sequence[str]) -> tuple[Shown, ...]:

@@ -91,7 +91,7 @@ def compared(one: Gallery, two: Gallery) -> Compared:
         kind="comparison",
         where=f"{one.where} {two.where}",
         title=" and ".join(joining.labels),
-        lead=f"{_counted(here.keys() & there.keys(), one)} in both, {' beside '.join(joining.labels)}.",
+        lead=f"{plural(len(here.keys() & there.keys()), one.noun)} in both, {' beside '.join(joining.labels)}.",
         moving=one.moving,
         items=tuple(found.item for found in joined),
         lost=tuple(_lost(joining)),
@@ -142,14 +142,9 @@ def _refuse_unlike(one: Gallery, two: Gallery) -> None:
         )
 
 
-def _side_names(gallery: Gallery) -> list[str]:
-    """Of all sides but the target, in order."""
-    return list(dict.fromkeys(name for item in gallery.items for name in item.sides if name != TARGET))
-
-
 def _paired_makers(one: Gallery, two: Gallery) -> tuple[tuple[str, str], ...]:
     """Makers of one name; two galleries that have but one each are compared whatever its name."""
-    here, there = _side_names(one), _side_names(two)
+    here, there = one.makers, two.makers
     if len(here) == len(there) == 1:
         return ((here[0], there[0]),)
     return tuple((name, name) for name in here if name in there)
@@ -210,7 +205,7 @@ class _Joining:
         return {
             self.name(which, name): (which, name)
             for which, gallery in enumerate(self.galleries)
-            for name in (TARGET, *_side_names(gallery))
+            for name in (TARGET, *gallery.makers)
         }
 
     def alone(self, which: int, item: Item) -> _Joined:
@@ -318,16 +313,12 @@ def _lost(joining: _Joining) -> Iterator[Lost]:
             yield replace(lost, side=side, reason=reason)
 
 
-def _counted(ids: Collection[str], gallery: Gallery) -> str:
-    return plural(len(ids), "clip" if gallery.moving else "character")
-
-
 def _caveats(joining: _Joining, joined: Sequence[_Joined], here: Set[str], there: Set[str]) -> Iterator[str]:
     """What is not compared, and what is compared unfairly, in sentences."""
     (one, two), gallery = joining.labels, joining.galleries[0]
     for name, ids in ((one, here - there), (two, there - here)):
         if ids:
-            yield f"{_counted(ids, gallery)} only in {name}: {some(sorted(ids, key=id_order_key))}."
+            yield f"{plural(len(ids), gallery.noun)} only in {name}: {some(sorted(ids, key=id_order_key))}."
     if joining.main is None:
         yield "No measure is in both: what changed is told by pixels alone."
     for which in (0, 1):
@@ -339,8 +330,9 @@ def _caveats(joining: _Joining, joined: Sequence[_Joined], here: Set[str], there
     uneven = [found.item.id for found in pairs if found.frames is not None]
     if uneven:
         yield (
-            f"Compared unfairly: {_counted(uneven, gallery)} with other {'frames' if gallery.moving else 'views'} in "
-            f"{one} than in {two}, of which those that show the same are compared: {some(uneven)}."
+            f"Compared unfairly: {plural(len(uneven), gallery.noun)} with other "
+            f"{'frames' if gallery.moving else 'views'} in {one} than in {two}, of which those that show the same are "
+            f"compared: {some(uneven)}."
         )
     sizes = sorted({found.sizes for found in pairs if found.sizes is not None and found.sizes[0] != found.sizes[1]})
     if sizes:
@@ -358,7 +350,7 @@ def _one_sided(joining: _Joining, which: int) -> Iterator[str]:
     """What only one of two galleries has or lacks."""
     name, gallery, other = joining.labels[which], joining.galleries[which], joining.galleries[1 - which]
     paired = {pair[which] for pair in joining.makers}
-    alone = [side for side in _side_names(gallery) if side not in paired]
+    alone = [side for side in gallery.makers if side not in paired]
     if alone:
         yield f"Only {name} has {some(alone)}."
     keys = {measure.key for measure in other.measures}

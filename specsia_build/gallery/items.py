@@ -203,3 +203,18 @@ class Gallery:
     go_on: str | None = None
     sides: tuple[str, ...] = ()
     twins: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def noun(self) -> str:
+        """What one of its items is called."""
+        return "clip" if self.moving else "character"
+
+    @property
+    def side_names(self) -> list[str]:
+        """Of all sides, in the order in which items have them."""
+        return list(dict.fromkeys(name for item in self.items for name in item.sides))
+
+    @property
+    def makers(self) -> list[str]:
+        """Names of all sides but the target's."""
+        return [name for name in self.side_names if name != TARGET]

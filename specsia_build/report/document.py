@@ -36,8 +36,7 @@ Strips = Mapping[str, str]
 
 def flags_of(gallery: Gallery) -> dict[str, tuple[str, ...]]:
     """What an item may be looked for by, by its id: `outlier` where registration moved it unlike the others."""
-    makers = dict.fromkeys(name for item in gallery.items for name in item.sides)
-    registered = [registrations(gallery.items, name) for name in makers]
+    registered = [registrations(gallery.items, name) for name in gallery.makers]
     ranked = [found for one in registered if len(one) >= ENOUGH for found in outliers(one)]
     return {found.id: ("outlier",) for found in ranked if found.furthest >= FAR}
 
@@ -124,7 +123,7 @@ def document(
         sections: titles and markup by anchor.
         live: whether more is being made while it is looked at.
     """
-    sides = gallery.sides or dict.fromkeys(name for item in gallery.items for name in item.sides)
+    sides = gallery.sides or gallery.side_names
     layers = layers_of(side for item in gallery.items for side in item.sides.values())
     numbers = {key for item in items for key in item["numbers"]}
     return {

@@ -83,8 +83,7 @@ def sections_of_comparison(found: Compared) -> Sections:
     if changed:
         digits = found.gallery.measures[0].digits
         named = [(item.id, fixed(item.numbers[CHANGE], digits)) for item in changed[:MOST_CHANGED]]
-        what = "clip" if found.gallery.moving else "character"
-        sections["changed"] = ("Changed most", table((what, "largest change"), named, numbers=(1,)))
+        sections["changed"] = ("Changed most", table((found.gallery.noun, "largest change"), named, numbers=(1,)))
     return sections
 
 

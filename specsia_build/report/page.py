@@ -124,7 +124,7 @@ def write_page(gallery: Gallery, sections: Sections, path: Path, progress: Progr
     """
     refuse_other_file(path)
     if len(gallery.items) > MOST_TRIED:
-        every = plural(len(gallery.items), "clip" if gallery.moving else "character")
+        every = plural(len(gallery.items), gallery.noun)
         progress.say(
             f"note: the page names all of {every}, and was tried with {MOST_TRIED:,} at most: where a browser "
             "does not open it, report on shards of the source"

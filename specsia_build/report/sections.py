@@ -73,10 +73,6 @@ def _present(**sections: tuple[str, Html | None]) -> Sections:
     return {anchor: (title, html) for anchor, (title, html) in sections.items() if html is not None}
 
 
-def _makers(gallery: Gallery) -> list[str]:
-    return list(dict.fromkeys(name for item in gallery.items for name in item.sides if name != TARGET))
-
-
 def _counts(gallery: Gallery) -> Html | None:
     """Items of each split by each maker, and their licences."""
     if not gallery.items:
@@ -84,7 +80,7 @@ def _counts(gallery: Gallery) -> Html | None:
     rows = []
     for split in sorted({item.split for item in gallery.items}, key=_split_order):
         items = [item for item in gallery.items if item.split == split]
-        for name in _makers(gallery) or [TARGET]:
+        for name in gallery.makers or [TARGET]:
             found = [item.sides[name] for item in items if name in item.sides]
             means = [mean for side in found if (mean := side.mean(IOU.key)) is not None]
             first = [v for side in found for v in side.values.get(IOU.key, ())[:1] if v is not None]
@@ -179,7 +175,7 @@ def _quality(gallery: Gallery) -> Html | None:
     """Charts of IoU; None before there is any."""
     values = {
         name: [v for item in gallery.items if name in item.sides for v in _known(item.sides[name].values)]
-        for name in _makers(gallery)
+        for name in gallery.makers
     }
     values = {name: found for name, found in values.items() if found}
     if not values or IOU not in gallery.measures:
@@ -231,7 +227,7 @@ def _frontal(gallery: Gallery, names: Sequence[str]) -> dict[str, list[tuple[flo
 
 def _registrations(gallery: Gallery) -> Html | None:
     """What registration did; None where nothing says it."""
-    frontal = _frontal(gallery, _makers(gallery))
+    frontal = _frontal(gallery, gallery.makers)
     if not frontal:
         return None
     rows = []
