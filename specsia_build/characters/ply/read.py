@@ -119,7 +119,9 @@ def _stacked(columns: Columns, names: tuple[str, ...]) -> NDArray[np.float64] | 
     """Scalar properties side by side, (N, len(names)); None if one is missing."""
     if any(n not in columns or columns[n].counts is not None for n in names):
         return None
-    return np.stack([columns[n].values.astype(np.float64) for n in names], axis=1)
+    # What is no number may be one that NumPy warns of; whoever uses it is told in a sentence.
+    with np.errstate(invalid="ignore"):
+        return np.stack([columns[n].values.astype(np.float64) for n in names], axis=1)
 
 
 def _corner_indices(indices: Column, points: int, name: str) -> Ints:

@@ -209,6 +209,14 @@ def test_damage_gives_a_mesh_or_a_sentence(tmp_path: Path, damage: bytes, at: in
         assert str(error)
 
 
+@pytest.mark.filterwarnings("error")
+def test_numbers_that_signal_that_they_are_none_are_read_without_a_warning(tmp_path: Path) -> None:
+    head = f"ply\nformat binary_little_endian 1.0\nelement vertex 3\n{XYZ}element face 1\n{LIST}end_header\n"
+    corners = struct.pack("<8f", 0, 0, 0, 1, 0, 0, 1, 1) + b"\x01\0\x80\x7f"
+    found = read(tmp_path, head.encode() + corners + struct.pack("<B3i", 3, 0, 1, 2))
+    assert np.isnan(found.mesh.vertices).sum() == 1
+
+
 def test_faces_have_the_colours_of_their_materials(tmp_path: Path) -> None:
     path = tmp_path / "hero.ply"
     path.write_text(
