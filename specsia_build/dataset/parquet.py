@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
 from itertools import accumulate
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -131,6 +132,23 @@ def write_shard(
                 f"{path.name} was written with {plural(count, 'row')} but reads back with {read_back}: check the disk"
             )
     return count
+
+
+def stored_rows(path: Path) -> int | None:
+    """Rows of a shard by its footer, which is read once while the file stays as it is; None where none can be read."""
+    try:
+        seen = path.stat()
+    except OSError:
+        return None
+    return _stored_rows(path, seen.st_ino, seen.st_size, seen.st_mtime_ns)
+
+
+@lru_cache(maxsize=1 << 16)
+def _stored_rows(path: Path, *_: int) -> int | None:
+    try:
+        return int(pq.read_metadata(local_path(path)).num_rows)
+    except (OSError, pa.ArrowException):
+        return None
 
 
 def _leaf(name: str) -> str:

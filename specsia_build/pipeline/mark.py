@@ -8,16 +8,13 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-import pyarrow.parquet as pq
-
 from specsia_build import __version__
 from specsia_build.backends.registry import load_backend
 from specsia_build.characters.character import Entry
 from specsia_build.config import WORK, BuildConfig, result_settings
 from specsia_build.config_file import read_settings, with_settings, write_settings
 from specsia_build.dataset import exchange, schema, splits
-from specsia_build.dataset.parquet import local_path
+from specsia_build.dataset.parquet import stored_rows
 from specsia_build.errors import SpecsiaError, UsageError, plural
 from specsia_build.files.records import read_json
 from specsia_build.files.writing import write_bytes
@@ -218,10 +215,8 @@ def _changed(before: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[str]
 def rows_of(dataset: Path) -> int | None:
     """Rows of a packed dataset, None where there is none that can be read."""
     shards = [name for name in exchange.listed_names(dataset) if name.startswith(f"{schema.DATA}/")]
-    try:
-        return sum(pq.read_metadata(local_path(dataset / name)).num_rows for name in shards) if shards else None
-    except (OSError, pa.ArrowException):
-        return None
+    rows = [found for name in shards if (found := stored_rows(dataset / name)) is not None]
+    return sum(rows) if shards and len(rows) == len(shards) else None
 
 
 def told_before(

@@ -18,9 +18,6 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-import pyarrow.parquet as pq
-
 from specsia_build import __version__
 from specsia_build.characters.character import id_order_key
 from specsia_build.config import BuildConfig
@@ -28,7 +25,7 @@ from specsia_build.dataset import exchange, schema, splits
 from specsia_build.dataset.card.text import CardFacts, write_card
 from specsia_build.dataset.card.yaml import data_sizes
 from specsia_build.dataset.checksums import parse_sums, write_checksums, write_sums
-from specsia_build.dataset.parquet import local_path, plan_shards
+from specsia_build.dataset.parquet import plan_shards, stored_rows
 from specsia_build.dataset.places import public_settings
 from specsia_build.dataset.teaser import write_teaser
 from specsia_build.errors import SpecsiaError
@@ -348,8 +345,4 @@ def _looks_whole(path: Path, digest: str, is_shard: bool) -> bool:
         return path.stat().st_size > 0
     if not is_shard:
         return file_digest(path) == digest
-    try:
-        pq.read_metadata(local_path(path))
-    except (OSError, pa.ArrowException):
-        return False
-    return True
+    return stored_rows(path) is not None

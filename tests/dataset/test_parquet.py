@@ -9,6 +9,7 @@ from pathlib import Path
 
 import datasets
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
@@ -25,7 +26,7 @@ from specsia_build.dataset.checksums import (
     write_checksums,
     write_sums,
 )
-from specsia_build.dataset.parquet import plan_shards, write_shard
+from specsia_build.dataset.parquet import plan_shards, stored_rows, write_shard
 from specsia_build.errors import SpecsiaError
 from tests.dataset.small import read_rows, shard
 
@@ -255,3 +256,23 @@ def test_digests_that_are_asked_for_in_their_order_are_not_held(tmp_path: Path) 
     most = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert most < 200 * count
+
+
+def test_a_footer_is_read_once_while_its_file_stays_as_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[str] = []
+    really = pq.read_metadata
+
+    def counted(path: str) -> pq.FileMetaData:
+        read.append(path)
+        return really(path)
+
+    monkeypatch.setattr(pq, "read_metadata", counted)
+    path = tmp_path / "a.parquet"
+    assert stored_rows(path) is None
+    for count in (3, 5):
+        pq.write_table(pa.table({"n": list(range(count))}), path)
+        read.clear()
+        assert [stored_rows(path), stored_rows(path)] == [count, count]
+        assert len(read) == 1
+    path.write_bytes(path.read_bytes()[:-9])
+    assert stored_rows(path) is None
