@@ -14,6 +14,7 @@ from specsia_build.dravie.config import ModelConfig
 from specsia_build.dravie.data.encoding import decode_output, encode_input
 from specsia_build.dravie.data.frames import REACH
 from specsia_build.dravie.data.patches import PATCH
+from specsia_build.dravie.near import near
 from specsia_build.dravie.network.model import GEOMETRY
 from specsia_build.rendering.layers import HALF_COVERED
 
@@ -131,13 +132,8 @@ def repair(
                 raise
             tile //= 2
     result, shown = decode_output(painted), z[window][..., 3] > 0
-    result *= _within(shown, FARTHEST)[..., None]
+    result *= near(shown, FARTHEST)[..., None]
     dense = result[..., 3] >= HALF_COVERED
     figure = scipy.ndimage.binary_propagation(shown, np.ones((3, 3), np.bool_), mask=shown | dense)
-    out[window] = result * _within(figure, SOFT)[..., None]
+    out[window] = result * near(figure, SOFT)[..., None]
     return out
-
-
-def _within(covered: NDArray[np.bool_], pixels: int) -> NDArray[np.bool_]:
-    """What lies so many pixels, along either axis, from what is covered (H, W)."""
-    return scipy.ndimage.maximum_filter(covered, 2 * pixels + 1, mode="constant")

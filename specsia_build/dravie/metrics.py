@@ -16,11 +16,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-import scipy
 import skimage
 from numpy.typing import NDArray
 
 from specsia_build.dataset.pairs import Pair
+from specsia_build.dravie.near import near
 from specsia_build.errors import SpecsiaError
 from specsia_build.rendering.layers import HALF_COVERED
 
@@ -77,8 +77,7 @@ def on_black(picture: NDArray[np.uint8]) -> NDArray[np.float32]:
 
 def _rim(covered: NDArray[np.bool_], depth: int) -> NDArray[np.bool_]:
     """Covered pixels at most `depth` away, along either axis, from one that is not; the frame's border is no rim."""
-    inner = scipy.ndimage.minimum_filter(covered, 2 * depth + 1, mode="constant", cval=True)
-    return np.asarray(covered & ~inner)
+    return covered & near(~covered, depth)
 
 
 def _dark(picture: NDArray[np.uint8]) -> NDArray[np.bool_]:
@@ -118,10 +117,6 @@ def contour_lines(pair: Pair) -> NDArray[np.bool_] | None:
     return lines if lines.sum() * 2 >= max(1, band.sum()) else None
 
 
-def _near(lines: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    return np.asarray(scipy.ndimage.maximum_filter(lines, 2 * TOLERANCE_PX + 1, mode="constant", cval=False))
-
-
 def contour_scores(result: NDArray[np.uint8], pair: Pair) -> dict[str, float]:
     """Recall, precision and F1 of Y*'s dark boundary line, each 0…1; empty where Y*'s line is not dark.
 
@@ -134,8 +129,8 @@ def contour_scores(result: NDArray[np.uint8], pair: Pair) -> dict[str, float]:
         return {}
     found = boundary_lines(result)
     allowed = boundary_lines(pair.gt)
-    recall = float(np.mean(_near(found)[wanted]))
-    precision = float(np.mean(_near(allowed | wanted)[found])) if found.any() else 0.0
+    recall = float(np.mean(near(found, TOLERANCE_PX)[wanted]))
+    precision = float(np.mean(near(allowed | wanted, TOLERANCE_PX)[found])) if found.any() else 0.0
     f1 = 2 * recall * precision / (recall + precision) if recall + precision > 0 else 0.0
     return {"contour_recall": recall, "contour_precision": precision, "contour_f1": f1}
 

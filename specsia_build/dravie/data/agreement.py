@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from specsia_build.dataset.pairs import Pair
 from specsia_build.dravie.data.patches import PATCH
 from specsia_build.dravie.metrics import WIDEST_LINE_PX
+from specsia_build.dravie.near import near
 from specsia_build.rendering.layers import HALF_COVERED
 
 SLACK = 2
@@ -27,8 +28,8 @@ def agreed(pair: Pair) -> NDArray[np.bool_]:
     shown, wanted = pair.z[..., 3] >= HALF_COVERED, pair.gt[..., 3] >= HALF_COVERED
     lost = wanted & (scipy.ndimage.distance_transform_edt(~shown) > WIDEST_LINE_PX + SLACK)
     added = shown & (scipy.ndimage.distance_transform_edt(~wanted) > SLACK)
-    found = ~scipy.ndimage.maximum_filter(lost | added, PATCH + 1, mode="constant")
+    found = ~near(lost | added, PATCH // 2)
     foreground = shown | wanted
     if (found & foreground).sum() < LEAST_AGREED * foreground.sum():
         return np.ones_like(found)
-    return np.asarray(found)
+    return found

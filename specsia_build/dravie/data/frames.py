@@ -19,13 +19,13 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-import scipy
 from numpy.typing import NDArray
 
 from specsia_build.caches import prune, use
 from specsia_build.dataset.pairs import PAIR_COLUMNS, Pair, decode_pair
 from specsia_build.dataset.reading import OpenedDataset
 from specsia_build.dravie.ahead import made_ahead
+from specsia_build.dravie.near import near
 from specsia_build.errors import SpecsiaError, WriteError, plural, some
 from specsia_build.files.locking import lock
 from specsia_build.files.records import read_json
@@ -134,7 +134,7 @@ def _cut_out(pair: Pair, where: NDArray[np.bool_] | None = None) -> _Box | None:
         return None
     (top, bottom), (left, right) = (_reach(np.asarray(shown.any(axis=a))) for a in (1, 0))
     box = np.s_[top:bottom, left:right]
-    centres = scipy.ndimage.maximum_filter(shown[box].view(np.uint8), 2 * REACH + 1, mode="constant")
+    centres = near(shown[box], REACH)
     if where is not None:
         centres &= where[box]
     edges = np.diff(centres.astype(np.int8), axis=1, prepend=0, append=0)
