@@ -103,18 +103,16 @@ def _read(path: Path, root: Path) -> MotionFile:
 def _read_gltf(path: Path, root: Path) -> MotionFile:
     """The motions of a glTF file, a VRM's or VRM animation's among them; its meshes are not read."""
     from specsia_build.characters.gltf.animation import read_motions as read_gltf_motions
-    from specsia_build.characters.gltf.constraints import with_constraints
+    from specsia_build.characters.gltf.constraints import completed
     from specsia_build.characters.gltf.document import load_document
-    from specsia_build.characters.gltf.hierarchy import read_hierarchy, with_skins
+    from specsia_build.characters.gltf.hierarchy import read_hierarchy
     from specsia_build.characters.gltf.humanoid import is_vrm0
 
     document = load_document(path, root)
     with np.errstate(all="ignore"):
         hierarchy = read_hierarchy(document)
         found = read_gltf_motions(document, hierarchy.number)
-        skeleton, doubts = with_constraints(
-            with_skins(hierarchy.skeleton, document, hierarchy.number), document, hierarchy.number
-        )
+        skeleton, doubts = completed(hierarchy.skeleton, document, hierarchy.number)
         front = None if found.humanoid else _front(skeleton, "+y")
     return MotionFile(
         path.name,

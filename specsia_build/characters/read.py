@@ -127,7 +127,7 @@ def _read(entry: Entry, *, moving: bool) -> tuple[Character, RawMoving | None]:
         entry=entry,
         mesh=sided,
         files=raw.files,
-        warnings=(*raw.warnings, *mended, *dropped, *_idle_texture(entry, mesh), *(one.warning for one in found)),
+        warnings=(*raw.warnings, *mended, *dropped, *_idle_texture(entry, raw, mesh), *(one.warning for one in found)),
         parts=raw.parts,
         skinned=raw.skinned,
         animations=raw.animations,
@@ -170,13 +170,13 @@ def _read_raw(entry: Entry, *, moving: bool) -> RawMesh:
     raise CharacterError(f"{entry.path.name} is of no format that is read: '{entry.format}'")
 
 
-def _idle_texture(entry: Entry, mesh: Mesh) -> tuple[str, ...]:
+def _idle_texture(entry: Entry, raw: RawMesh, mesh: Mesh) -> tuple[str, ...]:
     """That the image which is stated for materials without one is on none of them."""
     shown = [mesh.materials[k].texture for k in np.unique(mesh.face_material)]
     if entry.texture is None or entry.format in SETTLED or None in shown:
         return ()
-    colours = load_texture(entry.texture, entry.texture.name, entry.within)[..., :3]
-    if any(one is not None and np.array_equal(one.pixels[..., :3], colours) for one in shown):
+    stated = load_texture(entry.texture, entry.texture.name, entry.within) if raw.stated is None else raw.stated.pixels
+    if any(one is not None and np.array_equal(one.pixels[..., :3], stated[..., :3]) for one in shown):
         return ()
     name = f"{entry.texture.name} colours nothing of {entry.path.name}"
     return (f"{name}: 'texture' is for materials without an image, and each of these has one of its own",)

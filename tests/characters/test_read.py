@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -112,6 +113,21 @@ def test_a_texture_that_no_material_takes_is_said(tmp_path: Path, material: str,
     entry = msgspec.structs.replace(entry_of(tmp_path, text), texture=tmp_path / "other.png")
     sentence = "other.png colours nothing of hero.obj: 'texture' is for materials without an image"
     assert any(one.startswith(sentence) for one in read_character(entry).warnings) == said
+
+
+def test_a_stated_image_is_decoded_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    Image.new("RGB", (4, 4), "blue").save(tmp_path / "other.png")
+    text = "usemtl skin\nv 0 0 0\nv 1 0 0\nv 0 2 1\nvt 0 0\nvt 1 0\nvt 0 1\nf 1/1 2/2 3/3\n"
+    entry = msgspec.structs.replace(entry_of(tmp_path, text), texture=tmp_path / "other.png")
+    opened, really = [], Image.open
+
+    def counted(*given: Any, **more: Any) -> Any:
+        opened.append(given)
+        return really(*given, **more)
+
+    monkeypatch.setattr(Image, "open", counted)
+    assert read_character(entry).mesh.materials[0].texture is not None
+    assert len(opened) == 1
 
 
 def test_a_wrong_axis_is_said(tmp_path: Path) -> None:

@@ -154,6 +154,7 @@ def _assemble(path: Path, kept: Path, texture: Path | None, drop: Sequence[str],
         animations=int(facts["animations"]),
         landmarks=_landmarks(facts["landmarks"]),
         rest_landmarks=_landmarks(facts["rest_landmarks"]),
+        stated=fallback,
     )
 
 

@@ -1,4 +1,4 @@
-"""Nodes of a VRM that follow others (VRMC_node_constraint)."""
+"""A skeleton with all that its file says of nodes: what skins tell, and which follow others (VRMC_node_constraint)."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from specsia_build.animation.constraints import in_order
 from specsia_build.animation.skeleton import Constraint, Following, Skeleton
 from specsia_build.characters.gltf import schema
 from specsia_build.characters.gltf.document import Document
+from specsia_build.characters.gltf.hierarchy import with_skins
 
 _AXES = {
     "roll": ("X", "Y", "Z"),
@@ -20,16 +21,16 @@ _AXES = {
 }
 
 
-def with_constraints(
-    skeleton: Skeleton, document: Document, number: NDArray[np.int32]
-) -> tuple[Skeleton, tuple[str, ...]]:
-    """A skeleton whose nodes follow others as the file says, and sentences on those that cannot.
+def completed(skeleton: Skeleton, document: Document, number: NDArray[np.int32]) -> tuple[Skeleton, tuple[str, ...]]:
+    """A skeleton with what skins tell of its nodes, which follow others as the file says; and sentences on those that
+    cannot.
 
     Args:
         skeleton: of the file's nodes.
         document: the file.
         number: (N,) each node's place in the skeleton.
     """
+    skeleton = with_skins(skeleton, document, number)
     found, warnings = [], []
     for index, node in enumerate(document.entries(schema.Node)):
         stated = None if node.extensions is None else node.extensions.constraint

@@ -90,6 +90,11 @@ class Materials:
     _built: dict[int | None, GltfMaterial] = field(default_factory=dict)
     _variants: dict[tuple[int | None, bool, bool], Material] = field(default_factory=dict)
 
+    @property
+    def stated(self) -> Texture | None:
+        """The image for materials without a base-colour texture, once one has asked for it."""
+        return None if self.fallback is None else self._textures.get((self.fallback, None))
+
     def built(self, index: int | None) -> GltfMaterial:
         """A material by its index; None is the default one.
 

@@ -10,9 +10,8 @@ from pathlib import Path
 import numpy as np
 
 from specsia_build.characters.gltf.animation import count_motions, read_motions
-from specsia_build.characters.gltf.constraints import with_constraints
+from specsia_build.characters.gltf.constraints import completed
 from specsia_build.characters.gltf.document import Document, load_document
-from specsia_build.characters.gltf.hierarchy import with_skins
 from specsia_build.characters.gltf.humanoid import is_vrm0
 from specsia_build.characters.gltf.materials import Materials
 from specsia_build.characters.gltf.primitives import MeshReader
@@ -60,9 +59,10 @@ def read_gltf(
     with np.errstate(all="ignore"):
         scene = read_scene(document, drop, pose)
         warnings: dict[str, None] = {}
+        materials = Materials(document, texture, warnings)
         uses = Counter(instance.index for instance in scene.instances)
         shared = {index for index, count in uses.items() if count > 1}
-        reader = MeshReader(document, scene.worlds, Materials(document, texture, warnings), warnings, shared)
+        reader = MeshReader(document, scene.worlds, materials, warnings, shared)
         gatherer = RigGatherer(reader, scene.number) if moving else None
         placed = []
         for k, instance in enumerate(scene.instances):
@@ -109,13 +109,14 @@ def read_gltf(
         animations=count_motions(document),
         landmarks=scene.landmarks,
         rest_landmarks=scene.rest_landmarks,
+        stated=materials.stated,
         moving=None if gatherer is None else _moving(document, scene, gatherer),
     )
 
 
 def _moving(document: Document, scene: Scene, gatherer: RigGatherer) -> RawMoving:
     found = read_motions(document, scene.number, gatherer.broken)
-    skeleton, doubts = with_constraints(with_skins(scene.skeleton, document, scene.number), document, scene.number)
+    skeleton, doubts = completed(scene.skeleton, document, scene.number)
     told = replace(found, warnings=(*found.warnings, *gatherer.unheld(), *doubts))
     return RawMoving(gatherer.rig(skeleton), **vars(told))
 

@@ -63,7 +63,7 @@ def read_obj(
     looked_up = files.tried if texture is None else (*files.tried, texture)
     doubts = () if builder.stand_in is None else stand_in.doubts(mesh, *builder.stand_in)
     told = (*files.warnings(), *builder.warnings, *repeated, *_left_out(text, path.name), *doubts)
-    return replace(read, mesh=mesh, files=looked_up, warnings=told)
+    return replace(read, mesh=mesh, files=looked_up, warnings=told, stated=override)
 
 
 def read_obj_with_image(

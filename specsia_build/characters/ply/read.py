@@ -71,7 +71,8 @@ def read_ply(
         raise CharacterError(f"{path.name} has no faces with three corners or more")
     point = corners[triangles]
     uv = _uv(vertex, face, indices.counts, triangles, point)
-    materials, own, warnings = _materials(ply, files, texture, uv is not None)
+    override = None if texture is None else as_texture(load_texture(texture, texture.name, files.root))
+    materials, own, warnings = _materials(ply, files, override, uv is not None)
     with np.errstate(over="ignore"):
         vertices = points.astype(np.float32)
     mesh = Mesh(
@@ -86,7 +87,8 @@ def read_ply(
     mesh, repeated = without_repeated_colours(mesh, path.name)
     looked_up = files.tried if texture is None else (*files.tried, texture)
     warnings += repeated if own is None else (*repeated, *stand_in.doubts(mesh, *own))
-    return RawMesh(mesh=mesh, up="+z", front="-y", files=looked_up, warnings=(*files.warnings(), *warnings))
+    told = (*files.warnings(), *warnings)
+    return RawMesh(mesh=mesh, up="+z", front="-y", files=looked_up, warnings=told, stated=override)
 
 
 def _indices(columns: Columns) -> Column | None:
@@ -219,11 +221,10 @@ def _face_material(face: Columns, polygon: Ints, materials: int) -> NDArray[np.i
 
 
 def _materials(
-    ply: PlyFile, files: SideFiles, texture: Path | None, has_uv: bool
+    ply: PlyFile, files: SideFiles, override: Texture | None, has_uv: bool
 ) -> tuple[tuple[Material, ...], tuple[str, Texture] | None, list[str]]:
     """A material for each texture the file names, or one; the image named like the file where it stands in for what is
     missing; and sentences about what is missing."""
-    override = None if texture is None else as_texture(load_texture(texture, texture.name, files.root))
     warnings: list[str] = []
     if not has_uv:
         if ply.textures:
