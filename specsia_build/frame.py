@@ -83,15 +83,25 @@ def view_cameras(views: int, size: int) -> tuple[Camera, ...]:
     return tuple(Camera(yaw, size) for yaw in view_yaws(views))
 
 
+def signed_axis(axis: str) -> str:
+    """The name in `AXES` of an axis, which may be written in capitals and without its plus.
+
+    Raises:
+        ValueError: if it is none.
+    """
+    name = axis.lower() if axis[:1] in "+-" else "+" + axis.lower()
+    if name not in AXES:
+        raise ValueError(f"'{axis}' is not an axis: use one of {', '.join(AXES)}")
+    return name
+
+
 def axis_vector(axis: str) -> NDArray[np.float64]:
     """Unit vector of a signed axis name such as ``+x``, ``-y`` or ``z``.
 
     Raises:
         ValueError: if the name is not a signed axis.
     """
-    name = axis.lower() if axis[:1] in "+-" else "+" + axis.lower()
-    if name not in AXES:
-        raise ValueError(f"'{axis}' is not an axis: use one of {', '.join(AXES)}")
+    name = signed_axis(axis)
     vector = np.zeros(3)
     vector["xyz".index(name[1])] = 1.0 if name[0] == "+" else -1.0
     return vector
@@ -116,9 +126,7 @@ def up_rotation(up: str) -> NDArray[np.float64]:
         "+x": [[0, 0, -1], [0, 1, 0], [1, 0, 0]],
         "-x": [[0, 0, 1], [0, 1, 0], [-1, 0, 0]],
     }
-    axis_vector(up)
-    name = up.lower() if up[:1] in "+-" else "+" + up.lower()
-    return np.array(rotations[name], dtype=np.float64)
+    return np.array(rotations[signed_axis(up)], dtype=np.float64)
 
 
 def front_rotation(front: str) -> NDArray[np.float64]:

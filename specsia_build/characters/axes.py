@@ -9,7 +9,7 @@ from specsia_build.characters.facing import Evidence, front_of, rotated, up_of
 from specsia_build.characters.features import features_of
 from specsia_build.characters.finding import Finding, Mending
 from specsia_build.characters.raw import RawMesh
-from specsia_build.frame import up_rotation
+from specsia_build.frame import signed_axis, up_rotation
 from specsia_build.rendering.mesh import Mesh
 
 _AROUND = ("-y", "+x", "+y", "-x")
@@ -50,31 +50,41 @@ def axes_of(entry: Entry, raw: RawMesh, mesh: Mesh) -> Axes:
         ValueError: if an axis is none.
     """
     name = entry.path.name
-    up, front = _taken(entry.up, raw.up), _taken(entry.front, raw.front)
+    up_said, front_said = _said(entry.up), _said(entry.front)
+    up, front = _taken(up_said, raw.up), _taken(front_said, raw.front)
     said: list[Finding] = []
-    if _is_asked(entry, entry.up, raw.up):
+    if _is_asked(entry, up_said, raw.up):
         # A pose may lay a character down, which its file's axes know nothing of.
         joints = raw.rest_landmarks or raw.landmarks
-        found = up_of(mesh, joints, up, settled=entry.up != AUTO)
+        found = up_of(mesh, joints, up, settled=up_said != AUTO)
         why = f"{name} stands along {found.axis}, as {found.why},"
-        said += _doubt("up", entry.up, up, found, why, _SET_UPRIGHT)
-        up = (found.axis or up) if entry.up == AUTO else up
-    if not _is_asked(entry, entry.front, raw.front):
+        said += _doubt("up", up_said, up, found, why, _SET_UPRIGHT)
+        up = (found.axis or up) if up_said == AUTO else up
+    if not _is_asked(entry, front_said, raw.front):
         return Axes(up, front, None, tuple(said))
-    if said and entry.up not in (None, AUTO):
-        # Of one who is laid down as stated nothing says the front.
-        return Axes(up, front, _unsure(name, front, "it does not stand"), tuple(said))
-    stated = entry.front if entry.front not in (None, AUTO) else None
-    upright = up_rotation(up)
-    usual = front if stated or entry.format not in UNSETTLED else None
-    features = features_of(mesh, raw.part_names, raw.face_part)
-    # Of what is stated only another axis is a doubt.
-    taken = None if stated is None else front
-    found = front_of(mesh.rotated(upright), rotated(raw.landmarks, upright), usual, features, stated, taken)
-    said += _doubt("front", entry.front, front, found, f"{name} faces {found.axis} {found.why},", _TURNED)
-    front = (found.axis or front) if entry.front == AUTO else front
+    stated = front_said if front_said not in (None, AUTO) else None
+    # Of one who is laid down as stated nothing says the front.
+    found = Evidence(None, "it does not stand")
+    if not said or up_said in (None, AUTO):
+        upright = up_rotation(up)
+        usual = front if stated or entry.format not in UNSETTLED else None
+        features = features_of(mesh, raw.part_names, raw.face_part)
+        # Of what is stated only another axis is a doubt.
+        taken = None if stated is None else front
+        found = front_of(mesh.rotated(upright), rotated(raw.landmarks, upright), usual, features, stated, taken)
+        said += _doubt("front", front_said, front, found, f"{name} faces {found.axis} {found.why},", _TURNED)
+        front = (found.axis or front) if front_said == AUTO else front
     sure = stated is not None or found.axis is not None
     return Axes(up, front, None if sure else _unsure(name, front, found.why), tuple(said))
+
+
+def _said(axis: str | None) -> str | None:
+    """What an entry says of an axis, its name as in `AXES`.
+
+    Raises:
+        ValueError: if it names none.
+    """
+    return axis if axis in (None, AUTO, OWN) else signed_axis(axis)
 
 
 def _taken(stated: str | None, own: str) -> str:

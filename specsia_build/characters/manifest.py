@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import stat
+import unicodedata
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from functools import partial
@@ -20,7 +21,7 @@ from specsia_build.errors import CharacterError, UsageError, brief
 from specsia_build.files.content import other_content
 from specsia_build.files.listing import listing
 from specsia_build.files.sources import open_source_file
-from specsia_build.frame import AXES, front_rotation
+from specsia_build.frame import AXES, front_rotation, signed_axis
 
 MOST_BYTES = 2**30
 """Largest manifest that is read."""
@@ -70,10 +71,10 @@ def read_manifest(path: Path) -> tuple[Entry, ...]:
         )
     real = {path.parent: path.parent.resolve()}
     parsed = [_parse(path, n, line, real) for n, line in lines]
-    first_use: dict[str, int] = {}
+    first_use: dict[str, tuple[int, str]] = {}
     for n, entry in parsed:
         if entry.id:
-            first_use.setdefault(entry.id.casefold(), n)
+            first_use.setdefault(entry.id.casefold(), (n, entry.id))
     return tuple(_settled(n, entry, first_use) for n, entry in parsed)
 
 
@@ -110,12 +111,13 @@ def _lines(stream: BinaryIO, name: str) -> Iterator[tuple[int, bytes]]:
         yield n, line
 
 
-def _settled(line: int, entry: Entry, first_use: dict[str, int]) -> Entry:
+def _settled(line: int, entry: Entry, first_use: dict[str, tuple[int, str]]) -> Entry:
     """The entry with an id that no other has."""
-    first = first_use.get(entry.id.casefold(), line)
+    first, other = first_use.get(entry.id.casefold(), (line, entry.id))
     if entry.id and first == line:
         return entry
-    problem = entry.problem or f"line {line}: the id '{entry.id}' is used on line {first} already"
+    used = f"is used on line {first} already" if other == entry.id else f"is '{other}' of line {first} but for its case"
+    problem = entry.problem or f"line {line}: the id '{entry.id}' {used}"
     stand_in = f"line-{line}"
     while stand_in.casefold() in first_use:
         stand_in += "-"
@@ -204,6 +206,9 @@ def _check_types(values: Mapping[str, Any]) -> None:
         if key != "id" and key in values and not is_unicode(values[key]):
             raise _LineError(f"'{key}' holds half of a character pair, which no text can: '{brief(values[key], 60)}'")
     if not is_safe_id(values["id"]):
+        composed = unicodedata.normalize("NFC", values["id"])
+        if is_safe_id(composed):
+            raise _LineError(f"the id '{brief(composed, 60)}' has accents apart from their letters: write it in NFC")
         raise _LineError(
             f"the id '{brief(values['id'], 60)}' may hold letters, digits, '_' and '-' only, "
             f"{MOST_ID_BYTES} bytes at most"
@@ -213,8 +218,11 @@ def _check_types(values: Mapping[str, Any]) -> None:
         raise _LineError("'drop' must be a list of part names")
     if values.get("split", "train") not in SPLITS:
         raise _LineError(f"the split '{values['split']}' must be {', '.join(SPLITS[:-1])} or {SPLITS[-1]}")
-    if values.get("up", AUTO) not in (*AXES, AUTO):
-        raise _LineError(f"'up' is '{values['up']}': it must be one of {', '.join(AXES)}, or {AUTO}")
+    try:
+        if (up := values.get("up", AUTO)) != AUTO:
+            signed_axis(up)
+    except ValueError as error:
+        raise _LineError(f"'up' is '{values['up']}': it must be one of {', '.join(AXES)}, or {AUTO}") from error
     if values.get("sides", BOTH) not in SIDES:
         raise _LineError(f"'sides' is '{values['sides']}': it must be {' or '.join(SIDES)}")
     try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import unicodedata
 from pathlib import Path
 from typing import Any
 
@@ -184,7 +185,13 @@ def test_a_repeated_id_keeps_the_first(folder: Path) -> None:
     first, second, third = entries(folder, line, line, {"id": "A", "path": "a.glb"})
     assert first.problem is None
     assert (second.id, second.problem) == ("line-2", "line 2: the id 'a' is used on line 1 already")
-    assert (third.id, third.problem) == ("line-3", "line 3: the id 'A' is used on line 1 already")
+    assert (third.id, third.problem) == ("line-3", "line 3: the id 'A' is 'a' of line 1 but for its case")
+
+
+def test_an_id_with_accents_apart_is_told_how_to_be_written(folder: Path) -> None:
+    (folder / "m.jsonl").write_text(json.dumps({"id": unicodedata.normalize("NFD", "é"), "path": "a.obj"}))
+    (entry,) = read_manifest(folder / "m.jsonl")
+    assert entry.problem == "line 1: the id 'é' has accents apart from their letters: write it in NFC"
 
 
 def test_a_stand_in_id_never_takes_another_s(folder: Path) -> None:

@@ -116,6 +116,21 @@ def test_a_build_says_whose_fronts_nothing_is_sure_about_until_they_are_stated(t
     assert warnings(*names, "lame") == []
 
 
+@pytest.mark.parametrize("front", ["-Y", "-y", "+X", "x"])
+def test_an_axis_is_one_however_it_is_written(tmp_path: Path, front: str) -> None:
+    write(tmp_path / "a.obj", figure(), "+y", "-y" if front in ("-Y", "-y") else "+x")
+    character = read(tmp_path, front=front, up="Y")
+    assert (character.up, character.front) == ("+y", "-y" if front in ("-Y", "-y") else "+x")
+    assert (character.warnings, character.unsure) == ((), None)
+
+
+def test_of_one_who_is_laid_down_a_stated_front_is_not_unsure(tmp_path: Path) -> None:
+    write_obj(tmp_path / "a.obj", into_file("+y", "-y"))
+    assert read(tmp_path, up="+z", front="+x").unsure is None
+    unsure = read(tmp_path, up="+z").unsure
+    assert unsure is not None and "(as it does not stand)" in unsure
+
+
 @pytest.mark.parametrize("up", ["+z", "+x", "-y"])
 def test_an_up_that_the_shape_contradicts_is_kept_and_told(tmp_path: Path, up: str) -> None:
     write_obj(tmp_path / "a.obj", into_file("+y", "-y"))
