@@ -14,7 +14,7 @@ from specsia_build.config import RENDERERS, BuildConfig
 from specsia_build.errors import UsageError, no_such
 from specsia_build.frame import Camera, view_cameras
 from specsia_build.pipeline.progress import Progress
-from specsia_build.rendering.blender.renderer import Settings, check_gl, render_views
+from specsia_build.rendering.blender.renderer import EeveeRenderer
 from specsia_build.rendering.layers import Layers, Look, Renderer
 from specsia_build.rendering.mesh import Mesh
 from specsia_build.rendering.parity import Parity, compare, summarised
@@ -30,18 +30,12 @@ WORKBENCH_SAMPLES = 8
 """Samples a pixel of Blender's viewport drawing, its own default for a final picture."""
 
 
-class WorkbenchRenderer:
+class WorkbenchRenderer(EeveeRenderer):
     """Blender's viewport drawing: colour only, positions are 0. A peer in speed, no renderer to build with."""
 
     name = "workbench"
     version = 1
-
-    def check(self) -> None:
-        check_gl()
-
-    def render(self, mesh: Mesh, cameras: Sequence[Camera], look: Look = "unlit") -> Iterator[Layers]:
-        check_gl()
-        yield from render_views(mesh, cameras, look, Settings("workbench", WORKBENCH_SAMPLES))
+    samples = WORKBENCH_SAMPLES
 
 
 PEERS: dict[str, Callable[[], Renderer]] = {

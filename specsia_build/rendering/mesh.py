@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from typing import Any, Literal
@@ -69,6 +69,29 @@ class Material:
     alpha_cutoff: float = 0.5
     unlit: bool = False
     double_sided: bool = True
+
+
+def material_spec(material: Material, textures: list[Texture]) -> dict[str, Any]:
+    """A material but for its sides as JSON has it, its textures by their place among `textures`, where new ones go."""
+
+    def place(texture: Texture | None) -> int | None:
+        if texture is None:
+            return None
+        found = next((k for k, known in enumerate(textures) if known is texture), len(textures))
+        if found == len(textures):
+            textures.append(texture)
+        return found
+
+    return {
+        "name": material.name,
+        "base_color": list(material.base_color),
+        "texture": place(material.texture),
+        "emissive": list(material.emissive),
+        "emissive_texture": place(material.emissive_texture),
+        "alpha_mode": material.alpha_mode,
+        "alpha_cutoff": material.alpha_cutoff,
+        "unlit": material.unlit,
+    }
 
 
 @compiled
@@ -216,26 +239,22 @@ def concatenate(meshes: Sequence[Mesh]) -> Mesh:
         face_material.append(mesh.face_material + len(materials))
         materials.extend(mesh.materials)
         vertex_offset += len(mesh.vertices)
-    uv = colors = normals = rest = None
-    if any(m.uv is not None for m in meshes):
-        uv = np.concatenate([np.zeros((len(m.faces), 3, 2), np.float32) if m.uv is None else m.uv for m in meshes])
-    if any(m.colors is not None for m in meshes):
-        colors = np.concatenate(
-            [np.ones((len(m.faces), 3, 4), np.float32) if m.colors is None else m.colors for m in meshes]
-        )
-    if any(m.normals is not None for m in meshes):
-        normals = np.concatenate([flat_normals(m) if m.normals is None else m.normals for m in meshes])
-    if any(m.rest is not None for m in meshes):
-        rest = np.concatenate([m.vertices if m.rest is None else m.rest for m in meshes])
+
+    def joined(name: str, fill: Callable[[Mesh], NDArray[np.float32]]) -> NDArray[np.float32] | None:
+        own = [getattr(mesh, name) for mesh in meshes]
+        if all(one is None for one in own):
+            return None
+        return np.concatenate([fill(mesh) if one is None else one for mesh, one in zip(meshes, own, strict=True)])
+
     return Mesh(
         vertices=np.concatenate([m.vertices for m in meshes]),
         faces=np.concatenate(faces).astype(np.int32),
         materials=tuple(materials),
         face_material=np.concatenate(face_material).astype(np.int32),
-        uv=uv,
-        colors=colors,
-        normals=normals,
-        rest=rest,
+        uv=joined("uv", lambda mesh: np.zeros((len(mesh.faces), 3, 2), np.float32)),
+        colors=joined("colors", lambda mesh: np.ones((len(mesh.faces), 3, 4), np.float32)),
+        normals=joined("normals", flat_normals),
+        rest=joined("rest", lambda mesh: mesh.vertices),
     )
 
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from specsia_build import deflate, png
 from specsia_build.files.records import parse_json
-from specsia_build.rendering.mesh import Material, Mesh, Texture
+from specsia_build.rendering.mesh import Material, Mesh, Texture, material_spec
 
 MESH = "mesh.json"
 
@@ -46,30 +46,8 @@ def mesh_to_files(mesh: Mesh) -> dict[str, bytes]:
         if array is not None:
             files[array_file(name)] = dump_array(array)
     textures: list[Texture] = []
-
-    def texture_index(texture: Texture | None) -> int | None:
-        if texture is None:
-            return None
-        for i, known in enumerate(textures):
-            if known is texture:
-                return i
-        textures.append(texture)
-        files[f"mesh_texture_{len(textures) - 1}.png"] = png.encode(texture.pixels)
-        return len(textures) - 1
-
-    materials = [
-        {
-            "name": m.name,
-            "base_color": list(m.base_color),
-            "texture": texture_index(m.texture),
-            "emissive": list(m.emissive),
-            "emissive_texture": texture_index(m.emissive_texture),
-            "alpha_mode": m.alpha_mode,
-            "alpha_cutoff": m.alpha_cutoff,
-            "unlit": m.unlit,
-        }
-        for m in mesh.materials
-    ]
+    materials = [material_spec(material, textures) for material in mesh.materials]
+    files |= {f"mesh_texture_{k}.png": png.encode(texture.pixels) for k, texture in enumerate(textures)}
     samplers = [{"wrap": list(t.wrap), "nearest": t.nearest} for t in textures]
     files[MESH] = json.dumps({"materials": materials, "textures": samplers}, sort_keys=True).encode()
     return files

@@ -21,7 +21,7 @@ from specsia_build.rendering.blender.process import BlenderProcess, find_command
 from specsia_build.rendering.colour import linear_to_srgb
 from specsia_build.rendering.layers import Layers, Look
 from specsia_build.rendering.light import AMBIENT, LIGHTS, lit_normals
-from specsia_build.rendering.mesh import Material, Mesh, Texture
+from specsia_build.rendering.mesh import Material, Mesh, Texture, material_spec
 
 SCRIPT = "render_views.py"
 
@@ -69,27 +69,25 @@ class CyclesRenderer:
 
     name = "cycles"
     version = 2
+    samples = CYCLES_SAMPLES
 
     def check(self) -> None:
         if find_command(SCRIPT) is None:
             raise UsageError(how_to_get("--renderer cycles"))
 
     def render(self, mesh: Mesh, cameras: Sequence[Camera], look: Look = "unlit") -> Iterator[Layers]:
-        yield from render_views(mesh, cameras, look, Settings("cycles", CYCLES_SAMPLES))
+        self.check()
+        yield from render_views(mesh, cameras, look, Settings(self.name, self.samples))
 
 
-class EeveeRenderer:
-    """Blender's rasteriser; needs OpenGL. Its pixel filter is no box, so edges differ a little; see `Renderer`."""
+class EeveeRenderer(CyclesRenderer):
+    """Blender's rasteriser; needs OpenGL. Its pixel filter is no box, so edges differ a little."""
 
     name = "eevee"
-    version = 2
+    samples = EEVEE_SAMPLES
 
     def check(self) -> None:
         check_gl()
-
-    def render(self, mesh: Mesh, cameras: Sequence[Camera], look: Look = "unlit") -> Iterator[Layers]:
-        check_gl()
-        yield from render_views(mesh, cameras, look, Settings("eevee", EEVEE_SAMPLES))
 
 
 def render_views(mesh: Mesh, cameras: Sequence[Camera], look: Look, settings: Settings) -> Iterator[Layers]:
@@ -132,7 +130,9 @@ def write_job(folder: Path, mesh: Mesh, cameras: Sequence[Camera], look: Look, s
         arrays["normals"] = lit_normals(mesh)
     np.savez(folder / "mesh.npz", **arrays)  # type: ignore[arg-type]
     textures: list[Texture] = []
-    materials = [_material_spec(m, textures) for m in mesh.materials]
+    materials = [
+        {**material_spec(material, textures), "double_sided": material.double_sided} for material in mesh.materials
+    ]
     for k, texture in enumerate(textures):
         (folder / f"texture-{k}.png").write_bytes(png.encode(texture.pixels))
     job = {
@@ -158,28 +158,6 @@ def write_job(folder: Path, mesh: Mesh, cameras: Sequence[Camera], look: Look, s
     }
     (folder / "job.json").write_text(json.dumps(job), encoding="utf-8")
     return job
-
-
-def _material_spec(material: Material, textures: list[Texture]) -> dict[str, Any]:
-    def index(texture: Texture | None) -> int | None:
-        if texture is None:
-            return None
-        found = next((k for k, t in enumerate(textures) if t is texture), None)
-        if found is None:
-            textures.append(texture)
-        return len(textures) - 1 if found is None else found
-
-    return {
-        "name": material.name,
-        "base_color": list(material.base_color),
-        "texture": index(material.texture),
-        "emissive": list(material.emissive),
-        "emissive_texture": index(material.emissive_texture),
-        "alpha_mode": material.alpha_mode,
-        "alpha_cutoff": material.alpha_cutoff,
-        "unlit": material.unlit,
-        "double_sided": material.double_sided,
-    }
 
 
 def _camera_spec(camera: Camera) -> dict[str, list[float]]:
