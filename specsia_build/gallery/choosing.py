@@ -48,7 +48,7 @@ def chosen_items(gallery: Gallery, ids: Sequence[str], split: str | None, most: 
 
 def _why_none(gallery: Gallery) -> str:
     """Why a gallery has no item."""
-    return gallery.missing[-1] if gallery.missing else "it has nothing yet"
+    return " ".join(gallery.missing) or "it has nothing yet"
 
 
 def _unknown(gallery: Gallery, name: str, known: Sequence[str]) -> str:

@@ -7,6 +7,7 @@ from specsia_build.errors import argument, plural, some
 from specsia_build.gallery.facts import Facts
 from specsia_build.gallery.gather_clips import MovingFacts
 from specsia_build.pipeline.failures import counted
+from specsia_build.stages import render
 
 LEAVING_OUT = "--limit, --exclude or --shard"
 """What leaves characters of a source out of a build."""
@@ -42,11 +43,17 @@ def missing_sentences(facts: Facts) -> list[str]:
         lines.append(
             f"{len(facts.left_out):,} of {plural(every, 'character')} of the source are left out by {LEAVING_OUT}."
         )
-    open_ids = every - len(facts.left_out) - len(facts.made) - len(failed & facts.splits.keys())
+    other = facts.outdated.get(render.STAGE.name, 0)
+    if other:
+        lines.append(
+            f"{other:,} of {plural(every, 'character')} of the source were rendered with other settings or by another "
+            f"version, and are not shown: {go_on(facts)} renders them anew."
+        )
+    open_ids = every - other - len(facts.left_out) - len(facts.made) - len(failed & facts.splits.keys())
     if open_ids > 0:
         lines.append(
-            f"{open_ids:,} of {plural(every, 'character')} of the source are not rendered, or not since "
-            "settings or versions changed: the build has not come to them."
+            f"{open_ids:,} of {plural(every, 'character')} of the source are not rendered: the build has not come to "
+            "them."
         )
     for name in facts.backends:
         gone = {failure.id for failure in facts.failures if failure.backend == name}
@@ -68,7 +75,10 @@ def missing_sentences(facts: Facts) -> list[str]:
         why = f"; where failures keep it back, --max-failures {lost} goes on without them" if lost else ""
         lines.append(f"Nothing is packed, so there is no dataset to load{why}.")
     elif not facts.packed.current:
-        lines.append("The packed dataset is not exactly what is built now: the stage pack has not run since.")
+        lines.append(
+            "The packed dataset is not exactly what is built now: the stage pack has not run since; "
+            f"specsia report {argument(facts.root / 'dataset')} shows what is packed."
+        )
     return lines
 
 

@@ -216,6 +216,9 @@ def test_what_is_not_there_is_a_sentence(tmp_path: Path, choice: Choice, views: 
 def test_nothing_at_all_is_a_sentence(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="run has nothing to draw: it has nothing yet"):
         draw_turntable(gallery("run"), tmp_path / "turn.webp", Choice(), FEW)
+    told = replace(gallery("run"), missing=("All is of another version.", "It is packed."))
+    with pytest.raises(UsageError, match=r"nothing to draw: All is of another version\. It is packed\."):
+        draw_turntable(told, tmp_path / "turn.webp", Choice(), FEW)
 
 
 def test_hundreds_of_characters_are_more_than_webp_can_hold(tmp_path: Path) -> None:

@@ -194,9 +194,9 @@ def test_results_that_no_longer_follow_from_their_inputs_are_left_out(copied: Ru
 @pytest.mark.parametrize(
     ("changed", "outdated", "said"),
     [
-        ({"look": "lit"}, {"render": len(IDS)}, "4 of 5 characters of the source are not rendered, or not since"),
-        ({"seed": 1}, {"render": len(IDS)}, "not rendered, or not since settings or versions changed"),
-        ({"renderer": "pyrender"}, {"render": len(IDS)}, "not rendered, or not since settings or versions changed"),
+        ({"look": "lit"}, {"render": len(IDS)}, "4 of 5 characters of the source were rendered with other settings"),
+        ({"seed": 1}, {"render": len(IDS)}, "by another version, and are not shown: specsia build --out"),
+        ({"renderer": "pyrender"}, {"render": len(IDS)}, "by another version, and are not shown: specsia build --out"),
         (
             {"pos_frame": "view"},
             {"project inflate": len(IDS)},
