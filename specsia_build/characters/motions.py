@@ -105,12 +105,13 @@ def _read_gltf(path: Path, root: Path) -> MotionFile:
     from specsia_build.characters.gltf.animation import read_motions as read_gltf_motions
     from specsia_build.characters.gltf.constraints import completed
     from specsia_build.characters.gltf.document import load_document
-    from specsia_build.characters.gltf.hierarchy import read_hierarchy
+    from specsia_build.characters.gltf.hierarchy import check_places, read_hierarchy
     from specsia_build.characters.gltf.humanoid import is_vrm0
 
     document = load_document(path, root)
     with np.errstate(all="ignore"):
         hierarchy = read_hierarchy(document)
+        check_places(document, hierarchy, range(len(hierarchy.nodes)))
         found = read_gltf_motions(document, hierarchy.number)
         skeleton, doubts = completed(hierarchy.skeleton, document, hierarchy.number)
         front = None if found.humanoid else _front(skeleton, "+y")

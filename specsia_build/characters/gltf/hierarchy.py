@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from specsia_build.animation.skeleton import Skeleton, decomposed
 from specsia_build.characters.gltf import schema
 from specsia_build.characters.gltf.document import Document
+from specsia_build.characters.gltf.text import damaged
 from specsia_build.errors import CharacterError
 
 MOST_NODES = 50_000
 """Nodes of a file; each costs its bytes little and its reader a tenth of a millisecond."""
+
+_TRANSFORM = ("matrix", "translation", "rotation", "scale")
 
 _MOST_SKINS = 64
 """Skins that are asked where they bind joints."""
@@ -30,12 +35,14 @@ class Hierarchy:
         parents: index of each node's parent, None for roots.
         skeleton: the same nodes, parents first; with the morph weights that nodes state themselves.
         number: (N,) int32, each node's place in the skeleton.
+        odd: by node, what of its transform is no finite number, such as ``scale[0]``; it stands there without that.
     """
 
     nodes: Sequence[schema.Node]
     parents: Sequence[int | None]
     skeleton: Skeleton
     number: NDArray[np.int32]
+    odd: Mapping[int, str]
 
 
 def read_hierarchy(document: Document) -> Hierarchy:
@@ -51,7 +58,46 @@ def read_hierarchy(document: Document) -> Hierarchy:
     order = _top_down(document, nodes, parents)
     number = np.empty(len(nodes), np.int32)
     number[order] = np.arange(len(nodes))
-    return Hierarchy(nodes, parents, _skeleton(nodes, parents, order, number), number)
+    odd = {index: place for index, node in enumerate(nodes) if (place := _odd_number(node)) is not None}
+    sound = [_without_odd(node) if index in odd else node for index, node in enumerate(nodes)]
+    return Hierarchy(sound, parents, _skeleton(sound, parents, order, number), number, odd)
+
+
+def check_places(document: Document, hierarchy: Hierarchy, used: Iterable[int]) -> None:
+    """Check that nodes of a file stand somewhere.
+
+    Args:
+        document: the file.
+        hierarchy: its nodes.
+        used: nodes that something depends on, as do those that they hang on.
+
+    Raises:
+        CharacterError: if the transform of one is not of finite numbers.
+    """
+    if not hierarchy.odd:
+        return
+    needed = set(used)
+    for index, place in hierarchy.odd.items():
+        if not needed.isdisjoint(below(hierarchy.nodes, [index])):
+            raise damaged(f"{document.name}: nodes[{index}].{place}", "is not a finite number")
+
+
+def _is_finite(values: Sequence[schema.Odd]) -> bool:
+    return all(value is not None and math.isfinite(value) for value in values)
+
+
+def _odd_number(node: schema.Node) -> str | None:
+    """Which number of a node's transform is not finite, or None."""
+    for key in _TRANSFORM:
+        for place, value in enumerate(getattr(node, key) or ()):
+            if not _is_finite((value,)):
+                return f"{key}[{place}]"
+    return None
+
+
+def _without_odd(node: schema.Node) -> schema.Node:
+    odd = [key for key in _TRANSFORM if not _is_finite(getattr(node, key) or ())]
+    return msgspec.structs.replace(node, **dict.fromkeys(odd))
 
 
 def below(nodes: Sequence[schema.Node], starts: Sequence[int]) -> dict[int, None]:

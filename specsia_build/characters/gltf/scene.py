@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -13,7 +13,7 @@ from specsia_build.animation.skeleton import Skeleton
 from specsia_build.characters.gltf import schema
 from specsia_build.characters.gltf.animation import standing
 from specsia_build.characters.gltf.document import Document
-from specsia_build.characters.gltf.hierarchy import below, read_hierarchy
+from specsia_build.characters.gltf.hierarchy import below, check_places, read_hierarchy
 from specsia_build.characters.gltf.humanoid import wearers_own
 from specsia_build.characters.landmarks import Landmark
 from specsia_build.errors import some
@@ -96,6 +96,7 @@ def read_scene(document: Document, drop: Sequence[str], pose: str = "rest") -> S
     own, said = wearers_own(document, places)
     said = (*odd, *said)
     meshes = {i: document.entry(schema.Mesh, at) for i, at in places.items() if i not in own}
+    check_places(document, hierarchy, (*meshes, *_joints(document, nodes, meshes)))
     weights = {int(number[i]): np.array(w) for i, mesh in meshes.items() if (w := _weights(nodes[i], mesh))}
     skeleton = replace(hierarchy.skeleton, morph_weights=weights)
     stands = poses(skeleton, motion, np.array([time]))
@@ -156,6 +157,12 @@ def _is_hidden(node: schema.Node) -> bool:
     return said is not None and said.visible is False
 
 
+def _joints(document: Document, nodes: Sequence[schema.Node], shown: Iterable[int]) -> Sequence[int]:
+    """The joints of the skins that shown meshes have."""
+    skins = sorted({skin for index in shown if (skin := nodes[index].skin) is not None})
+    return [joint for skin in skins for joint in document.entry(schema.Skin, skin).joints or ()]
+
+
 def _held(
     document: Document, nodes: Sequence[schema.Node], parents: Sequence[int | None], shown: Sequence[int]
 ) -> Sequence[int]:
@@ -163,10 +170,9 @@ def _held(
 
     Where no mesh has a skin, which may have been lost, those are all nodes.
     """
-    skins = sorted({skin for index in shown if (skin := nodes[index].skin) is not None})
-    if not skins:
+    joints = _joints(document, nodes, shown)
+    if all(nodes[index].skin is None for index in shown):
         return range(len(nodes))
-    joints = [joint for skin in skins for joint in document.entry(schema.Skin, skin).joints or ()]
     rigid = [index for index in shown if nodes[index].skin is None]
     used = [index for index in (*joints, *rigid) if index < len(nodes)]
     found = below(nodes, used)

@@ -17,7 +17,8 @@ Number = Annotated[float, Meta(ge=-sys.float_info.max, le=sys.float_info.max)]
 Two = tuple[Number, Number]
 Three = tuple[Number, Number, Number]
 Four = tuple[Number, Number, Number, Number]
-Sixteen = Annotated[tuple[Number, ...], Meta(min_length=16, max_length=16)]
+# Of a place in the hierarchy: exporters write null or NaN where something has no size, also of nodes that show nothing.
+Odd = float | None
 
 
 class Struct(msgspec.Struct, rename="camel", gc=False):
@@ -179,10 +180,10 @@ class Node(Entry):
     mesh: Index | None = None
     skin: Index | None = None
     weights: tuple[Number, ...] | None = None
-    matrix: Sixteen | None = None
-    translation: Three | None = None
-    rotation: Four | None = None
-    scale: Three | None = None
+    matrix: Annotated[tuple[Odd, ...], Meta(min_length=16, max_length=16)] | None = None
+    translation: tuple[Odd, Odd, Odd] | None = None
+    rotation: tuple[Odd, Odd, Odd, Odd] | None = None
+    scale: tuple[Odd, Odd, Odd] | None = None
 
 
 class Draco(Struct):

@@ -326,8 +326,9 @@ def test_what_exporters_write_beside_the_standard_is_read(tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        ('"translation": [0, NaN, 0]', "a.gltf: nodes[0].translation[1] is not a finite number"),
-        ('"translation": [0, 1e999, 0]', "a.gltf: nodes[0].translation[1] is not a finite number"),
+        ('"mesh": 0, "translation": [0, NaN, 0]', "a.gltf: nodes[0].translation[1] is not a finite number"),
+        ('"mesh": 0, "translation": [0, 1e999, 0]', "a.gltf: nodes[0].translation[1] is not a finite number"),
+        ('"mesh": 0, "scale": [null, 1, 1]', "a.gltf: nodes[0].scale[0] is not a finite number"),
         ('"scale": [1, 1]', "a.gltf: nodes[0] has a 'scale' that is not a list of 3 numbers"),
         ('"matrix": [1]', "a.gltf: nodes[0] has a 'matrix' that is not a list of 16 numbers"),
         ('"children": [0.5]', "a.gltf: nodes[0].children[0] is not a whole number of 0 or more"),
@@ -338,9 +339,24 @@ def test_what_exporters_write_beside_the_standard_is_read(tmp_path: Path) -> Non
     ],
 )
 def test_a_wrong_value_is_said_with_its_place(text: str, sentence: str) -> None:
-    content = f'{{"asset": {{"version": "2.0"}}, "nodes": [{{{text}}}]}}'.encode("latin-1")
+    content = f'{{"asset": {{"version": "2.0"}}, "meshes": [{{}}], "nodes": [{{{text}}}]}}'.encode("latin-1")
     message = refused(content, "a.gltf")
     assert message is not None and message.startswith(sentence)
+
+
+@pytest.mark.parametrize("odd", [{"scale": [None] * 3}, {"translation": [0, float("nan"), 0]}, {"matrix": [None] * 16}])
+def test_what_hangs_nowhere_is_no_hindrance_to_what_is_shown(odd: dict[str, Any], tmp_path: Path) -> None:
+    writer = GltfWriter()
+    holder = writer.add("nodes", name="lead_hold", **odd)
+    writer.add("nodes", name="hand", children=[writer.mesh_node(name="arm"), holder])
+    sound = GltfWriter()
+    sound.mesh_node(name="arm")
+    raw, plain = read_gltf(writer.write_glb(tmp_path / "a.glb")), read_gltf(sound.write_glb(tmp_path / "b.glb"))
+    np.testing.assert_array_equal(raw.mesh.vertices, plain.mesh.vertices)
+    assert raw.warnings == ()
+    writer.data["nodes"][holder]["children"] = [writer.mesh_node(name="lead")]
+    with pytest.raises(CharacterError, match=r"nodes\[0\]\.\w+\[\d+\] is not a finite number"):
+        read_gltf(writer.write_glb(tmp_path / "c.glb"))
 
 
 def test_what_no_picture_depends_on_may_be_anything() -> None:
