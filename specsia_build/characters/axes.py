@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from specsia_build.characters.character import AUTO, OWN, SETTLED, UNSETTLED, Entry
-from specsia_build.characters.facing import Evidence, front_of, rotated, up_of
+from specsia_build.characters.facing import Evidence, front_of, rotated
 from specsia_build.characters.features import features_of
 from specsia_build.characters.finding import Finding, Mending
 from specsia_build.characters.raw import RawMesh
+from specsia_build.characters.upright import up_of
 from specsia_build.frame import signed_axis, up_rotation
 from specsia_build.rendering.mesh import Mesh
 
@@ -74,8 +75,12 @@ def axes_of(entry: Entry, raw: RawMesh, mesh: Mesh) -> Axes:
         found = front_of(mesh.rotated(upright), rotated(raw.landmarks, upright), usual, features, stated, taken)
         said += _doubt("front", front_said, front, found, f"{name} faces {found.axis} {found.why},", _TURNED)
         front = (found.axis or front) if front_said == AUTO else front
-    sure = stated is not None or found.axis is not None
-    return Axes(up, front, None if sure else _unsure(name, front, found.why), tuple(said))
+    if stated is not None or found.axis is not None:
+        return Axes(up, front, None, tuple(said))
+    if found.along is not None and found.along[0] != front[1]:
+        told = _sideways(name, front, *found.along)
+        return Axes(up, front, told, (*said, Finding(told)))
+    return Axes(up, front, _unsure(name, front, found.why), tuple(said))
 
 
 def _said(axis: str | None) -> str | None:
@@ -123,6 +128,16 @@ def _doubt(
     else:
         said = f"{why} not {taken} as its manifest line states: {line} there {done[1]}"
     return (Finding(said, Mending(key, found.axis, found.why)),)
+
+
+def _sideways(name: str, front: str, axis: str, why: str) -> str:
+    """The sentence on a character that surely stands sideways, where nothing says which end of it is ahead."""
+    at = _AROUND.index(front)
+    right, left = (_AROUND[(at + turns) % 4] for turns in (1, 3))
+    return (
+        f"{name} faces along {axis} {why}, so that view 0 shows its side, and nothing says which end is ahead: "
+        f'"front": "{right}" in its manifest line turns it if it looks to the right there, "{left}" if to the left'
+    )
 
 
 def _unsure(name: str, front: str, why: str) -> str:

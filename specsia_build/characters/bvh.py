@@ -15,8 +15,9 @@ from specsia_build import memory
 from specsia_build.animation.motion import JOINT_COST, ROTATION, TRANSLATION, Motion, Track, poses
 from specsia_build.animation.skeleton import Skeleton
 from specsia_build.characters.bvh_doubts import in_radians, of_two_units
-from specsia_build.characters.facing import front_by_joints, rotated, up_by_joints
+from specsia_build.characters.facing import front_by_joints, rotated
 from specsia_build.characters.landmarks import Landmark
+from specsia_build.characters.upright import up_by_joints
 from specsia_build.characters.words import floats
 from specsia_build.errors import CharacterError, brief, plural
 from specsia_build.files.sources import read_source

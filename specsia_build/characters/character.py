@@ -137,7 +137,8 @@ class Character:
     @property
     def doubts(self) -> tuple[str, ...]:
         """What is said of it where its views are drawn."""
-        return self.warnings if self.unsure is None else (*self.warnings, self.unsure)
+        # Of one who surely stands sideways both say the same.
+        return self.warnings if self.unsure in (None, *self.warnings) else (*self.warnings, self.unsure or "")
 
     @property
     def mendings(self) -> tuple[Mending, ...]:

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from specsia_build.animation.names import words_of
 from specsia_build.characters.character import SETTLED, Entry
 from specsia_build.characters.finding import Finding, Mending
-from specsia_build.characters.images import IMAGE_SUFFIXES, texels_at
+from specsia_build.characters.images import IMAGE_SUFFIXES
+from specsia_build.characters.opacity import opacities, texels
 from specsia_build.characters.shape import surface_samples
 from specsia_build.characters.sides import hidden_by
 from specsia_build.errors import some
@@ -181,7 +182,7 @@ def see_through(entry: Entry, mesh: Mesh) -> tuple[Finding, ...]:
     # What nobody sees, as a shell that is clicked at, makes nothing faint.
     seen = np.array([m.alpha_mode != "blend" or m.base_color[3] > 0 for m in mesh.materials])[mesh.face_material[faces]]
     faces = faces[seen | ~seen.any()]
-    slots, opacity = mesh.face_material[faces], _opacities(mesh, faces)
+    slots, opacity = mesh.face_material[faces], opacities(mesh, faces)
     # Cards of hair are mostly see-through around what is solid of them.
     solid = {slot: float(np.quantile(opacity[slots == slot], 0.9)) for slot in np.unique(slots).tolist()}
     faint = [slot for slot, most in solid.items() if most < LEAST_OPACITY]
@@ -192,42 +193,13 @@ def see_through(entry: Entry, mesh: Mesh) -> tuple[Finding, ...]:
     material = mesh.materials[slot]
     by = ""
     if solid[slot] < material.base_color[3]:
-        by = " by its image" if _texels(mesh, faces[slots == slot])[:, 3].min() < _FULL else " by colours of vertices"
+        by = " by its image" if texels(mesh, faces[slots == slot])[:, 3].min() < _FULL else " by colours of vertices"
     return (
         Finding(
             f"{entry.path.name} is mostly see-through: its material '{material.name}' has an opacity of "
             f"{solid[slot]:.0%}{by}, so that it will look faint; raise that in the file if it is not meant"
         ),
     )
-
-
-def _opacities(mesh: Mesh, faces: NDArray[np.intp]) -> NDArray[np.float64]:
-    """The opacity (N,), 0-1, of faces (N,) of a mesh at a point of each, that of their image included."""
-    slots = mesh.face_material[faces]
-    found = np.array([material.base_color[3] for material in mesh.materials], np.float64)[slots]
-    if mesh.colors is not None:
-        found *= mesh.colors[faces, :, 3].mean(axis=1)
-    found *= _texels(mesh, faces)[:, 3] / _FULL
-    for slot in np.unique(slots).tolist():
-        here, material = slots == slot, mesh.materials[slot]
-        if material.alpha_mode == "mask":
-            found[here] = found[here] >= material.alpha_cutoff
-        elif material.alpha_mode == "opaque":
-            found[here] = 1.0
-    return found
-
-
-def _texels(mesh: Mesh, faces: NDArray[np.intp]) -> NDArray[np.uint8]:
-    """What the images of faces (N,) of a mesh have at a point of each, (N, 4); white where there is none."""
-    slots, weights = mesh.face_material[faces], np.random.default_rng(0).dirichlet((1.0, 1.0, 1.0), len(faces))
-    found = np.full((len(faces), 4), _FULL, np.uint8)
-    if mesh.uv is None:
-        return found
-    for slot in np.unique(slots).tolist():
-        here, texture = slots == slot, mesh.materials[slot].texture
-        if texture is not None:
-            found[here] = texels_at(texture.pixels, np.einsum("fk,fki->fi", weights[here], mesh.uv[faces[here]]))
-    return found
 
 
 def blackened(entry: Entry, mesh: Mesh) -> tuple[Finding, ...]:
@@ -238,7 +210,7 @@ def blackened(entry: Entry, mesh: Mesh) -> tuple[Finding, ...]:
     light = factor[slots] if mesh.colors is None else factor[slots] * mesh.colors[faces, :, :3].max(axis=(1, 2))
     shows = np.array([m.texture is not None and not any(m.emissive) for m in mesh.materials])[slots]
     lost = shows & (light < LEAST_LIGHT)
-    lost[lost] = _texels(mesh, faces[lost])[:, :3].max(axis=1) > LEAST_BRIGHT
+    lost[lost] = texels(mesh, faces[lost])[:, :3].max(axis=1) > LEAST_BRIGHT
     if np.count_nonzero(lost) <= MOST_BLACKENED * len(lost):
         return ()
     slot = int(np.bincount(slots[lost]).argmax())

@@ -1,4 +1,4 @@
-"""Which way a character faces and which way is up: by its joints, or by its shape, with the evidence; never a guess."""
+"""Which way a character faces: by its joints, or by its shape, with the evidence; never a guess."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-import scipy
 from numpy.typing import NDArray
 
 from specsia_build.animation.names import SIDES, words_of
@@ -14,10 +13,6 @@ from specsia_build.characters.features import ways_of_features
 from specsia_build.characters.landmarks import (
     Landmark,
     ankles_of,
-    is_end_of_leg,
-    is_of_foot,
-    is_of_leg,
-    is_of_tail,
     way_of_knees,
     ways_ahead,
 )
@@ -36,35 +31,22 @@ LEAST_AGREEMENT = 0.8
 MOST_DEGREES = 30.0
 """From the nearest axis; further away a character is between two, turned or posed."""
 
-LEAST_UPRIGHT = 0.8
-"""Cosine between an axis and the way from the feet to the other joints."""
+SAMPLES = 4000
+"""Points on a surface that its shape is told by."""
 
-LEAST_HOVER = 0.02
-"""How far the lowest point is from the origin's plane, in heights, where a character does not rest upon that."""
-
-PROGRAMS_UP = ("+y", "+z")
-"""Axes that programs have for up."""
-
-_SAMPLES = 4000
 _LEAST_FEET, _LEAST_HEAD, _LONG, _FLAT = 0.02, 0.1, 1.3, 0.05
 _TALL, _LOW, _LEAST_BULK, _AGAINST = 1.2, 0.75, 0.05, 0.02
 _MOST_OF_IT = 0.5
+
+LEAST_EVENNESS, ALL_OF_IT = 2.5, 0.9
+"""Times by which a shape is better mirrored across one plane than across the other, and share of its surface that hangs
+together, from which that alone says along which axis it faces."""
 
 LEAST_ALONE = 0.1
 """How far eyes or toes lie ahead, in heights, where no sides are named that they could be weighed against."""
 
 LEAST_REACH, MOST_SOLE = 0.01, 0.12
 """How far a foot's surface reaches ahead of its joint, in heights, and how far from that it is looked for."""
-
-
-LEAST_ALONG_LEGS = 0.5
-"""Cosine between the way up and that from feet to legs, which may bend."""
-
-ONE_PLACE = 1e-3
-"""Share of the way that joints are spread over within which two lie in one place."""
-
-MOST_BELOW_FEET = 0.1
-"""How far a tail hangs below the feet of who stands, in the way from these to the other joints."""
 
 
 @dataclass(frozen=True)
@@ -75,11 +57,13 @@ class Evidence:
         axis: signed axis such as ``-y``, or None where nothing is sure.
         why: what says so, or why nothing does.
         strong: whether it is enough to doubt what somebody stated, as names of joints or of parts are.
+        along: where nothing says which end of an axis, the axis, ``x`` or ``y``, and what says that; else None.
     """
 
     axis: str | None
     why: str
     strong: bool = False
+    along: tuple[str, str] | None = None
 
 
 def pairs_of(landmarks: Iterable[Landmark]) -> list[tuple[NDArray[np.float64], NDArray[np.float64]]]:
@@ -97,43 +81,6 @@ def pairs_of(landmarks: Iterable[Landmark]) -> list[tuple[NDArray[np.float64], N
 def left_of(landmarks: Iterable[Landmark]) -> NDArray[np.float64]:
     """The way from each right joint to the left one of the same name, (N, 3)."""
     return np.array([left - right for left, right in pairs_of(landmarks)], np.float64).reshape(-1, 3)
-
-
-def up_by_joints(landmarks: Sequence[Landmark]) -> Evidence:
-    """The axis that the feet stand across, in the landmarks' own coordinates."""
-    is_foot = is_of_foot if any(is_of_foot(name) for name, _ in landmarks) else is_end_of_leg
-    feet = [place for name, place in landmarks if is_foot(name)]
-    others = [place for name, place in landmarks if not is_foot(name)]
-    if not feet or not others:
-        return Evidence(None, "no joint is named as a foot")
-    way = np.mean(_apart(others), axis=0) - np.mean(_apart(feet), axis=0)
-    length = float(np.linalg.norm(way))
-    if not np.isfinite(length) or length == 0:
-        return Evidence(None, "its joints do not say which way is up")
-    axis = max(AXES, key=lambda name: float(axis_vector(name) @ way))
-    if float(axis_vector(axis) @ way) < LEAST_UPRIGHT * length:
-        return Evidence(None, "its feet are not below its other joints")
-    # An animal whose hind feet alone are named so has nearly all of itself ahead of them.
-    if legs := [place for name, place in landmarks if is_of_leg(name) and not is_foot(name)]:
-        _, nearest = scipy.spatial.cKDTree(feet).query(np.array(legs))
-        up = (np.array(legs) - np.array(feet)[nearest]).mean(axis=0)
-        if float(axis_vector(axis) @ up) < LEAST_ALONG_LEGS * float(np.linalg.norm(up)):
-            return Evidence(None, "its legs stand across the way from its feet to its other joints")
-    # The feet of a bird in flight trail behind it, but its tail further.
-    beyond = [
-        float(axis_vector(axis) @ (np.mean(feet, axis=0) - place)) for name, place in landmarks if is_of_tail(name)
-    ]
-    if max(beyond, default=0.0) > MOST_BELOW_FEET * length:
-        return Evidence(None, "its tail lies beyond its feet")
-    return Evidence(axis, f"its feet lie at the {_opposite(axis)} end", strong=True)
-
-
-def _apart(places: Sequence[Sequence[float]]) -> NDArray[np.float64]:
-    """Places (N, 3) of joints without those that others lie at: controls may wait at a root by the hundred."""
-    found = np.array(places, np.float64)
-    step = ONE_PLACE * float(np.ptp(found, axis=0).max())
-    rounded = np.round(found / step) if step > 0 else np.zeros_like(found)
-    return found[np.sort(np.unique(rounded, axis=0, return_index=True)[1])]
 
 
 def front_by_joints(landmarks: Sequence[Landmark]) -> Evidence:
@@ -164,10 +111,10 @@ def front_by_shape(mesh: Mesh) -> Evidence:
     A character is mirrored left to right, not front to back; its toes point ahead, and a long body carries its head
     there, or its bulk where it has no feet.
     """
-    points = surface_points(mesh, _SAMPLES)
+    points = surface_points(mesh, SAMPLES)
     if len(points) == 0:
         return Evidence(None, "it has no surface to look at")
-    points = _main(points)
+    points, whole = _main(points), len(points)
     extent = np.ptp(points, axis=0)
     if extent.min() < _FLAT * extent.max():
         return Evidence(None, "it is flat")
@@ -177,11 +124,13 @@ def front_by_shape(mesh: Mesh) -> Evidence:
     if shape.lies:
         return Evidence(None, "it is as low as what lies")
     side, ahead = shape.side, 1 - shape.side
+    even = shape.evenness >= LEAST_EVENNESS and len(points) >= ALL_OF_IT * whole
+    along = ("xy"[ahead], "by its mirrored shape") if even else None
     signs = _signs_of_shape(shape, ahead, long=bool(extent[ahead] > _LONG * extent[side]))
     if not signs and not shape.feet:
-        return Evidence(None, "its shape has no feet to say which side is the front")
+        return Evidence(None, "its shape has no feet to say which side is the front", along=along)
     if not signs or len({value > 0 for value in signs.values()}) > 1:
-        return Evidence(None, "its shape does not say which side is the front")
+        return Evidence(None, "its shape does not say which side is the front", along=along)
     axis = ("+" if next(iter(signs.values())) > 0 else "-") + "xy"[ahead]
     return Evidence(axis, f"by its mirrored shape and its {' and '.join(signs)}")
 
@@ -224,29 +173,7 @@ def _has_feet_at_an_end(points: NDArray[np.float64], axis: int) -> bool:
     return any(one.feet or (one.side is not None and one.overhang(1 - one.side)) for one in raised)
 
 
-def up_by_shape(mesh: Mesh) -> Evidence:
-    """The axis, ``+y``, ``+z`` or ``-z``, along which a mesh in its file's own coordinates stands on two feet or more.
-
-    Nothing is sure where it stands along several or none, or would be lower standing than lying.
-    """
-    points = surface_points(mesh, _SAMPLES)
-    if len(points) == 0:
-        return Evidence(None, "it has no surface to look at")
-    found = {axis: shape_of(points @ up_rotation(axis).T) for axis in ("+y", "+z", "-z")}
-    standing = [axis for axis, shape in found.items() if shape.feet]
-    # Toes and fingers of one who lies are apart as feet are.
-    standing = [axis for axis in standing if not found[axis].lies] if len(standing) > 1 else standing
-    # What stands on its head has feet above, not a head.
-    if (
-        len(standing) != 1
-        or not found[standing[0]].head
-        or found[standing[0]].height < max(shape.height for shape in found.values())
-    ):
-        return Evidence(None, "its shape does not say which way is up")
-    return Evidence(standing[0], "it has feet below and a head above that way")
-
-
-def _opposite(axis: str) -> str:
+def opposite(axis: str) -> str:
     return ("-" if axis[0] == "+" else "+") + axis[1]
 
 
@@ -273,8 +200,12 @@ def front_of(
             it nothing changes; None to ask them about each.
     """
     found = _front_by_build(mesh, landmarks, usual, features)
-    if found.strong or (found.axis is not None and stated in (None, found.axis)):
+    if found.strong or (found.axis is not None and found.axis in (stated, usual)):
         return found
+    if found.axis is not None and stated is None:
+        # What rides or flies has its mount's or its wings' shape, and its own face.
+        agrees = front_by_looks(mesh, found.axis) is None
+        return found if agrees else Evidence(None, "its shape and the details of its face do not agree")
     axis, why = front_by_looks(mesh, taken), "by the details of its face"
     if axis is None or found.axis not in (None, axis):
         return found
@@ -298,7 +229,7 @@ def _front_by_build(
         far = {name: way for name, way in ways.items() if float(np.linalg.norm(way)) >= LEAST_ALONE}
         along = _front_along(far | seen)
         by_shape = along if along.axis is not None else front_by_shape(mesh)
-        return by_shape if by_shape.axis is not None else Evidence(None, f"{by_joints.why}, and {by_shape.why}")
+        return by_shape if by_shape.axis else replace(by_shape, why=f"{by_joints.why}, and {by_shape.why}")
     signs = _signs(ways | seen, by_joints.axis)
     if not all(signs.values()):
         return _weighed(by_joints, signs, usual)
@@ -309,9 +240,9 @@ def _front_by_build(
     by_shape = front_by_shape(mesh)
     if by_shape.axis == by_joints.axis:
         return replace(by_joints, why=f"{by_joints.why} and {by_shape.why}")
-    if by_shape.axis == _opposite(by_joints.axis):
-        return Evidence(None, "its sides and its shape do not agree")
-    if usual != _opposite(by_joints.axis):
+    if by_shape.axis == opposite(by_joints.axis):
+        return _either(by_joints, "its sides and its shape do not agree")
+    if usual != opposite(by_joints.axis):
         return by_joints
     limbs = _limbs(mesh, landmarks, by_joints.axis)
     if not limbs or not all(limbs.values()):
@@ -323,12 +254,17 @@ def _weighed(by_joints: Evidence, signs: dict[str, bool], usual: str | None) -> 
     """What sides, which may be named as a viewer sees them, and signs of which some are against them say together."""
     axis = by_joints.axis or ""
     with_sides, against = ([name for name, agrees in signs.items() if agrees is side] for side in (True, False))
-    if with_sides and len(with_sides) + 1 > len(against) + (usual == _opposite(axis)):
+    if with_sides and len(with_sides) + 1 > len(against) + (usual == opposite(axis)):
         return replace(by_joints, why=f"{by_joints.why} and by its {' and '.join(with_sides)}")
-    if not with_sides and axis != usual and len(against) + (usual == _opposite(axis)) >= 2:
+    if not with_sides and axis != usual and len(against) + (usual == opposite(axis)) >= 2:
         why = f"by its {' and '.join(against)}, though its sides are named the other way round"
-        return Evidence(_opposite(axis), why, strong=True)
-    return Evidence(None, f"its sides and its {' and '.join(against)} do not agree")
+        return Evidence(opposite(axis), why, strong=True)
+    return _either(by_joints, f"its sides and its {' and '.join(against)} do not agree")
+
+
+def _either(by_joints: Evidence, why: str) -> Evidence:
+    """That nothing says which end of the axis that joints tell is ahead."""
+    return Evidence(None, why, along=((by_joints.axis or "")[1:], by_joints.why))
 
 
 def _signs(ways: dict[str, NDArray[np.float64]], axis: str) -> dict[str, bool]:
@@ -350,7 +286,7 @@ def _front_along(ways: dict[str, NDArray[np.float64]]) -> Evidence:
 
 def _limbs(mesh: Mesh, landmarks: Sequence[Landmark], axis: str) -> dict[str, bool]:
     """Whether knees bend and feet reach along an axis: enough to confirm what sides say, too little to doubt it."""
-    points = surface_points(mesh, _SAMPLES)
+    points = surface_points(mesh, SAMPLES)
     low, height = float(points[:, 2].min()), max(float(np.ptp(points[:, 2])), 1e-12)
     soles = []
     for ankle in ankles_of(landmarks):
@@ -362,31 +298,6 @@ def _limbs(mesh: Mesh, landmarks: Sequence[Landmark], axis: str) -> dict[str, bo
     ways = {"knees": way_of_knees(landmarks, height), "feet": feet}
     along = {name: float(axis_vector(axis)[:2] @ way) for name, way in ways.items()}
     return {name: value > 0 for name, value in along.items() if abs(value) >= LEAST_REACH}
-
-
-def up_of(mesh: Mesh, landmarks: Sequence[Landmark], usual: str, *, settled: bool = False) -> Evidence:
-    """Which way is up in a file's own coordinates: its joints say, or else its shape.
-
-    Args:
-        mesh, landmarks: in those coordinates.
-        usual: what the file's format states. What rests upon its origin that way, and not the other way, stands so.
-        settled: whether exporters keep to that, so that a shape is a sign of no other axis than one of `PROGRAMS_UP`.
-    """
-    found = up_by_joints(landmarks)
-    # A rig that is named, but has no feet below the rest, is of something that does not stand.
-    if found.axis is None and len(left_of(landmarks)) < LEAST_PAIRS:
-        shape = up_by_shape(mesh)
-        sure = shape.axis is not None and (not settled or shape.axis in PROGRAMS_UP)
-        found = replace(shape, strong=True) if sure else Evidence(None, f"{found.why}, and {shape.why}")
-    if found.axis not in (None, usual) and _rests(mesh, usual) and not _rests(mesh, found.axis or usual):
-        return Evidence(None, "it rests on the ground as its format has it")
-    return found
-
-
-def _rests(mesh: Mesh, up: str) -> bool:
-    """Whether a mesh rests upon the plane through its origin that an axis is square to."""
-    along = mesh.vertices[mesh.used] @ axis_vector(up)
-    return bool(abs(along.min()) < LEAST_HOVER * np.ptp(along))
 
 
 def rotated(landmarks: Sequence[Landmark], turn: NDArray[np.float64]) -> tuple[Landmark, ...]:

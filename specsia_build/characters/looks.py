@@ -6,6 +6,7 @@ import numpy as np
 import scipy
 from numpy.typing import NDArray
 
+from specsia_build.characters.opacity import opacities
 from specsia_build.characters.shape import surface_samples
 from specsia_build.frame import normalise, view_cameras
 from specsia_build.rendering.fast.renderer import FastRenderer
@@ -17,11 +18,11 @@ LEAST_HEIGHT = 0.8
 HEAD = 0.28
 """Share of a picture's rows, from the top of the figure, that show its head."""
 
-LEAST_DETAIL = 0.0003
-"""Detail of a head that has a face, in squared heights."""
+LEAST_DETAIL, LEAST_OF_A_BODY = 0.0003, 0.002
+"""Detail of a head that has a face, in squared heights, and of a body that has one where no head does."""
 
 IN_THE_BACK, AT_THE_SIDES, IN_THE_BACK_OF_ALL = 2.0, 1.1, 1.25
-"""Times by which a face has more detail than the back of its head and the sides, and the whole than its back."""
+"""Times by which a face has more detail than what is behind it and at the sides, and a whole than its back."""
 
 MOST_ASKEW = 0.3
 """Difference of the detail of both sides, which mirror each other, in the most that a view shows."""
@@ -40,7 +41,8 @@ _BORDER, _STRONG = 3, 60
 def front_by_looks(mesh: Mesh, taken: str | None = None) -> str | None:
     """The horizontal axis that a Z-up mesh that stands faces, or None where its colours do not say.
 
-    Quarter views are compared: two sides look alike, the front has most detail in the head, and far more than the back.
+    Quarter views are compared: two sides look alike, the front has most detail in the head, or in all where no head has
+    any, and far more than the back.
 
     Args:
         mesh: Z up.
@@ -50,9 +52,8 @@ def front_by_looks(mesh: Mesh, taken: str | None = None) -> str | None:
     extent = high.astype(np.float64) - low
     if extent[2] < LEAST_HEIGHT * extent[:2].max() or extent[2] <= 0:
         return None
-    cut_out = np.array([material.alpha_mode != "opaque" for material in mesh.materials])
     looked_at = surface_samples(mesh, _LOOKED_AT)[1]
-    if len(looked_at) == 0 or cut_out[mesh.face_material[looked_at]].mean() > MOST_CUT_OUT:
+    if len(looked_at) == 0 or (opacities(mesh, looked_at) < 1.0).mean() > MOST_CUT_OUT:
         return None
     shown = compacted(mesh)
     cameras = view_cameras(len(_FACED), _SIZE)
@@ -77,15 +78,20 @@ def _order(taken: str | None) -> tuple[int, ...]:
 
 def _is_ruled_out(details: NDArray[np.float64]) -> bool:
     """Whether a view is no front by details (4, 2) of heads and wholes, from that view on; NaN rules out nothing."""
-    (front, left, back, right), (front_of_all, left_of_all, back_of_all, right_of_all) = details.T
+    heads, wholes = details.T
+    front_of_all, left_of_all, back_of_all, right_of_all = wholes
+    if abs(left_of_all - right_of_all) > MOST_ASKEW * wholes.max():
+        return True
+    # A ghost or a slime is all head, with its face below the top.
+    faced, least = (heads, LEAST_DETAIL) if (heads >= LEAST_DETAIL).any() else (wholes, LEAST_OF_A_BODY)
+    front, left, back, right = faced
     return bool(
-        front < LEAST_DETAIL
+        front < least
         or front < IN_THE_BACK * back
         or front < AT_THE_SIDES * left
         or front < AT_THE_SIDES * right
         or front_of_all < IN_THE_BACK_OF_ALL * back_of_all
         or abs(left - right) > MOST_ASKEW * front
-        or abs(left_of_all - right_of_all) > MOST_ASKEW * details[:, 1].max()
     )
 
 

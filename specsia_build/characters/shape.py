@@ -82,12 +82,14 @@ class Shape:
         side: the axis, 0 or 1, that it is mirrored along; None where that is not sure.
         feet: whether its lowest part lies apart to either side, as feet do.
         head: whether its highest part lies in the middle between them, as a head does.
+        evenness: times by which its mirrored surface lies closer across that plane than across the other.
     """
 
     points: NDArray[np.float64]
     side: int | None
     feet: bool
     head: bool
+    evenness: float = 1.0
 
     @property
     def height(self) -> float:
@@ -129,7 +131,8 @@ def shape_of(points: NDArray[np.float64]) -> Shape:
     head = (
         central.size and central.mean() > 0.5 and (level > low[2] + HEAD[0] * (high[2] - low[2])).mean() >= LEAST_HEAD
     )
-    return Shape(points, side, _apart(across[level < low[2] + reach]), bool(head))
+    evenness = max(misfit) / max(min(misfit), 1e-12)
+    return Shape(points, side, _apart(across[level < low[2] + reach]), bool(head), evenness)
 
 
 def stands(points: NDArray[np.float64]) -> bool:

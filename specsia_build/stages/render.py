@@ -161,7 +161,7 @@ def render(job: Job, _: Earlier, watch: Stopwatch) -> tuple[Artefact, tuple[Path
         warnings.append(f"{legible(entry.path.name)} {scattered(apart)}")
     if placed.fit < 1:
         warnings.append(f"scaled to {placed.fit:.3f} of the usual size so that no view cuts it")
-    warnings += [] if character.unsure is None else [character.unsure]
+    warnings += [told for told in character.doubts if told not in warnings]
     meta = {
         "id": entry.id,
         "views": config.views,

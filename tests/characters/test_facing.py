@@ -16,11 +16,12 @@ from specsia_build.animation.names import words_of
 from specsia_build.backends.base import Context
 from specsia_build.backends.mesh_dir import create
 from specsia_build.characters.character import Character
-from specsia_build.characters.facing import front_by_joints, front_by_shape, front_of, up_by_joints, up_of
+from specsia_build.characters.facing import front_by_joints, front_by_shape, front_of
 from specsia_build.characters.landmarks import Landmark
 from specsia_build.characters.read import read_character
 from specsia_build.characters.sources import open_source
 from specsia_build.characters.survey import facts_of
+from specsia_build.characters.upright import up_by_joints, up_of
 from specsia_build.frame import AXES, axis_vector, front_rotation, up_rotation
 from tests.characters.gltf.writer import GltfWriter
 
@@ -495,7 +496,11 @@ def test_a_ray_is_not_stood_upon_its_horns(tmp_path: Path) -> None:
 def test_one_sign_against_sides_makes_the_front_unsure_where_the_format_says_neither(
     tmp_path: Path, more: dict[str, tuple[float, float, float]]
 ) -> None:
-    assert fronts(tmp_path / "a.glb", viewed(JOINTS | more), "+x") == ("-y?", ())
+    taken, said = fronts(tmp_path / "a.glb", viewed(JOINTS | more), "+x")
+    assert (taken, len(said)) == ("-y?", 1)
+    assert said[0].startswith("a.glb faces along x by ")
+    assert "pairs of left and right joints, so that view 0 shows its side, and nothing says which end is" in said[0]
+    assert fronts(tmp_path / "b.glb", viewed(JOINTS | more), "+y")[1] == ()
 
 
 def test_two_signs_outweigh_sides_whatever_the_format_says(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from specsia_build.characters import looks
 from specsia_build.characters.facing import Evidence, front_of
+from specsia_build.characters.images import as_texture
 from specsia_build.characters.looks import detail, front_by_looks
 from specsia_build.frame import front_rotation
 from specsia_build.rendering.mesh import Material, Mesh
@@ -39,6 +40,13 @@ def figure(*more: Box, boxes: tuple[Box, ...] = (TRUNK, HEAD, *EYES, MOUTH)) -> 
     )
 
 
+def cut_out(mesh: Mesh, opacity: int) -> Mesh:
+    """The mesh with materials that may be cut out, at texels of an opacity."""
+    texture = as_texture(np.full((2, 2, 4), (255, 255, 255, opacity), np.uint8))
+    materials = tuple(replace(m, alpha_mode="mask", texture=texture) for m in mesh.materials)
+    return replace(mesh, materials=materials, uv=np.zeros((len(mesh.faces), 3, 2), np.float32))
+
+
 @pytest.mark.parametrize("axis", ["-y", "+x", "+y", "-x"])
 def test_a_figure_faces_where_its_face_is(axis: str) -> None:
     turned = figure().rotated(front_rotation(axis).T)
@@ -64,7 +72,7 @@ def test_what_is_taken_for_the_front_is_not_asked_for(axis: str, taken: str, mon
 @pytest.mark.parametrize(
     "mesh",
     [
-        replace(figure(), materials=tuple(replace(m, alpha_mode="mask") for m in figure().materials)),
+        cut_out(figure(), 100),
         figure(boxes=(TRUNK, HEAD)),
         figure(NAPE),
         figure(EARRING),
@@ -75,6 +83,23 @@ def test_what_is_taken_for_the_front_is_not_asked_for(axis: str, taken: str, mon
 def test_where_a_face_does_not_tell_nothing_is_sure(mesh: Mesh) -> None:
     assert front_by_looks(mesh) is None
     assert not any(front_by_looks(mesh, taken) for taken in ("-y", "+x", "+y", "-x"))
+
+
+def test_what_may_be_cut_out_and_is_not_has_a_face() -> None:
+    assert front_by_looks(cut_out(figure(), 255)) == "-y"
+
+
+@pytest.mark.parametrize("axis", ["-y", "+x", "+y", "-x"])
+def test_a_ghost_faces_where_the_face_on_its_body_is(axis: str) -> None:
+    face = [((x, -0.25, 0.5), (0.12, 0.01, 0.2), True) for x in (-0.12, 0.12)]
+    ghost = figure(boxes=(TRUNK, *face)).rotated(front_rotation(axis).T)
+    assert front_by_looks(ghost) == axis
+    assert front_by_looks(ghost, axis) is None
+
+
+def test_a_blaze_on_a_body_is_no_face_where_a_head_has_one() -> None:
+    blaze: Box = ((0, 0.25, 0.5), (0.12, 0.01, 0.2), True)
+    assert front_by_looks(figure(blaze)) == "-y"
 
 
 def test_detail_is_that_within_the_figure() -> None:
