@@ -9,7 +9,7 @@ from statistics import fmean, median, quantiles
 
 from specsia_build.report.markup import Html, join, tag
 
-WIDTH, HEIGHT = 460, 230
+WIDTH, HEIGHT = 380, 210
 LEFT, RIGHT, TOP, BOTTOM = 54, 18, 12, 40
 
 MOST_DOTS = 2000
@@ -43,7 +43,7 @@ def _line(x1: float, y1: float, x2: float, y2: float, cls: str) -> Html:
     return tag("line", x1=x1, y1=y1, x2=x2, y2=y2, cls=cls)
 
 
-def _label(x: float, y: float, content: object, anchor: str = "middle", cls: str = "tick") -> Html:
+def _label(x: float, y: float, content: object, anchor: str = "middle", cls: str | None = None) -> Html:
     return tag("text", content, x=x, y=y, text_anchor=anchor, cls=cls)
 
 
@@ -54,11 +54,9 @@ def _axes(plot: _Plot, x_ticks: Mapping[float, str], y_ticks: Mapping[float, str
     parts += [_line(plot.x(v), bottom, plot.x(v), bottom + 4, "axis") for v in x_ticks]
     parts += [_label(plot.x(v), bottom + 16, name) for v, name in x_ticks.items()]
     parts.append(_line(LEFT, bottom, right, bottom, "axis"))
-    parts.append(_label((LEFT + right) / 2, HEIGHT - 6, x_name, cls="name"))
+    parts.append(_label((LEFT + right) / 2, HEIGHT - 6, x_name))
     middle = (TOP + bottom) / 2
-    parts.append(
-        tag("text", y_name, x=11, y=middle, text_anchor="middle", cls="name", transform=f"rotate(-90 11 {middle})")
-    )
+    parts.append(tag("text", y_name, x=11, y=middle, text_anchor="middle", transform=f"rotate(-90 11 {middle})"))
     return join(parts, "\n")
 
 

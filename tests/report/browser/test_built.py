@@ -20,6 +20,9 @@ def test_the_page_of_a_run_is_whole(show: Show, shown: tuple[dict[str, Any], Pat
     page.evaluate("document.querySelectorAll('details').forEach(one => { one.open = true })")
     assert page.locator("details h2").all_inner_texts() == [one["title"] for one in document["sections"]]
     assert page.is_visible(f"text={STRANGE_LICENCE}")
+    axes = page.locator(".chart text")
+    assert axes.count() > 10
+    assert set(axes.evaluate_all("texts => texts.map(text => getComputedStyle(text).opacity)")) == {"1"}
     page.click("nav a:has-text('Failures')")
     assert "bröken" in page.inner_text("main")
     page.click("nav a:has-text('Gallery')")
