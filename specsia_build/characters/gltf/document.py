@@ -50,6 +50,7 @@ READABLE = (
     "KHR_texture_transform",
     "KHR_lights_punctual",
     "KHR_node_visibility",
+    "EXT_mesh_gpu_instancing",
     "EXT_texture_webp",
     "EXT_texture_avif",
     "MSFT_texture_dds",

@@ -71,11 +71,12 @@ def read_gltf(
                 if gatherer is not None:
                     gatherer.add(instance, source, influences)
     for instance in scene.instances:
-        if instance.node.extensions is not None and instance.node.extensions.instancing is not None:
+        said = instance.node.extensions
+        if said is not None and said.instancing is not None and instance.node.skin is not None:
             name = instance.names[0] if instance.names else f"mesh {instance.index}"
             warnings[
-                f"{document.name}: '{name}' is to stand at many places (EXT_mesh_gpu_instancing), which is not "
-                "read; it stands at its node's alone"
+                f"{document.name}: '{name}' is to stand at many places (EXT_mesh_gpu_instancing) and has a skin, which "
+                "puts it at one"
             ] = None
     if scene.elsewhere and placed:
         warnings[

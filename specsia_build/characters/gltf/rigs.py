@@ -46,7 +46,7 @@ class RigGatherer:
     _nodes: list[NDArray[np.int32]] = field(default_factory=list)
     _binds: list[NDArray[np.float64]] = field(default_factory=list)
     _morphs: list[Morph] = field(default_factory=list)
-    _first: dict[tuple[str, int], int] = field(default_factory=dict)
+    _first: dict[tuple[str, int, int], int] = field(default_factory=dict)
     _unheld: dict[int, NDArray[np.int64]] = field(default_factory=dict)
     _vertices: int = 0
     _used: int = 0
@@ -62,12 +62,13 @@ class RigGatherer:
         if influences is not None:
             skin = instance.node.skin or 0
             joints, binds = self.reader.skin(skin)
-            first = self._places(("skin", skin), self.number[joints], binds)
+            first = self._places(("skin", skin, 0), self.number[joints], binds)
             counts = np.array([influences.unheld.sum(), len(points)]) if len(joints) > 1 else np.zeros(2, np.int64)
             self._unheld[skin] = self._unheld.get(skin, np.zeros(2, np.int64)) + counts
             slots, weights = (influences.joints + first).astype(np.int32), influences.weights.astype(np.float32)
         else:
-            first = self._places(("node", instance.place), np.array([instance.place], np.int32), np.eye(4)[None])
+            key = ("node", instance.place, instance.copy)
+            first = self._places(key, np.array([instance.place], np.int32), instance.local[None])
             slots, weights = np.full((len(points), 1), first, np.int32), np.ones((len(points), 1), np.float32)
         memory.take(len(points) * (_VERTEX_COST + _INFLUENCE_COST * slots.shape[1]))
         self._points.append(points)
@@ -110,8 +111,8 @@ class RigGatherer:
                 )
         return found
 
-    def _places(self, key: tuple[str, int], nodes: NDArray[np.int32], binds: NDArray[np.float64]) -> int:
-        """The first slot of a skin or node."""
+    def _places(self, key: tuple[str, int, int], nodes: NDArray[np.int32], binds: NDArray[np.float64]) -> int:
+        """The first slot of a skin, or of a copy at a node."""
         if key not in self._first:
             self._first[key] = self._used
             self._used += len(nodes)

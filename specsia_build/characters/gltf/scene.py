@@ -15,6 +15,7 @@ from specsia_build.characters.gltf.animation import standing
 from specsia_build.characters.gltf.document import Document
 from specsia_build.characters.gltf.hierarchy import below, check_places, read_hierarchy
 from specsia_build.characters.gltf.humanoid import wearers_own
+from specsia_build.characters.gltf.instancing import copies_of
 from specsia_build.characters.landmarks import Landmark
 from specsia_build.errors import some
 
@@ -32,7 +33,9 @@ class Instance:
         index: of the mesh.
         place: of the node in the skeleton.
         weights: of the mesh's morph targets, as many as are stated, or as there are where none is.
-        world: (4, 4) float64, from the node's coordinates to the file's.
+        world: (4, 4) float64, from its own coordinates to the file's.
+        copy: its number, of those that stand at the node.
+        local: (4, 4) float64, from its own coordinates to the node's.
         names: of the node, of the mesh and of the nodes above, the nearest first; no more than `MOST_NAMES`.
     """
 
@@ -42,6 +45,8 @@ class Instance:
     place: int
     weights: tuple[float, ...]
     world: NDArray[np.float64]
+    copy: int
+    local: NDArray[np.float64]
     names: tuple[str, ...]
 
 
@@ -108,17 +113,21 @@ def read_scene(document: Document, drop: Sequence[str], pose: str = "rest") -> S
         parts.append(node.name or mesh.name or "")
         if index not in dropped and mesh.name not in drop:
             morph = stands.morph_weights.get(int(number[index]))
-            instances.append(
+            known = _names(nodes, parents, index, mesh)
+            instances += [
                 Instance(
                     node=node,
                     mesh=mesh,
                     index=node.mesh or 0,
                     place=int(number[index]),
                     weights=() if morph is None else tuple(morph[0].tolist()),
-                    world=worlds[index],
-                    names=_names(nodes, parents, index, mesh),
+                    world=worlds[index] @ local,
+                    copy=copy,
+                    local=local,
+                    names=known,
                 )
-            )
+                for copy, local in enumerate(copies_of(document, index, node))
+            ]
     held = set(_held(document, nodes, parents, tuple(meshes)))
     named = {i: name for i in sorted(reached) if i in held and (name := nodes[i].name)}
     at_rest = () if pose == "rest" else _landmarks(named, skeleton.rest_worlds[number])

@@ -165,11 +165,15 @@ class Follower(Struct):
     constraint: Followings
 
 
+class Instancing(Struct):
+    attributes: dict[str, Index] | None = None
+
+
 class NodeExtensions(Struct):
     # Looked at only where something moves.
     constraint: Any = field(default=None, name="VRMC_node_constraint")
     visibility: Visibility | None = field(default=None, name="KHR_node_visibility")
-    instancing: Present | None = field(default=None, name="EXT_mesh_gpu_instancing")
+    instancing: Instancing | None = field(default=None, name="EXT_mesh_gpu_instancing")
 
 
 class Node(Entry):

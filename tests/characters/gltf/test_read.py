@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import struct
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import trimesh
 from numpy.testing import assert_allclose, assert_array_equal
 from numpy.typing import NDArray
 
+from specsia_build.animation.rig import posed
 from specsia_build.characters.animated import read_animated
 from specsia_build.characters.character import Entry
 from specsia_build.characters.gltf.read import read_gltf
@@ -176,13 +178,50 @@ def test_what_the_file_hides_is_not_shown_nor_what_hangs_below(tmp_path: Path) -
     assert raw.parts == ("here",)
 
 
-def test_instances_that_are_not_read_are_said(tmp_path: Path) -> None:
+def test_copies_stand_where_their_node_puts_them(tmp_path: Path) -> None:
     writer = GltfWriter()
+    places = {
+        "TRANSLATION": writer.accessor([(0, 0, 0), (3, 0, 0)]),
+        "ROTATION": writer.accessor([(0, 0, 0, 127), (0, 0, 90, 90)], "i1", normalized=True),
+        "SCALE": writer.accessor([(1, 1, 1), (2, 2, 2)]),
+    }
+    instancing = {"EXT_mesh_gpu_instancing": {"attributes": places}}
+    writer.mesh_node(name="scale", extensions=instancing, translation=[0, 5, 0])
+    writer.data["extensionsRequired"] = ["EXT_mesh_gpu_instancing"]
+    raw = read_gltf(writer.write_glb(tmp_path / "a.glb"), moving=True)
+    assert raw.warnings == ()
+    assert raw.parts == ("scale",)
+    expected = np.add([TRIANGLE, [(3, 0, 0), (3, 2, 0), (-1, 0, 0)]], (0, 5, 0))
+    assert_allclose(corners(raw), expected, atol=1e-6)
+    assert raw.moving is not None
+    assert_allclose(corners(replace(raw, mesh=posed(raw.mesh, raw.moving.rig, None, 0.0))), expected, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("name", "values"),
+    [("TRANSLATION", [(0, 0), (1, 1)]), ("SCALE", [(1, 1, float("inf"))] * 2), ("SCALE", [(1, 1, 1)])],
+)
+def test_copies_at_places_that_are_none_are_refused(name: str, values: list[Any], tmp_path: Path) -> None:
+    writer = GltfWriter()
+    places = {"ROTATION": writer.accessor([(0, 0, 0, 1.0)] * 2), name: writer.accessor(values)}
+    writer.mesh_node(name="scale", extensions={"EXT_mesh_gpu_instancing": {"attributes": places}})
+    with pytest.raises(CharacterError, match=rf"nodes\[0\] has copies without a {name} of 3 finite numbers each"):
+        read_gltf(writer.write_glb(tmp_path / "a.glb"))
+
+
+def test_copies_of_a_mesh_with_a_skin_stand_at_one_place_and_that_is_said(tmp_path: Path) -> None:
+    writer = GltfWriter()
+    joint = writer.add("nodes", name="joint")
+    joints, weights = writer.accessor([[0, 0, 0, 0]] * 3, "u1"), writer.accessor([[1, 0, 0, 0]] * 3)
     places = writer.accessor([(0, 0, 0), (3, 0, 0)])
     instancing = {"EXT_mesh_gpu_instancing": {"attributes": {"TRANSLATION": places}}}
-    writer.mesh_node(name="scale", extensions=instancing)
-    (warning,) = read_gltf(writer.write_glb(tmp_path / "a.glb")).warnings
-    assert "'scale' is to stand at many places" in warning
+    skin = writer.add("skins", joints=[joint])
+    writer.mesh_node(
+        writer.primitive(JOINTS_0=joints, WEIGHTS_0=weights), name="scale", skin=skin, extensions=instancing
+    )
+    raw = read_gltf(writer.write_glb(tmp_path / "a.glb"))
+    assert len(raw.mesh.faces) == 1
+    assert "'scale' is to stand at many places (EXT_mesh_gpu_instancing) and has a skin" in " ".join(raw.warnings)
 
 
 def test_one_mesh_at_two_nodes_shares_its_material(tmp_path: Path) -> None:
