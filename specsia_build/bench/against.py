@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, cast
 
-from specsia_build.characters.character import Entry
 from specsia_build.characters.read import read_character
 from specsia_build.characters.sources import open_source
 from specsia_build.config import RENDERERS, BuildConfig
@@ -67,7 +66,8 @@ def bench_against(names: Sequence[str], config: BuildConfig, scratch: Path, prog
     ours, others = load_renderer(config.renderer), {name: _peer(name) for name in names}
     found: dict[str, list[tuple[str, Parity, float, float]]] = {name: [] for name in names}
     with progress.bar("bench against", len(entries)) as advance:
-        for entry, mesh in _meshes(entries, config):
+        for entry in entries:
+            mesh, _ = in_frame(read_character(entry), config)
             if entry is entries[0]:
                 for renderer in (ours, *others.values()):
                     for _ in _timed(renderer, mesh, [Camera(0.0, TRIANGLE_SIZE)], config):
@@ -97,11 +97,6 @@ def _peer(name: str) -> Renderer:
     if name not in (*PEERS, *RENDERERS):
         raise UsageError(no_such("renderer", name, (*RENDERERS, *PEERS)))
     return PEERS[name]() if name in PEERS else load_renderer(name)
-
-
-def _meshes(entries: Sequence[Entry], config: BuildConfig) -> Iterator[tuple[Entry, Mesh]]:
-    for entry in entries:
-        yield entry, in_frame(read_character(entry), config)[0]
 
 
 def _timed(

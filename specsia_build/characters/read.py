@@ -147,26 +147,23 @@ def _read(entry: Entry, *, moving: bool) -> tuple[Character, RawMoving | None]:
 
 
 def _read_raw(entry: Entry, *, moving: bool) -> RawMesh:
+    said: dict[str, Any] = {"texture": entry.texture, "drop": entry.drop, "root": entry.within}
     if entry.format in ("gltf", "vrm"):
         from specsia_build.characters.gltf.read import read_gltf
 
-        return read_gltf(
-            entry.path, texture=entry.texture, drop=entry.drop, pose=entry.pose, root=entry.within, moving=moving
-        )
+        return read_gltf(entry.path, pose=entry.pose, moving=moving, **said)
     if entry.format in ("fbx", "blend"):
         from specsia_build.characters.blender.read import read_with_blender
 
-        return read_with_blender(
-            entry.path, texture=entry.texture, drop=entry.drop, pose=entry.pose, root=entry.within, moving=moving
-        )
+        return read_with_blender(entry.path, pose=entry.pose, moving=moving, **said)
     if entry.pose != "rest":
         raise CharacterError(unknown_action(entry.path.name, entry.pose, ()))
     if entry.format == "3dbicar":
-        return read_bicar(entry.path, texture=entry.texture, drop=entry.drop, root=entry.within, moving=moving)
+        return read_bicar(entry.path, moving=moving, **said)
     if entry.format == "obj":
-        return read_obj(entry.path, texture=entry.texture, drop=entry.drop, root=entry.within)
+        return read_obj(entry.path, **said)
     if entry.format == "ply":
-        return read_ply(entry.path, texture=entry.texture, drop=entry.drop, root=entry.within)
+        return read_ply(entry.path, **said)
     raise CharacterError(f"{entry.path.name} is of no format that is read: '{entry.format}'")
 
 

@@ -103,7 +103,7 @@ def facts_of(character: Character) -> CharacterFacts:
         pieces=_pieces(character),
         skinned=character.skinned,
         animations=character.animations,
-        faces=_faces(character),
+        faces=character.front if character.unsure is None else f"{character.front}{UNSURE}",
         pose=stance(character.landmarks),
         warnings=character.warnings,
         mendings=character.mendings,
@@ -151,10 +151,6 @@ def _pieces(character: Character) -> tuple[PartFacts, ...]:
         PartFacts(character.part_names[k], int(count), (float(x), float(y), float(z)))
         for k, count, (x, y, z) in zip(found.tolist(), counts, np.round(extent / height, 4), strict=True)
     )
-
-
-def _faces(character: Character) -> str:
-    return character.front if character.unsure is None else f"{character.front}{UNSURE}"
 
 
 def _texture_sizes(mesh: Mesh) -> tuple[str, ...]:

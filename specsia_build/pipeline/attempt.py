@@ -77,7 +77,8 @@ class Attempt:
         gone = [step for step, one in zip(unit.steps, outcomes, strict=False) if one.blocked or one.reason is not None]
         rest = []
         for step in unit.steps[number + 1 :]:
-            if any(_rests_on(step, one) for one in gone):
+            stage, backend = step
+            if any(one in stage.rests_on and its in (None, backend) for one, its in gone):
                 self._note(unit, step, Outcome(blocked=True))
             else:
                 rest.append(step)
@@ -113,10 +114,6 @@ class Attempt:
             record.failed(Failure(unit.entry.id, *name_of(step), outcome.reason, details, looks, clip), outcome.shown)
         if outcome.warnings:
             record.warn(unit.entry.id, outcome.warnings)
-
-
-def _rests_on(step: Step, earlier: Step) -> bool:
-    return earlier[0] in step[0].rests_on and earlier[1] in (None, step[1])
 
 
 class Settling:

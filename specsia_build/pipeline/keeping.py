@@ -17,14 +17,13 @@ from specsia_build.pipeline.index import packed_meta
 from specsia_build.pipeline.layout import RunLayout
 from specsia_build.pipeline.objects import Place
 from specsia_build.pipeline.planning import stages_of
-from specsia_build.pipeline.recipes import recipe_folder
+from specsia_build.pipeline.recipes import planned, recipe_folder
 from specsia_build.pipeline.settling import packs, read_by_pack
 from specsia_build.pipeline.store import drop_files, is_dropped, stamp_of
 from specsia_build.pipeline.summary import BuildSummary
 from specsia_build.pipeline.work import Work
 from specsia_build.recipes.registry import folder_recipes
 from specsia_build.stages.artefact import file_digest
-from specsia_build.stages.clips import motions
 from specsia_build.stages.registry import character_stages
 
 
@@ -179,19 +178,12 @@ def _is_whole(listed: tuple[Path, str]) -> bool:
 
 def restore(work: Work, steps: Sequence[Step]) -> None:
     """Have the artefacts of some steps made again that gave their files up."""
-    found = {step: [key for key in _keys(work, step) if is_dropped(_place(work, step, key))] for step in steps}
-    for step, keys in found.items():
-        if keys:
-            work.discard(step, keys)
-
-
-def _place(work: Work, step: Step, key: str) -> Place:
-    return work.layout.artefact(step[0], name_of(step)[1], key)
-
-
-def _keys(work: Work, step: Step) -> Iterator[str]:
-    for entry in work.entries:
-        if not step[0].per_clip:
-            yield entry.id
-        elif (meta := work.index.meta(work.layout.artefact(motions.STAGE, None, entry.id))) is not None:
-            yield from (clip.id for clip in motions.clips_of(meta))
+    found: dict[Step, list[str]] = {}
+    for step in steps:
+        stage, name = step[0], name_of(step)[1]
+        clips = planned(work.entries, work.layout, work.index)
+        keys = clips if stage.per_clip else (entry.id for entry in work.entries)
+        found[step] = [key for key in keys if is_dropped(work.layout.artefact(stage, name, key))]
+    for step, dropped in found.items():
+        if dropped:
+            work.discard(step, dropped)

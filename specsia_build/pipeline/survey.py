@@ -43,8 +43,9 @@ def survey_all(
     pictures = [b""] * len(entries)
     shown = 0
     compile_pictures(config, entries, progress)
+    needs = Needs(config.timeout, memory=memory_bytes(config.memory))
     with progress.bar("characters", len(entries)) as advance:
-        for index, seen in local_executor(config)(partial(surveyed, pictured=pictured), entries, _needs(config)):
+        for index, seen in local_executor(config)(partial(surveyed, pictured=pictured), entries, needs):
             entry = entries[index]
             facts, pictures[index] = (unread(entry, seen.reason), b"") if isinstance(seen, Lost) else seen
             warnings = tuple(brief(said, MOST_WARNED) for said in facts.warnings)
@@ -66,7 +67,3 @@ def _withdraw(entry: Entry) -> None:
         from specsia_build.characters.samples.write import withdraw
 
         withdraw(entry)
-
-
-def _needs(config: BuildConfig) -> Needs:
-    return Needs(config.timeout, memory=memory_bytes(config.memory))

@@ -63,7 +63,7 @@ def item_of(item: Item, strips: Mapping[str, Strips], made: Made, flags: Sequenc
         "credit": item.credit,
         "warnings": list(item.warnings),
         "flags": list(flags),
-        "numbers": _numbers({**item.numbers, **made.numbers}),
+        "numbers": {k: _number(v) for k, v in {**item.numbers, **made.numbers}.items() if isfinite(v)},
         "sides": {
             name: _side(side, frames, strips.get(name, {}), made.problems.get(name))
             for name, side in item.sides.items()
@@ -84,10 +84,6 @@ def _side(side: Side, frames: range, strips: Strips, problem: str | None) -> dic
 
 def _number(value: float | None) -> float | None:
     return None if value is None or not isfinite(value) else round(value, 5)
-
-
-def _numbers(found: Mapping[str, float]) -> dict[str, float | None]:
-    return {key: _number(value) for key, value in found.items() if isfinite(value)}
 
 
 def failure_of(lost: Lost, strips: Mapping[str, Strips]) -> dict[str, Any]:

@@ -215,7 +215,7 @@ def _state(layout: RunLayout) -> dict[Path, tuple[int, int, int]]:
     """What changes whenever a run does: its records, and the folders that artefacts are put into."""
     records = (layout.config, layout.splits, layout.failures, layout.left_out, layout.log, layout.dataset / BUILD_FILE)
     # What lies behind a URL is heard of by the log.
-    folders = () if isinstance(layout.artefacts, Remote) else _folders(layout.artefacts)
+    folders = () if isinstance(layout.artefacts, Remote) else [Path(one) for one, _, _ in os.walk(layout.artefacts)]
     stamps = {path: _stamp(path) for path in (*records, *folders)}
     return {path: stamp for path, stamp in stamps.items() if stamp is not None}
 
@@ -223,18 +223,6 @@ def _state(layout: RunLayout) -> dict[Path, tuple[int, int, int]]:
 def _changed(layout: RunLayout) -> float:
     """When a run last changed, in seconds as clocks count them."""
     return max((stamp[0] for stamp in _state(layout).values()), default=0) / 1e9
-
-
-def _folders(folder: Path) -> Iterator[Path]:
-    """A folder and those below it."""
-    yield folder
-    try:
-        with os.scandir(folder) as entries:
-            below = sorted(entry.path for entry in entries if entry.is_dir(follow_symlinks=False))
-    except OSError:
-        return
-    for path in below:
-        yield from _folders(Path(path))
 
 
 def _document(found: Look, stamps: Stamps) -> tuple[dict[str, Any], dict[str, Shown]]:

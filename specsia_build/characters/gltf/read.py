@@ -93,7 +93,7 @@ def read_gltf(
     return RawMesh(
         mesh=_shared_materials(concatenate([mesh for _, mesh in placed])),
         up="+y",
-        front=_front(document),
+        front="+y" if is_vrm0(document) else "-y",
         parts=scene.parts,
         names=scene.names,
         part_names=tuple(instance.names for instance in scene.instances),
@@ -120,10 +120,6 @@ def _moving(document: Document, scene: Scene, gatherer: RigGatherer) -> RawMovin
     skeleton, doubts = completed(scene.skeleton, document, scene.number)
     told = replace(found, warnings=(*found.warnings, *gatherer.unheld(), *doubts))
     return RawMoving(gatherer.rig(skeleton), **vars(told))
-
-
-def _front(document: Document) -> str:
-    return "+y" if is_vrm0(document) else "-y"
 
 
 def _nothing(document: Document, scene: Scene) -> str:
