@@ -100,9 +100,7 @@ def build(
                 ),
             )
             work.summary = replace(work.summary, doubles=tuple(doubles))
-            # Of what is up to date, too: who goes on with a build that was stopped did not see what it would have said.
-            for one, said in work.concluded("warnings", dict[str, list[str]], work.warned, *stages).items():
-                work.record.warn(one, said)
+            work.tell_again()
             if work.hopeless():
                 return work.too_many("raise --max-failures")
             if not work.left_out:

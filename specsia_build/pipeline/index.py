@@ -29,7 +29,7 @@ from specsia_build.stages.stage import Meta
 
 T = TypeVar("T")
 
-VERSION = 2
+VERSION = 3
 """Of the tables; an index of another one is begun anew."""
 
 _TABLES = """
@@ -62,12 +62,14 @@ class Settled(msgspec.Struct, frozen=True, array_like=True, gc=False):
         artefacts: their names, relative to the folder of artefacts.
         clips: ids of its clips.
         kept: which artefacts kept their files when that was last seen to; see `BuildConfig.keep`.
+        warnings: sentences that its artefacts bear.
     """
 
     sources: Sequence[str]
     artefacts: Sequence[str]
     clips: Sequence[str]
     kept: str = ALL
+    warnings: Sequence[str] = ()
 
 
 Members = dict[str, list[Member]]

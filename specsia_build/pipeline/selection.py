@@ -91,7 +91,7 @@ def excluded_ids(path: str | None) -> frozenset[str]:
     except (OSError, ValueError) as error:
         why = error.strerror if isinstance(error, OSError) else "it is no UTF-8 text"
         raise UsageError(f"exclude: {path} cannot be read: {why}; give a file of ids, one a line") from error
-    return frozenset(line.rstrip("\r") for line in lines if line.strip())
+    return frozenset(map(str.strip, lines)) - {""}
 
 
 def narrowed(entries: Sequence[Entry], limit: int | None, excluded: Collection[str]) -> tuple[Entry, ...]:

@@ -14,7 +14,7 @@ from specsia_build.memory import lasting
 from specsia_build.pipeline.index import Index, Members, Settled
 from specsia_build.pipeline.layout import RunLayout
 from specsia_build.pipeline.planning import DONE, judgements, stages_of
-from specsia_build.pipeline.tasks import backend_of
+from specsia_build.pipeline.tasks import backend_of, warnings_of
 from specsia_build.stages.artefact import canonical_json, sha256
 from specsia_build.stages.clips import draw, move
 from specsia_build.stages.members import Member, member, sharing
@@ -62,6 +62,7 @@ class Settlement:
         self._backends = [backend_of(spec) for stage, spec in self._steps if stage.calls_backend and spec is not None]
         self._known: dict[str, Sequence[str]] = {}
         self._kept: dict[str, str] = {}
+        self._warnings: dict[str, Sequence[str]] = {}
         self._marks: dict[str, bytes] = {}
         self._asked: set[str] = set()
 
@@ -99,6 +100,10 @@ class Settlement:
         """What a settled one has kept of its artefacts' files; see `BuildConfig.keep`."""
         return self._kept.get(character_id, ALL)
 
+    def warnings(self, entries: Iterable[Entry]) -> dict[str, Sequence[str]]:
+        """Sentences about the settled ones of some characters by id."""
+        return {one: self._warnings[one] for one in self.known(entries) if one in self._warnings}
+
     def mark(self, entries: Iterable[Entry]) -> str | None:
         """A digest that changes with all that decides the artefacts of some characters, their order, and what was made;
         None where one is not settled."""
@@ -110,6 +115,9 @@ class Settlement:
         self._kept.pop(character_id, None)
         if known.kept != ALL:
             self._kept[character_id] = known.kept
+        self._warnings.pop(character_id, None)
+        if known.warnings:
+            self._warnings[character_id] = known.warnings
 
     def unsettle(self, ids: Iterable[str]) -> None:
         """Something is left to do of some characters."""
@@ -121,16 +129,17 @@ class Settlement:
 
         `kept` is what it has kept of its artefacts' files; see `BuildConfig.keep`.
         """
-        made, clips = list[str](), dict[str, None]()
+        made, clips, said = list[str](), dict[str, None](), dict[str, None]()
         with self._index.watched() as sources:
             for stage, spec in self._steps:
                 for task, found in judgements(stage, spec, entry, self._config, self._layout, self._index):
                     if found != DONE:
                         return False
                     made.append(self._index.name(task.path))
+                    said |= dict.fromkeys(warnings_of(self._index.meta(task.path) or {}))
                     if task.clip is not None:
                         clips[task.clip.id] = None
-        known = Settled(list(sources), made, list(clips), kept)
+        known = Settled(list(sources), made, list(clips), kept, list(said))
         mark = self._index.settle(entry.id, self._deciding(entry), known, self._members(entry, list(clips)))
         self._asked.add(entry.id)
         self._note(entry.id, known, mark)

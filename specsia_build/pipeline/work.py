@@ -133,16 +133,18 @@ class Work:
         self.index.conclude(what, decides, msgspec.json.encode(found).decode())
         return found
 
-    def warned(self) -> dict[str, list[str]]:
-        """Sentences about characters whose artefacts are there, made now or before, by id."""
-        found: dict[str, list[str]] = {}
+    def tell_again(self) -> None:
+        """Keep what is to be warned of in what is up to date, as who goes on with a build did not see it all."""
+        for one, said in self.settlement.warnings(self.entries).items():
+            self.record.warn(one, said)
+        settled = self.settlement.known(self.entries)
         for (stage, name), tally in self.tallies.items():
             of = next(one for one in character_stages(self.config) if one.name == stage)
-            for key in sorted(tally.made | tally.kept):
-                meta = self.index.meta(self.layout.artefact(of, name, key))
+            for key in sorted(tally.kept):
+                one = character_of(key) if of.per_clip else key
+                meta = None if one in settled else self.index.meta(self.layout.artefact(of, name, key))
                 if meta is not None and (said := warnings_of(meta)):
-                    found.setdefault(character_of(key) if of.per_clip else key, []).extend(said)
-        return found
+                    self.record.warn(one, said)
 
     def hopeless(self) -> bool:
         """Whether more failed by now than was said to be put up with, so that nothing that follows will be packed."""

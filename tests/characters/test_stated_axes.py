@@ -95,13 +95,13 @@ def test_a_build_says_whose_fronts_nothing_is_sure_about_until_they_are_stated(t
     cyl = [BOX * (0.2, 0.3, 1) + (x, 0.1 * x, 0.5) for x in (-0.3, 0.4)]
     write_obj(tmp_path / "lame.obj", into_file("+y", "-y"), cyl)
 
-    def warnings(*stated: str) -> list[str]:
+    def warnings(*stated: str, stages: tuple[str, ...] = ("--stage", "render")) -> list[str]:
         lines = [
             {"id": name, "path": f"{name}.obj", "up": "+y"} | ({"front": "-y"} if name in stated else {})
             for name in (*names, "lame")
         ]
         (tmp_path / "all.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
-        flags = ["--views", "2", "--size", "48", "--stage", "render", "--workers", "1", "--out", str(tmp_path / "out")]
+        flags = ["--views", "2", "--size", "48", *stages, "--workers", "1", "--out", str(tmp_path / "out")]
         ran = CliRunner().invoke(main, ["build", str(tmp_path / "all.jsonl"), *flags], env={"COLUMNS": "2000"})
         assert ran.exit_code == 0, ran.output
         return [line.strip() for line in ran.stderr.splitlines() if "nothing is sure about which way" in line]
@@ -113,6 +113,10 @@ def test_a_build_says_whose_fronts_nothing_is_sure_about_until_they_are_stated(t
     assert warnings() == [said], "of what is up to date, too"
     (said,) = warnings("cube", "post", "tower")
     assert "lame: nothing is sure about which way lame.obj faces" in said
+    for _ in range(2):
+        assert warnings(*names, stages=("--backend", f"mesh-dir:{tmp_path}")) == [said], (
+            "of what nothing is left to do, too"
+        )
     assert warnings(*names, "lame") == []
 
 
