@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from specsia_build.cli.command import seconds_so_far
 from specsia_build.cli.output import is_document, tell
-from specsia_build.config import FRAMES, NONE, BuildConfig, ClipSettings
+from specsia_build.config import FRAMES, NONE, BuildConfig, backend_name
 from specsia_build.errors import argument, plural
 from specsia_build.terminal.board import clock_time
 from specsia_build.terminal.layout import Table, folded, most
@@ -149,9 +149,7 @@ def _next(summary: BuildSummary, config: BuildConfig, layout: RunLayout, first: 
     return [*first, *(f"specsia report {one}" for one in pictured), *(f"specsia verify {one}" for one in packed)]
 
 
-def _written(
-    summary: BuildSummary, layout: RunLayout, settings: ClipSettings | None
-) -> tuple[list[str], list[str], list[str]]:
+def _written(summary: BuildSummary, layout: RunLayout, config: BuildConfig) -> tuple[list[str], list[str], list[str]]:
     """Where the parts of each recipe are, how they are loaded, and what to do with them."""
     from specsia_build.dataset.schema import CARD
     from specsia_build.pipeline.recipes import recipe_folder
@@ -160,11 +158,9 @@ def _written(
     made, load, first = [], [], []
     for name, count in (summary.recipes or {}).items():
         where = recipe_folder(layout, name, None)
-        moved = (
-            f" and, of reconstructions, {where}-BACKEND"
-            if name == FRAMES and settings is not None and settings.pairs
-            else ""
-        )
+        moves = name == FRAMES and config.clips is not None and config.clips.pairs
+        backends = [backend_name(spec) for spec in config.backends] if moves else []
+        moved = "".join(f" and, by {backend}, in {recipe_folder(layout, name, backend)}" for backend in backends)
         is_in = "is in" if count == 1 else "are in"
         made.append(f"{plural(count, load_recipe(name).by)} of {summary.source} {is_in} {where}{moved}")
         if name == FRAMES:
@@ -177,7 +173,7 @@ def _written(
 
 def end(summary: BuildSummary, config: BuildConfig, layout: RunLayout) -> None:
     """Say what a build with these settings did in a run, and end with an exit code if it could not do it."""
-    made, load, first = _written(summary, layout, config.clips)
+    made, load, first = _written(summary, layout, config)
     results = [*made, *packed_lines(summary)]
     if summary.stopped is None and not results:
         results = [f"done: {', '.join(dict.fromkeys(stage.stage for stage in summary.stages))} in {layout.root}"]

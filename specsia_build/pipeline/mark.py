@@ -194,8 +194,11 @@ def settings_before(layout: RunLayout) -> dict[str, Any]:
     return read_settings(layout.config) if layout.config.is_file() else {}
 
 
-def _shown(value: object) -> str:
-    return ", ".join(map(str, value)) if isinstance(value, list) else "none" if value is None else str(value)
+def shown(value: object) -> str:
+    """A setting, as people read it."""
+    return (
+        (", ".join(map(str, value)) or "none") if isinstance(value, list) else "none" if value is None else str(value)
+    )
 
 
 def changes(before: Mapping[str, Any], config: BuildConfig) -> list[str]:
@@ -209,7 +212,7 @@ def _changed(before: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[str]
         if isinstance(was, dict) and isinstance(value, dict):
             yield from _changed(was, value)
         elif was != value:
-            yield f"{name} {_shown(was)} -> {_shown(value)}"
+            yield f"{name} {shown(was)} -> {shown(value)}"
 
 
 def rows_of(dataset: Path) -> int | None:

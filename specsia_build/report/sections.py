@@ -14,6 +14,7 @@ from specsia_build.errors import plural
 from specsia_build.gallery.dataset import SCHEMAS
 from specsia_build.gallery.facts import Facts
 from specsia_build.gallery.items import IOU, TARGET, Gallery
+from specsia_build.pipeline.mark import shown
 from specsia_build.registration import FRONTAL_LOSS
 from specsia_build.report import charts
 from specsia_build.report.analyse import (
@@ -164,7 +165,7 @@ def _about(dataset: OpenedDataset) -> Html:
 def _settings(facts: Facts) -> Html:
     values = {**result_settings(facts.config), "source": facts.source, "backends": ", ".join(facts.config.backends)}
     values |= {f"clips: {name}": value for name, value in values.pop("clips", {}).items()}
-    return _list(values)
+    return _list({name: shown(value) for name, value in values.items()})
 
 
 def _list(values: Mapping[str, object]) -> Html:

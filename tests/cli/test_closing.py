@@ -75,6 +75,14 @@ def test_one_of_a_kind_is_called_so(tmp_path: Path, capsys: pytest.CaptureFixtur
     assert not re.search(r"\b1 [a-z]+s\b", told.out + told.err)
 
 
+def test_where_reconstructions_that_move_are_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    config = BuildConfig(backends=("inflate", "fusion:0.5"), clips=ClipSettings(reconstructed=True))
+    with click.Context(main):
+        end(BuildSummary("one", 1, clips=4, recipes={"frames": 4}), config, RunLayout(tmp_path))
+    by = "".join(f" and, by {name}, in {tmp_path / f'frames-{name}'}" for name in ("inflate", "fusion"))
+    assert f"4 clips of one are in {tmp_path / 'frames'}{by}\n" in capsys.readouterr().out
+
+
 def test_what_stages_say_alike_of_a_character_is_one_line() -> None:
     said = [("half", "render"), ("other", "render"), ("half", "motions"), ("third", "motions")]
     failures = [Failure(character, stage, None, "cut short") for character, stage in said]

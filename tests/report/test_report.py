@@ -88,6 +88,8 @@ def test_every_character_is_an_item_with_its_facts(whole: Run, shown: tuple[dict
         assert result["values"]["iou"] == pytest.approx(made.sides["inflate"].values["iou"], abs=1e-5)
         assert result["facts"]["scale"] == pytest.approx(made.sides["inflate"].facts["scale"], abs=1e-5)
     assert {section["anchor"] for section in document["sections"]} >= {"counts", "quality", "times", "settings"}
+    settings = next(section["html"] for section in document["sections"] if section["anchor"] == "settings")
+    assert "<dt>like</dt><dd>none</dd>" in settings
 
 
 def test_strips_show_the_pictures_of_the_artefacts(whole: Run, shown: tuple[dict[str, Any], Path]) -> None:
