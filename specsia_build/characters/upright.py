@@ -21,6 +21,9 @@ LEAST_UPRIGHT = 0.8
 LEAST_HOVER = 0.02
 """How far the lowest point is from the origin's plane, in heights, where a character does not rest upon that."""
 
+LEAST_ASIDE = 0.2
+"""Share of its extent along another axis that lies to either side of the origin, where a character stands upon it."""
+
 PROGRAMS_UP = ("+y", "+z")
 """Axes that programs have for up."""
 
@@ -96,6 +99,8 @@ def up_by_shape(mesh: Mesh) -> Evidence:
 def up_of(mesh: Mesh, landmarks: Sequence[Landmark], usual: str, *, settled: bool = False) -> Evidence:
     """Which way is up in a file's own coordinates: its joints say, or else its shape.
 
+    Where neither does, what it rests upon may: most are modelled upon their origin.
+
     Args:
         mesh, landmarks: in those coordinates.
         usual: what the file's format states. What rests upon its origin that way, and not the other way, stands so.
@@ -107,9 +112,23 @@ def up_of(mesh: Mesh, landmarks: Sequence[Landmark], usual: str, *, settled: boo
         shape = up_by_shape(mesh)
         sure = shape.axis is not None and (not settled or shape.axis in PROGRAMS_UP)
         found = replace(shape, strong=True) if sure else Evidence(None, f"{found.why}, and {shape.why}")
+    if found.axis is None:
+        found = _up_by_ground(mesh, usual) or found
     if found.axis not in (None, usual) and _rests(mesh, usual) and not _rests(mesh, found.axis or usual):
         return Evidence(None, "it rests on the ground as its format has it")
     return found
+
+
+def _up_by_ground(mesh: Mesh, usual: str) -> Evidence | None:
+    """The axis of a program along which a mesh rests upon its origin, while it lies on both sides of it as is usual."""
+    along = mesh.vertices[mesh.used] @ axis_vector(usual)
+    if min(-along.min(), along.max()) < LEAST_ASIDE * np.ptp(along):
+        return None
+    for axis in PROGRAMS_UP:
+        if axis != usual and _rests(mesh, axis):
+            why = f"it rests on the plane through its origin that way, but lies on both sides of it along {usual}"
+            return Evidence(axis, why)
+    return None
 
 
 def _rests(mesh: Mesh, up: str) -> bool:

@@ -24,6 +24,7 @@ from specsia_build.characters.survey import facts_of
 from specsia_build.characters.upright import up_by_joints, up_of
 from specsia_build.frame import AXES, axis_vector, front_rotation, up_rotation
 from tests.characters.gltf.writer import GltfWriter
+from tests.rendering.scenes import sphere
 
 # Centre (x, y, z) and size of boxes; Z up, facing -Y, toes ahead, mirrored left to right.
 BODY = {
@@ -533,4 +534,17 @@ def test_one_pair_of_a_rig_that_names_little_else_leaves_up_to_the_shape(tmp_pat
     shins: list[Landmark] = [("Bone.001", (0.0, 0.0, 0.0)), ("shin_L", (0.2, 0.0, 0.0)), ("shin_R", (-0.2, 0.0, 0.0))]
     assert up_of(upright, shins, "+y", settled=True).axis == "+z"
     arms: list[Landmark] = [("arm_L", (0.4, 0.0, 0.1)), ("arm_R", (-0.4, 0.0, 0.1))]
-    assert up_of(upright, [*shins, *arms], "+y", settled=True).axis is None
+    hovering = upright.with_vertices(upright.vertices + np.array([0, 0, 0.5], np.float32))
+    assert up_of(hovering, shins, "+y", settled=True).axis == "+z"
+    assert up_of(hovering, [*shins, *arms], "+y", settled=True).axis is None
+
+
+@pytest.mark.parametrize(("usual", "axis"), [("+y", "+z"), ("+z", "+y")])
+def test_what_rests_upon_its_origin_stands_that_way_where_nothing_else_says_it(usual: str, axis: str) -> None:
+    """A ball: it has no feet, and is mirrored across every plane."""
+    mesh = sphere(1.0)
+    ahead, other = (axis_vector(one).astype(np.float32) for one in (axis, usual))
+    assert up_of(mesh.with_vertices(mesh.vertices + ahead), [], usual).axis == axis
+    # Not where it hangs from its origin, hovers, or rests upon it as its format has it or along both.
+    for shift in (-ahead, 0 * ahead, 1.5 * ahead, other, ahead + other, ahead - other, ahead + 0.7 * other):
+        assert up_of(mesh.with_vertices(mesh.vertices + shift), [], usual).axis in (None, usual)
