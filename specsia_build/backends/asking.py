@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +15,12 @@ from specsia_build.files.trouble import write_trouble
 from specsia_build.memory import is_exhaustion
 from specsia_build.rendering.form import kind_of, misshapen
 from specsia_build.rendering.mesh import Mesh
+
+_ARRAYS = {
+    **dict.fromkeys(("faces", "face_material"), np.int32),
+    **dict.fromkeys(("vertices", "uv", "colors", "normals", "rest"), np.float32),
+}
+"""Types that `Mesh` states of its arrays."""
 
 _OURS = __name__.partition(".")[0]
 
@@ -34,31 +41,18 @@ def asked(backend: Backend, image: NDArray[np.uint8], context: Context) -> Mesh:
     if wrong is not None:
         whose = f"the backend {backend.name} gave no usable mesh for {context.character_id}"
         raise CharacterError(f"{whose}: {wrong}")
-
-    def plain(name: str) -> NDArray[np.float32] | None:
-        array = getattr(mesh, name)
-        return None if array is None else np.ascontiguousarray(array, np.float32)
-
-    return replace(
-        mesh,
-        vertices=np.ascontiguousarray(mesh.vertices, np.float32),
-        faces=np.ascontiguousarray(mesh.faces, np.int32),
-        face_material=np.ascontiguousarray(mesh.face_material, np.int32),
-        uv=plain("uv"),
-        colors=plain("colors"),
-        normals=plain("normals"),
-        rest=plain("rest"),
-    )
+    there = {name: getattr(mesh, name) for name in _ARRAYS}
+    plain: dict[str, Any] = {k: np.ascontiguousarray(v, _ARRAYS[k]) for k, v in there.items() if v is not None}
+    return replace(mesh, **plain)
 
 
 def _made(backend: Backend, image: NDArray[np.uint8], context: Context) -> Mesh:
-    if _is_ours(backend):
-        return backend.reconstruct(image, context)
     try:
         return backend.reconstruct(image, context)
     except Exception as error:
         # A full disk and too little memory are the machine's, whoever meets them.
-        if isinstance(error, SpecsiaError) or write_trouble(error) is not None or is_exhaustion(error):
+        machines = write_trouble(error) is not None or is_exhaustion(error)
+        if _is_ours(backend) or isinstance(error, SpecsiaError) or machines:
             raise
         raise OthersError(f"the backend {backend.name} failed on {context.character_id} ({_what(error)})") from error
 

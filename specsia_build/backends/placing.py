@@ -37,17 +37,8 @@ def into_frame(mesh: Mesh, axes: Sequence[str]) -> Mesh:
 
 def reversed_faces(mesh: Mesh) -> Mesh:
     """Every face with its corners in the other order."""
-
-    def other(a: NDArray[np.float32] | None) -> NDArray[np.float32] | None:
-        return None if a is None else np.ascontiguousarray(a[:, ::-1])
-
-    return replace(
-        mesh,
-        faces=np.ascontiguousarray(mesh.faces[:, ::-1]),
-        uv=other(mesh.uv),
-        colors=other(mesh.colors),
-        normals=other(mesh.normals),
-    )
+    corners = mesh.cornerwise(lambda attribute: np.ascontiguousarray(attribute[:, ::-1]))
+    return replace(mesh, faces=np.ascontiguousarray(mesh.faces[:, ::-1]), **corners)
 
 
 def fitted(mesh: Mesh, alpha: NDArray[np.uint8]) -> Mesh:

@@ -186,33 +186,26 @@ class Mesh(_Reckoned):
         """The same surface drawn elsewhere by a similarity without turn; normals are kept."""
         return replace(self, vertices=np.ascontiguousarray(vertices, dtype=np.float32))
 
+    def cornerwise(self, change: Callable[[NDArray[np.float32]], NDArray[np.float32]]) -> dict[str, Any]:
+        """`uv`, `colors` and `normals` by their names, those that are there changed alike."""
+        there = {name: getattr(self, name) for name in ("uv", "colors", "normals")}
+        return {name: None if attribute is None else change(attribute) for name, attribute in there.items()}
+
     def of_faces(self, chosen: NDArray[np.bool_]) -> Mesh:
         """The chosen faces (F,) with the same vertices."""
-
-        def kept(attribute: NDArray[np.float32] | None) -> NDArray[np.float32] | None:
-            return None if attribute is None else np.ascontiguousarray(attribute[chosen])
-
         return replace(
             self,
             faces=np.ascontiguousarray(self.faces[chosen]),
             face_material=np.ascontiguousarray(self.face_material[chosen]),
-            uv=kept(self.uv),
-            colors=kept(self.colors),
-            normals=kept(self.normals),
+            **self.cornerwise(lambda attribute: np.ascontiguousarray(attribute[chosen])),
         )
 
     def rewound(self, chosen: NDArray[np.bool_]) -> Mesh:
         """The chosen faces (F,) wound the other way, their corners' attributes with them."""
-
-        def swapped(values: NDArray[np.float32] | None) -> NDArray[np.float32] | None:
-            return None if values is None else np.where(chosen[:, None, None], values[:, [0, 2, 1]], values)
-
         return replace(
             self,
             faces=np.where(chosen[:, None], self.faces[:, [0, 2, 1]], self.faces),
-            uv=swapped(self.uv),
-            colors=swapped(self.colors),
-            normals=swapped(self.normals),
+            **self.cornerwise(lambda attribute: np.where(chosen[:, None, None], attribute[:, [0, 2, 1]], attribute)),
         )
 
     def with_sides(self, *, double: bool) -> Mesh:

@@ -118,7 +118,6 @@ class _Box(NamedTuple):
     left: int
     centres: int
     pair: Pair
-    content: str
 
 
 def _reach(shown: NDArray[np.bool_]) -> tuple[int, int]:
@@ -142,7 +141,7 @@ def _cut_out(pair: Pair, where: NDArray[np.bool_] | None = None) -> _Box | None:
     lengths = np.nonzero(edges == -1)[1] - begin
     runs = np.stack([np.cumsum(lengths) - lengths, y, begin], axis=1).astype(np.int32)
     pixels = np.concatenate([pair.z[box], pair.pos[box][..., :3], pair.gt[box]], axis=2)
-    return _Box(pixels, runs, top, left, int(lengths.sum()), pair, pair.content)
+    return _Box(pixels, runs, top, left, int(lengths.sum()), pair)
 
 
 def _extent(box: _Box, offset: int, first_run: int) -> Extent:
@@ -180,7 +179,7 @@ def frames_of(pairs: Iterable[Pair], where: Callable[[Pair], NDArray[np.bool_]] 
         uids=tuple(box.pair.uid for box in boxes),
         character_ids=tuple(box.pair.character_id for box in boxes),
         views=tuple(box.pair.view for box in boxes),
-        contents=tuple(box.content for box in boxes),
+        contents=tuple(box.pair.content for box in boxes),
     )
 
 
@@ -296,7 +295,7 @@ def _decode(dataset: OpenedDataset, config: str, split: str, cache: Path, progre
                 if box is None:
                     empty.append(uid)
                 else:
-                    rows.append((uid, box.pair.character_id, box.pair.view, box.content))
+                    rows.append((uid, box.pair.character_id, box.pair.view, box.pair.content))
                     extents.append(_extent(box, offset, first_run))
                     offset += pixels.write(box.pixels.data)
                     runs.write(box.runs.data)

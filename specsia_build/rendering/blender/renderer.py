@@ -116,19 +116,12 @@ def write_job(folder: Path, mesh: Mesh, cameras: Sequence[Camera], look: Look, s
     Returns:
         The job.
     """
-    arrays: dict[str, NDArray[Any]] = {
-        "vertices": mesh.vertices,
-        "faces": mesh.faces,
-        "face_material": mesh.face_material,
-        "rest": mesh.vertices if mesh.rest is None else mesh.rest,
-    }
-    if mesh.uv is not None:
-        arrays["uv"] = mesh.uv
-    if mesh.colors is not None:
-        arrays["colors"] = mesh.colors
+    there = {name: getattr(mesh, name) for name in ("vertices", "faces", "face_material", "uv", "colors")}
+    arrays: dict[str, Any] = {name: array for name, array in there.items() if array is not None}
+    arrays["rest"] = mesh.vertices if mesh.rest is None else mesh.rest
     if look == "lit":
         arrays["normals"] = lit_normals(mesh)
-    np.savez(folder / "mesh.npz", **arrays)  # type: ignore[arg-type]
+    np.savez(folder / "mesh.npz", **arrays)
     textures: list[Texture] = []
     materials = [
         {**material_spec(material, textures), "double_sided": material.double_sided} for material in mesh.materials
