@@ -20,4 +20,5 @@ def remember_layers(store):
                 store[name_of(stack, b"AnimStack")] = names
         return read(stack_template, layer_template, stacks, *more)
 
+    remember.own = getattr(read, "own", read)
     import_fbx.blen_read_animations = remember

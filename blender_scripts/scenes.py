@@ -5,6 +5,7 @@ from pathlib import Path
 
 import bpy
 import fbx_colour
+import fbx_curves
 import fbx_layers
 import fbx_opacity
 import job_server
@@ -50,6 +51,7 @@ def _reason(told):
 def _import_fbx(path, signs, layered, stacked):
     _enable("io_scene_fbx", "fbx")
     fbx_opacity.remember_signs(signs)
+    fbx_curves.follow_curves()
     fbx_layers.remember_layers(layered)
     fbx_colour.understand_links(stacked)
     if "fbx" in dir(bpy.ops.import_scene):

@@ -47,6 +47,10 @@ _BLOCK = 2**20
 _KINDS = {".fbx": "an FBX", ".blend": "a Blender"}
 
 
+SCENES = ("scenes.py", "fbx_opacity.py", "fbx_layers.py", "fbx_colour.py", "fbx_curves.py")
+"""The one of `blender_scripts` that opens files, and what it is made of."""
+
+
 @dataclass(frozen=True)
 class Script:
     """One of `blender_scripts` that reads files.

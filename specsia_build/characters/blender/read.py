@@ -10,7 +10,7 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from specsia_build.characters.blender.kept import Script, arrays_of, facts_of, read_once
+from specsia_build.characters.blender.kept import SCENES, Script, arrays_of, facts_of, read_once
 from specsia_build.characters.blender.rig import read_rig
 from specsia_build.characters.cutouts import Channel, opacity_in, with_opacity
 from specsia_build.characters.images import as_texture, load_texture
@@ -24,9 +24,7 @@ from specsia_build.rendering.mesh import AlphaMode, Material, Mesh, Texture, Wra
 _NEXT = (FIRST + 1, FIRST + 10)
 """Tiles beside and above the first, of which there is one where there are several."""
 
-SCRIPT = Script(
-    "mesh", ("read_character.py", "scenes.py", "material_reader.py", "fbx_opacity.py", "fbx_layers.py", "fbx_colour.py")
-)
+SCRIPT = Script("mesh", ("read_character.py", "material_reader.py", *SCENES))
 
 
 def read_with_blender(

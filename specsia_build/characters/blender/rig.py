@@ -14,11 +14,11 @@ from specsia_build.animation import motion as paths
 from specsia_build.animation.motion import Motion, Track, poses
 from specsia_build.animation.rig import Morph, Rig
 from specsia_build.animation.skeleton import Skeleton, composed, decomposed
-from specsia_build.characters.blender.kept import Script, arrays_of, facts_of, read_once
+from specsia_build.characters.blender.kept import SCENES, Script, arrays_of, facts_of, read_once
 from specsia_build.characters.raw import RawMoving
 from specsia_build.errors import CostError, brief, some
 
-SCRIPT = Script("rig", ("read_rig.py", "scenes.py", "fbx_opacity.py", "fbx_layers.py", "fbx_colour.py"))
+SCRIPT = Script("rig", ("read_rig.py", *SCENES))
 
 MOST_OFF = 0.005
 """Share of its size that a character may stand from where Blender has it before that is said."""

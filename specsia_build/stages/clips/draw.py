@@ -347,7 +347,7 @@ def _warm(config: BuildConfig) -> dict[str, Callable[[], None]]:
 
 STAGE = CharacterStage(
     name="draw",
-    version=14,
+    version=15,
     earlier=(motions.STAGE,),
     make=draw,
     settings=_settings,
