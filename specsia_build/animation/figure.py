@@ -171,7 +171,7 @@ def figure_of(rig: Rig, stated: Mapping[str, int]) -> Figure:
     u, _, vt = np.linalg.svd(rig.placement[:3, :3])
     skeleton = rig.skeleton
     # Of joints of one name those count that something hangs on: controls are exported as joints of the skin, too.
-    holding = skeleton.holding(rig.nodes[np.unique(rig.slots[rig.weights > 0])])
+    holding = skeleton.holding(rig.holding)
     joints = frozenset(node for node in skeleton.joints if holding[node])
     return Figure(replace(skeleton, joints=joints), u @ vt, stated)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
 import numpy as np
@@ -46,7 +47,7 @@ class Track:
     values: NDArray[np.float64]
     interpolation: Interpolation = "LINEAR"
 
-    @property
+    @cached_property
     def varies(self) -> bool:
         """Whether the value ever changes, but for what single precision leaves of one that does not."""
         splines = self.interpolation == "CUBICSPLINE"

@@ -95,6 +95,11 @@ class Rig:
         blended = self.blended(self.skeleton.rest_worlds)
         return np.asarray(np.linalg.pinv(cofactors(blended)), np.float64), np.asarray(np.sign(np.linalg.det(blended)))
 
+    @cached_property
+    def holding(self) -> NDArray[np.int32]:
+        """The nodes that vertices hang on, each once."""
+        return np.unique(self.nodes[np.unique(self.slots[self.weights > 0])])
+
     def held_by(self, chosen: NDArray[np.bool_]) -> tuple[float, list[str]]:
         """The share of the vertices that hangs on chosen nodes (J,), by their weights, and the names of those of them
         that hold any, what holds most first."""

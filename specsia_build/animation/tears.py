@@ -13,8 +13,8 @@ from specsia_build.animation.rig import Rig
 STRETCHED = 3.0
 """How many times as long as each of its ends would make it an edge is that a skin tears."""
 
-MOST_WATCHED = 8_000
-"""Triangles of a character by which it is told what a pose tears."""
+MOST_WATCHED, LEAST_WATCHED, MANY = 8_000, 1_000, 100
+"""Triangles of a character by which it is told what a pose tears, at most, and of many poses, so many, at least."""
 
 _TOGETHER = 1 << 16
 """Triangles that are looked at together, which bounds memory."""
@@ -62,7 +62,8 @@ class Tears:
 
 def torn_in(rig: Rig, faces: NDArray[np.int32], worlds: NDArray[np.float64]) -> NDArray[np.float64]:
     """The share (T,) of triangles (F, 3) of a rig's vertices that its skin tears in worlds (T, J, 4, 4), roughly."""
-    faces = faces[:: len(faces) // MOST_WATCHED + 1]
+    watched = max(LEAST_WATCHED, min(MOST_WATCHED, MOST_WATCHED * MANY // max(len(worlds), 1)))
+    faces = faces[:: len(faces) // watched + 1]
     used = np.zeros(len(rig.points), np.bool_)
     used[faces] = True
     faces = (np.cumsum(used, dtype=np.int32) - 1)[faces]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Sequence
 from contextlib import suppress
-from typing import cast, get_args
+from typing import Any, cast, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -150,6 +150,8 @@ def _tracks(
     found: dict[tuple[int, str], Track] = {}
     others: list[str] = []
     odd: dict[str, list[str]] = {}
+    # Most of an animation's channels have the same times.
+    stored: dict[int, NDArray[Any]] = {}
     for k, channel in enumerate(animation.channels or ()):
         (node, path), place = _moved(channel.target), f".channels[{k}]"
         if path not in _PATHS:
@@ -159,7 +161,10 @@ def _tracks(
             continue
         if node >= len(number) or channel.sampler >= len(curves):
             raise document.error(schema.Animation, index, "names a node or sampler that does not exist", place)
-        if not len(document.accessor(curves[channel.sampler].input)):
+        curve = curves[channel.sampler]
+        if curve.input not in stored:
+            stored[curve.input] = document.accessor(curve.input)
+        if not len(stored[curve.input]):
             said[f"{label}{place} has no keys; it was left out"] = None
             continue
         if (node, path) in found:
@@ -167,7 +172,7 @@ def _tracks(
             odd.setdefault("again", []).append(f"{place} {what}")
             continue
         try:
-            track = _track(document, curves[channel.sampler], (int(number[node]), cast(Path, path)), around)
+            track = _track(document, curve, stored[curve.input], (int(number[node]), cast(Path, path)), around)
         except ValueError as error:
             raise document.error(schema.Animation, index, str(error), place) from error
         found[node, path] = track
@@ -207,9 +212,11 @@ def _moved(target: schema.Target) -> tuple[int | None, str]:
     return (int(of_node[1]), of_node[2]) if of_node else (None, pointer.pointer)
 
 
-def _track(document: Document, curve: schema.Curve, moved: tuple[int, Path], around: float | None) -> Track:
-    """A curve of something; ValueError says what is wrong with it."""
-    times, stored = document.accessor(curve.input), document.accessor(curve.output)
+def _track(
+    document: Document, curve: schema.Curve, times: NDArray[Any], moved: tuple[int, Path], around: float | None
+) -> Track:
+    """A curve of something at times as stored; ValueError says what is wrong with it."""
+    stored = document.accessor(curve.output)
     interpolation = curve.interpolation or "LINEAR"
     if interpolation not in _INTERPOLATIONS:
         raise ValueError("has an interpolation that glTF does not know")

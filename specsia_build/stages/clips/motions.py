@@ -266,14 +266,9 @@ def _named(character_id: str, action: str, taken: set[str]) -> str:
 def _moves(motion: Motion, rig: Rig) -> bool:
     """Whether a motion moves any vertex of a rig."""
     varied = [track for track in motion.tracks if track.varies]
-    moving = np.zeros(len(rig.skeleton.names), np.bool_)
-    moving[[track.node for track in varied if track.path != WEIGHTS]] = True
-    for node, parent in enumerate(rig.skeleton.parents.tolist()):
-        moving[node] |= parent >= 0 and moving[parent]
+    moved = rig.skeleton.below([track.node for track in varied if track.path != WEIGHTS])
     morphed = {morph.node for morph in rig.morphs}
-    return bool(moving[rig.nodes[rig.slots[rig.weights > 0]]].any()) or any(
-        track.path == WEIGHTS and track.node in morphed for track in varied
-    )
+    return bool(moved[rig.holding].any()) or any(track.path == WEIGHTS and track.node in morphed for track in varied)
 
 
 def _stays(motion: Motion, rig: Rig) -> bool:
