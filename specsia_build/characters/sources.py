@@ -14,6 +14,7 @@ import msgspec
 from specsia_build.characters.bicar import DRAWING, bicar_entry, is_bicar
 from specsia_build.characters.character import AUTO, UNSETTLED, Entry, Sample, id_order_key, is_unicode, safe_id
 from specsia_build.characters.formats import ARCHIVES, FORMATS, REFUSED
+from specsia_build.characters.images import IMAGE_SUFFIXES
 from specsia_build.characters.manifest import is_manifest, read_manifest
 from specsia_build.characters.samples import LICENSE, SOURCE, VERSION
 from specsia_build.errors import UsageError, some
@@ -29,6 +30,7 @@ MOST_WALKED = 5_000_000
 DEFAULT_SAMPLE_SEED = 42
 
 _KINDS = "give sample:N (sample:24, say), a 3DBiCar folder, a mesh file or a folder of them, or a .jsonl manifest"
+_IN_3D = "a dataset is made of characters in 3D"
 _SAMPLE = re.compile(r"sample:([0-9]{1,18})(?:@([0-9]{1,18}))?")
 
 
@@ -79,6 +81,8 @@ def open_source(source: str, scratch: Path) -> Source:
         raise UsageError(f"'{source}' cannot be opened: {error.strerror or error}") from error
     if path.suffix.lower() == ".jsonl":
         return Source(name, "manifest", _sorted(read_manifest(path)))
+    if path.suffix.lower() in IMAGE_SUFFIXES:
+        raise UsageError(f"'{name}' is a picture, and {_IN_3D}: {_KINDS}")
     if path.suffix.lower() not in {**FORMATS, **REFUSED}:
         raise UsageError(f"'{name}' is neither a mesh file ({' '.join(FORMATS)}) nor a .jsonl manifest: {_KINDS}")
     return Source(name, "file", (_of_file(safe_id(path.stem), path, path.suffix.lower()),))
@@ -121,8 +125,14 @@ def _folder(folder: Path, name: str) -> Source:
         return Source(name, "3dbicar", _sorted(_identified(folder, found)), _unheeded(folder))
     meshes, refused = _meshes(folder)
     found = meshes or refused
+    if not meshes and (folder / RUN_MARK).is_file():
+        raise UsageError(
+            f"'{name}' is the folder of a run, and holds none of the characters that it was made of: {_KINDS}"
+        )
     if not found:
-        raise UsageError(f"the folder '{name}' holds no character ({' '.join(FORMATS)} or 3DBiCar): {_KINDS}")
+        lacking = f"the folder '{name}' holds no character ({' '.join(FORMATS)} or 3DBiCar)"
+        pictured = any(path.suffix.lower() in IMAGE_SUFFIXES for path in folder.iterdir())
+        raise UsageError(f"{lacking} but pictures, and {_IN_3D}: {_KINDS}" if pictured else f"{lacking}: {_KINDS}")
     kind = "3dbicar" if all(one.folder and not one.linked for one in found) else "folder"
     notes = (*_unheeded(folder), *(_passed_over(meshes, refused) if meshes else ()))
     return Source(name, kind, _sorted(_identified(folder, found)), notes)

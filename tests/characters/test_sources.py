@@ -12,6 +12,7 @@ from specsia_build.characters.doubles import same_files
 from specsia_build.characters.read import read_character
 from specsia_build.characters.sources import Source, open_source
 from specsia_build.errors import CharacterError, UsageError
+from specsia_build.ownership import RUN_MARK
 
 
 def touch(folder: Path, *names: str) -> Path:
@@ -180,12 +181,15 @@ def test_the_real_characters(characters_dir: Path, tmp_path: Path) -> None:
         ("gone", r"there is no '.*gone': give sample:N"),
         ("empty", r"the folder 'empty' holds no character"),
         ("empty/note.txt", r"'note\.txt' is neither a mesh file \(\.glb"),
+        ("drawn", r"the folder 'drawn' holds no character .* but pictures, and a dataset is made of characters in 3D"),
+        ("drawn/hero.PNG", r"'hero\.PNG' is a picture, and a dataset is made of characters in 3D: give sample:N"),
+        ("run", r"'run' is the folder of a run, and holds none of the characters that it was made of: give sample:N"),
         ("x" * 300, r"cannot be opened|there is no"),
         ("nul\0", r"there is no"),
     ],
 )
 def test_what_is_no_source_says_what_to_give(tmp_path: Path, name: str, sentence: str) -> None:
-    touch(tmp_path, "empty/note.txt")
+    touch(tmp_path, "empty/note.txt", "drawn/hero.PNG", f"run/{RUN_MARK}", "run/dataset/train.tar")
     with pytest.raises(UsageError, match=sentence):
         open_path(tmp_path / name)
 
