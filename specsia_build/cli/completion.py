@@ -112,6 +112,7 @@ _PATHS: Mapping[str, _Names] = {
     "motions": _motions,
     "run": _models,
     "runs": _models,
+    "what": lambda _ctx: (*STAGES, "clips", "load", "train"),
     **dict.fromkeys(("source", "where", "other", "dataset", "folder", "one", "two", "like", "out", "exclude"), _none),
 }
 """Those whose values may be paths besides."""

@@ -55,6 +55,7 @@ def test_commands_options_and_names_are_completed(tmp_path: Path) -> None:
     assert completed("specsia build --stage re", tmp_path) == ["render", "reconstruct"]
     assert completed("specsia build --config spec", tmp_path) == ["specsia-15k"]
     assert completed("specsia enhance pre", tmp_path) == ["pretrained"]
+    assert completed("specsia bench re", tmp_path) == ["reconstruct", "render"]
 
 
 def test_ids_are_those_of_what_the_line_names(tmp_path: Path) -> None:
