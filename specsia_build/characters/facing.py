@@ -99,9 +99,9 @@ def front_by_joints(landmarks: Sequence[Landmark]) -> Evidence:
     left = across[agreeing].sum(axis=0)
     # What a left hand points at, turned by a quarter clockwise seen from above, is ahead.
     front = np.array([left[1], -left[0]]) / np.linalg.norm(left)
-    axis = max(AXES[:4], key=lambda name: float(axis_vector(name)[:2] @ front))
+    axis, other = sorted(AXES[:4], key=lambda name: -float(axis_vector(name)[:2] @ front))[:2]
     if float(axis_vector(axis)[:2] @ front) < np.cos(np.radians(MOST_DEGREES)):
-        return Evidence(None, "by its joints it faces between two axes")
+        return Evidence(None, f"by its joints it faces between {axis} and {other}")
     return Evidence(axis, f"by {plural(int(agreeing.sum()), 'pair')} of left and right joints", strong=True)
 
 

@@ -13,7 +13,7 @@ from specsia_build.cli.output import is_document, tell
 from specsia_build.config import FRAMES, NONE, BuildConfig, backend_name
 from specsia_build.errors import argument, plural
 from specsia_build.terminal.board import clock_time
-from specsia_build.terminal.layout import Table, folded, most
+from specsia_build.terminal.layout import Fold, Table, folded, most
 from specsia_build.terminal.screen import close
 
 if TYPE_CHECKING:
@@ -86,6 +86,11 @@ def packed_lines(summary: BuildSummary) -> list[str]:
         f"{'is' if count == 1 else 'are'} in {summary.dataset}"
         for name, count in rows.items()
     ]
+
+
+def warned(warnings: Mapping[str, Sequence[str]]) -> list[Fold]:
+    """Sentences about characters by id, those together that say the same."""
+    return folded((name, sentence) for name, found in sorted(warnings.items()) for sentence in found)
 
 
 def failure_lines(failures: Iterable[Failure]) -> list[str]:
@@ -179,7 +184,6 @@ def end(summary: BuildSummary, config: BuildConfig, layout: RunLayout) -> None:
         results = [f"done: {', '.join(dict.fromkeys(stage.stage for stage in summary.stages))} in {layout.root}"]
     trouble = _trouble(summary, layout)
     set_aside, run = said_of(summary.failures), argument(layout.out)
-    warned = folded((name, sentence) for name, found in sorted(summary.warnings.items()) for sentence in found)
     conclude(
         document_of(summary),
         results,
@@ -191,7 +195,7 @@ def end(summary: BuildSummary, config: BuildConfig, layout: RunLayout) -> None:
         },
         doubtful={
             **{kind: most(told, f"specsia status {run}") for kind, told in set_aside.items()},
-            "warnings": most([fold.line() for fold in warned], f"specsia report {run}"),
+            "warnings": most([fold.line() for fold in warned(summary.warnings)], f"specsia report {run}"),
             "splits": summary.doubles,
         },
         where={**_places(summary, layout), "load": [*load, *load_lines(summary.dataset, summary.rows or ())]},

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from specsia_build.cli.closing import failure_lines
+from specsia_build.cli.closing import failure_lines, warned
 from specsia_build.cli.command import Command
 from specsia_build.cli.output import Table, is_document, json_option, tell
 from specsia_build.config import BuildConfig
@@ -209,6 +209,7 @@ def _status_lines(found: RunStatus) -> list[str | Table]:
     lines: list[str | Table] = [
         f"{found.source}: {plural(found.characters, 'character')}",
         Table(head, rows, right=(1, 2, 3, 4, 5)),
+        *(f"warning: {fold.line()}" for fold in warned(found.warnings)),
     ]
     packed = "nothing is packed yet" if not found.packed else "all is packed" if found.current else _OVERTAKEN
     lines.append(f"pack                 {packed}")

@@ -20,7 +20,7 @@ from specsia_build.stages.clips import draw, move
 from specsia_build.stages.members import Member, member, sharing
 from specsia_build.stages.pack import STAGE as PACK
 from specsia_build.stages.registry import character_stages
-from specsia_build.stages.stage import CharacterStage, Clip, EarlierMeta, Job
+from specsia_build.stages.stage import CharacterStage, Clip, EarlierMeta, Job, character_of
 
 _TEXT = msgspec.json.Encoder(enc_hook=str)
 _ANY = Entry("any", "obj", Path("any.obj"))
@@ -100,9 +100,24 @@ class Settlement:
         """What a settled one has kept of its artefacts' files; see `BuildConfig.keep`."""
         return self._kept.get(character_id, ALL)
 
-    def warnings(self, entries: Iterable[Entry]) -> dict[str, Sequence[str]]:
-        """Sentences about the settled ones of some characters by id."""
-        return {one: self._warnings[one] for one in self.known(entries) if one in self._warnings}
+    def warnings(
+        self, entries: Sequence[Entry], done: Iterable[tuple[CharacterStage, str | None, Iterable[str]]]
+    ) -> dict[str, tuple[str, ...]]:
+        """Sentences about characters whose artefacts are up to date, by id.
+
+        Args:
+            entries: those that are asked about.
+            done: stages, backends' names and keys of what is up to date, of which that of settled ones is not opened.
+        """
+        settled = self.known(entries)
+        found = {one: dict.fromkeys(self._warnings[one]) for one in settled if one in self._warnings}
+        for stage, name, keys in done:
+            for key in keys:
+                one = character_of(key) if stage.per_clip else key
+                meta = None if one in settled else self._index.meta(self._layout.artefact(stage, name, key))
+                if meta is not None and (said := warnings_of(meta)):
+                    found.setdefault(one, {}).update(dict.fromkeys(said))
+        return {one: tuple(said) for one, said in found.items()}
 
     def mark(self, entries: Iterable[Entry]) -> str | None:
         """A digest that changes with all that decides the artefacts of some characters, their order, and what was made;

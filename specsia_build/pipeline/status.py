@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -47,6 +47,7 @@ class RunStatus:
         characters: of the source that the build is about.
         stages: in order.
         failures: on record of its characters and backends.
+        warnings: sentences about characters that were built all the same, by id.
         packed: whether what the run packs is there.
         current: whether it is, and is exactly what a build would pack of what is built now.
         outdated: stages and backends of other versions than what they made, such as ``render 2 -> 12``.
@@ -56,6 +57,7 @@ class RunStatus:
     characters: int
     stages: tuple[StageStatus, ...]
     failures: tuple[Failure, ...]
+    warnings: Mapping[str, tuple[str, ...]]
     packed: bool
     current: bool
     outdated: tuple[str, ...]
@@ -110,7 +112,7 @@ def run_status(config: BuildConfig, layout: RunLayout) -> RunStatus:
     entries = chosen.entries
     ids = {entry.id for entry in entries}
     failures = concerning(read_failures(layout.failures), ids, [backend_name(spec) for spec in config.backends])
-    stages = []
+    stages, done_now = [], []
     with open_index(layout, writes=False) as index:
         settlement = Settlement(config, layout, index)
         settled = settlement.known(entries)
@@ -121,7 +123,9 @@ def run_status(config: BuildConfig, layout: RunLayout) -> RunStatus:
             done = len(plan.done) + (sum(map(len, settled.values())) if stage.per_clip else len(settled))
             failed = {f.key for f in failures if f.stage == stage.name and f.backend == name}
             counts = map(len, (plan.stale, plan.missing, plan.blocked, failed))
+            done_now.append((stage, name, plan.done))
             stages.append(StageStatus(stage.name, name, done, *counts))
+        warnings = settlement.warnings(entries, done_now)
         packed = []
         if packs(config):
             what = (config, layout, source.name, entries, index, failures, chosen.splits, settlement)
@@ -134,6 +138,7 @@ def run_status(config: BuildConfig, layout: RunLayout) -> RunStatus:
         characters=len(entries),
         stages=tuple(stages),
         failures=tuple(failures),
+        warnings=warnings,
         packed=None not in packed,
         current=all(packed),
         outdated=tuple(outdated(layout, config)),

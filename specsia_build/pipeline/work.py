@@ -31,7 +31,6 @@ from specsia_build.pipeline.selection import excluded_ids, narrowed, select, sou
 from specsia_build.pipeline.settling import Settlement
 from specsia_build.pipeline.store import is_dropped
 from specsia_build.pipeline.summary import BuildSummary, StageTally
-from specsia_build.pipeline.tasks import warnings_of
 from specsia_build.stages.artefact import canonical_json, sha256
 from specsia_build.stages.clips import motions
 from specsia_build.stages.pack import STAGE as PACK
@@ -135,16 +134,10 @@ class Work:
 
     def tell_again(self) -> None:
         """Keep what is to be warned of in what is up to date, as who goes on with a build did not see it all."""
-        for one, said in self.settlement.warnings(self.entries).items():
+        stages = {stage.name: stage for stage in character_stages(self.config)}
+        done = [(stages[stage], name, sorted(tally.kept)) for (stage, name), tally in self.tallies.items()]
+        for one, said in self.settlement.warnings(self.entries, done).items():
             self.record.warn(one, said)
-        settled = self.settlement.known(self.entries)
-        for (stage, name), tally in self.tallies.items():
-            of = next(one for one in character_stages(self.config) if one.name == stage)
-            for key in sorted(tally.kept):
-                one = character_of(key) if of.per_clip else key
-                meta = None if one in settled else self.index.meta(self.layout.artefact(of, name, key))
-                if meta is not None and (said := warnings_of(meta)):
-                    self.record.warn(one, said)
 
     def hopeless(self) -> bool:
         """Whether more failed by now than was said to be put up with, so that nothing that follows will be packed."""

@@ -16,7 +16,7 @@ from specsia_build.animation.names import words_of
 from specsia_build.backends.base import Context
 from specsia_build.backends.mesh_dir import create
 from specsia_build.characters.character import Character
-from specsia_build.characters.facing import front_by_joints, front_by_shape, front_of
+from specsia_build.characters.facing import Evidence, front_by_joints, front_by_shape, front_of
 from specsia_build.characters.landmarks import Landmark
 from specsia_build.characters.read import read_character
 from specsia_build.characters.sources import open_source
@@ -260,6 +260,13 @@ def test_joints_that_contradict_each_other_say_nothing() -> None:
     assert front_by_joints(broken).axis is None
     assert up_by_joints(broken).axis is None
     assert up_by_joints([("Head", (0, 0, 1))]).axis is None
+
+
+@pytest.mark.parametrize(("degrees", "between"), [(38, "-y and +x"), (-52, "-x and -y"), (140, "+y and +x")])
+def test_between_which_axes_a_turned_character_faces_is_said(degrees: float, between: str) -> None:
+    c, s = np.cos(np.radians(degrees)), np.sin(np.radians(degrees))
+    turned = [(name, (c * x - s * y, s * x + c * y, z)) for name, (x, y, z) in JOINTS.items()]
+    assert front_by_joints(turned) == Evidence(None, f"by its joints it faces between {between}")
 
 
 def test_an_animal_whose_hind_feet_alone_are_named_so_is_not_laid_on_its_head() -> None:

@@ -19,6 +19,8 @@ from tests.characters.test_facing import into_file, write_obj
 from tests.characters.test_looks import figure
 from tests.shapes import BOX
 
+WIDE = {"COLUMNS": "2000"}
+
 TOES = tuple(((x, -0.2, 0.04), (0.15, 0.4, 0.08), False) for x in (0.15, -0.15))
 
 
@@ -95,6 +97,8 @@ def test_a_build_says_whose_fronts_nothing_is_sure_about_until_they_are_stated(t
     cyl = [BOX * (0.2, 0.3, 1) + (x, 0.1 * x, 0.5) for x in (-0.3, 0.4)]
     write_obj(tmp_path / "lame.obj", into_file("+y", "-y"), cyl)
 
+    status = ["status", str(tmp_path / "out")]
+
     def warnings(*stated: str, stages: tuple[str, ...] = ("--stage", "render")) -> list[str]:
         lines = [
             {"id": name, "path": f"{name}.obj", "up": "+y"} | ({"front": "-y"} if name in stated else {})
@@ -102,7 +106,7 @@ def test_a_build_says_whose_fronts_nothing_is_sure_about_until_they_are_stated(t
         ]
         (tmp_path / "all.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
         flags = ["--views", "2", "--size", "48", *stages, "--workers", "1", "--out", str(tmp_path / "out")]
-        ran = CliRunner().invoke(main, ["build", str(tmp_path / "all.jsonl"), *flags], env={"COLUMNS": "2000"})
+        ran = CliRunner().invoke(main, ["build", str(tmp_path / "all.jsonl"), *flags], env=WIDE)
         assert ran.exit_code == 0, ran.output
         return [line.strip() for line in ran.stderr.splitlines() if "nothing is sure about which way" in line]
 
@@ -111,6 +115,7 @@ def test_a_build_says_whose_fronts_nothing_is_sure_about_until_they_are_stated(t
     assert "(as no joints are named as left and right, and its shape " in said
     assert '"front": "-y" in its manifest line says so; "+x" turns it if it looks to the right there' in said
     assert warnings() == [said], "of what is up to date, too"
+    assert f"warning: {said.removeprefix('warnings').strip()}" in CliRunner().invoke(main, status, env=WIDE).output
     (said,) = warnings("cube", "post", "tower")
     assert "lame: nothing is sure about which way lame.obj faces" in said
     for _ in range(2):

@@ -272,3 +272,13 @@ def test_a_dataset_with_only_train(tmp_path: Path) -> None:
     shards = [name for name in file_sums(folder) if name.startswith("data/")]
     assert shards == ["data/train-00000-of-00001.parquet"]
     assert verify(folder).ok
+
+
+def test_a_shard_that_has_changed_is_told_with_what_brings_it_back(dataset: Path) -> None:
+    shard = next((dataset / "data").rglob("*.parquet"))
+    shard.write_bytes(shard.read_bytes() + b"PAR1")
+    (dataset / schema.CARD).write_text((dataset / schema.CARD).read_text() + "\nEdited.\n")
+    told = dict(found(verify(str(dataset), workers=1), "file sums"))
+    name = shard.relative_to(dataset).as_posix()
+    changed = f"is not the file that {schema.SUMS_FILE} lists: its content has changed"
+    assert told == {name: f"{changed}; delete it, and the same build or download brings it back", schema.CARD: changed}
