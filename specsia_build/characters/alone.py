@@ -33,6 +33,10 @@ LEAST_PROP = 0.15
 LEAST_OPEN = 0.05
 """Share of insides in what is seen from above that a garment shows; of sound characters none shows more than 0.02."""
 
+LEAST_ABOVE, MOST_ABOVE = 0.02, 0.3
+"""Height of what is above a head's joint, in the figure's, from which that is a head, and how far above all of the
+figure a joint lies that is out of place rather than its own."""
+
 _ALL_POINTS, _MOST_POINTS = 6000, 40_000
 _CELLS = 48
 _HAND = re.compile(r"hands?|handslot|wrist|palm|grip|weapon|props?|手首?")
@@ -220,6 +224,10 @@ def _lone_thing(name: str, mesh: Mesh, landmarks: Sequence[Landmark]) -> tuple[F
                 "prop without its character"
             ),
         )
+    if _is_headless(low, high, landmarks):
+        return (
+            Finding(f"{name} has a joint for its head and no surface above it: it seems to be a body without its head"),
+        )
     if len(there) < len(_ENDS) and _is_hollow(mesh):
         return (
             Finding(
@@ -232,6 +240,13 @@ def _lone_thing(name: str, mesh: Mesh, landmarks: Sequence[Landmark]) -> tuple[F
         limbs = "no joints of a head, hands or feet"
         return (Finding(f"{name} has {limbs} and is called as a thing is: it seems to be no character"),)
     return ()
+
+
+def _is_headless(low: NDArray[np.floating], high: NDArray[np.floating], landmarks: Sequence[Landmark]) -> bool:
+    """Whether a figure's surface, in a box, ends where its head's joint is, which is where a neck ends."""
+    heads = [place[2] for joint, place in landmarks if any(_ENDS["head"].fullmatch(word) for word in words_of(joint))]
+    above = (float(high[2]) - min(heads)) / max(float(high[2] - low[2]), 1e-12) if heads else 1.0
+    return -MOST_ABOVE < above < LEAST_ABOVE
 
 
 def _is_hollow(mesh: Mesh) -> bool:

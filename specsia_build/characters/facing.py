@@ -16,7 +16,7 @@ from specsia_build.characters.landmarks import (
     way_of_knees,
     ways_ahead,
 )
-from specsia_build.characters.looks import front_by_looks
+from specsia_build.characters.looks import IN_THE_BACK_OF_ALL, front_by_looks
 from specsia_build.characters.shape import FOOT, HEAD, LEAST_GAP, SHIN, Shape, groups_of, shape_of, surface_points
 from specsia_build.errors import plural
 from specsia_build.frame import AXES, axis_vector, up_rotation
@@ -207,6 +207,10 @@ def front_of(
         agrees = front_by_looks(mesh, found.axis) is None
         return found if agrees else Evidence(None, "its shape and the details of its face do not agree")
     axis, why = front_by_looks(mesh, taken), "by the details of its face"
+    if axis is None and found.axis is None:
+        sides = front_by_joints(landmarks)
+        if sides.axis is not None and front_by_looks(mesh, times=IN_THE_BACK_OF_ALL) == sides.axis:
+            return replace(sides, why=f"{sides.why} and {why}")
     if axis is None or found.axis not in (None, axis):
         return found
     return Evidence(axis, why if found.axis is None else f"{found.why}, and {why}", strong=True)

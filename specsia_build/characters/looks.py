@@ -38,7 +38,7 @@ _LOOKED_AT = 1000
 _BORDER, _STRONG = 3, 60
 
 
-def front_by_looks(mesh: Mesh, taken: str | None = None) -> str | None:
+def front_by_looks(mesh: Mesh, taken: str | None = None, times: float = IN_THE_BACK) -> str | None:
     """The horizontal axis that a Z-up mesh that stands faces, or None where its colours do not say.
 
     Quarter views are compared: two sides look alike, the front has most detail in the head, or in all where no head has
@@ -47,6 +47,7 @@ def front_by_looks(mesh: Mesh, taken: str | None = None) -> str | None:
     Args:
         mesh: Z up.
         taken: an axis that is not asked for; None where it is found, too. It costs less to rule out the others alone.
+        times: by which a face has more detail than what is behind it; fewer are enough where something else says it.
     """
     low, high = mesh.bounds()
     extent = high.astype(np.float64) - low
@@ -64,7 +65,7 @@ def front_by_looks(mesh: Mesh, taken: str | None = None) -> str | None:
     left = [k for k, axis in enumerate(_FACED) if axis != taken]
     for k, layers in zip(order, views, strict=True):
         details[k] = detail(layers.color, layers.coverage)
-        left = [one for one in left if not _is_ruled_out(np.roll(details, -one, axis=0))]
+        left = [one for one in left if not _is_ruled_out(np.roll(details, -one, axis=0), times)]
         if not left:
             return None
     return _FACED[left[0]]
@@ -76,7 +77,7 @@ def _order(taken: str | None) -> tuple[int, ...]:
     return tuple((front + turn) % len(_FACED) for turn in (1, 3, 2, 0))
 
 
-def _is_ruled_out(details: NDArray[np.float64]) -> bool:
+def _is_ruled_out(details: NDArray[np.float64], times: float) -> bool:
     """Whether a view is no front by details (4, 2) of heads and wholes, from that view on; NaN rules out nothing."""
     heads, wholes = details.T
     front_of_all, left_of_all, back_of_all, right_of_all = wholes
@@ -87,7 +88,7 @@ def _is_ruled_out(details: NDArray[np.float64]) -> bool:
     front, left, back, right = faced
     return bool(
         front < least
-        or front < IN_THE_BACK * back
+        or front < times * back
         or front < AT_THE_SIDES * left
         or front < AT_THE_SIDES * right
         or front_of_all < IN_THE_BACK_OF_ALL * back_of_all

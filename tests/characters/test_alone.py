@@ -241,6 +241,15 @@ def test_a_garment_without_its_wearer(tmp_path: Path) -> None:
     assert read(worn, "gltf").warnings == ()
 
 
+@pytest.mark.parametrize(("head", "headless"), [(1.96, True), (2.1, True), (1.7, False), (3.5, False)])
+def test_a_body_without_its_head(tmp_path: Path, head: float, headless: bool) -> None:
+    top = max(float(box[:, 2].max()) for box in boxes())
+    joints = {"Head": head * top / 2, "Hand.L": 1.2, "Foot.L": 0.1}
+    said = read(write_glb(tmp_path / "hero.glb", {}, joints), "gltf").warnings
+    told = "hero.glb has a joint for its head and no surface above it: it seems to be a body without its head"
+    assert said == ((told,) if headless else ())
+
+
 def shell(*, lid: bool) -> list[np.ndarray]:
     """The corners of quads: walls of a pair of trousers with a floor, and perhaps a lid."""
     low, high = CORNERS.min(axis=0), CORNERS.max(axis=0)

@@ -347,7 +347,7 @@ def fronts(path: Path, joints: dict[str, tuple[float, float, float]], front: str
     """What the table says that a GLB of a sphere upon legs faces, and what is said of it; only its joints can tell."""
     writer = GltfWriter()
     turn = into_file("+y", front)
-    solids = [CORNERS * (0.5, 0.5, 0.7) + (0, 0, 1.2), CORNERS * (0.2, 0.2, 0.9) + (0, 0, 0.45)]
+    solids = [CORNERS * (0.5, 0.5, 0.9) + (0, 0, 1.3), CORNERS * (0.2, 0.2, 0.9) + (0, 0, 0.45)]
     triangles = [solid[list(t)] for solid in solids for a, b, c, d in QUADS for t in ((a, b, c), (a, c, d))]
     red = writer.add("materials", pbrMetallicRoughness={"baseColorFactor": [0.9, 0.3, 0.1, 1.0]})
     nodes = [writer.mesh_node(writer.primitive(np.concatenate(triangles) @ turn.T, material=red))]

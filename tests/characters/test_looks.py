@@ -102,6 +102,25 @@ def test_a_blaze_on_a_body_is_no_face_where_a_head_has_one() -> None:
     assert front_by_looks(figure(blaze)) == "-y"
 
 
+SIDES = (
+    ("arm.l", (0.3, 0.0, 0.8)),
+    ("arm.r", (-0.3, 0.0, 0.8)),
+    ("leg.l", (0.1, 0.0, 0.1)),
+    ("leg.r", (-0.1, 0.0, 0.1)),
+)
+
+
+def test_a_face_that_shows_a_little_more_than_what_is_behind_it_confirms_what_sides_say() -> None:
+    spotted = figure(((0, 0.2, 1.2), (0.16, 0.01, 0.16), True))
+    assert front_by_looks(spotted) is None
+    assert front_of(spotted, SIDES, usual="+y") == Evidence(
+        "-y", "by 2 pairs of left and right joints and by the details of its face", strong=True
+    )
+    viewed = tuple((name, (-x, y, z)) for name, (x, y, z) in SIDES)
+    assert front_of(spotted, viewed, usual="-y").axis is None
+    assert front_of(figure(NAPE), SIDES, usual="+y").axis is None
+
+
 def test_detail_is_that_within_the_figure() -> None:
     color, coverage = np.zeros((40, 40, 4), np.uint8), np.zeros((40, 40), np.uint8)
     assert detail(color, coverage) == (0.0, 0.0)
