@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from specsia_build.characters.finding import Finding, Mending
 from specsia_build.characters.landmarks import Landmark
 from specsia_build.rendering.mesh import Mesh
+from specsia_build.shown import ByShape
 
 SPLITS = ("train", "validation", "test")
 
@@ -102,8 +103,8 @@ class Entry(msgspec.Struct, frozen=True, gc=False):
         return self.root or self.folder
 
 
-@dataclass(frozen=True)
-class Character:
+@dataclass(frozen=True, repr=False)
+class Character(ByShape):
     """One character, read.
 
     Attributes:

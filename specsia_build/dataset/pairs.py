@@ -16,6 +16,7 @@ from specsia_build import png
 from specsia_build.dataset import schema
 from specsia_build.errors import SpecsiaError, brief
 from specsia_build.films import Pixels
+from specsia_build.shown import ByShape
 
 if TYPE_CHECKING:
     from specsia_build.dataset.reading import OpenedDataset
@@ -48,8 +49,8 @@ _FOREIGN_MASK = 0.002
 """Share of a picture's pixels that must be drawn outside of `mask` for it to be another picture's."""
 
 
-@dataclass(frozen=True)
-class Pair:
+@dataclass(frozen=True, repr=False)
+class Pair(ByShape):
     """One view of a character, or frame of a clip, before and after repair; what the schema does not hold is None.
 
     Attributes:

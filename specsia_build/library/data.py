@@ -80,6 +80,10 @@ class Dataset(_Rows):
     def __len__(self) -> int:
         return self._size
 
+    def __repr__(self) -> str:
+        name, rows = type(self).__name__, plural(self._size, "row")
+        return f"{name}({str(self.where)!r}, split={self.split!r}, config={self.config!r}: {rows})"
+
     def pair(self, index: int) -> Pair:
         """A row, decoded.
 

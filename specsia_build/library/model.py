@@ -37,6 +37,9 @@ class Model:
         self._config, model = load_generator(self.run)
         self._model = model.to(self._device)
 
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({str(self.run)!r})"
+
     def enhance(
         self, frame: Mapping[str, Any] | Pair | NDArray[np.uint8], pos: NDArray[np.uint8] | None = None
     ) -> NDArray[np.uint8]:

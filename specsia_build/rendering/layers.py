@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from specsia_build.frame import Camera
 from specsia_build.rendering.mesh import Mesh
 from specsia_build.rendering.seen import Seen
+from specsia_build.shown import ByShape
 
 Look = Literal["unlit", "lit"]
 
@@ -20,8 +21,8 @@ HALF_COVERED = 128
 """Least coverage byte that counts as inside a silhouette: half of 255, rounded up."""
 
 
-@dataclass(frozen=True)
-class Layers:
+@dataclass(frozen=True, repr=False)
+class Layers(ByShape):
     """One view of a mesh, size x size pixels, row 0 at the top.
 
     Attributes:

@@ -11,20 +11,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from specsia_build.jit import compiled, ready
+from specsia_build.shown import ByShape
 
 Wrap = Literal["repeat", "clamp", "mirror"]
 AlphaMode = Literal["opaque", "mask", "blend"]
 
 
-@dataclass(frozen=True)
-class _Reckoned:
+@dataclass(frozen=True, repr=False)
+class _Reckoned(ByShape):
     """What keeps with it what was reckoned from its fields: copies and other processes get the fields alone."""
 
     def __getstate__(self) -> dict[str, Any]:
         return {field.name: getattr(self, field.name) for field in fields(self)}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Texture(_Reckoned):
     """An image that colours a surface.
 
@@ -130,7 +131,7 @@ def extremes(points: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[
     return low, high
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Mesh(_Reckoned):
     """Triangles with per-corner attributes; a mesh is equal to itself alone.
 

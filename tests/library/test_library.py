@@ -210,3 +210,15 @@ def test_the_examples_run_and_are_short(run: Path, tmp_path: Path, capsys: pytes
         "repair_frames",
         "train_on_pairs",
     }
+
+
+def test_what_a_notebook_shows_of_what_the_library_gives_is_short(characters_dir: Path) -> None:
+    character = specsia.load(characters_dir / "kaykit" / "Mage.glb")
+    views = specsia.render(character, views=2, size=64)
+    guess = specsia.reconstruct(views[0])
+    pairs = specsia.pair(guess, views)
+    assert repr(views) == "Views('Mage', 2 views of 64 pixels)"
+    assert "vertices=float32[" in repr(character) and "vertices=float32[" in repr(guess)
+    assert "target=uint8[64, 64, 4]" in repr(views[0]) and "gt=uint8[64, 64, 4]" in repr(pairs[0])
+    for shown in (character, views, views[0], guess, pairs, pairs[0], list(pairs)):
+        assert "\n" not in repr(shown) and len(repr(shown)) < 3000
