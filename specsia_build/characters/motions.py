@@ -34,6 +34,11 @@ SUFFIXES = (".glb", ".gltf", ".vrm", ".vrma", ".fbx", ".blend", ".bvh")
 """Of files that motions are read from."""
 
 
+_STIFF = (
+    "all of the character hangs on one node, so that nothing of it can bend: give it a skeleton with skin weights, and "
+    "export it with them"
+)
+
 MOST_APART = 0.005
 """Share of a humanoid that may hang on joints that follow none of a motion's without a word."""
 
@@ -187,7 +192,9 @@ def motion_for(
                 target = with_stand_ins(target, rig)
             found = retargeted(motion, source, target)
     except (CharacterError, CostError) as error:
-        raise CharacterError(f"'{motion.name}' of {file.name} cannot be played: {error}") from error
+        stiff = isinstance(error, CharacterError) and len(rig.holding) == 1
+        why = _STIFF if stiff else error
+        raise CharacterError(f"'{motion.name}' of {file.name} cannot be played: {why}") from error
     notes = (f"'{motion.name}' of {file.name}: {note}" for note in found.notes)
     return found.motion, (*file.warnings, *_apart(rig, found), *notes)
 
