@@ -89,10 +89,17 @@ def read(job):
         "landmarks": _landmarks(scene, graph),
         "rest_landmarks": [] if pose == "rest" else _landmarks(scene),
         "warnings": list(reader.warnings),
+        "idle": [] if any(material["texture"] for material in shown) else _idle_images(),
     }
     np.savez(Path(job["out"]) / "mesh.npz", **arrays)
     (Path(job["out"]) / "mesh.json").write_text(json.dumps(facts), encoding="utf-8")
     return {"triangles": len(arrays["faces"]), "blender": bpy.app.version_string}
+
+
+def _idle_images():
+    """Where the images lie that textures name which no material shows: those of Blender before 2.80 lose them here."""
+    images = [texture.image for texture in bpy.data.textures if texture.type == "IMAGE" and texture.image]
+    return list(dict.fromkeys(image.filepath for image in images if image.filepath and not image.packed_file))
 
 
 def _listed(names):

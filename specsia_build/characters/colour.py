@@ -137,7 +137,7 @@ def colourless(entry: Entry, files: Iterable[Path], mesh: Mesh) -> tuple[Finding
 
     Args:
         entry: where it comes from.
-        files: that were read for it or looked for in vain.
+        files: that were read for it or looked for in vain; images that are there are named in it and shown nowhere.
         mesh: as read.
     """
     materials = plain_materials(mesh)
@@ -151,19 +151,24 @@ def colourless(entry: Entry, files: Iterable[Path], mesh: Mesh) -> tuple[Finding
     grey = f"{entry.path.name} is one plain grey: {bare} no image and no colour"
     if mesh.uv is None:
         return (Finding(f"{grey}, its vertices have none, and without texture coordinates no image can colour it"),)
-    lost = (path.name for path in files if path.suffix.lower() in IMAGE_SUFFIXES and not is_file(path))
-    vain = list(dict.fromkeys(lost))
+    images = dict.fromkeys(path for path in files if path.suffix.lower() in IMAGE_SUFFIXES)
+    idle = [path for path in images if is_file(path)]
+    vain = list(dict.fromkeys(path.name for path in images if path not in idle))
     looked = f"looked for {', '.join(vain[:_MOST_SHOWN])}" if vain else "it names no image"
+    if idle:
+        looked = f"no material shows {some([path.name for path in idle], _MOST_SHOWN)}, which it names"
     each = _images_by_material(entry.path, materials)
-    if len(set(each.values())) > 1:
+    if len(set(each.values())) > 1 and not idle:
         pairs = [f"\"{_place(image, entry)}\" like '{name}'" for name, image in each.items()]
         told = f"{grey} ({looked}), but images near it are called like its materials ({some(pairs, _MOST_SHOWN)})"
         return (Finding(f'{told}: a "texture" would colour all alike, so give each its own where they were made'),)
-    places = [_place(image, entry) for image in images_by_name(entry.path, (entry.id, *materials))]
+    near = idle[:_MOST_SHOWN] or images_by_name(entry.path, (entry.id, *materials))
+    places = [_place(image, entry) for image in near]
     if not places:
         return (Finding(f'{grey} ({looked}, and none near it is called like it): name one as "texture" in its line'),)
     shown = " or ".join(f'"texture": "{place}"' for place in places)
-    sole = Mending("texture", places[0], "called like the character, which has no colour")
+    why = "named by the file, which shows it nowhere" if idle else "called like the character, which has no colour"
+    sole = Mending("texture", places[0], why)
     return (
         Finding(f"{grey} ({looked}); {shown} in its manifest line would colour it", sole if not places[1:] else None),
     )

@@ -119,6 +119,8 @@ def _assemble(path: Path, kept: Path, texture: Path | None, drop: Sequence[str],
     fallback = None if texture is None else as_texture(load_texture(texture, f"texture '{texture.name}'", files.root))
     materials = tuple(_material(m, images, fallback) for m in facts["materials"])
 
+    for name in facts["idle"]:
+        files.find(str(name))
     parts: list[list[str]] = facts["parts"]
     left = np.array([not set(names) & set(drop) for names in parts], np.bool_)
     if not left.any():

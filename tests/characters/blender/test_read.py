@@ -83,6 +83,7 @@ def keep(path: Path, folder: Path, pose: str = "rest", **changes: object) -> Non
         "landmarks": [],
         "rest_landmarks": [],
         "warnings": ["the mix of colours in material 'painted' was simplified"],
+        "idle": [],
         **changes,
     }
     np.savez(
