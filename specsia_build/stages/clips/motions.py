@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from specsia_build.animation.motion import WEIGHTS, Motion, poses
 from specsia_build.animation.rig import Rig
@@ -239,7 +240,7 @@ def _left_behind(character_id: str, actor: Actor) -> list[str]:
         # A limb that rests hangs on the joints of others that move; what hangs on none has a skeleton of its own.
         alone = parent < 0 or (above[parent] and parent not in skeleton.joints)
         apart[node] = not above[node] and not carried[node] and (alone or apart[parent])
-    apart &= np.isin(np.arange(len(parents)), list(skeleton.joints))
+    apart &= np.isin(np.arange(len(parents)), list(skeleton.joints)) & ~_joined(actor.rig, apart, carried)
     share, names = actor.rig.held_by(apart)
     if not moved or share <= MOST_APART:
         return []
@@ -247,6 +248,17 @@ def _left_behind(character_id: str, actor: Actor) -> list[str]:
         f"{share:.0%} of {character_id} hangs on a skeleton apart that none of its motions moves "
         f"({some(names, 3)}), so that it stays behind: hang that on the other's joints, or 'drop' what it holds"
     ]
+
+
+def _joined(rig: Rig, apart: NDArray[np.bool_], moved: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Which nodes (J,) of those apart are limbs that rest: some vertex hangs on such a limb and on what moves."""
+    tops = np.arange(len(apart))
+    for node, parent in enumerate(rig.skeleton.parents.tolist()):
+        if parent >= 0 and apart[node] and apart[parent]:
+            tops[node] = tops[parent]
+    holders, held = rig.nodes[rig.slots], rig.weights > 0
+    both = held & (held & moved[holders]).any(axis=1)[:, None]
+    return apart & np.isin(tops, tops[holders[both & apart[holders]]])
 
 
 def _named(character_id: str, action: str, taken: set[str]) -> str:
@@ -319,7 +331,7 @@ def _warm(config: BuildConfig) -> dict[str, Callable[[], None]]:
 
 STAGE = CharacterStage(
     name="motions",
-    version=READING + 26,
+    version=READING + 27,
     make=find,
     settings=_settings,
     chosen=_chosen,

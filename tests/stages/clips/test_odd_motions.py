@@ -90,6 +90,24 @@ def test_a_skeleton_apart_that_no_motion_moves_is_said(tmp_path: Path, moved: tu
     assert [line.startswith(told) for line in said] == [True] * (moved == ("hips",))
 
 
+def test_a_limb_that_rests_is_no_skeleton_apart(tmp_path: Path) -> None:
+    """A body may stand beside its head in a rig, as long as one skin hangs on both."""
+    writer = GltfWriter()
+    body, head = (writer.add("nodes", name=name) for name in ("body", "head"))
+    joints = writer.accessor([[0, 1, 0, 0]] * len(BOX), "u1")
+    weights = writer.accessor([[0.5, 0.5, 0, 0] if k % 2 else [1.0, 0, 0, 0] for k in range(len(BOX))])
+    mesh = writer.add("meshes", primitives=[writer.primitive(BOX, FACES, JOINTS_0=joints, WEIGHTS_0=weights)])
+    writer.add("nodes", mesh=mesh, skin=writer.add("skins", joints=[body, head]))
+    curve = {"input": writer.accessor([0.0, 1.0]), "output": writer.accessor(TURNS)}
+    channels = [{"sampler": 0, "target": {"node": head, "path": "rotation"}}]
+    writer.add("animations", name="nod", channels=channels, samplers=[curve])
+    (tmp_path / "figures").mkdir()
+    writer.write_glb(tmp_path / "figures/a.glb")
+    config = clips_config(tmp_path / "figures", recipes=["frames"], turntable=False, views=1)
+    _, summary = run_clips(tmp_path / "out", config)
+    assert not any("hangs on a skeleton apart" in line for line in summary.warnings.get("a", ()))
+
+
 def test_a_motion_that_moves_nothing_is_said(tmp_path: Path) -> None:
     clips: list[Clip] = [
         ("pan", "camera", "translation", [[0.0, 0.0, 0.0], [1.0, 0.0, 0.0]]),
