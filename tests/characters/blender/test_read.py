@@ -238,7 +238,7 @@ def read(job):
     np.savez(job["out"] + "/mesh.npz", vertices=np.zeros((3, 3), "f4"), faces=np.array([[0, 1, 2]], "i4"),
              face_material=np.zeros(1, "i4"), face_part=np.zeros(1, "i4"))
     facts = dict(materials=[], images=[], parts=[["Body"]], skinned=False, animations=0, landmarks=[],
-                 rest_landmarks=[], warnings=[])
+                 rest_landmarks=[], warnings=[], idle=[])
     open(job["out"] + "/mesh.json", "w").write(json.dumps(facts))
     return {{}}
 
