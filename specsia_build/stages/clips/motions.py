@@ -257,7 +257,7 @@ def _joined(rig: Rig, apart: NDArray[np.bool_], moved: NDArray[np.bool_]) -> NDA
         if parent >= 0 and apart[node] and apart[parent]:
             tops[node] = tops[parent]
     holders, held = rig.nodes[rig.slots], rig.weights > 0
-    both = held & (held & moved[holders]).any(axis=1)[:, None]
+    both = held & (held & moved[holders]).any(axis=1, keepdims=True)
     return apart & np.isin(tops, tops[holders[both & apart[holders]]])
 
 
