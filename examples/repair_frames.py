@@ -16,7 +16,7 @@ def main(run: str, frames: str, folder: str = "repaired") -> None:
     """Writes each frame as the model of a run paints it."""
     model = specsia.load_model(run)
     Path(folder).mkdir(parents=True, exist_ok=True)
-    names = sorted(path.name for path in (Path(frames) / "color").glob("*.png"))
+    names = sorted(path.name for path in (Path(frames) / "color").iterdir())
     for name in names:
         color = np.array(Image.open(Path(frames) / "color" / name).convert("RGBA"))
         pos = np.array(Image.open(Path(frames) / "pos" / name).convert("RGB"))

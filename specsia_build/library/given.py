@@ -70,8 +70,10 @@ def given_path(path: object, what: str) -> str | Path:
     """A path, as text or as one of Python's.
 
     Raises:
-        UsageError: if it is none; `what` it is, for the message.
+        UsageError: if it is none, or empty, which would be the folder that one is in; `what` it is, for the message.
     """
+    if path == "":
+        raise UsageError(f"{what} is a path, and this one is empty")
     if isinstance(path, str):
         return path
     if not isinstance(path, os.PathLike) or not isinstance(os.fspath(path), str):

@@ -132,6 +132,9 @@ def test_odd_things_are_no_path_no_backend_and_no_ground_truth(tmp_path: Path) -
     ):
         with pytest.raises(specsia.UsageError, match="is a path, as text or a Path, not"):
             call()
+    for call in (lambda: specsia.load(""), lambda: specsia.open_dataset(""), lambda: views.save("")):
+        with pytest.raises(specsia.UsageError, match="is a path, and this one is empty"):
+            call()
     with pytest.raises(specsia.UsageError, match="backend is a text"):
         specsia.reconstruct(views[0], backend=None)  # type: ignore[arg-type]
     with pytest.raises(specsia.UsageError, match="a mesh is a"):

@@ -162,14 +162,19 @@ class _Client(httpx2.Client):
 
     def __init__(self, say: Callable[[str], None], usual: httpx2.Client) -> None:
         super().__init__(**{**_settings(usual), "timeout": TIMEOUT})
-        self._say = say
+        self._say, self._dropped = say, ""
 
     def send(self, request: httpx2.Request, **options: Any) -> httpx2.Response:
         try:
             response = super().send(request, **options)
         except DROPPED as error:
-            self._say(f"the connection to {request.url.host} failed ({str(error) or type(error).__name__})")
+            told = f"the connection to {request.url.host} failed ({str(error) or type(error).__name__})"
+            # Tries that fail alike, one after the other, are told once.
+            if told != self._dropped:
+                self._say(told)
+            self._dropped = told
             raise
+        self._dropped = ""
         if response.status_code in TRANSIENT:
             asked = retry_after(response)
             if asked is not None:
