@@ -75,11 +75,13 @@ def axes_of(entry: Entry, raw: RawMesh, mesh: Mesh) -> Axes:
         found = front_of(mesh.rotated(upright), rotated(raw.landmarks, upright), usual, features, stated, taken)
         said += _doubt("front", front_said, front, found, f"{name} faces {found.axis} {found.why},", _TURNED)
         front = (found.axis or front) if front_said == AUTO else front
+    if found.axis is None and found.along is not None and found.along[0] != front[1]:
+        # What somebody states only joints are enough to doubt.
+        told = _sideways(name, front, *found.along) if stated is None or found.strong else None
+        doubts = () if told is None else (Finding(told),)
+        return Axes(up, front, told if stated is None else None, (*said, *doubts))
     if stated is not None or found.axis is not None:
         return Axes(up, front, None, tuple(said))
-    if found.along is not None and found.along[0] != front[1]:
-        told = _sideways(name, front, *found.along)
-        return Axes(up, front, told, (*said, Finding(told)))
     return Axes(up, front, _unsure(name, front, found.why), tuple(said))
 
 

@@ -200,7 +200,7 @@ def front_of(
             it nothing changes; None to ask them about each.
     """
     found = _front_by_build(mesh, landmarks, usual, features)
-    if found.strong or (found.axis is not None and found.axis in (stated, usual)):
+    if found.axis is not None and (found.strong or found.axis in (stated, usual)):
         return found
     if found.axis is not None and stated is None:
         # What rides or flies has its mount's or its wings' shape, and its own face.
@@ -268,7 +268,7 @@ def _weighed(by_joints: Evidence, signs: dict[str, bool], usual: str | None) -> 
 
 def _either(by_joints: Evidence, why: str) -> Evidence:
     """That nothing says which end of the axis that joints tell is ahead."""
-    return Evidence(None, why, along=((by_joints.axis or "")[1:], by_joints.why))
+    return Evidence(None, why, strong=True, along=((by_joints.axis or "")[1:], by_joints.why))
 
 
 def _signs(ways: dict[str, NDArray[np.float64]], axis: str) -> dict[str, bool]:

@@ -422,6 +422,20 @@ def test_eyes_make_a_front_unsure_that_sides_and_the_format_say(tmp_path: Path) 
     assert fronts(tmp_path / "a.glb", viewed(JOINTS | EYES), "+y") == ("-y?", ())
 
 
+@pytest.mark.parametrize("stated", ["+x", "-x", "+y"])
+def test_a_stated_front_across_the_way_of_the_sides_is_told_though_its_end_is_unsure(
+    tmp_path: Path, stated: str
+) -> None:
+    fronts(tmp_path / "a.glb", viewed(JOINTS | EYES), "+y")
+    (tmp_path / "m.jsonl").write_text(json.dumps({"id": "a", "path": "a.glb", "front": stated}))
+    (entry,) = open_source(str(tmp_path / "m.jsonl"), tmp_path / "scratch").entries
+    character = read_character(entry)
+    assert (character.front, character.unsure) == (stated, None)
+    said = [line for line in character.warnings if "a.glb faces along y by " in line]
+    assert len(said) == (stated[1] == "x")
+    assert all('"+y"' in line and '"-y"' in line for line in said)
+
+
 @pytest.mark.parametrize("front", AXES[:4])
 def test_a_tail_tells_the_front_where_no_sides_are_named(tmp_path: Path, front: str) -> None:
     faces, said = fronts(tmp_path / "a.glb", TAIL, front)
