@@ -125,6 +125,8 @@ def front_by_shape(mesh: Mesh) -> Evidence:
         return Evidence(None, "it is as low as what lies")
     side, ahead = shape.side, 1 - shape.side
     even = shape.evenness >= LEAST_EVENNESS and len(points) >= ALL_OF_IT * whole
+    # Who lies faces neither end.
+    even &= bool(shape.height >= _LOW * extent[ahead])
     along = ("xy"[ahead], "by its mirrored shape") if even else None
     signs = _signs_of_shape(shape, ahead, long=bool(extent[ahead] > _LONG * extent[side]))
     if not signs and not shape.feet:
