@@ -49,9 +49,11 @@ _FOREIGN_MASK = 0.002
 """Share of a picture's pixels that must be drawn outside of `mask` for it to be another picture's."""
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Pair(ByShape):
     """One view of a character, or frame of a clip, before and after repair; what the schema does not hold is None.
+
+    It is equal to itself alone.
 
     Attributes:
         uid: of the row.

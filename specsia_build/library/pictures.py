@@ -84,9 +84,9 @@ def load(path: str | Path, **overrides: Any) -> Character:
     return found if own is None else replace(found, entry=msgspec.structs.replace(found.entry, id=own))
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class View(ByShape):
-    """One view of a character.
+    """One view of a character; it is equal to itself alone.
 
     Attributes:
         camera: that sees it.

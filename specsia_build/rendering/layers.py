@@ -21,9 +21,9 @@ HALF_COVERED = 128
 """Least coverage byte that counts as inside a silhouette: half of 255, rounded up."""
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Layers(ByShape):
-    """One view of a mesh, size x size pixels, row 0 at the top.
+    """One view of a mesh, size x size pixels, row 0 at the top; it is equal to itself alone.
 
     Attributes:
         color: (H, W, 4) uint8 sRGB, straight alpha = coverage x opacity; RGB is 0 where alpha is 0.

@@ -222,3 +222,5 @@ def test_what_a_notebook_shows_of_what_the_library_gives_is_short(characters_dir
     assert "target=uint8[64, 64, 4]" in repr(views[0]) and "gt=uint8[64, 64, 4]" in repr(pairs[0])
     for shown in (character, views, views[0], guess, pairs, pairs[0], list(pairs)):
         assert "\n" not in repr(shown) and len(repr(shown)) < 3000
+    assert (pairs[0] == pairs[0], pairs[0] == pairs[1], pairs[1] in list(pairs)) == (True, False, True)
+    assert (views[0] == views[0], views[0] == views[1], len({*views})) == (True, False, 2)
