@@ -25,6 +25,7 @@ PAINTING = (
     "dravie/network/losses.py",
     "dravie/evaluation/methods.py",
     "dravie/metrics.py",
+    "dravie/near.py",
     "dravie/network/model.py",
     "dravie/network/networks.py",
     "dravie/data/patches.py",

@@ -112,8 +112,8 @@ def test_a_build_says_whose_fronts_nothing_is_sure_about_until_they_are_stated(t
 
     (said,) = warnings()
     assert "4 characters (cube, lame, post and 1 more), such as: nothing is sure about which way cube.obj faces" in said
-    assert "(as no joints are named as left and right, and its shape " in said
-    assert '"front": "-y" in its manifest line says so; "+x" turns it if it looks to the right there' in said
+    assert "(no joints are named as left and right, and its shape " in said
+    assert 'state "front": "-y" in its manifest line if view 0 shows its front, "+x" if it looks to the right' in said
     assert warnings() == [said], "of what is up to date, too"
     assert f"warning: {said.removeprefix('warnings').strip()}" in CliRunner().invoke(main, status, env=WIDE).output
     (said,) = warnings("cube", "post", "tower")
@@ -137,7 +137,7 @@ def test_of_one_who_is_laid_down_a_stated_front_is_not_unsure(tmp_path: Path) ->
     write_obj(tmp_path / "a.obj", into_file("+y", "-y"))
     assert read(tmp_path, up="+z", front="+x").unsure is None
     unsure = read(tmp_path, up="+z").unsure
-    assert unsure is not None and "(as it does not stand)" in unsure
+    assert unsure is not None and "(it does not stand)" in unsure
 
 
 @pytest.mark.parametrize("up", ["+z", "+x", "-y"])
