@@ -89,7 +89,10 @@ def _is_finite(values: Sequence[schema.Odd]) -> bool:
 def _odd_number(node: schema.Node) -> str | None:
     """Which number of a node's transform is not finite, or None."""
     for key in _TRANSFORM:
-        for place, value in enumerate(getattr(node, key) or ()):
+        values = getattr(node, key)
+        if values is None or (None not in values and math.isfinite(sum(values))):
+            continue
+        for place, value in enumerate(values):
             if not _is_finite((value,)):
                 return f"{key}[{place}]"
     return None
