@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from specsia_build.animation.motion import poses
 from specsia_build.characters.blender.kept import CACHE_SETTING
 from specsia_build.characters.blender.rig import read_rig
-from specsia_build.rendering.blender.process import scripts_folder
+from tests.characters.blender.fbx import BOX, script
 
 FPS = 10
 
@@ -29,20 +29,13 @@ STEP, STRAIGHT, SLOPES, SMOOTH = 0x2, 0x4, 0x408, 0x2108
 Key = tuple[int, float, int, float, float]
 """Frame, value, flags, slope a second behind it and before the next."""
 
-WRITE = """
-import array, json, sys
-import bpy, addon_utils
-
-bpy.ops.wm.read_factory_settings(use_empty=True)
-addon_utils.enable("io_scene_fbx")
+WRITE = (
+    BOX
+    + """
+import array, json
 import io_scene_fbx.encode_bin as encode
 
-mesh = bpy.data.meshes.new("box")
-mesh.from_pydata([(0, 0, 0), (1, 0, 0), (0, 0, 1)], [], [(0, 1, 2)])
-box = bpy.data.objects.new("box", mesh)
-bpy.context.scene.collection.objects.link(box)
 bpy.context.scene.render.fps = 10
-box.animation_data_create()
 box.animation_data.action = bpy.data.actions.new("go")
 for frame in (0, 20):
     box.location = box.rotation_euler = (frame, frame, frame)
@@ -89,6 +82,7 @@ def with_curves(path, root, version):
 encode.write = with_curves
 bpy.ops.export_scene.fbx(filepath=sys.argv[1], bake_anim_use_nla_strips=False, bake_anim_use_all_actions=False)
 """
+)
 
 
 Placed = Callable[..., NDArray[np.float64]]
@@ -167,12 +161,7 @@ def test_a_take_is_the_part_of_its_keys_that_the_file_says(
 
 @pytest.fixture(scope="module")
 def module() -> Any:
-    spec = importlib.util.spec_from_file_location("fbx_curves", scripts_folder() / "fbx_curves.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return script("fbx_curves")
 
 
 def test_a_slope_reaches_as_far_as_is_stated(module: Any) -> None:

@@ -15,7 +15,7 @@ from PIL import Image
 
 from specsia_build.characters.blender.kept import CACHE_SETTING
 from specsia_build.characters.blender.read import read_with_blender
-from specsia_build.rendering.blender.process import scripts_folder
+from tests.characters.blender.fbx import script
 
 WRITE = """
 import sys
@@ -65,12 +65,7 @@ bpy.ops.export_scene.fbx(filepath=sys.argv[1])
 
 @pytest.fixture(scope="module")
 def module() -> Any:
-    spec = importlib.util.spec_from_file_location("fbx_opacity", scripts_folder() / "fbx_opacity.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return script("fbx_opacity")
 
 
 @pytest.mark.parametrize(

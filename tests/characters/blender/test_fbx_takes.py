@@ -14,18 +14,11 @@ from specsia_build.characters.blender.kept import CACHE_SETTING
 from specsia_build.characters.blender.read import read_with_blender
 from specsia_build.characters.blender.rig import read_rig
 from specsia_build.errors import CharacterError
+from tests.characters.blender.fbx import BOX
 
-WRITE = """
-import sys
-import bpy, addon_utils
-
-bpy.ops.wm.read_factory_settings(use_empty=True)
-addon_utils.enable("io_scene_fbx")
-mesh = bpy.data.meshes.new("box")
-mesh.from_pydata([(0, 0, 0), (1, 0, 0), (0, 0, 1)], [], [(0, 1, 2)])
-box = bpy.data.objects.new("box", mesh)
-bpy.context.scene.collection.objects.link(box)
-box.animation_data_create()
+WRITE = (
+    BOX
+    + """
 for name, index in (("slide", 0), ("rise", 2)):
     box.animation_data.action = bpy.data.actions.new(name)
     for frame in (1, 11):
@@ -33,6 +26,7 @@ for name, index in (("slide", 0), ("rise", 2)):
         box.keyframe_insert("location", index=index, frame=frame)
 bpy.ops.export_scene.fbx(filepath=sys.argv[1], bake_anim_use_nla_strips=False)
 """
+)
 
 STACK, LAYER = (rb"\x0eAnimation%sL(.{8})S" % kind for kind in (b"Stack", b"Layer"))
 """The number of an object in a binary FBX file."""
