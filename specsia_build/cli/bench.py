@@ -11,6 +11,7 @@ import click
 
 from specsia_build.cli.closing import conclude
 from specsia_build.cli.command import Command
+from specsia_build.cli.completion import CLIPS, LEARNING
 from specsia_build.cli.output import Table, json_option
 from specsia_build.config import BuildConfig, ClipSettings
 from specsia_build.config_file import with_settings
@@ -22,12 +23,6 @@ if TYPE_CHECKING:
 
 
 BENCH_SOURCE = "sample:4"
-
-CLIPS = "clips"
-"""What is measured on characters in motion."""
-
-LEARNING = ("load", "train")
-"""What is measured on a dataset instead of a source."""
 
 REFERENCE = "reference"
 

@@ -9,7 +9,7 @@ import click
 from specsia_build.cli import options
 from specsia_build.cli.closing import end
 from specsia_build.cli.command import Command
-from specsia_build.cli.completion import CLIP_STAGES, recipe_names
+from specsia_build.cli.completion import CLIP_STAGES, MOTIONS, recipe_names
 from specsia_build.cli.output import json_option
 from specsia_build.config import DEFAULT_CLIPS_OUT, EXECUTORS, FRAMES, LOOKS, ClipSettings
 from specsia_build.errors import UsageError, some
@@ -40,7 +40,7 @@ from specsia_build.folders import expanded
     "motions",
     multiple=True,
     metavar="own|NAME|FILE",
-    help="The characters' own motions, a built-in one (walk, idle, run, jump, wave, turn), or those of a file made for "
+    help=f"The characters' own motions, a built-in one ({', '.join(MOTIONS[1:])}), or those of a file made for "
     "another character (GLB, VRM, VRMA, FBX, .blend, BVH); may be repeated.  [default: own]",
 )
 @click.option(

@@ -20,8 +20,11 @@ STAGES = ("render", "reconstruct", "project", "pack")
 CLIP_STAGES = ("motions", "draw", "render", "reconstruct", "project", "carry", "move", "pack")
 """Of those of clips."""
 
+CLIPS, LEARNING = "clips", ("load", "train")
+"""What `specsia bench` measures besides stages: on characters in motion, and on a dataset instead of a source."""
+
 MOTIONS = (OWN, "idle", "walk", "run", "jump", "wave", "turn")
-"""Of motions that are not a file's, which completion knows without importing them."""
+"""Of motions that are not a file's, which help and completion know without importing them."""
 
 _WHERE = ("dataset", "source", "where", "folder", "one", "run")
 """Parameters that name what characters or configurations are in, the likeliest first."""
@@ -112,7 +115,7 @@ _PATHS: Mapping[str, _Names] = {
     "motions": _motions,
     "run": _models,
     "runs": _models,
-    "what": lambda _ctx: (*STAGES, "clips", "load", "train"),
+    "what": lambda _ctx: (*STAGES, CLIPS, *LEARNING),
     **dict.fromkeys(("source", "where", "other", "dataset", "folder", "one", "two", "like", "out", "exclude"), _none),
 }
 """Those whose values may be paths besides."""
