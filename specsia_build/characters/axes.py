@@ -147,7 +147,7 @@ def _unsure(name: str, front: str, why: str) -> str:
     at = _AROUND.index(front)
     right, away, left = (_AROUND[(at + turns) % 4] for turns in (1, 2, 3))
     return (
-        f"nothing is sure about which way {name} faces ({why}): state "
+        f"nothing is sure about which way {name} faces (as {why}): state "
         f'"front": "{front}" in its manifest line if view 0 shows its front, "{right}" if it looks to the right there, '
         f'"{left}" to the left, "{away}" away'
     )

@@ -15,6 +15,7 @@ from specsia_build.characters.read import read_character
 from specsia_build.characters.sources import open_source
 from specsia_build.cli.main import main
 from specsia_build.rendering.mesh import Mesh
+from specsia_build.terminal.layout import folded
 from tests.characters.test_facing import into_file, write_obj
 from tests.characters.test_looks import figure
 from tests.shapes import BOX
@@ -112,7 +113,7 @@ def test_a_build_says_whose_fronts_nothing_is_sure_about_until_they_are_stated(t
 
     (said,) = warnings()
     assert "4 characters (cube, lame, post and 1 more), such as: nothing is sure about which way cube.obj faces" in said
-    assert "(no joints are named as left and right, and its shape " in said
+    assert "(as no joints are named as left and right, and its shape " in said
     assert 'state "front": "-y" in its manifest line if view 0 shows its front, "+x" if it looks to the right' in said
     assert warnings() == [said], "of what is up to date, too"
     assert f"warning: {said.removeprefix('warnings').strip()}" in CliRunner().invoke(main, status, env=WIDE).output
@@ -137,7 +138,11 @@ def test_of_one_who_is_laid_down_a_stated_front_is_not_unsure(tmp_path: Path) ->
     write_obj(tmp_path / "a.obj", into_file("+y", "-y"))
     assert read(tmp_path, up="+z", front="+x").unsure is None
     unsure = read(tmp_path, up="+z").unsure
-    assert unsure is not None and "(it does not stand)" in unsure
+    assert unsure is not None and "(as it does not stand)" in unsure
+    write_obj(tmp_path / "cube.obj", into_file("+y", "-y"), [BOX])
+    other = read(tmp_path, "cube.obj", up="+y").unsure
+    assert other is not None and "does not stand" not in other
+    assert len(folded([("a", unsure), ("cube", other)])) == 1, "one warning, whatever the evidence"
 
 
 @pytest.mark.parametrize("up", ["+z", "+x", "-y"])
