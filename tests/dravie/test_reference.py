@@ -1,0 +1,104 @@
+"""The look-up of the drawing: against trees, at every kind of distance; the contour's style against drawn ones."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.testing import assert_array_equal
+from scipy.spatial import cKDTree
+
+from specsia_build.dravie.reference import EXACT, FARTHEST, SLACK, Reference, contour_style, without_contour
+from specsia_build.rendering.contour import draw_contour
+from tests.dravie.drawn import coloured, disc
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(0, 2**32 - 1), st.sampled_from([4, 40, 256]), st.sampled_from([1, 30, 900]))
+def test_looking_up_agrees_with_trees(seed: int, spread: int, count: int) -> None:
+    rng = np.random.default_rng(seed)
+    low = int(rng.integers(0, 257 - spread))
+    frontal, view = rng.integers(low, low + spread, (2, 30, 30, 4), dtype=np.uint8)
+    frontal[..., 3] = np.where(np.arange(900).reshape(30, 30) < count, 255, 0)
+    frontal[0, 0, :3] |= 1
+    gt = rng.integers(0, 256, (30, 30, 4), dtype=np.uint8)
+    gt[..., 3] = 255
+    view[..., 3] = rng.choice([0, 1, 255], (30, 30))
+    reference = Reference.from_frontal(frontal, gt, frontal[..., 3])
+    assert reference is not None
+    out, shown = reference.look_up(view), view[..., 3] > 0
+    assert not out[~shown].any()
+    places, found = view[shown][:, :3].astype(float), out[shown].astype(int)
+    distance, _ = cKDTree(reference.places.astype(float)).query(places)
+    near = distance <= EXACT
+    expected = 255 * np.exp(-distance / 8)
+    assert (np.abs(found[near, 3] - expected[near]) <= 1).all()
+    assert (found[:, 3] <= expected + 1).all() and (found[:, 3] + 1 >= 255 * np.exp(-(distance + SLACK) / 8) - 1).all()
+    assert (found[distance > FARTHEST, :4] == [255, 255, 255, 0]).all()
+    flat, _ = cKDTree(reference.places[:, :2].astype(float)).query(places[:, :2])
+    assert (np.abs(found[:, 7] - 255 * np.exp(-flat / 8)) <= 1).all()
+    # A colour is that of a place which is as near as the confidence says.
+    for place, channels in zip(places[::7], found[::7], strict=True):
+        if channels[3] > 1 and np.linalg.norm(reference.places - place, axis=1).min() <= EXACT:
+            apart = np.linalg.norm(reference.places - place, axis=1)
+            same = (reference.colours == channels[:3]).all(axis=1)
+            assert apart[same].min() == pytest.approx(apart.min())
+
+
+def test_frontal_pixels_give_their_own_colours() -> None:
+    y, x = np.mgrid[:64, :64]
+    pos = np.stack([4 * x, 4 * y, 100 + 0 * x, 255 + 0 * x], axis=2).astype(np.uint8)
+    gt = np.random.default_rng(0).integers(0, 256, (64, 64, 4), dtype=np.uint8)
+    gt[..., 3] = 255
+    reference = Reference.from_frontal(pos, gt, gt[..., 3])
+    assert reference is not None
+    out = reference.look_up(pos)
+    assert_array_equal(out[..., :3], gt[..., :3])
+    assert_array_equal(out[..., 4:7], gt[..., :3])
+    behind = pos.copy()
+    behind[..., 2] = 20
+    assert_array_equal(reference.look_up(behind)[..., 4:7], gt[..., :3])
+    assert (reference.look_up(behind)[..., :4] == [255, 255, 255, 0]).all()
+
+
+def test_equal_places_are_one_of_their_mean_colour() -> None:
+    pos = np.full((1, 2, 4), [9, 9, 9, 255], np.uint8)
+    gt = np.array([[[0, 10, 20, 255], [100, 20, 21, 255]]], np.uint8)
+    reference = Reference.from_frontal(pos, gt, gt[..., 3])
+    assert reference is not None and len(reference.places) == 1
+    assert_array_equal(reference.look_up(pos)[0, 0], [50, 15, 21, 255, 50, 15, 21, 255])
+
+
+def test_only_what_is_opaque_in_all_three_counts() -> None:
+    pos = np.full((4, 4, 4), 255, np.uint8)
+    gt, mask = np.full((4, 4, 4), 255, np.uint8), np.full((4, 4), 255, np.uint8)
+    clear = np.zeros((4, 4), np.uint8)
+    assert Reference.from_frontal(pos, gt, mask) is not None
+    assert Reference.from_frontal(pos, gt, clear) is None
+    assert Reference.from_frontal(np.dstack([pos[..., :3], clear]), gt, mask) is None
+    assert Reference.from_frontal(pos, np.dstack([gt[..., :3], clear]), mask) is None
+    assert Reference.from_frontal(np.dstack([0 * pos[..., :3], mask]), gt, mask) is None
+
+
+FIGURES = {"pale": (230, 120, 90), "dark": (20, 20, 60), "white": (255, 255, 255)}
+
+
+@pytest.mark.parametrize("figure", FIGURES)
+@pytest.mark.parametrize("thickness", [1, 2, 3, 4])
+@pytest.mark.parametrize("grey", [0, 90, 200])
+def test_style_of_a_contour(figure: str, thickness: int, grey: int) -> None:
+    mask = disc(64, 40, 128)
+    drawn = draw_contour(coloured(mask, FIGURES[figure]), mask, thickness, grey)
+    for zmask in (None, mask):
+        style = contour_style(drawn, zmask)
+        assert style is not None and style[0] == thickness and abs(style[1] - grey) <= 3
+    assert not (without_contour(drawn) > mask).any()
+
+
+def test_no_style_without_a_contour() -> None:
+    mask = disc(64, 40, 128)
+    assert contour_style(coloured(mask)) is None
+    assert contour_style(coloured(mask, (60, 60, 60))) is None
+    assert contour_style(np.zeros((8, 8, 4), np.uint8)) is None
+    assert_array_equal(without_contour(coloured(mask)), mask)
