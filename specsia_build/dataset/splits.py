@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 
 from specsia_build.characters.character import id_order_key
 from specsia_build.dataset.schema import SPLITS
-from specsia_build.errors import SpecsiaError, brief
+from specsia_build.errors import SpecsiaError, brief, plural
 from specsia_build.files.records import parse_json
 
 SPLIT_SEED = 42
@@ -107,3 +107,22 @@ def parse(data: bytes, what: str) -> dict[str, str]:
     except (SpecsiaError, ValueError) as error:
         raise SpecsiaError(f"{what} is not a splits file: {error}") from error
     return out
+
+
+def empty_notes(planned: Mapping[str, str], packed: Collection[str]) -> list[str]:
+    """A note on each planned split none of whose characters is packed, with the manifest line that fills it.
+
+    Args:
+        planned: split of each id.
+        packed: ids of the characters that have rows.
+    """
+    notes = []
+    for name in SPLITS:
+        members = [i for i, split in planned.items() if split == name]
+        if not members or any(i in packed for i in members):
+            continue
+        spare = [i for i, split in planned.items() if split == SPLITS[0] and i in packed]
+        line = json.dumps({"id": spare[-1], "split": name}, ensure_ascii=False) if len(spare) > 1 else None
+        cure = f"; to move a character there, say so on its manifest line, as in {line}" if line else ""
+        notes.append(f"{name} has no rows, as none of its {plural(len(members), 'character')} is packed{cure}")
+    return notes

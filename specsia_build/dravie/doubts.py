@@ -7,7 +7,6 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from specsia_build.dataset.verify.colours import is_premultiplied
 from specsia_build.dravie.recall import Memory, recalled
 from specsia_build.errors import plural
 from specsia_build.rendering.layers import HALF_COVERED
@@ -38,10 +37,6 @@ GREY = (
     "see docs/frame.md"
 )
 COLOURS = "of positions that are the colours of color/: pos/ must hold places on the character, see docs/frame.md"
-PREMULTIPLIED = (
-    "darker towards the edges, as colours that were multiplied by alpha are: the network takes straight ones, so save "
-    "them divided by it"
-)
 RUINED = (
     "repaired to something else altogether: the model's weights seem to be spoilt, so look at a result, and train anew "
     "or name another RUN"
@@ -68,8 +63,6 @@ def doubts_of(z: NDArray[np.uint8], pos: NDArray[np.uint8], with_pos: bool) -> I
         return
     if min(edge.min() for edge in (alpha[0], alpha[-1], alpha[:, 0], alpha[:, -1])) >= HALF_COVERED:
         yield INVERTED
-    if is_premultiplied(z):
-        yield PREMULTIPLIED
     places, colours = (picture[alpha >= HALF_COVERED, :3].astype(np.int16) for picture in (pos, z))
     if not with_pos or len(places) < LEAST_PLACES:
         return

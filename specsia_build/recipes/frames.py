@@ -14,7 +14,7 @@ from specsia_build import png
 from specsia_build.config import FRAMES, BuildConfig
 from specsia_build.dataset.layers import COLOR, GT, MASK, POS, frame_file
 from specsia_build.dataset.schema import PARTS_FILE
-from specsia_build.dataset.verify.images import check_alpha
+from specsia_build.dataset.verify.pixels import check_alpha
 from specsia_build.films import side_by_side
 from specsia_build.picture_files import write_film
 from specsia_build.recipes import checks

@@ -19,14 +19,17 @@ from specsia_build.dataset.checksums import parse_sums
 from specsia_build.dataset.parallel import results
 from specsia_build.dataset.places import leads_out, link_root
 from specsia_build.dataset.schema import CARD, FOREIGN, PARTS_FILE, RECIPE_FILE, SPLITS_FILE, SUMS_FILE
-from specsia_build.dataset.verify.check import known_folders
 from specsia_build.dataset.verify.check import verify as verify_dataset
-from specsia_build.dataset.verify.files import MOST_TEXT_BYTES
-from specsia_build.dataset.verify.images import extra_chunks
-from specsia_build.dataset.verify.licences import check_licences, licence_notes
-from specsia_build.dataset.verify.report import FILES, LAYOUT, LICENSES, METADATA, SPLITS, SUMS, Findings, Report
-from specsia_build.dataset.verify.rows import machine_path
-from specsia_build.dataset.verify.views import read_frozen_splits
+from specsia_build.dataset.verify.files import (
+    MOST_TEXT_BYTES,
+    check_licences,
+    known_folders,
+    licence_notes,
+    machine_path,
+    read_frozen_splits,
+)
+from specsia_build.dataset.verify.pixels import extra_chunks
+from specsia_build.dataset.verify.report import FILES, IMAGES, LAYOUT, LICENSES, SPLITS, SUMS, Findings, Report
 from specsia_build.errors import CharacterError, SpecsiaError, brief, some
 from specsia_build.files.records import read_json
 from specsia_build.files.sources import open_source_file
@@ -106,7 +109,7 @@ def _verify_recipe(folder: Path, mark: Mapping[str, Any], workers: int, progress
     for name in (name for name in strange if Path(name).suffix.lower() in FORMATS):
         findings.add(FILES, name, "is a 3D asset, which a dataset must not hold")
     of_parts = [SPLITS, LICENSES, *([LAYOUT] if usable else [])]
-    checks = [FILES, SUMS, METADATA, *(of_parts if walked.parts else [])]
+    checks = [FILES, SUMS, IMAGES, *(of_parts if walked.parts else [])]
     counts = walked.counts
     return Report(
         rows=sum(counts.frames.values()),
@@ -264,9 +267,9 @@ def _read(folder: Path, name: str) -> tuple[str, bytes]:
 def _check_content(name: str, data: bytes, machine: tuple[str, ...], findings: Findings) -> None:
     suffix = Path(name).suffix.lower()
     if suffix in TEXTS and (path := machine_path(data.decode(errors="replace"), machine)):
-        findings.add(METADATA, name, f"holds a path of a machine: {path}")
+        findings.add(FILES, name, f"holds a path of a machine: {path}")
     if suffix == ".png" and (more := extra_chunks(data)):
-        findings.add(METADATA, name, f"holds more than its pixels: {', '.join(more)}")
+        findings.add(IMAGES, name, f"holds more than its pixels: {', '.join(more)}")
 
 
 def _check_splits(folder: Path, walked: _Walked, findings: Findings) -> None:

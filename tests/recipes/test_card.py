@@ -10,7 +10,7 @@ from huggingface_hub import DatasetCard
 from PIL import Image
 
 from specsia_build import png
-from specsia_build.dataset.verify.rows import machine_path
+from specsia_build.dataset.verify.files import machine_path
 from specsia_build.files.writing import write_bytes
 from specsia_build.recipes.card import write_whole
 from specsia_build.recipes.frames import Frames

@@ -64,7 +64,7 @@ def test_a_file_changed_by_hand_is_noticed_and_written_again_when_it_is_removed(
     path = run / "frames" / "a-sway-00" / "color" / "0001.png"
     data = path.read_bytes()
     path.write_bytes(data[:-1] + b"?")
-    assert [problem.where for problem in verify(str(run / "frames")).problems if problem.check == "file sums"] == [
+    assert [problem.where for problem in verify(str(run / "frames")).problems if problem.check == "sums"] == [
         "a-sway-00/color/0001.png"
     ]
     path.unlink()

@@ -64,7 +64,7 @@ def test_a_copy_passes_whatever_the_workers(copy: Path) -> None:
     assert report.ok, report.lines()
     assert (report.characters, report.unit, report.configs) == (3, "frames", ("frames",))
     assert report.rows == len(list(copy.glob("*/color/*.png")))
-    checks = {"files", "file sums", "splits", "metadata", "licences", "layout"}
+    checks = {"files", "sums", "splits", "images", "licences", "layout"}
     assert {check.name for check in report.checks} == checks
     assert report.notes == (UNLICENSED,)
     (copy / PICTURE).write_bytes(b"damage")
@@ -89,8 +89,8 @@ def test_files_that_changed_are_gone_or_are_somebodys(copy: Path) -> None:
     report = verify(str(copy))
     assert found(report) == [
         ("files", "b-walk-00/mask/0000.png", "is missing"),
-        ("file sums", PICTURE, "is not the file that SHA256SUMS lists: its content has changed"),
-        ("metadata", PICTURE, "holds more than its pixels: trailing bytes"),
+        ("sums", PICTURE, "is not the file that SHA256SUMS lists: its content has changed"),
+        ("images", PICTURE, "holds more than its pixels: trailing bytes"),
     ]
     assert report.notes == ("mine/note.txt: of no part, so not checked", UNLICENSED)
 
@@ -132,9 +132,9 @@ def test_what_the_parts_say_must_agree(
 def test_lists_that_do_not_agree(copy: Path) -> None:
     sums = (copy / "SHA256SUMS").read_text().splitlines(keepends=True)
     (copy / "SHA256SUMS").write_text("".join(line for line in sums if PICTURE not in line))
-    assert found(verify(str(copy))) == [("file sums", "SHA256SUMS", f"does not list {PICTURE} where parts.jsonl does")]
+    assert found(verify(str(copy))) == [("sums", "SHA256SUMS", f"does not list {PICTURE} where parts.jsonl does")]
     (copy / "SHA256SUMS").write_text("".join(line for line in sums if "README" not in line))
-    assert found(verify(str(copy))) == [("file sums", "README.md", "is not listed in SHA256SUMS")]
+    assert found(verify(str(copy))) == [("sums", "README.md", "is not listed in SHA256SUMS")]
     (copy / "SHA256SUMS").unlink()
     assert ("files", "SHA256SUMS", "is missing, or no file of this folder") in found(verify(str(copy)))
 
@@ -144,7 +144,7 @@ def test_the_card_states_the_licences_and_no_path(copy: Path) -> None:
     (copy / "README.md").write_text(text.replace("license: unknown", "license: mit") + "\nBuilt in /home/jane/run.\n")
     sign(copy)
     assert found(verify(str(copy))) == [
-        ("metadata", "README.md", "holds a path of a machine: /home/jane/run."),
+        ("files", "README.md", "holds a path of a machine: /home/jane/run."),
         ("licences", "README.md", "gives {'license': 'mit'}, where the parts have {'license': 'unknown'}"),
     ]
 

@@ -1,95 +1,62 @@
-"""A look at some rows of a split before something is learnt from them or scored on them: `verify` looks at all."""
+"""Check some rows of a split before a model learns from them or is scored on them; `verify` checks all."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 
 from specsia_build import png
 from specsia_build.dataset import schema
-from specsia_build.dataset.pairs import PAIR_COLUMNS, decode_pair
-from specsia_build.dataset.reading import Kind, OpenedDataset
-from specsia_build.dataset.verify.colours import EXCHANGED, is_exchanged
-from specsia_build.dataset.verify.published import check_mask
+from specsia_build.dataset.pairs import PAIR_COLUMNS
+from specsia_build.dataset.reading import OpenedDataset
 from specsia_build.dataset.verify.report import ALPHA, CONTOUR, IMAGES, IOU, POSITION
 from specsia_build.dataset.verify.rows import MODES, check_pixels
 from specsia_build.errors import argument, plural
-from specsia_build.frame import Camera
 
 ROWS = 24
-"""Rows of a split that are looked at."""
+"""Rows of a split that are checked."""
 
-TOLD = (IMAGES, ALPHA, CONTOUR, POSITION, IOU)
-"""What matters to whoever learns from pairs; names of rows and files, `edge` and order do not."""
-
-_VALUES = ("yaw_deg", "bbox_min", "bbox_max")
-"""Columns that are asked for where they are there, besides images and those of a pair."""
+_TOLD = (IMAGES, ALPHA, CONTOUR, POSITION, IOU)
 
 
 def doubts_of_split(
     dataset: OpenedDataset, config: str, split: str, rows: Sequence[int] | None = None
 ) -> tuple[str, ...]:
-    """What is wrong with rows of a split that are spread over it, or with those of these numbers: a sentence, or none.
+    """A warning about rows that are spread over a split, or about those of the given numbers; empty if all are sound.
 
     Raises:
         UsageError: if there is no such configuration or split.
-        SpecsiaError: if a row cannot be read, or its pair not be decoded.
+        SpecsiaError: if a row cannot be read.
     """
     count = dataset.splits(config).get(split, 0)
     chosen = list(rows) if rows is not None else np.unique(np.linspace(0, count - 1, min(count, ROWS)).astype(int))
-    if len(chosen) == 0:
-        return ()
-    kind = dataset.kind
-    wanted = {*PAIR_COLUMNS(kind), *_VALUES, *MODES[kind]} - {schema.EDGE}
+    kind, modes = dataset.kind, {n: m for n, m in MODES[dataset.kind].items() if n != schema.EDGE}
+    wanted = {*PAIR_COLUMNS(kind), "yaw_deg", "bbox_min", "bbox_max", *modes}
     columns = [name for name in dataset.columns if name in wanted]
-    found: dict[str, list[tuple[str, str]]] = {}
-    exchanged: list[tuple[str, str]] = []
     pos_frame = "character" if dataset.keeps_places() else "view"
+    problems: dict[str, list[tuple[str, str]]] = {}
     for row in dataset.take(config, split, [int(i) for i in chosen], columns):
-        for check, messages in _checked(row, kind, pos_frame):
-            if messages:
-                found.setdefault(check, []).append((row["uid"], messages[0]))
-        pair = decode_pair(row)
-        if is_exchanged(pair.z, pair.gt):
-            exchanged.append((row["uid"], EXCHANGED))
-    if kind == "published" and 2 * len(found.get(ALPHA, ())) > len(chosen):
-        # Those of the ground truth, by intention, as the published set has them.
-        del found[ALPHA]
-    if 2 * len(exchanged) > len(chosen):
-        found[IMAGES] = [*found.get(IMAGES, ()), *exchanged]
-    kinds = [found[check] for check in TOLD if check in found]
-    if not kinds:
+        pixels = {}
+        for name, mode in modes.items():
+            if row.get(name) is not None:
+                try:
+                    pixels[name] = png.decode(row[name], len(mode))
+                except ValueError as error:
+                    problems.setdefault(IMAGES, []).append((row["uid"], f"{name} {error}"))
+        if len({image.shape[:2] for image in pixels.values()}) != 1:
+            continue
+        stated = {name: value for name, value in row.items() if value is not None}
+        for check, messages in check_pixels(stated, pixels, kind, pos_frame):
+            if messages and check in _TOLD:
+                problems.setdefault(check, []).append((row["uid"], messages[0]))
+    if kind == "published" and 2 * len(problems.get(ALPHA, ())) > len(chosen):
+        # The ground truth's masks, as the published set has them.
+        del problems[ALPHA]
+    if not problems:
         return ()
-    unsound, uid = len({uid for each in kinds for uid, _ in each}), kinds[0][0][0]
-    of = f"{unsound} of {plural(len(chosen), 'row')} of {split} that were looked at"
-    which = f"{of} {'is' if unsound == 1 else 'are'} unsound, such as {uid}" if len(chosen) > 1 else f"{uid} is unsound"
-    why = "; ".join(each[0][1] for each in kinds)
-    return (f"{which}: {why}; `specsia verify {argument(dataset.where)}` looks at all",)
-
-
-def _checked(row: Mapping[str, Any], kind: Kind, pos_frame: str) -> Iterator[tuple[str, Sequence[str]]]:
-    pixels, unread = {}, []
-    for name, mode in MODES[kind].items():
-        if row.get(name) is not None:
-            try:
-                pixels[name] = png.decode(row[name], len(mode))
-            except ValueError as error:
-                unread.append(f"{name} {error}")
-    yield IMAGES, unread
-    sizes = {image.shape[:2] for image in pixels.values()}
-    if len(sizes) != 1:
-        return
-    if kind == "published":
-        if {schema.COLOR, schema.MASK, schema.POS} <= pixels.keys():
-            yield ALPHA, check_mask(pixels[schema.COLOR], pixels[schema.MASK], pixels[schema.POS])
-        return
-    ((height, width),) = sizes
-    yaw = row.get("yaw_deg")
-    known = kind == "specsia" and yaw is not None and math.isfinite(yaw) and height == width
-    camera = Camera(float(yaw), width) if known and yaw is not None else None
-    stated = {name: value for name, value in row.items() if value is not None}
-    found = check_pixels(stated, pixels, camera, kind, pos_frame)
-    yield from ((check, messages) for check, messages in found if check != IMAGES)
+    unsound = {uid: None for found in problems.values() for uid, _ in found}
+    of = f"{len(unsound)} of {plural(len(chosen), 'row')} of {split} that were checked"
+    why = "; ".join(found[0][1] for found in problems.values())
+    all_rows = f"`specsia verify {argument(dataset.where)}` checks all"
+    return (f"{of} {'is' if len(unsound) == 1 else 'are'} unsound, such as {next(iter(unsound))}: {why}; {all_rows}",)

@@ -13,20 +13,7 @@ import pytest
 
 from specsia_build.dataset import schema
 from specsia_build.dataset.verify.check import verify
-from specsia_build.dataset.verify.report import (
-    ALPHA,
-    AT_REST,
-    CLIPS,
-    CONTOUR,
-    DIGESTS,
-    IOU,
-    LICENSES,
-    POSITION,
-    SCHEMA,
-    SHAPE,
-    SPLITS,
-    VIEWS,
-)
+from specsia_build.dataset.verify.report import ALPHA, CONTOUR, IOU, LICENSES, POSITION, SCHEMA, SPLITS, SUMS, VIEWS
 from specsia_build.pipeline.layout import RunLayout
 from tests.dataset.small import StoredRow, failed, found, pixels, put, read_rows, reseal, shard, swap
 
@@ -58,20 +45,7 @@ def of(rows: Rows, action: str, view: int = 0) -> Rows:
 def test_a_clean_dataset_of_clips_passes(clips_run: RunLayout) -> None:
     report = verify(clips_run.dataset)
     assert report.ok, report.lines()
-    names = {check.name for check in report.checks}
-    assert CLIPS in names
-    assert VIEWS not in names
-    assert names >= AT_REST
-    assert "in the 3 clips that go around a character at rest" in " ".join(report.notes)
-
-
-def test_what_holds_at_rest_is_not_asked_of_clips_in_motion(dataset: Path) -> None:
-    for split in schema.SPLITS:
-        rewrite(dataset, split, lambda rows: rows.__setitem__(slice(None), [r for r in rows if r["action"] == "sway"]))
-    report = verify(dataset)
-    assert report.ok, report.lines()
-    assert not {check.name for check in report.checks} & AT_REST
-    assert any("views show one solid was not checked" in note for note in report.notes)
+    assert report.notes
 
 
 def _other_uid(rows: Rows) -> None:
@@ -111,19 +85,6 @@ def _other_view(rows: Rows) -> None:
 
 def _other_character(rows: Rows) -> None:
     of(rows, "sway")[2]["character_id"] = "somebody"
-
-
-def _one_yaw(rows: Rows) -> None:
-    of(rows, "sway")[2]["yaw_deg"] = 3.0
-
-
-def _all_yaws(rows: Rows) -> None:
-    for row in of(rows, "sway"):
-        row["yaw_deg"] = 45.0
-
-
-def _jumping_camera(rows: Rows) -> None:
-    of(rows, "turntable")[5]["yaw_deg"] += 3.0
 
 
 def _other_box(rows: Rows) -> None:
@@ -172,21 +133,18 @@ def _exchanged_views(rows: Rows) -> None:
 @pytest.mark.parametrize(
     ("damage", "check"),
     [
-        (_other_uid, CLIPS),
-        (_exchange, CLIPS),
-        (_leave_out, CLIPS),
-        (_part, CLIPS),
-        (_stop_time, CLIPS),
-        (_later, CLIPS),
-        (_other_action, CLIPS),
-        (_other_view, CLIPS),
-        (_other_character, CLIPS),
-        (_one_yaw, CLIPS),
-        (_all_yaws, CLIPS),
-        (_jumping_camera, CLIPS),
-        (_other_box, CLIPS),
+        (_other_uid, VIEWS),
+        (_exchange, VIEWS),
+        (_leave_out, VIEWS),
+        (_part, VIEWS),
+        (_stop_time, VIEWS),
+        (_later, VIEWS),
+        (_other_action, VIEWS),
+        (_other_view, VIEWS),
+        (_other_character, VIEWS),
+        (_other_box, VIEWS),
         (_other_licence, LICENSES),
-        (_no_such_view, CLIPS),
+        (_no_such_view, VIEWS),
         (_no_frame, SCHEMA),
         (_wrong_iou, IOU),
         (_other_mask, ALPHA),
@@ -228,7 +186,7 @@ def test_pictures_written_anew_are_found(dataset: Path) -> None:
     rows = read_rows(path)
     swap(rows[0], rows[1], ["edge"])
     pq.write_table(pa.Table.from_pylist(rows, schema=ARROW), path)
-    assert DIGESTS in failed(verify(dataset))
+    assert SUMS in failed(verify(dataset))
 
 
 @pytest.mark.parametrize("column", list(schema.CLIP_COLUMNS))
@@ -238,13 +196,3 @@ def test_a_lacking_column_is_found(dataset: Path, column: str) -> None:
     assert (str(shard(dataset, "test").relative_to(dataset)), f"has no column {column}") in found(
         verify(dataset), SCHEMA
     )
-
-
-def test_shapes_of_a_turntable_that_are_exchanged_are_found(dataset: Path) -> None:
-    def exchange(rows: Rows) -> None:
-        clip = of(rows, "turntable")
-        swap(clip[1], clip[4], ["gt", "gt_mask", "color", "mask", "pos", "edge"])
-        clip[1]["iou"], clip[4]["iou"] = clip[4]["iou"], clip[1]["iou"]
-
-    rewrite(dataset, "test", exchange)
-    assert {SHAPE, POSITION} & failed(verify(dataset))

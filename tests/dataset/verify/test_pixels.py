@@ -12,7 +12,7 @@ from PIL import Image
 
 from specsia_build import png
 from specsia_build.dataset.images import position_image
-from specsia_build.dataset.verify.images import check_iou, check_position, extra_chunks, landing_errors
+from specsia_build.dataset.verify.pixels import check_iou, check_position, extra_chunks, landing_errors
 from specsia_build.frame import Camera
 
 RAMP = np.arange(60, dtype=np.uint8).reshape(6, 10)

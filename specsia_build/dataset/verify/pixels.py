@@ -1,4 +1,4 @@
-"""Checks of one pair's images; each is a function of pixels that returns sentences, none where all is well."""
+"""Checks of the images of one pair: functions of pixels that return sentences, none if all is well."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from specsia_build.dataset.images import edge_image
+from specsia_build.dataset.pairs import background
 from specsia_build.frame import POSITION_AXES, Camera, decode_position
 from specsia_build.jit import compiled
 from specsia_build.registration import iou
@@ -18,34 +19,36 @@ Pixels = NDArray[np.uint8]
 
 _PLAIN_CHUNKS = (b"IHDR", b"IDAT", b"IEND")
 
-LANDING_PX = 1.5
-"""Median distance at which a position may land from its own pixel in an image of up to `LANDING_SIZE` pixels; in a
-larger one a step of the 8-bit colours spans more pixels, and the bound grows with it."""
-
-LANDING_SIZE = 512
+LANDING_PX, LANDING_SIZE = 1.5, 512
+"""Largest median distance of a position from its own pixel, in an image of up to so many pixels; in a larger one a step
+of the 8-bit colours spans more pixels, and the bound grows with it."""
 
 DRIFT_PX = 0.6
-"""Median signed distance along rows or columns: rounding leaves none, a shifted image all of its shift."""
+"""Largest median signed distance along rows or columns: rounding leaves none, a shifted image all of its shift."""
 
 MOST_STRAYS = 0.002
 """Share of fully covered pixels that may land further than twice `LANDING_PX`."""
 
 FEW_PIXELS = 64
-"""Fewer fully covered pixels than this have no meaningful median."""
+"""Fully covered pixels below which a median means nothing."""
 
-MOST_OFF_GREY = 0.05
-GREY_TOLERANCE = 16
+MOST_OFF_GREY, GREY_TOLERANCE = 0.05, 16
+"""Share of the contour's pixels that may be off its grey by more than so many levels."""
+
 MOVED = 0.8
 """Share of the misfit of contour and silhouette that a step of one pixel must leave for it to be the cause."""
 
 LEAST_INK, MOST_INK = 0.2, 4.0
 """Ink of the contour against one drawn anew around `gt_mask`. Wide, as renderers differ in how they draw a line and it
-follows the surface where parts of that are transparent."""
+follows the surface where that is transparent."""
 
 MOST_OTHER_EDGES = 1e-4
 """Share of pixels whose edge may differ, for a gradient at the threshold on another kind of processor."""
 
 IOU_TOLERANCE = 1e-6
+
+MOST_BARE = 0.002
+"""Share of a composited picture that `mask` may cover though nothing is drawn there."""
 
 
 def extra_chunks(data: bytes) -> list[str]:
@@ -80,7 +83,7 @@ def _alpha_counts(rgba, mask):  # type: ignore[no-untyped-def]
 
 
 def check_alpha(color: Pixels, mask: Pixels, pos: Pixels) -> list[str]:
-    """That `mask` is the alpha of `color` and `pos`, and their RGB is 0 where alpha is."""
+    """Check that `mask` is the alpha of `color` and `pos`, and their RGB is 0 where alpha is."""
     found = []
     for name, image in (("color", color), ("pos", pos)):
         other, coloured = _alpha_counts(image, mask)
@@ -117,7 +120,7 @@ def _contour_counts(gt, gt_mask, drawn, grey, tolerance):  # type: ignore[no-unt
 
 @compiled
 def _misfit(alpha, drawn, gt_mask, dy, dx):  # type: ignore[no-untyped-def]
-    """How far alpha lies from silhouette and contour together, both moved by (dy, dx)."""
+    """Distance of alpha from silhouette and contour together, both moved by (dy, dx)."""
     height, width = gt_mask.shape
     total = 0
     for y in range(1, height - 1):
@@ -138,7 +141,7 @@ def _moved(gt: Pixels, drawn: Pixels, gt_mask: Pixels) -> str | None:
 
 
 def check_contour(gt: Pixels, gt_mask: Pixels, thickness: int, grey: int) -> list[str]:
-    """That `gt` covers `gt_mask`, and goes beyond it by about the thickness in about the grey of its contour."""
+    """Check that `gt` covers `gt_mask` and has a contour of about the thickness and grey around it."""
     if not gt_mask.any():
         return ["gt_mask is empty"]
     if not 0 <= grey <= 255 or not 1 <= thickness <= 16:
@@ -161,7 +164,7 @@ def check_contour(gt: Pixels, gt_mask: Pixels, thickness: int, grey: int) -> lis
 
 
 def check_edge(edge: Pixels, pos: Pixels) -> list[str]:
-    """That `edge` is the edge image of `pos`."""
+    """Check that `edge` is the edge image of `pos`."""
     other = int(np.count_nonzero(edge != edge_image(pos)))
     return [f"edge differs in {other} pixels from the edges of pos"] if other > MOST_OTHER_EDGES * edge.size else []
 
@@ -191,7 +194,7 @@ def _landing(pos, columns, rows):  # type: ignore[no-untyped-def]
 def landing_errors(
     pos: Pixels, camera: Camera, box: tuple[Sequence[float], Sequence[float]], pos_frame: str
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """How far off its own pixel each fully covered pixel's position lands.
+    """Distance of each fully covered pixel's position from its own pixel.
 
     Args:
         pos: (H, W, 4) uint8.
@@ -216,7 +219,7 @@ def landing_errors(
 def check_position(
     pos: Pixels, camera: Camera, box: tuple[Sequence[float], Sequence[float]], pos_frame: str
 ) -> list[str]:
-    """That positions, decoded and projected, land on the pixels that they are stored in."""
+    """Check that positions, decoded and projected, land on the pixels that hold them."""
     dx, dy = landing_errors(pos, camera, box, pos_frame)
     if len(dx) < FEW_PIXELS:
         return []
@@ -235,8 +238,21 @@ def check_position(
 
 
 def check_iou(mask: Pixels, gt_mask: Pixels, stored: float | None) -> list[str]:
-    """That the stored IoU is that of the masks."""
+    """Check that the stored IoU is that of the masks."""
     found = iou(mask, gt_mask)
     if stored is not None and abs(found - stored) <= IOU_TOLERANCE:
         return []
     return [f"iou is {stored if stored is None else round(stored, 6)} but that of mask and gt_mask is {found:.6f}"]
+
+
+def check_composited_mask(color: Pixels, mask: Pixels, pos: Pixels) -> list[str]:
+    """Check that composited pictures are background where `mask` is 0, and drawn where it is 255."""
+    found = []
+    for name, image in (("color", color), ("pos", pos)):
+        outside = int(np.count_nonzero(~background(image) & (mask == 0)))
+        if outside:
+            found.append(f"{name} is drawn in {outside} pixels outside of mask")
+    bare = int(np.count_nonzero(background(color) & background(pos) & (mask == 255)))
+    if bare > MOST_BARE * mask.size:
+        found.append(f"mask covers {bare} pixels in which color and pos are the background")
+    return found
