@@ -111,7 +111,7 @@ def _read_gltf(path: Path, root: Path) -> MotionFile:
     from specsia_build.characters.gltf.constraints import completed
     from specsia_build.characters.gltf.document import load_document
     from specsia_build.characters.gltf.hierarchy import check_places, read_hierarchy
-    from specsia_build.characters.gltf.humanoid import is_vrm0
+    from specsia_build.characters.gltf.vrm import is_vrm0
 
     document = load_document(path, root)
     with np.errstate(all="ignore"):

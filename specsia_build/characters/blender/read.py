@@ -15,14 +15,10 @@ from specsia_build.characters.blender.rig import read_rig
 from specsia_build.characters.cutouts import Channel, opacity_in, with_opacity
 from specsia_build.characters.images import as_texture, load_texture
 from specsia_build.characters.landmarks import Landmark
-from specsia_build.characters.obj.udim import FIRST, tile_name
 from specsia_build.characters.raw import RawMesh, RawMoving
 from specsia_build.characters.side_files import SideFiles
 from specsia_build.errors import CharacterError
 from specsia_build.rendering.mesh import AlphaMode, Material, Mesh, Texture, Wrap
-
-_NEXT = (FIRST + 1, FIRST + 10)
-"""Tiles beside and above the first, of which there is one where there are several."""
 
 SCRIPT = Script("mesh", ("read_character.py", "material_reader.py", *SCENES))
 
@@ -97,11 +93,7 @@ class _Images:
             self.warnings[f"{self.path.name} has a texture that names no image; it was left out"] = None
             return None
         label = f"texture '{own}' of {self.path.name}"
-        found = self.kept / image["file"] if image["file"] else self.files.find(tile_name(name, FIRST))
-        others = [of_tile for tile in _NEXT if (of_tile := tile_name(name, tile)) != name]
-        if found is not None and not image["file"] and any(map(self.files.find, others)):
-            told = f"{label} is of several tiles (UDIM), of which the first was taken for all"
-            self.warnings[f"{told}: export it as OBJ, or bake it into one image"] = None
+        found = self.kept / image["file"] if image["file"] else self.files.find(name)
         if found is None:
             self.warnings[f"{label} is not there; it was left out"] = None
             return None

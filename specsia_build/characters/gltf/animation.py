@@ -15,7 +15,7 @@ from specsia_build.animation.motion import ROTATION, WEIGHTS, Interpolation, Mot
 from specsia_build.characters.actions import FRAMES, chosen, outside, unknown_action
 from specsia_build.characters.gltf import schema
 from specsia_build.characters.gltf.document import Document, denormalise
-from specsia_build.characters.gltf.humanoid import read_humanoid
+from specsia_build.characters.gltf.vrm import read_humanoid
 from specsia_build.characters.raw import Motions
 from specsia_build.errors import CharacterError, CostError, plural, some
 

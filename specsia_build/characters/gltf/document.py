@@ -73,6 +73,7 @@ class Document:
         files: where those that it names are looked up.
         buffers: bytes of the buffers read so far, by index.
         unpacked: bytes of the compressed buffer views read so far, by index.
+        warnings: sentences about what was read all the same.
     """
 
     path: Path
@@ -82,6 +83,7 @@ class Document:
     files: SideFiles
     buffers: dict[int, memoryview] = field(default_factory=dict)
     unpacked: dict[int, memoryview] = field(default_factory=dict)
+    warnings: dict[str, None] = field(default_factory=dict)
     _entries: dict[tuple[type[Entry], int], Entry] = field(default_factory=dict)
 
     @property
@@ -162,7 +164,7 @@ class Document:
         """The bytes of a buffer.
 
         Raises:
-            CharacterError: if it cannot be had or is shorter than it says.
+            CharacterError: if it cannot be had.
         """
         if index not in self.buffers:
             self.buffers[index] = self._read_buffer(index)
@@ -181,8 +183,6 @@ class Document:
             data = self.binary
         else:
             raise self.error(Buffer, index, "names no data")
-        if len(data) < entry.byte_length:
-            raise CharacterError(f"{self.name} is cut short: its data ends before its header says; copy it again")
         return data
 
     def view_bytes(self, index: int) -> memoryview:
@@ -208,6 +208,8 @@ class Document:
     def _part_of(self, index: int, buffer: int, start: int, length: int) -> memoryview:
         data = self.buffer(buffer)
         if start + length > len(data):
+            if len(data) < self.entry(Buffer, buffer).byte_length:
+                raise CharacterError(f"{self.name} is cut short: its data ends before its header says; copy it again")
             raise self.error(BufferView, index, "reaches past the end of its buffer")
         return data[start : start + length]
 
@@ -244,9 +246,12 @@ class Document:
         view, offset, stride = place
         count, width = shape
         data, size = self.view_bytes(view), dtype.itemsize * width
+        if 0 < stride < size:
+            # Old exporters wrote the size of a component, or of another element.
+            told = f"{self.name}: accessors[{index}]{below} has a byteStride of {stride}, smaller than its elements of"
+            self.warnings[f"{told} {size} bytes: it was read as tightly packed"] = None
+            stride = size
         stride = stride or size
-        if stride < size:
-            raise self.error(Accessor, index, "has elements that overlap", below)
         if count and offset + stride * (count - 1) + size > len(data):
             raise self.error(Accessor, index, "reaches past the end of its bufferView", below)
         if count == 0:

@@ -11,18 +11,13 @@ from numpy.typing import NDArray
 
 from specsia_build.characters.gltf import schema
 from specsia_build.characters.gltf.document import Document, is_data
+from specsia_build.characters.gltf.vrm import CULL_FRONT, CULL_NOTHING, vrm0_material
 from specsia_build.characters.images import as_texture, load_texture
 from specsia_build.errors import CharacterError, brief
 from specsia_build.rendering.mesh import AlphaMode, Material, Texture, Wrap
 
 WRAPS: dict[int, Wrap] = {10497: "repeat", 33071: "clamp", 33648: "mirror"}
 NEAREST = 9728
-PLAIN_SHADER = "VRM_USE_GLTFSHADER"
-"""Shader of a VRM 0.x material that is what glTF says of it."""
-
-CULL_NOTHING, CULL_FRONT = 0, 1
-"""Values of MToon's ``_CullMode``; 2 leaves out backs."""
-
 GLASS = 0.2
 """Opacity of what lets all light through: its colour and gloss are seen, and what is behind it more so."""
 
@@ -96,13 +91,13 @@ class Materials:
         return None if self.fallback is None else self._textures.get((self.fallback, None))
 
     def built(self, index: int | None) -> GltfMaterial:
-        """A material by its index; None is the default one.
-
-        Raises:
-            CharacterError: if it is damaged.
-        """
+        """A material by its index; None, and what is damaged, is the default one."""
         if index not in self._built:
-            entry = schema.Material() if index is None else self.document.entry(schema.Material, index)
+            try:
+                entry = schema.Material() if index is None else self.document.entry(schema.Material, index)
+            except CharacterError as error:
+                self.warnings[f"{error}; the default material was taken in its stead"] = None
+                entry = schema.Material()
             self._built[index] = self._read(entry, index)
         return self._built[index]
 
@@ -125,6 +120,8 @@ class Materials:
         return self._variants[key]
 
     def _read(self, entry: schema.Material, index: int | None) -> GltfMaterial:
+        entry, culled, toon, told = vrm0_material(self.document, index, entry)
+        self.warnings.update(dict.fromkeys(told))
         extensions = entry.extensions or schema.MaterialExtensions()
         metallic = entry.metallic or schema.Metallic()
         base = extensions.glossy or metallic
@@ -137,7 +134,7 @@ class Materials:
         if texture is None and self.fallback is not None:
             texture, placement = self._fallback_texture(self.fallback), UvTransform()
         unlit = extensions.unlit is not None
-        glow, glow_texture = (0.0, 0.0, 0.0) if unlit else _emissive_factor(entry, extensions.glow), None
+        glow, glow_texture = (0.0, 0.0, 0.0) if unlit and not toon else _emissive_factor(entry, extensions.glow), None
         if any(glow):
             glow_texture, glow_placement = self._slot(entry.emissive_texture)
             if entry.emissive_texture is not None and glow_texture is None:
@@ -149,7 +146,6 @@ class Materials:
                     "colour's; the base colour's were used for both"
                 ] = None
             placement = glow_placement if texture is None else placement
-        culled = self._cull_mode(index)
         r, g, b, a = base.factor or (1.0, 1.0, 1.0, 1.0)
         material = Material(
             name=entry.name or "",
@@ -197,15 +193,6 @@ class Materials:
         kept = (1.0 if material.alpha_mode == "opaque" else a) * (1.0 - (1.0 - GLASS) * factor)
         return replace(material, texture=texture, base_color=(r, g, b, kept), alpha_mode="blend")
 
-    def _cull_mode(self, index: int | None) -> int | float | None:
-        """Which sides VRM 0.x leaves out, whatever glTF says of the material; None where it says nothing."""
-        vrm = (self.document.root.extensions or schema.RootExtensions()).vrm or schema.Vrm()
-        said = vrm.material_properties or ()
-        if index is None or index >= len(said) or said[index].shader == PLAIN_SHADER:
-            return None
-        mode = (said[index].float_properties or {}).get("_CullMode")
-        return mode if isinstance(mode, int | float) else None
-
     def _slot(self, slot: schema.Slot | None) -> tuple[Texture | None, UvTransform | None]:
         """The texture of a material's slot, None where slot or image is missing, and where it is looked up."""
         if slot is None:
@@ -216,6 +203,14 @@ class Materials:
         return self._texture(slot.index), placement
 
     def _texture(self, index: int) -> Texture | None:
+        """A texture; None, with a warning, where it is damaged or missing."""
+        try:
+            return self._read_texture(index)
+        except CharacterError as error:
+            self.warnings[f"{error}; the texture was left out"] = None
+            return None
+
+    def _read_texture(self, index: int) -> Texture | None:
         entry = self.document.entry(schema.Texture, index)
         others, none = entry.extensions or schema.TextureExtensions(), schema.OtherSource()
         offered = (others.webp or none).source, entry.source, (others.basisu or none).source
@@ -230,12 +225,21 @@ class Materials:
 
     def _from_image(self, source: int, sampler: int | None) -> Texture | None:
         if (source, sampler) not in self._textures:
-            pixels = self._image(source)
+            try:
+                pixels = self._image(source)
+            except CharacterError as error:
+                self.warnings[f"{error}; it was left out"] = None
+                pixels = None
             self._textures[source, sampler] = None if pixels is None else self._sampled(pixels, sampler)
         return self._textures[source, sampler]
 
     def _sampled(self, pixels: NDArray[np.uint8], sampler: int | None) -> Texture:
-        entry = schema.Sampler() if sampler is None else self.document.entry(schema.Sampler, sampler)
+        entry = schema.Sampler()
+        if sampler is not None:
+            try:
+                entry = self.document.entry(schema.Sampler, sampler)
+            except CharacterError as error:
+                self.warnings[f"{error}; its texture is repeated"] = None
         wrap = WRAPS.get(entry.wrap_s or 0, "repeat"), WRAPS.get(entry.wrap_t or 0, "repeat")
         return as_texture(pixels, wrap, nearest=entry.mag_filter == NEAREST)
 

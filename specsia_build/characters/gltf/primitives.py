@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -127,12 +127,14 @@ class MeshReader:
             return None
         used, faces = _compacted(indexed, count)
         source = replace(whole, used=used)
-        points, normals = source.floats("POSITION", 3).astype(np.float64), source.optional("NORMAL", 3)
+        points = source.floats("POSITION", 3).astype(np.float64)
+        normals = self._spared(lambda: source.optional("NORMAL", 3))
         built = self.materials.built(primitive.material)
         if built.inside_out:
             faces = faces[:, ::-1]
         placement = built.placement or UvTransform()
-        uv, colors = source.optional(f"TEXCOORD_{placement.uv_set}", 2), source.colors()
+        uv = self._spared(lambda: source.optional(f"TEXCOORD_{placement.uv_set}", 2))
+        colors = self._spared(source.colors)
         opaque = colors is None or not bool((colors[:, 3] < 1.0).any())
         return _Part(
             source=source,
@@ -148,6 +150,14 @@ class MeshReader:
             ),
             lacks_uv=uv is None and built.placement is not None,
         )
+
+    def _spared(self, read: Callable[[], NDArray[np.float32] | None]) -> NDArray[np.float32] | None:
+        """An attribute that no shape depends on; None, with a warning, where it is damaged."""
+        try:
+            return read()
+        except CharacterError as error:
+            self.warnings[f"{error}; it was left out"] = None
+            return None
 
     def _placed(self, instance: Instance, part: _Part, influences: Influences | None) -> Mesh:
         """A primitive where a node or a skin puts it."""

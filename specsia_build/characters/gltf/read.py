@@ -12,12 +12,12 @@ import numpy as np
 from specsia_build.characters.gltf.animation import count_motions, read_motions
 from specsia_build.characters.gltf.constraints import completed
 from specsia_build.characters.gltf.document import Document, load_document
-from specsia_build.characters.gltf.humanoid import is_vrm0
 from specsia_build.characters.gltf.materials import Materials
 from specsia_build.characters.gltf.primitives import MeshReader
 from specsia_build.characters.gltf.rigs import RigGatherer
 from specsia_build.characters.gltf.scene import Scene, read_scene
 from specsia_build.characters.gltf.stripped import lost_skin
+from specsia_build.characters.gltf.vrm import is_vrm0
 from specsia_build.characters.raw import RawMesh, RawMoving
 from specsia_build.errors import CharacterError, some
 from specsia_build.rendering.mesh import Material, Mesh, concatenate
@@ -102,6 +102,7 @@ def read_gltf(
         warnings=(
             *scene.warnings,
             *document.files.warnings(),
+            *document.warnings,
             *warnings,
             *lost,
             *(reader.torn() if pose == "rest" else ()),

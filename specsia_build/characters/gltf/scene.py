@@ -14,8 +14,8 @@ from specsia_build.characters.gltf import schema
 from specsia_build.characters.gltf.animation import standing
 from specsia_build.characters.gltf.document import Document
 from specsia_build.characters.gltf.hierarchy import below, check_places, read_hierarchy
-from specsia_build.characters.gltf.humanoid import wearers_own
 from specsia_build.characters.gltf.instancing import copies_of
+from specsia_build.characters.gltf.vrm import wearers_own
 from specsia_build.characters.landmarks import Landmark
 from specsia_build.errors import some
 
@@ -163,7 +163,7 @@ def _weights(node: schema.Node, mesh: schema.Mesh) -> Sequence[float]:
 def _is_hidden(node: schema.Node) -> bool:
     """Whether a node is not shown, nor what hangs below it."""
     said = (node.extensions or schema.NodeExtensions()).visibility
-    return said is not None and said.visible is False
+    return isinstance(said, dict) and said.get("visible") is False
 
 
 def _joints(document: Document, nodes: Sequence[schema.Node], shown: Iterable[int]) -> Sequence[int]:

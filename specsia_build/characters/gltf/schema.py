@@ -34,15 +34,19 @@ class Asset(Struct):
 
 
 class VrmMaterial(Struct):
-    """What VRM 0.x says of the material at the same place of its own list."""
+    """Properties of a Unity shader: a VRM 0.x file has one for each glTF material."""
 
     shader: str | None = None
-    float_properties: dict[str, Any] | None = None
+    float_properties: dict[str, Number] = {}
+    vector_properties: dict[str, tuple[Number, ...]] = {}
+    texture_properties: dict[str, Index] = {}
+    keyword_map: dict[str, bool] = {}
 
 
 class Vrm(Struct):
-    material_properties: tuple[VrmMaterial, ...] | None = None
-    # Looked at only where something moves: a still picture does not depend on it.
+    # Each is checked where it is used, so that a fault in one costs no more than that one.
+    exporter_version: Any = None
+    material_properties: Any = None
     humanoid: Any = None
     first_person: Any = None
 
@@ -96,9 +100,16 @@ class Versioned(Struct):
 
 
 class RootExtensions(Struct):
-    vrm: Vrm | None = field(default=None, name="VRM")
-    vrmc_vrm: Vrmc | None = field(default=None, name="VRMC_vrm")
-    vrmc_vrm_animation: VrmcAnimation | None = field(default=None, name="VRMC_vrm_animation")
+    """What VRM says of a file; one that is damaged is as if it said nothing more than that it is there."""
+
+    vrm: Any = field(default=None, name="VRM")
+    vrmc_vrm: Any = field(default=None, name="VRMC_vrm")
+    vrmc_vrm_animation: Any = field(default=None, name="VRMC_vrm_animation")
+
+    def __post_init__(self) -> None:
+        for key, kind in (("vrm", Vrm), ("vrmc_vrm", Vrmc), ("vrmc_vrm_animation", VrmcAnimation)):
+            if (value := getattr(self, key)) is not None:
+                setattr(self, key, msgspec.convert(value, kind) if isinstance(value, dict) else kind())
 
 
 class Root(Struct):
@@ -135,15 +146,15 @@ class Entry(Struct):
 
     key: ClassVar[str]
 
+    def __post_init__(self) -> None:
+        # A name decides nothing of a picture, so a value that is no text is none.
+        if not isinstance(getattr(self, "name", None), str | None):
+            self.name = None
+
 
 class Scene(Entry):
     key = "scenes"
     nodes: tuple[Index, ...] | None = None
-
-
-class Visibility(Struct):
-    # Anything but false is true.
-    visible: Any = True
 
 
 class Following(Struct):
@@ -172,14 +183,14 @@ class Instancing(Struct):
 class NodeExtensions(Struct):
     # Looked at only where something moves.
     constraint: Any = field(default=None, name="VRMC_node_constraint")
-    visibility: Visibility | None = field(default=None, name="KHR_node_visibility")
+    visibility: Any = field(default=None, name="KHR_node_visibility")
     instancing: Instancing | None = field(default=None, name="EXT_mesh_gpu_instancing")
 
 
 class Node(Entry):
     key = "nodes"
     extensions: NodeExtensions | None = None
-    name: str | None = None
+    name: Any = None
     children: tuple[Index, ...] | None = None
     mesh: Index | None = None
     skin: Index | None = None
@@ -212,7 +223,7 @@ class Primitive(Struct):
 
 class Mesh(Entry):
     key = "meshes"
-    name: str | None = None
+    name: Any = None
     primitives: tuple[Primitive, ...] | None = None
     weights: tuple[Number, ...] | None = None
 
@@ -246,7 +257,7 @@ class Curve(Struct):
 
 class Animation(Entry):
     key = "animations"
-    name: str | None = None
+    name: Any = None
     channels: tuple[Channel, ...] | None = None
     samplers: tuple[Curve, ...] | None = None
 
@@ -255,7 +266,7 @@ class Named(Entry):
     """An animation of which only the name counts."""
 
     key = "animations"
-    name: str | None = None
+    name: Any = None
 
 
 class Skin(Entry):
@@ -311,7 +322,7 @@ class MaterialExtensions(Struct):
 
 class Material(Entry):
     key = "materials"
-    name: str | None = None
+    name: Any = None
     metallic: Metallic | None = field(default=None, name="pbrMetallicRoughness")
     alpha_mode: str | None = None
     alpha_cutoff: Number | None = None

@@ -46,6 +46,9 @@ def parse(text: bytes, name: str) -> Root:
     if text.startswith(b"["):
         raise CharacterError(f"{name} is not a glTF file: its JSON is not an object")
     memory.take(_cost(text))
+    if not text.isascii():
+        # Names in another encoding than UTF-8 cost the name alone.
+        text = text.decode("utf-8", errors="replace").encode()
     try:
         return _decoded(text, Root)
     except (msgspec.DecodeError, ValueError):

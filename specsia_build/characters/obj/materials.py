@@ -14,9 +14,8 @@ from specsia_build.characters.cutouts import opacity_in, with_opacity
 from specsia_build.characters.images import IMAGE_SUFFIXES, as_texture, load_texture
 from specsia_build.characters.obj.mtl import MapReference, MtlMaterial, parse_mtl
 from specsia_build.characters.obj.text import decode_text
-from specsia_build.characters.obj.udim import FIRST, NONE, names_each, tile_name
 from specsia_build.characters.side_files import SideFiles
-from specsia_build.errors import CharacterError, some
+from specsia_build.errors import CharacterError
 from specsia_build.rendering.colour import srgb_to_linear
 from specsia_build.rendering.mesh import AlphaMode, Material, Texture, Wrap
 
@@ -96,40 +95,6 @@ class MaterialBuilder:
             return ObjMaterial(Material(name=name or "", texture=self._override or self._stand_in()))
         return self._from_library(written)
 
-    def build_tile(self, name: str | None, tile: int) -> ObjMaterial | None:
-        """The material of that name with the images of a tile (UDIM); None where there is no other than the first's."""
-        written = self._written(name)
-        first = None if written is None else self._found(written, _COLOUR)[0]
-        if written is None or first is None or (of_tile := tile_name(first.name, tile)) == first.name:
-            return None
-        if self._files.find(of_tile) is None:
-            return None
-        # Its coordinates lie in another square than the image, which is repeated there.
-        maps = {
-            key: tuple(replace(one, name=tile_name(one.name, tile), clamp=False) for one in maps)
-            for key, maps in written.maps.items()
-        }
-        return self._from_library(replace(written, maps=maps))
-
-    def names_tiles(self, name: str | None) -> bool:
-        """Whether the material of that name names the images of all tiles (``<UDIM>``)."""
-        written = self._written(name)
-        first = None if written is None else self._found(written, _COLOUR)[0]
-        return first is not None and names_each(first.name)
-
-    def tell_missing_tiles(self, name: str | None, tiles: Sequence[int]) -> None:
-        """Say that faces of a material lie in tiles that have no image, or in none, beside those that have one."""
-        if lacking := [str(tile) for tile in tiles if tile != NONE]:
-            lacks = f"the {'tile' if len(lacking) == 1 else 'tiles'} {some(lacking)}"
-            self._warn(
-                f"the texture of material '{name}' has no image of {lacks} (UDIM): the first one's was taken there"
-            )
-        if NONE in tiles:
-            self._warn(
-                f"texture coordinates of material '{name}' lie where there is no tile (UDIM): the first one's "
-                "image was taken there"
-            )
-
     def _from_library(self, written: MtlMaterial) -> ObjMaterial:
         diffuse, base_path = self._found(written, _COLOUR)
         cutout, cutout_path = self._found(written, ("map_d",))
@@ -190,7 +155,7 @@ class MaterialBuilder:
 
     def _path(self, reference: MapReference) -> Path | None:
         """The decodable file of a map, or None with a warning."""
-        path = self._files.find(tile_name(reference.name, FIRST))
+        path = self._files.find(reference.name)
         if path is None:
             self._warn(f"texture {_base_name(reference.name)} {self._files.nowhere}")
             return None

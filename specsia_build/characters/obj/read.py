@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -14,7 +14,6 @@ from specsia_build.characters.images import as_texture, load_texture
 from specsia_build.characters.normals import unit_normals, with_flat_gaps
 from specsia_build.characters.obj.materials import MaterialBuilder, ObjMaterial, read_libraries
 from specsia_build.characters.obj.text import Ints, ObjText, parse_obj
-from specsia_build.characters.obj.udim import FIRST, NONE, tiles_of
 from specsia_build.characters.polygons import triangulate
 from specsia_build.characters.raw import RawMesh
 from specsia_build.characters.repeated import without_repeated_colours
@@ -31,7 +30,7 @@ def read_obj(
     """Read an OBJ file with its material libraries and textures.
 
     Quads are cut along their shorter diagonal, larger polygons are fanned from their first corner. Objects and groups
-    are the parts. Kd, Ke and vertex colours (``v x y z r g b``, or ZBrush's polypaint) are taken as display colours,
+    are the parts. Kd, Ke and vertex colours (``v x y z r g b``) are taken as display colours,
     sRGB-encoded. A texture replaces Kd. Texture names count by their last part and are looked up in the file's own
     folder and below it; where one, or the library, is not there, an image named like the OBJ stands in.
 
@@ -145,10 +144,8 @@ def _assemble(text: ObjText, drop: Collection[str], builder: MaterialBuilder, na
     if len(triangles) == 0:
         raise CharacterError(f"{name} has no faces with three corners or more")
     point, uv_at, normal_at = (text.corners[:, k][triangles] for k in range(3))
-    face_material, names, built = _materials(labels, face, builder)
+    face_material, built = _materials(labels, face, builder)
     uv = _uv(text, uv_at, face_material, built)
-    if uv is not None:
-        face_material, built = _tiled(uv, face_material, names, built, builder)
     painted = np.array([b.material.texture is not None or b.material.emissive_texture is not None for b in built])
     unplaced = (uv_at < 0).any(axis=1) & painted[face_material]
     if unplaced.any():
@@ -176,39 +173,14 @@ def _assemble(text: ObjText, drop: Collection[str], builder: MaterialBuilder, na
 
 def _materials(
     labels: _Labels, face: Ints, builder: MaterialBuilder
-) -> tuple[NDArray[np.int32], list[str | None], tuple[ObjMaterial, ...]]:
-    """Material of each triangle, and names and materials in use, in order of first use, one for each name."""
+) -> tuple[NDArray[np.int32], tuple[ObjMaterial, ...]]:
+    """Material of each triangle, and the materials in use, in order of first use, one for each name."""
     stretches, inverse = np.unique(labels.material[face], return_inverse=True)
     names = [labels.material_names[k] for k in stretches.tolist()]
     order = list(dict.fromkeys(names))
     place = {name: k for k, name in enumerate(order)}
     index = np.array([place[name] for name in names], np.int32)
-    return index[inverse], order, builder.build_all(order)
-
-
-def _tiled(
-    uv: NDArray[np.float32],
-    face_material: NDArray[np.int32],
-    names: Sequence[str | None],
-    built: tuple[ObjMaterial, ...],
-    builder: MaterialBuilder,
-) -> tuple[NDArray[np.int32], tuple[ObjMaterial, ...]]:
-    """The same with a material for each further tile (UDIM) that there is an image of and faces lie in."""
-    tiles, found, every = tiles_of(uv), face_material.copy(), list(built)
-    further = tiles != FIRST
-    without: dict[int, list[int]] = {}
-    tiled = {k for k, name in enumerate(names) if builder.names_tiles(name)}
-    for material, tile in np.unique(np.stack([face_material, tiles], axis=1)[further], axis=0).tolist():
-        made = None if tile == NONE else builder.build_tile(names[material], tile)
-        if made is not None:
-            found[(face_material == material) & (tiles == tile)] = len(every)
-            every.append(made)
-            tiled.add(material)
-        else:
-            without.setdefault(material, []).append(tile)
-    for material in sorted(tiled & set(without)):
-        builder.tell_missing_tiles(names[material], without[material])
-    return found, tuple(every)
+    return index[inverse], builder.build_all(order)
 
 
 def _uv(
@@ -235,12 +207,12 @@ def _colors(text: ObjText, point: Ints) -> NDArray[np.float32] | None:
 
 
 def _left_out(text: ObjText, name: str) -> list[str]:
-    """A sentence where faces name normals that the file lacks, and one on surfaces that are none of polygons."""
+    """A sentence where faces name what the file lacks, and one on surfaces that are none of polygons."""
     said = []
-    if text.lost_normals > 0:
-        lost = plural(text.lost_normals, "face corner")
-        names = "names a normal" if text.lost_normals == 1 else "name normals"
-        said.append(f"{lost} of {name} {names} that it does not have: taken from the faces")
+    if text.lost > 0:
+        said.append(
+            f"{plural(text.lost, 'face corner')} of {name} with a texture coordinate or normal that is not there"
+        )
     if text.curved > 0:
         said.append(f"{plural(text.curved, 'curved surface')} (surf) of {name} left out: export it as polygons")
     return said

@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from specsia_build import memory
-from specsia_build.characters.obj.polypaint import polypaint
 from specsia_build.characters.words import floats, pieces
 from specsia_build.errors import CharacterError
 
@@ -17,7 +16,6 @@ Ints = NDArray[np.int64]
 Bytes = NDArray[np.uint8]
 
 _SPACE, _NEWLINE, _SLASH, _MINUS = 32, 10, 47, 45
-_NORMAL = 2
 _MAX_DIGITS = 10
 _WHITE = bytes.maketrans(b"\t\x0b\x0c\x00", b"    ")
 _BYTE_COST, _LINE_COST, _WORD_COST, _INDEX_COST, _STATEMENT_COST = 5, 100, 24, 130, 400
@@ -42,12 +40,11 @@ class ObjText:
 
     Attributes:
         points: (V, 3) float64.
-        point_colors: (V, 3) float64 as written after the coordinates, or in polypaint, NaN where a vertex has none; or
-            None.
+        point_colors: (V, 3) float64 as written after the coordinates, NaN where a vertex has none; or None.
         uv: (T, 2) float64 as written, v up.
         normals: (N, 3) float64 as written.
         corners: (C, 3) int64, each face corner's indices into points, uv and normals; -1 for none.
-        lost_normals: how many face corners name a normal that the file lacks; they have none.
+        lost: how many face corners name a texture coordinate or a normal that the file lacks; they have none.
         curved: how many free-form surfaces (``surf``) it has, of which nothing else is here.
         first: (F + 1,) int64, where each face's corners begin in `corners`.
         face_line: (F,) int64, the line of each face, for placing it among `statements`.
@@ -59,7 +56,7 @@ class ObjText:
     uv: NDArray[np.float64]
     normals: NDArray[np.float64]
     corners: Ints
-    lost_normals: int
+    lost: int
     curved: int
     first: Ints
     face_line: Ints
@@ -108,19 +105,17 @@ def parse_obj(data: bytes, name: str) -> ObjText:
     at_vn = np.flatnonzero(is_v & (head[:, 1] == ord("n")) & blank2)
     at_f = np.flatnonzero((head[:, 0] == ord("f")) & blank1)
     points, colors = _points(_block(lines, at_v, 1))
-    if colors is None:
-        colors = _polypaint(lines, np.flatnonzero((head[:, 0] == ord("#")) & (head[:, 1] == ord("M"))), at_v)
     corners, counts = _faces(_block(lines, at_f, 1), (at_v, at_vt, at_vn))
-    # Faces have normals of their own, so that a lost one costs no more than smoothness.
-    lost = corners[:, 2] >= len(at_vn)
-    corners[lost, 2] = -1
+    # What the shape does not depend on costs no more than itself.
+    lost = corners >= np.array([len(at_v), len(at_vt), len(at_vn)])
+    corners[lost] = -1
     return ObjText(
         points=points,
         point_colors=colors,
-        uv=_columns(_block(lines, at_vt, 2), 1, 2, "a texture coordinate"),
-        normals=_columns(_block(lines, at_vn, 2), 3, 3, "a normal"),
+        uv=_columns(_block(lines, at_vt, 2), 2),
+        normals=_columns(_block(lines, at_vn, 2), 3),
         corners=corners,
-        lost_normals=int(np.count_nonzero(lost)),
+        lost=int(np.count_nonzero(lost)),
         curved=int((head == np.frombuffer(b"sur", np.uint8)).all(axis=1).sum()),
         first=np.concatenate([[0], np.cumsum(counts)]),
         face_line=at_f,
@@ -215,8 +210,8 @@ def _row_starts(text: Bytes) -> Ints:
     return np.concatenate([[0], np.flatnonzero(text == _NEWLINE)[:-1] + 1])
 
 
-def _numbers(block: _Block) -> tuple[NDArray[np.float64], Ints]:
-    """All numbers of a block, and how many each of its lines has."""
+def _numbers(block: _Block, *, lenient: bool = False) -> tuple[NDArray[np.float64], Ints]:
+    """All numbers of a block, NaN for a word that is none where that is `lenient`, and how many each line has."""
     if not block.data:
         return np.zeros(0), np.zeros(0, np.int64)
     text = np.frombuffer(block.data, np.uint8)
@@ -230,26 +225,25 @@ def _numbers(block: _Block) -> tuple[NDArray[np.float64], Ints]:
         return floats(block.data), counts
     except ValueError:
         ends = np.cumsum(counts)
+        values = np.full(int(counts.sum()), np.nan)
         for number, word in enumerate(word for piece in pieces(block.data) for word in piece.split()):
             try:
-                float(word)
+                values[number] = float(word)
             except ValueError as error:
+                if lenient:
+                    continue
                 row = int(np.searchsorted(ends, number, side="right"))
                 shown = decode_text(word[:40])
                 raise block.lines.problem(int(block.line[row]), f"'{shown}' is not a number") from error
-        raise
+        return values, counts
 
 
-def _columns(block: _Block, need: int, take: int, what: str) -> NDArray[np.float64]:
-    """The first `take` numbers of each line, (L, take); those beyond `need` that are absent are 0."""
-    values, counts = _numbers(block)
-    short = np.flatnonzero(counts < need)
-    if len(short):
-        raise block.lines.problem(int(block.line[short[0]]), f"{what} has {counts[short[0]]} numbers, not {take}")
-    first = np.cumsum(counts) - counts
-    at = first[:, None] + np.arange(take)
-    table = np.zeros(at.shape)
+def _columns(block: _Block, take: int) -> NDArray[np.float64]:
+    """The first `take` numbers of each line, (L, take): 0 where there are fewer, NaN where one is no number."""
+    values, counts = _numbers(block, lenient=True)
+    at = (np.cumsum(counts) - counts)[:, None] + np.arange(take)
     present = np.arange(take) < counts[:, None]
+    table = np.zeros(at.shape)
     table[present] = values[at[present]]
     return table
 
@@ -273,17 +267,6 @@ def _points(block: _Block) -> tuple[NDArray[np.float64], NDArray[np.float64] | N
     colors = np.full(points.shape, np.nan)
     colors[coloured] = values[begins[:, None] + np.arange(3)]
     return points, colors
-
-
-def _polypaint(lines: _Lines, at: Ints, at_v: Ints) -> NDArray[np.float64] | None:
-    if len(at) == 0:
-        return None
-    memory.take(_BYTE_COST * int((lines.ends[at] - lines.starts[at]).sum()))
-    rows = [lines.data[a:b] for a, b in zip(lines.starts[at].tolist(), lines.ends[at].tolist(), strict=True)]
-    try:
-        return polypaint(rows, np.searchsorted(at_v, at), len(at_v))
-    except ValueError as error:
-        raise CharacterError(f"{lines.name}: {error}") from error
 
 
 def _statements(lines: _Lines, at: Ints) -> tuple[Statement, ...]:
@@ -365,13 +348,13 @@ def _integers(block: _Block, text: Bytes, begins: Ints, stops: Ints, rows: Ints)
 def _resolve(block: _Block, index: Ints, known: Ints, total: int, row: Ints, what: str, slot: int) -> Ints:
     """Indices from 1, or from the last one declared so far when negative, to indices from 0.
 
-    A normal that is not there becomes `total`.
+    A texture coordinate or normal that is not there becomes `total`.
     """
     resolved = np.where(index < 0, known + index, index - 1)
     bad = (resolved < 0) | (resolved >= total)
     if slot > 0:
         bad &= index != 0
-    if slot == _NORMAL:
+    if slot > 0:
         return np.where(bad, total, resolved)
     if bad.any():
         k = int(bad.argmax())

@@ -37,6 +37,9 @@ _TYPES = {
     "float64": "f8",
 }
 _BYTE_ORDERS = {"ascii": None, "binary_little_endian": "<", "binary_big_endian": ">"}
+_USED = frozenset({"vertex", "face", "tristrips", "material"})
+"""Elements that decide a picture; a fault in another one, behind them, costs nothing."""
+
 _MAX_HEADER = 1 << 20
 _NUMBER_COST, _UNEVEN_COST, _VALUE_COST = 16, 110, 16
 """Bytes of memory, measured, for a number of a text file, a property of a row whose lists differ, and a value kept."""
@@ -92,13 +95,17 @@ def parse_ply(data: bytes, name: str) -> PlyFile:
         try:
             columns[element.name], at = _read_element(body, element, at)
         except (IndexError, ValueError, OverflowError, struct.error) as error:
+            if element.name not in _USED and "vertex" in columns and ("face" in columns or "tristrips" in columns):
+                break
             raise CharacterError(f"{name} is cut short or damaged in its '{element.name}' data") from error
     return PlyFile(columns, textures)
 
 
 def _header(data: bytes, name: str) -> tuple[str | None, list[_Element], tuple[str, ...], int]:
     end = data.find(b"end_header", 0, _MAX_HEADER)
-    newline = data.find(b"\n", end) if end >= 0 else -1
+    # Lines end in \n, \r\n or, as Rhino writes them, in \r alone: as the first one does.
+    feed = b"\r" if data[3:4] == b"\r" and data[4:5] != b"\n" else b"\n"
+    newline = data.find(feed, end) if end >= 0 else -1
     if not data.startswith(b"ply") or newline < 0:
         raise CharacterError(f"{name} is not a PLY file: its header is missing or has no end")
     order: str | None = ""

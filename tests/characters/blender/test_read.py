@@ -99,24 +99,6 @@ def keep(path: Path, folder: Path, pose: str = "rest", **changes: object) -> Non
 
 
 @pytest.mark.usefixtures("no_blender")
-@pytest.mark.parametrize("tiles", [(1001,), (1001, 1002), (1001, 1011)])
-@pytest.mark.parametrize("name", ["C:/art/skin.1001.png", "//skin.<UDIM>.png"])
-def test_tiles_of_which_the_first_alone_is_shown_are_said(
-    tmp_path: Path, own_cache: Path, tiles: tuple[int, ...], name: str
-) -> None:
-    path = tmp_path / "hero.fbx"
-    path.write_bytes(b"fbx")
-    keep(path, own_cache, images=[{"name": name, "file": None}], warnings=[])
-    for tile in tiles:
-        Image.new("RGB", (2, 2), (10, 20, tile - 1000)).save(tmp_path / f"skin.{tile}.png")
-    raw = read_with_blender(path)
-    assert raw.mesh.materials[1].texture is not None
-    assert raw.mesh.materials[1].texture.pixels[0, 0].tolist() == [10, 20, 1, 255]
-    said = [one for one in raw.warnings if "is of several tiles (UDIM), of which the first was taken for all" in one]
-    assert len(said) == len(tiles) - 1
-
-
-@pytest.mark.usefixtures("no_blender")
 def test_a_texture_without_an_image_is_said_to_be_one(tmp_path: Path, own_cache: Path) -> None:
     path = tmp_path / "hero.fbx"
     path.write_bytes(b"fbx")

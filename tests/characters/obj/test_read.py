@@ -334,24 +334,6 @@ def test_several_libraries_on_one_line(tmp_path: Path) -> None:
     assert raw.warnings == ()
 
 
-def test_polypaint_is_that_of_the_vertices_before_it(tmp_path: Path) -> None:
-    painted = "#MRGB 10ff00000000ff00\n#MRGB ff0000ff\n"
-    raw = read(tmp_path, f"v 9 9 9\nv 0 0 0\nv 1 0 0\nv 0 1 0\n{painted}v 5 5 5\nf 2 3 4\nf 1 2 3\n")
-    assert raw.mesh.colors is not None
-    assert raw.mesh.colors[0, :, :3].tolist() == [[1, 0, 0], [0, 1, 0], [0, 0, 1]]
-    assert raw.mesh.colors[1].tolist() == [[1, 1, 1, 1], [1, 0, 0, 1], [0, 1, 0, 1]]
-
-
-def test_polypaint_without_paint_is_none(tmp_path: Path) -> None:
-    assert read(tmp_path, f"{POINTS}#MRGB {'ffffffff' * 4}\nf 1 2 3\n").mesh.colors is None
-
-
-@pytest.mark.parametrize("row", ["ffff00", "ffff00zz", "ff" * 4 * 5])
-def test_polypaint_that_cannot_be_read_is_told(tmp_path: Path, row: str) -> None:
-    with pytest.raises(CharacterError, match="its polypaint"):
-        read(tmp_path, f"{POINTS}#MRGB {row}\nf 1 2 3\n")
-
-
 @pytest.mark.parametrize(
     "lines", ["0 0 0 1 1 0 0\nv 1 0 0 1 0 1 0\nv 0 1 0 1 0 0 1", "0 0 0 1 0 0 .5\nv 1 0 0 0 1 0 .9\nv 0 1 0 0 0 1 1"]
 )
@@ -432,51 +414,6 @@ def test_a_material_that_is_called_alike_is_taken_and_said(tmp_path: Path, writt
     assert raw.warnings == (f"material '{used}' is in no library: '{written}' was taken, which is called alike",)
 
 
-@pytest.mark.parametrize(
-    ("named", "of_tile"),
-    [
-        ("skin.1001.png", "skin.{tile}.png"),
-        ("skin_<UDIM>.png", "skin_{tile}.png"),
-        ("skin_1001.png", "skin_{tile}.png"),
-        ("skin.%(UDIM)d.png", "skin.{tile}.png"),
-        ("skin_<UVTILE>.png", "skin_u{one}_v{other}.png"),
-        ("skin_u1_v1.png", "skin_u{one}_v{other}.png"),
-        ("skin_U1_V1.png", "skin_U{one}_V{other}.png"),
-        ("skin_u0_v0.png", "skin_u{u}_v{v}.png"),
-    ],
-)
-def test_each_tile_has_its_image(tmp_path: Path, named: str, of_tile: str) -> None:
-    colours = {1001: (255, 0, 0), 1002: (0, 255, 0), 1011: (0, 0, 255)}
-    for tile, colour in colours.items():
-        v, u = divmod(tile - 1001, 10)
-        paint(tmp_path / of_tile.format(tile=tile, u=u, v=v, one=u + 1, other=v + 1), colour)
-    (tmp_path / "hero.mtl").write_text(f"newmtl skin\nmap_Kd -clamp on {named}\n")
-    # One face a tile, one of tile 1003, of which there is no image, and one where there is no tile: the first's edge.
-    corners = [(0.2, 0.2), (1.2, 0.2), (0.2, 1.2), (2.2, 0.2), (-0.8, 0.2)]
-    uv = "".join(f"vt {u} {v}\nvt {u + 0.5} {v}\nvt {u} {v + 0.5}\n" for u, v in corners)
-    faces = "".join(f"f 1/{3 * k + 1} 2/{3 * k + 2} 3/{3 * k + 3}\n" for k in range(5))
-    raw = read(tmp_path, f"mtllib hero.mtl\nv 0 0 0\nv 1 0 0\nv 0 1 0\n{uv}usemtl skin\n{faces}")
-    assert raw.warnings == (
-        "the texture of material 'skin' has no image of the tile 1003 (UDIM): the first one's was taken there",
-        "texture coordinates of material 'skin' lie where there is no tile (UDIM): the first one's image was taken "
-        "there",
-    )
-    shown = [tuple(colour_of(raw, material)) for material in raw.mesh.face_material]
-    assert shown == [colours[1001], colours[1002], colours[1011], colours[1001], colours[1001]]
-
-
-@pytest.mark.parametrize(("named", "other"), [("skin.1001.png", "skin.1003.png"), ("DSC1001.png", "DSC1002.png")])
-def test_a_number_in_a_name_is_no_tile(tmp_path: Path, named: str, other: str) -> None:
-    paint(tmp_path / named, (255, 0, 0))
-    paint(tmp_path / other, (0, 255, 0))
-    (tmp_path / "hero.mtl").write_text(f"newmtl skin\nmap_Kd {named}\n")
-    raw = read(
-        tmp_path,
-        "mtllib hero.mtl\nv 0 0 0\nv 1 0 0\nv 0 1 0\nvt 1 0\nvt 2 0\nvt 1 1\nusemtl skin\nf 1/1 2/2 3/3\n",
-    )
-    assert (len(raw.mesh.materials), raw.warnings) == (1, ())
-
-
 def test_cutout_from_luminance(tmp_path: Path) -> None:
     paint(tmp_path / "skin.png", GREEN, (4, 4))
     mask = Image.new("L", (4, 4), 255)
@@ -534,12 +471,9 @@ ERRORS = {
     "hero.obj has no faces with three corners": POINTS + "f 1 2\n",
     "line 2: 'x' is not a number": "v 0 0 0\nv 1 x 0\nf 1 1 1\n",
     "line 1: a vertex has 2 numbers, not 3": "v 0 0\nf 1 1 1\n",
-    "line 5: a texture coordinate has 0 numbers": POINTS + "vt\nf 1 2 3\n",
-    "line 5: a normal has 2 numbers, not 3": POINTS + "vn 0 1\nf 1 2 3\n",
     "line 6: a face names vertex 5, the file has 4": POINTS + "f 1 2 3\nf 1 2 5\n",
     "line 5: a face names vertex 0": POINTS + "f 0 1 2\n",
     "line 5: a face names vertex -5": POINTS + "f -5 1 2\n",
-    "line 5: a face names texture coordinate 1, the file has 0": POINTS + "f 1/1 2/1 3/1\n",
     "line 5: a face is not made of indices": POINTS + "f 1 2 c\n",
     "line 6: a face is not made of indices": POINTS + "f 1 2 3\nf 1 /2 3\n",
     "line 5: a face corner has more than 3 indices": POINTS + "f 1/1/1/1 2 3\n",
@@ -556,16 +490,20 @@ def test_what_cannot_be_read_is_said_with_its_line(tmp_path: Path, sentence: str
     assert str(error.value).startswith("hero.obj")
 
 
-@pytest.mark.parametrize("normals", ["", "vn 0 0 2\n"])
-def test_normals_that_are_not_there_are_the_faces_and_said(tmp_path: Path, normals: str) -> None:
-    raw = read(tmp_path, POINTS + normals + "f 1//1 2//-9 3//7\n")
-    lost = 2 if normals else 3
-    assert raw.warnings == (
-        f"{lost} face corners of hero.obj name normals that it does not have: taken from the faces",
-    )
-    assert len(raw.mesh.faces) == 1
-    if raw.mesh.normals is not None:
-        assert_allclose(raw.mesh.normals[0], [[0, 0, 1]] * 3, atol=1e-6)
+@pytest.mark.parametrize(
+    "lines",
+    [
+        "f 1//1 2//-9 3//7\n",
+        "vn 0 0 2\nf 1//1 2//-9 3//7\n",
+        "vn 0 x 2\nvn 1\nf 1//1 2//2 3//2\n",
+        "f 1/1 2/-9 3/7\n",
+        "vt 0\nvt\nvt 0 x\nf 1/1 2/2 3/3\n",
+    ],
+)
+def test_a_fault_of_coordinates_and_normals_costs_no_more_than_these(tmp_path: Path, lines: str) -> None:
+    mesh = read(tmp_path, POINTS + lines).mesh
+    assert_array_equal(mesh.faces, [[0, 1, 2]])
+    assert_array_equal(mesh.vertices, read(tmp_path, POINTS + "f 1 2 3\n").mesh.vertices)
 
 
 @pytest.mark.parametrize("faces", ["fo 1 2 3\nfo 1 3 4\n", "f 1 2 \\ \n 3\nf 1 3 4\n"])
