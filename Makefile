@@ -75,9 +75,7 @@ lint: .venv/dev
 	$(BIN)/lint-imports
 
 bench: .venv/core
-	$(BIN)/specsia bench render --json
-	$(BIN)/specsia bench project --json
-	$(BIN)/specsia bench pack --json
+	$(BIN)/python -m benchmarks stages
 
 # Every step goes on where it was stopped: run it again with the same settings.
 validate: .venv/train

@@ -6,12 +6,14 @@ python -m benchmarks.poses MANIFEST [ID …] [--fps 12] [--frames 8]
 from __future__ import annotations
 
 import json
+import struct
 import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import click
 import msgspec
@@ -32,7 +34,6 @@ from specsia_build.characters.manifest import read_manifest
 from specsia_build.frame import Camera, normalise, up_rotation
 from specsia_build.rendering.fast.renderer import silhouettes
 from specsia_build.rendering.mesh import Material, Mesh
-from tests.characters.gltf.packed import DRACO, opened
 
 SIZE = 128
 YAWS = (0.0, 90.0)
@@ -86,9 +87,47 @@ def compared(entry: Entry, fps: float, most: int) -> list[Clip]:
         return [_clip(moving, k, found, Path(folder) / f"{k}.npz") for k, found in times.items()]
 
 
+DRACO = "KHR_draco_mesh_compression"
+
+
+class _Glb:
+    """A .glb file with one buffer, to change and write again."""
+
+    def __init__(self, content: bytes) -> None:
+        (length,) = struct.unpack_from("<I", content, 12)
+        self.data = json.loads(content[20 : 20 + length])
+        self.binary = bytearray(content[28 + length :])
+
+    def view(self, data: bytes) -> int:
+        """Append bytes; the number of their buffer view."""
+        self.binary += b"\0" * (-len(self.binary) % 4)
+        self.data["bufferViews"].append({"buffer": 0, "byteOffset": len(self.binary), "byteLength": len(data)})
+        self.binary += data
+        return len(self.data["bufferViews"]) - 1
+
+    def accessor(self, values: NDArray[Any]) -> int:
+        """Append an accessor of joints (uint16) or weights (float32), four a vertex; its number."""
+        kind = 5126 if values.dtype.kind == "f" else 5123
+        stored = values.astype("<f4" if kind == 5126 else "<u2")
+        entry = {"bufferView": self.view(stored.tobytes()), "componentType": kind, "count": len(stored), "type": "VEC4"}
+        self.data["accessors"].append(entry)
+        return len(self.data["accessors"]) - 1
+
+    def glb(self) -> bytes:
+        """The file."""
+        binary = bytes(self.binary) + b"\0" * (-len(self.binary) % 4)
+        self.data["buffers"] = [{"byteLength": len(binary)}]
+        text = json.dumps(self.data).encode()
+        text += b" " * (-len(text) % 4)
+        head = struct.pack("<4sII", b"glTF", 2, 28 + len(text) + len(binary))
+        return (
+            head + struct.pack("<I4s", len(text), b"JSON") + text + struct.pack("<I4s", len(binary), b"BIN\0") + binary
+        )
+
+
 def without_draco(entry: Entry) -> bytes:
     """A .glb file with its triangles uncompressed, which not every build of Blender can do itself."""
-    document, writer = load_document(entry.path, entry.within), opened(entry.path.read_bytes())
+    document, writer = load_document(entry.path, entry.within), _Glb(entry.path.read_bytes())
     accessors = writer.data["accessors"]
     for index, mesh in enumerate(document.entries(schema.Mesh)):
         for number, primitive in enumerate(mesh.primitives or ()):
@@ -112,7 +151,7 @@ def with_weights(entry: Entry) -> bytes | None:
 
     Blender's importer puts vertices of other weights at the origin, which no comparison of poses is about.
     """
-    document, writer, mended = load_document(entry.path, entry.within), opened(entry.path.read_bytes()), False
+    document, writer, mended = load_document(entry.path, entry.within), _Glb(entry.path.read_bytes()), False
     for index, mesh in enumerate(document.entries(schema.Mesh)):
         skinned = {k: p for k, p in enumerate(mesh.primitives or ()) if "WEIGHTS_0" in (p.attributes or {})}
         stored = {k: p.attributes or {} for k, p in skinned.items()}
@@ -121,7 +160,7 @@ def with_weights(entry: Entry) -> bytes | None:
         counts = {k: len(document.accessor(names["POSITION"])) for k, names in stored.items()}
         sources = [Vertices(document, p, (index, k), (), None, counts[k]) for k, p in skinned.items()]
         for k, found in zip(skinned, influences_of(sources, MOST_JOINTS), strict=True):
-            held = {"JOINTS_0": writer.accessor(found.joints, "u2"), "WEIGHTS_0": writer.accessor(found.weights)}
+            held = {"JOINTS_0": writer.accessor(found.joints), "WEIGHTS_0": writer.accessor(found.weights)}
             writer.data["meshes"][index]["primitives"][k]["attributes"].update(held)
         mended = True
     return writer.glb() if mended else None

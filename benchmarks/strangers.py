@@ -26,7 +26,6 @@ from specsia_build.characters.read import read_character
 from specsia_build.characters.sources import open_source
 from specsia_build.errors import SpecsiaError
 from specsia_build.rendering.mesh import Material, Mesh
-from tests.characters.gltf.packed import draco, meshopted
 
 SIZE, VIEWS = 192, 4
 
@@ -206,10 +205,6 @@ def _told(*words: str) -> Callable[[Mesh, Mesh, tuple[str, ...]], str]:
     return lambda _, __, said: FOUND if any(word in line for line in said for word in words) else MISSED
 
 
-def _kept(mesh: Mesh, sound: Mesh, _: tuple[str, ...]) -> str:
-    return FOUND if same(mesh, sound) else WRONG
-
-
 def _turned(by: NDArray[np.floating]) -> Callable[[Mesh, Mesh, tuple[str, ...]], str]:
     """Found where it was turned back; missed where it was left as it was; wrong where it was turned elsewhere."""
 
@@ -236,7 +231,6 @@ def trials(figure: Figure, path: Path) -> Iterator[tuple[str, str, tuple[str, ..
     """Name of each trial with a figure, the verdict, and what was said; files go to `path`."""
     sound = figure.mesh
     write(figure.parts, path)
-    plain = path.read_bytes()
     auto = {"up": "auto", "front": "auto"}
     asked: list[tuple[str, Callable[[Mesh, Mesh, tuple[str, ...]], str], Callable[[], None], dict[str, str]]] = [
         ("left as it is", _left_alone, lambda: None, {}),
@@ -247,8 +241,6 @@ def trials(figure: Figure, path: Path) -> Iterator[tuple[str, str, tuple[str, ..
         ("before a wall", _told("Wall"), lambda: write(backdrop(figure), path), {}),
         ("beside another", _told("Other", "figures"), lambda: write(second(figure), path), {}),
         ("in a hull", _outlined, lambda: write(hull(figure), path), {}),
-        ("packed by Draco", _kept, lambda: _write(path, draco(plain)), {}),
-        ("packed by meshoptimizer", _kept, lambda: _write(path, meshopted(plain)), {}),
     ]
     for name, judge, make, overrides in asked:
         make()

@@ -9,9 +9,11 @@ import click
 from specsia_build.cli import options
 from specsia_build.cli.closing import end
 from specsia_build.cli.command import Command
-from specsia_build.cli.completion import STAGES
 from specsia_build.cli.output import json_option
 from specsia_build.config import EXECUTORS, LOOKS, LOW_IOU_ACTIONS, RENDERERS
+
+STAGES = ("render", "reconstruct", "project", "pack")
+"""Names of the stages, known to help without importing them."""
 
 
 @click.command(

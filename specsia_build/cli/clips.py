@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.metadata import entry_points
 from typing import Any
 
 import click
@@ -9,11 +10,19 @@ import click
 from specsia_build.cli import options
 from specsia_build.cli.closing import end
 from specsia_build.cli.command import Command
-from specsia_build.cli.completion import CLIP_STAGES, MOTIONS, recipe_names
 from specsia_build.cli.output import json_option
-from specsia_build.config import DEFAULT_CLIPS_OUT, EXECUTORS, FRAMES, LOOKS, ClipSettings
+from specsia_build.config import DEFAULT_CLIPS_OUT, DRAVIE, EXECUTORS, FRAMES, LOOKS, ClipSettings
 from specsia_build.errors import UsageError, some
 from specsia_build.folders import expanded
+
+CLIP_STAGES = ("motions", "draw", "render", "reconstruct", "project", "carry", "move", "pack")
+MOTIONS = ("idle", "walk", "run", "jump", "wave", "turn")
+"""Names that help knows without importing what they stand for."""
+
+
+def recipe_names() -> list[str]:
+    """Layouts that clips are written in; nothing is imported."""
+    return sorted({point.name for point in entry_points(group="specsia.recipes")} | {DRAVIE})
 
 
 @click.command(
@@ -40,7 +49,7 @@ from specsia_build.folders import expanded
     "motions",
     multiple=True,
     metavar="own|NAME|FILE",
-    help=f"The characters' own motions, a built-in one ({', '.join(MOTIONS[1:])}), or those of a file made for "
+    help=f"The characters' own motions, a built-in one ({', '.join(MOTIONS)}), or those of a file made for "
     "another character (GLB, VRM, VRMA, FBX, .blend, BVH); may be repeated.  [default: own]",
 )
 @click.option(

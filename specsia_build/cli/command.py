@@ -10,7 +10,6 @@ from typing import Any
 
 import click
 
-from specsia_build.cli.completion import complete
 from specsia_build.errors import WriteError, meant
 from specsia_build.files.trouble import AGAIN
 
@@ -26,8 +25,6 @@ class _WithExamples(click.Command):
     def __init__(self, *args: Any, examples: Sequence[str] = (), takes_source: bool = False, **settings: Any) -> None:
         super().__init__(*args, **settings)
         self.examples, self.takes_source = tuple(examples), takes_source
-        for parameter in self.params:
-            complete(parameter)
 
     def format_help_text(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write what the command does, and what a SOURCE is."""

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any, NamedTuple, TextIO
 
 import click
-from click.shell_completion import CompletionItem
 
 from specsia_build import __version__
 from specsia_build.cli.command import STOPPED, CommandGroup
@@ -52,7 +51,6 @@ COMMANDS = {
         ("enhance", "enhance", "Repair frames with a model."),
         ("evaluate", "evaluate", "Compare models with baselines on test characters."),
         ("push", "push", "Push a dataset to the Hugging Face Hub and check it."),
-        ("bench", "bench", "Measure what each stage costs."),
         ("doctor", "doctor", "Say what this machine has, lacks and how to get it."),
     )
 }
@@ -72,11 +70,6 @@ class _Commands(CommandGroup):
         command = getattr(importlib.import_module(COMMANDS[name].module), name)
         assert isinstance(command, click.Command)
         return command
-
-    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
-        names = [name for name in COMMANDS if name.startswith(incomplete)]
-        found = [CompletionItem(name, help=COMMANDS[name].does) for name in names]
-        return [*found, *click.Command.shell_complete(self, ctx, incomplete)]
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):

@@ -9,8 +9,7 @@ import click
 
 from specsia_build.cli.closing import conclude
 from specsia_build.cli.command import Command
-from specsia_build.cli.output import show
-from specsia_build.errors import UsageError, argument, plural, some
+from specsia_build.errors import argument, plural, some
 from specsia_build.terminal.layout import most
 from specsia_build.terminal.screen import say
 
@@ -20,40 +19,26 @@ if TYPE_CHECKING:
 
 @click.command(cls=Command, examples=("specsia report my-run", "specsia report my-run/dataset --out pairs.html"))
 @click.argument("where", metavar="DIR|DATASET")
-@click.argument("other", metavar="[DIR|DATASET]", required=False)
 @click.option(
     "--out",
     type=click.Path(dir_okay=False, path_type=Path),
     help="The page's file.  [default: DIR/report.html of a run or an evaluation, else ./report.html]",
 )
-@click.option(
-    "--watch",
-    is_flag=True,
-    help="Serve the page of a run to browsers of this machine, what is built meanwhile appearing on it, until Ctrl-C.",
-)
-def report(where: str, other: str | None, out: Path | None, watch: bool) -> None:
+def report(where: str, out: Path | None) -> None:
     """Write one self-contained HTML page to look at.
 
     About the run in DIR: pairs, quality, times, failures. About the folder of an evaluation: its tables, and every
     method's results beside each other. About a packed DATASET alone (a folder, an fsspec URL or OWNER/NAME on the Hub,
-    of either schema): pairs, counts and, where it has them, quality and licences. Of two of them: one beside the other,
-    by what changed most.
+    of either schema): pairs, counts and, where it has them, quality and licences.
     """
     from specsia_build.dataset.reading import open_part
     from specsia_build.gallery.evaluation import REPORT
     from specsia_build.gallery.opening import is_evaluation, is_run
     from specsia_build.pipeline.progress import Progress
     from specsia_build.pipeline.settings import existing_run
-    from specsia_build.report.page import write_comparison, write_dataset_report, write_evaluation_report, write_report
+    from specsia_build.report.page import write_dataset_report, write_evaluation_report, write_report
 
-    if watch:
-        _refuse_unwatchable(where, other, out)
-        _serve(where)
-        return
-    if other is not None:
-        path = out or Path("report.html")
-        page = write_comparison(where, other, path, Progress())
-    elif is_evaluation(where):
+    if is_evaluation(where):
         path = out or Path(where) / REPORT
         page = write_evaluation_report(where, path, Progress())
     elif is_run(where):
@@ -63,21 +48,21 @@ def report(where: str, other: str | None, out: Path | None, watch: bool) -> None
     else:
         path = out or Path("report.html")
         page = write_dataset_report(open_part(where, say), path, Progress())
-    _conclude(where, other, path, page)
+    _conclude(where, path, page)
 
 
-def _conclude(where: str, other: str | None, path: Path, page: Page) -> None:
+def _conclude(where: str, path: Path, page: Page) -> None:
     """Say what a page shows, and what it cannot."""
     gallery, named = page.gallery, argument(where)
     count = plural(len(gallery.items), gallery.noun)
     sides = gallery.side_names
-    drawn = [f"specsia sheet {named} --out sheet.png"] if other is None and gallery.items else []
+    drawn = [f"specsia sheet {named} --out sheet.png"] if gallery.items else []
     lost = len(gallery.lost)
     unreadable = f"pictures of {some(page.unreadable)} cannot be read, as the page says of each"
     conclude(
         None,
         [f"the report is in {path}"],
-        f"{count} of {where}" + ("" if other is None else f", beside {other}"),
+        f"{count} of {where}",
         {"shown": [f"{count}: {', '.join(sides)}" if sides else "nothing: there are no pictures yet"]},
         doubtful={
             "failed": [f"{lost:,}, each with its reason and the command that tries it again"] if lost else [],
@@ -87,34 +72,3 @@ def _conclude(where: str, other: str | None, path: Path, page: Page) -> None:
         where={"report": [str(path)], "pictures": [] if page.pictures is None else [str(page.pictures)]},
         follows=[gallery.go_on, *drawn] if lost and gallery.go_on else drawn,
     )
-
-
-def _refuse_unwatchable(where: str, other: str | None, out: Path | None) -> None:
-    """See that --watch is asked for what it can do.
-
-    Raises:
-        UsageError: if not.
-    """
-    from specsia_build.gallery.opening import is_run
-
-    if other is not None:
-        raise UsageError("--watch shows one run: leave out the other, or --watch")
-    if out is not None:
-        raise UsageError("--watch serves the page and writes none: leave out --out, or --watch")
-    if not is_run(where):
-        raise UsageError(
-            f"{where} is no run, which alone can be watched: give the folder that `specsia build --out` wrote"
-        )
-
-
-def _serve(where: str) -> None:
-    """Serve the page of a run until Ctrl-C."""
-    from specsia_build.report.serving import PageServer
-    from specsia_build.report.watch import Watched
-
-    with PageServer(Watched(where).find) as server:
-        show(server.url)
-        try:
-            server.serve_forever()
-        except KeyboardInterrupt:
-            say(f"no longer served; `specsia report {argument(where)}` writes the page as a file")

@@ -72,7 +72,7 @@ def chosen_layers(gallery: Gallery, items: Sequence[Item], wanted: Sequence[str]
         UsageError: if there is no such side or layer.
         SpecsiaError: if no side has pictures.
     """
-    sides: dict[str, list[str]] = {name: [] for name in gallery.sides}
+    sides: dict[str, list[str]] = {}
     for item in items:
         for side in item.sides.values():
             layers = sides.setdefault(side.name, [])

@@ -30,7 +30,7 @@ _CLEAN = {COLOR: ("colour", "without a contour"), POS: ("position", "on the surf
 _RESULTS = {COLOR: ("result", "what a method made of Z")}
 """Of those of an evaluation."""
 
-Kind = Literal["run", "dataset", "source", "evaluation", "comparison"]
+Kind = Literal["run", "dataset", "source", "evaluation"]
 
 
 @dataclass(frozen=True)
@@ -186,8 +186,6 @@ class Gallery:
         reader: of pictures.
         missing: sentences on what a whole one would have besides.
         go_on: command that would go on with it.
-        sides: names of all of them in the order in which they are shown; none where that of the items will do.
-        twins: names of those that are compared with each other, two by two.
     """
 
     kind: Kind
@@ -201,8 +199,6 @@ class Gallery:
     reader: Reader
     missing: tuple[str, ...] = ()
     go_on: str | None = None
-    sides: tuple[str, ...] = ()
-    twins: tuple[tuple[str, str], ...] = ()
 
     @property
     def noun(self) -> str:

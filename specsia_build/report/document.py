@@ -7,11 +7,10 @@ from dataclasses import asdict
 from math import isfinite
 from typing import Any
 
-from specsia_build.gallery.compared import CHANGE, DIFFERENCE
 from specsia_build.gallery.items import LAYERS, TARGET, Gallery, Item, Lost, Side, layers_of
 from specsia_build.report.analyse import ENOUGH, FAR, outliers, registrations
 from specsia_build.report.sections import Sections
-from specsia_build.report.strips import COLUMNS, COVER, LARGE, PIXELS, Made, shown_frames
+from specsia_build.report.strips import COLUMNS, COVER, LARGE, Made, shown_frames
 
 FORMAT = 1
 
@@ -24,9 +23,6 @@ NUMBERS = {
     "triangles": ("triangles", "", 0, "of its mesh"),
     "vertices": ("vertices", "", 0, "of its mesh, as stored"),
     "seconds": ("seconds", "s", 1, "that all stages took, their latest times"),
-    CHANGE: ("change", "", 3, "of the main measure, the largest in any frame by any maker"),
-    PIXELS: ("pixels", "", 2, "mean absolute difference in levels of Y*, or of Z by any maker, the largest"),
-    DIFFERENCE: ("difference", "", 3, "the same with its sign, the second less the first"),
 }
 """Name, unit, digits and meaning of what items can be sorted by."""
 
@@ -108,7 +104,6 @@ def document(
     items: Sequence[Mapping[str, Any]],
     failures: Sequence[Mapping[str, Any]],
     sections: Sections,
-    live: bool = False,
 ) -> dict[str, Any]:
     """The whole document.
 
@@ -117,9 +112,8 @@ def document(
         tile: pixels on a side of each frame.
         items, failures: as `item_of` and `failure_of` give them.
         sections: titles and markup by anchor.
-        live: whether more is being made while it is looked at.
     """
-    sides = gallery.sides or gallery.side_names
+    sides = gallery.side_names
     layers = layers_of(side for item in gallery.items for side in item.sides.values())
     numbers = {key for item in items for key in item["numbers"]}
     return {
@@ -128,7 +122,6 @@ def document(
         "lead": gallery.lead,
         "kind": gallery.kind,
         "moving": gallery.moving,
-        "live": live,
         "root": gallery.where,
         "tile": tile,
         "columns": COLUMNS,

@@ -1,26 +1,20 @@
-"""Sections of what was measured: an evaluation's tables, and what changed between two galleries."""
+"""Sections of an evaluation: its tables."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from statistics import fmean
 
 from specsia_build.errors import SpecsiaError
-from specsia_build.gallery.compared import CHANGE, Compared
 from specsia_build.gallery.evaluation import TABLES
-from specsia_build.gallery.items import Item, Measure
-from specsia_build.report.markup import Html, fixed, join, table, tag
+from specsia_build.report.markup import Html, join, table, tag
 from specsia_build.report.sections import Sections
 
 _RULE = re.compile(r"\|[-|]+\|")
 
 _FIGURE = re.compile(r"(–|[+-]?\d.*)")
 """Cells of a column of figures."""
-
-MOST_CHANGED = 12
-"""Items that are named."""
 
 
 def sections_of_evaluation(folder: Path) -> Sections:
@@ -62,52 +56,3 @@ def _cells(line: str) -> list[str]:
 def _emphasised(cell: str) -> str | Html:
     inner = cell.removeprefix("*").removesuffix("*")
     return tag("em", inner) if cell == f"*{inner}*" and inner else cell
-
-
-def sections_of_comparison(found: Compared) -> Sections:
-    """Means of both by maker and measure over what both have, and what changed most."""
-    rows = [
-        row
-        for maker in found.gallery.twins
-        for measure in found.gallery.measures
-        for row in _means(found, maker, measure)
-    ]
-    sections: dict[str, tuple[str, Html]] = {}
-    if rows:
-        head = ("by", "measure", *found.labels, "change", "better", "worse", "the same")
-        note = tag("p", f"Means over what both have; better and worse are of {found.labels[1]}.", cls="lead")
-        sections["means"] = ("What changed", join([note, table(head, rows, numbers=range(2, 8))]))
-    changed = sorted(
-        (item for item in found.gallery.items if item.numbers.get(CHANGE)), key=lambda item: -item.numbers[CHANGE]
-    )
-    if changed:
-        digits = found.gallery.measures[0].digits
-        named = [(item.id, fixed(item.numbers[CHANGE], digits)) for item in changed[:MOST_CHANGED]]
-        sections["changed"] = ("Changed most", table((found.gallery.noun, "largest change"), named, numbers=(1,)))
-    return sections
-
-
-def _means(found: Compared, maker: tuple[str, str], measure: Measure) -> Iterator[Sequence[str]]:
-    pairs = [pair for item in found.gallery.items if (pair := _pair(item, maker, measure.key)) is not None]
-    if not pairs:
-        return
-    one, two = (fmean(values) for values in zip(*pairs, strict=True))
-    sign = 1 if measure.better == "high" else -1
-    risen = [sign * round(b - a, measure.digits) for a, b in pairs]
-    counts = (sum(r > 0 for r in risen), sum(r < 0 for r in risen), sum(r == 0 for r in risen))
-    name = maker[0].partition(": ")[2]
-    other = maker[1].partition(": ")[2]
-    gap = fixed(two - one, measure.digits)
-    yield (
-        name if name == other else f"{name} / {other}",
-        measure.name,
-        fixed(one, measure.digits),
-        fixed(two, measure.digits),
-        gap if gap.startswith("-") else f"+{gap}",
-        *(f"{count:,}" for count in counts),
-    )
-
-
-def _pair(item: Item, maker: tuple[str, str], key: str) -> tuple[float, float] | None:
-    one, two = (item.sides[name].mean(key) if name in item.sides else None for name in maker)
-    return None if one is None or two is None else (one, two)

@@ -11,16 +11,14 @@ from specsia_build.config import BuildConfig
 from specsia_build.dataset.parallel import results
 from specsia_build.dataset.reading import OpenedDataset
 from specsia_build.errors import plural
-from specsia_build.gallery.compared import compared
 from specsia_build.gallery.dataset import gallery_of_dataset
 from specsia_build.gallery.evaluation import gallery_of_evaluation
 from specsia_build.gallery.items import Gallery
-from specsia_build.gallery.opening import open_gallery
 from specsia_build.gallery.run import look_at
 from specsia_build.pipeline.layout import RunLayout
 from specsia_build.pipeline.progress import Progress
 from specsia_build.report.document import document, failure_of, flags_of, item_of
-from specsia_build.report.measured import sections_of_comparison, sections_of_evaluation
+from specsia_build.report.measured import sections_of_evaluation
 from specsia_build.report.sections import Sections, sections_of_dataset, sections_of_run
 from specsia_build.report.shell import shell
 from specsia_build.report.strips import Made, make, tile_of, wanted_of
@@ -95,18 +93,6 @@ def write_evaluation_report(where: str, path: Path, progress: Progress) -> Page:
     """
     refuse_other_file(path)
     return write_page(gallery_of_evaluation(where), sections_of_evaluation(Path(where)), path, progress)
-
-
-def write_comparison(one: str, two: str, path: Path, progress: Progress) -> Page:
-    """Write the page that shows two datasets, runs or evaluations beside each other.
-
-    Raises:
-        UsageError: if something else is in the page's place, or they are not alike.
-        SpecsiaError: if one cannot be read, or the page cannot be written.
-    """
-    refuse_other_file(path)
-    found = compared(open_gallery(one), open_gallery(two))
-    return write_page(found.gallery, sections_of_comparison(found), path, progress)
 
 
 def write_page(gallery: Gallery, sections: Sections, path: Path, progress: Progress) -> Page:

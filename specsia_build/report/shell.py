@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from base64 import b64encode
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from functools import cache
 from hashlib import sha256
 from importlib.resources import files
@@ -12,7 +12,7 @@ from typing import Any
 
 from specsia_build.report.markup import Html, join, tag
 
-STYLES = ("page.css", "viewer.css", "live.css")
+STYLES = ("page.css", "viewer.css")
 SCRIPTS = (
     "base.js",
     "choose.js",
@@ -40,19 +40,12 @@ THEME = Html(
 )
 
 
-def shell(document: Mapping[str, Any], more: Iterable[str] = ()) -> str:
-    """The page that shows a document; it loads nothing but pictures, and runs nothing but its own script.
-
-    Args:
-        document: as the scripts read it.
-        more: further script, which is run when the page is there, and may fetch from where the page is from.
-    """
+def shell(document: Mapping[str, Any]) -> str:
+    """The page that shows a document; it loads nothing but pictures, and runs nothing but its own script."""
     style, script = join(map(asset, STYLES)), join(map(asset, SCRIPTS), "\n")
-    beyond = "".join(more)
-    script = Html(f"(() => {{\n{script}start();\n{beyond}}})();\n")
-    fetched = "connect-src 'self'; " if beyond else ""
+    script = Html(f"(() => {{\n{script}start();\n}})();\n")
     policy = (
-        f"default-src 'none'; img-src 'self' file: data: blob:; {fetched}style-src {_digest(style)}; "
+        f"default-src 'none'; img-src 'self' file: data: blob:; style-src {_digest(style)}; "
         f"script-src {_digest(script)}; base-uri 'none'; form-action 'none'"
     )
     head = join(

@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from specsia_build import png
-from specsia_build.dataset.pairs import composite
 from specsia_build.dataset.schema import COLOR, GT, GT_MASK, MASK
 from specsia_build.errors import SpecsiaError
 from specsia_build.films import Pixels
@@ -41,9 +40,6 @@ COVER = "cover"
 
 LARGE = "large"
 """Stands among the layers for Y* in larger frames, since it stands alone beside the layers of what is made of it."""
-
-PIXELS = "pixels"
-"""Of an item's numbers: how far sides that are compared are apart in Y* or Z, in levels, the farthest of them."""
 
 TYPES = {"webp": "image/webp", "png": "image/png"}
 """Media type of a strip by its suffix."""
@@ -110,13 +106,11 @@ class Wanted:
         key: of the item, or of a lost one.
         sides: layers by name of the side.
         frames: numbers of them.
-        twins: names of sides that are compared with each other.
     """
 
     key: str
     sides: Mapping[str, Sequence[str]]
     frames: range
-    twins: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -135,8 +129,7 @@ class Made:
         key: as wanted.
         strips: by side and layer, and `COVER` and `LARGE`.
         problems: by side, sentences on why it has none.
-        numbers: figures of the target in its first frame, `coverage` and `colours`, and where sides are compared how
-            far their colours are apart, `PIXELS`.
+        numbers: figures of the target in its first frame, `coverage` and `colours`.
     """
 
     key: str
@@ -148,12 +141,7 @@ class Made:
 def wanted_of(gallery: Gallery) -> list[Wanted]:
     """What is to be made of a gallery's items, and then, as far as there is something, of those lost."""
     items = [
-        Wanted(
-            item.id,
-            {side.name: side.layers for side in item.sides.values()},
-            shown_frames(item.frames),
-            tuple(pair for pair in gallery.twins if item.sides.keys() >= set(pair)),
-        )
+        Wanted(item.id, {side.name: side.layers for side in item.sides.values()}, shown_frames(item.frames))
         for item in gallery.items
     ]
     lost = [
@@ -170,8 +158,7 @@ def make(task: tuple[Reader, tuple[Wanted, ...], int]) -> list[Made]:
 
 
 def _made(reader: Reader, wanted: Wanted, tile: int) -> Made:
-    made, compared = Made(wanted.key), {name for pair in wanted.twins for name in pair}
-    colours: dict[str, Image.Image] = {}
+    made = Made(wanted.key)
     for side, layers in wanted.sides.items():
         strips: dict[str, Strip] = {}
         first: dict[str, Pixels] = {}
@@ -185,8 +172,6 @@ def _made(reader: Reader, wanted: Wanted, tile: int) -> Made:
                 # One at a time, since frames may be large.
                 sheets = _sheets(chain([first[layer]], map(as_stored, stored[1:])), len(stored), tiles)
                 strips |= {name: _encoded(sheet) for name, sheet in sheets.items()}
-                if layer in (GT, COLOR) and side in compared:
-                    colours[side] = sheets[layer]
                 if COVER not in strips and layer in (GT, COLOR) and len(stored) > 1:
                     strips[COVER] = strip_of([first[layer]], 1, tile)
         except (SpecsiaError, OSError, ValueError) as error:
@@ -194,16 +179,7 @@ def _made(reader: Reader, wanted: Wanted, tile: int) -> Made:
         made.strips[side] = strips
         if side == TARGET:
             made.numbers = _figures(first)
-    apart = [_apart(colours[one], colours[two]) for one, two in wanted.twins if one in colours and two in colours]
-    if apart:
-        made.numbers[PIXELS] = max(apart)
     return made
-
-
-def _apart(one: Image.Image, two: Image.Image) -> float:
-    """Mean absolute difference of two pictures of one size on grey, in levels."""
-    a, b = (composite(np.asarray(sheet.convert("RGBA"))).astype(np.int16) for sheet in (one, two))
-    return round(float(np.abs(a - b).mean()), 4)
 
 
 def strip_of(pictures: Iterable[Pixels], count: int, tile: int) -> Strip:

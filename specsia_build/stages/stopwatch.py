@@ -1,4 +1,4 @@
-"""Where a stage's time goes; measured for the run's log and `specsia bench`, never written into an artefact."""
+"""Where a stage's time goes; measured for the run's log, never written into an artefact."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ def test_each_trial_has_a_verdict(tmp_path: Path) -> None:
     outcomes = json.loads((tmp_path / "strangers.json").read_text())
     verdicts = {one["trial"]: one["verdict"] for one in outcomes}
     assert len(verdicts) == 10
-    assert {verdicts[name] for name in ("left as it is", "in a hull", "packed by Draco")} == {strangers.FOUND}
+    assert {verdicts[name] for name in ("left as it is", "in a hull")} == {strangers.FOUND}
     assert strangers.WRONG not in verdicts.values()
 
 

@@ -19,23 +19,20 @@ NOT_RUN = {
     ("--help", "specsia backends doctor wonder3d"): UPSTREAM,
     ("--help", "specsia backends doctor crm --json"): UPSTREAM,
     ("docs/backends.md", "from specsia_worker import serve"): "it loads a model of the reader's own",
-    ("docs/benchmarks.md", "specsia bench KAYKIT-21"): MEASURES,
+    ("docs/benchmarks.md", "python -m benchmarks stages KAYKIT-21"): MEASURES,
     ("docs/benchmarks.md", "rm -rf ~/.cache/specsia-compiled && git clone … && cd specsia && time make dataset"): "it "
     "clones, installs and compiles",
     ("docs/benchmarks.md", "specsia build sample:200 --workers 2"): MEASURES,
     ("docs/benchmarks.md", "specsia build KAYKIT"): MEASURES,
-    ("docs/benchmarks.md", "specsia bench render KNIGHT --against pyrender-plain,workbench"): MEASURES,
-    ("docs/benchmarks.md", "pytest tests/dataset/hub/test_push_killed.py -k random"): TESTS,
-    ("docs/benchmarks.md", "specsia bench train DATASET --against reference"): MEASURES,
-    ("docs/recipes.md", "python -m benchmarks.segment_matcher source OUT --characters everything.jsonl"): HOURS,
     (
-        "docs/recipes.md",
-        "specsia clips people.jsonl --out shared --recipe conr --motion own --motion walk --motion wave --motion jump "
-        "--fps 2 --frames 4 --size 128",
-    ): HOURS,
+        "docs/benchmarks.md",
+        "python -m benchmarks renderers KNIGHT --against pyrender-plain",
+    ): MEASURES,
+    ("docs/benchmarks.md", "pytest tests/dataset/hub/test_push_killed.py -k random"): TESTS,
+    ("docs/benchmarks.md", "python -m benchmarks train DATASET"): MEASURES,
     ("docs/reliability.md", "pytest -m hostile"): TESTS,
     ("docs/rendering.md", "blender -b -P blender_scripts/render_views.py -- JOB.json"): BLENDER,
-    ("docs/rendering.md", "specsia bench render characters.jsonl --against cycles"): BLENDER,
+    ("docs/rendering.md", "python -m benchmarks renderers characters.jsonl --against cycles"): BLENDER,
     (
         "specsia_build/dravie/weights/MODEL_CARD.md",
         "python -m benchmarks.validation_source OUT/source --samples 200 --seed 1 --license CC0-1.0 --characters "

@@ -16,7 +16,6 @@ from click.testing import CliRunner, Result
 
 from specsia_build.cli import main
 from specsia_build.pipeline.layout import RunLayout
-from specsia_build.report.watch import Watched
 from tests.clips import run_here, write_figures
 from tests.object_store import object_store
 from tests.shapes import write_folder
@@ -227,11 +226,3 @@ def test_what_pack_finds_damaged_is_made_again(built: Path, run: Path) -> None:
     assert done.exit_code == 0, done.output
     assert "render: damaged and made again" in done.stderr
     assert files(run / "dataset") == files(built / "here" / "dataset")
-
-
-def test_the_live_page_counts_what_is_stored(run: Path, asked: Counter[str]) -> None:
-    asked.clear()
-    found = Watched(str(run), rest=0).document()
-    assert len(found["items"]) == 2
-    assert [stage["done"] for stage in found["progress"]["stages"]] == [2, 2, 2]
-    assert asked["LIST"] == 4

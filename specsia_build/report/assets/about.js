@@ -51,7 +51,6 @@ function commands(item) {
   const one = (command, options) => `specsia ${command} ${item.id.startsWith("-") ? `${options} ${where} -- ${id}` : `${where} ${id} ${options}`}`;
   const found = {
     source: [`specsia characters ${where} --parts=${id}`],
-    comparison: [],
   }[kind] ?? [one("turntable", "--out turntable.webp"), one("sheet", look.measure === null ? "--out sheet.png" : "--values --out sheet.png")];
   return found.length ? h("div", { cls: "commands" }, found.map((command) => copyable(command))) : null;
 }

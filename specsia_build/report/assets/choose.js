@@ -105,8 +105,7 @@ const capital = (text) => text.charAt(0).toUpperCase() + text.slice(1);
 /** What the query asks for. */
 function choiceOf(query) {
   const every = orders();
-  const usual = state.data.kind === "comparison" ? ["change", "pixels"].find((key) => every.some((one) => one.key === key)) : "name";
-  const order = every.find((one) => one.key === (query.get("sort") ?? usual)) ?? every[0];
+  const order = every.find((one) => one.key === (query.get("sort") ?? "name")) ?? every[0];
   const end = query.get("first");
   const facets = FACETS.map((facet) => [facet, new Set(query.getAll(facet.key))]).filter(([, wanted]) => wanted.size);
   const asked = query.getAll("backend").filter((side) => state.data.sides.includes(side));

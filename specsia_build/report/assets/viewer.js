@@ -38,10 +38,7 @@ const pictureKey = ({ side, key }) => `${key}@${side}`;
 function startOf(item) {
   const pictures = stripsOf(item);
   const colours = pictures.filter(({ key }) => key === "color");
-  // Of a comparison the same side of both: their names differ in what stands before a colon.
-  const maker = ({ side }) => side.slice(side.indexOf(": "));
-  const twin = state.data.kind === "comparison" && colours.find((one) => one !== colours[0] && maker(one) === maker(colours[0]));
-  const [left = pictures[0], right = pictures[1] ?? left] = twin ? [colours[0], twin] : [pictures.find(({ key }) => key === "gt"), colours[0]];
+  const [left = pictures[0], right = pictures[1] ?? left] = [pictures.find(({ key }) => key === "gt"), colours[0]];
   const layers = new Set(pictures.map(({ key }) => key));
   return {
     frame: 0, compare: "wipe", wipe: 50, zoom: 1, x: 0.5, y: 0.5, speed: 1, loop: true,

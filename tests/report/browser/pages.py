@@ -112,7 +112,6 @@ def document(names: Sequence[str], fps: float | None = None, **more: Any) -> dic
         "lead": "Figures by two backends.",
         "kind": "run",
         "moving": fps is not None,
-        "live": False,
         "root": "my run",
         "tile": TILE,
         "columns": 10,

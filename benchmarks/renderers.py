@@ -1,4 +1,4 @@
-"""The default renderer next to others, on the same views of the same characters: how fast, and how alike."""
+"""The default renderer beside others on the same views of the same characters: how fast, and how alike."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from specsia_build.characters.sources import open_source
 from specsia_build.config import RENDERERS, BuildConfig
 from specsia_build.errors import UsageError, no_such
 from specsia_build.frame import Camera, view_cameras
-from specsia_build.pipeline.progress import Progress
 from specsia_build.rendering.blender.renderer import EeveeRenderer
 from specsia_build.rendering.layers import Layers, Look, Renderer
 from specsia_build.rendering.mesh import Mesh
@@ -44,14 +43,13 @@ PEERS: dict[str, Callable[[], Renderer]] = {
 """What is compared with, besides the renderers that one may build with."""
 
 
-def bench_against(names: Sequence[str], config: BuildConfig, scratch: Path, progress: Progress) -> dict[str, Any]:
+def measure(names: Sequence[str], config: BuildConfig, scratch: Path) -> dict[str, Any]:
     """Render every character of a source with `config.renderer` and with others.
 
     Args:
         names: of renderers, or of `PEERS`.
         config: source, renderer, views, size, look and limit are used.
         scratch: where procedural characters are written.
-        progress: where bars go.
 
     Returns:
         A JSON-serialisable report: for each of `names` the median milliseconds per view of both renderers, the mean
@@ -65,23 +63,21 @@ def bench_against(names: Sequence[str], config: BuildConfig, scratch: Path, prog
     cameras = view_cameras(config.views, config.size)
     ours, others = load_renderer(config.renderer), {name: _peer(name) for name in names}
     found: dict[str, list[tuple[str, Parity, float, float]]] = {name: [] for name in names}
-    with progress.bar("bench against", len(entries)) as advance:
-        for entry in entries:
-            mesh, _ = in_frame(read_character(entry), config)
-            if entry is entries[0]:
-                for renderer in (ours, *others.values()):
-                    for _ in _timed(renderer, mesh, [Camera(0.0, TRIANGLE_SIZE)], config):
-                        pass
-            low, high = mesh.bounds()
-            mine = sum(seconds for _, seconds in _timed(ours, mesh, cameras, config))
-            for name, other in others.items():
-                parities, theirs = [], 0.0
-                pairs = zip(_timed(ours, mesh, cameras, config), _timed(other, mesh, cameras, config), strict=True)
-                for (drawn, _), (peer, seconds) in pairs:
-                    parities.append(compare(peer, drawn, low, high))
-                    theirs += seconds
-                found[name].append((entry.id, summarised(parities), mine, theirs))
-            advance(1)
+    for entry in entries:
+        mesh, _ = in_frame(read_character(entry), config)
+        if entry is entries[0]:
+            for renderer in (ours, *others.values()):
+                for _ in _timed(renderer, mesh, [Camera(0.0, TRIANGLE_SIZE)], config):
+                    pass
+        low, high = mesh.bounds()
+        mine = sum(seconds for _, seconds in _timed(ours, mesh, cameras, config))
+        for name, other in others.items():
+            parities, theirs = [], 0.0
+            pairs = zip(_timed(ours, mesh, cameras, config), _timed(other, mesh, cameras, config), strict=True)
+            for (drawn, _), (peer, seconds) in pairs:
+                parities.append(compare(peer, drawn, low, high))
+                theirs += seconds
+            found[name].append((entry.id, summarised(parities), mine, theirs))
     return {
         "source": source.name,
         "characters": len(entries),

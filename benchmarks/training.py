@@ -11,8 +11,8 @@ from typing import Any
 
 import torch
 
-from specsia_build.bench.load import bench_load, time_of
-from specsia_build.bench.reference import reference_steps
+from benchmarks.loading import measure_loader, time_of
+from benchmarks.plain_training import reference_steps
 from specsia_build.dravie.apply import has_bf16
 from specsia_build.dravie.config import PRESETS, TrainConfig
 from specsia_build.dravie.data.frames import Frames
@@ -21,7 +21,6 @@ from specsia_build.dravie.network.losses import NONE, RANDOM, Features, find_fea
 from specsia_build.dravie.network.networks import build_networks
 from specsia_build.dravie.processes import Processes, find_device, wrapper
 from specsia_build.dravie.step import to_device, training_step
-from specsia_build.pipeline.progress import Progress
 
 TURNS = 5
 
@@ -31,47 +30,39 @@ TURN_SECONDS = 1.0
 TRAINING, REFERENCE = "training", "reference"
 
 
-def bench_train(
-    frames: Frames, preset: str, against_reference: bool, device: str, progress: Progress
-) -> dict[str, Any]:
-    """Train for a few steps, in turns with the plain step where that is wanted.
+def measure(frames: Frames, preset: str, device: str) -> dict[str, Any]:
+    """Train for a few steps, in turns with the plain step.
 
     The perceptual loss has random weights: they cost what VGG-19's cost.
 
     Args:
         frames: to train on.
         preset: `tiny` or `paper`.
-        against_reference: whether the plain step is measured too.
         device: `auto`, `cpu` or `cuda`.
-        progress: where a bar goes.
 
     Returns:
-        A JSON-serialisable report: patches a second of the loader alone, of the training and, where it was measured,
-        of the plain step, and how many times faster the training is.
+        Patches a second of the loader alone, of the training and of the plain step, and their ratio.
 
     Raises:
         UsageError: if the device is not there.
     """
     config, place = PRESETS[preset], find_device(device)
-    features, _ = find_features(NONE if config.perceptual == NONE else RANDOM, progress.say)
-    loader = bench_load(frames)
+    features, _ = find_features(NONE if config.perceptual == NONE else RANDOM, lambda _: None)
+    loader = measure_loader(frames)
     steps = {TRAINING: _training_steps(frames, config, features, place)}
-    if against_reference:
-        steps[REFERENCE] = reference_steps(frames, config, features, place)
+    steps[REFERENCE] = reference_steps(frames, config, features, place)
 
     def wait() -> None:
         if place.type == "cuda":
             torch.cuda.synchronize()
 
     taken: dict[str, list[float]] = {name: [] for name in steps}
-    with progress.bar("bench train", TURNS) as advance:
-        for turn in range(-1, TURNS):
-            for name, each in steps.items():
-                found = time_of(each, TURN_SECONDS, wait).clock
-                # The first turn compiles and fills caches.
-                if turn >= 0:
-                    taken[name].append(found)
-            advance(turn >= 0)
+    for turn in range(-1, TURNS):
+        for name, each in steps.items():
+            found = time_of(each, TURN_SECONDS, wait).clock
+            # The first turn compiles and fills caches.
+            if turn >= 0:
+                taken[name].append(found)
     report: dict[str, Any] = {
         "preset": preset,
         "device": place.type,
@@ -83,10 +74,8 @@ def bench_train(
     for name, seconds in taken.items():
         median = statistics.median(seconds)
         report[name] = {"patches_per_second": round(config.batch / median, 1), "seconds_per_step": round(median, 4)}
-    if against_reference:
-        ratios = [plain / ours for ours, plain in zip(taken[TRAINING], taken[REFERENCE], strict=True)]
-        report["times_faster"] = round(statistics.median(ratios), 2)
-    return report
+    ratios = [plain / ours for ours, plain in zip(taken[TRAINING], taken[REFERENCE], strict=True)]
+    return report | {"times_faster": round(statistics.median(ratios), 2)}
 
 
 def _training_steps(

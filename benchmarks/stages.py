@@ -1,0 +1,139 @@
+"""What each stage of a build costs per character on one core, read from the log of a build by one worker."""
+
+from __future__ import annotations
+
+import io
+import json
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from specsia_build import png
+from specsia_build.dataset.schema import COLUMNS, IMAGE_COLUMNS
+
+PEER_ROWS = 10
+
+
+@dataclass(frozen=True)
+class Setting:
+    """Settings of the build that is measured."""
+
+    size: int
+    views: int
+    backend: str
+    limit: int | None = None
+
+
+def specsia(*arguments: object) -> dict[str, Any]:
+    """Run a command of `specsia` in a process of its own; its JSON document."""
+    command = [sys.executable, "-m", "specsia_build", *map(str, arguments), "--json"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603  ourselves
+    if done.returncode:
+        raise SystemExit(done.stderr.strip().splitlines()[-1])
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
+def logged(run: Path) -> dict[str, list[dict[str, Any]]]:
+    """The tasks of a run's log, by stage."""
+    found: dict[str, list[dict[str, Any]]] = {}
+    for line in (run / "logs" / "tasks.jsonl").read_text(encoding="utf-8").splitlines():
+        task = json.loads(line)
+        found.setdefault(task["stage"], []).append(task)
+    return found
+
+
+def measure(source: str, setting: Setting, folder: Path) -> dict[str, Any]:
+    """Build a source by one worker and read what each stage took.
+
+    Returns:
+        Of each stage the median seconds per character and by part of the work, and the peers of encoding and packing.
+    """
+    run = folder / "run"
+    options = ["--size", setting.size, "--views", setting.views, "--backend", setting.backend, "--workers", 1]
+    options += [] if setting.limit is None else ["--limit", setting.limit]
+    built = specsia("build", source, "--out", run, *options)
+    stages = {name: _stage(tasks, built["characters"], setting.views) for name, tasks in logged(run).items()}
+    stages["render"]["peer"] = _png_peer(run / "dataset")
+    stages["pack"]["peer"] = _datasets_peer(run / "dataset", stages["pack"]["seconds_per_character"] / setting.views)
+    report = {"source": built["source"], "characters": built["characters"], "size": setting.size}
+    report |= {"views": setting.views, "backend": setting.backend, "stages": stages}
+    return report | {"seconds_per_character": round(sum(s["seconds_per_character"] for s in stages.values()), 4)}
+
+
+def _stage(tasks: Sequence[dict[str, Any]], characters: int, views: int) -> dict[str, Any]:
+    """Medians over the characters; of what is done for all at once, its share."""
+    alone = all(task["id"] for task in tasks)
+    seconds = statistics.median(t["seconds"] for t in tasks) if alone else sum(t["seconds"] for t in tasks) / characters
+    names = sorted({name for task in tasks for name in task["parts"]})
+    parts = {name: statistics.median(task["parts"].get(name, 0.0) for task in tasks) for name in names}
+    found = {
+        "seconds_per_character": round(seconds, 4),
+        "slowest": round(max(task["seconds"] for task in tasks), 4),
+        "seconds_by_part": {name: round(value, 4) for name, value in parts.items()},
+        "peak_mb": round(max(task["peak_mb"] for task in tasks)),
+    }
+    return found | ({"ms_per_view": round(1000 * parts["rasterise"] / views, 2)} if "rasterise" in parts else {})
+
+
+def _rows(dataset: Path) -> list[dict[str, Any]]:
+    import pyarrow.parquet as pq
+
+    shard = sorted((dataset / "data").rglob("*.parquet"))[0]
+    found: list[dict[str, Any]] = pq.read_table(shard, columns=list(COLUMNS)).slice(0, PEER_ROWS).to_pylist()
+    return found
+
+
+def clock(function: Callable[[], object], repeats: int = 15) -> float:
+    """Median seconds of a call."""
+    taken = []
+    for _ in range(repeats):
+        start = time.perf_counter()
+        function()
+        taken.append(time.perf_counter() - start)
+    return statistics.median(taken)
+
+
+def _png_peer(dataset: Path) -> dict[str, Any]:
+    """Pillow's default PNG encoder on the first picture."""
+    picture = png.decode(_rows(dataset)[0]["gt"]["bytes"], 4)
+    ours = clock(lambda: png.encode(picture))
+    theirs = clock(lambda: Image.fromarray(picture).save(io.BytesIO(), "PNG"))
+    return {
+        "name": "one PNG by Pillow",
+        "milliseconds": round(1000 * theirs, 3),
+        "times_faster": round(theirs / ours, 1),
+    }
+
+
+def _datasets_peer(dataset: Path, seconds_per_row: float) -> dict[str, Any]:
+    """The published uploader's way: rows of Pillow images that `datasets` encodes again."""
+    import datasets
+
+    rows = _rows(dataset)
+    for row in rows:
+        for column in IMAGE_COLUMNS:
+            row[column] = Image.open(io.BytesIO(row[column]["bytes"]))
+            row[column].load()
+            row[column].format = None
+    kinds = {
+        name: datasets.Image() if name in IMAGE_COLUMNS else datasets.Value("string")
+        for name in ("uid", *IMAGE_COLUMNS)
+    }
+    columns = {name: [row[name] for row in rows] for name in kinds}
+    datasets.disable_progress_bars()
+    start = time.perf_counter()
+    datasets.Dataset.from_dict(columns, features=datasets.Features(kinds)).to_parquet(io.BytesIO())
+    theirs = (time.perf_counter() - start) / len(rows)
+    return {
+        "name": "one row by datasets",
+        "seconds_per_row": round(theirs, 5),
+        "times_faster": round(theirs / seconds_per_row, 1),
+    }
