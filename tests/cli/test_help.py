@@ -50,7 +50,7 @@ def test_what_commands_do_is_said_whole() -> None:
             assert "..." not in said.partition("\nCommands:\n")[2], names
 
 
-@pytest.mark.parametrize("name", ["build", "clips", "characters", "bench"])
+@pytest.mark.parametrize("name", ["build", "clips", "characters"])
 def test_help_names_all_formats_that_are_read(name: str) -> None:
     said = CliRunner().invoke(main, [name, "--help"]).output
     assert ", ".join(FORMATS) in " ".join(said.split())
@@ -78,10 +78,8 @@ def test_help_imports_no_command() -> None:
         (["build", "sample:1", "--backend", "inflat"], "Did you mean 'inflate'?"),
         (["clips", "sample:1", "--recipe", "anidok"], "Did you mean 'anidoc'?"),
         (["build", "sample:1", "--renderer", "eevy"], "Did you mean 'eevee'?"),
-        (["bench", "render", "sample:1", "--against", "wrkbench"], "Did you mean 'workbench'?"),
         (["clips", "sample:1", "--motion", "wlak"], "Did you mean 'walk'?"),
         (["build", "--config", "sampel"], "Did you mean 'sample'?"),
-        (["bench", "rende", "sample:1"], "Did you mean 'render'?"),
     ],
 )
 def test_what_was_meant_by_an_unknown_name_is_said_in_one_line(
