@@ -7,7 +7,7 @@ MAPPED = {"specsia_build.blender_scripts": "blender_scripts", "specsia_build.man
 DATA = {
     "specsia_build.dravie.weights": ["*"],
     "specsia_build.dravie.weights.checkpoints": ["*/*"],
-    "specsia_build.report.assets": ["*"],
+    "specsia_build.look.assets": ["*"],
 }
 """Folders without Python, which setuptools takes for packages that were forgotten unless they are named."""
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from specsia_build.dravie.pretrained import WEIGHTS
-from specsia_build.report.shell import SCRIPTS, STYLES
+from specsia_build.look.page import SCRIPTS, STYLES
 
 TOP = Path(__file__).parent.parent
 BESIDE = ("CHANGELOG.md", "CITATION.cff", "LICENSE", "Makefile", "README.md", "constraints.txt", "requirements.txt")
@@ -60,7 +60,7 @@ def test_a_wheel_brings_one_package_and_nothing_beside_it(wheel: Path) -> None:
     assert {name.split("/")[0] for name in names if ".dist-info/" not in name} == {"specsia_build"}
     assert "specsia_build/py.typed" in names
     assert "specsia_build/manifests/specsia-15k.yaml" in names
-    assert {f"specsia_build/report/assets/{name}" for name in (*STYLES, *SCRIPTS)} <= set(names)
+    assert {f"specsia_build/look/assets/{name}" for name in (*STYLES, *SCRIPTS)} <= set(names)
     assert set(PRETRAINED) <= set(names)
 
 

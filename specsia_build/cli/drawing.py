@@ -16,7 +16,7 @@ from specsia_build.terminal.layout import most
 from specsia_build.terminal.screen import say
 
 if TYPE_CHECKING:
-    from specsia_build.gallery.drawing import Choice, Drawn, Look
+    from specsia_build.look.drawing import Choice, Drawn, Look
 
 
 _FEW = 4
@@ -32,7 +32,7 @@ def _drawing(command: Callable[..., None]) -> Callable[..., None]:
         click.option(
             "--limit",
             type=click.IntRange(min=1),
-            help=f"At most so many, spread over all.  [default: {_FEW}; all of a --split]",
+            help=f"At most so many, the best by IoU.  [default: {_FEW}; all of a --split]",
         ),
         click.option(
             "--show",
@@ -85,7 +85,7 @@ def _drawing(command: Callable[..., None]) -> Callable[..., None]:
 
 
 def _choice(ids: tuple[str, ...], split: str | None, limit: int | None, shown: tuple[str, ...]) -> Choice:
-    from specsia_build.gallery.drawing import Choice
+    from specsia_build.look.drawing import Choice
 
     if ids and (split or limit):
         raise UsageError("name characters, or a --split or --limit, not both")
@@ -93,7 +93,7 @@ def _choice(ids: tuple[str, ...], split: str | None, limit: int | None, shown: t
 
 
 def _look(size: int, across: int | None, background: str, labels: bool, values: bool) -> Look:
-    from specsia_build.gallery.drawing import Look
+    from specsia_build.look.drawing import Look
     from specsia_build.sheets import parse_ground
 
     return Look(size, parse_ground(background), labels, values, across)
@@ -126,22 +126,19 @@ def _conclude(where: str, drawn: Drawn, noun: str, label: str, other: str, *more
 @click.option(
     "--fps", type=click.FloatRange(0.1, 60), help="Views a second instead, or frames of clips.  [clips: their own]"
 )
-@click.option("--swing", is_flag=True, help="To and fro, not around.")
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="File to write.")
-def turntable(
-    where: str, choice: Choice, look: Look, seconds: float, fps: float | None, swing: bool, out: Path
-) -> None:
+def turntable(where: str, choice: Choice, look: Look, seconds: float, fps: float | None, out: Path) -> None:
     """Write a film of characters that turn, or of clips that play: MP4, animated WebP, GIF or PNG, by the file's name.
 
     WHERE is a run, a packed dataset (a folder, a URL or OWNER/NAME on the Hub) or an evaluation. Each of the views
     that there are is held until the next: a build with more --views turns more smoothly. MP4 has no transparency, and
     that of GIF is all or nothing.
     """
-    from specsia_build.gallery.drawing import draw_turntable
-    from specsia_build.gallery.opening import open_gallery
+    from specsia_build.look.drawing import draw_turntable
+    from specsia_build.look.open import open_gallery
 
     gallery = open_gallery(where, say)
-    drawn = draw_turntable(gallery, out, choice, look, seconds=seconds, fps=fps, swing=swing)
+    drawn = draw_turntable(gallery, out, choice, look, seconds=seconds, fps=fps)
     frames = f"{plural(drawn.frames, 'frame')} in {float(drawn.frames / drawn.fps):.1f} s"
     _conclude(where, drawn, gallery.noun, "film", "sheet {} --out sheet.png", frames)
 
@@ -165,23 +162,16 @@ def _numbers(_ctx: click.Context, _option: click.Parameter, text: str | None) ->
 @click.option(
     "--views", callback=_numbers, metavar="K,K,...", help="Views, or frames of clips, by number.  [five of them]"
 )
-@click.option(
-    "--rows",
-    type=click.Choice(["shown", "views"]),
-    default="shown",
-    help="What stands below each other: what is shown, with a column a view, or the views.",
-    show_default=True,
-)
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="File to write.")
-def sheet(where: str, choice: Choice, look: Look, views: tuple[int, ...], rows: str, out: Path) -> None:
+def sheet(where: str, choice: Choice, look: Look, views: tuple[int, ...], out: Path) -> None:
     """Write one picture of characters from several views, or of clips in several frames: PNG, WebP, JPEG or PDF.
 
     WHERE is a run, a packed dataset (a folder, a URL or OWNER/NAME on the Hub) or an evaluation. PNG, JPEG and PDF have
     300 pixels an inch: five columns of 256 are 11 cm wide.
     """
-    from specsia_build.gallery.drawing import draw_sheet
-    from specsia_build.gallery.opening import open_gallery
+    from specsia_build.look.drawing import draw_sheet
+    from specsia_build.look.open import open_gallery
 
     gallery = open_gallery(where, say)
-    drawn = draw_sheet(gallery, out, choice, look, views=views, by_view=rows == "shown")
+    drawn = draw_sheet(gallery, out, choice, look, views=views)
     _conclude(where, drawn, gallery.noun, "picture", "turntable {} --out turntable.webp")

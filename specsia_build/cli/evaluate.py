@@ -95,7 +95,7 @@ def evaluate(
     characters.csv, scores.json, a figure for each backend, every result as a picture, and report.html, which shows all
     of it; a stopped evaluation goes on from there.
     """
-    from specsia_build.gallery.evaluation import REPORT, TABLES
+    from specsia_build.look.evaluation import REPORT, TABLES, gallery_of_evaluation
     from specsia_build.pipeline.settings import existing_run
 
     need_torch()
@@ -108,9 +108,9 @@ def evaluate(
     from specsia_build.dravie.network.perceptual import find_perceptual
     from specsia_build.dravie.processes import find_device
     from specsia_build.dravie.seen import SEEN_FILE
+    from specsia_build.look.page import refuse_other_file, write_page
+    from specsia_build.look.sections import sections_of_evaluation
     from specsia_build.pipeline.progress import Progress
-    from specsia_build.report.page import write_evaluation_report
-    from specsia_build.report.writing import refuse_other_file
 
     refuse_other_file(out / REPORT)
     wanted = [name for name in baselines.split(",") if name and name != "none"]
@@ -134,7 +134,8 @@ def evaluate(
     few = few_sentence(characters)
     found = replace(measured, notes=(*measured.notes, *unknown, *notes, *([few] if few else ())))
     text, document = write_evaluation(found, opened, out)
-    write_evaluation_report(str(out), out / REPORT, Progress())
+    gallery = gallery_of_evaluation(str(out))
+    write_page(gallery, sections_of_evaluation(out, gallery), out / REPORT, Progress())
     folder = argument(out)
     conclude(
         document,

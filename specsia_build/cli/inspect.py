@@ -61,11 +61,10 @@ def characters(
     from specsia_build.characters.sources import open_source
     from specsia_build.characters.suggest import suggested_manifest
     from specsia_build.characters.survey import leanings
-    from specsia_build.gallery.source import gallery_of_source
+    from specsia_build.look.open import gallery_of_source
+    from specsia_build.look.page import refuse_other_file, write_page
     from specsia_build.pipeline.progress import Progress
     from specsia_build.pipeline.survey import survey_all
-    from specsia_build.report.page import write_page
-    from specsia_build.report.writing import refuse_other_file
 
     if suggest is not None:
         if suggest.suffix.lower() != ".jsonl":

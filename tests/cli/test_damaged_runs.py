@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 from specsia_build.cli import main
-from tests.report.tiny_run import write_manifest
+from tests.look.tiny_run import write_manifest
 
 pytestmark = pytest.mark.usefixtures("no_workers")
 

@@ -16,8 +16,8 @@ import specsia_build
 import specsia_build.cli
 from specsia_build.cli.main import main
 from specsia_build.cli.output import JSON, show, tell
+from specsia_build.look.markup import tag, text
 from specsia_build.pipeline.progress import Progress
-from specsia_build.report.markup import tag, text
 from tests.shapes import write_figure, write_folder
 
 NASTY = "\x1b]0;owned\x07\n\x9b2J\u202egnp.\u2028\udc80"

@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from specsia_build.cli.main import main
-from tests.report.tiny_run import tiny_run
+from tests.look.tiny_run import tiny_run
 
 
 @pytest.fixture(scope="module")
@@ -38,16 +38,6 @@ def test_report_writes_its_page_into_the_run(built: Path) -> None:
     assert result.exit_code == 0
     assert result.stdout == f"the report is in {built / 'report.html'}\n"
     assert (built / "report.html").read_text(encoding="utf-8").startswith("<!DOCTYPE html>")
-
-
-def test_a_page_of_more_than_was_tried_is_said_beforehand(
-    built: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for most, said in ((4, False), (3, True)):
-        monkeypatch.setattr("specsia_build.report.page.MOST_TRIED", most)
-        told = specsia("report", built, "--out", tmp_path / "page.html")
-        assert told.exit_code == 0
-        assert ("note: the page names all of 4 characters, and was tried with 3 at most" in told.stderr) == said
 
 
 def test_report_writes_where_it_is_told(built: Path, tmp_path: Path) -> None:

@@ -28,7 +28,7 @@ from specsia_build.dravie.seen import gathered
 from specsia_build.errors import SpecsiaError, UsageError, plural, some
 from specsia_build.files.names import folded_name
 from specsia_build.files.writing import write_bytes
-from specsia_build.gallery.evaluation import MARK, MARK_TEXT, RAW, SCORES, TRUTH, UNREPAIRED
+from specsia_build.look.evaluation import MARK, MARK_TEXT, RAW, SCORES, TRUTH, UNREPAIRED
 from specsia_build.ownership import refuse_foreign_folder
 from specsia_build.pipeline.progress import Progress
 

@@ -20,7 +20,7 @@ from specsia_build.dravie.evaluation.summary import METRICS, better_single, diff
 from specsia_build.dravie.evaluation.tables import characters_csv, shown, to_csv, to_markdown
 from specsia_build.files.names import file_name
 from specsia_build.files.writing import write_bytes
-from specsia_build.gallery.evaluation import SCORES, TABLES
+from specsia_build.look.evaluation import SCORES, TABLES
 from specsia_build.sheets import Sheet
 
 MEANS, CHARACTERS = "scores.csv", "characters.csv"

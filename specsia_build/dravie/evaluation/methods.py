@@ -25,8 +25,8 @@ from specsia_build.dravie.recall import recalled, remember
 from specsia_build.dravie.seen import Seen, read_seen
 from specsia_build.dravie.train import used_run_config
 from specsia_build.errors import UsageError
-from specsia_build.gallery.evaluation import RAW as UNREPAIRED_FOLDER
-from specsia_build.gallery.evaluation import UNREPAIRED
+from specsia_build.look.evaluation import RAW as UNREPAIRED_FOLDER
+from specsia_build.look.evaluation import UNREPAIRED
 from specsia_build.pipeline.progress import Progress
 from specsia_build.rendering.contour import draw_contour
 

@@ -15,7 +15,7 @@ from specsia_build.errors import SpecsiaError
 from specsia_build.files.records import read_json
 from specsia_build.files.writing import write_bytes
 from specsia_build.films import Pixels
-from specsia_build.gallery.evaluation import picture_name, pictures_folder
+from specsia_build.look.evaluation import picture_name, pictures_folder
 
 DONE = "done.json"
 

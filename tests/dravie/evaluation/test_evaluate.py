@@ -34,11 +34,11 @@ from specsia_build.dravie.network import losses
 from specsia_build.dravie.network.checkpoint import load_memory, save_model
 from specsia_build.dravie.network.model import build_generator
 from specsia_build.dravie.run_folder import RUN_FILE
-from specsia_build.gallery.evaluation import gallery_of_evaluation
-from specsia_build.gallery.items import TARGET
+from specsia_build.look.evaluation import gallery_of_evaluation
+from specsia_build.look.items import TARGET
 from specsia_build.pipeline.progress import Progress
 from tests.dataset.small import build_small, read_rows, reseal, write_rows
-from tests.report.shown import document_of, frames_of
+from tests.look.shown import document_of, frames_of
 
 RECALL = ("--without", "recall")
 
@@ -180,10 +180,11 @@ def test_every_picture_and_score_can_be_looked_at(evaluated: tuple[Path, str], d
     assert set(item.sides) == {TARGET, *(f"{config}: {label}" for config in ("fat", "thin") for label in labels)}
     opened, columns = open_dataset(dataset), PAIR_COLUMNS("specsia")
     pairs = {name: [decode_pair(row) for row in opened.stream(name, "test", columns)] for name in ("fat", "thin")}
-    assert shown.reader.read(item.id, TARGET, "gt", [2]) == [png.encode(pairs["fat"][2].gt)]
-    assert shown.reader.read(item.id, "thin: raw", "color", [1]) == [png.encode(pairs["thin"][1].z)]
+    assert shown.reader.read(item.id, TARGET, ["gt"], [2])["gt"] == [png.encode(pairs["fat"][2].gt)]
+    assert shown.reader.read(item.id, "thin: raw", ["color"], [1])["color"] == [png.encode(pairs["thin"][1].z)]
     for name, side in item.sides.items():
-        for frame, data in enumerate(shown.reader.read(item.id, name, side.layers[0], range(4))):
+        (layer,) = side.layers
+        for frame, data in enumerate(shown.reader.read(item.id, name, [layer], range(4))[layer]):
             if name != TARGET:
                 scored = view_scores(png.decode(data, 4), pairs[name.partition(":")[0]][frame])
                 assert side.values["l1"][frame] == pytest.approx(scored["l1"])
@@ -410,9 +411,10 @@ def test_clips_are_scored_for_flicker_from_frame_to_frame(turning: Path, tmp_pat
     assert (item.id, item.character, item.action) == ("a-turn-00", "a", "turn") and item.fps == pytest.approx(12)
     assert shown.moving and list(item.sides) == [TARGET, "raw", "raw + recall", "DraViE"]
     for name, side in item.sides.items():
-        first, last = shown.reader.read(item.id, name, side.layers[0], [0, 17])
+        (layer,) = side.layers
+        first, last = shown.reader.read(item.id, name, [layer], [0, 17])[layer]
         assert first != last
-    assert shown.reader.read(item.id, "raw", "color", [17]) == [png.encode(pairs[17].z)]
+    assert shown.reader.read(item.id, "raw", ["color"], [17])["color"] == [png.encode(pairs[17].z)]
     assert item.sides["raw"].values["clip_flicker"][0] == pytest.approx(raw)
     assert ("default", "raw", "frontal", "l1") in means(out)
     assert evaluate(*arguments).stdout == done.stdout

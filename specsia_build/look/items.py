@@ -1,0 +1,208 @@
+"""The common form of everything that can be looked at: items with sides, and a reader of their pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from statistics import fmean
+from typing import Literal, Protocol
+
+from specsia_build.dataset.layers import LINE
+from specsia_build.dataset.schema import COLOR, EDGE, GT, GT_MASK, MASK, POS
+
+TARGET = "Y*"
+"""Name of the side that shows the clean target."""
+
+LAYERS = {
+    GT: ("Y*", "the clean target with its contour"),
+    COLOR: ("Z", "the reconstruction, rendered"),
+    MASK: ("Zmask", "its silhouette"),
+    POS: ("Zpos", "position on its surface as colour"),
+    EDGE: ("edge", "edges of Zpos"),
+    GT_MASK: ("silhouette", "of Y*, without its contour"),
+    LINE: ("lines", "of Y*"),
+}
+"""Name and meaning of each layer, in the order in which they are shown."""
+
+_CLEAN = {COLOR: ("colour", "without a contour"), POS: ("position", "on the surface as colour")}
+_RESULTS = {COLOR: ("result", "what a method made of Z")}
+
+MADE = (COLOR, MASK, POS, EDGE)
+"""Layers of a reconstruction."""
+
+CLEAN = (GT, GT_MASK)
+"""Layers of a character's views."""
+
+
+@dataclass(frozen=True)
+class Measure:
+    """A number for each frame of a side.
+
+    Attributes:
+        key, name: for programs, for people.
+        better: which end of it is good.
+        digits: after the point.
+        note: its meaning.
+    """
+
+    key: str
+    name: str
+    better: Literal["high", "low"]
+    digits: int
+    note: str
+
+
+IOU = Measure("iou", "IoU", "high", 3, "of Zmask and the silhouette of Y*")
+
+
+@dataclass(frozen=True)
+class Side:
+    """One item by one maker: the clean target, a backend, a trained model.
+
+    Attributes:
+        name: of the maker; `TARGET` of the target.
+        layers: names of the columns that the reader has.
+        values: by measure, one a frame; None where it could not be computed.
+        facts: such as the parameters of its registration.
+    """
+
+    name: str
+    layers: tuple[str, ...]
+    values: Mapping[str, tuple[float | None, ...]] = field(default_factory=dict)
+    facts: Mapping[str, float | str] = field(default_factory=dict)
+
+    def known(self, measure: str) -> list[float]:
+        """The values that there are."""
+        return [value for value in self.values.get(measure, ()) if value is not None]
+
+    def mean(self, measure: str) -> float | None:
+        """Mean over the frames that have a value."""
+        known = self.known(measure)
+        return fmean(known) if known else None
+
+
+def layers_of(sides: Iterable[Side]) -> dict[str, tuple[str, str]]:
+    """Name and meaning of each layer of some sides, in the order in which they are shown."""
+    held = {side.layers for side in sides}
+    named = dict(LAYERS)
+    if any(COLOR in layers and GT_MASK in layers for layers in held):
+        named |= _CLEAN
+    elif any(COLOR in layers and MASK not in layers for layers in held):
+        named |= _RESULTS
+    return {key: found for key, found in named.items() if any(key in layers for layers in held)}
+
+
+@dataclass(frozen=True)
+class Item:
+    """A character in its views, or a clip.
+
+    Attributes:
+        id: of the character or the clip.
+        character: id of its character.
+        split: that it belongs to.
+        frames: number of views or frames.
+        sides: by name, the target first.
+        yaws: turn of the camera in each view in degrees; None of a clip.
+        fps: frames a second of a clip; None of views.
+        action: of a clip.
+        license, credit: as the source states them.
+        warnings: sentences about it.
+        numbers: to sort by, such as `seconds`, `fit`, `outline_px`.
+    """
+
+    id: str
+    character: str
+    split: str
+    frames: int
+    sides: Mapping[str, Side]
+    yaws: tuple[float, ...] | None = None
+    fps: float | None = None
+    action: str | None = None
+    license: str | None = None
+    credit: str | None = None
+    warnings: tuple[str, ...] = ()
+    numbers: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Lost:
+    """A character or clip that failed or was quarantined.
+
+    Attributes:
+        key: of the clip, or of the character.
+        id: of the character.
+        stage, backend: where.
+        reason: a sentence.
+        details: a file or folder with more, relative to the run.
+        command: that mends it or tries again.
+        side: under which the reader has its pictures, if it has any.
+        frames: number of these.
+    """
+
+    key: str
+    id: str
+    stage: str
+    backend: str | None
+    reason: str
+    details: str | None = None
+    command: str | None = None
+    side: Side | None = None
+    frames: int = 0
+
+
+class Reader(Protocol):
+    """Reads the pictures of a gallery; used from several threads."""
+
+    def read(self, item: str, side: str, layers: Sequence[str], frames: Sequence[int]) -> dict[str, list[bytes]]:
+        """PNGs of some frames, by layer.
+
+        Raises:
+            SpecsiaError: if they cannot be read.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class Gallery:
+    """All that there is to look at in one place.
+
+    Attributes:
+        kind: of the place.
+        where: as the user calls it.
+        title, lead: its name, and what it is in a sentence.
+        moving: whether its items are clips.
+        items: in the order of their ids.
+        lost: what failed or was quarantined.
+        measures: the main one first.
+        reader: of pictures.
+        missing: sentences on what a complete run would have besides.
+        go_on: command that continues it.
+    """
+
+    kind: Literal["run", "dataset", "source", "evaluation"]
+    where: str
+    title: str
+    lead: str
+    moving: bool
+    items: tuple[Item, ...]
+    lost: tuple[Lost, ...]
+    measures: tuple[Measure, ...]
+    reader: Reader
+    missing: tuple[str, ...] = ()
+    go_on: str | None = None
+
+    @property
+    def noun(self) -> str:
+        """Name of one of its items."""
+        return "clip" if self.moving else "character"
+
+    @property
+    def side_names(self) -> list[str]:
+        """Names of all sides, the target first."""
+        names = dict.fromkeys(name for item in self.items for name in item.sides)
+        return sorted(names, key=lambda name: name != TARGET)
+
+    @property
+    def makers(self) -> list[str]:
+        """Names of all sides but the target."""
+        return [name for name in self.side_names if name != TARGET]

@@ -1,0 +1,349 @@
+"""A run as a gallery of characters or clips; the source need not be there any more."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field, replace
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from specsia_build.backends.registry import load_backend
+from specsia_build.characters.character import id_order_key
+from specsia_build.config import BuildConfig, backend_name
+from specsia_build.dataset import schema, splits
+from specsia_build.dataset.layers import LINE, frame_file, view_file
+from specsia_build.errors import SpecsiaError, argument, plural, some
+from specsia_build.files.records import parse_json, remembered_json
+from specsia_build.frame import view_yaws
+from specsia_build.look.items import CLEAN, IOU, MADE, TARGET, Gallery, Item, Lost, Side
+from specsia_build.pipeline.failures import Failure, concerning, read_failures
+from specsia_build.pipeline.index import Index, open_index
+from specsia_build.pipeline.layout import RunLayout
+from specsia_build.pipeline.store import DamagedError, read_artefact, stamp_of
+from specsia_build.stages import project, reconstruct, render
+from specsia_build.stages.clips import carry, draw, motions, move
+from specsia_build.stages.registry import character_stages
+from specsia_build.stages.stage import CharacterStage, Clip, Meta
+
+DRAWN = {
+    schema.GT: schema.GT,
+    schema.COLOR: schema.COLOR,
+    schema.GT_MASK: schema.MASK,
+    schema.POS: schema.POS,
+    LINE: LINE,
+}
+"""Layers of a clip's clean frames, and the names of their files; recipes ask for some."""
+
+
+@dataclass(frozen=True)
+class TaskTime:
+    """Latest time of one stage of one character or clip, as the log has it."""
+
+    stage: str
+    backend: str | None
+    id: str
+    seconds: float
+    peak_mb: float
+
+
+@dataclass(frozen=True)
+class RunFacts:
+    """What a run holds besides its pictures."""
+
+    config: BuildConfig
+    layout: RunLayout
+    times: tuple[TaskTime, ...]
+    packed: bool
+
+
+@dataclass(frozen=True)
+class RunReader:
+    """Reads pictures of a run's artefacts, and those kept of quarantined characters."""
+
+    layout: RunLayout
+    moving: bool
+
+    def read(self, item: str, side: str, layers: Sequence[str], frames: Sequence[int]) -> dict[str, list[bytes]]:
+        """See `Reader`."""
+        clean, made = (draw.STAGE, move.STAGE) if self.moving else (render.STAGE, project.STAGE)
+        backend = None if side == TARGET else side
+        name = frame_file if self.moving else view_file
+        names = {layer: DRAWN[layer] if self.moving and backend is None else layer for layer in layers}
+        path = self.layout.artefact(clean if backend is None else made, backend, item)
+        if stamp_of(path) is not None:
+            files = read_artefact(path, item).files
+            try:
+                return {layer: [files[name(file, frame)] for frame in frames] for layer, file in names.items()}
+            except KeyError as error:
+                raise DamagedError(f"the artefact {path} has no {error.args[0]}") from error
+        for stage in character_stages():
+            folder = self.layout.pictures(stage.name, backend, item) if stage.pictures else None
+            if folder is not None and folder.is_dir():
+                return {layer: [_read(folder / name(file, frame)) for frame in frames] for layer, file in names.items()}
+        raise DamagedError(f"the artefact {path} is not there: build again")
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise SpecsiaError(f"{path} cannot be read: {error.strerror}") from error
+
+
+@lru_cache(maxsize=32)
+def _made_by(stage: CharacterStage, config: BuildConfig, spec: str | None) -> Mapping[str, Any]:
+    """Settings and versions that an artefact of now has on record."""
+    backend = None
+    # The backend need not be installed to look at what it made.
+    with suppress(SpecsiaError):
+        backend = None if spec is None else load_backend(spec)
+    return stage.made_by(config, backend)
+
+
+@dataclass
+class _Survey:
+    """Looks at artefacts; counts those that are outdated or damaged."""
+
+    config: BuildConfig
+    layout: RunLayout
+    index: Index
+    outdated: Counter[str] = field(default_factory=Counter)
+    damaged: list[str] = field(default_factory=list)
+
+    def meta(self, stage: CharacterStage, backend: str | None, key: str) -> Meta | None:
+        """Meta data of an artefact that reads and is of the settings and versions of now."""
+        name = None if backend is None else backend_name(backend)
+        path = self.layout.artefact(stage, name, key)
+        there, meta = self.index.seen(path)
+        if meta is None:
+            if there:
+                self.damaged.append(str(path))
+            return None
+        if not stage.is_current(meta, _made_by(stage, self.config, backend), self.config):
+            self.old(stage, name)
+            return None
+        return meta
+
+    def old(self, stage: CharacterStage, backend: str | None) -> None:
+        """Count an artefact that later changes have overtaken."""
+        self.outdated[f"{stage.name} {backend or ''}".rstrip()] += 1
+
+    def characters(self, ids: Iterable[str], split_of: Mapping[str, str]) -> Iterator[Item]:
+        """Rendered characters, with those reconstructions that are up to date."""
+        views = self.config.views
+        for key in ids:
+            rendered = self.meta(render.STAGE, None, key)
+            if rendered is None:
+                continue
+            sides, warnings = {TARGET: Side(TARGET, CLEAN)}, list(rendered["warnings"])
+            for spec in self.config.backends:
+                mesh, found = self.meta(reconstruct.STAGE, spec, key), self.meta(project.STAGE, spec, key)
+                if mesh is not None and not reconstruct.made_from(rendered, mesh):
+                    self.old(reconstruct.STAGE, backend_name(spec))
+                    mesh = None
+                if found is None:
+                    continue
+                if mesh is None or found["inputs"] != project.made_from(self.config, rendered, mesh):
+                    self.old(project.STAGE, backend_name(spec))
+                    continue
+                sides[backend_name(spec)] = _projected(backend_name(spec), found)
+                warnings += found["warnings"]
+            yield Item(
+                id=rendered["id"],
+                character=rendered["id"],
+                split=split_of[key],
+                frames=views,
+                sides=sides,
+                yaws=tuple(view_yaws(views)),
+                license=rendered["license"],
+                credit=rendered["source"],
+                warnings=tuple(warnings),
+                numbers={name: rendered[name] for name in ("fit", "outline_px", "outline_grey")},
+            )
+
+    def clips(self, ids: Iterable[str], split_of: Mapping[str, str], planned: list[Clip]) -> Iterator[Item]:
+        """Drawn clips, with those of reconstructions that are up to date; `planned` receives all that there are."""
+        settings = self.config.clips
+        specs = self.config.backends if settings is not None and settings.pairs else ()
+        for character in ids:
+            known = self.meta(motions.STAGE, None, character)
+            if known is None:
+                continue
+            every = motions.clips_of(known)
+            planned += every
+            meshes = {spec: self.meta(reconstruct.STAGE, spec, character) for spec in specs}
+            carried = [found for spec in specs if (found := self.meta(carry.STAGE, spec, character)) is not None]
+            warnings = [said for meta in (known, *carried) for said in meta.get("warnings", ())]
+            for clip in every:
+                clean = self.meta(draw.STAGE, None, clip.id)
+                if clean is None:
+                    continue
+                if clean["clip"] != asdict(clip) or clean["size"] != self.config.size:
+                    self.old(draw.STAGE, None)
+                    continue
+                sides = {TARGET: Side(TARGET, _layers(clean))}
+                for spec, mesh in meshes.items():
+                    name, moved = backend_name(spec), self.meta(move.STAGE, spec, clip.id)
+                    if moved is None:
+                        continue
+                    if mesh is None or not _follows(moved, clean, mesh):
+                        self.old(move.STAGE, name)
+                        continue
+                    sides[name] = Side(name, MADE, {IOU.key: tuple(moved["iou"])})
+                yield Item(
+                    id=clip.id,
+                    character=character,
+                    split=split_of[character],
+                    frames=clip.frames,
+                    sides=sides,
+                    fps=1.0 if settings is None else settings.fps,
+                    action=clip.action,
+                    license=clean["license"],
+                    credit=clean["source"],
+                    warnings=(*warnings, *clean["warnings"]),
+                    numbers={name: clean[name] for name in ("outline_px", "outline_grey")},
+                )
+
+
+def _projected(name: str, meta: Meta) -> Side:
+    found = meta["registration"]
+    facts = {"scale": found["scale"], "pitch": found["pitch_deg"], "yaw": found["yaw_deg"]}
+    facts |= dict(zip("xyz", found["translation"], strict=True))
+    facts["frontal_before"] = meta["frontal_iou_before"]
+    return Side(name, MADE, {IOU.key: tuple(meta["iou"])}, facts)
+
+
+def _layers(clean: Meta) -> tuple[str, ...]:
+    """Layers shown of a clip's frames: those that Y* is drawn from are left out where Y* is there."""
+    files = {name.rpartition("_")[0] for name in clean["files"]}
+    hidden = {schema.COLOR, schema.POS} if schema.GT in files else set()
+    return tuple(layer for layer, file in DRAWN.items() if file in files and layer not in hidden)
+
+
+def _follows(moved: Meta, clean: Meta, mesh: Meta) -> bool:
+    """Whether a moved reconstruction was made from the mesh and compared with the frames that are there."""
+    expected = {name: file["sha256"] for name, file in clean["files"].items() if name.startswith(schema.MASK)}
+    expected |= {f"reconstruction/{name}": file["sha256"] for name, file in mesh["files"].items()}
+    return all(moved["inputs"].get(name) == digest for name, digest in expected.items())
+
+
+def open_run(config: BuildConfig, layout: RunLayout) -> tuple[Gallery, RunFacts]:
+    """The gallery of a run, and what else is known of it.
+
+    Raises:
+        SpecsiaError: if its records cannot be read.
+    """
+    split_of = splits.frozen(layout.splits)
+    left_out = remembered_json(layout.left_out)
+    without = set(map(str, left_out)) if isinstance(left_out, list) else set()
+    ids = [one for one in sorted(split_of, key=id_order_key) if one not in without]
+    moving, planned = config.clips is not None, list[Clip]()
+    with open_index(layout, writes=False) as index:
+        survey = _Survey(config, layout, index)
+        items = list(survey.clips(ids, split_of, planned) if moving else survey.characters(ids, split_of))
+    names = [backend_name(spec) for spec in config.backends]
+    failures = concerning(read_failures(layout.failures), ids, names)
+    keys = {*split_of, *(clip.id for clip in planned)}
+    times = read_times(layout.log, keys)
+    seconds = Counter[str]()
+    for time in times:
+        seconds[time.id] += time.seconds  # type: ignore[assignment]
+    timed = [replace(i, numbers={**i.numbers, "seconds": seconds[i.id]}) if i.id in seconds else i for i in items]
+    facts = RunFacts(config, layout, times, (layout.dataset / schema.BUILD_FILE).is_file())
+    command = f"{config.command} --out {argument(layout.out)}"
+    wanted = [clip.id for clip in planned] if moving else ids
+    gallery = Gallery(
+        kind="run",
+        where=str(layout.root),
+        title=source_name(config),
+        lead=_lead(config, items),
+        moving=moving,
+        items=tuple(timed),
+        lost=tuple(_lost(failure, layout, command) for failure in failures),
+        measures=(IOU,) if not moving or any(len(item.sides) > 1 for item in items) else (),
+        reader=RunReader(layout, moving),
+        missing=tuple(_missing(survey, items, wanted, failures, facts)),
+        go_on=command,
+    )
+    return gallery, facts
+
+
+def source_name(config: BuildConfig) -> str:
+    """Name of a run's source without its path."""
+    return config.source if config.source.startswith("sample:") else Path(config.source).name or "source"
+
+
+def _lead(config: BuildConfig, items: Sequence[Item]) -> str:
+    size = f"{config.size}×{config.size} px"
+    made = ", ".join(dict.fromkeys(name for item in items for name in item.sides if name != TARGET))
+    if config.clips is None:
+        what = f"{plural(len(items), 'character')}, {plural(config.views, 'view')} of {size}"
+    else:
+        characters, frames = len({item.character for item in items}), sum(item.frames for item in items)
+        what = f"{plural(len(items), 'clip')} of {plural(characters, 'character')}, {plural(frames, 'frame')} of {size}"
+    return f"{what}, reconstructed by {made}." if made else f"{what}."
+
+
+def _missing(
+    survey: _Survey, items: Sequence[Item], wanted: Sequence[str], failures: Sequence[Failure], facts: RunFacts
+) -> Iterator[str]:
+    """Sentences on what a complete run would have besides."""
+    noun = "character" if survey.config.clips is None else "clip"
+    for name, count in survey.outdated.items():
+        yield f"{plural(count, 'artefact')} of {name} made with other settings or versions; a build makes them again."
+    gone = {failure.key for failure in failures if failure.backend is None}
+    waiting = len(set(wanted) - gone - {item.id for item in items})
+    if waiting:
+        yield f"{plural(waiting, noun)} of {len(wanted):,} not built yet, or not since settings or versions changed."
+    pairs = survey.config.clips is None or survey.config.clips.pairs
+    for name in map(backend_name, survey.config.backends if pairs else ()):
+        lost = {failure.key for failure in failures if failure.backend == name}
+        without = [item for item in items if name not in item.sides and item.id not in lost]
+        if without:
+            yield f"{plural(len(without), noun)} without a result of {name} yet."
+    if survey.damaged:
+        yield f"Damaged, made again by the next build: {some(survey.damaged)}"
+    if not facts.packed and survey.config.clips is None:
+        yield "Nothing is packed yet, so there is no dataset to load."
+
+
+def _lost(failure: Failure, layout: RunLayout, command: str) -> Lost:
+    side, frames = None, 0
+    if failure.backend is not None and failure.details is not None:
+        folder = layout.pictures(failure.stage, failure.backend, failure.id)
+        if layout.root / failure.details == folder:
+            while (folder / view_file(schema.COLOR, frames)).is_file():
+                frames += 1
+        layers = tuple(layer for layer in MADE if (folder / view_file(layer, 0)).is_file())
+        side = Side(failure.backend, layers) if frames else None
+    return Lost(
+        key=failure.key,
+        id=failure.id,
+        stage=failure.stage,
+        backend=failure.backend,
+        reason=failure.reason,
+        details=failure.details,
+        command=f"{command} --low-iou keep" if failure.may_be_kept else command,
+        side=side,
+        frames=frames,
+    )
+
+
+def read_times(log: Path, ids: set[str]) -> tuple[TaskTime, ...]:
+    """The latest time of each task of a run's log, in its order; damaged lines are left out."""
+    try:
+        lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return ()
+    latest: dict[tuple[str, str | None, str], TaskTime] = {}
+    for line in lines:
+        # A build that is killed while it writes leaves half a line.
+        with suppress(SpecsiaError, KeyError, TypeError, ValueError):
+            record = parse_json(line, log.name)
+            key = record["stage"], record["backend"], record["id"]
+            if not record["id"] or record["id"] in ids:
+                latest[key] = TaskTime(*key, float(record["seconds"]), float(record["peak_mb"]))
+    return tuple(latest.values())

@@ -1,0 +1,135 @@
+"""The page in a browser: it shows, filters, compares and leads on, for everybody, and runs nothing of the data."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.look.browser.conftest import Show, alike, serious
+from tests.look.browser.pages import HOSTILE
+
+VIEWS = ("#overview", "#gallery", "#failures")
+ITEM = "#/item/figure%202"
+
+
+@pytest.mark.parametrize(("width", "theme"), [(390, "light"), (1600, "dark")])
+def test_everybody_can_use_it(show: Show, width: int, theme: str) -> None:
+    page = show("few", width=width, theme=theme)
+    for view in (*VIEWS, ITEM):
+        page.evaluate("address => { location.hash = address }", view)
+        page.wait_for_selector("main h1")
+        assert serious(page) == []
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_hostile_texts_stay_texts(show: Show) -> None:
+    page = show("hostile", width=390)
+    for view in VIEWS:
+        page.evaluate("address => { location.hash = address }", view)
+        page.wait_for_selector(f"main.{view[1:]} h1")
+        assert page.evaluate("document.documentElement.scrollWidth") <= 390
+        assert page.evaluate("document.querySelectorAll('main script, main img[src=x]').length") == 0
+    for text in HOSTILE:
+        page.evaluate("text => { location.hash = `#gallery?${new URLSearchParams({ split: text })}` }", text)
+        expect(page.locator("#count")).to_have_text("1 of 8 characters")
+        page.locator(".card a").focus()
+        page.keyboard.press("Enter")
+        page.wait_for_selector("main.item h1")
+
+
+def test_filters_order_and_search(show: Show) -> None:
+    page = show(at="#gallery")
+    page.click("button.value:has-text('validation')")
+    expect(page.locator("#count")).to_have_text("4 of 40 characters")
+    page.click(".chip")
+    page.fill("#search", "figure 3")
+    expect(page.locator("#count")).to_have_text("11 of 40 characters")
+    page.select_option("#order", "seconds")
+    assert page.locator(".card .name").first.inner_text() == "figure 39"
+    page.go_back()
+    page.reload()
+    page.wait_for_selector(".card")
+    assert "q=figure+3" in page.url
+
+
+def test_cards_show_z_beside_y_star_and_turn(show: Show) -> None:
+    page = show("few", "#gallery")
+    card = page.locator(".card").first
+    assert card.locator(".pictures > .turning").count() == 2
+    card.locator("a").focus()
+    before = card.locator(".pictures").screenshot()
+    page.keyboard.press("ArrowRight")
+    expect(card.locator(".strip.ready")).to_have_count(4)
+    assert not alike(before, card.locator(".pictures").screenshot())
+
+
+def test_more_cards_come_as_one_scrolls(show: Show) -> None:
+    page = show("many", "#gallery")
+    assert page.locator(".card").count() < 400
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    assert page.locator(".card").count() == 400
+
+
+def test_a_selection_names_what_is_left_out(show: Show) -> None:
+    page = show("few", "#gallery")
+    page.locator(".card input").nth(1).check()
+    with page.expect_download() as found:
+        page.click("text=Save exclude.txt")
+    assert found.value.path().read_text() == "figure 1\n"
+    assert "--exclude exclude.txt" in page.inner_text("#dock pre")
+
+
+def test_an_item_opens_on_its_worst_view_and_turns(show: Show) -> None:
+    page = show(at="#/item/figure%200")
+    assert page.inner_text("output.where") == "270°", "values fall by view"
+    page.keyboard.press("Home")
+    assert page.inner_text("output.where") == "0°"
+    page.keyboard.press("ArrowLeft")
+    assert page.inner_text("output.where") == "270°"
+    page.click("button[title='Turn by itself (Space)']")
+    page.wait_for_function("document.querySelector('output.where').textContent === '90°'")
+    page.keyboard.press("Escape")
+    page.wait_for_selector("main.gallery")
+
+
+def test_layers_hide_and_the_address_keeps_it(show: Show) -> None:
+    page = show(at=ITEM)
+    page.click("button.toggle:has-text('Zpos')")
+    page.wait_for_function("location.hash.includes('layer=')")
+    page.reload()
+    page.wait_for_selector("main.item h1")
+    assert page.locator("figure[data-layer=pos]:visible").count() == 0
+    assert page.locator("figure[data-layer=color]:visible").count() == 2
+
+
+def test_the_wipe_and_the_difference(show: Show) -> None:
+    page = show(at=ITEM)
+    duel = page.locator(".duel.wiped")
+    before = duel.screenshot()
+    page.locator("input[aria-label=Wipe]").fill("100")
+    assert not alike(before, duel.screenshot())
+    page.select_option("select[aria-label='Right picture']", "gt@Y*")
+    page.click("button.toggle:has-text('Difference')")
+    expect(page.locator(".heat")).to_be_visible()
+
+
+def test_problems_are_shown(show: Show) -> None:
+    page = show(at="#/item/figure%203")
+    assert "<cut short>" in page.inner_text(".side .problem")
+    page.evaluate("location.hash = '#/item/nobody'")
+    expect(page.locator(".problem")).to_contain_text("No character")
+
+
+def test_clips_play_with_their_siblings(show: Show) -> None:
+    page = show("clips", "#/item/figure%200%2Fwalk")
+    expect(page.locator(".siblings li")).to_have_count(1)
+    first = page.inner_text("output.where")
+    page.wait_for_function("first => document.querySelector('output.where').textContent !== first", arg=first)
+
+
+def test_failures_of_one_kind_are_together(show: Show) -> None:
+    page = show("few", "#failures")
+    assert page.locator(".failure").count() == 2
+    assert page.locator(".failure").first.locator(".lost").count() == 14
+    page = show("empty", "#failures")
+    assert page.inner_text("main .lead") == "Nothing failed."

@@ -1,0 +1,141 @@
+"""The pages about a run of clips and about a packed dataset of clips."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from specsia_build.cli.main import main
+from specsia_build.config import BuildConfig
+from specsia_build.config_file import read_settings, with_settings, write_settings
+from specsia_build.pipeline.failures import Failure, write_failures
+from specsia_build.pipeline.layout import RunLayout, layout_of
+from specsia_build.pipeline.mark import told_before
+from specsia_build.pipeline.settings import existing_run
+from specsia_build.pipeline.store import read_artefact, write_artefact
+from specsia_build.stages.artefact import Artefact, seal
+from specsia_build.stages.clips import motions
+from tests.clips import FPS, SIZE, run_clips
+from tests.look.shown import frames_of, item_of, report_of
+
+
+@pytest.fixture
+def run(clips_run: RunLayout, tmp_path: Path) -> RunLayout:
+    return layout_of(shutil.copytree(clips_run.root, tmp_path / "run"))
+
+
+@pytest.mark.parametrize("of_run", [True, False], ids=["run", "dataset"])
+def test_clips_are_items_whose_frames_are_times(clips_run: RunLayout, tmp_path: Path, of_run: bool) -> None:
+    page = tmp_path / "page.html"
+    document = report_of(clips_run.root if of_run else clips_run.dataset, page)
+    assert document["moving"] is True
+    assert len(document["items"]) == 15
+    clip = item_of(document, "a-sway-00")
+    assert (clip["character"], clip["action"], clip["yaws"]) == ("a", "sway", None)
+    assert (clip["frames"], clip["fps"]) == (FPS, FPS)
+    assert list(clip["sides"]) == ["Y*", "inflate"]
+    made = clip["sides"]["inflate"]
+    assert len(made["values"]["iou"]) == FPS
+    assert set(clip["sides"]["Y*"]["strips"]) == {"gt", "gt_mask"}
+    gt, color = (
+        frames_of(source, document, page) for source in (clip["sides"]["Y*"]["strips"]["gt"], made["strips"]["color"])
+    )
+    assert len(gt) == len(color) == FPS
+    assert gt[0].shape == (SIZE, SIZE, 4)
+    assert np.abs(gt[0].astype(int) - gt[-1]).mean() > 1
+    actions = next(section["html"] for section in document["sections"] if section["anchor"] == "actions")
+    assert "<td>sway</td>" in actions
+
+
+def test_a_run_of_frames_alone_shows_the_characters(run: RunLayout, tmp_path: Path) -> None:
+    settings = read_settings(run.config)
+    settings["clips"] |= {"recipes": ["frames"], "reconstructed": False}
+    run_clips(run.root, with_settings(BuildConfig(), settings, "a test"))
+    document = report_of(run.root, tmp_path / "page.html")
+    assert (document["sides"], document["measures"], len(document["items"])) == (["Y*"], [], 15)
+
+
+@pytest.mark.parametrize(("changed", "of_clips"), [({"look": "lit"}, {}), ({}, {"fps": 5.0})])
+def test_clips_of_other_settings_are_not_shown(
+    run: RunLayout, tmp_path: Path, changed: dict[str, Any], of_clips: dict[str, Any]
+) -> None:
+    settings = read_settings(run.config) | changed
+    settings["clips"] |= of_clips
+    write_settings(with_settings(BuildConfig(), settings, "a test"), run.config)
+    document = report_of(run.root, tmp_path / "page.html")
+    assert document["items"] == []
+    assert any("other settings" in sentence for sentence in document["missing"])
+
+
+def test_failures_have_their_clips(run: RunLayout, tmp_path: Path) -> None:
+    for path in (run.root / "artefacts").rglob("a-sway-01.tar"):
+        path.unlink()
+    document = report_of(run.root, tmp_path / "page.html")
+    assert any(sentence.startswith("1 clip of 15 not built") for sentence in document["missing"])
+    assert document["go_on"] == f"specsia clips --out {run.root}"
+    write_failures(run.failures, [Failure("a", "draw", None, "it moves nowhere", clip="a-sway-01")])
+    document = report_of(run.root, tmp_path / "page.html")
+    assert [(one["key"], one["id"], one["stage"]) for one in document["failures"]] == [("a-sway-01", "a", "draw")]
+    assert document["missing"] == []
+
+
+def test_warnings_of_a_character_stand_at_each_of_its_clips(run: RunLayout, tmp_path: Path) -> None:
+    path = run.artefact(motions.STAGE, None, "a")
+    found = read_artefact(path, "a")
+    warned = Artefact("a", found.files, {**found.meta, "warnings": ["its left hand is loose"]})
+    write_artefact(path, seal(warned, "motions", found.meta["fingerprint"], found.meta["inputs"]))
+    document = report_of(run.root, tmp_path / "page.html")
+    for item in document["items"]:
+        assert ("its left hand is loose" in item["warnings"]) == (item["character"] == "a")
+
+
+@pytest.mark.parametrize("command", ["build", "clips"])
+def test_a_folder_of_the_other_kind_is_refused(clips_run: RunLayout, tmp_path: Path, command: str) -> None:
+    out = clips_run.root
+    if command == "clips":
+        out = tmp_path / "stills"
+        out.mkdir()
+        shutil.copy(clips_run.mark, out)
+        write_settings(with_settings(BuildConfig(), {"source": "sample:3"}, ""), out / clips_run.config.name)
+    done = CliRunner().invoke(main, [command, "--out", str(out)])
+    other = {"build": "clips", "clips": "build"}[command]
+    assert done.exit_code != 0
+    assert f"go on with `specsia {other}`, or name another --out" in done.output
+    assert "Traceback" not in done.output
+
+
+def test_status_counts_clips(clips_run: RunLayout) -> None:
+    done = CliRunner().invoke(main, ["status", str(clips_run.root), "--json"])
+    assert done.exit_code == 0, done.output
+    counts = {(one["stage"], one["backend"]): one["done"] for one in json.loads(done.output)["stages"]}
+    assert counts["motions", None] == 3
+    assert counts["draw", None] == counts["move", "inflate"] == 15
+
+
+def test_what_a_change_of_settings_costs_is_told_without_a_guess(clips_run: RunLayout) -> None:
+    config, layout = existing_run(clips_run.root)
+    changed = with_settings(config, {"size": 80}, "a test")
+    lines = told_before(read_settings(layout.config), changed, layout, 3, True)
+    assert "size 64 -> 80" in lines[0]
+    assert lines[1:] == ["its dataset of 84 rows is replaced"]
+    assert told_before(read_settings(layout.config), config, layout, 3, True) == []
+
+
+def test_the_published_schema_has_no_clips(clips_run: RunLayout, tmp_path: Path) -> None:
+    out = tmp_path / "published"
+    done = CliRunner().invoke(main, ["convert", str(clips_run.dataset), "--to", "published", "--out", str(out)])
+    assert done.exit_code != 0
+    assert "holds frames of clips" in done.output
+    assert not out.exists()
+
+
+def test_diff_names_the_frames_that_differ(clips_run: RunLayout, tmp_path: Path) -> None:
+    done = CliRunner().invoke(main, ["diff", str(clips_run.dataset), str(clips_run.dataset)])
+    assert done.exit_code == 0, done.output
+    assert "the datasets are equal" in done.output

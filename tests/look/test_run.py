@@ -1,0 +1,156 @@
+"""The page of a run shows what the run has; damage and outdated results are left out and named."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from specsia_build import png
+from specsia_build.config_file import write_settings
+from specsia_build.errors import SpecsiaError
+from specsia_build.look.items import TARGET
+from specsia_build.look.open import open_gallery
+from specsia_build.look.run import open_run
+from specsia_build.pipeline.failures import Failure, read_failures, write_failures
+from specsia_build.pipeline.store import read_artefact
+from specsia_build.stages import project, reconstruct, render
+from tests.artefacts import file_of
+from tests.look.conftest import Run
+from tests.look.shown import frames_of, item_of, report_of
+from tests.look.tiny_run import IDS, STRANGE_ID, STRANGE_LICENCE, tiny_run
+
+
+def test_items_have_the_facts_of_their_artefacts(whole: Run, shown: tuple[dict[str, Any], Path]) -> None:
+    document, _ = shown
+    gallery, facts = open_run(*whole)
+    assert (document["kind"], document["moving"], document["sides"]) == ("run", False, ["Y*", "inflate"])
+    assert [one["id"] for one in document["items"]] == list(IDS)
+    for made in gallery.items:
+        item = item_of(document, made.id)
+        assert (item["split"], item["frames"], item["yaws"]) == (made.split, 4, [0, 90, 180, 270])
+        assert item["license"] == STRANGE_LICENCE
+        assert item["numbers"]["seconds"] == pytest.approx(sum(t.seconds for t in facts.times if t.id == made.id), 1e-3)
+        meta = read_artefact(whole[1].artefact(project.STAGE, "inflate", made.id), made.id).meta
+        assert item["sides"]["inflate"]["values"]["iou"] == pytest.approx(meta["iou"], abs=1e-5)
+    anchors = [section["anchor"] for section in document["sections"]]
+    assert anchors == ["ranked", "counts", "quality", "registration", "times", "dataset", "settings"]
+    assert document["sections"][0]["html"].count("<rect") == len(IDS)
+
+
+def test_strips_show_the_pictures_of_the_artefacts(whole: Run, shown: tuple[dict[str, Any], Path]) -> None:
+    document, page = shown
+    clean = read_artefact(whole[1].artefact(render.STAGE, None, STRANGE_ID), STRANGE_ID).files
+    made = read_artefact(whole[1].artefact(project.STAGE, "inflate", STRANGE_ID), STRANGE_ID).files
+    sides = item_of(document, STRANGE_ID)["sides"]
+    of_side = {"Y*": (clean, ("gt", "gt_mask")), "inflate": (made, ("color", "mask", "pos", "edge"))}
+    for side, (files, layers) in of_side.items():
+        assert set(sides[side]["strips"]) == set(layers)
+        for layer in layers:
+            for view, frame in enumerate(frames_of(sides[side]["strips"][layer], document, page)):
+                stored = png.decode(files[f"{layer}_{view:02d}.png"], 1 if frame.ndim == 2 else 4)
+                inside = stored == stored if frame.ndim == 2 else stored[..., 3] == 255
+                assert np.abs(frame[inside].astype(int) - stored[inside]).mean() < 12
+
+
+def test_the_same_run_gives_the_same_page(whole: Run, shown: tuple[dict[str, Any], Path], tmp_path: Path) -> None:
+    report_of(whole[1].root, tmp_path / "page.html")
+    assert (tmp_path / "page.html").read_bytes() == shown[1].read_bytes()
+    assert [path.name for path in tmp_path.iterdir()] == ["page.html"]
+
+
+def test_failures(whole: Run, shown: tuple[dict[str, Any], Path]) -> None:
+    (failure,) = read_failures(whole[1].failures)
+    (found,) = shown[0]["failures"]
+    assert (found["id"], found["stage"], found["reason"], found["strip"]) == ("bröken", "render", failure.reason, None)
+    assert found["command"] == f"specsia build --out {whole[1].root}"
+
+
+def test_hostile_texts_stay_texts(copied: Run, tmp_path: Path) -> None:
+    text = '</script><script>alert(1)</script> "&\u202e\x1b'
+    write_failures(copied[1].failures, [Failure("0", "render", None, text, "logs/<a>.txt")])
+    assert report_of(copied[1].root, tmp_path / "page.html")["failures"][0]["reason"] == text
+    assert (tmp_path / "page.html").read_text(encoding="utf-8").count("</script>") == 2
+
+
+def test_quarantined_pictures_are_shown(tmp_path: Path) -> None:
+    _, layout = tiny_run(tmp_path, ("render", "reconstruct", "project"), min_iou=1.0)
+    document = report_of(layout.root, tmp_path / "page.html")
+    found = {one["id"]: one for one in document["failures"]}[STRANGE_ID]
+    assert found["command"].endswith("--low-iou keep")
+    kept = sorted((layout.root / found["details"]).glob("color_*.png"))
+    frames = frames_of(found["strip"], document, tmp_path / "page.html")
+    assert len(frames) == found["frames"] == len(kept)
+    assert np.abs(frames[0][..., 3].astype(int) - png.decode(kept[0].read_bytes(), 4)[..., 3]).mean() < 3
+
+
+@pytest.mark.parametrize(
+    ("changed", "sides"),
+    [({"look": "lit"}, []), ({"size": 96}, []), ({"pos_frame": "view"}, ["Y*"] * len(IDS))],
+)
+def test_results_of_other_settings_are_left_out(copied: Run, changed: dict[str, Any], sides: list[str]) -> None:
+    config, layout = replace(copied[0], **changed), copied[1]
+    write_settings(config, layout.config)
+    gallery, _ = open_run(config, layout)
+    assert [name for item in gallery.items for name in item.sides] == sides
+    assert any("other settings" in sentence for sentence in gallery.missing)
+
+
+def test_results_without_their_inputs_are_left_out(copied: Run, tmp_path: Path) -> None:
+    file_of(copied[1].artefact(reconstruct.STAGE, "inflate", "0")).unlink()
+    document = report_of(copied[1].root, tmp_path / "page.html")
+    assert list(item_of(document, "0")["sides"]) == ["Y*"]
+    assert any("inflate" in sentence for sentence in document["missing"])
+
+
+def test_what_the_latest_build_left_out_is_not_shown(copied: Run, tmp_path: Path) -> None:
+    copied[1].left_out.write_text(json.dumps([IDS[0], "bröken"]))
+    document = report_of(copied[1].root, tmp_path / "page.html")
+    assert ([one["id"] for one in document["items"]], document["failures"]) == (list(IDS[1:]), [])
+
+
+def test_nothing_built(copied: Run, tmp_path: Path) -> None:
+    layout = copied[1]
+    shutil.rmtree(layout.root / "artefacts")
+    shutil.rmtree(layout.dataset)
+    layout.log.unlink()
+    document = report_of(layout.root, tmp_path / "page.html")
+    assert document["items"] == []
+    assert document["missing"]
+
+
+def test_damage_costs_one_side_its_pictures(copied: Run, tmp_path: Path) -> None:
+    path = file_of(copied[1].artefact(project.STAGE, "inflate", "1"))
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(data)
+    document = report_of(copied[1].root, tmp_path / "page.html")
+    assert "problem" in item_of(document, "1")["sides"]["inflate"]
+    assert set(item_of(document, "1")["sides"]["Y*"]["strips"]) == {"gt", "gt_mask"}
+
+
+def test_times_of_the_log(copied: Run) -> None:
+    with copied[1].log.open("a", encoding="utf-8") as stream:
+        stream.write(
+            json.dumps({"stage": "render", "backend": None, "id": "0", "seconds": 123.0, "peak_mb": 7.0}) + "\n"
+        )
+        stream.write('{"stage": "render", "backend": nu{"stage"\n[1]\n')
+    times = open_run(*copied)[1].times
+    assert [time.seconds for time in times if (time.stage, time.id) == ("render", "0")] == [123.0]
+
+
+def test_reader(copied: Run) -> None:
+    gallery = open_gallery(str(copied[1].root))
+    clean = read_artefact(copied[1].artefact(render.STAGE, None, STRANGE_ID), STRANGE_ID).files
+    read = gallery.reader.read(STRANGE_ID, TARGET, ["gt"], [2, 0])
+    assert read == {"gt": [clean["gt_02.png"], clean["gt_00.png"]]}
+    with pytest.raises(SpecsiaError):
+        gallery.reader.read("0", TARGET, ["gt"], [4])
+    shutil.rmtree(copied[1].root / "artefacts")
+    with pytest.raises(SpecsiaError):
+        gallery.reader.read("1", "inflate", ["color"], [0])

@@ -1,0 +1,184 @@
+"""Strips hold every frame in its place, in one size, and are made of whatever can be read."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image
+
+from specsia_build import png
+from specsia_build.errors import SpecsiaError
+from specsia_build.look.items import TARGET, Gallery, Item, Side
+from specsia_build.look.strips import (
+    COLUMNS,
+    MOST_FRAMES,
+    Made,
+    Strip,
+    large_of,
+    make,
+    shown_frames,
+    tile_of,
+)
+from specsia_build.look.strips import strip_of as strip_of_pngs
+
+
+def square(level: int, size: int = 32) -> NDArray[np.uint8]:
+    """A grey square in the middle of nothing."""
+    picture = np.zeros((size, size, 4), np.uint8)
+    picture[size // 4 : -size // 4, size // 4 : -size // 4] = (level, level, level, 255)
+    return picture
+
+
+def strip_of(pictures: Iterable[NDArray[np.uint8]], _count: int, tile: int) -> Strip:
+    return strip_of_pngs([png.encode(picture) for picture in pictures], tile)
+
+
+def opened(data: bytes) -> NDArray[np.uint8]:
+    return np.asarray(Image.open(io.BytesIO(data)))
+
+
+@pytest.mark.parametrize("tile", [16, 32, 48])
+def test_frames_lie_in_rows_left_to_right(tile: int) -> None:
+    pictures = [square(10 * k) for k in range(23)]
+    strip = strip_of(iter(pictures), 23, tile)
+    pixels = opened(strip.data)
+    assert strip.suffix == "webp"
+    assert pixels.shape == (3 * tile, COLUMNS * tile, 4)
+    for k in range(23):
+        left, top = tile * (k % COLUMNS), tile * (k // COLUMNS)
+        middle = pixels[top + tile // 2, left + tile // 2]
+        assert abs(int(middle[0]) - 10 * k) < 8
+        assert middle[3] == 255
+        assert pixels[top, left, 3] == 0
+
+
+def test_grey_layers_lose_nothing() -> None:
+    masks = [np.random.default_rng(k).integers(0, 255, (32, 32), np.uint8) for k in range(3)]
+    strip = strip_of(masks, 3, 32)
+    assert strip.suffix == "png"
+    assert (opened(strip.data) == np.concatenate(masks, axis=1)).all()
+
+
+def test_what_is_clear_does_not_colour_the_edges() -> None:
+    picture = np.zeros((64, 64, 4), np.uint8)
+    picture[:, 31:] = (255, 255, 255, 255)
+    pixels = opened(strip_of([picture], 1, 32).data)
+    partly = pixels[:, 15]
+    assert (partly[:, :3] > 235).all()
+
+
+def test_what_is_clear_in_part_is_averaged_as_pillow_would() -> None:
+    picture = np.random.default_rng(0).integers(0, 256, (64, 96, 4), np.uint8)
+    # Opaque, clear black, and clear with a colour, which counts for nothing.
+    picture[:20, ..., 3], picture[20:30], picture[30:40, ..., 3] = 255, 0, 0
+    for shown in (picture, picture[:, ::-1]):
+        ready = Image.fromarray(shown).convert("RGBa").resize((32, 21), Image.Resampling.HAMMING, reducing_gap=1.0)
+        assert strip_of([shown], 1, 32) == strip_of([np.asarray(ready.convert("RGBA"))], 1, 32)
+
+
+@pytest.mark.parametrize("tile", [24, 32, 40, 41, 48])
+def test_clear_margins_do_not_change_what_is_in_them(tile: int) -> None:
+    picture = np.zeros((96, 96, 4), np.uint8)
+    picture[37:61, 50:59] = np.random.default_rng(0).integers(0, 256, (24, 9, 4), np.uint8)
+    ready = Image.fromarray(picture).convert("RGBa").resize((tile, tile), Image.Resampling.HAMMING, reducing_gap=1.0)
+    assert strip_of([picture], 1, tile) == strip_of([np.asarray(ready.convert("RGBA"))], 1, tile)
+    assert opened(strip_of([np.zeros_like(picture), picture], 2, tile).data)[:, :tile].max() == 0
+
+
+def test_pictures_that_are_no_squares_keep_their_shape() -> None:
+    pixels = opened(strip_of([np.full((16, 32), 255, np.uint8)], 1, 32).data)
+    assert pixels.shape == (32, 32)
+    assert (pixels[8:24] == 255).all()
+    assert not pixels[:8].any()
+
+
+def test_a_long_clip_is_thinned_out_evenly() -> None:
+    for count in (1, 2, MOST_FRAMES, MOST_FRAMES + 1, 1000):
+        found = shown_frames(count)
+        assert len(found) <= MOST_FRAMES
+        assert found[0] == 0
+    assert shown_frames(2 * MOST_FRAMES).step == 2
+
+
+@dataclass(frozen=True)
+class Kept:
+    """Reads pictures that are there by side and layer; a sentence instead of pictures is why there are none."""
+
+    pictures: Mapping[tuple[str, str], Sequence[NDArray[np.uint8]] | str] = field(default_factory=dict)
+
+    def read(self, item: str, side: str, layers: Sequence[str], frames: Sequence[int]) -> dict[str, list[bytes]]:
+        found = {layer: self.pictures[side, layer] for layer in layers}
+        for pictures in found.values():
+            if isinstance(pictures, str):
+                raise SpecsiaError(pictures)
+        return {layer: [png.encode(pictures[k]) for k in frames] for layer, pictures in found.items()}  # type: ignore[arg-type]
+
+
+def made_of(reader: Kept, sides: Mapping[str, Sequence[str]], frames: range, tile: int) -> Made:
+    return make(reader, "x", sides, frames, tile)
+
+
+def test_one_side_that_cannot_be_read_leaves_the_others() -> None:
+    reader = Kept({(TARGET, "gt"): [square(100)] * 2, ("a", "color"): "it is damaged", ("b", "color"): [square(0)] * 2})
+    made = made_of(reader, {TARGET: ("gt",), "a": ("color",), "b": ("color",)}, range(2), 32)
+    assert list(made.problems) == ["a"]
+    assert {side: set(strips) for side, strips in made.strips.items()} == {
+        TARGET: {"gt", "cover"},
+        "a": set(),
+        "b": {"color", "cover"},
+    }
+
+
+def test_coverage_and_colours_are_those_of_the_first_frame() -> None:
+    first = np.zeros((64, 64, 4), np.uint8)
+    mask = np.zeros((64, 64), np.uint8)
+    mask[16:48, 16:48] = 255
+    first[16:48, 16:48] = (200, 30, 30, 255)
+    first[30:48, 16:48] = (30, 200, 30, 255)
+    first[20, 20] = (1, 2, 3, 255)
+    first[10:16, 16:48] = (0, 0, 0, 255)
+    reader = Kept({(TARGET, "gt"): [first], (TARGET, "gt_mask"): [mask]})
+    made = made_of(reader, {TARGET: ("gt", "gt_mask")}, range(1), 64)
+    assert made.numbers == {"coverage": 0.25, "colours": 2}
+
+
+def test_a_target_in_grey_and_alpha_is_shown_without_its_colours() -> None:
+    reader = Kept({(TARGET, "gt"): [square(200)[..., 2:]], (TARGET, "gt_mask"): [square(200)[..., 3]]})
+    made = made_of(reader, {TARGET: ("gt", "gt_mask")}, range(1), 32)
+    assert (set(made.strips[TARGET]), made.problems, made.numbers) == ({"gt", "gt_mask"}, {}, {})
+
+
+def test_the_target_alone_is_kept_in_larger_frames_too_as_far_as_a_browser_holds_them() -> None:
+    pictures = [np.roll(square(200, 96), k, axis=1) for k in range(12)]
+    reader = Kept({(TARGET, "gt"): pictures, ("a", "color"): pictures})
+    sides = {TARGET: ("gt",), "a": ("color",)}
+    for tile, side in ((32, 64), (64, 96)):
+        made = made_of(reader, sides, range(12), tile)
+        assert set(made.strips["a"]) == {"color", "cover"}
+        assert made.strips[TARGET]["gt"] == made.strips["a"]["color"]
+        assert made.strips[TARGET]["large"] == strip_of(pictures, 12, side)
+    made = made_of(reader, sides, range(12), 96)
+    assert set(made.strips[TARGET]) == {"gt", "cover"}
+    assert [large_of(128, 512, frames) for frames in (10, 60, 200)] == [256, 256, None]
+
+
+def gallery(count: int, size: int, frames: int = 60) -> Gallery:
+    side = Side(TARGET, ("gt",))
+    items = [
+        Item(id=str(k), character=str(k), split="train", frames=frames, sides={TARGET: side}) for k in range(count)
+    ]
+    reader = Kept({(TARGET, "gt"): [square(9, size)] * frames})
+    return Gallery("run", "here", "t", "l", False, tuple(items), (), (), reader)
+
+
+def test_the_more_pictures_there_are_the_smaller_they_get() -> None:
+    assert tile_of(gallery(3, 96)) == 96
+    assert tile_of(gallery(3, 1024)) == 256
+    many = [tile_of(gallery(count, 1024)) for count in (3, 500, 4_000, 15_000)]
+    assert many == sorted(many, reverse=True)
+    assert many[-1] < 96
