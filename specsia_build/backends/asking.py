@@ -1,10 +1,11 @@
-"""Asking a backend, whoever wrote it: what it gives is looked at before it is used, and its faults are its own."""
+"""Calls of backends that others wrote: their meshes are checked before use, and their faults are reported as theirs."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,63 +23,47 @@ _ARRAYS = {
 }
 """Types that `Mesh` states of its arrays."""
 
-_OURS = __name__.partition(".")[0]
+_Answer = TypeVar("_Answer")
 
 
 def asked(backend: Backend, image: NDArray[np.uint8], context: Context) -> Mesh:
-    """The mesh that a backend makes of a picture, its arrays of the types that `Mesh` states.
+    """The mesh that a backend makes of a picture, with arrays of the types that `Mesh` states.
 
     Args:
-        backend: who is asked. It gets a picture of its own, to do with as it likes.
+        backend: it gets a copy of the picture.
         image: (H, W, 4) uint8, straight alpha.
         context: see `Context`.
 
     Raises:
-        CharacterError: if it gives up, or what it gives is no mesh; an `OthersError` if code that is not ours fails.
+        CharacterError: if it gives up, or returns no mesh; an `OthersError` if code that is not ours fails.
     """
-    mesh = _made(backend, image.copy(), context)
+    doing = f"failed on {context.character_id}"
+    mesh = _called(backend, doing, OthersError, lambda: backend.reconstruct(image.copy(), context))
     wrong = misshapen(mesh) if isinstance(mesh, Mesh) else f"it is a {kind_of(mesh)}, and no Mesh of specsia"
     if wrong is not None:
-        whose = f"the backend {backend.name} gave no usable mesh for {context.character_id}"
-        raise CharacterError(f"{whose}: {wrong}")
+        raise CharacterError(f"the backend {backend.name} gave no usable mesh for {context.character_id}: {wrong}")
     there = {name: getattr(mesh, name) for name in _ARRAYS}
     plain: dict[str, Any] = {k: np.ascontiguousarray(v, _ARRAYS[k]) for k, v in there.items() if v is not None}
     return replace(mesh, **plain)
-
-
-def _made(backend: Backend, image: NDArray[np.uint8], context: Context) -> Mesh:
-    try:
-        return backend.reconstruct(image, context)
-    except Exception as error:
-        # A full disk and too little memory are the machine's, whoever meets them.
-        machines = write_trouble(error) is not None or is_exhaustion(error)
-        if _is_ours(backend) or isinstance(error, SpecsiaError) or machines:
-            raise
-        raise OthersError(f"the backend {backend.name} failed on {context.character_id} ({_what(error)})") from error
 
 
 def stated_inputs(backend: Backend, character_id: str) -> tuple[Path, ...]:
     """The files that a backend states as its inputs for a character.
 
     Raises:
-        SpecsiaError: if code that is not ours fails, or states what are no paths.
+        SpecsiaError: if code that is not ours fails, or states something else than paths.
     """
-    if _is_ours(backend):
-        return tuple(backend.inputs(character_id))
-    whose = f"the backend {backend.name} does not state its inputs for {character_id}"
+    doing = f"does not state its inputs for {character_id}"
+    return _called(backend, doing, SpecsiaError, lambda: tuple(Path(path) for path in backend.inputs(character_id)))
+
+
+def _called(backend: Backend, doing: str, kind: type[SpecsiaError], call: Callable[[], _Answer]) -> _Answer:
     try:
-        found = tuple(backend.inputs(character_id))
+        return call()
     except Exception as error:
-        raise SpecsiaError(f"{whose} ({_what(error)})") from error
-    odd = next((one for one in found if not isinstance(one, Path)), None)
-    if odd is not None:
-        raise SpecsiaError(f"{whose}: among them is {brief(repr(odd), MOST_SHOWN // 4)}, which is no Path")
-    return found
-
-
-def _is_ours(backend: Backend) -> bool:
-    return type(backend).__module__.partition(".")[0] == _OURS
-
-
-def _what(error: Exception) -> str:
-    return brief(f"{type(error).__name__}: {error}".rstrip(": "), MOST_SHOWN // 2)
+        # A full disk and too little memory are the machine's fault, whoever meets them.
+        ours = type(backend).__module__.partition(".")[0] == __name__.partition(".")[0]
+        if ours or isinstance(error, SpecsiaError) or write_trouble(error) is not None or is_exhaustion(error):
+            raise
+        what = brief(f"{type(error).__name__}: {error}".rstrip(": "), MOST_SHOWN // 2)
+        raise kind(f"the backend {backend.name} {doing} ({what})") from error

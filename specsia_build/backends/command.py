@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import platform
 import shlex
 import shutil
@@ -19,10 +18,8 @@ from numpy.typing import NDArray
 from specsia_build import png
 from specsia_build.backends.base import Context
 from specsia_build.backends.made import FORMATS, Terms, read_placed, read_terms
-from specsia_build.backends.upstream import guarded
-from specsia_build.backends.upstream.bounded_log import BoundedLog
-from specsia_build.backends.upstream.environment import worker_environment
-from specsia_build.backends.user_settings import settings_file, stated_in
+from specsia_build.backends.upstream.processes import Program, worker_environment
+from specsia_build.backends.user_settings import stated_in
 from specsia_build.errors import CharacterError, UsageError, brief
 from specsia_build.files.sources import is_file
 from specsia_build.files.writing import remove_tree
@@ -34,9 +31,6 @@ USUAL_MESH = "mesh.glb"
 _OF_SHELLS = frozenset({"|", "||", "&", "&&", ";", "<", ">", ">>", "2>", "2>&1"})
 """Words that mean something to shells alone."""
 
-_MOST_FILES = 10_000
-_MOST_SAID = 200
-
 
 @dataclass
 class Command:
@@ -46,14 +40,12 @@ class Command:
         words: program and arguments; in braces stand ``image``, the picture's file, ``mesh``, the file to write (GLB),
             ``folder``, the empty one that it lies in, ``seed`` and ``id``, the character's.
         terms: what holds for its meshes.
-        environment: names of variables that the program gets besides those that every worker gets.
         name, version, sees_ground_truth, needs_yaw, slots, gpus, patience: as in `Backend`.
     """
 
     name: str
     words: tuple[str, ...]
     terms: Terms = field(default_factory=Terms)
-    environment: tuple[str, ...] = ()
     version: int = 1
     sees_ground_truth: bool = False
     needs_yaw: bool = False
@@ -69,7 +61,7 @@ class Command:
         return self.terms.seconds + 30
 
     def settings(self) -> Mapping[str, Any]:
-        # A file is an input by what it holds: where it lies decides nothing.
+        """The command, with files by their names, as where they lie decides nothing; and its terms."""
         program, *others = self.words
         named = [Path(word).name if is_file(Path(word)) else word for word in others]
         return {"command": [program, *named], **self.terms.settings()}
@@ -109,49 +101,34 @@ class Command:
 
     def _run(self, argv: Sequence[str]) -> str:
         """Run the program; returns the last line that it printed."""
-        log = BoundedLog(self._log)
         try:
-            started = guarded.start(
-                argv, None, worker_environment({}, self.environment), subprocess.DEVNULL, log.pipe, log.pipe
-            )
-            try:
-                code = started.process.wait(self.terms.seconds)
-            except subprocess.TimeoutExpired as error:
-                raise CharacterError(
-                    f"{self.name} did not end within {self.terms.seconds:g} seconds; `seconds` of "
-                    f"{stated_in(self.name)}, allows more"
-                ) from error
-            finally:
-                started.end()
+            program = Program(argv, worker_environment(), log=self._log)
         except (OSError, ValueError) as error:
             raise CharacterError(f"{self.name} cannot be started: {error}") from error
+        try:
+            if program.process.wait(self.terms.seconds) != 0:
+                raise CharacterError(f"{self.name} {program.ending()}")
+            return program.last_line()
+        except subprocess.TimeoutExpired as error:
+            raise CharacterError(
+                f"{self.name} did not end within {self.terms.seconds:g} seconds; raise `seconds` in "
+                f"{stated_in(self.name)}"
+            ) from error
         finally:
-            log.close()
-        last = log.last_line(_MOST_SAID)
-        if code != 0:
-            raise CharacterError(f"{self.name} {guarded.ending(code, last)}")
-        return last
+            program.end()
 
     def _mesh(self, folder: Path, last: str) -> Path:
-        """The usual file, or else the only mesh that lies anywhere in the folder; `last` is what was printed last."""
+        """The usual file, or else the only mesh anywhere in the folder; `last` is what was printed last."""
         if is_file(folder / USUAL_MESH):
             return folder / USUAL_MESH
-        found, seen = [], 0
-        for top, folders, names in os.walk(folder):
-            seen += len(folders) + len(names)
-            if seen > _MOST_FILES:
-                raise CharacterError(f"{self.name} left more than {_MOST_FILES:,} files")
-            found += [Path(top) / name for name in names if Path(name).suffix.lower() in FORMATS]
-        meshes = sorted(path for path in found if is_file(path))
+        meshes = sorted(path for path in folder.rglob("*") if path.suffix.lower() in FORMATS and is_file(path))
         if len(meshes) == 1:
             return meshes[0]
         if not meshes:
             said = f"; the last it printed: {last}" if last else ""
-            raise CharacterError(
-                f"{self.name} left no mesh: {{mesh}} is not there, nor any of {', '.join(FORMATS)}{said}"
-            )
-        left = brief(", ".join(path.relative_to(folder).as_posix() for path in meshes), _MOST_SAID)
-        raise CharacterError(f"{self.name} left {len(meshes)} meshes, none of them {USUAL_MESH}: {left}")
+            raise CharacterError(f"{self.name} left no mesh: no {{mesh}}, nor any of {', '.join(FORMATS)}{said}")
+        names = brief(", ".join(path.relative_to(folder).as_posix() for path in meshes), 200)
+        raise CharacterError(f"{self.name} left {len(meshes)} meshes, none of them {USUAL_MESH}: {names}")
 
 
 def create(argument: str | None) -> Command:
@@ -197,33 +174,21 @@ def make(name: str, stated: object) -> Command:
     Raises:
         UsageError: as of `create`.
     """
-    terms, more = read_terms(name, "command", "environment")
+    terms, _ = read_terms(name, "command")
     try:
         words = tuple(map(str, stated) if isinstance(stated, list) else shlex.split(str(stated)))
     except ValueError as error:
-        raise UsageError(f"{name}: the command cannot be taken apart: {error}") from error
-    if not words:
-        raise UsageError(f"{name} has an empty command")
+        raise UsageError(f"{name}: the command cannot be split into words: {error}") from error
     shells = None if isinstance(stated, list) else next((word for word in words if word in _OF_SHELLS), None)
     if shells is not None:
-        raise UsageError(
-            f"{name}: the command is run without a shell, where '{shells}' is a word like others: write a script and "
-            "name that"
-        )
+        raise UsageError(f"{name}: the command runs without a shell, so '{shells}' does nothing: write a script")
     words = tuple(str(expanded(word)) if word.startswith("~") else word for word in words)
-    if not any("{image}" in word for word in words):
-        raise UsageError(f"{name}: the command must say where the picture's file goes: {{image}}")
-    if not any(f"{{{place}}}" in word for word in words for place in ("mesh", "folder")):
-        raise UsageError(f"{name}: the command must say where the mesh goes: {{mesh}}, or {{folder}} for its folder")
+    places = [place for place in ("image", "mesh", "folder") if any(f"{{{place}}}" in word for word in words)]
+    if len(places) < 2 or places[0] != "image":
+        raise UsageError(f"{name}: the command must name {{image}}, and {{mesh}} or {{folder}}")
     if shutil.which(words[0]) is None:
-        here = is_file(Path(words[0]))
-        mend = (
-            f"'{words[0]}' cannot be run: chmod +x makes it a program" if here else f"there is no program '{words[0]}'"
-        )
-        raise UsageError(f"{name}: {mend}")
+        why = "is not executable; run chmod +x" if is_file(Path(words[0])) else "is not there"
+        raise UsageError(f"{name}: the program '{words[0]}' {why}")
     if Path(words[0]).name.startswith("python") and words[1].endswith(".py") and not is_file(Path(words[1])):
         raise UsageError(f"{name}: there is no file '{words[1]}' here")
-    environment = more.get("environment") or []
-    if not isinstance(environment, list) or not all(isinstance(variable, str) for variable in environment):
-        raise UsageError(f"{settings_file()}: {name}: environment must be a list of variables' names")
-    return Command(name, words, terms, tuple(environment))
+    return Command(name, words, terms)

@@ -1,11 +1,11 @@
-"""Whether a mesh looks like the picture that it was made from, and whether it would in another frame.
+"""Scores of a mesh against its picture, as it is and in the 48 frames by right angles and mirrors.
 
-Silhouettes tell little, since those from the front and from behind are mirror images of each other: colours decide.
+Silhouettes from the front and from behind are mirror images of each other, so colours decide between them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -104,8 +104,13 @@ class Likeness:
         plain, decoded = (float(np.abs(found - wanted).mean()) for found in (levels, srgb_to_linear(levels)))
         return cls(overlap, plain, decoded)
 
+    @property
+    def score(self) -> float:
+        """Agreement of silhouette and colours, 0-1."""
+        return self.iou * (1 - self.apart)
+
     def __lt__(self, other: Likeness) -> bool:
-        return self.iou * (1 - self.apart) < other.iou * (1 - other.apart)
+        return self.score < other.score
 
     def surely_beats(self, other: Likeness) -> bool:
         """Whether it is that of the right frame, if one of the two is."""
@@ -125,7 +130,7 @@ class Likeness:
 
 @dataclass(frozen=True)
 class Turned:
-    """Another frame in which a mesh surely looks more like the picture.
+    """A mesh in another frame.
 
     Attributes:
         matrix: (3, 3) that brings it there; its determinant is -1 where it undoes a mirror.
@@ -179,21 +184,39 @@ def better_frame(
         flipped = Likeness.of(_mirrored(front, target), goal)
         if all(as_is.surely_beats(rival) for rival in rivals) and not flipped.surely_undoes(as_is):
             return as_is, None
-    proper: list[Turned] = []
-    mirrored: list[Turned] = []
-    for turn in _turns(upright=as_is.iou >= SOUND_IOU):
-        alone = fitted(mesh.rotated(turn), target)
-        if proper and not _may_fit(alone, target):
-            continue
-        places = (placed.rotated(turn), alone)
-        seen = [next(FastRenderer().render(place, [Camera(0.0, len(goal))], look)).color for place in places]
-        proper.append(Turned(turn, max(Likeness.of(picture, goal) for picture in seen)))
-        mirrored.append(Turned(MIRROR @ turn, max(Likeness.of(_mirrored(picture, target), goal) for picture in seen)))
+    proper, mirrored = in_frames(mesh, goal, look, turns(upright=as_is.iou >= SOUND_IOU), placed)
     as_is = max(as_is, proper[0].likeness)
     turned, undone = (_best(frames, as_is) for frames in (proper[1:], mirrored))
     if turned is None or (undone is not None and undone.likeness.surely_beats(turned.likeness)):
         turned = undone
     return as_is, turned
+
+
+def in_frames(
+    mesh: Mesh, goal: Pixels, look: Look, rotations: Iterable[NDArray[np.float64]], placed: Mesh | None = None
+) -> tuple[list[Turned], list[Turned]]:
+    """The mesh under each of the rotations, and under each and a mirror, fitted to the picture's silhouette.
+
+    Args:
+        mesh: in any place.
+        goal: (S, S, 4) uint8, the picture that its front should show.
+        look: of that.
+        rotations: (3, 3) each; after the first, those that silhouettes rule out are left out if `placed` is given.
+        placed: the mesh in a place of its own, whose likeness counts if it is higher; None where there is none.
+    """
+    target = goal[..., 3] >= HALF_COVERED
+    proper: list[Turned] = []
+    mirrored: list[Turned] = []
+    for turn in rotations:
+        places = [fitted(mesh.rotated(turn), target)]
+        if placed is not None:
+            if proper and not _may_fit(places[0], target):
+                continue
+            places.append(placed.rotated(turn))
+        seen = [next(FastRenderer().render(place, [Camera(0.0, len(goal))], look)).color for place in places]
+        proper.append(Turned(turn, max(Likeness.of(picture, goal) for picture in seen)))
+        mirrored.append(Turned(MIRROR @ turn, max(Likeness.of(_mirrored(picture, target), goal) for picture in seen)))
+    return proper, mirrored
 
 
 def _may_fit(mesh: Mesh, target: NDArray[np.bool_]) -> bool:
@@ -212,7 +235,7 @@ def _mirrored(picture: NDArray[_Level], target: NDArray[np.bool_]) -> NDArray[_L
     return np.roll(flipped, round((there[0] + there[-1] - here[0] - here[-1]) / 2), axis=1)
 
 
-def _turns(*, upright: bool) -> Iterator[NDArray[np.float64]]:
+def turns(*, upright: bool) -> Iterator[NDArray[np.float64]]:
     """The turns that a mesh may need: about the half where it is surely upright and shows its front or its back."""
     for up in UPRIGHT if upright else (*UPRIGHT, *LYING):
         for front in FRONTS[:2] if upright else FRONTS:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Any
 
-from specsia_build.backends import command, http
+from specsia_build.backends import command
 from specsia_build.backends.base import Backend
 from specsia_build.backends.upstream.pins import NAMES
 from specsia_build.backends.user_settings import all_settings, settings_file
@@ -18,12 +18,8 @@ from specsia_build.folders import expanded
 GROUP = "specsia.backends"
 """Entry-point group; each point is a factory ``create(argument: str | None) -> Backend``."""
 
-
-DESCRIBED: Mapping[str, Callable[[str, object], Backend]] = {"command": command.make, "url": http.make}
-"""What makes a backend of a setting of this name; its settings must have one of them."""
-
-_SETTLED = frozenset({"command", "http", "https", *NAMES})
-"""Those of our own backends that read the user's settings."""
+_WITH_SETTINGS = frozenset({"command", *NAMES})
+"""Backends of this package that read the user's settings."""
 
 _OF_FOLDERS = frozenset({"mesh-dir", *NAMES})
 """Backends whose argument is a folder."""
@@ -35,7 +31,7 @@ def available_backends() -> tuple[str, ...]:
     Raises:
         UsageError: if the user's settings cannot be read.
     """
-    described = {name for name, own in all_settings().items() if not DESCRIBED.keys().isdisjoint(own)}
+    described = {name for name, own in all_settings().items() if "command" in own}
     return tuple(sorted({point.name for point in entry_points(group=GROUP)} | described))
 
 
@@ -51,19 +47,21 @@ def load_backend(spec: str) -> Backend:
         SpecsiaError: if the package that declares it cannot be imported or does not give a backend.
     """
     name, colon, argument = spec.partition(":")
-    found = tuple(entry_points(group=GROUP, name=name))
-    if not found and (described := _described(name, colon)) is not None:
-        return described
-    if not found:
-        if name in all_settings():
-            raise UsageError(f"{settings_file()}: {name} has neither {' nor '.join(DESCRIBED)}, which say what it is")
+    points, own = tuple(entry_points(group=GROUP, name=name)), all_settings().get(name, {})
+    if not points and "command" in own:
+        if colon:
+            raise UsageError(f"{name} takes no argument: {settings_file()} says what it is")
+        return command.make(name, own["command"])
+    if not points:
+        if own:
+            raise UsageError(f"{settings_file()}: {name} is no installed backend and has no command")
         names = available_backends() or ("none, because specsia is not installed as a package",)
         raise UsageError(no_such("backend", name, names))
-    _refuse_unheeded(found[0])
-    targets = sorted({point.value for point in found})
+    _refuse_unused(points[0], own)
+    targets = sorted({point.value for point in points})
     if len(targets) > 1:
         raise UsageError(f"the backend '{name}' is declared more than once: {', '.join(targets)}")
-    return _made(found[0], argument if colon else None)
+    return _created(points[0], argument if colon else None)
 
 
 def standing(spec: str) -> str:
@@ -87,80 +85,66 @@ def placeless(spec: str) -> str:
     return name if name in _OF_FOLDERS else spec
 
 
-def _refuse_unheeded(point: EntryPoint) -> None:
-    """See that the user's settings say nothing of an installed backend that nobody heeds.
+def _refuse_unused(point: EntryPoint, own: Mapping[str, Any]) -> None:
+    """Refuse settings of an installed backend that nobody reads.
 
     Raises:
-        UsageError: if they do.
+        UsageError: if there are any.
     """
-    own = all_settings().get(point.name, {})
-    if not DESCRIBED.keys().isdisjoint(own):
-        raise UsageError(f"{settings_file()}: {point.name} is the name of an installed backend: take another")
-    if own and point.name not in _SETTLED and point.module.partition(".")[0] == __name__.partition(".")[0]:
-        where = "a manifest.yaml beside its meshes says it" if point.name == "mesh-dir" else "take them out"
+    if "command" in own:
+        raise UsageError(f"{settings_file()}: {point.name} is the name of an installed backend: use another")
+    if own and point.name not in _WITH_SETTINGS and point.module.partition(".")[0] == __name__.partition(".")[0]:
+        where = "use a manifest.yaml beside its meshes" if point.name == "mesh-dir" else "remove them"
         raise UsageError(f"{settings_file()}: {point.name} takes no settings here: {where}")
 
 
-def _described(name: str, colon: str) -> Backend | None:
-    own = all_settings().get(name, {})
-    ways = [key for key in DESCRIBED if key in own]
-    if not ways:
-        return None
-    if len(ways) > 1:
-        raise UsageError(f"{settings_file()}: {name} has both {' and '.join(ways)}; keep one")
-    if colon:
-        raise UsageError(f"{name} takes no argument: {settings_file()} says what it is")
-    return DESCRIBED[ways[0]](name, own[ways[0]])
-
-
-def _made(point: EntryPoint, argument: str | None) -> Backend:
+def _created(point: EntryPoint, argument: str | None) -> Backend:
     package = f" of the package {point.dist.name}" if point.dist is not None else ""
     whose = f"the backend '{point.name}' ({point.value}{package})"
     # A third-party module may raise anything, and the reader needs to know whose fault it is.
     try:
         factory = point.load()
-    except Exception as error:
-        raise SpecsiaError(f"{whose} cannot be loaded: {type(error).__name__}: {error}") from error
-    if not callable(factory):
-        raise SpecsiaError(f"{whose} is not a factory: it cannot be called")
-    try:
-        made = factory(argument)
-        wrong = _lack(made, point.name)
+        if not callable(factory):
+            raise TypeError("it is not a factory: it cannot be called")
+        backend: Backend = factory(argument)
+        wrong = _lack(backend, point.name)
     except SpecsiaError:
         raise
     except Exception as error:
-        raise SpecsiaError(f"{whose} cannot be made: {type(error).__name__}: {error}") from error
+        raise SpecsiaError(f"{whose} cannot be loaded: {type(error).__name__}: {error}") from error
     if wrong is not None:
         raise SpecsiaError(f"{whose} {wrong}")
-    backend: Backend = made
     return backend
 
 
-_MEMBERS: Mapping[str, type] = {"name": str, "version": int, "sees_ground_truth": bool, "needs_yaw": bool}
-_NUMBER = (int, float)
-_MORE: Mapping[str, tuple[type, ...]] = {"slots": _NUMBER, "gpus": (int,), "patience": _NUMBER, "folder": (Path,)}
-"""Members that a backend need not have."""
-
+_MEMBERS: Mapping[str, tuple[type, ...]] = {
+    "name": (str,),
+    "version": (int,),
+    "sees_ground_truth": (bool,),
+    "needs_yaw": (bool,),
+}
+_OPTIONAL: Mapping[str, tuple[type, ...]] = {
+    "slots": (int, float),
+    "gpus": (int,),
+    "patience": (int, float),
+    "folder": (Path,),
+}
 _METHODS = ("settings", "inputs", "reconstruct")
 
 
-def _lack(made: object, name: str) -> str | None:
-    """What an object lacks of a backend of that name, the end of a sentence; None where it is one."""
+def _lack(made: Any, name: str) -> str | None:
+    """What an object lacks of a backend of that name, the end of a sentence; None if it is one."""
     missing = [member for member in (*_MEMBERS, *_METHODS) if not hasattr(made, member)]
     if missing:
         return f"is a {type(made).__name__} without {' and '.join(missing)}: see docs/backends.md"
-    odd = next((member for member, kind in _MEMBERS.items() if not isinstance(getattr(made, member), kind)), None)
-    if odd is not None:
-        return f"has a {odd} that is no {_MEMBERS[odd].__name__} but {getattr(made, odd)!r}"
-    for member, kinds in _MORE.items():
+    for member, kinds in {**_MEMBERS, **_OPTIONAL}.items():
         value = getattr(made, member, None)
-        if value is not None and not isinstance(value, kinds):
+        if (member in _MEMBERS or value is not None) and not isinstance(value, kinds):
             return f"has a {member} that is no {' or '.join(kind.__name__ for kind in kinds)} but {value!r}"
-    backend: Any = made
-    if backend.name != name:
-        return f"is called '{name}' where it is installed and '{backend.name}' by itself: its name must be the same"
+    if made.name != name:
+        return f"is called '{name}' where it is installed and '{made.name}' by itself: its name must be the same"
     try:
-        json.dumps(dict(backend.settings()), sort_keys=True, allow_nan=False)
+        json.dumps(dict(made.settings()), sort_keys=True, allow_nan=False)
     except (TypeError, ValueError) as error:
         return f"has settings that are no JSON: {error}"
     return None

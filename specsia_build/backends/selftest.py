@@ -1,25 +1,23 @@
-"""Whether a backend returns its meshes in the frame that it declares, told by a figure that no turn or mirror maps onto
-itself."""
+"""Self-test of a backend: the frame of its meshes, found with a figure that no turn or mirror maps onto itself."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from specsia_build.backends.asking import asked
 from specsia_build.backends.base import Backend, Context, Reading
-from specsia_build.backends.gate import check_mesh, closed_volume, fitted
-from specsia_build.backends.likeness import LEAST_IOU, LYING, MIRROR, UPRIGHT, Likeness, stated_axes
+from specsia_build.backends.gate import check_mesh, closed_volume
+from specsia_build.backends.likeness import LEAST_IOU, Turned, in_frames, stated_axes, turns
 from specsia_build.backends.placing import reversed_faces
 from specsia_build.errors import plural
-from specsia_build.frame import Camera, normalise, up_rotation, view_cameras
+from specsia_build.frame import Camera, axis_names, normalise, view_cameras
 from specsia_build.rendering.colour import srgb_to_linear
 from specsia_build.rendering.fast.renderer import FastRenderer
-from specsia_build.rendering.layers import HALF_COVERED
 from specsia_build.rendering.mesh import Material, Mesh, compacted, concatenate
 from specsia_build.rendering.topology import topology
 
@@ -31,8 +29,6 @@ SIZE = 512
 
 LOOK_SIZE = 256
 """Pixels of the pictures that are compared."""
-
-TURNS = (0.0, 90.0, 180.0, 270.0)
 
 SEED = 20_240_229
 """Of the backend's chance, so that two runs agree."""
@@ -58,49 +54,10 @@ PARTS: tuple[tuple[Triple, Triple, Triple, Triple], ...] = (
 blue, its right arm short, low and green, and its chest wears a crest on its left."""
 
 MOST_SHOWN = 8
-"""Candidates that are told, besides the mesh as it is."""
+"""Candidates that are shown, besides the mesh as it is."""
 
 FRONT_UP_TO = -0.3
 """A point of an ellipsoid is its front up to this share of its half depth, so that a picture's rim shows the rest."""
-
-
-@dataclass(frozen=True)
-class Candidate:
-    """One of the 48 frames that a mesh may have come in.
-
-    Attributes:
-        up: which signed axis of the mesh is our z, once it is mirrored.
-        yaw_deg: turn about Z that brings it into ours, after that.
-        mirrored: whether x is negated first.
-        iou: of the frontal silhouette, 0-1.
-        colour: agreement of the colours where both cover, 0-1: 1 less the mean difference of encoded levels.
-    """
-
-    up: str
-    yaw_deg: float
-    mirrored: bool
-    iou: float
-    colour: float
-
-    @property
-    def score(self) -> float:
-        return self.iou * self.colour
-
-    @property
-    def declared(self) -> bool:
-        """Whether it is the frame that every backend must return."""
-        return self.up == "+z" and self.yaw_deg == 0 and not self.mirrored
-
-    @property
-    def turn(self) -> NDArray[np.float64]:
-        """The rotation (3, 3) after the mirror."""
-        c, s = (round(float(wave(np.deg2rad(self.yaw_deg)))) for wave in (np.cos, np.sin))
-        return np.array([[c, -s, 0.0], [s, c, 0.0], [0.0, 0.0, 1.0]]) @ up_rotation(self.up)
-
-    @property
-    def matrix(self) -> NDArray[np.float64]:
-        """All of it, (3, 3)."""
-        return self.turn @ MIRROR if self.mirrored else self.turn
 
 
 @dataclass(frozen=True)
@@ -109,7 +66,7 @@ class SelfTest:
 
     Attributes:
         backend: its name.
-        candidates: all of them, the best first.
+        candidates: the mesh in the 48 frames by right angles and mirrors, the best first.
         volume: signed volume of the mesh's closed parts in cubic units as returned, or None without such parts.
         faces: of the mesh.
         seconds: that the reconstruction took.
@@ -117,21 +74,22 @@ class SelfTest:
     """
 
     backend: str
-    candidates: tuple[Candidate, ...]
+    candidates: tuple[Turned, ...]
     volume: float | None
     faces: int
     seconds: float
     reading: Reading | None = None
 
     @property
-    def margin(self) -> float:
-        """Score of the declared frame less that of the best other one."""
-        return self.declared.score - max(c.score for c in self.candidates if not c.declared)
+    def declared(self) -> Turned:
+        """The mesh as it is."""
+        return next(candidate for candidate in self.candidates if _is_declared(candidate))
 
     @property
-    def declared(self) -> Candidate:
-        """The mesh as it is."""
-        return next(c for c in self.candidates if c.declared)
+    def margin(self) -> float:
+        """Score of the mesh as it is less that of the best other candidate."""
+        others = (candidate for candidate in self.candidates if not _is_declared(candidate))
+        return _score(self.declared) - max(map(_score, others))
 
     @property
     def inside_out(self) -> bool:
@@ -140,8 +98,31 @@ class SelfTest:
 
     @property
     def ok(self) -> bool:
-        """Whether the declared frame wins and shows the figure, and closed parts face outwards."""
-        return self.margin > 0 and self.declared.iou >= LEAST_IOU and not self.inside_out
+        """Whether the mesh as it is wins and shows the figure, and closed parts face outwards."""
+        return self.margin > 0 and self.declared.likeness.iou >= LEAST_IOU and not self.inside_out
+
+    def document(self) -> dict[str, Any]:
+        """The result for ``--json``."""
+        candidates = [
+            {
+                "axes": axis_names(candidate.matrix),
+                "mirrored": bool(np.linalg.det(candidate.matrix) < 0),
+                "iou": candidate.likeness.iou,
+                "score": _score(candidate),
+            }
+            for candidate in self.candidates
+        ]
+        own = {name: getattr(self, name) for name in ("backend", "volume", "faces", "seconds", "margin", "ok")}
+        return {**own, "candidates": candidates}
+
+
+def _is_declared(candidate: Turned) -> bool:
+    return bool((candidate.matrix == np.eye(3)).all())
+
+
+def _score(candidate: Turned) -> float:
+    """Agreement 0-1 of silhouette and colours, as they are encoded in the picture."""
+    return candidate.likeness.iou * (1 - candidate.likeness.plain)
 
 
 def ellipsoid(centre: Triple, half: Triple, front: Triple, rest: Triple, rows: int = 24, columns: int = 40) -> Mesh:
@@ -201,25 +182,10 @@ def selftest(backend: Backend) -> SelfTest:
         mesh = compacted(mesh)
     check_mesh(mesh)
     goal = next(FastRenderer().render(truth, [Camera(0.0, LOOK_SIZE)])).color
+    proper, mirrored = in_frames(mesh, goal, "unlit", turns(upright=False))
+    candidates = sorted([*proper, *mirrored], key=_score, reverse=True)
     volume, reading = closed_volume(topology(mesh)), readings[-1] if readings else None
-    return SelfTest(backend.name, ranked(mesh, goal), volume, len(mesh.faces), seconds, reading)
-
-
-def ranked(mesh: Mesh, goal: NDArray[np.uint8]) -> tuple[Candidate, ...]:
-    """All candidates of a mesh, the best first.
-
-    Args:
-        mesh: as a backend returned it.
-        goal: (S, S, 4) uint8, the picture that its front should show.
-    """
-    both = {False: mesh, True: mirrored_mesh(mesh)}
-    found = [
-        _seen(Candidate(up, yaw, mirrored, 0.0, 0.0), one, goal)
-        for up in (*UPRIGHT, *LYING)
-        for yaw in TURNS
-        for mirrored, one in both.items()
-    ]
-    return tuple(sorted(found, key=lambda candidate: -candidate.score))
+    return SelfTest(backend.name, tuple(candidates), volume, len(mesh.faces), seconds, reading)
 
 
 def mirrored_mesh(mesh: Mesh) -> Mesh:
@@ -228,23 +194,15 @@ def mirrored_mesh(mesh: Mesh) -> Mesh:
     return replace(reversed_faces(flipped), normals=None, rest=None)
 
 
-def _seen(frame: Candidate, mesh: Mesh, goal: NDArray[np.uint8]) -> Candidate:
-    """How much a mesh, mirrored already, looks like the picture in a frame."""
-    target = goal[..., 3] >= HALF_COVERED
-    seen = next(FastRenderer().render(fitted(mesh.rotated(frame.turn), target), [Camera(0.0, len(goal))])).color
-    likeness = Likeness.of(seen, goal)
-    return replace(frame, iou=likeness.iou, colour=1 - likeness.plain)
-
-
 def report(found: SelfTest) -> Sequence[str]:
     """Lines that say what was found."""
-    lines = ["up  yaw  mirror  silhouette  colour  score"]
-    lines += [
-        f"{c.up}  {c.yaw_deg:3.0f}  {'yes' if c.mirrored else 'no ':6}  {c.iou:10.3f}  {c.colour:6.3f}  {c.score:5.3f}"
-        + ("  the frame of the project" if c.declared else "")
-        for i, c in enumerate(found.candidates)
-        if i < MOST_SHOWN or c.declared
-    ]
+    lines = ["axes        silhouette  colour  score"]
+    for i, candidate in enumerate(found.candidates):
+        likeness, own = candidate.likeness, _is_declared(candidate)
+        if i < MOST_SHOWN or own:
+            numbers = f"{likeness.iou:10.3f}  {1 - likeness.plain:6.3f}  {_score(candidate):5.3f}"
+            axes = " ".join(axis_names(candidate.matrix))
+            lines.append(f"{axes:10}  {numbers}{'  the frame of the project' if own else ''}")
     volume = "no closed part" if found.volume is None else f"signed volume {found.volume:.4f}"
     lines.append(f"{plural(found.faces, 'face')}, {volume}, {found.seconds:.1f} s")
     return [*lines, f"{found.backend} {_verdict(found)}"]
@@ -253,16 +211,11 @@ def report(found: SelfTest) -> Sequence[str]:
 def _verdict(found: SelfTest) -> str:
     """The end of a sentence that says what it came to."""
     best, margin = found.candidates[0], found.margin
-    if best.iou < LEAST_IOU:
-        return f"shows the figure in no frame: its silhouette has an IoU of {best.iou:.2f} at most"
+    if best.likeness.iou < LEAST_IOU:
+        return f"shows the figure in no frame: its silhouette has an IoU of {best.likeness.iou:.2f} at most"
     if margin < 0:
-        mirror = "mirrored in x, then " if best.mirrored else ""
-        lying = "" if best.up in UPRIGHT else f"stood up with its {best.up} as z, then "
         read = () if found.reading is None else (found.reading.axes, found.reading.stated_in)
-        return (
-            f"uses another frame: {mirror}{lying}turned by {best.yaw_deg:.0f} degrees about Z, its meshes would fit "
-            f"better, by {-margin:.3f}: {stated_axes(best.matrix, *read)}"
-        )
+        return f"uses another frame; its meshes fit better, by {-margin:.3f}, with {stated_axes(best.matrix, *read)}"
     if found.inside_out:
         return "returns its meshes inside out: reverse the order of each face's corners"
     if margin == 0:

@@ -90,7 +90,7 @@ def run_selftest(name: str) -> None:
     finally:
         if (close := getattr(backend, "close", None)) is not None:
             close()
-    tell({**asdict(found), "margin": found.margin, "ok": found.ok}, report(found), ok=found.ok)
+    tell(found.document(), report(found), ok=found.ok)
 
 
 def _diagnosis_lines(found: Diagnosis) -> list[str]:

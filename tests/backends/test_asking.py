@@ -174,7 +174,7 @@ def versioned(argument: str | None) -> Theirs:
 @pytest.mark.parametrize(
     ("create", "reason"),
     [
-        ("no_gpu", "cannot be made: RuntimeError: no GPU"),
+        ("no_gpu", "cannot be loaded: RuntimeError: no GPU"),
         ("nothing", "is a NoneType without name and version"),
         ("misnamed", r"'theirs' where it is installed and '\.\./mine' by itself"),
         ("unsaid", "settings that are no JSON"),
@@ -195,7 +195,7 @@ def test_what_is_no_backend_is_told(monkeypatch: pytest.MonkeyPatch, create: str
     [
         (lambda character_id: [][1], r"\(IndexError: list index out of range\)"),
         (lambda character_id: None, r"\(TypeError: 'NoneType' object is not iterable\)"),
-        (lambda character_id: ["weights.pt"], "among them is 'weights.pt', which is no Path"),
+        (lambda character_id: [3], "TypeError"),
     ],
 )
 def test_inputs_that_are_none_are_their_fault(inputs: Any, reason: str) -> None:

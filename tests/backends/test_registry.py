@@ -68,8 +68,12 @@ def test_two_packages_with_one_name(monkeypatch: pytest.MonkeyPatch) -> None:
     [
         ("inflate: {command: a}", "inflate", "inflate is the name of an installed backend"),
         ("fusion: {slots: 2}", "fusion", "fusion takes no settings here"),
-        ("mesh-dir: {axes: [-x, +z, +y]}", "mesh-dir:.", r"takes no settings here: a manifest\.yaml beside its meshes"),
-        ("triposr: {comand: python recon.py}", "triposr", "triposr has neither command nor url"),
+        (
+            "mesh-dir: {axes: [-x, +z, +y]}",
+            "mesh-dir:.",
+            r"takes no settings here: use a manifest\.yaml beside its meshes",
+        ),
+        ("triposr: {comand: python recon.py}", "triposr", "triposr is no installed backend and has no command"),
         ("command: {axes: [1, 2, 3]}", "command:true {image} {mesh}", "command: '1' is not an axis"),
     ],
 )

@@ -13,8 +13,6 @@ NOT_RUN = {
     ("README.md", "ray start --head --port 6379"): CLUSTER,
     ("README.md", "#!/bin/bash"): CLUSTER,
     ("README.md", "sbatch --array=1-16 <<'EOF'"): CLUSTER,
-    ("docs/backends.md", "specsia build SOURCE --backend http://localhost:8000/reconstruct"): "it needs that server; "
-    "tests/backends/test_http.py has one",
     ("docs/backends.md", "specsia backends doctor wonder3d"): UPSTREAM,
     ("--help", "specsia backends doctor wonder3d"): UPSTREAM,
     ("--help", "specsia backends doctor crm --json"): UPSTREAM,

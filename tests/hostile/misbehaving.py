@@ -13,7 +13,6 @@ import resource
 import signal
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -34,11 +33,6 @@ def say(message: object) -> None:
 def write(data: bytes, descriptor: int = 1) -> None:
     while data:
         data = data[os.write(descriptor, data) :]
-
-
-def endless() -> None:
-    while True:
-        write(b"x" * 65536, 2)
 
 
 def flood(data: bytes, descriptor: int) -> None:
@@ -78,12 +72,6 @@ class Picture:
 
     def done(self) -> None:
         say({"type": "done", "id": self.number, "mesh": str(self.named), "seconds": 0.1, **self.extra})
-
-    def flood_the_log(self) -> None:
-        flood(b"a line of the flood\n" * 3000, 2)
-
-    def flood_the_log_without_a_line_end(self) -> None:
-        flood(b"x" * 65536, 2)
 
     def flood_the_output(self) -> None:
         flood(b"no message\n" * 3000, 1)
@@ -201,14 +189,6 @@ class Picture:
         os.close(1)
         time.sleep(600)
 
-    def stop_its_guardian(self) -> None:
-        os.kill(os.getppid(), signal.SIGSTOP)
-        sleep_but_live()
-
-    def kill_its_guardian(self) -> None:
-        os.kill(os.getppid(), signal.SIGKILL)
-        time.sleep(600)
-
 
 def before_the_greeting(fault: str) -> None:
     """What goes wrong before anything is said."""
@@ -220,9 +200,6 @@ def before_the_greeting(fault: str) -> None:
         time.sleep(600)
     if fault == "noise":
         write(bytes(range(256)) * 5000)
-        time.sleep(600)
-    if fault == "flood":
-        threading.Thread(target=endless, daemon=True).start()
         time.sleep(600)
     if fault == "another version":
         say({"type": "hello", "protocol": 2})

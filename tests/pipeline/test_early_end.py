@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import pytest
-
 from tests.pipeline.test_build import build, specsia
 from tests.shapes import write_folder
 
@@ -40,26 +38,3 @@ def test_all_are_tried_where_nothing_was_told(tmp_path: Path) -> None:
     assert "go on without them with --max-failures 4" in found["stopped"]
     assert json.loads((out / "failures.jsonl").read_text().splitlines()[0])["stage"] == "render"
     assert "4 of 7 characters failed" in specsia("build", "--out", out, code=1)["error"]
-
-
-@pytest.mark.usefixtures("no_workers")
-def test_it_ends_where_the_server_of_its_backend_is_away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("specsia_build.backends.http.TRIES", 1)
-    source, out = write_folder(tmp_path / "figures", 5), tmp_path / "out"
-    told = build(source, out, "--backend", "http://127.0.0.1:9/away", code=1)["error"]
-    assert "for 3 pictures in a row: see that the server runs, and give the same command again" in told
-    assert len((out / "failures.jsonl").read_text().splitlines()) == 2
-
-
-@pytest.mark.usefixtures("no_workers")
-def test_other_backends_are_finished_where_the_server_of_one_is_away(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("specsia_build.backends.http.TRIES", 1)
-    source, out = write_folder(tmp_path / "figures", 5), tmp_path / "out"
-    # A backend counts in a process what it asks in vain, and that of the test before is another one's.
-    told = build(source, out, "--backend", "http://127.0.0.1:9/gone", "--backend", "inflate", code=1)["error"]
-    assert "for 3 pictures in a row: see that the server runs, and give the same command again" in told
-    assert len(list((out / "artefacts" / "project" / "inflate").rglob("*.tar"))) == 5
-    assert not (out / "dataset").exists()
-    assert {json.loads(line)["backend"] for line in (out / "failures.jsonl").read_text().splitlines()} == {"http"}

@@ -19,16 +19,15 @@ from specsia_build.backends.base import Backend, Context
 from specsia_build.backends.made import Terms, read_placed
 from specsia_build.backends.upstream import worker
 from specsia_build.backends.upstream.devices import Device, claim
-from specsia_build.backends.upstream.environment import worker_environment
 from specsia_build.backends.upstream.pins import (
     Installation,
     Pins,
-    asks_with_token,
     checkout_commit,
     find_installation,
     read_pins,
     worker_settings,
 )
+from specsia_build.backends.upstream.processes import worker_environment
 from specsia_build.backends.upstream.supervisor import Limits, Made, Supervisor, WorkerCommand
 from specsia_build.errors import UsageError
 from specsia_build.files.trouble import cannot_write
@@ -106,8 +105,8 @@ class Bridged(Backend):
             picture.write_bytes(png.encode(image))
             made = supervisor.reconstruct(picture, folder / "made", context.seed % SEEDS)
             self._record(context, made)
-            stated = made.hello.axes or self._pins.axes
-            terms = Terms(axes=stated and tuple(stated), framing=made.hello.framing or self._pins.framing)
+            frame = made.hello.frame
+            terms = Terms(axes=frame.axes or self._pins.axes, framing=frame.framing or self._pins.framing)
             return read_placed(made.mesh, terms, image[..., 3], context)
         finally:
             remove_tree(folder)
@@ -129,11 +128,7 @@ class Bridged(Backend):
             argv=(str(self._place.python), worker.__file__, str(self._script)),
             settings=worker_settings(self._pins, self._place),
             cwd=self._place.root,
-            env=worker_environment(
-                {**self._device.environment, **(_OFFLINE if self._place.offline else {})},
-                (*self._pins.environment, *self._place.environment),
-                asks_with_token(self._pins, self._place),
-            ),
+            env=worker_environment({**self._device.environment, **(_OFFLINE if self._place.offline else {})}),
             log=None if self._logs is None else self._logs / f"{label}.log",
             hint=f"`specsia backends doctor {self.name}` says what is missing",
         )
@@ -151,11 +146,11 @@ class Bridged(Backend):
         record = {
             "id": context.character_id,
             "seed": context.seed % SEEDS,
-            "seconds": made.seconds,
-            "peak_mb": made.peak_mb,
-            "peak_gpu_mb": made.peak_gpu_mb,
-            "versions": dict(made.hello.versions),
-            "revisions": dict(made.hello.weights),
+            "seconds": made.done.seconds,
+            "peak_mb": made.done.peak_mb,
+            "peak_gpu_mb": made.done.peak_gpu_mb,
+            "versions": made.hello.versions,
+            "revisions": made.hello.weights,
             **self.settings(),
         }
         path = self._logs / f"{self._label(self._device)}.jsonl"
@@ -176,14 +171,12 @@ def create(name: str, argument: str | None) -> Bridged:
     place = find_installation(name, root=None if not argument else Path(argument))
     doctor = f"`specsia backends doctor {name}` says what else is missing"
     variable = f"SPECSIA_{name.upper()}"
-    if place.root is None:
-        raise UsageError(f"{name} needs its checkout: {name}:FOLDER, or set {variable}_ROOT; {doctor}")
-    if not place.root.is_dir():
-        raise UsageError(f"{name}: there is no folder {place.root}; {doctor}")
-    if place.python is None:
-        raise UsageError(f"{name} needs the Python of its environment: set {variable}_PYTHON; {doctor}")
-    if not place.python.exists():
-        raise UsageError(f"{name}: there is no interpreter {place.python}; {doctor}")
+    if place.root is None or not place.root.is_dir():
+        where = "is not said" if place.root is None else f"is not in {place.root}"
+        raise UsageError(f"{name}: its checkout {where}: use {name}:FOLDER, or set {variable}_ROOT; {doctor}")
+    if place.python is None or not place.python.exists():
+        where = "is not said" if place.python is None else f"is not {place.python}"
+        raise UsageError(f"{name}: the Python of its environment {where}: set {variable}_PYTHON; {doctor}")
     return Bridged(read_pins(name), place)
 
 

@@ -1,4 +1,4 @@
-"""Who may use which GPU: one lock file a device, held as long as the process that holds it lives."""
+"""Lock files by which builds of one user share GPUs: one worker a device."""
 
 from __future__ import annotations
 
@@ -33,25 +33,20 @@ class Device:
 
     @property
     def environment(self) -> dict[str, str]:
-        """What makes a process see this device and no other."""
+        """Variables with which a process sees this device and no other."""
         visible = "" if self.name == "cpu" else self.name
         order = os.environ.get("CUDA_DEVICE_ORDER", "PCI_BUS_ID")
         return {"CUDA_DEVICE_ORDER": order, "CUDA_VISIBLE_DEVICES": visible}
 
     @property
     def label(self) -> str:
-        """The name that log files carry."""
+        """Name for log files."""
         safe = "".join(c if c.isalnum() or c in "-_" else "_" for c in self.name)
         return safe if self.slot == 0 else f"{safe}.{self.slot}"
 
 
-def lock_folder() -> Path:
-    """Where this user's lock files are, for all runs on the machine."""
-    return private_folder("specsia-devices")
-
-
 def claim(devices: Sequence[str], seconds: float, folder: Path | None = None) -> Device:
-    """The first device that no other process of this user holds; waits for one.
+    """Lock the first device that no other process of this user holds; waits for one.
 
     Args:
         devices: names; one that is named n times takes n workers.
@@ -62,25 +57,23 @@ def claim(devices: Sequence[str], seconds: float, folder: Path | None = None) ->
         CharacterError: if all are taken for that long.
         WriteError: if the folder cannot be written, or its file system has no locks.
     """
-    place = folder or lock_folder()
+    place = folder or private_folder("specsia-devices")
     with writing(place):
         place.mkdir(parents=True, exist_ok=True)
     deadline = time.monotonic() + seconds
     while True:
         for i, name in enumerate(devices):
-            found = _try(place, name, list(devices[:i]).count(name))
-            if found is not None:
-                return found
+            device = _try(place, name, list(devices[:i]).count(name))
+            if device is not None:
+                return device
         if time.monotonic() >= deadline:
-            raise CharacterError(
-                f"every device ({', '.join(dict.fromkeys(devices))}) has been in use by other builds for {seconds:g} s"
-            )
+            names = ", ".join(dict.fromkeys(devices))
+            raise CharacterError(f"every device ({names}) has been in use by other builds for {seconds:g} s")
         time.sleep(POLL_SECONDS)
 
 
 def _try(folder: Path, name: str, slot: int) -> Device | None:
-    safe = name.replace(os.sep, "_")
-    path = folder / f"{safe}.{slot}.lock"
+    path = folder / f"{name.replace(os.sep, '_')}.{slot}.lock"
     with writing(path):
         stream = path.open("wb")
         held = lock(stream)

@@ -1,30 +1,21 @@
-"""What is there and what is missing for a bridge to an upstream project, and the command that mends it."""
+"""What an installation of an upstream project has and lacks, with the command that mends each lack."""
 
 from __future__ import annotations
 
 import json
+import re
 import shlex
 import shutil
 import subprocess
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from packaging.specifiers import SpecifierSet
 from packaging.version import InvalidVersion
 
-from specsia_build.backends.upstream.contract import Used, check
-from specsia_build.backends.upstream.environment import TOKENS, passed, worker_environment
-from specsia_build.backends.upstream.pins import (
-    BRIDGES,
-    Installation,
-    Pins,
-    Weights,
-    asks_with_token,
-    checkout_commit,
-    gated_weights,
-)
+from specsia_build.backends.upstream.pins import Installation, Pins, Weights, checkout_commit
+from specsia_build.backends.upstream.processes import worker_environment
 from specsia_build.folders import expanded
 
 OK, NOTE, MISSING = "ok", "note", "missing"
@@ -68,93 +59,73 @@ class Check:
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """Everything about one bridge.
-
-    Attributes:
-        name: of the bridge.
-        checks: in the order in which they are to be mended.
-        contract: what the worker uses of the checkout; empty without one.
-    """
+    """All checks of one bridge, in the order in which they are to be mended."""
 
     name: str
     checks: tuple[Check, ...]
-    contract: tuple[Used, ...]
 
     @property
     def ok(self) -> bool:
         """Whether nothing is missing."""
-        return all(found.state != MISSING for found in self.checks)
+        return all(check.state != MISSING for check in self.checks)
 
 
 def diagnose(pins: Pins, place: Installation) -> Diagnosis:
     """Look for everything that a bridge needs; nothing is changed, loaded or fetched."""
-    there = place.root is not None and place.root.is_dir()
-    contract = check(place.root, [BRIDGES / s for s in pins.scripts]) if there and place.root is not None else []
-    checks = [_checkout(pins, place), *_commit(pins, place), *_environment(pins, place)]
-    checks += [*_all_weights(pins, place), _token(pins, place), _variables(pins, place)]
-    checks += [_gpu(pins, place), *_contract(pins, place, contract)]
-    return Diagnosis(pins.name, tuple(checks), tuple(contract))
+    weights = (_weights(one, place) for one in pins.weights)
+    return Diagnosis(
+        pins.name, (*_checkout(pins, place), *_python(pins, place), *weights, _gpu(pins, place), *_names(pins, place))
+    )
 
 
-def _checkout(pins: Pins, place: Installation) -> Check:
-    root = Path(pins.repository.rpartition("/")[2]) if place.root is None else place.root
-    get = f"git clone {pins.repository} {_q(root)} && git -C {_q(root)} checkout {pins.commit}"
+def _checkout(pins: Pins, place: Installation) -> Iterator[Check]:
+    root = _q(place.root or pins.repository.rpartition("/")[2])
+    clone = f"git clone {pins.repository} {root} && git -C {root} checkout {pins.commit}"
     if place.root is None:
-        variable = f"SPECSIA_{pins.name.upper()}_ROOT"
-        return Check("checkout", MISSING, f"nobody says where it is: --root, or {variable}", get)
-    if not place.root.is_dir():
-        return Check("checkout", MISSING, f"there is no folder {place.root}", get)
-    return Check("checkout", OK, str(place.root))
-
-
-def _commit(pins: Pins, place: Installation) -> Iterator[Check]:
-    if place.root is None or not place.root.is_dir():
+        yield Check("checkout", MISSING, f"not said: --root, or SPECSIA_{pins.name.upper()}_ROOT", clone)
         return
-    found = checkout_commit(place.root)
-    mend = f"git -C {_q(place.root)} fetch && git -C {_q(place.root)} checkout {pins.commit}"
-    if found is None:
-        yield Check("commit", NOTE, "cannot be told: the folder is no git checkout")
-    elif found != pins.commit:
-        yield Check("commit", NOTE, f"{found[:12]}, while the bridge was written against {pins.commit[:12]}", mend)
+    if not place.root.is_dir():
+        yield Check("checkout", MISSING, f"there is no folder {place.root}", clone)
+        return
+    yield Check("checkout", OK, str(place.root))
+    commit = checkout_commit(place.root)
+    if commit == pins.commit:
+        yield Check("commit", OK, commit)
+    elif commit is None:
+        yield Check("commit", NOTE, "unknown: the folder is no git checkout")
     else:
-        yield Check("commit", OK, found)
+        mend = f"git -C {root} fetch && git -C {root} checkout {pins.commit}"
+        yield Check("commit", NOTE, f"{commit[:12]}; the bridge was written against {pins.commit[:12]}", mend)
 
 
-def _environment(pins: Pins, place: Installation) -> Iterator[Check]:
-    make = f"conda create -n {pins.name} python={pins.python}"
+def _python(pins: Pins, place: Installation) -> Iterator[Check]:
+    create = f"conda create -n {pins.name} python={pins.python}"
     if place.python is None:
-        variable = f"SPECSIA_{pins.name.upper()}_PYTHON"
-        yield Check("python", MISSING, f"nobody says which: --python, or {variable}", make)
+        yield Check("python", MISSING, f"not said: --python, or SPECSIA_{pins.name.upper()}_PYTHON", create)
         return
     asked = json.dumps([list(pins.packages), list(pins.imports)])
-    ran = _run([str(place.python), "-c", _ASK_VERSIONS, asked], place)
     try:
-        found: Mapping[str, Any] = json.loads(ran or "")
+        found = json.loads(_run([str(place.python), "-c", _ASK_VERSIONS, asked], place) or "")
     except ValueError:
-        yield Check("python", MISSING, f"{place.python} does not run", make)
+        yield Check("python", MISSING, f"{place.python} does not run", create)
         return
     exact = found["python"].startswith(f"{pins.python}.")
-    yield Check(
-        "python",
-        OK if exact else NOTE,
-        f"{place.python} ({found['python']}{'' if exact else f'; upstream says {pins.python}'})",
-    )
+    upstream = "" if exact else f"; upstream says {pins.python}"
+    yield Check("python", OK if exact else NOTE, f"{place.python} ({found['python']}{upstream})")
+    install = f"{_q(place.python)} -m pip install"
     for name, wanted in pins.packages.items():
-        yield _package(place, name, wanted, found["packages"].get(name))
+        mend, version = f"{install} {_q(name + _specifier(wanted))}", found["packages"].get(name)
+        if version is None:
+            yield Check(f"package {name}", MISSING, "not installed", mend)
+        elif matches(version, wanted):
+            yield Check(f"package {name}", OK, version)
+        else:
+            yield Check(f"package {name}", NOTE, f"{version}; upstream says {wanted}", mend)
     for name, requirement in pins.imports.items():
-        there = name in found["imports"]
-        mend = "" if there else f"{_q(place.python)} -m pip install {_q(requirement)}"
-        yield Check(f"module {name}", OK if there else MISSING, "installed" if there else "not installed", mend)
-
-
-def _package(place: Installation, name: str, wanted: str, found: str | None) -> Check:
-    mend = f"{_q(place.python)} -m pip install {_q(name + _specifier(wanted))}"
-    label = f"package {name}"
-    if found is None:
-        return Check(label, MISSING, "not installed", mend)
-    if not matches(found, wanted):
-        return Check(label, NOTE, f"{found}, while upstream says {wanted}", mend)
-    return Check(label, OK, found)
+        if name in found["imports"]:
+            yield Check(f"module {name}", OK, "installed")
+        else:
+            yield Check(f"module {name}", MISSING, "not installed", f"{install} {_q(requirement)}")
 
 
 def matches(found: str, wanted: str) -> bool:
@@ -169,40 +140,30 @@ def _specifier(wanted: str) -> str:
     return wanted if wanted[0] in "<>" else f"=={wanted}"
 
 
-def _all_weights(pins: Pins, place: Installation) -> Iterator[Check]:
-    for weights in pins.weights:
-        label = f"weights {weights.name}"
-        if weights.path is not None:
-            yield _file_weights(weights, place, label)
-            continue
-        source = place.weights.get(weights.name, weights.source or "")
-        revision = None if weights.name in place.weights else weights.revision
-        folder = expanded(source) if expanded(source).is_dir() else _cached(source, revision)
-        gone = [] if folder is None else [name for name in weights.files if not (folder / name).is_file()]
-        mend = " ".join(["hf download", source, *weights.files, *(["--revision", revision] if revision else [])])
-        if folder is None:
-            yield Check(label, MISSING, f"{source} is not in the cache of the Hugging Face Hub", mend)
-        elif gone:
-            yield Check(label, MISSING, f"{folder} lacks {', '.join(gone)}", mend)
-        else:
-            yield Check(label, OK, str(folder))
-
-
-def _file_weights(weights: Weights, place: Installation, label: str) -> Check:
-    path = expanded(weights.path or "")
-    if not path.is_absolute() and place.root is not None:
-        path = place.root / path
-    before = "" if place.root is None else f"cd {_q(place.root)} && "
-    return (
-        Check(label, OK, str(path))
-        if path.is_file()
-        else Check(
+def _weights(weights: Weights, place: Installation) -> Check:
+    label = f"weights {weights.name}"
+    if weights.path is not None:
+        path = expanded(weights.path)
+        path = path if path.is_absolute() or place.root is None else place.root / path
+        if path.is_file():
+            return Check(label, OK, str(path))
+        before = "" if place.root is None else f"cd {_q(place.root)} && "
+        return Check(
             label,
             MISSING,
             f"there is no file {path}",
             before + weights.fetch.format(python=_q(place.python or "python")),
         )
-    )
+    source = place.weights.get(weights.name, weights.source or "")
+    revision = None if weights.name in place.weights else weights.revision
+    mend = " ".join(["hf download", source, *weights.files, *(["--revision", revision] if revision else [])])
+    folder = expanded(source) if expanded(source).is_dir() else _cached(source, revision)
+    if folder is None:
+        return Check(label, MISSING, f"{source} is not in the cache of the Hugging Face Hub", mend)
+    lacking = [name for name in weights.files if not (folder / name).is_file()]
+    if lacking:
+        return Check(label, MISSING, f"{folder} lacks {', '.join(lacking)}", mend)
+    return Check(label, OK, str(folder))
 
 
 def _cached(repository: str, revision: str | None) -> Path | None:
@@ -215,61 +176,63 @@ def _cached(repository: str, revision: str | None) -> Path | None:
         return None
 
 
-def _token(pins: Pins, place: Installation) -> Check:
-    gated = gated_weights(pins, place)
-    why = f"the weights {', '.join(gated)} are gated" if gated else "none of the weights is gated"
-    if place.offline:
-        return Check("token", OK, "not given to the worker: it is offline")
-    if place.token is not None:
-        why = f"the settings say 'token: {str(place.token).lower()}'"
-    if not asks_with_token(pins, place):
-        return Check("token", OK, f"not given to the worker: {why}")
-    from huggingface_hub import get_token
-
-    if get_token() is None:
-        return Check("token", NOTE, f"{why}, but there is none", "hf auth login")
-    return Check("token", OK, f"given to the worker: {why}")
-
-
-def _variables(pins: Pins, place: Installation) -> Check:
-    names = passed((*pins.environment, *place.environment))
-    shown = ", ".join(name for name in names if name not in TOKENS or name in place.environment)
-    return Check("environment", OK, f"of the variables set here the worker gets {shown or 'none'}")
-
-
 def _gpu(pins: Pins, place: Installation) -> Check:
     smi = shutil.which("nvidia-smi")
     query = ["--query-gpu=index,name,memory.total", "--format=csv,noheader,nounits"]
     lines = (_run([smi, *query], place) or "").strip().splitlines() if smi else []
     if not lines:
-        return Check("GPU", MISSING, "no NVIDIA GPU is to be seen (nvidia-smi)")
+        return Check("GPU", MISSING, "nvidia-smi shows no NVIDIA GPU")
     found = "; ".join(" ".join(line.split()) for line in lines) + " MiB"
     need = pins.memory.get("gpu_gb")
     largest = max(float(line.rpartition(",")[2]) / 1024 for line in lines)
     if need is not None and largest < float(need) * 0.95:
-        return Check("GPU", NOTE, f"{found}, while {pins.name} wants {need} GB")
+        return Check("GPU", NOTE, f"{found}; {pins.name} wants {need} GB")
     if place.python is not None and (_run([str(place.python), "-c", _ASK_TORCH], place) or "0").strip() == "0":
         return Check("GPU", MISSING, f"{found}, but torch of {place.python} does not see one")
     return Check("GPU", OK, found)
 
 
-def _contract(pins: Pins, place: Installation, contract: Sequence[Used]) -> Iterator[Check]:
-    if place.root is None or not contract:
+def _names(pins: Pins, place: Installation) -> Iterator[Check]:
+    if place.root is None or not place.root.is_dir():
         return
-    gone = list(dict.fromkeys(used.missing for used in contract if used.missing is not None))
+    gone = missing_names(pins, place.root)
     mend = f"git -C {_q(place.root)} checkout {pins.commit}"
     if not gone:
-        yield Check("contract", OK, f"all {len(contract)} things that the worker uses are there")
-    yield from (Check("contract", MISSING, reason, mend) for reason in gone)
+        count = sum(map(len, pins.uses.values()))
+        yield Check("names", OK, f"all {len(pins.uses)} files and {count} names that the bridge uses are there")
+    yield from (Check("names", MISSING, reason, mend) for reason in gone)
+
+
+def missing_names(pins: Pins, root: Path) -> list[str]:
+    """What a checkout lacks of the files and names that a bridge uses, found by a search through their text."""
+    gone = []
+    for file, names in pins.uses.items():
+        try:
+            text = (root / file).read_text(encoding="utf-8", errors="replace")
+        except OSError:
+            gone.append(f"there is no file {file}")
+            continue
+        kinds = _SETTINGS if file.endswith((".yaml", ".yml")) else _BINDINGS
+        parts = (part for name in names for part in name.split("."))
+        gone += [f"{file} has no {part}" for part in dict.fromkeys(parts) if not _binds(text, part, kinds)]
+    return gone
+
+
+_SETTINGS = (r"(?:^|[\s{{,]){name}\s*:",)
+_BINDINGS = (r"^\s*(?:async\s+)?(?:def|class)\s+{name}\b", r"^\s*{name}\s*[:=]", r"^\s*(?:from|import)\b.*\b{name}\b")
+"""Patterns of lines that define, assign or import a name, and of settings in YAML."""
+
+
+def _binds(text: str, name: str, patterns: Sequence[str]) -> bool:
+    return any(re.search(pattern.format(name=re.escape(name)), text, re.MULTILINE) for pattern in patterns)
 
 
 def _run(command: Sequence[str], place: Installation) -> str | None:
     """What a command prints, None if it fails."""
     cwd = place.root if place.root is not None and place.root.is_dir() else None
-    environment = worker_environment({}, place.environment)
     try:
         ran = subprocess.run(  # noqa: S603  the user's own interpreter
-            command, capture_output=True, text=True, timeout=120, check=False, cwd=cwd, env=environment
+            command, capture_output=True, text=True, timeout=120, check=False, cwd=cwd, env=worker_environment()
         )
     except (OSError, subprocess.TimeoutExpired):
         return None

@@ -41,8 +41,6 @@ class _Stated(msgspec.Struct, frozen=True):
     offline: bool = False
     weights: dict[str, str] | None = None
     seconds: _Limits | None = None
-    environment: list[str] | str | None = None
-    token: bool | None = None
 
 
 @dataclass(frozen=True)
@@ -57,7 +55,6 @@ class Weights:
         path: of a file that has its place, relative to the checkout or in the home folder, or None.
         fetch: command that fetches such a file.
         licence: of the weights.
-        gated: whether the Hub gives them only to somebody who has agreed to their terms, which a token shows.
     """
 
     name: str
@@ -67,7 +64,6 @@ class Weights:
     path: str | None = None
     fetch: str = ""
     licence: str = ""
-    gated: bool = False
 
 
 @dataclass(frozen=True)
@@ -80,12 +76,12 @@ class Pins:
         scripts: files in `BRIDGES`; the first is the worker.
         packages: version of each package that matters: exact, or a range such as ``>=2.1``.
         imports: modules that must be there besides, in whatever version, and what pip installs for each.
+        uses: files of the checkout that the bridge needs, and the names in each that it uses.
         weights: what is loaded.
         licence, memory: for people.
         axes: which signed axis of the mesh file is x, y, z of our frame.
         framing: ``kept`` or ``free``.
         seconds: limits for `start` and `item`.
-        environment: names of environment variables that the worker needs besides those that every worker gets.
     """
 
     name: str
@@ -96,13 +92,13 @@ class Pins:
     scripts: tuple[str, ...]
     packages: Mapping[str, str]
     imports: Mapping[str, str]
+    uses: Mapping[str, tuple[str, ...]]
     weights: tuple[Weights, ...]
     licence: Mapping[str, str]
     memory: Mapping[str, Any]
-    axes: tuple[str, ...]
+    axes: tuple[str, str, str]
     framing: str
     seconds: Mapping[str, float]
-    environment: tuple[str, ...] = ()
 
     @property
     def worker(self) -> Path:
@@ -120,8 +116,6 @@ class Installation:
         offline: whether the Hugging Face Hub may not be asked.
         weights: folder or repository that replaces a pinned one, by name.
         seconds: limits that replace the pinned ones.
-        environment: names of environment variables that the worker gets besides.
-        token: whether the worker may use the user's token of the Hub, or None for where the weights are gated.
     """
 
     root: Path | None = None
@@ -130,8 +124,6 @@ class Installation:
     offline: bool = False
     weights: Mapping[str, str] = field(default_factory=dict)
     seconds: Mapping[str, float] = field(default_factory=dict)
-    environment: tuple[str, ...] = ()
-    token: bool | None = None
 
 
 def pins_folder() -> Path:
@@ -181,8 +173,6 @@ def find_installation(name: str, root: Path | None = None, python: Path | None =
         offline=os.environ.get(OFFLINE_VARIABLE, "") not in ("", "0") or own.offline,
         weights=own.weights or {},
         seconds={key: value for key, value in limits.items() if value is not None},
-        environment=tuple(str(variable) for variable in _list(own.environment or ()) if variable),
-        token=own.token,
     )
 
 
@@ -206,16 +196,6 @@ def _path(value: object) -> Path | None:
 
 def _list(value: object) -> Sequence[object]:
     return value if isinstance(value, list) and value else [value]
-
-
-def gated_weights(pins: Pins, place: Installation) -> tuple[str, ...]:
-    """Names of the weights that the Hub gives only with a token; what the user has put in their place is not gated."""
-    return tuple(weights.name for weights in pins.weights if weights.gated and weights.name not in place.weights)
-
-
-def asks_with_token(pins: Pins, place: Installation) -> bool:
-    """Whether the worker may use the user's token of the Hub."""
-    return not place.offline and (bool(gated_weights(pins, place)) if place.token is None else place.token)
 
 
 def worker_settings(pins: Pins, place: Installation) -> dict[str, Any]:

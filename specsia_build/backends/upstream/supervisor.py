@@ -1,37 +1,27 @@
-"""Keeps one worker process at work: starts it, watches it, starts it again, and says what went wrong."""
+"""One worker process: started on demand, watched, restarted after a fault, ended with all that it started."""
 
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import subprocess
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import TracebackType
-from typing import Any
+from typing import Any, TypeVar
 
-from specsia_build.backends.upstream import guarded
-from specsia_build.backends.upstream.bounded_log import BoundedLog
-from specsia_build.backends.upstream.messages import (
-    BadMessage,
-    Hello,
-    MessageReader,
-    answers,
-    read_done,
-    read_failed,
-    read_hello,
-    write_message,
-)
+from specsia_build.backends.placing import axes_matrix
+from specsia_build.backends.upstream.messages import BadMessageError, Done, Failed, Hello, MessageReader
+from specsia_build.backends.upstream.processes import LAST_CHARACTERS, Program
 from specsia_build.backends.upstream.worker import HEARTBEAT_SECONDS, INPUT, OOM, PROTOCOL
 from specsia_build.clock import Clock
 from specsia_build.errors import CharacterError, brief
 from specsia_build.files.sources import open_source_file
 from specsia_build.files.writing import remove_tree
 
-_MOST_SAID = 200
-"""Characters of what a worker says or prints that a reason quotes; the rest is in its log."""
+_Answer = TypeVar("_Answer", Hello, Done)
 
 
 @dataclass(frozen=True)
@@ -44,8 +34,8 @@ class WorkerCommand:
         settings: sent with the greeting.
         cwd: working directory.
         env: all of its environment variables.
-        log: file that the worker's prints go to, the last of them where they are many, or None for nowhere.
-        hint: sentence on what to do if it does not start.
+        log: file that its prints are appended to, or None.
+        hint: what to do if it does not start.
     """
 
     name: str
@@ -66,9 +56,9 @@ class Limits:
         item: for one picture.
         heartbeat: between two signs of life.
         stop: for a worker to leave by itself.
-        delay: before the second start in a row; doubled with every further one. The first is at once.
-        longest_delay: no wait is longer.
-        starts: starts in a row that may fail before pictures are given up without another try.
+        delay: before the second restart in a row; doubled with each further one.
+        longest_delay: no pause before a restart is longer.
+        starts: failed starts in a row after which pictures are given up without another.
         rest: after which one more start is tried then.
     """
 
@@ -93,20 +83,17 @@ class Made:
 
     Attributes:
         mesh: the file, a regular one in the folder that the worker was given.
-        seconds: as the worker measured.
-        peak_mb: largest resident memory, peak_gpu_mb: largest device memory; None where it did not say.
-        hello: the worker's greeting.
+        done: the worker's answer.
+        hello: its greeting.
     """
 
     mesh: Path
-    seconds: float
-    peak_mb: float | None
-    peak_gpu_mb: float | None
+    done: Done
     hello: Hello
 
 
 class _Fault(Exception):
-    """One attempt failed: `reason` completes "the worker ..."; `final` if another attempt is in vain."""
+    """One attempt failed: the reason completes "the worker ..."; `final` if another attempt is in vain."""
 
     def __init__(self, reason: str, *, restart: bool, final: bool = False) -> None:
         super().__init__(reason)
@@ -121,41 +108,29 @@ class Supervisor:
     """
 
     def __init__(
-        self,
-        command: WorkerCommand,
-        limits: Limits | None = None,
-        sleep: Callable[[float], None] = time.sleep,
+        self, command: WorkerCommand, limits: Limits | None = None, sleep: Callable[[float], None] = time.sleep
     ) -> None:
         self.starts = 0
         self._command, self._limits, self._sleep = command, limits or Limits(), sleep
-        self._guarded: guarded.Guarded | None = None
-        self._reader = MessageReader()
+        self._program: Program | None = None
+        self._reader = MessageReader(-1)
         self._hello: Hello | None = None
-        self._log: BoundedLog | None = None
-        self._faults = 0
-        self._failed_starts = 0
-        self._given_up_at = 0.0
-        self._why_not = ""
-        self._number = 0
-
-    @property
-    def _process(self) -> subprocess.Popen[bytes] | None:
-        return None if self._guarded is None else self._guarded.process
+        self._faults = self._failed_starts = self._number = 0
+        self._given_up_at, self._why_not = 0.0, ""
 
     @property
     def pid(self) -> int | None:
-        """Process id of the worker's guardian, with which the worker ends; None while there is none."""
-        return None if self._process is None else self._process.pid
+        """Process id of the worker; None while there is none."""
+        return None if self._program is None else self._program.process.pid
 
-    def reconstruct(self, image: Path, folder: Path, seed: int, settings: Mapping[str, Any] | None = None) -> Made:
-        """Have a picture done; what fails is tried once more.
+    def reconstruct(self, image: Path, folder: Path, seed: int) -> Made:
+        """Have a picture done; a failed attempt is repeated once.
 
         Args:
             image: RGBA file.
-            folder: where the worker puts the mesh and what belongs to it; it makes the folder. What a failed attempt
-                left there, or in the folder beside it with ``.part`` at its end, is removed.
+            folder: for the mesh and what belongs to it; the worker makes it. What a failed attempt left there, or in
+                the folder beside it with ``.part`` at its end, is removed.
             seed: the only source of randomness.
-            settings: of this picture.
 
         Raises:
             CharacterError: if both attempts failed, or another one would be in vain.
@@ -164,7 +139,7 @@ class Supervisor:
         for _ in range(2):
             try:
                 self._ensure_started()
-                made = self._ask(image, folder, seed, settings or {})
+                made = self._ask(image, folder, seed)
             except _Fault as fault:
                 if fault.restart:
                     self.kill()
@@ -177,10 +152,13 @@ class Supervisor:
             else:
                 self._faults = 0
                 return made
-        raise CharacterError(_sentence(self._command, reasons, self._log))
+        first, last = reasons[0], reasons[-1]
+        before = "" if len(reasons) == 1 else ", twice" if first == last else f" (before that it {first})"
+        log = f"; its log is {self._command.log}" if self._command.log else ""
+        raise CharacterError(f"the worker of {self._command.name} {last}{before}{log}")
 
     def _ensure_started(self) -> None:
-        if self._process is not None and self._process.poll() is None:
+        if self._program is not None and self._program.process.poll() is None:
             return
         self.kill()
         if self._failed_starts >= self._limits.starts and time.monotonic() - self._given_up_at < self._limits.rest:
@@ -199,153 +177,115 @@ class Supervisor:
     def _start(self) -> None:
         command = self._command
         self.starts += 1
-        self._log = BoundedLog(command.log)
         try:
-            self._guarded = guarded.start(
-                command.argv, command.cwd, command.env, subprocess.PIPE, subprocess.PIPE, self._log.pipe
-            )
+            self._program = Program(command.argv, command.env, command.cwd, command.log, piped=True)
         except (OSError, ValueError) as error:
             raise _Fault(f"cannot be started: {error}", restart=True) from error
-        output = self._guarded.process.stdout
-        assert output is not None
-        self._reader = MessageReader(output.fileno(), garbage=self._log.write)
-        greeting = {"protocol": PROTOCOL, "heartbeat": min(HEARTBEAT_SECONDS, self._limits.heartbeat / 4)}
-        self._send({"type": "hello", "settings": dict(command.settings), **greeting})
-        message = self._wait(None, self._limits.start, "start")
-        if message["type"] == "error":
-            raise _Fault(f"does not start: {self._said(read_failed(message).message)}", restart=True)
+        assert self._program.process.stdout is not None
+        self._reader = MessageReader(self._program.process.stdout.fileno())
+        heartbeat = min(HEARTBEAT_SECONDS, self._limits.heartbeat / 4)
+        self._send({"type": "hello", "protocol": PROTOCOL, "heartbeat": heartbeat, "settings": dict(command.settings)})
+        hello = self._wait(Hello, None, self._limits.start)
+        if isinstance(hello, Failed):
+            raise _Fault(f"does not start: {brief(hello.message, LAST_CHARACTERS)}", restart=True)
+        if hello.protocol != PROTOCOL:
+            raise _Fault(f"speaks version {hello.protocol} of the protocol, not {PROTOCOL}", restart=True, final=True)
         try:
-            self._hello = read_hello(message)
-        except BadMessage as error:
-            raise _Fault(str(error), restart=True, final=True) from error
-        if self._hello.protocol != PROTOCOL:
-            found = brief(str(self._hello.protocol), 20)
-            raise _Fault(f"speaks version {found} of the protocol, not {PROTOCOL}", restart=True, final=True)
+            axes_matrix(hello.frame.axes or ("+x", "+y", "+z"))
+        except ValueError as error:
+            raise _Fault(f"states axes that are none: {brief(str(error), 80)}", restart=True, final=True) from error
+        self._hello = hello
 
-    def _ask(self, image: Path, folder: Path, seed: int, settings: Mapping[str, Any]) -> Made:
+    def _ask(self, image: Path, folder: Path, seed: int) -> Made:
+        assert self._hello is not None
         self._number += 1
         request = {"id": self._number, "image": str(image), "folder": str(folder), "seed": seed}
-        self._send({"type": "reconstruct", "settings": dict(settings), **request})
-        answer = self._wait(self._number, self._limits.item, "answer")
-        if answer["type"] == "error":
-            failed = read_failed(answer)
-            said = self._said(failed.message)
-            words = f"ran out of memory ({said})" if failed.kind == OOM else f"failed: {said}"
-            raise _Fault(words, restart=failed.restart or failed.kind == OOM, final=failed.kind == INPUT)
-        try:
-            done = read_done(answer)
-        except BadMessage as error:
-            raise _Fault(str(error), restart=False) from error
-        assert self._hello is not None
-        return Made(_mesh_in(folder, done.mesh), done.seconds, done.peak_mb, done.peak_gpu_mb, self._hello)
-
-    def _said(self, text: str) -> str:
-        """What the worker says, short enough for a reason; in its log it is whole."""
-        short = brief(text, _MOST_SAID)
-        if short != text and self._log is not None:
-            self._log.write(text.encode(errors="backslashreplace") + b"\n")
-        return short
+        self._send({"type": "reconstruct", **request})
+        answer = self._wait(Done, self._number, self._limits.item)
+        if isinstance(answer, Failed):
+            said, oom = brief(answer.message, LAST_CHARACTERS), answer.kind == OOM
+            words = f"ran out of memory ({said})" if oom else f"failed: {said}"
+            raise _Fault(words, restart=answer.restart or oom, final=answer.kind == INPUT)
+        return Made(_mesh_in(folder, answer.mesh), answer, self._hello)
 
     def _send(self, message: Mapping[str, Any]) -> None:
-        assert self._process is not None
-        assert self._process.stdin is not None
+        assert self._program is not None
+        assert self._program.process.stdin is not None
         try:
-            write_message(self._process.stdin, message)
+            self._program.process.stdin.write(json.dumps(message).encode("ascii") + b"\n")
+            self._program.process.stdin.flush()
         except OSError as error:
-            raise _Fault(self._ending("input"), restart=True) from error
+            raise _Fault(self._ending(), restart=True) from error
 
-    def _wait(self, number: int | None, seconds: float, what: str) -> dict[str, Any]:
-        """The next message that answers: to the greeting if `number` is None, else to that request."""
-        self._reader.refused = ""
+    def _wait(self, kind: type[_Answer], number: int | None, seconds: float) -> _Answer | Failed:
+        """The next answer of a kind, or the failure in its place, to the greeting (None) or to a numbered request."""
+        assert self._program is not None
         clock = Clock()
         deadline = clock.now() + seconds
         # An interpreter may take long to come up, and is silent until the worker has read the greeting.
         silent_until = deadline if number is None else clock.now() + self._limits.heartbeat
+        self._reader.refused = ""
         while True:
             now = clock.now()
             if now >= deadline:
                 odd = f"; it wrote what is no message: {self._reader.refused}" if self._reader.refused else ""
+                what = "start" if number is None else "answer"
                 raise _Fault(f"gave no {what} within {seconds:g} seconds{odd}", restart=True)
             if now >= silent_until:
                 raise _Fault(f"gave no sign of life for {self._limits.heartbeat:g} seconds", restart=True)
             # Looked at before reading: what it wrote until then is read once more below.
-            gone = self._process is None or self._process.poll() is not None
-            for message in self._reader.read(clock.left(min(deadline, silent_until))):
-                silent_until = clock.now() + self._limits.heartbeat
-                kind = message["type"]
-                if (number is None and kind in ("hello", "error")) or (
-                    number is not None and kind in ("done", "error") and answers(message, number)
-                ):
-                    return message
+            gone = self._program.process.poll() is not None
+            try:
+                for message in self._reader.read(clock.left(min(deadline, silent_until))):
+                    silent_until = clock.now() + self._limits.heartbeat
+                    if isinstance(message, (kind, Failed)) and getattr(message, "id", None) == number:
+                        return message
+            except BadMessageError as error:
+                raise _Fault(str(error), restart=True) from error
             if self._reader.ended or (gone and not self._reader.waiting()):
-                raise _Fault(self._ending("output"), restart=True)
+                raise _Fault(self._ending(), restart=True)
 
-    def _ending(self, closed: str) -> str:
-        """How the worker ended, or what of it is `closed` while it lives on."""
-        assert self._process is not None
-        assert self._log is not None
+    def _ending(self) -> str:
+        """How the worker ended, or that it closed its output while it lives on."""
+        assert self._program is not None
         with contextlib.suppress(subprocess.TimeoutExpired):
-            self._process.wait(self._limits.stop)
-        self._log.close()
-        code = self._process.returncode
-        last = self._log.last_line(_MOST_SAID)
-        if code is None:
-            return f"closed its {closed}" + (f"; the last it printed: {last}" if last else "")
-        return guarded.ending(code, last)
+            self._program.process.wait(self._limits.stop)
+        return self._program.ending()
 
     def kill(self) -> None:
         """End the worker with all that it started, at once."""
-        if self._guarded is not None:
-            self._guarded.end()
-            self._guarded = None
-        if self._log is not None:
-            self._log.close()
+        if self._program is not None:
+            self._program.end()
+            self._program = None
 
     def close(self) -> None:
         """Ask the worker to leave, and see to it. Closing twice is no fault."""
-        process = self._process
-        if process is not None and process.poll() is None:
-            with contextlib.suppress(_Fault, subprocess.TimeoutExpired):
+        if self._program is not None and self._program.process.poll() is None:
+            with contextlib.suppress(_Fault, subprocess.TimeoutExpired, OSError):
                 self._send({"type": "shutdown"})
-                if process.stdin is not None:
-                    process.stdin.close()
-                process.wait(self._limits.stop)
+                self._program.process.wait(self._limits.stop)
         self.kill()
 
     def __enter__(self) -> Supervisor:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
 
 def _mesh_in(folder: Path, stated: str) -> Path:
-    """The mesh that a worker names, seen to be a regular file of the folder that it was given."""
+    """The mesh that a worker names: a regular file, not empty, in the folder that it was given."""
     mesh = Path(os.path.abspath(folder / stated))  # noqa: PTH100  links are followed, and judged, where it is opened
+    said = "said that it was done, but"
+    if folder.is_symlink() or not any(mesh.is_relative_to(root) for root in (folder, folder.resolve())):
+        raise _Fault(f"{said} its mesh {brief(stated, 80)} lies outside the folder that it was given", restart=False)
     try:
-        if folder.is_symlink() or not any(mesh.is_relative_to(root) for root in (folder, folder.resolve())):
-            raise CharacterError(f"the mesh {brief(stated, _MOST_SAID)} lies outside the folder that it was given")
         with open_source_file(mesh, folder) as stream:
             empty = os.fstat(stream.fileno()).st_size == 0
     except FileNotFoundError:
         empty = True
-    except (OSError, CharacterError) as error:
-        raise _Fault(f"said that it was done, but {brief(str(error), _MOST_SAID)}", restart=False) from error
+    except (OSError, ValueError, CharacterError) as error:
+        raise _Fault(f"{said} {brief(str(error), LAST_CHARACTERS)}", restart=False) from error
     if empty:
-        name = brief(mesh.name, _MOST_SAID)
-        raise _Fault(f"said that it was done, but there is no mesh {name or 'named'}", restart=False)
+        raise _Fault(f"{said} there is no mesh {brief(mesh.name, 80)}", restart=False)
     return mesh
-
-
-def _sentence(command: WorkerCommand, reasons: list[str], log: BoundedLog | None) -> str:
-    """Why a picture was given up."""
-    last = reasons[-1]
-    twice = ""
-    if len(reasons) == 2:
-        twice = ", twice" if reasons[0] == last else f" (before that it {reasons[0]})"
-    prints = ""
-    if log is not None and log.path is not None:
-        prints = f"; its prints are in {log.path}" if log.problem is None else f"; its prints are lost: {log.problem}"
-    return f"the worker of {command.name} {last}{twice}{prints}"

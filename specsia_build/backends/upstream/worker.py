@@ -1,4 +1,4 @@
-"""What a Python worker needs: run as ``python worker.py SCRIPT``, it lets SCRIPT speak the worker protocol.
+"""Worker protocol for Python scripts: ``python worker.py SCRIPT`` runs SCRIPT and answers requests with it.
 
 The script runs in an environment of its own, Python 3.8 or newer, with nothing of specsia installed::
 
@@ -38,19 +38,16 @@ import traceback
 from typing import Any, Callable, Mapping, Sequence
 
 PROTOCOL = 1
-"""Version of the protocol; a supervisor refuses another."""
+"""Version of the protocol."""
 
 MODULE = "specsia_worker"
 """Name by which a script imports this file."""
 
 HEARTBEAT_SECONDS = 2.0
-"""Time between two signs of life where the greeting asks for no other."""
+"""Time between two signs of life unless the greeting asks for another."""
 
 INPUT, OOM, INTERNAL = "input", "oom", "internal"
 """Kinds of error: the picture's fault, out of memory, anything else."""
-
-_MOST_SAID = 2000
-"""Characters of an error's text in a message; the log has it all."""
 
 _OOM_WORDS = ("out of memory", "cublas_status_alloc_failed", "cudnn_status_alloc_failed", "cannot allocate memory")
 _LOST_DEVICE_WORDS = ("cuda error", "device-side assert", "cublas_status", "cudnn_status", "illegal memory access")
@@ -66,8 +63,7 @@ class Request:
     Attributes:
         image: path of the RGBA picture.
         seed: integer below 2**53; the only source of randomness.
-        settings: of this request.
-        scratch: folder for temporary files, also that of `tempfile`; it is gone once the answer is out.
+        scratch: folder for temporary files, also that of `tempfile`; removed after the answer.
         progress: call it with a fraction from 0 to 1 and a note.
     """
 
@@ -76,7 +72,6 @@ class Request:
     ) -> None:
         self.image = str(message["image"])
         self.seed = int(message.get("seed", 0))
-        self.settings: Mapping[str, Any] = message.get("settings") or {}
         self.scratch = scratch
         self.progress = progress
         self._folder = folder
@@ -140,8 +135,7 @@ def serve(
     load: Load,
     axes: Sequence[str],
     framing: str = "free",
-    versions: Mapping[str, str] | Callable[[], Mapping[str, str]] | None = None,
-    capabilities: Sequence[str] = (),
+    versions: Callable[[], Mapping[str, str]] = dict,
 ) -> None:
     """Answer requests until told to stop, or until nobody is left to ask.
 
@@ -151,8 +145,7 @@ def serve(
             the path of the mesh it wrote.
         axes: which signed axis of the mesh file is x, y and z of the frame (Z up, facing -Y, its left is +X).
         framing: ``kept`` if the mesh is in the units of the picture's camera, whose width is 1.35, else ``free``.
-        versions: of what is used, or a function that gives them once it is loaded.
-        capabilities: free words.
+        versions: function that returns the versions of what is used; called after `load`.
     """
     channel = _channel()
     lines: queue.Queue[dict[str, Any]] = queue.Queue()
@@ -165,7 +158,7 @@ def serve(
         if greeting.get("type") != "hello":
             raise ValueError(f"the first message must be hello, not {greeting.get('type')!r}")
         reconstruct = load(greeting.get("settings") or {})
-        found = versions() if callable(versions) else versions
+        found = versions()
     # Whatever loading raises is the reason that the other side has to tell its user.
     except BaseException as error:
         traceback.print_exc()
@@ -176,9 +169,8 @@ def serve(
         "protocol": PROTOCOL,
         "backend": backend,
         "pid": os.getpid(),
-        "versions": dict({str(k): str(v) for k, v in (found or {}).items()}, python=sys.version.split()[0]),
+        "versions": dict(found, python=sys.version.split()[0]),
         "weights": dict(_revisions),
-        "capabilities": list(capabilities),
         "frame": {"axes": list(axes), "framing": framing},
     }
     channel.send(hello)
@@ -228,27 +220,20 @@ def versions_of(*names: str) -> dict[str, str]:
 
 def describe(error: BaseException) -> dict[str, Any]:
     """Fields of the `error` message for an exception."""
-    text = _text(error)
+    try:
+        text = " ".join(str(error).split())[:2000]
+    # Some exceptions of upstream projects have a broken __str__.
+    except Exception:
+        text = ""
     if isinstance(error, InputError):
         return {"kind": INPUT, "message": text, "restart": False}
-    lower = text.lower()
-    names = [kind.__name__ for kind in type(error).__mro__]
+    lower, names = text.lower(), [kind.__name__ for kind in type(error).__mro__]
     oom = "MemoryError" in names or "OutOfMemoryError" in names or any(word in lower for word in _OOM_WORDS)
-    lost = any(word in lower for word in _LOST_DEVICE_WORDS)
     return {
         "kind": OOM if oom else INTERNAL,
         "message": f"{type(error).__name__}: {text}" if text else type(error).__name__,
-        "restart": oom or lost,
+        "restart": oom or any(word in lower for word in _LOST_DEVICE_WORDS),
     }
-
-
-def _text(error: BaseException) -> str:
-    try:
-        text = " ".join(str(error).split())
-    # Some exceptions of upstream projects cannot even say what they are.
-    except Exception as failed:
-        text = "{} when it was to be told".format(type(failed).__name__)
-    return text if len(text) <= _MOST_SAID else text[:_MOST_SAID] + "..."
 
 
 def _answer(reconstruct: Reconstruct, message: Mapping[str, Any], current: dict[str, Any]) -> dict[str, Any]:
@@ -267,7 +252,7 @@ def _answer(reconstruct: Reconstruct, message: Mapping[str, Any], current: dict[
         _reset_peak()
 
         def progress(fraction: float, note: str) -> None:
-            current.update(fraction=min(max(0.0, float(fraction)), 1.0), note=str(note)[:_MOST_SAID])
+            current.update(fraction=min(max(0.0, float(fraction)), 1.0), note=str(note)[:200])
 
         mesh = os.path.abspath(reconstruct(Request(message, part, scratch, progress)))
         if not os.path.isfile(mesh):
@@ -292,17 +277,22 @@ def _answer(reconstruct: Reconstruct, message: Mapping[str, Any], current: dict[
 
 
 def _release() -> None:
-    """Give back what the last picture's objects still hold, so that a long run does not grow."""
+    """Free what the last picture's objects still hold."""
     gc.collect()
-    torch = sys.modules.get("torch")
-    if torch is not None and torch.cuda.is_available():
+    torch = _torch_with_gpu()
+    if torch is not None:
         with contextlib.suppress(RuntimeError):
             torch.cuda.empty_cache()
 
 
-def _reset_peak() -> None:
+def _torch_with_gpu() -> Any:
     torch = sys.modules.get("torch")
-    if torch is not None and torch.cuda.is_available():
+    return torch if torch is not None and torch.cuda.is_available() else None
+
+
+def _reset_peak() -> None:
+    torch = _torch_with_gpu()
+    if torch is not None:
         torch.cuda.reset_peak_memory_stats()
 
 
@@ -311,8 +301,8 @@ def _peak() -> dict[str, float]:
 
     unit = 1 if sys.platform == "darwin" else 1024
     found = {"peak_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2.0**20, 1)}
-    torch = sys.modules.get("torch")
-    if torch is not None and torch.cuda.is_available():
+    torch = _torch_with_gpu()
+    if torch is not None:
         found["peak_gpu_mb"] = round(torch.cuda.max_memory_allocated() / 2.0**20, 1)
     return found
 

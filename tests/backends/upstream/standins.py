@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 
 from specsia_build.backends.upstream import worker
-from specsia_build.backends.upstream.environment import worker_environment
+from specsia_build.backends.upstream.processes import worker_environment
 from specsia_build.backends.upstream.supervisor import Limits, WorkerCommand
 
 QUICK = Limits(start=20.0, item=3.0, heartbeat=2.0, stop=2.0, delay=0.01, longest_delay=0.05, rest=0.2)
@@ -83,7 +83,7 @@ def load(settings):
 
     return reconstruct
 
-serve("faulty", load, axes=("+x", "-z", "+y"), versions={{"faulty": "1.0"}}, capabilities=["tests"])
+serve("faulty", load, axes=("+x", "-z", "+y"), versions=lambda: {{"faulty": "1.0"}})
 """
 
 SLAB = """
@@ -171,7 +171,7 @@ def command(folder: Path, script: str, python: str = sys.executable, **settings:
         argv=(python, *launcher, str(path)),
         settings={**known, **settings},
         cwd=folder,
-        env=worker_environment({}),
+        env=worker_environment(),
         log=folder / "worker.log",
         hint="look at it",
     )

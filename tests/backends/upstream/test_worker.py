@@ -90,7 +90,7 @@ def talk(folder: Path, script: str, *requests: dict[str, Any]) -> tuple[list[dic
 
 LOUD = """
 print("at import")
-import os, subprocess, sys, tempfile
+import builtins, os, subprocess, sys, tempfile
 from specsia_worker import InputError, serve
 
 def load(settings):
@@ -102,17 +102,16 @@ def load(settings):
         assert sys.stdin.read() == "", "what upstream code reads is not the protocol"
         assert tempfile.gettempdir() == request.scratch
         tempfile.NamedTemporaryFile(delete=False).write(b"left behind")
-        kind = request.settings.get("raise")
-        if kind:
-            raise {"MemoryError": MemoryError, "InputError": InputError, "RuntimeError": RuntimeError,
-                   "SystemExit": SystemExit, "KeyboardInterrupt": KeyboardInterrupt}[kind](request.settings["text"])
+        kind, _, text = request.image.partition(" ")
+        if kind != "a.png":
+            raise dict(vars(builtins), InputError=InputError)[kind](text)
         request.progress(0.5, "half")
         with open(request.out("mesh.obj"), "w") as stream:
             stream.write(str(request.seed_all()))
         return request.out("mesh.obj")
     return reconstruct
 
-serve("loud", load, ("+x", "+z", "+y"), "kept", versions=lambda: {"loud": "2"}, capabilities=["a"])
+serve("loud", load, ("+x", "+z", "+y"), "kept", versions=lambda: {"loud": "2"})
 """
 
 
@@ -123,7 +122,6 @@ def test_prints_go_to_the_log_and_answers_to_the_output(tmp_path: Path) -> None:
     assert hello["protocol"] == worker.PROTOCOL
     assert hello["frame"] == {"axes": ["+x", "+z", "+y"], "framing": "kept"}
     assert hello["versions"]["loud"] == "2"
-    assert hello["capabilities"] == ["a"]
     assert done["id"] == 1
     assert done["mesh"] == str(tmp_path / "out" / "mesh.obj")
     assert done["seconds"] >= 0
@@ -150,9 +148,9 @@ def test_prints_go_to_the_log_and_answers_to_the_output(tmp_path: Path) -> None:
 def test_what_is_raised_becomes_a_kind_of_error(
     tmp_path: Path, kind: str, text: str, expected: str, restart: bool
 ) -> None:
-    bad = {"type": "reconstruct", "id": 1, "image": "a", "folder": str(tmp_path / "bad")}
-    good = {"type": "reconstruct", "id": 2, "image": "a", "folder": str(tmp_path / "good")}
-    answers, log = talk(tmp_path, LOUD, {**bad, "settings": {"raise": kind, "text": text}}, good)
+    bad = {"type": "reconstruct", "id": 1, "image": f"{kind} {text}", "folder": str(tmp_path / "bad")}
+    good = {"type": "reconstruct", "id": 2, "image": "a.png", "folder": str(tmp_path / "good")}
+    answers, log = talk(tmp_path, LOUD, bad, good)
     _, error, done = (a for a in answers if a["type"] != "progress")
     assert (error["type"], error["id"], error["kind"], error["restart"]) == ("error", 1, expected, restart)
     assert text in error["message"]

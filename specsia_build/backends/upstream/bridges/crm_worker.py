@@ -31,28 +31,6 @@ SCHEDULE: dict[str, Any] = {
 AXES = ("-x", "+z", "+y")
 FRAMING = "free"
 
-USES: dict[str, Any] = {
-    "root": ".",
-    "modules": {
-        "run.py": {"preprocess_image": ["image", "background_choice", "foreground_ratio", "backgroud_color"]},
-        "pipelines.py": {
-            "TwoStagePipeline": [
-                "stage1_model_config",
-                "stage2_model_config",
-                "stage1_sampler_config",
-                "stage2_sampler_config",
-            ],
-            "TwoStagePipeline.__call__": ["pixel_img", "scale", "step"],
-            "TwoStagePipeline.set_seed": ["seed"],
-        },
-        "inference.py": {"generate3d": ["model", "rgb", "ccm", "device"]},
-        "model/__init__.py": {"CRM": None},
-        "model/crm/model.py": {"CRM": ["specs"], "CRM.export_mesh_wt_uv": ["data", "out_dir", "res"]},
-    },
-    "files": [SPECS, "imagedream/configs/sd_v2_base_ipmv_zero_SNR.yaml"],
-    "keys": {STAGE1: ["config.models", "config.sampler"], STAGE2: ["config.models", "config.sampler"]},
-}
-
 
 def without_downloads() -> None:
     """Keep the upstream from fetching what it never uses, or what is no longer there.

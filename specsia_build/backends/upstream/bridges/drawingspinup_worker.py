@@ -20,35 +20,6 @@ PICTURE = "char/ffc_resnet_inpainted.png"
 AXES = ("+x", "-z", "+y")
 FRAMING = "kept"
 
-USES: dict[str, Any] = {
-    "root": "2_charactor_reconstructor",
-    "modules": {
-        "mv.py": {
-            "args": None,
-            "DiffusionPipeline": None,
-            "load_config": ["*yaml_files"],
-            "load_wonder3d_pipeline": ["config"],
-            "mv": ["uid", "pipeline", "config"],
-        },
-        "recon.py": {"Trainer": None, "load_config": ["*yaml_files"], "recon": ["uid", "config"]},
-        "mvdiffusion/data/single_image_dataset.py": {
-            "SingleImageDataset": ["num_views", "img_wh", "bg_color", "crop_size", "single_image"],
-        },
-        "instant_nsr/datasets/ortho.py": {"OrthoDataModule": ["config"]},
-        "instant_nsr/systems/neus_ortho.py": {"OrthoNeuSSystem.export": []},
-        "instant_nsr/utils/mesh_utils.py": {"save_mesh": ["config", "verts", "faces", "vert_colors"]},
-    },
-    "globals": {"mv.py": {"args": ["img_fn", "save_folder"]}},
-    "files": [
-        "mvdiffusion/data/fixed_poses/nine_views/000_front_RT.txt",
-        "instant_nsr/datasets/fixed_poses/000_front_RT.txt",
-    ],
-    "keys": {
-        VIEWS_CONFIG: ["pretrained_model_name_or_path", "data_root", "seed", "views", "validation_dataset.crop_size"],
-        SURFACE_CONFIG: ["seed", "dataset.name", "dataset.data_root", "export.thinning", "system.name", "trainer"],
-    },
-}
-
 
 def data_root(scratch: str) -> str:
     """A new folder whose path is free of the letters "mv", at which the upstream cuts paths.
@@ -103,7 +74,7 @@ def write_inputs(image: str, folder: str) -> None:
 
 def load(settings: Mapping[str, Any]) -> Callable[[Request], str]:
     """Load the diffusion pipeline; see `specsia_worker.serve`."""
-    root = os.path.abspath(os.path.join(settings["root"], USES["root"]))
+    root = os.path.abspath(os.path.join(settings["root"], "2_charactor_reconstructor"))
     os.chdir(root)
     sys.path.insert(0, root)
     import mv

@@ -21,38 +21,6 @@ PREFIX = "lrm_generator."
 AXES = ("+y", "-x", "+z")
 FRAMING = "free"
 
-USES: dict[str, Any] = {
-    "root": ".",
-    "modules": {
-        "src/utils/train_util.py": {"instantiate_from_config": ["config"]},
-        "src/utils/camera_util.py": {"get_zero123plus_input_cameras": ["batch_size", "radius"]},
-        "src/utils/infer_util.py": {"resize_foreground": ["image", "ratio"]},
-        "src/utils/mesh_util.py": {
-            "save_obj_with_mtl": [
-                "pointnp_px3",
-                "tcoords_px2",
-                "facenp_fx3",
-                "facetex_fx3",
-                "texmap_hxwx3",
-                "fname",
-            ],
-        },
-        "src/models/lrm_mesh.py": {
-            "InstantMesh.init_flexicubes_geometry": ["device", "fovy"],
-            "InstantMesh.forward_planes": ["images", "cameras"],
-            "InstantMesh.extract_mesh": ["planes", "use_texture_map", "texture_resolution"],
-        },
-        "zero123plus/pipeline.py": {"Zero123PlusPipeline.__call__": ["image", "num_inference_steps", "output_type"]},
-    },
-    "keys": {
-        CONFIG: [
-            "model_config.target",
-            "model_config.params.encoder_model_name",
-            "infer_config.texture_resolution",
-        ]
-    },
-}
-
 
 def load(settings: Mapping[str, Any]) -> Callable[[Request], str]:
     """Load both models; see `specsia_worker.serve`."""

@@ -6,25 +6,9 @@ import glob
 import os
 import shutil
 import sys
-from typing import Any, Sequence
+from typing import Sequence
 
 CONFIG = "configs/neuralangelo-ortho-wmask.yaml"
-
-USES: dict[str, Any] = {
-    "root": "instant-nsr-pl",
-    "modules": {
-        "utils/misc.py": {"load_config": ["*yaml_files"]},
-        "datasets/__init__.py": {"make": ["name", "config"]},
-        "systems/__init__.py": {"make": ["name", "config"]},
-        "datasets/ortho.py": {"OrthoDataModule": ["config"]},
-        "systems/neus_ortho.py": {"OrthoNeuSSystem.export": []},
-        "utils/mixins.py": {"SaverMixin.save_mesh": ["filename", "v_pos", "t_pos_idx", "v_rgb", "ortho_scale"]},
-    },
-    "files": ["datasets/fixed_poses/000_front_RT.txt"],
-    "keys": {
-        CONFIG: ["seed", "dataset.name", "dataset.root_dir", "dataset.scene", "system.name", "trainer", "export"],
-    },
-}
 
 
 def run(root: str, data: str, scene: str, mesh: str, seed: int) -> None:

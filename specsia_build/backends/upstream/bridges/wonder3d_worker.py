@@ -20,38 +20,6 @@ GUIDANCE = 1.0
 AXES = ("+x", "+z", "+y")
 FRAMING = "free"
 
-USES: dict[str, Any] = {
-    "root": ".",
-    "modules": {
-        "test_mvdiffusion_seq.py": {
-            "TestConfig": ["pretrained_model_name_or_path", "validation_dataset", "save_dir", "seed"],
-            "VIEWS": None,
-            "MVDiffusionDataset": None,
-            "weight_dtype": None,
-            "load_wonder3d_pipeline": ["cfg"],
-            "log_validation_joint": ["dataloader", "pipeline", "cfg", "weight_dtype", "name", "save_dir"],
-        },
-        "utils/misc.py": {"load_config": ["*yaml_files"]},
-        "mvdiffusion/data/single_image_dataset.py": {
-            "SingleImageDataset": ["root_dir", "num_views", "img_wh", "bg_color", "crop_size", "filepaths"],
-        },
-        "mvdiffusion/pipelines/pipeline_mvdiffusion_image.py": {
-            "MVDiffusionImagePipeline.__call__": ["image", "camera_embedding", "generator", "guidance_scale", "eta"],
-        },
-    },
-    "files": ["mvdiffusion/data/fixed_poses/nine_views/000_front_RT.txt"],
-    "keys": {
-        CONFIG: [
-            "pretrained_model_name_or_path",
-            "validation_dataset.root_dir",
-            "validation_dataset.crop_size",
-            "validation_guidance_scales",
-            "save_dir",
-            "seed",
-        ]
-    },
-}
-
 
 def load(settings: Mapping[str, Any]) -> Callable[[Request], str]:
     """Load the diffusion pipeline; see `specsia_worker.serve`."""

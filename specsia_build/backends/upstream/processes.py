@@ -1,0 +1,161 @@
+"""Programs in a session of their own, ended together with every process that they started."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import tempfile
+import time
+import uuid
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import IO
+
+import psutil
+
+from specsia_build.errors import brief
+from specsia_build.files.trouble import cannot_write
+from specsia_build.memory import unlimited
+
+MOST_LOG_BYTES = 20 * 2**20
+"""Size of a log from which the next program begins it anew."""
+
+LAST_CHARACTERS = 200
+"""Characters of a program's last line that a reason quotes."""
+
+_MARK = "SPECSIA_PROCESS"
+"""Environment variable that marks a program and its descendants, whatever sessions and parents these have by then."""
+
+_END_SECONDS = 10.0
+_NOT_PASSED = ("PYTHONPATH", "PYTHONHOME", "PYTHONSTARTUP", "VIRTUAL_ENV")
+"""Variables that belong to this interpreter and would break another one."""
+
+
+def worker_environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Environment for a program in another Python installation: this process's, less what belongs to its interpreter.
+
+    Args:
+        extra: variables to set on top.
+    """
+    own = {name: value for name, value in os.environ.items() if name not in _NOT_PASSED}
+    return {**own, "PYTHONUNBUFFERED": "1", **(extra or {})}
+
+
+class Program:
+    """A running program.
+
+    Attributes:
+        process: its process, with its input, output and exit code.
+        log: the file that its standard error goes to.
+    """
+
+    def __init__(
+        self,
+        argv: Sequence[str],
+        env: Mapping[str, str],
+        cwd: Path | None = None,
+        log: Path | None = None,
+        *,
+        piped: bool = False,
+    ) -> None:
+        """Start a program without a shell.
+
+        Args:
+            argv: program and arguments.
+            env: all of its environment variables.
+            cwd: working directory, by default this process's.
+            log: file to append its prints to; a temporary one by default.
+            piped: whether standard input and output are pipes; otherwise there is no input, and output is logged.
+
+        Raises:
+            OSError, ValueError: if it cannot be started.
+            WriteError: if the log cannot be written.
+        """
+        self._mark = uuid.uuid4().hex
+        self.log = _opened(log)
+        try:
+            with unlimited():
+                self.process = subprocess.Popen(  # noqa: S603  the user's own settings name the program
+                    list(argv),
+                    cwd=cwd,
+                    env={**env, _MARK: self._mark},
+                    stdin=subprocess.PIPE if piped else subprocess.DEVNULL,
+                    stdout=subprocess.PIPE if piped else self.log,
+                    stderr=self.log,
+                    start_new_session=True,
+                )
+        except BaseException:
+            self.log.close()
+            raise
+
+    def last_line(self) -> str:
+        """The last line of the log with something in it, short and printable, or nothing."""
+        size = os.fstat(self.log.fileno()).st_size
+        end = os.pread(self.log.fileno(), 4096, max(0, size - 4096))
+        lines = [line.strip() for line in end.decode(errors="replace").splitlines()]
+        return next((brief(line, LAST_CHARACTERS) for line in reversed(lines) if line), "")
+
+    def ending(self) -> str:
+        """How the program ended: "ended with exit code 3; the last it printed: ..."."""
+        code, last = self.process.returncode, self.last_line()
+        words = f"; the last it printed: {last}" if last else ""
+        if code is None:
+            return f"closed its output{words}"
+        if code >= 0:
+            return f"ended with exit code {code}{words}"
+        try:
+            name = signal.Signals(-code).name
+        except ValueError:
+            name = f"signal {-code}"
+        return f"was killed by {name}{' (out of memory?)' if -code == signal.SIGKILL else ''}{words}"
+
+    def end(self) -> None:
+        """Kill the program and every process that it started. Ending twice is no fault."""
+        end_time = time.monotonic() + _END_SECONDS
+        while (living := self._living()) and time.monotonic() < end_time:
+            for process in living:
+                with contextlib.suppress(psutil.NoSuchProcess, psutil.AccessDenied):
+                    process.kill()
+            psutil.wait_procs(living, timeout=0.5)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self.process.wait(1.0)
+        for stream in (self.process.stdin, self.process.stdout, self.log):
+            if stream is not None:
+                with contextlib.suppress(OSError):
+                    stream.close()
+
+    def _living(self) -> list[psutil.Process]:
+        """The program's descendants, and what bears its mark although it has lost its parent."""
+        found: set[psutil.Process] = set()
+        with contextlib.suppress(psutil.NoSuchProcess):
+            if self.process.poll() is None:
+                own = psutil.Process(self.process.pid)
+                found = {own, *own.children(recursive=True)}
+        for process in psutil.process_iter():
+            # Others' processes may not be looked at, and any may end meanwhile.
+            with contextlib.suppress(psutil.Error, OSError):
+                if process.environ().get(_MARK) == self._mark:
+                    found.add(process)
+        return [process for process in found if _lives(process)]
+
+
+def _lives(process: psutil.Process) -> bool:
+    try:
+        return process.status() != psutil.STATUS_ZOMBIE
+    except psutil.Error:
+        return False
+
+
+def _opened(log: Path | None) -> IO[bytes]:
+    """The log, open for appending and reading."""
+    if log is None:
+        return tempfile.TemporaryFile()
+    try:
+        log.parent.mkdir(parents=True, exist_ok=True)
+        if log.exists() and log.stat().st_size > MOST_LOG_BYTES:
+            log.unlink()
+        return log.open("ab+")
+    except OSError as error:
+        raise cannot_write(log, error) from error
