@@ -6,14 +6,14 @@ import os
 import signal
 from types import FrameType
 
-_FAILED = 1
+_INTERRUPTED = 130
 
 _NOT_BEGUN = b"specsia: stopped before it began\n"
 
 
 def _end(_number: int, _frame: FrameType | None) -> None:
     os.write(2, _NOT_BEGUN)
-    os._exit(_FAILED)
+    os._exit(_INTERRUPTED)
 
 
 def main() -> None:

@@ -85,7 +85,7 @@ class Command(_WithExamples):
         try:
             return super().invoke(ctx)
         except KeyboardInterrupt as error:
-            raise KeyboardInterrupt(PAUSED if self.goes_on else STOPPED) from error
+            raise KeyboardInterrupt(str(error) or (PAUSED if self.goes_on else STOPPED)) from error
         except WriteError as error:
             if self.goes_on or AGAIN not in str(error):
                 raise

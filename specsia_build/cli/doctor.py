@@ -9,8 +9,7 @@ import click
 
 from specsia_build.cli.command import Command
 from specsia_build.cli.output import json_option, tell
-from specsia_build.doctor.examine import examine, works
-from specsia_build.doctor.fact import OK, Fact
+from specsia_build.doctor import OK, Fact, examine, works
 
 
 @click.command(cls=Command, examples=("specsia doctor", "specsia doctor --json"))

@@ -22,7 +22,7 @@ from specsia_build.errors import SpecsiaError, UsageError, brief, meant
 from specsia_build.files.trouble import write_trouble
 from specsia_build.terminal.screen import complain, say
 
-DONE, FAILED, USAGE = 0, 1, 2
+DONE, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
 """Exit codes."""
 
 
@@ -81,9 +81,9 @@ class _Commands(CommandGroup):
             return super().make_context(*args, **settings)
 
     def invoke(self, ctx: click.Context) -> Any:
-        with stoppable(FAILED), _told(ctx):
-            _read_names()
-            _stand_somewhere()
+        with stoppable(INTERRUPTED), _told(ctx):
+            require_utf8()
+            require_cwd()
             return super().invoke(ctx)
 
 
@@ -94,8 +94,8 @@ def _open_streams() -> None:
             setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115, PTH123  for as long as it runs
 
 
-def _read_names() -> None:
-    """See that Python reads names of files as UTF-8, as what is written of them is.
+def require_utf8() -> None:
+    """Refuse a locale in which Python does not read file names as UTF-8.
 
     Raises:
         UsageError: if the locale has it take them for something else.
@@ -105,8 +105,8 @@ def _read_names() -> None:
         raise UsageError(f"names of files would be read as {encoding} and mistaken: set PYTHONUTF8=1")
 
 
-def _stand_somewhere() -> None:
-    """See that the folder that one is in is there, as names of others start from it.
+def require_cwd() -> None:
+    """Refuse to work in a folder that was removed, as relative paths start from it.
 
     Raises:
         UsageError: if it was removed.
@@ -133,7 +133,7 @@ def _told(ctx: click.Context | None = None) -> Iterator[None]:
     except SpecsiaError as error:
         raise _Sentence(str(error), _in_trouble(ctx)) from error
     except KeyboardInterrupt as error:
-        raise _Sentence(str(error) or STOPPED, _in_trouble(ctx)) from error
+        raise _Sentence(str(error) or STOPPED, INTERRUPTED) from error
     # Where a file is written, its own sentence comes first; this is for all that the system may refuse besides.
     except OSError as error:
         stuck = _is_stuck(sys.stdout)

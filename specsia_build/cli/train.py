@@ -15,7 +15,7 @@ from specsia_build.cli.command import Command
 from specsia_build.cli.output import json_option
 from specsia_build.dravie.config import DEFAULT_PRESET, PRESETS, TrainConfig, need_torch, train_config
 from specsia_build.dravie.run_folder import RUN_FILE, checkpoints
-from specsia_build.errors import SpecsiaError, UsageError, WriteError, argument, plural
+from specsia_build.errors import UsageError, WriteError, argument, plural
 from specsia_build.files.trouble import AGAIN
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ def train(
         again, goes = _afterwards(run, resume)
         raise WriteError(str(error).replace(AGAIN, f"give {again}; it {goes}")) from error
     except KeyboardInterrupt as error:
-        raise SpecsiaError(f"stopped; {' '.join(_afterwards(run, resume))}") from error
+        raise KeyboardInterrupt(f"stopped; {' '.join(_afterwards(run, resume))}") from error
     lines = [
         f"{plural(done.steps, 'step')} on {plural(done.rows, 'row')} {'is' if done.steps == 1 else 'are'} in "
         f"{done.run} ({done.patches_per_second:.0f} patches a second, perceptual loss: {done.perceptual})"

@@ -1,10 +1,9 @@
-"""How far each stage of a command is, how fast, and how long the rest will take."""
+"""Progress of each stage of a command: how far, how fast, and how long the rest will take."""
 
 from __future__ import annotations
 
-import math
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 
@@ -15,13 +14,13 @@ class Row:
     Attributes:
         name: of the stage.
         backend: that it is done with, or empty.
-        unit: what it counts, such as ``char``; ``B`` are bytes.
-        total: of them, those included that are up to date; None where it is not known yet.
+        unit: what it counts, such as ``char``; ``B`` for bytes.
+        total: number of them, those included that are up to date; None while it is not known.
         kept: that were up to date as it began.
         done: since then.
-        began, ended: on the board's clock, None where it has not.
-        note: what is to be said beside.
-        share: how long one of what it counts takes it, as a part of what one takes other rows; used until it begins.
+        began, ended: on the board's clock.
+        note: shown beside it.
+        share: expected time of one of its units, relative to other stages; used until it begins.
     """
 
     name: str
@@ -40,17 +39,22 @@ class Row:
         """Stage and backend."""
         return f"{self.name} {self.backend}".rstrip()
 
+    @property
+    def works(self) -> bool:
+        """Whether it is under way."""
+        return self.began is not None and self.ended is None
+
     def seconds(self, now: float) -> float:
-        """How long it took, or takes so far."""
+        """Time that it took, or takes so far."""
         return 0.0 if self.began is None else (now if self.ended is None else self.ended) - self.began
 
     def rate(self, now: float) -> float | None:
-        """How many a second; None before the first."""
+        """Units a second; None before the first."""
         taken = self.seconds(now)
         return self.done / taken if self.done and taken > 0 else None
 
     def left(self, now: float) -> float | None:
-        """Seconds until it ends; None where nothing says so."""
+        """Seconds until it ends; None if unknown."""
         if self.ended is not None:
             return 0.0
         rate = self.rate(now)
@@ -59,15 +63,7 @@ class Row:
 
 @dataclass
 class Board:
-    """All stages of one command.
-
-    Attributes:
-        rows: in the order in which they are done.
-        clock: gives seconds.
-        quarantined: how many were, so far.
-        warned: how many warnings there were.
-        latest: the latest of either, in a sentence.
-    """
+    """All stages of one command, in order, and counts of what went wrong."""
 
     rows: list[Row] = field(default_factory=list)
     clock: Callable[[], float] = time.monotonic
@@ -92,54 +88,42 @@ class Board:
         return row
 
     def end(self, row: Row) -> None:
-        """Say that a stage is over."""
+        """Note that a stage is over."""
         row.ended = self.clock()
 
     def left(self) -> float | None:
-        """Seconds until all stages end, None if unknown; see `rest`."""
+        """Seconds until all stages end; None if unknown."""
         return rest(self.rows, self.clock())
 
 
 def rest(rows: Sequence[Row], now: float) -> float | None:
-    """Seconds until all rows end, None if nothing says so.
+    """Seconds until all rows end; None if unknown.
 
-    Those under way advance side by side, so the one that needs longest decides. Those that have not begun come after
-    them, one by one; what one of theirs takes is reckoned by how long rows that count the same have been under way, and
-    by how many of all those were done meanwhile.
-
-    Args:
-        rows: of a board.
-        now: on its clock.
+    Rows under way advance side by side, so the slowest decides; those that have not begun come after, one by one, each
+    as fast as the rows of its unit so far.
     """
     begun = [row for row in rows if row.began is not None]
-    under_way, later = 0.0, 0.0
+    beside, later = 0.0, 0.0
     for row in rows:
-        known = None if row.began is None else row.left(now)
+        known = row.left(now) if row.began is not None else None
         if known is None:
             alike = [other for other in begun if other.unit == row.unit]
             counted = sum(other.kept + other.done for other in alike)
             if (row.began is None and row.total is None) or (row.total and not counted):
                 return None
+            first = min((other.began or 0.0 for other in alike), default=now)
+            last = max((now if other.ended is None else other.ended for other in alike), default=now)
             todo = max(0, (row.total or 0) - row.kept - row.done)
-            known = _worked(alike, now) / counted * row.share * todo if todo else 0.0
+            known = (last - first) / counted * row.share * todo if todo else 0.0
         if row.began is None:
             later += known
         else:
-            under_way = max(under_way, known)
-    return under_way + later if begun else None
-
-
-def _worked(rows: Iterable[Row], now: float) -> float:
-    """Seconds in which at least one of some rows that have begun was under way."""
-    worked, until = 0.0, -math.inf
-    for began, ended in sorted((row.began or 0.0, now if row.ended is None else row.ended) for row in rows):
-        worked += max(0.0, ended - max(began, until))
-        until = max(until, ended)
-    return worked
+            beside = max(beside, known)
+    return beside + later if begun else None
 
 
 def amount(count: float, unit: str) -> str:
-    """A count as it is shown: bytes in the unit that suits them."""
+    """A count in words; bytes in the unit that suits them."""
     if unit != "B" or count < 1000:
         return f"{count:,.0f}" if unit != "B" else f"{count:.0f} B"
     for prefix in "kMGT":
@@ -150,7 +134,7 @@ def amount(count: float, unit: str) -> str:
 
 
 def speed(rate: float | None, unit: str) -> str:
-    """A rate as it is shown: a second, a minute or an hour, whichever gives one or more."""
+    """A rate by the second, minute or hour, whichever gives one or more."""
     if rate is None:
         return ""
     per, seconds = ("s", 1) if rate >= 1 else ("min", 60) if rate * 60 >= 1 else ("h", 3600)

@@ -1,4 +1,4 @@
-"""What is under way on standard error: a table of stages, or one line, that moves where there is a terminal for it."""
+"""Stages under way on standard error: a live table, or a line a minute where there is no terminal for it."""
 
 from __future__ import annotations
 
@@ -9,19 +9,17 @@ from typing import TYPE_CHECKING
 
 from specsia_build.errors import plural
 from specsia_build.terminal.board import Board, Row, amount, clock_time, speed
-from specsia_build.terminal.layout import Table, columns, sayable, shortened, wrapped
+from specsia_build.terminal.layout import Table, sayable
 from specsia_build.terminal.screen import above, console_of, is_plain, say, show, style_of
 
 if TYPE_CHECKING:
+    from rich.console import RenderableType
     from rich.live import Live
-    from rich.text import Text
 
 _LINE_EVERY = 60.0
 """Seconds between two lines of a stage in a log."""
 
 _TIMES_A_SECOND = 8
-_BAR = (10, 30)
-_GAP = 2
 
 _current: list[Board] = []
 _moves: list[Live] = []
@@ -31,7 +29,7 @@ class Bar:
     """One stage that is under way; called with a count it goes on by so many."""
 
     def __init__(self, row: Row, board: Board | None) -> None:
-        """`board` is told where nothing moves; nobody is told without it."""
+        """`board` is given where nothing moves, so that lines are printed."""
         self._row, self._board = row, board
         self._told = 0.0 if board is None else board.clock()
 
@@ -43,27 +41,27 @@ class Bar:
             say(_plain_line(self._row, self._told))
 
     def keep(self) -> None:
-        """One turned out to be done already."""
+        """Count one that turned out to be done already."""
         self._row.kept += 1
 
     def drop(self) -> None:
-        """One is not done after all."""
+        """Take one out of the total."""
         if self._row.total is not None:
             self._row.total -= 1
 
     def at(self, done: int, total: int) -> None:
-        """Say how far it is of how many."""
+        """Set how far it is of how many."""
         self._row.total = total
         self(done - self._row.done)
 
     def note(self, text: str) -> None:
-        """Say something beside it."""
+        """Show something beside it."""
         self._row.note = sayable(text)
 
 
 @contextmanager
 def stages(rows: Sequence[Row]) -> Iterator[None]:
-    """Show all stages of a command while they are done, planned as far as they are known, and leave the table there."""
+    """Show all stages of a command while they are done, and leave the table there."""
     with _shown(Board(list(rows)), alone=False):
         yield
 
@@ -74,10 +72,10 @@ def bar(name: str, total: int | None, unit: str, backend: str = "", kept: int = 
 
     Args:
         name: of the stage.
-        total: how many it will do; None if that is not known.
-        unit: what they are; ``B`` for bytes.
+        total: number of units that it will do; None if unknown.
+        unit: ``B`` for bytes.
         backend: that it is done with.
-        kept: those besides that were done before.
+        kept: units besides that were done before.
     """
     if not _current:
         with _shown(Board(), alone=True), bar(name, total, unit, backend, kept) as found:
@@ -86,12 +84,12 @@ def bar(name: str, total: int | None, unit: str, backend: str = "", kept: int = 
     board = _current[-1]
     row = board.begin(sayable(name), sayable(backend), unit, total, kept)
     yield Bar(row, board if is_plain(sys.stderr) else None)
-    # Not of one that was broken off, which is not done.
+    # A stage that was broken off is not done.
     board.end(row)
 
 
 def quarantined(key: str, reason: str) -> None:
-    """Count one more that was set aside, and say why: at once in a log, in the table where there is one."""
+    """Count one more that was set aside, and say why: at once in a log, else in the table."""
     line = f"quarantined {key}: {reason}"
     if _current:
         _current[-1].quarantined += 1
@@ -107,7 +105,7 @@ def warned(count: int) -> None:
 
 
 def show_above(*found: str | Table) -> None:
-    """Print results as `screen.show` does, above what moves."""
+    """Print results above what moves."""
     live = _moves[-1] if _moves else None
     if live is not None:
         live.stop()
@@ -135,27 +133,19 @@ def _moving(board: Board, alone: bool) -> Iterator[None]:
     from rich.text import Text
 
     console = console_of(sys.stderr)
-
-    def drawn() -> Text:
-        lines = [line_of_one(board, console.width)] if alone else lines_of_all(board, console.width)
-        return Text("\n").join(Text(line, style, no_wrap=True) for line, style in lines if line)
-
-    def write(line: str) -> None:
-        for one in wrapped(sayable(line), console.width, "  "):
-            console.print(Text(one, style_of(line)), soft_wrap=True)
-
     live = Live(
         console=console,
-        get_renderable=drawn,
+        get_renderable=lambda: table_of_stages(board, alone),
         refresh_per_second=_TIMES_A_SECOND,
         transient=alone,
         redirect_stdout=False,
+        redirect_stderr=False,
         vertical_overflow="crop",
     )
     with live:
         # A command that is killed has no time to bring it back.
         console.show_cursor(True)
-        above.append(write)
+        above.append(lambda line: console.print(Text(sayable(line), style_of(line))))
         _moves.append(live)
         try:
             yield
@@ -173,70 +163,44 @@ def _progress(row: Row) -> str:
 
 
 def _plain_line(row: Row, now: float) -> str:
-    rest = clock_time(row.left(now))
-    told = [f"{row.label}: {_progress(row)}", speed(row.rate(now), row.unit), f"{rest} left" if rest else "", row.note]
+    left = clock_time(row.left(now))
+    told = [f"{row.label}: {_progress(row)}", speed(row.rate(now), row.unit), f"{left} left" if left else "", row.note]
     return ", ".join(filter(None, told))
 
 
-def _strip(row: Row, width: int) -> str:
-    if not row.total or width < _BAR[0]:
-        return ""
-    full = min(width, width * (row.kept + row.done) // row.total)
-    return "━" * full + "─" * (width - full)
+def table_of_stages(board: Board, alone: bool) -> RenderableType:
+    """The stages as a table; `alone`, only the one that is under way, on one line."""
+    from rich.console import Group
+    from rich.progress_bar import ProgressBar
+    from rich.table import Table as Grid
+    from rich.text import Text
 
-
-def line_of_one(board: Board, width: int) -> tuple[str, str]:
-    """The line of the stage that is under way, if one is, and its style."""
-    row = next((row for row in reversed(board.rows) if row.began is not None and row.ended is None), None)
-    if row is None or row.total == 0:
-        return "", ""
     now = board.clock()
-    rest = row.left(now)
-    eta = "" if rest is None else f"ETA {clock_time(rest)}"
-    said = [_progress(row), speed(row.rate(now), row.unit), clock_time(row.seconds(now)), eta, row.note]
-    end = "  ".join(filter(None, said))
-    label = shortened(row.label, max(width // 3, 8))
-    spare = width - columns(label) - columns(end) - 2 * _GAP
-    return shortened("  ".join(filter(None, [label, _strip(row, min(spare, _BAR[1])), end])), width), ""
-
-
-def lines_of_all(board: Board, width: int) -> list[tuple[str, str]]:
-    """The table of all stages as lines that fit, with their styles."""
-    now = board.clock()
-    has_backends = any(row.backend for row in board.rows)
-    head = ["  stage", *(["backend"] if has_backends else []), "done", "rate", "elapsed", "ETA"]
-    cells, styles = [], []
-    for row in board.rows:
-        waits, works = row.began is None, row.began is not None and row.ended is None
-        styles.append("dim" if waits else "bold" if works else "green")
-        cells.append(
-            [
-                f"{'›' if works else ' ' if waits else '✓'} {row.name}",
-                *([row.backend] if has_backends else []),
-                _progress(row),
-                speed(row.rate(now), row.unit),
-                "" if waits else clock_time(row.seconds(now)),
-                clock_time(row.left(now)) if works else "",
-            ]
-        )
-    right = tuple(range(len(head) - 4, len(head)))
-    spare = width - max(map(columns, Table(head, cells, right).lines())) - _GAP
-    if spare >= _BAR[0]:
-        head.append("")
-        for line, row in zip(cells, board.rows, strict=True):
-            line.append(_strip(row, min(spare, _BAR[1])) if row.began is not None and row.ended is None else "")
-    lines = Table(head, cells, right).lines(width)
-    each = len(lines) // (len(styles) + 1)
-    styled = [(line, ["dim", *styles][k // each]) for k, line in enumerate(lines)]
-    return [*styled, *_whole(board, now, width)]
-
-
-def _whole(board: Board, now: float, width: int) -> list[tuple[str, str]]:
-    works = any(row.ended is None for row in board.rows)
-    left = board.left() if works else None
+    rows = [row for row in board.rows if row.works and row.total != 0] if alone else board.rows
+    grid = Grid(box=None, pad_edge=False, show_header=not alone, header_style="dim", padding=(0, 2, 0, 0))
+    grid.add_column("  stage", no_wrap=True, overflow="ellipsis")
+    for head in ("done", "rate", "elapsed", "ETA"):
+        grid.add_column(head, justify="right", no_wrap=True)
+    grid.add_column("")
+    for row in rows:
+        waits = row.began is None
+        cells = [
+            _progress(row),
+            speed(row.rate(now), row.unit),
+            "" if waits else clock_time(row.seconds(now)),
+            clock_time(row.left(now)) if row.works else "",
+        ]
+        done = ProgressBar(row.total or 1, row.kept + row.done, width=24) if row.works and row.total else Text(row.note)
+        style = "bold" if row.works else "dim" if waits else "green"
+        mark = "›" if row.works else " " if waits else "✓"
+        grid.add_row(Text(f"{mark} {row.label}"), *map(Text, cells), done, style=style)
+    if alone:
+        return grid
+    left = board.left() if any(row.ended is None for row in board.rows) else None
     eta = "" if left is None else f", ETA of the whole {clock_time(left)}"
     counts = f"{board.quarantined:,} quarantined, {plural(board.warned, 'warning')}"
     style = "yellow" if board.quarantined or board.warned else ""
-    lines = wrapped(f"  {clock_time(now - board.began)}{eta}  ·  {counts}", width, "  ")
-    latest = shortened(f"  {sayable(board.latest)}", width) if board.latest and works else ""
-    return [*((line, style) for line in lines), (latest, "yellow")]
+    lines = [Text(f"  {clock_time(now - board.began)}{eta}  ·  {counts}", style)]
+    if board.latest and left is not None:
+        lines.append(Text(f"  {sayable(board.latest)}", "yellow", no_wrap=True, overflow="ellipsis"))
+    return Group(grid, *lines)

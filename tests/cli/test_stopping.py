@@ -74,7 +74,7 @@ def stopped(kind: signal.Signals, more: int, seconds: float, goes_on: bool = Tru
 
 @pytest.mark.parametrize("kind", [signal.SIGINT, signal.SIGTERM])
 def test_the_first_signal_stops(kind: signal.Signals) -> None:
-    assert stopped(kind, 0, 0.0) == (1, "specsia: stopped; the same command goes on from here\n")
+    assert stopped(kind, 0, 0.0) == (130, "specsia: stopped; the same command goes on from here\n")
 
 
 @pytest.mark.parametrize("kind", [signal.SIGINT, signal.SIGTERM])
@@ -82,7 +82,7 @@ def test_one_stops_before_the_commands_are_there(kind: signal.Signals) -> None:
     for module in ("specsia_build.cli", "click", "specsia_build.config"):
         command = [sys.executable, "-c", INTERRUPTED, module, str(int(kind))]
         ran = subprocess.run(command, capture_output=True, text=True, check=False)
-        assert (ran.returncode, ran.stdout, ran.stderr) == (1, "", "specsia: stopped before it began\n")
+        assert (ran.returncode, ran.stdout, ran.stderr) == (130, "", "specsia: stopped before it began\n")
 
 
 def test_the_package_is_a_command() -> None:
@@ -93,13 +93,13 @@ def test_the_package_is_a_command() -> None:
 
 
 def test_a_command_that_keeps_nothing_says_so() -> None:
-    assert stopped(signal.SIGINT, 0, 0.0, goes_on=False) == (1, "specsia: stopped; the same command begins anew\n")
+    assert stopped(signal.SIGINT, 0, 0.0, goes_on=False) == (130, "specsia: stopped; the same command begins anew\n")
 
 
 def test_the_second_is_told_and_the_third_ends_it_at_once() -> None:
     once_more = "specsia: stopping; once more ends it at once\n"
-    assert stopped(signal.SIGINT, 1, 1.0) == (1, once_more + "specsia: stopped; the same command goes on from here\n")
-    assert stopped(signal.SIGTERM, 2, 600.0) == (1, once_more + once_more)
+    assert stopped(signal.SIGINT, 1, 1.0) == (130, once_more + "specsia: stopped; the same command goes on from here\n")
+    assert stopped(signal.SIGTERM, 2, 600.0) == (130, once_more + once_more)
 
 
 def test_a_build_that_is_stopped_twice_says_one_thing_and_leaves_nobody(tmp_path: Path) -> None:
@@ -116,7 +116,7 @@ def test_a_build_that_is_stopped_twice_says_one_thing_and_leaves_nobody(tmp_path
         os.killpg(process.pid, signal.SIGINT)
         os.killpg(process.pid, signal.SIGINT)
         said = process.stderr.read()
-    assert process.returncode == 1
+    assert process.returncode == 130
     lines = {line for line in said.splitlines() if line.startswith("specsia:") or "rror" in line or "Trace" in line}
     assert "specsia: stopped; the same command goes on from here" in lines
     assert lines <= {

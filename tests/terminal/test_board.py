@@ -8,41 +8,6 @@ import pytest
 
 from specsia_build.terminal import drawing
 from specsia_build.terminal.board import Board, Row, amount, clock_time, rest, speed
-from specsia_build.terminal.drawing import line_of_one, lines_of_all
-from specsia_build.terminal.layout import columns
-
-NASTY = "\x1b]0;owned\x07\n\u202e[red]騎士" * 200
-
-
-def at_work(now: list[float]) -> Board:
-    """A board whose clock is `now`: render is done, of inflate the half, and fusion has not begun."""
-    board = Board(
-        [
-            Row("render", total=1498),
-            Row("reconstruct", "inflate", total=1498),
-            Row("reconstruct", "fusion", total=1498),
-        ],
-        clock=lambda: now[0],
-    )
-    done = board.begin("render", "", "char", 1000, 498)
-    now[0] += 100
-    done.done = 1000
-    board.end(done)
-    half = board.begin("reconstruct", "inflate", "char", 1498, 0)
-    now[0] += 749
-    half.done = 749
-    return board
-
-
-def test_the_rest_is_reckoned_by_what_was_done() -> None:
-    now = [5.0]
-    board = at_work(now)
-    render, inflate, fusion = board.rows
-    assert render.rate(now[0]) == 10 and render.left(now[0]) == 0
-    assert inflate.left(now[0]) == 749
-    assert fusion.left(now[0]) is None
-    mean = 849 / (1498 + 749)
-    assert board.left() == pytest.approx(749 + 1498 * mean)
 
 
 def row(began: float | None, ended: float | None, done: int, total: int | None, kept: int = 0, share: float = 1) -> Row:
@@ -95,22 +60,6 @@ def test_what_was_not_planned_stands_below_what_has_begun() -> None:
     board.begin("render", "", "char", 1, 0)
     board.begin("check", "", "char", 4, 0)
     assert [row.name for row in board.rows] == ["render", "check", "pack"]
-
-
-@pytest.mark.parametrize("width", [60, 80, 200])
-def test_the_table_of_stages_fits_and_says_all(width: int) -> None:
-    now = [0.0]
-    board = at_work(now)
-    board.quarantined, board.warned, board.latest = 3, 1, f"quarantined {NASTY}"
-    lines = [line for line, _ in lines_of_all(board, width)]
-    assert max(map(columns, lines)) <= width
-    assert all(line.isprintable() for line in lines)
-    text = "\n".join(lines)
-    for word in ("✓ render", "› reconstruct", "fusion", "749/1,498", "1,498/1,498", "10/s", "12:29", "14:09", "[red]"):
-        assert word in text
-    assert "3 quarantined, 1 warning\n" in text
-    assert "ETA of the whole 21:55" in text
-    assert columns(line_of_one(board, width)[0]) <= width
 
 
 def test_amounts_rates_and_times_as_they_are_shown() -> None:

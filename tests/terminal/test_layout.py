@@ -2,34 +2,9 @@
 
 from __future__ import annotations
 
-import pytest
+from specsia_build.terminal.layout import Table, folded, most, sayable, table_of
 
-from specsia_build.terminal.layout import Table, columns, folded, most, sayable, shortened, table_of, wrapped
-
-WIDE = "騎士" * 40
 LONG = "a" * 5000
-
-
-@pytest.mark.parametrize("text", ["knight", "k" * 90, WIDE, "é" * 90, "", LONG])
-@pytest.mark.parametrize("most", [8, 21, 80])
-def test_a_text_is_shortened_in_its_middle(text: str, most: int) -> None:
-    found = shortened(text, most)
-    assert columns(found) <= most
-    if columns(text) <= most:
-        assert found == text
-    else:
-        begin, end = found.split("…")
-        assert begin and end
-        assert text.startswith(begin) and text.endswith(end)
-
-
-@pytest.mark.parametrize("width", [20, 60, 80, 200])
-@pytest.mark.parametrize("line", ["", "short", "word " * 60, LONG, WIDE, "warning: x: " + "a-b " * 90, "  " + LONG])
-def test_lines_are_wrapped_between_words_and_nothing_is_lost(line: str, width: int) -> None:
-    found = wrapped(line, width, "  ")
-    assert all(columns(one) <= width for one in found)
-    assert "".join(found).replace(" ", "") == line.replace(" ", "")
-    assert wrapped(line, None) == [line]
 
 
 def test_a_word_without_end_is_cut_and_nothing_steers() -> None:
@@ -39,24 +14,8 @@ def test_a_word_without_end_is_cut_and_nothing_steers() -> None:
     assert "[bold]name[/bold]" in said
 
 
-HEAD = ("id", "format", "vertices", "triangles", "textures", "faces", "pose", "rig")
-ROW = ("knight_of_the_" + "very_" * 12 + "long_name", "gltf", "123,456", "234,567", "2048x2048", "-y", "T-pose", "skin")
-
-
-@pytest.mark.parametrize("width", [60, 80, 200, None])
-def test_a_table_fits_its_width_and_keeps_its_numbers(width: int | None) -> None:
-    table = Table(HEAD, [ROW, ("騎士", "obj", "1", "2", "-", "-y?", "-", "no skin")], right=(2, 3))
-    lines = table.lines(width)
-    assert width is None or max(map(columns, lines)) <= width
-    text = "\n".join(lines)
-    assert all(word in text for word in (*HEAD, *ROW[1:]))
-    assert (ROW[0] in text) == (width in (None, 200))
-    assert text.count("…") == (0 if width in (None, 200) else 1)
-    assert len(lines) == (6 if width == 60 else 3)
-
-
 def test_cells_are_made_printable() -> None:
-    lines = Table(("a\nb",), [("\x1b]0;x\x07",)]).lines(80)
+    lines = Table(("a\nb",), [("\x1b]0;x\x07",)]).lines()
     assert len(lines) == 2
     assert all(line.isprintable() for line in lines)
 
@@ -88,6 +47,10 @@ def test_tables_of_markdown_become_tables() -> None:
     first, gap, table, *rest = table_of(markdown)
     assert (first, gap, rest) == ("Scores.", "", ["", "End."])
     assert isinstance(table, Table)
-    assert table.lines(80) == ["method    L1  who", "raw      0.1  all", "ours    0.02  all"]
     assert table.lines() == rows
+    assert Table(table.head, table.rows, table.right).lines() == [
+        "method    L1  who",
+        "raw      0.1  all",
+        "ours    0.02  all",
+    ]
     assert table_of([*rows, "| a | b |"]) == [*rows, "| a | b |"]

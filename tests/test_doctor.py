@@ -1,0 +1,52 @@
+"""`specsia doctor`: what is there, missing and broken, in time and without secrets."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from specsia_build import doctor
+from specsia_build.cli.main import main
+from specsia_build.doctor import BROKEN, MISSING, OK
+from tests.docs.blocks import ROOT
+
+SECRET = "hf_" + "s3cret" * 5
+
+
+def test_page_without_token(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "ray.py").write_text("__version__ = '9.9'\n")
+    (tmp_path / "safetensors.py").write_text("")
+    (tmp_path / "torch.py").write_text("raise ImportError('libcudart.so: cannot open shared object file')\n")
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path), str(ROOT)]))
+    monkeypatch.setenv("HF_TOKEN", SECRET)
+    ran = CliRunner().invoke(main, ["doctor", "--json"])
+    assert ran.exit_code == 0, ran.output
+    assert SECRET not in ran.output
+    found = {one["name"]: one for one in json.loads(ran.stdout)["facts"]}
+    assert {"Python", "cores", "memory", "disk", "cache", "GPU", "Blender", "Hub"} <= set(found)
+    assert found["packages"]["state"] == OK
+    assert (found["Ray"]["state"], found["Ray"]["found"]) == (OK, "9.9")
+    assert found["torch"]["state"] == BROKEN
+    assert found["torch"]["mend"] == "pip install 'specsia[train]'"
+
+
+def test_extras(monkeypatch: pytest.MonkeyPatch) -> None:
+    def states(modules: str, code: str) -> list[str]:
+        return [fact.state for fact in doctor.extra("own", "own", modules, code, "")]
+
+    assert states("no_such_module", "") == [MISSING]
+    assert states("json", "print('there')") == [OK]
+    assert states("json", "raise SystemExit(3)") == [BROKEN]
+    monkeypatch.setattr(doctor, "PATIENCE", 0.2)
+    assert states("json", "import time; time.sleep(30)") == [BROKEN]
+
+
+def test_missing_packages_end_with_exit_code_1(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor, "requires", lambda _: ["no-such-package>=1", "numpy", "ray; extra == 'ray'"])
+    ran = CliRunner().invoke(main, ["doctor", "--json"])
+    assert ran.exit_code == 1
+    assert [one["name"] for one in json.loads(ran.stdout)["facts"] if one["state"] == BROKEN] == ["packages"]
