@@ -33,7 +33,7 @@ def convert(dataset: str, to: str, out: Path, configs: tuple[str, ...], workers:
 
     The published one has the columns of SPECSIA-15K: uid, and color, mask, pos, edge and gt composited on grey.
     """
-    from specsia_build.dataset.convert.write import to_published
+    from specsia_build.dataset.convert import to_published
     from specsia_build.dataset.reading import open_dataset
     from specsia_build.pipeline.progress import Progress
 

@@ -17,8 +17,7 @@ from specsia_build.terminal.board import amount
 from specsia_build.terminal.layout import most
 
 if TYPE_CHECKING:
-    from specsia_build.dataset.hub.plan import Operation, Plan
-    from specsia_build.dataset.hub.push import Pushed
+    from specsia_build.dataset.hub.push import Operation, Plan, Pushed
 
 
 @click.command(
@@ -42,16 +41,14 @@ def push(folder: Path, repo: str, private: bool, prune: bool, dry_run: bool) -> 
     login` or HF_TOKEN; HF_ENDPOINT names another Hub. An interrupted push goes on with the same command.
     """
     from specsia_build.dataset.card.licences import redistribution_problems
-    from specsia_build.dataset.hub.client import UnseenError, check_repo, connect, page_of
+    from specsia_build.dataset.hub import push as hub
     from specsia_build.dataset.hub.local import read_local, version_tag
-    from specsia_build.dataset.hub.plan import check_public, plan_push, plan_unseen
-    from specsia_build.dataset.hub.push import push as push_dataset
     from specsia_build.dataset.schema import BUILD_FILE, RECIPE_FILE
     from specsia_build.pipeline.progress import Progress
     from specsia_build.recipes.publish import licences_against, read_recipe
     from specsia_build.recipes.verify import mark_of
 
-    check_repo(repo)
+    hub.check_repo(repo)
     progress = Progress()
     of_recipe = mark_of(folder) is not None
     total = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
@@ -59,18 +56,17 @@ def push(folder: Path, repo: str, private: bool, prune: bool, dry_run: bool) -> 
         files = read_recipe(folder, advance) if of_recipe else read_local(folder, advance)
     version = version_tag(folder, RECIPE_FILE if of_recipe else BUILD_FILE)
     if not private:
-        check_public(folder, licences_against if of_recipe else redistribution_problems)
+        hub.check_public(folder, licences_against if of_recipe else redistribution_problems)
     done = None
     try:
-        with connect(repo, progress.say, look=dry_run) as hub:
-            plan = plan_push(hub, files, version, not private, prune)
+        with hub.connect(repo, look=dry_run) as api:
+            plan = hub.plan_push(api, repo, files, version, public=not private, prune=prune, look=dry_run)
             if not dry_run:
-                with progress.bar("push", plan.size, "B") as advance:
-                    done = push_dataset(hub, plan, files, advance)
-    except UnseenError as error:
+                done = hub.push(api, plan, files)
+    except hub.UnseenError as error:
         if not dry_run:
             raise
-        plan = plan_unseen(page_of(repo), repo, files, version, not private, str(error))
+        plan = hub.plan_unseen(repo, files, version, not private, str(error))
     configs = sorted({Path(file.name).parts[1] for file in files if fnmatchcase(file.name, "data/*/*")})
     differences = {} if done is None else done.differences
     again = shlex.join(

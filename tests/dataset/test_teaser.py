@@ -11,7 +11,7 @@ from PIL import Image
 
 from specsia_build.dataset import schema
 from specsia_build.dataset.checksums import parse_sums, write_sums
-from specsia_build.dataset.convert.write import to_published
+from specsia_build.dataset.convert import to_published
 from specsia_build.dataset.hub.local import read_local
 from specsia_build.dataset.reading import OpenedDataset, open_dataset
 from specsia_build.dataset.teaser import write_teaser

@@ -6,15 +6,16 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pyarrow.parquet as pq
 
 from specsia_build.dataset.card.head import card_fields
-from specsia_build.dataset.card.words import commonest
 from specsia_build.dataset.decoding import batches
 from specsia_build.dataset.parquet import local_path
 from specsia_build.dataset.schema import CARD, DATA
+
+T = TypeVar("T")
 
 NAMED = "LicenseRef-"
 """What SPDX puts before the name of a licence that is not on its list: whoever writes it has looked at the licence."""
@@ -153,3 +154,8 @@ def stated_by_card(fields: Mapping[str, Any]) -> str | None:
     names = stated if isinstance(stated, list) else [stated]
     told = all(isinstance(name, str) and name not in ("unknown", "other") for name in names)
     return " AND ".join(map(str, names)) if told else None
+
+
+def commonest(counted: Mapping[T, int]) -> list[tuple[T, int]]:
+    """Values and their counts, the commonest first."""
+    return sorted(counted.items(), key=lambda item: (-item[1], str(item[0])))

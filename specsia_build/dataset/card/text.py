@@ -11,8 +11,7 @@ from typing import Any
 import yaml
 
 from specsia_build.backends.upstream import pins
-from specsia_build.dataset.card.licences import withheld
-from specsia_build.dataset.card.words import Words, commonest, words_of_clips, words_of_stills
+from specsia_build.dataset.card.licences import commonest, withheld
 from specsia_build.dataset.card.yaml import Sizes, front_matter
 from specsia_build.dataset.schema import (
     COLUMNS,
@@ -20,6 +19,7 @@ from specsia_build.dataset.schema import (
     MEANINGS,
     MOVING_COLUMNS,
     MOVING_MEANINGS,
+    PUBLISHED_COLUMNS,
     SPLITS,
     TEASER,
 )
@@ -212,21 +212,61 @@ TEASER_TEXT = f"![Y* and Z of a few of them]({TEASER})"
 """Below the title of a card."""
 
 
-def _words(facts: CardFacts) -> Words:
+_STILLS = """\
+Pairs for learning to repair drawn characters seen from new angles. Each character is rendered from {views}
+evenly spaced views (`gt`, the target Y\\*). A backend reconstructs it in 3D from {seen};
+that mesh is registered and rendered from the same views (`color`, `mask`, `pos`: the damaged Z, Zmask, Zpos). Images
+are {size}×{size} PNG."""
+
+_CLIPS = """\
+Frames for learning to repair drawn characters in motion. A clip is one motion of a character, seen by {cameras} at
+{fps:g} frames a second; a row is a frame, and those of a clip stand together and in order. The character is drawn in
+motion (`gt`, the target Y\\*). A backend reconstructs it in 3D from {seen}; that mesh is registered at rest, takes the
+character's motion by skin weights that are carried over to it, and is drawn in the same frames (`color`, `mask`, `pos`:
+the damaged Z, Zmask, Zpos). Images are {size}×{size} PNG."""
+
+_CAMERA = """\
+The camera is orthographic, 1.35 units wide{wider}, and view by view it walks counter-clockwise seen from above.
+Characters have bounding-box centre 0 and largest extent 1 (less where the frame would cut them), Z up, facing -Y.
+{positions}
+The published SPECSIA-15K differs: its contour is centred on the silhouette, here it lies wholly outside{frames}."""
+
+_REGISTRATION = """\
+One similarity per character brings the reconstruction onto the ground truth at rest. IoU of the silhouettes at half
+coverage, contour left out, mean over the {rows}; `iou` holds that of each row:"""
+
+
+def _texts(facts: CardFacts) -> tuple[str, str, str]:
+    """What the rows are, how they are framed, and what the table of IoU shows."""
     config = facts.build["config"]
-    return words_of_clips(config) if facts.moving else words_of_stills(config)
+    seen = "its own drawing" if config["frontal"] == "drawing" else "its frontal view, without the contour"
+    positions = "Position colours are in the frame of the registered character, the same for a point in every row."
+    if config["pos_frame"] == "view":
+        positions = "Position colours are taken after each view's turn, with a box for each view."
+    frames = "" if config["pos_frame"] == "view" else ";\nand there positions are coloured after the view turn"
+    if not facts.moving:
+        lead = _STILLS.format(views=config["views"], seen=seen, size=config["size"])
+        camera = _CAMERA.format(wider="", positions=positions, frames=frames)
+        return lead, camera, _REGISTRATION.format(rows="views of each character")
+    clips = config["clips"]
+    cameras = "a camera in front of it" if clips["views"] == 1 else f"each of {clips['views']} evenly spaced cameras"
+    lead = _CLIPS.format(cameras=cameras, fps=clips["fps"], seen=seen, size=config["size"])
+    if clips["turntable"]:
+        lead += " In the action `turntable` it stands at rest and the camera walks around it."
+    if clips["in_place"]:
+        positions += " Figures are held over their place, but for up and down."
+    camera = _CAMERA.format(wider=" or wider where a motion would leave that frame", positions=positions, frames=frames)
+    return lead, camera, _REGISTRATION.format(rows="frames of each clip")
 
 
 def write_card(facts: CardFacts) -> str:
     """Text of the dataset's README.md."""
-    words = _words(facts)
+    lead, camera, registration = _texts(facts)
     columns, meanings = (MOVING_COLUMNS, MOVING_MEANINGS) if facts.moving else (COLUMNS, MEANINGS)
-    image = next(iter(IMAGE_COLUMNS))
     several = len(facts.rows) > 1
     first = next((backend for backend, rows in facts.rows.items() if any(rows.values())), next(iter(facts.rows)))
-    load = f'load_dataset("PATH_OR_REPO", "{first}")' if several else 'load_dataset("PATH_OR_REPO")'
     listed = table(["column", "meaning"], [[f"`{name}`", meaning] for name, meaning in meanings.items()])
-    title = f"{words.title} of {facts.source}"
+    title = f"SPECSIA {'clips' if facts.moving else 'pairs'} of {facts.source}"
     return f"""---
 {front_matter(title, {license_ for license_, _ in facts.licenses}, facts.rows, facts.sizes, columns)}---
 
@@ -234,14 +274,9 @@ def write_card(facts: CardFacts) -> str:
 
 {TEASER_TEXT}
 
-{words.lead}
+{lead}
 
-```python
-from datasets import load_dataset
-pairs = {load}
-pairs["train"][0]["{image}"]
-```
-
+{_loading(first if several else None)}
 ## What is in it
 
 {_counts(facts)}
@@ -258,11 +293,11 @@ Backends and their known artefacts:
 
 {chr(10).join(backend_note(backend, backend in facts.sees_ground_truth) for backend in facts.rows)}
 
-{words.camera}
+{camera}
 
 ## Registration
 
-{words.registration}
+{registration}
 
 {_quality(facts)}
 
@@ -279,7 +314,7 @@ The dataset holds rendered pairs only: no mesh and no texture of a character, an
 the settings as `settings.yaml`, and run
 
 ```sh
-specsia {words.command} SOURCE --config settings.yaml --out rebuilt
+specsia {"clips" if facts.moving else "build"} SOURCE --config settings.yaml --out rebuilt
 specsia diff . rebuilt/dataset
 ```
 
@@ -291,4 +326,87 @@ If you use these pairs, cite SPECSIA (the task, the published SPECSIA-15K and Dr
 3DBiCar are used:
 
 {PAPERS}
+"""
+
+
+def _loading(config: str | None) -> str:
+    named = f', "{config}"' if config is not None else ""
+    return f"""```python
+from datasets import load_dataset
+pairs = load_dataset("PATH_OR_REPO"{named})
+pairs["train"][0]["{next(iter(IMAGE_COLUMNS))}"]
+```
+"""
+
+
+_PUBLISHED_MEANINGS = {
+    "uid": "`{character}_{view:02d}`, unique in a configuration; view 0 is the frontal view",
+    "color": "Z: the reconstruction, rendered, RGB on (240, 240, 240)",
+    "mask": "Zmask: the silhouette of the reconstruction, grey levels are coverage",
+    "pos": "Zpos: position on the reconstruction as a colour, RGB on (240, 240, 240)",
+    "edge": "edges of `pos` (Sobel), black on white",
+    "gt": "Y*: the clean render with its contour, RGB on (240, 240, 240)",
+}
+
+
+def write_converted_card(
+    source: str,
+    rows: Mapping[str, Mapping[str, int]],
+    members: Mapping[tuple[str, str], Mapping[str, str | None]],
+    build: Mapping[str, Any],
+) -> str:
+    """Text of the README.md of a dataset that was converted to the published schema.
+
+    Args:
+        source: name of the source, free of paths.
+        rows: by configuration and split.
+        members: licence by character, by configuration and split.
+        build: what its `build.json` holds.
+    """
+    counts = [
+        [config, split, len(members[config, split]), count]
+        for config, by_split in rows.items()
+        for split, count in by_split.items()
+    ]
+    columns = [[f"`{name}`", _PUBLISHED_MEANINGS[name]] for name in PUBLISHED_COLUMNS]
+    licenses = {i: license_ for characters in members.values() for i, license_ in characters.items()}
+    stated = [[name or "not stated", count] for name, count in commonest(Counter(licenses.values()))]
+    title = f"SPECSIA pairs of {source}, published schema"
+    return f"""---
+{front_matter(title, set(licenses.values()), rows)}---
+
+# {title}
+
+{TEASER_TEXT}
+
+A dataset of specsia converted to the columns of the published SPECSIA-15K by `specsia convert --to published`. The
+original's digest is `{build["converted"]["from"]["digest"]}`; `build.json` says how that was built.
+
+{_loading(next(iter(rows)) if len(rows) > 1 else None)}
+## What is in it
+
+{table(["configuration", "split", "characters", "rows"], counts)}
+
+{table(["column", "meaning"], columns)}
+
+Splits, shards and the order of rows are the original's; `splits.json` lists the characters of each split.
+
+## How it differs
+
+- From the original: pictures are composited on (240, 240, 240), averaged as encoded, so that the alpha of `gt` is gone
+  and that of `color` and `pos` is only in `mask`; `gt_mask`, `iou`, the boxes, the contours and the licence of each row
+  are not in it.
+- From the published set: `mask` is the silhouette of the reconstruction, there it is the ground truth's; the contour
+  lies outside of the silhouette, there it is centred on it; positions are those of the original's `pos_frame`, there
+  they are coloured after each view's turn; Y* and Z share one colour pipeline.
+
+## Licences
+
+{table(["licence", "characters"], stated)}{licence_warning(licenses.values())}
+
+The dataset holds rendered pairs only: no mesh and no texture of a character.
+
+## Check
+
+`sha256sum -c SHA256SUMS` checks the files, `specsia verify .` what this schema lets one check.
 """

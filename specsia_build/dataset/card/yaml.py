@@ -1,4 +1,4 @@
-"""The YAML at the head of a dataset card, as the Hub's parser and `datasets` take it."""
+"""The YAML at the head of a dataset card, by the card data of `huggingface_hub`."""
 
 from __future__ import annotations
 
@@ -8,21 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
-import yaml
 
 from specsia_build.dataset import schema
 from specsia_build.dataset.card.licences import spdx_id
 from specsia_build.dataset.parquet import local_path
 
-SIZE_CATEGORIES = (
-    (1_000, "n<1K"),
-    (10_000, "1K<n<10K"),
-    (100_000, "10K<n<100K"),
-    (1_000_000, "100K<n<1M"),
-    (10_000_000, "1M<n<10M"),
-)
-
 TAGS = ("specsia", "3d", "animation", "novel-view", "characters")
+
+_SIZES = {1_000: "n<1K", 10_000: "1K<n<10K", 100_000: "10K<n<100K", 1_000_000: "100K<n<1M", 10_000_000: "1M<n<10M"}
 
 _HUB_LICENSES = (
     "apache-2.0 mit afl-3.0 artistic-2.0 bsl-1.0 bsd-2-clause bsd-3-clause cc0-1.0 cc-by-2.0 cc-by-2.5 cc-by-3.0 "
@@ -36,23 +29,18 @@ _HUB_LICENSES = (
 _HUB_NAMES = {"odc-by-1.0": "odc-by", "odbl-1.0": "odbl", "pddl-1.0": "pddl"}
 
 Sizes = Mapping[str, Mapping[str, tuple[int, int]]]
-"""By configuration and split: bytes of the columns as they lie in memory, and of the files."""
-
-
-def size_category(rows: int) -> str:
-    """The Hub's name for so many rows."""
-    return next((name for limit, name in SIZE_CATEGORIES if rows < limit), "n>10M")
+"""By configuration and split: bytes of the columns in memory, and of the files."""
 
 
 def hub_license(text: str) -> str | None:
-    """The Hub's id of a licence, None where it has none."""
-    found = (spdx_id(text) or "").casefold()
-    found = _HUB_NAMES.get(found, re.sub(r"-(only|or-later)$", "", found))
-    return found if found in _HUB_LICENSES.split() else None
+    """The Hub's id of a licence; None if it has none."""
+    name = (spdx_id(text) or "").casefold()
+    name = _HUB_NAMES.get(name, re.sub(r"-(only|or-later)$", "", name))
+    return name if name in _HUB_LICENSES.split() else None
 
 
 def license_fields(licenses: Collection[str | None]) -> dict[str, Any]:
-    """`license` for the licences of all characters, and `license_name` where the Hub knows none of that name."""
+    """`license` for the licences of all characters, and `license_name` if the Hub knows none of that name."""
     different = set(licenses)
     if different <= {None}:
         return {"license": "unknown"}
@@ -66,7 +54,7 @@ def license_fields(licenses: Collection[str | None]) -> dict[str, Any]:
 
 
 def configs_field(rows: Mapping[str, Mapping[str, int]]) -> list[dict[str, Any]]:
-    """`configs` for rows by backend and split; the Hub refuses a configuration without files, so those are left out."""
+    """`configs` for rows by backend and split; the Hub refuses one without files, so those are left out."""
     several = len(rows) > 1
     configs: list[dict[str, Any]] = []
     for backend, by_split in rows.items():
@@ -74,8 +62,7 @@ def configs_field(rows: Mapping[str, Mapping[str, int]]) -> list[dict[str, Any]]
         if not splits:
             continue
         entry: dict[str, Any] = {"config_name": backend if several else schema.DEFAULT_CONFIG}
-        if several and not configs:
-            entry["default"] = True
+        entry |= {"default": True} if several and not configs else {}
         folder = schema.data_folder(backend, several)
         entry["data_files"] = [{"split": split, "path": f"{folder}/{split}-*.parquet"} for split in splits]
         configs.append(entry)
@@ -83,55 +70,49 @@ def configs_field(rows: Mapping[str, Mapping[str, int]]) -> list[dict[str, Any]]
 
 
 def data_sizes(folder: Path, rows: Mapping[str, Mapping[str, int]]) -> Sizes:
-    """Sizes of the splits of a dataset that lies in a folder, from its shards' footers.
+    """Sizes of the splits of a dataset in a folder, from its shards' footers.
 
     Raises:
         OSError, pyarrow.ArrowException: if a shard cannot be read.
     """
     several = len(rows) > 1
-    found: dict[str, dict[str, tuple[int, int]]] = {}
+    sizes: dict[str, dict[str, tuple[int, int]]] = {}
     for backend, by_split in rows.items():
-        config = found.setdefault(backend if several else schema.DEFAULT_CONFIG, {})
-        for split in schema.SPLITS:
+        for split in (split for split in schema.SPLITS if by_split.get(split)):
             paths = sorted((folder / schema.data_folder(backend, several)).glob(f"{split}-*.parquet"))
-            if not by_split.get(split) or not paths:
-                continue
             footers = [pq.read_metadata(local_path(path)) for path in paths]
             held = sum(f.row_group(g).total_byte_size for f in footers for g in range(f.num_row_groups))
+            config = sizes.setdefault(backend if several else schema.DEFAULT_CONFIG, {})
             config[split] = held, sum(path.stat().st_size for path in paths)
-    return found
+    return sizes
 
 
 def dataset_info_field(
     rows: Mapping[str, Mapping[str, int]], sizes: Sizes, columns: Sequence[str] = schema.COLUMNS
 ) -> Any:
-    """`dataset_info`, as `datasets` writes it: features, rows and bytes of each split.
-
-    One mapping, or a list with several configurations; None where no split has a row.
-    """
+    """`dataset_info` as `datasets` writes it: features, rows and bytes of each split; None if there are no rows."""
     several = len(rows) > 1
-    infos: dict[str, dict[str, Any]] = {}
+    infos = []
     for backend, by_split in rows.items():
         config = backend if several else schema.DEFAULT_CONFIG
         known = {split: sizes[config][split] for split in schema.SPLITS if by_split.get(split)}
-        if not known:
-            continue
-        infos[config] = {
-            **({"config_name": config} if several else {}),
-            "features": [_feature_field(column) for column in columns],
-            "splits": [
-                {"name": split, "num_bytes": held, "num_examples": by_split[split]}
-                for split, (held, _) in known.items()
-            ],
-            "download_size": sum(files for _, files in known.values()),
-            "dataset_size": sum(held for held, _ in known.values()),
-        }
+        if known:
+            splits = [{"name": s, "num_bytes": held, "num_examples": by_split[s]} for s, (held, _) in known.items()]
+            infos.append(
+                {
+                    **({"config_name": config} if several else {}),
+                    "features": [_feature(column) for column in columns],
+                    "splits": splits,
+                    "download_size": sum(files for _, files in known.values()),
+                    "dataset_size": sum(held for held, _ in known.values()),
+                }
+            )
     if len(infos) < 2:
-        return next(iter(infos.values()), None)
-    return [infos[config] for config in sorted(infos)]
+        return infos[0] if infos else None
+    return sorted(infos, key=lambda info: str(info["config_name"]))
 
 
-def _feature_field(column: str) -> dict[str, Any]:
+def _feature(column: str) -> dict[str, Any]:
     if column in schema.IMAGE_COLUMNS:
         return {"name": column, "dtype": "image"}
     kind, length = schema.value_type(column)
@@ -139,11 +120,11 @@ def _feature_field(column: str) -> dict[str, Any]:
 
 
 def common_fields(name: str, licenses: Collection[str | None], count: int) -> dict[str, Any]:
-    """What the YAML of every card holds: `name` for people, licences of the characters, so many rows or frames."""
+    """Fields of every card: a name for people, the licences of the characters, and the number of rows or frames."""
     return {
         **license_fields(licenses),
         "pretty_name": name,
-        "size_categories": [size_category(count)],
+        "size_categories": [next((size for limit, size in _SIZES.items() if count < limit), "n>10M")],
         "task_categories": ["image-to-image"],
         "annotations_creators": ["machine-generated"],
         "tags": list(TAGS),
@@ -163,11 +144,12 @@ def front_matter(
         name: for people.
         licenses: of the characters.
         rows: by configuration and split.
-        sizes: of all these, or none: then `dataset_info` is left out.
-        columns: of the rows, which `dataset_info` lists.
+        sizes: of all these; without them `dataset_info` is left out.
+        columns: of the rows, for `dataset_info`.
     """
+    from huggingface_hub import DatasetCardData
+
     fields = common_fields(name, licenses, sum(sum(by_split.values()) for by_split in rows.values()))
     info = dataset_info_field(rows, sizes, columns) if sizes else None
-    if info:
-        fields["dataset_info"] = info
-    return yaml.safe_dump(fields | {"configs": configs_field(rows)}, sort_keys=False, allow_unicode=True)
+    fields |= {"dataset_info": info} if info else {}
+    return f"{DatasetCardData(**fields, configs=configs_field(rows)).to_yaml()}\n"

@@ -1,46 +1,129 @@
-"""Push a packed dataset to a Hub: plan, send, commit once, verify, tag.
+"""Push a packed dataset to the Hub: plan, send in one commit, compare by checksum, tag.
 
-The contents of large files go first, one after another; one commit then takes the repository from what it held to what
-the dataset holds, so that nobody ever loads a half. A push that was interrupted is begun again by the same call: what
-arrived whole is not sent again, and what becomes of the file that was under way is the matter of huggingface_hub.
+Requests, retries and uploads are those of `huggingface_hub`. One commit takes the repository from what it held to what
+the dataset holds, so that nobody loads a half. An interrupted push is begun again by the same call; content that has
+arrived is not sent again.
 """
 
 from __future__ import annotations
 
-import importlib.util
-import os
+import hashlib
+import re
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
-from huggingface_hub import CommitOperationAdd, CommitOperationDelete, constants
-from huggingface_hub.errors import HfHubHTTPError
+import pyarrow as pa
+from huggingface_hub import (
+    CommitOperationAdd,
+    CommitOperationDelete,
+    DatasetInfo,
+    HfApi,
+    constants,
+    get_token,
+    is_offline_mode,
+)
+from huggingface_hub.errors import HfHubHTTPError, OfflineModeIsEnabled, RepositoryNotFoundError
+from huggingface_hub.hf_api import RepoFile
+from huggingface_hub.utils import logging as hub_logging
 from huggingface_hub.utils.tqdm import are_progress_bars_disabled, disable_progress_bars, enable_progress_bars
 
-from specsia_build.dataset.hub.client import DATASET, Hub, patiently
+from specsia_build.dataset.card.licences import redistribution_problems
+from specsia_build.dataset.checksums import own_names, parse_sums
 from specsia_build.dataset.hub.local import LocalFile
-from specsia_build.dataset.hub.plan import Plan
-from specsia_build.dataset.hub.remote import compare, head_of
+from specsia_build.dataset.places import read_errors
+from specsia_build.dataset.schema import CARD, SUMS_FILE
+from specsia_build.errors import SpecsiaError, UsageError, brief, some
 
-SMALL_BYTES, MOST_TOGETHER = 250_000, 100
-"""Files of no more bytes are sent so many at once."""
+_DATASET = "dataset"
 
-_GONE = frozenset({400, 403, 404, 409, 410})
-"""What a storage answers to an address that has expired, or to a second request to join parts that are joined."""
+_KEPT = frozenset({".gitattributes"})
+"""Files of the repository itself, which no push deletes."""
+
+LOOK_SECONDS = 2.0
+"""Limit of the only request of a dry run without a network."""
+
+_REPO = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*", re.ASCII)
+
+_ADVICE = {
+    401: "the token is not accepted: run `hf auth login`, or set HF_TOKEN to a token that may write to {owner}",
+    403: "this token may not write to {repo}: use a token with write access to {owner}, or another --repo",
+    404: "{repo} is not there, or this token may not see it: check --repo and the token",
+    412: "someone else changed {repo} during the push: look at it, then run the same command again",
+    413: "a file or the commit is larger than it takes",
+}
+_LATER = "run the same command later; it goes on from here"
+
+
+class UnseenError(SpecsiaError):
+    """The state of a repository is unknown, as the Hub cannot be reached or wants a token."""
+
+
+@dataclass(frozen=True)
+class Operation:
+    """One step of a push: `create`, `add`, `replace`, `delete` or `tag`, what of, and how many bytes."""
+
+    kind: str
+    name: str
+    size: int = 0
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Steps of a push in their order.
+
+    Attributes:
+        repo: `OWNER/NAME`.
+        page: its address.
+        private: whether only its owner sees it.
+        head: commit that the plan starts from; None if there is no repository yet.
+        operations: what is to be done.
+        kept: files that are there as they should be.
+        tag: of the version.
+        notes: sentences on what may surprise.
+        spared: files there that no push made, and that stay.
+    """
+
+    repo: str
+    page: str
+    private: bool
+    head: str | None
+    operations: tuple[Operation, ...]
+    kept: int
+    tag: str
+    notes: tuple[str, ...] = ()
+    spared: tuple[str, ...] = ()
+
+    def of(self, *kinds: str) -> list[Operation]:
+        """The operations of some kinds."""
+        return [operation for operation in self.operations if operation.kind in kinds]
+
+    @property
+    def size(self) -> int:
+        """Bytes of the files that are added or replaced."""
+        return sum(operation.size for operation in self.of("add", "replace"))
+
+    def to_json(self) -> dict[str, Any]:
+        """The plan as a JSON document."""
+        return {
+            "repo": self.repo,
+            "url": self.page,
+            "private": self.private,
+            "operations": [vars(operation) for operation in self.operations],
+            "bytes": self.size,
+            "kept": self.kept,
+            "tag": self.tag,
+            "spared": list(self.spared),
+            "notes": list(self.notes),
+        }
 
 
 @dataclass(frozen=True)
 class Pushed:
-    """How a push ended.
-
-    Attributes:
-        plan: what it did.
-        commit: that the repository is at.
-        files: that were compared.
-        differences: by name of a file, what is wrong with the remote one; empty if the remote is the dataset.
-    """
+    """Result of a push: the plan, the commit, the number of compared files, and what is wrong with the remote ones."""
 
     plan: Plan
     commit: str
@@ -49,7 +132,7 @@ class Pushed:
 
     @property
     def ok(self) -> bool:
-        """Whether the remote holds exactly the dataset."""
+        """Whether the remote holds the dataset."""
         return not self.differences
 
     def to_json(self) -> dict[str, Any]:
@@ -58,130 +141,227 @@ class Pushed:
         return {**self.plan.to_json(), **outcome}
 
 
-def push(hub: Hub, plan: Plan, files: Sequence[LocalFile], advance: Callable[[int], None] = lambda _: None) -> Pushed:
-    """Carry a plan out, and compare the remote files with the local ones before the version is tagged.
-
-    Args:
-        hub: where to.
-        plan: of `plan_push`.
-        files: of the dataset.
-        advance: called with bytes of the files to be sent that have arrived.
+def check_repo(repo: str) -> str:
+    """The name if it is of the form `OWNER/NAME`.
 
     Raises:
-        SpecsiaError: if the Hub refuses a file.
+        UsageError: if it is not.
     """
-    if plan.head is None:
-        _create(hub, plan.private)
-    commit = plan.head or head_of(hub)
-    if plan.of("add", "replace", "delete"):
-        commit = _send_and_commit(hub, plan, files, commit, advance)
-    differences = compare(hub, files, commit, plan.spared)
-    if not differences and plan.of("tag"):
-        patiently(lambda: hub.api.create_tag(hub.repo, tag=plan.tag, revision=commit, repo_type=DATASET, exist_ok=True))
-    return Pushed(plan, commit, len(files), differences)
+    if not _REPO.fullmatch(repo) or "--" in repo or ".." in repo:
+        raise UsageError(f"--repo '{repo}' must be OWNER/NAME, of letters, digits, '-', '_' and '.'")
+    return repo
 
 
-def _send_and_commit(
-    hub: Hub, plan: Plan, files: Sequence[LocalFile], head: str, advance: Callable[[int], None]
-) -> str:
-    names = {operation.name for operation in plan.of("add", "replace")}
-    additions = [_addition(file) for file in files if file.name in names]
-    with _transfers(_takes_xet(hub)):
-        for together in _portions(additions):
-            # One portion at a time: what is finished before a kill is not sent again.
-            _send(hub, together)
-            advance(sum(addition.upload_info.size for addition in together))
-        return patiently(lambda: _commit(hub, plan, files, additions, head))
+def page_of(repo: str) -> str:
+    """Address of a dataset for people, on the Hub of `HF_ENDPOINT`."""
+    return f"{constants.ENDPOINT}/datasets/{repo}"
 
 
-def _portions(additions: Sequence[CommitOperationAdd]) -> Iterator[list[CommitOperationAdd]]:
-    """Small files together, as each portion costs some requests; large ones one by one."""
-    portion: list[CommitOperationAdd] = []
-    for addition in additions:
-        if addition.upload_info.size > SMALL_BYTES:
-            yield [addition]
-            continue
-        portion.append(addition)
-        if len(portion) == MOST_TOGETHER:
-            yield portion
-            portion = []
-    if portion:
-        yield portion
+def check_public(folder: Path, problems_of: Callable[[Path], Sequence[str]] = redistribution_problems) -> None:
+    """Refuse to publish a dataset that may not be passed on.
 
+    Args:
+        folder: of it.
+        problems_of: gives a clause for each licence that stands against it.
 
-def _send(hub: Hub, additions: list[CommitOperationAdd]) -> None:
-    """Bring files' content to the storage, unless it is there or the Hub wants it in the commit itself."""
-
-    def send() -> None:
-        patiently(lambda: hub.api.preupload_lfs_files(hub.repo, additions, repo_type=DATASET, free_memory=False))
-
+    Raises:
+        SpecsiaError: if a licence is unknown or forbids it, or the licences cannot be read.
+    """
     try:
-        send()
-    except RuntimeError as error:
-        # So huggingface_hub raises what the storage answered.
-        refusal = error.__cause__
-        if not isinstance(refusal, HfHubHTTPError) or refusal.response.status_code not in _GONE:
-            raise
-        # The Hub tells whether the content came through and only the answer was lost, and gives out new addresses.
-        send()
-
-
-def _commit(
-    hub: Hub, plan: Plan, files: Sequence[LocalFile], additions: Sequence[CommitOperationAdd], head: str
-) -> str:
-    """One commit over `head`; where an earlier try came through and only its answer was lost, the id of that one."""
-    now = head_of(hub)
-    if now != head and not compare(hub, files, now, plan.spared):
-        return now
-    deletions = [CommitOperationDelete(operation.name, is_folder=False) for operation in plan.of("delete")]
-    message = f"Push {plan.tag}"
-    made = hub.api.create_commit(
-        hub.repo, [*deletions, *additions], commit_message=message, repo_type=DATASET, parent_commit=head
-    )
-    return str(made.oid)
-
-
-def _addition(file: LocalFile) -> CommitOperationAdd:
-    addition = CommitOperationAdd(file.name, str(file.path))
-    # Known already, so that nobody reads the file once more for it.
-    addition.upload_info.sha256 = bytes.fromhex(file.sha256)
-    return addition
-
-
-def _create(hub: Hub, private: bool) -> None:
-    try:
-        patiently(lambda: hub.api.create_repo(hub.repo, private=private, repo_type=DATASET))
-    except HfHubHTTPError as error:
-        # There already: an earlier try came through and only its answer was lost.
-        if error.response.status_code != 409:
-            raise
-
-
-def _takes_xet(hub: Hub) -> bool:
-    """Whether files go by Xet, which sends only chunks that are new, or by LFS, as this machine and the Hub allow."""
-    if constants.HF_HUB_DISABLE_XET or importlib.util.find_spec("hf_xet") is None:
-        return False
-    try:
-        hub.get(f"{hub.api.endpoint}/api/datasets/{hub.repo}/xet-write-token/main")
-    except HfHubHTTPError as error:
-        if error.response.status_code != 404:
-            raise
-        return False
-    return True
+        problems = problems_of(folder)
+    except (OSError, UnicodeDecodeError, pa.ArrowException) as error:
+        raise SpecsiaError(f"the licences of {folder} cannot be read: {brief(str(error))}") from error
+    if problems:
+        raise SpecsiaError(
+            f"{folder} cannot be made public: it holds {'; '.join(problems)}; state the licence of each character in "
+            "the manifest (an SPDX id, or LicenseRef-NAME for one you have read and may pass on under), or push it "
+            "--private"
+        )
 
 
 @contextmanager
-def _transfers(xet: bool) -> Iterator[None]:
-    """Have huggingface_hub take the same way, as it does not ask whether the Hub has Xet."""
-    before, quiet = constants.HF_HUB_DISABLE_XET, are_progress_bars_disabled()
-    constants.HF_HUB_DISABLE_XET = not xet
-    # Every second it notes what has arrived, so that a kill loses little; by itself it would every 20.
-    os.environ.setdefault("HF_XET_DATA_SESSION_XORB_METADATA_FLUSH_INTERVAL", "1s")
-    if not (xet and sys.stderr.isatty()):
+def connect(repo: str, look: bool = False) -> Iterator[HfApi]:
+    """The Hub of `HF_ENDPOINT` with the user's token; its errors leave as one sentence without the token.
+
+    Args:
+        repo: for messages.
+        look: nothing is to be changed, for which no token is needed.
+
+    Raises:
+        UnseenError: if the Hub cannot be reached, or `look` and it wants a token.
+        UsageError: if `HF_HUB_OFFLINE` is set, or there is no usable token.
+        SpecsiaError: if the Hub refuses.
+    """
+    if is_offline_mode():
+        if look:
+            raise UnseenError("HF_HUB_OFFLINE is set, so the Hub was not asked")
+        raise UsageError("HF_HUB_OFFLINE is set, and a push needs the network: unset it")
+    token = get_token()
+    if not token and not look:
+        raise UsageError("there is no token for the Hub: run `hf auth login`, or set HF_TOKEN to one that may write")
+    if token and not re.fullmatch(r"[!-~]+", token):
+        raise UsageError("the token for the Hub holds characters that no token has: run `hf auth login`")
+    level, quiet = hub_logging.get_verbosity(), are_progress_bars_disabled()
+    # Its log lines show signed addresses.
+    hub_logging.set_verbosity_error()
+    if not sys.stderr.isatty():
         disable_progress_bars()
     try:
-        yield
+        yield HfApi(endpoint=constants.ENDPOINT, token=token or False, library_name="specsia")
+    except Exception as error:
+        if not isinstance(error, (*read_errors(), OfflineModeIsEnabled, RuntimeError, ValueError)):
+            raise
+        raise _in_words(error, repo, token or "") from error
     finally:
-        constants.HF_HUB_DISABLE_XET = before
+        hub_logging.set_verbosity(level)
         if not quiet:
             enable_progress_bars()
+
+
+def _in_words(error: BaseException, repo: str, token: str) -> SpecsiaError:
+    """One sentence on what the Hub refused or why it was not reached, and what to do."""
+    cause: BaseException | None = error
+    while cause is not None and not isinstance(cause, HfHubHTTPError):
+        cause = cause.__cause__
+    text = " ".join(str(error).split())
+    text = brief(re.sub(r"\?\S+|\bhf_\w{6,}", "***", text.replace(token, "***") if token else text), 200)
+    if cause is None:
+        at = f"{constants.ENDPOINT} cannot be reached or used"
+        return UnseenError(f"{at} ({text or type(error).__name__}): check the network and HF_ENDPOINT; {_LATER}")
+    status = cause.response.status_code
+    if status == 401 and not token:
+        return UnseenError(f"without a token {constants.ENDPOINT} does not tell whether {repo} is there")
+    advice = _LATER if status >= 500 or status in (408, 429) else _ADVICE.get(status, "it does not take the request")
+    stated = brief(" ".join((cause.server_message or "").split()), 120)
+    reason = f" ({stated})" if stated and not stated.startswith("<") else ""
+    return SpecsiaError(
+        f"{constants.ENDPOINT} answered {status}{reason}: {advice.format(repo=repo, owner=repo.split('/')[0])}"
+    )
+
+
+def plan_push(
+    api: HfApi, repo: str, files: Sequence[LocalFile], version: str, *, public: bool, prune: bool, look: bool = False
+) -> Plan:
+    """Compare a repository with a dataset and plan the push.
+
+    Args:
+        api: of `connect`.
+        repo: `OWNER/NAME`.
+        files: of the dataset.
+        version: its tag; if it names another content already, the digest of the dataset is added.
+        public: whether everybody shall see it.
+        prune: also replace and delete files that no push made.
+        look: give up soon if the Hub does not answer.
+
+    Raises:
+        UsageError: if a file that no push made stands where one of the dataset belongs, without `prune`.
+        SpecsiaError: if the repository is public and the push is not meant to be.
+    """
+    info = _info(api, repo, LOOK_SECONDS if look else None)
+    if info is not None and not info.private and not public:
+        raise SpecsiaError(f"{repo} is public: give --public to push to it, or make it private in its settings")
+    remote = {} if info is None else _tree(api, repo, str(info.sha))
+    made = remote.keys() if prune or info is None else _made(api, repo, remote, str(info.sha))
+    changed = [file for file in files if not _same(file, remote.get(file.name))]
+    taken = [file.name for file in changed if file.name in remote and file.name not in made]
+    if taken:
+        raise UsageError(
+            f"{repo} holds {some(taken)}, made by no push or edited since, where files of the dataset belong: look "
+            "at the repository, and give --prune to replace them and to remove all else that is not the dataset's"
+        )
+    surplus = [name for name in remote if name not in {file.name for file in files} | _KEPT]
+    spared = tuple(name for name in surplus if name not in made)
+    tags = set() if info is None else {tag.name for tag in api.list_repo_refs(repo, repo_type=_DATASET).tags}
+    tag = version
+    if version in tags and _differences(_tree(api, repo, version), files, spared):
+        tag = f"{version}-{next(file.sha256 for file in files if file.name == SUMS_FILE)[:8]}"
+    notes = [f"{repo} is private and stays so until you change it in its settings"]
+    notes = notes if info is not None and info.private and public else []
+    notes += [f"made by no push and left there, as --prune is not given: {some(spared)}"] if spared else []
+    steps = [] if info is not None else [Operation("create", repo)]
+    steps += [Operation("replace" if file.name in remote else "add", file.name, file.size) for file in changed]
+    steps += [Operation("delete", name, remote[name].size) for name in surplus if name in made]
+    steps += [Operation("tag", tag)] if tag not in tags else []
+    private = not public if info is None else bool(info.private)
+    head = None if info is None else str(info.sha)
+    kept = len(files) - len(changed)
+    return Plan(repo, page_of(repo), private, head, tuple(steps), kept, tag, tuple(notes), spared)
+
+
+def plan_unseen(repo: str, files: Sequence[LocalFile], version: str, public: bool, why: str) -> Plan:
+    """Plan a push to a repository of which nothing is known: the steps for one that is not there."""
+    steps = [Operation("create", repo), *(Operation("add", file.name, file.size) for file in files)]
+    note = f"these are the steps if {repo} is not there, as nobody could look: {why}"
+    operations = (*steps, Operation("tag", version))
+    return Plan(repo, page_of(repo), not public, None, operations, 0, version, (note,))
+
+
+def push(api: HfApi, plan: Plan, files: Sequence[LocalFile]) -> Pushed:
+    """Carry a plan out, compare the remote files with the local ones, and tag the version if they are the same."""
+    head = plan.head
+    if head is None:
+        api.create_repo(plan.repo, private=plan.private, repo_type=_DATASET, exist_ok=True)
+        head = str(api.dataset_info(plan.repo).sha)
+    names = {operation.name for operation in plan.of("add", "replace")}
+    operations: list[CommitOperationAdd | CommitOperationDelete] = [
+        CommitOperationDelete(operation.name, is_folder=False) for operation in plan.of("delete")
+    ]
+    operations += [CommitOperationAdd(file.name, str(file.path)) for file in files if file.name in names]
+    commit = head
+    if operations:
+        message = f"Push {plan.tag}"
+        made = api.create_commit(plan.repo, operations, commit_message=message, repo_type=_DATASET, parent_commit=head)
+        commit = str(made.oid)
+    differences = _differences(_tree(api, plan.repo, commit), files, plan.spared)
+    if not differences and plan.of("tag"):
+        api.create_tag(plan.repo, tag=plan.tag, revision=commit, repo_type=_DATASET, exist_ok=True)
+    return Pushed(plan, commit, len(files), differences)
+
+
+def _info(api: HfApi, repo: str, timeout: float | None) -> DatasetInfo | None:
+    """What the Hub says of a repository; None if there is none."""
+    try:
+        return api.dataset_info(repo, timeout=timeout)
+    except RepositoryNotFoundError as error:
+        # The Hub answers so to a token that it does not know, too.
+        if error.response.status_code == 401:
+            raise
+        return None
+
+
+def _tree(api: HfApi, repo: str, revision: str) -> dict[str, RepoFile]:
+    """Files of a repository by name at a revision."""
+    entries = api.list_repo_tree(repo, recursive=True, revision=revision, repo_type=_DATASET)
+    return {entry.path: entry for entry in entries if isinstance(entry, RepoFile)}
+
+
+def _made(api: HfApi, repo: str, remote: Mapping[str, RepoFile], revision: str) -> frozenset[str]:
+    """Names of the files that the last push made, by the `SHA256SUMS` there; not the card if it was edited since."""
+    if SUMS_FILE not in remote:
+        return frozenset()
+
+    def read(name: str) -> bytes:
+        return Path(api.hf_hub_download(repo, name, repo_type=_DATASET, revision=revision)).read_bytes()
+
+    text = read(SUMS_FILE).decode("utf-8", errors="replace")
+    made, sums = own_names(text), parse_sums(text)[0]
+    edited = CARD in made and CARD in remote and hashlib.sha256(read(CARD)).hexdigest() != sums[CARD]
+    return made - {CARD} if edited else made
+
+
+def _same(file: LocalFile, there: RepoFile | None) -> bool:
+    """Whether a remote file is a local one, by size and digest."""
+    if there is None or there.size != file.size:
+        return False
+    return there.lfs.sha256 == file.sha256 if there.lfs else there.blob_id == file.blob
+
+
+def _differences(remote: Mapping[str, RepoFile], files: Sequence[LocalFile], spared: Collection[str]) -> dict[str, str]:
+    """What is wrong with the remote files, by name; those that are `spared` may be there besides."""
+    found = {
+        file.name: "has another checksum" if file.name in remote else "is missing"
+        for file in files
+        if not _same(file, remote.get(file.name))
+    }
+    own = {file.name for file in files} | _KEPT | set(spared)
+    return found | {name: "is no part of the dataset" for name in remote if name not in own}

@@ -5,17 +5,14 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator
-from email.utils import formatdate
 from pathlib import Path
 
-import httpx2
 import pytest
 from click.testing import CliRunner, Result
 from huggingface_hub import CommitOperationAdd, HfApi, constants
 
 from specsia_build.cli.main import main
 from specsia_build.dataset.checksums import write_sums
-from specsia_build.dataset.hub import client as hub_client
 from specsia_build.dataset.hub.local import read_local
 from tests.dataset.hub.pushable import write_dataset
 from tests.hub_server import READER, WRITER, Fault, HubServer, logged_in
@@ -26,16 +23,13 @@ REPO = "tester/pairs"
 @pytest.fixture
 def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[HubServer]:
     """A Hub to which the process is logged in."""
+    monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", True)
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub-cache"))
     with logged_in(tmp_path, monkeypatch) as running:
+        monkeypatch.setattr(
+            constants, "HUGGINGFACE_CO_URL_TEMPLATE", running.url + "/{repo_id}/resolve/{revision}/{filename}"
+        )
         yield running
-
-
-@pytest.fixture
-def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """Seconds that were waited, without waiting."""
-    waited: list[float] = []
-    monkeypatch.setattr(time, "sleep", waited.append)
-    return waited
 
 
 @pytest.fixture
@@ -125,91 +119,34 @@ def test_a_changed_dataset_replaces_deletes_and_keeps_the_old_tag(server: HubSer
     assert len(repo.tags) == 2
 
 
-ROUTES = (
-    "POST /api/repos/create",
-    "GET /api/datasets/tester/pairs$",
-    "POST .*/objects/batch",
-    "PUT /storage/u",
-    "POST /complete",
-    "POST /verify",
-    "POST .*/preupload",
-    "POST .*/commit",
-    "GET .*/tree",
-    "POST .*/tag",
-)
-
-
-@pytest.mark.parametrize("route", ROUTES)
-@pytest.mark.parametrize("kind", ["500", "dropped", "answer lost"])
-def test_a_passing_fault_is_outlived(
-    server: HubServer, dataset: Path, waits: list[float], route: str, kind: str
-) -> None:
-    faults = {
-        "500": Fault(route, 500, times=2),
-        "dropped": Fault(route, times=2, after=50),
-        "answer lost": Fault(route, applied=True),
-    }
-    server.faults = [faults[kind]]
-    result = specsia_push(dataset)
-    assert result.exit_code == 0, result.output
-    assert server.faults[0].times == 0
-    assert waits
-    assert holds(server, dataset)
-    assert len(server.store.repo(REPO).commits) == 2
-
-
-@pytest.mark.parametrize("route", ["POST .*/commit", "PUT /storage/u", "POST .*/repos/create"])
-def test_too_many_requests_are_waited_for_as_told(
-    server: HubServer, dataset: Path, waits: list[float], route: str
-) -> None:
-    at_noon = formatdate(time.time() + 90, usegmt=True)
-    server.faults = [
-        Fault(route, 429, headers={"Retry-After": "17"}),
-        Fault(route, 429, headers={"Retry-After": at_noon}),
-    ]
-    result = specsia_push(dataset)
-    assert result.exit_code == 0, result.output
-    assert 17 <= min(waits) <= 18
-    assert 85 <= max(waits) <= 92
-    assert "answered 429 and asks to wait 17 s\n" in result.stderr
-
-
-def test_a_fault_that_stays_ends_the_push_and_the_next_goes_on(
-    server: HubServer, dataset: Path, waits: list[float]
-) -> None:
-    server.faults = [Fault("PUT /storage/u2/4", 503, times=100)]
-    text = sentence(specsia_push(dataset))
-    assert f"{server.url} answered 503" in text
-    assert text.endswith("run the same command later; it goes on from here")
-    assert sum(waits) < 120
+def test_a_push_that_failed_goes_on(server: HubServer, dataset: Path) -> None:
+    server.faults = [Fault("POST .*/commit", 503, times=100)]
+    assert "answered 503" in sentence(specsia_push(dataset))
     server.faults, before = [], server.received
     assert specsia_push(dataset).exit_code == 0
-    assert server.received - before < 600_000
+    assert server.received - before < 100_000
     assert holds(server, dataset)
 
 
-REFUSED = {
-    (401, "POST .*/repos/create"): "run `hf auth login`, or set HF_TOKEN to a token that may write to tester",
-    (403, "POST .*/objects/batch"): "use a token with write access to tester, or another --repo",
-    (403, "PUT /storage"): "this token may not write",
-    (404, "POST .*/objects/batch"): "check --repo and the token",
-    (413, "POST .*/commit"): "larger than it takes",
-    (422, "POST .*/commit"): "it refuses what was sent (as the test asked)",
-    (400, "POST .*/commit"): "it does not take the request",
-    (412, "POST .*/commit"): "someone else changed tester/pairs",
-}
-
-
-@pytest.mark.parametrize(("status", "route"), REFUSED)
-def test_a_refusal_stops_at_once_with_the_reason(
-    server: HubServer, dataset: Path, waits: list[float], status: int, route: str
+@pytest.mark.parametrize(
+    ("status", "route"),
+    [(403, "POST .*/objects/batch"), (413, "POST .*/commit"), (412, "POST .*/commit"), (422, "POST .*/commit")],
+)
+def test_a_refusal_stops_with_the_status_and_the_reason(
+    server: HubServer, dataset: Path, status: int, route: str
 ) -> None:
     server.faults = [Fault(route, status, times=100)]
-    text = sentence(specsia_push(dataset))
-    assert f"answered {status} (as the test asked): " in text
-    assert REFUSED[status, route].removesuffix(" (as the test asked)") in text
-    assert not waits
-    assert 100 - server.faults[0].times <= (2 if route.startswith("PUT") else 1)
+    assert f"answered {status} (as the test asked): " in sentence(specsia_push(dataset))
+    assert not server.store.repo(REPO).tags
+
+
+def test_a_dry_run_does_not_wait_for_a_silent_hub(server: HubServer, dataset: Path) -> None:
+    server.faults = [Fault("GET /api/datasets", delay=20, times=100)]
+    begun = time.monotonic()
+    result = specsia_push(dataset, "--dry-run")
+    assert result.exit_code == 0, result.output
+    assert "create" in result.stdout
+    assert time.monotonic() - begun < 3
 
 
 def test_a_token_without_rights_stops_before_a_byte(
@@ -228,9 +165,7 @@ def test_a_token_without_rights_stops_before_a_byte(
     assert "hf_madeup" not in result.output
 
 
-def test_no_token_no_network_no_such_name(
-    server: HubServer, dataset: Path, monkeypatch: pytest.MonkeyPatch, waits: list[float]
-) -> None:
+def test_no_token_no_network_no_such_name(server: HubServer, dataset: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert "--repo 'pairs' must be OWNER/NAME" in sentence(specsia_push(dataset, repo="pairs"), 2)
     with monkeypatch.context() as patch:
         patch.setattr(constants, "HF_HUB_OFFLINE", True)
@@ -240,7 +175,6 @@ def test_no_token_no_network_no_such_name(
         patch.setattr(constants, "ENDPOINT", "http://127.0.0.1:9")
         assert "http://127.0.0.1:9 cannot be reached" in sentence(specsia_push(dataset))
         assert "http://127.0.0.1:9 cannot be reached" in specsia_push(dataset, "--dry-run").stderr
-        assert specsia_push(dataset).stderr.count("the connection to 127.0.0.1 failed") == 1
     monkeypatch.setenv("HF_TOKEN", "hf tökän")
     assert "the token for the Hub holds characters that no token has" in sentence(specsia_push(dataset), 2)
     monkeypatch.delenv("HF_TOKEN")
@@ -248,24 +182,6 @@ def test_no_token_no_network_no_such_name(
     assert "there is no token for the Hub: run `hf auth login`" in sentence(specsia_push(dataset), 2)
     (dataset.parent / "token").write_text(f"{WRITER}\n")
     assert specsia_push(dataset).exit_code == 0
-
-
-def test_a_server_that_says_nothing_is_given_up(
-    server: HubServer, dataset: Path, waits: list[float], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(hub_client, "TIMEOUT", httpx2.Timeout(0.2))
-    server.faults = [Fault("POST .*/commit", delay=0.6)]
-    assert specsia_push(dataset).exit_code == 0
-    assert holds(server, dataset)
-
-
-def test_addresses_that_have_expired_are_asked_for_anew(server: HubServer, dataset: Path, waits: list[float]) -> None:
-    server.faults = [Fault(r"PUT /storage/u\d+/3", 500, times=6)]
-    assert specsia_push(dataset).exit_code == 1
-    server.store.uploads.clear()
-    result = specsia_push(dataset)
-    assert result.exit_code == 0, result.output
-    assert holds(server, dataset)
 
 
 def test_a_remote_that_differs_is_named_and_not_tagged(
@@ -360,7 +276,7 @@ def test_a_private_repository_stays_private(server: HubServer, dataset: Path) ->
 
 
 def test_a_dry_run_needs_neither_token_nor_network(
-    server: HubServer, dataset: Path, monkeypatch: pytest.MonkeyPatch, waits: list[float]
+    server: HubServer, dataset: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     put_there(server, {})
     steps = [["create", REPO], *(["add", file.name] for file in read_local(dataset)), ["tag", "v1.2.3"]]

@@ -14,7 +14,7 @@ import yaml
 from PIL import Image
 
 from specsia_build.dataset import schema
-from specsia_build.dataset.convert.write import to_published
+from specsia_build.dataset.convert import to_published
 from specsia_build.dataset.reading import open_dataset
 from specsia_build.dataset.verify.check import verify
 from specsia_build.dataset.verify.report import MOST_LISTED, OF_DATASETS

@@ -16,7 +16,7 @@ from click.testing import CliRunner
 from specsia_build import png
 from specsia_build.cli import main
 from specsia_build.dataset import schema
-from specsia_build.dataset.convert.write import to_published
+from specsia_build.dataset.convert import to_published
 from specsia_build.dataset.places import Place
 from specsia_build.dataset.reading import open_dataset
 from specsia_build.dataset.verify.check import verify

@@ -7,7 +7,6 @@ import io
 import json
 from pathlib import Path
 
-import datasets
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
@@ -18,7 +17,7 @@ from PIL import Image
 
 from specsia_build.cli import main
 from specsia_build.dataset import schema
-from specsia_build.dataset.convert.write import to_published
+from specsia_build.dataset.convert import to_published
 from specsia_build.dataset.pairs import BACKGROUND, PAIR_COLUMNS, Pair, decode_pair
 from specsia_build.dataset.reading import OpenedDataset, open_dataset
 from specsia_build.errors import SpecsiaError, UsageError
@@ -83,22 +82,6 @@ def test_pairs_come_back_close_to_the_original(one_backend: Path, published: Pat
         assert (after.gt_mask, after.iou, after.backend, after.outline_px) == (None, None, None, None)
 
 
-def test_load_dataset_opens_it(published: Path, tmp_path: Path) -> None:
-    loaded = datasets.load_dataset(str(published), cache_dir=str(tmp_path))
-    assert {name: len(rows) for name, rows in loaded.items()} == {
-        "train": 4 * VIEWS,
-        "validation": VIEWS,
-        "test": VIEWS,
-    }
-    assert [loaded["test"][0][name].mode for name in ("color", "mask", "pos", "edge", "gt")] == [
-        "RGB",
-        "L",
-        "RGB",
-        "L",
-        "RGB",
-    ]
-
-
 def test_its_files_and_images_are_listed(published: Path) -> None:
     lines = (published / schema.SUMS_FILE).read_text().splitlines()
     listed = {name: digest for digest, name in (line.split("  ") for line in lines)}
@@ -151,7 +134,7 @@ def test_the_ground_truth_s_mask_is_not_taken_for_the_picture_s(one_backend: Pat
 
 
 def test_what_cannot_be_converted_is_said(published: Path, dataset: Path, tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="is in the published schema already"):
+    with pytest.raises(UsageError, match="published schema"):
         to_published(open_dataset(published), tmp_path / "out")
     opened = open_dataset(dataset)
     with pytest.raises(UsageError, match="no configuration 'fusion'"):
@@ -178,12 +161,6 @@ def test_a_picture_that_is_taken_over_as_it_is_must_be_one(
     change(dataset, lambda rows: rows["0_01"][column].update(bytes=data))
     with pytest.raises(SpecsiaError, match=f"the row 0_01 cannot be converted: {sentence}"):
         to_published(open_dataset(dataset), tmp_path / "out")
-
-
-def test_a_folder_that_cannot_be_written_is_named(one_backend: Path, tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("")
-    with pytest.raises(SpecsiaError, match=f"{tmp_path / 'file'} cannot be written because"):
-        to_published(open_dataset(one_backend), tmp_path / "file" / "out")
 
 
 def test_the_card_names_the_licence_of_the_rows(dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,121 @@
+"""`diff` lists settings, columns and rows that differ, and nothing if two datasets are equal."""
+
+from __future__ import annotations
+
+import io
+import json
+import math
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+from PIL import Image
+
+from specsia_build.cli.main import main
+from specsia_build.dataset.convert import to_published
+from specsia_build.dataset.diff import DatasetDiff, diff
+from specsia_build.dataset.reading import open_dataset
+from specsia_build.errors import SpecsiaError
+from tests.dataset.small import StoredRow, build_small, change, pixels, put, read_rows, shard, write_rows
+
+
+def compared(one: Path, two: Path) -> DatasetDiff:
+    return diff(open_dataset(one), open_dataset(two))
+
+
+def specsia(*arguments: object) -> Result:
+    return CliRunner().invoke(main, [str(argument) for argument in arguments])
+
+
+def test_a_copy_is_equal(one_backend: Path, dataset: Path) -> None:
+    change(dataset, lambda rows: rows["0_01"].update(yaw_deg=math.nan))
+    assert compared(dataset, dataset).equal
+    calls: list[tuple[int, int]] = []
+    result = diff(open_dataset(one_backend), open_dataset(one_backend), lambda done, total: calls.append((done, total)))
+    assert result.equal
+    assert calls[-1] == (24, 24)
+
+
+def test_configurations_are_compared_by_name(two_backends: Path, one_backend: Path, tmp_path: Path) -> None:
+    assert [c.config for c in compared(two_backends, two_backends).configs] == ["fat", "thin"]
+    result = compared(two_backends, one_backend)
+    assert result.settings["config.backends"] == (["fat", "thin"], ["fat"])
+    assert result.configs_apart == ("default", "fat", "thin")
+    assert not result.equal
+
+
+def test_values_and_pixels_by_row_and_column(one_backend: Path, dataset: Path) -> None:
+    def alter(rows: dict[str, StoredRow]) -> None:
+        color = pixels(rows["0_01"], "color")
+        color[20, 30, 0] ^= 64
+        color[21, 30, 1] ^= 8
+        put(rows["0_01"], "color", color)
+        rows["0_02"]["iou"] -= 0.25
+        stream = io.BytesIO()
+        Image.open(io.BytesIO(rows["2_01"]["gt"]["bytes"])).save(stream, "PNG")
+        rows["2_01"]["gt"]["bytes"] = stream.getvalue()
+        put(rows["2_02"], "mask", pixels(rows["2_02"], "mask")[:-1])
+
+    change(dataset, alter)
+    (config,) = compared(one_backend, dataset).configs
+    assert config.changed == {"0_01": ["color"], "0_02": ["iou"], "2_01": ["gt"], "2_02": ["mask"]}
+    color, gt, mask = (config.columns[name] for name in ("color", "gt", "mask"))
+    assert (color.rows, color.pixel_rows, color.worst) == (["0_01"], 1, 64)
+    assert color.mean == pytest.approx(72 / (96 * 96 * 4))
+    assert (gt.pixel_rows, gt.worst) == (0, 0)
+    assert mask.worst == 255
+
+
+def test_rows_that_came_went_and_moved(one_backend: Path, dataset: Path) -> None:
+    train, test = read_rows(shard(dataset)), read_rows(shard(dataset, "test"))
+    hero = [row for row in train if row["character_id"] == "hero"]
+    new = [row | {"uid": f"new_{row['view']:02d}", "character_id": "new"} for row in train[:4]]
+    # In another order too: rows are found by their uid.
+    write_rows(shard(dataset, "test"), [*reversed(hero), *test])
+    write_rows(shard(dataset), [row for row in train if row["character_id"] not in ("hero", "0")] + new)
+    (config,) = compared(one_backend, dataset).configs
+    assert config.removed == ["0_00", "0_01", "0_02", "0_03"]
+    assert config.added == ["new_00", "new_01", "new_02", "new_03"]
+    assert config.moved == ["hero_00", "hero_01", "hero_02", "hero_03"]
+    assert not config.changed
+
+
+def test_settings_are_named_in_full(one_backend: Path, tmp_path: Path) -> None:
+    result = compared(one_backend, build_small(tmp_path / "d", ("0", "1"), views=2))
+    assert (result.settings["config.views"], result.settings["planned"]) == ((4, 2), (7, 2))
+    assert "setting config.views: 4 -> 2" in result.lines()
+    assert not [name for name in result.settings if name.startswith(("fingerprint", "shards"))]
+
+
+def test_the_published_schema_is_compared_with_composited_images(one_backend: Path, tmp_path: Path) -> None:
+    to_published(open_dataset(one_backend), tmp_path / "published")
+    result = compared(one_backend, tmp_path / "published")
+    assert "iou" in result.columns
+    assert not result.configs[0].changed
+
+
+def test_a_uid_that_occurs_twice(one_backend: Path, dataset: Path) -> None:
+    write_rows(shard(dataset, "test"), [*read_rows(shard(dataset, "test")), *read_rows(shard(dataset))])
+    write_rows(shard(dataset), read_rows(shard(dataset)) * 2)
+    with pytest.raises(SpecsiaError):
+        compared(one_backend, dataset)
+
+
+def test_the_command_exits_with_0_1_and_2(one_backend: Path, copied: Callable[[Path], Path]) -> None:
+    folder = copied(one_backend)
+    assert specsia("diff", one_backend, folder).exit_code == 0
+    change(folder, lambda rows: rows["0_01"].update(iou=0.5))
+    result = specsia("diff", one_backend, folder, "--json")
+    assert result.exit_code == 1
+    assert json.loads(result.stdout)["configs"][0]["changed"] == {"0_01": ["iou"]}
+    assert specsia("diff", one_backend, folder / "nowhere").exit_code == 2
+
+
+@pytest.mark.parametrize("trouble", [KeyboardInterrupt(), OSError(5, "Input/output error"), RuntimeError("a fault")])
+def test_trouble_is_no_difference(one_backend: Path, trouble: BaseException, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise trouble
+
+    monkeypatch.setattr("specsia_build.dataset.diff.diff", fail)
+    assert specsia("diff", one_backend, one_backend).exit_code in (2, 130)
