@@ -114,8 +114,12 @@ def logged_in(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[HubServ
     """A server to which this process is logged in, and which it takes for the Hub."""
     monkeypatch.setenv("HF_TOKEN", WRITER)
     monkeypatch.setenv("XDG_CACHE_HOME", str(folder / "cache"))
+    monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", True)
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(folder / "hub-cache"))
     with serve(folder / "hub", chunk=100_000) as server:
         monkeypatch.setattr(constants, "ENDPOINT", server.url)
+        template = server.url + "/{repo_id}/resolve/{revision}/{filename}"
+        monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
         yield server
 
 
