@@ -10,7 +10,7 @@ from click.testing import CliRunner
 
 from specsia_build import png
 from specsia_build.cli import main
-from specsia_build.dataset.convert.write import to_published
+from specsia_build.dataset.convert import to_published
 from specsia_build.dataset.reading import open_dataset
 from specsia_build.errors import UsageError
 from specsia_build.look.items import TARGET
