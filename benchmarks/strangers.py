@@ -20,12 +20,13 @@ from PIL import Image
 from trimesh.visual import TextureVisuals
 from trimesh.visual.material import PBRMaterial
 
-from benchmarks.zoo import drawn
 from specsia_build.characters.character import Entry
 from specsia_build.characters.read import read_character
 from specsia_build.characters.sources import open_source
 from specsia_build.errors import SpecsiaError
+from specsia_build.frame import normalise, view_cameras
 from specsia_build.rendering.mesh import Material, Mesh
+from specsia_build.rendering.registry import load_renderer
 
 SIZE, VIEWS = 192, 4
 
@@ -59,6 +60,14 @@ class Outcome:
     trial: str
     verdict: str
     said: tuple[str, ...]
+
+
+def drawn(mesh: Mesh, size: int, views: int) -> NDArray[np.uint8]:
+    """Colours (V, H, W, 4) of a mesh in its own units."""
+    cameras = view_cameras(views, size)
+    placed = normalise(mesh.vertices, cameras, 1)
+    seen = load_renderer("fast").render(mesh.with_vertices(placed.apply(mesh.vertices)), cameras, "unlit")
+    return np.stack([layers.color for layers in seen])
 
 
 def _material(of: Material, textured: bool) -> PBRMaterial:

@@ -23,6 +23,7 @@ def test_page_without_token(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     (tmp_path / "torch.py").write_text("raise ImportError('libcudart.so: cannot open shared object file')\n")
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path), str(ROOT)]))
     monkeypatch.setenv("HF_TOKEN", SECRET)
+    monkeypatch.setattr(doctor, "PATIENCE", 600.0)
     ran = CliRunner().invoke(main, ["doctor", "--json"])
     assert ran.exit_code == 0, ran.output
     assert SECRET not in ran.output

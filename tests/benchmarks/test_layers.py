@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
-from click.testing import CliRunner
-from PIL import Image
 
-from benchmarks import layer_sheet, layers
+from benchmarks import layers
 from benchmarks.layer_measures import (
     Counts,
     Frame,
@@ -111,10 +108,3 @@ def test_lines_that_jump_are_counted(pair: tuple[Frame, Frame, Mesh]) -> None:
     moved = replace(there, lines=Lines(there.lines.places + np.float32(20), there.lines.vertices))
     kept, jumped = (line_counts(here, frame)["creases within a pixel"] for frame in (there, moved))
     assert jumped < 0.5 * kept
-
-
-def test_a_sheet_has_a_row_for_each_character_and_a_tile_for_each_layer(entry: Entry, tmp_path: Path) -> None:
-    out = tmp_path / "sheet.png"
-    asked = [str(entry.path), str(out), "figure:wave:30", "figure:go:0", "--size", "96", "--side", "40"]
-    assert CliRunner().invoke(layer_sheet.main, asked, catch_exceptions=False).exit_code == 0
-    assert Image.open(out).size == (10 * 40, 2 * 40)

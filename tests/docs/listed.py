@@ -18,16 +18,6 @@ NOT_RUN = {
     ("--help", "specsia backends doctor crm --json"): UPSTREAM,
     ("docs/backends.md", "from specsia_worker import serve"): "it loads a model of the reader's own",
     ("docs/benchmarks.md", "python -m benchmarks stages KAYKIT-21"): MEASURES,
-    ("docs/benchmarks.md", "rm -rf ~/.cache/specsia-compiled && git clone … && cd specsia && time make dataset"): "it "
-    "clones, installs and compiles",
-    ("docs/benchmarks.md", "specsia build sample:200 --workers 2"): MEASURES,
-    ("docs/benchmarks.md", "specsia build KAYKIT"): MEASURES,
-    (
-        "docs/benchmarks.md",
-        "python -m benchmarks renderers KNIGHT --against pyrender-plain",
-    ): MEASURES,
-    ("docs/benchmarks.md", "pytest tests/dataset/hub/test_push_killed.py -k random"): TESTS,
-    ("docs/benchmarks.md", "python -m benchmarks train DATASET"): MEASURES,
     ("docs/reliability.md", "pytest -m hostile"): TESTS,
     ("docs/rendering.md", "blender -b -P blender_scripts/render_views.py -- JOB.json"): BLENDER,
     ("docs/rendering.md", "python -m benchmarks renderers characters.jsonl --against cycles"): BLENDER,
