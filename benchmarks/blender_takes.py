@@ -17,7 +17,7 @@ import numpy as np
 from specsia_build.rendering.blender.process import scripts_folder
 
 sys.path.insert(0, str(scripts_folder()))
-scenes = importlib.import_module("scenes")
+export_glb = importlib.import_module("export_glb")
 
 
 def main(path: str, request: str, folder: str) -> None:
@@ -29,33 +29,45 @@ def main(path: str, request: str, folder: str) -> None:
     asked = json.loads(Path(request).read_text(encoding="utf-8"))
     for number, seconds in asked["clips"].items():
         # A fresh scene for each: nothing is left of another take.
-        scenes.open_file(path, {}, {}, {})
-        scenes.use_render_settings()
-        render, name = bpy.context.scene.render, asked["names"].get(number)
-        if name is None:
-            scenes.put_in_pose("rest", None)
-            first = bpy.context.scene.frame_current_final
-        else:
-            actions = dict(scenes.takes())[name]
-            scenes.play(actions)
-            first = min(action.frame_range[0] for action in actions)
+        export_glb.open_file(path)
+        export_glb.show_what_renders()
+        things, takes, _ = export_glb.find_takes()
+        scene, name = bpy.context.scene, asked["names"].get(number)
+        owned = [(thing, action) for thing, take, action in takes if take == name]
+        first = min((action.frame_range[0] for _, action in owned), default=scene.frame_current)
+        for thing in things:
+            if thing.animation_data is not None:
+                thing.animation_data.action = None
+        for thing, action in owned:
+            (thing.animation_data or thing.animation_data_create()).action = action
+        for armature in bpy.data.armatures:
+            armature.pose_position = "REST" if name is None else "POSE"
         frames = []
         for second in seconds:
-            scenes.show_frame(first + second * render.fps / render.fps_base)
+            frame = first + second * scene.render.fps / scene.render.fps_base
+            scene.frame_set(int(frame // 1), subframe=float(frame % 1))
             frames.append(_points(asked))
         np.savez(Path(folder) / f"{number}.npz", vertices=np.stack(frames), faces=_faces(asked))
 
 
 def _meshes(asked: dict[str, Any]) -> Any:
-    for evaluated, mesh, matrix, _ in scenes.shown(bpy.context.evaluated_depsgraph_get()):
-        if evaluated.original.name not in asked["drop"]:
-            yield mesh, np.array(matrix, np.float64)
+    graph = bpy.context.evaluated_depsgraph_get()
+    for item in bpy.context.scene.objects:
+        if item.type in export_glb.GEOMETRY and not item.hide_render and item.name not in asked["drop"]:
+            evaluated = item.evaluated_get(graph)
+            yield evaluated.to_mesh(), np.array(item.matrix_world, np.float64)
+
+
+def _values(collection: Any, attribute: str, count: int, kind: Any) -> Any:
+    found = np.empty(count, kind)
+    collection.foreach_get(attribute, found)
+    return found.reshape(-1, 3)
 
 
 def _points(asked: dict[str, Any]) -> Any:
     found = []
     for mesh, world in _meshes(asked):
-        points = scenes.values(mesh.vertices, "co", 3 * len(mesh.vertices), np.float32).reshape(-1, 3)
+        points = _values(mesh.vertices, "co", 3 * len(mesh.vertices), np.float32)
         found.append(points @ world[:3, :3].T + world[:3, 3])
     return np.concatenate(found).astype(np.float32)
 
@@ -64,8 +76,7 @@ def _faces(asked: dict[str, Any]) -> Any:
     found, first = [], 0
     for mesh, _ in _meshes(asked):
         mesh.calc_loop_triangles()
-        corners = scenes.values(mesh.loop_triangles, "vertices", 3 * len(mesh.loop_triangles), np.int32)
-        found.append(corners.reshape(-1, 3) + first)
+        found.append(_values(mesh.loop_triangles, "vertices", 3 * len(mesh.loop_triangles), np.int32) + first)
         first += len(mesh.vertices)
     return np.concatenate(found).astype(np.int32)
 

@@ -26,9 +26,8 @@ from specsia_build.animation.rig import posed_as
 from specsia_build.characters.animated import AnimatedCharacter, read_animated
 from specsia_build.characters.character import Entry
 from specsia_build.characters.gltf import schema
-from specsia_build.characters.gltf.compression import unpack_draco
 from specsia_build.characters.gltf.document import COMPONENTS, load_document
-from specsia_build.characters.gltf.influences import influences_of
+from specsia_build.characters.gltf.extensions import unpack_draco
 from specsia_build.characters.gltf.vertices import Vertices
 from specsia_build.characters.manifest import read_manifest
 from specsia_build.frame import Camera, normalise, up_rotation
@@ -158,8 +157,8 @@ def with_weights(entry: Entry) -> bytes | None:
         if not any(np.isnan(document.accessor(names["WEIGHTS_0"])).any() for names in stored.values()):
             continue
         counts = {k: len(document.accessor(names["POSITION"])) for k, names in stored.items()}
-        sources = [Vertices(document, p, (index, k), (), None, counts[k]) for k, p in skinned.items()]
-        for k, found in zip(skinned, influences_of(sources, MOST_JOINTS), strict=True):
+        for k, primitive in skinned.items():
+            found = Vertices(document, primitive, (index, k), (), None, counts[k]).influences(MOST_JOINTS)
             held = {"JOINTS_0": writer.accessor(found.joints), "WEIGHTS_0": writer.accessor(found.weights)}
             writer.data["meshes"][index]["primitives"][k]["attributes"].update(held)
         mended = True

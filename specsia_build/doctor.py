@@ -170,7 +170,7 @@ def blender() -> Iterator[Fact]:
 
     enables, install = "FBX and .blend files, --renderer cycles and eevee", how_to_install()
     try:
-        command = find_command("read_character.py")
+        command = find_command("export_glb.py")
     except SpecsiaError as error:
         yield Fact("Blender", BROKEN, str(error), enables, install)
         return

@@ -14,21 +14,20 @@ from numpy.typing import NDArray
 from specsia_build import memory
 from specsia_build.animation.motion import JOINT_COST, ROTATION, TRANSLATION, Motion, Track, poses
 from specsia_build.animation.skeleton import Skeleton
-from specsia_build.characters.bvh_doubts import in_radians, of_two_units
 from specsia_build.characters.facing import front_by_joints, rotated
 from specsia_build.characters.landmarks import Landmark
 from specsia_build.characters.upright import up_by_joints
 from specsia_build.characters.words import floats
-from specsia_build.errors import CharacterError, brief, plural
+from specsia_build.errors import CharacterError
 from specsia_build.files.sources import read_source
 from specsia_build.frame import axis_vector, up_rotation
 
 MOST_JOINTS = 10_000
 
 _CHANNEL = re.compile(r"([XYZ])(position|rotation)", re.IGNORECASE)
-_MOTION = re.compile(rb"^[ \t]*MOTION[ \t]*$", re.MULTILINE | re.IGNORECASE)
-_HEADER = re.compile(
-    rb"\s*Frames[ \t]*:[ \t]*(\S*)[ \t]*\n\s*Frame[ \t]*Time[ \t]*:[ \t]*(\S*)[ \t]*(?:\n|$)", re.IGNORECASE
+_MOTION = re.compile(
+    rb"^[ \t]*MOTION[ \t]*\n\s*Frames[ \t]*:[ \t]*(\d{1,9})[ \t]*\n\s*Frame[ \t]*Time[ \t]*:[ \t]*(\S+)[ \t]*(?:\n|$)",
+    re.MULTILINE | re.IGNORECASE,
 )
 _WORD_COST = 64
 """Bytes of memory for a number of a frame until it is part of a track."""
@@ -57,44 +56,48 @@ class _Joint:
 
 @dataclass(frozen=True)
 class BvhFile:
-    """What a BVH file holds.
+    """The content of a BVH file.
 
     Attributes:
         skeleton: its joints, offset from each other and turned nowhere; the ends of chains are nodes without a name.
-            A root that frames turn or put somewhere is upright, where the motion begins, on the ground that it treads.
-        motion: all frames, called as the file; LINEAR. One that leaps from its first frame starts at the second.
+            A root that frames turn or move is upright, where the motion begins, on the ground that it treads.
+        motion: all frames, called as the file; LINEAR. It starts at the second where the first is a T-pose.
         up: signed axis that points up by its joints, ``+y`` where they do not say.
         front: axis that it faces at rest once `up` is turned to Z, ``-y`` where its joints do not say.
-        warnings: sentences on what in it does not agree.
     """
 
     skeleton: Skeleton
     motion: Motion
     up: str
     front: str
-    warnings: tuple[str, ...] = ()
 
 
 def read_bvh(path: Path, root: Path | None = None) -> BvhFile:
     """Read a BVH file.
 
-    Channels may be of any order and number, positions of any joint; a position stands for the joint's offset, or is
-    told from it where else most joints would lie where those lie that they hang on.
+    Channels may be of any order and number, positions of any joint; a position replaces the joint's offset, or is
+    added to it where most joints would else lie on their parents.
 
     Args:
         path: the file.
         root: folder that it may not lie outside of, links followed; None is its own.
 
     Raises:
-        CharacterError: with the line, if it is damaged or has no frames.
+        CharacterError: if it is damaged or has no frames.
         CostError: if it would take more memory than it may.
     """
     data = read_source(path, root or path.parent).replace(b"\r\n", b"\n").replace(b"\r", b"\n")
-    found = _MOTION.search(data)
-    if found is None:
-        raise CharacterError(f"{path.name} has no MOTION section: it is cut short or no BVH file")
-    joints = _hierarchy(path.name, data[: found.start()].decode("utf-8-sig", errors="replace"))
-    seconds, count, frames = _frames(path.name, data, found.end(), joints)
+    header = _MOTION.search(data)
+    if header is None:
+        raise CharacterError(f"{path.name} has no MOTION section with Frames and Frame Time: it is cut short or no BVH")
+    joints = _hierarchy(path.name, data[: header.start()].decode("utf-8-sig", errors="replace"))
+    try:
+        seconds = float(header[2])
+    except ValueError:
+        seconds = np.nan
+    if not 0 < seconds < np.inf:
+        raise CharacterError(f"{path.name} has a Frame Time that is no number of seconds above 0")
+    frames = _frames(path.name, data[header.end() :], int(header[1]), sum(len(joint.channels) for joint in joints))
     skeleton = Skeleton(
         names=tuple(joint.name for joint in joints),
         parents=np.array([joint.parent for joint in joints], np.int32),
@@ -104,21 +107,12 @@ def read_bvh(path: Path, root: Path | None = None) -> BvhFile:
     )
     times = np.arange(len(frames), dtype=np.float64) * seconds
     tracks = tuple(_tracks(joints, times, frames))
-    leaps, more = _leaps(tracks), len(frames) > count
-    motion = Motion(path.stem, tracks, float(times[1] if leaps else 0.0), float(times[-1]))
-    said = (
-        (more, f"says that it has {plural(count, 'frame')}, and has {len(frames):,}: all are played"),
-        (leaps, "leaps from its first frame to the second, as from a T-pose: it is played from the second on"),
-    )
-    stood = _stood(skeleton, motion)
-    rotations = [kind == "rotation" for joint in joints for kind, _ in joint.channels]
-    doubt = in_radians(frames[:, rotations]) or of_two_units(skeleton, motion, axis_vector(stood.up))
-    told = (*(what for so, what in said if so), *((doubt,) if doubt is not None else ()))
-    return replace(stood, warnings=tuple(f"{path.name} {what}" for what in told))
+    motion = Motion(path.stem, tracks, float(times[1] if _leaps(tracks) else 0.0), float(times[-1]))
+    return _stood(skeleton, motion)
 
 
 def _leaps(tracks: Sequence[Track]) -> bool:
-    """Whether joints turn so much more from the first frame to the second than ever after that the first is no part."""
+    """Whether joints turn so much more from the first frame to the second than later that it is a T-pose."""
     steps = np.zeros(max(len(tracks[0].times) - 1, 0))
     for track in tracks:
         if track.path == ROTATION:
@@ -130,111 +124,59 @@ def _leaps(tracks: Sequence[Track]) -> bool:
 def _hierarchy(name: str, text: str) -> list[_Joint]:
     joints: list[_Joint] = []
     open_: list[int] = []
-    pending: int | None = None
-
-    def wrong(line: int, problem: str) -> CharacterError:
-        return CharacterError(f"{name}, line {line}: {problem}: the file is damaged or no BVH file")
-
-    lines = text.splitlines()
-    for number, line in enumerate(lines, 1):
+    for number, line in enumerate(text.splitlines(), 1):
         for part in re.sub(r"([{}])", r"\n\1\n", line).split("\n"):
             words = part.split()
             keyword = words[0].upper() if words else ""
-            if not words or keyword == "HIERARCHY":
+            if keyword in ("", "HIERARCHY", "{"):
                 continue
-            if pending is not None and keyword != "{":
-                raise wrong(number, f"'{brief(part.strip(), 40)}' stands where a '{{' must")
-            if keyword in ("ROOT", "JOINT", "END"):
-                if (keyword == "ROOT") == bool(open_):
-                    raise wrong(number, f"{keyword} stands {'inside' if open_ else 'outside'} a joint")
+            if keyword in ("ROOT", "JOINT", "END") and (keyword == "ROOT") != bool(open_):
                 joints.append(_Joint("" if keyword == "END" else " ".join(words[1:]), open_[-1] if open_ else -1))
-                pending = len(joints) - 1
-                if len(joints) > MOST_JOINTS:
-                    raise CharacterError(f"{name} has more than {MOST_JOINTS:,} joints")
-            elif keyword == "{" and pending is not None:
-                open_.append(pending)
-                pending = None
+                open_.append(len(joints) - 1)
             elif keyword == "}" and open_:
                 open_.pop()
-            elif keyword == "OFFSET" and open_:
-                joints[open_[-1]].offset = _three(words[1:]) or ()
-                if not joints[open_[-1]].offset:
-                    raise wrong(number, "OFFSET is not followed by three finite numbers")
-            elif keyword == "CHANNELS" and open_:
-                channels = [_CHANNEL.fullmatch(word) for word in words[2:]]
-                named = [(m[2].lower(), "XYZ".index(m[1].upper())) for m in channels if m is not None]
-                if not words[1:] or words[1] != str(len(channels)) or len(set(named)) != len(channels):
-                    raise wrong(number, "CHANNELS is not followed by a number and as many different channels")
-                joints[open_[-1]].channels = named
+            elif keyword == "OFFSET" and open_ and (offset := _finite(words[1:])) and len(offset) == 3:
+                joints[open_[-1]].offset = offset
+            elif keyword == "CHANNELS" and open_ and (channels := _channels(words[1:])) is not None:
+                joints[open_[-1]].channels = channels
             else:
-                raise wrong(number, f"'{brief(part.strip(), 40)}' means nothing here")
-    if open_ or pending is not None or not joints:
-        raise wrong(len(lines), f"{'a joint is not closed' if joints else 'there are no joints'} before MOTION")
-    if not any(joint.channels for joint in joints):
-        raise CharacterError(f"{name} has no joint with CHANNELS, so nothing moves in it")
+                raise CharacterError(f"{name}, line {number} is damaged: '{part.strip()[:40]}' means nothing here")
+    if open_ or not any(joint.channels for joint in joints):
+        raise CharacterError(f"{name} has a joint that is not closed, or none with CHANNELS, so that nothing moves")
+    if len(joints) > MOST_JOINTS:
+        raise CharacterError(f"{name} has more than {MOST_JOINTS:,} joints")
     return joints
 
 
-def _three(words: Sequence[str]) -> tuple[float, ...] | None:
+def _finite(words: Sequence[str]) -> tuple[float, ...]:
+    """Words as finite numbers; none if one is not."""
     try:
         values = tuple(map(float, words))
     except ValueError:
-        return None
-    return values if len(values) == 3 and np.isfinite(values).all() else None
+        return ()
+    return values if np.isfinite(values).all() else ()
 
 
-def _frames(name: str, data: bytes, start: int, joints: Sequence[_Joint]) -> tuple[float, int, NDArray[np.float64]]:
-    """Seconds from frame to frame, how many frames it says there are, and the channels of each that there is (F, C)."""
-    header = _HEADER.match(data, start)
-    line = data.count(b"\n", 0, start) + 1
-    count = int(header[1]) if header and re.fullmatch(rb"\d{1,9}", header[1]) else -1
-    seconds = _number(header[2]) if header else float("nan")
-    if header is None or count < 0 or not 0 < seconds < np.inf:
-        raise CharacterError(
-            f"{name}, line {line}: MOTION is not followed by 'Frames:' with a number and 'Frame Time:' with seconds "
-            "above 0"
-        )
-    if count == 0:
-        raise CharacterError(f"{name} has no frames, so there is no motion in it")
-    width = sum(len(joint.channels) for joint in joints)
-    begin = header.end()
-    # Not by what is said to be there: all that is there is read.
-    memory.ask(_WORD_COST * (1 + sum(data.count(space, begin) for space in (b" ", b"\t", b"\n"))))
+def _channels(words: Sequence[str]) -> list[tuple[str, int]] | None:
+    named = [(m[2].lower(), "XYZ".index(m[1].upper())) for m in map(_CHANNEL.fullmatch, words[1:]) if m is not None]
+    sound = bool(words) and words[0] == str(len(words) - 1) == str(len(set(named)))
+    return named if sound else None
+
+
+def _frames(name: str, data: bytes, count: int, width: int) -> NDArray[np.float64]:
+    """The channels of each frame, (F, C); all that are there, if those are at least as many as stated."""
+    memory.ask(_WORD_COST * (1 + sum(data.count(space) for space in (b" ", b"\t", b"\n"))))
     try:
-        values = floats(data[begin:])
-    except ValueError:
-        values = np.zeros(0)
-    if len(values) < count * width or len(values) % width or not np.isfinite(values).all():
-        raise CharacterError(f"{name}{_damage(data, begin, width, count)}")
-    return seconds, count, np.asarray(values.reshape(-1, width))
-
-
-def _number(word: bytes) -> float:
-    try:
-        return float(word)
-    except ValueError:
-        return float("nan")
-
-
-def _damage(data: bytes, begin: int, width: int, count: int) -> str:
-    """What is wrong with the frames, and in which line."""
-    frames, number = 0, data.count(b"\n", 0, begin)
-    for line in data[begin:].split(b"\n"):
-        number += 1
-        words = line.split()
-        if not words:
-            continue
-        bad = next((word for word in words if not np.isfinite(_number(word))), None)
-        if bad is not None:
-            return f", line {number}: '{brief(bad.decode(errors='replace'), 40)}' is no finite number"
-        if len(words) != width:
-            return f", line {number}: the frame has {len(words)} numbers, and the joints have {width} channels"
-        frames += 1
-    return f", line {number}: it says that it has {count} frames, and has {frames}: it is cut short"
+        values = floats(data)
+    except ValueError as error:
+        raise CharacterError(f"{name} has frames that are not numbers: {error}") from error
+    if not len(values) or len(values) < count * width or len(values) % width or not np.isfinite(values).all():
+        raise CharacterError(f"{name} has frames that are cut short, or not {width} finite numbers each")
+    return np.asarray(values.reshape(-1, width))
 
 
 def _columns(joints: Sequence[_Joint]) -> Iterator[tuple[int, _Joint, list[tuple[int, int]], list[tuple[int, int]]]]:
-    """Each joint with its node, and axis and column in the frames of the channels that turn and that shift it."""
+    """Each joint with its node, and axis and column in the frames of its rotations and of its positions."""
     column = 0
     for node, joint in enumerate(joints):
         found = [(kind, axis, column + k) for k, (kind, axis) in enumerate(joint.channels)]
@@ -244,7 +186,7 @@ def _columns(joints: Sequence[_Joint]) -> Iterator[tuple[int, _Joint, list[tuple
 
 
 def _from_offsets(joints: Sequence[_Joint], frames: NDArray[np.float64]) -> bool:
-    """Whether positions of joints are told from their offsets, not in their stead: most bones would have no length."""
+    """Whether positions of joints are added to their offsets: else most bones would have no length."""
     lying = []
     for _, joint, _, shifts in _columns(joints):
         if joint.parent >= 0 and len(shifts) == 3 and any(joint.offset):

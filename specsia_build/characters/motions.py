@@ -20,10 +20,10 @@ from specsia_build.animation.rig import Rig
 from specsia_build.animation.skeleton import Skeleton
 from specsia_build.animation.stand_ins import with_stand_ins
 from specsia_build.animation.transfer import Retargeted
-from specsia_build.characters.blender.rig import read_rig
 from specsia_build.characters.bvh import read_bvh
 from specsia_build.characters.facing import front_by_joints
 from specsia_build.characters.raw import PARSER_ERRORS, Motions
+from specsia_build.characters.side_files import SideFiles
 from specsia_build.errors import CharacterError, CostError, some
 from specsia_build.frame import front_rotation, up_rotation
 
@@ -97,23 +97,26 @@ def _read(path: Path, root: Path) -> MotionFile:
     suffix = path.suffix.lower()
     if suffix == ".bvh":
         bvh = read_bvh(path, root)
-        return MotionFile(path.name, bvh.skeleton, bvh.up, bvh.front, motions=(bvh.motion,), warnings=bvh.warnings)
+        return MotionFile(path.name, bvh.skeleton, bvh.up, bvh.front, motions=(bvh.motion,))
     if suffix in (".fbx", ".blend"):
-        return _read_with_blender(path, root)
+        from specsia_build.characters.blender.export import exported_document
+
+        return _of_document(exported_document(path, SideFiles(path, root)))
     if suffix in SUFFIXES:
-        return _read_gltf(path, root)
+        from specsia_build.characters.gltf.document import load_document
+
+        return _of_document(load_document(path, root))
     raise CharacterError(f"{path.name} is no file that motions are read from: give one of {', '.join(SUFFIXES)}")
 
 
-def _read_gltf(path: Path, root: Path) -> MotionFile:
+def _of_document(document: Document) -> MotionFile:
     """The motions of a glTF file, a VRM's or VRM animation's among them; its meshes are not read."""
     from specsia_build.characters.gltf.animation import read_motions as read_gltf_motions
     from specsia_build.characters.gltf.constraints import completed
-    from specsia_build.characters.gltf.document import load_document
     from specsia_build.characters.gltf.hierarchy import check_places, read_hierarchy
     from specsia_build.characters.gltf.vrm import is_vrm0
 
-    document = load_document(path, root)
+    path = document.path
     with np.errstate(all="ignore"):
         hierarchy = read_hierarchy(document)
         check_places(document, hierarchy, range(len(hierarchy.nodes)))
@@ -127,7 +130,7 @@ def _read_gltf(path: Path, root: Path) -> MotionFile:
         motions=tuple(motion if motion.name else replace(motion, name=path.stem) for motion in found.motions),
         spoilt=found.spoilt,
         humanoid=found.humanoid,
-        warnings=(*found.warnings, *doubts, *_unplayed(document)),
+        warnings=(*document.warnings, *found.warnings, *doubts, *_unplayed(document)),
     )
 
 
@@ -142,20 +145,6 @@ def _unplayed(document: Document) -> tuple[str, ...]:
     named = (("expressions", any(faces.values()) if isinstance(faces, dict) else faces), ("a gaze", said.look_at))
     moved = " and ".join(name for name, found in named if found)
     return (f"{document.name} moves {moved} too, which is not played",) if moved else ()
-
-
-def _read_with_blender(path: Path, root: Path) -> MotionFile:
-    found = read_rig(path, root=root)
-    skeleton = found.rig.skeleton
-    return MotionFile(
-        path.name,
-        skeleton,
-        "+z",
-        _front(skeleton, "+z") or "-y",
-        motions=found.motions,
-        spoilt=found.spoilt,
-        warnings=found.warnings,
-    )
 
 
 def _front(skeleton: Skeleton, up: str) -> str | None:

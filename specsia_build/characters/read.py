@@ -33,7 +33,7 @@ from specsia_build.files.sources import open_source_file
 from specsia_build.frame import front_rotation, up_rotation
 from specsia_build.rendering.mesh import Mesh, flat_normals
 
-READING = 12
+READING = 13
 """Version of what a file gives; a summand of the versions of what is made of files, so that they move with it."""
 
 LEAST_STEPS = 5000

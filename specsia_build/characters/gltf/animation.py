@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Sequence
-from contextlib import suppress
 from typing import Any, cast, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from specsia_build import memory
-from specsia_build.animation.motion import ROTATION, WEIGHTS, Interpolation, Motion, Path, Track
-from specsia_build.characters.actions import FRAMES, chosen, outside, unknown_action
+from specsia_build.animation.motion import WEIGHTS, Interpolation, Motion, Path, Track
+from specsia_build.characters.actions import chosen, outside, unknown_action
 from specsia_build.characters.gltf import schema
-from specsia_build.characters.gltf.document import Document, denormalise
+from specsia_build.characters.gltf.document import Document
+from specsia_build.characters.gltf.extensions import denormalise
 from specsia_build.characters.gltf.vrm import read_humanoid
 from specsia_build.characters.raw import Motions
-from specsia_build.errors import CharacterError, CostError, plural, some
+from specsia_build.errors import CharacterError, CostError, some
 
 _PATHS: tuple[str, ...] = get_args(Path)
 _INTERPOLATIONS: tuple[str, ...] = get_args(Interpolation)
@@ -53,35 +53,7 @@ def read_motions(document: Document, number: NDArray[np.int32], broken: Collecti
         start, end = min(track.times[0] for track in tracks), max(track.times[-1] for track in tracks)
         played.append(Motion(name, tuple(tracks), float(start), float(end)))
     humanoid, doubts = read_humanoid(document, number)
-    return Motions(motions=_joined(played), spoilt=tuple(spoilt), humanoid=humanoid, warnings=(*warnings, *doubts))
-
-
-def count_motions(document: Document) -> int:
-    """How many motions `read_motions` would find in a file where none is damaged."""
-    count = document.root.count("animations")
-    try:
-        unnamed = [index for index in range(count) if not document.entry(schema.Named, index).name]
-        parts = [document.entry(schema.Animation, index) for index in unnamed]
-    except CharacterError:
-        return count
-    one = _is_one([[_moved(channel.target) for channel in part.channels or ()] for part in parts])
-    return count - len(parts) + 1 if one else count
-
-
-def _is_one(parts: Sequence[Sequence[tuple[int | None, str]]]) -> bool:
-    """Whether animations without a name are parts of one, of whose nodes and paths no two move the same."""
-    moved = [target for part in parts for target in part]
-    return len(parts) > 1 and len(set(moved)) == len(moved)
-
-
-def _joined(motions: Sequence[Motion]) -> tuple[Motion, ...]:
-    """Some motions, those without a name as one if no two move the same: programs have written one for each joint."""
-    parts = [motion for motion in motions if not motion.name]
-    tracks = tuple(track for motion in parts for track in motion.tracks)
-    if not _is_one([[(track.node, track.path) for track in motion.tracks] for motion in parts]):
-        return tuple(motions)
-    whole = Motion("", tracks, min(motion.start for motion in parts), max(motion.end for motion in parts))
-    return tuple(whole if motion is parts[0] else motion for motion in motions if motion.name or motion is parts[0])
+    return Motions(motions=tuple(played), spoilt=tuple(spoilt), humanoid=humanoid, warnings=(*warnings, *doubts))
 
 
 def standing(document: Document, number: NDArray[np.int32], pose: str) -> tuple[Motion | None, float, tuple[str, ...]]:
@@ -103,8 +75,8 @@ def standing(document: Document, number: NDArray[np.int32], pose: str) -> tuple[
     if not indices:
         raise CharacterError(unknown_action(document.name, pose, names))
     first, last = _span(document, [document.entry(schema.Animation, index) for index in indices])
-    time = first if frame is None else frame / FRAMES
-    told = outside(pose, frame, first * FRAMES, last * FRAMES)
+    time = first if frame is None else frame / document.fps
+    told = outside(pose, frame, first * document.fps, last * document.fps)
     tracks = [track for index in indices for track in _tracks(document, number, index, around=time)]
     return Motion(pose, tuple(tracks), time, time), time, () if told is None else (f"{document.name}: {told}",)
 
@@ -149,7 +121,6 @@ def _tracks(
     label = f"{document.name}: animations[{index}] ('{animation.name or ''}')"
     found: dict[tuple[int, str], Track] = {}
     others: list[str] = []
-    odd: dict[str, list[str]] = {}
     # Most of an animation's channels have the same times.
     stored: dict[int, NDArray[Any]] = {}
     for k, channel in enumerate(animation.channels or ()):
@@ -168,39 +139,17 @@ def _tracks(
             said[f"{label}{place} has no keys; it was left out"] = None
             continue
         if (node, path) in found:
-            what = f"moves the {path} of a node that an earlier channel moves; it was left out"
-            odd.setdefault("again", []).append(f"{place} {what}")
+            said[f"{label} moves the {path} of a node twice; the first channel counts"] = None
             continue
         try:
-            track = _track(document, curve, stored[curve.input], (int(number[node]), cast(Path, path)), around)
+            found[node, path] = _track(
+                document, curve, stored[curve.input], (int(number[node]), cast(Path, path)), around
+            )
         except ValueError as error:
             raise document.error(schema.Animation, index, str(error), place) from error
-        found[node, path] = track
-        if (doubt := _doubt(document, node, track)) is not None:
-            odd.setdefault(path, []).append(f"{place} {doubt}")
-    for first, *more in odd.values():
-        said[f"{label}{first}{f'; {len(more):,} more like it' if more else ''}"] = None
     if others:
         said[f"{label} moves {some(others, 3)} too, which is not played"] = None
     return list(found.values())
-
-
-def _doubt(document: Document, node: int, track: Track) -> str | None:
-    """What to say of a track that is played as far as it goes."""
-    if track.path == ROTATION:
-        splines = track.interpolation == "CUBICSPLINE"
-        turns = track.values[:, 1] if splines else track.values
-        lost = int((~turns.any(axis=1)).sum())
-        return f"has {plural(lost, 'rotation')} of four zeros, taken for none" if lost else None
-    mesh = document.entry(schema.Node, node).mesh
-    if track.path != WEIGHTS or mesh is None:
-        return None
-    with suppress(CharacterError):
-        primitives = document.entry(schema.Mesh, mesh).primitives or ()
-        count, width = max((len(one.targets or ()) for one in primitives), default=0), track.values.shape[-1]
-        if count != width:
-            return f"has {plural(width, 'weight')} for {plural(count, 'morph target')}: they go by their order"
-    return None
 
 
 def _moved(target: schema.Target) -> tuple[int | None, str]:

@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from specsia_build import memory
-from specsia_build.characters.gltf.compression import unpack_view
+from specsia_build.characters.actions import FRAMES
+from specsia_build.characters.gltf.extensions import denormalise, unpack_view
 from specsia_build.characters.gltf.schema import Accessor, Buffer, BufferView, BufferViewExtensions, Entry, Root, Sparse
 from specsia_build.characters.gltf.text import check_version, damaged, parse, read_entry
 from specsia_build.characters.side_files import SideFiles
@@ -62,6 +63,21 @@ Of textures whose image is in a format that is not read, the plain one is shown,
 
 
 @dataclass(frozen=True)
+class Export:
+    """A document that another program made of a file.
+
+    Attributes:
+        data: of the document.
+        files: where those that the file names were looked up.
+        fps: frames a second of the file.
+    """
+
+    data: bytes
+    files: SideFiles
+    fps: float
+
+
+@dataclass(frozen=True)
 class Document:
     """A glTF file, its JSON parsed and its binary chunk at hand.
 
@@ -74,6 +90,8 @@ class Document:
         buffers: bytes of the buffers read so far, by index.
         unpacked: bytes of the compressed buffer views read so far, by index.
         warnings: sentences about what was read all the same.
+        fps: frames a second that poses are counted in.
+        is_export: whether another program made it, whose colours beside lost textures are place-holders.
     """
 
     path: Path
@@ -84,6 +102,8 @@ class Document:
     buffers: dict[int, memoryview] = field(default_factory=dict)
     unpacked: dict[int, memoryview] = field(default_factory=dict)
     warnings: dict[str, None] = field(default_factory=dict)
+    fps: float = FRAMES
+    is_export: bool = False
     _entries: dict[tuple[type[Entry], int], Entry] = field(default_factory=dict)
 
     @property
@@ -239,6 +259,11 @@ class Document:
             values = self._elements(index, "", place, dtype, (entry.count, width))
         return values if entry.sparse is None else self._filled(index, entry.sparse, values)
 
+    def floats(self, index: int, backed: int = 0) -> NDArray[np.float32]:
+        """As `accessor`, in float32, integers that are normalised as 0-1 or -1-1."""
+        values = self.accessor(index, backed)
+        return denormalise(values) if self.entry(Accessor, index).normalized is True else values.astype(np.float32)
+
     def _elements(
         self, index: int, below: str, place: tuple[int, int, int], dtype: np.dtype[Any], shape: tuple[int, int]
     ) -> NDArray[Any]:
@@ -295,25 +320,18 @@ def _unquoted(text: str) -> bytes:
     return b"".join(pieces)
 
 
-def denormalise(values: NDArray[Any]) -> NDArray[np.float32]:
-    """Normalised integers as float32, 0-1 or -1-1; floats unchanged."""
-    if values.dtype.kind == "f":
-        return values.astype(np.float32)
-    scaled = values.astype(np.float32) / np.float32(np.iinfo(values.dtype).max)
-    return np.maximum(scaled, np.float32(-1)) if values.dtype.kind == "i" else scaled
-
-
-def load_document(path: Path, within: Path) -> Document:
+def load_document(path: Path, within: Path, export: Export | None = None) -> Document:
     """A .glb, .gltf or .vrm file; which it is shows in its first bytes, not in its name.
 
     Args:
         path: the file.
         within: as in `Document`.
+        export: what another program made of a file of another format.
 
     Raises:
         CharacterError: if it cannot be read, is not glTF 2, is cut short or requires an extension we lack.
     """
-    data = read_source(path, within)
+    data = read_source(path, within) if export is None else export.data
     text, binary = _glb_chunks(data, path.name) if data[:4] == GLB_MAGIC else (data, None)
     root = parse(text, path.name)
     check_version(root, path.name)
@@ -322,6 +340,8 @@ def load_document(path: Path, within: Path) -> Document:
             raise CharacterError(
                 f"{path.name} needs the glTF extension {extension}, which cannot be read: export it again without it"
             )
+    if export is not None:
+        return Document(path, within, root, binary, export.files, fps=export.fps, is_export=True)
     return Document(path, within, root, binary, SideFiles(path, within))
 
 

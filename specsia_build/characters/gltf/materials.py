@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from specsia_build.characters.gltf import schema
 from specsia_build.characters.gltf.document import Document, is_data
+from specsia_build.characters.gltf.extensions import UvTransform
 from specsia_build.characters.gltf.vrm import CULL_FRONT, CULL_NOTHING, vrm0_material
 from specsia_build.characters.images import as_texture, load_texture
 from specsia_build.errors import CharacterError, brief
@@ -22,34 +23,6 @@ GLASS = 0.2
 """Opacity of what lets all light through: its colour and gloss are seen, and what is behind it more so."""
 
 ALPHA_MODES: dict[str, AlphaMode] = {"OPAQUE": "opaque", "MASK": "mask", "BLEND": "blend"}
-
-
-@dataclass(frozen=True)
-class UvTransform:
-    """Where a texture is looked up.
-
-    Attributes:
-        uv_set: n of ``TEXCOORD_n``.
-        offset, rotation, scale: of KHR_texture_transform; radians.
-    """
-
-    uv_set: int = 0
-    offset: tuple[float, float] = (0.0, 0.0)
-    rotation: float = 0.0
-    scale: tuple[float, float] = (1.0, 1.0)
-
-    def apply(self, uv: NDArray[np.float32]) -> NDArray[np.float32]:
-        """The UVs (..., 2) that the image is sampled at: scaled, turned, then moved.
-
-        A positive rotation takes +v to +u. That is how the extension's worked example and Blender have it; the
-        shader printed in its text turns the other way.
-        """
-        if (self.offset, self.rotation, self.scale) == ((0.0, 0.0), 0.0, (1.0, 1.0)):
-            return uv
-        c, s = np.cos(self.rotation), np.sin(self.rotation)
-        matrix = np.array([[c, s], [-s, c]]) * np.array(self.scale)
-        moved: NDArray[np.float64] = uv @ matrix.T + np.array(self.offset)
-        return moved.astype(np.float32)
 
 
 @dataclass(frozen=True)
@@ -133,6 +106,8 @@ class Materials:
             ] = None
         if texture is None and self.fallback is not None:
             texture, placement = self._fallback_texture(self.fallback), UvTransform()
+            if self.document.is_export and texture is not None:
+                base = schema.Metallic(factor=(1.0, 1.0, 1.0, (base.factor or (1.0,))[-1]))
         unlit = extensions.unlit is not None
         glow, glow_texture = (0.0, 0.0, 0.0) if unlit and not toon else _emissive_factor(entry, extensions.glow), None
         if any(glow):

@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from specsia_build import memory
-from specsia_build.animation.tears import Tears
 from specsia_build.characters.gltf import schema
-from specsia_build.characters.gltf.compression import DracoMesh, unpack_draco
 from specsia_build.characters.gltf.document import Document
+from specsia_build.characters.gltf.extensions import DracoMesh, UvTransform, unpack_draco
 from specsia_build.characters.gltf.hierarchy import read_skin
-from specsia_build.characters.gltf.influences import Influences, influences_of
-from specsia_build.characters.gltf.materials import Materials, UvTransform
+from specsia_build.characters.gltf.materials import Materials
 from specsia_build.characters.gltf.scene import Instance
-from specsia_build.characters.gltf.vertices import Vertices
+from specsia_build.characters.gltf.vertices import Influences, Vertices
 from specsia_build.characters.normals import unit_normals, with_flat_gaps
 from specsia_build.characters.polygons import MAX_TRIANGLES, TRIANGLE_COST, VERTEX_COST
-from specsia_build.errors import CharacterError, plural
+from specsia_build.errors import CharacterError
 from specsia_build.rendering.mesh import Mesh, cofactors
 
 MODE_TRIANGLES, MODE_STRIP, MODE_FAN = 4, 5, 6
@@ -35,14 +33,6 @@ _FEW = 64
 
 _SKIN_COST = 400
 """Bytes of memory for a vertex while a skin poses it."""
-
-
-TORN, UNBOUND_TORN = 0.02, 0.001
-"""Share of the triangles of a skin with such edges that is worth a word: of any skin, and of one that binds no joint.
-
-The most of any of 117 sound characters is 0.007; where their joints are out of order it is 0.1 and more, but for
-those that are nearly one stiff piece.
-"""
 
 
 @dataclass(frozen=True)
@@ -85,7 +75,6 @@ class MeshReader:
     shared: Collection[int]
     skinned: bool = False
     triangles: int = 0
-    _tears: dict[int, Tears] = field(default_factory=dict)
     _parts: dict[tuple[int, tuple[float, ...]], tuple[_Part, ...]] = field(default_factory=dict)
     _palettes: dict[int, NDArray[np.float64]] = field(default_factory=dict)
 
@@ -107,10 +96,10 @@ class MeshReader:
             parts = tuple(part for part in found if part is not None)
             if instance.index in self.shared:
                 self._parts[key] = parts
-        skinned = [part.source for part in parts if _is_skinned(instance, part.source)]
-        hung = iter(self._influences(skinned, instance) if skinned else ())
         for part in parts:
-            influences = next(hung) if _is_skinned(instance, part.source) else None
+            influences = None
+            if _is_skinned(instance, part.source):
+                influences = part.source.influences(len(self._palette(instance.node.skin or 0)))
             yield self._placed(instance, part, influences), part.source, influences
 
     def _part(self, primitive: schema.Primitive, place: tuple[int, int], morph: tuple[float, ...]) -> _Part | None:
@@ -179,9 +168,6 @@ class MeshReader:
             raise CharacterError(f"{self.document.name} has vertices that are not numbers: export it again")
         determinants = np.linalg.det(matrices[..., :3])
         mirrored = np.broadcast_to(determinants < 0, len(vertices))
-        if influences is not None:
-            tears = self._tears.setdefault(instance.node.skin or 0, Tears())
-            tears.add(points, matrices[..., :3], determinants, posed, faces)
         normals = np.zeros((len(vertices), 3), np.float32)
         if part.normals is not None:
             normals = _turned(part.normals, matrices[..., :3], mirrored)
@@ -240,17 +226,6 @@ class MeshReader:
         self.skinned = True
         return blended
 
-    def _influences(self, sources: Sequence[Vertices], instance: Instance) -> list[Influences]:
-        """What moves the vertices of primitives in the skin of an instance."""
-        skin = instance.node.skin or 0
-        found = influences_of(sources, len(self._palette(skin)))
-        if count := sum(int(own.outside.sum()) for own in found):
-            self.warnings[
-                f"{self.document.name}: meshes[{instance.index}] has {plural(count, 'vertex')} on joints that "
-                f"skins[{skin}] does not have, hung as the nearest others are: give them weights and export it again"
-            ] = None
-        return found
-
     def skin(self, index: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
         """A skin's joints (J,), nodes of the file, and their inverse bind matrices (J, 4, 4).
 
@@ -258,23 +233,6 @@ class MeshReader:
             CharacterError: if it is damaged.
         """
         return read_skin(self.document, index, len(self.worlds))
-
-    def torn(self) -> list[str]:
-        """Sentences on the skins that tore what was read."""
-        found = []
-        for index, tears in sorted(self._tears.items()):
-            _, binds = self.skin(index)
-            bound = bool(np.ptp(binds, axis=0).any())
-            if tears.share >= (TORN if bound else UNBOUND_TORN):
-                why = "binds its joints elsewhere than they are at rest"
-                if not bound:
-                    why = "has no inverse bind matrices, or all alike, and joints at several places"
-                found.append(
-                    f"{self.document.name}: skins[{index}] {why}, so that by the rules of glTF it tears its mesh "
-                    f"({tears.share:.1%} of the triangles): export it again with its bind pose, and its joints in "
-                    "their order"
-                )
-        return found
 
     def _palette(self, index: int) -> NDArray[np.float64]:
         """A skin's joint matrices, (J, 3, 4): from the vertices as stored to the file's coordinates."""

@@ -9,14 +9,13 @@ from pathlib import Path
 
 import numpy as np
 
-from specsia_build.characters.gltf.animation import count_motions, read_motions
+from specsia_build.characters.gltf.animation import read_motions
 from specsia_build.characters.gltf.constraints import completed
 from specsia_build.characters.gltf.document import Document, load_document
 from specsia_build.characters.gltf.materials import Materials
 from specsia_build.characters.gltf.primitives import MeshReader
 from specsia_build.characters.gltf.rigs import RigGatherer
 from specsia_build.characters.gltf.scene import Scene, read_scene
-from specsia_build.characters.gltf.stripped import lost_skin
 from specsia_build.characters.gltf.vrm import is_vrm0
 from specsia_build.characters.raw import RawMesh, RawMoving
 from specsia_build.errors import CharacterError, some
@@ -56,6 +55,11 @@ def read_gltf(
             outside its folder, has no triangles, or no such pose.
     """
     document = load_document(path, root or path.parent)
+    return read_document(document, texture=texture, drop=drop, pose=pose, moving=moving)
+
+
+def read_document(document: Document, *, texture: Path | None, drop: Sequence[str], pose: str, moving: bool) -> RawMesh:
+    """The default scene of a document; see `read_gltf`."""
     with np.errstate(all="ignore"):
         scene = read_scene(document, drop, pose)
         warnings: dict[str, None] = {}
@@ -85,11 +89,6 @@ def read_gltf(
     if not placed:
         raise CharacterError(_nothing(document, scene))
     face_part = np.concatenate([np.full(len(mesh.faces), k, np.int32) for k, mesh in placed])
-    lost = (
-        []
-        if reader.skinned
-        else lost_skin(document, scene, np.bincount(face_part, minlength=len(scene.instances)).tolist())
-    )
     return RawMesh(
         mesh=_shared_materials(concatenate([mesh for _, mesh in placed])),
         up="+y",
@@ -104,11 +103,9 @@ def read_gltf(
             *document.files.warnings(),
             *document.warnings,
             *warnings,
-            *lost,
-            *(reader.torn() if pose == "rest" else ()),
         ),
         skinned=reader.skinned,
-        animations=count_motions(document),
+        animations=document.root.count("animations"),
         landmarks=scene.landmarks,
         rest_landmarks=scene.rest_landmarks,
         stated=materials.stated,
@@ -119,7 +116,7 @@ def read_gltf(
 def _moving(document: Document, scene: Scene, gatherer: RigGatherer) -> RawMoving:
     found = read_motions(document, scene.number, gatherer.broken)
     skeleton, doubts = completed(scene.skeleton, document, scene.number)
-    told = replace(found, warnings=(*found.warnings, *gatherer.unheld(), *doubts))
+    told = replace(found, warnings=(*found.warnings, *doubts))
     return RawMoving(gatherer.rig(skeleton), **vars(told))
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,20 +10,14 @@ from numpy.typing import NDArray
 from specsia_build import memory
 from specsia_build.animation.rig import Morph, Rig, padded
 from specsia_build.animation.skeleton import Skeleton
-from specsia_build.characters.gltf.influences import Influences
 from specsia_build.characters.gltf.primitives import MeshReader
 from specsia_build.characters.gltf.scene import Instance
-from specsia_build.characters.gltf.vertices import Vertices
-
-T = TypeVar("T", np.int32, np.float32)
+from specsia_build.characters.gltf.vertices import Influences, Vertices
 
 _VERTEX_COST = 20
 """Bytes of memory of a vertex of a rig, beside its influences."""
 
 _INFLUENCE_COST = 8
-
-MOST_UNHELD = 0.001
-"""Share of a skin's vertices that may carry no weight without a word."""
 
 
 @dataclass
@@ -47,7 +40,6 @@ class RigGatherer:
     _binds: list[NDArray[np.float64]] = field(default_factory=list)
     _morphs: list[Morph] = field(default_factory=list)
     _first: dict[tuple[str, int, int], int] = field(default_factory=dict)
-    _unheld: dict[int, NDArray[np.int64]] = field(default_factory=dict)
     _vertices: int = 0
     _used: int = 0
 
@@ -63,8 +55,6 @@ class RigGatherer:
             skin = instance.node.skin or 0
             joints, binds = self.reader.skin(skin)
             first = self._places(("skin", skin, 0), self.number[joints], binds)
-            counts = np.array([influences.unheld.sum(), len(points)]) if len(joints) > 1 else np.zeros(2, np.int64)
-            self._unheld[skin] = self._unheld.get(skin, np.zeros(2, np.int64)) + counts
             slots, weights = (influences.joints + first).astype(np.int32), influences.weights.astype(np.float32)
         else:
             key = ("node", instance.place, instance.copy)
@@ -98,18 +88,6 @@ class RigGatherer:
             placement=np.eye(4),
             morphs=tuple(self._morphs),
         )
-
-    def unheld(self) -> list[str]:
-        """Sentences on the skins of which vertices carry no weight."""
-        found = []
-        for skin, (unheld, count) in sorted(self._unheld.items()):
-            if unheld > MOST_UNHELD * count:
-                found.append(
-                    f"{self.reader.document.name}: {unheld / count:.1%} of the vertices of skins[{skin}] carry no "
-                    "weight, so that each goes with the joint that it names first, and may be left behind by what is "
-                    "beside it: give them weights and export it again"
-                )
-        return found
 
     def _places(self, key: tuple[str, int, int], nodes: NDArray[np.int32], binds: NDArray[np.float64]) -> int:
         """The first slot of a skin, or of a copy at a node."""

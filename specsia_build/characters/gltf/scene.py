@@ -8,19 +8,25 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from specsia_build import memory
 from specsia_build.animation.motion import poses
-from specsia_build.animation.skeleton import Skeleton
+from specsia_build.animation.skeleton import Skeleton, composed
 from specsia_build.characters.gltf import schema
 from specsia_build.characters.gltf.animation import standing
 from specsia_build.characters.gltf.document import Document
 from specsia_build.characters.gltf.hierarchy import below, check_places, read_hierarchy
-from specsia_build.characters.gltf.instancing import copies_of
 from specsia_build.characters.gltf.vrm import wearers_own
 from specsia_build.characters.landmarks import Landmark
 from specsia_build.errors import some
 
 MOST_NAMES = 16
 """Names by which a part is known besides what the file has in all; a hierarchy may be as deep as the file is long."""
+
+
+_COPY_COST = 1000
+"""Bytes of memory of a copy, besides what its mesh takes."""
+
+_COPIES = {"TRANSLATION": (0.0, 0.0, 0.0), "ROTATION": (0.0, 0.0, 0.0, 1.0), "SCALE": (1.0, 1.0, 1.0)}
 
 
 @dataclass(frozen=True)
@@ -126,7 +132,7 @@ def read_scene(document: Document, drop: Sequence[str], pose: str = "rest") -> S
                     local=local,
                     names=known,
                 )
-                for copy, local in enumerate(copies_of(document, index, node))
+                for copy, local in enumerate(_copies(document, index, node))
             ]
     held = set(_held(document, nodes, parents, tuple(meshes)))
     named = {i: name for i in sorted(reached) if i in held and (name := nodes[i].name)}
@@ -152,6 +158,25 @@ def read_scene(document: Document, drop: Sequence[str], pose: str = "rest") -> S
         number=number,
         warnings=(*said, told) if unseen else said,
     )
+
+
+def _copies(document: Document, index: int, node: schema.Node) -> NDArray[np.float64]:
+    """Where EXT_mesh_gpu_instancing puts copies of a node's mesh in its coordinates, (C, 4, 4); else its origin.
+
+    A skin puts its mesh where its joints are, whatever the node says.
+    """
+    said = (node.extensions or schema.NodeExtensions()).instancing
+    attributes = {} if said is None or node.skin is not None else said.attributes or {}
+    stored = {name: document.floats(attributes[name]) for name in _COPIES if name in attributes}
+    if not stored:
+        return np.eye(4)[None]
+    count = max(map(len, stored.values()))
+    memory.ask(_COPY_COST * count)
+    values = [np.asarray(stored.get(name, np.tile(usual, (count, 1))), np.float64) for name, usual in _COPIES.items()]
+    for (name, usual), found in zip(_COPIES.items(), values, strict=True):
+        if found.shape != (count, len(usual)) or not np.isfinite(found).all():
+            raise document.error(schema.Node, index, f"has copies without a {name} of {len(usual)} finite numbers each")
+    return composed(*values)
 
 
 def _weights(node: schema.Node, mesh: schema.Mesh) -> Sequence[float]:

@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Callable
 from functools import cache
-from typing import NoReturn, TypeVar
+from typing import TypeVar
 
 import msgspec
 import numpy as np
@@ -21,9 +21,6 @@ _COSTS = {"[": 80, "{": 240, ",": 100, '"': 40}
 
 _TEXT_OR_ODD_NUMBER = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"|-?Infinity|NaN', re.DOTALL)
 _ESCAPE = re.compile(rb"\\u[dD][89abAB]..\\u[dD][c-fC-F]..|(\\u[dD][89a-fA-F]..)|\\.", re.DOTALL)
-_EXPECTED = re.compile(r"Expected `(\w+)[^`]*`(?: of length \D*(\d+))?")
-_MISSING = re.compile(r"Object missing required field `(\w+)`")
-_WANTED = {"int": "a whole number of 0 or more", "str": "a text", "array": "a list", "object": "an object"}
 
 S = TypeVar("S", bound=Struct)
 
@@ -110,28 +107,10 @@ def _checked(read: Callable[[], S], place: str, name: str) -> S:
     try:
         return read()
     except msgspec.ValidationError as error:
-        _refuse(str(error), place)
+        problem, _, path = str(error).rstrip("`").partition(" - at `$")
+        raise damaged((place + path).replace(":.", ": "), f"is wrongly written ({problem})") from error
     except (msgspec.DecodeError, ValueError, RecursionError) as error:
         raise CharacterError(f"{name} is not a glTF file that can be read: its JSON is damaged ({error})") from error
-
-
-def _refuse(said: str, place: str) -> NoReturn:
-    """Raise what msgspec says of a value as a sentence of ours."""
-    problem, _, path = said.rstrip("`").partition(" - at `$")
-    missing, expected = _MISSING.match(problem), _EXPECTED.match(problem)
-    if missing:
-        raise damaged(_joined(place, path), f"lacks '{missing[1]}'")
-    wanted = _WANTED.get(expected[1] if expected else "", "a finite number")
-    if expected and expected[2]:
-        wanted += f" of {expected[2]} numbers"
-    above, _, key = path.rpartition(".")
-    if key and "[" not in key:
-        raise damaged(_joined(place, above), f"has a '{key}' that is not {wanted}")
-    raise damaged(_joined(place, path), f"is not {wanted}")
-
-
-def _joined(place: str, path: str) -> str:
-    return f"{place} {path.removeprefix('.')}" if place.endswith(":") and path else place + path
 
 
 def _cost(text: bytes) -> int:

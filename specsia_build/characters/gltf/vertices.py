@@ -7,16 +7,35 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
 
 from specsia_build import memory
 from specsia_build.characters.gltf import schema
-from specsia_build.characters.gltf.document import COMPONENTS, Document, denormalise
+from specsia_build.characters.gltf.document import COMPONENTS, Document
+from specsia_build.characters.gltf.extensions import denormalise
 from specsia_build.characters.gltf.text import damaged
 from specsia_build.errors import CharacterError
 
 _INFLUENCE_COST = 250
 """Bytes of memory for four joints and weights of a vertex."""
+
+
+MOST_OUTSIDE = 0.01
+"""Share of a primitive's vertices that may name joints which its skin lacks; of more the skin is another mesh's."""
+
+
+@dataclass(frozen=True)
+class Influences:
+    """What moves V vertices.
+
+    Attributes:
+        joints: (V, K) int64, places in the skin.
+        weights: (V, K) float64, at least 0, summing to 1 for each vertex.
+    """
+
+    joints: NDArray[np.int64]
+    weights: NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -100,11 +119,14 @@ class Vertices:
         rgba[:, : stored.shape[1]] = denormalise(stored)
         return np.clip(self._morphed(rgba, "COLOR_0", (3, 4)), 0.0, 1.0)
 
-    def influences(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Joints and weights of each vertex as stored, of all sets, each (V, K) float64.
+    def influences(self, joint_count: int) -> Influences:
+        """Joints and weights of each vertex, of all sets, in a skin of so many joints.
+
+        A vertex without weight follows its first joint; one whose weights are no numbers, or are those of joints that
+        the skin lacks, moves as the nearest sound one.
 
         Raises:
-            CharacterError: if they are damaged.
+            CharacterError: if they are damaged, or more than `MOST_OUTSIDE` name a joint that the skin lacks.
             CostError: if they would take more memory than is left for the character.
         """
         joints, weights = [], []
@@ -115,7 +137,25 @@ class Vertices:
             # Whether integers are marked as normalised is no matter: only their ratios count.
             weights.append(self._stored(f"WEIGHTS_{number}", (4,))[0].astype(np.float64))
             number += 1
-        return np.concatenate(joints, axis=1), np.concatenate(weights, axis=1)
+        place, share = np.concatenate(joints, axis=1), np.concatenate(weights, axis=1)
+        odd = ~np.isfinite(share)
+        share = np.where(odd, 0.0, np.maximum(share, 0.0))
+        beyond = ~((place >= 0) & (place < joint_count))
+        # What carries no weight may name anything.
+        outside = beyond & (share > 0)
+        if np.count_nonzero(outside.any(axis=1)) > MOST_OUTSIDE * len(self):
+            raise self.error("names a joint that its skin does not have", ".attributes")
+        share[outside] = 0.0
+        place = np.where(beyond, 0, place).astype(np.int64)
+        total = share.sum(axis=1, keepdims=True)
+        share = np.divide(share, total, out=np.zeros_like(share), where=total > 0)
+        share[total[:, 0] <= 0, 0] = 1.0
+        lost = (total[:, 0] <= 0) & (odd | outside).any(axis=1)
+        if lost.any() and not lost.all():
+            points = np.nan_to_num(self.unmorphed("POSITION", 3))
+            _, nearest = scipy.spatial.cKDTree(points[~lost]).query(points[lost])
+            place[lost], share[lost] = place[~lost][nearest], share[~lost][nearest]
+        return Influences(place, share)
 
     def _stored(self, name: str, widths: tuple[int, ...], target: int | None = None) -> tuple[NDArray[Any], bool]:
         """Rows of an attribute, or of a morph target's, as stored, and whether their integers stand for 0-1."""

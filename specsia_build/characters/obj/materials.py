@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,9 +20,7 @@ from specsia_build.rendering.mesh import AlphaMode, Material, Texture, Wrap
 
 _PLAIN = MapReference("")
 
-_AMBIENT = "map_ka"
-
-_COLOUR = ("map_kd", _AMBIENT)
+_COLOUR = ("map_kd", "map_ka")
 """Maps of a surface's colour: where programs name none but that of ambient light, they mean it."""
 
 MOST_LIBRARY_BYTES = 16 * 2**20
@@ -65,7 +62,7 @@ class MaterialBuilder:
         self.stand_in: tuple[str, Texture] | None = None
         self._files = files
         self._library = library
-        self._alike = {_bare(name): name for name in reversed(tuple(library))}
+        self._alike = {name.strip().casefold(): one for name, one in reversed(library.items())}
         self._library_missing = bool(self.warnings)
         self._override = override
         self._own_image = own_image
@@ -129,29 +126,18 @@ class MaterialBuilder:
         return "mask" if ((alpha == 0) | (alpha == 255)).all() else "blend"
 
     def _written(self, name: str | None) -> MtlMaterial | None:
-        """What the libraries say of a material: of one whose name letter case or a comment alone tells apart, too."""
-        if name is None or name in self._library:
-            return None if name is None else self._library[name]
-        alike = self._alike.get(_bare(name))
-        if alike is None:
+        """What the libraries say of a material; letter case does not count where nothing else is called so."""
+        if name is None:
             return None
-        self._warn(f"material '{name}' is in no library: '{alike}' was taken, which is called alike")
-        return self._library[alike]
+        return self._library.get(name) or self._alike.get(name.strip().casefold())
 
     def _found(self, written: MtlMaterial, keys: Sequence[str]) -> tuple[MapReference | None, Path | None]:
-        """The first of a material's maps that can be read, with its file; else the first, or None, and None.
-
-        That others were to be before it is said.
-        """
-        maps = [(key, one) for key in keys for one in written.maps.get(key, ())]
-        for number, (key, one) in enumerate(maps):
-            path = self._path(one)
-            if path is not None:
-                if number > 0 or key == _AMBIENT:
-                    instead = "for its colour" if key == _AMBIENT else "in its stead"
-                    self._warn(f"{path.name}, which material '{written.name}' names too ({key}), was taken {instead}")
+        """The first of a material's maps that can be read, with its file; else the first, or None, and None."""
+        maps = [written.maps[key] for key in keys if key in written.maps]
+        for one in maps:
+            if (path := self._path(one)) is not None:
                 return one, path
-        return (maps[0][1] if maps else None), None
+        return (maps[0] if maps else None), None
 
     def _path(self, reference: MapReference) -> Path | None:
         """The decodable file of a map, or None with a warning."""
@@ -220,10 +206,6 @@ def read_libraries(files: SideFiles, names: Iterable[str]) -> tuple[dict[str, Mt
             except CharacterError as error:
                 warnings.append(f"material library {error}")
     return library, warnings
-
-
-def _bare(name: str) -> str:
-    return re.sub(r"\s+#.*", "", name).strip().casefold()
 
 
 def _base_name(name: str) -> str:

@@ -98,22 +98,6 @@ shader.inputs["Transmission Weight"].default_value = 1.0
 square("Cornea", (10, 0, 0), cornea)
 
 
-def veiled(name: str, factor: float, first: str) -> Any:
-    """A material mixed with a transparent one that stands first or second."""
-    made, shader = material(name, (0.0, 1.0, 0.0))
-    tree = made.node_tree
-    mixed, none = tree.nodes.new("ShaderNodeMixShader"), tree.nodes.new("ShaderNodeBsdfTransparent")
-    mixed.inputs[0].default_value = factor
-    order = (none, shader) if first == "none" else (shader, none)
-    for socket, node in zip((mixed.inputs[1], mixed.inputs[2]), order, strict=True):
-        tree.links.new(node.outputs[0], socket)
-    tree.links.new(mixed.outputs[0], tree.nodes["Material Output"].inputs["Surface"])
-    return made
-
-
-square("Veil", (10, 5, 0), veiled("veil", 0.25, "none"))
-square("Other veil", (10, 10, 0), veiled("other veil", 0.25, "shader"))
-
 glowing, shader = material("glowing", (0.0, 0.0, 0.0))
 shader.inputs["Emission Strength"].default_value = 1.0
 texture = glowing.node_tree.nodes.new("ShaderNodeTexImage")
@@ -121,38 +105,9 @@ texture.image = image
 glowing.node_tree.links.new(texture.outputs["Color"], shader.inputs["Emission Color"])
 square("Glow", (10, 15, 0), glowing)
 
-group = bpy.data.node_groups.new("Toon", "ShaderNodeTree")
-group.interface.new_socket("Colour", in_out="INPUT", socket_type="NodeSocketColor")
-group.interface.new_socket("Surface", in_out="OUTPUT", socket_type="NodeSocketShader")
-inside = [group.nodes.new(kind) for kind in ("NodeGroupInput", "ShaderNodeEmission", "NodeGroupOutput")]
-group.links.new(inside[0].outputs[0], inside[1].inputs[0])
-group.links.new(inside[1].outputs[0], inside[2].inputs[0])
-toon, _ = material("toon", (0.0, 0.0, 0.0))
-used = toon.node_tree.nodes.new("ShaderNodeGroup")
-used.node_tree = group
-used.inputs[0].default_value = (1.0, 0.5, 0.0, 1.0)
-toon.node_tree.links.new(used.outputs[0], toon.node_tree.nodes["Material Output"].inputs["Surface"])
-square("Toon", (10, 20, 0), toon)
-
-stepped, shader = material("stepped", (0.0, 0.0, 0.0))
-ramp = stepped.node_tree.nodes.new("ShaderNodeValToRGB")
-ramp.color_ramp.elements[1].color = (0.5, 0.25, 0.0, 1.0)
-stepped.node_tree.links.new(ramp.outputs[0], shader.inputs["Base Color"])
-square("Stepped", (10, 25, 0), stepped)
-
 furry = square("Furry", (15, 0, 0), green)
 furry.modifiers.new("hair", "PARTICLE_SYSTEM")
 furry.particle_systems[0].settings.type = "HAIR"
-
-for name, projection in (("generated", "FLAT"), ("boxed", "BOX")):
-    made, shader = material(name, (1.0, 1.0, 1.0))
-    texture = made.node_tree.nodes.new("ShaderNodeTexImage")
-    texture.image, texture.projection = image, projection
-    if projection == "FLAT":
-        places = made.node_tree.nodes.new("ShaderNodeTexCoord")
-        made.node_tree.links.new(places.outputs["Generated"], texture.inputs["Vector"])
-    made.node_tree.links.new(texture.outputs["Color"], shader.inputs["Base Color"])
-    square(name.title(), (15, 5, 0), made)
 
 tinted, shader = material("tinted", (1.0, 1.0, 1.0))
 attribute = tinted.node_tree.nodes.new("ShaderNodeVertexColor")

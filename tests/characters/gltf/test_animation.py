@@ -11,7 +11,6 @@ from msgspec.structs import replace
 from numpy.testing import assert_allclose
 from numpy.typing import NDArray
 
-from specsia_build.characters.blender.read import read_with_blender
 from specsia_build.characters.character import Entry
 from specsia_build.characters.gltf.read import read_gltf
 from specsia_build.characters.read import read_character
@@ -158,14 +157,3 @@ def test_a_real_character_takes_a_pose(characters_dir: Path) -> None:
     lying = read_character(replace(knight, pose="Death_A_Pose")).mesh
     assert np.ptp(lying.vertices[:, 2]) < np.ptp(lying.vertices[:, 1])
     assert not any("stands along" in sentence for sentence in dead.warnings)
-
-
-@pytest.mark.slow
-def test_blender_has_the_same_pose(characters_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    pytest.importorskip("bpy")
-    monkeypatch.setenv("SPECSIA_CACHE", str(tmp_path))
-    path = characters_dir / "kaykit" / "Knight.glb"
-    ours = read_character(Entry("a", "gltf", path, pose="Walking_A@7.5"))
-    theirs = read_with_blender(path, pose="Walking_A_Rig@7.5")
-    assert len(theirs.mesh.faces) == len(ours.mesh.faces)
-    assert_allclose(np.array(theirs.mesh.bounds()), np.array(ours.mesh.bounds()), atol=1e-4)

@@ -11,8 +11,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from specsia_build.characters.character import Entry
 from specsia_build.characters.gltf.read import read_gltf
@@ -95,67 +93,6 @@ def test_the_file_to_be_damaged_is_sound() -> None:
     assert refused(GLB) is None
 
 
-@given(st.lists(st.tuples(st.integers(0, len(GLB) - 1), st.integers(0, 255)), min_size=1, max_size=8))
-@settings(max_examples=200, deadline=None)
-def test_any_bytes_may_be_wrong(changes: list[tuple[int, int]]) -> None:
-    content = bytearray(GLB)
-    for position, value in changes:
-        content[position] = value
-    refused(bytes(content))
-
-
-@given(st.integers(0, len(GLB) - 1))
-@settings(max_examples=60, deadline=None)
-def test_a_file_cut_anywhere_is_refused(length: int) -> None:
-    message = refused(GLB[:length])
-    assert message is not None and message.startswith("a.glb")
-
-
-def places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
-    """Every place in a JSON document."""
-    children: list[tuple[Any, Any]] = []
-    if isinstance(value, dict):
-        children = list(value.items())
-    elif isinstance(value, list):
-        children = list(enumerate(value))
-    return [path, *(place for key, child in children for place in places(child, (*path, key)))]
-
-
-JUNK: list[Any] = [
-    None,
-    -1,
-    0,
-    3,
-    10**6,
-    2**53,
-    10**400,
-    1.5,
-    -0.0,
-    1e300,
-    float("nan"),
-    True,
-    "",
-    "x",
-    [],
-    [0],
-    {},
-    [[]],
-    [{}],
-]
-
-
-@given(st.sampled_from(places(full_writer().data)[1:]), st.sampled_from(JUNK))
-@settings(max_examples=600, deadline=None)
-def test_any_value_may_be_wrong(place: tuple[Any, ...], junk: Any) -> None:
-    writer = full_writer()
-    target: Any = writer.data
-    for key in place[:-1]:
-        target = target[key]
-    target[place[-1]] = junk
-    message = refused(writer.glb())
-    assert message is None or message.startswith(("a.glb", "texture"))
-
-
 @pytest.mark.parametrize(
     ("content", "sentence"),
     [
@@ -167,7 +104,7 @@ def test_any_value_may_be_wrong(place: tuple[Any, ...], junk: Any) -> None:
         (b'{"asset": {"version": "2.0"}', "a.glb is not a glTF file that can be read"),
         (b'{"asset": {"version": 2.0}}', "a.glb has no triangles"),
         (b'{"asset": {"version": 1}, "nodes": {}}', "a.glb is glTF version '1.0': export it again as glTF 2.0"),
-        (b'{"asset": {"version": ["2.0"]}}', "a.glb: asset has a 'version' that is not a"),
+        (b'{"asset": {"version": ["2.0"]}}', "a.glb: asset.version"),
         (b"{}", "a.glb is glTF version 'unknown': export it again as glTF 2.0"),
         (b'{"asset": {"version": "1.0"}}', "a.glb is glTF version '1.0': export it again as glTF 2.0"),
         (
@@ -287,7 +224,7 @@ def test_buffers_that_cannot_be_had(tmp_path: Path, uri: str, sentence: str) -> 
         (lambda d: d["nodes"][3].update(children=[3]), "a.glb: nodes[3] hangs below itself"),
         (lambda d: d["scenes"][0].update(nodes=[44]), "a.glb: scenes[0] names a node that does not exist"),
         (lambda d: d["nodes"][0].update(mesh=7), "a.glb: uses meshes[7], which does not exist"),
-        (lambda d: d["nodes"][0].update(skin="x"), "a.glb: nodes[0] has a 'skin' that is not a whole number"),
+        (lambda d: d["nodes"][0].update(skin="x"), "a.glb: nodes[0].skin is wrongly written"),
         (
             lambda d: d["meshes"][0]["primitives"][0].update(mode=9),
             "a.glb: meshes[0].primitives[0] has an unknown mode",
@@ -325,11 +262,11 @@ def test_what_exporters_write_beside_the_standard_is_read(tmp_path: Path) -> Non
         ('"mesh": 0, "translation": [0, NaN, 0]', "a.gltf: nodes[0].translation[1] is not a finite number"),
         ('"mesh": 0, "translation": [0, 1e999, 0]', "a.gltf: nodes[0].translation[1] is not a finite number"),
         ('"mesh": 0, "scale": [null, 1, 1]', "a.gltf: nodes[0].scale[0] is not a finite number"),
-        ('"scale": [1, 1]', "a.gltf: nodes[0] has a 'scale' that is not a list of 3 numbers"),
-        ('"matrix": [1]', "a.gltf: nodes[0] has a 'matrix' that is not a list of 16 numbers"),
-        ('"children": [0.5]', "a.gltf: nodes[0].children[0] is not a whole number of 0 or more"),
-        ('"mesh": true', "a.gltf: nodes[0] has a 'mesh' that is not a whole number of 0 or more"),
-        ('"skin": 1e400', "a.gltf: nodes[0] has a 'skin' that is not"),
+        ('"scale": [1, 1]', "a.gltf: nodes[0].scale is wrongly written"),
+        ('"matrix": [1]', "a.gltf: nodes[0].matrix is wrongly written"),
+        ('"children": [0.5]', "a.gltf: nodes[0].children[0] is wrongly written"),
+        ('"mesh": true', "a.gltf: nodes[0].mesh is wrongly written"),
+        ('"skin": 1e400', "a.gltf: nodes[0].skin is wrongly written"),
         ('"name": 5', "a.gltf has no triangles"),
         ('"name": "\xff"', "a.gltf has no triangles"),
     ],

@@ -355,65 +355,6 @@ def test_map_options(tmp_path: Path) -> None:
     assert_allclose(raw.mesh.uv[0, 1], [2.5, 0.75])
 
 
-@pytest.mark.parametrize(
-    ("statement", "scale"),
-    [
-        ("map_Kd skin.png -s 2 2 2", 2),
-        ("map_Kd skin.png -s 2 2 2 # twice", 2),
-        ('map_Kd "skin.png" -s 2 2 2', 2),
-        ("map_Kd skin.png # of 2019; mended", 1),
-        ("map_Kd skin.png#1", 1),
-        ("map_Kd skin.png;", 1),
-        ("map_Kd \\\n  skin.png", 1),
-        ("map_Kd -s 2 2 2 \\\r\n  skin.png", 2),
-        ("map_basecolor skin.png", 1),
-        ("# a folder \\\nmap_Kd skin.png", 1),
-    ],
-)
-def test_a_map_is_known_however_its_line_goes_on(tmp_path: Path, statement: str, scale: float) -> None:
-    paint(tmp_path / "skin.png", GREEN)
-    raw = textured(tmp_path, statement)
-    assert colour_of(raw) == [*GREEN]
-    assert raw.warnings == ()
-    assert raw.mesh.uv is not None
-    assert raw.mesh.uv[0, 1].tolist() == [scale, 1]
-
-
-@pytest.mark.parametrize("name", ["skin #1.png", "skin -s 2 2.png", "skin; old.png"])
-def test_a_name_that_ends_as_an_image_does_is_one(tmp_path: Path, name: str) -> None:
-    paint(tmp_path / name, GREEN)
-    raw = textured(tmp_path, f"map_Kd {name}")
-    assert (colour_of(raw), raw.warnings) == ([*GREEN], ())
-
-
-@pytest.mark.parametrize(
-    ("statements", "said"),
-    [
-        ("map_Ka skin.png", ["skin.png, which material 'm' names too (map_ka), was taken for its colour"]),
-        (
-            "map_Kd skin.png\nmap_Kd gone.png",
-            [
-                "texture gone.png is not in the folder of hero.obj or below it",
-                "skin.png, which material 'm' names too (map_kd), was taken in its stead",
-            ],
-        ),
-        ("map_Kd gone.png\nmap_Ka other.png\nmap_Kd skin.png", []),
-    ],
-)
-def test_of_several_maps_one_that_is_there_is_shown(tmp_path: Path, statements: str, said: list[str]) -> None:
-    paint(tmp_path / "skin.png", GREEN)
-    raw = textured(tmp_path, statements)
-    assert (colour_of(raw), list(raw.warnings)) == ([*GREEN], said)
-
-
-@pytest.mark.parametrize(("written", "used"), [("Skin", "skin"), ("skin # of the hero", "skin"), ("skin", "skin #1")])
-def test_a_material_that_is_called_alike_is_taken_and_said(tmp_path: Path, written: str, used: str) -> None:
-    (tmp_path / "a.mtl").write_text(f"newmtl {written}\nKd 0 1 0\n")
-    raw = read(tmp_path, f"mtllib a.mtl\nusemtl {used}\n" + TRIANGLES)
-    assert raw.mesh.materials[0].base_color == (0, 1, 0, 1)
-    assert raw.warnings == (f"material '{used}' is in no library: '{written}' was taken, which is called alike",)
-
-
 def test_cutout_from_luminance(tmp_path: Path) -> None:
     paint(tmp_path / "skin.png", GREEN, (4, 4))
     mask = Image.new("L", (4, 4), 255)

@@ -1,4 +1,7 @@
-"""Geometry in the forms of Draco and meshoptimizer, decoded by their own libraries in bounded memory."""
+"""Extensions of glTF that change how a shape or its texture is stored, one function each; `ktx2` decodes images.
+
+Whatever a file says of sizes is reckoned before it is decoded.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +33,7 @@ class DracoMesh:
 
 
 def unpack_draco(data: bytes, packed: Draco) -> DracoMesh:
-    """A primitive from its Draco data.
+    """Decode a primitive of KHR_draco_mesh_compression.
 
     Raises:
         ValueError: if the data is damaged or lacks an attribute.
@@ -61,7 +64,7 @@ def _values(attribute: Mapping[str, Any]) -> NDArray[Any]:
 
 
 def unpack_view(data: memoryview, packed: Meshopt) -> memoryview:
-    """The bytes of a buffer view from meshoptimizer's data.
+    """Decode a buffer view of EXT_meshopt_compression.
 
     Raises:
         ValueError: if the data is damaged or is not what the file says it is.
@@ -77,3 +80,39 @@ def unpack_view(data: memoryview, packed: Meshopt) -> memoryview:
             np.frombuffer(data, np.uint8), packed.count, packed.byte_stride, packed.mode, packed.filter
         )
     return np.ascontiguousarray(unpacked).data.cast("B")
+
+
+def denormalise(values: NDArray[Any]) -> NDArray[np.float32]:
+    """Normalised integers as float32, 0-1 or -1-1; floats unchanged."""
+    if values.dtype.kind == "f":
+        return values.astype(np.float32)
+    scaled = values.astype(np.float32) / np.float32(np.iinfo(values.dtype).max)
+    return np.maximum(scaled, np.float32(-1)) if values.dtype.kind == "i" else scaled
+
+
+@dataclass(frozen=True)
+class UvTransform:
+    """Where a texture is looked up.
+
+    Attributes:
+        uv_set: n of ``TEXCOORD_n``.
+        offset, rotation, scale: of KHR_texture_transform; radians.
+    """
+
+    uv_set: int = 0
+    offset: tuple[float, float] = (0.0, 0.0)
+    rotation: float = 0.0
+    scale: tuple[float, float] = (1.0, 1.0)
+
+    def apply(self, uv: NDArray[np.float32]) -> NDArray[np.float32]:
+        """The UVs (..., 2) that the image is sampled at: scaled, turned, then moved.
+
+        A positive rotation takes +v to +u. That is how the extension's worked example and Blender have it; the
+        shader printed in its text turns the other way.
+        """
+        if (self.offset, self.rotation, self.scale) == ((0.0, 0.0), 0.0, (1.0, 1.0)):
+            return uv
+        c, s = np.cos(self.rotation), np.sin(self.rotation)
+        matrix = np.array([[c, s], [-s, c]]) * np.array(self.scale)
+        moved: NDArray[np.float64] = uv @ matrix.T + np.array(self.offset)
+        return moved.astype(np.float32)

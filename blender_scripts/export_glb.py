@@ -1,0 +1,330 @@
+"""Export what a render shows of an FBX or .blend file as GLB, with Blender's own importers and exporter.
+
+    blender -b -P export_glb.py -- JOB.json
+    python export_glb.py JOB.json            (with the bpy package)
+
+A job is a JSON object of `path` and, for an export, `out` (a folder) and `images`: a file, or null, for each image
+outside of the file, by its name in Blender. Without `images` the answer is what `images` must name, each with the path
+that the file gives. Written are ``scene.glb`` (meshes at rest, skins, shape keys, and an animation for each take) and
+``scene.json`` (frames a second, and warnings).
+"""
+
+import json
+import sys
+from pathlib import Path
+
+import bpy
+import numpy as np
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+
+import job_server
+
+GEOMETRY = ("MESH", "CURVE", "SURFACE", "FONT", "META")
+
+MOST_FRAMES = 10_000
+"""Of one action: a longer one is left out."""
+
+DEFAULT_GREY = 0.8
+"""Colour that Blender gives what has none."""
+
+EXPORTED = {
+    "export_format": "GLB",
+    "use_active_scene": True,
+    "export_all_influences": True,
+    "export_attributes": False,
+    "export_morph_normal": False,
+    "export_anim_single_armature": False,
+    "export_negative_frame": "CROP",
+    "export_gn_mesh": True,
+}
+
+_opened = {}
+
+
+def export(job):
+    """Do a job."""
+    path = job["path"]
+    if _opened.get("path") != path:
+        _opened.clear()
+        open_file(path)
+        _opened["path"] = path
+    outside = {i.name: i.filepath_raw for i in bpy.data.images if i.source != "GENERATED" and _is_outside(i)}
+    if "images" not in job:
+        return {"images": outside}
+    _opened.clear()
+    warnings = show_what_renders()
+    if not any(item.type in GEOMETRY for item in bpy.context.scene.objects if not item.hide_render):
+        warnings.append("has no mesh that a render would show")
+    warnings += load_images(outside, job["images"])
+    if path.lower().endswith(".fbx"):
+        for material in bpy.data.materials:
+            mend_fbx_material(material)
+    things, takes, late = find_takes()
+    warnings += late
+    put_at_rest(things, takes, make_meshes())
+    out = Path(job["out"])
+    known = bpy.ops.export_scene.gltf.get_rna_type().properties
+    options = {key: value for key, value in EXPORTED.items() if key in known}
+    bpy.ops.export_scene.gltf(filepath=str(out / "scene.glb"), **options)
+    render = bpy.context.scene.render
+    facts = {"fps": render.fps / render.fps_base, "warnings": warnings, "blender": bpy.app.version_string}
+    (out / "scene.json").write_text(json.dumps(facts), encoding="utf-8")
+    return {"blender": bpy.app.version_string}
+
+
+def open_file(path):
+    """Make a file the scene."""
+    if not Path(path).is_file():
+        raise job_server.JobError("there is no such file")
+    for module in ("io_scene_fbx", "io_scene_gltf2"):
+        _enable(module)
+    try:
+        if path.lower().endswith(".blend"):
+            # No script of the file is run: it may come from anywhere.
+            bpy.ops.wm.open_mainfile(filepath=path, load_ui=False, use_scripts=False)
+            _enable("io_scene_gltf2")
+            return
+        bpy.ops.wm.read_factory_settings(use_empty=True)
+        for module in ("io_scene_fbx", "io_scene_gltf2"):
+            _enable(module)
+        import_fbx(path)
+    except RuntimeError as error:
+        lines = [line.strip() for line in str(error).splitlines() if line.strip() and "Location: " not in line]
+        raise job_server.JobError(lines[-1].removeprefix("Error: ") if lines else "no reason given") from error
+
+
+def import_fbx(path):
+    """Import an FBX file; what it calls invisible is hidden from renders too."""
+    with Path(path).open("rb") as stream:
+        is_text = not stream.read(18).startswith(b"Kaydara FBX Binary")
+    if "fbx_import" in dir(bpy.ops.wm) and (is_text or "fbx" not in dir(bpy.ops.import_scene)):
+        bpy.ops.wm.fbx_import(filepath=path)
+    elif is_text:
+        raise job_server.JobError(f"FBX as text is read by Blender 4.5 and newer; this is {bpy.app.version_string}")
+    else:
+        bpy.ops.import_scene.fbx(filepath=path, use_image_search=False)
+    for collection in (bpy.context.scene.collection, *bpy.context.scene.collection.children_recursive):
+        # The importer links meshes in the order of a set, which is another in each process.
+        for item in sorted(collection.objects, key=lambda item: item.name):
+            collection.objects.unlink(item)
+            collection.objects.link(item)
+    for item in bpy.context.scene.objects:
+        item.hide_render = item.hide_render or item.hide_viewport
+
+
+def _enable(module):
+    import addon_utils
+
+    if not addon_utils.check(module)[1]:
+        addon_utils.enable(module)
+
+
+def _is_outside(image):
+    return image.packed_file is None and bool(image.filepath_raw) and image.source in ("FILE", "SEQUENCE", "TILED")
+
+
+def load_images(outside, found):
+    """Have images outside of the file be the files that were found for them; others are taken from their materials.
+
+    Gives warnings about files that Blender cannot read.
+    """
+    warnings = []
+    for name in outside:
+        image = bpy.data.images[name]
+        if found.get(name):
+            image.source, image.filepath = "FILE", found[name]
+            image.reload()
+            if not image.size[0]:
+                warnings.append(f"has a texture '{Path(found[name]).name}' that Blender cannot read; it was left out")
+        if not found.get(name) or not image.size[0]:
+            bpy.data.images.remove(image)
+    return warnings
+
+
+def mend_fbx_material(material):
+    """Undo what the importer takes an FBX material for.
+
+    Exporters write an opacity of 0 beside opaque surfaces, and have no way to say that vertex colours are meant. An
+    image's own opacity counts.
+    """
+    nodes = material.node_tree.nodes if material.node_tree else ()
+    for shader in [node for node in nodes if node.type == "BSDF_PRINCIPLED"]:
+        colour, alpha = shader.inputs["Base Color"], shader.inputs["Alpha"]
+        if not alpha.is_linked and alpha.default_value <= 0.0:
+            alpha.default_value = 1.0
+        source = colour.links[0].from_node if colour.is_linked else None
+        if source is not None and source.type == "TEX_IMAGE" and not alpha.is_linked and alpha.default_value >= 1.0:
+            material.node_tree.links.new(source.outputs["Alpha"], alpha)
+        plain = np.allclose(colour.default_value[:3], DEFAULT_GREY, atol=1e-3) or min(colour.default_value[:3]) > 0.999
+        meshes = [mesh for mesh in bpy.data.meshes if material.name in mesh.materials and len(mesh.color_attributes)]
+        if (source is None and plain) or (source is not None and source.type == "TEX_IMAGE" and source.image is None):
+            for mesh in meshes[:1]:
+                node = material.node_tree.nodes.new("ShaderNodeVertexColor")
+                node.layer_name = mesh.color_attributes[mesh.color_attributes.render_color_index].name
+                material.node_tree.links.new(node.outputs["Color"], colour)
+
+
+def show_what_renders():
+    """Show what a render would, whatever the viewport hides, and hide the rest; warnings about what is no surface.
+
+    Where a render would show no surface, what the viewport shows is taken.
+    """
+    scene, warnings = bpy.context.scene, []
+    layers, pending = [], [bpy.context.view_layer.layer_collection]
+    while pending:
+        layer = pending.pop()
+        if not (layer.exclude or layer.collection.hide_render):
+            layers.append(layer)
+            pending.extend(layer.children)
+    rendered = {o for layer in layers for o in layer.collection.objects if not o.hide_render and o.visible_camera}
+    if not any(item.type in GEOMETRY or item.is_instancer for item in rendered):
+        shapes = {bone.custom_shape for o in scene.objects if o.pose is not None for bone in o.pose.bones}
+        seen = {o for o in bpy.context.view_layer.objects if o.type in GEOMETRY and o.visible_get() and o not in shapes}
+        if seen:
+            warnings.append("would show no mesh in a render: what the viewport shows was read")
+        rendered |= seen
+    strands = [o for o in rendered if o.type in ("CURVES", "GPENCIL", "GREASEPENCIL") or _has_strands(o)]
+    if strands:
+        warnings.append("has strands of hair or Grease Pencil, which were left out: make them meshes")
+    if bpy.data.libraries:
+        warnings.append("links other .blend files; changes in them are not noticed")
+    for layer in layers:
+        layer.hide_viewport = layer.collection.hide_viewport = False
+    for item in scene.objects:
+        item.hide_render = item not in rendered
+        if item in rendered:
+            item.hide_viewport = False
+            item.hide_set(False)
+        for modifier in item.modifiers:
+            modifier.show_viewport = modifier.show_render
+            if modifier.type in ("SUBSURF", "MULTIRES"):
+                modifier.levels = modifier.render_levels
+    return warnings
+
+
+def _has_strands(item):
+    systems = [m.particle_system.settings for m in item.modifiers if m.type == "PARTICLE_SYSTEM" and m.show_render]
+    return any(s.type == "HAIR" and s.render_type == "PATH" for s in systems)
+
+
+def find_takes():
+    """What may move, takes as (what moves, name of the take, action), and warnings."""
+    things = [*bpy.context.scene.objects]
+    things += [o.data.shape_keys for o in things if getattr(o.data, "shape_keys", None) is not None]
+    takes, warnings = [], []
+    for action in bpy.data.actions:
+        first, last = action.frame_range
+        if not np.isfinite((first, last)).all() or last - first >= MOST_FRAMES:
+            warnings.append(f"has an action '{action.name}' of more than {MOST_FRAMES} frames, which was left out")
+            continue
+        owner, _, take = action.name.partition("|")
+        named = [thing for thing in things if thing.name == owner] if take else []
+        # FBX files have an action a moved thing for each take, called THING|TAKE.
+        takes += [(thing, take if named else action.name, action) for thing in named or _owners(things, action)]
+    return things, takes, warnings
+
+
+def put_at_rest(things, takes, replaced):
+    """Put armatures at rest, and each take on a track of its own, by which the exporter tells animations apart.
+
+    What is no armature stands as it does in the scene's own frame. `replaced` are shape keys in the place of others.
+    """
+    bpy.context.scene.frame_set(bpy.context.scene.frame_current)
+    for thing in things:
+        if (data := thing.animation_data) is not None:
+            data.action = None
+            for track in list(data.nla_tracks):
+                data.nla_tracks.remove(track)
+    for owner, take, action in takes:
+        thing = replaced.get(owner, owner)
+        data = thing.animation_data or thing.animation_data_create()
+        track = data.nla_tracks.new()
+        track.name = take
+        strip = track.strips.new(take, int(action.frame_range[0]), action)
+        if getattr(strip, "action_slot", 1) is None and strip.action_suitable_slots:
+            strip.action_slot = strip.action_suitable_slots[0]
+        data.use_nla = False
+    for armature in bpy.data.armatures:
+        armature.pose_position = "POSE"
+
+
+def _owners(things, action):
+    """What an action moves: what has it, or else an armature all of whose bones it names."""
+    having = [thing for thing in things if thing.animation_data is not None and action in _actions_of(thing)]
+    if having:
+        return having
+    bones = {c.data_path.split('"')[1] for c in getattr(action, "fcurves", ()) if c.data_path.startswith("pose.bones[")}
+    armatures = [o for o in bpy.context.scene.objects if o.type == "ARMATURE"]
+    return [o for o in armatures if bones and bones <= set(o.data.bones.keys())]
+
+
+def _actions_of(thing):
+    data = thing.animation_data
+    return [data.action, *(strip.action for track in data.nla_tracks for strip in track.strips)]
+
+
+def make_meshes():
+    """Make each object that a render shows a mesh with no modifier but armatures, and others nothing.
+
+    The exporter itself applies modifiers only to meshes without shape keys. Gives new shape keys by those that they
+    replace.
+    """
+    scene, view_layer = bpy.context.scene, bpy.context.view_layer
+    curves = [o for o in view_layer.objects if o.type in GEOMETRY and o.type != "MESH" and not o.hide_render]
+    for item in view_layer.objects:
+        item.select_set(item in curves)
+    if curves:
+        view_layer.objects.active = curves[0]
+        bpy.ops.object.convert(target="MESH")
+    meshes = [o for o in scene.objects if o.type == "MESH"]
+    for item in meshes:
+        for modifier in item.modifiers:
+            modifier.show_viewport = modifier.show_viewport and modifier.type != "ARMATURE"
+    made, replaced = {}, {}
+    for item in meshes:
+        if item.hide_render or not _shows_itself(item):
+            made[item] = [bpy.data.meshes.new(item.data.name)]
+        elif any(m.type not in ("ARMATURE", "PARTICLE_SYSTEM") and m.show_viewport for m in item.modifiers):
+            made[item] = _shapes(item)
+    for item, shapes in made.items():
+        name, keys = item.data.name, item.data.shape_keys
+        for modifier in [m for m in item.modifiers if m.type != "ARMATURE"]:
+            item.modifiers.remove(modifier)
+        item.data = shapes[0]
+        item.data.name = name
+        if keys is not None and len(shapes) > 1 and len({len(mesh.vertices) for mesh in shapes}) == 1:
+            for block, mesh in zip(keys.key_blocks, shapes, strict=True):
+                made_block = item.shape_key_add(name=block.name)
+                points = np.empty(3 * len(mesh.vertices), np.float32)
+                mesh.vertices.foreach_get("co", points)
+                made_block.data.foreach_set("co", points)
+                made_block.value = block.value
+            replaced[keys] = item.data.shape_keys
+    for item in meshes:
+        for modifier in item.modifiers:
+            modifier.show_viewport = modifier.show_render
+    return replaced
+
+
+def _shapes(item):
+    """A mesh as its modifiers make it, for each of its shape keys."""
+    keys = item.data.shape_keys
+    found = []
+    for index in range(1 if keys is None else len(keys.key_blocks)):
+        item.show_only_shape_key, item.active_shape_key_index = keys is not None, index
+        graph = bpy.context.evaluated_depsgraph_get()
+        graph.update()
+        evaluated = item.evaluated_get(graph)
+        found.append(bpy.data.meshes.new_from_object(evaluated, preserve_all_data_layers=True, depsgraph=graph))
+    item.show_only_shape_key = False
+    return found
+
+
+def _shows_itself(item):
+    """Whether a render shows an object, and not what hangs on it alone, as the hair on a scalp."""
+    return item.show_instancer_for_render or not (item.is_instancer or len(item.particle_systems))
+
+
+if __name__ == "__main__":
+    job_server.main(export, {"blender": bpy.app.version_string})

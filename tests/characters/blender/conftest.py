@@ -1,0 +1,36 @@
+"""What tests of FBX and .blend files share: a cache of their own, and files that Blender writes for them."""
+
+from __future__ import annotations
+
+import importlib.util
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from specsia_build.characters.blender.export import CACHE_SETTING
+
+Write = Callable[..., Path]
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv(CACHE_SETTING, str(tmp_path / "cache"))
+    return tmp_path / "cache" / "blender"
+
+
+@pytest.fixture(scope="session")
+def write() -> Write:
+    """Have a script for a Python with bpy write a file, whose path is its first argument."""
+    if importlib.util.find_spec("bpy") is None:
+        pytest.skip("needs the bpy package to write a file")
+
+    def written(path: Path, script: str | Path, *more: str) -> Path:
+        how = [str(script)] if isinstance(script, Path) else ["-c", script]
+        command = [sys.executable, *how, str(path), *more]
+        subprocess.run(command, check=True, capture_output=True, timeout=600)
+        return path
+
+    return written

@@ -1,0 +1,135 @@
+"""FBX files that Blender writes: images by name, opacity, vertex colours and takes; and real characters."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from msgspec.structs import replace
+from PIL import Image
+
+from specsia_build.characters.blender.export import SCRIPT
+from specsia_build.characters.blender.read import read_with_blender
+from specsia_build.characters.motions import read_motions
+from specsia_build.characters.read import read_character
+from specsia_build.characters.sources import open_source
+from specsia_build.errors import CharacterError
+from specsia_build.rendering.blender.process import find_command
+from tests.characters.blender.conftest import Write
+
+BEGIN = """
+import sys
+import bpy, addon_utils
+
+bpy.ops.wm.read_factory_settings(use_empty=True)
+addon_utils.enable("io_scene_fbx")
+
+def triangle(name):
+    mesh = bpy.data.meshes.new(name)
+    mesh.from_pydata([(0, 0, 0), (1, 0, 0), (0, 0, 1)], [], [(0, 1, 2)])
+    mesh.uv_layers.new(name="map")
+    material = bpy.data.materials.new(name)
+    material.use_nodes = True
+    mesh.materials.append(material)
+    item = bpy.data.objects.new(name, mesh)
+    bpy.context.scene.collection.objects.link(item)
+    return item, material.node_tree
+"""
+
+MATERIALS = (
+    BEGIN
+    + """
+for name, alpha in (("solid", 1.0), ("visor", 0.25), ("hidden", 0.0)):
+    shader = triangle(name)[1].nodes["Principled BSDF"]
+    shader.inputs["Base Color"].default_value = (0.1, 0.4, 0.9, 1.0)
+    shader.inputs["Alpha"].default_value = alpha
+for name in ("hair", "gone"):
+    tree = triangle(name)[1]
+    image = bpy.data.images.new(name, 2, 2)
+    image.source, image.filepath = "FILE", "/elsewhere/" + name + ".png"
+    picture = tree.nodes.new("ShaderNodeTexImage")
+    picture.image = image
+    tree.links.new(picture.outputs["Color"], tree.nodes["Principled BSDF"].inputs["Base Color"])
+paint = triangle("painted")[0].data.color_attributes.new("paint", "BYTE_COLOR", "CORNER")
+for point in paint.data:
+    point.color = (1.0, 0.0, 0.0, 1.0)
+bpy.ops.export_scene.fbx(filepath=sys.argv[1])
+"""
+)
+
+TAKES = (
+    BEGIN
+    + """
+box = triangle("box")[0]
+if len(sys.argv) > 2:
+    bpy.data.objects.remove(box)
+    box = bpy.data.objects.new("box", None)
+    bpy.context.scene.collection.objects.link(box)
+box.animation_data_create()
+for name, index in (("slide", 0), ("rise", 2)):
+    box.animation_data.action = bpy.data.actions.new(name)
+    for frame in (1, 11):
+        box.location[index] = frame
+        box.keyframe_insert("location", index=index, frame=frame)
+bpy.ops.export_scene.fbx(filepath=sys.argv[1], bake_anim_use_nla_strips=False)
+"""
+)
+
+
+def test_materials_of_an_fbx_file(tmp_path: Path, write: Write) -> None:
+    path = write(tmp_path / "hero.fbx", MATERIALS)
+    (tmp_path / "textures").mkdir()
+    Image.fromarray(np.full((2, 2, 4), (90, 60, 30, 0), np.uint8)).save(tmp_path / "textures/hair.png")
+    raw = read_with_blender(path)
+    found = {m.name: (round(m.base_color[3], 3), m.alpha_mode, m.texture is not None) for m in raw.mesh.materials}
+    assert found == {
+        "solid": (1.0, "opaque", False),
+        "visor": (0.25, "blend", False),
+        "hidden": (1.0, "opaque", False),
+        "hair": (1.0, "blend", True),
+        "gone": (1.0, "opaque", False),
+        "painted": (1.0, "opaque", False),
+    }
+    assert raw.warnings == ("texture 'gone.png' of hero.fbx is not there; it was left out",)
+    assert tmp_path / "textures/hair.png" in raw.files
+    (painted,) = (k for k, m in enumerate(raw.mesh.materials) if m.name == "painted")
+    assert raw.mesh.colors is not None
+    np.testing.assert_allclose(
+        raw.mesh.colors[raw.mesh.face_material == painted][..., :3], [[[1, 0, 0]] * 3], atol=1e-3
+    )
+
+
+def test_takes_are_motions_by_their_names(tmp_path: Path, write: Write) -> None:
+    path = write(tmp_path / "takes.fbx", TAKES)
+    moving = read_with_blender(path, moving=True).moving
+    assert moving is not None
+    names = [motion.name for motion in moving.motions]
+    assert [name.rpartition("|")[2] for name in names] == ["rise", "slide"]
+    ends = {name: read_with_blender(path, pose=f"{name}@11").mesh.vertices for name in ("slide", "rise")}
+    starts = {name: read_with_blender(path, pose=f"{name}@1").mesh.vertices for name in ("slide", "rise")}
+    np.testing.assert_allclose(ends["slide"] - starts["slide"], [[10, 0, 0]] * 3, atol=1e-3)
+    np.testing.assert_allclose(ends["rise"] - starts["rise"], [[0, 0, 10]] * 3, atol=1e-3)
+
+
+def test_a_file_of_motions_alone_is_no_character_but_moves_others(tmp_path: Path, write: Write) -> None:
+    path = write(tmp_path / "slide.fbx", TAKES, "bare")
+    with pytest.raises(CharacterError, match="--motion"):
+        read_with_blender(path)
+    assert len(read_motions(path).motions) == 2
+
+
+def test_a_real_character_stands_upright_faces_front_and_poses(characters_dir: Path, tmp_path: Path) -> None:
+    if find_command(SCRIPT) is None:
+        pytest.skip("needs Blender")
+    entries = {e.id: e for e in open_source(str(characters_dir / "characters.jsonl"), tmp_path).entries}
+    entry = entries["quaternius_knightcharacter"]
+    character = read_character(entry)
+    low, high = character.mesh.bounds()
+    assert high[2] - low[2] > 2 * (high[1] - low[1])
+    assert all(m.alpha_mode == "opaque" for m in character.mesh.materials)
+    assert len({m.base_color for m in character.mesh.materials}) > 2
+    posed = read_character(replace(entry, pose="Idle@40"))
+    assert np.ptp(posed.mesh.vertices[:, 0]) < 0.8 * np.ptp(character.mesh.vertices[:, 0]), "the arms should hang"
+    with pytest.raises(CharacterError, match="has no action 'Fly'"):
+        read_character(replace(entry, pose="Fly"))
