@@ -63,12 +63,13 @@ def export(job):
     things, takes, late = find_takes()
     warnings += late
     put_at_rest(things, takes, make_meshes())
-    out = Path(job["out"])
+    out, render = Path(job["out"]), bpy.context.scene.render
+    # The exporter multiplies by the base where it is to divide.
+    render.fps, render.fps_base = max(1, round(render.fps / render.fps_base)), 1.0
     known = bpy.ops.export_scene.gltf.get_rna_type().properties
     options = {key: value for key, value in EXPORTED.items() if key in known}
     bpy.ops.export_scene.gltf(filepath=str(out / "scene.glb"), **options)
-    render = bpy.context.scene.render
-    facts = {"fps": render.fps / render.fps_base, "warnings": warnings, "blender": bpy.app.version_string}
+    facts = {"fps": render.fps, "warnings": warnings, "blender": bpy.app.version_string}
     (out / "scene.json").write_text(json.dumps(facts), encoding="utf-8")
     return {"blender": bpy.app.version_string}
 

@@ -146,7 +146,7 @@ class Vertices:
         if np.count_nonzero(outside.any(axis=1)) > MOST_OUTSIDE * len(self):
             raise self.error("names a joint that its skin does not have", ".attributes")
         share[outside] = 0.0
-        place = np.where(beyond, 0, place).astype(np.int64)
+        slots = np.where(beyond, 0, place).astype(np.int64)
         total = share.sum(axis=1, keepdims=True)
         share = np.divide(share, total, out=np.zeros_like(share), where=total > 0)
         share[total[:, 0] <= 0, 0] = 1.0
@@ -154,8 +154,8 @@ class Vertices:
         if lost.any() and not lost.all():
             points = np.nan_to_num(self.unmorphed("POSITION", 3))
             _, nearest = scipy.spatial.cKDTree(points[~lost]).query(points[lost])
-            place[lost], share[lost] = place[~lost][nearest], share[~lost][nearest]
-        return Influences(place, share)
+            slots[lost], share[lost] = slots[~lost][nearest], share[~lost][nearest]
+        return Influences(slots, share)
 
     def _stored(self, name: str, widths: tuple[int, ...], target: int | None = None) -> tuple[NDArray[Any], bool]:
         """Rows of an attribute, or of a morph target's, as stored, and whether their integers stand for 0-1."""

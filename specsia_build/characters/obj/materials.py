@@ -62,7 +62,7 @@ class MaterialBuilder:
         self.stand_in: tuple[str, Texture] | None = None
         self._files = files
         self._library = library
-        self._alike = {name.strip().casefold(): one for name, one in reversed(library.items())}
+        self._alike = {name.strip().casefold(): one for name, one in reversed(list(library.items()))}
         self._library_missing = bool(self.warnings)
         self._override = override
         self._own_image = own_image

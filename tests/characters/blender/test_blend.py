@@ -81,7 +81,8 @@ def test_a_blend_file_is_what_a_render_would_show(raw: RawMesh) -> None:
 
 def test_what_lets_light_through_does_not_hide_what_is_behind(raw: RawMesh) -> None:
     _, _, made = part_of(raw, "cornea")
-    assert (made.alpha_mode, made.base_color[3]) == ("blend", pytest.approx(0.2))
+    assert made.alpha_mode == "blend"
+    assert made.base_color[3] == pytest.approx(0.2)
 
 
 def test_a_node_tree_becomes_a_texture_and_a_factor(raw: RawMesh) -> None:
