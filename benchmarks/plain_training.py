@@ -17,9 +17,9 @@ from torch.utils.data import DataLoader, Dataset
 from specsia_build.dravie.config import TrainConfig
 from specsia_build.dravie.data.encoding import encode_input, encode_target
 from specsia_build.dravie.data.frames import Frames
-from specsia_build.dravie.network.adam import BETAS
-from specsia_build.dravie.network.losses import Features, gradient_loss, judged_apart, judged_real, on_both_grounds
-from specsia_build.dravie.network.model import Enlarging, build_discriminator, build_generator
+from specsia_build.dravie.model.adam import BETAS
+from specsia_build.dravie.model.losses import Features, gradient_loss, judged_apart, judged_real, on_both_grounds
+from specsia_build.dravie.model.networks import Enlarging, build_discriminator, build_generator
 
 
 class PatchDataset(Dataset[tuple[Tensor, Tensor]]):

@@ -22,8 +22,8 @@ from specsia_build.dataset import schema
 from specsia_build.dravie import recall
 from specsia_build.dravie.config import ARCHITECTURES, ModelConfig
 from specsia_build.dravie.data import frames
-from specsia_build.dravie.network import checkpoint
-from specsia_build.dravie.network.model import build_generator
+from specsia_build.dravie.model import checkpoint
+from specsia_build.dravie.model.networks import build_generator
 from specsia_build.pipeline import mark
 from specsia_build.registration import VERSION as REGISTRATION
 from specsia_build.rendering.registry import RENDERERS

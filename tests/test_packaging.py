@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from specsia_build.dravie.pretrained import WEIGHTS
+from specsia_build.dravie.runs import WEIGHTS
 from specsia_build.look.page import SCRIPTS, STYLES
 
 TOP = Path(__file__).parent.parent

@@ -14,7 +14,7 @@ from specsia_build.cli.command import Command
 from specsia_build.cli.output import json_option
 from specsia_build.cli.train import FOLDER
 from specsia_build.dravie.config import AdaptConfig, need_torch
-from specsia_build.dravie.pretrained import find_run
+from specsia_build.dravie.runs import find_run
 from specsia_build.errors import argument
 
 
@@ -39,7 +39,7 @@ from specsia_build.errors import argument
     help="Takes the place of Y*: the character in the pose of the frontal view, any size.",
 )
 @click.option(
-    "--without", type=click.Choice(("recall",)), help="Leave out the look-up of the frontal view's colours by position."
+    "--without", type=click.Choice(("recall",)), help="Of a model that sees no drawing: do not take over its colours by position."
 )
 @click.option("--steps", type=int, help=f"Updates to make.  [default: {AdaptConfig().steps}]")
 @options.device
@@ -50,15 +50,15 @@ def adapt(run: Path, out: Path, without: str | None, steps: int | None, device: 
     RUN is a folder of `specsia train`, or `pretrained`, the model that comes along.
 
     The frontal view is a dataset's (with its Y*, or a drawing), or a frame with a drawing, which is laid onto it by its
-    silhouette; of clips it is the first frame of the character's first clip that is seen from the front. A model that
-    sees positions also remembers the frontal view's colours by position, and `enhance` takes them over wherever they
-    are seen again; positions must then be of the character's frame, not of each view's.
+    silhouette; of clips it is the first frame of the character's first clip that is seen from the front. The run keeps
+    the drawing, which the model sees when it repairs; of a model that sees none, `enhance` takes over its colours by
+    position.
     """
     need_torch()
-    from specsia_build.dravie.adaptation.command import PICTURE, adapt_run
+    from specsia_build.dravie.adapt.command import PICTURE, FrontalOptions, adapt_run
 
     settings = AdaptConfig() if steps is None else replace(AdaptConfig(), steps=steps)
-    done = adapt_run(run, out, settings, device, recall=without is None, **of_frontal)
+    done = adapt_run(run, out, settings, device, FrontalOptions(**of_frontal), recall=without is None)
     lines = [
         f"adapted in {done.seconds:.0f} s: {done.run}",
         f"frontal view {done.frontal}: mean absolute error {done.l1:.4f}, before {done.l1_before:.4f}",
@@ -70,7 +70,7 @@ def adapt(run: Path, out: Path, without: str | None, steps: int | None, device: 
         {**done._asdict(), "run": str(done.run)},
         lines,
         f"fitted to {done.frontal}",
-        {"fitted": ["the model" if without else "the model, and the frontal view's colours by position"]},
+        {"fitted": ["the model"]},
         doubtful={"warnings": done.doubts},
         where={"model": [str(done.run)], "picture": [str(done.run / PICTURE)]},
         follows=[f"specsia enhance {argument(done.run)} {frames} --out repaired"],

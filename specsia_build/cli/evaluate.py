@@ -13,7 +13,7 @@ from specsia_build.cli.command import Command
 from specsia_build.cli.output import json_option
 from specsia_build.cli.train import FOLDER, configs_option
 from specsia_build.dravie.config import ABLATIONS, FIT_STEPS, AdaptConfig, need_torch
-from specsia_build.dravie.pretrained import find_run
+from specsia_build.dravie.runs import find_run
 from specsia_build.errors import UsageError, argument, plural
 from specsia_build.terminal.layout import table_of
 from specsia_build.terminal.screen import say
@@ -21,7 +21,6 @@ from specsia_build.terminal.screen import say
 
 @click.command(
     cls=Command,
-    goes_on=True,
     examples=(
         "specsia evaluate pretrained my-run/dataset --out scores",
         "specsia evaluate drawn my-run/dataset --baselines raw --out scores-drawn",
@@ -32,10 +31,10 @@ from specsia_build.terminal.screen import say
 @click.option("--out", required=True, type=FOLDER, help="Folder of the tables, the figures and the results.")
 @click.option(
     "--baselines",
-    default="raw,line,sample-wise",
+    default="raw,line,look-up",
     show_default=True,
     metavar="NAME,...",
-    help="What to compare with; none for nothing.",
+    help="What to compare with, sample-wise too; none for nothing.",
 )
 @click.option(
     "--without",
@@ -45,9 +44,6 @@ from specsia_build.terminal.screen import say
 )
 @click.option(
     "--repeats", default=1, show_default=True, type=click.IntRange(1, 100), help="Seeds of adaptations and fits."
-)
-@click.option(
-    "--run", "build", type=FOLDER, help="Folder of the build that made DATASET: flicker is measured around its meshes."
 )
 @configs_option("Configuration of DATASET to score; may be repeated.  [default: all]")
 @click.option("--split", default="test", show_default=True, help="That training did not see.")
@@ -78,7 +74,6 @@ def evaluate(
     baselines: str,
     without: tuple[str, ...],
     repeats: int,
-    build: Path | None,
     configs: tuple[str, ...],
     split: str,
     allow_seen: bool,
@@ -90,24 +85,21 @@ def evaluate(
     """Compare the models of RUN... with baselines on the test characters of DATASET, frontal and novel views apart.
 
     A RUN is a folder of `specsia train` or `specsia adapt`, or `pretrained`, the model that comes along.
-    Each model is adapted to each character's frontal pair first, and one that sees positions recalls the pair's colours
-    by position. Runs that differ only in their seed are repeats of one method. --out receives tables.md, scores.csv,
-    characters.csv, scores.json, a figure for each backend, every result as a picture, and report.html, which shows all
-    of it; a stopped evaluation goes on from there.
+    All methods are given each character's frontal pair: models as they are and adapted to it, baselines likewise. Runs
+    that differ only in their seed are repeats of one method. --out receives tables.md, scores.csv, characters.csv,
+    scores.json, every result as a picture, and report.html, which shows all of it.
     """
     from specsia_build.look.evaluation import REPORT, TABLES, gallery_of_evaluation
-    from specsia_build.pipeline.settings import existing_run
 
     need_torch()
     from specsia_build.dataset.reading import open_part
-    from specsia_build.dravie.evaluation import methods as known
-    from specsia_build.dravie.evaluation.evaluate import evaluate as measure
-    from specsia_build.dravie.evaluation.files import write_evaluation
-    from specsia_build.dravie.evaluation.summary import few_sentence
-    from specsia_build.dravie.evaluation.turntable import open_turntables
-    from specsia_build.dravie.network.perceptual import find_perceptual
-    from specsia_build.dravie.processes import find_device
-    from specsia_build.dravie.seen import SEEN_FILE
+    from specsia_build.dravie.evaluate import methods as known
+    from specsia_build.dravie.evaluate.evaluate import evaluate as measure
+    from specsia_build.dravie.evaluate.perceptual import find_perceptual
+    from specsia_build.dravie.evaluate.statistics import FEWEST
+    from specsia_build.dravie.evaluate.tables import write_evaluation
+    from specsia_build.dravie.runs import SEEN_FILE
+    from specsia_build.dravie.train.processes import find_device
     from specsia_build.look.page import refuse_other_file, write_page
     from specsia_build.look.sections import sections_of_evaluation
     from specsia_build.pipeline.progress import Progress
@@ -118,22 +110,21 @@ def evaluate(
         if name not in known.BASELINES:
             raise UsageError(f"--baselines: there is no '{name}'; they are {', '.join(known.BASELINES)}")
     where, opened = find_device(device), open_part(dataset, say)
-    adaptation = replace(AdaptConfig(), steps=adapt_steps)
-    places = opened.keeps_places()
     trained = known.load_runs(runs, where)
-    chosen = known.choose_methods(trained, wanted, without, repeats, adaptation, fit_steps, where, places)
-    turntables = None if build is None else open_turntables(*existing_run(build))
+    adaptation = replace(AdaptConfig(), steps=adapt_steps)
+    choice = known.Choice(wanted, without, repeats, adaptation, fit_steps)
     networks, notes = find_perceptual(weights, where)
-    measured = measure(opened, split, chosen, out, turntables, networks, configs, allow_seen)
+    chosen = known.choose_methods(trained, choice, where)
+    measured = measure(opened, split, chosen, out, networks, configs, allow_seen)
     unknown = tuple(
         f"Which characters {run.path} was trained on is not known: it has no {SEEN_FILE}."
         for run in trained
         if run.seen.training is None
     )
     characters = len({score.character for score in measured.scores})
-    few = few_sentence(characters)
-    found = replace(measured, notes=(*measured.notes, *unknown, *notes, *([few] if few else ())))
-    text, document = write_evaluation(found, opened, out)
+    few = f"Below {FEWEST} characters no method is called better or worse; these are {characters}."
+    found = replace(measured, notes=(*unknown, *notes, *([few] if characters < FEWEST else ())))
+    text, document = write_evaluation(found, out)
     gallery = gallery_of_evaluation(str(out))
     write_page(gallery, sections_of_evaluation(out, gallery), out / REPORT, Progress())
     folder = argument(out)

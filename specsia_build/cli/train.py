@@ -13,13 +13,13 @@ from specsia_build.cli import options
 from specsia_build.cli.closing import conclude
 from specsia_build.cli.command import Command
 from specsia_build.cli.output import json_option
-from specsia_build.dravie.config import DEFAULT_PRESET, PRESETS, TrainConfig, need_torch, train_config
-from specsia_build.dravie.run_folder import RUN_FILE, checkpoints
+from specsia_build.dravie.config import DEFAULT_PRESET, PRESETS, REFERENCES, TrainConfig, need_torch, train_config
+from specsia_build.dravie.runs import RUN_FILE, checkpoints
 from specsia_build.errors import UsageError, WriteError, argument, plural
 from specsia_build.files.trouble import AGAIN
 
 if TYPE_CHECKING:
-    from specsia_build.dravie.train import Trained
+    from specsia_build.dravie.train.train import Trained
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
@@ -46,7 +46,12 @@ def configs_option(description: str) -> Callable[[Decorated], Decorated]:
 @configs_option("Configuration of the dataset (a backend's name); may be repeated.  [default: its first]")
 @options.device
 @click.option("--seed", type=int, help="Of weights and patches.  [default: 0]")
-@click.option("--without", type=click.Choice(("pos",)), help="Leave the position hint out.")
+@click.option("--without", type=click.Choice(("pos",)), help="Leave the position hint out, and with it the drawing.")
+@click.option(
+    "--reference",
+    type=click.Choice(REFERENCES),
+    help="Show the model the drawing, or the published inputs alone.  [default: drawing]",
+)
 @click.option(
     "--perceptual", metavar="vgg19|PATH|random|none", help="Network of the perceptual loss.  [default: the preset's]"
 )
@@ -74,8 +79,8 @@ def train(
     changes = _changes(**flags)
     try:
         need_torch()
-        from specsia_build.dravie.train import Rhythm, read_run_config
-        from specsia_build.dravie.train import train as run_train
+        from specsia_build.dravie.train.train import Rhythm, read_run_config
+        from specsia_build.dravie.train.train import train as run_train
 
         found = read_run_config(run) if resume else None
         if found is not None and preset in (None, found.preset):
@@ -132,12 +137,13 @@ def _changes(
     steps: int | None,
     seed: int | None,
     without: str | None,
+    reference: str | None,
     perceptual: str | None,
     settings: tuple[str, ...],
 ) -> dict[str, Any]:
-    given = {"steps": steps, "seed": seed, "perceptual": perceptual, "configs": configs or None}
+    given = {"steps": steps, "seed": seed, "reference": reference, "perceptual": perceptual, "configs": configs or None}
     changes = dict(_setting(text) for text in settings) | {k: v for k, v in given.items() if v is not None}
-    return changes | ({"with_pos": False} if without == "pos" else {})
+    return changes | ({"with_pos": False, "reference": "none"} if without == "pos" else {})
 
 
 def _setting(text: str) -> tuple[str, Any]:

@@ -17,14 +17,21 @@ ARCHITECTURES = ("tiny", "paper")
 DEVICES = ("auto", "cpu", "cuda")
 PRECISIONS = ("auto", "float32", "bf16")
 SCHEDULES = ("constant", "cosine")
+REFERENCES = ("drawing", "none")
 
 DEFAULT_PRESET = "tiny"
 
-ABLATIONS = ("pos", "adaptation", "recall")
+ABLATIONS = ("adaptation", "drawing", "pos", "recall")
 """What `specsia evaluate --without` takes."""
 
 FIT_STEPS = 1500
 """Updates of the sample-wise baseline: two and a half times as many as an adaptation's."""
+
+PATCH = 32
+"""Pixels on a side of a patch where nothing else is said."""
+
+REACH = 3
+"""Pixels around Zmask and Y* in which patches are centred too."""
 
 _SPINS = ("GOMP_SPINCOUNT", "1000")
 """How often a thread of torch looks for work before it sleeps. Hundreds of thousands, as is usual, are no faster on
@@ -68,13 +75,23 @@ class ModelConfig:
     Attributes:
         architecture: `tiny` or `paper`.
         with_pos: whether it sees Zpos.
+        reference: `drawing` where it sees the frontal drawing by position and the style of its contour, or `none`.
     """
 
     architecture: str = "tiny"
     with_pos: bool = True
+    reference: str = "none"
 
     def __post_init__(self) -> None:
         check_choice("architecture", self.architecture, ARCHITECTURES)
+        check_choice("reference", self.reference, REFERENCES)
+        if self.sees_drawing and not self.with_pos:
+            raise UsageError("a model that does not see positions cannot see the drawing by position: reference none")
+
+    @property
+    def sees_drawing(self) -> bool:
+        """Whether the drawing is among the inputs."""
+        return self.reference == "drawing"
 
 
 @dataclass(frozen=True)
@@ -84,15 +101,20 @@ class TrainConfig:
     Attributes:
         preset: whose defaults these are.
         configs: of the dataset that are trained on, none for its first.
-        architecture, with_pos: of the model.
+        architecture, with_pos, reference: of the model.
         steps: updates of the generator.
         batch: patches of a step (of each process).
         patch: pixels on a side of a patch, a multiple of 8.
         augment: whether patches are mirrored and change hue and value.
+        no_drawing: share of patches that are shown without the drawing.
+        no_contour: share of patches whose drawing, and whose Y*, has no contour.
+        redrawn: share of patches whose drawing is shifted, scaled and changed in colour a little.
         learning_rate: of Adam, both networks'.
+        warm_up: steps in which the rate of a cosine schedule rises.
         schedule: `constant`, or `cosine` down to zero.
         weight_decay: of Adam (added to the gradient).
         clip: norm that the generator's gradient is cut down to.
+        anchor: how strongly a step of rate 1 pulls the weights back to where they started.
         ema: decay of the running average of the weights that is used afterwards; 0 for the last weights.
         l1, gradient, adversarial, perceptual_weight: weights of the losses.
         perceptual: network of the perceptual loss: `vgg19`, a path to its weights, `random` or `none`;
@@ -105,14 +127,20 @@ class TrainConfig:
     configs: tuple[str, ...] = ()
     architecture: str = "tiny"
     with_pos: bool = True
+    reference: str = "drawing"
     steps: int = 5_000
     batch: int = 16
     patch: int = 32
     augment: bool = True
+    no_drawing: float = 0.1
+    no_contour: float = 0.1
+    redrawn: float = 0.5
     learning_rate: float = 1e-3
     schedule: str = "cosine"
+    warm_up: int = 100
     weight_decay: float = 0.0
     clip: float = 1.0
+    anchor: float = 0.0
     ema: float = 0.998
     l1: float = 1.0
     gradient: float = 0.5
@@ -123,13 +151,14 @@ class TrainConfig:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        check_choice("architecture", self.architecture, ARCHITECTURES)
+        ModelConfig(self.architecture, self.with_pos, self.reference)
         check_choice("schedule", self.schedule, SCHEDULES)
         check_choice("precision", self.precision, PRECISIONS)
         for name, least, most in (
             ("steps", 1, 10**9),
             ("batch", 1, 65_536),
             ("patch", 16, 512),
+            ("warm_up", 1, 10**9),
             ("seed", 0, 2**63 - 1),
         ):
             check_whole(name, getattr(self, name), least, most)
@@ -137,6 +166,10 @@ class TrainConfig:
             ("learning_rate", 1e-9, 1.0),
             ("weight_decay", 0.0, 1.0),
             ("clip", 1e-9, math.inf),
+            ("anchor", 0.0, 1e9),
+            ("no_drawing", 0.0, 1.0),
+            ("no_contour", 0.0, 1.0),
+            ("redrawn", 0.0, 1.0),
             ("ema", 0.0, 0.999999),
             ("l1", 0.0, 1e6),
             ("gradient", 0.0, 1e6),
@@ -160,7 +193,7 @@ class TrainConfig:
     @property
     def model(self) -> ModelConfig:
         """Of the generator that is trained."""
-        return ModelConfig(self.architecture, self.with_pos)
+        return ModelConfig(self.architecture, self.with_pos, self.reference)
 
 
 PRESETS: Mapping[str, TrainConfig] = {
@@ -193,14 +226,38 @@ class AdaptConfig:
         batch: patches of a step.
         learning_rate: of Adam, going down to zero along a cosine.
         anchor: how strongly a step of rate 1 pulls the weights back to where they started, which keeps what they know.
+        no_drawing, redrawn: see `TrainConfig`; where a patch shows its own drawing there is nothing to learn.
         seed: of the patches.
     """
 
-    steps: int = 600
+    steps: int = 200
     batch: int = 16
     learning_rate: float = 2e-3
     anchor: float = 1.0
+    no_drawing: float = 0.5
+    redrawn: float = 0.5
     seed: int = 0
+
+    def training(self, model: ModelConfig) -> TrainConfig:
+        """The same as settings of a training: L1 and gradients, the rate going down from the first step on."""
+        return TrainConfig(
+            preset="",
+            architecture=model.architecture,
+            with_pos=model.with_pos,
+            reference=model.reference,
+            steps=self.steps,
+            batch=self.batch,
+            no_drawing=self.no_drawing,
+            no_contour=0.0,
+            redrawn=self.redrawn,
+            learning_rate=self.learning_rate,
+            warm_up=1,
+            anchor=self.anchor,
+            ema=0.0,
+            adversarial=0.0,
+            perceptual_weight=0.0,
+            seed=self.seed,
+        )
 
     def __post_init__(self) -> None:
         check_whole("steps", self.steps, 1, 10**9)
@@ -221,6 +278,8 @@ def train_config(preset: str, changes: Mapping[str, Any]) -> TrainConfig:
     unknown = next((name for name in changes if name not in known), None)
     if unknown is not None:
         raise UsageError(f"a training has no setting '{unknown}'; they are {', '.join(known)}")
+    if changes.get("with_pos") is False:
+        changes = {"reference": "none", **changes}
     return replace(PRESETS[preset], **changes)
 
 
@@ -237,10 +296,15 @@ def train_from_json(values: Mapping[str, Any]) -> TrainConfig:
         UsageError: if settings are missing, unknown or cannot be used.
     """
     known = {field.name for field in fields(TrainConfig)}
+    values = EARLIER | dict(values)
     if set(values) != known:
         raise UsageError(f"settings are missing or unknown: {', '.join(sorted(set(values) ^ known))}")
     clip = math.inf if values["clip"] is None else values["clip"]
     return TrainConfig(**{**values, "configs": tuple(values["configs"]), "clip": clip})
+
+
+EARLIER = {"reference": "none", "no_drawing": 0.1, "no_contour": 0.1, "redrawn": 0.5, "warm_up": 100, "anchor": 0.0}
+"""Settings that trainings of version 0.1 did not write."""
 
 
 def differences(one: TrainConfig, two: TrainConfig) -> list[str]:

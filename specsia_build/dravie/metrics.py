@@ -20,7 +20,7 @@ import skimage
 from numpy.typing import NDArray
 
 from specsia_build.dataset.pairs import Pair
-from specsia_build.dravie.near import near
+from specsia_build.dravie.masks import WIDEST_LINE_PX, near
 from specsia_build.errors import SpecsiaError
 from specsia_build.rendering.layers import HALF_COVERED
 
@@ -32,9 +32,6 @@ DARK = 128
 
 INK = 16
 """Alpha by which Y* must exceed its silhouette where its contour is."""
-
-WIDEST_LINE_PX = 4
-"""Thickness of the widest contour, which lies outside of Y*'s silhouette."""
 
 RIM_PX = WIDEST_LINE_PX + 1
 """Depth inside the edge of a picture's alpha to which boundary lines are looked for: 4 px of line, 1 of softness."""
@@ -242,21 +239,3 @@ def clip_flicker(
         count += 3 * len(step.here)
     return total / count if count else None
 
-
-def flicker(results: Sequence[NDArray[np.uint8]], truths: Sequence[NDArray[np.uint8]]) -> float:
-    """Change between neighbouring views of a turntable, as a multiple of Y*'s; 1 is as calm as Y*.
-
-    Args:
-        results: (H, W, 4) uint8 each, evenly spaced about the whole turn, so that the last neighbours the first.
-        truths: Y* of the same views.
-
-    Raises:
-        SpecsiaError: if Y* does not change at all.
-    """
-    change = wanted = 0.0
-    for k in range(len(results)):
-        change += float(np.abs(on_white(results[k]) - on_white(results[k - 1])).sum(dtype=np.float64))
-        wanted += float(np.abs(on_white(truths[k]) - on_white(truths[k - 1])).sum(dtype=np.float64))
-    if wanted == 0:
-        raise SpecsiaError("the turntable of Y* does not change from view to view")
-    return change / wanted

@@ -9,15 +9,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import scipy
 from numpy.typing import NDArray
 
-from specsia_build.dataset.pairs import Pair
-from specsia_build.dravie.data.agreement import agreed
+from specsia_build.dravie.masks import agreed
+from specsia_build.dravie.reference import UNKNOWN_STYLE, Drawing, Reference, shown_places
 from specsia_build.jit import ready, uncounted
+
+if TYPE_CHECKING:
+    from specsia_build.dataset.pairs import Pair
 
 VERSION = 1
 """Of what a memory makes of a result; results that were kept from another are made anew."""
@@ -74,11 +77,13 @@ class Memory:
         places: (N, 3) uint8, Zpos.
         colours: (N, 3) uint8, Y* there.
         subject: whose places they are, see `pairs.subject_of`.
+        style: of the contour, as `reference.Drawing` codes it, for a model that sees the drawing.
     """
 
     places: NDArray[np.uint8]
     colours: NDArray[np.uint8]
     subject: str = ""
+    style: tuple[int, int] | None = None
 
     def __post_init__(self) -> None:
         for name, values in (("places", self.places), ("colours", self.colours)):
@@ -87,6 +92,12 @@ class Memory:
 
     def __len__(self) -> int:
         return len(self.places)
+
+    @cached_property
+    def drawing(self) -> Drawing:
+        """The same for a model that sees the drawing."""
+        reference = Reference.from_places(self.places, self.colours) if len(self) else None
+        return Drawing(reference, self.style or UNKNOWN_STYLE)
 
     @cached_property
     def _sorted(self) -> _Sorted:
@@ -115,6 +126,14 @@ def remember(frontal: Pair) -> Memory | None:
         return None
     places, colours = (np.ascontiguousarray(picture[found][:, :3]) for picture in (frontal.pos, frontal.gt))
     return Memory(places, colours, frontal.subject)
+
+
+def remember_drawing(frontal: Pair, places: bool = True) -> Memory:
+    """What a model that sees the drawing is given of a frontal pair; `places` where they mean the same in all views."""
+    found, colours = shown_places(frontal.pos, frontal.gt, frontal.gt_mask)
+    style = Drawing.of(frontal.pos, frontal.gt, frontal.gt_mask, places=False).style
+    kept = slice(None if places else 0)
+    return Memory(np.ascontiguousarray(found[kept]), np.ascontiguousarray(colours[kept]), frontal.subject, style)
 
 
 @uncounted

@@ -211,14 +211,29 @@ def _columns() -> NDArray[np.int64]:
 _COLUMNS = _columns()
 
 
-def _means(
-    keys: NDArray[np.int64], colours: NDArray[np.uint8]
-) -> tuple[NDArray[np.int64], NDArray[np.uint8], NDArray[np.intp]]:
-    """Distinct keys in order, the mean colour of each, and for each entry the number of its key."""
+def _means(keys: NDArray[np.int64], colours: NDArray[np.uint8]) -> tuple[NDArray[np.int64], NDArray[np.uint8]]:
+    """Distinct keys in order, and the mean colour of each."""
     distinct, which = np.unique(keys, return_inverse=True)
     counts = np.bincount(which)
     sums = [np.bincount(which, weights=colours[:, channel]) for channel in range(3)]
-    return distinct, np.floor(np.stack(sums, axis=1) / counts[:, None] + 0.5).astype(np.uint8), which
+    return distinct, np.floor(np.stack(sums, axis=1) / counts[:, None] + 0.5).astype(np.uint8)
+
+
+def shown_places(
+    pos: NDArray[np.uint8], gt: NDArray[np.uint8], gt_mask: NDArray[np.uint8] | None = None
+) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """Positions and colours, (N, 3) uint8 each, of the pixels of a frontal pair that are opaque in all of its pictures.
+
+    Args:
+        pos: (H, W, 4) uint8, Zpos of the frontal view, with the alpha of Z; none are taken where it is 0 throughout.
+        gt: (H, W, 4) uint8, Y* of it, or a drawing laid onto it, straight alpha.
+        gt_mask: (H, W) uint8, silhouette without the contour; None where it is not known: then that of `gt` less the
+            contour that `contour_style` finds.
+    """
+    if gt_mask is None:
+        gt_mask = without_contour(gt, pos[..., 3])
+    shown = (gt_mask >= OPAQUE) & (pos[..., 3] >= OPAQUE) & (gt[..., 3] >= OPAQUE) & pos[..., :3].any()
+    return pos[shown][:, :3], gt[shown][:, :3]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -247,35 +262,26 @@ class Reference:
     def from_frontal(
         pos: NDArray[np.uint8], gt: NDArray[np.uint8], gt_mask: NDArray[np.uint8] | None = None
     ) -> Reference | None:
-        """Prepare what a frontal pair shows.
+        """Prepare what a frontal pair shows; see `shown_places`. None where that is nothing."""
+        places, colours = shown_places(pos, gt, gt_mask)
+        return Reference.from_places(places, colours) if len(places) else None
 
-        Args:
-            pos: (H, W, 4) uint8, Zpos of the frontal view, with the alpha of Z.
-            gt: (H, W, 4) uint8, Y* of it, or a drawing laid onto it, straight alpha.
-            gt_mask: (H, W) uint8, silhouette without the contour; None where it is not known: then that of `gt` less
-                the contour that `contour_style` finds.
-
-        Returns:
-            None where no pixel is opaque in all three, or positions say nothing.
-        """
-        if gt_mask is None:
-            gt_mask = without_contour(gt, pos[..., 3])
-        shown = (gt_mask >= OPAQUE) & (pos[..., 3] >= OPAQUE) & (gt[..., 3] >= OPAQUE)
-        if not shown.any() or not pos[..., :3].any():
-            return None
-        codes, drawn = pos[shown][:, :3].astype(np.int64), gt[shown][:, :3]
-        keys, colours, _ = _means((codes[:, 0] * 256 + codes[:, 1]) * 256 + codes[:, 2], drawn)
-        places = np.stack([keys >> 16, (keys >> 8) & 255, keys & 255], axis=1).astype(np.uint8)
+    @staticmethod
+    def from_places(places: NDArray[np.uint8], colours: NDArray[np.uint8]) -> Reference:
+        """Prepare colours (N, 3) uint8 at positions (N, 3) uint8, at least one."""
+        codes = places.astype(np.int64)
+        keys, means = _means((codes[:, 0] * 256 + codes[:, 1]) * 256 + codes[:, 2], colours)
+        distinct = np.stack([keys >> 16, (keys >> 8) & 255, keys & 255], axis=1).astype(np.uint8)
         first = np.searchsorted(keys >> 8, np.arange(65537)).astype(np.int32)
         cells = np.full((CELLS, CELLS, CELLS), -1, np.int32)
         # Of several places in one cell the last one stays; near ones are compared one by one anyway.
-        cells[tuple((places >> 1).T)] = np.arange(len(places))
+        cells[tuple((distinct >> 1).T)] = np.arange(len(distinct))
         _spread_3d(cells)
-        columns, flat_colours, _ = _means(codes[:, 0] * 256 + codes[:, 1], drawn)
+        columns, flat_colours = _means(codes[:, 0] * 256 + codes[:, 1], colours)
         flat, squares = np.full((256, 256), -1, np.int32), np.zeros((256, 256), np.int32)
         flat[columns >> 8, columns & 255] = np.arange(len(columns))
         _spread_2d(flat, squares)
-        return Reference(ready(places), ready(colours), ready(first), cells, flat, squares, ready(flat_colours))
+        return Reference(ready(distinct), ready(means), ready(first), cells, flat, squares, ready(flat_colours))
 
     def look_up(self, pos: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """What the drawing shows at the positions of a view, (H, W, 8) uint8; see the module.
@@ -345,3 +351,47 @@ def without_contour(drawing: NDArray[np.uint8], zmask: NDArray[np.uint8] | None 
         return drawing[..., 3]
     depth = scipy.ndimage.distance_transform_edt(np.pad(drawing[..., 3] >= 128, 1))[1:-1, 1:-1]
     return np.where(depth > style[0] + 0.5, drawing[..., 3], np.uint8(0))
+
+
+STYLE_STEP = 60
+"""Of the channel that holds the thickness, a pixel."""
+
+UNKNOWN_STYLE, NO_CONTOUR = (0, 0), (0, 255)
+"""The channels of a character without a drawing, and of a drawing without a contour."""
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Drawing:
+    """What a network is told of a character's drawing.
+
+    Attributes:
+        reference: its colours by position; None where they are not known.
+        style: of its contour, two bytes: `STYLE_STEP` times the thickness in pixels, and the grey.
+    """
+
+    reference: Reference | None = None
+    style: tuple[int, int] = UNKNOWN_STYLE
+
+    @staticmethod
+    def of(
+        pos: NDArray[np.uint8], gt: NDArray[np.uint8], gt_mask: NDArray[np.uint8] | None = None, places: bool = True
+    ) -> Drawing:
+        """The drawing of a frontal pair; see `Reference.from_frontal`.
+
+        Args:
+            pos, gt, gt_mask: of the pair.
+            places: whether positions mean the same place in every view.
+        """
+        style = contour_style(gt, pos[..., 3])
+        code = NO_CONTOUR if style is None else (STYLE_STEP * style[0], style[1])
+        return Drawing(Reference.from_frontal(pos, gt, gt_mask) if places else None, code)
+
+    def look_up(self, pos: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """See `Reference.look_up`; 0 where nothing is known."""
+        if self.reference is None:
+            return np.zeros((*pos.shape[:2], CHANNELS), np.uint8)
+        return self.reference.look_up(pos)
+
+
+NO_DRAWING = Drawing()
+"""Of a character that nothing is known of."""

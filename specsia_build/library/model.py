@@ -6,17 +6,20 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from specsia_build.dataset.pairs import Pair
 from specsia_build.dravie.config import need_torch, train_config
-from specsia_build.dravie.pretrained import find_run
+from specsia_build.dravie.runs import find_run
 from specsia_build.errors import UsageError
 from specsia_build.library.data import Dataset
 from specsia_build.library.given import given_path, given_pixels
+
+if TYPE_CHECKING:
+    from specsia_build.dravie.reference import Drawing
 
 
 class Model:
@@ -29,19 +32,23 @@ class Model:
 
     def __init__(self, run: str | Path, device: str = "auto", _keep: TemporaryDirectory[str] | None = None) -> None:
         need_torch()
-        from specsia_build.dravie.network.checkpoint import load_generator
-        from specsia_build.dravie.processes import find_device
+        from specsia_build.dravie.model.checkpoint import load_generator
+        from specsia_build.dravie.train.processes import find_device
 
         self.run, self._keep = find_run(given_path(run, "a run")), _keep
         self._device = find_device(str(device))
         self._config, model = load_generator(self.run)
         self._model = model.to(self._device)
+        self._last: tuple[Pair, Drawing] | None = None
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({str(self.run)!r})"
 
     def enhance(
-        self, frame: Mapping[str, Any] | Pair | NDArray[np.uint8], pos: NDArray[np.uint8] | None = None
+        self,
+        frame: Mapping[str, Any] | Pair | NDArray[np.uint8],
+        pos: NDArray[np.uint8] | None = None,
+        frontal: Pair | None = None,
     ) -> NDArray[np.uint8]:
         """Repair a frame.
 
@@ -49,13 +56,15 @@ class Model:
             frame: a row of `open_dataset`, a pair, or Z: (H, W, 4) uint8 with straight alpha, of any size.
             pos: (H, W, 3) or (H, W, 4) uint8, Zpos, where `frame` is a picture and the model sees positions.
 
+            frontal: the frontal pair of the same character, for a model that sees the drawing: its Y* is the drawing.
+
         Returns:
             (H, W, 4) uint8 with straight alpha.
 
         Raises:
             UsageError: if pictures are of other shapes, or positions are missing.
         """
-        from specsia_build.dravie.apply import repair
+        from specsia_build.dravie.repair.apply import repair
 
         if isinstance(frame, Pair):
             z, pos = frame.z, frame.pos
@@ -76,7 +85,18 @@ class Model:
             raise UsageError(f"a frame is (H, W, 4) uint8 with positions of its size, not {z.shape} with {pos.shape}")
         if pos.shape[2] == 3:
             pos = np.dstack([pos, z[..., 3]])
-        return repair(self._model, self._config, z, pos, self._device)
+        return repair(self._model, self._config, z, pos, self._device, self._drawing(frontal))
+
+    def _drawing(self, frontal: Pair | None) -> Drawing:
+        """The drawing of a frontal pair, made once for frames that follow each other."""
+        from specsia_build.dravie.recall import remember_drawing
+        from specsia_build.dravie.reference import NO_DRAWING
+
+        if frontal is None or not self._config.sees_drawing:
+            return NO_DRAWING
+        if self._last is None or self._last[0] is not frontal:
+            self._last = frontal, remember_drawing(frontal).drawing
+        return self._last[1]
 
 
 def train(
@@ -105,7 +125,7 @@ def train(
         SpecsiaError: if the dataset cannot be read.
     """
     need_torch()
-    from specsia_build.dravie.train import train as run_train
+    from specsia_build.dravie.train.train import train as run_train
 
     given = {**settings, "seed": seed} | ({} if steps is None else {"steps": steps})
     changes = {name: value.item() if isinstance(value, np.generic) else value for name, value in given.items()}

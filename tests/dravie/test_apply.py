@@ -9,10 +9,10 @@ import torch
 from numpy.testing import assert_array_equal
 
 from specsia_build.dravie import apply
-from specsia_build.dravie.apply import FARTHEST, SOFT, has_bf16, paint, repair
+from specsia_build.dravie.repair.apply import FARTHEST, SOFT, has_bf16, paint, repair
 from specsia_build.dravie.config import ModelConfig
 from specsia_build.dravie.data.encoding import encode_input
-from specsia_build.dravie.network.model import GEOMETRY, build_generator
+from specsia_build.dravie.model.networks import GEOMETRY, build_generator
 from tests.dravie.drawn import drawn_pair
 
 CPU = torch.device("cpu")
@@ -141,6 +141,6 @@ def test_tiles_shrink_when_memory_is_short() -> None:
     monkey = pytest.MonkeyPatch()
     with monkey.context() as patched:
         patched.setitem(GEOMETRY, "tiny", GEOMETRY["tiny"]._replace(reach=8))
-        patched.setattr("specsia_build.dravie.apply.TILE", 256)
+        patched.setattr("specsia_build.dravie.repair.apply.TILE", 256)
         result = repair(Short(), config, pair.z, pair.pos, CPU)
     assert result.any() and asked[0] > 90 and asked[-1] <= 90

@@ -13,10 +13,10 @@ from PIL import Image
 from specsia_build.cli.main import main
 from specsia_build.dataset.pairs import PAIR_COLUMNS, decode_pair, is_frontal
 from specsia_build.dataset.reading import open_dataset
-from specsia_build.dravie.adaptation.command import find_frontal
+from specsia_build.dravie.adapt.command import find_frontal
 from specsia_build.dravie.data.frames import open_frames
 from specsia_build.dravie.data.patches import PatchSampler
-from specsia_build.dravie.validation import validation_pairs
+from specsia_build.dravie.train.validation import validation_pairs
 from specsia_build.films import GAP, side_by_side
 from specsia_build.picture_files import write_film
 from specsia_build.pipeline.layout import RunLayout

@@ -19,9 +19,9 @@ from specsia_build.cli.main import main
 from specsia_build.dataset.pairs import composite
 from specsia_build.dravie.config import ModelConfig
 from specsia_build.dravie.data.frame_folder import list_frames, missing_frames, read_frame
-from specsia_build.dravie.doubts import COLOURS, doubts_of
-from specsia_build.dravie.network.checkpoint import save_model
-from specsia_build.dravie.network.model import build_generator
+from specsia_build.dravie.repair.doubts import COLOURS, PREMULTIPLIED, doubts_of
+from specsia_build.dravie.model.checkpoint import save_model
+from specsia_build.dravie.model.networks import build_generator
 from specsia_build.errors import UsageError
 from tests.dataset.small import SIZE as DATASET_SIZE
 from tests.dravie.drawn import SIZE, drawn_pair
@@ -103,7 +103,7 @@ def test_a_frame_that_is_replaced_by_an_older_file_is_painted_again(run: Path, t
 def test_a_repair_that_is_cut_short_is_never_taken_for_another(
     run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from specsia_build.dravie import enhance as work
+    from specsia_build.dravie.repair import enhance as work
 
     folder, out = write_frames(tmp_path / "shot", 1), tmp_path / "out"
     assert enhance(run, folder, out).exit_code == 0
@@ -331,6 +331,16 @@ def test_frames_that_cannot_be_meant_so_are_told(
     done = enhance(run, shot, tmp_path / "out")
     assert done.exit_code == 0, done.output
     assert f"2 frames, the first '8', are {said}" in done.stderr
+
+
+def test_colours_that_were_multiplied_by_alpha_are_told() -> None:
+    y, x = np.mgrid[:64, :64]
+    alpha = np.clip((20 - np.hypot(y - 32, x - 32)) * 100 + 128, 0, 255).astype(np.uint8)
+    straight = np.dstack([np.full((64, 64, 3), (200, 120, 40), np.uint8), alpha])
+    multiplied = straight.copy()
+    multiplied[..., :3] = np.round(straight[..., :3] * (alpha[..., None] / 255))
+    assert list(doubts_of(straight, straight, False)) == []
+    assert list(doubts_of(multiplied, multiplied, False)) == [PREMULTIPLIED]
 
 
 def test_what_is_no_input(run: Path, tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from specsia_build.dravie.following import followed, steps_between
+from specsia_build.dravie.evaluate.following import followed, steps_between
 from tests.dravie.pairs import make_pair
 
 SIZE = 48

@@ -20,13 +20,13 @@ from specsia_build import png
 from specsia_build.cli import main
 from specsia_build.dataset.pairs import Pair
 from specsia_build.dataset.reading import open_dataset
-from specsia_build.dravie.adaptation.command import find_frontal
+from specsia_build.dravie.adapt.command import find_frontal
 from specsia_build.dravie.config import ModelConfig
-from specsia_build.dravie.data.agreement import agreed
-from specsia_build.dravie.network.checkpoint import MEMORY, STATE, load_memory, save_model
-from specsia_build.dravie.network.model import build_generator
+from specsia_build.dravie.masks import agreed
+from specsia_build.dravie.model.checkpoint import MEMORY, STATE, load_memory, save_model
+from specsia_build.dravie.model.networks import build_generator
 from specsia_build.dravie.recall import Memory, recalled, remember
-from specsia_build.dravie.run_folder import checkpoints
+from specsia_build.dravie.runs import checkpoints
 
 SPOT = (250, 240, 10)
 

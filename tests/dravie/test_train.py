@@ -30,13 +30,13 @@ from specsia_build.cli import main
 from specsia_build.cli.stopping import stoppable
 from specsia_build.dravie import train as module
 from specsia_build.dravie.config import PRESETS, TrainConfig, need_torch, train_config
-from specsia_build.dravie.network.checkpoint import MODEL, STATE, TRAINING, load_generator
-from specsia_build.dravie.network.losses import on_both_grounds
-from specsia_build.dravie.network.networks import build_networks
-from specsia_build.dravie.run_folder import checkpoints
-from specsia_build.dravie.step import TERMS, training_step
-from specsia_build.dravie.stopping import waiting
-from specsia_build.dravie.train import Rhythm, Trained, train
+from specsia_build.dravie.model.checkpoint import MODEL, STATE, TRAINING, load_generator
+from specsia_build.dravie.model.losses import on_both_grounds
+from specsia_build.dravie.train.loop import build_networks
+from specsia_build.dravie.runs import checkpoints
+from specsia_build.dravie.train.loop import TERMS, training_step
+from specsia_build.dravie.train.stopping import waiting
+from specsia_build.dravie.train.train import Rhythm, Trained, train
 from specsia_build.errors import SpecsiaError, UsageError, WriteError
 from tests.dataset.small import StoredRow, build_small, change, pixels, put, read_rows, shard, write_rows
 
@@ -625,7 +625,7 @@ def test_without_torch_the_command_says_what_to_install(dataset: Path, tmp_path:
 def test_the_grid_shows_the_target_on_the_right(dataset: Path, trained: Path) -> None:
     from specsia_build.dataset.reading import open_dataset
     from specsia_build.dravie.metrics import on_white
-    from specsia_build.dravie.validation import validation_pairs
+    from specsia_build.dravie.train.validation import validation_pairs
 
     first = validation_pairs(open_dataset(dataset), ("fat",))[0]
     grid = png.decode((trained / "validation" / "step-0000010.png").read_bytes(), 3)

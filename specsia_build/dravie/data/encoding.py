@@ -1,7 +1,15 @@
 """What the network sees and paints; no other module knows a channel.
 
-Every channel is a float32 in [-1, 1], which 0…255 is mapped to linearly. The input is Z on white (R, G, B), Zmask and,
-with the position hint, Zpos (x, z, -y; 0 outside the mask, so -1). The target is Y* on white (R, G, B) and its alpha,
+Every channel is a float32 in [-1, 1], which 0…255 is mapped to linearly. The input is
+
+| channels | | |
+|---|---|---|
+| 0-3 | Z on white (R, G, B), Zmask | always |
+| 4-6 | Zpos (x, z, -y) | with the position hint |
+| 7-14 | the drawing looked up by position, see `reference` | with the drawing as reference |
+| 15-16 | thickness and grey of the drawing's contour, see `reference.Drawing` | with the drawing as reference |
+
+where 4-14 are -1 outside of Zmask. The target is Y* on white (R, G, B) and its alpha,
 which covers the contour. Nothing at all is white with alpha 0 on both sides, and so is what lies outside a frame.
 
 Whole frames and training patches are encoded by the same compiled functions, pixel by pixel.
@@ -12,9 +20,14 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from specsia_build.dravie.config import ModelConfig
+from specsia_build.dravie.reference import NO_DRAWING, Drawing
 from specsia_build.jit import compiled, inlined, ready
 
-COLOUR_CHANNELS, MASK_CHANNELS, POSITION_CHANNELS = 3, 1, 3
+Z_CHANNELS, POSITION_CHANNELS, LOOKED_UP_CHANNELS, STYLE_CHANNELS = 4, 3, 8, 2
+_WITH_POS = Z_CHANNELS + POSITION_CHANNELS
+GUIDED = _WITH_POS + LOOKED_UP_CHANNELS + STYLE_CHANNELS
+"""Channels of an input that shows the drawing."""
 
 TARGET_CHANNELS = 4
 """Y* on white, and its alpha; also what the network paints."""
@@ -23,9 +36,9 @@ NO_CODE = np.float32(-1)
 """What 0 is to the network."""
 
 
-def input_channels(with_pos: bool) -> int:
-    """Channels of the network's input, with or without the position hint."""
-    return COLOUR_CHANNELS + MASK_CHANNELS + (POSITION_CHANNELS if with_pos else 0)
+def input_channels(config: ModelConfig) -> int:
+    """Channels of a network's input."""
+    return GUIDED if config.sees_drawing else _WITH_POS if config.with_pos else Z_CHANNELS
 
 
 @inlined
@@ -42,17 +55,22 @@ def code_on_white(value, alpha):  # type: ignore[no-untyped-def]
 
 
 @inlined
-def put_input(out, red, green, blue, alpha, first, second, third):  # type: ignore[no-untyped-def]
-    """Encode a pixel of Z and Zpos into `out`, (4,) or (7,) float32."""
+def put_input(out, red, green, blue, alpha, first, second, third, looked_up, style):  # type: ignore[no-untyped-def]
+    """Encode a pixel of Z, Zpos, the drawing (8,) and its style (2,) into `out`, (4,), (7,) or (17,) float32."""
     out[0] = code_on_white(red, alpha)
     out[1] = code_on_white(green, alpha)
     out[2] = code_on_white(blue, alpha)
     out[3] = code(alpha)
-    if out.shape[0] == 7:
-        seen = alpha > 0
+    seen = alpha > 0
+    if out.shape[0] >= _WITH_POS:
         out[4] = code(first) if seen else NO_CODE
         out[5] = code(second) if seen else NO_CODE
         out[6] = code(third) if seen else NO_CODE
+    if out.shape[0] == GUIDED:
+        for c in range(LOOKED_UP_CHANNELS):
+            out[_WITH_POS + c] = code(looked_up[c]) if seen else NO_CODE
+        for c in range(STYLE_CHANNELS):
+            out[_WITH_POS + LOOKED_UP_CHANNELS + c] = code(style[c])
 
 
 @inlined
@@ -65,11 +83,11 @@ def put_target(out, red, green, blue, alpha):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def _encode_input(z, pos, out):  # type: ignore[no-untyped-def]
+def _encode_input(z, pos, looked_up, style, out):  # type: ignore[no-untyped-def]
     for y in range(z.shape[0]):
         for x in range(z.shape[1]):
             seen, at = z[y, x], pos[y, x]
-            put_input(out[y, x], seen[0], seen[1], seen[2], seen[3], at[0], at[1], at[2])
+            put_input(out[y, x], seen[0], seen[1], seen[2], seen[3], at[0], at[1], at[2], looked_up[y, x], style)
 
 
 @compiled
@@ -80,19 +98,24 @@ def _encode_target(gt, out):  # type: ignore[no-untyped-def]
             put_target(out[y, x], seen[0], seen[1], seen[2], seen[3])
 
 
-def encode_input(z: NDArray[np.uint8], pos: NDArray[np.uint8], with_pos: bool) -> NDArray[np.float32]:
+def encode_input(
+    z: NDArray[np.uint8], pos: NDArray[np.uint8], config: ModelConfig, drawing: Drawing = NO_DRAWING
+) -> NDArray[np.float32]:
     """The network's input for a frame.
 
     Args:
         z: (H, W, 4) uint8, Z with straight alpha; its alpha is Zmask.
         pos: (H, W, 4) uint8, Zpos.
-        with_pos: whether the network sees the position.
+        config: of the network.
+        drawing: of the character; of no account where the network does not see it.
 
     Returns:
-        (H, W, 7) float32 in [-1, 1], or (H, W, 4) without the position.
+        (H, W, C) float32 in [-1, 1], C as `input_channels` says.
     """
-    out = np.empty((*z.shape[:2], input_channels(with_pos)), np.float32)
-    _encode_input(ready(z, np.uint8), ready(pos, np.uint8), out)
+    out = np.empty((*z.shape[:2], input_channels(config)), np.float32)
+    looked_up = drawing.look_up(pos) if config.sees_drawing else np.zeros((*z.shape[:2], 0), np.uint8)
+    style = np.array(drawing.style, np.uint8)
+    _encode_input(ready(z, np.uint8), ready(pos, np.uint8), looked_up, style, out)
     return out
 
 

@@ -1,6 +1,7 @@
 """A split's pictures decoded once into flat memory-mapped arrays, from which patches are cut without any decoding.
 
-A row keeps only the box of its foreground, as interleaved bytes: Z (RGBA), Zpos (RGB), Y* (RGBA). Outside the box there
+A row keeps only the box of its foreground, as interleaved bytes: Z (RGBA), Zpos (RGB), Y* (RGBA), the silhouette of Y*
+and the drawing looked up by position (8). Outside the box there
 is nothing, which is what the encoding makes of a zero too. Foreground, where patches are centred, is every pixel within
 `REACH` of Zmask or of Y*: a reconstruction that falls short must be grown to where Y* and its contour are.
 
@@ -24,8 +25,11 @@ from numpy.typing import NDArray
 from specsia_build.caches import prune, use
 from specsia_build.dataset.pairs import PAIR_COLUMNS, Pair, decode_pair
 from specsia_build.dataset.reading import OpenedDataset
-from specsia_build.dravie.ahead import made_ahead
-from specsia_build.dravie.near import near
+from specsia_build.dravie.config import REACH
+from specsia_build.dravie.data.ahead import made_ahead
+from specsia_build.dravie.data.drawings import Drawings
+from specsia_build.dravie.masks import near
+from specsia_build.dravie.reference import NO_DRAWING, Drawing
 from specsia_build.errors import SpecsiaError, WriteError, plural, some
 from specsia_build.files.locking import lock
 from specsia_build.files.records import read_json
@@ -34,14 +38,11 @@ from specsia_build.files.writing import replacing_folder
 from specsia_build.folders import user_cache
 from specsia_build.pipeline.progress import Progress
 
-VERSION = 2
+VERSION = 3
 """Of what the files hold; part of their fingerprint."""
 
-REACH = 3
-"""Pixels around Zmask and Y* in which patches are centred too."""
-
-PIXEL_BYTES = 11
-"""Z (RGBA), Zpos (RGB), Y* (RGBA)."""
+PIXEL_BYTES = 20
+"""Z (RGBA), Zpos (RGB), Y* (RGBA), the silhouette of Y* and the drawing looked up by position."""
 
 RESIDENT_BYTES = 1 << 30
 """Of pixels that a process keeps mapped without a thought; larger files are given back now and then."""
@@ -68,6 +69,11 @@ class Extent(NamedTuple):
     """Pixels of the foreground."""
     frame_height: int
     frame_width: int
+    thickness: int
+    grey: int
+    """Of the drawing's contour, as `reference.Drawing` codes them."""
+    ink: int
+    """Grey of the contour of Y*, -1 where it cannot be taken away."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +84,7 @@ class Frames:
         pixels: flat uint8, `PIXEL_BYTES` a pixel, the boxes of all rows one after the other.
         runs: (R, 3) int32, the foreground as horizontal runs: how many of the row's foreground pixels come before the
             run, and the y and x in the box at which it begins.
-        extents: (N, 10) int64, an `Extent` for each row.
+        extents: (N, 13) int64, an `Extent` for each row.
         uids, character_ids, views, contents: of each row, see `Pair` for the last.
         mapped: the file behind `pixels`, None where they are in memory.
     """
@@ -101,7 +107,7 @@ class Frames:
         box = self.pixels[at.offset :][: at.height * at.width * PIXEL_BYTES].reshape(at.height, at.width, PIXEL_BYTES)
         frame = np.zeros((at.frame_height, at.frame_width, PIXEL_BYTES), np.uint8)
         frame[at.top : at.top + at.height, at.left : at.left + at.width] = box
-        return frame[..., :4].copy(), frame[..., [4, 5, 6, 3]], frame[..., 7:].copy()
+        return frame[..., :4].copy(), frame[..., [4, 5, 6, 3]], frame[..., 7:11].copy()
 
     def release(self) -> None:
         """Give what was read of a large file back to the system, which keeps it as long as memory is free."""
@@ -118,6 +124,7 @@ class _Box(NamedTuple):
     left: int
     centres: int
     pair: Pair
+    style: tuple[int, int]
 
 
 def _reach(shown: NDArray[np.bool_]) -> tuple[int, int]:
@@ -126,7 +133,7 @@ def _reach(shown: NDArray[np.bool_]) -> tuple[int, int]:
     return max(0, int(hit[0]) - REACH), min(len(shown), int(hit[-1]) + 1 + REACH)
 
 
-def _cut_out(pair: Pair, where: NDArray[np.bool_] | None = None) -> _Box | None:
+def _cut_out(pair: Pair, drawing: Drawing, where: NDArray[np.bool_] | None = None) -> _Box | None:
     """The foreground of a pair, centred `where` that is true if given, or None where Z or Y* shows nothing."""
     shown: NDArray[np.bool_] = np.maximum(pair.z[..., 3], pair.gt[..., 3]) > 0
     if not (pair.z[..., 3].any() and pair.gt[..., 3].any()):
@@ -140,23 +147,32 @@ def _cut_out(pair: Pair, where: NDArray[np.bool_] | None = None) -> _Box | None:
     y, begin = np.nonzero(edges == 1)
     lengths = np.nonzero(edges == -1)[1] - begin
     runs = np.stack([np.cumsum(lengths) - lengths, y, begin], axis=1).astype(np.int32)
-    pixels = np.concatenate([pair.z[box], pair.pos[box][..., :3], pair.gt[box]], axis=2)
-    return _Box(pixels, runs, top, left, int(lengths.sum()), pair)
+    silhouette = pair.gt[..., 3] if pair.gt_mask is None else pair.gt_mask
+    looked_up = drawing.look_up(pair.pos[box])
+    pixels = np.concatenate(
+        [pair.z[box], pair.pos[box][..., :3], pair.gt[box], silhouette[box][..., None], looked_up], axis=2
+    )
+    return _Box(pixels, runs, top, left, int(lengths.sum()), pair, drawing.style)
 
 
 def _extent(box: _Box, offset: int, first_run: int) -> Extent:
     height, width = box.pixels.shape[:2]
     frame_height, frame_width = box.pair.z.shape[:2]
-    return Extent(
-        offset, box.top, box.left, height, width, first_run, len(box.runs), box.centres, frame_height, frame_width
-    )
+    place = offset, box.top, box.left, height, width, first_run, len(box.runs), box.centres
+    ink = -1 if box.pair.gt_mask is None or box.pair.outline_grey is None else box.pair.outline_grey
+    return Extent(*place, frame_height, frame_width, *box.style, ink)
 
 
-def frames_of(pairs: Iterable[Pair], where: Callable[[Pair], NDArray[np.bool_]] | None = None) -> Frames:
+def frames_of(
+    pairs: Iterable[Pair],
+    where: Callable[[Pair], NDArray[np.bool_]] | None = None,
+    drawing: Drawing = NO_DRAWING,
+) -> Frames:
     """Pairs as frames in memory, without a file.
 
     Args:
         pairs: to keep.
+        drawing: of the character that they show.
         where: gives the pixels (H, W) bool of a pair that patches may be centred at; all of the foreground if None.
 
     Raises:
@@ -166,7 +182,7 @@ def frames_of(pairs: Iterable[Pair], where: Callable[[Pair], NDArray[np.bool_]] 
     extents: list[Extent] = []
     offset = first_run = 0
     for pair in pairs:
-        box = _cut_out(pair, None if where is None else where(pair))
+        box = _cut_out(pair, drawing, None if where is None else where(pair))
         if box is None or box.centres == 0:
             raise SpecsiaError(f"'{pair.uid}' is all background in Z or in Y*: there is nothing to learn from it")
         boxes.append(box)
@@ -279,9 +295,11 @@ def _decode(dataset: OpenedDataset, config: str, split: str, cache: Path, progre
     empty: list[str] = []
     offset = first_run = 0
 
+    drawings = Drawings(dataset, config, (split,))
+
     def cut_out(row: dict[str, Any]) -> tuple[str, _Box | None]:
         pair = decode_pair(row)
-        return pair.uid, _cut_out(pair)
+        return pair.uid, _cut_out(pair, drawings.of(pair.character_id))
 
     stream = dataset.stream(config, split, PAIR_COLUMNS(dataset.kind))
     with replacing_folder(cache, lambda path: _complete(path) is not None) as making:

@@ -14,18 +14,15 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from specsia_build.dravie.ahead import made_ahead
-from specsia_build.dravie.config import Augment
-from specsia_build.dravie.data.encoding import TARGET_CHANNELS, input_channels, put_input, put_target
+from specsia_build.dravie.config import Augment, TrainConfig
+from specsia_build.dravie.data.ahead import made_ahead
+from specsia_build.dravie.data.encoding import GUIDED, TARGET_CHANNELS, input_channels, put_input, put_target
 from specsia_build.dravie.data.frames import PIXEL_BYTES, Extent, Frames
 from specsia_build.errors import SpecsiaError
 from specsia_build.jit import compiled, inlined
 
 Batch: TypeAlias = tuple[NDArray[np.float32], NDArray[np.float32]]
 """Inputs (N, size, size, C) and targets (N, size, size, 4), in [-1, 1]."""
-
-PATCH = 32
-"""Pixels on a side of a patch where nothing else is said."""
 
 PLAIN = np.float32(0.5)
 """Share of patches that keep their hue."""
@@ -42,10 +39,21 @@ AHEAD = 4
 RELEASE_AFTER = 5000
 """Patches after which pages are given back: each has touched 100 to 200 KB of them."""
 
-_OFFSET, _HEIGHT, _WIDTH, _FIRST_RUN, _RUNS, _CENTRES = map(
-    Extent._fields.index, ("offset", "height", "width", "first_run", "runs", "centres")
+MOST_SHIFT, MOST_SCALE = np.float32(4), np.float32(0.05)
+"""Most pixels by which a redrawn drawing is shifted along either axis, and share by which it is larger or smaller."""
+
+MOST_TURN, MOST_SHADE = np.float32(0.25), np.float32(0.15)
+"""Sixths of the circle by which hues of a redrawn drawing differ at most, and share of their value."""
+
+GAMMA = np.float32(2.2)
+"""Of sRGB, to take the contour out of pixels that it covers in part."""
+
+_OFFSET, _HEIGHT, _WIDTH, _FIRST_RUN, _RUNS, _CENTRES, _THICKNESS, _GREY, _INK = map(
+    Extent._fields.index,
+    ("offset", "height", "width", "first_run", "runs", "centres", "thickness", "grey", "ink"),
 )
 _ROW, _CENTRE, _MIRROR, _TURNED, _HUE, _VALUE, _SEEN, _ANGLE = range(1, 9)
+_DROP, _BARE, _REDRAW, _SHIFT_X, _SHIFT_Y, _SCALE, _OTHER_HUE, _OTHER_VALUE = range(9, 17)
 _COLOURS, _HINT = int(Augment.COLOURS), int(Augment.HINT)
 
 
@@ -112,6 +120,23 @@ def _about(across, depth, cosine, sine):  # type: ignore[no-untyped-def]
     return min(max(turned[0], np.float32(0)), np.float32(255)), min(max(turned[1], np.float32(0)), np.float32(255))
 
 
+@inlined
+def _around(key, choice, most):  # type: ignore[no-untyped-def]
+    """A float32 in [-most, most)."""
+    return most * (np.float32(2) * _unit(key, choice) - np.float32(1))
+
+
+@inlined
+def _bare(drawn, alpha, covered, ink):  # type: ignore[no-untyped-def]
+    """Take a contour of grey `ink` out of `drawn` (3,), a colour that covers `alpha`, `covered` of it the figure."""
+    if 0 < covered < alpha:
+        line = (ink / np.float32(255)) ** GAMMA
+        share = np.float32(covered) / np.float32(alpha)
+        for c in range(3):
+            light = ((drawn[c] / np.float32(255)) ** GAMMA - (np.float32(1) - share) * line) / share
+            drawn[c] = np.float32(255) * min(max(light, np.float32(0)), np.float32(1)) ** (np.float32(1) / GAMMA)
+
+
 @compiled
 def _rows(seed, step, count, out):  # type: ignore[no-untyped-def]
     for slot in range(len(out)):
@@ -119,10 +144,11 @@ def _rows(seed, step, count, out):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def _cut(pixels, runs, extents, rows, first_row, seed, step, augment, inputs, targets):  # type: ignore[no-untyped-def]
-    """Fill the patches whose row lies in these frames."""
-    size = inputs.shape[1]
+def _cut(pixels, runs, extents, rows, first_row, seed, step, augment, shares, inputs, targets):  # type: ignore[no-untyped-def]
+    """Fill the patches whose row lies in these frames; `shares` are no_drawing, no_contour and redrawn."""
+    size, guided = inputs.shape[1], inputs.shape[3] == GUIDED
     colour, drawn = np.empty(3, np.float32), np.empty(3, np.float32)
+    looked_up, style, nothing = np.zeros(8, np.float32), np.zeros(2, np.float32), np.zeros(8, np.float32)
     for slot in range(len(rows)):
         row = rows[slot] - first_row
         if row < 0 or row >= len(extents):
@@ -149,28 +175,64 @@ def _cut(pixels, runs, extents, rows, first_row, seed, step, augment, inputs, ta
             value = DARKEST + (BRIGHTEST - DARKEST) * _unit(key, _VALUE)
             if _unit(key, _TURNED) >= PLAIN:
                 turn = np.float32(6) * _unit(key, _HUE)
+        shown = guided and _unit(key, _DROP) >= shares[0]
+        bare = shown and extent[_INK] >= 0 and _unit(key, _BARE) < shares[1]
+        redrawn = shown and _unit(key, _REDRAW) < shares[2]
+        style[0] = np.float32(extent[_THICKNESS]) if shown else np.float32(0)
+        style[1] = np.float32(extent[_GREY]) if shown else np.float32(0)
+        if augment == _COLOURS and style[0] > 0:
+            style[1] = min(style[1] * value, np.float32(255))
+        if bare:
+            style[0], style[1] = np.float32(0), np.float32(255)
+        shift_x, shift_y, scale = np.float32(0), np.float32(0), np.float32(0)
+        other_turn, other_value = turn, value
+        if redrawn:
+            shift_x, shift_y = _around(key, _SHIFT_X, MOST_SHIFT), _around(key, _SHIFT_Y, MOST_SHIFT)
+            scale = _around(key, _SCALE, MOST_SCALE)
+            other_turn = (turn + _around(key, _OTHER_HUE, MOST_TURN) + np.float32(6)) % np.float32(6)
+            other_value = value * (np.float32(1) + _around(key, _OTHER_VALUE, MOST_SHADE))
         for y in range(size):
             v = centre_y + y - size // 2
             for x in range(size):
                 u = centre_x - (x - size // 2) if mirror else centre_x + (x - size // 2)
                 seen, painted = inputs[slot, y, x], targets[slot, y, x]
                 if v < 0 or v >= height or u < 0 or u >= width:
-                    put_input(seen, 0, 0, 0, 0, 0, 0, 0)
+                    put_input(seen, 0, 0, 0, 0, 0, 0, 0, nothing, style)
                     put_target(painted, 0, 0, 0, 0)
                     continue
                 at = extent[_OFFSET] + (v * width + u) * PIXEL_BYTES
                 p = pixels[at : at + PIXEL_BYTES]
+                alpha = p[10]
                 for c in range(3):
                     colour[c], drawn[c] = p[c], p[7 + c]
+                if bare:
+                    alpha = p[11]
+                    _bare(drawn, p[10], alpha, np.float32(extent[_INK]))
                 if augment == _COLOURS:
                     if p[3] > 0:
                         _recoloured(colour, turn, value)
-                    if p[10] > 0:
+                    if alpha > 0:
                         _recoloured(drawn, turn, value)
                 # Zpos is the place on the character: a mirrored one has its left where its right was.
                 across, depth = _about(np.float32(255 - p[4] if mirror else p[4]), np.float32(p[6]), cosine, sine)
-                put_input(seen, colour[0], colour[1], colour[2], p[3], across, p[5], depth)
-                put_target(painted, drawn[0], drawn[1], drawn[2], p[10])
+                if shown:
+                    for c in range(8):
+                        looked_up[c] = p[12 + c]
+                    if redrawn:
+                        # A drawing that does not fit shows at a place what belongs beside it.
+                        other_v = v + np.int64(np.rint(shift_y + scale * (v - height // 2)))
+                        other_u = u + np.int64(np.rint(shift_x + scale * (u - width // 2)))
+                        if 0 <= other_v < height and 0 <= other_u < width:
+                            other = extent[_OFFSET] + (other_v * width + other_u) * PIXEL_BYTES
+                            if pixels[other + 3] > 0:
+                                for c in range(3):
+                                    looked_up[c], looked_up[4 + c] = pixels[other + 12 + c], pixels[other + 16 + c]
+                    if augment == _COLOURS or redrawn:
+                        if looked_up[3] > 0:
+                            _recoloured(looked_up[:3], other_turn, other_value)
+                        _recoloured(looked_up[4:7], other_turn, other_value)
+                put_input(seen, colour[0], colour[1], colour[2], p[3], across, p[5], depth, looked_up, style)
+                put_target(painted, drawn[0], drawn[1], drawn[2], alpha)
 
 
 @dataclass(frozen=True)
@@ -179,19 +241,13 @@ class PatchSampler:
 
     Attributes:
         frames: rows to draw from, all alike; several sets for several configurations.
-        batch_size: patches in a batch.
-        seed: of all choices.
-        with_pos: whether the inputs hold the position hint.
-        augment: what is changed in them.
-        size: pixels on a side of a patch.
+        config: of the training, whose batch, patch, seed, model and shares count.
+        augment: what is changed in the patches; as `config` says if None.
     """
 
     frames: Sequence[Frames]
-    batch_size: int
-    seed: int
-    with_pos: bool = True
-    augment: Augment = Augment.COLOURS
-    size: int = PATCH
+    config: TrainConfig
+    augment: Augment | None = None
 
     def __post_init__(self) -> None:
         if not any(map(len, self.frames)):
@@ -199,14 +255,17 @@ class PatchSampler:
 
     def batch(self, step: int) -> Batch:
         """The patches of a step: inputs (N, size, size, C) and targets (N, size, size, 4), float32 in [-1, 1]."""
-        shape = (self.batch_size, self.size, self.size)
-        inputs = np.empty((*shape, input_channels(self.with_pos)), np.float32)
+        config = self.config
+        shape = (config.batch, config.patch, config.patch)
+        inputs = np.empty((*shape, input_channels(config.model)), np.float32)
         targets = np.empty((*shape, TARGET_CHANNELS), np.float32)
-        rows = np.empty(self.batch_size, np.int64)
-        _rows(self.seed, step, sum(map(len, self.frames)), rows)
+        shares = np.array([config.no_drawing, config.no_contour, config.redrawn], np.float32)
+        augment = int(config.augmentation if self.augment is None else self.augment)
+        rows = np.empty(config.batch, np.int64)
+        _rows(config.seed, step, sum(map(len, self.frames)), rows)
         first = 0
         for part in self.frames:
-            drawn = (rows, first, self.seed, step, int(self.augment))
+            drawn = (rows, first, config.seed, step, augment, shares)
             _cut(part.pixels, part.runs, part.extents, *drawn, inputs, targets)
             first += len(part)
         return inputs, targets
@@ -226,7 +285,7 @@ def prefetched(sampler: PatchSampler, start: int, stop: int, threads: int = 1) -
         drawn = 0
         for step in range(start, stop):
             yield step
-            drawn += sampler.batch_size
+            drawn += sampler.config.batch
             if drawn >= RELEASE_AFTER:
                 drawn = 0
                 for part in sampler.frames:

@@ -20,15 +20,15 @@ from specsia_build.cli import main
 from specsia_build.dataset.pairs import Pair
 from specsia_build.dataset.reading import open_dataset
 from specsia_build.dravie.adaptation import adapt, command
-from specsia_build.dravie.adaptation.adapt import adapt_generator, fit_single
-from specsia_build.dravie.adaptation.command import find_frontal, with_drawing
-from specsia_build.dravie.adaptation.drawing import drawing_doubts, front_doubts, ground_doubts, place_drawing
+from specsia_build.dravie.adapt.adapt import adapt_generator, fit_single
+from specsia_build.dravie.adapt.command import find_frontal, with_drawing
+from specsia_build.dravie.adapt.placing import drawing_doubts, front_doubts, ground_doubts, place_drawing
 from specsia_build.dravie.config import AdaptConfig, ModelConfig, train_config
-from specsia_build.dravie.data.agreement import agreed
-from specsia_build.dravie.network.checkpoint import load_generator, save_model
-from specsia_build.dravie.network.model import build_generator
-from specsia_build.dravie.network.networks import Networks
-from specsia_build.dravie.validation import validate
+from specsia_build.dravie.masks import agreed
+from specsia_build.dravie.model.checkpoint import load_generator, save_model
+from specsia_build.dravie.model.networks import build_generator
+from specsia_build.dravie.train.loop import Networks
+from specsia_build.dravie.train.validation import validate
 from specsia_build.errors import SpecsiaError
 from specsia_build.rendering.contour import draw_contour
 from tests.dravie.drawn import coloured, drawn_pair

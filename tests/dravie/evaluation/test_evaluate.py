@@ -24,21 +24,21 @@ from specsia_build.cli.main import main
 from specsia_build.dataset.pairs import PAIR_COLUMNS, Pair, decode_pair
 from specsia_build.dataset.reading import open_dataset
 from specsia_build.dataset.schema import BUILD_FILE, DATA, MOVING_COLUMNS, arrow_schema, frame_uid
-from specsia_build.dravie.adaptation.adapt import adapt_generator
-from specsia_build.dravie.apply import has_bf16
+from specsia_build.dravie.adapt.adapt import adapt_generator
+from specsia_build.dravie.repair.apply import has_bf16
 from specsia_build.dravie.config import ABLATIONS, AdaptConfig, ModelConfig, TrainConfig, to_json
-from specsia_build.dravie.evaluation.methods import choose_methods, load_runs
-from specsia_build.dravie.following import steps_between
+from specsia_build.dravie.evaluate.methods import choose_methods, load_runs
+from specsia_build.dravie.evaluate.following import steps_between
 from specsia_build.dravie.metrics import clip_flicker, view_scores
-from specsia_build.dravie.network import losses
-from specsia_build.dravie.network.checkpoint import load_memory, save_model
-from specsia_build.dravie.network.model import build_generator
-from specsia_build.dravie.run_folder import RUN_FILE
+from specsia_build.dravie.model import losses
+from specsia_build.dravie.model.checkpoint import load_memory, save_model
+from specsia_build.dravie.model.networks import build_generator
+from specsia_build.dravie.runs import RUN_FILE
 from specsia_build.look.evaluation import gallery_of_evaluation
-from specsia_build.look.items import TARGET
+from specsia_build.gallery.items import TARGET
 from specsia_build.pipeline.progress import Progress
 from tests.dataset.small import build_small, read_rows, reseal, write_rows
-from tests.look.shown import document_of, frames_of
+from tests.report.shown import document_of, frames_of
 
 RECALL = ("--without", "recall")
 
@@ -117,7 +117,7 @@ def test_numbers(evaluated: tuple[Path, str]) -> None:
 def test_recall_changes_colours_alone_and_is_not_mixed_up(
     dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from specsia_build.dravie.evaluation import methods
+    from specsia_build.dravie.evaluate import methods
 
     made: list[str] = []
 
@@ -180,11 +180,10 @@ def test_every_picture_and_score_can_be_looked_at(evaluated: tuple[Path, str], d
     assert set(item.sides) == {TARGET, *(f"{config}: {label}" for config in ("fat", "thin") for label in labels)}
     opened, columns = open_dataset(dataset), PAIR_COLUMNS("specsia")
     pairs = {name: [decode_pair(row) for row in opened.stream(name, "test", columns)] for name in ("fat", "thin")}
-    assert shown.reader.read(item.id, TARGET, ["gt"], [2])["gt"] == [png.encode(pairs["fat"][2].gt)]
-    assert shown.reader.read(item.id, "thin: raw", ["color"], [1])["color"] == [png.encode(pairs["thin"][1].z)]
+    assert shown.reader.read(item.id, TARGET, "gt", [2]) == [png.encode(pairs["fat"][2].gt)]
+    assert shown.reader.read(item.id, "thin: raw", "color", [1]) == [png.encode(pairs["thin"][1].z)]
     for name, side in item.sides.items():
-        (layer,) = side.layers
-        for frame, data in enumerate(shown.reader.read(item.id, name, [layer], range(4))[layer]):
+        for frame, data in enumerate(shown.reader.read(item.id, name, side.layers[0], range(4))):
             if name != TARGET:
                 scored = view_scores(png.decode(data, 4), pairs[name.partition(":")[0]][frame])
                 assert side.values["l1"][frame] == pytest.approx(scored["l1"])
@@ -247,7 +246,7 @@ def test_figure(evaluated: tuple[Path, str]) -> None:
 
 
 def test_a_stopped_evaluation_goes_on(dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from specsia_build.dravie.evaluation import methods
+    from specsia_build.dravie.evaluate import methods
 
     run, out = write_run(tmp_path / "run"), tmp_path / "out"
     arguments = (run, dataset, "--out", out, "--baselines", "sample-wise", "--backend", "fat")
@@ -275,7 +274,7 @@ def test_results_of_other_code_or_arithmetic_are_not_taken(
     before = {path: path.stat().st_mtime_ns for path in (tmp_path / "out").rglob("done.json")}
     assert evaluate(*arguments, "--backend", "fat").exit_code == 0
     assert before == {path: path.stat().st_mtime_ns for path in before}
-    monkeypatch.setattr(f"specsia_build.dravie.evaluation.{where}.{name}", other)
+    monkeypatch.setattr(f"specsia_build.dravie.evaluate.{where}.{name}", other)
     assert evaluate(*arguments, "--backend", "fat").exit_code == 0
     assert before and all(path.stat().st_mtime_ns != time for path, time in before.items())
 
@@ -317,7 +316,7 @@ def test_what_takes_long_is_said_and_counted(dataset: Path, tmp_path: Path, monk
             yield bar
             counted.append((total or 0, sum(call.args[0] if call.args else 1 for call in bar.call_args_list)))
 
-    monkeypatch.setattr("specsia_build.dravie.evaluation.evaluate.Progress", Shown)
+    monkeypatch.setattr("specsia_build.dravie.evaluate.evaluate.Progress", Shown)
     arguments = (write_run(tmp_path / "run"), dataset, "--out", tmp_path / "out", "--backend", "fat")
     first = evaluate(*arguments, "--baselines", "sample-wise", steps=2)
     again = evaluate(*arguments, "--baselines", "sample-wise", steps=2)
@@ -339,7 +338,7 @@ def test_repeats(dataset: Path, tmp_path: Path) -> None:
 def test_one_configuration_at_a_time_fills_the_same_folder(
     dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from specsia_build.dravie.evaluation import methods
+    from specsia_build.dravie.evaluate import methods
 
     run, out = write_run(tmp_path / "run", configs=("fat", "thin")), tmp_path / "out"
     for config in ("thin", "fat"):
@@ -411,10 +410,9 @@ def test_clips_are_scored_for_flicker_from_frame_to_frame(turning: Path, tmp_pat
     assert (item.id, item.character, item.action) == ("a-turn-00", "a", "turn") and item.fps == pytest.approx(12)
     assert shown.moving and list(item.sides) == [TARGET, "raw", "raw + recall", "DraViE"]
     for name, side in item.sides.items():
-        (layer,) = side.layers
-        first, last = shown.reader.read(item.id, name, [layer], [0, 17])[layer]
+        first, last = shown.reader.read(item.id, name, side.layers[0], [0, 17])
         assert first != last
-    assert shown.reader.read(item.id, "raw", ["color"], [17])["color"] == [png.encode(pairs[17].z)]
+    assert shown.reader.read(item.id, "raw", "color", [17]) == [png.encode(pairs[17].z)]
     assert item.sides["raw"].values["clip_flicker"][0] == pytest.approx(raw)
     assert ("default", "raw", "frontal", "l1") in means(out)
     assert evaluate(*arguments).stdout == done.stdout

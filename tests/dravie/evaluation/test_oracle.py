@@ -18,7 +18,7 @@ from specsia_build.dataset import schema
 from specsia_build.dataset.pairs import PAIR_COLUMNS, Pair, decode_pair
 from specsia_build.dataset.reading import open_dataset
 from specsia_build.dravie.config import ABLATIONS, AdaptConfig
-from specsia_build.dravie.evaluation.methods import BASELINES, Method, choose_methods, load_runs
+from specsia_build.dravie.evaluate.methods import BASELINES, Method, choose_methods, load_runs
 from specsia_build.look.evaluation import TRUTH
 from tests.dataset.small import StoredRow, change, put
 from tests.dravie.evaluation.test_evaluate import means, write_run

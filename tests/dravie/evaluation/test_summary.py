@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from specsia_build.dravie.evaluation import summary
-from specsia_build.dravie.evaluation.evaluate import NOVEL, Evaluation, Score
-from specsia_build.dravie.evaluation.methods import LINE_ORACLE, Method
-from specsia_build.dravie.evaluation.summary import Difference, bootstrap, differences, few_sentence, summarise
-from specsia_build.dravie.evaluation.tables import to_markdown
-from specsia_build.dravie.seen import Seen
+from specsia_build.dravie.evaluate import summary
+from specsia_build.dravie.evaluate.evaluate import NOVEL, Evaluation, Score
+from specsia_build.dravie.evaluate.methods import LINE_ORACLE, Method
+from specsia_build.dravie.evaluate.summary import Difference, bootstrap, differences, few_sentence, summarise
+from specsia_build.dravie.evaluate.tables import to_markdown
+from specsia_build.dravie.runs import Seen
 
 Scored = tuple[Method, NDArray[np.float64]]
 

@@ -11,8 +11,8 @@ from click.testing import CliRunner
 from specsia_build.cli.main import main
 from specsia_build.dataset.pairs import PAIR_COLUMNS, decode_pair
 from specsia_build.dataset.reading import open_dataset
-from specsia_build.dravie.evaluation import turntable
-from specsia_build.dravie.evaluation.turntable import VIEWS, open_turntables
+from specsia_build.dravie.evaluate import turntable
+from specsia_build.dravie.evaluate.turntable import VIEWS, open_turntables
 from specsia_build.errors import UsageError
 from specsia_build.pipeline.settings import existing_run
 from tests.dravie.evaluation.test_evaluate import evaluate, means, write_run

@@ -11,13 +11,13 @@ import torch
 
 from specsia_build.dataset.pairs import PAIR_COLUMNS, Pair, decode_pair
 from specsia_build.dataset.reading import open_dataset
-from specsia_build.dravie.apply import repair
+from specsia_build.dravie.repair.apply import repair
 from specsia_build.dravie.config import train_config
 from specsia_build.dravie.data.frames import frames_of
 from specsia_build.dravie.data.patches import PatchSampler, prefetched
 from specsia_build.dravie.metrics import view_scores
-from specsia_build.dravie.network.networks import build_networks
-from specsia_build.dravie.step import to_device, training_step
+from specsia_build.dravie.train.loop import build_networks
+from specsia_build.dravie.train.loop import to_device, training_step
 from tests.dataset.small import build_small
 
 CPU = torch.device("cpu")

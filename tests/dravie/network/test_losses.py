@@ -12,7 +12,7 @@ from safetensors.torch import save_file
 
 from specsia_build.dravie.data.encoding import encode_target
 from specsia_build.dravie.metrics import on_black, on_white
-from specsia_build.dravie.network.losses import (
+from specsia_build.dravie.model.losses import (
     Features,
     find_features,
     gradient_loss,

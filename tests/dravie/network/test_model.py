@@ -9,7 +9,7 @@ from torch.nn import functional
 
 from specsia_build.dravie.config import ARCHITECTURES, ModelConfig
 from specsia_build.dravie.data.encoding import input_channels
-from specsia_build.dravie.network.model import GEOMETRY, Paper, build_discriminator, build_generator
+from specsia_build.dravie.model.networks import GEOMETRY, Paper, build_discriminator, build_generator
 
 
 def _generator(architecture: str, with_pos: bool = True) -> nn.Module:

@@ -1,4 +1,4 @@
-"""`specsia train`: from a packed dataset to a run folder. Load, step, log, validate, save, in this order from the top.
+"""`specsia train`: from a packed dataset to a run folder. Load, learn, log, validate, save, in this order from the top.
 
 A run is the same whenever and however often it is stopped: patches are a function of seed and step, and a checkpoint
 holds everything else that the next step depends on.
@@ -9,32 +9,27 @@ from __future__ import annotations
 import json
 import time
 from collections import Counter
-from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
 
 from specsia_build import __version__
-from specsia_build.dataset.pairs import Pair
 from specsia_build.dataset.reading import OpenedDataset, open_dataset
-from specsia_build.dataset.verify.sample import doubts_of_split
-from specsia_build.dravie.apply import computes_in_bf16
 from specsia_build.dravie.config import TrainConfig, differences, to_json, train_from_json
 from specsia_build.dravie.data.frames import Frames, open_frames
-from specsia_build.dravie.data.patches import PatchSampler, prefetched
-from specsia_build.dravie.network.checkpoint import restore, save_model, training_state
-from specsia_build.dravie.network.losses import find_features
-from specsia_build.dravie.network.networks import build_networks
-from specsia_build.dravie.processes import Processes, find_device, joined, wrapper
-from specsia_build.dravie.run_folder import ADAPTED_FROM, RUN_FILE, checkpoints
-from specsia_build.dravie.seen import SEEN_FILE, Seen, gathered, write_seen
-from specsia_build.dravie.step import TERMS, rate, to_device, training_step
-from specsia_build.dravie.stopping import waiting
-from specsia_build.dravie.validation import SPLIT, validate, validation_pairs
+from specsia_build.dravie.data.patches import PatchSampler
+from specsia_build.dravie.model.checkpoint import restore, save_model, training_state
+from specsia_build.dravie.model.losses import find_features
+from specsia_build.dravie.repair.apply import computes_in_bf16
+from specsia_build.dravie.runs import ADAPTED_FROM, RUN_FILE, SEEN_FILE, Seen, checkpoints, gathered, write_seen
+from specsia_build.dravie.train.loop import TERMS, NotFinite, build_networks, learn, rate
+from specsia_build.dravie.train.processes import Processes, find_device, joined, wrapper
+from specsia_build.dravie.train.stopping import waiting
+from specsia_build.dravie.train.validation import SPLIT, Watched, validate, validation_pairs
 from specsia_build.errors import SpecsiaError, UsageError, brief, plural, spelled
 from specsia_build.files.records import read_json
 from specsia_build.files.writing import append, write_bytes
@@ -43,7 +38,9 @@ from specsia_build.terminal.board import Row
 from specsia_build.terminal.drawing import Bar
 
 LOG_EVERY = 50
+
 LOG, VALIDATION_LOG, VALIDATION = "log.csv", "validation.csv", "validation"
+
 LOGGED, VALIDATED = ("learning_rate", *TERMS, "patches_per_second"), ("l1", "raw_l1")
 """Columns of the two logs, after the step."""
 
@@ -71,7 +68,7 @@ class Trained:
         patches_per_second: in this call, 0 where there was nothing left to do.
         perceptual: network of the perceptual loss.
         l1, raw_l1: mean absolute error over Z ∪ Y* on the validation frames, of the result and of Z; None without any.
-        doubts: sentences on what is wrong with the rows that were learnt from, or were only watched.
+        doubts: warnings about the rows that were learnt from, or were only watched.
     """
 
     run: Path
@@ -87,10 +84,10 @@ class Trained:
 
 class _Quiet(Progress):
     def say(self, line: str) -> None:
-        """Nothing: the first process speaks for all."""
+        """Say nothing: the first process speaks for all."""
 
     def bar(self, *_args: Any, **_settings: Any) -> AbstractContextManager[Bar]:
-        """Nothing to look at."""
+        """Show nothing."""
         return nullcontext(Bar(Row(""), None))
 
 
@@ -126,103 +123,89 @@ def train(
     with joined(device) as processes:
         first = processes.first
         progress = (progress or Progress()) if first else _Quiet()
-
         dataset = open_dataset(where)
         config = replace(config, configs=config.configs or dataset.configs[:1])
         frames = [open_frames(dataset, name, "train", progress) for name in config.configs]
         features, perceptual = find_features(config.perceptual or (_network_of(run) if resume else ""), progress.say)
         bf16 = computes_in_bf16(config.precision, device)
-        pairs: list[Pair] = []
-        doubts: list[str] = []
+        watched: list[Watched] = []
+        warnings: list[str] = []
         if first:
-            _record_settings(run, config, dataset, perceptual, bf16, device, processes, resume)
-            pairs = validation_pairs(dataset, config.configs)
-            seen = _seen(config.configs, frames, pairs)
-            if not (run / SEEN_FILE).is_file():
-                write_seen(run, seen)
-            if not pairs:
+            decisive = {"train": to_json(config), "dataset": dataset.digest(), "perceptual": perceptual, "bf16": bf16}
+            _record_settings(run, config, decisive, _circumstances(dataset, device, processes), resume)
+            watched = validation_pairs(dataset, config.configs, config.model)
+            warnings = _see(run, config, frames, watched)
+            if not watched:
                 there = any(SPLIT in dataset.splits(name) for name in config.configs)
                 lacking = "validation frame that shows anything" if there else "validation split"
                 progress.say(f"the dataset has no {lacking}: the training goes on without pictures to look at")
-            doubts = _doubts(dataset, config.configs, frames, seen)
-            for doubt in doubts:
-                progress.say(f"warning: {doubt}")
+            for warning in warnings:
+                progress.say(f"warning: {warning}")
         networks = build_networks(config, features, device, bf16, wrapper(processes, device))
         last = next(reversed(checkpoints(run)), None)
-        step = start = 0 if last is None else restore(networks, last)
+        step = start = 0 if last is None else restore(networks.modules, networks.average, last)
         if resume and last is None:
             progress.say(f"{spelled(run)} has no checkpoint yet: its training begins anew")
         if first:
             _begin_log(run / LOG, LOGGED, start)
             _begin_log(run / VALIDATION_LOG, VALIDATED, start)
-        seed = (config.seed + processes.rank * ANOTHER_RANK) % 2**63
-        sampler = PatchSampler(frames, config.batch, seed, config.with_pos, config.augmentation, config.patch)
 
         def look() -> tuple[float, float]:
-            ours, raw, picture = validate(networks.result.eval(), config.model, pairs, device)
+            ours, raw, picture = validate(networks.result.eval(), config.model, watched, device)
             networks.generator.train()
             write_bytes(run / VALIDATION / f"step-{step:07d}.png", picture)
             _log(run / VALIDATION_LOG, step, (ours, raw))
             return ours, raw
 
+        seed = (config.seed + processes.rank * ANOTHER_RANK) % 2**63
+        sampler = PatchSampler(frames, replace(config, seed=seed))
         errors: tuple[float | None, float | None] = (None, None)
-        pending: list[Tensor] = []
         began = since = time.perf_counter()
-        batches = prefetched(sampler, start, config.steps)
+        logged = start
         # Processes that train together are at different steps when they are told to stop.
         alone = waiting() if processes.world == 1 else nullcontext(lambda: False)
-        with alone as stopping, progress.bar("train", config.steps - start, "step", kept=start) as bar:
-            for inputs, targets in batches:
-                patches = to_device(inputs, device), to_device(targets, device)
-                pending.append(training_step(networks, config, step, *patches))
-                step += 1
+        with alone as stopping, progress.bar("train", config.steps - start, "step", kept=start) as bar, _explained(run):
+            for step, means in learn(networks, config, sampler, start):
                 ending = step == config.steps
                 stopped = stopping()
                 saving = ending or stopped or step % rhythm.checkpoint == 0
 
                 if saving or step % LOG_EVERY == 0:
-                    now = time.perf_counter()
-                    means = _means(pending, step, run)
-                    speed = len(pending) * config.batch * processes.world / (now - since)
-                    bar(len(pending))
-                    bar.note(", ".join(f"{name} {means[name]:.4f}" for name in ("l1", "discriminator")))
-                    pending, since = [], now
+                    now, values, count = time.perf_counter(), means(), step - logged
+                    speed = count * config.batch * processes.world / (now - since)
+                    bar(count)
+                    bar.note(", ".join(f"{name} {values[name]:.4f}" for name in ("l1", "discriminator")))
+                    logged, since = step, now
                     if first:
-                        _log(run / LOG, step, (rate(config, step - 1), *means.values(), speed))
+                        _log(run / LOG, step, (rate(config, step - 1), *values.values(), speed))
 
                 if saving and first:
-                    save_model(run, step, config.model, networks.result, training_state(networks))
+                    save_model(run, step, config.model, networks.result, training_state(networks.modules))
 
-                if pairs and (ending or step % rhythm.validate == 0):
+                if watched and (ending or step % rhythm.validate == 0):
                     errors = look()
                     since = time.perf_counter()
                 if stopped:
                     break
-        if pairs and step == start:
+        if watched and step == start:
             errors = look()
         seconds = time.perf_counter() - began
     patches_seen = (config.steps - start) * config.batch * processes.world
     speed = patches_seen / seconds if patches_seen else 0.0
-    return Trained(run, config.steps, sum(map(len, frames)), seconds, speed, perceptual, *errors, tuple(doubts))
+    return Trained(run, config.steps, sum(map(len, frames)), seconds, speed, perceptual, *errors, tuple(warnings))
 
 
-def _means(pending: Sequence[Tensor], step: int, run: Path) -> dict[str, float]:
-    """Means over the last steps.
-
-    Raises:
-        SpecsiaError: if one of their values is no number; no checkpoint has been written since.
-    """
-    values = torch.stack(list(pending)).cpu()
-    bad = (~values.isfinite()).nonzero()
-    if len(bad):
-        first, term = (int(i) for i in bad[0])
+@contextmanager
+def _explained(run: Path) -> Iterator[None]:
+    """Say which checkpoint is the last good one where a loss is not finite."""
+    try:
+        yield
+    except NotFinite as error:
         last = next(reversed(checkpoints(run)), None)
         kept = f"the last good checkpoint is {last}" if last is not None else "there is no checkpoint yet"
         raise SpecsiaError(
-            f"the training stopped at step {step - len(pending) + first + 1}, where {TERMS[term]} is no number; "
-            f"{kept}: train with a lower learning_rate or precision float32"
-        )
-    return dict(zip(TERMS, values.mean(dim=0).tolist(), strict=True))
+            f"the training stopped: {error}; {kept}: train with a lower learning_rate or precision float32"
+        ) from error
 
 
 def _begin_log(path: Path, columns: Sequence[str], step: int) -> None:
@@ -238,56 +221,37 @@ def _log(path: Path, step: int, values: Sequence[float]) -> None:
     append(path, ",".join([str(step), *(f"{value:.6g}" for value in values)]) + "\n")
 
 
-def _seen(configs: Sequence[str], frames: Sequence[Frames], pairs: Sequence[Pair]) -> Seen:
-    """What a training sees: every row that patches are drawn from, and the validation frames that are looked at."""
+def _see(run: Path, config: TrainConfig, frames: Sequence[Frames], watched: Sequence[Watched]) -> list[str]:
+    """Record which characters the model sees, those that patches are drawn from and those that are watched.
+
+    Returns:
+        Warnings about rows that are there twice, or are both.
+    """
     training = {
-        name: gathered(zip(found.character_ids, found.contents, strict=True))
-        for name, found in zip(configs, frames, strict=True)
+        name: gathered(zip(part.character_ids, part.contents, strict=True))
+        for name, part in zip(config.configs, frames, strict=True)
     }
-    return Seen(training, gathered((pair.character_id, pair.content) for pair in pairs))
-
-
-def _doubts(dataset: OpenedDataset, configs: Sequence[str], frames: Sequence[Frames], seen: Seen) -> list[str]:
-    """What is wrong with the rows that are learnt from, in sentences."""
-    found = [doubt for name in configs for doubt in doubts_of_split(dataset, name, "train")]
+    seen = Seen(training, gathered((pair.character_id, pair.content) for pair, _ in watched))
+    if not (run / SEEN_FILE).is_file():
+        write_seen(run, seen)
+    warnings = []
     both = sorted(seen.among(seen.validation))
     if both:
-        found.append(
+        warnings.append(
             f"the validation frames show {plural(len(both), 'character')} that the model is trained on, such as "
             f"{both[0]}: they tell nothing of others, so give each character one split"
         )
-    for name, part in zip(configs, frames, strict=True):
+    for name, part in zip(config.configs, frames, strict=True):
         twice = [uid for uid, count in Counter(part.uids).items() if count > 1]
         if twice:
             rows = plural(len(twice), "row")
-            found.append(
-                f"{rows} of train in {name} {'is' if len(twice) == 1 else 'are'} there more than once, such as "
-                f"{twice[0]}: what they show counts as often"
-            )
-    return found
+            warnings.append(f"{rows} of train in {name} occur more than once, such as {twice[0]}")
+    return warnings
 
 
-def _record_settings(
-    run: Path,
-    config: TrainConfig,
-    dataset: OpenedDataset,
-    perceptual: str,
-    bf16: bool,
-    device: torch.device,
-    processes: Processes,
-    resume: bool,
-) -> None:
-    """Write the effective settings, or see that they are those of the run that is there."""
-    path = run / RUN_FILE
-    decisive = {"train": to_json(config), "dataset": dataset.digest(), "perceptual": perceptual, "bf16": bf16}
-    if path.is_file():
-        if not resume:
-            raise UsageError(f"{run} already holds a training: add --resume to go on with it, or name another --out")
-        _check_same(path, decisive, config)
-        return
-    if run.is_dir() and any(run.iterdir()):
-        raise UsageError(f"{spelled(run)} is not empty and holds no training: name another --out")
-    circumstances = {
+def _circumstances(dataset: OpenedDataset, device: torch.device, processes: Processes) -> dict[str, Any]:
+    """What a run's record says besides what decides its weights."""
+    return {
         "where": dataset.where,
         "device": torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu",
         "threads": torch.get_num_threads(),
@@ -295,6 +259,20 @@ def _record_settings(
         "specsia": __version__,
         "torch": torch.__version__,
     }
+
+
+def _record_settings(
+    run: Path, config: TrainConfig, decisive: dict[str, Any], circumstances: dict[str, Any], resume: bool
+) -> None:
+    """Write the effective settings, or see that they are those of the run that is there."""
+    path = run / RUN_FILE
+    if path.is_file():
+        if not resume:
+            raise UsageError(f"{run} already holds a training: add --resume to go on with it, or name another --out")
+        _check_same(path, decisive, config)
+        return
+    if run.is_dir() and any(run.iterdir()):
+        raise UsageError(f"{spelled(run)} is not empty and holds no training: name another --out")
     write_bytes(path, json.dumps(decisive | circumstances, indent=1).encode())
 
 

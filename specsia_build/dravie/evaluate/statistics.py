@@ -8,9 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from specsia_build.dravie.evaluation.evaluate import NOVEL, Evaluation
-from specsia_build.dravie.evaluation.methods import LINE_ORACLE, RECALLING, SINGLE, SINGLE_PLAIN
-from specsia_build.errors import plural
+from specsia_build.dravie.evaluate.evaluate import NOVEL, Evaluation
 
 RESAMPLES, SEED, LEVEL = 10_000, 0, 0.95
 """Of the bootstrap over characters: how often they are drawn anew, by which seed, and the share within an interval."""
@@ -38,34 +36,28 @@ class Metric(NamedTuple):
         """Which end of it is good."""
         return "high" if "↑" in self.heading else "low"
 
-    @property
-    def lower_is_better(self) -> bool:
-        return "↓" in self.heading
-
 
 METRICS: Mapping[str, Metric] = {
     "l1": Metric("L1 ↓", 4, "absolute error over Z ∪ Y*, on white"),
     "psnr": Metric("PSNR ↑", 2, "decibels, over Z ∪ Y*"),
     "ssim": Metric("SSIM ↑", 4, "structural similarity over Z ∪ Y*"),
     "contour_f1": Metric("F1 ↑", 3, "lines of the result and Y*'s dark contour, within 2 px"),
-    "clip": Metric("CLIP ↑", 3, "cosine to Y* by ViT-B/32"),
+    "l1_interior": Metric("interior L1 ↓", 4, "the same where both silhouettes cover, off the line"),
+    "flicker": Metric("flicker ↓", 4, "change from frame to frame that Y* has not"),
     "lpips": Metric("LPIPS ↓", 3, "distance to Y* by AlexNet"),
+    "clip": Metric("CLIP ↑", 3, "cosine to Y* by ViT-B/32"),
     "fid": Metric("FID ↓", 1, "distance of all results to all of Y*"),
+    "l1_silhouette": Metric("silhouette L1 ↓", 4, "the same where one silhouette covers, off the line"),
+    "l1_line": Metric("line L1 ↓", 4, "the same on Y*'s contour"),
     "ssim_frame": Metric("frame SSIM ↑", 4, "structural similarity over the whole frame"),
     "contour_recall": Metric("recall ↑", 3, "share of Y*'s dark contour that is drawn"),
     "contour_precision": Metric("precision ↑", 3, "share of drawn lines that are right"),
     "l1_black": Metric("black L1 ↓", 4, "absolute error on black, wherever it is"),
     "outside": Metric("outside ↓", 4, "paint where neither Z nor Y* has any"),
-    "flicker": Metric("flicker (1)", 3, "change between the views of a turn, as a multiple of Y*'s"),
-    "clip_flicker": Metric("clip flicker ↓", 4, "change from frame to frame that Y* has not"),
-    "l1_interior": Metric("interior L1 ↓", 4, "the same where both silhouettes cover, off the line"),
 }
 """Scores in the order of a table's columns."""
 
-MOVING = ("flicker", "clip_flicker")
-"""Scores of a turn around a character, and of a clip."""
-
-COMPARED = ("l1", "psnr", "ssim", "contour_f1", "l1_interior", "clip", "lpips", "clip_flicker")
+COMPARED = ("l1", "psnr", "ssim", "contour_f1", "l1_interior", "flicker", "lpips", "clip")
 """Scores by which methods are compared character by character."""
 
 
@@ -110,13 +102,10 @@ class Summary:
     values: Mapping[Key, Value]
     characters: Mapping[Key, Mapping[str, float]]
 
-    def get(self, config: str, method: str, kind: str, name: str) -> Value | None:
+    def mean(self, config: str, method: str, name: str, kind: str = NOVEL) -> float | None:
         """None for what was not measured."""
-        return self.values.get((config, method, kind, name))
-
-    def has(self, name: str) -> bool:
-        """Whether any method has such a score."""
-        return any(key[3] == name for key in self.values)
+        value = self.values.get((config, method, kind, name))
+        return None if value is None else value.mean
 
 
 @dataclass(frozen=True)
@@ -146,7 +135,7 @@ class Difference:
             return "too few characters"
         if self.low is None or self.high is None or self.low <= 0 <= self.high:
             return "not significant"
-        return "better" if (self.mean < 0) == METRICS[self.score].lower_is_better else "worse"
+        return "better" if (self.mean < 0) == (METRICS[self.score].better == "low") else "worse"
 
 
 def bootstrap(values: Sequence[float]) -> tuple[float | None, float | None]:
@@ -168,23 +157,13 @@ def bootstrap(values: Sequence[float]) -> tuple[float | None, float | None]:
     return float(low), float(high)
 
 
-def few_sentence(characters: int) -> str | None:
-    """What is to be said of an evaluation on so many characters, None where they are enough."""
-    if characters >= FEWEST:
-        return None
-    return (
-        f"Only {plural(characters, 'character')} {'was' if characters == 1 else 'were'} scored: below {FEWEST} no "
-        "method is called better or worse, and intervals over so few are much too narrow."
-    )
-
-
 def by_character(evaluation: Evaluation) -> dict[tuple[str, str, int, str, str, str], float]:
     """Mean over views of each score, by configuration, method, repeat, kind of view, character and score."""
     found: dict[tuple[str, str, int, str, str, str], list[float]] = {}
     for score in evaluation.scores:
         for name, value in score.values.items():
-            # Told with one view but of many.
-            kind = NOVEL if name in MOVING else score.kind
+            # The flicker of a clip is kept with its first frame, which may be the frontal one.
+            kind = NOVEL if name == "flicker" else score.kind
             key = (score.config, score.method, score.repeat, kind, score.character, name)
             found.setdefault(key, []).append(value)
     return {key: float(np.mean(values)) for key, values in found.items()}
@@ -202,80 +181,30 @@ def summarise(evaluation: Evaluation) -> Summary:
         for name, value in found.values.items():
             repeats.setdefault((found.config, found.method, found.kind, name), {})[found.repeat] = [value]
     characters = {key: {c: float(np.mean(values)) for c, values in of.items()} for key, of in each.items()}
-    return Summary(
-        {
-            key: _value([float(np.mean(values)) for values in of.values()], list(characters.get(key, {}).values()))
-            for key, of in repeats.items()
-        },
-        characters,
-    )
-
-
-def _value(repeats: Sequence[float], characters: Sequence[float]) -> Value:
-    deviation = float(np.std(repeats, ddof=1)) if len(repeats) > 1 else None
-    return Value(float(np.mean(repeats)), deviation, *bootstrap(characters))
-
-
-def better_single(evaluation: Evaluation, summary: Summary, config: str, ending: str = "") -> str | None:
-    """Label of the sample-wise fit whose novel views have the smaller error; None where neither was made.
-
-    Args:
-        evaluation: that compares them.
-        summary: of it.
-        config: of the dataset.
-        ending: of their labels, `RECALLING` for those that recall.
-    """
-    found = {
-        label: value.mean
-        for label in (SINGLE + ending, SINGLE_PLAIN + ending)
-        if (value := summary.get(config, label, NOVEL, "l1")) is not None
-    }
-    return min(found, key=found.__getitem__, default=None)
-
-
-def trained_here(evaluation: Evaluation, label: str, config: str) -> bool:
-    """Whether a method belongs into a configuration's own table: untrained ones, and those that were trained on it."""
-    trained = evaluation.method(label).trained
-    own = [m.label for m in evaluation.methods if config in m.trained]
-    return not trained or config in trained or not own
-
-
-def table_rows(evaluation: Evaluation, summary: Summary, config: str) -> list[str]:
-    """Labels of a configuration's rows; of the two sample-wise fits the better one, the oracle last."""
-    singles = {better_single(evaluation, summary, config, ending) for ending in ("", RECALLING)}
-    rows = [
-        label
-        for label in evaluation.labels
-        if label != LINE_ORACLE
-        and (label in singles or not label.startswith(SINGLE))
-        and trained_here(evaluation, label, config)
-    ]
-    return rows + [label for label in evaluation.labels if label == LINE_ORACLE]
+    values = {}
+    for key, of in repeats.items():
+        means = [float(np.mean(part)) for part in of.values()]
+        deviation = float(np.std(means, ddof=1)) if len(means) > 1 else None
+        values[key] = Value(float(np.mean(means)), deviation, *bootstrap(list(characters.get(key, {}).values())))
+    return Summary(values, characters)
 
 
 def differences(evaluation: Evaluation, summary: Summary) -> Iterator[Difference]:
-    """Each trained method against the baseline that is best in that score.
-
-    What recalls is compared with all baselines, what does not with those that do not either; the oracle is none.
-    """
-    baselines = [m for m in map(evaluation.method, evaluation.labels) if m.seen is None and m.label != LINE_ORACLE]
+    """Each trained method against the baseline that is best in that score; all were given the same drawing."""
+    methods = [evaluation.method(label) for label in evaluation.labels]
+    baselines = [method.label for method in methods if method.seen is None]
     for config in evaluation.configs:
-        for method in map(evaluation.method, table_rows(evaluation, summary, config)):
-            if method.seen is None:
-                continue
-            fair = [other.label for other in baselines if method.recall or not other.recall]
-            for score in COMPARED:
-                found = _difference(summary, config, method.label, fair, score)
+        for method in methods:
+            for score in COMPARED if method.seen is not None else ():
+                found = _difference(summary, config, method.label, baselines, score)
                 if found is not None:
                     yield found
 
 
 def _difference(summary: Summary, config: str, method: str, baselines: Sequence[str], score: str) -> Difference | None:
-    sign = 1 if METRICS[score].lower_is_better else -1
+    sign = 1 if METRICS[score].better == "low" else -1
     means = {
-        label: sign * value.mean
-        for label in baselines
-        if (value := summary.get(config, label, NOVEL, score)) is not None
+        label: sign * mean for label in baselines if (mean := summary.mean(config, label, score)) is not None
     }
     ours = summary.characters.get((config, method, NOVEL, score), {})
     if not means or not ours:

@@ -9,6 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import torch
 from safetensors import SafetensorError
 from safetensors import numpy as arrays
@@ -16,17 +17,16 @@ from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
 from specsia_build import __version__
-from specsia_build.dravie import pretrained
-from specsia_build.dravie.config import ARCHITECTURES, ModelConfig
-from specsia_build.dravie.network.model import build_generator
-from specsia_build.dravie.network.networks import Networks
+from specsia_build.dravie.config import ModelConfig
+from specsia_build.dravie.model.adam import Adam
+from specsia_build.dravie.model.networks import build_generator
 from specsia_build.dravie.recall import Memory
-from specsia_build.dravie.run_folder import FOLDER, RUN_FILE, checkpoints
+from specsia_build.dravie.runs import FOLDER, NAME, RUN_FILE, STATE, checkpoints
 from specsia_build.errors import SpecsiaError, UsageError, brief, meant, spelled
 from specsia_build.files.records import read_json
 from specsia_build.files.writing import replacing
 
-MODEL, TRAINING, STATE = "model.safetensors", "training.safetensors", "state.json"
+MODEL, TRAINING = "model.safetensors", "training.safetensors"
 MEMORY = "memory.safetensors"
 
 KEPT = 2
@@ -57,7 +57,7 @@ def save_model(
     path = run / FOLDER / f"{step:07d}"
     state = {"step": step, "model": asdict(config), "specsia": __version__, "torch": torch.__version__}
     if memory is not None:
-        state |= {"memories": len(memory), "subject": memory.subject}
+        state |= {"memories": len(memory), "subject": memory.subject, "style": memory.style}
     contents = {MODEL: save(_plain(model.state_dict())), STATE: json.dumps(state, indent=1).encode()}
     if training:
         contents[TRAINING] = save(_plain(training))
@@ -76,17 +76,17 @@ def _plain(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
 
 
-def training_state(networks: Networks) -> dict[str, Tensor]:
-    """Everything that the next step depends on but the settings and its number."""
+def training_state(modules: Mapping[str, tuple[nn.Module, Adam]]) -> dict[str, Tensor]:
+    """Everything that the next step depends on but the settings and its number, of networks and their optimisers."""
     found: dict[str, Tensor] = {}
-    for name, module in (("generator", networks.generator), ("discriminator", networks.discriminator)):
+    for name, (module, optimiser) in modules.items():
         found |= {f"{name}.{key}": tensor for key, tensor in module.state_dict().items()}
-        found |= {f"{name}-optimiser.{key}": tensor for key, tensor in networks.optimisers[name].state().items()}
+        found |= {f"{name}-optimiser.{key}": tensor for key, tensor in optimiser.state().items()}
     return found
 
 
-def restore(networks: Networks, checkpoint: Path) -> int:
-    """Put networks and optimisers back to where a checkpoint was written.
+def restore(modules: Mapping[str, tuple[nn.Module, Adam]], average: nn.Module | None, checkpoint: Path) -> int:
+    """Put networks, optimisers and the running average back to where a checkpoint was written.
 
     Returns:
         The number of updates made until then.
@@ -98,12 +98,12 @@ def restore(networks: Networks, checkpoint: Path) -> int:
     if not (checkpoint / TRAINING).is_file():
         raise UsageError(f"{checkpoint} holds a finished model and no state of a training: it cannot be resumed")
     training = read_tensors(checkpoint / TRAINING)
-    if networks.average is not None:
-        load_weights(networks.average, weights, checkpoint / MODEL)
-    for name, module in (("generator", networks.generator), ("discriminator", networks.discriminator)):
+    if average is not None:
+        load_weights(average, weights, checkpoint / MODEL)
+    for name, (module, optimiser) in modules.items():
         load_weights(module, _under(training, name), checkpoint / TRAINING)
         try:
-            networks.optimisers[name].restore(_under(training, f"{name}-optimiser"))
+            optimiser.restore(_under(training, f"{name}-optimiser"))
         except ValueError as error:
             raise SpecsiaError(
                 f"{checkpoint / TRAINING} does not hold what the optimiser of the {name} needs "
@@ -182,9 +182,8 @@ def _last(run: Path) -> Path:
     checkpoint = run if (run / STATE).is_file() else next(reversed(checkpoints(run)), None)
     if checkpoint is None:
         if not run.exists():
-            name = pretrained.NAME
             raise UsageError(
-                f"there is no folder {spelled(run)}: give that of a training, or `{name}`.{meant(str(run), [name])}"
+                f"there is no folder {spelled(run)}: give that of a training, or `{NAME}`.{meant(str(run), [NAME])}"
             )
         hint = "it has no checkpoint yet" if (run / RUN_FILE).is_file() else "it is no folder of `specsia train`"
         raise UsageError(f"{spelled(run)} holds no model: {hint}")
@@ -207,7 +206,8 @@ def load_memory(run: Path) -> Memory | None:
     if count is None:
         return None
     try:
-        memory = Memory(**arrays.load_file(checkpoint / MEMORY), subject=str(state.get("subject")))
+        style = msgspec.convert(state.get("style"), tuple[int, int] | None)
+        memory = Memory(**arrays.load_file(checkpoint / MEMORY), subject=str(state.get("subject")), style=style)
         if len(memory) != count:
             raise ValueError(f"it holds {len(memory)} places instead of {count}")
     except (OSError, SafetensorError, TypeError, ValueError, KeyError, AttributeError) as error:
@@ -230,13 +230,10 @@ def load_generator(run: Path) -> tuple[ModelConfig, nn.Module]:
     """
     checkpoint = _last(run)
     found = read_state(checkpoint)["model"]
-    architecture, with_pos = found.get("architecture"), found.get("with_pos")
-    if not isinstance(architecture, str) or architecture not in ARCHITECTURES or not isinstance(with_pos, bool):
-        raise SpecsiaError(
-            f"{checkpoint} is of the architecture '{architecture}', which this version does not know: "
-            f"it knows {', '.join(ARCHITECTURES)}"
-        )
-    config = ModelConfig(architecture, with_pos)
+    try:
+        config = msgspec.convert(found, ModelConfig)
+    except (ValueError, UsageError) as error:
+        raise SpecsiaError(f"{checkpoint} is of a model that this version does not know: {error}") from error
     with torch.random.fork_rng(devices=[]):
         model = build_generator(config)
     load_weights(model, read_tensors(checkpoint / MODEL), checkpoint / MODEL)

@@ -10,12 +10,11 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from specsia_build.dravie.config import ModelConfig
+from specsia_build.dravie.config import PATCH, REACH, ModelConfig
 from specsia_build.dravie.data.encoding import decode_output, encode_input
-from specsia_build.dravie.data.frames import REACH
-from specsia_build.dravie.data.patches import PATCH
-from specsia_build.dravie.near import near
-from specsia_build.dravie.network.model import GEOMETRY
+from specsia_build.dravie.masks import near
+from specsia_build.dravie.model.networks import GEOMETRY
+from specsia_build.dravie.reference import NO_DRAWING, Drawing
 from specsia_build.rendering.layers import HALF_COVERED
 
 MARGIN = 32
@@ -103,6 +102,7 @@ def repair(
     z: NDArray[np.uint8],
     pos: NDArray[np.uint8],
     device: torch.device,
+    drawing: Drawing = NO_DRAWING,
 ) -> NDArray[np.uint8]:
     """A frame as the network repairs it.
 
@@ -112,6 +112,7 @@ def repair(
         z: (H, W, 4) uint8 with straight alpha, of any size.
         pos: (H, W, 4) uint8; not looked at by a model without the position hint.
         device: that computes.
+        drawing: of the character, for a model that sees it.
 
     Returns:
         (H, W, 4) uint8 with straight alpha, transparent where Z is farther than `FARTHEST`, or the figure than `SOFT`:
@@ -122,7 +123,7 @@ def repair(
     window = _window(z[..., 3], GEOMETRY[config.architecture].multiple)
     if window is None:
         return out
-    seen = encode_input(z[window], pos[window], config.with_pos)
+    seen = encode_input(z[window], pos[window], config, drawing)
     while True:
         try:
             painted = paint(model, config, seen, device, tile)

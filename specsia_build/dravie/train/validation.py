@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -12,9 +13,11 @@ from torch import nn
 from specsia_build import png
 from specsia_build.dataset.pairs import PAIR_COLUMNS, Pair, decode_pair
 from specsia_build.dataset.reading import OpenedDataset
-from specsia_build.dravie.apply import repair
 from specsia_build.dravie.config import ModelConfig
+from specsia_build.dravie.data.drawings import Drawings
 from specsia_build.dravie.metrics import on_white, regions
+from specsia_build.dravie.reference import NO_DRAWING, Drawing
+from specsia_build.dravie.repair.apply import repair
 
 SPLIT = "validation"
 
@@ -25,7 +28,14 @@ SEAM = 4
 """White pixels between the pictures of the grid."""
 
 
-def validation_pairs(dataset: OpenedDataset, configs: Sequence[str]) -> list[Pair]:
+class Watched(NamedTuple):
+    """A pair of the validation split, and the drawing of its character."""
+
+    pair: Pair
+    drawing: Drawing = NO_DRAWING
+
+
+def validation_pairs(dataset: OpenedDataset, configs: Sequence[str], model: ModelConfig) -> list[Watched]:
     """A few pairs of the validation split, spread over characters and views; none where there is no such split.
 
     Those that are all background are left out, as there is nothing to repair and nothing to measure.
@@ -34,9 +44,12 @@ def validation_pairs(dataset: OpenedDataset, configs: Sequence[str]) -> list[Pai
     for config in configs:
         count = dataset.splits(config).get(SPLIT, 0)
         if count:
-            wanted = np.unique(np.linspace(0, count - 1, max(1, VIEWS // len(configs))).astype(int))
-            found += dataset.take(config, SPLIT, wanted.tolist(), PAIR_COLUMNS(dataset.kind))
-    return [pair for pair in map(decode_pair, found) if (pair.z[..., 3] | pair.gt[..., 3]).any()]
+            drawings = Drawings(dataset, config, (SPLIT,)) if model.sees_drawing else None
+            numbers = np.unique(np.linspace(0, count - 1, max(1, VIEWS // len(configs))).astype(int))
+            for pair in map(decode_pair, dataset.take(config, SPLIT, numbers.tolist(), PAIR_COLUMNS(dataset.kind))):
+                if (pair.z[..., 3] | pair.gt[..., 3]).any():
+                    found.append(Watched(pair, drawings.of(pair.character_id) if drawings else NO_DRAWING))
+    return found
 
 
 def _error(picture: NDArray[np.uint8], pair: Pair) -> float:
@@ -53,21 +66,22 @@ def _row(pictures: Sequence[NDArray[np.uint8]], height: int, width: int) -> NDAr
 
 
 def validate(
-    model: nn.Module, config: ModelConfig, pairs: Sequence[Pair], device: torch.device
+    model: nn.Module, config: ModelConfig, watched: Sequence[Watched], device: torch.device
 ) -> tuple[float, float, bytes]:
     """Repair pairs.
 
     Args:
         model: a generator in evaluation mode.
         config: of it.
-        pairs: at least one, of any sizes, none all background.
+        watched: at least one, of any sizes, none all background.
         device: that the model is on.
 
     Returns:
         The mean absolute error over Z ∪ Y* of what it paints, the same of Z itself, and a PNG whose rows are Z, what it
         paints and Y*.
     """
-    results = [repair(model, config, pair.z, pair.pos, device) for pair in pairs]
+    pairs = [pair for pair, _ in watched]
+    results = [repair(model, config, pair.z, pair.pos, device, drawing) for pair, drawing in watched]
     height, width = np.max([pair.z.shape[:2] for pair in pairs], axis=0)
     rows = [_row((pair.z, result, pair.gt), height, width) for pair, result in zip(pairs, results, strict=True)]
     ours = np.mean([_error(result, pair) for pair, result in zip(pairs, results, strict=True)])

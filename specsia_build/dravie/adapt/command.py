@@ -9,27 +9,24 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import nn
 
 from specsia_build import __version__
 from specsia_build.characters.images import load_texture
-from specsia_build.dataset.pairs import Pair, is_frontal, pair_at, place_columns, place_of
+from specsia_build.dataset.pairs import Pair, pair_at
 from specsia_build.dataset.reading import OpenedDataset, open_dataset
-from specsia_build.dataset.verify.sample import doubts_of_split
-from specsia_build.dravie.adaptation.adapt import adapt_generator
-from specsia_build.dravie.adaptation.drawing import drawing_doubts, front_doubts, ground_doubts, place_drawing
+from specsia_build.dravie.adapt.adapt import adapt_generator
+from specsia_build.dravie.adapt.placing import drawing_doubts, front_doubts, ground_doubts, place_drawing
 from specsia_build.dravie.config import AdaptConfig, ModelConfig, to_json
+from specsia_build.dravie.data.drawings import frontal_rows
 from specsia_build.dravie.data.frame_folder import list_frames, read_frame
-from specsia_build.dravie.doubts import doubts_of, told
-from specsia_build.dravie.network.checkpoint import load_generator, save_model
-from specsia_build.dravie.pretrained import run_name
-from specsia_build.dravie.processes import find_device
-from specsia_build.dravie.recall import remember
-from specsia_build.dravie.run_folder import ADAPTED_FROM, RUN_FILE
-from specsia_build.dravie.seen import read_seen, write_seen
-from specsia_build.dravie.validation import validate
+from specsia_build.dravie.model.checkpoint import load_generator, save_model
+from specsia_build.dravie.recall import Memory, remember, remember_drawing
+from specsia_build.dravie.reference import NO_DRAWING, Drawing
+from specsia_build.dravie.repair.doubts import doubts_of, told
+from specsia_build.dravie.runs import ADAPTED_FROM, RUN_FILE, read_seen, run_name, write_seen
+from specsia_build.dravie.train.processes import find_device
+from specsia_build.dravie.train.validation import Watched, validate
 from specsia_build.errors import SpecsiaError, UsageError, some, spelled
 from specsia_build.files.writing import replacing_folder, see_writable, write_bytes
 from specsia_build.pipeline.progress import Progress
@@ -39,7 +36,7 @@ PICTURE = "frontal.png"
 
 class Adapted(NamedTuple):
     """What an adaptation gave: its folder, what the frontal view is called, seconds, that view's mean absolute error
-    before and after, the IoU at which a drawing lies on it (None without one), and what is doubtful."""
+    before and after, the IoU at which a drawing lies on it (None without one), and warnings."""
 
     run: Path
     frontal: str
@@ -51,10 +48,22 @@ class Adapted(NamedTuple):
 
 
 class Frontal(NamedTuple):
-    """A frontal pair, and sentences on why it may be none or is not what it must be."""
+    """A frontal pair, and warnings about it; `places` where positions mean the same place in every view."""
 
     pair: Pair
-    doubts: tuple[str, ...]
+    doubts: tuple[str, ...] = ()
+    places: bool = True
+
+
+class FrontalOptions(NamedTuple):
+    """The options of `specsia adapt` that name a frontal view: a dataset's, or a frame with a drawing."""
+
+    dataset: str | None = None
+    character: str | None = None
+    config_name: str | None = None
+    frames: Path | None = None
+    frame: str | None = None
+    drawing: Path | None = None
 
 
 def find_frontal(dataset: OpenedDataset, character: str, config: str | None = None) -> Frontal:
@@ -72,11 +81,9 @@ def find_frontal(dataset: OpenedDataset, character: str, config: str | None = No
     name = config or dataset.configs[0]
     ids = set()
     for split in dataset.splits(name):
-        for number, row in enumerate(dataset.stream(name, split, place_columns(dataset.kind))):
-            found, view, frame = place_of(row, dataset.where)
-            if found == character and is_frontal(view, frame):
-                pair = pair_at(dataset, name, split, number)
-                return Frontal(pair, doubts_of_split(dataset, name, split, [number]))
+        for found, number in frontal_rows(dataset, name, split):
+            if found == character:
+                return Frontal(pair_at(dataset, name, split, number), (), dataset.keeps_places())
             ids.add(found)
     raise UsageError(f"{dataset.where} has no frontal view of '{character}': its characters are {some(sorted(ids))}")
 
@@ -97,40 +104,34 @@ def frontal_frame(folder: Path, name: str | None, with_pos: bool) -> Frontal:
     return Frontal(Pair(chosen.name, folder.resolve().name, 0, z, pos, np.zeros_like(z)), (*odd, *sides))
 
 
-def _drawing(path: Path) -> NDArray[np.uint8]:
+def _picture(path: Path) -> NDArray[np.uint8]:
     # Whoever names a drawing may name a link to it, wherever that leads.
     return load_texture(path, "the drawing", Path("/"), upright=True)
 
 
-def with_drawing(frontal: Pair, path: Path) -> Pair:
+def with_drawing(frontal: Frontal, path: Path) -> Frontal:
     """The pair with a drawing in place of Y*, laid onto Zmask.
 
     Raises:
         SpecsiaError: if it cannot be read, or does not fit.
     """
+    pair, picture = frontal.pair, _picture(path)
     try:
-        placed = place_drawing(_drawing(path), frontal.z[..., 3])
+        placed = place_drawing(picture, pair.z[..., 3])
     except SpecsiaError as error:
         raise SpecsiaError(f"{path}: {error}") from error
-    return dataclasses.replace(
-        frontal, gt=placed.image, gt_mask=None, iou=placed.iou, outline_px=None, outline_grey=None
-    )
+    doubts = (*drawing_doubts(pair.z, placed.image), *ground_doubts(picture, pair.z[..., 3]))
+    laid = dataclasses.replace(pair, gt=placed.image, gt_mask=None, iou=placed.iou, outline_px=None, outline_grey=None)
+    return frontal._replace(pair=laid, doubts=(*frontal.doubts, *doubts))
 
 
-def load_frontal(
-    config: ModelConfig,
-    dataset: OpenedDataset | None,
-    character: str | None,
-    config_name: str | None,
-    frames: Path | None,
-    frame: str | None,
-    drawing: Path | None,
-) -> Frontal:
+def load_frontal(config: ModelConfig, options: FrontalOptions) -> Frontal:
     """The frontal pair that the command's options name.
 
     Raises:
         UsageError: if they name none, or two, or what belongs to the other kind.
     """
+    dataset, character, config_name, frames, frame, drawing = options
     if (dataset is None) == (frames is None):
         raise UsageError(
             "give the frontal view either as --dataset DATASET --character ID, where --drawing PNG may take the place "
@@ -144,43 +145,69 @@ def load_frontal(
     if dataset is not None:
         if character is None:
             raise UsageError("--dataset also needs --character ID: whose frontal view?")
-        found = find_frontal(dataset, character, config_name)
-        return found if drawing is None else found._replace(pair=with_drawing(found.pair, drawing))
+        found = find_frontal(open_dataset(dataset), character, config_name)
+        return found if drawing is None else with_drawing(found, drawing)
     if frames is None or drawing is None:
         raise UsageError("--frames also needs --drawing PNG: frames hold no Y*")
-    found = frontal_frame(frames, frame, config.with_pos)
-    return found._replace(pair=with_drawing(found.pair, drawing))
+    return with_drawing(frontal_frame(frames, frame, config.with_pos), drawing)
 
 
-def adapt(
-    run: Path,
-    frontal: Pair,
-    config: ModelConfig,
-    model: nn.Module,
-    out: Path,
-    settings: AdaptConfig,
-    device: torch.device,
-    recall: bool = True,
+def memory_for(config: ModelConfig, frontal: Frontal, recall: bool = True) -> Memory | None:
+    """What a model is given of a frontal pair besides its weights: the drawing, or else colours that are recalled."""
+    if config.sees_drawing:
+        return remember_drawing(frontal.pair, frontal.places)
+    return remember(frontal.pair) if recall and config.with_pos and frontal.places else None
+
+
+def folder_drawing(
+    config: ModelConfig, folder: Path, frame: str | None, drawing: Path | None
+) -> tuple[Drawing | None, tuple[str, ...]]:
+    """The drawing that a model is given for the frames of a folder, laid onto one of them, and warnings about it.
+
+    Raises:
+        UsageError: if there is no such frame, or the model does not see drawings.
+        SpecsiaError: if the drawing cannot be read, or does not fit.
+    """
+    if drawing is None:
+        if frame is not None:
+            raise UsageError("--reference-frame also needs --drawing PNG")
+        return None, ()
+    if not config.sees_drawing:
+        raise UsageError(
+            "this model was trained with --reference none and sees no drawing: adapt it to one with `specsia adapt`"
+        )
+    found = with_drawing(frontal_frame(folder, frame, config.with_pos), drawing)
+    return remember_drawing(found.pair).drawing, found.doubts
+
+
+def adapt_run(
+    run: Path, out: Path, settings: AdaptConfig, device_name: str, options: FrontalOptions, recall: bool = True
 ) -> Adapted:
     """Fit the model of a run to a frontal pair and write a run folder that holds the result.
 
-    A model with the position hint also remembers what the pair shows where; the errors are the network's alone.
+    A model with the position hint and without the drawing also remembers what the pair shows where; the errors are the
+    network's alone.
 
     Raises:
-        UsageError: if the folder is not empty.
-        SpecsiaError: if the pair shows nothing.
+        UsageError: if the options do not fit together, or the folder is not empty.
+        SpecsiaError: if the model or a picture cannot be used, or the pair shows nothing.
         WriteError: if the run cannot be written; nothing is left of it then.
     """
+    config, model = load_generator(run)
+    found = load_frontal(config, options)
+    frontal, memory = found.pair, memory_for(config, found, recall)
+    drawing = memory.drawing if config.sees_drawing and memory is not None else NO_DRAWING
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise UsageError(f"{spelled(out)} is not empty: name another --out")
     see_writable(out)
-    model, seen = model.to(device), read_seen(run)
-    before, _, _ = validate(model, config, [frontal], device)
+    device, seen = find_device(device_name), read_seen(run)
+    model, watched = model.to(device), [Watched(frontal, drawing)]
+    before, _, _ = validate(model, config, watched, device)
     began = time.perf_counter()
     with Progress().bar("adapt", settings.steps, "step") as bar:
-        adapted = adapt_generator(model, config, frontal, settings, device, bar)
+        adapted = adapt_generator(model, config, frontal, settings, device, bar, drawing)
     seconds = time.perf_counter() - began
-    after, _, picture = validate(adapted, config, [frontal], device)
+    after, _, picture = validate(adapted, config, watched, device)
     record = {
         ADAPTED_FROM: run_name(run),
         "character": frontal.character_id,
@@ -189,48 +216,16 @@ def adapt(
         "l1_before": before,
         "l1": after,
         "specsia": __version__,
-        "torch": torch.__version__,
     }
-    memory = remember(frontal) if config.with_pos and recall else None
     with replacing_folder(out, lambda folder: any(folder.iterdir())) as made:
         write_seen(made, seen.adapted_to(frontal))
         write_bytes(made / PICTURE, picture)
         save_model(made, settings.steps, config, adapted, {}, memory)
         write_bytes(made / RUN_FILE, json.dumps(record, indent=1, ensure_ascii=False).encode())
     worse = (
-        f"the adaptation brought the frontal view no nearer: its mean absolute error is {after:.4f}, and {before:.4f} "
+        f"the adaptation did not improve the frontal view: its mean absolute error is {after:.4f}, and {before:.4f} "
         "before; adapt with more --steps into another --out, or use the model that it started from"
     )
-    return Adapted(out, frontal.uid, seconds, before, after, doubts=(worse,) if after >= before else ())
-
-
-def adapt_run(
-    run: Path,
-    out: Path,
-    settings: AdaptConfig,
-    device_name: str,
-    *,
-    dataset: str | None = None,
-    character: str | None = None,
-    config_name: str | None = None,
-    frames: Path | None = None,
-    frame: str | None = None,
-    drawing: Path | None = None,
-    recall: bool = True,
-) -> Adapted:
-    """`specsia adapt`: see the options of the command.
-
-    Raises:
-        UsageError: if they do not fit together.
-        SpecsiaError: if the model or a picture cannot be used.
-    """
-    config, model = load_generator(run)
-    opened = None if dataset is None else open_dataset(dataset)
-    frontal, doubts = load_frontal(config, opened, character, config_name, frames, frame, drawing)
-    recall = recall and (opened is None or opened.keeps_places())
-    done = adapt(run, frontal, config, model, out, settings, find_device(device_name), recall)
-    done = done._replace(doubts=(*doubts, *done.doubts))
-    if drawing is None:
-        return done
-    ground = ground_doubts(_drawing(drawing), frontal.z[..., 3])
-    return done._replace(iou=frontal.iou, doubts=(*drawing_doubts(frontal.z, frontal.gt), *ground, *done.doubts))
+    doubts = (*found.doubts, *((worse,) if after >= before else ()))
+    iou = None if options.drawing is None else frontal.iou
+    return Adapted(out, frontal.uid, seconds, before, after, iou, doubts)

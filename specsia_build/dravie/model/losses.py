@@ -51,15 +51,15 @@ def gradient_loss(painted: Tensor, target: Tensor) -> Tensor:
     return (across.abs().mean() + down.abs().mean()) / 2
 
 
-def judged_real(scores: Tensor) -> Tensor:
-    """LSGAN: how far scores are from a real patch's."""
+def generator_loss(scores: Tensor) -> Tensor:
+    """LSGAN loss of the generator: how far scores are from a real patch's."""
     return functional.mse_loss(scores, torch.ones_like(scores))
 
 
-def judged_apart(scores: Tensor) -> Tensor:
-    """LSGAN's loss of the discriminator, whose scores are those of N real patches and N painted ones."""
+def discriminator_loss(scores: Tensor) -> Tensor:
+    """LSGAN loss of the discriminator, whose scores are those of N real patches and N painted ones."""
     real, painted = scores.chunk(2)
-    return judged_real(real) + painted.square().mean()
+    return generator_loss(real) + painted.square().mean()
 
 
 class Features(nn.Module):

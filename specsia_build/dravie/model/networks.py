@@ -175,7 +175,7 @@ def build_generator(config: ModelConfig) -> nn.Module:
     tiny one may overshoot in training mode).
     """
     kinds: dict[str, type[Tiny] | type[Paper]] = {"tiny": Tiny, "paper": Paper}
-    made = kinds[config.architecture](input_channels(config.with_pos))
+    made = kinds[config.architecture](input_channels(config))
     return made.to(memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
 
 

@@ -1,4 +1,4 @@
-"""The characters that a model has seen, written with its run, so that it is not scored on what it learnt by heart."""
+"""Folders of trainings and adaptations, and which characters their models have seen; read without torch."""
 
 from __future__ import annotations
 
@@ -6,16 +6,57 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
-from specsia_build.dataset.pairs import Pair
-from specsia_build.dravie.network.checkpoint import STATE
-from specsia_build.errors import SpecsiaError
+from specsia_build.errors import SpecsiaError, UsageError
 from specsia_build.files.records import read_json
 from specsia_build.files.writing import write_bytes
 
-SEEN_FILE = "seen.json"
+if TYPE_CHECKING:
+    from specsia_build.dataset.pairs import Pair
+
+RUN_FILE, SEEN_FILE, STATE, FOLDER = "run.json", "seen.json", "state.json", "checkpoints"
+
+ADAPTED_FROM = "adapted_from"
+"""What an adapted model's `RUN_FILE` has instead of the settings of a training."""
+
+NAME = "pretrained"
+
+WEIGHTS = Path(__file__).resolve().parent / "weights"
+"""The run that comes with the package, with its card beside it; `make pretrained` writes it."""
+
+
+def checkpoints(run: Path) -> list[Path]:
+    """Checkpoints of a run, the oldest first; their names are their steps, of seven digits or more."""
+    found = [path for path in (run / FOLDER).glob("*") if path.name.isdecimal() and path.is_dir()]
+    return sorted(found, key=lambda path: int(path.name))
+
+
+def find_run(where: str | Path) -> Path:
+    """The folder of a run.
+
+    Args:
+        where: a folder (or one of its checkpoints), or the text `pretrained`; `./pretrained`, or a path, is a folder.
+
+    Raises:
+        UsageError: if a run lies in a folder of that name, so that either could be meant.
+    """
+    if where != NAME:
+        return Path(where)
+    if any((Path(NAME) / name).exists() for name in (FOLDER, STATE)):
+        raise UsageError(
+            f"'{NAME}' is the model that comes with the package, and there is a run in the folder {NAME} as well: "
+            f"say ./{NAME} for the folder, or rename it"
+        )
+    return WEIGHTS
+
+
+def run_name(run: Path) -> str:
+    """What a run is called where it is recorded: what `find_run` takes."""
+    return NAME if run == WEIGHTS else str(run)
+
 
 Characters = Mapping[str, tuple[str, ...]]
 """Contents of the views of Y* (see `Pair.content`) by the character's id."""

@@ -1,0 +1,293 @@
+"""`specsia evaluate`: every method on every view of characters that training never saw.
+
+Results are kept as pictures in the output folder, beside Z and Y*, so that anyone can look at them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import groupby
+from pathlib import Path
+
+from torch import Tensor
+
+from specsia_build import png
+from specsia_build.dataset.pairs import PAIR_COLUMNS, Pair, decode_pair, pair_at
+from specsia_build.dataset.reading import OpenedDataset
+from specsia_build.dravie.data.drawings import frontal_rows
+from specsia_build.dravie.evaluate.following import steps_between
+from specsia_build.dravie.evaluate.methods import RAW, Method, Picture, Subject
+from specsia_build.dravie.evaluate.perceptual import Look, Perceptual, fid_between
+from specsia_build.dravie.metrics import clip_flicker, view_scores
+from specsia_build.dravie.runs import gathered
+from specsia_build.errors import SpecsiaError, UsageError, some
+from specsia_build.files.names import folded_name
+from specsia_build.files.writing import write_bytes
+from specsia_build.look.evaluation import MARK, MARK_TEXT, SCORES, TRUTH, picture_name, pictures_folder
+from specsia_build.look.evaluation import RAW as RAW_FOLDER
+from specsia_build.ownership import refuse_foreign_folder
+from specsia_build.pipeline.progress import Progress
+
+FRONTAL, NOVEL = "frontal", "novel"
+"""Kinds of views: the one that methods are fitted to, number 0 (in clips its first frame), and all others."""
+
+
+@dataclass(frozen=True)
+class Score:
+    """Scores of one view.
+
+    Attributes:
+        values: `flicker` among those of a clip's first frame.
+        frontal: whether it is the pair that methods are fitted to.
+        clip, frame, time, action: of the frame of a clip, as `Pair` has them.
+    """
+
+    config: str
+    method: str
+    repeat: int
+    character: str
+    view: int
+    row: int
+    values: dict[str, float]
+    frontal: bool = False
+    clip: str | None = None
+    frame: int | None = None
+    time: float | None = None
+    action: str | None = None
+
+    @property
+    def kind(self) -> str:
+        """Of the view."""
+        return FRONTAL if self.frontal else NOVEL
+
+
+@dataclass(frozen=True)
+class SetScore:
+    """Scores of all views of one kind together."""
+
+    config: str
+    method: str
+    repeat: int
+    kind: str
+    values: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What was measured.
+
+    Attributes:
+        seen: by the label of a trained method the characters that one of its models has seen, and under which id.
+        notes: sentences about what could not be measured.
+    """
+
+    dataset: str
+    split: str
+    configs: tuple[str, ...]
+    methods: tuple[Method, ...]
+    scores: tuple[Score, ...]
+    sets: tuple[SetScore, ...] = ()
+    seen: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    notes: tuple[str, ...] = field(default=())
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Of the methods, each once, in order."""
+        return tuple(dict.fromkeys(method.label for method in self.methods))
+
+    def method(self, label: str) -> Method:
+        """The first repeat of a method."""
+        return next(method for method in self.methods if method.label == label)
+
+
+def sequences(dataset: OpenedDataset, config: str, split: str) -> Iterator[list[tuple[int, Pair]]]:
+    """The views of each character, or the frames of each clip, with the numbers of their rows, one such at a time.
+
+    Raises:
+        SpecsiaError: if a row cannot be decoded, or the rows of a character or clip do not stand together.
+    """
+    rows = enumerate(dataset.stream(config, split, PAIR_COLUMNS(dataset.kind)))
+    pairs = ((number, decode_pair(row)) for number, row in rows)
+    seen: set[str] = set()
+    for character_id, views in groupby(pairs, key=lambda pair: pair[1].character_id):
+        _first(character_id, f"the character {character_id}", seen, dataset)
+        clips: set[str] = set()
+        for clip, frames in groupby(views, key=lambda pair: pair[1].clip):
+            _first(clip or "", f"the clip {clip} of {character_id}", clips, dataset)
+            yield list(frames)
+
+
+def _first(name: str, what: str, seen: set[str], dataset: OpenedDataset) -> None:
+    if folded_name(name) in seen:
+        raise SpecsiaError(
+            f"{dataset.where} has rows of {what} in two places (or of two whose ids differ only in case), and their "
+            "results would share a folder: sort rows that were shuffled by uid, as sort('uid') of `datasets` does"
+        )
+    seen.add(folded_name(name))
+
+
+def _known_by(dataset: OpenedDataset, config: str, split: str) -> Iterator[Pair]:
+    """What a character can be known by: all its views, or of clips their first frames, which are so at any pace."""
+    if not dataset.moving:
+        yield from (pair for views in sequences(dataset, config, split) for _, pair in views)
+        return
+    rows = [k for k, row in enumerate(dataset.stream(config, split, ["frame"])) if row["frame"] == 0]
+    for row in rows:
+        yield pair_at(dataset, config, split, row)
+
+
+def evaluate(
+    dataset: OpenedDataset,
+    split: str,
+    methods: Sequence[Method],
+    out: Path,
+    perceptual: Perceptual | None = None,
+    configs: Sequence[str] = (),
+    allow_seen: bool = False,
+) -> Evaluation:
+    """Score methods on all characters of a split; on a backend that a method was not trained on, by one repeat.
+
+    Args:
+        dataset: where they are.
+        split: that training did not see.
+        methods: to compare.
+        out: folder where results are kept.
+        perceptual: networks of LPIPS, CLIP and FID; without one its score is absent.
+        configs: configurations that are scored; none for all.
+        allow_seen: score a model on characters that it has seen, too.
+
+    Raises:
+        UsageError: if there is no such split or configuration, a model has seen a character and must not, or `out`
+            holds something else.
+        SpecsiaError: if a character has no frontal view, or a view shows nothing.
+    """
+    configs = tuple(configs) or dataset.configs
+    for config in configs:
+        there = dataset.splits(config)
+        if split not in there and (config, split) not in dataset.lacking:
+            names = ", ".join(there)
+            raise UsageError(f"{dataset.where} has no split '{split}' in its configuration '{config}': it has {names}")
+    seen_by = _seen_by(dataset, configs, split, methods)
+    if any(seen_by.values()) and not allow_seen:
+        raise UsageError(_refusal(seen_by, split))
+    refuse_foreign_folder(out, "evaluation", SCORES, MARK)
+    write_bytes(out / MARK, MARK_TEXT.encode())
+    fronts = {config: dict(frontal_rows(dataset, config, split)) for config in configs}
+    wanted = {config: [m for m in methods if not _needless(m, config, methods)] for config in configs}
+    views = sum(dataset.splits(config).get(split, 0) * len(wanted[config]) for config in configs)
+    updates = sum(len(fronts[config]) * method.updates for config in configs for method in wanted[config])
+    scores: list[Score] = []
+    sets: list[SetScore] = []
+    # An update takes about a quarter of the time of a view.
+    with Progress().bar("evaluate", 4 * views + updates, "step") as bar:
+        for config in configs:
+            looks = _Looks(perceptual)
+            subject: Subject | None = None
+            painters = {}
+            for sequence in sequences(dataset, config, split):
+                pairs = [pair for _, pair in sequence]
+                if subject is None or subject.frontal.character_id != pairs[0].character_id:
+                    subject = _subject(dataset, config, split, fronts[config], sequence)
+                    painters = {}
+                steps = steps_between(pairs) if dataset.keeps_places() else []
+                _keep(out, config, pairs, TRUTH, [pair.gt for pair in pairs])
+                _keep(out, config, pairs, RAW_FOLDER, [pair.z for pair in pairs])
+                for method in wanted[config]:
+                    bar.note(f"{pairs[0].character_id} {method.label}")
+                    name = method.label, method.repeat
+                    if name not in painters:
+                        painters[name] = method.fit(subject, bar)
+                    results = [painters[name](pair.without_truth()) for pair in pairs]
+                    if method.label != RAW:
+                        _keep(out, config, pairs, method.folder, results)
+                    flicker = clip_flicker(results, [pair.gt for pair in pairs], steps)
+                    for (row, pair), result in zip(sequence, results, strict=True):
+                        score = _score(config, method, row, pair, result, pair.uid == subject.frontal.uid)
+                        if flicker is not None and pair is pairs[0]:
+                            score.values["flicker"] = flicker
+                        score.values.update(looks.compare(name, score.kind, result, pair))
+                        scores.append(score)
+                    bar(4 * len(pairs))
+            sets += [SetScore(config, *name, kind, {"fid": fid}) for (name, kind), fid in looks.distances()]
+    return Evaluation(dataset.where, split, configs, tuple(methods), tuple(scores), tuple(sets), seen_by)
+
+
+def _subject(
+    dataset: OpenedDataset, config: str, split: str, fronts: Mapping[str, int], views: Sequence[tuple[int, Pair]]
+) -> Subject:
+    """What methods are given of a character: of its first frontal row, which may be among these views."""
+    character_id = views[0][1].character_id
+    number = fronts.get(character_id)
+    if number is None:
+        raise SpecsiaError(f"{character_id} has no frontal view (number 0), which every method is given")
+    here = next((pair for row, pair in views if row == number), None)
+    return Subject.of(here or pair_at(dataset, config, split, number), dataset.keeps_places())
+
+
+def _score(config: str, method: Method, row: int, pair: Pair, result: Picture, frontal: bool) -> Score:
+    key = config, method.label, method.repeat, pair.character_id, pair.view, row
+    return Score(*key, view_scores(result, pair), frontal, pair.clip, pair.frame, pair.time, pair.action)
+
+
+def _keep(out: Path, config: str, pairs: Sequence[Pair], name: str, pictures: Sequence[Picture]) -> None:
+    """Write a picture of each of some views: a method's, by its folder, or Y* or Z."""
+    for pair, picture in zip(pairs, pictures, strict=True):
+        folder = out / pictures_folder(config, pair.character_id, name, pair.clip)
+        write_bytes(folder / picture_name(pair.number, pair.frame is not None), png.encode(picture))
+
+
+class _Looks:
+    """Perceptual scores of one configuration, and the features that FID is computed from."""
+
+    def __init__(self, perceptual: Perceptual | None) -> None:
+        self._perceptual = perceptual
+        self._gt: tuple[Pair, Look] | None = None
+        self._features: dict[tuple[tuple[str, int], str], tuple[list[Tensor], list[Tensor]]] = {}
+
+    def compare(self, name: tuple[str, int], kind: str, result: Picture, pair: Pair) -> dict[str, float]:
+        """Scores of one result; empty without networks."""
+        if not self._perceptual:
+            return {}
+        look, gt = self._perceptual.look(result), self._perceptual.look(pair.gt)
+        if look.fid is not None and gt.fid is not None:
+            features = self._features.setdefault((name, kind), ([], []))
+            features[0].append(look.fid)
+            features[1].append(gt.fid)
+        return self._perceptual.compare(look, gt)
+
+    def distances(self) -> Iterator[tuple[tuple[tuple[str, int], str], float]]:
+        """FID by method and kind of view."""
+        for key, features in self._features.items():
+            fid = fid_between(*features)
+            if fid is not None:
+                yield key, fid
+
+
+def _seen_by(
+    dataset: OpenedDataset, configs: Sequence[str], split: str, methods: Sequence[Method]
+) -> dict[str, dict[str, str]]:
+    """The characters of a split that models have seen, and under which id, by the labels of trained methods."""
+    records = [(method.label, method.seen) for method in methods if method.seen is not None]
+    found: dict[str, dict[str, str]] = {label: {} for label, _ in records}
+    if any(record.known for _, record in records):
+        views = (pair for config in configs for pair in _known_by(dataset, config, split))
+        there = gathered((pair.character_id, pair.content) for pair in views)
+        for label, record in records:
+            found[label] |= record.among(there)
+    return found
+
+
+def _refusal(seen_by: Mapping[str, Mapping[str, str]], split: str) -> str:
+    label, seen = max(seen_by.items(), key=lambda entry: len(entry[1]))
+    names = [name if known == name else f"{name} (there called {known})" for name, known in seen.items()]
+    return (
+        f"{label} has been trained on, or adapted to, characters of the split '{split}': {some(names)}. Their scores "
+        "tell nothing of others: name another split or dataset, or add --allow-seen, which marks its rows"
+    )
+
+
+def _needless(method: Method, config: str, methods: Sequence[Method]) -> bool:
+    """Whether a method is a further repeat on a backend that it was not trained on and another was."""
+    foreign = bool(method.trained) and config not in method.trained
+    return foreign and method.repeat > 0 and any(config in other.trained for other in methods)

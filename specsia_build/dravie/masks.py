@@ -1,0 +1,45 @@
+"""Masks of a frame: dilated ones, and where a reconstruction and its character show the same parts."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import scipy
+from numpy.typing import NDArray
+
+from specsia_build.dravie.config import PATCH
+from specsia_build.rendering.layers import HALF_COVERED
+
+if TYPE_CHECKING:
+    from specsia_build.dataset.pairs import Pair
+
+WIDEST_LINE_PX = 4
+"""Thickness of the widest contour, which lies outside of Y*'s silhouette."""
+
+SLACK = 2
+"""Pixels that two silhouettes which agree may still be apart."""
+
+LEAST_AGREED = 0.1
+"""Share of the foreground from which patches are drawn where silhouettes agree; with less, from all of it."""
+
+
+def near(pixels: NDArray[np.bool_], reach: int) -> NDArray[np.bool_]:
+    """Dilate a mask (H, W) by a square that reaches so many pixels to each side; nothing is beyond the frame."""
+    return np.asarray(scipy.ndimage.maximum_filter(pixels, 2 * reach + 1, mode="constant"))
+
+
+def agreed(pair: Pair) -> NDArray[np.bool_]:
+    """Pixels (H, W) whose patch meets no place where Z or Y* lacks a part that the other shows.
+
+    What a reconstruction lost, such as a cape, cannot be painted back from what is left of it; a model that was made to
+    try on the one view smears the part's colours around the character in all others.
+    """
+    z, gt = pair.z[..., 3] >= HALF_COVERED, pair.gt[..., 3] >= HALF_COVERED
+    lost = gt & (scipy.ndimage.distance_transform_edt(~z) > WIDEST_LINE_PX + SLACK)
+    added = z & (scipy.ndimage.distance_transform_edt(~gt) > SLACK)
+    mask = ~near(lost | added, PATCH // 2)
+    foreground = z | gt
+    if (mask & foreground).sum() < LEAST_AGREED * foreground.sum():
+        return np.ones_like(mask)
+    return mask

@@ -1,0 +1,249 @@
+"""The one loop by which networks learn: training, adaptation and sample-wise fits.
+
+`learn` draws patches and updates both networks from one forward of the generator; see `training_step`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.func import functional_call
+
+from specsia_build.dravie.config import TrainConfig
+from specsia_build.dravie.data.patches import PatchSampler, prefetched
+from specsia_build.dravie.model.adam import Adam
+from specsia_build.dravie.model.losses import (
+    Features,
+    discriminator_loss,
+    generator_loss,
+    gradient_loss,
+    on_both_grounds,
+)
+from specsia_build.dravie.model.networks import build_discriminator, build_generator
+from specsia_build.errors import SpecsiaError
+
+TERMS = ("l1", "gradient", "perceptual", "adversarial", "discriminator", "norm")
+"""What `training_step` returns: the losses before they are weighted, and the norm of the generator's gradient."""
+
+CHECK_EVERY = 50
+"""Steps after which the losses are read, which waits for a GPU."""
+
+AVERAGE_LAG = 10
+"""The running average follows the weights faster while there are few to average."""
+
+Forward = Callable[[Tensor], Tensor]
+
+
+@dataclass(frozen=True)
+class Networks:
+    """What is trained.
+
+    Attributes:
+        generator, discriminator: their weights; a discriminator only where there is an adversarial loss.
+        average: running average of the generator's weights, None where none is kept.
+        features: of the perceptual loss.
+        optimisers: `generator` and `discriminator`.
+        forwards: of the same: the networks, compiled, or synchronised between processes.
+        start: the generator's weights that an anchor pulls back to; empty without one.
+        device: that they are on.
+        bf16: whether they compute in bfloat16.
+    """
+
+    generator: nn.Module
+    discriminator: nn.Module | None
+    average: nn.Module | None
+    features: Features | None
+    optimisers: Mapping[str, Adam]
+    forwards: Mapping[str, Forward]
+    start: tuple[Tensor, ...]
+    device: torch.device
+    bf16: bool
+
+    @property
+    def result(self) -> nn.Module:
+        """Whose weights are kept: the running average, where there is one."""
+        return self.generator if self.average is None else self.average
+
+    @property
+    def modules(self) -> dict[str, tuple[nn.Module, Adam]]:
+        """What a checkpoint holds, by name."""
+        both = {"generator": self.generator, "discriminator": self.discriminator}
+        return {name: (module, self.optimisers[name]) for name, module in both.items() if module is not None}
+
+    def autocast(self) -> AbstractContextManager[None]:
+        """The arithmetic of the networks."""
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=self.bf16)
+
+
+def build_networks(
+    config: TrainConfig,
+    features: Features | None,
+    device: torch.device,
+    bf16: bool,
+    wrap: Callable[[nn.Module], Forward] = lambda module: module,
+    generator: nn.Module | None = None,
+) -> Networks:
+    """Networks and optimisers; fresh weights come from the seed alone.
+
+    Args:
+        config: of the training.
+        features: of the perceptual loss, or None.
+        device: to train on.
+        bf16: whether to compute in bfloat16.
+        wrap: makes the forward of a network that training calls.
+        generator: to go on with, in training mode; None for a fresh one.
+    """
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(config.seed)
+        if generator is None:
+            generator = build_generator(config.model).train()
+        modules = {"generator": generator.to(device)}
+        if config.adversarial:
+            modules["discriminator"] = build_discriminator().to(device)
+    average = None
+    if config.ema:
+        average = build_generator(config.model).to(device).requires_grad_(False)
+        average.load_state_dict(generator.state_dict())
+    return Networks(
+        generator,
+        modules.get("discriminator"),
+        average,
+        None if features is None else features.to(device),
+        {name: Adam(module.parameters(), config.weight_decay) for name, module in modules.items()},
+        {name: wrap(module) for name, module in modules.items()},
+        tuple(weight.detach().clone() for weight in generator.parameters()) if config.anchor else (),
+        device,
+        bf16,
+    )
+
+
+def to_device(patches: NDArray[np.float32], device: torch.device) -> Tensor:
+    """Patches (N, H, W, C) as (N, C, H, W) with channels last, without a copy on the CPU."""
+    tensor = torch.from_numpy(patches)
+    if device.type == "cuda":
+        tensor = tensor.pin_memory().to(device, non_blocking=True)
+    return tensor.permute(0, 3, 1, 2)
+
+
+def rate(config: TrainConfig, step: int) -> float:
+    """Learning rate of a step, counted from 0."""
+    if config.schedule == "constant":
+        return config.learning_rate
+    warm = min(1.0, (step + 1) / config.warm_up)
+    return config.learning_rate * warm * 0.5 * (1 + math.cos(math.pi * step / config.steps))
+
+
+@torch.no_grad()
+def _follow(average: nn.Module, generator: nn.Module, decay: float) -> None:
+    for kept, new in zip(average.parameters(), generator.parameters(), strict=True):
+        kept.lerp_(new, 1 - decay)
+    for kept, new in zip(average.buffers(), generator.buffers(), strict=True):
+        kept.copy_(new)
+
+
+def training_step(networks: Networks, config: TrainConfig, step: int, inputs: Tensor, targets: Tensor) -> Tensor:
+    """Update both networks.
+
+    Args:
+        networks: updated in place.
+        config: weights of the losses, schedule.
+        step: its number, from 0.
+        inputs: (N, C, H, W) float32 in [-1, 1] on the networks' device.
+        targets: (N, 4, H, W), likewise.
+
+    Returns:
+        (6,) float32 on the device: the values that `TERMS` names, 0 for those of weight 0.
+    """
+    learning_rate = rate(config, step)
+    zero = torch.zeros((), device=networks.device)
+    gradient = perceptual = adversarial = discriminator = zero
+    with networks.autocast():
+        painted = networks.forwards["generator"](inputs)
+    if networks.discriminator is not None:
+        with networks.autocast():
+            scores = networks.forwards["discriminator"](torch.cat((targets, painted.detach().to(targets.dtype))))
+        discriminator = discriminator_loss(scores.float())
+        discriminator.backward()
+        networks.optimisers["discriminator"].update(learning_rate)
+        # The discriminator as a fixed function: its weights get no gradient from the generator's loss.
+        fixed = {name: weight.detach() for name, weight in networks.discriminator.named_parameters()}
+        with networks.autocast():
+            scores = functional_call(networks.discriminator, fixed, (painted,))
+        adversarial = generator_loss(scores.float())
+    if networks.features is not None and config.perceptual_weight:
+        with networks.autocast():
+            perceptual = networks.features.loss(painted[:, :3], targets[:, :3])
+    shown, wanted = on_both_grounds(painted.float()), on_both_grounds(targets)
+    l1 = (shown - wanted).abs().mean()
+    if config.gradient:
+        gradient = gradient_loss(shown, wanted)
+    total = (
+        config.l1 * l1
+        + config.gradient * gradient
+        + config.perceptual_weight * perceptual
+        + config.adversarial * adversarial
+    )
+    total.backward()
+    weights = list(networks.generator.parameters())
+    norm = nn.utils.clip_grad_norm_(weights, config.clip)
+    networks.optimisers["generator"].update(learning_rate)
+    with torch.no_grad():
+        for weight, start in zip(weights, networks.start, strict=False):
+            weight.lerp_(start, learning_rate * config.anchor)
+    if networks.average is not None:
+        _follow(networks.average, networks.generator, min(config.ema, (1 + step) / (AVERAGE_LAG + step)))
+    return torch.stack([l1, gradient, perceptual, adversarial, discriminator, norm]).detach()
+
+
+class NotFinite(SpecsiaError):
+    """A loss or a gradient is no number any more."""
+
+
+class Learnt(NamedTuple):
+    """After a step: how many were made, and every `CHECK_EVERY` steps and on request the means of `TERMS` since."""
+
+    step: int
+    means: Callable[[], dict[str, float]]
+
+
+def learn(networks: Networks, config: TrainConfig, sampler: PatchSampler, start: int = 0) -> Iterator[Learnt]:
+    """Train networks up to `config.steps`, step by step.
+
+    Args:
+        networks: updated in place.
+        config: of the training.
+        sampler: that the patches come from.
+        start: steps that were made before.
+
+    Raises:
+        NotFinite: if a loss or a gradient of the last steps was no number; it is noticed at the latest after
+            `CHECK_EVERY` steps and after the last.
+    """
+    pending: list[Tensor] = []
+    step = start
+
+    def means() -> dict[str, float]:
+        values = torch.stack(pending).cpu()
+        pending_from = step - len(pending)
+        pending.clear()
+        bad = (~values.isfinite()).nonzero()
+        if len(bad):
+            first, term = (int(i) for i in bad[0])
+            raise NotFinite(f"{TERMS[term]} of step {pending_from + first + 1} is not finite")
+        return dict(zip(TERMS, values.mean(dim=0).tolist(), strict=True))
+
+    for inputs, targets in prefetched(sampler, start, config.steps):
+        patches = to_device(inputs, networks.device), to_device(targets, networks.device)
+        pending.append(training_step(networks, config, step, *patches))
+        step += 1
+        yield Learnt(step, means)
+        if len(pending) >= CHECK_EVERY or (step == config.steps and pending):
+            means()
