@@ -14,24 +14,30 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
-from specsia_build.dravie.config import TrainConfig
+from specsia_build.dravie.config import ModelConfig, TrainConfig
 from specsia_build.dravie.data.encoding import encode_input, encode_target
 from specsia_build.dravie.data.frames import Frames
 from specsia_build.dravie.model.adam import BETAS
-from specsia_build.dravie.model.losses import Features, gradient_loss, judged_apart, judged_real, on_both_grounds
+from specsia_build.dravie.model.losses import (
+    Features,
+    discriminator_loss,
+    generator_loss,
+    gradient_loss,
+    on_both_grounds,
+)
 from specsia_build.dravie.model.networks import Enlarging, build_discriminator, build_generator
 
 
 class PatchDataset(Dataset[tuple[Tensor, Tensor]]):
     """Patches cut from arrays in memory, one in each call."""
 
-    def __init__(self, frames: Frames, size: int, with_pos: bool) -> None:
+    def __init__(self, frames: Frames, size: int, model: ModelConfig) -> None:
         self.size = size
         self.rows = []
         margin = ((size, size), (size, size), (0, 0))
         for row in range(len(frames)):
             z, pos, gt = (np.pad(image, margin) for image in frames.whole(row))
-            seen: NDArray[np.float32] = encode_input(z, pos, with_pos)
+            seen: NDArray[np.float32] = encode_input(z, pos, model)
             self.rows.append((seen, encode_target(gt), np.argwhere((z[..., 3] > 0) | (gt[..., 3] > 0))))
 
     def __len__(self) -> int:
@@ -77,13 +83,13 @@ def reference_steps(
         torch.optim.Adam(net.parameters(), config.learning_rate, BETAS, weight_decay=config.weight_decay)
         for net in (generator, discriminator)
     )
-    loader = DataLoader(PatchDataset(frames, config.patch, config.with_pos), batch_size=config.batch, num_workers=1)
+    loader = DataLoader(PatchDataset(frames, config.patch, config.model), batch_size=config.batch, num_workers=1)
     for batch in loader:
         inputs, targets = (patches.to(device) for patches in batch)
 
         judge.zero_grad()
         painted = generator(inputs).detach()
-        judged_apart(discriminator(torch.cat((targets, painted)))).backward()
+        discriminator_loss(discriminator(torch.cat((targets, painted)))).backward()
         judge.step()
 
         painter.zero_grad()
@@ -91,7 +97,7 @@ def reference_steps(
         shown, wanted = on_both_grounds(painted), on_both_grounds(targets)
         loss = config.l1 * (shown - wanted).abs().mean()
         loss = loss + config.gradient * gradient_loss(shown, wanted)
-        loss = loss + config.adversarial * judged_real(discriminator(painted))
+        loss = loss + config.adversarial * generator_loss(discriminator(painted))
         if features is not None:
             loss = loss + config.perceptual_weight * features.loss(painted[:, :3], targets[:, :3])
         loss.backward()

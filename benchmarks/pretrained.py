@@ -13,9 +13,8 @@ import click
 import torch
 from safetensors.torch import save
 
-from specsia_build.dravie.model.checkpoint import MODEL, STATE, load_generator, read_state
-from specsia_build.dravie.runs import FOLDER, RUN_FILE, checkpoints
-from specsia_build.dravie.runs import SEEN_FILE
+from specsia_build.dravie.model.checkpoint import MODEL, load_generator, read_state
+from specsia_build.dravie.runs import FOLDER, RUN_FILE, SEEN_FILE, STATE, checkpoints
 from specsia_build.errors import UsageError
 from specsia_build.files.records import read_json
 from specsia_build.files.writing import write_bytes

@@ -13,14 +13,14 @@ import torch
 
 from benchmarks.loading import measure_loader, time_of
 from benchmarks.plain_training import reference_steps
-from specsia_build.dravie.apply import has_bf16
+from specsia_build.dravie.repair.apply import has_bf16
 from specsia_build.dravie.config import PRESETS, TrainConfig
 from specsia_build.dravie.data.frames import Frames
 from specsia_build.dravie.data.patches import PatchSampler, prefetched
-from specsia_build.dravie.network.losses import NONE, RANDOM, Features, find_features
-from specsia_build.dravie.network.networks import build_networks
-from specsia_build.dravie.processes import Processes, find_device, wrapper
-from specsia_build.dravie.step import to_device, training_step
+from specsia_build.dravie.model.losses import NONE, RANDOM, Features, find_features
+from specsia_build.dravie.train.loop import build_networks
+from specsia_build.dravie.train.processes import Processes, find_device, wrapper
+from specsia_build.dravie.train.loop import to_device, training_step
 
 TURNS = 5
 

@@ -24,6 +24,7 @@ from specsia_build.dravie.config import ARCHITECTURES, ModelConfig
 from specsia_build.dravie.data import frames
 from specsia_build.dravie.model import checkpoint
 from specsia_build.dravie.model.networks import build_generator
+from specsia_build.dravie.runs import STATE
 from specsia_build.pipeline import mark
 from specsia_build.registration import VERSION as REGISTRATION
 from specsia_build.rendering.registry import RENDERERS
@@ -48,7 +49,7 @@ def _checkpoint(architecture: str) -> str:
     """Of the files of a checkpoint, and the names, shapes and kinds of a model's numbers."""
     with torch.device("meta"):
         weights = build_generator(ModelConfig(architecture)).state_dict()
-    files = (checkpoint.MODEL, checkpoint.TRAINING, checkpoint.STATE, checkpoint.MEMORY)
+    files = (checkpoint.MODEL, checkpoint.TRAINING, STATE, checkpoint.MEMORY)
     return _digest(repr((files, [(name, tuple(value.shape), value.dtype) for name, value in weights.items()])))
 
 

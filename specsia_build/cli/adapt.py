@@ -39,7 +39,9 @@ from specsia_build.errors import argument
     help="Takes the place of Y*: the character in the pose of the frontal view, any size.",
 )
 @click.option(
-    "--without", type=click.Choice(("recall",)), help="Of a model that sees no drawing: do not take over its colours by position."
+    "--without",
+    type=click.Choice(("recall",)),
+    help="Of a model that sees no drawing: do not recall its colours.",
 )
 @click.option("--steps", type=int, help=f"Updates to make.  [default: {AdaptConfig().steps}]")
 @options.device

@@ -61,16 +61,15 @@ def enhance(
     need_torch()
     from specsia_build.dataset.places import HUB_ID
     from specsia_build.dataset.reading import open_part
-    from specsia_build.dravie.repair import enhance as work
     from specsia_build.dravie.adapt.command import folder_drawing
     from specsia_build.dravie.data.frame_folder import is_frame_folder
     from specsia_build.dravie.model.checkpoint import load_generator, load_memory
+    from specsia_build.dravie.repair import enhance as work
     from specsia_build.dravie.train.processes import find_device
 
     config, model = load_generator(run)
     memory, where = load_memory(run), find_device(device)
-    given: Drawing | None = None
-    doubts: tuple[str, ...] = ()
+    given, doubts = None, tuple[str, ...]()
     of_folder = is_frame_folder(Path(source))
     if not of_folder and (drawing is not None or reference_frame is not None):
         raise UsageError("--drawing and --reference-frame are for a folder of frames; a dataset has its own drawings")

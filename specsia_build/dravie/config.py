@@ -296,14 +296,21 @@ def train_from_json(values: Mapping[str, Any]) -> TrainConfig:
         UsageError: if settings are missing, unknown or cannot be used.
     """
     known = {field.name for field in fields(TrainConfig)}
-    values = EARLIER | dict(values)
+    values = {**EARLIER, **values}
     if set(values) != known:
         raise UsageError(f"settings are missing or unknown: {', '.join(sorted(set(values) ^ known))}")
     clip = math.inf if values["clip"] is None else values["clip"]
     return TrainConfig(**{**values, "configs": tuple(values["configs"]), "clip": clip})
 
 
-EARLIER = {"reference": "none", "no_drawing": 0.1, "no_contour": 0.1, "redrawn": 0.5, "warm_up": 100, "anchor": 0.0}
+EARLIER: Mapping[str, Any] = {
+    "reference": "none",
+    "no_drawing": 0.0,
+    "no_contour": 0.0,
+    "redrawn": 0.0,
+    "warm_up": 100,
+    "anchor": 0.0,
+}
 """Settings that trainings of version 0.1 did not write."""
 
 

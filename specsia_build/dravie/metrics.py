@@ -238,4 +238,3 @@ def clip_flicker(
         total += float(np.abs(changes[0] - changes[1]).sum(dtype=np.float64))
         count += 3 * len(step.here)
     return total / count if count else None
-

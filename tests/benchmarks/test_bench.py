@@ -14,7 +14,7 @@ from benchmarks import loading, training
 from benchmarks.__main__ import main
 from benchmarks.plain_training import plain
 from specsia_build.dravie.config import PRESETS
-from specsia_build.dravie.network.model import build_generator
+from specsia_build.dravie.model.networks import build_generator
 from tests.dataset.small import build_small
 from tests.shapes import write_folder
 

@@ -18,7 +18,7 @@ from specsia_build.pipeline.failures import Failure
 from specsia_build.pipeline.layout import RunLayout
 from specsia_build.pipeline.summary import BuildSummary
 from tests.dataset.small import build_small
-from tests.dravie.test_enhance import write_run
+from tests.dravie.repair.test_enhance import write_run
 from tests.shapes import write_folder
 
 

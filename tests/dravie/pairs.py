@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
 import numpy as np
 
 from specsia_build.dataset.pairs import Pair
+from specsia_build.dravie.config import Augment, TrainConfig
+from specsia_build.dravie.data.frames import Frames
+from specsia_build.dravie.data.patches import PatchSampler
 
 
 def make_pair(seed: int, size: int = 40, grown: int = 2) -> Pair:
@@ -18,3 +25,11 @@ def make_pair(seed: int, size: int = 40, grown: int = 2) -> Pair:
     pos[..., 3] = z[..., 3]
     pos[distance > 0] = 0
     return Pair(f"c{seed}_00", f"c{seed}", 0, z, pos, gt)
+
+
+def sampler(
+    frames: Sequence[Frames], batch: int, augment: Augment | None = None, size: int = 32, **settings: Any
+) -> PatchSampler:
+    """Patches of a model that sees no drawing, unless `settings` say so."""
+    config = replace(TrainConfig(reference="none"), batch=batch, patch=size, **settings)
+    return PatchSampler(frames, config, augment)

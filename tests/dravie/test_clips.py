@@ -14,15 +14,16 @@ from specsia_build.cli.main import main
 from specsia_build.dataset.pairs import PAIR_COLUMNS, decode_pair, is_frontal
 from specsia_build.dataset.reading import open_dataset
 from specsia_build.dravie.adapt.command import find_frontal
+from specsia_build.dravie.config import ModelConfig
 from specsia_build.dravie.data.frames import open_frames
-from specsia_build.dravie.data.patches import PatchSampler
 from specsia_build.dravie.train.validation import validation_pairs
 from specsia_build.films import GAP, side_by_side
 from specsia_build.picture_files import write_film
 from specsia_build.pipeline.layout import RunLayout
 from specsia_build.pipeline.progress import Progress
 from tests.clips import FPS, SIZE
-from tests.dravie.test_enhance import write_run
+from tests.dravie.pairs import sampler
+from tests.dravie.repair.test_enhance import write_run
 
 
 @pytest.fixture
@@ -54,13 +55,13 @@ def test_frames_are_decoded_and_patches_drawn(
     frames = open_frames(dataset, "default", "train", Progress())
     assert len(frames) == dataset.splits("default")["train"]
     assert len(set(frames.uids)) == len(frames)
-    inputs, targets = PatchSampler((frames,), 4, 0).batch(0)
+    inputs, targets = sampler((frames,), 4).batch(0)
     assert inputs.shape[:3] == targets.shape[:3] == (4, 32, 32)
-    assert len(validation_pairs(dataset, ["default"])) == 6
+    assert len(validation_pairs(dataset, ["default"], ModelConfig())) == 6
 
 
 def test_the_frontal_pair_is_the_first_frame_from_the_front(clips_run: RunLayout) -> None:
-    found, _ = find_frontal(open_dataset(clips_run.dataset), "b")
+    found = find_frontal(open_dataset(clips_run.dataset), "b").pair
     assert (found.character_id, found.view, found.frame) == ("b", 0, 0)
 
 

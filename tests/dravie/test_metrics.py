@@ -15,7 +15,6 @@ from specsia_build.dravie.metrics import (
     clip_flicker,
     contour_lines,
     contour_scores,
-    flicker,
     on_white,
     regions,
     view_scores,
@@ -136,18 +135,6 @@ def test_an_empty_view_is_told() -> None:
     empty = np.zeros_like(pair.z)
     with pytest.raises(SpecsiaError, match="disc_00 is all background"):
         view_scores(empty, replace(pair, z=empty, gt=empty))
-
-
-def test_flicker_is_a_multiple_of_the_truths() -> None:
-    truths = [coloured(disc(40 + k)) for k in (0, 2, 4, 2)]
-    assert flicker(truths, truths) == 1
-    noisy = [picture.copy() for picture in truths]
-    noisy[1][40:56, 40:56, :3] = 0
-    assert flicker(noisy, truths) > 1.5
-    still = [truths[0]] * 4
-    assert flicker(still, truths) == 0
-    with pytest.raises(SpecsiaError, match="does not change"):
-        flicker(truths, still)
 
 
 def test_frames_of_any_shape() -> None:

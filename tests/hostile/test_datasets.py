@@ -18,8 +18,8 @@ from click.testing import CliRunner, Result
 from specsia_build.cli.main import main
 from specsia_build.dataset import schema
 from specsia_build.dataset.checksums import write_sums
-from specsia_build.dravie.model.checkpoint import MODEL, STATE, TRAINING
-from specsia_build.dravie.runs import FOLDER, RUN_FILE
+from specsia_build.dravie.model.checkpoint import MODEL, TRAINING
+from specsia_build.dravie.runs import FOLDER, RUN_FILE, STATE
 from tests.dataset.small import build_small, read_rows, shard, write_rows
 from tests.hostile.conftest import Tally
 

@@ -17,7 +17,7 @@ from specsia_build.dataset.pairs import PAIR_COLUMNS, Pair, decode_pair, pair_at
 from specsia_build.dataset.reading import OpenedDataset
 from specsia_build.dravie.data.drawings import frontal_rows
 from specsia_build.dravie.evaluate.following import steps_between
-from specsia_build.dravie.evaluate.methods import RAW, Method, Picture, Subject
+from specsia_build.dravie.evaluate.methods import RAW, Method, Painter, Picture, Subject
 from specsia_build.dravie.evaluate.perceptual import Look, Perceptual, fid_between
 from specsia_build.dravie.metrics import clip_flicker, view_scores
 from specsia_build.dravie.runs import gathered
@@ -184,7 +184,7 @@ def evaluate(
         for config in configs:
             looks = _Looks(perceptual)
             subject: Subject | None = None
-            painters = {}
+            painters: dict[tuple[str, int], Painter] = {}
             for sequence in sequences(dataset, config, split):
                 pairs = [pair for _, pair in sequence]
                 if subject is None or subject.frontal.character_id != pairs[0].character_id:

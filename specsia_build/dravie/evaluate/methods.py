@@ -1,4 +1,4 @@
-"""The methods that an evaluation compares. All of them are given the same: the frontal pair, and the drawing by position."""
+"""The methods that an evaluation compares. All are given the same: the frontal pair, and the drawing by position."""
 
 from __future__ import annotations
 

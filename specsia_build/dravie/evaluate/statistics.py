@@ -203,9 +203,7 @@ def differences(evaluation: Evaluation, summary: Summary) -> Iterator[Difference
 
 def _difference(summary: Summary, config: str, method: str, baselines: Sequence[str], score: str) -> Difference | None:
     sign = 1 if METRICS[score].better == "low" else -1
-    means = {
-        label: sign * mean for label in baselines if (mean := summary.mean(config, label, score)) is not None
-    }
+    means = {label: sign * mean for label in baselines if (mean := summary.mean(config, label, score)) is not None}
     ours = summary.characters.get((config, method, NOVEL, score), {})
     if not means or not ours:
         return None

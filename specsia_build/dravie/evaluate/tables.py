@@ -182,11 +182,7 @@ def write_evaluation(evaluation: Evaluation, out: Path) -> tuple[str, dict[str, 
     ]
     each = [(*key, repr(value)) for key, value in by_character(evaluation).items()]
     write_bytes(out / TABLES, text.encode())
-    write_bytes(
-        out / MEANS, _csv(("config", "method", "views", "score", "mean", "deviation", "low", "high"), means)
-    )
-    write_bytes(
-        out / CHARACTERS, _csv(("config", "method", "repeat", "views", "character", "score", "value"), each)
-    )
+    write_bytes(out / MEANS, _csv(("config", "method", "views", "score", "mean", "deviation", "low", "high"), means))
+    write_bytes(out / CHARACTERS, _csv(("config", "method", "repeat", "views", "character", "score", "value"), each))
     write_bytes(out / SCORES, json.dumps(document, indent=1, ensure_ascii=False).encode())
     return text, document

@@ -190,9 +190,8 @@ def dataset_frames(dataset: OpenedDataset, split: str | None, with_drawing: bool
             above = f"{config}/{name}" if len(dataset.configs) > 1 else name
             drawings = Drawings(dataset, config, tuple(counts[config])) if with_drawing else None
             for row in dataset.stream(config, name, columns):
-                character_id, drawing = character_of(row, dataset.where), lambda: NO_DRAWING
-                if drawings is not None:
-                    drawing = partial(drawings.of, character_id)
+                character_id = character_of(row, dataset.where)
+                drawing = partial(drawings.of, character_id) if drawings is not None else lambda: NO_DRAWING
                 clip = _Clip(f"{above}/{row['clip']}", row["time"], partial(_gt, row)) if dataset.moving else None
                 subject = subject_of(row) if places else ""
                 yield Frame(f"{above}/{row['uid']}", (), partial(_layers, row), drawing, subject, clip)

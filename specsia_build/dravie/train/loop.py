@@ -145,8 +145,8 @@ def rate(config: TrainConfig, step: int) -> float:
 def _follow(average: nn.Module, generator: nn.Module, decay: float) -> None:
     for kept, new in zip(average.parameters(), generator.parameters(), strict=True):
         kept.lerp_(new, 1 - decay)
-    for kept, new in zip(average.buffers(), generator.buffers(), strict=True):
-        kept.copy_(new)
+    for held, shown in zip(average.buffers(), generator.buffers(), strict=True):
+        held.copy_(shown)
 
 
 def training_step(networks: Networks, config: TrainConfig, step: int, inputs: Tensor, targets: Tensor) -> Tensor:

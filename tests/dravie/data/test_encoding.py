@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from specsia_build.dravie.config import ModelConfig
 from specsia_build.dravie.data.encoding import decode_output, encode_input, encode_target
 
 
@@ -20,11 +21,11 @@ def _picture(
 def test_the_input_is_z_on_white_then_its_mask_then_the_position() -> None:
     z, pos = np.zeros((2, 1, 4), np.uint8), np.zeros((2, 1, 4), np.uint8)
     z[0, 0], pos[0, 0] = (255, 0, 51, 255), (0, 255, 102, 255)
-    seen = encode_input(z, pos, with_pos=True)
+    seen = encode_input(z, pos, ModelConfig())
     assert seen.dtype == np.float32
     assert seen[0, 0].tolist() == pytest.approx([1, -1, -0.6, 1, -1, 1, -0.2])
     assert seen[1, 0].tolist() == [1, 1, 1, -1, -1, -1, -1]
-    assert np.array_equal(encode_input(z, pos, with_pos=False), seen[..., :4])
+    assert np.array_equal(encode_input(z, pos, ModelConfig(with_pos=False)), seen[..., :4])
 
 
 def test_half_covered_black_is_mid_grey_on_white() -> None:
@@ -34,7 +35,7 @@ def test_half_covered_black_is_mid_grey_on_white() -> None:
 
 def test_position_outside_the_mask_is_not_seen() -> None:
     z, pos = np.zeros((1, 1, 4), np.uint8), np.full((1, 1, 4), 200, np.uint8)
-    assert encode_input(z, pos, with_pos=True)[0, 0, 4:].tolist() == [-1, -1, -1]
+    assert encode_input(z, pos, ModelConfig())[0, 0, 4:].tolist() == [-1, -1, -1]
 
 
 def test_a_target_decodes_to_its_picture() -> None:

@@ -14,14 +14,15 @@ from scipy import ndimage
 
 from specsia_build.dataset.pairs import PAIR_COLUMNS, Pair, decode_pair
 from specsia_build.dataset.reading import OpenedDataset, open_dataset
+from specsia_build.dravie.config import REACH
 from specsia_build.dravie.data import frames as frames_module
 from specsia_build.dravie.data import patches
-from specsia_build.dravie.data.frames import REACH, Extent, Frames, frames_of, open_frames
-from specsia_build.dravie.data.patches import PatchSampler, prefetched
+from specsia_build.dravie.data.frames import Extent, Frames, frames_of, open_frames
+from specsia_build.dravie.data.patches import prefetched
 from specsia_build.errors import SpecsiaError, UsageError
 from specsia_build.pipeline.progress import Progress
 from tests.dataset.small import StoredRow, build_small, change, pixels, put
-from tests.dravie.pairs import make_pair
+from tests.dravie.pairs import make_pair, sampler
 
 
 @pytest.fixture(scope="module")
@@ -141,9 +142,9 @@ def test_pages_that_are_given_back_are_read_again(
     monkeypatch.setattr(frames_module, "RESIDENT_BYTES", 0)
     monkeypatch.setattr(patches, "RELEASE_AFTER", 1)
     frames = _open(dataset, tmp_path)
-    sampler = PatchSampler([frames], 8, seed=1)
-    for step, (inputs, _) in enumerate(prefetched(sampler, 0, 6, threads=2)):
-        assert np.array_equal(inputs, sampler.batch(step)[0])
+    drawn_from = sampler([frames], 8, seed=1)
+    for step, (inputs, _) in enumerate(prefetched(drawn_from, 0, 6, threads=2)):
+        assert np.array_equal(inputs, drawn_from.batch(step)[0])
 
 
 def test_a_row_that_is_all_background_is_left_out_with_a_sentence(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,20 +12,22 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from specsia_build.dataset.pairs import Pair
-from specsia_build.dravie.config import Augment
+from specsia_build.dravie.config import REACH, Augment, ModelConfig
 from specsia_build.dravie.data.encoding import encode_input, encode_target
-from specsia_build.dravie.data.frames import REACH, frames_of
-from specsia_build.dravie.data.patches import PatchSampler, prefetched
+from specsia_build.dravie.data.frames import Frames, frames_of
+from specsia_build.dravie.data.patches import prefetched
+from specsia_build.dravie.reference import Drawing
 from specsia_build.errors import SpecsiaError
-from tests.dravie.pairs import make_pair
+from tests.dravie.drawn import drawn_pair
+from tests.dravie.pairs import make_pair, sampler
 
-SIZE = 8
+SIZE = 16
 
 
 def _crops(pair: Pair) -> dict[bytes, tuple[int, int]]:
     """Centre by content of every crop of the encoded frame, white around it."""
     z, pos, gt = (np.pad(image, ((SIZE, SIZE), (SIZE, SIZE), (0, 0))) for image in (pair.z, pair.pos, pair.gt))
-    both = np.concatenate([encode_input(z, pos, with_pos=True), encode_target(gt)], axis=2)
+    both = np.concatenate([encode_input(z, pos, ModelConfig()), encode_target(gt)], axis=2)
     size = pair.z.shape[0]
     found = {}
     for y in range(size):
@@ -40,9 +43,9 @@ def _joined(batch: tuple[NDArray[np.float32], NDArray[np.float32]]) -> NDArray[n
 
 def test_a_patch_is_the_crop_of_the_encoded_frame_at_a_foreground_pixel_uniformly() -> None:
     pair = make_pair(1, size=24)
-    sampler = PatchSampler([frames_of([pair])], 4000, seed=5, augment=Augment.NONE, size=SIZE)
+    drawn_from = sampler([frames_of([pair])], 4000, seed=5, augment=Augment.NONE, size=SIZE)
     crops = _crops(pair)
-    centres = Counter(crops[patch.tobytes()] for patch in _joined(sampler.batch(0)))
+    centres = Counter(crops[patch.tobytes()] for patch in _joined(drawn_from.batch(0)))
     shown = (pair.z[..., 3] > 0) | (pair.gt[..., 3] > 0)
     foreground = ndimage.binary_dilation(shown, np.ones((2 * REACH + 1,) * 2, bool))
     assert all(foreground[centre] for centre in centres)
@@ -54,9 +57,9 @@ def test_a_patch_is_the_crop_of_the_encoded_frame_at_a_foreground_pixel_uniforml
 
 def test_rows_are_drawn_alike_however_large_they_are() -> None:
     small, large = make_pair(1, size=24), make_pair(2, size=60)
-    sampler = PatchSampler([frames_of([small, large])], 2000, seed=1, augment=Augment.NONE, size=SIZE)
+    drawn_from = sampler([frames_of([small, large])], 2000, seed=1, augment=Augment.NONE, size=SIZE)
     crops = _crops(small)
-    share = np.mean([patch.tobytes() in crops for patch in _joined(sampler.batch(3))])
+    share = np.mean([patch.tobytes() in crops for patch in _joined(drawn_from.batch(3))])
     assert share == pytest.approx(0.5, abs=0.04)
 
 
@@ -74,8 +77,8 @@ def test_a_mirrored_patch_has_its_position_mirrored_and_half_of_them_are() -> No
         return {np.frombuffer(crop, np.float32).reshape(shape)[..., 3:7].tobytes() for crop in _crops(one)}
 
     straight, turned = uncoloured(pair), uncoloured(mirror)
-    sampler = PatchSampler([frames_of([pair])], 400, seed=2, augment=Augment.COLOURS, size=SIZE)
-    patches = _joined(sampler.batch(0))
+    drawn_from = sampler([frames_of([pair])], 400, seed=2, augment=Augment.COLOURS, size=SIZE)
+    patches = _joined(drawn_from.batch(0))
     drawn = colourless(patches[(patches[..., 3] > -1).any(axis=(1, 2))])
     plain = [patch in straight for patch in drawn]
     assert all(p or patch in turned for p, patch in zip(plain, drawn, strict=True))
@@ -85,7 +88,7 @@ def test_a_mirrored_patch_has_its_position_mirrored_and_half_of_them_are() -> No
 def test_colours_change_alike_in_both_and_nothing_else_does() -> None:
     pair = make_pair(4)
     same = replace(pair, gt=pair.z)
-    plain = PatchSampler([frames_of([same])], 64, seed=9, augment=Augment.NONE)
+    plain = sampler([frames_of([same])], 64, seed=9, augment=Augment.NONE)
     inputs, targets = replace(plain, augment=Augment.COLOURS).batch(0)
     assert np.array_equal(inputs[..., :4], targets)
     assert inputs.min() >= -1
@@ -98,12 +101,12 @@ def test_a_grey_contour_stays_grey_and_a_hue_keeps_its_saturation() -> None:
     pair = make_pair(4)
     alpha = np.where(pair.gt[..., 3:] > 0, np.uint8(255), np.uint8(0))
     grey = replace(pair, gt=np.concatenate([np.repeat(pair.gt[..., :1] // 2, 3, axis=2), alpha], axis=2))
-    _, targets = PatchSampler([frames_of([grey])], 64, seed=9).batch(0)
+    _, targets = sampler([frames_of([grey])], 64, seed=9).batch(0)
     assert np.ptp(targets[..., :3], axis=3).max() < 1e-6
     red = replace(
         pair, gt=np.concatenate([np.broadcast_to(np.array([200, 50, 50], np.uint8), (40, 40, 3)), alpha], axis=2)
     )
-    _, targets = PatchSampler([frames_of([red])], 64, seed=9).batch(0)
+    _, targets = sampler([frames_of([red])], 64, seed=9).batch(0)
     levels = (targets[targets[..., 3] == 1][:, :3] + 1) * 127.5
     assert levels.min(axis=1) / levels.max(axis=1) == pytest.approx(0.25, abs=0.01)
     assert levels.max(axis=1).min() >= 139
@@ -112,31 +115,31 @@ def test_a_grey_contour_stays_grey_and_a_hue_keeps_its_saturation() -> None:
 
 
 def test_a_step_alone_decides_and_threads_keep_the_order() -> None:
-    sampler = PatchSampler([frames_of([make_pair(1), make_pair(2)])], 16, seed=7)
-    ahead = list(prefetched(sampler, 3, 12, threads=3))
+    drawn_from = sampler([frames_of([make_pair(1), make_pair(2)])], 16, seed=7)
+    ahead = list(prefetched(drawn_from, 3, 12, threads=3))
     assert len(ahead) == 9
     for step, batch in enumerate(ahead, start=3):
-        assert np.array_equal(_joined(batch), _joined(sampler.batch(step)))
+        assert np.array_equal(_joined(batch), _joined(drawn_from.batch(step)))
     assert not np.array_equal(ahead[0][0], ahead[1][0])
-    assert not np.array_equal(sampler.batch(3)[0], replace(sampler, seed=8).batch(3)[0])
+    assert not np.array_equal(drawn_from.batch(3)[0], sampler(drawn_from.frames, 16, seed=8).batch(3)[0])
 
 
 def test_several_sets_are_drawn_from_as_if_they_were_one() -> None:
     pairs = [make_pair(seed) for seed in range(3)]
-    one = PatchSampler([frames_of(pairs)], 32, seed=7)
+    one = sampler([frames_of(pairs)], 32, seed=7)
     several = replace(one, frames=[frames_of(pairs[:1]), frames_of(pairs[1:])])
     assert np.array_equal(_joined(one.batch(5)), _joined(several.batch(5)))
 
 
 def test_without_the_hint_the_rest_is_the_same() -> None:
-    sampler = PatchSampler([frames_of([make_pair(1)])], 8, seed=7)
-    inputs, _ = replace(sampler, with_pos=False).batch(1)
-    assert np.array_equal(inputs, sampler.batch(1)[0][..., :4])
+    drawn_from = sampler([frames_of([make_pair(1)])], 8, seed=7)
+    inputs, _ = sampler(drawn_from.frames, 8, seed=7, with_pos=False).batch(1)
+    assert np.array_equal(inputs, drawn_from.batch(1)[0][..., :4])
 
 
 def test_nothing_to_draw_from_is_refused() -> None:
     with pytest.raises(SpecsiaError, match="no row"):
-        PatchSampler([replace(frames_of([make_pair(1)]), uids=())], 8, seed=0)
+        sampler([replace(frames_of([make_pair(1)]), uids=())], 8, seed=0)
 
 
 def test_a_turned_hint_keeps_its_height_and_its_distance_from_the_axis() -> None:
@@ -146,7 +149,7 @@ def test_a_turned_hint_keeps_its_height_and_its_distance_from_the_axis() -> None
     near[..., [0, 2]] = 128 + (near[..., [0, 2]].astype(int) - 128) // 4
     near[..., :3][near[..., 3] == 0] = 0
     pair = replace(middle, pos=near)
-    plain = PatchSampler([frames_of([pair])], 200, seed=3, augment=Augment.NONE)
+    plain = sampler([frames_of([pair])], 200, seed=3, augment=Augment.NONE)
     was, now = plain.batch(0)[0], replace(plain, augment=Augment.HINT).batch(0)[0]
     mirrored = [not np.array_equal(a[..., 3], b[..., 3]) for a, b in zip(was, now, strict=True)]
     assert np.mean(mirrored) == pytest.approx(0.5, abs=0.12)
@@ -159,3 +162,63 @@ def test_a_turned_hint_keeps_its_height_and_its_distance_from_the_axis() -> None
     assert np.abs(radii[0] - radii[1]).max() < 1e-5
     kept = [np.array_equal(a, b) for a, b in zip(was, now, strict=True)]
     assert np.mean(kept) == pytest.approx(0.2, abs=0.12)
+
+
+GUIDED: dict[str, Any] = {"reference": "drawing", "no_drawing": 0.0, "no_contour": 0.0, "redrawn": 0.0}
+
+
+def guided_frames(shift: float = 0.0) -> tuple[Pair, Drawing, Frames]:
+    pair = drawn_pair(shift)
+    drawing = Drawing.of(pair.pos, pair.gt, pair.gt_mask)
+    return pair, drawing, frames_of([pair], drawing=drawing)
+
+
+def test_patches_with_the_drawing_are_crops_of_the_encoded_frame() -> None:
+    pair, drawing, frames = guided_frames()
+    inputs, _ = sampler([frames], 32, Augment.NONE, SIZE, **GUIDED).batch(0)
+    whole = encode_input(pair.z, pair.pos, ModelConfig(reference="drawing"), drawing)
+    crops = {whole[y : y + SIZE, x : x + SIZE].tobytes() for y in range(96 - SIZE + 1) for x in range(96 - SIZE + 1)}
+    assert all(patch.tobytes() in crops for patch in inputs)
+    assert (inputs[..., 7:15] > -1).any()
+    assert np.allclose(inputs[..., 15:], np.array([120, 20]) / 127.5 - 1)
+
+
+def test_a_patch_without_the_drawing_is_as_one_of_no_drawing() -> None:
+    _, _, frames = guided_frames()
+    plain, _ = sampler([frames], 32, Augment.NONE, **GUIDED).batch(0)
+    without, _ = sampler([frames], 32, Augment.NONE, **GUIDED | {"no_drawing": 1.0}).batch(0)
+    assert np.array_equal(plain[..., :7], without[..., :7])
+    assert (without[..., 7:] == -1).all()
+
+
+def test_without_a_contour_the_target_has_none_and_the_style_says_so() -> None:
+    pair, _, frames = guided_frames()
+    inputs, targets = sampler([frames], 64, Augment.NONE, **GUIDED | {"no_contour": 1.0}).batch(0)
+    assert np.allclose(inputs[..., 15:], [-1, 1])
+    # The figure is of one colour, in its soft edges too.
+    figure = (np.array([230, 120, 90]) / 127.5 - 1)[None]
+    alpha = (targets[..., 3:] + 1) / 2
+    on_white = alpha * figure + (1 - alpha)
+    assert np.abs(targets[..., :3] - on_white).max() < 0.06
+    assert ((targets[..., 3] + 1) * 127.5).max() == pytest.approx(255)
+    assert pair.gt[..., 3].astype(int).sum() > pair.gt_mask.astype(int).sum()  # type: ignore[union-attr]
+
+
+def test_a_redrawn_drawing_changes_the_drawing_alone() -> None:
+    _, _, frames = guided_frames()
+    plain = sampler([frames], 64, Augment.NONE, **GUIDED).batch(0)
+    redrawn = sampler([frames], 64, Augment.NONE, **GUIDED | {"redrawn": 1.0}).batch(0)
+    assert np.array_equal(plain[1], redrawn[1])
+    assert np.array_equal(plain[0][..., :7], redrawn[0][..., :7])
+    assert np.array_equal(plain[0][..., [10, 14]], redrawn[0][..., [10, 14]])
+    assert 0 < np.abs(plain[0][..., 7:10] - redrawn[0][..., 7:10]).max() < 1
+
+
+def test_the_drawing_is_recoloured_as_z_is() -> None:
+    pair = drawn_pair()
+    assert pair.gt_mask is not None
+    same = replace(pair, z=np.dstack([pair.gt[..., :3], pair.gt_mask]))
+    drawing = Drawing.of(same.pos, same.gt, same.gt_mask)
+    inputs, _ = sampler([frames_of([same], drawing=drawing)], 64, Augment.COLOURS, **GUIDED).batch(0)
+    inside = (inputs[..., 3] == 1) & (inputs[..., 10] == 1)
+    assert inside.any() and np.abs(inputs[inside][:, :3] - inputs[inside][:, 7:10]).max() < 0.03

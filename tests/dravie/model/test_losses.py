@@ -14,10 +14,10 @@ from specsia_build.dravie.data.encoding import encode_target
 from specsia_build.dravie.metrics import on_black, on_white
 from specsia_build.dravie.model.losses import (
     Features,
+    discriminator_loss,
     find_features,
+    generator_loss,
     gradient_loss,
-    judged_apart,
-    judged_real,
     on_both_grounds,
 )
 from specsia_build.errors import UsageError
@@ -55,9 +55,9 @@ def test_gradients_do_not_see_a_constant() -> None:
 
 
 def test_lsgan_wants_one_of_real_patches_and_zero_of_painted_ones() -> None:
-    assert judged_real(torch.ones(2, 1, 6, 6)) == 0
-    assert judged_apart(torch.cat((torch.ones(2, 1), torch.zeros(2, 1)))) == 0
-    assert judged_apart(torch.cat((torch.zeros(2, 1), torch.ones(2, 1)))) == 2
+    assert generator_loss(torch.ones(2, 1, 6, 6)) == 0
+    assert discriminator_loss(torch.cat((torch.ones(2, 1), torch.zeros(2, 1)))) == 0
+    assert discriminator_loss(torch.cat((torch.zeros(2, 1), torch.ones(2, 1)))) == 2
 
 
 @pytest.mark.parametrize("suffix", [".safetensors", ".pth"])

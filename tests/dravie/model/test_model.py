@@ -27,7 +27,7 @@ def _picture(height: int, width: int, channels: int = 7) -> torch.Tensor:
 @pytest.mark.parametrize("shape", [(32, 32), (37, 50), (1, 9)])
 def test_any_size_gives_four_bounded_channels(architecture: str, with_pos: bool, shape: tuple[int, int]) -> None:
     with torch.inference_mode():
-        painted = _generator(architecture, with_pos)(_picture(*shape, input_channels(with_pos)))
+        painted = _generator(architecture, with_pos)(_picture(*shape, input_channels(ModelConfig(with_pos=with_pos))))
     assert painted.shape == (1, 4, *shape)
     assert painted.abs().max() <= 1
 

@@ -8,11 +8,11 @@ import scipy
 import torch
 from numpy.testing import assert_array_equal
 
-from specsia_build.dravie import apply
-from specsia_build.dravie.repair.apply import FARTHEST, SOFT, has_bf16, paint, repair
 from specsia_build.dravie.config import ModelConfig
 from specsia_build.dravie.data.encoding import encode_input
 from specsia_build.dravie.model.networks import GEOMETRY, build_generator
+from specsia_build.dravie.repair import apply
+from specsia_build.dravie.repair.apply import FARTHEST, SOFT, has_bf16, paint, repair
 from tests.dravie.drawn import drawn_pair
 
 CPU = torch.device("cpu")
@@ -35,7 +35,7 @@ def test_tiles_have_no_seams(architecture: str, monkeypatch: pytest.MonkeyPatch)
     config = ModelConfig(architecture)
     model = generator(config)
     pair = drawn_pair(size=200)
-    seen = encode_input(pair.z, pair.pos, config.with_pos)[70:118, 3:]
+    seen = encode_input(pair.z, pair.pos, config)[70:118, 3:]
     whole = paint(model, config, seen, CPU, tile=400)
     tiled = paint(model, config, seen, CPU, tile=104)
     assert whole.std() > 0.02
@@ -49,7 +49,7 @@ def test_tiles_overlap_by_the_whole_reach(monkeypatch: pytest.MonkeyPatch) -> No
     config = ModelConfig("tiny")
     model = generator(config)
     pair = drawn_pair(size=200)
-    seen = encode_input(pair.z, pair.pos, config.with_pos)
+    seen = encode_input(pair.z, pair.pos, config)
     assert np.abs(paint(model, config, seen, CPU, 64) - paint(model, config, seen, CPU, 400)).max() > 1e-4
 
 

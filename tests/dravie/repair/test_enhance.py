@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -19,11 +20,12 @@ from specsia_build.cli.main import main
 from specsia_build.dataset.pairs import composite
 from specsia_build.dravie.config import ModelConfig
 from specsia_build.dravie.data.frame_folder import list_frames, missing_frames, read_frame
-from specsia_build.dravie.repair.doubts import COLOURS, PREMULTIPLIED, doubts_of
 from specsia_build.dravie.model.checkpoint import save_model
 from specsia_build.dravie.model.networks import build_generator
+from specsia_build.dravie.repair.doubts import COLOURS, doubts_of
 from specsia_build.errors import UsageError
 from tests.dataset.small import SIZE as DATASET_SIZE
+from tests.dataset.small import StoredRow, change, pixels, put
 from tests.dravie.drawn import SIZE, drawn_pair
 
 FRAMES = 3
@@ -34,9 +36,9 @@ def save(path: Path, pixels: NDArray[np.uint8], **options: object) -> None:
     Image.fromarray(pixels).save(path, **options)  # type: ignore[arg-type]
 
 
-def write_run(run: Path, with_pos: bool = True, seed: int = 0) -> Path:
+def write_run(run: Path, with_pos: bool = True, seed: int = 0, reference: str = "none") -> Path:
     torch.manual_seed(seed)
-    config = ModelConfig("tiny", with_pos)
+    config = ModelConfig("tiny", with_pos, reference)
     save_model(run, 1, config, build_generator(config), {})
     return run
 
@@ -81,48 +83,7 @@ def test_a_stopped_command_goes_on(run: Path, tmp_path: Path) -> None:
     assert (out / "8.png").stat().st_mtime_ns == kept
     later = (out / "8.png").stat().st_mtime + 10
     os.utime(folder / "pos" / "8.png", (later, later))
-    assert "0 frames repaired, 3 were there already" in enhance(run, folder, out).output
-
-
-def test_a_frame_that_is_replaced_by_an_older_file_is_painted_again(run: Path, tmp_path: Path) -> None:
-    folder, out, anew = write_frames(tmp_path / "shot"), tmp_path / "out", tmp_path / "anew"
-    assert enhance(run, folder, out).exit_code == 0
-    for kind in ("color", "mask", "pos"):
-        path = folder / kind / "9.png"
-        path.write_bytes((folder / kind / "10.png").read_bytes())
-        os.utime(path, (0, 0))
     assert "1 frame repaired, 2 were there already" in enhance(run, folder, out).output
-    assert enhance(run, folder, anew).exit_code == 0
-    assert {p.name: p.read_bytes() for p in out.glob("*.png")} == {p.name: p.read_bytes() for p in anew.glob("*.png")}
-    # What was noted of a frame counts as long as its lines can be read.
-    noted = (out / "origins.jsonl").read_bytes().splitlines(keepends=True)
-    (out / "origins.jsonl").write_bytes(b"[" * 10_000 + b"\n" + b"".join(noted[1:])[:-9])
-    assert "2 frames repaired, 1 were there already" in enhance(run, folder, out).output
-
-
-def test_a_repair_that_is_cut_short_is_never_taken_for_another(
-    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from specsia_build.dravie.repair import enhance as work
-
-    folder, out = write_frames(tmp_path / "shot", 1), tmp_path / "out"
-    assert enhance(run, folder, out).exit_code == 0
-    first, color = (out / "8.png").read_bytes(), (folder / "color" / "8.png").read_bytes()
-    save(folder / "color" / "8.png", drawn_pair(shift=5).z)
-
-    write = work._write
-
-    def write_and_stop(path: Path, result: NDArray[np.uint8]) -> None:
-        write(path, result)
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(work, "_write", write_and_stop)
-    assert enhance(run, folder, out).exit_code == 1
-    monkeypatch.undo()
-    (folder / "color" / "8.png").write_bytes(color)
-    assert (out / "8.png").read_bytes() != first
-    assert "1 frame repaired" in enhance(run, folder, out).output
-    assert (out / "8.png").read_bytes() == first
 
 
 def test_results_of_something_else_are_left_alone(run: Path, tmp_path: Path) -> None:
@@ -333,16 +294,6 @@ def test_frames_that_cannot_be_meant_so_are_told(
     assert f"2 frames, the first '8', are {said}" in done.stderr
 
 
-def test_colours_that_were_multiplied_by_alpha_are_told() -> None:
-    y, x = np.mgrid[:64, :64]
-    alpha = np.clip((20 - np.hypot(y - 32, x - 32)) * 100 + 128, 0, 255).astype(np.uint8)
-    straight = np.dstack([np.full((64, 64, 3), (200, 120, 40), np.uint8), alpha])
-    multiplied = straight.copy()
-    multiplied[..., :3] = np.round(straight[..., :3] * (alpha[..., None] / 255))
-    assert list(doubts_of(straight, straight, False)) == []
-    assert list(doubts_of(multiplied, multiplied, False)) == [PREMULTIPLIED]
-
-
 def test_what_is_no_input(run: Path, tmp_path: Path) -> None:
     (tmp_path / "nothing").mkdir()
     for source in (tmp_path / "nothing", tmp_path / "not there"):
@@ -359,3 +310,71 @@ def test_what_is_no_input(run: Path, tmp_path: Path) -> None:
         "there is no folder pretraind: give that of a training, or `pretrained`. Did you mean 'pretrained'?"
         in done.output
     )
+
+
+def drawn_frames(tmp_path: Path) -> tuple[Path, Path, Path]:
+    """A model that sees the drawing, frames, and the drawing of the first of them."""
+    save(tmp_path / "front.png", drawn_pair().gt)
+    run = write_run(tmp_path / "drawn", reference="drawing")
+    return run, write_frames(tmp_path / "shot"), tmp_path / "front.png"
+
+
+def test_a_drawing_is_seen_by_position_in_every_frame(tmp_path: Path) -> None:
+    run, frames, front = drawn_frames(tmp_path)
+    without = enhance(run, frames, tmp_path / "without")
+    with_it = enhance(run, frames, tmp_path / "with", "--drawing", str(front))
+    other = enhance(run, frames, tmp_path / "other", "--drawing", str(front), "--reference-frame", "10")
+    assert (without.exit_code, with_it.exit_code, other.exit_code) == (0, 0, 0), other.output
+    assert "--drawing" in without.stderr and "--drawing" not in with_it.stderr
+    for name in ("8.png", "10.png"):
+        one, two, three = ((tmp_path / out / name).read_bytes() for out in ("without", "with", "other"))
+        assert len({one, two, three}) == 3
+    again = enhance(run, frames, tmp_path / "with")
+    assert again.exit_code == 2 and "another model" in again.output
+
+
+def test_a_drawing_that_cannot_be_shown_is_refused(run: Path, tmp_path: Path, dataset: Path) -> None:
+    seeing, frames, front = drawn_frames(tmp_path)
+    for refused in (
+        enhance(run, frames, tmp_path / "out", "--drawing", str(front)),
+        enhance(seeing, frames, tmp_path / "out", "--reference-frame", "8"),
+        enhance(seeing, frames, tmp_path / "out", "--drawing", str(front), "--reference-frame", "7"),
+        enhance(seeing, dataset, tmp_path / "out", "--drawing", str(front)),
+    ):
+        assert refused.exit_code == 2, refused.output
+
+
+def test_a_dataset_shows_each_character_its_own_frontal_view_and_no_other(tmp_path: Path, dataset: Path) -> None:
+    """Y* of other views changes no picture, and Y* of the frontal one changes those of its character alone."""
+    run = write_run(tmp_path / "seeing", reference="drawing")
+    for name, chosen in (("same", lambda row: False), ("others", lambda row: row["view"]), ("front", _is_front_of_b)):
+        copied = copy_with_planted(dataset, tmp_path / name, chosen)
+        assert enhance(run, copied, tmp_path / f"{name}-out").exit_code == 0
+    before, other, front = (
+        {path.relative_to(tmp_path / f"{name}-out").as_posix(): path.read_bytes() for path in found}
+        for name in ("same", "others", "front")
+        for found in [sorted((tmp_path / f"{name}-out").rglob("*.png"))]
+    )
+    assert before == other
+    changed = {Path(name).stem.rpartition("_")[0] for name in before if before[name] != front[name]}
+    assert changed == {"b"}
+
+
+def _is_front_of_b(row: StoredRow) -> bool:
+    return bool(row["character_id"] == "b" and row["view"] == 0)
+
+
+def copy_with_planted(dataset: Path, folder: Path, chosen: Callable[[StoredRow], bool]) -> Path:
+    """The same dataset, with another Y* in the rows that are chosen."""
+    shutil.copytree(dataset, folder)
+
+    def plant(rows: dict[str, StoredRow]) -> None:
+        for row in rows.values():
+            if chosen(row):
+                picture = pixels(row, "gt")
+                put(row, "gt", np.dstack([255 - picture[..., :3], picture[..., 3]]))
+
+    for config in ("fat", "thin"):
+        for split in ("train", "validation", "test"):
+            change(folder, plant, split, config)
+    return folder

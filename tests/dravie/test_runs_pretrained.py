@@ -20,13 +20,11 @@ from specsia_build.cli import main
 from specsia_build.dataset.pairs import Pair
 from specsia_build.dravie.metrics import view_scores
 from specsia_build.dravie.model.checkpoint import MODEL, load_generator
-from specsia_build.dravie.runs import WEIGHTS
-from specsia_build.dravie.runs import RUN_FILE, checkpoints
-from specsia_build.dravie.runs import read_seen
+from specsia_build.dravie.runs import RUN_FILE, WEIGHTS, checkpoints, read_seen
 from specsia_build.dravie.train.train import read_run_config
 from tests.dataset.small import build_small
 from tests.dravie.drawn import drawn_pair
-from tests.dravie.test_enhance import write_frames, write_run
+from tests.dravie.repair.test_enhance import write_frames, write_run
 
 CARD = WEIGHTS / "MODEL_CARD.md"
 MOST_BYTES = 1_200_000

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from specsia_build.dravie.model import perceptual
+from specsia_build.dravie.evaluate import perceptual
 from specsia_build.dravie.evaluate.perceptual import FID, LPIPS, Perceptual, fid_between, find_perceptual
 from specsia_build.errors import UsageError
 from tests.dravie.drawn import drawn_pair

@@ -11,13 +11,12 @@ import torch
 
 from specsia_build.dataset.pairs import PAIR_COLUMNS, Pair, decode_pair
 from specsia_build.dataset.reading import open_dataset
-from specsia_build.dravie.repair.apply import repair
 from specsia_build.dravie.config import train_config
 from specsia_build.dravie.data.frames import frames_of
-from specsia_build.dravie.data.patches import PatchSampler, prefetched
+from specsia_build.dravie.data.patches import PatchSampler
 from specsia_build.dravie.metrics import view_scores
-from specsia_build.dravie.train.loop import build_networks
-from specsia_build.dravie.train.loop import to_device, training_step
+from specsia_build.dravie.repair.apply import repair
+from specsia_build.dravie.train.loop import build_networks, learn
 from tests.dataset.small import build_small
 
 CPU = torch.device("cpu")
@@ -35,11 +34,10 @@ def dimmed(pair: Pair) -> Pair:
 
 def interior(pairs: list[Pair], training: list[Pair], with_pos: bool) -> float:
     """Mean error inside the figures of some pairs, after a short training on others."""
-    config = train_config("tiny", SETTINGS | {"with_pos": with_pos})
+    config = train_config("tiny", SETTINGS | {"with_pos": with_pos, "reference": "none"})
     networks = build_networks(config, None, CPU, False)
-    sampler = PatchSampler((frames_of(training),), config.batch, 0, with_pos, config.augmentation, config.patch)
-    for step, batch in enumerate(prefetched(sampler, 0, config.steps)):
-        training_step(networks, config, step, *(to_device(patches, CPU) for patches in batch))
+    for _ in learn(networks, config, PatchSampler((frames_of(training),), config)):
+        pass
     model = (networks.average or networks.generator).eval()
     scores = [view_scores(repair(model, config.model, p.z, p.pos, CPU), p)["l1_interior"] for p in pairs]
     return float(np.mean(scores))

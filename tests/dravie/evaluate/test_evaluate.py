@@ -1,0 +1,310 @@
+"""Evaluations of small models on a small dataset, through the command."""
+
+from __future__ import annotations
+
+import csv
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+import torch
+from click.testing import CliRunner, Result
+from numpy.testing import assert_array_equal
+
+from specsia_build import png
+from specsia_build.cli.main import main
+from specsia_build.dataset import schema
+from specsia_build.dataset.pairs import PAIR_COLUMNS, Pair, decode_pair
+from specsia_build.dataset.reading import open_dataset
+from specsia_build.dataset.schema import BUILD_FILE, DATA, MOVING_COLUMNS, arrow_schema, frame_uid
+from specsia_build.dravie.config import AdaptConfig, TrainConfig, to_json
+from specsia_build.dravie.evaluate.following import steps_between
+from specsia_build.dravie.evaluate.methods import BASELINES, Choice, Method, Subject, choose_methods, load_runs
+from specsia_build.dravie.metrics import clip_flicker, view_scores
+from specsia_build.dravie.model import losses
+from specsia_build.dravie.model.checkpoint import save_model
+from specsia_build.dravie.model.networks import build_generator
+from specsia_build.dravie.runs import RUN_FILE
+from specsia_build.look.evaluation import RAW, TRUTH, gallery_of_evaluation
+from tests.dataset.small import StoredRow, build_small, change, put, read_rows, reseal, write_rows
+
+CPU = torch.device("cpu")
+
+
+def write_run(run: Path, **settings: Any) -> Path:
+    """A run with fresh weights and the settings that it would have been trained with."""
+    config = TrainConfig(**{"configs": ("fat",), "steps": 1, **settings})
+    torch.manual_seed(config.seed)
+    save_model(run, 1, config.model, build_generator(config.model), {})
+    (run / RUN_FILE).write_text(json.dumps({"train": to_json(config)}))
+    return run
+
+
+def evaluate(*arguments: object) -> Result:
+    few = ("--adapt-steps", "1", "--fit-steps", "1")
+    return CliRunner().invoke(main, ["evaluate", *map(str, arguments), *few])
+
+
+def means(out: Path) -> dict[tuple[str, str, str, str], dict[str, Any]]:
+    found = json.loads((out / "scores.json").read_text())["means"]
+    return {(m["config"], m["method"], m["views"], m["score"]): m for m in found}
+
+
+@pytest.fixture(scope="module")
+def evaluated(dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """Two seeds, a run that sees no drawing, one without positions and one on the other backend."""
+    top = tmp_path_factory.mktemp("evaluated")
+    runs = [
+        write_run(top / "one"),
+        write_run(top / "two", seed=1),
+        write_run(top / "blind", reference="none"),
+        write_run(top / "plain", with_pos=False, reference="none"),
+        write_run(top / "other", configs=("thin",)),
+    ]
+    ablations = [option for name in ("adaptation", "drawing", "pos", "recall") for option in ("--without", name)]
+    done = evaluate(*runs, dataset, "--out", top / "out", "--baselines", ",".join(BASELINES), *ablations)
+    assert done.exit_code == 0, done.output
+    return top / "out", done.stdout
+
+
+OURS = "DraViE [fat]"
+BLIND = f"{OURS} trained without drawing"
+LABELS = {
+    *BASELINES,
+    *(f"{OURS}{ending}" for ending in ("", " without adaptation", " without adaptation without drawing")),
+    *(f"{BLIND}{ending}" for ending in ("", " without adaptation", " without recall")),
+    *(f"{OURS} without pos{ending}" for ending in ("", " without adaptation")),
+    *(f"DraViE [thin]{ending}" for ending in ("", " without adaptation", " without adaptation without drawing")),
+}
+
+
+def test_tables_have_every_method_on_every_backend(evaluated: tuple[Path, str]) -> None:
+    out, text = evaluated
+    assert (out / "tables.md").read_text() == text.removesuffix("\n")
+    found = means(out)
+    assert {key[1] for key in found} == LABELS
+    for config in ("fat", "thin"):
+        part = text.split(f"## {config}")[1].split("## ")[0]
+        assert all(part.count(f"| {label} ") == 3 for label in LABELS)
+    ending = text.split("## In short")[1].strip().splitlines()
+    assert len([line for line in ending if line.startswith("- ")]) <= 10 and ending[-1].endswith(".")
+
+
+def test_numbers(evaluated: tuple[Path, str], dataset: Path) -> None:
+    out, _ = evaluated
+    found = means(out)
+    assert found["fat", "raw", "novel", "l1"]["deviation"] is None
+    assert found["fat", OURS, "novel", "l1"]["deviation"] > 0
+    assert found["fat", "look-up", "frontal", "l1"]["mean"] < found["fat", "raw", "frontal", "l1"]["mean"]
+    assert found["fat", "line", "frontal", "l1"]["mean"] < found["fat", "raw", "frontal", "l1"]["mean"]
+    rows = list(csv.DictReader((out / "scores.csv").open()))
+    assert {(r["config"], r["method"], r["views"], r["score"]) for r in rows} == set(found)
+    each = list(csv.DictReader((out / "characters.csv").open()))
+    assert [r for r in each if (r["config"], r["method"], r["views"], r["score"]) == ("fat", "raw", "novel", "l1")]
+    pairs = [decode_pair(row) for row in open_dataset(dataset).stream("thin", "test", PAIR_COLUMNS("specsia"))]
+    folder = next((out / "results" / "thin").rglob("look-up-0"))
+    for view in json.loads((out / "scores.json").read_text())["views"]:
+        if (view["config"], view["method"]) == ("thin", "look-up"):
+            picture = png.decode((folder / f"{view['view']:02d}.png").read_bytes(), 4)
+            assert view["values"]["l1"] == pytest.approx(view_scores(picture, pairs[view["view"]])["l1"])
+
+
+def test_every_picture_can_be_looked_at(evaluated: tuple[Path, str], dataset: Path) -> None:
+    shown = gallery_of_evaluation(str(evaluated[0]))
+    (item,) = shown.items
+    assert len(item.sides) == 1 + 2 * len(LABELS)
+    rows = open_dataset(dataset).stream("thin", "test", PAIR_COLUMNS("specsia"))
+    pairs = [decode_pair(row) for row in rows]
+    assert shown.reader.read(item.id, "thin: raw", "color", [1]) == [png.encode(pairs[1].z)]
+    assert (evaluated[0] / "report.html").is_file()
+
+
+def test_positions_of_each_view_s_own_are_looked_up_by_nothing(dataset: Path, tmp_path: Path) -> None:
+    turned = tmp_path / "turned"
+    shutil.copytree(dataset, turned)
+    record = json.loads((turned / BUILD_FILE).read_text())
+    record["config"]["pos_frame"] = "view"
+    (turned / BUILD_FILE).write_text(json.dumps(record))
+    run = write_run(tmp_path / "run")
+    done = evaluate(run, turned, "--out", tmp_path / "out", "--baselines", "line,look-up", "--backend", "fat")
+    assert done.exit_code == 0, done.output
+    found = means(tmp_path / "out")
+    assert found["fat", "look-up", "novel", "l1"] == found["fat", "line", "novel", "l1"]
+
+
+def test_fits_have_the_perceptual_loss_that_the_model_was_trained_with(
+    dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = write_run(tmp_path / "run", perceptual="", perceptual_weight=1.0)
+    stated = json.loads((run / RUN_FILE).read_text())
+    (run / RUN_FILE).write_text(json.dumps(stated | {"perceptual": "random"}))
+    monkeypatch.setattr(losses, "_downloaded", lambda: pytest.fail("they were not trained with"))
+    arguments = (run, dataset, "--out", tmp_path / "out", "--baselines", "sample-wise", "--backend", "fat")
+    assert evaluate(*arguments).exit_code == 0
+    (run / RUN_FILE).write_text(json.dumps(stated | {"perceptual": str(tmp_path / "gone.pth")}))
+    assert evaluate(*arguments).exit_code == 2
+
+
+def test_repeats_and_adapted_models(dataset: Path, tmp_path: Path) -> None:
+    run, out = write_run(tmp_path / "run"), tmp_path / "out"
+    options = ["--dataset", str(dataset), "--character", "a", "--out", str(tmp_path / "a"), "--steps", "1"]
+    assert CliRunner().invoke(main, ["adapt", str(run), *options, "--device", "cpu"]).exit_code == 0
+    done = evaluate(run, tmp_path / "a", dataset, "--out", out, "--baselines", "none", "--repeats", "2")
+    assert done.exit_code == 0, done.output
+    assert means(out)["fat", OURS, "novel", "l1"]["deviation"] > 0
+    assert ("fat", "DraViE a", "novel", "l1") in means(out)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("--without", "pos"),
+        ("--without", "recall"),
+        ("--split", "tset"),
+        ("--backend", "round"),
+        ("--baselines", "raw,lin"),
+    ],
+)
+def test_what_cannot_be_done(dataset: Path, tmp_path: Path, arguments: tuple[str, str]) -> None:
+    done = evaluate(write_run(tmp_path / "run"), dataset, "--out", tmp_path / "out", *arguments)
+    assert done.exit_code == 2, done.output
+
+
+def test_a_folder_of_something_else_is_left_as_it_is(dataset: Path, tmp_path: Path) -> None:
+    for name in ("one/notes.txt", "two/report.html"):
+        (tmp_path / name).parent.mkdir()
+        (tmp_path / name).write_text("my own")
+        done = evaluate(write_run(tmp_path / "run"), dataset, "--out", (tmp_path / name).parent)
+        assert done.exit_code == 2
+        assert [path for path in (tmp_path / name).parent.rglob("*") if path.is_file()] == [tmp_path / name]
+
+
+def planted(pair: Pair) -> Pair:
+    """The view with another Y*: noise, opaque all over the frame."""
+    noise = np.random.default_rng(pair.view).integers(0, 256, pair.gt.shape, dtype=np.uint8)
+    noise[..., 3] = 255
+    return Pair(
+        **{**{name: getattr(pair, name) for name in pair.__dataclass_fields__}, "gt": noise, "gt_mask": noise[..., 3]}
+    )
+
+
+def every_method(top: Path) -> list[Method]:
+    runs = [
+        write_run(top / "run"),
+        write_run(top / "blind", reference="none"),
+        write_run(top / "plain", with_pos=False, reference="none"),
+    ]
+    ablations = ("adaptation", "drawing", "pos", "recall")
+    choice = Choice(BASELINES, ablations, 1, AdaptConfig(steps=2), 2)
+    return choose_methods(load_runs(runs, CPU), choice, CPU)
+
+
+def test_no_method_looks_at_what_it_is_to_paint(dataset: Path, tmp_path: Path) -> None:
+    rows = open_dataset(dataset).stream("fat", "test", PAIR_COLUMNS("specsia"))
+    frontal, *novel = [decode_pair(row) for row in rows]
+    assert frontal.view == 0
+    methods = every_method(tmp_path)
+    assert len({method.label for method in methods}) == 12
+    for method in methods:
+        paint = method.fit(Subject.of(frontal, True), lambda _: None)
+        for pair in novel:
+            seen, found = (paint(each) for each in (pair, planted(pair)))
+            assert_array_equal(found, seen, err_msg=f"{method.label} looks at Y* of the view that it paints")
+            assert_array_equal(paint(pair.without_truth()), seen)
+
+
+def test_an_answer_in_the_dataset_changes_scores_and_no_picture(dataset: Path, tmp_path: Path) -> None:
+    other = tmp_path / "planted"
+    shutil.copytree(dataset, other)
+
+    def plant(rows: dict[str, StoredRow]) -> None:
+        for row in rows.values():
+            if row["view"]:
+                found = planted(decode_pair({n: v["bytes"] if isinstance(v, dict) else v for n, v in row.items()}))
+                put(row, schema.GT, found.gt)
+                put(row, schema.GT_MASK, np.full(found.gt.shape[:2], 255, np.uint8))
+
+    change(other, plant, "test", "fat")
+    run = write_run(tmp_path / "run")
+    for name, where in (("as it is", dataset), ("with it", other)):
+        done = evaluate(run, where, "--out", tmp_path / name, "--backend", "fat", "--without", "drawing")
+        assert done.exit_code == 0, done.output
+    pictures = [
+        path.relative_to(tmp_path / "as it is")
+        for path in (tmp_path / "as it is").rglob("results/**/*.png")
+        if path.parent.name != TRUTH
+    ]
+    assert {path.parent.name for path in pictures} >= {RAW, "look-up-0", "DraViE-[fat]-0"}
+    for path in pictures:
+        one, two = (png.decode((tmp_path / name / path).read_bytes(), 4) for name in ("as it is", "with it"))
+        assert_array_equal(one, two, err_msg=str(path))
+    before, after = means(tmp_path / "as it is"), means(tmp_path / "with it")
+    for method in {key[1] for key in before}:
+        assert before["fat", method, "frontal", "l1"] == after["fat", method, "frontal", "l1"]
+        assert before["fat", method, "novel", "l1"] != after["fat", method, "novel", "l1"]
+
+
+def as_clips(source: Path, folder: Path) -> Path:
+    """The same dataset, its views the frames of a turn that one camera sees."""
+    shutil.copytree(source, folder)
+    for path in (folder / DATA).rglob("*.parquet"):
+        rows = read_rows(path)
+        for row in rows:
+            clip, frame = f"{row['character_id']}-turn-00", row["view"]
+            row |= {"uid": frame_uid(clip, frame), "view": 0}
+            row |= {"clip": clip, "frame": frame, "time": frame / 12, "action": "turn"}
+        write_rows(path, rows, arrow_schema(MOVING_COLUMNS))
+    reseal(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def turning(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Eighteen views all around of one character that is tested on."""
+    top = tmp_path_factory.mktemp("turning")
+    return build_small(top / "views", ("a",), fixed={"a": "test"}, views=18, size=64)
+
+
+def test_clips_are_scored_for_flicker(turning: Path, tmp_path: Path) -> None:
+    clips, out = as_clips(turning, tmp_path / "clips"), tmp_path / "out"
+    done = evaluate(write_run(tmp_path / "run", configs=()), clips, "--out", out, "--baselines", "raw")
+    assert done.exit_code == 0, done.output
+    found = {key[1]: mean["mean"] for key, mean in means(out).items() if key[3] == "flicker"}
+    pairs = [decode_pair(row) for row in open_dataset(clips).stream("default", "test", PAIR_COLUMNS("clips"))]
+    raw = clip_flicker([pair.z for pair in pairs], [pair.gt for pair in pairs], steps_between(pairs))
+    assert found["raw"] == pytest.approx(raw) and len(found) == 3 and min(found.values()) > 0
+    (item,) = gallery_of_evaluation(str(out)).items
+    assert (item.id, item.character, item.action) == ("a-turn-00", "a", "turn") and item.fps == pytest.approx(12)
+
+
+def test_a_clip_in_two_places_is_refused(turning: Path, tmp_path: Path) -> None:
+    clips = as_clips(turning, tmp_path / "clips")
+    (path,) = (clips / DATA).glob("test-*.parquet")
+    found, rows = pq.read_schema(path), read_rows(path)
+    for number, row in enumerate(rows):
+        row["clip"] = "jump" if number == 3 else "walk"
+    write_rows(path, rows, found)
+    done = evaluate(write_run(tmp_path / "run", configs=()), clips, "--out", tmp_path / "out", "--baselines", "raw")
+    assert done.exit_code == 1, done.output
+
+
+def test_a_character_whose_first_clip_is_not_seen_from_the_front_is_fitted_to_another(
+    turning: Path, tmp_path: Path
+) -> None:
+    clips, out = as_clips(turning, tmp_path / "clips"), tmp_path / "out"
+    (path,) = (clips / DATA).glob("test-*.parquet")
+    rows = read_rows(path)
+    half = len(rows) // 2
+    for number, row in enumerate(rows):
+        clip, frame = ("back", number) if number < half else ("front", number - half)
+        row |= {"clip": clip, "frame": frame, "uid": frame_uid(clip, frame), "view": int(number < half)}
+    write_rows(path, rows, arrow_schema(MOVING_COLUMNS))
+    reseal(clips)
+    done = evaluate(write_run(tmp_path / "run", configs=()), clips, "--out", out, "--baselines", "raw")
+    assert done.exit_code == 0, done.output
+    scores = json.loads((out / "scores.json").read_text())["views"]
+    assert {(score["row"], score["view"]) for score in scores if score["frontal"]} == {(half, 0)}
