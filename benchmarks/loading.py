@@ -6,6 +6,7 @@ import random
 import statistics
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,6 +17,7 @@ from specsia_build import png
 from specsia_build.dataset.pairs import PAIR_COLUMNS, decode_pair
 from specsia_build.dataset.reading import open_dataset
 from specsia_build.dataset.schema import IMAGE_COLUMNS
+from specsia_build.dravie.config import PRESETS
 from specsia_build.dravie.data.frames import Frames, frames_of
 from specsia_build.dravie.data.patches import PatchSampler, prefetched
 
@@ -68,11 +70,11 @@ def measure_loader(frames: Frames) -> dict[str, Any]:
         A JSON-serialisable report: pixels on a side of a patch, threads, patches a second, and patches in a second that
         a core really spent, which other work on the machine changes less.
     """
-    sampler = PatchSampler([frames], BATCH, seed=0)
+    sampler = PatchSampler([frames], replace(PRESETS["tiny"], batch=BATCH))
     batches = prefetched(sampler, 0, 10**9, THREADS)
     time_of(batches, 0)
     taken = time_of(batches, SECONDS)
-    report = {"patch": sampler.size, "threads": THREADS, "patches_per_second": round(BATCH / taken.clock)}
+    report = {"patch": sampler.config.patch, "threads": THREADS, "patches_per_second": round(BATCH / taken.clock)}
     return report | {"patches_per_core_second": round(BATCH / taken.cores)}
 
 

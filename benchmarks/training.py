@@ -13,14 +13,13 @@ import torch
 
 from benchmarks.loading import measure_loader, time_of
 from benchmarks.plain_training import reference_steps
-from specsia_build.dravie.repair.apply import has_bf16
 from specsia_build.dravie.config import PRESETS, TrainConfig
 from specsia_build.dravie.data.frames import Frames
 from specsia_build.dravie.data.patches import PatchSampler, prefetched
 from specsia_build.dravie.model.losses import NONE, RANDOM, Features, find_features
-from specsia_build.dravie.train.loop import build_networks
+from specsia_build.dravie.repair.apply import has_bf16
+from specsia_build.dravie.train.loop import build_networks, to_device, training_step
 from specsia_build.dravie.train.processes import Processes, find_device, wrapper
-from specsia_build.dravie.train.loop import to_device, training_step
 
 TURNS = 5
 
@@ -83,7 +82,7 @@ def _training_steps(
 ) -> Iterator[None]:
     """The training's own steps; each item is one that is done."""
     networks = build_networks(config, features, device, has_bf16(device), wrapper(Processes(), device))
-    sampler = PatchSampler([frames], config.batch, config.seed, config.with_pos, config.augmentation, config.patch)
+    sampler = PatchSampler([frames], config)
     for step, (inputs, targets) in enumerate(prefetched(sampler, 0, config.steps)):
         training_step(networks, config, step, to_device(inputs, device), to_device(targets, device))
         yield

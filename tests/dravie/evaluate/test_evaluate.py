@@ -119,7 +119,7 @@ def test_every_picture_can_be_looked_at(evaluated: tuple[Path, str], dataset: Pa
     assert len(item.sides) == 1 + 2 * len(LABELS)
     rows = open_dataset(dataset).stream("thin", "test", PAIR_COLUMNS("specsia"))
     pairs = [decode_pair(row) for row in rows]
-    assert shown.reader.read(item.id, "thin: raw", "color", [1]) == [png.encode(pairs[1].z)]
+    assert shown.reader.read(item.id, "thin: raw", ["color"], [1]) == {"color": [png.encode(pairs[1].z)]}
     assert (evaluated[0] / "report.html").is_file()
 
 

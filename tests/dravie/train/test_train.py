@@ -31,7 +31,7 @@ from specsia_build.dravie.config import PRESETS, ModelConfig, TrainConfig, train
 from specsia_build.dravie.model.checkpoint import MODEL, TRAINING, load_generator
 from specsia_build.dravie.model.losses import on_both_grounds
 from specsia_build.dravie.runs import STATE, checkpoints
-from specsia_build.dravie.train.train import loop as module
+from specsia_build.dravie.train import loop as module
 from specsia_build.dravie.train.loop import TERMS, build_networks, training_step
 from specsia_build.dravie.train.stopping import waiting
 from specsia_build.dravie.train.train import Rhythm, Trained, train
@@ -148,7 +148,7 @@ def test_a_stopped_run_goes_on_to_the_same_weights(
 def test_two_processes_train_one_model(dataset: Path, tmp_path: Path) -> None:
     script = (
         "import hashlib, os, sys\n"
-        "from specsia_build.dravie.train.train import loop as module, train as trainer\n"
+        "from specsia_build.dravie.train import loop as module, train as trainer\n"
         "original, seen = module.training_step, []\n"
         "def step(networks, *rest):\n"
         "    seen[:] = [networks.generator]\n"
