@@ -1,12 +1,16 @@
 """The drawing as an input of the network: looked up for each pixel of a view by its position on the character.
 
 `Reference.from_frontal` takes a frontal pair: Zpos and Y* of view 0, or a drawing laid onto it. `Reference.look_up`
-gives eight channels for any other view or frame of the same character, from its Zpos alone:
+gives 16 channels for any other view or frame of the same character, from its Zpos and Z:
 
 - 0-2: colour of the nearest frontal pixel by position (x, z, -y), white where it is farther than `FARTHEST`;
 - 3: confidence `exp(-distance / FALLOFF)` in 0...255, 0 where it is farther than `FARTHEST`;
 - 4-6: colour of the nearest frontal pixel by (x, z) alone, which is the drawing seen through the body;
-- 7: its confidence, likewise (never cut).
+- 7: its confidence, likewise (never cut);
+- 8-10: the colour of the drawing's palette that is nearest to the colour of Z, see `Palette`: what the drawing may show
+  where it does not show the place itself, as at the back;
+- 11: its confidence `exp(-cost / PALETTE_FALLOFF)`;
+- 12-15: colour and confidence through the body at the mirrored x.
 
 All are 0 where Zpos is transparent. Frontal pixels of equal position count as one, of their mean colour. Through the
 body the look-up is exact. By position it is exact within `EXACT` levels; beyond, the pixel that is taken is at most
@@ -26,8 +30,17 @@ from numpy.typing import NDArray
 
 from specsia_build.jit import compiled, inlined, ready, uncounted
 
-CHANNELS = 8
+CHANNELS = 16
 """Of a look-up."""
+
+COLOURS = 12
+"""Colours of a palette. Cartoons have fewer; a face or a print needs some of its own."""
+
+PALETTE_FALLOFF = 40.0
+"""Cost at which the confidence of a palette's colour falls to 1/e: 13 levels in each of R, G and B, or 40 of place."""
+
+SAMPLES, ROUNDS = 4096, 12
+"""Pixels that a palette is made of, and rounds of k-means, by which it has settled."""
 
 FALLOFF = 8.0
 """Levels of Zpos over which confidence falls to 1/e."""
@@ -155,6 +168,46 @@ def _spread_2d(features, squares):  # type: ignore[no-untyped-def]
                     squares[k, a], features[k, a] = found[k], whose[k]
 
 
+@dataclass(frozen=True, eq=False, repr=False)
+class Palette:
+    """The main colours of a drawing, and how far from each place they are.
+
+    The cost of a colour at a place is its L1 difference from what Z shows there, in levels, plus the distance in (x, z)
+    to where the drawing shows it, in levels.
+
+    Attributes:
+        colours: (`COLOURS`, 3) float32, levels; equal ones where the drawing has fewer.
+        distances: (256, 256, `COLOURS`) uint8, levels of (x, z) to the nearest column of that colour, 255 at most.
+    """
+
+    colours: NDArray[np.float32]
+    distances: NDArray[np.uint8]
+
+
+def _palette(columns: NDArray[np.int64], drawn: NDArray[np.uint8]) -> Palette:
+    """The palette of a drawing that shows the colours `drawn` (M, 3) at the columns x * 256 + z (M,)."""
+    step = max(1, len(drawn) // SAMPLES)
+    sample = drawn[::step].astype(np.float32)
+    centres = sample[:1]
+    # Farthest points first: small patches of a strong colour get a colour of their own.
+    for _ in range(COLOURS - 1):
+        apart = scipy.spatial.distance.cdist(sample, centres, "sqeuclidean").min(axis=1)
+        centres = np.concatenate([centres, sample[apart.argmax()][None]])
+    for _ in range(ROUNDS):
+        nearest = scipy.spatial.distance.cdist(sample, centres, "sqeuclidean").argmin(axis=1)
+        counts = np.bincount(nearest, minlength=COLOURS)
+        sums = np.stack([np.bincount(nearest, sample[:, c], COLOURS) for c in range(3)], axis=1)
+        centres = np.where(counts[:, None] > 0, sums / np.maximum(counts, 1)[:, None], centres).astype(np.float32)
+    label = scipy.spatial.distance.cdist(drawn, centres, "sqeuclidean").argmin(axis=1)
+    distances = np.full((256, 256, COLOURS), 255, np.uint8)
+    for number in np.unique(label):
+        elsewhere = np.ones(256 * 256, np.bool_)
+        elsewhere[columns[label == number]] = False
+        apart = scipy.ndimage.distance_transform_edt(elsewhere.reshape(256, 256))
+        distances[..., number] = np.minimum(apart, 255)
+    return Palette(ready(centres), distances)
+
+
 @inlined
 def _square(places, number, x, z, y):  # type: ignore[no-untyped-def]
     dx, dz, dy = places[number, 0] - x, places[number, 1] - z, places[number, 2] - y
@@ -162,12 +215,12 @@ def _square(places, number, x, z, y):  # type: ignore[no-untyped-def]
 
 
 @uncounted
-def _look_up(out, pos, places, colours, first, cells, flat, flat_squares, flat_colours, columns, exact, farthest):  # type: ignore[no-untyped-def]
-    """Fill (H, W, 8); see the module."""
+def _look_up(out, pos, z_colour, places, colours, first, cells, flat, flat_squares, flat_colours, palette, distances, columns, exact, farthest):  # type: ignore[no-untyped-def]
+    """Fill (H, W, 16); see the module."""
     for row in range(pos.shape[0]):
         for at in range(pos.shape[1]):
             if pos[row, at, 3] == 0:
-                for c in range(8):
+                for c in range(16):
                     out[row, at, c] = 0
                 continue
             x, z, y = np.int64(pos[row, at, 0]), np.int64(pos[row, at, 1]), np.int64(pos[row, at, 2])
@@ -196,6 +249,20 @@ def _look_up(out, pos, places, colours, first, cells, flat, flat_squares, flat_c
             for c in range(3):
                 out[row, at, 4 + c] = flat_colours[through, c]
             out[row, at, 7] = _confidence(flat_squares[x, z])
+            cost, chosen = np.float32(1e9), 0
+            for number in range(len(palette)):
+                this = np.float32(distances[x, z, number])
+                for c in range(3):
+                    this += abs(palette[number, c] - np.float32(z_colour[row, at, c]))
+                if this < cost:
+                    cost, chosen = this, number
+            for c in range(3):
+                out[row, at, 8 + c] = np.uint8(palette[chosen, c] + np.float32(0.5))
+            out[row, at, 11] = np.uint8(255.0 * np.exp(-np.float64(cost) / PALETTE_FALLOFF))
+            mirrored = flat[255 - x, z]
+            for c in range(3):
+                out[row, at, 12 + c] = flat_colours[mirrored, c]
+            out[row, at, 15] = _confidence(flat_squares[255 - x, z])
 
 
 def _columns() -> NDArray[np.int64]:
@@ -248,6 +315,7 @@ class Reference:
         flat: (256, 256) int32, the column nearest to each (x, z), as its row of `flat_colours`.
         flat_squares: (256, 256) int32, its squared distance.
         flat_colours: (M, 3) uint8, mean colour of each column that holds a place.
+        palette: of the drawing.
     """
 
     places: NDArray[np.uint8]
@@ -257,6 +325,7 @@ class Reference:
     flat: NDArray[np.int32]
     flat_squares: NDArray[np.int32]
     flat_colours: NDArray[np.uint8]
+    palette: Palette
 
     @staticmethod
     def from_frontal(
@@ -281,18 +350,21 @@ class Reference:
         flat, squares = np.full((256, 256), -1, np.int32), np.zeros((256, 256), np.int32)
         flat[columns >> 8, columns & 255] = np.arange(len(columns))
         _spread_2d(flat, squares)
-        return Reference(ready(distinct), ready(means), ready(first), cells, flat, squares, ready(flat_colours))
+        palette = _palette(columns, flat_colours)
+        return Reference(ready(distinct), ready(means), ready(first), cells, flat, squares, ready(flat_colours), palette)
 
-    def look_up(self, pos: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """What the drawing shows at the positions of a view, (H, W, 8) uint8; see the module.
+    def look_up(self, pos: NDArray[np.uint8], z: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """What the drawing shows at the positions of a view, (H, W, 16) uint8; see the module.
 
         Args:
             pos: (H, W, 4) uint8, Zpos of the view, in the frame of the frontal one; alpha 0 where there is nothing.
+            z: (H, W, 4) uint8, Z of the view, whose colours the palette is compared with.
         """
         out = np.empty((*pos.shape[:2], CHANNELS), np.uint8)
         _look_up(
             out,
             ready(pos, np.uint8),
+            ready(z, np.uint8),
             self.places,
             self.colours,
             self.first,
@@ -300,6 +372,8 @@ class Reference:
             self.flat,
             self.flat_squares,
             self.flat_colours,
+            self.palette.colours,
+            self.palette.distances,
             ready(_COLUMNS),
             int((EXACT + SLACK) ** 2),
             int(FARTHEST**2),
@@ -386,11 +460,11 @@ class Drawing:
         code = NO_CONTOUR if style is None else (STYLE_STEP * style[0], style[1])
         return Drawing(Reference.from_frontal(pos, gt, gt_mask) if places else None, code)
 
-    def look_up(self, pos: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    def look_up(self, pos: NDArray[np.uint8], z: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """See `Reference.look_up`; 0 where nothing is known."""
         if self.reference is None:
             return np.zeros((*pos.shape[:2], CHANNELS), np.uint8)
-        return self.reference.look_up(pos)
+        return self.reference.look_up(pos, z)
 
 
 NO_DRAWING = Drawing()

@@ -6,10 +6,10 @@ Every channel is a float32 in [-1, 1], which 0…255 is mapped to linearly. The 
 |---|---|---|
 | 0-3 | Z on white (R, G, B), Zmask | always |
 | 4-6 | Zpos (x, z, -y) | with the position hint |
-| 7-14 | the drawing looked up by position, see `reference` | with the drawing as reference |
-| 15-16 | thickness and grey of the drawing's contour, see `reference.Drawing` | with the drawing as reference |
+| 7-22 | the drawing looked up by position and colour, see `reference` | with the drawing as reference |
+| 23-24 | thickness and grey of the drawing's contour, see `reference.Drawing` | with the drawing as reference |
 
-where 4-14 are -1 outside of Zmask. The target is Y* on white (R, G, B) and its alpha,
+where 4-22 are -1 outside of Zmask. The target is Y* on white (R, G, B) and its alpha,
 which covers the contour. Nothing at all is white with alpha 0 on both sides, and so is what lies outside a frame.
 
 Whole frames and training patches are encoded by the same compiled functions, pixel by pixel.
@@ -24,10 +24,16 @@ from specsia_build.dravie.config import ModelConfig
 from specsia_build.dravie.reference import NO_DRAWING, Drawing
 from specsia_build.jit import compiled, inlined, ready
 
-Z_CHANNELS, POSITION_CHANNELS, LOOKED_UP_CHANNELS, STYLE_CHANNELS = 4, 3, 8, 2
+Z_CHANNELS, POSITION_CHANNELS, LOOKED_UP_CHANNELS, STYLE_CHANNELS = 4, 3, 16, 2
 _WITH_POS = Z_CHANNELS + POSITION_CHANNELS
 GUIDED = _WITH_POS + LOOKED_UP_CHANNELS + STYLE_CHANNELS
 """Channels of an input that shows the drawing."""
+
+CANDIDATES = (0, *range(_WITH_POS, _WITH_POS + LOOKED_UP_CHANNELS, 4))
+"""First of the three channels of each colour that a pixel may take: Z's, and those that were looked up."""
+
+GREY_CHANNEL = GUIDED - 1
+"""Of the contour's grey, which a pixel may take, too."""
 
 TARGET_CHANNELS = 4
 """Y* on white, and its alpha; also what the network paints."""
@@ -56,7 +62,7 @@ def code_on_white(value, alpha):  # type: ignore[no-untyped-def]
 
 @inlined
 def put_input(out, red, green, blue, alpha, first, second, third, looked_up, style):  # type: ignore[no-untyped-def]
-    """Encode a pixel of Z, Zpos, the drawing (8,) and its style (2,) into `out`, (4,), (7,) or (17,) float32."""
+    """Encode a pixel of Z, Zpos, the drawing (16,) and its style (2,) into `out`, (4,), (7,) or (25,) float32."""
     out[0] = code_on_white(red, alpha)
     out[1] = code_on_white(green, alpha)
     out[2] = code_on_white(blue, alpha)
@@ -113,7 +119,7 @@ def encode_input(
         (H, W, C) float32 in [-1, 1], C as `input_channels` says.
     """
     out = np.empty((*z.shape[:2], input_channels(config)), np.float32)
-    looked_up = drawing.look_up(pos) if config.sees_drawing else np.zeros((*z.shape[:2], 0), np.uint8)
+    looked_up = drawing.look_up(pos, z) if config.sees_drawing else np.zeros((*z.shape[:2], 0), np.uint8)
     style = np.array(drawing.style, np.uint8)
     _encode_input(ready(z, np.uint8), ready(pos, np.uint8), looked_up, style, out)
     return out

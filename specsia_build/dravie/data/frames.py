@@ -41,7 +41,7 @@ from specsia_build.pipeline.progress import Progress
 VERSION = 3
 """Of what the files hold; part of their fingerprint."""
 
-PIXEL_BYTES = 20
+PIXEL_BYTES = 28
 """Z (RGBA), Zpos (RGB), Y* (RGBA), the silhouette of Y* and the drawing looked up by position."""
 
 RESIDENT_BYTES = 1 << 30
@@ -148,7 +148,7 @@ def _cut_out(pair: Pair, drawing: Drawing, where: NDArray[np.bool_] | None = Non
     lengths = np.nonzero(edges == -1)[1] - begin
     runs = np.stack([np.cumsum(lengths) - lengths, y, begin], axis=1).astype(np.int32)
     silhouette = pair.gt[..., 3] if pair.gt_mask is None else pair.gt_mask
-    looked_up = drawing.look_up(pair.pos[box])
+    looked_up = drawing.look_up(pair.pos[box], pair.z[box])
     pixels = np.concatenate(
         [pair.z[box], pair.pos[box][..., :3], pair.gt[box], silhouette[box][..., None], looked_up], axis=2
     )

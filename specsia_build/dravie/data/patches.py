@@ -16,7 +16,15 @@ from numpy.typing import NDArray
 
 from specsia_build.dravie.config import Augment, TrainConfig
 from specsia_build.dravie.data.ahead import made_ahead
-from specsia_build.dravie.data.encoding import GUIDED, TARGET_CHANNELS, input_channels, put_input, put_target
+from specsia_build.dravie.data.encoding import (
+    GUIDED,
+    LOOKED_UP_CHANNELS,
+    STYLE_CHANNELS,
+    TARGET_CHANNELS,
+    input_channels,
+    put_input,
+    put_target,
+)
 from specsia_build.dravie.data.frames import PIXEL_BYTES, Extent, Frames
 from specsia_build.errors import SpecsiaError
 from specsia_build.jit import compiled, inlined
@@ -148,7 +156,8 @@ def _cut(pixels, runs, extents, rows, first_row, seed, step, augment, shares, in
     """Fill the patches whose row lies in these frames; `shares` are no_drawing, no_contour and redrawn."""
     size, guided = inputs.shape[1], inputs.shape[3] == GUIDED
     colour, drawn = np.empty(3, np.float32), np.empty(3, np.float32)
-    looked_up, style, nothing = np.zeros(8, np.float32), np.zeros(2, np.float32), np.zeros(8, np.float32)
+    looked_up, style = np.zeros(LOOKED_UP_CHANNELS, np.float32), np.zeros(STYLE_CHANNELS, np.float32)
+    nothing = np.zeros(LOOKED_UP_CHANNELS, np.float32)
     for slot in range(len(rows)):
         row = rows[slot] - first_row
         if row < 0 or row >= len(extents):
@@ -216,7 +225,7 @@ def _cut(pixels, runs, extents, rows, first_row, seed, step, augment, shares, in
                 # Zpos is the place on the character: a mirrored one has its left where its right was.
                 across, depth = _about(np.float32(255 - p[4] if mirror else p[4]), np.float32(p[6]), cosine, sine)
                 if shown:
-                    for c in range(8):
+                    for c in range(LOOKED_UP_CHANNELS):
                         looked_up[c] = p[12 + c]
                     if redrawn:
                         # A drawing that does not fit shows at a place what belongs beside it.
@@ -225,12 +234,13 @@ def _cut(pixels, runs, extents, rows, first_row, seed, step, augment, shares, in
                         if 0 <= other_v < height and 0 <= other_u < width:
                             other = extent[_OFFSET] + (other_v * width + other_u) * PIXEL_BYTES
                             if pixels[other + 3] > 0:
-                                for c in range(3):
-                                    looked_up[c], looked_up[4 + c] = pixels[other + 12 + c], pixels[other + 16 + c]
+                                for c in range(LOOKED_UP_CHANNELS):
+                                    if c % 4 < 3:
+                                        looked_up[c] = pixels[other + 12 + c]
                     if augment == _COLOURS or redrawn:
-                        if looked_up[3] > 0:
-                            _recoloured(looked_up[:3], other_turn, other_value)
-                        _recoloured(looked_up[4:7], other_turn, other_value)
+                        for c in range(0, LOOKED_UP_CHANNELS, 4):
+                            if c > 0 or looked_up[3] > 0:
+                                _recoloured(looked_up[c : c + 3], other_turn, other_value)
                 put_input(seen, colour[0], colour[1], colour[2], p[3], across, p[5], depth, looked_up, style)
                 put_target(painted, drawn[0], drawn[1], drawn[2], alpha)
 

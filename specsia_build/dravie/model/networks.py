@@ -2,7 +2,8 @@
 
 `paper` follows the lineage of the published model (Texler et al. 2020, Interactive Video Stylization Using Few-Shot
 Patch-Based Training): strided down to a quarter, residual blocks, up again with skip connections. `tiny` is a small
-U-net without normalisation that adds a change to Z, so that a CPU trains it in minutes.
+U-net without normalisation that a CPU trains in minutes: it blends the colours that a pixel may have, or, without a
+drawing to take them from, adds a change to Z.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from specsia_build.dravie.config import ModelConfig
-from specsia_build.dravie.data.encoding import TARGET_CHANNELS, input_channels
+from specsia_build.dravie.data.encoding import CANDIDATES, GREY_CHANNEL, TARGET_CHANNELS, input_channels
 
 
 class Geometry(NamedTuple):
@@ -56,18 +57,31 @@ def _double(inputs: int, outputs: int, stride: int = 1) -> nn.Sequential:
     )
 
 
+SHARPNESS = 2.0
+"""Factor of the logits of a blend: a network of small weights soon chooses between colours instead of mixing them."""
+
+MASK_PULL = 3.0
+"""Logit of alpha that Zmask alone gives: 0.95 inside, 0.05 outside."""
+
+
 class Tiny(_Padded):
-    """U-net of four levels that adds a change to the four channels Z on white and Zmask, cut to [-1, 1]."""
+    """U-net of four levels.
+
+    With a drawing each pixel is a blend of candidate colours (Z, those looked up in the drawing, the contour's grey)
+    with learnt weights, plus a small change, under a learnt alpha. A sum of Z and a change, which is what is painted
+    without a drawing, learns slowly to copy a colour: after 3,000 steps its L1 on novel views was 1.25 times as large.
+    """
 
     multiple = GEOMETRY["tiny"].multiple
 
-    def __init__(self, channels: int) -> None:
+    def __init__(self, channels: int, blends: bool) -> None:
         super().__init__()
+        self.blends = blends
         a, b, c, d = TINY_WIDTHS
         self.first = _double(channels, a)
         self.down = nn.ModuleList((_double(a, b, 2), _double(b, c, 2), _double(c, d, 2)))
         self.up = nn.ModuleList((_double(d + c, c), _double(c + b, b), _double(b + a, a)))
-        self.head = nn.Conv2d(a, TARGET_CHANNELS, 3, 1, 1)
+        self.head = nn.Conv2d(a, TARGET_CHANNELS + (len(CANDIDATES) + 1 if blends else 0), 3, 1, 1)
 
     def paint(self, x: Tensor) -> Tensor:
         levels = [self.first(x)]
@@ -76,9 +90,24 @@ class Tiny(_Padded):
         found = levels.pop()
         for up in self.up:
             found = up(torch.cat((functional.interpolate(found, scale_factor=2.0), levels.pop()), 1))
-        painted: Tensor = x[:, :TARGET_CHANNELS] + self.head(found)
+        answer = self.head(found)
+        if self.blends:
+            return _blend(x, answer.float())
+        painted: Tensor = x[:, :TARGET_CHANNELS] + answer
         # In training what overshoots must still be pulled back, and neither a cut nor a far tanh has a gradient.
         return painted if self.training else painted.clamp(-1, 1)
+
+
+def _blend(x: Tensor, answer: Tensor) -> Tensor:
+    """Colour on white and alpha (N, 4, H, W) of what a network answers about its input: a change, alpha and weights."""
+    weights = torch.softmax(SHARPNESS * answer[:, TARGET_CHANNELS:], 1)
+    # Bounded, as a free change grew without end in one of six trainings.
+    colour = torch.tanh(answer[:, :3])
+    for number, first in enumerate(CANDIDATES):
+        colour = colour + weights[:, number : number + 1] * x[:, first : first + 3]
+    colour = colour + weights[:, -1:] * x[:, GREY_CHANNEL : GREY_CHANNEL + 1]
+    alpha = torch.sigmoid(answer[:, 3:4] + MASK_PULL * x[:, 3:4])
+    return torch.cat((alpha * colour + (1 - alpha), 2 * alpha - 1), 1)
 
 
 def _conv(inputs: int, outputs: int, size: int, stride: int = 1) -> nn.Conv2d:
@@ -174,8 +203,8 @@ def build_generator(config: ModelConfig) -> nn.Module:
     It maps (N, C, H, W) float in [-1, 1], any H and W, C as `input_channels` says, to (N, 4, H, W) in [-1, 1] (the
     tiny one may overshoot in training mode).
     """
-    kinds: dict[str, type[Tiny] | type[Paper]] = {"tiny": Tiny, "paper": Paper}
-    made = kinds[config.architecture](input_channels(config))
+    channels = input_channels(config)
+    made = Tiny(channels, config.sees_drawing) if config.architecture == "tiny" else Paper(channels)
     return made.to(memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
 
 
