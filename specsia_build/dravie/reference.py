@@ -1,7 +1,7 @@
 """The drawing as an input of the network: looked up for each pixel of a view by its position on the character.
 
 `Reference.from_frontal` takes a frontal pair: Zpos and Y* of view 0, or a drawing laid onto it. `Reference.look_up`
-gives 16 channels for any other view or frame of the same character, from its Zpos and Z:
+gives twelve channels for any other view or frame of the same character, from its Zpos and Z:
 
 - 0-2: colour of the nearest frontal pixel by position (x, z, -y), white where it is farther than `FARTHEST`;
 - 3: confidence `exp(-distance / FALLOFF)` in 0...255, 0 where it is farther than `FARTHEST`;
@@ -9,8 +9,7 @@ gives 16 channels for any other view or frame of the same character, from its Zp
 - 7: its confidence, likewise (never cut);
 - 8-10: the colour of the drawing's palette that is nearest to the colour of Z, see `Palette`: what the drawing may show
   where it does not show the place itself, as at the back;
-- 11: its confidence `exp(-cost / PALETTE_FALLOFF)`;
-- 12-15: colour and confidence through the body at the mirrored x.
+- 11: its confidence `exp(-cost / PALETTE_FALLOFF)`.
 
 All are 0 where Zpos is transparent. Frontal pixels of equal position count as one, of their mean colour. Through the
 body the look-up is exact. By position it is exact within `EXACT` levels; beyond, the pixel that is taken is at most
@@ -30,7 +29,7 @@ from numpy.typing import NDArray
 
 from specsia_build.jit import compiled, inlined, ready, uncounted
 
-CHANNELS = 16
+CHANNELS = 12
 """Of a look-up."""
 
 COLOURS = 12
@@ -216,11 +215,11 @@ def _square(places, number, x, z, y):  # type: ignore[no-untyped-def]
 
 @uncounted
 def _look_up(out, pos, z_colour, places, colours, first, cells, flat, flat_squares, flat_colours, palette, distances, columns, exact, farthest):  # type: ignore[no-untyped-def]
-    """Fill (H, W, 16); see the module."""
+    """Fill (H, W, 12); see the module."""
     for row in range(pos.shape[0]):
         for at in range(pos.shape[1]):
             if pos[row, at, 3] == 0:
-                for c in range(16):
+                for c in range(12):
                     out[row, at, c] = 0
                 continue
             x, z, y = np.int64(pos[row, at, 0]), np.int64(pos[row, at, 1]), np.int64(pos[row, at, 2])
@@ -259,10 +258,6 @@ def _look_up(out, pos, z_colour, places, colours, first, cells, flat, flat_squar
             for c in range(3):
                 out[row, at, 8 + c] = np.uint8(palette[chosen, c] + np.float32(0.5))
             out[row, at, 11] = np.uint8(255.0 * np.exp(-np.float64(cost) / PALETTE_FALLOFF))
-            mirrored = flat[255 - x, z]
-            for c in range(3):
-                out[row, at, 12 + c] = flat_colours[mirrored, c]
-            out[row, at, 15] = _confidence(flat_squares[255 - x, z])
 
 
 def _columns() -> NDArray[np.int64]:
@@ -354,7 +349,7 @@ class Reference:
         return Reference(ready(distinct), ready(means), ready(first), cells, flat, squares, ready(flat_colours), palette)
 
     def look_up(self, pos: NDArray[np.uint8], z: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """What the drawing shows at the positions of a view, (H, W, 16) uint8; see the module.
+        """What the drawing shows at the positions of a view, (H, W, 12) uint8; see the module.
 
         Args:
             pos: (H, W, 4) uint8, Zpos of the view, in the frame of the frontal one; alpha 0 where there is nothing.

@@ -6,10 +6,10 @@ Every channel is a float32 in [-1, 1], which 0…255 is mapped to linearly. The 
 |---|---|---|
 | 0-3 | Z on white (R, G, B), Zmask | always |
 | 4-6 | Zpos (x, z, -y) | with the position hint |
-| 7-22 | the drawing looked up by position and colour, see `reference` | with the drawing as reference |
-| 23-24 | thickness and grey of the drawing's contour, see `reference.Drawing` | with the drawing as reference |
+| 7-18 | the drawing looked up by position and colour, see `reference` | with the drawing as reference |
+| 19-20 | thickness and grey of the drawing's contour, see `reference.Drawing` | with the drawing as reference |
 
-where 4-22 are -1 outside of Zmask. The target is Y* on white (R, G, B) and its alpha,
+where 4-18 are -1 outside of Zmask. The target is Y* on white (R, G, B) and its alpha,
 which covers the contour. Nothing at all is white with alpha 0 on both sides, and so is what lies outside a frame.
 
 Whole frames and training patches are encoded by the same compiled functions, pixel by pixel.
@@ -24,7 +24,7 @@ from specsia_build.dravie.config import ModelConfig
 from specsia_build.dravie.reference import NO_DRAWING, Drawing
 from specsia_build.jit import compiled, inlined, ready
 
-Z_CHANNELS, POSITION_CHANNELS, LOOKED_UP_CHANNELS, STYLE_CHANNELS = 4, 3, 16, 2
+Z_CHANNELS, POSITION_CHANNELS, LOOKED_UP_CHANNELS, STYLE_CHANNELS = 4, 3, 12, 2
 _WITH_POS = Z_CHANNELS + POSITION_CHANNELS
 GUIDED = _WITH_POS + LOOKED_UP_CHANNELS + STYLE_CHANNELS
 """Channels of an input that shows the drawing."""
@@ -62,7 +62,7 @@ def code_on_white(value, alpha):  # type: ignore[no-untyped-def]
 
 @inlined
 def put_input(out, red, green, blue, alpha, first, second, third, looked_up, style):  # type: ignore[no-untyped-def]
-    """Encode a pixel of Z, Zpos, the drawing (16,) and its style (2,) into `out`, (4,), (7,) or (25,) float32."""
+    """Encode a pixel of Z, Zpos, the drawing (12,) and its style (2,) into `out`, (4,), (7,) or (21,) float32."""
     out[0] = code_on_white(red, alpha)
     out[1] = code_on_white(green, alpha)
     out[2] = code_on_white(blue, alpha)

@@ -41,7 +41,7 @@ from specsia_build.pipeline.progress import Progress
 VERSION = 3
 """Of what the files hold; part of their fingerprint."""
 
-PIXEL_BYTES = 28
+PIXEL_BYTES = 24
 """Z (RGBA), Zpos (RGB), Y* (RGBA), the silhouette of Y* and the drawing looked up by position."""
 
 RESIDENT_BYTES = 1 << 30
