@@ -214,7 +214,23 @@ def _square(places, number, x, z, y):  # type: ignore[no-untyped-def]
 
 
 @uncounted
-def _look_up(out, pos, z_colour, places, colours, first, cells, flat, flat_squares, flat_colours, palette, distances, columns, exact, farthest):  # type: ignore[no-untyped-def]
+def _look_up(
+    out,
+    pos,
+    z_colour,
+    places,
+    colours,
+    first,
+    cells,
+    flat,
+    flat_squares,
+    flat_colours,
+    palette,
+    distances,
+    columns,
+    exact,
+    farthest,
+):  # type: ignore[no-untyped-def]
     """Fill (H, W, 12); see the module."""
     for row in range(pos.shape[0]):
         for at in range(pos.shape[1]):
@@ -346,7 +362,9 @@ class Reference:
         flat[columns >> 8, columns & 255] = np.arange(len(columns))
         _spread_2d(flat, squares)
         palette = _palette(columns, flat_colours)
-        return Reference(ready(distinct), ready(means), ready(first), cells, flat, squares, ready(flat_colours), palette)
+        return Reference(
+            ready(distinct), ready(means), ready(first), cells, flat, squares, ready(flat_colours), palette
+        )
 
     def look_up(self, pos: NDArray[np.uint8], z: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """What the drawing shows at the positions of a view, (H, W, 12) uint8; see the module.

@@ -9,7 +9,15 @@ from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 from scipy.spatial import cKDTree
 
-from specsia_build.dravie.reference import EXACT, FARTHEST, SLACK, Reference, contour_style, without_contour
+from specsia_build.dravie.reference import (
+    EXACT,
+    FARTHEST,
+    PALETTE_FALLOFF,
+    SLACK,
+    Reference,
+    contour_style,
+    without_contour,
+)
 from specsia_build.rendering.contour import draw_contour
 from tests.dravie.drawn import coloured, disc
 
@@ -27,7 +35,7 @@ def test_looking_up_agrees_with_trees(seed: int, spread: int, count: int) -> Non
     view[..., 3] = rng.choice([0, 1, 255], (30, 30))
     reference = Reference.from_frontal(frontal, gt, frontal[..., 3])
     assert reference is not None
-    out, shown = reference.look_up(view), view[..., 3] > 0
+    out, shown = reference.look_up(view, gt), view[..., 3] > 0
     assert not out[~shown].any()
     places, found = view[shown][:, :3].astype(float), out[shown].astype(int)
     distance, _ = cKDTree(reference.places.astype(float)).query(places)
@@ -53,13 +61,13 @@ def test_frontal_pixels_give_their_own_colours() -> None:
     gt[..., 3] = 255
     reference = Reference.from_frontal(pos, gt, gt[..., 3])
     assert reference is not None
-    out = reference.look_up(pos)
+    out = reference.look_up(pos, gt)
     assert_array_equal(out[..., :3], gt[..., :3])
     assert_array_equal(out[..., 4:7], gt[..., :3])
     behind = pos.copy()
     behind[..., 2] = 20
-    assert_array_equal(reference.look_up(behind)[..., 4:7], gt[..., :3])
-    assert (reference.look_up(behind)[..., :4] == [255, 255, 255, 0]).all()
+    assert_array_equal(reference.look_up(behind, gt)[..., 4:7], gt[..., :3])
+    assert (reference.look_up(behind, gt)[..., :4] == [255, 255, 255, 0]).all()
 
 
 def test_equal_places_are_one_of_their_mean_colour() -> None:
@@ -67,7 +75,34 @@ def test_equal_places_are_one_of_their_mean_colour() -> None:
     gt = np.array([[[0, 10, 20, 255], [100, 20, 21, 255]]], np.uint8)
     reference = Reference.from_frontal(pos, gt, gt[..., 3])
     assert reference is not None and len(reference.places) == 1
-    assert_array_equal(reference.look_up(pos)[0, 0], [50, 15, 21, 255, 50, 15, 21, 255])
+    assert_array_equal(reference.look_up(pos, gt)[0, 0, :8], [50, 15, 21, 255, 50, 15, 21, 255])
+
+
+def test_a_palette_gives_the_colour_that_z_is_nearest_to() -> None:
+    rng = np.random.default_rng(1)
+    main = np.array([[200, 30, 30], [30, 160, 60], [240, 220, 180]], np.uint8)
+    y, x = np.mgrid[:64, :64]
+    pos = np.stack([4 * x, 4 * y, 100 + 0 * x, 255 + 0 * x], axis=2).astype(np.uint8)
+    gt = np.concatenate([main[y * 3 // 64], np.full((64, 64, 1), 255, np.uint8)], axis=2)
+    reference = Reference.from_frontal(pos, gt, gt[..., 3])
+    assert reference is not None
+    assert {tuple(colour) for colour in reference.palette.colours.round().astype(int)} == {
+        tuple(c) for c in main.tolist()
+    }
+    z = rng.integers(0, 256, (64, 64, 4), dtype=np.uint8)
+    behind = pos[rng.permutation(64)][:, rng.permutation(64)]
+    out = reference.look_up(behind, z)
+    colours, at = reference.palette.colours, reference.palette.distances[behind[..., 0], behind[..., 1]].astype(float)
+    costs = np.abs(colours - z[..., None, :3]).sum(axis=-1) + at
+    assert_array_equal(out[..., 8:11], colours[costs.argmin(axis=-1)].round())
+    assert (np.abs(out[..., 11] - 255 * np.exp(-costs.min(axis=-1) / PALETTE_FALLOFF)) <= 1).all()
+    # The distances are those to the nearest column of a colour.
+    green = int(np.abs(colours - main[1]).sum(axis=1).argmin())
+    columns = np.argwhere(
+        np.isin(np.arange(256), 4 * np.arange(64))[:, None] & np.isin(np.arange(256), 4 * y[(y * 3 // 64 == 1)])[None]
+    )
+    expected, _ = cKDTree(columns).query([[10, 3], [201, 250]])
+    assert_array_equal(reference.palette.distances[[10, 201], [3, 250], green], np.floor(expected))
 
 
 def test_only_what_is_opaque_in_all_three_counts() -> None:

@@ -356,4 +356,5 @@ def test_a_model_that_sees_the_drawing_is_adapted_and_keeps_it(dataset: Path, tm
     drawing = Drawing.of(frontal.pos, frontal.gt, frontal.gt_mask)
     assert found == config and memory is not None
     assert memory.drawing.style == drawing.style
-    assert_array_equal(memory.drawing.look_up(frontal.pos), drawing.look_up(frontal.pos))
+    z = frontal.z
+    assert_array_equal(memory.drawing.look_up(frontal.pos, z), drawing.look_up(frontal.pos, z))

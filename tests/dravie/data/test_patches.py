@@ -180,7 +180,7 @@ def test_patches_with_the_drawing_are_crops_of_the_encoded_frame() -> None:
     crops = {whole[y : y + SIZE, x : x + SIZE].tobytes() for y in range(96 - SIZE + 1) for x in range(96 - SIZE + 1)}
     assert all(patch.tobytes() in crops for patch in inputs)
     assert (inputs[..., 7:15] > -1).any()
-    assert np.allclose(inputs[..., 15:], np.array([120, 20]) / 127.5 - 1)
+    assert np.allclose(inputs[..., 19:], np.array([120, 20]) / 127.5 - 1)
 
 
 def test_a_patch_without_the_drawing_is_as_one_of_no_drawing() -> None:
@@ -194,7 +194,7 @@ def test_a_patch_without_the_drawing_is_as_one_of_no_drawing() -> None:
 def test_without_a_contour_the_target_has_none_and_the_style_says_so() -> None:
     pair, _, frames = guided_frames()
     inputs, targets = sampler([frames], 64, Augment.NONE, **GUIDED | {"no_contour": 1.0}).batch(0)
-    assert np.allclose(inputs[..., 15:], [-1, 1])
+    assert np.allclose(inputs[..., 19:], [-1, 1])
     # The figure is of one colour, in its soft edges too.
     figure = (np.array([230, 120, 90]) / 127.5 - 1)[None]
     alpha = (targets[..., 3:] + 1) / 2

@@ -457,7 +457,7 @@ def test_the_grid_shows_the_target_on_the_right(dataset: Path, trained: Path) ->
     assert (torch.from_numpy(wanted) == torch.tensor(list(shown.tobytes()), dtype=torch.uint8).view(96, 96, 3)).all()
 
 
-@pytest.mark.parametrize(("reference", "inputs"), [("drawing", 17), ("none", 7)])
+@pytest.mark.parametrize(("reference", "inputs"), [("drawing", 21), ("none", 7)])
 def test_the_reference_is_chosen_and_recorded(dataset: Path, tmp_path: Path, reference: str, inputs: int) -> None:
     options = ("--steps", "1", "--set", "batch=2", "--reference", reference, "--device", "cpu")
     ran = _cli("train", dataset, "--out", tmp_path / "run", *options)
