@@ -39,11 +39,6 @@ MOST_WITHIN = 29_000_000
 AHEAD = 64
 """Items that are made before their pictures are written."""
 
-_THEME = Html(
-    '<svg viewBox="0 0 24 24" class="icon" aria-hidden="true"><circle cx="12" cy="12" r="8"/>'
-    '<path d="M12 4a8 8 0 0 1 0 16z" fill="currentColor"/></svg>'
-)
-
 
 def refuse_other_file(path: Path) -> None:
     """Refuse to write a page over a file that is none, or under a name that browsers do not open.
@@ -239,7 +234,6 @@ def _frame(document: Mapping[str, Any]) -> Html:
         )
         for key, name in VIEWS.items()
     ]
-    theme = {"type": "button", "id": "theme", "aria_label": "Change between light and dark", "title": "Light or dark"}
     return join(
         [
             tag("a", "Skip to the content", href="#main", cls="skip"),
@@ -248,7 +242,6 @@ def _frame(document: Mapping[str, Any]) -> Html:
                 tag("span", "specsia", cls="brand"),
                 tag("span", document["title"][:200], cls="name", dir="auto"),
                 tag("nav", tag("ul", *links, role="list"), aria_label="Views"),
-                tag("button", _THEME, **theme),
                 cls="top",
             ),
             tag("main", tag("noscript", tag("p", "This page needs JavaScript.")), id="main", tabindex="-1"),

@@ -9,7 +9,6 @@ const state = {
   query: new URLSearchParams(),
   shown: [],
   selected: new Set(),
-  flagged: new Set(),
   list: "#gallery",
 };
 const views = new Map();
@@ -32,14 +31,12 @@ function h(tag, props = {}, ...children) {
 
 const SVG = "http://www.w3.org/2000/svg";
 const ICONS = {
-  star: "M12 3.6l2.6 5.3 5.8.8-4.2 4.1 1 5.8-5.2-2.7-5.2 2.7 1-5.8-4.2-4.1 5.8-.8z",
   close: "M6 6l12 12M18 6L6 18",
   copy: "M9 9h11v11H9zM5 15V4h11",
   up: "M12 19V5M6 11l6-6 6 6",
   down: "M12 5v14M6 13l6 6 6-6",
   warning: "M12 4.5L2.8 20h18.4zM12 10v4.5M12 17.2v.3",
   filter: "M4 6h16M7 12h10M10 18h4",
-  save: "M12 4v11M7 10.5l5 5 5-5M5 20h14",
 };
 
 /** A small drawing that says nothing to a screen reader. */
@@ -55,8 +52,7 @@ function icon(name) {
 }
 
 /** A text with its control characters made visible. */
-const readable = (text) =>
-  text.replace(/[\0-\x1f\x7f]/g, (c) => (c === "\x7f" ? "␡" : String.fromCharCode(0x2400 + c.charCodeAt())));
+const readable = (text) => text.replace(/[\0-\x1f\x7f]/g, (c) => (c === "\x7f" ? "␡" : String.fromCharCode(0x2400 + c.charCodeAt())));
 
 /** A name or text from the data, which may be in any script and of any length. */
 function named(text, tag = "span", cls = "name") {
@@ -71,24 +67,6 @@ const noun = () => (state.data.moving ? "clip" : "character");
 /** A word as a POSIX shell takes it. */
 const shellWord = (word) => (/^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`);
 
-// What is kept from one visit to the next; a browser may refuse.
-const kept = {
-  get(key) {
-    try {
-      return JSON.parse(localStorage.getItem(`specsia:${key}`));
-    } catch {
-      return null;
-    }
-  },
-  set(key, value) {
-    try {
-      localStorage.setItem(`specsia:${key}`, JSON.stringify(value));
-    } catch {
-      say("This browser keeps nothing for this page.");
-    }
-  },
-};
-
 let saying = 0;
 /** Tell a screen reader, once things are quiet. */
 function say(text) {
@@ -99,25 +77,13 @@ function say(text) {
 }
 
 async function copyText(text, button) {
-  let done = true;
-  try {
-    await navigator.clipboard.writeText(text);
-  } catch {
-    const area = h("textarea", { cls: "unseen", "aria-label": "text to copy" });
-    area.value = text;
-    document.body.append(area);
-    area.select();
-    done = document.execCommand("copy");
-    area.remove();
-    button.focus();
-  }
+  const done = await navigator.clipboard?.writeText(text).then(() => true, () => false);
   say(done ? "Copied." : "This browser does not let a page copy: select the text instead.");
-  button.classList.toggle("done", done);
+  button.classList.toggle("done", Boolean(done));
   setTimeout(() => button.classList.remove("done"), 1600);
 }
 
-const press = (label, props = {}, ...children) =>
-  h("button", { type: "button", title: label, "aria-label": label, ...props }, children);
+const press = (label, props = {}, ...children) => h("button", { type: "button", title: label, "aria-label": label, ...props }, children);
 
 /** A command or other text to take away: shown, copied by a button. */
 function copyable(text, label = "Copy the command") {
@@ -160,8 +126,7 @@ function follow() {
   state.route = route;
   for (const link of document.querySelectorAll("nav a")) {
     const here = link.dataset.view === (route.name === "item" ? "gallery" : route.name);
-    if (here) link.setAttribute("aria-current", "page");
-    else link.removeAttribute("aria-current");
+    here ? link.setAttribute("aria-current", "page") : link.removeAttribute("aria-current");
     // A choice made in one view holds in the other.
     const carried = ["overview", "gallery"].includes(route.name) && ["overview", "gallery"].includes(link.dataset.view);
     if (carried) link.href = addressOf(link.dataset.view, route.query);
@@ -187,25 +152,11 @@ function leave() {
   if (state.route && state.route.name !== "item") places.set(state.route.hash, scrollY);
 }
 
-function setTheme(theme) {
-  document.documentElement.dataset.theme = theme;
-  kept.set("theme", theme);
-}
-
 function start() {
-  const theme = kept.get("theme");
-  if (theme === "light" || theme === "dark") document.documentElement.dataset.theme = theme;
-  document.getElementById("theme").addEventListener("click", () => {
-    const now =
-      document.documentElement.dataset.theme ?? (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light");
-    setTheme(now === "dark" ? "light" : "dark");
-    say(`${now === "dark" ? "Light" : "Dark"} theme`);
-  });
   document.querySelector(".skip").addEventListener("click", (event) => {
     event.preventDefault();
     document.getElementById("main").focus();
   });
-  state.flagged = new Set(kept.get(`flags:${location.pathname}`) ?? []);
   state.data = JSON.parse(document.getElementById("data").textContent);
   state.byId = new Map(state.data.items.map((item) => [item.id, item]));
   document.getElementById("lost").textContent = state.data.failures.length ? count(state.data.failures.length) : "";

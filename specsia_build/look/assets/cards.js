@@ -141,19 +141,6 @@ function orderedBy(item, { order, sides }) {
   return h("span", { cls: "by" }, `${order.name.toLowerCase()} ${fixed(order.of(item, sides), order.digits)}${order.unit ? ` ${order.unit}` : ""}`);
 }
 
-function starButton(item) {
-  const button = h("button", { type: "button", cls: "star", "aria-pressed": String(state.flagged.has(item.id)), "aria-label": `Star ${item.id.slice(0, 100)}`, title: "Star" }, icon("star"));
-  button.addEventListener("click", () => {
-    const on = !state.flagged.delete(item.id);
-    if (on) state.flagged.add(item.id);
-    button.setAttribute("aria-pressed", String(on));
-    kept.set(`flags:${location.pathname}`, [...state.flagged]);
-    say(on ? "Starred." : "Star removed.");
-    document.dispatchEvent(new CustomEvent("starred"));
-  });
-  return button;
-}
-
 /** A card of an item; `pick(event)` is called where its box is ticked. */
 function cardOf(item, choice, shown, pick = null) {
   const names = cardSides(item, shown);
@@ -164,5 +151,5 @@ function cardOf(item, choice, shown, pick = null) {
     ? h("span", { cls: "warned", title: item.warnings.join("\n").slice(0, 2000) }, icon("warning"), count(item.warnings.length), h("span", { cls: "unseen" }, " warnings"))
     : null;
   const facts = h("p", { cls: "facts" }, named(item.split, "span", "name split"), warned, orderedBy(item, choice));
-  return h("li", { cls: `card${names.length > 1 ? " wide" : ""}`, data: { id: item.id } }, link, tick, starButton(item), facts, scores(item, choice));
+  return h("li", { cls: `card${names.length > 1 ? " wide" : ""}`, data: { id: item.id } }, link, tick, facts, scores(item, choice));
 }

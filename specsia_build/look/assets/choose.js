@@ -1,6 +1,5 @@
 // Which items are shown and in what order: functions of the document and of the address' query.
 
-const STARRED = "starred by you";
 const WARNED = "has warnings";
 const UNREADABLE = "pictures cannot be read";
 const FACETS = [
@@ -16,7 +15,6 @@ function flagsOf(item) {
   const found = [...item.flags];
   if (item.warnings.length) found.push(WARNED);
   if (Object.values(item.sides).some((side) => side.problem)) found.push(UNREADABLE);
-  if (state.flagged.has(item.id)) found.push(STARRED);
   return found;
 }
 

@@ -92,14 +92,13 @@ function contrast(item) {
     }
     found.show();
   });
-  const swap = press("Swap them", { cls: "tool", onclick: () => setLook({ left: look.right, right: look.left }) }, icon("swap"));
   const title = h("div", { cls: "title" }, h("h2", {}, "Compare"), h("div", { cls: "toggles", role: "group", "aria-label": "How" }, modes));
-  return h("section", { cls: "contrast" }, title, h("div", { cls: "choosing" }, chooser("left"), swap, chooser("right")), place);
+  return h("section", { cls: "contrast" }, title, h("div", { cls: "choosing" }, chooser("left"), chooser("right")), place);
 }
 
 // The measures of an item by view, a line a side.
 
-const MARKS = ["M-3.5,0a3.5,3.5 0 1 0 7,0a3.5,3.5 0 1 0 -7,0z", "M-3.2,-3.2h6.4v6.4h-6.4z", "M0,-4.2L4.2,3.2h-8.4z", "M0,-4.4L4.4,0L0,4.4L-4.4,0z"];
+const MARKS = ["M-3.5,0a3.5,3.5 0 1 0 7,0a3.5,3.5 0 1 0 -7,0z", "M-3.2,-3.2h6.4v6.4h-6.4z", "M0,-4.2L4.2,3.2h-8.4z"];
 const numberOf = (name) => Math.max(0, valuedSides().indexOf(name));
 const sideColour = (name) => `var(--s${numberOf(name) % 7})`;
 const sideMark = (name) => MARKS[numberOf(name) % MARKS.length];
@@ -159,12 +158,6 @@ function chart(item, measure, lines, wide) {
     choosing(event);
   });
   node.addEventListener("pointermove", (event) => node.hasPointerCapture(event.pointerId) && choosing(event));
-  node.addEventListener("keydown", (event) => {
-    const next = { ArrowLeft: look.frame - 1, ArrowRight: look.frame + 1, Home: 0, End: last }[event.key];
-    if (next === undefined || event.ctrlKey || event.metaKey || event.altKey) return;
-    event.preventDefault();
-    step(clamp(next, 0, last) - look.frame);
-  });
   node.show = () => {
     now.setAttribute("x1", x(look.frame));
     now.setAttribute("x2", x(look.frame));

@@ -1,28 +1,16 @@
 // An item's page: what is looked at, kept in the address; its pictures, turned and enlarged together; what is known of it.
 
-Object.assign(ICONS, {
-  left: "M15 5l-7 7 7 7",
-  right: "M9 5l7 7-7 7",
-  link: "M10 14a4 4 0 0 0 6 0l3-3a4 4 0 0 0-6-6l-1 1M14 10a4 4 0 0 0-6 0l-3 3a4 4 0 0 0 6 6l1-1",
-  swap: "M4 9h15l-4-4M20 15H5l4 4",
-  play: "M8 5l11 7-11 7z",
-  pause: "M9 5v14M15 5v14",
-  loop: "M17 3l3 3-3 3M20 6H8a4 4 0 0 0-4 4v1M7 21l-3-3 3-3M4 18h12a4 4 0 0 0 4-4v-1",
-  plus: "M12 5v14M5 12h14",
-  minus: "M5 12h14",
-});
+Object.assign(ICONS, { left: "M15 5l-7 7 7 7", right: "M9 5l7 7-7 7", play: "M8 5l11 7-11 7z", pause: "M9 5v14M15 5v14" });
 
 // All but the last line is in the address.
 const look = {
   item: null, frame: 0, layers: new Set(), sides: new Set(), compare: "wipe", left: "", right: "", wipe: 50,
-  measure: null, zoom: 1, x: 0.5, y: 0.5, speed: 1, loop: true,
+  measure: null, zoom: 1, x: 0.5, y: 0.5,
   root: null, shows: [], writing: 0,
 };
 
 const MOST_ZOOM = 12;
 const COMPARISONS = ["wipe", "difference"];
-const SPEEDS = [0.25, 0.5, 1, 1.5, 2];
-const MOST_SIBLINGS = 24;
 
 /** Call a function whenever what is looked at changes, until the page is left. */
 const onLook = (show) => look.shows.push(show);
@@ -52,7 +40,7 @@ function startOf(item) {
   const left = pictures.find(({ key }) => key === "gt") ?? pictures[0];
   const right = pictures.find(({ key }) => key === "color") ?? pictures[1] ?? left;
   return {
-    frame: worstFrame(item), compare: "wipe", wipe: 50, zoom: 1, x: 0.5, y: 0.5, speed: 1, loop: true,
+    frame: worstFrame(item), compare: "wipe", wipe: 50, zoom: 1, x: 0.5, y: 0.5,
     layers: layers.size > 1 ? new Set([...layers].filter((key) => key !== "gt_mask")) : layers,
     sides: new Set(sideNames(item)),
     left: left ? pictureKey(left) : "",
@@ -80,8 +68,6 @@ function readLook(item, query) {
     zoom: number(query.get("zoom"), 1, 1, MOST_ZOOM),
     x: number(x, 0.5, 0, 1),
     y: number(y, 0.5, 0, 1),
-    speed: number(query.get("speed"), 1, 0.25, 2),
-    loop: query.get("loop") !== "no",
   };
 }
 
@@ -90,12 +76,11 @@ function lookAddress() {
   const start = startOf(look.item);
   const query = new URLSearchParams();
   const same = (one, other) => one.size === other.size && [...one].every((v) => other.has(v));
-  for (const key of ["frame", "compare", "left", "right", "measure", "speed"]) if (look[key] !== start[key]) query.set(key, look[key]);
+  for (const key of ["frame", "compare", "left", "right", "measure"]) if (look[key] !== start[key]) query.set(key, look[key]);
   for (const [key, name] of [["layers", "layer"], ["sides", "side"]]) {
     if (!same(look[key], start[key])) for (const value of look[key].size ? look[key] : [""]) query.append(name, value);
   }
   if (look.wipe !== 50) query.set("wipe", String(Math.round(look.wipe)));
-  if (!look.loop) query.set("loop", "no");
   if (look.zoom > 1) {
     query.set("zoom", String(Number(look.zoom.toFixed(2))));
     query.set("at", `${look.x.toFixed(3)},${look.y.toFixed(3)}`);
@@ -154,12 +139,8 @@ const player = { handle: 0, last: 0, at: 0 };
 const isPlaying = () => player.handle !== 0;
 
 function tick(now) {
-  player.at += ((now - player.last) / 1000) * (look.item.fps ?? look.item.frames / 4) * look.speed;
+  player.at += ((now - player.last) / 1000) * (look.item.fps ?? look.item.frames / 4);
   player.last = now;
-  if (player.at >= look.item.frames && !look.loop) {
-    turn(look.item.frames - 1);
-    return stopPlay();
-  }
   player.at %= look.item.frames;
   player.handle = requestAnimationFrame(tick);
   if (Math.floor(player.at) !== look.frame) turn(Math.floor(player.at));
@@ -167,7 +148,7 @@ function tick(now) {
 
 function togglePlay() {
   if (isPlaying() || look.item.frames < 2) return stopPlay();
-  player.at = !look.loop && look.frame === look.item.frames - 1 ? 0 : look.frame;
+  player.at = look.frame;
   player.last = performance.now();
   player.handle = requestAnimationFrame(tick);
   showLook();
@@ -186,15 +167,11 @@ function turner(item) {
   const said = h("output", { cls: "number where" });
   const play = press("", { cls: "tool play", onclick: togglePlay });
   slider.addEventListener("input", () => step(Number(slider.value) - look.frame));
-  const speed = h("select", { "aria-label": "Speed", onchange: () => setLook({ speed: Number(speed.value) }) }, SPEEDS.map((value) => h("option", { value }, `${value}×`)));
-  const loop = press("Over and over", { cls: "tool", onclick: () => setLook({ loop: !look.loop }) }, icon("loop"));
   let drawn = null;
   onLook(() => {
     slider.value = look.frame;
     slider.setAttribute("aria-valuetext", `${frameName(item, look.frame)}, ${frameWords(item, look.frame)}`);
     said.textContent = frameName(item, look.frame);
-    speed.value = look.speed;
-    loop.setAttribute("aria-pressed", String(look.loop));
     if (drawn === isPlaying()) return;
     drawn = isPlaying();
     play.replaceChildren(icon(drawn ? "pause" : "play"));
@@ -209,25 +186,7 @@ function turner(item) {
     h("span", { cls: "slide" }, slider),
     press("One on (.)", { cls: "tool", onclick: () => step(1) }, icon("right")),
     said,
-    item.fps ? [speed, loop] : null,
   );
-}
-
-/** Other clips of the same character, at the same moment. */
-function siblings(item) {
-  const others = item.fps ? state.data.items.filter((one) => one.character === item.character && one.fps && one !== item) : [];
-  if (!others.length) return null;
-  const cards = others.slice(0, MOST_SIBLINGS).map((other) => {
-    const side = other.sides[cardSides(other)[0]];
-    const view = side ? stripView(mainStrip(side), other.frames) : h("span", { cls: "strip lost" }, "no picture");
-    onLook(() => {
-      const frame = Math.floor(((isPlaying() ? player.at : look.frame) / item.fps) * other.fps + 1e-6);
-      view.show?.(look.loop ? frame % other.frames : Math.min(frame, other.frames - 1));
-    });
-    return h("li", {}, h("a", { href: itemAddress(other.id) }, view, named(other.id)));
-  });
-  const more = others.length - cards.length;
-  return h("section", { cls: "siblings" }, h("h2", {}, "Clips of this character"), h("ul", { role: "list" }, cards), more > 0 ? h("p", { cls: "soft" }, `and ${count(more)} more in the gallery`) : null);
 }
 
 // The pictures, a panel for each side.
@@ -276,13 +235,6 @@ function toggles(name, key, values) {
   return h("div", { cls: "toggles", role: "group", "aria-label": name }, h("span", { cls: "soft", "aria-hidden": "true" }, name), buttons);
 }
 
-function magnifier() {
-  const said = h("output", { cls: "number" });
-  onLook(() => (said.textContent = `${Number(look.zoom.toFixed(1))}×`));
-  const nearer = press("Nearer (+); then the pointer says where", { cls: "tool", onclick: () => zoomBy(1.5) }, icon("plus"));
-  return h("div", { cls: "toggles", role: "group", "aria-label": "Size" }, press("Farther (−)", { cls: "tool", onclick: () => zoomBy(1 / 1.5) }, icon("minus")), said, nearer);
-}
-
 /** Largest squares with which all that is shown fits the window. */
 function fit(node, target, makers) {
   const wide = node.clientWidth;
@@ -329,7 +281,6 @@ function stage(item) {
     { cls: "shownbar", role: "group", "aria-label": "What is shown" },
     layers.length > 1 ? toggles("Layers", "layers", layers.map(({ key, name, note }) => ({ value: key, text: name, note }))) : null,
     names.length > 1 ? toggles("Sides", "sides", names.map((name) => ({ value: name, text: name }))) : null,
-    magnifier(),
   );
   dragged(node);
   return h("div", {}, bar, node);
@@ -343,7 +294,7 @@ function pointAt(event, node) {
   return { x: clamp((event.clientX - box.left) / box.width, 0, 1), y: clamp((event.clientY - box.top) / box.height, 0, 1), wide: box.width };
 }
 
-/** Have the pictures in a node enlarged by Ctrl and the wheel or a double click, and follow the pointer when near. */
+/** Have the pictures in a node enlarged by a double click, and follow the pointer when near. */
 function enlarged(node) {
   node.addEventListener("pointermove", (event) => {
     const at = event.pointerType === "mouse" && !event.buttons && look.zoom > 1 && pointAt(event, node);
@@ -353,13 +304,6 @@ function enlarged(node) {
     const at = pointAt(event, node);
     if (at) zoomBy(look.zoom > 1 ? 0 : 3, at.x, at.y);
   });
-  const wheel = (event) => {
-    const at = event.ctrlKey && pointAt(event, node);
-    if (!at) return;
-    event.preventDefault();
-    zoomBy(Math.exp(-event.deltaY / 200), at.x, at.y);
-  };
-  node.addEventListener("wheel", wheel, { passive: false });
 }
 
 /** Have the pictures in a node turn as they are dragged; under a finger, those that are near are moved instead. */
@@ -448,7 +392,6 @@ function toNeighbour(by) {
 
 function head(item) {
   const at = state.shown.findIndex(({ id }) => id === item.id);
-  const copy = press("Copy a link to what is seen now", { cls: "tool", onclick: () => copyText(new URL(lookAddress(), location.href).href, copy) }, icon("link"));
   const beside = (by, words, drawing) => press(words, { cls: "tool", disabled: !neighbour(by), onclick: () => toNeighbour(by) }, icon(drawing));
   const scroll = () => look.root.querySelector(".warnings").scrollIntoView({ block: "center" });
   return h(
@@ -465,21 +408,12 @@ function head(item) {
       at < 0 ? null : h("span", { cls: "soft" }, `${count(at + 1)} of ${count(state.shown.length)}`),
       beside(-1, `Previous ${noun()} (K)`, "left"),
       beside(1, `Next ${noun()} (J)`, "right"),
-      copy,
-      starButton(item),
     ),
   );
 }
 
-/** An arrow turns, or with Shift moves what is near. */
-const arrow = (by, right, down) => (event) => {
-  if (event.shiftKey && look.zoom > 1) setLook({ x: clamp(look.x + right, 0, 1), y: clamp(look.y + down, 0, 1) });
-  else if (by) step(by);
-  else return false;
-};
-
 const ACTIONS = {
-  ArrowLeft: arrow(-1, -0.1, 0), ArrowRight: arrow(1, 0.1, 0), ArrowUp: arrow(0, 0, -0.1), ArrowDown: arrow(0, 0, 0.1),
+  ArrowLeft: () => step(-1), ArrowRight: () => step(1),
   Home: () => step(-look.frame), End: () => step(look.item.frames - 1 - look.frame),
   ",": () => step(-1), ".": () => step(1), " ": () => togglePlay(),
   "+": () => zoomBy(1.5), "=": () => zoomBy(1.5), "-": () => zoomBy(1 / 1.5), 0: () => zoomBy(0),
@@ -491,16 +425,17 @@ document.addEventListener("keydown", (event) => {
   const { target, key } = event;
   if (target.closest("select, textarea, input:not([type=range])")) return;
   // What has the focus has its own use for some keys.
-  if (/^(Arrow|Home|End)/.test(key) && target.closest("input, [role=slider]")) return;
+  if (/^(Arrow|Home|End)/.test(key) && target.closest("input")) return;
   if (key === " " && target.closest("button, a, summary")) return;
   const before = look.frame;
   const act = ACTIONS[key.length === 1 ? key.toLowerCase() : key];
-  if (!act || act(event) === false) return;
+  if (!act) return;
+  act();
   event.preventDefault();
   if (look.item && look.frame !== before) say(`${frameName(look.item, look.frame)}, ${frameWords(look.item, look.frame)}`);
 });
 
-const KEYS = [["← →, or , .", "turn by one"], ["Home, End", "first, last"], ["Space", "turn by itself, stop"], ["+ − 0", "nearer, farther, whole"], ["Shift and arrows", "where, when near"], ["J, K", "next, previous"], ["Esc", "back to the gallery"]];
+const KEYS = [["← →, or , .", "turn by one"], ["Home, End", "first, last"], ["Space", "turn by itself, stop"], ["+ − 0", "nearer, farther, whole"], ["J, K", "next, previous"], ["Esc", "back to the gallery"]];
 
 views.set("item", {
   show(main, route) {
@@ -513,7 +448,7 @@ views.set("item", {
     }
     Object.assign(look, readLook(item, route.query));
     const keys = h("details", { cls: "keys" }, h("summary", {}, "Keys"), h("dl", {}, KEYS.map(([key, what]) => h("div", {}, h("dt", {}, key), h("dd", {}, what)))));
-    const parts = [heatFilter(), head(item), stage(item), item.frames > 1 ? turner(item) : null, siblings(item), h("div", { cls: "close" }, contrast(item), h("div", {}, curves(item), about(item))), keys];
+    const parts = [heatFilter(), head(item), stage(item), item.frames > 1 ? turner(item) : null, h("div", { cls: "close" }, contrast(item), h("div", {}, curves(item), about(item))), keys];
     main.append(...parts.filter(Boolean));
     showLook();
     if (item.fps && !route.query.has("frame") && !calm.matches) togglePlay();

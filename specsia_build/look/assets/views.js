@@ -70,7 +70,6 @@ views.set("overview", {
     say(tally());
   },
 });
-addEventListener("beforeprint", () => document.querySelectorAll("main details").forEach((one) => (one.open = true)));
 
 // The gallery: cards are added as one scrolls towards them.
 
@@ -197,8 +196,10 @@ views.set("gallery", {
     return true;
   },
 });
-addEventListener("beforeprint", () => gallery.grid && addCards(true));
-document.addEventListener("starred", () => gallery.grid && state.route.query.getAll("flag").length && showGallery());
+addEventListener("beforeprint", () => {
+  if (gallery.grid) addCards(true);
+  for (const one of document.querySelectorAll("main details")) one.open = true;
+});
 document.addEventListener("keydown", (event) => {
   if (!gallery.grid || event.key !== "/" || event.target.closest("input[type=search], select, textarea")) return;
   event.preventDefault();
@@ -236,7 +237,6 @@ function showDock() {
   const ids = new Set(selected.map(idOf));
   const others = new Set(state.data.items.map(idOf).filter((id) => !ids.has(id)));
   const lines = (some) => [...some].map((id) => `${id}\n`).join("");
-  const starred = state.data.items.filter((item) => state.flagged.has(item.id)).map((item) => item.id);
   const button = (name, focus, onclick) => h("button", { type: "button", cls: "tab", data: { focus }, onclick }, name);
   refill(
     node,
@@ -251,7 +251,6 @@ function showDock() {
         button("… to keep only them", "only", () => download(EXCLUSIONS, lines(others))),
         button("Save ids.txt", "ids", () => download("ids.txt", lines(selected.map((item) => item.id)))),
       ),
-      starred.length ? h("button", { type: "button", cls: "plain", data: { focus: "starred" }, onclick: () => select(starred, true) }, `add ${count(starred.length)} starred`) : null,
       h("button", { type: "button", cls: "plain", data: { focus: "clear" }, onclick: () => select([...state.selected], false) }, "clear"),
     ),
     h("div", { cls: "action" }, copyable(leavingOut())),
