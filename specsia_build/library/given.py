@@ -1,4 +1,4 @@
-"""What a caller hands over, checked before anything is made of it."""
+"""Checks of arguments, before anything is made of them."""
 
 from __future__ import annotations
 
@@ -16,31 +16,22 @@ from specsia_build.rendering.mesh import Mesh
 
 
 def given_pixels(picture: object, what: str, *, alpha: bool = True) -> NDArray[np.uint8]:
-    """A picture (H, W, 4) as uint8; whole numbers of another type are taken as they are.
-
-    Args:
-        picture: an array, or what numpy makes one of.
-        what: it is, for the message.
-        alpha: whether it must have one; (H, W, 3) is another shape that it may have otherwise.
+    """A picture (H, W, 4) as uint8; without `alpha`, (H, W, 3) will do.
 
     Raises:
-        UsageError: if it has another shape, or other numbers than 0-255.
+        UsageError: if it has another shape, or other numbers than whole ones from 0 to 255.
     """
     wanted = f"{what} is (H, W, 4) uint8 with alpha{'' if alpha else ', or (H, W, 3)'}, not"
     try:
         array = np.asarray(picture)
     except (TypeError, ValueError, RuntimeError) as error:
         raise UsageError(f"{wanted} {kind_of(picture)}") from error
-    if array.dtype.kind not in "uifb":
-        raise UsageError(f"{wanted} {kind_of(picture)}")
+    if array.dtype.kind not in "ui":
+        raise UsageError(f"{wanted} {kind_of(picture) if array.dtype.kind not in 'fb' else array.dtype}")
     if array.ndim != 3 or array.shape[2] not in ((4,) if alpha else (3, 4)):
         raise UsageError(f"{wanted} {array.shape}")
-    whole = array.dtype.kind in "ui" and (array.size == 0 or (array.min() >= 0 and array.max() <= 255))
-    if not whole:
-        span = f" from {array.min():g} to {array.max():g}" if array.size and array.dtype.kind != "b" else ""
-        raise UsageError(
-            f"{what} holds whole numbers from 0 to 255, uint8, not {array.dtype}{span}: scale and round it"
-        )
+    if array.size and (array.min() < 0 or array.max() > 255):
+        raise UsageError(f"{wanted} numbers from {array.min()} to {array.max()}")
     return np.ascontiguousarray(array, np.uint8)
 
 
@@ -67,17 +58,15 @@ def given_seed(value: object) -> int:
 
 
 def given_path(path: object, what: str) -> str | Path:
-    """A path, as text or as one of Python's.
+    """A path, as text or as a `Path`.
 
     Raises:
-        UsageError: if it is none, or empty, which would be the folder that one is in; `what` it is, for the message.
+        UsageError: if it is none, or empty.
     """
-    if path == "":
-        raise UsageError(f"{what} is a path, and this one is empty")
-    if isinstance(path, str):
+    if isinstance(path, str) and path:
         return path
     if not isinstance(path, os.PathLike) or not isinstance(os.fspath(path), str):
-        raise UsageError(f"{what} is a path, as text or a Path, not {kind_of(path)}")
+        raise UsageError(f"{what} is a path, as text or a Path, not {kind_of(path) if path != '' else 'empty'}")
     return Path(path)
 
 
@@ -89,16 +78,10 @@ def given_mesh(mesh: object) -> Mesh:
     """
     found = mesh.mesh if isinstance(mesh, Character) else mesh
     if not isinstance(found, Mesh):
-        raise UsageError(
-            f"a mesh is a specsia.Mesh, or what specsia.load gives, not {kind_of(mesh)}: write it to a GLB, load that"
-        )
+        raise UsageError(f"a mesh is a specsia.Mesh, or what specsia.load gives, not {kind_of(mesh)}")
     if (wrong := misshapen(found)) is not None:
         raise UsageError(wrong)
-    if len(found.faces) == 0:
-        raise UsageError("the mesh has no faces")
     corners = found.vertices[found.used]
-    if not np.isfinite(corners).all():
-        raise UsageError("the mesh has vertices that are no finite numbers")
-    if not np.ptp(corners, axis=0).any():
-        raise UsageError("the mesh has all its vertices at one place")
+    if len(found.faces) == 0 or not np.isfinite(corners).all() or not np.ptp(corners, axis=0).any():
+        raise UsageError("the mesh has no faces, vertices that are no finite numbers, or all vertices at one place")
     return found
