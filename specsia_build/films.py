@@ -27,10 +27,10 @@ GAP = 8
 """White pixels between two pictures."""
 
 _QUALITY = 10
-"""Of H.264, from 0, which loses nothing of what its colours can say, to 51."""
+"""Constant rate factor of H.264, from 0 (lossless) to 51."""
 
 _SAME_EVERYWHERE = ("-threads", "1", "-fflags", "+bitexact", "-flags:v", "+bitexact")
-"""What ffmpeg writes depends on the number of threads, and it signs its files."""
+"""The bytes depend on the number of threads, and on the version that ffmpeg writes."""
 
 
 def over(picture: Pixels, ground: Pixels | int) -> Pixels:
@@ -78,13 +78,10 @@ def write_mp4(
 
     Args:
         path: of the file.
-        frames: pictures (H, W, 3) uint8, at least one, all of one size with even sides.
+        frames: (H, W, 3) uint8, of one size with even sides.
         fps: frames a second.
-        lossless: whether greys are kept as they are, black and white exactly.
-        comment: that the file says of itself, at its end.
-
-    Raises:
-        WriteError: if it cannot be written.
+        lossless: whether greys are kept exactly.
+        comment: in the file.
     """
     import imageio_ffmpeg
 

@@ -1,7 +1,4 @@
-"""Files of pictures that people look at: stills and films, each in the format that its name ends in.
-
-Each bears a mark by which this project knows its own, and the same frames give the same bytes.
-"""
+"""Stills and films as files of the format that their name ends in, marked as ours; same frames, same bytes."""
 
 from __future__ import annotations
 
@@ -69,16 +66,7 @@ FORMATS = {
 
 
 def check_target(path: Path, film: bool, clear: bool) -> None:
-    """See that pictures can be written to a file, before any is drawn.
-
-    Args:
-        path: of the file.
-        film: whether there are many.
-        clear: whether they are transparent.
-
-    Raises:
-        UsageError: if its name ends in no format for that, ffmpeg is missing, or the file is there and not one of ours.
-    """
+    """Raise a UsageError if a still or `film`, transparent if `clear`, cannot be written to a file of that name."""
     fit = {end: form for end, form in FORMATS.items() if (form.film if film else form.still)}
     form = fit.get(path.suffix.lower())
     what = "a film" if film else "a sheet"
@@ -96,14 +84,7 @@ def check_target(path: Path, film: bool, clear: bool) -> None:
 
 
 def check_size(path: Path, size: tuple[int, int], count: int = 1) -> tuple[int, int]:
-    """See that a format can hold pictures of some width and height, so many of them.
-
-    Returns:
-        Width and height that they have in the file.
-
-    Raises:
-        UsageError: if not.
-    """
+    """Width and height in the file of so many pictures; a UsageError if the format cannot hold them."""
     form, (width, height) = FORMATS[path.suffix.lower()], size
     if max(size) > form.most:
         raise UsageError(
@@ -119,15 +100,7 @@ def check_size(path: Path, size: tuple[int, int], count: int = 1) -> tuple[int, 
 
 
 def write_still(path: Path, picture: Pixels) -> None:
-    """Write one picture, whole or not at all.
-
-    Args:
-        path: of the file, whose name ends in a format for it.
-        picture: (H, W, 4) uint8, straight alpha.
-
-    Raises:
-        WriteError: if it cannot be written.
-    """
+    """Write one picture, (H, W, 4) uint8 with straight alpha, whole or not at all."""
     name = FORMATS[path.suffix.lower()].name
     with replacing(path) as temporary:
         _plain(picture).save(temporary, name, **_MARKS[name](), **_STILLS[name])
@@ -163,7 +136,7 @@ _STILLS: dict[str, dict[str, Any]] = {
 
 
 class _Frames:
-    """What Pillow needs of an image of many frames, composed one at a time, so that a long film fits into memory."""
+    """Frames for Pillow, made one at a time, so that a long film fits into memory."""
 
     mode = "composed"
     has_transparency_data = False
@@ -179,16 +152,13 @@ class _Frames:
 
 
 def write_moving(path: Path, count: int, frames: Iterator[Pixels], fps: Fraction) -> None:
-    """Write a film that goes round, whole or not at all.
+    """Write a film that loops, whole or not at all.
 
     Args:
-        path: of the file, whose name ends in a format for it.
-        count: of frames, at least one.
-        frames: so many pictures of one size, (H, W, 3) or (H, W, 4) uint8 with straight alpha.
+        path: of the file.
+        count: of frames.
+        frames: of one size, (H, W, 3) or (H, W, 4) uint8 with straight alpha.
         fps: frames a second.
-
-    Raises:
-        WriteError: if it cannot be written.
     """
     name = FORMATS[path.suffix.lower()].name
     if name == "MP4":
@@ -221,12 +191,12 @@ def _plain(frame: Pixels) -> Image.Image:
 
 
 def _even(frame: Pixels) -> Pixels:
-    """A picture with one more row and column like the last where their number is odd."""
+    """A picture padded to even sides."""
     return np.pad(frame, ((0, frame.shape[0] % 2), (0, frame.shape[1] % 2), (0, 0)), mode="edge")
 
 
 def _indexed(frame: Pixels) -> Image.Image:
-    """A frame in colours of its own, 255 at most; its corner's colour is kept as it is, or what is transparent so."""
+    """A frame in 255 colours of its own, and that of its corner, or transparency."""
     corner = frame[0, 0]
     kept = frame[..., 3] < 128 if _is_clear(frame) else (frame == corner).all(axis=-1)
     image = Image.fromarray(np.ascontiguousarray(frame[..., :3])).quantize(
@@ -239,18 +209,7 @@ def _indexed(frame: Pixels) -> Image.Image:
 
 
 def write_film(stem: Path, count: int, frames: Iterator[Pixels], fps: float) -> Path:
-    """Write a film in the best format that there is here, MP4 or else WebP, whole or not at all.
-
-    Args:
-        stem: path without a suffix.
-        count, frames, fps: as of `write_moving`; the frames are opaque.
-
-    Returns:
-        The file.
-
-    Raises:
-        WriteError: if it cannot be written.
-    """
+    """Write a film of opaque frames as MP4, or as WebP where ffmpeg is missing; the file. See `write_moving`."""
     path = stem.with_name(f"{stem.name}{'.mp4' if has_ffmpeg() else '.webp'}")
     write_moving(path, count, frames, Fraction(fps).limit_denominator())
     return path

@@ -1,8 +1,4 @@
-"""Sheets of pictures: tiles in rows and columns, with lettering, on a ground; arrays in, array out.
-
-Letters are those of the font that comes with Pillow, laid out by its own plain rule, so that they are the same on every
-machine.
-"""
+"""Sheets of pictures: tiles in rows and columns with headings, as arrays; letters in the font that Pillow has."""
 
 from __future__ import annotations
 
@@ -19,40 +15,32 @@ from specsia_build.errors import UsageError, printable
 from specsia_build.films import Pixels, over
 
 _INK = {True: (24, 24, 24), False: (240, 240, 240), None: (118, 118, 118)}
-"""Of letters on a light page, on a dark one, and on one that is not known: as legible on white as on black."""
+"""Colour of letters on a light page, a dark one and a transparent one."""
 
-_SQUARES = (255, 222)
-"""Greys of a checkerboard, of which a tile has `_CHECKS` on a side."""
-
-_CHECKS = 16
+_SQUARES, _CHECKS = (255, 222), 16
+"""Greys of a checkerboard, and its squares on a side of a tile."""
 
 _PROBLEM = (236, 228, 222)
-"""Ground of a tile whose picture there is not."""
+"""Colour of a tile without a picture."""
 
 _LIKE, _MOST_LIKE = 12, 0.9
-"""Levels by which what is there may differ from the page and not be seen on it, and the share of it from which that
-is said."""
+"""Levels within which a pixel looks like the page, and the share of such pixels that hides a picture."""
 
 _NO_LETTER = "\uffff"
 
 _MOST_LETTERS = 400
-"""Of a text that are looked at: no line is as long."""
+"""Letters of a text that are looked at."""
 
 
 @dataclass(frozen=True)
 class Ground:
-    """What pictures lie on.
-
-    Attributes:
-        page: colour of the sheet, None where it is transparent.
-        checked: whether the tiles are a checkerboard.
-    """
+    """The background: colour of the page (None: transparent), and whether tiles are a checkerboard."""
 
     page: tuple[int, int, int] | None = (255, 255, 255)
     checked: bool = False
 
     def hides(self, picture: Pixels) -> bool:
-        """Whether of what a cut-out picture (H, W, 4) shows hardly anything differs from the page."""
+        """Whether a picture (H, W, 4) is hardly visible on the page."""
         there = picture[..., 3] >= 128
         if self.page is None or self.checked or there.all() or not there.any():
             return False
@@ -61,11 +49,7 @@ class Ground:
 
 
 def parse_ground(text: str) -> Ground:
-    """A ground by its name: `transparent`, `checkerboard`, or a colour as CSS has it.
-
-    Raises:
-        UsageError: if it is none.
-    """
+    """A background by its name: `transparent`, `checkerboard`, or a colour as CSS has it; else a UsageError."""
     if text in ("transparent", "checkerboard"):
         return Ground(None) if text == "transparent" else Ground(checked=True)
     try:
@@ -78,7 +62,7 @@ def parse_ground(text: str) -> Ground:
 
 
 def spread(count: int, most: int) -> list[int]:
-    """Numbers below `count`, at most so many of them, the first and then as evenly as can be."""
+    """At most so many numbers below `count`, evenly spread from 0 on."""
     return [k * count // min(most, count) for k in range(min(most, count))]
 
 
@@ -97,7 +81,7 @@ def _has(letter: str) -> bool:
 
 @lru_cache(maxsize=4096)
 def _drawn(letter: str) -> str:
-    """A letter that the font has; else that without its marks, else what stands for a letter that it lacks."""
+    """A letter that the font has: itself, or without its marks, or a box."""
     if _has(letter):
         return letter
     plain = "".join(c for c in unicodedata.normalize("NFKD", letter) if not unicodedata.combining(c))
@@ -105,7 +89,7 @@ def _drawn(letter: str) -> str:
 
 
 def lettering(text: str) -> str:
-    """A text as it can be drawn: one line, without marks that the font lacks."""
+    """A text as one line of letters that the font has."""
     composed = unicodedata.normalize("NFC", printable(text[:_MOST_LETTERS]))
     return "".join(map(_drawn, composed))
 
@@ -116,50 +100,31 @@ def is_legible(text: str) -> bool:
 
 
 def shortened(text: str, size: int, width: float) -> str:
-    """A text as it is drawn with letters of that size, cut in its middle where it is wider than so many pixels."""
-    if len(text) > _MOST_LETTERS:
-        text = text[: _MOST_LETTERS // 2] + text[-_MOST_LETTERS // 2 :]
-        whole, longest = lettering(text), _MOST_LETTERS - 1
-    else:
-        whole = lettering(text)
-        longest = len(whole)
-        if _font(size).getlength(whole) <= width:
-            return whole
-    # The most letters that fit; how wide they are grows with their number.
-    low, high = 0, longest
-    while low < high:
-        middle = (low + high + 1) // 2
-        low, high = (middle, high) if _font(size).getlength(_cut(whole, middle)) <= width else (low, middle - 1)
-    return _cut(whole, low) if low else ""
+    """A text in letters of a size, cut in its middle where it is wider than so many pixels."""
+    half = _MOST_LETTERS // 2
+    whole = lettering(text if len(text) <= _MOST_LETTERS else text[:half] + text[-half:])
+    if len(text) <= _MOST_LETTERS and _font(size).getlength(whole) <= width:
+        return whole
+    fitting = (_cut(whole, k) for k in range(len(whole) - 1, 0, -1))
+    return next((cut for cut in fitting if _font(size).getlength(cut) <= width), "")
 
 
 def _cut(text: str, letters: int) -> str:
     return text[: (letters + 1) // 2] + "…" + text[len(text) - letters // 2 :]
 
 
-_CHANNELS = {0: 1, 2: 3, 4: 2, 6: 4}
-"""Of a PNG by its colour type, which is its byte 25."""
-
-_PALETTE = 3
-"""The type whose pixels are numbers of colours."""
+_CHANNELS, _PALETTE = {0: 1, 2: 3, 4: 2, 6: 4}, 3
+"""Channels of a PNG by its colour type, which is its byte 25; the type with a palette."""
 
 
 def as_stored(data: bytes) -> Pixels:
-    """The pixels of a PNG of any kind, with the channels that it has, four where it has a palette.
-
-    Raises:
-        ValueError: with what is wrong with it, from its verb on, if it is damaged or no PNG of 8 bits.
-    """
+    """The pixels of a PNG in the channels that it has; a ValueError if it is damaged or not of 8 bits."""
     kind = data[25] if data.startswith(png.SIGNATURE) and len(data) > 25 else 0
     return png.decode_rgba(data) if kind == _PALETTE else png.decode(data, _CHANNELS.get(kind, 1))
 
 
 def rgba(data: bytes) -> Pixels:
-    """The pixels of a PNG of any kind, (H, W, 4) uint8, straight alpha.
-
-    Raises:
-        ValueError: if it is damaged or no PNG of 8 bits.
-    """
+    """The pixels of a PNG as (H, W, 4) uint8 with straight alpha; raises as `as_stored`."""
     pixels = as_stored(data)
     pixels = pixels.reshape(*pixels.shape[:2], -1)
     alpha = pixels[..., -1:] if pixels.shape[2] in (2, 4) else np.full_like(pixels[..., :1], 255)
@@ -168,10 +133,7 @@ def rgba(data: bytes) -> Pixels:
 
 
 def scaled(picture: Pixels, side: int) -> Pixels:
-    """An RGBA picture (H, W, 4) uint8 in the middle of a square (side, side, 4), as large as fits; as it is if it does.
-
-    Colours are averaged by their alpha.
-    """
+    """An RGBA picture (H, W, 4) uint8 as large as fits into the middle of a square."""
     height, width = picture.shape[:2]
     if (height, width) == (side, side):
         return picture
@@ -185,11 +147,11 @@ def scaled(picture: Pixels, side: int) -> Pixels:
 
 
 _Text = tuple[float, float, str, str]
-"""Where a text is anchored, itself, and by which of its points."""
+"""Anchor (x, y), text, and which of its points is anchored."""
 
 
 def _written(picture: Pixels, said: Sequence[_Text], size: int, ink: tuple[int, int, int]) -> Pixels:
-    """An RGBA picture, opaque or wholly transparent where something is said, with texts on it."""
+    """An RGBA picture with texts on it."""
     mask = Image.new("L", (picture.shape[1], picture.shape[0]))
     draw = ImageDraw.Draw(mask)
     for x, y, text, anchor in said:
@@ -201,16 +163,14 @@ def _written(picture: Pixels, said: Sequence[_Text], size: int, ink: tuple[int, 
 
 @dataclass(frozen=True)
 class Sheet:
-    """Blocks of tiles, all of the same rows and columns, that lie beside and below each other.
-
-    A text that is empty is not drawn, and where all of a kind are empty, no room is kept for them.
+    """Blocks of tiles beside and below each other; where all headings of a kind are empty, no room is kept for them.
 
     Attributes:
-        titles: of the blocks, above each.
-        rows, columns: headings of a block's rows, to their left, and of its columns, above the uppermost tiles.
-        across: how many blocks lie beside each other.
+        titles: of the blocks.
+        rows, columns: headings within each block.
+        across: blocks beside each other.
         tile: pixels on a side of a tile.
-        ground: that all lies on.
+        ground: background.
         notes: whether there is room for a note below each tile.
     """
 

@@ -295,9 +295,10 @@ def _missing(
     for name, count in survey.outdated.items():
         yield f"{plural(count, 'artefact')} of {name} made with other settings or versions; a build makes them again."
     gone = {failure.key for failure in failures if failure.backend is None}
-    waiting = len(set(wanted) - gone - {item.id for item in items})
-    if waiting:
-        yield f"{plural(waiting, noun)} of {len(wanted):,} not built yet, or not since settings or versions changed."
+    first = render.STAGE if survey.config.clips is None else draw.STAGE
+    waiting = len(set(wanted) - gone - {item.id for item in items}) - survey.outdated[first.name]
+    if waiting > 0:
+        yield f"{plural(waiting, noun)} of {len(wanted):,} not built yet."
     pairs = survey.config.clips is None or survey.config.clips.pairs
     for name in map(backend_name, survey.config.backends if pairs else ()):
         lost = {failure.key for failure in failures if failure.backend == name}

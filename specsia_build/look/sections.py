@@ -40,7 +40,6 @@ def sections_of_run(facts: RunFacts, gallery: Gallery) -> Sections:
         ranked=("Ranked", _ranked_items(gallery)),
         counts=("Counts", _counts(gallery)),
         actions=("Actions", _actions(gallery)),
-        quality=("Quality", _quality(gallery)),
         registration=("Registration", _registration(gallery)),
         times=("Times", _times(facts.times)),
         dataset=("Dataset", _loading(facts) if facts.packed else None),
@@ -58,7 +57,6 @@ def sections_of_dataset(dataset: OpenedDataset, gallery: Gallery) -> Sections:
         ranked=("Ranked", _ranked_items(gallery)),
         counts=("Counts", _counts(gallery)),
         actions=("Actions", _actions(gallery)),
-        quality=("Quality", _quality(gallery)),
         dataset=("Dataset", _about(dataset)),
     )
 
@@ -163,20 +161,6 @@ def _actions(gallery: Gallery) -> Html | None:
         frames = sum(item.frames for item in clips[name])
         rows.append((name, f"{len(clips[name]):,}", f"{frames:,}", fixed(fmean(means) if means else None)))
     return table(("action", "clips", "frames", "mean IoU"), rows, numbers=(1, 2, 3)) if rows else None
-
-
-def _quality(gallery: Gallery) -> Html | None:
-    """Histograms of IoU; None before there is any."""
-    if IOU not in gallery.measures:
-        return None
-    values = {
-        name: [v for item in gallery.items if name in item.sides for v in item.sides[name].known(IOU.key)]
-        for name in gallery.makers
-    }
-    values = {name: found for name, found in values.items() if found}
-    if not values:
-        return None
-    return tag("div", *charts.iou_figures(values, "frames" if gallery.moving else "rows"), cls="figures-row")
 
 
 def registrations(items: Iterable[Item], side: str) -> dict[str, dict[str, float]]:

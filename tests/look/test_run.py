@@ -39,7 +39,7 @@ def test_items_have_the_facts_of_their_artefacts(whole: Run, shown: tuple[dict[s
         meta = read_artefact(whole[1].artefact(project.STAGE, "inflate", made.id), made.id).meta
         assert item["sides"]["inflate"]["values"]["iou"] == pytest.approx(meta["iou"], abs=1e-5)
     anchors = [section["anchor"] for section in document["sections"]]
-    assert anchors == ["ranked", "counts", "quality", "registration", "times", "dataset", "settings"]
+    assert anchors == ["ranked", "counts", "registration", "times", "dataset", "settings"]
     assert document["sections"][0]["html"].count("<rect") == len(IDS)
 
 
