@@ -112,13 +112,14 @@ def _read(path: Path, root: Path) -> MotionFile:
 def _of_document(document: Document) -> MotionFile:
     """The motions of a glTF file, a VRM's or VRM animation's among them; its meshes are not read."""
     from specsia_build.characters.gltf.animation import read_motions as read_gltf_motions
-    from specsia_build.characters.gltf.constraints import completed
-    from specsia_build.characters.gltf.hierarchy import check_places, read_hierarchy
+    from specsia_build.characters.gltf.nodes import check_places, completed, read_hierarchy
     from specsia_build.characters.gltf.vrm import is_vrm0
 
     path = document.path
     with np.errstate(all="ignore"):
         hierarchy = read_hierarchy(document)
+        for error in hierarchy.broken.values():
+            raise error
         check_places(document, hierarchy, range(len(hierarchy.nodes)))
         found = read_gltf_motions(document, hierarchy.number)
         skeleton, doubts = completed(hierarchy.skeleton, document, hierarchy.number)

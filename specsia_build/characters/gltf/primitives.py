@@ -12,8 +12,8 @@ from specsia_build import memory
 from specsia_build.characters.gltf import schema
 from specsia_build.characters.gltf.document import Document
 from specsia_build.characters.gltf.extensions import DracoMesh, UvTransform, unpack_draco
-from specsia_build.characters.gltf.hierarchy import read_skin
 from specsia_build.characters.gltf.materials import Materials
+from specsia_build.characters.gltf.nodes import read_skin
 from specsia_build.characters.gltf.scene import Instance
 from specsia_build.characters.gltf.vertices import Influences, Vertices
 from specsia_build.characters.normals import unit_normals, with_flat_gaps

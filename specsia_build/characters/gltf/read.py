@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 
 from specsia_build.characters.gltf.animation import read_motions
-from specsia_build.characters.gltf.constraints import completed
 from specsia_build.characters.gltf.document import Document, load_document
 from specsia_build.characters.gltf.materials import Materials
+from specsia_build.characters.gltf.nodes import completed
 from specsia_build.characters.gltf.primitives import MeshReader
 from specsia_build.characters.gltf.rigs import RigGatherer
 from specsia_build.characters.gltf.scene import Scene, read_scene

@@ -1,4 +1,4 @@
-"""The node hierarchy of a glTF file: what stands where at rest or in a pose."""
+"""The scene of a glTF file: which meshes stand where, at rest or in a pose."""
 
 from __future__ import annotations
 
@@ -14,14 +14,13 @@ from specsia_build.animation.skeleton import Skeleton, composed
 from specsia_build.characters.gltf import schema
 from specsia_build.characters.gltf.animation import standing
 from specsia_build.characters.gltf.document import Document
-from specsia_build.characters.gltf.hierarchy import below, check_places, read_hierarchy
+from specsia_build.characters.gltf.nodes import Hierarchy, below, check_places, read_hierarchy
 from specsia_build.characters.gltf.vrm import wearers_own
 from specsia_build.characters.landmarks import Landmark
 from specsia_build.errors import some
 
 MOST_NAMES = 16
-"""Names by which a part is known besides what the file has in all; a hierarchy may be as deep as the file is long."""
-
+"""Names by which a part is known; a hierarchy may be as deep as the file is long."""
 
 _COPY_COST = 1000
 """Bytes of memory of a copy, besides what its mesh takes."""
@@ -34,8 +33,7 @@ class Instance:
     """A mesh at a node.
 
     Attributes:
-        node: as stored.
-        mesh: as stored.
+        node, mesh: as stored.
         index: of the mesh.
         place: of the node in the skeleton.
         weights: of the mesh's morph targets, as many as are stated, or as there are where none is.
@@ -90,73 +88,69 @@ def read_scene(document: Document, drop: Sequence[str], pose: str = "rest") -> S
 
     Args:
         document: the file.
-        pose: as `animation.standing` reads it.
         drop: exact names. A node goes with all below it; a mesh's name takes that mesh away wherever it stands.
+        pose: as `animation.standing` reads it.
 
     Raises:
         CharacterError: if the hierarchy is not a forest, has too many nodes, something in it is damaged, or the pose is
             of no action.
     """
     hierarchy = read_hierarchy(document)
-    nodes, parents, number = hierarchy.nodes, hierarchy.parents, hierarchy.number
+    nodes, number = hierarchy.nodes, hierarchy.number
     motion, time, odd = standing(document, number, pose)
-    reached = below(nodes, _roots(document, nodes, parents))
+    reached = below(nodes, _roots(document, hierarchy))
+    # A node that cannot be read may have carried a mesh.
+    for error in (hierarchy.broken[i] for i in reached if i in hierarchy.broken):
+        raise error
     hidden = below(nodes, [i for i in reached if _is_hidden(nodes[i])])
-    shown_nodes = [i for i in sorted(reached) if i not in hidden]
-    places = {i: at for i in shown_nodes if (at := nodes[i].mesh) is not None}
+    places = {i: at for i in sorted(reached) if i not in hidden and (at := nodes[i].mesh) is not None}
     own, said = wearers_own(document, places)
-    said = (*odd, *said)
     meshes = {i: document.entry(schema.Mesh, at) for i, at in places.items() if i not in own}
-    check_places(document, hierarchy, (*meshes, *_joints(document, nodes, meshes)))
+    joints = _joints(document, nodes, meshes)
+    check_places(document, hierarchy, (*meshes, *joints))
     weights = {int(number[i]): np.array(w) for i, mesh in meshes.items() if (w := _weights(nodes[i], mesh))}
     skeleton = replace(hierarchy.skeleton, morph_weights=weights)
     stands = poses(skeleton, motion, np.array([time]))
     worlds = stands.worlds[0][number]
     dropped = below(nodes, [i for i in reached if nodes[i].name in drop])
-    instances, parts = [], []
+    instances = []
     for index, mesh in meshes.items():
-        node = nodes[index]
-        parts.append(node.name or mesh.name or "")
-        if index not in dropped and mesh.name not in drop:
-            morph = stands.morph_weights.get(int(number[index]))
-            known = _names(nodes, parents, index, mesh)
-            instances += [
-                Instance(
-                    node=node,
-                    mesh=mesh,
-                    index=node.mesh or 0,
-                    place=int(number[index]),
-                    weights=() if morph is None else tuple(morph[0].tolist()),
-                    world=worlds[index] @ local,
-                    copy=copy,
-                    local=local,
-                    names=known,
-                )
-                for copy, local in enumerate(_copies(document, index, node))
-            ]
-    held = set(_held(document, nodes, parents, tuple(meshes)))
+        if index in dropped or mesh.name in drop:
+            continue
+        morph = stands.morph_weights.get(int(number[index]))
+        for copy, local in enumerate(_copies(document, index, nodes[index])):
+            instance = Instance(
+                node=nodes[index],
+                mesh=mesh,
+                index=places[index],
+                place=int(number[index]),
+                weights=() if morph is None else tuple(morph[0].tolist()),
+                world=worlds[index] @ local,
+                copy=copy,
+                local=local,
+                names=_names(hierarchy, index, mesh),
+            )
+            instances.append(instance)
+    held = _held(hierarchy, joints, meshes)
     named = {i: name for i in sorted(reached) if i in held and (name := nodes[i].name)}
-    at_rest = () if pose == "rest" else _landmarks(named, skeleton.rest_worlds[number])
-    shown = tuple(dict.fromkeys(filter(None, parts)))
     unseen = [nodes[i].name or document.entry(schema.Mesh, places[i]).name or f"node {i}" for i in sorted(own)]
-    told = (
-        f"{document.name} holds what only its wearer sees (firstPersonOnly of VRM), which was left out: {some(unseen)}"
-    )
-    all_meshes = document.entries(schema.Mesh) if drop else ()
-    names = frozenset(entry.name for entry in (*nodes, *all_meshes) if entry.name)
+    if unseen:
+        left = f"{document.name} holds what only its wearer sees (firstPersonOnly of VRM), which was left out: "
+        said = (*said, left + some(unseen))
     several = document.root.count("scenes") > 1
     apart = [i for i, node in enumerate(nodes) if node.mesh is not None and i not in reached] if several else []
+    all_meshes = document.entries(schema.Mesh) if drop else ()
     return Scene(
         instances=tuple(instances),
         worlds=worlds,
-        parts=shown,
-        names=names,
+        parts=tuple(dict.fromkeys(name for i, mesh in meshes.items() if (name := nodes[i].name or mesh.name))),
+        names=frozenset(entry.name for entry in (*nodes, *all_meshes) if entry.name),
         landmarks=_landmarks(named, worlds),
-        rest_landmarks=at_rest,
+        rest_landmarks=() if pose == "rest" else _landmarks(named, skeleton.rest_worlds[number]),
         elsewhere=tuple(nodes[i].name or f"node {i}" for i in apart),
         skeleton=skeleton,
         number=number,
-        warnings=(*said, told) if unseen else said,
+        warnings=(*odd, *said),
     )
 
 
@@ -186,7 +180,7 @@ def _weights(node: schema.Node, mesh: schema.Mesh) -> Sequence[float]:
 
 
 def _is_hidden(node: schema.Node) -> bool:
-    """Whether a node is not shown, nor what hangs below it."""
+    """Whether a node is not shown, nor what hangs below it (KHR_node_visibility)."""
     said = (node.extensions or schema.NodeExtensions()).visibility
     return isinstance(said, dict) and said.get("visible") is False
 
@@ -197,25 +191,23 @@ def _joints(document: Document, nodes: Sequence[schema.Node], shown: Iterable[in
     return [joint for skin in skins for joint in document.entry(schema.Skin, skin).joints or ()]
 
 
-def _held(
-    document: Document, nodes: Sequence[schema.Node], parents: Sequence[int | None], shown: Sequence[int]
-) -> Sequence[int]:
+def _held(hierarchy: Hierarchy, joints: Sequence[int], shown: Iterable[int]) -> set[int]:
     """The nodes that shown meshes hang on, and those that hang on them; a file may carry skeletons of others along.
 
     Where no mesh has a skin, which may have been lost, those are all nodes.
     """
-    joints = _joints(document, nodes, shown)
-    if all(nodes[index].skin is None for index in shown):
-        return range(len(nodes))
+    nodes = hierarchy.nodes
     rigid = [index for index in shown if nodes[index].skin is None]
+    if not joints:
+        return set(range(len(nodes)))
     used = [index for index in (*joints, *rigid) if index < len(nodes)]
-    found = below(nodes, used)
+    found = set(below(nodes, used))
     for start in used:
-        above = parents[start]
+        above = hierarchy.parents[start]
         while above is not None and above not in found:
-            found[above] = None
-            above = parents[above]
-    return tuple(found)
+            found.add(above)
+            above = hierarchy.parents[above]
+    return found
 
 
 def _landmarks(named: Mapping[int, str], worlds: NDArray[np.float64]) -> tuple[Landmark, ...]:
@@ -223,21 +215,19 @@ def _landmarks(named: Mapping[int, str], worlds: NDArray[np.float64]) -> tuple[L
     return tuple((name, (x, y, z)) for name, (x, y, z) in places)
 
 
-def _names(
-    nodes: Sequence[schema.Node], parents: Sequence[int | None], index: int, mesh: schema.Mesh
-) -> tuple[str, ...]:
-    found, above = [nodes[index].name, mesh.name], parents[index]
+def _names(hierarchy: Hierarchy, index: int, mesh: schema.Mesh) -> tuple[str, ...]:
+    found, above = [hierarchy.nodes[index].name, mesh.name], hierarchy.parents[index]
     while above is not None and len(found) < MOST_NAMES:
-        found.append(nodes[above].name)
-        above = parents[above]
+        found.append(hierarchy.nodes[above].name)
+        above = hierarchy.parents[above]
     return tuple(dict.fromkeys(name for name in found if name))
 
 
-def _roots(document: Document, nodes: Sequence[schema.Node], parents: Sequence[int | None]) -> Sequence[int]:
+def _roots(document: Document, hierarchy: Hierarchy) -> Sequence[int]:
     if document.root.count("scenes") == 0:
-        return [i for i, parent in enumerate(parents) if parent is None]
+        return [i for i, parent in enumerate(hierarchy.parents) if parent is None]
     index = int(document.root.scene or 0)
     starts = document.entry(schema.Scene, index).nodes or ()
-    if any(start >= len(nodes) for start in starts):
+    if any(start >= len(hierarchy.nodes) for start in starts):
         raise document.error(schema.Scene, index, "names a node that does not exist")
     return starts

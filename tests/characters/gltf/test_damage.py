@@ -369,6 +369,7 @@ def _spoil_uv(data: dict[str, Any]) -> None:
         lambda d: d["nodes"][0].update(name=5),
         lambda d: d["nodes"][0].update(extensions={"KHR_node_visibility": 3}),
         lambda d: d["meshes"][0].update(name=[]),
+        lambda d: d["nodes"].append({"children": "x"}),
         lambda d: d["meshes"][0]["primitives"][0].update(material=99),
         lambda d: d["materials"].__setitem__(0, {"pbrMetallicRoughness": 5}),
         lambda d: d["materials"][0]["pbrMetallicRoughness"]["baseColorTexture"].update(index=99),

@@ -1,4 +1,4 @@
-"""The nodes of a glTF file as a skeleton."""
+"""The nodes of a glTF file as a skeleton, with what its skins and constraints say of them."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from specsia_build.animation.skeleton import Skeleton, decomposed
+from specsia_build.animation.constraints import in_order
+from specsia_build.animation.skeleton import Constraint, Skeleton, decomposed
 from specsia_build.characters.gltf import schema
 from specsia_build.characters.gltf.document import Document
-from specsia_build.characters.gltf.text import damaged
 from specsia_build.errors import CharacterError
 
 MOST_NODES = 50_000
 """Nodes of a file; each costs its bytes little and its reader a tenth of a millisecond."""
 
-_TRANSFORM = ("matrix", "translation", "rotation", "scale")
-
 _MOST_SKINS = 64
 """Skins that are asked where they bind joints."""
+
+_AXES = {"roll": ("X", "Y", "Z"), "aim": tuple(w + a for w in ("Positive", "Negative") for a in "XYZ")}
 
 
 @dataclass(frozen=True)
@@ -31,11 +31,12 @@ class Hierarchy:
     """All nodes of a file, in its scene or not.
 
     Attributes:
-        nodes: as stored, N of them.
+        nodes: as stored, N of them, without transforms that are not of finite numbers.
         parents: index of each node's parent, None for roots.
         skeleton: the same nodes, parents first; with the morph weights that nodes state themselves.
         number: (N,) int32, each node's place in the skeleton.
-        odd: by node, what of its transform is no finite number, such as ``scale[0]``; it stands there without that.
+        odd: by node, which key of its transform is not of finite numbers.
+        broken: by node, why it cannot be read at all.
     """
 
     nodes: Sequence[schema.Node]
@@ -43,64 +44,50 @@ class Hierarchy:
     skeleton: Skeleton
     number: NDArray[np.int32]
     odd: Mapping[int, str]
+    broken: Mapping[int, CharacterError]
 
 
 def read_hierarchy(document: Document) -> Hierarchy:
     """The nodes of a file.
 
     Raises:
-        CharacterError: if they are no forest, more than `MOST_NODES`, or one is damaged.
+        CharacterError: if they are no forest, or more than `MOST_NODES`.
     """
     if document.root.count("nodes") > MOST_NODES:
         raise CharacterError(f"{document.name} has more than {MOST_NODES:,} nodes: join its meshes and export it again")
-    nodes = document.entries(schema.Node)
+    nodes, odd, broken = list[schema.Node](), dict[int, str](), dict[int, CharacterError]()
+    for index in range(document.root.count("nodes")):
+        try:
+            nodes.append(document.entry(schema.Node, index))
+        except CharacterError as error:
+            nodes.append(schema.Node())
+            broken[index] = error
+    for index, node in enumerate(nodes):
+        for key in ("matrix", "translation", "rotation", "scale"):
+            values = getattr(node, key) or ()
+            if None in values or not math.isfinite(sum(values)):
+                place = next((k for k, v in enumerate(values) if v is None or not math.isfinite(v)), 0)
+                odd[index] = f"{key}[{place}]"
+                nodes[index] = msgspec.structs.replace(nodes[index], **{key: None})
     parents = _parents(document, nodes)
-    order = _top_down(document, nodes, parents)
+    order = list(below(nodes, [i for i, parent in enumerate(parents) if parent is None]))
+    if len(order) < len(nodes):
+        # What no root reaches is a cycle or hangs below one: going up ends in it.
+        index = min(set(range(len(nodes))) - set(order))
+        for _ in nodes:
+            index = parents[index] or 0
+        raise document.error(schema.Node, index, "hangs below itself")
     number = np.empty(len(nodes), np.int32)
     number[order] = np.arange(len(nodes))
-    odd = {index: place for index, node in enumerate(nodes) if (place := _odd_number(node)) is not None}
-    sound = [_without_odd(node) if index in odd else node for index, node in enumerate(nodes)]
-    return Hierarchy(sound, parents, _skeleton(sound, parents, order, number), number, odd)
+    return Hierarchy(nodes, parents, _skeleton(nodes, parents, order, number), number, odd, broken)
 
 
 def check_places(document: Document, hierarchy: Hierarchy, used: Iterable[int]) -> None:
-    """Check that nodes of a file stand somewhere.
-
-    Args:
-        document: the file.
-        hierarchy: its nodes.
-        used: nodes that something depends on, as do those that they hang on.
-
-    Raises:
-        CharacterError: if the transform of one is not of finite numbers.
-    """
-    if not hierarchy.odd:
-        return
-    needed = set(used)
+    """Check that the transforms of `used` nodes, and of those that they hang on, are of finite numbers."""
+    needed = set(used) if hierarchy.odd else set()
     for index, place in hierarchy.odd.items():
         if not needed.isdisjoint(below(hierarchy.nodes, [index])):
-            raise damaged(f"{document.name}: nodes[{index}].{place}", "is not a finite number")
-
-
-def _is_finite(values: Sequence[schema.Odd]) -> bool:
-    return all(value is not None and math.isfinite(value) for value in values)
-
-
-def _odd_number(node: schema.Node) -> str | None:
-    """Which number of a node's transform is not finite, or None."""
-    for key in _TRANSFORM:
-        values = getattr(node, key)
-        if values is None or (None not in values and math.isfinite(sum(values))):
-            continue
-        for place, value in enumerate(values):
-            if not _is_finite((value,)):
-                return f"{key}[{place}]"
-    return None
-
-
-def _without_odd(node: schema.Node) -> schema.Node:
-    odd = [key for key in _TRANSFORM if not _is_finite(getattr(node, key) or ())]
-    return msgspec.structs.replace(node, **dict.fromkeys(odd))
+            raise document.error(schema.Node, index, "is not a finite number", f".{place}")
 
 
 def below(nodes: Sequence[schema.Node], starts: Sequence[int]) -> dict[int, None]:
@@ -113,6 +100,18 @@ def below(nodes: Sequence[schema.Node], starts: Sequence[int]) -> dict[int, None
             found[index] = None
             pending.extend(reversed(nodes[index].children or ()))
     return found
+
+
+def _parents(document: Document, nodes: Sequence[schema.Node]) -> list[int | None]:
+    parents: list[int | None] = [None] * len(nodes)
+    for index, node in enumerate(nodes):
+        for child in node.children or ():
+            if child >= len(nodes):
+                raise document.error(schema.Node, index, f"has a child {child} that does not exist")
+            if parents[child] is not None:
+                raise document.error(schema.Node, child, "hangs on two parents")
+            parents[child] = index
+    return parents
 
 
 def _skeleton(
@@ -138,30 +137,6 @@ def _skeleton(
     )
 
 
-def _parents(document: Document, nodes: Sequence[schema.Node]) -> list[int | None]:
-    parents: list[int | None] = [None] * len(nodes)
-    for index, node in enumerate(nodes):
-        for child in node.children or ():
-            if child >= len(nodes):
-                raise document.error(schema.Node, index, f"has a child {child} that does not exist")
-            if parents[child] is not None:
-                raise document.error(schema.Node, child, "hangs on two parents")
-            parents[child] = index
-    return parents
-
-
-def _top_down(document: Document, nodes: Sequence[schema.Node], parents: Sequence[int | None]) -> list[int]:
-    """Every node after its parent."""
-    order = list(below(nodes, [i for i, parent in enumerate(parents) if parent is None]))
-    if len(order) < len(nodes):
-        # What no root reaches is a cycle or hangs below one: going up ends in it.
-        index = min(set(range(len(nodes))) - set(order))
-        for _ in nodes:
-            index = parents[index] or 0
-        raise document.error(schema.Node, index, "hangs below itself")
-    return order
-
-
 def read_skin(document: Document, index: int, nodes: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """A skin's joints (J,), of so many nodes of the file, and their inverse bind matrices (J, 4, 4).
 
@@ -180,24 +155,33 @@ def read_skin(document: Document, index: int, nodes: int) -> tuple[NDArray[np.in
     return joints, stored[: len(joints)].astype(np.float64).reshape(-1, 4, 4).transpose(0, 2, 1)
 
 
-def with_skins(skeleton: Skeleton, document: Document, number: NDArray[np.int32]) -> Skeleton:
-    """A skeleton with what skins tell of its nodes: `Skeleton.bound` and `Skeleton.joints`.
+def completed(skeleton: Skeleton, document: Document, number: NDArray[np.int32]) -> tuple[Skeleton, tuple[str, ...]]:
+    """A skeleton with where skins bind its nodes, and which follow others (VRMC_node_constraint); and warnings.
 
-    A damaged skin says nothing: what it spoils is told where its mesh is read.
-
-    Args:
-        skeleton: of the file's nodes.
-        document: the file.
-        number: (N,) each node's place in the skeleton.
+    A damaged skin says nothing here: what it spoils is told where its mesh is read.
     """
     skins = []
     for index in range(min(document.root.count("skins"), _MOST_SKINS)):
         with suppress(CharacterError):
             joints, inverse = read_skin(document, index, len(number))
             skins.append((number[joints], inverse))
-    return replace(
-        skeleton, bound=_bound(skins), joints=frozenset(node for nodes, _ in skins for node in nodes.tolist())
-    )
+    bound = frozenset(node for nodes, _ in skins for node in nodes.tolist())
+    skeleton = replace(skeleton, bound=_bound(skins), joints=bound)
+    found, warnings = [], []
+    for index in range(len(number)):
+        node = schema.Node()
+        with suppress(CharacterError):
+            node = document.entry(schema.Node, index)
+        if (stated := None if node.extensions is None else node.extensions.constraint) is not None:
+            try:
+                found.append(_constraint(msgspec.convert(stated, schema.Follower).constraint, index, number))
+            except ValueError as error:
+                name = node.name or f"nodes[{index}]"
+                warnings.append(f"{document.name}: '{name}' follows no other node, its constraint is damaged ({error})")
+    try:
+        return replace(skeleton, constraints=in_order(found, skeleton)), tuple(warnings)
+    except ValueError as error:
+        return skeleton, (*warnings, f"{document.name} has nodes that {error}, so that none follows another")
 
 
 def _bound(skins: Sequence[tuple[NDArray[np.int32], NDArray[np.float64]]]) -> dict[int, NDArray[np.float64]]:
@@ -216,3 +200,19 @@ def _bound(skins: Sequence[tuple[NDArray[np.int32], NDArray[np.float64]]]) -> di
         if not found or (shared and all(np.allclose(skin[node], found[node], 1e-3, 1e-3) for node in shared)):
             found |= {node: matrix for node, matrix in skin.items() if node not in found}
     return found
+
+
+def _constraint(said: schema.Followings, node: int, number: NDArray[np.int32]) -> Constraint:
+    for kind, stated in (("roll", said.roll), ("aim", said.aim), ("rotation", said.rotation)):
+        if stated is None:
+            continue
+        axis = {"roll": stated.roll_axis, "aim": stated.aim_axis}.get(kind, "X")
+        if stated.source >= len(number) or stated.source == node:
+            raise ValueError("its source is no other node")
+        if axis not in _AXES.get(kind, ("X",)):
+            raise ValueError(f"it has no axis '{axis}'")
+        along = np.eye(3)["XYZ".index(axis[-1])] * (-1.0 if axis.startswith("Negative") else 1.0)
+        weight = min(max(stated.weight, 0.0), 1.0)
+        way = "roll" if kind == "roll" else "aim" if kind == "aim" else "rotation"
+        return Constraint(int(number[node]), int(number[stated.source]), way, along, weight)
+    raise ValueError("it is neither roll, aim nor rotation")
