@@ -1,4 +1,7 @@
-"""The elements of a PLY file as columns, text or binary of either byte order, lists of mixed lengths included."""
+"""The elements of a PLY file as columns, text or binary of either byte order, lists of mixed lengths included.
+
+Written by hand, as `plyfile` reads text and mixed lists row by row in Python, and allocates what a header promises.
+"""
 
 from __future__ import annotations
 
@@ -15,26 +18,14 @@ from specsia_build.errors import CharacterError
 
 Ints = NDArray[np.int64]
 
+_KINDS = {"i1": "char", "u1": "uchar", "i2": "short", "u2": "ushort", "i4": "int", "u4": "uint", "f4": "float"}
 _TYPES = {
-    "char": "i1",
-    "int8": "i1",
-    "uchar": "u1",
-    "uint8": "u1",
-    "short": "i2",
-    "int16": "i2",
-    "ushort": "u2",
-    "uint16": "u2",
-    "int": "i4",
-    "int32": "i4",
-    "uint": "u4",
-    "uint32": "u4",
-    "int64": "i8",
-    "uint64": "u8",
+    **{name: kind for kind, name in _KINDS.items()},
+    **{f"{word}{8 * size}": f"{word[0]}{size}" for word in ("int", "uint") for size in (1, 2, 4, 8)},
     "float16": "f2",
-    "float": "f4",
     "float32": "f4",
-    "double": "f8",
     "float64": "f8",
+    "double": "f8",
 }
 _BYTE_ORDERS = {"ascii": None, "binary_little_endian": "<", "binary_big_endian": ">"}
 _USED = frozenset({"vertex", "face", "tristrips", "material"})
@@ -86,9 +77,14 @@ def parse_ply(data: bytes, name: str) -> PlyFile:
         CharacterError: if its header cannot be understood or its data is shorter than the header says.
     """
     order, elements, textures, offset = _header(data, name)
-    body = (
-        _text_body(data[offset:], name) if order is None else _Body(np.frombuffer(data, np.uint8, offset=offset), order)
-    )
+    if order is None:
+        memory.take(_NUMBER_COST * (1 + (len(data) - offset) // 2))
+        try:
+            body = _Body(floats(data[offset:]), None)
+        except ValueError as error:
+            raise CharacterError(f"{name} holds something other than numbers in its data: {error}") from error
+    else:
+        body = _Body(np.frombuffer(data, np.uint8, offset=offset), order)
     columns: dict[str, dict[str, Column]] = {}
     at = 0
     for element in elements:
@@ -122,7 +118,9 @@ def _header(data: bytes, name: str) -> tuple[str | None, list[_Element], tuple[s
                     raise ValueError("negative count")
             elif words[:1] == ["property"]:
                 last = elements.pop()
-                elements.append(_Element(last.name, last.rows, (*last.properties, _property(words[1:]))))
+                kinds = (_TYPES[words[3]], _TYPES[words[2]]) if words[1] == "list" else (_TYPES[words[1]],)
+                made = _Property(words[4 if words[1] == "list" else 2], *kinds)
+                elements.append(_Element(last.name, last.rows, (*last.properties, made)))
             elif len(words) > 2 and words[0] == "comment" and words[1].lower() == "texturefile":
                 textures.append(line.split(None, 2)[2].strip())
         except (IndexError, KeyError, ValueError) as error:
@@ -130,12 +128,6 @@ def _header(data: bytes, name: str) -> tuple[str | None, list[_Element], tuple[s
     if order == "":
         raise CharacterError(f"{name} has no format line in its header")
     return order, elements, tuple(textures), newline + 1
-
-
-def _property(words: list[str]) -> _Property:
-    if words[0] == "list":
-        return _Property(words[3], _TYPES[words[2]], _TYPES[words[1]])
-    return _Property(words[1], _TYPES[words[0]])
 
 
 @dataclass(frozen=True)
@@ -173,25 +165,15 @@ class _Body:
         return values
 
 
-def _text_body(data: bytes, name: str) -> _Body:
-    try:
-        memory.take(_NUMBER_COST * (1 + len(data) // 2))
-        return _Body(floats(data), None)
-    except ValueError as error:
-        raise CharacterError(f"{name} holds something other than numbers in its data: {error}") from error
-
-
 def _read_element(body: _Body, element: _Element, at: int) -> tuple[dict[str, Column], int]:
     if element.rows == 0 or not element.properties:
-        return {p.name: Column(np.zeros(0, p.kind), _no_counts(p), p.kind) for p in element.properties}, at
+        none = np.zeros(0, np.int64)
+        empty = {p.name: Column(none, None if p.count_kind is None else none, p.kind) for p in element.properties}
+        return empty, at
     smallest = sum(body.size(p.count_kind or p.kind) for p in element.properties)
     if at + smallest * element.rows > len(body.items):
         raise IndexError("past the end")
     return _read_even(body, element, at) or _read_uneven(body, element, at)
-
-
-def _no_counts(prop: _Property) -> Ints | None:
-    return None if prop.count_kind is None else np.zeros(0, np.int64)
 
 
 def _read_even(body: _Body, element: _Element, at: int) -> tuple[dict[str, Column], int] | None:
@@ -224,35 +206,28 @@ def _read_even(body: _Body, element: _Element, at: int) -> tuple[dict[str, Colum
 
 def _read_uneven(body: _Body, element: _Element, at: int) -> tuple[dict[str, Column], int]:
     memory.ask(_UNEVEN_COST * element.rows * len(element.properties) + body.items.nbytes)
-    starts: list[list[int]] = [[] for _ in element.properties]
-    counts: list[list[int]] = [[] for _ in element.properties]
-    data = body.items.tobytes()
-    unit = 8 if body.order is None else 1
+    data, unit = body.items.tobytes(), 8 if body.order is None else 1
     plan = []
-    for prop, start_of, count_of in zip(element.properties, starts, counts, strict=True):
-        code = None if prop.count_kind is None else "d" if body.order is None else np.dtype(prop.count_kind).char
-        reader = None if code is None else struct.Struct((body.order or "=") + _portable(code)).unpack_from
+    for prop in element.properties:
+        # numpy's long is 8 bytes where struct's standard one is 4.
+        code = {"l": "q", "L": "Q"}.get(char := np.dtype(prop.count_kind or "u1").char, char)
+        reader = struct.Struct("=d" if body.order is None else body.order + code).unpack_from
         head = 0 if prop.count_kind is None else body.size(prop.count_kind)
-        plan.append((reader, head, body.size(prop.kind), start_of, count_of))
+        plan.append((reader if head else None, head, body.size(prop.kind), list[int](), list[int]()))
     for _ in range(element.rows):
-        for reader, head, size, start_of, count_of in plan:
-            count = 1 if reader is None else _count(reader(data, at * unit)[0])
-            start_of.append(at + head)
-            count_of.append(count)
+        for read, head, size, starts, counts in plan:
+            count = 1 if read is None else _count(read(data, at * unit)[0])
+            starts.append(at + head)
+            counts.append(count)
             at += head + count * size
         if at > len(body.items):
             raise IndexError("past the end")
     columns = {}
-    for prop, start_of, count_of in zip(element.properties, starts, counts, strict=True):
-        many = np.array(count_of, np.int64)
-        values = body.gathered(prop.kind, np.array(start_of, np.int64), many)
+    for prop, (*_, starts, counts) in zip(element.properties, plan, strict=True):
+        many = np.array(counts, np.int64)
+        values = body.gathered(prop.kind, np.array(starts, np.int64), many)
         columns[prop.name] = Column(values, None if prop.count_kind is None else many, prop.kind)
     return columns, at
-
-
-def _portable(code: str) -> str:
-    """`struct`'s letter for a numpy type letter; numpy's long is 8 bytes where struct's standard one is 4."""
-    return {"l": "q", "L": "Q"}.get(code, code)
 
 
 def _count(value: Any) -> int:
