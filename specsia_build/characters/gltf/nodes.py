@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from specsia_build.animation.constraints import in_order
-from specsia_build.animation.skeleton import Constraint, Skeleton, decomposed
+from specsia_build.animation.skeleton import Constraint, Following, Skeleton, decomposed
 from specsia_build.characters.gltf import schema
 from specsia_build.characters.gltf.document import Document
 from specsia_build.errors import CharacterError
@@ -213,6 +213,6 @@ def _constraint(said: schema.Followings, node: int, number: NDArray[np.int32]) -
             raise ValueError(f"it has no axis '{axis}'")
         along = np.eye(3)["XYZ".index(axis[-1])] * (-1.0 if axis.startswith("Negative") else 1.0)
         weight = min(max(stated.weight, 0.0), 1.0)
-        way = "roll" if kind == "roll" else "aim" if kind == "aim" else "rotation"
+        way: Following = "roll" if kind == "roll" else "aim" if kind == "aim" else "rotation"
         return Constraint(int(number[node]), int(number[stated.source]), way, along, weight)
     raise ValueError("it is neither roll, aim nor rotation")
