@@ -2,11 +2,10 @@
 
 The silhouette becomes a surface whose thickness solves a Poisson equation, as in "Repoussé" (Joshi and Carr, 2008):
 limbs come out round, heads and bodies as deep as figures are as a rule, and a figure that must be long or stands on
-four legs is drawn out along the line of sight. The picture colours the front; the back is
-guessed from the colours along the outline. Limbs thinner than a cell are kept (`thin`); what of the picture is left out
-all the same, or fused, is told (`doubts`). What a single view cannot tell stays wrong, as it does with any
-reconstruction: parts that touch in the picture are fused, front and back have one shape but for the feet, and the
-sides smear the outline's colours. A contour drawn around the figure widens it but stays out of its texture.
+four legs is drawn out along the line of sight. The picture colours the front; the back is guessed from the colours
+along the outline. Limbs thinner than a cell are kept (`thin`). Parts that touch in the picture are fused, front and
+back have one shape but for the feet, and the sides smear the outline's colours. A contour drawn around the figure
+widens it but stays out of its texture.
 """
 
 from __future__ import annotations
@@ -21,7 +20,6 @@ from numpy.typing import NDArray
 from specsia_build.backends.base import Backend, Context
 from specsia_build.backends.inflate.colour import Atlas, paint
 from specsia_build.backends.inflate.depth import depth_of, relief
-from specsia_build.backends.inflate.doubts import doubts
 from specsia_build.backends.inflate.length import drawn_out, length_of
 from specsia_build.backends.inflate.merging import merged
 from specsia_build.backends.inflate.shape import Grid, clean_silhouette, lattice, poisson
@@ -70,10 +68,7 @@ class Inflate(Backend):
         length = length_of(grid, image[..., 3], context.framed)
         heights = drawn_out(surface.points[:, 1], relief(surface.points, depth), length)
         surface = merged(replace(surface, points=np.column_stack([surface.points[:, :2], heights])))
-        mesh = textured(surface, grid, paint(image), image.shape[0])
-        for said in doubts(mesh, image[..., 3]):
-            context.doubt(f"the reconstruction by {self.name} {said}")
-        return mesh
+        return textured(surface, grid, paint(image), image.shape[0])
 
 
 def create(argument: str | None) -> Inflate:

@@ -43,7 +43,7 @@ from specsia_build.rendering.fast.shading import (
     color_at,
     place,
 )
-from specsia_build.rendering.fast.stacks import PIXELS, TILE, Stack, depth_at, gather, in_front, plane_of
+from specsia_build.rendering.fast.stacks import PIXELS, ROOM, TILE, Stack, depth_at, gather, in_front, plane_of
 from specsia_build.rendering.fast.textures import TextureTable
 
 LEAST_SEEN = 1 / 255
@@ -234,11 +234,14 @@ def _lay_crossing(p, order, begin, end, stack, row, column, shading, mixture):  
 @uncounted
 def _mix(corner, stack, shading, mixture):  # type: ignore[no-untyped-def]
     """Put all fragments of a tile's stack behind what is known of its pixels."""
-    order, start, plane = stack.order, stack.start, stack.plane
+    order, plane = stack.order, stack.plane
     for p in range(PIXELS):
-        begin, end = start[p], start[p + 1]
+        begin = np.int64(p) * ROOM
+        end = begin + stack.count[p]
         if begin == end:
             continue
+        for k in range(begin, end):
+            order[k] = k
         mixture.changed[p] = True
         row, column = corner[0] + p // TILE, corner[1] + p % TILE
         _sort(order, begin, end, 0, stack.row, plane)
@@ -318,9 +321,8 @@ def _clear(mixture):  # type: ignore[no-untyped-def]
 
 
 @uncounted
-def _compose(touching, in_row, in_tile, close, far, fragments, rows, shading, slab, stack, mixture, out):  # type: ignore[no-untyped-def]
-    """Go through a view's tiles. `in_row` and `in_tile` (N,) int32, `slab` (2,) float32, `stack` and `mixture` are
-    overwritten."""
+def _compose(touching, in_row, in_tile, close, far, fragments, rows, shading, stack, mixture, out):  # type: ignore[no-untyped-def]
+    """Go through a view's tiles. `in_row` and `in_tile` (N,) int32, `stack` and `mixture` are overwritten."""
     size, faces = far.shape[0], len(touching.face)
     for top in range(0, size, TILE):
         here = 0
@@ -343,12 +345,8 @@ def _compose(touching, in_row, in_tile, close, far, fragments, rows, shading, sl
             if count == 0:
                 continue
             _clear(mixture)
-            slab[0], slab[1] = -np.inf, np.inf
-            while slab[0] < slab[1]:
-                which = in_tile[:count]
-                gather(touching, which, rows, (top, left), close, far, fragments, mixture.bright, slab, stack)
-                _mix((top, left), stack, shading, mixture)
-                slab[0], slab[1] = slab[1], np.float32(np.inf)
+            gather(touching, in_tile[:count], rows, (top, left), close, far, fragments, stack)
+            _mix((top, left), stack, shading, mixture)
             _finish((top, left), close.slots, fragments, rows, shading, mixture, out)
 
 
@@ -363,7 +361,7 @@ def compose(
 ) -> None:
     """Put translucent faces over an opaque picture, in place.
 
-    Memory is bounded, whatever lies behind one another: see `stacks`.
+    A pixel keeps its nearest fragments, see `stacks`, so that memory is bounded whatever lies behind one another.
 
     Args:
         touching: the translucent faces, nearest first, all of them loaded, those with lower numbers into lower rows.
@@ -383,5 +381,5 @@ def compose(
         changed=np.empty(PIXELS, np.bool_),
     )
     chosen = np.empty((2, len(touching.face)), np.int32)
-    shading, slab = (loaded.planes, loaded.facts, textures.texels, loaded.faces), np.empty(2, np.float32)
-    _compose(touching, *chosen, close, far, fragments, loaded.row, shading, slab, Stack.empty(), mixture, out)
+    shading = loaded.planes, loaded.facts, textures.texels, loaded.faces
+    _compose(touching, *chosen, close, far, fragments, loaded.row, shading, Stack.empty(), mixture, out)

@@ -1,8 +1,4 @@
-"""The translucent fragments of a tile of a view, a slab of depth at a time.
-
-No more are held than there is room for, however many faces lie behind one another: what is too much is put off until
-what lies in front of it is done with.
-"""
+"""The translucent fragments of the pixels of a tile of a view, the nearest of each pixel."""
 
 from __future__ import annotations
 
@@ -14,12 +10,10 @@ from numpy.typing import NDArray
 from specsia_build.jit import inlined, uncounted
 from specsia_build.rendering.fast.close import close_from, next_close
 from specsia_build.rendering.fast.fragments import (
-    BITS,
     FULL,
     NO_FRAGMENT,
     SAMPLE_X,
     SAMPLE_Y,
-    SAMPLES,
     inside,
     reaching_long,
 )
@@ -42,8 +36,8 @@ TILE = 32
 
 PIXELS = TILE * TILE
 
-ROOM = 1 << 16
-"""Fragments of a tile that are held at a time: more than its samples, so that one layer always fits."""
+ROOM = 256
+"""Fragments of a pixel that are kept, the nearest: eight layers of 32 faces each, or more of fewer."""
 
 ROUNDED = np.float32(1e-6)
 """Part of itself by which a depth that is reckoned for a sample may leave the range of its face's corners."""
@@ -54,36 +48,29 @@ in_front = nearer(SAMPLE_X, SAMPLE_Y)
 
 
 class Stack(NamedTuple):
-    """Working memory for up to N fragments of a tile.
+    """Working memory for the fragments of a tile; those of pixel p, counted row by row, are rows p * `ROOM` and on.
 
-    `pixel` (N,) int32 is a fragment's pixel, counted row by row of the tile; `row` (N,) int32 its face's row in
-    `Loaded`; `mask` (N,) uint64 its samples; `plane` (N, 3) float32 its depth at the pixel's centre and how it grows
-    per 1/256 pixel right and down. `order` (N,) int32 are the fragments by pixel, those of pixel p from `start`[p] to
-    `start`[p + 1]. `least` (N,) float32 and `held` (PIXELS,) uint64 are for `gather` alone.
+    `count` (PIXELS,) int32 says how many a pixel has. Of a fragment, `row` (N,) int32 is its face's row in `Loaded`,
+    `mask` (N,) uint64 its samples, `plane` (N, 3) float32 its depth at the pixel's centre and how it grows per 1/256
+    pixel right and down. `order` (N,) int32 are fragments to be sorted.
     """
 
-    pixel: NDArray[np.int32]
+    count: NDArray[np.int32]
     row: NDArray[np.int32]
     mask: NDArray[np.uint64]
     plane: NDArray[np.float32]
     order: NDArray[np.int32]
-    start: NDArray[np.int32]
-    least: NDArray[np.float32]
-    held: NDArray[np.uint64]
 
     @classmethod
     def empty(cls) -> Stack:
-        """For `ROOM` fragments."""
-        room = ROOM
+        """For a tile."""
+        room = PIXELS * ROOM
         return cls(
-            pixel=np.empty(room, np.int32),
+            count=np.empty(PIXELS, np.int32),
             row=np.empty(room, np.int32),
             mask=np.empty(room, np.uint64),
             plane=np.empty((room, 3), np.float32),
             order=np.empty(room, np.int32),
-            start=np.empty(PIXELS + 1, np.int32),
-            least=np.empty(room, np.float32),
-            held=np.empty(PIXELS, np.uint64),
         )
 
 
@@ -97,11 +84,6 @@ def plane_of(plane, k):  # type: ignore[no-untyped-def]
 def depth_at(plane, k, s):  # type: ignore[no-untyped-def]
     """The depth of fragment `k` at a sample, rounded as `in_front` does."""
     return plane[k, 0] + plane[k, 1] * _FLOAT_X[s] + plane[k, 2] * _FLOAT_Y[s]
-
-
-@inlined
-def _level(z):  # type: ignore[no-untyped-def]
-    return np.float32(z), np.float32(0), np.float32(0)
 
 
 @inlined
@@ -121,89 +103,34 @@ def _uncovered(mask, depth, g, following, masks, plane):  # type: ignore[no-unty
 
 
 @inlined
-def _count_below(least, count, bound):  # type: ignore[no-untyped-def]
-    below = 0
-    for k in range(count):
-        below += least[k] < bound
-    return below
+def _slot(p, depth, stack):  # type: ignore[no-untyped-def]
+    """Where a fragment of pixel p goes: behind those that it has, or in place of its farthest; -1 for none."""
+    begin = np.int64(p) * ROOM
+    if stack.count[p] < ROOM:
+        stack.count[p] += 1
+        return begin + stack.count[p] - 1
+    farthest = begin
+    for k in range(begin + 1, begin + ROOM):
+        if stack.plane[k, 0] > stack.plane[farthest, 0]:
+            farthest = k
+    return farthest if depth < stack.plane[farthest, 0] else np.int64(-1)
 
 
 @uncounted
-def _put_off(stack, count, slab):  # type: ignore[no-untyped-def]
-    """Make the slab of `count` fragments end where no more than half of them reach into it, and drop the others.
-
-    Where more than half begin where the slab begins, it becomes that one depth, and of what lies there at a sample only
-    what came first is kept.
-
-    Returns:
-        How many fragments are left.
-    """
-    pixel, row, masks, plane, least, held = stack.pixel, stack.row, stack.mask, stack.plane, stack.least, stack.held
-    low, high = np.float32(np.inf), np.float32(-np.inf)
-    for k in range(count):
-        least[k] = np.inf
-        for s in range(SAMPLES):
-            if masks[k] & BITS[s] != 0:
-                least[k] = min(least[k], depth_at(plane, k, s))
-        low, high = min(low, least[k]), max(high, least[k])
-    while True:
-        middle = low + (high - low) / np.float32(2)
-        if middle <= low or middle >= high:
-            break
-        if _count_below(least, count, middle) <= count // 2:
-            low = middle
-        else:
-            high = middle
-    single = low <= slab[0]
-    slab[1] = np.nextafter(slab[0], np.float32(np.inf)) if single else low
-    if single:
-        held[:] = 0
-    kept = 0
-    for k in range(count):
-        mask = masks[k] & in_front(plane_of(plane, k), _level(slab[1]))
-        if single:
-            mask &= ~held[pixel[k]]
-            held[pixel[k]] |= mask
-        if mask != 0:
-            pixel[kept], row[kept], masks[kept] = pixel[k], row[k], mask
-            plane[kept, 0], plane[kept, 1], plane[kept, 2] = plane[k, 0], plane[k, 1], plane[k, 2]
-            kept += 1
-    return kept
-
-
-@uncounted
-def _sort_by_pixel(stack, count):  # type: ignore[no-untyped-def]
-    pixel, order, start = stack.pixel, stack.order, stack.start
-    start[:] = 0
-    for k in range(count):
-        start[pixel[k]] += 1
-    for p in range(1, PIXELS + 1):
-        start[p] += start[p - 1]
-    # Each entry is where its pixel ends, and becomes where it begins.
-    for k in range(count - 1, -1, -1):
-        start[pixel[k]] -= 1
-        order[start[pixel[k]]] = k
-
-
-@uncounted
-def gather(touching, which, rows, corner, close, far, fragments, bright, slab, stack):  # type: ignore[no-untyped-def]
-    """Fill `stack` with the fragments that the faces `which` of `touching` leave in a tile's close pixels, within a
-    slab of depth and in front of the opaque `fragments`.
+def gather(touching, which, rows, corner, close, far, fragments, stack):  # type: ignore[no-untyped-def]
+    """Fill `stack` with the fragments that the faces `which` of `touching` leave in a tile's close pixels, in front of
+    the opaque `fragments`.
 
     A sample on the edge between two faces is in one of them only; it would else count as two layers.
 
     Args:
         rows: (F,) int32 of `Loaded`.
         corner: row and column of the tile's first pixel.
-        bright: (PIXELS,) uint64, the samples that are looked at.
-        slab: (2,) float32, the first depth and the first one beyond; the latter is lowered if there is not enough room.
     """
     size, slots, near_rows = far.shape[0], close.slots, close.rows
     first, following, hiding, hiding_plane = fragments.first, fragments.following, fragments.mask, fragments.plane
-    pixel, row, masks, plane, held = stack.pixel, stack.row, stack.mask, stack.plane, stack.held
-    top, left = corner
-    whole = slab[0] == -np.inf
-    single, count = False, 0
+    plane, (top, left) = stack.plane, corner
+    stack.count[:] = 0
     for k in range(len(which)):
         n = which[k]
         ax, ay, bx, by, cx, cy = corners_of(touching, n)
@@ -212,8 +139,6 @@ def gather(touching, which, rows, corner, close, far, fragments, bright, slab, s
         back = max(touching.depth[n, 0], touching.depth[n, 1], touching.depth[n, 2])
         reach = (abs(z_x) + abs(z_y)) * np.float32(HALF)
         slack = (abs(front) + abs(back) + np.float32(4) * reach) * ROUNDED
-        if front - slack >= slab[1] or back + slack < slab[0]:
-            continue
         x0, x1, y0, y1 = touched(ax, ay, bx, by, cx, cy, size)
         x0, x1, y0, y1 = max(x0, left), min(x1, left + TILE - 1), max(y0, top), min(y1, top + TILE - 1)
         narrow = is_narrow(ax, ay, bx, by, cx, cy)
@@ -257,20 +182,12 @@ def gather(touching, which, rows, corner, close, far, fragments, bright, slab, s
                         np.int32(min(at_bc, reach_bc) - own_bc),
                         np.int32(min(at_ca, reach_ca) - own_ca),
                     )
-                    mask = FULL & bright[p] & inside(at, right, down)
+                    mask = FULL & inside(at, right, down)
                     mask = _uncovered(mask, depth, first[slots[y, x]], following, hiding, hiding_plane)
-                    if mask != 0 and count == len(pixel):
-                        count = _put_off(stack, count, slab)
-                        whole, single = False, slab[1] <= np.nextafter(slab[0], np.float32(np.inf))
-                    if not whole:
-                        mask &= in_front(depth, _level(slab[1])) & ~in_front(depth, _level(slab[0]))
-                    if single:
-                        mask &= ~held[p]
-                        held[p] |= mask
                     if mask == 0:
                         continue
-                    pixel[count], row[count], masks[count] = p, i, mask
-                    plane[count, 0], plane[count, 1], plane[count, 2] = depth
-                    count += 1
+                    to = _slot(p, depth[0], stack)
+                    if to >= 0:
+                        stack.row[to], stack.mask[to] = i, mask
+                        plane[to, 0], plane[to, 1], plane[to, 2] = depth
                 begin = next_close(near_rows, y, min(begin + ROW, x1 + 1), x1)
-    _sort_by_pixel(stack, count)

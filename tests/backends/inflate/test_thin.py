@@ -7,8 +7,6 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from specsia_build.backends.base import Context
-from specsia_build.backends.inflate.backend import create
 from specsia_build.backends.inflate.shape import clean_silhouette, lattice
 from specsia_build.backends.inflate.thin import thin_limbs
 from specsia_build.rendering.topology import topology
@@ -63,29 +61,3 @@ def test_thin_limbs_are_round() -> None:
 def test_a_figure_without_thin_limbs_has_none() -> None:
     silhouette = clean_silhouette(painted(figure(SIZE)[0])[..., 3])
     assert thin_limbs(silhouette, lattice(silhouette)) is None
-
-
-def test_what_is_left_out_is_told() -> None:
-    said: list[str] = []
-    create(None).reconstruct(painted(figure(SIZE)[0]), Context("7", 1, doubt=said.append))
-    assert said == []
-    image = painted(np.maximum(disc(SIZE, 0.5, 0.2, 0.15), line((0.5, 0.3), (0.7, 0.9), 2)))
-    # A line that is drawn only here and there.
-    image[::2, :, 3][disc(SIZE, 0.5, 0.2, 0.16)[::2] < 0] = 0
-    create(None).reconstruct(image, Context("7", 1, doubt=said.append))
-    assert len(said) == 1
-    assert said[0].startswith("the reconstruction by inflate leaves out ")
-    assert said[0].endswith(
-        "lines or specks that are too thin for it: see what is left in `specsia report`, and make them wider"
-    )
-
-
-def test_parts_that_are_fused_are_told() -> None:
-    said: list[str] = []
-    body, arm = limb(SIZE, (0.5, 0.3), (0.5, 0.8), 0.095), limb(SIZE, (0.628, 0.3), (0.628, 0.8), 0.03)
-    image = painted(np.maximum(body, arm))
-    create(None).reconstruct(image, Context("7", 1, doubt=said.append))
-    assert len(said) == 1
-    assert said[0].startswith(
-        "the reconstruction by inflate fuses parts that lie too close to each other for it, across "
-    )
