@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
+import numpy as np
+
+from benchmarks.parity import Parity, compare, summarised
 from specsia_build.characters.read import read_character
 from specsia_build.characters.sources import open_source
 from specsia_build.config import RENDERERS, BuildConfig
 from specsia_build.errors import UsageError, no_such
 from specsia_build.frame import Camera, view_cameras
 from specsia_build.rendering.blender.renderer import EeveeRenderer
+from specsia_build.rendering.colour import srgb_to_linear
 from specsia_build.rendering.layers import Layers, Look, Renderer
-from specsia_build.rendering.mesh import Mesh
-from specsia_build.rendering.parity import Parity, compare, summarised
-from specsia_build.rendering.pyrender import PlainPyrender
+from specsia_build.rendering.mesh import Material, Mesh
+from specsia_build.rendering.pyrender import Scene, check_drawable, offscreen
 from specsia_build.rendering.registry import load_renderer
 from specsia_build.stages.render import in_frame
 
@@ -34,6 +38,33 @@ class WorkbenchRenderer(EeveeRenderer):
     name = "workbench"
     version = 1
     samples = WORKBENCH_SAMPLES
+
+
+class PlainPyrender:
+    """pyrender as it is: one sample a pixel, and a second pass for positions, drawn as colours of the vertices.
+
+    A peer in speed, no renderer to build with.
+    """
+
+    name = "pyrender-plain"
+    version = 2
+
+    def check(self) -> None:
+        offscreen(8)
+
+    def render(self, mesh: Mesh, cameras: Sequence[Camera], look: Look = "unlit") -> Iterator[Layers]:
+        check_drawable(mesh, look)
+        low, high = (bound.astype(np.float32) for bound in mesh.bounds())
+        places = np.ones((len(mesh.faces), 3, 4), np.float32)
+        # Vertex colours are linear light, which is shown encoded.
+        places[..., :3] = srgb_to_linear((mesh.vertices[mesh.faces] - low) / np.maximum(high - low, 1e-6))
+        bare = tuple(Material(double_sided=m.double_sided) for m in mesh.materials)
+        coloured, placed = Scene(mesh), Scene(replace(mesh, uv=None, colors=places, materials=bare))
+        for camera in cameras:
+            color, _ = coloured.draw(camera, camera.size)
+            position, _ = placed.draw(camera, camera.size)
+            scale = np.asarray((high - low) / 255, np.float32)
+            yield Layers(color, color[..., 3], position[..., :3].astype(np.float32) * scale + low)
 
 
 PEERS: dict[str, Callable[[], Renderer]] = {

@@ -9,12 +9,13 @@ from typing import Any
 import numpy as np
 import pytest
 
+from benchmarks.parity import compare
+from benchmarks.renderers import PlainPyrender
 from specsia_build.errors import CharacterError, SpecsiaError, UsageError
 from specsia_build.frame import Camera
 from specsia_build.rendering import pyrender as optional
 from specsia_build.rendering.fast.renderer import FastRenderer
 from specsia_build.rendering.mesh import Material, Mesh, Texture, concatenate
-from specsia_build.rendering.parity import compare
 from specsia_build.rendering.registry import load_renderer
 from tests.rendering.scenes import box, cape, compass, inside_out, outlined, sheet
 
@@ -24,7 +25,7 @@ SIZE = 96
 @pytest.fixture
 def needs_gl() -> None:
     try:
-        optional._offscreen(SIZE * optional.GRID)
+        optional.offscreen(SIZE * optional.GRID)
     except SpecsiaError as error:
         pytest.skip(str(error))
 
@@ -67,7 +68,7 @@ def test_single_sided_surfaces_are_seen_from_their_front_only(yaw: float) -> Non
     plane = inside_out(sheet(12, 12, 40, 40, -0.4, cloth, SIZE))
     mesh, camera = concatenate([outlined(0.2, 0.03, double_sided=False), cape(cloth), plane]), Camera(yaw, SIZE)
     (ours,) = FastRenderer().render(mesh, [camera])
-    for renderer in (load_renderer("pyrender"), optional.PlainPyrender()):
+    for renderer in (load_renderer("pyrender"), PlainPyrender()):
         (theirs,) = renderer.render(mesh, [camera])
         assert np.mean((theirs.coverage >= 128) != (ours.coverage >= 128)) <= 0.01
         both = (theirs.coverage == 255) & (ours.coverage == 255)
@@ -78,7 +79,7 @@ def test_single_sided_surfaces_are_seen_from_their_front_only(yaw: float) -> Non
 @pytest.mark.usefixtures("needs_gl")
 def test_two_plain_passes_give_colours_and_positions() -> None:
     mesh, camera = dressed(), Camera(36.0, SIZE)
-    (theirs,) = optional.PlainPyrender().render(mesh, [camera])
+    (theirs,) = PlainPyrender().render(mesh, [camera])
     (ours,) = FastRenderer().render(mesh, [camera])
     parity = compare(ours, theirs, *mesh.bounds())
     assert parity.iou >= 0.98
@@ -112,9 +113,9 @@ def test_without_the_package_the_way_to_it_is_said(monkeypatch: pytest.MonkeyPat
             raise ModuleNotFoundError(name)
         return real(name, *rest, **more)
 
-    optional._module.cache_clear()
+    optional.offscreen.cache_clear()
     monkeypatch.setattr(builtins, "__import__", missing)
     with pytest.raises(UsageError, match=r"pip install 'specsia\[pyrender\]'"):
         next(load_renderer("pyrender").render(box((0, 0, 0), (0.1, 0.1, 0.1)), [Camera(0.0, SIZE)]))
     monkeypatch.undo()
-    optional._module.cache_clear()
+    optional.offscreen.cache_clear()

@@ -17,6 +17,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from numpy.typing import NDArray
 
+from benchmarks.parity import Parity, compare, summarised
 from specsia_build.characters.read import read_character
 from specsia_build.characters.sources import open_source
 from specsia_build.errors import CharacterError, SpecsiaError, UsageError
@@ -29,7 +30,6 @@ from specsia_build.rendering.contour import draw_contour
 from specsia_build.rendering.fast.renderer import FastRenderer
 from specsia_build.rendering.layers import Layers, Look
 from specsia_build.rendering.mesh import Material, Mesh, Texture, concatenate
-from specsia_build.rendering.parity import Parity, compare, summarised
 from specsia_build.rendering.registry import load_renderer
 from tests.rendering.scenes import box, cape, inside_out, mesh_of, outlined
 

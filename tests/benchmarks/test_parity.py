@@ -7,8 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from benchmarks.parity import compare, summarised
 from specsia_build.rendering.layers import Layers
-from specsia_build.rendering.parity import compare, summarised
 
 BOX = ([0.0, 0.0, 0.0], [1.0, 2.0, 0.5])
 
