@@ -174,7 +174,7 @@ def make(name: str, stated: object) -> Command:
     Raises:
         UsageError: as of `create`.
     """
-    terms, _ = read_terms(name, "command")
+    terms = read_terms(name)
     try:
         words = tuple(map(str, stated) if isinstance(stated, list) else shlex.split(str(stated)))
     except ValueError as error:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 import numpy as np
@@ -13,11 +13,10 @@ from numpy.typing import NDArray
 
 from specsia_build.backends.base import Context, Reading
 from specsia_build.backends.placing import axes_matrix, fitted, into_frame
-from specsia_build.backends.user_settings import own_settings, settings_file
+from specsia_build.backends.user_settings import all_settings, settings_file
 from specsia_build.characters.character import OWN, Character, Entry
 from specsia_build.characters.colour import colourless
 from specsia_build.characters.read import read_character
-from specsia_build.config import check_choice, check_number
 from specsia_build.errors import CharacterError, UsageError
 from specsia_build.frame import axis_names, front_rotation, up_rotation
 from specsia_build.rendering.colour import srgb_to_linear
@@ -26,12 +25,45 @@ from specsia_build.rendering.mesh import Mesh
 FORMATS: Mapping[str, str] = {".glb": "gltf", ".gltf": "gltf", ".vrm": "vrm", ".obj": "obj", ".ply": "ply"}
 """Format of each file ending that a mesh may have."""
 
-FRAMINGS = ("free", "kept")
-"""Whether the mesh is fitted to the picture's silhouette, or in the scale and place of the picture's camera already."""
+
+class Terms(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What holds for every mesh that a user's own program makes.
+
+    Attributes:
+        axes: which signed axes of the file are x, y, z of the frame; None for the convention of its format.
+        framing: `free` to fit the mesh to the picture's silhouette, `kept` where it has the picture's scale and place.
+        colors: encoding of vertex colours: `own` of the format, which is linear in glTF, or `srgb`.
+        seconds: limit for one picture.
+        slots: pictures at a time.
+        version: the user's; another one makes all meshes anew.
+    """
+
+    axes: tuple[str, str, str] | None = None
+    framing: Literal["free", "kept"] = "free"
+    colors: Literal["own", "srgb"] = "own"
+    seconds: Annotated[float, msgspec.Meta(ge=1, le=1e6)] = 600.0
+    slots: Annotated[int, msgspec.Meta(ge=1, le=1024)] = 1
+    version: Annotated[int, msgspec.Meta(ge=0, le=2**31)] = 1
+
+    def settings(self) -> dict[str, Any]:
+        """What of it decides the mesh."""
+        axes = self.axes and list(self.axes)
+        return {"axes": axes, "framing": self.framing, "colors": self.colors, "version": self.version}
 
 
-COLORS = ("own", "srgb")
-"""How colours of vertices are encoded: as their format has it, which is linear in glTF, or as pictures are."""
+def read_terms(name: str) -> Terms:
+    """The terms of a backend in the user's settings.
+
+    Raises:
+        UsageError: if the settings cannot be used.
+    """
+    own = {key: value for key, value in all_settings().get(name, {}).items() if key != "command"}
+    try:
+        terms = msgspec.convert(own, Terms)
+        axes_matrix(terms.axes or ("+x", "+y", "+z"))
+    except ValueError as error:
+        raise UsageError(f"{settings_file()}: {name}: {error}") from error
+    return terms
 
 
 def read_stated(
@@ -42,7 +74,7 @@ def read_stated(
     Args:
         entry: what its `up` and `front` leave open is as its format has it: what it shows is compared with the picture.
         axes: which signed axes of the file are our x, y, z; None where the entry says it.
-        colors: one of `COLORS`.
+        colors: `own` or `srgb`, see `Terms`.
         stated_in: see `Reading`.
 
     Raises:
@@ -88,59 +120,3 @@ def read_placed(
     made, reading = read_stated(Entry(id="mesh", format=kind, path=path), terms.axes, terms.colors, stated_in)
     context.note(reading)
     return made.mesh if terms.framing == "kept" else fitted(made.mesh, alpha)
-
-
-@dataclass(frozen=True)
-class Terms:
-    """What holds for every mesh that a user's own program or server makes.
-
-    Attributes:
-        axes: which signed axes of the file are our x, y, z; None for the convention of its format.
-        framing: one of `FRAMINGS`.
-        colors: one of `COLORS`.
-        seconds: after which one picture is given up.
-        slots: pictures that it is given together.
-        version: the user's; another one makes all meshes anew.
-    """
-
-    axes: tuple[str, ...] | None = None
-    framing: str = "free"
-    colors: str = "own"
-    seconds: float = 600.0
-    slots: int = 1
-    version: int = 1
-
-    def settings(self) -> dict[str, Any]:
-        """What of it decides the mesh."""
-        return {
-            "axes": self.axes and list(self.axes),
-            "framing": self.framing,
-            "colors": self.colors,
-            "version": self.version,
-        }
-
-
-TERMS = ("axes", "framing", "colors", "seconds", "slots", "version")
-
-
-def read_terms(name: str, *more: str) -> tuple[Terms, dict[str, Any]]:
-    """The terms of a backend in the user's settings, and the other settings that are known of it.
-
-    Raises:
-        UsageError: if the settings cannot be used.
-    """
-    own = own_settings(name, (*TERMS, *more))
-    terms = {key: value for key, value in own.items() if key in TERMS}
-    try:
-        if (axes := terms.get("axes")) is not None:
-            axes_matrix(axes)
-            terms["axes"] = tuple(axes)
-        found = Terms(**terms)
-        check_choice("framing", found.framing, FRAMINGS)
-        check_choice("colors", found.colors, COLORS)
-        check_number("seconds", found.seconds, 1, 10**6)
-        check_number("slots", found.slots, 1, 1024)
-        check_number("version", found.version, 0, 2**31)
-    except (UsageError, ValueError, TypeError, AttributeError) as error:
-        raise UsageError(f"{settings_file()}: {name}: {error}") from error
-    return found, {key: value for key, value in own.items() if key not in TERMS}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 import numpy as np
@@ -13,15 +13,13 @@ import yaml
 from numpy.typing import NDArray
 
 from specsia_build.backends.base import Context
-from specsia_build.backends.made import COLORS, FORMATS, read_stated
+from specsia_build.backends.made import FORMATS, read_stated
 from specsia_build.backends.placing import axes_matrix
 from specsia_build.characters.animated import AnimatedCharacter, read_animated
 from specsia_build.characters.character import Entry
 from specsia_build.characters.read import READING
-from specsia_build.config import check_choice
 from specsia_build.errors import CharacterError, SpecsiaError, UsageError
 from specsia_build.files.listing import listing
-from specsia_build.files.records import parse_json
 from specsia_build.files.sources import is_file
 from specsia_build.folders import expanded
 from specsia_build.frame import AXES, axis_names, axis_vector, front_rotation, up_rotation
@@ -35,25 +33,21 @@ MAX_COORDINATE = 1e6
 """Coordinates beyond this many of the file's units leave too few float32 digits for a surface."""
 
 
-@dataclass(frozen=True)
-class Manifest:
+class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What holds for every mesh of the folder.
 
     Attributes:
-        path: the manifest file, or None if the folder has none.
-        up: the files' up axis, or None for each format's own.
-        front: the axis the characters face once up is Z, or None for each format's own.
+        up, front: the files' up axis, and the axis that characters face once up is Z; None for each format's own.
         axes: which signed axes of the files are our x, y, z, in place of both; a mirror where they are left-handed.
-        colors: how colours of vertices are encoded, see `made.COLORS`.
+        colors: encoding of vertex colours: `own` of the format, or `srgb`.
         meshes: file or folder of a character, relative to the folder, where it is not named after the id.
     """
 
-    path: Path | None = None
     up: str | None = None
     front: str | None = None
-    axes: tuple[str, ...] | None = None
-    colors: str = "own"
-    meshes: Mapping[str, str] | None = None
+    axes: tuple[str, str, str] | None = None
+    colors: Literal["own", "srgb"] = "own"
+    meshes: dict[str, str] = {}
 
 
 @dataclass(frozen=True)
@@ -63,11 +57,13 @@ class MeshDir:
     Attributes:
         folder: where the meshes are.
         manifest: what the folder says of them.
+        stated_in: the file of that, or None.
         name, version, sees_ground_truth, needs_yaw, generates: as in `Backend`.
     """
 
     folder: Path
     manifest: Manifest
+    stated_in: Path | None = None
     name: str = "mesh-dir"
     version: int = READING
     sees_ground_truth: bool = False
@@ -76,19 +72,15 @@ class MeshDir:
 
     def settings(self) -> Mapping[str, Any]:
         stated = self.manifest
-        return {
-            "up": stated.up,
-            "front": stated.front,
-            "axes": stated.axes and list(stated.axes),
-            "colors": stated.colors,
-        }
+        axes = stated.axes and list(stated.axes)
+        return {"up": stated.up, "front": stated.front, "axes": axes, "colors": stated.colors}
 
     def inputs(self, character_id: str) -> Sequence[Path]:
         """The files that could be the character's mesh and the folder's manifest; only files that are there.
 
         What such a mesh refers to shows when it is read.
         """
-        manifest = () if self.manifest.path is None else (self.manifest.path,)
+        manifest = () if self.stated_in is None else (self.stated_in,)
         return (*candidates(self.folder, self.manifest, character_id), *manifest)
 
     def reconstruct(self, image: NDArray[np.uint8], context: Context) -> Mesh:
@@ -143,11 +135,10 @@ class MeshDir:
             names = " and ".join(str(path.relative_to(self.folder)) for path in found)
             raise CharacterError(f"{self.folder} has more than one mesh for '{character_id}': {names}")
         if not found:
-            endings = ", ".join(FORMATS)
-            named = (self.manifest.meshes or {}).get(character_id, character_id)
+            named = self.manifest.meshes.get(character_id, character_id)
             raise CharacterError(
-                f"{self.folder} has no mesh for '{character_id}': looked for '{named}' with one of {endings}, "
-                f"and for one such file in the folder '{named}'"
+                f"{self.folder} has no mesh for '{character_id}': no '{named}' with one of {', '.join(FORMATS)}, "
+                f"and no one such file in the folder '{named}'"
             )
         return found[0]
 
@@ -163,69 +154,44 @@ def create(argument: str | None) -> MeshDir:
     folder = expanded(argument)
     if not folder.is_dir():
         raise UsageError(f"mesh-dir: there is no folder {folder}")
-    return MeshDir(folder=folder, manifest=_read_manifest(folder))
+    return MeshDir(folder, *_read_manifest(folder))
 
 
-def _read_manifest(folder: Path) -> Manifest:
-    """The folder's ``manifest.json`` or ``manifest.yaml``; an empty `Manifest` if it has neither.
-
-    Keys: ``up`` and ``front``, signed axes, or ``axes``, three of them; ``colors``, one of `COLORS`; and ``meshes``, a
-    map from character id to a path inside the folder.
+def _read_manifest(folder: Path) -> tuple[Manifest, Path | None]:
+    """The folder's ``manifest.json`` or ``manifest.yaml`` and its path; an empty `Manifest` if it has neither.
 
     Raises:
-        UsageError: if there are two manifests, or one cannot be read, has other keys, or names no axis.
+        UsageError: if there are two manifests, or one cannot be used.
     """
     found = [folder / name for name in MANIFESTS if (folder / name).is_file()]
     if not found:
-        return Manifest()
+        return Manifest(), None
     if len(found) > 1:
         raise UsageError(f"{folder} has both {MANIFESTS[0]} and {MANIFESTS[1]}; keep one")
     path = found[0]
     try:
-        text = path.read_text(encoding="utf-8")
-        content = parse_json(text, path.name) if path.suffix == ".json" else yaml.safe_load(text)
+        # YAML includes JSON.
+        manifest = msgspec.convert(yaml.safe_load(path.read_text(encoding="utf-8")) or {}, Manifest)
+        if manifest.axes is not None:
+            axes_matrix(manifest.axes)
+            if manifest.up is not None or manifest.front is not None:
+                raise ValueError("axes say what up and front say; keep one of them")
+        if manifest.up is not None:
+            axis_vector(manifest.up)
+        if manifest.front is not None:
+            front_rotation(manifest.front)
+        for name in manifest.meshes.values():
+            if not (folder / name).resolve().is_relative_to(folder.resolve()):
+                raise ValueError(f"'{name}' lies outside {folder}")
+    # msgspec's errors are ValueErrors.
     except (OSError, ValueError, RecursionError, yaml.YAMLError, SpecsiaError) as error:
-        raise UsageError(f"{path} cannot be read: {' '.join(str(error).split())}") from error
-    content = {} if content is None else content
-    if not isinstance(content, dict) or not set(content) <= {"up", "front", "axes", "colors", "meshes"}:
-        raise UsageError(f"{path} must be a map with no other keys than up, front, axes, colors and meshes")
-    up, front, meshes = content.get("up"), content.get("front"), content.get("meshes")
-    axes, colors = content.get("axes"), str(content.get("colors", "own"))
-    if axes is not None and (up is not None or front is not None):
-        raise UsageError(f"{path}: axes say what up and front say; keep one of them")
-    try:
-        check_choice("colors", colors, COLORS)
-        if axes is not None:
-            axes = axis_names(axes_matrix(axes))
-        if up is not None:
-            axis_vector(str(up))
-        if front is not None:
-            front_rotation(str(front))
-    except (UsageError, ValueError, TypeError, AttributeError) as error:
-        raise UsageError(f"{path}: {error}") from error
-    return Manifest(
-        path=path,
-        up=None if up is None else str(up),
-        front=None if front is None else str(front),
-        axes=axes,
-        colors=colors,
-        meshes=None if meshes is None else _mesh_names(meshes, folder, path),
-    )
-
-
-def _mesh_names(meshes: object, folder: Path, path: Path) -> dict[str, str]:
-    if not isinstance(meshes, dict):
-        raise UsageError(f"{path}: meshes must be a map from character id to a path")
-    names = {str(key): str(value) for key, value in meshes.items()}
-    for name in names.values():
-        if not (folder / name).resolve().is_relative_to(folder.resolve()):
-            raise UsageError(f"{path}: '{name}' lies outside {folder}")
-    return names
+        raise UsageError(f"{path} cannot be used: {' '.join(str(error).split())}") from error
+    return manifest, path
 
 
 def candidates(folder: Path, manifest: Manifest, character_id: str) -> tuple[Path, ...]:
     """Every file that could be the character's mesh, sorted; one is right, none or several are not."""
-    named = folder / (manifest.meshes or {}).get(character_id, character_id)
+    named = folder / manifest.meshes.get(character_id, character_id)
     if named.suffix.lower() in FORMATS and is_file(named):
         return (named,)
     near = listing(named.parent)

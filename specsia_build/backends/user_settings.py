@@ -1,9 +1,8 @@
-"""What a user says of backends: one YAML file for all runs on the machine, settings by backend."""
+"""The user's settings of backends: one YAML file for all runs on the machine."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -44,18 +43,3 @@ def all_settings() -> dict[str, dict[str, Any]]:
         return {str(name): dict(own or {}) for name, own in content.items()}
     except (OSError, ValueError, RecursionError, yaml.YAMLError, AttributeError, TypeError) as error:
         raise UsageError(f"{path} cannot be read as settings by backend: {' '.join(str(error).split())}") from error
-
-
-def own_settings(name: str, known: Collection[str]) -> dict[str, Any]:
-    """The settings of one backend.
-
-    Raises:
-        UsageError: if the file cannot be used, or has a setting that is none of the known ones.
-    """
-    own = all_settings().get(name, {})
-    unknown = sorted(map(str, set(own) - set(known)))
-    if unknown:
-        raise UsageError(
-            f"{settings_file()}: {name} has no setting '{unknown[0]}'; there are {', '.join(sorted(known))}"
-        )
-    return own

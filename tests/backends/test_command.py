@@ -204,11 +204,11 @@ def test_a_command_that_cannot_work_is_refused_at_once(spec: str, reason: str) -
     ("settings", "reason"),
     [
         ("command: {axes: [x, y]}", "backends.yaml: command: "),
-        ("command: {framing: fit}", "framing cannot be 'fit': it is one of free, kept"),
-        ("command: {seconds: soon}", "seconds cannot be 'soon'"),
-        ("command: {second: 1}", "command has no setting 'second'"),
+        ("command: {framing: fit}", "command: .*'fit'"),
+        ("command: {seconds: soon}", "command: .*float"),
+        ("command: {second: 1}", "command: .*second"),
         ("[command]", "cannot be read as settings by backend"),
-        ("mine: {command: 'python {image} {mesh}', url: 'http://localhost'}", "mine has no setting 'url'"),
+        ("mine: {command: 'python {image} {mesh}', url: 'http://localhost'}", "mine: .*url"),
     ],
 )
 def test_settings_that_cannot_be_used_are_named(own_settings: Path, settings: str, reason: str) -> None:

@@ -9,6 +9,7 @@ import scipy
 from numpy.typing import NDArray
 from PIL import Image
 
+from specsia_build.backends.inflate.blur import blurred
 from specsia_build.rendering.contour import outside_distance
 from specsia_build.rendering.layers import HALF_COVERED
 
@@ -189,10 +190,10 @@ def _led_inwards(front: Floats, depth: Floats, band: float) -> Floats:
 def _blurred_within(colours: Floats, mask: Mask, sigma: float) -> Floats:
     """Gaussian mean over the pixels of `mask` only; `colours` itself where none is near."""
     weight = mask.astype(np.float32)
-    total = scipy.ndimage.gaussian_filter(weight, sigma, mode="constant", truncate=3.0)
+    total = blurred(weight, sigma, 3.0)
     out = colours.copy()
     near = total > 1e-3
     for channel in range(colours.shape[2]):
-        mean = scipy.ndimage.gaussian_filter(colours[..., channel] * weight, sigma, mode="constant", truncate=3.0)
+        mean = blurred(colours[..., channel] * weight, sigma, 3.0)
         np.divide(mean, total, out=out[..., channel], where=near)
     return out

@@ -13,6 +13,7 @@ import numpy as np
 import scipy
 from numpy.typing import NDArray
 
+from specsia_build.backends.inflate.blur import blurred
 from specsia_build.jit import compiled
 
 Floats = NDArray[np.float64]
@@ -133,8 +134,8 @@ def _ground(inside: NDArray[np.bool_]) -> Floats:
 
 
 def _mean_within(values: Floats, mask: NDArray[np.bool_], sigma: float) -> Floats:
-    weight = scipy.ndimage.gaussian_filter(mask.astype(np.float64), sigma, mode="constant", truncate=3.0)
-    total = scipy.ndimage.gaussian_filter(np.where(mask, values, 0.0), sigma, mode="constant", truncate=3.0)
+    weight = blurred(mask.astype(np.float64), sigma, 3.0)
+    total = blurred(np.where(mask, values, 0.0), sigma, 3.0)
     return np.asarray(total / np.maximum(weight, 1e-9))
 
 

@@ -13,6 +13,7 @@ import scipy
 from numpy.typing import NDArray
 from PIL import Image
 
+from specsia_build.backends.inflate.blur import blurred
 from specsia_build.errors import CharacterError
 from specsia_build.jit import compiled
 from specsia_build.rendering.layers import HALF_COVERED
@@ -88,7 +89,7 @@ def clean_silhouette(alpha: NDArray[np.uint8]) -> Silhouette:
     whole = np.asarray(Image.fromarray(alpha).reduce(shrink))
     (first_row, first_column), box = _box(whole > 0)
     coverage = np.pad(whole[box] / 255.0, 2 * PAD_PX)
-    coverage = scipy.ndimage.gaussian_filter(coverage, BLUR_PX / shrink, mode="constant", truncate=4.0)
+    coverage = blurred(coverage, BLUR_PX / shrink, 4.0)
     speck = SPECK * np.count_nonzero(coverage > 0.5)
     coverage[_small_parts(coverage > 0.5, speck)] = 0.0
     coverage[_small_parts(coverage <= 0.5, speck)] = 1.0

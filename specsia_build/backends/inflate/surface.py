@@ -9,6 +9,8 @@ import scipy
 import skimage
 from numpy.typing import NDArray
 
+from specsia_build.backends.inflate.blur import blurred
+
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
@@ -47,8 +49,8 @@ def extend_outside(square: Floats, distance: Floats) -> Floats:
     """
     weight = np.clip(distance, 0.0, 1.0) ** 2
     slope = square / np.maximum(distance, 0.05)
-    total = scipy.ndimage.gaussian_filter(weight, 1.0, mode="constant", truncate=4.0)
-    mean = scipy.ndimage.gaussian_filter(weight * slope, 1.0, mode="constant", truncate=4.0) / np.maximum(total, 1e-12)
+    total = blurred(weight, 1.0, 4.0)
+    mean = blurred(weight * slope, 1.0, 4.0) / np.maximum(total, 1e-12)
     mean = np.where(total > 1e-9, np.maximum(mean, 0.05), 1.0)
     inner = np.clip(distance - 0.5, 0.0, 1.0)
     return inner * square + (1.0 - inner) * distance * mean

@@ -13,7 +13,7 @@ from typing import Annotated, Any
 import msgspec
 import yaml
 
-from specsia_build.backends.user_settings import own_settings, settings_file
+from specsia_build.backends.user_settings import all_settings, settings_file
 from specsia_build.errors import UsageError, meant
 from specsia_build.folders import expanded, shipped
 
@@ -32,7 +32,7 @@ class _Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     item: _Seconds | None = None
 
 
-class _Stated(msgspec.Struct, frozen=True):
+class _Stated(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What the user's settings may say of a bridge; see `Installation`."""
 
     root: str | None = None
@@ -177,12 +177,10 @@ def find_installation(name: str, root: Path | None = None, python: Path | None =
 
 
 def _stated(name: str) -> _Stated:
-    own = own_settings(name, _Stated.__struct_fields__)
     try:
-        found = msgspec.convert(own, _Stated)
+        found = msgspec.convert(all_settings().get(name, {}), _Stated)
     except msgspec.ValidationError as error:
-        wrong, _, place = str(error).rpartition(" - at `$.")
-        raise UsageError(f"{settings_file()}: '{place.rstrip('`')}' of {name} cannot be used: {wrong}") from error
+        raise UsageError(f"{settings_file()}: {name}: {error}") from error
     known = [weights.name for weights in read_pins(name).weights if weights.source is not None]
     for weights in found.weights or ():
         if weights not in known:
