@@ -146,10 +146,10 @@ def frontal_iou(mesh: Mesh, image: NDArray[np.uint8]) -> float:
     small = np.asarray(alpha.resize((SIZE, SIZE), Image.Resampling.BOX)) >= HALF_COVERED
     found = 0.0
     for target in (small, image[..., 3] >= HALF_COVERED):
-        found = max(found, alike(_silhouette(mesh, len(target)), target))
+        found = max(found, iou(_silhouette(mesh, len(target)), target, empty=0.0))
         if found >= LEAST_FRONTAL_IOU:
             return found
-    return max(found, alike(_silhouette(fitted(mesh, small), SIZE), small)) if small.any() else found
+    return max(found, iou(_silhouette(fitted(mesh, small), SIZE), small, empty=0.0)) if small.any() else found
 
 
 def fitted(mesh: Mesh, target: NDArray[np.bool_]) -> Mesh:
@@ -172,8 +172,3 @@ def _silhouette(mesh: Mesh, size: int) -> NDArray[np.bool_]:
     except CharacterError:
         # Too far outside of the frame to be drawn there.
         return np.zeros((size, size), np.bool_)
-
-
-def alike(one: NDArray[np.bool_], two: NDArray[np.bool_]) -> float:
-    """IoU 0-1 of two silhouettes (S, S); what shows nothing is like nothing."""
-    return iou(one, two, empty=0.0)

@@ -13,12 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from specsia_build.backends.gate import alike, fitted
+from specsia_build.backends.gate import fitted
 from specsia_build.frame import Camera, axis_names, axis_vector, front_rotation, up_rotation
 from specsia_build.rendering.colour import srgb_to_linear
 from specsia_build.rendering.fast.renderer import FastRenderer, glance
 from specsia_build.rendering.layers import HALF_COVERED, Look
 from specsia_build.rendering.mesh import Mesh
+from specsia_build.rendering.overlap import iou
 
 Pixels = NDArray[np.uint8]
 _Level = TypeVar("_Level", np.uint8, np.bool_)
@@ -97,7 +98,7 @@ class Likeness:
     def of(cls, seen: NDArray[np.uint8], goal: NDArray[np.uint8]) -> Likeness:
         """Of two pictures (S, S, 4) uint8 with straight alpha."""
         covered, target = seen[..., 3] >= HALF_COVERED, goal[..., 3] >= HALF_COVERED
-        both, overlap = covered & target, alike(covered, target)
+        both, overlap = covered & target, iou(covered, target, empty=0.0)
         if not both.any():
             return cls(overlap, 1.0, 1.0)
         levels, wanted = seen[both, :3] / 255, goal[both, :3] / 255
@@ -222,7 +223,8 @@ def in_frames(
 def _may_fit(mesh: Mesh, target: NDArray[np.bool_]) -> bool:
     """Whether a glance at a mesh's silhouette, or at its mirror image, leaves room for its being the right one."""
     seen = np.isfinite(glance(mesh, [Camera(0.0, len(target))])[0])
-    return max(alike(seen, target), alike(_mirrored(seen, target), target)) >= LEAST_IOU - GLANCED
+    shown = (seen, _mirrored(seen, target))
+    return max(iou(silhouette, target, empty=0.0) for silhouette in shown) >= LEAST_IOU - GLANCED
 
 
 def _mirrored(picture: NDArray[_Level], target: NDArray[np.bool_]) -> NDArray[_Level]:

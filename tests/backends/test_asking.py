@@ -122,71 +122,38 @@ def test_a_fault_is_theirs() -> None:
         asked(Theirs(broken), picture(), Context("a", 1))
 
 
-def declare(monkeypatch: pytest.MonkeyPatch, create: str) -> None:
-    declared = EntryPoints([EntryPoint("theirs", f"{__name__}:{create}", registry.GROUP)])
-    monkeypatch.setattr(registry, "entry_points", lambda **wanted: declared.select(**wanted))
+def changed_backend(**members: Any) -> Callable[[str | None], Theirs]:
+    def create(argument: str | None) -> Theirs:
+        made = Theirs()
+        for name, value in members.items():
+            setattr(made, name, value)
+        return made
+
+    return create
 
 
 def no_gpu(argument: str | None) -> Theirs:
     raise RuntimeError("no GPU")
 
 
-def nothing(argument: str | None) -> None:
-    return None
-
-
-def misnamed(argument: str | None) -> Theirs:
-    made = Theirs()
-    made.name = "../mine"
-    return made
-
-
-def unsaid(argument: str | None) -> Theirs:
-    made = Theirs()
-    made.settings = lambda: {"model": object()}  # type: ignore[method-assign]
-    return made
-
-
-def boundless(argument: str | None) -> Theirs:
-    made = Theirs()
-    made.settings = lambda: {"far": float("inf")}  # type: ignore[method-assign]
-    return made
-
-
-def mixed(argument: str | None) -> Theirs:
-    made = Theirs()
-    made.settings = lambda: {1: "a", "b": 2}  # type: ignore[method-assign,dict-item]
-    return made
-
-
-def patient(argument: str | None) -> Theirs:
-    made = Theirs()
-    made.patience = "long"  # type: ignore[attr-defined]
-    return made
-
-
-def versioned(argument: str | None) -> Theirs:
-    made = Theirs()
-    made.version = "1.0"  # type: ignore[assignment]
-    return made
-
-
 @pytest.mark.parametrize(
     ("create", "reason"),
     [
-        ("no_gpu", "cannot be loaded: RuntimeError: no GPU"),
-        ("nothing", "is a NoneType without name and version"),
-        ("misnamed", r"'theirs' where it is installed and '\.\./mine' by itself"),
-        ("unsaid", "settings that are no JSON"),
-        ("boundless", "settings that are no JSON"),
-        ("mixed", "settings that are no JSON"),
-        ("patient", "a patience that is no int or float but 'long'"),
-        ("versioned", "a version that is no int but '1.0'"),
+        (no_gpu, "RuntimeError: no GPU"),
+        (lambda argument: None, "is a NoneType without name and version"),
+        (changed_backend(name="../mine"), r"'theirs' where it is installed and '\.\./mine' by itself"),
+        (changed_backend(settings=lambda: {"model": object()}), "settings that are no JSON"),
+        (changed_backend(settings=lambda: {"far": float("inf")}), "settings that are no JSON"),
+        (changed_backend(settings=lambda: {1: "a", "b": 2}), "settings that are no JSON"),
+        (changed_backend(patience="long"), "a patience that is no int or float but 'long'"),
+        (changed_backend(version="1.0"), "a version that is no int but '1.0'"),
     ],
 )
-def test_what_is_no_backend_is_told(monkeypatch: pytest.MonkeyPatch, create: str, reason: str) -> None:
-    declare(monkeypatch, create)
-    with pytest.raises(SpecsiaError, match=rf"the backend 'theirs' \({__name__}:{create}\) .*{reason}"):
+def test_what_is_no_backend_is_told(monkeypatch: pytest.MonkeyPatch, create: object, reason: str) -> None:
+    monkeypatch.setattr(sys.modules[__name__], "created", create, raising=False)
+    declared = EntryPoints([EntryPoint("theirs", f"{__name__}:created", registry.GROUP)])
+    monkeypatch.setattr(registry, "entry_points", lambda **wanted: declared.select(**wanted))
+    with pytest.raises(SpecsiaError, match=rf"the backend 'theirs' \({__name__}:created\) .*{reason}"):
         load_backend("theirs")
 
 
