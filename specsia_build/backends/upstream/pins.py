@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 import yaml
@@ -97,7 +97,7 @@ class Pins:
     licence: Mapping[str, str]
     memory: Mapping[str, Any]
     axes: tuple[str, str, str]
-    framing: str
+    framing: Literal["kept", "free"]
     seconds: Mapping[str, float]
 
     @property

@@ -237,7 +237,7 @@ def _mix(corner, stack, shading, mixture):  # type: ignore[no-untyped-def]
     order, plane = stack.order, stack.plane
     for p in range(PIXELS):
         begin = np.int64(p) * ROOM
-        end = begin + stack.count[p]
+        end = begin + stack.held[p]
         if begin == end:
             continue
         for k in range(begin, end):

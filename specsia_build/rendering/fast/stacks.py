@@ -50,12 +50,12 @@ in_front = nearer(SAMPLE_X, SAMPLE_Y)
 class Stack(NamedTuple):
     """Working memory for the fragments of a tile; those of pixel p, counted row by row, are rows p * `ROOM` and on.
 
-    `count` (PIXELS,) int32 says how many a pixel has. Of a fragment, `row` (N,) int32 is its face's row in `Loaded`,
+    `held` (PIXELS,) int32 says how many a pixel has. Of a fragment, `row` (N,) int32 is its face's row in `Loaded`,
     `mask` (N,) uint64 its samples, `plane` (N, 3) float32 its depth at the pixel's centre and how it grows per 1/256
     pixel right and down. `order` (N,) int32 are fragments to be sorted.
     """
 
-    count: NDArray[np.int32]
+    held: NDArray[np.int32]
     row: NDArray[np.int32]
     mask: NDArray[np.uint64]
     plane: NDArray[np.float32]
@@ -66,7 +66,7 @@ class Stack(NamedTuple):
         """For a tile."""
         room = PIXELS * ROOM
         return cls(
-            count=np.empty(PIXELS, np.int32),
+            held=np.empty(PIXELS, np.int32),
             row=np.empty(room, np.int32),
             mask=np.empty(room, np.uint64),
             plane=np.empty((room, 3), np.float32),
@@ -106,13 +106,13 @@ def _uncovered(mask, depth, g, following, masks, plane):  # type: ignore[no-unty
 def _slot(p, depth, stack):  # type: ignore[no-untyped-def]
     """Where a fragment of pixel p goes: behind those that it has, or in place of its farthest; -1 for none."""
     begin = np.int64(p) * ROOM
-    if stack.count[p] < ROOM:
-        stack.count[p] += 1
-        return begin + stack.count[p] - 1
+    if stack.held[p] < ROOM:
+        stack.held[p] += 1
+        return begin + stack.held[p] - 1
     farthest = begin
-    for k in range(begin + 1, begin + ROOM):
-        if stack.plane[k, 0] > stack.plane[farthest, 0]:
-            farthest = k
+    for k in range(1, ROOM):
+        if stack.plane[begin + k, 0] > stack.plane[farthest, 0]:
+            farthest = begin + k
     return farthest if depth < stack.plane[farthest, 0] else np.int64(-1)
 
 
@@ -130,7 +130,7 @@ def gather(touching, which, rows, corner, close, far, fragments, stack):  # type
     size, slots, near_rows = far.shape[0], close.slots, close.rows
     first, following, hiding, hiding_plane = fragments.first, fragments.following, fragments.mask, fragments.plane
     plane, (top, left) = stack.plane, corner
-    stack.count[:] = 0
+    stack.held[:] = 0
     for k in range(len(which)):
         n = which[k]
         ax, ay, bx, by, cx, cy = corners_of(touching, n)
