@@ -171,7 +171,8 @@ def _read_manifest(folder: Path) -> tuple[Manifest, Path | None]:
     path = found[0]
     try:
         # YAML includes JSON.
-        manifest = msgspec.convert(yaml.safe_load(path.read_text(encoding="utf-8")) or {}, Manifest)
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        manifest = msgspec.convert({} if content is None else content, Manifest)
         if manifest.axes is not None:
             axes_matrix(manifest.axes)
             if manifest.up is not None or manifest.front is not None:
