@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import os
 import signal
 import subprocess
+import sys
 import tempfile
 import time
 import uuid
@@ -41,6 +43,16 @@ def worker_environment(extra: Mapping[str, str] | None = None) -> dict[str, str]
     """
     own = {name: value for name, value in os.environ.items() if name not in _NOT_PASSED}
     return {**own, "PYTHONUNBUFFERED": "1", **(extra or {})}
+
+
+_LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
+_PR_SET_PDEATHSIG = 1
+
+
+def _end_with_parent() -> None:
+    """Have Linux kill this process when the thread that started it ends, even if that is killed itself."""
+    if _LIBC is not None:
+        _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 class Program:
@@ -85,6 +97,8 @@ class Program:
                     stdout=subprocess.PIPE if piped else self.log,
                     stderr=self.log,
                     start_new_session=True,
+                    # Who has a pipe for input sees its end instead.
+                    preexec_fn=None if piped else _end_with_parent,
                 )
         except BaseException:
             self.log.close()

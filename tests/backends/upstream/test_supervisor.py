@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 import time
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -197,22 +196,6 @@ def test_answers_that_are_none(tmp_path: Path, answers: list[str], reason: str) 
     assert eventually(lambda: processes_naming(str(tmp_path)) == [])
 
 
-@pytest.mark.parametrize(
-    ("answer", "reason"),
-    [
-        (DONE.replace('"seconds": 1', f'"seconds": {"9" * 400}'), "wrote a message that cannot be used"),
-        (DONE.replace('"MESH"', f'"{"x" * 5000}"'), "wrote a message that cannot be used"),
-        (DONE.replace("1}", "NaN}"), 'within 0.5 seconds; it wrote what is no message: {"type": "done", "id": '),
-        (DONE.replace("ID", "ID0"), "gave no answer within 0.5 seconds"),
-    ],
-)
-def test_odd_answers_are_sentences(tmp_path: Path, answer: str, reason: str) -> None:
-    raw, limits = command(tmp_path, RAW, hello=[HELLO], answers=[answer]), replace(QUICK, item=0.5)
-    with Supervisor(raw, limits) as supervisor, pytest.raises(CharacterError) as caught:
-        supervisor.reconstruct(tmp_path / "a.png", tmp_path / "a", 1)
-    assert reason in str(caught.value)
-
-
 def test_an_odd_greeting_is_a_sentence(tmp_path: Path) -> None:
     raw = command(tmp_path, RAW, hello=['{"type": "hello", "protocol": 1, "frame": {"axes": 5}}\n'], answers=[])
     with Supervisor(raw, QUICK) as supervisor, pytest.raises(CharacterError) as caught:
@@ -261,3 +244,20 @@ def test_the_worker_ends_with_its_parent(tmp_path: Path, state: str, how: signal
     parent.send_signal(how)
     parent.wait(10)
     assert eventually(lambda: processes_naming(str(tmp_path / "w")) == [])
+
+
+def test_a_program_ends_with_its_parent(tmp_path: Path) -> None:
+    code = """
+import sys, time
+from specsia_build.backends.upstream.processes import Program, worker_environment
+program = Program([sys.executable, "-c", "import time; time.sleep(600)", sys.argv[1]], worker_environment())
+print(program.process.pid, flush=True)
+time.sleep(600)
+"""
+    command = [sys.executable, "-c", code, str(tmp_path)]
+    parent = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parents[3])
+    assert parent.stdout is not None
+    assert int(parent.stdout.readline()) in processes_naming(str(tmp_path))
+    parent.kill()
+    parent.wait(10)
+    assert eventually(lambda: processes_naming(str(tmp_path)) == [])
