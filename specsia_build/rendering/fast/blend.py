@@ -43,7 +43,7 @@ from specsia_build.rendering.fast.shading import (
     color_at,
     place,
 )
-from specsia_build.rendering.fast.stacks import PIXELS, ROOM, TILE, Stack, depth_at, gather, in_front, plane_of
+from specsia_build.rendering.fast.stacks import PIXELS, TILE, Stack, depth_at, gather, in_front, plane_of
 from specsia_build.rendering.fast.textures import TextureTable
 
 LEAST_SEEN = 1 / 255
@@ -234,14 +234,11 @@ def _lay_crossing(p, order, begin, end, stack, row, column, shading, mixture):  
 @uncounted
 def _mix(corner, stack, shading, mixture):  # type: ignore[no-untyped-def]
     """Put all fragments of a tile's stack behind what is known of its pixels."""
-    order, plane = stack.order, stack.plane
+    order, start, plane = stack.order, stack.start, stack.plane
     for p in range(PIXELS):
-        begin = np.int64(p) * ROOM
-        end = begin + stack.held[p]
+        begin, end = start[p], start[p + 1]
         if begin == end:
             continue
-        for k in range(begin, end):
-            order[k] = k
         mixture.changed[p] = True
         row, column = corner[0] + p // TILE, corner[1] + p % TILE
         _sort(order, begin, end, 0, stack.row, plane)
@@ -361,7 +358,7 @@ def compose(
 ) -> None:
     """Put translucent faces over an opaque picture, in place.
 
-    A pixel keeps its nearest fragments, see `stacks`, so that memory is bounded whatever lies behind one another.
+    A tile keeps the fragments of its nearest faces, see `stacks`, so that memory is bounded.
 
     Args:
         touching: the translucent faces, nearest first, all of them loaded, those with lower numbers into lower rows.

@@ -1,4 +1,4 @@
-"""The translucent fragments of the pixels of a tile of a view, the nearest of each pixel."""
+"""The translucent fragments of a tile of a view, as many of the nearest faces' as there is room for."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ TILE = 32
 
 PIXELS = TILE * TILE
 
-ROOM = 256
-"""Fragments of a pixel that are kept, the nearest: eight layers of 32 faces each, or more of fewer."""
+ROOM = 256 * PIXELS
+"""Fragments of a tile: eight layers where each shows 32 faces in a pixel. Farther faces are not drawn."""
 
 ROUNDED = np.float32(1e-6)
 """Part of itself by which a depth that is reckoned for a sample may leave the range of its face's corners."""
@@ -48,29 +48,32 @@ in_front = nearer(SAMPLE_X, SAMPLE_Y)
 
 
 class Stack(NamedTuple):
-    """Working memory for the fragments of a tile; those of pixel p, counted row by row, are rows p * `ROOM` and on.
+    """Working memory for up to N fragments of a tile.
 
-    `held` (PIXELS,) int32 says how many a pixel has. Of a fragment, `row` (N,) int32 is its face's row in `Loaded`,
-    `mask` (N,) uint64 its samples, `plane` (N, 3) float32 its depth at the pixel's centre and how it grows per 1/256
-    pixel right and down. `order` (N,) int32 are fragments to be sorted.
+    `pixel` (N,) int32 is a fragment's pixel, counted row by row of the tile; `row` (N,) int32 its face's row in
+    `Loaded`; `mask` (N,) uint64 its samples; `plane` (N, 3) float32 its depth at the pixel's centre and how it grows
+    per 1/256 pixel right and down. `order` (N,) int32 are the fragments by pixel, those of pixel p from `start`[p] to
+    `start`[p + 1].
     """
 
-    held: NDArray[np.int32]
+    pixel: NDArray[np.int32]
     row: NDArray[np.int32]
     mask: NDArray[np.uint64]
     plane: NDArray[np.float32]
     order: NDArray[np.int32]
+    start: NDArray[np.int32]
 
     @classmethod
     def empty(cls) -> Stack:
-        """For a tile."""
-        room = PIXELS * ROOM
+        """For `ROOM` fragments."""
+        room = ROOM
         return cls(
-            held=np.empty(PIXELS, np.int32),
+            pixel=np.empty(room, np.int32),
             row=np.empty(room, np.int32),
             mask=np.empty(room, np.uint64),
             plane=np.empty((room, 3), np.float32),
             order=np.empty(room, np.int32),
+            start=np.empty(PIXELS + 1, np.int32),
         )
 
 
@@ -102,18 +105,18 @@ def _uncovered(mask, depth, g, following, masks, plane):  # type: ignore[no-unty
     return mask
 
 
-@inlined
-def _slot(p, depth, stack):  # type: ignore[no-untyped-def]
-    """Where a fragment of pixel p goes: behind those that it has, or in place of its farthest; -1 for none."""
-    begin = np.int64(p) * ROOM
-    if stack.held[p] < ROOM:
-        stack.held[p] += 1
-        return begin + stack.held[p] - 1
-    farthest = begin
-    for k in range(1, ROOM):
-        if stack.plane[begin + k, 0] > stack.plane[farthest, 0]:
-            farthest = begin + k
-    return farthest if depth < stack.plane[farthest, 0] else np.int64(-1)
+@uncounted
+def _sort_by_pixel(stack, count):  # type: ignore[no-untyped-def]
+    pixel, order, start = stack.pixel, stack.order, stack.start
+    start[:] = 0
+    for k in range(count):
+        start[pixel[k]] += 1
+    for p in range(1, PIXELS + 1):
+        start[p] += start[p - 1]
+    # Each entry is where its pixel ends, and becomes where it begins.
+    for k in range(count - 1, -1, -1):
+        start[pixel[k]] -= 1
+        order[start[pixel[k]]] = k
 
 
 @uncounted
@@ -124,13 +127,14 @@ def gather(touching, which, rows, corner, close, far, fragments, stack):  # type
     A sample on the edge between two faces is in one of them only; it would else count as two layers.
 
     Args:
+        which: nearest first.
         rows: (F,) int32 of `Loaded`.
         corner: row and column of the tile's first pixel.
     """
     size, slots, near_rows = far.shape[0], close.slots, close.rows
     first, following, hiding, hiding_plane = fragments.first, fragments.following, fragments.mask, fragments.plane
-    plane, (top, left) = stack.plane, corner
-    stack.held[:] = 0
+    pixel, row, masks, plane, (top, left) = stack.pixel, stack.row, stack.mask, stack.plane, corner
+    count = 0
     for k in range(len(which)):
         n = which[k]
         ax, ay, bx, by, cx, cy = corners_of(touching, n)
@@ -184,10 +188,10 @@ def gather(touching, which, rows, corner, close, far, fragments, stack):  # type
                     )
                     mask = FULL & inside(at, right, down)
                     mask = _uncovered(mask, depth, first[slots[y, x]], following, hiding, hiding_plane)
-                    if mask == 0:
+                    if mask == 0 or count == len(pixel):
                         continue
-                    to = _slot(p, depth[0], stack)
-                    if to >= 0:
-                        stack.row[to], stack.mask[to] = i, mask
-                        plane[to, 0], plane[to, 1], plane[to, 2] = depth
+                    pixel[count], row[count], masks[count] = p, i, mask
+                    plane[count, 0], plane[count, 1], plane[count, 2] = depth
+                    count += 1
                 begin = next_close(near_rows, y, min(begin + ROW, x1 + 1), x1)
+    _sort_by_pixel(stack, count)
