@@ -150,7 +150,7 @@ def _next(summary: BuildSummary, config: BuildConfig, layout: RunLayout, first: 
     if summary.dataset is None and not summary.recipes:
         return [f"{config.command} --out {run}"]
     packed = [] if summary.dataset is None else [argument(summary.dataset)]
-    pictured = packed if config.keep == NONE else [run]
+    pictured = packed if config.keep == NONE and "://" not in str(summary.dataset) else [run]
     return [*first, *(f"specsia report {one}" for one in pictured), *(f"specsia verify {one}" for one in packed)]
 
 

@@ -31,7 +31,11 @@ def verify(dataset: str, workers: int) -> None:
     with Progress().bar("verify", None) as bar:
         report = verify_folder(dataset, workers=workers or cores(), progress=bar.at)
     named, local = argument(dataset), Path(dataset).is_dir()
-    looked = [] if local and mark_of(Path(dataset)) is not None else [f"specsia report {named}"]
+    looked = (
+        []
+        if local and mark_of(Path(dataset)) is not None
+        else [f"specsia report {named}{'' if local else ' --out page.html'}"]
+    )
     pushed = [f"specsia push {named} --repo OWNER/NAME --dry-run"] if local and report.ok else []
     conclude(
         report.to_json(),
