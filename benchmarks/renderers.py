@@ -27,7 +27,6 @@ from specsia_build.stages.render import in_frame
 TRIANGLE_SIZE = 64
 """Pixels of the small pictures that start and compile a renderer before it is timed."""
 
-
 WORKBENCH_SAMPLES = 8
 """Samples a pixel of Blender's viewport drawing, its own default for a final picture."""
 
@@ -77,17 +76,9 @@ PEERS: dict[str, Callable[[], Renderer]] = {
 def measure(names: Sequence[str], config: BuildConfig, scratch: Path) -> dict[str, Any]:
     """Render every character of a source with `config.renderer` and with others.
 
-    Args:
-        names: of renderers, or of `PEERS`.
-        config: source, renderer, views, size, look and limit are used.
-        scratch: where procedural characters are written.
-
     Returns:
-        A JSON-serialisable report: for each of `names` the median milliseconds per view of both renderers, the mean
-        parity (see `Parity`) and the parity of every character.
-
-    Raises:
-        SpecsiaError: if a renderer cannot be had or a character cannot be read or drawn.
+        For each of `names` the median milliseconds per view of both renderers, the mean parity (see `Parity`) and the
+        parity of every character.
     """
     source = open_source(config.source, scratch)
     entries = source.entries[: config.limit]

@@ -30,20 +30,10 @@ TRAINING, REFERENCE = "training", "reference"
 
 
 def measure(frames: Frames, preset: str, device: str) -> dict[str, Any]:
-    """Train for a few steps, in turns with the plain step.
-
-    The perceptual loss has random weights: they cost what VGG-19's cost.
-
-    Args:
-        frames: to train on.
-        preset: `tiny` or `paper`.
-        device: `auto`, `cpu` or `cuda`.
+    """Train for a few steps in turns with the plain step, with random weights of the perceptual loss.
 
     Returns:
         Patches a second of the loader alone, of the training and of the plain step, and their ratio.
-
-    Raises:
-        UsageError: if the device is not there.
     """
     config, place = PRESETS[preset], find_device(device)
     features, _ = find_features(NONE if config.perceptual == NONE else RANDOM, lambda _: None)
