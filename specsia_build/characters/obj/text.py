@@ -22,7 +22,8 @@ _BYTE_COST, _LINE_COST, _WORD_COST, _INDEX_COST, _STATEMENT_COST = 5, 100, 24, 1
 """Bytes of memory that parsing takes, measured, for each byte, line, word, index of a face, and name."""
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
 _LOOKED_AT = 400
-_CONTINUED = (b"v ", b"vt ", b"vn ", b"f ")
+_CONTINUED = re.compile(rb"(?m)^(?:v|vt|vn|f) (?:[^\n\\]*\\ *\n)+")
+"""Lines of numbers that end in a backslash; comments and names may do so without meaning it."""
 
 
 @dataclass(frozen=True)
@@ -150,35 +151,15 @@ def _split(data: bytes, name: str) -> _Lines:
     if b"\r" in data:
         data = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
     data = data.translate(_WHITE)
-    if b"\\" in data:
-        data = _join_continuations(re.sub(rb"\\ +\n", b"\\\n", data))
     if data.startswith(b" ") or b"\n " in data:
         data = re.sub(rb"(?m)^ +", b"", data)
+    if b"\\" in data:
+        data = _CONTINUED.sub(lambda lines: re.sub(rb"\\ *\n", b" ", lines[0]), data)
     # The word for a face of before 1995.
     data = data.replace(b"\nfo ", b"\nf  ")
     data += b"\n"
     ends = np.flatnonzero(np.frombuffer(data, np.uint8) == _NEWLINE)
     return _Lines(name, data, np.concatenate([[0], ends[:-1] + 1]), ends)
-
-
-def _join_continuations(data: bytes) -> bytes:
-    """Lines of numbers that end in a backslash joined with the next, which stays as an empty line to keep the count.
-
-    Comments and names may end in a backslash (a folder of the author's machine) without meaning it.
-    """
-    joined: list[bytes] = []
-    begun: list[bytes] = []
-    for line in data.split(b"\n"):
-        goes_on = line.endswith(b"\\") and (bool(begun) or line.lstrip(b" ").startswith(_CONTINUED))
-        if goes_on or begun:
-            begun.append(line[:-1] if goes_on else line)
-        if not goes_on:
-            joined.append(b" ".join(begun) if begun else line)
-            joined.extend([b""] * (len(begun) - 1))
-            begun = []
-    if begun:
-        joined.append(b" ".join(begun))
-    return b"\n".join(joined)
 
 
 def _head(lines: _Lines) -> Bytes:
