@@ -67,12 +67,17 @@ class Materials:
         """A material by its index; None, and what is damaged, is the default one."""
         if index not in self._built:
             try:
-                entry = schema.Material() if index is None else self.document.entry(schema.Material, index)
+                entry = self._default() if index is None else self.document.entry(schema.Material, index)
             except CharacterError as error:
                 self.warnings[f"{error}; the default material was taken in its stead"] = None
                 entry = schema.Material()
             self._built[index] = self._read(entry, index)
         return self._built[index]
+
+    def _default(self) -> schema.Material:
+        """What has no material: white and single-sided in glTF, grey from both sides in Blender."""
+        grey = schema.Metallic(factor=(0.8, 0.8, 0.8, 1.0))
+        return schema.Material(metallic=grey, double_sided=True) if self.document.is_export else schema.Material()
 
     def variant(self, index: int | None, textured: bool, opaque_corners: bool) -> Material:
         """The material as one primitive shows it: the same object for the same question.
