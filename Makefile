@@ -29,7 +29,7 @@ RUNS = $(foreach name,$(CONFIGS),$(SEEDS:%=$(name)-%) $(name)-pos) $(if $(word 2
 PRETRAINED ?= specsia-pretrained
 PRETRAINED_SAMPLES ?= 200
 PRETRAINED_SEED ?= 1
-PRETRAINED_STEPS ?= 6000
+PRETRAINED_STEPS ?= 12000
 WEIGHTS = specsia_build/dravie/weights
 
 BIN := .venv/bin
@@ -99,7 +99,7 @@ pretrained: .venv/train
 	$(BIN)/specsia build "$(PRETRAINED)/source/characters.jsonl" --out "$(PRETRAINED)/build" --size 512 --max-failures 10% \
 	  --backend inflate --backend fusion
 	OMP_NUM_THREADS=1 $(BIN)/specsia train "$(PRETRAINED)/build/dataset" --out "$(PRETRAINED)/run" --resume --device cpu \
-	  --backend inflate --backend fusion --preset tiny --set adversarial=0 --steps $(PRETRAINED_STEPS) --seed 2
+	  --backend inflate --backend fusion --preset tiny --steps $(PRETRAINED_STEPS) --seed 0
 	rm -rf $(WEIGHTS)/checkpoints
 	$(BIN)/python -m benchmarks.pretrained "$(PRETRAINED)/run" $(WEIGHTS)
 	$(BIN)/specsia evaluate pretrained "$(PRETRAINED)/build/dataset" --out "$(PRETRAINED)/evaluation" --without adaptation
