@@ -23,6 +23,11 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import click
+from specsia_build.pipeline.objects import Place
+from specsia_build.pipeline.packing import pack_plan
+from specsia_build.pipeline.planning import stages_of
+from specsia_build.pipeline.settling import Settlement
+from specsia_build.pipeline.tasks import Task, stage_fingerprint
 
 from specsia_build.characters.sources import open_source
 from specsia_build.config import EXECUTORS, BuildConfig, backend_name
@@ -32,14 +37,9 @@ from specsia_build.pipeline.executors import Needs, open_executor
 from specsia_build.pipeline.index import open_index
 from specsia_build.pipeline.layout import RunLayout
 from specsia_build.pipeline.mark import claim_folder, settled
-from specsia_build.pipeline.objects import Place
-from specsia_build.pipeline.packing import pack_plan
-from specsia_build.pipeline.planning import stages_of
 from specsia_build.pipeline.selection import parted_doubles, shapes_of
 from specsia_build.pipeline.settings import existing_run
-from specsia_build.pipeline.settling import Settlement
 from specsia_build.pipeline.store import read_meta
-from specsia_build.pipeline.tasks import Task, stage_fingerprint
 from specsia_build.stages.artefact import DIGEST, META, meta_digest
 from specsia_build.stages.pack import plan_fingerprint
 from specsia_build.stages.registry import character_stages

@@ -18,7 +18,7 @@ FRONTALS = ("render", "drawing")
 POS_FRAMES = ("character", "view")
 LOW_IOU_ACTIONS = ("quarantine", "keep")
 EXECUTORS = ("local", "ray")
-ALL, NEEDED, NONE = KEEPS = ("all", "needed", "none")
+ALL, NONE = KEEPS = ("all", "none")
 """Artefacts to keep once all is packed."""
 
 RENDERERS = ("cycles", "eevee", "fast", "pyrender")
@@ -115,9 +115,7 @@ class BuildConfig:
             of which all characters are tried before it counts.
         timeout: seconds after which one character's stage is given up.
         memory: what a character may cost in a worker, such as `2 GB`; one that needs more is quarantined.
-        work: URL that artefacts are stored at, None for the run's folder.
-        keep: artefacts that keep their files once all is packed and found to be as it was written: those that are
-            `needed` to pack anew, or `none`; `all` also makes those again that were dropped before, None leaves them.
+        keep: `none` removes the artefacts once all is packed and proves to be as it was written, else they stay.
         clips: what clips are made of, where a run is of characters in motion; None where it is of stills.
     """
 
@@ -141,7 +139,6 @@ class BuildConfig:
     max_failures: str | None = None
     timeout: float = 600.0
     memory: str = MEMORY
-    work: str | None = None
     keep: str | None = None
     clips: ClipSettings | None = None
 
@@ -155,10 +152,6 @@ class BuildConfig:
         memory_bytes(self.memory)
         if self.shard is not None:
             in_shard("", self.shard)
-        if self.work is not None and (not self.work.partition("://")[2] or self.work.partition("://")[0] in _NEAR):
-            raise UsageError(
-                f"work cannot be '{self.work}': it is a URL of a store that all workers reach, such as s3://bucket/run"
-            )
         if self.limit is not None:
             check_whole("limit", self.limit, 1, 10**9)
         for name, value, known in (
@@ -212,12 +205,6 @@ def check_failures(stated: str | None) -> None:
 
 RUN_SETTINGS = frozenset({"workers", "executor", "limit", "exclude", "max_failures", "timeout", "memory", "keep"})
 """Settings of one command, which the next one does not inherit."""
-
-WORK = "work"
-"""The setting that a run keeps though it decides nothing of what is made."""
-
-_NEAR = ("file", "local", "memory", "hf")
-"""Schemes of URLs that hold no work: folders of this machine, which `--out` names, or what others cannot write."""
 
 
 def backend_name(spec: str) -> str:
@@ -277,7 +264,7 @@ def result_settings(config: BuildConfig) -> dict[str, Any]:
     out: dict[str, Any] = {}
     for field in fields(config):
         value = getattr(config, field.name)
-        if field.name in RUN_SETTINGS or field.name == WORK or (value is None and field.name in ("clips", "shard")):
+        if field.name in RUN_SETTINGS or (value is None and field.name in ("clips", "shard")):
             continue
         if isinstance(value, ClipSettings):
             out[field.name] = {name: _plain(inner) for name, inner in asdict(value).items()}

@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from specsia_build.config import WORK, BuildConfig, ClipSettings, result_settings
+from specsia_build.config import BuildConfig, ClipSettings, result_settings
 from specsia_build.errors import UsageError, no_such
 from specsia_build.files.plain_yaml import PlainLoader
 from specsia_build.files.writing import write_bytes
@@ -141,6 +141,6 @@ def read_run_settings(path: Path) -> dict[str, Any]:
 
 def write_settings(config: BuildConfig, path: Path) -> None:
     """Write what the next command inherits of the effective settings as YAML, whole or not at all."""
-    kept = result_settings(config) | ({} if config.work is None else {WORK: config.work})
+    kept = result_settings(config)
     kept[_ENDS[1]] = kept.pop(_ENDS[1])
     write_bytes(path, yaml.safe_dump(kept, sort_keys=False, allow_unicode=True).encode(), lasting=True)

@@ -25,7 +25,6 @@ STAGES = ("render", "reconstruct", "project", "pack")
 )
 @click.argument("source", required=False)
 @click.option("--out", help="Folder of the run, or a URL (s3://...) to send its dataset to.  [default: specsia-out]")
-@options.work
 @click.option(
     "--stage", "stages", multiple=True, type=click.Choice(STAGES), help="Run only this stage; may be repeated."
 )

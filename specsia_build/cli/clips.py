@@ -72,7 +72,6 @@ def recipe_names() -> list[str]:
     metavar="NAME[:ARG]",
     help="Move reconstructions by it too; may be repeated.  [default: inflate with the recipe dravie, else none]",
 )
-@options.work
 @click.option(
     "--stage", "stages", multiple=True, type=click.Choice(CLIP_STAGES), help="Run only this stage; may be repeated."
 )

@@ -205,9 +205,8 @@ def end(summary: BuildSummary, config: BuildConfig, layout: RunLayout) -> None:
 
 
 def _freed(summary: BuildSummary, config: BuildConfig, layout: RunLayout) -> str:
-    """What was dropped, and what that means to others who use it."""
-    shared = "" if config.work is None else "; other builds that name this URL make again what they need of it"
-    return f"{summary.freed:,} bytes of {config.work or layout.root}, by --keep {config.keep}{shared}"
+    """What was removed."""
+    return f"{summary.freed:,} bytes of {layout.root}, by --keep {config.keep}"
 
 
 def _trouble(summary: BuildSummary, layout: RunLayout) -> str | None:

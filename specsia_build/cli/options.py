@@ -7,10 +7,6 @@ import click
 from specsia_build.config import KEEPS
 from specsia_build.dravie.config import DEVICES
 
-work = click.option(
-    "--work", metavar="URL", help="Store artefacts there (s3://...), for machines without a shared disk."
-)
-
 workers = click.option("--workers", type=int, help="Processes; 0 is one for each core.  [default: 0]")
 
 memory = click.option("--memory", metavar="SIZE", help="What a character may cost in a worker.  [default: 2 GB]")
@@ -28,8 +24,8 @@ exclude = click.option(
 keep = click.option(
     "--keep",
     type=click.Choice(KEEPS),
-    help="Artefacts to keep once all is packed and checked: those that packing anew needs, or none; all makes dropped "
-    "ones again.  [default: all]",
+    help="Artefacts to keep once all is packed and checked; what a later build needs of them it makes again.  "
+    "[default: all]",
 )
 
 device = click.option(

@@ -15,13 +15,13 @@ from specsia_build.dataset import schema, splits
 from specsia_build.dataset.card.text import write_converted_card
 from specsia_build.dataset.checksums import write_checksums, write_sums
 from specsia_build.dataset.pairs import composite
-from specsia_build.dataset.parallel import results
 from specsia_build.dataset.parquet import write_shard
 from specsia_build.dataset.places import public_name
 from specsia_build.dataset.reading import OpenedDataset, Shard
 from specsia_build.dataset.teaser import write_teaser
 from specsia_build.errors import SpecsiaError, UsageError, brief
 from specsia_build.files.writing import replacing, writing
+from specsia_build.pool import results
 
 _NEEDED = (*schema.PUBLISHED_COLUMNS, "character_id", "license")
 

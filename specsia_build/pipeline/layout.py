@@ -1,4 +1,4 @@
-"""Where a run keeps what: the only module that knows the paths below `--out`."""
+"""Paths of a run: the only module that knows what lies where below `--out`."""
 
 from __future__ import annotations
 
@@ -10,14 +10,13 @@ from pathlib import Path
 from specsia_build.config import DEFAULT_OUT
 from specsia_build.files.names import file_name
 from specsia_build.ownership import RUN_MARK
-from specsia_build.pipeline.objects import Place, Remote
 from specsia_build.stages.stage import CharacterStage, character_of
 
 WHY = "why.txt"
-"""Beside the pictures of a character that is quarantined for its looks: the sentence."""
+"""Beside the pictures of a quarantined character: the reason."""
 
 REPORT_MARK = b"<title>specsia: "
-"""What every page that `specsia report` writes has at its beginning."""
+"""Words near the beginning of every page that `specsia report` writes."""
 
 
 @dataclass(frozen=True)
@@ -25,14 +24,12 @@ class RunLayout:
     """Paths of one run.
 
     Attributes:
-        root: the folder that `--out` names, or the work folder of a URL.
-        url: what `--out` names where it is no folder here; its dataset is packed below `root` and then sent there.
-        work: URL that artefacts are stored at instead of below `root`.
+        root: folder that `--out` names, or the local folder of a URL.
+        url: what `--out` names where it is a URL; the dataset is packed below `root` and then sent there.
     """
 
     root: Path
     url: str | None = None
-    work: str | None = None
 
     @property
     def out(self) -> str:
@@ -41,7 +38,7 @@ class RunLayout:
 
     @property
     def mark(self) -> Path:
-        """Says that the folder is a run's."""
+        """Marks the folder as a run's, with the versions that made it."""
         return self.root / RUN_MARK
 
     @property
@@ -56,38 +53,33 @@ class RunLayout:
 
     @property
     def failures(self) -> Path:
-        """One JSON object a line for each quarantined character."""
+        """One JSON object a line for each failed or quarantined character."""
         return self.root / "failures.jsonl"
 
     @property
     def log(self) -> Path:
-        """One JSON object a line for each task: seconds and memory."""
+        """One JSON object a line for each artefact: seconds and memory."""
         return self.root / "logs" / "tasks.jsonl"
 
     @property
     def worker_logs(self) -> Path:
-        """What the worker processes of backends printed, and a line for each picture they did."""
+        """Output of the backends' own processes."""
         return self.root / "logs" / "workers"
 
     @property
     def index(self) -> Path:
-        """What is remembered of artefacts and source files; see `pipeline.index`."""
+        """Cache of meta data and digests; see `pipeline.index`."""
         return self.root / "state" / "index.sqlite"
 
     @property
     def left_out(self) -> Path:
-        """Ids of the source's characters that the latest build was told to leave out, a JSON list."""
+        """Ids of the source that the latest build left out, a JSON list."""
         return self.root / "state" / "left-out.json"
 
     @property
     def lock(self) -> Path:
-        """Held by the command that is building here."""
+        """Held by the command that builds here."""
         return self.root / "state" / "lock"
-
-    @property
-    def lease(self) -> Path:
-        """Renewed by the command that is building here, where the file system has no locks."""
-        return self.root / "state" / "lease"
 
     @property
     def source(self) -> Path:
@@ -115,55 +107,44 @@ class RunLayout:
         return self.root / "report.html"
 
     @property
-    def artefacts(self) -> Place:
+    def artefacts(self) -> Path:
         """All artefacts."""
-        return self.root / "artefacts" if self.work is None else Remote(self.work.rstrip("/"), "artefacts")
+        return self.root / "artefacts"
 
     @property
     def written(self) -> tuple[Path, ...]:
         """Folders that hold nothing but what builds write file by file."""
-        return (self.root / "artefacts", self.source, self.root / "logs", self.root / "quarantine", self.root / "state")
+        return (self.artefacts, self.source, self.root / "logs", self.root / "quarantine", self.root / "state")
 
-    def artefact(self, stage: CharacterStage, backend: str | None, key: str) -> Place:
-        """One character's or clip's artefact of one stage (and backend, by its name, where it is done for each)."""
-        name, of = backend if stage.per_backend else None, character_of(key) if stage.per_clip else key
-        # One join, as that of paths is slow and a build asks for a million.
-        return self.artefacts / f"{stage.name}{_of_backend(name)}/{fan_of(of)}/{_id(key)}.tar"
+    def artefact(self, stage: CharacterStage, backend: str | None, key: str) -> Path:
+        """Artefact of a character or clip, and of a backend by its name where each has its own.
 
-    def details(self, stage: str, backend: str | None, character_id: str) -> Path:
-        """Where the program itself failed on a character, or the whole of a reason that is too long to be shown."""
-        return self._folder("logs", stage, backend) / f"{_id(character_id)}.txt"
+        They lie in 256 folders a stage, by a hash of the character's id, so that no folder grows too large.
+        """
+        fan = hashlib.sha256((character_of(key) if stage.per_clip else key).encode()).hexdigest()[:2]
+        return (
+            self.artefacts / f"{stage.name}{_of_backend(backend if stage.per_backend else None)}/{fan}/{_id(key)}.tar"
+        )
 
-    def pictures(self, stage: str, backend: str | None, character_id: str) -> Path:
-        """Folder of the pictures of a character that was quarantined for its looks, and of the sentence."""
-        return self._folder("quarantine", stage, backend) / _id(character_id)
+    def details(self, stage: str, backend: str | None, key: str) -> Path:
+        """Traceback, or a reason that is too long to be shown."""
+        return self.root / "logs" / f"{stage}{_of_backend(backend)}" / f"{_id(key)}.txt"
 
-    def _folder(self, kind: str, stage: str, backend: str | None) -> Path:
-        return self.root / kind / f"{stage}{_of_backend(backend)}"
+    def pictures(self, stage: str, backend: str | None, key: str) -> Path:
+        """Folder of the pictures of a quarantined character."""
+        return self.root / "quarantine" / f"{stage}{_of_backend(backend)}" / _id(key)
 
 
 def _of_backend(name: str | None) -> str:
     return "" if name is None else "/" + file_name(name, "backend's name")
 
 
-FANS = 256
-"""Folders of a stage's artefacts, so that none grows to more than file systems like."""
-
-
-def fan_of(character_id: str) -> str:
-    """Which of these folders holds a character's artefacts."""
-    return hashlib.sha256(character_id.encode()).hexdigest()[:2]
-
-
-def _id(character_id: str) -> str:
-    return file_name(character_id, "character's id")
+def _id(key: str) -> str:
+    return file_name(key, "character's id")
 
 
 def layout_of(out: str | Path) -> RunLayout:
-    """The run of a folder, or of an fsspec URL.
-
-    The work of a URL lies in `./specsia-out-NAME-HASH`: the last part of its path, and 8 digits of its SHA-256.
-    """
+    """Layout of a folder or an fsspec URL, whose local folder is `./specsia-out-NAME-HASH`."""
     if isinstance(out, Path) or "://" not in out:
         return RunLayout(Path(out))
     if out.startswith(("file://", "local://")):

@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager
 from specsia_build.characters.character import id_order_key
 from specsia_build.config import DRAVIE, BuildConfig, backend_name
 from specsia_build.errors import some
-from specsia_build.pipeline.planning import stages_of
+from specsia_build.pipeline.plan import steps_of
 from specsia_build.pipeline.summary import StageSummary
 from specsia_build.stages import pack
 from specsia_build.stages.stage import CharacterStage
@@ -36,7 +36,7 @@ def planned_rows(config: BuildConfig, stages: Sequence[CharacterStage], characte
     """The stages of a build as far as they are known before it begins."""
     rows = [
         Row(stage.name, backend_name(spec or ""), unit_of(stage), None if stage.per_clip else characters)
-        for stage, spec in stages_of(config, stages)
+        for stage, spec in steps_of(config, stages)
     ]
     packed = [pack.STAGE.name] if config.clips is None else config.clips.recipes
     names = [pack.STAGE.name if name == DRAVIE else name for name in packed]

@@ -1,4 +1,4 @@
-"""Packing clips by recipes: what the workers write of each part, and which ones there are."""
+"""Packing clips by recipes: which parts there are, what is up to date, and what workers write."""
 
 from __future__ import annotations
 
@@ -9,25 +9,23 @@ from pathlib import Path
 from typing import Any
 
 from specsia_build.characters.character import Entry
-from specsia_build.config import BuildConfig, backend_name
+from specsia_build.config import BuildConfig
 from specsia_build.dataset.places import public_settings
 from specsia_build.errors import CharacterError, SpecsiaError, UsageError, WriteError, brief, plural
-from specsia_build.pipeline.executors import Executor, Lost, Needs, seeing
+from specsia_build.pipeline.executors import Executor, Lost, Needs
 from specsia_build.pipeline.failures import Failure
-from specsia_build.pipeline.index import Index
 from specsia_build.pipeline.layout import RunLayout
-from specsia_build.pipeline.packing import Inputs, Which
-from specsia_build.pipeline.planning import plan_stage
+from specsia_build.pipeline.plan import Run, judge_character
 from specsia_build.pipeline.progress import Progress, named
-from specsia_build.pipeline.store import DamagedError, sweep
+from specsia_build.pipeline.store import DamagedError, read_artefact, sweep
 from specsia_build.recipes import folder as folders
 from specsia_build.recipes.card import write_whole
 from specsia_build.recipes.recipe import ClipFrames, Part, Recipe, Written
 from specsia_build.recipes.registry import load_recipe
 from specsia_build.stages.artefact import canonical_json, sha256
-from specsia_build.stages.clips import draw, motions, move
+from specsia_build.stages.clips import draw, move
 from specsia_build.stages.pack import made_with
-from specsia_build.stages.stage import Meta
+from specsia_build.stages.stage import CharacterStage, Meta
 
 
 @dataclass(frozen=True)
@@ -60,10 +58,27 @@ class PartTask:
         """Of the recipe."""
         return recipe_folder(self.layout, self.recipe, self.backend)
 
+    @property
+    def stages(self) -> tuple[CharacterStage, ...]:
+        """Stages whose artefacts hold the pictures."""
+        return (draw.STAGE,) if self.backend is None else (draw.STAGE, move.STAGE)
+
     def on_record(self, files: folders.Files, facts: Mapping[str, Any]) -> Written:
         """What is to be known of it once it is written."""
         said = (self.key, self.character, self.split, self.clips, self.license, self.credit)
         return Written(*said, files, facts, self.mark)
+
+    def load(self, clip: str) -> ClipFrames:
+        """Frames of one of its clips."""
+        clean = read_artefact(self.layout.artefact(draw.STAGE, None, clip), clip)
+        if self.backend is None:
+            return ClipFrames(clean.meta, clean.files)
+        made = read_artefact(self.layout.artefact(move.STAGE, self.backend, clip), clip)
+        return ClipFrames({**clean.meta, "box": made.meta["box"], "backend": self.backend}, made.files, clean.files)
+
+
+DamagedPart = PartTask
+"""A part that was not written, since artefacts of its clips do not read."""
 
 
 def recipe_folder(layout: RunLayout, recipe: str, backend: str | None) -> Path:
@@ -73,17 +88,11 @@ def recipe_folder(layout: RunLayout, recipe: str, backend: str | None) -> Path:
 
 @dataclass(frozen=True)
 class Trouble:
-    """Why a part was not written.
+    """Why a part was not written: a sentence, whether that is the recipe's fault, or whether an artefact is damaged."""
 
-    Attributes:
-        said: a sentence; empty where an artefact is damaged.
-        fault: whether that is the recipe's fault, not what it was given.
-        damaged: all artefacts of its clips that do not read.
-    """
-
-    said: str = ""
+    reason: str = ""
     fault: bool = False
-    damaged: tuple[Which, ...] = ()
+    damaged: bool = False
 
 
 @dataclass
@@ -92,13 +101,13 @@ class Outcome:
 
     Attributes:
         made: how many were written now.
-        damaged: artefacts that do not read, so that what is made of them could not be written.
+        damaged: parts that were not, since artefacts do not read.
         left_out: by character why there is nothing of one.
         faults: sentences about parts that the recipe failed to write.
     """
 
     made: int = 0
-    damaged: list[Which] = field(default_factory=list)
+    damaged: list[DamagedPart] = field(default_factory=list)
     left_out: dict[str, list[str]] = field(default_factory=dict)
     faults: list[str] = field(default_factory=list)
 
@@ -110,15 +119,11 @@ def write_part(task: PartTask) -> Trouble | None:
         WriteError: if the system has something against writing.
     """
     recipe = load_recipe(task.recipe)
-    inputs = Inputs(task.layout, (draw.STAGE,) if task.backend is None else (draw.STAGE, move.STAGE))
-    part = Part(task.key, task.character, task.split, task.options, task.clips, partial(_load, inputs, task.backend))
+    part = Part(task.key, task.character, task.split, task.options, task.clips, task.load)
     try:
         folders.place(task.folder, task.key, partial(recipe.write, part), task.on_record)
     except DamagedError:
-        damaged = tuple(one for clip in task.clips for one in inputs.damaged(clip, task.backend))
-        if not damaged:
-            raise
-        return Trouble(damaged=damaged)
+        return Trouble(damaged=True)
     except CharacterError as error:
         folders.remove_part(task.folder, task.key)
         return Trouble(str(error))
@@ -134,31 +139,13 @@ def write_part(task: PartTask) -> Trouble | None:
     return None
 
 
-def _load(inputs: Inputs, backend: str | None, clip: str) -> ClipFrames:
-    found = inputs.load(clip, backend)
-    clean, made = found[draw.STAGE], found.get(move.STAGE)
-    if made is None:
-        return ClipFrames(clean.meta, clean.files)
-    return ClipFrames({**clean.meta, "box": made.meta["box"], "backend": backend}, made.files, clean.files)
-
-
-def write_parts(
-    tasks: Sequence[PartTask], config: BuildConfig, layout: RunLayout, run: Executor, progress: Progress
-) -> Outcome:
-    """Write parts side by side, but for those that are there as they would be written.
-
-    Args:
-        tasks: all that there are to be.
-        config, layout: of the run.
-        run: its executor.
-        progress: where the bar goes.
-    """
-    run = seeing({task.folder for task in tasks}, run, config, layout)
+def write_parts(tasks: Sequence[PartTask], config: BuildConfig, execute: Executor, progress: Progress) -> Outcome:
+    """Write parts side by side, but for those that are there as they would be written."""
     missing = [task for task in tasks if not folders.is_written(task.folder, task.key, task.mark)]
     found = Outcome()
     label = tasks[0].recipe if tasks else "recipe"
     with progress.bar(label, len(missing), "part", kept=len(tasks) - len(missing)) as advance:
-        for index, trouble in run(write_part, missing, Needs(config.timeout)):
+        for index, trouble in execute(write_part, missing, Needs(config.timeout)):
             advance(1)
             task = missing[index]
             if isinstance(trouble, Lost):
@@ -166,21 +153,19 @@ def write_parts(
             if trouble is None:
                 found.made += 1
             elif trouble.damaged:
-                found.damaged += trouble.damaged
+                found.damaged.append(task)
             elif trouble.fault:
-                found.faults.append(trouble.said)
+                found.faults.append(trouble.reason)
             else:
-                found.left_out.setdefault(task.character, []).append(trouble.said)
+                found.left_out.setdefault(task.character, []).append(trouble.reason)
     return found
 
 
-def finish(
+def finish_recipe(
     recipe: Recipe,
     tasks: Sequence[PartTask],
     config: BuildConfig,
-    source: str,
-    planned: int,
-    failures: Sequence[Failure],
+    facts: tuple[str, int, Sequence[Failure]],
     progress: Progress,
 ) -> int:
     """Remove parts of an earlier run that this one has no more, and write what is over all parts.
@@ -189,15 +174,13 @@ def finish(
         recipe: whose they are.
         tasks: all that there are to be.
         config: of the run.
-        source: its name, free of paths.
-        planned: characters of the source.
-        failures: of the run.
+        facts: name of the source, how many characters it has, and the failures on record.
         progress: where lines go.
 
     Returns:
         How many parts there are now.
     """
-    count = 0
+    count, (source, planned, failures) = 0, facts
     for folder, wanted in by_folder(tasks).items():
         sweep(folder, deep=False)
         sweep(folder / folders.STATE)
@@ -218,10 +201,9 @@ def finish(
         }
         found, own = write_whole(folder, recipe, parts, made)
         count += found
-        if (told := folders.hidden(folder, recipe)) is not None:
-            progress.say(told)
-        foreign = folders.strangers(folder, parts(), own)
-        if foreign:
+        if (note := folders.hidden(folder, recipe)) is not None:
+            progress.say(note)
+        if foreign := folders.strangers(folder, parts(), own):
             progress.say(f"kept in {folder}, as it is no clip of specsia's: {named(foreign)}")
     return count
 
@@ -254,59 +236,41 @@ def written(folder: Path) -> Callable[[], Iterator[Written]]:
     return parts
 
 
-def planned(entries: Sequence[Entry], layout: RunLayout, index: Index) -> Iterator[str]:
-    """Ids of all clips that are known of some characters."""
-    for entry in entries:
-        meta = index.meta(layout.artefact(motions.STAGE, None, entry.id))
-        if meta is not None:
-            yield from (clip.id for clip in motions.clips_of(meta))
-
-
 def part_tasks(
-    recipe: Recipe,
-    config: BuildConfig,
-    layout: RunLayout,
-    entries: Sequence[Entry],
-    index: Index,
-    failures: Sequence[Failure],
-    splits: Mapping[str, str],
+    recipe: Recipe, run: Run, entries: Sequence[Entry], failures: Sequence[Failure], splits: Mapping[str, str]
 ) -> tuple[list[PartTask], list[str]]:
     """The parts that a recipe's folders are to hold, and ids of what is neither up to date nor known to have failed."""
-    assert config.clips is not None
-    moved = recipe.reconstructions and config.clips.pairs
-    tasks, missed = [], []
-    for spec in (None, *(config.backends if moved else ())):
-        name = None if spec is None else backend_name(spec)
-        stage = draw.STAGE if spec is None else move.STAGE
-        plan = plan_stage(stage, spec, entries, config, layout, index, founded=True)
-        excused = {failure.key for failure in failures if failure.backend in (None, name)}
-        missed += [key for key in (*(task.key for task in plan.tasks), *plan.blocked) if key not in excused]
-        found: dict[str, list[Meta]] = {}
-        for clip in plan.done:
-            clean, made = (index.meta(layout.artefact(*one, clip)) for one in ((draw.STAGE, None), (stage, name)))
-            if clean is None or made is None:
-                missed.append(clip)
-            else:
-                of = clip if recipe.by == "clip" else clean["character"]
-                found.setdefault(of, []).append({**clean, "fingerprint": made["fingerprint"]})
-        tasks += [_task(recipe, layout, name, key, metas, config, splits) for key, metas in found.items()]
+    assert run.config.clips is not None
+    moved = recipe.reconstructions and run.config.clips.pairs
+    backends = (None, *(run.backends if moved else ()))
+    excused = {name: {failure.key for failure in failures if failure.backend in (None, name)} for name in backends}
+    clips: dict[str | None, dict[str, list[Meta]]] = {name: {} for name in backends}
+    missed = []
+    for entry in entries:
+        for judged in judge_character(run, entry):
+            name, stage, key = judged.task.backend_name, judged.task.stage, judged.task.key
+            if stage is not (draw.STAGE if name is None else move.STAGE) or name not in clips:
+                continue
+            clean, made = run.meta(draw.STAGE, None, key), run.meta(stage, name, key)
+            if judged.sound and clean is not None and made is not None:
+                of = key if recipe.by == "clip" else clean["character"]
+                clips[name].setdefault(of, []).append({**clean, "fingerprint": made["fingerprint"]})
+            elif key not in excused[name]:
+                missed.append(key)
+    tasks = [
+        _task(recipe, run, name, key, metas, splits) for name, found in clips.items() for key, metas in found.items()
+    ]
     return tasks, missed
 
 
 def _task(
-    recipe: Recipe,
-    layout: RunLayout,
-    backend: str | None,
-    key: str,
-    metas: Sequence[Meta],
-    config: BuildConfig,
-    splits: Mapping[str, str],
+    recipe: Recipe, run: Run, backend: str | None, key: str, metas: Sequence[Meta], splits: Mapping[str, str]
 ) -> PartTask:
-    character, options = metas[0]["character"], recipe.options(config)
+    character, options = metas[0]["character"], recipe.options(run.config)
     clips = tuple(meta["id"] for meta in metas)
     license_, credit = metas[0]["license"], metas[0]["source"]
     decides = [recipe.name, recipe.version, options, splits[character], license_, credit]
     mark = sha256(canonical_json([*decides, [[meta["id"], meta["fingerprint"]] for meta in metas]]).encode())
     return PartTask(
-        layout, recipe.name, backend, key, character, splits[character], options, clips, license_, credit, mark
+        run.layout, recipe.name, backend, key, character, splits[character], options, clips, license_, credit, mark
     )

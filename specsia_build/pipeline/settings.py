@@ -8,12 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from specsia_build.backends.registry import standing
-from specsia_build.config import DEFAULT_OUT, WORK, BuildConfig, ClipSettings
+from specsia_build.config import DEFAULT_OUT, BuildConfig, ClipSettings
 from specsia_build.config_file import read_run_settings, read_settings, with_settings
 from specsia_build.errors import UsageError, meant, spelled
 from specsia_build.folders import expanded, shipped
 from specsia_build.pipeline.layout import RunLayout, layout_of
-from specsia_build.pipeline.store import misplaced
 from specsia_build.recipes.registry import defaults_of
 
 
@@ -21,7 +20,7 @@ def existing_run(folder: str | Path) -> tuple[BuildConfig, RunLayout]:
     """Settings and layout of a run that is there.
 
     Raises:
-        UsageError: if the folder, or the work folder of the URL, holds none, or one of an earlier version.
+        UsageError: if the folder, or the work folder of the URL, holds none.
     """
     layout = layout_of(folder)
     if not layout.config.is_file():
@@ -32,12 +31,6 @@ def existing_run(folder: str | Path) -> tuple[BuildConfig, RunLayout]:
             )
         raise UsageError(f"{spelled(folder)} holds no build: give the folder that `specsia build --out` wrote")
     config = with_settings(BuildConfig(), read_run_settings(layout.config), str(layout.config))
-    layout = replace(layout, work=config.work)
-    if next(misplaced(layout), None) is not None:
-        raise UsageError(
-            f"{spelled(folder)} holds a run of an earlier version, whose artefacts lie elsewhere: `specsia build --out "
-            f"{folder}`, or `specsia clips`, moves them and goes on"
-        )
     return config, layout
 
 
@@ -122,7 +115,7 @@ def effective(
             found.get("clips") is not None, "clips" in flags, f"{spelled(layout.root)} holds", "name another --out"
         )
         if fresh:
-            found = {name: found[name] for name in ("source", WORK) if name in found}
+            found = {name: found[name] for name in ("source",) if name in found}
     if settings.get("clips") is not None:
         _refuse_other_kind(True, "clips" in flags, f"{config_file} has settings of", "leave `clips` out of it")
     given = stated(flags)
@@ -138,4 +131,4 @@ def effective(
         like = str(expanded(config.like).absolute())
         config = with_settings(config, {"like": like}, "the command line")
     config = replace(config, backends=tuple(map(standing, config.backends)))
-    return config, replace(layout, work=config.work)
+    return config, layout

@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from specsia_build.config import BuildConfig, backend_name
+from specsia_build.config import BuildConfig
 from specsia_build.errors import UsageError
 from specsia_build.pipeline.failures import Failure, concerning, read_failures
-from specsia_build.pipeline.index import open_index
 from specsia_build.pipeline.layout import RunLayout
 from specsia_build.pipeline.mark import outdated, settings_before
-from specsia_build.pipeline.packing import pack_plan
-from specsia_build.pipeline.planning import plan_stage, stages_of
+from specsia_build.pipeline.pack import pack_plan
+from specsia_build.pipeline.plan import BLOCKED, DAMAGED, DONE, MISSING, STALE, name_of, open_run, packs, standing
 from specsia_build.pipeline.recipes import PartTask, by_folder, part_tasks
-from specsia_build.pipeline.selection import select, source_of
-from specsia_build.pipeline.settling import Settlement, packs
+from specsia_build.pipeline.selection import find_characters
 from specsia_build.recipes.folder import is_written, keys, record_of
 from specsia_build.recipes.registry import folder_recipes
 from specsia_build.recipes.verify import mark_of
 from specsia_build.stages.pack import PackPlan, packed_fingerprint, plan_fingerprint
-from specsia_build.stages.registry import character_stages
 
 
 @dataclass(frozen=True)
@@ -75,18 +73,6 @@ class RunStatus:
         return "all stages are up to date" if self.current else "a build would do: pack"
 
 
-def _is_dataset_current(layout: RunLayout, plan: Callable[[], PackPlan]) -> bool | None:
-    """Whether a dataset is what pack would write by a plan, which is asked for if need be; None where there is none."""
-    found = packed_fingerprint(layout.dataset)
-    if found is None:
-        return None
-    try:
-        return found == plan_fingerprint(plan())
-    except UsageError:
-        # Nothing is up to date that pack could write.
-        return False
-
-
 def _is_recipe_current(tasks: Sequence[PartTask]) -> bool | None:
     """Whether a recipe's folders hold its parts as they would be written; None where one of them is not written."""
     folders = by_folder(tasks)
@@ -96,8 +82,6 @@ def _is_recipe_current(tasks: Sequence[PartTask]) -> bool | None:
 
 
 def _is_current(folder: Path, tasks: Sequence[PartTask]) -> bool:
-    """Whether a recipe's folder holds its parts as they would be written, but for as many as were left out of it, and
-    no others."""
     if not {task.key for task in tasks}.issuperset(keys(folder)):
         return False
     lacking = [task for task in tasks if not is_written(folder, task.key, task.mark)]
@@ -107,38 +91,34 @@ def _is_current(folder: Path, tasks: Sequence[PartTask]) -> bool:
 
 def run_status(config: BuildConfig, layout: RunLayout) -> RunStatus:
     """Look at a run."""
-    source = source_of(config, layout)
-    chosen = select(config, layout, source.entries, settings_before(layout))
-    entries = chosen.entries
-    ids = {entry.id for entry in entries}
-    failures = concerning(read_failures(layout.failures), ids, [backend_name(spec) for spec in config.backends])
-    stages, done_now = [], []
-    with open_index(layout, writes=False) as index:
-        settlement = Settlement(config, layout, index)
-        settled = settlement.known(entries)
-        rest = [entry for entry in entries if entry.id not in settled]
-        for stage, spec in stages_of(config, character_stages(config)):
-            plan = plan_stage(stage, spec, rest, config, layout, index)
-            name = None if spec is None else backend_name(spec)
-            done = len(plan.done) + (sum(map(len, settled.values())) if stage.per_clip else len(settled))
-            failed = {f.key for f in failures if f.stage == stage.name and f.backend == name}
-            counts = map(len, (plan.stale, plan.missing, plan.blocked, failed))
-            done_now.append((stage, name, plan.done))
-            stages.append(StageStatus(stage.name, name, done, *counts))
-        warnings = settlement.warnings(entries, done_now)
-        packed = []
+    characters = find_characters(config, layout, settings_before(layout))
+    entries, packed = characters.entries, list[bool | None]()
+    with open_run(config, layout) as run:
+        failures = concerning(read_failures(layout.failures), {entry.id for entry in entries}, run.backends)
+        standings = {entry.id: standing(run, entry) for entry in entries}
+        stages = []
+        for stage, name in map(name_of, run.steps):
+            count = Counter(state for one in standings.values() for state in one.states[stage, name].values())
+            failed = {f.key for f in failures if f.stage == stage and f.backend == name}
+            missing = count[MISSING] + count[DAMAGED]
+            stages.append(StageStatus(stage, name, count[DONE], count[STALE], missing, count[BLOCKED], len(failed)))
         if packs(config):
-            what = (config, layout, source.name, entries, index, failures, chosen.splits, settlement)
-            packed.append(_is_dataset_current(layout, lambda: pack_plan(*what)))
+            found = packed_fingerprint(layout.dataset)
+            try:
+                plan: PackPlan | None = pack_plan(run, characters.source, standings, failures, characters.splits)
+            except UsageError:
+                # Nothing is up to date that pack could write.
+                plan = None
+            packed.append(None if found is None else plan is not None and found == plan_fingerprint(plan))
         for recipe in folder_recipes(config.clips.recipes if config.clips is not None else ()):
-            tasks, _ = part_tasks(recipe, config, layout, entries, index, failures, chosen.splits)
+            tasks, _ = part_tasks(recipe, run, entries, failures, characters.splits)
             packed.append(_is_recipe_current(tasks))
     return RunStatus(
-        source=source.name,
+        source=characters.source,
         characters=len(entries),
         stages=tuple(stages),
         failures=tuple(failures),
-        warnings=warnings,
+        warnings={one: found.warnings for one, found in standings.items() if found.warnings},
         packed=None not in packed,
         current=all(packed),
         outdated=tuple(outdated(layout, config)),

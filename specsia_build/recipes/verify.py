@@ -16,7 +16,6 @@ from typing import Any
 from specsia_build.characters.formats import FORMATS
 from specsia_build.dataset.card.head import card_fields
 from specsia_build.dataset.checksums import parse_sums
-from specsia_build.dataset.parallel import results
 from specsia_build.dataset.places import leads_out, link_root
 from specsia_build.dataset.schema import CARD, FOREIGN, PARTS_FILE, RECIPE_FILE, SPLITS_FILE, SUMS_FILE
 from specsia_build.dataset.verify.check import verify as verify_dataset
@@ -33,6 +32,7 @@ from specsia_build.dataset.verify.report import FILES, IMAGES, LAYOUT, LICENSES,
 from specsia_build.errors import CharacterError, SpecsiaError, brief, some
 from specsia_build.files.records import read_json
 from specsia_build.files.sources import open_source_file
+from specsia_build.pool import results
 from specsia_build.recipes.card import KIND, Counts
 from specsia_build.recipes.folder import OWN_FILES, STATE, hidden
 from specsia_build.recipes.parts import read_parts

@@ -1,4 +1,4 @@
-"""A mesh as named files of an artefact: plain arrays and PNG textures, nothing that could run code."""
+"""Files of artefacts: a mesh as plain arrays and PNG textures, and the pictures of what is quarantined."""
 
 from __future__ import annotations
 
@@ -12,6 +12,9 @@ from isal import igzip
 from numpy.typing import NDArray
 
 from specsia_build import deflate, png
+from specsia_build.dataset.images import overlay_image
+from specsia_build.dataset.layers import view_file
+from specsia_build.dataset.schema import COLOR, GT, GT_MASK, MASK
 from specsia_build.files.records import parse_json
 from specsia_build.rendering.mesh import Material, Mesh, Texture, material_spec
 
@@ -79,3 +82,23 @@ def mesh_from_files(files: Mapping[str, bytes]) -> Mesh:
         for m in described["materials"]
     )
     return Mesh(materials=materials, **arrays)
+
+
+OVERLAY = "overlay"
+
+PICTURES = (COLOR, MASK, OVERLAY, GT)
+"""Names of the views' pictures; files of them end in the view's number."""
+
+
+def beside_truth(files: Mapping[str, bytes], view: int, rendered: Mapping[str, bytes]) -> dict[str, bytes]:
+    """PNGs by name of one view: Z, its mask, Y*, and the overlay of their silhouettes.
+
+    Args:
+        files: with Z and its mask of the view.
+        view: its number.
+        rendered: files of the render artefact.
+    """
+    color, mask, gt = (view_file(name, view) for name in (COLOR, MASK, GT))
+    silhouettes = png.decode(files[mask], 1), png.decode(rendered[view_file(GT_MASK, view)], 1)
+    overlay = png.encode(overlay_image(*silhouettes))
+    return {color: files[color], mask: files[mask], gt: rendered[gt], view_file(OVERLAY, view): overlay}

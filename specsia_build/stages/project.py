@@ -29,10 +29,8 @@ from specsia_build.rendering.registry import load_renderer
 from specsia_build.stages import reconstruct, render
 from specsia_build.stages.artefact import Artefact
 from specsia_build.stages.doubts import Seen, doubts
-from specsia_build.stages.looks import PICTURES, beside_truth
-from specsia_build.stages.mesh_files import mesh_from_files
-from specsia_build.stages.stage import CharacterStage, DigestOf, Digests, Earlier, EarlierMeta, Job, Meta
-from specsia_build.stages.stopwatch import Stopwatch
+from specsia_build.stages.mesh_files import PICTURES, beside_truth, mesh_from_files
+from specsia_build.stages.stage import CharacterStage, DigestOf, Digests, Earlier, EarlierMeta, Job, Meta, Stopwatch
 from specsia_build.stages.tiny import CAMERAS, box_layers, textured_box
 
 

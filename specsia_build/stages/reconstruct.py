@@ -31,10 +31,18 @@ from specsia_build.rendering.mesh import Mesh, compacted
 from specsia_build.stages import render
 from specsia_build.stages.artefact import Artefact, canonical_json
 from specsia_build.stages.doubts import misplaced
-from specsia_build.stages.looks import PICTURES, beside_truth
-from specsia_build.stages.mesh_files import mesh_to_files
-from specsia_build.stages.stage import CharacterStage, DigestOf, Digests, Earlier, EarlierMeta, Job, Meta, Sources
-from specsia_build.stages.stopwatch import Stopwatch
+from specsia_build.stages.mesh_files import PICTURES, beside_truth, mesh_to_files
+from specsia_build.stages.stage import (
+    CharacterStage,
+    DigestOf,
+    Digests,
+    Earlier,
+    EarlierMeta,
+    Job,
+    Meta,
+    Sources,
+    Stopwatch,
+)
 from specsia_build.stages.tiny import textured_box
 
 READ = "read/"

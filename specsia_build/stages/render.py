@@ -31,8 +31,7 @@ from specsia_build.rendering.mesh import Mesh, compacted
 from specsia_build.rendering.registry import load_renderer
 from specsia_build.stages.artefact import Artefact
 from specsia_build.stages.frontal import drawing_files, drawn_frontal
-from specsia_build.stages.stage import CharacterStage, Earlier, Job, Meta, Sources, sources_of
-from specsia_build.stages.stopwatch import Stopwatch
+from specsia_build.stages.stage import CharacterStage, Earlier, Job, Meta, Sources, Stopwatch, sources_of
 from specsia_build.stages.tiny import box_layers
 
 FRONT = "front.png"

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -13,7 +15,6 @@ from specsia_build.characters.character import Entry, Sample
 from specsia_build.config import BuildConfig
 from specsia_build.rendering.registry import load_renderer
 from specsia_build.stages.artefact import Artefact
-from specsia_build.stages.stopwatch import Stopwatch
 
 Meta: TypeAlias = Mapping[str, Any]
 """Meta data of an artefact."""
@@ -23,6 +24,22 @@ Digests: TypeAlias = Mapping[str, str | None]
 
 DigestOf: TypeAlias = Callable[[Path, Path], str | None]
 """Gives the digest of a file that lies in a folder, None where there is none that may be read."""
+
+
+class Stopwatch:
+    """Seconds of wall time by part of the work, for the run's log; never written into an artefact."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+
+    @contextmanager
+    def part(self, name: str) -> Iterator[None]:
+        """Add the time spent inside to `name`."""
+        start = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - start
 
 
 @dataclass(frozen=True)

@@ -16,8 +16,7 @@ from specsia_build.characters.sources import open_source
 from specsia_build.config import BuildConfig
 from specsia_build.errors import CharacterError
 from specsia_build.stages.render import FRONT, render
-from specsia_build.stages.stage import Job
-from specsia_build.stages.stopwatch import Stopwatch
+from specsia_build.stages.stage import Job, Stopwatch
 from tests.characters.bad_characters import DRAWN, REFUSED
 
 CONFIG = BuildConfig(size=64, views=4)

@@ -13,8 +13,7 @@ from specsia_build.characters.read import read_character
 from specsia_build.config import BuildConfig
 from specsia_build.errors import CharacterError
 from specsia_build.stages.render import render
-from specsia_build.stages.stage import Job
-from specsia_build.stages.stopwatch import Stopwatch
+from specsia_build.stages.stage import Job, Stopwatch
 
 GRID = "".join(f"v {x} {y} {z}\n" for x in (-0.2, 0, 0.2) for y in (0, 0.6, 1.2, 1.8) for z in (-0.1, 0, 0.1, 0.2))
 COUNT = 48

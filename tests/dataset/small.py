@@ -27,8 +27,7 @@ from specsia_build.stages.artefact import Artefact, seal, sha256
 from specsia_build.stages.members import member
 from specsia_build.stages.mesh_files import mesh_to_files
 from specsia_build.stages.shards import made_here
-from specsia_build.stages.stage import Earlier, EarlierMeta, Job
-from specsia_build.stages.stopwatch import Stopwatch
+from specsia_build.stages.stage import Earlier, EarlierMeta, Job, Stopwatch
 
 StoredRow = dict[str, Any]
 """A row as pyarrow gives it: an image is a dict of `bytes` and `path`."""

@@ -15,14 +15,14 @@ from pathlib import Path
 import psutil
 import pytest
 
-from specsia_build.dataset.parallel import results
 from specsia_build.errors import SpecsiaError
+from specsia_build.pool import results
 
 LONG = 600.0
 
 ASKING = f"""
 from time import sleep
-from specsia_build.dataset.parallel import results
+from specsia_build.pool import results
 print("asking", flush=True)
 try:
     for _ in results(((sleep, seconds) for seconds in (0.0, *[{LONG}] * 9)), 2):
@@ -41,7 +41,7 @@ if "multiprocessing.forkserver" in " ".join(sys.orig_argv):
 
 
 COUNTING = """
-from specsia_build.dataset.parallel import results
+from specsia_build.pool import results
 if __name__ == "__main__":
     print(*results(((abs, number) for number in (-1, -2)), 2))
 """

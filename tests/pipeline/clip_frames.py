@@ -14,8 +14,7 @@ from specsia_build.frame import view_cameras
 from specsia_build.rendering.registry import load_renderer
 from specsia_build.stages import render
 from specsia_build.stages.artefact import Artefact
-from specsia_build.stages.stage import CharacterStage, Earlier, Job
-from specsia_build.stages.stopwatch import Stopwatch
+from specsia_build.stages.stage import CharacterStage, Earlier, Job, Stopwatch
 
 FRAMES = 12
 FRAME = "frame"

@@ -6,18 +6,18 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-
-from specsia_build.config import BuildConfig
 from specsia_build.pipeline.attempt import Attempt
 from specsia_build.pipeline.chain import Step, Unit, segments
+from specsia_build.pipeline.planning import stages_of
+from specsia_build.pipeline.tasks import Outcome
+
+from specsia_build.config import BuildConfig
 from specsia_build.pipeline.executors import Lost
 from specsia_build.pipeline.index import open_index
 from specsia_build.pipeline.layout import RunLayout
-from specsia_build.pipeline.planning import stages_of
 from specsia_build.pipeline.progress import Progress
 from specsia_build.pipeline.record import Record
 from specsia_build.pipeline.selection import source_of
-from specsia_build.pipeline.tasks import Outcome
 from specsia_build.stages.registry import character_stages
 from tests.shapes import write_folder
 

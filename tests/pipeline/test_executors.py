@@ -14,8 +14,8 @@ from typing import Any
 
 import psutil
 import pytest
-
 from specsia_build.dataset.parallel import worker_context
+
 from specsia_build.errors import SpecsiaError
 from specsia_build.pipeline.executors import Lost, local, run_local
 from specsia_build.pipeline.executors.local import _serve

@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from specsia_build.pipeline.packing import pack_plan
+from specsia_build.pipeline.settling import Settlement
 
 from specsia_build.backends.registry import load_backend
 from specsia_build.characters.sources import open_source
@@ -19,9 +21,7 @@ from specsia_build.pipeline import finishing, settling
 from specsia_build.pipeline import index as index_module
 from specsia_build.pipeline.index import open_index
 from specsia_build.pipeline.layout import RunLayout
-from specsia_build.pipeline.packing import pack_plan
 from specsia_build.pipeline.settings import existing_run
-from specsia_build.pipeline.settling import Settlement
 from specsia_build.pipeline.store import read_meta
 from specsia_build.stages import project
 from tests.artefacts import artefact

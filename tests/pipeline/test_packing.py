@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from specsia_build.pipeline.executors.base import never
+from specsia_build.pipeline.packing import DamagedInputs, makes_shards
 
 from specsia_build.config import BuildConfig
 from specsia_build.dataset import parquet, splits
@@ -16,9 +18,7 @@ from specsia_build.errors import SpecsiaError
 from specsia_build.files.names import is_temporary
 from specsia_build.pipeline import executors
 from specsia_build.pipeline.executors import Lost, Needs
-from specsia_build.pipeline.executors.base import never
 from specsia_build.pipeline.layout import RunLayout
-from specsia_build.pipeline.packing import DamagedInputs, makes_shards
 from specsia_build.pipeline.store import write_artefact
 from specsia_build.stages import pack, project, render
 from specsia_build.stages.shards import made_here

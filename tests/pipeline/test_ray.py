@@ -22,15 +22,15 @@ from typing import Any
 
 import psutil
 import pytest
+from specsia_build.pipeline.executors.cluster import Cluster, joined_cluster
+from specsia_build.pipeline.executors.here import Here
+from specsia_build.pipeline.executors.nodes import Nodes
+from specsia_build.pipeline.executors.own import SESSIONS
 
 import specsia_build
 from specsia_build.config import BuildConfig
 from specsia_build.errors import SpecsiaError, UsageError
 from specsia_build.pipeline.executors import Lost, Needs
-from specsia_build.pipeline.executors.cluster import Cluster, joined_cluster
-from specsia_build.pipeline.executors.here import Here
-from specsia_build.pipeline.executors.nodes import Nodes
-from specsia_build.pipeline.executors.own import SESSIONS
 from specsia_build.pipeline.layout import RunLayout
 from tests.artefacts import artefact
 from tests.backends.upstream.standins import eventually, lines, processes_naming
@@ -227,9 +227,9 @@ def test_what_the_system_killed_for_memory_is_tried_again_with_all_that_it_may_n
     head: Head, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from ray.exceptions import OutOfMemoryError
+    from specsia_build.pipeline.executors.shares import Done
 
     from specsia_build.pipeline.executors import heard, on_ray
-    from specsia_build.pipeline.executors.shares import Done
 
     killed = [OutOfMemoryError("by its node")] * 2
     real = heard.received

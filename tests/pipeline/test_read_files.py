@@ -8,13 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from specsia_build.pipeline.planning import StagePlan, plan_stage
+from specsia_build.pipeline.tasks import perform
 
 from specsia_build.characters.character import Entry
 from specsia_build.config import BuildConfig
 from specsia_build.pipeline.index import open_index
 from specsia_build.pipeline.layout import RunLayout
-from specsia_build.pipeline.planning import StagePlan, plan_stage
-from specsia_build.pipeline.tasks import perform
 from specsia_build.stages import reconstruct, render
 from specsia_build.stages.stage import CharacterStage
 from tests.pipeline.test_build import build, made

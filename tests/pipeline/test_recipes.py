@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
+from specsia_build.pipeline.executors.base import Results, never
 
 from specsia_build.config import BuildConfig
 from specsia_build.errors import CharacterError
 from specsia_build.pipeline import recipes
 from specsia_build.pipeline.executors import Needs
-from specsia_build.pipeline.executors.base import Results, never
 from specsia_build.pipeline.layout import RunLayout
 from specsia_build.pipeline.progress import Progress
 from specsia_build.pipeline.recipes import PartTask, write_parts

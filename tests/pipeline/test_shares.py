@@ -6,9 +6,9 @@ import pickle
 from collections.abc import Iterator
 
 import pytest
+from specsia_build.pipeline.executors.shares import Done, Given, Share, TaskItems, Waiting, share_size
 
 from specsia_build.pipeline.executors import shares
-from specsia_build.pipeline.executors.shares import Done, Given, Share, TaskItems, Waiting, share_size
 
 
 def doubled(item: int) -> int:

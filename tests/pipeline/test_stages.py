@@ -22,7 +22,6 @@ from specsia_build.pipeline.summary import BuildSummary
 from specsia_build.stages import registry, render
 from specsia_build.stages.registry import stage_names
 from specsia_build.stages.stage import CharacterStage
-from tests.artefacts import file_of
 from tests.pipeline import clip_frames
 from tests.shapes import write_figure
 
@@ -88,8 +87,8 @@ def test_a_stage_may_read_what_others_made(enter: Callable[[CharacterStage], Non
     names = ("render", "frames")
     assert counts(build(config, layout, names, False, Progress())) == dict.fromkeys(names, (1, 0, 0))
     # What a stage reads is made again first where it turns out damaged.
-    file_of(layout.artefact(stage, "inflate", "a")).unlink()
-    path = file_of(layout.artefact(render.STAGE, None, "a"))
+    layout.artefact(stage, "inflate", "a").unlink()
+    path = layout.artefact(render.STAGE, None, "a")
     sound = path.read_bytes()
     path.write_bytes(sound.replace(b"IDAT", b"IDOT", 1))
     assert counts(build(config, layout, names, False, Progress()))["frames"] == (1, 0, 0)

@@ -29,7 +29,6 @@ from specsia_build.pipeline.store import (
 )
 from specsia_build.stages import project, render
 from specsia_build.stages.artefact import Artefact, meta_digest, seal, sha256
-from tests.artefacts import file_of
 
 
 def artefact() -> Artefact:
@@ -174,8 +173,8 @@ def test_what_killed_writers_left_is_removed_and_nothing_else(tmp_path: Path) ->
 def test_artefacts_of_an_earlier_version_are_moved_where_they_belong(tmp_path: Path) -> None:
     layout = RunLayout(tmp_path / "run")
     made = {
-        file_of(layout.artefact(render.STAGE, None, "a")): "render",
-        file_of(layout.artefact(project.STAGE, "inflate", "b")): "project",
+        layout.artefact(render.STAGE, None, "a"): "render",
+        layout.artefact(project.STAGE, "inflate", "b"): "project",
     }
     for place, stage in made.items():
         write_artefact(place.parent.parent / place.name, seal(Artefact(place.stem, {}, {}), stage, "mark", {}))

@@ -9,15 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from specsia_build.pipeline.tasks import Task, perform
 
 from specsia_build.characters.sources import open_source
 from specsia_build.config import BuildConfig
 from specsia_build.errors import WriteError
 from specsia_build.pipeline.layout import RunLayout
 from specsia_build.pipeline.store import read_meta
-from specsia_build.pipeline.tasks import Task, perform
 from specsia_build.stages import render
-from tests.artefacts import file_of
 from tests.shapes import write_figure
 
 
@@ -31,10 +30,10 @@ def task(tmp_path: Path) -> Task:
 
 def test_a_late_attempt_that_fails_leaves_what_another_made(task: Task) -> None:
     assert perform(task).reason is None
-    made = file_of(task.path).read_bytes()
+    made = task.path.read_bytes()
     task.entry.path.write_text("v nan nan nan")
     assert perform(task).reason is not None
-    assert file_of(task.path).read_bytes() == made
+    assert task.path.read_bytes() == made
 
 
 @pytest.mark.parametrize("name", ["figure.obj", "figure.mtl"])
@@ -70,7 +69,7 @@ def test_a_full_disk_is_not_the_characters_fault(task: Task, monkeypatch: pytest
 
 
 def test_a_folder_in_the_place_of_an_artefact_is_a_sentence(task: Task) -> None:
-    file_of(task.path).mkdir(parents=True)
+    task.path.mkdir(parents=True)
     with pytest.raises(WriteError, match=r"/figure\.tar cannot be written because a folder"):
         perform(task)
 

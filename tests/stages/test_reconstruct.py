@@ -22,8 +22,7 @@ from specsia_build.rendering.mesh import Mesh
 from specsia_build.stages import render
 from specsia_build.stages.artefact import Artefact
 from specsia_build.stages.reconstruct import accepted, reconstruct
-from specsia_build.stages.stage import Job
-from specsia_build.stages.stopwatch import Stopwatch
+from specsia_build.stages.stage import Job, Stopwatch
 from tests.rendering.scenes import look_at, sphere
 
 

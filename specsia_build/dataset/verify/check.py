@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 from specsia_build.dataset import schema, splits
 from specsia_build.dataset.card.licences import stated_by_card
 from specsia_build.dataset.checksums import ListedImages
-from specsia_build.dataset.parallel import results as results_of
+from specsia_build.pool import results as results_of
 from specsia_build.dataset.places import Place, find_place, read_errors
 from specsia_build.dataset.reading import Kind, Shard, no_dataset, schema_of
 from specsia_build.dataset.verify import files as files_checks

@@ -1,169 +1,376 @@
-"""Items as tasks of a Ray cluster."""
+"""Running a build on a Ray cluster: a task for each character, an actor for each GPU, retried by Ray itself."""
 
 from __future__ import annotations
 
-import math
+import faulthandler
+import logging
 import os
 import pickle
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+import platform
+import secrets
+import shutil
+import signal
+import socket
+import tempfile
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, redirect_stdout
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
 from typing import Any
 
-import ray
-from ray.exceptions import OutOfMemoryError, RayError
+from specsia_build import __version__
+from specsia_build.config import BuildConfig
+from specsia_build.errors import SpecsiaError, UsageError
+from specsia_build.folders import expanded, home
+from specsia_build.memory import limit_process
+from specsia_build.pipeline.executors.local import Executor, Needs
+from specsia_build.pipeline.layout import RunLayout
+from specsia_build.pool import ITEMS_PER_PROCESS, Lost, R, Results, T, given_up, never
 
-from specsia_build.clock import Clock
-from specsia_build.errors import UsageError
-from specsia_build.pipeline.executors import arrival
-from specsia_build.pipeline.executors.base import TASKS_PER_PROCESS, Lost, Needs, R, Results, T, given_up, never
-from specsia_build.pipeline.executors.cluster import Cluster
-from specsia_build.pipeline.executors.heard import NODE_LEFT, Patience, node_left, ready, received, why
-from specsia_build.pipeline.executors.nodes import ATTEMPTS
-from specsia_build.pipeline.executors.on_gpus import run_in_actors
-from specsia_build.pipeline.executors.shares import Done, Given, Share, TaskItems, Waiting
+ATTEMPTS = 3
+"""How often an item is begun that its worker or node did not finish."""
 
+TASK_BYTES = 512 * 2**20
+"""Memory that a task asks for: a worker with this package loaded, and a usual character."""
 
-def run_on_ray(
-    cluster: Cluster,
-    function: Callable[[T], R],
-    items: Sequence[T],
-    needs: Needs,
-    enough: Callable[[], bool] = never,
-) -> Results[R]:
-    """Apply a function to every item on a cluster; the protocol is that of `Executor`.
+STORE_BYTES = 100 * 2**20
+"""Object store of a cluster that is started here; what passes through it is small."""
 
-    Raises:
-        UsageError: if the cluster lacks what the items need.
-        SpecsiaError: if it cannot go on.
-    """
-    try:
-        if needs.slots is None:
-            yield from _Tasks(cluster, function, items, needs).results(enough)
-        else:
-            yield from run_in_actors(cluster, function, items, needs, enough)
-    finally:
-        # A network file system may remember that a file was not there, until its folder is listed anew.
-        for _ in os.walk(cluster.nodes.here.run / "artefacts"):
-            pass
+_CONNECT_SECONDS = 10.0
+_GRACE_SECONDS = 30.0
+"""After its time limit a process is ended even where its code never returns to Python."""
+
+_QUIET = {
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+    # Under `uv run` Ray would send the whole working folder to every node.
+    "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_task_oom_retries": str(ATTEMPTS - 1),
+}
 
 
-@dataclass
-class _Task:
-    """A share under way.
+@dataclass(frozen=True)
+class Here:
+    """What a worker must find on its node.
 
     Attributes:
-        share: see `Share`.
-        left: items that it was not heard of, by their place in it.
-        deadline: until when it may tell more, by the clock of the call; it does not count before it has begun.
-        node: that it has begun on.
-        given: by the one item of a share of one.
+        folder: that the command was started in; relative paths in settings are meant from there.
+        version: of this package.
+        run: the run's folder.
+        source: of the characters, or None where the run's folder holds them.
+        variables: of the environment that it takes over.
     """
 
-    share: Share
-    left: dict[int, int]
-    deadline: float = math.inf
-    node: str | None = None
-    given: list[Any] = field(default_factory=list)
+    folder: Path
+    version: str
+    run: Path
+    source: Path | None
+    variables: Mapping[str, str]
+
+    def fault(self) -> str | None:
+        """What this node lacks, in a sentence, or None; a process that lacks nothing is made ready."""
+        os.environ.update(self.variables)
+        node = platform.node()
+        if __version__ != self.version:
+            return f"the node {node} has specsia {__version__}, not {self.version}: install one version on all nodes"
+        for path in (self.run, self.source):
+            if path is not None and not path.exists():
+                return f"the node {node} does not see {path}: --out and SOURCE must lie on a file system of all nodes"
+        if self.folder.is_dir():
+            os.chdir(self.folder)
+        return None
 
 
-class _Tasks:
-    """The tasks of one call, and the items that wait for one."""
+@dataclass(frozen=True)
+class Unfit:
+    """The answer of a node that cannot do the work; `reason` is a sentence."""
 
-    def __init__(self, cluster: Cluster, function: Callable[[T], R], items: Sequence[T], needs: Needs) -> None:
-        self.cluster, self.function, self.items, self.needs = cluster, function, items, needs
-        self.waiting, self.clock = Waiting(len(items)), Clock()
-        self.running: dict[Any, _Task] = {}
-        ray.cloudpickle.register_pickle_by_value(arrival)
-        # A crash is the item's own and would only come again, as locally; what is tried again is decided here.
-        self.work: Any = ray.remote(num_cpus=1, max_retries=0, max_calls=TASKS_PER_PROCESS, num_returns="streaming")(
-            arrival.work
-        )
+    reason: str
 
-    def results(self, enough: Callable[[], bool]) -> Iterator[tuple[int, Any]]:
-        """See `Executor`."""
-        patience = Patience(self.cluster, "CPU")
+
+class _GivenUp(BaseException):
+    """Ends an item whose time is up; no handler of exceptions takes it for the item's own failure."""
+
+
+@contextmanager
+def _time_limit(seconds: float) -> Iterator[None]:
+    """Raise `_GivenUp` in the main thread after so many seconds, and end the process if that does not help."""
+    if seconds == float("inf") or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def give_up(*_: object) -> None:
+        raise _GivenUp
+
+    before = signal.signal(signal.SIGALRM, give_up)
+    with open(os.devnull, "w") as nowhere:  # noqa: PTH123
+        faulthandler.dump_traceback_later(seconds + _GRACE_SECONDS, exit=True, file=nowhere)
+        signal.setitimer(signal.ITIMER_REAL, seconds)
         try:
-            while self.waiting or self.running:
-                if enough():
-                    self.waiting.clear()
-                self._fill()
-                soonest = min((task.deadline for task in self.running.values()), default=math.inf)
-                speaking = ready(self.running, self.clock.left(soonest))
-                now = self.clock.now()
-                for stream in speaking:
-                    # Out of `running` before what it raises is raised: to cancel a task that has ended may end its
-                    # worker, which by then has begun another.
-                    task = self.running.pop(stream)
-                    found = received(self.cluster, next(stream))
-                    if isinstance(found, RayError):
-                        yield from self._failed(task, found)
-                    elif isinstance(found, Done):
-                        self.waiting.learn(found)
-                        for place, result in found.results:
-                            yield task.left.pop(place), result
-                        self.waiting.put_back(task.share, list(task.left.values()) if found.last else [])
-                        self._go_on(stream, task, found.last)
-                    elif isinstance(found, Given):
-                        task.given.append(found.what)
-                        self._go_on(stream, task)
-                    else:
-                        self._go_on(stream, task, not self._begun(task, *found))
-                for stream in [one for one, task in self.running.items() if task.deadline <= now]:
-                    task = self.running.pop(stream)
-                    ray.cancel(stream, force=True)
-                    yield from self._lost(task, given_up(self.needs.timeout))
-                patience.look(any(task.node for task in self.running.values()) or not self.running)
+            yield
         finally:
-            if not self.cluster.head.gone:
-                for stream in self.running:
-                    ray.cancel(stream, force=True)
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            faulthandler.cancel_dump_traceback_later()
+            signal.signal(signal.SIGALRM, before)
 
-    def _fill(self) -> None:
-        """Begin tasks: as many again wait as are at work, so that no CPU idles and clusters grow by demand."""
-        nodes = self.cluster.nodes
-        width = self.cluster.limit or 2 * max(1, nodes.total("CPU"))
-        while self.waiting and len(self.running) < width:
-            share = self.waiting.share(width)
-            items = [self.items[index] for index in share.indices]
-            packed = pickle.dumps(TaskItems(self.function, items, self.needs.memory))
-            memory = nodes.memory(self.needs.memory if share.roomy else None)
-            stream = self.work.options(memory=memory, **nodes.options()).remote(vars(nodes.here), packed)
-            self.running[stream] = _Task(share, dict(enumerate(share.indices)))
 
-    def _go_on(self, stream: Any, task: _Task, ended: bool = False) -> None:
-        if not ended:
-            task.deadline = self.clock.now() + self.needs.timeout
-            self.running[stream] = task
+def apply(here: Here, packed: bytes) -> Any:
+    """Result of one item on a node, `Lost` where its time is up, `Unfit` where the node lacks something."""
+    if (fault := here.fault()) is not None:
+        return Unfit(fault)
+    function, item, needs = pickle.loads(packed)  # noqa: S301  of the command that started this
+    if needs.memory is not None:
+        import_module("specsia_build.pipeline.executors.preloaded")
+        limit_process(needs.memory)
+    try:
+        with _time_limit(needs.timeout):
+            return function(item)
+    except _GivenUp:
+        return Lost(given_up(needs.timeout))
 
-    def _begun(self, task: _Task, node: str, fault: str | None) -> bool:
-        """Whether a task has begun; what was sent to a node that is unfit is done elsewhere."""
-        if fault is None:
-            task.node = node
-            self.cluster.nodes.answered(node)
-            return True
-        self.waiting.put_back(task.share, list(task.left.values()))
-        self.cluster.nodes.leave_out(node, UsageError(fault))
-        return False
 
-    def _failed(self, task: _Task, found: RayError) -> Iterator[tuple[int, Lost]]:
-        """What becomes of the items of a task that Ray gave an error for."""
-        left = list(task.left.values())
-        went = node_left(self.cluster, found, task.node)
-        if went or (task.node is None and len(left) == 1):
-            self.waiting.losses.update(left)
-            over = [index for index in left if self.waiting.losses[index] >= ATTEMPTS]
-            self.waiting.put_back(task.share, [index for index in left if index not in over])
-            for index in over:
-                yield index, Lost(NODE_LEFT if went else why(found), tuple(task.given))
-        elif isinstance(found, OutOfMemoryError) and not task.share.roomy:
-            self.waiting.try_alone(left, roomy=True)
-        else:
-            yield from self._lost(task, why(found))
+class Holder:
+    """An actor: a process that is kept for a GPU, and with it what the function keeps loaded."""
 
-    def _lost(self, task: _Task, reason: str) -> Iterator[tuple[int, Lost]]:
-        """What becomes of the items of a task that ended before them; of several, nobody knows whose fault it was."""
-        left = list(task.left.values())
-        if len(task.share.indices) > 1:
-            self.waiting.try_alone(left)
-        else:
-            yield left[0], Lost(reason, tuple(task.given))
+    def __init__(self, packed: bytes) -> None:
+        import ray
+
+        self.needs = pickle.loads(packed)  # noqa: S301  of the command that started this
+        gpus = ray.get_runtime_context().get_accelerator_ids()["GPU"]
+        self.device = ",".join(gpus) if self.needs.gpus else None
+
+    def apply(self, here: Here, packed: bytes) -> Any:
+        """Result of one item; see `apply`."""
+        if self.device is not None and self.needs.work_on is not None and here.fault() is None:
+            self.needs.work_on(self.device)
+            self.device = None
+        return apply(here, packed)
+
+
+@contextmanager
+def ray_executor(config: BuildConfig, layout: RunLayout, say: Callable[[str], None]) -> Iterator[Executor]:
+    """The executor of the Ray cluster to join, or of one of this machine; it is joined once there is work.
+
+    Raises:
+        UsageError: if Ray is not installed, or RAY_ADDRESS names what cannot be reached.
+    """
+    address = _stated_address()
+    _load_ray(own=address is None)
+    source = None if config.source.startswith("sample:") else expanded(config.source).absolute()
+    variables = {name: value for name, value in os.environ.items() if name.startswith("SPECSIA_")}
+    here = Here(Path.cwd(), __version__, layout.root, source, variables)
+    with ExitStack() as opened:
+        joined = False
+
+        def execute(
+            function: Callable[[T], R], items: Sequence[T], needs: Needs, enough: Callable[[], bool] = never
+        ) -> Results[R]:
+            nonlocal joined
+            if items and not joined:
+                opened.enter_context(_joined(address, config, say))
+                joined = True
+            if items:
+                yield from _run(_Work(here, function, items, needs), config.workers or None, enough)
+                # A network file system may remember that a file was not there until its folder is listed anew.
+                for _ in os.walk(layout.artefacts):
+                    pass
+
+        yield execute
+
+
+def _stated_address() -> str | None:
+    """Address of the cluster to join: that of RAY_ADDRESS, or one that runs on this machine; None if there is none."""
+    stated = os.environ.get("RAY_ADDRESS", "")
+    noted = Path(os.environ.get("RAY_TMPDIR", "/tmp")) / "ray" / "ray_current_cluster"  # noqa: S108
+    if stated == "local":
+        return None
+    address = stated if stated not in ("", "auto") else noted.read_text().strip() if noted.is_file() else ""
+    host, _, port = address.rpartition(":")
+    try:
+        if not port.isdecimal() or "://" in address:
+            raise OSError("it is not HOST:PORT")
+        # Ray itself would try for minutes.
+        socket.create_connection((host.strip("[]"), int(port)), _CONNECT_SECONDS).close()
+    except (OSError, OverflowError) as error:
+        if stated in ("", "auto"):
+            return None
+        why = getattr(error, "strerror", None) or error
+        raise UsageError(
+            f"the Ray cluster of RAY_ADDRESS, {stated}, cannot be reached ({why}): "
+            "give HOST:PORT of a running head, as seen from a node of the cluster, or unset it to run on this machine"
+        ) from error
+    return address
+
+
+def _load_ray(*, own: bool) -> None:
+    """Import Ray, which reads its settings once, when it is loaded."""
+    stated = any(os.environ.get(name) for name in ("RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"))
+    settings = dict(_QUIET)
+    if own or stated or (home() / ".ray" / "auth_token").is_file():
+        settings["RAY_AUTH_MODE"] = "token"
+    if own:
+        # A secret of its own, or Ray would leave one in the user's home.
+        settings |= {"RAY_AUTH_TOKEN": secrets.token_hex(32), "RAY_worker_niceness": "0"}
+    for name, value in settings.items():
+        os.environ.setdefault(name, value)
+    try:
+        import_module("ray")
+    except ImportError as error:
+        raise UsageError("--executor ray needs Ray: pip install 'specsia[ray]'") from error
+
+
+@contextmanager
+def _joined(address: str | None, config: BuildConfig, say: Callable[[str], None]) -> Iterator[None]:
+    """Join a cluster, or start one on this machine, for as long as the context lasts."""
+    import ray
+
+    folder = tempfile.mkdtemp(prefix="specsia-ray-") if address is None else None
+    own: dict[str, Any] = {"num_cpus": config.worker_count(), "include_dashboard": False, "_temp_dir": folder}
+    options = {"address": address} if address is not None else {**own, "object_store_memory": STORE_BYTES}
+    # What nodes report, Ray prints to standard output, which is for the command's own result.
+    with open(os.devnull, "w") as nowhere, redirect_stdout(nowhere):  # noqa: PTH123
+        try:
+            try:
+                with _same_sigterm():
+                    # Workers of other kinds of job would import modules from the current folder.
+                    job = ray.job_config.JobConfig(_client_job=True)
+                    ray.init(**options, job_config=job, log_to_driver=False, logging_level=logging.CRITICAL)
+            # Ray ends the process where a head answers in another language than its own.
+            except (Exception, SystemExit) as error:
+                reason = next((line for line in str(error).splitlines() if line), type(error).__name__)
+                where = "cannot be started here" if address is None else f"cannot join the cluster at {address}"
+                raise SpecsiaError(
+                    f"Ray {ray.__version__} {where} ({reason}): the versions of Ray and Python must be those of the "
+                    "cluster, and where it asks for a token RAY_AUTH_MODE=token and RAY_AUTH_TOKEN must be set"
+                ) from error
+            nodes = [node for node in ray.nodes() if node["Alive"]]
+            where = "started here" if address is None else f"at {address}, {len(nodes)} node{'s' * (len(nodes) > 1)}"
+            say(f"ray: {where}, {_total('CPU')} CPUs, {_total('GPU')} GPUs")
+            yield
+        finally:
+            if ray.is_initialized():
+                with _same_sigterm():
+                    ray.shutdown()
+            if folder is not None:
+                shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def _same_sigterm() -> Iterator[None]:
+    """Keep what SIGTERM does: Ray would have it print addresses and abort."""
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        yield
+    finally:
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, before)
+
+
+def _total(kind: str) -> int:
+    import ray
+
+    return int(ray.cluster_resources().get(kind, 0))
+
+
+def _task_bytes() -> int:
+    """Memory that a task asks for, no more than a CPU's share of the smallest node, where it would never begin."""
+    import ray
+
+    able = [node["Resources"] for node in ray.nodes() if node["Alive"] and node["Resources"].get("CPU", 0) >= 1]
+    return int(min([TASK_BYTES, *(found.get("memory", 0) / found["CPU"] for found in able)]))
+
+
+@dataclass(frozen=True)
+class _Work:
+    """What a call hands out."""
+
+    here: Here
+    function: Callable[[Any], Any]
+    items: Sequence[Any]
+    needs: Needs
+
+    def packed(self, index: int) -> bytes:
+        return pickle.dumps((self.function, self.items[index], self.needs))
+
+
+def _run(work: _Work, workers: int | None, enough: Callable[[], bool]) -> Iterator[tuple[int, Any]]:
+    """Apply the function of a call to its items; see `Executor`."""
+    import ray
+
+    todo, running = deque(range(len(work.items))), dict[Any, tuple[int, Any]]()
+    idle = _actors(work, workers) if work.needs.slots is not None else None
+    held = [] if idle is None else list(idle)
+    task: Any = ray.remote(num_cpus=1, max_retries=ATTEMPTS - 1, max_calls=ITEMS_PER_PROCESS)(apply)
+    # As many again wait as are at work, so that no CPU idles and clusters grow by demand.
+    memory, width = _task_bytes(), workers or 2 * max(1, _total("CPU"))
+    try:
+        while todo or running:
+            if enough():
+                todo.clear()
+            while todo and (bool(idle) if idle is not None else len(running) < width):
+                index, actor = todo.popleft(), idle.popleft() if idle is not None else None
+                method = task.options(memory=memory) if actor is None else actor.apply
+                running[method.remote(work.here, work.packed(index))] = index, actor
+            if not running:
+                return
+            ray.wait(list(running), num_returns=1)
+            for ref in ray.wait(list(running), num_returns=len(running), timeout=0)[0]:
+                index, actor = running.pop(ref)
+                result = _received(ref)
+                if actor is not None and idle is not None:
+                    if isinstance(result, Lost):
+                        ray.kill(actor, no_restart=False)
+                    idle.append(actor)
+                yield index, result
+    finally:
+        for actor in held:
+            ray.kill(actor)
+        for ref, (_, actor) in running.items():
+            if actor is None:
+                ray.cancel(ref, force=True)
+
+
+def _actors(work: _Work, workers: int | None) -> deque[Any]:
+    """An actor for each GPU, at most `workers`; without GPUs as many as the backend's settings say."""
+    import ray
+
+    needs = work.needs
+    if needs.gpus and _total("GPU") < needs.gpus:
+        raise UsageError("the Ray cluster has no GPU, and this stage needs one: add a node that has")
+    slots = _total("GPU") // needs.gpus if needs.gpus else needs.slots or 1
+    count = max(1, min(slots, workers or slots, len(work.items)))
+    # They mostly wait for a process of their own, and a node with more GPUs than CPUs is used whole.
+    kind: Any = ray.remote(num_cpus=0, num_gpus=needs.gpus, max_restarts=-1, max_task_retries=ATTEMPTS - 1)(Holder)
+    return deque(kind.remote(pickle.dumps(needs)) for _ in range(count))
+
+
+def _received(ref: Any) -> Any:
+    """Result of a task, or `Lost` where Ray gave it up.
+
+    Raises:
+        SpecsiaError: if the function raised, or its node cannot do this work.
+    """
+    import ray
+    from ray.exceptions import OutOfMemoryError, RayError, RayTaskError
+
+    try:
+        result = ray.get(ref)
+    except RayTaskError as error:
+        if isinstance(error.cause, SpecsiaError):
+            raise error.cause from None
+        raise SpecsiaError(
+            f"a node of the Ray cluster cannot do this work ({error.cause!r}): is it set up as this one?"
+        ) from error
+    except OutOfMemoryError:
+        return Lost("its worker process was ended because its machine ran out of memory: try fewer --workers")
+    except RayError:
+        return Lost(
+            f"its worker process or node ended {ATTEMPTS} times; its machine may have run out of memory: "
+            "try fewer --workers"
+        )
+    if isinstance(result, Unfit):
+        raise UsageError(result.reason)
+    return result

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from specsia_build import memory
-from specsia_build.animation.motion import Motion, Poses, poses
+from specsia_build.animation.motion import TRANSLATION, Motion, Poses, Track, poses
 from specsia_build.animation.rig import Rig
 from specsia_build.characters.actions import FRAMES, chosen
 from specsia_build.characters.animated import AnimatedCharacter, read_animated
@@ -27,6 +27,7 @@ from specsia_build.rendering.mesh import Mesh, extremes, turned
 from specsia_build.stages import render
 from specsia_build.stages.clips.origins import is_file_name, meant, origin_of, taken, told_apart
 from specsia_build.stages.stage import Clip, Job
+from specsia_build.stages.tiny import CAMERAS, box_rig, textured_box
 
 TURNTABLE = "turntable"
 
@@ -358,3 +359,18 @@ def _root(rig: Rig, found: Poses) -> int:
             break
         node, hung = heaviest, np.flatnonzero(parents == heaviest)
     return node
+
+
+def box_actor() -> Actor:
+    """A box that goes aside, for code to be compiled by."""
+    track = Track(0, TRANSLATION, np.array([0.0, 1.0]), np.array([[0.0, 0.0, 0.0], [0.1, 0.0, 0.0]]))
+    rig = box_rig()
+    motions = {(OWN, 0): Motion("go", (track,), 0.0, 1.0)}
+    return Actor(textured_box(), rig, poses(rig.skeleton, None, np.zeros(1)), motions, {OWN: ("go",)}, {}, (), ())
+
+
+def box_shot(actor: Actor, config: BuildConfig) -> Shot:
+    """It as a run would see it, in two frames of few pixels."""
+    settings = replace(clip_settings(config), fps=2.0, frames=2)
+    clip = Clip("box-go-00", "go", OWN, 0, 2, 0, CAMERAS[0].yaw_deg)
+    return shot_of(clip, actor, replace(config, size=CAMERAS[0].size, clips=settings), 3.0)

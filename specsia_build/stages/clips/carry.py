@@ -21,12 +21,10 @@ from specsia_build.rendering.mesh import Mesh
 from specsia_build.stages import project, reconstruct
 from specsia_build.stages.artefact import Artefact
 from specsia_build.stages.clips import motions
-from specsia_build.stages.clips.actor import actor_of
-from specsia_build.stages.clips.tiny import box_actor
+from specsia_build.stages.clips.actor import actor_of, box_actor
 from specsia_build.stages.mesh_files import array_file, dump_array, load_array, mesh_from_files
 from specsia_build.stages.render import entry_settings
-from specsia_build.stages.stage import CharacterStage, DigestOf, Digests, Earlier, EarlierMeta, Job, Meta
-from specsia_build.stages.stopwatch import Stopwatch
+from specsia_build.stages.stage import CharacterStage, DigestOf, Digests, Earlier, EarlierMeta, Job, Meta, Stopwatch
 
 VERSION = 2
 """Of the way in which weights are carried over."""

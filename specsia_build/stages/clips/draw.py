@@ -48,7 +48,17 @@ from specsia_build.rendering.layers import HALF_COVERED, Layers, Look
 from specsia_build.rendering.mesh import Mesh
 from specsia_build.stages.artefact import Artefact
 from specsia_build.stages.clips import motions
-from specsia_build.stages.clips.actor import Actor, Shot, actor_of, box_of, clip_settings, loops, shot_of
+from specsia_build.stages.clips.actor import (
+    Actor,
+    Shot,
+    actor_of,
+    box_actor,
+    box_of,
+    box_shot,
+    clip_settings,
+    loops,
+    shot_of,
+)
 from specsia_build.stages.clips.annotate import (
     ANNOTATIONS,
     REGIONS,
@@ -57,10 +67,8 @@ from specsia_build.stages.clips.annotate import (
     stored_regions,
     surface_of,
 )
-from specsia_build.stages.clips.tiny import box_actor, box_shot
 from specsia_build.stages.render import LEAST_COVERED, entry_settings, outline
-from specsia_build.stages.stage import CharacterStage, Clip, DigestOf, Digests, Earlier, EarlierMeta, Job
-from specsia_build.stages.stopwatch import Stopwatch
+from specsia_build.stages.stage import CharacterStage, Clip, DigestOf, Digests, Earlier, EarlierMeta, Job, Stopwatch
 
 ANNOTATIONS_VERSION = 2
 """Grows whenever other things would be told of the same frames, or written otherwise."""

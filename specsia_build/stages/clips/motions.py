@@ -29,13 +29,13 @@ from specsia_build.stages.clips.actor import (
     TURNTABLE,
     Actor,
     actor_of,
+    box_actor,
     clip_settings,
     motion_files,
     turn_frames,
 )
 from specsia_build.stages.clips.annotate import OF_REGIONS, stored_regions
 from specsia_build.stages.clips.origins import origin_of
-from specsia_build.stages.clips.tiny import box_actor
 from specsia_build.stages.render import entry_settings
 from specsia_build.stages.stage import (
     CharacterStage,
@@ -47,9 +47,9 @@ from specsia_build.stages.stage import (
     Job,
     Meta,
     Sources,
+    Stopwatch,
     sources_of,
 )
-from specsia_build.stages.stopwatch import Stopwatch
 
 CHARACTER, MOTION = "character/", "motion/"
 """Before the names of inputs: files of the character, and files of motions."""

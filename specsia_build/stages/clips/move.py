@@ -22,10 +22,8 @@ from specsia_build.rendering.layers import Layers
 from specsia_build.stages import project, reconstruct
 from specsia_build.stages.artefact import Artefact
 from specsia_build.stages.clips import carry, draw, motions
-from specsia_build.stages.clips.actor import actor_of, box_of, shot_again
-from specsia_build.stages.clips.tiny import box_actor, box_shot
-from specsia_build.stages.stage import CharacterStage, DigestOf, Digests, Earlier, EarlierMeta, Job
-from specsia_build.stages.stopwatch import Stopwatch
+from specsia_build.stages.clips.actor import actor_of, box_actor, box_of, box_shot, shot_again
+from specsia_build.stages.stage import CharacterStage, DigestOf, Digests, Earlier, EarlierMeta, Job, Stopwatch
 
 
 def _settings(job: Job) -> dict[str, Any]:

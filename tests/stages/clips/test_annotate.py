@@ -30,8 +30,7 @@ from specsia_build.dataset.layers import (
 from specsia_build.stages.artefact import Artefact, seal
 from specsia_build.stages.clips import draw, motions
 from specsia_build.stages.clips.annotate import ANNOTATIONS, REGIONS
-from specsia_build.stages.stage import Job
-from specsia_build.stages.stopwatch import Stopwatch
+from specsia_build.stages.stage import Job, Stopwatch
 from tests.pipeline.moving import write_moving_figure
 
 

@@ -12,7 +12,6 @@ import pytest
 from specsia_build import png
 from specsia_build.pipeline.store import read_artefact
 from specsia_build.stages.clips import draw
-from tests.artefacts import file_of
 from tests.characters.gltf.writer import GltfWriter
 from tests.clips import clips_config, run_clips
 from tests.shapes import BOX, PARTS, QUADS
@@ -51,7 +50,7 @@ def made(folder: Path, clips: list[Clip], *, under: bool = False, **settings: An
     write_scene(folder / "figures/a.glb", clips, under=under)
     config = clips_config(folder / "figures", recipes=["frames"], turntable=False, views=1, **settings)
     layout, summary = run_clips(folder / "out", config)
-    drawn = file_of(layout.artefact(draw.STAGE, None, "a-x-00")).parent
+    drawn = layout.artefact(draw.STAGE, None, "a-x-00").parent
     return " ".join(summary.warnings.get("a", ())), [
         read_artefact(path, path.stem) for path in sorted(drawn.glob("*.tar"))
     ]

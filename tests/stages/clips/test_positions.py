@@ -17,7 +17,6 @@ from specsia_build.pipeline.store import read_artefact
 from specsia_build.stages.clips import draw
 from specsia_build.stages.clips.actor import actor_of, shot_again
 from specsia_build.stages.stage import Clip, Job
-from tests.artefacts import file_of
 from tests.clips import clips_config, run_clips
 
 POINTS = 1000
@@ -29,7 +28,7 @@ def test_points_of_a_surface_keep_their_colour_to_one_step(tmp_path: Path) -> No
     layout, _ = run_clips(tmp_path / "out", config)
     (entry,) = open_source("sample:1", tmp_path / "samples").entries
     clip_id = f"{entry.id}-jump-00"
-    drawn = read_artefact(file_of(layout.artefact(draw.STAGE, None, clip_id)), clip_id)
+    drawn = read_artefact(layout.artefact(draw.STAGE, None, clip_id), clip_id)
     actor = actor_of(Job(entry=entry, config=config))
     shot = shot_again(Clip(**drawn.meta["clip"]), actor, config, drawn.meta["width"], drawn.meta["shift"])
     rest, faces = actor.mesh.vertices.astype(np.float64), actor.mesh.faces
