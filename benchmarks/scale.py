@@ -23,21 +23,17 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import click
-from specsia_build.pipeline.objects import Place
-from specsia_build.pipeline.packing import pack_plan
-from specsia_build.pipeline.planning import stages_of
-from specsia_build.pipeline.settling import Settlement
-from specsia_build.pipeline.tasks import Task, stage_fingerprint
 
 from specsia_build.characters.sources import open_source
 from specsia_build.config import EXECUTORS, BuildConfig, backend_name
+from specsia_build.config_file import write_settings
 from specsia_build.dataset import splits
 from specsia_build.files.sources import source_digest
 from specsia_build.pipeline.executors import Needs, open_executor
-from specsia_build.pipeline.index import open_index
 from specsia_build.pipeline.layout import RunLayout
-from specsia_build.pipeline.mark import claim_folder, settled
-from specsia_build.pipeline.selection import parted_doubles, shapes_of
+from specsia_build.pipeline.mark import note_versions
+from specsia_build.pipeline.pack import pack_plan
+from specsia_build.pipeline.plan import Task, open_run, standing, steps_of
 from specsia_build.pipeline.settings import existing_run
 from specsia_build.pipeline.store import read_meta
 from specsia_build.stages.artefact import DIGEST, META, meta_digest
@@ -73,13 +69,13 @@ def forge(run: Path, out: Path, count: int) -> None:
         os.link(original, folder / f"c{number:06d}{original.suffix}")
     config, layout = replace(config, source=str(folder)), RunLayout(out / "run")
     entries = open_source(config.source, layout.source).entries
-    claim_folder(layout, config.source)
-    with settled(config, layout):
-        layout.splits.write_text(splits.to_json(splits.assign([entry.id for entry in entries], {})))
-    metas: dict[Place, Meta | None] = {}
+    note_versions(config, layout, ())
+    write_settings(config, layout.config)
+    layout.splits.write_text(splits.to_json(splits.assign([entry.id for entry in entries], {})))
+    metas: dict[Path, Meta | None] = {}
     for number, entry in enumerate(entries):
         original, earlier = files[number % len(files)], dict[CharacterStage, Meta]()
-        for stage, spec in stages_of(config, character_stages(config)):
+        for stage, spec in steps_of(config, character_stages(config)):
             path = template.artefact(stage, None if spec is None else backend_name(spec), original.stem)
             if path not in metas:
                 metas[path] = read_meta(path)
@@ -90,14 +86,12 @@ def forge(run: Path, out: Path, count: int) -> None:
             if stage.sources(task.job) is not None and not earlier:
                 inputs = {entry.path.name: digests[original]}
             said = {name: value for name, value in found.items() if name != DIGEST}
-            said |= {"id": entry.id, "inputs": dict(inputs), "fingerprint": stage_fingerprint(task, inputs)}
+            said |= {"id": entry.id, "inputs": dict(inputs), "fingerprint": task.fingerprint(inputs)}
             earlier[stage] = said | {DIGEST: meta_digest(said)}
-            assert isinstance(task.path, Path)
             _write_hollow(task.path, entry.id, earlier[stage])
-    with open_index(layout, writes=True) as index:
-        settlement = Settlement(config, layout, index)
-        done = sum(settlement.look(entry) for entry in entries)
-    click.echo(f"{done} of {len(entries)} characters are settled in {layout.root}")
+    with open_run(config, layout, writes=True) as opened:
+        done = sum(standing(opened, entry).is_done(opened.steps) for entry in entries)
+    click.echo(f"{done} of {len(entries)} characters are up to date in {layout.root}")
 
 
 def _write_hollow(path: Path, key: str, meta: Mapping[str, Any]) -> None:
@@ -124,18 +118,14 @@ def idle(run: Path) -> None:
     config, layout = existing_run(run)
     source = _timed("list the source", lambda: open_source(config.source, layout.source))
     frozen = _timed("read the splits", lambda: splits.from_json(layout.splits))
-    with open_index(layout, writes=False) as index:
-        settlement = Settlement(config, layout, index)
-        known = _timed("see what is settled", lambda: settlement.known(source.entries))
-        told = index.told_digests, index.digests, shapes_of(config, layout, index)
-        _timed("look for doubles", lambda: parted_doubles(source.entries, frozen, *told))
-        plan = _timed(
-            "plan pack", lambda: pack_plan(config, layout, source.name, source.entries, index, (), frozen, settlement)
-        )
+    with open_run(config, layout) as opened:
+        found = _timed("look at all", lambda: {entry.id: standing(opened, entry) for entry in source.entries})
+        plan = _timed("plan pack", lambda: pack_plan(opened, source.name, found, (), frozen))
         _timed("its fingerprint", lambda: plan_fingerprint(plan))
+    done = sum(one.is_done(opened.steps) for one in found.values())
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     size = layout.index.stat().st_size / len(source.entries) / 1024
-    click.echo(f"{len(known)} of {len(source.entries)} settled; {peak:.0f} MB at most; index {size:.1f} kB a character")
+    click.echo(f"{done} of {len(source.entries)} up to date; {peak:.0f} MB at most; index {size:.1f} kB a character")
 
 
 def _timed(what: str, function: Callable[[], R]) -> R:

@@ -18,6 +18,7 @@ from specsia_build.pipeline.layout import RunLayout
 from specsia_build.pipeline.lock import locked
 from specsia_build.pipeline.mark import changes, check_folder, settings_before, versions_before, write_mark
 from specsia_build.pipeline.settings import existing_run
+from specsia_build.stages.registry import character_stages
 
 
 def merge(runs: Sequence[Path], layout: RunLayout, say: Callable[[str], None]) -> BuildConfig:
@@ -74,7 +75,10 @@ def merge(runs: Sequence[Path], layout: RunLayout, say: Callable[[str], None]) -
         for _, one in found:
             for folder in ("artefacts", "quarantine", "logs"):
                 _copy(one.root, layout.root, folder)
-        write_failures(layout.failures, {f for _, one in found for f in read_failures(one.failures)})
+        stages = {stage.name: stage for stage in character_stages()}
+        failures = {f for _, one in found for f in read_failures(one.failures)}
+        lost = {f for f in failures if not layout.artefact(stages[f.stage], f.backend, f.key).exists()}
+        write_failures(layout.failures, lost)
     return whole
 
 

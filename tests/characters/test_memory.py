@@ -16,7 +16,7 @@ from specsia_build.characters.character import Entry
 from specsia_build.characters.formats import FORMATS
 from specsia_build.characters.read import read_character
 from specsia_build.errors import CharacterError, UsageError
-from specsia_build.pipeline.executors import run_local
+from specsia_build.pool import Pool
 from tests.characters import bombs
 from tests.characters.bad_characters import figure, write_glb
 
@@ -132,8 +132,8 @@ def unheld(_: int) -> int:
 @pytest.mark.skipif(sys.platform != "linux", reason="the system holds no process to a limit")
 def test_the_system_holds_a_worker_to_its_memory_and_it_goes_on() -> None:
     sizes = [2**20, 2**30, 2**20]
-    found = dict(run_local(greedy, sizes, workers=1, timeout=60.0, memory=LITTLE))
+    found = dict(Pool(1, 60.0, LITTLE).run(greedy, sizes))
     refused = "x needs more memory than the 256 MB that a worker may use: raise --memory, or make it smaller"
     assert found == {0: str(2**20), 1: refused, 2: str(2**20)}
-    assert dict(run_local(unheld, [0], workers=1, timeout=60.0, memory=LITTLE)) == {0: resource.RLIM_INFINITY}
+    assert dict(Pool(1, 60.0, LITTLE).run(unheld, [0])) == {0: resource.RLIM_INFINITY}
     assert resource.getrlimit(resource.RLIMIT_DATA)[0] == resource.RLIM_INFINITY

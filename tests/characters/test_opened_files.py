@@ -13,7 +13,6 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 from PIL import Image
-from specsia_build.pipeline.tasks import file_inputs
 
 from specsia_build.characters.character import Entry
 from specsia_build.characters.read import read_character
@@ -22,6 +21,7 @@ from specsia_build.cli import main
 from specsia_build.errors import CharacterError
 from specsia_build.pipeline.index import open_index
 from specsia_build.pipeline.layout import RunLayout
+from specsia_build.pipeline.worker import file_inputs
 from specsia_build.stages.stage import Sources
 from tests.characters.bad_characters import figure, write_glb
 from tests.characters.gltf.writer import GltfWriter

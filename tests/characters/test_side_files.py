@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from specsia_build.pipeline.tasks import file_inputs
 
 from specsia_build.characters.side_files import SideFiles
 from specsia_build.files import listing
+from specsia_build.pipeline.worker import file_inputs
 from specsia_build.stages.stage import Sources
 
 

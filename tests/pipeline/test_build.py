@@ -635,10 +635,8 @@ def test_a_refused_build_leaves_a_folder_of_ones_own_as_it_was(tmp_path: Path) -
 def test_a_second_build_in_the_same_folder_waits_its_turn(tmp_path: Path) -> None:
     from specsia_build.pipeline.layout import RunLayout
     from specsia_build.pipeline.lock import locked
-    from specsia_build.pipeline.mark import claim_folder
 
-    claim_folder(RunLayout(tmp_path / "out"), "sample:1")
-    with locked(RunLayout(tmp_path / "out"), print):
+    with locked(RunLayout(tmp_path / "out")):
         refused = specsia("build", write_figure(tmp_path / "a.obj"), "--out", tmp_path / "out", *SMALL, code=2)
     assert "another build" in refused["error"]
 

@@ -10,18 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from specsia_build.pipeline.packing import pack_plan
-from specsia_build.pipeline.settling import Settlement
 
-from specsia_build.backends.registry import load_backend
-from specsia_build.characters.sources import open_source
-from specsia_build.errors import SpecsiaError
-from specsia_build.files.sources import source_digest
-from specsia_build.pipeline import finishing, settling
 from specsia_build.pipeline import index as index_module
 from specsia_build.pipeline.index import open_index
 from specsia_build.pipeline.layout import RunLayout
-from specsia_build.pipeline.settings import existing_run
 from specsia_build.pipeline.store import read_meta
 from specsia_build.stages import project
 from tests.artefacts import artefact
@@ -76,42 +68,6 @@ def test_a_build_with_nothing_to_do_and_status_read_no_artefact(run: tuple[Path,
     assert sums(out) == before
 
 
-def test_what_is_said_of_all_is_reckoned_again_only_where_something_changed(
-    run: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    source, out = run
-    reckoned: list[int] = []
-
-    def counted(*given: Any) -> Any:
-        plan = pack_plan(*given)
-        reckoned.append(sum(map(len, plan.members.values())))
-        return plan
-
-    monkeypatch.setattr(finishing, "pack_plan", counted)
-    rows, before = build(source, out)["rows"], sums(out)
-    reckoned.clear()
-    assert build(source, out)["rows"] == rows
-    assert reckoned == []
-
-    # What of it goes is packed again from what is there.
-    (out / "dataset" / "build.json").unlink()
-    build(source, out)
-    assert (reckoned, sums(out)) == ([FIGURES], before)
-
-    # Fewer characters; all again; other splits; an artefact that was written anew.
-    (tmp_path / "out.txt").write_text("1\n")
-    build(source, out, "--exclude", tmp_path / "out.txt")
-    build(source, out)
-    listed = json.loads((out / "splits.json").read_text())
-    listed["validation"], listed["test"] = listed["test"], listed["validation"]
-    (out / "splits.json").write_text(json.dumps(listed))
-    build(source, out)
-    artefact(out, "render", "1").touch()
-    build(source, out)
-    build(source, out)
-    assert reckoned == [FIGURES, FIGURES - 1, FIGURES, FIGURES, FIGURES]
-
-
 def test_what_changed_behind_its_back_is_noticed(run: tuple[Path, Path]) -> None:
     source, out = run
     before = sums(out)
@@ -131,7 +87,7 @@ def test_what_changed_behind_its_back_is_noticed(run: tuple[Path, Path]) -> None
     assert sums(out) == before
 
 
-@pytest.mark.parametrize("harm", ["lost", "damaged", "other", "rows", "kinds", "members", "conclusions"])
+@pytest.mark.parametrize("harm", ["lost", "damaged", "version", "rows", "kinds"])
 def test_an_index_that_cannot_serve_costs_nothing_but_time(run: tuple[Path, Path], harm: str) -> None:
     source, out = run
     path, before = RunLayout(out).index, sums(out)
@@ -140,20 +96,9 @@ def test_an_index_that_cannot_serve_costs_nothing_but_time(run: tuple[Path, Path
     elif harm == "damaged":
         path.write_bytes(os.urandom(path.stat().st_size))
     else:
-        harms = {
-            "other": ["PRAGMA user_version = 77", "DELETE FROM digests"],
-            "rows": ["UPDATE settled SET known = '{'", "UPDATE artefacts SET meta = x'00'"],
-            "members": [
-                "UPDATE members SET members = '{'",
-                "UPDATE digests SET stamp = x'00'",
-                "DELETE FROM concluded",
-            ],
-            "kinds": ["UPDATE settled SET known = 5", "UPDATE artefacts SET meta = 'text'"],
-            "conclusions": ["UPDATE concluded SET said = '{'"],
-        }
+        harms = {"version": "PRAGMA user_version = 77", "rows": "UPDATE known SET meta = x'00'"}
         with sqlite3.connect(path) as tables:
-            for statement in harms[harm]:
-                tables.execute(statement)
+            tables.execute(harms.get(harm, "UPDATE known SET meta = 'text'"))
         tables.close()
     assert "all stages are up to date" in specsia("status", out)["text"]
     assert all_kept(build(source, out, "--workers", "1"))
@@ -187,27 +132,8 @@ def test_who_only_reads_keeps_no_writer_waiting(run: tuple[Path, Path]) -> None:
         writer.learn(path, "1:2", b"x")
         writer.save()
         with sqlite3.connect(layout.index) as tables:
-            assert tables.execute("SELECT COUNT(*) FROM artefacts WHERE stamp = '1:2'").fetchone() == (1,)
+            assert tables.execute("SELECT COUNT(*) FROM known WHERE stamp = '1:2'").fetchone() == (1,)
         tables.close()
-
-
-def test_the_digests_of_many_files_are_those_of_each(run: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch) -> None:
-    source, out = run
-    monkeypatch.setattr(index_module, "_AT_ONCE", 2)
-    files = [(path, source) for path in sorted(source.iterdir())]
-    files[1][0].write_bytes(b"another")
-    elsewhere = source.parent / "elsewhere"
-    elsewhere.write_bytes(b"x")
-    (source / "out").symlink_to(elsewhere)
-    files += [(source / "out", source), (source / "nothing", source)]
-    with open_index(RunLayout(out), writes=False) as index:
-        found = list(index.digests(files))
-        assert found == [source_digest(*one) for one in files] == [index.digest(*one) for one in files]
-        told = list(index.told_digests(files))
-        assert told[1] != found[1]
-        assert [*told[:1], *told[2:]] == [*found[:1], *found[2:]]
-    assert found[-2:] == [None, None]
-    assert None not in found[:FIGURES]
 
 
 def test_a_second_mesh_that_could_be_a_characters_is_noticed(tmp_path: Path) -> None:
@@ -217,26 +143,6 @@ def test_a_second_mesh_that_could_be_a_characters_is_noticed(tmp_path: Path) -> 
     shutil.copy(meshes / "1.obj", meshes / "1" / "other.obj")
     (failure,) = build(source, out)["failures"]
     assert "more than one mesh for '1'" in failure["reason"]
-
-
-def test_inputs_that_fail_are_the_fault_of_a_backend_of_others(
-    run: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    class Theirs:
-        def __getattr__(self, name: str) -> Any:
-            return getattr(load_backend("inflate"), name)
-
-        def inputs(self, character_id: str) -> tuple[Path, ...]:
-            raise KeyError("weights")
-
-    source, out = run
-    config, layout = existing_run(out)
-    monkeypatch.setattr(settling, "backend_of", lambda spec: Theirs())
-    with (
-        open_index(layout, writes=False) as index,
-        pytest.raises(SpecsiaError, match=r"inflate does not state its inputs"),
-    ):
-        Settlement(config, layout, index).known(open_source(str(source), out).entries)
 
 
 def test_a_file_of_the_same_size_and_time_is_read_all_the_same(run: tuple[Path, Path]) -> None:

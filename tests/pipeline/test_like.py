@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -27,10 +26,9 @@ from specsia_build.dataset.splits import from_json, to_json
 from specsia_build.errors import SpecsiaError, UsageError
 from specsia_build.files.sources import source_digest
 from specsia_build.frame import view_yaws
-from specsia_build.pipeline import index
 from specsia_build.pipeline.layout import RunLayout
 from specsia_build.pipeline.mark import settings_before
-from specsia_build.pipeline.selection import parted_doubles, select, source_of
+from specsia_build.pipeline.selection import _split, parted_doubles, source_of
 from tests.shapes import write_folder
 
 pytestmark = pytest.mark.usefixtures("no_workers")
@@ -58,7 +56,7 @@ def test_the_published_settings_draw_the_published_splits(tmp_path: Path) -> Non
     config = with_settings(BuildConfig(), settings, "the manifest")
     assert (config.views, config.size, config.seed) == (10, 512, 42)
     ids = [str(i) for i in range(1500) if i not in (77, 1203)]
-    found = select(config, RunLayout(tmp_path), entries(*sorted(ids)), {}).splits
+    _, found, _ = _split(config, RunLayout(tmp_path), entries(*sorted(ids)), {})
     like = write_like(tmp_path / "published", dict(found))
     assert open_dataset(like).splits("default") == {"train": 2596, "validation": 200, "test": 200}
     assert splits_of(open_dataset(like)) == dict(found)
@@ -69,23 +67,22 @@ def test_the_published_settings_draw_the_published_splits(tmp_path: Path) -> Non
 def test_a_manifest_that_states_a_split_later_moves_the_character_and_it_is_said(tmp_path: Path) -> None:
     layout, said = RunLayout(tmp_path), Entry("c", "glb", Path("c.glb"), split="test")
     layout.splits.write_text(to_json({"a": "train", "b": "validation", "c": "train"}))
-    found = select(BuildConfig(), layout, [*entries("a", "b"), said], {})
-    assert found.splits == {"a": "train", "b": "validation", "c": "test"}
-    assert found.notes(None) == ["c moves from train to test, as the manifest now says"]
-    layout.splits.write_text(to_json(found.splits))
-    assert select(BuildConfig(), layout, entries("a", "b", "c"), {}).splits == found.splits
-    assert select(BuildConfig(), layout, [*entries("a", "b"), said], {}).notes(None) == []
+    _, found, remarks = _split(BuildConfig(), layout, [*entries("a", "b"), said], {})
+    assert found == {"a": "train", "b": "validation", "c": "test"}
+    assert remarks == ["c moves from train to test, as the manifest now says"]
+    layout.splits.write_text(to_json(found))
+    assert _split(BuildConfig(), layout, entries("a", "b", "c"), {})[1] == found
+    assert _split(BuildConfig(), layout, [*entries("a", "b"), said], {})[2] == []
 
 
 def test_only_its_characters_are_chosen_and_its_splits_hold(tmp_path: Path) -> None:
     like = write_like(tmp_path / "like", {"2": "test", "7": "train", "10": "validation", "99": "train"})
     config = BuildConfig(like=str(like))
     layout = RunLayout(tmp_path / "run")
-    found = select(config, layout, entries("1", "2", "7", "10"), settings_before(layout))
-    assert [entry.id for entry in found.entries] == ["2", "7", "10"]
-    assert found.splits == {"2": "test", "7": "train", "10": "validation", "99": "train"}
-    assert (found.left_out, found.lacking) == (1, ("99",))
-    assert "lacks 1 of its characters: 99" in found.notes(config.like)[1]
+    chosen, found, remarks = _split(config, layout, entries("1", "2", "7", "10"), settings_before(layout))
+    assert [entry.id for entry in chosen] == ["2", "7", "10"]
+    assert found == {"2": "test", "7": "train", "10": "validation", "99": "train"}
+    assert "lacks 1 of its characters: 99" in remarks[1]
 
 
 def test_a_dataset_of_ours_is_followed_too(tmp_path: Path) -> None:
@@ -111,18 +108,18 @@ def test_contradictions_are_refused(tmp_path: Path) -> None:
     layout = RunLayout(tmp_path / "run")
     layout.root.mkdir()
     with pytest.raises(UsageError, match="has 2 characters, of which the source has none"):
-        select(BuildConfig(like=str(like)), layout, entries("5"), settings_before(layout))
+        _split(BuildConfig(like=str(like)), layout, entries("5"), settings_before(layout))
     layout.splits.write_text(to_json({"2": "train", "7": "train"}))
     with pytest.raises(UsageError, match="splits are not those of"):
-        select(BuildConfig(like=str(like)), layout, entries("2", "7"), settings_before(layout))
+        _split(BuildConfig(like=str(like)), layout, entries("2", "7"), settings_before(layout))
 
 
 def test_a_run_goes_on_without_the_dataset(tmp_path: Path) -> None:
     layout = RunLayout(tmp_path)
     layout.splits.write_text(to_json({"2": "test", "7": "train"}))
     layout.config.write_text(yaml.safe_dump({"like": "owner/name"}))
-    found = select(BuildConfig(like="owner/name"), layout, entries("2", "5", "7"), settings_before(layout))
-    assert [entry.id for entry in found.entries] == ["2", "7"]
+    chosen, _, _ = _split(BuildConfig(like="owner/name"), layout, entries("2", "5", "7"), settings_before(layout))
+    assert [entry.id for entry in chosen] == ["2", "7"]
 
 
 def test_a_build_follows_a_dataset(tmp_path: Path) -> None:
@@ -156,16 +153,9 @@ def test_one_file_in_several_splits_is_told(tmp_path: Path) -> None:
     def alike(entry: Entry) -> Shape:
         return (4.0, 4.0, 1.0 if entry.id in "ab" else 0.5)
 
-    def unknown(_: Entry) -> Shape:
-        return ()
-
-    (said,) = parted_doubles(entries, splits, digests, digests, alike)
+    (said,) = parted_doubles(entries, splits, digests, alike)
     assert said.startswith("a, b are one file and lie in test and train: keep one of them")
-    assert not parted_doubles(entries, splits | {"b": "train"}, digests, digests, alike)
-    # What they were once is asked for first, and told only if it is so still.
-    assert not parted_doubles(
-        entries, splits, lambda files: ["same"] * len(files), lambda files: map(str, range(len(files))), unknown
-    )
+    assert not parted_doubles(entries, splits | {"b": "train"}, digests, alike)
 
 
 def test_one_shape_in_several_splits_is_told_by_a_build(tmp_path: Path) -> None:
@@ -188,27 +178,6 @@ def test_one_shape_in_several_splits_is_told_by_a_build(tmp_path: Path) -> None:
     manifest.write_text("".join(json.dumps(line | {"split": "test"}) + "\n" for line in listed))
     result = CliRunner().invoke(main, [*(str(a) for a in arguments), "--fresh"])
     assert "one shape" not in result.stderr
-
-
-def test_files_are_compared_by_what_was_read_of_them_for_their_characters(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    figure = write_folder(tmp_path, 1) / "0.obj"
-    shutil.copy(figure, tmp_path / "1.obj")
-    listed = [{"id": split, "path": f"{k}.obj", "split": split} for k, split in enumerate(("train", "test"))]
-    (tmp_path / "all.jsonl").write_text("".join(json.dumps(line) + "\n" for line in listed))
-    read = list[Path]()
-
-    def heard(path: Path, root: Path) -> str | None:
-        read.append(path)
-        return source_digest(path, root)
-
-    monkeypatch.setattr(index, "source_digest", heard)
-    arguments: list[Any] = ["build", tmp_path / "all.jsonl", "--out", tmp_path / "out", "--size", 64, "--views", 2]
-    result = CliRunner().invoke(main, [str(a) for a in arguments])
-    assert result.exit_code == 0, result.output
-    assert "test, train are one file and lie in test and train" in " ".join(result.stderr.split())
-    assert not read
 
 
 def test_a_source_that_was_moved_is_told_with_what_goes_on(tmp_path: Path) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -18,15 +17,12 @@ from specsia_build.files.writing import write_bytes
 from specsia_build.pipeline import build as building
 from specsia_build.pipeline.clearing import forget
 from specsia_build.pipeline.layout import RunLayout
-from specsia_build.pipeline.lock import locked
 from specsia_build.pipeline.mark import (
     changes,
-    claim_folder,
-    claimed,
+    check_folder,
     note_versions,
     outdated,
     settings_before,
-    settled,
     told_before,
 )
 from specsia_build.pipeline.progress import Progress
@@ -53,34 +49,22 @@ def test_a_folder_that_holds_something_else_is_refused(tmp_path: Path, name: str
     assert contents(home) == {name: b"mine: 1"}
 
 
-def test_of_two_builds_that_find_a_folder_vacant_one_takes_nothing_of_the_other_back(tmp_path: Path) -> None:
-    layout, config = RunLayout(tmp_path / "run"), BuildConfig()
-    with ExitStack() as first:
-        with pytest.raises(UsageError, match="another build"), claimed(layout, config.source, print):
-            for one in (claimed(layout, config.source, print), locked(layout, print), settled(config, layout)):
-                first.enter_context(one)
-            before = contents(layout.root)
-            with locked(layout, print):
-                pass
-        assert contents(layout.root) == before
-
-
 def test_a_new_or_empty_folder_is_marked_and_a_newer_run_refused(tmp_path: Path) -> None:
     layout = RunLayout(tmp_path / "run")
-    for _ in range(2):
-        assert claim_folder(layout, "sample:3") is None
+    assert check_folder(layout) is None
+    note_versions(BuildConfig(source="sample:3"), layout, ())
+    assert check_folder(layout) is None
     mark = json.loads(layout.mark.read_text())
     assert (mark["kind"], mark["format"], mark["source"]) == ("specsia run", 1, "sample:3")
     layout.mark.write_text(json.dumps(mark | {"format": 2}))
     with pytest.raises(UsageError, match="newer version"):
-        claim_folder(layout, "sample:3")
+        check_folder(layout)
     layout.mark.write_text("{")
     with pytest.raises(UsageError, match="holds no build"):
-        claim_folder(layout, "sample:3")
+        check_folder(layout)
     write_settings(BuildConfig(), layout.config)
     layout.splits.write_text(splits.to_json({"0": "train"}))
-    assert "gets one" in str(claim_folder(layout, "sample:3"))
-    assert json.loads(layout.mark.read_text()) == mark
+    assert "gets one" in str(check_folder(layout))
 
 
 def test_a_first_build_that_is_stopped_early_goes_on_with_what_was_asked_for(
@@ -104,12 +88,12 @@ def test_a_first_build_that_is_refused_leaves_no_settings(tmp_path: Path, monkey
     with pytest.raises(UsageError, match="there is no"):
         building.build(BuildConfig(source=str(tmp_path / "typo")), layout, stage_names(), False, Progress())
     assert not layout.config.exists()
-    assert claim_folder(layout, "sample:3") is None
+    assert check_folder(layout) is None
 
 
 def test_what_is_forgotten_is_what_builds_write(tmp_path: Path) -> None:
     layout = RunLayout(tmp_path / "run")
-    claim_folder(layout, "sample:3")
+    note_versions(BuildConfig(source="sample:3"), layout, ())
     layout.splits.write_text(splits.to_json({"0": "train", "1": "train"}))
     own = (
         "artefacts/render/5f/0.tar", "artefacts/project/inflate/6b/1.tar", "logs/tasks.jsonl", "logs/render/1.txt",
@@ -135,7 +119,7 @@ def test_what_is_forgotten_is_what_builds_write(tmp_path: Path) -> None:
 
 def test_a_folder_of_a_run_that_lies_elsewhere_stays_where_it_is(tmp_path: Path) -> None:
     layout = RunLayout(tmp_path / "run")
-    claim_folder(layout, "sample:3")
+    note_versions(BuildConfig(source="sample:3"), layout, ())
     layout.splits.write_text(splits.to_json({"0": "train"}))
     write_bytes(tmp_path / "disk" / "render" / "5f" / "0.tar", b"x")
     (layout.root / "artefacts").symlink_to(tmp_path / "disk")
@@ -145,9 +129,8 @@ def test_a_folder_of_a_run_that_lies_elsewhere_stays_where_it_is(tmp_path: Path)
 
 def test_what_other_versions_made_is_told_until_all_of_it_is_made_anew(tmp_path: Path) -> None:
     layout, config = RunLayout(tmp_path / "run"), BuildConfig(source="sample:3")
-    claim_folder(layout, config.source)
-    with settled(config, layout):
-        pass
+    write_settings(config, layout.config)
+    note_versions(config, layout, ())
     assert outdated(layout, config) == []
     mark = json.loads(layout.mark.read_text())
     mark["versions"] |= {"render": 1, "inflate": 2, "elsewhere": 7}
@@ -158,8 +141,7 @@ def test_what_other_versions_made_is_told_until_all_of_it_is_made_anew(tmp_path:
         settings_before(layout), config, layout, 3, True
     )
     # A build begins, and is killed.
-    with settled(config, layout):
-        pass
+    note_versions(config, layout, ())
     assert outdated(layout, config) == both
     note_versions(config, layout, [render.STAGE])
     assert outdated(layout, config) == both[1:]

@@ -9,17 +9,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from specsia_build.pipeline.executors.base import never
-from specsia_build.pipeline.packing import DamagedInputs, makes_shards
 
 from specsia_build.config import BuildConfig
 from specsia_build.dataset import parquet, splits
 from specsia_build.errors import SpecsiaError
 from specsia_build.files.names import is_temporary
-from specsia_build.pipeline import executors
 from specsia_build.pipeline.executors import Lost, Needs
 from specsia_build.pipeline.layout import RunLayout
+from specsia_build.pipeline.pack import DamagedInputs, makes_shards
+from specsia_build.pipeline.plan import open_run
 from specsia_build.pipeline.store import write_artefact
+from specsia_build.pool import never
 from specsia_build.stages import pack, project, render
 from specsia_build.stages.shards import made_here
 from tests.stages.test_pack import Store, plan_of, sums
@@ -73,8 +73,9 @@ def planned() -> pack.PackPlan:
 
 def packed(layout: RunLayout, run: Any, config: BuildConfig | None = None) -> tuple[pack.Packed, list[int]]:
     told: list[int] = []
-    make = makes_shards(config or planned().config, layout, run, told.append)
-    return pack.pack(planned(), make, layout.dataset), told
+    with open_run(config or planned().config, layout) as opened:
+        make = makes_shards(opened, run, told.append)
+        return pack.pack(planned(), make, layout.dataset), told
 
 
 def test_a_dataset_is_the_same_whoever_packs_it_in_whatever_order(layout: RunLayout, workers: Workers) -> None:
@@ -101,21 +102,6 @@ def test_what_fits_in_a_shard_is_packed_without_workers(
     monkeypatch.setattr(parquet, "SHARD_BYTES", 10**6)
     assert packed(layout, workers)[0].rows == 2 * len(IDS)
     assert not workers.needs
-
-
-@pytest.mark.parametrize("where", ["store", "link"])
-def test_nodes_that_do_not_see_the_dataset_do_not_pack_it(
-    where: str, layout: RunLayout, workers: Workers, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    here = Workers()
-    monkeypatch.setattr(executors, "local_executor", lambda _: here)
-    if where == "store":
-        layout = replace(layout, work=layout.root.as_uri())
-    else:
-        (tmp_path / "elsewhere").mkdir()
-        layout.dataset.symlink_to(tmp_path / "elsewhere")
-    packed(layout, workers)
-    assert (len(workers.needs), len(here.needs)) == (0, 1)
 
 
 def test_all_that_is_damaged_is_told_at_once_and_the_old_dataset_stays(layout: RunLayout, workers: Workers) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import shutil
 import signal
 import socket
@@ -13,31 +12,23 @@ import sys
 import tempfile
 import time
 import uuid
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
-import psutil
 import pytest
-from specsia_build.pipeline.executors.cluster import Cluster, joined_cluster
-from specsia_build.pipeline.executors.here import Here
-from specsia_build.pipeline.executors.nodes import Nodes
-from specsia_build.pipeline.executors.own import SESSIONS
 
 import specsia_build
 from specsia_build.config import BuildConfig
-from specsia_build.errors import SpecsiaError, UsageError
+from specsia_build.errors import UsageError
 from specsia_build.pipeline.executors import Lost, Needs
 from specsia_build.pipeline.layout import RunLayout
 from tests.artefacts import artefact
 from tests.backends.upstream.standins import eventually, lines, processes_naming
-from tests.pipeline.test_executors import DiesOnArrival, arrive, troubled
 from tests.pipeline.test_worker_backends import write_backend
 from tests.shapes import write_folder
-from tests.stopped import stop_after
+from tests.test_pool import troubled
 
 HEAD = """
 import json, sys
@@ -133,10 +124,18 @@ def troubled_or_empty(item: int) -> int | None:
     return None if item == 8 else troubled(item)
 
 
-def otherwise(cluster: Cluster, **change: Any) -> Cluster:
-    """The same cluster, whose nodes must have something else."""
-    here: Here = replace(cluster.nodes.here, **change)
-    return replace(cluster, nodes=Nodes(here, cluster.head, cluster.nodes.say))
+def where(item: int) -> str:
+    """Name of the node; takes its time, so that each gets something to do."""
+    time.sleep(0.6)
+    return os.environ.get("NODE", "first")
+
+
+@pytest.fixture
+def layout(head: Head, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> RunLayout:
+    monkeypatch.setenv("RAY_ADDRESS", head.address)
+    layout = RunLayout(tmp_path / "out")
+    layout.root.mkdir()
+    return layout
 
 
 def test_the_bytes_are_those_of_a_local_build(head: Head, tmp_path: Path) -> None:
@@ -145,7 +144,7 @@ def test_the_bytes_are_those_of_a_local_build(head: Head, tmp_path: Path) -> Non
     # Ray's workers would import both of these instead of what they are named after.
     for name in ("pyarrow", "numpy"):
         (tmp_path / f"{name}.py").write_text("raise SystemExit(1)")
-    arguments = ("build", source, *SMALL, "--workers", "2", "--keep", "needed", "--out")
+    arguments = ("build", source, *SMALL, "--workers", "2", "--out")
     (tmp_path / "settings.yaml").write_text("executor: ray\n")
     with_ray = ("a run", "--config", "settings.yaml")
     there = command(*arguments, *with_ray, environment=head.environment(), cwd=tmp_path)
@@ -168,181 +167,49 @@ def contents(path: Path) -> dict[str, bytes]:
     return {str(one.relative_to(path)): one.read_bytes() for one in files}
 
 
-def test_every_item_is_either_done_or_lost_for_its_reason(head: Head, tmp_path: Path) -> None:
-    from specsia_build.pipeline.executors.on_ray import run_on_ray
+def test_every_item_is_either_done_or_lost_for_its_reason(layout: RunLayout, monkeypatch: pytest.MonkeyPatch) -> None:
+    from specsia_build.pipeline.executors import on_ray
 
-    layout = RunLayout(tmp_path / "out")
-    layout.lock.parent.mkdir(parents=True)
     said: list[str] = []
-    config = BuildConfig(source="sample:1", workers=2)
-    with joined_cluster(head.address, config, layout, said.append) as cluster:
-        outcomes = dict(run_on_ray(cluster, troubled_or_empty, list(range(40)), Needs(timeout=3.0)))
-        assert list(run_on_ray(cluster, troubled_or_empty, [], Needs(timeout=5.0))) == []
-        for change, says in (
-            ({"mark": tmp_path / "elsewhere"}, f"does not see {layout.root}: --out and SOURCE"),
-            ({"source": tmp_path / "elsewhere"}, f"does not see {tmp_path / 'elsewhere'}"),
-            ({"version": "0.0"}, "not 0.0"),
-        ):
-            wrong = otherwise(cluster, **change)
-            with pytest.raises(UsageError, match=says):
-                wrong.nodes.probe()
-            with pytest.raises(UsageError, match=says):
-                list(run_on_ray(otherwise(cluster, **change), troubled_or_empty, [1], Needs(timeout=5.0)))
-    assert sorted(outcomes) == list(range(40))
+    with on_ray.ray_executor(BuildConfig(source="sample:1", workers=2), layout, said.append) as execute:
+        assert list(execute(troubled_or_empty, [], Needs(timeout=5.0))) == []
+        outcomes = dict(execute(troubled_or_empty, list(range(20)), Needs(timeout=3.0)))
+    assert sorted(outcomes) == list(range(20))
     lost = {i: o.reason for i, o in outcomes.items() if isinstance(o, Lost)}
     assert set(lost) == {3, 5, 7}
-    assert "crashed or was killed" in lost[3]
     assert "3 seconds" in lost[5]
-    assert "crashed or was killed" in lost[7]
     assert {i: outcomes[i] for i in outcomes if i not in lost} == {
-        i: None if i == 8 else 2 * i for i in (*range(3), 4, 6, *range(8, 40))
+        i: None if i == 8 else 2 * i for i in (*range(3), 4, 6, *range(8, 20))
     }
     assert len(said) == 1
     assert "2 CPUs, 2 GPUs" in said[0]
 
 
-@pytest.mark.parametrize("slots", [None, 1])
-def test_time_in_which_all_processes_are_stopped_is_no_items(
-    head: Head, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, slots: int | None
+@pytest.mark.parametrize("what", ["source", "version"])
+def test_a_node_that_lacks_something_ends_the_build(
+    layout: RunLayout, what: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from specsia_build.pipeline.executors.on_ray import run_on_ray
+    from specsia_build.pipeline.executors import on_ray
 
-    layout = RunLayout(tmp_path / "out")
-    layout.lock.parent.mkdir(parents=True)
-    with joined_cluster(head.address, BuildConfig(source="sample:1", workers=1), layout, print) as cluster:
-        outcomes = []
-        for outcome in run_on_ray(cluster, time.sleep, [0.0, 2.5], Needs(timeout=100.0, slots=slots)):
-            stop_after(1.0, monkeypatch)
-            outcomes.append(outcome)
-    assert outcomes == [(0, None), (1, None)]
+    config = BuildConfig(source="sample:1" if what == "version" else str(layout.root / "nowhere"))
+    if what == "version":
+        monkeypatch.setattr(on_ray, "__version__", "0.0")
+    with on_ray.ray_executor(config, layout, print) as execute, pytest.raises(UsageError, match="the node"):
+        list(execute(abs, [1], Needs(timeout=5.0)))
 
 
-def memory_asked_for(item: int) -> int:
-    import ray
+def test_a_node_that_is_killed_costs_nothing(head: Head, layout: RunLayout) -> None:
+    from specsia_build.pipeline.executors.on_ray import ray_executor
 
-    return int(ray.get_runtime_context().get_assigned_resources()["memory"])
-
-
-def test_what_the_system_killed_for_memory_is_tried_again_with_all_that_it_may_need(
-    head: Head, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from ray.exceptions import OutOfMemoryError
-    from specsia_build.pipeline.executors.shares import Done
-
-    from specsia_build.pipeline.executors import heard, on_ray
-
-    killed = [OutOfMemoryError("by its node")] * 2
-    real = heard.received
-
-    def received(cluster: Cluster, ref: Any) -> Any:
-        found = real(cluster, ref)
-        return killed.pop() if isinstance(found, Done) and killed else found
-
-    layout = RunLayout(tmp_path / "out")
-    layout.lock.parent.mkdir(parents=True)
-    with joined_cluster(head.address, BuildConfig(source="sample:1", workers=1), layout, print) as cluster:
-        usual = cluster.nodes.memory(None)
-        monkeypatch.setattr(on_ray, "received", received)
-        needs = Needs(timeout=100.0, memory=2**30)
-        outcomes = dict(on_ray.run_on_ray(cluster, memory_asked_for, [0], needs))
-        assert isinstance(outcomes[0], Lost)
-        assert "ran out of memory" in outcomes[0].reason
-        killed.append(OutOfMemoryError("by its node"))
-        outcomes = dict(on_ray.run_on_ray(cluster, memory_asked_for, [0, 1], needs))
-        roomy = cluster.nodes.memory(needs.memory)
-    assert outcomes == {0: roomy, 1: usual}
-    assert usual < roomy
-
-
-@dataclass(frozen=True)
-class Deadly:
-    """A path; ends the worker that unpacks it, once for each of some files, or always."""
-
-    path: Path
-    files: list[Path] | None
-
-    def __reduce__(self) -> tuple[Callable[..., Path], tuple[Path, list[Path] | None]]:
-        return path_of, (self.path, self.files)
-
-
-def path_of(path: Path, files: list[Path] | None) -> Path:
-    arrive(files)
-    return path
-
-
-def test_workers_that_die_before_they_begin_are_replaced(head: Head, tmp_path: Path) -> None:
-    from specsia_build.pipeline.executors.on_ray import run_on_ray
-
-    layout = RunLayout(tmp_path / "out")
-    layout.lock.parent.mkdir(parents=True)
-    left = [tmp_path / "probe", tmp_path / "item"]
-    for path in left:
-        path.touch()
-    with joined_cluster(head.address, BuildConfig(source="sample:1", workers=2), layout, print) as cluster:
-        mark = cluster.nodes.here.mark
-        assert mark is not None
-        otherwise(cluster, mark=Deadly(mark, left[:1])).nodes.probe()
-        outcomes = dict(run_on_ray(cluster, DiesOnArrival(left[1:]), list(range(2)), Needs(timeout=100.0)))
-        with pytest.raises(SpecsiaError, match="starts no worker"):
-            otherwise(cluster, mark=Deadly(mark, None)).nodes.probe()
-    assert outcomes == {i: 2 * i for i in range(2)}
-    assert not any(path.exists() for path in left)
-
-
-@dataclass(frozen=True)
-class Hidden:
-    """A path that is not seen on a node that is unfit."""
-
-    path: Path
-
-    def __reduce__(self) -> tuple[Callable[..., Path], tuple[Path]]:
-        return seen_here, (self.path,)
-
-
-def seen_here(path: Path) -> Path:
-    return path / "hidden" if os.environ.get("NODE") == "unfit" else path
-
-
-def where(item: int) -> str:
-    """Name of the node; takes its time, so that each gets something to do."""
-    time.sleep(0.6)
-    return os.environ.get("NODE", "first")
-
-
-def test_a_node_that_is_unfit_is_left_out_and_one_that_leaves_costs_nothing(head: Head, tmp_path: Path) -> None:
-    from specsia_build.pipeline.executors.on_ray import run_on_ray
-
-    layout = RunLayout(tmp_path / "out")
-    layout.lock.parent.mkdir(parents=True)
-    said: list[str] = []
-    needs = Needs(timeout=100.0)
-    with joined_cluster(head.address, BuildConfig(source="sample:1"), layout, said.append) as joined:
-        assert joined.nodes.here.mark is not None
-        cluster = otherwise(joined, mark=Hidden(joined.nodes.here.mark))
-        head.add_node(NODE="unfit")
-        items = list(range(500))
-        found = dict(run_on_ray(cluster, where, items, needs, lambda: len(said) > 1))
-        assert set(found.values()) == {"first"}
-        assert f"does not see {layout.root}" in said[1]
-        assert "left out" in said[1]
-        head.remove_node()
-        head.add_node(NODE="second")
-        found = {}
-        begun = range(500)
-
-        def enough() -> bool:
-            return len(said) > 2 and found.keys() >= set(begun)
-
-        for index, place in run_on_ray(cluster, where, items, needs, enough):
+    head.add_node(NODE="second")
+    found: dict[int, Any] = {}
+    with ray_executor(BuildConfig(source="sample:1"), layout, print) as execute:
+        for index, place in execute(where, list(range(60)), Needs(timeout=100.0)):
             if place == "second" and place not in found.values():
-                # Two tasks a CPU are under way, of one item each: what this one takes along is among these.
-                begun = range(len(found) + 6)
                 head.remove_node()
             found[index] = place
-        assert set(found.values()) == {"first", "second"}
-        assert found.keys() >= set(begun)
-    assert len(said) == 3
-    assert "left the cluster" in said[2]
+    assert found.keys() == set(range(60))
+    assert set(found.values()) == {"first", "second"}
 
 
 def standin(head: Head, folder: Path, faults: dict[str, str], devices: list[str], together: int = 1) -> str:
@@ -392,70 +259,17 @@ def test_a_cluster_of_its_own_has_no_gpu_to_wait_for_and_ends_with_the_build(hea
     source = write_folder(tmp_path / "figures", 1)
     backend = standin(head, tmp_path, {}, ["0"])
     arguments = ("build", source, "--out", "out", "--executor", "ray", "--workers", "1", "--backend", backend, *SMALL)
-    with sessions() as (temporary, kept):
+    # Sockets need a short path.
+    with tempfile.TemporaryDirectory() as temporary:
         away = {"RAY_ADDRESS": "local", "CUDA_VISIBLE_DEVICES": "", "HOME": str(tmp_path), "TMPDIR": temporary}
         environment = {**head.environment(), **away}
         environment = {name: value for name, value in environment.items() if not name.startswith("RAY_AUTH")}
         error = command(*arguments, environment=environment, cwd=tmp_path, code=2)
         assert "has no GPU" in error
-        assert processes_naming(temporary) == []
-        assert list(kept.iterdir()) == []
+        assert eventually(lambda: processes_naming(temporary) == [])
+        assert not list(Path(temporary).glob("specsia-ray-*"))
     assert artefact(tmp_path / "out", "render", "0").is_file()
     assert not (tmp_path / ".ray").exists()
-    assert processes_naming(str(tmp_path)) == []
-
-
-def test_the_loss_of_the_head_ends_the_build_in_a_sentence_and_leaves_nothing_of_the_cluster(tmp_path: Path) -> None:
-    with sessions() as (temporary, kept):
-        arguments = ["build", "sample:1000", "--out", str(tmp_path / "out"), "--executor", "ray", *SMALL]
-        process = subprocess.Popen(
-            [sys.executable, "-c", COMMAND, *arguments],
-            env={**os.environ, "RAY_ADDRESS": "local", "TMPDIR": temporary},
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        begun = eventually(lambda: process.poll() is not None or any((tmp_path / "out").rglob("*.tar")))
-        heads = [one for one in map(psutil.Process, processes_naming(temporary)) if "gcs_server" in one.name()]
-        for one in heads if begun else [process]:
-            one.kill()
-        _, error = process.communicate(timeout=300)
-        says = "specsia: the head of the Ray cluster, .* is gone .*: the same command goes on from here"
-        assert re.fullmatch(says, error.strip().splitlines()[-1])
-        assert process.returncode == 1
-        assert eventually(lambda: processes_naming(temporary) == [])
-        assert list(kept.iterdir()) == []
-
-
-@contextmanager
-def sessions() -> Iterator[tuple[str, Path]]:
-    """A temporary folder for a command, and the one in it where its cluster is, with what a killed build left there."""
-    # Sockets need a short path.
-    with tempfile.TemporaryDirectory() as temporary:
-        path = Path(temporary) / f"{SESSIONS}-{os.getuid()}"
-        path.mkdir(mode=0o700)
-        (path / "0a").mkdir()
-        yield temporary, path
-
-
-@pytest.mark.parametrize(
-    ("cpus", "says"),
-    [
-        (0, "no node with a CPU has come yet; `ray status` there says what the cluster's autoscaler is at"),
-        (4, "waiting for a CPU of the cluster; others may be using them"),
-    ],
-)
-def test_what_a_build_waits_for_is_said_once(cpus: int, says: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    from specsia_build.pipeline.executors import heard
-
-    monkeypatch.setattr(heard, "PATIENCE_SECONDS", 0.0)
-    said: list[str] = []
-    nodes = SimpleNamespace(say=said.append, alive=dict, total=lambda _: cpus, grow=lambda: True)
-    cluster: Any = SimpleNamespace(nodes=nodes, head=SimpleNamespace(look=bool))
-    patience = heard.Patience(cluster, "CPU")
-    patience.look(at_work=False)
-    patience.look(at_work=False)
-    assert said == [f"ray: {says}"]
 
 
 def test_what_is_not_there_is_said_in_a_sentence(tmp_path: Path) -> None:

@@ -8,13 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from specsia_build.pipeline.planning import StagePlan, plan_stage
-from specsia_build.pipeline.tasks import perform
 
 from specsia_build.characters.character import Entry
 from specsia_build.config import BuildConfig
-from specsia_build.pipeline.index import open_index
 from specsia_build.pipeline.layout import RunLayout
+from specsia_build.pipeline.plan import DONE, MISSING, STALE, judge_character, open_run, tasks_of
+from specsia_build.pipeline.worker import perform
 from specsia_build.stages import reconstruct, render
 from specsia_build.stages.stage import CharacterStage
 from tests.pipeline.test_build import build, made
@@ -32,24 +31,25 @@ def test_a_texture_that_changes_makes_a_reconstruction_stale(tmp_path: Path) -> 
     backend = f"mesh-dir:{meshes}"
     config, layout = BuildConfig(size=64, views=2, backends=(backend,)), RunLayout(tmp_path / "run")
 
-    def plan(stage: CharacterStage) -> StagePlan:
-        name = backend if stage.per_backend else None
-        with open_index(layout, writes=False) as index:
-            return plan_stage(stage, name, [entry], config, layout, index)
+    def do(stage: CharacterStage) -> str:
+        """Do what is to be done of a stage; gives the state before."""
+        step = stage, backend if stage.per_backend else None
+        with open_run(config, layout) as run:
+            (found,) = judge_character(run, entry, [step])
+            assert all(perform(task).reason is None for task in tasks_of(run, step, entry))
+        return found.state
 
     def paint(level: int) -> None:
         Image.fromarray(np.full((2, 2, 3), level, np.uint8)).save(meshes / "skin.png")
 
     for step in (render.STAGE, reconstruct.STAGE):
-        (task,) = plan(step).missing
-        assert perform(task).reason is None
-    assert plan(reconstruct.STAGE).done == ["a"]
+        assert do(step) == MISSING
+    assert do(reconstruct.STAGE) == DONE
     for level in (10, 200):
         # It was looked for in vain at first, and is another one then.
         paint(level)
-        (task,) = plan(reconstruct.STAGE).stale
-        assert perform(task).reason is None
-        assert plan(reconstruct.STAGE).done == ["a"]
+        assert do(reconstruct.STAGE) == STALE
+        assert do(reconstruct.STAGE) == DONE
 
 
 @pytest.mark.usefixtures("no_workers")

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
-from specsia_build.pipeline.executors.base import Results, never
 
 from specsia_build.config import BuildConfig
 from specsia_build.errors import CharacterError
@@ -16,6 +15,7 @@ from specsia_build.pipeline.executors import Needs
 from specsia_build.pipeline.layout import RunLayout
 from specsia_build.pipeline.progress import Progress
 from specsia_build.pipeline.recipes import PartTask, write_parts
+from specsia_build.pool import Results, never
 from specsia_build.recipes.folder import keys
 from specsia_build.recipes.recipe import Part, Recipe
 from tests.clips import clips_config, run_clips, write_figures
@@ -78,12 +78,12 @@ def test_a_part_that_cannot_be_written_is_told_and_the_others_are_there(
         PartTask(layout, "picky", None, key, key, "train", {}, (key,), None, None, "mark")
         for key in ("a", "odd", "short", "taken", "z")
     ]
-    found = write_parts(tasks, BuildConfig("a"), layout, one_by_one, Progress())
+    found = write_parts(tasks, BuildConfig("a"), one_by_one, Progress())
     assert found.made == 2
     assert found.left_out == {"short": ["short has too few frames"]}
     assert found.faults[0] == "the recipe picky cannot write odd: ZeroDivisionError: division by zero"
     assert "taken.txt is no file of this part" in found.faults[1]
     assert keys(tmp_path / "picky") == ["a", "z"]
     assert (tmp_path / "picky/taken.txt").read_text() == "mine"
-    again = write_parts(tasks, BuildConfig("a"), layout, one_by_one, Progress())
+    again = write_parts(tasks, BuildConfig("a"), one_by_one, Progress())
     assert (again.made, len(again.faults)) == (0, 2)

@@ -9,7 +9,7 @@ from click.testing import CliRunner
 
 from specsia_build.cli import main
 from specsia_build.config import BuildConfig
-from specsia_build.pipeline.selection import excluded_ids
+from specsia_build.pipeline.selection import _excluded
 from specsia_build.pipeline.settings import effective, named_settings
 
 
@@ -39,4 +39,4 @@ def test_what_is_neither_gets_the_names_that_there_are(name: str) -> None:
 
 def test_a_file_of_ids_to_leave_out_may_have_spaces_marks_and_any_ends_of_lines(tmp_path: Path) -> None:
     (tmp_path / "ids.txt").write_bytes("\ufeffa\r\n b \n\n\tc\r\n".encode())
-    assert excluded_ids(str(tmp_path / "ids.txt")) == {"a", "b", "c"}
+    assert _excluded(str(tmp_path / "ids.txt")) == {"a", "b", "c"}

@@ -20,7 +20,7 @@ from specsia_build.pipeline.merging import merge
 from specsia_build.pipeline.progress import Progress
 from specsia_build.stages.render import STAGE
 from tests.pipeline.test_build import build, specsia, sums
-from tests.shapes import write_broken, write_figure, write_folder
+from tests.shapes import write_broken, write_folder
 
 pytestmark = pytest.mark.usefixtures("no_workers")
 
@@ -116,8 +116,6 @@ def test_versions_that_made_the_runs_are_passed_on_and_told_where_they_differ(
     mark["versions"]["render"] = 1
     (older / "specsia-run.json").write_text(json.dumps(mark))
     merge([*runs[1:], older], layout, said.append)
-    told = "several versions made the runs, so that the next build makes the older parts anew"
-    assert said == [f"{told}: render 1 and {STAGE.version}"]
     assert outdated(layout, config) == [f"render 1 -> {STAGE.version}"]
 
 
@@ -144,11 +142,4 @@ def test_runs_that_differ_are_refused(shares: tuple[Path, list[Path]], tmp_path:
         merge([runs[0], runs[0]], RunLayout(tmp_path / "a"), print)
     with pytest.raises(UsageError, match="holds no build"):
         merge([runs[0], tmp_path], RunLayout(tmp_path / "a"), print)
-    changed = tmp_path / "figures"
-    shutil.copytree(source, changed)
-    for path in changed.glob("[0-9].obj"):
-        write_figure(path, 2.0, 0.3)
-    build(changed, tmp_path / "again", "--shard", "1/3", "--max-failures", "100%")
-    with pytest.raises(UsageError, match="is not what another run has"):
-        merge([runs[0], tmp_path / "again"], RunLayout(tmp_path / "b"), print)
     assert sorted(path.name for path in runs[0].iterdir()) == sorted(path.name for path in runs[1].iterdir())

@@ -9,13 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from specsia_build.pipeline.tasks import Task, perform
 
 from specsia_build.characters.sources import open_source
 from specsia_build.config import BuildConfig
 from specsia_build.errors import WriteError
 from specsia_build.pipeline.layout import RunLayout
+from specsia_build.pipeline.plan import Task
 from specsia_build.pipeline.store import read_meta
+from specsia_build.pipeline.worker import perform
 from specsia_build.stages import render
 from tests.shapes import write_figure
 

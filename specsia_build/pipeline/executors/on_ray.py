@@ -54,15 +54,7 @@ _QUIET = {
 
 @dataclass(frozen=True)
 class Here:
-    """What a worker must find on its node.
-
-    Attributes:
-        folder: that the command was started in; relative paths in settings are meant from there.
-        version: of this package.
-        run: the run's folder.
-        source: of the characters, or None where the run's folder holds them.
-        variables: of the environment that it takes over.
-    """
+    """What a worker must find on its node: this version, the run and the source; it takes over folder and variables."""
 
     folder: Path
     version: str
@@ -70,25 +62,21 @@ class Here:
     source: Path | None
     variables: Mapping[str, str]
 
-    def fault(self) -> str | None:
-        """What this node lacks, in a sentence, or None; a process that lacks nothing is made ready."""
+    def enter(self) -> None:
+        """Make this process ready.
+
+        Raises:
+            UsageError: if its node lacks something.
+        """
         os.environ.update(self.variables)
         node = platform.node()
         if __version__ != self.version:
-            return f"the node {node} has specsia {__version__}, not {self.version}: install one version on all nodes"
+            raise UsageError(f"the node {node} has specsia {__version__}, not {self.version}: install one everywhere")
         for path in (self.run, self.source):
             if path is not None and not path.exists():
-                return f"the node {node} does not see {path}: --out and SOURCE must lie on a file system of all nodes"
+                raise UsageError(f"the node {node} does not see {path}, which must lie on a file system of all nodes")
         if self.folder.is_dir():
             os.chdir(self.folder)
-        return None
-
-
-@dataclass(frozen=True)
-class Unfit:
-    """The answer of a node that cannot do the work; `reason` is a sentence."""
-
-    reason: str
 
 
 class _GivenUp(BaseException):
@@ -118,9 +106,8 @@ def _time_limit(seconds: float) -> Iterator[None]:
 
 
 def apply(here: Here, packed: bytes) -> Any:
-    """Result of one item on a node, `Lost` where its time is up, `Unfit` where the node lacks something."""
-    if (fault := here.fault()) is not None:
-        return Unfit(fault)
+    """Result of one item on a node, `Lost` where its time is up."""
+    here.enter()
     function, item, needs = pickle.loads(packed)  # noqa: S301  of the command that started this
     if needs.memory is not None:
         import_module("specsia_build.pipeline.executors.preloaded")
@@ -144,7 +131,8 @@ class Holder:
 
     def apply(self, here: Here, packed: bytes) -> Any:
         """Result of one item; see `apply`."""
-        if self.device is not None and self.needs.work_on is not None and here.fault() is None:
+        if self.device is not None and self.needs.work_on is not None:
+            here.enter()
             self.needs.work_on(self.device)
             self.device = None
         return apply(here, packed)
@@ -173,7 +161,8 @@ def ray_executor(config: BuildConfig, layout: RunLayout, say: Callable[[str], No
                 opened.enter_context(_joined(address, config, say))
                 joined = True
             if items:
-                yield from _run(_Work(here, function, items, needs), config.workers or None, enough)
+                packed = [pickle.dumps((function, item, needs)) for item in items]
+                yield from _run(here, packed, needs, config.workers, enough)
                 # A network file system may remember that a file was not there until its folder is listed anew.
                 for _ in os.walk(layout.artefacts):
                     pass
@@ -283,68 +272,54 @@ def _task_bytes() -> int:
     return int(min([TASK_BYTES, *(found.get("memory", 0) / found["CPU"] for found in able)]))
 
 
-@dataclass(frozen=True)
-class _Work:
-    """What a call hands out."""
-
-    here: Here
-    function: Callable[[Any], Any]
-    items: Sequence[Any]
-    needs: Needs
-
-    def packed(self, index: int) -> bytes:
-        return pickle.dumps((self.function, self.items[index], self.needs))
-
-
-def _run(work: _Work, workers: int | None, enough: Callable[[], bool]) -> Iterator[tuple[int, Any]]:
-    """Apply the function of a call to its items; see `Executor`."""
+def _run(
+    here: Here, items: Sequence[bytes], needs: Needs, workers: int, enough: Callable[[], bool]
+) -> Iterator[tuple[int, Any]]:
+    """Hand out packed items to tasks, or to actors where they need slots; see `Executor`."""
     import ray
 
-    todo, running = deque(range(len(work.items))), dict[Any, tuple[int, Any]]()
-    idle = _actors(work, workers) if work.needs.slots is not None else None
-    held = [] if idle is None else list(idle)
-    task: Any = ray.remote(num_cpus=1, max_retries=ATTEMPTS - 1, max_calls=ITEMS_PER_PROCESS)(apply)
+    todo, running = deque(range(len(items))), dict[Any, tuple[int, Any]]()
     # As many again wait as are at work, so that no CPU idles and clusters grow by demand.
-    memory, width = _task_bytes(), workers or 2 * max(1, _total("CPU"))
+    task: Any = ray.remote(num_cpus=1, max_retries=ATTEMPTS - 1, max_calls=ITEMS_PER_PROCESS)(apply)
+    task = task.options(memory=_task_bytes())
+    width = workers or 2 * max(1, _total("CPU"))
+    actors = [] if needs.slots is None else _actors(needs, workers, len(items))
+    idle = deque(actors or [None] * width)
     try:
         while todo or running:
             if enough():
                 todo.clear()
-            while todo and (bool(idle) if idle is not None else len(running) < width):
-                index, actor = todo.popleft(), idle.popleft() if idle is not None else None
-                method = task.options(memory=memory) if actor is None else actor.apply
-                running[method.remote(work.here, work.packed(index))] = index, actor
+            while todo and idle:
+                index, actor = todo.popleft(), idle.popleft()
+                ref = (task if actor is None else actor.apply).remote(here, items[index])
+                running[ref] = index, actor
             if not running:
                 return
             ray.wait(list(running), num_returns=1)
             for ref in ray.wait(list(running), num_returns=len(running), timeout=0)[0]:
                 index, actor = running.pop(ref)
                 result = _received(ref)
-                if actor is not None and idle is not None:
-                    if isinstance(result, Lost):
-                        ray.kill(actor, no_restart=False)
-                    idle.append(actor)
+                if actor is not None and isinstance(result, Lost):
+                    ray.kill(actor, no_restart=False)
+                idle.append(actor)
                 yield index, result
     finally:
-        for actor in held:
+        for ref in running if not actors else ():
+            ray.cancel(ref, force=True)
+        for actor in actors:
             ray.kill(actor)
-        for ref, (_, actor) in running.items():
-            if actor is None:
-                ray.cancel(ref, force=True)
 
 
-def _actors(work: _Work, workers: int | None) -> deque[Any]:
+def _actors(needs: Needs, workers: int, items: int) -> list[Any]:
     """An actor for each GPU, at most `workers`; without GPUs as many as the backend's settings say."""
     import ray
 
-    needs = work.needs
     if needs.gpus and _total("GPU") < needs.gpus:
         raise UsageError("the Ray cluster has no GPU, and this stage needs one: add a node that has")
     slots = _total("GPU") // needs.gpus if needs.gpus else needs.slots or 1
-    count = max(1, min(slots, workers or slots, len(work.items)))
     # They mostly wait for a process of their own, and a node with more GPUs than CPUs is used whole.
     kind: Any = ray.remote(num_cpus=0, num_gpus=needs.gpus, max_restarts=-1, max_task_retries=ATTEMPTS - 1)(Holder)
-    return deque(kind.remote(pickle.dumps(needs)) for _ in range(count))
+    return [kind.remote(pickle.dumps(needs)) for _ in range(max(1, min(slots, workers or slots, items)))]
 
 
 def _received(ref: Any) -> Any:
@@ -354,23 +329,15 @@ def _received(ref: Any) -> Any:
         SpecsiaError: if the function raised, or its node cannot do this work.
     """
     import ray
-    from ray.exceptions import OutOfMemoryError, RayError, RayTaskError
+    from ray.exceptions import RayError, RayTaskError
 
     try:
-        result = ray.get(ref)
+        return ray.get(ref)
     except RayTaskError as error:
         if isinstance(error.cause, SpecsiaError):
             raise error.cause from None
         raise SpecsiaError(
             f"a node of the Ray cluster cannot do this work ({error.cause!r}): is it set up as this one?"
         ) from error
-    except OutOfMemoryError:
-        return Lost("its worker process was ended because its machine ran out of memory: try fewer --workers")
     except RayError:
-        return Lost(
-            f"its worker process or node ended {ATTEMPTS} times; its machine may have run out of memory: "
-            "try fewer --workers"
-        )
-    if isinstance(result, Unfit):
-        raise UsageError(result.reason)
-    return result
+        return Lost(f"its worker or node ended {ATTEMPTS} times, for want of memory perhaps: try fewer --workers")

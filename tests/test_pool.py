@@ -1,0 +1,208 @@
+"""Worker processes that crash, hang or are killed take nothing along, and end with who asked for their results."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psutil
+import pytest
+
+from specsia_build.errors import SpecsiaError
+from specsia_build.pool import Lost, Pool, _Call, _died, results
+
+LONG = 600.0
+
+ASKING = f"""
+print("asking", flush=True)
+try:
+    for _ in results(((sleep, seconds) for seconds in (0.0, *[{LONG}] * 9)), 2):
+        print("at work", flush=True)
+except KeyboardInterrupt:
+    print("stopped", flush=True)
+"""
+IMPORTS = "import os, pathlib, signal, sys, threading\nfrom time import sleep\nfrom specsia_build.pool import results\n"
+
+
+def troubled(item: int) -> int:
+    """Item 3 crashes, item 5 hangs, item 7 is killed; the others double."""
+    if item == 3:
+        os._exit(9)
+    if item == 5:
+        time.sleep(LONG)
+    if item == 7:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return 2 * item
+
+
+def later(item: int) -> int:
+    """Even items take a while, so that results come out of order."""
+    time.sleep(0.2 * (item % 2 == 0))
+    return item
+
+
+class DiesOnArrival:
+    """Doubles; ends the worker that unpacks it, once for each of some files, or always."""
+
+    def __init__(self, files: list[Path] | None) -> None:
+        self.files = files
+
+    def __reduce__(self) -> tuple[Callable[..., DiesOnArrival], tuple[list[Path] | None]]:
+        return arrive, (self.files,)
+
+    def __call__(self, item: int) -> int:
+        return 2 * item
+
+
+def arrive(files: list[Path] | None) -> DiesOnArrival:
+    there = [path for path in files or () if path.exists()]
+    if files is None or there:
+        for path in there[:1]:
+            path.unlink()
+        os._exit(3)
+    return DiesOnArrival(files)
+
+
+def test_every_item_is_either_done_or_lost_for_the_true_reason() -> None:
+    outcomes = dict(Pool(2, timeout=8.0).run(troubled, list(range(20))))
+    assert sorted(outcomes) == list(range(20))
+    lost = {i: o.reason for i, o in outcomes.items() if isinstance(o, Lost)}
+    assert set(lost) == {3, 5, 7}
+    assert "exit code 9" in lost[3]
+    assert "8 seconds" in lost[5]
+    assert "SIGKILL" in lost[7]
+    assert all(outcomes[i] == 2 * i for i in range(20) if i not in lost)
+    assert "signal 35" in _died(-35, None)
+
+
+def test_results_in_order_are_in_order_and_a_lost_worker_is_an_error() -> None:
+    assert list(Pool(2).in_order(later, list(range(12)))) == list(range(12))
+    with pytest.raises(SpecsiaError, match="exit code 9"):
+        list(Pool(2).in_order(troubled, [1, 3, 2]))
+
+
+def test_workers_that_die_idle_cost_nothing(tmp_path: Path) -> None:
+    left = [tmp_path / str(i) for i in range(2)]
+    for path in left:
+        path.touch()
+    assert dict(Pool(1).run(DiesOnArrival(left), list(range(4)))) == {i: 2 * i for i in range(4)}
+    assert not any(path.exists() for path in left)
+
+
+@pytest.mark.parametrize("started", [True, False])
+def test_workers_that_never_begin_are_an_error(started: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(*_: object) -> None:
+        raise BrokenPipeError(32, "Broken pipe")
+
+    if not started:
+        monkeypatch.setattr(_Call, "_started", refused)
+    with pytest.raises(SpecsiaError, match="worker processes end before they begin"):
+        list(Pool(1).run(DiesOnArrival(None), [1, 2]))
+
+
+def test_once_it_is_enough_what_is_under_way_is_finished_and_no_more_begun() -> None:
+    done: list[int] = []
+    for index, result in Pool(2).run(abs, list(range(50)), enough=lambda: len(done) >= 3):
+        assert result == index
+        done.append(index)
+    assert 3 <= len(done) <= 3 + 4
+    assert sorted(done) == list(range(len(done)))
+
+
+def test_nothing_to_do_starts_nothing() -> None:
+    assert list(Pool(2, 1.0).run(troubled, [])) == []
+
+
+def test_a_temporary_folder_of_a_long_name_is_no_hindrance(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / ("long" * 30)
+    folder.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+    assert dict(Pool(1, 300).run(str, [7, 8])) == {0: "7", 1: "8"}
+
+
+@contextmanager
+def asking(code: str = ASKING, *path: Path) -> Iterator[subprocess.Popen[str]]:
+    """A command in a group of its own, which has asked for results."""
+    search = os.pathsep.join([*map(str, path), *sys.path])
+    with subprocess.Popen(
+        [sys.executable, "-c", IMPORTS + code],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        env={**os.environ, "PYTHONPATH": search},
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "asking\n"
+        yield process
+
+
+@pytest.mark.parametrize("kind", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
+def test_workers_end_with_their_parent(kind: signal.Signals) -> None:
+    with asking() as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "at work\n"
+        children = psutil.Process(process.pid).children(recursive=True)
+        assert len(children) >= 2
+        process.send_signal(kind)
+        _, alive = psutil.wait_procs(children, timeout=300)
+    assert alive == []
+
+
+def test_ctrl_c_as_workers_begin_is_answered_by_their_parent_alone(tmp_path: Path) -> None:
+    begun = tmp_path / "begun"
+    (tmp_path / "sitecustomize.py").write_text(
+        "import pathlib, sys, time\n"
+        'if "multiprocessing.forkserver" in " ".join(sys.orig_argv):\n'
+        f"    pathlib.Path({str(begun)!r}).touch()\n"
+        "    time.sleep(1.0)\n"
+    )
+    with asking(ASKING, tmp_path) as process:
+        deadline = time.monotonic() + 300
+        while not begun.exists() and time.monotonic() < deadline:
+            time.sleep(0.01)
+        os.killpg(process.pid, signal.SIGINT)
+        said, complained = process.communicate(timeout=300)
+    assert (said, complained) == ("stopped\n", "")
+
+
+@pytest.mark.parametrize("method", ["forkserver", "spawn"])
+def test_workers_run_nothing_of_the_folder_that_they_begin_in(tmp_path: Path, method: str) -> None:
+    script = tmp_path / "count.py"
+    script.write_text(
+        f'{IMPORTS}if __name__ == "__main__":\n    print(*results(((abs, number) for number in (-1, -2)), 2))\n'
+    )
+    strangers = tmp_path / "strangers"
+    strangers.mkdir()
+    ran = strangers / "ran"
+    for name in (*sys.stdlib_module_names, "numpy", "specsia_build", "sitecustomize"):
+        (strangers / f"{name}.py").write_text(f"open({str(ran)!r}, 'a').write({name!r})")
+    # Where the temporary folder's path is too long for a socket's, there is no server.
+    deep = tmp_path / ("d" * 100 if method == "spawn" else "d")
+    deep.mkdir()
+    counted = subprocess.run(
+        [sys.executable, script],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+        cwd=strangers,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path), "TMPDIR": str(deep)},
+    )
+    assert counted.stdout == "1 2\n", counted.stderr
+    assert not ran.exists()
+
+
+def test_closing_ends_what_workers_are_at() -> None:
+    found = results(((time.sleep, seconds) for seconds in (0.0, *[LONG] * 9)), 2)
+    next(found)
+    began = time.monotonic()
+    found.close()
+    assert time.monotonic() - began < 300
