@@ -16,7 +16,7 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
-from multiprocessing import forkserver, util
+from multiprocessing import forkserver, resource_tracker, util
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import BaseContext
 from typing import Any, TypeVar
@@ -99,6 +99,8 @@ def _context(preload: Sequence[str]) -> BaseContext:
     context = multiprocessing.get_context(start_method())
     if context.get_start_method() == "forkserver":
         context.set_forkserver_preload(list(preload))
+        # It begins without Ctrl-C by itself, and lets that through for what begins after it.
+        resource_tracker.ensure_running()
         with undisturbed():
             forkserver.ensure_running()
     return context
