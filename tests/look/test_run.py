@@ -20,7 +20,6 @@ from specsia_build.look.run import open_run
 from specsia_build.pipeline.failures import Failure, read_failures, write_failures
 from specsia_build.pipeline.store import read_artefact
 from specsia_build.stages import project, reconstruct, render
-from tests.artefacts import file_of
 from tests.look.conftest import Run
 from tests.look.shown import frames_of, item_of, report_of
 from tests.look.tiny_run import IDS, STRANGE_ID, STRANGE_LICENCE, tiny_run
@@ -102,7 +101,7 @@ def test_results_of_other_settings_are_left_out(copied: Run, changed: dict[str, 
 
 
 def test_results_without_their_inputs_are_left_out(copied: Run, tmp_path: Path) -> None:
-    file_of(copied[1].artefact(reconstruct.STAGE, "inflate", "0")).unlink()
+    copied[1].artefact(reconstruct.STAGE, "inflate", "0").unlink()
     document = report_of(copied[1].root, tmp_path / "page.html")
     assert list(item_of(document, "0")["sides"]) == ["Y*"]
     assert any("inflate" in sentence for sentence in document["missing"])
@@ -125,7 +124,7 @@ def test_nothing_built(copied: Run, tmp_path: Path) -> None:
 
 
 def test_damage_costs_one_side_its_pictures(copied: Run, tmp_path: Path) -> None:
-    path = file_of(copied[1].artefact(project.STAGE, "inflate", "1"))
+    path = copied[1].artefact(project.STAGE, "inflate", "1")
     data = bytearray(path.read_bytes())
     data[len(data) // 2] ^= 1
     path.write_bytes(data)

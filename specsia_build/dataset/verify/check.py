@@ -14,7 +14,6 @@ import pyarrow.parquet as pq
 from specsia_build.dataset import schema, splits
 from specsia_build.dataset.card.licences import stated_by_card
 from specsia_build.dataset.checksums import ListedImages
-from specsia_build.pool import results as results_of
 from specsia_build.dataset.places import Place, find_place, read_errors
 from specsia_build.dataset.reading import Kind, Shard, no_dataset, schema_of
 from specsia_build.dataset.verify import files as files_checks
@@ -36,6 +35,7 @@ from specsia_build.dataset.verify.rows import GroupTask, check_group
 from specsia_build.dataset.verify.tracker import Tracker
 from specsia_build.errors import SpecsiaError, UsageError
 from specsia_build.files.names import pattern_note
+from specsia_build.pool import results as results_of
 
 _COLUMNS = {"specsia": schema.COLUMNS, "clips": schema.MOVING_COLUMNS, "published": schema.PUBLISHED_COLUMNS}
 
