@@ -20,7 +20,7 @@ from specsia_build.errors import CharacterError
 from specsia_build.files.listing import searched
 from specsia_build.files.sources import source_digest, source_place
 from specsia_build.pipeline.layout import RunLayout
-from specsia_build.pipeline.store import DamagedError, discard, read_meta, stamp_of
+from specsia_build.pipeline.store import discard, read_meta, stamp_of
 from specsia_build.stages.stage import Meta
 
 VERSION = 4
@@ -86,17 +86,6 @@ class Index:
     def meta(self, path: Path) -> Meta | None:
         """Meta data of an artefact, or None."""
         return self.seen(path)[1]
-
-    def stated_meta(self, path: Path) -> Meta:
-        """Meta data of an artefact that must be there.
-
-        Raises:
-            DamagedError: if it is not.
-        """
-        found = self.meta(path)
-        if found is None:
-            raise DamagedError(f"the artefact {path} is damaged: delete it and build again")
-        return found
 
     def discard(self, path: Path) -> None:
         """Remove an artefact, if it is there."""

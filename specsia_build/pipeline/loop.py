@@ -68,8 +68,8 @@ class Build:
 
     def begin(self) -> None:
         """Take the run over: write its mark, settings and splits, and read what is on record as failed."""
-        write_settings(self.config, self.layout.config)
         note_versions(self.config, self.layout, ())
+        write_settings(self.config, self.layout.config)
         write_bytes(self.layout.splits, splits.to_json(self.characters.splits).encode(), lasting=True)
         write_bytes(self.layout.left_out, json.dumps(self.characters.left_out).encode())
         self.record.read()

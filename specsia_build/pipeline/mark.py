@@ -16,6 +16,7 @@ from specsia_build.config_file import read_settings, with_settings
 from specsia_build.dataset import exchange, schema, splits
 from specsia_build.dataset.parquet import stored_rows
 from specsia_build.errors import SpecsiaError, UsageError, plural
+from specsia_build.files.names import is_temporary
 from specsia_build.files.records import read_json
 from specsia_build.files.writing import write_bytes
 from specsia_build.ownership import is_vacant, refuse_foreign_folder
@@ -92,11 +93,10 @@ def check_folder(layout: RunLayout) -> str | None:
 
 def _looks_like_a_run(layout: RunLayout) -> bool:
     """Whether a folder without a mark holds settings and splits as builds write them, or only a build's lock."""
-    state = layout.lock.parent
-    if all(path == state for path in layout.root.iterdir()) and {path.name for path in state.iterdir()} <= {
-        layout.lock.name,
-        layout.index.name,
-    }:
+    state, ours = layout.lock.parent, (layout.lock.name, layout.index.name)
+    if all(path == state or is_temporary(path.name) for path in layout.root.iterdir()) and all(
+        path.name.startswith(ours) for path in state.iterdir()
+    ):
         return True
     try:
         found = read_settings(layout.config)

@@ -171,7 +171,7 @@ def not_ready(plan: pack.PackPlan, failures: Sequence[Failure]) -> dict[str, lis
     """Keys per backend of what is neither to be packed nor on record as failed."""
     missed = {}
     for name, waiting in plan.waiting.items():
-        excused = {key for f in failures if f.backend in (None, name) for key in (f.key, f.id)[: 1 + (f.clip is None)]}
+        excused = {failure.key for failure in failures if failure.backend in (None, name)}
         missed[name] = [key for key in waiting if key not in excused]
     return {name: found for name, found in missed.items() if found}
 

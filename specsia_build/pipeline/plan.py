@@ -188,26 +188,34 @@ class Judged:
     sound: bool
 
 
-def judge_character(run: Run, entry: Entry, steps: Sequence[Step] | None = None) -> Iterator[Judged]:
-    """State of every artefact that a character should have, in order; `steps` default to all of the run."""
-    seen = cache(run.index.seen)
+def judge_character(
+    run: Run, entry: Entry, steps: Sequence[Step] | None = None, seen: Seen | None = None
+) -> Iterator[Judged]:
+    """State of every artefact that a character should have, in order.
+
+    Args:
+        run, entry: which.
+        steps: all of the run by default.
+        seen: looks at artefacts; the run's index by default.
+    """
+    seen = seen or cache(run.index.seen)
     sound: dict[tuple[CharacterStage, str | None, Clip | None], bool] = {}
     for stage, spec in run.steps if steps is None else steps:
         whole = Task(stage, entry, spec, run.config, run.layout)
         clips: Sequence[Clip | None] = [None]
         if stage.per_clip:
-            meta = seen(whole.path_in(motions.STAGE))[1]
-            if meta is None:
+            below = {one: seen(whole.path_in(one))[1] for one in (motions.STAGE, *stage.earlier) if not one.per_clip}
+            if any(meta is None or not one.serves(meta, run.config) for one, meta in below.items()):
                 yield Judged(whole, BLOCKED, False)
                 continue
-            clips = motions.clips_of(meta)
+            clips = motions.clips_of(below[motions.STAGE] or {})
         for clip in clips:
             task, state = judge(replace(whole, clip=clip), seen, run.index.digest, quick=True)
-            below = (
+            rests = (
                 sound.get((one, spec if one.per_backend else None, clip if one.per_clip else None), True)
                 for one in stage.rests_on
             )
-            sound[stage, spec, clip] = good = state == DONE and all(below)
+            sound[stage, spec, clip] = good = state == DONE and all(rests)
             yield Judged(task, state, good)
 
 
@@ -264,21 +272,21 @@ def standing(run: Run, entry: Entry) -> Standing:
     warnings, clips = dict[str, None](), dict[str, Clip]()
     members: dict[str, list[Member]] = {name: [] for name in run.backends}
     waiting: dict[str, list[str]] = {name: [] for name in run.backends}
-    reads = read_by_pack(run.config) if packs(run.config) else ()
-    for found in judge_character(run, entry):
+    reads, seen = read_by_pack(run.config) if packs(run.config) else (), cache(run.index.seen)
+    for found in judge_character(run, entry, None, seen):
         task, name = found.task, found.task.backend_name
         states[task.stage.name, name][task.key] = found.state
         if task.clip is not None:
             clips[task.clip.id] = task.clip
-        if found.state == DONE and (meta := run.index.meta(task.path)) is not None:
+        if found.state == DONE and (meta := seen(task.path)[1]) is not None:
             warnings |= dict.fromkeys(warnings_of(meta))
         if reads and task.stage is reads[-1] and name is not None:
             if found.sound:
-                metas = {stage: run.index.stated_meta(task.path_in(stage)) for stage in reads}
+                metas = {stage: seen(task.path_in(stage))[1] or {} for stage in reads}
                 members[name].append(member(task.key, name, metas))
             else:
                 waiting[name].append(task.key)
-    first = run.meta(run.steps[0][0], None, entry.id) or {}
+    first = seen(run.layout.artefact(run.steps[0][0], None, entry.id))[1] or {}
     return Standing(
         states,
         tuple(clips.values()),

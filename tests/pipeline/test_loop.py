@@ -1,0 +1,194 @@
+"""The build loop with stages that cost nothing: what it does of failures, lost workers, damage and kills."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from specsia_build.config import BuildConfig
+from specsia_build.errors import CharacterError, SpecsiaError
+from specsia_build.pipeline import build as building
+from specsia_build.pipeline.executors import Lost
+from specsia_build.pipeline.layout import RunLayout
+from specsia_build.pipeline.progress import Progress
+from specsia_build.pipeline.status import run_status
+from specsia_build.pipeline.summary import BuildSummary
+from specsia_build.pipeline.worker import Unit, work
+from specsia_build.stages import project, reconstruct, render
+from specsia_build.stages.artefact import Artefact
+from specsia_build.stages.registry import stage_names
+from specsia_build.stages.stage import CharacterStage
+from tests.artefacts import artefact
+from tests.shapes import write_figure
+from tests.stages.test_pack import VIEWS, Store, sums
+
+Faults = dict[tuple[str, str], str]
+"""What happens to a stage and key: `fails`, or `lost` with its worker."""
+
+
+class _LostError(BaseException):
+    """Ends a worker."""
+
+
+def _make(stage: CharacterStage, faults: Faults) -> Callable[..., tuple[Artefact, tuple[Path, ...]]]:
+    def make(job: Any, *_: object) -> tuple[Artefact, tuple[Path, ...]]:
+        key, name = job.entry.id, "" if job.backend is None else job.backend.name
+        fault = faults.get((stage.name, key)) or faults.get((f"{stage.name} {name}", key))
+        if fault == "fails":
+            raise CharacterError(f"{key} cannot be made")
+        if fault == "lost":
+            raise _LostError
+        if stage is reconstruct.STAGE:
+            return Artefact(key, {"mesh.json": f"{key} {name}".encode()}, {"backend": name, "needs_yaw": False}), ()
+        made = Store().make(stage, f"{key}{name}")
+        kept = {n: v for n, v in made.meta.items() if n not in ("stage", "fingerprint", "inputs", "files", "digest")}
+        files = {**made.files, render.FRONT: b"front"} if stage is render.STAGE else made.files
+        return Artefact(key, files, {**kept, "size": 32, "shape": [], "warnings": []}), (job.entry.path,)
+
+    return make
+
+
+@pytest.fixture
+def faults(monkeypatch: pytest.MonkeyPatch) -> Faults:
+    found: Faults = {}
+    for stage in (render.STAGE, reconstruct.STAGE, project.STAGE):
+        monkeypatch.setitem(stage.__dict__, "make", _make(stage, found))
+    monkeypatch.setattr(building, "compile_once", lambda *_: None)
+
+    def execute(function: Any, items: Sequence[Any], *_: Any) -> Iterator[tuple[int, Any]]:
+        for number, item in enumerate(items):
+            try:
+                yield number, function(item)
+            except _LostError:
+                yield number, Lost("its worker process was killed")
+
+    @contextmanager
+    def at_once(*_: Any) -> Iterator[Any]:
+        yield execute
+
+    monkeypatch.setattr(building, "open_executor", at_once)
+    return found
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> BuildConfig:
+    for number in range(6):
+        write_figure(tmp_path / "figures" / f"{number}.obj", 1.0 + number / 10)
+    return BuildConfig(source=str(tmp_path / "figures"), views=VIEWS, size=32, max_failures="100%")
+
+
+def run(config: BuildConfig, out: Path, *stages: str, fresh: bool = False) -> BuildSummary:
+    return building.build(config, RunLayout(out), stages or stage_names(), fresh, Progress())
+
+
+def counts(summary: BuildSummary) -> dict[str, tuple[int, int, int]]:
+    names = {(one.stage, one.backend): (one.made, one.kept, one.failed) for one in summary.stages}
+    return {" ".join(filter(None, name)): count for name, count in names.items()}
+
+
+def test_a_build_is_made_once_and_kept_after_that(faults: Faults, config: BuildConfig, tmp_path: Path) -> None:
+    first = run(config, tmp_path / "run")
+    assert counts(first)["project inflate"] == (6, 0, 0)
+    assert first.rows == {"inflate": 6 * VIEWS}
+    before = sums(tmp_path / "run" / "dataset")
+    assert counts(run(config, tmp_path / "run"))["render"] == (0, 6, 0)
+    assert sums(tmp_path / "run" / "dataset") == before
+    status = run_status(config, RunLayout(tmp_path / "run"))
+    assert status.next_step == "all stages are up to date"
+    write_figure(tmp_path / "figures" / "3.obj", 3.0)
+    assert run_status(config, RunLayout(tmp_path / "run")).stages[0].stale == 1
+    assert counts(run(config, tmp_path / "run"))["render"] == (1, 5, 0)
+
+
+@pytest.mark.parametrize("fault", ["fails", "lost"])
+def test_a_fault_costs_its_character_alone_and_is_tried_again(
+    faults: Faults, config: BuildConfig, tmp_path: Path, fault: str
+) -> None:
+    faults |= {("reconstruct", "1"): fault, ("render", "4"): fault}
+    summary = run(config, tmp_path / "run")
+    assert counts(summary) == {
+        # What a lost worker had made before is there.
+        "render": (5, 0, 1) if fault == "fails" else (4, 1, 1),
+        "reconstruct inflate": (4, 0, 1),
+        "project inflate": (4, 0, 0),
+        "pack": (4, 0, 0),
+    }
+    assert [(one.stage, one.id) for one in summary.failures] == [("render", "4"), ("reconstruct", "1")]
+    faults.clear()
+    assert counts(run(config, tmp_path / "run"))["project inflate"] == (2, 4, 0)
+    run(config, tmp_path / "whole")
+    assert sums(tmp_path / "run" / "dataset") == sums(tmp_path / "whole" / "dataset")
+
+
+def test_a_backend_whose_worker_is_lost_costs_the_other_nothing(
+    faults: Faults, config: BuildConfig, tmp_path: Path
+) -> None:
+    faults |= {
+        ("reconstruct inflate", "2"): "fails",
+        ("reconstruct fusion", "2"): "lost",
+        ("project fusion", "3"): "lost",
+    }
+    summary = run(replace(config, backends=("inflate", "fusion")), tmp_path / "run")
+    found = {(one.stage, one.backend, one.id) for one in summary.failures}
+    assert found == {("reconstruct", "inflate", "2"), ("reconstruct", "fusion", "2"), ("project", "fusion", "3")}
+    assert summary.rows == {"inflate": 5 * VIEWS, "fusion": 4 * VIEWS}
+
+
+def test_a_flipped_byte_is_made_again(faults: Faults, config: BuildConfig, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    run(config, out)
+    before = sums(out / "dataset")
+    for stage, backend in (("render", None), ("project", "inflate")):
+        path = artefact(out, stage, "5", backend)
+        data = bytearray(path.read_bytes())
+        data[-1600 if len(data) > 4000 else -1] ^= 1
+        data[len(data) * 2 // 3] ^= 1
+        path.write_bytes(data)
+    shutil.rmtree(out / "dataset")
+    run(config, out)
+    assert sums(out / "dataset") == before
+
+
+def test_a_build_that_is_killed_at_any_step_goes_on_to_the_same_bytes(
+    faults: Faults, config: BuildConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run(config, tmp_path / "whole")
+    left = 0
+
+    def killed(unit: Unit) -> Any:
+        nonlocal left
+        left -= 1
+        if left < 0:
+            raise KeyboardInterrupt
+        return work(unit)
+
+    monkeypatch.setattr("specsia_build.pipeline.loop.work", killed)
+    for left in range(3):  # noqa: B007  counted down by each
+        with pytest.raises(KeyboardInterrupt):
+            run(config, tmp_path / "run")
+    left = 99
+    run(config, tmp_path / "run")
+    assert sums(tmp_path / "run" / "dataset") == sums(tmp_path / "whole" / "dataset")
+
+
+def test_keep_none_removes_artefacts_and_the_next_build_makes_them(
+    faults: Faults, config: BuildConfig, tmp_path: Path
+) -> None:
+    out = tmp_path / "run"
+    assert run(replace(config, keep="none"), out).freed > 0
+    before = sums(out / "dataset")
+    assert not list((out / "artefacts").rglob("*.tar"))
+    assert counts(run(config, out))["render"] == (6, 0, 0)
+    assert sums(out / "dataset") == before
+    shard = next((out / "dataset").rglob("train-*.parquet"))
+    data = bytearray(shard.read_bytes())
+    data[len(data) // 2] ^= 1
+    shard.write_bytes(data)
+    with pytest.raises(SpecsiaError):
+        run(replace(config, keep="none"), out)
