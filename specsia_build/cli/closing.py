@@ -1,4 +1,4 @@
-"""What commands say at their end: what was made or found on standard output, all about it on standard error."""
+"""The end of a command: results on standard output, the closing panel on standard error."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def conclude(
     trouble: str | None = None,
     ok: bool = True,
 ) -> None:
-    """Say at the end of a command what it did, in the order in which all commands say it, and print its result.
+    """Print the closing panel and the result of a command.
 
     Args:
         document: the result, where it is asked for as one.

@@ -1,4 +1,4 @@
-"""What the help of every command has: what a SOURCE is, and examples at its end."""
+"""Commands whose help ends with examples, and says what a SOURCE is."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ class Command(_WithExamples):
 
 
 def seconds_so_far() -> float:
-    """How long the command at work has taken."""
+    """Seconds since the command began."""
     now = time.monotonic()
     return now - float(click.get_current_context().meta.get(_BEGAN, now))
 

@@ -1,4 +1,4 @@
-"""The group of commands, and how errors become sentences and exit codes."""
+"""The command group; errors become one sentence on standard error and an exit code."""
 
 from __future__ import annotations
 
@@ -77,18 +77,18 @@ class _Commands(CommandGroup):
 
     def make_context(self, *args: Any, **settings: Any) -> click.Context:
         _open_streams()
-        with _told():
+        with _reported():
             return super().make_context(*args, **settings)
 
     def invoke(self, ctx: click.Context) -> Any:
-        with stoppable(INTERRUPTED), _told(ctx):
+        with stoppable(INTERRUPTED), _reported(ctx):
             require_utf8()
             require_cwd()
             return super().invoke(ctx)
 
 
 def _open_streams() -> None:
-    """Give the streams that whoever started this process has closed a place that takes all and gives nothing."""
+    """Replace closed standard streams by the null device."""
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
             setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115, PTH123  for as long as it runs
@@ -118,8 +118,8 @@ def require_cwd() -> None:
 
 
 @contextmanager
-def _told(ctx: click.Context | None = None) -> Iterator[None]:
-    """Whatever goes wrong becomes one sentence on standard error and an exit code, that of the command in `ctx`."""
+def _reported(ctx: click.Context | None = None) -> Iterator[None]:
+    """Turn errors into one sentence on standard error and an exit code."""
     try:
         yield
     except (click.exceptions.NoArgsIsHelpError, click.exceptions.Exit, click.Abort):
@@ -159,14 +159,14 @@ def _in_trouble(ctx: click.Context | None) -> int:
 
 
 def _chosen(error: click.UsageError) -> str:
-    """What may be meant by a value that is none of an option's choices: the end of a sentence, or nothing."""
+    """A suggestion for a value that is none of an option's choices, or nothing."""
     kind = error.param.type if isinstance(error, click.BadParameter) and error.param is not None else None
     given = re.match(r"'(.*)' is not one of ", error.message, re.DOTALL)
     return meant(given[1], kind.choices) if isinstance(kind, click.Choice) and given is not None else ""
 
 
 def _for_example(error: click.UsageError) -> str:
-    """A line that has what is missing of a command: the end of a sentence, or nothing where none is."""
+    """An example of a command whose argument is missing, or nothing."""
     if not isinstance(error, click.MissingParameter) or error.ctx is None:
         return ""
     examples = getattr(error.ctx.command, "examples", ())
@@ -175,7 +175,7 @@ def _for_example(error: click.UsageError) -> str:
 
 
 def _is_stuck(stream: TextIO) -> bool:
-    """Whether what was printed cannot leave; if so, it is thrown away, so that the process can end in order."""
+    """Whether a stream cannot be written; its buffer is then discarded, so that the process can end in order."""
     try:
         place = stream.fileno()
     except (OSError, ValueError):
@@ -193,7 +193,7 @@ def _is_stuck(stream: TextIO) -> bool:
 
 
 def _is_unread(stream: TextIO) -> bool:
-    """Whether a stream is a pipe that nobody reads any more."""
+    """Whether a stream is a pipe without a reader."""
     try:
         look = select.poll()
         look.register(stream.fileno(), 0)
@@ -203,7 +203,7 @@ def _is_unread(stream: TextIO) -> bool:
 
 
 def _refused(error: OSError) -> str:
-    """What the system refused, and of which file."""
+    """The system's reason, with the file."""
     trouble = write_trouble(error)
     if trouble is not None:
         return str(trouble)
@@ -212,7 +212,7 @@ def _refused(error: OSError) -> str:
 
 
 class _Sentence(click.ClickException):
-    """What is told of an error: its sentence, the command that says more, and where in the program it happened."""
+    """An error: its sentence, the command that says more, and a traceback of a fault of the program."""
 
     def __init__(self, message: str, code: int, more: str | None = None, where: Sequence[str] = ()) -> None:
         super().__init__(message)

@@ -1,4 +1,4 @@
-"""What commands print as their result: lines, or one JSON document."""
+"""Results of commands: lines, or one JSON document."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def is_document() -> bool:
 
 
 def tell(document: Any, lines: Sequence[str | Table], *, ok: bool = True, trouble: str | None = None) -> None:
-    """Print a command's result as lines, or as one JSON document, whose texts hold only what can be printed too.
+    """Print a command's result as lines, or as one JSON document of printable text.
 
     Raises:
         click.exceptions.Exit: with `FAILED`, where that is not `ok`, or after the `trouble` was said.

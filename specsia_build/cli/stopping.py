@@ -1,4 +1,4 @@
-"""Ctrl-C and the wish of a system to end a command: it stops once, and nothing that comes after disturbs that."""
+"""SIGINT and SIGTERM end a command once; later signals do not disturb its clean-up."""
 
 from __future__ import annotations
 
@@ -16,13 +16,7 @@ _STOPPING = b"specsia: stopping; once more ends it at once\n"
 
 @contextmanager
 def stoppable(code: int) -> Iterator[None]:
-    """The first SIGINT or SIGTERM in the block is a KeyboardInterrupt, the second is told, the third ends the process.
-
-    What was asked to stop stays so until the process ends, so that its last breath is not disturbed either.
-
-    Args:
-        code: that the process ends with at once.
-    """
+    """Turn the first SIGINT or SIGTERM into a KeyboardInterrupt; the second prints a line, the third exits by `code`."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return

@@ -86,13 +86,8 @@ def load(path: str | Path, **overrides: Any) -> Character:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class View(ByShape):
-    """One view of a character; it is equal to itself alone.
-
-    Attributes:
-        camera: that sees it.
-        layers: `color` (H, W, 4) uint8, `coverage` and `mask` (H, W) uint8, `position` (H, W, 3) float32.
-        target: (H, W, 4) uint8, Y*: the colours with the drawn contour.
-    """
+    """One view: its camera; `layers` (`color` (H, W, 4) uint8, `coverage` and `mask` (H, W) uint8, `position` (H, W, 3)
+    float32); and `target` (H, W, 4) uint8, Y*: the colours with the drawn contour."""
 
     camera: Camera
     layers: Layers
@@ -103,12 +98,10 @@ class Views(Sequence[View]):
     """The views of one character, the frontal one first; ``views[0]`` is what `reconstruct` takes.
 
     Attributes:
-        character_id: whose views they are.
-        mesh: the character as it was drawn: in the frame, its box's centre at the origin and its largest extent 1.
-        placed: how it was brought there.
+        mesh: the character in the frame: its box's centre at the origin, its largest extent 1.
+        placed: the transform that brought it there.
         outline: thickness in pixels and grey level of the contour.
-        look: `unlit` or `lit`.
-        renderer: what drew them.
+        character_id, look, renderer: as given to `render`.
     """
 
     def __init__(
@@ -221,14 +214,7 @@ def render(
 
 @dataclass(frozen=True)
 class Reconstruction:
-    """What a backend made of a picture.
-
-    Attributes:
-        mesh: textured, in the frame's axes, not registered yet.
-        backend: its name.
-        needs_yaw: whether registration must search the turn about Z too.
-        warnings: sentences about what is doubtful.
-    """
+    """A textured mesh in the frame's axes, not registered yet; `needs_yaw`: registration must search the yaw."""
 
     mesh: Mesh
     backend: str = "own"
