@@ -16,7 +16,7 @@ _STOPPING = b"specsia: stopping; once more ends it at once\n"
 
 @contextmanager
 def stoppable(code: int) -> Iterator[None]:
-    """Turn the first SIGINT or SIGTERM into a KeyboardInterrupt; the second prints a line, the third exits by `code`."""
+    """Turn the first SIGINT or SIGTERM into a KeyboardInterrupt; the third exits with `code`."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
