@@ -12,7 +12,7 @@ from typing import Any
 
 from specsia_build.backends.registry import load_backend
 from specsia_build.characters.character import id_order_key
-from specsia_build.config import BuildConfig, backend_name
+from specsia_build.config import NONE, BuildConfig, backend_name
 from specsia_build.dataset import schema, splits
 from specsia_build.dataset.layers import LINE, frame_file, view_file
 from specsia_build.errors import SpecsiaError, argument, plural, some
@@ -112,6 +112,7 @@ class _Survey:
     index: Index
     outdated: Counter[str] = field(default_factory=Counter)
     damaged: list[str] = field(default_factory=list)
+    left_out: int = 0
 
     def meta(self, stage: CharacterStage, backend: str | None, key: str) -> Meta | None:
         """Meta data of an artefact that reads and is of the settings and versions of now."""
@@ -242,7 +243,7 @@ def open_run(config: BuildConfig, layout: RunLayout) -> tuple[Gallery, RunFacts]
     ids = [one for one in sorted(split_of, key=id_order_key) if one not in without]
     moving, planned = config.clips is not None, list[Clip]()
     with open_index(layout, writes=False) as index:
-        survey = _Survey(config, layout, index)
+        survey = _Survey(config, layout, index, left_out=len(split_of) - len(ids))
         items = list(survey.clips(ids, split_of, planned) if moving else survey.characters(ids, split_of))
     names = [backend_name(spec) for spec in config.backends]
     failures = concerning(read_failures(layout.failures), ids, names)
@@ -292,6 +293,8 @@ def _missing(
 ) -> Iterator[str]:
     """Sentences on what a complete run would have besides."""
     noun = "character" if survey.config.clips is None else "clip"
+    if survey.left_out:
+        yield f"{plural(survey.left_out, 'character')} of the source left out by --limit, --exclude or --shard."
     for name, count in survey.outdated.items():
         yield f"{plural(count, 'artefact')} of {name} made with other settings or versions; a build makes them again."
     gone = {failure.key for failure in failures if failure.backend is None}
@@ -305,6 +308,9 @@ def _missing(
         without = [item for item in items if name not in item.sides and item.id not in lost]
         if without:
             yield f"{plural(len(without), noun)} without a result of {name} yet."
+    if survey.config.keep == NONE:
+        dataset = argument(facts.layout.dataset)
+        yield f"Pictures are not kept (--keep none): specsia report {dataset} shows what is packed."
     if survey.damaged:
         yield f"Damaged, made again by the next build: {some(survey.damaged)}"
     if not facts.packed and survey.config.clips is None:
