@@ -19,7 +19,6 @@ from specsia_build.pipeline.layout import RunLayout
 from specsia_build.pipeline.summary import BuildSummary
 from tests.dataset.small import build_small
 from tests.dravie.repair.test_enhance import write_run
-from tests.shapes import write_folder
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +28,6 @@ def at(tmp_path_factory: pytest.TempPathFactory) -> Path:
     build_small(folder / "one", ["a", "b", "c"])
     build_small(folder / "two", ["a", "b", "d"])
     write_run(folder / "model", with_pos=False)
-    write_folder(folder / "figures", 1)
     return folder
 
 
@@ -38,12 +36,10 @@ def at(tmp_path_factory: pytest.TempPathFactory) -> Path:
     [
         ("verify one --workers 1", ("checked",), "specsia push one --repo OWNER/NAME --dry-run", 0),
         ("convert one --to published --out out --workers 1", ("packed", "dataset", "load"), "specsia verify out", 0),
-        ("diff one two", ("compared", "differ"), "specsia report one two", 1),
         ("enhance model one --split test --out new", ("repaired", "pictures"), "specsia evaluate model one", 0),
-        ("turntable one --size 32 --out a.webp", ("drawn", "film"), "specsia sheet one --out sheet.png", 0),
-        ("sheet one --size 32 --out a.png", ("drawn", "picture"), "specsia turntable one --out turntable.webp", 0),
+        ("turntable one --size 32 --out a.webp", ("drawn", "file"), "specsia sheet one --out sheet.png", 0),
+        ("sheet one --size 32 --out a.png", ("drawn", "file"), "specsia turntable one --out turntable.webp", 0),
         ("report one", ("shown", "report"), "specsia sheet one --out sheet.png", 0),
-        ("bench render figures --size 64 --views 2", ("measured",), "specsia doctor", 0),
     ],
 )
 def test_commands_end_with_what_is_to_be_known(
