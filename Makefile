@@ -89,7 +89,7 @@ validate: .venv/train
 	    $(if $(word 2,$(CONFIGS)),$$on) --preset $(PRESET) $(if $(STEPS),--steps $(STEPS)) $$how; \
 	done
 	$(BIN)/specsia evaluate "$(VALIDATE)"/runs/* "$(VALIDATE)/build/dataset" --out "$(VALIDATE)/evaluation" \
-	  --run "$(VALIDATE)/build" --without pos --without adaptation --without recall --repeats $(REPEATS)
+	  --baselines raw,line,look-up,sample-wise --without pos --without drawing --repeats $(REPEATS)
 
 # Goes on where it was stopped, too. MODEL_CARD.md beside the weights states their digest and the figures: write both anew.
 pretrained: .venv/train
@@ -108,8 +108,8 @@ clips: .venv/train
 	$(BIN)/python -m benchmarks.clips_source "$(CLIPS)/source" --characters "$(CHARACTERS)" --id $(CLIP_ID)
 	$(BIN)/specsia clips "$(CLIPS)/source/characters.jsonl" --out "$(CLIPS)/run" --recipe frames --recipe dravie --preview \
 	  --clip walk --clip wave --clip Walking_A --clip '*Melee_Attack_Chop' --size $(CLIP_SIZE) $(BACKENDS:%=--backend %)
-	$(BIN)/specsia evaluate pretrained "$(CLIPS)/run/dataset" --out "$(CLIPS)/evaluation" --run "$(CLIPS)/run" \
-	  --adapt-steps $(CLIP_STEPS) --fit-steps $(CLIP_STEPS)
+	$(BIN)/specsia evaluate pretrained "$(CLIPS)/run/dataset" --out "$(CLIPS)/evaluation" \
+	  --baselines raw,line,look-up,sample-wise --adapt-steps $(CLIP_STEPS) --fit-steps $(CLIP_STEPS)
 	$(BIN)/specsia enhance pretrained "$(CLIPS)/run/dataset" --out "$(CLIPS)/repaired" --video
 	$(BIN)/specsia report "$(CLIPS)/run"
 

@@ -55,13 +55,13 @@ def enhance(
     RUN is a folder of `specsia train` or `specsia adapt`, or `pretrained`, the model that comes along.
     INPUT is a dataset, or a folder of frames: color/, pos/ and, where color has no alpha, mask/, with a picture of the
     same name for every frame. Frames that are finished stay as they are, so that a stopped command goes on.
-    A model that sees the drawing is given that of --drawing, else the one that RUN was adapted to; of a dataset it is
-    Y* of the frontal view of each character.
+    The model sees the drawing of --drawing, else the one that RUN was adapted to; of a dataset it sees Y* of each
+    character's frontal view.
     """
     need_torch()
     from specsia_build.dataset.places import HUB_ID
     from specsia_build.dataset.reading import open_part
-    from specsia_build.dravie.adapt.command import folder_drawing
+    from specsia_build.dravie.adapt.command import folder_memory
     from specsia_build.dravie.data.frame_folder import is_frame_folder
     from specsia_build.dravie.model.checkpoint import load_generator, load_memory
     from specsia_build.dravie.repair import enhance as work
@@ -77,7 +77,7 @@ def enhance(
         if split is not None:
             raise UsageError(f"{source} is a folder of frames, which has no splits: leave --split out")
         frames = work.folder_frames(Path(source), config.with_pos)
-        given, doubts = folder_drawing(config, Path(source), reference_frame, drawing)
+        given, doubts = folder_memory(config, Path(source), reference_frame, drawing)
         if config.sees_drawing and given is None and memory is None:
             doubts = ("this model repairs better with the drawing: add --drawing front.png",)
     elif Path(source).is_file():
@@ -88,7 +88,7 @@ def enhance(
         raise UsageError(f"{source} holds neither frames (color/, pos/, mask/) nor a packed dataset")
     else:
         frames = work.dataset_frames(open_part(source, say), split, config.sees_drawing)
-    repairer = work.Repairer(model.to(where), config, where, memory, given)
+    repairer = work.Repairer(model.to(where), config, where, given or memory)
     done = work.enhance(repairer, frames, out, video)
     kept = f", {done.kept} were there already" if done.kept else ""
     lines = [f"{plural(done.made, 'frame')} repaired{kept}: {out}"]

@@ -27,6 +27,9 @@ ABLATIONS = ("adaptation", "drawing", "pos", "recall")
 FIT_STEPS = 1500
 """Updates of the sample-wise baseline: two and a half times as many as an adaptation's."""
 
+HALF_COVERED = 128
+"""Least coverage byte that counts as inside a silhouette, as in `rendering.layers`, which is not imported for it."""
+
 PATCH = 32
 """Pixels on a side of a patch where nothing else is said."""
 

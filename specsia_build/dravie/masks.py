@@ -8,8 +8,7 @@ import numpy as np
 import scipy
 from numpy.typing import NDArray
 
-from specsia_build.dravie.config import PATCH
-from specsia_build.rendering.layers import HALF_COVERED
+from specsia_build.dravie.config import HALF_COVERED, PATCH
 
 if TYPE_CHECKING:
     from specsia_build.dataset.pairs import Pair

@@ -20,9 +20,9 @@ import skimage
 from numpy.typing import NDArray
 
 from specsia_build.dataset.pairs import Pair
+from specsia_build.dravie.config import HALF_COVERED
 from specsia_build.dravie.masks import WIDEST_LINE_PX, near
 from specsia_build.errors import SpecsiaError
-from specsia_build.rendering.layers import HALF_COVERED
 
 PARTS = ("silhouette", "line", "interior")
 """Where an error can lie."""

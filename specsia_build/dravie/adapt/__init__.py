@@ -1,4 +1,1 @@
-"""One character: the network fitted to its frontal drawing.
-
-`adapt` fits, `drawing` lays a drawing over a view, and `command` is the work of `specsia adapt`.
-"""
+"""One character: `adapt` fits, `placing` lays a drawing over a view, `command` is the work of `specsia adapt`."""

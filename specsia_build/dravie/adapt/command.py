@@ -22,7 +22,7 @@ from specsia_build.dravie.data.drawings import frontal_rows
 from specsia_build.dravie.data.frame_folder import list_frames, read_frame
 from specsia_build.dravie.model.checkpoint import load_generator, save_model
 from specsia_build.dravie.recall import Memory, remember, remember_drawing
-from specsia_build.dravie.reference import NO_DRAWING, Drawing
+from specsia_build.dravie.reference import NO_DRAWING
 from specsia_build.dravie.repair.doubts import doubts_of, told
 from specsia_build.dravie.runs import ADAPTED_FROM, RUN_FILE, read_seen, run_name, write_seen
 from specsia_build.dravie.train.processes import find_device
@@ -159,25 +159,23 @@ def memory_for(config: ModelConfig, frontal: Frontal, recall: bool = True) -> Me
     return remember(frontal.pair) if recall and config.with_pos and frontal.places else None
 
 
-def folder_drawing(
+def folder_memory(
     config: ModelConfig, folder: Path, frame: str | None, drawing: Path | None
-) -> tuple[Drawing | None, tuple[str, ...]]:
-    """The drawing that a model is given for the frames of a folder, laid onto one of them, and warnings about it.
+) -> tuple[Memory | None, tuple[str, ...]]:
+    """What a model is given of a drawing for the frames of a folder, laid onto one of them, and warnings about it.
 
     Raises:
-        UsageError: if there is no such frame, or the model does not see drawings.
+        UsageError: if there is no such frame, or the model does not see positions.
         SpecsiaError: if the drawing cannot be read, or does not fit.
     """
     if drawing is None:
         if frame is not None:
             raise UsageError("--reference-frame also needs --drawing PNG")
         return None, ()
-    if not config.sees_drawing:
-        raise UsageError(
-            "this model was trained with --reference none and sees no drawing: adapt it to one with `specsia adapt`"
-        )
+    if not config.with_pos:
+        raise UsageError("--drawing is looked up by position, and this model was trained --without pos")
     found = with_drawing(frontal_frame(folder, frame, config.with_pos), drawing)
-    return remember_drawing(found.pair).drawing, found.doubts
+    return memory_for(config, found), found.doubts
 
 
 def adapt_run(

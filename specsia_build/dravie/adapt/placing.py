@@ -9,8 +9,8 @@ import scipy
 from numpy.typing import NDArray
 from PIL import Image
 
+from specsia_build.dravie.config import HALF_COVERED
 from specsia_build.errors import SpecsiaError
-from specsia_build.rendering.layers import HALF_COVERED
 
 LEAST_IOU = 0.8
 """IoU of the silhouettes below which a drawing shows another pose, or another character."""

@@ -1,5 +1,4 @@
-"""What repairing is worth: every method on the same rows, with intervals over characters.
+"""What repairing is worth: every method on the same rows, given the same drawing, with intervals over characters.
 
-`evaluate` is the work, `methods` are what is compared, `results` keeps, `summary` sums up, `tables` show it, `files`
-writes it with a figure, and `turntable` renders views all around.
+`evaluate` is the work, `methods` are what is compared, `statistics` sums up, and `tables` writes it.
 """

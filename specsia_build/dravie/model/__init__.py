@@ -1,5 +1,1 @@
-"""The network, what it is told to be good at, and how it is kept.
-
-`model` is the generator and the discriminator, `networks` all that a training changes, `losses` and `perceptual` judge,
-`checkpoint` writes and reads weights without running code.
-"""
+"""The networks, their losses and optimiser, and checkpoints that are read without running code."""

@@ -10,12 +10,11 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from specsia_build.dravie.config import PATCH, REACH, ModelConfig
+from specsia_build.dravie.config import HALF_COVERED, PATCH, REACH, ModelConfig
 from specsia_build.dravie.data.encoding import decode_output, encode_input
 from specsia_build.dravie.masks import near
 from specsia_build.dravie.model.networks import GEOMETRY
 from specsia_build.dravie.reference import NO_DRAWING, Drawing
-from specsia_build.rendering.layers import HALF_COVERED
 
 MARGIN = 32
 """Pixels about Z that the network sees."""

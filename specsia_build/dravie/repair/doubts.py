@@ -7,9 +7,9 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from specsia_build.dravie.config import HALF_COVERED
 from specsia_build.dravie.recall import Memory, recalled
 from specsia_build.errors import plural
-from specsia_build.rendering.layers import HALF_COVERED
 
 LEAST_PLACES = 64
 """Opaque pixels from which a single position for all of them is no chance."""

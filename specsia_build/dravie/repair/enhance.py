@@ -110,24 +110,21 @@ class Repairer:
         model: a generator in evaluation mode, on `device`.
         config: of it.
         device: that computes.
-        memory: of the frontal pair that the model was adapted to.
-        drawing: that the user gave, laid onto a frame of these.
+        memory: of the drawing that the user gave, or of the frontal pair that the model was adapted to.
     """
 
     model: nn.Module
     config: ModelConfig
     device: torch.device
     memory: Memory | None = None
-    drawing: Drawing | None = None
 
     def identity(self) -> str:
         """SHA-256 of all that decides a result besides the frame."""
         found = hashlib.sha256(weights_digest(self.model).encode())
-        reference = None if self.drawing is None else self.drawing.reference
-        found.update(repr((self.config, self.drawing and self.drawing.style)).encode())
-        for places in (self.memory, reference):
-            if places is not None:
-                found.update(places.places.tobytes() + places.colours.tobytes())
+        found.update(repr(self.config).encode())
+        if self.memory is not None:
+            found.update(repr(self.memory.style).encode())
+            found.update(self.memory.places.tobytes() + self.memory.colours.tobytes())
         return found.hexdigest()
 
     def __call__(self, frame: Frame, z: Picture, pos: Picture) -> tuple[Picture, list[str]]:
@@ -135,7 +132,7 @@ class Repairer:
         mine = self.memory is not None and frame.subject in (None, self.memory.subject)
         drawing = NO_DRAWING
         if self.config.sees_drawing:
-            drawing = self.drawing or (self.memory.drawing if mine and self.memory else frame.drawing())
+            drawing = self.memory.drawing if mine and self.memory else frame.drawing()
         result = repair(self.model, self.config, z, pos, self.device, drawing)
         doubts = list(doubts_of(z, pos, self.config.with_pos))
         doubts += [RUINED] if is_ruined(z, result) else []

@@ -336,7 +336,7 @@ def test_a_drawing_is_seen_by_position_in_every_frame(tmp_path: Path) -> None:
 def test_a_drawing_that_cannot_be_shown_is_refused(run: Path, tmp_path: Path, dataset: Path) -> None:
     seeing, frames, front = drawn_frames(tmp_path)
     for refused in (
-        enhance(run, frames, tmp_path / "out", "--drawing", str(front)),
+        enhance(write_run(tmp_path / "plain", with_pos=False), frames, tmp_path / "out", "--drawing", str(front)),
         enhance(seeing, frames, tmp_path / "out", "--reference-frame", "8"),
         enhance(seeing, frames, tmp_path / "out", "--drawing", str(front), "--reference-frame", "7"),
         enhance(seeing, dataset, tmp_path / "out", "--drawing", str(front)),
