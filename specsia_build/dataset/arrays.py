@@ -15,11 +15,7 @@ _MOST_BYTES = int(np.iinfo(np.int32).max)
 
 
 def array_of(values: Sequence[Any], kind: pa.DataType) -> pa.Array:
-    """What `pyarrow.array` makes of values, None where there is none.
-
-    Args:
-        values: N of them.
-        kind: text, bytes, whole numbers or floats, or a list of a fixed number of these.
+    """The array that `pyarrow.array` makes of values, of text, bytes, numbers, or lists of a fixed number of these.
 
     Raises:
         OverflowError: if a number, or the bytes of all in one, exceed what the type holds.

@@ -11,19 +11,9 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from specsia_build.dataset import schema
 from specsia_build.dataset.arrays import array_of
-from specsia_build.dataset.decoding import batches
-from specsia_build.dataset.parquet import local_path
-from specsia_build.dataset.schema import (
-    BUILD_FILE,
-    CARD,
-    CHECKSUMS_FILE,
-    IMAGE_COLUMNS,
-    PARTS_FILE,
-    RECIPE_FILE,
-    SUMS_FILE,
-    parse_shard_name,
-)
+from specsia_build.dataset.parquet import batches, local_path
 from specsia_build.errors import SpecsiaError
 from specsia_build.files.names import relative_name
 
@@ -34,26 +24,26 @@ _SUM = re.compile(r"([0-9a-f]{64}) [ *](.+)")
 _BATCH = 10_000
 """Digests of images that are held at once, and in one row group."""
 
+_OFFSETS = {name: index * 32 for index, name in enumerate(schema.IMAGE_COLUMNS)}
+
+Key = tuple[str, str]
+"""Configuration and uid of a row."""
+
 
 def write_checksums(folder: Path, digests: Iterable[tuple[str, str, str, str]]) -> None:
     """Write `checksums.parquet`: configuration, uid, image column and SHA-256 of the PNG bytes."""
-    schema = pa.schema([(name, pa.string()) for name in COLUMNS])
+    arrow = pa.schema([(name, pa.string()) for name in COLUMNS])
     left = iter(digests)
-    with pq.ParquetWriter(local_path(folder / CHECKSUMS_FILE), schema, compression="zstd") as writer:
+    with pq.ParquetWriter(local_path(folder / schema.CHECKSUMS_FILE), arrow, compression="zstd") as writer:
         while batch := list(islice(left, _BATCH)):
             columns = [array_of(values, pa.string()) for values in zip(*batch, strict=True)]
-            writer.write_table(pa.Table.from_arrays(columns, schema=schema))
+            writer.write_table(pa.Table.from_arrays(columns, schema=arrow))
 
 
 def file_sums(folder: Path, known: Mapping[str, str] | None = None) -> dict[str, str]:
-    """SHA-256 by relative path of every file below a dataset's folder but `SHA256SUMS` itself.
-
-    Args:
-        folder: of the dataset.
-        known: sums of files that need not be read for them.
-    """
+    """SHA-256 by relative path of every file of a dataset but `SHA256SUMS`; those that are `known` are not read."""
     sums = dict(known or {})
-    for path in (p for p in folder.rglob("*") if p.is_file() and p != folder / SUMS_FILE):
+    for path in (p for p in folder.rglob("*") if p.is_file() and p != folder / schema.SUMS_FILE):
         name = path.relative_to(folder).as_posix()
         if name not in sums:
             with path.open("rb") as stream:
@@ -64,34 +54,20 @@ def file_sums(folder: Path, known: Mapping[str, str] | None = None) -> dict[str,
 def write_sums(folder: Path, known: Mapping[str, str] | None = None) -> None:
     """Write `SHA256SUMS`, as `sha256sum -c` reads it; `known` as for `file_sums`."""
     text = "".join(f"{digest}  {name}\n" for name, digest in file_sums(folder, known).items())
-    (folder / SUMS_FILE).write_text(text, encoding="utf-8")
+    (folder / schema.SUMS_FILE).write_text(text, encoding="utf-8")
 
 
 def parse_sums(text: str) -> tuple[dict[str, str], list[str]]:
-    """SHA-256 by relative path of a `SHA256SUMS`, and its lines that cannot be used.
-
-    Those are no sums, name a file once more, or one that cannot be a file of the dataset.
-    """
-    found: dict[str, str] = {}
+    """SHA-256 by relative path of a `SHA256SUMS`, and the lines that are no sum, a repetition, or no file's name."""
+    sums: dict[str, str] = {}
     unusable = []
-    for line in text.split("\n"):
-        line = line.removesuffix("\r")
-        if not line:
-            continue
+    for line in (line.removesuffix("\r") for line in text.split("\n")):
         match = _SUM.fullmatch(line)
-        if match is None or match[2] in found or not _is_name(match[2]):
+        if match is not None and match[2] not in sums and _is_name(match[2]):
+            sums[match[2]] = match[1]
+        elif line:
             unusable.append(line)
-        else:
-            found[match[2]] = match[1]
-    return found, unusable
-
-
-def own_names(text: str) -> frozenset[str]:
-    """What a `SHA256SUMS` lists, and itself, if this project wrote it, of a dataset or a recipe; else nothing."""
-    listed, _ = parse_sums(text)
-    dataset = {CARD, BUILD_FILE} <= listed.keys() and any(parse_shard_name(name, own=True) for name in listed)
-    ours = dataset or listed.keys() >= {CARD, RECIPE_FILE, PARTS_FILE}
-    return frozenset(listed) | {SUMS_FILE} if ours else frozenset()
+    return sums, unusable
 
 
 def _is_name(text: str) -> bool:
@@ -102,38 +78,38 @@ def _is_name(text: str) -> bool:
     return True
 
 
-Key = tuple[str, str]
-"""Configuration and uid of a row."""
+def own_names(text: str) -> frozenset[str]:
+    """Files that a `SHA256SUMS` of this project lists, and itself; nothing if it is another's."""
+    listed, _ = parse_sums(text)
+    shards = any(schema.parse_shard_name(name, own=True) for name in listed)
+    dataset = shards and {schema.CARD, schema.BUILD_FILE} <= listed.keys()
+    recipe = {schema.CARD, schema.RECIPE_FILE, schema.PARTS_FILE} <= listed.keys()
+    return frozenset({*listed, schema.SUMS_FILE}) if dataset or recipe else frozenset()
 
 
 def listed_rows(folder: Path) -> Iterator[tuple[Key, bytes]]:
     """Digests of each row's images in the order of `checksums.parquet`, which has those of a row together.
 
     Yields:
-        The row, and SHA-256 of each image column's bytes one after another in the order of `IMAGE_COLUMNS`, 32 bytes
-        each, zeros where none is listed.
+        The row, and the SHA-256 of each image column in the order of `IMAGE_COLUMNS`, 32 bytes each, zeros if none is
+        listed.
 
     Raises:
         SpecsiaError: if the file cannot be read, or lists something else or something twice.
     """
-    places = {name: index * 32 for index, name in enumerate(IMAGE_COLUMNS)}
     key, row = None, bytearray()
     try:
-        with pq.ParquetFile(local_path(folder / CHECKSUMS_FILE)) as opened:
+        with pq.ParquetFile(local_path(folder / schema.CHECKSUMS_FILE)) as opened:
             for batch in batches(opened, COLUMNS):
                 for config, uid, column, digest in zip(*(c.to_pylist() for c in batch.columns), strict=True):
-                    if not (isinstance(config, str) and isinstance(uid, str)):
-                        raise ValueError("a row has no configuration or no uid")
                     if key != (config, uid):
                         if key is not None:
                             yield key, bytes(row)
-                        key, row = (config, uid), bytearray(32 * len(places))
-                    at = places[column]
-                    if any(row[at : at + 32]):
-                        raise ValueError(f"{uid} has {column} twice")
-                    row[at : at + 32] = bytes.fromhex(digest)
-                    if len(row) != 32 * len(places):
-                        raise ValueError(f"{digest!r} is no SHA-256")
+                        key, row = (config + "", uid + ""), bytearray(32 * len(_OFFSETS))
+                    at, data = _OFFSETS[column], bytes.fromhex(digest)
+                    if len(data) != 32 or any(row[at : at + 32]):
+                        raise ValueError(f"{uid} has {column} twice, or {digest!r} is no SHA-256")
+                    row[at : at + 32] = data
     except (OSError, pa.ArrowException, ValueError, KeyError, TypeError) as error:
         raise SpecsiaError(f"does not hold the digests of images: {' '.join(str(error).split())}") from error
     if key is not None:
@@ -141,7 +117,7 @@ def listed_rows(folder: Path) -> Iterator[tuple[Key, bytes]]:
 
 
 def read_checksums(folder: Path) -> dict[Key, bytes]:
-    """What `listed_rows` gives, by row.
+    """Digests of `listed_rows` by row.
 
     Raises:
         SpecsiaError: as `listed_rows`.
@@ -150,10 +126,10 @@ def read_checksums(folder: Path) -> dict[Key, bytes]:
 
 
 class ListedImages:
-    """What `checksums.parquet` lists, read as it is asked for: of what is asked for in its order nothing is held."""
+    """Digests of `checksums.parquet`, read as they are asked for; of rows asked for in their order none is held."""
 
     def __init__(self, folder: Path) -> None:
-        """Look through the list of a dataset's folder, which must stay there.
+        """Read through the list of a dataset's folder, which must stay there.
 
         Raises:
             SpecsiaError: as `listed_rows`.
@@ -165,14 +141,14 @@ class ListedImages:
             pass
 
     def take(self, config: str, uid: str) -> bytes | None:
-        """Digests of a row as `listed_rows` gives them, once; None where none are left."""
+        """Digests of a row as `listed_rows` gives them, once; None if none are left."""
         if config not in self._rows:
-            self._rows[config] = (one for one in listed_rows(self._folder) if one[0][0] == config)
+            self._rows[config] = (row for row in listed_rows(self._folder) if row[0][0] == config)
         while (config, uid) not in self._held:
-            found = next(self._rows[config], None)
-            if found is None:
+            row = next(self._rows[config], None)
+            if row is None:
                 return None
-            self._held[found[0]] = found[1]
+            self._held[row[0]] = row[1]
         return self._held.pop((config, uid))
 
     def rest(self) -> Iterator[Key]:

@@ -1,6 +1,6 @@
-"""Putting a finished dataset in the place of an old one in a single step, so that nobody ever sees neither or half.
+"""Replace a dataset by a finished one in a single step, so that nobody ever sees neither or half.
 
-Of the old one only what its `SHA256SUMS` lists is removed, and that file; whatever else lies in it is kept.
+Of the old one only the files that its `SHA256SUMS` lists are removed; whatever else lies in it is kept.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Parquet shards: written under a temporary name, read back, renamed."""
+"""Parquet shards: how characters are cut into them, writing whole or not at all, and reading in bounded memory."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from specsia_build import memory
 from specsia_build.dataset.schema import IMAGE_COLUMNS, Row, table_of
 from specsia_build.errors import SpecsiaError, plural
 from specsia_build.files.writing import replacing
@@ -30,7 +31,13 @@ GROUP_BYTES = 2_000_000
 """Image bytes from which a row group ends with its character: one character at 512 pixels, quick to open at random."""
 
 MOST_GROUP_BYTES = 64_000_000
-"""Image bytes that a row group may hold, even if it ends within a character; far below the Hub viewer's limit."""
+"""Most image bytes of a row group, even within a character; below the 100 MB up to which the Hub's viewer is quick."""
+
+_VALUE_BYTES = 256
+"""Least memory of a value that a footer names: encoded in runs it takes next to nothing of the file."""
+
+_MOST_ROWS = 4096
+"""Rows that are decoded at once."""
 
 
 def local_path(path: Path) -> str:
@@ -39,7 +46,7 @@ def local_path(path: Path) -> str:
 
 
 def plan_shards(ids: Sequence[str], sizes: Sequence[int]) -> list[slice]:
-    """Cut characters of so many bytes into runs of at most `SHARD_BYTES`; at least one run.
+    """Cut characters of the given bytes into runs of at most `SHARD_BYTES`; at least one run.
 
     A shard ends between `SHARD_LEAST` and all of `SHARD_BYTES`, before the id there whose hash is the smallest. So
     where a character grows, comes or goes, the cuts after it soon are where they were, and those before it always.
@@ -56,20 +63,20 @@ def plan_shards(ids: Sequence[str], sizes: Sequence[int]) -> list[slice]:
     return [slice(a, b) for a, b in zip(cuts, [*cuts[1:], len(ids)], strict=True)]
 
 
-def _batches(rows: Iterable[Row]) -> Iterator[list[Row]]:
+def _groups(rows: Iterable[Row]) -> Iterator[list[Row]]:
     """Row groups: whole characters, so that a reader of a group sees all views."""
-    batch: list[Row] = []
+    group: list[Row] = []
     filled, character = 0, ""
     for row in rows:
         size = sum(map(len, row.images.values()))
         before, character = character, row.scalars["uid"].rpartition("_")[0]
-        if batch and ((filled >= GROUP_BYTES and character != before) or filled + size > MOST_GROUP_BYTES):
-            yield batch
-            batch, filled = [], 0
-        batch.append(row)
+        if group and ((filled >= GROUP_BYTES and character != before) or filled + size > MOST_GROUP_BYTES):
+            yield group
+            group, filled = [], 0
+        group.append(row)
         filled += size
-    if batch:
-        yield batch
+    if group:
+        yield group
 
 
 class _Digested:
@@ -79,19 +86,14 @@ class _Digested:
 
     def __init__(self, stream: BinaryIO, digest: _Hash) -> None:
         self._stream, self._digest = stream, digest
+        self.tell, self.flush = stream.tell, stream.flush
 
     def write(self, data: Any) -> int:
         self._digest.update(data)
         return self._stream.write(data)
 
-    def tell(self) -> int:
-        return self._stream.tell()
-
-    def flush(self) -> None:
-        self._stream.flush()
-
     def close(self) -> None:
-        """Whoever opened the stream closes it."""
+        """The stream is closed by its owner."""
 
 
 def write_shard(
@@ -99,18 +101,24 @@ def write_shard(
 ) -> int:
     """Write one shard whole or not at all; returns the number of rows.
 
+    As `datasets` does by default, it has a page index, and its pages are cut by content, so that the Hub's storage
+    shares what two versions of a shard have in common.
+
     Args:
         path: of the shard.
         rows: in their order; views of a character stand together.
         schema: of the table.
-        digest: fed with the bytes of the file, so that it need not be read again for its sum.
-        needed: bytes that are to be written in all, told where the disk is full.
+        digest: fed with the bytes of the file.
+        needed: bytes that are to be written in all, told if the disk is full.
 
     Raises:
         SpecsiaError: if what was written cannot be read back.
     """
-    columns = schema.names
-    compression = {name: "none" if name in IMAGE_COLUMNS else "zstd" for name in columns}
+    images = [name for name in schema.names if name in IMAGE_COLUMNS]
+    compression = {f"{name}.{part}": "none" for name in images for part in ("bytes", "path")}
+    for name in schema.names:
+        if name not in images:
+            compression[f"{name}.list.element" if name.startswith("bbox") else name] = "zstd"
     count = 0
     with replacing(path, needed) as temporary:
         with (
@@ -118,29 +126,30 @@ def write_shard(
             pq.ParquetWriter(
                 _Digested(stream, digest or hashlib.sha256()),
                 schema,
-                compression={_leaf(name): kind for name, kind in compression.items()} | _image_leaves(),
-                use_dictionary=[c for c in columns if c not in IMAGE_COLUMNS and not c.startswith("bbox")],
+                compression=compression,
+                use_dictionary=[c for c in schema.names if c not in images and not c.startswith("bbox")],
                 write_statistics=["uid", "character_id", "view"],
+                write_page_index=True,
+                use_content_defined_chunking=True,
             ) as writer,
         ):
-            for batch in _batches(rows):
-                writer.write_table(table_of(batch, schema), row_group_size=len(batch))
-                count += len(batch)
+            for group in _groups(rows):
+                writer.write_table(table_of(group, schema), row_group_size=len(group))
+                count += len(group)
         read_back = pq.read_metadata(local_path(temporary)).num_rows
         if read_back != count:
-            raise SpecsiaError(
-                f"{path.name} was written with {plural(count, 'row')} but reads back with {read_back}: check the disk"
-            )
+            written = f"was written with {plural(count, 'row')} but reads back with {read_back}"
+            raise SpecsiaError(f"{path.name} {written}: check the disk")
     return count
 
 
 def stored_rows(path: Path) -> int | None:
-    """Rows of a shard by its footer, which is read once while the file stays as it is; None where none can be read."""
+    """Rows of a shard by its footer, which is read once while the file stays as it is; None if it cannot be read."""
     try:
-        seen = path.stat()
+        status = path.stat()
     except OSError:
         return None
-    return _stored_rows(path, seen.st_ino, seen.st_size, seen.st_mtime_ns)
+    return _stored_rows(path, status.st_ino, status.st_size, status.st_mtime_ns)
 
 
 @lru_cache(maxsize=1 << 16)
@@ -151,9 +160,58 @@ def _stored_rows(path: Path, *_: int) -> int | None:
         return None
 
 
-def _leaf(name: str) -> str:
-    return f"{name}.list.element" if name.startswith("bbox") else name
+def batches(
+    opened: pq.ParquetFile,
+    columns: Sequence[str] | None = None,
+    groups: Iterable[int] | None = None,
+    most: int = _MOST_ROWS,
+) -> Iterator[pa.RecordBatch]:
+    """Decode rows of a stranger's file in order, as many at once as memory allows.
+
+    The cost of a row group is reckoned from the footer. Pages may hold more than the footer says, so the operating
+    system limits the process while it decodes, where it can.
+
+    Args:
+        opened: to decode.
+        columns: to decode; None for all.
+        groups: numbers of row groups; None for all.
+        most: rows of a batch.
+
+    Raises:
+        pyarrow.ArrowException, OSError: if the file is damaged, or costs more than `memory.allowed()`.
+    """
+    footer, allowed = opened.metadata, memory.allowed()
+    width = len(opened.schema_arrow) if columns is None else len(columns)
+    for number in range(footer.num_row_groups) if groups is None else groups:
+        # Asking a damaged footer about a column ends the process.
+        cost = max(footer.row_group(number).total_byte_size, _VALUE_BYTES * width * footer.row_group(number).num_rows)
+        _check_cost(cost, allowed)
+        # A value of a dictionary may stand in every row, and its buffer is doubled as it grows.
+        rows = max(1, min(most, allowed // max(1, 2 * cost)))
+        left = opened.iter_batches(rows, [number], None if columns is None else list(columns), use_threads=False)
+        while True:
+            with memory.held():
+                batch = next(left, None)
+            if batch is None:
+                break
+            _check_cost(batch.nbytes, allowed)
+            yield batch
 
 
-def _image_leaves() -> dict[str, str]:
-    return {f"{name}.{part}": "none" for name in IMAGE_COLUMNS for part in ("bytes", "path")}
+def table(
+    opened: pq.ParquetFile, columns: Sequence[str] | None = None, groups: Iterable[int] | None = None
+) -> pa.Table:
+    """Rows as `batches` decodes them, as one table."""
+    kept: list[pa.RecordBatch] = []
+    for batch in batches(opened, columns, groups):
+        kept.append(batch)
+        _check_cost(sum(one.nbytes for one in kept), memory.allowed())
+    schema = opened.schema_arrow
+    if columns is not None:
+        schema = pa.schema([schema.field(name) for name in columns])
+    return pa.Table.from_batches(kept, kept[0].schema if kept else schema)
+
+
+def _check_cost(cost: int, allowed: int) -> None:
+    if cost > allowed:
+        raise pa.ArrowInvalid(f"a row group takes {memory.shown(cost)} of memory and may take {memory.shown(allowed)}")

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePath, PurePosixPath
@@ -18,8 +19,7 @@ from specsia_build.files.sources import source_place
 from specsia_build.folders import expanded
 
 HUB_ID = re.compile(r"[\w][\w.-]*/[\w][\w.-]*(@[\w./-]+)?", re.ASCII)
-"""`OWNER/NAME`, and `@` with a branch, tag or commit where one is wanted."""
-
+"""`OWNER/NAME`, and `@` with a branch, tag or commit if one is wanted."""
 
 MOST_READ = 1 << 28
 """Bytes of a file that is read at once."""
@@ -33,17 +33,9 @@ def link_root(folder: Path) -> Path:
 
 
 def leads_out(folder: Path, name: str) -> bool:
-    """Whether a file of a dataset's folder is a link to what lies outside of it."""
+    """Whether a file of a dataset's folder is a link to something outside of it."""
     path = folder / name
     return path.is_symlink() and not path.resolve().is_relative_to(link_root(folder))
-
-
-@dataclass(frozen=True)
-class HubRevision:
-    """A dataset repository of the Hub at one commit, so that a push in between changes nothing that is read."""
-
-    repo: str
-    commit: str
 
 
 @dataclass(frozen=True)
@@ -55,14 +47,12 @@ class Place:
         fs: fsspec filesystem.
         root: of the folder in it.
         folder: the same on this machine, None if it is elsewhere.
-        hub: repository and commit, None if it is elsewhere.
     """
 
     where: str
     fs: Any
     root: str
     folder: Path | None = None
-    hub: HubRevision | None = None
 
     def files(self) -> dict[str, int]:
         """Bytes by relative name of every file, sorted, without hidden ones and those in hidden folders.
@@ -72,40 +62,36 @@ class Place:
         """
         if self.folder is not None:
             paths = (p for p in self.folder.rglob("*") if p.is_file())
-            found = {p.relative_to(self.folder).as_posix(): p.stat().st_size for p in paths}
+            sizes = {p.relative_to(self.folder).as_posix(): p.stat().st_size for p in paths}
         else:
             with self.reading(""):
-                found = {name: self._size(listed) for name, listed in files_below(self.fs, self.root).items()}
-        return {n: found[n] for n in sorted(found) if not any(part.startswith(".") for part in n.split("/"))}
-
-    def _size(self, listed: Mapping[str, Any]) -> int:
-        """Bytes of a file, asked for by itself where a listing does not tell, as that of a web server."""
-        path = listed["name"]
-        size = listed["size"] if listed["size"] is not None else self.fs.size(path)
-        if size is None:
-            raise SpecsiaError(f"{self.where} cannot be read: it does not tell how large its files are, such as {path}")
-        return int(size)
+                # A web server's listing does not tell sizes.
+                listed = files_below(self.fs, self.root).items()
+                known = {n: f["size"] if f["size"] is not None else self.fs.size(f["name"]) for n, f in listed}
+            if unknown := [name for name, size in known.items() if size is None]:
+                raise SpecsiaError(f"{self.where} cannot be read: it does not tell how large {unknown[0]} is")
+            sizes = {name: int(size) for name, size in known.items()}
+        return {n: sizes[n] for n in sorted(sizes) if not any(part.startswith(".") for part in n.split("/"))}
 
     def open(self, name: str) -> Any:
-        """A file as pyarrow reads it; without read-ahead, since its readers say exactly what they need.
+        """A file for pyarrow; without read-ahead, since its readers ask for exactly what they need.
 
         Raises:
             OSError: if there is none, its name cannot be one, or it is a link that leads out of the folder.
         """
         try:
             inner = relative_name(name, "file")
-            local = None if self.folder is None else source_place(self.folder / inner, link_root(self.folder))
+            path = None if self.folder is None else source_place(self.folder / inner, link_root(self.folder))
         except SpecsiaError as error:
             raise PermissionError(str(error)) from error
-        path = self._cached(name) if self.hub is not None else local
-        if path is not None:
-            import pyarrow as pa
+        if path is None:
+            return self.fs.open(f"{self.root}/{inner}", "rb", cache_type="none")
+        import pyarrow as pa
 
-            return pa.OSFile(str(path))
-        return self.fs.open(f"{self.root}/{inner}", "rb", cache_type="none")
+        return pa.OSFile(str(path))
 
     def read(self, name: str) -> bytes:
-        """Content of a small file, of at most `MOST_READ` bytes.
+        """Content of a file of at most `MOST_READ` bytes.
 
         Raises:
             SpecsiaError: if it cannot be read.
@@ -118,7 +104,7 @@ class Place:
 
     @contextmanager
     def small_files(self, names: Iterable[str]) -> Iterator[Path]:
-        """A folder on this machine that holds these files: the place itself, or copies that go when the context ends.
+        """A folder on this machine with these files: the place itself, or copies that go when the context ends.
 
         No link in it leads out of the place.
 
@@ -137,45 +123,32 @@ class Place:
 
     @contextmanager
     def reading(self, name: str) -> Iterator[None]:
-        """Turns what a filesystem raises while `name` is read into a sentence."""
+        """Turn what a filesystem raises while `name` is read into a sentence."""
         try:
             yield
-        except read_errors() as error:
-            raise self._unread(name, error) from error
-        except ValueError as error:
-            # Those of Arrow, and of text that is none, are its readers' to tell; a filesystem's are of no special kind.
-            if type(error) is not ValueError:
+        except Exception as error:
+            # Arrow's own errors and undecodable text are ValueErrors of special kinds, for its readers to tell.
+            if not isinstance(error, read_errors()) and type(error) is not ValueError:
                 raise
-            raise self._unread(name, error) from error
-
-    def _unread(self, name: str, error: BaseException) -> SpecsiaError:
-        where = f"{self.where}/{name}" if name else self.where
-        return SpecsiaError(f"{where} cannot be read: {sentence(error)}")
-
-    def _cached(self, name: str) -> Path | None:
-        from huggingface_hub import try_to_load_from_cache
-
-        assert self.hub is not None
-        found = try_to_load_from_cache(self.hub.repo, name, repo_type="dataset", revision=self.hub.commit)
-        return Path(found) if isinstance(found, str) else None
+            where = f"{self.where}/{name}" if name else self.where
+            raise SpecsiaError(f"{where} cannot be read: {sentence(error)}") from error
 
 
-def read_errors() -> tuple[type[BaseException], ...]:
+def read_errors() -> tuple[type[Exception], ...]:
     """What a filesystem may raise while it is read."""
     from huggingface_hub.errors import HfHubHTTPError
 
     # Its bases are OSError and the error of the HTTP client that huggingface_hub uses.
-    found = [base for base in HfHubHTTPError.__bases__ if issubclass(base, Exception)]
+    kinds = [base for base in HfHubHTTPError.__bases__ if issubclass(base, Exception)]
     # Those of S3 are no OSError; whoever has raised one has imported it.
     for name, kind in (("botocore.exceptions", "BotoCoreError"), ("aiohttp", "ClientError")):
-        found += [vars(sys.modules[name])[kind]] if name in sys.modules else []
-    return tuple(found)
+        kinds += [vars(sys.modules[name])[kind]] if name in sys.modules else []
+    return tuple(kinds)
 
 
 def sentence(error: BaseException) -> str:
-    """What an error says, on one line."""
-    text = " ".join(str(error).split()).rstrip(".")
-    return text[:300] or type(error).__name__
+    """An error's text on one line."""
+    return " ".join(str(error).split()).rstrip(".")[:300] or type(error).__name__
 
 
 def find_place(where: str | Path) -> Place:
@@ -203,27 +176,26 @@ def find_place(where: str | Path) -> Place:
 
 
 def public_name(where: str) -> str:
-    """What a card may call a place: a Hub id as it is, the last name alone of a path or URL, as those are private."""
+    """Name of a place on a card: a Hub id as it is, the last part alone of a path or URL, as those are private."""
     return where if HUB_ID.fullmatch(where) else PurePosixPath(where.rstrip("/")).name or "a dataset"
 
 
 def public_settings(config: BuildConfig, source: str) -> dict[str, Any]:
-    """The settings that decide what is made, as a card may state them: without a path of this machine.
+    """The settings that decide what is built, free of paths of this machine.
 
     Args:
         config: of the run.
         source: name of its source, free of paths.
     """
-    found = {**result_settings(config), "source": source}
+    settings = {**result_settings(config), "source": source}
     if config.like is None:
-        del found["like"]
+        del settings["like"]
     else:
-        found["like"] = public_name(config.like)
-    found["backends"] = [backend_name(spec) for spec in config.backends]
+        settings["like"] = public_name(config.like)
+    settings["backends"] = [backend_name(spec) for spec in config.backends]
     if config.clips is not None:
-        # Of a file of motions the name alone, which no folder of this machine is part of.
-        found["clips"]["motions"] = [PurePath(origin).name for origin in config.clips.motions]
-    return found
+        settings["clips"]["motions"] = [PurePath(origin).name for origin in config.clips.motions]
+    return settings
 
 
 def _local_filesystem() -> Any:
@@ -242,7 +214,7 @@ def filesystem_of(url: str, **options: Any) -> tuple[Any, str]:
     """The fsspec filesystem of a URL, with `options` of its own, and the URL's path in it; nothing is asked of it.
 
     Raises:
-        UsageError: if there is no such way to reach one.
+        UsageError: if there is no such filesystem.
     """
     import fsspec
 
@@ -250,7 +222,7 @@ def filesystem_of(url: str, **options: Any) -> tuple[Any, str]:
         fs, root = fsspec.url_to_fs(url, **options)
     except ImportError as error:
         raise UsageError(f"{url} cannot be opened: {sentence(error)} (for s3: pip install 'specsia[s3]')") from error
-    # A filesystem of others' may raise anything, such as for what its URL must hold besides.
+    # A filesystem may raise anything, such as for what its URL must hold besides.
     except Exception as error:
         raise UsageError(f"{url} is no URL that can be opened: {sentence(error)}") from error
     return fs, root.rstrip("/")
@@ -262,14 +234,16 @@ def _behind_url(url: str) -> Place:
         return find_place(Path(root))
     place = Place(url, fs, root)
     with place.reading(""):
-        if not fs.isdir(place.root):
-            raise UsageError(f"there is no folder {url}")
+        if not fs.isdir(root):
+            raise UsageError(f"there is no folder {url}: give that of a packed dataset")
     return place
 
 
 def _on_hub(repo: str, where: str) -> Place:
-    import os
+    """A dataset repository at the commit that it has now, so that a push in between changes nothing that is read.
 
+    It is read from the Hub's cache if that holds all of it.
+    """
     from huggingface_hub import HfApi, HfFileSystem, constants, snapshot_download
     from huggingface_hub.errors import (
         HFValidationError,
@@ -277,27 +251,28 @@ def _on_hub(repo: str, where: str) -> Place:
         RepositoryNotFoundError,
         RevisionNotFoundError,
     )
-    from huggingface_hub.utils import validate_repo_id  # type: ignore[attr-defined]
 
     name, _, revision = repo.partition("@")
+    endpoint = os.environ.get("HF_ENDPOINT") or None
     if not HUB_ID.fullmatch(name):
         raise UsageError(f"{where} is no dataset of the Hub: give OWNER/NAME")
+
+    def cached(revision: str | None) -> Path | None:
+        try:
+            return Path(snapshot_download(name, repo_type="dataset", revision=revision, local_files_only=True))
+        except (LocalEntryNotFoundError, ValueError):
+            return None
+
+    if constants.HF_HUB_OFFLINE:
+        folder = cached(revision or None)
+        if folder is None:
+            where = f"{where} is neither a folder here nor in the Hub's cache"
+            raise SpecsiaError(f"{where}, and HF_HUB_OFFLINE is set: download it first")
+        return Place(where, _local_filesystem(), str(folder), folder)
     try:
-        validate_repo_id(name)
+        info = HfApi(endpoint=endpoint).dataset_info(name, revision=revision or None)
     except HFValidationError as error:
         raise UsageError(f"there is no folder {where} here, and no dataset on the Hub can have that name") from error
-    endpoint = os.environ.get("HF_ENDPOINT") or None
-    if constants.HF_HUB_OFFLINE:
-        try:
-            found = snapshot_download(name, repo_type="dataset", revision=revision or None, local_files_only=True)
-        except (LocalEntryNotFoundError, ValueError) as error:
-            raise SpecsiaError(
-                f"{where} is neither a folder here nor in the Hub's cache, and HF_HUB_OFFLINE is set: download it first"
-            ) from error
-        return Place(where, _local_filesystem(), found, Path(found))
-    fs = HfFileSystem(endpoint=endpoint)
-    try:
-        commit = HfApi(endpoint=endpoint).dataset_info(name, revision=revision or None).sha
     except (RepositoryNotFoundError, RevisionNotFoundError) as error:
         kind = "dataset" if isinstance(error, RepositoryNotFoundError) else f"revision '{revision}' of it"
         raise UsageError(
@@ -309,5 +284,7 @@ def _on_hub(repo: str, where: str) -> Place:
             f"there is no folder {where} here, and the Hub cannot be asked for a dataset of that name: "
             f"{sentence(error)}"
         ) from error
-    assert commit is not None
-    return Place(where, fs, f"datasets/{name}@{commit}", hub=HubRevision(name, commit))
+    folder = cached(str(info.sha))
+    if folder is not None and all((folder / file.rfilename).is_file() for file in info.siblings or ()):
+        return Place(where, _local_filesystem(), str(folder), folder)
+    return Place(where, HfFileSystem(endpoint=endpoint), f"datasets/{name}@{info.sha}")

@@ -1,11 +1,10 @@
-"""The one way to open a packed dataset, of this project's schema or of the published one, wherever it lies."""
+"""Open a packed dataset, of this project's schema or of the published one, wherever it lies, and read its rows."""
 
 from __future__ import annotations
 
 import hashlib
-from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -16,9 +15,8 @@ import pyarrow.parquet as pq
 from specsia_build.dataset import schema
 from specsia_build.dataset.arrays import array_of
 from specsia_build.dataset.card.head import MOST_CARD_BYTES, card_fields, data_files, fits
-from specsia_build.dataset.decoding import batches, table
+from specsia_build.dataset.parquet import batches, table
 from specsia_build.dataset.places import Place, find_place
-from specsia_build.dataset.rows import check_columns, checked_row
 from specsia_build.errors import SpecsiaError, UsageError, brief, plural
 from specsia_build.files.names import file_name, folded_name, relative_name
 from specsia_build.files.records import parse_json
@@ -30,9 +28,19 @@ Kind = Literal["specsia", "published", "clips"]
 _OWN_ONLY = frozenset(schema.COLUMNS) - frozenset(schema.PUBLISHED_COLUMNS)
 
 _STREAM_BYTES = 1 << 22
-"""Of a column that are read at once: large enough for a remote store, and row groups may be much larger."""
+"""Bytes of a column that are read at once: large enough for a remote store; row groups may be much larger."""
 
 _BATCH_ROWS = 16
+
+_RANGES = {
+    "view": (0, schema.MOST_VIEWS - 1),
+    "iou": (0.0, 1.0),
+    "outline_px": (0, 16),
+    "outline_grey": (0, 255),
+    "frame": (0, schema.MOST_FRAMES - 1),
+    "time": (0.0, 1e9),
+}
+"""Least and most of the numbers that others compute with."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +54,7 @@ class Shard:
 
 @dataclass(frozen=True)
 class OpenedDataset:
-    """A packed dataset that can be read; nothing but the list of its files and one footer is read to open it.
+    """A packed dataset that can be read; to open it, the list of its files, the card and one footer are read.
 
     Attributes:
         where: what the user called it.
@@ -54,9 +62,9 @@ class OpenedDataset:
         configs: names of its configurations, the default first.
         columns: of its rows, in order.
         place: its folder.
-        files: bytes by relative name of all its files.
-        shards: in the order of configurations, splits and names, of splits that are whole.
-        lacking: what other splits lack, in a sentence, by configuration and split; none of what `open_dataset` opens.
+        files: bytes of all its files by relative name.
+        shards: in the order of configurations, splits and names, of the splits that are whole.
+        lacking: what other splits lack, in a sentence, by configuration and split.
     """
 
     where: str
@@ -76,7 +84,7 @@ class OpenedDataset:
 
     @property
     def kind(self) -> Kind:
-        """The schema, `clips` where the rows are frames of clips."""
+        """The schema, `clips` if the rows are frames of clips."""
         return "clips" if self.moving else self.schema
 
     def splits(self, config: str) -> dict[str, int]:
@@ -103,10 +111,9 @@ class OpenedDataset:
 
     def rows_of(self, shard: Shard, columns: Sequence[str]) -> Iterator[dict[str, Any]]:
         """Rows of one shard, as `stream` gives them."""
-        with self._parquet(shard, columns, buffer=_STREAM_BYTES) as opened:
+        with self._parquet(shard, columns, _STREAM_BYTES) as opened:
             for batch in batches(opened, columns, most=_BATCH_ROWS):
-                for row in _rows(batch):
-                    yield checked_row(row, self.where)
+                yield from _rows(batch, self.where)
 
     def take(self, config: str, split: str, indices: Sequence[int], columns: Sequence[str]) -> list[dict[str, Any]]:
         """Rows of a split by number, in the order asked for; only the row groups that hold them are read.
@@ -117,8 +124,6 @@ class OpenedDataset:
             SpecsiaError: if a shard is damaged or lacks a column.
         """
         wanted = sorted({int(i) for i in indices})
-        if wanted and wanted[0] < 0:
-            raise IndexError(f"there is no row {wanted[0]}")
         found: dict[int, dict[str, Any]] = {}
         start = 0
         for shard in self._shards(config, split):
@@ -132,15 +137,14 @@ class OpenedDataset:
             if groups:
                 with self._parquet(shard, columns) as opened:
                     for group, first, here in groups:
-                        chosen = array_of([i - first for i in here], pa.int64())
-                        rows = _rows(table(opened, columns, [group]).take(chosen))
-                        found.update(zip(here, (checked_row(row, self.where) for row in rows), strict=True))
-        if len(found) < len(wanted):
-            raise IndexError(f"{split} has {plural(start, 'row')}, so there is no row {wanted[-1]}")
+                        chosen = table(opened, columns, [group]).take(array_of([i - first for i in here], pa.int64()))
+                        found.update(zip(here, _rows(chosen, self.where), strict=True))
+        if absent := [i for i in wanted if i not in found]:
+            raise IndexError(f"{split} has {plural(start, 'row')}, so there is no row {absent[-1]}")
         return [found[int(i)] for i in indices]
 
     def build(self) -> dict[str, Any]:
-        """What `build.json` states; empty where there is none.
+        """What `build.json` states; empty if there is none.
 
         Raises:
             SpecsiaError: if it cannot be read or is no JSON.
@@ -153,8 +157,7 @@ class OpenedDataset:
     def keeps_places(self) -> bool:
         """Whether a position means the same place on the character in every view.
 
-        Not so with `pos_frame: view`, as the published script colours positions, nor where nothing is stated of data of
-        the published schema.
+        Not so with `pos_frame: view`, nor in the published schema unless `build.json` says so.
 
         Raises:
             SpecsiaError: if `build.json` cannot be read.
@@ -171,67 +174,70 @@ class OpenedDataset:
         """
         if schema.SUMS_FILE in self.files:
             return hashlib.sha256(self.place.read(schema.SUMS_FILE)).hexdigest()
-        found = hashlib.sha256()
+        digest = hashlib.sha256()
         for shard in self.shards:
             footer = self._footer(shard)
-            found.update(f"{shard.name} {self.files[shard.name]} {footer.num_rows}\n".encode())
+            digest.update(f"{shard.name} {self.files[shard.name]} {footer.num_rows}\n".encode())
             for group in range(footer.num_row_groups):
-                found.update(repr(footer.row_group(group).to_dict()).encode())
-        return found.hexdigest()
+                digest.update(repr(footer.row_group(group).to_dict()).encode())
+        return digest.hexdigest()
 
     def _shards(self, config: str, split: str | None = None) -> list[Shard]:
         if split is not None and (lack := self.lacking.get((config, split))) is not None:
-            raise SpecsiaError(f"{split} of {self.where} is not whole: {lack}; download all of it, or pack it again")
+            raise SpecsiaError(_not_whole(self.where, lack))
         if config not in self.configs:
             raise UsageError(f"{self.where} has no configuration '{config}': it has {', '.join(self.configs)}")
-        found = [s for s in self.shards if s.config == config]
-        if split is not None and split not in {s.split for s in found}:
-            names = ", ".join(dict.fromkeys(s.split for s in found))
+        shards = [s for s in self.shards if s.config == config]
+        if split is not None and split not in {s.split for s in shards}:
+            names = ", ".join(dict.fromkeys(s.split for s in shards))
             raise UsageError(f"{self.where} has no split '{split}' in its configuration '{config}': it has {names}")
-        return [s for s in found if split in (None, s.split)]
+        return [s for s in shards if split in (None, s.split)]
 
     def _footer(self, shard: Shard) -> pq.FileMetaData:
         if shard.name not in self._footers:
             self._footers[shard.name] = _read_footer(self.place, shard.name)
         return self._footers[shard.name]
 
-    def _parquet(self, shard: Shard, columns: Sequence[str], buffer: int = 0) -> AbstractContextManager[pq.ParquetFile]:
+    @contextmanager
+    def _parquet(self, shard: Shard, columns: Sequence[str], buffer: int = 0) -> Iterator[pq.ParquetFile]:
         footer = self._footer(shard)
         try:
-            check_columns(footer.schema.to_arrow_schema(), columns)
+            _check_columns(footer.schema.to_arrow_schema(), columns)
         except ValueError as error:
             raise SpecsiaError(f"{self.where}/{shard.name} {error}") from error
-        return open_shard(self.place, shard.name, footer, buffer)
+        with _open_shard(self.place, shard.name, footer, buffer) as opened:
+            yield opened
+
+
+def _not_whole(where: str, lack: str) -> str:
+    return f"{where} is not whole: {lack}; download all of it, or pack it again"
 
 
 @contextmanager
-def open_shard(
+def _open_shard(
     place: Place, name: str, footer: pq.FileMetaData | None = None, buffer: int = 0
 ) -> Iterator[pq.ParquetFile]:
-    """A shard, open for reading.
-
-    Args:
-        place: of the dataset.
-        name: of the shard.
-        footer: where it has been read already.
-        buffer: bytes of a column to read at once, 0 for all that a row group holds.
-
-    Raises:
-        SpecsiaError: here or while it is read, if it is damaged or cannot be reached.
-    """
+    """A shard, open for reading, so many bytes of a column at once, or all of a row group; its errors are sentences."""
     try:
         with place.reading(name), place.open(name) as stream:
             yield pq.ParquetFile(stream, metadata=footer, buffer_size=buffer)
     except (pa.ArrowException, UnicodeDecodeError) as error:
+        reason = " ".join(str(error).split())[:120]
         raise SpecsiaError(
-            f"{place.where}/{name} is damaged or cut off ({' '.join(str(error).split())[:120]}): "
-            "download it or pack it again"
+            f"{place.where}/{name} is damaged or cut off ({reason}): download it or pack it again"
         ) from error
 
 
-def _rows(batch: pa.RecordBatch | pa.Table) -> list[dict[str, Any]]:
-    """Rows of a batch, images as their bytes whether they are stored as such or as `datasets` does."""
-    # It takes a tenth of a second, which a command that reads no row need not wait.
+def _read_footer(place: Place, name: str) -> pq.FileMetaData:
+    with _open_shard(place, name) as opened:
+        # Raises here if Arrow does not understand it.
+        opened.schema_arrow  # noqa: B018
+        return opened.metadata
+
+
+def _rows(batch: pa.RecordBatch | pa.Table, where: str) -> Iterator[dict[str, Any]]:
+    """Checked rows of a batch; images as their bytes, whether they are stored as such or as `datasets` does."""
+    # It takes a tenth of a second to import, which a command that reads no row need not wait for.
     import pyarrow.compute as pc
 
     columns = {}
@@ -240,15 +246,60 @@ def _rows(batch: pa.RecordBatch | pa.Table) -> list[dict[str, Any]]:
         if pa.types.is_struct(column.type) and column.type.get_field_index("bytes") >= 0:
             values = pc.struct_field(values, "bytes")
         columns[column.name] = values.to_pylist()
-    return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+    for values in zip(*columns.values(), strict=True):
+        row = dict(zip(columns, values, strict=True))
+        _check_row(row, where)
+        yield row
+
+
+def _check_row(row: Mapping[str, Any], where: str) -> None:
+    """Check that ids can be file names, and numbers are in range."""
+    for name in ("uid", "character_id", "clip"):
+        if name in row:
+            file_name(row[name] or "", f"{name} of a row of {where}")
+    what = f"the row {brief(str(row['uid']), 80)}" if "uid" in row else "a row"
+    for name, (least, most) in _RANGES.items():
+        value = row.get(name)
+        if value is None and name in row and name in ("view", "frame", "time"):
+            raise SpecsiaError(f"{what} of {where} has no {name}")
+        if value is not None and not least <= value <= most:
+            raise SpecsiaError(f"{what} of {where} has {value:g} for {name}: it must be {least:g} to {most:g}")
+
+
+def _kind_of(arrow: pa.DataType) -> str:
+    if pa.types.is_dictionary(arrow):
+        return _kind_of(arrow.value_type)
+    if pa.types.is_struct(arrow) and (held := arrow.get_field_index("bytes")) >= 0:
+        return _kind_of(arrow.field(held).type)
+    kinds = {
+        "text": (pa.types.is_string, pa.types.is_large_string),
+        "whole numbers": (pa.types.is_integer,),
+        "numbers": (pa.types.is_floating,),
+        "lists": (pa.types.is_list, pa.types.is_large_list, pa.types.is_fixed_size_list),
+        "images": (pa.types.is_binary, pa.types.is_large_binary),
+        "nothing": (pa.types.is_null,),
+    }
+    return next((kind for kind, checks in kinds.items() if any(check(arrow) for check in checks)), str(arrow))
+
+
+def _check_columns(stored: pa.Schema, wanted: Sequence[str]) -> None:
+    """Raise ValueError unless a shard has columns once each and of the kind that they must be."""
+    for name in wanted:
+        places = stored.get_all_field_indices(name)
+        if len(places) != 1:
+            raise ValueError(f"has {len(places) or 'no'} column '{name}': it has {', '.join(stored.names)}")
+        kind, must = _kind_of(stored.field(places[0]).type), "images"
+        if name in schema.VALUE_COLUMNS:
+            stated, length = schema.value_type(name)
+            must = "lists" if length else _kind_of(pa.type_for_alias(stated))
+        elif name not in schema.IMAGE_COLUMNS:
+            continue
+        if kind != must and (must, kind) not in (("numbers", "whole numbers"), ("text", "nothing")):
+            raise ValueError(f"holds {kind} in its column '{name}', which must be {must}")
 
 
 def find_shards(names: Iterable[str], card: str) -> tuple[Shard, ...]:
-    """The shards among a dataset's files: those that its card names, or else those that are named as shards are.
-
-    Args:
-        names: of the files, relative to the dataset.
-        card: text of the card, empty if there is none.
+    """Shards among a dataset's files: those that its card names, or else those that are named as shards are.
 
     Returns:
         In the order of configurations (the default first), splits and names.
@@ -257,104 +308,85 @@ def find_shards(names: Iterable[str], card: str) -> tuple[Shard, ...]:
         ValueError: if the card's YAML cannot be understood.
     """
     parquet = [name for name in names if name.endswith(".parquet") and name != schema.CHECKSUMS_FILE]
-    found = {
+    shards = {
         Shard(name, config, schema.SPLIT_NAMES[split]): None
         for config, split, pattern in data_files(card_fields(card))
         for name in parquet
         if split in schema.SPLIT_NAMES and fits(name, pattern)
     } or {Shard(name, said.config, said.split): None for name in parquet if (said := schema.parse_shard_name(name))}
-    order = list(dict.fromkeys(shard.config for shard in found))
-    return tuple(sorted(found, key=lambda s: (order.index(s.config), schema.SPLITS.index(s.split), s.name)))
+    order = list(dict.fromkeys(shard.config for shard in shards))
+    return tuple(sorted(shards, key=lambda s: (order.index(s.config), schema.SPLITS.index(s.split), s.name)))
 
 
 def _lacks(shards: Sequence[Shard], card: str) -> dict[tuple[str, str], str]:
-    """What splits that are here in part lack, or have too much of, a sentence by configuration and split."""
-    found: dict[tuple[str, str], str] = {}
+    """What splits lack, or have too much of: a sentence by configuration and split."""
+    lacks: dict[tuple[str, str], str] = {}
     for name, problem in schema.odd_shards(shard.name for shard in shards):
         series = schema.series_of(name)
         for shard in shards:
             if schema.series_of(shard.name) == series:
-                found.setdefault((shard.config, shard.split), f"{name} {problem}")
+                lacks.setdefault((shard.config, shard.split), f"{name} {problem}")
     for config, split, pattern in data_files(card_fields(card)):
-        if split in schema.SPLIT_NAMES and not any(
-            shard.config == config and fits(shard.name, pattern) for shard in shards
-        ):
-            lack = f"{pattern} is named by its card, and no file is called so"
-            found.setdefault((config, schema.SPLIT_NAMES[split]), lack)
-    return found
+        if split in schema.SPLIT_NAMES and not any(s.config == config and fits(s.name, pattern) for s in shards):
+            key = (config, schema.SPLIT_NAMES[split])
+            lacks.setdefault(key, f"{pattern} is named by its card, and no file is called so")
+    return lacks
 
 
 def _check_names(shards: Sequence[Shard], where: str) -> None:
+    folded: dict[str, str] = {}
     for shard in shards:
         relative_name(shard.name, f"shard of {where}")
-        file_name(shard.config, f"configuration of {where}")
-    configs = dict.fromkeys(shard.config for shard in shards)
-    alike = Counter(map(folded_name, configs))
-    twins = [config for config in configs if alike[folded_name(config)] > 1]
-    if twins:
-        raise SpecsiaError(
-            f"the configurations {' and '.join(map(repr, twins))} of {where} would share one folder where case is "
-            "ignored: rename one"
-        )
+        config = file_name(shard.config, f"configuration of {where}")
+        if folded.setdefault(folded_name(config), config) != config:
+            raise SpecsiaError(f"the configurations '{folded[folded_name(config)]}' and '{config}' of {where} are one")
 
 
 def schema_of(columns: Collection[str]) -> Schema | None:
-    """Which schema a set of columns is of, None for neither; whether it is complete is for `verify` to say."""
+    """The schema that a set of columns is of, None for neither; `verify` checks that it is complete."""
     if _OWN_ONLY & set(columns) and {"uid", schema.COLOR, schema.GT} <= set(columns):
         return "specsia"
     return "published" if set(schema.PUBLISHED_COLUMNS) <= set(columns) else None
 
 
 def no_dataset(where: str, names: Collection[str]) -> str:
-    """That a place is no packed dataset, and what its files seem to be; none of them is a shard."""
-    first = f"{schema.DATA}/train-00000-of-00001.parquet"
-    parquet = [name for name in names if name.endswith(".parquet") and name != schema.CHECKSUMS_FILE]
-    hint = "build one with `specsia build`"
+    """That a place is no packed dataset, and what may help."""
+    hint = "build one with `specsia build`, or write one with to_parquet of `datasets`"
     if any(name.startswith(f"dataset/{schema.DATA}/") for name in names):
         hint = f"did you mean {where.rstrip('/')}/dataset?"
-    elif any(name.endswith(".arrow") for name in names):
-        hint = (
-            "`save_to_disk` of `datasets` wrote it; load_from_disk gives its splits, and "
-            f"to_parquet('{first}') writes one as it is read here"
-        )
-    elif parquet:
-        hint = f"{parquet[0]} is named otherwise than shards are, which are called as {first}, or as its card says"
     elif "run.json" in names or any(name.startswith("checkpoints/") for name in names):
-        hint = "it holds a model of `specsia train`; give the dataset in this place"
-    elif any(name.startswith("color/") for name in names):
-        hint = "it holds frames, which `specsia enhance` repairs; what is learnt from are rows of pictures beside Y*"
-    elif other := next((name for name in names if name.endswith((".tar", ".csv", "metadata.jsonl"))), None):
-        hint = f"of another layout ({other}), load it with `datasets`, and write it with to_parquet('{first}')"
-    return f"{where} is no packed dataset, as it has no parquet files in {schema.DATA}/: {hint}"
+        hint = "it holds a model of `specsia train`"
+    shard = f"{schema.DATA}/train-00000-of-00001.parquet"
+    return f"{where} is no packed dataset, as it has no shards, such as {shard}: {hint}"
 
 
 def open_dataset(where: str | Path) -> OpenedDataset:
     """Open a packed dataset.
 
     Args:
-        where: a local folder, an fsspec URL (`s3://…`, `memory://…`), or a Hub id `OWNER/NAME`, with `@REVISION` where
-            one is wanted. A folder that is there beats a Hub id of the same name; a `Path` is never a Hub id.
+        where: a local folder, an fsspec URL (`s3://…`, `memory://…`), or a Hub id `OWNER/NAME`, with `@REVISION` if one
+            is wanted. A folder that is there beats a Hub id of the same name; a `Path` is never a Hub id.
 
     Raises:
         UsageError: if there is no such folder, or it holds no dataset or one of other columns.
-        SpecsiaError: if it cannot be reached, lacks shards that its card or the names of others speak of, or a
-            configuration or shard has a name that cannot be one of a file.
+        SpecsiaError: if it cannot be reached, lacks shards, or a configuration or shard has a name that cannot be one
+            of a file.
     """
     opened = open_part(where)
     for lack in opened.lacking.values():
-        raise SpecsiaError(f"{opened.where} is not whole: {lack}; download all of it, or pack it again")
+        raise SpecsiaError(_not_whole(opened.where, lack))
     return opened
 
 
 def open_part(where: str | Path, say: Callable[[str], None] | None = None) -> OpenedDataset:
-    """Open a packed dataset for what needs only some of its splits: one that is here with those alone is one too.
+    """Open a packed dataset of which only some splits may be here; the others are refused when they are read.
 
     Args:
         where: as of `open_dataset`.
         say: shows a line to the user, on what is not here.
 
     Raises:
-        UsageError, SpecsiaError: as `open_dataset`, but for splits that are not whole, which are refused when read.
+        UsageError, SpecsiaError: as `open_dataset`, but for splits that are not whole.
     """
     place = find_place(where)
     files = place.files()
@@ -371,24 +403,17 @@ def open_part(where: str | Path, say: Callable[[str], None] | None = None) -> Op
     lacking = _lacks(shards, card)
     whole = tuple(shard for shard in shards if (shard.config, shard.split) not in lacking)
     if lacking and whole and say is not None:
-        said = ", ".join(dict.fromkeys(split for _, split in lacking))
-        say(f"note: {place.where} is here in part, without all of {said}: {next(iter(lacking.values()))}")
+        absent = ", ".join(dict.fromkeys(split for _, split in lacking))
+        say(f"note: {place.where} is here in part, without all of {absent}: {next(iter(lacking.values()))}")
     shards = whole or shards
     footer = _read_footer(place, shards[0].name)
     columns = tuple(footer.schema.to_arrow_schema().names)
     found = schema_of(columns)
     if found is None:
-        absent = [name for name in schema.PUBLISHED_COLUMNS if name not in columns]
+        absent = ", ".join(repr(name) for name in schema.PUBLISHED_COLUMNS if name not in columns)
         raise UsageError(
-            f"{place.where} is no dataset of pairs: {shards[0].name} has no column {', '.join(map(repr, absent))}, but "
-            f"{brief(', '.join(columns), 200)}; rename_columns of `datasets` gives columns other names"
+            f"{place.where} is no dataset of pairs: {shards[0].name} has no column {absent}, but "
+            f"{brief(', '.join(columns), 200)}"
         )
     configs = tuple(dict.fromkeys(shard.config for shard in shards))
     return OpenedDataset(place.where, found, configs, columns, place, files, shards, lacking, {shards[0].name: footer})
-
-
-def _read_footer(place: Place, name: str) -> pq.FileMetaData:
-    with open_shard(place, name) as opened:
-        # Also seen to be one that Arrow understands.
-        opened.schema_arrow  # noqa: B018
-        return opened.metadata

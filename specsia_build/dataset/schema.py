@@ -181,7 +181,7 @@ def shard_name(split: str, index: int, count: int) -> str:
 
 @dataclass(frozen=True)
 class ShardName:
-    """What the name of a shard says: its configuration, its split, its number from 0, and how many there are."""
+    """Configuration, split and number of a shard, from 0, and the number of shards of its split."""
 
     config: str
     split: str
@@ -190,50 +190,42 @@ class ShardName:
 
 
 def parse_shard_name(name: str, own: bool = False) -> ShardName | None:
-    """What the name of a file, relative to its dataset, says of it as a shard; None where it is not named as one.
+    """Parse the name of a shard, relative to its dataset; None if it is not named as one.
 
     Args:
         name: of the file.
-        own: accept only what `pack` writes, and not the other names that the Hub and people give.
+        own: accept only the names that `pack` gives, and not the others of the Hub and of people.
     """
     match = _SHARD.fullmatch(name)
     if match is None:
         return None
-    found = ShardName(match[1] or DEFAULT_CONFIG, SPLIT_NAMES[match[2]], int(match[3]), int(match[4]))
+    parsed = ShardName(match[1] or DEFAULT_CONFIG, SPLIT_NAMES[match[2]], int(match[3]), int(match[4]))
     packed = f"{DATA}/{match[1]}/" if match[1] else f"{DATA}/"
-    return found if not own or name == packed + shard_name(found.split, found.index, found.count) else None
+    return parsed if not own or name == packed + shard_name(parsed.split, parsed.index, parsed.count) else None
 
 
 def series_of(name: str) -> tuple[str, str] | None:
-    """Configuration and split of a shard by its name, None where that is not named as one."""
-    said = parse_shard_name(name.lstrip("/"))
-    return None if said is None else (said.config, said.split)
+    """Configuration and split of a shard by its name; None if it is not named as one."""
+    parsed = parse_shard_name(name)
+    return None if parsed is None else (parsed.config, parsed.split)
 
 
 def odd_shards(names: Iterable[str]) -> list[tuple[str, str]]:
-    """Shards that are not there though the names of others say so, or that are of another count than those.
-
-    Args:
-        names: of a dataset's files, relative to it; those that are not named as shards are passed over.
-
-    Returns:
-        Name of each, and what is wrong with it, in words that follow the name.
-    """
+    """Names of shards that are missing or do not fit the others, by the names of the others, and what is wrong."""
     series: dict[tuple[str, str], dict[str, ShardName]] = {}
     for name in names:
-        if (said := parse_shard_name(name)) is not None:
-            series.setdefault((said.config, said.split), {})[name] = said
+        if (parsed := parse_shard_name(name)) is not None:
+            series.setdefault((parsed.config, parsed.split), {})[name] = parsed
     odd: list[tuple[str, str]] = []
-    for (config, split), found in series.items():
-        count = max(said.count for said in found.values())
-        for name, said in found.items():
-            if said.count != count or said.index >= count:
+    for (config, split), shards in series.items():
+        count = max(shard.count for shard in shards.values())
+        for name, shard in shards.items():
+            if shard.count != count or shard.index >= count:
                 odd.append((name, f"does not fit the other shards of {split}: by their names there should be {count}"))
-        folder = next(iter(found)).rpartition("/")[0]
-        for index in sorted(set(range(count)) - {said.index for said in found.values()}):
-            odd.append(
-                (f"{folder}/{shard_name(split, index, count)}", f"is missing from the shards of {split} ({config})")
-            )
+        folder = next(iter(shards)).rpartition("/")[0]
+        for index in sorted(set(range(count)) - {shard.index for shard in shards.values()}):
+            name = f"{folder}/{shard_name(split, index, count)}"
+            odd.append((name, f"is missing from the shards of {split} ({config})"))
     return odd
 
 

@@ -31,12 +31,7 @@ def held_out(count: int) -> int:
 
 
 def assign(ids: Iterable[str], fixed: Mapping[str, str]) -> dict[str, str]:
-    """Split of each id.
-
-    Args:
-        ids: of all characters of a source, those that may fail included.
-        fixed: splits that a manifest states; those ids take no part in the draw.
-    """
+    """Split of each id of a source, those that may fail included; ids that are `fixed` take no part in the draw."""
     ordered = sorted(set(ids), key=id_order_key)
     drawn = [i for i in ordered if i not in fixed]
     random.Random(SPLIT_SEED).shuffle(drawn)  # noqa: S311  the published set's own generator
@@ -46,10 +41,9 @@ def assign(ids: Iterable[str], fixed: Mapping[str, str]) -> dict[str, str]:
 
 
 def grown(frozen: Mapping[str, str], ids: Iterable[str], fixed: Mapping[str, str]) -> dict[str, str]:
-    """Frozen splits with characters that came later: they join train unless a manifest says otherwise.
+    """Frozen splits with characters that were added later: they join train unless a manifest (`fixed`) says otherwise.
 
-    What a manifest says holds for those that were there, too, whenever it began to say so. New ones stand after those
-    that were there, so that packed rows keep their places.
+    They are appended, so that packed rows keep their places; a manifest also moves those that were there.
     """
     new = sorted({i for i in ids if i not in frozen}, key=id_order_key)
     kept = {i: fixed.get(i, split) for i, split in frozen.items()}

@@ -38,7 +38,7 @@ from specsia_build.stages.members import Member
 from specsia_build.stages.shards import Made, MakeShards, ShardTask
 from specsia_build.stages.stage import CharacterStage, Stage
 
-STAGE = Stage("pack", 3, earlier=(render.STAGE, project.STAGE))
+STAGE = Stage("pack", 4, earlier=(render.STAGE, project.STAGE))
 
 BYTES_PACKAGES = ("isal", "llvmlite", "numba", "numpy", "pillow", "pyarrow", "datasets", "scipy", "scikit-image")
 """Packages whose version may change a dataset's bytes."""

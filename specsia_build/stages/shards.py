@@ -13,8 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from specsia_build.dataset import schema
-from specsia_build.dataset.decoding import batches
-from specsia_build.dataset.parquet import local_path, write_shard
+from specsia_build.dataset.parquet import batches, local_path, write_shard
 from specsia_build.stages.artefact import file_digest
 from specsia_build.stages.members import row_facts
 from specsia_build.stages.stage import Earlier

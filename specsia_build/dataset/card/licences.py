@@ -11,8 +11,7 @@ from typing import Any, TypeVar
 import pyarrow.parquet as pq
 
 from specsia_build.dataset.card.head import card_fields
-from specsia_build.dataset.decoding import batches
-from specsia_build.dataset.parquet import local_path
+from specsia_build.dataset.parquet import batches, local_path
 from specsia_build.dataset.schema import CARD, DATA
 
 T = TypeVar("T")

@@ -13,8 +13,8 @@ import pyarrow.parquet as pq
 
 from specsia_build import png
 from specsia_build.dataset import schema
-from specsia_build.dataset.decoding import table
 from specsia_build.dataset.pairs import background, is_frontal, lift, split_uid
+from specsia_build.dataset.parquet import table
 from specsia_build.dataset.places import Place, read_errors
 from specsia_build.dataset.reading import Kind
 from specsia_build.dataset.schema import COLOR, EDGE, GT, GT_MASK, IMAGE_COLUMNS, MASK, POS
