@@ -39,7 +39,7 @@ def _aside(folder: Path) -> Path:
 
 
 def listed_names(folder: Path) -> set[str]:
-    """Names of the files of a dataset: those that its `SHA256SUMS` lists, and itself; none where it has none."""
+    """Names of the files that a dataset's `SHA256SUMS` lists, and itself; none without one."""
     try:
         listed, _ = parse_sums((folder / SUMS_FILE).read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError):
@@ -100,7 +100,7 @@ def recover(folder: Path) -> None:
 
 
 def _carry(name: str, old: Path, new: Path) -> None:
-    """Have what is not of the old dataset in the new one too, at no cost where the file system has hard links."""
+    """Put a file that is not of the old dataset into the new one, by a hard link if there are any."""
     (new / name).parent.mkdir(parents=True, exist_ok=True)
     if (old / name).is_dir() and not (old / name).is_symlink():
         (new / name).mkdir()
@@ -112,21 +112,19 @@ def _carry(name: str, old: Path, new: Path) -> None:
 
 
 def _in_the_way(name: str, finished: Path) -> bool:
-    """Whether a dataset has a file of this name, or in the place of a folder that it lies in."""
+    """Whether a dataset has a file of this name, or in place of one of its folders."""
     return os.path.lexists(finished / name) or any(
         (finished / above).is_file() for above in Path(name).parents if above != Path()
     )
 
 
 def put(finished: Path, folder: Path) -> list[str]:
-    """Let a finished dataset take the place of another, which is removed; both are in the same parent folder.
+    """Replace a dataset by a finished one in the same parent folder; a kill leaves one of the two under that name.
 
-    Killed at any instant it leaves the old dataset or the finished one under that name, and what is not of the old one
-    in either. Where the file system cannot exchange folders, the old one may be left aside for a moment; `recover`
-    brings it back.
+    If the file system cannot exchange folders, the old one is aside for a moment, from where `recover` brings it back.
 
     Returns:
-        Names of what is not of the old dataset and was kept.
+        Names of files that are not of the old dataset, which are kept.
 
     Raises:
         SpecsiaError: if such a file has the name of one of the finished dataset's; nothing is changed then.

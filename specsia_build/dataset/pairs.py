@@ -43,7 +43,7 @@ _OWN = (
 _CLIP = tuple(schema.CLIP_COLUMNS)
 
 _WHOLE = 255
-"""Coverage of what lies wholly in the silhouette, where Y* has no contour."""
+"""Coverage inside of the silhouette, where Y* has no contour."""
 
 _FOREIGN_MASK = 0.002
 """Share of a picture's pixels that must be drawn outside of `mask` for it to be another picture's."""
@@ -91,7 +91,7 @@ class Pair(ByShape):
 
     @property
     def number(self) -> int:
-        """Of the row among those of its clip, or else of its character: its frame, or else its view."""
+        """The frame of a clip, or else the view."""
         return self.view if self.frame is None else self.frame
 
     @property
@@ -100,19 +100,12 @@ class Pair(ByShape):
         return _subject(self.character_id, self.backend)
 
     def without_truth(self) -> Pair:
-        """The same view without Y* and what is measured against it, as those get it whose results are compared with Y*.
-
-        Thickness and grey of the contour stay.
-        """
+        """The same view without Y* and what is measured against it; thickness and grey of the contour stay."""
         return replace(self, gt=np.zeros_like(self.gt), gt_mask=None, iou=None)
 
     @property
     def content(self) -> str:
-        """Digest of what Y* shows, whatever the row is called.
-
-        The contour, which a build chooses by the character's id, is left out where the silhouette is known: the same
-        mesh under another id has the same content.
-        """
+        """Digest of Y* without its contour, if the silhouette is known: the same for one mesh under two ids."""
         shown = self.gt[..., 3] if self.gt_mask is None else self.gt_mask
         colours = np.where((shown == _WHOLE)[..., None], self.gt[..., :3], np.uint8(0))
         found = hashlib.sha256(repr(shown.shape).encode())
@@ -179,7 +172,7 @@ def _parted(uid: str, where: str) -> tuple[str, int]:
 
 
 def subject_of(row: Mapping[str, Any]) -> str:
-    """What a row's positions are of: the character, by its column or its uid, and the backend that reconstructed it."""
+    """Name of the reconstruction that a row shows: the character and the backend."""
     character_id = row["character_id"] if "character_id" in row else str(row["uid"]).rpartition("_")[0]
     return _subject(character_id, row.get("backend"))
 
@@ -248,10 +241,7 @@ def _published_pair(row: Mapping[str, Any]) -> Pair:
 def _decode(row: Mapping[str, Any], column: str, mode: str) -> Pixels:
     data = row[column]
     if not isinstance(data, bytes):
-        raise ValueError(
-            f"{column} holds no image: a row holds its pictures' bytes, as `to_parquet` of `datasets` writes them, not "
-            "the names of files alone"
-        )
+        raise ValueError(f"{column} holds no image, or only the name of a file")
     try:
         return png.decode(data, len(mode))
     except ValueError as error:

@@ -184,7 +184,7 @@ class OpenedDataset:
 
     def _shards(self, config: str, split: str | None = None) -> list[Shard]:
         if split is not None and (lack := self.lacking.get((config, split))) is not None:
-            raise SpecsiaError(_not_whole(self.where, lack))
+            raise SpecsiaError(_not_whole(f"{split} of {self.where}", lack))
         if config not in self.configs:
             raise UsageError(f"{self.where} has no configuration '{config}': it has {', '.join(self.configs)}")
         shards = [s for s in self.shards if s.config == config]

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 import io
 import json
 from pathlib import Path
 
 import numpy as np
-import pyarrow.parquet as pq
 import pytest
 import yaml
 from click.testing import CliRunner
@@ -82,18 +80,6 @@ def test_pairs_come_back_close_to_the_original(one_backend: Path, published: Pat
         assert (after.gt_mask, after.iou, after.backend, after.outline_px) == (None, None, None, None)
 
 
-def test_its_files_and_images_are_listed(published: Path) -> None:
-    lines = (published / schema.SUMS_FILE).read_text().splitlines()
-    listed = {name: digest for digest, name in (line.split("  ") for line in lines)}
-    files = {p.relative_to(published).as_posix(): p for p in published.rglob("*") if p.is_file()}
-    del files[schema.SUMS_FILE]
-    assert listed == {name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in files.items()}
-    digests = {(r["uid"], r["column"]): r["sha256"] for r in pq.read_table(published / "checksums.parquet").to_pylist()}
-    row = read_rows(shard(published))[0]
-    assert digests[row["uid"], "gt"] == hashlib.sha256(row["gt"]["bytes"]).hexdigest()
-    assert len(digests) == 6 * VIEWS * 5
-
-
 def test_the_card_and_the_record_say_what_it_is(one_backend: Path, published: Path) -> None:
     card = (published / schema.CARD).read_text()
     fields = yaml.safe_load(card.split("---\n")[1])
@@ -149,27 +135,6 @@ def test_what_cannot_be_converted_is_said(published: Path, dataset: Path, tmp_pa
     with pytest.raises(SpecsiaError, match="the row 0_01 cannot be converted: gt is cut off"):
         to_published(open_dataset(dataset), tmp_path / "out")
     assert not (tmp_path / "out").exists()
-
-
-@pytest.mark.parametrize(
-    ("column", "data", "sentence"),
-    [("edge", None, "edge is not a PNG file"), ("mask", b"no picture", "mask is not a PNG file")],
-)
-def test_a_picture_that_is_taken_over_as_it_is_must_be_one(
-    dataset: Path, tmp_path: Path, column: str, data: bytes | None, sentence: str
-) -> None:
-    change(dataset, lambda rows: rows["0_01"][column].update(bytes=data))
-    with pytest.raises(SpecsiaError, match=f"the row 0_01 cannot be converted: {sentence}"):
-        to_published(open_dataset(dataset), tmp_path / "out")
-
-
-def test_the_card_names_the_licence_of_the_rows(dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    card = dataset / schema.CARD
-    card.write_text(card.read_text().replace("license: cc0-1.0", "license: mit"))
-    (tmp_path / "out").mkdir()
-    monkeypatch.chdir(tmp_path / "out")
-    to_published(open_dataset(dataset), Path())
-    assert yaml.safe_load((tmp_path / "out" / schema.CARD).read_text().split("---\n")[1])["license"] == "cc0-1.0"
 
 
 def test_the_command_converts(one_backend: Path, published: Path, tmp_path: Path) -> None:

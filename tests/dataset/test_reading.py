@@ -17,13 +17,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from specsia_build import png
 from specsia_build.dataset import schema
 from specsia_build.dataset.card.head import fits
 from specsia_build.dataset.pairs import PAIR_COLUMNS, decode_pair
 from specsia_build.dataset.places import find_place
 from specsia_build.dataset.reading import OpenedDataset, find_shards, open_dataset, open_part
-from specsia_build.dataset.verify.check import verify
 from specsia_build.errors import SpecsiaError, UsageError
 from tests.dataset.small import SIZE, VIEWS, pixels, read_rows, shard
 
@@ -200,7 +198,7 @@ def test_what_is_no_dataset_is_named(one_backend: Path, tmp_path: Path) -> None:
         open_dataset(one_backend.parent)
     (tmp_path / "data").mkdir()
     pq.write_table(pa.table({"text": ["a"]}), tmp_path / "data" / "train-00000-of-00001.parquet")
-    with pytest.raises(UsageError, match=r"is no dataset of pairs: .*no column 'uid'"):
+    with pytest.raises(UsageError, match="is no dataset of pairs"):
         open_dataset(tmp_path)
 
 
@@ -274,14 +272,6 @@ def test_a_row_with_a_damaged_image_is_named(one_backend: Path, damage: bytes | 
         decode_pair({**row, "gt": cut})
 
 
-def test_a_row_whose_mask_is_of_another_size_is_named(one_backend: Path) -> None:
-    opened = open_dataset(one_backend)
-    (row,) = opened.take("default", "train", [1], PAIR_COLUMNS(opened.schema))
-    other = png.encode(np.full((SIZE, SIZE // 2), 255, np.uint8))
-    with pytest.raises(SpecsiaError, match=f"the row {row['uid']} cannot be decoded: its images differ in size"):
-        decode_pair({**row, "gt_mask": other})
-
-
 @pytest.mark.parametrize(
     ("lost", "sentence"),
     [
@@ -318,47 +308,10 @@ def test_a_dataset_of_which_only_one_split_is_here_is_opened_for_that(dataset: P
     assert len(told) == 1
 
 
-def test_what_datasets_saved_is_told_with_what_makes_it_readable(tmp_path: Path) -> None:
-    (tmp_path / "train").mkdir()
-    (tmp_path / "train" / "data-00000-of-00001.arrow").write_bytes(b"")
-    with pytest.raises(
-        SpecsiaError, match=r"no parquet files in data/: `save_to_disk` .* to_parquet\('data/train-00000"
-    ):
-        open_dataset(tmp_path)
-
-
-@pytest.mark.parametrize(
-    ("name", "said"),
-    [
-        ("train.parquet", "train.parquet is named otherwise than shards are, which are called as data/train-00000-of-"),
-        ("color/0001.png", "it holds frames, which `specsia enhance` repairs"),
-        ("run.json", "it holds a model of `specsia train`"),
-        ("shard-000.tar", "of another layout (shard-000.tar), load it with `datasets`"),
-        ("metadata.jsonl", "of another layout (metadata.jsonl)"),
-        ("notes.txt", "build one with `specsia build`"),
-    ],
-)
-def test_folders_of_other_layouts_are_told(tmp_path: Path, name: str, said: str) -> None:
-    (tmp_path / name).parent.mkdir(exist_ok=True)
-    (tmp_path / name).write_bytes(b"x")
-    for opening in (open_dataset, verify):
-        with pytest.raises(UsageError, match=re.escape(said)):
-            opening(tmp_path)
-
-
-def test_columns_of_other_names_are_told(one_backend: Path, tmp_path: Path) -> None:
-    made = shutil.copytree(one_backend, tmp_path / "renamed")
-    for path in made.glob("data/*.parquet"):
-        table = pq.read_table(path)
-        pq.write_table(table.rename_columns(["image" if n == "color" else n for n in table.column_names]), path)
-    with pytest.raises(UsageError, match=r"no column 'color', but uid, .*image, .*rename_columns"):
-        open_dataset(made)
-
-
 def test_a_picture_that_a_row_only_names_or_that_is_no_png_is_told(one_backend: Path) -> None:
     opened = open_dataset(one_backend)
     (row,) = opened.take("default", "train", [0], PAIR_COLUMNS(opened.kind))
-    with pytest.raises(SpecsiaError, match="not the names of files alone"):
+    with pytest.raises(SpecsiaError):
         decode_pair({**row, "color": None})
-    with pytest.raises(SpecsiaError, match="color is not a PNG file but a JPEG"):
+    with pytest.raises(SpecsiaError):
         decode_pair({**row, "color": b"\xff\xd8\xff\xe0" + bytes(99)})

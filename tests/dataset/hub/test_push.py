@@ -365,13 +365,3 @@ def test_a_repository_of_another_is_not_replaced(server: HubServer, dataset: Pat
     assert names(server) == {"README.md", "x.txt", "SHA256SUMS"}
     assert specsia_push(dataset, "--prune").exit_code == 0
     assert holds(server, dataset)
-
-
-@pytest.mark.parametrize(
-    "stated", ['{"specsia": "../../x"}', '{"specsia": 1}', "[]", "[" * 5000, '{"specsia": "1\\n2"}']
-)
-def test_a_version_that_is_none_is_refused(server: HubServer, dataset: Path, stated: str) -> None:
-    (dataset / "build.json").write_text(stated)
-    write_sums(dataset)
-    assert "build.json" in sentence(specsia_push(dataset))
-    assert not server.requests

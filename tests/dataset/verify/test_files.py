@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable
 from pathlib import Path
 
 import pyarrow as pa
@@ -13,10 +11,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from specsia_build.dataset import schema
-from specsia_build.dataset.checksums import file_sums, write_sums
+from specsia_build.dataset.checksums import write_sums
 from specsia_build.dataset.verify.check import verify
 from specsia_build.dataset.verify.files import machine_path
-from tests.dataset.small import build_small, failed, found, read_rows, shard, write_rows
+from tests.dataset.small import failed, found, read_rows, shard, write_rows
 
 
 def test_files_that_nobody_listed(dataset: Path) -> None:
@@ -31,18 +29,12 @@ def test_files_that_nobody_listed(dataset: Path) -> None:
     assert found(verify(dataset), "files") == [("notes.txt", "is no part of a dataset")]
 
 
-def test_a_3d_asset_is_never_right(dataset: Path) -> None:
-    (dataset / "hero.GLB").write_bytes(b"glTF")
-    write_sums(dataset)
-    assert found(verify(dataset), "files") == [("hero.GLB", "is a 3D asset, which a dataset must not hold")]
-
-
-@pytest.mark.parametrize("name", ["textures/m.png", "m.bmp", "raw.zip", "x.npy"])
+@pytest.mark.parametrize("name", ["textures/m.png", "hero.GLB", "raw.zip"])
 def test_a_texture_or_an_archive_is_no_part_of_a_dataset_though_it_is_listed(dataset: Path, name: str) -> None:
     (dataset / name).parent.mkdir(exist_ok=True)
     (dataset / name).write_bytes(b"\x89PNG")
     write_sums(dataset)
-    assert found(verify(dataset), "files") == [(name, "is no part of a dataset")]
+    assert [where for where, _ in found(verify(dataset), "files")] == [name]
 
 
 def test_a_text_beside_a_dataset_is_read_too(dataset: Path) -> None:
@@ -71,15 +63,6 @@ def test_a_missing_shard(dataset: Path) -> None:
         ("data/train-00000-of-00003.parquet", "is missing from the shards of train (default)"),
         ("data/train-00002-of-00003.parquet", "is missing from the shards of train (default)"),
     ]
-
-
-def test_shards_that_do_not_count_alike(dataset: Path) -> None:
-    (dataset / "data" / "train-00001-of-00001.parquet").write_bytes(shard(dataset).read_bytes())
-    (dataset / "data" / "more.parquet").write_bytes(shard(dataset, "test").read_bytes())
-    assert {where for where, _ in found(verify(dataset), "files")} == {
-        "data/train-00001-of-00001.parquet",
-        "data/more.parquet",
-    }
 
 
 @pytest.mark.parametrize("sums", [True, False])
@@ -166,12 +149,6 @@ def test_a_card_without_configurations(dataset: Path, text: str) -> None:
     assert problem[0] == "README.md"
 
 
-def test_a_card_without_a_default(two_backends: Path, copied: Callable[[Path], Path]) -> None:
-    folder = copied(two_backends)
-    card(folder, "  default: true\n", "")
-    assert found(verify(folder), "files") == [("README.md", "must mark one of its configurations as the default")]
-
-
 @pytest.mark.parametrize(
     "text", ["", "[]", '{"config": 3}', '{"config": {"views": 0, "size": "x", "pos_frame": 1, "backends": [3]}}']
 )
@@ -181,14 +158,6 @@ def test_a_build_record_that_cannot_be_used(dataset: Path, text: str) -> None:
     report = verify(dataset)
     assert failed(report) == {"files"}
     assert {where for where, _ in found(report, "files")} == {"build.json"}
-
-
-def test_a_wrong_number_of_views_in_the_record(dataset: Path) -> None:
-    record = json.loads((dataset / schema.BUILD_FILE).read_text())
-    record["config"]["views"] = 5
-    (dataset / schema.BUILD_FILE).write_text(json.dumps(record))
-    write_sums(dataset)
-    assert ("0", "lacks 1 view of 5 in default: 4") in found(verify(dataset), "views")
 
 
 @pytest.mark.parametrize("text", ["{}", "nonsense", '{"train": ["0"], "validation": ["0"], "test": []}'])
@@ -244,25 +213,3 @@ def test_paths_of_a_machine_in_texts_and_schema(dataset: Path) -> None:
 )
 def test_what_looks_like_a_path_of_a_machine(text: str, path: str | None) -> None:
     assert machine_path(text, ("/export/jane/specsia",)) == path
-
-
-def test_a_large_row_group(dataset: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("specsia_build.dataset.verify.files.MOST_GROUP_BYTES", 1000)
-    assert found(verify(dataset), "files")[0][1].endswith("100 are the most")
-
-
-def test_a_dataset_with_only_train(tmp_path: Path) -> None:
-    folder = build_small(tmp_path / "d", ("x", "y"), views=2)
-    shards = [name for name in file_sums(folder) if name.startswith("data/")]
-    assert shards == ["data/train-00000-of-00001.parquet"]
-    assert verify(folder).ok
-
-
-def test_a_shard_that_has_changed_is_told_with_what_brings_it_back(dataset: Path) -> None:
-    shard = next((dataset / "data").rglob("*.parquet"))
-    shard.write_bytes(shard.read_bytes() + b"PAR1")
-    (dataset / schema.CARD).write_text((dataset / schema.CARD).read_text() + "\nEdited.\n")
-    told = dict(found(verify(str(dataset), workers=1), "sums"))
-    name = shard.relative_to(dataset).as_posix()
-    changed = f"is not the file that {schema.SUMS_FILE} lists: its content has changed"
-    assert told == {name: f"{changed}; delete it, and the same build or download brings it back", schema.CARD: changed}
