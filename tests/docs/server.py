@@ -91,7 +91,7 @@ def make_small() -> None:
     patch.object(learning, "PRESETS", {**learning.PRESETS, "tiny": tiny}).start()
     patch.object(learning, "FIT_STEPS", FEW).start()
     patch("specsia_build.pipeline.build.open_executor", at_once).start()
-    patch("specsia_build.dataset.parallel.start_method", lambda: "fork").start()
+    patch("specsia_build.pool.start_method", lambda: "fork").start()
     patch("specsia_build.doctor.ask_python", lambda code: ask(["python", "-c", code])).start()
 
 
