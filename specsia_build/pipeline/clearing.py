@@ -3,35 +3,47 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from pathlib import Path, PurePosixPath
 
-from specsia_build.characters.character import is_safe_id
-from specsia_build.dataset import exchange
+from specsia_build.dataset import exchange, splits
+from specsia_build.errors import SpecsiaError
 from specsia_build.ownership import bears, listed_below, remove_empty
 from specsia_build.pipeline.layout import REPORT_MARK, WHY, RunLayout
 from specsia_build.pipeline.pages import pictures_of, sweep
+from specsia_build.pipeline.store import read_meta
 from specsia_build.stages.registry import character_stages
+from specsia_build.stages.stage import character_of
 
-_FAN = re.compile(r"[0-9a-f]{2}")
 _VIEW = re.compile(r"(.+)_\d{2,3}\.png")
 
 
-def _is_own(name: PurePosixPath) -> bool:
-    """Whether builds write files of such a name, which is relative to the run."""
+def _is_own(name: PurePosixPath, root: Path, ids: Collection[str]) -> bool:
+    """Whether a file of a run is one that builds write of characters of some ids; `name` is relative to the run."""
     kind, *folders, last = name.parts
     if kind == "logs" and (folders == ["workers"] or not folders):
         return name.suffix in (".jsonl", ".log")
     stage = next((stage for stage in character_stages() if folders[:1] == [stage.name]), None)
     if stage is None:
         return False
-    depth = 1 + stage.per_backend
+    depth, of = 1 + stage.per_backend, character_of(name.stem) if stage.per_clip else name.stem
     if kind == "quarantine":
         picture = _VIEW.fullmatch(last)
-        return len(folders) == depth + 1 and (last == WHY or (picture is not None and picture[1] in stage.pictures))
+        expected = last == WHY or (picture is not None and picture[1] in stage.pictures)
+        return expected and len(folders) == depth + 1 and folders[depth] in ids
     if kind == "logs":
-        return len(folders) == depth and name.suffix == ".txt"
-    in_place = len(folders) == depth + 1 and _FAN.fullmatch(folders[-1]) is not None
-    return in_place and name.suffix == ".tar" and is_safe_id(name.stem)
+        return len(folders) == depth and name.suffix == ".txt" and of in ids
+    if len(folders) != depth + 1 or name.suffix != ".tar":
+        return False
+    # A damaged one is known by its character, one of a character that the source lost by its content.
+    return of in ids or (read_meta(root / name) or {}).get("stage") == stage.name
+
+
+def _ids(layout: RunLayout) -> set[str]:
+    try:
+        return set(splits.from_json(layout.splits))
+    except (SpecsiaError, OSError):
+        return set()
 
 
 def forget_shown(layout: RunLayout, stage: str, backend: str | None, key: str) -> None:
@@ -39,7 +51,7 @@ def forget_shown(layout: RunLayout, stage: str, backend: str | None, key: str) -
     layout.details(stage, backend, key).unlink(missing_ok=True)
     folder = layout.pictures(stage, backend, key)
     for path in sorted(folder.iterdir()) if folder.is_dir() and not folder.is_symlink() else ():
-        if _is_own(PurePosixPath(path.relative_to(layout.root))):
+        if _is_own(PurePosixPath(path.relative_to(layout.root)), layout.root, {key}):
             path.unlink()
     remove_empty(folder)
 
@@ -50,14 +62,14 @@ def forget(layout: RunLayout) -> list[str]:
     Returns:
         Names relative to the run of what was found beside it and stays.
     """
-    foreign = []
+    foreign, ids = [], _ids(layout)
     for folder in (layout.artefacts, layout.root / "logs", layout.root / "quarantine"):
         for below in listed_below(folder):
             name = PurePosixPath(folder.name, below)
             path = layout.root / name
             if path.is_dir() and not path.is_symlink():
                 continue
-            if _is_own(name):
+            if _is_own(name, layout.root, ids):
                 path.unlink()
             else:
                 foreign.append(str(name))
@@ -73,10 +85,11 @@ def forget(layout: RunLayout) -> list[str]:
 
 def remove_artefacts(layout: RunLayout) -> int:
     """Remove all artefacts, as `--keep none` asks; returns the bytes that are free now."""
-    freed = 0
+    freed, ids = 0, _ids(layout)
     for below in listed_below(layout.artefacts):
         path: Path = layout.artefacts / below
-        if _is_own(PurePosixPath(layout.artefacts.name, below)) and path.is_file() and not path.is_symlink():
+        name = PurePosixPath(layout.artefacts.name, below)
+        if path.is_file() and not path.is_symlink() and _is_own(name, layout.root, ids):
             freed += path.stat().st_size
             path.unlink()
     remove_empty(layout.artefacts)
