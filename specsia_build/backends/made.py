@@ -15,7 +15,6 @@ from specsia_build.backends.base import Context, Reading
 from specsia_build.backends.placing import axes_matrix, fitted, into_frame
 from specsia_build.backends.user_settings import all_settings, settings_file
 from specsia_build.characters.character import OWN, Character, Entry
-from specsia_build.characters.colour import colourless
 from specsia_build.characters.read import read_character
 from specsia_build.errors import CharacterError, UsageError
 from specsia_build.frame import axis_names, front_rotation, up_rotation
@@ -90,11 +89,9 @@ def read_stated(
             mesh, colors=np.dstack([srgb_to_linear(mesh.colors[..., :3]), mesh.colors[..., 3:]]).astype(np.float32)
         )
     taken = tuple(axes) if axes is not None else axis_names(front_rotation(character.front) @ up_rotation(character.up))
-    # What has no colour is told beside the picture, and a mesh has no line of a manifest that would mend anything.
-    aside = {found.warning for found in colourless(character.entry, character.files, character.mesh)}
-    mendings = [(found.warning, found.mending) for found in character.findings if found.mending is not None]
-    aside |= {warning for warning, _ in mendings}
-    besides = [f"{mending.why}: take that away where it was made" for _, mending in mendings if mending.key == "drop"]
+    # A reconstruction has no manifest line that a warning could name.
+    aside = {doubt.sentence for doubt in character.doubts if doubt.fix is not None}
+    besides = [f"{fix.why}: remove it from the mesh" for fix in character.fixes if fix.key == "drop"]
     warnings = (*(said for said in character.warnings if said not in aside), *besides)
     return replace(character, mesh=mesh), Reading(taken, linear and colors == "own", stated_in, warnings)
 

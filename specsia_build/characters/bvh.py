@@ -14,9 +14,7 @@ from numpy.typing import NDArray
 from specsia_build import memory
 from specsia_build.animation.motion import JOINT_COST, ROTATION, TRANSLATION, Motion, Track, poses
 from specsia_build.animation.skeleton import Skeleton
-from specsia_build.characters.facing import front_by_joints, rotated
-from specsia_build.characters.landmarks import Landmark
-from specsia_build.characters.upright import up_by_joints
+from specsia_build.characters.doubts.joints import Landmark, front_axis, turned, up_axis
 from specsia_build.characters.words import floats
 from specsia_build.errors import CharacterError
 from specsia_build.files.sources import read_source
@@ -217,10 +215,10 @@ def _stood(skeleton: Skeleton, motion: Motion) -> BvhFile:
     memory.ask(JOINT_COST * len(times) * len(skeleton.names))
     places = poses(skeleton, motion, times).worlds[..., :3, 3]
     resting = _landmarks(skeleton, skeleton.rest_worlds[:, :3, 3])
-    at_rest = up_by_joints(resting).axis
-    up = up_by_joints(_landmarks(skeleton, (places - places[:, :1]).mean(axis=0))).axis or at_rest or "+y"
+    at_rest = up_axis(resting)
+    up = up_axis(_landmarks(skeleton, (places - places[:, :1]).mean(axis=0))) or at_rest or "+y"
     turn = up_rotation(at_rest or up)
-    front = front_by_joints(rotated(resting, turn)).axis or "-y"
+    front = front_axis(turned(resting, turn)) or "-y"
     skeleton = _turned(skeleton, motion, up_rotation(up).T @ turn)
     roots = [t for t in motion.tracks if t.path == TRANSLATION and skeleton.parents[t.node] < 0]
     if roots:

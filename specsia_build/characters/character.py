@@ -11,8 +11,8 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from specsia_build.characters.finding import Finding, Mending
-from specsia_build.characters.landmarks import Landmark
+from specsia_build.characters.doubts.doubt import Doubt, Fix
+from specsia_build.characters.doubts.joints import Landmark
 from specsia_build.rendering.mesh import Mesh
 from specsia_build.shown import ByShape
 
@@ -117,7 +117,7 @@ class Character(ByShape):
         up: axis of its file that was taken for up.
         front: axis that was taken for its front once `up` had been turned to Z.
         unsure: a sentence where nobody states that front and nothing of the character says it, else None.
-        findings: those warnings that its geometry, its colours and its joints give, with what would mend them.
+        doubts: what checks of its joints, shape and colours found; their sentences are among the warnings.
     """
 
     entry: Entry
@@ -131,20 +131,19 @@ class Character(ByShape):
     up: str = "+z"
     front: str = "-y"
     unsure: str | None = None
-    findings: tuple[Finding, ...] = ()
+    doubts: tuple[Doubt, ...] = ()
     part_names: tuple[tuple[str, ...], ...] = ((),)
     face_part: NDArray[np.int32] | None = None
 
     @property
-    def doubts(self) -> tuple[str, ...]:
-        """What is said of it where its views are drawn."""
-        # Of one who surely stands sideways both say the same.
+    def all_warnings(self) -> tuple[str, ...]:
+        """`warnings`, and the one about a front that nothing says."""
         return self.warnings if self.unsure in (None, *self.warnings) else (*self.warnings, self.unsure or "")
 
     @property
-    def mendings(self) -> tuple[Mending, ...]:
-        """What a manifest's line could say of it, by the evidence that the warnings give."""
-        return tuple(one.mending for one in self.findings if one.mending is not None)
+    def fixes(self) -> tuple[Fix, ...]:
+        """What a manifest line could say of it."""
+        return tuple(doubt.fix for doubt in self.doubts if doubt.fix is not None)
 
 
 def id_order_key(character_id: str) -> tuple[int, int, str]:

@@ -15,8 +15,8 @@ from typing import Any, BinaryIO
 
 from specsia_build.characters.bicar import is_bicar
 from specsia_build.characters.character import AUTO, MOST_ID_BYTES, SPLITS, UNSETTLED, Entry, is_safe_id, is_unicode
+from specsia_build.characters.doubts.sides import BOTH, SIDES
 from specsia_build.characters.formats import FORMATS, REFUSED
-from specsia_build.characters.sides import BOTH, SIDES
 from specsia_build.errors import CharacterError, UsageError, brief
 from specsia_build.files.content import other_content
 from specsia_build.files.listing import listing

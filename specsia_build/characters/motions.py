@@ -21,7 +21,7 @@ from specsia_build.animation.skeleton import Skeleton
 from specsia_build.animation.stand_ins import with_stand_ins
 from specsia_build.animation.transfer import Retargeted
 from specsia_build.characters.bvh import read_bvh
-from specsia_build.characters.facing import front_by_joints
+from specsia_build.characters.doubts.joints import front_axis
 from specsia_build.characters.raw import PARSER_ERRORS, Motions
 from specsia_build.characters.side_files import SideFiles
 from specsia_build.errors import CharacterError, CostError, some
@@ -152,7 +152,7 @@ def _front(skeleton: Skeleton, up: str) -> str | None:
     """The axis that a skeleton faces at rest by its joints' names, or None where they do not say."""
     places = skeleton.rest_worlds[:, :3, 3] @ up_rotation(up).T
     named = zip(skeleton.names, places.tolist(), strict=True)
-    return front_by_joints([(name, (x, y, z)) for name, (x, y, z) in named if name]).axis
+    return front_axis([(name, (x, y, z)) for name, (x, y, z) in named if name])
 
 
 def motion_for(

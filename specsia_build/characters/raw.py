@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from specsia_build.animation.motion import Motion
 from specsia_build.animation.rig import Rig
-from specsia_build.characters.landmarks import Landmark
+from specsia_build.characters.doubts.joints import Landmark
 from specsia_build.rendering.mesh import Mesh, Texture
 
 PARSER_ERRORS = (OSError, ValueError, LookupError, ArithmeticError, EOFError, RecursionError, struct.error)

@@ -11,22 +11,18 @@ from numpy.typing import NDArray
 
 from specsia_build import memory
 from specsia_build.characters.actions import unknown_action
-from specsia_build.characters.alone import company
 from specsia_build.characters.axes import axes_of
 from specsia_build.characters.bicar import read_bicar
 from specsia_build.characters.character import SETTLED, Character, Entry
-from specsia_build.characters.colour import blackened, colourless, opaque_glass, see_through
-from specsia_build.characters.facing import rotated
-from specsia_build.characters.finding import Finding
+from specsia_build.characters.doubts import contents
+from specsia_build.characters.doubts.probe import probe_of
+from specsia_build.characters.doubts.sides import with_sides
 from specsia_build.characters.images import load_texture
 from specsia_build.characters.obj.read import read_obj
 from specsia_build.characters.ply.read import read_ply
 from specsia_build.characters.polygons import MAX_TRIANGLES
 from specsia_build.characters.raw import PARSER_ERRORS, RawMesh, RawMoving
 from specsia_build.characters.repeated import without_repeated_light
-from specsia_build.characters.shape import FLAT
-from specsia_build.characters.sides import with_sides
-from specsia_build.characters.strays import stray_vertices
 from specsia_build.errors import CharacterError, CostError, plural
 from specsia_build.files.content import LOOKED_AT, other_content
 from specsia_build.files.sources import open_source_file
@@ -35,9 +31,6 @@ from specsia_build.rendering.mesh import Mesh, flat_normals
 
 READING = 13
 """Version of what a file gives; a summand of the versions of what is made of files, so that they move with it."""
-
-LEAST_STEPS = 5000
-"""Positions side by side along a mesh that single precision must tell apart, or steps would show."""
 
 _NOT_FINITE = "with numbers that are not finite"
 
@@ -107,37 +100,40 @@ def _read(entry: Entry, *, moving: bool) -> tuple[Character, RawMoving | None]:
     name = entry.path.name
     check_shape(raw.mesh, name)
     mesh, mended = _mended(without_repeated_light(raw.mesh), name)
+    probe = probe_of(mesh, raw.part_names, raw.face_part, raw.landmarks)
     try:
         with np.errstate(all="ignore"):
-            axes = axes_of(entry, raw, mesh)
+            axes = axes_of(entry, raw, probe)
         turn = front_rotation(axes.front) @ up_rotation(axes.up)
     except ValueError as error:
         raise CharacterError(f"{name}: {error}") from error
+    upright = probe.turned(turn)
+    sided, of_sides = with_sides(upright.placed, entry.sides, name)
+    with np.errstate(all="ignore"):
+        doubts = (*axes.doubts, *of_sides, *contents.check(upright, name))
     unknown = [part for part in entry.drop if part not in raw.parts and part not in raw.names]
     dropped = tuple(f"'{part}' is to be dropped but {name} has no such part" for part in unknown)
-    upright, landmarks = mesh.rotated(turn), rotated(raw.landmarks, turn)
-    with np.errstate(all="ignore"):
-        others = company(name, upright, raw.part_names, raw.face_part, landmarks)
-    sided, odd = with_sides(upright, entry.sides, name)
-    looks = (*see_through(entry, mesh), *blackened(entry, mesh), *opaque_glass(entry, mesh))
-    doubts = (*colourless(entry, raw.files, mesh), *looks, *odd, *others)
-    strays = stray_vertices(upright, name, raw.part_names, raw.face_part)
-    found = (*axes.findings, *doubts, *_coarseness(mesh, name), *(strays or _flatness(sided, name)))
     character = Character(
         entry=entry,
         mesh=sided,
         files=raw.files,
-        warnings=(*raw.warnings, *mended, *dropped, *_idle_texture(entry, raw, mesh), *(one.warning for one in found)),
+        warnings=(
+            *raw.warnings,
+            *mended,
+            *dropped,
+            *_idle_texture(entry, raw, mesh),
+            *(doubt.sentence for doubt in doubts),
+        ),
         parts=raw.parts,
         skinned=raw.skinned,
         animations=raw.animations,
-        landmarks=landmarks,
+        landmarks=tuple(upright.landmarks),
         part_names=raw.part_names,
         face_part=raw.face_part,
         up=axes.up,
         front=axes.front,
         unsure=axes.unsure,
-        findings=found,
+        doubts=doubts,
     )
     if raw.moving is None:
         return character, None
@@ -198,29 +194,6 @@ def check_shape(mesh: Mesh, name: str) -> None:
         raise CharacterError(f"{name} has {plural(broken, 'vertex')} {_NOT_FINITE}")
     if float((used.max(axis=0) - used.min(axis=0)).max()) <= 0:
         raise CharacterError(f"{name} has no extent: all of its faces lie in one point")
-
-
-def _flatness(mesh: Mesh, name: str) -> tuple[Finding, ...]:
-    """That an upright mesh has no thickness along an axis, so that some views show its edge alone."""
-    low, high = mesh.bounds()
-    extent = high.astype(np.float64) - low
-    thinnest = float(extent.min() / extent.max())
-    if thinnest >= FLAT:
-        return ()
-    across = ("from side to side", "from front to back", "from head to foot")[int(extent.argmin())]
-    warning = f"{name} is flat, {100 * thinnest:.1f} % of its length {across}: views along that show next to nothing"
-    return (Finding(f"{warning}; give it thickness"),)
-
-
-def _coarseness(mesh: Mesh, name: str) -> tuple[Finding, ...]:
-    """That a mesh lies so far from its file's origin that its positions are rounded to what shows."""
-    low, high = mesh.bounds()
-    step = float(np.spacing(np.maximum(np.abs(low), np.abs(high)).max()))
-    steps = float((high.astype(np.float64) - low).max()) / step
-    if steps >= LEAST_STEPS:
-        return ()
-    away = f"{name} lies so far from its file's origin that its positions are rounded to 1/{steps:.0f} of its size"
-    return (Finding(f"{away}: move it to the origin where it was made"),)
 
 
 def _mended(mesh: Mesh, name: str) -> tuple[Mesh, list[str]]:

@@ -20,7 +20,7 @@ TOGETHER = "train"
 def suggested_manifest(
     source: Source, facts: Sequence[CharacterFacts], place: Path, alike: Sequence[Sequence[str]] = ()
 ) -> bytes:
-    """The lines of a manifest of a source's characters, each with what would mend it.
+    """The lines of a manifest of a source's characters, each with the keys that there is evidence for.
 
     Args:
         source: of which each entry with a file gets a line; what it states is kept.
@@ -80,14 +80,14 @@ def _line(entry: Entry, facts: CharacterFacts, folder: Path, kept: tuple[str, st
     if kept is not None:
         line["split"], why = kept
         evidence.append(why)
-    for mending in facts.mendings:
-        value: object = mending.value
-        if mending.key == "drop":
-            value = list(dict.fromkeys((*(line["drop"] or ()), *mending.value)))
-        if mending.key == "texture":
-            value = _below(entry.within / str(mending.value), folder, entry)
-        line[mending.key] = value
-        evidence.append(f"{mending.key}: {mending.why}")
+    for fix in facts.fixes:
+        value: object = fix.value
+        if fix.key == "drop":
+            value = list(dict.fromkeys((*(line["drop"] or ()), *fix.value)))
+        if fix.key == "texture":
+            value = _below(entry.within / str(fix.value), folder, entry)
+        line[fix.key] = value
+        evidence.append(f"{fix.key}: {fix.why}")
     if facts.problem is not None:
         evidence.append(f"problem: {facts.problem}")
     line["comment"] = "; ".join(evidence) or None

@@ -2,26 +2,18 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
-from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
-from specsia_build.characters.character import SETTLED, Character, Entry, legible
+from specsia_build.characters.character import Character, Entry, legible
 from specsia_build.characters.doubles import Shape, shape_of
-from specsia_build.characters.finding import Mending
-from specsia_build.characters.stance import stance
-from specsia_build.errors import some
+from specsia_build.characters.doubts.doubt import Fix
+from specsia_build.characters.doubts.joints import stance
 from specsia_build.rendering.mesh import Mesh
 
-UNSURE = "?"
-"""Follows an axis that nobody, no joint and no shape says."""
-
-
-LEAST_LEANING = 2
-"""Characters of a folder that face another way than their format has it, from which that is said of the others."""
+FRONT, UNSURE = "front", "unsure"
+"""What view 0 shows where somebody, its joints or its shape say the front, and where nothing does."""
 
 
 @dataclass(frozen=True)
@@ -55,11 +47,12 @@ class CharacterFacts:
         pieces: each part that is not dropped, in file order.
         skinned: whether a skin posed the vertices.
         animations: clips in the file.
-        faces: signed axis taken for its front; with a ``?`` where nobody, no joint and no shape says so.
+        faces: signed axis taken for its front.
+        front: what view 0 shows: ``front``, ``turned 90°``, ``turned 180°`` or ``unsure``.
         pose: ``T-pose``, ``A-pose``, ``arms down`` or ``posed``, by the joints of the arms; empty where none are
             named.
         warnings: sentences about what would be built all the same.
-        mendings: what a manifest's line could say of it, by the evidence that the warnings give.
+        fixes: what a manifest line could say of it.
         problem: why it cannot be built, or None.
         shape: by which `same_shapes` finds it under other names.
     """
@@ -76,9 +69,10 @@ class CharacterFacts:
     skinned: bool = False
     animations: int = 0
     faces: str = ""
+    front: str = ""
     pose: str = ""
     warnings: tuple[str, ...] = ()
-    mendings: tuple[Mending, ...] = ()
+    fixes: tuple[Fix, ...] = ()
     problem: str | None = None
     shape: Shape = ()
 
@@ -103,39 +97,22 @@ def facts_of(character: Character) -> CharacterFacts:
         pieces=_pieces(character),
         skinned=character.skinned,
         animations=character.animations,
-        faces=character.front if character.unsure is None else f"{character.front}{UNSURE}",
+        faces=character.front,
+        front=_front(character),
         pose=stance(character.landmarks),
         warnings=character.warnings,
-        mendings=character.mendings,
+        fixes=character.fixes,
         shape=shape_of(mesh),
     )
 
 
-def leanings(entries: Sequence[Entry], facts: Sequence[CharacterFacts]) -> list[str]:
-    """A sentence for each folder in which what is found of most fronts is another axis than their format's.
-
-    Who made those made the others beside them, whose fronts nothing tells, most likely alike.
-
-    Args:
-        entries: of a source.
-        facts: of each.
-    """
-    beside: defaultdict[tuple[Path, str], list[CharacterFacts]] = defaultdict(list)
-    for entry, one in zip(entries, facts, strict=True):
-        if one.problem is None and entry.format not in SETTLED:
-            beside[entry.path.parent, entry.format].append(one)
-    said = []
-    for group in beside.values():
-        unsure = [one.id for one in group if one.faces.endswith(UNSURE)]
-        turned = Counter(m.value for one in group for m in one.mendings if m.key == "front")
-        axis, count = turned.most_common(1)[0] if turned else ("", 0)
-        known = len(group) - len(unsure)
-        if unsure and count >= LEAST_LEANING and count > known / 2:
-            said.append(
-                f"{count} of {known} whose front is found beside {some(unsure)} face {axis}: if their pictures show "
-                f'their backs or sides, "front": "{axis}" in their lines turns them'
-            )
-    return said
+def _front(character: Character) -> str:
+    """What view 0 shows, as far as anything says so."""
+    says = next((fix.value for fix in character.fixes if fix.key == "front"), character.front)
+    if says != character.front:
+        return "turned 180°" if str(says)[1] == character.front[1] else "turned 90°"
+    sideways = any("stands sideways" in doubt.sentence for doubt in character.doubts)
+    return "turned 90°" if sideways else FRONT if character.unsure is None else UNSURE
 
 
 def _pieces(character: Character) -> tuple[PartFacts, ...]:

@@ -60,7 +60,6 @@ def characters(
     from specsia_build.characters.doubles import same_files, same_shapes
     from specsia_build.characters.sources import open_source
     from specsia_build.characters.suggest import suggested_manifest
-    from specsia_build.characters.survey import leanings
     from specsia_build.look.open import gallery_of_source
     from specsia_build.look.page import refuse_other_file, write_page
     from specsia_build.pipeline.progress import Progress
@@ -85,12 +84,11 @@ def characters(
         sound = {f.id for f in facts if f.problem is None}
         doubles = same_files(entry for entry in opened.entries if entry.id in sound)
         alike = same_shapes(opened.entries, [f.shape for f in facts])
-        lean = leanings(opened.entries, facts)
         suggested = None if suggest is None else suggested_manifest(opened, facts, suggest, [*alike, *doubles])
     problems = [f for f in facts if f.problem is not None]
     files = [set(ids) for ids in doubles]
     shapes = [ids for ids in alike if not any(map(set(ids).issubset, files))]
-    notes = [*opened.notes, *_notes(facts, lean, doubles, shapes)] if parts is None else []
+    notes = [*opened.notes, *_notes(facts, doubles, shapes)] if parts is None else []
     document = {"source": opened.name, "kind": opened.kind, "characters": [asdict(f) for f in facts], "notes": notes}
     lines: list[str | Table] = [*_character_lines(facts, problems, notes)] if parts is None else _part_lines(facts[0])
     if suggest is not None and suggested is not None:
@@ -124,7 +122,7 @@ def _part_lines(facts: CharacterFacts) -> list[str | Table]:
 
 def _show_page(facts: Sequence[CharacterFacts]) -> None:
     """Show the next characters of a source, while others are still read."""
-    head = ("id", "format", "vertices", "triangles", "textures", "faces", "pose", "rig")
+    head = ("id", "format", "vertices", "triangles", "textures", "front", "pose", "rig")
     rows = [
         (
             f.id,
@@ -132,7 +130,7 @@ def _show_page(facts: Sequence[CharacterFacts]) -> None:
             f"{f.vertices:,}",
             f"{f.triangles:,}",
             ", ".join(f.textures) or "-",
-            f.faces,
+            f.front or "-",
             f.pose or "-",
             (("skin" if f.skinned else "no skin") + (f", {plural(f.animations, 'clip')}" if f.animations else "")),
         )
@@ -145,19 +143,17 @@ def _show_page(facts: Sequence[CharacterFacts]) -> None:
 
 def _notes(
     facts: Sequence[CharacterFacts],
-    leanings: Sequence[str],
     doubles: Sequence[Sequence[str]],
     shapes: Sequence[Sequence[str]],
 ) -> list[str]:
-    """What is to be said of several characters together."""
+    """Notes about several characters together."""
     from specsia_build.characters.survey import UNSURE
 
     notes = []
-    unsure = [f.id for f in facts if f.faces.endswith(UNSURE)]
+    unsure = [f.id for f in facts if f.front == UNSURE]
     if unsure:
-        said = f"nothing is sure about which way {some(unsure)} face{'s' * (len(unsure) == 1)}: look at "
+        said = f"cannot tell which way {some(unsure)} face{'s' * (len(unsure) == 1)}: look at "
         notes.append(f"{said}{'its picture' if len(unsure) == 1 else 'their pictures'} (--pictures FILE.html)")
-    notes += leanings
     notes += [f"{some(ids)} are one file" for ids in doubles]
     one = 'have one shape: keep one of them, or give them the same "split" in a manifest'
     notes += [f"{some(ids)} {one}" for ids in shapes[:_MOST_SHAPES]]

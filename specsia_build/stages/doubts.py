@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from specsia_build.backends.likeness import FAR, Likeness, Turned, better_frame, small, stated_axes
-from specsia_build.characters.colour import plain_picture
+from specsia_build.characters.doubts.looks import plain_colour
 from specsia_build.frame import Camera
 from specsia_build.registration import ADDED, LOST, added, lost_part, recall
 from specsia_build.rendering.fast.renderer import glance
@@ -120,8 +120,8 @@ def _adding(seen: Seen, whose: str) -> str | None:
 
 def _coloured(front: Pixels, goal: Pixels, as_is: Likeness, whose: str, made: Meta) -> str | None:
     """That the colours of Z's front (s, s, 4) are not those of the picture (s, s, 4)."""
-    plain = plain_picture(front, front[..., 3])
-    if plain is not None and plain_picture(goal, goal[..., 3]) is None:
+    plain = plain_colour(front, front[..., 3])
+    if plain is not None and plain_colour(goal, goal[..., 3]) is None:
         return (
             f"{whose} shows one plain {plain} where the picture has more: its mesh has no texture and no colours "
             "of vertices that could be read"

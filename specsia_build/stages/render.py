@@ -13,13 +13,12 @@ from numpy.typing import NDArray
 
 from specsia_build import png
 from specsia_build.backends.base import Backend
-from specsia_build.characters.character import Character, Entry, legible
-from specsia_build.characters.colour import plain_view
+from specsia_build.characters.character import Character, Entry
+from specsia_build.characters.colour import one_colour
 from specsia_build.characters.doubles import shape_of
+from specsia_build.characters.doubts.contents import FLAT, more_than_one_thing
+from specsia_build.characters.doubts.probe import probe_of
 from specsia_build.characters.read import READING, read_character
-from specsia_build.characters.scattered import Pieces, pieces_of, scattered
-from specsia_build.characters.shape import FLAT
-from specsia_build.characters.strays import stray_vertices
 from specsia_build.config import BuildConfig
 from specsia_build.dataset.layers import view_file
 from specsia_build.dataset.schema import GT, GT_MASK
@@ -91,9 +90,8 @@ def in_frame(character: Character, config: BuildConfig) -> tuple[Mesh, Normalisa
 
 def _why_empty(character: Character, mesh: Mesh, camera: Camera) -> str:
     """What is probably the matter with a character whose placed mesh covers (almost) nothing of a view."""
-    far = stray_vertices(character.mesh, character.entry.path.name, character.part_names, character.face_part)
-    if far:
-        return far[0].warning
+    if (far := next(iter(more_than_one_thing(probe_of(character.mesh), character.entry.path.name)), None)) is not None:
+        return far.sentence
     extent = np.ptp(mesh.vertices, axis=0)
     if float(extent.min()) < FLAT * float(extent.max()):
         return "the mesh is flat; give it thickness"
@@ -132,19 +130,17 @@ def render(job: Job, _: Earlier, watch: Stopwatch) -> tuple[Artefact, tuple[Path
     thickness, grey = outline(config.seed, entry.id)
     files: dict[str, bytes] = {}
     front: NDArray[np.uint8] | None = None
-    plain: str | None = None
-    apart: list[Pieces] = []
+    warnings = list(character.all_warnings)
     views = load_renderer(config.renderer).render(mesh, cameras, config.look)  # type: ignore[arg-type]
     for view in range(config.views):
         with watch.part("rasterise"):
             layers = next(views)
         if front is None:
-            front, plain = layers.color, plain_view(mesh, layers.color, layers.coverage)
+            front = layers.color
+            warnings += [doubt.sentence for doubt in one_colour(character, layers.color, layers.coverage)]
         if np.count_nonzero(layers.mask) < LEAST_COVERED * layers.mask.size:
             why = _why_empty(character, mesh, cameras[view])
             raise CharacterError(f"view {view} of {entry.id} shows (almost) nothing: {why}")
-        if len(apart) == view and not (pieces := pieces_of(layers.mask)).together:
-            apart.append(pieces)
         with watch.part("contour"):
             target = draw_contour(layers.color, layers.coverage, thickness, grey)
         with watch.part("encode"):
@@ -153,14 +149,8 @@ def render(job: Job, _: Earlier, watch: Stopwatch) -> tuple[Artefact, tuple[Path
     assert front is not None
     with watch.part("encode"):
         files[FRONT] = png.encode(front if config.frontal == "render" else drawn_frontal(entry, front))
-    warnings = list(character.warnings)
-    if plain is not None:
-        warnings.append(f"{view_file(GT, 0)} shows a plain {plain} and nothing else: look at it, and at its textures")
-    if len(apart) == config.views:
-        warnings.append(f"{legible(entry.path.name)} {scattered(apart)}")
     if placed.fit < 1:
         warnings.append(f"scaled to {placed.fit:.3f} of the usual size so that no view cuts it")
-    warnings += [told for told in character.doubts if told not in warnings]
     meta = {
         "id": entry.id,
         "views": config.views,

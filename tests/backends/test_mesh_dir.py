@@ -18,7 +18,7 @@ from specsia_build.errors import CharacterError, UsageError
 from specsia_build.frame import axis_vector
 from specsia_build.rendering.colour import linear_to_srgb
 from specsia_build.rendering.mesh import Mesh
-from tests.characters.test_alone import FIGURE, write_obj
+from tests.characters.bodies import FIGURE, write_obj
 from tests.listings import noted_listings
 
 NO_IMAGE = np.zeros((64, 64, 4), np.uint8)
@@ -114,7 +114,7 @@ def test_no_line_of_a_manifest_is_asked_for_that_a_mesh_has_not(tmp_path: Path) 
     names = ["Trunk_LOD0", "Limbs_LOD0", "Trunk_LOD1"]
     solids = [FIGURE["Trunk"], FIGURE["Limbs"], FIGURE["Trunk"]]
     path = write_obj(tmp_path / "7.obj", dict(zip(names, solids, strict=True)))
-    assert read_character(Entry("7", "obj", path)).mendings
+    assert read_character(Entry("7", "obj", path)).fixes
     read_as: list[Reading] = []
     create(str(tmp_path)).reconstruct(NO_IMAGE, Context("7", 0, note=read_as.append))
     ((sentence,),) = [reading.warnings for reading in read_as]

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
 from PIL import Image
 
 from specsia_build.characters.character import Entry
-from specsia_build.characters.finding import Mending
 from specsia_build.characters.read import read_character
-from specsia_build.characters.survey import CharacterFacts, PartFacts, facts_of, leanings
+from specsia_build.characters.survey import CharacterFacts, PartFacts, facts_of
 from specsia_build.stages.first_view import surveyed
 
 
@@ -32,7 +30,8 @@ def test_the_facts_of_a_character(tmp_path: Path) -> None:
         materials=3,
         parts=("body", "hat"),
         pieces=(PartFacts(("body",), 2, (1.0, 0.5, 1.0)), PartFacts(("hat",), 2, (1.0, 0.0, 1.0))),
-        faces="-y?",
+        faces="-y",
+        front="unsure",
         warnings=("texture gone.png is not in the folder of a.obj or below it",),
         shape=facts.shape,
     )
@@ -42,35 +41,3 @@ def test_a_character_that_cannot_be_read_gives_its_problem(tmp_path: Path) -> No
     facts, _ = surveyed(Entry("hero", "obj", tmp_path / "a.obj"), pictured=False)
     assert facts.problem == "a.obj cannot be read: No such file or directory"
     assert (facts.triangles, facts.pose) == (0, "")
-
-
-@pytest.mark.parametrize(
-    ("faces", "said"),
-    [
-        (
-            ["+y", "+y", "-y", "-y?", "-y?"],
-            [
-                "2 of 3 whose front is found beside 3, 4 face +y: if their pictures show their backs or sides, "
-                '"front": "+y" in their lines turns them'
-            ],
-        ),
-        (["+y", "-y?"], []),
-        (["+y", "+y", "-y", "-y", "-y?"], []),
-        (["+y", "+x", "-x", "-y?"], []),
-        (["+y", "+y"], []),
-    ],
-    ids=["most", "one", "half", "each another", "none unsure"],
-)
-def test_those_beside_whose_front_is_found_say_what_others_may_face(
-    tmp_path: Path, faces: list[str], said: list[str]
-) -> None:
-    entries = [Entry(str(k), "fbx", tmp_path / f"{k}.fbx") for k in range(len(faces))]
-    facts = [
-        CharacterFacts(
-            one.id, "fbx", one.path.name, faces=axis, mendings=(Mending("front", axis, ""),) * (axis[0:2] != "-y")
-        )
-        for one, axis in zip(entries, faces, strict=True)
-    ]
-    assert leanings(entries, facts) == said
-    elsewhere = [Entry(one.id, "fbx", tmp_path / one.id / one.path.name) for one in entries]
-    assert leanings(elsewhere, facts) == []

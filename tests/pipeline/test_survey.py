@@ -11,7 +11,7 @@ from click.testing import CliRunner
 
 from specsia_build.cli import main
 from specsia_build.pipeline import survey
-from tests.characters.test_alone import FIGURE, write_obj
+from tests.characters.bodies import FIGURE, write_obj
 from tests.shapes import write_folder
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from specsia_build.characters.blender.export import exported_document
-from specsia_build.characters.facing import rotated
+from specsia_build.characters.doubts.joints import turned
 from specsia_build.characters.gltf.read import read_document
 from specsia_build.characters.raw import RawMesh
 from specsia_build.characters.side_files import SideFiles
@@ -49,10 +49,10 @@ def read_with_blender(
     matrix[:3, :3] = turn
     return replace(
         raw,
-        mesh=raw.mesh.rotated(turn),
+        mesh=raw.mesh.turned(turn),
         up="+z",
         front="-y",
-        landmarks=rotated(raw.landmarks, turn),
-        rest_landmarks=rotated(raw.rest_landmarks, turn),
+        landmarks=turned(raw.landmarks, turn),
+        rest_landmarks=turned(raw.rest_landmarks, turn),
         moving=None if raw.moving is None else replace(raw.moving, rig=raw.moving.rig.placed(matrix)),
     )

@@ -16,7 +16,7 @@ from specsia_build.characters.gltf.animation import standing
 from specsia_build.characters.gltf.document import Document
 from specsia_build.characters.gltf.nodes import Hierarchy, below, check_places, read_hierarchy
 from specsia_build.characters.gltf.vrm import wearers_own
-from specsia_build.characters.landmarks import Landmark
+from specsia_build.characters.doubts.joints import Landmark
 from specsia_build.errors import some
 
 MOST_NAMES = 16

@@ -40,7 +40,6 @@ class MaterialBuilder:
 
     Attributes:
         warnings: sentences, each once, in order.
-        stand_in: name and texture of the image named like the OBJ, where it stands in for what is missing.
 
     Args:
         files: where textures are looked up.
@@ -59,7 +58,6 @@ class MaterialBuilder:
         own_image: bool,
     ) -> None:
         self.warnings = dict.fromkeys(library_warnings)
-        self.stand_in: tuple[str, Texture] | None = None
         self._files = files
         self._library = library
         self._alike = {name.strip().casefold(): one for name, one in reversed(list(library.items()))}
@@ -180,9 +178,7 @@ class MaterialBuilder:
             return None
         if self.warnings:
             self._warn(f"{path.name} is used instead")
-        texture = self._texture(path, None, _PLAIN)
-        self.stand_in = None if texture is None else (path.name, texture)
-        return texture
+        return self._texture(path, None, _PLAIN)
 
     def _warn(self, sentence: str) -> None:
         self.warnings[sentence] = None

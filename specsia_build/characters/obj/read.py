@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from specsia_build.characters import stand_in
 from specsia_build.characters.images import as_texture, load_texture
 from specsia_build.characters.normals import unit_normals, with_flat_gaps
 from specsia_build.characters.obj.materials import MaterialBuilder, ObjMaterial, read_libraries
@@ -60,8 +59,7 @@ def read_obj(
     read = _assemble(text, drop, builder, path.name)
     mesh, repeated = without_repeated_colours(read.mesh, path.name)
     looked_up = files.tried if texture is None else (*files.tried, texture)
-    doubts = () if builder.stand_in is None else stand_in.doubts(mesh, *builder.stand_in)
-    told = (*files.warnings(), *builder.warnings, *repeated, *_left_out(text, path.name), *doubts)
+    told = (*files.warnings(), *builder.warnings, *repeated, *_left_out(text, path.name))
     return replace(read, mesh=mesh, files=looked_up, warnings=told, stated=override)
 
 

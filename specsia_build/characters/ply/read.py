@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from specsia_build.characters import stand_in
 from specsia_build.characters.images import IMAGE_SUFFIXES, as_texture, load_texture
 from specsia_build.characters.normals import unit_normals
 from specsia_build.characters.ply.elements import Column, PlyFile, parse_ply
@@ -72,7 +71,7 @@ def read_ply(
     point = corners[triangles]
     uv = _uv(vertex, face, indices.counts, triangles, point)
     override = None if texture is None else as_texture(load_texture(texture, texture.name, files.root))
-    materials, own, warnings = _materials(ply, files, override, uv is not None)
+    materials, warnings = _materials(ply, files, override, uv is not None)
     with np.errstate(over="ignore"):
         vertices = points.astype(np.float32)
     mesh = Mesh(
@@ -86,8 +85,7 @@ def read_ply(
     )
     mesh, repeated = without_repeated_colours(mesh, path.name)
     looked_up = files.tried if texture is None else (*files.tried, texture)
-    warnings += repeated if own is None else (*repeated, *stand_in.doubts(mesh, *own))
-    told = (*files.warnings(), *warnings)
+    told = (*files.warnings(), *warnings, *repeated)
     return RawMesh(mesh=mesh, up="+z", front="-y", files=looked_up, warnings=told, stated=override)
 
 
@@ -222,9 +220,8 @@ def _face_material(face: Columns, polygon: Ints, materials: int) -> NDArray[np.i
 
 def _materials(
     ply: PlyFile, files: SideFiles, override: Texture | None, has_uv: bool
-) -> tuple[tuple[Material, ...], tuple[str, Texture] | None, list[str]]:
-    """A material for each texture the file names, or one; the image named like the file where it stands in for what is
-    missing; and sentences about what is missing."""
+) -> tuple[tuple[Material, ...], list[str]]:
+    """A material for each texture the file names, or one; and sentences about what is missing."""
     warnings: list[str] = []
     if not has_uv:
         if ply.textures:
@@ -232,7 +229,7 @@ def _materials(
                 f"{some(ply.textures)}, which the PLY names as texture, was left out: "
                 "not every face has texture coordinates that can be read"
             )
-        return (Material(texture=override),), None, warnings
+        return (Material(texture=override),), warnings
     names, textures = [], []
     for name in ply.textures or [""]:
         shown = name.replace("\\", "/").rpartition("/")[2]
@@ -243,9 +240,8 @@ def _materials(
         textures.append(_decoded(files, found, warnings) or override)
     path = files.find_own(IMAGE_SUFFIXES) if any(texture is None for texture in textures) else None
     image = _decoded(files, path, warnings)
-    own = None if path is None or image is None else (path.name, image)
     materials = (Material(name=name, texture=found or image) for name, found in zip(names, textures, strict=True))
-    return tuple(materials), own, list(dict.fromkeys(warnings))
+    return tuple(materials), list(dict.fromkeys(warnings))
 
 
 def _decoded(files: SideFiles, path: Path | None, warnings: list[str]) -> Texture | None:

@@ -17,7 +17,7 @@ from specsia_build.animation.rig import Rig, posed_through
 from specsia_build.annotation.lines import BINARY, WIDTHS
 from specsia_build.annotation.segments import LINES
 from specsia_build.backends.base import Backend
-from specsia_build.characters.colour import plain_view
+from specsia_build.characters.doubts.looks import has_colours, plain_colour
 from specsia_build.config import BuildConfig
 from specsia_build.dataset.images import position_image
 from specsia_build.dataset.layers import (
@@ -235,7 +235,7 @@ def _frames(
 ) -> tuple[dict[str, bytes], int, float, str | None]:
     """Files of the layers of a shot, how many of its frames show (almost) nothing, and what share of it is lines.
 
-    Last comes what `plain_view` says of its first frame, of a shot from the front.
+    Last comes the one colour of its first frame, of a shot from the front.
 
     Args:
         actor: whom it is of.
@@ -259,8 +259,8 @@ def _frames(
     for k in range(len(shot.times)):
         with watch.part("draw"):
             layers = next(frames)
-        if front and k == 0:
-            plain = plain_view(actor.mesh, ready(layers.color), ready(layers.coverage))
+        if front and k == 0 and not has_colours(actor.mesh):
+            plain = plain_colour(ready(layers.color), ready(layers.coverage))
         if more is not None:
             with watch.part("annotate"):
                 shown.append(layers)

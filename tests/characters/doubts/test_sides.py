@@ -92,15 +92,14 @@ def test_an_outline_hull_is_a_rim(tmp_path: Path, name: str, said: bool, thickne
     assert seen(left)[1] < 0.1
     new = set(drawn.warnings) - set(left.warnings)
     assert len(new) == int(said)
-    assert all("'Outline' lies wound inwards and close around the whole figure" in warning for warning in new)
-    assert all('"sides": "both"' in warning for warning in new)
+    assert all("'Outline'" in warning and '"sides": "both"' in warning for warning in new)
     assert [m.double_sided for m in drawn.mesh.materials if m.name == "skin"] == [True]
 
 
 def test_a_hull_that_shares_its_material_with_the_figure_is_found_too(tmp_path: Path) -> None:
     path = written(tmp_path / "a.glb", ("all", concatenate([figure(), inside_out(grown(figure(), 0.01))]), RED, True))
     character = read(path)
-    assert "as a toon outline does" in character.warnings[0]
+    assert len(character.doubts) == 1
     assert [(m.name, m.double_sided) for m in character.mesh.materials] == [("all", True), ("all", False)]
 
 
@@ -115,7 +114,7 @@ def test_what_covers_only_a_part_of_a_figure_is_no_hull(tmp_path: Path) -> None:
 def test_a_figure_turned_inside_out_is_said(tmp_path: Path) -> None:
     path = written(tmp_path / "a.glb", ("skin", inside_out(figure()), RED, False))
     (warning,) = read(path).warnings
-    assert "most of its surface is wound inwards" in warning
+    assert "wound inwards" in warning
     assert '"sides": "both" in its manifest line' in warning
     assert read(path, sides="both").warnings == ()
     # Double-sided, it looks as it should.

@@ -1,0 +1,179 @@
+"""Places of named joints, and what they say about up, ahead and the pose of the arms."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from specsia_build.animation.names import SIDES, words_of
+from specsia_build.frame import AXES, axis_vector
+
+Landmark = tuple[str, tuple[float, float, float]]
+"""A named joint or node, and where its origin is."""
+
+Points = NDArray[np.float64]
+
+FACE = frozenset({"eye", "eyes", "iris", "face", "mouth", "lips", "teeth", "tongue", "nose", "snout", "beak"})
+HEAD, HAND = frozenset({"head"}), frozenset({"hand", "hands", "handslot", "wrist"})
+TOES, ANKLES = frozenset({"toe", "toes", "ball"}), frozenset({"foot", "feet", "ankle"})
+FEET = TOES | ANKLES | {"heel", "hoof", "paw"}
+LEGS, TAIL = ("leg", "thigh", "shin", "calf"), frozenset({"tail"})
+"""Words of joints, parts and materials, numbers behind them left out."""
+
+LEAST_PAIRS = 2
+"""Pairs of a left and a right joint that are evidence."""
+
+LEAST_AGREEMENT = 0.8
+"""Share of pairs within 45 degrees of their sum: one of ten pairs of thumbs may be named the wrong way round."""
+
+MOST_OFF_AXIS = 30.0
+"""Degrees from an axis within which joints face along it; a walking figure's shoulders turn by 20."""
+
+LEAST_AHEAD = 0.01
+"""How far eyes lie ahead of a head and toes ahead of ankles, in heights; rigs have 0.02 to 0.1."""
+
+MOST_OFF_UP = 36.0
+"""Degrees from an axis within which the way from the feet to the other joints is up; a standing rig has 18 at most."""
+
+MOST_BELOW = 0.1
+"""How far a tail may reach below the feet of who stands, as a share of the rig's height; a flying bird's has 0.3."""
+
+
+@lru_cache(maxsize=4096)
+def words(name: str) -> frozenset[str]:
+    """The words of a name without trailing numbers."""
+    return frozenset(word.rstrip("0123456789") for word in words_of(name))
+
+
+def turned(landmarks: Sequence[Landmark], rotation: Points) -> tuple[Landmark, ...]:
+    """Landmarks under a (3, 3) rotation."""
+    if not landmarks:
+        return ()
+    places = np.array([place for _, place in landmarks], np.float64) @ rotation.T
+    return tuple((name, (x, y, z)) for (name, _), (x, y, z) in zip(landmarks, places.tolist(), strict=True))
+
+
+def pairs_of(landmarks: Iterable[Landmark]) -> list[tuple[Points, Points]]:
+    """Places (3,) of the left and the right joint of each name that has both."""
+    sides: dict[str, dict[int, Points]] = {}
+    for name, place in landmarks:
+        parts = words_of(name)
+        side = [SIDES[word] for word in parts if word in SIDES]
+        if len(side) == 1:
+            key = " ".join("*" if word in SIDES else word for word in parts)
+            sides.setdefault(key, {})[side[0]] = np.array(place, np.float64)
+    return [(pair[1], pair[-1]) for pair in sides.values() if len(pair) == 2]
+
+
+def nearest_axis(way: NDArray[np.floating], degrees: float) -> str | None:
+    """The signed axis within some degrees of a way (2,) or (3,), or None."""
+    size = float(np.linalg.norm(way))
+    names = AXES[: 2 * len(way)]
+    axis = max(names, key=lambda name: float(axis_vector(name)[: len(way)] @ way))
+    return axis if float(axis_vector(axis)[: len(way)] @ way) >= np.cos(np.radians(degrees)) * size > 0 else None
+
+
+def front_axis(landmarks: Sequence[Landmark]) -> str | None:
+    """The horizontal axis ahead by left and right joints of a Z-up character; None where they are few or disagree."""
+    across = np.array([left - right for left, right in pairs_of(landmarks)], np.float64).reshape(-1, 3)[:, :2]
+    size = np.linalg.norm(across, axis=1)
+    across, size = across[size > 1e-3 * size.max(initial=0.0)], size[size > 1e-3 * size.max(initial=0.0)]
+    if len(across) < LEAST_PAIRS:
+        return None
+    ways = across / size[:, None]
+    total = ways.sum(axis=0)
+    agreeing = ways @ total >= np.cos(np.pi / 4) * np.linalg.norm(total)
+    if not agreeing.mean() >= LEAST_AGREEMENT:
+        return None
+    left = across[agreeing].sum(axis=0)
+    return nearest_axis(np.array([left[1], -left[0]]), MOST_OFF_AXIS)
+
+
+def ways_ahead(landmarks: Sequence[Landmark], height: float) -> dict[str, Points]:
+    """Horizontal ways (2,) ahead, in heights, by eye joints, toe joints and a tail; those that are long enough."""
+    head, ankles = middle(landmarks, HEAD), middle(landmarks, ANKLES - TOES)
+    ways = {
+        "eye joints": (LEAST_AHEAD, middle(landmarks, FACE - {"face"}) - head),
+        "toe joints": (LEAST_AHEAD, middle(landmarks, TOES) - ankles),
+        "tail": (MOST_BELOW, head - middle(landmarks, TAIL)),
+    }
+    flat = {name: (least, way[:2] / height) for name, (least, way) in ways.items()}
+    return {name: way for name, (least, way) in flat.items() if float(np.linalg.norm(way)) >= least}
+
+
+def up_axis(landmarks: Sequence[Landmark]) -> str | None:
+    """The axis from the feet to the other joints; None without feet, or where a tail hangs below them."""
+    feet = [place for name, place in landmarks if words(name) & FEET]
+    if not feet:
+        feet = [place for name, place in landmarks if "end" in words(name) and _is_leg(name)]
+    rest = [place for name, place in landmarks if not words(name) & FEET]
+    if not feet or len(rest) < LEAST_PAIRS:
+        return None
+    # Controls may wait at a root by the hundred: each place counts once.
+    way = np.unique(np.round(rest, 6), axis=0).mean(axis=0) - np.unique(np.round(feet, 6), axis=0).mean(axis=0)
+    size = float(np.linalg.norm(way))
+    if not np.isfinite(size) or size == 0:
+        return None
+    up = way / size
+    legs = np.array([place for name, place in landmarks if _is_leg(name)]).reshape(-1, 3)
+    if len(legs):
+        # An animal whose hind feet alone are named so has nearly all of itself ahead of them.
+        arms = legs[:, None] - np.array(feet)[None]
+        nearest = arms[np.arange(len(legs)), np.linalg.norm(arms, axis=2).argmin(axis=1)].mean(axis=0)
+        if float(up @ nearest) < 0.5 * float(np.linalg.norm(nearest)):
+            return None
+    ground = np.mean(feet, axis=0)
+    below = [float(up @ (ground - place)) for name, place in landmarks if words(name) & TAIL]
+    return None if max(below, default=0.0) > MOST_BELOW * size else nearest_axis(up, MOST_OFF_UP)
+
+
+def middle(landmarks: Iterable[Landmark], wanted: frozenset[str]) -> Points:
+    """Mean place (3,) of the joints that have one of some words; NaN where there are none."""
+    places = [place for name, place in landmarks if words(name) & wanted]
+    return np.mean(places, axis=0) if places else np.full(3, np.nan)
+
+
+def _is_leg(name: str) -> bool:
+    return not words(name) & FEET and any(word.endswith(LEGS) for word in words(name))
+
+
+def stance(landmarks: Sequence[Landmark]) -> str:
+    """``T-pose``, ``A-pose``, ``arms down`` or ``posed`` of a Z-up character; empty without joints of its arms."""
+    arms = [_arm(landmarks, side) for side in (1, -1)]
+    if arms[0] is None or arms[1] is None:
+        return ""
+    (left, right), bent = (arms[0][0], arms[1][0]), max(arms[0][1], arms[1][1])
+    below = [float(np.degrees(np.arcsin(np.clip(-way[2], -1, 1)))) for way in (left, right)]
+    degrees = sum(below) / 2
+    # Degrees by which elbows bend, arms differ and hang in rest poses of 48 rigs: at most 40, 15; 0-15, 40-55, 70-90.
+    if bent > 50 or abs(below[0] - below[1]) > 25 or min(below) < -25 or np.linalg.norm((left + right)[:2]) > 1:
+        return "posed"
+    return "arms down" if degrees >= 65 else "T-pose" if degrees <= 25 else "A-pose"
+
+
+def _arm(landmarks: Sequence[Landmark], side: int) -> tuple[Points, float] | None:
+    """The way (3,) that an arm points and the degrees that its elbow bends."""
+
+    def place(fits: Callable[[str], bool]) -> Points | None:
+        return next((np.array(at, np.float64) for name, at in joints if fits(name)), None)
+
+    joints = [
+        ("".join(w for w in words_of(name) if w not in SIDES), at)
+        for name, at in landmarks
+        if [SIDES[w] for w in words_of(name) if w in SIDES] == [side]
+    ]
+    elbow = place(lambda name: name.endswith(("lowerarm", "forearm", "elbow")))
+    shoulder = place(lambda name: name.endswith("arm") and not name.endswith(("lowerarm", "forearm")))
+    hand = place(lambda name: name.endswith(("hand", "wrist")))
+    if elbow is None or shoulder is None:
+        return None
+    upper, lower = elbow - shoulder, (hand if hand is not None else 2 * elbow - shoulder) - elbow
+    sizes = np.linalg.norm(upper), np.linalg.norm(lower)
+    if not min(sizes) > 0:
+        return None
+    bent = float(np.degrees(np.arccos(np.clip(upper @ lower / (sizes[0] * sizes[1]), -1, 1))))
+    way = upper + lower
+    return way / max(float(np.linalg.norm(way)), 1e-12), bent

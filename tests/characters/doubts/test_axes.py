@@ -1,0 +1,176 @@
+"""Up and front by votes of joints, shape and face: right or unsure, never a guess."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from specsia_build.characters.character import Character
+from specsia_build.characters.doubts.axes import front_of, opposite, up_of
+from specsia_build.characters.doubts.joints import front_axis, stance, turned, up_axis
+from specsia_build.characters.doubts.looks import detail
+from specsia_build.characters.doubts.probe import Probe, probe_of
+from specsia_build.characters.survey import facts_of
+from specsia_build.frame import AXES, front_rotation, up_rotation
+from specsia_build.rendering.mesh import Mesh
+from tests.characters.bodies import CORNERS, FIGURE, JOINTS, box, boxes, into_file, mesh_of, read, write_obj
+
+RIG = tuple(JOINTS.items())
+TOES = tuple((f"Toe.{side}", (x, -0.2, 0.05)) for side, x in (("L", 0.16), ("R", -0.16)))
+PLAIN = [CORNERS * (0.5, 0.5, 1.0) + (0, 0, 0.5), CORNERS * 0.4 + (0, 0, 1.2)]
+FACE = [
+    *box((0.1, -0.2, 1.25), (0.08, 0.01, 0.1)),
+    *box((-0.1, -0.2, 1.25), (0.08, 0.01, 0.1)),
+    *box((0, -0.2, 1.1), (0.16, 0.01, 0.03)),
+]
+NAPE = box((0, 0.2, 1.2), (0.2, 0.01, 0.2))
+EARRING = box((0.2, 0, 1.2), (0.01, 0.2, 0.2))
+
+
+def probe(solids: list[np.ndarray], front: str = "-y", dark: int = 0, **more: object) -> Probe:
+    mesh = mesh_of(solids, dark).rotated(front_rotation(front).T)
+    return probe_of(mesh, **more)  # type: ignore[arg-type]
+
+
+def is_upright_and_ahead(character: Character) -> bool:
+    """Whether the toes are at the lowest and foremost."""
+    vertices = character.mesh.vertices
+    low, high = vertices.min(axis=0), vertices.max(axis=0)
+    lowest = vertices[vertices[:, 2] < low[2] + 0.01]
+    return bool(high[2] - low[2] > 1.8 and -lowest[:, 1].min() > 2 * lowest[:, 1].max())
+
+
+@pytest.mark.parametrize("front", AXES[:4])
+@pytest.mark.parametrize("up", ["+y", "+z"])
+def test_an_obj_is_turned_as_its_shape_says(tmp_path: Path, up: str, front: str) -> None:
+    character = read(write_obj(tmp_path / "figure.obj", {"": boxes()}, into_file(up, front)))
+    assert is_upright_and_ahead(character)
+    fixes = {fix.key: fix.value for fix in character.fixes}
+    assert fixes == {key: axis for key, axis, own in (("up", up, "+y"), ("front", front, "-y")) if axis != own}
+    assert facts_of(character).front == "front"
+
+
+@pytest.mark.parametrize("aside", [1.5, -2.0])
+def test_what_floats_beside_a_figure_does_not_turn_it(tmp_path: Path, aside: float) -> None:
+    pet = CORNERS * 0.4 + (aside, 0, 2.2)
+    character = read(write_obj(tmp_path / "figure.obj", {"": [*boxes(), pet]}, into_file("+y", "-y")))
+    assert (character.front, character.warnings, facts_of(character).front) == ("-y", (), "front")
+
+
+def test_a_stated_front_is_not_doubted_for_a_shape_alone(tmp_path: Path) -> None:
+    write_obj(tmp_path / "figure.obj", {"": boxes()}, into_file("+y", "+x"))
+    (tmp_path / "a.jsonl").write_text(json.dumps({"id": "a", "path": "figure.obj", "up": "+y", "front": "-y"}))
+    assert read(tmp_path / "a.jsonl").warnings == ()
+
+
+@pytest.mark.parametrize(
+    "solids",
+    [
+        [CORNERS],
+        [CORNERS * (1, 1, 2), CORNERS * 0.5 + (0, 0, 1.2)],
+        [CORNERS, CORNERS * 0.4 + (0.5, 0.3, 0.4), CORNERS * 0.3 + (-0.1, -0.6, -0.2)],
+        [CORNERS * (1, 0.001, 2)],
+    ],
+    ids=["a cube", "a tower", "without a mirror", "flat"],
+)
+def test_a_shape_that_says_nothing_is_left_and_marked(tmp_path: Path, solids: list[np.ndarray]) -> None:
+    character = read(write_obj(tmp_path / "thing.obj", {"": solids}, into_file("+y", "-y")))
+    assert (character.front, facts_of(character).front) == ("-y", "unsure")
+    assert character.unsure in character.all_warnings
+
+
+@pytest.mark.parametrize("front", AXES[:4])
+def test_left_and_right_joints_say_the_front(front: str) -> None:
+    joints = turned(RIG, front_rotation(front).T)
+    assert front_axis(joints) == front
+    assert front_axis(joints[:4]) is None
+    found = front_of(probe([CORNERS], landmarks=joints))
+    assert (found.axis, found.strong) == (front, True)
+
+
+@given(st.sampled_from(AXES[:4]), st.sampled_from([(), TOES]))
+def test_sides_named_as_a_viewer_sees_them_are_not_believed_against_the_format(front: str, toes: tuple) -> None:  # type: ignore[type-arg]
+    viewed = tuple((name, (-x, y, z)) for name, (x, y, z) in (*RIG, *toes))
+    joints = turned(viewed, front_rotation(front).T)
+    assert front_of(probe([CORNERS], landmarks=joints), usual=front).axis in (None, front)
+    sound = turned((*RIG, *TOES), front_rotation(front).T)
+    assert front_of(probe([CORNERS], landmarks=sound), usual=opposite(front)).axis == front
+
+
+@pytest.mark.parametrize("front", AXES[:4])
+def test_a_face_says_the_front_where_it_shows_more_than_the_back(front: str) -> None:
+    assert front_of(probe([*PLAIN, *FACE], front, 3)).axis == front
+
+
+@pytest.mark.parametrize("more", [[], [*FACE, *NAPE], [*FACE, *EARRING]], ids=["none", "as much behind", "one side"])
+def test_where_a_face_does_not_tell_nothing_is_sure(more: list[np.ndarray]) -> None:
+    assert front_of(probe([*PLAIN, *more], dark=len(more))).axis is None
+
+
+@pytest.mark.parametrize("front", ["-y", "+x"])
+def test_who_stands_sideways_without_a_face_is_told(tmp_path: Path, front: str) -> None:
+    boar = [
+        CORNERS * (0.4, 1.2, 0.5),
+        CORNERS * (0.3, 0.4, 0.9) + (0, -0.3, 0.3),
+        CORNERS * (0.2, 0.5, 0.5) + (0, 0.2, -0.3),
+    ]
+    character = read(write_obj(tmp_path / "boar.obj", {"": boar}, into_file("+y", front)))
+    assert (character.front, len(character.warnings)) == ("-y", int(front == "+x"))
+    assert facts_of(character).front == ("turned 90°" if front == "+x" else "unsure")
+
+
+@pytest.mark.parametrize("up", AXES[2:])
+def test_joints_of_feet_say_up(up: str) -> None:
+    assert up_axis(turned(RIG, up_rotation(up).T)) == up
+    assert up_axis([(name, place) for name, place in RIG if "Foot" not in name]) is None
+
+
+@pytest.mark.parametrize("up", ["+y", "+z", "-z"])
+def test_feet_below_and_a_head_above_say_up(up: str) -> None:
+    lying = mesh_of(boxes()).rotated(up_rotation(up).T)
+    assert up_of(probe_of(lying), "+y").axis == up
+    assert up_of(probe_of(mesh_of([CORNERS * (1, 2, 3)])), "+y").axis is None
+
+
+def test_the_ground_through_its_origin_says_up() -> None:
+    post = mesh_of([CORNERS * (0.5, 0.4, 1) + (0, 0, 0.5)])
+    assert up_of(probe_of(post), "+y").axis == "+z"
+    assert up_of(probe_of(post.rotated(up_rotation("+y").T)), "+y").axis in (None, "+y")
+
+
+@pytest.mark.parametrize(
+    ("hand", "pose"),
+    [((0.9, 0, 1.35), "T-pose"), ((0.7, 0, 0.9), "A-pose"), ((0.35, 0, 0.7), "arms down"), ((0.6, -0.5, 1.3), "posed")],
+)
+def test_the_pose_of_the_arms(hand: tuple[float, float, float], pose: str) -> None:
+    shoulder = np.array([0.3, 0, 1.35])
+    elbow = (shoulder + hand) / 2
+    joints = [
+        (f"{name}.{side}", tuple(np.array(place) * (sign, 1, 1)))
+        for side, sign in (("L", 1), ("R", -1))
+        for name, place in (("UpperArm", shoulder), ("LowerArm", elbow), ("Hand", hand))
+    ]
+    assert stance(joints) == pose
+    assert stance(joints[:3]) == ""
+
+
+def test_detail_is_that_within_the_figure() -> None:
+    color, coverage = np.zeros((40, 40, 4), np.uint8), np.zeros((40, 40), np.uint8)
+    assert detail(color, coverage) == (0.0, 0.0)
+    color[10:30, 10:30], coverage[10:30, 10:30] = (200, 200, 200, 255), 255
+    assert detail(color, coverage) == (0.0, 0.0)
+    color[20:25, 15:20, :3] = 0
+    assert detail(color, coverage)[0] == 0.0 < detail(color, coverage)[1]
+
+
+@pytest.mark.filterwarnings("error")
+def test_what_has_no_area_says_nothing() -> None:
+    line: Mesh = mesh_of(FIGURE["Trunk"])
+    line = line.with_vertices(line.vertices * np.array([0, 0, 1], np.float32))
+    assert front_of(probe_of(line)).axis is None
+    assert up_of(probe_of(line), "+y").axis is None

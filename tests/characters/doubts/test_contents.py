@@ -1,0 +1,159 @@
+"""What a file holds besides one character is named with the line that drops it; a sound character is not doubted."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import pytest
+
+from specsia_build.characters.character import Character, Entry
+from specsia_build.characters.doubts.contents import degenerate
+from specsia_build.characters.doubts.doubt import Doubt
+from specsia_build.characters.doubts.probe import probe_of
+from specsia_build.characters.read import read_character
+from specsia_build.characters.sources import open_source
+from tests.characters.bodies import FIGURE, TRIANGLES, Boxes, box, boxes, write_glb, write_obj
+from tests.characters.gltf.writer import GltfWriter
+
+
+def read(path: Path, kind: str = "obj", **more: object) -> Character:
+    up = "+z" if kind == "obj" else None
+    return read_character(Entry("hero", kind, path, up=up, front="-y", **more))  # type: ignore[arg-type]
+
+
+def doubts(groups: Boxes, folder: Path) -> tuple[Doubt, ...]:
+    return read(write_obj(folder / "hero.obj", groups)).doubts
+
+
+def dropped(found: tuple[Doubt, ...]) -> list[str]:
+    """Names that the only doubt drops."""
+    (doubt,) = found
+    assert doubt.fix is not None
+    assert doubt.fix.key == "drop"
+    assert doubt.score >= 1
+    return sorted(doubt.fix.value)
+
+
+def aside(groups: Boxes, x: float, prefix: str = "Other") -> Boxes:
+    return {prefix + name: [solid + np.array((x, 0, 0)) for solid in solids] for name, solids in groups.items()}
+
+
+def around(size: float = 8.0) -> list[np.ndarray]:
+    """Four walls and a ceiling."""
+    walls = [box((x, 0, 2), (0.1, size, 4.1)) + box((0, x, 2), (size, 0.1, 4.1)) for x in (-size / 2, size / 2)]
+    return [*walls[0], *walls[1], *box((0, 0, 4), (size, size, 0.1)), *box((0, 0, -0.05), (size, size, 0.1))]
+
+
+@pytest.mark.parametrize(
+    ("name", "scenery"),
+    [
+        ("Floor", box((0, 0, -0.02), (4, 4, 0.04))),
+        ("Wall", box((0, 1.5, 1.2), (4, 0.05, 2.6))),
+        ("Room", around()),
+    ],
+)
+def test_scenery_is_named_and_stays_until_it_is_dropped(tmp_path: Path, name: str, scenery: list[np.ndarray]) -> None:
+    path = write_obj(tmp_path / "hero.obj", FIGURE | {name: scenery})
+    character = read(path)
+    assert dropped(character.doubts) == [name]
+    assert len(character.mesh.faces) > len(read(path, drop=(name,)).mesh.faces)
+    assert read(path, drop=(name,)).warnings == ()
+
+
+def test_a_second_figure_is_named_and_the_one_at_the_origin_kept(tmp_path: Path) -> None:
+    assert dropped(doubts(FIGURE | aside(FIGURE, 3), tmp_path)) == ["OtherLimbs", "OtherTrunk"]
+
+
+def test_a_floor_does_not_hide_a_second_figure(tmp_path: Path) -> None:
+    floor = {"Floor": box((1.5, 0, -0.02), (8, 4, 0.04))}
+    found = doubts(FIGURE | aside(FIGURE, 3) | floor, tmp_path)
+    assert [sorted(doubt.fix.value) for doubt in found if doubt.fix] == [["Floor"], ["OtherLimbs", "OtherTrunk"]]
+
+
+def test_figures_that_share_a_part_are_said_without_a_line(tmp_path: Path) -> None:
+    (doubt,) = doubts({"All": [*boxes(), *aside(FIGURE, 3)["OtherTrunk"], *aside(FIGURE, 3)["OtherLimbs"]]}, tmp_path)
+    assert doubt.fix is None
+
+
+def test_what_lies_far_away_is_told(tmp_path: Path) -> None:
+    (doubt,) = doubts(FIGURE | {"Stray": box((40, 0, 1), (0.01, 0.01, 0.01))}, tmp_path)
+    assert doubt.score > 5
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {},
+        {"Cape": box((0, 0.3, 1.0), (0.8, 0.04, 1.2))},
+        {"Hoverboard": box((0, 0, -0.02), (0.7, 1.2, 0.04))},
+        {"Wings": box((0, 0.25, 1.4), (2.4, 0.05, 0.8))},
+        {"Halo": box((0, 0, 2.2), (0.4, 0.4, 0.02))},
+        {"Arm_L": box((0.9, 0, 1.35), (0.3, 0.1, 0.1)), "Arm_R": box((-0.9, 0, 1.35), (0.3, 0.1, 0.1))},
+    ],
+    ids=lambda more: next(iter(more), "alone"),
+)
+def test_what_belongs_to_a_character_is_not_doubted(tmp_path: Path, more: Boxes) -> None:
+    assert doubts(FIGURE | more, tmp_path) == ()
+
+
+def test_hands_that_float_beside_a_body_are_no_figures(tmp_path: Path) -> None:
+    hands = {f"Hand_{side}": box((x, 0, 0.9), (0.3, 0.3, 0.9)) for side, x in (("L", 1.2), ("R", -1.2))}
+    writer = GltfWriter()
+    for name, solids in (FIGURE | hands).items():
+        points = np.concatenate([solid[list(t)] for solid in solids for t in TRIANGLES])[:, [0, 2, 1]] * (1, 1, -1)
+        writer.mesh_node(writer.primitive(points), name=name)
+    for side, sign in (("L", 1), ("R", -1)):
+        for joint in ("Arm", "Hand"):
+            writer.add("nodes", name=f"{joint}.{side}", translation=[sign * 1.2, 0.9, 0])
+    writer.data |= {"scene": 0, "scenes": [{"nodes": list(range(len(writer.data["nodes"])))}]}
+    assert read(writer.write_glb(tmp_path / "a.glb"), "gltf").warnings == ()
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "said"),
+    [
+        ("Hair_01", "Hair_02", "Hair_02"),
+        ("Body", "Body_LOD1", "Body_LOD1"),
+        ("Body", "UCX_Body", "UCX_Body"),
+        ("Coat", "Shirt", None),
+        ("Cube.001", "Cube.002", None),
+    ],
+)
+def test_parts_of_one_name_in_one_place_are_shown_at_once(
+    tmp_path: Path, first: str, second: str, said: str | None
+) -> None:
+    hair = box((0, -0.1, 1.95), (0.4, 0.4, 0.2))
+    again = [solid * (1.01, 1.01, 1.001) for solid in hair]
+    found = doubts(FIGURE | {first: hair, second: again}, tmp_path)
+    assert (dropped(found) if found else []) == ([said] if said else [])
+    apart = [solid + np.array((0, 0, 0.3)) for solid in hair]
+    assert doubts(FIGURE | {first: hair, second: apart}, tmp_path) == ()
+
+
+def test_props_that_hang_from_one_hand_are_spare_but_for_the_largest(tmp_path: Path) -> None:
+    props = {"Sword": (0.1, 1.2, 0.1), "Axe": (0.1, 0.8, 0.1), "Ring": (0.05, 0.05, 0.05)}
+    assert dropped(read(write_glb(tmp_path / "hero.glb", props, {}), "gltf").doubts) == ["Axe"]
+
+
+def test_the_spare_weapons_of_the_shared_characters_are_named(characters_dir: Path, tmp_path: Path) -> None:
+    entries = {entry.id: entry for entry in open_source(str(characters_dir / "characters.jsonl"), tmp_path).entries}
+    knight = read_character(msgspec.structs.replace(entries["kaykit_knight"], drop=()))
+    assert {"1H_Sword_Offhand", "Round_Shield"} <= {name for fix in knight.fixes for name in fix.value}
+
+
+@pytest.mark.parametrize(("head", "hand", "said"), [(3.5, 4.0, 1), (1.7, 4.0, 0), (1.7, 1.2, 0)])
+def test_joints_without_surface(tmp_path: Path, head: float, hand: float, said: int) -> None:
+    path = write_glb(tmp_path / "a.glb", {}, {"Head": head, "Hand.L": hand, "Foot.L": 0.1})
+    assert len(read(path, "gltf").doubts) == said
+
+
+def test_what_is_flat_or_rounded_is_told(tmp_path: Path) -> None:
+    flat = {"A": [solid * (1, 0.001, 1) for solid in boxes()]}
+    assert [doubt.score > 1 for doubt in doubts(flat, tmp_path)] == [True]
+    path = write_obj(tmp_path / "far.obj", FIGURE)
+    mesh = read(path).mesh
+    far = replace(mesh, vertices=mesh.vertices + np.float32(1e5))
+    assert [doubt.score > 1 for doubt in degenerate(probe_of(far), "a")] == [True]
