@@ -15,7 +15,7 @@ from specsia_build.dataset.reading import open_dataset
 from specsia_build.errors import UsageError
 from specsia_build.look.items import TARGET
 from specsia_build.look.open import open_gallery
-from tests.characters.test_alone import write_glb
+from tests.characters.bodies import write_glb
 from tests.dataset.small import VIEWS, build_small
 from tests.look.shown import document_of, frames_of, item_of, report_of
 

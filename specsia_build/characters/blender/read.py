@@ -49,7 +49,7 @@ def read_with_blender(
     matrix[:3, :3] = turn
     return replace(
         raw,
-        mesh=raw.mesh.turned(turn),
+        mesh=raw.mesh.rotated(turn),
         up="+z",
         front="-y",
         landmarks=turned(raw.landmarks, turn),
