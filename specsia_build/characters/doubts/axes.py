@@ -250,12 +250,10 @@ def up_of(probe: Probe, usual: str, *, settled: bool = False) -> Evidence:
         for axis in ("+y", "+z"):
             if axis != usual and _rests(probe, axis):
                 votes.add(axis, 2, "the ground through its origin")
-    axis = votes.winner()
-    if axis not in (None, usual) and _rests(probe, usual) and not _rests(probe, str(axis)):
-        axis = None
-    if axis is None:
+    best = votes.winner()
+    if best is None or (best != usual and _rests(probe, usual) and not _rests(probe, best)):
         return Evidence(None, "its joints, shape and ground do not say it")
-    return Evidence(axis, votes.reasons(axis), strong=True, lead=votes.lead(axis))
+    return Evidence(best, votes.reasons(best), strong=True, lead=votes.lead(best))
 
 
 def _reach(probe: Probe, up: str) -> Points:

@@ -201,7 +201,7 @@ def _fill_one_place(probe: Probe, first: int, second: int) -> bool:
         return False
     cell = float(np.ptp(np.concatenate(parts), axis=0).max()) / _CELLS
     trees = [scipy.spatial.cKDTree(points) for points in parts]
-    near = [float((trees[1 - k].query(parts[k])[0] < cell).mean()) for k in (0, 1)]
+    near = [float(np.mean(trees[1 - k].query(parts[k])[0] < cell)) for k in (0, 1)]
     return max(near) >= SAME_PLACE and min(near) >= ALIKE
 
 
@@ -232,7 +232,7 @@ def joints_without_surface(probe: Probe, name: str) -> Iterator[Doubt]:
         places = np.array([place for joint, place in probe.landmarks if joints.words(joint) & words])
         if len(places):
             distances, _ = probe.tree.query(places)
-            missing[kind] = float(distances.min() / probe.extent.max())
+            missing[kind] = float(np.min(distances) / probe.extent.max())
     bare = [kind for kind, distance in missing.items() if distance > AWAY]
     if len(bare) > 1:
         told = f"{name} has joints for {' and '.join(bare)} and no surface there: it seems to be a part of a character"

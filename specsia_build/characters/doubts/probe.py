@@ -67,7 +67,9 @@ class Probe:
     @cached_property
     def extent(self) -> Points:
         """(3,) extent of that box."""
-        return np.maximum(np.ptp(self.points if len(self.points) else np.array(self.placed.bounds()), axis=0), 1e-12)
+        return np.asarray(
+            np.maximum(np.ptp(self.points if len(self.points) else np.array(self.placed.bounds()), axis=0), 1e-12)
+        )
 
     @cached_property
     def tree(self) -> scipy.spatial.cKDTree:
