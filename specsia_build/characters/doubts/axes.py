@@ -21,6 +21,9 @@ SURE = 2
 OF_SIDES, OF_FEET = 3, 2
 """Votes of left and right joints for the front, and of joints of feet for up."""
 
+FAR_AHEAD = 0.1
+"""How far eyes, toes or a tail's opposite lie ahead, in heights, to count twice."""
+
 AGAINST_FORMAT = 2
 """Votes of a file's format against its opposite: left and right may be named as a viewer sees them."""
 
@@ -117,7 +120,7 @@ def front_of(probe: Probe, usual: str | None = None, taken: str | None = None) -
     by_sides = joints.front_axis(probe.landmarks)
     votes.add(by_sides, OF_SIDES, "left and right joints")
     for why, way in joints.ways_ahead(probe.landmarks, float(probe.extent[2])).items():
-        votes.add(joints.nearest_axis(way, 45.0), 1, why)
+        votes.add(joints.nearest_axis(way, 45.0), 2 if float(np.linalg.norm(way)) >= FAR_AHEAD else 1, why)
     if by_sides is not None and usual == opposite(by_sides):
         votes.count[usual] += AGAINST_FORMAT
     strong = by_sides is not None
@@ -160,7 +163,7 @@ def _named_features(probe: Probe, votes: Votes) -> None:
     way = arms.mean(axis=0)
     ahead = way / max(float(np.linalg.norm(way)), 1e-12)
     if float(np.quantile(arms @ ahead, 0.1)) >= joints.LEAST_AHEAD:
-        votes.add(joints.nearest_axis(way, 45.0), 1, "parts named as of a face")
+        votes.add(joints.nearest_axis(way, 45.0), 2, "parts named as of a face")
 
 
 def _main(probe: Probe) -> Probe:

@@ -23,8 +23,8 @@ GAP = 0.03
 LEAST_FIGURE = (0.5, 0.2)
 """Height and surface of a figure, in those of the largest."""
 
-LARGER = 1.3
-"""Width and depth of a floor or a dome, in those of all other parts; a T-pose's sleeves are 1.0 at most."""
+PLATE, ROOM = 1.3, 2.0
+"""Width and depth of a floor and of a room, in those of all other parts; bodies reach 1.6 around their eyes."""
 
 WALL = (0.7, 0.05)
 """Least width and height of a wall in those of the rest, and its thickness in its own."""
@@ -87,14 +87,16 @@ def _scenery(probe: Probe) -> set[int]:
 
 
 def _is_ground(own: Points, rest: Points) -> bool:
-    """Whether a part reaches beyond all others to every side, and begins no higher than they do."""
+    """Whether a part is a plate beneath all others, or lies around them like a room, and reaches beyond them."""
     (low, high), (inner, outer) = ((one.min(axis=0), one.max(axis=0)) for one in (own, rest))
-    size = outer - inner
-    if (high - low < LARGER * size)[:2].any() or (low > inner)[:2].any() or (high < outer)[:2].any():
+    size, extent = outer - inner, high - low
+    if (extent < PLATE * size)[:2].any() or (low > inner)[:2].any() or (high < outer)[:2].any():
         return False
-    flat = high[2] - low[2] <= 0.1 * size[2] and high[2] <= inner[2] + 0.1 * size[2]
-    dome = high[2] >= outer[2] and low[2] <= inner[2] + 0.02 * size[2]
-    return bool(flat or dome)
+    if extent[2] <= 0.1 * min(extent[0], extent[1], size[2]):
+        return bool(high[2] <= inner[2] + 0.1 * size[2])
+    among = ((own > inner + (0, 0, 0.1 * size[2])) & (own < outer)).all(axis=1).mean() > 0.01
+    around = (extent >= ROOM * size)[:2].all() and low[2] <= inner[2] + 0.02 * size[2] and high[2] >= outer[2]
+    return bool(around and not among and size[2] >= 0.2 * extent.max())
 
 
 def _is_wall(own: Points, rest: Points) -> bool:
@@ -189,9 +191,11 @@ def shown_at_once(probe: Probe, name: str) -> Iterator[Doubt]:
 
 
 def _is_variant(first: Sequence[str], second: Sequence[str]) -> bool:
-    """Whether two names differ in one word, such as a number, a style, a level of detail or ``collider``."""
-    common = len([word for word in first if word in second])
-    return 0 < common == max(len(first), len(second)) - 1
+    """Whether two names differ in their first or last word: a number, a style, a level of detail, ``collider``."""
+    first, second = sorted((tuple(first), tuple(second)), key=len)
+    if len(first) == len(second):
+        return first != second and len(first) > 1 and (first[:-1] == second[:-1] or first[1:] == second[1:])
+    return len(first) > 0 and first in (second[:-1], second[1:])
 
 
 def _fill_one_place(probe: Probe, first: int, second: int) -> bool:
