@@ -691,7 +691,7 @@ def test_characters_lists_what_a_source_holds(tmp_path: Path) -> None:
     assert by_id["corrupt"]["problem"]
     said = specsia("characters", source)["text"]
     assert "3 with problems" in said
-    assert "note: nothing is sure about which way 0, 1 face: look" in said
+    assert "note: cannot tell which way 0, 1 face: look" in said
     lines = [json.dumps({"id": name, "path": f"{name}.obj", "front": "-y"}) for name in "01"]
     (source / "own.jsonl").write_text("\n".join(lines))
     assert "note:" not in specsia("characters", source / "own.jsonl")["text"]

@@ -94,7 +94,7 @@ def _is_ground(own: Points, rest: Points) -> bool:
         return False
     if extent[2] <= 0.1 * min(extent[0], extent[1], size[2]):
         return bool(high[2] <= inner[2] + 0.1 * size[2])
-    among = ((own > inner + (0, 0, 0.1 * size[2])) & (own < outer)).all(axis=1).mean() > 0.01
+    among = ((own > inner + np.array((0.0, 0.0, 0.1 * size[2]))) & (own < outer)).all(axis=1).mean() > 0.01
     around = (extent >= ROOM * size)[:2].all() and low[2] <= inner[2] + 0.02 * size[2] and high[2] >= outer[2]
     return bool(around and not among and size[2] >= 0.2 * extent.max())
 
