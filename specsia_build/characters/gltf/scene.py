@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 from specsia_build import memory
 from specsia_build.animation.motion import poses
 from specsia_build.animation.skeleton import Skeleton, composed
+from specsia_build.characters.doubts.joints import Landmark
 from specsia_build.characters.gltf import schema
 from specsia_build.characters.gltf.animation import standing
 from specsia_build.characters.gltf.document import Document
 from specsia_build.characters.gltf.nodes import Hierarchy, below, check_places, read_hierarchy
 from specsia_build.characters.gltf.vrm import wearers_own
-from specsia_build.characters.doubts.joints import Landmark
 from specsia_build.errors import some
 
 MOST_NAMES = 16
