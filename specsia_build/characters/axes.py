@@ -9,7 +9,7 @@ from specsia_build.characters.doubts.axes import AROUND, Evidence, front_of, up_
 from specsia_build.characters.doubts.doubt import Doubt, Fix
 from specsia_build.characters.doubts.probe import Probe
 from specsia_build.characters.raw import RawMesh
-from specsia_build.frame import signed_axis, up_rotation
+from specsia_build.frame import front_rotation, signed_axis, up_rotation
 
 
 @dataclass(frozen=True)
@@ -45,6 +45,7 @@ def axes_of(entry: Entry, raw: RawMesh, probe: Probe) -> Axes:
     name = entry.path.name
     stated_up, stated_front = _signed(entry.up), _signed(entry.front)
     up, front = _taken(stated_up, raw.up), _taken(stated_front, raw.front)
+    front_rotation(front)  # An axis that nobody can face is refused.
     doubts: list[Doubt] = []
     if _is_asked(entry, stated_up, raw.up):
         # A pose may lay a character down, which its file's axes know nothing of.

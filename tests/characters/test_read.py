@@ -54,7 +54,7 @@ def test_what_lies_so_far_away_that_it_is_rounded_is_told(tmp_path: Path, away: 
     )
     told = (
         "hero.obj lies so far from its file's origin that its positions are rounded to 1/48 of its size: move it to "
-        "the origin where it was made"
+        "the origin in the file"
     )
     assert read_character(entry_of(tmp_path, text)).warnings == (told,) * odd
 

@@ -36,6 +36,9 @@ SAME_PLACE, ALIKE = 0.7, 0.4
 """Shares of two parts that lie within a twelfth of their extent of each other, of the one and of the other: a lock that
 lies upon a hairdo is no variant of it."""
 
+COLLISION = frozenset({"ucx", "collider", "collision", "colonly"})
+"""Words by which engines know shapes for collisions."""
+
 LEAST_PROP = 0.15
 """Extent of a prop in the character's height; a ring or a finger has less."""
 
@@ -191,11 +194,18 @@ def shown_at_once(probe: Probe, name: str) -> Iterator[Doubt]:
 
 
 def _is_variant(first: Sequence[str], second: Sequence[str]) -> bool:
-    """Whether two names differ in their first or last word: a number, a style, a level of detail, ``collider``."""
+    """Whether two names differ in a number, a letter, a level of detail or ``collider`` at their end or start."""
     first, second = sorted((tuple(first), tuple(second)), key=len)
-    if len(first) == len(second):
-        return first != second and len(first) > 1 and (first[:-1] == second[:-1] or first[1:] == second[1:])
-    return len(first) > 0 and first in (second[:-1], second[1:])
+    if len(first) == len(second) > 1:
+        pairs = ((first[:-1], second[:-1], first[-1], second[-1]), (first[1:], second[1:], first[0], second[0]))
+        return any(one == other and a != b and _counts(a) and _counts(b) for one, other, a, b in pairs)
+    if first and first == second[:-1]:
+        return _counts(second[-1]) or second[-1] in COLLISION
+    return bool(first) and first == second[1:] and second[0] in COLLISION
+
+
+def _counts(word: str) -> bool:
+    return len(word) == 1 or any(letter.isdecimal() for letter in word)
 
 
 def _fill_one_place(probe: Probe, first: int, second: int) -> bool:
