@@ -239,7 +239,8 @@ def _groups(runs: Sequence[Run]) -> dict[str, list[Run]]:
             words += [f"{name}={getattr(run.settings, name)}" for name in other]
             words += ["" if run.settings.with_pos else "without pos"]
             mixed = len({other.config.sees_drawing for other in runs if other.config.with_pos}) > 1
-            words += ["trained without drawing" if mixed and run.settings.reference == "none" else ""]
+            blind = mixed and run.settings.with_pos and run.settings.reference == "none"
+            words += ["trained without drawing" if blind else ""]
             name = " ".join(word for word in words if word)
         groups.setdefault(name, []).append(run)
     return groups

@@ -133,7 +133,7 @@ def test_positions_of_each_view_s_own_are_looked_up_by_nothing(dataset: Path, tm
     done = evaluate(run, turned, "--out", tmp_path / "out", "--baselines", "line,look-up", "--backend", "fat")
     assert done.exit_code == 0, done.output
     found = means(tmp_path / "out")
-    assert found["fat", "look-up", "novel", "l1"] == found["fat", "line", "novel", "l1"]
+    assert found["fat", "look-up", "novel", "l1"]["mean"] == found["fat", "line", "novel", "l1"]["mean"]
 
 
 def test_fits_have_the_perceptual_loss_that_the_model_was_trained_with(
