@@ -1,0 +1,205 @@
+"""The drawing in the frame: cut out, scaled as a render of the character would show it, with and without its contour."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import scipy
+from numpy.typing import NDArray
+from PIL import Image
+
+from specsia_build.animation.rig import Rig
+from specsia_build.characters.animated import AnimatedCharacter
+from specsia_build.characters.character import safe_id
+from specsia_build.characters.images import load_texture
+from specsia_build.config import BuildConfig
+from specsia_build.dravie.adapt.placing import cut_out
+from specsia_build.dravie.reference import contour_style, without_contour
+from specsia_build.errors import CharacterError, SpecsiaError, UsageError
+from specsia_build.frame import EXTENT, ORTHO_WIDTH, Camera
+from specsia_build.rendering.contour import draw_contour
+from specsia_build.rendering.fast.renderer import FastRenderer
+from specsia_build.rendering.layers import HALF_COVERED
+from specsia_build.rendering.mesh import Mesh
+from specsia_build.stages.clips.actor import in_frame
+from specsia_build.stages.render import outline
+
+Pixels = NDArray[np.uint8]
+
+BORDER, MOST_ON_BORDER = 0.02, 0.35
+"""Share of a picture's sides that counts as its border, and share of that which a figure on plain paper may cover:
+uneven paper is cut out along with the figure, and lies mostly there."""
+
+SPECK, MOST_SPECKS = 0.002, 150
+"""Share of the figure's area below which a separate part is a speck, and how many plain paper may have."""
+
+REPAINT = "make the background transparent, or white, with a paint program, or scan the drawing"
+
+
+@dataclass(frozen=True, eq=False)
+class Frontal:
+    """A character from the front, in the frame of a build.
+
+    Attributes:
+        name: of the character.
+        image: (S, S, 4) uint8, the drawing with its contour, straight alpha: what Y* is in a dataset.
+        mask: (S, S) uint8, its silhouette without the contour.
+        mesh, rig: of the character itself where there is one, in the frame.
+        own: it, as its file has it.
+    """
+
+    name: str
+    image: Pixels
+    mask: Pixels
+    mesh: Mesh | None = None
+    rig: Rig | None = None
+    own: AnimatedCharacter | None = None
+
+    @property
+    def color(self) -> Pixels:
+        """(S, S, 4) uint8, the drawing without its contour, as a backend sees it."""
+        out = self.image.copy()
+        np.minimum(out[..., 3], self.mask, out=out[..., 3])
+        out[out[..., 3] == 0] = 0
+        return out
+
+    def shrunk(self, factor: float) -> Frontal:
+        """The same, scaled about the middle of the frame by a factor of at most 1."""
+        if factor >= 1:
+            return self
+        size, span = len(self.image), len(self.image) / factor
+        box = ((size - span) / 2, (size - span) / 2, (size + span) / 2, (size + span) / 2)
+        mask = np.asarray(_crop(Image.fromarray(self.mask), box, size))
+        found = replace(self, image=_rgba(self.image, box, size), mask=mask)
+        if self.mesh is None or self.rig is None:
+            return found
+        mesh = self.mesh.with_vertices(self.mesh.vertices * np.float32(factor))
+        return replace(found, mesh=mesh, rig=self.rig.placed(np.diag([factor, factor, factor, 1.0])))
+
+
+def read_drawing(path: Path, size: int) -> Frontal:
+    """Read a drawing on transparency or on plain paper and put it into the frame.
+
+    Raises:
+        SpecsiaError: if it cannot be read, or its background is uneven.
+    """
+    try:
+        # A drawing may be named by a link, wherever that leads.
+        return frame_drawing(load_texture(path, path.name, Path("/"), upright=True), size, safe_id(path.stem))
+    except CharacterError as error:
+        raise SpecsiaError(str(error)) from error
+
+
+def frame_drawing(picture: Pixels, size: int, name: str = "drawing") -> Frontal:
+    """Put a picture (h, w, 4) uint8 of any size into a frame of `size` pixels.
+
+    The box of the figure, without its contour, is in the middle, and its longer side is `EXTENT` units.
+
+    Raises:
+        SpecsiaError: if the background is uneven, or shows nothing.
+    """
+    figure = _figure(picture)
+    contour = 0.0
+    for _ in range(2):
+        image = _framed(figure, size, contour)
+        style = contour_style(image)
+        contour = 0.0 if style is None else float(style[0])
+    mask = without_contour(image)
+    return Frontal(name, image, mask if mask.any() else image[..., 3])
+
+
+def render_front(own: AnimatedCharacter, views: int, size: int) -> Frontal:
+    """Draw the front of a character as a build draws it, with its contour.
+
+    Raises:
+        CharacterError: if it cannot be drawn.
+    """
+    config = BuildConfig(views=views, size=size)
+    entry, (mesh, rig) = own.character.entry, in_frame(own, config)
+    layers = next(FastRenderer().render(mesh, [Camera(0.0, size)]))
+    if not (layers.mask >= HALF_COVERED).any():
+        raise CharacterError(f"{entry.path.name} shows nothing from the front")
+    thickness, grey = outline(config.seed, entry.id)
+    image = draw_contour(layers.color, layers.coverage, thickness, grey)
+    return Frontal(entry.id, image, layers.mask.copy(), mesh, rig, own)
+
+
+def _figure(picture: Pixels) -> Pixels:
+    """What a picture shows on its background, without specks."""
+    opaque = bool((picture[..., 3] >= HALF_COVERED).all())
+    try:
+        figure = cut_out(picture)
+    except SpecsiaError as error:
+        raise UsageError(f"the drawing cannot be cut out: {error}; a photograph of paper is uneven: {REPAINT}") from error
+    covered = figure[..., 3] >= HALF_COVERED
+    parts, count = scipy.ndimage.label(covered, np.ones((3, 3)))
+    areas = np.bincount(parts.ravel(), minlength=count + 1)
+    areas[0] = 0
+    specks = areas < SPECK * covered.sum()
+    if opaque and (_on_border(covered) > MOST_ON_BORDER or np.count_nonzero(specks) - 1 > MOST_SPECKS):
+        raise UsageError(f"the drawing's paper is uneven, as on a photograph: {REPAINT}")
+    figure[specks[parts] & covered] = 0
+    return _unmixed(figure, picture) if opaque else figure
+
+
+def _on_border(covered: NDArray[np.bool_]) -> float:
+    """Share of a picture's border that is covered."""
+    inner = np.ones_like(covered)
+    depth = max(1, round(BORDER * min(covered.shape)))
+    inner[depth:-depth, depth:-depth] = False
+    return float(covered[inner].mean())
+
+
+def _unmixed(figure: Pixels, picture: Pixels) -> Pixels:
+    """A figure that was cut out of paper, with paper taken out of the colours of its outermost pixels.
+
+    Such a pixel mixes the paper with the next pixel inside; how far it is between the two gives its coverage.
+    """
+    covered = figure[..., 3] >= HALF_COVERED
+    inner = scipy.ndimage.binary_erosion(covered, np.ones((3, 3)))
+    if not inner.any():
+        return figure
+    distance, nearest = scipy.ndimage.distance_transform_edt(~inner, return_indices=True)
+    rim = covered & ~inner & (distance < 2)
+    paper = np.median(picture[[0, 0, -1, -1], [0, -1, 0, -1], :3], axis=0)
+    inside = figure[nearest[0][rim], nearest[1][rim], :3]
+    step = inside - paper
+    length = np.maximum((step * step).sum(axis=1), 1.0)
+    share = np.clip(((figure[rim][:, :3] - paper) * step).sum(axis=1) / length, 0, 1)
+    out = figure.copy()
+    out[rim, 3] = np.rint(255 * share).astype(np.uint8)
+    out[rim, :3] = inside
+    out[out[..., 3] == 0] = 0
+    return out
+
+
+def _framed(figure: Pixels, size: int, contour: float) -> Pixels:
+    """A figure (h, w, 4) in a frame of `size` pixels, whose longer side is `EXTENT` with a contour of some pixels."""
+    covered = figure[..., 3] >= HALF_COVERED
+    rows, columns = np.flatnonzero(covered.any(axis=1)), np.flatnonzero(covered.any(axis=0))
+    top, bottom, left, right = int(rows[0]), int(rows[-1]) + 1, int(columns[0]), int(columns[-1]) + 1
+    longest = size * EXTENT / ORTHO_WIDTH + 2 * contour
+    half = max(bottom - top, right - left) * size / longest / 2
+    middle_x, middle_y = (left + right) / 2, (top + bottom) / 2
+    return _rgba(figure, (middle_x - half, middle_y - half, middle_x + half, middle_y + half), size)
+
+
+_Box = tuple[float, float, float, float]
+
+
+def _rgba(picture: Pixels, box: _Box, size: int) -> Pixels:
+    """A box of a picture (h, w, 4), which may reach beyond it, at (size, size, 4); colours weighed by their alpha."""
+    out = np.array(_crop(Image.fromarray(picture).convert("RGBa"), box, size).convert("RGBA"))
+    out[out[..., 3] == 0] = 0
+    return out
+
+
+def _crop(image: Image.Image, box: _Box, size: int) -> Image.Image:
+    """A box of an image at (size, size), averaged where it is made smaller."""
+    margin = int(max(0.0, -min(box), box[2] - image.width, box[3] - image.height)) + 2
+    wide = Image.new(image.mode, (image.width + 2 * margin, image.height + 2 * margin))
+    wide.paste(image, (margin, margin))
+    left, top, right, bottom = (edge + margin for edge in box)
+    return wide.resize((size, size), Image.Resampling.HAMMING, box=(left, top, right, bottom))

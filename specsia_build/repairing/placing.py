@@ -1,0 +1,218 @@
+"""A reconstruction in the frame of the drawing: by a backend, or a file of any axes and any scale."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+from numpy.typing import NDArray
+
+from specsia_build.animation.rig import Rig
+from specsia_build.backends.asking import asked
+from specsia_build.backends.base import Context, Reading
+from specsia_build.backends.likeness import Likeness, Turned, in_frames, small, turns
+from specsia_build.backends.registry import load_backend
+from specsia_build.characters.animated import AnimatedCharacter, read_animated
+from specsia_build.characters.sources import open_source
+from specsia_build.config import BuildConfig
+from specsia_build.errors import SpecsiaError, UsageError
+from specsia_build.frame import Camera, axis_names, front_rotation, up_rotation, view_cameras
+from specsia_build.registration import Registration, Similarity, iou
+from specsia_build.rendering.fast.renderer import FastRenderer
+from specsia_build.rendering.mesh import Mesh, compacted
+from specsia_build.repairing.drawing import Frontal
+from specsia_build.stages.project import registered
+from specsia_build.stages.reconstruct import accepted, backend_seed
+
+LEAST_IOU = 0.6
+"""IoU of the silhouettes below which a mesh is not taken for the drawing's character."""
+
+TRIED = 3
+"""Frames by right angles that are registered, of the 48 that are looked at."""
+
+OTHERWISE, MIRRORED = 0.005, 0.02
+"""By how much a score must be better for a mesh to be turned at all, and to be mirrored."""
+
+ASKEW_IOU, ASKEW_BY = 0.85, 0.03
+"""IoU below which turns between the right angles are tried, and by how much a score must be better for one."""
+
+MARGIN = 6
+"""Pixels kept free at the border of each view, for the contour that the model draws."""
+
+
+@dataclass(frozen=True, eq=False)
+class Placed:
+    """A reconstruction in the frame of the drawing.
+
+    Attributes:
+        mesh: in the frame.
+        matrix: (4, 4) that brought it there from its own coordinates.
+        iou: of its silhouette with the drawing's.
+        note: how it was found, in a sentence.
+        fit: 1, or the factor by which it was shrunk so that no view cuts it.
+        own: the file's character with its rig; None of a backend.
+        warnings: sentences about it.
+    """
+
+    mesh: Mesh
+    matrix: NDArray[np.float64]
+    iou: float
+    note: str
+    fit: float = 1.0
+    own: AnimatedCharacter | None = None
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def rig(self) -> Rig | None:
+        """The rig of the file's character in the frame."""
+        if self.own is None:
+            return None
+        return self.own.rig.of_vertices(self.own.character.mesh.used).placed(self.matrix)
+
+
+def read_one(path: Path) -> AnimatedCharacter:
+    """Read the one character that a path or a `sample:1` names, with its rig.
+
+    Raises:
+        UsageError: if it names none, or several.
+        CharacterError: if it cannot be read.
+    """
+    with TemporaryDirectory(prefix="specsia-") as scratch:
+        entries = open_source(str(path), Path(scratch)).entries
+        if len(entries) != 1:
+            raise UsageError(f"{path} holds {len(entries)} characters: name one mesh file")
+        return read_animated(entries[0])
+
+
+def reconstruct(front: Frontal, spec: str, views: int) -> Placed:
+    """Have a backend reconstruct a drawing, and lay that onto the drawing's silhouette.
+
+    Raises:
+        UsageError: if there is no such backend, or it needs the character itself and there is none.
+        CharacterError: if it gives no usable mesh.
+        SpecsiaError: if that does not fit the drawing.
+    """
+    backend, warnings = load_backend(spec), list[str]()
+    if backend.sees_ground_truth and front.mesh is None:
+        raise UsageError(f"the backend {backend.name} damages a character, and a drawing is none: name another --backend")
+
+    def truth() -> Mesh:
+        assert front.mesh is not None
+        return front.mesh
+
+    def note(reading: Reading) -> None:
+        warnings.extend(reading.warnings)
+
+    context = Context(
+        character_id=front.name,
+        seed=backend_seed(BuildConfig().seed, front.name, backend.name),
+        ground_truth=truth if backend.sees_ground_truth else None,
+        note=note,
+        framed=True,
+        doubt=warnings.append,
+    )
+    mesh = accepted(asked(backend, front.color, context), front.color, backend, front.name)
+    found = _registered(mesh, front, any_yaw=backend.needs_yaw)
+    return _placed(mesh, found.similarity, np.eye(3), front, f"reconstructed by {backend.name}", views, warnings=warnings)
+
+
+def place_file(own: AnimatedCharacter, front: Frontal, views: int) -> Placed:
+    """Find the frame of a mesh that somebody else made, by the silhouette and the colours of the drawing.
+
+    Raises:
+        SpecsiaError: if no frame brings it onto the drawing.
+    """
+    character = own.character
+    mesh, goal = compacted(character.mesh), small(front.color, front.mask)
+    proper, mirrored = in_frames(mesh, goal, "unlit", turns(upright=False))
+    likely = sorted([*proper, *mirrored], key=_preference, reverse=True)[:TRIED]
+    tried = [_tried(mesh, turn.matrix, front, goal) for turn in likely]
+    best = max(tried, key=lambda trial: _preference(trial[0]))
+    if best[0].likeness.iou < ASKEW_IOU:
+        askew = _tried(mesh, best[0].matrix, front, goal, any_yaw=True)
+        best = askew if _preference(askew[0]) > _preference(best[0]) + ASKEW_BY else best
+    turn, similarity = best
+    x, y, z = axis_names(turn.matrix @ front_rotation(character.front) @ up_rotation(character.up))
+    facing = ("-" if y[0] == "+" else "+") + y[1]
+    note = f"{z} is up and it faces {facing} in its file"
+    if np.linalg.det(turn.matrix) < 0:
+        note += f", where it is mirrored ({x} is its left)"
+    if abs(similarity.yaw_deg) > 1:
+        note += f", turned by {similarity.yaw_deg:.0f}°"
+    if abs(similarity.pitch_deg) > 3:
+        note += f", tilted by {similarity.pitch_deg:.0f}°"
+    return _placed(mesh, similarity, turn.matrix, front, note, views, own, character.warnings)
+
+
+def _preference(turned: Turned) -> float:
+    """The score by which frames are compared: the one that the file's format or its joints state comes first."""
+    as_is = bool((turned.matrix == np.eye(3)).all())
+    mirrored = np.linalg.det(turned.matrix) < 0
+    return turned.likeness.score - (0.0 if as_is else MIRRORED if mirrored else OTHERWISE)
+
+
+def _tried(
+    mesh: Mesh, turn: NDArray[np.float64], front: Frontal, goal: NDArray[np.uint8], *, any_yaw: bool = False
+) -> tuple[Turned, Similarity]:
+    """How much a mesh in a frame by right angles looks like the drawing once it is registered, and how that moves it."""
+    moved = _moved(mesh, turn)
+    similarity = _registered(moved, front, any_yaw=any_yaw).similarity
+    layers = next(FastRenderer().render(similarity.apply_to(moved), [Camera(0.0, len(goal))]))
+    return Turned(turn, Likeness.of(layers.color, goal)), similarity
+
+
+def _moved(mesh: Mesh, turn: NDArray[np.float64]) -> Mesh:
+    """A mesh turned by a (3, 3) matrix; the faces of one that this mirrors are wound anew."""
+    moved = mesh.rotated(turn)
+    return moved if np.linalg.det(turn) > 0 else moved.rewound(np.ones(len(mesh.faces), np.bool_))
+
+
+def _registered(mesh: Mesh, front: Frontal, *, any_yaw: bool) -> Registration:
+    cameras = [Camera(0.0, len(front.mask))]
+    return registered(mesh, front.mask[None], cameras, front.color, "unlit", any_yaw=any_yaw)
+
+
+def _placed(
+    mesh: Mesh,
+    similarity: Similarity,
+    turn: NDArray[np.float64],
+    front: Frontal,
+    note: str,
+    views: int,
+    own: AnimatedCharacter | None = None,
+    warnings: Sequence[str] = (),
+) -> Placed:
+    """A mesh where its turn and its similarity put it, its middle at depth 0, and no larger than all views show.
+
+    Raises:
+        SpecsiaError: if its silhouette is not that of the drawing.
+    """
+    matrix = np.eye(4)
+    matrix[:3, :3] = similarity.scale * similarity.rotation() @ turn
+    matrix[:3, 3] = similarity.translation
+    moved = similarity.apply_to(_moved(mesh, turn))
+    low, high = moved.bounds()
+    # What the front does not tell: the figure turns about the middle of its box.
+    depth = np.array([0.0, float(low[1] + high[1]) / 2, 0.0])
+    moved, matrix[:3, 3] = moved.with_vertices(moved.vertices - depth.astype(np.float32)), matrix[:3, 3] - depth
+    (layers,) = FastRenderer().render(moved, [Camera(0.0, len(front.mask))])
+    reached = iou(layers.mask, front.mask)
+    if reached < LEAST_IOU:
+        raise SpecsiaError(
+            f"the mesh does not fit the drawing: {note}, its silhouette reaches an IoU of {reached:.2f} at best, and "
+            f"{LEAST_IOU} is needed; is it this character, in this pose?"
+        )
+    fit = _fit(moved, view_cameras(views, len(front.mask)))
+    if fit < 1:
+        moved, matrix[:3] = moved.with_vertices(moved.vertices * np.float32(fit)), matrix[:3] * fit
+    return Placed(moved, matrix, reached, f"{note}; IoU {reached:.2f}", fit, own, tuple(warnings))
+
+
+def _fit(mesh: Mesh, cameras: Sequence[Camera]) -> float:
+    """The factor about the origin by which a mesh must shrink so that no view cuts it, at most 1."""
+    room = cameras[0].width / 2 - MARGIN / cameras[0].pixels_per_unit
+    reach = max(float(np.abs(mesh.vertices @ camera.basis()[:2].T.astype(np.float32)).max()) for camera in cameras)
+    return min(1.0, room / reach)
