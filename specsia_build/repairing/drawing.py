@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import scipy
@@ -16,11 +17,11 @@ from specsia_build.characters.character import safe_id
 from specsia_build.characters.images import load_texture
 from specsia_build.config import BuildConfig
 from specsia_build.dravie.adapt.placing import cut_out
-from specsia_build.dravie.reference import contour_style, without_contour
+from specsia_build.dravie.reference import MOST_WIDTH, contour_style, without_contour
 from specsia_build.errors import CharacterError, SpecsiaError, UsageError
-from specsia_build.frame import EXTENT, ORTHO_WIDTH, Camera
+from specsia_build.frame import EXTENT, ORTHO_WIDTH, Camera, view_cameras
 from specsia_build.rendering.contour import draw_contour
-from specsia_build.rendering.fast.renderer import FastRenderer
+from specsia_build.rendering.fast.renderer import FastRenderer, silhouettes
 from specsia_build.rendering.layers import HALF_COVERED
 from specsia_build.rendering.mesh import Mesh
 from specsia_build.stages.clips.actor import in_frame
@@ -35,6 +36,15 @@ uneven paper is cut out along with the figure, and lies mostly there."""
 SPECK, MOST_SPECKS = 0.002, 150
 """Share of the figure's area below which a separate part is a speck, and how many plain paper may have."""
 
+INK_LEVELS, INKED = 48, 0.7
+"""Levels by which ink of one colour varies, and share of a drawing's rim that must have it."""
+
+RINGS = 24
+"""Depths in pixels inside a drawing's edge at which ink is looked for."""
+
+VIEWS = 10
+"""Silhouettes of a character that its reconstruction is laid onto, as many as a build has."""
+
 REPAINT = "make the background transparent, or white, with a paint program, or scan the drawing"
 
 
@@ -45,17 +55,22 @@ class Frontal:
     Attributes:
         name: of the character.
         image: (S, S, 4) uint8, the drawing with its contour, straight alpha: what Y* is in a dataset.
-        mask: (S, S) uint8, its silhouette without the contour.
+        masks: (V, S, S) uint8, its silhouettes without the contour from evenly spaced views; of a drawing that from the front.
         mesh, rig: of the character itself where there is one, in the frame.
         own: it, as its file has it.
     """
 
     name: str
     image: Pixels
-    mask: Pixels
+    masks: Pixels
     mesh: Mesh | None = None
     rig: Rig | None = None
     own: AnimatedCharacter | None = None
+
+    @property
+    def mask(self) -> Pixels:
+        """(S, S) uint8, its silhouette from the front."""
+        return self.masks[0]
 
     @property
     def color(self) -> Pixels:
@@ -71,8 +86,8 @@ class Frontal:
             return self
         size, span = len(self.image), len(self.image) / factor
         box = ((size - span) / 2, (size - span) / 2, (size + span) / 2, (size + span) / 2)
-        mask = np.asarray(_crop(Image.fromarray(self.mask), box, size))
-        found = replace(self, image=_rgba(self.image, box, size), mask=mask)
+        masks = np.stack([np.asarray(_crop(Image.fromarray(mask), box, size)) for mask in self.masks])
+        found = replace(self, image=_rgba(self.image, box, size), masks=masks)
         if self.mesh is None or self.rig is None:
             return found
         mesh = self.mesh.with_vertices(self.mesh.vertices * np.float32(factor))
@@ -100,30 +115,34 @@ def frame_drawing(picture: Pixels, size: int, name: str = "drawing") -> Frontal:
     Raises:
         SpecsiaError: if the background is uneven, or shows nothing.
     """
-    figure = _figure(picture)
-    contour = 0.0
+    figure, width = _figure(picture), 0.0
     for _ in range(2):
-        image = _framed(figure, size, contour)
-        style = contour_style(image)
-        contour = 0.0 if style is None else float(style[0])
-    mask = without_contour(image)
-    return Frontal(name, image, mask if mask.any() else image[..., 3])
+        image = _framed(figure, size, width)
+        ink = _find_ink(image)
+        style = contour_style(image) if ink.width <= MOST_WIDTH + 0.5 else None
+        width = ink.width if style is None else float(style[0])
+    if style is not None or ink is _NO_INK:
+        mask = without_contour(image)
+        return Frontal(name, image, (mask if mask.any() else image[..., 3])[None])
+    bare = image.copy()
+    bare[ink.pixels] = 0
+    return Frontal(name, draw_contour(bare, bare[..., 3].copy(), ink.thickness, ink.grey), bare[None, ..., 3])
 
 
-def render_front(own: AnimatedCharacter, views: int, size: int) -> Frontal:
+def render_front(own: AnimatedCharacter, size: int) -> Frontal:
     """Draw the front of a character as a build draws it, with its contour.
 
     Raises:
         CharacterError: if it cannot be drawn.
     """
-    config = BuildConfig(views=views, size=size)
+    config = BuildConfig(views=VIEWS, size=size)
     entry, (mesh, rig) = own.character.entry, in_frame(own, config)
     layers = next(FastRenderer().render(mesh, [Camera(0.0, size)]))
     if not (layers.mask >= HALF_COVERED).any():
         raise CharacterError(f"{entry.path.name} shows nothing from the front")
     thickness, grey = outline(config.seed, entry.id)
     image = draw_contour(layers.color, layers.coverage, thickness, grey)
-    return Frontal(entry.id, image, layers.mask.copy(), mesh, rig, own)
+    return Frontal(entry.id, image, silhouettes(mesh, view_cameras(VIEWS, size)), mesh, rig, own)
 
 
 def _figure(picture: Pixels) -> Pixels:
@@ -132,7 +151,7 @@ def _figure(picture: Pixels) -> Pixels:
     try:
         figure = cut_out(picture)
     except SpecsiaError as error:
-        raise UsageError(f"the drawing cannot be cut out: {error}; a photograph of paper is uneven: {REPAINT}") from error
+        raise UsageError(f"{str(error).split(';')[0]}; if it is a photograph, {REPAINT}") from error
     covered = figure[..., 3] >= HALF_COVERED
     parts, count = scipy.ndimage.label(covered, np.ones((3, 3)))
     areas = np.bincount(parts.ravel(), minlength=count + 1)
@@ -173,6 +192,51 @@ def _unmixed(figure: Pixels, picture: Pixels) -> Pixels:
     out[rim, :3] = inside
     out[out[..., 3] == 0] = 0
     return out
+
+
+class _Ink(NamedTuple):
+    """The contour of a drawing.
+
+    Attributes:
+        width: in pixels, of whatever thickness; 0 where there is none.
+        grey: 0-255.
+        pixels: (S, S) bool, of the contour and of what it mixes with inside.
+    """
+
+    width: float
+    grey: int
+    pixels: NDArray[np.bool_]
+
+    @property
+    def thickness(self) -> int:
+        """Of the contour as a dataset would draw it, which is what models know."""
+        return min(MOST_WIDTH, max(1, round(self.width)))
+
+
+_NO_INK = _Ink(0.0, 0, np.zeros((0, 0), np.bool_))
+
+
+def _find_ink(image: Pixels) -> _Ink:
+    """The contour of a drawing (S, S, 4): what has the colour of its rim and is connected with that."""
+    inside = image[..., 3] >= HALF_COVERED
+    depth = scipy.ndimage.distance_transform_edt(np.pad(inside, 1))[1:-1, 1:-1]
+    rim = (depth > 1) & (depth <= 2.5)
+    if not rim.any():
+        return _NO_INK
+    colour = np.median(image[rim][:, :3], axis=0)
+    like = inside & (np.abs(image[..., :3] - colour).max(axis=2) <= INK_LEVELS)
+    rings = np.where(inside, np.minimum(np.ceil(depth), RINGS), 0).astype(np.int64).ravel()
+    counts = np.bincount(rings, minlength=RINGS + 1)
+    shares = np.bincount(rings[like.ravel()], minlength=RINGS + 1)[1:RINGS] / np.maximum(counts[1:RINGS], 1)
+    # The outermost pixels are mixed with what lies behind.
+    shares[0] = shares[1]
+    anyway = float(shares[RINGS // 2 :].min())
+    if shares[1] < INKED or anyway > 1 - INKED:
+        return _NO_INK
+    width = float(np.clip((shares - anyway) / (1 - anyway), 0, 1).sum())
+    near = inside & (depth <= 1.5 * width + 1)
+    ink = scipy.ndimage.binary_propagation(near & (depth <= 1.5), mask=near & (like | (depth <= 1.5)))
+    return _Ink(width, round(float(colour.mean())), scipy.ndimage.binary_dilation(ink) | ~inside)
 
 
 def _framed(figure: Pixels, size: int, contour: float) -> Pixels:

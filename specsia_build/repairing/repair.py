@@ -117,7 +117,7 @@ def load_subject(subject: str | Path | Pixels, settings: RepairSettings) -> Fron
         return frame_drawing(subject, settings.size)
     path = Path(subject)
     if path.suffix.lower() in FORMATS or path.is_dir() or str(subject).startswith("sample:"):
-        return render_front(read_one(path), settings.views, settings.size)
+        return render_front(read_one(path), settings.size)
     if not path.is_file():
         raise UsageError(f"there is no file {path}: give a drawing, or a character ({', '.join(FORMATS)})")
     return read_drawing(path, settings.size)
@@ -171,11 +171,11 @@ def run_repair(
         if settings.adapt:
             adapted = adapt_pair(run, made / MODEL, AdaptConfig(), device, Fitting(pair))
             run = made / MODEL
-        model, doubts = _load(run, pair, settings, device)
+        model = _load(run, pair, device)
         films = _write(made, front, _frames(placed, moved, settings), model, settings)
         record = {"specsia": __version__, "name": front.name, "frames": settings.views, "placed": placed.note}
         write_bytes(made / RECORD, json.dumps(record, indent=1, ensure_ascii=False).encode())
-    warnings = (*placed.warnings, *(moved.warnings if moved else ()), *(adapted.doubts if adapted else ()), *doubts)
+    warnings = (*placed.warnings, *(moved.warnings if moved else ()), *(adapted.doubts if adapted else ()))
     files = tuple(out / film.name for film in films)
     return Repaired(out, front.name, settings.views, placed.note, files, adapted, warnings)
 
@@ -186,15 +186,11 @@ def _pair(front: Frontal, placed: Placed, size: int) -> Pair:
     return Pair("front", front.name, 0, frame.z, frame.pos, front.image, front.mask, placed.iou)
 
 
-def _load(run: Path, pair: Pair, settings: RepairSettings, device: str) -> tuple[_Model, tuple[str, ...]]:
-    """The model of a run with what it is told of a drawing, and warnings."""
+def _load(run: Path, pair: Pair, device: str) -> _Model:
+    """The model of a run with what it is told of a drawing; one that sees none recalls its colours by position."""
     config, model = load_generator(run)
-    told = memory_for(config, Fitting(pair)) if config.sees_drawing or settings.adapt else None
-    doubts = ()
-    if told is None and not settings.adapt:
-        doubts = ("this model sees no drawing, and repairs better where it is fitted to one: add --adapt",)
     where = find_device(device)
-    return _Model(config, model.to(where), where, told), doubts
+    return _Model(config, model.to(where), where, memory_for(config, Fitting(pair)))
 
 
 def _frames(placed: Placed, moved: Moving | None, settings: RepairSettings) -> Iterator[Frame]:

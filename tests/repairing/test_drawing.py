@@ -1,0 +1,84 @@
+"""A drawing is cut out and framed as a render of the character would be, without its contour."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image, ImageDraw
+
+from specsia_build.errors import UsageError
+from specsia_build.frame import ORTHO_WIDTH
+from specsia_build.repairing.drawing import Frontal, frame_drawing, read_drawing
+from tests.repairing.figures import front_of_figure, write_drawing
+
+INK, PAPER, FILL = (30, 30, 40), (255, 255, 255), (220, 70, 60)
+
+
+def _cross(ink: int) -> Image.Image:
+    """A figure with arms on white paper, with a contour of so many pixels of 600."""
+    image = Image.new("RGB", (600, 800), PAPER)
+    draw = ImageDraw.Draw(image)
+    boxes = ((220, 100, 380, 700), (60, 250, 540, 380))
+    for left, top, right, bottom in boxes:
+        draw.rectangle((left - ink, top - ink, right + ink, bottom + ink), fill=INK)
+    for box in boxes:
+        draw.rectangle(box, fill=FILL)
+    return image
+
+
+def _box(front: Frontal) -> tuple[int, int]:
+    """Width and height of the silhouette."""
+    rows, columns = np.flatnonzero(front.mask.any(axis=1)), np.flatnonzero(front.mask.any(axis=0))
+    return int(columns[-1] - columns[0]) + 1, int(rows[-1] - rows[0]) + 1
+
+
+@pytest.mark.parametrize("ground", [None, (255, 255, 255), (200, 225, 240)])
+def test_drawing_lies_where_a_render_does(tmp_path: Path, ground: object) -> None:
+    rendered = front_of_figure(tmp_path, 256)
+    front = read_drawing(write_drawing(tmp_path, size=256, ground=ground), 256)
+    both = (front.mask >= 128) & (rendered.mask >= 128)
+    either = (front.mask >= 128) | (rendered.mask >= 128)
+    assert both.sum() / either.sum() > 0.95
+    assert np.abs(front.color[both].astype(int) - rendered.color[both]).mean() < 8
+
+
+@pytest.mark.parametrize("ink", [0, 6, 16, 24])
+def test_contour_of_any_thickness_is_taken_off(ink: int) -> None:
+    front = frame_drawing(np.asarray(_cross(ink).convert("RGBA")), 512)
+    tall = 512 / ORTHO_WIDTH
+    width, height = _box(front)
+    assert height == pytest.approx(tall, abs=6)
+    assert width == pytest.approx(tall * 481 / 601, abs=6)
+    shown = front.color[front.mask >= 128][:, :3].astype(int)
+    assert (np.abs(shown - FILL).max(axis=1) < 40).mean() > 0.98
+
+
+def test_specks_are_left_out() -> None:
+    image = _cross(8)
+    ImageDraw.Draw(image).rectangle((20, 20, 24, 24), fill=INK)
+    front, clean = (frame_drawing(np.asarray(one.convert("RGBA")), 256) for one in (image, _cross(8)))
+    assert np.array_equal(front.image, clean.image)
+
+
+def test_uneven_paper_is_refused() -> None:
+    picture = np.asarray(_cross(8), float)
+    shade = np.linspace(0.5, 1.0, picture.shape[1])[None, :, None]
+    noise = np.random.default_rng(0).normal(0, 5, picture.shape)
+    photo = np.clip(picture * shade + noise, 0, 255).astype(np.uint8)
+    with pytest.raises(UsageError):
+        frame_drawing(np.dstack([photo, np.full(photo.shape[:2], 255, np.uint8)]), 256)
+
+
+def test_noisy_paper_is_refused() -> None:
+    picture = np.asarray(_cross(8).convert("RGBA")).copy()
+    spots = np.random.default_rng(0).random(picture.shape[:2]) < 0.01
+    picture[spots, :3] = 100
+    with pytest.raises(UsageError):
+        frame_drawing(picture, 256)
+
+
+def test_empty_paper_is_refused() -> None:
+    with pytest.raises(UsageError):
+        frame_drawing(np.full((64, 64, 4), 255, np.uint8), 256)
