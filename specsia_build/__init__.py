@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from specsia_build.library.data import Dataset, open_dataset
     from specsia_build.library.model import Model, load_model, train
     from specsia_build.library.pictures import Pairs, Reconstruction, View, Views, load, pair, reconstruct, render
+    from specsia_build.library.repair import Repair, repair
     from specsia_build.rendering.mesh import Material, Mesh, Texture
 
 __version__ = "0.2.0"
@@ -31,6 +32,7 @@ __all__ = [
     "Model",
     "Pairs",
     "Reconstruction",
+    "Repair",
     "SpecsiaError",
     "Texture",
     "UsageError",
@@ -42,6 +44,7 @@ __all__ = [
     "pair",
     "reconstruct",
     "render",
+    "repair",
     "train",
 ]
 
@@ -50,6 +53,7 @@ _HOMES = {
     "library.data": ("Dataset", "open_dataset"),
     "library.model": ("Model", "load_model", "train"),
     "library.pictures": ("Pairs", "Reconstruction", "View", "Views", "load", "pair", "reconstruct", "render"),
+    "library.repair": ("Repair", "repair"),
     "rendering.mesh": ("Material", "Mesh", "Texture"),
 }
 

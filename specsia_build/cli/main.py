@@ -46,6 +46,7 @@ COMMANDS = {
         ("sheet", "drawing", "Write a picture of characters from several views."),
         ("convert", "convert", "Pack a dataset anew in another schema."),
         ("backends", "backends", "Name, check and try reconstruction backends."),
+        ("repair", "repair", "Repair a drawing from every side."),
         ("train", "train", "Train DraViE on a dataset."),
         ("adapt", "adapt", "Fit a model to one character's frontal view."),
         ("enhance", "enhance", "Repair frames with a model."),

@@ -69,11 +69,12 @@ def repair(
     need_torch()
     from specsia_build.repairing.repair import LAYERS, MODEL, RepairSettings, run_repair
 
-    subject = given_pixels(drawing, "a drawing") if isinstance(drawing, np.ndarray) else given_path(drawing, "a drawing")
+    what = "a drawing"
+    subject = given_pixels(drawing, what) if isinstance(drawing, np.ndarray) else given_path(drawing, what)
     given: dict[str, Any] = {name: str(value) if isinstance(value, Path) else value for name, value in settings.items()}
-    whole = {"views": given_whole("views", views, 1, 360), "size": given_whole("size", size, 64, 2048)}
+    count, side = given_whole("views", views, 1, 360), given_whole("size", size, 64, 2048)
     try:
-        chosen = RepairSettings(**whole, **given)
+        chosen = RepairSettings(views=count, size=side, **given)
     except TypeError as error:
         raise UsageError(f"repair takes backend, model, motion and adapt: {error}") from error
     found = None if mesh is None else Path(given_path(mesh, "a mesh"))
@@ -84,6 +85,6 @@ def repair(
     def stacked(layer: str) -> NDArray[np.uint8]:
         return np.stack([png.decode(path.read_bytes(), 4) for path in sorted((folder / layer).glob("*.png"))])
 
-    frames = (stacked(layer) for layer in (LAYERS[0], LAYERS[2], LAYERS[3]))
+    z, pos, repaired = (stacked(layer) for layer in (LAYERS[0], LAYERS[2], LAYERS[3]))
     model = Model(chosen.model if done.adapted is None else folder / MODEL, device, keep)
-    return Repair(*frames, model, done.note, done.warnings)
+    return Repair(z, pos, repaired, model, done.note, done.warnings)

@@ -1,4 +1,4 @@
-"""The drawing in the frame: cut out, scaled as a render of the character would show it, with and without its contour."""
+"""The drawing in the frame: cut out, scaled as a render would show it, with and without its contour."""
 
 from __future__ import annotations
 
@@ -55,7 +55,8 @@ class Frontal:
     Attributes:
         name: of the character.
         image: (S, S, 4) uint8, the drawing with its contour, straight alpha: what Y* is in a dataset.
-        masks: (V, S, S) uint8, its silhouettes without the contour from evenly spaced views; of a drawing that from the front.
+        masks: (V, S, S) uint8, its silhouettes without the contour from evenly spaced views; of a
+            drawing that from the front.
         mesh, rig: of the character itself where there is one, in the frame.
         own: it, as its file has it.
     """
@@ -70,7 +71,8 @@ class Frontal:
     @property
     def mask(self) -> Pixels:
         """(S, S) uint8, its silhouette from the front."""
-        return self.masks[0]
+        mask: Pixels = self.masks[0]
+        return mask
 
     @property
     def color(self) -> Pixels:
@@ -177,7 +179,7 @@ def _unmixed(figure: Pixels, picture: Pixels) -> Pixels:
     Such a pixel mixes the paper with the next pixel inside; how far it is between the two gives its coverage.
     """
     covered = figure[..., 3] >= HALF_COVERED
-    inner = scipy.ndimage.binary_erosion(covered, np.ones((3, 3)))
+    inner = scipy.ndimage.binary_erosion(covered, np.ones((3, 3), np.bool_))
     if not inner.any():
         return figure
     distance, nearest = scipy.ndimage.distance_transform_edt(~inner, return_indices=True)

@@ -98,7 +98,7 @@ def reconstruct(front: Frontal, spec: str, views: int) -> Placed:
     """
     backend, warnings = load_backend(spec), list[str]()
     if backend.sees_ground_truth and front.mesh is None:
-        raise UsageError(f"the backend {backend.name} damages a character, and a drawing is none: name another --backend")
+        raise UsageError(f"the backend {backend.name} damages a character, and a drawing is none: name another")
 
     def truth() -> Mesh:
         assert front.mesh is not None
@@ -117,7 +117,8 @@ def reconstruct(front: Frontal, spec: str, views: int) -> Placed:
     )
     mesh = accepted(asked(backend, front.color, context), front.color, backend, front.name)
     found = _registered(mesh, front, any_yaw=backend.needs_yaw)
-    return _placed(mesh, found.similarity, np.eye(3), front, f"reconstructed by {backend.name}", views, warnings=warnings)
+    note = f"reconstructed by {backend.name}"
+    return _placed(mesh, found.similarity, np.eye(3), front, note, views, warnings=warnings)
 
 
 def place_file(own: AnimatedCharacter, front: Frontal, views: int) -> Placed:
@@ -158,7 +159,7 @@ def _preference(turned: Turned) -> float:
 def _tried(
     mesh: Mesh, turn: NDArray[np.float64], front: Frontal, goal: NDArray[np.uint8], *, any_yaw: bool = False
 ) -> tuple[Turned, Similarity]:
-    """How much a mesh in a frame by right angles looks like the drawing once it is registered, and how that moves it."""
+    """How much a mesh in a frame by right angles looks like the drawing once it is registered, and its place."""
     moved = _moved(mesh, turn)
     similarity = _registered(moved, front, any_yaw=any_yaw).similarity
     layers = next(FastRenderer().render(similarity.apply_to(moved), [Camera(0.0, len(goal))]))

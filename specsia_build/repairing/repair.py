@@ -16,7 +16,8 @@ from specsia_build import __version__, png
 from specsia_build.characters.formats import FORMATS
 from specsia_build.config import BuildConfig
 from specsia_build.dataset.pairs import Pair
-from specsia_build.dravie.adapt.command import Adapted, Frontal as Fitting, adapt_pair, memory_for
+from specsia_build.dravie.adapt.command import Adapted, adapt_pair, memory_for
+from specsia_build.dravie.adapt.command import Frontal as Fitting
 from specsia_build.dravie.config import AdaptConfig, ModelConfig
 from specsia_build.dravie.model.checkpoint import load_generator
 from specsia_build.dravie.recall import Memory, recalled

@@ -191,8 +191,17 @@ def adapt_run(
         SpecsiaError: if the model or a picture cannot be used, or the pair shows nothing.
         WriteError: if the run cannot be written; nothing is left of it then.
     """
-    config, model = load_generator(run)
+    config, _ = load_generator(run)
     found = load_frontal(config, options)
+    done = adapt_pair(run, out, settings, device_name, found, recall)
+    return done if options.drawing is None else done._replace(iou=found.pair.iou)
+
+
+def adapt_pair(
+    run: Path, out: Path, settings: AdaptConfig, device_name: str, found: Frontal, recall: bool = True
+) -> Adapted:
+    """Fit the model of a run to a frontal pair that is at hand; see `adapt_run`."""
+    config, model = load_generator(run)
     frontal, memory = found.pair, memory_for(config, found, recall)
     drawing = memory.drawing if config.sees_drawing and memory is not None else NO_DRAWING
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
@@ -225,5 +234,4 @@ def adapt_run(
         "before; adapt with more --steps into another --out, or use the model that it started from"
     )
     doubts = (*found.doubts, *((worse,) if after >= before else ()))
-    iou = None if options.drawing is None else frontal.iou
-    return Adapted(out, frontal.uid, seconds, before, after, iou, doubts)
+    return Adapted(out, frontal.uid, seconds, before, after, None, doubts)
