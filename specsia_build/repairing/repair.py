@@ -107,13 +107,15 @@ class _Model:
         return recalled(result, frame.z, frame.pos, self.memory)
 
 
-def load_subject(subject: str | Path | Pixels, settings: RepairSettings) -> Frontal:
+def load_subject(subject: str | Path | Pixels | Frontal, settings: RepairSettings) -> Frontal:
     """The front of what is to be repaired: a drawing's file or pixels, a mesh file, or `sample:1`.
 
     Raises:
         UsageError: if there is no such file.
         SpecsiaError: if it cannot be read, or cut out.
     """
+    if isinstance(subject, Frontal):
+        return subject
     if isinstance(subject, np.ndarray):
         return frame_drawing(subject, settings.size)
     path = Path(subject)
@@ -140,12 +142,12 @@ def see_ours(out: Path) -> None:
 
 
 def run_repair(
-    subject: str | Path | Pixels, mesh: Path | None, settings: RepairSettings, out: Path, device: str = "auto"
+    subject: str | Path | Pixels | Frontal, mesh: Path | None, settings: RepairSettings, out: Path, device: str = "auto"
 ) -> Repaired:
     """Repair a drawing and write a folder of its frames, a film and a sheet; whole, or not at all.
 
     Args:
-        subject: a drawing's file or pixels, or a character, whose frontal render is the drawing.
+        subject: a drawing's file or pixels, a character, whose frontal render is the drawing, or one that is framed.
         mesh: its reconstruction by whatever tool; None has the backend make one.
         settings: of the repair.
         out: the folder, which must be new, empty, or of an earlier repair.
