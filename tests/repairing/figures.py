@@ -30,12 +30,16 @@ def write_drawing(folder: Path, name: str = "drawing.png", *, size: int = 128, g
     return folder / name
 
 
-def write_turned(path: Path, matrix: NDArray[np.floating], scale: float = 1.0, shift: float = 0.0) -> Path:
-    """The figure as OBJ, its coordinates moved by a (3, 3) matrix, a scale and a shift."""
+def write_turned(
+    path: Path, matrix: NDArray[np.floating], scale: float = 1.0, shift: float = 0.0, *, painted: bool = False
+) -> Path:
+    """The figure as OBJ, its coordinates moved by a (3, 3) matrix, a scale and a shift; its front may be painted."""
     lines = []
     for line in write_figure(path).read_text().splitlines():
         kind, *words = line.split()
         if kind == "v":
+            if painted and float(words[2]) > 0:
+                words[3:] = ["0.9", "0.9", "0.1"]
             place = scale * (matrix @ np.array(words[:3], float)) + shift
             line = " ".join(["v", *(f"{value:.6f}" for value in place), *words[3:]])
         lines.append(line)

@@ -37,11 +37,10 @@ def test_known_axes_are_found(tmp_path: Path, matrix: list[list[int]]) -> None:
     assert np.allclose((own @ placed.matrix.T)[:, :3], placed.mesh.vertices, atol=1e-4)
 
 
-def test_mirrored_file_is_mirrored_back() -> None:
-    own = read_one(Path("sample:1"))
-    front = render_front(own, 128)
-    mesh = own.character.mesh.rotated(np.diag([1.0, -1.0, 1.0]))
-    placed = place_file(replace(own, character=replace(own.character, mesh=mesh)), replace(front, mesh=None), 4)
+def test_mirrored_file_is_mirrored_back(tmp_path: Path) -> None:
+    front = render_front(read_one(write_turned(tmp_path / "painted.obj", np.eye(3), painted=True)), 128)
+    own = read_one(write_turned(tmp_path / "mirrored.obj", np.diag([-1.0, 1.0, 1.0]), painted=True))
+    placed = place_file(own, replace(front, mesh=None), 4)
     assert front.mesh is not None
     assert np.linalg.det(placed.matrix[:3, :3]) < 0
     assert np.abs(placed.mesh.vertices - front.mesh.vertices).max() < 0.04
