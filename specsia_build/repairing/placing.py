@@ -117,8 +117,8 @@ def reconstruct(front: Frontal, spec: str, views: int) -> Placed:
     )
     mesh = accepted(asked(backend, front.color, context), front.color, backend, front.name)
     found = _registered(mesh, front, any_yaw=backend.needs_yaw)
-    note = f"reconstructed by {backend.name}"
-    return _placed(mesh, found.similarity, np.eye(3), front, note, views, warnings=warnings)
+    how = f"reconstructed by {backend.name}"
+    return _placed(mesh, found.similarity, np.eye(3), front, how, views, warnings=warnings)
 
 
 def place_file(own: AnimatedCharacter, front: Frontal, views: int) -> Placed:
