@@ -21,7 +21,6 @@ from specsia_build.errors import plural
     examples=(
         "specsia repair drawing.png --out hero",
         "specsia repair drawing.png --mesh hero.glb --out hero",
-        "specsia repair Knight.glb --motion walk --out knight",
     ),
     context_settings={"show_default": False},
 )

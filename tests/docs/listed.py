@@ -24,7 +24,6 @@ NOT_RUN = {
     ("docs/repair.md", "import specsia_build as specsia"): MINUTE,
     ("--help", "specsia repair drawing.png --out hero"): MINUTE,
     ("--help", "specsia repair drawing.png --mesh hero.glb --out hero"): MINUTE,
-    ("--help", "specsia repair Knight.glb --motion walk --out knight"): MINUTE,
     ("docs/rendering.md", "blender -b -P blender_scripts/render_views.py -- JOB.json"): BLENDER,
     ("docs/rendering.md", "python -m benchmarks renderers characters.jsonl --against cycles"): BLENDER,
     (
