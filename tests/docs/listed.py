@@ -12,8 +12,6 @@ UPSTREAM = "it needs the upstream project; tests/backends/upstream has stand-ins
 
 NOT_RUN = {
     ("README.md", "ray start --head --port 6379"): CLUSTER,
-    ("README.md", "#!/bin/bash"): CLUSTER,
-    ("README.md", "sbatch --array=1-16 <<'EOF'"): CLUSTER,
     ("docs/backends.md", "specsia backends doctor wonder3d"): UPSTREAM,
     ("--help", "specsia backends doctor wonder3d"): UPSTREAM,
     ("--help", "specsia backends doctor crm --json"): UPSTREAM,
