@@ -214,7 +214,7 @@ def _square(places, number, x, z, y):  # type: ignore[no-untyped-def]
 
 
 @uncounted
-def _look_up(
+def _look_up(  # type: ignore[no-untyped-def]
     out,
     pos,
     z_colour,
@@ -230,7 +230,7 @@ def _look_up(
     columns,
     exact,
     farthest,
-):  # type: ignore[no-untyped-def]
+):
     """Fill (H, W, 12); see the module."""
     for row in range(pos.shape[0]):
         for at in range(pos.shape[1]):

@@ -101,7 +101,7 @@ def test_a_palette_gives_the_colour_that_z_is_nearest_to() -> None:
     columns = np.argwhere(
         np.isin(np.arange(256), 4 * np.arange(64))[:, None] & np.isin(np.arange(256), 4 * y[(y * 3 // 64 == 1)])[None]
     )
-    expected, _ = cKDTree(columns).query([[10, 3], [201, 250]])
+    expected, _ = cKDTree(columns).query(np.array([[10, 3], [201, 250]]))
     assert_array_equal(reference.palette.distances[[10, 201], [3, 250], green], np.floor(expected))
 
 
