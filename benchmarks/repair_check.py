@@ -53,14 +53,13 @@ def write_obj(path: Path, mesh: specsia.Mesh) -> Path:
     return path
 
 
-def errors(entry: Entry, size: int, folder: Path, adapt: bool) -> tuple[float, float, str]:
+def errors(entry: Entry, settings: RepairSettings, folder: Path) -> tuple[float, float, str]:
     """Mean absolute errors of Z and of the result in the novel views, 0-1, and how the mesh was found."""
     own = read_animated(entry)
-    views = specsia.render(own.character, VIEWS, size)
+    views = specsia.render(own.character, VIEWS, settings.size)
     guess = specsia.reconstruct(views[0], "fusion", ground_truth=views.mesh, character_id=entry.id)
     mesh = write_obj(folder / "mesh.obj", guess.mesh)
-    settings = RepairSettings(views=VIEWS, size=size, adapt=adapt)
-    done = run_repair(render_front(own, size), mesh, settings, folder / "out")
+    done = run_repair(render_front(own, settings.size), mesh, settings, folder / "out")
 
     def error(layer: str) -> float:
         found = [png.decode(path.read_bytes(), 4) for path in sorted((folder / "out" / layer).iterdir())]
@@ -83,15 +82,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("source", help="manifest or folder of characters")
     parser.add_argument("--count", type=int, default=12, help="characters, spread over the source")
     parser.add_argument("--size", type=int, default=512)
+    parser.add_argument("--model", default="pretrained")
     parser.add_argument("--adapt", action="store_true")
     given = parser.parse_args(arguments)
+    settings = RepairSettings(model=given.model, views=VIEWS, size=given.size, adapt=given.adapt)
     found: list[tuple[float, float]] = []
     with TemporaryDirectory() as scratch:
         entries = open_source(given.source, Path(scratch)).entries
         for number in spread(len(entries), given.count):
             entry = entries[number]
             with TemporaryDirectory() as folder:
-                before, after, note = errors(entry, given.size, Path(folder), given.adapt)
+                before, after, note = errors(entry, settings, Path(folder))
             found.append((before, after))
             click.echo(f"{entry.id:32} {_told(before, after)}  {note}")
     before, after = np.mean(found, axis=0)

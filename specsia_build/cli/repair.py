@@ -34,7 +34,7 @@ from specsia_build.errors import plural
 @click.option("--out", required=True, type=FOLDER, help="Folder of the results: new, empty, or of an earlier repair.")
 @click.option("--backend", metavar="NAME[:ARG]", help="What reconstructs the drawing.  [default: that of build]")
 @click.option("--model", metavar="RUN", help="Run of `specsia train` or `adapt`.  [default: pretrained]")
-@click.option("--adapt", is_flag=True, default=None, help="Fit the model to the drawing first, in about a minute.")
+@click.option("--adapt", is_flag=True, default=None, help="Fit the model to the drawing first, which takes longer.")
 @click.option("--views", type=click.IntRange(1, 360), help="Frames of one turn.  [default: 36]")
 @click.option("--size", type=click.IntRange(64, 2048), help="Pixels on a side of a frame.  [default: 512]")
 @options.device
