@@ -580,7 +580,7 @@ def test_nothing_is_compiled_for_a_stage_that_has_nothing_to_start_from(
         "error"
     ]
     assert f"{stage} has nothing to start from" in told
-    assert not (tmp_path / "out").exists()
+    assert not (tmp_path / "out" / "artefacts").exists()
 
 
 @pytest.mark.parametrize(
@@ -610,7 +610,7 @@ def test_nothing_is_compiled_for_a_stage_that_has_nothing_to_start_from(
 def test_a_wrong_command_gets_a_sentence(arguments: tuple[str, ...], says: str, tmp_path: Path) -> None:
     more = ("--out", str(tmp_path / "out")) if arguments[0] in ("build", "clips") else ()
     assert says in specsia(*arguments, *more, code=2)["error"]
-    assert not (tmp_path / "out").exists()
+    assert not (tmp_path / "out" / "artefacts").exists()
 
 
 @pytest.mark.parametrize("command", ["status", "report", "verify"])
