@@ -176,8 +176,7 @@ def _clip(moving: AnimatedCharacter, number: int, times: NDArray[np.float64], fi
     height = float(np.ptp(mesh.vertices[:, 2]))
     found = poses(rig.skeleton, motion, times)
     # Blender's importer sets files upright as our reader does; what a manifest turns is turned here.
-    up = "+z" if moving.character.entry.format in TAKES else "+y"
-    turn = rig.placement[:3, :3] @ up_rotation(up).T
+    turn = rig.placement[:3, :3] @ up_rotation("+y").T
     ious, distance, stray = [], 0.0, 0.0
     with np.load(file) as theirs:
         for k, vertices in enumerate(theirs["vertices"]):

@@ -135,7 +135,7 @@ def test_attributes_that_are_no_numbers_are_replaced_with_a_warning(name: str, w
         ("turned_away", "are seen from their back only"),
         ("clear_mask", "transparent"),
         ("clear_blend", "transparent"),
-        ("stray_vertex", "or more from its middle"),
+        ("stray_vertex", "its surface is too small"),
         ("zero_bytes", "it is empty"),
         ("text", "neither as GLB nor as JSON"),
         ("cut_header", "cut short|neither as GLB"),

@@ -79,7 +79,7 @@ def test_the_first_signal_stops(kind: signal.Signals) -> None:
 
 @pytest.mark.parametrize("kind", [signal.SIGINT, signal.SIGTERM])
 def test_one_stops_before_the_commands_are_there(kind: signal.Signals) -> None:
-    for module in ("specsia_build.cli", "click", "specsia_build.config"):
+    for module in ("specsia_build.cli", "click", "specsia_build.cli.main"):
         command = [sys.executable, "-c", INTERRUPTED, module, str(int(kind))]
         ran = subprocess.run(command, capture_output=True, text=True, check=False)
         assert (ran.returncode, ran.stdout, ran.stderr) == (130, "", "specsia: stopped before it began\n")

@@ -177,8 +177,8 @@ def test_a_build_loses_what_misbehaving_workers_cost_and_nothing_else(yard: Yard
 STARTS = {
     "crash": "was killed by SIGABRT",
     "leave with 0": "ended with exit code 0",
-    "say nothing": "gave no start within 1 seconds",
-    "noise": "gave no start within 1 seconds",
+    "say nothing": "gave no start within 4 seconds",
+    "noise": "gave no start within 4 seconds",
     "another version": "speaks version 2 of the protocol, not 1",
     "children": "ended with exit code 5",
 }
@@ -194,7 +194,7 @@ def test_a_worker_that_misbehaves_from_the_start_is_given_up(tmp_path: Path, fau
         env=worker_environment(),
         log=tmp_path / "worker.log",
     )
-    limits = Limits(start=1.0, item=2.0, heartbeat=1.0, stop=1.0, delay=0.01, longest_delay=0.01, starts=2)
+    limits = Limits(start=4.0, item=2.0, heartbeat=1.0, stop=1.0, delay=0.01, longest_delay=0.01, starts=2)
     with Supervisor(command, limits) as supervisor:
         for number in range(5):
             with pytest.raises(CharacterError) as caught:

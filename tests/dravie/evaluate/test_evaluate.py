@@ -176,10 +176,11 @@ def test_what_cannot_be_done(dataset: Path, tmp_path: Path, arguments: tuple[str
 
 
 def test_a_folder_of_something_else_is_left_as_it_is(dataset: Path, tmp_path: Path) -> None:
+    run = write_run(tmp_path / "run")
     for name in ("one/notes.txt", "two/report.html"):
         (tmp_path / name).parent.mkdir()
         (tmp_path / name).write_text("my own")
-        done = evaluate(write_run(tmp_path / "run"), dataset, "--out", (tmp_path / name).parent)
+        done = evaluate(run, dataset, "--out", (tmp_path / name).parent)
         assert done.exit_code == 2
         assert [path for path in (tmp_path / name).parent.rglob("*") if path.is_file()] == [tmp_path / name]
 
