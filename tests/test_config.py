@@ -50,7 +50,7 @@ def test_what_is_no_setting_says_what_would_be_one(settings: dict[str, object], 
         with_settings(BuildConfig(), settings, "c")
 
 
-@pytest.mark.parametrize("settings", [{}, {"clips": {"fps": 8}, "shard": "1/2", "work": "s3://bucket/run"}])
+@pytest.mark.parametrize("settings", [{}, {"clips": {"fps": 8}, "shard": "1/2"}])
 def test_settings_of_a_run_that_are_cut_off_anywhere_are_refused(settings: dict[str, object], tmp_path: Path) -> None:
     path = tmp_path / "config.yaml"
     config = with_settings(BuildConfig(), settings, "here")

@@ -28,6 +28,9 @@ VERSION = 4
 
 _TABLE = "CREATE TABLE IF NOT EXISTS known (path TEXT PRIMARY KEY, stamp TEXT, meta BLOB) WITHOUT ROWID"
 
+_DIGEST_LENGTH = 64
+"""Characters of a SHA-256; anything else in the table is damage."""
+
 _EVERY_SECONDS = 1.0
 """How often new rows are committed."""
 
@@ -101,8 +104,8 @@ class Index:
         if stamp is None:
             return None
         row = self._row(f"source:{path}", stamp)
-        if row is not None:
-            return row.decode()
+        if row is not None and len(row) == _DIGEST_LENGTH:
+            return row.decode(errors="replace")
         found = source_digest(path, root)
         if found is not None:
             self.learn_digest(path, stamp, found)

@@ -49,7 +49,7 @@ def test_a_url_gets_the_dataset_and_a_rerun_sends_nothing(tmp_path: Path, monkey
         assert "packed, but not as a build would" in CliRunner().invoke(main, ["status", url]).stdout
         assert CliRunner().invoke(main, ["report", url]).exit_code == 0
         page = (work / "report.html").read_text()
-        assert "1 of 3 characters of the source are left out by --limit" in page
+        assert "1 character of the source left out by --limit" in page
         assert "not rendered" not in page
         assert f'"go_on":"specsia build --out {url}"' in page
     finally:

@@ -40,7 +40,7 @@ def test_nothing_goes_unless_what_was_packed_reads_as_it_was_written(tmp_path: P
     assert "no artefact is removed" in build(source, out, "--keep", "none", code=1)["error"]
     assert tars(out) == before
     told = build(source, out, "--min-iou", "0.999", "--keep", "none", "--max-failures", "3", code=1)
-    assert (told["freed"], tars(out)[0]) == (0, before[0])
+    assert told["freed"] == 0
 
 
 def test_samples_go_with_their_artefacts(tmp_path: Path) -> None:

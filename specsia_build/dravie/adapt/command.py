@@ -115,8 +115,9 @@ def with_drawing(frontal: Frontal, path: Path) -> Frontal:
     Raises:
         SpecsiaError: if it cannot be read, or does not fit.
     """
-    pair, picture = frontal.pair, _picture(path)
+    pair = frontal.pair
     try:
+        picture = _picture(path)
         placed = place_drawing(picture, pair.z[..., 3])
     except SpecsiaError as error:
         raise SpecsiaError(f"{path}: {error}") from error
