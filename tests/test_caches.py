@@ -25,7 +25,8 @@ def kept(cache: Path, name: str, days: float = 0.0) -> Path:
 
 def compiled_at(environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
     """Where a process keeps compiled code, or the error line of the command."""
-    code = "from specsia_build.cli import main; import sys; sys.argv = ['specsia', 'build', 'sample:1', '--size', '32', '--out', 'run']; main()"
+    argv = "['specsia', 'build', 'sample:1', '--size', '32', '--out', 'run']"
+    code = f"from specsia_build.cli import main; import sys; sys.argv = {argv}; main()"
     code = "from specsia_build.jit import cache_folder; print(cache_folder())" if "ASK" in environment else code
     environment = {**os.environ, "NUMBA_CACHE_DIR": "", **environment}
     return subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False)
