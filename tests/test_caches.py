@@ -25,7 +25,7 @@ def kept(cache: Path, name: str, days: float = 0.0) -> Path:
 
 def compiled_at(environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
     """Where a process keeps compiled code, or the error line of the command."""
-    argv = "['specsia', 'build', 'sample:1', '--size', '32', '--out', 'run']"
+    argv = ["specsia", "build", "sample:1", "--size", "32", "--out", f"{environment['TMPDIR']}/run"]
     code = f"from specsia_build.cli import main; import sys; sys.argv = {argv}; main()"
     code = "from specsia_build.jit import cache_folder; print(cache_folder())" if "ASK" in environment else code
     environment = {**os.environ, "NUMBA_CACHE_DIR": "", **environment}
