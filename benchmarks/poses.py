@@ -70,7 +70,9 @@ def compared(entry: Entry, fps: float, most: int) -> list[Clip]:
     times = {REST: np.zeros(1), **{k: _times(motion, fps, most) for k, motion in enumerate(moving.motions)}}
     with tempfile.TemporaryDirectory() as folder:
         request = Path(folder) / "request.json"
-        clips = {str(k): found.tolist() for k, found in times.items()}
+        # Blender counts an FBX or .blend take from its first frame on, and we from the file's own zero.
+        begun = {k: motion.start if entry.format in TAKES else 0.0 for k, motion in enumerate(moving.motions)}
+        clips = {str(k): (found - begun.get(k, 0.0)).tolist() for k, found in times.items()}
         names = {str(k): motion.name for k, motion in enumerate(moving.motions)}
         asked = {"drop": entry.drop, "clips": clips, "names": names}
         request.write_text(json.dumps(asked), encoding="utf-8")

@@ -36,7 +36,6 @@ EXPORTED = {
     "export_morph_normal": False,
     "export_anim_single_armature": False,
     "export_negative_frame": "CROP",
-    "export_anim_slide_to_zero": True,
     "export_gn_mesh": True,
 }
 

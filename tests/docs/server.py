@@ -58,7 +58,6 @@ LOADED = (
     "specsia_build.dravie.adapt.command",
     "specsia_build.dravie.repair.enhance",
     "specsia_build.dravie.evaluate.evaluate",
-    "specsia_build.dravie.evaluate.files",
     "specsia_build.dravie.train",
     "specsia_build.library.model",
     "specsia_build.library.pictures",
