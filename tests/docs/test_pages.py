@@ -52,6 +52,7 @@ def variables(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, st
             "HF_HOME": str(folder / "home" / "hf"),
             "HF_ENDPOINT": hub.url,
             "HF_TOKEN": WRITER,
+            "HF_HUB_DISABLE_XET": "1",
             "NUMBA_CACHE_DIR": os.environ["NUMBA_CACHE_DIR"],
             "SPECSIA_BLENDER": "blender",
             "OMP_NUM_THREADS": os.environ["OMP_NUM_THREADS"],
