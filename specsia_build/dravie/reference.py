@@ -145,28 +145,6 @@ def _spread_3d(features):  # type: ignore[no-untyped-def]
                         squares[k, a, b], features[k, a, b] = found[k], whose[k]
 
 
-@compiled
-def _spread_2d(features, squares):  # type: ignore[no-untyped-def]
-    """The same of a grid (N, N) int32; `squares` receives the squared distances."""
-    n = features.shape[0]
-    cuts, hull = np.empty(n + 1), np.empty(n + 1, np.int64)
-    line, owner = np.empty(n, np.int64), np.empty(n, np.int32)
-    found, whose = np.empty(n, np.int64), np.empty(n, np.int32)
-    for axis in range(2):
-        for a in range(n):
-            for k in range(n):
-                if axis == 0:
-                    line[k], owner[k] = squares[a, k], features[a, k]
-                else:
-                    line[k], owner[k] = squares[k, a], features[k, a]
-            _lower_envelope(line, owner, cuts, hull, found, whose)
-            for k in range(n):
-                if axis == 0:
-                    squares[a, k], features[a, k] = found[k], whose[k]
-                else:
-                    squares[k, a], features[k, a] = found[k], whose[k]
-
-
 @dataclass(frozen=True, eq=False, repr=False)
 class Palette:
     """The main colours of a drawing, and how far from each place they are.
@@ -358,9 +336,10 @@ class Reference:
         cells[tuple((distinct >> 1).T)] = np.arange(len(distinct))
         _spread_3d(cells)
         columns, flat_colours = _means(codes[:, 0] * 256 + codes[:, 1], colours)
-        flat, squares = np.full((256, 256), -1, np.int32), np.zeros((256, 256), np.int32)
-        flat[columns >> 8, columns & 255] = np.arange(len(columns))
-        _spread_2d(flat, squares)
+        numbers = np.full((256, 256), -1, np.int32)
+        numbers[columns >> 8, columns & 255] = np.arange(len(columns))
+        apart, (x, z) = scipy.ndimage.distance_transform_edt(numbers < 0, return_indices=True)
+        flat, squares = numbers[x, z], np.rint(apart**2).astype(np.int32)
         palette = _palette(columns, flat_colours)
         return Reference(
             ready(distinct), ready(means), ready(first), cells, flat, squares, ready(flat_colours), palette
