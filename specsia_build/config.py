@@ -21,6 +21,9 @@ EXECUTORS = ("local", "ray")
 ALL, NONE = KEEPS = ("all", "none")
 """Artefacts to keep once all is packed."""
 
+RANDOM, DARK = OUTLINES = ("random", "dark")
+"""Rules of the contour's grey, which may also be a number: the published one, any grey; and a quarter of it."""
+
 RENDERERS = ("cycles", "eevee", "fast", "pyrender")
 
 DEFAULT_SOURCE = "sample:24"
@@ -100,6 +103,7 @@ class BuildConfig:
         views: evenly spaced cameras, 1-360.
         size: pixels on a side of every image, 32-2048.
         look: `unlit` or `lit`.
+        outline: grey of the contour: one of `OUTLINES` by the seed and the character's id, or a number 0-255 in words.
         seed: of contours and backends; splits do not depend on it.
         frontal: whether the backend sees the frontal `render` or the character's own `drawing`.
         pos_frame: frame of position colours, the `character`'s or each `view`'s (as the published script has it).
@@ -126,6 +130,7 @@ class BuildConfig:
     views: int = 10
     size: int = 512
     look: str = "unlit"
+    outline: str = RANDOM
     seed: int = 42
     frontal: str = "render"
     pos_frame: str = "character"
@@ -162,6 +167,8 @@ class BuildConfig:
             ("executor", self.executor, EXECUTORS),
         ):
             check_choice(name, value, known)
+        if self.outline not in OUTLINES and not (self.outline.isdecimal() and int(self.outline) <= 255):
+            raise UsageError(f"outline cannot be '{self.outline}': it is random, dark, or a grey from 0 to 255")
         if self.keep is not None:
             check_choice("keep", self.keep, KEEPS)
         if self.renderer not in RENDERERS:
@@ -264,7 +271,8 @@ def result_settings(config: BuildConfig) -> dict[str, Any]:
     out: dict[str, Any] = {}
     for field in fields(config):
         value = getattr(config, field.name)
-        if field.name in RUN_SETTINGS or (value is None and field.name in ("clips", "shard")):
+        unset = (value is None and field.name in ("clips", "shard")) or (field.name == "outline" and value == RANDOM)
+        if field.name in RUN_SETTINGS or unset:
             continue
         if isinstance(value, ClipSettings):
             out[field.name] = {name: _plain(inner) for name, inner in asdict(value).items()}

@@ -78,14 +78,25 @@ def read_manifest(path: Path) -> tuple[Entry, ...]:
     return tuple(_settled(n, entry, first_use) for n, entry in parsed)
 
 
-def is_manifest(path: Path) -> bool:
-    """Whether a file's first line that is not blank is one of a manifest; the rest is not read."""
+SUGGESTED = "suggested"
+"""Beginning of the comment on each line of a manifest that `specsia characters --suggest` wrote."""
+
+
+def is_manifest(path: Path, *, suggested: bool = False) -> bool:
+    """Whether a file's first line that is not blank is one of a manifest; the rest is not read.
+
+    Args:
+        path: of the file.
+        suggested: whether it must be one that `specsia characters --suggest` wrote.
+    """
     with (
         contextlib.suppress(OSError, CharacterError, UsageError, _LineError),
         open_source_file(path, path.parent, MOST_BYTES) as stream,
     ):
         _, line = next(_lines(stream, path.name), (0, b""))
         values = _object(line)
+        if suggested and not str(values.get("comment", "")).startswith(SUGGESTED):
+            return False
         return isinstance(values.get("id"), str) and isinstance(values.get("path"), str) and values.keys() <= {*_KEYS}
     return False
 

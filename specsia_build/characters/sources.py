@@ -72,7 +72,7 @@ def open_source(source: str, scratch: Path) -> Source:
         if not is_unicode(str(path)):
             raise UsageError(f"the name of '{source}' is not UTF-8: rename it, or the folder that is so named")
         if path.is_dir():
-            return _folder(path, name)
+            return _suggested(path, name) or _folder(path, name)
         if not path.is_file():
             if path.exists():
                 raise UsageError(f"'{source}' is neither a regular file nor a folder: {_KINDS}")
@@ -138,11 +138,31 @@ def _folder(folder: Path, name: str) -> Source:
     return Source(name, kind, _sorted(_identified(folder, found)), notes)
 
 
-def _unheeded(folder: Path) -> tuple[str, ...]:
-    """What to say of manifests that lie in a folder which is a source itself."""
+def _manifests(folder: Path, *, suggested: bool = False) -> list[str]:
+    """Names of the manifests that lie in a folder; of those alone that `--suggest` wrote where these are wanted."""
     with os.scandir(folder) as listed:
         names = sorted(one.name for one in listed if one.name.lower().endswith(".jsonl") and one.name[0] != ".")
-    found = [name for name in names if is_manifest(folder / name)]
+    return [name for name in names if is_manifest(folder / name, suggested=suggested)]
+
+
+def _suggested(folder: Path, name: str) -> Source | None:
+    """Characters of a folder by the manifest in it that `specsia characters --suggest` wrote; None without one.
+
+    Raises:
+        UsageError: if there are several.
+    """
+    found = _manifests(folder, suggested=True)
+    if not found:
+        return None
+    if len(found) > 1:
+        raise UsageError(f"'{name}' holds several manifests ({some(found)}): give the one that is meant as the source")
+    entries = _sorted(read_manifest(folder / found[0]))
+    return Source(name, "manifest", entries, (f"{name} is read through its manifest {found[0]}",))
+
+
+def _unheeded(folder: Path) -> tuple[str, ...]:
+    """What to say of manifests that lie in a folder which is a source itself."""
+    found = _manifests(folder)
     if not found:
         return ()
     are, they, them = ("is a manifest", "it says", "it") if len(found) == 1 else ("are manifests", "they say", "one")

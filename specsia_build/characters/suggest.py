@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from specsia_build.characters.character import AUTO, UNSETTLED, Entry
+from specsia_build.characters.manifest import SUGGESTED
 from specsia_build.characters.sources import Source
 from specsia_build.characters.survey import CharacterFacts
 from specsia_build.errors import UsageError, some
@@ -76,7 +77,7 @@ def _line(entry: Entry, facts: CharacterFacts, folder: Path, kept: tuple[str, st
         "license": entry.license,
         "source": entry.source,
     }
-    evidence = []
+    evidence = [SUGGESTED]
     if kept is not None:
         line["split"], why = kept
         evidence.append(why)
@@ -90,7 +91,7 @@ def _line(entry: Entry, facts: CharacterFacts, folder: Path, kept: tuple[str, st
         evidence.append(f"{fix.key}: {fix.why}")
     if facts.problem is not None:
         evidence.append(f"problem: {facts.problem}")
-    line["comment"] = "; ".join(evidence) or None
+    line["comment"] = "; ".join(evidence)
     return {key: value for key, value in line.items() if value is not None}
 
 

@@ -52,6 +52,7 @@ STAGES = ("render", "reconstruct", "project", "pack")
 @click.option(
     "--look", type=click.Choice(LOOKS), help="Plain colours, or shaded by a fixed light set.  [default: unlit]"
 )
+@options.outline
 @options.workers
 @click.option(
     "--executor",

@@ -77,6 +77,7 @@ def recipe_names() -> list[str]:
 )
 @click.option("--config", "config_name", metavar="FILE|NAME", help="YAML file of settings. Flags beat it.")
 @click.option("--look", type=click.Choice(LOOKS), help="Plain colours, or shaded.  [default: unlit]")
+@options.outline
 @options.workers
 @click.option("--executor", type=click.Choice(EXECUTORS), help="Here, or on a Ray cluster.  [default: local]")
 @options.memory

@@ -65,6 +65,7 @@ def document_of(summary: BuildSummary) -> dict[str, Any]:
         "failures": [asdict(failure) for failure in summary.failures],
         "warnings": {i: list(found) for i, found in sorted(summary.warnings.items())},
         "doubles": list(summary.doubles),
+        "empty_splits": list(summary.empty_splits),
         "lacking": list(summary.lacking),
         "allowed_failures": summary.allowed_failures,
         "failed": summary.failed,
@@ -169,7 +170,8 @@ def _written(summary: BuildSummary, layout: RunLayout, config: BuildConfig) -> t
         is_in = "is in" if count == 1 else "are in"
         made.append(f"{plural(count, load_recipe(name).by)} of {summary.source} {is_in} {where}{moved}")
         if name == FRAMES:
-            first.append(f"specsia enhance pretrained {argument(where)}/CLIP --out repaired")
+            damaged = recipe_folder(layout, name, backends[0]) if backends else where
+            first.append(f"specsia enhance pretrained {argument(damaged)}/CLIP --out repaired")
         else:
             load.append(f"{where / CARD} says how")
         first.append(f"specsia verify {argument(where)}")
@@ -196,7 +198,7 @@ def end(summary: BuildSummary, config: BuildConfig, layout: RunLayout) -> None:
         doubtful={
             **{kind: most(told, f"specsia status {run}") for kind, told in set_aside.items()},
             "warnings": most([fold.line() for fold in warned(summary.warnings)], f"specsia report {run}"),
-            "splits": summary.doubles,
+            "splits": [*summary.doubles, *summary.empty_splits],
         },
         where={**_places(summary, layout), "load": [*load, *load_lines(summary.dataset, summary.rows or ())]},
         follows=_next(summary, config, layout, first),

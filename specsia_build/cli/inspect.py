@@ -211,5 +211,6 @@ def _status_lines(found: RunStatus) -> list[str | Table]:
     if found.outdated:
         lines.append(f"made by other versions, which a build makes anew: {'; '.join(found.outdated)}")
     lines += failure_lines(found.failures)
+    lines += [f"note: {note}" for note in found.empty_splits]
     lines.append(found.next_step)
     return lines

@@ -21,6 +21,10 @@ exclude = click.option(
     "--exclude", metavar="FILE", help="Leave out the characters whose ids this file names, one a line."
 )
 
+outline = click.option(
+    "--outline", metavar="random|dark|GREY", help="Grey of the contour of Y*, 0-255.  [default: random, any grey]"
+)
+
 keep = click.option(
     "--keep",
     type=click.Choice(KEEPS),

@@ -79,7 +79,7 @@ def build(
         sweep(layout.root, deep=False)
         for folder in layout.written:
             sweep(folder)
-        refuse_other_source(before, run, characters.entries)
+        refuse_other_source({} if fresh else before, run, characters.entries)
         for line in (*filter(None, [note]), *told_before(before, config, layout, len(characters.entries), packs)):
             progress.say(line)
         if fresh:

@@ -13,6 +13,7 @@ from specsia_build.config_file import write_settings
 from specsia_build.dataset import splits
 from specsia_build.errors import AwayError, SpecsiaError, UsageError, plural
 from specsia_build.files.writing import write_bytes
+from specsia_build.pipeline.disk import refuse_full_disk
 from specsia_build.pipeline.executors import Executor, Lost
 from specsia_build.pipeline.failures import Failure, concerning, counted, in_common
 from specsia_build.pipeline.mark import (
@@ -35,9 +36,9 @@ from specsia_build.pipeline.record import Record
 from specsia_build.pipeline.selection import Characters, parted_doubles
 from specsia_build.pipeline.summary import BuildSummary, StageTally
 from specsia_build.pipeline.worker import Outcome, Phase, Unit, Work, failed, phases, work
-from specsia_build.stages.clips import motions
+from specsia_build.stages.clips import draw, motions
 from specsia_build.stages.registry import character_stages
-from specsia_build.stages.stage import CharacterStage, Clip, Stage, character_of
+from specsia_build.stages.stage import CharacterStage, Clip, Meta, Stage, character_of
 from specsia_build.terminal.drawing import Bar
 
 
@@ -130,6 +131,8 @@ class Build:
             phase = replace(whole, steps=tuple(step for step in whole.steps if step[1] not in self._away))
             if not phase.steps:
                 continue
+            if ids is None and any(stage is draw.STAGE for stage, _ in phase.steps):
+                refuse_full_disk(self.config, self.layout, self._clips())
             if damaged := self._run_phase(phase, ids):
                 if again:
                     raise SpecsiaError(
@@ -218,11 +221,17 @@ class Build:
         stage, name = step[0], name_of(step)[1]
         return any(self.run.meta(stage, name, entry.id) is not None for entry in self.entries)
 
+    def _motions(self) -> list[Meta]:
+        """What is known of the motions of each character that has any."""
+        found = (self.run.meta(motions.STAGE, None, entry.id) for entry in self.entries)
+        return [meta for meta in found if meta is not None]
+
+    def _clips(self) -> list[Clip]:
+        return [clip for meta in self._motions() for clip in motions.clips_of(meta)]
+
     def count_clips(self) -> None:
         """Count the clips, and so how many may fail; name patterns of --clip that fit no character."""
-        found = (self.run.meta(motions.STAGE, None, entry.id) for entry in self.entries)
-        metas = [meta for meta in found if meta is not None]
-        clips = sum(len(motions.clips_of(meta)) for meta in metas)
+        metas, clips = self._motions(), len(self._clips())
         self.summary = replace(self.summary, allowed_failures=self.config.allowed_failures(clips), clips=clips)
         patterns = () if self.config.clips is None else self.config.clips.patterns
         unheard = [motions.unheard_of(meta) for meta in metas] if patterns else []

@@ -140,6 +140,11 @@ def _rows_of(dataset: Path) -> int | None:
     return sum(rows) if shards and len(rows) == len(shards) else None
 
 
+def _planned_rows(config: BuildConfig, characters: int) -> int:
+    """Rows of the dataset of so many characters, if none of them fails."""
+    return characters * config.views * len(config.backends)
+
+
 def told_before(
     before: Mapping[str, Any], config: BuildConfig, layout: RunLayout, characters: int, packs: bool
 ) -> list[str]:
@@ -160,19 +165,20 @@ def told_before(
     if config.clips is not None:
         # How many frames there will be, only the characters' motions tell.
         return [*lines, f"its dataset of {plural(old, 'row')} is replaced"] if old is not None and found else lines
-    new = characters * config.views * len(config.backends)
+    new = _planned_rows(config, characters)
     if old is not None and (found or new < old):
         lines.append(f"its dataset is replaced: rows {old} -> {new}, less those of characters that fail")
     return lines
 
 
 def refuse_other_source(before: Mapping[str, Any], run: Run, entries: Sequence[Entry]) -> None:
-    """Check that a run whose source is named anew has at least one character that is as it was rendered.
+    """Check that a run whose source is named anew keeps its characters and does not lose rows.
 
-    A source that has grown or moved has; one whose characters only bear the same names would replace them all.
+    A source that has grown or moved has at least one character that is as it was rendered; one whose characters only
+    bear the same names would replace them all.
 
     Raises:
-        UsageError: if all that was rendered is of other characters.
+        UsageError: if all that was rendered is of other characters, or the dataset would become smaller.
     """
     if before.get("source", run.config.source) == run.config.source:
         return
@@ -183,4 +189,10 @@ def refuse_other_source(before: Mapping[str, Any], run: Run, entries: Sequence[E
         raise UsageError(
             f"{run.layout.root} holds a build of another source, {before['source']}, none of whose characters is in "
             f"{run.config.source}: give another --out, or --fresh to begin anew there"
+        )
+    old, new = _rows_of(run.layout.dataset), _planned_rows(run.config, len(entries))
+    if run.config.clips is None and old is not None and new < old:
+        raise UsageError(
+            f"{run.layout.root} holds a dataset of another source, {before['source']}, which {run.config.source} would "
+            f"make smaller ({old:,} -> {new:,} rows): give another --out, or --fresh to begin anew there"
         )

@@ -11,7 +11,7 @@ from typing import TypeAlias
 
 from specsia_build.characters.character import Entry
 from specsia_build.config import DRAVIE, NONE, backend_name
-from specsia_build.dataset import parquet
+from specsia_build.dataset import parquet, splits
 from specsia_build.dataset.checksums import parse_sums
 from specsia_build.dataset.schema import SUMS_FILE
 from specsia_build.dataset.upload import open_target, upload
@@ -167,6 +167,12 @@ def pack_plan(
     )
 
 
+def empty_splits(standings: Mapping[str, Standing], planned: Mapping[str, str]) -> tuple[str, ...]:
+    """A sentence about each planned split none of whose characters has rows, with the manifest line that fills it."""
+    packed = {one for one, found in standings.items() if any(found.members.values())}
+    return tuple(splits.empty_notes(planned, packed))
+
+
 def not_ready(plan: pack.PackPlan, failures: Sequence[Failure]) -> dict[str, list[str]]:
     """Keys per backend of what is neither to be packed nor on record as failed."""
     missed = {}
@@ -235,7 +241,8 @@ def _pack(build: Build) -> BuildSummary:
     if layout.remote_dataset is not None:
         _send(build, layout.remote_dataset)
     rows = {name: sum(one.rows for one in found) for name, found in plan.members.items()}
-    summary = build.finished(rows=rows, dataset=layout.remote_dataset or layout.dataset)
+    empty = empty_splits(standings, build.characters.splits)
+    summary = build.finished(rows=rows, dataset=layout.remote_dataset or layout.dataset, empty_splits=empty)
     return replace(summary, stages=[*summary.stages, done])
 
 

@@ -12,7 +12,7 @@ from specsia_build.errors import UsageError
 from specsia_build.pipeline.failures import Failure, concerning, read_failures
 from specsia_build.pipeline.layout import RunLayout
 from specsia_build.pipeline.mark import outdated, settings_before
-from specsia_build.pipeline.pack import pack_plan
+from specsia_build.pipeline.pack import empty_splits, pack_plan
 from specsia_build.pipeline.plan import BLOCKED, DAMAGED, DONE, MISSING, STALE, name_of, open_run, packs, standing
 from specsia_build.pipeline.recipes import PartTask, by_folder, part_tasks
 from specsia_build.pipeline.selection import find_characters
@@ -47,6 +47,7 @@ class RunStatus:
         failures: on record of its characters and backends.
         warnings: sentences about characters that were built all the same, by id.
         packed: whether what the run packs is there.
+        empty_splits: sentences about planned splits without any row.
         current: whether it is, and is exactly what a build would pack of what is built now.
         outdated: stages and backends of other versions than what they made, such as ``render 2 -> 12``.
     """
@@ -57,6 +58,7 @@ class RunStatus:
     failures: tuple[Failure, ...]
     warnings: Mapping[str, tuple[str, ...]]
     packed: bool
+    empty_splits: tuple[str, ...]
     current: bool
     outdated: tuple[str, ...]
 
@@ -92,7 +94,7 @@ def _is_current(folder: Path, tasks: Sequence[PartTask]) -> bool:
 def run_status(config: BuildConfig, layout: RunLayout) -> RunStatus:
     """Look at a run."""
     characters = find_characters(config, layout, settings_before(layout))
-    entries, packed = characters.entries, list[bool | None]()
+    entries, packed, empty = characters.entries, list[bool | None](), tuple[str, ...]()
     with open_run(config, layout) as run:
         failures = concerning(read_failures(layout.failures), {entry.id for entry in entries}, run.backends)
         standings = {entry.id: standing(run, entry) for entry in entries}
@@ -110,6 +112,7 @@ def run_status(config: BuildConfig, layout: RunLayout) -> RunStatus:
                 # Nothing is up to date that pack could write.
                 plan = None
             packed.append(None if found is None else plan is not None and found == plan_fingerprint(plan))
+            empty = () if found is None else empty_splits(standings, characters.splits)
         for recipe in folder_recipes(config.clips.recipes if config.clips is not None else ()):
             tasks, _ = part_tasks(recipe, run, entries, failures, characters.splits)
             packed.append(_is_recipe_current(tasks))
@@ -120,6 +123,7 @@ def run_status(config: BuildConfig, layout: RunLayout) -> RunStatus:
         failures=tuple(failures),
         warnings={one: found.warnings for one, found in standings.items() if found.warnings},
         packed=None not in packed,
+        empty_splits=empty,
         current=all(packed),
         outdated=tuple(outdated(layout, config)),
     )

@@ -39,6 +39,7 @@ class BuildSummary:
         failures: that are on record now of its characters and backends, sorted by stage, backend and id.
         warnings: sentences about characters that were built all the same, now or before, by id.
         doubles: sentences about characters that are one file or one shape and lie in different splits.
+        empty_splits: sentences about planned splits without any row.
         lacking: ids of the dataset whose characters are wanted that the source does not have.
         allowed_failures: characters that may fail.
         rows: packed by configuration, the default first; None where pack did not run.
@@ -55,6 +56,7 @@ class BuildSummary:
     failures: list[Failure] = field(default_factory=list)
     warnings: dict[str, tuple[str, ...]] = field(default_factory=dict)
     doubles: tuple[str, ...] = ()
+    empty_splits: tuple[str, ...] = ()
     lacking: tuple[str, ...] = ()
     allowed_failures: int = 0
     rows: Mapping[str, int] | None = None

@@ -19,13 +19,14 @@ from specsia_build.characters.doubles import shape_of
 from specsia_build.characters.doubts.contents import FLAT, more_than_one_thing
 from specsia_build.characters.doubts.probe import probe_of
 from specsia_build.characters.read import READING, read_character
-from specsia_build.config import BuildConfig
+from specsia_build.config import DARK, RANDOM, BuildConfig
 from specsia_build.dataset.layers import view_file
 from specsia_build.dataset.schema import GT, GT_MASK
-from specsia_build.errors import CharacterError
+from specsia_build.errors import CharacterError, LowQualityError
 from specsia_build.frame import Camera, Normalisation, normalise, view_cameras
 from specsia_build.rendering.contour import draw_contour
 from specsia_build.rendering.fast.renderer import silhouettes
+from specsia_build.rendering.layers import HALF_COVERED
 from specsia_build.rendering.mesh import Mesh, compacted
 from specsia_build.rendering.registry import load_renderer
 from specsia_build.stages.artefact import Artefact
@@ -41,10 +42,31 @@ LEAST_COVERED = 0.002
 MOST_OUTLINE = 4
 
 
-def outline(seed: int, character_id: str) -> tuple[int, int]:
-    """Thickness 1-4 px and grey 0-255 of a character's contour, drawn from SHA-256(seed, character_id)."""
+DARKEST = 64
+"""Number of greys, from black, of which a dark contour has one: such a line is seen on white, whatever it encloses."""
+
+BLANK = 12
+"""Levels below white that a pixel must have in one channel to be seen on white paper."""
+
+
+def outline(seed: int, character_id: str, grey: str = RANDOM) -> tuple[int, int]:
+    """Thickness 1-4 px and grey 0-255 of a character's contour, drawn from SHA-256(seed, character_id).
+
+    Args:
+        seed: of the build.
+        character_id: whose contour it is.
+        grey: the setting `outline`: any grey, a dark one, or this one.
+    """
     digest = hashlib.sha256(f"{seed}:{character_id}".encode()).digest()
-    return 1 + digest[0] % MOST_OUTLINE, digest[1]
+    greys = {RANDOM: digest[1], DARK: digest[1] % DARKEST}
+    return 1 + digest[0] % MOST_OUTLINE, greys[grey] if grey in greys else int(grey)
+
+
+def is_blank(target: NDArray[np.uint8]) -> bool:
+    """Whether a Y* (S, S, 4) shows (almost) nothing on white paper; every fourth row and column is looked at."""
+    thin = target[::4, ::4]
+    seen = (thin[..., 3] >= HALF_COVERED) & (thin[..., :3].min(axis=2) <= 255 - BLANK)
+    return bool(np.count_nonzero(seen) < LEAST_COVERED * seen.size)
 
 
 def _chosen(config: BuildConfig, _: Backend | None = None) -> dict[str, Any]:
@@ -56,6 +78,7 @@ def _chosen(config: BuildConfig, _: Backend | None = None) -> dict[str, Any]:
         "look": config.look,
         "seed": config.seed,
         "frontal": config.frontal,
+        **({} if config.outline == RANDOM else {"outline": config.outline}),
     }
 
 
@@ -82,7 +105,7 @@ def entry_settings(entry: Entry) -> dict[str, Any]:
 def in_frame(character: Character, config: BuildConfig) -> tuple[Mesh, Normalisation]:
     """The character's mesh in the frame without the vertices that no face uses, and how it was brought there."""
     mesh = compacted(character.mesh)
-    thickness, _ = outline(config.seed, character.entry.id)
+    thickness, _ = outline(config.seed, character.entry.id, config.outline)
     cameras = view_cameras(config.views, config.size)
     placed = normalise(mesh.vertices, cameras, thickness + 1)
     return mesh.with_vertices(placed.apply(mesh.vertices)), placed
@@ -121,13 +144,14 @@ def render(job: Job, _: Earlier, watch: Stopwatch) -> tuple[Artefact, tuple[Path
 
     Raises:
         CharacterError: if it cannot be read or a view shows nothing.
+        LowQualityError: with the picture, if a view is blank on white paper.
     """
     entry, config = job.entry, job.config
     with watch.part("read"):
         character = read_character(entry)
         mesh, placed = in_frame(character, config)
     cameras = view_cameras(config.views, config.size)
-    thickness, grey = outline(config.seed, entry.id)
+    thickness, grey = outline(config.seed, entry.id, config.outline)
     files: dict[str, bytes] = {}
     front: NDArray[np.uint8] | None = None
     warnings = list(character.all_warnings)
@@ -143,6 +167,12 @@ def render(job: Job, _: Earlier, watch: Stopwatch) -> tuple[Artefact, tuple[Path
             raise CharacterError(f"view {view} of {entry.id} shows (almost) nothing: {why}")
         with watch.part("contour"):
             target = draw_contour(layers.color, layers.coverage, thickness, grey)
+        if is_blank(target):
+            raise LowQualityError(
+                f"view {view} of {entry.id} is blank on white: its colours are white, and so is its contour (grey "
+                f"{grey}); give it its texture, or draw a contour that is seen with --outline dark",
+                {view_file(GT, view): png.encode(target)},
+            )
         with watch.part("encode"):
             files[view_file(GT, view)] = png.encode(target)
             files[view_file(GT_MASK, view)] = png.encode(layers.mask)
@@ -179,7 +209,7 @@ def _warm(_: BuildConfig) -> dict[str, Callable[[], None]]:
 
 STAGE = CharacterStage(
     name="render",
-    version=READING + 24,
+    version=READING + 25,
     make=render,
     settings=_settings,
     chosen=_chosen,

@@ -53,9 +53,9 @@ def test_what_there_is_evidence_for_is_filled_in_and_read_from_elsewhere(
     assert "4 characters are in zoo/all.jsonl" in run("characters", "zoo", "--suggest", "zoo/all.jsonl")
     lines = lines_of(zoo / "all.jsonl")
     same = "split: the same for aside, which no split should part from it"
-    assert lines["sound"] == {"id": "sound", "path": "sound.glb", "split": "train", "comment": same}
+    assert lines["sound"] == {"id": "sound", "path": "sound.glb", "split": "train", "comment": f"suggested; {same}"}
     assert lines["ghost"]["texture"] == "textures/ghost_diffuse.png"
-    assert lines["ghost"]["comment"].startswith("texture: ")
+    assert lines["ghost"]["comment"].startswith("suggested; texture: ")
     assert lines["aside"]["front"] == "+x"
     assert lines["staged"]["drop"] == ["Ground"]
     elsewhere = tmp_path / "elsewhere"

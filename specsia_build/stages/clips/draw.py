@@ -18,7 +18,7 @@ from specsia_build.annotation.lines import BINARY, WIDTHS
 from specsia_build.annotation.segments import LINES
 from specsia_build.backends.base import Backend
 from specsia_build.characters.doubts.looks import has_colours, plain_colour
-from specsia_build.config import BuildConfig
+from specsia_build.config import RANDOM, BuildConfig
 from specsia_build.dataset.images import position_image
 from specsia_build.dataset.layers import (
     BACK,
@@ -111,6 +111,7 @@ def shot_chosen(config: BuildConfig, _: Backend | None = None) -> dict[str, Any]
         "frames": settings.frames,
         "in_place": settings.in_place,
         "renderer": [FastRenderer.name, FastRenderer.version],
+        **({} if config.outline == RANDOM else {"outline": config.outline}),
     }
 
 
@@ -184,7 +185,7 @@ def draw(job: Job, earlier: Earlier, watch: Stopwatch) -> tuple[Artefact, tuple[
     entry, config, clip, settings = job.entry, job.config, clip_of(job), clip_settings(job.config)
     with watch.part("read"):
         actor = actor_of(job)
-    thickness, grey = outline(config.seed, entry.id)
+    thickness, grey = outline(config.seed, entry.id, config.outline)
     with watch.part("frame"):
         shot = shot_of(clip, actor, config, thickness + 1)
     low, high = box_of(actor.mesh)

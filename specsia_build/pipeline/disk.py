@@ -1,0 +1,73 @@
+"""Disk space that a run of clips takes, reckoned before its frames are drawn."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from specsia_build.config import BuildConfig
+from specsia_build.dataset import layers
+from specsia_build.errors import UsageError, plural
+from specsia_build.memory import shown
+from specsia_build.pipeline.layout import RunLayout
+from specsia_build.pipeline.recipes import recipe_folder
+from specsia_build.recipes.registry import folder_recipes, layers_of
+from specsia_build.stages.stage import Clip
+
+DRAWN = {
+    layers.COLOR: 0.2,
+    layers.GT: 0.2,
+    layers.MASK: 0.03,
+    layers.POS: 0.17,
+    layers.FLOW: 1.35,
+    layers.BACK: 1.35,
+    layers.UDP: 1.8,
+}
+"""Bytes a pixel of a layer in an artefact, by clips of a textured character at 512 pixels."""
+
+OTHERS = 0.06
+"""Bytes a pixel of a layer that is not listed, such as lines and labels."""
+
+WRITTEN = {**DRAWN, layers.FLOW: 8.0, layers.BACK: 8.0}
+"""Bytes a pixel of a layer in a recipe's folder, where flow is not compressed."""
+
+MOVED = (layers.COLOR, layers.MASK, layers.POS)
+"""Layers of a reconstruction that moves."""
+
+
+def bytes_of_clips(config: BuildConfig, clips: Iterable[Clip]) -> int:
+    """Bytes that the artefacts and the recipes' folders of clips take, to about a quarter."""
+    assert config.clips is not None
+    recipes = folder_recipes(config.clips.recipes)
+    each = sum(DRAWN.get(layer, OTHERS) for layer in layers_of(config.clips.recipes))
+    each += sum(WRITTEN.get(layer, OTHERS) for recipe in recipes for layer in recipe.layers)
+    if config.clips.pairs:
+        moved = sum(DRAWN[layer] for layer in MOVED) * len(config.backends)
+        each += moved * (1 + sum(recipe.reconstructions for recipe in recipes))
+    return round(sum(clip.frames for clip in clips) * config.size**2 * each)
+
+
+def _bytes_in(folders: Iterable[Path]) -> int:
+    """Bytes of all files below some folders."""
+    parents = ((parent, names) for folder in folders for parent, _, names in os.walk(folder))
+    return sum(Path(parent, name).stat().st_size for parent, names in parents for name in names)
+
+
+def refuse_full_disk(config: BuildConfig, layout: RunLayout, clips: Sequence[Clip]) -> None:
+    """Check that the clips of a run fit on its disk, beside what of them is there already.
+
+    Raises:
+        UsageError: if not, with what makes them fewer or smaller.
+    """
+    assert config.clips is not None
+    folders = [layout.artefacts, *(recipe_folder(layout, recipe, None) for recipe in config.clips.recipes)]
+    needed = bytes_of_clips(config, clips) - _bytes_in(folders)
+    free = shutil.disk_usage(layout.root).free
+    if needed > free:
+        raise UsageError(
+            f"{plural(len(clips), 'clip')} of {plural(sum(clip.frames for clip in clips), 'frame')} take about "
+            f"{shown(needed)}, and {shown(free)} are free in {layout.root}: take fewer motions with --clip, fewer "
+            f"characters with --limit, smaller pictures with --size, or an --out on another disk"
+        )

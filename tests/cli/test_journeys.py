@@ -1,0 +1,141 @@
+"""What new users do first, as they type it: manifests, runs that would shrink, splits without rows, contours, disks."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+from click.testing import CliRunner, Result
+
+from specsia_build.cli import main
+from specsia_build.pipeline import disk
+from specsia_build.stages.render import DARKEST, is_blank, outline
+from tests.clips import write_figure as write_moving
+from tests.shapes import write_figure, write_folder
+
+pytestmark = pytest.mark.usefixtures("no_workers")
+
+SMALL = ("--size", "64", "--views", "4", "--workers", "1", "--max-failures", "100%")
+
+
+def specsia(*words: object, code: int = 0) -> Result:
+    ran = CliRunner().invoke(main, [str(word) for word in words])
+    assert ran.exit_code == code, ran.output
+    return ran
+
+
+def build(source: Path, out: Path, *more: object, code: int = 0) -> Result:
+    return specsia("build", source, "--out", out, *SMALL, *more, code=code)
+
+
+def test_a_folder_is_read_through_the_manifest_that_was_suggested_for_it(tmp_path: Path) -> None:
+    folder, manifest = write_folder(tmp_path / "zoo", 3), tmp_path / "zoo" / "all.jsonl"
+    specsia("characters", folder, "--suggest", manifest)
+    first, *others = map(json.loads, manifest.read_text().splitlines())
+    manifest.write_text("".join(json.dumps(line) + "\n" for line in (first | {"license": "CC0-1.0"}, *others[:1])))
+    built = build(folder, tmp_path / "run")
+    assert "8 rows of zoo" in built.stdout
+    assert "zoo is read through its manifest all.jsonl" in built.stderr
+    assert "CC0-1.0" in (tmp_path / "run" / "dataset" / "README.md").read_text()
+    shutil.copy(manifest, folder / "more.jsonl")
+    assert "all.jsonl, more.jsonl" in build(folder, tmp_path / "run", code=2).stderr
+
+
+def test_a_manifest_by_hand_is_no_reason_to_leave_out_what_it_does_not_name(tmp_path: Path) -> None:
+    folder = write_folder(tmp_path / "zoo", 2)
+    (folder / "mine.jsonl").write_text('{"id": "0", "path": "0.obj"}\n')
+    found = json.loads(specsia("characters", folder, "--json").stdout)
+    assert (len(found["characters"]), found["kind"]) == (2, "folder")
+
+
+def test_a_planned_split_without_rows_is_told_with_the_line_that_fills_it(tmp_path: Path) -> None:
+    folder = write_folder(tmp_path / "zoo", 3)
+    (folder / "2.obj").write_text("")
+    lines = [{"id": str(k), "path": f"{k}.obj", "split": "test" if k == 2 else "train"} for k in range(3)]
+    manifest, run = folder / "mine.jsonl", tmp_path / "run"
+    manifest.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    line = '{"id": "1", "split": "test"}'
+    for said in (build(manifest, run).stderr, specsia("status", run).stdout, specsia("verify", run / "dataset").stderr):
+        assert "test has no rows" in said and line in said
+    moved = [one | (json.loads(line) if one["id"] == "1" else {}) for one in lines]
+    manifest.write_text("".join(json.dumps(one) + "\n" for one in moved))
+    assert "has no rows" not in build(manifest, run).stderr
+    assert json.loads(specsia("status", run, "--json").stdout)["empty_splits"] == []
+
+
+def test_another_source_does_not_make_a_dataset_smaller_unless_told_so(tmp_path: Path) -> None:
+    folder, run = write_folder(tmp_path / "zoo", 3), tmp_path / "run"
+    build(folder, run)
+    before = (run / "dataset" / "SHA256SUMS").read_text()
+    less = write_folder(tmp_path / "less", 2)
+    refused = build(less, run, code=2).stderr
+    assert "(12 -> 8 rows)" in refused and "--fresh" in refused
+    assert (run / "dataset" / "SHA256SUMS").read_text() == before
+    build(folder, run, "--limit", 2)
+    build(less, run, "--fresh")
+
+
+@pytest.mark.parametrize(("grey", "low", "high"), [("dark", 0, DARKEST - 1), ("200", 200, 200), ("random", 0, 255)])
+def test_the_greys_of_contours_are_as_asked(grey: str, low: int, high: int) -> None:
+    found = {outline(seed, "knight", grey) for seed in range(400)}
+    greys = sorted({one for _, one in found})
+    assert (greys[0], greys[-1]) == pytest.approx((low, high), abs=8)
+    assert {thickness for thickness, _ in found} == {1, 2, 3, 4}
+
+
+def test_the_contour_is_drawn_and_recorded_in_the_grey_that_is_asked_for(tmp_path: Path) -> None:
+    folder, run = write_folder(tmp_path / "zoo", 1), tmp_path / "run"
+    build(folder, run, "--outline", "7")
+    specsia("verify", run / "dataset")
+    table = pq.read_table(next((run / "dataset" / "data").glob("train-*")))
+    assert set(table["outline_grey"].to_pylist()) == {7}
+    build(folder, tmp_path / "x", "--outline", "256", code=2)
+
+
+def test_a_character_whose_views_are_blank_on_white_is_quarantined_with_its_picture(tmp_path: Path) -> None:
+    write_figure(tmp_path / "zoo" / "seen.obj")
+    white = write_figure(tmp_path / "zoo" / "white.obj").read_text()
+    bleached = re.sub(r"^(v \S+ \S+ \S+).*$", r"\1 1 1 1", white, flags=re.MULTILINE)
+    (tmp_path / "zoo" / "white.obj").write_text(bleached)
+    run = tmp_path / "run"
+    said = json.loads(build(tmp_path / "zoo", run, "--outline", "252", "--json").stdout)
+    (failure,) = said["failures"]
+    assert (failure["id"], failure["stage"], failure["low_quality"], said["rows"]) == ("white", "render", True, 4)
+    assert next((run / "quarantine").rglob("gt_00.png"))
+    assert build(tmp_path / "zoo", tmp_path / "dark", "--outline", "dark").exit_code == 0
+
+
+def test_what_is_seen_on_white_is_not_blank() -> None:
+    picture = np.zeros((64, 64, 4), np.uint8)
+    picture[8:56, 8:56] = 255
+    assert is_blank(picture) and is_blank(np.zeros_like(picture))
+    picture[8:12, 8:56, :3] = 90
+    assert not is_blank(picture)
+
+
+def test_clips_that_the_disk_does_not_hold_are_refused_before_they_are_drawn(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_moving(tmp_path / "zoo" / "a.glb", 0)
+    run, asked = tmp_path / "run", ("--size", 256, "--fps", 8, "--views", 1, "--workers", 1, "--recipe", "animerun")
+    free = disk_usage_of(monkeypatch, 1_000_000)
+    refused = specsia("clips", tmp_path / "zoo", "--out", run, *asked, code=2)
+    assert all(flag in refused.stderr for flag in ("--clip", "--limit", "--size"))
+    assert not list(run.glob("artefacts/draw/**/*.tar"))
+    free[0] = 10**9
+    specsia("clips", tmp_path / "zoo", "--out", run, *asked)
+    free[0] = 0
+    specsia("clips", tmp_path / "zoo", "--out", run, *asked)
+
+
+def disk_usage_of(monkeypatch: pytest.MonkeyPatch, free: int) -> list[int]:
+    """Have the disk say that so much is free; the list's only number may be changed."""
+    stated = [free]
+    monkeypatch.setattr(disk.shutil, "disk_usage", lambda _: SimpleNamespace(free=stated[0]))
+    return stated
