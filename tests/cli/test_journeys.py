@@ -16,7 +16,7 @@ from click.testing import CliRunner, Result
 from specsia_build.cli import main
 from specsia_build.pipeline import disk
 from specsia_build.stages.render import DARKEST, is_blank, outline
-from tests.clips import write_figure as write_moving
+from tests.clips import write_figures
 from tests.shapes import write_figure, write_folder
 
 pytestmark = pytest.mark.usefixtures("no_workers")
@@ -122,7 +122,7 @@ def test_what_is_seen_on_white_is_not_blank() -> None:
 def test_clips_that_the_disk_does_not_hold_are_refused_before_they_are_drawn(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    write_moving(tmp_path / "zoo" / "a.glb", 0)
+    write_figures(tmp_path / "zoo", 1)
     run, asked = tmp_path / "run", ("--size", 256, "--fps", 8, "--views", 1, "--workers", 1, "--recipe", "animerun")
     free = disk_usage_of(monkeypatch, 1_000_000)
     refused = specsia("clips", tmp_path / "zoo", "--out", run, *asked, code=2)

@@ -11,6 +11,7 @@ from typing import Any
 import yaml
 
 from specsia_build.backends.upstream import pins
+from specsia_build.config import DARK, RANDOM
 from specsia_build.dataset.card.licences import commonest, withheld
 from specsia_build.dataset.card.yaml import Sizes, front_matter
 from specsia_build.dataset.schema import (
@@ -229,7 +230,13 @@ _CAMERA = """\
 The camera is orthographic, 1.35 units wide{wider}, and view by view it walks counter-clockwise seen from above.
 Characters have bounding-box centre 0 and largest extent 1 (less where the frame would cut them), Z up, facing -Y.
 {positions}
-The published SPECSIA-15K differs: its contour is centred on the silhouette, here it lies wholly outside{frames}."""
+The published SPECSIA-15K differs: its contour is centred on the silhouette, here it lies wholly outside{frames}.
+{greys}"""
+
+_GREYS = {
+    RANDOM: "Its grey is random (`outline_grey`, 0-255), so that on white every other one is faint or not seen.",
+    DARK: "Its grey is random among the dark ones (`outline_grey`, below 64).",
+}
 
 _REGISTRATION = """\
 One similarity per character brings the reconstruction onto the ground truth at rest. IoU of the silhouettes at half
@@ -244,9 +251,11 @@ def _texts(facts: CardFacts) -> tuple[str, str, str]:
     if config["pos_frame"] == "view":
         positions = "Position colours are taken after each view's turn, with a box for each view."
     frames = "" if config["pos_frame"] == "view" else ";\nand there positions are coloured after the view turn"
+    grey = config.get("outline", RANDOM)
+    greys = _GREYS.get(grey, f"Its grey is {grey} (`outline_grey`).")
     if not facts.moving:
         lead = _STILLS.format(views=config["views"], seen=seen, size=config["size"])
-        camera = _CAMERA.format(wider="", positions=positions, frames=frames)
+        camera = _CAMERA.format(wider="", positions=positions, frames=frames, greys=greys)
         return lead, camera, _REGISTRATION.format(rows="views of each character")
     clips = config["clips"]
     cameras = "a camera in front of it" if clips["views"] == 1 else f"each of {clips['views']} evenly spaced cameras"
@@ -255,7 +264,9 @@ def _texts(facts: CardFacts) -> tuple[str, str, str]:
         lead += " In the action `turntable` it stands at rest and the camera walks around it."
     if clips["in_place"]:
         positions += " Figures are held over their place, but for up and down."
-    camera = _CAMERA.format(wider=" or wider where a motion would leave that frame", positions=positions, frames=frames)
+    camera = _CAMERA.format(
+        wider=" or wider where a motion would leave that frame", positions=positions, frames=frames, greys=greys
+    )
     return lead, camera, _REGISTRATION.format(rows="frames of each clip")
 
 
