@@ -19,9 +19,6 @@ _DIGITS = frozenset("0123456789abcdef")
 UNUSED_DAYS = 30
 """After which a folder of a cache is removed."""
 
-_NEW = "new-"
-"""What the name of a folder begins with until it is marked as used."""
-
 _used: dict[Path, int] = {}
 """Folders that this process uses, each open for as long as it lives, which holds the lock."""
 
@@ -52,38 +49,22 @@ def use(folder: Path) -> None:
         os.utime(folder)
 
 
-def new_folder(cache: Path, name: str) -> Path:
-    """A new folder of a cache that this process uses, so that no other removes it however soon.
-
-    Args:
-        cache: where it is made.
-        name: of it, of hexadecimal digits.
-    """
-    fresh = cache / f"{_NEW}{name}"
-    fresh.mkdir()
-    use(fresh)
-    return fresh.rename(cache / name)
-
-
 def prune(cache: Path, most: int | None = None) -> list[Path]:
     """Remove folders of a cache that no process uses and nobody has used for `UNUSED_DAYS`.
 
     Args:
-        cache: its folders are named by hexadecimal digits and nothing else, or are what a killed `new_folder` has left;
-            other things in it are left alone.
+        cache: its folders are named by hexadecimal digits; other things in it are left alone.
         most: folders that stay, the last used ones; None for all that are not too old.
 
     Returns:
         The folders that were removed.
     """
     with suppress(OSError):
-        found = [p for p in cache.iterdir() if set(p.name.removeprefix(_NEW)) <= _DIGITS and p.is_dir()]
-        by_use = sorted(((p.stat().st_mtime, p) for p in found), reverse=True)
+        found = [path for path in cache.iterdir() if set(path.name) <= _DIGITS and path.is_dir()]
+        by_use = sorted(((path.stat().st_mtime, path) for path in found), reverse=True)
         oldest = time.time() - UNUSED_DAYS * 86400
-        whole = [p for _, p in by_use if not p.name.startswith(_NEW)]
-        # One that is new may be about to be used.
-        surplus = set(whole[len(whole) if most is None else most :])
-        return [p for used, p in by_use if (used < oldest or p in surplus) and _removed(p)]
+        surplus = {path for _, path in by_use[len(by_use) if most is None else most :]}
+        return [path for used, path in by_use if (used < oldest or path in surplus) and _removed(path)]
     return []
 
 

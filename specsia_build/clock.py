@@ -13,11 +13,7 @@ _LATE_SECONDS = 2.0
 
 
 class Clock:
-    """Seconds that pass while this process runs.
-
-    Those do not in which it was stopped, by Ctrl-Z or by a scheduler: what it waits for was stopped with it, and may
-    wake after it.
-    """
+    """Seconds that pass while this process runs, without those in which it was stopped, by Ctrl-Z say."""
 
     def __init__(self) -> None:
         self._looked, self._stopped = time.monotonic(), 0.0
@@ -26,16 +22,9 @@ class Clock:
         """Seconds since some moment; of two looks that lie far apart, `LOOK_SECONDS` have passed."""
         before, self._looked = self._looked, time.monotonic()
         late = self._looked - before - LOOK_SECONDS
-        if late > _LATE_SECONDS:
-            self._stopped += late
+        self._stopped += late if late > _LATE_SECONDS else 0.0
         return self._looked - self._stopped
 
     def left(self, deadline: float) -> float:
-        """Seconds to wait before the next look, none where the deadline is over.
-
-        Args:
-            deadline: by this clock, or infinite where there is none.
-        """
-        if deadline == math.inf:
-            return LOOK_SECONDS
-        return min(max(0.0, deadline - self.now()), LOOK_SECONDS)
+        """Seconds to wait before the next look, none where a deadline by this clock is over; it may be infinite."""
+        return LOOK_SECONDS if deadline == math.inf else min(max(0.0, deadline - self.now()), LOOK_SECONDS)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import fields, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, get_origin, get_type_hints
 
+import msgspec
 import yaml
 
 from specsia_build.config import BuildConfig, ClipSettings, result_settings
@@ -14,58 +15,37 @@ from specsia_build.errors import UsageError, no_such
 from specsia_build.files.plain_yaml import PlainLoader
 from specsia_build.files.writing import write_bytes
 
-_SETTINGS = {field.name: str(field.type) for field in fields(BuildConfig)}
+_SETTINGS, _CLIP_SETTINGS = (get_type_hints(kind) for kind in (BuildConfig, ClipSettings))
 """Types of the settings by name."""
-
-_CLIP_SETTINGS = {field.name: str(field.type) for field in fields(ClipSettings)}
-
-_KINDS: Mapping[str, tuple[tuple[type, ...], str]] = {
-    "bool": ((bool,), "true or false"),
-    "int": ((int,), "a whole number"),
-    "float": ((int, float), "a number"),
-    "str": ((str,), "text"),
-}
-"""What values of a type are, and are called."""
 
 _ENDS = ("source", "low_iou")
 """The first and the last setting in the file that every run keeps, so that one that is cut off anywhere lacks one."""
+
+
+def _checked(name: str, kind: Any, value: Any, where: str) -> Any:
+    """A value as a setting of a type; of several names one may stand alone."""
+    if isinstance(value, str) and get_origin(kind) is tuple:
+        value = [value]
+    if name in ("max_failures", "memory") and value is not None:
+        # YAML has those of them that are no words for numbers.
+        value = str(value)
+    try:
+        return msgspec.convert(value, kind)
+    except msgspec.ValidationError as error:
+        raise UsageError(f"{where}: {name} cannot be {value!r}: {error}") from error
 
 
 def _clip_settings(before: ClipSettings | None, settings: Any, where: str) -> ClipSettings:
     """Settings of clips, some of them replaced; see `with_settings`."""
     if not isinstance(settings, Mapping):
         raise UsageError(f"{where}: clips must hold settings as `name: value`")
-    unknown = next((key for key in settings if key not in _CLIP_SETTINGS), None)
-    if unknown is not None:
-        raise UsageError(f"{where}: clips have no setting '{unknown}'; they are {', '.join(sorted(_CLIP_SETTINGS))}")
-    changes = {name: _checked(name, _CLIP_SETTINGS[name], value, where) for name, value in settings.items()}
-    changes |= {name: tuple(dict.fromkeys(value)) for name, value in changes.items() if isinstance(value, tuple)}
+    changes: dict[str, Any] = {}
+    for name, value in settings.items():
+        if name not in _CLIP_SETTINGS:
+            raise UsageError(f"{where}: {no_such('setting of clips', str(name), sorted(_CLIP_SETTINGS))}")
+        found = _checked(name, _CLIP_SETTINGS[name], value, where)
+        changes[name] = tuple(dict.fromkeys(found)) if isinstance(found, tuple) else found
     return replace(before or ClipSettings(), **changes)
-
-
-def _checked(name: str, of_type: str, value: Any, where: str) -> Any:
-    """A value that is of a setting's type; of several names one may stand alone."""
-    kind, _, or_none = of_type.partition(" | ")
-    if value is None and or_none:
-        return None
-    if kind == "tuple[str, ...]":
-        values = [value] if isinstance(value, str) else value
-        if not isinstance(values, list | tuple) or not all(isinstance(one, str) for one in values):
-            raise UsageError(f"{where}: {name} must be a name or a list of names")
-        return tuple(values)
-    types, called = _KINDS[kind]
-    # To Python, true and false are numbers.
-    if not isinstance(value, types) or (isinstance(value, bool) and bool not in types):
-        raise UsageError(f"{where}: {name} must be {called}, not {value!r}")
-    return value
-
-
-def _converted(name: str, value: Any, where: str) -> Any:
-    if name in ("max_failures", "memory") and value is not None:
-        # YAML has those of them that are no words for numbers.
-        return str(value)
-    found = _checked(name, _SETTINGS[name], value, where)
-    return float(found) if _SETTINGS[name] == "float" else found
 
 
 def with_settings(config: BuildConfig, settings: Mapping[str, Any], where: str) -> BuildConfig:
@@ -87,7 +67,7 @@ def with_settings(config: BuildConfig, settings: Mapping[str, Any], where: str) 
         if name == "clips":
             changes[name] = None if value is None else _clip_settings(config.clips, value, where)
         else:
-            changes[name] = _converted(name, value, where)
+            changes[name] = _checked(name, _SETTINGS[name], value, where)
     return replace(config, **changes)
 
 
@@ -110,17 +90,11 @@ def read_settings(path: Path) -> dict[str, Any]:
     """
     try:
         loaded = yaml.load(path.read_text(encoding="utf-8"), _Loader)  # noqa: S506  a loader of plain values
-    except UnicodeDecodeError as error:
-        raise UsageError(f"the config file {path} is not UTF-8 text") from error
-    except (OSError, ValueError, RecursionError) as error:
-        raise UsageError(f"the config file {path} cannot be read: {error}") from error
-    except yaml.YAMLError as error:
-        raise UsageError(f"the config file {path} is not valid YAML: {' '.join(str(error).split())}") from error
-    if loaded is None:
-        return {}
-    if not isinstance(loaded, dict):
+    except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
+        raise UsageError(f"the config file {path} cannot be read: {' '.join(str(error).split())}") from error
+    if not isinstance(loaded, dict | None):
         raise UsageError(f"the config file {path} must hold settings as `name: value`")
-    return loaded
+    return loaded or {}
 
 
 def read_run_settings(path: Path) -> dict[str, Any]:

@@ -96,11 +96,6 @@ class WriteError(SpecsiaError):
     """A place to write to cannot be used: a full disk, a folder in the way, a store that cannot be reached."""
 
 
-class AwayError(SpecsiaError):
-    """What every character needs is not there at all, such as a server: no character's fault, and the next would fail
-    likewise."""
-
-
 class CostError(SpecsiaError):
     """Something would cost more memory than it may; readers that go on without a damaged file do not go on here."""
 

@@ -1,10 +1,8 @@
 """The one way in which this package compiles: numba without the interpreter lock, cached per state of the sources.
 
-numba keys its cache by the file of the compiled function alone, so that a change in a function it calls, in another
-file, would go unnoticed. Here the cache lies in a folder named after a digest of all sources that are compiled, of this
-installation: numba keeps to itself what another has compiled.
-
-numba itself is imported when the first of the functions is needed: a command that draws nothing starts without it.
+numba keys its cache by the file of a function alone and misses changes of what it calls. Here the cache lies in a
+folder named after a digest of all sources that are compiled, of this installation. numba itself is imported when the
+first function is needed: a command that draws nothing starts without it.
 """
 
 from __future__ import annotations
@@ -77,11 +75,7 @@ class Later:
     """A function that numba is told of when it is called, or when one that calls it is compiled.
 
     Most are only called by others, and to compile what takes a call from Python costs as much as a short function does:
-    there is one of each kind.
-
-    Attributes:
-        made: what numba makes of it for calls from Python, now if need be.
-        inner: the same for calls from compiled functions alone.
+    numba has one of each kind.
     """
 
     def __init__(self, make: Callable[[bool], Any], function: Callable[..., Any]) -> None:
@@ -93,23 +87,21 @@ class Later:
 
     @property
     def made(self) -> Any:
-        """See `Later`."""
+        """What numba makes of it for calls from Python, now if need be."""
         with _MAKING:
-            if self._made is None:
-                self._made = self._make(False)
+            self._made = self._made or self._make(False)
             return self._made
 
     @property
     def inner(self) -> Any:
-        """See `Later`."""
+        """What numba makes of it for calls from compiled functions alone, now if need be."""
         with _MAKING:
-            if self._inner is None:
-                self._inner = self._make(True)
+            self._inner = self._inner or self._make(True)
             return self._inner
 
     @property
     def _numba_type_(self) -> Any:
-        """What numba asks of values that it does not know."""
+        """The type that numba asks for of values that it does not know."""
         from numba.core.registry import cpu_target
 
         return cpu_target.typing_context.resolve_value_type(self.inner)
@@ -120,12 +112,7 @@ def _keeper() -> Any:
     from numba.core.caching import FunctionCache
 
     class Keeper(FunctionCache):
-        """numba's cache of a function, which says in a sentence where nothing can be kept.
-
-        Args:
-            function: that is compiled.
-            inner: whether it is kept for calls from compiled functions alone.
-        """
+        """numba's cache, apart for calls from compiled functions alone (`inner`); errors as sentences."""
 
         def __init__(self, function: Callable[..., Any], inner: bool) -> None:
             super().__init__(function)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ctypes
 import errno
-import gc
 import re
 import sys
 from collections.abc import Iterator
@@ -25,36 +24,16 @@ MOST_BYTES = 2**44
 CURE = "raise --memory, or make it smaller"
 
 HEADROOM = 1.5
-"""What the system lets a worker use, as a share of its memory: beside the character there are pictures of it, and what
-is reckoned is not exact."""
+"""What the system lets a worker use, as a share of its memory: what is reckoned is not exact."""
 
 KEPT = 2**26
 """Bytes that a worker keeps of what it has given back: pictures of a view are as large, and are asked for again."""
 
-_TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3
-"""Of `mallopt`, as malloc.h of glibc numbers them."""
-
-_LARGEST_THRESHOLD = 2**25
-"""The most that glibc takes for the second."""
+_TRIM_THRESHOLD, _MMAP_THRESHOLD, _LARGEST_THRESHOLD = -1, -3, 2**25
+"""Of `mallopt`, as malloc.h of glibc numbers them, and the most that it takes for the second."""
 
 _UNITS = {"MB": 2**20, "GB": 2**30, "TB": 2**40}
 _SIZE = re.compile(r"(\d{1,9}(?:\.\d{1,9})?) ?([MGT])i?B?", re.IGNORECASE)
-
-
-@contextmanager
-def lasting() -> Iterator[None]:
-    """A context in which a million small objects may be made that stay to the end of the process.
-
-    The collector, which would look at all of them again and again, leaves whatever there is by then alone from then on.
-    """
-    collects = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if collects:
-            gc.enable()
-        gc.freeze()
 
 
 def memory_bytes(text: str) -> int:
@@ -177,22 +156,29 @@ def limit_process(size: int) -> None:
     global _allowed, _held_to
     _allowed = size
     keep_freed()
-    if sys.platform != "linux" or _held_to == size:
-        return
-    _held_to = size
-    import resource
-
-    _, hard = resource.getrlimit(resource.RLIMIT_DATA)
-    wanted = _data_bytes() + int(HEADROOM * size)
-    if hard == resource.RLIM_INFINITY or wanted < hard:
-        # Private memory is what counts: of address space, libraries and threads reserve much more than they use.
-        resource.setrlimit(resource.RLIMIT_DATA, (wanted, hard))
+    if _held_to != size and sys.platform == "linux":
+        _held_to = size
+        _set_limit(_data_bytes() + int(HEADROOM * size))
 
 
 def _data_bytes() -> int:
     """Private memory of this process."""
     status = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
     return next(int(line.split()[1]) * 2**10 for line in status if line.startswith("VmData:"))
+
+
+def _set_limit(wanted: int | None) -> int:
+    """Set how much private memory the system gives this process, None for all it may have; returns the limit before.
+
+    Of address space, libraries and threads reserve much more than they use.
+    """
+    import resource
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_DATA)
+    if wanted is None or hard != resource.RLIM_INFINITY:
+        wanted = hard if wanted is None else min(wanted, hard)
+    resource.setrlimit(resource.RLIMIT_DATA, (wanted, hard))
+    return soft
 
 
 @contextmanager
@@ -205,15 +191,11 @@ def held() -> Iterator[None]:
     if sys.platform != "linux":
         yield
         return
-    import resource
-
     with _holding:
-        soft, hard = resource.getrlimit(resource.RLIMIT_DATA)
         if _holders == 0:
-            _loose = soft
+            _loose = _set_limit(None)
             wanted = _data_bytes() + int(HEADROOM * _allowed)
-            if soft == resource.RLIM_INFINITY or wanted < soft:
-                resource.setrlimit(resource.RLIMIT_DATA, (wanted, hard))
+            _set_limit(wanted if _loose == -1 else min(wanted, _loose))
         _holders += 1
     try:
         yield
@@ -221,20 +203,15 @@ def held() -> Iterator[None]:
         with _holding:
             _holders -= 1
             if _holders == 0:
-                resource.setrlimit(resource.RLIMIT_DATA, (_loose, hard))
+                _set_limit(_loose)
 
 
 @contextmanager
 def unlimited() -> Iterator[None]:
     """Processes that the block starts are not held to this one's limit."""
-    if sys.platform != "linux":
-        yield
-        return
-    import resource
-
-    soft, hard = resource.getrlimit(resource.RLIMIT_DATA)
-    resource.setrlimit(resource.RLIMIT_DATA, (hard, hard))
+    before = _set_limit(None) if sys.platform == "linux" else 0
     try:
         yield
     finally:
-        resource.setrlimit(resource.RLIMIT_DATA, (soft, hard))
+        if sys.platform == "linux":
+            _set_limit(before)

@@ -16,7 +16,7 @@ from numpy.lib import format as npy
 from numpy.typing import NDArray
 
 from specsia_build import deflate
-from specsia_build.jit import compiled, ready
+from specsia_build.jit import ready
 
 KEY = "i"
 """Name of the array in its file."""
@@ -52,19 +52,9 @@ def encode_sparse(array: NDArray[np.float32]) -> bytes:
 
     The values are not compressed: of numbers whose last bits are noise that would take long and gain little.
     """
-    there, pairs = _parted(ready(array, np.float32).reshape(-1).view(np.uint64))
-    values = pairs.view(np.float32).reshape(-1, 2)
-    return encode_named({THERE: there.reshape(array.shape[:2]), KEY: values}, stored=(KEY,))
-
-
-@compiled
-def _parted(words):  # type: ignore[no-untyped-def]
-    """Which of some words (N,) are not zero, and those."""
-    there, kept, count = np.empty(len(words), np.bool_), np.empty(len(words), np.uint64), 0
-    for n in range(len(words)):
-        kept[count], there[n] = words[n], words[n] != 0
-        count += there[n]
-    return there, kept[:count]
+    words = ready(array, np.float32).view(np.uint64)[..., 0]
+    there = words != 0
+    return encode_named({THERE: there, KEY: words[there].view(np.float32).reshape(-1, 2)}, stored=(KEY,))
 
 
 def encode_named(arrays: Mapping[str, NDArray[Any]], stored: Collection[str] = ()) -> bytes:

@@ -67,29 +67,25 @@ def bears(path: Path, words: bytes) -> bool:
         return False
 
 
-def refuse_foreign_file(path: Path, what: str, words: bytes) -> None:
-    """See that a command may replace a file.
+def refuse_foreign_file(path: Path, what: str, words: bytes | None) -> None:
+    """Check that a command may replace a file.
+
+    Args:
+        path: of the file.
+        what: that the command writes, for the message.
+        words: that every such file has at its beginning or end; None where only an empty file is replaced.
 
     Raises:
-        UsageError: if it is there, holds something, and not the words that every such file has at its beginning or end;
-            or if it cannot be written, since a file is in the place of a folder.
+        UsageError: if it holds something else, or cannot be written, since a file is in the place of a folder.
         WriteError: if its folder may not be written.
     """
     in_the_way = next((above for above in path.parents if above.is_file()), None)
     if in_the_way is not None:
         raise UsageError(f"{path} cannot be written: {in_the_way} is no folder; name another file")
-    if os.path.lexists(path) and not (path.is_file() and path.stat().st_size == 0) and not bears(path, words):
+    empty = path.is_file() and path.stat().st_size == 0
+    if os.path.lexists(path) and not empty and (words is None or not bears(path, words)):
         raise UsageError(f"{path} is there already and is no {what}: name another file")
     see_writable(path)
-
-
-def refuse_any_file(path: Path) -> None:
-    """See that a command may write a file that people go on to edit: nothing is in its place.
-
-    Raises:
-        UsageError: if something is, but for an empty file; or if it cannot be written, as `refuse_foreign_file` says.
-    """
-    refuse_foreign_file(path, "empty file", b"\0specsia: no file begins so\0")
 
 
 def listed_below(folder: Path) -> list[str]:

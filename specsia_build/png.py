@@ -26,9 +26,6 @@ _COLOUR_TYPES = {1: 0, 2: 4, 3: 2, 4: 6}
 _MODES = {0: "L", 2: "RGB", 3: "P", 4: "LA", 6: "RGBA"}
 """Pillow's name of a colour type."""
 
-_OTHERS = {b"\xff\xd8\xff": "JPEG", b"RIFF": "WebP", b"II*\0": "TIFF", b"MM\0*": "TIFF", b"GIF8": "GIF", b"BM": "BMP"}
-"""Formats that pictures are stored in besides, by their first bytes."""
-
 _MOST_PIXELS = 1 << 26
 
 
@@ -117,8 +114,7 @@ def _unfiltered(rows, channels):  # type: ignore[no-untyped-def]
 def _unpacked(data: bytes) -> tuple[tuple[int, ...], bytes | memoryview]:
     """Header and compressed pixels of a PNG whose chunks are whole."""
     if data[:8] != SIGNATURE or data[12:16] != b"IHDR" or len(data) < 33:
-        other = next((name for start, name in _OTHERS.items() if data.startswith(start)), None)
-        raise ValueError("is not a PNG file" + (f" but a {other}" if other else ""))
+        raise ValueError("is not a PNG file")
     parts: list[memoryview] = []
     at, kind, view = 8, b"", memoryview(data)
     while kind != b"IEND":

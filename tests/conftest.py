@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from collections import Counter
-from collections.abc import Generator, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 from unittest.mock import patch
@@ -72,15 +72,6 @@ def pytest_xdist_auto_num_workers() -> int:
     Beyond 16 they would wait for the longest file.
     """
     return min(16, 2 * (os.cpu_count() or 1))
-
-
-@pytest.hookimpl(wrapper=True)
-def pytest_collection() -> Generator[None, object, object]:
-    """Have the collector pass over what is imported here and stays: each process would look at it again and again."""
-    from specsia_build.memory import lasting
-
-    with lasting():
-        return (yield)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

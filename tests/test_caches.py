@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from specsia_build import caches
-from specsia_build.caches import UNUSED_DAYS, new_folder, prune, use
+from specsia_build.caches import UNUSED_DAYS, prune, use
 
 
 def kept(cache: Path, name: str, days: float = 0.0) -> Path:
@@ -70,14 +70,6 @@ def test_only_the_last_used_stay(tmp_path: Path) -> None:
     use(folders[4])
     folders[4].touch()
     assert set(prune(tmp_path, 2)) == {folders[1], folders[2], folders[3]}
-
-
-def test_what_is_new_stays_until_it_is_old(tmp_path: Path) -> None:
-    mine = new_folder(tmp_path, "0a")
-    killed, beginning = kept(tmp_path, "new-0b", UNUSED_DAYS + 1), kept(tmp_path, "new-0c")
-    assert sorted(tmp_path.iterdir()) == [mine, killed, beginning]
-    assert prune(tmp_path, 0) == [killed]
-    assert mine.is_dir() and beginning.is_dir()
 
 
 def test_a_folder_that_another_process_uses_stays(tmp_path: Path) -> None:

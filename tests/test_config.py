@@ -28,13 +28,13 @@ def test_a_share_of_characters_is_exact(share: str, of: int, may: int) -> None:
 @pytest.mark.parametrize("text", ["views: 4\nsize: 64\nviews: 5\n", "clips:\n  frames: 4\n  frames: 5\n"])
 def test_a_setting_that_is_there_twice_is_refused(tmp_path: Path, text: str) -> None:
     (tmp_path / "c.yaml").write_text(text)
-    with pytest.raises(UsageError, match=r"' is there twice: keep one$"):
+    with pytest.raises(UsageError, match=r"' is there twice: keep one"):
         read_settings(tmp_path / "c.yaml")
 
 
 def test_a_file_of_settings_in_another_encoding_is_refused(tmp_path: Path) -> None:
     (tmp_path / "c.yaml").write_text("source: é", encoding="latin-1")
-    with pytest.raises(UsageError, match=r"c\.yaml is not UTF-8 text$"):
+    with pytest.raises(UsageError, match=r"c\.yaml cannot be read"):
         read_settings(tmp_path / "c.yaml")
 
 

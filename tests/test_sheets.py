@@ -135,7 +135,7 @@ def test_pictures_of_any_kind_are_rgba() -> None:
         with pytest.raises(ValueError, match=r"is not a PNG|is cut off"):
             rgba(damaged)
     for name in ("JPEG", "WebP"):
-        with pytest.raises(ValueError, match=f"is not a PNG file but a {name}"):
+        with pytest.raises(ValueError, match="is not a PNG file"):
             rgba(saved(paletted, name))
 
 

@@ -19,7 +19,8 @@ from specsia_build.terminal.screen import close
 if TYPE_CHECKING:
     from specsia_build.pipeline.failures import Failure
     from specsia_build.pipeline.layout import RunLayout
-    from specsia_build.pipeline.summary import BuildSummary, StageSummary
+    from specsia_build.pipeline.progress import StageSummary
+    from specsia_build.pipeline.summary import BuildSummary
 
 
 def conclude(

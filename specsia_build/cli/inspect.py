@@ -18,7 +18,7 @@ from specsia_build.config import BuildConfig
 from specsia_build.errors import UsageError, plural, some
 from specsia_build.files.writing import write_bytes
 from specsia_build.memory import MEMORY
-from specsia_build.ownership import refuse_any_file
+from specsia_build.ownership import refuse_foreign_file
 from specsia_build.terminal.drawing import show_above
 from specsia_build.terminal.layout import folded
 
@@ -68,7 +68,7 @@ def characters(
     if suggest is not None:
         if suggest.suffix.lower() != ".jsonl":
             raise UsageError(f"'{suggest}' would not be read as a manifest: name it something.jsonl")
-        refuse_any_file(suggest)
+        refuse_foreign_file(suggest, "empty file", None)
     if pictures is not None:
         refuse_other_file(pictures)
     config = BuildConfig(source=source, memory=memory, workers=workers, limit=limit)
@@ -79,8 +79,8 @@ def characters(
             if not opened.entries:
                 raise UsageError(f"{opened.name} holds no character '{parts}': `specsia characters` lists their ids")
         opened = replace(opened, entries=opened.entries[:limit])
-        told = None if is_document() or parts is not None else _show_page
-        facts, views = survey_all(opened.entries, config, Progress(), pictured=pictures is not None, told=told)
+        told = {} if is_document() or parts is not None else {"told": _show_page}
+        facts, views = survey_all(opened.entries, config, Progress(), pictured=pictures is not None, **told)
         sound = {f.id for f in facts if f.problem is None}
         doubles = same_files(entry for entry in opened.entries if entry.id in sound)
         alike = same_shapes(opened.entries, [f.shape for f in facts])

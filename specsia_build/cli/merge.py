@@ -37,6 +37,6 @@ def merge(runs: tuple[str, ...], out: str, max_failures: str | None) -> None:
 
     check_failures(max_failures)
     layout, progress = layout_of(out), Progress()
-    config = replace(merge_runs([Path(run) for run in runs], layout, progress.say), max_failures=max_failures)
+    config = replace(merge_runs([Path(run) for run in runs], layout), max_failures=max_failures)
     summary = build(config, layout, (STAGE.name,), False, progress)
     end(summary, config, layout)

@@ -10,7 +10,7 @@ _LOCKLESS = frozenset({errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSU
 
 
 def lock(stream: IO[Any] | int, wait: bool = False, shared: bool = False) -> bool | None:
-    """Hold an open file against other processes until it is closed, or its process ends.
+    """Hold an open file until it is closed, or its process ends.
 
     Args:
         stream: the file, or its descriptor.
@@ -19,9 +19,6 @@ def lock(stream: IO[Any] | int, wait: bool = False, shared: bool = False) -> boo
 
     Returns:
         Whether it is held; None where the file system has no locks.
-
-    Raises:
-        OSError: if it cannot be locked for another reason.
     """
     try:
         fcntl.flock(stream, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | (0 if wait else fcntl.LOCK_NB))

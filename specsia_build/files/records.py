@@ -29,25 +29,15 @@ def parse_json(data: bytes | str, what: str) -> Any:
         raise SpecsiaError(f"{what} cannot be read: it has {len(data) / 2**20:,.0f} MB")
     try:
         found = json.loads(data)
-    except RecursionError as error:
-        raise SpecsiaError(f"{what} cannot be read: it is nested too deeply") from error
-    except ValueError as error:
-        raise SpecsiaError(f"{what} cannot be read: {_why(error, data)}") from error
+    except (RecursionError, ValueError) as error:
+        why = "it is nested too deeply" if isinstance(error, RecursionError) else f"it is not JSON ({error})"
+        raise SpecsiaError(f"{what} cannot be read: {why}") from error
     level = [found]
     for _ in range(MOST_JSON_DEPTH):
         level = [inner for outer in level for inner in _values(outer) if isinstance(inner, dict | list)]
     if level:
         raise SpecsiaError(f"{what} cannot be read: it is nested too deeply")
     return found
-
-
-def _why(error: ValueError, data: bytes | str) -> str:
-    """What is wrong with text that is no JSON."""
-    if isinstance(error, UnicodeDecodeError):
-        return "it is no UTF-8 text"
-    if not isinstance(error, json.JSONDecodeError):
-        return "it holds a number of too many digits"
-    return f"it is no JSON at line {error.lineno}, column {error.colno}" if data.strip() else "it is empty"
 
 
 def _values(value: Any) -> Iterable[Any]:

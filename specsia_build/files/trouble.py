@@ -13,6 +13,9 @@ from specsia_build.files.names import is_temporary
 AGAIN = "give the same command again; it goes on from here"
 
 
+_FULL = {errno.ENOSPC: "the disk is full", errno.EDQUOT: "your quota is used up"}
+
+
 def cannot_write(path: Path, error: OSError, needed: int | None = None) -> WriteError:
     """Why a file could not be written, with what to do.
 
@@ -23,17 +26,12 @@ def cannot_write(path: Path, error: OSError, needed: int | None = None) -> Write
     """
     if isinstance(error.filename, str) and not is_temporary(Path(error.filename).name):
         path = Path(error.filename)
-    go_on = f"and {AGAIN}"
-    full = {errno.ENOSPC: "the disk is full", errno.EDQUOT: "your quota is used up"}.get(error.errno or 0)
-    if full is not None:
-        return WriteError(f"{full}, so {path} could not be written{_room(path, needed)}: make room {go_on}")
-    if error.errno == errno.EFBIG:
-        return WriteError(f"{path} would be larger than a file may be here: raise that limit (ulimit -f) {go_on}")
-    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-        return WriteError(f"{path} may not be written ({error.strerror}): make its folder writable, or name another")
+    if (full := _FULL.get(error.errno or 0)) is not None:
+        return WriteError(f"{full}, so {path} could not be written{_room(path, needed)}: make room and {AGAIN}")
     if error.errno in (errno.EISDIR, errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR):
         return WriteError(f"{path} cannot be written because a folder or file stands in its way: move that elsewhere")
-    return WriteError(f"{path} could not be written: {error.strerror or error}")
+    why = error.strerror or error
+    return WriteError(f"{path} could not be written ({why}): let its folder be written, and {AGAIN}")
 
 
 def write_trouble(error: BaseException) -> WriteError | None:
@@ -45,14 +43,9 @@ def write_trouble(error: BaseException) -> WriteError | None:
     while found is not None:
         if isinstance(found, WriteError):
             return found
-        if isinstance(found, OSError) and found.errno in (errno.ENOSPC, errno.EDQUOT):
-            if isinstance(found.filename, str):
-                return cannot_write(Path(found.filename), found)
-            aside = Path(tempfile.gettempdir())
-            return WriteError(
-                f"a disk is full, so what is printed or kept aside in {aside} could not be written"
-                f"{_room(aside / 'x', None)}: make room and {AGAIN}"
-            )
+        if isinstance(found, OSError) and found.errno in _FULL:
+            # Without a name it is what is printed, or kept aside.
+            return cannot_write(Path(tempfile.gettempdir()) / "a file", found)
         found = found.__cause__ or found.__context__
     return None
 

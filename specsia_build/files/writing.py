@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-import secrets
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -12,8 +11,6 @@ from pathlib import Path
 
 from specsia_build.files.names import temporary_beside
 from specsia_build.files.trouble import cannot_write
-
-_LONG_PATH = 1000
 
 
 @contextmanager
@@ -50,10 +47,10 @@ def see_writable(path: Path) -> None:
 
 @contextmanager
 def replacing(path: Path, needed: int | None = None) -> Iterator[Path]:
-    """A new name beside `path`, whose folder is made; what the block leaves there takes the place of `path`.
+    """A new name beside `path`, whose folder is made; the file or folder that the block leaves there replaces `path`.
 
-    The name is like no other writer's: of several, each replaces `path` whole, and none touches what another wrote. It
-    may become a file or a folder; a folder replaces only one that is empty or not there.
+    The name is like no other writer's: of several, each replaces `path` whole. A folder replaces only one that is empty
+    or not there.
 
     Args:
         path: to be written.
@@ -63,19 +60,14 @@ def replacing(path: Path, needed: int | None = None) -> Iterator[Path]:
         WriteError: if it cannot be written.
     """
     temporary = temporary_beside(path)
-    # Tidied up first, so that the room that is told as free is.
     with writing(path, needed):
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             yield temporary
             temporary.replace(path)
         finally:
-            # What stands in the way of writing may stand in the way of tidying up too; the first is what is told.
-            with suppress(OSError):
-                if temporary.is_dir():
-                    shutil.rmtree(temporary)
-                else:
-                    temporary.unlink(missing_ok=True)
+            # Before the sentence tells how much room is free.
+            remove_tree(temporary)
 
 
 @contextmanager
@@ -163,25 +155,13 @@ def append(path: Path, text: str) -> None:
 
 
 def remove_tree(path: Path) -> None:
-    """Remove a file, or a folder with all that is in it, however deep, as far as it may be removed.
-
-    Links are removed, not followed.
-    """
+    """Remove a file, or a folder with all that is in it, as far as it may be removed; links are not followed."""
     with suppress(OSError):
         if path.is_symlink() or not path.is_dir():
             path.unlink(missing_ok=True)
             return
-        found = [path]
-        for folder in found:
-            folder.chmod(0o700)
-            for inner in list(folder.iterdir()):
-                if inner.is_symlink() or not inner.is_dir():
-                    inner.unlink()
-                    continue
-                # What lies deep is moved up, since a path may only be so long.
-                if len(str(inner)) > _LONG_PATH:
-                    inner.chmod(0o700)
-                    inner = inner.replace(path / secrets.token_hex(8))
-                found.append(inner)
-        for folder in reversed(found):
-            folder.rmdir()
+        for folder, inner, _ in os.walk(path):
+            for one in (Path(folder) / name for name in inner):
+                if not one.is_symlink():
+                    one.chmod(0o700)
+    shutil.rmtree(path, ignore_errors=True)

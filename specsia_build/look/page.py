@@ -23,8 +23,8 @@ from specsia_build.look.items import Gallery
 from specsia_build.look.markup import Html, Sections, join, tag
 from specsia_build.look.strips import TYPES, Made, Strip, make, rest_frame, shown_frames, tile_of
 from specsia_build.ownership import refuse_foreign_file, refuse_foreign_folder
+from specsia_build.pipeline.clearing import PICTURES_MARK, pictures_of, sweep_pictures
 from specsia_build.pipeline.layout import REPORT_MARK
-from specsia_build.pipeline.pages import MARK, MARK_TEXT, pictures_of, sweep
 from specsia_build.pipeline.progress import Progress
 
 STYLES = ("page.css", "viewer.css")
@@ -35,6 +35,8 @@ VIEWS = {"overview": "Overview", "gallery": "Gallery", "failures": "Failures"}
 
 MOST_WITHIN = 29_000_000
 """Bytes of pictures as base64 that a page holds itself: it stays below 30 MB."""
+
+_MARK_TEXT = "Pictures of the page beside this folder, written by specsia; the next report replaces them.\n"
 
 AHEAD = 64
 """Items that are made before their pictures are written."""
@@ -86,8 +88,8 @@ class Pictures:
         # The page would hold a picture as often as it is shown.
         self._bytes += 4 * -(-len(strip.data) // 3)
         if self._bytes > MOST_WITHIN:
-            refuse_foreign_folder(self._folder, "pictures of a report", MARK)
-            write_bytes(self._folder / MARK, MARK_TEXT.encode())
+            refuse_foreign_folder(self._folder, "pictures of a report", PICTURES_MARK)
+            write_bytes(self._folder / PICTURES_MARK, _MARK_TEXT.encode())
             for held, data in self._held.items():
                 write_bytes(self._folder / held, data)
             self._held = None
@@ -109,7 +111,7 @@ class Pictures:
             WriteError: if it cannot be written.
         """
         write_bytes(self._page, page().encode())
-        sweep(self._folder, self._names if self._held is None else ())
+        sweep_pictures(self._folder, self._names if self._held is None else ())
 
 
 @dataclass(frozen=True)

@@ -80,8 +80,7 @@ class RunReader:
             except KeyError as error:
                 raise DamagedError(f"the artefact {path} has no {error.args[0]}") from error
         for stage in character_stages():
-            folder = self.layout.pictures(stage.name, backend, item) if stage.pictures else None
-            if folder is not None and folder.is_dir():
+            if (folder := self.layout.pictures(stage.name, backend, item)).is_dir():
                 return {layer: [_read(folder / name(file, frame)) for frame in frames] for layer, file in names.items()}
         raise DamagedError(f"the artefact {path} is not there: build again")
 

@@ -15,19 +15,9 @@ from specsia_build.pipeline.executors import Executor, Needs, open_executor
 from specsia_build.pipeline.layout import RunLayout
 from specsia_build.pipeline.lock import locked
 from specsia_build.pipeline.loop import Build
-from specsia_build.pipeline.mark import (
-    check_folder,
-    note_versions,
-    refuse_other_source,
-    settings_before,
-    told_before,
-)
+from specsia_build.pipeline.mark import check_folder, note_versions, refuse_other_source, settings_before, told_before
 from specsia_build.pipeline.pack import finish
-from specsia_build.pipeline.plan import (
-    backend_of,
-    open_run,
-    steps_of,
-)
+from specsia_build.pipeline.plan import backend_of, open_run, steps_of
 from specsia_build.pipeline.progress import Progress, named, planned_rows
 from specsia_build.pipeline.selection import find_characters
 from specsia_build.pipeline.store import sweep
@@ -68,27 +58,27 @@ def build(
     if config.executor != "local":
         # Workers of a cluster start in other folders.
         layout = replace(layout, root=layout.root.absolute())
-    note = check_folder(layout)
+    check_folder(layout)
     before = settings_before(layout)
     characters = find_characters(config, layout, None if fresh else before)
     with (
-        locked(layout) as see_there,
+        locked(layout) as check_there,
         open_executor(config, layout, progress.say) as execute,
         open_run(config, layout, writes=True, say=progress.say) as run,
     ):
-        sweep(layout.root, deep=False)
         for folder in layout.written:
             sweep(folder)
+        sweep(layout.root, deep=False)
         refuse_other_source({} if fresh else before, run, characters.entries)
-        for line in (*filter(None, [note]), *told_before(before, config, layout, len(characters.entries), packs)):
+        for line in told_before(before, config, layout, len(characters.entries), packs):
             progress.say(line)
         if fresh:
             run.index.forget()
             if foreign := forget(layout):
                 progress.say(f"kept in {layout.root}, as no build wrote it: {named(foreign)}")
-        task = Build(run, characters, progress, _watched(execute, see_there))
-        task.begin()
+        task = Build(run, characters, progress, _watched(execute, check_there))
         task.refuse_unready(asked)
+        task.begin()
         compile_once(config, asked, characters.entries, progress)
         with progress.stages(planned_rows(config, asked, len(characters.entries), packs)):
             task.run_steps(steps_of(config, asked))
@@ -105,15 +95,15 @@ def build(
             return packed
 
 
-def _watched(execute: Executor, look: Callable[[], None]) -> Executor:
-    """An executor that sees, before it gives a result, that the run is still there."""
+def _watched(execute: Executor, check: Callable[[], None]) -> Executor:
+    """An executor that checks, before it gives a result, that the run is still there."""
 
     def watching(
         function: Callable[[T], R], items: Sequence[T], needs: Needs, enough: Callable[[], bool] = never
     ) -> Results[R]:
         with closing(execute(function, items, needs, enough)) as results:
             for result in results:
-                look()
+                check()
                 yield result
 
     return watching

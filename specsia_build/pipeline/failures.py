@@ -1,9 +1,9 @@
-"""Quarantined characters: what failed, where, why, and where to look."""
+"""What failed or was quarantined, what is warned of and how long it took: put on record as it comes."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -12,10 +12,14 @@ import msgspec
 from specsia_build.characters.character import id_order_key
 from specsia_build.errors import SpecsiaError
 from specsia_build.files.records import parse_json
-from specsia_build.files.writing import append, write_bytes
+from specsia_build.files.writing import append, write_bytes, writing
+from specsia_build.pipeline.clearing import forget_shown
+from specsia_build.pipeline.layout import RunLayout
+from specsia_build.pipeline.plan import Step, name_of
+from specsia_build.pipeline.progress import Progress
+from specsia_build.pipeline.worker import Outcome
 from specsia_build.stages import project
 from specsia_build.stages.registry import all_stages
-from specsia_build.terminal.layout import folded
 
 
 @dataclass(frozen=True)
@@ -51,13 +55,12 @@ class Failure:
         return self.low_quality and self.clip is None and self.stage == project.STAGE.name
 
 
-def _names() -> list[str]:
-    """Of all stages, in the order in which failures are listed."""
-    return [stage.name for stage in all_stages()]
+_ORDER = {stage.name: place for place, stage in enumerate(all_stages())}
+"""Of stages, in which failures are listed."""
 
 
 def _order(failure: Failure) -> tuple[int, str, tuple[int, int, str], str]:
-    return _names().index(failure.stage), failure.backend or "", id_order_key(failure.id), failure.clip or ""
+    return _ORDER[failure.stage], failure.backend or "", id_order_key(failure.id), failure.clip or ""
 
 
 def concerning(failures: Iterable[Failure], ids: Collection[str], backends: Collection[str]) -> list[Failure]:
@@ -79,44 +82,14 @@ def counted(failures: Iterable[Failure]) -> tuple[int, int]:
     return len(failed), len({failure.key for failure in found} - failed)
 
 
-def in_common(failures: Iterable[Failure]) -> str:
-    """What most of those that failed, not for their looks alone, have in common; empty where there is nothing."""
-    found = [failure for failure in failures if not failure.low_quality]
-    folds = folded((failure.key, f"{failure.stage}: {failure.reason}") for failure in found)
-    failed, count = len({failure.key for failure in found}), len(folds[0].names) if folds else 0
-    if count < 2 or 2 * count <= failed:
-        return ""
-    stage, _, reason = folds[0].sentence.partition(": ")
-    return f"{'all of them' if count == failed else f'{count:,} of them'} fail in {stage} alike ({reason})"
-
-
 def _line(failure: Failure) -> str:
-    said = {name: value for name, value in asdict(failure).items() if name != "clip" or value is not None}
-    return json.dumps(said, ensure_ascii=False) + "\n"
+    fields = {name: value for name, value in asdict(failure).items() if name != "clip" or value is not None}
+    return json.dumps(fields, ensure_ascii=False) + "\n"
 
 
 def write_failures(path: Path, failures: Iterable[Failure]) -> None:
     """Write `failures.jsonl` anew, sorted by stage, backend and id."""
     write_bytes(path, "".join(map(_line, sorted(failures, key=_order))).encode())
-
-
-def add_failure(path: Path, failure: Failure) -> None:
-    """Write one more line to the end of `failures.jsonl`; `write_failures` puts it in its place once there is time."""
-    append(path, _line(failure))
-
-
-_STRANGE = "it holds a line that is no failure"
-
-
-def _parsed(line: str) -> Failure:
-    try:
-        said = parse_json(line, "a line")
-        failure = msgspec.convert(said, Failure)
-    except (SpecsiaError, msgspec.ValidationError) as error:
-        raise ValueError(_STRANGE) from error
-    if failure.stage not in _names() or said.keys() - Failure.__dataclass_fields__.keys():
-        raise ValueError(_STRANGE)
-    return failure
 
 
 def read_failures(path: Path) -> list[Failure]:
@@ -127,11 +100,70 @@ def read_failures(path: Path) -> list[Failure]:
     """
     try:
         *lines, _ = path.read_text(encoding="utf-8").split("\n")
-        return [_parsed(line) for line in lines if line]
+        found = [msgspec.convert(parse_json(line, "a line"), Failure) for line in lines if line]
+        if any(failure.stage not in _ORDER for failure in found):
+            raise ValueError("it names an unknown stage")
     except FileNotFoundError:
         return []
-    except UnicodeDecodeError as error:
-        raise SpecsiaError(f"{path} cannot be read (it is no UTF-8 text): delete it and build again") from error
-    except (OSError, ValueError) as error:
-        why = error.strerror if isinstance(error, OSError) else error
-        raise SpecsiaError(f"{path} cannot be read ({why}): delete it and build again") from error
+    except (OSError, ValueError, SpecsiaError) as error:
+        raise SpecsiaError(f"{path} cannot be read ({error}): delete it and build again") from error
+    return found
+
+
+class Record:
+    """Failures, warnings and times of one run.
+
+    Attributes:
+        failures: on record, those of other builds in the folder among them.
+        lost: keys of what failed in this build, without what was quarantined.
+        warnings: sentences about characters that were built all the same, by id.
+    """
+
+    def __init__(self, layout: RunLayout, progress: Progress) -> None:
+        self._layout, self._progress = layout, progress
+        self.failures = read_failures(layout.failures)
+        self.lost: set[str] = set()
+        self.warnings: dict[str, tuple[str, ...]] = {}
+
+    def write(self) -> None:
+        """Write the failures in their order."""
+        write_failures(self._layout.failures, self.failures)
+
+    def forget(self, steps: Collection[Step], ids: Collection[str]) -> None:
+        """Remove the failures of what is tried again, with their pictures and logs."""
+        names = {name_of(step) for step in steps}
+        again = {f for f in self.failures if (f.stage, f.backend) in names and f.id in ids}
+        for failure in again:
+            with writing(self._layout.root):
+                forget_shown(self._layout, failure.stage, failure.backend, failure.key)
+        self.failures = [failure for failure in self.failures if failure not in again]
+        self.write()
+
+    def failed(self, failure: Failure, shown: Mapping[str, bytes]) -> None:
+        """Add a failure, with what there is to look at by name relative to the run."""
+        for name, data in shown.items():
+            write_bytes(self._layout.root / name, data)
+        self.failures.append(failure)
+        if not failure.low_quality:
+            self.lost.add(failure.key)
+        append(self._layout.failures, _line(failure))
+        self._progress.quarantined(failure.key, failure.reason)
+
+    def warn(self, character: str, warnings: Sequence[str]) -> None:
+        """Add sentences about a character that was built all the same."""
+        before = self.warnings.get(character, ())
+        self.warnings[character] = found = tuple(dict.fromkeys((*before, *warnings)))
+        self._progress.warned(len(found) - len(before))
+
+    def log(self, stage: str, backend: str | None, key: str, outcome: Outcome) -> None:
+        """Add a line about the time and memory that a step took, and why it failed."""
+        line = {
+            "stage": stage,
+            "backend": backend,
+            "id": key,
+            "seconds": round(outcome.seconds, 4),
+            "parts": {name: round(value, 4) for name, value in outcome.parts.items()},
+            "peak_mb": round(outcome.peak_mb, 1),
+            "reason": outcome.reason,
+        }
+        append(self._layout.log, json.dumps(line, ensure_ascii=False) + "\n")

@@ -20,7 +20,7 @@ from specsia_build.errors import CharacterError
 from specsia_build.files.listing import searched
 from specsia_build.files.sources import source_digest, source_place
 from specsia_build.pipeline.layout import RunLayout
-from specsia_build.pipeline.store import discard, read_meta, stamp_of
+from specsia_build.pipeline.store import read_meta, stamp_of
 from specsia_build.stages.stage import Meta
 
 VERSION = 4
@@ -31,7 +31,7 @@ _TABLE = "CREATE TABLE IF NOT EXISTS known (path TEXT PRIMARY KEY, stamp TEXT, m
 _DIGEST_LENGTH = 64
 """Characters of a SHA-256; anything else in the table is damage."""
 
-_EVERY_SECONDS = 1.0
+_COMMIT_SECONDS = 1.0
 """How often new rows are committed."""
 
 _PATIENCE_SECONDS = 10.0
@@ -43,25 +43,18 @@ def packed_meta(meta: Meta) -> bytes:
     return zlib.compress(msgspec.json.encode(meta), 1)
 
 
-def file_stamp(path: str | Path) -> str | None:
-    """Size and times of change of a file, the inode's too, as unpacking may restore a time; or what a search finds."""
+def source_stamp(path: Path, root: Path) -> str | None:
+    """Size and times of change of a source file, the inode's too, as unpacking may restore a time.
+
+    Of a search it is what that finds; None where there is no file that may be read, see `source_place`.
+    """
     try:
-        found = os.stat(path)  # noqa: PTH116  a path object for each of a million names is slow
+        found = source_place(path, root).stat()
     except FileNotFoundError:
         return searched(path)
-    except (OSError, ValueError):
+    except (OSError, ValueError, CharacterError):
         return None
     return f"{found.st_size}:{found.st_mtime_ns}:{found.st_ctime_ns}"
-
-
-def source_stamp(path: Path, root: Path) -> str | None:
-    """Stamp of a source file; None where there is none that may be read; see `source_place`."""
-    try:
-        return file_stamp(source_place(path, root))
-    except FileNotFoundError:
-        return searched(path)
-    except (OSError, CharacterError):
-        return None
 
 
 class Index:
@@ -90,10 +83,6 @@ class Index:
         """Meta data of an artefact, or None."""
         return self.seen(path)[1]
 
-    def discard(self, path: Path) -> None:
-        """Remove an artefact, if it is there."""
-        discard(path)
-
     def learn(self, path: Path, stamp: str, packed: bytes) -> None:
         """Remember an artefact's meta data, from `packed_meta`."""
         self._write(self._name(path), stamp, packed)
@@ -121,9 +110,8 @@ class Index:
 
     def forget(self) -> None:
         """Forget all of it."""
-        if self._learns:
-            with suppress(sqlite3.Error):
-                self._table.execute("DELETE FROM known")
+        with suppress(sqlite3.Error):
+            self._table.execute("DELETE FROM known")
 
     def save(self) -> None:
         """Commit what was learnt."""
@@ -148,7 +136,7 @@ class Index:
         # A cache that cannot be written, for want of room perhaps, costs time and nothing else.
         with suppress(sqlite3.Error, UnicodeEncodeError):
             self._table.execute("INSERT OR REPLACE INTO known VALUES (?, ?, ?)", values)
-            if time.monotonic() - self._saved >= _EVERY_SECONDS:
+            if time.monotonic() - self._saved >= _COMMIT_SECONDS:
                 self.save()
 
 
@@ -158,35 +146,27 @@ def open_index(layout: RunLayout, *, writes: bool, say: Callable[[str], None] | 
 
     `say` is told where the file cannot be used, so that everything is read anew.
     """
-    with closing(_opened(layout.index, writes, say)) as table:
-        ((_, _, file),) = table.execute("PRAGMA database_list")
-        index = Index(layout, table, learns=writes or not file)
-        try:
-            yield index
-        finally:
-            index.save()
-
-
-def _opened(path: Path, writes: bool, say: Callable[[str], None] | None) -> sqlite3.Connection:
+    path, table = layout.index, None
     try:
         if writes:
             path.parent.mkdir(parents=True, exist_ok=True)
         if writes or path.is_file():
-            return _table_of(path, writes)
+            table = _table(path, writes)
     except (sqlite3.Error, OSError) as error:
         # One that is busy is sound.
         if writes and not isinstance(error, sqlite3.OperationalError):
-            for one in (path, path.with_name(f"{path.name}-journal")):
-                with suppress(OSError):
-                    one.unlink(missing_ok=True)
             with suppress(sqlite3.Error, OSError):
-                return _table_of(path, writes)
-        if say is not None:
+                path.unlink(missing_ok=True)
+                table = _table(path, writes)
+        if table is None and say is not None:
             say(f"{path} cannot be used ({error}): the artefacts themselves are read, which takes longer")
-    return _table_of(None, True)
+    with closing(table or _table(None, True)) as opened:
+        index = Index(layout, opened, learns=writes or table is None)
+        yield index
+        index.save()
 
 
-def _table_of(path: Path | None, writes: bool) -> sqlite3.Connection:
+def _table(path: Path | None, writes: bool) -> sqlite3.Connection:
     """The table of a file, or of nothing but memory."""
     name = ":memory:" if path is None else f"{path.absolute().as_uri()}?mode={'rwc' if writes else 'ro'}"
     table = sqlite3.connect(name, uri=path is not None, timeout=_PATIENCE_SECONDS)
@@ -194,14 +174,13 @@ def _table_of(path: Path | None, writes: bool) -> sqlite3.Connection:
         table.execute("PRAGMA synchronous = OFF")
         table.execute("PRAGMA cache_spill = OFF")
         (version,) = table.execute("PRAGMA user_version").fetchone()
-        if version not in ((VERSION,) if path is not None and not writes else (0, VERSION)):
+        if version not in ((0, VERSION) if writes else (VERSION,)):
             raise sqlite3.DatabaseError(f"it is of version {version}")
-        if path is None or writes:
+        if writes:
             table.execute(_TABLE)
             table.execute(f"PRAGMA user_version = {VERSION}")
             table.commit()
-        else:
-            table.execute("SELECT 1 FROM known LIMIT 1")
+        table.execute("SELECT 1 FROM known LIMIT 1")
     except BaseException:
         table.close()
         raise

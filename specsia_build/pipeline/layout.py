@@ -19,6 +19,16 @@ REPORT_MARK = b"<title>specsia: "
 """Words near the beginning of every page that `specsia report` writes."""
 
 
+class _Below:
+    """A path below a run's folder."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __get__(self, layout: RunLayout, _: object = None) -> Path:
+        return layout.root / self._name
+
+
 @dataclass(frozen=True)
 class RunLayout:
     """Paths of one run.
@@ -26,10 +36,39 @@ class RunLayout:
     Attributes:
         root: folder that `--out` names, or the local folder of a URL.
         url: what `--out` names where it is a URL; the dataset is packed below `root` and then sent there.
+        mark: marks the folder as a run's, with the versions that made it.
+        config: effective settings, YAML.
+        splits: frozen splits of the source's ids.
+        failures: one JSON object a line for each failed or quarantined character.
+        log: one JSON object a line for each artefact: seconds and memory.
+        worker_logs: output of the backends' own processes.
+        index: cache of meta data and digests; see `pipeline.index`.
+        left_out: ids of the source that the latest build left out, a JSON list.
+        lock: held by the command that builds here.
+        uploaded: what was sent to the URL.
+        source: procedural characters that this run wrote.
+        dataset: the packed dataset.
+        report: the page that `specsia report` writes.
+        artefacts: all artefacts.
     """
 
     root: Path
     url: str | None = None
+
+    mark = _Below(RUN_MARK)
+    config = _Below("config.yaml")
+    splits = _Below("splits.json")
+    failures = _Below("failures.jsonl")
+    log = _Below("logs/tasks.jsonl")
+    worker_logs = _Below("logs/workers")
+    index = _Below("state/index.sqlite")
+    left_out = _Below("state/left-out.json")
+    lock = _Below("state/lock")
+    uploaded = _Below("state/uploaded.json")
+    source = _Below("source")
+    dataset = _Below("dataset")
+    report = _Below("report.html")
+    artefacts = _Below("artefacts")
 
     @property
     def out(self) -> str:
@@ -37,84 +76,14 @@ class RunLayout:
         return self.url or str(self.root)
 
     @property
-    def mark(self) -> Path:
-        """Marks the folder as a run's, with the versions that made it."""
-        return self.root / RUN_MARK
-
-    @property
-    def config(self) -> Path:
-        """Effective settings, YAML."""
-        return self.root / "config.yaml"
-
-    @property
-    def splits(self) -> Path:
-        """Frozen splits of the source's ids."""
-        return self.root / "splits.json"
-
-    @property
-    def failures(self) -> Path:
-        """One JSON object a line for each failed or quarantined character."""
-        return self.root / "failures.jsonl"
-
-    @property
-    def log(self) -> Path:
-        """One JSON object a line for each artefact: seconds and memory."""
-        return self.root / "logs" / "tasks.jsonl"
-
-    @property
-    def worker_logs(self) -> Path:
-        """Output of the backends' own processes."""
-        return self.root / "logs" / "workers"
-
-    @property
-    def index(self) -> Path:
-        """Cache of meta data and digests; see `pipeline.index`."""
-        return self.root / "state" / "index.sqlite"
-
-    @property
-    def left_out(self) -> Path:
-        """Ids of the source that the latest build left out, a JSON list."""
-        return self.root / "state" / "left-out.json"
-
-    @property
-    def lock(self) -> Path:
-        """Held by the command that builds here."""
-        return self.root / "state" / "lock"
-
-    @property
-    def source(self) -> Path:
-        """Procedural characters that this run wrote."""
-        return self.root / "source"
-
-    @property
-    def dataset(self) -> Path:
-        """The packed dataset."""
-        return self.root / "dataset"
-
-    @property
     def remote_dataset(self) -> str | None:
         """URL that the packed dataset is sent to."""
         return None if self.url is None else f"{self.url.rstrip('/')}/dataset"
 
     @property
-    def uploaded(self) -> Path:
-        """What was sent to the URL."""
-        return self.root / "state" / "uploaded.json"
-
-    @property
-    def report(self) -> Path:
-        """The page that `specsia report` writes."""
-        return self.root / "report.html"
-
-    @property
-    def artefacts(self) -> Path:
-        """All artefacts."""
-        return self.root / "artefacts"
-
-    @property
     def written(self) -> tuple[Path, ...]:
         """Folders that hold nothing but what builds write file by file."""
-        return (self.artefacts, self.source, self.root / "logs", self.root / "quarantine", self.root / "state")
+        return (self.artefacts, self.source, *(self.root / name for name in ("logs", "quarantine", "state")))
 
     def artefact(self, stage: CharacterStage, backend: str | None, key: str) -> Path:
         """Artefact of a character or clip, and of a backend by its name where each has its own.
@@ -122,21 +91,20 @@ class RunLayout:
         They lie in 256 folders a stage, by a hash of the character's id, so that no folder grows too large.
         """
         fan = hashlib.sha256((character_of(key) if stage.per_clip else key).encode()).hexdigest()[:2]
-        return (
-            self.artefacts / f"{stage.name}{_of_backend(backend if stage.per_backend else None)}/{fan}/{_id(key)}.tar"
-        )
+        folder = _below(self.artefacts, stage.name, backend if stage.per_backend else None)
+        return folder / fan / f"{_id(key)}.tar"
 
     def details(self, stage: str, backend: str | None, key: str) -> Path:
         """Traceback, or a reason that is too long to be shown."""
-        return self.root / "logs" / f"{stage}{_of_backend(backend)}" / f"{_id(key)}.txt"
+        return _below(self.root / "logs", stage, backend) / f"{_id(key)}.txt"
 
     def pictures(self, stage: str, backend: str | None, key: str) -> Path:
         """Folder of the pictures of a quarantined character."""
-        return self.root / "quarantine" / f"{stage}{_of_backend(backend)}" / _id(key)
+        return _below(self.root / "quarantine", stage, backend) / _id(key)
 
 
-def _of_backend(name: str | None) -> str:
-    return "" if name is None else "/" + file_name(name, "backend's name")
+def _below(folder: Path, stage: str, backend: str | None) -> Path:
+    return folder / stage if backend is None else folder / stage / file_name(backend, "backend's name")
 
 
 def _id(key: str) -> str:

@@ -6,15 +6,11 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
-from filelock import BaseFileLock, FileLock, SoftFileLock, Timeout
+from filelock import FileLock, Timeout
 
 from specsia_build.errors import SpecsiaError, UsageError
 from specsia_build.files.writing import writing
 from specsia_build.pipeline.layout import RunLayout
-
-
-class BusyError(UsageError):
-    """Another build is at work in a run's folder."""
 
 
 @contextmanager
@@ -25,17 +21,24 @@ def locked(layout: RunLayout) -> Iterator[Callable[[], None]]:
         A function that raises a SpecsiaError once the folder was removed or moved; it is called at the end, too.
 
     Raises:
-        BusyError: if another build is at work there.
+        UsageError: if another build is at work there.
         SpecsiaError: if the folder was removed or moved meanwhile.
         WriteError: if the folder cannot be written.
     """
+    lock = FileLock(layout.lock, timeout=0)
     with writing(layout.lock):
         layout.lock.parent.mkdir(parents=True, exist_ok=True)
-        lock = _acquired(layout)
+        try:
+            lock.acquire()
+        except Timeout as error:
+            raise UsageError(
+                f"another build is at work in {layout.root}: wait for it, or use another --out; if there is none, "
+                f"delete {layout.lock}"
+            ) from error
     # What is written after a folder was removed makes it anew: an open handle tells the two apart.
     handle = os.open(layout.lock.parent, os.O_RDONLY | os.O_CLOEXEC)
 
-    def see() -> None:
+    def check() -> None:
         with suppress(FileNotFoundError, NotADirectoryError):
             if os.path.samestat(layout.lock.parent.stat(), os.fstat(handle)):
                 return
@@ -45,34 +48,19 @@ def locked(layout: RunLayout) -> Iterator[Callable[[], None]]:
         )
 
     try:
-        yield see
+        yield check
     except Exception:
-        see()
+        check()
         raise
     else:
-        see()
+        check()
     finally:
         os.close(handle)
         with suppress(OSError):
             lock.release()
-
-
-def _acquired(layout: RunLayout) -> BaseFileLock:
-    lock: BaseFileLock = FileLock(layout.lock, timeout=0)
-    try:
-        lock.acquire()
-    except NotImplementedError:
-        # A file system without locks: a file that is there while a build is.
-        lock = SoftFileLock(layout.lock.with_name("lock-file"), timeout=0)
-    except Timeout as error:
-        raise _busy(layout) from error
-    if not lock.is_locked:
-        try:
-            lock.acquire()
-        except Timeout as error:
-            raise _busy(layout, f"; if none is, delete {lock.lock_file}") from error
-    return lock
-
-
-def _busy(layout: RunLayout, more: str = "") -> BusyError:
-    return BusyError(f"another build is at work in {layout.root}: wait for it, or use another --out{more}")
+            # A build that was refused leaves nothing.
+            if not layout.mark.exists():
+                for path in (layout.lock, layout.index):
+                    path.unlink(missing_ok=True)
+                layout.lock.parent.rmdir()
+                layout.root.rmdir()

@@ -11,30 +11,17 @@ from typing import Any
 from specsia_build.characters.character import Entry
 from specsia_build.config_file import write_settings
 from specsia_build.dataset import splits
-from specsia_build.errors import AwayError, SpecsiaError, UsageError, plural
+from specsia_build.errors import SpecsiaError, UsageError, plural
 from specsia_build.files.writing import write_bytes
 from specsia_build.pipeline.disk import refuse_full_disk
 from specsia_build.pipeline.executors import Executor, Lost
-from specsia_build.pipeline.failures import Failure, concerning, counted, in_common
-from specsia_build.pipeline.mark import (
-    note_versions,
-)
-from specsia_build.pipeline.plan import (
-    BLOCKED,
-    DAMAGED,
-    DONE,
-    Run,
-    Standing,
-    Step,
-    judge,
-    name_of,
-    standing,
-    steps_of,
-)
-from specsia_build.pipeline.progress import Progress, named, unit_of
-from specsia_build.pipeline.record import Record
+from specsia_build.pipeline.failures import Failure, Record, concerning, counted
+from specsia_build.pipeline.mark import note_versions
+from specsia_build.pipeline.plan import BLOCKED, DAMAGED, DONE, Run, Standing, Step, judge, name_of, standing, steps_of
+from specsia_build.pipeline.progress import Progress, StageTally, named, unit_of
 from specsia_build.pipeline.selection import Characters, parted_doubles
-from specsia_build.pipeline.summary import BuildSummary, StageTally
+from specsia_build.pipeline.store import discard
+from specsia_build.pipeline.summary import BuildSummary
 from specsia_build.pipeline.worker import Outcome, Phase, Unit, Work, failed, phases, work
 from specsia_build.stages.clips import draw, motions
 from specsia_build.stages.registry import character_stages
@@ -59,21 +46,19 @@ class Build:
         self.record = Record(run.layout, progress)
         self.tallies: dict[Step, StageTally] = {}
         self._standing: dict[str, Standing] = {}
-        self._away: dict[str | None, AwayError] = {}
         self.summary = BuildSummary(
             source=characters.source,
             characters=len(self.entries),
-            lacking=characters.lacking,
+            lacking=characters.absent if self.config.like is not None else (),
             allowed_failures=self.config.allowed_failures(len(self.entries)),
         )
 
     def begin(self) -> None:
-        """Take the run over: write its mark, settings and splits, and read what is on record as failed."""
+        """Take the run over: write its mark, settings and splits."""
         note_versions(self.config, self.layout, ())
         write_settings(self.config, self.layout.config)
         write_bytes(self.layout.splits, splits.to_json(self.characters.splits).encode(), lasting=True)
         write_bytes(self.layout.left_out, json.dumps(self.characters.left_out).encode())
-        self.record.read()
         for note in self.characters.notes(self.run):
             self.progress.say(note)
 
@@ -98,12 +83,10 @@ class Build:
 
     def too_many(self, hint: str) -> BuildSummary:
         """Summary of a build of which more failed than may; `hint` says what to give --max-failures."""
-        failures, clips = self.concerning(), self.summary.clips
+        failed, clips, allowed = counted(self.concerning())[0], self.summary.clips, self.summary.allowed_failures
         of = plural(len(self.entries), "character") if clips is None else plural(clips, "clip")
-        alike = f"; {common}" if (common := in_common(failures)) else ""
         return self.finished(
-            stopped=f"{counted(failures)[0]:,} of {of} failed, {self.summary.allowed_failures:,} may{alike}: see "
-            f"{self.layout.failures}; mend them, or {hint}"
+            stopped=f"{failed:,} of {of} failed, {allowed:,} may: see {self.layout.failures}; mend them, or {hint}"
         )
 
     def finished(self, **more: Any) -> BuildSummary:
@@ -112,31 +95,22 @@ class Build:
         said = {"warnings": self.record.warnings, "failures": self.concerning(), **more}
         return replace(self.summary, stages=stages, **said)
 
-    def run_steps(self, steps: Sequence[Step], ids: Collection[str] | None = None) -> None:
-        """Do steps of all characters or of some; damaged artefacts that they need are made again.
+    def run_steps(self, steps: Sequence[Step], ids: Collection[str] | None = None, again: bool = False) -> None:
+        """Do steps of all characters or of some; damaged artefacts that they need are made `again`, once.
 
         Raises:
             UsageError: if a step has nothing to start from.
-            AwayError: if what a backend needs is away, once all that does without that backend is done.
             SpecsiaError: if an artefact is damaged as soon as it is written.
         """
-        self._run_phases(steps, ids)
-        for error in self._away.values():
-            raise error
-
-    def _run_phases(self, steps: Sequence[Step], ids: Collection[str] | None, again: bool = False) -> None:
         if self.config.clips is not None and ids is None and not _finds_clips(steps):
             self.count_clips()
-        for whole in phases(steps, self.config):
-            phase = replace(whole, steps=tuple(step for step in whole.steps if step[1] not in self._away))
-            if not phase.steps:
-                continue
+        for phase in phases(steps, self.config):
             if ids is None and any(stage is draw.STAGE for stage, _ in phase.steps):
                 refuse_full_disk(self.config, self.layout, self._clips())
             if damaged := self._run_phase(phase, ids):
                 if again:
                     raise SpecsiaError(
-                        f"artefacts do not stay as they are written ({named(self._spoilt(damaged))}): look after the "
+                        f"artefacts do not stay as they are written ({named(_spoilt(damaged))}): look after the "
                         f"disk of {self.layout.root}, then give the same command again"
                     )
                 below = {one for stage, _ in phase.steps for one in (*stage.rests_on, stage)}
@@ -149,18 +123,13 @@ class Build:
     def make_again(self, damaged: Mapping[Step, Collection[str]], steps: Sequence[Step]) -> None:
         """Remove damaged artefacts, given by step and key, and do steps of their characters."""
         for step, keys in damaged.items():
-            self.progress.say(f"{' '.join(filter(None, name_of(step)))}: damaged and made again: {named(keys)}")
+            self.progress.say(f"{_label(step)}: damaged and made again: {named(keys)}")
             for key in keys:
-                self.run.index.discard(self.layout.artefact(step[0], name_of(step)[1], key))
-        ids = set(self._spoilt(damaged))
-        for one in ids:
-            self._standing.pop(one, None)
-        self._run_phases(steps, ids, again=True)
-
-    @staticmethod
-    def _spoilt(damaged: Mapping[Step, Collection[str]]) -> list[str]:
-        """Ids of the characters of damaged artefacts."""
-        return [character_of(key) if step[0].per_clip else key for step, keys in damaged.items() for key in keys]
+                discard(self.layout.artefact(step[0], name_of(step)[1], key))
+        ids = set(_spoilt(damaged))
+        for character in ids:
+            self._standing.pop(character, None)
+        self.run_steps(steps, ids, again=True)
 
     def _run_phase(self, phase: Phase, ids: Collection[str] | None) -> dict[Step, set[str]]:
         """Do what there is to do of a phase; returns the keys of damaged artefacts by step."""
@@ -170,56 +139,41 @@ class Build:
         units = attempt.plan(entries)
         with attempt.bars(len(units)):
             while units:
-                left: list[Unit] = []
-                try:
-                    for number, result in self.execute(work, units, phase.needs, self.hopeless):
-                        left += attempt.take(units[number], result)
-                except AwayError as error:
-                    self._away |= {backend: error for _, backend in phase.steps if backend is not None}
-                    break
-                units = left
+                results = self.execute(work, units, phase.needs, self.hopeless)
+                units = [rest for number, result in results for rest in attempt.take(units[number], result)]
         self.record.write()
-        for unit_id in attempt.touched:
-            self._standing.pop(unit_id, None)
-        self._say_waiting(attempt, entries)
+        for character in attempt.touched:
+            self._standing.pop(character, None)
+        self._say_waiting(attempt)
         for step, tally in attempt.tallies.items():
             self.tallies.setdefault(step, StageTally()).add(tally)
             self.progress.stage_done(tally.summary(*name_of(step)), again=ids is not None)
         return attempt.damaged
 
-    def _say_waiting(self, attempt: _Attempt, entries: Sequence[Entry]) -> None:
-        """Name the characters that a stage has nothing to start from, where no failure says why."""
-        for step, blocked in attempt.blocked.items():
-            stage, name = step[0], name_of(step)[1]
-            known = {f.key for f in self.failures_before(stage) if f.backend in (None, name)}
-            waiting = [key for key, character in blocked.items() if not known & {key, character}]
-            if not waiting:
-                continue
-            if {entry.id for entry in entries} <= set(blocked.values()):
-                raise self._nothing_for(stage)
-            count = plural(len(waiting), "character")
-            self.progress.say(f"{stage.name}: {count} not ready for it; run the earlier stages for all")
-
-    def _nothing_for(self, stage: CharacterStage) -> UsageError:
-        return UsageError(
-            f"{stage.name} has nothing to start from in {self.layout.root}: run `{self.config.command} "
-            f"--stage {stage.earlier[-1].name}` first"
-        )
+    def _say_waiting(self, attempt: _Attempt) -> None:
+        """Say how many characters a stage has nothing to start from, where no failure says why."""
+        for (stage, _), blocked in attempt.blocked.items():
+            known = {key for failure in self.failures_before(stage) for key in (failure.id, failure.key)}
+            if waiting := [key for key, character in blocked.items() if not known & {key, character}]:
+                count = plural(len(waiting), "character")
+                self.progress.say(f"{stage.name}: {count} not ready for it; run the earlier stages for all")
 
     def refuse_unready(self, stages: Sequence[CharacterStage]) -> None:
-        """Check that each of some stages has anything to start from, before time is spent on compiling them.
+        """Check that each of some stages has anything to start from.
 
         Raises:
             UsageError: if one has not, and no failure says why.
         """
         for stage in stages:
-            wanted = [one for one in stage.rests_on if one not in stages and not one.per_clip]
-            if not self.failures_before(stage) and not all(map(self._holds_any, steps_of(self.config, wanted))):
-                raise self._nothing_for(stage)
+            below = [one for one in stage.rests_on if one not in stages and not one.per_clip]
+            if not self.failures_before(stage) and not all(map(self._holds_any, steps_of(self.config, below))):
+                raise UsageError(
+                    f"{stage.name} has nothing to start from in {self.layout.root}: run `{self.config.command} "
+                    f"--stage {stage.earlier[-1].name}` first"
+                )
 
     def _holds_any(self, step: Step) -> bool:
-        stage, name = step[0], name_of(step)[1]
-        return any(self.run.meta(stage, name, entry.id) is not None for entry in self.entries)
+        return any(self.run.meta(step[0], name_of(step)[1], entry.id) is not None for entry in self.entries)
 
     def _motions(self) -> list[Meta]:
         """What is known of the motions of each character that has any."""
@@ -254,6 +208,15 @@ class Build:
 
 def _finds_clips(steps: Sequence[Step]) -> bool:
     return any(stage is motions.STAGE for stage, _ in steps)
+
+
+def _label(step: Step) -> str:
+    return " ".join(filter(None, name_of(step)))
+
+
+def _spoilt(damaged: Mapping[Step, Collection[str]]) -> list[str]:
+    """Ids of the characters of damaged artefacts."""
+    return [character_of(key) if step[0].per_clip else key for step, keys in damaged.items() for key in keys]
 
 
 class _Attempt:
@@ -359,7 +322,7 @@ class _Attempt:
             for stage in outcome.damaged:
                 through = task.backend if stage.per_backend else None
                 self.damaged.setdefault((stage, through), set()).add(task.key_in(stage))
-            if outcome.state == BLOCKED and unit.entry.id not in build._spoilt(self.damaged):
+            if outcome.state == BLOCKED and unit.entry.id not in _spoilt(self.damaged):
                 self.blocked[step][task.key] = unit.entry.id
             return
         if outcome.state == DONE:
@@ -368,12 +331,12 @@ class _Attempt:
             return
         bar(1)
         if outcome.state == DAMAGED:
-            build.progress.say(f"{' '.join(filter(None, name_of(step)))}: damaged and made again: {task.key}")
+            build.progress.say(f"{_label(step)}: damaged and made again: {task.key}")
         record.log(*name_of(step), task.key, outcome)
         tally.seconds += outcome.seconds
         (tally.made if outcome.reason is None else tally.failed).add(task.key)
         if outcome.reason is not None:
-            build.run.index.discard(task.path)
+            discard(task.path)
             clip = None if task.clip is None else task.clip.id
             details, looks = outcome.details, outcome.low_quality
             record.failed(Failure(unit.entry.id, *name_of(step), outcome.reason, details, looks, clip), outcome.shown)

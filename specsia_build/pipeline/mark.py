@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +11,12 @@ from specsia_build import __version__
 from specsia_build.backends.registry import load_backend
 from specsia_build.characters.character import Entry
 from specsia_build.config import BuildConfig, result_settings
-from specsia_build.config_file import read_settings, with_settings
-from specsia_build.dataset import exchange, schema, splits
+from specsia_build.config_file import read_settings
+from specsia_build.dataset import exchange, schema
 from specsia_build.dataset.parquet import stored_rows
-from specsia_build.errors import SpecsiaError, UsageError, plural
+from specsia_build.errors import UsageError, plural
 from specsia_build.files.names import is_temporary
-from specsia_build.files.records import read_json
+from specsia_build.files.records import remembered_json
 from specsia_build.files.writing import write_bytes
 from specsia_build.ownership import is_vacant, refuse_foreign_folder
 from specsia_build.pipeline.layout import RunLayout
@@ -42,17 +41,15 @@ def write_mark(layout: RunLayout, source: str, versions: Mapping[str, int]) -> N
 def _versions(config: BuildConfig, stages: Sequence[CharacterStage]) -> dict[str, int]:
     """Versions of some stages, and of the backends that they call."""
     called = [load_backend(spec) for spec in config.backends if any(stage.calls_backend for stage in stages)]
-    return {stage.name: stage.version for stage in stages} | {one.name: one.version for one in called}
+    return {stage.name: stage.version for stage in stages} | {backend.name: backend.version for backend in called}
 
 
 def versions_before(layout: RunLayout) -> dict[str, int]:
-    """Versions that made what a folder holds, by its mark or else its dataset."""
-    for path, name in ((layout.mark, VERSIONS), (layout.dataset / schema.BUILD_FILE, "stages")):
-        with suppress(SpecsiaError, OSError):
-            found = read_json(path)
-            if isinstance(found, dict) and isinstance(stated := found.get(name), dict):
-                return {key: version for key, version in stated.items() if isinstance(version, int)}
-    return {}
+    """Versions that made what a folder holds, by its mark."""
+    mark = remembered_json(layout.mark)
+    stated = mark.get(VERSIONS) if isinstance(mark, dict) else None
+    found = stated.items() if isinstance(stated, dict) else ()
+    return {name: version for name, version in found if isinstance(version, int)}
 
 
 def outdated(layout: RunLayout, config: BuildConfig) -> list[str]:
@@ -67,44 +64,21 @@ def note_versions(config: BuildConfig, layout: RunLayout, made: Sequence[Charact
     write_mark(layout, config.source, {**new, **versions_before(layout), **now})
 
 
-def check_folder(layout: RunLayout) -> str | None:
+def check_folder(layout: RunLayout) -> None:
     """Check that a run may be written to a folder; nothing is written.
-
-    Returns:
-        A line to be shown where a run has no mark.
 
     Raises:
         UsageError: if it holds something else, or a run of a newer version.
     """
     if is_vacant(layout.root):
-        return None
-    try:
-        mark = read_json(layout.mark)
-    except (SpecsiaError, FileNotFoundError):
-        mark = None
+        return
+    mark = remembered_json(layout.mark)
     if isinstance(mark, dict) and mark.get("kind") == KIND:
-        if not isinstance(mark.get("format"), int) or mark["format"] > FORMAT:
+        if mark.get("format") != FORMAT:
             raise UsageError(f"{layout.root} holds a run of a newer version of specsia: use that, or another --out")
-        return None
-    if not _looks_like_a_run(layout):
+    # A build that was killed before it wrote the mark leaves its lock.
+    elif any(path != layout.lock.parent and not is_temporary(path.name) for path in layout.root.iterdir()):
         refuse_foreign_folder(layout.root, "build of specsia")
-    return f"{layout.root} holds a build that has no mark yet: it gets one and goes on"
-
-
-def _looks_like_a_run(layout: RunLayout) -> bool:
-    """Whether a folder without a mark holds settings and splits as builds write them, or only a build's lock."""
-    state, ours = layout.lock.parent, (layout.lock.name, layout.index.name)
-    if all(path == state or is_temporary(path.name) for path in layout.root.iterdir()) and all(
-        path.name.startswith(ours) for path in state.iterdir()
-    ):
-        return True
-    try:
-        found = read_settings(layout.config)
-        with_settings(BuildConfig(), found, str(layout.config))
-        splits.from_json(layout.splits)
-    except (SpecsiaError, OSError):
-        return False
-    return "source" in found
 
 
 def settings_before(layout: RunLayout) -> dict[str, Any]:
@@ -112,15 +86,15 @@ def settings_before(layout: RunLayout) -> dict[str, Any]:
     return read_settings(layout.config) if layout.config.is_file() else {}
 
 
-def shown(value: object) -> str:
-    """A setting, as people read it."""
-    return (
-        (", ".join(map(str, value)) or "none") if isinstance(value, list) else "none" if value is None else str(value)
-    )
+def _shown(value: object) -> str:
+    """Text of a setting's value."""
+    if isinstance(value, list):
+        return ", ".join(map(str, value)) or "none"
+    return "none" if value is None else str(value)
 
 
 def changes(before: Mapping[str, Any], config: BuildConfig) -> list[str]:
-    """What a build changes of the settings that it finds, such as ``views 10 -> 8``."""
+    """Settings of a run that a build changes, such as ``views 10 -> 8``."""
     return list(_changed(before, result_settings(config)))
 
 
@@ -130,7 +104,7 @@ def _changed(before: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[str]
         if isinstance(was, dict) and isinstance(value, dict):
             yield from _changed(was, value)
         elif was != value:
-            yield f"{name} {shown(was)} -> {shown(value)}"
+            yield f"{name} {_shown(was)} -> {_shown(value)}"
 
 
 def _rows_of(dataset: Path) -> int | None:
@@ -174,11 +148,9 @@ def told_before(
 def refuse_other_source(before: Mapping[str, Any], run: Run, entries: Sequence[Entry]) -> None:
     """Check that a run whose source is named anew keeps its characters and does not lose rows.
 
-    A source that has grown or moved has at least one character that is as it was rendered; one whose characters only
-    bear the same names would replace them all.
-
     Raises:
-        UsageError: if all that was rendered is of other characters, or the dataset would become smaller.
+        UsageError: if all that was rendered is of other characters, which only bear the same names, or the dataset
+            would become smaller.
     """
     if before.get("source", run.config.source) == run.config.source:
         return

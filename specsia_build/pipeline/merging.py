@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from specsia_build.backends.registry import placeless
-from specsia_build.config import BuildConfig
+from specsia_build.config import BuildConfig, result_settings
 from specsia_build.config_file import write_settings
 from specsia_build.errors import UsageError
 from specsia_build.files.writing import replacing, write_bytes
@@ -21,7 +21,7 @@ from specsia_build.pipeline.settings import existing_run
 from specsia_build.stages.registry import character_stages
 
 
-def merge(runs: Sequence[Path], layout: RunLayout, say: Callable[[str], None]) -> BuildConfig:
+def merge(runs: Sequence[Path], layout: RunLayout) -> BuildConfig:
     """Copy what runs made into the folder of another one, which a build then packs; the runs stay as they are.
 
     Fingerprints decide what of it is up to date; of two artefacts of one place the first run's is taken.
@@ -29,7 +29,6 @@ def merge(runs: Sequence[Path], layout: RunLayout, say: Callable[[str], None]) -
     Args:
         runs: folders of them, built by `--shard` or otherwise, with the same settings.
         layout: of the run that they become.
-        say: shows a line to the user.
 
     Returns:
         The settings of that run: those of the first, of the whole source.
@@ -47,9 +46,7 @@ def merge(runs: Sequence[Path], layout: RunLayout, say: Callable[[str], None]) -
     here = next((one for one in sources if one.startswith("sample:") or Path(one).exists()), sources[0])
     whole = replace(first, shard=None, source=here)
     for config, one in found:
-        if differ := changes(
-            _portable(first_layout, config.source), replace(config, shard=None, backends=_names(config))
-        ):
+        if differ := changes(result_settings(_portable(first)), _portable(config)):
             settings = "; ".join(differ)
             raise UsageError(f"{one.root} has other settings than {first_layout.root} ({settings}): build both alike")
         if not one.splits.is_file() or one.splits.read_bytes() != first_layout.splits.read_bytes():
@@ -57,18 +54,14 @@ def merge(runs: Sequence[Path], layout: RunLayout, say: Callable[[str], None]) -
                 f"{one.root} and {first_layout.root} are of different characters, or put them in different splits: "
                 "build both from the same source"
             )
-    note = check_folder(layout)
+    check_folder(layout)
     before = settings_before(layout)
     if before and (differ := changes(before, whole)):
         raise UsageError(f"{layout.root} holds a run with other settings ({'; '.join(differ)}): name another --out")
     with locked(layout):
-        if note is not None:
-            say(note)
         versions: dict[str, int] = {}
-        for _, one in found:
-            versions |= {
-                name: min(version, versions.get(name, version)) for name, version in versions_before(one).items()
-            }
+        for stated in (versions_before(one) for _, one in found):
+            versions |= {name: min(version, versions.get(name, version)) for name, version in stated.items()}
         write_mark(layout, whole.source, versions)
         write_settings(whole, layout.config)
         write_bytes(layout.splits, first_layout.splits.read_bytes())
@@ -82,29 +75,18 @@ def merge(runs: Sequence[Path], layout: RunLayout, say: Callable[[str], None]) -
     return whole
 
 
-def _names(config: BuildConfig) -> tuple[str, ...]:
-    """Backends without the places where they lie, which are each machine's own."""
-    return tuple(map(placeless, config.backends))
-
-
-def _portable(layout: RunLayout, source: str) -> dict[str, object]:
-    before = settings_before(layout) | {"shard": None, "source": source}
-    return before | {"backends": list(map(placeless, before.get("backends", ())))}
+def _portable(config: BuildConfig) -> BuildConfig:
+    """Settings without a machine's own places: of the source, of backends, and the share."""
+    return replace(config, shard=None, source="", backends=tuple(map(placeless, config.backends)))
 
 
 def _copy(old: Path, new: Path, folder: str) -> None:
     """Copy the files below a folder of a run that the other lacks; links are not followed."""
-    for path in _files(old / folder):
+    for path in sorted((old / folder).rglob("*")):
         target = new / path.relative_to(old)
-        if os.path.lexists(target):
-            continue
-        with replacing(target) as temporary:
-            try:
-                os.link(path, temporary)
-            except OSError:
-                shutil.copyfile(path, temporary)
-
-
-def _files(folder: Path) -> Iterator[Path]:
-    for parent, _, names in os.walk(folder):
-        yield from (path for name in sorted(names) if (path := Path(parent, name)).is_file() and not path.is_symlink())
+        if path.is_file() and not path.is_symlink() and not os.path.lexists(target):
+            with replacing(target) as temporary:
+                try:
+                    os.link(path, temporary)
+                except OSError:
+                    shutil.copyfile(path, temporary)

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeAlias
 
-from specsia_build.characters.character import Entry
 from specsia_build.config import DRAVIE, NONE, backend_name
 from specsia_build.dataset import parquet, splits
 from specsia_build.dataset.checksums import parse_sums
@@ -22,10 +21,11 @@ from specsia_build.pipeline.failures import Failure, counted
 from specsia_build.pipeline.layout import RunLayout
 from specsia_build.pipeline.loop import Build
 from specsia_build.pipeline.plan import Run, Standing, Step, backend_of, packs, read_by_pack
-from specsia_build.pipeline.progress import named
-from specsia_build.pipeline.recipes import DamagedPart, finish_recipe, part_tasks, recipe_folder, write_parts
-from specsia_build.pipeline.store import DamagedError, is_intact, read_artefact
-from specsia_build.pipeline.summary import BuildSummary, StageSummary
+from specsia_build.pipeline.progress import StageSummary, named
+from specsia_build.pipeline.recipes import finish_recipe, part_tasks, recipe_folder, write_parts
+from specsia_build.pipeline.store import DamagedError, read_artefact
+from specsia_build.pipeline.summary import BuildSummary
+from specsia_build.pipeline.survey import withdraw
 from specsia_build.pipeline.worker import Outcome, peak_mb
 from specsia_build.recipes.recipe import Recipe
 from specsia_build.recipes.registry import folder_recipes
@@ -49,8 +49,7 @@ def finish(build: Build) -> BuildSummary:
     if build.config.keep != NONE or summary.stopped is not None:
         return summary
     _check_packed(build)
-    freed = remove_artefacts(build.layout) + sum(map(_withdraw, build.entries))
-    return replace(summary, freed=freed)
+    return replace(summary, freed=remove_artefacts(build.layout) + sum(map(withdraw, build.entries)))
 
 
 @dataclass(frozen=True)
@@ -64,11 +63,14 @@ class Inputs:
         """Artefacts of a character or clip, and of what the backend of a name made of it."""
         return {stage: read_artefact(self.layout.artefact(stage, name, key), key) for stage in self.stages}
 
-    def damaged(self, key: str, name: str | None) -> Iterator[Which]:
-        """Those of them that cannot be read."""
-        for stage in self.stages:
-            if not is_intact(self.layout.artefact(stage, name, key), key):
-                yield stage, name if stage.per_backend else None, key
+    def damaged(self, keys: Iterable[str], name: str | None) -> Iterator[Which]:
+        """Artefacts of some characters or clips that cannot be read."""
+        for key in keys:
+            for stage in self.stages:
+                try:
+                    read_artefact(self.layout.artefact(stage, name, key), key)
+                except DamagedError:
+                    yield stage, name if stage.per_backend else None, key
 
 
 class DamagedInputs(SpecsiaError):
@@ -80,21 +82,15 @@ class DamagedInputs(SpecsiaError):
         self.which = which
 
 
-@dataclass(frozen=True)
-class _Item:
-    inputs: Inputs
-    task: ShardTask
-
-
-def _make(item: _Item) -> Made | tuple[Which, ...]:
+def _make(item: tuple[Inputs, ShardTask]) -> Made | tuple[Which, ...]:
     """Make a shard; gives the damaged artefacts, if it could not be made for that."""
+    inputs, task = item
     try:
-        return make_shard(item.task, item.inputs.load)
+        return make_shard(task, inputs.load)
     except DamagedError:
-        damaged = tuple(one for key in item.task.members for one in item.inputs.damaged(key, item.task.backend))
-        if not damaged:
-            raise
-        return damaged
+        if damaged := tuple(inputs.damaged(task.members, task.backend)):
+            return damaged
+        raise
 
 
 def makes_shards(run: Run, execute: Executor, advance: Callable[[int], None]) -> MakeShards:
@@ -106,7 +102,7 @@ def makes_shards(run: Run, execute: Executor, advance: Callable[[int], None]) ->
     inputs = Inputs(run.layout, read_by_pack(run.config))
 
     def make(tasks: Sequence[ShardTask]) -> Generator[tuple[int, Made], None, None]:
-        items = [_Item(inputs, task) for task in tasks]
+        items = [(inputs, task) for task in tasks]
         # One process packs a shard or less before others have begun.
         few = sum(task.bytes for task in tasks) <= parquet.SHARD_BYTES
         needs = Needs(run.config.timeout * max((len(task.members) for task in tasks), default=1))
@@ -128,11 +124,7 @@ def makes_shards(run: Run, execute: Executor, advance: Callable[[int], None]) ->
 
 
 def pack_plan(
-    run: Run,
-    source: str,
-    standings: Mapping[str, Standing],
-    failures: Sequence[Failure],
-    splits: Mapping[str, str],
+    run: Run, source: str, standings: Mapping[str, Standing], failures: Sequence[Failure], splits: Mapping[str, str]
 ) -> pack.PackPlan:
     """What pack would write now: every character all of whose artefacts are up to date.
 
@@ -163,7 +155,6 @@ def pack_plan(
         quarantined={name: count for name, count in lost.items() if count},
         sees_ground_truth=[backend_name(s) for s in run.config.backends if backend_of(s).sees_ground_truth],
         reads=read_by_pack(run.config),
-        waiting={name: [key for each in standings.values() for key in each.waiting[name]] for name in members},
     )
 
 
@@ -171,15 +162,6 @@ def empty_splits(standings: Mapping[str, Standing], planned: Mapping[str, str]) 
     """A sentence about each planned split none of whose characters has rows, with the manifest line that fills it."""
     packed = {one for one, found in standings.items() if any(found.members.values())}
     return tuple(splits.empty_notes(planned, packed))
-
-
-def not_ready(plan: pack.PackPlan, failures: Sequence[Failure]) -> dict[str, list[str]]:
-    """Keys per backend of what is neither to be packed nor on record as failed."""
-    missed = {}
-    for name, waiting in plan.waiting.items():
-        excused = {failure.key for failure in failures if failure.backend in (None, name)}
-        missed[name] = [key for key in waiting if key not in excused]
-    return {name: found for name, found in missed.items() if found}
 
 
 def _pack_dataset(build: Build) -> BuildSummary:
@@ -195,32 +177,38 @@ def _make_again(build: Build, which: Sequence[Which]) -> None:
     specs = {backend_name(spec): spec for spec in build.config.backends}
     damaged: dict[Step, set[str]] = {}
     for stage, name, key in which:
-        spec = specs[name] if stage.per_backend and name is not None else None
-        damaged.setdefault((stage, spec), set()).add(key)
+        damaged.setdefault((stage, None if name is None else specs[name]), set()).add(key)
     build.make_again(damaged, build.run.steps)
+
+
+def _missed(build: Build, waiting: Iterable[str], name: str | None, failures: Iterable[Failure]) -> str | None:
+    """Why nothing is packed of a backend while some of what waits for an earlier stage did not fail."""
+    excused = {failure.key for failure in failures if failure.backend in (None, name)}
+    if not (missed := [key for key in waiting if key not in excused]):
+        return None
+    return (
+        f"{len(missed):,}{f' of {name}' if name else ''} are neither built up to date nor on record as failed "
+        f"({named(missed)}): run `{build.config.command} --out {build.layout.out}` with all its stages"
+    )
 
 
 def _pack(build: Build) -> BuildSummary:
     start = time.perf_counter()
-    config, layout, failures = build.config, build.layout, build.failures_before()
-    ids = {entry.id for entry in build.entries}
+    layout, failures = build.layout, build.failures_before()
     for name in build.run.backends:
-        if len(ids) == len({f.id for f in failures if f.backend in (None, name) and f.clip is None}):
-            who = f"all {len(ids):,} characters are" if len(ids) > 1 else "the only character is"
+        if len(build.entries) == len({f.id for f in failures if f.backend in (None, name) and f.clip is None}):
             return build.finished(
-                stopped=f"{who} quarantined, so there is nothing of {name} to pack: see {layout.failures}"
+                stopped=f"all characters are quarantined, so there is nothing of {name} to pack: see {layout.failures}"
             )
     lost, _ = counted(failures)
     if lost > build.summary.allowed_failures:
         return build.too_many(f"go on without them with --max-failures {lost}")
     standings = {entry.id: build.standing(entry) for entry in build.entries}
     plan = pack_plan(build.run, build.characters.source, standings, failures, build.characters.splits)
-    for name, missed in not_ready(plan, failures).items():
-        return build.finished(
-            stopped=f"{len(missed):,} of {plural(len(ids), 'character')} of {name} are neither built up to date nor on "
-            f"record as failed ({named(missed)}), so no dataset is written without them: run `{config.command} --out "
-            f"{layout.out}` with all its stages"
-        )
+    for name in plan.members:
+        waiting = (key for each in standings.values() for key in each.waiting[name])
+        if (missed := _missed(build, waiting, name, failures)) is not None:
+            return build.finished(stopped=missed)
     total = sum(len(members) for members in plan.members.values())
     kept = pack.packed_fingerprint(layout.dataset) == pack.plan_fingerprint(plan)
     with build.progress.bar(pack.STAGE.name, 0 if kept else total, kept=total if kept else 0) as advance:
@@ -274,30 +262,29 @@ def _pack_clips(build: Build) -> BuildSummary:
     lost, _ = counted(failures)
     if lost > build.summary.allowed_failures:
         return build.too_many(f"go on without them with --max-failures {lost}")
-    stopped: list[str] = []
+    stopped: list[str | None] = []
     for recipe in folder_recipes(build.config.clips.recipes):
-        stopped += _write_recipe(build, recipe)
+        stopped.append(_write_recipe(build, recipe))
     summary = _pack_dataset(build) if DRAVIE in build.config.clips.recipes else build.finished()
-    return replace(summary, stopped="; ".join([*filter(None, [summary.stopped]), *stopped]) or None)
+    return replace(summary, stopped="; ".join(filter(None, [summary.stopped, *stopped])) or None)
 
 
-def _write_recipe(build: Build, recipe: Recipe) -> list[str]:
+def _write_recipe(build: Build, recipe: Recipe) -> str | None:
     """Write the parts of a recipe; returns what could not be written and why."""
     start = time.perf_counter()
     written = 0
     for last in (False, True):
         failures = build.failures_before()
-        tasks, missed = part_tasks(recipe, build.run, build.entries, failures, build.characters.splits)
-        if missed:
-            return [
-                f"{len(missed):,} of the clips or characters are neither drawn up to date nor on record as failed "
-                f"({named(missed)}): run `{build.config.command} --out {build.layout.out}` with all its stages"
-            ]
+        tasks, waiting = part_tasks(recipe, build.run, build.entries, build.characters.splits)
+        for name, keys in waiting.items():
+            if (missed := _missed(build, keys, name, failures)) is not None:
+                return missed
         outcome = write_parts(tasks, build.config, build.execute, build.progress)
         written += outcome.made
         if not outcome.damaged:
             break
-        which = [one for part in outcome.damaged for one in _damaged_in(build.layout, part)]
+        read = [(Inputs(build.layout, part.stages), part) for part in outcome.damaged]
+        which = [one for inputs, part in read for one in inputs.damaged(part.clips, part.backend)]
         if last:
             raise DamagedInputs(which)
         _make_again(build, which)
@@ -309,15 +296,9 @@ def _write_recipe(build: Build, recipe: Recipe) -> list[str]:
     done = StageSummary(recipe.name, None, written, count - written, len(outcome.faults), seconds)
     build.progress.stage_done(done)
     build.summary = replace(build.summary, recipes={**(build.summary.recipes or {}), recipe.name: count})
-    if not outcome.faults:
-        return [] if count else [f"there is nothing of {recipe.name} to pack: the warnings say why"]
-    more = f" (and {len(outcome.faults) - 1} more such)" if len(outcome.faults) > 1 else ""
-    return [f"{outcome.faults[0]}{more}; the other parts are written"]
-
-
-def _damaged_in(layout: RunLayout, part: DamagedPart) -> list[Which]:
-    inputs = Inputs(layout, part.stages)
-    return [one for clip in part.clips for one in inputs.damaged(clip, part.backend)]
+    if outcome.faults:
+        return f"{some(outcome.faults, 1)}; the other parts are written"
+    return None if count else f"there is nothing of {recipe.name} to pack: the warnings say why"
 
 
 def _check_packed(build: Build) -> None:
@@ -331,29 +312,21 @@ def _check_packed(build: Build) -> None:
     for recipe in folder_recipes(config.clips.recipes if config.clips is not None else ()):
         moved = build.run.backends if config.clips is not None and config.clips.pairs and recipe.reconstructions else ()
         folders += [recipe_folder(layout, recipe.name, name) for name in (None, *moved)]
-    listed = [one for folder in folders for one in _listed(folder)]
-    spoilt = []
-    with build.progress.bar("check", len(listed), "file") as advance:
-        for number, whole in build.execute(_is_whole, listed, Needs(config.timeout)):
-            advance(1)
-            if isinstance(whole, Lost) or not whole:
-                spoilt.append(str(listed[number][0]))
+    try:
+        sums = {folder: parse_sums((folder / SUMS_FILE).read_text(encoding="utf-8"))[0] for folder in folders}
+        listed = [(folder / name, digest) for folder, found in sums.items() for name, digest in found.items()]
+        with build.progress.bar("check", len(listed), "file") as advance:
+            spoilt = []
+            for number, whole in build.execute(_is_whole, listed, Needs(config.timeout)):
+                advance(1)
+                spoilt += [] if whole is True else [str(listed[number][0])]
+    except (OSError, UnicodeDecodeError) as error:
+        raise SpecsiaError(f"no artefact is removed, as what was packed cannot be read: {error}") from error
     if spoilt:
         raise SpecsiaError(
             f"{some(sorted(spoilt))} does not read as it was written, so no artefact is removed: delete it, look after "
             "the disk, and give the same command again"
         )
-
-
-def _listed(folder: Path) -> list[tuple[Path, str]]:
-    """Files of a folder with their SHA-256, by its own list."""
-    try:
-        sums, _ = parse_sums((folder / SUMS_FILE).read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise SpecsiaError(
-            f"{folder / SUMS_FILE} cannot be read ({error}), so no artefact is removed: give the same command again"
-        ) from error
-    return [(folder / name, digest) for name, digest in sums.items()]
 
 
 def _is_whole(listed: tuple[Path, str]) -> bool:
@@ -362,12 +335,3 @@ def _is_whole(listed: tuple[Path, str]) -> bool:
         return file_digest(path) == digest
     except OSError:
         return False
-
-
-def _withdraw(entry: Entry) -> int:
-    """Remove the files of a procedural character; returns the bytes that are free now."""
-    if entry.sample is None:
-        return 0
-    from specsia_build.characters.samples.write import withdraw
-
-    return withdraw(entry)

@@ -219,13 +219,6 @@ def judge_character(
             yield Judged(task, state, good)
 
 
-def tasks_of(run: Run, step: Step, entry: Entry) -> list[Task]:
-    """A character's tasks of a step that can be done and are not up to date, with the digests of their inputs."""
-    seen, digest = run.index.seen, run.index.digest
-    left = [found.task for found in judge_character(run, entry, [step]) if found.state not in (DONE, BLOCKED)]
-    return [judge(task, seen, digest)[0] for task in left]
-
-
 def warnings_of(meta: Meta) -> tuple[str, ...]:
     """Sentences about what was built all the same, from an artefact's meta data."""
     return tuple(brief(said, MOST_WARNED) for said in meta.get("warnings", ()))

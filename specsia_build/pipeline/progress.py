@@ -1,15 +1,15 @@
-"""What a person sees while a build runs: its stages on standard error."""
+"""What a person sees while a build runs: its stages on standard error, and counts of each."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
 
 from specsia_build.characters.character import id_order_key
 from specsia_build.config import DRAVIE, BuildConfig, backend_name
 from specsia_build.errors import some
 from specsia_build.pipeline.plan import steps_of
-from specsia_build.pipeline.summary import StageSummary
 from specsia_build.stages import pack
 from specsia_build.stages.stage import CharacterStage
 from specsia_build.terminal import drawing, screen
@@ -43,6 +43,50 @@ def planned_rows(config: BuildConfig, stages: Sequence[CharacterStage], characte
     there = characters * len(config.backends) if config.clips is None else None
     unit = "char" if config.clips is None else "clip"
     return [*rows, *(Row(name, unit=unit, total=there, share=_PACKING) for name in names if packs)]
+
+
+@dataclass(frozen=True)
+class StageSummary:
+    """What one stage (of one backend) did.
+
+    Attributes:
+        made: characters built now.
+        kept: characters that were up to date.
+        failed: characters quarantined now.
+        seconds: that workers were at it, in all.
+    """
+
+    stage: str
+    backend: str | None
+    made: int
+    kept: int
+    failed: int
+    seconds: float
+
+
+@dataclass
+class StageTally:
+    """Characters or clips of a stage that were made, kept and failed, where some of them took more than one attempt.
+
+    Attributes:
+        seconds: that workers were at it, in all.
+    """
+
+    made: set[str] = field(default_factory=set)
+    kept: set[str] = field(default_factory=set)
+    failed: set[str] = field(default_factory=set)
+    seconds: float = 0.0
+
+    def add(self, other: StageTally) -> None:
+        """Count one more attempt."""
+        self.made = (self.made | other.made) - other.failed
+        self.failed = (self.failed | other.failed) - other.made
+        self.kept = (self.kept | other.kept) - self.made - self.failed
+        self.seconds += other.seconds
+
+    def summary(self, stage: str, backend: str | None) -> StageSummary:
+        """Of a stage and its backend, by their names."""
+        return StageSummary(stage, backend, len(self.made), len(self.kept), len(self.failed), self.seconds)
 
 
 class Progress:

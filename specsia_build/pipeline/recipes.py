@@ -27,6 +27,9 @@ from specsia_build.stages.clips import draw, move
 from specsia_build.stages.pack import made_with
 from specsia_build.stages.stage import CharacterStage, Meta
 
+DAMAGED, LEFT_OUT, FAULT = "damaged", "left out", "fault"
+"""Why a part was not written: an artefact does not read, the clip does not lend itself to it, or the recipe failed."""
+
 
 @dataclass(frozen=True)
 class PartTask:
@@ -77,22 +80,9 @@ class PartTask:
         return ClipFrames({**clean.meta, "box": made.meta["box"], "backend": self.backend}, made.files, clean.files)
 
 
-DamagedPart = PartTask
-"""A part that was not written, since artefacts of its clips do not read."""
-
-
 def recipe_folder(layout: RunLayout, recipe: str, backend: str | None) -> Path:
     """Where a run's recipe lies: of characters, or of a backend's reconstructions of them."""
     return layout.root / (recipe if backend is None else f"{recipe}-{backend}")
-
-
-@dataclass(frozen=True)
-class Trouble:
-    """Why a part was not written: a sentence, whether that is the recipe's fault, or whether an artefact is damaged."""
-
-    reason: str = ""
-    fault: bool = False
-    damaged: bool = False
 
 
 @dataclass
@@ -107,35 +97,35 @@ class Outcome:
     """
 
     made: int = 0
-    damaged: list[DamagedPart] = field(default_factory=list)
+    damaged: list[PartTask] = field(default_factory=list)
     left_out: dict[str, list[str]] = field(default_factory=dict)
     faults: list[str] = field(default_factory=list)
 
 
-def write_part(task: PartTask) -> Trouble | None:
-    """Write one part; gives what is the matter, if it could not be written.
+def write_part(task: PartTask) -> tuple[str, str] | None:
+    """Write one part; gives a kind of trouble (`DAMAGED`, `LEFT_OUT` or `FAULT`) and its sentence, if it has any.
 
     Raises:
-        WriteError: if the system has something against writing.
+        WriteError: if it cannot be written, as the next part would fail likewise.
     """
     recipe = load_recipe(task.recipe)
     part = Part(task.key, task.character, task.split, task.options, task.clips, task.load)
     try:
         folders.place(task.folder, task.key, partial(recipe.write, part), task.on_record)
-    except DamagedError:
-        return Trouble(damaged=True)
+    except DamagedError as error:
+        return DAMAGED, str(error)
     except CharacterError as error:
         folders.remove_part(task.folder, task.key)
-        return Trouble(str(error))
+        return LEFT_OUT, str(error)
     except WriteError:
         raise
     except UsageError as error:
-        return Trouble(str(error), fault=True)
-    # It may be a stranger's, and the reader needs to know whose fault it is; the others are written.
+        return FAULT, str(error)
+    # The recipe may be a stranger's: the others are written all the same.
     except Exception as error:
         folders.remove_part(task.folder, task.key)
-        said = str(error) if isinstance(error, SpecsiaError) else f"{type(error).__name__}: {error}"
-        return Trouble(f"the recipe {task.recipe} cannot write {task.key}: {brief(said)}", fault=True)
+        why = str(error) if isinstance(error, SpecsiaError) else f"{type(error).__name__}: {error}"
+        return FAULT, f"the recipe {task.recipe} cannot write {task.key}: {brief(why)}"
     return None
 
 
@@ -149,15 +139,15 @@ def write_parts(tasks: Sequence[PartTask], config: BuildConfig, execute: Executo
             advance(1)
             task = missing[index]
             if isinstance(trouble, Lost):
-                trouble = Trouble(f"{task.recipe} of {task.key} was lost: {trouble.reason}", fault=True)
+                trouble = FAULT, f"{task.recipe} of {task.key} was lost: {trouble.reason}"
             if trouble is None:
                 found.made += 1
-            elif trouble.damaged:
+            elif trouble[0] == DAMAGED:
                 found.damaged.append(task)
-            elif trouble.fault:
-                found.faults.append(trouble.reason)
+            elif trouble[0] == FAULT:
+                found.faults.append(trouble[1])
             else:
-                found.left_out.setdefault(task.character, []).append(trouble.reason)
+                found.left_out.setdefault(task.character, []).append(trouble[1])
     return found
 
 
@@ -237,15 +227,14 @@ def written(folder: Path) -> Callable[[], Iterator[Written]]:
 
 
 def part_tasks(
-    recipe: Recipe, run: Run, entries: Sequence[Entry], failures: Sequence[Failure], splits: Mapping[str, str]
-) -> tuple[list[PartTask], list[str]]:
-    """The parts that a recipe's folders are to hold, and ids of what is neither up to date nor known to have failed."""
+    recipe: Recipe, run: Run, entries: Sequence[Entry], splits: Mapping[str, str]
+) -> tuple[list[PartTask], dict[str | None, list[str]]]:
+    """The parts that a recipe's folders are to hold, and by backend the keys of what is not up to date."""
     assert run.config.clips is not None
     moved = recipe.reconstructions and run.config.clips.pairs
     backends = (None, *(run.backends if moved else ()))
-    excused = {name: {failure.key for failure in failures if failure.backend in (None, name)} for name in backends}
     clips: dict[str | None, dict[str, list[Meta]]] = {name: {} for name in backends}
-    missed = []
+    waiting: dict[str | None, list[str]] = {name: [] for name in backends}
     for entry in entries:
         for judged in judge_character(run, entry):
             name, stage, key = judged.task.backend_name, judged.task.stage, judged.task.key
@@ -255,12 +244,12 @@ def part_tasks(
             if judged.sound and clean is not None and made is not None:
                 of = key if recipe.by == "clip" else clean["character"]
                 clips[name].setdefault(of, []).append({**clean, "fingerprint": made["fingerprint"]})
-            elif key not in excused[name]:
-                missed.append(key)
+            else:
+                waiting[name].append(key)
     tasks = [
         _task(recipe, run, name, key, metas, splits) for name, found in clips.items() for key, metas in found.items()
     ]
-    return tasks, missed
+    return tasks, waiting
 
 
 def _task(

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from specsia_build.characters.character import Entry, id_order_key
@@ -18,13 +18,13 @@ from specsia_build.dataset.membership import splits_of
 from specsia_build.dataset.reading import open_dataset
 from specsia_build.errors import UsageError, plural, some
 from specsia_build.folders import expanded
-from specsia_build.memory import lasting
 from specsia_build.pipeline.layout import RunLayout
 from specsia_build.pipeline.plan import Run
 from specsia_build.pipeline.progress import named
 from specsia_build.stages.registry import character_stages
 
 _MOST_DOUBLES = 5
+"""Sentences about equal characters in different splits, at most."""
 
 
 @dataclass(frozen=True)
@@ -36,27 +36,24 @@ class Characters:
         entries: those that are built, in order.
         splits: split of each id of the source, or of the dataset that is followed.
         left_out: ids of the source that are not built.
-        lacking: ids of the dataset that is followed which the source does not have.
-        gone: ids of the run's splits that the source does not have.
+        absent: ids that have a split and that the source does not have.
         remarks: sentences about the source and the selection.
     """
 
     source: str
     entries: tuple[Entry, ...]
     splits: Mapping[str, str]
-    left_out: tuple[str, ...] = ()
-    lacking: tuple[str, ...] = ()
-    gone: tuple[str, ...] = ()
-    remarks: tuple[str, ...] = ()
+    left_out: tuple[str, ...]
+    absent: tuple[str, ...]
+    remarks: tuple[str, ...]
 
     def notes(self, run: Run) -> list[str]:
         """What a user should know of the selection."""
         first = character_stages(run.config)[0]
-        gone = [one for one in self.gone if run.meta(first, None, one) is not None]
-        if not gone:
-            return list(self.remarks)
+        gone = [i for i in self.absent if run.config.like is None and run.meta(first, None, i) is not None]
         had = plural(len(gone), "character")
-        return [*self.remarks, f"the source lacks {had} that this run had, left out from now on: {named(gone)}"]
+        more = [f"the source lacks {had} that this run had, left out from now on: {named(gone)}"] if gone else []
+        return [*self.remarks, *more]
 
 
 def source_of(config: BuildConfig, layout: RunLayout) -> Source:
@@ -65,27 +62,25 @@ def source_of(config: BuildConfig, layout: RunLayout) -> Source:
     Raises:
         UsageError: if it is not there, or holds nothing.
     """
-    place = Path(config.source)
     known = layout.splits.is_file() and layout.config.is_file() and read_settings(layout.config).get("source")
-    if known == config.source and not config.source.startswith("sample:") and not os.path.lexists(place):
+    if known == config.source and not config.source.startswith("sample:") and not os.path.lexists(config.source):
         raise UsageError(
-            f"the source of {layout.root} is not at {place} any more: give the place where it is now, "
+            f"the source of {layout.root} is not at {config.source} any more: give the place where it is now, "
             f"`{config.command} PLACE --out {layout.out}`, and that goes on"
         )
-    with lasting():
-        return open_source(config.source, layout.source)
+    found = open_source(config.source, layout.source)
+    # A million small objects that stay to the end are not looked at again and again.
+    gc.freeze()
+    return found
 
 
 def _excluded(path: str | None) -> frozenset[str]:
     """Ids that a file names, one a line."""
-    if path is None:
-        return frozenset()
     try:
-        lines = expanded(path).read_text(encoding="utf-8-sig").split("\n")
+        text = "" if path is None else expanded(path).read_text(encoding="utf-8-sig")
     except (OSError, ValueError) as error:
-        why = error.strerror if isinstance(error, OSError) else "it is no UTF-8 text"
-        raise UsageError(f"exclude: {path} cannot be read: {why}; give a file of ids, one a line") from error
-    return frozenset(map(str.strip, lines)) - {""}
+        raise UsageError(f"exclude: {path} cannot be read ({error}): give a text file of ids, one a line") from error
+    return frozenset(map(str.strip, text.split("\n"))) - {""}
 
 
 def find_characters(config: BuildConfig, layout: RunLayout, before: Mapping[str, Any] | None) -> Characters:
@@ -102,7 +97,7 @@ def find_characters(config: BuildConfig, layout: RunLayout, before: Mapping[str,
     """
     source = source_of(config, layout)
     entries, found, remarks = _split(config, layout, source.entries, before)
-    ids, every = [entry.id for entry in source.entries], {entry.id for entry in source.entries}
+    every = {entry.id for entry in source.entries}
     share = tuple(entry for entry in entries if config.shard is None or in_shard(entry.id, config.shard))
     if not share:
         raise UsageError(f"no character of the source is in the shard {config.shard}: give fewer shards")
@@ -112,15 +107,13 @@ def find_characters(config: BuildConfig, layout: RunLayout, before: Mapping[str,
         raise UsageError("exclude: every character is left out: leave some to build")
     if unknown := sorted(excluded - every, key=id_order_key):
         remarks.append(f"exclude: the source has none of these {len(unknown)}: {named(unknown)}")
-    kept = {entry.id for entry in built}
-    absent = tuple(sorted(found.keys() - every, key=id_order_key))
+    left_out = (every & found.keys()) - {entry.id for entry in built}
     return Characters(
         source=source.name,
         entries=built,
         splits=found,
-        left_out=tuple(one for one in sorted(ids, key=id_order_key) if one in found and one not in kept),
-        lacking=absent if config.like is not None else (),
-        gone=absent if config.like is None else (),
+        left_out=tuple(sorted(left_out, key=id_order_key)),
+        absent=tuple(sorted(found.keys() - every, key=id_order_key)),
         remarks=(*source.notes, *remarks),
     )
 
@@ -138,7 +131,8 @@ def _split(
     if config.like is None:
         fixed = {entry.id: entry.split for entry in entries if entry.split is not None}
         drawn = splits.assign(list(ids), fixed) if frozen is None else splits.grown(frozen, list(ids), fixed)
-        return entries, drawn, _moved(frozen or {}, drawn)
+        moved = [f"{i} from {old} to {drawn[i]}" for i, old in (frozen or {}).items() if drawn[i] != old]
+        return entries, drawn, [f"the manifest moves {some(moved)}"] if moved else []
     if before is not None and frozen is not None and before.get("like") == config.like:
         given: Mapping[str, str] = frozen
     else:
@@ -159,18 +153,6 @@ def _split(
     return chosen, given, remarks
 
 
-def _moved(before: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
-    """Sentences about the characters that leave a split for another."""
-    ways: dict[tuple[str, str], list[str]] = {}
-    for i, split in before.items():
-        if now[i] != split:
-            ways.setdefault((split, now[i]), []).append(i)
-    return [
-        f"{some(ids)} {'moves' if len(ids) == 1 else 'move'} from {old} to {new}, as the manifest now says"
-        for (old, new), ids in ways.items()
-    ]
-
-
 def parted_doubles(
     entries: Sequence[Entry], splits: Mapping[str, str], digests: DigestsOf, shapes: Callable[[Entry], Shape]
 ) -> list[str]:
@@ -187,20 +169,12 @@ def parted_doubles(
         return [ids for ids in alike if len({splits[i] for i in ids}) > 1]
 
     files = parted(same_files(entries, digests))
-    known = list(map(set, files))
-    like = [
-        ids
-        for ids in parted(same_shapes(entries, [shapes(entry) for entry in entries]))
-        if not any(map(set(ids).issubset, known))
-    ]
-    return [*_parted(files, splits, "are one file", "file"), *_parted(like, splits, "have one shape", "shape")]
-
-
-def _parted(sets: Sequence[tuple[str, ...]], splits: Mapping[str, str], what: str, noun: str) -> list[str]:
-    found = [
+    shaped = parted(same_shapes(entries, [shapes(entry) for entry in entries]))
+    found = [(ids, "are one file") for ids in files]
+    found += [(ids, "have one shape") for ids in shaped if not any(set(ids) <= set(known) for known in files)]
+    said = [
         f"{some(ids)} {what} and lie in {' and '.join(sorted({splits[i] for i in ids}))}: "
         "keep one of them, or give them the same `split` in a manifest"
-        for ids in sets[:_MOST_DOUBLES]
+        for ids, what in found[:_MOST_DOUBLES]
     ]
-    more = len(sets) - len(found)
-    return [*found, f"{plural(more, f'more {noun}')} likewise"] if more else found
+    return [*said, f"{len(found) - len(said)} more likewise"] if len(found) > len(said) else said

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
@@ -24,12 +24,8 @@ def existing_run(folder: str | Path) -> tuple[BuildConfig, RunLayout]:
     """
     layout = layout_of(folder)
     if not layout.config.is_file():
-        if layout.url is not None:
-            raise UsageError(
-                f"{layout.root} is not here, where a build with --out {layout.url} keeps its state: go to the folder "
-                f"that it was started in; its dataset is {layout.remote_dataset}"
-            )
-        raise UsageError(f"{spelled(folder)} holds no build: give the folder that `specsia build --out` wrote")
+        kept = f" keeps its state in {layout.root}, which is not here, and" if layout.url is not None else ""
+        raise UsageError(f"{spelled(folder)}{kept} holds no build: give the folder that `specsia build --out` wrote")
     config = with_settings(BuildConfig(), read_run_settings(layout.config), str(layout.config))
     return config, layout
 
@@ -41,9 +37,7 @@ def named_settings(given: str) -> Path:
         UsageError: if there is neither.
     """
     known = {path.stem: path for path in shipped("manifests").glob("*.yaml")}
-    path = Path(given)
-    if not path.is_file() and given in known:
-        return known[given]
+    path = known.get(given, Path(given)) if not Path(given).is_file() else Path(given)
     if not path.is_file():
         names = ", ".join(sorted(known))
         raise UsageError(
@@ -57,25 +51,19 @@ def stated(flags: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in flags.items() if value is not None and value != ()}
 
 
-def _refuse_other_kind(found: bool, wanted: bool, what: str, else_do: str) -> None:
-    """See that a command goes on with what its own kind made.
-
-    Args:
-        found: whether what is there is of clips.
-        wanted: whether clips are asked for.
-        what: the beginning of the sentence.
-        else_do: its end.
+def _refuse_other_kind(of_clips: bool, wanted: bool, place: object) -> None:
+    """Check that a command goes on with what its own kind made.
 
     Raises:
-        UsageError: if not.
+        UsageError: if settings found in a place are of clips and clips are not wanted, or the other way round.
     """
-    if found != wanted:
-        kind, command = ("clips", "specsia clips") if found else ("a build of stills", "specsia build")
-        raise UsageError(f"{what} {kind}: go on with `{command}`, or {else_do}")
+    if of_clips != wanted:
+        kind, command = ("clips", "specsia clips") if of_clips else ("a build of stills", "specsia build")
+        raise UsageError(f"{place} is of {kind}: go on with `{command}`, or name another --out")
 
 
-def _layered(config: BuildConfig, levels: Iterable[tuple[Mapping[str, Any], str]]) -> BuildConfig:
-    """Settings replaced level by level, each with where it is from."""
+def _layered(config: BuildConfig, levels: Sequence[tuple[Mapping[str, Any], str]]) -> BuildConfig:
+    """Replace settings level by level, each with where it is from."""
     for level, where in levels:
         config = with_settings(config, level, where)
     return config
@@ -111,24 +99,18 @@ def effective(
     found: Mapping[str, Any] = {}
     if layout.config.is_file():
         found = read_run_settings(layout.config)
-        _refuse_other_kind(
-            found.get("clips") is not None, "clips" in flags, f"{spelled(layout.root)} holds", "name another --out"
-        )
+        _refuse_other_kind(found.get("clips") is not None, "clips" in flags, spelled(layout.root))
         if fresh:
             found = {name: found[name] for name in ("source",) if name in found}
     if settings.get("clips") is not None:
-        _refuse_other_kind(True, "clips" in flags, f"{config_file} has settings of", "leave `clips` out of it")
-    given = stated(flags)
-    if source is not None:
-        given["source"] = source
+        _refuse_other_kind(True, "clips" in flags, config_file)
+    given = stated(flags) | ({} if source is None else {"source": source})
     levels = ((found, str(layout.config)), (settings, str(config_file)), (given, "the command line"))
     config = _layered(BuildConfig(), levels)
     if config.clips is not None:
         config = _layered(_with_defaults(config.clips.recipes, [level for level, _ in levels]), levels)
     if not config.source.startswith("sample:") and "://" not in config.source:
-        config = with_settings(config, {"source": str(expanded(config.source).absolute())}, "the command line")
+        config = replace(config, source=str(expanded(config.source).absolute()))
     if config.like is not None and expanded(config.like).is_dir():
-        like = str(expanded(config.like).absolute())
-        config = with_settings(config, {"like": like}, "the command line")
-    config = replace(config, backends=tuple(map(standing, config.backends)))
-    return config, layout
+        config = replace(config, like=str(expanded(config.like).absolute()))
+    return replace(config, backends=tuple(map(standing, config.backends))), layout

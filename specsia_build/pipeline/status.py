@@ -114,7 +114,7 @@ def run_status(config: BuildConfig, layout: RunLayout) -> RunStatus:
             packed.append(None if found is None else plan is not None and found == plan_fingerprint(plan))
             empty = () if found is None else empty_splits(standings, characters.splits)
         for recipe in folder_recipes(config.clips.recipes if config.clips is not None else ()):
-            tasks, _ = part_tasks(recipe, run, entries, failures, characters.splits)
+            tasks, _ = part_tasks(recipe, run, entries, characters.splits)
             packed.append(_is_recipe_current(tasks))
     return RunStatus(
         source=characters.source,

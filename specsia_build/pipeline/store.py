@@ -19,9 +19,6 @@ from specsia_build.files.writing import write_bytes
 from specsia_build.stages.artefact import DIGEST, META, Artefact, meta_digest, sha256
 
 _BLOCK = tarfile.BLOCKSIZE
-_PLAIN = tarfile.TarInfo("").tobuf(tarfile.USTAR_FORMAT)
-_NAME, _MOST_SIZE = 100, 8**11
-_SIZE, _CHECKSUM = slice(124, 136), slice(148, 155)
 
 _DAMAGE = (OSError, tarfile.TarError, ValueError, KeyError, TypeError, IndexError, RecursionError, SpecsiaError)
 """What reading a tar and the JSON in it may raise, whatever their bytes are."""
@@ -31,23 +28,13 @@ class DamagedError(SpecsiaError):
     """An artefact is missing or not as it was written; a build makes it again."""
 
 
-def _header(name: str, size: int) -> bytes:
-    """Header of a member, byte for byte what tarfile writes, which takes 50 times as long."""
-    if not name.isascii() or len(name) > _NAME or size >= _MOST_SIZE:
-        info = tarfile.TarInfo(name)
-        info.size = size
-        return info.tobuf(tarfile.PAX_FORMAT)
-    block, length = bytearray(_PLAIN), b"%011o\0" % size
-    block[: len(name)] = name.encode()
-    block[_SIZE] = length
-    # The template's checksum counts eight spaces where the sum itself stands, and a size of zeros.
-    total = int(_PLAIN[_CHECKSUM][:-1], 8) + sum(name.encode()) + sum(length) - sum(_PLAIN[_SIZE])
-    block[_CHECKSUM] = b"%06o\0" % total
-    return bytes(block)
-
-
 def _tar(members: Iterable[tuple[str, bytes]]) -> bytes:
-    parts = [part for name, data in members for part in (_header(name, len(data)), data, bytes(-len(data) % _BLOCK))]
+    """A tar of files by name, without times, owners and modes of this machine."""
+    parts: list[bytes] = []
+    for name, data in members:
+        info = tarfile.TarInfo(name)
+        info.size = len(data)
+        parts += info.tobuf(tarfile.PAX_FORMAT), data, bytes(-len(data) % _BLOCK)
     parts.append(bytes(2 * _BLOCK))
     return b"".join([*parts, bytes(-sum(map(len, parts)) % tarfile.RECORDSIZE)])
 
@@ -115,15 +102,6 @@ def read_artefact(path: Path, key: str) -> Artefact:
     except _DAMAGE as error:
         raise DamagedError(f"the artefact {path} is damaged ({error}): delete it and build again") from error
     return Artefact(key, files, meta)
-
-
-def is_intact(path: Path, key: str) -> bool:
-    """Whether an artefact can be read."""
-    try:
-        read_artefact(path, key)
-    except DamagedError:
-        return False
-    return True
 
 
 def seen(path: Path) -> tuple[bool, dict[str, Any] | None]:

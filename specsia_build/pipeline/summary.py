@@ -1,4 +1,4 @@
-"""What a build did, in numbers and sentences."""
+"""What a build did."""
 
 from __future__ import annotations
 
@@ -7,25 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from specsia_build.pipeline.failures import Failure, counted
-
-
-@dataclass(frozen=True)
-class StageSummary:
-    """What one stage (of one backend) did.
-
-    Attributes:
-        made: characters built now.
-        kept: characters that were up to date.
-        failed: characters quarantined now.
-        seconds: that workers were at it, in all.
-    """
-
-    stage: str
-    backend: str | None
-    made: int
-    kept: int
-    failed: int
-    seconds: float
+from specsia_build.pipeline.progress import StageSummary
 
 
 @dataclass(frozen=True)
@@ -75,28 +57,3 @@ class BuildSummary:
     def low_quality(self) -> int:
         """Characters that did not fail but are quarantined for their looks."""
         return counted(self.failures)[1]
-
-
-@dataclass
-class StageTally:
-    """Characters or clips of a stage that were made, kept and failed, where some of them took more than one attempt.
-
-    Attributes:
-        seconds: that workers were at it, in all.
-    """
-
-    made: set[str] = field(default_factory=set)
-    kept: set[str] = field(default_factory=set)
-    failed: set[str] = field(default_factory=set)
-    seconds: float = 0.0
-
-    def add(self, other: StageTally) -> None:
-        """Count one more attempt."""
-        self.made = (self.made | other.made) - other.failed
-        self.failed = (self.failed | other.failed) - other.made
-        self.kept = (self.kept | other.kept) - self.made - self.failed
-        self.seconds += other.seconds
-
-    def summary(self, stage: str, backend: str | None) -> StageSummary:
-        """Of a stage and its backend, by their names."""
-        return StageSummary(stage, backend, len(self.made), len(self.kept), len(self.failed), self.seconds)

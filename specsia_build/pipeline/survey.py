@@ -13,7 +13,7 @@ from specsia_build.errors import MOST_WARNED, brief
 from specsia_build.memory import memory_bytes
 from specsia_build.pipeline.executors import Lost, Needs, local_executor
 from specsia_build.pipeline.progress import Progress
-from specsia_build.pipeline.warm import compile_pictures
+from specsia_build.pipeline.warm import compile_once
 from specsia_build.stages.first_view import surveyed
 
 PAGE = 50
@@ -26,7 +26,7 @@ def survey_all(
     progress: Progress,
     *,
     pictured: bool = False,
-    told: Callable[[Sequence[CharacterFacts]], None] | None = None,
+    told: Callable[[Sequence[CharacterFacts]], None] = lambda _: None,
 ) -> tuple[list[CharacterFacts], list[bytes]]:
     """What each character is, or why it cannot be read, and its picture, in the order of `entries`; see `surveyed`.
 
@@ -42,28 +42,25 @@ def survey_all(
     found: dict[int, CharacterFacts] = {}
     pictures = [b""] * len(entries)
     shown = 0
-    compile_pictures(config, entries, progress)
+    compile_once(config, (), entries, progress)
     needs = Needs(config.timeout, memory=memory_bytes(config.memory))
     with progress.bar("characters", len(entries)) as advance:
         for index, seen in local_executor(config)(partial(surveyed, pictured=pictured), entries, needs):
-            entry = entries[index]
-            facts, pictures[index] = (unread(entry, seen.reason), b"") if isinstance(seen, Lost) else seen
-            warnings = tuple(brief(said, MOST_WARNED) for said in facts.warnings)
+            facts, pictures[index] = (unread(entries[index], seen.reason), b"") if isinstance(seen, Lost) else seen
+            warnings = tuple(brief(sentence, MOST_WARNED) for sentence in facts.warnings)
             found[index] = replace(facts, warnings=warnings, problem=facts.problem and brief(facts.problem))
-            _withdraw(entry)
+            withdraw(entries[index])
             advance(1)
-            while (
-                told is not None
-                and (page := range(shown, min(shown + PAGE, len(entries))))
-                and all(one in found for one in page)
-            ):
-                told([found[one] for one in page])
+            while (page := range(shown, min(shown + PAGE, len(entries)))) and all(i in found for i in page):
+                told([found[i] for i in page])
                 shown = page.stop
     return [found[index] for index in range(len(entries))], pictures
 
 
-def _withdraw(entry: Entry) -> None:
-    if entry.sample is not None:
-        from specsia_build.characters.samples.write import withdraw
+def withdraw(entry: Entry) -> int:
+    """Remove the files of a procedural character; returns the bytes that are free now."""
+    if entry.sample is None:
+        return 0
+    from specsia_build.characters.samples.write import withdraw as withdraw_sample
 
-        withdraw(entry)
+    return withdraw_sample(entry)

@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from pathlib import Path
 
-from specsia_build.characters.character import Entry, safe_id
-from specsia_build.config import BuildConfig
+from specsia_build.characters.character import Entry
+from specsia_build.config import BuildConfig, backend_name
 from specsia_build.jit import cache_folder
 from specsia_build.pipeline.executors import Lost, Needs, local_executor
 from specsia_build.pipeline.progress import Progress
+from specsia_build.stages.artefact import canonical_json, sha256
 from specsia_build.stages.stage import CharacterStage
 from specsia_build.stages.tiny import box_layers
 
@@ -28,11 +28,6 @@ def _call(part: tuple[str, Callable[[], object]]) -> None:
     part[1]()
 
 
-def _done(name: str) -> Path:
-    """The file that says that the cache holds what compiles under a name."""
-    return cache_folder() / f"whole-{safe_id(name)}"
-
-
 def compile_once(
     config: BuildConfig, stages: Sequence[CharacterStage], entries: Sequence[Entry], progress: Progress
 ) -> None:
@@ -43,42 +38,33 @@ def compile_once(
 
     Args:
         config: of the build.
-        stages: to be run.
+        stages: to be run; without any, what reads and draws a character is compiled and nothing more.
         entries: the characters.
         progress: where that is said.
 
     Raises:
         WriteError: if the cache cannot be written.
     """
-    parts = _pictures(config, entries) if stages else {}
-    if parts:
-        for stage in stages:
-            parts |= stage.warm(config)
-    _compile(config, parts, "build", progress)
-
-
-def compile_pictures(config: BuildConfig, entries: Sequence[Entry], progress: Progress) -> None:
-    """Fill it where it lacks what draws characters and nothing more; see `compile_once`."""
-    _compile(config, _pictures(config, entries), "command", progress)
-
-
-def _pictures(config: BuildConfig, entries: Sequence[Entry]) -> dict[str, Callable[[], object]]:
-    """What compiles what reads and draws characters, by name; nothing where none of them can be built at all."""
-    parts: dict[str, Callable[[], object]] = {}
     if all(entry.problem is not None for entry in entries):
-        return parts
-    parts[f"renderer {config.look}"] = partial(box_layers, "lit" if config.look == "lit" else "unlit")
+        return
+    parts: dict[str, Callable[[], object]] = {
+        f"renderer {config.look}": partial(box_layers, "lit" if config.look == "lit" else "unlit")
+    }
     if any(entry.sample is not None for entry in entries):
         parts["sample"] = _compile_sample
-    return parts
+    recipes = () if config.clips is None else config.clips.recipes
+    code = sha256(canonical_json([config.look, *map(backend_name, config.backends), *recipes]).encode())[:16]
+    parts |= {f"{stage.name} {code}": partial(stage.warm, config) for stage in stages if stage.warm is not None}
+    _compile(config, parts, progress)
 
 
-def _compile(config: BuildConfig, parts: Mapping[str, Callable[[], object]], kind: str, progress: Progress) -> None:
-    """Run what compiles parts that the cache lacks; `kind` is what the next of starts at once."""
-    lacking = [(name, part) for name, part in parts.items() if not _done(name).exists()]
+def _compile(config: BuildConfig, parts: Mapping[str, Callable[[], object]], progress: Progress) -> None:
+    """Run what compiles parts that the cache lacks."""
+    done = {name: cache_folder() / f"whole-{name.replace(' ', '-')}" for name in parts}
+    lacking = [(name, part) for name, part in parts.items() if not done[name].exists()]
     if not lacking:
         return
-    progress.say(f"compiling, once: the next {kind} of this kind starts at once")
+    progress.say("compiling, once: the next command of this kind starts at once")
     run, needs = local_executor(config), Needs(math.inf)
     with progress.bar("compile", len(lacking), "part") as advance:
         # The first is what all others begin with; each would compile it anew.
@@ -86,4 +72,4 @@ def _compile(config: BuildConfig, parts: Mapping[str, Callable[[], object]], kin
             for number, lost in run(_call, some, needs):
                 advance(1)
                 if not isinstance(lost, Lost):
-                    _done(some[number][0]).touch()
+                    done[some[number][0]].touch()

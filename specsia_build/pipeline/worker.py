@@ -15,7 +15,7 @@ from typing import Any, TypeAlias
 
 from specsia_build.characters.character import Entry
 from specsia_build.config import BuildConfig
-from specsia_build.errors import MOST_SHOWN, AwayError, LowQualityError, OthersError, SpecsiaError, brief
+from specsia_build.errors import MOST_SHOWN, LowQualityError, OthersError, SpecsiaError, brief
 from specsia_build.files.sources import source_digest, unchanging
 from specsia_build.files.trouble import write_trouble
 from specsia_build.memory import exhausted, is_exhaustion, memory_bytes, reckoned
@@ -25,17 +25,7 @@ from specsia_build.pipeline.layout import WHY, RunLayout
 from specsia_build.pipeline.plan import BLOCKED, DONE, Step, Task, backend_of, judge, warnings_of
 from specsia_build.pipeline.store import DamagedError, read_artefact, seen, stamp_of, write_artefact
 from specsia_build.stages.artefact import Artefact, seal
-from specsia_build.stages.stage import (
-    CHOSEN,
-    CharacterStage,
-    Clip,
-    DigestOf,
-    Digests,
-    Earlier,
-    Meta,
-    Sources,
-    Stopwatch,
-)
+from specsia_build.stages.stage import CHOSEN, CharacterStage, Clip, DigestOf, Digests, Meta, Sources, Stopwatch
 
 
 @dataclass(frozen=True)
@@ -58,7 +48,7 @@ def phases(steps: Sequence[Step], config: BuildConfig) -> list[Phase]:
     """
     found: list[Phase] = []
     for stage, backend in sorted(steps, key=lambda step: step[0].per_clip):
-        needs = needs_of(stage, backend, config)
+        needs = _needs_of(stage, backend, config)
         last = found[-1] if found else None
         if last is None or last.per_clip != stage.per_clip or not (last.needs.plain and needs.plain):
             found.append(Phase(((stage, backend),), needs))
@@ -68,19 +58,16 @@ def phases(steps: Sequence[Step], config: BuildConfig) -> list[Phase]:
     return found
 
 
-def needs_of(stage: CharacterStage, backend: str | None, config: BuildConfig) -> Needs:
-    """What a character's stage needs of an executor."""
+def _needs_of(stage: CharacterStage, backend: str | None, config: BuildConfig) -> Needs:
+    needs = Needs(config.timeout, memory=memory_bytes(config.memory))
     if not stage.calls_backend or backend is None:
-        return Needs(config.timeout, memory=memory_bytes(config.memory))
+        return needs
     found = backend_of(backend)
+    needs = replace(needs, timeout=max(config.timeout, float(getattr(found, "patience", 0.0))))
+    if hasattr(found, "work_on"):
+        needs = replace(needs, work_on=partial(work_on, backend))
     slots = getattr(found, "slots", None)
-    return Needs(
-        timeout=max(config.timeout, float(getattr(found, "patience", 0.0))),
-        slots=None if slots is None else max(1, int(slots)),
-        gpus=0 if slots is None else int(getattr(found, "gpus", 1)),
-        work_on=partial(work_on, backend) if hasattr(found, "work_on") else None,
-        memory=memory_bytes(config.memory),
-    )
+    return needs if slots is None else replace(needs, slots=max(1, int(slots)), gpus=int(getattr(found, "gpus", 1)))
 
 
 def work_on(backend: str, device: str) -> None:
@@ -110,8 +97,7 @@ class Unit:
 
     def task(self, step: Step) -> Task:
         """One of its steps."""
-        stage, backend = step
-        return Task(stage, self.entry, backend, self.config, self.layout, self.clip)
+        return Task(step[0], self.entry, step[1], self.config, self.layout, self.clip)
 
 
 @dataclass(frozen=True)
@@ -214,20 +200,7 @@ def file_inputs(files: Iterable[Path], sources: Sources, digest_of: DigestOf = s
     return sources.digests(map(sources.name, files), digest_of)
 
 
-def _loaded(task: Task, held: Held) -> tuple[dict[CharacterStage, Artefact], tuple[CharacterStage, ...]]:
-    """Artefacts of earlier stages, and the stages whose artefact is damaged."""
-    found: dict[CharacterStage, Artefact] = {}
-    damaged = []
-    for stage in task.stage.earlier:
-        path = task.path_in(stage)
-        try:
-            found[stage] = held.get(path) or read_artefact(path, task.key_in(stage))
-        except DamagedError:
-            damaged.append(stage)
-    return found, tuple(damaged)
-
-
-def _make(task: Task, loaded: Earlier, watch: Stopwatch, digest_of: DigestOf) -> Artefact:
+def _make(task: Task, loaded: Mapping[CharacterStage, Artefact], watch: Stopwatch, digest_of: DigestOf) -> Artefact:
     job, stage = task.job, task.stage
     logs_to = getattr(job.backend, "logs_to", None)
     if stage.calls_backend and logs_to is not None:
@@ -250,35 +223,40 @@ def peak_mb() -> float:
     return peak / 2**20 if sys.platform == "darwin" else peak / 2**10
 
 
-Shown: TypeAlias = tuple[str, Mapping[str, bytes]]
-"""File or folder to look at, and what belongs there by name, all relative to the run."""
-
-
-def _details(task: Task, text: str) -> Shown:
+def failed(task: Task, reason: str, text: str | None = None) -> Outcome:
+    """Outcome of a failure: the reason in one line, and text to look at, by default the reason where that is longer."""
+    line = brief(reason)
+    text = reason if text is None and len(line) < len(reason) else text
+    if text is None:
+        return Outcome(line)
     path = task.layout.details(task.stage.name, task.backend_name, task.key)
     name = path.relative_to(task.layout.root).as_posix()
-    return name, {name: text.encode(errors="backslashreplace")}
+    return Outcome(line, name, {name: text.encode(errors="backslashreplace")})
 
 
-def _pictures(task: Task, error: LowQualityError) -> Shown:
+def _quarantined(task: Task, error: LowQualityError) -> Outcome:
     folder = task.layout.pictures(task.stage.name, task.backend_name, task.key)
     name = folder.relative_to(task.layout.root).as_posix()
     files = {**error.pictures, WHY: f"{error}\n".encode()}
-    return name, {f"{name}/{one}": data for one, data in files.items()}
+    return Outcome(brief(str(error)), name, {f"{name}/{one}": data for one, data in files.items()}, low_quality=True)
 
 
-def failed(task: Task, reason: str, shown: Shown | None = None) -> Outcome:
-    """Outcome of a failure: the reason in one line of at most `MOST_SHOWN` characters, a longer one to look at."""
-    line = brief(reason)
-    if len(line) < len(reason) and shown is None:
-        shown = _details(task, reason)
-    details, files = (None, {}) if shown is None else shown
-    return Outcome(line, details, files)
-
-
-def perform(task: Task) -> Outcome:
-    """Do a task; see `carry_out`."""
-    return carry_out(task, {})[0]
+def _failure(task: Task, error: Exception) -> Outcome:
+    """Outcome of an exception that is the character's fault, or this program's on this character."""
+    if isinstance(error, LowQualityError):
+        return _quarantined(task, error)
+    if (trouble := write_trouble(error)) is not None:
+        raise trouble from error
+    if isinstance(error, SpecsiaError) and not isinstance(error, OthersError):
+        return failed(task, str(error))
+    if is_exhaustion(error):
+        return failed(task, exhausted(task.key))
+    # The traceback is kept for a report.
+    what = brief(f"{type(error).__name__}: {error}", MOST_SHOWN // 3)
+    ours = f"specsia failed on {task.key} ({what}): please report it with"
+    fault = f"{error}: see" if isinstance(error, OthersError) else ours
+    path = task.layout.details(task.stage.name, task.backend_name, task.key).relative_to(task.layout.root)
+    return failed(task, f"{fault} {path.as_posix()}", traceback.format_exc())
 
 
 def carry_out(task: Task, held: Held, digest_of: DigestOf = source_digest) -> tuple[Outcome, Artefact | None]:
@@ -291,42 +269,26 @@ def carry_out(task: Task, held: Held, digest_of: DigestOf = source_digest) -> tu
 
     Raises:
         WriteError: if something cannot be written, as the next character would fail likewise.
-        AwayError: if what the backend needs is not there.
     """
     watch, start = Stopwatch(), time.perf_counter()
-    reason: str | None = None
-    shown: Shown | None = None
-    low_quality = False
-    made: Artefact | None = None
+    made, loaded = None, dict[CharacterStage, Artefact]()
+    damaged = []
     with watch.part("load"):
-        loaded, damaged = _loaded(task, held)
+        for stage in task.stage.earlier:
+            path = task.path_in(stage)
+            try:
+                loaded[stage] = held.get(path) or read_artefact(path, task.key_in(stage))
+            except DamagedError:
+                damaged.append(stage)
     if damaged:
-        return Outcome(damaged=damaged), None
+        return Outcome(damaged=tuple(damaged)), None
     try:
         with reckoned(task.key):
             artefact = _make(task, loaded, watch, digest_of)
         with watch.part("store"):
             made = replace(artefact, meta=write_artefact(task.path, artefact))
-    except LowQualityError as error:
-        reason, shown, low_quality = str(error), _pictures(task, error), True
+        outcome = Outcome(warnings=warnings_of(made.meta))
     except Exception as error:
-        if (trouble := write_trouble(error)) is not None:
-            raise trouble from error
-        if isinstance(error, AwayError):
-            raise
-        if isinstance(error, OthersError):
-            shown = _details(task, traceback.format_exc())
-            reason = f"{error}: see {shown[0]}"
-        elif isinstance(error, SpecsiaError):
-            reason = str(error)
-        elif is_exhaustion(error):
-            reason = exhausted(task.key)
-        else:
-            # A fault of this program on one character must not cost the others; its traceback is kept for a report.
-            shown = _details(task, traceback.format_exc())
-            what = brief(f"{type(error).__name__}: {error}", MOST_SHOWN // 3)
-            reason = f"specsia failed on {task.key} ({what}): please report it with {shown[0]}"
-    outcome = Outcome() if reason is None else replace(failed(task, reason, shown), low_quality=low_quality)
-    warnings = () if made is None else warnings_of(made.meta)
+        outcome = _failure(task, error)
     seconds = time.perf_counter() - start
-    return replace(outcome, warnings=warnings, seconds=seconds, parts=watch.seconds, peak_mb=peak_mb()), made
+    return replace(outcome, seconds=seconds, parts=watch.seconds, peak_mb=peak_mb()), made

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from specsia_build.backends.likeness import FAR, Likeness, Turned, better_frame, small, stated_axes
 from specsia_build.characters.doubts.looks import plain_colour
 from specsia_build.frame import Camera
-from specsia_build.registration import ADDED, LOST, added, lost_part, recall
+from specsia_build.registration import ADDED, LOST, added, lost_part
 from specsia_build.rendering.fast.renderer import glance
 from specsia_build.rendering.layers import Look
 from specsia_build.rendering.mesh import Mesh
@@ -56,16 +56,12 @@ def doubts(seen: Seen, made: Meta) -> tuple[tuple[str, ...], str | None]:
     whose = f"the reconstruction by {made['backend']}"
     if turned is not None:
         # What is lost, added or coloured otherwise follows from that.
-        said = misplaced(as_is, turned, made["reading"])
-        return (*made["warnings"], f"{whose} {said}"), f"it {said}"
+        end = misplaced(as_is, turned, made["reading"])
+        return (*made["warnings"], f"{whose} {end}"), f"it {end}"
     cut = _cut_out(seen.placed, len(goal))
-    found = (
-        None if cut is None else f"{whose} {cut}",
-        _lacking(seen, made),
-        _adding(seen, whose),
-        _coloured(front, goal, as_is, whose, made),
-    )
-    return (*made["warnings"], *(said for said in found if said is not None)), None if cut is None else f"it {cut}"
+    ends = (cut, _lacking(seen, made), _adding(seen), _coloured(front, goal, as_is, made))
+    warnings = (f"{whose} {end}" for end in ends if end is not None)
+    return (*made["warnings"], *warnings), None if cut is None else f"it {cut}"
 
 
 def misplaced(as_is: Likeness, turned: Turned, reading: Meta | None) -> str:
@@ -94,48 +90,40 @@ def _cut_out(placed: Mesh, size: int) -> str | None:
 
 
 def _lacking(seen: Seen, made: Meta) -> str | None:
-    """That Z lacks a part which a view shows that the backend was shown."""
+    """That Z lacks a part which a view shows that the backend was shown: the end of a sentence."""
     shown = len(seen.masks) if made["sees_ground_truth"] else 1
     lost = [lost_part(z, y) for z, y in zip(seen.masks[:shown], seen.gt_masks[:shown], strict=True)]
     worst = int(np.argmax(lost))
     if lost[worst] < LOST:
         return None
-    covered = recall(seen.masks[worst], seen.gt_masks[worst])
-    return (
-        f"the reconstruction by {made['backend']} lacks a part that view {worst} shows, {lost[worst]:.0%} of its "
-        f"silhouette (of which {covered:.0%} are covered): look at it in `specsia report`"
-    )
+    return f"lacks a part that view {worst} shows, {lost[worst]:.0%} of its silhouette: look at it in `specsia report`"
 
 
-def _adding(seen: Seen, whose: str) -> str | None:
-    """That Z's front shows what the picture does not."""
+def _adding(seen: Seen) -> str | None:
+    """That Z's front shows what the picture does not: the end of a sentence."""
     more = added(seen.masks[0], seen.gt_masks[0])
     if more < ADDED:
         return None
     return (
-        f"{whose} adds to its front what the picture does not show, {more:.0%} of its silhouette: a floor, floating "
-        "pieces or another character's mesh look so; see it in `specsia report`"
+        f"adds to its front what the picture does not show, {more:.0%} of its silhouette: a floor, floating pieces or "
+        "another character's mesh look so; see it in `specsia report`"
     )
 
 
-def _coloured(front: Pixels, goal: Pixels, as_is: Likeness, whose: str, made: Meta) -> str | None:
-    """That the colours of Z's front (s, s, 4) are not those of the picture (s, s, 4)."""
-    plain = plain_colour(front, front[..., 3])
+def _coloured(front: Pixels, goal: Pixels, as_is: Likeness, made: Meta) -> str | None:
+    """That the colours of Z's front (s, s, 4) are not those of the picture (s, s, 4): the end of a sentence."""
+    plain, reading = plain_colour(front, front[..., 3]), made["reading"]
     if plain is not None and plain_colour(goal, goal[..., 3]) is None:
-        return (
-            f"{whose} shows one plain {plain} where the picture has more: its mesh has no texture and no colours "
-            "of vertices that could be read"
-        )
-    reading = made["reading"]
+        return f"shows one plain {plain} where the picture has more: its texture or its vertices' colours were not read"
     if as_is.pale and reading is not None and reading["linear"]:
         line = f"with colors: srgb in {reading['stated_in']}" if reading["stated_in"] else "decoded once more"
         return (
-            f"{whose} is too pale: its vertices' colours seem to be encoded, and glTF has them linear; {line} "
-            f"they would be {as_is.decoded:.2f} from the picture's instead of {as_is.plain:.2f}"
+            f"is too pale, as if its vertices' colours were encoded, which glTF has linear; {line} they would be "
+            f"{as_is.decoded:.2f} from the picture's instead of {as_is.plain:.2f}"
         )
     if as_is.plain < FAR:
         return None
     return (
-        f"{whose} has other colours than the picture, {as_is.plain:.2f} of full range apart where sound ones have "
-        f"less than {FAR:.2f}: shading, normals, a wrong texture or another character's mesh look so"
+        f"has other colours than the picture, {as_is.plain:.2f} of full range apart where sound ones have less than "
+        f"{FAR:.2f}: shading, a wrong texture or another character's mesh look so"
     )

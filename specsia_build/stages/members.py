@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
-from operator import attrgetter
 from typing import Any
 
 import msgspec
@@ -16,7 +14,7 @@ from specsia_build.frame import view_yaws
 from specsia_build.stages import project, render
 from specsia_build.stages.artefact import canonical_json, sha256
 from specsia_build.stages.clips import draw, move
-from specsia_build.stages.stage import CharacterStage, EarlierMeta
+from specsia_build.stages.stage import CharacterStage, EarlierMeta, Meta
 
 
 def _origins(made: CharacterStage, clean: CharacterStage, mask: str) -> dict[str, tuple[CharacterStage, str]]:
@@ -62,20 +60,16 @@ class Member(msgspec.Struct, frozen=True, gc=False):
     @property
     def values(self) -> list[Any]:
         """All of it, in this order."""
-        return list(_VALUES(self))
-
-
-_VALUES = attrgetter(*Member.__struct_fields__)
+        return list(msgspec.structs.astuple(self))
 
 
 def row_facts(key: str, backend: str, metas: EarlierMeta) -> RowFacts:
-    """See `RowFacts`; of a clip's frames where the meta data are of one, else of a character's views."""
+    """Values and images of a clip's frames where the meta data are of one, else of a character's views."""
     return _clip_facts(key, backend, metas) if move.STAGE in metas else _still_facts(key, backend, metas)
 
 
 def _clip_facts(key: str, backend: str, metas: EarlierMeta) -> RowFacts:
     clean, moved = metas[draw.STAGE], metas[move.STAGE]
-    low, high = moved["box"]
     for frame, time in enumerate(clean["times"]):
         scalars = {
             "uid": schema.frame_uid(key, frame),
@@ -83,12 +77,7 @@ def _clip_facts(key: str, backend: str, metas: EarlierMeta) -> RowFacts:
             "view": clean["clip"]["view"],
             "yaw_deg": clean["yaws"][frame],
             "iou": moved["iou"][frame],
-            "backend": backend,
-            "outline_px": clean["outline_px"],
-            "outline_grey": clean["outline_grey"],
-            "bbox_min": low,
-            "bbox_max": high,
-            "license": clean["license"],
+            **_shared(backend, clean, moved["box"]),
             "clip": key,
             "frame": frame,
             "time": time,
@@ -100,21 +89,27 @@ def _clip_facts(key: str, backend: str, metas: EarlierMeta) -> RowFacts:
 def _still_facts(character_id: str, backend: str, metas: EarlierMeta) -> RowFacts:
     rendered, projected = metas[render.STAGE], metas[project.STAGE]
     for view, yaw in enumerate(view_yaws(rendered["views"])):
-        low, high = projected["boxes"][view]
         scalars = {
             "uid": schema.row_uid(character_id, view),
             "character_id": character_id,
             "view": view,
             "yaw_deg": yaw,
             "iou": projected["iou"][view],
-            "backend": backend,
-            "outline_px": rendered["outline_px"],
-            "outline_grey": rendered["outline_grey"],
-            "bbox_min": low,
-            "bbox_max": high,
-            "license": rendered["license"],
+            **_shared(backend, rendered, projected["boxes"][view]),
         }
         yield scalars, _images(_ORIGIN, metas, partial(view_file, view=view))
+
+
+def _shared(backend: str, clean: Meta, box: Sequence[Any]) -> dict[str, Any]:
+    """Values that rows of views and of frames have alike."""
+    return {
+        "backend": backend,
+        "outline_px": clean["outline_px"],
+        "outline_grey": clean["outline_grey"],
+        "bbox_min": box[0],
+        "bbox_max": box[1],
+        "license": clean["license"],
+    }
 
 
 def _images(
@@ -145,16 +140,4 @@ def member(key: str, backend: str, metas: EarlierMeta) -> Member:
         action=clean["clip"]["action"] if moving else None,
         license=clean["license"],
         credit=clean["source"],
-    )
-
-
-def sharing(one: Member, character: str) -> Member:
-    """The same member of a character; of words that many have in common, its id among them, there is one."""
-    return msgspec.structs.replace(
-        one,
-        id=character if one.id == character else one.id,
-        character=character,
-        action=one.action and sys.intern(one.action),
-        license=one.license and sys.intern(one.license),
-        credit=one.credit and sys.intern(one.credit),
     )

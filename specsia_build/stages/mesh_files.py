@@ -43,11 +43,8 @@ def load_array(data: bytes) -> NDArray[Any]:
 
 def mesh_to_files(mesh: Mesh) -> dict[str, bytes]:
     """Files that `mesh_from_files` turns back into an equal mesh; rest positions are not kept."""
-    files: dict[str, bytes] = {}
-    for name in _ARRAYS:
-        array = getattr(mesh, name)
-        if array is not None:
-            files[array_file(name)] = dump_array(array)
+    arrays = {name: getattr(mesh, name) for name in _ARRAYS}
+    files = {array_file(name): dump_array(array) for name, array in arrays.items() if array is not None}
     textures: list[Texture] = []
     materials = [material_spec(material, textures) for material in mesh.materials]
     files |= {f"mesh_texture_{k}.png": png.encode(texture.pixels) for k, texture in enumerate(textures)}
@@ -64,30 +61,16 @@ def mesh_from_files(files: Mapping[str, bytes]) -> Mesh:
         Texture(png.decode(files[f"mesh_texture_{i}.png"], 4), tuple(t["wrap"]), t["nearest"])
         for i, t in enumerate(described["textures"])
     ]
-
-    def texture(index: int | None) -> Texture | None:
-        return None if index is None else textures[index]
-
-    materials = tuple(
-        Material(
-            name=m["name"],
-            base_color=tuple(m["base_color"]),
-            texture=texture(m["texture"]),
-            emissive=tuple(m["emissive"]),
-            emissive_texture=texture(m["emissive_texture"]),
-            alpha_mode=m["alpha_mode"],
-            alpha_cutoff=m["alpha_cutoff"],
-            unlit=m["unlit"],
-        )
-        for m in described["materials"]
-    )
-    return Mesh(materials=materials, **arrays)
+    materials = []
+    for spec in described["materials"]:
+        colours = {name: tuple(spec[name]) for name in ("base_color", "emissive")}
+        places = {name: spec[name] for name in ("texture", "emissive_texture")}
+        images = {name: None if place is None else textures[place] for name, place in places.items()}
+        materials.append(Material(**{**spec, **colours, **images}))
+    return Mesh(materials=tuple(materials), **arrays)
 
 
 OVERLAY = "overlay"
-
-PICTURES = (COLOR, MASK, OVERLAY, GT)
-"""Names of the views' pictures; files of them end in the view's number."""
 
 
 def beside_truth(files: Mapping[str, bytes], view: int, rendered: Mapping[str, bytes]) -> dict[str, bytes]:

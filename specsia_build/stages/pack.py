@@ -1,7 +1,7 @@
 """Stage 4, pack: rows from artefacts, in splits and shards, with the card and the checksums.
 
-What is packed is laid out by the frozen order of the ids alone, so that a dataset that has grown is the same, byte for
-byte, whether it was packed at once or shard by shard over time. Shards that are there already are kept.
+The frozen order of the ids alone decides the layout, so that a dataset that has grown has the bytes of one that was
+packed at once. Shards that are there already are kept.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ import json
 import platform
 import shutil
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, closing
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -49,6 +49,9 @@ _AT_ONCE = 1000
 _RECORDS = (schema.BUILD_FILE, schema.SPLITS_FILE, schema.CHECKSUMS_FILE)
 """Small files of a dataset that only programs write."""
 
+_UNREADABLE = (OSError, SpecsiaError, ValueError, KeyError, TypeError, AttributeError)
+"""What reading a dataset may raise that is damaged, of another version or not there."""
+
 
 @dataclass(frozen=True)
 class PackPlan:
@@ -63,7 +66,6 @@ class PackPlan:
         quarantined: characters left out per backend, `""` for those that no backend saw.
         sees_ground_truth: backends that do.
         reads: the stages whose artefacts hold the pictures.
-        waiting: per backend name ids of what is not built up to date.
     """
 
     config: BuildConfig
@@ -74,7 +76,6 @@ class PackPlan:
     quarantined: Mapping[str, int]
     sees_ground_truth: Sequence[str]
     reads: Sequence[CharacterStage] = STAGE.earlier
-    waiting: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     @property
     def columns(self) -> Sequence[str]:
@@ -104,7 +105,8 @@ class _Shard:
 
 
 def _build_record(plan: PackPlan) -> dict[str, Any]:
-    made = made_with(public_settings(plan.config, plan.source), (*_before(plan), STAGE))
+    before = dict.fromkeys(one for stage in plan.reads for one in (*stage.rests_on, stage))
+    made = made_with(public_settings(plan.config, plan.source), (*before, STAGE))
     return {
         "specsia": made.pop("specsia"),
         "schema_version": schema.SCHEMA_VERSION,
@@ -115,7 +117,7 @@ def _build_record(plan: PackPlan) -> dict[str, Any]:
 
 
 def made_with(config: Mapping[str, Any], stages: Sequence[Stage]) -> dict[str, Any]:
-    """What decides bytes that are made with settings by some stages: all versions."""
+    """Settings, and all versions that decide what stages make of them."""
     return {
         "specsia": __version__,
         "config": config,
@@ -124,11 +126,6 @@ def made_with(config: Mapping[str, Any], stages: Sequence[Stage]) -> dict[str, A
         "python": platform.python_version(),
         "machine": platform.machine(),
     }
-
-
-def _before(plan: PackPlan) -> dict[Stage, None]:
-    """The stages that a dataset rests on, in order."""
-    return dict.fromkeys(one for stage in plan.reads for one in (*stage.rests_on, stage))
 
 
 def plan_fingerprint(plan: PackPlan) -> str:
@@ -169,11 +166,10 @@ def _plan(plan: PackPlan) -> list[_Shard]:
 def _kept(folder: Path) -> dict[str, tuple[Path, str]]:
     """Path and listed SHA-256 of the shards of a dataset that is there, by their fingerprints."""
     try:
-        listed = _record_of(folder)["shards"]
+        listed = read_json(folder / schema.BUILD_FILE)["shards"]
         sums, _ = parse_sums((folder / schema.SUMS_FILE).read_text(encoding="utf-8"))
         return {mark: (folder / name, sums[name]) for name, mark in listed.items() if name in sums}
-    except (OSError, SpecsiaError, ValueError, KeyError, TypeError, AttributeError):
-        # A dataset of another version, a damaged one or none at all: everything is written anew.
+    except _UNREADABLE:
         return {}
 
 
@@ -190,21 +186,23 @@ def _tasks(shards: Sequence[_Shard], plan: PackPlan, old: Path, new: Path) -> li
 
 
 def _card_facts(plan: PackPlan, record: Mapping[str, Any]) -> CardFacts:
-    characters: dict[str, dict[str, int]] = {backend: {} for backend in plan.members}
-    rows: dict[str, dict[str, int]] = {backend: {} for backend in plan.members}
-    for backend, members in plan.members.items():
-        for split in schema.SPLITS:
-            count = len({one.character for one in members if plan.splits[one.character] == split})
-            if count:
-                characters[backend][split] = count
-                rows[backend][split] = sum(one.rows for one in members if plan.splits[one.character] == split)
+    def by_split(members: Sequence[Member], count: Callable[[Sequence[Member]], int]) -> dict[str, int]:
+        parts = {split: [one for one in members if plan.splits[one.character] == split] for split in schema.SPLITS}
+        return {split: count(found) for split, found in parts.items() if found}
+
+    def count_rows(members: Sequence[Member]) -> int:
+        return sum(one.rows for one in members)
+
+    def count_characters(members: Sequence[Member]) -> int:
+        return len({one.character for one in members})
+
     packed = {one.character: one for members in plan.members.values() for one in members}
     moving = {one.id: one for members in plan.members.values() for one in members if one.action is not None}
     return CardFacts(
         source=plan.source,
         planned=plan.planned,
-        rows=rows,
-        characters=characters,
+        rows={backend: by_split(members, count_rows) for backend, members in plan.members.items()},
+        characters={backend: by_split(members, count_characters) for backend, members in plan.members.items()},
         quality={b: [one.mean_iou for one in members] for b, members in plan.members.items()},
         frontal_before={
             b: [one.frontal_before for one in members if one.frontal_before is not None]
@@ -236,17 +234,6 @@ class Packed:
     foreign: Sequence[str] = ()
 
 
-@contextmanager
-def _scratch(folder: Path) -> Iterator[None]:
-    """A folder that begins empty and does not outlive what goes wrong, so that it takes no room away."""
-    shutil.rmtree(folder, ignore_errors=True)
-    try:
-        yield
-    except BaseException:
-        shutil.rmtree(folder, ignore_errors=True)
-        raise
-
-
 def _in_order(made: Iterable[tuple[int, Made]]) -> Iterator[Made]:
     """What was made in the order of the numbers; what ends before its turn waits."""
     waiting: dict[int, Made] = {}
@@ -274,7 +261,9 @@ def pack(plan: PackPlan, make: MakeShards, folder: Path) -> Packed:
     folder = folder.resolve()
     partial = temporary_beside(folder)
     done: dict[str, tuple[str, bool]] = {}
-    with writing(folder), _scratch(partial):
+    with writing(folder), ExitStack() as stack:
+        # What goes wrong takes no room away.
+        stack.callback(shutil.rmtree, partial, ignore_errors=True)
         exchange.recover(folder)
         shards = _plan(plan)
         for parent in {(partial / shard.name).parent for shard in shards}:
@@ -307,18 +296,6 @@ def pack(plan: PackPlan, make: MakeShards, folder: Path) -> Packed:
     return Packed(rows, len(shards) - kept, kept, foreign)
 
 
-def _record_of(folder: Path) -> dict[str, Any]:
-    """What `build.json` of a dataset holds.
-
-    Raises:
-        SpecsiaError, OSError: if there is none to read.
-    """
-    record = read_json(folder / schema.BUILD_FILE)
-    if not isinstance(record, dict):
-        raise SpecsiaError(f"{schema.BUILD_FILE} holds no fields")
-    return record
-
-
 def packed_fingerprint(folder: Path) -> str | None:
     """Fingerprint of the dataset that is there, or None.
 
@@ -327,10 +304,10 @@ def packed_fingerprint(folder: Path) -> str | None:
     """
     try:
         exchange.recover(folder)
-        record = _record_of(folder)
-        found, shards = record.get("fingerprint"), set(record["shards"])
+        record = read_json(folder / schema.BUILD_FILE)
+        found, shards = record["fingerprint"], set(record["shards"])
         listed, unusable = parse_sums((folder / schema.SUMS_FILE).read_text(encoding="utf-8"))
-    except (OSError, SpecsiaError, ValueError, KeyError, TypeError):
+    except _UNREADABLE:
         return None
     whole = not unusable and {schema.CARD, *_RECORDS, *shards} <= listed.keys()
     whole = whole and all(_looks_whole(folder / name, digest, name in shards) for name, digest in listed.items())

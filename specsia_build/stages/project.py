@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import ChainMap
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -29,7 +29,7 @@ from specsia_build.rendering.registry import load_renderer
 from specsia_build.stages import reconstruct, render
 from specsia_build.stages.artefact import Artefact
 from specsia_build.stages.doubts import Seen, doubts
-from specsia_build.stages.mesh_files import PICTURES, beside_truth, mesh_from_files
+from specsia_build.stages.mesh_files import beside_truth, mesh_from_files
 from specsia_build.stages.stage import CharacterStage, DigestOf, Digests, Earlier, EarlierMeta, Job, Meta, Stopwatch
 from specsia_build.stages.tiny import CAMERAS, box_layers, textured_box
 
@@ -55,38 +55,21 @@ def _masks(config: BuildConfig) -> list[str]:
     return [view_file(GT_MASK, view) for view in range(config.views)]
 
 
-def _seen_of_truth(config: BuildConfig) -> list[str]:
-    """Files of the render that are looked at: all silhouettes to register by, the front to compare with."""
-    return [*_masks(config), view_file(GT, 0)]
-
-
 def made_from(config: BuildConfig, rendered: Meta, reconstructed: Meta) -> dict[str, str]:
-    """Digests of what is seen of the truth and of all files of the reconstruction, by the names of inputs; and whether
-    its turn is to be found."""
-    seen = {name: rendered["files"][name]["sha256"] for name in _seen_of_truth(config)}
+    """Digests of what is seen of the truth (all silhouettes and the front) and of the reconstruction, by input's name;
+    and whether its turn is to be found."""
+    seen = {name: rendered["files"][name]["sha256"] for name in (*_masks(config), view_file(GT, 0))}
     turned = {"needs_yaw": "yes"} if reconstructed["needs_yaw"] else {}
     return seen | turned | {f"reconstruction/{name}": file["sha256"] for name, file in reconstructed["files"].items()}
 
 
 def _inputs(job: Job, earlier: EarlierMeta, _: DigestOf) -> Digests:
-    """See `made_from`."""
     return made_from(job.config, earlier[render.STAGE], earlier[reconstruct.STAGE])
 
 
 def _serves(meta: Meta, config: BuildConfig) -> bool:
     """Whether an artefact is good enough to be packed, by the settings as they are now."""
     return config.low_iou == "keep" or float(meta["mean_iou"]) >= config.min_iou
-
-
-def _box(mesh: Mesh, camera: Camera, frame: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    low, high = extremes(mesh.vertices if frame == "character" else turned(mesh.vertices, camera.turn()))
-    return low.astype(np.float64), high.astype(np.float64)
-
-
-def _position(layers: Layers, camera: Camera, frame: str) -> NDArray[np.float32]:
-    if frame == "character":
-        return layers.position
-    return (layers.position @ camera.turn().T).astype(np.float32)
 
 
 def registered(
@@ -119,8 +102,12 @@ def positioned(
     layers: Layers, mesh: Mesh, camera: Camera, frame: str
 ) -> tuple[NDArray[np.uint8], NDArray[np.float64], NDArray[np.float64]]:
     """Zpos (H, W, 4) uint8 of a registered mesh's layers, and the box (smallest and largest x, y, z) that it spans."""
-    low, high = _box(mesh, camera, frame)
-    return position_image(_position(layers, camera, frame), layers.mask, low, high), low, high
+    position, vertices = layers.position, mesh.vertices
+    if frame != "character":
+        position = (position @ camera.turn().T).astype(np.float32)
+        vertices = turned(vertices, camera.turn())
+    low, high = (corner.astype(np.float64) for corner in extremes(vertices))
+    return position_image(position, layers.mask, low, high), low, high
 
 
 def project(job: Job, earlier: Earlier, watch: Stopwatch) -> tuple[Artefact, tuple[Path, ...]]:
@@ -192,19 +179,15 @@ def project(job: Job, earlier: Earlier, watch: Stopwatch) -> tuple[Artefact, tup
     return Artefact(rendered.key, files, meta), ()
 
 
-def _compile() -> None:
+def _compile(_: BuildConfig) -> None:
     box = textured_box()
     register(concatenate([box] * 1000), silhouettes(box, CAMERAS), CAMERAS)
     edge_image(positioned(box_layers(), box, CAMERAS[0], "character")[0])
 
 
-def _warm(_: BuildConfig) -> dict[str, Callable[[], None]]:
-    return {"project": _compile}
-
-
 STAGE = CharacterStage(
     name="project",
-    version=5,
+    version=6,
     earlier=(render.STAGE, reconstruct.STAGE),
     make=project,
     settings=_settings,
@@ -212,7 +195,6 @@ STAGE = CharacterStage(
     inputs=_inputs,
     per_backend=True,
     draws=True,
-    pictures=PICTURES,
     serves=_serves,
-    warm=_warm,
+    warm=_compile,
 )

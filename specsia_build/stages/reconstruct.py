@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +30,7 @@ from specsia_build.rendering.mesh import Mesh, compacted
 from specsia_build.stages import render
 from specsia_build.stages.artefact import Artefact, canonical_json
 from specsia_build.stages.doubts import misplaced
-from specsia_build.stages.mesh_files import PICTURES, beside_truth, mesh_to_files
+from specsia_build.stages.mesh_files import beside_truth, mesh_to_files
 from specsia_build.stages.stage import (
     CharacterStage,
     DigestOf,
@@ -122,18 +121,15 @@ def accepted(mesh: Mesh, image: NDArray[np.uint8], backend: Backend, character_i
     return mesh
 
 
-def _refused(
-    error: LowQualityError, mesh: Mesh, image: NDArray[np.uint8], rendered: Artefact, reading: Meta | None, look: Look
-) -> LowQualityError:
-    """The same with pictures of the mesh, of the height and in the middle of the figure, beside the figure, both
-    frontal; and with the frame in which it surely looks like the picture, where there is one."""
-    mask = png.decode(rendered.files[view_file(GT_MASK, 0)], 1)
+def _refused(error: LowQualityError, mesh: Mesh, rendered: Artefact, reading: Meta | None, look: Look) -> Exception:
+    """The same with frontal pictures of the mesh, fitted to the figure, and the frame in which it looks like that."""
+    image, mask = png.decode(rendered.files[render.FRONT], 4), png.decode(rendered.files[view_file(GT_MASK, 0)], 1)
     try:
         mesh = compacted(mesh).with_sides(double=True)
         placed = fitted(mesh, mask >= HALF_COVERED)
         layers = next(FastRenderer().render(placed, [Camera(0.0, len(mask))], look))
-        goal, front = small(image, mask), small(layers.color, layers.mask)
-        as_is, turned = better_frame(mesh, placed, front, None, goal, look)
+        front = small(layers.color, layers.mask)
+        as_is, turned = better_frame(mesh, placed, front, None, small(image, mask), look)
     except CharacterError:
         # Too deep to be drawn; the sentence must do.
         return LowQualityError(str(error), {})
@@ -178,7 +174,7 @@ def reconstruct(job: Job, earlier: Earlier, watch: Stopwatch) -> tuple[Artefact,
             mesh = accepted(mesh, image, backend, entry.id)
         except LowQualityError as error:
             look: Look = config.look  # type: ignore[assignment]
-            raise _refused(error, mesh, image, earlier[render.STAGE], _reading(readings), look) from error
+            raise _refused(error, mesh, earlier[render.STAGE], _reading(readings), look) from error
     with watch.part("encode"):
         encoded = mesh_to_files(mesh)
     meta = {
@@ -201,21 +197,14 @@ def _reading(readings: Sequence[Reading]) -> dict[str, Any] | None:
     return {"axes": list(last.axes), "linear": last.linear, "stated_in": last.stated_in}
 
 
-def _compile(spec: str) -> None:
+def _compile(config: BuildConfig) -> None:
     figure = np.zeros((96, 96, 4), np.uint8)
     figure[20:80, 30:60] = (200, 120, 80, 255)
-    # A backend may refuse what is no character, having called what there is to call for it.
-    with suppress(CharacterError):
-        asked(load_backend(spec), figure, Context("compile", 0, textured_box))
-
-
-def _warm(config: BuildConfig) -> dict[str, Callable[[], None]]:
-    backends = {spec: load_backend(spec) for spec in config.backends}
-    return {
-        f"reconstruct {backend.name}": partial(_compile, spec)
-        for spec, backend in backends.items()
-        if getattr(backend, "compiles", False)
-    }
+    for backend in map(load_backend, config.backends):
+        # A backend may refuse what is no character, having called what there is to call for it.
+        with suppress(CharacterError):
+            if getattr(backend, "compiles", False):
+                asked(backend, figure, Context("compile", 0, textured_box))
 
 
 STAGE = CharacterStage(
@@ -229,6 +218,5 @@ STAGE = CharacterStage(
     sources=_sources,
     per_backend=True,
     calls_backend=True,
-    pictures=PICTURES,
-    warm=_warm,
+    warm=_compile,
 )

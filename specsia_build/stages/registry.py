@@ -16,15 +16,7 @@ STAGES: tuple[Stage, ...] = (render.STAGE, reconstruct.STAGE, project.STAGE, pac
 CLIP_STAGES: tuple[Stage, ...] = (motions.STAGE, draw.STAGE)
 """Of characters in motion."""
 
-PAIR_STAGES: tuple[Stage, ...] = (
-    motions.STAGE,
-    draw.STAGE,
-    render.STAGE,
-    reconstruct.STAGE,
-    project.STAGE,
-    carry.STAGE,
-    move.STAGE,
-)
+PAIR_STAGES: tuple[Stage, ...] = (*CLIP_STAGES, render.STAGE, reconstruct.STAGE, project.STAGE, carry.STAGE, move.STAGE)
 """Of characters in motion and reconstructions that move as they do."""
 
 
@@ -36,13 +28,13 @@ def stages_for(config: BuildConfig) -> tuple[Stage, ...]:
 
 
 def refuse_stages_of_none(names: Sequence[str], config: BuildConfig) -> None:
-    """See that stages are a run's.
+    """Check that stages are a run's.
 
     Raises:
-        UsageError: if it has no reconstructions, which one is of.
+        UsageError: if one is of reconstructions and the run has none.
     """
-    none = {stage.name for stage in set(character_stages()) - set(character_stages(config))}
-    if other := [name for name in names if name in none]:
+    known = {stage.name for stage in character_stages(config)}
+    if other := [stage.name for stage in character_stages() if stage.name in names and stage.name not in known]:
         raise UsageError(
             f"the stage {other[0]} is of reconstructions, which this run has none of: "
             "--recipe dravie or --backend NAME moves them too"
@@ -52,11 +44,6 @@ def refuse_stages_of_none(names: Sequence[str], config: BuildConfig) -> None:
 def all_stages() -> tuple[Stage, ...]:
     """The stages of every kind of run."""
     return tuple(dict.fromkeys((*STAGES, *PAIR_STAGES)))
-
-
-def stage_names() -> tuple[str, ...]:
-    """Of the stages of stills, in their order."""
-    return tuple(stage.name for stage in STAGES)
 
 
 def character_stages(config: BuildConfig | None = None) -> tuple[CharacterStage, ...]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -71,15 +70,9 @@ def is_blank(target: NDArray[np.uint8]) -> bool:
 
 def _chosen(config: BuildConfig, _: Backend | None = None) -> dict[str, Any]:
     """The part of the configuration that decides this stage's result."""
-    return {
-        "renderer": config.renderer,
-        "views": config.views,
-        "size": config.size,
-        "look": config.look,
-        "seed": config.seed,
-        "frontal": config.frontal,
-        **({} if config.outline == RANDOM else {"outline": config.outline}),
-    }
+    outline = {} if config.outline == RANDOM else {"outline": config.outline}
+    names = ("renderer", "views", "size", "look", "seed", "frontal")
+    return {name: getattr(config, name) for name in names} | outline
 
 
 def _settings(job: Job) -> dict[str, Any]:
@@ -89,17 +82,8 @@ def _settings(job: Job) -> dict[str, Any]:
 
 def entry_settings(entry: Entry) -> dict[str, Any]:
     """The part of an entry that decides how its character is read, and what is recorded of it."""
-    return {
-        "id": entry.id,
-        "format": entry.format,
-        "up": entry.up,
-        "front": entry.front,
-        "sides": entry.sides,
-        "pose": entry.pose,
-        "drop": list(entry.drop),
-        "license": entry.license,
-        "source": entry.source,
-    }
+    names = ("id", "format", "up", "front", "sides", "pose", "license", "source")
+    return {"drop": list(entry.drop), **{name: getattr(entry, name) for name in names}}
 
 
 def in_frame(character: Character, config: BuildConfig) -> tuple[Mesh, Normalisation]:
@@ -198,13 +182,9 @@ def render(job: Job, _: Earlier, watch: Stopwatch) -> tuple[Artefact, tuple[Path
     return Artefact(entry.id, files, meta), character.files
 
 
-def _compile() -> None:
+def _compile(_: BuildConfig) -> None:
     layers = box_layers()
     draw_contour(layers.color, layers.coverage, 2, 0)
-
-
-def _warm(_: BuildConfig) -> dict[str, Callable[[], None]]:
-    return {"render": _compile}
 
 
 STAGE = CharacterStage(
@@ -216,5 +196,5 @@ STAGE = CharacterStage(
     sources=sources,
     serves=_serves,
     draws=True,
-    warm=_warm,
+    warm=_compile,
 )

@@ -92,18 +92,14 @@ def make_shard(task: ShardTask, load: Load) -> Made:
         SpecsiaError: if it cannot be read back, or as `load` raises it.
     """
     if task.old is not None and file_digest(task.old[0]) == task.old[1]:
-        _link(task.old[0], task.path)
+        try:
+            os.link(task.old[0], task.path)
+        except OSError:
+            shutil.copyfile(task.old[0], task.path)
         return Made(task.old[1], True, list(_images_in(task.path)))
     found, images = hashlib.sha256(), list[tuple[str, bytes]]()
     write_shard(task.path, _rows(task, load, images), task.schema, found, task.needed)
     return Made(found.hexdigest(), False, images)
-
-
-def _link(old: Path, new: Path) -> None:
-    try:
-        os.link(old, new)
-    except OSError:
-        shutil.copyfile(old, new)
 
 
 def made_here(load: Load) -> MakeShards:

@@ -1,4 +1,4 @@
-"""What a stage is: all that planning, the build, its status, the report and the bench ask of one."""
+"""What a stage is: all that planning, the build, its status and the report ask of one."""
 
 from __future__ import annotations
 
@@ -137,7 +137,7 @@ Make: TypeAlias = Callable[[Job, Earlier, Stopwatch], tuple[Artefact, tuple[Path
 Raises CharacterError where the character cannot be built."""
 
 
-def _no_inputs(_job: Job, _earlier: EarlierMeta, _digest_of: DigestOf) -> Digests:
+def _nothing(*_: object) -> Mapping[str, Any]:
     return {}
 
 
@@ -145,22 +145,8 @@ def _no_sources(_job: Job) -> Sources | None:
     return None
 
 
-Warm: TypeAlias = Callable[[BuildConfig], Mapping[str, Callable[[], None]]]
-"""What compiles the code that a stage needs of this package, by something tiny.
-
-Each has a name that holds all that decides which code that is, and that can be the name of a file; it is importable."""
-
-
-def _nothing(_config: BuildConfig) -> Mapping[str, Callable[[], None]]:
-    return {}
-
-
 def _always(_meta: Meta, _config: BuildConfig) -> bool:
     return True
-
-
-def _none_chosen(_config: BuildConfig, _backend: Backend | None) -> Mapping[str, Any]:
-    return {}
 
 
 CHOSEN = "settings"
@@ -196,33 +182,28 @@ class CharacterStage(Stage):
     Attributes:
         make: see `Make`.
         settings: the part of the job that decides the artefact besides its inputs, JSON-serialisable.
-        chosen: what of it the configuration and the backend alone tell and pictures show, as JSON gives it back; of
-            the configuration alone where there is no backend.
-        inputs: digests of what the artefact is made from, as far as they are known before it is made: by the meta data
-            of earlier stages' artefacts, and by files.
+        chosen: the part of that which configuration and backend decide and pictures show, as JSON gives it back.
+        inputs: digests of what the artefact is made from that are known before: from earlier artefacts, and of files.
         sources: where the files lie that `make` names, None where it names none that count.
-        serves: whether an artefact holds what later stages ask for, and is good enough for them, with other settings
-            than it was made with.
+        serves: whether an artefact holds what later stages ask for, with other settings than it was made with.
         per_backend: whether each backend has an artefact of its own; those of later stages then have too.
         per_clip: whether each clip has an artefact of its own.
         calls_backend: whether it works through the backend, in as many processes and as long as that takes.
         draws: whether it needs the renderer.
-        pictures: names of the views' pictures that it keeps of a character that is quarantined for its looks.
-        warm: see `Warm`; what draws a mesh that stands still is compiled without it.
+        warm: compiles the code that the stage needs, by something tiny; None where there is none.
     """
 
     make: Make
     settings: Callable[[Job], Mapping[str, Any]]
-    inputs: Callable[[Job, EarlierMeta, DigestOf], Digests] = _no_inputs
+    inputs: Callable[[Job, EarlierMeta, DigestOf], Digests] = _nothing
     sources: Callable[[Job], Sources | None] = _no_sources
-    chosen: Callable[[BuildConfig, Backend | None], Mapping[str, Any]] = _none_chosen
+    chosen: Callable[[BuildConfig, Backend | None], Mapping[str, Any]] = _nothing
     serves: Callable[[Meta, BuildConfig], bool] = _always
     per_backend: bool = False
     per_clip: bool = False
     calls_backend: bool = False
     draws: bool = False
-    pictures: tuple[str, ...] = ()
-    warm: Warm = _nothing
+    warm: Callable[[BuildConfig], None] | None = None
 
     def made_by(self, config: BuildConfig, backend: Backend | None = None) -> dict[str, Any]:
         """What is told of an artefact's origin where its source is not there: what was `chosen`, and versions."""

@@ -136,7 +136,7 @@ def test_attributes_that_are_no_numbers_are_replaced_with_a_warning(name: str, w
         ("clear_mask", "transparent"),
         ("clear_blend", "transparent"),
         ("stray_vertex", "its surface is too small"),
-        ("zero_bytes", "it is empty"),
+        ("zero_bytes", "it is not JSON"),
         ("text", "neither as GLB nor as JSON"),
         ("cut_header", "cut short|neither as GLB"),
         ("cut_half", "cut short"),

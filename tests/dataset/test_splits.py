@@ -112,8 +112,8 @@ def test_a_file_that_is_none(tmp_path: Path, text: str) -> None:
     [
         ('{"train": []}', "it has no list of ids called validation"),
         ("[]", "it has no list of ids called train"),
-        ("", "it cannot be read: it is empty"),
-        ('{"train": [', "it cannot be read: it is no JSON at line 1, column 12"),
+        ("", "it cannot be read: it is not JSON (Expecting value: line 1 column 1 (char 0))"),
+        ('{"train": [', "it cannot be read: it is not JSON (Expecting value: line 1 column 12 (char 11))"),
     ],
 )
 def test_damaged_splits_of_a_run_are_told_in_words_with_what_to_do(tmp_path: Path, text: str, why: str) -> None:

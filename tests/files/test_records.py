@@ -12,10 +12,10 @@ from specsia_build.files.records import parse_json
     ("data", "why"),
     [
         (b"[" * 100_000, "nested too deeply"),
-        (b"{", "no JSON at line 1, column 2"),
-        (b"\xff", "no UTF-8 text"),
-        (b" \n", "it is empty"),
-        ("1" * 5000, "too many digits"),
+        (b"{", "not JSON"),
+        (b"\xff", "not JSON"),
+        (b" \n", "not JSON"),
+        ("1" * 5000, "not JSON"),
     ],
 )
 def test_damaged_json_is_a_sentence(data: bytes | str, why: str) -> None:

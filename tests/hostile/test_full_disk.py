@@ -129,7 +129,7 @@ def test_a_full_disk_is_a_sentence_and_the_same_command_goes_on(
         sentence = "the disk is full, "
     else:
         refused, kind = refused_build(out, int(SHARES[seed] * largest(whole))), "files that may not grow"
-        sentence = "would be larger than a file may be here"
+        sentence = "could not be written (File too large)"
     told = [line for line in refused.stderr.splitlines() if line.startswith("specsia: ")]
     assert refused.returncode == 1 and "Traceback" not in refused.stderr, refused.stderr
     assert len(told) == 1 and sentence in told[0] and "give the same command again" in told[0], refused.stderr

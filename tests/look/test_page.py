@@ -14,9 +14,8 @@ from specsia_build.errors import UsageError, WriteError
 from specsia_build.look import page as pages
 from specsia_build.look.items import TARGET, Gallery, Item, Side
 from specsia_build.look.page import write_page
-from specsia_build.pipeline.clearing import forget
+from specsia_build.pipeline.clearing import PICTURES_MARK, forget
 from specsia_build.pipeline.layout import RunLayout
-from specsia_build.pipeline.pages import MARK
 from specsia_build.pipeline.progress import Progress
 from tests.look.shown import document_of, frames_of, item_of
 
@@ -62,7 +61,7 @@ def test_many_pictures_lie_beside_the_page_under_names_that_need_no_care(tmp_pat
         assert len(frames_of(side["strips"]["gt"], document, page)) == 4
         frames_of(side["cover"], document, page)
     assert len(list(folder.iterdir())) == 2 * len(ids) + 1
-    assert (folder / MARK).is_file()
+    assert (folder / PICTURES_MARK).is_file()
 
 
 class Alike(Noise):
@@ -90,7 +89,7 @@ def test_what_only_an_earlier_page_showed_is_removed(tmp_path: Path) -> None:
     (folder / "mine.webp").write_bytes(b"mine")
     write(gallery_of("abcdef", seed=2), page)
     now = {path.name for path in folder.iterdir()}
-    assert now & earlier == {MARK}
+    assert now & earlier == {PICTURES_MARK}
     assert "mine.webp" in now
     (folder / "mine.webp").unlink()
     write(gallery_of("a", frames=1), page)

@@ -7,12 +7,12 @@ from dataclasses import replace
 from pathlib import Path
 from unittest.mock import patch
 
+from specsia_build.cli.build import STAGES
 from specsia_build.config import BuildConfig
 from specsia_build.pipeline.build import build
 from specsia_build.pipeline.layout import RunLayout
 from specsia_build.pipeline.progress import Progress
 from specsia_build.pipeline.summary import BuildSummary
-from specsia_build.stages.registry import stage_names
 from tests.clips import at_once
 from tests.shapes import write_figure
 
@@ -40,14 +40,14 @@ def config_of(manifest: Path) -> BuildConfig:
     return BuildConfig(source=str(manifest), views=4, size=64, workers=1, max_failures="100%")
 
 
-def run(config: BuildConfig, folder: Path, stages: tuple[str, ...] = stage_names()) -> tuple[RunLayout, BuildSummary]:
+def run(config: BuildConfig, folder: Path, stages: tuple[str, ...] = STAGES) -> tuple[RunLayout, BuildSummary]:
     """Build into a folder."""
     layout = RunLayout(folder)
     with patch("specsia_build.pipeline.build.open_executor", at_once):
         return layout, build(config, layout, stages, False, Progress())
 
 
-def tiny_run(top: Path, stages: tuple[str, ...] = stage_names(), **settings: object) -> tuple[BuildConfig, RunLayout]:
+def tiny_run(top: Path, stages: tuple[str, ...] = STAGES, **settings: object) -> tuple[BuildConfig, RunLayout]:
     """A run of `IDS` and one broken file below a folder that is there."""
     config = replace(config_of(write_manifest(top)), **settings)  # type: ignore[arg-type]
     layout, _ = run(config, top / "run", stages)

@@ -21,13 +21,13 @@ from click.testing import CliRunner
 from PIL import Image
 
 from specsia_build.cli import main
+from specsia_build.cli.build import STAGES
 from specsia_build.dataset.schema import COLUMNS, IMAGE_COLUMNS
 from specsia_build.dataset.verify.check import verify
 from specsia_build.pipeline import build as building
 from specsia_build.pipeline.progress import Progress
 from specsia_build.pipeline.settings import effective
 from specsia_build.stages import project
-from specsia_build.stages.registry import stage_names
 from tests.artefacts import artefact
 from tests.shapes import lines_of, write_broken, write_figure, write_folder
 
@@ -99,7 +99,7 @@ def test_what_rests_on_other_sources_or_settings_is_not_packed(copied: Copied, t
     figures = shutil.copytree(copied[0], tmp_path / "figures")
     write_figure(figures / "1.obj", 1.5)
     told = build(figures, out, "--stage", "pack", code=1)
-    assert "1 of 5 characters of inflate are neither built up to date nor on record as failed (1)" in told["stopped"]
+    assert "1 of inflate are neither built up to date nor on record as failed (1)" in told["stopped"]
     assert specsia("status", out, "--json")["next"] != "all stages are up to date"
     error = build(figures, out, "--stage", "pack", "--seed", "7", code=2)["error"]
     assert "pack has nothing of inflate to pack: run `specsia build` with all its stages" in error
@@ -262,7 +262,7 @@ def test_a_dataset_does_not_lose_rows_that_nothing_accounts_for(copied: Copied) 
     source, whole, out = copied
     artefact(out, "project", "1", "inflate").unlink()
     stopped = build(source, out, "--stage", "pack", code=1)
-    assert "1 of 5 characters of inflate are neither built up to date nor on record as failed (1)" in stopped["stopped"]
+    assert "1 of inflate are neither built up to date nor on record as failed (1)" in stopped["stopped"]
     assert sums(out) == sums(whole)
 
 
@@ -565,7 +565,7 @@ def test_a_dataset_whose_path_load_dataset_takes_for_a_pattern_is_told(
     write_figure(tmp_path / "a.obj")
     for name, told in (("runs [old]", True), ("runs", False)):
         config, layout = effective(str(tmp_path / "a.obj"), tmp_path / name, None, {"views": 4, "size": 64}, False)
-        building.build(config, layout, stage_names(), False, Progress())
+        building.build(config, layout, STAGES, False, Progress())
         said = "load_dataset takes its path for a pattern"
         assert (said in capsys.readouterr().err) is told
         assert any(said in note for note in verify(layout.dataset).notes) is told

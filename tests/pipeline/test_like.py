@@ -69,7 +69,7 @@ def test_a_manifest_that_states_a_split_later_moves_the_character_and_it_is_said
     layout.splits.write_text(to_json({"a": "train", "b": "validation", "c": "train"}))
     _, found, remarks = _split(BuildConfig(), layout, [*entries("a", "b"), said], {})
     assert found == {"a": "train", "b": "validation", "c": "test"}
-    assert remarks == ["c moves from train to test, as the manifest now says"]
+    assert remarks == ["the manifest moves c from train to test"]
     layout.splits.write_text(to_json(found))
     assert _split(BuildConfig(), layout, entries("a", "b", "c"), {})[1] == found
     assert _split(BuildConfig(), layout, [*entries("a", "b"), said], {})[2] == []

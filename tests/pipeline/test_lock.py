@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from specsia_build.errors import SpecsiaError, WriteError
+from specsia_build.errors import SpecsiaError, UsageError, WriteError
 from specsia_build.pipeline.layout import RunLayout
-from specsia_build.pipeline.lock import BusyError, locked
+from specsia_build.pipeline.lock import locked
 
 
 @pytest.fixture
@@ -33,7 +33,7 @@ def test_a_folder_that_is_locked_is_another_builds(
 
     if not locks:
         monkeypatch.setattr(fcntl, "flock", refuse)
-    with locked(layout), pytest.raises(BusyError):
+    with locked(layout), pytest.raises(UsageError, match="at work"):
         enter(layout)
     enter(layout)
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from specsia_build.cli.build import STAGES
 from specsia_build.config import BuildConfig
 from specsia_build.errors import CharacterError, SpecsiaError
 from specsia_build.pipeline import build as building
@@ -22,7 +23,6 @@ from specsia_build.pipeline.summary import BuildSummary
 from specsia_build.pipeline.worker import Unit, work
 from specsia_build.stages import project, reconstruct, render
 from specsia_build.stages.artefact import Artefact
-from specsia_build.stages.registry import stage_names
 from specsia_build.stages.stage import CharacterStage
 from tests.artefacts import artefact
 from tests.shapes import write_figure
@@ -84,7 +84,7 @@ def config(tmp_path: Path) -> BuildConfig:
 
 
 def run(config: BuildConfig, out: Path, *stages: str, fresh: bool = False) -> BuildSummary:
-    return building.build(config, RunLayout(out), stages or stage_names(), fresh, Progress())
+    return building.build(config, RunLayout(out), stages or STAGES, fresh, Progress())
 
 
 def counts(summary: BuildSummary) -> dict[str, tuple[int, int, int]]:

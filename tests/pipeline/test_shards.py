@@ -58,7 +58,7 @@ def shares(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[Path]]:
 
 def merged(runs: list[Path], out: Path) -> RunLayout:
     layout = RunLayout(out)
-    config = replace(merge(runs, layout, print), max_failures="100%")
+    config = replace(merge(runs, layout), max_failures="100%")
     assert run_build(config, layout, ("pack",), False, Progress()).stopped is None
     return layout
 
@@ -94,7 +94,7 @@ def test_a_merge_that_was_stopped_goes_on_and_what_is_missing_is_told(
 ) -> None:
     _, runs = shares
     layout = RunLayout(tmp_path / "joined")
-    config = replace(merge(runs[:2], layout, print), max_failures="100%")
+    config = replace(merge(runs[:2], layout), max_failures="100%")
     told = run_build(config, layout, ("pack",), False, Progress()).stopped
     assert told is not None
     assert "neither built up to date nor on record as failed" in told
@@ -105,17 +105,16 @@ def test_versions_that_made_the_runs_are_passed_on_and_told_where_they_differ(
     shares: tuple[Path, list[Path]], tmp_path: Path
 ) -> None:
     _, runs = shares
-    layout, said = RunLayout(tmp_path / "joined"), list[str]()
-    config = merge(runs, layout, said.append)
+    layout = RunLayout(tmp_path / "joined")
+    config = merge(runs, layout)
     assert outdated(layout, config) == []
-    assert said == []
     older = tmp_path / "older"
     shutil.copytree(runs[0], older)
     mark = json.loads((older / "specsia-run.json").read_text())
     assert json.loads(layout.mark.read_text())["versions"] == mark["versions"]
     mark["versions"]["render"] = 1
     (older / "specsia-run.json").write_text(json.dumps(mark))
-    merge([*runs[1:], older], layout, said.append)
+    merge([*runs[1:], older], layout)
     assert outdated(layout, config) == [f"render 1 -> {STAGE.version}"]
 
 
@@ -137,9 +136,9 @@ def test_runs_that_differ_are_refused(shares: tuple[Path, list[Path]], tmp_path:
     other = tmp_path / "other"
     build(source, other, "--shard", "2/3", "--seed", "7", "--stage", "render", "--max-failures", "100%")
     with pytest.raises(UsageError, match=r"other settings than .*seed 42 -> 7"):
-        merge([runs[0], other], RunLayout(tmp_path / "a"), print)
+        merge([runs[0], other], RunLayout(tmp_path / "a"))
     with pytest.raises(UsageError, match="must all differ"):
-        merge([runs[0], runs[0]], RunLayout(tmp_path / "a"), print)
+        merge([runs[0], runs[0]], RunLayout(tmp_path / "a"))
     with pytest.raises(UsageError, match="holds no build"):
-        merge([runs[0], tmp_path], RunLayout(tmp_path / "a"), print)
+        merge([runs[0], tmp_path], RunLayout(tmp_path / "a"))
     assert sorted(path.name for path in runs[0].iterdir()) == sorted(path.name for path in runs[1].iterdir())

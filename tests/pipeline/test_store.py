@@ -15,13 +15,20 @@ from specsia_build.pipeline import store
 from specsia_build.pipeline.store import (
     DamagedError,
     discard,
-    is_intact,
     read_artefact,
     read_meta,
     sweep,
     write_artefact,
 )
 from specsia_build.stages.artefact import Artefact, meta_digest, seal, sha256
+
+
+def is_intact(path: Path, key: str) -> bool:
+    try:
+        read_artefact(path, key)
+    except DamagedError:
+        return False
+    return True
 
 
 def artefact() -> Artefact:

@@ -74,7 +74,7 @@ def test_pale_colours_are_said_with_the_line_that_mends_them() -> None:
     assert "mine is too pale" in pale
     assert "colors: srgb in manifest.yaml they would be 0.01 from the picture's" in pale
     (pale,) = said(coloured(linear_to_srgb), {**READING, "stated_in": None})
-    assert "glTF has them linear; decoded once more they would be 0.01 from the picture's" in pale
+    assert "decoded once more they would be 0.01 from the picture's" in pale
 
 
 def test_what_is_added_to_the_front_is_said() -> None:

@@ -8,7 +8,6 @@ import os
 import pickle
 import platform
 import secrets
-import shutil
 import signal
 import socket
 import tempfile
@@ -17,13 +16,14 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, redirect_stdout
 from dataclasses import dataclass
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from specsia_build import __version__
 from specsia_build.config import BuildConfig
-from specsia_build.errors import SpecsiaError, UsageError
+from specsia_build.errors import SpecsiaError, UsageError, plural
 from specsia_build.folders import expanded, home
 from specsia_build.memory import limit_process
 from specsia_build.pipeline.executors.local import Executor, Needs
@@ -151,16 +151,13 @@ def ray_executor(config: BuildConfig, layout: RunLayout, say: Callable[[str], No
     variables = {name: value for name, value in os.environ.items() if name.startswith("SPECSIA_")}
     here = Here(Path.cwd(), __version__, layout.root, source, variables)
     with ExitStack() as opened:
-        joined = False
+        join = cache(lambda: opened.enter_context(_joined(address, config, say)))
 
         def execute(
             function: Callable[[T], R], items: Sequence[T], needs: Needs, enough: Callable[[], bool] = never
         ) -> Results[R]:
-            nonlocal joined
-            if items and not joined:
-                opened.enter_context(_joined(address, config, say))
-                joined = True
             if items:
+                join()
                 packed = [pickle.dumps((function, item, needs)) for item in items]
                 yield from _run(here, packed, needs, config.workers, enough)
                 # A network file system may remember that a file was not there until its folder is listed anew.
@@ -176,35 +173,32 @@ def _stated_address() -> str | None:
     noted = Path(os.environ.get("RAY_TMPDIR", "/tmp")) / "ray" / "ray_current_cluster"  # noqa: S108
     if stated == "local":
         return None
-    address = stated if stated not in ("", "auto") else noted.read_text().strip() if noted.is_file() else ""
+    optional = stated in ("", "auto")
+    address = (noted.read_text().strip() if noted.is_file() else "") if optional else stated
     host, _, port = address.rpartition(":")
     try:
-        if not port.isdecimal() or "://" in address:
-            raise OSError("it is not HOST:PORT")
         # Ray itself would try for minutes.
         socket.create_connection((host.strip("[]"), int(port)), _CONNECT_SECONDS).close()
-    except (OSError, OverflowError) as error:
-        if stated in ("", "auto"):
+    except (OSError, OverflowError, ValueError) as error:
+        if optional:
             return None
-        why = getattr(error, "strerror", None) or error
         raise UsageError(
-            f"the Ray cluster of RAY_ADDRESS, {stated}, cannot be reached ({why}): "
-            "give HOST:PORT of a running head, as seen from a node of the cluster, or unset it to run on this machine"
+            f"the Ray cluster of RAY_ADDRESS, {stated}, cannot be reached ({error}): give HOST:PORT of a running head, "
+            "as seen from a node of the cluster, or unset it to run on this machine"
         ) from error
     return address
 
 
 def _load_ray(*, own: bool) -> None:
     """Import Ray, which reads its settings once, when it is loaded."""
-    stated = any(os.environ.get(name) for name in ("RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"))
     settings = dict(_QUIET)
+    stated = any(os.environ.get(name) for name in ("RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"))
     if own or stated or (home() / ".ray" / "auth_token").is_file():
         settings["RAY_AUTH_MODE"] = "token"
     if own:
         # A secret of its own, or Ray would leave one in the user's home.
         settings |= {"RAY_AUTH_TOKEN": secrets.token_hex(32), "RAY_worker_niceness": "0"}
-    for name, value in settings.items():
-        os.environ.setdefault(name, value)
+    os.environ.update({name: value for name, value in settings.items() if name not in os.environ})
     try:
         import_module("ray")
     except ImportError as error:
@@ -216,35 +210,40 @@ def _joined(address: str | None, config: BuildConfig, say: Callable[[str], None]
     """Join a cluster, or start one on this machine, for as long as the context lasts."""
     import ray
 
-    folder = tempfile.mkdtemp(prefix="specsia-ray-") if address is None else None
-    own: dict[str, Any] = {"num_cpus": config.worker_count(), "include_dashboard": False, "_temp_dir": folder}
-    options = {"address": address} if address is not None else {**own, "object_store_memory": STORE_BYTES}
-    # What nodes report, Ray prints to standard output, which is for the command's own result.
-    with open(os.devnull, "w") as nowhere, redirect_stdout(nowhere):  # noqa: PTH123
+    options: dict[str, Any] = {"address": address}
+    with ExitStack() as opened:
+        if address is None:
+            folder = tempfile.TemporaryDirectory(prefix="specsia-ray-", ignore_cleanup_errors=True)
+            options = {"num_cpus": config.worker_count(), "include_dashboard": False}
+            options |= {"object_store_memory": STORE_BYTES, "_temp_dir": opened.enter_context(folder)}
+        # What nodes report, Ray prints to standard output, which is for the command's own result.
+        opened.enter_context(redirect_stdout(opened.enter_context(open(os.devnull, "w"))))  # noqa: PTH123
+        opened.callback(_shut_down)
         try:
-            try:
-                with _same_sigterm():
-                    # Workers of other kinds of job would import modules from the current folder.
-                    job = ray.job_config.JobConfig(_client_job=True)
-                    ray.init(**options, job_config=job, log_to_driver=False, logging_level=logging.CRITICAL)
-            # Ray ends the process where a head answers in another language than its own.
-            except (Exception, SystemExit) as error:
-                reason = next((line for line in str(error).splitlines() if line), type(error).__name__)
-                where = "cannot be started here" if address is None else f"cannot join the cluster at {address}"
-                raise SpecsiaError(
-                    f"Ray {ray.__version__} {where} ({reason}): the versions of Ray and Python must be those of the "
-                    "cluster, and where it asks for a token RAY_AUTH_MODE=token and RAY_AUTH_TOKEN must be set"
-                ) from error
-            nodes = [node for node in ray.nodes() if node["Alive"]]
-            where = "started here" if address is None else f"at {address}, {len(nodes)} node{'s' * (len(nodes) > 1)}"
-            say(f"ray: {where}, {_total('CPU')} CPUs, {_total('GPU')} GPUs")
-            yield
-        finally:
-            if ray.is_initialized():
-                with _same_sigterm():
-                    ray.shutdown()
-            if folder is not None:
-                shutil.rmtree(folder, ignore_errors=True)
+            with _same_sigterm():
+                # Workers of other kinds of job would import modules from the current folder.
+                job = ray.job_config.JobConfig(_client_job=True)
+                ray.init(**options, job_config=job, log_to_driver=False, logging_level=logging.CRITICAL)
+        # Ray ends the process where a head answers in another language than its own.
+        except (Exception, SystemExit) as error:
+            reason = next((line for line in str(error).splitlines() if line), type(error).__name__)
+            where = "cannot be started here" if address is None else f"cannot join the cluster at {address}"
+            raise SpecsiaError(
+                f"Ray {ray.__version__} {where} ({reason}): the versions of Ray and Python must be those of the "
+                "cluster, and where it asks for a token RAY_AUTH_MODE=token and RAY_AUTH_TOKEN must be set"
+            ) from error
+        nodes = sum(node["Alive"] for node in ray.nodes())
+        where = "started here" if address is None else f"at {address}, {plural(nodes, 'node')}"
+        say(f"ray: {where}, {_total('CPU')} CPUs, {_total('GPU')} GPUs")
+        yield
+
+
+def _shut_down() -> None:
+    import ray
+
+    if ray.is_initialized():
+        with _same_sigterm():
+            ray.shutdown()
 
 
 @contextmanager

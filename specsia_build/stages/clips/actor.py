@@ -124,37 +124,33 @@ def _actor(entry: Entry, config: BuildConfig, _: _State) -> Actor:
     motions: dict[tuple[str, int], Motion] = {}
     warnings = [*animated.character.all_warnings, *animated.warnings]
     offered: dict[str, list[str]] = {}
-    unheard = dict.fromkeys(settings.patterns)
     for origin in map(origin_of, settings.motions):
-        if origin == OWN:
-            there = dict(enumerate(animated.motions))
-            found = taken(origin, there, settings)
-            warnings += _unplayed(animated.spoilt)
-        else:
-            try:
+        there = dict(enumerate(animated.motions)) if origin == OWN else {}
+        try:
+            if origin == OWN:
+                found = taken(origin, there, settings)
+                warnings += _unplayed(animated.spoilt)
+            else:
                 file = built_in() if origin in BUILT_IN else _motion_file(files[origin], _state((files[origin],)))
-            except CharacterError as error:
-                # Its other motions may be sound, and a character without any says so.
-                warnings.append(str(error))
-                offered[origin] = []
-                continue
-            there = {
-                k: motion for k, motion in enumerate(file.motions) if origin not in BUILT_IN or motion.name == origin
-            }
-            found, notes = _from_file(animated, file, taken(origin, there, settings))
-            warnings += notes
+                every = enumerate(file.motions)
+                there = {k: motion for k, motion in every if origin not in BUILT_IN or motion.name == origin}
+                found, notes = _from_file(animated, file, taken(origin, there, settings))
+                warnings += notes
+        except CharacterError as error:
+            # Its other motions may be sound, and a character without any says so.
+            warnings.append(str(error))
+            found = {}
         offered[origin] = [motion.name for motion in there.values()]
-        unheard = {pattern: None for pattern in unheard if not meant(origin, offered[origin], pattern)}
         motions.update({(origin, index): motion for index, motion in found.items()})
-    stands = standing(animated, entry.pose)
-    told = tuple(dict.fromkeys(warnings))
-    read = animated.character.files
     called = told_apart(offered)
     motions = {
         (origin, index): replace(motion, name=called[origin][index]) if is_file_name(origin) else motion
         for (origin, index), motion in motions.items()
     }
-    return Actor(mesh, rig, stands, motions, called, animated.humanoid, told, read, tuple(unheard))
+    unheard = [p for p in settings.patterns if not any(meant(origin, names, p) for origin, names in offered.items())]
+    told = tuple(dict.fromkeys(warnings))
+    stands, read = standing(animated, entry.pose), animated.character.files
+    return Actor(mesh, rig, stands, motions, called, animated.humanoid, told, read, tuple(dict.fromkeys(unheard)))
 
 
 def standing(animated: AnimatedCharacter, pose: str) -> Poses:
@@ -199,7 +195,7 @@ def motion_files(config: BuildConfig) -> list[Path]:
 
 
 def check_settings(config: BuildConfig) -> None:
-    """See that clips can be made as a run's settings ask, before any character is read.
+    """Check that clips can be made as a run's settings ask, before any character is read.
 
     Raises:
         UsageError: if a motion or a recipe is not there, two files have one name, or a setting is for stills only or
@@ -208,24 +204,16 @@ def check_settings(config: BuildConfig) -> None:
     settings = clip_settings(config)
     for recipe in folder_recipes(settings.recipes):
         recipe.check(config)
-    for name, value, only in (
-        ("renderer", config.renderer, FastRenderer.name),
-        ("pos_frame", config.pos_frame, POS_FRAMES[0]),
-    ):
-        if value != only:
-            raise UsageError(f"clips are made with {name} '{only}', not '{value}': take that setting out")
+    for name, only in (("renderer", FastRenderer.name), ("pos_frame", POS_FRAMES[0])):
+        if getattr(config, name) != only:
+            raise UsageError(f"clips are made with {name} '{only}', not '{getattr(config, name)}': take that out")
     origins: dict[str, str] = {}
     for name in settings.motions:
-        if Path(name).is_dir() and name not in (OWN, *BUILT_IN):
-            raise UsageError(f"--motion: {name} is a folder: name its files, each after a --motion of its own")
-        if is_file_name(name) and not Path(name).is_file():
-            raise UsageError(f"--motion: there is no file {name}")
-        if is_file_name(name) and Path(name).suffix.lower() not in SUFFIXES:
-            raise UsageError(f"--motion: {name} is no file that motions are read from ({', '.join(SUFFIXES)})")
+        kinds = f"a file ({', '.join(SUFFIXES)})"
+        if is_file_name(name) and not (Path(name).is_file() and Path(name).suffix.lower() in SUFFIXES):
+            raise UsageError(f"--motion: {name} is not {kinds} that is there")
         if not is_file_name(name) and name not in (OWN, *BUILT_IN):
-            raise UsageError(
-                f"--motion takes a file ({', '.join(SUFFIXES)}) or a name: {no_such('motion', name, (OWN, *BUILT_IN))}"
-            )
+            raise UsageError(f"--motion takes {kinds} or a name: {no_such('motion', name, (OWN, *BUILT_IN))}")
         if origin_of(name) in origins:
             raise UsageError(f"--motion: {origins[origin_of(name)]} and {name} have one name: rename one of them")
         origins[origin_of(name)] = name

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -135,13 +135,9 @@ def rig_of(artefact: Artefact, skeleton: Skeleton) -> Rig:
     return Rig(skeleton=skeleton, morphs=morphs, **arrays)
 
 
-def _compile() -> None:
+def _compile(_: BuildConfig) -> None:
     actor = box_actor()
     carried(actor.mesh, actor.rig, actor.mesh, actor.stands)
-
-
-def _warm(_: BuildConfig) -> dict[str, Callable[[], None]]:
-    return {"carry": _compile}
 
 
 STAGE = CharacterStage(
@@ -152,5 +148,5 @@ STAGE = CharacterStage(
     settings=_settings,
     inputs=_inputs,
     per_backend=True,
-    warm=_warm,
+    warm=_compile,
 )

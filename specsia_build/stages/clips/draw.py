@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import asdict, replace
-from functools import lru_cache, partial
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -14,30 +14,13 @@ from numpy.typing import NDArray
 
 from specsia_build import png
 from specsia_build.animation.rig import Rig, posed_through
-from specsia_build.annotation.lines import BINARY, WIDTHS
+from specsia_build.annotation.lines import BINARY
 from specsia_build.annotation.segments import LINES
 from specsia_build.backends.base import Backend
 from specsia_build.characters.doubts.looks import has_colours, plain_colour
 from specsia_build.config import RANDOM, BuildConfig
 from specsia_build.dataset.images import position_image
-from specsia_build.dataset.layers import (
-    BACK,
-    BACK_UNMATCHED,
-    COLOR,
-    FLOW,
-    GT,
-    LABEL,
-    LAYERS,
-    LINE,
-    MASK,
-    POS,
-    SEG,
-    STROKES,
-    TRACKS,
-    UDP,
-    UNMATCHED,
-    frame_file,
-)
+from specsia_build.dataset.layers import COLOR, GT, LAYERS, LINE, MASK, POS, SEG, UDP, frame_file
 from specsia_build.errors import CharacterError
 from specsia_build.frame import ORTHO_WIDTH
 from specsia_build.jit import ready
@@ -59,32 +42,25 @@ from specsia_build.stages.clips.actor import (
     loops,
     shot_of,
 )
-from specsia_build.stages.clips.annotate import (
-    ANNOTATIONS,
-    REGIONS,
-    Surface,
-    annotated,
-    stored_regions,
-    surface_of,
-)
+from specsia_build.stages.clips.annotate import ANNOTATIONS, REGIONS, Surface, annotated, stored_regions, surface_of
 from specsia_build.stages.render import LEAST_COVERED, entry_settings, outline
-from specsia_build.stages.stage import CharacterStage, Clip, DigestOf, Digests, Earlier, EarlierMeta, Job, Stopwatch
+from specsia_build.stages.stage import (
+    CharacterStage,
+    Clip,
+    DigestOf,
+    Digests,
+    Earlier,
+    EarlierMeta,
+    Job,
+    Stopwatch,
+    character_of,
+)
 
 ANNOTATIONS_VERSION = 2
 """Grows whenever other things would be told of the same frames, or written otherwise."""
 
 IN_PLACE_VERSION = 2
 """Grows whenever a figure would be held otherwise."""
-
-TOGETHER = (
-    (COLOR, MASK, POS),
-    (GT,),
-    (LINE, LABEL, SEG, STROKES),
-    (FLOW, UNMATCHED, BACK, BACK_UNMATCHED),
-    (UDP,),
-    (TRACKS,),
-)
-"""Layers that much the same code makes."""
 
 SMALL = 3.0
 """How many times as wide as that of the stills a clip's frame may be before it is said that its actor is small."""
@@ -192,9 +168,8 @@ def draw(job: Job, earlier: Earlier, watch: Stopwatch) -> tuple[Artefact, tuple[
     wanted = layers_of(settings.recipes)
     motion = earlier[motions.STAGE]
     surface = surface_of(actor, motion.files.get(REGIONS)) if ANNOTATIONS & set(wanted) else None
-    contour, front = (thickness, grey), clip.view == 0
-    files, empty, inked, plain = _frames(actor, shot, surface, wanted, contour, config, watch, front=front)
-    if empty == len(shot.times):
+    drawing = _frames(actor, shot, surface, (thickness, grey), config, watch)
+    if drawing.empty == len(shot.times):
         raise CharacterError(f"no frame of '{clip.action}' shows anything of {entry.id}")
     meta = {
         "id": clip.id,
@@ -213,55 +188,62 @@ def draw(job: Job, earlier: Earlier, watch: Stopwatch) -> tuple[Artefact, tuple[
         **({"palette": motion.meta["palette"]} if "palette" in motion.meta else {}),
         "license": entry.license,
         "source": entry.source,
-        "warnings": [
-            *_doubts(clip, shot, empty, settings.in_place),
-            *_doubts_of(surface, wanted),
-            *_doubts_of_lines(clip, inked, config),
-            *_doubts_of_colour(plain, entry.id),
-        ],
+        "warnings": list(_warnings(clip, shot, drawing, surface, config)),
     }
-    return Artefact(clip.id, files, meta), ()
+    return Artefact(clip.id, drawing.files, meta), ()
+
+
+@dataclass(frozen=True)
+class _Drawing:
+    """A clip as it was drawn.
+
+    Attributes:
+        files: of its layers.
+        empty: how many frames show (almost) nothing.
+        inked: share of what it shows that is lines.
+        plain: the one colour of its first frame, None where there are more.
+    """
+
+    files: Mapping[str, bytes]
+    empty: int
+    inked: float
+    plain: str | None
 
 
 def _frames(
     actor: Actor,
     shot: Shot,
     surface: Surface | None,
-    wanted: Collection[str],
     contour: tuple[int, int],
     config: BuildConfig,
     watch: Stopwatch,
-    *,
-    front: bool = False,
-) -> tuple[dict[str, bytes], int, float, str | None]:
-    """Files of the layers of a shot, how many of its frames show (almost) nothing, and what share of it is lines.
-
-    Last comes the one colour of its first frame, of a shot from the front.
+) -> _Drawing:
+    """Draw the layers of a shot that the recipes ask for.
 
     Args:
         actor: whom it is of.
         shot: how it is drawn.
         surface: of the actor, where one of the layers is told of it.
-        wanted: layers.
         contour: its thickness and its grey.
         config: of the run.
         watch: of what takes time.
-        front: whether it is from the front.
     """
     low, high = box_of(actor.mesh)
+    settings = clip_settings(config)
+    wanted = layers_of(settings.recipes)
     files: dict[str, bytes] = {}
     empty = lined = covered = 0
     told = ANNOTATIONS & set(wanted)
     shown: deque[Layers] = deque()
     plain: str | None = None
     frames = drawn(actor.mesh, actor.rig, shot, config.look, seen=bool(told))
-    line_px = clip_settings(config).line_px
-    more = None if surface is None else annotated(iter(shown.popleft, None), surface, told, line_px)
+    more = None if surface is None else annotated(iter(shown.popleft, None), surface, told, settings.line_px)
     for k in range(len(shot.times)):
         with watch.part("draw"):
             layers = next(frames)
-        if front and k == 0 and not has_colours(actor.mesh):
+        if k == 0 and not has_colours(actor.mesh):
             plain = plain_colour(ready(layers.color), ready(layers.coverage))
+        ink = None
         if more is not None:
             with watch.part("annotate"):
                 shown.append(layers)
@@ -272,7 +254,7 @@ def _frames(
         with watch.part("encode"):
             mask = ready(layers.mask)
             empty += int(np.count_nonzero(mask) < LEAST_COVERED * mask.size)
-            if more is not None and ink is not None:
+            if ink is not None:
                 lined += int(np.count_nonzero(ink))
                 covered += int(np.count_nonzero(ink | (mask >= HALF_COVERED)))
             if COLOR in wanted:
@@ -283,7 +265,7 @@ def _frames(
                 files[frame_file(POS, k)] = png.encode(position_image(layers.position, mask, low, high))
             if GT in wanted:
                 files[frame_file(GT, k)] = png.encode(draw_contour(layers.color, layers.coverage, *contour))
-    return files, empty, lined / max(covered, 1), plain
+    return _Drawing(files, empty, lined / max(covered, 1), plain)
 
 
 def _ink(found: Mapping[tuple[str, int], Any], k: int) -> NDArray[np.bool_] | None:
@@ -293,51 +275,36 @@ def _ink(found: Mapping[tuple[str, int], Any], k: int) -> NDArray[np.bool_] | No
     return np.asarray(found[SEG, k] == LINES) if (SEG, k) in found else None
 
 
-def _doubts(clip: Clip, shot: Shot, empty: int, in_place: bool) -> list[str]:
-    """What is odd about a clip that was drawn."""
-    said = []
+def _warnings(clip: Clip, shot: Shot, drawing: _Drawing, surface: Surface | None, config: BuildConfig) -> Iterator[str]:
+    """Sentences on what is odd about a clip that was drawn."""
+    settings, character = clip_settings(config), character_of(clip.id)
     width = shot.cameras[0].width / ORTHO_WIDTH
     if width > SMALL:
-        mend = ": --in-place holds it where it is"
-        if in_place:
-            mend = ", though held over its place: --frames N takes its beginning alone, 'drop' what stays behind it"
-        said.append(
-            f"'{clip.action}' takes a frame {width:.1f} times as wide as the stills', so that the actor is small in "
-            f"it{mend}"
+        held = "though held: --frames N takes its beginning alone, 'drop' what stays behind it"
+        yield (
+            f"'{clip.action}' takes a frame {width:.1f} times as wide as the stills', so that the actor is small: "
+            + (held if settings.in_place else "--in-place holds it where it is")
         )
-    if empty:
-        said.append(f"{empty} of {len(shot.times)} frames of '{clip.action}' in view {clip.view} show (almost) nothing")
-    return said
+    if drawing.empty:
+        of = f"{drawing.empty} of {len(shot.times)} frames of '{clip.action}'"
+        yield f"{of} in view {clip.view} show (almost) nothing"
+    if surface is not None and UDP in layers_of(settings.recipes) and surface.landmarks.doubt:
+        yield surface.landmarks.doubt
+    if drawing.inked > INKED:
+        yield (
+            f"lines cover {drawing.inked:.0%} of what '{clip.action}' shows in view {clip.view}: a smaller --line-px "
+            f"or a --size above {config.size} leaves more between them"
+        )
+    # As the still stages say it of their first view.
+    if drawing.plain is not None and clip.view == 0:
+        yield f"{character} shows a plain {drawing.plain} and nothing else: look at it, and at its textures"
 
 
-def _doubts_of(surface: Surface | None, wanted: Sequence[str]) -> list[str]:
-    """What is odd about what is told of the frames."""
-    return [surface.landmarks.doubt] if surface is not None and UDP in wanted and surface.landmarks.doubt else []
-
-
-def _doubts_of_colour(plain: str | None, character_id: str) -> list[str]:
-    """What is odd about what a clip's first frame shows, as the still stages say it of their first view."""
-    if plain is None:
-        return []
-    return [f"{character_id} shows a plain {plain} and nothing else: look at it, and at its textures"]
-
-
-def _doubts_of_lines(clip: Clip, inked: float, config: BuildConfig) -> list[str]:
-    """What is odd about the lines of a clip that was drawn."""
-    if inked <= INKED:
-        return []
-    thinner = f"--line-px {WIDTHS[0]:g} or " if clip_settings(config).line_px > WIDTHS[0] else ""
-    return [
-        f"lines cover {inked:.0%} of what '{clip.action}' shows in view {clip.view}, so that little is left between "
-        f"them: {thinner}a --size above {config.size} leaves more"
-    ]
-
-
-def _compile(config: BuildConfig, wanted: Collection[str]) -> None:
-    actor = box_actor()
-    shot = box_shot(actor, config)
+def _compile(config: BuildConfig) -> None:
+    actor, wanted = box_actor(), layers_of(clip_settings(config).recipes)
     surface = surface_of(actor, stored_regions(actor)[0][REGIONS]) if ANNOTATIONS & set(wanted) else None
-    files = _frames(actor, shot, surface, wanted, (2, 0), config, Stopwatch())[0]
+    shot = box_shot(actor, config)
+    files = _frames(actor, shot, surface, (2, 0), config, Stopwatch()).files
     # Recipes read what they were asked for.
     for layer in wanted:
         if (name := frame_file(layer, 0)) in files:
@@ -345,23 +312,14 @@ def _compile(config: BuildConfig, wanted: Collection[str]) -> None:
     loops(actor.rig, shot)
 
 
-def _warm(config: BuildConfig) -> dict[str, Callable[[], None]]:
-    asked = layers_of(clip_settings(config).recipes)
-    return {
-        f"draw {config.look} {layers[0]}": partial(_compile, config, layers)
-        for layers in TOGETHER
-        if not set(layers).isdisjoint(asked)
-    }
-
-
 STAGE = CharacterStage(
     name="draw",
-    version=15,
+    version=16,
     earlier=(motions.STAGE,),
     make=draw,
     settings=_settings,
     chosen=_chosen,
     inputs=_inputs,
     per_clip=True,
-    warm=_warm,
+    warm=_compile,
 )

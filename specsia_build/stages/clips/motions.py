@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
 from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from specsia_build.animation.motion import WEIGHTS, Motion, poses
 from specsia_build.animation.rig import Rig
@@ -18,7 +17,6 @@ from specsia_build.animation.tears import torn_in
 from specsia_build.backends.base import Backend
 from specsia_build.characters.character import safe_id
 from specsia_build.characters.doubles import shape_of
-from specsia_build.characters.motions import MOST_APART
 from specsia_build.characters.read import READING
 from specsia_build.config import OWN, BuildConfig, ClipSettings
 from specsia_build.errors import some
@@ -56,12 +54,6 @@ CHARACTER, MOTION = "character/", "motion/"
 
 REGIONS_VERSION = 1
 """Grows whenever a character would have other regions."""
-
-LONGEST_STILL, MOST_STILL = 1.0, 0.4
-"""Seconds, and share of its time, that a motion may stand still at its beginning or end without a word."""
-
-_LOOKED_AT, _UNSEEN = 33, 1e-3
-"""Poses of a motion by which that is told, and by how much a node then turns, or goes in the skeleton's size."""
 
 MOST_TORN = 0.03
 """Share of a character's triangles that a motion may tear without a word; in some motion 0.014 of sound ones are."""
@@ -142,11 +134,8 @@ def find(job: Job, _: Earlier, watch: Stopwatch) -> tuple[Artefact, tuple[Path, 
         frames = len(motion.times(settings.fps, settings.frames))
         for view, yaw in enumerate(view_yaws(settings.views)):
             clips.append(Clip(f"{name}-{view:02d}", motion.name, origin, index, frames, view, yaw))
-    warnings = list(actor.warnings)
-    warnings += _odd(entry.id, actor, settings)
-    warnings += _left_behind(entry.id, actor)
     with watch.part("tears"):
-        warnings += _torn(entry.id, actor)
+        warnings = [*actor.warnings, *_odd(entry.id, actor, settings), *_torn(entry.id, actor)]
     if not actor.motions and settings.motions:
         warnings.append(_why_still(entry.id, settings, actor))
     files: dict[str, bytes] = {}
@@ -165,45 +154,23 @@ def find(job: Job, _: Earlier, watch: Stopwatch) -> tuple[Artefact, tuple[Path, 
 
 
 def _odd(character_id: str, actor: Actor, settings: ClipSettings) -> list[str]:
-    """What is odd about the motions that are taken."""
-    lasting = [motion for motion in actor.motions.values() if motion.duration > 0]
-    brief = [motion for motion in lasting if settings.frames != 1 and len(motion.times(settings.fps)) == 1]
-    frozen = [motion for motion in lasting if not _moves(motion, actor.rig)]
-    again = [motion for motion in _again(lasting) if _moves(motion, actor.rig)]
-    others = "--clip takes others by their names"
-    return [
-        " ".join([_listed([motion.name for motion in found]), one if len(found) == 1 else several])
-        for found, one, several in (
-            (
-                [motion for motion in actor.motions.values() if not motion.duration > 0],
-                "has no length, so a clip of it is one frame",
-                "have no length, so each clip of them is one frame",
-            ),
-            (
-                brief,
-                f"lasts no longer than a frame at --fps {settings.fps:g}, so a clip of it is one frame",
-                f"last no longer than a frame at --fps {settings.fps:g}, so each clip of them is one frame",
-            ),
-            (
-                [motion for motion in lasting if _stays(motion, actor.rig)],
-                "stands still for much of its time before or after it moves, so that many frames of a clip are alike: "
-                "cut it to what moves",
-                "stand still for much of their time before or after they move, so that many frames of each of their "
-                "clips are alike: cut them to what moves",
-            ),
-            (
-                frozen,
-                f"moves nothing of {character_id}, so that all frames of a clip of it are alike: {others}",
-                f"move nothing of {character_id}, so that all frames of each of their clips are alike: {others}",
-            ),
-            (
-                again,
-                f"moves {character_id} just as a motion before it does, so that their clips are alike: {others}",
-                f"move {character_id} just as motions before them do, so that their clips are alike: {others}",
-            ),
-        )
-        if found
-    ]
+    """Sentences on motions of whose clips the frames are few or alike."""
+    motions = list(actor.motions.values())
+    lasting = [motion for motion in motions if motion.duration > 0]
+    again = list(_again(lasting))
+    kinds = {
+        "without length, so that a clip is one frame": [motion for motion in motions if motion not in lasting],
+        f"no longer than a frame at --fps {settings.fps:g}, so that a clip is one frame": [
+            motion for motion in lasting if settings.frames != 1 and len(motion.times(settings.fps)) == 1
+        ],
+        f"moving nothing of {character_id}, so that all frames of a clip are alike: --clip takes others": [
+            motion for motion in lasting if not _moves(motion, actor.rig)
+        ],
+        f"moving {character_id} as an earlier motion does: --clip takes others": [
+            motion for motion in again if _moves(motion, actor.rig)
+        ],
+    }
+    return [f"motions {what}: {_listed([one.name for one in found])}" for what, found in kinds.items() if found]
 
 
 def _torn(character_id: str, actor: Actor) -> list[str]:
@@ -228,39 +195,6 @@ def _listed(names: Sequence[str], most: int = 5) -> str:
     return some([name or "a motion without a name" for name in names], most)
 
 
-def _left_behind(character_id: str, actor: Actor) -> list[str]:
-    """A sentence on a skeleton apart, such as a face's or a hat's, that no motion of the character's own moves."""
-    skeleton = actor.rig.skeleton
-    own = [one for (origin, _), one in actor.motions.items() if origin == OWN and _moves(one, actor.rig)]
-    parents = skeleton.parents.tolist()
-    moved = [track.node for motion in own for track in motion.tracks if track.path != WEIGHTS and track.varies]
-    above, carried = skeleton.holding(np.array(moved, np.int64)), skeleton.below(moved)
-    apart = np.zeros(len(parents), np.bool_)
-    for node, parent in enumerate(parents):
-        # A limb that rests hangs on the joints of others that move; what hangs on none has a skeleton of its own.
-        alone = parent < 0 or (above[parent] and parent not in skeleton.joints)
-        apart[node] = not above[node] and not carried[node] and (alone or apart[parent])
-    apart &= np.isin(np.arange(len(parents)), list(skeleton.joints)) & ~_joined(actor.rig, apart, carried)
-    share, names = actor.rig.held_by(apart)
-    if not moved or share <= MOST_APART:
-        return []
-    return [
-        f"{share:.0%} of {character_id} hangs on a skeleton apart that none of its motions moves "
-        f"({some(names, 3)}), so that it stays behind: hang that on the other's joints, or 'drop' what it holds"
-    ]
-
-
-def _joined(rig: Rig, apart: NDArray[np.bool_], moved: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Which nodes (J,) of those apart are limbs that rest: some vertex hangs on such a limb and on what moves."""
-    tops = np.arange(len(apart))
-    for node, parent in enumerate(rig.skeleton.parents.tolist()):
-        if parent >= 0 and apart[node] and apart[parent]:
-            tops[node] = tops[parent]
-    holders, held = rig.nodes[rig.slots], rig.weights > 0
-    both = held & (held & moved[holders]).any(axis=1, keepdims=True)
-    return apart & np.isin(tops, tops[holders[both & apart[holders]]])
-
-
 def _named(character_id: str, action: str, taken: set[str]) -> str:
     """An id of its own for a character's motion, however strangers named it, which is then among those taken.
 
@@ -281,19 +215,6 @@ def _moves(motion: Motion, rig: Rig) -> bool:
     moved = rig.skeleton.below([track.node for track in varied if track.path != WEIGHTS])
     morphed = {morph.node for morph in rig.morphs}
     return bool(moved[rig.holding].any()) or any(track.path == WEIGHTS and track.node in morphed for track in varied)
-
-
-def _stays(motion: Motion, rig: Rig) -> bool:
-    """Whether a motion that moves a rig begins or ends with much standing still."""
-    if motion.duration <= LONGEST_STILL or any(track.path == WEIGHTS and track.varies for track in motion.tracks):
-        return False
-    times = np.linspace(motion.start, motion.end, _LOOKED_AT)
-    nodes, rest = np.unique(rig.nodes), rig.skeleton.rest_worlds
-    worlds = poses(rig.skeleton, motion, times).worlds[:, nodes, :3]
-    near = np.append(np.full(3, np.abs(rest[nodes, :3, :3]).max()), np.ptp(rest[:, :3, 3], axis=0).max())
-    moving = np.flatnonzero((np.abs(np.diff(worlds, axis=0)) > _UNSEEN * near).any(axis=(1, 2, 3)))
-    still = max(moving[0], len(times) - 2 - moving[-1]) * (times[1] - times[0]) if len(moving) else 0.0
-    return bool(still > max(LONGEST_STILL, MOST_STILL * motion.duration))
 
 
 def _again(motions: Iterable[Motion]) -> Iterator[Motion]:
@@ -321,21 +242,18 @@ def _why_still(character_id: str, settings: ClipSettings, actor: Actor) -> str:
     return f"{character_id} has no motion of its own, so no clip of it moves: --motion FILE or NAME gives it one"
 
 
-def _compile() -> None:
-    stored_regions(box_actor())
-
-
-def _warm(config: BuildConfig) -> dict[str, Callable[[], None]]:
-    return {"regions": _compile} if _has_regions(clip_settings(config)) else {}
+def _compile(config: BuildConfig) -> None:
+    if _has_regions(clip_settings(config)):
+        stored_regions(box_actor())
 
 
 STAGE = CharacterStage(
     name="motions",
-    version=READING + 27,
+    version=READING + 28,
     make=find,
     settings=_settings,
     chosen=_chosen,
     inputs=_inputs,
     sources=_sources,
-    warm=_warm,
+    warm=_compile,
 )

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -113,10 +111,6 @@ def _compile(config: BuildConfig) -> None:
         iou(layers.mask, png.decode(_files(layers, k, low, high)[frame_file(MASK, k)], 1))
 
 
-def _warm(config: BuildConfig) -> dict[str, Callable[[], None]]:
-    return {f"move {config.look}": partial(_compile, config)}
-
-
 STAGE = CharacterStage(
     name="move",
     version=7,
@@ -127,5 +121,5 @@ STAGE = CharacterStage(
     inputs=_inputs,
     per_backend=True,
     per_clip=True,
-    warm=_warm,
+    warm=_compile,
 )

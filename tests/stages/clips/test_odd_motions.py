@@ -65,48 +65,6 @@ def test_a_figure_is_held_in_its_place_whatever_stands_beside_it(tmp_path: Path,
     assert "though held" in said and "--in-place holds" not in said
 
 
-@pytest.mark.parametrize("moved", [("hips",), ("hips", "face"), ("camera",)])
-def test_a_skeleton_apart_that_no_motion_moves_is_said(tmp_path: Path, moved: tuple[str, ...]) -> None:
-    writer = GltfWriter()
-    for name, up in (("hips", 0.0), ("face", 2.0), ("camera", None)):
-        joint = writer.add("nodes", name=name)
-        if up is not None:
-            joints = writer.accessor([[0, 0, 0, 0]] * len(BOX), "u1")
-            weights = writer.accessor([[1.0, 0, 0, 0]] * len(BOX))
-            part = writer.primitive(np.add(BOX, [0.0, up, 0.0]), FACES, JOINTS_0=joints, WEIGHTS_0=weights)
-            mesh = writer.add("meshes", primitives=[part])
-            writer.add("nodes", mesh=mesh, skin=writer.add("skins", joints=[joint]))
-        if name in moved:
-            curve = {"input": writer.accessor([0.0, 1.0]), "output": writer.accessor(TURNS)}
-            channels = [{"sampler": 0, "target": {"node": joint, "path": "rotation"}}]
-            writer.add("animations", name=f"nod {name}", channels=channels, samplers=[curve])
-    (tmp_path / "figures").mkdir()
-    writer.write_glb(tmp_path / "figures/a.glb")
-    config = clips_config(tmp_path / "figures", recipes=["frames"], turntable=False, views=1)
-    _, summary = run_clips(tmp_path / "out", config)
-    said = [line for line in summary.warnings.get("a", ()) if "hangs on a skeleton apart" in line]
-    told = "50% of a hangs on a skeleton apart that none of its motions moves (face), so that it stays behind"
-    assert [line.startswith(told) for line in said] == [True] * (moved == ("hips",))
-
-
-def test_a_limb_that_rests_is_no_skeleton_apart(tmp_path: Path) -> None:
-    """A body may stand beside its head in a rig, as long as one skin hangs on both."""
-    writer = GltfWriter()
-    body, head = (writer.add("nodes", name=name) for name in ("body", "head"))
-    joints = writer.accessor([[0, 1, 0, 0]] * len(BOX), "u1")
-    weights = writer.accessor([[0.5, 0.5, 0, 0] if k % 2 else [1.0, 0, 0, 0] for k in range(len(BOX))])
-    mesh = writer.add("meshes", primitives=[writer.primitive(BOX, FACES, JOINTS_0=joints, WEIGHTS_0=weights)])
-    writer.add("nodes", mesh=mesh, skin=writer.add("skins", joints=[body, head]))
-    curve = {"input": writer.accessor([0.0, 1.0]), "output": writer.accessor(TURNS)}
-    channels = [{"sampler": 0, "target": {"node": head, "path": "rotation"}}]
-    writer.add("animations", name="nod", channels=channels, samplers=[curve])
-    (tmp_path / "figures").mkdir()
-    writer.write_glb(tmp_path / "figures/a.glb")
-    config = clips_config(tmp_path / "figures", recipes=["frames"], turntable=False, views=1)
-    _, summary = run_clips(tmp_path / "out", config)
-    assert not any("hangs on a skeleton apart" in line for line in summary.warnings.get("a", ()))
-
-
 def test_a_motion_that_moves_nothing_is_said(tmp_path: Path) -> None:
     clips: list[Clip] = [
         ("pan", "camera", "translation", [[0.0, 0.0, 0.0], [1.0, 0.0, 0.0]]),
@@ -114,7 +72,7 @@ def test_a_motion_that_moves_nothing_is_said(tmp_path: Path) -> None:
         ("nod", "head", "rotation", TURNS),
     ]
     said, drawn = made(tmp_path, clips, frames=2)
-    assert "pan, hold move nothing of a" in said and len(drawn) == 3
+    assert "moving nothing of a" in said and "pan, hold" in said and len(drawn) == 3
     assert said.count("a shows a plain grey of 255 and nothing else") == 1
 
 
@@ -181,9 +139,9 @@ def test_what_a_file_that_cannot_be_played_holds_besides_is_said(tmp_path: Path)
 def test_clips_of_too_few_and_of_too_many_frames_are_said(tmp_path: Path) -> None:
     nod: list[Clip] = [("nod", "head", "rotation", TURNS)]
     said, _ = made(tmp_path / "few", nod, fps=0.5)
-    assert "nod lasts no longer than a frame at --fps 0.5, so a clip of it is one frame" in said
+    assert "no longer than a frame at --fps 0.5, so that a clip is one frame: nod" in said
     said, _ = made(tmp_path / "one", nod, fps=0.5, frames=1)
-    assert "lasts no longer" not in said
+    assert "no longer than" not in said
     write_scene(tmp_path / "many/a.glb", [("nod", "head", "rotation", TURNS * 75)])
     config = clips_config(tmp_path / "many", recipes=["frames"], turntable=False, views=1, fps=240.0)
     _, summary = run_clips(tmp_path / "out", replace(config, size=512, memory="512 MB"))
@@ -217,10 +175,3 @@ def test_a_character_that_a_motion_tears_is_said(tmp_path: Path, wrong: bool) ->
     _, summary = run_clips(tmp_path / "out", config)
     said = " ".join(summary.warnings.get("a", ()))
     assert ("a is torn in Walk, up to " in said) == wrong
-
-
-@pytest.mark.parametrize(("moving", "told"), [((0, 1), True), ((3, 4), True), ((0, 3), False)])
-def test_a_motion_that_mostly_waits_is_said(tmp_path: Path, moving: tuple[int, int], told: bool) -> None:
-    away = np.clip(np.arange(5.0), *moving)
-    said, _ = made(tmp_path, [("x", "hips", "translation", np.stack([0 * away, 0 * away, away], axis=1).tolist())])
-    assert ("x stands still for much of its time before or after it moves" in said) == told
