@@ -148,37 +148,24 @@ class BuildConfig:
     clips: ClipSettings | None = None
 
     def __post_init__(self) -> None:
-        check_whole("views", self.views, 1, 360)
-        check_whole("size", self.size, 32, 2048)
-        check_whole("seed", self.seed, 0, 2**63 - 1)
-        check_whole("workers", self.workers, 0, 1024)
+        ranges = {"views": (1, 360), "size": (32, 2048), "seed": (0, 2**63 - 1), "workers": (0, 1024)}
+        for name, (low, high) in ranges.items():
+            check_whole(name, getattr(self, name), low, high)
         check_number("min_iou", self.min_iou, 0, 1)
         check_number("timeout", self.timeout, 1, 10**9)
         memory_bytes(self.memory)
-        if self.shard is not None:
-            in_shard("", self.shard)
-        if self.limit is not None:
-            check_whole("limit", self.limit, 1, 10**9)
-        for name, value, known in (
-            ("look", self.look, LOOKS),
-            ("frontal", self.frontal, FRONTALS),
-            ("pos_frame", self.pos_frame, POS_FRAMES),
-            ("low_iou", self.low_iou, LOW_IOU_ACTIONS),
-            ("executor", self.executor, EXECUTORS),
-        ):
-            check_choice(name, value, known)
+        in_shard("", self.shard or "1/1")
+        check_whole("limit", 1 if self.limit is None else self.limit, 1, 10**9)
+        choices = {"look": LOOKS, "frontal": FRONTALS, "pos_frame": POS_FRAMES, "low_iou": LOW_IOU_ACTIONS}
+        for name, known in {**choices, "executor": EXECUTORS, "keep": (None, *KEEPS)}.items():
+            check_choice(name, getattr(self, name), known)
         if self.outline not in OUTLINES and not (self.outline.isdecimal() and int(self.outline) <= 255):
             raise UsageError(f"outline cannot be '{self.outline}': it is random, dark, or a grey from 0 to 255")
-        if self.keep is not None:
-            check_choice("keep", self.keep, KEEPS)
         if self.renderer not in RENDERERS:
             raise UsageError(no_such("renderer", self.renderer, RENDERERS))
-        if not self.backends:
-            raise UsageError("backends is empty: name at least one, such as inflate")
         names = [backend_name(spec) for spec in self.backends]
-        twice = sorted({name for name in names if names.count(name) > 1})
-        if twice:
-            raise UsageError(f"the backend '{twice[0]}' is named twice: a dataset has one configuration per backend")
+        if not names or len(set(names)) < len(names):
+            raise UsageError(f"backends cannot be {', '.join(names) or 'empty'}: name at least one, and each only once")
         check_failures(self.max_failures)
 
     def allowed_failures(self, characters: int) -> int:
@@ -197,17 +184,13 @@ class BuildConfig:
 
 
 def check_failures(stated: str | None) -> None:
-    """See that `max_failures` is a count or a share.
+    """Check that `max_failures` is a count or a share.
 
     Raises:
         UsageError: if not, or if it is more than all.
     """
-    if stated is None:
-        return
-    if not re.fullmatch(r"\d+|\d+(\.\d+)?%", stated, re.ASCII):
-        raise UsageError(f"max_failures cannot be '{stated}': give a count (3) or a share (1%)")
-    if stated.endswith("%") and float(stated[:-1]) > 100:
-        raise UsageError(f"max_failures cannot be '{stated}': a share is of all, 100% at most")
+    if stated is not None and not re.fullmatch(r"\d+|(\d{1,2}(\.\d+)?|100)%", stated, re.ASCII):
+        raise UsageError(f"max_failures cannot be '{stated}': give a count (3) or a share of all (1%)")
 
 
 RUN_SETTINGS = frozenset({"workers", "executor", "limit", "exclude", "max_failures", "timeout", "memory", "keep"})
@@ -236,18 +219,18 @@ def in_shard(character_id: str, shard: str) -> bool:
     return int.from_bytes(digest[:8], "big") % int(shares) == int(share) - 1
 
 
-def check_choice(name: str, value: str, known: Sequence[str]) -> None:
-    """See that a setting is one of the known ones.
+def check_choice(name: str, value: str | None, known: Sequence[str | None]) -> None:
+    """Check that a setting is one of the known ones.
 
     Raises:
         UsageError: if it is not.
     """
     if value not in known:
-        raise UsageError(f"{name} cannot be '{value}': it is one of {', '.join(known)}")
+        raise UsageError(f"{name} cannot be '{value}': it is one of {', '.join(filter(None, known))}")
 
 
 def check_number(name: str, value: object, low: float, high: float) -> None:
-    """See that a setting is a number from `low` to `high`.
+    """Check that a setting is a number from `low` to `high`.
 
     Raises:
         UsageError: if it is not.
@@ -257,7 +240,7 @@ def check_number(name: str, value: object, low: float, high: float) -> None:
 
 
 def check_whole(name: str, value: object, low: int, high: int) -> None:
-    """See that a setting is a whole number from `low` to `high`.
+    """Check that a setting is a whole number from `low` to `high`.
 
     Raises:
         UsageError: if it is not.

@@ -169,12 +169,10 @@ class _Worker:
 def _died(code: int | None, memory: int | None) -> str:
     if code is None or code >= 0:
         return f"its worker process ended unexpectedly with exit code {code}"
+    limit = "" if memory is None else f", or that of --memory, {shown(memory)}"
     known = -code in {one.value for one in signal.Signals}
     name = signal.Signals(-code).name if known else f"signal {-code}"
-    hint = "; the machine may have run out of memory: try fewer --workers" if name == "SIGKILL" else ""
-    if memory is not None and name in ("SIGABRT", "SIGSEGV", "SIGBUS"):
-        hint = f"; it may have needed more memory than {shown(memory)}: try a larger --memory"
-    return f"its worker process was killed by {name}{hint}"
+    return f"its worker process was killed by {name}: memory may have run out, the machine's{limit}"
 
 
 @dataclass

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 
-from specsia_build import caches
 from specsia_build.caches import UNUSED_DAYS, prune, use
 
 
@@ -83,9 +82,3 @@ def test_a_folder_that_another_process_uses_stays(tmp_path: Path) -> None:
         assert prune(tmp_path) == []
         process.stdin.close()
     assert prune(tmp_path) == [folder]
-
-
-def test_what_cannot_be_looked_at_is_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    folder = kept(tmp_path, "0a", UNUSED_DAYS + 1)
-    monkeypatch.setattr(caches, "lock", lambda *_, **__: None)
-    assert prune(tmp_path) == [] and folder.exists()

@@ -16,7 +16,7 @@ import psutil
 import pytest
 
 from specsia_build.errors import SpecsiaError
-from specsia_build.pool import Lost, Pool, _Call, _died, results
+from specsia_build.pool import Lost, Pool, _Call, _died
 
 LONG = 600.0
 
@@ -116,10 +116,6 @@ def test_once_it_is_enough_what_is_under_way_is_finished_and_no_more_begun() -> 
     assert sorted(done) == list(range(len(done)))
 
 
-def test_nothing_to_do_starts_nothing() -> None:
-    assert list(Pool(2, 1.0).run(troubled, [])) == []
-
-
 def test_a_temporary_folder_of_a_long_name_is_no_hindrance(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = tmp_path / ("long" * 30)
     folder.mkdir()
@@ -198,11 +194,3 @@ def test_workers_run_nothing_of_the_folder_that_they_begin_in(tmp_path: Path, me
     )
     assert counted.stdout == "1 2\n", counted.stderr
     assert not ran.exists()
-
-
-def test_closing_ends_what_workers_are_at() -> None:
-    found = results(((time.sleep, seconds) for seconds in (0.0, *[LONG] * 9)), 2)
-    next(found)
-    began = time.monotonic()
-    found.close()
-    assert time.monotonic() - began < 300

@@ -27,8 +27,3 @@ def test_what_its_reader_takes_is_nothing_else() -> None:
     packed = b"\x1f\x8b\x08"
     assert (other_content(packed, "blend"), other_content(b"glTF\2\0\0\0", "vrm")) == (None, None)
     assert other_content(packed, "gltf") == other_content(packed) == "is compressed by gzip: unpack it"
-
-
-@pytest.mark.parametrize("start", [b"", b"{}", b"v 0 0 0", b"# HTML", b"solid", b"versions"])
-def test_what_tells_nothing_is_left_alone(start: bytes) -> None:
-    assert other_content(start) is None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 from random import Random
@@ -14,7 +13,6 @@ from specsia_build.memory import HEADROOM, MEMORY, memory_bytes
 from tests.conftest import PEAK
 from tests.hostile.conftest import Tally
 from tests.hostile.faults import FAULTS, mutant
-from tests.hostile.lines import damaged_line
 from tests.hostile.sound import SOUND, write_files
 from tests.hostile.yard import Ran, Row, Yard, new_yard, printable_lines, rows_of
 
@@ -116,22 +114,3 @@ def test_damaged_characters_among_sound_ones(
         outcome = "refused with a sentence" if k in refused else "built" if k in built else "passed over, no character"
         tally(FAMILY.get(kind, kind), outcome)
         tally(f"all of them: {fault}", outcome)
-
-
-@pytest.mark.seeds(1, 6)
-def test_damaged_lines_of_a_manifest_among_sound_ones(
-    seed: int, yard: Yard, undisturbed: dict[str, Row], tally: Tally, record_property: Record
-) -> None:
-    write_good(yard.source)
-    random = Random(f"lines {seed}")
-    # The licence that the 3DBiCar folder states itself counts in a folder of characters only.
-    stated = {"3DBiCar": {"license": "CC0-1.0"}}
-    lines = [{"id": good_id(kind), "path": good_path(kind), **stated.get(kind, {})} for kind in GOOD]
-    sound = [json.dumps(line).encode() for line in lines]
-    damaged = [damaged_line(f"m{k:03d}", good_path(random.choice(GOOD)), k, random) for k in range(BATCH)]
-    manifest = yard.source / "characters.jsonl"
-    manifest.write_bytes(b"\n".join(random.sample(sound + damaged, len(sound + damaged))) + b"\n")
-    built, _ = build(yard, manifest, undisturbed, record_property)
-    damaged_built = sum(number(found) is not None for found in built)
-    tally("manifests", "built", damaged_built)
-    tally("manifests", "refused with a sentence", BATCH - damaged_built)

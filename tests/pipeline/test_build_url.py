@@ -54,10 +54,3 @@ def test_a_url_gets_the_dataset_and_a_rerun_sends_nothing(tmp_path: Path, monkey
         assert f'"go_on":"specsia build --out {url}"' in page
     finally:
         fsspec.filesystem("memory").store.clear()
-
-
-def test_state_that_is_not_here_is_asked_for_in_a_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    said = CliRunner().invoke(main, ["status", "memory://bucket/run"])
-    assert said.exit_code == 2
-    assert "go to the folder that it was started in; its dataset is memory://bucket/run/dataset" in said.stderr

@@ -12,7 +12,6 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
-from specsia_build.dataset.reading import open_dataset
 from specsia_build.dataset.schema import MOVING_COLUMNS
 from tests.artefacts import artefact
 from tests.pipeline.moving import SECONDS, write_moving_figure
@@ -99,13 +98,6 @@ def test_layers_agree_to_the_byte(run: tuple[Path, Path, dict[str, Any]]) -> Non
         assert (folder / "preview.webp").is_file() or (folder / "preview.mp4").is_file()
 
 
-def test_frames_stand_while_before_the_end(run: tuple[Path, Path, dict[str, Any]]) -> None:
-    _, out, _ = run
-    assert record(out / "frames" / "one-wave-00")["times"] == [k / 8 for k in range(FRAMES)]
-    assert record(out / "frames" / "odd-still-00")["times"] == [0.0]
-    assert len(set(record(out / "frames" / "one-turntable-00")["yaws"])) == 24
-
-
 def test_a_point_keeps_its_colour_while_it_moves(run: tuple[Path, Path, dict[str, Any]]) -> None:
     """The travelling figure's frames are one picture shifted, positions and all."""
     _, out, _ = run
@@ -175,23 +167,6 @@ def test_what_is_damaged_or_gone_is_made_again_and_strangers_files_stay(tmp_path
     assert len(pictures(out / "frames/a-wave-00", "pos")) == FRAMES
 
 
-def test_a_motion_is_named_as_a_pose_is(tmp_path: Path) -> None:
-    write_moving_figure(tmp_path / "a.glb", names=("Armature|Man_Walk", "Armature|Man_Run"))
-    document = clips(tmp_path / "a.glb", tmp_path / "out", "--clip", "Walk", "--frames", "1", "--views", "1")
-    assert document["clips"] == 1
-    assert [path.name for path in folders(tmp_path / "out/frames")] == ["a-Armature_Man_Walk-00"]
-    clips(tmp_path / "a.glb", tmp_path / "other", "--clip", "walk", "--frames", "1", "--views", "1")
-    assert [path.name for path in folders(tmp_path / "other/frames")] == ["a-Armature_Man_Walk-00"]
-
-
-def test_in_place_holds_the_figure(tmp_path: Path) -> None:
-    write_moving_figure(tmp_path / "a.glb")
-    clips(tmp_path / "a.glb", tmp_path / "out", "--clip", "go", "--in-place")
-    masks = pictures(tmp_path / "out/frames/a-go-00", "mask")
-    assert all((mask == masks[0]).all() for mask in masks)
-    assert record(tmp_path / "out/frames/a-go-00")["width"] == 1.35
-
-
 @pytest.mark.parametrize(
     ("more", "sentence"),
     [
@@ -202,8 +177,7 @@ def test_in_place_holds_the_figure(tmp_path: Path) -> None:
             "has no motion of its own that --clip names: there are wave, go",
         ),
         (("--motion", "moonwalk"), "there is no motion 'moonwalk'"),
-        (("--motion", "."), "is a folder: name its files"),
-        (("--motion", "./gone.bvh"), "there is no file"),
+        (("--motion", "./gone.bvh"), "is not a file"),
         (("--fps", "0"), "fps cannot be 0"),
         (("--recipe", "flipsketch", "--preview"), "not by flipsketch: add --recipe frames, or leave out --preview"),
         (("--frames", "0"), "frames cannot be 0"),
@@ -227,23 +201,6 @@ def test_a_character_without_motions_is_said_and_has_a_turntable(tmp_path: Path)
     assert len(pictures(tmp_path / "out/frames/a-turntable-00", "color")) == 4
     stopped = clips(tmp_path / "a.glb", tmp_path / "other", code=1)
     assert "no character has a clip" in stopped["stopped"]
-
-
-def test_a_file_of_motions_that_holds_none_is_said_beside_one_that_does(tmp_path: Path) -> None:
-    write_moving_figure(tmp_path / "a.glb")
-    write_moving_figure(tmp_path / "still.glb", clips=False)
-    files = ("--motion", tmp_path / "a.glb", "--motion", tmp_path / "still.glb")
-    document = clips(tmp_path / "a.glb", tmp_path / "out", *files, "--frames", "1")
-    assert document["warnings"]["a"] == ["still.glb holds no motion"]
-    assert document["clips"] == 4
-
-
-def test_motions_that_are_one_under_two_names_are_said(tmp_path: Path) -> None:
-    write_moving_figure(tmp_path / "a.glb")
-    write_moving_figure(tmp_path / "b.glb", names=("wave.001", "other"))
-    files = ("--motion", "own", "--motion", tmp_path / "b.glb")
-    (said,) = clips(tmp_path / "a.glb", tmp_path / "out", *files, "--frames", "1")["warnings"]["a"]
-    assert said.startswith("wave.001, other move a just as motions before them do")
 
 
 def test_motions_of_files_are_told_apart(tmp_path: Path) -> None:
@@ -305,23 +262,6 @@ def test_status_knows_what_recipes_left_out_and_what_they_lack(tmp_path: Path) -
     assert told() == ["pack nothing is packed yet", "a build would do: pack"]
 
 
-def test_clips_are_what_is_counted_of_clips(tmp_path: Path) -> None:
-    """In the closing lines of a stage that does not find them, in status, and where a character is gone."""
-    for name in ("one", "two"):
-        write_moving_figure(tmp_path / "figures" / f"{name}.glb")
-    out = tmp_path / "out"
-    clips(tmp_path / "figures", out)
-    lost = [{"id": "one", "stage": "draw", "backend": None, "reason": "no", "clip": f"one-go-0{k}"} for k in range(2)]
-    (out / "failures.jsonl").write_text("".join(json.dumps(one) + "\n" for one in lost))
-    (draw,) = (one for one in specsia("status", out, "--json")["stages"] if one["stage"] == "draw")
-    assert (draw["done"], draw["failed"]) == (8, 2)
-    ran = specsia("clips", "--out", out, "--stage", "draw", "--workers", "1")
-    assert f"specsia clips --out {out}" in ran["error"]
-    assert clips(tmp_path / "figures", out, "--stage", "draw")["clips"] == 8
-    (tmp_path / "figures" / "two.glb").unlink()
-    assert "packed, but not as a build would pack it now" in specsia("status", out)["text"]
-
-
 def test_a_reconstruction_with_clips_of_its_own_keeps_them(tmp_path: Path) -> None:
     """The character's own file given as its reconstruction moves exactly as the character."""
     write_moving_figure(tmp_path / "figures" / "a.glb")
@@ -332,29 +272,3 @@ def test_a_reconstruction_with_clips_of_its_own_keeps_them(tmp_path: Path) -> No
     ious = pq.read_table(shard)["iou"].to_pylist()
     assert len(ious) == 2 * FRAMES
     assert min(ious) > 0.98
-
-
-def test_names_as_long_as_files_have_them_are_built_and_read(tmp_path: Path) -> None:
-    for suffix in ("glb", "vrm"):
-        write_moving_figure(tmp_path / "figures" / f"{'A' * 200}.{suffix}")
-    more = ("--recipe", "frames", "--recipe", "dravie", "--turntable", "--clip", "go")
-    document = clips(tmp_path / "figures", tmp_path / "out", *more)
-    assert {failure["id"][-4:] for failure in document["failures"]} == {"_vrm"}
-    assert document["clips"] == document["recipes"]["frames"] // 2 == 3
-    dataset = open_dataset(tmp_path / "out" / "dataset")
-    read = [row for split in dataset.splits("default") for row in dataset.stream("default", split, ["uid", "clip"])]
-    assert {row["clip"] for row in read} == {folder.name for folder in folders(tmp_path / "out" / "frames")}
-
-
-def test_settings_that_are_for_stills_only_are_refused(tmp_path: Path) -> None:
-    write_moving_figure(tmp_path / "a.glb")
-    for setting in ("renderer: cycles", "pos_frame: view"):
-        (tmp_path / "own.yaml").write_text(setting + "\n")
-        more = ("--config", tmp_path / "own.yaml")
-        assert "clips are made with" in clips(tmp_path / "a.glb", tmp_path / "out", *more, code=2)["error"]
-
-
-def test_a_stage_that_lacks_another_names_the_command_of_clips(tmp_path: Path) -> None:
-    write_moving_figure(tmp_path / "figures" / "one.glb")
-    said = clips(tmp_path / "figures", tmp_path / "out", "--stage", "draw", code=2)["error"]
-    assert "run `specsia clips --stage motions` first" in said

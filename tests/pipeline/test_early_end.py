@@ -17,13 +17,12 @@ def with_broken(folder: Path, broken: int, sound: int = 3) -> Path:
     return folder
 
 
-def test_it_ends_early_with_what_most_have_in_common_and_goes_on(tmp_path: Path) -> None:
+def test_it_ends_early_and_goes_on(tmp_path: Path) -> None:
     source, out = with_broken(tmp_path / "figures", 12), tmp_path / "out"
     found = build(source, out, "--workers", "1", "--max-failures", "2", code=1)
     assert 3 <= found["failed"] <= 4
     assert [stage["made"] for stage in found["stages"]] == [3, 3, 3]
     assert f"{found['failed']} of 15 characters failed, 2 may" in found["stopped"]
-    assert "all of them fail in render alike" in found["stopped"]
     assert "raise --max-failures" in found["stopped"]
     assert len((out / "failures.jsonl").read_text().splitlines()) == found["failed"]
     again = build(source, out, "--max-failures", "80%")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import sqlite3
@@ -114,13 +113,6 @@ def test_what_it_remembers_is_what_the_artefacts_say(run: tuple[Path, Path]) -> 
         assert index.meta(layout.artefact(project.STAGE, "inflate", "nobody")) is None
 
 
-def test_other_settings_are_not_taken_for_those_of_before(run: tuple[Path, Path]) -> None:
-    source, out = run
-    document = build(source, out, "--workers", "1", "--seed", "7")
-    assert made(document)["render"] == (FIGURES, 0)
-    assert json.loads((out / "dataset" / "build.json").read_text())["config"]["seed"] == 7
-
-
 def test_who_only_reads_keeps_no_writer_waiting(run: tuple[Path, Path]) -> None:
     _, out = run
     layout = RunLayout(out)
@@ -134,15 +126,6 @@ def test_who_only_reads_keeps_no_writer_waiting(run: tuple[Path, Path]) -> None:
         with sqlite3.connect(layout.index) as tables:
             assert tables.execute("SELECT COUNT(*) FROM known WHERE stamp = '1:2'").fetchone() == (1,)
         tables.close()
-
-
-def test_a_second_mesh_that_could_be_a_characters_is_noticed(tmp_path: Path) -> None:
-    source, meshes, out = write_folder(tmp_path / "figures", 3), write_folder(tmp_path / "meshes", 3), tmp_path / "out"
-    build(source, out, "--backend", f"mesh-dir:{meshes}")
-    (meshes / "1").mkdir()
-    shutil.copy(meshes / "1.obj", meshes / "1" / "other.obj")
-    (failure,) = build(source, out)["failures"]
-    assert "more than one mesh for '1'" in failure["reason"]
 
 
 def test_a_file_of_the_same_size_and_time_is_read_all_the_same(run: tuple[Path, Path]) -> None:

@@ -85,15 +85,6 @@ def test_only_its_characters_are_chosen_and_its_splits_hold(tmp_path: Path) -> N
     assert "lacks 1 of its characters: 99" in remarks[1]
 
 
-def test_a_dataset_of_ours_is_followed_too(tmp_path: Path) -> None:
-    folder = tmp_path / "like"
-    (folder / "data").mkdir(parents=True)
-    for split, ids in {"train": ["a_b", "c"], "test": ["d"]}.items():
-        table = pa.table(dict.fromkeys(("uid", "character_id", "color", "gt"), ids))
-        pq.write_table(table, folder / "data" / schema.shard_name(split, 0, 1))
-    assert splits_of(open_dataset(folder)) == {"a_b": "train", "c": "train", "d": "test"}
-
-
 def test_a_character_in_two_splits_cannot_be_followed(tmp_path: Path) -> None:
     like = write_like(tmp_path / "like", {"2": "test", "7": "train"})
     other = write_like(tmp_path / "other", {"7": "validation"})
@@ -112,14 +103,6 @@ def test_contradictions_are_refused(tmp_path: Path) -> None:
     layout.splits.write_text(to_json({"2": "train", "7": "train"}))
     with pytest.raises(UsageError, match="splits are not those of"):
         _split(BuildConfig(like=str(like)), layout, entries("2", "7"), settings_before(layout))
-
-
-def test_a_run_goes_on_without_the_dataset(tmp_path: Path) -> None:
-    layout = RunLayout(tmp_path)
-    layout.splits.write_text(to_json({"2": "test", "7": "train"}))
-    layout.config.write_text(yaml.safe_dump({"like": "owner/name"}))
-    chosen, _, _ = _split(BuildConfig(like="owner/name"), layout, entries("2", "5", "7"), settings_before(layout))
-    assert [entry.id for entry in chosen] == ["2", "7"]
 
 
 def test_a_build_follows_a_dataset(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from specsia_build.backends.registry import load_backend
 from specsia_build.cli.build import STAGES
-from specsia_build.config import BuildConfig, ClipSettings, result_settings
+from specsia_build.config import BuildConfig
 from specsia_build.config_file import write_settings
 from specsia_build.dataset import splits
 from specsia_build.errors import UsageError
@@ -115,16 +115,6 @@ def test_what_is_forgotten_is_what_builds_write(tmp_path: Path) -> None:
     assert forget(layout) == []
 
 
-def test_a_folder_of_a_run_that_lies_elsewhere_stays_where_it_is(tmp_path: Path) -> None:
-    layout = RunLayout(tmp_path / "run")
-    note_versions(BuildConfig(source="sample:3"), layout, ())
-    layout.splits.write_text(splits.to_json({"0": "train"}))
-    write_bytes(tmp_path / "disk" / "render" / "5f" / "0.tar", b"x")
-    (layout.root / "artefacts").symlink_to(tmp_path / "disk")
-    assert forget(layout) == []
-    assert (list((layout.root / "artefacts").iterdir()), layout.splits.exists()) == ([], False)
-
-
 def test_what_other_versions_made_is_told_until_all_of_it_is_made_anew(tmp_path: Path) -> None:
     layout, config = RunLayout(tmp_path / "run"), BuildConfig(source="sample:3")
     write_settings(config, layout.config)
@@ -157,9 +147,3 @@ def test_changes_are_told_as_old_and_new() -> None:
         "views 10 -> 8",
     ]
     assert changes({}, config) == []
-
-
-def test_of_settings_of_clips_those_that_change_are_told() -> None:
-    before = result_settings(BuildConfig(clips=ClipSettings(patterns=("Walk*",))))
-    config = BuildConfig(clips=ClipSettings(recipes=("dravie", "conr"), patterns=("Walk*",)))
-    assert changes(before, config) == ["recipes frames -> dravie, conr"]

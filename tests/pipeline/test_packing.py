@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pickle
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -91,11 +90,6 @@ def test_a_dataset_is_the_same_whoever_packs_it_in_whatever_order(layout: RunLay
     assert sums(layout.dataset) == sums(alone)
 
 
-def test_a_shard_may_take_as_long_as_all_its_characters(layout: RunLayout, workers: Workers) -> None:
-    packed(layout, workers, replace(planned().config, timeout=7))
-    assert [needs.timeout for needs in workers.needs] == [7 * 4]
-
-
 def test_what_fits_in_a_shard_is_packed_without_workers(
     layout: RunLayout, workers: Workers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -141,12 +135,3 @@ def test_workers_have_ended_before_what_they_wrote_is_removed(
     with pytest.raises(SpecsiaError, match="the disk is full" if lost is None else "was not packed"):
         packed(layout, run)
     assert there == [True]
-
-
-def test_a_worker_that_is_lost_ends_pack_by_a_sentence(layout: RunLayout, workers: Workers) -> None:
-    workers.lost = 1
-    with pytest.raises(
-        SpecsiaError, match=r"train-00001-of-\d+\.parquet was not packed: its worker process was killed"
-    ):
-        packed(layout, workers)
-    assert sorted(path.name for path in layout.root.iterdir()) == ["artefacts"]

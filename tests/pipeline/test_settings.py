@@ -17,12 +17,6 @@ def settings(name: str) -> BuildConfig:
     return effective(None, None, named_settings(name), {}, fresh=True)[0]
 
 
-def test_settings_that_come_along_are_taken_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    assert settings("sample").source == "sample:24"
-    assert settings("specsia-15k").size == 512
-
-
 def test_a_file_beats_the_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     Path("specsia-15k").write_text("size: 96\n")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,10 +13,8 @@ from specsia_build.config import in_shard
 from specsia_build.errors import UsageError
 from specsia_build.pipeline.build import build as run_build
 from specsia_build.pipeline.layout import RunLayout
-from specsia_build.pipeline.mark import outdated
 from specsia_build.pipeline.merging import merge
 from specsia_build.pipeline.progress import Progress
-from specsia_build.stages.render import STAGE
 from tests.pipeline.test_build import build, specsia, sums
 from tests.shapes import write_broken, write_folder
 
@@ -99,23 +95,6 @@ def test_a_merge_that_was_stopped_goes_on_and_what_is_missing_is_told(
     assert told is not None
     assert "neither built up to date nor on record as failed" in told
     merged(runs, layout.root)
-
-
-def test_versions_that_made_the_runs_are_passed_on_and_told_where_they_differ(
-    shares: tuple[Path, list[Path]], tmp_path: Path
-) -> None:
-    _, runs = shares
-    layout = RunLayout(tmp_path / "joined")
-    config = merge(runs, layout)
-    assert outdated(layout, config) == []
-    older = tmp_path / "older"
-    shutil.copytree(runs[0], older)
-    mark = json.loads((older / "specsia-run.json").read_text())
-    assert json.loads(layout.mark.read_text())["versions"] == mark["versions"]
-    mark["versions"]["render"] = 1
-    (older / "specsia-run.json").write_text(json.dumps(mark))
-    merge([*runs[1:], older], layout)
-    assert outdated(layout, config) == [f"render 1 -> {STAGE.version}"]
 
 
 def test_the_command_joins_them_and_says_where_the_dataset_is(shares: tuple[Path, list[Path]], tmp_path: Path) -> None:

@@ -5,13 +5,10 @@ from __future__ import annotations
 import io
 import os
 import tarfile
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from specsia_build.pipeline import store
 from specsia_build.pipeline.store import (
     DamagedError,
     discard,
@@ -20,7 +17,7 @@ from specsia_build.pipeline.store import (
     sweep,
     write_artefact,
 )
-from specsia_build.stages.artefact import Artefact, meta_digest, seal, sha256
+from specsia_build.stages.artefact import Artefact, seal, sha256
 
 
 def is_intact(path: Path, key: str) -> bool:
@@ -55,24 +52,6 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
     assert found == artefact()
     assert found.meta["files"]["gt_00.png"] == {"sha256": sha256(b"one"), "bytes": 3}
     assert read_meta(tmp_path / "x" / "a.tar") == found.meta
-
-
-def test_meta_data_are_judged_once_while_they_stay_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    # Those of a character's motions list all of its clips, and each clip asks for them.
-    judged = []
-
-    def judge(meta: Mapping[str, Any]) -> str:
-        judged.append(meta)
-        return meta_digest(meta)
-
-    monkeypatch.setattr(store, "meta_digest", judge)
-    made = Artefact("often", {}, {"views": 3})
-    write_artefact(tmp_path / "a.tar", seal(made, "render", "mark", {}))
-    assert read_artefact(tmp_path / "a.tar", "often").meta == read_meta(tmp_path / "a.tar")
-    assert len(judged) == 1
-    write_artefact(tmp_path / "a.tar", seal(made, "render", "other mark", {}))
-    assert read_artefact(tmp_path / "a.tar", "often").meta["fingerprint"] == "other mark"
-    assert len(judged) == 2
 
 
 def test_it_is_a_webdataset_sample_with_the_same_bytes_each_time(tmp_path: Path) -> None:
@@ -139,12 +118,6 @@ def test_a_folder_or_a_pipe_in_its_place_is_no_artefact_and_stays(tmp_path: Path
         assert not is_intact(path, "a")
     discard(tmp_path / "folder.tar")
     assert (tmp_path / "folder.tar").is_dir()
-
-
-def test_what_is_not_there_has_no_meta(tmp_path: Path) -> None:
-    assert read_meta(tmp_path / "none.tar") is None
-    (tmp_path / "junk.tar").write_bytes(b"junk" * 1000)
-    assert read_meta(tmp_path / "junk.tar") is None
 
 
 def test_what_killed_writers_left_is_removed_and_nothing_else(tmp_path: Path) -> None:

@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 from numba.core.dispatcher import Dispatcher
 
-from specsia_build.characters.character import Entry
 from specsia_build.characters.sources import open_source
 from specsia_build.config import BuildConfig
 from specsia_build.config_file import with_settings
@@ -105,14 +104,6 @@ def test_only_what_a_run_needs_is_compiled_and_that_once(compiler: Compiler) -> 
     assert compiled(compiler, clips) == ({"motions", "draw"}, 1)
     assert "reconstruct" in compiled(compiler, replace(stills, backends=("inflate", "fusion:0.5")))[0]
     assert "renderer" in compiled(compiler, replace(stills, look="lit"))[0]
-
-
-def test_nothing_is_compiled_where_no_character_can_be_built(compiler: Compiler) -> None:
-    config = with_settings(BuildConfig(), {"source": "sample:1", "backends": ["inflate"]}, "a test")
-    entries = [Entry("one", "gltf", Path("one.glb"), problem="its file is not there")]
-    said = Said()
-    compile_once(config, character_stages(config), entries, said)
-    assert (compiler.parts, said.lines) == ([], [])
 
 
 def test_what_was_not_compiled_is_tried_again(compiler: Compiler) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import shutil
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,9 +17,8 @@ from specsia_build.dataset.checksums import file_sums, parse_sums, read_checksum
 from specsia_build.dataset.layers import view_file
 from specsia_build.dataset.reading import open_dataset
 from specsia_build.errors import SpecsiaError
-from specsia_build.files.records import read_json
 from specsia_build.stages import pack, render
-from specsia_build.stages.artefact import Artefact, canonical_json, seal, sha256
+from specsia_build.stages.artefact import Artefact, seal
 from specsia_build.stages.members import member
 from specsia_build.stages.shards import made_here
 from specsia_build.stages.stage import CharacterStage, Earlier, EarlierMeta
@@ -170,24 +168,6 @@ def test_a_dataset_that_lacks_a_shard_is_not_up_to_date(split_of: dict[str, str]
     assert pack.packed_fingerprint(folder) is None
 
 
-@pytest.mark.parametrize("at_once", [1, 3, 1000])
-def test_the_fingerprint_is_that_of_all_members_however_many_at_once(
-    split_of: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at_once: int
-) -> None:
-    monkeypatch.setattr(pack, "_AT_ONCE", at_once)
-    store, folder = Store(), tmp_path / "dataset"
-    plan = plan_of(store, split_of)
-    plan = replace(plan, members={"inflate": next(iter(plan.members.values())), "another": [], "üß": []})
-    run(plan, store, folder)
-    record = read_json(folder / schema.BUILD_FILE)
-    said = {
-        "members": {name: [one.values for one in members] for name, members in plan.members.items()},
-        "record": {name: value for name, value in record.items() if name not in ("fingerprint", "shards")},
-        "splits": (folder / schema.SPLITS_FILE).read_text(),
-    }
-    assert pack.packed_fingerprint(folder) == sha256(canonical_json(said).encode())
-
-
 def test_a_damaged_artefact_is_named_and_the_old_dataset_stays(split_of: dict[str, str], tmp_path: Path) -> None:
     store = Store()
     run(plan_of(store, split_of, without=["7"]), store, tmp_path / "dataset")
@@ -267,28 +247,6 @@ def test_only_what_its_sums_list_is_replaced_and_the_rest_stays(split_of: dict[s
     run(plan_of(store, split_of), store, tmp_path / "fresh")
     assert sums(folder) == sums(tmp_path / "fresh")
     assert {path.name for path in tmp_path.iterdir()} == {"dataset", "elsewhere", "fresh"}
-
-
-def test_a_foreign_file_in_the_way_stops_pack(split_of: dict[str, str], tmp_path: Path) -> None:
-    store, folder = Store(), tmp_path / "dataset"
-    folder.mkdir()
-    (folder / "README.md").write_text("my own words")
-    with pytest.raises(SpecsiaError, match=r"holds README\.md, which its SHA256SUMS does not list"):
-        run(plan_of(store, split_of), store, folder)
-    assert [path.name for path in tmp_path.rglob("*")] == ["dataset", "README.md"]
-    assert (folder / "README.md").read_text() == "my own words"
-
-
-def test_folders_that_only_bear_a_name_like_ours_stay(split_of: dict[str, str], tmp_path: Path) -> None:
-    store = Store()
-    run(plan_of(store, split_of), store, tmp_path / "dataset")
-    backups = [tmp_path / "dataset.old", tmp_path / "dataset.partial"]
-    for backup in backups:
-        shutil.copytree(tmp_path / "dataset", backup)
-    store.looks["7"] = 1
-    run(plan_of(store, split_of), store, tmp_path / "dataset")
-    for backup in backups:
-        assert file_sums(backup) == parse_sums((backup / schema.SUMS_FILE).read_text())[0]
 
 
 def test_a_dataset_behind_a_link_is_replaced_where_it_lies(split_of: dict[str, str], tmp_path: Path) -> None:

@@ -76,15 +76,6 @@ def test_a_motion_that_moves_nothing_is_said(tmp_path: Path) -> None:
     assert said.count("a shows a plain grey of 255 and nothing else") == 1
 
 
-def test_a_motion_without_a_name_is_told_as_such(tmp_path: Path) -> None:
-    said, _ = made(tmp_path / "bad", [("", "head", "rotation", [[np.nan] * 4] * 2), ("nod", "head", "rotation", TURNS)])
-    assert "a motion without a name cannot be played: a.glb: animations[0]" in said
-    write_scene(tmp_path / "figures/a.glb", [("", "head", "rotation", TURNS)])
-    _, summary = run_clips(tmp_path / "out", clips_config(tmp_path / "figures", recipes=["frames"], patterns=["walk"]))
-    said = " ".join([*summary.warnings.get("a", ()), *map(str, summary.failures)])
-    assert "has no motion that --clip names: there are a motion without a name" in said
-
-
 def test_a_motion_is_named_as_it_is_whatever_a_pattern_would_mean(tmp_path: Path) -> None:
     clips: list[Clip] = [("walk[1]", "head", "rotation", TURNS), ("walk1", "head", "rotation", TURNS)]
     _, drawn = made(tmp_path, clips, patterns=["walk[1]"], frames=1)
@@ -101,16 +92,6 @@ def test_a_pattern_that_names_no_motion_is_said_beside_those_that_do(
     assert len(drawn) == 1 and "--clip" not in said
 
 
-def test_a_reconstruction_that_moves_unlike_its_character_is_said(tmp_path: Path) -> None:
-    write_scene(tmp_path / "figures/a.glb", [("nod", "head", "rotation", TURNS)])
-    config = clips_config(tmp_path / "figures", turntable=False, views=1, frames=2)
-    _, summary = run_clips(tmp_path / "out", replace(config, min_iou=0.995, low_iou="keep"))
-    (said,) = [line for line in summary.warnings["a"] if "min_iou" in line]
-    assert "the silhouettes of 'nod' in view 0 with a mean IoU of 0." in said and "below min_iou 0.995" in said
-    _, summary = run_clips(tmp_path / "out", config)
-    assert not any("min_iou" in line for line in summary.warnings.get("a", ()))
-
-
 @pytest.mark.parametrize("beside", [True, False])
 def test_a_file_of_motions_that_cannot_be_read_is_said_and_the_others_go_on(tmp_path: Path, beside: bool) -> None:
     (tmp_path / "hop.bvh").write_text("HIERARCHY\n")
@@ -120,20 +101,6 @@ def test_a_file_of_motions_that_cannot_be_read_is_said_and_the_others_go_on(tmp_
     assert "hop.bvh has no MOTION section" in said
     assert ("no motion of hop.bvh could be played on a" in said) == (not beside)
     assert [clip.meta["clip"]["action"] for clip in drawn] == ["nod"] * beside
-
-
-def test_what_a_file_that_cannot_be_played_holds_besides_is_said(tmp_path: Path) -> None:
-    writer = GltfWriter()
-    writer.add("nodes", name="happy")
-    curve = {"input": writer.accessor([0.0, 1.0]), "output": writer.accessor([[0.0, 0, 0], [1.0, 0, 0]])}
-    channel = {"sampler": 0, "target": {"node": 0, "path": "translation"}}
-    writer.add("animations", name="smile", channels=[channel], samplers=[curve])
-    faces = {"expressions": {"preset": {"happy": {"node": 0}}}}
-    writer.data["extensions"] = {"VRMC_vrm_animation": {"humanoid": {"humanBones": {}}, **faces}}
-    writer.write_glb(tmp_path / "smile.vrma")
-    said, _ = made(tmp_path, [("nod", "head", "rotation", TURNS)], motions=["own", str(tmp_path / "smile.vrma")])
-    assert "'smile' of smile.vrma cannot be played" in said
-    assert "smile.vrma moves expressions too, which is not played" in said
 
 
 def test_clips_of_too_few_and_of_too_many_frames_are_said(tmp_path: Path) -> None:
