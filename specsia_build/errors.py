@@ -19,15 +19,16 @@ _HIDDEN = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 """Unicode categories that steer a terminal or a text's direction, end a line, or are no characters at all."""
 
 
-def _escaped(character: str) -> str:
-    if unicodedata.category(character) not in _HIDDEN:
-        return character
-    return character.encode("unicode_escape", "backslashreplace").decode("ascii")
-
-
 def printable(text: str) -> str:
     """Text as one line that does nothing to a terminal: control and format characters become ``\\x1b``, ``\\n``."""
-    return text if text.isprintable() else "".join(map(_escaped, text))
+    if text.isprintable():
+        return text
+    hidden = {c: c.encode("unicode_escape", "backslashreplace").decode("ascii") for c in set(text) if _is_hidden(c)}
+    return "".join(hidden.get(c, c) for c in text)
+
+
+def _is_hidden(character: str) -> bool:
+    return unicodedata.category(character) in _HIDDEN
 
 
 def brief(text: str, most: int = MOST_SHOWN) -> str:

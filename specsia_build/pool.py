@@ -44,7 +44,7 @@ _AHEAD = 4
 """Results per worker that may wait for an earlier one."""
 
 _SOCKET_PATH, _SOCKET_NAME = 104, len("/pymp-12345678/listener-12345678")
-"""Bytes that a socket's path may have on any system, and what multiprocessing appends to the temporary folder's."""
+"""Bytes that a socket's path may have on any system, and what multiprocessing adds to the temporary folder's."""
 
 _THREAD_SETTINGS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 
@@ -138,7 +138,7 @@ def _sendable(error: Exception) -> Exception:
     try:
         pickle.loads(pickle.dumps(error))  # noqa: S301  its own bytes
     except Exception:
-        return SpecsiaError(f"{type(error).__name__}: {error}")
+        error = SpecsiaError(f"{type(error).__name__}: {error}")
     return error
 
 
@@ -223,7 +223,7 @@ class Pool:
                 worker.ended()
 
     def in_order(self, function: Callable[[T], R], items: Sequence[T]) -> Generator[R, None, None]:
-        """Results in the order of the items; computed here where there is one worker.
+        """Yield results in the order of the items; computed here where there is one worker.
 
         Raises:
             SpecsiaError: if a worker is lost.
@@ -309,12 +309,10 @@ class _Call:
         )
         worker = _Worker(process, pipe)
         try:
-            with undisturbed():
+            with theirs, undisturbed():
                 process.start()
-            theirs.close()
             pipe.send(self.function)
         except (OSError, EOFError):
-            theirs.close()
             if process.pid is not None:
                 worker.end()
                 worker.ended()
@@ -337,9 +335,8 @@ class _Call:
             self._let_go(worker)
             if not worker.ready:
                 self._in_vain(error)
-            return (
-                None if worker.index is None else (worker.index, Lost(_died(worker.process.exitcode, self.pool.memory)))
-            )
+            lost = Lost(_died(worker.process.exitcode, self.pool.memory))
+            return None if worker.index is None else (worker.index, lost)
         if kind == _RAISED:
             raise content
         if kind == _READY:
