@@ -84,11 +84,10 @@ def _is_recipe_current(tasks: Sequence[PartTask]) -> bool | None:
 
 
 def _is_current(folder: Path, tasks: Sequence[PartTask]) -> bool:
-    if not {task.key for task in tasks}.issuperset(keys(folder)):
-        return False
     lacking = [task for task in tasks if not is_written(folder, task.key, task.mark)]
     left_out = (mark_of(folder) or {}).get("left_out")
-    return len(lacking) == left_out and all(record_of(folder, task.key) is None for task in lacking)
+    known = {task.key for task in tasks}.issuperset(keys(folder))
+    return known and len(lacking) == left_out and all(record_of(folder, task.key) is None for task in lacking)
 
 
 def run_status(config: BuildConfig, layout: RunLayout) -> RunStatus:

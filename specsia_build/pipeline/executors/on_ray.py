@@ -26,7 +26,7 @@ from specsia_build.config import BuildConfig
 from specsia_build.errors import SpecsiaError, UsageError, plural
 from specsia_build.folders import expanded, home
 from specsia_build.memory import limit_process
-from specsia_build.pipeline.executors.local import Executor, Needs
+from specsia_build.pipeline.executors import Executor, Needs
 from specsia_build.pipeline.layout import RunLayout
 from specsia_build.pool import ITEMS_PER_PROCESS, Lost, R, Results, T, given_up, never
 
@@ -86,9 +86,6 @@ class _GivenUp(BaseException):
 @contextmanager
 def _time_limit(seconds: float) -> Iterator[None]:
     """Raise `_GivenUp` in the main thread after so many seconds, and end the process if that does not help."""
-    if seconds == float("inf") or threading.current_thread() is not threading.main_thread():
-        yield
-        return
 
     def give_up(*_: object) -> None:
         raise _GivenUp
