@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import EntryPoint, EntryPoints, entry_points
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,19 @@ from specsia_build.folders import expanded
 
 GROUP = "specsia.backends"
 """Entry-point group; each point is a factory ``create(argument: str | None) -> Backend``."""
+
+_OWN = EntryPoints(
+    EntryPoint(name, f"specsia_build.backends.{target}", GROUP)
+    for name, target in {
+        "command": "command:create",
+        "fusion": "fusion.backend:create",
+        "inflate": "inflate.backend:create",
+        "mesh-dir": "mesh_dir:create",
+        "relief": "relief.backend:create",
+        **{name: f"upstream.bridged:{name}" for name in NAMES},
+    }.items()
+)
+"""Backends of this package, which are there however it was installed."""
 
 _WITH_SETTINGS = frozenset({"command", *NAMES})
 """Backends of this package that read the user's settings."""
@@ -32,7 +45,7 @@ def available_backends() -> tuple[str, ...]:
         UsageError: if the user's settings cannot be read.
     """
     described = {name for name, own in all_settings().items() if "command" in own}
-    return tuple(sorted({point.name for point in entry_points(group=GROUP)} | described))
+    return tuple(sorted({point.name for point in (*_OWN, *entry_points(group=GROUP))} | described))
 
 
 def load_backend(spec: str) -> Backend:
@@ -47,7 +60,7 @@ def load_backend(spec: str) -> Backend:
         SpecsiaError: if the package that declares it cannot be imported or does not give a backend.
     """
     name, colon, argument = spec.partition(":")
-    points, own = tuple(entry_points(group=GROUP, name=name)), all_settings().get(name, {})
+    points, own = (*_OWN.select(name=name), *entry_points(group=GROUP, name=name)), all_settings().get(name, {})
     if not points and "command" in own:
         if colon:
             raise UsageError(f"{name} takes no argument: {settings_file()} says what it is")
@@ -55,8 +68,7 @@ def load_backend(spec: str) -> Backend:
     if not points:
         if own:
             raise UsageError(f"{settings_file()}: {name} is no installed backend and has no command")
-        names = available_backends() or ("none, because specsia is not installed as a package",)
-        raise UsageError(no_such("backend", name, names))
+        raise UsageError(no_such("backend", name, available_backends()))
     _refuse_unused(points[0], own)
     targets = sorted({point.value for point in points})
     if len(targets) > 1:

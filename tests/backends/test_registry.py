@@ -56,11 +56,11 @@ def test_entry_point_that_is_no_factory(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def test_two_packages_with_one_name(monkeypatch: pytest.MonkeyPatch) -> None:
-    points = [EntryPoint("inflate", value, registry.GROUP) for value in ("a:create", "b:create")]
+    points = [EntryPoint("theirs", value, registry.GROUP) for value in ("a:create", "b:create")]
     monkeypatch.setattr(registry, "entry_points", lambda **wanted: EntryPoints(points).select(**wanted))
-    assert available_backends() == ("inflate",)
+    assert available_backends().count("theirs") == 1
     with pytest.raises(UsageError, match="more than once: a:create, b:create"):
-        load_backend("inflate")
+        load_backend("theirs")
 
 
 @pytest.mark.parametrize(
