@@ -5,6 +5,7 @@ from setuptools import find_packages, setup
 MAPPED = {"specsia_build.blender_scripts": "blender_scripts", "specsia_build.manifests": "manifests"}
 
 DATA = {
+    "specsia_build.backends.relief.weights": ["*"],
     "specsia_build.dravie.weights": ["*"],
     "specsia_build.dravie.weights.checkpoints": ["*/*"],
     "specsia_build.look.assets": ["*"],

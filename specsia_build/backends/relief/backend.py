@@ -1,0 +1,231 @@
+"""The default backend: a small network tells from one picture how deep its figure is and what its back looks like.
+
+The network sees a crop of 128 px. Front and back become two sheets that meet on the silhouette's contour. The picture
+colours the front; each pixel of the back takes one of the picture's own colours, or that of the front's pixel.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import numpy as np
+import scipy
+from numpy.typing import NDArray
+
+from specsia_build.backends.base import Backend, Context
+from specsia_build.backends.relief import net
+from specsia_build.backends.relief.drawing import (
+    COLOURS,
+    FULL,
+    SIZE,
+    Crop,
+    crop_of,
+    extended,
+    inputs,
+    on_white,
+    palette_of,
+)
+from specsia_build.backends.relief.surface import Surface, surface_of
+from specsia_build.errors import CharacterError, UsageError, plural
+from specsia_build.frame import ORTHO_WIDTH, Camera
+from specsia_build.rendering.layers import HALF_COVERED
+from specsia_build.rendering.mesh import Material, Mesh, Texture
+
+SMALLEST = 64
+"""Width in pixels below which a picture tells too little."""
+
+MARGIN = 0.032
+"""Of the figure's longest side, what is kept around it; the network learnt with as much."""
+
+ROOM = 0.93
+"""Units that a framed figure's width and height must stay below for its length to be its longest side."""
+
+SPECK = 1e-3
+"""Share of the silhouette below which a part of it is left out."""
+
+LEAST = -1e3
+"""Logits below are of no colour."""
+
+SMOOTHING = 1.0
+"""Pixels of the crop over which the choice of colours is smoothed, so that regions have even borders."""
+
+
+Floats = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Relief(Backend):
+    """Backend that makes a mesh of two sheets by a network."""
+
+    name: str = "relief"
+    version: int = 1
+    sees_ground_truth: bool = False
+    needs_yaw: bool = False
+    generates: bool = True
+    compiles: bool = True
+
+    def settings(self) -> Mapping[str, Any]:
+        return {"weights": _digest()}
+
+    def reconstruct(self, image: NDArray[np.uint8], context: Context) -> Mesh:
+        """A closed, textured mesh that fills the picture's silhouette, in the scale of the frontal camera.
+
+        Args:
+            image: (S, S, 4) uint8 sRGB, straight alpha, S at least `SMALLEST`.
+            context: whether the picture is the frame's own view; there is nothing random.
+
+        Raises:
+            CharacterError: if the picture is not square or too small, or shows nothing.
+        """
+        return reconstructed(image, framed=context.framed)
+
+
+def create(argument: str | None) -> Relief:
+    """The backend for ``relief``.
+
+    Raises:
+        UsageError: if there is an argument.
+    """
+    if argument is not None:
+        raise UsageError("relief takes no argument")
+    return Relief()
+
+
+@cache
+def _digest() -> str:
+    return hashlib.sha256(net.WEIGHTS.read_bytes()).hexdigest()
+
+
+def check_image(image: NDArray[np.uint8]) -> None:
+    """Refuse what is not a square RGBA picture of something.
+
+    Raises:
+        CharacterError: in one sentence.
+    """
+    if image.ndim != 3 or image.shape[2] != 4 or image.dtype != np.uint8:
+        raise CharacterError("the picture has no alpha channel of 8 bits, so there is no silhouette")
+    height, width = image.shape[:2]
+    if height != width:
+        raise CharacterError(f"the picture is {width} x {height} pixels; it must be square")
+    if width < SMALLEST:
+        raise CharacterError(f"the picture is {plural(width, 'pixel')} wide; at least {SMALLEST} are needed")
+    covered = image[..., 3] >= HALF_COVERED
+    if not covered.any():
+        raise CharacterError("the picture is transparent: it shows nothing")
+    if covered.all():
+        raise CharacterError("the picture has no background: cut the figure out of it first")
+
+
+def reconstructed(image: NDArray[np.uint8], back: NDArray[np.uint8] | None = None, *, framed: bool = False) -> Mesh:
+    """The mesh of a picture, with a back of its own if there is one.
+
+    Args:
+        image: (S, S, 4) uint8 sRGB, straight alpha.
+        back: (S, S, 4) uint8, the figure from behind in the same place, where it is drawn; None where it is not.
+        framed: whether the picture is the frame's own view.
+
+    Raises:
+        CharacterError: if the picture cannot be used.
+    """
+    check_image(image)
+    size, covered = len(image), main_parts(image[..., 3] >= HALF_COVERED)
+    shown = [np.flatnonzero(covered.any(axis=axis)) for axis in (1, 0)]
+    margin = max(4, round(MARGIN * max(int(np.ptp(at)) for at in shown)))
+    window = tuple(slice(max(int(at[0]) - margin, 0), int(at[-1]) + 1 + margin) for at in shown)
+    corner = (window[1].start, window[0].start)
+    picture, covered = image[window].copy(), covered[window]
+    picture[~covered & (picture[..., 3] >= HALF_COVERED)] = 0
+    crop = crop_of(covered)
+    front, trusted = extended(picture)
+    small = crop.resized(on_white(picture))
+    inside = small[..., 3] >= HALF_COVERED
+    own = np.asarray(crop.nearest(trusted & (picture[..., 3] >= FULL))) & inside
+    own = own if own.any() else inside
+    labels = np.full((SIZE, SIZE), COLOURS)
+    palette, labels[own] = palette_of(small[own, :3].astype(np.float32))
+    length = min(crop.figure * ORTHO_WIDTH / size, 1.0) if framed else 0.0
+    depth, logits = _told(small, labels, length)
+    if length:
+        depth = _as_long(depth, inside, length)
+    surface = surface_of(covered, crop, depth)
+    if not len(surface.faces):
+        raise CharacterError("the picture shows nothing that is thicker than a pixel")
+    if back is None:
+        behind = _coloured(front, palette, logits, crop)
+    else:
+        behind = extended(np.ascontiguousarray(back[:, ::-1][window]))[0]
+    return _textured(surface, front, behind, corner, size)
+
+
+def main_parts(covered: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """A silhouette (S, S) without specks of less than a thousandth of it, and clear of the picture's border."""
+    labels, _ = scipy.ndimage.label(covered, np.ones((3, 3)))
+    areas = np.bincount(labels.ravel())
+    areas[0] = 0
+    kept = np.asarray((areas >= SPECK * areas.sum())[labels])
+    kept[[0, -1]] = kept[:, [0, -1]] = False
+    return kept if kept.any() else covered
+
+
+def _told(small: NDArray[np.uint8], labels: NDArray[np.intp], length: float) -> tuple[Floats, Floats]:
+    """See `net.read_out`: the mean of what the network tells of a crop and of its mirror image, continued outwards."""
+    tensors = net.weights()
+    straight = net.read_out(*net.forward(inputs(small, length), tensors), labels)
+    mirrored = net.read_out(*net.forward(inputs(small[:, ::-1], length), tensors), labels[:, ::-1])
+    inside = small[..., 3] >= FULL if (small[..., 3] >= FULL).any() else small[..., 3] >= HALF_COVERED
+    nearest = scipy.ndimage.distance_transform_edt(~inside, return_distances=False, return_indices=True)
+    depth, logits = ((a + b[:, ::-1])[tuple(nearest)] / 2 for a, b in zip(straight, mirrored, strict=True))
+    return depth, logits
+
+
+def _as_long(depth: Floats, inside: NDArray[np.bool_], length: float) -> Floats:
+    """Depths of a framed figure with the length that its frame tells: that of its longest side, or at most that."""
+    middle = depth[inside].mean()
+    reach = float(depth[inside, 0].max() - depth[inside, 1].min())
+    factor = 1 / (length * reach)
+    return np.asarray(middle + (depth - middle) * np.float32(factor if length < ROOM else min(factor, 1.0)))
+
+
+def _coloured(front: NDArray[np.uint8], palette: Floats, logits: Floats, crop: Crop) -> NDArray[np.uint8]:
+    """The back (H, W, 3) uint8 seen through the front: in each pixel the colour of the largest logit."""
+    height, width = front.shape[:2]
+    best, chosen = np.full((height, width), -np.inf, np.float32), np.zeros((height, width), np.intp)
+    for number in range(COLOURS + 1):
+        if logits[..., number].max() > LEAST:
+            value = crop.enlarged(scipy.ndimage.gaussian_filter(logits[..., number], SMOOTHING), (height, width))
+            chosen[value > best] = number
+            best = np.maximum(best, value)
+    colours = np.concatenate([palette, np.zeros((1, 3), np.float32)])[chosen]
+    return np.where((chosen == COLOURS)[..., None], front, np.rint(colours)).astype(np.uint8)
+
+
+def _textured(
+    surface: Surface, front: NDArray[np.uint8], back: NDArray[np.uint8], corner: tuple[int, int], size: int
+) -> Mesh:
+    """The surface in units of the frame, with front and back beside each other in one texture.
+
+    Args:
+        surface: in pixels of the pictures.
+        front, back: (H, W, 3) uint8.
+        corner: column and row of their first pixel in the picture that they are cut from.
+        size: width of that.
+    """
+    height, width = front.shape[:2]
+    pixels = np.full((height, 2 * width, 4), 255, np.uint8)
+    pixels[..., :3] = np.concatenate([front, back], axis=1)
+    unit = 1.0 / Camera(0.0, size).pixels_per_unit
+    x, y, z = surface.points.T
+    vertices = np.stack([x + corner[0] - size / 2, -z, size / 2 - y - corner[1]], axis=1) * unit
+    right = x[surface.faces].clip(0.5, width - 0.5) + np.where(surface.front, 0, width)[:, None]
+    uv = np.stack([right / (2 * width), y[surface.faces] / height], axis=-1)
+    return Mesh(
+        vertices=vertices.astype(np.float32),
+        faces=surface.faces.astype(np.int32),
+        materials=(Material(name="relief", texture=Texture(pixels, wrap=("clamp", "clamp"))),),
+        face_material=np.zeros(len(surface.faces), np.int32),
+        uv=uv.astype(np.float32),
+    )

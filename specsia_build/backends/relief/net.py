@@ -1,0 +1,161 @@
+"""The network of `relief` without torch: a U-net of 3 x 3 convolutions, compiled, whose sums have one order."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from specsia_build.backends.relief.drawing import COLOURS, guides
+from specsia_build.errors import SpecsiaError
+from specsia_build.jit import compiled
+
+Floats = NDArray[np.float32]
+
+WEIGHTS = Path(__file__).parent / "weights" / "weights.safetensors"
+
+LEAK = 0.2
+"""Slope below 0 of the leaky rectifier after each convolution but the last."""
+
+KEY = 16
+"""Channels by which pixels of the back are matched with colours of the drawing."""
+
+GUIDES, TRUST = 3, 4.0
+"""Guides of `drawing.guides`, and the logit for one unit of what the network gives for one."""
+
+TOLD = 3 + GUIDES + KEY
+"""Channels for each pixel: middle, thickness, copy, how far each guide is trusted, and its query."""
+
+BOUND = 8.0
+"""What the network gives lies within, by a hyperbolic tangent."""
+
+THICKNESS = 0.15
+"""Half thickness, in lengths of the figure's longest side, for one unit of what the network gives."""
+
+TOGETHER = 8
+"""Pixels of a row that are worked at together."""
+
+
+@compiled
+def _convolved(x, weights, bias, stride, leak):  # type: ignore[no-untyped-def]
+    """Convolution of (H, W, C) float32 by (3, 3, C, D) with a border of 0, and a leaky rectifier: (H', W', D)."""
+    height, width, channels = x.shape
+    count = weights.shape[3]
+    out = np.empty(((height + stride - 1) // stride, (width + stride - 1) // stride, count), np.float32)
+    sums = np.empty((TOGETHER, count), np.float32)
+    for row in range(out.shape[0]):
+        for first in range(0, out.shape[1], TOGETHER):
+            many = min(TOGETHER, out.shape[1] - first)
+            for u in range(TOGETHER):
+                for d in range(count):
+                    sums[u, d] = bias[d]
+            for i in range(3):
+                y = row * stride + i - 1
+                if y < 0 or y >= height:
+                    continue
+                for j in range(3):
+                    left = first * stride + j - 1
+                    if many == TOGETHER and left >= 0 and left + (TOGETHER - 1) * stride < width:
+                        for c in range(channels):
+                            weight = weights[i, j, c]
+                            for u in range(TOGETHER):
+                                value = x[y, left + u * stride, c]
+                                for d in range(count):
+                                    sums[u, d] += value * weight[d]
+                        continue
+                    for u in range(many):
+                        at = left + u * stride
+                        if at < 0 or at >= width:
+                            continue
+                        for c in range(channels):
+                            value = x[y, at, c]
+                            for d in range(count):
+                                sums[u, d] += value * weights[i, j, c, d]
+            for u in range(many):
+                for d in range(count):
+                    value = sums[u, d]
+                    out[row, first + u, d] = value if value > 0 else value * leak
+    return out
+
+
+def _tensors(path: Path) -> dict[str, Floats]:
+    """Tensors of a safetensors file of float16, as float32.
+
+    Raises:
+        SpecsiaError: if it is no such file.
+    """
+    try:
+        content = path.read_bytes()
+        size = int.from_bytes(content[:8], "little")
+        header, data = json.loads(content[8 : 8 + size]), memoryview(content)[8 + size :]
+        found = {}
+        for name, entry in header.items():
+            if name != "__metadata__":
+                start, end = entry["data_offsets"]
+                found[name] = np.frombuffer(data[start:end], "<f2").reshape(entry["shape"]).astype(np.float32)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise SpecsiaError(f"the weights of relief cannot be read: {path}: {error}") from error
+    return found
+
+
+@cache
+def weights() -> Mapping[str, Floats]:
+    """The network's tensors; convolutions are (3, 3, in, out)."""
+    return _tensors(WEIGHTS)
+
+
+def forward(x: Floats, tensors: Mapping[str, Floats]) -> tuple[Floats, Floats]:
+    """What the network tells: (S, S, `TOLD`), and keys (S / 2, S / 2, `KEY`) float32.
+
+    Args:
+        x: (S, S, C) float32, see `drawing.inputs`.
+        tensors: see `weights`.
+    """
+
+    def convolved(x: Floats, name: str, stride: int = 1, leak: float = LEAK) -> Floats:
+        arrays = (np.ascontiguousarray(a) for a in (x, tensors[f"{name}.weight"], tensors[f"{name}.bias"]))
+        return np.asarray(_convolved(*arrays, stride, np.float32(leak)))
+
+    size, half, channels = len(x), len(x) // 2, x.shape[2]
+    folded = x.reshape(half, 2, half, 2, channels).transpose(0, 2, 4, 1, 3).reshape(half, half, 4 * channels)
+    levels = [convolved(convolved(folded, "first.0"), "first.2")]
+    depth = sum(name.startswith("down.") and name.endswith(".0.weight") for name in tensors)
+    for level in range(depth):
+        levels.append(convolved(convolved(levels[-1], f"down.{level}.0", 2), f"down.{level}.2"))
+    y = levels.pop()
+    for level in range(depth):
+        y = np.concatenate([y.repeat(2, axis=0).repeat(2, axis=1), levels.pop()], axis=2)
+        y = convolved(convolved(y, f"up.{level}.0"), f"up.{level}.2")
+    out = np.float32(BOUND) * np.tanh(convolved(y, "head", leak=1.0) / np.float32(BOUND))
+    told = out[..., : 4 * TOLD].reshape(half, half, TOLD, 2, 2).transpose(0, 3, 1, 4, 2).reshape(size, size, TOLD)
+    return told, out[..., 4 * TOLD :]
+
+
+def read_out(told: Floats, key: Floats, labels: NDArray[np.intp]) -> tuple[Floats, Floats]:
+    """Depths and colours of what the network tells.
+
+    Args:
+        told, key: see `forward`.
+        labels: (S, S) number of each pixel's colour in the palette, `COLOURS` where it has none.
+
+    Returns:
+        (S, S, 2) float32 height towards the viewer of front and back, in lengths of the figure's longest side; and
+        (S, S, COLOURS + 1) float32 logits of each colour of the palette and of a copy of the front.
+    """
+    half = np.logaddexp(np.float32(0), told[..., 1]) * np.float32(THICKNESS)
+    logits = np.full((*labels.shape, COLOURS + 1), -1e4, np.float32)
+    size = len(key)
+    for number in range(COLOURS):
+        hot = (labels == number).reshape(size, 2, size, 2).sum(axis=(1, 3))
+        if hot.any():
+            mean = (key * hot[..., None]).sum(axis=(0, 1), dtype=np.float64) / hot.sum()
+            query = told[..., 3 + GUIDES :]
+            logits[..., number] = (query * mean.astype(np.float32)).sum(axis=2) / np.float32(KEY**0.5)
+            for guide, trust in zip(guides(labels), np.moveaxis(told[..., 3 : 3 + GUIDES], 2, 0), strict=True):
+                logits[..., number] += np.where(guide == number, np.float32(TRUST) * trust, 0)
+    logits[..., COLOURS] = told[..., 2]
+    return np.stack([told[..., 0] + half, told[..., 0] - half], axis=-1), logits

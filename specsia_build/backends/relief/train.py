@@ -1,0 +1,323 @@
+"""Train the network of `relief`: ``python -m specsia_build.backends.relief.train MANIFEST... --out FOLDER``.
+
+Characters are drawn from the front and from behind, in poses of their own clips and a little turned; those of the test
+split are left out. Needs torch.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+import torch
+from msgspec.structs import replace
+from numpy.typing import NDArray
+from safetensors.numpy import save_file
+from torch import Tensor, nn
+from torch.nn import functional
+
+from specsia_build.backends.relief.drawing import (
+    CHANNELS,
+    COLOURS,
+    FULL,
+    SIZE,
+    Crop,
+    crop_of,
+    guides,
+    inputs,
+    on_white,
+    palette_of,
+)
+from specsia_build.backends.relief.net import BOUND, GUIDES, KEY, LEAK, THICKNESS, TOLD, TRUST
+from specsia_build.characters.actions import FRAMES
+from specsia_build.characters.character import Entry
+from specsia_build.characters.manifest import read_manifest
+from specsia_build.characters.read import read_character, read_with_rig
+from specsia_build.errors import CharacterError
+from specsia_build.frame import Camera, normalise, view_cameras
+from specsia_build.rendering.contour import draw_contour
+from specsia_build.rendering.fast.renderer import FastRenderer
+from specsia_build.rendering.layers import HALF_COVERED
+from specsia_build.rendering.mesh import Mesh, compacted
+
+WIDTHS = (32, 64, 96, 128, 128)
+"""Channels of each level of the network, the first at half of `SIZE`, each next at half of the last."""
+
+RATE, BATCH = 8e-4, 8
+"""Largest learning rate, and examples in a step."""
+
+POSES = 2
+"""Of a character's own clips."""
+
+DRAWN, MARGIN = 256, 6
+"""Pixels of the frame that characters are drawn in, and around them."""
+
+
+def _block(first: int, last: int, stride: int = 1) -> nn.Sequential:
+    leaky = nn.LeakyReLU(LEAK, inplace=True)
+    return nn.Sequential(nn.Conv2d(first, last, 3, stride, 1), leaky, nn.Conv2d(last, last, 3, 1, 1), leaky)
+
+
+class Net(nn.Module):
+    """U-net that tells depths, and for each pixel of the back which colour of the drawing it has."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first = _block(4 * CHANNELS, WIDTHS[0])
+        self.down = nn.ModuleList([_block(a, b, 2) for a, b in pairwise(WIDTHS)])
+        self.up = nn.ModuleList([_block(a + b, b) for a, b in zip(WIDTHS[:0:-1], WIDTHS[-2::-1], strict=True)])
+        self.head = nn.Conv2d(WIDTHS[0], 4 * TOLD + KEY, 3, 1, 1)
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """What it tells of (N, `CHANNELS`, S, S): (N, `TOLD`, S, S) and keys (N, `KEY`, S / 2, S / 2)."""
+        levels = [self.first(functional.pixel_unshuffle(x, 2).contiguous(memory_format=torch.channels_last))]
+        for down in self.down:
+            levels.append(down(levels[-1]))
+        y = levels.pop()
+        for up in self.up:
+            y = up(torch.cat([functional.interpolate(y, scale_factor=2.0), levels.pop()], 1))
+        out = BOUND * torch.tanh(self.head(y).float() / BOUND)
+        return functional.pixel_shuffle(out[:, : 4 * TOLD], 2), out[:, 4 * TOLD :]
+
+
+def chosen(told: Tensor, key: Tensor, hot: Tensor, guided: Tensor) -> Tensor:
+    """Logits (N, `COLOURS` + 1, H, W) of each colour of the palette, and last of a copy of the front.
+
+    Args:
+        told: (N, `TOLD`, H, W) of pixels of the back.
+        key: (N, `KEY`, S / 2, S / 2) of pixels of the front.
+        hot: (N, `COLOURS`, S / 2, S / 2), how much of each pixel has each colour.
+        guided: (N, `GUIDES`, H, W) int64, see `drawing.guides`.
+    """
+    copy, trust, query = told[:, 2:3], told[:, 3 : 3 + GUIDES], told[:, 3 + GUIDES :]
+    counts = hot.sum((2, 3))
+    keys = torch.einsum("nkij,ncij->nck", key, hot) / counts.clamp(min=1e-3)[:, :, None]
+    logits = torch.einsum("nkij,nck->ncij", query, keys) / KEY**0.5
+    hints = functional.one_hot(guided, COLOURS + 1)[..., :COLOURS].float()
+    logits = logits + TRUST * torch.einsum("ngij,ngijc->ncij", trust, hints)
+    return torch.cat([logits.masked_fill((counts == 0)[:, :, None, None], -1e4), copy], 1)
+
+
+Picture = tuple[NDArray[Any], ...]
+"""A character as it is drawn, cut to the figure: front and, seen through that, back (H, W, 4) uint8 with straight
+alpha; coverage in both (H, W, 2) uint8; heights of both towards the viewer (H, W, 2) float16 in pixels."""
+
+
+def pictures(manifest: Path) -> list[tuple[Picture, float]]:
+    """Characters of a manifest but those of its test split, each with how often it is taken, in all 1.
+
+    They are drawn at rest, in `POSES` poses of their clips, and turned. A character's share grows little with the
+    number of its pictures. Those that cannot be read are left out.
+    """
+    found: list[tuple[Picture, float]] = []
+    for entry in read_manifest(manifest):
+        try:
+            own = [] if entry.split == "test" else list(_pictures(entry))
+        except CharacterError as error:
+            click.echo(f"{entry.id} is left out: {error}")
+            continue
+        found += [(picture, len(own) ** -0.6) for picture in own]
+    total = sum(share for _, share in found)
+    return [(picture, share / total) for picture, share in found]
+
+
+def _pictures(entry: Entry) -> Iterator[Picture]:
+    rng = np.random.default_rng(int.from_bytes(hashlib.sha256(entry.id.encode()).digest()[:4], "big"))
+    _, moving = read_with_rig(entry)
+    todo = [("rest", 0.0), ("rest", float(rng.normal(0, 15))), ("rest", 90.0)]
+    motions = () if moving is None else moving.motions
+    for _ in range(POSES if motions else 0):
+        motion = motions[int(rng.integers(len(motions)))]
+        frame = int(FRAMES * (motion.start + motion.duration * rng.random()))
+        todo.append((f"{motion.name}@{frame}", float(rng.normal(0, 12)) * (rng.random() < 0.5)))
+    for pose, yaw in todo:
+        mesh = compacted(read_character(replace(entry, pose=pose)).mesh).rotated(Camera(yaw, DRAWN).turn())
+        extent = np.ptp(mesh.vertices, axis=0)
+        # From the side are drawn those that are longer than wide: animals, not people.
+        if yaw != 90 or extent[0] > extent[1]:
+            yield _picture(mesh)
+
+
+def _picture(mesh: Mesh) -> Picture:
+    cameras = view_cameras(10, DRAWN)
+    mesh = mesh.with_vertices(normalise(mesh.vertices, cameras, 3).apply(mesh.vertices))
+    front, back = FastRenderer().render(mesh, [cameras[0], cameras[5]], "unlit")
+    cover = np.stack([front.coverage, back.coverage[:, ::-1]], axis=-1)
+    heights = np.stack([-front.position[..., 1], -back.position[:, ::-1, 1]], axis=-1) * cameras[0].pixels_per_unit
+    rows, columns = (np.flatnonzero(cover.any(axis=(axis, 2))) for axis in (1, 0))
+    window = tuple(slice(max(0, at[0] - MARGIN), at[-1] + 1 + MARGIN) for at in (rows, columns))
+    layers = (front.color, back.color[:, ::-1], cover, heights.astype(np.float16))
+    return tuple(np.ascontiguousarray(layer[window]) for layer in layers)
+
+
+def _recoloured(rng: np.random.Generator, *pictures: NDArray[np.float32]) -> list[NDArray[np.float32]]:
+    """Pictures (..., 3) in 0 to 255 with their channels permuted, mixed and of another gamma, all in the same way."""
+    order = rng.permutation(3)
+    gamma, mixed = np.exp(rng.normal(0, 0.3, 3)), np.eye(3) + rng.normal(0, 0.12, (3, 3))
+    if rng.random() < 0.08:
+        mixed = np.ones((3, 3))
+    mixed = (mixed / mixed.sum(1, keepdims=True)).T
+    if rng.random() < 0.35:
+        order, gamma, mixed = np.arange(3), np.ones(3), np.eye(3)
+    return [
+        (255 * np.clip((picture[..., order] / 255) ** gamma @ mixed, 0, 1)).astype(np.float32) for picture in pictures
+    ]
+
+
+def example(picture: Picture, rng: np.random.Generator) -> dict[str, NDArray[Any]]:
+    """One example for the network: its input, and what it should tell."""
+    front, back, cover, depth = picture
+    if rng.random() < 0.5:
+        front, back, cover, depth = (layer[:, ::-1] for layer in (front, back, cover, depth))
+    if rng.random() < 0.6:
+        line = (float(rng.uniform(0.3, 3.0)), int(255 * rng.random() ** 2))
+        front = draw_contour(np.ascontiguousarray(front), np.ascontiguousarray(cover[..., 0]), *line)
+    shown, cut = on_white(front), rng.random() < 0.06 and len(front) > 60
+    if cut:
+        shown[int(len(front) * rng.uniform(0.35, 0.9)) :] = (255, 255, 255, 0)
+    crop = crop_of(shown[..., 3] >= HALF_COVERED)
+    shrunk = np.exp(rng.normal(0.03, 0.04))
+    left, top = (at - crop.side * ((shrunk - 1) / 2 + rng.normal(0, 0.01)) for at in (crop.left, crop.top))
+    crop = Crop(left, top, crop.side * shrunk)
+    drawing = crop.resized(shown)
+    behind = crop.resized(on_white(back))[..., :3].astype(np.float32)
+    covers = np.asarray(crop.nearest(cover)) >= FULL
+    own = covers[..., 0] & (drawing[..., 3] >= HALF_COVERED)
+    both = own & covers[..., 1]
+    heights = np.asarray(crop.nearest(depth), np.float32) / np.float32(crop.figure)
+    # The other sides of a stretched figure stay as they are.
+    if rng.random() < 0.4:
+        heights = heights * np.float32(np.exp(rng.normal(0, 0.1)))
+    length = 0.0
+    if both.any() and not cut and rng.random() < 0.6:
+        length = 1 / max(1.0, float(heights[both, 0].max() - heights[both, 1].min()))
+    colours, behind = _recoloured(rng, drawing[..., :3].astype(np.float32), behind)
+    labels = np.full((SIZE, SIZE), COLOURS, np.int64)
+    palette = np.zeros((COLOURS, 3), np.float32)
+    if own.any():
+        palette, labels[own] = palette_of(colours[own])
+    if rng.random() < 0.25:
+        # Other colours for some of the palette: what is where it is tells more than what colour it has.
+        moved = palette + rng.normal(0, 60, palette.shape).astype(np.float32) * (rng.random((COLOURS, 1)) < 0.5)
+        shift = np.concatenate([moved - palette, np.zeros((1, 3), np.float32)])
+        apart = np.square(behind[:, :, None] - palette).sum(-1)
+        there = np.where(apart.min(-1) < 40**2, apart.argmin(-1), COLOURS)
+        colours, behind = (np.clip(c + shift[k], 0, 255) for c, k in ((colours, labels), (behind, there)))
+        palette = np.clip(moved, 0, 255)
+    drawing[..., :3] = colours.round()
+    return {
+        "x": inputs(drawing, length).transpose(2, 0, 1),
+        "labels": labels,
+        "guides": guides(labels),
+        "palette": palette / 255,
+        "front": colours.transpose(2, 0, 1) / 255,
+        "back": behind.transpose(2, 0, 1) / 255,
+        "depth": heights.transpose(2, 0, 1),
+        "both": both[None].astype(np.float32),
+    }
+
+
+def losses(told: Tensor, key: Tensor, batch: dict[str, Tensor], offset: tuple[int, int]) -> tuple[Tensor, ...]:
+    """Depth, slope of depth and colour, each a mean over what both sides show; colour in every other pixel."""
+    half = functional.softplus(told[:, 1:2]) * THICKNESS
+    depth = torch.cat([told[:, :1] + half, told[:, :1] - half], 1)
+    both, wanted = batch["both"], batch["depth"]
+    count = both.sum((1, 2, 3)).clamp(min=1)
+    thickness = ((wanted[:, :1] - wanted[:, 1:]) * both).sum((1, 2, 3)) / count
+    error = depth - wanted
+    # Where the whole lies along the line of sight means nothing.
+    shift = (error.mean(1, keepdim=True) * both).sum((1, 2, 3), keepdim=True) / count[:, None, None, None]
+    error = (error - shift) * both
+    weight = 1 / (0.15 + thickness)
+    deep = (error.abs().mean(1).sum((1, 2)) / count * weight).mean()
+    across = (error[..., 1:] - error[..., :-1]) * both[..., 1:] * both[..., :-1]
+    down = (error[..., 1:, :] - error[..., :-1, :]) * both[..., 1:, :] * both[..., :-1, :]
+    steep = ((across.abs().mean(1).sum((1, 2)) + down.abs().mean(1).sum((1, 2))) / count * weight).mean()
+    every = (..., slice(offset[0], None, 2), slice(offset[1], None, 2))
+    hot = functional.one_hot(batch["labels"], COLOURS + 1)[..., :COLOURS].permute(0, 3, 1, 2).float()
+    logits = chosen(told[every], key, functional.avg_pool2d(hot, 2), batch["guides"][every])
+    palette = batch["palette"][..., None, None].expand(-1, -1, -1, SIZE // 2, SIZE // 2)
+    choices = torch.cat([palette, batch["front"][every][:, None]], 1)
+    apart = (choices - batch["back"][every][:, None]).abs().mean(2)
+    best = (-apart / 0.04).masked_fill(logits < -1e3, -1e4).softmax(1)
+    cross = -(best * logits.log_softmax(1)).sum(1)
+    shown = both[:, 0][every]
+    colour = (((logits.softmax(1) * apart).sum(1) + 0.04 * cross) * shown).sum((1, 2)) / shown.sum((1, 2)).clamp(min=1)
+    return deep, steep, colour.mean()
+
+
+def train(drawn: Sequence[tuple[Picture, float]], out: Path, *, steps: int, minutes: float, seed: int) -> Net:
+    """Train a network on pictures with their shares, and write it to ``out/weights.safetensors`` at times.
+
+    The learning rate falls by a cosine over `steps` or `minutes`, whichever end first.
+    """
+    torch.set_num_threads(1)
+    torch.manual_seed(seed)
+    rng = np.random.default_rng(seed)
+    net = Net().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    average = Net()
+    average.load_state_dict(net.state_dict())
+    shares = np.array([share for _, share in drawn]) / sum(share for _, share in drawn)
+    optimiser = torch.optim.AdamW(net.parameters(), RATE, betas=(0.9, 0.98), weight_decay=0.01)
+    started, seen, usual = time.monotonic(), np.zeros(3), 1.0
+    for step in range(steps):
+        done = max(step / steps, (time.monotonic() - started) / (60 * minutes))
+        if done >= 1:
+            break
+        for group in optimiser.param_groups:
+            group["lr"] = RATE * min(1, (step + 1) / 100) * 0.5 * (1 + np.cos(np.pi * done))
+        examples = [example(drawn[number][0], rng) for number in rng.choice(len(drawn), BATCH, p=shares)]
+        batch = {name: torch.from_numpy(np.stack([one[name] for one in examples])) for name in examples[0]}
+        with torch.autocast("cpu", torch.bfloat16):
+            told, key = net(batch["x"])
+        offset = (int(rng.integers(2)), int(rng.integers(2)))
+        deep, steep, colour = losses(told, key, batch, offset)
+        optimiser.zero_grad()
+        (deep + 4 * steep + 3 * colour).backward()
+        norm = float(nn.utils.clip_grad_norm_(net.parameters(), 1.0))
+        usual = norm if step < 10 else min(0.98 * usual + 0.02 * norm, 2 * usual)
+        if not norm <= 10 * usual:
+            continue
+        optimiser.step()
+        with torch.no_grad():
+            for kept, new in zip(average.parameters(), net.parameters(), strict=True):
+                kept.lerp_(new, 1 - min(0.998, (1 + step) / (10 + step)))
+        seen = 0.99 * seen + 0.01 * np.array([deep.item(), steep.item(), colour.item()])
+        if step % 250 == 249:
+            shown = " ".join(f"{value:.4f}" for value in seen / (1 - 0.99 ** (step + 1)))
+            click.echo(f"{step + 1} steps, {time.monotonic() - started:.0f} s: depth, slope, colour {shown}")
+            save(average, out)
+    save(average, out)
+    return average
+
+
+def save(net: Net, out: Path) -> None:
+    """Write ``weights.safetensors``: float16, convolutions as (3, 3, in, out)."""
+    arrays = {
+        name: np.ascontiguousarray(value.permute(2, 3, 1, 0).numpy() if value.ndim == 4 else value.numpy(), np.float16)
+        for name, value in net.state_dict().items()
+    }
+    save_file(arrays, str(out / "weights.safetensors"))
+
+
+@click.command()
+@click.argument("manifests", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--out", required=True, type=click.Path(file_okay=False, path_type=Path), help="Where weights are put.")
+@click.option("--steps", default=9000, show_default=True)
+@click.option("--minutes", default=50.0, show_default=True, help="After which it ends in any case.")
+@click.option("--seed", default=1, show_default=True)
+def main(manifests: tuple[Path, ...], out: Path, steps: int, minutes: float, seed: int) -> None:
+    """Train the network of `relief` on the characters of manifests, those of their test splits left out."""
+    out.mkdir(parents=True, exist_ok=True)
+    drawn = [one for manifest in manifests for one in pictures(manifest)]
+    train(drawn, out, steps=steps, minutes=minutes, seed=seed)
+
+
+if __name__ == "__main__":
+    main()

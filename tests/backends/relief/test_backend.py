@@ -1,0 +1,213 @@
+"""The backend `relief`: a sound mesh of any drawing, with the drawing's own colours, the same every time."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+import trimesh
+from numpy.typing import NDArray
+
+from specsia_build.backends.base import Context
+from specsia_build.backends.gate import check_generated
+from specsia_build.backends.relief import backend, net
+from specsia_build.backends.relief.drawing import COLOURS, SIZE, contour_width, crop_of, guides, palette_of
+from specsia_build.backends.relief.surface import surface_of
+from specsia_build.errors import CharacterError, SpecsiaError, UsageError
+from specsia_build.rendering.contour import draw_contour
+from specsia_build.rendering.mesh import Mesh
+from specsia_build.rendering.topology import topology
+from tests.backends.relief.drawings import disc, figure, iou, limb, painted, pixels, reconstructed, seen
+
+Image = NDArray[np.uint8]
+
+FLAT = np.array([(230, 180, 150), (90, 50, 30), (200, 40, 40), (40, 60, 160), (20, 20, 20)])
+
+
+def colours_of(mesh: Mesh) -> NDArray[np.uint8]:
+    """Distinct colours (N, 3) of a mesh's texture."""
+    texture = mesh.materials[0].texture
+    assert texture is not None
+    return np.unique(np.asarray(texture.pixels)[..., :3].reshape(-1, 3), axis=0)
+
+
+def flat_figure(size: int) -> Image:
+    """A figure of five colours with hard edges."""
+    distance, colours = figure(size)
+    image = np.zeros((size, size, 4), np.uint8)
+    image[distance > 0, :3] = colours[distance > 0]
+    image[distance > 0, 3] = 255
+    return image
+
+
+def two_figures(size: int) -> Image:
+    return painted(np.maximum(disc(size, 0.25, 0.5, 0.15), limb(size, (0.7, 0.3), (0.7, 0.8), 0.08)))
+
+
+def landscape(size: int) -> Image:
+    return painted(0.1 - np.abs(pixels(size)[1] - 0.5), (90, 160, 60))
+
+
+def line(size: int) -> Image:
+    return painted(limb(size, (0.2, 0.2), (0.8, 0.8), 0.003))
+
+
+ODD = {
+    "two characters": two_figures(256),
+    "landscape": landscape(256),
+    "cut by the frame": painted(disc(256, 0.5, 1.0, 0.4)),
+    "thin line": line(256),
+    "small dot": painted(disc(256, 0.5, 0.5, 0.012)),
+    "smallest": painted(disc(64, 0.5, 0.5, 0.3)),
+    "large": painted(disc(1100, 0.5, 0.5, 0.3)),
+    "ring": painted(0.05 - np.abs(np.hypot(*(at - 0.5 for at in pixels(256))) - 0.3)),
+    "specks": painted(np.maximum.reduce([disc(256, x / 9, x * x % 9 / 9 + 0.05, 0.01) for x in range(1, 9)])),
+}
+
+
+def sound(mesh: Mesh) -> None:
+    """A closed mesh that faces outwards."""
+    found = topology(mesh)
+    assert np.isfinite(mesh.vertices).all()
+    assert found.closed.all()
+    assert not np.isnan(found.volumes).any()
+
+
+@pytest.mark.parametrize("size", [200, 512])
+def test_figure_is_closed_and_fills_its_silhouette(size: int) -> None:
+    image = painted(*figure(size))
+    mesh = reconstructed(image)
+    sound(mesh)
+    check_generated(mesh, image)
+    assert iou(seen(mesh, size=size), image) > 0.97
+
+
+def test_sheets_of_a_ball() -> None:
+    covered = disc(200, 0.5, 0.5, 0.4) > 0
+    crop = crop_of(covered)
+    across = np.linspace(-SIZE / 112, SIZE / 112, SIZE)
+    height = np.sqrt(np.maximum(1 - across**2 - across[:, None] ** 2, 0)).astype(np.float32) / 2
+    surface = surface_of(covered, crop, np.stack([height, -height], axis=-1))
+    ball = trimesh.Trimesh(surface.points * (1, -1, 1), surface.faces, process=False)
+    assert ball.is_watertight
+    assert ball.volume == pytest.approx(4 / 3 * np.pi * 80**3, rel=0.04)
+    radii = np.linalg.norm(surface.points - (100, 100, 0), axis=1)
+    assert np.abs(radii - 80).max() < 4
+
+
+def test_thin_parts_are_kept() -> None:
+    image = painted(np.maximum(disc(512, 0.5, 0.4, 0.15), limb(512, (0.5, 0.5), (0.5, 0.9), 0.0035)))
+    mesh = reconstructed(image)
+    sound(mesh)
+    assert np.ptp(mesh.vertices[:, 2]) > 0.6 * 1.35
+
+
+@pytest.mark.parametrize("name", sorted(ODD))
+def test_odd_drawings(name: str) -> None:
+    mesh = reconstructed(ODD[name])
+    assert np.isfinite(mesh.vertices).all()
+    assert len(mesh.faces) > 0
+    assert np.ptp(mesh.vertices, axis=0).max() < 3
+
+
+@pytest.mark.parametrize(
+    "image",
+    [
+        np.zeros((128, 128, 4), np.uint8),
+        np.full((128, 128, 4), 255, np.uint8),
+        np.full((128, 100, 4), 255, np.uint8),
+        painted(disc(32, 0.5, 0.5, 0.3)),
+        np.zeros((128, 128, 3), np.uint8),
+        painted(disc(256, 0.5, 0.5, 0.003)),
+    ],
+    ids=["blank", "no background", "not square", "small", "no alpha", "one pixel"],
+)
+def test_pictures_that_cannot_be_used(image: Image) -> None:
+    with pytest.raises(CharacterError):
+        reconstructed(image)
+
+
+def test_colours_come_from_the_drawing() -> None:
+    own = {tuple(colour) for colour in FLAT.tolist()}
+    found = {tuple(colour) for colour in colours_of(reconstructed(flat_figure(512))).tolist()}
+    strange = [colour for colour in found if min(np.abs(np.subtract(colour, one)).max() for one in own) > 12]
+    # Edges between colours are mixed in the crop, which may be a palette's last colours.
+    assert len(strange) <= COLOURS - len(own)
+    assert own <= found
+
+
+def test_recolouring_keeps_the_shape() -> None:
+    image = flat_figure(256)
+    brighter = image.copy()
+    brighter[..., :3] = np.minimum(image[..., :3].astype(int) + 3, 255) * (image[..., 3:] > 0)
+    one, two = reconstructed(image), reconstructed(brighter)
+    assert np.abs(one.vertices - two.vertices).max() < 0.01
+
+
+def test_front_shows_the_drawing() -> None:
+    image = painted(*figure(512))
+    shown = seen(reconstructed(image))
+    both = (shown[..., 3] == 255) & (image[..., 3] == 255)
+    assert np.abs(shown[both].astype(int) - image[both]).mean() < 1.5
+
+
+def test_contour_stays_out_of_the_texture() -> None:
+    image = painted(disc(512, 0.5, 0.5, 0.3), np.where(pixels(512)[1] > 0.5, 60, 140)[..., None])
+    drawn = draw_contour(image, np.ascontiguousarray(image[..., 3]), 4, 255)
+    assert contour_width(image) == 0 < 4 <= contour_width(drawn)
+    assert colours_of(reconstructed(drawn)).max() < 200
+
+
+def test_drawn_back_is_used() -> None:
+    image = painted(*figure(256))
+    back = image.copy()
+    back[..., :3] = (10, 200, 30)
+    back[..., :3] *= back[..., 3:] > 0
+    mesh = backend.reconstructed(image, back)
+    shown = seen(mesh, 180.0, 256)
+    assert np.abs(shown[shown[..., 3] == 255][:, :3].astype(int) - (10, 200, 30)).mean() < 8
+
+
+def test_frame_tells_the_length() -> None:
+    image = painted(limb(256, (0.5, 0.4), (0.5, 0.6), 0.08))
+    framed = backend.create(None).reconstruct(image, Context("7", 1, framed=True))
+    assert np.ptp(framed.vertices[:, 1]) == pytest.approx(1, abs=0.1)
+
+
+def test_same_bytes_from_any_number_of_threads() -> None:
+    image = painted(*figure(256))
+    first = reconstructed(image)
+    with ThreadPoolExecutor(4) as pool:
+        others = list(pool.map(lambda _: reconstructed(image), range(4)))
+    for other in others:
+        assert other.vertices.tobytes() == first.vertices.tobytes()
+        assert np.array_equal(colours_of(other), colours_of(first))
+        assert other.uv is not None and first.uv is not None and other.uv.tobytes() == first.uv.tobytes()
+
+
+def test_palette_and_guides() -> None:
+    colours = np.repeat(FLAT, 50, axis=0).astype(np.float32)
+    palette, number = palette_of(colours)
+    assert np.abs(palette[number] - colours).max() < 1e-3
+    labels = np.full((SIZE, SIZE), COLOURS)
+    labels[20:100, 40:80] = 1
+    labels[40:60, 50:70] = 2
+    own, *rims = guides(labels)
+    assert (own == labels).all()
+    assert all((rim[20:100, 40:80] == 1).all() for rim in rims)
+
+
+def test_weights_that_cannot_be_read(tmp_path: object, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert net.WEIGHTS.stat().st_size < 4 << 20
+    broken = net.WEIGHTS.with_name("no-such-file")
+    monkeypatch.setattr(net, "WEIGHTS", broken)
+    net.weights.cache_clear()
+    with pytest.raises(SpecsiaError, match="no-such-file"):
+        net.weights()
+    net.weights.cache_clear()
+
+
+def test_takes_no_argument() -> None:
+    with pytest.raises(UsageError):
+        backend.create("deep")

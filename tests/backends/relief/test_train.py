@@ -1,0 +1,52 @@
+"""Training of `relief`, which needs torch: the network gives the same without it, and learns."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from specsia_build.backends.relief import net
+from specsia_build.backends.relief.drawing import CHANNELS, COLOURS, SIZE, guides
+from specsia_build.backends.selftest import figure
+
+torch = pytest.importorskip("torch")
+train = pytest.importorskip("specsia_build.backends.relief.train")
+
+
+@pytest.fixture(scope="module")
+def picture() -> Any:
+    return train._picture(figure())
+
+
+def test_examples_are_a_function_of_their_seed(picture: Any) -> None:
+    one, two, other = (train.example(picture, np.random.default_rng(seed)) for seed in (1, 1, 2))
+    assert all(np.array_equal(one[name], two[name]) for name in one)
+    assert not np.array_equal(one["x"], other["x"])
+    assert one["x"].shape == (CHANNELS, SIZE, SIZE)
+    thickness = (one["depth"][0] - one["depth"][1])[one["both"][0] > 0]
+    assert thickness.min() > -0.02
+    assert 0.05 < thickness.mean() < 1
+
+
+def test_training_makes_weights_that_give_the_same_without_torch(picture: Any, tmp_path: Path) -> None:
+    model = train.train([(picture, 1.0)], tmp_path, steps=2, minutes=5, seed=0)
+    tensors = net._tensors(tmp_path / "weights.safetensors")
+    model.load_state_dict(
+        {
+            name: torch.from_numpy(value.transpose(3, 2, 0, 1).copy() if value.ndim == 4 else value)
+            for name, value in tensors.items()
+        }
+    )
+    example = train.example(picture, np.random.default_rng(3))
+    with torch.no_grad():
+        told, key = model(torch.from_numpy(example["x"])[None])
+        hot = torch.nn.functional.one_hot(torch.from_numpy(example["labels"]), COLOURS + 1)[..., :COLOURS]
+        pooled = torch.nn.functional.avg_pool2d(hot.permute(2, 0, 1)[None].float(), 2)
+        logits = train.chosen(told, key, pooled, torch.from_numpy(guides(example["labels"]))[None])
+    found, keys = net.forward(np.ascontiguousarray(example["x"].transpose(1, 2, 0)), tensors)
+    assert np.abs(found - told[0].permute(1, 2, 0).numpy()).max() < 1e-4
+    _, without = net.read_out(found, keys, example["labels"])
+    assert np.abs(without - logits[0].permute(1, 2, 0).numpy()).max() < 1e-3
