@@ -8,6 +8,7 @@ import random
 import subprocess
 import sys
 from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -44,8 +45,8 @@ REASONS = {
     "leave_in_the_middle_of_a_line": "ended with exit code 4",
     "answer_another_request": "gave no answer within 3 seconds",
     "answer_with_a_number_of_400_digits": "wrote a message that cannot be used",
-    "answer_with_nan": "it wrote what is no message",
-    "answer_deeply_nested": "it wrote what is no message",
+    "answer_with_nan": "gave no answer within 3 seconds",
+    "answer_deeply_nested": "gave no answer within 3 seconds",
     "answer_with_a_long_reason": "failed: \\x1b]0;mine\\x07xxx",
     "name_a_file_elsewhere": "lies outside the folder that it was given",
     "name_a_link_that_leads_out": "is a link that leads out",
@@ -75,7 +76,7 @@ def create(argument):
     folder = Path(argument)
     # `run` passes over the launcher of scripts: the stand-in speaks for itself.
     pins = replace(read_pins("crm"), name="misbehaving", weights=())
-    limits = Limits(start=30.0, item=3.0, heartbeat=2.0, stop=1.0, delay=0.01, longest_delay=0.05)
+    limits = Limits(start=30.0, item=3.0, heartbeat=2.0, stop=1.0)
     place = Installation(folder, folder / "run", tuple(json.loads((folder / "devices.json").read_text())))
     return Loose(pins, place, folder / "script.py", limits)
 """
@@ -194,8 +195,8 @@ def test_a_worker_that_misbehaves_from_the_start_is_given_up(tmp_path: Path, fau
         env=worker_environment(),
         log=tmp_path / "worker.log",
     )
-    limits = Limits(start=4.0, item=2.0, heartbeat=1.0, stop=1.0, delay=0.01, longest_delay=0.01, starts=2)
-    with Supervisor(command, limits) as supervisor:
+    limits = Limits(start=4.0, item=2.0, heartbeat=1.0, stop=1.0, starts=2)
+    with closing(Supervisor(command, limits)) as supervisor:
         for number in range(5):
             with pytest.raises(CharacterError) as caught:
                 supervisor.reconstruct(tmp_path / f"{number}.png", tmp_path / "made", number)

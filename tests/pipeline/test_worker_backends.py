@@ -28,7 +28,7 @@ def create(argument):
     folder = Path(argument)
     devices = tuple(json.loads((folder / "faults.json").read_text())["devices"])
     pins = replace(read_pins("crm"), name="standin", weights=())
-    limits = Limits(start=30.0, item=2.0, heartbeat=2.0, stop=2.0, delay=0.01)
+    limits = Limits(start=30.0, item=2.0, heartbeat=2.0, stop=2.0)
     return Bridged(pins, Installation(folder, Path(sys.executable), devices), folder / "script.py", limits)
 """
 

@@ -30,8 +30,7 @@ from specsia_build.backends.upstream.pins import (
 from specsia_build.backends.upstream.processes import worker_environment
 from specsia_build.backends.upstream.supervisor import Limits, Made, Supervisor, WorkerCommand
 from specsia_build.errors import UsageError
-from specsia_build.files.trouble import cannot_write
-from specsia_build.files.writing import remove_tree
+from specsia_build.files.writing import remove_tree, writing
 from specsia_build.rendering.mesh import Mesh
 
 SEEDS = 2**53
@@ -41,14 +40,7 @@ _OFFLINE = {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1", "DIFFUSERS_OFFLI
 
 
 class Bridged(Backend):
-    """A backend whose work is done by a worker process; the process is started with the first picture.
-
-    Attributes:
-        name, version, sees_ground_truth, needs_yaw: as in `Backend`.
-        slots: pictures that can be worked at together, one for each device.
-        gpus: that each of them holds.
-        patience: seconds that one picture may take, two attempts and a start each included.
-    """
+    """A backend whose work is done by a worker process, which starts with the first picture; see `Backend`."""
 
     sees_ground_truth = False
     needs_yaw = False
@@ -73,6 +65,7 @@ class Bridged(Backend):
         self._pins, self._place = pins, place
         self._script = script or pins.worker
         self._logs: Path | None = None
+        self._label = self.name
         self._device: Device | None = None
         self._supervisor: Supervisor | None = None
 
@@ -85,11 +78,11 @@ class Bridged(Backend):
         }
 
     def logs_to(self, folder: Path) -> None:
-        """Have the worker's prints and a line per picture written to a folder; counts from the next start."""
+        """From the next start on, write the worker's prints and a line per picture to a folder."""
         self._logs = folder
 
     def work_on(self, device: str) -> None:
-        """Work on this device and no other; counts from the next start."""
+        """From the next start on, work on this device and no other."""
         self._place = replace(self._place, devices=(device,))
 
     def reconstruct(self, image: NDArray[np.uint8], context: Context) -> Mesh:
@@ -117,49 +110,42 @@ class Bridged(Backend):
             self._supervisor.close()
             self._supervisor = None
         if self._device is not None:
-            self._device.lock.close()
+            self._device.lock.release()
             self._device = None
 
     def _start(self) -> Supervisor:
         self._device = claim(self._place.devices, self._limits.start)
-        label = self._label(self._device)
+        # Several machines may write to one folder.
+        self._label = f"{self.name}-{platform.node()}-{self._device.label}"
         command = WorkerCommand(
             name=self.name,
             argv=(str(self._place.python), worker.__file__, str(self._script)),
             settings=worker_settings(self._pins, self._place),
             cwd=self._place.root,
             env=worker_environment({**self._device.environment, **(_OFFLINE if self._place.offline else {})}),
-            log=None if self._logs is None else self._logs / f"{label}.log",
+            log=None if self._logs is None else self._logs / f"{self._label}.log",
             hint=f"`specsia backends doctor {self.name}` says what is missing",
         )
         self._supervisor = Supervisor(command, self._limits)
         return self._supervisor
 
-    def _label(self, device: Device) -> str:
-        """What log files are named after: several machines may write to one folder."""
-        return f"{self.name}-{platform.node()}-{device.label}"
-
     def _record(self, context: Context, made: Made) -> None:
         """Append what was used and what it took to the log folder."""
-        if self._logs is None or self._device is None:
+        if self._logs is None:
             return
         record = {
             "id": context.character_id,
             "seed": context.seed % SEEDS,
             "seconds": made.done.seconds,
-            "peak_mb": made.done.peak_mb,
-            "peak_gpu_mb": made.done.peak_gpu_mb,
             "versions": made.hello.versions,
             "revisions": made.hello.weights,
             **self.settings(),
         }
-        path = self._logs / f"{self._label(self._device)}.jsonl"
-        try:
+        path = self._logs / f"{self._label}.jsonl"
+        with writing(path):
             path.parent.mkdir(parents=True, exist_ok=True)
             with path.open("a", encoding="utf-8") as stream:
                 stream.write(json.dumps(record) + "\n")
-        except OSError as error:
-            raise cannot_write(path, error) from error
 
 
 def create(name: str, argument: str | None) -> Bridged:

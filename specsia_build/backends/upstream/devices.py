@@ -7,11 +7,11 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+
+from filelock import FileLock, Timeout
 
 from specsia_build.caches import private_folder
 from specsia_build.errors import CharacterError, WriteError
-from specsia_build.files.locking import lock
 from specsia_build.files.writing import writing
 
 POLL_SECONDS = 0.2
@@ -23,13 +23,13 @@ class Device:
 
     Attributes:
         name: as CUDA_VISIBLE_DEVICES takes it, or ``cpu``.
-        slot: which of several workers on this device, from 0.
-        lock: held while this object lives.
+        label: name for log files, by which several workers on one device differ.
+        lock: held until it is released, or the process ends.
     """
 
     name: str
-    slot: int
-    lock: IO[bytes]
+    label: str
+    lock: FileLock
 
     @property
     def environment(self) -> dict[str, str]:
@@ -37,12 +37,6 @@ class Device:
         visible = "" if self.name == "cpu" else self.name
         order = os.environ.get("CUDA_DEVICE_ORDER", "PCI_BUS_ID")
         return {"CUDA_DEVICE_ORDER": order, "CUDA_VISIBLE_DEVICES": visible}
-
-    @property
-    def label(self) -> str:
-        """Name for log files."""
-        safe = "".join(c if c.isalnum() or c in "-_" else "_" for c in self.name)
-        return safe if self.slot == 0 else f"{safe}.{self.slot}"
 
 
 def claim(devices: Sequence[str], seconds: float, folder: Path | None = None) -> Device:
@@ -60,26 +54,23 @@ def claim(devices: Sequence[str], seconds: float, folder: Path | None = None) ->
     place = folder or private_folder("specsia-devices")
     with writing(place):
         place.mkdir(parents=True, exist_ok=True)
+    labels = []
+    for i, name in enumerate(devices):
+        slot = devices[:i].count(name)
+        safe = "".join(c if c.isalnum() or c in "-_" else "_" for c in name)
+        labels.append(f"{safe}.{slot}" if slot else safe)
     deadline = time.monotonic() + seconds
     while True:
-        for i, name in enumerate(devices):
-            device = _try(place, name, list(devices[:i]).count(name))
-            if device is not None:
-                return device
+        for name, label in zip(devices, labels, strict=True):
+            lock = FileLock(place / f"{label}.lock", timeout=0)
+            try:
+                lock.acquire()
+                return Device(name, label, lock)
+            except Timeout:
+                continue
+            except (OSError, NotImplementedError) as error:
+                raise WriteError(f"{place} cannot hold lock files ({error}): set TMPDIR to another folder") from error
         if time.monotonic() >= deadline:
             names = ", ".join(dict.fromkeys(devices))
             raise CharacterError(f"every device ({names}) has been in use by other builds for {seconds:g} s")
         time.sleep(POLL_SECONDS)
-
-
-def _try(folder: Path, name: str, slot: int) -> Device | None:
-    path = folder / f"{name.replace(os.sep, '_')}.{slot}.lock"
-    with writing(path):
-        stream = path.open("wb")
-        held = lock(stream)
-    if held:
-        return Device(name, slot, stream)
-    stream.close()
-    if held is None:
-        raise WriteError(f"the file system of {folder} has no locks, by which devices are shared: set TMPDIR")
-    return None

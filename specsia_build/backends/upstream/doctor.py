@@ -122,10 +122,9 @@ def _python(pins: Pins, place: Installation) -> Iterator[Check]:
         else:
             yield Check(f"package {name}", NOTE, f"{version}; upstream says {wanted}", mend)
     for name, requirement in pins.imports.items():
-        if name in found["imports"]:
-            yield Check(f"module {name}", OK, "installed")
-        else:
-            yield Check(f"module {name}", MISSING, "not installed", f"{install} {_q(requirement)}")
+        there = name in found["imports"]
+        mend = "" if there else f"{install} {_q(requirement)}"
+        yield Check(f"module {name}", OK if there else MISSING, "installed" if there else "not installed", mend)
 
 
 def matches(found: str, wanted: str) -> bool:
@@ -148,12 +147,8 @@ def _weights(weights: Weights, place: Installation) -> Check:
         if path.is_file():
             return Check(label, OK, str(path))
         before = "" if place.root is None else f"cd {_q(place.root)} && "
-        return Check(
-            label,
-            MISSING,
-            f"there is no file {path}",
-            before + weights.fetch.format(python=_q(place.python or "python")),
-        )
+        mend = before + weights.fetch.format(python=_q(place.python or "python"))
+        return Check(label, MISSING, f"there is no file {path}", mend)
     source = place.weights.get(weights.name, weights.source or "")
     revision = None if weights.name in place.weights else weights.revision
     mend = " ".join(["hf download", source, *weights.files, *(["--revision", revision] if revision else [])])
@@ -232,11 +227,11 @@ def _run(command: Sequence[str], place: Installation) -> str | None:
     cwd = place.root if place.root is not None and place.root.is_dir() else None
     try:
         ran = subprocess.run(  # noqa: S603  the user's own interpreter
-            command, capture_output=True, text=True, timeout=120, check=False, cwd=cwd, env=worker_environment()
+            command, capture_output=True, text=True, timeout=120, check=True, cwd=cwd, env=worker_environment()
         )
-    except (OSError, subprocess.TimeoutExpired):
+    except (OSError, subprocess.SubprocessError):
         return None
-    return ran.stdout if ran.returncode == 0 else None
+    return ran.stdout
 
 
 def _q(value: object) -> str:

@@ -1,11 +1,11 @@
-"""Messages of a worker: one JSON object a line; lines that are none are passed over."""
+"""Messages of a worker: one JSON object a line; other lines are passed over."""
 
 from __future__ import annotations
 
 import os
 import select
 from collections.abc import Iterator
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import msgspec
 
@@ -14,10 +14,6 @@ from specsia_build.errors import brief
 MAX_LINE_BYTES = 2**20
 """Longest message; a longer line was printed by something else."""
 
-_BEGINNING = b'{"type"'
-_QUOTED = 80
-
-Amount = Annotated[float, msgspec.Meta(ge=0, le=1e12)]
 Text = Annotated[str, msgspec.Meta(max_length=200)]
 Texts = Annotated[dict[Text, Text], msgspec.Meta(max_length=100)]
 
@@ -52,13 +48,11 @@ class Progress(msgspec.Struct, frozen=True, tag="progress"):
 
 
 class Done(msgspec.Struct, frozen=True, tag="done"):
-    """A mesh, the seconds it took, and the largest resident and device memory in MB."""
+    """A mesh, and the seconds it took."""
 
     id: int
     mesh: Annotated[str, msgspec.Meta(min_length=1, max_length=4096)]
-    seconds: Amount = 0.0
-    peak_mb: Amount | None = None
-    peak_gpu_mb: Amount | None = None
+    seconds: Annotated[float, msgspec.Meta(ge=0, le=1e12)] = 0.0
 
 
 class Failed(msgspec.Struct, frozen=True, tag="error"):
@@ -75,24 +69,22 @@ _KINDS = frozenset({"hello", "progress", "done", "error"})
 
 
 def parse_line(line: bytes) -> Message | None:
-    """The message of a line, also after something that was printed without a line end; None if there is none.
+    """The message of a line; None if there is none.
 
     Raises:
         BadMessageError: if it is a message whose fields cannot be used.
     """
-    for start in (line.find(b"{"), line.rfind(_BEGINNING)):
-        try:
-            fields: Any = msgspec.json.decode(line[start:]) if start >= 0 else None
-        except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
-            continue
-        if not isinstance(fields, dict) or fields.get("type") not in _KINDS:
-            return None
-        try:
-            message: Message = msgspec.convert(fields, Message)
-            return message
-        except msgspec.ValidationError as error:
-            raise BadMessageError(f"wrote a message that cannot be used: {brief(str(error), _QUOTED)}") from error
-    return None
+    try:
+        fields = msgspec.json.decode(line)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(fields, dict) or fields.get("type") not in _KINDS:
+        return None
+    try:
+        message: Message = msgspec.convert(fields, Message)
+    except msgspec.ValidationError as error:
+        raise BadMessageError(f"wrote a message that cannot be used: {brief(str(error), 80)}") from error
+    return message
 
 
 class MessageReader:
@@ -100,11 +92,10 @@ class MessageReader:
 
     Attributes:
         ended: whether the other side has closed it.
-        refused: the last line that looked like a message and is not JSON; empty if there is none.
     """
 
     def __init__(self, descriptor: int) -> None:
-        self.ended, self.refused = False, ""
+        self.ended = False
         self._descriptor, self._unread = descriptor, b""
 
     def read(self, seconds: float) -> Iterator[Message]:
@@ -118,14 +109,9 @@ class MessageReader:
         data = os.read(self._descriptor, 1 << 16)
         self.ended = not data
         *lines, self._unread = (self._unread + data).split(b"\n")
-        if self.ended or len(self._unread) > MAX_LINE_BYTES:
-            lines, self._unread = [*lines, self._unread], b""
-        for line in lines:
-            message = parse_line(line)
-            if message is not None:
-                yield message
-            elif line.startswith(_BEGINNING):
-                self.refused = brief(line[:_QUOTED].decode(errors="replace"), _QUOTED)
+        if len(self._unread) > MAX_LINE_BYTES:
+            self._unread = b""
+        yield from filter(None, map(parse_line, lines))
 
     def waiting(self, seconds: float = 0.0) -> bool:
         """Whether something arrives within so many seconds."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -25,11 +25,7 @@ BRIDGES = Path(__file__).parent / "bridges"
 NAMES = ("wonder3d", "drawingspinup", "instantmesh", "crm")
 
 _Seconds = Annotated[float, msgspec.Meta(gt=0)]
-
-
-class _Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    start: _Seconds | None = None
-    item: _Seconds | None = None
+_Device = int | str
 
 
 class _Stated(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -37,10 +33,10 @@ class _Stated(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     root: str | None = None
     python: str | None = None
-    devices: Annotated[list[int | str], msgspec.Meta(min_length=1)] | int | str | None = None
+    devices: Annotated[list[_Device], msgspec.Meta(min_length=1)] | _Device | None = None
     offline: bool = False
-    weights: dict[str, str] | None = None
-    seconds: _Limits | None = None
+    weights: dict[str, str] = {}
+    seconds: dict[Literal["start", "item"], _Seconds] = {}
 
 
 @dataclass(frozen=True)
@@ -98,7 +94,7 @@ class Pins:
     memory: Mapping[str, Any]
     axes: tuple[str, str, str]
     framing: Literal["kept", "free"]
-    seconds: Mapping[str, float]
+    seconds: Mapping[Literal["start", "item"], float]
 
     @property
     def worker(self) -> Path:
@@ -123,7 +119,7 @@ class Installation:
     devices: tuple[str, ...] = ("0",)
     offline: bool = False
     weights: Mapping[str, str] = field(default_factory=dict)
-    seconds: Mapping[str, float] = field(default_factory=dict)
+    seconds: Mapping[Literal["start", "item"], float] = field(default_factory=dict)
 
 
 def pins_folder() -> Path:
@@ -156,23 +152,21 @@ def find_installation(name: str, root: Path | None = None, python: Path | None =
     Raises:
         UsageError: if the settings file cannot be used.
     """
-    own = _stated(name)
-    stated = {key: os.environ.get(f"SPECSIA_{name.upper()}_{key.upper()}") for key in ("root", "python", "devices")}
-    found_root = root or _path(stated["root"] or own.root)
-    found_python = python or _path(stated["python"] or own.python)
-    if found_python is None and found_root is not None and (found_root / ".venv/bin/python").exists():
-        found_python = found_root / ".venv/bin/python"
+    own, variable = _stated(name), f"SPECSIA_{name.upper()}"
+    root = _place(root or os.environ.get(f"{variable}_ROOT") or own.root)
+    python = _place(python or os.environ.get(f"{variable}_PYTHON") or own.python)
+    if python is None and root is not None and (root / ".venv/bin/python").exists():
+        python = root / ".venv/bin/python"
+    devices = own.devices if isinstance(own.devices, list) or own.devices is None else [own.devices]
     # A scheduler that lends GPUs says there which; any other would be somebody else's.
-    visible = (os.environ.get("CUDA_VISIBLE_DEVICES") or "0").split(",")
-    devices = stated["devices"].split(",") if stated["devices"] else visible if own.devices is None else own.devices
-    limits = {} if own.seconds is None else msgspec.structs.asdict(own.seconds)
+    named = os.environ.get(f"{variable}_DEVICES") or (not devices and (os.environ.get("CUDA_VISIBLE_DEVICES") or "0"))
     return Installation(
-        root=None if found_root is None else expanded(str(found_root)).absolute(),
-        python=None if found_python is None else expanded(str(found_python)).absolute(),
-        devices=tuple(str(device).strip() for device in _list(devices)),
+        root=root,
+        python=python,
+        devices=tuple(str(device).strip() for device in (named.split(",") if named else devices or ())),
         offline=os.environ.get(OFFLINE_VARIABLE, "") not in ("", "0") or own.offline,
-        weights=own.weights or {},
-        seconds={key: value for key, value in limits.items() if value is not None},
+        weights=own.weights,
+        seconds=own.seconds,
     )
 
 
@@ -182,18 +176,14 @@ def _stated(name: str) -> _Stated:
     except msgspec.ValidationError as error:
         raise UsageError(f"{settings_file()}: {name}: {error}") from error
     known = [weights.name for weights in read_pins(name).weights if weights.source is not None]
-    for weights in found.weights or ():
+    for weights in found.weights:
         if weights not in known:
             raise UsageError(f"{settings_file()}: {name} loads no weights '{weights}', but {', '.join(known)}")
     return found
 
 
-def _path(value: object) -> Path | None:
-    return Path(str(value)) if value else None
-
-
-def _list(value: object) -> Sequence[object]:
-    return value if isinstance(value, list) and value else [value]
+def _place(path: str | Path | None) -> Path | None:
+    return expanded(str(path)).absolute() if path else None
 
 
 def worker_settings(pins: Pins, place: Installation) -> dict[str, Any]:
@@ -218,11 +208,9 @@ def checkout_commit(root: Path) -> str | None:
     """Commit of a checkout, None if it cannot be told."""
     command = ["git", "-C", str(root), "rev-parse", "--show-toplevel", "HEAD"]
     try:
-        ran = subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)  # noqa: S603
-    except (OSError, subprocess.TimeoutExpired):
+        printed = subprocess.run(command, capture_output=True, text=True, timeout=20, check=True).stdout  # noqa: S603
+    except (OSError, subprocess.SubprocessError):
         return None
-    lines = ran.stdout.split("\n")
+    top, commit = printed.split("\n")[:2]
     # A folder without a history of its own must not pass for the repository that it lies in.
-    if ran.returncode != 0 or Path(lines[0]).resolve() != root.resolve():
-        return None
-    return lines[1].strip()
+    return commit.strip() if Path(top).resolve() == root.resolve() else None

@@ -18,7 +18,7 @@ from typing import IO
 import psutil
 
 from specsia_build.errors import brief
-from specsia_build.files.trouble import cannot_write
+from specsia_build.files.writing import writing
 from specsia_build.memory import unlimited
 
 MOST_LOG_BYTES = 20 * 2**20
@@ -28,7 +28,7 @@ LAST_CHARACTERS = 200
 """Characters of a program's last line that a reason quotes."""
 
 _MARK = "SPECSIA_PROCESS"
-"""Environment variable that marks a program and its descendants, whatever sessions and parents these have by then."""
+"""Environment variable that marks a program and its descendants, whatever their session and parent."""
 
 _END_SECONDS = 10.0
 _NOT_PASSED = ("PYTHONPATH", "PYTHONHOME", "PYTHONSTARTUP", "VIRTUAL_ENV")
@@ -36,11 +36,7 @@ _NOT_PASSED = ("PYTHONPATH", "PYTHONHOME", "PYTHONSTARTUP", "VIRTUAL_ENV")
 
 
 def worker_environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
-    """Environment for a program in another Python installation: this process's, less what belongs to its interpreter.
-
-    Args:
-        extra: variables to set on top.
-    """
+    """This process's environment for a program in another Python: less what belongs to this one, with `extra`."""
     own = {name: value for name, value in os.environ.items() if name not in _NOT_PASSED}
     return {**own, "PYTHONUNBUFFERED": "1", **(extra or {})}
 
@@ -119,10 +115,7 @@ class Program:
             return f"closed its output{words}"
         if code >= 0:
             return f"ended with exit code {code}{words}"
-        try:
-            name = signal.Signals(-code).name
-        except ValueError:
-            name = f"signal {-code}"
+        name = signal.Signals(-code).name if -code in set(signal.Signals) else f"signal {-code}"
         return f"was killed by {name}{' (out of memory?)' if -code == signal.SIGKILL else ''}{words}"
 
     def end(self) -> None:
@@ -152,24 +145,19 @@ class Program:
             with contextlib.suppress(psutil.Error, OSError):
                 if process.environ().get(_MARK) == self._mark:
                     found.add(process)
-        return [process for process in found if _lives(process)]
-
-
-def _lives(process: psutil.Process) -> bool:
-    try:
-        return process.status() != psutil.STATUS_ZOMBIE
-    except psutil.Error:
-        return False
+        living = []
+        for process in found:
+            with contextlib.suppress(psutil.Error):
+                living += [process] if process.status() != psutil.STATUS_ZOMBIE else []
+        return living
 
 
 def _opened(log: Path | None) -> IO[bytes]:
     """The log, open for appending and reading."""
     if log is None:
         return tempfile.TemporaryFile()
-    try:
+    with writing(log):
         log.parent.mkdir(parents=True, exist_ok=True)
         if log.exists() and log.stat().st_size > MOST_LOG_BYTES:
             log.unlink()
         return log.open("ab+")
-    except OSError as error:
-        raise cannot_write(log, error) from error

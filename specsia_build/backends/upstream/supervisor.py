@@ -7,7 +7,7 @@ import json
 import os
 import subprocess
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -56,8 +56,6 @@ class Limits:
         item: for one picture.
         heartbeat: between two signs of life.
         stop: for a worker to leave by itself.
-        delay: before the second restart in a row; doubled with each further one.
-        longest_delay: no pause before a restart is longer.
         starts: failed starts in a row after which pictures are given up without another.
         rest: after which one more start is tried then.
     """
@@ -66,15 +64,13 @@ class Limits:
     item: float = 1800.0
     heartbeat: float = 60.0
     stop: float = 5.0
-    delay: float = 1.0
-    longest_delay: float = 60.0
     starts: int = 3
     rest: float = 60.0
 
     @property
     def patience(self) -> float:
         """The longest that one picture can take: two attempts, each with a start."""
-        return 2 * (self.start + self.item + self.longest_delay + self.stop) + self.start
+        return 2 * (self.start + self.item + self.stop) + self.start
 
 
 @dataclass(frozen=True)
@@ -107,15 +103,13 @@ class Supervisor:
         starts: how often it was started.
     """
 
-    def __init__(
-        self, command: WorkerCommand, limits: Limits | None = None, sleep: Callable[[float], None] = time.sleep
-    ) -> None:
+    def __init__(self, command: WorkerCommand, limits: Limits | None = None) -> None:
         self.starts = 0
-        self._command, self._limits, self._sleep = command, limits or Limits(), sleep
+        self._command, self._limits = command, limits or Limits()
         self._program: Program | None = None
         self._reader = MessageReader(-1)
         self._hello: Hello | None = None
-        self._faults = self._failed_starts = self._number = 0
+        self._failed_starts = self._number = 0
         self._given_up_at, self._why_not = 0.0, ""
 
     @property
@@ -128,8 +122,7 @@ class Supervisor:
 
         Args:
             image: RGBA file.
-            folder: for the mesh and what belongs to it; the worker makes it. What a failed attempt left there, or in
-                the folder beside it with ``.part`` at its end, is removed.
+            folder: for the mesh and what belongs to it; the worker makes it. What a failed attempt left is removed.
             seed: the only source of randomness.
 
         Raises:
@@ -139,19 +132,14 @@ class Supervisor:
         for _ in range(2):
             try:
                 self._ensure_started()
-                made = self._ask(image, folder, seed)
+                return self._ask(image, folder, seed)
             except _Fault as fault:
                 if fault.restart:
                     self.kill()
-                    self._faults += 1
-                for left in (folder, folder.with_name(f"{folder.name}.part")):
-                    remove_tree(left)
+                remove_tree(folder)
                 reasons.append(str(fault))
                 if fault.final:
                     break
-            else:
-                self._faults = 0
-                return made
         first, last = reasons[0], reasons[-1]
         before = "" if len(reasons) == 1 else ", twice" if first == last else f" (before that it {first})"
         log = f"; its log is {self._command.log}" if self._command.log else ""
@@ -163,8 +151,6 @@ class Supervisor:
         self.kill()
         if self._failed_starts >= self._limits.starts and time.monotonic() - self._given_up_at < self._limits.rest:
             raise _Fault(self._why_not, restart=False, final=True)
-        if self._faults > 1:
-            self._sleep(min(self._limits.delay * 2 ** (self._faults - 2), self._limits.longest_delay))
         try:
             self._start()
         except _Fault as fault:
@@ -224,13 +210,11 @@ class Supervisor:
         deadline = clock.now() + seconds
         # An interpreter may take long to come up, and is silent until the worker has read the greeting.
         silent_until = deadline if number is None else clock.now() + self._limits.heartbeat
-        self._reader.refused = ""
         while True:
             now = clock.now()
             if now >= deadline:
-                odd = f"; it wrote what is no message: {self._reader.refused}" if self._reader.refused else ""
                 what = "start" if number is None else "answer"
-                raise _Fault(f"gave no {what} within {seconds:g} seconds{odd}", restart=True)
+                raise _Fault(f"gave no {what} within {seconds:g} seconds", restart=True)
             if now >= silent_until:
                 raise _Fault(f"gave no sign of life for {self._limits.heartbeat:g} seconds", restart=True)
             # Looked at before reading: what it wrote until then is read once more below.
@@ -265,12 +249,6 @@ class Supervisor:
                 self._send({"type": "shutdown"})
                 self._program.process.wait(self._limits.stop)
         self.kill()
-
-    def __enter__(self) -> Supervisor:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
 
 def _mesh_in(folder: Path, stated: str) -> Path:

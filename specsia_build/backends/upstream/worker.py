@@ -35,7 +35,7 @@ import tempfile
 import threading
 import time
 import traceback
-from typing import Any, Callable, Mapping, Sequence
+from typing import Any, Callable, Mapping, Optional, Sequence
 
 PROTOCOL = 1
 """Version of the protocol."""
@@ -64,16 +64,12 @@ class Request:
         image: path of the RGBA picture.
         seed: integer below 2**53; the only source of randomness.
         scratch: folder for temporary files, also that of `tempfile`; removed after the answer.
-        progress: call it with a fraction from 0 to 1 and a note.
     """
 
-    def __init__(
-        self, message: Mapping[str, Any], folder: str, scratch: str, progress: Callable[[float, str], None]
-    ) -> None:
+    def __init__(self, message: Mapping[str, Any], folder: str, scratch: str) -> None:
         self.image = str(message["image"])
         self.seed = int(message.get("seed", 0))
         self.scratch = scratch
-        self.progress = progress
         self._folder = folder
 
     def out(self, name: str) -> str:
@@ -133,9 +129,9 @@ def _channel() -> _Channel:
 def serve(
     backend: str,
     load: Load,
-    axes: Sequence[str],
-    framing: str = "free",
-    versions: Callable[[], Mapping[str, str]] = dict,
+    axes: Optional[Sequence[str]] = None,
+    framing: Optional[str] = None,
+    packages: Sequence[str] = (),
 ) -> None:
     """Answer requests until told to stop, or until nobody is left to ask.
 
@@ -145,20 +141,18 @@ def serve(
             the path of the mesh it wrote.
         axes: which signed axis of the mesh file is x, y and z of the frame (Z up, facing -Y, its left is +X).
         framing: ``kept`` if the mesh is in the units of the picture's camera, whose width is 1.35, else ``free``.
-        versions: function that returns the versions of what is used; called after `load`.
+        packages: names of those whose versions are logged.
     """
     channel = _channel()
     lines: queue.Queue[dict[str, Any]] = queue.Queue()
-    current: dict[str, Any] = {}
     threading.Thread(target=_read_requests, args=(channel.requests, lines), daemon=True).start()
     greeting = lines.get()
     every = float(greeting.get("heartbeat", HEARTBEAT_SECONDS))
-    threading.Thread(target=_beat, args=(channel, current, every), daemon=True).start()
+    threading.Thread(target=_beat, args=(channel, every), daemon=True).start()
     try:
         if greeting.get("type") != "hello":
-            raise ValueError(f"the first message must be hello, not {greeting.get('type')!r}")
+            raise ValueError("the first message must be hello, not {!r}".format(greeting.get("type")))
         reconstruct = load(greeting.get("settings") or {})
-        found = versions()
     # Whatever loading raises is the reason that the other side has to tell its user.
     except BaseException as error:
         traceback.print_exc()
@@ -168,10 +162,9 @@ def serve(
         "type": "hello",
         "protocol": PROTOCOL,
         "backend": backend,
-        "pid": os.getpid(),
-        "versions": dict(found, python=sys.version.split()[0]),
+        "versions": dict(_versions(packages), python=sys.version.split()[0]),
         "weights": dict(_revisions),
-        "frame": {"axes": list(axes), "framing": framing},
+        "frame": {"axes": axes and list(axes), "framing": framing},
     }
     channel.send(hello)
     while True:
@@ -179,14 +172,15 @@ def serve(
         if message.get("type") == "shutdown":
             return
         if message.get("type") == "reconstruct":
-            answer = _answer(reconstruct, message, current)
-            current.clear()
-            channel.send(answer)
+            channel.send(_answer(reconstruct, message))
 
 
-def child_command(script: str, *arguments: str) -> list[str]:
-    """Command that runs a script in a process of its own, which ends with this one; its prints go to the log."""
-    return [sys.executable, os.path.abspath(__file__), "--child", str(os.getpid()), script, *arguments]
+def enter(*folders: str) -> str:
+    """Make a folder of a checkout the working directory and the first place of imports; returns its absolute path."""
+    root = os.path.abspath(os.path.join(*folders))
+    os.chdir(root)
+    sys.path.insert(0, root)
+    return root
 
 
 def weights(settings: Mapping[str, Any], name: str) -> str:
@@ -207,12 +201,12 @@ def weights(settings: Mapping[str, Any], name: str) -> str:
     return folder
 
 
-def versions_of(*names: str) -> dict[str, str]:
+def _versions(packages: Sequence[str]) -> dict[str, str]:
     """Versions of installed packages, by name; those that are not installed are left out."""
     from importlib import metadata
 
     found = {}
-    for name in names:
+    for name in packages:
         with contextlib.suppress(metadata.PackageNotFoundError):
             found[name] = metadata.version(name)
     return found
@@ -236,75 +230,37 @@ def describe(error: BaseException) -> dict[str, Any]:
     }
 
 
-def _answer(reconstruct: Reconstruct, message: Mapping[str, Any], current: dict[str, Any]) -> dict[str, Any]:
-    """Do one request; returns the answer."""
-    current["id"] = message.get("id")
-    start = time.time()
-    before = tempfile.tempdir
-    part = ""
+def _answer(reconstruct: Reconstruct, message: Mapping[str, Any]) -> dict[str, Any]:
+    """Do one request; returns the answer. The folder holds the kept files if the mesh is done, and is gone if not."""
+    start, before = time.time(), tempfile.tempdir
+    folder = os.path.abspath(str(message.get("folder")))
+    scratch = os.path.join(folder, "scratch")
     try:
-        folder = os.path.abspath(message["folder"])
-        part = folder + ".part"
-        scratch = os.path.join(part, "scratch")
-        shutil.rmtree(part, ignore_errors=True)
+        shutil.rmtree(folder, ignore_errors=True)
         os.makedirs(scratch)
         tempfile.tempdir = scratch
-        _reset_peak()
-
-        def progress(fraction: float, note: str) -> None:
-            current.update(fraction=min(max(0.0, float(fraction)), 1.0), note=str(note)[:200])
-
-        mesh = os.path.abspath(reconstruct(Request(message, part, scratch, progress)))
+        mesh = os.path.abspath(reconstruct(Request(message, folder, scratch)))
         if not os.path.isfile(mesh):
             raise RuntimeError(f"no mesh was written to {mesh}")
-        relative = os.path.relpath(mesh, part)
-        if relative.split(os.sep)[0] in ("..", "scratch"):
-            raise RuntimeError(f"the mesh {mesh} is not among the files that are kept")
-        shutil.rmtree(scratch, ignore_errors=True)
-        shutil.rmtree(folder, ignore_errors=True)
-        os.replace(part, folder)
     # One picture's fault, of whatever kind, must not take the loaded model along.
     except BaseException as error:
         traceback.print_exc()
+        shutil.rmtree(folder, ignore_errors=True)
         return dict(describe(error), type="error", id=message.get("id"))
     finally:
         tempfile.tempdir = before
-        if part:
-            shutil.rmtree(part, ignore_errors=True)
+        shutil.rmtree(scratch, ignore_errors=True)
         _release()
-    mesh = os.path.join(folder, relative)
-    return dict(_peak(), type="done", id=message.get("id"), mesh=mesh, seconds=round(time.time() - start, 3))
+    return {"type": "done", "id": message.get("id"), "mesh": mesh, "seconds": round(time.time() - start, 3)}
 
 
 def _release() -> None:
     """Free what the last picture's objects still hold."""
     gc.collect()
-    torch = _torch_with_gpu()
-    if torch is not None:
+    torch = sys.modules.get("torch")
+    if torch is not None and torch.cuda.is_available():
         with contextlib.suppress(RuntimeError):
             torch.cuda.empty_cache()
-
-
-def _torch_with_gpu() -> Any:
-    torch = sys.modules.get("torch")
-    return torch if torch is not None and torch.cuda.is_available() else None
-
-
-def _reset_peak() -> None:
-    torch = _torch_with_gpu()
-    if torch is not None:
-        torch.cuda.reset_peak_memory_stats()
-
-
-def _peak() -> dict[str, float]:
-    import resource
-
-    unit = 1 if sys.platform == "darwin" else 1024
-    found = {"peak_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2.0**20, 1)}
-    torch = _torch_with_gpu()
-    if torch is not None:
-        found["peak_gpu_mb"] = round(torch.cuda.max_memory_allocated() / 2.0**20, 1)
-    return found
 
 
 def _read_requests(descriptor: int, lines: queue.Queue[dict[str, Any]]) -> None:
@@ -320,22 +276,15 @@ def _read_requests(descriptor: int, lines: queue.Queue[dict[str, Any]]) -> None:
     _die()
 
 
-def _beat(channel: _Channel, current: Mapping[str, Any], seconds: float) -> None:
+def _beat(channel: _Channel, seconds: float) -> None:
     """Say that this process is alive, and notice when its parent is not."""
     parent = os.getppid()
-    while True:
-        if os.getppid() != parent:
-            _die()
-        try:
-            channel.send(dict(current, type="progress"))
-        except OSError:
-            _die()
-        time.sleep(seconds)
-
-
-def _watch_parent(parent: int) -> None:
     while os.getppid() == parent:
-        time.sleep(HEARTBEAT_SECONDS / 4)
+        try:
+            channel.send({"type": "progress"})
+        except OSError:
+            break
+        time.sleep(seconds)
     _die()
 
 
@@ -347,22 +296,16 @@ def _die() -> None:
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Run a script: ``SCRIPT [ARGUMENT]...``, or ``--child PARENT SCRIPT [ARGUMENT]...``, without requests."""
-    child = len(arguments) > 1 and arguments[0] == "--child"
-    rest = list(arguments[2:] if child else arguments)
-    if not rest:
+    """Run a script: ``SCRIPT [ARGUMENT]...``."""
+    if not arguments:
         raise SystemExit("usage: python worker.py SCRIPT [ARGUMENT]...")
-    if child:
-        os.dup2(2, 1)
-        threading.Thread(target=_watch_parent, args=(int(arguments[1]),), daemon=True).start()
-    else:
-        _channel()
+    _channel()
     # The folder of this file holds modules of other names that the script must not find.
     own = os.path.dirname(os.path.abspath(__file__))
-    sys.path[:] = [os.path.dirname(os.path.abspath(rest[0])), *(path for path in sys.path if path != own)]
+    sys.path[:] = [os.path.dirname(os.path.abspath(arguments[0])), *(path for path in sys.path if path != own)]
     sys.modules[MODULE] = sys.modules[__name__]
-    sys.argv = rest
-    runpy.run_path(rest[0], run_name="__main__")
+    sys.argv = list(arguments)
+    runpy.run_path(arguments[0], run_name="__main__")
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ from specsia_build.backends.upstream import worker
 from specsia_build.backends.upstream.processes import worker_environment
 from specsia_build.backends.upstream.supervisor import Limits, WorkerCommand
 
-QUICK = Limits(start=20.0, item=3.0, heartbeat=2.0, stop=2.0, delay=0.01, longest_delay=0.05, rest=0.2)
+QUICK = Limits(start=20.0, item=3.0, heartbeat=2.0, stop=2.0, rest=0.2)
 
 TETRAHEDRON = "v -1 -1 -1\nv 1 1 -1\nv 1 -1 1\nv -1 1 1\nf 1 2 3\nf 1 4 2\nf 1 3 4\nf 2 4 3\n"
 
@@ -83,7 +83,7 @@ def load(settings):
 
     return reconstruct
 
-serve("faulty", load, axes=("+x", "-z", "+y"), versions=lambda: {{"faulty": "1.0"}})
+serve("faulty", load, axes=("+x", "-z", "+y"), framing="free", packages=("pip", "nonesuch"))
 """
 
 SLAB = """

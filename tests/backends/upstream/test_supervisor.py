@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -74,8 +75,7 @@ def outcomes(supervisor: Supervisor, folder: Path, items: list[str]) -> tuple[di
 
 def test_twenty_pictures_through_a_worker_with_every_fault(tmp_path: Path) -> None:
     items = [f"{i:02d}" for i in range(20)]
-    waits: list[float] = []
-    with Supervisor(command(tmp_path, FAULTY, faults=FAULTS), QUICK, sleep=waits.append) as supervisor:
+    with closing(Supervisor(command(tmp_path, FAULTY, faults=FAULTS), QUICK)) as supervisor:
         reasons, seconds = outcomes(supervisor, tmp_path, items)
         assert supervisor.starts == len(lines(tmp_path / "starts"))
 
@@ -92,7 +92,6 @@ def test_twenty_pictures_through_a_worker_with_every_fault(tmp_path: Path) -> No
     assert [path.name for path in (tmp_path / "made" / "00").iterdir()] == ["mesh.obj"]
     good = [seconds[i] for i in items if i not in FAULTS]
     assert max(good) < QUICK.item, "a fault must not slow down the pictures after it"
-    assert waits, "a worker that fails at once again is not started without a pause"
     assert processes_naming(str(tmp_path)) == []
     log = (tmp_path / "worker.log").read_text()
     assert "printed at import" in log
@@ -100,19 +99,18 @@ def test_twenty_pictures_through_a_worker_with_every_fault(tmp_path: Path) -> No
 
 
 def test_the_worker_stays_for_all_pictures(tmp_path: Path) -> None:
-    with Supervisor(command(tmp_path, FAULTY), QUICK) as supervisor:
+    with closing(Supervisor(command(tmp_path, FAULTY), QUICK)) as supervisor:
         reasons, _ = outcomes(supervisor, tmp_path, ["01", "02", "03", "04"])
         assert set(reasons.values()) == {""}
         assert supervisor.starts == 1
         made = supervisor.reconstruct(tmp_path / "05.png", tmp_path / "made" / "05", seed=5)
-        assert made.hello.versions["faulty"] == "1.0"
+        assert {"python"} <= set(made.hello.versions) <= {"python", "pip"}
         assert (made.hello.frame.axes, made.hello.frame.framing) == (("+x", "-z", "+y"), "free")
-        assert made.done.peak_mb is not None
     assert supervisor.pid is None
 
 
 def test_time_in_which_all_processes_are_stopped_is_no_workers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with Supervisor(command(tmp_path, FAULTY, faults={"02": "late"}, late=1.5), QUICK) as supervisor:
+    with closing(Supervisor(command(tmp_path, FAULTY, faults={"02": "late"}, late=1.5), QUICK)) as supervisor:
         reasons, _ = outcomes(supervisor, tmp_path, ["01"])
         stop_after(0.2, monkeypatch)
         reasons, _ = outcomes(supervisor, tmp_path, ["02"])
@@ -123,7 +121,7 @@ def test_time_in_which_all_processes_are_stopped_is_no_workers(tmp_path: Path, m
 def test_a_worker_that_never_starts_is_given_up_quickly(tmp_path: Path) -> None:
     script = "import sys\nprint('no module named torch', file=sys.stderr)\nsys.exit(3)\n"
     limits = Limits(**{**vars(QUICK), "rest": 60.0})
-    with Supervisor(command(tmp_path, script), limits) as supervisor:
+    with closing(Supervisor(command(tmp_path, script), limits)) as supervisor:
         reasons, _ = outcomes(supervisor, tmp_path, [f"{i:02d}" for i in range(20)])
         assert supervisor.starts == limits.starts
     for reason in reasons.values():
@@ -132,7 +130,7 @@ def test_a_worker_that_never_starts_is_given_up_quickly(tmp_path: Path) -> None:
 
 def test_a_worker_that_starts_again_after_a_while_is_used(tmp_path: Path) -> None:
     script = "import os, sys\nif not os.path.exists('mended'):\n    sys.exit(3)\n" + FAULTY
-    with Supervisor(command(tmp_path, script), QUICK) as supervisor:
+    with closing(Supervisor(command(tmp_path, script), QUICK)) as supervisor:
         first, _ = outcomes(supervisor, tmp_path, ["00", "01", "02"])
         assert all("ended with exit code 3" in reason for reason in first.values())
         (tmp_path / "mended").touch()
@@ -144,69 +142,36 @@ def test_loading_that_fails_says_why(tmp_path: Path) -> None:
     script = (
         "from specsia_worker import serve\ndef load(s):\n    import torchvision_of_nobody\nserve('x', load, 'xyz')\n"
     )
-    with Supervisor(command(tmp_path, script), QUICK) as supervisor, pytest.raises(CharacterError) as caught:
+    with closing(Supervisor(command(tmp_path, script), QUICK)) as supervisor, pytest.raises(CharacterError) as caught:
         supervisor.reconstruct(tmp_path / "a.png", tmp_path / "a", 1)
     assert "does not start: ModuleNotFoundError: No module named 'torchvision_of_nobody'" in str(caught.value)
 
 
-def test_a_program_that_is_not_there(tmp_path: Path) -> None:
-    missing = command(tmp_path, FAULTY, python=str(tmp_path / "no-python"))
-    with Supervisor(missing, QUICK) as supervisor, pytest.raises(CharacterError, match="cannot be started"):
-        supervisor.reconstruct(tmp_path / "a.png", tmp_path / "a", 1)
-
-
-GARBAGE = [
-    "Loading: 12%|###   | 3/20\n",
-    "\x00\xff\n" * 3,
-    '{"half": \n',
-    "[1, 2]\n",
-    '{"type": 3}\n',
-    '{"type": "done", "id": 999, "mesh": "/etc/passwd"}\n',
-    '{"type": "hello", "protocol": 1}\n',
-    "x" * 200_000 + "\n",
-]
-
-
-@pytest.mark.parametrize("garbage", [*GARBAGE, "".join(GARBAGE), "no line end "])
-def test_garbage_on_the_output_of_a_foreign_worker(tmp_path: Path, garbage: str) -> None:
-    raw = command(tmp_path, RAW, hello=["warning: ", HELLO], answers=[garbage, '{"type": "progress"}\n', garbage, DONE])
-    with Supervisor(raw, QUICK) as supervisor:
-        made = supervisor.reconstruct(tmp_path / "a.png", tmp_path / "a", 1)
-        assert made.mesh == tmp_path / "a" / "mesh.obj"
+@pytest.mark.parametrize("garbage", ["Loading: 12%|###   | 3/20\n", "\x00\xff\n", "x" * 200_000 + "\n"])
+def test_lines_that_are_no_messages_are_passed_over(tmp_path: Path, garbage: str) -> None:
+    raw = command(tmp_path, RAW, hello=["warning\n", HELLO], answers=[garbage, '{"type": "progress"}\n', DONE])
+    with closing(Supervisor(raw, QUICK)) as supervisor:
+        assert supervisor.reconstruct(tmp_path / "a.png", tmp_path / "a", 1).mesh == tmp_path / "a" / "mesh.obj"
         assert supervisor.starts == 1
 
 
 @pytest.mark.parametrize(
-    ("answers", "reason"),
+    ("hello", "answers", "reason"),
     [
-        (
-            ['{"type": "done", "id": ID, "mesh": "nowhere.obj"}\n'],
-            "said that it was done, but there is no mesh nowhere.obj",
-        ),
-        (['{"type": "done", "id": ID}\n'], "wrote a message that cannot be used"),
-        (['{"type": "error", "id": ID, "kind": "input", "message": "too dark"}\n'], "failed: too dark"),
-        (["WAIT", DONE], "gave no sign of life for 2 seconds"),
+        (HELLO, ['{"type": "done", "id": ID, "mesh": "nowhere.obj"}\n'], "there is no mesh nowhere.obj"),
+        (HELLO, ['{"type": "done", "id": ID}\n'], "wrote a message that cannot be used"),
+        (HELLO, ['{"type": "error", "id": ID, "kind": "input", "message": "too dark"}\n'], "failed: too dark"),
+        (HELLO, ["WAIT", DONE], "gave no sign of life for 2 seconds"),
+        ('{"type": "hello", "protocol": 1, "frame": {"axes": 5}}\n', [], "wrote a message that cannot be used"),
+        ('{"type": "hello", "protocol": 9}\n', [], "speaks version 9"),
     ],
 )
-def test_answers_that_are_none(tmp_path: Path, answers: list[str], reason: str) -> None:
-    raw = command(tmp_path, RAW, hello=[HELLO], answers=answers, wait=QUICK.heartbeat + 0.5)
-    with Supervisor(raw, QUICK) as supervisor, pytest.raises(CharacterError) as caught:
+def test_answers_that_cannot_be_used(tmp_path: Path, hello: str, answers: list[str], reason: str) -> None:
+    raw = command(tmp_path, RAW, hello=[hello], answers=answers, wait=QUICK.heartbeat + 0.5)
+    with closing(Supervisor(raw, QUICK)) as supervisor, pytest.raises(CharacterError) as caught:
         supervisor.reconstruct(tmp_path / "a.png", tmp_path / "a", 1)
     assert reason in str(caught.value)
     assert eventually(lambda: processes_naming(str(tmp_path)) == [])
-
-
-def test_an_odd_greeting_is_a_sentence(tmp_path: Path) -> None:
-    raw = command(tmp_path, RAW, hello=['{"type": "hello", "protocol": 1, "frame": {"axes": 5}}\n'], answers=[])
-    with Supervisor(raw, QUICK) as supervisor, pytest.raises(CharacterError) as caught:
-        supervisor.reconstruct(tmp_path / "a.png", tmp_path / "a", 1)
-    assert "wrote a message that cannot be used" in str(caught.value)
-
-
-def test_another_protocol_is_refused(tmp_path: Path) -> None:
-    raw = command(tmp_path, RAW, hello=['{"type": "hello", "protocol": 9}\n'], answers=[])
-    with Supervisor(raw, QUICK) as supervisor, pytest.raises(CharacterError, match="speaks version 9"):
-        supervisor.reconstruct(tmp_path / "a.png", tmp_path / "a", 1)
 
 
 PARENT = """

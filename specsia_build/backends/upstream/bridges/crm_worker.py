@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import json
 import os
-import sys
 import zipfile
 from typing import Any, Callable, Mapping
 
-from specsia_worker import Request, serve, versions_of, weights
+from specsia_worker import Request, enter, serve, weights
 
 SPECS = "configs/specs_objaverse_total.json"
 STAGE1, STAGE2 = "configs/nf7_v3_SNR_rd_size_stroke.yaml", "configs/stage2-v2-snr.yaml"
@@ -27,9 +26,6 @@ SCHEDULE: dict[str, Any] = {
     "steps_offset": 1,
     "prediction_type": "epsilon",
 }
-
-AXES = ("-x", "+z", "+y")
-FRAMING = "free"
 
 
 def without_downloads() -> None:
@@ -53,9 +49,7 @@ def without_downloads() -> None:
 
 def load(settings: Mapping[str, Any]) -> Callable[[Request], str]:
     """Load the three models; see `specsia_worker.serve`."""
-    root = os.path.abspath(settings["root"])
-    os.chdir(root)
-    sys.path.insert(0, root)
+    enter(settings["root"])
     without_downloads()
     import numpy
     import torch
@@ -78,13 +72,11 @@ def load(settings: Mapping[str, Any]) -> Callable[[Request], str]:
     def reconstruct(request: Request) -> str:
         # set_seed alone does not reach the sampler, which draws from torch.
         pipeline.set_seed(request.seed_all())
-        request.progress(0.0, "views")
         with Image.open(request.image) as opened:
             picture = preprocess_image(opened.convert("RGBA"), "Alpha as mask", 1.0, BACKGROUND)
         made = pipeline(picture, scale=SCALE, step=STEPS)
         colours = numpy.concatenate(made["stage1_images"], 1)
         coordinates = numpy.concatenate(made["stage2_images"], 1)
-        request.progress(0.8, "mesh")
         _, archive = generate3d(model, colours, coordinates, "cuda")
         return unpack(archive, request.out(""))
 
@@ -104,10 +96,4 @@ def unpack(archive: str, folder: str) -> str:
 
 
 if __name__ == "__main__":
-    serve(
-        "crm",
-        load,
-        AXES,
-        FRAMING,
-        versions=lambda: versions_of("torch", "diffusers", "transformers", "open-clip-torch", "xatlas"),
-    )
+    serve("crm", load, packages=("torch", "diffusers", "transformers", "open-clip-torch", "xatlas"))

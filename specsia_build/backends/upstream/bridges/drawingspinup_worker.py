@@ -6,19 +6,15 @@ import argparse
 import glob
 import os
 import shutil
-import sys
 import tempfile
 from typing import Any, Callable, Mapping
 
-from specsia_worker import InputError, Request, serve, versions_of, weights
+from specsia_worker import InputError, Request, enter, serve, weights
 
 VIEWS_CONFIG = "configs/mvdiffusion-joint-ortho-6views.yaml"
 SURFACE_CONFIG = "configs/neuralangelo-ortho-wmask.yaml"
 UID = "character"
 PICTURE = "char/ffc_resnet_inpainted.png"
-
-AXES = ("+x", "-z", "+y")
-FRAMING = "kept"
 
 
 def data_root(scratch: str) -> str:
@@ -74,9 +70,7 @@ def write_inputs(image: str, folder: str) -> None:
 
 def load(settings: Mapping[str, Any]) -> Callable[[Request], str]:
     """Load the diffusion pipeline; see `specsia_worker.serve`."""
-    root = os.path.abspath(os.path.join(settings["root"], "2_charactor_reconstructor"))
-    os.chdir(root)
-    sys.path.insert(0, root)
+    enter(settings["root"], "2_charactor_reconstructor")
     import mv
     import recon
     import torch
@@ -93,12 +87,10 @@ def load(settings: Mapping[str, Any]) -> Callable[[Request], str]:
         top = data_root(request.scratch)
         try:
             write_inputs(request.image, os.path.join(top, UID))
-            request.progress(0.0, "views")
             own = mv.load_config(VIEWS_CONFIG)
             own.data_root, own.seed = top, request.seed_all()
             with torch.no_grad():
                 mv.mv(UID, pipeline, own)
-            request.progress(0.2, "surface")
             surface = recon.load_config(SURFACE_CONFIG)
             surface.dataset.data_root, surface.seed = top, request.seed % 2**32
             # Thinning suits only the drawings that its list of ids names.
@@ -119,7 +111,5 @@ if __name__ == "__main__":
     serve(
         "drawingspinup",
         load,
-        AXES,
-        FRAMING,
-        versions=lambda: versions_of("torch", "diffusers", "transformers", "xformers", "pytorch-lightning", "nerfacc"),
+        packages=("torch", "diffusers", "transformers", "xformers", "pytorch-lightning", "nerfacc"),
     )

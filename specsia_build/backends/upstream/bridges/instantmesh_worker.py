@@ -6,10 +6,9 @@ The upstream's `run.py` reads its command line at import, so that its parts are 
 from __future__ import annotations
 
 import os
-import sys
 from typing import Any, Callable, Mapping
 
-from specsia_worker import Request, serve, versions_of, weights
+from specsia_worker import Request, enter, serve, weights
 
 CONFIG = "configs/instant-mesh-large.yaml"
 PIPELINE = "zero123plus"
@@ -18,15 +17,10 @@ FOREGROUND = 0.85
 STEPS = 75
 PREFIX = "lrm_generator."
 
-AXES = ("+y", "-x", "+z")
-FRAMING = "free"
-
 
 def load(settings: Mapping[str, Any]) -> Callable[[Request], str]:
     """Load both models; see `specsia_worker.serve`."""
-    root = os.path.abspath(settings["root"])
-    os.chdir(root)
-    sys.path.insert(0, root)
+    enter(settings["root"])
     import numpy
     import torch
     from diffusers import DiffusionPipeline, EulerAncestralDiscreteScheduler
@@ -64,7 +58,6 @@ def load(settings: Mapping[str, Any]) -> Callable[[Request], str]:
 
     def reconstruct(request: Request) -> str:
         request.seed_all()
-        request.progress(0.0, "views")
         with Image.open(request.image) as opened:
             picture = resize_foreground(opened.convert("RGBA"), FOREGROUND)
         views = pipeline(picture, num_inference_steps=STEPS).images[0]
@@ -72,7 +65,6 @@ def load(settings: Mapping[str, Any]) -> Callable[[Request], str]:
         images = torch.from_numpy(array).permute(2, 0, 1).contiguous().float()
         images = rearrange(images, "c (n h) (m w) -> (n m) c h w", n=3, m=2).unsqueeze(0).to(device)
         images = v2.functional.resize(images, 320, interpolation=3, antialias=True).clamp(0, 1)
-        request.progress(0.7, "mesh")
         mesh = request.out("mesh.obj")
         with torch.no_grad():
             planes = model.forward_planes(images, cameras)
@@ -93,10 +85,4 @@ def load(settings: Mapping[str, Any]) -> Callable[[Request], str]:
 
 
 if __name__ == "__main__":
-    serve(
-        "instantmesh",
-        load,
-        AXES,
-        FRAMING,
-        versions=lambda: versions_of("torch", "diffusers", "transformers", "pytorch-lightning", "xatlas"),
-    )
+    serve("instantmesh", load, packages=("torch", "diffusers", "transformers", "pytorch-lightning", "xatlas"))

@@ -11,21 +11,16 @@ import subprocess
 import sys
 from typing import Any, Callable, Mapping
 
-from specsia_worker import Request, child_command, serve, versions_of, weights
+from specsia_worker import Request, enter, serve, weights
 
 CONFIG = "configs/mvdiffusion-joint-ortho-6views.yaml"
 VIEWS = ["front", "front_right", "right", "back", "left", "front_left"]
 GUIDANCE = 1.0
 
-AXES = ("+x", "+z", "+y")
-FRAMING = "free"
-
 
 def load(settings: Mapping[str, Any]) -> Callable[[Request], str]:
     """Load the diffusion pipeline; see `specsia_worker.serve`."""
-    root = os.path.abspath(settings["root"])
-    os.chdir(root)
-    sys.path.insert(0, root)
+    root = enter(settings["root"])
     import test_mvdiffusion_seq as seq
     import torch
     from omegaconf import OmegaConf
@@ -54,25 +49,15 @@ def load(settings: Mapping[str, Any]) -> Callable[[Request], str]:
         return os.path.join(folder, "cropsize-{}-cfg{:.1f}".format(int(own.validation_dataset.crop_size), GUIDANCE))
 
     def reconstruct(request: Request) -> str:
-        request.progress(0.0, "views")
         data = views_of(request, os.path.join(request.scratch, "views"))
-        request.progress(0.2, "surface")
         mesh = request.out("mesh.obj")
         script = os.path.join(os.path.dirname(os.path.abspath(__file__)), "wonder3d_surface.py")
         arguments = [os.path.join(root, "instant-nsr-pl"), data, "scene", mesh, str(request.seed % 2**32)]
-        ended = subprocess.run(child_command(script, *arguments), cwd=request.scratch, check=False)  # noqa: S603
-        if ended.returncode != 0:
-            raise RuntimeError("instant-nsr-pl ended with exit code {}".format(ended.returncode))
+        subprocess.run([sys.executable, script, *arguments], cwd=request.scratch, check=True)  # noqa: S603
         return mesh
 
     return reconstruct
 
 
 if __name__ == "__main__":
-    serve(
-        "wonder3d",
-        load,
-        AXES,
-        FRAMING,
-        versions=lambda: versions_of("torch", "diffusers", "transformers", "xformers", "pytorch-lightning", "nerfacc"),
-    )
+    serve("wonder3d", load, packages=("torch", "diffusers", "transformers", "xformers", "pytorch-lightning", "nerfacc"))
