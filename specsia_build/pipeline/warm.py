@@ -19,9 +19,8 @@ from specsia_build.stages.tiny import box_layers
 def _compile_sample() -> None:
     from specsia_build.characters.samples.drawing import draw_front
     from specsia_build.characters.samples.make import make_sample
-    from specsia_build.characters.samples.write import layers
 
-    draw_front(layers(make_sample(0, 0)))
+    draw_front(make_sample(0, 0))
 
 
 def _call(part: tuple[str, Callable[[], object]]) -> None:

@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from msgspec.structs import replace
 from numpy.testing import assert_allclose
 from numpy.typing import NDArray
 
@@ -21,12 +20,11 @@ from specsia_build.characters.bicar import bicar_entry
 from specsia_build.characters.bicar_rig import RIG
 from specsia_build.characters.character import Entry
 from specsia_build.characters.read import read_character
-from specsia_build.characters.samples.files import FILES
-from specsia_build.characters.samples.write import write_sample
+from specsia_build.characters.samples.write import FILES, write_sample
 from specsia_build.errors import CharacterError
 
 SEED = 42
-INDICES = (1, 4, 24)
+INDICES = (21, 23, 33)
 """A robe, a wide body in trousers, a tail."""
 
 MOTIONS = ("idle", "walk", "run", "jump", "wave", "turn")
@@ -81,25 +79,22 @@ def test_nothing_tears_or_leaves_the_ground_that_it_stands_on(one: AnimatedChara
     mesh, (moved, _) = one.character.mesh, over(one, name)
     edges = np.concatenate([mesh.faces[:, [0, 1]], mesh.faces[:, [1, 2]], mesh.faces[:, [2, 0]]])
     lengths = np.linalg.norm(moved[:, edges[:, 0]] - moved[:, edges[:, 1]], axis=2)
-    assert lengths.max() < 0.2 * height(one)
+    at_rest = np.linalg.norm(mesh.vertices[edges[:, 0]] - mesh.vertices[edges[:, 1]], axis=1)
+    assert (lengths - at_rest).max() < 0.2 * height(one)
     ground = mesh.vertices[:, 2].min()
     lowest = (moved[..., 2].min(axis=1) - ground) / height(one)
-    assert lowest.min() > -0.01
+    assert lowest.min() > -0.015
     if name == "jump":
         assert lowest.max() > 0.05
     elif name != "run":
         assert lowest.max() < 0.01
-    _, first = np.unique(mesh.vertices, axis=0, return_index=True)
-    _, same = np.unique(mesh.vertices, axis=0, return_inverse=True)
-    assert np.array_equal(moved[:, first[same.reshape(-1)]], moved)
 
 
-def test_eyes_are_rigid_with_the_head(one: AnimatedCharacter) -> None:
-    rig = one.rig
-    eyes = slice(len(rig.weights) - 200, None)
-    assert (rig.weights[eyes].max(axis=1) == 1).all()
-    slots = rig.slots[eyes][np.arange(200), rig.weights[eyes].argmax(axis=1)]
-    assert {rig.skeleton.names[rig.nodes[slot]] for slot in slots} == {"head"}
+def test_heads_are_rigid(one: AnimatedCharacter) -> None:
+    rig, vertices = one.rig, one.character.mesh.vertices
+    top = vertices[:, 2] > vertices[:, 2].min() + 0.93 * height(one)
+    slots = rig.slots[top][np.arange(top.sum()), rig.weights[top].argmax(axis=1)]
+    assert {rig.skeleton.names[rig.nodes[slot]] for slot in slots} <= {"head", "leftEar", "rightEar"}
 
 
 def test_each_side_hangs_on_its_own_bones(one: AnimatedCharacter) -> None:
@@ -109,8 +104,8 @@ def test_each_side_hangs_on_its_own_bones(one: AnimatedCharacter) -> None:
     for name in ("LowerArm", "Hand", "LowerLeg", "Foot"):
         left, right = vertices[names == f"left{name}", 0], vertices[names == f"right{name}", 0]
         assert min(len(left), len(right)) > 0 or name == "LowerLeg"
-        assert (left > -1e-3).all()
-        assert (right < 1e-3).all()
+        assert (left > -0.03).all()
+        assert (right < 0.03).all()
 
 
 def test_a_wave_lifts_a_hand_above_its_shoulder(one: AnimatedCharacter) -> None:
@@ -129,7 +124,7 @@ def test_who_walks_goes_where_it_looks(one: AnimatedCharacter) -> None:
 
 
 def test_a_tail_moves(folder: Path) -> None:
-    one = read_animated(bicar_entry(folder / "24", "24"))
+    one = read_animated(bicar_entry(folder / "33", "33"))
     _, joints = over(one, "walk")
     names = one.rig.skeleton.names
     tail, hips = joints[:, names.index("tail3")], joints[:, names.index("hips")]
@@ -142,19 +137,12 @@ def digests(folder: Path) -> dict[str, str]:
 
 
 def test_a_sample_of_an_older_version_gets_its_rig_and_keeps_its_bytes(folder: Path, tmp_path: Path) -> None:
-    shutil.copytree(folder / "1", tmp_path / "1")
-    (tmp_path / "1" / RIG).unlink()
-    older = read_animated(bicar_entry(tmp_path / "1", "1"))
+    shutil.copytree(folder / "21", tmp_path / "21")
+    (tmp_path / "21" / RIG).unlink()
+    older = read_animated(bicar_entry(tmp_path / "21", "21"))
     assert (older.rig.skeleton.names, older.motions) == (("",), ())
-    write_sample(tmp_path, 1, SEED)
-    assert digests(tmp_path / "1") == digests(folder / "1")
-
-
-@pytest.mark.parametrize("dropped", ["m", "eyes"])
-def test_what_is_dropped_has_no_rows(folder: Path, dropped: str) -> None:
-    entry = bicar_entry(folder / "1", "1")
-    one = read_animated(replace(entry, drop=(dropped,)))
-    assert len(one.rig.points) == len(one.character.mesh.vertices)
+    write_sample(tmp_path, 21, SEED)
+    assert digests(tmp_path / "21") == digests(folder / "21")
 
 
 def _stretched(rig: dict[str, Any]) -> None:
@@ -202,7 +190,7 @@ def _with_rig(folder: Path, place: Path, change: Callable[[Any], None]) -> Entry
     (place / "tpose").mkdir(parents=True)
     for name in FILES:
         if name.startswith("tpose"):
-            (place / name).write_bytes((folder / "1" / name).read_bytes())
+            (place / name).write_bytes((folder / "21" / name).read_bytes())
     rig = json.loads((place / RIG).read_text())
     change(rig)
     (place / RIG).write_text(json.dumps(rig))

@@ -1,213 +1,326 @@
-"""Torso, limbs and clothes as primitives."""
+"""Torso, limbs and the clothes on them."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
-from specsia_build.characters.samples.parts import Part
-from specsia_build.characters.samples.solid import Solid, axes_along, by
-from specsia_build.characters.samples.traits import Build, Outfit
+from specsia_build.characters.samples.chance import Chance
+from specsia_build.characters.samples.shapes import Array, Piece, blob, by, hoop, lathe, loft, mirrored, sheet, turned
+from specsia_build.characters.samples.traits import Build, Traits
 
-CLOTH = 0.014
-"""How far a garment stands off the skin, in units."""
+CLOTH = 0.012
+"""How far a garment stands off the skin."""
+
+TRUNK = ("hips", "spine", "chest")
+SIDES = ("left", "right")
 
 
 @dataclass(frozen=True)
 class Frame:
-    """Places on the body that clothes and things hang on, in units.
+    """Places on the left of a body; the right is mirrored."""
 
-    Attributes:
-        shoulder, wrist, hand: on the left arm; the right one mirrors x.
-        hip, ankle: on the left leg.
-        waist: height where the lower garment begins.
-        sleeve_end: where along the arm the sleeve ends, as x.
-        hem: height where the trousers end.
-        sock: height where the socks end.
-        skirt: height where a skirt, dress or coat ends.
-        back: z of the back between the shoulders.
-        chest: z of the chest.
-    """
+    build: Build
 
-    shoulder: tuple[float, float, float]
-    wrist: tuple[float, float, float]
-    hand: tuple[float, float, float]
-    hip: tuple[float, float, float]
-    ankle: tuple[float, float, float]
-    waist: float
-    sleeve_end: float
-    hem: float
-    sock: float
-    skirt: float
-    back: float
-    chest: float
+    @property
+    def span(self) -> float:
+        """Height of the torso."""
+        return self.build.neck - self.build.crotch
 
+    def trunk(self, share: float) -> float:
+        """Height at a share of the torso, from the crotch."""
+        return self.build.crotch + share * self.span
 
-def lay_out(build: Build, outfit: Outfit) -> Frame:
-    """Where things are on this body."""
-    drop = np.deg2rad(build.arm_drop_deg)
-    shoulder_y = build.neck - max(build.arm * 1.25, 0.16 * (build.neck - build.crotch)) - 0.01
-    start = np.array([max(build.chest * 0.72, 0.06), shoulder_y, 0.0])
-    reach = build.arm_length + build.chest * 0.28
-    along = np.array([np.cos(drop), -np.sin(drop), 0.0])
-    wrist = start + along * reach
-    hand = wrist + along * build.wrist * 0.9
-    ankle_y = 0.07
-    top = build.crotch + 0.3 * build.leg
-    span = build.crotch - ankle_y
-    return Frame(
-        shoulder=(float(start[0]), float(start[1]), 0.0),
-        wrist=(float(wrist[0]), float(wrist[1]), 0.0),
-        hand=(float(hand[0]), float(hand[1]), 0.0),
-        hip=(build.gap, top, 0.0),
-        ankle=(build.gap, ankle_y, 0.0),
-        waist=build.crotch + 0.36 * (build.neck - build.crotch),
-        sleeve_end=float(start[0] + along[0] * reach * max(outfit.sleeve, 0.02)),
-        hem=build.crotch - span * outfit.hem,
-        sock=ankle_y + span * outfit.socks,
-        skirt=build.crotch - span * outfit.skirt,
-        back=-build.chest * build.depth, chest=build.chest * build.depth,
-    )  # fmt: skip
+    @cached_property
+    def shoulder(self) -> Array:
+        b = self.build
+        return np.array([b.chest * 0.86, b.neck - max(b.arm * 1.1, 0.13 * self.span), 0.0])
 
+    @cached_property
+    def along(self) -> Array:
+        return np.array([np.cos(self.build.drop), -np.sin(self.build.drop), 0.0])
 
-def _torso(solid: Solid, build: Build) -> None:
-    span = build.neck - build.crotch
-    hips, chest, depth = build.hips, build.chest, build.depth
-    low, high = min(hips, 0.62 * span), min(chest, 0.62 * span)
-    solid.blob(Part.TORSO, (0, build.crotch + 0.36 * span, 0), (hips, 0.46 * span, hips * depth), 0, 2.4)
-    solid.blob(Part.TORSO, (0, build.neck - 0.36 * span, 0), (chest, 0.4 * span, chest * depth), 0.1, 2.3)
-    start, end = (0, build.crotch + 0.3 * span, 0), (0, build.neck - 0.3 * span, 0)
-    solid.limb(Part.TORSO, start, end, (low * 0.9, high * 0.9), 0.06, (min(hips / low, chest / high), depth))
-    if build.belly > 0:
-        radius, middle = hips * 0.85, (0, build.crotch + 0.4 * span, build.belly * 0.6)
-        solid.blob(Part.TORSO, middle, (radius, 0.4 * span, radius * depth + build.belly * 0.4), 0.1)
-    solid.limb(Part.HEAD, (0, build.neck - 0.12, 0), (0, build.neck + 0.1, 0), (0.075, 0.075), 0.03)
+    @property
+    def wrist(self) -> Array:
+        return np.asarray(self.shoulder + self.along * self.build.reach)
+
+    @property
+    def hip(self) -> Array:
+        return np.array([self.build.gap, self.build.crotch + 0.25 * self.build.leg, 0.0])
+
+    @property
+    def ankle(self) -> Array:
+        return np.array([self.build.gap, 0.075, 0.0])
+
+    @cached_property
+    def profile(self) -> Array:
+        """Height, half width, half depth and z of the middle of the torso, (7, 4), from below."""
+        b = self.build
+        widths = [0.78 * b.hips, b.hips, 0.97 * b.hips, b.waist, b.chest, 0.9 * b.chest, 0.5 * b.chest]
+        heights = [self.trunk(t) for t in (0.0, 0.12, 0.26, 0.46, 0.72, 0.88, 0.98)]
+        belly = b.belly * np.array([0.1, 0.5, 1.0, 0.9, 0.35, 0.1, 0.0])
+        return np.column_stack([heights, widths, np.array(widths) * b.depth + 0.5 * belly, 0.5 * belly])
+
+    def girth(self, height: float) -> tuple[float, float, float]:
+        """Half width, half depth and middle of the torso at a height."""
+        width, depth, middle = (float(np.interp(height, self.profile[:, 0], self.profile[:, k])) for k in (1, 2, 3))
+        return width, depth, middle
+
+    def chest_at(self, x: float, height: float, off: float = 0.0) -> Array:
+        """A place on the front of the torso, `off` before it."""
+        width, depth, middle = self.girth(height)
+        return np.array([x, height, middle + depth * np.sqrt(max(1 - (x / width) ** 2, 0.0)) + off])
 
 
-def _hand(solid: Solid, frame: Frame, build: Build, kind: str, side: int) -> None:
-    part = Part.HAND
-    size = max(build.wrist * 1.25, 0.075)
-    along = np.array(frame.hand) - np.array(frame.wrist)
-    along = along / np.linalg.norm(along) * by(side, 1, 1)
-    palm = np.array([side * frame.wrist[0], frame.wrist[1], 0.0]) + along * size * 0.75
-    if kind == "paw":
-        solid.blob(part, palm, (size * 1.1, size * 0.95, size * 1.0), 0.03)
-        return
-    solid.blob(part, palm, (size * 1.12, size * 0.72, size * 0.98), 0.03, 2.3)
-    thumb = palm + along * size * 0.05 + by(0, 0.1 * size, size * 0.75)
-    end = thumb + along * size * 0.55 + by(0, 0.15 * size, size * 0.6)
-    solid.limb(part, thumb, end, (size * 0.36, size * 0.3), 0.02)
-    if kind in ("fingers", "glove"):
-        for k in (-1, 0, 1):
-            base = palm + along * size * 0.7 + by(0, 0, -k * size * 0.58)
-            tip = base + along * size * (1.0 if k == 0 else 0.85) + by(0, -0.05 * size, -k * size * 0.12)
-            solid.limb(part, base, tip, (size * 0.36, size * 0.3), 0.012)
-    elif kind in ("mitten", "thumb"):
-        solid.blob(part, palm + along * size * 0.8, (size * 0.85, size * 0.62, size * 0.85), 0.04)
-    if kind == "glove":
-        at = np.array([side * frame.wrist[0], frame.wrist[1], 0.0]) - along * size * 0.1
-        solid.frustum(part, at, 0.03, (build.wrist + 0.02, build.wrist + 0.035), 0.015, 0.005, axes=axes_along(along))
+class Body:
+    """Pieces of a character in the order in which they are made."""
+
+    def __init__(self, chance: Chance, traits: Traits, build: Build) -> None:
+        self.chance, self.traits, self.build = chance, traits, build
+        self.frame = Frame(build)
+        self.pieces: list[Piece] = []
+
+    def add(self, look: str, grid: Array, *bones: str, detail: float = 1.0) -> None:
+        """Add a piece that hangs on some bones."""
+        self.pieces.append(Piece(look, grid, bones, detail))
+
+    def both(self, look: str, grid: Array, *bones: str, detail: float = 1.0) -> None:
+        """Add a piece of the left and the same on the right; names of bones without their side."""
+        for side, shape in zip(SIDES, (grid, mirrored(grid)), strict=True):
+            own = tuple(bone if bone in (*TRUNK, "neck", "head") else side + bone for bone in bones)
+            self.add(look, shape, *own, detail=detail)
 
 
-def _arm(solid: Solid, frame: Frame, build: Build, outfit: Outfit, side: int) -> None:
-    start = np.array([side * frame.shoulder[0] * 0.7, frame.shoulder[1], 0.0])
-    wrist = np.array([side * frame.wrist[0], frame.wrist[1], 0.0])
-    solid.limb(Part.ARM, start, wrist, (build.arm, build.wrist), 0.07)
-    _hand(solid, frame, build, outfit.hands, side)
-    if outfit.sleeve <= 0:
-        return
-    shoulder = np.array([side * frame.shoulder[0], frame.shoulder[1], 0.0])
-    end = shoulder + (wrist - shoulder) * outfit.sleeve
-    along = (wrist - shoulder) / np.linalg.norm(wrist - shoulder)
-    radius = build.arm + (build.wrist - build.arm) * outfit.sleeve + CLOTH + outfit.sleeve_flare
-    middle, half = (start + end) / 2, float(np.linalg.norm(end - start)) / 2
-    radii = (build.arm + CLOTH - 0.012, radius - 0.012)
-    solid.frustum(Part.SLEEVE, middle, half - 0.01, radii, 0.012, 0.05, axes=axes_along(along))
-    if outfit.top in ("sweater", "hoodie", "jacket", "coat"):
-        solid.ring(Part.CUFF, end - along * 0.012, radius - 0.006, 0.02, 0.006, axes=axes_along(along))
+ARM = ("chest", "UpperArm", "LowerArm", "Hand")
+LEG = ("hips", "UpperLeg", "LowerLeg", "Foot")
 
 
-def _foot(solid: Solid, frame: Frame, build: Build, outfit: Outfit, side: int) -> None:
-    x = side * frame.ankle[0]
-    width = min(max(build.ankle * 1.15, 0.075), max(build.gap * 0.98, 0.075))
-    length = width * 1.55
-    if outfit.shoes in ("paws", "claws"):
-        solid.blob(Part.SHOE, (x, 0.035, 0.045), (width, 0.085, length * 0.9), 0.04)
-        if outfit.shoes == "claws":
-            for k in (-1, 0, 1):
-                toe = np.array([x + k * width * 0.55, 0.03, 0.045 + length * (0.82 - 0.1 * abs(k))])
-                solid.limb(Part.SOLE, toe, toe + by(k * 0.008, -0.012, 0.05), (0.032, 0.02), 0.006)
-        return
-    solid.blob(Part.SHOE, (x, 0.045, 0.05), (width, 0.085, length), 0.02, 2.4)
-    solid.blob(Part.SHOE, (x, 0.05, 0.07 + length * 0.35), (width * 1.02, 0.08, length * 0.66), 0.02, 2.2)
-    if outfit.shoes == "boots":
-        top = max(0.4 * build.crotch, 0.14)
-        radii = (build.ankle + 0.012, build.ankle + 0.022)
-        solid.frustum(Part.SHOE, (x, 0.06 + top / 2, 0), top / 2, radii, 0.012, 0.04)
-        solid.ring(Part.CUFF, (x, 0.06 + top, 0), build.ankle + 0.02, 0.022, 0.006)
-    if outfit.shoes == "sneakers":
-        solid.frustum(Part.SOLE, (x, 0.018, 0.065), 0.012, (width * 0.95, width * 0.95), 0.02, 0.006, (1.04, 1.6))
-
-
-def _leg(solid: Solid, frame: Frame, build: Build, outfit: Outfit, side: int) -> None:
-    hip = np.array([side * frame.hip[0], frame.hip[1], 0.0])
-    ankle = np.array([side * frame.ankle[0], frame.ankle[1], 0.0])
-    solid.limb(Part.LEG, hip, ankle, (build.leg, build.ankle), 0.05)
-    _foot(solid, frame, build, outfit, side)
-    span = frame.hip[1] - frame.ankle[1]
-    if outfit.hem > 0:
-        t = (frame.hip[1] - frame.hem) / span
-        radius = build.leg + (build.ankle - build.leg) * t + CLOTH + outfit.hem_flare
-        end = hip + (ankle - hip) * t
-        half, radii = max(float(hip[1] - end[1]) / 2 - 0.01, 0.02), (radius - 0.012, build.leg + CLOTH - 0.012)
-        solid.frustum(Part.TROUSER, (hip + end) / 2, half, radii, 0.012, 0.04)
-    if outfit.socks > 0:
-        t = (frame.hip[1] - frame.sock) / span
-        radius = build.leg + (build.ankle - build.leg) * t
-        solid.ring(Part.SOCK, hip + (ankle - hip) * t, radius, 0.014, 0.008)
-
-
-def _skirt(solid: Solid, frame: Frame, build: Build, outfit: Outfit) -> None:
-    if outfit.skirt <= 0:
-        return
-    top = frame.waist + 0.04
-    half = (top - frame.skirt) / 2
-    flat = max(build.depth, 0.8)
-    waist = max(build.hips, build.leg + build.gap) * 0.92
-    base = max(waist * (1 + outfit.skirt_flare), build.gap + build.leg + 0.03)
-    part = Part.SKIRT
-    solid.frustum(part, (0, frame.skirt + half, 0), half, (base, waist - 0.02), 0.018, 0.03, (1.0, flat))
-    if outfit.top in ("dress", "skirt", "robe") and outfit.skirt_flare > 0.3:
-        solid.ring(Part.CUFF, (0, frame.skirt, 0), base, 0.026, 0.01, (1.0, flat, 1.0))
-
-
-def _garments(solid: Solid, frame: Frame, build: Build, outfit: Outfit) -> None:
-    chest = build.chest * 0.62
-    if outfit.top == "hoodie":
-        along = axes_along((0, 1, -0.25))
-        solid.ring(Part.COLLAR, (0, build.neck - 0.03, -0.03), 0.13, 0.05, 0.02, (1.2, 1.1, 1.0), along)
-        solid.blob(Part.COLLAR, (0, build.neck - 0.07, frame.back - 0.03), (chest, 0.1, 0.07), 0.03)
-    elif outfit.top in ("coat", "jacket", "suit", "robe", "sweater"):
-        along = axes_along((0, 1, 0.2))
-        solid.ring(Part.COLLAR, (0, build.neck - 0.02, 0), 0.11, 0.034, 0.015, (1.15, 1.0, 1.2), along)
-    if outfit.belt and outfit.top != "bare":
-        width = float(np.interp(0.36, (0, 1), (build.hips, build.chest)))
-        solid.ring(Part.BELT, (0, frame.waist, 0), width + 0.002, 0.026, 0.006, (1.0, build.depth + 0.02, 1.3))
-        depth = width * (build.depth + 0.02) + 0.02
-        solid.box(Part.BUTTON, (0, frame.waist, depth), (0.045, 0.042, 0.025), 0.012, 0.004)
-    if outfit.pads:
-        for side in (-1, 1):
-            at = (side * frame.shoulder[0], frame.shoulder[1] + build.arm * 0.4, 0)
-            solid.blob(Part.PAD, at, (build.arm * 1.5, build.arm * 1.1, build.arm * 1.7), 0.008)
-
-
-def add_body(solid: Solid, frame: Frame, build: Build, outfit: Outfit) -> None:
+def add_body(body: Body) -> None:
     """Torso, arms, legs and what they wear."""
-    _torso(solid, build)
-    for side in (1, -1):
-        _leg(solid, frame, build, outfit, side)
-    for side in (1, -1):
-        _arm(solid, frame, build, outfit, side)
-    _skirt(solid, frame, build, outfit)
-    _garments(solid, frame, build, outfit)
+    _torso(body)
+    _arms(body)
+    _legs(body)
+    _skirt(body)
+    _collars(body)
+
+
+def _torso(body: Body) -> None:
+    frame, build, traits = body.frame, body.build, body.traits
+    power = 5.0 if traits.species == "robot" else 2.3
+    off = 0.0 if traits.bare else CLOTH
+    path = [(0.0, y, z) for y, _, _, z in frame.profile]
+    radii = [(w + off, d + off) for _, w, d, _ in frame.profile]
+    body.add("torso", loft(path, radii, 12, 23, power, (0.5, 0.35)), *TRUNK, detail=1.3)
+    if traits.hem > 0:
+        rows = [(y, *frame.girth(y)) for y in np.linspace(frame.trunk(0.01), frame.trunk(0.36), 5)]
+        sizes = [(w + 2.2 * CLOTH, d + 2.2 * CLOTH) for _, w, d, _ in rows]
+        body.add("bottom", loft([(0, y, z) for y, _, _, z in rows], sizes, 6, 21, 2.3, (0.3, 0)), "hips", "spine")
+    chin = 1.8 - 1.7 * build.head[1]
+    thick = min(0.42 * build.head[0], 0.5 * build.chest)
+    body.add(
+        "skin", loft([(0, frame.trunk(0.85), 0), (0, chin, 0)], [thick * 1.1, thick], 3, 11), "chest", "neck", "head"
+    )
+    if traits.top == "armour":
+        low, high = frame.trunk(0.38), frame.trunk(0.95)
+        rows = [(y, *frame.girth(y)) for y in np.linspace(low, high, 5)]
+        plate = loft(
+            [(0, y, z) for y, _, _, z in rows], [(w + 0.03, d + 0.035) for _, w, d, _ in rows], 6, 21, 2.5, (0, 0)
+        )
+        body.add("metal", plate, *TRUNK)
+
+
+def _arms(body: Body) -> None:
+    frame, build, traits = body.frame, body.build, body.traits
+    shoulder, wrist = frame.shoulder, frame.wrist
+    start = shoulder * (0.7, 1, 1)
+    middle = (shoulder + wrist) / 2
+    robot = traits.species == "robot"
+    ends = [build.arm, (build.arm + build.wrist) / 2 * (0.8 if robot else 1.0), build.wrist]
+    arm = loft([start, middle, wrist], ends, 9, 11, ends=(1, 0.4))
+    body.both("arm", arm, *ARM)
+    if robot:
+        for place, size in ((shoulder, build.arm), (middle, ends[1])):
+            body.both("joint", blob(place, (size * 1.25,) * 3), *ARM)
+    _hands(body)
+    if traits.sleeve > 0:
+        end = shoulder + (wrist - shoulder) * traits.sleeve
+        flare = body.chance.between(0.03, 0.09) if traits.top == "robe" else body.chance.between(0.0, 0.02)
+        radius = float(np.interp(traits.sleeve, (0, 0.5, 1), ends)) + CLOTH + flare
+        look = "top2" if body.chance.true(0.12) else "sleeve"
+        body.both(look, loft([start, end], [build.arm + CLOTH, radius], 8, 11, ends=(0.9, 0)), *ARM)
+        if traits.top in ("sweater", "hoodie", "jacket", "coat", "suit") and body.chance.true(0.7):
+            about = turned(z_deg=float(np.rad2deg(build.drop)) + 90)
+            body.both(
+                "cuff", lathe(end, [(radius + 0.008, -0.022), (radius + 0.008, 0.022)], turn=about, columns=13), *ARM
+            )
+    if traits.pads:
+        pad = blob(shoulder + by(0, 0.35 * build.arm, 0), (build.arm * 1.7, build.arm * 1.25, build.arm * 1.8), 2.5)
+        body.both("metal" if traits.top == "armour" else "accent", pad, "chest", "UpperArm")
+
+
+def _hands(body: Body) -> None:
+    frame, kind = body.frame, body.traits.hands
+    size = max(body.build.wrist * 1.2, 0.3 * body.build.arm + 0.03)
+    along, palm = frame.along, frame.wrist + frame.along * max(body.build.wrist * 1.2, 0.05) * 0.8
+    bones = ("LowerArm", "Hand")
+    about = turned(z_deg=-float(np.rad2deg(body.build.drop)))
+    look = "glove" if kind == "glove" else "hand"
+    if kind in ("paw", "fist"):
+        body.both(
+            look, blob(palm, (size * 1.15, size * 0.95, size * 1.05), 2.6 if kind == "fist" else 2.0, about), *bones
+        )
+        return
+    body.both(look, blob(palm, (size * 1.15, size * 0.62, size), 2.4, about), *bones)
+    thumb = palm + by(0, 0.1 * size, size * 0.7)
+    body.both(
+        look,
+        loft([thumb, thumb + along * size * 0.6 + by(0, 0, size * 0.55)], [size * 0.34, size * 0.26], 0, 9),
+        *bones,
+    )
+    if kind == "mitten":
+        body.both(look, blob(palm + along * size * 0.8, (size * 0.9, size * 0.5, size * 0.85), 2.3, about), *bones)
+        return
+    for k in (-1.1, 0.0, 1.1):
+        base = palm + along * size * 0.8 + by(0, 0, k * size * 0.55)
+        tip = base + along * size * (1.1 - 0.15 * abs(k)) + by(0, 0, k * size * 0.08)
+        body.both(look, loft([base, tip], [size * 0.3, size * 0.24], 0, 9), *bones)
+    if kind == "glove":
+        rim = body.build.wrist + 0.02
+        turn = turned(z_deg=float(np.rad2deg(body.build.drop)) + 90)
+        body.both(
+            look, lathe(frame.wrist, [(rim * 1.25, -0.06), (rim, 0.03)], turn=turn, columns=13), "LowerArm", "Hand"
+        )
+
+
+def _legs(body: Body) -> None:
+    frame, build, traits = body.frame, body.build, body.traits
+    hip, ankle = frame.hip, frame.ankle
+    knee = (hip + ankle) / 2
+    radii = [build.leg, 0.8 * build.leg if traits.figure == "tall" else (build.leg + build.ankle) / 2, build.ankle]
+    body.both("leg", loft([hip, knee, ankle], radii, 9, 13, ends=(1, 0.3)), *LEG)
+    if traits.species == "robot":
+        body.both("joint", blob(knee, (radii[1] * 1.25,) * 3), "UpperLeg", "LowerLeg")
+
+    def covered(share: float, off: float, flare: float) -> Array:
+        end = hip + (ankle - hip) * share
+        sizes = [np.interp(t * share, (0, 0.5, 1), radii) + off + flare * t * t for t in (0, 0.5, 1)]
+        return loft([hip, (hip + end) / 2, end], [float(s) for s in sizes], 8, 13, ends=(1, 0))
+
+    if traits.hem > 0:
+        flare = body.chance.between(0, 0.045 if build.gap > 1.2 * build.ankle else 0.02)
+        body.both("bottom", covered(traits.hem, CLOTH, flare), *LEG)
+    if traits.socks > 0:
+        low = ankle + (hip - ankle) * traits.socks
+        size = float(np.interp(1 - traits.socks, (0, 0.5, 1), radii))
+        body.both("sock", loft([low, ankle], [size + 0.006, build.ankle + 0.006], 6, 13, ends=(0, 0)), *LEG)
+    _feet(body)
+
+
+def _feet(body: Body) -> None:
+    frame, build, kind = body.frame, body.build, body.traits.shoes
+    width, length, x = build.foot, build.toe, build.gap
+    high = min(0.075, 0.9 * width)
+
+    def flat(grid: Array) -> Array:
+        return np.asarray(np.maximum(grid, (-9.0, 0.0, -9.0)))
+
+    heel, ball, toe = (x, high, -0.35 * length), (x, high * 0.9, 0.55 * length), (x, high * 0.62, 0.95 * length)
+    bare = kind in ("paws", "claws")
+    path, radii = [heel, (x, high, 0.1 * length), ball, toe], [width * k for k in (0.8, 0.9, 1.0, 0.72)]
+    shape = loft(path, radii, 7, 13, 2.2, (0.5, 0.7), (0.0, 1.0, 0.0))
+    squeezed = shape * (1, 0, 1) + by(0, 1, 0) * (high + (shape[..., 1:2] - high) * min(1.0, high / width))
+    body.both("foot" if bare else "shoe", flat(squeezed), "LowerLeg", "Foot")
+    if kind == "claws":
+        for k in (-0.6, 0.0, 0.6):
+            root = np.array([x + k * width, 0.04, (1.0 - 0.15 * abs(k)) * length])
+            body.both("horn", flat(loft([root, root + by(0, -0.015, 0.07)], [0.03, 0.008], 0, 9)), "Foot")
+    if kind == "boots":
+        top = max(body.chance.between(0.3, 0.6) * build.crotch, 0.15)
+        share = min(top / frame.hip[1], 1.0)
+        size = max(float(np.interp(share, (0.1, 1), (build.ankle, build.leg))) + 2.2 * CLOTH, width * 0.7)
+        radii = [max(width * 0.8, build.ankle + 0.015), size]
+        shaft = loft([(x, 0.05, 0), (x, top, 0)], radii, 4, 13, ends=(0, 0))
+        body.both("shoe", shaft, "LowerLeg", "Foot")
+        body.both(
+            "cuff2", lathe((x, top, 0), [(size + 0.01, -0.025), (size + 0.01, 0.02)], columns=13), "LowerLeg", "Foot"
+        )
+    elif kind == "sneakers":
+        body.both("light", flat(blob((x, 0.012, 0.28 * length), (width * 1.06, 0.022, length * 0.78), 2.6)), "Foot")
+
+
+def _skirt(body: Body) -> None:
+    frame, build, traits = body.frame, body.build, body.traits
+    if traits.skirt <= 0:
+        return
+    top = frame.trunk(0.4 if traits.top == "coat" else 0.46)
+    low = build.crotch - (build.crotch - 0.07) * traits.skirt
+    width, depth, middle = frame.girth(frame.trunk(0.3))
+    flare = 1 + body.chance.between(0.1, 0.75) * (0.5 if traits.figure == "tall" else 1.0) * traits.skirt
+    base = max(width * flare, build.gap + build.leg + 0.03)
+    deep = max(depth * flare, build.leg * 1.25 + 0.03)
+    waist, waist_depth, _ = frame.girth(top)
+    curve = body.chance.between(0.3, 0.9)
+    rows = np.linspace(0, 1, 7)
+    reach = rows**curve
+    path = [(0, top + (low - top) * t, middle * (1 - t)) for t in rows]
+    radii = [(waist + 0.014 + (base - waist) * r, waist_depth + 0.014 + (deep - waist_depth) * r) for r in reach]
+    grid = loft(path, radii, 0, 27, ends=(0, 0))
+    if body.chance.true(0.4):
+        folds = np.cos(np.linspace(0, 2 * np.pi * body.chance.rng.integers(6, 11), 27))
+        weight = np.array([0, *reach, 0])[:, None] * folds * 0.05
+        grid = grid + (grid - grid.mean(axis=1, keepdims=True)) * weight[..., None] * (1, 0, 1)
+    body.add("skirt", grid, "skirt", detail=1.2)
+    if traits.top != "coat" and body.chance.true(0.4):
+        body.add("top2", hoop((0, low + 0.012, 0), (base + 0.012, deep + 0.012), (0.022, 0.022)), "skirt")
+
+
+def _collars(body: Body) -> None:
+    frame, build, traits, chance = body.frame, body.build, body.traits, body.chance
+    top, neck = frame.trunk(0.96), min(0.42 * build.head[0], 0.5 * build.chest)
+    if traits.top == "hoodie":
+        body.add("top", hoop((0, top, -0.02), (neck + 0.05, neck + 0.05), (0.045, 0.05), turned(x_deg=-14)), "chest")
+        width, depth, _ = frame.girth(frame.trunk(0.82))
+        body.add("top", blob((0, frame.trunk(0.84), -depth - 0.01), (width * 0.6, 0.16 * frame.span, 0.07)), "chest")
+    elif traits.top in ("coat", "jacket", "suit", "robe", "sweater"):
+        thick = (0.022, 0.045) if traits.top != "sweater" else (0.025, 0.03)
+        body.add("collar", hoop((0, top, 0.0), (neck + 0.03, neck + 0.03), thick, turned(x_deg=10)), "chest")
+    if traits.belt:
+        height = frame.trunk(0.38)
+        width, depth, middle = frame.girth(height)
+        width, depth = width + 2.2 * CLOTH + 0.006, depth + 2.2 * CLOTH + 0.006
+        rings = [(1.0, -0.028), (1.02, 0.0), (1.0, 0.028)]
+        body.add("leather", lathe((0, height, middle), rings, (width, depth), columns=23), "hips", "spine")
+        body.add("gold", blob((0, height, middle + depth), (0.045, 0.04, 0.02), 4.0, size=(5, 9)), "hips", "spine")
+        if chance.true(0.4):
+            pouch = (traits.side * width * 0.7, height - 0.05, middle + depth * 0.72)
+            body.add("leather", blob(pouch, (0.05, 0.05, 0.035), 3.0, size=(7, 11)), "hips")
+    if traits.scarf:
+        body.add("scarf", hoop((0, top + 0.01, 0), (neck + 0.06, neck + 0.06), (0.05, 0.055)), "chest")
+        start = frame.chest_at(0.4 * build.chest * traits.side, frame.trunk(0.9), 0.03)
+        end = frame.chest_at(0.4 * build.chest * traits.side, frame.trunk(0.42), 0.03)
+        body.add("scarf", loft([start, end], [(0.055, 0.016), (0.06, 0.016)], 4, 9, 3.0, (0, 0)), *TRUNK)
+    if traits.tie:
+        knot = frame.chest_at(0, frame.trunk(0.9), 0.02)
+        tip = frame.chest_at(0, frame.trunk(0.42), 0.016)
+        radii = [(0.02, 0.012), (0.035, 0.012), (0.045, 0.008)]
+        body.add("accent", loft([knot, (knot + tip) / 2, tip], radii, 5, 9, 2.5), *TRUNK)
+
+
+def cloak(body: Body) -> None:
+    """A cape from the shoulders down the back."""
+    frame, build = body.frame, body.build
+    top, low = frame.trunk(0.94), build.crotch * body.chance.between(0.15, 0.55)
+    flare, deep = body.chance.between(1.15, 1.5), body.chance.between(0.3, 0.6)
+    t, s = np.linspace(0, 1, 7)[:, None], np.linspace(-1, 1, 13)[None, :]
+    width = build.chest * (0.95 + (flare - 0.95) * t)
+    widest = max(float(frame.profile[:, 2].max()), build.leg) * 1.05
+    depth = frame.girth(top)[1] * (1 - t) ** 3 + (widest + 0.06) * (1 - (1 - t) ** 3) + 0.05
+    x, y = width * s, top + (low - top) * t + 0 * s
+    z = -depth * (1 - deep * s**2) - 0.02 * np.cos(9 * s) * t
+    look = "cape"
+    body.add(look, sheet(np.stack(np.broadcast_arrays(x, y, z), axis=2), -0.02), "cape", detail=1.1)
+    body.add(
+        "cape", hoop((0, top, 0), (build.chest * 0.62, frame.girth(frame.trunk(0.85))[1] * 0.95), (0.03, 0.03)), "chest"
+    )

@@ -1,117 +1,60 @@
-"""The character's own frontal drawing: softly shaded, with a dark contour on white."""
+"""The character's own frontal drawing: shaded in two tones, with dark lines on white."""
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass
-
 import numpy as np
+import scipy
 from numpy.typing import NDArray
 
 from specsia_build import frame
-from specsia_build.jit import compiled
+from specsia_build.characters.samples.make import Sample
+from specsia_build.rendering.fast.renderer import FastRenderer
+from specsia_build.rendering.mesh import Material, Mesh, Texture
 
 SIZE = 512
 """Width and height of a drawing in pixels."""
 
 _LINE = 3
+_LIGHT = np.array([-0.35, -0.75, 0.55]) / np.linalg.norm([-0.35, -0.75, 0.55])
 
 
-@dataclass(frozen=True)
-class Layer:
-    """A mesh to draw, OBJ axes.
-
-    Attributes:
-        vertices, normals: (V, 3).
-        quads: (Q, 4).
-        uv: (Q, 4, 2) in texels, row 0 at the top.
-        image: (S, S, 3) uint8.
-    """
-
-    vertices: NDArray[np.float64]
-    normals: NDArray[np.float64]
-    quads: NDArray[np.int64]
-    uv: NDArray[np.float64]
-    image: NDArray[np.uint8]
+def mesh_of(sample: Sample) -> Mesh:
+    """A sample as a mesh, Z up and facing -Y, in its own units."""
+    corners = np.concatenate([sample.corners[:, [0, 1, 2]], sample.corners[:, [0, 2, 3]]])
+    uv = np.concatenate([sample.uv[:, [0, 1, 2]], sample.uv[:, [0, 2, 3]]])
+    real = (corners[:, 0] != corners[:, 1]) & (corners[:, 1] != corners[:, 2]) & (corners[:, 0] != corners[:, 2])
+    pixels = np.dstack([sample.image, np.full(sample.image.shape[:2], 255, np.uint8)])
+    return Mesh(
+        vertices=(sample.vertices @ frame.up_rotation("+y").T).astype(np.float32),
+        faces=corners[real].astype(np.int32),
+        materials=(Material(texture=Texture(pixels)),),
+        face_material=np.zeros(int(real.sum()), np.int32),
+        uv=uv[real].astype(np.float32),
+    )
 
 
-@compiled
-def _draw(
-    points: NDArray[np.float64],
-    light: NDArray[np.float64],
-    quads: NDArray[np.int64],
-    uv: NDArray[np.float64],
-    image: NDArray[np.uint8],
-    depth: NDArray[np.float64],
-    colour: NDArray[np.float64],
-) -> None:
-    size, texels = depth.shape[0], image.shape[0]
-    for q in range(len(quads)):
-        for half in range(2):
-            a, b, c = 0, 1 + half, 2 + half
-            pa, pb, pc = points[quads[q, a]], points[quads[q, b]], points[quads[q, c]]
-            area = (pb[0] - pa[0]) * (pc[1] - pa[1]) - (pb[1] - pa[1]) * (pc[0] - pa[0])
-            if area > -1e-12:
-                continue
-            top, bottom = min(pa[1], pb[1], pc[1]), max(pa[1], pb[1], pc[1])
-            left, right = min(pa[0], pb[0], pc[0]), max(pa[0], pb[0], pc[0])
-            for row in range(max(0, math.ceil(top - 0.5)), min(size - 1, math.floor(bottom - 0.5)) + 1):
-                y = row + 0.5
-                for col in range(max(0, math.ceil(left - 0.5)), min(size - 1, math.floor(right - 0.5)) + 1):
-                    x = col + 0.5
-                    wb = ((x - pa[0]) * (pc[1] - pa[1]) - (y - pa[1]) * (pc[0] - pa[0])) / area
-                    wc = ((pb[0] - pa[0]) * (y - pa[1]) - (pb[1] - pa[1]) * (x - pa[0])) / area
-                    wa = 1.0 - wb - wc
-                    if wa < 0.0 or wb < 0.0 or wc < 0.0:
-                        continue
-                    z = wa * pa[2] + wb * pb[2] + wc * pc[2]
-                    if z >= depth[row, col]:
-                        continue
-                    depth[row, col] = z
-                    u = wa * uv[q, a, 0] + wb * uv[q, b, 0] + wc * uv[q, c, 0]
-                    v = wa * uv[q, a, 1] + wb * uv[q, b, 1] + wc * uv[q, c, 1]
-                    r, k = min(max(int(v), 0), texels - 1), min(max(int(u), 0), texels - 1)
-                    shade = wa * light[quads[q, a]] + wb * light[quads[q, b]] + wc * light[quads[q, c]]
-                    for channel in range(3):
-                        colour[row, col, channel] = image[r, k, channel] * shade
+def draw_front(sample: Sample) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """The picture (SIZE, SIZE, 3) uint8, and its mask (SIZE, SIZE) uint8, 255 where the character is."""
+    mesh, camera = mesh_of(sample), frame.Camera(0.0, SIZE)
+    fit = frame.normalise(mesh.vertices, (camera,), _LINE + 1)
+    (layers,) = FastRenderer().render(mesh.with_vertices(fit.apply(mesh.vertices)), (camera,))
+    rows, columns = (np.flatnonzero((layers.mask > 0).any(axis=axis)) for axis in (1, 0))
+    box = np.s_[rows[0] - _LINE : rows[-1] + _LINE + 1, columns[0] - _LINE : columns[-1] + _LINE + 1]
+    picture, mask = np.full((SIZE, SIZE, 3), 255, np.uint8), np.where(layers.mask > 0, 255, 0).astype(np.uint8)
+    picture[box] = _inked(layers.color[box], mask[box] > 0, layers.position[box])
+    return picture, mask
 
 
-def _grown(mask: NDArray[np.bool_], radius: int) -> NDArray[np.bool_]:
-    out = mask.copy()
-    for dy in range(-radius, radius + 1):
-        for dx in range(-radius, radius + 1):
-            if 0 < dx * dx + dy * dy <= radius * radius:
-                out |= np.roll(mask, (dy, dx), (0, 1))
-    return out
-
-
-def draw_front(layers: list[Layer]) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    """The picture and its mask.
-
-    Args:
-        layers: meshes in OBJ axes, in any units.
-
-    Returns:
-        picture: (SIZE, SIZE, 3) uint8 on white.
-        mask: (SIZE, SIZE) uint8, 255 where the character is, without its contour.
-    """
-    camera = frame.Camera(0.0, SIZE)
-    up = frame.up_rotation("+y").T
-    together = np.concatenate([layer.vertices for layer in layers]) @ up
-    fit = frame.normalise(together, (camera,), _LINE + 1)
-    depth, colour = np.full((SIZE, SIZE), np.inf), np.full((SIZE, SIZE, 3), 255.0)
-    toward = np.array([-0.35, 0.55, 0.75]) / np.linalg.norm([-0.35, 0.55, 0.75])
-    for layer in layers:
-        points = camera.project((layer.vertices @ up - np.array(fit.centre)) * fit.scale)
-        seen = layer.normals @ up @ camera.basis().T * [1.0, 1.0, -1.0]
-        light = np.where(seen @ toward > 0.18, 1.0, 0.84)
-        _draw(points, light, layer.quads, layer.uv, layer.image, depth, colour)
-    mask = np.isfinite(depth)
-    far = np.where(mask, depth, 9.0)
-    step = np.zeros_like(mask)
-    for axis in (0, 1):
-        for way in (1, -1):
-            step |= mask & (np.roll(far, way, axis) - far > 0.06)
-    colour[step] *= 0.35
-    colour[_grown(mask, _LINE) & ~mask] = (34.0, 26.0, 32.0)
-    return np.clip(np.rint(colour), 0, 255).astype(np.uint8), np.where(mask, 255, 0).astype(np.uint8)
+def _inked(color: NDArray[np.uint8], mask: NDArray[np.bool_], places: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """Colours in two tones by the slope of the surface, dark where it steps back and around it."""
+    depth = np.where(mask, places[..., 1], 9.0)
+    normal = np.cross(np.gradient(places, axis=0), np.gradient(places, axis=1))
+    normal /= np.maximum(np.linalg.norm(normal, axis=2, keepdims=True), 1e-12)
+    tone = np.where(scipy.ndimage.uniform_filter(normal @ _LIGHT, 5) > 0.18, 1.0, 0.84)
+    alpha = color[..., 3:] / 255.0
+    colour = color[..., :3] * tone[..., None] * alpha + 255.0 * (1 - alpha)
+    behind = scipy.ndimage.maximum_filter(depth, 3)
+    colour[mask & (behind - depth > 0.06)] *= 0.35
+    around = scipy.ndimage.distance_transform_edt(~mask)
+    colour[(around > 0) & (around <= _LINE)] = (34.0, 26.0, 32.0)
+    return np.clip(np.rint(colour), 0, 255).astype(np.uint8)

@@ -1,152 +1,217 @@
-"""Hair as primitives: a cap over the skull, a fringe that leaves the face free, and a style."""
+"""Hair, hats and beards."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
+from specsia_build.characters.samples.body import Body
 from specsia_build.characters.samples.head import Skull
-from specsia_build.characters.samples.parts import Part
-from specsia_build.characters.samples.solid import Solid, Vector, by, turned
+from specsia_build.characters.samples.shapes import Array, blob, hoop, lathe, loft, turned
 
 
-def _cap(solid: Solid, skull: Skull, thick: float, back: float, lift: float) -> None:
-    a, b, c = skull.radii
-    solid.blob(Part.HAIR, skull.at(0, lift, -back), (a * thick, b * (thick - 0.04), c * thick), 0.01, skull.power)
+def _cap(skull: Skull, front: float, side: float, back: float, scale: float, jag: Array | float = 0.0) -> Array:
+    """A shell over the head down to an edge, given in shares of half a turn from the top; its inside is a lid.
+
+    Args:
+        skull: below it.
+        front, side, back: where the edge is.
+        scale: of the head's size.
+        jag: what the edge is lower by, (33,) or a number.
+    """
+    columns = 33
+    angle = np.linspace(-np.pi, np.pi, columns)
+    ahead = np.cos(angle)
+    edge = side + np.where(ahead > 0, (front - side) * ahead**2, (back - side) * ahead**2) + jag
+    share = np.linspace(0, 1, 9)[:, None]
+    shell = skull.shell(np.pi * np.clip(edge, 0.02, 0.95)[None, :] * share, columns, scale)
+    inner = skull.shell(np.pi * np.clip(edge, 0.02, 0.95)[None, :], columns, 0.93)
+    lid = np.broadcast_to(inner.mean(axis=1, keepdims=True), inner.shape)
+    return np.concatenate([shell, inner, lid])
 
 
-def _on_face(skull: Skull, u: float, v: float, out: float) -> Vector:
-    """The point of the head's front at u, v, `out` half depths in front of it."""
-    level = 1.0 - abs(u) ** skull.power - abs(v) ** skull.power
-    return skull.at(u, v, max(level, 0.0) ** (1.0 / skull.power) + out)
-
-
-def _fringe(solid: Solid, skull: Skull, kind: str, lean: float) -> None:
-    """Hair over the forehead; `lean` is +1 or -1, the side of the parting."""
-    a, b, c = skull.radii
-    if kind == "straight":
-        solid.blob(Part.HAIR, skull.at(0, 0.68, 0.1), (a * 0.95, b * 0.46, c * 0.97), 0.01, max(skull.power, 2.4))
-        locks = [(u, 0.6, 0.9 * u, 0.3) for u in (-0.6, -0.3, 0.0, 0.3, 0.6)]
-    elif kind == "swept":
-        tilt = turned(z_deg=-lean * 14)
-        solid.blob(Part.HAIR, skull.at(-0.06 * lean, 0.7, 0.1), (a * 0.93, b * 0.46, c * 0.96), 0.01, skull.power, tilt)
-        locks = [(lean * (0.3 - 0.3 * k), 0.66 - 0.05 * k, lean * (0.06 - 0.3 * k), 0.4 - 0.09 * k) for k in range(3)]
-    else:
-        for side in (1, -1):
-            tilt = turned(z_deg=-side * 24)
-            at = skull.at(side * 0.42, 0.66, 0.06)
-            solid.blob(Part.HAIR, at, (a * 0.56, b * 0.44, c * 0.95), 0.012, skull.power, tilt)
-        locks = [(side * 0.72, 0.5, side * 0.86, 0.0) for side in (1, -1)]
-    for u, v, tip_u, tip_v in locks:
-        root, tip = _on_face(skull, u, v, -0.12), _on_face(skull, tip_u, tip_v, 0.0)
-        solid.limb(Part.HAIR, root, tip, skull.sized(0.2, 0.05), 0.03, (1.0, 0.75))
-
-
-def _sides(solid: Solid, skull: Skull, low: float, radius: float = 0.2) -> None:
-    for side in (1, -1):
-        points = (skull.at(side * 0.88, 0.3, -0.05), skull.at(side, -0.2, -0.05), skull.at(side * 0.92, low, 0.0))
-        solid.chain(Part.HAIR, points, skull.sized(radius, radius, radius * 0.7), 0.02, (0.8, 1.25))
-
-
-def _curtain(solid: Solid, skull: Skull, low: float, width: float) -> None:
-    """Hair down the back, to `low` half heights below the centre."""
-    a, b, c = skull.radii
-    top, half = 0.1, (0.1 - low) / 2
-    solid.blob(Part.HAIR, skull.at(0, top - half, -0.62), (a * width, b * (half + 0.3), c * 0.46), 0.04, 2.6)
-
-
-_SPIKES = ((0, 1, 0.3), (0.5, 0.86, 0.22), (-0.5, 0.86, 0.22), (0.86, 0.5, 0), (-0.86, 0.5, 0), (0, 0.9, -0.5),
-           (0.55, 0.6, -0.66), (-0.55, 0.6, -0.66), (0, 0.35, -1), (0.7, 0.05, -0.74), (-0.7, 0.05, -0.74))  # fmt: skip
-
-
-def _spikes(solid: Solid, skull: Skull) -> None:
-    for u, v, w in _SPIKES:
-        root, tip = skull.at(u * 0.75, v * 0.75, w * 0.75), skull.at(u * 1.5, v * 1.42, w * 1.45 - 0.1)
-        solid.limb(Part.HAIR, root, tip, skull.sized(0.34, 0.05), 0.03)
-
-
-def _puffs(solid: Solid, skull: Skull, reach: float, radius: float) -> None:
-    """Curls all over but the face, on a spiral so that they spread evenly."""
-    for k in range(34):
-        v = 1.0 - 1.45 * (k + 0.5) / 34
-        around = np.sqrt(max(1 - v * v, 0.0))
-        u, w = around * np.sin(2.4 * k), around * np.cos(2.4 * k)
-        if w > 0.35 and v < 0.62:
-            continue
-        solid.blob(
-            Part.HAIR,
-            skull.at(u * reach, v * reach + 0.05, w * reach - 0.08),
-            skull.sized(radius, radius, radius),
-            0.03,
+def add_hair(body: Body, skull: Skull) -> None:
+    """Hair and beard."""
+    traits, chance = body.traits, body.chance
+    kind, hatted = traits.hair, traits.hat not in ("", "headband", "hairbow", "crown")
+    if traits.hat in ("hood", "knight"):
+        kind = "bald"
+    if kind != "bald":
+        _hair(body, skull, "short" if hatted and kind in ("afro", "mohawk", "spiky", "curly") else kind, hatted)
+    if traits.beard in ("full", "goatee"):
+        wide = 0.75 if traits.beard == "full" else 0.3
+        low = chance.between(0.0, 0.5) if traits.beard == "full" else 0.1
+        grid = blob(skull.at(0, -0.75, 0.52), skull.radii * (wide, 0.42 + 0.5 * low, 0.52), 2.2)
+        body.add("hair", grid, "head")
+    if traits.beard in ("moustache", "full"):
+        root = skull.front(0, -0.3) + skull.sized(0, 0, 0.02)
+        tip = root + skull.sized(0.38, -0.1, -0.1)
+        body.both(
+            "hair",
+            loft(
+                [root, (root + tip) / 2 + skull.sized(0, 0.03, 0.02), tip],
+                [x * skull.size for x in (0.08, 0.09, 0.03)],
+                6,
+                9,
+            ),
+            "head",
         )
 
 
-def _tail(solid: Solid, skull: Skull, side: float, high: float, length: float) -> None:
-    """A bound tail of hair: at the back for side 0, else at that side."""
-    s = skull.size
-    root = skull.at(side * 0.92, high, -0.45 if side else -0.95)
-    out = np.array([side * 0.34, 0.06, -0.06]) if side else np.array([0.0, 0.12, -0.34])
-    points = [root, root + out * s, root + (out * by(1.5, 0, 1.4) - by(0, 0.45 * length, 0)) * s,
-              root + (out * by(1.25, 0, 1.1) - by(0, length, 0)) * s]  # fmt: skip
-    solid.chain(Part.HAIR, points, skull.sized(0.15, 0.24, 0.25, 0.06), 0.02)
-    solid.blob(Part.TIE, root + out * s * 0.35, skull.sized(0.17, 0.17, 0.17), 0.01)
+_SPIKES = ((0, 0.35, 0.5), (0.45, 0.2, 0.45), (0.4, -0.4, 0.5), (0.85, -0.1, 0.3), (0.7, -0.7, 0.3), (0, -0.6, 0.5))
+"""Half widths, half depths and length of each spike; those beside the middle are on both sides."""
 
 
-def _braid(solid: Solid, skull: Skull, side: int) -> None:
-    s = skull.size
-    for k in range(6):
-        at = skull.at(side * (0.95 + 0.03 * k), -0.3, -0.1) - by(0, 0.24 * s * k, 0)
-        radius = s * (0.17 - 0.012 * k)
-        solid.blob(Part.HAIR if k != 4 else Part.TIE, at, (radius, radius * (1.05 if k != 4 else 0.8), radius), 0.01)
+_CURLS = (
+    (0.35, 0.75, 0.62),
+    (0.85, 0.3, 0.5),
+    (0.95, -0.25, 0.1),
+    (0.5, -0.2, 0.98),
+    (0.75, -0.7, -0.2),
+    (0.3, -0.95, 0.4),
+)
+"""Half widths, depths and heights of curls, on both sides."""
 
 
-def add_hair(solid: Solid, skull: Skull, style: str, lean: float, hatted: bool) -> None:
-    """One style of hair; under a hat only what hangs below it."""
-    at, sized = skull.at, skull.sized
-    if style == "bald":
-        return
-    back = 0.2 if style in ("short", "quiff", "mohawk") else 0.14
-    _cap(solid, skull, 1.01 if hatted else 1.07, back, 0.02 if hatted else 0.13)
-    fringe = {"bob": "straight", "bowl": "straight", "bun": "parted", "buns": "straight", "long": "parted",
-              "twintails": "straight", "braids": "parted"}.get(style, "swept")  # fmt: skip
-    if not hatted and style not in ("afro", "mohawk", "spiky", "curly"):
-        _fringe(solid, skull, fringe, lean)
-    if style in ("bob", "bowl"):
-        low = -0.55 if style == "bob" else -0.1
-        _sides(solid, skull, low, 0.22)
-        _curtain(solid, skull, low - 0.15, 0.98)
-    elif style == "long":
-        _sides(solid, skull, -0.95, 0.18)
-        _curtain(solid, skull, -2.0, 0.84)
-    elif style == "ponytail":
-        _tail(solid, skull, 0.0, 0.45, 1.5)
-    elif style == "twintails":
-        for side in (1.0, -1.0):
-            _tail(solid, skull, side, 0.3, 1.4)
-    elif style == "braids":
-        _braid(solid, skull, 1)
-        _braid(solid, skull, -1)
-    if hatted:
-        return
-    if style == "spiky":
-        _spikes(solid, skull)
-    elif style == "bun":
-        solid.blob(Part.HAIR, at(0, 1.12, -0.3), sized(0.36, 0.32, 0.36), 0.015)
-        solid.ring(Part.TIE, at(0, 0.95, -0.27), 0.2 * skull.size, 0.07 * skull.size, 0.01)
-    elif style == "buns":
-        for side in (1, -1):
-            solid.blob(Part.HAIR, at(side * 0.68, 0.86, -0.15), sized(0.3, 0.3, 0.3), 0.015)
-    elif style == "afro":
-        _puffs(solid, skull, 1.12, 0.42)
-    elif style == "curly":
-        _puffs(solid, skull, 1.0, 0.27)
-    elif style == "mohawk":
-        for k in range(7):
-            angle = np.deg2rad(-30 + 26 * k)
-            v, w = float(np.cos(angle)), float(-np.sin(angle))
-            root, tip = at(0, v * 0.8, w * 0.8), at(0, v * 1.4, w * 1.35 - 0.1)
-            solid.limb(Part.HAIR, root, tip, sized(0.2, 0.06), 0.02, (0.6, 1.0))
-    elif style == "quiff":
-        for k in (-1, 0, 1):
-            root = at(0.25 * k - 0.1 * lean, 0.75, 0.5)
-            points = (root, root + sized(0.05 * lean, 0.34, 0.12), root + sized(0.32 * lean, 0.5, -0.12))
-            solid.chain(Part.HAIR, points, sized(0.22, 0.2, 0.08), 0.02)
+def _hair(body: Body, skull: Skull, kind: str, hatted: bool) -> None:
+    chance, at, sized, size = body.chance, skull.at, skull.sized, skull.size
+    thick = 1.03 if hatted else chance.between(1.06, 1.14)
+    teeth = int(chance.rng.integers(3, 9))
+    angle = np.linspace(-np.pi, np.pi, 33)
+    jag = 0.035 * np.abs(np.sin(teeth * angle)) * (np.cos(angle) > -0.2) if chance.true(0.6) else 0.0
+    fringe = chance.between(0.24, 0.36)
+    edges = {
+        "short": (fringe - 0.03, 0.4, 0.62), "bowl": (0.37, 0.48, 0.58), "bob": (fringe, 0.66, 0.72),
+        "long": (fringe - 0.02, 0.6, 0.8), "parted": (0.2, 0.5, 0.66), "mohawk": (0.16, 0.2, 0.5),
+    }  # fmt: skip
+    if kind not in ("mohawk", "afro") or hatted:
+        body.add("hair", _cap(skull, *edges.get(kind, (fringe - 0.04, 0.42, 0.64)), thick, jag), "head", detail=1.2)
+
+    def lock(
+        points: Sequence[tuple[float, float, float]], radii: Sequence[float], flat: float = 1.0, both: bool = True
+    ) -> None:
+        grid = loft([at(*p) for p in points], [(r * size, r * size * flat) for r in radii], 9, 11)
+        (body.both if both else body.add)("hair", grid, "head")
+
+    neck = -1.2 - chance.between(0.0, 0.5)
+    if kind in ("bob", "long", "parted"):
+        low = {"bob": -0.85, "parted": -0.75}.get(kind, neck)
+        lock([(0.9, 0.3, 0.1), (1.06, -0.3, 0.12), (0.98, low, 0.2)], (0.16, 0.22, 0.08), 1.4)
+    if kind == "long":
+        t, s = np.linspace(0, 1, 8), [0.75, 0.95, 0.9, 0.82, 0.8, 0.76, 0.7, 0.5]
+        path = [at(0, 0.2 - (0.2 - neck - 0.3) * k, -0.66 - 0.2 * np.sin(2 * k)) for k in t]
+        radii = [(w * skull.radii[0], 0.42 * skull.radii[2] * (1 - 0.5 * k)) for w, k in zip(s, t, strict=True)]
+        body.add("hair", loft(path, radii, 0, 17, 2.4), "head", "chest")
+    elif kind == "ponytail":
+        low = chance.between(-0.9, -0.2)
+        lock(
+            [(0, 0.55, -0.85), (0, 0.45, -1.3), (0, low, -1.45), (0, low - 0.5, -1.25)],
+            (0.14, 0.27, 0.26, 0.06),
+            both=False,
+        )
+        body.add("accent", blob(at(0, 0.55, -0.98), sized(0.18, 0.18, 0.1)), "head")
+    elif kind == "twintails":
+        root, tip = (0.75, 0.4, -0.4), (1.15, chance.between(-1.2, -0.5), -0.35)
+        lock([root, (1.3, 0.3, -0.4), tip], (0.12, 0.26, 0.05))
+        body.both("accent", blob(at(*root) + sized(0.08, 0, 0), sized(0.15, 0.15, 0.15), size=(7, 9)), "head")
+    elif kind in ("bun", "buns"):
+        place = at(0, 0.98, -0.45) if kind == "bun" else at(0.62, 0.86, -0.25)
+        (body.add if kind == "bun" else body.both)("hair", blob(place, sized(0.36, 0.34, 0.36)), "head")
+    elif kind == "spiky":
+        for x, z, high in _SPIKES:
+            y = float(np.sqrt(max(1 - x * x - z * z, 0.05)))
+            tip = (1.35 * x, y + 0.85 * high, 1.25 * z)
+            lock([(0.8 * x, 0.7 * y, 0.8 * z), tip], (0.36, 0.03), 0.9, x > 0)
+    elif kind == "afro":
+        fluff = skull.shell(np.linspace(0, np.pi, 15)[:, None], 29, 1.0)
+        wave = 1 + 0.035 * np.sin(7 * fluff / size).sum(axis=2, keepdims=True)
+        scale = chance.between(1.2, 1.4)
+        grid = skull.centre + (fluff - skull.centre) * wave * scale * (1, 0.95, 0.85)
+        body.add("hair", grid + sized(0, 0.4, 0.35 - 0.85 * scale), "head")
+    elif kind == "mohawk":
+        for turn in np.linspace(-0.25, 1.0, 6):
+            foot = at(0, 0.85 * np.cos(turn * 1.3), 0.35 - 1.1 * turn * 0.8)
+            peak = foot + sized(0, 0.55 * np.cos(turn), -0.35 * turn)
+            body.add("hair", loft([foot, peak], [(0.12 * size, 0.26 * size), (0.05 * size, 0.08 * size)], 4, 9), "head")
+    elif kind == "curly":
+        for x, z, y in _CURLS:
+            body.both("hair", blob(at(x, y, z), sized(0.36, 0.34, 0.34), size=(7, 11)), "head")
+    elif kind == "parted":
+        lock([(-0.1, 0.9, 0.55), (0.55, 0.55, 0.8), (0.95, -0.05, 0.4)], (0.16, 0.2, 0.06), 0.7)
+
+
+def add_hat(body: Body, skull: Skull) -> None:
+    """One hat, if it wears one."""
+    kind, side = body.traits.hat, body.traits.side
+    at, sized, size, (a, b, c) = skull.at, skull.sized, skull.size, skull.radii
+    flat = (a / c, 1.0)
+
+    def turn(look: str, y: float, *profile: tuple[float, float], lean: float = -6.0) -> None:
+        """A round part about the head's axis: radii in half depths, heights in half heights from y."""
+        rows = [(r * c, h * b) for r, h in profile]
+        body.add(look, lathe(at(0, y, -0.03), rows, flat, turned(lean), 25), "head")
+
+    def add(look: str, grid: Array) -> None:
+        body.add(look, grid, "head")
+
+    if kind in ("cap", "beanie", "helmet"):
+        add("hat", _cap(skull, 0.33, 0.42, 0.52, 1.14 if kind != "helmet" else 1.2))
+        if kind == "cap":
+            add("brim", blob(at(0, 0.5, 1.08), (a * 0.72, 0.05 * size, c * 0.62), 2.5, turned(12)))
+            add("accent", blob(at(0, 1.14, -0.02), sized(0.09, 0.05, 0.09), size=(5, 9)))
+        elif kind == "beanie":
+            add("brim", hoop(at(0, 0.36, -0.08), (a * 1.08, c * 1.08), (0.08 * size, 0.13 * size), turned(-9)))
+            add("accent", blob(at(0, 1.28, -0.05), sized(0.24, 0.24, 0.24)))
+        else:
+            add("brim", hoop(at(0, 0.34, -0.06), (a * 1.13, c * 1.13), (0.05 * size, 0.08 * size), turned(-9)))
+            for k in (0.35, 0.85) if body.chance.true(0.5) else ():
+                path = [at(0.9, 0.7, 0), at(1.4, 0.75 + 0.2 * k, 0), at(1.5, 1.3, 0.1)]
+                body.both("horn", loft(path, [0.16 * size, 0.13 * size, 0.03 * size], 6, 9), "head")
+    elif kind == "knight":
+        add("metal", _cap(skull, 0.36, 0.9, 0.9, 1.16))
+        add("metal", blob(at(0, -0.72, 0.3), (a * 1.05, b * 0.4, c * 0.9), 2.3))
+        add(
+            "accent",
+            loft(
+                [at(0, 1.05, 0.4), at(0, 1.55, -0.2), at(0, 1.0, -1.2)], [0.08 * size, 0.16 * size, 0.05 * size], 8, 9
+            ),
+        )
+    elif kind == "tophat":
+        turn("brim", 0.52, (1.35, 0), (1.35, 0.06))
+        turn("hat", 0.55, (0.93, 0), (0.88, 0.4), (0.98, body.chance.between(0.7, 1.1)))
+        turn("accent", 0.57, (0.97, 0.02), (0.95, 0.18))
+    elif kind == "wizard":
+        turn("brim", 0.42, (1.75, 0), (1.1, 0.1))
+        path = [at(0, 0.45, -0.03), at(0, 1.1, -0.08), at(0.25 * side, 1.75, -0.4), at(0.45 * side, 2.0, -0.8)]
+        add("hat", loft(path, [1.02 * c, 0.62 * c, 0.26 * c, 0.05 * c], 10, 19))
+        turn("accent", 0.5, (1.03, 0), (0.98, 0.17))
+    elif kind == "headband":
+        add("accent", hoop(at(0, 0.45, -0.03), (a * 0.99, c * 0.99), (0.06 * size, 0.1 * size), turned(-8)))
+    elif kind == "crown":
+        points = np.where(np.arange(25) % 4 < 2, 0.34, 0.14)
+        grid = lathe(
+            at(0, 0.62, 0),
+            [(0.82 * c, 0), (0.84 * c, 0.1 * b), (0.9 * c, 0.34 * b), (0.76 * c, 0.1 * b)],
+            flat,
+            None,
+            25,
+        )
+        grid[3, :, 1] = at(0, 0.62, 0)[1] + points * b
+        add("gold", grid)
+    elif kind == "straw":
+        turn("straw", 0.44, (1.6, -0.02), (1.55, 0.06))
+        turn("straw", 0.46, (1.02, 0), (0.95, 0.4), (0.6, 0.58))
+        turn("accent", 0.5, (1.05, 0), (1.03, 0.16))
+    elif kind == "hood":
+        add("cape", _cap(skull, 0.26, 0.86, 0.9, 1.18))
+        if body.chance.true(0.35):
+            body.both("cape", blob(at(0.62, 0.92, 0), sized(0.3, 0.32, 0.16)), "head")
+    elif kind == "hairbow":
+        place = at(0.45 * side, 0.95, 0.2)
+        for way in (-1, 1):
+            add("accent", blob(place + sized(way * 0.26, 0.05, 0), sized(0.26, 0.2, 0.12), turn=turned(z_deg=way * 20)))
+        add("accent", blob(place, sized(0.1, 0.1, 0.12), size=(7, 9)))
+    elif kind == "chef":
+        turn("white", 0.5, (0.98, 0), (0.98, 0.3))
+        add("white", blob(at(0, 1.15, -0.08), (a * 1.15, b * 0.42, c * 1.15)))

@@ -1,169 +1,202 @@
-"""Head, ears, muzzles and horns as primitives."""
+"""Head, ears, muzzles, horns and eyes."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from specsia_build.characters.samples.parts import Part
-from specsia_build.characters.samples.solid import Solid, axes_along, turned
+from specsia_build.characters.samples.body import Body
+from specsia_build.characters.samples.shapes import Array, blob, by, hoop, lathe, loft, section, turned
 from specsia_build.characters.samples.traits import Build
-
-Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class Skull:
-    """The head's ellipsoid: places on it are given in half widths, half heights and half depths from its centre.
+    """The head's surface: a superellipsoid whose lower half is narrower or wider by `jaw`."""
 
-    `power` is that of `Build.head_power`.
-    """
+    centre: Array
+    radii: Array
+    power: float
+    jaw: float
 
-    centre: tuple[float, float, float]
-    radii: tuple[float, float, float]
-    power: float = 2.0
-
-    def at(self, u: float, v: float, w: float) -> Array:
-        return np.array(self.centre) + np.array(self.radii) * (u, v, w)
+    @classmethod
+    def of(cls, build: Build) -> Skull:
+        return cls(np.array([0.0, 1.8 - build.head[1], 0.0]), np.array(build.head), build.power, build.jaw)
 
     @property
     def size(self) -> float:
-        """A length of this head to measure its parts with: the mean radius."""
-        return float(sum(self.radii) / 3)
+        """The mean radius, which parts of the head are measured in."""
+        return float(self.radii.mean())
+
+    def at(self, u: float, v: float, w: float) -> Array:
+        """A place given in half widths, half heights and half depths from the centre."""
+        return np.asarray(self.centre + self.radii * (u, v, w))
 
     def sized(self, *lengths: float) -> Array:
-        """Lengths, or a step, in such sizes: the same in units."""
-        return np.array(lengths) * self.size
+        """Lengths in mean radii."""
+        return np.asarray(np.array(lengths) * self.size)
+
+    def shell(self, polar: Array, columns: int, scale: float | Array = 1.0) -> Array:
+        """Points (R, C, 3) on the surface.
+
+        Args:
+            polar: radians from the top, (R, C) or (R, 1).
+            columns: around it, from the back.
+            scale: of the surface about the centre.
+        """
+        polar = np.broadcast_to(polar, (len(polar), columns))
+        height, share = np.cos(polar), np.where(np.sin(polar) < 1e-9, 0.0, np.sin(polar))
+        height, share = np.sign(height) * np.abs(height) ** (2 / self.power), share ** (2 / self.power)
+        share = share * (1 - self.jaw * np.maximum(-height, 0.0) ** 1.5)
+        flat = section(columns, self.power)
+        unit = np.stack([share * flat[:, 0], height, share * flat[:, 1]], axis=2)
+        return np.asarray(self.centre + self.radii * unit * scale)
+
+    def front(self, x: float, y: float) -> Array:
+        """The place in front at x and y in half widths and heights."""
+        share = max(1 - abs(y) ** self.power, 0.0) ** (1 / self.power) * (1 - self.jaw * max(-y, 0.0) ** 1.5)
+        depth = share * max(1 - (abs(x) / max(share, 1e-6)) ** self.power, 0.0) ** (1 / self.power)
+        return self.at(x, y, depth)
 
 
-def skull_of(build: Build) -> Skull:
-    """Where the head sits: its top at 1.8."""
-    return Skull((0.0, 1.8 - build.head[1], 0.0), build.head, build.head_power)
+def add_head(body: Body, skull: Skull) -> None:
+    """The skull with what grows on it, but for hair."""
+    traits, kind = body.traits, body.traits.kind
+    polar = np.linspace(0, np.pi, 17)[:, None]
+    body.add("head", skull.shell(polar, 29), "head", detail=2.0)
+    if kind.ears and not (traits.hat in ("hood", "knight") and kind.ears == "human"):
+        _ears(body, skull, kind.ears)
+    if kind.muzzle:
+        _muzzle(body, skull, kind.muzzle)
+    if kind.crown and not traits.hat:
+        _crown(body, skull, kind.crown)
+    nose = body.chance.pick("dot", "bump", "wedge", "long", weights=(2, 4, 2, 0.7))
+    if not kind.muzzle and kind.hair > 0.5 and nose != "dot":
+        root, (wide, high, deep) = skull.front(0, -0.12), {
+            "bump": (0.09, 0.08, 0.1), "wedge": (0.07, 0.15, 0.12), "long": (0.09, 0.13, 0.24),
+        }[nose]  # fmt: skip
+        body.add(
+            "nose" if nose == "bump" and body.chance.true(0.3) else "skin",
+            blob(root, skull.sized(wide, high, deep)),
+            "head",
+        )
+    if traits.glasses:
+        _glasses(body, skull)
 
 
-def _ear(solid: Solid, skull: Skull, kind: str, side: int) -> None:
-    at, sized, part = skull.at, skull.sized, Part.EAR
+def _ears(body: Body, skull: Skull, kind: str) -> None:
+    at, sized, size = skull.at, skull.sized, skull.size
+    bones = ("Ear",) if kind in MOVING_EARS else ("head",)
+
+    def cone(root: Array, *steps: tuple[float, float, float], radii: tuple[float, ...], flat: float = 0.55) -> None:
+        path = [root, *(root + sized(*step) for step in steps)]
+        body.both("ear", loft(path, [(r * size, r * size * flat) for r in radii], 7, 11), *bones)
+
     if kind == "human":
-        solid.blob(part, at(side, -0.1, -0.02), sized(0.08, 0.19, 0.13), 0.02, axes=turned(z_deg=-side * 12))
+        body.both("ear", blob(at(0.98, -0.1, -0.05), sized(0.09, 0.19, 0.14), turn=turned(z_deg=-12)), *bones)
     elif kind == "elf":
-        root = at(side * 0.9, -0.08, -0.02)
-        solid.limb(part, root, root + sized(side * 0.55, 0.32, -0.12), sized(0.16, 0.05), 0.02, (1.0, 0.55))
+        cone(at(0.9, -0.08, -0.02), (0.55, 0.32, -0.12), radii=(0.16, 0.05))
     elif kind == "cat":
-        root = at(side * 0.56, 0.62, 0.0)
-        solid.limb(part, root, root + sized(side * 0.2, 0.56, -0.02), sized(0.3, 0.06), 0.03, (1.0, 0.5))
+        cone(at(0.56, 0.6, 0.0), (0.2, 0.62, -0.02), radii=(0.34, 0.05), flat=0.5)
     elif kind == "bunny":
-        root, middle = at(side * 0.36, 0.82, -0.05), at(side * 0.46, 1.4, -0.1)
-        points = (root, middle, middle + sized(side * 0.12, 0.42, 0))
-        solid.chain(part, points, sized(0.14, 0.2, 0.13), 0.03, (1.0, 0.55))
+        cone(at(0.36, 0.8, -0.05), (0.08, 0.6, -0.06), (0.2, 1.05, -0.08), radii=(0.14, 0.21, 0.1), flat=0.5)
     elif kind == "round":
-        solid.blob(part, at(side * 0.7, 0.78, -0.05), sized(0.28, 0.28, 0.14), 0.02)
+        body.both("ear", blob(at(0.7, 0.78, -0.05), sized(0.3, 0.3, 0.15)), *bones)
     elif kind == "dish":
-        tilt = turned(y_deg=side * 12)
-        solid.blob(part, at(side * 0.92, 0.78, -0.08), sized(0.44, 0.46, 0.12), 0.02, axes=tilt)
-    elif kind == "fluffy":
-        solid.blob(part, at(side * 1.02, 0.42, -0.05), sized(0.42, 0.42, 0.18), 0.03)
-        for k in range(3):
-            solid.blob(part, at(side * (1.22 + 0.1 * k), 0.1 + 0.26 * k, -0.05), sized(0.17, 0.17, 0.12), 0.04)
+        body.both("ear", blob(at(0.95, 0.75, -0.08), sized(0.46, 0.48, 0.13), turn=turned(y_deg=12)), *bones)
     elif kind == "floppy":
-        points = (at(side * 0.78, 0.62, -0.05), at(side * 1.04, 0.5, -0.05), at(side * 1.14, -0.12, 0.0))
-        solid.chain(part, points, sized(0.13, 0.17, 0.22), 0.03, (0.9, 0.6))
+        cone(at(0.75, 0.66, -0.05), (0.3, 0.02, 0), (0.42, -0.75, 0.05), radii=(0.16, 0.22, 0.2))
     elif kind == "fold":
-        root = at(side * 0.55, 0.74, 0.05)
-        points = (root, root + sized(side * 0.16, 0.24, 0.05), root + sized(side * 0.26, 0.1, 0.3))
-        solid.chain(part, points, sized(0.2, 0.16, 0.07), 0.03, (1.0, 0.55))
+        cone(at(0.55, 0.72, 0.05), (0.16, 0.26, 0.05), (0.26, 0.1, 0.32), radii=(0.2, 0.18, 0.07))
     elif kind == "side":
-        root = at(side * 0.82, 0.32, -0.05)
-        points = (root, root + sized(side * 0.34, 0.08, 0), root + sized(side * 0.6, -0.06, 0))
-        solid.chain(part, points, sized(0.1, 0.18, 0.07), 0.03, (1.0, 0.5))
-    elif kind == "fan":
-        tilt = turned(y_deg=side * 18, z_deg=side * 14)
-        solid.blob(part, at(side * 1.38, 0.02, -0.12), sized(0.62, 0.72, 0.11), 0.03, axes=tilt)
-    elif kind == "tuft":
-        root = at(side * 0.58, 0.68, 0.05)
-        solid.limb(part, root, root + sized(side * 0.32, 0.4, 0), sized(0.2, 0.045), 0.05, (1.0, 0.6))
+        cone(at(0.82, 0.32, -0.05), (0.34, 0.08, 0), (0.62, -0.06, 0), radii=(0.1, 0.19, 0.06))
     elif kind == "bolts":
-        along = axes_along((side, 0, 0))
-        solid.frustum(part, at(side, -0.02, 0), 0.08 * skull.size, sized(0.24, 0.2), 0.03, 0.008, axes=along)
+        cap = lathe(
+            at(1.0, -0.02, 0), [(0.26 * size, 0), (0.2 * size, 0.14 * size)], turn=turned(z_deg=-90), columns=13
+        )
+        body.both("joint", cap, *bones)
     elif kind == "fin":
-        root = at(side * 0.85, 0.1, -0.1)
-        for k, lift in enumerate((0.5, 0.12, -0.22)):
-            tip = root + sized(side * (0.5 - 0.06 * k), lift, -0.08)
-            solid.limb(part, root, tip, sized(0.16, 0.05), 0.02, (1.0, 0.5))
+        for lift in (0.55, 0.15, -0.2):
+            cone(at(0.85, 0.1, -0.1), (0.5, lift, -0.1), radii=(0.16, 0.04))
 
 
-def _muzzle(solid: Solid, skull: Skull, kind: str) -> None:
-    sized, middle = skull.sized, skull.at(0, -0.36, 0.82)
+MOVING_EARS = ("elf", "cat", "bunny", "dish", "floppy", "fold", "side", "fin")
+"""Kinds of ears that have a joint."""
+
+
+def _muzzle(body: Body, skull: Skull, kind: str) -> None:
+    sized, root, size = skull.sized, skull.front(0, -0.36), skull.size
+    nose, lift = (0.09, 0.06, 0.06), 0.12
     if kind == "small":
-        for side in (1, -1):
-            solid.blob(Part.MUZZLE, middle + sized(side * 0.11, 0, 0), sized(0.18, 0.15, 0.22), 0.03)
-        solid.blob(Part.NOSE, middle + sized(0, 0.1, 0.2), sized(0.08, 0.055, 0.06), 0.006)
-    elif kind == "wide":
-        solid.blob(Part.MUZZLE, middle, sized(0.42, 0.3, 0.34), 0.04)
-        solid.blob(Part.NOSE, middle + sized(0, 0.16, 0.3), sized(0.14, 0.1, 0.08), 0.006)
-    elif kind == "long":
-        solid.blob(Part.MUZZLE, middle + sized(0, 0, 0.1), sized(0.38, 0.28, 0.52), 0.06, 2.3)
-        solid.blob(Part.NOSE, middle + sized(0, 0.17, 0.54), sized(0.15, 0.1, 0.1), 0.006)
-    elif kind == "point":
-        tip = middle + sized(0, -0.02, 0.42)
-        solid.limb(Part.MUZZLE, middle - sized(0, 0, 0.2), tip, sized(0.34, 0.1), 0.06, (1.0, 0.8))
-        solid.blob(Part.NOSE, middle + sized(0, 0.03, 0.5), sized(0.1, 0.08, 0.08), 0.006)
-    elif kind == "snout":
-        root, ahead = middle + sized(0, 0.06, 0.08), axes_along((0, 0, 1), (0, 1, 0))
-        solid.frustum(Part.MUZZLE, root, 0.16 * skull.size, sized(0.3, 0.26), 0.04, 0.03, (1.0, 0.8), ahead)
-    elif kind == "bignose":
-        solid.blob(Part.NOSE, middle + sized(0, 0.22, 0.12), sized(0.16, 0.26, 0.16), 0.01)
-    elif kind == "trunk":
-        bends = ((0, 0.25, -0.1), (0, 0.05, 0.32), (0, -0.4, 0.42), (0, -0.62, 0.62), (0, -0.52, 0.8))
-        path = [middle + sized(*bend) for bend in bends]
-        solid.chain(Part.MUZZLE, path, sized(0.24, 0.2, 0.16, 0.13, 0.12), 0.05)
-    elif kind == "beak":
-        root, tip = middle + sized(0, 0.06, -0.1), middle + sized(0, -0.02, 0.34)
-        solid.limb(Part.BEAK, root, tip, sized(0.25, 0.07), 0.01, (1.1, 0.7))
+        body.both("muzzle", blob(root + sized(0.1, 0, 0), sized(0.17, 0.14, 0.16)), "head")
+        tip = 0.14
+    elif kind in ("wide", "snout"):
+        wide, deep = (0.36, 0.24) if kind == "wide" else (0.27, 0.3)
+        shape = blob(root, sized(wide, 0.24, deep), 2.4) if kind == "wide" else lathe(
+            root, [(0.27 * size, -0.1 * size), (0.24 * size, 0.28 * size)], (1.15, 0.9), turned(x_deg=90))  # fmt: skip
+        body.add("muzzle", shape, "head")
+        tip, nose = deep, (0.13, 0.09, 0.06)
+        if kind == "snout":
+            body.both("dark", blob(root + sized(0.09, 0.02, 0.28), sized(0.045, 0.07, 0.02)), "head")
+            return
+    elif kind in ("long", "point"):
+        tip = body.chance.between(0.36, 0.55) if kind == "long" else 0.42
+        ends = ((0.32, 0.26), (0.24, 0.2)) if kind == "long" else ((0.3, 0.24), (0.09, 0.08))
+        radii = [(a * size, b * size) for a, b in ends]
+        path = [root - sized(0, 0, 0.15), root + sized(0, -0.06, tip)]
+        body.add("muzzle", loft(path, radii, 6, 15, front=(0, 1, 0)), "head", detail=1.5)
+        lift = 0.1
+    else:
+        wide, high, tip = 0.2, 0.13, body.chance.between(0.3, 0.55)
+        path = [root + sized(0, 0.12, -0.1), root + sized(0, 0.02, tip)]
+        radii = [(wide * size, high * size), (0.04 * size, 0.03 * size)]
+        body.add("beak", loft(path, radii, 6, 13, front=(0, 1, 0)), "head")
+        return
+    body.add("noseink", blob(root + sized(0, lift, tip), sized(*nose)), "head")
 
 
-def _crown(solid: Solid, skull: Skull, kind: str) -> None:
-    at, sized = skull.at, skull.sized
-    if kind == "mane":
-        for k in range(14):
-            angle = 2 * np.pi * k / 14
-            solid.blob(Part.MANE, at(0.98 * np.sin(angle), 0.98 * np.cos(angle), -0.15), sized(0.38, 0.38, 0.36), 0.05)
-        solid.blob(Part.MANE, at(0, 0, -0.5), np.array(skull.radii) * (1.12, 1.12, 0.8), 0.05)
-    for side in (1, -1):
-        if kind == "horns":
-            root = at(side * 0.5, 0.78, 0.1)
-            points = (root, root + sized(side * 0.22, 0.2, 0), root + sized(side * 0.24, 0.5, 0.04))
-            solid.chain(Part.HORN, points, sized(0.14, 0.11, 0.05), 0.01)
-        elif kind == "antlers":
-            root = at(side * 0.38, 0.82, 0.0)
-            fork = root + sized(side * 0.16, 0.36, 0)
-            solid.chain(Part.HORN, (root, fork, root + sized(side * 0.4, 0.72, 0)), sized(0.075, 0.07, 0.055), 0.01)
-            solid.limb(Part.HORN, fork, fork + sized(side * 0.34, 0.06, 0.03), sized(0.065, 0.05), 0.01)
-        elif kind == "antennae":
-            root = at(side * 0.4, 0.84, 0.0)
-            tip = root + sized(side * 0.2, 0.5, 0.05)
-            solid.limb(Part.HORN, root, tip, sized(0.06, 0.055), 0.02)
-            solid.blob(Part.BADGE, tip, sized(0.13, 0.13, 0.13), 0.005)
-        elif kind == "eyebumps":
-            solid.blob(Part.HEAD, at(side * 0.52, 0.72, 0.3), sized(0.36, 0.36, 0.34), 0.04)
-    if kind == "antenna":
-        root = at(0, 0.95, 0)
-        solid.limb(Part.HORN, root, root + sized(0, 0.34, 0), sized(0.07, 0.055), 0.01)
-        solid.blob(Part.BADGE, root + sized(0, 0.4, 0), sized(0.13, 0.13, 0.13), 0.005)
+def _crown(body: Body, skull: Skull, kind: str) -> None:
+    at, sized, size = skull.at, skull.sized, skull.size
+
+    def stalk(look: str, points: list[Array], radii: list[float]) -> None:
+        body.both(look, loft(points, [r * size for r in radii], 8, 9), "head")
+
+    if kind == "horns":
+        root = at(0.5, 0.8, 0)
+        bend, high = body.chance.between(0.0, 0.35), body.chance.between(0.35, 0.75)
+        stalk(
+            "horn",
+            [root, root + sized(0.25, 0.6 * high, 0.05), root + sized(0.35 - bend, high, 0.12)],
+            [0.14, 0.1, 0.02],
+        )
+    elif kind == "antlers":
+        root = at(0.35, 0.85, 0)
+        stalk("horn", [root, root + sized(0.3, 0.4, 0), root + sized(0.35, 0.85, 0)], [0.08, 0.07, 0.04])
+        stalk("horn", [root + sized(0.26, 0.36, 0), root + sized(0.62, 0.6, 0.05)], [0.06, 0.03])
+    elif kind in ("antenna", "antennae"):
+        for x in (0.0,) if kind == "antenna" else (0.35,):
+            root, tip = at(x, 0.92, 0), at(1.6 * x, 0.92, 0) + sized(0, 0.5, 0)
+            add = body.add if x == 0 else body.both
+            add("joint", loft([root, tip], [0.05 * size, 0.04 * size], 0, 9), "head")
+            add("accent", blob(tip, sized(0.13, 0.13, 0.13)), "head")
+    elif kind == "mane":
+        bumps = 1 + 0.07 * np.cos(np.linspace(0, 24 * np.pi, 49))[None, :, None]
+        ring = skull.shell(np.linspace(0, np.pi, 15)[:, None], 49, np.array([1.28, 1.22, 0.8]))
+        body.add("mane", skull.centre + (ring - skull.centre) * bumps - sized(0, 0, 0.22), "head")
+    elif kind == "eyebumps":
+        body.both("head", blob(at(0.5, 0.86, 0.25), sized(0.32, 0.3, 0.3)), "head")
     elif kind == "tuft":
-        root = at(0, 0.9, 0.05)
-        for lean in (-0.2, 0.02, 0.24):
-            solid.limb(Part.MANE, root, root + sized(lean, 0.36, -0.08), sized(0.1, 0.045), 0.02)
+        for k, lean in enumerate((-0.25, 0.05, 0.3)):
+            root = at(0, 0.9, 0)
+            tip = root + sized(lean, 0.4 - 0.06 * k, -0.1)
+            body.add("tip", loft([root, tip], [0.12 * size, 0.03 * size], 4, 9), "head")
 
 
-def add_head(solid: Solid, skull: Skull, build: Build, ears: str, muzzle: str, crown: str) -> None:
-    """The skull and what grows on it; the first primitives are skin that the eyes can sit on."""
-    solid.blob(Part.HEAD, skull.centre, skull.radii, 0.03, build.head_power)
-    if build.cheek > 0:
-        grown = np.array(skull.radii) * (1 + 0.16 * build.cheek, 0.7, 1.0)
-        solid.blob(Part.HEAD, skull.at(0, -0.32, 0), grown, 0.12)
-    _muzzle(solid, skull, muzzle)
-    _crown(solid, skull, crown)
-    for side in (1, -1):
-        _ear(solid, skull, ears, side)
+def _glasses(body: Body, skull: Skull) -> None:
+    radius, thick = 0.27 * skull.size, 0.035 * skull.size
+    place = skull.front(0.42, 0.02) + by(0, 0, 0.05 * skull.size)
+    inner = place - by(0.9 * radius, 0, 0)
+    body.both("dark", hoop(place, (radius, radius), (thick, thick), turned(90)), "head")
+    body.both("dark", loft([place + by(0.9 * radius, 0, 0), skull.at(1.03, 0.07, -0.1)], [thick] * 2, 0, 7), "head")
+    body.add("dark", loft([inner, inner * (-1, 1, 1)], [thick] * 2, 0, 7), "head")

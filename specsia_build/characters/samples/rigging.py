@@ -1,183 +1,139 @@
-"""Skin weights from the solid: each primitive knows its joints, and near a seam several have a say."""
+"""Joints of a character, and what its vertices hang on: the nearest bones that their piece may hang on."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from itertools import pairwise
+from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
+from specsia_build.animation.plans import AHEAD
 from specsia_build.characters.bicar_rig import Skin, StoredRig
-from specsia_build.characters.samples import field
-from specsia_build.characters.samples.body import Frame
-from specsia_build.characters.samples.joints import SIDES, Joints
-from specsia_build.characters.samples.parts import ABOVE_NECK, Part
-from specsia_build.characters.samples.reach import free_angle, of_arm
-from specsia_build.characters.samples.traits import Build, Outfit
+from specsia_build.characters.samples.body import SIDES, Body
+from specsia_build.characters.samples.extras import tail_points
+from specsia_build.characters.samples.head import MOVING_EARS, Skull
+from specsia_build.characters.samples.shapes import Array, Piece, by
 
-Points = NDArray[np.float64]
-Weights = NDArray[np.float64]
-"""(N, joints), each row summing to 1."""
+_SEAM = 0.05
+"""How much farther than the nearest bone another may be to have a share."""
 
-SHARES = 6
-"""Joints that move one vertex, at most."""
-
-_LEG = {Part.LEG, Part.TROUSER, Part.SOCK}
-_FOOT = {Part.SHOE, Part.SOLE}
-_TAIL = {Part.TAIL, Part.TAIL_TIP}
-_UPPER = {Part.COLLAR, Part.WING, Part.SCARF, Part.BOW}
+MOST_DEG = 75
+"""Farther from the horizontal no arm goes, whatever room there is."""
 
 
-def _ramp(s: Points, middle: float, half: float) -> Points:
-    """0 to 1 smoothly, from `half` before the middle to `half` after it."""
-    t = np.clip((s - middle) / (2 * half) + 0.5, 0.0, 1.0)
-    return np.asarray(t * t * (3 - 2 * t))
+def joints_of(body: Body, skull: Skull) -> dict[str, tuple[str, Array]]:
+    """Parent and place of each joint by VRM's name for it, or `leftEar`, `tail1` and so on; parents before children."""
+    build, frame, mirror = body.build, body.frame, np.array([-1.0, 1.0, 1.0])
+    joints: dict[str, tuple[str, Array]] = {}
+    trunk = {"hips": frame.trunk(0.2), "spine": frame.trunk(0.36), "chest": frame.trunk(0.6), "neck": frame.trunk(0.96)}
+    above = ""
+    for name, height in (trunk | {"head": max(1.8 - 2 * build.head[1], build.neck)}).items():
+        joints[name] = above, np.array([0.0, height, 0.0])
+        above = name
+    toes = by(build.gap, 0.0, build.toe)
+    limbs = {
+        "UpperArm": ("chest", frame.shoulder), "LowerArm": ("UpperArm", (frame.shoulder + frame.wrist) / 2),
+        "Hand": ("LowerArm", frame.wrist), "UpperLeg": ("hips", frame.hip),
+        "LowerLeg": ("UpperLeg", (frame.hip + frame.ankle) / 2), "Foot": ("LowerLeg", frame.ankle),
+        "Toes": ("Foot", toes),
+    }  # fmt: skip
+    if body.traits.kind.ears in MOVING_EARS:
+        low = body.traits.kind.ears in ("side", "fin", "elf")
+        limbs["Ear"] = "head", skull.at(0.8, 0.1, -0.05) if low else skull.at(0.6, 0.65, -0.05)
+    for side in SIDES:
+        for name, (parent, place) in limbs.items():
+            joints[side + name] = (
+                (side + parent if parent in limbs else parent),
+                place * (mirror if side == "right" else 1),
+            )
+    for k, place in enumerate(tail_points(body)[:3]):
+        joints[f"tail{k + 1}"] = f"tail{k}" if k else "hips", place
+    return joints
 
 
-class Anatomy:
-    """What each place of a body hangs on, part by part."""
-
-    def __init__(self, joints: Joints, build: Build, frame: Frame, outfit: Outfit) -> None:
-        self.joints, self.build, self.frame, self.outfit = joints, build, frame, outfit
-        self.span = build.neck - build.crotch
-
-    def _along(self, s: Points, names: Sequence[str], bends: Sequence[tuple[float, float]]) -> Weights:
-        """From one joint to the next where `s` passes each of the bends: their middles and half widths."""
-        found, rest = np.zeros((len(s), len(self.joints.names))), np.ones(len(s))
-        for name, (middle, half) in zip(names, bends, strict=False):
-            passed = _ramp(s, middle, half)
-            found[:, self.joints[name]] += rest * (1 - passed)
-            rest = rest * passed
-        found[:, self.joints[names[-1]]] += rest
-        return found
-
-    def rigid(self, points: Points, name: str) -> Weights:
-        return self._along(points[:, 1], [name], [])
-
-    def torso(self, points: Points) -> Weights:
-        hips, chest = self.build.crotch + 0.32 * self.span, self.build.crotch + 0.58 * self.span
-        half = 0.16 * self.span
-        return self._along(points[:, 1], ["hips", "spine", "chest"], [(hips, half), (chest, half)])
-
-    def neck(self, points: Points) -> Weights:
-        low, high = self.joints.heights("neck", "head")
-        return self._along(points[:, 1], ["chest", "neck", "head"], [(low, 0.05), (high, 0.05)])
-
-    def arm(self, points: Points, side: str) -> Weights:
-        start, end = self.joints.at(f"{side}UpperArm"), self.joints.at(f"{side}Hand")
-        reach = float(np.linalg.norm(end - start))
-        s = (points - start) @ ((end - start) / reach)
-        radius, wrist = self.build.arm, self.build.wrist
-        bends = [
-            (0.3 * radius, 1.0 * radius),
-            (0.5 * reach, min(0.9 * radius, 0.22 * reach)),
-            (reach, min(0.6 * wrist, 0.15 * reach)),
-        ]
-        return self._along(s, ["chest", f"{side}UpperArm", f"{side}LowerArm", f"{side}Hand"], bends)
-
-    def leg(self, points: Points, side: str) -> Weights:
-        top, knee, ankle = self.joints.heights(f"{side}UpperLeg", f"{side}LowerLeg", f"{side}Foot")
-        reach = top - ankle
-        bends = [
-            (0.15 * reach, 0.15 * reach),
-            (top - knee, min(0.9 * self.build.leg, 0.2 * reach)),
-            (reach, min(0.05, 0.15 * reach)),
-        ]
-        names = ["hips", f"{side}UpperLeg", f"{side}LowerLeg", f"{side}Foot"]
-        return self._along(top - points[:, 1], names, bends)
-
-    def skirt(self, points: Points, follow: float) -> Weights:
-        """Cloth around the legs: the lower it hangs, the more it goes where the nearer foot goes.
-
-        Thighs would tilt what stands far off them into the ground; a foot that stands stays upright.
-        """
-        ankle = self.frame.ankle[1]
-        fall = follow * np.clip((self.build.crotch - points[:, 1]) / (self.build.crotch - ankle), 0.0, 1.0)[:, None]
-        left = _ramp(points[:, 0], 0.0, self.build.gap + self.build.leg)[:, None]
-        feet = left * self.rigid(points, "leftFoot") + (1 - left) * self.rigid(points, "rightFoot")
-        return np.asarray((1 - fall) * self.torso(points) + fall * feet)
-
-    def tail(self, points: Points) -> Weights:
-        """From joint to joint by the way along them, and to the hips where it grows out of them."""
-        names = [name for name in self.joints.names if name.startswith("tail")]
-        way = np.zeros(len(points))
-        bends: list[tuple[float, float]] = []
-        for start, end in pairwise(self.joints.at(name) for name in names):
-            length, before = float(np.linalg.norm(end - start)), bends[-1][0] + bends[-1][1] if bends else 0.0
-            way += np.clip((points - start) @ (end - start) / length, 0.0, length)
-            bends.append((before + 0.7 * length, 0.3 * length))
-        out = _ramp(self.joints.at("tail1")[2] - points[:, 2], 0.0, 0.05)[:, None]
-        return np.asarray((1 - out) * self.rigid(points, "hips") + out * self._along(way, names, bends))
-
-    def ear(self, points: Points, side: str) -> Weights:
-        if f"{side}Ear" not in self.joints:
-            return self.rigid(points, "head")
-        away = np.linalg.norm(points - self.joints.at(f"{side}Ear"), axis=1)
-        return self._along(away, ["head", f"{side}Ear"], [(0.12, 0.12)])
-
-    def of(self, row: NDArray[np.float64]) -> Callable[[Points], Weights]:
-        """What the surface of a primitive, a row of the solid's table, hangs on."""
-        part, (x, y, _) = Part(int(row[field.PART])), row[field.CENTRE : field.AXES]
-        side = SIDES[0][1] if x > 0 else SIDES[1][1]
-        if of_arm(row, self.build):
-            return lambda points: self.arm(points, side)
-        if part in _LEG or (part == Part.CUFF and x != 0):
-            return lambda points: self.leg(points, side)
-        if part in _FOOT:
-            return (lambda points: self.rigid(points, f"{side}Foot")) if y < 0.1 else lambda p: self.leg(p, side)
-        if part in (Part.SKIRT, Part.CUFF):
-            return lambda points: self.skirt(points, 1.0)
-        if part == Part.CAPE:
-            return lambda points: self.skirt(points, 0.5)
-        if part in _TAIL:
-            return self.tail
-        if part == Part.EAR:
-            return lambda points: self.ear(points, side)
-        if part == Part.HEAD and row[field.KIND] == field.ROUND_CONE and y < self.build.neck:
-            return self.neck
-        if part in ABOVE_NECK or (part == Part.SPINE and y > self.build.neck):
-            return lambda points: self.rigid(points, "head")
-        if part in _UPPER or (part in (Part.BAG, Part.FLAP) and x == 0):
-            return lambda points: self.rigid(points, "chest")
-        if part in (Part.BAG, Part.FLAP):
-            return lambda points: self.rigid(points, "hips")
-        return self.torso
+def weights_of(
+    pieces: Sequence[Piece], vertices: Sequence[Array], joints: dict[str, tuple[str, Array]], body: Body
+) -> Array:
+    """Shares of the joints in each vertex of all pieces, (V, J), each row summing to 1."""
+    names = list(joints)
+    ends = {name: place for name, (_, place) in joints.items()}
+    for parent, place in joints.values():
+        # The first child ends a bone; of the hips and the chest that is the next of the spine.
+        if parent and ends[parent] is joints[parent][1]:
+            ends[parent] = place
+    for side, way in zip(SIDES, (1, -1), strict=True):
+        ends[side + "Hand"] = ends[side + "Hand"] + body.frame.along * (way * 0.15, 0.15, 0)
+    found = []
+    for piece, points in zip(pieces, vertices, strict=True):
+        shares = np.zeros((len(points), len(names)))
+        if piece.bones in (("skirt",), ("cape",)):
+            _hang(points, shares, names, body, 1.0 if piece.bones == ("skirt",) else 0.35)
+        else:
+            bones = [bone for bone in piece.bones if bone in joints] or ["head"]
+            away = np.stack([_distance(points, joints[bone][1], ends[bone]) for bone in bones], axis=1)
+            say = np.clip(1 - (away - away.min(axis=1, keepdims=True)) / _SEAM, 0, 1) ** 2
+            shares[:, [names.index(bone) for bone in bones]] = say
+        found.append(shares / shares.sum(axis=1, keepdims=True))
+    return np.concatenate(found)
 
 
-def skin_weights(table: NDArray[np.float64], anatomy: Anatomy, points: Points) -> Weights:
-    """What each vertex (N, 3) of the solid's surface hangs on.
+def _distance(points: Array, start: Array, end: Array) -> Array:
+    way = end - start
+    along = np.clip((points - start) @ way / max(float(way @ way), 1e-12), 0, 1)
+    return np.asarray(np.linalg.norm(points - start - along[:, None] * way, axis=1))
 
-    The primitives near a vertex have a say by how near they are, over a width that grows with the fillet between them,
-    so that weights change smoothly all over the surface.
+
+def _hang(points: Array, shares: Array, names: list[str], body: Body, follow: float) -> None:
+    """Cloth around the legs or down the back: the lower it hangs, the more it goes where the nearer foot goes.
+
+    Thighs would tilt what stands far off them into the ground; a foot that stands stays upright.
     """
-    distances = np.stack([field.distance(row[None], points) for row in table], axis=1)
-    nearest = distances.min(axis=1)
-    found = np.zeros((len(points), len(anatomy.joints.names)))
-    for k, row in enumerate(table):
-        say = np.clip(1 - (distances[:, k] - nearest) / (0.02 + row[field.BLEND]), 0.0, 1.0)
-        near = np.flatnonzero(say)
-        found[near] += say[near, None] ** 2 * anatomy.of(row)(points[near])
-    return np.asarray(found / found.sum(axis=1, keepdims=True))
+    top, low = body.frame.trunk(0.4), body.build.crotch
+    fall = follow * np.clip((low - points[:, 1]) / (low - body.frame.ankle[1]), 0, 1)
+    left = np.clip(points[:, 0] / (2 * (body.build.gap + body.build.leg)) + 0.5, 0, 1)
+    upper = np.clip((points[:, 1] - top) / (body.frame.trunk(0.9) - top), 0, 1) * (1 - fall)
+    shares[:, names.index("hips")] = 1 - fall - upper
+    shares[:, names.index("chest")] = upper
+    shares[:, names.index("leftFoot")] = fall * left
+    shares[:, names.index("rightFoot")] = fall * (1 - left)
 
 
-def _skin(weights: Weights) -> Skin:
-    joints = np.argsort(-weights, axis=1, kind="stable")[:, :SHARES]
-    kept = np.take_along_axis(weights, joints, axis=1)
-    return Skin(joints.astype(np.int32), kept / kept.sum(axis=1, keepdims=True))
-
-
-def rig_of(table: NDArray[np.float64], anatomy: Anatomy, body: Points, eyes: Points) -> StoredRig:
-    """The rig of a character.
+def free_angle(body: Body, rest: Array, way: int) -> float:
+    """Degrees from the horizontal that both arms may take: down for `way` -1; up and `AHEAD` of the body for 1.
 
     Args:
-        table: its solid.
-        anatomy: of it.
-        body, eyes: (N, 3) vertices of its meshes.
+        body: whose arms.
+        rest: (N, 3) vertices of all that is no arm.
+        way: up or down.
     """
-    joints = anatomy.joints
-    skins = {"m": _skin(skin_weights(table, anatomy, body)), "e": _skin(anatomy.rigid(eyes, "head"))}
-    hang, lift = (free_angle(table, anatomy.build, anatomy.frame, anatomy.outfit, way) for way in (-1, 1))
-    return StoredRig(
-        tuple(joints.names), np.array(joints.parents, np.int32), np.stack(joints.places), skins, hang, lift
-    )
+    frame, build = body.frame, body.build
+    out = np.linspace(0.5, 1.2, 6) * build.reach
+    radius = max(build.arm, build.wrist) + 0.02
+    beside = np.abs(rest) * (1, 0, 0) + rest * (0, 1, 1)
+    start = round(-way * np.rad2deg(build.drop))
+    free = start
+    for angle in range(start, MOST_DEG + 1, 3):
+        turn, ahead = np.deg2rad(angle), AHEAD if way > 0 else 0.0
+        direction = np.array([np.cos(turn) * np.cos(ahead), way * np.sin(turn), np.cos(turn) * np.sin(ahead)])
+        arm = frame.shoulder + out[:, None] * direction
+        clear = ((beside[:, None] - arm) ** 2).sum(axis=2).min()
+        if (clear < radius**2 or arm[:, 1].min() < radius) and angle > start:
+            break
+        free = angle
+    return float(free)
+
+
+def rig_of(pieces: Sequence[Piece], vertices: Sequence[Array], body: Body, skull: Skull) -> StoredRig:
+    """The rig of a character's pieces."""
+    joints = joints_of(body, skull)
+    names = tuple(joints)
+    weights = weights_of(pieces, vertices, joints, body)
+    order = np.argsort(-weights, axis=1, kind="stable")[:, :4]
+    kept = np.take_along_axis(weights, order, axis=1)
+    skin = Skin(order.astype(np.int32), kept / kept.sum(axis=1, keepdims=True))
+    parents = [names.index(parent) if parent else -1 for parent, _ in joints.values()]
+    still = [
+        v for p, v in zip(pieces, vertices, strict=True) if not any("Arm" in bone or "Hand" in bone for bone in p.bones)
+    ]
+    hang, lift = (free_angle(body, np.concatenate(still), way) for way in (-1, 1))
+    places = np.stack([place for _, place in joints.values()])
+    return StoredRig(names, np.array(parents, np.int32), places, {"m": skin}, hang, lift)

@@ -4,135 +4,306 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from specsia_build.characters.samples.chance import Chance, Colour
+
+_SKIN: tuple[Colour, ...] = (
+    (0.99, 0.87, 0.78), (0.97, 0.8, 0.68), (0.93, 0.73, 0.57), (0.85, 0.62, 0.45), (0.72, 0.49, 0.34),
+    (0.56, 0.37, 0.26), (0.42, 0.28, 0.21), (0.98, 0.84, 0.72),
+)  # fmt: skip
+_FUR: tuple[Colour, ...] = (
+    (0.94, 0.67, 0.34), (0.62, 0.44, 0.3), (0.42, 0.3, 0.23), (0.93, 0.88, 0.8), (0.66, 0.64, 0.65),
+    (0.34, 0.33, 0.37), (0.86, 0.74, 0.57), (0.78, 0.5, 0.33), (0.97, 0.94, 0.9),
+)  # fmt: skip
+_GREEN, _SKY, _PINK, _GREY = (0.5, 0.74, 0.36), (0.45, 0.68, 0.86), (0.95, 0.68, 0.7), (0.63, 0.66, 0.72)
+_METAL: tuple[Colour, ...] = ((0.75, 0.78, 0.82), (0.9, 0.88, 0.84), (0.55, 0.62, 0.7), (0.85, 0.68, 0.4))
+
+
+@dataclass(frozen=True)
+class Species:
+    """The looks of a kind; empty texts stand for nothing.
+
+    Attributes:
+        name: as the metadata call it.
+        weight: how often it is drawn, against the others.
+        ears, muzzle, tail, crown, back: what it has of these, names in `head` and `extras`.
+        tones: colours of skin, fur or metal.
+        fantasy: how often it has any colour instead, 0-1.
+        markings: what may be painted on it.
+        hair, bare: how often it has hair, and wears nothing, 0-1.
+    """
+
+    name: str
+    weight: float
+    ears: str = ""
+    muzzle: str = ""
+    tail: str = ""
+    crown: str = ""
+    back: str = ""
+    tones: tuple[Colour, ...] = _FUR
+    fantasy: float = 0.2
+    markings: tuple[str, ...] = ("plain",)
+    hair: float = 0.0
+    bare: float = 0.3
+
+
+SPECIES = (
+    Species("person", 18, "human", tones=_SKIN, fantasy=0.05, hair=0.95, bare=0),
+    Species("elf", 1.5, "elf", tones=_SKIN, fantasy=0.3, hair=1, bare=0),
+    Species("cat", 2, "cat", "small", "long", markings=("plain", "stripes", "bib", "patch"), hair=0.15),
+    Species("bunny", 1.8, "bunny", "small", "puff", markings=("plain", "bib", "patch"), hair=0.15),
+    Species("bear", 1.8, "round", "wide", "puff", markings=("plain", "bib", "panda")),
+    Species("dog", 2, "floppy", "long", "short", markings=("plain", "patch", "bib", "spots")),
+    Species("mouse", 1.2, "dish", "point", "thin", tones=(_GREY, *_FUR[3:8])),
+    Species("fox", 1.4, "cat", "point", "bushy", tones=((0.92, 0.5, 0.22), (0.85, 0.85, 0.88)), markings=("bib",)),
+    Species("tiger", 1, "round", "wide", "long", tones=((0.96, 0.64, 0.25), _FUR[8]), markings=("stripes",)),
+    Species("lion", 1, "round", "wide", "tuft", "mane", tones=((0.93, 0.73, 0.42),)),
+    Species("pig", 1.2, "fold", "snout", "curl", tones=(_PINK, (0.85, 0.6, 0.55)), fantasy=0.1, hair=0.15),
+    Species("cow", 1, "side", "wide", "tuft", "horns", tones=(_FUR[8], _FUR[1]), markings=("spots", "patch")),
+    Species("deer", 1, "side", "point", "puff", "antlers", tones=(_FUR[7], _FUR[1]), markings=("bib", "spots")),
+    Species("frog", 1, crown="eyebumps", tones=(_GREEN, (0.4, 0.66, 0.5)), markings=("bib", "spots")),
+    Species("bird", 1.6, "", "beak", "fan", "tuft", "wings", ((0.98, 0.83, 0.36), _SKY, _FUR[8]), 0.3, ("bib",)),
+    Species("penguin", 1, muzzle="beak", tail="fan", tones=((0.24, 0.26, 0.34), (0.3, 0.42, 0.6)), markings=("bib",)),
+    Species("dragon", 1.5, "fin", "long", "thick", "horns", "wings", (_GREEN, _SKY, (0.8, 0.4, 0.4)), 0.5, ("bib",),
+            bare=0.6),
+    Species("dinosaur", 1.2, "", "long", "thick", "", "spines", (_GREEN, (0.5, 0.7, 0.7)), 0.5, ("bib", "spots"),
+            bare=0.6),
+    Species("robot", 3, "bolts", crown="antenna", tones=_METAL, fantasy=0.35, markings=("panel",), bare=0.75),
+    Species("monster", 1.8, "fin", "", "thick", "horns", "spines", (_GREEN, _SKY, (0.66, 0.5, 0.8)), 0.8,
+            ("bib", "spots", "plain"), 0.3, 0.5),
+    Species("alien", 1.2, crown="antennae", tones=(_GREEN, (0.6, 0.8, 0.75), (0.7, 0.65, 0.85)), fantasy=0.5,
+            markings=("plain", "spots")),
+    Species("skeleton", 0.8, tones=((0.9, 0.88, 0.8),), fantasy=0, markings=("ribs",), bare=0.6),
+)  # fmt: skip
+
+HAIR = ("short", "bowl", "bob", "long", "ponytail", "twintails", "spiky", "bun", "buns", "afro", "mohawk", "curly",
+        "parted", "bald")  # fmt: skip
+HATS = ("cap", "tophat", "wizard", "beanie", "helmet", "headband", "crown", "straw", "hood", "hairbow", "chef",
+        "knight")  # fmt: skip
+TOPS = {
+    "tee": 3, "sweater": 2, "jacket": 2, "coat": 1.4, "dress": 2, "robe": 1.2, "overalls": 1.6, "suit": 1.2,
+    "hoodie": 1.6, "tank": 1.2, "armour": 1.4,
+}  # fmt: skip
+_LONG = ("sweater", "jacket", "coat", "robe", "suit", "hoodie")
+_SYLLABLES = (
+    "mi",
+    "lo",
+    "ka",
+    "ru",
+    "bo",
+    "ni",
+    "ta",
+    "po",
+    "ze",
+    "fi",
+    "du",
+    "ma",
+    "li",
+    "ko",
+    "wi",
+    "sa",
+    "pe",
+    "no",
+)
+
+
+@dataclass(frozen=True)
+class Traits:
+    """One character before it has a shape.
+
+    Attributes:
+        name, species: of it.
+        figure: `chibi`, `toon` or `tall`: a head of half, a third or a sixth of the height.
+        frame: of the torso, a key of `FRAMES`.
+        hair, hat, markings: what it has of these.
+        top, bottom, shoes, hands: what it wears.
+        sleeve, hem, skirt, socks: share of arm or leg that is covered, 0 for none.
+        cape, belt, scarf, bag, tie, sash, pads, glasses, beard, prop: what it wears or carries besides.
+        side: +1 or -1, where things are that are on one side only.
+    """
+
+    name: str
+    species: str
+    figure: str
+    frame: str
+    hair: str
+    hat: str
+    markings: str
+    top: str
+    bottom: str
+    shoes: str
+    hands: str
+    sleeve: float
+    hem: float
+    skirt: float
+    socks: float
+    cape: bool
+    belt: bool
+    scarf: bool
+    bag: str
+    tie: bool
+    sash: bool
+    pads: bool
+    glasses: bool
+    beard: str
+    prop: str
+    side: int
+
+    @property
+    def kind(self) -> Species:
+        """Its species."""
+        return next(s for s in SPECIES if s.name == self.species)
+
+    @property
+    def bare(self) -> bool:
+        """Whether it wears nothing on its body."""
+        return self.top == "bare"
+
+    @property
+    def tail(self) -> str:
+        """The tail that shows: none does under a robe or a cape."""
+        return "" if self.top == "robe" or self.cape else self.kind.tail
+
+
+def draw_traits(chance: Chance) -> Traits:
+    """One character's traits."""
+    true, pick, between = chance.true, chance.pick, chance.between
+    species = pick(*(s.name for s in SPECIES), weights=tuple(s.weight for s in SPECIES))
+    kind = next(s for s in SPECIES if s.name == species)
+    human = kind.name in ("person", "elf")
+    animal = not human and kind.name not in ("robot", "skeleton")
+    top = "bare" if true(kind.bare) else pick(*TOPS, weights=tuple(TOPS.values()))
+    bottom = pick("trousers", "shorts", "skirt", weights=(4, 1.6, 1))
+    if top in ("dress", "robe", "bare"):
+        bottom = "none"
+    elif top in ("overalls", "suit", "coat", "armour") and bottom == "skirt":
+        bottom = "trousers"
+    bare_feet = animal and true(0.9 if top == "bare" else 0.45)
+    skirts = {"dress": (0.35, 0.8), "robe": (0.78, 0.9), "coat": (0.3, 0.6)}
+    skirted = skirts.get(top) or ((0.25, 0.6) if bottom == "skirt" else None)
+    name = "".join(
+        _SYLLABLES[int(k)] for k in chance.rng.integers(len(_SYLLABLES), size=int(chance.rng.integers(2, 4)))
+    )
+    return Traits(
+        name=name.capitalize(),
+        species=kind.name,
+        figure=pick("chibi", "toon", "tall", weights=(3, 4, 4) if human else (4, 4, 1.5)),
+        frame=pick("slim", "even", "round", "pear", "barrel", "wedge", weights=(2, 3, 1, 1, 1, 2)),
+        hair=pick(*HAIR) if true(kind.hair) else "bald",
+        hat=pick(*HATS) if true(0.34) else "",
+        markings=pick(*kind.markings),
+        top=top,
+        bottom=bottom,
+        shoes=pick("paws", "claws", weights=(3, 1)) if bare_feet else pick("shoes", "boots", "sneakers"),
+        hands="paw" if animal and true(0.6) else pick("mitten", "fingers", "glove", "fist", weights=(2, 2, 1, 1)),
+        sleeve=0.0 if top in ("bare", "tank") else between(0.78, 0.98) if top in _LONG else between(0.28, 0.5),
+        hem={"trousers": between(0.8, 0.96), "shorts": between(0.3, 0.5)}.get(bottom, 0.0),
+        skirt=between(*skirted) if skirted else 0.0,
+        socks=between(0.3, 0.8) if not bare_feet and bottom != "trousers" and true(0.6) else 0.0,
+        cape=true(0.14),
+        belt=top != "bare" and true(0.4),
+        scarf=true(0.12),
+        bag=pick("", "backpack", "satchel", weights=(8, 1.4, 1)),
+        tie=top == "suit" or true(0.04),
+        sash=top != "bare" and true(0.07),
+        pads=top == "armour" or true(0.08),
+        glasses=true(0.14),
+        beard=pick("", "full", "goatee", "moustache", weights=(7, 1, 0.5, 0.8)) if human else "",
+        prop=pick("", "sword", "staff", "shield", "book", weights=(12, 1, 1, 1, 0.8)),
+        side=1 if true(0.5) else -1,
+    )
+
+
+FRAMES = {
+    "slim": (0.4, 0.31, 0.36, 0.0), "even": (0.46, 0.4, 0.44, 0.0), "round": (0.56, 0.66, 0.64, 0.2),
+    "pear": (0.42, 0.48, 0.62, 0.1), "barrel": (0.64, 0.6, 0.54, 0.1), "wedge": (0.64, 0.42, 0.42, 0.0),
+}  # fmt: skip
+"""Half widths of chest, waist and hips, and how far the belly stands out, over the torso's girth."""
+
 
 @dataclass(frozen=True)
 class Build:
-    """Proportions; lengths are in units of a character whose head's top is at 1.8.
+    """Proportions; lengths in units of a character whose head's top is at 1.8, floor at 0.
 
     Attributes:
         head: half width, half height and half depth of the head.
-        head_power: 2 round, 3 and more square.
-        cheek: how much wider the lower head is, 0-1.
-        neck: height at which the head meets the torso.
+        power: 2 for round heads, 3 and more for square ones.
+        jaw: how much narrower the lower head is, 0-1; below 0 it is wider.
+        neck: height at which the torso ends.
         crotch: height at which the legs part.
         gap: distance of each leg's axis from the middle.
-        leg, ankle: radii.
-        chest, hips: half widths of the torso above and below.
+        leg, ankle, arm, wrist: radii.
+        chest, waist, hips: half widths of the torso.
         depth: half depth of the torso over its half width.
-        belly: how far the belly stands out, in units.
-        arm_length: shoulder to wrist.
-        arm, wrist: radii.
-        arm_drop_deg: how far the arms hang below the horizontal, in degrees.
+        belly: how far the belly stands out.
+        reach: from shoulder to wrist.
+        drop: radians by which the arms hang below the horizontal.
+        foot, toe: half width of a foot, and how far it reaches before the ankle.
     """
 
     head: tuple[float, float, float]
-    head_power: float
-    cheek: float
+    power: float
+    jaw: float
     neck: float
     crotch: float
     gap: float
     leg: float
     ankle: float
+    arm: float
+    wrist: float
     chest: float
+    waist: float
     hips: float
     depth: float
     belly: float
-    arm_length: float
-    arm: float
-    wrist: float
-    arm_drop_deg: float
+    reach: float
+    drop: float
+    foot: float
+    toe: float
 
 
-@dataclass(frozen=True)
-class Outfit:
-    """Clothes; fractions run from the joint (shoulder, hip, waist) outwards.
-
-    Attributes:
-        top: `bare`, `tee`, `sweater`, `jacket`, `coat`, `dress`, `robe`, `overalls`, `suit`, `hoodie` or `tank`.
-        bottom: `trousers`, `shorts`, `skirt` or `none`.
-        sleeve: covered fraction of the arm, 0 for none.
-        sleeve_flare: how much wider the sleeve's end is, in units.
-        hem: covered fraction of the leg.
-        hem_flare: how much wider the trouser's end is, in units.
-        skirt: fraction of the leg's length that a skirt, dress or coat covers.
-        skirt_flare: how much wider it is below than at the hips, as a fraction.
-        shoes: `shoes`, `boots`, `sneakers`, `paws` or `claws`.
-        socks: covered fraction of the leg from below.
-        hands: `mitten`, `thumb`, `fingers`, `paw` or `glove`.
-        belt, scarf, bag, cape, bow, tie, sash, pads: worn or not.
-        print: how the main garment is patterned; bottom_print the lower one.
-        logo: a stamp on the chest or nothing; logo_x its place in half widths.
-        back_logo: a stamp on the back or nothing.
-        buttons: how many down the front.
-    """
-
-    top: str
-    bottom: str
-    sleeve: float
-    sleeve_flare: float
-    hem: float
-    hem_flare: float
-    skirt: float
-    skirt_flare: float
-    shoes: str
-    socks: float
-    hands: str
-    belt: bool
-    scarf: bool
-    bag: str
-    cape: bool
-    bow: bool
-    tie: bool
-    sash: bool
-    pads: bool
-    print: str
-    bottom_print: str
-    logo: str
-    logo_x: float
-    back_logo: str
-    buttons: int
-
-
-@dataclass(frozen=True)
-class Face:
-    """The face; lengths are fractions of the head's half width or half height.
-
-    Attributes:
-        eyes: how the eye is painted, `style` of `eyes`.
-        eye_at: x and y of the left eye's centre.
-        eye_size: half width and half height.
-        lid: how far the upper lid comes down, 0-1.
-        lid_tilt: inner end lower (angry) above 0, higher (sad) below.
-        mouth, brows, nose: names in `faces`.
-        brow_tilt: as `lid_tilt`, in degrees.
-        blush, freckles, beard, glasses: extras, empty or False for none.
-    """
-
-    eyes: str
-    eye_at: tuple[float, float]
-    eye_size: tuple[float, float]
-    lid: float
-    lid_tilt: float
-    mouth: str
-    brows: str
-    brow_tilt: float
-    nose: str
-    blush: bool
-    freckles: bool
-    beard: str
-    glasses: str
-
-
-@dataclass(frozen=True)
-class Traits:
-    """One character before it has a shape."""
-
-    name: str
-    species: str
-    build: Build
-    outfit: Outfit
-    face: Face
-    hair: str
-    hat: str
-    markings: str
-    asymmetry: float
+def draw_build(chance: Chance, traits: Traits) -> Build:
+    """Proportions of a character."""
+    pick, between, figure = chance.pick, chance.between, traits.figure
+    human, tall, robot = (
+        traits.kind.muzzle == "" and traits.kind.hair > 0.5,
+        figure == "tall",
+        traits.species == "robot",
+    )
+    shape = pick("round", "oval", "wide", "square", "pear", weights=(3, 3, 0 if tall else 2, 1.2, 1))
+    half = 0.9 * between(*{"chibi": (0.39, 0.54), "toon": (0.26, 0.39), "tall": (0.15, 0.23)}[figure])
+    width = half * {"oval": 0.84, "wide": 1.2}.get(shape, 1.0) * (0.84 if tall and human else 1.0) * between(0.93, 1.07)
+    power = between(4.5, 8.0) if robot else between(2.6, 3.6) if shape == "square" else between(2.0, 2.4)
+    chin = 1.8 - 2 * half
+    neck = chin - {"chibi": between(-0.05, 0.0), "toon": between(-0.02, 0.04), "tall": between(0.03, 0.07)}[figure]
+    crotch = neck * between(*{"chibi": (0.28, 0.46), "toon": (0.36, 0.52), "tall": (0.5, 0.58)}[figure])
+    torso = neck - crotch
+    girth = (0.5 * torso + 0.16) * between(0.85, 1.12) * (0.74 if tall else 1.0)
+    chest, waist, hips, belly = (k * girth for k in FRAMES[traits.frame])
+    leg = max(min(hips * between(0.42, 0.56), 0.2), 0.05)
+    arm = between(*{"chibi": (0.05, 0.1), "toon": (0.045, 0.09), "tall": (0.04, 0.065)}[figure]) * (
+        1.2 if hips > 0.3 else 1
+    )
+    ankle = leg * between(0.5, 0.8 if tall else 1.1)
+    gap = max(min(leg * between(1.02, 1.3), hips - 0.55 * leg), 0.05)
+    foot = min(max(1.15 * ankle, 0.06), 0.16, max(0.94 * gap, 0.06))
+    return Build(
+        head=(width, half, width * between(0.88, 1.08)),
+        power=power,
+        jaw=between(-0.3, -0.12) if shape == "pear" else between(0.1, 0.36) if human else between(0.0, 0.15),
+        neck=neck,
+        crotch=crotch,
+        gap=gap,
+        leg=leg,
+        ankle=ankle,
+        arm=arm,
+        wrist=arm * between(0.6, 0.8 if tall else 1.3),
+        chest=chest,
+        waist=waist,
+        hips=hips,
+        depth=between(0.56, 0.74) + (0.12 if traits.frame in ("round", "pear") else 0.0),
+        belly=belly,
+        reach=between(*{"chibi": (0.26, 0.4), "toon": (0.36, 0.5), "tall": (0.48, 0.58)}[figure]),
+        drop=float(chance.rng.uniform(-0.14, 0.23)),
+        foot=foot,
+        toe=foot * between(1.9, 2.5),
+    )  # fmt: skip

@@ -8,19 +8,30 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from specsia_build.characters.bicar_rig import RIG, rig_text
 from specsia_build.characters.character import Entry
 from specsia_build.characters.samples import LICENSE, SOURCE, VERSION
-from specsia_build.characters.samples import eyes as eye_texture
-from specsia_build.characters.samples.drawing import Layer, draw_front
-from specsia_build.characters.samples.files import FILES, MARK, write_mesh
-from specsia_build.characters.samples.make import TEXTURE, Sample, make_sample
+from specsia_build.characters.samples.drawing import draw_front
+from specsia_build.characters.samples.make import Sample, make_sample
 from specsia_build.errors import SpecsiaError, UsageError
 from specsia_build.files.records import read_json
 from specsia_build.files.writing import replacing_folder, writing
 from specsia_build.ownership import remove_empty
+
+FILES = (
+    "tpose/m.obj", "tpose/m.mtl", "tpose/m.png", RIG, "image/image_reshape512.jpeg", "image/mask512.png",
+    "metadata.json",
+)  # fmt: skip
+"""Every file of a complete character, relative to its folder."""
+
+MARK = "# specsia procedural sample"
+"""First line of an OBJ that this package wrote."""
+
+_OLDER = ("tpose/m.bmp", "tpose/e.obj", "tpose/e.mtl", "tpose/e.bmp")
+"""Files that earlier versions wrote besides."""
 
 
 def provide(entry: Entry) -> None:
@@ -47,7 +58,7 @@ def withdraw(entry: Entry) -> int:
     freed = 0
     with writing(entry.path):
         # What says whose it is goes last, so that a removal that was killed can go on.
-        for name in (name for name in FILES if (entry.path / name).is_file()):
+        for name in (name for name in (*_OLDER, *FILES) if (entry.path / name).is_file()):
             freed += (entry.path / name).stat().st_size
             (entry.path / name).unlink()
         remove_empty(entry.path)
@@ -107,30 +118,41 @@ def _is_ours(target: Path) -> bool:
 
 
 def _write(folder: Path, sample: Sample, index: int, seed: int) -> None:
-    tpose, drawings, eyes = folder / "tpose", folder / "image", sample.eyes
+    tpose, drawings = folder / "tpose", folder / "image"
     tpose.mkdir(parents=True)
     drawings.mkdir()
-    uv = sample.uv / TEXTURE
-    uv[..., 1] = 1.0 - uv[..., 1]
-    write_mesh(tpose, "m", sample.mesh.vertices, sample.mesh.normals, sample.mesh.quads, uv, sample.image)
-    write_mesh(tpose, "e", eyes.vertices, eyes.normals, eyes.quads, eyes.uv, eyes.image)
-    (folder / RIG).write_text(rig_text(sample.rig), encoding="ascii", newline="\n")
-    picture, mask = draw_front(layers(sample))
+    _write_text(tpose / "m.obj", obj_text(sample))
+    _write_text(tpose / "m.mtl", "newmtl m\nKa 0 0 0\nKd 1 1 1\nKs 0 0 0\nd 1\nillum 1\nmap_Kd m.png\n")
+    Image.fromarray(sample.image).save(tpose / "m.png")
+    _write_text(folder / RIG, rig_text(sample.rig))
+    picture, mask = draw_front(sample)
     Image.fromarray(picture).save(drawings / "image_reshape512.jpeg", quality=92)
     Image.fromarray(mask).save(drawings / "mask512.png")
     stated = {
         "name": sample.traits.name, "license": LICENSE, "source": SOURCE, "version": VERSION, "seed": seed, "id": index,
         "parameters": asdict(sample.traits),
     }  # fmt: skip
-    (folder / "metadata.json").write_text(json.dumps(stated, indent=1) + "\n", encoding="utf-8", newline="\n")
+    _write_text(folder / "metadata.json", json.dumps(stated, indent=1) + "\n")
 
 
-def layers(sample: Sample) -> list[Layer]:
-    """The body and the eyes, to be drawn."""
-    eyes = sample.eyes
-    uv = eyes.uv * eye_texture.TEXTURE
-    uv[..., 1] = eye_texture.TEXTURE - uv[..., 1]
-    return [
-        Layer(sample.mesh.vertices, sample.mesh.normals, sample.mesh.quads, sample.uv, sample.image),
-        Layer(eyes.vertices, eyes.normals, eyes.quads, np.ascontiguousarray(uv), eyes.image),
-    ]
+def _write_text(path: Path, text: str) -> None:
+    path.write_text(text, encoding="utf-8", newline="\n")
+
+
+def obj_text(sample: Sample) -> str:
+    """An OBJ of quads and triangles with one texture coordinate per place, not per corner."""
+    uv = np.rint(sample.uv.reshape(-1, 2) * (1, -1) * 1e5 + (0, 1e5)).astype(np.int64)
+    _, first, ids = np.unique(uv[:, 0] * 1_000_003 + uv[:, 1], return_index=True, return_inverse=True)
+    pairs = np.stack([sample.corners + 1, ids.reshape(-1, 4) + 1], axis=2)
+    keep = sample.corners != np.roll(sample.corners, 1, axis=1)
+    corner = "%d/%d"
+    parts = [f"{MARK}\nmtllib m.mtl\no m\n", _lines("v %.4f %.4f %.4f\n", sample.vertices)]
+    parts += [_lines("vt %.5f %.5f\n", uv[first] / 1e5), "usemtl m\n"]
+    for count in (4, 3):
+        faces = keep.sum(axis=1) == count
+        parts.append(_lines("f" + f" {corner}" * count + "\n", pairs[faces][keep[faces]].reshape(-1, 2 * count)))
+    return "".join(parts)
+
+
+def _lines(template: str, values: NDArray[np.floating] | NDArray[np.int64]) -> str:
+    return (template * len(values)) % tuple(values.ravel().tolist())
