@@ -12,7 +12,7 @@ PRESET ?= tiny
 STEPS ?=
 SEEDS ?= 0 1 2
 REPEATS ?= 1
-BACKENDS ?= inflate fusion
+BACKENDS ?= relief fusion
 # `make clips`: a sample and a real character that move, repaired by the model that comes with the package.
 CLIPS ?= specsia-clips-shown
 CLIP_SIZE ?= 256
@@ -59,7 +59,7 @@ test: .venv/core
 # What tests draw with is compiled once here, while the rest is installed and checked, and not by each of their processes.
 compiled: .venv/core
 	folder=$$(mktemp -d) && trap 'rm -rf "$$folder"' EXIT && \
-	$(BIN)/specsia build sample:1 --out "$$folder/build" --size 64 --views 2 --workers 1 --backend inflate --backend fusion --json >/dev/null && \
+	$(BIN)/specsia build sample:1 --out "$$folder/build" --size 64 --views 2 --workers 1 --backend relief --backend fusion --json >/dev/null && \
 	$(BIN)/specsia clips sample:1 --out "$$folder/clips" --size 64 --views 1 --workers 1 --clip wave --recipe dravie \
 	  --recipe paintbucket --recipe animeinbet --json >/dev/null
 
@@ -97,9 +97,9 @@ pretrained: .venv/train
 	$(BIN)/python -m benchmarks.validation_source "$(PRETRAINED)/source" --samples $(PRETRAINED_SAMPLES) --seed $(PRETRAINED_SEED) \
 	  --license CC0-1.0 --characters "$(CHARACTERS)"
 	$(BIN)/specsia build "$(PRETRAINED)/source/characters.jsonl" --out "$(PRETRAINED)/build" --size 512 --max-failures 10% \
-	  --backend inflate --backend fusion
+	  --backend relief --backend fusion
 	OMP_NUM_THREADS=1 $(BIN)/specsia train "$(PRETRAINED)/build/dataset" --out "$(PRETRAINED)/run" --resume --device cpu \
-	  --backend inflate --backend fusion --preset tiny --steps $(PRETRAINED_STEPS) --seed 0
+	  --backend relief --backend fusion --preset tiny --steps $(PRETRAINED_STEPS) --seed 0
 	rm -rf $(WEIGHTS)/checkpoints
 	$(BIN)/python -m benchmarks.pretrained "$(PRETRAINED)/run" $(WEIGHTS)
 	$(BIN)/specsia evaluate pretrained "$(PRETRAINED)/build/dataset" --out "$(PRETRAINED)/evaluation" --without adaptation

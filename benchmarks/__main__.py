@@ -43,7 +43,7 @@ def main() -> None:
 
 @main.command("stages")
 @_drawing
-@click.option("--backend", default="inflate", show_default=True)
+@click.option("--backend", default="relief", show_default=True)
 def stages_command(source: str, size: int, views: int, limit: int | None, backend: str) -> None:
     """Build SOURCE by one worker: seconds per character of each stage, and of writing pictures and rows by a peer."""
     with tempfile.TemporaryDirectory(prefix="specsia-bench-") as folder:

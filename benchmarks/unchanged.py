@@ -21,7 +21,7 @@ from pathlib import Path
 import click
 
 SMALL = ("--views", "4", "--size", "128")
-BACKENDS = ("--backend", "inflate", "--backend", "fusion")
+BACKENDS = ("--backend", "relief", "--backend", "fusion")
 CLIPS = ("--motion", "walk", "--frames", "4", "--recipe", "frames", "--recipe", "dravie", *SMALL)
 
 COMMANDS: dict[str, tuple[str, int]] = {

@@ -5,7 +5,7 @@ import sys
 import specsia_build as specsia
 
 
-def main(character: str = "sample:1", backend: str = "inflate", folder: str = "pairs") -> None:
+def main(character: str = "sample:1", backend: str = "relief", folder: str = "pairs") -> None:
     """Writes color/, mask/, pos/ (Z, Zmask, Zpos) and gt/ (Y*), and prints how well they meet."""
     views = specsia.render(specsia.load(character), views=10, size=256)
     guess = specsia.reconstruct(views[0], backend, ground_truth=views.mesh)

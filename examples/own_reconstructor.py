@@ -29,8 +29,8 @@ def main(character: str = "sample:1") -> None:
     """Prints how well the solid and the default backend meet the character's silhouettes."""
     views = specsia.render(specsia.load(character), views=8, size=256)
     own = specsia.pair(reconstruct(views[0].layers.color), views)
-    inflated = specsia.pair(specsia.reconstruct(views[0]), views)
-    print(f"mean IoU over {len(views)} views: own {own.mean_iou:.3f}, inflate {inflated.mean_iou:.3f}")
+    guessed = specsia.pair(specsia.reconstruct(views[0]), views)
+    print(f"mean IoU over {len(views)} views: own {own.mean_iou:.3f}, relief {guessed.mean_iou:.3f}")
 
 
 if __name__ == "__main__":

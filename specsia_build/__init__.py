@@ -4,7 +4,7 @@ import specsia_build as specsia
 
 knight = specsia.load("Knight.glb")
 views = specsia.render(knight, views=10, size=512)
-guess = specsia.reconstruct(views[0], backend="inflate")
+guess = specsia.reconstruct(views[0], backend="relief")
 pairs = specsia.pair(guess, views)
 data = specsia.open_dataset("run/dataset")
 model = specsia.train(data, preset="tiny", steps=500)

@@ -125,7 +125,7 @@ class BuildConfig:
 
     source: str = DEFAULT_SOURCE
     like: str | None = None
-    backends: tuple[str, ...] = ("inflate",)
+    backends: tuple[str, ...] = ("relief",)
     renderer: str = "fast"
     views: int = 10
     size: int = 512

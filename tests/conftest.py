@@ -56,7 +56,7 @@ LONGEST = (
     "dataset/hub/test_push_killed.py",
     "report/browser/test_gallery.py",
     "hostile/test_kills.py",
-    "backends/inflate/test_backend.py",
+    "backends/relief/test_backend.py",
     "characters/blender/test_read.py",
 )
 """Files of the tests that take most time together, the longest first."""

@@ -36,7 +36,7 @@ class _Backends(CommandGroup):
         return super().resolve_command(ctx, args)
 
 
-@click.group(cls=_Backends, examples=("specsia backends list", "specsia backends selftest inflate"))
+@click.group(cls=_Backends, examples=("specsia backends list", "specsia backends selftest relief"))
 def backends() -> None:
     """Reconstruction backends."""
 
@@ -72,7 +72,7 @@ def doctor(name: str, root: Path | None, python: Path | None) -> None:
 @backends.command(
     "selftest",
     short_help="Say whether the mesh of backend NAME comes in the right frame.",
-    examples=("specsia backends selftest inflate", "specsia backends selftest fusion:0.5"),
+    examples=("specsia backends selftest relief", "specsia backends selftest fusion:0.5"),
 )
 @click.argument("name", metavar="NAME[:ARG]")
 @json_option

@@ -39,7 +39,7 @@ STAGES = ("render", "reconstruct", "project", "pack")
     "backends",
     multiple=True,
     metavar="NAME[:ARG]",
-    help="Reconstruction backend, of `specsia backends list`; may be repeated.  [default: inflate]",
+    help="Reconstruction backend, of `specsia backends list`; may be repeated.  [default: relief]",
 )
 @click.option(
     "--like",

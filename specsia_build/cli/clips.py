@@ -70,7 +70,7 @@ def recipe_names() -> list[str]:
     "backends",
     multiple=True,
     metavar="NAME[:ARG]",
-    help="Move reconstructions by it too; may be repeated.  [default: inflate with the recipe dravie, else none]",
+    help="Move reconstructions by it too; may be repeated.  [default: relief with the recipe dravie, else none]",
 )
 @click.option(
     "--stage", "stages", multiple=True, type=click.Choice(CLIP_STAGES), help="Run only this stage; may be repeated."

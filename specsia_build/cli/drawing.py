@@ -31,7 +31,7 @@ _OPTIONS = (
         "--show",
         multiple=True,
         metavar="SIDE[:LAYER]",
-        help="What is drawn of each: 'Y*' or a backend, and one of its layers, such as inflate:mask; may be repeated.  "
+        help="What is drawn of each: 'Y*' or a backend, and one of its layers, such as relief:mask; may be repeated.  "
         "[Y* and Z of each backend]",
     ),
     click.option(
@@ -126,7 +126,7 @@ def _numbers(_ctx: click.Context, _option: click.Parameter, text: str | None) ->
     cls=Command,
     examples=(
         "specsia sheet my-run --values --out sheet.png",
-        "specsia sheet my-run/dataset --split test --show 'Y*' --show inflate --show inflate:pos --out test.pdf",
+        "specsia sheet my-run/dataset --split test --show 'Y*' --show relief --show relief:pos --out test.pdf",
     ),
 )
 @_drawing

@@ -184,7 +184,7 @@ class TrainConfig:
             if not isinstance(getattr(self, name), bool):
                 raise UsageError(f"{name} cannot be {getattr(self, name)!r}: it is True or False")
         if isinstance(self.configs, str) or not all(isinstance(name, str) for name in self.configs):
-            raise UsageError(f"configs cannot be {self.configs!r}: it is a tuple of names, such as ('inflate',)")
+            raise UsageError(f"configs cannot be {self.configs!r}: it is a tuple of names, such as ('relief',)")
         if self.patch % 8:
             raise UsageError(f"patch cannot be {self.patch}: it is a multiple of 8")
 

@@ -224,7 +224,7 @@ class Reconstruction:
 
 def reconstruct(
     picture: View | Pixels,
-    backend: str = "inflate",
+    backend: str = "relief",
     *,
     character_id: str = "character",
     ground_truth: Mesh | None = None,

@@ -136,8 +136,8 @@ def test_a_run_goes_on_from_any_folder(tmp_path: Path, monkeypatch: pytest.Monke
     said = f"command:'{sys.executable}' 'my recon.py' {{image}} {{mesh}} glb ./meshes"
     spec = standing(said)
     assert standing("mesh-dir:meshes") == f"mesh-dir:{tmp_path}/here/meshes"
-    assert [standing(of) for of in ("inflate", "fusion:0.5")] == [
-        "inflate",
+    assert [standing(of) for of in ("relief", "fusion:0.5")] == [
+        "relief",
         "fusion:0.5",
     ]
     monkeypatch.chdir(tmp_path / "elsewhere")

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from specsia_build.backends.base import Backend, Context
 from specsia_build.backends.gate import check_generated, check_mesh, closed_volume, frontal_iou, share_of_parts
-from specsia_build.backends.inflate.backend import Inflate
-from specsia_build.backends.inflate.backend import create as inflate
+from specsia_build.backends.relief.backend import Relief
+from specsia_build.backends.relief.backend import create as relief
 from specsia_build.backends.selftest import ellipsoid, figure, mirrored_mesh
 from specsia_build.errors import CharacterError
 from specsia_build.frame import Camera
@@ -72,7 +72,7 @@ def test_each_fault_is_named(case: str) -> None:
 def test_what_is_right_passes_in_any_place_and_of_any_sane_size() -> None:
     image = picture(figure())
     parted = figure()
-    one = inflate(None).reconstruct(image, Context("x", 0))
+    one = relief(None).reconstruct(image, Context("x", 0))
     for scale, shift in ((1.0, (0, 0, 0)), (2.0, (3, 1, -2)), (0.1, (0, 0, 0.4))):
         check_generated(one.with_vertices(one.vertices * scale + np.array(shift)), image)
     assert frontal_iou(parted, image) > 0.97
@@ -102,7 +102,7 @@ def test_a_picture_of_separate_parts_may_give_separate_parts() -> None:
     check_generated(pair, picture(pair))
     four = concatenate([blob(x, z, 0.15) for x in (-0.3, 0.3) for z in (-0.3, 0.3)])
     check_generated(four, picture(four))
-    check_generated(inflate(None).reconstruct(picture(four), Context("x", 0)), picture(four))
+    check_generated(relief(None).reconstruct(picture(four), Context("x", 0)), picture(four))
 
 
 def test_parts_that_the_picture_shows_as_one_may_be_apart() -> None:
@@ -149,7 +149,7 @@ def test_meshes_that_are_read_need_not_look_like_the_picture() -> None:
 
 def test_the_stage_names_backend_and_character() -> None:
     image = picture(blob())
-    maker, reader = (cast("Backend", Inflate(generates=made)) for made in (True, False))
-    with pytest.raises(CharacterError, match=r"backend inflate gave no usable mesh for bob: the mesh is inside out"):
+    maker, reader = (cast("Backend", Relief(generates=made)) for made in (True, False))
+    with pytest.raises(CharacterError, match=r"backend relief gave no usable mesh for bob: the mesh is inside out"):
         accepted(inside_out(blob()), image, maker, "bob")
     assert len(accepted(inside_out(blob()), image, reader, "bob").faces) == len(blob().faces)

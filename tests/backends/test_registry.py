@@ -9,8 +9,8 @@ import pytest
 
 from specsia_build.backends import registry
 from specsia_build.backends.base import Backend
-from specsia_build.backends.inflate.backend import Inflate
 from specsia_build.backends.registry import available_backends, load_backend
+from specsia_build.backends.relief.backend import Relief
 from specsia_build.errors import SpecsiaError, UsageError
 
 
@@ -21,16 +21,16 @@ def declare(monkeypatch: pytest.MonkeyPatch, **points: str) -> None:
 
 
 def test_own_backends_are_installed() -> None:
-    assert {"inflate", "mesh-dir"} <= set(available_backends())
-    backend: Backend = load_backend("inflate")
-    assert isinstance(backend, Inflate)
+    assert {"relief", "mesh-dir"} <= set(available_backends())
+    backend: Backend = load_backend("relief")
+    assert isinstance(backend, Relief)
 
 
 def test_argument_is_passed_on() -> None:
-    with pytest.raises(UsageError, match="inflate takes no argument"):
-        load_backend("inflate:thick")
-    with pytest.raises(UsageError, match="inflate takes no argument"):
-        load_backend("inflate:")
+    with pytest.raises(UsageError, match="relief takes no argument"):
+        load_backend("relief:thick")
+    with pytest.raises(UsageError, match="relief takes no argument"):
+        load_backend("relief:")
 
 
 def test_argument_may_hold_colons() -> None:
@@ -39,8 +39,8 @@ def test_argument_may_hold_colons() -> None:
 
 
 def test_unknown_name_lists_the_known_ones() -> None:
-    with pytest.raises(UsageError, match=r"no backend 'inflat'.*inflate.*mesh-dir"):
-        load_backend("inflat")
+    with pytest.raises(UsageError, match=r"no backend 'relie'.*mesh-dir.*relief"):
+        load_backend("relie")
 
 
 def test_package_that_cannot_be_imported_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -66,7 +66,7 @@ def test_two_packages_with_one_name(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("settings", "backend", "reason"),
     [
-        ("inflate: {command: a}", "inflate", "inflate is the name of an installed backend"),
+        ("relief: {command: a}", "relief", "relief is the name of an installed backend"),
         ("fusion: {slots: 2}", "fusion", "fusion takes no settings here"),
         (
             "mesh-dir: {axes: [-x, +z, +y]}",

@@ -112,7 +112,7 @@ def test_a_reversed_winding_is_found_out() -> None:
 
 
 def test_the_backends_of_the_project_pass() -> None:
-    for name in ("inflate", "fusion", "fusion:2"):
+    for name in ("relief", "fusion", "fusion:2"):
         found = selftest(registry.load_backend(name))
         assert found.ok
         assert found.margin > 0.02
@@ -133,11 +133,11 @@ def run(name: str, *more: str) -> tuple[int, str]:
 
 
 def test_the_command_speaks_by_its_exit_code(monkeypatch: pytest.MonkeyPatch) -> None:
-    code, text = run("inflate", "--json")
+    code, text = run("relief", "--json")
     document = json.loads(text)
     assert code == 0
     assert document["ok"]
-    assert document["backend"] == "inflate"
+    assert document["backend"] == "relief"
     assert len(document["candidates"]) == 48
     assert document["candidates"][0]["axes"] == ["+x", "+y", "+z"]
     closed: list[bool] = []

@@ -62,7 +62,7 @@ def test_a_document_is_all_that_is_said(at: Path, line: str, monkeypatch: pytest
 
 
 def test_one_of_a_kind_is_called_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    summary = BuildSummary("one", 1, clips=1, recipes={"frames": 1, "conr": 1}, rows={"inflate": 1}, dataset=tmp_path)
+    summary = BuildSummary("one", 1, clips=1, recipes={"frames": 1, "conr": 1}, rows={"relief": 1}, dataset=tmp_path)
     with click.Context(main):
         end(summary, BuildConfig(clips=ClipSettings()), RunLayout(tmp_path))
     told = capsys.readouterr()
@@ -72,10 +72,10 @@ def test_one_of_a_kind_is_called_so(tmp_path: Path, capsys: pytest.CaptureFixtur
 
 
 def test_where_reconstructions_that_move_are_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    config = BuildConfig(backends=("inflate", "fusion:0.5"), clips=ClipSettings(reconstructed=True))
+    config = BuildConfig(backends=("relief", "fusion:0.5"), clips=ClipSettings(reconstructed=True))
     with click.Context(main):
         end(BuildSummary("one", 1, clips=4, recipes={"frames": 4}), config, RunLayout(tmp_path))
-    by = "".join(f" and, by {name}, in {tmp_path / f'frames-{name}'}" for name in ("inflate", "fusion"))
+    by = "".join(f" and, by {name}, in {tmp_path / f'frames-{name}'}" for name in ("relief", "fusion"))
     assert f"4 clips of one are in {tmp_path / 'frames'}{by}\n" in capsys.readouterr().out
 
 
@@ -93,7 +93,7 @@ def test_a_run_is_called_what_its_out_named(tmp_path: Path, capsys: pytest.Captu
     layout = RunLayout(tmp_path, "s3://bucket/run")
     failed = [Failure("a", "render", None, "cut short")] * 20
     for stopped, dataset in (("enough", None), (None, None), (None, "s3://bucket/run/dataset")):
-        summary = BuildSummary("one", 1, failures=failed, stopped=stopped, dataset=dataset, rows={"inflate": 1})
+        summary = BuildSummary("one", 1, failures=failed, stopped=stopped, dataset=dataset, rows={"relief": 1})
         with suppress(click.exceptions.Exit), click.Context(main):
             end(summary, BuildConfig(), layout)
     said = re.findall("specsia (?:build --out|report|status) (.*)", capsys.readouterr().err)

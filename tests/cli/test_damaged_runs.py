@@ -26,7 +26,7 @@ PLACES = (
     "dataset/splits.json",
     "dataset/SHA256SUMS",
     "dataset/checksums.parquet",
-    "artefacts/project/inflate/5f/0.tar",
+    "artefacts/project/relief/5f/0.tar",
 )
 
 DAMAGES: dict[str, Callable[[bytes], bytes]] = {

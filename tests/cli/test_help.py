@@ -75,7 +75,7 @@ def test_help_imports_no_command() -> None:
             "'project', 'pack'. Did you mean 'render'?",
         ),
         (["status", "--jsno", "x"], "No such option '--jsno'. Did you mean '--json'?"),
-        (["build", "sample:1", "--backend", "inflat"], "Did you mean 'inflate'?"),
+        (["build", "sample:1", "--backend", "relie"], "Did you mean 'relief'?"),
         (["clips", "sample:1", "--recipe", "anidok"], "Did you mean 'anidoc'?"),
         (["build", "sample:1", "--renderer", "eevy"], "Did you mean 'eevee'?"),
         (["clips", "sample:1", "--motion", "wlak"], "Did you mean 'walk'?"),

@@ -89,7 +89,7 @@ def test_tables_fit_and_shorten_ids(
     assert "q…" in listed
     assert "problem: 4 characters (" in listed
     state, _ = seen(monkeypatch, width, "status", built[0])
-    assert "reconstruct inflate" in state
+    assert "reconstruct relief" in state
 
 
 def test_without_colours_lines_are_plain(figures: Path, monkeypatch: pytest.MonkeyPatch) -> None:

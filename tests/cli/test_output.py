@@ -160,7 +160,7 @@ def test_a_pipe_that_breaks_within_is_told(monkeypatch: pytest.MonkeyPatch) -> N
 @pytest.mark.parametrize(
     ("line", "says"),
     [
-        ("backends inflat", "Did you mean 'selftest inflate'?"),
+        ("backends relie", "Did you mean 'selftest relief'?"),
         ("backends lisst", "Did you mean 'list'?"),
         ("backends doctor wonder", "Did you mean 'wonder3d'?"),
         ("report no/such/run", "give that of a run, a dataset or an evaluation"),

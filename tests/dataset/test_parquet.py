@@ -43,7 +43,7 @@ def row(view: int, fill: int = 7, character: str = "hero") -> schema.Row:
         "view": view,
         "yaw_deg": 36.0 * view,
         "iou": 0.5,
-        "backend": "inflate",
+        "backend": "relief",
         "outline_px": 2,
         "outline_grey": 40,
         "bbox_min": [-0.5, -0.25, -0.5],

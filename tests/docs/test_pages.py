@@ -34,7 +34,7 @@ specsia build PATH/TO/3DBiCar --out of-3dbicar
 specsia push of-3dbicar/dataset --repo owner/SPECSIA-15K
 specsia build path/to/characters --out s3://bucket
 specsia clips person.jsonl --recipe frames --recipe dravie --out DIR
-cp -r DIR/frames-inflate/person-wave-00 my-frames
+cp -r DIR/frames-relief/person-wave-00 my-frames
 cp -r my-frames FRAMES
 cp DIR/frames/person-wave-00/color/0000.png front.png
 cp front.png drawing.png

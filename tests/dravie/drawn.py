@@ -42,4 +42,4 @@ def drawn_pair(
     pos = z.copy()
     pos[..., 0] = np.where(z[..., 3] > 0, np.arange(size) * 255 // size, 0)
     gt = draw_contour(clean, mask, thickness, grey)
-    return Pair(f"{character}_{view:02d}", character, view, z, pos, gt, mask, 0.9, "inflate", thickness, grey)
+    return Pair(f"{character}_{view:02d}", character, view, z, pos, gt, mask, 0.9, "relief", thickness, grey)

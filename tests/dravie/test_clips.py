@@ -44,7 +44,7 @@ def test_pairs_know_their_clip(clips_run: RunLayout) -> None:
     assert (second.number, second.action) == (1, "turntable")
     assert {pair.clip for pair in pairs if is_frontal(pair.view, pair.frame)} == {p.clip for p in pairs if p.view == 0}
     assert all(pair.frame == 0 for pair in pairs if is_frontal(pair.view, pair.frame))
-    assert {pair.subject for pair in pairs} == {f"{second.character_id} by inflate"}
+    assert {pair.subject for pair in pairs} == {f"{second.character_id} by relief"}
 
 
 def test_frames_are_decoded_and_patches_drawn(

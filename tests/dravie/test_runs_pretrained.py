@@ -119,7 +119,7 @@ def test_the_card_is_of_these_weights() -> None:
     card, settings = CARD.read_text(encoding="utf-8"), read_run_config(WEIGHTS)
     assert f"`{hashlib.sha256(weights_file().read_bytes()).hexdigest()}`" in card
     assert settings is not None and f"{settings.steps:,} steps" in card
-    assert settings.configs == ("inflate", "fusion")
+    assert settings.configs == ("relief", "fusion")
 
 
 def test_the_card_names_every_character_that_was_seen() -> None:

@@ -106,7 +106,7 @@ def leave_something_to_do(yard: Yard, random: Random) -> None:
     dataset = yard.out / "dataset"
     if dataset.is_dir():
         shutil.rmtree(dataset)
-        for stage, backend in (("render", None), ("project", "inflate")):
+        for stage, backend in (("render", None), ("project", "relief")):
             for figure in random.sample(range(FIGURES), FIGURES // 2):
                 artefact(yard.out, stage, str(figure), backend).unlink(missing_ok=True)
 

@@ -194,7 +194,7 @@ def test_the_examples_run_and_are_short(run: Path, tmp_path: Path, capsys: pytes
         for name, arguments, said in (
             ("render_turntable", (), "24 views of 0 are in turntable"),
             ("own_reconstructor", (), "mean IoU over 8 views: own 0."),
-            ("make_pairs", (), "10 pairs by inflate"),
+            ("make_pairs", (), "10 pairs by relief"),
             ("train_on_pairs", (str(run / "dataset"), "2"), "a repaired view of"),
             ("repair_frames", ("trained", "pairs"), "10 frames are repaired in repaired"),
         ):

@@ -39,8 +39,8 @@ def test_clips_are_items_whose_frames_are_times(clips_run: RunLayout, tmp_path: 
     clip = item_of(document, "a-sway-00")
     assert (clip["character"], clip["action"], clip["yaws"]) == ("a", "sway", None)
     assert (clip["frames"], clip["fps"]) == (FPS, FPS)
-    assert list(clip["sides"]) == ["Y*", "inflate"]
-    made = clip["sides"]["inflate"]
+    assert list(clip["sides"]) == ["Y*", "relief"]
+    made = clip["sides"]["relief"]
     assert len(made["values"]["iou"]) == FPS
     assert set(clip["sides"]["Y*"]["strips"]) == {"gt", "gt_mask"}
     gt, color = (
@@ -115,7 +115,7 @@ def test_status_counts_clips(clips_run: RunLayout) -> None:
     assert done.exit_code == 0, done.output
     counts = {(one["stage"], one["backend"]): one["done"] for one in json.loads(done.output)["stages"]}
     assert counts["motions", None] == 3
-    assert counts["draw", None] == counts["move", "inflate"] == 15
+    assert counts["draw", None] == counts["move", "relief"] == 15
 
 
 def test_what_a_change_of_settings_costs_is_told_without_a_guess(clips_run: RunLayout) -> None:

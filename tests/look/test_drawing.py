@@ -25,7 +25,7 @@ FEW = Look(tile=16)
 
 def some() -> Gallery:
     """Three characters of four views by two backends, the last in another split."""
-    values = {"inflate": [0.9] * 4, "fusion": [0.8] * 4}
+    values = {"relief": [0.9] * 4, "fusion": [0.8] * 4}
     return gallery("run", item("a", values), item("b", values), item("c", values, split="test"))
 
 
@@ -33,8 +33,8 @@ def clips() -> Gallery:
     """A clip of six frames and one of three, the first at twice the pace."""
     made = gallery(
         "clips",
-        item("a-run", {"inflate": [0.9] * 6}, yaws=None, fps=12.0, action="run"),
-        item("a-sit", {"inflate": [0.9] * 3}, yaws=None, fps=6.0, action="sit"),
+        item("a-run", {"relief": [0.9] * 6}, yaws=None, fps=12.0, action="run"),
+        item("a-sit", {"relief": [0.9] * 3}, yaws=None, fps=6.0, action="sit"),
     )
     return replace(made, moving=True)
 
@@ -66,7 +66,7 @@ def test_a_turntable_shows_y_star_beside_each_z_view_by_view(tmp_path: Path, suf
     assert told.size == sheet.size == drawn[0].shape[1::-1]
     assert len(drawn) == 4
     for view, picture in enumerate(drawn):
-        wanted = [("Y*", schema.GT), ("inflate", schema.COLOR), ("fusion", schema.COLOR)]
+        wanted = [("Y*", schema.GT), ("relief", schema.COLOR), ("fusion", schema.COLOR)]
         for tile, (key, (side, layer)) in enumerate((key, one) for key in "ab" for one in wanted):
             np.testing.assert_array_equal(held(sheet, picture, tile), read(found, key, side, layer, view))
     with Image.open(out) as opened:
@@ -77,13 +77,13 @@ def test_clips_play_at_their_own_pace_and_shorter_ones_begin_anew(tmp_path: Path
     found, out = clips(), tmp_path / "clips.png"
     long = replace(found, items=(replace(found.items[0], fps=6.0), found.items[1]))
     for shown, order in ((found, (0, 0, 1, 1, 2, 2)), (long, (0, 1, 2, 0, 1, 2))):
-        told = draw_turntable(shown, out, Choice(show=["inflate"]), replace(FEW, labels=False, across=2))
+        told = draw_turntable(shown, out, Choice(show=["relief"]), replace(FEW, labels=False, across=2))
         assert (told.frames, told.fps) == (6, Fraction(12 if shown is found else 6))
         sheet = Sheet(["", ""], [""], [""], across=2, tile=16)
         for frame, (picture, other) in enumerate(zip(frames(out), order, strict=True)):
             wanted = (
-                read(found, "a-run", "inflate", schema.COLOR, frame),
-                read(found, "a-sit", "inflate", schema.COLOR, other),
+                read(found, "a-run", "relief", schema.COLOR, frame),
+                read(found, "a-sit", "relief", schema.COLOR, other),
             )
             np.testing.assert_array_equal(held(sheet, picture, 0), wanted[0])
             np.testing.assert_array_equal(held(sheet, picture, 1), wanted[1])
@@ -91,15 +91,15 @@ def test_clips_play_at_their_own_pace_and_shorter_ones_begin_anew(tmp_path: Path
 
 def test_a_sheet_has_a_column_for_each_view(tmp_path: Path) -> None:
     found, out = some(), tmp_path / "sheet.png"
-    show = ["inflate:mask", "Y*:silhouette", "fusion"]
+    show = ["relief:mask", "Y*:silhouette", "fusion"]
     look = replace(FEW, values=True, ground=Ground((9, 8, 7)), across=1)
     told = draw_sheet(found, out, Choice(["c", "a"], show=show), look, views=[3, 1])
-    heads, views = ["Zmask inflate", "silhouette", "Z fusion"], ["270°", "90°"]
+    heads, views = ["Zmask relief", "silhouette", "Z fusion"], ["270°", "90°"]
     sheet = Sheet(["c", "a"], heads, views, tile=16, notes=True, ground=Ground((9, 8, 7)))
     (drawn,) = frames(out)
     assert told.size == sheet.size == drawn.shape[1::-1]
     assert tuple(drawn[0, 0]) == (9, 8, 7, 255)
-    layers = [("inflate", schema.MASK), ("Y*", schema.GT_MASK), ("fusion", schema.COLOR)]
+    layers = [("relief", schema.MASK), ("Y*", schema.GT_MASK), ("fusion", schema.COLOR)]
     for block, key in enumerate("ca"):
         for number, ((side, layer), view) in enumerate((one, view) for one in layers for view in (3, 1)):
             np.testing.assert_array_equal(held(sheet, drawn, 6 * block + number), read(found, key, side, layer, view))
@@ -107,7 +107,7 @@ def test_a_sheet_has_a_column_for_each_view(tmp_path: Path) -> None:
 
 def test_the_best_are_drawn_and_laid_out_wide(tmp_path: Path) -> None:
     values = {"a": 0.6, "b": 0.9, "c": 0.7, "d": 0.95, "e": 0.8}
-    found = gallery("run", *(item(key, {"inflate": [value] * 4}) for key, value in values.items()))
+    found = gallery("run", *(item(key, {"relief": [value] * 4}) for key, value in values.items()))
     assert [one.id for one in chosen_items(found, Choice(most=2))] == ["b", "d"]
     assert [one.id for one in chosen_items(found, Choice(["a"]))] == ["a"]
     wide, high = draw_sheet(found, tmp_path / "sheet.png", Choice(most=4), FEW).size
@@ -116,15 +116,15 @@ def test_the_best_are_drawn_and_laid_out_wide(tmp_path: Path) -> None:
 
 def test_views_are_spread_where_none_is_named_and_times_are_told_of_clips(tmp_path: Path) -> None:
     out = tmp_path / "sheet.webp"
-    told = draw_sheet(clips(), out, Choice(["a-run"], show=["inflate"]), FEW)
+    told = draw_sheet(clips(), out, Choice(["a-run"], show=["relief"]), FEW)
     assert told.size == Sheet(["a-run"], ["Z"], ["0.00 s", "0.08 s", "0.17 s", "0.25 s", "0.33 s"], tile=16).size
     first = out.read_bytes()
-    draw_sheet(clips(), out, Choice(["a-run"], show=["inflate"]), FEW)
+    draw_sheet(clips(), out, Choice(["a-run"], show=["relief"]), FEW)
     assert out.read_bytes() == first
 
 
 def test_what_cannot_be_read_says_so_in_its_tile_and_in_a_warning(tmp_path: Path) -> None:
-    found = gallery("run", item("a", {"inflate": [0.9] * 4}), item("b", {"inflate": [0.9] * 4}), unreadable="b")
+    found = gallery("run", item("a", {"relief": [0.9] * 4}), item("b", {"relief": [0.9] * 4}), unreadable="b")
     told = draw_sheet(found, tmp_path / "sheet.png", Choice(["a", "b"], show=["Y*"]), replace(FEW, across=1), views=[0])
     assert told.warnings == ("Y* of b cannot be read: b is damaged",)
     (drawn,) = frames(tmp_path / "sheet.png")
@@ -137,11 +137,11 @@ def test_what_cannot_be_read_says_so_in_its_tile_and_in_a_warning(tmp_path: Path
 
 
 def test_what_a_backend_did_not_make_is_a_tile_without_it_and_a_warning(tmp_path: Path) -> None:
-    found = gallery("run", item("a", {"inflate": [0.9] * 4, "fusion": [0.8] * 4}), item("b", {"inflate": [0.9] * 4}))
+    found = gallery("run", item("a", {"relief": [0.9] * 4, "fusion": [0.8] * 4}), item("b", {"relief": [0.9] * 4}))
     told = draw_sheet(found, tmp_path / "sheet.png", Choice(), replace(FEW, across=1), views=[0])
     assert told.warnings == ("Z fusion of b is not there",)
     (drawn,) = frames(tmp_path / "sheet.png")
-    sheet = Sheet(["a", "b"], ["Y*", "Z inflate", "Z fusion"], ["0°"], tile=16)
+    sheet = Sheet(["a", "b"], ["Y*", "Z relief", "Z fusion"], ["0°"], tile=16)
     assert tuple(held(sheet, drawn, 5)[0, 0]) == (236, 228, 222, 255)
 
 
@@ -165,7 +165,7 @@ def test_pictures_of_the_colour_of_the_background_are_warned_of(tmp_path: Path) 
 
 
 def test_letters_that_the_font_lacks_are_a_warning(tmp_path: Path) -> None:
-    found = gallery("run", item("قارس", {"inflate": [0.9] * 4}), item("bröken", {"inflate": [0.9] * 4}))
+    found = gallery("run", item("قارس", {"relief": [0.9] * 4}), item("bröken", {"relief": [0.9] * 4}))
     told = draw_sheet(found, tmp_path / "sheet.png", Choice(), FEW)
     assert told.warnings == ("the font lacks letters of قارس, which are drawn as boxes",)
     assert draw_sheet(found, tmp_path / "sheet.png", Choice(), replace(FEW, labels=False)).warnings == ()
@@ -177,8 +177,8 @@ def test_letters_that_the_font_lacks_are_a_warning(tmp_path: Path) -> None:
         (Choice(["aa"]), []),
         (Choice(["lost"]), []),
         (Choice(split="validation"), []),
-        (Choice(show=["inflat"]), []),
-        (Choice(show=["inflate:colr"]), []),
+        (Choice(show=["relie"]), []),
+        (Choice(show=["relief:colr"]), []),
         (Choice(), [2, 4]),
         (Choice(), [0] * 4000),
     ],

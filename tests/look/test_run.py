@@ -28,15 +28,15 @@ from tests.look.tiny_run import IDS, STRANGE_ID, STRANGE_LICENCE, tiny_run
 def test_items_have_the_facts_of_their_artefacts(whole: Run, shown: tuple[dict[str, Any], Path]) -> None:
     document, _ = shown
     gallery, facts = open_run(*whole)
-    assert (document["kind"], document["moving"], document["sides"]) == ("run", False, ["Y*", "inflate"])
+    assert (document["kind"], document["moving"], document["sides"]) == ("run", False, ["Y*", "relief"])
     assert [one["id"] for one in document["items"]] == list(IDS)
     for made in gallery.items:
         item = item_of(document, made.id)
         assert (item["split"], item["frames"], item["yaws"]) == (made.split, 4, [0, 90, 180, 270])
         assert item["license"] == STRANGE_LICENCE
         assert item["numbers"]["seconds"] == pytest.approx(sum(t.seconds for t in facts.times if t.id == made.id), 1e-3)
-        meta = read_artefact(whole[1].artefact(project.STAGE, "inflate", made.id), made.id).meta
-        assert item["sides"]["inflate"]["values"]["iou"] == pytest.approx(meta["iou"], abs=1e-5)
+        meta = read_artefact(whole[1].artefact(project.STAGE, "relief", made.id), made.id).meta
+        assert item["sides"]["relief"]["values"]["iou"] == pytest.approx(meta["iou"], abs=1e-5)
     anchors = [section["anchor"] for section in document["sections"]]
     assert anchors == ["ranked", "counts", "registration", "times", "dataset", "settings"]
     assert document["sections"][0]["html"].count("<rect") == len(IDS)
@@ -45,9 +45,9 @@ def test_items_have_the_facts_of_their_artefacts(whole: Run, shown: tuple[dict[s
 def test_strips_show_the_pictures_of_the_artefacts(whole: Run, shown: tuple[dict[str, Any], Path]) -> None:
     document, page = shown
     clean = read_artefact(whole[1].artefact(render.STAGE, None, STRANGE_ID), STRANGE_ID).files
-    made = read_artefact(whole[1].artefact(project.STAGE, "inflate", STRANGE_ID), STRANGE_ID).files
+    made = read_artefact(whole[1].artefact(project.STAGE, "relief", STRANGE_ID), STRANGE_ID).files
     sides = item_of(document, STRANGE_ID)["sides"]
-    of_side = {"Y*": (clean, ("gt", "gt_mask")), "inflate": (made, ("color", "mask", "pos", "edge"))}
+    of_side = {"Y*": (clean, ("gt", "gt_mask")), "relief": (made, ("color", "mask", "pos", "edge"))}
     for side, (files, layers) in of_side.items():
         assert set(sides[side]["strips"]) == set(layers)
         for layer in layers:
@@ -101,10 +101,10 @@ def test_results_of_other_settings_are_left_out(copied: Run, changed: dict[str, 
 
 
 def test_results_without_their_inputs_are_left_out(copied: Run, tmp_path: Path) -> None:
-    copied[1].artefact(reconstruct.STAGE, "inflate", "0").unlink()
+    copied[1].artefact(reconstruct.STAGE, "relief", "0").unlink()
     document = report_of(copied[1].root, tmp_path / "page.html")
     assert list(item_of(document, "0")["sides"]) == ["Y*"]
-    assert any("inflate" in sentence for sentence in document["missing"])
+    assert any("relief" in sentence for sentence in document["missing"])
 
 
 def test_what_the_latest_build_left_out_is_not_shown(copied: Run, tmp_path: Path) -> None:
@@ -124,12 +124,12 @@ def test_nothing_built(copied: Run, tmp_path: Path) -> None:
 
 
 def test_damage_costs_one_side_its_pictures(copied: Run, tmp_path: Path) -> None:
-    path = copied[1].artefact(project.STAGE, "inflate", "1")
+    path = copied[1].artefact(project.STAGE, "relief", "1")
     data = bytearray(path.read_bytes())
     data[len(data) // 2] ^= 1
     path.write_bytes(data)
     document = report_of(copied[1].root, tmp_path / "page.html")
-    assert "problem" in item_of(document, "1")["sides"]["inflate"]
+    assert "problem" in item_of(document, "1")["sides"]["relief"]
     assert set(item_of(document, "1")["sides"]["Y*"]["strips"]) == {"gt", "gt_mask"}
 
 
@@ -152,4 +152,4 @@ def test_reader(copied: Run) -> None:
         gallery.reader.read("0", TARGET, ["gt"], [4])
     shutil.rmtree(copied[1].root / "artefacts")
     with pytest.raises(SpecsiaError):
-        gallery.reader.read("1", "inflate", ["color"], [0])
+        gallery.reader.read("1", "relief", ["color"], [0])

@@ -92,10 +92,10 @@ def test_what_rests_on_other_sources_or_settings_is_not_packed(copied: Copied, t
     figures = shutil.copytree(copied[0], tmp_path / "figures")
     write_figure(figures / "1.obj", 1.5)
     told = build(figures, out, "--stage", "pack", code=1)
-    assert "1 of inflate are neither built up to date nor on record as failed (1)" in told["stopped"]
+    assert "1 of relief are neither built up to date nor on record as failed (1)" in told["stopped"]
     assert specsia("status", out, "--json")["next"] != "all stages are up to date"
     error = build(figures, out, "--stage", "pack", "--seed", "7", code=2)["error"]
-    assert "pack has nothing of inflate to pack: run `specsia build` with all its stages" in error
+    assert "pack has nothing of relief to pack: run `specsia build` with all its stages" in error
     assert sums(out) == sums(whole)
 
 
@@ -214,8 +214,8 @@ def test_another_file_that_a_manifest_names_is_another_character(tmp_path: Path)
 def test_damaged_artefacts_are_made_again_wherever_it_is_noticed(copied: Copied) -> None:
     source, whole, out = copied
     for path, bite in (
-        (artefact(out, "project", "0", "inflate"), slice(0, 0)),
-        (artefact(out, "reconstruct", "1", "inflate"), slice(None)),
+        (artefact(out, "project", "0", "relief"), slice(0, 0)),
+        (artefact(out, "reconstruct", "1", "relief"), slice(None)),
         (artefact(out, "render", "2"), slice(None)),
     ):
         data = bytearray(path.read_bytes()[bite])
@@ -223,10 +223,10 @@ def test_damaged_artefacts_are_made_again_wherever_it_is_noticed(copied: Copied)
             data[len(data) * 2 // 3] ^= 4
         path.write_bytes(data)
     # Read by the project stage, and by pack.
-    artefact(out, "project", "1", "inflate").unlink()
+    artefact(out, "project", "1", "relief").unlink()
     shutil.rmtree(out / "dataset")
     said = build(source, out)["error"]
-    for line in ("project inflate: damaged and made again: 0", "reconstruct inflate: damaged and made again: 1"):
+    for line in ("project relief: damaged and made again: 0", "reconstruct relief: damaged and made again: 1"):
         assert line in said
     assert "render: damaged and made again: 2" in said
     assert "render               1 built again in " in said and " 0 built again" not in said
@@ -330,7 +330,7 @@ def test_two_backends_make_two_configurations(tmp_path: Path) -> None:
     from datasets import load_dataset
 
     source = write_folder(tmp_path / "figures", 3)
-    build(source, tmp_path / "out", "--backend", "inflate", "--backend", f"mesh-dir:{source}")
+    build(source, tmp_path / "out", "--backend", "relief", "--backend", f"mesh-dir:{source}")
     assert made(build(source, tmp_path / "out"))["pack"] == (0, 6)
     one = load_dataset(str(tmp_path / "out" / "dataset"), "mesh-dir", cache_dir=str(tmp_path / "cache"))
     # The side of a box may lie along pixel centres, where a thousandth of a pixel decides on a whole column.
@@ -422,7 +422,7 @@ def test_settings_come_from_file_and_flags(tmp_path: Path) -> None:
         (("build", "--backend", "mesh-dir:nothere"), "/nothere"),
         (("build", "--exclude", "nothere"), "nothere cannot be read"),
         (("build", "--like", "nothere"), "there is no folder nothere"),
-        (("build", "sample:1", "--stage", "pack"), "nothing of inflate to pack"),
+        (("build", "sample:1", "--stage", "pack"), "nothing of relief to pack"),
         (("clips", "sample:1", "--stage", "pack"), "no clips to pack: run `specsia clips --stage motions` first"),
         (("build", "sample:1", "--stage", "project"), "nothing to start from"),
         (("clips", "sample:1", "--stage", "project"), "--recipe dravie or --backend NAME moves them too"),
@@ -483,7 +483,7 @@ def test_status_tells_what_is_done_and_what_comes_next(tmp_path: Path) -> None:
     build(source, tmp_path / "out", "--stage", "render")
     found = specsia("status", tmp_path / "out", "--json")
     assert [s["done"] for s in found["stages"]] == [3, 0, 0]
-    assert found["next"].startswith("a build would do: reconstruct inflate 3")
+    assert found["next"].startswith("a build would do: reconstruct relief 3")
     build(source, tmp_path / "out")
     assert "up to date" in specsia("status", tmp_path / "out")["text"]
 

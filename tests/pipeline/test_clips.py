@@ -89,7 +89,7 @@ def test_every_clip_that_can_be_played_is_there(run: tuple[Path, Path, dict[str,
 
 def test_layers_agree_to_the_byte(run: tuple[Path, Path, dict[str, Any]]) -> None:
     _, out, _ = run
-    for folder in (*folders(out / "frames"), *folders(out / "frames-inflate")):
+    for folder in (*folders(out / "frames"), *folders(out / "frames-relief")):
         colors, masks, poses = (pictures(folder, layer) for layer in ("color", "mask", "pos"))
         assert len(colors) == len(masks) == len(poses) == len(record(folder)["times"])
         for color, mask, pos in zip(colors, masks, poses, strict=True):
@@ -146,7 +146,7 @@ def test_the_same_command_does_nothing_and_workers_do_not_matter(
     more = ("--recipe", "frames", "--recipe", "dravie", "--turntable", "--preview")
     clips(source, tmp_path / "b", *more)
     assert (tmp_path / "b/dataset/SHA256SUMS").read_bytes() == (out / "dataset/SHA256SUMS").read_bytes()
-    for folder in ("frames/one-wave-00", "frames-inflate/odd-still-01"):
+    for folder in ("frames/one-wave-00", "frames-relief/odd-still-01"):
         for path in sorted((out / folder).rglob("*.png")):
             assert path.read_bytes() == (tmp_path / "b" / path.relative_to(out)).read_bytes()
     assert document["failures"] == []

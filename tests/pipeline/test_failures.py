@@ -22,7 +22,7 @@ def test_each_failure_is_one_line_and_all_are_written_in_order(tmp_path: Path) -
 def test_a_line_that_was_cut_is_left_out_and_a_damaged_one_is_said(tmp_path: Path) -> None:
     path = tmp_path / "failures.jsonl"
     assert read_failures(path) == []
-    whole = [Failure("a", "render", None, "why"), Failure("b", "project", "inflate", "why", "quarantine/b")]
+    whole = [Failure("a", "render", None, "why"), Failure("b", "project", "relief", "why", "quarantine/b")]
     write_failures(path, whole)
     path.write_bytes(path.read_bytes() + b'{"id": "c", "sta')
     assert read_failures(path) == whole
@@ -39,6 +39,6 @@ def test_a_line_that_was_cut_is_left_out_and_a_damaged_one_is_said(tmp_path: Pat
 
 
 def test_failures_of_other_characters_and_backends_are_not_a_builds_own() -> None:
-    own = [Failure("a", "render", None, "x"), Failure("b", "project", "inflate", "x")]
+    own = [Failure("a", "render", None, "x"), Failure("b", "project", "relief", "x")]
     others = [Failure("z", "render", None, "x"), Failure("a", "reconstruct", "fusion", "x")]
-    assert concerning([*others, *reversed(own)], {"a", "b"}, {"inflate"}) == own
+    assert concerning([*others, *reversed(own)], {"a", "b"}, {"relief"}) == own

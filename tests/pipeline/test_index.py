@@ -70,7 +70,7 @@ def test_a_build_with_nothing_to_do_and_status_read_no_artefact(run: tuple[Path,
 def test_what_changed_behind_its_back_is_noticed(run: tuple[Path, Path]) -> None:
     source, out = run
     before = sums(out)
-    artefact(out, "project", "0", "inflate").unlink()
+    artefact(out, "project", "0", "relief").unlink()
     path = artefact(out, "render", "1")
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
     figure = next(iter(sorted(source.glob("2.*"))))
@@ -110,13 +110,13 @@ def test_what_it_remembers_is_what_the_artefacts_say(run: tuple[Path, Path]) -> 
     with open_index(layout, writes=False) as index:
         for path in (layout.root / "artefacts").rglob("*.tar"):
             assert index.meta(path) == read_meta(path)
-        assert index.meta(layout.artefact(project.STAGE, "inflate", "nobody")) is None
+        assert index.meta(layout.artefact(project.STAGE, "relief", "nobody")) is None
 
 
 def test_who_only_reads_keeps_no_writer_waiting(run: tuple[Path, Path]) -> None:
     _, out = run
     layout = RunLayout(out)
-    path = artefact(out, "project", "0", "inflate")
+    path = artefact(out, "project", "0", "relief")
     path.write_bytes(path.read_bytes())
     with open_index(layout, writes=False) as reader, open_index(layout, writes=True) as writer:
         for one in (path, artefact(out, "render", "0")):

@@ -94,8 +94,8 @@ def counts(summary: BuildSummary) -> dict[str, tuple[int, int, int]]:
 
 def test_a_build_is_made_once_and_kept_after_that(faults: Faults, config: BuildConfig, tmp_path: Path) -> None:
     first = run(config, tmp_path / "run")
-    assert counts(first)["project inflate"] == (6, 0, 0)
-    assert first.rows == {"inflate": 6 * VIEWS}
+    assert counts(first)["project relief"] == (6, 0, 0)
+    assert first.rows == {"relief": 6 * VIEWS}
     before = sums(tmp_path / "run" / "dataset")
     assert counts(run(config, tmp_path / "run"))["render"] == (0, 6, 0)
     assert sums(tmp_path / "run" / "dataset") == before
@@ -115,13 +115,13 @@ def test_a_fault_costs_its_character_alone_and_is_tried_again(
     assert counts(summary) == {
         # What a lost worker had made before is there.
         "render": (5, 0, 1) if fault == "fails" else (4, 1, 1),
-        "reconstruct inflate": (4, 0, 1),
-        "project inflate": (4, 0, 0),
+        "reconstruct relief": (4, 0, 1),
+        "project relief": (4, 0, 0),
         "pack": (4, 0, 0),
     }
     assert [(one.stage, one.id) for one in summary.failures] == [("render", "4"), ("reconstruct", "1")]
     faults.clear()
-    assert counts(run(config, tmp_path / "run"))["project inflate"] == (2, 4, 0)
+    assert counts(run(config, tmp_path / "run"))["project relief"] == (2, 4, 0)
     run(config, tmp_path / "whole")
     assert sums(tmp_path / "run" / "dataset") == sums(tmp_path / "whole" / "dataset")
 
@@ -130,21 +130,21 @@ def test_a_backend_whose_worker_is_lost_costs_the_other_nothing(
     faults: Faults, config: BuildConfig, tmp_path: Path
 ) -> None:
     faults |= {
-        ("reconstruct inflate", "2"): "fails",
+        ("reconstruct relief", "2"): "fails",
         ("reconstruct fusion", "2"): "lost",
         ("project fusion", "3"): "lost",
     }
-    summary = run(replace(config, backends=("inflate", "fusion")), tmp_path / "run")
+    summary = run(replace(config, backends=("relief", "fusion")), tmp_path / "run")
     found = {(one.stage, one.backend, one.id) for one in summary.failures}
-    assert found == {("reconstruct", "inflate", "2"), ("reconstruct", "fusion", "2"), ("project", "fusion", "3")}
-    assert summary.rows == {"inflate": 5 * VIEWS, "fusion": 4 * VIEWS}
+    assert found == {("reconstruct", "relief", "2"), ("reconstruct", "fusion", "2"), ("project", "fusion", "3")}
+    assert summary.rows == {"relief": 5 * VIEWS, "fusion": 4 * VIEWS}
 
 
 def test_a_flipped_byte_is_made_again(faults: Faults, config: BuildConfig, tmp_path: Path) -> None:
     out = tmp_path / "run"
     run(config, out)
     before = sums(out / "dataset")
-    for stage, backend in (("render", None), ("project", "inflate")):
+    for stage, backend in (("render", None), ("project", "relief")):
         path = artefact(out, stage, "5", backend)
         data = bytearray(path.read_bytes())
         data[-1600 if len(data) > 4000 else -1] ^= 1

@@ -94,13 +94,13 @@ def test_what_is_forgotten_is_what_builds_write(tmp_path: Path) -> None:
     note_versions(BuildConfig(source="sample:3"), layout, ())
     layout.splits.write_text(splits.to_json({"0": "train", "1": "train"}))
     own = (
-        "artefacts/render/5f/0.tar", "artefacts/project/inflate/6b/1.tar", "logs/tasks.jsonl", "logs/render/1.txt",
+        "artefacts/render/5f/0.tar", "artefacts/project/relief/6b/1.tar", "logs/tasks.jsonl", "logs/render/1.txt",
         "logs/draw/0-walk-00.txt", "logs/workers/gpu0.log",
-        "quarantine/project/inflate/1/color_00.png", "failures.jsonl", "dataset/README.md",
+        "quarantine/project/relief/1/color_00.png", "failures.jsonl", "dataset/README.md",
     )  # fmt: skip
     foreign = (
         "artefacts/mine.tar", "artefacts/render/deep/er/0.tar", "logs/diary.txt",
-        "artefacts/render/0.tar", "quarantine/project/inflate/1/holiday.png",
+        "artefacts/render/0.tar", "quarantine/project/relief/1/holiday.png",
         "dataset/raw/photos.txt",
     )  # fmt: skip
     for name in (*own, *foreign, "notes.txt", "report.html", "source/sample-42/0/metadata.json"):
@@ -121,9 +121,9 @@ def test_what_other_versions_made_is_told_until_all_of_it_is_made_anew(tmp_path:
     note_versions(config, layout, ())
     assert outdated(layout, config) == []
     mark = json.loads(layout.mark.read_text())
-    mark["versions"] |= {"render": 1, "inflate": 2, "elsewhere": 7}
+    mark["versions"] |= {"render": 1, "relief": 2, "elsewhere": 7}
     layout.mark.write_text(json.dumps(mark))
-    both = [f"render 1 -> {render.STAGE.version}", f"inflate 2 -> {load_backend('inflate').version}"]
+    both = [f"render 1 -> {render.STAGE.version}", f"relief 2 -> {load_backend('relief').version}"]
     assert outdated(layout, config) == both
     assert f"what other versions made in {layout.root} is made anew: {'; '.join(both)}" in told_before(
         settings_before(layout), config, layout, 3, True
@@ -139,11 +139,11 @@ def test_what_other_versions_made_is_told_until_all_of_it_is_made_anew(tmp_path:
 
 
 def test_changes_are_told_as_old_and_new() -> None:
-    before = {"views": 10, "backends": ["inflate"], "like": None, "size": 512, "seed": 42}
-    config = BuildConfig(views=8, backends=("inflate", "fusion"), like="owner/name")
+    before = {"views": 10, "backends": ["relief"], "like": None, "size": 512, "seed": 42}
+    config = BuildConfig(views=8, backends=("relief", "fusion"), like="owner/name")
     assert changes(before, config) == [
         "like none -> owner/name",
-        "backends inflate -> inflate, fusion",
+        "backends relief -> relief, fusion",
         "views 10 -> 8",
     ]
     assert changes({}, config) == []

@@ -61,8 +61,8 @@ def layout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> RunLayout:
     store, layout = Store(), RunLayout(tmp_path / "run")
     for character_id in IDS:
         for stage in (render.STAGE, project.STAGE):
-            write_artefact(layout.artefact(stage, "inflate", character_id), store.make(stage, character_id))
-    monkeypatch.setattr(parquet, "SHARD_BYTES", 4 * planned().members["inflate"][0].image_bytes)
+            write_artefact(layout.artefact(stage, "relief", character_id), store.make(stage, character_id))
+    monkeypatch.setattr(parquet, "SHARD_BYTES", 4 * planned().members["relief"][0].image_bytes)
     return layout
 
 
@@ -102,7 +102,7 @@ def test_all_that_is_damaged_is_told_at_once_and_the_old_dataset_stays(layout: R
     packed(layout, workers)
     before = sums(layout.dataset)
     (layout.dataset / "build.json").unlink()
-    places = {(project.STAGE, "inflate", "3"), (render.STAGE, None, "3"), (render.STAGE, None, "8")}
+    places = {(project.STAGE, "relief", "3"), (render.STAGE, None, "3"), (render.STAGE, None, "8")}
     for stage, name, key in places:
         place = layout.artefact(stage, name, key)
         assert isinstance(place, Path)

@@ -64,7 +64,7 @@ def test_reconstructions_are_moved_where_no_dataset_of_pairs_is_asked_for(tmp_pa
     config = clips_config(source, recipes=["frames"], reconstructed=True, views=1, frames=2, turntable=False)
     layout, summary = run_clips(tmp_path / "run", config)
     assert (summary.stopped, summary.recipes) == (None, {"frames": 4})
-    assert keys(layout.root / "frames-inflate") == keys(layout.root / "frames") == ["a-sway-00", "a-walk-00"]
+    assert keys(layout.root / "frames-relief") == keys(layout.root / "frames") == ["a-sway-00", "a-walk-00"]
 
 
 def test_a_part_that_cannot_be_written_is_told_and_the_others_are_there(

@@ -87,7 +87,7 @@ def test_a_stage_may_read_what_others_made(enter: Callable[[CharacterStage], Non
     names = ("render", "frames")
     assert counts(build(config, layout, names, False, Progress())) == dict.fromkeys(names, (1, 0, 0))
     # What a stage reads is made again first where it turns out damaged.
-    layout.artefact(stage, "inflate", "a").unlink()
+    layout.artefact(stage, "relief", "a").unlink()
     path = layout.artefact(render.STAGE, None, "a")
     sound = path.read_bytes()
     path.write_bytes(sound.replace(b"IDAT", b"IDOT", 1))
@@ -103,4 +103,4 @@ def test_what_a_stage_fails_on_is_lost_to_those_that_rest_on_it_alone(
     summary = build(config, layout, STAGES, False, Progress())
     assert counts(summary)["frames"] == (1, 0, 1)
     assert [(f.stage, f.backend, f.id) for f in read_failures(layout.failures)] == [("frames", None, clip_frames.SHY)]
-    assert (summary.rows, summary.failed) == ({"inflate": 4}, 1)
+    assert (summary.rows, summary.failed) == ({"relief": 4}, 1)

@@ -96,18 +96,18 @@ def compiled(compiler: Compiler, config: BuildConfig, stages: bool = True) -> tu
 
 
 def test_only_what_a_run_needs_is_compiled_and_that_once(compiler: Compiler) -> None:
-    stills = with_settings(BuildConfig(), {"source": "sample:1", "backends": ["inflate"]}, "a test")
+    stills = with_settings(BuildConfig(), {"source": "sample:1", "backends": ["relief"]}, "a test")
     clips = with_settings(BuildConfig(), {"source": "sample:1", "clips": {"fps": 12.0}}, "a test")
     assert compiled(compiler, stills, stages=False) == ({"renderer", "sample"}, 1)
     assert compiled(compiler, stills) == ({"render", "reconstruct", "project"}, 1)
     assert compiled(compiler, stills) == (set(), 0)
     assert compiled(compiler, clips) == ({"motions", "draw"}, 1)
-    assert "reconstruct" in compiled(compiler, replace(stills, backends=("inflate", "fusion:0.5")))[0]
+    assert "reconstruct" in compiled(compiler, replace(stills, backends=("relief", "fusion:0.5")))[0]
     assert "renderer" in compiled(compiler, replace(stills, look="lit"))[0]
 
 
 def test_what_was_not_compiled_is_tried_again(compiler: Compiler) -> None:
-    config = with_settings(BuildConfig(), {"source": "sample:1", "backends": ["inflate"]}, "a test")
+    config = with_settings(BuildConfig(), {"source": "sample:1", "backends": ["relief"]}, "a test")
     compiler.loses = {"project"}
     assert "project" in compiled(compiler, config)[0]
     assert compiled(compiler, config)[0] == {"project"}

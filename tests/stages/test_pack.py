@@ -77,13 +77,13 @@ class Store:
 
 
 def plan_of(store: Store, split_of: dict[str, str], without: Sequence[str] = ()) -> pack.PackPlan:
-    members = [member(i, "inflate", store.meta(i, "inflate")) for i in sorted(split_of) if i not in without]
+    members = [member(i, "relief", store.meta(i, "relief")) for i in sorted(split_of) if i not in without]
     return pack.PackPlan(
         config=BuildConfig(source="noise", views=VIEWS, size=32),
         source="noise",
         planned=len(split_of),
         splits=split_of,
-        members={"inflate": members},
+        members={"relief": members},
         quarantined={},
         sees_ground_truth=[],
     )
@@ -93,7 +93,7 @@ def plan_of(store: Store, split_of: dict[str, str], without: Sequence[str] = ())
 def split_of(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
     """Splits of 40 characters, in shards of about eight."""
     store = Store()
-    one = plan_of(store, {"0": "train"}).members["inflate"][0].image_bytes
+    one = plan_of(store, {"0": "train"}).members["relief"][0].image_bytes
     monkeypatch.setattr(parquet, "SHARD_BYTES", 8 * one + one // 2)
     return splits.assign(map(str, range(40)), {})
 

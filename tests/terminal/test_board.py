@@ -46,7 +46,7 @@ def test_the_rest_of_rows_side_by_side_is_that_of_the_slowest(rows: list[Row], l
 
 
 def test_stages_of_clips_are_known_once_one_of_them_begins() -> None:
-    board = Board([Row("motions", total=2), Row("draw", unit="clip"), Row("move", "inflate", "clip")], lambda: 0.0)
+    board = Board([Row("motions", total=2), Row("draw", unit="clip"), Row("move", "relief", "clip")], lambda: 0.0)
     motions = board.begin("motions", "", "char", 2, 0)
     motions.done = 2
     assert board.left() is None

@@ -16,7 +16,7 @@ from specsia_build.terminal.board import Row
 from specsia_build.terminal.layout import Table
 
 nasty = "\\x1b]0;owned\\x07\\n\\x9b2J\\u202eeno[red]x[/red][link=http://x]\\u2028" + "y" * 5000
-backends = ("inflate", "drawingspinup")
+backends = ("relief", "drawingspinup")
 with drawing.stages([Row("render", total=1498), *(Row("reconstruct", name, total=1498) for name in backends)]):
     with drawing.bar("render", 1400, "char", kept=98) as bar:
         bar(700)

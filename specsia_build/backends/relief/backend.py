@@ -174,8 +174,8 @@ def main_parts(covered: NDArray[np.bool_]) -> NDArray[np.bool_]:
 def _told(small: NDArray[np.uint8], labels: NDArray[np.intp], length: float) -> tuple[Floats, Floats]:
     """See `net.read_out`: the mean of what the network tells of a crop and of its mirror image, continued outwards."""
     tensors = net.weights()
-    straight = net.read_out(*net.forward(inputs(small, length), tensors), labels)
-    mirrored = net.read_out(*net.forward(inputs(small[:, ::-1], length), tensors), labels[:, ::-1])
+    straight = net.read_out(*net.forward(inputs(small, length), tensors), labels, length)
+    mirrored = net.read_out(*net.forward(inputs(small[:, ::-1], length), tensors), labels[:, ::-1], length)
     inside = small[..., 3] >= FULL if (small[..., 3] >= FULL).any() else small[..., 3] >= HALF_COVERED
     nearest = scipy.ndimage.distance_transform_edt(~inside, return_distances=False, return_indices=True)
     depth, logits = ((a + b[:, ::-1])[tuple(nearest)] / 2 for a, b in zip(straight, mirrored, strict=True))

@@ -135,12 +135,13 @@ def forward(x: Floats, tensors: Mapping[str, Floats]) -> tuple[Floats, Floats]:
     return told, out[..., 4 * TOLD :]
 
 
-def read_out(told: Floats, key: Floats, labels: NDArray[np.intp]) -> tuple[Floats, Floats]:
+def read_out(told: Floats, key: Floats, labels: NDArray[np.intp], length: float) -> tuple[Floats, Floats]:
     """Depths and colours of what the network tells.
 
     Args:
         told, key: see `forward`.
         labels: (S, S) number of each pixel's colour in the palette, `COLOURS` where it has none.
+        length: as of `drawing.inputs`.
 
     Returns:
         (S, S, 2) float32 height towards the viewer of front and back, in lengths of the figure's longest side; and
@@ -158,4 +159,5 @@ def read_out(told: Floats, key: Floats, labels: NDArray[np.intp]) -> tuple[Float
             for guide, trust in zip(guides(labels), np.moveaxis(told[..., 3 : 3 + GUIDES], 2, 0), strict=True):
                 logits[..., number] += np.where(guide == number, np.float32(TRUST) * trust, 0)
     logits[..., COLOURS] = told[..., 2]
-    return np.stack([told[..., 0] + half, told[..., 0] - half], axis=-1), logits
+    depth = np.stack([told[..., 0] + half, told[..., 0] - half], axis=-1) / np.float32(length or 1)
+    return depth, logits

@@ -195,7 +195,7 @@ def example(picture: Picture, rng: np.random.Generator) -> dict[str, NDArray[Any
     if rng.random() < 0.4:
         heights = heights * np.float32(np.exp(rng.normal(0, 0.1)))
     length = 0.0
-    if both.any() and not cut and rng.random() < 0.6:
+    if both.any() and not cut and rng.random() < 0.8:
         length = 1 / max(1.0, float(heights[both, 0].max() - heights[both, 1].min()))
     colours, behind = _recoloured(rng, drawing[..., :3].astype(np.float32), behind)
     labels = np.full((SIZE, SIZE), COLOURS, np.int64)
@@ -213,6 +213,7 @@ def example(picture: Picture, rng: np.random.Generator) -> dict[str, NDArray[Any
     drawing[..., :3] = colours.round()
     return {
         "x": inputs(drawing, length).transpose(2, 0, 1),
+        "length": np.array(length or 1, np.float32),
         "labels": labels,
         "guides": guides(labels),
         "palette": palette / 255,
@@ -226,7 +227,7 @@ def example(picture: Picture, rng: np.random.Generator) -> dict[str, NDArray[Any
 def losses(told: Tensor, key: Tensor, batch: dict[str, Tensor], offset: tuple[int, int]) -> tuple[Tensor, ...]:
     """Depth, slope of depth and colour, each a mean over what both sides show; colour in every other pixel."""
     half = functional.softplus(told[:, 1:2]) * THICKNESS
-    depth = torch.cat([told[:, :1] + half, told[:, :1] - half], 1)
+    depth = torch.cat([told[:, :1] + half, told[:, :1] - half], 1) / batch["length"][:, None, None, None]
     both, wanted = batch["both"], batch["depth"]
     count = both.sum((1, 2, 3)).clamp(min=1)
     thickness = ((wanted[:, :1] - wanted[:, 1:]) * both).sum((1, 2, 3)) / count
@@ -279,7 +280,7 @@ def train(drawn: Sequence[tuple[Picture, float]], out: Path, *, steps: int, minu
         offset = (int(rng.integers(2)), int(rng.integers(2)))
         deep, steep, colour = losses(told, key, batch, offset)
         optimiser.zero_grad()
-        (deep + 4 * steep + 3 * colour).backward()
+        (2 * deep + 4 * steep + 3 * colour).backward()
         norm = float(nn.utils.clip_grad_norm_(net.parameters(), 1.0))
         usual = norm if step < 10 else min(0.98 * usual + 0.02 * norm, 2 * usual)
         if not norm <= 10 * usual:

@@ -27,6 +27,9 @@ from specsia_build.dataset.schema import (
 from specsia_build.errors import plural
 
 BACKEND_NOTES = {
+    "relief": "predicts depths of front and back from the frontal view alone, by a small network, and colours the back "
+    "with the drawing's own colours. Known artefacts: parts that touch in the drawing are joined, what the drawing "
+    "does not show is missing, no contours.",
     "inflate": "inflates the silhouette of the frontal view and projects its colours; sees one image only. Known "
     "artefacts: fused legs, guessed backs, smeared sides, no contours.",
     "fusion": "renders six views of the ground truth at 256 pixels, damages them by a seeded model of what a "

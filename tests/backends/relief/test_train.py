@@ -48,5 +48,5 @@ def test_training_makes_weights_that_give_the_same_without_torch(picture: Any, t
         logits = train.chosen(told, key, pooled, torch.from_numpy(guides(example["labels"]))[None])
     found, keys = net.forward(np.ascontiguousarray(example["x"].transpose(1, 2, 0)), tensors)
     assert np.abs(found - told[0].permute(1, 2, 0).numpy()).max() < 1e-4
-    _, without = net.read_out(found, keys, example["labels"])
+    _, without = net.read_out(found, keys, example["labels"], 0)
     assert np.abs(without - logits[0].permute(1, 2, 0).numpy()).max() < 1e-3

@@ -129,9 +129,9 @@ def test_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert document["ok"] is False
     gone = [check["found"] for check in document["checks"] if check["name"] == "names"]
     assert gone == ["test_mvdiffusion_seq.py has no load_wonder3d_pipeline"]
-    unknown = CliRunner().invoke(main, ["backends", "doctor", "inflate"])
+    unknown = CliRunner().invoke(main, ["backends", "doctor", "relief"])
     assert unknown.exit_code == 2
-    assert "'inflate' is no bridge" in unknown.output
+    assert "'relief' is no bridge" in unknown.output
 
 
 def test_all_is_well_exits_with_0(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -35,7 +35,7 @@ def test_the_card_lists_every_column_and_counts_frames_and_clips(card: str) -> N
     assert all(f"| `{name}` | " in card for name in schema.MOVING_COLUMNS)
     assert tuple(schema.MOVING_MEANINGS) != tuple(schema.MEANINGS)
     assert "| backend | split | characters | clips | frames |" in card
-    assert "| inflate | train | 1 | 5 | 28 |" in card
+    assert "| relief | train | 1 | 5 | 28 |" in card
     assert "| sway | 6 |" in card
 
 

@@ -24,10 +24,10 @@ def facts(**changes: Any) -> CardFacts:
     base: dict[str, Any] = {
         "source": "sample:3",
         "planned": 4,
-        "rows": {"inflate": {"train": 20, "test": 10}},
-        "characters": {"inflate": {"train": 2, "test": 1}},
-        "quality": {"inflate": [0.9, 0.8, 0.5]},
-        "frontal_before": {"inflate": [0.97, 0.96, 0.98]},
+        "rows": {"relief": {"train": 20, "test": 10}},
+        "characters": {"relief": {"train": 2, "test": 1}},
+        "quality": {"relief": [0.9, 0.8, 0.5]},
+        "frontal_before": {"relief": [0.97, 0.96, 0.98]},
         "licenses": [("CC0-1.0", "somebody")] * 3,
         "quarantined": {"": 1},
         "sees_ground_truth": [],
@@ -55,27 +55,27 @@ def test_one_backend() -> None:
         }
     ]
     assert told["size_categories"] == ["n<1K"]
-    assert "| inflate | test | 1 | 10 |" in card
+    assert "| relief | test | 1 | 10 |" in card
     assert "4 characters were asked for; quarantined and left out: 1 before any backend." in card
-    assert "| inflate | 0.733 | 0.500 | 0.800 | 0.970 |" in card
+    assert "| relief | 0.733 | 0.500 | 0.800 | 0.970 |" in card
     assert "| CC0-1.0 | somebody | 3 |" in card
     assert 'load_dataset("PATH_OR_REPO")' in card
 
 
 def test_several_backends_of_which_one_made_nothing() -> None:
-    rows = {"none": {}, "fusion": {"train": 1000}, "inflate": {"train": 10}}
+    rows = {"none": {}, "fusion": {"train": 1000}, "relief": {"train": 10}}
     card = write_card(
         facts(
             rows=rows,
-            characters={"none": {}, "fusion": {"train": 100}, "inflate": {"train": 1}},
-            quality={"none": [], "fusion": [0.9, 0.8], "inflate": [0.7]},
-            frontal_before={"none": [], "fusion": [0.9, 0.8], "inflate": [0.7]},
+            characters={"none": {}, "fusion": {"train": 100}, "relief": {"train": 1}},
+            quality={"none": [], "fusion": [0.9, 0.8], "relief": [0.7]},
+            frontal_before={"none": [], "fusion": [0.9, 0.8], "relief": [0.7]},
             sees_ground_truth=["fusion"],
         )
     )
     told = fields(card)
-    assert [(c["config_name"], c.get("default")) for c in told["configs"]] == [("fusion", True), ("inflate", None)]
-    assert told["configs"][1]["data_files"] == [{"split": "train", "path": "data/inflate/train-*.parquet"}]
+    assert [(c["config_name"], c.get("default")) for c in told["configs"]] == [("fusion", True), ("relief", None)]
+    assert told["configs"][1]["data_files"] == [{"split": "train", "path": "data/relief/train-*.parquet"}]
     assert told["size_categories"] == ["1K<n<10K"]
     assert 'load_dataset("PATH_OR_REPO", "fusion")' in card
     assert "It sees the ground truth." in card
@@ -118,7 +118,7 @@ def test_the_frame_of_positions_is_stated(frame: str) -> None:
 
 
 def test_the_settings_can_be_handed_to_a_build(tmp_path: Path) -> None:
-    config = BuildConfig(source="sample:3", views=4, look="lit", backends=("fusion", "inflate"))
+    config = BuildConfig(source="sample:3", views=4, look="lit", backends=("fusion", "relief"))
     card = write_card(facts(build={"specsia": "9.9", "config": result_settings(config)}))
     (tmp_path / "settings.yaml").write_text(card.split("```yaml\n")[1].split("```")[0])
     assert with_settings(BuildConfig(), read_settings(tmp_path / "settings.yaml"), "the card") == config

@@ -62,7 +62,7 @@ def documents() -> dict[str, dict[str, Any]]:
     failures = [
         {**lost, "key": "broken", "id": "broken", "reason": "no mesh in it", "command": "specsia build --out my-run"}
     ]
-    low = {**lost, "stage": "project", "backend": "inflate", "details": None, "strip": strip(120, 4), "frames": 4}
+    low = {**lost, "stage": "project", "backend": "relief", "details": None, "strip": strip(120, 4), "frames": 4}
     mend = "specsia build --out my-run --min-iou 0.1"
     failures += [
         {**low, "key": f"low {k}", "id": f"low {k}", "reason": f"its mean IoU is 0.{k}, below 0.5", "command": mend}
@@ -79,7 +79,7 @@ def documents() -> dict[str, dict[str, Any]]:
         {**failures[0], "key": text, "id": text, "reason": text, "command": text} for text in HOSTILE
     ]
     figures = document(names, failures=failures, sections=sections)
-    figures["items"][2]["sides"]["inflate"]["values"]["iou"][2] = None
+    figures["items"][2]["sides"]["relief"]["values"]["iou"][2] = None
     figures["items"][3]["sides"]["fusion"] = {"strips": {}, "problem": "its pictures cannot be read: <cut short>"}
     return {
         "figures": figures,

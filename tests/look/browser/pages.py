@@ -65,7 +65,7 @@ def _encoded(picture: Image.Image) -> str:
 
 def item(name: str, number: int, frames: int = 4, fps: float | None = None) -> dict[str, Any]:
     """A character or, with `fps`, a clip; what is said of it follows from its number."""
-    iou = {"inflate": 0.5 + 0.04 * (number % 10), "fusion": 0.95 - 0.02 * (number % 7)}
+    iou = {"relief": 0.5 + 0.04 * (number % 10), "fusion": 0.95 - 0.02 * (number % 7)}
     layers = ("color", "mask", "pos", "edge")
     made = {
         side: {
@@ -118,7 +118,7 @@ def document(names: Sequence[str], fps: float | None = None, **more: Any) -> dic
         "measures": [{"key": "iou", "name": "IoU", "better": "high", "digits": 3, "note": "of two silhouettes"}],
         "numbers": [{"key": k, "name": k, "unit": unit, "digits": digits, "note": ""} for k, unit, digits in numbers],
         "layers": [{"key": key, "name": name, "note": ""} for key, name in layers.items()],
-        "sides": ["Y*", "inflate", "fusion"],
+        "sides": ["Y*", "relief", "fusion"],
         "items": [item(name, number, fps=fps) for number, name in enumerate(names)],
         "failures": [],
         "missing": [],

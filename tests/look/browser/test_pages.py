@@ -106,7 +106,7 @@ def test_the_wipe_and_the_difference(show: Show) -> None:
     page = show(at=ITEM)
     duel = page.locator(".duel.wiped")
     before = duel.screenshot()
-    page.select_option("select[aria-label='Right picture']", "pos@inflate")
+    page.select_option("select[aria-label='Right picture']", "pos@relief")
     assert not alike(before, duel.screenshot())
     page.locator("input[aria-label=Wipe]").fill("100")
     expect(page.locator(".part.left")).to_have_css("clip-path", "inset(0px 0% 0px 0px)")
