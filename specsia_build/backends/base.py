@@ -47,6 +47,8 @@ class Context:
         note: told how the mesh was read, where that was from a file, so that it can be doubted.
         framed: whether the image is the frame's frontal view, `ORTHO_WIDTH` units wide with the character in its middle
             and its longest side, seen or not, about one unit; not a picture of anybody's own.
+        back: (S, S, 4) uint8, straight alpha: the figure from behind in a frame of the same size, where it is drawn;
+            only backends with ``sees_back = True`` are given one.
         doubt: told, in a sentence each, what is doubtful about the mesh although it serves: a warning of the character.
     """
 
@@ -56,6 +58,7 @@ class Context:
     read: Callable[[Iterable[Path]], None] = _forget
     note: Callable[[Reading], None] = _forget
     framed: bool = False
+    back: NDArray[np.uint8] | None = None
     doubt: Callable[[str], None] = _forget
 
 

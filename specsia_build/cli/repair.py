@@ -30,6 +30,11 @@ from specsia_build.errors import plural
     type=click.Path(exists=True, path_type=Path),
     help="Its reconstruction by any tool, in any axes and scale (GLB, OBJ, PLY, ...).  [default: by --backend]",
 )
+@click.option(
+    "--back",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="The character drawn from behind, in the same pose; for the backend relief.",
+)
 @click.option("--motion", metavar="NAME|FILE", help="Play a motion; the mesh or the character needs a rig.")
 @click.option("--out", required=True, type=FOLDER, help="Folder of the results: new, empty, or of an earlier repair.")
 @click.option("--backend", metavar="NAME[:ARG]", help="What reconstructs the drawing.  [default: that of build]")

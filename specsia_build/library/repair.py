@@ -60,7 +60,8 @@ def repair(
         views: frames, 1-360.
         size: pixels on a side of a frame, 64-2048.
         device: `auto`, `cpu` or `cuda`.
-        settings: ``backend``, ``model`` (a run), ``motion`` (a name or a file) and ``adapt`` (fit the model first).
+        settings: ``backend``, ``back`` (a file), ``model`` (a run), ``motion`` (a name or a file) and ``adapt`` (fit
+            the model first).
 
     Raises:
         UsageError: if a setting is unknown, or the folder holds something else.
@@ -76,7 +77,7 @@ def repair(
     try:
         chosen = RepairSettings(views=count, size=side, **given)
     except TypeError as error:
-        raise UsageError(f"repair takes backend, model, motion and adapt: {error}") from error
+        raise UsageError(f"repair takes backend, back, model, motion and adapt: {error}") from error
     found = None if mesh is None else Path(given_path(mesh, "a mesh"))
     keep = TemporaryDirectory(prefix="specsia-repair-") if out is None else None
     folder = Path(given_path(out, "out")) if out is not None else Path(keep.name)  # type: ignore[union-attr]

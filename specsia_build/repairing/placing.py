@@ -88,17 +88,20 @@ def read_one(path: Path) -> AnimatedCharacter:
         return read_animated(entries[0])
 
 
-def reconstruct(front: Frontal, spec: str, views: int) -> Placed:
-    """Have a backend reconstruct a drawing, and lay that onto the drawing's silhouette.
+def reconstruct(front: Frontal, spec: str, views: int, back: Frontal | None = None) -> Placed:
+    """Have a backend reconstruct a drawing, and a drawn back if there is one, and lay that onto its silhouette.
 
     Raises:
-        UsageError: if there is no such backend, or it needs the character itself and there is none.
+        UsageError: if there is no such backend, it takes no back, or it needs the character itself and there is none.
         CharacterError: if it gives no usable mesh.
         SpecsiaError: if that does not fit the drawing.
     """
     backend, warnings = load_backend(spec), list[str]()
     if backend.sees_ground_truth and front.mesh is None:
         raise UsageError(f"the backend {backend.name} damages a character, and a drawing is none: name another")
+
+    if back is not None and not getattr(backend, "sees_back", False):
+        raise UsageError(f"the backend {backend.name} takes no drawn back: use relief, or leave out --back")
 
     def truth() -> Mesh:
         assert front.mesh is not None
@@ -112,7 +115,9 @@ def reconstruct(front: Frontal, spec: str, views: int) -> Placed:
         seed=backend_seed(BuildConfig().seed, front.name, backend.name),
         ground_truth=truth if backend.sees_ground_truth else None,
         note=note,
-        framed=True,
+        # Only of a character is it known how its size in the frontal view compares with its length.
+        framed=front.mesh is not None,
+        back=None if back is None else back.color,
         doubt=warnings.append,
     )
     mesh = accepted(asked(backend, front.color, context), front.color, backend, front.name)

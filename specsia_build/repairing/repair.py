@@ -57,6 +57,7 @@ class RepairSettings:
         size: pixels on a side of a frame.
         motion: name of a motion or a file of one, for a rigged character.
         adapt: whether the model is fitted to the drawing first.
+        back: file of the character drawn from behind, for a backend that takes one.
     """
 
     backend: str = field(default_factory=lambda: BuildConfig().backends[0])
@@ -65,6 +66,7 @@ class RepairSettings:
     size: int = 512
     motion: str | None = None
     adapt: bool = False
+    back: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -162,7 +164,8 @@ def run_repair(
     with Progress().bar("reconstruct" if mesh is None else "place", 1, "mesh") as bar:
         front = load_subject(subject, settings)
         if mesh is None:
-            placed = reconstruct(front, settings.backend, settings.views)
+            back = None if settings.back is None else read_drawing(Path(settings.back), settings.size)
+            placed = reconstruct(front, settings.backend, settings.views, back)
         else:
             placed = place_file(read_one(mesh), front, settings.views)
         front = front.shrunk(placed.fit)

@@ -67,6 +67,7 @@ class Relief(Backend):
     needs_yaw: bool = False
     generates: bool = True
     compiles: bool = True
+    sees_back: bool = True
 
     def settings(self) -> Mapping[str, Any]:
         return {"weights": _digest()}
@@ -76,12 +77,12 @@ class Relief(Backend):
 
         Args:
             image: (S, S, 4) uint8 sRGB, straight alpha, S at least `SMALLEST`.
-            context: whether the picture is the frame's own view; there is nothing random.
+            context: whether the picture is the frame's own view, and the back if it is drawn; there is nothing random.
 
         Raises:
             CharacterError: if the picture is not square or too small, or shows nothing.
         """
-        return reconstructed(image, framed=context.framed)
+        return reconstructed(image, context.back, framed=context.framed)
 
 
 def create(argument: str | None) -> Relief:

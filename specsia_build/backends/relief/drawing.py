@@ -42,8 +42,8 @@ clothes change from the head down more than around the figure, hair does not."""
 INK = 32
 """Levels within which a pixel has the contour's colour."""
 
-WIDEST_CONTOUR = 8
-"""Pixels; what is wider is the figure's own colour."""
+WIDEST_CONTOUR = 0.05
+"""Of the picture's longer side; what is wider is the figure's own colour."""
 
 FULL = 250
 """Coverage from which a pixel's colour is the figure's alone."""
@@ -95,9 +95,8 @@ class Crop:
         height, width = values.shape[:2]
         inside = ((rows >= 0) & (rows < height))[:, None] & ((columns >= 0) & (columns < width))[None]
         taken = values[rows.clip(0, height - 1)][:, columns.clip(0, width - 1)]
-        return np.asarray(
-            np.where(inside.reshape(inside.shape + (1,) * (values.ndim - 2)), taken, np.zeros_like(taken))
-        )
+        taken[~inside] = 0
+        return taken
 
 
 def crop_of(covered: Mask) -> Crop:
@@ -172,7 +171,7 @@ def contour_width(picture: NDArray[np.uint8]) -> float:
     colours = picture[..., :3].astype(np.float32)
     ink = np.median(colours[depth == 2], axis=0) if (depth == 2).any() else np.zeros(3)
     inked = np.abs(colours - ink).max(axis=-1) < INK
-    for width in range(2, WIDEST_CONTOUR + 2):
+    for width in range(2, max(8, round(WIDEST_CONTOUR * max(depth.shape))) + 2):
         ring = inked[depth == width]
         if not len(ring) or (width == 2 and ring.mean() < 0.8):
             return 0.0

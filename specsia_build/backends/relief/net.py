@@ -36,49 +36,33 @@ BOUND = 8.0
 THICKNESS = 0.15
 """Half thickness, in lengths of the figure's longest side, for one unit of what the network gives."""
 
-TOGETHER = 8
+TOGETHER = 4
 """Pixels of a row that are worked at together."""
 
 
 @compiled
 def _convolved(x, weights, bias, stride, leak):  # type: ignore[no-untyped-def]
-    """Convolution of (H, W, C) float32 by (3, 3, C, D) with a border of 0, and a leaky rectifier: (H', W', D)."""
-    height, width, channels = x.shape
+    """Convolution of (H + 2, W + 2, C) float32 by (3, 3, C, D), and a leaky rectifier: (H / stride, W / stride, D).
+
+    W / stride is a multiple of `TOGETHER`.
+    """
     count = weights.shape[3]
-    out = np.empty(((height + stride - 1) // stride, (width + stride - 1) // stride, count), np.float32)
-    sums = np.empty((TOGETHER, count), np.float32)
+    out = np.empty(((x.shape[0] - 2) // stride, (x.shape[1] - 2) // stride, count), np.float32)
     for row in range(out.shape[0]):
         for first in range(0, out.shape[1], TOGETHER):
-            many = min(TOGETHER, out.shape[1] - first)
+            sums = out[row, first : first + TOGETHER]
             for u in range(TOGETHER):
-                for d in range(count):
-                    sums[u, d] = bias[d]
+                sums[u] = bias
             for i in range(3):
-                y = row * stride + i - 1
-                if y < 0 or y >= height:
-                    continue
                 for j in range(3):
-                    left = first * stride + j - 1
-                    if many == TOGETHER and left >= 0 and left + (TOGETHER - 1) * stride < width:
-                        for c in range(channels):
-                            weight = weights[i, j, c]
-                            for u in range(TOGETHER):
-                                value = x[y, left + u * stride, c]
-                                for d in range(count):
-                                    sums[u, d] += value * weight[d]
-                        continue
-                    for u in range(many):
-                        at = left + u * stride
-                        if at < 0 or at >= width:
-                            continue
-                        for c in range(channels):
-                            value = x[y, at, c]
+                    for c in range(x.shape[2]):
+                        for u in range(TOGETHER):
+                            value = x[row * stride + i, (first + u) * stride + j, c]
                             for d in range(count):
                                 sums[u, d] += value * weights[i, j, c, d]
-            for u in range(many):
+            for u in range(TOGETHER):
                 for d in range(count):
-                    value = sums[u, d]
-                    out[row, first + u, d] = value if value > 0 else value * leak
+                    sums[u, d] = sums[u, d] if sums[u, d] > 0 else sums[u, d] * leak
     return out
 
 
@@ -117,8 +101,10 @@ def forward(x: Floats, tensors: Mapping[str, Floats]) -> tuple[Floats, Floats]:
     """
 
     def convolved(x: Floats, name: str, stride: int = 1, leak: float = LEAK) -> Floats:
-        arrays = (np.ascontiguousarray(a) for a in (x, tensors[f"{name}.weight"], tensors[f"{name}.bias"]))
-        return np.asarray(_convolved(*arrays, stride, np.float32(leak)))
+        padded = np.pad(x, ((1, 1), (1, 1), (0, 0)))
+        return np.asarray(
+            _convolved(padded, tensors[f"{name}.weight"], tensors[f"{name}.bias"], stride, np.float32(leak))
+        )
 
     size, half, channels = len(x), len(x) // 2, x.shape[2]
     folded = x.reshape(half, 2, half, 2, channels).transpose(0, 2, 4, 1, 3).reshape(half, half, 4 * channels)
@@ -148,16 +134,15 @@ def read_out(told: Floats, key: Floats, labels: NDArray[np.intp], length: float)
         (S, S, COLOURS + 1) float32 logits of each colour of the palette and of a copy of the front.
     """
     half = np.logaddexp(np.float32(0), told[..., 1]) * np.float32(THICKNESS)
+    depth = np.stack([told[..., 0] + half, told[..., 0] - half], axis=-1) / np.float32(length or 1)
     logits = np.full((*labels.shape, COLOURS + 1), -1e4, np.float32)
+    guided, trust, query = guides(labels), np.moveaxis(told[..., 3 : 3 + GUIDES], 2, 0), told[..., 3 + GUIDES :]
     size = len(key)
     for number in range(COLOURS):
         hot = (labels == number).reshape(size, 2, size, 2).sum(axis=(1, 3))
         if hot.any():
             mean = (key * hot[..., None]).sum(axis=(0, 1), dtype=np.float64) / hot.sum()
-            query = told[..., 3 + GUIDES :]
-            logits[..., number] = (query * mean.astype(np.float32)).sum(axis=2) / np.float32(KEY**0.5)
-            for guide, trust in zip(guides(labels), np.moveaxis(told[..., 3 : 3 + GUIDES], 2, 0), strict=True):
-                logits[..., number] += np.where(guide == number, np.float32(TRUST) * trust, 0)
+            hints = np.where(guided == number, np.float32(TRUST) * trust, 0).sum(axis=0)
+            logits[..., number] = (query * mean.astype(np.float32)).sum(axis=2) / np.float32(KEY**0.5) + hints
     logits[..., COLOURS] = told[..., 2]
-    depth = np.stack([told[..., 0] + half, told[..., 0] - half], axis=-1) / np.float32(length or 1)
     return depth, logits
