@@ -159,6 +159,18 @@ inlined: Any = _keeping(forceinline=True, _nrt=False)
 """Decorator of an `uncounted` function that becomes part of its callers."""
 
 
+class _Types:
+    """The module `numba.types`, imported when one of its names is asked for."""
+
+    def __getattr__(self, name: str) -> Any:
+        from numba import types
+
+        return getattr(types, name)
+
+
+types: Any = _Types()
+
+
 def intrinsic(function: Callable[..., Any]) -> Any:
     """Decorator of what writes a compiled function's instructions itself; see `numba.extending.intrinsic`."""
     return Later(lambda _: _extending(function), function)

@@ -112,10 +112,3 @@ def test_outline_distance_of_a_half_plane() -> None:
         coverage = np.broadcast_to(np.round(255 * share).astype(np.uint8), (SIZE, SIZE)).copy()
         distance = outline_distance(coverage, 6.0)
         assert_allclose(distance[24], np.clip(np.arange(SIZE) + 0.5 - border, -6, 6), atol=0.06)
-
-
-def test_iou_of_what_is_not_there() -> None:
-    mesh = box((0, 0, 0), (0.2, 0.2, 0.3))
-    nothing = Similarity(1.0, 0, 0, (9.0, 9.0, 9.0))
-    assert ious(shape_of(mesh), Similarity(), target()).max() == 0
-    assert ious(shape_of(mesh), nothing, target()).min() == 1

@@ -11,17 +11,15 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from numpy.testing import assert_allclose, assert_array_equal
+from numpy.testing import assert_allclose
 from numpy.typing import NDArray
 
 from specsia_build.characters.read import read_character
 from specsia_build.characters.sources import open_source
 from specsia_build.frame import Camera, normalise, view_cameras
 from specsia_build.registration import FRONTAL_LOSS, Similarity, iou, register, shrink
-from specsia_build.registration.masks import _pool, _shrink
 from specsia_build.rendering.fast.renderer import silhouettes
 from specsia_build.rendering.mesh import Mesh, concatenate
-from specsia_build.rendering.overlap import overlap
 from tests.rendering.scenes import box, sphere
 
 CAMERAS = view_cameras(10, 192)
@@ -103,36 +101,12 @@ def test_iou_counts_what_is_at_least_half_covered() -> None:
     assert iou(np.zeros_like(one), np.full_like(one, 127)) == 1
 
 
-def test_shrinking_averages() -> None:
-    masks = np.zeros((2, 4, 4), np.uint8)
-    masks[0, :2, :2] = 255
-    masks[1, 0, 0] = 100
-    assert_array_equal(shrink(masks, 2), [[[255, 0], [0, 0]], [[25, 0], [0, 0]]])
-    assert_array_equal(shrink(masks, 4), masks)
-    assert_array_equal(shrink(masks[:1], 8)[0, :4, :4], 255)
-    assert_array_equal(shrink(masks[:1], 3)[0], [[255, 128, 0], [128, 64, 0], [0, 0, 0]])
-
-
 @given(st.integers(1, 40), st.integers(1, 40), st.integers(0, 1000))
 def test_shrinking_keeps_the_mean(old: int, new: int, seed: int) -> None:
     masks = np.random.default_rng(seed).integers(0, 256, (1, old, old)).astype(np.uint8)
     small = shrink(masks, new)
     assert small.shape == (1, new, new)
     assert small.mean() == pytest.approx(masks.mean(), abs=0.51)
-
-
-@given(st.integers(1, 12), st.integers(1, 6), st.integers(0, 1000))
-def test_whole_pixels_are_averaged_as_parts_of_pixels_are(new: int, step: int, seed: int) -> None:
-    masks = np.random.default_rng(seed).integers(0, 256, (2, new * step, new * step)).astype(np.uint8)
-    assert_array_equal(_pool(masks, step), _shrink(masks, new))
-
-
-@given(st.integers(0, 1000))
-def test_what_two_silhouettes_share_is_counted(seed: int) -> None:
-    one, two = np.random.default_rng(seed).integers(0, 256, (2, 9, 7)).astype(np.uint8)
-    a, b = one >= 128, two >= 128
-    assert overlap(one, two) == ((a & b).sum(), a.sum(), b.sum())
-    assert overlap(one[:, ::-1], two[:, ::-1]) == overlap(one, two)
 
 
 def test_what_already_fits_stays() -> None:
@@ -236,13 +210,6 @@ def test_the_result_is_no_worse_than_the_start() -> None:
         found = register(mesh, masks, CAMERAS).similarity
         before, after = ious(mesh, Similarity(), masks, CAMERAS), ious(mesh, found, masks, CAMERAS)
         assert after.mean() >= before.mean() - 0.005
-
-
-def test_the_same_answer_twice() -> None:
-    target = figure()
-    masks = masks_of(target)
-    mesh = undone(target, HOSTILE[5])
-    assert register(mesh, masks, CAMERAS) == register(mesh, masks, CAMERAS)
 
 
 @pytest.mark.parametrize("size", [64, 192, 512])

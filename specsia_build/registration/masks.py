@@ -6,14 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from specsia_build.jit import compiled, ready
-from specsia_build.rendering import overlap
 from specsia_build.rendering.contour import covered, outside_distance
 from specsia_build.rendering.mesh import Mesh
-
-
-def iou(one: NDArray[np.uint8], two: NDArray[np.uint8]) -> float:
-    """Intersection over union of two coverage images at half coverage, the column `iou`: 1 of two empty ones."""
-    return overlap.iou(one, two, empty=1.0)
 
 
 @compiled

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from specsia_build.jit import compiled, inlined, ready
-from specsia_build.rendering.mesh import Mesh
+from specsia_build.rendering.mesh import Mesh, unit_normals
 from specsia_build.rendering.topology import weld
 
 
@@ -59,28 +59,11 @@ def _edges(faces, welded):  # type: ignore[no-untyped-def]
     return ends[:n].copy(), sides[:n].copy()
 
 
-@compiled
-def _normals(vertices, faces):  # type: ignore[no-untyped-def]
-    out = np.zeros((3, len(faces)), np.float32)
-    u, v, n = np.empty(3), np.empty(3), np.empty(3)
-    for f in range(len(faces)):
-        for k in range(3):
-            u[k] = np.float64(vertices[faces[f, 1], k]) - vertices[faces[f, 0], k]
-            v[k] = np.float64(vertices[faces[f, 2], k]) - vertices[faces[f, 0], k]
-        for k in range(3):
-            i, j = (k + 1) % 3, (k + 2) % 3
-            n[k] = u[i] * v[j] - u[j] * v[i]
-        length = np.sqrt(n[0] * n[0] + n[1] * n[1] + n[2] * n[2])
-        if length > 0:
-            for k in range(3):
-                out[k, f] = n[k] / length
-    return out
-
-
 def shape_of(mesh: Mesh) -> Shape:
     """A mesh's vertices, normals and edges, vertices at the same place taken as one."""
     vertices, faces = ready(mesh.vertices, np.float32), ready(mesh.faces, np.int32)
-    return Shape(ready(vertices.T), _normals(vertices, faces), *_edges(faces, weld(vertices)))
+    normals = ready(unit_normals(mesh).T, np.float32)
+    return Shape(ready(vertices.T), normals, *_edges(faces, weld(vertices)))
 
 
 @compiled

@@ -15,10 +15,11 @@ from numpy.typing import NDArray
 
 from specsia_build.frame import Camera
 from specsia_build.registration.descent import NOISE, Target, descend, drawn, ious
-from specsia_build.registration.masks import iou, lighter, moments, shrink
+from specsia_build.registration.masks import lighter, moments, shrink
 from specsia_build.registration.outline import Shape, shape_of
 from specsia_build.registration.similarity import Similarity
 from specsia_build.rendering.mesh import Mesh
+from specsia_build.rendering.overlap import iou
 
 VERSION = 6
 

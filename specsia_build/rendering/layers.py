@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from specsia_build.frame import Camera
+from specsia_build.rendering.colour import linear_to_srgb
 from specsia_build.rendering.mesh import Mesh
 from specsia_build.rendering.seen import Seen
 from specsia_build.shown import ByShape
@@ -70,3 +71,47 @@ class Renderer(Protocol):
             CharacterError: if the mesh cannot be drawn.
         """
         ...
+
+
+def encoded(
+    linear: NDArray[np.floating], coverage: NDArray[np.floating], cells: NDArray[np.float32] | None = None
+) -> Layers:
+    """Layers of a picture as other renderers give it.
+
+    Args:
+        linear: (H, W, 4) linear RGB, premultiplied, and opacity 0-1.
+        coverage: (H, W) 0-1.
+        cells: of positions, see `nearest_to_centre`; all are 0 without.
+    """
+    alpha = np.clip(linear[..., 3], 0.0, 1.0)
+    straight = linear[..., :3] / np.maximum(alpha, 1e-6)[..., None]
+    color = np.zeros(linear.shape, np.uint8)
+    color[..., 3] = np.floor(alpha * 255 + 0.5)
+    color[..., :3] = np.floor(linear_to_srgb(straight) * 255 + 0.5)
+    color[color[..., 3] == 0] = 0
+    position = np.zeros((*alpha.shape, 3), np.float32)
+    if cells is not None:
+        position = nearest_to_centre(cells, len(alpha))
+        position[color[..., 3] == 0] = 0
+    return Layers(color, np.floor(np.clip(coverage, 0, 1) * 255 + 0.5).astype(np.uint8), position)
+
+
+def nearest_to_centre(cells: NDArray[np.float32], size: int) -> NDArray[np.float32]:
+    """Position of each pixel from a finer picture of positions.
+
+    Args:
+        cells: (size * g, size * g, 4), position and, where there is a surface, 1; g odd.
+        size: of the result.
+
+    Returns:
+        (size, size, 3), that of the covered cell nearest to the pixel's centre; 0 where none is covered.
+    """
+    grid = cells.shape[0] // size
+    by_pixel = cells.reshape(size, grid, size, grid, 4).transpose(0, 2, 1, 3, 4).reshape(size, size, grid * grid, 4)
+    offset = np.arange(grid) - (grid - 1) / 2
+    order = np.argsort((offset[:, None] ** 2 + offset[None, :] ** 2).ravel(), kind="stable")
+    ordered = by_pixel[:, :, order]
+    covered: NDArray[np.bool_] = np.greater(ordered[..., 3], 0.5)
+    first = covered.argmax(axis=2)
+    chosen = np.take_along_axis(ordered[..., :3], first[..., None, None], axis=2)[:, :, 0]
+    return np.where(covered.any(axis=2, keepdims=True), chosen, np.float32(0)).astype(np.float32)

@@ -311,12 +311,16 @@ def cofactors(matrices: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.asarray(_cofactors(ready(matrices).reshape(-1, 3, 3)).reshape(matrices.shape))
 
 
+def unit_normals(mesh: Mesh) -> NDArray[np.float64]:
+    """The outward unit normal of each face, (F, 3); zero for a face without area."""
+    normals = face_normals(mesh)
+    length = lengths(normals)[:, None]
+    return np.divide(normals, length, out=np.zeros_like(normals), where=length > 0)
+
+
 def flat_normals(mesh: Mesh) -> NDArray[np.float32]:
     """Each face's own normal at its three corners, (F, 3, 3) float32; zero for a face without area."""
-    normal = face_normals(mesh)
-    length = np.linalg.norm(normal, axis=1, keepdims=True)
-    unit = np.divide(normal, length, out=np.zeros_like(normal), where=length > 0)
-    return np.repeat(unit[:, None, :], 3, axis=1).astype(np.float32)
+    return np.repeat(unit_normals(mesh)[:, None, :], 3, axis=1).astype(np.float32)
 
 
 def compacted(mesh: Mesh) -> Mesh:

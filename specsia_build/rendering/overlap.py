@@ -29,8 +29,8 @@ def overlap(one: Silhouette, two: Silhouette) -> tuple[int, int, int]:
     return both, ours, theirs
 
 
-def iou(one: Silhouette, two: Silhouette, *, empty: float) -> float:
-    """Intersection over union of two silhouettes; `empty` where nothing is in either, of which none can be told."""
+def iou(one: Silhouette, two: Silhouette, *, empty: float = 1.0) -> float:
+    """Intersection over union of two silhouettes, at half coverage; `empty` where nothing is in either."""
     both, ours, theirs = overlap(one, two)
     union = ours + theirs - both
     return both / union if union else empty

@@ -17,9 +17,8 @@ from numpy.typing import NDArray
 
 from specsia_build.errors import CharacterError, SpecsiaError, UsageError
 from specsia_build.frame import CAMERA_DISTANCE, ORTHO_WIDTH, Camera
-from specsia_build.rendering.blender.renderer import nearest_to_centre
 from specsia_build.rendering.colour import linear_to_srgb, srgb_to_linear
-from specsia_build.rendering.layers import Layers, Look
+from specsia_build.rendering.layers import Layers, Look, encoded
 from specsia_build.rendering.mesh import Material, Mesh
 
 GRID = 3
@@ -124,67 +123,43 @@ class Scene:
 def _primitive(pyrender: Any, mesh: Mesh, material: Material, chosen: NDArray[np.bool_]) -> Any:
     corners = mesh.vertices[mesh.faces[chosen]].reshape(-1, 3)
     shown = pyrender.MetallicRoughnessMaterial(doubleSided=material.double_sided, alphaMode="OPAQUE")
-    colors = None
+    colors = uv = None
     if mesh.colors is not None:
         colors = np.ones((len(corners), 4), np.float32)
         colors[:, :3] = linear_to_srgb(mesh.colors[chosen].reshape(-1, 4)[:, :3])
-    factor, glow = np.array(material.base_color[:3]), np.array(material.emissive)
-    uv = None
     if mesh.uv is not None and (material.texture or material.emissive_texture):
-        uv = mesh.uv[chosen].reshape(-1, 2).astype(np.float64)
         # Rows are turned over on their way to OpenGL, whose v grows upwards.
-        uv[:, 1] = 1 - uv[:, 1]
-        shown.baseColorTexture = _texture(pyrender, material, factor, glow)
+        uv = mesh.uv[chosen].reshape(-1, 2) * [1.0, -1.0] + [0.0, 1.0]
+        shown.baseColorTexture = _texture(pyrender, material)
     else:
-        shown.baseColorFactor = [*linear_to_srgb(factor + glow), 1.0]
-    return pyrender.Primitive(
-        positions=corners,
-        texcoord_0=uv,
-        color_0=colors,
-        indices=np.arange(len(corners), dtype=np.uint32).reshape(-1, 3),
-        material=shown,
-        mode=4,
-    )
+        shown.baseColorFactor = [*linear_to_srgb(np.array(material.base_color[:3]) + material.emissive), 1.0]
+    indices = np.arange(len(corners), dtype=np.uint32).reshape(-1, 3)
+    return pyrender.Primitive(positions=corners, texcoord_0=uv, color_0=colors, indices=indices, material=shown, mode=4)
 
 
-def _texture(pyrender: Any, material: Material, factor: NDArray[np.float64], glow: NDArray[np.float64]) -> Any:
+def _texture(pyrender: Any, material: Material) -> Any:
     """Base colour x factor + emission as one encoded image."""
-    texture, emissive = material.texture or material.emissive_texture, material.emissive_texture
+    texture = material.texture or material.emissive_texture
     assert texture is not None
-    light = np.broadcast_to(factor, (*texture.pixels.shape[:2], 3))
-    if material.texture is not None:
-        light = srgb_to_linear(material.texture.pixels[..., :3] / 255) * factor
-    if emissive is None:
-        light = light + glow
-    elif emissive.pixels.shape == texture.pixels.shape:
-        light = light + srgb_to_linear(emissive.pixels[..., :3] / 255) * glow
+    light = np.zeros((*texture.pixels.shape[:2], 3))
+    for image, factor in ((material.texture, material.base_color[:3]), (material.emissive_texture, material.emissive)):
+        if image is None or image.pixels.shape == texture.pixels.shape:
+            light += np.array(factor) * (1 if image is None else srgb_to_linear(image.pixels[..., :3] / 255))
     pixels = np.full(texture.pixels.shape, 255, np.uint8)
     pixels[..., :3] = np.rint(linear_to_srgb(light) * 255)
-    sampler = pyrender.Sampler(
-        magFilter=_NEAREST if texture.nearest else _LINEAR,
-        minFilter=_NEAREST if texture.nearest else _LINEAR_MIPMAP_LINEAR,
-        wrapS=_WRAPS[texture.wrap[0]],
-        wrapT=_WRAPS[texture.wrap[1]],
-    )
+    across, down = (_WRAPS[wrap] for wrap in texture.wrap)
+    near, far = (_NEAREST, _NEAREST) if texture.nearest else (_LINEAR, _LINEAR_MIPMAP_LINEAR)
+    sampler = pyrender.Sampler(magFilter=near, minFilter=far, wrapS=across, wrapT=down)
     return pyrender.Texture(source=pixels, source_channels="RGBA", sampler=sampler)
 
 
 def _layers(picture: NDArray[np.uint8], depth: NDArray[np.float32], camera: Camera) -> Layers:
     """The layers of a view from a picture `GRID` times as fine and its depths."""
-    size = camera.size
-    fine, blocks = picture.astype(np.float64) / 255, (size, GRID, size, GRID)
-    opacity = fine[..., 3]
+    fine = picture / 255
     # Samples beside the character were averaged in as black.
-    light = srgb_to_linear(fine[..., :3] / np.maximum(opacity, 1e-6)[..., None]) * opacity[..., None]
-    alpha = opacity.reshape(blocks).mean(axis=(1, 3))
-    mean = light.reshape(*blocks, 3).mean(axis=(1, 3)) / np.maximum(alpha, 1e-6)[..., None]
-    color = np.zeros((size, size, 4), np.uint8)
-    color[..., 3] = np.floor(alpha * 255 + 0.5)
-    color[..., :3] = np.floor(linear_to_srgb(mean) * 255 + 0.5)
-    color[color[..., 3] == 0] = 0
-    position = nearest_to_centre(_positions(np.asarray(depth, np.float64), camera), size)
-    position[color[..., 3] == 0] = 0
-    return Layers(color, color[..., 3].copy(), position)
+    fine[..., :3] = srgb_to_linear(fine[..., :3] / np.maximum(fine[..., 3:], 1e-6)) * fine[..., 3:]
+    mean = fine.reshape(camera.size, GRID, camera.size, GRID, 4).mean(axis=(1, 3))
+    return encoded(mean, mean[..., 3], _positions(np.asarray(depth, np.float64), camera))
 
 
 def _positions(told: NDArray[np.float64], camera: Camera) -> NDArray[np.float32]:

@@ -126,69 +126,6 @@ def test_line_and_figure_mix_in_linear_light() -> None:
     assert_allclose(out[4, 4:8, 3], [255, 255, 64, 0], atol=2)
 
 
-def test_a_translucent_figure_keeps_its_opacity() -> None:
-    coverage = disc(32, 32, 12)
-    color = painted(coverage)
-    color[..., 3] = (coverage * 0.4).astype(np.uint8)
-    out = draw_contour(color, coverage, 2, 0)
-    assert_array_equal(out[coverage == 255], color[coverage == 255])
-    line = from_centre(32, 32)
-    assert (out[(line > 13) & (line < 13.4), 3] == 255).all()
-
-
-def test_a_line_thinner_than_a_pixel_is_still_lined() -> None:
-    u, v = fine_points()
-    coverage = covered((np.abs(u - 32.5) <= 0.25) & (np.abs(v - 32) <= 20))
-    out = draw_contour(painted(coverage), coverage, 2, 0)
-    width = out[20:44, :, 3].astype(float).sum(axis=1) / 255
-    assert_allclose(width, 4.5, atol=0.4)
-
-
-def test_a_speck_gets_a_round_line() -> None:
-    coverage = np.zeros((SIZE, SIZE), np.uint8)
-    coverage[32, 32] = 255
-    out = draw_contour(painted(coverage), coverage, 3, 0)
-    assert area(out[..., 3]) == pytest.approx(np.pi * (3 + np.sqrt(1 / np.pi)) ** 2, rel=0.05)
-
-
-@pytest.mark.parametrize("thickness", [1, 3])
-def test_mirrored_figures_have_mirrored_contours(thickness: int) -> None:
-    coverage = square(30.2, 33.1, 9.3, 23)
-    coverage[5:9, 40:43] = 120
-    color = painted(coverage)
-    out = draw_contour(color, coverage, thickness, 60)
-
-    def turned(image: NDArray[np.uint8], which: int) -> NDArray[np.uint8]:
-        return np.ascontiguousarray((image[::-1], image[:, ::-1], np.swapaxes(image, 0, 1))[which])
-
-    for which in range(3):
-        again = draw_contour(turned(color, which), turned(coverage, which), thickness, 60)
-        assert np.abs(again.astype(int) - turned(out, which)).max() <= 1
-
-
-def test_at_the_border_of_the_picture() -> None:
-    coverage = np.zeros((SIZE, SIZE), np.uint8)
-    coverage[10:20, :] = 255
-    out = draw_contour(painted(coverage), coverage, 2, 0)
-    assert_array_equal(out[8:22, :, 3], 255)
-    assert_array_equal(out[:7, :, 3], 0)
-    assert_array_equal(out[23:, :, 3], 0)
-
-
-def test_nothing_and_everything_have_no_contour() -> None:
-    for value in (0, 255):
-        coverage = np.full((SIZE, SIZE), value, np.uint8)
-        assert_array_equal(draw_contour(painted(coverage), coverage, 4, 0), painted(coverage))
-
-
-def test_thickness_0_is_a_copy() -> None:
-    coverage = disc(32, 32, 12)
-    color = painted(coverage)
-    out = draw_contour(color, coverage, 0, 9)
-    assert_array_equal(out, color)
-    assert not np.shares_memory(out, color)
-
-
 @pytest.mark.parametrize(("thickness", "grey"), [(-1, 0), (17, 0), (1, -1), (1, 256), (float("nan"), 0)])
 def test_lines_that_cannot_be_drawn_are_refused(thickness: float, grey: int) -> None:
     coverage = disc(32, 32, 12)
@@ -205,9 +142,3 @@ def test_distance_grows_by_one_per_pixel_from_the_border() -> None:
     assert_allclose(distance[10, 6:11], np.arange(6, 11) + 0.5 - 5.2, atol=0.01)
     assert (distance[10, :5] == 0).all()
     assert (distance[10, 12:] == 6).all()
-
-
-def test_distance_from_a_disc() -> None:
-    distance = outside_distance(disc(32.3, 31.6, 14), 8.0)
-    expected = np.clip(from_centre(32.3, 31.6) - 14, 0, 8)
-    assert np.abs(distance - expected).max() < 0.2

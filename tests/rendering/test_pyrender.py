@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import builtins
 from dataclasses import replace
 from typing import Any
 
@@ -103,19 +102,3 @@ def test_two_plain_passes_give_colours_and_positions() -> None:
 def test_what_it_cannot_draw_is_said(mesh: Mesh, look: Any, error: type[Exception], sentence: str) -> None:
     with pytest.raises(error, match=sentence):
         next(load_renderer("pyrender").render(mesh, [Camera(0.0, SIZE)], look))
-
-
-def test_without_the_package_the_way_to_it_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
-    real = builtins.__import__
-
-    def missing(name: str, *rest: Any, **more: Any) -> Any:
-        if name == "pyrender":
-            raise ModuleNotFoundError(name)
-        return real(name, *rest, **more)
-
-    optional.offscreen.cache_clear()
-    monkeypatch.setattr(builtins, "__import__", missing)
-    with pytest.raises(UsageError, match=r"pip install 'specsia\[pyrender\]'"):
-        next(load_renderer("pyrender").render(box((0, 0, 0), (0.1, 0.1, 0.1)), [Camera(0.0, SIZE)]))
-    monkeypatch.undo()
-    optional.offscreen.cache_clear()

@@ -14,9 +14,6 @@ from specsia_build.rendering.fast.raster import NO_FACE, OUTLINE, find_runs
 from specsia_build.rendering.fast.rows import (
     ROW,
     contrasting,
-    differing,
-    lowest,
-    marked_as,
     padded,
     place_row,
     reaching,
@@ -29,23 +26,8 @@ STEPS = st.tuples(*[st.integers(-(1 << 16), 1 << 16)] * 3)
 
 
 @compiled
-def _differing(values, at, other):  # type: ignore[no-untyped-def]
-    return differing(values, at, other)
-
-
-@compiled
 def _contrasting(color, at, other, least):  # type: ignore[no-untyped-def]
     return contrasting(color, at, other, least)
-
-
-@compiled
-def _marked_as(marked, at, mark):  # type: ignore[no-untyped-def]
-    return marked_as(marked, at, mark)
-
-
-@compiled
-def _lowest(bits):  # type: ignore[no-untyped-def]
-    return lowest(bits)
 
 
 @compiled
@@ -90,22 +72,6 @@ def _along(edges: tuple[int, ...], steps: tuple[int, ...]) -> np.ndarray:
     return np.asarray(np.all([e + s * np.arange(ROW) >= 0 for e, s in zip(edges, steps, strict=True)], axis=0))
 
 
-def test_padded_arrays_begin_empty_and_may_be_read_beyond_their_end() -> None:
-    picture = padded((3, 5, 4), np.uint8)
-    assert picture.shape == (3, 5, 4)
-    assert not picture.any()
-    assert picture.flags.c_contiguous
-    assert picture.base is not None and picture.base.size >= (3 * 5 + ROW) * 4
-
-
-@given(SEEDS, st.integers(0, 30), st.integers(0, 30))
-def test_pixels_that_differ(seed: int, at: int, other: int) -> None:
-    values = padded((31,), np.int32)
-    values[:] = np.random.default_rng(seed).integers(-1, 2, 31)
-    whole = np.concatenate([values, np.zeros(ROW, np.int32)])
-    assert _differing(values, at, other) == _bits(whole[at : at + ROW] != whole[other : other + ROW])
-
-
 @given(SEEDS, st.integers(0, 30), st.integers(0, 30), st.integers(0, 255))
 def test_pixels_whose_colour_differs_by_more(seed: int, at: int, other: int, least: int) -> None:
     color = padded((31, 1, 4), np.uint8)
@@ -113,19 +79,6 @@ def test_pixels_whose_colour_differs_by_more(seed: int, at: int, other: int, lea
     whole = np.concatenate([color[:, 0].astype(int), np.zeros((ROW, 4), int)])[:, :3]
     step = np.abs(whole[at : at + ROW] - whole[other : other + ROW]).max(axis=1)
     assert _contrasting(color, at, other, least) == _bits(step > least)
-
-
-@given(SEEDS, st.integers(0, 30))
-def test_pixels_with_a_mark(seed: int, at: int) -> None:
-    marked = padded((31,), np.uint8)
-    marked[:] = np.random.default_rng(seed).integers(0, 3, 31)
-    whole = np.concatenate([marked, np.zeros(ROW, np.uint8)])
-    assert _marked_as(marked, at, 2) == _bits(whole[at : at + ROW] == 2)
-
-
-@given(st.integers(0, 62))
-def test_the_lowest_bit(bit: int) -> None:
-    assert _lowest(np.int64(5 << bit if bit < 60 else 1 << bit)) == bit
 
 
 @given(SEEDS, EDGES, STEPS, st.integers(0, 40), st.integers(-1, 2 * ROW))

@@ -18,8 +18,7 @@ from specsia_build import png
 from specsia_build.errors import CharacterError, SpecsiaError, UsageError
 from specsia_build.frame import Camera
 from specsia_build.rendering.blender.process import BlenderProcess, find_command, how_to_get
-from specsia_build.rendering.colour import linear_to_srgb
-from specsia_build.rendering.layers import Layers, Look
+from specsia_build.rendering.layers import Layers, Look, encoded
 from specsia_build.rendering.light import AMBIENT, LIGHTS, lit_normals
 from specsia_build.rendering.mesh import Material, Mesh, Texture, material_spec
 
@@ -175,42 +174,13 @@ def _drawable(mesh: Mesh) -> Mesh:
 
 
 def _layers(folder: Path, view: int, size: int) -> Layers:
-    linear = np.load(folder / f"color_{view:02d}.npy")
-    coverage_file = folder / f"coverage_{view:02d}.npy"
-    coverage = np.load(coverage_file) if coverage_file.is_file() else linear[..., 3]
-    position_file = folder / f"position_{view:02d}.npy"
-    alpha = np.clip(linear[..., 3], 0.0, 1.0)
-    color = np.zeros((size, size, 4), np.uint8)
-    color[..., 3] = np.floor(alpha * 255 + 0.5)
-    straight = linear[..., :3] / np.maximum(alpha, 1e-6)[..., None]
-    color[..., :3] = np.floor(linear_to_srgb(straight) * 255 + 0.5)
-    color[color[..., 3] == 0] = 0
-    position = np.zeros((size, size, 3), np.float32)
-    if position_file.is_file():
-        position = nearest_to_centre(np.load(position_file), size)
-        position[color[..., 3] == 0] = 0
-    return Layers(color, np.floor(np.clip(coverage, 0, 1) * 255 + 0.5).astype(np.uint8), position)
+    def array(name: str) -> NDArray[np.float32] | None:
+        path = folder / f"{name}_{view:02d}.npy"
+        return np.load(path) if path.is_file() else None
 
-
-def nearest_to_centre(cells: NDArray[np.float32], size: int) -> NDArray[np.float32]:
-    """Position of each pixel from a finer picture of positions.
-
-    Args:
-        cells: (size * g, size * g, 4), position and, where there is a surface, 1; g odd.
-        size: of the result.
-
-    Returns:
-        (size, size, 3), that of the covered cell nearest to the pixel's centre; 0 where none is covered.
-    """
-    grid = cells.shape[0] // size
-    by_pixel = cells.reshape(size, grid, size, grid, 4).transpose(0, 2, 1, 3, 4).reshape(size, size, grid * grid, 4)
-    offset = np.arange(grid) - (grid - 1) / 2
-    order = np.argsort((offset[:, None] ** 2 + offset[None, :] ** 2).ravel(), kind="stable")
-    ordered = by_pixel[:, :, order]
-    covered: NDArray[np.bool_] = np.greater(ordered[..., 3], 0.5)
-    first = covered.argmax(axis=2)
-    chosen = np.take_along_axis(ordered[..., :3], first[..., None, None], axis=2)[:, :, 0]
-    return np.where(covered.any(axis=2, keepdims=True), chosen, np.float32(0)).astype(np.float32)
+    linear, coverage, cells = array("color"), array("coverage"), array("position")
+    assert linear is not None
+    return encoded(linear, linear[..., 3] if coverage is None else coverage, cells)
 
 
 _shared: dict[int, BlenderProcess] = {}

@@ -128,7 +128,7 @@ class Fragments(NamedTuple):
 
 
 @inlined
-def _unhidden(won, z, z_x, z_y, g, following, mask, plane):  # type: ignore[no-untyped-def]
+def unhidden(won, z, z_x, z_y, g, following, mask, plane):  # type: ignore[no-untyped-def]
     """The samples of `won` at which a surface lies in front of all fragments of the list `g`; ties stay with those."""
     while g != NO_FRAGMENT and won != 0:
         both = won & mask[g]
@@ -218,15 +218,50 @@ def touching_faces(drawn, alpha_class, wanted, rows, size):  # type: ignore[no-u
 
 
 @inlined
-def reaching_long(row, count, edges, steps, front, z, z_x):  # type: ignore[no-untyped-def]
-    """What `rows.reaching` finds, for faces so large that edge functions need 64 bits; `row` is `far` from the
-    first pixel on."""
+def edges_at(corners, right, down, x, y):  # type: ignore[no-untyped-def]
+    """Edge functions ab, bc and ca of a face at a pixel's centre, by what they grow per 1/256 pixel right and down."""
+    ax, ay, bx, by, cx, cy = corners
+    px, py = (x << SUBPIXEL_BITS) + HALF, (y << SUBPIXEL_BITS) + HALF
+    return (
+        down[0] * (py - ay) + right[0] * (px - ax),
+        down[1] * (py - by) + right[1] * (px - bx),
+        down[2] * (py - cy) + right[2] * (px - cx),
+    )
+
+
+@inlined
+def reaching_from(far, y, x, last, edges, right, reach, narrow, depth):  # type: ignore[no-untyped-def]
+    """Bits of the pixels of row `y` from `x` to `last`, `ROW` at most, in which a face may be seen.
+
+    `depth` is the least of the face, the least in pixel `x`, and how that grows per pixel; `narrow` says that its
+    edge functions fit 32 bits.
+    """
+    front, z, z_x = depth
+    ab, bc, ca = edges[0] + reach[0], edges[1] + reach[1], edges[2] + reach[2]
+    ab_x, bc_x, ca_x = right[0] * SUBPIXEL, right[1] * SUBPIXEL, right[2] * SUBPIXEL
+    count = np.int32(last + 1 - x)
+    if narrow:
+        start, steps = (np.int32(ab), np.int32(bc), np.int32(ca)), (np.int32(ab_x), np.int32(bc_x), np.int32(ca_x))
+        return reaching(far, y * far.shape[0] + x, count, start, steps, front, z, z_x)
     bits = np.int64(0)
     for i in range(min(int(count), ROW)):
-        near = min(edges[0] + steps[0] * i, edges[1] + steps[1] * i, edges[2] + steps[2] * i) >= 0
-        if near and front <= row[i] and z + z_x * np.float32(i) <= row[i]:
+        near = min(ab + ab_x * i, bc + bc_x * i, ca + ca_x * i) >= 0
+        if near and front <= far[y, x + i] and z + z_x * np.float32(i) <= far[y, x + i]:
             bits |= np.int64(1) << i
     return bits
+
+
+@inlined
+def samples_inside(edges, right, down, reach, taken):  # type: ignore[no-untyped-def]
+    """The samples of a pixel that lie in a face by its edge functions; 1 in `taken` for an edge that is another's."""
+    # Beyond its reach an edge function is positive at all samples, so it may be cut to 32 bits.
+    at = (
+        np.int32(min(edges[0], reach[0]) - taken[0]),
+        np.int32(min(edges[1], reach[1]) - taken[1]),
+        np.int32(min(edges[2], reach[2]) - taken[2]),
+    )
+    steps = np.int32(right[0]), np.int32(right[1]), np.int32(right[2])
+    return FULL & inside(at, steps, (np.int32(down[0]), np.int32(down[1]), np.int32(down[2])))
 
 
 @uncounted
@@ -242,35 +277,20 @@ def _draw(sx, sy, touching, surface, textures, wanted, close, far, fragments):  
     faces = touching.face
     for n in range(len(faces)):
         f = faces[n]
-        ax, ay, bx, by, cx, cy = corners_of(touching, n)
-        x0, x1, y0, y1 = touched(ax, ay, bx, by, cx, cy, size)
-        front = front_of(touching, n)
-        narrow = is_narrow(ax, ay, bx, by, cx, cy)
-        ab_x, ab_y, bc_x, bc_y, ca_x, ca_y = ay - by, bx - ax, by - cy, cx - bx, cy - ay, ax - cx
-        reach_ab, reach_bc, reach_ca = reaches(ax, ay, bx, by, cx, cy)
-        right = np.int32(ab_x), np.int32(bc_x), np.int32(ca_x)
-        down = np.int32(ab_y), np.int32(bc_y), np.int32(ca_y)
-        za, zb, zc, z_x, z_y = depth_of(touching, n, ax, ay, bx, by, cx, cy)
-        reach = (abs(z_x) + abs(z_y)) * np.float32(HALF) + ROUNDING
+        corners = corners_of(touching, n)
+        ax, ay, bx, by, cx, cy = corners
+        x0, x1, y0, y1 = touched(*corners, size)
+        front, narrow, reach = front_of(touching, n), is_narrow(*corners), reaches(*corners)
+        right, down = (ay - by, by - cy, cy - ay), (bx - ax, cx - bx, ax - cx)
+        za, zb, zc, z_x, z_y = depth_of(touching, n, *corners)
+        slope = (abs(z_x) + abs(z_y)) * np.float32(HALF) + ROUNDING
         for y in range(y0, y1 + 1):
-            py = (y << SUBPIXEL_BITS) + HALF
             start = next_close(rows, y, x0, x1)
             while start <= x1:
-                px = (start << SUBPIXEL_BITS) + HALF
-                ab = ab_y * (py - ay) + ab_x * (px - ax)
-                bc = bc_y * (py - by) + bc_x * (px - bx)
-                ca = ca_y * (py - cy) + ca_x * (px - cx)
-                z_first, z_step = za * bc + zb * ca + zc * ab, za * bc_x + zb * ca_x + zc * ab_x
-                nearest, z_pixel = np.float32(z_first) - reach, z_x * np.float32(SUBPIXEL)
-                count = np.int32(x1 + 1 - start)
-                if narrow:
-                    edges = np.int32(ab + reach_ab), np.int32(bc + reach_bc), np.int32(ca + reach_ca)
-                    steps = np.int32(ab_x * SUBPIXEL), np.int32(bc_x * SUBPIXEL), np.int32(ca_x * SUBPIXEL)
-                    bits = reaching(far, y * size + start, count, edges, steps, front, nearest, z_pixel)
-                else:
-                    wide = ab + reach_ab, bc + reach_bc, ca + reach_ca
-                    per_pixel = ab_x * SUBPIXEL, bc_x * SUBPIXEL, ca_x * SUBPIXEL
-                    bits = reaching_long(far[y, start:], count, wide, per_pixel, front, nearest, z_pixel)
+                ab, bc, ca = edges = edges_at(corners, right, down, start, y)
+                z_first, z_step = za * bc + zb * ca + zc * ab, za * right[1] + zb * right[2] + zc * right[0]
+                seen = front, np.float32(z_first) - slope, z_x * np.float32(SUBPIXEL)
+                bits = reaching_from(far, y, start, x1, edges, right, reach, narrow, seen)
                 bits &= close_from(rows, y, start)
                 while bits != 0:
                     i = lowest(bits)
@@ -279,12 +299,10 @@ def _draw(sx, sy, touching, surface, textures, wanted, close, far, fragments):  
                     slot = slots[y, x]
                     on = i * SUBPIXEL
                     z = np.float32(z_first + z_step * on)
-                    # Beyond its reach an edge function is positive at all samples, so it may be cut to 32 bits.
-                    at_ab, at_bc = min(ab + ab_x * on, reach_ab), min(bc + bc_x * on, reach_bc)
-                    at_ca = min(ca + ca_x * on, reach_ca)
-                    mask = FULL & inside((np.int32(at_ab), np.int32(at_bc), np.int32(at_ca)), right, down)
+                    here = ab + right[0] * on, bc + right[1] * on, ca + right[2] * on
+                    mask = samples_inside(here, right, down, reach, (0, 0, 0))
                     if mask & covered[slot] != 0:
-                        mask = _unhidden(mask, z, z_x, z_y, first[slot], following, held, plane)
+                        mask = unhidden(mask, z, z_x, z_y, first[slot], following, held, plane)
                     if wanted == MASK:
                         mask = _untransparent(mask, f, x, y, sx, sy, surface, textures)
                     if mask == 0:
@@ -303,7 +321,7 @@ def _draw(sx, sy, touching, surface, textures, wanted, close, far, fragments):  
                     plane[new, 0], plane[new, 1], plane[new, 2] = z, z_x, z_y
                     first[slot] = new
                     covered[slot] |= mask
-                    deepest[slot] = max(deepest[slot], z + reach)
+                    deepest[slot] = max(deepest[slot], z + slope)
                     far[y, x] = deepest[slot] if covered[slot] == FULL else np.float32(np.inf)
                 start = next_close(rows, y, min(start + ROW, x1 + 1), x1)
     return True

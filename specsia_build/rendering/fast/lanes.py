@@ -11,7 +11,7 @@ import numpy as np
 from llvmlite import ir
 from numpy.typing import NDArray
 
-from specsia_build.jit import intrinsic
+from specsia_build.jit import intrinsic, types
 
 LANES = 64
 """Bits of a mask."""
@@ -78,8 +78,6 @@ def half_plane(offset_x: NDArray[np.int32], offset_y: NDArray[np.int32]) -> Any:
             value = builder.fadd(start, grown)
             return builder.bitcast(builder.fcmp_ordered(">=", value, zero), ir.IntType(LANES))
 
-        from numba import types
-
         return types.uint64(types.float32, types.float32, types.float32), generate
 
     return not_negative
@@ -102,39 +100,23 @@ def triangle(offset_x: NDArray[np.int32], offset_y: NDArray[np.int32]) -> Any:
             inside = builder.icmp_signed(">=", signs, ir.Constant(ints(LANES), [0] * LANES))
             return builder.bitcast(inside, ir.IntType(LANES))
 
-        from numba import types
-
         three = types.UniTuple(types.int32, 3)
         return types.uint64(three, three, three), generate
 
     return not_negative
 
 
-def nearer(offset_x: NDArray[np.int32], offset_y: NDArray[np.int32]) -> Any:
-    """A compiled function of two planes of depth (z, z_x, z_y) float32: the lanes, as uint64, at which the first lies
-    in front of the second, for offsets x, y (LANES,) of samples from the centre.
+def _equal(typing: Any, values: Any, at: Any, wanted: Any) -> Any:
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        array, start, value = arguments
+        here = builder.load(vector_at(context, builder, signature.args[0], array, start, INDEX, LANES), align=4)
+        return builder.bitcast(builder.icmp_signed("==", here, spread(builder, value, LANES)), ir.IntType(LANES))
 
-    A depth is (z + z_x * x) + z_y * y, rounded one by one.
-    """
-    lanes = [ir.Constant(floats(LANES), [float(o) for o in offsets]) for offsets in (offset_x, offset_y)]
+    return types.uint64(values, types.int64, types.int32), generate
 
-    @intrinsic
-    def is_nearer(typing: Any, one: Any, other: Any) -> Any:
-        def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-            depths = []
-            for plane in arguments:
-                z, *slopes = (spread(builder, builder.extract_value(plane, k), LANES) for k in range(3))
-                for slope, offsets in zip(slopes, lanes, strict=True):
-                    z = builder.fadd(z, builder.fmul(slope, offsets))
-                depths.append(z)
-            return builder.bitcast(builder.fcmp_ordered("<", *depths), ir.IntType(LANES))
 
-        from numba import types
-
-        three = types.UniTuple(types.float32, 3)
-        return types.uint64(three, three), generate
-
-    return is_nearer
+equal: Any = intrinsic(_equal)
+"""The lanes, as uint64, of `LANES` int32 from a flat index on that hold a value: `equal(values, at, wanted)`."""
 
 
 def _dim(typing: Any, through: Any, at: Any, mask: Any, opacity: Any, least: Any) -> Any:
@@ -156,8 +138,6 @@ def _dim(typing: Any, through: Any, at: Any, mask: Any, opacity: Any, least: Any
             taken = builder.fadd(*halves)
         total = builder.extract_element(taken, ir.Constant(INDEX, 0))
         return context.make_tuple(builder, signature.return_type, [total, bright])
-
-    from numba import types
 
     f32, u64 = types.float32, types.uint64
     return types.Tuple((f32, u64))(through, types.int64, u64, f32, f32), generate

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from llvmlite import ir
 
-from specsia_build.jit import inlined, intrinsic
+from specsia_build.jit import inlined, intrinsic, types
 from specsia_build.rendering.fast.lanes import BYTE, INDEX, LONG, floats, ints, shuffled, spread, vector_at
 
 
@@ -29,8 +29,6 @@ def _mix(typing: Any, texels: Any, upper: Any, lower: Any, w00: Any, w01: Any, w
         total = builder.fadd(shuffled(builder, both, [0, 1, 2, 3]), shuffled(builder, both, [4, 5, 6, 7]))
         channels = [builder.extract_element(total, ir.Constant(INDEX, c)) for c in range(4)]
         return context.make_tuple(builder, signature.return_type, channels)
-
-    from numba import types
 
     weights = [types.float32] * 4
     return types.UniTuple(types.float32, 4)(texels, types.int64, types.int64, *weights), generate
@@ -128,8 +126,6 @@ def _look_row(
         _show(context, builder, signature.args[1], out, first, room, total)
         return context.get_dummy_value()
 
-    from numba import types
-
     i32, f32 = types.int32, types.float32
     return types.void(texels, color, types.int64, i32, i32, i32, f32, f32, f32, f32), generate
 
@@ -161,8 +157,6 @@ def _look_along(
         pointer = vector_at(context, builder, signature.args[1], out, index, ir.FloatType(), 4 * LOOKS)
         builder.store(total, pointer, align=4)
         return context.get_dummy_value()
-
-    from numba import types
 
     i32, f32 = types.int32, types.float32
     four = types.UniTuple(f32, 4)
@@ -205,8 +199,6 @@ def _mean_row(typing: Any, looks: Any, count: Any, color: Any, at: Any, room: An
         uneven = builder.fcmp_ordered(">", spans, spread(builder, bound, 4 * LOOKS))
         colours = ir.Constant(ir.VectorType(ir.IntType(1), 4 * LOOKS), [1, 1, 1, 0] * LOOKS)
         return builder.zext(builder.bitcast(builder.and_(uneven, colours), ir.IntType(4 * LOOKS)), LONG)
-
-    from numba import types
 
     i64 = types.int64
     return i64(looks, i64, color, i64, types.int32, types.float32), generate
@@ -253,8 +245,6 @@ def _halve_row(typing: Any, image: Any, out: Any, upper: Any, lower: Any, to: An
         builder.store(mean, pointer, align=1)
         flags = builder.bitcast(builder.and_(even, opaque), ir.IntType(4 * HALVED))
         return builder.icmp_unsigned("==", flags, ir.Constant(flags.type, -1))
-
-    from numba import types
 
     return types.boolean(image, out, types.int64, types.int64, types.int64, types.int64), generate
 

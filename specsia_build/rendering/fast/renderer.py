@@ -73,7 +73,7 @@ class FastRenderer:
     """Draws on the CPU; see `Renderer`."""
 
     name = "fast"
-    version = 6
+    version = 7
 
     def check(self) -> None:
         """It needs nothing."""

@@ -63,29 +63,6 @@ def _lies_inside(low, high, size):  # type: ignore[no-untyped-def]
 
 
 @inlined
-def _look_along_run(i, row, first, end, planes, facts, texels, color):  # type: ignore[no-untyped-def]
-    """Colours of a plain face with one look-up a pixel over the pixels [first, end) of a row of the picture."""
-    offset, w, h = facts[i, TEXTURE], facts[i, TEXTURE + 1], facts[i, TEXTURE + 2]
-    x, y, half = first + 0.5, row + 0.5, np.float32(0.5)
-    u0, v0 = np.float32(at(planes, i, U, x, y) * w - 0.5), np.float32(at(planes, i, V, x, y) * h - 0.5)
-    du, dv = np.float32(planes[i, U, 1] * w), np.float32(planes[i, V, 1] * h)
-    last = np.float32(end - 1 - first)
-    u1, v1 = u0 + du * last, v0 + dv * last
-    inside = _lies_inside(min(u0, u1), max(u0, u1), w) and _lies_inside(min(v0, v1), max(v0, v1), h)
-    if inside and not facts[i, NEAREST]:
-        for column in range(first, end, LOOKS):
-            step = np.float32(column - first)
-            u, v, to = u0 + du * step, v0 + dv * step, row * color.shape[1] + column
-            look_row(texels, color, to, np.int32(end - column), np.int32(offset), np.int32(w), u, v, du, dv)
-    else:
-        for column in range(first, end):
-            r, g, b, _ = texel_at(i, column + 0.5, y, TEXTURE, planes, facts, texels)
-            color[row, column, 0] = int(r + half)
-            color[row, column, 1] = int(g + half)
-            color[row, column, 2] = int(b + half)
-
-
-@inlined
 def _light_of(looks, n, c):  # type: ignore[no-untyped-def]
     """Byte of the mean in linear light of channel `c` of `n` look-ups."""
     light = np.float32(0)
@@ -107,8 +84,8 @@ def _mean_level(looks, n, c):  # type: ignore[no-untyped-def]
 
 
 @inlined
-def _average_plain_run(i, row, first, end, planes, facts, texels, looks, color):  # type: ignore[no-untyped-def]
-    """Colours of a plain face with several look-ups a pixel over the pixels [first, end) of a row of the picture."""
+def _plain_run(i, row, first, end, planes, facts, texels, looks, color):  # type: ignore[no-untyped-def]
+    """Colours of a plain face with one look-up a pixel or several over the pixels [first, end) of a row."""
     nx, ny = facts[i, TAPS_X], facts[i, TAPS_Y]
     offset, w, h = facts[i, TEXTURE], facts[i, TEXTURE + 1], facts[i, TEXTURE + 2]
     # In texels, less half of one: the whole part is the upper left neighbour, the rest its weight.
@@ -122,7 +99,13 @@ def _average_plain_run(i, row, first, end, planes, facts, texels, looks, color):
     u3, v3 = u1 + u_y * down, v1 + v_y * down
     inside = _lies_inside(min(u0, u1, u2, u3), max(u0, u1, u2, u3), w)
     inside &= _lies_inside(min(v0, v1, v2, v3), max(v0, v1, v2, v3), h)
-    if inside and not facts[i, NEAREST]:
+    inside &= facts[i, NEAREST] == 0
+    if inside and nx * ny == 1:
+        for column in range(first, end, LOOKS):
+            step = np.float32(column - first)
+            u, v, to = u0 + du * step, v0 + dv * step, row * color.shape[1] + column
+            look_row(texels, color, to, np.int32(end - column), np.int32(offset), np.int32(w), u, v, du, dv)
+    elif inside:
         for column in range(first, end, LOOKS):
             room, n = np.int32(end - column), 0
             for j in range(ny):
@@ -175,10 +158,8 @@ def resolve_centres(runs, rows, planes, facts, texels, looks, out):  # type: ign
     for n in range(len(runs)):
         row, first, end, f = runs[n, 0], runs[n, 1], runs[n, 2], runs[n, 3]
         i = rows[f]
-        if facts[i, PLAIN] and facts[i, TAPS_X] * facts[i, TAPS_Y] == 1:
-            _look_along_run(i, row, first, end, planes, facts, texels, color)
-        elif facts[i, PLAIN]:
-            _average_plain_run(i, row, first, end, planes, facts, texels, looks, color)
+        if facts[i, PLAIN]:
+            _plain_run(i, row, first, end, planes, facts, texels, looks, color)
         else:
             _average_along_run(i, row, first, end, planes, facts, texels, color)
         for column in range(first, end):

@@ -9,7 +9,7 @@ import numpy as np
 from llvmlite import ir
 from numpy.typing import DTypeLike, NDArray
 
-from specsia_build.jit import inlined, intrinsic
+from specsia_build.jit import inlined, intrinsic, types
 from specsia_build.rendering.fast.lanes import BYTE, INDEX, LONG, floats, ints, shuffled, spread, together, vector_at
 
 ROW = 16
@@ -74,8 +74,6 @@ def _see_row(
             builder.store(value, pointer, align=4)
         return context.get_dummy_value()
 
-    from numba import types
-
     three = types.UniTuple(types.int32, 3)
     i32, f32 = types.int32, types.float32
     return types.void(nearest, ids, types.int64, i32, i32, three, three, f32, f32, i32), generate
@@ -102,8 +100,6 @@ def _differing(typing: Any, values: Any, at: Any, other: Any) -> Any:
         here, there = (builder.load(pointer, align=4) for pointer in pair)
         return _bits(context, builder, builder.icmp_signed("!=", here, there))
 
-    from numba import types
-
     return types.int64(values, types.int64, types.int64), generate
 
 
@@ -128,8 +124,6 @@ def _contrasting(typing: Any, color: Any, at: Any, other: Any, least: Any) -> An
         pixels = builder.bitcast(builder.and_(far, colours), ir.VectorType(ir.IntType(4), ROW))
         return _bits(context, builder, builder.icmp_unsigned("!=", pixels, ir.Constant(pixels.type, [0] * ROW)))
 
-    from numba import types
-
     return types.int64(color, types.int64, types.int64, types.int64), generate
 
 
@@ -145,8 +139,6 @@ def _marked_as(typing: Any, marked: Any, at: Any, mark: Any) -> Any:
         same = builder.icmp_unsigned("==", here, spread(builder, builder.trunc(wanted, BYTE), ROW))
         return _bits(context, builder, same)
 
-    from numba import types
-
     return types.int64(marked, types.int64, types.int64), generate
 
 
@@ -157,8 +149,6 @@ marked_as: Any = intrinsic(_marked_as)
 def _lowest(typing: Any, bits: Any) -> Any:
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         return builder.cttz(arguments[0], ir.Constant(ir.IntType(1), 1))
-
-    from numba import types
 
     return types.int64(types.int64), generate
 
@@ -182,8 +172,6 @@ def _reaching(typing: Any, far: Any, at: Any, count: Any, edges: Any, steps: Any
             builder.fcmp_ordered("<=", spread(builder, least, ROW), known),
         )
         return _bits(context, builder, builder.and_(builder.and_(near, within), shown))
-
-    from numba import types
 
     three = types.UniTuple(types.int32, 3)
     f32 = types.float32
@@ -219,8 +207,6 @@ def _place_row(part: int) -> Any:
             within = builder.icmp_signed("<", lanes, spread(builder, room, ROW))
             builder.store(builder.select(within, value, builder.load(pointer, align=4)), pointer, align=4)
             return context.get_dummy_value()
-
-        from numba import types
 
         three = types.UniTuple(types.float32, 3)
         return types.void(position, types.int64, types.int32, three, three), generate

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 import time
@@ -20,15 +19,15 @@ from numpy.typing import NDArray
 from benchmarks.parity import Parity, compare, summarised
 from specsia_build.characters.read import read_character
 from specsia_build.characters.sources import open_source
-from specsia_build.errors import CharacterError, SpecsiaError, UsageError
+from specsia_build.errors import CharacterError, SpecsiaError
 from specsia_build.frame import Camera, normalise, view_cameras
 from specsia_build.rendering.blender import process as blender_process
 from specsia_build.rendering.blender import renderer as blender
 from specsia_build.rendering.blender.process import BlenderProcess, find_command, how_to_get
-from specsia_build.rendering.blender.renderer import Contour, Settings, nearest_to_centre, render_views, write_job
+from specsia_build.rendering.blender.renderer import Contour, Settings, render_views, write_job
 from specsia_build.rendering.contour import draw_contour
 from specsia_build.rendering.fast.renderer import FastRenderer
-from specsia_build.rendering.layers import Layers, Look
+from specsia_build.rendering.layers import Layers, Look, nearest_to_centre
 from specsia_build.rendering.mesh import Material, Mesh, Texture, concatenate
 from specsia_build.rendering.registry import load_renderer
 from tests.rendering.scenes import box, cape, inside_out, mesh_of, outlined
@@ -218,19 +217,6 @@ def test_freestyle_draws_as_thick_a_contour(characters_dir: Path, thickness: int
     assert not ink.any() or np.abs(drawn.color[ink, :3].astype(int) - 90).max() <= 1
 
 
-@needs_blender
-def test_a_script_runs_by_itself(tmp_path: Path) -> None:
-    job = write_job(tmp_path, box((0, 0, 0), (0.3, 0.3, 0.3)), [Camera(0.0, 16)], "unlit", Settings("cycles", 1))
-    command = find_command(blender.SCRIPT)
-    assert command is not None
-    subprocess.run([*command, str(tmp_path / "job.json")], check=True, capture_output=True, timeout=300)
-    colour = np.load(tmp_path / "color_00.npy")
-    assert colour.shape == (16, 16, 4)
-    assert colour[8, 8].tolist() == [1, 1, 1, 1]
-    assert np.load(tmp_path / "position_00.npy").shape == (48, 48, 4)
-    assert job["out"] == str(tmp_path)
-
-
 def test_a_mesh_that_cannot_be_drawn_costs_no_blender() -> None:
     flat = mesh_of([[0, 0, 0], [1, 0, 0], [0, 0, 1]], [[0, 1, 1]])
     with pytest.raises(CharacterError, match="no faces"):
@@ -254,28 +240,6 @@ def test_a_job_says_all_that_a_picture_needs(tmp_path: Path) -> None:
     with np.load(tmp_path / "mesh.npz") as stored:
         assert_array_equal(stored["vertices"], mesh.vertices)
         assert stored["normals"].shape == (len(mesh.faces), 3, 3)
-
-
-def test_a_blender_that_has_many_shaders_to_compile_has_time_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    allowed: list[float] = []
-
-    def ask(_: object, seconds: float) -> None:
-        allowed.append(seconds)
-        raise CharacterError("enough")
-
-    monkeypatch.setattr(blender, "_ask", ask)
-    for mesh in (box((0, 0, 0), (1, 1, 1)), surfaces()):
-        with pytest.raises(CharacterError, match="enough"):
-            next(render_views(mesh, [Camera(0.0, 8)], "unlit", Settings("eevee", 1)))
-    assert allowed[1] - allowed[0] == blender.SHADER_SECONDS * (len(surfaces().materials) - 1)
-
-
-def test_without_blender_the_way_to_it_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sys.version_info", (3, 11, 7))
-    monkeypatch.setattr(blender_process, "find_command", lambda _: None)
-    monkeypatch.setattr(blender, "_shared", {})
-    with pytest.raises(UsageError, match=r"--renderer cycles needs Blender: pip install 'specsia\[blender\]'"):
-        next(load_renderer("cycles").render(box((0, 0, 0), (1, 1, 1)), [Camera(0.0, 8)]))
 
 
 def test_the_cell_nearest_to_the_centre_is_taken() -> None:
@@ -342,11 +306,6 @@ def test_an_answer_that_is_none_is_said(stand_in: Callable[[], BlenderProcess], 
         assert not process.alive
 
 
-def test_an_abort_is_told_in_its_last_words(stand_in: Callable[[], BlenderProcess]) -> None:
-    with stand_in() as process, pytest.raises(SpecsiaError, match=r"ended unexpectedly: no display \(SIGABRT\)"):
-        process.ask({"abort": True, "n": 1}, 300)
-
-
 def test_a_job_that_hangs_is_given_up(stand_in: Callable[[], BlenderProcess]) -> None:
     with stand_in() as process:
         start = time.monotonic()
@@ -354,34 +313,6 @@ def test_a_job_that_hangs_is_given_up(stand_in: Callable[[], BlenderProcess]) ->
             process.ask({"sleep": 600, "n": 1}, 0.5)
         assert time.monotonic() - start < 300
         assert not process.alive
-
-
-def test_processes_are_replaced_after_many_jobs(
-    stand_in: Callable[[], BlenderProcess], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(blender, "_shared", {})
-    monkeypatch.setattr(blender, "CHARACTERS_PER_PROCESS", 2)
-    used = []
-    for n in range(3):
-        blender._ask({"engine": "cycles", "n": n}, 30)
-        used.append(blender._shared[os.getpid()])
-    assert used[0] is used[1]
-    assert used[1] is not used[2]
-    assert (used[0].alive, used[2].alive) == (False, True)
-    with pytest.raises(CharacterError, match=r"Blender could not render it: .*SIGABRT"):
-        blender._ask({"engine": "cycles", "abort": True}, 30)
-    blender._ask({"engine": "cycles", "n": 1}, 30)
-    blender._shared[os.getpid()].close()
-
-
-def test_eevee_without_gl_is_said_before_it_aborts(
-    stand_in: Callable[[], BlenderProcess], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    script = tmp_path / "script.py"
-    script.write_text(script.read_text().replace('job.get("abort")', 'job["engine"] == "eevee"'))
-    monkeypatch.setattr(blender, "_gl_checked", {})
-    with pytest.raises(SpecsiaError, match=r"Eevee needs OpenGL .*no display.*apt-get install libegl1"):
-        next(load_renderer("eevee").render(box((0, 0, 0), (1, 1, 1)), [Camera(0.0, 8)]))
 
 
 @pytest.mark.parametrize("job", [{"n": 1}, {"n": 1, "sleep": 600}])

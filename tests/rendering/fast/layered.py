@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from specsia_build.frame import Camera
 from specsia_build.rendering.colour import linear_to_srgb, srgb_to_linear
 from specsia_build.rendering.fast.fragments import SAMPLE_X, SAMPLE_Y, SAMPLES
+from specsia_build.rendering.fast.stacks import LAYERS
 from specsia_build.rendering.mesh import Mesh, Texture
 
 Floats = NDArray[np.float64]
@@ -138,13 +139,13 @@ def layered(mesh: Mesh, camera: Camera) -> Layered:
     layers = layers[layers.depth < wall[layers.sample]]
     again = (layers.sample[1:] == layers.sample[:-1]) & (layers.depth[1:] == layers.depth[:-1])
     layers = layers[np.concatenate([[True], ~again])[: len(layers.sample)]]
+    rank = np.arange(len(layers.sample)) - np.searchsorted(layers.sample, layers.sample)
+    layers, rank = layers[rank < LAYERS], rank[rank < LAYERS]
     touched = np.zeros(samples, np.bool_)
     touched[layers.sample] = True
 
     through, light = np.ones(samples), np.zeros((samples, 3))
     seen, position = np.zeros(samples, np.bool_), np.zeros((samples, 3))
-    starts = np.searchsorted(layers.sample, layers.sample)
-    rank = np.arange(len(layers.sample)) - starts
     ranked, ends = layers[np.argsort(rank, kind="stable")], np.cumsum(np.bincount(rank))
     for hits in (*(ranked[np.arange(*span)] for span in zip([0, *ends[:-1]], ends, strict=False)), behind):
         lit = hits[through[hits.sample] >= LEAST_LIGHT]

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import io
 from functools import cache
 from pathlib import Path
 
 import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
-from PIL import Image
 
 from specsia_build.characters.read import read_character
 from specsia_build.characters.sources import open_source
 from specsia_build.frame import Camera, normalise, view_cameras
-from specsia_build.png import decode, encode
 from specsia_build.rendering.colour import linear_to_srgb, srgb_to_linear
 from specsia_build.rendering.contour import draw_contour
 from specsia_build.rendering.layers import Layers, Look
@@ -73,21 +70,6 @@ def test_positions_lie_on_their_pixels(characters_dir: Path, name: str) -> None:
     off = np.abs(seen - np.stack([columns, rows], axis=1) - 0.5).max(axis=1)
     assert off.max() <= 0.51
     assert off[layers.coverage[rows, columns] == 255].max() <= 0.02
-
-
-def test_a_real_picture_takes_no_more_bytes_than_pillows_fastest(characters_dir: Path) -> None:
-    for name in NAMES:
-        layers = view(characters_dir, name, 36.0)
-        low, high = character(characters_dir, name).bounds()
-        position = np.zeros((512, 512, 4), np.uint8)
-        position[..., :3] = (layers.position - low) / (high - low) * 255 * (layers.mask > 0)[..., None]
-        position[..., 3] = layers.mask
-        for image in (layers.color, position):
-            file = io.BytesIO()
-            Image.fromarray(image).save(file, "PNG", compress_level=1)
-            data = encode(image)
-            assert len(data) <= 1.1 * len(file.getvalue())
-            assert_array_equal(decode(data, 4), image)
 
 
 @pytest.mark.parametrize("thickness", [1, 4])

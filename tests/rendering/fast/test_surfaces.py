@@ -12,16 +12,14 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 from numpy.typing import NDArray
 
-from specsia_build.rendering.colour import DECODE, DECODE_STEPS, ENCODE, linear_to_srgb, srgb_to_linear
+from specsia_build.rendering.colour import DECODE, DECODE_STEPS, ENCODE, srgb_to_linear
 from specsia_build.rendering.layers import Layers
 from specsia_build.rendering.mesh import Material, Mesh, Texture, Wrap, concatenate
 from tests.rendering.scenes import (
     BLUE,
-    GREEN,
     RED,
     RGBA,
     SIZE,
-    WHITE,
     box,
     cape,
     checker,
@@ -54,12 +52,6 @@ def inner(layers: Layers) -> NDArray[np.uint8]:
     return layers.color[12:28, 12:28]
 
 
-def test_the_transfer_function() -> None:
-    assert_allclose(srgb_to_linear(np.array([0, 0.04045, 0.5, 1])), [0, 0.0031308, 0.21404, 1], atol=1e-5)
-    assert_allclose(linear_to_srgb(np.array([-1, 0, 0.5, 1, 2])), [0, 0, 0.735357, 1, 1], atol=1e-5)
-    assert round(float(linear_to_srgb(np.array(0.5))) * 255) == GREY_OF_HALF_LIGHT
-
-
 def test_every_byte_survives_the_tables() -> None:
     levels = np.arange(256)
     linear = DECODE[levels * DECODE_STEPS]
@@ -72,17 +64,6 @@ def test_texels_interpolate_as_encoded_values() -> None:
     row = look_at(sheet(10, 10, 30, 30, material=textured(pixels, wrap=("clamp", "clamp")))).color[20, 10:30, 0]
     expected = np.clip(20 + 200 * (np.arange(20) + 0.5 - 5) / 10, 20, 220)
     assert_allclose(row.astype(float), expected, atol=0.51)
-
-
-def test_a_texture_is_not_mirrored_and_not_upside_down() -> None:
-    pixels = np.zeros((2, 2, 4), np.uint8)
-    pixels[0, 0], pixels[0, 1] = (255, 0, 0, 255), (0, 255, 0, 255)
-    pixels[1, 0], pixels[1, 1] = (0, 0, 255, 255), (255, 255, 0, 255)
-    color = look_at(sheet(10, 10, 30, 30, material=textured(pixels, wrap=("clamp", "clamp")))).color
-    assert_array_equal(color[11, 11], [255, 0, 0, 255])
-    assert_array_equal(color[11, 28], [0, 255, 0, 255])
-    assert_array_equal(color[28, 11], [0, 0, 255, 255])
-    assert_array_equal(color[28, 28], [255, 255, 0, 255])
 
 
 WRAPPED: dict[Wrap, list[int]] = {
@@ -134,11 +115,6 @@ def test_absurd_texture_coordinates_neither_hang_nor_crash(value: float, wrap: W
         assert (inner(layers)[..., 3] == 255).all()
 
 
-def test_vertex_colours_that_are_no_numbers_do_not_crash() -> None:
-    colors = [(np.nan, 1.0, 1.0, 1.0), (np.inf, 1.0, 1.0, 1.0), WHITE, WHITE]
-    assert (inner(look_at(sheet(10, 10, 30, 30, colors=colors)))[..., 3] == 255).all()
-
-
 def test_nearest_texels_have_hard_and_antialiased_borders() -> None:
     # Four texels over 18 pixels: borders at 14.5, 19 and 23.5.
     pixels = grid([0, 255, 0, 255])
@@ -159,44 +135,6 @@ def test_a_minified_checkerboard_is_even_grey_in_linear_light(nearest: bool, tex
     assert len(inside) > 500
     assert inside.mean() == pytest.approx(GREY_OF_HALF_LIGHT, abs=5)
     assert inside.std() < 16
-
-
-@pytest.mark.parametrize("texels", [4, 8, 16])
-def test_a_minified_texture_is_no_softer_than_its_mean(texels: int) -> None:
-    # Blots of two pixels: a filter much wider than a pixel would turn them grey.
-    blots = np.random.default_rng(3).integers(0, 256, (10, 10)).repeat(2, axis=0).repeat(2, axis=1)
-    fine = np.clip(
-        blots.repeat(texels, axis=0).repeat(texels, axis=1) + 30 * (np.indices((20 * texels,) * 2).sum(0) % 2), 0, 255
-    )
-    color = look_at(sheet(10, 10, 30, 30, material=textured(grid(*fine.tolist()), wrap=("clamp", "clamp")))).color
-    light = srgb_to_linear(fine.reshape(20, texels, 20, texels) / 255).mean(axis=(1, 3))
-    off = np.abs(color[10:30, 10:30, 0] - linear_to_srgb(light) * 255)
-    assert off.mean() < 4
-    assert np.percentile(off, 90) < 12
-
-
-def test_a_smooth_texture_far_minified_is_averaged() -> None:
-    # From texel to texel there is next to no change, but each pixel spans a whole wave.
-    wave = 127.5 + 127.5 * np.sin(2 * np.pi * np.arange(1024) / 64)
-    pixels = grid(*[[int(v) for v in wave]] * 1024)
-    color = inner(look_at(sheet(10, 10, 26.4, 26.4, material=textured(pixels))))[:12, :12, 0].astype(float)
-    expected = encoded(float(srgb_to_linear(wave / 255).mean()))[0]
-    assert np.abs(color - expected).max() < 25
-
-
-@pytest.mark.parametrize("pixels", [solid(10, 130, 250), solid(0, 0, 0), solid(255, 255, 255)])
-def test_a_texture_of_one_texel(pixels: NDArray[np.uint8]) -> None:
-    for uv in ((0.0, 0.0, 1.0, 1.0), (0.5, 0.5, 0.5, 0.5), (-7.0, 3.0, 9.0, 8.0)):
-        color = look_at(sheet(10.3, 10.3, 30, 30, material=textured(pixels), uv=uv)).color
-        assert_array_equal(np.unique(color[color[..., 3] > 0][:, :3], axis=0), pixels[0, :1, :3].reshape(1, 3))
-
-
-def test_a_tall_texture_of_odd_size() -> None:
-    pixels = grid(*[[v] for v in range(0, 255, 2)])
-    color = look_at(sheet(10, 5, 30, 49, material=textured(pixels, wrap=("clamp", "clamp")))).color[5:49, 20, 0]
-    assert (np.diff(color.astype(int)) >= 0).all()
-    assert color[0] < 10
-    assert color[-1] > 240
 
 
 def test_colours_keep_to_their_side_of_a_seam() -> None:
@@ -221,19 +159,6 @@ def test_pixels_that_two_colours_share_mix_in_linear_light() -> None:
     assert_allclose(color[20].astype(int), [GREY_OF_HALF_LIGHT, 0, GREY_OF_HALF_LIGHT, 255], atol=3)
 
 
-def test_the_colour_at_the_border_is_not_darkened() -> None:
-    color = look_at(sheet(10.5, 10.5, 30.5, 30.5, material=Material(base_color=(0.2, 0.5, 0.8, 1)))).color
-    drawn = color[color[..., 3] > 0]
-    assert_array_equal(np.unique(drawn[:, :3], axis=0), np.rint([encoded(0.2, 0.5, 0.8)]))
-    assert 0 < color[10, 20, 3] < 255
-
-
-def test_vertex_colours_are_linear_and_interpolate_so() -> None:
-    black: RGBA = (0.0, 0.0, 0.0, 1.0)
-    row = look_at(sheet(10, 10, 30, 30, colors=[black, black, WHITE, WHITE])).color[20, 10:30, 0]
-    assert_allclose(row.astype(float), encoded(*((np.arange(20) + 0.5) / 20)), atol=1.5)
-
-
 def test_factor_vertex_colour_and_texture_multiply() -> None:
     half = 188
     material = Material(base_color=(0.5, 1.0, 0.25, 1.0), texture=Texture(solid(half, 255, half)))
@@ -254,15 +179,6 @@ def test_emission_is_added_and_cut_at_white() -> None:
     assert_allclose(inner(look_at(sheet(10, 10, 30, 30, material=plain)))[0, 0, :3], encoded(0.1, 0.2, 0.3), atol=0.6)
 
 
-def test_emission_shows_in_its_texture_where_there_is_no_other() -> None:
-    material = Material(base_color=(0, 0, 0, 1), emissive=(1, 1, 1), emissive_texture=Texture(grid([0, 0, 255, 255])))
-    row = look_at(sheet(10, 10, 30, 30, material=material)).color[20]
-    assert_array_equal(row[[15, 24], 0], [0, 255])
-    board = replace(material, emissive_texture=Texture(checker(512)))
-    color = inner(look_at(sheet(10, 10, 30, 30, material=board)))[..., :3].astype(int)
-    assert np.abs(color - GREY_OF_HALF_LIGHT).max() < 16
-
-
 def test_pixels_inside_a_face_and_at_its_border_filter_alike() -> None:
     # About a texel to a pixel and high contrast: the diagonal of the sheet, sampled closely, must not stand out.
     pixels = np.random.default_rng(1).integers(0, 256, (20, 20, 4)).astype(np.uint8)
@@ -275,14 +191,6 @@ def test_pixels_inside_a_face_and_at_its_border_filter_alike() -> None:
         difference = np.abs(inner(look_at(one)).astype(int) - inner(look_at(other))).max(axis=-1)
         assert difference.max() <= 32
         assert difference.mean() <= 2.5
-
-
-def test_opaque_materials_ignore_every_opacity() -> None:
-    material = Material(base_color=(1, 1, 1, 0.3), texture=Texture(solid(200, 100, 50, 10)))
-    colors: list[RGBA] = [(1.0, 1.0, 1.0, 0.5)] * 4
-    color = look_at(sheet(10.5, 10, 30, 30, material=material, colors=colors)).color
-    assert_array_equal(color[20, 20], [200, 100, 50, 255])
-    assert int(color[20, 10, 3]) == pytest.approx(128, abs=5)
 
 
 def alpha_ramp(texels: int = 64) -> NDArray[np.uint8]:
@@ -325,52 +233,8 @@ def test_what_lies_behind_shows_through_a_cut_out() -> None:
     assert look_at(near).coverage[20, 12:20].max() == 0
 
 
-@pytest.mark.parametrize("alpha", [127, 128])
-def test_uniform_cut_outs_are_there_or_not(alpha: int) -> None:
-    material = replace(textured(solid(9, 9, 9, alpha)), alpha_mode="mask")
-    layers = look_at(sheet(10, 10, 30, 30, material=material))
-    assert layers.coverage[20, 20] == (255 if alpha == 128 else 0)
-
-
 def glass(color: RGBA, y: float, left: float = 10, right: float = 30) -> Mesh:
     return sheet(left, 10, right, 30, y=y, material=Material(base_color=color, alpha_mode="blend"))
-
-
-def test_one_translucent_layer() -> None:
-    layers = look_at(glass((0.2, 0.5, 0.8, 0.4), 0, left=10.5))
-    assert_array_equal(np.unique(inner(layers).reshape(-1, 4), axis=0), [[*np.rint(encoded(0.2, 0.5, 0.8)), 102]])
-    assert layers.coverage[20, 20] == 255
-    # Half covered: half the opacity, the colour straight.
-    assert int(layers.mask[20, 10]) == pytest.approx(51, abs=2)
-    assert_array_equal(layers.color[20, 10, :3], np.rint(encoded(0.2, 0.5, 0.8)))
-
-
-@pytest.mark.parametrize("order", [(0, 1, 2), (2, 1, 0), (1, 2, 0)])
-@pytest.mark.parametrize("opaque_back", [False, True])
-def test_layers_are_blended_from_front_to_back(order: tuple[int, ...], opaque_back: bool) -> None:
-    back = sheet(10, 10, 30, 30, y=0.3, material=Material(base_color=BLUE))
-    third = back if opaque_back else glass((0.0, 0.0, 1.0, 0.6), 0.3)
-    parts = [glass((1.0, 0.0, 0.0, 0.5), -0.3), glass((0.0, 1.0, 0.0, 0.25), 0), third]
-    layers = look_at(concatenate([parts[i] for i in order]))
-    red, green = 0.5, 0.5 * 0.25
-    blue = 0.5 * 0.75 * (1 if opaque_back else 0.6)
-    alpha = red + green + blue
-    expected = [*encoded(red / alpha, green / alpha, blue / alpha), alpha * 255]
-    assert_allclose(inner(layers).reshape(-1, 4).astype(float), np.tile(expected, (256, 1)), atol=1)
-    assert_allclose(layers.position[20, 20, 1], -0.3, atol=1e-6)
-    turned = look_at(concatenate([parts[i] for i in order]), 180)
-    if opaque_back:
-        assert_array_equal(turned.color[20, 34], [0, 0, 255, 255])
-    else:
-        blue, green, red = 0.6, 0.4 * 0.25, 0.4 * 0.75 * 0.5
-        alpha = red + green + blue
-        expected = [*encoded(red / alpha, green / alpha, blue / alpha), alpha * 255]
-        assert_allclose(turned.color[20, 34].astype(float), expected, atol=1)
-
-
-def test_what_hides_behind_an_opaque_surface_is_not_blended() -> None:
-    wall = sheet(10, 10, 30, 30, y=-0.2, material=Material(base_color=GREEN))
-    assert_array_equal(inner(look_at(concatenate([glass(RED, 0.1), wall])))[3, 3], [0, 255, 0, 255])
 
 
 def tilted(mesh: Mesh, degrees: float) -> Mesh:
@@ -394,12 +258,6 @@ def test_a_translucent_sheet_shows_no_line_where_its_triangles_meet(yaw: float, 
     layers = look_at(tilted(mesh, tilt), yaw)
     assert (layers.coverage == 255).sum() > 100
     assert_array_equal(np.unique(layers.mask[layers.coverage == 255]), [128])
-
-
-def test_a_translucent_box_has_a_front_and_a_back() -> None:
-    mesh = box((0, 0, 0), (0.3, 0.3, 0.3), (1, 1, 1, 0.5), alpha_mode="blend")
-    layers = look_at(mesh)
-    assert_array_equal(np.unique(layers.mask[17:37, 17:37]), [191])
 
 
 def test_translucent_layers_that_are_opaque_equal_opaque_ones() -> None:
@@ -445,13 +303,6 @@ def test_hidden_colours_of_invisible_texels_do_not_bleed() -> None:
         color = look_at(mesh).color
         middle = color[int(5 + size / 2), int(5 + size / 2)]
         assert_array_equal(middle, [255, 255, 255, 255])
-
-
-@pytest.mark.parametrize("alpha_mode", ["mask", "blend"])
-def test_empty_materials_draw_nothing(alpha_mode: Literal["mask", "blend"]) -> None:
-    layers = look_at(sheet(10, 10, 30, 30, material=Material(base_color=(1, 1, 1, 0), alpha_mode=alpha_mode)))
-    assert not layers.color.any()
-    assert not layers.coverage.any()
 
 
 @settings(max_examples=25, deadline=None)
@@ -504,27 +355,6 @@ def test_light_has_the_same_value_at_a_surface_point_in_every_view() -> None:
                 assert np.mean(difference) <= 2.5
 
 
-def test_normals_that_bend_away_at_the_silhouette_are_not_turned_round() -> None:
-    # A strip facing the camera, its right side's normals bent to point away from it a little.
-    mesh = sheet(10, 10, 30, 30)
-    left, right = [0.0, -1.0, 0.0], [0.99, 0.14, 0.0]
-    corner = np.where((mesh.vertices[mesh.faces][..., :1] > mesh.vertices[:, 0].mean()), right, left)
-    row = look_at(replace(mesh, normals=corner.astype(np.float32)), 0, SIZE, "lit").color[20, 10:30, 0].astype(int)
-    assert np.abs(np.diff(row)).max() < 12
-
-
-def test_light_falls_on_shape_and_never_brightens() -> None:
-    mesh = box((0, 0, 0), (0.3, 0.3, 0.3), (0.5, 0.5, 0.5, 1))
-    normals = np.zeros((len(mesh.faces), 3, 3), np.float32)
-    middle = mesh.vertices[mesh.faces].mean(axis=1)
-    normals[...] = np.sign(np.where(np.abs(middle) > 0.29, middle, 0))[:, None, :]
-    mesh = replace(mesh, normals=normals)
-    front, back = (look_at(mesh, yaw, SIZE, "lit").color[27, 27, 0] for yaw in (0, 180))
-    unlit = look_at(mesh).color[27, 27, 0]
-    assert back < front <= unlit
-    assert back > 100
-
-
 def test_both_sides_of_a_sheet_are_lit() -> None:
     mesh = sheet(17, 17, 37, 37)
     normals = np.broadcast_to(np.array([0, -1, 0], np.float32), (2, 3, 3)).copy()
@@ -543,13 +373,6 @@ def test_normals_against_the_winding_are_lit_from_the_outside() -> None:
     expected = look_at(mesh, 30, SIZE, "lit").color
     for other in (wrong, inverted):
         assert np.abs(look_at(other, 30, SIZE, "lit").color.astype(int) - expected).max() <= 1
-
-
-def test_unlit_materials_have_no_shade_and_emission_none_either() -> None:
-    mesh = replace(sphere(0.3), materials=(Material(base_color=(0.3, 0.6, 0.9, 1), unlit=True),))
-    assert_array_equal(look_at(mesh, 20, SIZE, "lit").color, look_at(mesh, 20).color)
-    glow = replace(sphere(0.3), materials=(Material(base_color=(0, 0, 0, 1), emissive=(0.3, 0.6, 0.9)),))
-    assert_array_equal(look_at(glow, 20, SIZE, "lit").color, look_at(mesh, 20).color)
 
 
 def test_hard_edges_between_lit_faces_are_antialiased() -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import gc
-import weakref
 from dataclasses import replace
 
 import numpy as np
@@ -72,15 +70,3 @@ def test_levels_are_made_once(monkeypatch: pytest.MonkeyPatch) -> None:
     picture(mesh.with_vertices(mesh.vertices * 0.9), 16)
     picture(mesh, 32)
     assert len(made) == found
-
-
-def test_they_last_no_longer_than_their_texture() -> None:
-    gc.disable()
-    try:
-        mesh = squares(grainy(0), grainy(1))
-        picture(mesh, 16)
-        left = [weakref.ref(m.texture) for m in mesh.materials if m.texture]
-        del mesh
-        assert [one() for one in left] == [None, None]
-    finally:
-        gc.enable()
