@@ -30,8 +30,7 @@ class Reading:
     warnings: tuple[str, ...] = ()
 
 
-def _forget(_: object) -> None:
-    """Takes no notice, as nothing is kept."""
+def _forget(_: object) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -42,14 +41,14 @@ class Context:
         character_id: whose picture it is.
         seed: 64-bit integer drawn from the build's seed and the character's id; the only source of randomness.
         ground_truth: reads the character's normalised mesh; None unless the backend declares `sees_ground_truth`.
-        read: told every file that the backend read for this character or looked for in vain, so that the character is
-            made again where one changes; all lie in the backend's ``folder``.
-        note: told how the mesh was read, where that was from a file, so that it can be doubted.
+        read: call it with every file that was read for this character or looked for in vain: it is made again where one
+            changes. All lie in the backend's ``folder``.
+        note: call it with how the mesh was read, if it was from a file.
         framed: whether the image is the frame's frontal view, `ORTHO_WIDTH` units wide with the character in its middle
             and its longest side, seen or not, about one unit; not a picture of anybody's own.
         back: (S, S, 4) uint8, straight alpha: the figure from behind in a frame of the same size, where it is drawn;
             only backends with ``sees_back = True`` are given one.
-        doubt: told, in a sentence each, what is doubtful about the mesh although it serves: a warning of the character.
+        doubt: call it with a sentence to add a warning to the character.
     """
 
     character_id: str
@@ -71,19 +70,14 @@ class Backend(Protocol):
         sees_ground_truth: whether `Context.ground_truth` must be given. The dataset card says so.
         needs_yaw: whether registration must also search the turn about Z.
 
-    A backend that reads meshes rather than makes them may say so by ``generates = False``: what is made must look like
-    the picture to be accepted (`specsia_build.backends.gate`).
-
-    A backend whose functions are compiled when they are first called says so by ``compiles = True``: it is given a tiny
-    picture before a first build, so that this takes no character's time.
-
-    A backend that tells `Context.read` what it reads names the folder that it all lies in as ``folder`` (Path).
-
-    A backend that works through a process of its own may have more members: ``slots`` (int: how many pictures
-    can be worked at together; without it, as many as the build has workers), ``patience`` (float: seconds that it may
-    take for one picture by its own clocks, where that is longer than the build's ``timeout``) and
-    ``logs_to(folder: Path)`` (called before each picture with the run's folder for such logs). On a cluster each of its
-    processes holds ``gpus`` (int: 1 without it) and ``work_on(device: str)`` names the GPU that it was given.
+    Optional members:
+        generates: False for a backend that reads meshes: only what is made must look like the picture (`gate`).
+        compiles: True if its first call compiles functions, which a build then does before it begins.
+        folder: Path that holds all that `Context.read` is told of.
+        slots, gpus, patience: pictures at a time, GPUs that each process holds (1 by default), and seconds that one
+            picture may take where that is longer than the build's ``timeout``.
+        logs_to(folder), work_on(device): called with the run's folder for logs, and with the GPU to use on a cluster.
+        close(): called at the end.
     """
 
     name: str

@@ -28,9 +28,6 @@ from specsia_build.rendering.mesh import Mesh
 
 USUAL_MESH = "mesh.glb"
 
-_OF_SHELLS = frozenset({"|", "||", "&", "&&", ";", "<", ">", ">>", "2>", "2>&1"})
-"""Words that mean something to shells alone."""
-
 
 @dataclass
 class Command:
@@ -143,20 +140,17 @@ def create(argument: str | None) -> Command:
 
 
 def standing(argument: str) -> str:
-    """The words of ``command:WORDS`` with paths from the root for what they name here: they then hold in any folder.
+    """The words of ``command:WORDS`` with absolute paths for what they name here, so that they hold in any folder.
 
-    Files count, and folders that are spelt with a slash: a format may be called as a folder is that happens to be here.
-    What cannot be taken apart stays, for `create` to refuse.
+    Files count, and folders that are spelt with a slash. What cannot be taken apart stays, for `create` to refuse.
     """
     try:
         words = shlex.split(argument)
     except ValueError:
         return argument
-    there = [is_file(path) or ("/" in word and path.is_dir()) for word in words for path in (Path(word),)]
-    placed = [str(Path(word).absolute()) if found else word for word, found in zip(words, there, strict=True)]
     # The program itself is looked for on the PATH where no folder is said.
-    if words and "/" not in words[0]:
-        placed[0] = words[0]
+    there = [("/" in word and Path(word).exists()) or (k > 0 and is_file(Path(word))) for k, word in enumerate(words)]
+    placed = [str(Path(word).absolute()) if found else word for word, found in zip(words, there, strict=True)]
     return argument if placed == words else shlex.join(placed)
 
 
@@ -179,16 +173,10 @@ def make(name: str, stated: object) -> Command:
         words = tuple(map(str, stated) if isinstance(stated, list) else shlex.split(str(stated)))
     except ValueError as error:
         raise UsageError(f"{name}: the command cannot be split into words: {error}") from error
-    shells = None if isinstance(stated, list) else next((word for word in words if word in _OF_SHELLS), None)
-    if shells is not None:
-        raise UsageError(f"{name}: the command runs without a shell, so '{shells}' does nothing: write a script")
     words = tuple(str(expanded(word)) if word.startswith("~") else word for word in words)
     places = [place for place in ("image", "mesh", "folder") if any(f"{{{place}}}" in word for word in words)]
     if len(places) < 2 or places[0] != "image":
         raise UsageError(f"{name}: the command must name {{image}}, and {{mesh}} or {{folder}}")
     if shutil.which(words[0]) is None:
-        why = "is not executable; run chmod +x" if is_file(Path(words[0])) else "is not there"
-        raise UsageError(f"{name}: the program '{words[0]}' {why}")
-    if Path(words[0]).name.startswith("python") and words[1].endswith(".py") and not is_file(Path(words[1])):
-        raise UsageError(f"{name}: there is no file '{words[1]}' here")
+        raise UsageError(f"{name}: there is no program '{words[0]}' that can be run")
     return Command(name, words, terms)

@@ -29,9 +29,6 @@ MANIFESTS = ("manifest.json", "manifest.yaml")
 
 STATED_IN = "manifest.yaml in the folder of the meshes"
 
-MAX_COORDINATE = 1e6
-"""Coordinates beyond this many of the file's units leave too few float32 digits for a surface."""
-
 
 class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What holds for every mesh of the folder.
@@ -97,7 +94,6 @@ class MeshDir:
         character, reading = read_stated(entry, self.manifest.axes, self.manifest.colors, STATED_IN)
         context.read(character.files)
         context.note(reading)
-        check_size(character.mesh, entry.path)
         return character.mesh
 
     def animated(self, character_id: str) -> AnimatedCharacter:
@@ -137,8 +133,7 @@ class MeshDir:
         if not found:
             named = self.manifest.meshes.get(character_id, character_id)
             raise CharacterError(
-                f"{self.folder} has no mesh for '{character_id}': no '{named}' with one of {', '.join(FORMATS)}, "
-                f"and no one such file in the folder '{named}'"
+                f"{self.folder} has no mesh for '{character_id}': no '{named}' with {', '.join(FORMATS)}"
             )
         return found[0]
 
@@ -202,14 +197,3 @@ def candidates(folder: Path, manifest: Manifest, character_id: str) -> tuple[Pat
     beside = [named.parent / name for name in names]
     inside = [named / name for name in listing(named).names if Path(name).suffix.lower() in FORMATS]
     return tuple(sorted(path for path in (*beside, *inside) if is_file(path)))
-
-
-def check_size(mesh: Mesh, path: Path) -> None:
-    """Refuse a mesh too large, or too far from its file's origin, for its digits.
-
-    Raises:
-        CharacterError: if a coordinate is beyond `MAX_COORDINATE`.
-    """
-    low, high = mesh.bounds()
-    if float(max(-low.min(), high.max())) > MAX_COORDINATE:
-        raise CharacterError(f"{path.name} has coordinates beyond {MAX_COORDINATE:,.0f}, too large for a character")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from importlib.metadata import EntryPoint, EntryPoints, entry_points
-from pathlib import Path
 from typing import Any
 
 from specsia_build.backends import command
@@ -129,18 +128,7 @@ def _created(point: EntryPoint, argument: str | None) -> Backend:
     return backend
 
 
-_MEMBERS: Mapping[str, tuple[type, ...]] = {
-    "name": (str,),
-    "version": (int,),
-    "sees_ground_truth": (bool,),
-    "needs_yaw": (bool,),
-}
-_OPTIONAL: Mapping[str, tuple[type, ...]] = {
-    "slots": (int, float),
-    "gpus": (int,),
-    "patience": (int, float),
-    "folder": (Path,),
-}
+_MEMBERS = {"name": str, "version": int, "sees_ground_truth": bool, "needs_yaw": bool}
 _METHODS = ("settings", "inputs", "reconstruct")
 
 
@@ -149,10 +137,9 @@ def _lack(made: Any, name: str) -> str | None:
     missing = [member for member in (*_MEMBERS, *_METHODS) if not hasattr(made, member)]
     if missing:
         return f"is a {type(made).__name__} without {' and '.join(missing)}: see docs/backends.md"
-    for member, kinds in {**_MEMBERS, **_OPTIONAL}.items():
-        value = getattr(made, member, None)
-        if (member in _MEMBERS or value is not None) and not isinstance(value, kinds):
-            return f"has a {member} that is no {' or '.join(kind.__name__ for kind in kinds)} but {value!r}"
+    for member, kind in _MEMBERS.items():
+        if not isinstance(value := getattr(made, member), kind):
+            return f"has a {member} that is no {kind.__name__} but {value!r}"
     if made.name != name:
         return f"is called '{name}' where it is installed and '{made.name}' by itself: its name must be the same"
     try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,6 @@ from specsia_build.backends.asking import asked
 from specsia_build.backends.base import Backend, Context, Reading
 from specsia_build.backends.gate import check_mesh, closed_volume
 from specsia_build.backends.likeness import LEAST_IOU, Turned, in_frames, stated_axes, turns
-from specsia_build.backends.placing import reversed_faces
 from specsia_build.errors import plural
 from specsia_build.frame import Camera, axis_names, normalise, view_cameras
 from specsia_build.rendering.colour import srgb_to_linear
@@ -105,12 +104,12 @@ class SelfTest:
         """The result for ``--json``."""
         candidates = [
             {
-                "axes": axis_names(candidate.matrix),
-                "mirrored": bool(np.linalg.det(candidate.matrix) < 0),
-                "iou": candidate.likeness.iou,
-                "score": _score(candidate),
+                "axes": axis_names(c.matrix),
+                "mirrored": bool(np.linalg.det(c.matrix) < 0),
+                "iou": c.likeness.iou,
+                "score": _score(c),
             }
-            for candidate in self.candidates
+            for c in self.candidates
         ]
         own = {name: getattr(self, name) for name in ("backend", "volume", "faces", "seconds", "margin", "ok")}
         return {**own, "candidates": candidates}
@@ -127,26 +126,17 @@ def _score(candidate: Turned) -> float:
 
 def ellipsoid(centre: Triple, half: Triple, front: Triple, rest: Triple, rows: int = 24, columns: int = 40) -> Mesh:
     """A closed ellipsoid with two colours."""
-    polar = np.pi * np.arange(1, rows) / rows
-    around = 2 * np.pi * np.arange(columns) / columns
-    ring = np.stack(
-        [
-            np.outer(np.sin(polar), np.cos(around)),
-            np.outer(np.sin(polar), np.sin(around)),
-            np.outer(np.cos(polar), np.ones(columns)),
-        ],
-        axis=-1,
-    ).reshape(-1, 3)
-    unit = np.concatenate([[[0.0, 0.0, 1.0]], ring, [[0.0, 0.0, -1.0]]])
-    here = 1 + np.arange((rows - 2) * columns)
-    right = np.where((here - 1) % columns == columns - 1, here + 1 - columns, here + 1)
-    first, last = 1 + np.arange(columns), 1 + (rows - 2) * columns + np.arange(columns)
-    top = np.stack([np.zeros(columns, int), first, np.roll(first, -1)], axis=1)
-    bottom = np.stack([np.full(columns, len(unit) - 1), np.roll(last, -1), last], axis=1)
-    sides = np.concatenate(
-        [np.stack([here, here + columns, right], axis=1), np.stack([right, here + columns, right + columns], axis=1)]
+    polar, around = np.meshgrid(
+        np.linspace(0, np.pi, rows + 1), 2 * np.pi * np.arange(columns) / columns, indexing="ij"
     )
-    faces = np.concatenate([top, sides, bottom]).astype(np.int32)
+    grid = np.stack([np.sin(polar) * np.cos(around), np.sin(polar) * np.sin(around), np.cos(polar)], axis=-1)
+    # The vertices of a pole lie at exactly one place, so that they count as one.
+    grid[[0, -1], :, :2] = 0
+    unit, here = grid.reshape(-1, 3), np.arange(rows * columns).reshape(rows, columns)
+    right, below = np.roll(here, -1, axis=1), columns
+    lower = np.stack([here, here + below, right], axis=-1)[1:]
+    upper = np.stack([right, here + below, right + below], axis=-1)[:-1]
+    faces = np.concatenate([lower.reshape(-1, 3), upper.reshape(-1, 3)]).astype(np.int32)
     colours = np.ones((len(unit), 4), np.float32)
     colours[:, :3] = srgb_to_linear(np.where((unit[:, 1] <= FRONT_UP_TO)[:, None], front, rest))
     return Mesh(
@@ -186,12 +176,6 @@ def selftest(backend: Backend) -> SelfTest:
     candidates = sorted([*proper, *mirrored], key=_score, reverse=True)
     volume, reading = closed_volume(topology(mesh)), readings[-1] if readings else None
     return SelfTest(backend.name, tuple(candidates), volume, len(mesh.faces), seconds, reading)
-
-
-def mirrored_mesh(mesh: Mesh) -> Mesh:
-    """The mesh with x negated and its faces still outwards; normals are dropped."""
-    flipped = mesh.with_vertices(mesh.vertices * np.array([-1, 1, 1], np.float32))
-    return replace(reversed_faces(flipped), normals=None, rest=None)
 
 
 def report(found: SelfTest) -> Sequence[str]:

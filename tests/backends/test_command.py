@@ -76,21 +76,6 @@ def test_a_build_takes_what_it_makes(tmp_path: Path) -> None:
     assert json.loads(ran.stdout)["stages"][1]["made"] == 2
 
 
-def test_no_other_bound_is_named_for_a_mesh_that_is_refused(tmp_path: Path) -> None:
-    """A figure that lies is refused before it is registered, so that `--min-iou` and `--low-iou` do not matter."""
-    spec = script(tmp_path, RECON.replace("for x in run for y", "for y in run for x"))
-    write_folder(tmp_path / "figures", 1)
-    run = tmp_path / "run"
-    arguments = ["build", str(tmp_path / "figures"), "--out", str(run), "--size", "64", "--views", "2"]
-    ran = CliRunner().invoke(main, [*arguments, "--backend", spec, "--workers", "1"])
-    said = " ".join(ran.stderr.split())
-    assert "1 quarantined for their looks" in said
-    assert "quarantine shows why" in said
-    assert "-iou" not in said
-    assert CliRunner().invoke(main, ["report", str(run)]).exit_code == 0
-    assert "--low-iou" not in (run / "report.html").read_text()
-
-
 def test_it_is_told_picture_place_seed_and_character(tmp_path: Path) -> None:
     text = f"import sys; open(sys.argv[2], 'w').write({TETRAHEDRON!r}); print(*sys.argv[3:])"
     (tmp_path / "recon.py").write_text(text)
@@ -118,12 +103,6 @@ def test_axes_and_framing_are_the_users(tmp_path: Path, own_settings: Path) -> N
     assert mesh.bounds()[1].tolist() == [3.0, 1.0, 2.0]
     assert backend.settings()["axes"] == ["+z", "+x", "+y"]
     assert backend.settings()["version"] == 3
-
-
-def test_a_program_that_may_not_be_run_is_told_so(tmp_path: Path) -> None:
-    (tmp_path / "recon.sh").write_text("#!/bin/sh\n")
-    with pytest.raises(UsageError, match=r"recon.sh' is not executable"):
-        load_backend(f"command:{tmp_path}/recon.sh {{image}} {{mesh}}")
 
 
 def test_a_run_goes_on_from_any_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -189,29 +168,10 @@ def test_what_hangs_is_ended_with_all_that_it_started(tmp_path: Path, own_settin
         ("command", "needs the program to run"),
         ("command:python x.py {mesh}", "must name {image}"),
         ("command:python x.py {image}", "must name {image}"),
-        ("command:no-such-program {image} {mesh}", "'no-such-program' is not there"),
-        ("command:python3 no-such.py {image} {mesh}", "there is no file 'no-such.py' here"),
-        ("command:cat {image} > {mesh}", "without a shell"),
+        ("command:no-such-program {image} {mesh}", "no program 'no-such-program'"),
         ("command:python 'x.py {image} {mesh}", "cannot be split"),
     ],
 )
 def test_a_command_that_cannot_work_is_refused_at_once(spec: str, reason: str) -> None:
     with pytest.raises(UsageError, match=reason):
         load_backend(spec)
-
-
-@pytest.mark.parametrize(
-    ("settings", "reason"),
-    [
-        ("command: {axes: [x, y]}", "backends.yaml: command: "),
-        ("command: {framing: fit}", "command: .*'fit'"),
-        ("command: {seconds: soon}", "command: .*float"),
-        ("command: {second: 1}", "command: .*second"),
-        ("[command]", "cannot be read as settings by backend"),
-        ("mine: {command: 'python {image} {mesh}', url: 'http://localhost'}", "mine: .*url"),
-    ],
-)
-def test_settings_that_cannot_be_used_are_named(own_settings: Path, settings: str, reason: str) -> None:
-    own_settings.write_text(settings)
-    with pytest.raises(UsageError, match=reason):
-        load_backend("mine" if "mine" in settings else "command:python {image} {mesh}")

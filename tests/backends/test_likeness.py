@@ -121,8 +121,3 @@ def test_colours_that_are_far_from_all_tell_no_frame() -> None:
 def test_colours_that_are_the_same_anyway_tell_no_frame() -> None:
     assert not Likeness(0.94, 0.01, 0.2).surely_beats(Likeness(0.99, 0.02, 0.2))
     assert Likeness(0.94, 0.01, 0.2).surely_beats(Likeness(0.7, 0.02, 0.2))
-
-
-def test_a_picture_without_a_figure_is_like_nothing() -> None:
-    front, _ = looked_at(TRUTH)
-    assert Likeness.of(front, np.zeros_like(front)) == Likeness(0.0, 1.0, 1.0)

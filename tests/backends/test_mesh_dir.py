@@ -13,7 +13,7 @@ import trimesh
 from specsia_build.backends.base import Context, Reading
 from specsia_build.backends.mesh_dir import create
 from specsia_build.characters.character import Entry
-from specsia_build.characters.read import READING, read_character
+from specsia_build.characters.read import read_character
 from specsia_build.errors import CharacterError, UsageError
 from specsia_build.frame import axis_vector
 from specsia_build.rendering.colour import linear_to_srgb
@@ -100,16 +100,6 @@ def test_colours_of_vertices_are_decoded_where_the_manifest_says_so(tmp_path: Pa
     assert [reading.linear for reading in read_as] == [True, False]
 
 
-def test_what_is_doubtful_in_a_file_is_told_and_nothing_of_its_front(tmp_path: Path) -> None:
-    write(tmp_path / "7.obj")
-    text = (tmp_path / "7.obj").read_text()
-    (tmp_path / "7.obj").write_text("mtllib lost.mtl\n" + text)
-    read_as: list[Reading] = []
-    create(str(tmp_path)).reconstruct(NO_IMAGE, Context("7", 0, note=read_as.append))
-    ((sentence,),) = [reading.warnings for reading in read_as]
-    assert "lost.mtl" in sentence
-
-
 def test_no_line_of_a_manifest_is_asked_for_that_a_mesh_has_not(tmp_path: Path) -> None:
     names = ["Trunk_LOD0", "Limbs_LOD0", "Trunk_LOD1"]
     solids = [FIGURE["Trunk"], FIGURE["Limbs"], FIGURE["Trunk"]]
@@ -147,30 +137,20 @@ def test_bad_manifest(tmp_path: Path, content: str) -> None:
         create(str(tmp_path))
 
 
-def test_two_manifests(tmp_path: Path) -> None:
-    (tmp_path / "manifest.json").write_text("{}")
-    (tmp_path / "manifest.yaml").write_text("")
-    with pytest.raises(UsageError, match="keep one"):
-        create(str(tmp_path))
-
-
 @pytest.mark.parametrize("argument", [None, "", "no/such/folder"])
 def test_no_folder(argument: str | None) -> None:
     with pytest.raises(UsageError, match="folder"):
         create(argument)
 
 
-def test_missing_mesh_says_what_was_looked_for(tmp_path: Path) -> None:
+def test_no_mesh_and_two_meshes(tmp_path: Path) -> None:
     write(tmp_path / "70.ply")
-    with pytest.raises(CharacterError, match=r"no mesh for '7'.*\.glb.*\.ply"):
+    with pytest.raises(CharacterError, match="no mesh for '7'"):
         read(tmp_path, "7")
     assert create(str(tmp_path)).inputs("7") == ()
-
-
-def test_two_candidates(tmp_path: Path) -> None:
-    write(tmp_path / "7.ply")
-    write(tmp_path / "7.obj")
-    with pytest.raises(CharacterError, match=r"more than one mesh for '7': 7\.obj and 7\.ply"):
+    for suffix in ("ply", "obj"):
+        write(tmp_path / f"7.{suffix}")
+    with pytest.raises(CharacterError, match="more than one mesh"):
         read(tmp_path, "7")
 
 
@@ -178,27 +158,13 @@ def test_two_candidates(tmp_path: Path) -> None:
     ("points", "reason"),
     [
         (np.where(OURS == 0.4, np.nan, OURS), "finite"),
-        (OURS * 1e9, "too large"),
         (OURS * 0, "no extent"),
     ],
 )
-def test_mesh_that_cannot_be_drawn(
-    tmp_path: Path, points: np.ndarray[tuple[int, ...], np.dtype[np.float64]], reason: str
-) -> None:
+def test_mesh_that_cannot_be_drawn(tmp_path: Path, points: np.ndarray, reason: str) -> None:  # type: ignore[type-arg]
     write(tmp_path / "7.ply", points)
     with pytest.raises(CharacterError, match=reason):
         read(tmp_path, "7")
-
-
-def test_empty_file(tmp_path: Path) -> None:
-    (tmp_path / "7.obj").write_text("")
-    with pytest.raises(CharacterError):
-        read(tmp_path, "7")
-
-
-def test_declares_itself(tmp_path: Path) -> None:
-    backend = create(str(tmp_path))
-    assert (backend.name, backend.sees_ground_truth, backend.needs_yaw) == ("mesh-dir", False, False)
 
 
 def test_a_folder_is_listed_once_whatever_the_number_of_characters(
@@ -213,14 +179,6 @@ def test_a_folder_is_listed_once_whatever_the_number_of_characters(
         assert backend.inputs(str(index)) == (tmp_path / f"{index}.ply",)
         backend.reconstruct(NO_IMAGE, Context(str(index), 0))
     assert listed.count(tmp_path) == 1
-
-
-def test_a_mesh_that_is_added_is_seen(tmp_path: Path) -> None:
-    backend = create(str(tmp_path))
-    assert backend.inputs("7") == ()
-    write(tmp_path / "7.ply")
-    os.utime(tmp_path, (1, 1))
-    assert backend.inputs("7") == (tmp_path / "7.ply",)
 
 
 def test_what_a_mesh_refers_to_is_told_and_stays_in_the_folder(tmp_path: Path) -> None:
@@ -238,7 +196,3 @@ def test_what_a_mesh_refers_to_is_told_and_stays_in_the_folder(tmp_path: Path) -
     context = Context("7", 0, read=lambda paths: read.update(dict.fromkeys(paths)))
     create(str(folder)).reconstruct(NO_IMAGE, context)
     assert {folder / "7.obj", folder / "7.mtl", folder / "skin.png"} <= set(read)
-
-
-def test_meshes_are_read_anew_where_readers_have_changed(tmp_path: Path) -> None:
-    assert create(str(tmp_path)).version == READING

@@ -14,8 +14,6 @@ from scipy import ndimage
 
 from specsia_build.backends.base import Context
 from specsia_build.backends.fusion.backend import create
-from specsia_build.backends.fusion.damage import damaged
-from specsia_build.backends.fusion.noise import smooth_noise, smooth_vectors, warped
 from specsia_build.backends.fusion.views import BACK, FRONT, RIGHT, VIEW_SIZE, YAWS, canonical_views
 from specsia_build.backends.gate import check_generated, closed_volume
 from specsia_build.backends.selftest import ellipsoid, figure
@@ -72,17 +70,6 @@ def by_strength() -> dict[str, Made]:
 def test_a_strength_that_is_none_is_refused(argument: str) -> None:
     with pytest.raises(UsageError, match=r"strength from 0 to 2.*not '"):
         create(argument)
-
-
-def test_the_strength_is_a_setting() -> None:
-    assert create(None).settings() == {"strength": 1.0}
-    assert create("0.5").settings() == {"strength": 0.5}
-    assert create(None).sees_ground_truth
-
-
-def test_without_ground_truth_there_is_nothing_to_draw() -> None:
-    with pytest.raises(CharacterError, match="ground truth"):
-        create(None).reconstruct(front_of(figure()), Context("x", 1))
 
 
 def test_an_empty_picture_is_refused_in_a_sentence() -> None:
@@ -214,32 +201,6 @@ def test_the_views_stand_where_they_are_said_to() -> None:
     assert blue(BACK) > blue(FRONT)
     depth = views[RIGHT].depth[views[RIGHT].coverage == 1]
     assert depth.min() < -0.35
-
-
-def test_a_view_without_damage_stays_as_it_is() -> None:
-    view = list(canonical_views(figure(), front_of(figure()), [0.0] * len(YAWS)))[RIGHT]
-    found = damaged(view, RIGHT, np.random.default_rng(3), 0.0)
-    whole = view.coverage == 1
-    assert np.abs(found.color - view.color)[whole].max() < 0.01
-    assert_array_equal(found.inside[whole] > 0, True)
-    assert (found.inside[view.coverage == 0] > 0).sum() == 0
-
-
-def test_smooth_noise_is_smooth_and_scaled() -> None:
-    noise = np.stack([smooth_noise(np.random.default_rng(k), 128, 16.0) for k in range(24)])
-    assert noise.mean() == pytest.approx(0, abs=0.1)
-    assert noise.std() == pytest.approx(1, abs=0.08)
-    assert np.abs(np.diff(noise, axis=2)).mean() < 0.25
-    assert smooth_vectors(np.random.default_rng(1), 64, 8.0).shape == (2, 64, 64)
-
-
-def test_warping_looks_up_where_the_shift_points() -> None:
-    image = np.random.default_rng(1).random((16, 16, 2), dtype=np.float32)
-    shift = np.zeros((2, 16, 16), np.float32)
-    assert_array_equal(warped(image, shift), image)
-    shift[0] = 2
-    assert_array_equal(warped(image, shift)[:, :14], image[:, 2:])
-    assert_array_equal(warped(image, shift)[:, 15], image[:, 15])
 
 
 @pytest.mark.slow

@@ -126,14 +126,6 @@ def test_a_data_root_keeps_the_letters_mv_out(tmp_path: Path, python: Path, monk
         backend.close()
 
 
-def test_axes() -> None:
-    assert round(float(np.linalg.det(axes_matrix(("+x", "-z", "+y"))))) == 1
-    assert round(float(np.linalg.det(axes_matrix(("+x", "+z", "+y"))))) == -1
-    for wrong in (("+x", "+x", "+y"), ("+x", "+y"), ("+x", "up", "+y")):
-        with pytest.raises(ValueError):
-            axes_matrix(wrong)
-
-
 def small_mesh() -> Mesh:
     points, faces = figure()
     material = np.zeros(len(faces), np.int32)

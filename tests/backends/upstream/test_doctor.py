@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
-from specsia_build.backends.upstream.doctor import MISSING, NOTE, OK, diagnose, matches, missing_names
-from specsia_build.backends.upstream.pins import NAMES, Installation, checkout_commit, read_pins
+from specsia_build.backends.upstream.doctor import MISSING, NOTE, OK, diagnose, missing_names
+from specsia_build.backends.upstream.pins import NAMES, Installation, read_pins
 from specsia_build.cli.main import main
 from tests.backends.upstream.upstreams import write_environment, write_files, write_upstream
 
@@ -53,15 +52,6 @@ def test_definitions_assignments_and_imports_count(tmp_path: Path, text: str, th
     assert (missing_names(pins, root) == []) == there
 
 
-def test_versions() -> None:
-    assert matches("1.13.1+cu117", "1.13.1")
-    assert matches("2.0", "2.0.0")
-    assert matches("4.30.0", ">=4.25.1")
-    assert not matches("4.9.0", ">=4.25.1")
-    assert matches("1.9.5", "<2")
-    assert not matches("2.1.2", "<2")
-
-
 def states(place: Installation, name: str = "crm") -> dict[str, str]:
     return {found.name: found.state for found in diagnose(read_pins(name), place).checks}
 
@@ -97,22 +87,6 @@ def test_what_is_missing_comes_in_order_with_what_mends_it(tmp_path: Path, monke
     (weights / "ccm-diffusion.pth").touch()
     assert states(own)["weights crm"] == OK
     assert states(Installation(root, tmp_path / "no-python"))["python"] == MISSING
-
-
-def test_the_commit_is_compared_with_the_pin(tmp_path: Path) -> None:
-    root = write_upstream(tmp_path, "crm")
-    assert checkout_commit(root) is None
-    git = ["git", "-C", str(root), "-c", "user.name=a", "-c", "user.email=a@example.org"]
-    for arguments in (["init", "-q"], ["add", "."], ["commit", "-qm", "x"]):
-        subprocess.run([*git, *arguments], check=True)
-    checkout_commit.cache_clear()
-    commit = checkout_commit(root)
-    assert commit is not None
-    assert len(commit) == 40
-    found = {c.name: c for c in diagnose(read_pins("crm"), Installation(root)).checks}["commit"]
-    assert found.state == NOTE
-    assert f"checkout {read_pins('crm').commit}" in found.mend
-    assert checkout_commit(root / "model") is None
 
 
 def test_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -190,8 +190,7 @@ time.sleep(600)
 """
 
 
-@pytest.mark.parametrize("state", ["idle", "busy"])
-@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
+@pytest.mark.parametrize(("state", "how"), [("idle", signal.SIGTERM), ("busy", signal.SIGKILL)])
 def test_the_worker_ends_with_its_parent(tmp_path: Path, state: str, how: signal.Signals) -> None:
     root = Path(__file__).parents[3]
     parent = subprocess.Popen(
@@ -209,20 +208,3 @@ def test_the_worker_ends_with_its_parent(tmp_path: Path, state: str, how: signal
     parent.send_signal(how)
     parent.wait(10)
     assert eventually(lambda: processes_naming(str(tmp_path / "w")) == [])
-
-
-def test_a_program_ends_with_its_parent(tmp_path: Path) -> None:
-    code = """
-import sys, time
-from specsia_build.backends.upstream.processes import Program, worker_environment
-program = Program([sys.executable, "-c", "import time; time.sleep(600)", sys.argv[1]], worker_environment())
-print(program.process.pid, flush=True)
-time.sleep(600)
-"""
-    command = [sys.executable, "-c", code, str(tmp_path)]
-    parent = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parents[3])
-    assert parent.stdout is not None
-    assert int(parent.stdout.readline()) in processes_naming(str(tmp_path))
-    parent.kill()
-    parent.wait(10)
-    assert eventually(lambda: processes_naming(str(tmp_path)) == [])
