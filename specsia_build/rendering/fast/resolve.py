@@ -103,8 +103,8 @@ def _plain_run(i, row, first, end, planes, facts, texels, looks, color):  # type
     if inside and nx * ny == 1:
         for column in range(first, end, LOOKS):
             step = np.float32(column - first)
-            u, v, to = u0 + du * step, v0 + dv * step, row * color.shape[1] + column
-            look_row(texels, color, to, np.int32(end - column), np.int32(offset), np.int32(w), u, v, du, dv)
+            at_u, at_v, to = u0 + du * step, v0 + dv * step, row * color.shape[1] + column
+            look_row(texels, color, to, np.int32(end - column), np.int32(offset), np.int32(w), at_u, at_v, du, dv)
     elif inside:
         for column in range(first, end, LOOKS):
             room, n = np.int32(end - column), 0
