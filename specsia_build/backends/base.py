@@ -72,6 +72,7 @@ class Backend(Protocol):
 
     Optional members:
         generates: False for a backend that reads meshes: only what is made must look like the picture (`gate`).
+        sees_back: True if it uses `Context.back`.
         compiles: True if its first call compiles functions, which a build then does before it begins.
         folder: Path that holds all that `Context.read` is told of.
         slots, gpus, patience: pictures at a time, GPUs that each process holds (1 by default), and seconds that one

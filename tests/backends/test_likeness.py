@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from specsia_build.backends.likeness import Likeness, Turned, better_frame, small
+from specsia_build.backends.likeness import Turned, better_frame, small
 from specsia_build.backends.placing import into_frame
 from specsia_build.backends.selftest import ellipsoid, figure
 from specsia_build.frame import axis_names, view_cameras
@@ -111,13 +111,3 @@ def test_colours_that_are_encoded_twice_are_pale_and_do_not_hide_it() -> None:
     assert turned is not None and turned.seems == "face away"
     assert turned.likeness.pale
     assert as_is.apart > turned.likeness.apart
-
-
-def test_colours_that_are_far_from_all_tell_no_frame() -> None:
-    assert Likeness(0.93, 0.04, 0.2).surely_beats(Likeness(0.93, 0.06, 0.2))
-    assert not Likeness(0.93, 0.22, 0.3).surely_beats(Likeness(0.93, 0.3, 0.4))
-
-
-def test_colours_that_are_the_same_anyway_tell_no_frame() -> None:
-    assert not Likeness(0.94, 0.01, 0.2).surely_beats(Likeness(0.99, 0.02, 0.2))
-    assert Likeness(0.94, 0.01, 0.2).surely_beats(Likeness(0.7, 0.02, 0.2))

@@ -13,7 +13,7 @@ import pytest
 from numpy.typing import NDArray
 
 from specsia_build.backends.base import Context
-from specsia_build.backends.placing import axes_matrix, fitted, into_frame
+from specsia_build.backends.placing import axes_matrix, into_frame
 from specsia_build.backends.selftest import selftest
 from specsia_build.backends.upstream.bridged import Bridged, create
 from specsia_build.backends.upstream.devices import claim
@@ -136,16 +136,6 @@ def small_mesh() -> Mesh:
 def test_faces_look_outward_in_every_frame(axes: tuple[str, str, str]) -> None:
     mesh = small_mesh()
     assert volume(into_frame(mesh, axes)) == pytest.approx(volume(mesh))
-
-
-def test_fitting_fills_the_silhouette() -> None:
-    alpha = picture()[..., 3]
-    placed = fitted(small_mesh().with_vertices(small_mesh().vertices * 7 + [3, 4, 5]), alpha)
-    low, high = placed.bounds()
-    assert np.allclose(low[[0, 2]], [-0.1, -0.5], atol=0.012)
-    assert np.allclose(high[[0, 2]], [0.4, 0.5], atol=0.012)
-    with pytest.raises(CharacterError, match="picture is empty"):
-        fitted(small_mesh(), np.zeros_like(alpha))
 
 
 def test_what_is_not_said_or_not_there_is_wrong_usage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

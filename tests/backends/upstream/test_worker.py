@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import json
-import shutil
 import subprocess
 import sys
 from contextlib import closing
@@ -21,7 +20,6 @@ from tests.backends.upstream.standins import QUICK, TEN_LINES, command
 
 LIBRARY = Path(worker.__file__)
 SCRIPTS = sorted(BRIDGES.glob("*_*.py"))
-OLD_PYTHONS = ("python3.8", "python3.9", "python3.10")
 
 
 @pytest.fixture(scope="session")
@@ -37,15 +35,6 @@ def test_it_is_python_3_8(path: Path) -> None:
     tree = ast.parse(path.read_text(), feature_version=(3, 8))
     own = [n for n in ast.walk(tree) if isinstance(n, ast.ImportFrom) and (n.module or "").startswith("specsia_build")]
     assert own == []
-
-
-@pytest.mark.parametrize("python", OLD_PYTHONS)
-def test_a_worker_in_an_older_python(tmp_path: Path, python: str) -> None:
-    found = shutil.which(python)
-    if found is None or subprocess.run([found, "-c", ""], capture_output=True, check=False).returncode != 0:
-        pytest.skip(f"there is no {python}")
-    with closing(Supervisor(command(tmp_path, TEN_LINES, found), QUICK)) as supervisor:
-        assert supervisor.reconstruct(tmp_path / "a.png", tmp_path / "a", 1).mesh.is_file()
 
 
 def test_a_worker_in_a_bare_environment(tmp_path: Path, bare: str) -> None:
