@@ -15,9 +15,8 @@ from numpy.typing import NDArray
 from specsia_build.backends.base import Context
 from specsia_build.backends.made import FORMATS, read_stated
 from specsia_build.backends.placing import axes_matrix
-from specsia_build.characters.animated import AnimatedCharacter, read_animated
 from specsia_build.characters.character import Entry
-from specsia_build.characters.read import READING
+from specsia_build.characters.read import READING, AnimatedCharacter, read_animated
 from specsia_build.errors import CharacterError, SpecsiaError, UsageError
 from specsia_build.files.listing import listing
 from specsia_build.files.sources import is_file

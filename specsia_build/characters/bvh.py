@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from specsia_build import memory
 from specsia_build.animation.motion import JOINT_COST, ROTATION, TRANSLATION, Motion, Track, poses
 from specsia_build.animation.skeleton import Skeleton
+from specsia_build.characters.attributes import numbers
 from specsia_build.characters.doubts.joints import Landmark, front_axis, turned, up_axis
-from specsia_build.characters.words import floats
 from specsia_build.errors import CharacterError
 from specsia_build.files.sources import read_source
 from specsia_build.frame import axis_vector, up_rotation
@@ -165,7 +165,7 @@ def _frames(name: str, data: bytes, count: int, width: int) -> NDArray[np.float6
     """The channels of each frame, (F, C); all that are there, if those are at least as many as stated."""
     memory.ask(_WORD_COST * (1 + sum(data.count(space) for space in (b" ", b"\t", b"\n"))))
     try:
-        values = floats(data)
+        values = numbers(data)
     except ValueError as error:
         raise CharacterError(f"{name} has frames that are not numbers: {error}") from error
     if not len(values) or len(values) < count * width or len(values) % width or not np.isfinite(values).all():

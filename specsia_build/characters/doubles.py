@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import combinations
 from pathlib import Path
 from typing import TypeAlias
 
@@ -26,19 +24,6 @@ MOST_UNLIKE = 0.003
 
 MOST_UNCOUNTED = 0.01
 """Share of the triangles and points that one format may drop and another keep."""
-
-MOST_UNLIKE_IN_DETAIL = 0.2
-"""The same for levels of detail of one figure: RenderPeople's of 1,000 and 30,000 triangles differ by .16."""
-
-_DETAIL = re.compile(
-    r"[\s_.\-/]*lod[\s_\-]?\d+(?=$|[\s_.\-/])"
-    r"|(?:^|[\s_.\-/]+)(?:\d+k|(?:lo|low|mid|medium|hi|high)(?:[\s_\-]?(?:poly|res))?)(?=$|[\s_.\-/])",
-    re.IGNORECASE,
-)
-"""What tells a level of detail in the name of a file or its folder, such as ``_LOD1``, ``_30k`` and ``-lowpoly``."""
-
-_MOST_LEVELS = 16
-"""More files of one name are no levels of detail."""
 
 _SHARES = np.linspace(0.0, 1.0, 17)
 _CELLS = 10_000
@@ -97,9 +82,7 @@ def shape_of(mesh: Mesh) -> Shape:
 
 
 def same_shapes(entries: Iterable[Entry], shapes: Sequence[Shape]) -> list[tuple[str, ...]]:
-    """Ids of characters that are one shape, or several levels of its detail, each such set in the order of `entries`.
-
-    Levels of detail are those of one name but for what tells them. 3DBiCar folders are passed over.
+    """Ids of characters that are one shape, each such set in the order of `entries`; not of 3DBiCar folders.
 
     Args:
         entries: of a source.
@@ -115,32 +98,8 @@ def same_shapes(entries: Iterable[Entry], shapes: Sequence[Shape]) -> list[tuple
     )
     counts = values[near][:, :, :2]
     near = near[(np.ptp(counts, axis=1) <= MOST_UNCOUNTED * counts.max(axis=1)).all(axis=1)]
-    near = np.concatenate([near, _levels([one for one, _ in told], which.ravel(), values[:, 2:])])
     groups = joining.joined(near[:, 0], near[:, 1], len(values))
     alike = defaultdict[int, list[str]](list)
     for (one, _), group in zip(told, groups[which.ravel()].tolist(), strict=True):
         alike[group].append(one.id)
     return [tuple(ids) for ids in alike.values() if len(ids) > 1]
-
-
-def _levels(entries: Sequence[Entry], which: NDArray[np.intp], spreads: NDArray[np.float64]) -> NDArray[np.intp]:
-    """Pairs (N, 2) of shapes that are levels of one figure's detail, by the names of their files.
-
-    Args:
-        entries: N characters.
-        which: (N,) shape of each.
-        spreads: (M, 17) quantiles of each shape's points.
-    """
-    named = defaultdict[str, set[int]](set)
-    telling = set()
-    for one, shape in zip(entries, which.tolist(), strict=True):
-        name = one.path.relative_to(one.within).with_suffix("").as_posix()
-        base = _DETAIL.sub("", name)
-        named[base].add(shape)
-        if base != name:
-            telling.add(base)
-    levels = [sorted(named[base]) for base in sorted(telling) if len(named[base]) <= _MOST_LEVELS]
-    pairs = [pair for found in levels for pair in combinations(found, 2)]
-    likely: NDArray[np.intp] = np.array(pairs, np.intp).reshape(-1, 2)
-    alike: NDArray[np.intp] = likely[np.ptp(spreads[likely], axis=1).max(axis=1, initial=0.0) <= MOST_UNLIKE_IN_DETAIL]
-    return alike

@@ -11,45 +11,19 @@ FORMATS = {
 }
 """Format of a mesh file by its suffix in lower case, the most complete format first."""
 
+_OTHER_PROGRAMS = (
+    ".dae .usd .usda .usdc .usdz .3ds .max .ma .mb .c4d .pmd .pmx .unitypackage .x3d .x3db .x3dv .wrl .vrml .lwo .lws "
+    ".abc .x .md5mesh .ms3d .smd .psk .duf .ztl .skp .vox .off .3mf .step .stp .igs .iges .3dm"
+)
 _EXPORT = "export the character as GLB"
-
-ARCHIVES = (".zip", ".rar", ".7z", ".tar", ".tgz")
 
 REFUSED = {
     ".stl": f"is an STL file, which has neither colours nor textures: {_EXPORT}",
-    **{
-        suffix: f"is {kind}, which is not read: {_EXPORT}"
-        for suffix, kind in {
-            ".dae": "a COLLADA file",
-            **dict.fromkeys((".usd", ".usda", ".usdc", ".usdz"), "a USD file"),
-            ".3ds": "a 3D Studio file",
-            ".max": "a 3ds Max scene",
-            **dict.fromkeys((".ma", ".mb"), "a Maya scene"),
-            ".c4d": "a Cinema 4D scene",
-            **dict.fromkeys((".pmd", ".pmx"), "an MMD model"),
-            ".unitypackage": "a Unity package",
-            **dict.fromkeys((".x3d", ".x3db", ".x3dv"), "an X3D file"),
-            **dict.fromkeys((".wrl", ".vrml"), "a VRML file"),
-            **dict.fromkeys((".lwo", ".lws"), "a LightWave file"),
-            ".abc": "an Alembic file",
-            ".x": "a DirectX file",
-            ".md5mesh": "a Doom 3 model",
-            ".ms3d": "a MilkShape model",
-            ".smd": "a Source model",
-            ".psk": "an Unreal model",
-            ".duf": "a Daz scene",
-            ".ztl": "a ZBrush tool",
-            ".skp": "a SketchUp model",
-            ".vox": "a MagicaVoxel model",
-            ".off": "an OFF file",
-            ".3mf": "a file for 3D printers",
-            **dict.fromkeys((".step", ".stp", ".igs", ".iges", ".3dm"), "a CAD file"),
-        }.items()
-    },
+    **dict.fromkeys(_OTHER_PROGRAMS.split(), f"is of a format that is not read: {_EXPORT}"),
     **dict.fromkeys(
         (".splat", ".ksplat", ".spz", ".sog"),
         "holds Gaussian splats: there is no surface to draw, so export it as a mesh",
     ),
-    **dict.fromkeys(ARCHIVES, "is an archive: unpack it"),
+    **dict.fromkeys((".zip", ".rar", ".7z", ".tar", ".tgz"), "is an archive: unpack it"),
 }
-"""What is said of files of other formats, by their suffix in lower case, where there is none of `FORMATS`."""
+"""What is wrong with files of other formats, in words that follow their names, by their suffix in lower case."""

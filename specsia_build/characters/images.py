@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from specsia_build import memory, png
-from specsia_build.characters.ktx2 import KTX2_MAGIC, decode_ktx2
 from specsia_build.errors import CharacterError
 from specsia_build.files.content import other_content
 from specsia_build.files.sources import open_source_file, read_whole
@@ -54,16 +53,6 @@ _DECODER_COST = {"WEBP": 12, "JPEG2000": 20}
 # Formats whose decoders run in this process and whose headers say how large they are: EPS is left out because Pillow
 # hands it to Ghostscript, ICO because it may hold an image of another size.
 _FORMATS = ("PNG", "JPEG", "BMP", "DIB", "TGA", "WEBP", "GIF", "TIFF", "PPM", "DDS", "PSD", "PCX", "JPEG2000")
-
-_UNREAD = (
-    (b"v/1\x01", 0, "an OpenEXR image"),
-    (b"#?RADIANCE", 0, "a Radiance HDR image"),
-    (b"#?RGBE", 0, "a Radiance HDR image"),
-    (b"ftypavif", 4, "an AVIF image"),
-    (b"ftypheic", 4, "a HEIC image"),
-    (b"\xabKTX 11", 0, "a KTX 1 image"),
-)
-"""Bytes, where they stand, and what kind of image has them there that no decoder here reads."""
 
 # What Pillow's decoders raise on files that are cut, forged or not images at all.
 _DECODER_ERRORS = (
@@ -113,8 +102,8 @@ def load_texture(
         CostError: if it would take more memory than is left for the character.
     """
     data = source if isinstance(source, bytes) else _content(source, name, root or source.parent)
-    if data.startswith(KTX2_MAGIC):
-        return decode_ktx2(data, name, KEPT_TEXTURE_PIXELS)
+    if data.startswith(b"\xabKTX 20\xbb\r\n\x1a\n"):
+        return _ktx2(data, name)
     try:
         with warnings.catch_warnings():
             # Size is judged below; damaged metadata beside good pixels is no concern of ours.
@@ -144,14 +133,61 @@ def load_texture(
         raise CharacterError(f"{name} is a damaged image: {error}") from error
 
 
+def _ktx2(data: bytes, name: str) -> NDArray[np.uint8]:
+    """The largest level of a KTX2 image of Basis Universal (KHR_texture_basisu) that is small enough to be kept."""
+    import opengl_basisu
+
+    try:
+        with memory.held():
+            image = opengl_basisu.open(data)
+            sizes = [image.level_size(level) for level in range(image.levels)]
+            level = next((k for k, (width, height) in enumerate(sizes) if width * height <= KEPT_TEXTURE_PIXELS), None)
+            if level is None:
+                raise CharacterError(f"{name} has {image.width}x{image.height} pixels, which is too large to be read")
+            width, height = sizes[level]
+            memory.take(4 * width * height)
+            return np.asarray(image.transcode("rgba8", level).data, np.uint8)
+    except (opengl_basisu.BasisuError, ValueError) as error:
+        raise CharacterError(
+            f"{name} is a KTX2 image that cannot be decoded ({error}): export it again with PNG textures"
+        ) from error
+
+
+def with_opacity(colour: NDArray[np.uint8] | None, cutout: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Pixels of a colour image, white where it is None, with the opacity that another image holds.
+
+    Args:
+        colour: (H, W, 4) uint8 or None.
+        cutout: (h, w, 4) uint8; its alpha is the opacity, or its luminance where it is opaque.
+
+    Returns:
+        (H', W', 4) uint8, of the larger size: a strand is drawn in the opacity, and its colour may be one texel.
+
+    Raises:
+        CostError: if that takes more memory than is left for the character.
+    """
+    alpha = cutout[..., 3]
+    if (alpha == 255).all():
+        alpha = np.asarray(Image.fromarray(np.ascontiguousarray(cutout[..., :3])).convert("L"))
+    if colour is None:
+        colour = np.full((*alpha.shape, 4), 255, np.uint8)
+    height, width = (max(sizes) for sizes in zip(colour.shape[:2], alpha.shape, strict=True))
+    memory.take(TEXEL_COST * height * width)
+    return np.dstack([_resized(colour[..., :3], width, height), _resized(alpha, width, height)])
+
+
+def _resized(pixels: NDArray[np.uint8], width: int, height: int) -> NDArray[np.uint8]:
+    if pixels.shape[:2] == (height, width):
+        return pixels
+    image = Image.fromarray(np.ascontiguousarray(pixels))
+    return np.asarray(image.resize((width, height), Image.Resampling.BILINEAR))
+
+
 def _other_kind(data: bytes) -> str:
     """What bytes are that are no image that is read, in words that follow a name."""
-    kind = next((kind for mark, place, kind in _UNREAD if data.startswith(mark, place)), None)
-    if kind is not None:
-        return f"is {kind}, which is not read: save it as PNG"
     said = other_content(data)
     if said is None:
-        return "is not an image of a known kind, or its beginning is damaged"
+        return "is not an image of a known kind, or its beginning is damaged: save it as PNG"
     # How to name a mesh file is of no use to who wants an image.
     what, _, how = said.partition(": ")
     return f"{what} and no image" if how.startswith("let its name") else said

@@ -3,25 +3,23 @@
 from __future__ import annotations
 
 import contextlib
-import json
-import os
 import stat
-import unicodedata
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import Path, PurePosixPath, PureWindowsPath
-from typing import Any, BinaryIO
+from typing import Annotated, Any, BinaryIO, Literal, TypeVar
+
+import msgspec
+from msgspec import Meta
 
 from specsia_build.characters.bicar import is_bicar
-from specsia_build.characters.character import AUTO, MOST_ID_BYTES, SPLITS, UNSETTLED, Entry, is_safe_id, is_unicode
-from specsia_build.characters.doubts.sides import BOTH, SIDES
+from specsia_build.characters.character import AUTO, MOST_ID_BYTES, UNSETTLED, Entry, is_safe_id
 from specsia_build.characters.formats import FORMATS, REFUSED
 from specsia_build.errors import CharacterError, UsageError, brief
 from specsia_build.files.content import other_content
 from specsia_build.files.listing import listing
 from specsia_build.files.sources import open_source_file
-from specsia_build.frame import AXES, front_rotation, signed_axis
+from specsia_build.frame import front_rotation, signed_axis
 
 MOST_BYTES = 2**30
 """Largest manifest that is read."""
@@ -32,13 +30,39 @@ MOST_LINES = 1_000_000
 MOST_LINE_BYTES = 2**18
 """Longest line that is understood; a path and a hundred part names take 4 kB."""
 
-_TEXTS = ("id", "path", "texture", "up", "front", "sides", "pose", "drawing", "split", "license", "source")
-_KEYS = (*_TEXTS, "drop", "comment")
-"""What a line may say; `comment` may be anything, and nothing is made of it."""
+_Text = Annotated[str, Meta(pattern=r"\S")]
+
+
+class _Line(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """What a line may say; `comment` may be anything, and nothing is made of it."""
+
+    id: _Text
+    path: _Text
+    texture: _Text | None = None
+    up: _Text | None = None
+    front: _Text | None = None
+    sides: Literal["both", "front"] | None = None
+    pose: _Text | None = None
+    drawing: _Text | None = None
+    split: Literal["train", "validation", "test"] | None = None
+    license: _Text | None = None
+    source: _Text | None = None
+    drop: tuple[str, ...] | None = None
+    comment: Any = None
+
+
+class _Named(msgspec.Struct):
+    """A line of which only the id counts."""
+
+    id: Any = None
+
 
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
 
 _ABOVE = "put the manifest into a folder that holds the files"
+
+
+L = TypeVar("L")
 
 
 class _LineError(Exception):
@@ -94,10 +118,8 @@ def is_manifest(path: Path, *, suggested: bool = False) -> bool:
         open_source_file(path, path.parent, MOST_BYTES) as stream,
     ):
         _, line = next(_lines(stream, path.name), (0, b""))
-        values = _object(line)
-        if suggested and not str(values.get("comment", "")).startswith(SUGGESTED):
-            return False
-        return isinstance(values.get("id"), str) and isinstance(values.get("path"), str) and values.keys() <= {*_KEYS}
+        comment = _decoded(line, _Line).comment
+        return not suggested or str(comment).startswith(SUGGESTED)
     return False
 
 
@@ -137,60 +159,44 @@ def _settled(line: int, entry: Entry, first_use: dict[str, tuple[int, str]]) -> 
 
 def _parse(manifest: Path, number: int, line: bytes, real: dict[Path, Path]) -> tuple[int, Entry]:
     """The entry of a line; its id is empty where the line gives none that can be used."""
-    values: dict[str, Any] = {}
     try:
-        values = _object(line)
-        return number, _entry(manifest.parent, values, real)
+        if len(line) > MOST_LINE_BYTES:
+            raise _LineError(f"it is longer than {MOST_LINE_BYTES // 2**10} kB")
+        return number, _entry(manifest.parent, _decoded(line, _Line), real)
     except _LineError as error:
-        named = values.get("id")
+        named = None
+        with contextlib.suppress(_LineError):
+            named = _decoded(line, _Named).id
         usable = named if isinstance(named, str) and is_safe_id(named) else ""
         return number, Entry(id=usable, format="", path=manifest, problem=f"line {number}: {error}")
 
 
-def _object(line: bytes) -> dict[str, Any]:
-    def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        values = dict(pairs)
-        if len(values) < len(pairs):
-            twice = Counter(key for key, _ in pairs).most_common(1)[0][0]
-            raise _LineError(f"the key '{brief(twice, 60)}' is there twice")
-        return values
-
-    if len(line) > MOST_LINE_BYTES:
-        raise _LineError(f"it is longer than {MOST_LINE_BYTES // 2**10} kB")
+def _decoded(line: bytes, kind: type[L]) -> L:
     try:
-        text = line.decode()
-    except UnicodeDecodeError as error:
-        raise _LineError(f"this is not UTF-8 text (byte {error.start + 1})") from error
-    try:
-        values = json.loads(text, object_pairs_hook=once)
-    except json.JSONDecodeError as error:
-        raise _LineError(f"this is not JSON ({error.msg} at column {error.colno})") from error
-    except (ValueError, RecursionError) as error:
-        raise _LineError("this is not JSON that can be read") from error
-    if not isinstance(values, dict):
-        raise _LineError('this is not a JSON object, such as {"id": "hero", "path": "hero.glb"}')
-    return {key: value for key, value in values.items() if value is not None}
+        return msgspec.json.decode(line, type=kind)
+    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
+        raise _LineError(f"it is not an object that describes a character ({error})") from error
 
 
-def _entry(folder: Path, values: dict[str, Any], real: dict[Path, Path]) -> Entry:
-    _check_types(values)
-    path = _inside(folder, values["path"], "path", real)
-    kind = _format(folder, path, values["path"])
+def _entry(folder: Path, line: _Line, real: dict[Path, Path]) -> Entry:
+    _check(line)
+    path = _inside(folder, line.path, "path", real)
+    kind = _format(folder, path, line.path)
     usual = AUTO if kind in UNSETTLED else None
     return Entry(
-        id=values["id"],
+        id=line.id,
         format=kind,
         path=path,
-        texture=_file(folder, values, "texture", real),
-        up=values.get("up", usual),
-        front=values.get("front", usual),
-        sides=values.get("sides"),
-        pose=values.get("pose", "rest"),
-        drop=tuple(values.get("drop", ())),
-        drawing=_file(folder, values, "drawing", real),
-        split=values.get("split"),
-        license=values.get("license"),
-        source=values.get("source"),
+        texture=_file(folder, line.texture, "texture", real),
+        up=line.up or usual,
+        front=line.front or usual,
+        sides=line.sides,
+        pose=line.pose or "rest",
+        drop=line.drop or (),
+        drawing=_file(folder, line.drawing, "drawing", real),
+        split=line.split,
+        license=line.license,
+        source=line.source,
         root=folder,
     )
 
@@ -198,47 +204,24 @@ def _entry(folder: Path, values: dict[str, Any], real: dict[Path, Path]) -> Entr
 def problem_of(values: Mapping[str, Any]) -> str | None:
     """What is wrong with what is said of a character, keys as in a manifest's line; None where nothing is."""
     try:
-        _check_types({"id": "id", "path": "path", **values})
-    except _LineError as error:
+        _check(msgspec.convert({"id": "id", "path": "path", **values}, _Line))
+    except (_LineError, msgspec.ValidationError) as error:
         return str(error)
     return None
 
 
-def _check_types(values: Mapping[str, Any]) -> None:
-    for key in values:
-        if key not in _KEYS:
-            raise _LineError(f"'{brief(key, 60)}' is not a key: the keys are {', '.join(_KEYS)}")
-    for key in ("id", "path"):
-        if key not in values:
-            raise _LineError(f"'{key}' is missing")
-    for key in _TEXTS:
-        if key in values and (not isinstance(values[key], str) or not values[key].strip()):
-            raise _LineError(f"'{key}' must be a text, not {json.dumps(values[key], default=str)[:60]}")
-        if key != "id" and key in values and not is_unicode(values[key]):
-            raise _LineError(f"'{key}' holds half of a character pair, which no text can: '{brief(values[key], 60)}'")
-    if not is_safe_id(values["id"]):
-        composed = unicodedata.normalize("NFC", values["id"])
-        if is_safe_id(composed):
-            raise _LineError(f"the id '{brief(composed, 60)}' has accents apart from their letters: write it in NFC")
+def _check(line: _Line) -> None:
+    """Check what the types of a line do not say."""
+    if not is_safe_id(line.id):
         raise _LineError(
-            f"the id '{brief(values['id'], 60)}' may hold letters, digits, '_' and '-' only, "
+            f"the id '{brief(line.id, 60)}' may hold letters (in NFC), digits, '_' and '-' only, "
             f"{MOST_ID_BYTES} bytes at most"
         )
-    drop = values.get("drop", [])
-    if not isinstance(drop, list) or not all(isinstance(part, str) and is_unicode(part) for part in drop):
-        raise _LineError("'drop' must be a list of part names")
-    if values.get("split", "train") not in SPLITS:
-        raise _LineError(f"the split '{values['split']}' must be {', '.join(SPLITS[:-1])} or {SPLITS[-1]}")
     try:
-        if (up := values.get("up", AUTO)) != AUTO:
-            signed_axis(up)
-    except ValueError as error:
-        raise _LineError(f"'up' is '{values['up']}': it must be one of {', '.join(AXES)}, or {AUTO}") from error
-    if values.get("sides", BOTH) not in SIDES:
-        raise _LineError(f"'sides' is '{values['sides']}': it must be {' or '.join(SIDES)}")
-    try:
-        if (front := values.get("front", AUTO)) != AUTO:
-            front_rotation(front)
+        if line.up not in (None, AUTO):
+            signed_axis(line.up)
+        if line.front not in (None, AUTO):
+            front_rotation(line.front)
     except ValueError as error:
         raise _LineError(str(error)) from error
 
@@ -246,9 +229,7 @@ def _check_types(values: Mapping[str, Any]) -> None:
 def _inside(folder: Path, text: str, key: str, real: dict[Path, Path]) -> Path:
     """The path a line gives, below the manifest's folder; `real` remembers where folders really lie."""
     if "\0" in text or PurePosixPath(text).is_absolute() or PureWindowsPath(text).anchor or PureWindowsPath(text).drive:
-        below = "\0" not in text and Path(text).is_relative_to(folder.absolute())
-        how = f"write '{Path(text).relative_to(folder.absolute()).as_posix()}'" if below else _ABOVE
-        raise _LineError(f"'{key}' must be relative to the manifest, not '{text[:200]}': {how}")
+        raise _LineError(f"'{key}' must be relative to the manifest, not '{text[:200]}': {_ABOVE}")
     path = folder / text.replace("\\", "/")
     try:
         if path.name == ".." or path.is_symlink():
@@ -260,9 +241,7 @@ def _inside(folder: Path, text: str, key: str, real: dict[Path, Path]) -> Path:
     except (OSError, RuntimeError) as error:
         raise _LineError(f"'{key}' cannot be followed: '{text[:200]}'") from error
     if not place.is_relative_to(real[folder]):
-        linked = Path(os.path.abspath(path)).is_relative_to(os.path.abspath(folder))  # noqa: PTH100  links are not followed
-        how = ", through a link: put the manifest beside the files, or the files here" if linked else f": {_ABOVE}"
-        raise _LineError(f"'{key}' leads out of the manifest's folder: '{text[:200]}'{how}")
+        raise _LineError(f"'{key}' leads out of the manifest's folder, links followed: '{text[:200]}': {_ABOVE}")
     return path
 
 
@@ -280,11 +259,11 @@ def _mode(path: Path, missing: str) -> int:
         raise _LineError(f"{missing}: {error.strerror or error}") from error
 
 
-def _file(folder: Path, values: dict[str, Any], key: str, real: dict[Path, Path]) -> Path | None:
-    if key not in values:
+def _file(folder: Path, text: str | None, key: str, real: dict[Path, Path]) -> Path | None:
+    if text is None:
         return None
-    path = _inside(folder, values[key], key, real)
-    missing = f"there is no '{values[key][:200]}' for '{key}'"
+    path = _inside(folder, text, key, real)
+    missing = f"there is no '{text[:200]}' for '{key}'"
     if not stat.S_ISREG(_mode(path, missing + _alike(folder, path))):
         raise _LineError(missing + ": it is no regular file")
     return path

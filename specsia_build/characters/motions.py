@@ -99,7 +99,7 @@ def _read(path: Path, root: Path) -> MotionFile:
         bvh = read_bvh(path, root)
         return MotionFile(path.name, bvh.skeleton, bvh.up, bvh.front, motions=(bvh.motion,))
     if suffix in (".fbx", ".blend"):
-        from specsia_build.characters.blender.export import exported_document
+        from specsia_build.characters.blender import exported_document
 
         return _of_document(exported_document(path, SideFiles(path, root)))
     if suffix in SUFFIXES:
@@ -112,15 +112,13 @@ def _read(path: Path, root: Path) -> MotionFile:
 def _of_document(document: Document) -> MotionFile:
     """The motions of a glTF file, a VRM's or VRM animation's among them; its meshes are not read."""
     from specsia_build.characters.gltf.animation import read_motions as read_gltf_motions
-    from specsia_build.characters.gltf.nodes import check_places, completed, read_hierarchy
+    from specsia_build.characters.gltf.nodes import check_nodes, completed, read_hierarchy
     from specsia_build.characters.gltf.vrm import is_vrm0
 
     path = document.path
     with np.errstate(all="ignore"):
         hierarchy = read_hierarchy(document)
-        for error in hierarchy.broken.values():
-            raise error
-        check_places(document, hierarchy, range(len(hierarchy.nodes)))
+        check_nodes(hierarchy, range(len(hierarchy.nodes)))
         found = read_gltf_motions(document, hierarchy.number)
         skeleton, doubts = completed(hierarchy.skeleton, document, hierarchy.number)
         front = None if found.humanoid else _front(skeleton, "+y")

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from specsia_build.animation.motion import Motion
 from specsia_build.animation.rig import Rig
 from specsia_build.characters.doubts.joints import Landmark
-from specsia_build.rendering.mesh import Mesh, Texture
+from specsia_build.rendering.mesh import Mesh
 
 PARSER_ERRORS = (OSError, ValueError, LookupError, ArithmeticError, EOFError, RecursionError, struct.error)
 """What parsers of damaged or forged files raise; anything else is a fault of this program and stays visible as such."""
@@ -65,7 +65,6 @@ class RawMesh:
         animations: how many clips the file carries.
         landmarks: named joints and nodes with their places, as the mesh is drawn, in the file's coordinates.
         rest_landmarks: the same at rest, where a pose took them elsewhere; else empty.
-        stated: the image that was stated for materials without one, where it was decoded.
         moving: what moves it; None where it was not asked for, or where its format has nothing of the kind.
     """
 
@@ -82,5 +81,4 @@ class RawMesh:
     names: frozenset[str] = frozenset()
     part_names: tuple[tuple[str, ...], ...] = ((),)
     face_part: NDArray[np.int32] | None = None
-    stated: Texture | None = None
     moving: RawMoving | None = None

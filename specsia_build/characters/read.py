@@ -3,33 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from specsia_build import memory
+from specsia_build.animation.rig import Rig
+from specsia_build.animation.skeleton import Skeleton
 from specsia_build.characters.actions import unknown_action
+from specsia_build.characters.attributes import without_repeated_light
 from specsia_build.characters.axes import axes_of
 from specsia_build.characters.bicar import read_bicar
-from specsia_build.characters.character import SETTLED, Character, Entry
+from specsia_build.characters.character import Character, Entry
 from specsia_build.characters.doubts import contents
 from specsia_build.characters.doubts.probe import probe_of
 from specsia_build.characters.doubts.sides import with_sides
-from specsia_build.characters.images import load_texture
 from specsia_build.characters.obj.read import read_obj
-from specsia_build.characters.ply.read import read_ply
+from specsia_build.characters.ply import read_ply
 from specsia_build.characters.polygons import MAX_TRIANGLES
 from specsia_build.characters.raw import PARSER_ERRORS, RawMesh, RawMoving
-from specsia_build.characters.repeated import without_repeated_light
 from specsia_build.errors import CharacterError, CostError, plural
 from specsia_build.files.content import LOOKED_AT, other_content
 from specsia_build.files.sources import open_source_file
 from specsia_build.frame import front_rotation, up_rotation
 from specsia_build.rendering.mesh import Mesh, flat_normals
 
-READING = 13
+READING = 14
 """Version of what a file gives; a summand of the versions of what is made of files, so that they move with it."""
 
 _NOT_FINITE = "with numbers that are not finite"
@@ -51,12 +52,52 @@ def read_character(entry: Entry) -> Character:
     return _reckoned(entry, moving=False)[0]
 
 
-def read_with_rig(entry: Entry) -> tuple[Character, RawMoving | None]:
-    """Read a character with what moves it, in the character's coordinates; None where its format has no such thing.
+@dataclass(frozen=True)
+class AnimatedCharacter(RawMoving):
+    """A character with the rig of its mesh, at rest whatever the pose of the entry, and its file's own motions.
 
-    `animated.read_animated` is what others use.
+    Attributes:
+        character: exactly what `read_character` gives.
     """
-    return _reckoned(entry, moving=True)
+
+    character: Character
+
+
+def read_animated(entry: Entry) -> AnimatedCharacter:
+    """Read a character with its rig and its motions.
+
+    Args:
+        entry: from a source.
+
+    Returns:
+        The character as `read_character` gives it, and what moves it. A format without rigs gives a skeleton of one
+        node that everything hangs on.
+
+    Raises:
+        CharacterError: with a sentence, as `read_character`; also if it would cost more memory with its rig.
+    """
+    character, moving = _reckoned(entry, moving=True)
+    return AnimatedCharacter(character=character, **vars(moving or RawMoving(_still(character.mesh.vertices))))
+
+
+def _still(points: NDArray[np.float32]) -> Rig:
+    """The rig of points (V, 3) that hang on one node."""
+    skeleton = Skeleton(
+        names=("",),
+        parents=np.array([-1], np.int32),
+        translations=np.zeros((1, 3)),
+        rotations=np.array([[0.0, 0.0, 0.0, 1.0]]),
+        scales=np.ones((1, 3)),
+    )
+    return Rig(
+        skeleton=skeleton,
+        points=points,
+        slots=np.zeros((len(points), 1), np.int32),
+        weights=np.ones((len(points), 1), np.float32),
+        nodes=np.zeros(1, np.int32),
+        inverse_binds=np.eye(4)[None],
+        placement=np.eye(4),
+    )
 
 
 def _reckoned(entry: Entry, *, moving: bool) -> tuple[Character, RawMoving | None]:
@@ -121,7 +162,6 @@ def _read(entry: Entry, *, moving: bool) -> tuple[Character, RawMoving | None]:
             *raw.warnings,
             *mended,
             *dropped,
-            *_idle_texture(entry, raw, mesh),
             *(doubt.sentence for doubt in doubts),
         ),
         parts=raw.parts,
@@ -149,7 +189,7 @@ def _read_raw(entry: Entry, *, moving: bool) -> RawMesh:
 
         return read_gltf(entry.path, pose=entry.pose, moving=moving, **said)
     if entry.format in ("fbx", "blend"):
-        from specsia_build.characters.blender.read import read_with_blender
+        from specsia_build.characters.blender import read_with_blender
 
         return read_with_blender(entry.path, pose=entry.pose, moving=moving, **said)
     if entry.pose != "rest":
@@ -161,18 +201,6 @@ def _read_raw(entry: Entry, *, moving: bool) -> RawMesh:
     if entry.format == "ply":
         return read_ply(entry.path, **said)
     raise CharacterError(f"{entry.path.name} is of no format that is read: '{entry.format}'")
-
-
-def _idle_texture(entry: Entry, raw: RawMesh, mesh: Mesh) -> tuple[str, ...]:
-    """That the image which is stated for materials without one is on none of them."""
-    shown = [mesh.materials[k].texture for k in np.unique(mesh.face_material)]
-    if entry.texture is None or entry.format in SETTLED or None in shown:
-        return ()
-    stated = load_texture(entry.texture, entry.texture.name, entry.within) if raw.stated is None else raw.stated.pixels
-    if any(one is not None and np.array_equal(one.pixels[..., :3], stated[..., :3]) for one in shown):
-        return ()
-    name = f"{entry.texture.name} colours nothing of {entry.path.name}"
-    return (f"{name}: 'texture' is for materials without an image, and each of these has one of its own",)
 
 
 def check_shape(mesh: Mesh, name: str) -> None:

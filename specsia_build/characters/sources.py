@@ -13,11 +13,11 @@ import msgspec
 
 from specsia_build.characters.bicar import DRAWING, bicar_entry, is_bicar
 from specsia_build.characters.character import AUTO, UNSETTLED, Entry, Sample, id_order_key, is_unicode, safe_id
-from specsia_build.characters.formats import ARCHIVES, FORMATS, REFUSED
+from specsia_build.characters.formats import FORMATS, REFUSED
 from specsia_build.characters.images import IMAGE_SUFFIXES
-from specsia_build.characters.manifest import is_manifest, read_manifest
+from specsia_build.characters.manifest import read_manifest
 from specsia_build.characters.samples import LICENSE, SOURCE, VERSION
-from specsia_build.errors import UsageError, some
+from specsia_build.errors import UsageError, plural, some
 from specsia_build.files.sources import is_folder
 from specsia_build.folders import expanded
 from specsia_build.ownership import RUN_MARK
@@ -161,29 +161,17 @@ def _suggested(folder: Path, name: str) -> Source | None:
 
 
 def _unheeded(folder: Path) -> tuple[str, ...]:
-    """What to say of manifests that lie in a folder which is a source itself."""
-    found = _manifests(folder)
-    if not found:
-        return ()
-    are, they, them = ("is a manifest", "it says", "it") if len(found) == 1 else ("are manifests", "they say", "one")
-    return (
-        f"{some(found)} {are}, and nothing of what {they} is heeded where the folder is the source: give {them} in the "
-        "folder's place",
-    )
+    """A note on manifests that lie in a folder which is a source itself."""
+    names = _manifests(folder)
+    note = f"{some(names)} was not read: to build the characters of a manifest, give it in the folder's place"
+    return (note,) if names else ()
 
 
 def _passed_over(meshes: list[_Found], refused: list[_Found]) -> tuple[str, ...]:
-    """What to say of files in formats that are not read, but for those that bear the name of one that is."""
+    """A note on files in formats that are not read, but for those that bear the name of one that is."""
     known = {one.stem.casefold() for one in meshes}
-    left = [one for one in refused if one.stem.casefold() not in known]
-    packed = [one.name for one in left if one.suffix in ARCHIVES]
-    others = [one.name for one in left if one.suffix not in ARCHIVES]
-    said = []
-    for names, mending in ((others, "export the characters in {} as GLB"), (packed, "unpack {}")):
-        if names:
-            files, them = ("1 file is", "it") if len(names) == 1 else (f"{len(names):,} files are", "them")
-            said.append(f"{files} passed over, as nothing reads {them} ({some(names)}): {mending.format(them)}")
-    return tuple(said)
+    names = [one.name for one in refused if one.stem.casefold() not in known]
+    return (f"{plural(len(names), 'file')} of other formats passed over: {some(names)}",) if names else ()
 
 
 class _Found(msgspec.Struct, frozen=True, gc=False):

@@ -9,7 +9,6 @@ import numpy as np
 from specsia_build.characters.character import Character, Entry, legible
 from specsia_build.characters.doubles import Shape, shape_of
 from specsia_build.characters.doubts.doubt import Fix
-from specsia_build.characters.doubts.joints import stance
 from specsia_build.rendering.mesh import Mesh
 
 FRONT, UNSURE = "front", "unsure"
@@ -49,8 +48,6 @@ class CharacterFacts:
         animations: clips in the file.
         faces: signed axis taken for its front.
         front: what view 0 shows: ``front``, ``turned 90°``, ``turned 180°`` or ``unsure``.
-        pose: ``T-pose``, ``A-pose``, ``arms down`` or ``posed``, by the joints of the arms; empty where none are
-            named.
         warnings: sentences about what would be built all the same.
         fixes: what a manifest line could say of it.
         problem: why it cannot be built, or None.
@@ -70,7 +67,6 @@ class CharacterFacts:
     animations: int = 0
     faces: str = ""
     front: str = ""
-    pose: str = ""
     warnings: tuple[str, ...] = ()
     fixes: tuple[Fix, ...] = ()
     problem: str | None = None
@@ -99,7 +95,6 @@ def facts_of(character: Character) -> CharacterFacts:
         animations=character.animations,
         faces=character.front,
         front=_front(character),
-        pose=stance(character.landmarks),
         warnings=character.warnings,
         fixes=character.fixes,
         shape=shape_of(mesh),

@@ -84,7 +84,7 @@ def gallery_of_source(name: str, facts: Sequence[CharacterFacts], views: Sequenc
             reason = "; ".join(warnings) or "nothing can be drawn of it"
             lost.append(Lost(key=one.id, id=one.id, stage="read", backend=None, reason=reason))
             continue
-        told: dict[str, float | str] = {"format": one.format, "faces": one.faces, "pose": one.pose or "not known"}
+        told: dict[str, float | str] = {"format": one.format, "faces": one.faces}
         sides = {TARGET: Side(TARGET, (GT,), {}, told)}
         numbers = {"triangles": one.triangles, "vertices": one.vertices}
         items.append(Item(one.id, one.id, "", 1, sides, (0.0,), warnings=warnings, numbers=numbers))

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from specsia_build.animation.rig import Rig
-from specsia_build.characters.animated import AnimatedCharacter
 from specsia_build.characters.character import safe_id
 from specsia_build.characters.images import load_texture
+from specsia_build.characters.read import AnimatedCharacter
 from specsia_build.config import BuildConfig
 from specsia_build.dravie.adapt.placing import cut_out
 from specsia_build.dravie.reference import MOST_WIDTH, contour_style, without_contour

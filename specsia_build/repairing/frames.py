@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from specsia_build.animation.carry import carried
 from specsia_build.animation.motion import Motion, Poses, poses
 from specsia_build.animation.rig import Rig, posed_through
-from specsia_build.characters.animated import AnimatedCharacter
 from specsia_build.characters.motions import BUILT_IN, SUFFIXES, built_in, motion_for, read_motions
+from specsia_build.characters.read import AnimatedCharacter
 from specsia_build.dataset.images import position_image
 from specsia_build.errors import UsageError, brief, meant, some
 from specsia_build.frame import ORTHO_WIDTH, Camera, view_cameras

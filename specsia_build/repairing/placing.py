@@ -15,7 +15,7 @@ from specsia_build.backends.asking import asked
 from specsia_build.backends.base import Context, Reading
 from specsia_build.backends.likeness import Likeness, Turned, in_frames, small, turns
 from specsia_build.backends.registry import load_backend
-from specsia_build.characters.animated import AnimatedCharacter, read_animated
+from specsia_build.characters.read import AnimatedCharacter, read_animated
 from specsia_build.characters.sources import open_source
 from specsia_build.config import BuildConfig
 from specsia_build.errors import SpecsiaError, UsageError

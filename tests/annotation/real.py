@@ -9,8 +9,8 @@ import numpy as np
 
 from specsia_build.animation.motion import poses
 from specsia_build.animation.rig import posed_as
-from specsia_build.characters.animated import read_animated
 from specsia_build.characters.character import Entry
+from specsia_build.characters.read import read_animated
 from specsia_build.config import BuildConfig
 from specsia_build.frame import Camera
 from specsia_build.rendering.fast.renderer import FastRenderer, Still

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks import poses
-from specsia_build.characters.blender.export import CACHE_SETTING
+from specsia_build.characters.blender import CACHE_SETTING
 from specsia_build.characters.character import Entry
 
 

@@ -9,9 +9,8 @@ import pytest
 from numpy.testing import assert_allclose
 
 from specsia_build.animation.rig import posed
-from specsia_build.characters.animated import read_animated
 from specsia_build.characters.character import Entry
-from specsia_build.characters.read import read_character
+from specsia_build.characters.read import read_animated, read_character
 
 KNIGHT = ("1H_Sword_Offhand", "Rectangle_Shield", "Round_Shield", "Spike_Shield", "2H_Sword")
 

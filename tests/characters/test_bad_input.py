@@ -48,11 +48,6 @@ def differing(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> float:
     return float(np.mean(np.abs(one.astype(int) - other.astype(int)).max(axis=-1) > 8))
 
 
-def middle(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """RGB of what is seen of it, (N, 3)."""
-    return np.asarray(picture[picture[..., 3] == 255][:, :3])
-
-
 SAME = (
     "degenerate",
     "zero_area",
@@ -78,12 +73,6 @@ def test_what_is_wrong_only_in_the_mesh_does_not_show(tmp_path: Path) -> None:
     )
 
 
-def test_holes_that_single_sided_faces_leave_are_said(tmp_path: Path) -> None:
-    DRAWN["half_gone"](tmp_path / "a.glb")
-    (warning,) = read_character(entry(tmp_path / "a.glb")).warnings
-    assert "backs of single-sided faces" in warning
-
-
 @pytest.mark.parametrize(
     ("name", "said"),
     [("card", "flat, 0.0 % of its length from front to back"), ("line_of_triangles", "flat, 0.0 % of its length")],
@@ -94,31 +83,6 @@ def test_a_shape_without_thickness_is_said_before_a_build(name: str, said: str, 
     assert said in warning
     DRAWN["plain"](tmp_path / "b.glb")
     assert not any("thickness" in w for w in read_character(entry(tmp_path / "b.glb")).warnings)
-
-
-def test_textures_of_one_texel_and_coordinates_far_away(tmp_path: Path) -> None:
-    assert np.ptp(middle(front("texture_1", tmp_path)), axis=0).max() == 0
-    chequered = front("uv_far", tmp_path)
-    assert differing(chequered, front("clear_opaque", tmp_path)) < 0.005
-    assert np.ptp(middle(chequered)[:, 0].astype(int)) > 100
-    # Far beyond what a float32 tells apart there is still the texture's mean colour, and nothing else.
-    assert np.ptp(middle(front("uv_wild", tmp_path)).astype(int), axis=0).max() < 100
-    assert len(middle(front("uv_1e30", tmp_path)))
-
-
-@pytest.mark.parametrize(
-    ("name", "warning"),
-    [
-        ("nan_uv", "texture coordinates with numbers that are not finite: set to 0"),
-        ("inf_uv", "texture coordinates with numbers that are not finite: set to 0"),
-        ("nan_colours", "vertex colours with numbers that are not finite: set to white"),
-    ],
-)
-def test_attributes_that_are_no_numbers_are_replaced_with_a_warning(name: str, warning: str, tmp_path: Path) -> None:
-    DRAWN[name](tmp_path / "a.glb")
-    read = read_character(entry(tmp_path / "a.glb"))
-    assert warning in " ".join(read.warnings)
-    assert all(a is None or np.isfinite(a).all() for a in (read.mesh.uv, read.mesh.colors))
 
 
 @pytest.mark.parametrize(
@@ -147,11 +111,6 @@ def test_what_cannot_be_drawn_is_refused_in_one_sentence(name: str, sentence: st
     found = refusal(name, tmp_path)
     assert any(part in found for part in sentence.split("|")), found
     assert "\n" not in found
-
-
-def test_a_damaged_texture_is_left_out_with_a_warning(tmp_path: Path) -> None:
-    DRAWN["cut_texture"](tmp_path / "a.glb")
-    assert "damaged image" in " ".join(read_character(entry(tmp_path / "a.glb")).warnings)
 
 
 @pytest.mark.parametrize("suffix", ["glb", "gltf", "vrm", "obj", "ply"])

@@ -67,21 +67,6 @@ def test_a_body_without_image_is_built_white_and_said(tmp_path: Path) -> None:
     assert raw.warnings == ("tpose/m.obj has no image m.bmp beside it: it is built white",)
 
 
-def test_a_given_texture_stands_in(tmp_path: Path) -> None:
-    folder = make(tmp_path / "12", eyes=False, body_image=None)
-    Image.new("RGB", (1, 1), (0, 255, 0)).save(tmp_path / "given.png")
-    texture = read_bicar(folder, texture=tmp_path / "given.png", root=tmp_path).mesh.materials[0].texture
-    assert texture is not None
-    assert texture.pixels[0, 0].tolist() == [0, 255, 0, 255]
-
-
-def test_a_damaged_image_quarantines_the_character(tmp_path: Path) -> None:
-    folder = make(tmp_path / "12", eyes=False, body_image=None)
-    (folder / "tpose" / "m.bmp").write_bytes(b"BM")
-    with pytest.raises(CharacterError, match=r"m\.bmp is"):
-        read_bicar(folder)
-
-
 def test_the_entry_of_a_folder(tmp_path: Path) -> None:
     folder = make(tmp_path / "12")
     plain = bicar_entry(folder, "12")
@@ -99,13 +84,6 @@ def test_the_entry_of_a_folder(tmp_path: Path) -> None:
     full = bicar_entry(folder, "12")
     assert full.drawing == folder / "image" / "image_reshape512.jpeg"
     assert (full.license, full.source) == ("CC0-1.0", "me")
-
-
-@pytest.mark.parametrize("text", ["", "{", "[1]", '{"license": 3}', "[" * 5000, "\xff"])
-def test_damaged_metadata_states_nothing(tmp_path: Path, text: str) -> None:
-    folder = make(tmp_path / "12")
-    (folder / "metadata.json").write_bytes(text.encode("latin-1"))
-    assert bicar_entry(folder, "12").license is None
 
 
 def test_a_folder_without_body(tmp_path: Path) -> None:

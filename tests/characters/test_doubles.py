@@ -7,8 +7,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import pytest
-import trimesh
 from click.testing import CliRunner
 
 from specsia_build.characters.character import Entry
@@ -45,36 +43,6 @@ def test_a_shape_stays_the_same_in_another_format_and_changes_with_the_pose() ->
     shapes: list[Shape] = [*map(shape_of, found.values()), ()]
     assert same_shapes(entries, shapes) == [("a", "c"), ("b", "e")]
     assert same_shapes([Entry(one.id, "3dbicar", one.path) for one in entries], shapes) == []
-
-
-def egg(fineness: int, height: float = 3.0) -> Mesh:
-    """An ellipsoid of 20 triangles times 4 to the power of a fineness."""
-    sphere = trimesh.creation.icosphere(subdivisions=fineness)
-    points = np.asarray(sphere.vertices * (1.0, 1.5, height), np.float32)
-    faces = np.asarray(sphere.faces, np.int32)
-    return Mesh(points, faces, (Material("skin"),), np.zeros(len(faces), np.int32))
-
-
-@pytest.mark.parametrize(
-    ("one", "other"),
-    [
-        ("hero_1k.obj", "hero_30k.obj"),
-        ("HeroLOD0.fbx", "HeroLOD1.fbx"),
-        ("LOD0/hero.glb", "LOD_2/hero.glb"),
-        ("hero.glb", "hero-lowpoly.glb"),
-        ("hero_high/hero.obj", "hero_lo/hero.obj"),
-        ("30k.obj", "1K.obj"),
-    ],
-)
-def test_levels_of_detail_that_names_tell_are_one_shape(one: str, other: str) -> None:
-    shapes = [shape_of(egg(2)), shape_of(egg(4)), shape_of(egg(2, 1.0))]
-    assert same_shapes([Entry(name, "obj", Path(name)) for name in ("a", "b", "c")], shapes) == []
-    folder = Path("figures")
-    entries = [Entry(name, "obj", folder / name, root=folder) for name in (one, other, "else.obj")]
-    assert same_shapes(entries, shapes) == [(one, other)]
-    # Another figure of such a name, and a name that only ends like one.
-    assert same_shapes(entries[:2], [shapes[0], shapes[2]]) == []
-    assert same_shapes([entries[0], Entry("m", "obj", folder / "melody.obj", root=folder)], shapes[:2]) == []
 
 
 def test_one_character_in_several_folders_is_told(tmp_path: Path) -> None:

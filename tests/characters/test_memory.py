@@ -79,20 +79,6 @@ def test_a_texture_that_costs_too_much_is_not_left_out_with_a_warning(tmp_path: 
     assert "a.obj needs at least" in read(tmp_path / "a.obj")
 
 
-def test_percent_signs_are_decoded_a_piece_at_a_time(tmp_path: Path) -> None:
-    # As one text the 2 MB of this URI would take 70 MB.
-    path = bombs.uri(tmp_path, 700_000)
-    script = (
-        "import sys, resource; from pathlib import Path\n"
-        "from specsia_build.characters.gltf.document import load_document\n"
-        "path = Path(sys.argv[1]); before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
-        "assert load_document(path, path.parent).buffer(0) == bytes(700_000)\n"
-        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)"
-    )
-    ran = subprocess.run([sys.executable, "-c", script, str(path)], capture_output=True, text=True, check=True)
-    assert int(ran.stdout) < 30 * 1024
-
-
 def test_ordinary_characters_cost_little(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(memory, "_allowed", 2**24)
     points, faces, _, colours = figure()

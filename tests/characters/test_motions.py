@@ -12,14 +12,12 @@ import pytest
 
 from specsia_build.animation.figure import Figure
 from specsia_build.animation.motion import ROTATION, Motion, Track, poses
-from specsia_build.characters.animated import AnimatedCharacter, read_animated
 from specsia_build.characters.character import Entry
 from specsia_build.characters.motions import motion_for, read_motions
-from specsia_build.errors import CharacterError
+from specsia_build.characters.read import AnimatedCharacter, read_animated
 from tests.animation.people import BODY, KAYKIT, MIXAMO, degrees, into_bvh, person, turning
 from tests.characters.gltf.writer import GltfWriter
 
-VRM1 = {"chest": "chest", **{bone: bone for bone in BODY}}
 REAL = {
     "kaykit/Knight.glb": ("upperarm.l", "lowerarm.l", "wrist.l", "upperleg.r", "lowerleg.r", "foot.r"),
     "animated/man_casual.glb": ("UpperArm.L", "LowerArm.L", "Hand.L", "UpperLeg.R", "LowerLeg.R", "Foot.R"),
@@ -210,16 +208,6 @@ def test_of_two_figures_called_alike_the_one_is_followed_that_moves(tmp_path: Pa
     assert found[0][:2] == pytest.approx((90, 90), abs=1)
 
 
-def test_lists_of_expressions_that_are_empty_move_none(tmp_path: Path) -> None:
-    figure, bones = person({bone: f"joint {bone}" for bone in BODY}, seed=11, up="+y")
-    said = {
-        "humanoid": {"humanBones": {bone: {"node": node} for bone, node in bones.items()}},
-        "expressions": {"preset": {}, "custom": {}},
-    }
-    path = into_gltf(figure, exercise(figure, bones), VRMC_vrm_animation=said).write_glb(tmp_path / "a.vrma")
-    assert read_motions(path).warnings == ()
-
-
 @pytest.mark.parametrize(("up", "size"), [("+y", 39.37), ("+z", 0.01), ("-y", 1.0)])
 @pytest.mark.parametrize("mirrored", [False, True])
 def test_a_bvh_may_have_any_axis_and_unit_but_is_told_to_be_mirrored(
@@ -267,38 +255,3 @@ def test_people_without_clips_walk_by_anothers_on_the_spot(characters_dir: Path,
     assert stride.min() < -0.5
     assert stride.max() > 0.5
     assert np.abs(hip[-1] - hip[0]).max() < 0.02 * leg
-
-
-def test_a_motion_without_a_name_is_called_as_its_file(tmp_path: Path) -> None:
-    path = tmp_path / "hop.glb"
-    figure, bones = person(KAYKIT, up="+y")
-    into_gltf(figure, turning(figure, bones["head"], [(0, 0, 0), (0, 0, 30)], name="")).write_glb(path)
-    assert [motion.name for motion in read_motions(path).motions] == ["hop"]
-
-
-def test_what_cannot_be_played_says_of_which_file_and_why(tmp_path: Path) -> None:
-    path = tmp_path / "thing.glb"
-    writer = GltfWriter()
-    writer.mesh_node()
-    writer.write_glb(path)
-    moving, file = read(path), read_motions(source(tmp_path, ".bvh"))
-    with pytest.raises(CharacterError) as caught:
-        motion_for(moving.rig, moving.humanoid, file, file.motions[0])
-    assert str(caught.value) == (
-        "'exercise' of exercise.bvh cannot be played: all of the character hangs on one node, so that nothing of it "
-        "can bend: give it a skeleton with skin weights, and export it with them"
-    )
-
-
-def test_damaged_files_are_a_sentence(tmp_path: Path) -> None:
-    path = tmp_path / "clip.vrma"
-    path.write_bytes(b"glTF" + bytes(40))
-    with pytest.raises(CharacterError, match=r"^clip\.vrma "):
-        read_motions(path)
-    with pytest.raises(CharacterError, match=r"^gone\.glb cannot be read"):
-        read_motions(tmp_path / "gone.glb")
-    outside = tmp_path / "inner" / "link.bvh"
-    outside.parent.mkdir()
-    outside.symlink_to(source(tmp_path, ".bvh"))
-    with pytest.raises(CharacterError, match="leads out of"):
-        read_motions(outside, outside.parent)

@@ -9,10 +9,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 from click.testing import CliRunner
-from PIL import Image
 
 from specsia_build.characters.character import Entry
 from specsia_build.characters.read import read_character
@@ -149,44 +147,3 @@ def test_links_inside_the_folder_that_is_named_are_followed(tmp_path: Path) -> N
     with pytest.raises(CharacterError, match=r"a\.glb is a link that leads out of snapshots"):
         read_character(part)
     assert blob.exists()
-
-
-def test_a_manifest_s_texture_may_lie_beside_the_character_s_own_folder(tmp_path: Path) -> None:
-    write_figure(tmp_path / "meshes" / "a.obj")
-    (tmp_path / "skins").mkdir()
-    Image.fromarray(np.full((2, 2, 3), 200, np.uint8)).save(tmp_path / "skins" / "a.png")
-    (tmp_path / "m.jsonl").write_text('{"id": "a", "path": "meshes/a.obj", "texture": "skins/a.png"}')
-    (entry,) = open_source(str(tmp_path / "m.jsonl"), tmp_path).entries
-    assert tmp_path / "skins" / "a.png" in read_character(entry).files
-
-
-@pytest.mark.parametrize("kind", ["pipe", "device"])
-def test_a_source_that_is_no_file_is_a_usage_error(tmp_path: Path, kind: str) -> None:
-    STRANGE[kind](tmp_path / "a.glb")
-    ran = CliRunner().invoke(main, ["characters", str(tmp_path / "a.glb")])
-    assert ran.exit_code == 2
-    assert "is neither a regular file nor a folder" in ran.output
-
-
-def test_names_that_are_not_utf_8_cost_themselves_alone(tmp_path: Path) -> None:
-    folder = tmp_path / "set"
-    folder.mkdir()
-    good = glb(folder / "good.glb").read_bytes()
-    Path(os.fsdecode(bytes(folder) + b"/b\xff.glb")).write_bytes(good)
-    Path(os.fsdecode(bytes(folder) + b"/\xff.glb")).write_bytes(good)
-    found = {each["id"]: each for each in survey(folder)["characters"]}
-    assert found.pop("good")["problem"] is None
-    assert sorted(found) == ["_", "b_"]
-    assert "has a name that is not UTF-8: rename it" in found["b_"]["problem"]
-    json.dumps(found, ensure_ascii=False).encode()
-
-
-def test_halves_of_character_pairs_in_names_are_replaced(tmp_path: Path) -> None:
-    points, faces, _, _ = figure()
-    file = GltfWriter()
-    primitive = file.primitive(points, material=file.add("materials", name="\udc80"))
-    primitive["indices"] = file.accessor(faces.reshape(-1), "u4")
-    file.mesh_node(primitive, name="\ud800 head")
-    read = read_character(Entry("a", "gltf", file.write_glb(tmp_path / "a.glb")))
-    assert read.parts == ("\N{REPLACEMENT CHARACTER} head",)
-    assert read.mesh.materials[0].name == "\N{REPLACEMENT CHARACTER}"

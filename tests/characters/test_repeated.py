@@ -10,7 +10,7 @@ from PIL import Image
 
 from specsia_build.characters.character import Entry
 from specsia_build.characters.obj.read import read_obj
-from specsia_build.characters.ply.read import read_ply
+from specsia_build.characters.ply import read_ply
 from specsia_build.characters.raw import RawMesh
 from specsia_build.characters.read import read_character
 from specsia_build.rendering.mesh import Material

@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 
 from specsia_build.characters.side_files import SideFiles
-from specsia_build.files import listing
 from specsia_build.pipeline.worker import file_inputs
 from specsia_build.stages.stage import Sources
 
@@ -29,13 +28,6 @@ def test_folders_that_a_name_gives_tell_files_of_one_name_apart(tmp_path: Path, 
     assert files.warnings() == []
 
 
-def test_the_nearest_of_files_that_nothing_tells_apart_is_read(tmp_path: Path) -> None:
-    written(tmp_path, textures="new", textures__old="old", skins__old="older")
-    files = SideFiles(tmp_path / "hero.obj")
-    assert files.find("C:/work/body.png") == tmp_path / "textures" / "Body.png"
-    assert files.warnings() == []
-
-
 @pytest.mark.parametrize(("content", "said"), [("blue", False), ("red", True)])
 def test_one_of_several_that_are_alike_in_all_but_content_is_told(tmp_path: Path, content: str, said: bool) -> None:
     written(tmp_path, blue="blue", red=content)
@@ -43,17 +35,6 @@ def test_one_of_several_that_are_alike_in_all_but_content_is_told(tmp_path: Path
     assert files.find("body.png") == tmp_path / "blue" / "Body.png"
     sentence = "'body.png' may be any of blue/Body.png, red/Body.png: the first was taken; leave one alone"
     assert files.warnings() == ([sentence] if said else [])
-
-
-def test_that_a_large_tree_is_not_looked_through_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    written(tmp_path, a="a", b="a", c="a")
-    monkeypatch.setattr(listing, "MOST_WALKED", 4)
-    files = SideFiles(tmp_path / "hero.obj")
-    assert files.find("body.png") == tmp_path / "a" / "Body.png"
-    assert files.find("boots.png") is None
-    assert [said.rpartition(", ")[2] for said in files.warnings()] == [
-        "and none is 'boots.png': put the character into a smaller one"
-    ]
 
 
 def test_an_image_in_another_format_stands_in_and_is_told(tmp_path: Path) -> None:

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import re
 from pathlib import Path
 
 import pytest
 
-from specsia_build.characters.doubles import same_files
 from specsia_build.characters.read import read_character
 from specsia_build.characters.sources import Source, open_source
-from specsia_build.errors import CharacterError, UsageError
+from specsia_build.errors import UsageError
 from specsia_build.ownership import RUN_MARK
 
 
@@ -29,42 +27,6 @@ def ids(source: Source) -> list[str]:
 
 def open_path(path: Path) -> Source:
     return open_source(str(path), path / "scratch")
-
-
-@pytest.mark.parametrize("source", ["a/Hero.STL", "a"])
-def test_an_stl_file_is_told_to_have_no_colours(tmp_path: Path, source: str) -> None:
-    touch(tmp_path / "a", "Hero.STL")
-    (entry,) = open_path(tmp_path / source).entries
-    assert (
-        entry.problem == "Hero.STL is an STL file, which has neither colours nor textures: export the character as GLB"
-    )
-    with pytest.raises(CharacterError, match="neither colours nor textures"):
-        read_character(entry)
-
-
-@pytest.mark.parametrize(
-    ("name", "what"),
-    [
-        ("Hero.ZIP", "is an archive: unpack it"),
-        ("Hero.dae", "is a COLLADA file, which is not read: export the character as GLB"),
-        ("Hero.usdz", "is a USD file, which is not read: export the character as GLB"),
-        ("Hero.WRL", "is a VRML file, which is not read: export the character as GLB"),
-        ("Hero.3mf", "is a file for 3D printers, which is not read: export the character as GLB"),
-        ("Hero.ksplat", "holds Gaussian splats: there is no surface to draw, so export it as a mesh"),
-    ],
-)
-def test_what_is_there_instead_of_characters_is_told(tmp_path: Path, name: str, what: str) -> None:
-    touch(tmp_path / "a", name, "licence.txt")
-    for source in ("a", f"a/{name}"):
-        (entry,) = open_path(tmp_path / source).entries
-        assert entry.problem == f"{name} {what}"
-    touch(tmp_path / "a", "Other.glb")
-    assert ids(open_path(tmp_path / "a")) == ["Other"]
-
-
-def test_an_stl_file_among_characters_is_none(tmp_path: Path) -> None:
-    touch(tmp_path / "a", "Hero.stl", "Hero.glb", "stand.stl")
-    assert ids(open_path(tmp_path / "a")) == ["Hero"]
 
 
 def test_one_mesh_file(tmp_path: Path) -> None:
@@ -147,12 +109,6 @@ def test_a_3dbicar_folder(tmp_path: Path) -> None:
     assert {e.source for e in source.entries} == {"3DBiCar"}
 
 
-def test_one_3dbicar_character(tmp_path: Path) -> None:
-    touch(tmp_path, "42/tpose/m.obj")
-    source = open_path(tmp_path / "42")
-    assert (source.name, source.kind, ids(source)) == ("42", "3dbicar", ["42"])
-
-
 def test_3dbicar_folders_further_down(tmp_path: Path) -> None:
     touch(tmp_path, "data/1/tpose/m.obj", "data/1/tpose/e.obj", "data/2/tpose/m.obj")
     source = open_path(tmp_path)
@@ -194,19 +150,6 @@ def test_what_is_no_source_says_what_to_give(tmp_path: Path, name: str, sentence
         open_path(tmp_path / name)
 
 
-@pytest.mark.parametrize("name", ["b.obj", "12/tpose/m.obj", "b"])
-def test_a_link_that_cannot_be_followed_costs_itself_alone(tmp_path: Path, name: str) -> None:
-    touch(tmp_path, "a.obj")
-    link = tmp_path / name
-    link.parent.mkdir(parents=True, exist_ok=True)
-    link.symlink_to("n" * 3000)
-    found = open_path(tmp_path)
-    assert [entry.id for entry in found.entries if entry.problem is None][:1] == ["a"]
-    for entry in found.entries[1:]:
-        with pytest.raises(CharacterError, match="cannot be read"):
-            read_character(entry)
-
-
 def test_samples(tmp_path: Path) -> None:
     source = open_source("sample:12", tmp_path)
     assert (source.name, source.kind) == ("sample:12", "sample")
@@ -241,60 +184,6 @@ def test_samples_that_cannot_be(tmp_path: Path, text: str) -> None:
         open_source(text, tmp_path)
 
 
-def test_a_folder_that_is_a_link_to_characters_elsewhere_is_told(tmp_path: Path) -> None:
-    top = touch(tmp_path / "a", "b/Hero.glb")
-    touch(tmp_path / "elsewhere", "Frog.glb")
-    touch(tmp_path / "pictures", "skin.png")
-    for name, target in (("frogs", "elsewhere"), ("skins", "pictures"), ("again", "a/b"), ("b/up", "a")):
-        (top / name).symlink_to(tmp_path / target)
-    problems = {entry.id: entry.problem for entry in open_path(top).entries}
-    assert problems == {
-        "Hero": None,
-        "frogs": "frogs is a link that leads out of a, so it is not read: copy the folder",
-    }
-
-
-def test_files_that_nothing_reads_are_told_beside_others(tmp_path: Path) -> None:
-    touch(tmp_path, "Hero.glb", "work/hero.max", "a/Frog.dae", "b.stl", "a/Pack.ZIP", "skin.png", ".hidden.pmx")
-    opened = open_path(tmp_path)
-    assert ids(opened) == ["Hero"]
-    assert opened.notes == (
-        "2 files are passed over, as nothing reads them (b.stl, Frog.dae): export the characters in them as GLB",
-        "1 file is passed over, as nothing reads it (Pack.ZIP): unpack it",
-    )
-    assert open_path(tmp_path / "work").notes == ()
-
-
-def test_a_manifest_among_the_characters_that_it_lists_is_told_to_be_passed_over(tmp_path: Path) -> None:
-    touch(tmp_path / "a", "Hero.glb", "b/Frog.glb")
-    for name, line in {
-        "all.jsonl": {"id": "Hero", "path": "Hero.glb", "front": "+x"},
-        "b/frog.jsonl": {"id": "Frog", "path": "Frog.glb"},
-        "log.jsonl": {"id": 3, "path": "Hero.glb"},
-        "captions.jsonl": {"file_name": "Hero.png", "text": "a hero"},
-        "other.jsonl": {"id": "x", "path": "x.wav", "speaker": 2},
-        ".hidden.jsonl": {"id": "Hero", "path": "Hero.glb"},
-    }.items():
-        (tmp_path / "a" / name).write_text("\ufeff\n" + json.dumps(line) + "\n")
-    (tmp_path / "a" / "broken.jsonl").write_bytes(b"\xff\xfe{")
-    (tmp_path / "a" / "empty.jsonl").touch()
-    assert open_path(tmp_path / "a").notes == (
-        "all.jsonl is a manifest, and nothing of what it says is heeded where the folder is the source: give it in the "
-        "folder's place",
-    )
-    assert ids(open_path(tmp_path / "a")) == ["Frog", "Hero"]
-    (tmp_path / "a" / "more.jsonl").write_text(json.dumps({"id": "Frog", "path": "b/Frog.glb"}))
-    (note,) = open_path(tmp_path / "a").notes
-    assert note.startswith("all.jsonl, more.jsonl are manifests, and nothing of what they say"), note
-
-
 def test_runs_among_characters_are_passed_over(tmp_path: Path) -> None:
     touch(tmp_path / "a", "Hero.glb", "out/specsia-run.json", "out/source/Other.glb", "out2/Third.glb")
     assert ids(open_path(tmp_path / "a")) == ["Hero", "Third"]
-
-
-def test_one_file_under_several_names_is_found(tmp_path: Path) -> None:
-    touch(tmp_path, "c.glb", "e.glb")
-    for name, content in (("a.glb", b"one"), ("b.GLB", b"one"), ("d.glb", b"two"), ("f.obj", b"two ")):
-        (tmp_path / name).write_bytes(content)
-    assert same_files(open_path(tmp_path).entries) == [("a", "b"), ("c", "e")]

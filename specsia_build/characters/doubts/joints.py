@@ -1,8 +1,8 @@
-"""Places of named joints, and what they say about up, ahead and the pose of the arms."""
+"""Places of named joints, and what they say about up and ahead."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 
 import numpy as np
@@ -138,42 +138,3 @@ def middle(landmarks: Iterable[Landmark], wanted: frozenset[str]) -> Points:
 
 def _is_leg(name: str) -> bool:
     return not words(name) & FEET and any(word.endswith(LEGS) for word in words(name))
-
-
-def stance(landmarks: Sequence[Landmark]) -> str:
-    """``T-pose``, ``A-pose``, ``arms down`` or ``posed`` of a Z-up character; empty without joints of its arms."""
-    arms = [_arm(landmarks, side) for side in (1, -1)]
-    if arms[0] is None or arms[1] is None:
-        return ""
-    (left, right), bent = (arms[0][0], arms[1][0]), max(arms[0][1], arms[1][1])
-    below = [float(np.degrees(np.arcsin(np.clip(-way[2], -1, 1)))) for way in (left, right)]
-    degrees = sum(below) / 2
-    # Degrees by which elbows bend, arms differ and hang in rest poses of 48 rigs: at most 40, 15; 0-15, 40-55, 70-90.
-    if bent > 50 or abs(below[0] - below[1]) > 25 or min(below) < -25 or np.linalg.norm((left + right)[:2]) > 1:
-        return "posed"
-    return "arms down" if degrees >= 65 else "T-pose" if degrees <= 25 else "A-pose"
-
-
-def _arm(landmarks: Sequence[Landmark], side: int) -> tuple[Points, float] | None:
-    """The way (3,) that an arm points and the degrees that its elbow bends."""
-
-    def place(fits: Callable[[str], bool]) -> Points | None:
-        return next((np.array(at, np.float64) for name, at in joints if fits(name)), None)
-
-    joints = [
-        ("".join(w for w in words_of(name) if w not in SIDES), at)
-        for name, at in landmarks
-        if [SIDES[w] for w in words_of(name) if w in SIDES] == [side]
-    ]
-    elbow = place(lambda name: name.endswith(("lowerarm", "forearm", "elbow")))
-    shoulder = place(lambda name: name.endswith("arm") and not name.endswith(("lowerarm", "forearm")))
-    hand = place(lambda name: name.endswith(("hand", "wrist")))
-    if elbow is None or shoulder is None:
-        return None
-    upper, lower = elbow - shoulder, (hand if hand is not None else 2 * elbow - shoulder) - elbow
-    sizes = np.linalg.norm(upper), np.linalg.norm(lower)
-    if not min(sizes) > 0:
-        return None
-    bent = float(np.degrees(np.arccos(np.clip(upper @ lower / (sizes[0] * sizes[1]), -1, 1))))
-    way = upper + lower
-    return way / max(float(np.linalg.norm(way)), 1e-12), bent

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Sequence
 from typing import Any, cast, get_args
 
@@ -22,9 +21,6 @@ from specsia_build.errors import CharacterError, CostError, some
 _PATHS: tuple[str, ...] = get_args(Path)
 _INTERPOLATIONS: tuple[str, ...] = get_args(Interpolation)
 _WIDTHS = {"translation": 3, "rotation": 4, "scale": 3}
-
-_OF_NODE = re.compile(rf"/nodes/(\d{{1,9}})/({'|'.join(_PATHS)})")
-"""What a pointer of KHR_animation_pointer says in other words than a node and a path do."""
 
 _KEY_COST = 32
 """Bytes of memory for a number of a key while it is read."""
@@ -124,7 +120,7 @@ def _tracks(
     # Most of an animation's channels have the same times.
     stored: dict[int, NDArray[Any]] = {}
     for k, channel in enumerate(animation.channels or ()):
-        (node, path), place = _moved(channel.target), f".channels[{k}]"
+        node, path, place = channel.target.node, channel.target.path or "nothing", f".channels[{k}]"
         if path not in _PATHS:
             others.append(path)
             continue
@@ -150,15 +146,6 @@ def _tracks(
     if others:
         said[f"{label} moves {some(others, 3)} too, which is not played"] = None
     return list(found.values())
-
-
-def _moved(target: schema.Target) -> tuple[int | None, str]:
-    """A node and what of it a channel moves, also where a pointer says them; or any other thing by its name."""
-    pointer = target.extensions.pointer if target.extensions is not None else None
-    if target.path != "pointer" or pointer is None or pointer.pointer is None:
-        return target.node, target.path or "nothing"
-    of_node = _OF_NODE.fullmatch(pointer.pointer)
-    return (int(of_node[1]), of_node[2]) if of_node else (None, pointer.pointer)
 
 
 def _track(

@@ -14,7 +14,7 @@ from specsia_build.characters.gltf.document import Document, is_data
 from specsia_build.characters.gltf.extensions import UvTransform
 from specsia_build.characters.gltf.vrm import CULL_FRONT, CULL_NOTHING, vrm0_material
 from specsia_build.characters.images import as_texture, load_texture
-from specsia_build.errors import CharacterError, brief
+from specsia_build.errors import CharacterError
 from specsia_build.rendering.mesh import AlphaMode, Material, Texture, Wrap
 
 WRAPS: dict[int, Wrap] = {10497: "repeat", 33071: "clamp", 33648: "mirror"}
@@ -58,11 +58,6 @@ class Materials:
     _built: dict[int | None, GltfMaterial] = field(default_factory=dict)
     _variants: dict[tuple[int | None, bool, bool], Material] = field(default_factory=dict)
 
-    @property
-    def stated(self) -> Texture | None:
-        """The image for materials without a base-colour texture, once one has asked for it."""
-        return None if self.fallback is None else self._textures.get((self.fallback, None))
-
     def built(self, index: int | None) -> GltfMaterial:
         """A material by its index; None, and what is damaged, is the default one."""
         if index not in self._built:
@@ -104,11 +99,6 @@ class Materials:
         metallic = entry.metallic or schema.Metallic()
         base = extensions.glossy or metallic
         texture, placement = self._slot(base.texture)
-        if texture is None and base is not metallic and metallic.texture is not None:
-            self.warnings[
-                f"{self.document.name}: materials[{index}] ('{entry.name or ''}') has an image as metallic-roughness "
-                "alone, which its specular-glossiness overrules: take that extension away if it is meant"
-            ] = None
         if texture is None and self.fallback is not None:
             texture, placement = self._fallback_texture(self.fallback), UvTransform()
             if self.document.is_export and texture is not None:
@@ -133,7 +123,7 @@ class Materials:
             texture=texture,
             emissive=glow,
             emissive_texture=glow_texture,
-            alpha_mode=self._alpha_mode(entry, index),
+            alpha_mode=ALPHA_MODES.get((entry.alpha_mode or "OPAQUE").upper(), "opaque"),
             alpha_cutoff=max(0.0, _or(entry.alpha_cutoff, 0.5)),
             unlit=unlit,
             double_sided=entry.double_sided is True if culled is None else culled == CULL_NOTHING,
@@ -141,17 +131,6 @@ class Materials:
         material = self._as_glass(material, extensions.transmission or schema.Transmission(), index)
         placed = None if texture is None and glow_texture is None else placement
         return GltfMaterial(material, placed, inside_out=culled == CULL_FRONT)
-
-    def _alpha_mode(self, entry: schema.Material, index: int | None) -> AlphaMode:
-        """The mode that a material says, in any letter case, or opaque; another than glTF's own is said."""
-        said = entry.alpha_mode or "OPAQUE"
-        if said not in ALPHA_MODES:
-            taken = (
-                f"was taken for {said.upper()}" if said.upper() in ALPHA_MODES else "is none, so it was drawn opaque"
-            )
-            place = f"{self.document.name}: materials[{index}] ('{entry.name or ''}')"
-            self.warnings[f"{place}: its alphaMode '{brief(said, 40)}' {taken}"] = None
-        return ALPHA_MODES.get(said.upper(), "opaque")
 
     def _as_glass(self, material: Material, said: schema.Transmission, index: int | None) -> Material:
         """The material as see-through as its transmission makes it: a cornea of glass is not to hide the eye."""
@@ -161,7 +140,7 @@ class Materials:
         if said.texture is not None:
             self.warnings[
                 f"{self.document.name}: materials[{index}] ('{material.name}') lets light through where an image says "
-                "so, which is not shown; it was drawn as opaque as its alpha"
+                "so, which is not shown"
             ] = None
             return material
         texture = material.texture
@@ -180,87 +159,79 @@ class Materials:
         moved = (slot.extensions or schema.SlotExtensions()).transform or schema.TextureTransform()
         uv_set = slot.tex_coord or 0 if moved.tex_coord is None else moved.tex_coord
         placement = UvTransform(uv_set, moved.offset or (0.0, 0.0), moved.rotation or 0.0, moved.scale or (1.0, 1.0))
-        return self._texture(slot.index), placement
-
-    def _texture(self, index: int) -> Texture | None:
-        """A texture; None, with a warning, where it is damaged or missing."""
         try:
-            return self._read_texture(index)
+            return self._texture(slot.index), placement
         except CharacterError as error:
             self.warnings[f"{error}; the texture was left out"] = None
-            return None
+            return None, placement
 
-    def _read_texture(self, index: int) -> Texture | None:
+    def _texture(self, index: int) -> Texture | None:
         entry = self.document.entry(schema.Texture, index)
         others, none = entry.extensions or schema.TextureExtensions(), schema.OtherSource()
         offered = (others.webp or none).source, entry.source, (others.basisu or none).source
-        sources = [image for image in offered if image is not None]
-        if not sources:
-            place = f"{self.document.name}: textures[{index}]"
-            self.warnings[f"{place} has no PNG, JPEG, WebP or KTX2 image; it was left out"] = None
-            return None
+        images = [image for image in offered if image is not None]
+        if not images:
+            raise self.document.error(schema.Texture, index, "has no PNG, JPEG, WebP or KTX2 image")
         # Where one is damaged the next stands in, as it does for readers that do not know the one's format.
-        found = (self._from_image(source, entry.sampler) for source in sources)
+        found = (self._sampled(image, entry.sampler) for image in images)
         return next((texture for texture in found if texture is not None), None)
 
-    def _from_image(self, source: int, sampler: int | None) -> Texture | None:
-        if (source, sampler) not in self._textures:
+    def _sampled(self, image: int, sampler: int | None) -> Texture | None:
+        """An image under a sampler; None, with a warning, where it cannot be had."""
+        key = (image, sampler)
+        if key not in self._textures:
+            entry = schema.Sampler()
             try:
-                pixels = self._image(source)
-            except CharacterError as error:
-                self.warnings[f"{error}; it was left out"] = None
-                pixels = None
-            self._textures[source, sampler] = None if pixels is None else self._sampled(pixels, sampler)
-        return self._textures[source, sampler]
-
-    def _sampled(self, pixels: NDArray[np.uint8], sampler: int | None) -> Texture:
-        entry = schema.Sampler()
-        if sampler is not None:
-            try:
-                entry = self.document.entry(schema.Sampler, sampler)
+                entry = schema.Sampler() if sampler is None else self.document.entry(schema.Sampler, sampler)
             except CharacterError as error:
                 self.warnings[f"{error}; its texture is repeated"] = None
-        wrap = WRAPS.get(entry.wrap_s or 0, "repeat"), WRAPS.get(entry.wrap_t or 0, "repeat")
-        return as_texture(pixels, wrap, nearest=entry.mag_filter == NEAREST)
+            wrap = WRAPS.get(entry.wrap_s or 0, "repeat"), WRAPS.get(entry.wrap_t or 0, "repeat")
+            pixels = self._pixels_of(image)
+            nearest = entry.mag_filter == NEAREST
+            self._textures[key] = None if pixels is None else as_texture(pixels, wrap, nearest=nearest)
+        return self._textures[key]
 
-    def _image(self, index: int) -> NDArray[np.uint8] | None:
-        entry = self.document.entry(schema.Image, index)
-        key = entry.uri or entry.buffer_view
-        if key is None:
-            raise self.document.error(schema.Image, index, "names no data")
-        if key not in self._pixels:
-            self._pixels[key] = self._decoded(key, index)
-        return self._pixels[key]
-
-    def _decoded(self, place: str | int, index: int) -> NDArray[np.uint8] | None:
-        """The pixels at a URI or in a buffer view; None, with a warning, where they cannot be had."""
-        if isinstance(place, int) or is_data(place):
-            data = self.document.uri_bytes(place) if isinstance(place, str) else bytes(self.document.view_bytes(place))
-            return self._pixels_of(data, f"images[{index}]")
-        label = f"'{place}'"
-        path, as_stated = self.document.image_file(place)
-        told = f"texture {label} of {self.document.name} is not there"
-        if path is None:
-            self.warnings[f"{told}; it was left out"] = None
-            return None
-        if not as_stated:
-            found = Path(os.path.relpath(path, self.document.within)).as_posix()
-            self.warnings[f"{told}: {found} was taken in its stead"] = None
-        return self._pixels_of(path, label)
-
-    def _pixels_of(self, data: bytes | Path, label: str) -> NDArray[np.uint8] | None:
+    def _pixels_of(self, image: int) -> NDArray[np.uint8] | None:
+        """The pixels of an image; None, with a warning, where they cannot be had."""
         try:
-            return load_texture(data, f"texture {label} of {self.document.name}", self.document.within)
+            entry = self.document.entry(schema.Image, image)
+            place = entry.uri or entry.buffer_view
+            if place is None:
+                raise self.document.error(schema.Image, image, "names no data")
+            if place not in self._pixels:
+                self._pixels[place] = None
+                self._pixels[place] = self._decoded(place, image)
+            return self._pixels[place]
         except CharacterError as error:
             self.warnings[f"{error}; it was left out"] = None
             return None
 
+    def _decoded(self, place: str | int, image: int) -> NDArray[np.uint8]:
+        """The pixels at a URI or in a buffer view."""
+        document = self.document
+        if isinstance(place, int) or is_data(place):
+            data = document.uri_bytes(place) if isinstance(place, str) else bytes(document.view_bytes(place))
+            return load_texture(data, f"texture images[{image}] of {document.name}")
+        path, as_stated = document.image_file(place)
+        name = f"texture '{place}' of {document.name}"
+        if path is None:
+            raise CharacterError(f"{name} is not there")
+        if not as_stated:
+            found = Path(os.path.relpath(path, document.within)).as_posix()
+            self.warnings[f"{name} is not there: {found} was taken in its stead"] = None
+        return load_texture(path, name, document.within)
+
     def _fallback_texture(self, path: Path) -> Texture | None:
-        if (path, None) not in self._textures:
+        key = (path, None)
+        if key not in self._textures:
+            self._textures[key] = None
             self.document.files.note(path)
-            pixels = self._pixels_of(path, f"'{path.name}'")
-            self._textures[path, None] = None if pixels is None else as_texture(pixels)
-        return self._textures[path, None]
+            try:
+                name = f"texture '{path.name}' of {self.document.name}"
+                self._textures[key] = as_texture(load_texture(path, name, self.document.within))
+            except CharacterError as error:
+                self.warnings[f"{error}; it was left out"] = None
+        return self._textures[key]
 
 
 def _emissive_factor(entry: schema.Material, boost: schema.EmissiveStrength | None) -> tuple[float, float, float]:

@@ -35,16 +35,16 @@ class Hierarchy:
         parents: index of each node's parent, None for roots.
         skeleton: the same nodes, parents first; with the morph weights that nodes state themselves.
         number: (N,) int32, each node's place in the skeleton.
-        odd: by node, which key of its transform is not of finite numbers.
-        broken: by node, why it cannot be read at all.
+        broken: by node, why it, or its transform, cannot be read.
+        unread: nodes of which nothing is known, not even what hangs on them.
     """
 
     nodes: Sequence[schema.Node]
     parents: Sequence[int | None]
     skeleton: Skeleton
     number: NDArray[np.int32]
-    odd: Mapping[int, str]
     broken: Mapping[int, CharacterError]
+    unread: frozenset[int]
 
 
 def read_hierarchy(document: Document) -> Hierarchy:
@@ -55,20 +55,20 @@ def read_hierarchy(document: Document) -> Hierarchy:
     """
     if document.root.count("nodes") > MOST_NODES:
         raise CharacterError(f"{document.name} has more than {MOST_NODES:,} nodes: join its meshes and export it again")
-    nodes, odd, broken = list[schema.Node](), dict[int, str](), dict[int, CharacterError]()
+    nodes, broken, unread = list[schema.Node](), dict[int, CharacterError](), set[int]()
     for index in range(document.root.count("nodes")):
+        node = schema.Node()
         try:
-            nodes.append(document.entry(schema.Node, index))
+            node = document.entry(schema.Node, index)
         except CharacterError as error:
-            nodes.append(schema.Node())
             broken[index] = error
-    for index, node in enumerate(nodes):
+            unread.add(index)
         for key in ("matrix", "translation", "rotation", "scale"):
             values = getattr(node, key) or ()
             if None in values or not math.isfinite(sum(values)):
-                place = next((k for k, v in enumerate(values) if v is None or not math.isfinite(v)), 0)
-                odd[index] = f"{key}[{place}]"
-                nodes[index] = msgspec.structs.replace(nodes[index], **{key: None})
+                broken[index] = document.error(schema.Node, index, "is not of finite numbers", f".{key}")
+                node = msgspec.structs.replace(node, **{key: None})
+        nodes.append(node)
     parents = _parents(document, nodes)
     order = list(below(nodes, [i for i, parent in enumerate(parents) if parent is None]))
     if len(order) < len(nodes):
@@ -79,15 +79,15 @@ def read_hierarchy(document: Document) -> Hierarchy:
         raise document.error(schema.Node, index, "hangs below itself")
     number = np.empty(len(nodes), np.int32)
     number[order] = np.arange(len(nodes))
-    return Hierarchy(nodes, parents, _skeleton(nodes, parents, order, number), number, odd, broken)
+    return Hierarchy(nodes, parents, _skeleton(nodes, parents, order, number), number, broken, frozenset(unread))
 
 
-def check_places(document: Document, hierarchy: Hierarchy, used: Iterable[int]) -> None:
-    """Check that the transforms of `used` nodes, and of those that they hang on, are of finite numbers."""
-    needed = set(used) if hierarchy.odd else set()
-    for index, place in hierarchy.odd.items():
+def check_nodes(hierarchy: Hierarchy, used: Iterable[int]) -> None:
+    """Raise the error of a broken node that some used node is, or hangs below."""
+    needed = set(used)
+    for index, error in hierarchy.broken.items():
         if not needed.isdisjoint(below(hierarchy.nodes, [index])):
-            raise document.error(schema.Node, index, "is not a finite number", f".{place}")
+            raise error
 
 
 def below(nodes: Sequence[schema.Node], starts: Sequence[int]) -> dict[int, None]:

@@ -74,18 +74,9 @@ def read_document(document: Document, *, texture: Path | None, drop: Sequence[st
                 placed.append((k, mesh))
                 if gatherer is not None:
                     gatherer.add(instance, source, influences)
-    for instance in scene.instances:
-        said = instance.node.extensions
-        if said is not None and said.instancing is not None and instance.node.skin is not None:
-            name = instance.names[0] if instance.names else f"mesh {instance.index}"
-            warnings[
-                f"{document.name}: '{name}' is to stand at many places (EXT_mesh_gpu_instancing) and has a skin, which "
-                "puts it at one"
-            ] = None
-    if scene.elsewhere and placed:
-        warnings[
-            f"{document.name} has several scenes, and only the one that it opens with is shown; {_left(scene)}"
-        ] = None
+    if scene.elsewhere:
+        left_out = f"left out: {some(scene.elsewhere)}; export the scene you want to a file of its own"
+        warnings[f"{document.name} has several scenes, and only the one that it opens with is shown; {left_out}"] = None
     if not placed:
         raise CharacterError(_nothing(document, scene))
     face_part = np.concatenate([np.full(len(mesh.faces), k, np.int32) for k, mesh in placed])
@@ -108,7 +99,6 @@ def read_document(document: Document, *, texture: Path | None, drop: Sequence[st
         animations=document.root.count("animations"),
         landmarks=scene.landmarks,
         rest_landmarks=scene.rest_landmarks,
-        stated=materials.stated,
         moving=None if gatherer is None else _moving(document, scene, gatherer),
     )
 
@@ -123,14 +113,8 @@ def _moving(document: Document, scene: Scene, gatherer: RigGatherer) -> RawMovin
 def _nothing(document: Document, scene: Scene) -> str:
     if scene.parts and not scene.instances:
         return f"{document.name} has nothing left once its parts are dropped: leave at least one of them in"
-    if scene.elsewhere and not scene.parts:
-        return f"{document.name} opens with a scene that has no meshes, and no other one is shown; {_left(scene)}"
     more = ", or let others move by it (specsia clips … --motion FILE)" if document.root.count("animations") else ""
     return f"{document.name} has no triangles: export it again with its meshes{more}"
-
-
-def _left(scene: Scene) -> str:
-    return f"left out: {some(scene.elsewhere)}; export the scene you want to a file of its own"
 
 
 def _shared_materials(mesh: Mesh) -> Mesh:

@@ -15,7 +15,7 @@ from specsia_build.characters.doubts.joints import Landmark
 from specsia_build.characters.gltf import schema
 from specsia_build.characters.gltf.animation import standing
 from specsia_build.characters.gltf.document import Document
-from specsia_build.characters.gltf.nodes import Hierarchy, below, check_places, read_hierarchy
+from specsia_build.characters.gltf.nodes import Hierarchy, below, check_nodes, read_hierarchy
 from specsia_build.characters.gltf.vrm import wearers_own
 from specsia_build.errors import some
 
@@ -99,15 +99,13 @@ def read_scene(document: Document, drop: Sequence[str], pose: str = "rest") -> S
     nodes, number = hierarchy.nodes, hierarchy.number
     motion, time, odd = standing(document, number, pose)
     reached = below(nodes, _roots(document, hierarchy))
-    # A node that cannot be read may have carried a mesh.
-    for error in (hierarchy.broken[i] for i in reached if i in hierarchy.broken):
-        raise error
     hidden = below(nodes, [i for i in reached if _is_hidden(nodes[i])])
     places = {i: at for i in sorted(reached) if i not in hidden and (at := nodes[i].mesh) is not None}
     own, said = wearers_own(document, places)
     meshes = {i: document.entry(schema.Mesh, at) for i, at in places.items() if i not in own}
     joints = _joints(document, nodes, meshes)
-    check_places(document, hierarchy, (*meshes, *joints))
+    # A node that cannot be read may have carried a mesh.
+    check_nodes(hierarchy, (*meshes, *joints, *(hierarchy.unread & reached.keys())))
     weights = {int(number[i]): np.array(w) for i, mesh in meshes.items() if (w := _weights(nodes[i], mesh))}
     skeleton = replace(hierarchy.skeleton, morph_weights=weights)
     stands = poses(skeleton, motion, np.array([time]))

@@ -44,23 +44,12 @@ class VrmMaterial(Struct):
 
 
 class Vrm(Struct):
-    # Each is checked where it is used, so that a fault in one costs no more than that one.
+    """What VRM 0.x, VRM 1.0 or VRM animation say; each is checked where it is used."""
+
     exporter_version: Any = None
     material_properties: Any = None
     humanoid: Any = None
     first_person: Any = None
-
-
-class Vrmc(Struct):
-    """What VRM 1.0 says of a character, or of a motion for any."""
-
-    humanoid: Any = None
-    first_person: Any = None
-
-
-class VrmcAnimation(Vrmc):
-    """What moves in a VRM animation beside bones."""
-
     expressions: Any = None
     look_at: Any = None
 
@@ -73,11 +62,9 @@ class HumanBone(Struct):
 
 
 class Humanoid(Struct):
-    human_bones: dict[str, HumanBone] | None = None
+    """Bones by name in VRM 1.0, a list of bones in VRM 0.x."""
 
-
-class Humanoid0(Struct):
-    human_bones: tuple[HumanBone, ...] | None = None
+    human_bones: dict[str, HumanBone] | tuple[HumanBone, ...] | None = None
 
 
 class MeshAnnotation(Struct):
@@ -93,12 +80,6 @@ class FirstPerson(Struct):
     mesh_annotations: tuple[MeshAnnotation, ...] | None = None
 
 
-class Versioned(Struct):
-    """A document of which only the version counts."""
-
-    asset: Asset | None = None
-
-
 class RootExtensions(Struct):
     """What VRM says of a file; one that is damaged is as if it said nothing more than that it is there."""
 
@@ -107,9 +88,9 @@ class RootExtensions(Struct):
     vrmc_vrm_animation: Any = field(default=None, name="VRMC_vrm_animation")
 
     def __post_init__(self) -> None:
-        for key, kind in (("vrm", Vrm), ("vrmc_vrm", Vrmc), ("vrmc_vrm_animation", VrmcAnimation)):
+        for key in ("vrm", "vrmc_vrm", "vrmc_vrm_animation"):
             if (value := getattr(self, key)) is not None:
-                setattr(self, key, msgspec.convert(value, kind) if isinstance(value, dict) else kind())
+                setattr(self, key, msgspec.convert(value, Vrm) if isinstance(value, dict) else Vrm())
 
 
 class Root(Struct):
@@ -228,18 +209,9 @@ class Mesh(Entry):
     weights: tuple[Number, ...] | None = None
 
 
-class Pointer(Struct):
-    pointer: str | None = None
-
-
-class TargetExtensions(Struct):
-    pointer: Pointer | None = field(default=None, name="KHR_animation_pointer")
-
-
 class Target(Struct):
     path: str | None = None
     node: Index | None = None
-    extensions: TargetExtensions | None = None
 
 
 class Channel(Struct):

@@ -1,26 +1,23 @@
-"""The text of a glTF file's JSON to the structs of `schema`, and what is said where it is none of them."""
+"""The JSON of a glTF file to the structs of `schema`."""
 
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Callable
+import math
 from functools import cache
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 import numpy as np
 from msgspec import Raw
 
 from specsia_build import memory
-from specsia_build.characters.gltf.schema import Root, Struct, Versioned
+from specsia_build.characters.character import legible
+from specsia_build.characters.gltf.schema import Root, Struct
 from specsia_build.errors import CharacterError
 
 _COSTS = {"[": 80, "{": 240, ",": 100, '"': 40}
 """Bytes of memory of a list, an object, one more value in it, and half of a text, at most."""
-
-_TEXT_OR_ODD_NUMBER = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"|-?Infinity|NaN', re.DOTALL)
-_ESCAPE = re.compile(rb"\\u[dD][89abAB]..\\u[dD][c-fC-F]..|(\\u[dD][89a-fA-F]..)|\\.", re.DOTALL)
 
 S = TypeVar("S", bound=Struct)
 
@@ -33,56 +30,61 @@ def parse(text: bytes, name: str) -> Root:
         name: the file's name, for messages.
 
     Raises:
-        CharacterError: if it is not a JSON object, or none of a glTF file.
+        CharacterError: if it is not the JSON object of a glTF 2 file.
         CostError: if it could take more memory than is left for the character.
     """
     text = text.removeprefix(b"\xef\xbb\xbf").lstrip()
-    if not text.startswith((b"{", b"[")):
+    if not text.startswith(b"{"):
         what = "it begins neither as GLB nor as JSON" if text else "it is empty"
         raise CharacterError(f"{name} is not a glTF file that can be read: {what}; copy or export it again")
-    if text.startswith(b"["):
-        raise CharacterError(f"{name} is not a glTF file: its JSON is not an object")
     memory.take(_cost(text))
     if not text.isascii():
         # Names in another encoding than UTF-8 cost the name alone.
         text = text.decode("utf-8", errors="replace").encode()
-    try:
-        return _decoded(text, Root)
-    except (msgspec.DecodeError, ValueError):
-        mended = _TEXT_OR_ODD_NUMBER.sub(_mended, text)
-    # The lists of glTF 1.0 are objects: that is what is to be said of them, not that they are no lists.
-    check_version(_checked(lambda: _decoded(mended, Versioned), f"{name}:", name), name)
-    return _checked(lambda: _decoded(mended, Root), f"{name}:", name)
+    root = read_entry(Raw(text), Root, f"{name}:")
+    check_version(None if root.asset is None else root.asset.version, name)
+    return root
 
 
-def check_version(document: Root | Versioned, name: str) -> None:
-    """Check that a document is glTF 2.
+def check_version(version: object, name: str) -> None:
+    """Check that a version is glTF 2.
 
     Raises:
         CharacterError: if it is not.
     """
-    version = str((document.asset.version if document.asset else None) or "")
-    if not version.startswith("2"):
+    if not str(version or "").startswith("2"):
         raise CharacterError(f"{name} is glTF version '{version or 'unknown'}': export it again as glTF 2.0")
 
 
-def read_entry(text: Raw, kind: type[S], place: str, name: str) -> S:
+def read_entry(text: Raw, kind: type[S], place: str) -> S:
     """An object of the file.
 
     Args:
         text: of the object.
         kind: its type.
         place: for messages, such as ``Knight.glb: accessors[4]``.
-        name: the file's name, for messages.
 
     Raises:
         CharacterError: if it is not one of that kind.
     """
     try:
         return _decoded(text, kind)
-    except (msgspec.DecodeError, ValueError):
-        # Exporters write whole numbers as 5.0 too.
-        return _checked(lambda: msgspec.convert(json.loads(bytes(text), parse_float=_whole), kind), place, name)
+    except (ValueError, RecursionError):
+        pass
+    # Exporters write whole numbers as 5.0, and NaN or half a character where nothing depends on it.
+    try:
+        value = json.loads(bytes(text), parse_float=_whole, parse_constant=lambda _: None)
+        if kind is Root and isinstance(value, dict):
+            asset = value.get("asset")
+            # The lists of glTF 1.0 are objects: its version is what is to be said, not that they are no lists.
+            check_version(asset.get("version") if isinstance(asset, dict) else None, place.rstrip(":"))
+        return _decoded(legible(json.dumps(value, ensure_ascii=False)).encode(), kind)
+    except msgspec.ValidationError as error:
+        problem, _, path = str(error).rstrip("`").partition(" - at `$")
+        raise damaged((place + path).replace(":.", ": "), f"is wrongly written ({problem})") from error
+    except (ValueError, RecursionError) as error:
+        name = place.partition(":")[0]
+        raise CharacterError(f"{name} is not a glTF file that can be read: its JSON is damaged ({error})") from error
 
 
 def damaged(place: str, problem: str) -> CharacterError:
@@ -91,26 +93,13 @@ def damaged(place: str, problem: str) -> CharacterError:
 
 
 def _decoded(text: bytes | Raw, kind: type[S]) -> S:
-    try:
-        decoded: S = _decoder(kind).decode(text)
-        return decoded
-    except RecursionError as error:
-        raise ValueError("it is nested too deeply") from error
+    decoded: S = _decoder(kind).decode(text)
+    return decoded
 
 
 @cache
 def _decoder(kind: type[S]) -> msgspec.json.Decoder[S]:
     return msgspec.json.Decoder(kind)
-
-
-def _checked(read: Callable[[], S], place: str, name: str) -> S:
-    try:
-        return read()
-    except msgspec.ValidationError as error:
-        problem, _, path = str(error).rstrip("`").partition(" - at `$")
-        raise damaged((place + path).replace(":.", ": "), f"is wrongly written ({problem})") from error
-    except (msgspec.DecodeError, ValueError, RecursionError) as error:
-        raise CharacterError(f"{name} is not a glTF file that can be read: its JSON is damaged ({error})") from error
 
 
 def _cost(text: bytes) -> int:
@@ -120,17 +109,6 @@ def _cost(text: bytes) -> int:
     return characters + sum(cost * int(np.count_nonzero(signs == ord(sign))) for sign, cost in _COSTS.items())
 
 
-def _mended(found: re.Match[bytes]) -> bytes:
-    """What stands for what JSON does not have, and exporters write where nothing depends on it.
-
-    For a number that is none, one that no float can hold, which is refused where it is used; for half of a character in
-    a text, the replacement character.
-    """
-    if not found[0].startswith(b'"'):
-        return b"1e999"
-    return _ESCAPE.sub(lambda escape: b"\\ufffd" if escape[1] else escape[0], found[0])
-
-
-def _whole(text: str) -> int | float:
+def _whole(text: str) -> Any:
     value = float(text)
-    return int(value) if value.is_integer() else value
+    return int(value) if value.is_integer() else value if math.isfinite(value) else None

@@ -48,14 +48,12 @@ def read_humanoid(document: Document, number: NDArray[np.int32]) -> tuple[dict[s
     extensions = document.root.extensions or schema.RootExtensions()
     newer = extensions.vrmc_vrm or extensions.vrmc_vrm_animation
     try:
-        if newer is not None:
-            bones = msgspec.convert(newer.humanoid or {}, schema.Humanoid).human_bones or {}
-        else:
-            older = extensions.vrm or schema.Vrm()
-            listed = msgspec.convert(older.humanoid or {}, schema.Humanoid0).human_bones or ()
-            bones = {bone.bone: bone for bone in listed if bone.bone}
+        stated = (newer or extensions.vrm or schema.Vrm()).humanoid
+        bones = msgspec.convert(stated or {}, schema.Humanoid).human_bones or {}
     except msgspec.ValidationError as error:
         return {}, (f"{document.name}: its humanoid is wrongly written ({error}); it was left out",)
+    if isinstance(bones, tuple):
+        bones = {bone.bone: bone for bone in bones if bone.bone}
     missing = [name for name, bone in bones.items() if not 0 <= bone.node < len(number)]
     found = {name: int(number[bone.node]) for name, bone in bones.items() if name not in missing}
     said = f"{document.name}: its humanoid names nodes that do not exist: {some(missing)}; those bones were left out"

@@ -13,7 +13,7 @@ from specsia_build.animation.carry import carried
 from specsia_build.animation.motion import Motion
 from specsia_build.animation.rig import Morph, Rig
 from specsia_build.animation.skeleton import Skeleton
-from specsia_build.characters.animated import AnimatedCharacter
+from specsia_build.characters.read import AnimatedCharacter
 from specsia_build.config import BuildConfig
 from specsia_build.errors import some
 from specsia_build.registration.similarity import Similarity

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from specsia_build.characters.blender.export import CACHE_SETTING
+from specsia_build.characters.blender import CACHE_SETTING
 
 Write = Callable[..., Path]
 

@@ -9,10 +9,8 @@ import pytest
 from numpy.testing import assert_allclose
 from numpy.typing import NDArray
 
-from specsia_build.characters.blender.export import CACHE_SETTING
-from specsia_build.characters.blender.read import read_with_blender
+from specsia_build.characters.blender import CACHE_SETTING, read_with_blender
 from specsia_build.characters.raw import RawMesh
-from specsia_build.errors import CharacterError
 from specsia_build.rendering.mesh import Material, Mesh, flat_normals
 from tests.characters.blender.armature import ARMATURE
 from tests.characters.blender.conftest import Write
@@ -123,8 +121,3 @@ def test_what_the_viewport_shows_is_read_where_a_render_would_show_no_mesh(
     raw = read_with_blender(write(tmp_path / "melon.blend", UNRENDERED, how))
     assert raw.parts == ("body",)
     assert len(raw.warnings) == warnings
-
-
-def test_what_neither_shows_is_no_character(tmp_path: Path, write: Write) -> None:
-    with pytest.raises(CharacterError, match="no triangles"):
-        read_with_blender(write(tmp_path / "melon.blend", UNRENDERED, "none"))

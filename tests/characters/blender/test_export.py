@@ -10,8 +10,7 @@ import pyarrow
 import pytest
 from PIL import Image
 
-from specsia_build.characters.blender.export import SCRIPT
-from specsia_build.characters.blender.read import read_with_blender
+from specsia_build.characters.blender import SCRIPT, read_with_blender
 from specsia_build.characters.character import Entry
 from specsia_build.characters.read import read_character
 from specsia_build.errors import CharacterError, WriteError
@@ -89,13 +88,6 @@ def test_a_full_disk_is_no_fault_of_the_character(fbx: Path, own_cache: Path) ->
     assert not list(own_cache.glob("*/scene.glb"))
 
 
-@pytest.mark.usefixtures("asked")
-def test_a_cache_that_cannot_be_written_is_no_fault_of_the_character(fbx: Path, own_cache: Path) -> None:
-    own_cache.parent.write_bytes(b"a file in its place")
-    with pytest.raises(WriteError):
-        read_with_blender(fbx)
-
-
 @pytest.mark.parametrize(("version", "way"), [((3, 11, 7), "pip install"), ((3, 13, 0), "set SPECSIA_BLENDER")])
 def test_without_blender_the_way_to_it_is_said(
     fbx: Path, monkeypatch: pytest.MonkeyPatch, version: tuple[int, ...], way: str
@@ -105,23 +97,6 @@ def test_without_blender_the_way_to_it_is_said(
     monkeypatch.setattr("shutil.which", lambda _: None)
     monkeypatch.setattr(sys, "version_info", version)
     with pytest.raises(CharacterError, match=rf"x\.fbx is an FBX file: reading it needs Blender: {way}"):
-        read_character(Entry("x", "fbx", fbx))
-
-
-def test_a_setting_that_names_no_program(fbx: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(blender_process.EXECUTABLE_SETTING, "/no/such/blender")
-    with pytest.raises(CharacterError, match=r"SPECSIA_BLENDER is '/no/such/blender', which is no program"):
-        read_character(Entry("x", "fbx", fbx))
-
-
-def test_a_missing_system_library_is_named(fbx: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "bpy.py").write_text(
-        "raise ImportError('libXi.so.6: cannot open shared object file: No such file or directory')"
-    )
-    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    script = str(blender_process.scripts_folder() / SCRIPT)
-    monkeypatch.setattr(blender_process, "find_command", lambda _: [sys.executable, script])
-    with pytest.raises(CharacterError, match=r"'import bpy' fails for want of libXi\.so\.6: apt-get install libx11-6"):
         read_character(Entry("x", "fbx", fbx))
 
 

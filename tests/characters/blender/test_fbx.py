@@ -9,8 +9,7 @@ import pytest
 from msgspec.structs import replace
 from PIL import Image
 
-from specsia_build.characters.blender.export import SCRIPT
-from specsia_build.characters.blender.read import read_with_blender
+from specsia_build.characters.blender import SCRIPT, read_with_blender
 from specsia_build.characters.motions import read_motions
 from specsia_build.characters.read import read_character
 from specsia_build.characters.sources import open_source

@@ -10,8 +10,7 @@ from numpy.testing import assert_allclose
 from numpy.typing import NDArray
 
 from specsia_build.animation.rig import posed
-from specsia_build.characters.blender.export import CACHE_SETTING
-from specsia_build.characters.blender.read import read_with_blender
+from specsia_build.characters.blender import CACHE_SETTING, read_with_blender
 from specsia_build.characters.motions import read_motions
 from specsia_build.characters.raw import RawMesh, RawMoving
 from tests.characters.blender.conftest import Write

@@ -67,17 +67,6 @@ def test_a_second_figure_is_named_and_the_one_at_the_origin_kept(tmp_path: Path)
     assert dropped(doubts(FIGURE | aside(FIGURE, 3), tmp_path)) == ["OtherLimbs", "OtherTrunk"]
 
 
-def test_a_floor_does_not_hide_a_second_figure(tmp_path: Path) -> None:
-    floor = {"Floor": box((1.5, 0, -0.02), (8, 4, 0.04))}
-    found = doubts(FIGURE | aside(FIGURE, 3) | floor, tmp_path)
-    assert [sorted(doubt.fix.value) for doubt in found if doubt.fix] == [["Floor"], ["OtherLimbs", "OtherTrunk"]]
-
-
-def test_figures_that_share_a_part_are_said_without_a_line(tmp_path: Path) -> None:
-    (doubt,) = doubts({"All": [*boxes(), *aside(FIGURE, 3)["OtherTrunk"], *aside(FIGURE, 3)["OtherLimbs"]]}, tmp_path)
-    assert doubt.fix is None
-
-
 def test_what_lies_far_away_is_told(tmp_path: Path) -> None:
     (doubt,) = doubts(FIGURE | {"Stray": box((40, 0, 1), (0.01, 0.01, 0.01))}, tmp_path)
     assert doubt.score > 5

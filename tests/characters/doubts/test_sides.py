@@ -74,13 +74,6 @@ def seen(character: Character) -> tuple[float, float]:
 BLACK = (0.0, 0.0, 0.0, 1.0)
 
 
-@pytest.mark.parametrize("double_sided", [False, True])
-def test_a_sound_figure_is_drawn_without_a_word(tmp_path: Path, double_sided: bool) -> None:
-    character = read(written(tmp_path / "a.glb", ("skin", figure(), RED, double_sided)))
-    assert character.warnings == ()
-    assert [m.double_sided for m in character.mesh.materials] == [double_sided]
-
-
 @pytest.mark.parametrize("thickness", [0.004, 0.012])
 @pytest.mark.parametrize(("name", "said"), [("a.glb", False), ("a.glb", True), ("a.obj", True)])
 def test_an_outline_hull_is_a_rim(tmp_path: Path, name: str, said: bool, thickness: float) -> None:
@@ -94,13 +87,6 @@ def test_an_outline_hull_is_a_rim(tmp_path: Path, name: str, said: bool, thickne
     assert len(new) == int(said)
     assert all("'Outline'" in warning and '"sides": "both"' in warning for warning in new)
     assert [m.double_sided for m in drawn.mesh.materials if m.name == "skin"] == [True]
-
-
-def test_a_hull_that_shares_its_material_with_the_figure_is_found_too(tmp_path: Path) -> None:
-    path = written(tmp_path / "a.glb", ("all", concatenate([figure(), inside_out(grown(figure(), 0.01))]), RED, True))
-    character = read(path)
-    assert len(character.doubts) == 1
-    assert [(m.name, m.double_sided) for m in character.mesh.materials] == [("all", True), ("all", False)]
 
 
 def test_what_covers_only_a_part_of_a_figure_is_no_hull(tmp_path: Path) -> None:
@@ -140,9 +126,3 @@ def test_a_mirrored_part_keeps_its_front(tmp_path: Path) -> None:
     mirrored = read(writer.write_glb(tmp_path / "b.glb"))
     assert mirrored.warnings == ()
     assert seen(mirrored)[0] == pytest.approx(plain[0], abs=0.005)
-
-
-def test_all_faces_can_be_made_single_sided(tmp_path: Path) -> None:
-    path = written(tmp_path / "a.obj", ("skin", figure(), RED, True))
-    assert [m.double_sided for m in read(path).mesh.materials] == [True]
-    assert [m.double_sided for m in read(path, sides="front").mesh.materials] == [False]

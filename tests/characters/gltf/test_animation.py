@@ -15,8 +15,6 @@ from specsia_build.characters.character import Entry
 from specsia_build.characters.gltf.read import read_gltf
 from specsia_build.characters.read import read_character
 from specsia_build.characters.survey import facts_of
-from specsia_build.errors import CharacterError
-from tests.characters.gltf.test_damage import refused
 from tests.characters.gltf.writer import TRIANGLE, GltfWriter
 
 HALF = 0.5**0.5
@@ -67,84 +65,11 @@ def test_a_frame_is_a_24th_of_a_second(tmp_path: Path, pose: str, shift: list[fl
     assert_allclose(posed(tmp_path, writer, pose), np.add(TRIANGLE, shift), atol=1e-5)
 
 
-@pytest.mark.parametrize(
-    ("interpolation", "values", "expected"),
-    [
-        ("STEP", SHIFTS, [0, 0, 0]),
-        ("LINEAR", SHIFTS, [2, 0, 0]),
-        ("CUBICSPLINE", [[0.0, 0, 0]] * 3 + [[8.0, 0, 0], [4, 0, 0], [0, 0, 0]] + [[0.0, 0, 0]] * 3, [1, 0, 0]),
-    ],
-)
-def test_between_keys(tmp_path: Path, interpolation: str, values: Any, expected: list[float]) -> None:
-    writer = moving("translation", values, interpolation)
-    assert_allclose(posed(tmp_path, writer, "Go@36"), np.add(TRIANGLE, expected), atol=1e-5)
-
-
-def test_turns_go_the_shorter_way(tmp_path: Path) -> None:
-    writer = moving("rotation", [[0, 0, 0, 1], [0, 0, -HALF, -HALF], [0, 0, -HALF, -HALF]])
-    turned = [(HALF * (x - y), HALF * (x + y), z) for x, y, z in TRIANGLE]
-    assert_allclose(posed(tmp_path, writer, "Go@36"), turned, atol=1e-5)
-
-
-def test_sizes_and_morph_targets(tmp_path: Path) -> None:
-    assert_allclose(posed(tmp_path, moving("scale", [[2, 1, 1.0]] * 3), "Go"), np.multiply(TRIANGLE, [2, 1, 1]))
-    lifted = np.add(TRIANGLE, [0, 0, 0.5])
-    assert_allclose(posed(tmp_path, moving("weights", [0.0, 1.0, 1.0]), "Go@36"), lifted, atol=1e-6)
-
-
-def test_times_of_whole_numbers(tmp_path: Path) -> None:
-    writer = moving("translation", SHIFTS)
-    times = writer.accessor([[1], [2], [3]], "u1")
-    writer.data["animations"][0]["samplers"][0]["input"] = times
-    assert_allclose(posed(tmp_path, writer, "Go"), TRIANGLE)
-
-
 @pytest.mark.parametrize(("pose", "odd"), [("Go", 0), ("Go@24", 0), ("Go@72", 0), ("Go@23", 1), ("Go@9999", 1)])
 def test_a_frame_that_its_action_lacks_is_told(tmp_path: Path, pose: str, odd: int) -> None:
     raw = read_gltf(moving("translation", SHIFTS).write_glb(tmp_path / "a.glb"), pose=pose)
     told = f"a.glb: the pose '{pose}' lies outside its action, whose frames are 24 to 72: name one of these"
     assert raw.warnings == (told,) * odd
-
-
-def test_a_wrong_name_is_answered_by_those_there_are(tmp_path: Path) -> None:
-    path = moving("translation", SHIFTS).write_glb(tmp_path / "a.glb")
-    with pytest.raises(
-        CharacterError, match=r"a\.glb has no action 'Fly': its actions are Rig\|Hero_Go, Rig\|Hero_Rest"
-    ):
-        read_gltf(path, pose="Fly")
-    still = GltfWriter()
-    still.mesh_node()
-    with pytest.raises(CharacterError, match=r"b\.glb has no actions, so it cannot take the pose 'Walk@12'"):
-        read_gltf(still.write_glb(tmp_path / "b.glb"), pose="Walk@12")
-
-
-@pytest.mark.parametrize(
-    ("path", "values", "change"),
-    [
-        ("translation", [[0.0, 0]] * 3, {}),
-        ("translation", [[0.0, 0, 0]] * 2, {}),
-        ("translation", [[0.0, 0, 0]] * 3, {"interpolation": "CUBICSPLINE"}),
-        ("translation", SHIFTS, {"input": 99}),
-        ("rotation", [[np.nan] * 4] * 3, {}),
-        ("translation", SHIFTS, [1.0, 3.0, 2.0]),
-        ("translation", SHIFTS, [1.0, np.nan, 2.0]),
-    ],
-)
-def test_damage_is_a_sentence(tmp_path: Path, path: str, values: Any, change: dict[str, Any] | list[float]) -> None:
-    writer = moving(path, values)
-    curve = writer.data["animations"][0]["samplers"][0]
-    curve.update({"input": writer.accessor(change)} if isinstance(change, list) else change)
-    assert refused(writer.glb()) is None
-    (tmp_path / "a.glb").write_bytes(writer.glb())
-    with pytest.raises(CharacterError, match=r"^a\.glb: (animations\[0\]|uses accessors\[99\])"):
-        read_character(Entry("a", "gltf", tmp_path / "a.glb", pose="Go@30"))
-
-
-@pytest.mark.parametrize("damage", ["no animation", {"name": 7}, {"samplers": [{"input": -1, "output": 0}]}])
-def test_a_pose_needs_no_other_animation_to_be_sound(tmp_path: Path, damage: Any) -> None:
-    writer = moving("translation", SHIFTS)
-    writer.data["animations"].append(damage)
-    assert_allclose(posed(tmp_path, writer, "Go@36"), np.add(TRIANGLE, [2, 0, 0]), atol=1e-5)
 
 
 def test_a_real_character_takes_a_pose(characters_dir: Path) -> None:

@@ -7,7 +7,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import meshopt
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
@@ -158,53 +157,3 @@ def test_draco_data_that_grows_beyond_the_memory_is_refused(tmp_path: Path, monk
     path.write_bytes(draco(writer.glb(), preserve_order=True))
     with pytest.raises(CharacterError, match=r"a\.glb needs (at least|more)"):
         read_character(Entry("a", "gltf", path))
-
-
-def filtered(rows: NDArray[Any], name: str, stored: bytes, accessor: dict[str, Any]) -> GltfWriter:
-    """The triangle with one attribute under a filter of meshoptimizer's."""
-    writer = GltfWriter()
-    view = writer.view(stored)
-    packed = {**writer.data["bufferViews"][view], "mode": "ATTRIBUTES", "filter": name}
-    packed |= {"byteStride": rows.shape[1], "count": len(rows)}
-    writer.data["bufferViews"][view] = {
-        "buffer": 0,
-        "byteLength": rows.size,
-        "byteStride": rows.shape[1],
-        "extensions": {MESHOPT: packed},
-    }
-    writer.add("accessors", bufferView=view, count=len(rows), **accessor)
-    return writer
-
-
-def test_normals_under_the_octahedral_filter(tmp_path: Path) -> None:
-    normals = np.array([[0, 0, 1], [0.6, 0, 0.8], [0, -0.8, 0.6]])
-    rows = meshopt.encode_filter_oct(np.c_[normals, np.zeros(3)], 8, 12)
-    stored = meshopt.encode_gltf_buffer(rows, "ATTRIBUTES")
-    kind = {"componentType": 5122, "type": "VEC3", "normalized": True}
-    writer = filtered(rows, "OCTAHEDRAL", stored, kind)
-    writer.mesh_node(writer.primitive(NORMAL=0))
-    found = read(tmp_path, writer.glb()).mesh.normals
-    assert found is not None
-    assert_allclose(found[0], normals, atol=2e-3)
-
-
-def test_positions_under_the_exponential_filter(tmp_path: Path) -> None:
-    points = np.array(TRIANGLE) * 3.7
-    rows = meshopt.encode_filter_exp(points, 16)
-    stored = meshopt.encode_gltf_buffer(rows, "ATTRIBUTES")
-    writer = filtered(rows, "EXPONENTIAL", stored, {"componentType": 5126, "type": "VEC3"})
-    writer.mesh_node({"attributes": {"POSITION": 0}})
-    mesh = read(tmp_path, writer.glb()).mesh
-    assert_allclose(mesh.vertices[mesh.faces][0], points, rtol=1e-3)
-
-
-def test_indices_that_are_a_sequence(tmp_path: Path) -> None:
-    writer = GltfWriter()
-    stored = meshopt.encode_gltf_buffer(np.array([2, 0, 1], np.uint32), "INDICES")
-    view = writer.view(stored)
-    packed = {**writer.data["bufferViews"][view], "byteStride": 2, "count": 3, "mode": "INDICES"}
-    writer.data["bufferViews"][view].update(byteLength=6, extensions={MESHOPT: packed})
-    indices = writer.add("accessors", bufferView=view, componentType=5123, type="SCALAR", count=3)
-    writer.mesh_node({**writer.primitive(), "indices": indices})
-    mesh = read(tmp_path, writer.glb()).mesh
-    assert_allclose(mesh.vertices[mesh.faces][0], np.array(TRIANGLE)[[2, 0, 1]])

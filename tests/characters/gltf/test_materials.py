@@ -48,12 +48,6 @@ def with_material(folder: Path, **material: Any) -> Material:
     return only_material(read(writer, folder))
 
 
-def test_a_primitive_without_material_is_plain_white(tmp_path: Path) -> None:
-    writer = GltfWriter()
-    writer.mesh_node()
-    assert only_material(read(writer, tmp_path)) == Material(double_sided=False)
-
-
 def test_factors_are_taken_as_linear(tmp_path: Path) -> None:
     material = with_material(
         tmp_path,
@@ -86,17 +80,6 @@ def test_glass_does_not_hide_what_is_behind(tmp_path: Path, stated: dict[str, st
     assert made.base_color[3] == pytest.approx(opacity)
 
 
-def test_glass_where_an_image_says_so_is_said(tmp_path: Path) -> None:
-    writer = textured(GltfWriter())
-    slot = {"transmissionFactor": 1, "transmissionTexture": {"index": 0}}
-    writer.data["materials"][0]["extensions"] = {"KHR_materials_transmission": slot}
-    raw = read(writer, tmp_path)
-    assert only_material(raw).alpha_mode == "opaque"
-    (warning,) = raw.warnings
-    assert "materials[0]" in warning
-    assert "drawn as opaque as its alpha" in warning
-
-
 def test_sides_are_as_the_file_says(tmp_path: Path) -> None:
     assert with_material(tmp_path, doubleSided=True).double_sided
     assert not with_material(tmp_path).double_sided
@@ -110,15 +93,6 @@ def test_specular_glossiness_gives_its_diffuse_colour(tmp_path: Path) -> None:
         extensions={"KHR_materials_pbrSpecularGlossiness": {"diffuseFactor": [0.2, 0.4, 0.6, 1.0]}},
     )
     assert material.base_color == (0.2, 0.4, 0.6, 1.0)
-
-
-def test_an_image_that_specular_glossiness_overrules_is_said(tmp_path: Path) -> None:
-    writer = textured(GltfWriter())
-    writer.data["materials"][0]["extensions"] = {"KHR_materials_pbrSpecularGlossiness": {"diffuseFactor": [1, 0, 0, 1]}}
-    raw = read(writer, tmp_path)
-    assert only_material(raw).texture is None
-    assert only_material(raw).base_color == (1, 0, 0, 1)
-    assert "has an image as metallic-roughness alone, which its specular-glossiness overrules" in raw.warnings[0]
 
 
 def test_a_texture_comes_with_its_sampler(tmp_path: Path) -> None:
@@ -178,21 +152,6 @@ def test_one_image_is_one_texture(tmp_path: Path) -> None:
     assert first.texture is second.texture is not None
 
 
-def test_an_emissive_texture_shares_the_base_colour_s_uvs(tmp_path: Path) -> None:
-    raw = read(textured(GltfWriter(), emissiveFactor=[1, 1, 1], emissiveTexture={"index": 0}), tmp_path)
-    material = only_material(raw)
-    assert material.emissive_texture is material.texture is not None
-    assert raw.warnings == ()
-
-
-def test_an_emissive_texture_on_other_uvs_is_a_warning(tmp_path: Path) -> None:
-    slot = {"index": 0, "extensions": {"KHR_texture_transform": {"scale": [2, 2]}}}
-    raw = read(textured(GltfWriter(), emissiveFactor=[1, 1, 1], emissiveTexture=slot), tmp_path)
-    assert_array_equal(raw.mesh.uv, [UV])
-    (warning,) = raw.warnings
-    assert warning.startswith("a.glb: materials[0]: the emissive texture lies on other UVs")
-
-
 def test_a_lost_emissive_texture_does_not_light_the_whole_surface(tmp_path: Path) -> None:
     writer = textured(GltfWriter(), emissiveFactor=[1, 1, 1], emissiveTexture={"index": 1})
     writer.add("textures", source=writer.image(b"no image"))
@@ -224,16 +183,6 @@ def test_what_is_opaque_everywhere_is_opaque(
     uv = writer.accessor(UV)
     writer.mesh_node(writer.primitive(material=material, TEXCOORD_0=uv, COLOR_0=colors))
     assert only_material(read(writer, tmp_path)).alpha_mode == expected
-
-
-def test_opacity_is_judged_primitive_by_primitive(tmp_path: Path) -> None:
-    writer = GltfWriter()
-    glass = writer.add("materials", alphaMode="BLEND")
-    clear = writer.primitive(material=glass, COLOR_0=writer.accessor([[1, 1, 1, 0.5]] * 3))
-    writer.mesh_node(clear, writer.primitive(material=glass), clear)
-    mesh = read(writer, tmp_path).mesh
-    assert [m.alpha_mode for m in mesh.materials] == ["blend", "opaque"]
-    assert_array_equal(mesh.face_material, [0, 1, 0])
 
 
 def test_an_attribute_that_some_primitives_lack_is_filled(tmp_path: Path) -> None:
@@ -283,28 +232,6 @@ def test_ktx2_images_stand_in_where_there_is_no_plain_one(tmp_path: Path, plain:
     assert texture.pixels.shape[:2] == ((16, 16) if plain is None else (1, 2))
 
 
-def test_a_damaged_ktx2_image_is_a_warning(tmp_path: Path) -> None:
-    writer = textured(GltfWriter())
-    image = writer.add("images", bufferView=writer.view(UASTC[:200]), mimeType="image/ktx2")
-    writer.data["textures"][0] = {"extensions": {"KHR_texture_basisu": {"source": image}}}
-    raw = read(writer, tmp_path)
-    assert only_material(raw).texture is None
-    assert any("is a KTX2 image that cannot be decoded" in w and "it was left out" in w for w in raw.warnings)
-
-
-@pytest.mark.parametrize("uri", ["sub%20folder/skin%231.png", "sub folder\\skin#1.png", "./x/../sub folder/skin#1.png"])
-def test_an_image_in_a_folder_below(tmp_path: Path, uri: str) -> None:
-    (tmp_path / "sub folder").mkdir()
-    (tmp_path / "x").mkdir()
-    image = tmp_path / "sub folder" / "skin#1.png"
-    image.write_bytes(png(RED_GREEN))
-    writer = textured(GltfWriter())
-    writer.data["images"] = [{"uri": uri}]
-    raw = read(writer, tmp_path)
-    assert only_material(raw).texture is not None
-    assert [file.resolve() for file in raw.files[1:]] == [image.resolve()]
-
-
 def test_an_image_in_a_data_uri(tmp_path: Path) -> None:
     writer = textured(GltfWriter())
     writer.data["images"] = [{"uri": "data:image/png;base64," + base64.b64encode(png(RED_GREEN)).decode()}]
@@ -335,53 +262,6 @@ def test_an_image_that_lies_elsewhere_in_the_source_is_taken_and_said(tmp_path: 
     assert raw.warnings == (f"texture '{uri}' of a.glb is not there: {place} was taken in its stead",)
 
 
-@pytest.mark.parametrize("uri", ["../Textures/skin.png", "a%20b.png"])
-def test_an_image_where_its_uri_says_is_taken_in_silence(tmp_path: Path, uri: str) -> None:
-    image = tmp_path / "gltf" / uri
-    (tmp_path / "gltf").mkdir()
-    image.parent.mkdir(exist_ok=True)
-    image.write_bytes(png(RED_GREEN))
-    writer = textured(GltfWriter())
-    writer.data["images"] = [{"uri": uri}]
-    raw = read_gltf(writer.write_glb(tmp_path / "gltf" / "a.glb"), root=tmp_path)
-    assert raw.mesh.materials[0].texture is not None
-    assert raw.warnings == ()
-
-
-@pytest.mark.parametrize(
-    ("mode", "taken", "said"),
-    [
-        ("blend", "blend", "was taken for BLEND"),
-        ("Mask", "mask", "was taken for MASK"),
-        ("GLASS", "opaque", "is none, so"),
-    ],
-)
-def test_an_alpha_mode_in_another_letter_case_is_taken_and_said(
-    tmp_path: Path, mode: str, taken: str, said: str
-) -> None:
-    writer = textured(GltfWriter())
-    writer.data["materials"][0] |= {"alphaMode": mode, "name": "hair"}
-    writer.data["materials"][0]["pbrMetallicRoughness"]["baseColorFactor"] = [1, 1, 1, 0.5]
-    raw = read(writer, tmp_path)
-    assert only_material(raw).alpha_mode == taken
-    (warning,) = raw.warnings
-    assert f"materials[0] ('hair'): its alphaMode '{mode}' {said}" in warning
-
-
-@pytest.mark.parametrize("kind", ["EXT_texture_avif", "MSFT_texture_dds"])
-@pytest.mark.parametrize("plain", [True, False])
-def test_where_an_image_is_of_a_format_that_is_not_read_the_plain_one_is_shown(
-    tmp_path: Path, kind: str, plain: bool
-) -> None:
-    writer = textured(GltfWriter())
-    writer.data["extensionsRequired"] = [kind]
-    kept = writer.data["textures"][0] if plain else {}
-    writer.data["textures"][0] = {**kept, "extensions": {kind: {"source": writer.add("images", uri="skin.bin")}}}
-    raw = read(writer, tmp_path)
-    assert (only_material(raw).texture is not None) is plain
-    assert plain or "textures[0] has no PNG, JPEG, WebP or KTX2 image; it was left out" in raw.warnings[0]
-
-
 def test_a_missing_image_is_a_warning_that_names_it(tmp_path: Path) -> None:
     writer = textured(GltfWriter())
     writer.data["images"] = [{"uri": "gone.png"}]
@@ -389,16 +269,6 @@ def test_a_missing_image_is_a_warning_that_names_it(tmp_path: Path) -> None:
     assert only_material(raw).texture is None
     assert raw.warnings == ("texture 'gone.png' of a.glb is not there; it was left out",)
     assert raw.files[:3] == (tmp_path / "a.glb", tmp_path / "gone.png", tmp_path / "**" / "gone.png")
-
-
-def test_a_damaged_image_is_a_warning_that_names_it(tmp_path: Path) -> None:
-    (tmp_path / "skin.png").write_bytes(png(np.zeros((64, 64, 3)))[:-40])
-    writer = textured(GltfWriter())
-    writer.data["images"] = [{"uri": "skin.png"}]
-    raw = read(writer, tmp_path)
-    assert only_material(raw).texture is None
-    (warning,) = raw.warnings
-    assert "'skin.png' of a.glb" in warning
 
 
 def test_the_given_texture_goes_to_materials_without_one(tmp_path: Path) -> None:
@@ -412,12 +282,3 @@ def test_the_given_texture_goes_to_materials_without_one(tmp_path: Path) -> None
     assert_array_equal(own.pixels[..., :3], RED_GREEN)
     assert_array_equal(plain.pixels, [[[0, 0, 255, 255]]])
     assert raw.files == (tmp_path / "a.glb", given)
-
-
-def test_a_given_texture_that_is_not_there_is_a_warning(tmp_path: Path) -> None:
-    writer = GltfWriter()
-    writer.mesh_node(writer.primitive(TEXCOORD_0=writer.accessor(UV)))
-    raw = read(writer, tmp_path, texture=tmp_path / "gone.png")
-    assert raw.files == (tmp_path / "a.glb", tmp_path / "gone.png")
-    (warning,) = raw.warnings
-    assert "'gone.png'" in warning

@@ -12,14 +12,11 @@ import pytest
 from numpy.testing import assert_allclose
 from numpy.typing import NDArray
 
-from specsia_build import memory
 from specsia_build.animation.rig import posed
-from specsia_build.characters.animated import AnimatedCharacter, read_animated
 from specsia_build.characters.character import Entry
 from specsia_build.characters.gltf.read import read_gltf
 from specsia_build.characters.motions import motion_for, read_motions
-from specsia_build.characters.read import read_character
-from specsia_build.errors import CharacterError
+from specsia_build.characters.read import AnimatedCharacter, read_animated, read_character
 from tests.characters.gltf.writer import TRIANGLE, GltfWriter
 
 HALF = 0.5**0.5
@@ -109,19 +106,6 @@ def test_a_file_of_skins_morphs_and_plain_nodes_at_rest(tmp_path: Path) -> None:
         assert np.array_equal(found.faces, pose.mesh.faces)
 
 
-def limbs(*, carries: bool) -> GltfWriter:
-    """A body, a prop in the hand, and an arm of three bones that moves; all of them carry the prop, or all but one."""
-    writer = GltfWriter()
-    writer.add("meshes", primitives=[writer.primitive()])
-    writer.add("nodes", name="body", mesh=0)
-    for k, name in enumerate(("upper arm", "lower arm", "hand"), start=1):
-        writer.add("nodes", name=name, children=[k + 1] if k < 3 else [4] if carries else [])
-    writer.add("nodes", name="sword", mesh=0)
-    for node in (1, 2, 3):
-        animate(writer, f"move {node}", node=node)
-    return writer
-
-
 def test_morph_targets_whose_weights_are_not_stated_follow_another_file(tmp_path: Path) -> None:
     writer = GltfWriter()
     primitive = writer.primitive(targets=[{"POSITION": writer.accessor([[0, 0, 1.0]] * 3)}])
@@ -158,23 +142,6 @@ def test_keys(tmp_path: Path, given: dict[str, Any], seconds: float, expected: l
     writer.mesh_node()
     animate(writer, "go", **given)
     assert_allclose(corners(read(writer, tmp_path), seconds), np.add(TRIANGLE, expected), atol=1e-5)
-
-
-def test_a_motion_of_one_key_has_one_frame(tmp_path: Path) -> None:
-    writer = GltfWriter()
-    writer.mesh_node()
-    animate(writer, "stand", times=[2.0], values=[[1.0, 0, 0]])
-    (motion,) = read(writer, tmp_path).motions
-    assert (motion.duration, motion.times(24).tolist()) == (0.0, [2.0])
-
-
-def test_whole_numbers_stand_for_turns(tmp_path: Path) -> None:
-    writer = GltfWriter()
-    writer.mesh_node()
-    quarter = round(HALF * 32767)
-    values = writer.accessor([[0, 0, 0, 32767], [0, 0, quarter, quarter]], "i2", normalized=True)
-    animate(writer, "turn", "rotation", times=[0.0, 1.0], values=values)
-    assert_allclose(corners(read(writer, tmp_path), 1.0), [(-y, x, z) for x, y, z in TRIANGLE], atol=1e-4)
 
 
 def no_sampler(writer: GltfWriter) -> None:
@@ -233,81 +200,6 @@ def test_a_clip_that_cannot_be_played_is_a_sentence_and_the_others_go_on(
     assert re.search(sentence, said)
 
 
-def test_names_are_kept_as_they_are(tmp_path: Path) -> None:
-    writer = GltfWriter()
-    writer.mesh_node()
-    names: list[str | None] = ["../../etc/passwd", "", "walk", "walk", None]
-    for name in names:
-        animate(writer, name)
-    assert [motion.name for motion in read(writer, tmp_path).motions] == [name or "" for name in names]
-
-
-def test_what_is_left_out_of_a_clip_is_said(tmp_path: Path) -> None:
-    writer = GltfWriter()
-    writer.mesh_node()
-    animate(writer, "go")
-    animation = writer.data["animations"][0]
-    other = writer.accessor([[9.0, 9, 9]] * 3)
-    animation["samplers"].append({"input": animation["samplers"][0]["input"], "output": other})
-    pointer = {"path": "pointer", "extensions": {"KHR_animation_pointer": {"pointer": "/materials/0/emissiveFactor"}}}
-    empty = writer.accessor(np.zeros((0, 1))), writer.accessor(np.zeros((0, 3)))
-    animation["samplers"].append(dict(zip(("input", "output"), empty, strict=True)))
-    animation["channels"] += [
-        {"sampler": 2, "target": {"node": 0, "path": "scale"}},
-        {"sampler": 1, "target": {"node": 0, "path": "translation"}},
-        {"sampler": 1, "target": pointer},
-        {"sampler": 1, "target": {"path": "translation"}},
-    ]
-    moving = read(writer, tmp_path)
-    assert_allclose(corners(moving, 3.0), np.add(TRIANGLE, SHIFTS[2]), atol=1e-5)
-    assert moving.spoilt == ()
-    bare, doubled, pointing = moving.warnings
-    assert bare.endswith("animations[0] ('go').channels[1] has no keys; it was left out")
-    assert doubled.endswith("moves the translation of a node twice; the first channel counts")
-    assert pointing.endswith("('go') moves /materials/0/emissiveFactor too, which is not played")
-
-
-def test_a_node_that_a_pointer_names_is_moved(tmp_path: Path) -> None:
-    """As Unity's exporter writes all channels of a file that has any other pointers."""
-    writer = GltfWriter()
-    writer.mesh_node()
-    animate(writer, "go")
-    (channel,) = writer.data["animations"][0]["channels"]
-    said = f"/nodes/{channel['target']['node']}/{channel['target']['path']}"
-    channel["target"] = {"path": "pointer", "extensions": {"KHR_animation_pointer": {"pointer": said}}}
-    moving = read(writer, tmp_path)
-    assert_allclose(corners(moving, 3.0), np.add(TRIANGLE, SHIFTS[2]), atol=1e-5)
-    assert moving.warnings == ()
-
-
-def test_a_hundred_thousand_keys_are_played_in_bounded_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    writer = GltfWriter()
-    writer.mesh_node()
-    count = 100_000
-    shifts = np.zeros((count, 3), np.float32)
-    shifts[:, 0] = np.arange(count)
-    animate(writer, "short")
-    animate(writer, "long", times=np.linspace(0.0, count / 100, count, endpoint=False), values=shifts)
-    moving = read(writer, tmp_path)
-    assert float(corners(moving, 900.005, 1)[0, 0]) == pytest.approx(90_000.5, abs=0.01)
-    monkeypatch.setattr(memory, "_allowed", 2**21)
-    moving = read(writer, tmp_path)
-    assert [motion.name for motion in moving.motions] == ["short"]
-    ((name, said),) = moving.spoilt
-    assert (name, "needs at least" in said) == ("long", True)
-
-
-def test_a_joint_that_no_skin_has_or_a_circle_is_the_characters_error(tmp_path: Path) -> None:
-    writer = two_skins()
-    writer.data["skins"][1]["joints"] = [0, 99]
-    with pytest.raises(CharacterError, match="has no joints, or names a node that does not exist"):
-        read(writer, tmp_path)
-    writer = two_skins()
-    writer.data["nodes"][1]["children"] = [0]
-    with pytest.raises(CharacterError, match="hangs below itself"):
-        read(writer, tmp_path)
-
-
 BONES = {"hips": {"node": 1}, "head": {"node": 0}}
 OLD_BONES = [{"bone": "hips", "node": 1}, {"bone": "head", "node": 0}]
 
@@ -334,24 +226,6 @@ def test_the_bones_that_a_vrm_states(tmp_path: Path, extensions: dict[str, Any],
     }
     alone = read_motions(tmp_path / "a.glb")
     assert (alone.humanoid, alone.front, len(alone.motions)) == (moving.humanoid, front, 1)
-
-
-@pytest.mark.parametrize(
-    ("humanoid", "bones", "sentence"),
-    [
-        ({"humanBones": {**BONES, "jaw": {"node": 9}, "chest": {"node": -1}}}, 2, "do not exist: jaw, chest"),
-        ({"humanBones": [1]}, 0, "its humanoid is wrongly written"),
-        ("no", 0, "its humanoid is wrongly written"),
-    ],
-)
-def test_a_humanoid_that_is_wrong_is_said(tmp_path: Path, humanoid: Any, bones: int, sentence: str) -> None:
-    writer = GltfWriter()
-    writer.mesh_node()
-    writer.add("nodes")
-    writer.data["extensions"] = {"VRMC_vrm": {"humanoid": humanoid}}
-    moving = read(writer, tmp_path)
-    assert len(moving.humanoid) == bones
-    assert sentence in moving.warnings[0]
 
 
 def post_of_two(binds: list[Any] | None, *, joined: bool = True) -> GltfWriter:

@@ -1,4 +1,4 @@
-"""GLB files that Blender exported of FBX and .blend files, kept under the digest of all that they are made of."""
+"""FBX and .blend files, which Blender exports as GLB once, kept under the digest of all that they are made of."""
 
 from __future__ import annotations
 
@@ -6,14 +6,17 @@ import contextlib
 import hashlib
 import json
 import os
-import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
+import numpy as np
 
+from specsia_build.characters.doubts.joints import turned
 from specsia_build.characters.gltf.document import Document, Export, load_document
+from specsia_build.characters.gltf.read import read_document
+from specsia_build.characters.raw import RawMesh
 from specsia_build.characters.side_files import SideFiles
 from specsia_build.errors import CharacterError, SpecsiaError, UsageError
 from specsia_build.files.records import remembered_json
@@ -21,6 +24,7 @@ from specsia_build.files.sources import open_source_file, source_digest
 from specsia_build.files.trouble import write_trouble
 from specsia_build.files.writing import replacing_folder
 from specsia_build.folders import user_cache
+from specsia_build.frame import up_rotation
 from specsia_build.rendering.blender.process import EXECUTABLE_SETTING, BlenderProcess, scripts_folder
 
 CACHE_SETTING = "SPECSIA_CACHE"
@@ -31,9 +35,6 @@ EXPORT_SECONDS = 300.0
 """How long Blender may take over one file."""
 
 _SCENE, _FACTS, _IMAGES = "scene.glb", "scene.json", "images.json"
-_HEADER = re.compile(rb"BLENDER\d\d-\d\dv(\d\d)(\d\d)")
-_ZSTANDARD = b"\x28\xb5\x2f\xfd"
-_BLOCK = 2**20
 _KINDS = {".fbx": "an FBX", ".blend": "a Blender"}
 
 Ask = Callable[[dict[str, Any]], dict[str, Any]]
@@ -43,6 +44,48 @@ def cache_folder() -> Path:
     """Where exported files are kept: below `SPECSIA_CACHE`, else below the user's cache folder."""
     chosen = os.environ.get(CACHE_SETTING)
     return (Path(chosen) if chosen else user_cache()) / "blender"
+
+
+def read_with_blender(
+    path: Path,
+    *,
+    texture: Path | None = None,
+    drop: Sequence[str] = (),
+    pose: str = "rest",
+    root: Path | None = None,
+    moving: bool = False,
+) -> RawMesh:
+    """The character of an FBX or .blend file: what a render would show, by way of the GLB that Blender exports of it.
+
+    Args:
+        path: the file.
+        texture: base-colour image for materials without a texture; it replaces their colour.
+        drop: names of parts to leave out, as `read_gltf` takes them.
+        pose: ``rest``, or the name of an action with an optional ``@frame`` of the file's own.
+        root: folder that no file may lie outside of, links followed; None is the file's own.
+        moving: read what moves it too.
+
+    Returns:
+        The mesh in Blender's axes, Z up, facing -Y.
+
+    Raises:
+        CharacterError: if the file cannot be read, there is no Blender, or nothing is left of it.
+        WriteError: if the export cannot be kept.
+    """
+    document = exported_document(path, SideFiles(path, root))
+    raw = read_document(document, texture=texture, drop=drop, pose=pose, moving=moving)
+    turn = up_rotation("+y")
+    matrix = np.eye(4)
+    matrix[:3, :3] = turn
+    return replace(
+        raw,
+        mesh=raw.mesh.rotated(turn),
+        up="+z",
+        front="-y",
+        landmarks=turned(raw.landmarks, turn),
+        rest_landmarks=turned(raw.rest_landmarks, turn),
+        moving=None if raw.moving is None else replace(raw.moving, rig=raw.moving.rig.placed(matrix)),
+    )
 
 
 def exported_document(path: Path, files: SideFiles) -> Document:
@@ -69,14 +112,14 @@ def exported_document(path: Path, files: SideFiles) -> Document:
             found = {name: files.find(hint.removeprefix("//")) for name, hint in hints.items()}
             kept = _exported(digest, found, files.root, ask)
         except CharacterError as error:
-            raise CharacterError(_unread(path, files.root, error) if started else str(error)) from error
+            raise CharacterError(_unread(path, error) if started else str(error)) from error
         except UsageError as error:
             kind = _KINDS.get(path.suffix.lower(), "a foreign")
             raise CharacterError(f"{path.name} is {kind} file: {error}") from error
         except (SpecsiaError, OSError) as error:
             if (trouble := write_trouble(error)) is not None:
                 raise trouble from error
-            raise CharacterError(_unread(path, files.root, error)) from error
+            raise CharacterError(_unread(path, error)) from error
     facts = remembered_json(kept / _FACTS)
     document = load_document(path, files.root, Export((kept / _SCENE).read_bytes(), files, float(facts["fps"])))
     missing = {hints[name].replace("\\", "/").rpartition("/")[2] for name, image in found.items() if image is None}
@@ -130,23 +173,9 @@ def _exported(digest: str, found: Mapping[str, Path | None], root: Path, ask: As
     return kept
 
 
-def _unread(path: Path, root: Path, error: Exception) -> str:
+def _unread(path: Path, error: Exception) -> str:
     """The sentence on a file that Blender could not read."""
-    if (version := _newer_blender(path, root)) is not None:
-        return (
-            f"{path.name} was saved by Blender {version}, and the Blender here cannot read it: export it as GLB, or "
-            f"set {EXECUTABLE_SETTING} to a newer one"
-        )
-    return f"{path.name} could not be read by Blender ({error}): export it again, as binary FBX or as glTF"
-
-
-def _newer_blender(path: Path, root: Path) -> str | None:
-    """The version that saved a .blend file whose header is that of Blender 5 and later, which older ones call none."""
-    with contextlib.suppress(OSError, ValueError, CharacterError):
-        with open_source_file(path, root) as stream:
-            start = stream.read(_BLOCK)
-        if start.startswith(_ZSTANDARD):
-            start = pa.CompressedInputStream(pa.BufferReader(start), "zstd").read(17)
-        if (header := _HEADER.match(start)) is not None:
-            return f"{int(header[1])}.{int(header[2])}"
-    return None
+    return (
+        f"{path.name} could not be read by Blender ({error}): export it again, as binary FBX or as glTF, or set "
+        f"{EXECUTABLE_SETTING} to a newer Blender"
+    )
