@@ -15,7 +15,7 @@ from specsia_build.characters.bicar import DRAWING, bicar_entry, is_bicar
 from specsia_build.characters.character import AUTO, UNSETTLED, Entry, Sample, id_order_key, is_unicode, safe_id
 from specsia_build.characters.formats import FORMATS, REFUSED
 from specsia_build.characters.images import IMAGE_SUFFIXES
-from specsia_build.characters.manifest import read_manifest
+from specsia_build.characters.manifest import is_manifest, read_manifest
 from specsia_build.characters.samples import LICENSE, SOURCE, VERSION
 from specsia_build.errors import UsageError, plural, some
 from specsia_build.files.sources import is_folder
