@@ -17,7 +17,7 @@ from specsia_build.config import BuildConfig
 from specsia_build.errors import CharacterError
 from specsia_build.stages.render import FRONT, render
 from specsia_build.stages.stage import Job, Stopwatch
-from tests.characters.bad_characters import DRAWN, REFUSED
+from tests.characters.bad_characters import DRAWN
 
 CONFIG = BuildConfig(size=64, views=4)
 
@@ -33,14 +33,6 @@ def front(name: str, folder: Path) -> NDArray[np.uint8]:
     DRAWN[name](path)
     files = render(Job(entry(path), CONFIG), {}, Stopwatch())[0].files
     return np.asarray(Image.open(io.BytesIO(files[FRONT])))
-
-
-def refusal(name: str, folder: Path) -> str:
-    path = folder / f"{name}.glb"
-    REFUSED[name](path)
-    with pytest.raises(CharacterError) as caught:
-        render(Job(entry(path), CONFIG), {}, Stopwatch())
-    return str(caught.value)
 
 
 def differing(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> float:
@@ -71,46 +63,6 @@ def test_what_is_wrong_only_in_the_mesh_does_not_show(tmp_path: Path) -> None:
     assert {name: differing(front(name, tmp_path), plain) for name in SAME} == pytest.approx(
         dict.fromkeys(SAME, 0.0), abs=0.005
     )
-
-
-@pytest.mark.parametrize(
-    ("name", "said"),
-    [("card", "flat, 0.0 % of its length from front to back"), ("line_of_triangles", "flat, 0.0 % of its length")],
-)
-def test_a_shape_without_thickness_is_said_before_a_build(name: str, said: str, tmp_path: Path) -> None:
-    REFUSED[name](tmp_path / "a.glb")
-    (warning,) = (w for w in read_character(entry(tmp_path / "a.glb")).warnings if "give it thickness" in w)
-    assert said in warning
-    DRAWN["plain"](tmp_path / "b.glb")
-    assert not any("thickness" in w for w in read_character(entry(tmp_path / "b.glb")).warnings)
-
-
-@pytest.mark.parametrize(
-    ("name", "sentence"),
-    [
-        ("nan_vertex", "vertices that are not numbers"),
-        ("one_point", "no extent"),
-        ("points_only", "no triangles"),
-        ("lines_only", "no triangles"),
-        ("no_faces", "no triangles"),
-        ("index_beyond", "vertices that do not exist"),
-        ("line_of_triangles", "flat"),
-        ("card", "flat; give it thickness"),
-        ("turned_away", "are seen from their back only"),
-        ("clear_mask", "transparent"),
-        ("clear_blend", "transparent"),
-        ("stray_vertex", "its surface is too small"),
-        ("zero_bytes", "it is not JSON"),
-        ("text", "neither as GLB nor as JSON"),
-        ("cut_header", "cut short|neither as GLB"),
-        ("cut_half", "cut short"),
-        ("cut_99", "cut short"),
-    ],
-)
-def test_what_cannot_be_drawn_is_refused_in_one_sentence(name: str, sentence: str, tmp_path: Path) -> None:
-    found = refusal(name, tmp_path)
-    assert any(part in found for part in sentence.split("|")), found
-    assert "\n" not in found
 
 
 @pytest.mark.parametrize("suffix", ["glb", "gltf", "vrm", "obj", "ply"])

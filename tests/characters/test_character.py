@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from specsia_build.characters.character import MOST_ID_BYTES, id_order_key, is_safe_id, safe_id
+from specsia_build.characters.character import id_order_key, safe_id
 
 
 def test_numeric_ids_come_first_as_integers() -> None:
@@ -27,10 +25,3 @@ def test_numeric_ids_come_first_as_integers() -> None:
 )
 def test_safe_ids(text: str, expected: str) -> None:
     assert safe_id(text) == expected
-
-
-@given(st.text())
-def test_a_safe_id_is_safe_and_short(text: str) -> None:
-    made = safe_id(text)
-    assert is_safe_id(made)
-    assert len(made.encode()) <= MOST_ID_BYTES

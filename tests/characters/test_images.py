@@ -41,20 +41,9 @@ def test_lossless_kinds_keep_corners_and_are_opaque(kind: str) -> None:
     assert pixels[2, 1].tolist() == [0, 0, 255, 255]
 
 
-def test_straight_alpha_is_kept() -> None:
-    image = Image.new("RGBA", (1, 1), (200, 100, 50, 10))
-    assert load_texture(encoded(image, "PNG"), "t")[0, 0].tolist() == [200, 100, 50, 10]
-
-
 def test_sixteen_bit_grey_is_scaled_not_clipped() -> None:
     image = Image.fromarray(np.array([[0, 0x8080, 0xFFFF]], np.uint16))
     assert load_texture(encoded(image, "PNG"), "t")[0, :, 0].tolist() == [0, 128, 255]
-
-
-def test_grey_with_alpha_and_cmyk() -> None:
-    assert load_texture(encoded(Image.new("LA", (1, 1), (7, 9)), "PNG"), "t")[0, 0].tolist() == [7, 7, 7, 9]
-    white = load_texture(encoded(Image.new("CMYK", (1, 1), (0, 0, 0, 0)), "TIFF"), "t")
-    assert white[0, 0].tolist() == [255, 255, 255, 255]
 
 
 @pytest.mark.parametrize(

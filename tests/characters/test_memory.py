@@ -72,13 +72,6 @@ def test_a_mesh_at_very_many_nodes_is_refused_at_once_and_at_many_is_read_once(t
     np.testing.assert_allclose((high - low)[[0, 2]], (99.35, 3.0), atol=1.0)
 
 
-@pytest.mark.usefixtures("little")
-def test_a_texture_that_costs_too_much_is_not_left_out_with_a_warning(tmp_path: Path) -> None:
-    (tmp_path / "a.png").write_bytes(bombs.png(8192, 5000))
-    (tmp_path / "a.obj").write_text("v 0 0 0\nv 1 0 0\nv 0 1 0\nvt 0 0\nf 1/1 2/1 3/1\n")
-    assert "a.obj needs at least" in read(tmp_path / "a.obj")
-
-
 def test_ordinary_characters_cost_little(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(memory, "_allowed", 2**24)
     points, faces, _, colours = figure()

@@ -180,53 +180,6 @@ def test_what_hangs_on_joints_apart_from_the_body_is_told_to_stay_behind(tmp_pat
     ]
 
 
-def test_of_two_figures_called_alike_the_one_is_followed_that_moves(tmp_path: Path) -> None:
-    figure, bones = person(MIXAMO, seed=7, up="+y")
-    moved, count = exercise(figure, bones), len(bones)
-    alone = into_gltf(figure, moved)
-    both = into_gltf(figure, moved)
-    nodes = both.data["nodes"]
-    for node in into_gltf(figure).data["nodes"]:
-        both.add("nodes", **{**node, "children": [count + child for child in node.get("children", ())]})
-    # The second of the two stands elsewhere, and is the one that moves.
-    nodes[count]["translation"] = np.add(nodes[count]["translation"], [2, 0, 1]).tolist()
-    for node in nodes[count:]:
-        node.pop("mesh", None)
-        if not node["children"]:
-            del node["children"]
-    for channel in both.data["animations"][0]["channels"]:
-        channel["target"]["node"] += count
-    target, there = person(KAYKIT, seed=3, up="+y")
-    moving = read(into_gltf(target).write_glb(tmp_path / "person.glb"))
-    found = []
-    for name, writer in (("alone", alone), ("both", both)):
-        file = read_motions(writer.write_glb(tmp_path / f"{name}.glb"))
-        motion, notes = motion_for(moving.rig, moving.humanoid, file, file.motions[0])
-        assert notes == ()
-        found.append(angles(moving, motion, [there[bone] for bone in LIMBS]))
-    assert found[1] == pytest.approx(found[0], abs=1e-3)
-    assert found[0][:2] == pytest.approx((90, 90), abs=1)
-
-
-@pytest.mark.parametrize(("up", "size"), [("+y", 39.37), ("+z", 0.01), ("-y", 1.0)])
-@pytest.mark.parametrize("mirrored", [False, True])
-def test_a_bvh_may_have_any_axis_and_unit_but_is_told_to_be_mirrored(
-    tmp_path: Path, up: str, size: float, mirrored: bool
-) -> None:
-    figure, bones = person(MIXAMO, up=up, size=size)
-    sign = -1.0 if mirrored else 1.0
-    skeleton = replace(figure.skeleton, translations=figure.skeleton.translations * (sign, 1.0, 1.0))
-    path = tmp_path / "exercise.bvh"
-    path.write_text(into_bvh(replace(figure, skeleton=skeleton), exercise(figure, bones)))
-    whose, bones = person(KAYKIT, seed=13, up="+y", lowered=40.0)
-    into_gltf(whose).write_glb(tmp_path / "person.glb")
-    moving, file = read(tmp_path / "person.glb"), read_motions(path)
-    motion, notes = motion_for(moving.rig, moving.humanoid, file, file.motions[0])
-    assert ["is mirrored" in note for note in notes] == ([True] if mirrored else [])
-    if not mirrored:
-        assert angles(moving, motion, [bones[bone] for bone in LIMBS])[:2] == pytest.approx((90.0, 90.0), abs=0.1)
-
-
 @pytest.mark.parametrize("suffix", [".bvh", ".vrma"])
 @pytest.mark.parametrize("name", REAL)
 def test_joints_of_real_characters_bend_by_the_files_angles(

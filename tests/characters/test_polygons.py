@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from specsia_build.characters.character import Entry
-from specsia_build.characters.polygons import MOST_CORNERS, triangulate
+from specsia_build.characters.polygons import triangulate
 from specsia_build.characters.read import read_character
 
 ARROW = [(0, 0), (4, 0), (4, 4), (3, 1), (1, 1), (0, 4)]
@@ -51,14 +51,6 @@ def test_triangles_cover_a_polygon_of_any_shape_once_and_face_as_it_does(count: 
     assert (found @ whole > -1e-3 * size**2).all()
 
 
-def test_convex_polygons_are_fans_and_quads_have_their_shorter_diagonal() -> None:
-    angle = np.linspace(0, 2 * np.pi, 7, endpoint=False)
-    heptagon = turned(np.column_stack([np.cos(angle), np.sin(angle)]), 1)
-    assert cut(heptagon).tolist() == [[0, k, k + 1] for k in range(1, 6)]
-    kite = turned(np.array([(0, 0), (3, -1), (4, 0), (3, 1)]), 2)
-    assert cut(kite).tolist() == [[0, 1, 3], [1, 2, 3]]
-
-
 @pytest.mark.parametrize("start", range(4))
 def test_a_concave_quad_is_cut_along_the_diagonal_inside(start: int) -> None:
     dart = np.roll(turned(np.array([(-1, 0), (0, 1), (1, 0), (0, 11)]), 3), start, axis=0)
@@ -75,17 +67,6 @@ def test_several_polygons_keep_their_order_and_what_is_left_out_stays_out() -> N
     assert (triangles // 6 == polygon[:, None]).all()
     for index, size in ((0, 7.0), (2, 7.0), (3, 10.0)):
         assert float(areas(points, triangles[polygon == index])[:, 2].sum()) == pytest.approx(size)
-
-
-@pytest.mark.parametrize("wrong", [np.nan, np.inf, 1e300])
-def test_corners_that_are_nowhere_and_very_many_of_them_give_a_fan(wrong: float) -> None:
-    broken = np.array([(*corner, 0.0) for corner in ARROW])
-    broken[2, 1] = wrong
-    assert len(cut(broken)) == 4
-    assert len(cut(np.zeros((6, 3)))) == 4
-    count = MOST_CORNERS + 2
-    star = np.where(np.arange(count) % 2, 0.5, 1.0)[:, None] * np.ones((1, 3))
-    assert len(cut(star)) == count - 2
 
 
 @pytest.mark.parametrize("kind", ["obj", "ply"])

@@ -99,11 +99,6 @@ def test_shapes_that_cannot_be_drawn(tmp_path: Path, text: str, sentence: str) -
         read_character(entry_of(tmp_path, text))
 
 
-def test_a_broken_vertex_that_no_face_uses_does_not_matter(tmp_path: Path) -> None:
-    character = read_character(entry_of(tmp_path, ARROW + "v nan nan nan\n"))
-    assert len(character.mesh.vertices) == 5
-
-
 def raw_triangle(**changes: object) -> RawMesh:
     mesh = Mesh(
         vertices=np.eye(3, dtype=np.float32),

@@ -72,13 +72,6 @@ def test_stems_that_collide_take_their_folder_s_name(tmp_path: Path) -> None:
     assert ids(open_path(tmp_path)) == ["elf_model", "orc_deep_dir_model", "solo"]
 
 
-def test_ids_are_unique_whatever_the_characters_and_the_case(tmp_path: Path) -> None:
-    touch(tmp_path, "a b.glb", "a!b.glb", "Hero.glb", "hero.glb", "x/a b.glb")
-    found = ids(open_path(tmp_path))
-    assert len({i.casefold() for i in found}) == 5
-    assert set(found) == {"a_b", "a_b_2", "Hero", "hero_2", "x_a_b"}
-
-
 @pytest.mark.parametrize(
     ("present", "winner"),
     [
@@ -125,12 +118,6 @@ def test_a_manifest(tmp_path: Path) -> None:
     assert (source.name, source.kind, ids(source)) == ("set.jsonl", "manifest", ["2", "b", "line-3"])
 
 
-def test_the_real_characters(characters_dir: Path, tmp_path: Path) -> None:
-    source = open_source(str(characters_dir / "characters.jsonl"), tmp_path)
-    assert len(source.entries) == 16
-    assert all(entry.problem is None and entry.license for entry in source.entries)
-
-
 @pytest.mark.parametrize(
     ("name", "sentence"),
     [
@@ -164,16 +151,6 @@ def test_a_sample_is_made_where_it_is_read_and_no_other_is(tmp_path: Path) -> No
     assert (len(source.entries), list(tmp_path.iterdir())) == (100_000, [])
     assert len(read_character(source.entries[6]).mesh.faces)
     assert [path.name for path in (tmp_path / "sample-42").iterdir()] == ["6"]
-
-
-def test_samples_of_one_seed_share_a_folder(tmp_path: Path) -> None:
-    fewer = open_source("sample:011", tmp_path)
-    assert (fewer.name, ids(fewer)) == ("sample:11", [str(k) for k in range(11)])
-    seeded = open_source("sample:3@7", tmp_path)
-    assert (seeded.name, len(seeded.entries)) == ("sample:3@7", 3)
-    assert open_source("sample:3@42", tmp_path).name == "sample:3"
-    assert {e.path.parent for e in fewer.entries} == {tmp_path / "sample-42"}
-    assert {e.path.parent for e in seeded.entries} == {tmp_path / "sample-7"}
 
 
 @pytest.mark.parametrize(

@@ -89,14 +89,6 @@ def test_an_outline_hull_is_a_rim(tmp_path: Path, name: str, said: bool, thickne
     assert [m.double_sided for m in drawn.mesh.materials if m.name == "skin"] == [True]
 
 
-def test_what_covers_only_a_part_of_a_figure_is_no_hull(tmp_path: Path) -> None:
-    trunk = inside_out(grown(figure(), 0.02))
-    coat = trunk.of_faces(trunk.vertices[trunk.faces].mean(axis=1)[:, 2] < 0.1)
-    character = read(written(tmp_path / "a.glb", ("skin", figure(), RED, True), ("coat", coat, BLACK, True)))
-    assert character.warnings == ()
-    assert all(m.double_sided for m in character.mesh.materials)
-
-
 def test_a_figure_turned_inside_out_is_said(tmp_path: Path) -> None:
     path = written(tmp_path / "a.glb", ("skin", inside_out(figure()), RED, False))
     (warning,) = read(path).warnings

@@ -142,24 +142,6 @@ def test_a_texture_without_uvs_is_left_out_with_a_warning(tmp_path: Path) -> Non
     assert raw.warnings == ("a.glb: 'thing' has a texture and no UVs for it; the texture was left out",)
 
 
-def test_one_image_is_one_texture(tmp_path: Path) -> None:
-    writer = textured(GltfWriter())
-    writer.add("textures", source=0)
-    same = writer.add("materials", name="b", pbrMetallicRoughness={"baseColorTexture": {"index": 1}})
-    uv = writer.data["meshes"][0]["primitives"][0]["attributes"]["TEXCOORD_0"]
-    writer.mesh_node(writer.primitive(material=same, TEXCOORD_0=uv))
-    first, second = read(writer, tmp_path).mesh.materials
-    assert first.texture is second.texture is not None
-
-
-def test_a_lost_emissive_texture_does_not_light_the_whole_surface(tmp_path: Path) -> None:
-    writer = textured(GltfWriter(), emissiveFactor=[1, 1, 1], emissiveTexture={"index": 1})
-    writer.add("textures", source=writer.image(b"no image"))
-    raw = read(writer, tmp_path)
-    assert only_material(raw).emissive == (0.0, 0.0, 0.0)
-    assert len(raw.warnings) == 1
-
-
 @pytest.mark.parametrize(
     ("mode", "texel_alpha", "factor_alpha", "corner_alpha", "expected"),
     [
@@ -183,18 +165,6 @@ def test_what_is_opaque_everywhere_is_opaque(
     uv = writer.accessor(UV)
     writer.mesh_node(writer.primitive(material=material, TEXCOORD_0=uv, COLOR_0=colors))
     assert only_material(read(writer, tmp_path)).alpha_mode == expected
-
-
-def test_an_attribute_that_some_primitives_lack_is_filled(tmp_path: Path) -> None:
-    writer = GltfWriter()
-    uv, normal = writer.accessor(UV), writer.accessor([[1, 0, 0]] * 3)
-    color = writer.accessor([[0.5, 0.5, 0.5, 1]] * 3)
-    writer.mesh_node(writer.primitive(TEXCOORD_0=uv, NORMAL=normal, COLOR_0=color), writer.primitive())
-    mesh = read(writer, tmp_path).mesh
-    assert mesh.uv is not None and mesh.normals is not None and mesh.colors is not None
-    assert_array_equal(mesh.uv[1], np.zeros((3, 2)))
-    assert_array_equal(mesh.normals[1], [[0, 0, 1]] * 3)
-    assert_array_equal(mesh.colors[1], np.ones((3, 4)))
 
 
 def test_webp_images(tmp_path: Path) -> None:
@@ -260,15 +230,6 @@ def test_an_image_that_lies_elsewhere_in_the_source_is_taken_and_said(tmp_path: 
     raw = read_gltf(writer.write_glb(tmp_path / "gltf" / "a.glb"), root=tmp_path)
     assert raw.mesh.materials[0].texture is not None
     assert raw.warnings == (f"texture '{uri}' of a.glb is not there: {place} was taken in its stead",)
-
-
-def test_a_missing_image_is_a_warning_that_names_it(tmp_path: Path) -> None:
-    writer = textured(GltfWriter())
-    writer.data["images"] = [{"uri": "gone.png"}]
-    raw = read(writer, tmp_path)
-    assert only_material(raw).texture is None
-    assert raw.warnings == ("texture 'gone.png' of a.glb is not there; it was left out",)
-    assert raw.files[:3] == (tmp_path / "a.glb", tmp_path / "gone.png", tmp_path / "**" / "gone.png")
 
 
 def test_the_given_texture_goes_to_materials_without_one(tmp_path: Path) -> None:

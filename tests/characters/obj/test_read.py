@@ -96,12 +96,6 @@ def test_vertex_colours_are_display_colours(tmp_path: Path) -> None:
     assert_allclose(raw.mesh.colors[0], np.array([[1, 0, 0, 1], [0.214, 0.214, 0.214, 1], [1, 1, 1, 1]]), atol=1e-3)
 
 
-def test_vertex_colours_of_255(tmp_path: Path) -> None:
-    raw = read(tmp_path, "v 0 0 0 255 0 0\nv 1 0 0 0 255 0\nv 0 1 0 0 0 51\nf 1 2 3\n")
-    assert raw.mesh.colors is not None
-    assert_allclose(raw.mesh.colors[0, :, :3], np.array([[1, 0, 0], [0, 1, 0], [0, 0, 0.0331]]), atol=1e-3)
-
-
 def test_a_material_for_every_face(tmp_path: Path) -> None:
     raw = read(tmp_path, POINTS + "".join(f"usemtl m{k % 2_000}\nf 1 2 3\n" for k in range(6_000)))
     assert [material.name for material in raw.mesh.materials] == [f"m{k}" for k in range(2_000)]
@@ -146,12 +140,6 @@ def test_materials_and_their_faces(tmp_path: Path) -> None:
     assert skin.alpha_mode == "opaque"
     assert raw.warnings == ()
     assert tmp_path / "my lib.mtl" in raw.files
-
-
-def test_transparency_written_as_tr(tmp_path: Path) -> None:
-    (tmp_path / "a.mtl").write_text("newmtl glass\nTr 0.75\nnewmtl solid\nTr 1\n")
-    raw = read(tmp_path, "mtllib a.mtl\n" + POINTS + "usemtl glass\nf 1 2 3\nusemtl solid\nf 1 3 4\n")
-    assert [m.base_color[3] for m in raw.mesh.materials] == [0.25, 1.0]
 
 
 @pytest.mark.parametrize(("other", "seen"), [("d 0", [1.0, 1.0]), ("d 0.5", [0.0, 0.5]), ("", [0.0, 1.0])])
@@ -228,21 +216,6 @@ def test_a_missing_texture_falls_back_on_the_image_named_like_the_obj(tmp_path: 
     assert raw.warnings == ("texture gone.png is not in the folder of hero.obj or below it", "hero.BMP is used instead")
 
 
-def test_without_any_library_the_own_image_is_the_texture(tmp_path: Path) -> None:
-    paint(tmp_path / "héro 1.Png", BLUE)
-    raw = read(tmp_path, TRIANGLES, name="héro 1.obj")
-    assert colour_of(raw) == [*BLUE]
-    assert raw.warnings == ()
-
-
-def test_several_libraries_on_one_line(tmp_path: Path) -> None:
-    (tmp_path / "a.mtl").write_text("newmtl a\nKd 1 0 0\n")
-    (tmp_path / "b.mtl").write_text("newmtl b\nKd 0 1 0\n")
-    raw = read(tmp_path, "mtllib a.mtl b.mtl\nusemtl b\n" + TRIANGLES)
-    assert raw.mesh.materials[0].base_color == (0, 1, 0, 1)
-    assert raw.warnings == ()
-
-
 @pytest.mark.parametrize(
     "lines", ["0 0 0 1 1 0 0\nv 1 0 0 1 0 1 0\nv 0 1 0 1 0 0 1", "0 0 0 1 0 0 .5\nv 1 0 0 0 1 0 .9\nv 0 1 0 0 0 1 1"]
 )
@@ -277,16 +250,6 @@ def test_cutout_from_luminance(tmp_path: Path) -> None:
     assert material.texture.pixels[3, 3].tolist() == [*GREEN, 255]
 
 
-def test_cutout_from_the_texture_s_own_alpha(tmp_path: Path) -> None:
-    paint(tmp_path / "skin.png", (*GREEN, 100))
-    raw = textured(tmp_path, "map_Kd skin.png", "map_d skin.png")
-    material = raw.mesh.materials[0]
-    assert material.alpha_mode == "blend"
-    assert material.texture is not None
-    assert material.texture.pixels[0, 0].tolist() == [*GREEN, 100]
-    assert textured(tmp_path, "map_Kd skin.png").mesh.materials[0].alpha_mode == "opaque"
-
-
 def test_emissive_map(tmp_path: Path) -> None:
     paint(tmp_path / "glow.png", RED)
     material = textured(tmp_path, "map_Ke glow.png").mesh.materials[0]
@@ -294,18 +257,6 @@ def test_emissive_map(tmp_path: Path) -> None:
     assert material.emissive_texture is not None
     assert material.texture is None
     assert_allclose(material.base_color[:3], 0.0331, atol=1e-4)
-
-
-def test_texture_for_materials_without_one(tmp_path: Path) -> None:
-    given_texture = paint(tmp_path / "other" / "given.png", RED)
-    (tmp_path / "hero.mtl").write_text("newmtl bare\nKd 0 0 1\n")
-    path = tmp_path / "hero.obj"
-    path.write_text("mtllib hero.mtl\nusemtl bare\n" + TRIANGLES)
-    raw = read_obj(path, texture=given_texture)
-    assert colour_of(raw) == [*RED]
-    assert given_texture in raw.files
-    with pytest.raises(CharacterError, match=r"nowhere\.png cannot be read"):
-        read_obj(path, texture=tmp_path / "nowhere.png")
 
 
 def test_one_image_whatever_the_library_says(tmp_path: Path) -> None:
@@ -411,11 +362,3 @@ def test_random_text_gives_a_mesh_or_a_sentence(tmp_path: Path, text: str) -> No
         assert str(error)
     else:
         assert corner_points(raw).shape[1:] == (3, 3)
-
-
-@given(st.binary(max_size=300))
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
-def test_a_random_library_never_stops_the_mesh(tmp_path: Path, tail: bytes) -> None:
-    (tmp_path / "a.mtl").write_bytes(b"newmtl m\nKd 1 1 1\nmap_Kd " + tail)
-    raw = read(tmp_path, "mtllib a.mtl\nusemtl m\n" + TRIANGLES)
-    assert len(raw.mesh.faces) == 2

@@ -64,21 +64,6 @@ def test_vertex_colours_become_linear(tmp_path: Path) -> None:
     assert_allclose(raw.mesh.colors[0], np.array([[1, 0, 0, 1], [0, 0.5029, 0, 1], [0, 0, 0, 1]]), atol=1e-4)
 
 
-def test_float_colours(tmp_path: Path) -> None:
-    rows = ["0 0 0 1 0 0", "2 0 0 0 0.5 0", "2 0 1 0 0 0"]
-    raw = read(tmp_path, text_ply(rows, ["3 0 1 2"], vertex=XYZ + RGB.replace("uchar", "float")))
-    assert raw.mesh.colors is not None
-    assert_allclose(raw.mesh.colors[0, 1], [0, 0.2140411, 0, 1], atol=1e-6)
-
-
-def test_colours_of_faces_count_where_all_vertices_have_one(tmp_path: Path) -> None:
-    rows = [f"{row} 192 192 192" for row in SQUARE]
-    faces = ["3 0 1 2 255 0 0", "3 0 2 3 0 255 0"]
-    raw = read(tmp_path, text_ply(rows, faces, vertex=XYZ + RGB, face=LIST + RGB))
-    assert raw.mesh.colors is not None
-    assert_array_equal(raw.mesh.colors[:, 0, :3], [[1, 0, 0], [0, 1, 0]])
-
-
 @pytest.mark.parametrize("order", ["<", ">"])
 def test_binary_polygons_of_mixed_sizes(tmp_path: Path, order: str) -> None:
     name = {"<": "binary_little_endian", ">": "binary_big_endian"}[order]
