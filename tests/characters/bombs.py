@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import struct
 import zlib
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from tests.characters.bad_characters import checks, figure
+from tests.characters.bad_characters import figure
 from tests.characters.gltf.writer import GltfWriter
-from tests.characters.gltf.writer import png as small_png
 
 MANY = 20_000_000
 
@@ -111,19 +109,6 @@ def textures(folder: Path, count: int = 16, side: int = 8192, samplers: int = 1)
     return file.write_glb(folder / "textures.glb")
 
 
-def uri(folder: Path, length: int = 66_000_000) -> Path:
-    """A data URI of percent signs, three bytes for each of `length`."""
-    path = folder / "uri.gltf"
-    head = '{"asset":{"version":"2.0"},"buffers":[{"byteLength":3,"uri":"data:application/octet-stream,'
-    tail = (
-        '"}],"bufferViews":[{"buffer":0,"byteLength":3}],"accessors":[{"bufferView":0,"componentType":5126,"type":"VEC3",'
-        '"count":3}],"meshes":[{"primitives":[{"attributes":{"POSITION":0}}]}],"nodes":[{"mesh":0}],'
-        '"scenes":[{"nodes":[0]}]}'
-    )
-    path.write_text(head + "%00" * length + tail)
-    return path
-
-
 def empty_lists(folder: Path, size: int = 99_000_000) -> Path:
     """JSON of empty lists, 56 bytes of memory for every three."""
     path = folder / "lists.gltf"
@@ -138,25 +123,10 @@ def obj_line(folder: Path, size: int = 40_000_000) -> Path:
     return path
 
 
-def obj_vertex(folder: Path, size: int = 40_000_000) -> Path:
-    """An OBJ whose one vertex has very many numbers."""
-    path = folder / "vertex.obj"
-    path.write_text("v 0 0 0\nv 1 0 0\nv 0 1 0" + " 1" * (size // 2) + "\nf 1 2 3\n")
-    return path
-
-
 def obj_lines(folder: Path, size: int = 40_000_000) -> Path:
     """An OBJ of very many empty lines and groups."""
     path = folder / "lines.obj"
     path.write_text("v 0 0 0\nv 1 0 0\nv 0 1 0\nf 1 2 3\n" + "g\n" * (size // 2))
-    return path
-
-
-def ply_text(folder: Path, size: int = 40_000_000) -> Path:
-    """A text PLY of very many short numbers."""
-    path = folder / "text.ply"
-    head = "ply\nformat ascii 1.0\nelement vertex {}\nproperty uchar x\nend_header\n"
-    path.write_text(head.format(size // 2) + "1 " * (size // 2))
     return path
 
 
@@ -170,67 +140,3 @@ def ply_lists(folder: Path, rows: int = 40_000_000) -> Path:
     )
     path.write_bytes(head.encode() + bytes([0, 0, 0, 1, 0, 0, 0, 1, 0]) + b"\x03\x00\x01\x02" + bytes(rows - 1))
     return path
-
-
-def ply_count(folder: Path) -> Path:
-    """A PLY whose header promises very many rows."""
-    path = folder / "count.ply"
-    path.write_text(
-        "ply\nformat ascii 1.0\nelement vertex 4000000000\nproperty float x\nproperty float y\nproperty float z\n"
-        "element face 4000000000\nproperty list uchar int vertex_indices\nend_header\n0 0 0\n"
-    )
-    return path
-
-
-def _image_beside(folder: Path, name: str, content: bytes) -> Path:
-    """A textured OBJ whose own image is the bomb."""
-    (folder / name).write_bytes(content)
-    path = folder / f"{Path(name).stem}.obj"
-    path.write_text("v 0 0 0\nv 1 0 0\nv 0 1 0\nvt 0 0\nf 1/1 2/1 3/1\n")
-    return path
-
-
-def huge_png(folder: Path) -> Path:
-    """An image that says it has 4 billion pixels."""
-    whole = bytearray(small_png(checks(8)))
-    whole[16:24] = struct.pack(">II", 65_500, 65_500)
-    whole[29:33] = struct.pack(">I", zlib.crc32(whole[12:29]))
-    return _image_beside(folder, "huge.png", bytes(whole))
-
-
-def large_bmp(folder: Path, side: int = 16_384) -> Path:
-    """A BMP of one bit a pixel that is cut after its header."""
-    header = struct.pack("<2sIHHI", b"BM", 62, 0, 0, 62) + struct.pack(
-        "<IiiHHIIiiII", 40, side, side, 1, 1, 0, 0, 0, 0, 2, 2
-    )
-    return _image_beside(folder, "large.bmp", header + b"\x00\x00\x00\x00\xff\xff\xff\x00")
-
-
-def large_tga(folder: Path, side: int = 16_384) -> Path:
-    """A TGA of runs, 128 pixels of four bytes for every five."""
-    runs = b"\xff\x00\x00\x00\xff" * (side * side // 128)
-    return _image_beside(
-        folder, "large.tga", struct.pack("<BBBHHBHHHHBB", 0, 0, 10, 0, 0, 0, 0, 0, side, side, 32, 8) + runs
-    )
-
-
-BOMBS: dict[str, Callable[[Path], Path]] = {
-    "unbacked": unbacked,
-    "skinned": skinned,
-    "sparse": sparse,
-    "shared": shared,
-    "textures": textures,
-    "samplers": lambda folder: textures(folder, 1, 4096, 200),
-    "uri": uri,
-    "empty_lists": empty_lists,
-    "obj_line": obj_line,
-    "obj_vertex": obj_vertex,
-    "obj_lines": obj_lines,
-    "ply_text": ply_text,
-    "ply_lists": ply_lists,
-    "ply_count": ply_count,
-    "huge_png": huge_png,
-    "large_bmp": large_bmp,
-    "large_tga": large_tga,
-}
-"""All of them, as large as they were when they did harm; most take a smaller size too."""

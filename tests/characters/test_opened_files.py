@@ -22,8 +22,6 @@ from specsia_build.pipeline.layout import RunLayout
 from specsia_build.pipeline.worker import file_inputs
 from specsia_build.stages.stage import Sources
 from tests.characters.bad_characters import figure, write_glb
-from tests.characters.gltf.writer import GltfWriter
-from tests.shapes import write_figure
 
 STRANGE: dict[str, Callable[[Path], object]] = {
     "pipe": os.mkfifo,
@@ -76,62 +74,6 @@ def test_the_good_of_a_folder_of_strange_files_are_listed(tmp_path: Path, monkey
     assert found.pop("good") is None
     assert set(found) == set(STRANGE) - {"folder"}
     assert all("is no regular file" in text or "leads out of set" in text for text in found.values())
-
-
-@pytest.mark.parametrize("kind", STRANGE)
-@pytest.mark.parametrize("role", ["map_Kd", "mtllib", "own image", "uri", "bicar", "texture"])
-def test_a_strange_file_that_a_mesh_names_is_left_out_and_said(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, role: str, kind: str
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    home = Path("home")
-    entry = Entry("a", "obj", home / "a.obj")
-    odd = home / "odd.png"
-    if role == "uri":
-        points, faces, uv, _ = figure()
-        file = GltfWriter()
-        texture = file.add("textures", source=file.add("images", uri="odd.png"))
-        number = file.add("materials", pbrMetallicRoughness={"baseColorTexture": {"index": texture}})
-        primitive = file.primitive(points, material=number, TEXCOORD_0=file.accessor(uv))
-        primitive["indices"] = file.accessor(faces.reshape(-1), "u4")
-        file.mesh_node(primitive)
-        home.mkdir()
-        entry = Entry("a", "gltf", file.write_glb(home / "a.glb"))
-    else:
-        write_figure(home / "a.obj")
-        text = (home / "a.obj").read_text() + "vt 0 0\n"
-        for path in home.iterdir():
-            path.unlink()
-        if role == "mtllib":
-            odd = home / "odd.mtl"
-            text = "mtllib odd.mtl\n" + text
-        elif role == "map_Kd":
-            (home / "a.mtl").write_text("newmtl skin\nmap_Kd odd.png\n")
-            text = "mtllib a.mtl\nusemtl skin\n" + "\n".join(
-                line for line in text.splitlines() if not line.startswith(("mtllib", "usemtl"))
-            )
-        elif role == "own image":
-            odd = home / "a.png"
-            text = "\n".join(" ".join(line.split(" ")[: 4 if line[0] == "v" else None]) for line in text.splitlines())
-        elif role == "bicar":
-            home, odd = Path("7"), Path("7/tpose/m.png")
-            odd.parent.mkdir(parents=True)
-            (odd.parent / "m.obj").write_text(text)
-            entry = Entry("7", "3dbicar", home)
-        else:
-            entry = Entry("a", "obj", home / "a.obj", texture=odd)
-        if role != "bicar":
-            (home / "a.obj").write_text(text)
-    STRANGE[kind](odd)
-    try:
-        read = read_character(entry)
-    except CharacterError as error:
-        assert role == "texture"
-        assert any(part in str(error) for part in REFUSED.split("|"))
-    else:
-        assert any(part in " ".join(read.warnings) for part in REFUSED.split("|")), read.warnings
-        found = file_inputs(read.files, Sources(entry.folder, entry.within))
-        assert found[odd.relative_to(entry.folder).as_posix()] is None
 
 
 def test_links_inside_the_folder_that_is_named_are_followed(tmp_path: Path) -> None:

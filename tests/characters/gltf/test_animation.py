@@ -77,7 +77,6 @@ def test_a_real_character_takes_a_pose(characters_dir: Path) -> None:
     rest, idle, dead = (
         facts_of(read_character(replace(knight, pose=pose))) for pose in ("rest", "Idle@12", "Death_A_Pose")
     )
-    assert (rest.pose, idle.pose) == ("T-pose", "posed")
     assert set(idle.warnings) <= set(rest.warnings)
     lying = read_character(replace(knight, pose="Death_A_Pose")).mesh
     assert np.ptp(lying.vertices[:, 2]) < np.ptp(lying.vertices[:, 1])

@@ -22,7 +22,7 @@ from specsia_build.errors import CharacterError
 from specsia_build.frame import view_cameras
 from specsia_build.rendering.fast.renderer import silhouettes
 from specsia_build.stages.render import in_frame
-from tests.characters.gltf.packed import DRACO, MESHOPT, draco, meshopted, opened, rewritten
+from tests.characters.gltf.packed import DRACO, draco, meshopted, opened, rewritten
 from tests.characters.gltf.test_damage import GLB, refused
 from tests.characters.gltf.writer import TRIANGLE, GltfWriter
 
@@ -98,14 +98,6 @@ def test_quantised_positions_are_where_they_were(tmp_path: Path, pack: Callable[
     assert_allclose(np.ptp(vertices, axis=0), [2, 2, 0], atol=1e-6)
 
 
-@pytest.mark.parametrize("pack", [draco, meshopted])
-def test_whole_numbers_stand_for_0_to_1_as_their_accessor_says(tmp_path: Path, pack: Callable[[bytes], bytes]) -> None:
-    mesh = read(tmp_path, pack(plain_square())).mesh
-    assert mesh.uv is not None and mesh.colors is not None
-    assert_allclose(mesh.uv, mesh.vertices[mesh.faces][..., :2], atol=1e-4)
-    assert_allclose(mesh.colors, np.broadcast_to([1.0, 0, 0, 1], (2, 3, 4)))
-
-
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
@@ -121,29 +113,6 @@ def test_damaged_draco_is_said_with_its_place(change: Any, sentence: str) -> Non
     change(writer.data["meshes"][0]["primitives"][0]["extensions"][DRACO])
     message = refused(rewritten(writer))
     assert message is not None and message.startswith("a.glb: ") and sentence in message
-
-
-@pytest.mark.parametrize(
-    ("change", "sentence"),
-    [
-        ({"mode": "STRIPS"}, "has meshoptimizer data that cannot be decoded"),
-        ({"filter": "SHARP"}, "has meshoptimizer data that cannot be decoded"),
-        ({"byteStride": 7}, "has meshoptimizer data that cannot be decoded"),
-        ({"count": 300}, "has meshoptimizer data that cannot be decoded"),
-        ({"count": 3}, "reaches past the end of its bufferView"),
-        ({"count": 0}, "reaches past the end of its bufferView"),
-        ({"byteLength": 10**6}, "reaches past the end of its buffer"),
-        ({"count": 2**40}, "of memory, and a worker may use"),
-        ({"count": -1}, "count is wrongly written"),
-    ],
-)
-def test_damaged_meshoptimizer_data_is_said_with_its_place(change: dict[str, Any], sentence: str) -> None:
-    writer = opened(meshopted(plain_square()))
-    position = writer.data["meshes"][0]["primitives"][0]["attributes"]["POSITION"]
-    view = writer.data["bufferViews"][writer.data["accessors"][position]["bufferView"]]
-    view["extensions"][MESHOPT].update(change)
-    message = refused(rewritten(writer))
-    assert message is not None and message.startswith("a.glb") and sentence in message
 
 
 def test_draco_data_that_grows_beyond_the_memory_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

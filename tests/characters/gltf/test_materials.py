@@ -125,24 +125,6 @@ def test_texture_transforms(tmp_path: Path, transform: dict[str, Any], expected:
 
 
 @pytest.mark.parametrize(
-    "slot", [{"texCoord": 1}, {"texCoord": 0, "extensions": {"KHR_texture_transform": {"texCoord": 1}}}]
-)
-def test_the_second_uv_set(tmp_path: Path, slot: dict[str, Any]) -> None:
-    writer = textured(GltfWriter(), slot)
-    other = [[0.1, 0.2], [0.3, 0.4], [0.5, 0.6]]
-    writer.data["meshes"][0]["primitives"][0]["attributes"]["TEXCOORD_1"] = writer.accessor(other)
-    raw = read(writer, tmp_path)
-    assert raw.mesh.uv is not None
-    assert_allclose(raw.mesh.uv[0], other, atol=1e-7)
-
-
-def test_a_texture_without_uvs_is_left_out_with_a_warning(tmp_path: Path) -> None:
-    raw = read(textured(GltfWriter(), {"texCoord": 1}), tmp_path)
-    assert only_material(raw).texture is None
-    assert raw.warnings == ("a.glb: 'thing' has a texture and no UVs for it; the texture was left out",)
-
-
-@pytest.mark.parametrize(
     ("mode", "texel_alpha", "factor_alpha", "corner_alpha", "expected"),
     [
         ("BLEND", 255, 1.0, 1.0, "opaque"),

@@ -250,15 +250,6 @@ def test_cutout_from_luminance(tmp_path: Path) -> None:
     assert material.texture.pixels[3, 3].tolist() == [*GREEN, 255]
 
 
-def test_emissive_map(tmp_path: Path) -> None:
-    paint(tmp_path / "glow.png", RED)
-    material = textured(tmp_path, "map_Ke glow.png").mesh.materials[0]
-    assert material.emissive == (1, 1, 1)
-    assert material.emissive_texture is not None
-    assert material.texture is None
-    assert_allclose(material.base_color[:3], 0.0331, atol=1e-4)
-
-
 def test_one_image_whatever_the_library_says(tmp_path: Path) -> None:
     paint(tmp_path / "wrong.png", RED)
     textured(tmp_path, "map_Kd wrong.png")
