@@ -22,7 +22,8 @@ from specsia_build.frame import axis_vector, up_rotation
 
 MOST_JOINTS = 10_000
 
-_CHANNEL = re.compile(r"([XYZ])(position|rotation)", re.IGNORECASE)
+_CHANNEL = re.compile(r"[XYZ](position|rotation)", re.IGNORECASE)
+_OFFSET = re.compile(r"\w+(\s+[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d{1,2})?){3}", re.IGNORECASE)
 _MOTION = re.compile(
     rb"^[ \t]*MOTION[ \t]*\n\s*Frames[ \t]*:[ \t]*(\d{1,9})[ \t]*\n\s*Frame[ \t]*Time[ \t]*:[ \t]*(\S+)[ \t]*(?:\n|$)",
     re.MULTILINE | re.IGNORECASE,
@@ -133,10 +134,10 @@ def _hierarchy(name: str, text: str) -> list[_Joint]:
                 open_.append(len(joints) - 1)
             elif keyword == "}" and open_:
                 open_.pop()
-            elif keyword == "OFFSET" and open_ and (offset := _finite(words[1:])) and len(offset) == 3:
-                joints[open_[-1]].offset = offset
-            elif keyword == "CHANNELS" and open_ and (channels := _channels(words[1:])) is not None:
-                joints[open_[-1]].channels = channels
+            elif keyword == "OFFSET" and open_ and _OFFSET.fullmatch(part.strip()):
+                joints[open_[-1]].offset = tuple(map(float, words[1:]))
+            elif keyword == "CHANNELS" and open_ and _are_channels(words[1:]):
+                joints[open_[-1]].channels = [(word[1:].lower(), "XYZ".index(word[0].upper())) for word in words[2:]]
             else:
                 raise CharacterError(f"{name}, line {number} is damaged: '{part.strip()[:40]}' means nothing here")
     if open_ or not any(joint.channels for joint in joints):
@@ -146,19 +147,10 @@ def _hierarchy(name: str, text: str) -> list[_Joint]:
     return joints
 
 
-def _finite(words: Sequence[str]) -> tuple[float, ...]:
-    """Words as finite numbers; none if one is not."""
-    try:
-        values = tuple(map(float, words))
-    except ValueError:
-        return ()
-    return values if np.isfinite(values).all() else ()
-
-
-def _channels(words: Sequence[str]) -> list[tuple[str, int]] | None:
-    named = [(m[2].lower(), "XYZ".index(m[1].upper())) for m in map(_CHANNEL.fullmatch, words[1:]) if m is not None]
-    sound = bool(words) and words[0] == str(len(words) - 1) == str(len(set(named)))
-    return named if sound else None
+def _are_channels(words: Sequence[str]) -> bool:
+    """Whether words are a count and as many different channels."""
+    named = {word.upper() for word in words[1:] if _CHANNEL.fullmatch(word)}
+    return bool(words) and words[0] == str(len(words) - 1) == str(len(named))
 
 
 def _frames(name: str, data: bytes, count: int, width: int) -> NDArray[np.float64]:
@@ -219,7 +211,10 @@ def _stood(skeleton: Skeleton, motion: Motion) -> BvhFile:
     up = up_axis(_landmarks(skeleton, (places - places[:, :1]).mean(axis=0))) or at_rest or "+y"
     turn = up_rotation(at_rest or up)
     front = front_axis(turned(resting, turn)) or "-y"
-    skeleton = _turned(skeleton, motion, up_rotation(up).T @ turn)
+    rotations = skeleton.rotations.copy()
+    turned_roots = [t.node for t in motion.tracks if t.path == ROTATION and skeleton.parents[t.node] < 0]
+    rotations[turned_roots] = scipy.spatial.transform.Rotation.from_matrix(up_rotation(up).T @ turn).as_quat()
+    skeleton = replace(skeleton, rotations=rotations)
     roots = [t for t in motion.tracks if t.path == TRANSLATION and skeleton.parents[t.node] < 0]
     if roots:
         upward = axis_vector(up)
@@ -230,15 +225,6 @@ def _stood(skeleton: Skeleton, motion: Motion) -> BvhFile:
         moved[[track.node for track in roots]] += way
         skeleton = replace(skeleton, translations=moved)
     return BvhFile(skeleton, motion, up, front)
-
-
-def _turned(skeleton: Skeleton, motion: Motion, turn: NDArray[np.float64]) -> Skeleton:
-    """The skeleton with the roots that frames turn anyhow at rest turned by (3, 3)."""
-    rotations = skeleton.rotations.copy()
-    for track in motion.tracks:
-        if track.path == ROTATION and skeleton.parents[track.node] < 0:
-            rotations[track.node] = scipy.spatial.transform.Rotation.from_matrix(turn).as_quat()
-    return replace(skeleton, rotations=rotations)
 
 
 def _landmarks(skeleton: Skeleton, places: NDArray[np.float64]) -> tuple[Landmark, ...]:

@@ -60,9 +60,6 @@ def standing(document: Document, number: NDArray[np.int32], pose: str) -> tuple[
         number: (N,) each node's place in the skeleton.
         pose: ``rest``, or an action's name with an optional frame, 24 a second from 0 on, as `actions.chosen` reads it;
             without one the action's first.
-
-    Raises:
-        CharacterError: if no action is so named, or it is damaged.
     """
     if pose == "rest":
         return None, 0.0, ()
@@ -105,12 +102,7 @@ def _tracks(
     around: float | None = None,
     warnings: dict[str, None] | None = None,
 ) -> list[Track]:
-    """What an animation moves: whole and checked, or just the keys before and after a time.
-
-    Raises:
-        CharacterError: if it is damaged.
-        CostError: if it would take more memory than is left for the character.
-    """
+    """What an animation moves: whole and checked, or just the keys before and after a time."""
     animation = document.entry(schema.Animation, index)
     curves = animation.samplers or ()
     said = {} if warnings is None else warnings

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from specsia_build import memory
 from specsia_build.characters.actions import FRAMES
 from specsia_build.characters.gltf.extensions import denormalise, unpack_view
-from specsia_build.characters.gltf.schema import Accessor, Buffer, BufferView, BufferViewExtensions, Entry, Root, Sparse
+from specsia_build.characters.gltf.schema import Accessor, Buffer, BufferView, Entry, Extensions, Root, Sparse
 from specsia_build.characters.gltf.text import damaged, parse, read_entry
 from specsia_build.characters.side_files import SideFiles
 from specsia_build.errors import CharacterError
@@ -110,11 +110,7 @@ class Document:
         return self.path.name
 
     def entry(self, kind: type[E], index: int) -> E:
-        """An entry of one of the document's lists, the list given by the entry's type.
-
-        Raises:
-            CharacterError: if there is no such entry or it is damaged.
-        """
+        """An entry of one of the document's lists, the list given by the entry's type."""
         found = self._entries.get((kind, index))
         if not isinstance(found, kind):
             texts = self.root.entries(kind.key)
@@ -125,11 +121,7 @@ class Document:
         return found
 
     def entries(self, kind: type[E]) -> list[E]:
-        """All entries of one of the document's lists.
-
-        Raises:
-            CharacterError: if one is damaged.
-        """
+        """All entries of one of the document's lists."""
         return [self.entry(kind, index) for index in range(self.root.count(kind.key))]
 
     def error(self, kind: type[Entry], index: int, problem: str, below: str = "") -> CharacterError:
@@ -182,11 +174,7 @@ class Document:
             raise CharacterError(f"{self.name} has a data URI that is damaged: export it again") from error
 
     def buffer(self, index: int) -> memoryview:
-        """The bytes of a buffer.
-
-        Raises:
-            CharacterError: if it cannot be had.
-        """
+        """The bytes of a buffer."""
         if index in self.buffers:
             return self.buffers[index]
         uri = self.entry(Buffer, index).uri
@@ -203,15 +191,10 @@ class Document:
         return self.buffers[index]
 
     def view_bytes(self, index: int) -> memoryview:
-        """The bytes of a buffer view, decompressed.
-
-        Raises:
-            CharacterError: if it does not lie within its buffer, or its compressed bytes are damaged.
-            CostError: if they would take more memory than is left for the character.
-        """
+        """The bytes of a buffer view, decompressed."""
         view = self.entry(BufferView, index)
-        extensions = view.extensions or BufferViewExtensions()
-        packed = extensions.ext or extensions.khr
+        extensions = view.extensions or Extensions()
+        packed = extensions.meshopt_ext or extensions.meshopt
         if packed is None:
             return self._part_of(index, view.buffer, view.byte_offset or 0, view.byte_length)
         if index not in self.unpacked:
@@ -236,9 +219,6 @@ class Document:
         Args:
             index: of the accessor.
             backed: elements of what it goes with, which has bytes in the file: it may itself leave out as many.
-
-        Raises:
-            CharacterError: if it is damaged, reaches past its data or has a type that no mesh attribute has.
         """
         entry = self.entry(Accessor, index)
         dtype, width = COMPONENTS.get(entry.component_type), WIDTHS.get(entry.type or "")
@@ -311,9 +291,6 @@ def load_document(path: Path, within: Path, export: Export | None = None) -> Doc
         path: the file.
         within: as in `Document`.
         export: what another program made of a file of another format.
-
-    Raises:
-        CharacterError: if it cannot be read, is not glTF 2, is cut short or requires an extension we lack.
     """
     data = read_source(path, within) if export is None else export.data
     text, binary = _glb_chunks(data, path.name) if data[:4] == GLB_MAGIC else (data, None)

@@ -95,7 +95,7 @@ class Materials:
     def _read(self, entry: schema.Material, index: int | None) -> GltfMaterial:
         entry, culled, toon, told = vrm0_material(self.document, index, entry)
         self.warnings.update(dict.fromkeys(told))
-        extensions = entry.extensions or schema.MaterialExtensions()
+        extensions = entry.extensions or schema.Extensions()
         metallic = entry.metallic or schema.Metallic()
         base = extensions.glossy or metallic
         texture, placement = self._slot(base.texture)
@@ -156,7 +156,7 @@ class Materials:
         """The texture of a material's slot, None where slot or image is missing, and where it is looked up."""
         if slot is None:
             return None, None
-        moved = (slot.extensions or schema.SlotExtensions()).transform or schema.TextureTransform()
+        moved = (slot.extensions or schema.Extensions()).transform or schema.TextureTransform()
         uv_set = slot.tex_coord or 0 if moved.tex_coord is None else moved.tex_coord
         placement = UvTransform(uv_set, moved.offset or (0.0, 0.0), moved.rotation or 0.0, moved.scale or (1.0, 1.0))
         try:
@@ -167,7 +167,7 @@ class Materials:
 
     def _texture(self, index: int) -> Texture | None:
         entry = self.document.entry(schema.Texture, index)
-        others, none = entry.extensions or schema.TextureExtensions(), schema.OtherSource()
+        others, none = entry.extensions or schema.Extensions(), schema.OtherSource()
         offered = (others.webp or none).source, entry.source, (others.basisu or none).source
         images = [image for image in offered if image is not None]
         if not images:

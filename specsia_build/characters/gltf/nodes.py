@@ -48,11 +48,7 @@ class Hierarchy:
 
 
 def read_hierarchy(document: Document) -> Hierarchy:
-    """The nodes of a file.
-
-    Raises:
-        CharacterError: if they are no forest, or more than `MOST_NODES`.
-    """
+    """The nodes of a file."""
     if document.root.count("nodes") > MOST_NODES:
         raise CharacterError(f"{document.name} has more than {MOST_NODES:,} nodes: join its meshes and export it again")
     nodes, broken, unread = list[schema.Node](), dict[int, CharacterError](), set[int]()
@@ -138,11 +134,7 @@ def _skeleton(
 
 
 def read_skin(document: Document, index: int, nodes: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """A skin's joints (J,), of so many nodes of the file, and their inverse bind matrices (J, 4, 4).
-
-    Raises:
-        CharacterError: if it is damaged.
-    """
+    """A skin's joints (J,), of so many nodes of the file, and their inverse bind matrices (J, 4, 4)."""
     skin = document.entry(schema.Skin, index)
     joints = np.array(skin.joints or (), dtype=np.int64)
     if not len(joints) or int(joints.max()) >= nodes:

@@ -82,10 +82,6 @@ class MeshReader:
         """One mesh per primitive that has triangles, in the file's coordinates, and the vertices that it is of.
 
         With it comes what moves them in the skin of the instance, or None where the node does.
-
-        Raises:
-            CharacterError: if a primitive is damaged, or has vertices that are not finite.
-            CostError: if it would take more memory than is left for the character.
         """
         weights = instance.weights
         key = (instance.index, weights)
@@ -177,7 +173,7 @@ class MeshReader:
 
     def _draco(self, source: Vertices) -> DracoMesh | None:
         """What a primitive has in Draco's form; None where it stands uncompressed as well, or not at all."""
-        packed = (source.primitive.extensions or schema.PrimitiveExtensions()).draco
+        packed = (source.primitive.extensions or schema.Extensions()).draco
         position = self.document.entry(schema.Accessor, source.attributes["POSITION"])
         if packed is None or position.buffer_view is not None:
             return None
@@ -227,11 +223,7 @@ class MeshReader:
         return blended
 
     def skin(self, index: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-        """A skin's joints (J,), nodes of the file, and their inverse bind matrices (J, 4, 4).
-
-        Raises:
-            CharacterError: if it is damaged.
-        """
+        """A skin's joints (J,), nodes of the file, and their inverse bind matrices (J, 4, 4)."""
         return read_skin(self.document, index, len(self.worlds))
 
     def _palette(self, index: int) -> NDArray[np.float64]:

@@ -44,12 +44,7 @@ class RigGatherer:
     _used: int = 0
 
     def add(self, instance: Instance, source: Vertices, influences: Influences | None) -> None:
-        """Add the vertices of a primitive at a node, moved by its skin, or without influences by the node.
-
-        Raises:
-            CharacterError: if its skin or morph targets are damaged.
-            CostError: if it would take more memory than is left for the character.
-        """
+        """Add the vertices of a primitive at a node, moved by its skin, or without influences by the node."""
         points = source.unmorphed("POSITION", 3)
         if influences is not None:
             skin = instance.node.skin or 0

@@ -90,10 +90,6 @@ def read_scene(document: Document, drop: Sequence[str], pose: str = "rest") -> S
         document: the file.
         drop: exact names. A node goes with all below it; a mesh's name takes that mesh away wherever it stands.
         pose: as `animation.standing` reads it.
-
-    Raises:
-        CharacterError: if the hierarchy is not a forest, has too many nodes, something in it is damaged, or the pose is
-            of no action.
     """
     hierarchy = read_hierarchy(document)
     nodes, number = hierarchy.nodes, hierarchy.number
@@ -157,7 +153,7 @@ def _copies(document: Document, index: int, node: schema.Node) -> NDArray[np.flo
 
     A skin puts its mesh where its joints are, whatever the node says.
     """
-    said = (node.extensions or schema.NodeExtensions()).instancing
+    said = (node.extensions or schema.Extensions()).instancing
     attributes = {} if said is None or node.skin is not None else said.attributes or {}
     stored = {name: document.floats(attributes[name]) for name in _COPIES if name in attributes}
     if not stored:
@@ -179,7 +175,7 @@ def _weights(node: schema.Node, mesh: schema.Mesh) -> Sequence[float]:
 
 def _is_hidden(node: schema.Node) -> bool:
     """Whether a node is not shown, nor what hangs below it (KHR_node_visibility)."""
-    said = (node.extensions or schema.NodeExtensions()).visibility
+    said = (node.extensions or schema.Extensions()).visibility
     return isinstance(said, dict) and said.get("visible") is False
 
 

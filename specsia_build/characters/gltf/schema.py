@@ -25,8 +25,36 @@ class Struct(msgspec.Struct, rename="camel", gc=False):
     """An object of the file; null is as if the key were absent, and so is every key that is not named here."""
 
 
-class Present(Struct):
-    """An object of which only that it is there counts."""
+class Extensions(Struct):
+    """What extensions add to objects, each to one kind of them.
+
+    A damaged VRM is as if it said nothing more than that it is there.
+    """
+
+    vrm: Any = field(default=None, name="VRM")
+    vrmc_vrm: Any = field(default=None, name="VRMC_vrm")
+    vrmc_vrm_animation: Any = field(default=None, name="VRMC_vrm_animation")
+    # Of nodes.
+    constraint: Any = field(default=None, name="VRMC_node_constraint")
+    visibility: Any = field(default=None, name="KHR_node_visibility")
+    instancing: Instancing | None = field(default=None, name="EXT_mesh_gpu_instancing")
+    # Of primitives and buffer views.
+    draco: Draco | None = field(default=None, name="KHR_draco_mesh_compression")
+    meshopt: Meshopt | None = field(default=None, name="KHR_meshopt_compression")
+    meshopt_ext: Meshopt | None = field(default=None, name="EXT_meshopt_compression")
+    # Of materials, whose `unlit` counts by being there, and textures.
+    glossy: Glossy | None = field(default=None, name="KHR_materials_pbrSpecularGlossiness")
+    unlit: dict[str, Any] | None = field(default=None, name="KHR_materials_unlit")
+    glow: EmissiveStrength | None = field(default=None, name="KHR_materials_emissive_strength")
+    transmission: Transmission | None = field(default=None, name="KHR_materials_transmission")
+    transform: TextureTransform | None = field(default=None, name="KHR_texture_transform")
+    basisu: OtherSource | None = field(default=None, name="KHR_texture_basisu")
+    webp: OtherSource | None = field(default=None, name="EXT_texture_webp")
+
+    def __post_init__(self) -> None:
+        for key in ("vrm", "vrmc_vrm", "vrmc_vrm_animation"):
+            if (value := getattr(self, key)) is not None:
+                setattr(self, key, msgspec.convert(value, Vrm) if isinstance(value, dict) else Vrm())
 
 
 class Asset(Struct):
@@ -80,25 +108,12 @@ class FirstPerson(Struct):
     mesh_annotations: tuple[MeshAnnotation, ...] | None = None
 
 
-class RootExtensions(Struct):
-    """What VRM says of a file; one that is damaged is as if it said nothing more than that it is there."""
-
-    vrm: Any = field(default=None, name="VRM")
-    vrmc_vrm: Any = field(default=None, name="VRMC_vrm")
-    vrmc_vrm_animation: Any = field(default=None, name="VRMC_vrm_animation")
-
-    def __post_init__(self) -> None:
-        for key in ("vrm", "vrmc_vrm", "vrmc_vrm_animation"):
-            if (value := getattr(self, key)) is not None:
-                setattr(self, key, msgspec.convert(value, Vrm) if isinstance(value, dict) else Vrm())
-
-
 class Root(Struct):
     """The document; the entries of its lists stay text until they are used, see `Entry`."""
 
     asset: Asset | None = None
     extensions_required: list[str] | None = None
-    extensions: RootExtensions | None = None
+    extensions: Extensions | None = None
     scene: int | float | None = None
     scenes: list[Raw] | None = None
     nodes: list[Raw] | None = None
@@ -161,16 +176,9 @@ class Instancing(Struct):
     attributes: dict[str, Index] | None = None
 
 
-class NodeExtensions(Struct):
-    # Looked at only where something moves.
-    constraint: Any = field(default=None, name="VRMC_node_constraint")
-    visibility: Any = field(default=None, name="KHR_node_visibility")
-    instancing: Instancing | None = field(default=None, name="EXT_mesh_gpu_instancing")
-
-
 class Node(Entry):
     key = "nodes"
-    extensions: NodeExtensions | None = None
+    extensions: Extensions | None = None
     name: Any = None
     children: tuple[Index, ...] | None = None
     mesh: Index | None = None
@@ -189,17 +197,13 @@ class Draco(Struct):
     attributes: dict[str, Index] | None = None
 
 
-class PrimitiveExtensions(Struct):
-    draco: Draco | None = field(default=None, name="KHR_draco_mesh_compression")
-
-
 class Primitive(Struct):
     attributes: dict[str, Index] | None = None
     indices: Index | None = None
     material: Index | None = None
     mode: Index | None = None
     targets: tuple[dict[str, Index], ...] | None = None
-    extensions: PrimitiveExtensions | None = None
+    extensions: Extensions | None = None
 
 
 class Mesh(Entry):
@@ -254,16 +258,12 @@ class TextureTransform(Struct):
     scale: Two | None = None
 
 
-class SlotExtensions(Struct):
-    transform: TextureTransform | None = field(default=None, name="KHR_texture_transform")
-
-
 class Slot(Struct):
     """Where a material names a texture."""
 
     index: Index
     tex_coord: Index | None = None
-    extensions: SlotExtensions | None = None
+    extensions: Extensions | None = None
 
 
 class Metallic(Struct):
@@ -285,13 +285,6 @@ class Transmission(Struct):
     texture: Slot | None = field(default=None, name="transmissionTexture")
 
 
-class MaterialExtensions(Struct):
-    glossy: Glossy | None = field(default=None, name="KHR_materials_pbrSpecularGlossiness")
-    unlit: Present | None = field(default=None, name="KHR_materials_unlit")
-    glow: EmissiveStrength | None = field(default=None, name="KHR_materials_emissive_strength")
-    transmission: Transmission | None = field(default=None, name="KHR_materials_transmission")
-
-
 class Material(Entry):
     key = "materials"
     name: Any = None
@@ -302,7 +295,7 @@ class Material(Entry):
     double_sided: Any = False
     emissive_factor: Three | None = None
     emissive_texture: Slot | None = None
-    extensions: MaterialExtensions | None = None
+    extensions: Extensions | None = None
 
 
 class OtherSource(Struct):
@@ -311,16 +304,11 @@ class OtherSource(Struct):
     source: Index | None = None
 
 
-class TextureExtensions(Struct):
-    basisu: OtherSource | None = field(default=None, name="KHR_texture_basisu")
-    webp: OtherSource | None = field(default=None, name="EXT_texture_webp")
-
-
 class Texture(Entry):
     key = "textures"
     source: Index | None = None
     sampler: Index | None = None
-    extensions: TextureExtensions | None = None
+    extensions: Extensions | None = None
 
 
 class Image(Entry):
@@ -374,18 +362,13 @@ class Meshopt(Struct):
     filter: str | None = None
 
 
-class BufferViewExtensions(Struct):
-    ext: Meshopt | None = field(default=None, name="EXT_meshopt_compression")
-    khr: Meshopt | None = field(default=None, name="KHR_meshopt_compression")
-
-
 class BufferView(Entry):
     key = "bufferViews"
     buffer: Index
     byte_length: Index
     byte_offset: Index | None = None
     byte_stride: Index | None = None
-    extensions: BufferViewExtensions | None = None
+    extensions: Extensions | None = None
 
 
 class Buffer(Entry):

@@ -28,10 +28,6 @@ def parse(text: bytes, name: str) -> Root:
     Args:
         text: UTF-8, with or without a byte order mark.
         name: the file's name, for messages.
-
-    Raises:
-        CharacterError: if it is not the JSON object of a glTF 2 file.
-        CostError: if it could take more memory than is left for the character.
     """
     text = text.removeprefix(b"\xef\xbb\xbf").lstrip()
     if not text.startswith(b"{"):
@@ -47,11 +43,7 @@ def parse(text: bytes, name: str) -> Root:
 
 
 def check_version(version: object, name: str) -> None:
-    """Check that a version is glTF 2.
-
-    Raises:
-        CharacterError: if it is not.
-    """
+    """Check that a version is glTF 2."""
     if not str(version or "").startswith("2"):
         raise CharacterError(f"{name} is glTF version '{version or 'unknown'}': export it again as glTF 2.0")
 
@@ -63,9 +55,6 @@ def read_entry(text: Raw, kind: type[S], place: str) -> S:
         text: of the object.
         kind: its type.
         place: for messages, such as ``Knight.glb: accessors[4]``.
-
-    Raises:
-        CharacterError: if it is not one of that kind.
     """
     try:
         return _decoded(text, kind)

@@ -78,11 +78,7 @@ class Vertices:
         return damaged(self.label + below, problem)
 
     def floats(self, name: str, width: int) -> NDArray[np.float32]:
-        """An attribute, (V, width) float32.
-
-        Raises:
-            CharacterError: if it is damaged or of another width.
-        """
+        """An attribute, (V, width) float32."""
         return self._morphed(self.unmorphed(name, width), name, (width,))
 
     def unmorphed(self, name: str, width: int) -> NDArray[np.float32]:
@@ -91,11 +87,7 @@ class Vertices:
         return denormalise(values) if normalised else values.astype(np.float32)
 
     def morphs(self, name: str, width: int) -> Iterator[tuple[int, NDArray[np.float32]]]:
-        """Number of each morph target that moves an attribute, and what it adds at weight 1, (V, width) float32.
-
-        Raises:
-            CharacterError: if one is damaged.
-        """
+        """Number of each morph target that moves an attribute, and what it adds at weight 1, (V, width) float32."""
         for number, target in enumerate(self._targets()):
             if name in target:
                 stored, normalised = self._stored(name, (width,), number)
@@ -106,11 +98,7 @@ class Vertices:
         return self.floats(name, width) if name in self.attributes else None
 
     def colors(self) -> NDArray[np.float32] | None:
-        """Linear RGB and opacity, (V, 4) float32, each 0-1 or NaN, or None.
-
-        Raises:
-            CharacterError: if they are damaged.
-        """
+        """Linear RGB and opacity, (V, 4) float32, each 0-1 or NaN, or None."""
         if "COLOR_0" not in self.attributes:
             return None
         stored, _ = self._stored("COLOR_0", (3, 4))
@@ -124,10 +112,6 @@ class Vertices:
 
         A vertex without weight follows its first joint; one whose weights are no numbers, or are those of joints that
         the skin lacks, moves as the nearest sound one.
-
-        Raises:
-            CharacterError: if they are damaged, or more than `MOST_OUTSIDE` name a joint that the skin lacks.
-            CostError: if they would take more memory than is left for the character.
         """
         joints, weights = [], []
         number = 0

@@ -45,7 +45,7 @@ def read_humanoid(document: Document, number: NDArray[np.int32]) -> tuple[dict[s
     Returns:
         The bones, and sentences about what of them was left out.
     """
-    extensions = document.root.extensions or schema.RootExtensions()
+    extensions = document.root.extensions or schema.Extensions()
     newer = extensions.vrmc_vrm or extensions.vrmc_vrm_animation
     try:
         stated = (newer or extensions.vrm or schema.Vrm()).humanoid
@@ -70,7 +70,7 @@ def wearers_own(document: Document, meshes: Mapping[int, int]) -> tuple[frozense
     Returns:
         The nodes, and sentences about what of that could not be read. None where nothing else would be left.
     """
-    extensions = document.root.extensions or schema.RootExtensions()
+    extensions = document.root.extensions or schema.Extensions()
     newer = extensions.vrmc_vrm
     try:
         stated = (newer or extensions.vrm or schema.Vrm()).first_person
@@ -113,7 +113,7 @@ def vrm0_material(document: Document, index: int | None, entry: schema.Material)
         index: of the material, None for the default one.
         entry: as glTF has it.
     """
-    vrm = (document.root.extensions or schema.RootExtensions()).vrm if is_vrm0(document) else None
+    vrm = (document.root.extensions or schema.Extensions()).vrm if is_vrm0(document) else None
     if vrm is None or index is None:
         return Vrm0Material(entry)
     listed = vrm.material_properties if isinstance(vrm.material_properties, list) else []
@@ -135,7 +135,7 @@ def _from_unity(entry: schema.Material, said: schema.VrmMaterial, shader: str) -
     u, v, across, down = (*placed, *(0.0, 0.0, 1.0, 1.0)[len(placed) :])[:4]
     # Unity counts v from below.
     transform = schema.TextureTransform(offset=(u, 1.0 - down - v), scale=(across, down))
-    extensions = schema.SlotExtensions(transform=transform)
+    extensions = schema.Extensions(transform=transform)
     slots = {
         name: schema.Slot(index=said.texture_properties[name], extensions=extensions)
         for name in ("_MainTex", "_EmissionMap")
@@ -156,7 +156,7 @@ def _from_unity(entry: schema.Material, said: schema.VrmMaterial, shader: str) -
         alpha_cutoff=said.float_properties.get("_Cutoff", 0.5),
         emissive_factor=_linear(said.vector_properties.get("_EmissionColor", (0.0, 0.0, 0.0)))[:3],
         emissive_texture=slots.get("_EmissionMap"),
-        extensions=schema.MaterialExtensions(unlit=schema.Present()),
+        extensions=schema.Extensions(unlit={}),
     )
 
 

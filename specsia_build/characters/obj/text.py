@@ -109,9 +109,6 @@ def parse_obj(data: bytes, name: str) -> ObjText:
     Args:
         data: the file.
         name: what to call it in an error.
-
-    Raises:
-        CharacterError: with the line number, if a vertex or a face cannot be understood.
     """
     memory.ask(_BYTE_COST * len(data) + _LINE_COST * data.count(b"\n") + _WORD_COST * data.count(b" "))
     lines = _split(data, name)
