@@ -29,7 +29,7 @@ def test_what_failed_is_not_up_to_date(tmp_path: Path) -> None:
     (tmp_path / "wrong.jsonl").write_text('{"id": "a"')
     ran = CliRunner().invoke(main, ["clips", str(tmp_path / "wrong.jsonl"), "--out", str(tmp_path / "out")])
     assert ran.exit_code == 1
-    assert "this is not JSON" in ran.output
+    assert "line 1: it is not an object" in ran.output
     assert "up to date" not in ran.output
     assert "no character has a clip: its failure or warning says why" in ran.output
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-_MOST_LISTED = 5
+from specsia_build.errors import some
 
 
 @dataclass(frozen=True)
@@ -39,9 +39,8 @@ class Doubt:
 
 
 def listed(parts: Collection[int], part_names: Sequence[Sequence[str]]) -> str:
-    """First names of parts, `_MOST_LISTED` of them, and how many more there are."""
-    names = [f"'{part_names[k][0]}'" if part_names[k] else "a part without a name" for k in sorted(parts)]
-    return ", ".join(names[:_MOST_LISTED]) + (f" and {len(names) - _MOST_LISTED} more" if names[_MOST_LISTED:] else "")
+    """First names of five parts, and how many more there are."""
+    return some([f"'{part_names[k][0]}'" if part_names[k] else "a part without a name" for k in sorted(parts)], 5)
 
 
 def drop(told: str, effect: str, parts: set[int], part_names: Sequence[Sequence[str]], score: float = 1.0) -> Doubt:
