@@ -1,4 +1,4 @@
-"""Extensions of glTF that change how a shape or its texture is stored, one function each; `ktx2` decodes images.
+"""Extensions of glTF that change how a shape or its texture is stored, one function each; `images` decodes KTX2.
 
 Whatever a file says of sizes is reckoned before it is decoded.
 """

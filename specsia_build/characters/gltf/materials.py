@@ -171,7 +171,7 @@ class Materials:
         offered = (others.webp or none).source, entry.source, (others.basisu or none).source
         images = [image for image in offered if image is not None]
         if not images:
-            raise self.document.error(schema.Texture, index, "has no PNG, JPEG, WebP or KTX2 image")
+            raise CharacterError(f"{self.document.name}: textures[{index}] has no PNG, JPEG, WebP or KTX2 image")
         # Where one is damaged the next stands in, as it does for readers that do not know the one's format.
         found = (self._sampled(image, entry.sampler) for image in images)
         return next((texture for texture in found if texture is not None), None)
