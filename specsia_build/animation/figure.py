@@ -24,14 +24,6 @@ _UPRIGHT = 0.7
 _LEVEL = 0.1
 """How much higher than the other an ankle is, in lengths of a leg, where one foot is off the ground."""
 
-_BEHIND = 0.05
-"""How far toes lie behind the ankles, in lengths of a leg, where a figure is mirrored."""
-
-_BENT = 0.05
-"""How far knees lie behind the way from hip to ankle, on average, in lengths of a leg, where they bend there."""
-
-_LIMBS = (("UpperArm", "LowerArm"), ("LowerArm", "Hand"), ("UpperLeg", "LowerLeg"), ("LowerLeg", "Foot"))
-
 
 @dataclass(frozen=True)
 class Figure:
@@ -104,61 +96,6 @@ class Figure:
         places, bones = worlds[:, :3, 3] @ self.turn.T, self.human.bones
         ankles = abs(float(places[bones["leftFoot"], 2] - places[bones["rightFoot"], 2]))
         return ankles <= _LEVEL * leg_length(self.skeleton, self.human, worlds)
-
-    def uneven(self, worlds: Array) -> float:
-        """Degrees by which a humanoid's left limbs point elsewhere than its mirrored right ones, in a pose (J, 4, 4).
-
-        Rigs are made even, but for what a hand that was not careful leaves; who is on guard or goes is not.
-        """
-        places, bones = worlds[:, :3, 3], self.human.bones
-        across = places[bones["leftUpperLeg"]] - places[bones["rightUpperLeg"]]
-        across = across / np.linalg.norm(across)
-        most = 0.0
-        for upper, lower in _LIMBS:
-            ends = [(bones.get(side + upper), bones.get(side + lower)) for side in ("left", "right")]
-            left, right = (
-                places[end] - places[start] if start is not None and end is not None else np.full(3, np.nan)
-                for start, end in ends
-            )
-            right = right - 2 * (right @ across) * across
-            cosine = left @ right / (np.linalg.norm(left) * np.linalg.norm(right))
-            most = max(most, float(np.degrees(np.arccos(np.clip(cosine, -1.0, 1.0)))) if np.isfinite(cosine) else 0.0)
-        return most
-
-    def mirrored(self, worlds: Array) -> bool:
-        """Whether a humanoid's toes point behind it in a pose (J, 4, 4), as its left and right have it."""
-        places, bones = worlds[:, :3, 3] @ self.turn.T, self.human.bones
-        if not {"leftToes", "rightToes"} <= bones.keys():
-            return False
-        left = places[bones["leftUpperLeg"]] - places[bones["rightUpperLeg"]]
-        front = np.array([left[1], -left[0], 0.0])
-        legs = [(places[bones[side + "UpperLeg"]], places[bones[side + "Foot"]]) for side in ("left", "right")]
-        toes = [places[bones[side + "Toes"]] - places[bones[side + "Foot"]] for side in ("left", "right")]
-        size = np.linalg.norm(front) * np.mean([np.linalg.norm(hip - foot) for hip, foot in legs])
-        return bool(size > 0 and max(float(way @ front) for way in toes) < -_BEHIND * size)
-
-    def bent_behind(self, worlds: Array) -> bool:
-        """Whether a humanoid's knees bend behind it in poses (T, J, 4, 4), as its left and right have it."""
-        places, bones = worlds[..., :3, 3], self.human.bones
-        hips, knees, ankles = (
-            np.stack([places[:, bones[side + part]] for side in ("left", "right")], axis=1)
-            for part in ("UpperLeg", "LowerLeg", "Foot")
-        )
-        top = places[:, bones.get("neck", bones.get("head", self.human.spine[-1]))]
-        front = np.cross(hips[:, 0] - hips[:, 1], top - hips.mean(axis=1))
-        legs, lower = ankles - hips, knees - hips
-        with np.errstate(all="ignore"):
-            front /= np.linalg.norm(front, axis=-1, keepdims=True)
-            along = np.sum(lower * legs, axis=-1, keepdims=True) / np.sum(legs * legs, axis=-1, keepdims=True)
-            ahead = np.sum((lower - along * legs) * front[:, None], axis=-1)
-        ahead = ahead[np.isfinite(ahead)]
-        return bool(len(ahead) and ahead.mean() < -_BENT * leg_length(self.skeleton, self.human, worlds[0]))
-
-    def crossed(self, worlds: Array) -> bool:
-        """Whether a humanoid's left leg hangs on its right in a pose (J, 4, 4), as its file has it face."""
-        legs = [worlds[self.human.bones[side + "UpperLeg"], :3, 3] for side in ("left", "right")]
-        across = self.turn @ (legs[0] - legs[1])
-        return bool(-across[0] > abs(across[1]))
 
 
 def figure_of(rig: Rig, stated: Mapping[str, int]) -> Figure:

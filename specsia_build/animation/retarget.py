@@ -26,9 +26,6 @@ MOST_LEFT = 0.1
 MOST_GROWN = 0.05
 """Share by which a joint may grow in a motion without a word that no other figure's does."""
 
-MOST_UNEVEN = 25.0
-"""Degrees that limbs of both sides may be apart at rest without a word; rigs that are made have up to 14."""
-
 _ALIKE = 1e-3
 
 _LOOKED_AT = 200
@@ -48,43 +45,42 @@ def retargeted(motion: Motion, source: Figure, target: Figure) -> Retargeted:
         raise CharacterError("the joints of one of the two figures lie beyond what numbers hold")
     same = _as_it_is(motion, source, target)
     if same is not None:
-        return Retargeted(same, _morphs_left(motion, same))
+        return Retargeted(same, _unplayed(["morph targets"] if _morphs(motion) > _morphs(same) else []))
     if motion.tracks and all(track.path == WEIGHTS for track in motion.tracks):
         raise CharacterError("it moves morph targets alone, which are played on meshes of the same names and targets")
     pairs = _pairs(motion, source, target)
     people = not (source.human.missing or target.human.missing) and not _on_all_fours(source, target, pairs)
     stand, notes = _stand(motion, source) if people else (source.skeleton.rest_worlds, ())
     still = target.made if people else target.skeleton
-    if people:
-        notes += _posed(source, stand, target)
-    else:
-        notes += _left(motion, source, pairs)
-    if people:
-        notes += _mirrored(motion, source, stand, target)
-        uneven = (bone for bone in WANTED if (bone in source.human.bones) != (bone in target.human.bones))
-        lacking = [*target.stand_ins, *uneven]
-        if lacking:
-            notes += (f"only one of the two figures has joints for {_words(lacking)}, which are not moved",)
-    followed = set(pairs.values())
-    if grown := sum(track.path == SCALE and track.node in followed and _grows(track) for track in motion.tracks):
-        notes += (f"it stretches or shrinks {plural(grown, 'joint')} too, which is not played",)
-    notes += _morphs_left(motion)
+    notes += _unplayed(_left(motion, source, target, pairs, people=people))
     flat = _flat(motion, source, stand) if people and not source.level(stand) else stand
     found = Transfer(source, replace(target, skeleton=still), pairs, stand, flat, people).of(motion, notes)
     return replace(found, motion=_held(found.motion, still, target.skeleton))
 
 
-def _left(motion: Motion, source: Figure, pairs: Mapping[int, int]) -> tuple[str, ...]:
-    """A sentence on joints that a motion turns and a figure that follows it by their names has none for."""
-    turned = {track.node for track in motion.tracks if track.path == ROTATION and track.varies}
-    left = sorted(turned - set(pairs.values()))
-    if len(left) <= MOST_LEFT * len(turned):
-        return ()
-    names = [source.skeleton.names[node] or f"node {node}" for node in left]
-    return (
-        f"of {plural(len(turned), 'joint')} that turn, the character has none called {some(names, 3)}, so that what "
-        "they do is not played: give the joints of both the same names",
-    )
+def _left(motion: Motion, source: Figure, target: Figure, pairs: Mapping[int, int], *, people: bool) -> list[str]:
+    """What a motion does that a figure which follows some of its joints cannot do."""
+    if people:
+        uneven = (bone for bone in WANTED if (bone in source.human.bones) != (bone in target.human.bones))
+        names = [spoken(bone) for bone in (*target.stand_ins, *uneven)]
+    else:
+        turned = {track.node for track in motion.tracks if track.path == ROTATION and track.varies}
+        left = sorted(turned - set(pairs.values()))
+        few = len(left) <= MOST_LEFT * len(turned)
+        names = [] if few else [source.skeleton.names[node] or f"node {node}" for node in left]
+    followed = set(pairs.values())
+    grown = sum(track.path == SCALE and track.node in followed and _grows(track) for track in motion.tracks)
+    parts = [f"joints that only one of the two figures has ({some(names, 5)})"] if names else []
+    return parts + [f"sizes of {plural(grown, 'joint')}"] * (grown > 0) + ["morph targets"] * (_morphs(motion) > 0)
+
+
+def _unplayed(parts: Sequence[str]) -> tuple[str, ...]:
+    return (f"not played: {', '.join(parts)}",) if parts else ()
+
+
+def _morphs(motion: Motion) -> int:
+    """How many tracks of morph targets move."""
+    return sum(track.path == WEIGHTS and track.varies for track in motion.tracks)
 
 
 def _held(motion: Motion, still: Skeleton, skeleton: Skeleton) -> Motion:
@@ -111,56 +107,9 @@ def _on_all_fours(source: Figure, target: Figure, pairs: Mapping[int, int]) -> b
     return not stands and all(names[0][there] == names[1][here] for here, there in pairs.items())
 
 
-def _posed(source: Figure, stand: Array, target: Figure) -> tuple[str, ...]:
-    """Sentences on two humanoids that rest otherwise than rigs are made."""
-    rest, still = source.made.rest_worlds, target.made.rest_worlds
-    if not target.upright(still):
-        return (
-            "the character does not stand upright at rest, so that it is bent in what others do standing: 'up' in its "
-            "manifest line raises one that lies",
-        )
-    posed = ((source, "the motion's figure", stand is rest), (target, "the character", True))
-    return tuple(
-        f"{whose} does not rest evenly, as rigs are made, but with limbs of left and right {degrees:.0f}° apart, so "
-        "that hips, back and limbs may be turned by as much: export it with its skinned mesh, or in a T-pose"
-        for figure, whose, resting in posed
-        if resting and (degrees := figure.uneven(figure.made.rest_worlds)) > MOST_UNEVEN
-    )
-
-
-def _mirrored(motion: Motion, source: Figure, stand: Array, target: Figure) -> tuple[str, ...]:
-    """Sentences on two humanoids whose left and right are not where they face."""
-    notes = []
-    if source.mirrored(stand):
-        notes.append(
-            "its figure is mirrored: by its left and right joints its toes point behind it, so that its limbs bend the "
-            "wrong way: export it in right-handed coordinates, or swap left and right in the names of its joints"
-        )
-    elif source.bent_behind(_watched(motion, source)):
-        notes.append(
-            "by its figure's left and right joints its knees bend behind it, and so do the character's: if it has no "
-            "bird's legs, swap left and right in the names of its joints, or export it in right-handed coordinates"
-        )
-    if target.crossed(target.made.rest_worlds):
-        notes.append(
-            "the character's left joints are on its right as it faces, so that its limbs bend the wrong way: say where "
-            "it faces by 'front' in its manifest line, or swap left and right in the names of its joints"
-        )
-    return tuple(notes)
-
-
 def _grows(track: Track) -> bool:
     sizes = np.abs(track.values if track.values.ndim == 2 else track.values[:, 1])
     return bool((sizes.max(axis=0) > (1 + MOST_GROWN) * sizes.min(axis=0)).any())
-
-
-def _morphs_left(motion: Motion, played: Motion | None = None) -> tuple[str, ...]:
-    """A sentence on morph targets that a motion moves, unless another that is played moves as many meshes'."""
-    there, here = (
-        sum(track.path == WEIGHTS and track.varies for track in found.tracks) if found is not None else 0
-        for found in (motion, played)
-    )
-    return ("it moves morph targets too, which is not played",) if there > here else ()
 
 
 def _words(bones: Sequence[str]) -> str:

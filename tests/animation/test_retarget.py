@@ -184,50 +184,6 @@ def test_a_source_that_rests_in_a_frame_of_its_run_keeps_its_hips_and_feet(headi
         assert np.subtract(here, there) == pytest.approx(np.subtract(heights[3], heights[2]), abs=0.02)
 
 
-@pytest.mark.parametrize("bent", [60, -60])
-@pytest.mark.parametrize("lacking", [("Toes",), ("Toes", "head", "neck")])
-def test_a_figure_whose_knees_bend_behind_it_is_told(bent: int, lacking: tuple[str, ...]) -> None:
-    figure, bones = person({bone: name for bone, name in MIXAMO.items() if not bone.endswith(lacking)})
-    moved, low = figure.skeleton.translations.copy(), np.array([0.0, 0.0, 0.1])
-    moved[bones["hips"]] -= low
-    moved[figure.skeleton.parents == bones["hips"]] += low
-    figure = Figure(replace(figure.skeleton, translations=moved), figure.turn, {})
-    motion = turning(figure, bones["leftLowerLeg"], [(0, 0, 0), (bent, 0, 0)])
-    notes = retargeted(motion, figure, person(KAYKIT, seed=3)[0]).notes
-    assert any("its knees bend behind it" in note for note in notes) == (bent < 0)
-
-
-def test_a_character_whose_left_is_on_its_right_is_told() -> None:
-    source, bones = person(MIXAMO)
-    swapped = {"left": "right", "right": "left"}
-    names = {
-        bone: KAYKIT.get(next((bone.replace(a, b) for a, b in swapped.items() if bone.startswith(a)), bone), "")
-        for bone in KAYKIT
-    }
-    notes = retargeted(turning(source, bones["head"], [(0, 0, 30)]), source, person(names)[0]).notes
-    assert any("left joints are on its right as it faces" in note for note in notes)
-
-
-def test_who_rests_on_guard_or_lies_without_a_skin_that_says_more_is_told() -> None:
-    (source, bones), (target, theirs) = person(MIXAMO, seed=8), person(KAYKIT, seed=3)
-    motion = turning(source, bones["spine"], [(0, 0, 0), (30, 0, 0)])
-
-    def guarding(figure: Figure, spine: int) -> Figure:
-        rotations = figure.skeleton.rotations.copy()
-        rotations[spine] = turning(figure, spine, [(0, 0, 40)]).tracks[0].values[0]
-        return Figure(replace(figure.skeleton, rotations=rotations), figure.turn, {})
-
-    assert retargeted(motion, source, target).notes == ()
-    for who, whom, whose in (
-        (guarding(source, bones["spine"]), target, "the motion's figure"),
-        (source, guarding(target, theirs["spine"]), "the character"),
-    ):
-        (note,) = retargeted(motion, who, whom).notes
-        assert note.startswith(f"{whose} does not rest evenly, as rigs are made, but with limbs of")
-    (note,) = retargeted(motion, source, fallen_of(target)).notes
-    assert note.startswith("the character does not stand upright at rest")
-
-
 def test_who_has_no_head_stands_by_where_its_arms_are() -> None:
     names = {bone: name for bone, name in KAYKIT.items() if bone not in ("head", "neck", "chest")}
     figure, bones = person(names)
@@ -266,7 +222,8 @@ def test_what_is_missing_is_said_in_a_sentence() -> None:
         retargeted(motion, source, person(legless)[0])
     armless = {bone: name for bone, name in KAYKIT.items() if "rightLowerArm" not in bone and "rightHand" not in bone}
     found = retargeted(motion, source, person(armless)[0])
-    assert found.notes == ("only one of the two figures has joints for right lower arm, which are not moved",)
+    (note,) = found.notes
+    assert "right lower arm" in note
 
 
 def test_what_grows_and_what_morphs_move_is_said_where_it_is_not_played() -> None:
@@ -279,13 +236,11 @@ def test_what_grows_and_what_morphs_move_is_said_where_it_is_not_played() -> Non
     other, faceless = person(KAYKIT)[0], Figure(replace(source.skeleton), source.turn, {})
     faced = Figure(replace(source.skeleton, morph_weights={bones["head"]: np.zeros(1)}), source.turn, {})
 
-    morphs = "it moves morph targets too, which is not played"
-    assert retargeted(moving, source, other).notes == (
-        "it stretches or shrinks 1 joint too, which is not played",
-        morphs,
-    )
+    (note,) = retargeted(moving, source, other).notes
+    assert ("1 joint" in note, "morph targets" in note) == (True, True)
     assert retargeted(replace(nod, tracks=(*nod.tracks, alike)), source, other).notes == ()
-    assert retargeted(moving, source, faceless).notes == (morphs,)
+    (note,) = retargeted(moving, source, faceless).notes
+    assert "morph targets" in note
     assert retargeted(moving, source, faced).notes == ()
 
 
@@ -317,10 +272,8 @@ def test_other_creatures_move_alike_by_the_names_of_their_joints() -> None:
     both = replace(motion, tracks=(*motion.tracks, *turning(source, 3, [(0, 0, 0), (0, 0, 30)]).tracks))
     assert retargeted(both, source, target).notes == ()
     shorter = Figure(replace(target.skeleton, names=("Root", "Tail1", "Tail2", "Rattle")), np.eye(3), {})
-    assert retargeted(both, source, shorter).notes == (
-        "of 2 joints that turn, the character has none called Tail3, so that what they do is not played: give the "
-        "joints of both the same names",
-    )
+    (note,) = retargeted(both, source, shorter).notes
+    assert "Tail3" in note
 
 
 def test_a_motion_of_a_face_alone_is_refused_as_that() -> None:

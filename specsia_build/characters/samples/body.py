@@ -119,16 +119,13 @@ def _torso(body: Body) -> None:
         body.add("bottom", loft([(0, y, z) for y, _, _, z in rows], sizes, 6, 21, 2.3, (0.3, 0)), "hips", "spine")
     chin = 1.8 - 1.7 * build.head[1]
     thick = min(0.42 * build.head[0], 0.5 * build.chest)
-    body.add(
-        "skin", loft([(0, frame.trunk(0.85), 0), (0, chin, 0)], [thick * 1.1, thick], 3, 11), "chest", "neck", "head"
-    )
+    neck = loft([(0, frame.trunk(0.85), 0), (0, chin, 0)], [thick * 1.1, thick], 3, 11)
+    body.add("skin", neck, "chest", "neck", "head")
     if traits.top == "armour":
         low, high = frame.trunk(0.38), frame.trunk(0.95)
         rows = [(y, *frame.girth(y)) for y in np.linspace(low, high, 5)]
-        plate = loft(
-            [(0, y, z) for y, _, _, z in rows], [(w + 0.03, d + 0.035) for _, w, d, _ in rows], 6, 21, 2.5, (0, 0)
-        )
-        body.add("metal", plate, *TRUNK)
+        sizes = [(w + 0.03, d + 0.035) for _, w, d, _ in rows]
+        body.add("metal", loft([(0, y, z) for y, _, _, z in rows], sizes, 6, 21, 2.5, (0, 0)), *TRUNK)
 
 
 def _arms(body: Body) -> None:
@@ -151,10 +148,8 @@ def _arms(body: Body) -> None:
         look = "top2" if body.chance.true(0.12) else "sleeve"
         body.both(look, loft([start, end], [build.arm + CLOTH, radius], 8, 11, ends=(0.9, 0)), *ARM)
         if traits.top in ("sweater", "hoodie", "jacket", "coat", "suit") and body.chance.true(0.7):
-            about = turned(z_deg=float(np.rad2deg(build.drop)) + 90)
-            body.both(
-                "cuff", lathe(end, [(radius + 0.008, -0.022), (radius + 0.008, 0.022)], turn=about, columns=13), *ARM
-            )
+            about, edge = turned(z_deg=float(np.rad2deg(build.drop)) + 90), radius + 0.008
+            body.both("cuff", lathe(end, [(edge, -0.022), (edge, 0.022)], turn=about, columns=13), *ARM)
     if traits.pads:
         pad = blob(shoulder + by(0, 0.35 * build.arm, 0), (build.arm * 1.7, build.arm * 1.25, build.arm * 1.8), 2.5)
         body.both("metal" if traits.top == "armour" else "accent", pad, "chest", "UpperArm")
@@ -168,17 +163,13 @@ def _hands(body: Body) -> None:
     about = turned(z_deg=-float(np.rad2deg(body.build.drop)))
     look = "glove" if kind == "glove" else "hand"
     if kind in ("paw", "fist"):
-        body.both(
-            look, blob(palm, (size * 1.15, size * 0.95, size * 1.05), 2.6 if kind == "fist" else 2.0, about), *bones
-        )
+        power = 2.6 if kind == "fist" else 2.0
+        body.both(look, blob(palm, (size * 1.15, size * 0.95, size * 1.05), power, about), *bones)
         return
     body.both(look, blob(palm, (size * 1.15, size * 0.62, size), 2.4, about), *bones)
     thumb = palm + by(0, 0.1 * size, size * 0.7)
-    body.both(
-        look,
-        loft([thumb, thumb + along * size * 0.6 + by(0, 0, size * 0.55)], [size * 0.34, size * 0.26], 0, 9),
-        *bones,
-    )
+    tip = thumb + along * size * 0.6 + by(0, 0, size * 0.55)
+    body.both(look, loft([thumb, tip], [size * 0.34, size * 0.26], 0, 9), *bones)
     if kind == "mitten":
         body.both(look, blob(palm + along * size * 0.8, (size * 0.9, size * 0.5, size * 0.85), 2.3, about), *bones)
         return
@@ -189,9 +180,7 @@ def _hands(body: Body) -> None:
     if kind == "glove":
         rim = body.build.wrist + 0.02
         turn = turned(z_deg=float(np.rad2deg(body.build.drop)) + 90)
-        body.both(
-            look, lathe(frame.wrist, [(rim * 1.25, -0.06), (rim, 0.03)], turn=turn, columns=13), "LowerArm", "Hand"
-        )
+        body.both(look, lathe(frame.wrist, [(rim * 1.25, -0.06), (rim, 0.03)], turn=turn, columns=13), *bones)
 
 
 def _legs(body: Body) -> None:
@@ -243,9 +232,8 @@ def _feet(body: Body) -> None:
         radii = [max(width * 0.8, build.ankle + 0.015), size]
         shaft = loft([(x, 0.05, 0), (x, top, 0)], radii, 4, 13, ends=(0, 0))
         body.both("shoe", shaft, "LowerLeg", "Foot")
-        body.both(
-            "cuff2", lathe((x, top, 0), [(size + 0.01, -0.025), (size + 0.01, 0.02)], columns=13), "LowerLeg", "Foot"
-        )
+        rim = lathe((x, top, 0), [(size + 0.01, -0.025), (size + 0.01, 0.02)], columns=13)
+        body.both("cuff2", rim, "LowerLeg", "Foot")
     elif kind == "sneakers":
         body.both("light", flat(blob((x, 0.012, 0.28 * length), (width * 1.06, 0.022, length * 0.78), 2.6)), "Foot")
 
@@ -319,8 +307,6 @@ def cloak(body: Body) -> None:
     depth = frame.girth(top)[1] * (1 - t) ** 3 + (widest + 0.06) * (1 - (1 - t) ** 3) + 0.05
     x, y = width * s, top + (low - top) * t + 0 * s
     z = -depth * (1 - deep * s**2) - 0.02 * np.cos(9 * s) * t
-    look = "cape"
-    body.add(look, sheet(np.stack(np.broadcast_arrays(x, y, z), axis=2), -0.02), "cape", detail=1.1)
-    body.add(
-        "cape", hoop((0, top, 0), (build.chest * 0.62, frame.girth(frame.trunk(0.85))[1] * 0.95), (0.03, 0.03)), "chest"
-    )
+    body.add("cape", sheet(np.stack(np.broadcast_arrays(x, y, z), axis=2), -0.02), "cape", detail=1.1)
+    around = build.chest * 0.62, frame.girth(frame.trunk(0.85))[1] * 0.95
+    body.add("cape", hoop((0, top, 0), around, (0.03, 0.03)), "chest")

@@ -100,9 +100,8 @@ def _markings(body: Body, tint: dict[str, Colour]) -> list[Stamp]:
         for k in (-0.4, 0.0, 0.4):
             found.append(Stamp("ellipse", (k * a, head + 0.78 * b), (0.06 * a, 0.24 * b), tint["mark"], ("head",)))
             found.append(Stamp("ellipse", (0, head + k * b), (0.6 * a, 0.07 * b), tint["mark"], ("head",), side=-1))
-            found.append(
-                Stamp("ellipse", (0, frame.trunk(0.5 + 0.7 * k)), (0.6 * build.hips, 0.03), tint["mark"], bare, side=-1)
-            )
+            where = (0.0, frame.trunk(0.5 + 0.7 * k))
+            found.append(Stamp("ellipse", where, (0.6 * build.hips, 0.03), tint["mark"], bare, side=-1))
     if kind == "patch":
         where = (traits.side * 0.42 * a, head)
         found.append(Stamp("ellipse", where, (0.34 * a, 0.42 * b), tint["mark"], ("head",)))
@@ -116,21 +115,19 @@ def _markings(body: Body, tint: dict[str, Colour]) -> list[Stamp]:
                 found.append(Stamp("ellipse", where, (size, size * 0.8), tint["mark"], looks, side=side))
     if kind == "ribs":
         for k in range(4):
-            found.append(
-                Stamp("box", (0, frame.trunk(0.5 + 0.12 * k)), (0.75 * build.chest, 0.018), tint["dark"], bare, side=0)
-            )
+            rib = (0, frame.trunk(0.5 + 0.12 * k))
+            found.append(Stamp("box", rib, (0.75 * build.chest, 0.018), tint["dark"], bare, side=0))
         found.append(Stamp("box", (0, frame.trunk(0.4)), (0.6 * build.hips, 0.06), tint["dark"], bare, side=0))
     if kind == "panel" and bare:
         screen = (0, frame.trunk(0.58))
+        lamp = (0.25 * build.chest, screen[1] + 0.08 * span)
         found += [
             Stamp("box", screen, (0.62 * build.chest, 0.2 * span), tint["joint"], bare),
             Stamp("box", (0, screen[1] - 0.06 * span), (0.42 * build.chest, 0.02), tint["light"], bare),
             Stamp("box", (0, frame.trunk(0.5)), (0.55 * build.chest, 0.24 * span), tint["joint"], bare, side=-1),
-            *Stamp(
-                "ellipse", (0.25 * build.chest, screen[1] + 0.08 * span), (0.035, 0.035), tint["accent"], bare
-            ).mirrored(),
+            *Stamp("ellipse", lamp, (0.035, 0.035), tint["accent"], bare).mirrored(),
+            Stamp("box", (0, frame.trunk(0.2)), (1, 0.025), tint["joint"], bare, side=0),
         ]
-        found.append(Stamp("box", (0, frame.trunk(0.2)), (1, 0.025), tint["joint"], bare, side=0))
     return found
 
 
@@ -149,9 +146,8 @@ def _clothes(body: Body, tint: dict[str, Colour]) -> list[Stamp]:
         found.append(Stamp("triangle", (0, top - 0.22 * span), (0.45 * chest, 0.34 * span), shirt, _TORSO, 180))
         found.append(Stamp("box", (0, waist + 0.12 * span), (0.006, 0.14 * span), shade(tint["top"], 0.4), _TORSO))
     elif traits.top == "hoodie":
-        found.append(
-            Stamp("box", (0, waist + 0.14 * span), (0.5 * chest, 0.1 * span), shade(tint["top"], 0.16), _TORSO)
-        )
+        pouch = (0.5 * chest, 0.1 * span)
+        found.append(Stamp("box", (0, waist + 0.14 * span), pouch, shade(tint["top"], 0.16), _TORSO))
         found += Stamp("box", (0.05, top - 0.16 * span), (0.009, 0.1 * span), tint["light"], _TORSO).mirrored()
     elif traits.top == "robe":
         found.append(Stamp("box", (0, 0.9), (0.04, 0.9), tint["top2"], trunk))
@@ -167,9 +163,8 @@ def _clothes(body: Body, tint: dict[str, Colour]) -> list[Stamp]:
         strap = Stamp("box", (0.45 * chest, top), (0.1 * chest, 0.42 * span), tint["bottom"], _TORSO, 4, side=0)
         stud = Stamp("ellipse", (0.45 * chest, low + 0.22 * span), (0.022, 0.022), tint["gold"], _TORSO)
         found += [*strap.mirrored(), *stud.mirrored()]
-        found.append(
-            Stamp("box", (0, low + 0.1 * span), (0.28 * chest, 0.07 * span), shade(tint["bottom"], 0.2), _TORSO)
-        )
+        pouch = (0.28 * chest, 0.07 * span)
+        found.append(Stamp("box", (0, low + 0.1 * span), pouch, shade(tint["bottom"], 0.2), _TORSO))
     if traits.top in ("tee", "sweater", "dress", "hoodie", "tank") and chance.true(0.45):
         radius = chance.between(0.16, 0.36) * chest
         where = (0.0 if radius > 0.25 * chest else 0.42 * chest * traits.side, frame.trunk(0.68))
@@ -179,16 +174,8 @@ def _clothes(body: Body, tint: dict[str, Colour]) -> list[Stamp]:
             found.append(Stamp("ellipse", (0, top - (0.16 + 0.15 * k) * span), (0.02, 0.02), tint["gold"], trunk))
     if chance.true(0.3):
         radius = chance.between(0.25, 0.45) * chest
-        found.append(
-            Stamp(
-                chance.pick(*EMBLEMS),
-                (0, frame.trunk(0.66)),
-                (radius, radius),
-                tint["top2"],
-                ("torso", "cape"),
-                side=-1,
-            )
-        )
+        emblem, where = chance.pick(*EMBLEMS), (0, frame.trunk(0.66))
+        found.append(Stamp(emblem, where, (radius, radius), tint["top2"], ("torso", "cape"), side=-1))
     if traits.sash or traits.bag == "satchel":
         where, tone = (0, frame.trunk(0.66)), tint["accent"] if traits.sash else tint["leather"]
         strap = Stamp("box", where, (0.035, 1), tone, _TORSO, traits.side * 40)
@@ -196,27 +183,11 @@ def _clothes(body: Body, tint: dict[str, Colour]) -> list[Stamp]:
     if traits.bag == "backpack":
         found += Stamp("box", (0.55 * chest, frame.trunk(0.85)), (0.03, 0.3 * span), tint["leather"], _TORSO).mirrored()
     if traits.hem > 0:
-        pocket = Stamp(
-            "arc",
-            (build.gap + 0.3 * build.leg, frame.trunk(0.05)),
-            (0.06, 0.012),
-            shade(tint["bottom"], 0.35),
-            ("bottom",),
-            20,
-            bend=0.02,
-        )
-        found += pocket.mirrored()
+        where, tone = (build.gap + 0.3 * build.leg, frame.trunk(0.05)), shade(tint["bottom"], 0.35)
+        found += Stamp("arc", where, (0.06, 0.012), tone, ("bottom",), 20, bend=0.02).mirrored()
         if chance.true(0.2):
-            found.append(
-                Stamp(
-                    "box",
-                    (traits.side * build.gap, 0.55 * build.crotch),
-                    (0.05, 0.045),
-                    tint["accent"],
-                    ("bottom",),
-                    10,
-                )
-            )
+            patch = (traits.side * build.gap, 0.55 * build.crotch)
+            found.append(Stamp("box", patch, (0.05, 0.045), tint["accent"], ("bottom",), 10))
     if traits.shoes in ("shoes", "sneakers"):
         found.append(Stamp("box", (0, -0.5), (2, 0.522), tint["light"], ("shoe",), side=0))
     return found

@@ -50,31 +50,17 @@ def add_face(body: Body, skull: Skull, tint: dict[str, Colour]) -> list[Stamp]:
         )
     if chance.true(0.9 if kind.hair > 0.5 else 0.3) and style not in ("screen", "hollow"):
         thick = chance.between(0.03, 0.08) * b
-        both(
-            "arc",
-            0,
-            high + 0.12 * b,
-            (0.24 * a, thick),
-            shade(tint["hair"], 0.25),
-            turn_deg=chance.between(-14, 14),
-            bend=-0.04 * b,
-        )
+        tilt = chance.between(-14, 14)
+        both("arc", 0, high + 0.12 * b, (0.24 * a, thick), shade(tint["hair"], 0.25), turn_deg=tilt, bend=-0.04 * b)
     if chance.true(0.4) and style not in ("screen", "hollow"):
-        both(
-            "ellipse",
-            0.14 * a,
-            -high - 0.1 * b,
-            (0.15 * a, 0.09 * b),
-            mix(tint["head"], (0.98, 0.45, 0.45), 0.4),
-            soft=0.03,
-        )
+        blush = mix(tint["head"], (0.98, 0.45, 0.45), 0.4)
+        both("ellipse", 0.14 * a, -high - 0.1 * b, (0.15 * a, 0.09 * b), blush, soft=0.03)
     if kind.hair > 0.5 and chance.true(0.12):
         for dx, dy in ((-0.06, 0), (0.06, 0.03), (0.02, -0.06)):
             both("ellipse", dx * a, -high - (0.1 - dy) * b, (0.02 * a, 0.02 * b), shade(tint["head"], 0.3))
     if not kind.muzzle:
-        found.append(
-            Stamp("ellipse", (0, skull.centre[1] - 0.16 * b), (0.05 * a, 0.03 * b), shade(tint["head"], 0.3), ("head",))
-        )
+        nose = (0, skull.centre[1] - 0.16 * b)
+        found.append(Stamp("ellipse", nose, (0.05 * a, 0.03 * b), shade(tint["head"], 0.3), ("head",)))
     return found + _mouth(body, skull, tint, glowing=style == "screen")
 
 

@@ -10,6 +10,8 @@ from specsia_build.characters.samples.body import Body
 from specsia_build.characters.samples.head import Skull
 from specsia_build.characters.samples.shapes import Array, blob, hoop, lathe, loft, turned
 
+Triple = tuple[float, float, float]
+
 
 def _cap(skull: Skull, front: float, side: float, back: float, scale: float, jag: Array | float = 0.0) -> Array:
     """A shell over the head down to an edge, given in shares of half a turn from the top; its inside is a lid.
@@ -63,14 +65,8 @@ _SPIKES = ((0, 0.35, 0.5), (0.45, 0.2, 0.45), (0.4, -0.4, 0.5), (0.85, -0.1, 0.3
 """Half widths, half depths and length of each spike; those beside the middle are on both sides."""
 
 
-_CURLS = (
-    (0.35, 0.75, 0.62),
-    (0.85, 0.3, 0.5),
-    (0.95, -0.25, 0.1),
-    (0.5, -0.2, 0.98),
-    (0.75, -0.7, -0.2),
-    (0.3, -0.95, 0.4),
-)
+_CURLS = ((0.35, 0.75, 0.62), (0.85, 0.3, 0.5), (0.95, -0.25, 0.1), (0.5, -0.2, 0.98), (0.75, -0.7, -0.2),
+          (0.3, -0.95, 0.4))  # fmt: skip
 """Half widths, depths and heights of curls, on both sides."""
 
 
@@ -88,9 +84,7 @@ def _hair(body: Body, skull: Skull, kind: str, hatted: bool) -> None:
     if kind not in ("mohawk", "afro") or hatted:
         body.add("hair", _cap(skull, *edges.get(kind, (fringe - 0.04, 0.42, 0.64)), thick, jag), "head", detail=1.2)
 
-    def lock(
-        points: Sequence[tuple[float, float, float]], radii: Sequence[float], flat: float = 1.0, both: bool = True
-    ) -> None:
+    def lock(points: Sequence[Triple], radii: Sequence[float], flat: float = 1.0, both: bool = True) -> None:
         grid = loft([at(*p) for p in points], [(r * size, r * size * flat) for r in radii], 9, 11)
         (body.both if both else body.add)("hair", grid, "head")
 
@@ -105,11 +99,8 @@ def _hair(body: Body, skull: Skull, kind: str, hatted: bool) -> None:
         body.add("hair", loft(path, radii, 0, 17, 2.4), "head", "chest")
     elif kind == "ponytail":
         low = chance.between(-0.9, -0.2)
-        lock(
-            [(0, 0.55, -0.85), (0, 0.45, -1.3), (0, low, -1.45), (0, low - 0.5, -1.25)],
-            (0.14, 0.27, 0.26, 0.06),
-            both=False,
-        )
+        strand = [(0, 0.55, -0.85), (0, 0.45, -1.3), (0, low, -1.45), (0, low - 0.5, -1.25)]
+        lock(strand, (0.14, 0.27, 0.26, 0.06), both=False)
         body.add("accent", blob(at(0, 0.55, -0.98), sized(0.18, 0.18, 0.1)), "head")
     elif kind == "twintails":
         root, tip = (0.75, 0.4, -0.4), (1.15, chance.between(-1.2, -0.5), -0.35)

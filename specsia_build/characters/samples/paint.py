@@ -137,7 +137,7 @@ def printed(kind: str, x: Array, y: Array, repeat: float) -> Array:
         across, down = ((x + 0.5 * repeat * (row % 2)) % repeat) - repeat / 2, (y % repeat) - repeat / 2
         return cut(np.hypot(across, down) - 0.28 * repeat)
     if kind == "gradient":
-        return np.clip((y - y.min()) / max(float(np.ptp(y)), 1e-9), 0.0, 1.0)
+        return np.asarray(np.clip((y - y.min()) / max(float(np.ptp(y)), 1e-9), 0.0, 1.0))
     if kind == "halves":
         return cut(x)
     if kind == "hem":

@@ -84,26 +84,8 @@ TOPS = {
     "hoodie": 1.6, "tank": 1.2, "armour": 1.4,
 }  # fmt: skip
 _LONG = ("sweater", "jacket", "coat", "robe", "suit", "hoodie")
-_SYLLABLES = (
-    "mi",
-    "lo",
-    "ka",
-    "ru",
-    "bo",
-    "ni",
-    "ta",
-    "po",
-    "ze",
-    "fi",
-    "du",
-    "ma",
-    "li",
-    "ko",
-    "wi",
-    "sa",
-    "pe",
-    "no",
-)
+_SYLLABLES = ("mi", "lo", "ka", "ru", "bo", "ni", "ta", "po", "ze", "fi", "du", "ma", "li", "ko", "wi", "sa", "pe",
+              "no")  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -180,11 +162,9 @@ def draw_traits(chance: Chance) -> Traits:
     bare_feet = animal and true(0.9 if top == "bare" else 0.45)
     skirts = {"dress": (0.35, 0.8), "robe": (0.78, 0.9), "coat": (0.3, 0.6)}
     skirted = skirts.get(top) or ((0.25, 0.6) if bottom == "skirt" else None)
-    name = "".join(
-        _SYLLABLES[int(k)] for k in chance.rng.integers(len(_SYLLABLES), size=int(chance.rng.integers(2, 4)))
-    )
+    syllables = chance.rng.integers(len(_SYLLABLES), size=int(chance.rng.integers(2, 4)))
     return Traits(
-        name=name.capitalize(),
+        name="".join(_SYLLABLES[int(k)] for k in syllables).capitalize(),
         species=kind.name,
         figure=pick("chibi", "toon", "tall", weights=(3, 4, 4) if human else (4, 4, 1.5)),
         frame=pick("slim", "even", "round", "pear", "barrel", "wedge", weights=(2, 3, 1, 1, 1, 2)),
@@ -264,11 +244,7 @@ class Build:
 def draw_build(chance: Chance, traits: Traits) -> Build:
     """Proportions of a character."""
     pick, between, figure = chance.pick, chance.between, traits.figure
-    human, tall, robot = (
-        traits.kind.muzzle == "" and traits.kind.hair > 0.5,
-        figure == "tall",
-        traits.species == "robot",
-    )
+    human, tall, robot = traits.kind.hair > 0.5, figure == "tall", traits.species == "robot"
     shape = pick("round", "oval", "wide", "square", "pear", weights=(3, 3, 0 if tall else 2, 1.2, 1))
     half = 0.9 * between(*{"chibi": (0.39, 0.54), "toon": (0.26, 0.39), "tall": (0.15, 0.23)}[figure])
     width = half * {"oval": 0.84, "wide": 1.2}.get(shape, 1.0) * (0.84 if tall and human else 1.0) * between(0.93, 1.07)
@@ -280,9 +256,8 @@ def draw_build(chance: Chance, traits: Traits) -> Build:
     girth = (0.5 * torso + 0.16) * between(0.85, 1.12) * (0.74 if tall else 1.0)
     chest, waist, hips, belly = (k * girth for k in FRAMES[traits.frame])
     leg = max(min(hips * between(0.42, 0.56), 0.2), 0.05)
-    arm = between(*{"chibi": (0.05, 0.1), "toon": (0.045, 0.09), "tall": (0.04, 0.065)}[figure]) * (
-        1.2 if hips > 0.3 else 1
-    )
+    arm = between(*{"chibi": (0.05, 0.1), "toon": (0.045, 0.09), "tall": (0.04, 0.065)}[figure])
+    arm *= 1.2 if hips > 0.3 else 1.0
     ankle = leg * between(0.5, 0.8 if tall else 1.1)
     gap = max(min(leg * between(1.02, 1.3), hips - 0.55 * leg), 0.05)
     foot = min(max(1.15 * ankle, 0.06), 0.16, max(0.94 * gap, 0.06))
