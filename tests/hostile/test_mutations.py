@@ -33,12 +33,6 @@ def good_id(kind: str) -> str:
     return f"good_{kind.replace(' ', '_')}"
 
 
-def good_path(kind: str) -> str:
-    """Where a sound character lies below the source."""
-    first = next(iter(SOUND[kind](good_id(kind))))
-    return f"good/{first.partition('/')[0]}"
-
-
 def write_good(source: Path) -> None:
     for kind in GOOD:
         write_files(source / "good", SOUND[kind](good_id(kind)))

@@ -25,15 +25,6 @@ def test_a_build_without_a_sound_character_says_where_to_look(count: int, tmp_pa
     assert "--stage" not in ran.output
 
 
-def test_what_failed_is_not_up_to_date(tmp_path: Path) -> None:
-    (tmp_path / "wrong.jsonl").write_text('{"id": "a"')
-    ran = CliRunner().invoke(main, ["clips", str(tmp_path / "wrong.jsonl"), "--out", str(tmp_path / "out")])
-    assert ran.exit_code == 1
-    assert "line 1: it is not an object" in ran.output
-    assert "up to date" not in ran.output
-    assert "no character has a clip: its failure or warning says why" in ran.output
-
-
 def test_a_reason_is_one_short_line_and_the_whole_of_it_is_kept(tmp_path: Path) -> None:
     name = "\x1b]0;gone\x07" + "x" * 30_000
     (tmp_path / "a.gltf").write_text(json.dumps({"asset": {"version": "2.0"}, "extensionsRequired": [name]}))

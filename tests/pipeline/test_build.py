@@ -5,10 +5,8 @@ from __future__ import annotations
 import io
 import json
 import shutil
-import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -87,18 +85,6 @@ def test_every_stage_is_done_once(run: tuple[Path, Path, dict[str, Any]]) -> Non
     assert made(again) == {"render": (0, 5), "reconstruct": (0, 5), "project": (0, 5), "pack": (0, 5)}
 
 
-def test_what_rests_on_other_sources_or_settings_is_not_packed(copied: Copied, tmp_path: Path) -> None:
-    _, whole, out = copied
-    figures = shutil.copytree(copied[0], tmp_path / "figures")
-    write_figure(figures / "1.obj", 1.5)
-    told = build(figures, out, "--stage", "pack", code=1)
-    assert "1 of relief are neither built up to date nor on record as failed (1)" in told["stopped"]
-    assert specsia("status", out, "--json")["next"] != "all stages are up to date"
-    error = build(figures, out, "--stage", "pack", "--seed", "7", code=2)["error"]
-    assert "pack has nothing of relief to pack: run `specsia build` with all its stages" in error
-    assert sums(out) == sums(whole)
-
-
 def test_a_character_that_the_source_lacks_by_now_is_told(copied: Copied, tmp_path: Path) -> None:
     figures, out = shutil.copytree(copied[0], tmp_path / "figures"), copied[2]
     (figures / "3.obj").rename(figures / "three.obj")
@@ -163,30 +149,6 @@ def test_no_path_of_this_machine_is_packed(run: tuple[Path, Path, dict[str, Any]
             assert str(run[0].parent).encode() not in path.read_bytes()
 
 
-def test_killed_anywhere_it_goes_on_to_the_same_bytes(run: tuple[Path, Path, dict[str, Any]], tmp_path: Path) -> None:
-    source, whole, _ = run
-    out = tmp_path / "killed"
-    command = [*COMMAND, "build", str(source)]
-    finished = {path.relative_to(whole) for path in (whole / "artefacts").rglob("*.tar")}
-    for wanted in (1, 7, 12):
-        process = subprocess.Popen([*command, "--out", str(out), *SMALL], stderr=subprocess.DEVNULL)
-        deadline = time.monotonic() + 300
-        while time.monotonic() < deadline and process.poll() is None:
-            if len(list((out / "artefacts").rglob("*.tar"))) >= wanted:
-                break
-            time.sleep(0.005)
-        process.send_signal(signal.SIGKILL)
-        process.wait()
-    kept = {p: p.stat().st_mtime_ns for p in (out / "artefacts").rglob("*.tar")}
-    assert len(kept) >= 7
-    build(source, out)
-    assert sums(out) == sums(whole)
-    assert {path.relative_to(out) for path in (out / "artefacts").rglob("*.tar")} == finished
-    assert not list(out.rglob("*.tmp"))
-    # Workers leave with their parent, a moment later; what one of them still finished is not done again either.
-    assert {p for p, stamp in kept.items() if p.stat().st_mtime_ns == stamp} == set(kept)
-
-
 def test_another_file_that_a_manifest_names_is_another_character(tmp_path: Path) -> None:
     out, manifest = tmp_path / "out", tmp_path / "all.jsonl"
     for name in ("one", "two"):
@@ -234,19 +196,6 @@ def test_damaged_artefacts_are_made_again_wherever_it_is_noticed(copied: Copied)
     assert not lines_of(out / "failures.jsonl")
 
 
-def test_failures_of_other_backends_and_characters_do_not_count(copied: Copied) -> None:
-    source, _, out = copied
-    lines = [
-        {"id": i, "stage": "reconstruct", "backend": "elsewhere", "reason": "it is not here", "details": None}
-        for i in ("0", "1", "2", "3", "4", "gone")
-    ]
-    (out / "failures.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
-    done = build(source, out)
-    assert done["rows"] == 20
-    assert done["failures"] == []
-    assert len(lines_of(out / "failures.jsonl")) == 6
-
-
 def test_a_source_that_moved_goes_on_and_one_of_the_same_names_is_refused(copied: Copied, tmp_path: Path) -> None:
     source, whole, out = copied
     for index in range(5):
@@ -275,18 +224,6 @@ def test_bad_characters_are_quarantined_and_the_rest_is_built(tmp_path: Path) ->
     assert went_on["rows"] == 20
     assert any("not_there.png" in sentence for sentence in stopped["warnings"]["untextured"])
     assert made(went_on)["project"] == (0, 5)
-
-
-def test_later_characters_join_train(tmp_path: Path) -> None:
-    source = write_folder(tmp_path / "figures", 4)
-    build(source, tmp_path / "out")
-    before = json.loads((tmp_path / "out" / "splits.json").read_text())
-    write_figure(source / "zz.obj", 1.3)
-    build(source, tmp_path / "out")
-    after = json.loads((tmp_path / "out" / "dataset" / "splits.json").read_text())
-    assert after["test"] == before["test"]
-    assert after["validation"] == before["validation"]
-    assert after["train"] == [*before["train"], "zz"]
 
 
 def test_a_stage_says_what_it_misses(tmp_path: Path) -> None:
@@ -338,19 +275,6 @@ def test_two_backends_make_two_configurations(tmp_path: Path) -> None:
     assert str(tmp_path) not in (tmp_path / "out" / "dataset" / "README.md").read_text()
 
 
-def test_a_bad_reconstruction_is_quarantined_with_its_pictures(tmp_path: Path) -> None:
-    source = write_folder(tmp_path / "figures", 3)
-    wrong = write_folder(tmp_path / "wrong", 3)
-    (wrong / "1.obj").write_text("v 0 0 0\nv 1 0 0\nv 0 0.01 0\nv 0 0 0.01\nf 1 2 3\nf 1 2 4\n")
-    document = build(source, tmp_path / "out", "--backend", f"mesh-dir:{wrong}")
-    (failure,) = document["failures"]
-    assert failure["id"] == "1"
-    assert "IoU" in failure["reason"]
-    pictures = tmp_path / "out" / failure["details"]
-    assert (pictures / "color_00.png").is_file()
-    assert document["rows"] == 8
-
-
 def write_slab(path: Path) -> Path:
     """A mesh that is far wider than high: no figure."""
     path.write_text("v 0 0 0\nv 1 0 0\nv 0 0.01 0\nv 0 0 0.01\nf 1 3 2\nf 1 2 4\nf 2 3 4\nf 1 4 3\n")
@@ -397,20 +321,6 @@ def test_what_counts_as_low_quality_is_a_flag_that_later_builds_may_change(tmp_p
     # What there was to look at is gone with what it was of.
     assert [path.name for path in (tmp_path / "out" / "quarantine").rglob("*") if path.is_file()] == ["note.txt"]
     assert "min_iou" in specsia("build", source, "--out", tmp_path / "out", "--min-iou", "2", code=2)["error"]
-
-
-def test_settings_come_from_file_and_flags(tmp_path: Path) -> None:
-    source = write_folder(tmp_path / "figures", 3)
-    config = tmp_path / "config.yaml"
-    config.write_text(f"source: {source}\nout: {tmp_path / 'out'}\nviews: 6\nsize: 64\nmax_failures: 2\n")
-    specsia("build", "--config", config, "--views", "4", "--stage", "render")
-    written = (tmp_path / "out" / "config.yaml").read_text()
-    assert "views: 4" in written
-    assert "size: 64" in written
-    config.write_text("sizes: 64\n")
-    assert "there is no setting 'sizes'" in specsia("build", "--config", config, code=2)["error"]
-    config.write_text("size: big\n")
-    assert "size cannot be" in specsia("build", "--config", config, code=2)["error"]
 
 
 @pytest.mark.parametrize(
@@ -476,24 +386,3 @@ def test_a_run_whose_folder_is_removed_meanwhile_ends(tmp_path: Path, monkeypatc
     shutil.rmtree(out)
     monkeypatch.undo()
     assert build(source, out)["rows"] == 12
-
-
-def test_status_tells_what_is_done_and_what_comes_next(tmp_path: Path) -> None:
-    source = write_folder(tmp_path / "figures", 3)
-    build(source, tmp_path / "out", "--stage", "render")
-    found = specsia("status", tmp_path / "out", "--json")
-    assert [s["done"] for s in found["stages"]] == [3, 0, 0]
-    assert found["next"].startswith("a build would do: reconstruct relief 3")
-    build(source, tmp_path / "out")
-    assert "up to date" in specsia("status", tmp_path / "out")["text"]
-
-
-@pytest.mark.usefixtures("no_workers")
-def test_a_file_whose_name_is_not_utf_8_costs_itself_alone(tmp_path: Path) -> None:
-    source, out = write_folder(tmp_path / "figures", 1), tmp_path / "out"
-    (figure,) = source.iterdir()
-    (source / f"h\udce9ro{figure.suffix}").write_bytes(figure.read_bytes())
-    for _ in range(2):
-        document = build(source, out, "--max-failures", "1")
-        assert ([one["id"] for one in document["failures"]], document["failed"]) == (["h_ro"], 1)
-        assert "has a name that is not UTF-8: rename it" in document["failures"][0]["reason"]

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
-from tests.pipeline.test_build import build, specsia
+from tests.pipeline.test_build import build
 from tests.shapes import write_folder
 
 
@@ -27,13 +26,3 @@ def test_it_ends_early_and_goes_on(tmp_path: Path) -> None:
     assert len((out / "failures.jsonl").read_text().splitlines()) == found["failed"]
     again = build(source, out, "--max-failures", "80%")
     assert (again["failed"], again["rows"]) == (12, 12)
-
-
-def test_all_are_tried_where_nothing_was_told(tmp_path: Path) -> None:
-    source, out = with_broken(tmp_path / "figures", 4), tmp_path / "out"
-    found = build(source, out, "--workers", "1", code=1)
-    assert (found["failed"], found["allowed_failures"]) == (4, 1)
-    assert {stage["stage"]: stage["made"] for stage in found["stages"]} == {"render": 3, "reconstruct": 3, "project": 3}
-    assert "go on without them with --max-failures 4" in found["stopped"]
-    assert json.loads((out / "failures.jsonl").read_text().splitlines()[0])["stage"] == "render"
-    assert "4 of 7 characters failed" in specsia("build", "--out", out, code=1)["error"]

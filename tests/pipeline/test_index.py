@@ -113,21 +113,6 @@ def test_what_it_remembers_is_what_the_artefacts_say(run: tuple[Path, Path]) -> 
         assert index.meta(layout.artefact(project.STAGE, "relief", "nobody")) is None
 
 
-def test_who_only_reads_keeps_no_writer_waiting(run: tuple[Path, Path]) -> None:
-    _, out = run
-    layout = RunLayout(out)
-    path = artefact(out, "project", "0", "relief")
-    path.write_bytes(path.read_bytes())
-    with open_index(layout, writes=False) as reader, open_index(layout, writes=True) as writer:
-        for one in (path, artefact(out, "render", "0")):
-            assert reader.meta(one) == read_meta(one)
-        writer.learn(path, "1:2", b"x")
-        writer.save()
-        with sqlite3.connect(layout.index) as tables:
-            assert tables.execute("SELECT COUNT(*) FROM known WHERE stamp = '1:2'").fetchone() == (1,)
-        tables.close()
-
-
 def test_a_file_of_the_same_size_and_time_is_read_all_the_same(run: tuple[Path, Path]) -> None:
     """As archives that state no times have them."""
     source, out = run

@@ -8,7 +8,7 @@ import pytest
 
 from specsia_build.pipeline.layout import layout_of
 from tests.clips import write_figures
-from tests.pipeline.test_build import build, made, specsia, sums
+from tests.pipeline.test_build import build, specsia
 from tests.shapes import write_folder
 
 pytestmark = pytest.mark.usefixtures("no_workers")
@@ -16,17 +16,6 @@ pytestmark = pytest.mark.usefixtures("no_workers")
 
 def tars(out: Path) -> list[Path]:
     return sorted((out / "artefacts").rglob("*.tar"))
-
-
-def test_artefacts_go_and_are_made_again_with_the_same_bytes(tmp_path: Path) -> None:
-    source, out = write_folder(tmp_path / "figures", 2), tmp_path / "run"
-    build(source, out)
-    before, size = sums(out), sum(path.stat().st_size for path in tars(out))
-    (out / "artefacts" / "render" / "mine.txt").write_text("mine")
-    assert build(source, out, "--keep", "none")["freed"] == size
-    assert (tars(out), (out / "artefacts" / "render" / "mine.txt").read_text()) == ([], "mine")
-    assert made(build(source, out))["render"] == (2, 0)
-    assert sums(out) == before
 
 
 def test_nothing_goes_unless_what_was_packed_reads_as_it_was_written(tmp_path: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -18,17 +17,17 @@ from specsia_build.characters.doubles import Shape
 from specsia_build.characters.sources import open_source
 from specsia_build.cli import main
 from specsia_build.config import BuildConfig
-from specsia_build.config_file import read_settings, with_settings, write_settings
+from specsia_build.config_file import read_settings, with_settings
 from specsia_build.dataset import schema
 from specsia_build.dataset.membership import splits_of
 from specsia_build.dataset.reading import open_dataset
 from specsia_build.dataset.splits import from_json, to_json
-from specsia_build.errors import SpecsiaError, UsageError
+from specsia_build.errors import UsageError
 from specsia_build.files.sources import source_digest
 from specsia_build.frame import view_yaws
 from specsia_build.pipeline.layout import RunLayout
 from specsia_build.pipeline.mark import settings_before
-from specsia_build.pipeline.selection import _split, parted_doubles, source_of
+from specsia_build.pipeline.selection import _split, parted_doubles
 from tests.shapes import write_folder
 
 pytestmark = pytest.mark.usefixtures("no_workers")
@@ -85,15 +84,6 @@ def test_only_its_characters_are_chosen_and_its_splits_hold(tmp_path: Path) -> N
     assert "lacks 1 of its characters: 99" in remarks[1]
 
 
-def test_a_character_in_two_splits_cannot_be_followed(tmp_path: Path) -> None:
-    like = write_like(tmp_path / "like", {"2": "test", "7": "train"})
-    other = write_like(tmp_path / "other", {"7": "validation"})
-    name = schema.shard_name("validation", 0, 1)
-    (other / "data" / name).rename(like / "data" / name)
-    with pytest.raises(SpecsiaError, match="character 7 in two splits, train and validation"):
-        splits_of(open_dataset(like))
-
-
 def test_contradictions_are_refused(tmp_path: Path) -> None:
     like = write_like(tmp_path / "like", {"2": "test", "7": "train"})
     layout = RunLayout(tmp_path / "run")
@@ -139,36 +129,3 @@ def test_one_file_in_several_splits_is_told(tmp_path: Path) -> None:
     (said,) = parted_doubles(entries, splits, digests, alike)
     assert said.startswith("a, b are one file and lie in test and train: keep one of them")
     assert not parted_doubles(entries, splits | {"b": "train"}, digests, alike)
-
-
-def test_one_shape_in_several_splits_is_told_by_a_build(tmp_path: Path) -> None:
-    figure = write_folder(tmp_path, 2) / "0.obj"
-    (tmp_path / "again.obj").write_text(figure.read_text() + "\n# in other colours, say\n")
-    listed = [
-        {"id": "first", "path": "0.obj", "split": "train"},
-        {"id": "other", "path": "1.obj", "split": "test"},
-        {"id": "again", "path": "again.obj", "split": "test"},
-    ]
-    manifest = tmp_path / "all.jsonl"
-    manifest.write_text("".join(json.dumps(line) + "\n" for line in listed))
-    arguments: list[Any] = ["build", manifest, "--out", tmp_path / "out", "--size", 64, "--views", 2]
-    for _ in range(2):
-        result = CliRunner().invoke(main, [str(a) for a in arguments])
-        assert result.exit_code == 0, result.output
-        said = " ".join(result.stderr.split())
-        assert said.count("again, first have one shape and lie in test and train: keep one of them, or give them") == 1
-        assert "one file" not in said
-    manifest.write_text("".join(json.dumps(line | {"split": "test"}) + "\n" for line in listed))
-    result = CliRunner().invoke(main, [*(str(a) for a in arguments), "--fresh"])
-    assert "one shape" not in result.stderr
-
-
-def test_a_source_that_was_moved_is_told_with_what_goes_on(tmp_path: Path) -> None:
-    source, out = tmp_path / "source", tmp_path / "out"
-    config, layout = BuildConfig(source=str(source)), RunLayout(out)
-    with pytest.raises(UsageError, match="there is no"):
-        source_of(config, layout)
-    write_settings(config, layout.config)
-    layout.splits.write_text("{}")
-    with pytest.raises(UsageError, match=r"the source of .* is not at .* any more: .* `specsia build PLACE --out"):
-        source_of(config, layout)

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 import numpy as np
-import pytest
 from PIL import Image
 
 from specsia_build.characters.character import Entry
@@ -16,7 +14,6 @@ from specsia_build.pipeline.plan import DONE, MISSING, STALE, judge, judge_chara
 from specsia_build.pipeline.worker import carry_out
 from specsia_build.stages import reconstruct, render
 from specsia_build.stages.stage import CharacterStage
-from tests.pipeline.test_build import build, made
 from tests.shapes import write_figure
 
 
@@ -52,24 +49,3 @@ def test_a_texture_that_changes_makes_a_reconstruction_stale(tmp_path: Path) -> 
         paint(level)
         assert do(reconstruct.STAGE) == STALE
         assert do(reconstruct.STAGE) == DONE
-
-
-@pytest.mark.usefixtures("no_workers")
-def test_a_texture_that_turns_up_below_or_in_other_letters_is_taken(tmp_path: Path) -> None:
-    source, out = tmp_path / "figures", tmp_path / "out"
-    text = write_figure(source / "a.obj").read_text()
-    lines = [line.replace(" ", "/1 ").replace("f/1", "f") + "/1" for line in text.splitlines() if line[0] == "f"]
-    points = [" ".join(line.split()[:4]) for line in text.splitlines() if line[0] == "v"]
-    (source / "a.obj").write_text("\n".join(["mtllib a.mtl", "vt 0.5 0.5", "usemtl skin", *points, *lines]))
-    (source / "a.mtl").write_text("newmtl skin\nmap_Kd C:\\figures\\skin.png\n")
-    assert "texture skin.png is not in" in str(build(source, out)["warnings"])
-    for place, level in (("textures/skin.png", 90), ("Skin.PNG", 200)):
-        (source / place).parent.mkdir(exist_ok=True)
-        Image.fromarray(np.full((2, 2, 3), level, np.uint8)).save(source / place, "png")
-        told = build(source, out)
-        assert made(told)["render"] == (1, 0)
-        assert "texture skin.png is not in" not in str(told["warnings"])
-        assert made(build(source, out))["render"] == (0, 1)
-    shutil.rmtree(source / "textures")
-    (source / "Skin.PNG").unlink()
-    assert "texture skin.png is not in" in str(build(source, out)["warnings"])

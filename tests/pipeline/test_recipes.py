@@ -50,15 +50,6 @@ def one_by_one(
     yield from enumerate(map(function, items))
 
 
-def test_a_recipe_of_which_nothing_came_is_no_success(tmp_path: Path) -> None:
-    source = write_figures(tmp_path / "figures", 1)
-    config = clips_config(source, recipes=["conr", "frames"], views=1, frames=2, turntable=False)
-    _, summary = run_clips(tmp_path / "run", config)
-    assert summary.recipes == {"conr": 0, "frames": 2}
-    assert summary.stopped == "there is nothing of conr to pack: the warnings say why"
-    assert any("CoNR takes" in sentence for sentence in summary.warnings["a"])
-
-
 def test_reconstructions_are_moved_where_no_dataset_of_pairs_is_asked_for(tmp_path: Path) -> None:
     source = write_figures(tmp_path / "figures", 1)
     config = clips_config(source, recipes=["frames"], reconstructed=True, views=1, frames=2, turntable=False)

@@ -71,20 +71,6 @@ def test_shares_join_to_the_bytes_of_one_build(shares: tuple[Path, list[Path]], 
     assert found["failed"] == sum(len((run / "failures.jsonl").read_text().splitlines()) for run in runs)
 
 
-def test_what_failed_in_one_run_and_was_made_in_another_has_not_failed(tmp_path: Path) -> None:
-    source, runs, whole = write_folder(tmp_path / "figures", 3), [tmp_path / "a", tmp_path / "b"], tmp_path / "whole"
-    figure = (source / "1.obj").read_bytes()
-    (source / "1.obj").write_text("v nan nan nan")
-    assert build(source, runs[0])["failed"] == 1
-    (source / "1.obj").write_bytes(figure)
-    for run in (runs[1], whole):
-        build(source, run)
-    for order in (runs, runs[::-1]):
-        out = merged(order, tmp_path / f"from {order[0].name}").root
-        assert sums(out) == sums(whole)
-        assert (out / "failures.jsonl").read_text() == ""
-
-
 def test_a_merge_that_was_stopped_goes_on_and_what_is_missing_is_told(
     shares: tuple[Path, list[Path]], tmp_path: Path
 ) -> None:

@@ -54,14 +54,6 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
     assert read_meta(tmp_path / "x" / "a.tar") == found.meta
 
 
-def test_it_is_a_webdataset_sample_with_the_same_bytes_each_time(tmp_path: Path) -> None:
-    write_artefact(tmp_path / "a.tar", artefact())
-    write_artefact(tmp_path / "b.tar", artefact())
-    assert (tmp_path / "a.tar").read_bytes() == (tmp_path / "b.tar").read_bytes()
-    with tarfile.open(tmp_path / "a.tar") as archive:
-        assert archive.getnames() == ["ähnlich-7.meta.json", "ähnlich-7.gt_00.png", "ähnlich-7.gt_01.png"]
-
-
 @pytest.mark.parametrize("share", [0.0, 0.1, 0.5, 0.9])
 def test_a_cut_file_is_no_artefact(tmp_path: Path, share: float) -> None:
     path = tmp_path / "a.tar"

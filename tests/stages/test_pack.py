@@ -168,16 +168,6 @@ def test_a_dataset_that_lacks_a_shard_is_not_up_to_date(split_of: dict[str, str]
     assert pack.packed_fingerprint(folder) is None
 
 
-def test_a_damaged_artefact_is_named_and_the_old_dataset_stays(split_of: dict[str, str], tmp_path: Path) -> None:
-    store = Store()
-    run(plan_of(store, split_of, without=["7"]), store, tmp_path / "dataset")
-    before = sums(tmp_path / "dataset")
-    store.damaged = "7"
-    with pytest.raises(SpecsiaError, match=r"render/7\.tar is damaged"):
-        run(plan_of(store, split_of), store, tmp_path / "dataset")
-    assert sums(tmp_path / "dataset") == file_sums(tmp_path / "dataset") == before
-
-
 @pytest.mark.parametrize("can_exchange", [True, False])
 def test_killed_between_any_two_steps_it_is_the_old_or_the_new_dataset(
     can_exchange: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -247,16 +237,3 @@ def test_only_what_its_sums_list_is_replaced_and_the_rest_stays(split_of: dict[s
     run(plan_of(store, split_of), store, tmp_path / "fresh")
     assert sums(folder) == sums(tmp_path / "fresh")
     assert {path.name for path in tmp_path.iterdir()} == {"dataset", "elsewhere", "fresh"}
-
-
-def test_a_dataset_behind_a_link_is_replaced_where_it_lies(split_of: dict[str, str], tmp_path: Path) -> None:
-    store = Store()
-    (tmp_path / "run").mkdir()
-    (tmp_path / "disk" / "large").mkdir(parents=True)
-    (tmp_path / "run" / "dataset").symlink_to(tmp_path / "disk" / "large")
-    for look in (0, 1):
-        store.looks["7"] = look
-        run(plan_of(store, split_of), store, tmp_path / "run" / "dataset")
-    assert (tmp_path / "run" / "dataset").is_symlink()
-    assert (tmp_path / "disk" / "large" / schema.SUMS_FILE).is_file()
-    assert [path.name for path in (tmp_path / "disk").iterdir()] == ["large"]

@@ -76,12 +76,6 @@ def test_a_motion_that_moves_nothing_is_said(tmp_path: Path) -> None:
     assert said.count("a shows a plain grey of 255 and nothing else") == 1
 
 
-def test_a_motion_is_named_as_it_is_whatever_a_pattern_would_mean(tmp_path: Path) -> None:
-    clips: list[Clip] = [("walk[1]", "head", "rotation", TURNS), ("walk1", "head", "rotation", TURNS)]
-    _, drawn = made(tmp_path, clips, patterns=["walk[1]"], frames=1)
-    assert [clip.meta["clip"]["action"] for clip in drawn] == ["walk1", "walk[1]"]
-
-
 def test_a_pattern_that_names_no_motion_is_said_beside_those_that_do(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
