@@ -25,7 +25,7 @@ def locked(layout: RunLayout) -> Iterator[Callable[[], None]]:
         SpecsiaError: if the folder was removed or moved meanwhile.
         WriteError: if the folder cannot be written.
     """
-    lock = FileLock(layout.lock, timeout=0)
+    lock, existed = FileLock(layout.lock, timeout=0), layout.root.exists()
     with writing(layout.lock):
         layout.lock.parent.mkdir(parents=True, exist_ok=True)
         try:
@@ -63,4 +63,5 @@ def locked(layout: RunLayout) -> Iterator[Callable[[], None]]:
                 for path in (layout.lock, layout.index):
                     path.unlink(missing_ok=True)
                 layout.lock.parent.rmdir()
-                layout.root.rmdir()
+                if not existed:
+                    layout.root.rmdir()
