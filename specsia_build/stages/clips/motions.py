@@ -159,7 +159,7 @@ def _odd(character_id: str, actor: Actor, settings: ClipSettings) -> list[str]:
     lasting = [motion for motion in motions if motion.duration > 0]
     again = list(_again(lasting))
     kinds = {
-        "without length, so that a clip is one frame": [motion for motion in motions if motion not in lasting],
+        "without length, so that a clip is one frame": [motion for motion in motions if not motion.duration > 0],
         f"no longer than a frame at --fps {settings.fps:g}, so that a clip is one frame": [
             motion for motion in lasting if settings.frames != 1 and len(motion.times(settings.fps)) == 1
         ],
