@@ -42,7 +42,7 @@ _OPENGL = (
 EXTRAS = (
     ("train", "torch", "torch safetensors", _TORCH, "train, adapt, enhance, evaluate"),
     ("video", "ffmpeg", "imageio_ffmpeg", _FFMPEG, "films as MP4; recipes anidoc, flipsketch, control-video"),
-    ("metrics", "metrics", "lpips open_clip torch_fidelity", "print('installed')", "LPIPS, CLIP and FID in evaluate"),
+    ("metrics", "metrics", "lpips open_clip", "print('installed')", "LPIPS and CLIP in evaluate"),
     ("ray", "Ray", "ray", "import ray; print(ray.__version__)", "--executor ray, builds on a cluster"),
     ("s3", "S3", "s3fs", "import s3fs; print(s3fs.__version__)", "s3:// as --out and as a DATASET"),
     ("pyrender", "pyrender", "pyrender", _OPENGL, "--renderer pyrender"),

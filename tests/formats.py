@@ -19,7 +19,6 @@ from specsia_build.backends.upstream.pins import pins_folder, read_pins
 from specsia_build.backends.upstream.worker import PROTOCOL
 from specsia_build.characters import samples
 from specsia_build.dataset import schema
-from specsia_build.dravie import recall
 from specsia_build.dravie.config import ARCHITECTURES, ModelConfig
 from specsia_build.dravie.data import frames
 from specsia_build.dravie.model import checkpoint
@@ -49,7 +48,7 @@ def _checkpoint(architecture: str) -> str:
     """Of the files of a checkpoint, and the names, shapes and kinds of a model's numbers."""
     with torch.device("meta"):
         weights = build_generator(ModelConfig(architecture)).state_dict()
-    files = (checkpoint.MODEL, checkpoint.TRAINING, STATE, checkpoint.MEMORY)
+    files = (checkpoint.MODEL, checkpoint.TRAINING, STATE, checkpoint.DRAWING)
     return _digest(repr((files, [(name, tuple(value.shape), value.dtype) for name, value in weights.items()])))
 
 
@@ -61,7 +60,6 @@ def formats() -> dict[str, Any]:
         "columns": _digest(str(schema.arrow_schema().remove_metadata())),
         "columns of clips": _digest(str(schema.arrow_schema(schema.MOVING_COLUMNS).remove_metadata())),
         "frames cache": frames.VERSION,
-        "memory of an adapted model": recall.VERSION,
         "registration": REGISTRATION,
         "run mark": mark.FORMAT,
         "samples": samples.VERSION,

@@ -13,7 +13,7 @@ from specsia_build.cli.closing import conclude
 from specsia_build.cli.command import Command
 from specsia_build.cli.output import json_option
 from specsia_build.cli.train import FOLDER
-from specsia_build.dravie.config import AdaptConfig, need_torch
+from specsia_build.dravie.config import ADAPTATION, need_torch
 from specsia_build.dravie.runs import find_run
 from specsia_build.errors import argument
 
@@ -38,29 +38,23 @@ from specsia_build.errors import argument
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="Takes the place of Y*: the character in the pose of the frontal view, any size.",
 )
-@click.option(
-    "--without",
-    type=click.Choice(("recall",)),
-    help="Of a model that sees no drawing: do not recall its colours.",
-)
-@click.option("--steps", type=int, help=f"Updates to make.  [default: {AdaptConfig().steps}]")
+@click.option("--steps", type=int, help=f"Updates to make.  [default: {ADAPTATION.steps}]")
 @options.device
 @json_option
-def adapt(run: Path, out: Path, without: str | None, steps: int | None, device: str, **of_frontal: Any) -> None:
+def adapt(run: Path, out: Path, steps: int | None, device: str, **of_frontal: Any) -> None:
     """Fit the model of RUN lightly to one character's frontal view and write a run of its own.
 
     RUN is a folder of `specsia train`, or `pretrained`, the model that comes along.
 
     The frontal view is a dataset's (with its Y*, or a drawing), or a frame with a drawing, which is laid onto it by its
     silhouette; of clips it is the first frame of the character's first clip that is seen from the front. The run keeps
-    the drawing, which the model sees when it repairs; of a model that sees none, `enhance` takes over its colours by
-    position.
+    the drawing, which the model sees when it repairs.
     """
     need_torch()
     from specsia_build.dravie.adapt.command import PICTURE, FrontalOptions, adapt_run
 
-    settings = AdaptConfig() if steps is None else replace(AdaptConfig(), steps=steps)
-    done = adapt_run(run, out, settings, device, FrontalOptions(**of_frontal), recall=without is None)
+    settings = ADAPTATION if steps is None else replace(ADAPTATION, steps=steps)
+    done = adapt_run(run, out, settings, device, FrontalOptions(**of_frontal))
     lines = [
         f"adapted in {done.seconds:.0f} s: {done.run}",
         f"frontal view {done.frontal}: mean absolute error {done.l1:.4f}, before {done.l1_before:.4f}",
@@ -73,7 +67,7 @@ def adapt(run: Path, out: Path, without: str | None, steps: int | None, device: 
         lines,
         f"fitted to {done.frontal}",
         {"fitted": ["the model"]},
-        doubtful={"warnings": done.doubts},
+        doubtful={"warnings": done.warnings},
         where={"model": [str(done.run)], "picture": [str(done.run / PICTURE)]},
         follows=[f"specsia enhance {argument(done.run)} {frames} --out repaired"],
     )

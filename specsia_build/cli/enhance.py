@@ -61,25 +61,31 @@ def enhance(
     need_torch()
     from specsia_build.dataset.places import HUB_ID
     from specsia_build.dataset.reading import open_part
-    from specsia_build.dravie.adapt.command import folder_memory
+    from specsia_build.dravie.adapt.command import frontal_frame
     from specsia_build.dravie.data.frame_folder import is_frame_folder
-    from specsia_build.dravie.model.checkpoint import load_generator, load_memory
+    from specsia_build.dravie.model.checkpoint import load_drawing, load_generator
     from specsia_build.dravie.repair import enhance as work
     from specsia_build.dravie.train.processes import find_device
 
     config, model = load_generator(run)
-    memory, where = load_memory(run), find_device(device)
-    given, doubts = None, tuple[str, ...]()
+    kept_drawing, where = load_drawing(run), find_device(device)
+    given, warnings = None, tuple[str, ...]()
     of_folder = is_frame_folder(Path(source))
     if not of_folder and (drawing is not None or reference_frame is not None):
         raise UsageError("--drawing and --reference-frame are for a folder of frames; a dataset has its own drawings")
+    if drawing is not None and not config.sees_drawing:
+        raise UsageError("--drawing: this model was trained with --reference none and sees no drawing")
+    if reference_frame is not None and drawing is None:
+        raise UsageError("--reference-frame also needs --drawing PNG")
     if of_folder:
         if split is not None:
             raise UsageError(f"{source} is a folder of frames, which has no splits: leave --split out")
         frames = work.folder_frames(Path(source), config.with_pos)
-        given, doubts = folder_memory(config, Path(source), reference_frame, drawing)
-        if config.sees_drawing and given is None and memory is None:
-            doubts = ("this model repairs better with the drawing: add --drawing front.png",)
+        if drawing is not None:
+            frontal = frontal_frame(Path(source), reference_frame, drawing, config.with_pos)
+            given, warnings = frontal.drawing(), frontal.warnings
+        if config.sees_drawing and given is None and kept_drawing is None:
+            warnings = ("this model repairs better with the drawing: add --drawing front.png",)
     elif Path(source).is_file():
         raise UsageError(f"{source} is a file: {_INPUTS}")
     elif not Path(source).exists() and "://" not in source and not HUB_ID.fullmatch(source):
@@ -88,7 +94,7 @@ def enhance(
         raise UsageError(f"{source} holds neither frames (color/, pos/, mask/) nor a packed dataset")
     else:
         frames = work.dataset_frames(open_part(source, say), split, config.sees_drawing)
-    repairer = work.Repairer(model.to(where), config, where, given or memory)
+    repairer = work.Repairer(model.to(where), config, where, given or kept_drawing)
     done = work.enhance(repairer, frames, out, video)
     kept = f", {done.kept} were there already" if done.kept else ""
     lines = [f"{plural(done.made, 'frame')} repaired{kept}: {out}"]
@@ -102,9 +108,9 @@ def enhance(
             "repaired": [f"{done.made:,}" if done.made else "nothing: all is up to date"],
             "up to date": [f"{done.kept:,}"] if done.kept else [],
         },
-        doubtful={"missing": list(frames.doubts) if video else [], "warnings": [*doubts, *done.doubts]},
+        doubtful={"warnings": [*warnings, *done.warnings]},
         where={"pictures": [str(out)], "film": [] if done.film is None else [str(done.film)]},
-        follows=_follows(run_name(run), source, of_folder, memory is not None or given is not None),
+        follows=_follows(run_name(run), source, of_folder, kept_drawing is not None or given is not None),
     )
 
 

@@ -12,7 +12,7 @@ from specsia_build.cli.closing import conclude
 from specsia_build.cli.command import Command
 from specsia_build.cli.output import json_option
 from specsia_build.cli.train import FOLDER, configs_option
-from specsia_build.dravie.config import ABLATIONS, FIT_STEPS, AdaptConfig, need_torch
+from specsia_build.dravie.config import ABLATIONS, ADAPTATION, FIT_STEPS, need_torch
 from specsia_build.dravie.runs import find_run
 from specsia_build.errors import UsageError, argument, plural
 from specsia_build.terminal.layout import table_of
@@ -50,10 +50,9 @@ from specsia_build.terminal.screen import say
 @click.option(
     "--allow-seen", is_flag=True, help="Score models on characters that they have seen, too; their rows are marked."
 )
-@click.option("--weights", type=FOLDER, help="Folder with weights of LPIPS, CLIP and FID.  [default: downloaded]")
 @click.option(
     "--adapt-steps",
-    default=AdaptConfig().steps,
+    default=ADAPTATION.steps,
     show_default=True,
     type=click.IntRange(1),
     help="Updates of an adaptation to a character.",
@@ -77,7 +76,6 @@ def evaluate(
     configs: tuple[str, ...],
     split: str,
     allow_seen: bool,
-    weights: Path | None,
     adapt_steps: int,
     fit_steps: int,
     device: str,
@@ -111,9 +109,9 @@ def evaluate(
             raise UsageError(f"--baselines: there is no '{name}'; they are {', '.join(known.BASELINES)}")
     where, opened = find_device(device), open_part(dataset, say)
     trained = known.load_runs(runs, where)
-    adaptation = replace(AdaptConfig(), steps=adapt_steps)
+    adaptation = replace(ADAPTATION, steps=adapt_steps)
     choice = known.Choice(wanted, without, repeats, adaptation, fit_steps)
-    networks, notes = find_perceptual(weights, where)
+    networks, notes = find_perceptual(where)
     chosen = known.choose_methods(trained, choice, where)
     measured = measure(opened, split, chosen, out, networks, configs, allow_seen)
     unknown = tuple(

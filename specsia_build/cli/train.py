@@ -106,7 +106,7 @@ def train(
         lines,
         f"{plural(done.steps, 'step')} of training",
         {"trained": [f"a {config.preset} model on {plural(done.rows, 'row')}"]},
-        doubtful={"warnings": [*done.doubts, *_doubts(done)]},
+        doubtful={"warnings": [*done.warnings, *_doubts(done)]},
         where={"model": [str(done.run)], "log": [str(done.run / "log.csv")]},
         follows=[
             f"specsia enhance {folder} my-frames --out repaired",

@@ -2,6 +2,6 @@
 
 `config` has settings and presets, `reference` looks the drawing up by position, and `data` makes patches and the
 network's channels. `model` is what learns, `train` has the one loop by which it learns, `adapt` fits it to a character,
-`repair` applies it to frames, and `evaluate` says by `metrics` what that is worth. `recall` pastes the drawing's
-colours for models that do not see them. `runs` finds models, among them the one in `weights/`.
+`repair` applies it to frames, and `evaluate` says by `metrics` what that is worth. `runs` finds models, among them the
+one in `weights/`.
 """

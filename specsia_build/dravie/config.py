@@ -21,7 +21,7 @@ REFERENCES = ("drawing", "none")
 
 DEFAULT_PRESET = "tiny"
 
-ABLATIONS = ("adaptation", "drawing", "pos", "recall")
+ABLATIONS = ("adaptation", "drawing", "pos")
 """What `specsia evaluate --without` takes."""
 
 FIT_STEPS = 1500
@@ -37,14 +37,12 @@ REACH = 3
 """Pixels around Zmask and Y* in which patches are centred too."""
 
 _SPINS = ("GOMP_SPINCOUNT", "1000")
-"""How often a thread of torch looks for work before it sleeps. Hundreds of thousands, as is usual, are no faster on
-a quiet machine, and on a busy one take the time that the thread which is waited for needs."""
+"""How often a thread of torch looks for work before it sleeps: the usual hundreds of thousands take time from other
+work on a busy machine, and gain nothing on a quiet one."""
 
 
 def need_torch() -> None:
-    """Import torch, its threads set to wait as a machine with other work needs it; unless the user says how they wait.
-
-    Say what to install where the extra `train` is missing.
+    """Import torch, whose threads then wait as `_SPINS` says unless the user says how they wait.
 
     Raises:
         UsageError: if torch or safetensors cannot be imported.
@@ -95,6 +93,19 @@ class ModelConfig:
     def sees_drawing(self) -> bool:
         """Whether the drawing is among the inputs."""
         return self.reference == "drawing"
+
+
+_WHOLE = {"steps": (1, 10**9), "batch": (1, 65_536), "patch": (16, 512), "warm_up": (1, 10**9), "seed": (0, 2**63 - 1)}
+_NUMBERS = {
+    "learning_rate": (1e-9, 1.0),
+    "weight_decay": (0.0, 1.0),
+    "clip": (1e-9, math.inf),
+    "anchor": (0.0, 1e9),
+    "ema": (0.0, 0.999999),
+    **dict.fromkeys(("no_drawing", "no_contour", "redrawn"), (0.0, 1.0)),
+    **dict.fromkeys(("l1", "gradient", "adversarial", "perceptual_weight"), (0.0, 1e6)),
+}
+"""Least and most of the settings that are numbers."""
 
 
 @dataclass(frozen=True)
@@ -157,28 +168,9 @@ class TrainConfig:
         ModelConfig(self.architecture, self.with_pos, self.reference)
         check_choice("schedule", self.schedule, SCHEDULES)
         check_choice("precision", self.precision, PRECISIONS)
-        for name, least, most in (
-            ("steps", 1, 10**9),
-            ("batch", 1, 65_536),
-            ("patch", 16, 512),
-            ("warm_up", 1, 10**9),
-            ("seed", 0, 2**63 - 1),
-        ):
+        for name, (least, most) in _WHOLE.items():
             check_whole(name, getattr(self, name), least, most)
-        for name, low, high in (
-            ("learning_rate", 1e-9, 1.0),
-            ("weight_decay", 0.0, 1.0),
-            ("clip", 1e-9, math.inf),
-            ("anchor", 0.0, 1e9),
-            ("no_drawing", 0.0, 1.0),
-            ("no_contour", 0.0, 1.0),
-            ("redrawn", 0.0, 1.0),
-            ("ema", 0.0, 0.999999),
-            ("l1", 0.0, 1e6),
-            ("gradient", 0.0, 1e6),
-            ("adversarial", 0.0, 1e6),
-            ("perceptual_weight", 0.0, 1e6),
-        ):
+        for name, (low, high) in _NUMBERS.items():
             check_number(name, getattr(self, name), low, high)
         for name in ("with_pos", "augment"):
             if not isinstance(getattr(self, name), bool):
@@ -221,55 +213,21 @@ PRESETS: Mapping[str, TrainConfig] = {
 }
 
 
-@dataclass(frozen=True)
-class AdaptConfig:
-    """How a model is fitted to one character's frontal pair.
-
-    Attributes:
-        steps: updates.
-        batch: patches of a step.
-        learning_rate: of Adam, going down to zero along a cosine.
-        anchor: how strongly a step of rate 1 pulls the weights back to where they started, which keeps what they know.
-        no_drawing, redrawn: see `TrainConfig`; where a patch shows its own drawing there is nothing to learn.
-        seed: of the patches.
-    """
-
-    steps: int = 200
-    batch: int = 16
-    learning_rate: float = 2e-3
-    anchor: float = 1.0
-    no_drawing: float = 0.5
-    redrawn: float = 0.5
-    seed: int = 0
-
-    def training(self, model: ModelConfig) -> TrainConfig:
-        """The same as settings of a training: L1 and gradients, the rate going down from the first step on."""
-        return TrainConfig(
-            preset="",
-            architecture=model.architecture,
-            with_pos=model.with_pos,
-            reference=model.reference,
-            steps=self.steps,
-            batch=self.batch,
-            patch=PATCH,
-            no_drawing=self.no_drawing,
-            no_contour=0.0,
-            redrawn=self.redrawn,
-            learning_rate=self.learning_rate,
-            warm_up=1,
-            anchor=self.anchor,
-            ema=0.0,
-            adversarial=0.0,
-            perceptual_weight=0.0,
-            seed=self.seed,
-        )
-
-    def __post_init__(self) -> None:
-        check_whole("steps", self.steps, 1, 10**9)
-        check_whole("batch", self.batch, 1, 65_536)
-        check_number("learning_rate", self.learning_rate, 1e-9, 1.0)
-        check_number("anchor", self.anchor, 0.0, 1e9)
-        check_whole("seed", self.seed, 0, 2**63 - 1)
+ADAPTATION = TrainConfig(
+    preset="",
+    steps=200,
+    batch=16,
+    patch=PATCH,
+    no_drawing=0.0,
+    no_contour=0.0,
+    redrawn=0.0,
+    learning_rate=2e-3,
+    warm_up=1,
+    anchor=1.0,
+    ema=0.0,
+    perceptual_weight=0.0,
+)
+"""Of a model that is fitted to one character's frontal pair; the network is that of the model."""
 
 
 def train_config(preset: str, changes: Mapping[str, Any]) -> TrainConfig:
@@ -288,10 +246,14 @@ def train_config(preset: str, changes: Mapping[str, Any]) -> TrainConfig:
     return replace(PRESETS[preset], **changes)
 
 
-def to_json(config: ModelConfig | TrainConfig | AdaptConfig) -> dict[str, Any]:
+def to_json(config: ModelConfig | TrainConfig) -> dict[str, Any]:
     """Settings as plain values; an endless `clip` becomes None."""
     values = asdict(config)
     return {n: None if v == math.inf else list(v) if isinstance(v, tuple) else v for n, v in values.items()}
+
+
+_EARLIER = {"reference": "none", "no_drawing": 0.0, "no_contour": 0.0, "redrawn": 0.0, "warm_up": 100, "anchor": 0.0}
+"""Settings that trainings of version 0.1 did not write."""
 
 
 def train_from_json(values: Mapping[str, Any]) -> TrainConfig:
@@ -301,22 +263,11 @@ def train_from_json(values: Mapping[str, Any]) -> TrainConfig:
         UsageError: if settings are missing, unknown or cannot be used.
     """
     known = {field.name for field in fields(TrainConfig)}
-    values = {**EARLIER, **values}
+    values = {**_EARLIER, **values}
     if set(values) != known:
         raise UsageError(f"settings are missing or unknown: {', '.join(sorted(set(values) ^ known))}")
     clip = math.inf if values["clip"] is None else values["clip"]
     return TrainConfig(**{**values, "configs": tuple(values["configs"]), "clip": clip})
-
-
-EARLIER: Mapping[str, Any] = {
-    "reference": "none",
-    "no_drawing": 0.0,
-    "no_contour": 0.0,
-    "redrawn": 0.0,
-    "warm_up": 100,
-    "anchor": 0.0,
-}
-"""Settings that trainings of version 0.1 did not write."""
 
 
 def differences(one: TrainConfig, two: TrainConfig) -> list[str]:

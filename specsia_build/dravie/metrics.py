@@ -1,4 +1,4 @@
-"""How near a picture comes to Y*: errors by place, similarity, the drawn contour, flicker.
+"""How near a picture comes to Y*: errors by place, similarity, the drawn contour.
 
 Everything is measured on white. The region of a view is Z ∪ Y*: every pixel that Z or Y* covers at all; it is the same
 for every method. It falls into three parts, so that one sees whether texture was repaired or only lines were drawn:
@@ -12,7 +12,6 @@ All is computed on the box of what is covered, which gives what the whole frame 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -205,36 +204,3 @@ def view_scores(result: NDArray[np.uint8], pair: Pair) -> dict[str, float]:
         scores["ssim"] = float(similar[parts.region].mean())
         scores["ssim_frame"] = 1 - float((1 - similar).sum()) / (shape[0] * shape[1])
     return scores | contour_scores(result, pair)
-
-
-@dataclass(frozen=True)
-class Step:
-    """Pixels of a frame and of the next that show the same points: (N,) each, counted along the rows."""
-
-    here: NDArray[np.int32]
-    there: NDArray[np.int32]
-
-
-def clip_flicker(
-    results: Sequence[NDArray[np.uint8]], truths: Sequence[NDArray[np.uint8]], steps: Sequence[Step]
-) -> float | None:
-    """Change from frame to frame that Y* does not have: its mean where the same point is seen in both, 0…1.
-
-    Args:
-        results: (H, W, 4) uint8 each, the T frames of a clip in order.
-        truths: Y* of the same frames.
-        steps: (T - 1,) from each to the next.
-
-    Returns:
-        Mean absolute difference between the change of the result at a point and the change of Y* there; 0 changes just
-        as Y* does. None where no point is seen in two frames.
-    """
-    total, count = 0.0, 0
-    for k, step in enumerate(steps):
-        changes = [
-            on_white(frames[k + 1]).reshape(-1, 3)[step.there] - on_white(frames[k]).reshape(-1, 3)[step.here]
-            for frames in (results, truths)
-        ]
-        total += float(np.abs(changes[0] - changes[1]).sum(dtype=np.float64))
-        count += 3 * len(step.here)
-    return total / count if count else None

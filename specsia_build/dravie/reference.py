@@ -1,7 +1,7 @@
 """The drawing as an input of the network: looked up for each pixel of a view by its position on the character.
 
-`Reference.from_frontal` takes a frontal pair: Zpos and Y* of view 0, or a drawing laid onto it. `Reference.look_up`
-gives twelve channels for any other view or frame of the same character, from its Zpos and Z:
+`Drawing.of` takes a frontal pair: Zpos and Y* of view 0, or a drawing laid onto it. `Drawing.look_up` gives twelve
+channels for any other view or frame of the same character, from its Zpos and Z:
 
 - 0-2: colour of the nearest frontal pixel by position (x, z, -y), white where it is farther than `FARTHEST`;
 - 3: confidence `exp(-distance / FALLOFF)` in 0...255, 0 where it is farther than `FARTHEST`;
@@ -21,13 +21,18 @@ nearest to its centre.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 import scipy
 from numpy.typing import NDArray
 
 from specsia_build.jit import compiled, inlined, ready, uncounted
+
+if TYPE_CHECKING:
+    from specsia_build.dataset.pairs import Pair
 
 CHANNELS = 12
 """Of a look-up."""
@@ -59,6 +64,9 @@ OPAQUE = 250
 
 CELLS = 128
 """Cells of the grid along each axis, two levels each."""
+
+PASTED = 1.5
+"""Levels within which `Drawing.paste` replaces a colour wholly: two samples of one place differ by as much."""
 
 LEAST_CONTRAST = 0.1
 """Share of a figure's pixels near its edge that must differ from the contour's grey, for it to be told apart."""
@@ -114,35 +122,24 @@ def _lower_envelope(squares, features, cuts, hull, out_squares, out_features):  
 
 
 @compiled
-def _spread_3d(features):  # type: ignore[no-untyped-def]
-    """Give each cell of a grid (N, N, N) int32 the feature of the nearest cell that has one; -1 where none has."""
-    n = features.shape[0]
-    squares = np.zeros((n, n, n), np.int32)
+def _spread_along(squares, features):  # type: ignore[no-untyped-def]
+    """Give cells (N, N, N) the nearest feature along the last axis, adding to their squared distances."""
+    n = features.shape[2]
     cuts, hull = np.empty(n + 1), np.empty(n + 1, np.int64)
-    line, owner = np.empty(n, np.int64), np.empty(n, np.int32)
-    found, whose = np.empty(n, np.int64), np.empty(n, np.int32)
-    for axis in range(3):
-        for a in range(n):
-            for b in range(n):
-                any_there = False
-                for k in range(n):
-                    if axis == 0:
-                        line[k], owner[k] = squares[a, b, k], features[a, b, k]
-                    elif axis == 1:
-                        line[k], owner[k] = squares[a, k, b], features[a, k, b]
-                    else:
-                        line[k], owner[k] = squares[k, a, b], features[k, a, b]
-                    any_there = any_there or owner[k] >= 0
-                if not any_there:
-                    continue
-                _lower_envelope(line, owner, cuts, hull, found, whose)
-                for k in range(n):
-                    if axis == 0:
-                        squares[a, b, k], features[a, b, k] = found[k], whose[k]
-                    elif axis == 1:
-                        squares[a, k, b], features[a, k, b] = found[k], whose[k]
-                    else:
-                        squares[k, a, b], features[k, a, b] = found[k], whose[k]
+    found, owners = np.empty(n, np.int64), np.empty(n, np.int32)
+    for a in range(n):
+        for b in range(n):
+            if features[a, b].max() >= 0:
+                _lower_envelope(squares[a, b], features[a, b], cuts, hull, found, owners)
+                squares[a, b] = found
+                features[a, b] = owners
+
+
+def _spread_3d(features: NDArray[np.int32]) -> None:
+    """Give each cell of a grid (N, N, N) the feature of the nearest cell that has one; -1 where none has."""
+    squares = np.zeros(features.shape, np.int32)
+    for axis in (2, 1, 0):
+        _spread_along(squares.swapaxes(axis, 2), features.swapaxes(axis, 2))
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -317,14 +314,6 @@ class Reference:
     palette: Palette
 
     @staticmethod
-    def from_frontal(
-        pos: NDArray[np.uint8], gt: NDArray[np.uint8], gt_mask: NDArray[np.uint8] | None = None
-    ) -> Reference | None:
-        """Prepare what a frontal pair shows; see `shown_places`. None where that is nothing."""
-        places, colours = shown_places(pos, gt, gt_mask)
-        return Reference.from_places(places, colours) if len(places) else None
-
-    @staticmethod
     def from_places(places: NDArray[np.uint8], colours: NDArray[np.uint8]) -> Reference:
         """Prepare colours (N, 3) uint8 at positions (N, 3) uint8, at least one."""
         codes = places.astype(np.int64)
@@ -426,37 +415,67 @@ UNKNOWN_STYLE, NO_CONTOUR = (0, 0), (0, 255)
 """The channels of a character without a drawing, and of a drawing without a contour."""
 
 
+def _nowhere() -> NDArray[np.uint8]:
+    return np.zeros((0, 3), np.uint8)
+
+
 @dataclass(frozen=True, eq=False, repr=False)
 class Drawing:
     """What a network is told of a character's drawing.
 
     Attributes:
-        reference: its colours by position; None where they are not known.
+        places: (N, 3) uint8, positions as Zpos codes them, in no order; N = 0 where the colours are not known.
+        colours: (N, 3) uint8, the drawing there.
         style: of its contour, two bytes: `STYLE_STEP` times the thickness in pixels, and the grey.
+        subject: of which reconstruction the positions are, see `pairs.subject_of`.
     """
 
-    reference: Reference | None = None
+    places: NDArray[np.uint8] = field(default_factory=_nowhere)
+    colours: NDArray[np.uint8] = field(default_factory=_nowhere)
     style: tuple[int, int] = UNKNOWN_STYLE
+    subject: str = ""
 
     @staticmethod
     def of(
         pos: NDArray[np.uint8], gt: NDArray[np.uint8], gt_mask: NDArray[np.uint8] | None = None, places: bool = True
     ) -> Drawing:
-        """The drawing of a frontal pair; see `Reference.from_frontal`.
+        """The drawing of a frontal pair; see `shown_places`.
 
         Args:
             pos, gt, gt_mask: of the pair.
-            places: whether positions mean the same place in every view.
+            places: whether positions mean the same place in every view; without, only the style is known.
         """
         style = contour_style(gt, pos[..., 3])
         code = NO_CONTOUR if style is None else (STYLE_STEP * style[0], style[1])
-        return Drawing(Reference.from_frontal(pos, gt, gt_mask) if places else None, code)
+        return Drawing(*shown_places(pos, gt, gt_mask), code) if places else Drawing(style=code)
+
+    @staticmethod
+    def of_pair(frontal: Pair, places: bool = True) -> Drawing:
+        """The same of a `Pair`, with its subject."""
+        found = Drawing.of(frontal.pos, frontal.gt, frontal.gt_mask, places)
+        return replace(found, subject=frontal.subject)
+
+    @cached_property
+    def reference(self) -> Reference | None:
+        """The colours, ready for looking up."""
+        return Reference.from_places(self.places, self.colours) if len(self.places) else None
 
     def look_up(self, pos: NDArray[np.uint8], z: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """See `Reference.look_up`; 0 where nothing is known."""
         if self.reference is None:
             return np.zeros((*pos.shape[:2], CHANNELS), np.uint8)
         return self.reference.look_up(pos, z)
+
+    def paste(self, z: NDArray[np.uint8], pos: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """Z (H, W, 4) uint8 with the drawing's colours at the same places, where Z is opaque.
+
+        They replace those of Z within `PASTED` levels, and fade out at twice that distance.
+        """
+        looked_up = self.look_up(pos, z).astype(np.float32)
+        distance = -FALLOFF * np.log(np.maximum(looked_up[..., 3:4], 1) / 255)
+        share = np.clip(2 - distance / PASTED, 0, 1) * (z[..., 3:] == 255) * (looked_up[..., 3:4] > 0)
+        colours = z[..., :3] + share * (looked_up[..., :3] - z[..., :3])
+        return np.dstack([np.rint(colours).astype(np.uint8), z[..., 3]])
 
 
 NO_DRAWING = Drawing()

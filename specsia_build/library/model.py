@@ -89,13 +89,12 @@ class Model:
 
     def _drawing(self, frontal: Pair | None) -> Drawing:
         """The drawing of a frontal pair, made once for frames that follow each other."""
-        from specsia_build.dravie.recall import remember_drawing
-        from specsia_build.dravie.reference import NO_DRAWING
+        from specsia_build.dravie.reference import NO_DRAWING, Drawing
 
         if frontal is None or not self._config.sees_drawing:
             return NO_DRAWING
         if self._last is None or self._last[0] is not frontal:
-            self._last = frontal, remember_drawing(frontal).drawing
+            self._last = frontal, Drawing.of_pair(frontal)
         return self._last[1]
 
 
@@ -150,7 +149,7 @@ def train(
 
 
 def load_model(run: str | Path, device: str = "auto") -> Model:
-    """The model of a run of `specsia train` or `specsia adapt`; what an adapted one recalls is for `specsia enhance`.
+    """The model of a run of `specsia train` or `specsia adapt`.
 
     Args:
         run: its folder, or the text `pretrained` for the model that comes with the package (`./pretrained`, or a path,

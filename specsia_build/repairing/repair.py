@@ -3,25 +3,22 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
-import torch
-from torch import nn
 
 from specsia_build import __version__, png
 from specsia_build.characters.formats import FORMATS
 from specsia_build.config import BuildConfig
 from specsia_build.dataset.pairs import Pair
-from specsia_build.dravie.adapt.command import Adapted, adapt_pair, memory_for
+from specsia_build.dravie.adapt.command import Adapted, adapt_pair
 from specsia_build.dravie.adapt.command import Frontal as Fitting
-from specsia_build.dravie.config import AdaptConfig, ModelConfig
+from specsia_build.dravie.config import ADAPTATION
 from specsia_build.dravie.model.checkpoint import load_generator
-from specsia_build.dravie.recall import Memory, recalled
-from specsia_build.dravie.reference import NO_DRAWING
+from specsia_build.dravie.reference import Drawing
 from specsia_build.dravie.repair.apply import repair
 from specsia_build.dravie.runs import NAME, find_run
 from specsia_build.dravie.train.processes import find_device
@@ -92,23 +89,6 @@ class Repaired:
     warnings: tuple[str, ...]
 
 
-@dataclass(frozen=True, eq=False)
-class _Model:
-    """A model, and what it is told of the character."""
-
-    config: ModelConfig
-    model: nn.Module
-    device: torch.device
-    memory: Memory | None
-
-    def __call__(self, frame: Frame) -> Pixels:
-        drawing = self.memory.drawing if self.memory is not None and self.config.sees_drawing else NO_DRAWING
-        result = repair(self.model, self.config, frame.z, frame.pos, self.device, drawing)
-        if self.memory is None or self.config.sees_drawing:
-            return result
-        return recalled(result, frame.z, frame.pos, self.memory)
-
-
 def load_subject(subject: str | Path | Pixels | Frontal, settings: RepairSettings) -> Frontal:
     """The front of what is to be repaired: a drawing's file or pixels, a mesh file, or `sample:1`.
 
@@ -175,13 +155,12 @@ def run_repair(
         pair = _pair(front, placed, settings.size)
         adapted = None
         if settings.adapt:
-            adapted = adapt_pair(run, made / MODEL, AdaptConfig(), device, Fitting(pair))
+            adapted = adapt_pair(run, made / MODEL, ADAPTATION, device, Fitting(pair))
             run = made / MODEL
-        model = _load(run, pair, device)
-        films = _write(made, front, _frames(placed, moved, settings), model, settings)
+        films = _write(made, front, _frames(placed, moved, settings), _painter(run, pair, device), settings)
         record = {"specsia": __version__, "name": front.name, "frames": settings.views, "placed": placed.note}
         write_bytes(made / RECORD, json.dumps(record, indent=1, ensure_ascii=False).encode())
-    warnings = (*placed.warnings, *(moved.warnings if moved else ()), *(adapted.doubts if adapted else ()))
+    warnings = (*placed.warnings, *(moved.warnings if moved else ()), *(adapted.warnings if adapted else ()))
     files = tuple(out / film.name for film in films)
     return Repaired(out, front.name, settings.views, placed.note, files, adapted, warnings)
 
@@ -192,11 +171,12 @@ def _pair(front: Frontal, placed: Placed, size: int) -> Pair:
     return Pair("front", front.name, 0, frame.z, frame.pos, front.image, front.mask, placed.iou)
 
 
-def _load(run: Path, pair: Pair, device: str) -> _Model:
-    """The model of a run with what it is told of a drawing; one that sees none recalls its colours by position."""
+def _painter(run: Path, pair: Pair, device: str) -> Callable[[Frame], Pixels]:
+    """What repairs a frame: the model of a run with the drawing of a pair."""
     config, model = load_generator(run)
-    where = find_device(device)
-    return _Model(config, model.to(where), where, memory_for(config, Fitting(pair)))
+    where, drawing = find_device(device), Drawing.of_pair(pair)
+    model = model.to(where)
+    return lambda frame: repair(model, config, frame.z, frame.pos, where, drawing)
 
 
 def _frames(placed: Placed, moved: Moving | None, settings: RepairSettings) -> Iterator[Frame]:
@@ -210,13 +190,13 @@ def _name(number: int) -> str:
 
 
 def _write(
-    made: Path, front: Frontal, frames: Iterator[Frame], model: _Model, settings: RepairSettings
+    made: Path, front: Frontal, frames: Iterator[Frame], paint: Callable[[Frame], Pixels], settings: RepairSettings
 ) -> tuple[Path, ...]:
     """Write all frames and their results, the sheet and the films; returns the films."""
     count = settings.views
     with Progress().bar("repair", count, "frame") as bar:
         for number, frame in enumerate(frames):
-            pictures = (frame.z, frame.mask, frame.pos, model(frame))
+            pictures = (frame.z, frame.mask, frame.pos, paint(frame))
             for layer, picture in zip(LAYERS, pictures, strict=True):
                 write_bytes(made / layer / _name(number), png.encode(picture))
             bar()

@@ -83,10 +83,8 @@ def make_small() -> None:
     """Lower what commands take where the text names no other number, and steps in any case: that they work is shown."""
     _lower(BuildConfig, size=64, views=2)
     _lower(ClipSettings, views=1, frames=3)
-    _lower(learning.AdaptConfig, steps=FEW, batch=2)
     tiny = replace(learning.PRESETS["tiny"], steps=FEW, batch=1, patch=16)
-    for settings in (learning.TrainConfig, learning.AdaptConfig):
-        _shorten(settings)
+    _shorten(learning.TrainConfig)
     patch.object(learning, "PRESETS", {**learning.PRESETS, "tiny": tiny}).start()
     patch.object(learning, "FIT_STEPS", FEW).start()
     patch("specsia_build.pipeline.build.open_executor", at_once).start()

@@ -5,20 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 from PIL import Image
 
 from specsia_build.cli.main import main
-from specsia_build.dataset.pairs import PAIR_COLUMNS, decode_pair, is_frontal
 from specsia_build.dataset.reading import open_dataset
 from specsia_build.dravie.adapt.command import find_frontal
 from specsia_build.dravie.config import ModelConfig
 from specsia_build.dravie.data.frames import open_frames
 from specsia_build.dravie.train.validation import validation_pairs
-from specsia_build.films import GAP, side_by_side
-from specsia_build.picture_files import write_film
+from specsia_build.films import GAP
 from specsia_build.pipeline.layout import RunLayout
 from specsia_build.pipeline.progress import Progress
 from tests.clips import FPS, SIZE
@@ -33,18 +30,6 @@ def run(tmp_path: Path) -> Path:
 
 def invoke(*arguments: object) -> Result:
     return CliRunner().invoke(main, list(map(str, arguments)))
-
-
-def test_pairs_know_their_clip(clips_run: RunLayout) -> None:
-    dataset = open_dataset(clips_run.dataset)
-    assert (dataset.moving, dataset.kind, dataset.schema) == (True, "clips", "specsia")
-    pairs = [decode_pair(row) for row in dataset.stream("default", "test", PAIR_COLUMNS(dataset.kind))]
-    second = pairs[1]
-    assert (second.uid, second.frame, second.time) == (f"{second.clip}_0001", 1, 1 / FPS)
-    assert (second.number, second.action) == (1, "turntable")
-    assert {pair.clip for pair in pairs if is_frontal(pair.view, pair.frame)} == {p.clip for p in pairs if p.view == 0}
-    assert all(pair.frame == 0 for pair in pairs if is_frontal(pair.view, pair.frame))
-    assert {pair.subject for pair in pairs} == {f"{second.character_id} by relief"}
 
 
 def test_frames_are_decoded_and_patches_drawn(
@@ -65,13 +50,6 @@ def test_the_frontal_pair_is_the_first_frame_from_the_front(clips_run: RunLayout
     assert (found.character_id, found.view, found.frame) == ("b", 0, 0)
 
 
-def test_adapt_says_which_frame_it_took(clips_run: RunLayout, run: Path, tmp_path: Path) -> None:
-    out = tmp_path / "out"
-    done = invoke("adapt", run, "--dataset", clips_run.dataset, "--character", "b", "--out", out, "--steps", 1)
-    assert done.exit_code == 0, done.output
-    assert "frontal view b-turntable-00_0000: mean absolute error" in done.output
-
-
 def test_every_clip_gets_a_film_at_its_own_pace(
     clips_run: RunLayout, run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -88,10 +66,3 @@ def test_every_clip_gets_a_film_at_its_own_pace(
         assert film.size == (3 * SIZE + 2 * GAP, SIZE)
         film.load()
         assert film.info["duration"] == 1000 / FPS
-
-
-def test_a_film_keeps_the_dots_of_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("specsia_build.films.importlib.util.find_spec", lambda _: None)
-    picture = np.zeros((8, 8, 4), np.uint8)
-    written = write_film(tmp_path / "robot.v2-walk-00", 1, iter([side_by_side([picture], (8, 8))]), 4)
-    assert written.name == "robot.v2-walk-00.webp"

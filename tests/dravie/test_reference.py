@@ -12,9 +12,10 @@ from scipy.spatial import cKDTree
 from specsia_build.dravie.reference import (
     EXACT,
     FARTHEST,
+    NO_DRAWING,
     PALETTE_FALLOFF,
     SLACK,
-    Reference,
+    Drawing,
     contour_style,
     without_contour,
 )
@@ -33,7 +34,7 @@ def test_looking_up_agrees_with_trees(seed: int, spread: int, count: int) -> Non
     gt = rng.integers(0, 256, (30, 30, 4), dtype=np.uint8)
     gt[..., 3] = 255
     view[..., 3] = rng.choice([0, 1, 255], (30, 30))
-    reference = Reference.from_frontal(frontal, gt, frontal[..., 3])
+    reference = Drawing.of(frontal, gt, frontal[..., 3]).reference
     assert reference is not None
     out, shown = reference.look_up(view, gt), view[..., 3] > 0
     assert not out[~shown].any()
@@ -59,7 +60,7 @@ def test_frontal_pixels_give_their_own_colours() -> None:
     pos = np.stack([4 * x, 4 * y, 100 + 0 * x, 255 + 0 * x], axis=2).astype(np.uint8)
     gt = np.random.default_rng(0).integers(0, 256, (64, 64, 4), dtype=np.uint8)
     gt[..., 3] = 255
-    reference = Reference.from_frontal(pos, gt, gt[..., 3])
+    reference = Drawing.of(pos, gt, gt[..., 3]).reference
     assert reference is not None
     out = reference.look_up(pos, gt)
     assert_array_equal(out[..., :3], gt[..., :3])
@@ -73,7 +74,7 @@ def test_frontal_pixels_give_their_own_colours() -> None:
 def test_equal_places_are_one_of_their_mean_colour() -> None:
     pos = np.full((1, 2, 4), [9, 9, 9, 255], np.uint8)
     gt = np.array([[[0, 10, 20, 255], [100, 20, 21, 255]]], np.uint8)
-    reference = Reference.from_frontal(pos, gt, gt[..., 3])
+    reference = Drawing.of(pos, gt, gt[..., 3]).reference
     assert reference is not None and len(reference.places) == 1
     assert_array_equal(reference.look_up(pos, gt)[0, 0, :8], [50, 15, 21, 255, 50, 15, 21, 255])
 
@@ -84,7 +85,7 @@ def test_a_palette_gives_the_colour_that_z_is_nearest_to() -> None:
     y, x = np.mgrid[:64, :64]
     pos = np.stack([4 * x, 4 * y, 100 + 0 * x, 255 + 0 * x], axis=2).astype(np.uint8)
     gt = np.concatenate([main[y * 3 // 64], np.full((64, 64, 1), 255, np.uint8)], axis=2)
-    reference = Reference.from_frontal(pos, gt, gt[..., 3])
+    reference = Drawing.of(pos, gt, gt[..., 3]).reference
     assert reference is not None
     assert {tuple(colour) for colour in reference.palette.colours.round().astype(int)} == {
         tuple(c) for c in main.tolist()
@@ -109,11 +110,23 @@ def test_only_what_is_opaque_in_all_three_counts() -> None:
     pos = np.full((4, 4, 4), 255, np.uint8)
     gt, mask = np.full((4, 4, 4), 255, np.uint8), np.full((4, 4), 255, np.uint8)
     clear = np.zeros((4, 4), np.uint8)
-    assert Reference.from_frontal(pos, gt, mask) is not None
-    assert Reference.from_frontal(pos, gt, clear) is None
-    assert Reference.from_frontal(np.dstack([pos[..., :3], clear]), gt, mask) is None
-    assert Reference.from_frontal(pos, np.dstack([gt[..., :3], clear]), mask) is None
-    assert Reference.from_frontal(np.dstack([0 * pos[..., :3], mask]), gt, mask) is None
+    assert Drawing.of(pos, gt, mask).reference is not None
+    assert Drawing.of(pos, gt, clear).reference is None
+    assert Drawing.of(np.dstack([pos[..., :3], clear]), gt, mask).reference is None
+    assert Drawing.of(pos, np.dstack([gt[..., :3], clear]), mask).reference is None
+    assert Drawing.of(np.dstack([0 * pos[..., :3], mask]), gt, mask).reference is None
+
+
+def test_pasting_takes_near_colours_and_fades_out() -> None:
+    """From the place itself to 3 levels away, where Z's own colour stays."""
+    drawing = Drawing(np.array([[100, 50, 50]], np.uint8), np.array([[0, 200, 0]], np.uint8))
+    pos = np.full((1, 6, 4), [100, 50, 50, 255], np.uint8)
+    pos[0, :, 0] += np.array([0, 1, 2, 3, 9, 0], np.uint8)
+    z = np.full((1, 6, 4), [0, 100, 0, 255], np.uint8)
+    z[0, 5, 3] = 254
+    expected = [[200, 200, 167, 100, 100, 100]]
+    assert np.abs(drawing.paste(z, pos)[..., 1].astype(int) - expected).max() <= 2  # confidence is one byte
+    assert_array_equal(NO_DRAWING.paste(z, pos), z)
 
 
 FIGURES = {"pale": (230, 120, 90), "dark": (20, 20, 60), "white": (255, 255, 255)}

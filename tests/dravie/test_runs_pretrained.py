@@ -82,13 +82,6 @@ def test_it_is_not_scored_on_what_it_saw(tmp_path: Path) -> None:
     assert refused.exit_code == 2 and known in refused.stderr and "--allow-seen" in refused.stderr
 
 
-def test_positions_are_needed(tmp_path: Path) -> None:
-    folder = write_frames(tmp_path / "frames", 1)
-    (folder / "pos").rename(tmp_path / "pos")
-    refused = command("enhance", "pretrained", folder, "--out", tmp_path / "out")
-    assert refused.exit_code == 2 and "has no pos/" in refused.stderr
-
-
 def test_a_folder_of_that_name_is_never_meant_or_passed_over_in_silence(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -70,14 +70,6 @@ def test_an_adaptation_adds_its_character(dataset: Path, trained: Path, tmp_path
     assert seen.adaptation == {name: (find_frontal(opened, name, "thin").pair.content,) for name in ("a", "b")}
 
 
-def test_a_resumed_run_of_before_gets_its_record(dataset: Path, trained: Path, tmp_path: Path) -> None:
-    run = tmp_path / "run"
-    shutil.copytree(trained, run)
-    (run / SEEN_FILE).unlink()
-    assert command("train", dataset, "--out", run, "--resume").exit_code == 0
-    assert (run / SEEN_FILE).read_bytes() == (trained / SEEN_FILE).read_bytes()
-
-
 @pytest.mark.parametrize(
     "text", ["{", "[]", '{"training": {}}', '{"training": [1], "validation": {}, "adaptation": {}}']
 )
@@ -131,13 +123,6 @@ def test_another_id_does_not_hide_a_character(dataset: Path, trained: Path, tmp_
     change(renamed, exchange, "test", "fat")
     refused = evaluate(trained, renamed, tmp_path / "out")
     assert refused.exit_code == 2 and "b (there called c)" in refused.stderr
-
-
-def test_an_adapted_model_has_seen_its_character(dataset: Path, trained: Path, tmp_path: Path) -> None:
-    options = ("--dataset", dataset, "--character", "b", "--backend", "thin", "--steps", 1)
-    assert command("adapt", trained, *options, "--out", tmp_path / "run").exit_code == 0
-    refused = evaluate(tmp_path / "run", dataset, tmp_path / "out")
-    assert refused.exit_code == 2 and "has been trained on, or adapted to" in refused.stderr
 
 
 def test_a_run_without_a_record_is_said_to_be_unknown(dataset: Path, trained: Path, tmp_path: Path) -> None:

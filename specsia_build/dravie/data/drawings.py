@@ -54,4 +54,6 @@ class Drawings:
 
     def _made(self, split: str, number: int) -> Drawing:
         pair = pair_at(self._dataset, self._config, split, number)
-        return Drawing.of(pair.pos, pair.gt, pair.gt_mask, self._places)
+        drawing = Drawing.of_pair(pair, self._places)
+        _ = drawing.reference  # prepared here, where the lock keeps two threads from doing the same
+        return drawing

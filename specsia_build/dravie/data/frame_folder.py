@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from specsia_build.dravie.config import HALF_COVERED
 from specsia_build.errors import SpecsiaError, UsageError
 
 COLOR, MASK, POS = "color", "mask", "pos"
@@ -19,7 +18,14 @@ COLOR, MASK, POS = "color", "mask", "pos"
 SUFFIXES = (".png", ".webp", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff")
 
 _DEEP = ("I", "F")
-"""First letters of the modes that hold more than 8 bits."""
+"""First letters of Pillow's modes of more than 8 bits."""
+
+FEW = 64
+"""Opaque pixels below which positions are not judged."""
+
+ALIKE = 4.0
+"""Mean difference in levels below which channels or pictures are the same but for compression: coordinates of one place
+are tens of levels apart."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +49,7 @@ def is_frame_folder(folder: Path) -> bool:
 
 
 def list_frames(folder: Path, with_pos: bool) -> tuple[FrameFiles, ...]:
-    """The frames of a folder in the order of their numbers, their names and sizes compared.
+    """The frames of a folder in the order of their numbers.
 
     Args:
         folder: with `color/` and, each optional where it is not needed, `mask/` and `pos/`; a frame's pictures have one
@@ -57,44 +63,26 @@ def list_frames(folder: Path, with_pos: bool) -> tuple[FrameFiles, ...]:
     colors = _pictures(folder / COLOR)
     if not colors:
         raise UsageError(f"{folder / COLOR} holds no picture: write the frames there, as {', '.join(SUFFIXES)}")
-    masks = _pictures(folder / MASK) if (folder / MASK).is_dir() else None
-    poses = _pictures(folder / POS) if with_pos and (folder / POS).is_dir() else None
-    if with_pos and poses is None:
+    if with_pos and not (folder / POS).is_dir():
         raise UsageError(f"{folder} has no {POS}/: this model sees positions; render them, or train with --without pos")
-    for name, others in ((MASK, masks), (POS, poses)):
-        if others is not None:
-            _compare(folder, name, colors, others)
+    others = {name: _pictures(folder / name) for name in (MASK, POS) if (folder / name).is_dir()}
+    if not with_pos:
+        others.pop(POS, None)
+    for name, pictures in others.items():
+        odd = sorted(colors.keys() ^ pictures.keys(), key=_number_order)
+        if odd:
+            there, lacking = (COLOR, name) if odd[0] in colors else (name, COLOR)
+            raise UsageError(f"{folder / lacking} lacks frames that {there}/ has, {len(odd)} in all such as '{odd[0]}'")
     frames = tuple(
-        FrameFiles(stem, colors[stem], masks[stem] if masks else None, poses[stem] if poses else None)
-        for stem in sorted(colors, key=_number_order)
+        FrameFiles(name, colors[name], others.get(MASK, {}).get(name), others.get(POS, {}).get(name))
+        for name in sorted(colors, key=_number_order)
     )
     for frame in frames:
-        sizes = {path: _size(path) for path in frame.paths}
-        for path, size in sizes.items():
-            if size != sizes[frame.color]:
-                raise UsageError(f"{path} is {_by(size)}, but {frame.color} is {_by(sizes[frame.color])}")
+        width, height = _size(frame.color)
+        for path in frame.paths[1:]:
+            if _size(path) != (width, height):
+                raise UsageError(f"{path} differs in size from {frame.color}, which is {width}×{height}")
     return frames
-
-
-def missing_frames(names: Sequence[str]) -> tuple[int, str]:
-    """How many names are left out by frames numbered in even steps, and the first: 1 and `f_02` of `f_01` and `f_03`.
-
-    Where nothing is left out, or the steps are not even, 0 and an empty name.
-    """
-    numbered: dict[tuple[str, int], list[int]] = {}
-    for match in filter(None, map(re.compile(r"(.*?)([0-9]+)").fullmatch, names)):
-        width = len(match[2]) if match[2].startswith("0") else 0
-        numbered.setdefault((match[1], width), []).append(int(match[2]))
-    count, first = 0, ""
-    for (prefix, width), numbers in numbered.items():
-        there = sorted(numbers)
-        steps = [after - before for before, after in pairwise(there)]
-        step = min(steps, default=0)
-        wide = next((k for k, one in enumerate(steps) if one > step), None)
-        if wide is not None and not any(one % step for one in steps):
-            count += sum(one // step - 1 for one in steps)
-            first = first or f"{prefix}{there[wide] + step:0{width}}"
-    return count, first
 
 
 def _pictures(folder: Path) -> dict[str, Path]:
@@ -107,26 +95,9 @@ def _pictures(folder: Path) -> dict[str, Path]:
     return found
 
 
-def _compare(folder: Path, name: str, colors: dict[str, Path], others: dict[str, Path]) -> None:
-    missing = sorted(set(colors) - set(others), key=_number_order)
-    if missing:
-        raise UsageError(
-            f"{folder / name} lacks {len(missing)} of the {len(colors)} frames in {COLOR}/, the first is '{missing[0]}'"
-        )
-    spare = sorted(set(others) - set(colors), key=_number_order)
-    if spare:
-        raise UsageError(
-            f"{folder / COLOR} lacks {len(spare)} of the {len(others)} frames in {name}/, the first is '{spare[0]}'"
-        )
-
-
 def _number_order(stem: str) -> list[tuple[bool, int, str]]:
-    parts: Sequence[str] = re.split(r"(\d+)", stem)
+    parts = re.split(r"(\d+)", stem)
     return [(part.isdecimal(), int(part) if part.isdecimal() else 0, part) for part in parts]
-
-
-def _by(size: tuple[int, int]) -> str:
-    return f"{size[0]}×{size[1]}"
 
 
 def _size(path: Path) -> tuple[int, int]:
@@ -163,11 +134,11 @@ def _coverage(mask: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 def _without_background(color: NDArray[np.uint8], alpha: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Straight colours of a picture composited on one colour; as they are where the background has several."""
-    bare = color[alpha == 0]
-    if len(bare) == 0 or (bare != bare[0]).any():
+    background = color[alpha == 0]
+    if len(background) == 0 or (background != background[0]).any():
         return color
     share = np.maximum(alpha, 1)[..., None].astype(np.float32) / 255
-    straight = (color - bare[0].astype(np.float32) * (1 - share)) / share
+    straight = (color - background[0].astype(np.float32) * (1 - share)) / share
     return np.asarray(np.floor(np.clip(straight, 0, 255) + 0.5), np.uint8)
 
 
@@ -198,3 +169,24 @@ def read_frame(frame: FrameFiles) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]
         pos[..., :3] = np.where(alpha[..., None] > 0, codes[..., :3], 0)
         pos[..., 3] = alpha
     return z, pos
+
+
+def frame_warning(z: NDArray[np.uint8], pos: NDArray[np.uint8] | None) -> str | None:
+    """What is wrong with a frame that can be read, as the end of a sentence; None where nothing seems to be.
+
+    Args:
+        z: (H, W, 4) uint8, Z with straight alpha.
+        pos: (H, W, 4) uint8, Zpos; None for a model that does not see it.
+    """
+    covered = z[..., 3] >= HALF_COVERED
+    if not covered.any() or min(edge.min() for edge in (covered[0], covered[-1], covered[:, 0], covered[:, -1])):
+        return "of a mask that covers nothing, or all of the border: the character is 255, and the rest 0"
+    if pos is None or covered.sum() < FEW:
+        return None
+    places, colours = (picture[covered, :3].astype(np.int16) for picture in (pos, z))
+    grey, copied = np.ptp(places, axis=1).mean() < ALIKE, np.abs(places - colours).mean() < ALIKE
+    if (places == places[0]).all() or grey or copied:
+        return (
+            "of positions that are one value, grey, or the colours: pos/ holds R = x, G = z, B = -y, see docs/frame.md"
+        )
+    return None

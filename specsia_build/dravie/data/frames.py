@@ -1,11 +1,8 @@
 """A split's pictures decoded once into flat memory-mapped arrays, from which patches are cut without any decoding.
 
 A row keeps only the box of its foreground, as interleaved bytes: Z (RGBA), Zpos (RGB), Y* (RGBA), the silhouette of Y*
-and the drawing looked up by position (8). Outside the box there
-is nothing, which is what the encoding makes of a zero too. Foreground, where patches are centred, is every pixel within
-`REACH` of Zmask or of Y*: a reconstruction that falls short must be grown to where Y* and its contour are.
-
-The arrays are files that the system pages in and out, so that memory does not grow with the dataset.
+and the drawing looked up by position (12). Outside the box there is nothing. Foreground, where patches are centred, is
+every pixel within `REACH` of Zmask or of Y*: a reconstruction that falls short must be grown to where Y* is.
 """
 
 from __future__ import annotations
@@ -13,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import mmap
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,38 +39,45 @@ VERSION = 3
 """Of what the files hold; part of their fingerprint."""
 
 PIXEL_BYTES = 24
-"""Z (RGBA), Zpos (RGB), Y* (RGBA), the silhouette of Y* and the drawing looked up by position."""
 
 RESIDENT_BYTES = 1 << 30
-"""Of pixels that a process keeps mapped without a thought; larger files are given back now and then."""
+"""Size of a file above which pages that were read are given back now and then."""
 
 DECODERS = 2
 """Threads that decode rows."""
+
+FOLDER = "frames"
+"""Below the user's cache folder."""
 
 PIXELS, RUNS, INDEX = "pixels.bin", "runs.bin", "index.json"
 
 
 class Extent(NamedTuple):
-    """Where a row lies; the columns of `Frames.extents`."""
+    """Where a row lies; the columns of `Frames.extents`.
+
+    Attributes:
+        offset: first byte in `pixels`.
+        top, left, height, width: the box, in pixels of the frame.
+        first_run, runs: of the foreground.
+        centres: pixels of the foreground.
+        frame_height, frame_width: of the frame.
+        thickness, grey: of the drawing's contour, as `reference.Drawing` codes them.
+        ink: grey of the contour of Y*, -1 where it cannot be taken away.
+    """
 
     offset: int
-    """First byte in `pixels`."""
     top: int
     left: int
     height: int
     width: int
-    """The box, in pixels of the frame."""
     first_run: int
     runs: int
     centres: int
-    """Pixels of the foreground."""
     frame_height: int
     frame_width: int
     thickness: int
     grey: int
-    """Of the drawing's contour, as `reference.Drawing` codes them."""
     ink: int
-    """Grey of the contour of Y*, -1 where it cannot be taken away."""
 
 
 @dataclass(frozen=True)
@@ -116,15 +120,11 @@ class Frames:
 
 
 class _Box(NamedTuple):
-    """A row's foreground, cut out."""
+    """A row's foreground: pixels (height, width, `PIXEL_BYTES`), runs, and where it lies, from byte and run 0."""
 
     pixels: NDArray[np.uint8]
     runs: NDArray[np.int32]
-    top: int
-    left: int
-    centres: int
-    pair: Pair
-    style: tuple[int, int]
+    extent: Extent
 
 
 def _reach(shown: NDArray[np.bool_]) -> tuple[int, int]:
@@ -152,15 +152,9 @@ def _cut_out(pair: Pair, drawing: Drawing, where: NDArray[np.bool_] | None = Non
     pixels = np.concatenate(
         [pair.z[box], pair.pos[box][..., :3], pair.gt[box], silhouette[box][..., None], looked_up], axis=2
     )
-    return _Box(pixels, runs, top, left, int(lengths.sum()), pair, drawing.style)
-
-
-def _extent(box: _Box, offset: int, first_run: int) -> Extent:
-    height, width = box.pixels.shape[:2]
-    frame_height, frame_width = box.pair.z.shape[:2]
-    place = offset, box.top, box.left, height, width, first_run, len(box.runs), box.centres
-    ink = -1 if box.pair.gt_mask is None or box.pair.outline_grey is None else box.pair.outline_grey
-    return Extent(*place, frame_height, frame_width, *box.style, ink)
+    ink = -1 if pair.gt_mask is None or pair.outline_grey is None else pair.outline_grey
+    place = 0, top, left, bottom - top, right - left, 0, len(runs), int(lengths.sum())
+    return _Box(pixels, runs, Extent(*place, *pair.z.shape[:2], *drawing.style, ink))
 
 
 def frames_of(
@@ -178,30 +172,24 @@ def frames_of(
     Raises:
         SpecsiaError: if a pair shows nothing, or no such pixel lies in its foreground.
     """
-    boxes: list[_Box] = []
-    extents: list[Extent] = []
+    kept, boxes, extents = list(pairs), list[_Box](), list[Extent]()
     offset = first_run = 0
-    for pair in pairs:
+    for pair in kept:
         box = _cut_out(pair, drawing, None if where is None else where(pair))
-        if box is None or box.centres == 0:
+        if box is None or box.extent.centres == 0:
             raise SpecsiaError(f"'{pair.uid}' is all background in Z or in Y*: there is nothing to learn from it")
         boxes.append(box)
-        extents.append(_extent(box, offset, first_run))
+        extents.append(box.extent._replace(offset=offset, first_run=first_run))
         offset, first_run = offset + box.pixels.size, first_run + len(box.runs)
     return Frames(
         pixels=np.concatenate([box.pixels.reshape(-1) for box in boxes]),
         runs=np.concatenate([box.runs for box in boxes]),
         extents=np.array(extents, np.int64),
-        uids=tuple(box.pair.uid for box in boxes),
-        character_ids=tuple(box.pair.character_id for box in boxes),
-        views=tuple(box.pair.view for box in boxes),
-        contents=tuple(box.pair.content for box in boxes),
+        uids=tuple(pair.uid for pair in kept),
+        character_ids=tuple(pair.character_id for pair in kept),
+        views=tuple(pair.view for pair in kept),
+        contents=tuple(pair.content for pair in kept),
     )
-
-
-def frames_folder() -> Path:
-    """Where decoded frames are kept: below the user's cache folder."""
-    return user_cache() / "frames"
 
 
 def open_frames(
@@ -222,7 +210,7 @@ def open_frames(
         SpecsiaError: if the dataset cannot be read, no row shows anything, or the folder cannot be written.
     """
     name = _fingerprint(dataset, config, split)
-    cache = frames_folder() / name
+    cache = user_cache() / FOLDER / name
     try:
         cache.parent.mkdir(parents=True, exist_ok=True)
         with cache.with_name(f"{name}.lock").open("w") as guard:
@@ -239,18 +227,11 @@ def open_frames(
             f"{why}; or set XDG_CACHE_HOME to a folder with room, where decoded frames are kept"
         ) from error
     if index["empty"]:
-        progress.say(_left_out(index["empty"], split))
-    if not index["rows"] and not index["empty"]:
-        raise SpecsiaError(f"the split '{split}' of {dataset.where} has no rows")
+        rows, uids = plural(len(index["empty"]), "row"), some(index["empty"], 3)
+        progress.say(f"{rows} of {split} left out, all background in Z or in Y*: {uids}")
     if not index["rows"]:
         raise SpecsiaError(f"no row of the split '{split}' of {dataset.where} shows anything in both Z and Y*")
     return _mapped(cache, index)
-
-
-def _left_out(uids: Sequence[str], split: str) -> str:
-    if len(uids) == 1:
-        return f"{uids[0]} is left out of {split}: it is all background in Z or in Y*"
-    return f"{plural(len(uids), 'row')} are left out of {split}, all background in Z or in Y*: {some(uids, 3)}"
 
 
 def _fingerprint(dataset: OpenedDataset, config: str, split: str) -> str:
@@ -297,9 +278,10 @@ def _decode(dataset: OpenedDataset, config: str, split: str, cache: Path, progre
 
     drawings = Drawings(dataset, config, (split,))
 
-    def cut_out(row: dict[str, Any]) -> tuple[str, _Box | None]:
+    def cut_out(row: dict[str, Any]) -> tuple[tuple[str, str, int, str], _Box | None]:
         pair = decode_pair(row)
-        return pair.uid, _cut_out(pair, drawings.of(pair.character_id))
+        box = _cut_out(pair, drawings.of(pair.character_id))
+        return (pair.uid, pair.character_id, pair.view, pair.content), box
 
     stream = dataset.stream(config, split, PAIR_COLUMNS(dataset.kind))
     with replacing_folder(cache, lambda path: _complete(path) is not None) as making:
@@ -309,12 +291,12 @@ def _decode(dataset: OpenedDataset, config: str, split: str, cache: Path, progre
             progress.bar(f"decode {split}", dataset.splits(config).get(split, 0)) as advance,
             ThreadPoolExecutor(DECODERS) as pool,
         ):
-            for uid, box in made_ahead(pool, cut_out, stream, 2 * DECODERS):
+            for row, box in made_ahead(pool, cut_out, stream, 2 * DECODERS):
                 if box is None:
-                    empty.append(uid)
+                    empty.append(row[0])
                 else:
-                    rows.append((uid, box.pair.character_id, box.pair.view, box.pair.content))
-                    extents.append(_extent(box, offset, first_run))
+                    rows.append(row)
+                    extents.append(box.extent._replace(offset=offset, first_run=first_run))
                     offset += pixels.write(box.pixels.data)
                     runs.write(box.runs.data)
                     first_run += len(box.runs)

@@ -10,16 +10,15 @@ from dataclasses import dataclass, field
 from itertools import groupby
 from pathlib import Path
 
-from torch import Tensor
-
 from specsia_build import png
 from specsia_build.dataset.pairs import PAIR_COLUMNS, Pair, decode_pair, pair_at
 from specsia_build.dataset.reading import OpenedDataset
 from specsia_build.dravie.data.drawings import frontal_rows
-from specsia_build.dravie.evaluate.following import steps_between
+from specsia_build.dravie.evaluate.flicker import clip_flicker, steps_between
 from specsia_build.dravie.evaluate.methods import RAW, Method, Painter, Picture, Subject
-from specsia_build.dravie.evaluate.perceptual import Look, Perceptual, fid_between
-from specsia_build.dravie.metrics import clip_flicker, view_scores
+from specsia_build.dravie.evaluate.perceptual import Perceptual
+from specsia_build.dravie.metrics import view_scores
+from specsia_build.dravie.reference import Drawing
 from specsia_build.dravie.runs import gathered
 from specsia_build.errors import SpecsiaError, UsageError, some
 from specsia_build.files.names import folded_name
@@ -63,17 +62,6 @@ class Score:
 
 
 @dataclass(frozen=True)
-class SetScore:
-    """Scores of all views of one kind together."""
-
-    config: str
-    method: str
-    repeat: int
-    kind: str
-    values: Mapping[str, float]
-
-
-@dataclass(frozen=True)
 class Evaluation:
     """What was measured.
 
@@ -87,7 +75,6 @@ class Evaluation:
     configs: tuple[str, ...]
     methods: tuple[Method, ...]
     scores: tuple[Score, ...]
-    sets: tuple[SetScore, ...] = ()
     seen: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     notes: tuple[str, ...] = field(default=())
 
@@ -142,7 +129,7 @@ def evaluate(
     split: str,
     methods: Sequence[Method],
     out: Path,
-    perceptual: Perceptual | None = None,
+    perceptual: Perceptual,
     configs: Sequence[str] = (),
     allow_seen: bool = False,
 ) -> Evaluation:
@@ -153,7 +140,7 @@ def evaluate(
         split: that training did not see.
         methods: to compare.
         out: folder where results are kept.
-        perceptual: networks of LPIPS, CLIP and FID; without one its score is absent.
+        perceptual: networks of LPIPS and CLIP; without one its score is absent.
         configs: configurations that are scored; none for all.
         allow_seen: score a model on characters that it has seen, too.
 
@@ -178,11 +165,9 @@ def evaluate(
     views = sum(dataset.splits(config).get(split, 0) * len(wanted[config]) for config in configs)
     updates = sum(len(fronts[config]) * method.updates for config in configs for method in wanted[config])
     scores: list[Score] = []
-    sets: list[SetScore] = []
     # An update takes about a quarter of the time of a view.
     with Progress().bar("evaluate", 4 * views + updates, "step") as bar:
         for config in configs:
-            looks = _Looks(perceptual)
             subject: Subject | None = None
             painters: dict[tuple[str, int], Painter] = {}
             for sequence in sequences(dataset, config, split):
@@ -206,11 +191,10 @@ def evaluate(
                         score = _score(config, method, row, pair, result, pair.uid == subject.frontal.uid)
                         if flicker is not None and pair is pairs[0]:
                             score.values["flicker"] = flicker
-                        score.values.update(looks.compare(name, score.kind, result, pair))
+                        score.values.update(perceptual.compare(result, pair.gt))
                         scores.append(score)
                     bar(4 * len(pairs))
-            sets += [SetScore(config, *name, kind, {"fid": fid}) for (name, kind), fid in looks.distances()]
-    return Evaluation(dataset.where, split, configs, tuple(methods), tuple(scores), tuple(sets), seen_by)
+    return Evaluation(dataset.where, split, configs, tuple(methods), tuple(scores), seen_by)
 
 
 def _subject(
@@ -222,7 +206,8 @@ def _subject(
     if number is None:
         raise SpecsiaError(f"{character_id} has no frontal view (number 0), which every method is given")
     here = next((pair for row, pair in views if row == number), None)
-    return Subject.of(here or pair_at(dataset, config, split, number), dataset.keeps_places())
+    frontal = here or pair_at(dataset, config, split, number)
+    return Subject(frontal, Drawing.of_pair(frontal, dataset.keeps_places()))
 
 
 def _score(config: str, method: Method, row: int, pair: Pair, result: Picture, frontal: bool) -> Score:
@@ -235,33 +220,6 @@ def _keep(out: Path, config: str, pairs: Sequence[Pair], name: str, pictures: Se
     for pair, picture in zip(pairs, pictures, strict=True):
         folder = out / pictures_folder(config, pair.character_id, name, pair.clip)
         write_bytes(folder / picture_name(pair.number, pair.frame is not None), png.encode(picture))
-
-
-class _Looks:
-    """Perceptual scores of one configuration, and the features that FID is computed from."""
-
-    def __init__(self, perceptual: Perceptual | None) -> None:
-        self._perceptual = perceptual
-        self._gt: tuple[Pair, Look] | None = None
-        self._features: dict[tuple[tuple[str, int], str], tuple[list[Tensor], list[Tensor]]] = {}
-
-    def compare(self, name: tuple[str, int], kind: str, result: Picture, pair: Pair) -> dict[str, float]:
-        """Scores of one result; empty without networks."""
-        if not self._perceptual:
-            return {}
-        look, gt = self._perceptual.look(result), self._perceptual.look(pair.gt)
-        if look.fid is not None and gt.fid is not None:
-            features = self._features.setdefault((name, kind), ([], []))
-            features[0].append(look.fid)
-            features[1].append(gt.fid)
-        return self._perceptual.compare(look, gt)
-
-    def distances(self) -> Iterator[tuple[tuple[tuple[str, int], str], float]]:
-        """FID by method and kind of view."""
-        for key, features in self._features.items():
-            fid = fid_between(*features)
-            if fid is not None:
-                yield key, fid
 
 
 def _seen_by(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -14,14 +14,13 @@ from torch import nn
 from specsia_build.dataset.pairs import Pair
 from specsia_build.dataset.schema import DEFAULT_CONFIG
 from specsia_build.dravie.adapt.adapt import adapt_generator, fit_single
-from specsia_build.dravie.config import FIT_STEPS, AdaptConfig, ModelConfig, TrainConfig, differences
+from specsia_build.dravie.config import ADAPTATION, FIT_STEPS, ModelConfig, TrainConfig, differences
 from specsia_build.dravie.model.checkpoint import load_generator
 from specsia_build.dravie.model.losses import Features, find_features
-from specsia_build.dravie.recall import Memory, recalled, remember, remember_drawing
 from specsia_build.dravie.reference import NO_DRAWING, STYLE_STEP, UNKNOWN_STYLE, Drawing
 from specsia_build.dravie.repair.apply import repair
 from specsia_build.dravie.runs import Seen, read_seen
-from specsia_build.dravie.train.train import used_run_config
+from specsia_build.dravie.train.train import read_run_config
 from specsia_build.errors import UsageError
 from specsia_build.look.evaluation import RAW as UNREPAIRED_FOLDER
 from specsia_build.look.evaluation import UNREPAIRED
@@ -52,22 +51,10 @@ Advance = Callable[[int], object]
 
 @dataclass(frozen=True)
 class Subject:
-    """What every method is given of a character.
-
-    Attributes:
-        frontal: its frontal pair.
-        drawing: Y* of that by position, and the style of its contour.
-        memory: the same colours to recall; None where positions are each view's own.
-    """
+    """What every method is given of a character: its frontal pair, and the drawing that Y* of that is."""
 
     frontal: Pair
     drawing: Drawing
-    memory: Memory | None
-
-    @staticmethod
-    def of(frontal: Pair, places: bool) -> Subject:
-        """What a frontal pair gives; `places` where positions mean the same place in every view."""
-        return Subject(frontal, remember_drawing(frontal, places).drawing, remember(frontal) if places else None)
 
 
 Fit = Callable[[Subject, Advance], Painter]
@@ -127,7 +114,7 @@ class Choice:
     baselines: Sequence[str] = DEFAULT_BASELINES
     without: Sequence[str] = ()
     repeats: int = 1
-    adaptation: AdaptConfig = field(default_factory=AdaptConfig)
+    adaptation: TrainConfig = ADAPTATION
     fit_steps: int = FIT_STEPS
 
 
@@ -140,34 +127,29 @@ def load_runs(paths: Sequence[Path], device: torch.device) -> list[Run]:
     runs = []
     for path in paths:
         config, model = load_generator(path)
-        runs.append(Run(path, config, model.to(device), used_run_config(path), read_seen(path)))
+        runs.append(Run(path, config, model.to(device), read_run_config(path, used=True), read_seen(path)))
     return runs
 
 
-def _line(picture: Picture, subject: Subject) -> Picture:
-    """A picture with a contour about its own mask, in the style of the drawing's."""
-    width, grey = subject.drawing.style
-    known = subject.drawing.style != UNKNOWN_STYLE
-    return draw_contour(picture, picture[..., 3], *((width / STYLE_STEP, grey) if known else (LINE_PX, LINE_GREY)))
+def _baseline(name: str) -> Method:
+    """`raw`, `line` or `look-up`."""
+
+    def fit(subject: Subject, _advance: Advance) -> Painter:
+        def paint(view: Pair) -> Picture:
+            if name == RAW:
+                return view.z
+            picture = view.z if name == LINE else subject.drawing.paste(view.z, view.pos)
+            width, grey = subject.drawing.style
+            style = (LINE_PX, LINE_GREY) if (width, grey) == UNKNOWN_STYLE else (width / STYLE_STEP, grey)
+            return draw_contour(picture, picture[..., 3], *style)
+
+        return paint
+
+    return Method(name, fit)
 
 
-def _pasted(view: Pair, subject: Subject) -> Picture:
-    """Z with the drawing's colours at the same places, and a contour in its style."""
-    own = view.z if subject.memory is None else recalled(view.z, view.z, view.pos, subject.memory)
-    return _line(own, subject)
-
-
-def _repairing(model: nn.Module, config: ModelConfig, device: torch.device, subject: Subject) -> Painter:
-    """A network with the drawing, or with recall where it sees positions and no drawing."""
-    drawing = subject.drawing if config.sees_drawing else NO_DRAWING
-
-    def paint(view: Pair) -> Picture:
-        result = repair(model, config, view.z, view.pos, device, drawing)
-        if config.with_pos and not config.sees_drawing and subject.memory is not None:
-            result = recalled(result, view.z, view.pos, subject.memory)
-        return result
-
-    return paint
+def _repairing(model: nn.Module, config: ModelConfig, device: torch.device, drawing: Drawing) -> Painter:
+    return lambda view: repair(model, config, view.z, view.pos, device, drawing)
 
 
 def _single(run: Run, repeat: int, steps: int, features: Features | None, device: torch.device) -> Method:
@@ -175,52 +157,30 @@ def _single(run: Run, repeat: int, steps: int, features: Features | None, device
     settings = replace(run.settings or TrainConfig(), seed=repeat, configs=(), steps=steps)
 
     def fit(subject: Subject, advance: Advance) -> Painter:
-        drawing = subject.drawing if run.config.sees_drawing else NO_DRAWING
-        model = fit_single(subject.frontal, run.config, settings, device, features, advance, drawing)
-        return _repairing(model, run.config, device, subject)
+        model = fit_single(subject.frontal, run.config, settings, device, features, advance, subject.drawing)
+        return _repairing(model, run.config, device, subject.drawing)
 
     return Method(SINGLE, fit, repeat, steps)
 
 
-def _features_of(run: Run) -> Features | None:
-    """The network of the perceptual loss of sample-wise fits."""
-    try:
-        return find_features((run.settings or TrainConfig()).perceptual, Progress().say)[0]
-    except UsageError as error:
-        raise UsageError(
-            f"the sample-wise fit takes the losses of the model's training, and {error}; or leave that baseline out"
-        ) from error
-
-
-def _of_run(label: str, repeat: int, run: Run, device: torch.device) -> Method:
-    """A trained model as it is."""
+def _of_run(label: str, repeat: int, run: Run, device: torch.device, drawing: bool = True) -> Method:
+    """A trained model as it is, or without the drawing."""
     trained = () if run.settings is None else run.settings.configs
 
-    def fit(subject: Subject, advance: Advance) -> Painter:
-        return _repairing(run.model, run.config, device, subject)
+    def fit(subject: Subject, _advance: Advance) -> Painter:
+        return _repairing(run.model, run.config, device, subject.drawing if drawing else NO_DRAWING)
 
     return Method(label, fit, repeat, 0, trained, False, run.seen)
 
 
-def _adapted(label: str, repeat: int, run: Run, settings: AdaptConfig, device: torch.device) -> Method:
+def _adapted(label: str, repeat: int, run: Run, settings: TrainConfig, device: torch.device) -> Method:
     """A trained model, adapted to the frontal pair."""
 
     def fit(subject: Subject, advance: Advance) -> Painter:
-        drawing = subject.drawing if run.config.sees_drawing else NO_DRAWING
-        model = adapt_generator(run.model, run.config, subject.frontal, settings, device, advance, drawing)
-        return _repairing(model, run.config, device, subject)
+        model = adapt_generator(run.model, run.config, subject.frontal, settings, device, advance, subject.drawing)
+        return _repairing(model, run.config, device, subject.drawing)
 
     return replace(_of_run(label, repeat, run, device), fit=fit, updates=settings.steps, adapted=True)
-
-
-def _blind(method: Method, drawing: bool = True) -> Method:
-    """The same method without recall, or also without the drawing."""
-
-    def fit(subject: Subject, advance: Advance) -> Painter:
-        bare = replace(subject, memory=None, drawing=NO_DRAWING if drawing else subject.drawing)
-        return method.fit(bare, advance)
-
-    return replace(method, label=f"{method.label} without {'drawing' if drawing else 'recall'}", fit=fit)
 
 
 def _groups(runs: Sequence[Run]) -> dict[str, list[Run]]:
@@ -258,38 +218,20 @@ def choose_methods(runs: Sequence[Run], choice: Choice, device: torch.device) ->
         UsageError: if an ablation needs a model that is not among the runs, or the network of the perceptual loss that
             fits take after the runs' trainings cannot be had.
     """
-    baselines, without = choice.baselines, choice.without
-    for name, there, hint in (
-        ("pos", any(not run.config.with_pos for run in runs), "train one with `specsia train --without pos`"),
-        ("drawing", any(run.config.sees_drawing for run in runs), "none of these models sees the drawing"),
-        (
-            "recall",
-            any(run.config.with_pos and not run.config.sees_drawing for run in runs),
-            "none of these models sees positions and no drawing",
-        ),
-    ):
-        if name in without and not there:
-            raise UsageError(f"--without {name}: {hint}")
-    methods = [Method(RAW, lambda subject, advance: lambda view: view.z)] if RAW in baselines else []
-    if LINE in baselines:
-        methods.append(Method(LINE, lambda subject, advance: lambda view: _line(view.z, subject)))
-    if PASTE in baselines:
-        methods.append(Method(PASTE, lambda subject, advance: lambda view: _pasted(view, subject)))
-    if SINGLE in baselines:
-        features = _features_of(runs[0])
+    if "pos" in choice.without and all(run.config.with_pos for run in runs):
+        raise UsageError("--without pos: train one with `specsia train --without pos`")
+    if "drawing" in choice.without and not any(run.config.sees_drawing for run in runs):
+        raise UsageError("--without drawing: none of these models sees the drawing")
+    methods = [_baseline(name) for name in DEFAULT_BASELINES if name in choice.baselines]
+    if SINGLE in choice.baselines:
+        features, _ = find_features((runs[0].settings or TrainConfig()).perceptual, Progress().say)
         methods += [_single(runs[0], k, choice.fit_steps, features, device) for k in range(choice.repeats)]
     for label, alike in _groups(runs).items():
-        whole = [_of_run(f"{label} without adaptation", k, run, device) for k, run in enumerate(alike)]
-        adapted = [
-            _adapted(label, k, alike[k % len(alike)], replace(choice.adaptation, seed=k), device)
-            for k in range(max(choice.repeats, len(alike)))
-        ]
-        if alike[0].config.sees_drawing:
-            methods += whole
-            methods += [_blind(method) for method in whole] if "drawing" in without else []
-        elif "adaptation" in without:
-            methods += whole
-        if alike[0].config.with_pos and not alike[0].config.sees_drawing and "recall" in without:
-            methods += [_blind(method, drawing=False) for method in adapted]
-        methods += adapted
+        whole = f"{label} without adaptation"
+        if alike[0].config.sees_drawing or "adaptation" in choice.without:
+            methods += [_of_run(whole, k, run, device) for k, run in enumerate(alike)]
+        if alike[0].config.sees_drawing and "drawing" in choice.without:
+            methods += [_of_run(f"{whole} without drawing", k, run, device, False) for k, run in enumerate(alike)]
+        for k in range(max(choice.repeats, len(alike))):
+            methods.append(_adapted(label, k, alike[k % len(alike)], replace(choice.adaptation, seed=k), device))
     return methods

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -46,7 +47,6 @@ METRICS: Mapping[str, Metric] = {
     "flicker": Metric("flicker ↓", 4, "change from frame to frame that Y* has not"),
     "lpips": Metric("LPIPS ↓", 3, "distance to Y* by AlexNet"),
     "clip": Metric("CLIP ↑", 3, "cosine to Y* by ViT-B/32"),
-    "fid": Metric("FID ↓", 1, "distance of all results to all of Y*"),
     "l1_silhouette": Metric("silhouette L1 ↓", 4, "the same where one silhouette covers, off the line"),
     "l1_line": Metric("line L1 ↓", 4, "the same on Y*'s contour"),
     "ssim_frame": Metric("frame SSIM ↑", 4, "structural similarity over the whole frame"),
@@ -67,7 +67,7 @@ class Value(NamedTuple):
     Attributes:
         mean: of the repeats' means over characters.
         deviation: standard deviation of these, None for one repeat.
-        low, high: interval of the mean over characters, None for one character and for what is no mean over characters.
+        low, high: interval of the mean over characters, None for one character.
     """
 
     mean: float
@@ -92,19 +92,14 @@ Key = tuple[str, str, str, str]
 
 @dataclass(frozen=True)
 class Summary:
-    """Means over characters and repeats.
-
-    Attributes:
-        values: the means.
-        characters: mean over repeats of each character, by its id.
-    """
+    """Means over characters and repeats; `characters` has the mean over repeats of each character, by its id."""
 
     values: Mapping[Key, Value]
     characters: Mapping[Key, Mapping[str, float]]
 
-    def mean(self, config: str, method: str, name: str, kind: str = NOVEL) -> float | None:
-        """None for what was not measured."""
-        value = self.values.get((config, method, kind, name))
+    def mean(self, config: str, method: str, name: str) -> float | None:
+        """Of novel views; None for what was not measured."""
+        value = self.values.get((config, method, NOVEL, name))
         return None if value is None else value.mean
 
 
@@ -141,32 +136,29 @@ class Difference:
 def bootstrap(values: Sequence[float]) -> tuple[float | None, float | None]:
     """Interval of a mean over characters: of all means that as many characters, drawn with return, give.
 
-    The characters that there are stand for all that there could be; with few of them it is somewhat too narrow.
-
     Returns:
         The bounds that leave out equal shares of the `RESAMPLES` means and keep `LEVEL`; None twice for fewer than two.
     """
     if len(values) < 2:
         return None, None
-    found, count = np.asarray(values, np.float64), len(values)
+    sample, count = np.asarray(values, np.float64), len(values)
     rng, means = np.random.default_rng(SEED), np.empty(RESAMPLES)
     # Some at once, of which the same are drawn as of all, so that memory does not grow with the characters.
     for part in np.array_split(means, min(RESAMPLES, 1 + RESAMPLES * count // _DRAWN_AT_ONCE)):
-        part[:] = found[rng.integers(0, count, (len(part), count))].mean(axis=1)
+        part[:] = sample[rng.integers(0, count, (len(part), count))].mean(axis=1)
     low, high = np.quantile(means, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     return float(low), float(high)
 
 
 def by_character(evaluation: Evaluation) -> dict[tuple[str, str, int, str, str, str], float]:
     """Mean over views of each score, by configuration, method, repeat, kind of view, character and score."""
-    found: dict[tuple[str, str, int, str, str, str], list[float]] = {}
+    values: dict[tuple[str, str, int, str, str, str], list[float]] = {}
     for score in evaluation.scores:
         for name, value in score.values.items():
             # The flicker of a clip is kept with its first frame, which may be the frontal one.
             kind = NOVEL if name == "flicker" else score.kind
-            key = (score.config, score.method, score.repeat, kind, score.character, name)
-            found.setdefault(key, []).append(value)
-    return {key: float(np.mean(values)) for key, values in found.items()}
+            values.setdefault((score.config, score.method, score.repeat, kind, score.character, name), []).append(value)
+    return {key: float(np.mean(found)) for key, found in values.items()}
 
 
 def summarise(evaluation: Evaluation) -> Summary:
@@ -177,15 +169,12 @@ def summarise(evaluation: Evaluation) -> Summary:
         key = (config, method, kind, name)
         repeats.setdefault(key, {}).setdefault(repeat, []).append(value)
         each.setdefault(key, {}).setdefault(character, []).append(value)
-    for found in evaluation.sets:
-        for name, value in found.values.items():
-            repeats.setdefault((found.config, found.method, found.kind, name), {})[found.repeat] = [value]
     characters = {key: {c: float(np.mean(values)) for c, values in of.items()} for key, of in each.items()}
     values = {}
     for key, of in repeats.items():
         means = [float(np.mean(part)) for part in of.values()]
         deviation = float(np.std(means, ddof=1)) if len(means) > 1 else None
-        values[key] = Value(float(np.mean(means)), deviation, *bootstrap(list(characters.get(key, {}).values())))
+        values[key] = Value(float(np.mean(means)), deviation, *bootstrap(list(characters[key].values())))
     return Summary(values, characters)
 
 
@@ -193,21 +182,13 @@ def differences(evaluation: Evaluation, summary: Summary) -> Iterator[Difference
     """Each trained method against the baseline that is best in that score; all were given the same drawing."""
     methods = [evaluation.method(label) for label in evaluation.labels]
     baselines = [method.label for method in methods if method.seen is None]
-    for config in evaluation.configs:
-        for method in methods:
-            for score in COMPARED if method.seen is not None else ():
-                found = _difference(summary, config, method.label, baselines, score)
-                if found is not None:
-                    yield found
-
-
-def _difference(summary: Summary, config: str, method: str, baselines: Sequence[str], score: str) -> Difference | None:
-    sign = 1 if METRICS[score].better == "low" else -1
-    means = {label: sign * mean for label in baselines if (mean := summary.mean(config, label, score)) is not None}
-    ours = summary.characters.get((config, method, NOVEL, score), {})
-    if not means or not ours:
-        return None
-    best = min(means, key=means.__getitem__)
-    theirs = summary.characters[config, best, NOVEL, score]
-    apart = [value - theirs[character] for character, value in ours.items() if character in theirs]
-    return Difference(config, method, best, score, len(apart), float(np.mean(apart)), *bootstrap(apart))
+    trained = [method.label for method in methods if method.seen is not None]
+    for config, label, score in itertools.product(evaluation.configs, trained, COMPARED):
+        sign = 1 if METRICS[score].better == "low" else -1
+        means = {name: sign * mean for name in baselines if (mean := summary.mean(config, name, score)) is not None}
+        ours = summary.characters.get((config, label, NOVEL, score), {})
+        if means and ours:
+            best = min(means, key=means.__getitem__)
+            theirs = summary.characters[config, best, NOVEL, score]
+            apart = [value - theirs[character] for character, value in ours.items() if character in theirs]
+            yield Difference(config, label, best, score, len(apart), float(np.mean(apart)), *bootstrap(apart))

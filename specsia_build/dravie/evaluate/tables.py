@@ -29,7 +29,7 @@ from specsia_build.look.evaluation import SCORES, TABLES
 
 MEANS, CHARACTERS = "scores.csv", "characters.csv"
 
-MAIN = ("l1", "psnr", "ssim", "contour_f1", "l1_interior", "flicker", "lpips", "clip", "fid")
+MAIN = ("l1", "psnr", "ssim", "contour_f1", "l1_interior", "flicker", "lpips", "clip")
 REST = ("l1_silhouette", "l1_line", "contour_recall", "contour_precision", "ssim_frame", "l1_black", "outside")
 """Scores of the two tables of a backend; the frontal view shows those of the first."""
 
@@ -75,19 +75,16 @@ def _difference_table(evaluation: Evaluation, summary: Summary) -> str | None:
 
 def _conclusion(evaluation: Evaluation, summary: Summary) -> list[str]:
     """At most `LINES` lines, each method's L1 as a share of Z's, and one sentence on the best."""
-    lines, best = [], ""
+    lines, best = [], []
     for config in evaluation.configs:
         raw = summary.mean(config, RAW, "l1")
         means = {label: summary.mean(config, label, "l1") for label in evaluation.labels if label != RAW}
         ordered = sorted((mean, label) for label, mean in means.items() if mean is not None)
-        for mean, label in ordered:
+        for mean, label in ordered[: LINES // len(evaluation.configs)]:
             share = f", {mean / raw:.2f} of Z's" if raw else ""
-            lines.append((config, f"{config}: {shown(evaluation, label)} L1 {mean:.4f}{share}"))
-        if ordered:
-            best += f"{'; on ' if best else 'The least error has, on '}{config}, {shown(evaluation, ordered[0][1])}"
-    most = LINES // max(1, len(evaluation.configs))
-    kept = [text for config in evaluation.configs for text in [t for c, t in lines if c == config][:most]]
-    return [*(f"- {line}" for line in kept), "", f"{best}."] if best else []
+            lines.append(f"- {config}: {shown(evaluation, label)} L1 {mean:.4f}{share}")
+        best += [f"on {config}, {shown(evaluation, label)}" for _, label in ordered[:1]]
+    return [*lines, "", f"The least error has, {'; '.join(best)}."] if best else []
 
 
 def to_markdown(evaluation: Evaluation, summary: Summary) -> str:

@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors import numpy as arrays
 from safetensors.torch import load_file, save
@@ -20,14 +22,13 @@ from specsia_build import __version__
 from specsia_build.dravie.config import ModelConfig
 from specsia_build.dravie.model.adam import Adam
 from specsia_build.dravie.model.networks import build_generator
-from specsia_build.dravie.recall import Memory
+from specsia_build.dravie.reference import Drawing
 from specsia_build.dravie.runs import FOLDER, NAME, RUN_FILE, STATE, checkpoints
 from specsia_build.errors import SpecsiaError, UsageError, brief, meant, spelled
 from specsia_build.files.records import read_json
 from specsia_build.files.writing import replacing
 
-MODEL, TRAINING = "model.safetensors", "training.safetensors"
-MEMORY = "memory.safetensors"
+MODEL, TRAINING, DRAWING = "model.safetensors", "training.safetensors", "drawing.safetensors"
 
 KEPT = 2
 """Checkpoints of a run that stay; older ones are deleted."""
@@ -39,7 +40,7 @@ def save_model(
     config: ModelConfig,
     model: nn.Module,
     training: Mapping[str, Tensor],
-    memory: Memory | None = None,
+    drawing: Drawing | None = None,
 ) -> Path:
     """Write a checkpoint and delete those that are too old.
 
@@ -49,20 +50,21 @@ def save_model(
         config: of the model.
         model: whose weights enhance and evaluate use.
         training: what only training needs; with nothing in it the run cannot be resumed.
-        memory: of the character that the model is adapted to.
+        drawing: of the character that the model is adapted to.
 
     Raises:
         WriteError: if it cannot be written; those that are there stay.
     """
     path = run / FOLDER / f"{step:07d}"
     state = {"step": step, "model": asdict(config), "specsia": __version__, "torch": torch.__version__}
-    if memory is not None:
-        state |= {"memories": len(memory), "subject": memory.subject, "style": memory.style}
-    contents = {MODEL: save(_plain(model.state_dict())), STATE: json.dumps(state, indent=1).encode()}
+    contents = {MODEL: save(_plain(model.state_dict()))}
     if training:
         contents[TRAINING] = save(_plain(training))
-    if memory is not None:
-        contents[MEMORY] = arrays.save({"places": memory.places, "colours": memory.colours})
+    if drawing is not None:
+        state["drawing_of"] = drawing.subject
+        found = {"places": drawing.places, "colours": drawing.colours, "style": np.array(drawing.style, np.uint8)}
+        contents[DRAWING] = arrays.save(found)
+    contents[STATE] = json.dumps(state, indent=1).encode()
     with replacing(path, sum(map(len, contents.values()))) as making:
         making.mkdir()
         for name, data in contents.items():
@@ -94,21 +96,17 @@ def restore(modules: Mapping[str, tuple[nn.Module, Adam]], average: nn.Module | 
     Raises:
         SpecsiaError: if it cannot be read, or is of other networks.
     """
-    state, weights = read_state(checkpoint), read_tensors(checkpoint / MODEL)
     if not (checkpoint / TRAINING).is_file():
         raise UsageError(f"{checkpoint} holds a finished model and no state of a training: it cannot be resumed")
-    training = read_tensors(checkpoint / TRAINING)
+    state, weights, training = read_state(checkpoint), _tensors(checkpoint / MODEL), _tensors(checkpoint / TRAINING)
     if average is not None:
-        load_weights(average, weights, checkpoint / MODEL)
+        _load(average, weights, checkpoint / MODEL)
     for name, (module, optimiser) in modules.items():
-        load_weights(module, _under(training, name), checkpoint / TRAINING)
+        _load(module, _under(training, name), checkpoint / TRAINING)
         try:
             optimiser.restore(_under(training, f"{name}-optimiser"))
         except ValueError as error:
-            raise SpecsiaError(
-                f"{checkpoint / TRAINING} does not hold what the optimiser of the {name} needs "
-                f"({brief(str(error), 80)}): {_instead_of(checkpoint)}"
-            ) from error
+            raise _damaged(checkpoint / TRAINING, f"the optimiser of the {name}: {error}") from error
     return int(state["step"])
 
 
@@ -116,26 +114,20 @@ def _under(tensors: Mapping[str, Tensor], name: str) -> dict[str, Tensor]:
     return {key[len(name) + 1 :]: tensor for key, tensor in tensors.items() if key.startswith(f"{name}.")}
 
 
-def _instead_of(checkpoint: Path) -> str:
-    """What to do about a checkpoint that cannot be used."""
-    run = checkpoint.parent.parent
+def _damaged(path: Path, why: str) -> SpecsiaError:
+    """The error about a file of a checkpoint that cannot be used, and what to do about it."""
+    checkpoint, run = path.parent, path.parent.parent.parent
+    instead = f"it is the only checkpoint of {run}, so train or fetch that anew"
     if len(checkpoints(run)) > 1:
-        return f"delete its folder {checkpoint} to use the checkpoint before it"
-    return f"it is the only one of {run}, so train or fetch that anew"
+        instead = f"delete {checkpoint} to use the checkpoint before it"
+    return SpecsiaError(f"{path} is damaged or of another model ({brief(why, 120)}): {instead}")
 
 
-def read_tensors(path: Path) -> dict[str, Tensor]:
-    """Tensors of a safetensors file.
-
-    Raises:
-        SpecsiaError: if it is missing, truncated or damaged.
-    """
+def _tensors(path: Path) -> dict[str, Tensor]:
     try:
         return load_file(path)
     except (OSError, SafetensorError) as error:
-        raise SpecsiaError(
-            f"the checkpoint file {path} is missing, cut off or damaged: {_instead_of(path.parent)}"
-        ) from error
+        raise _damaged(path, str(error)) from error
 
 
 def read_state(checkpoint: Path) -> dict[str, Any]:
@@ -150,30 +142,19 @@ def read_state(checkpoint: Path) -> dict[str, Any]:
         if type(state["step"]) is not int or state["step"] < 0 or not isinstance(state["model"], dict):
             raise ValueError("it lacks step and model")
     except (OSError, SpecsiaError, ValueError, KeyError, TypeError) as error:
-        why = brief(str(error), 160)
-        raise SpecsiaError(f"{path} cannot be read ({why}): {checkpoint} is no whole checkpoint") from error
+        raise _damaged(path, str(error)) from error
     return dict(state)
 
 
-def load_weights(module: nn.Module, weights: Mapping[str, Tensor], where: Path) -> None:
-    """Put weights into a network.
-
-    Raises:
-        SpecsiaError: if they are of another one, or some are no numbers.
-    """
+def _load(module: nn.Module, weights: Mapping[str, Tensor], where: Path) -> None:
+    """Put weights into a network; they must be all of its own, of the same shapes, and finite."""
     own = module.state_dict()
     odd = sorted(set(own) ^ set(weights)) or [name for name in own if own[name].shape != weights[name].shape]
     if odd:
-        raise SpecsiaError(
-            f"{where} is of another architecture than its run says ('{odd[0]}' does not fit): "
-            "use the run folder that it was written to"
-        )
-    lost = next((name for name in own if not weights[name].isfinite().all()), None)
-    if lost is not None:
-        raise SpecsiaError(
-            f"{where} holds weights that are no numbers ('{lost}'), so that it can paint nothing: it was damaged, or "
-            "its training went astray; use another checkpoint, or another run"
-        )
+        raise _damaged(where, f"'{odd[0]}' does not fit the architecture that {STATE} names")
+    infinite = next((name for name in own if not weights[name].isfinite().all()), None)
+    if infinite is not None:
+        raise _damaged(where, f"weights of '{infinite}' are not finite")
     module.load_state_dict(weights)
 
 
@@ -190,32 +171,30 @@ def _last(run: Path) -> Path:
     return checkpoint
 
 
-def load_memory(run: Path) -> Memory | None:
-    """What an adapted run remembers of its frontal pair; None where it was written without.
+def load_drawing(run: Path) -> Drawing | None:
+    """The drawing that an adapted model was fitted to; None where its run holds none.
 
     Args:
         run: folder of a run, or of one of its checkpoints.
 
     Raises:
         UsageError: if it holds no model.
-        SpecsiaError: if the memory is missing, truncated, damaged or another run's.
+        SpecsiaError: if the drawing is damaged.
     """
     checkpoint = _last(run)
-    state = read_state(checkpoint)
-    count = state.get("memories")
-    if count is None:
+    subject, path = read_state(checkpoint).get("drawing_of"), checkpoint / DRAWING
+    if subject is None:
         return None
     try:
-        style = msgspec.convert(state.get("style"), tuple[int, int] | None)
-        memory = Memory(**arrays.load_file(checkpoint / MEMORY), subject=str(state.get("subject")), style=style)
-        if len(memory) != count:
-            raise ValueError(f"it holds {len(memory)} places instead of {count}")
-    except (OSError, SafetensorError, TypeError, ValueError, KeyError, AttributeError) as error:
-        raise SpecsiaError(
-            f"{checkpoint / MEMORY} is missing, cut off, damaged or of another run: "
-            f"make {run} anew with `specsia adapt`"
-        ) from error
-    return memory
+        found: dict[str, NDArray[Any]] = arrays.load_file(path)
+        places, colours, style = found["places"], found["colours"], found["style"]
+        if any(array.dtype != np.uint8 for array in found.values()) or style.shape != (2,):
+            raise ValueError("it does not hold bytes")
+        if not places.shape == colours.shape == (len(places), 3):
+            raise ValueError("its shapes differ")
+    except (OSError, SafetensorError, KeyError, ValueError, TypeError) as error:
+        raise _damaged(path, str(error)) from error
+    return Drawing(places, colours, (int(style[0]), int(style[1])), str(subject))
 
 
 def load_generator(run: Path) -> tuple[ModelConfig, nn.Module]:
@@ -229,12 +208,11 @@ def load_generator(run: Path) -> tuple[ModelConfig, nn.Module]:
         SpecsiaError: if it is truncated, damaged or of an architecture that is not known.
     """
     checkpoint = _last(run)
-    found = read_state(checkpoint)["model"]
     try:
-        config = msgspec.convert(found, ModelConfig)
+        config = msgspec.convert(read_state(checkpoint)["model"], ModelConfig)
     except (ValueError, UsageError) as error:
-        raise SpecsiaError(f"{checkpoint} is of a model that this version does not know: {error}") from error
+        raise _damaged(checkpoint / STATE, str(error)) from error
     with torch.random.fork_rng(devices=[]):
         model = build_generator(config)
-    load_weights(model, read_tensors(checkpoint / MODEL), checkpoint / MODEL)
+    _load(model, _tensors(checkpoint / MODEL), checkpoint / MODEL)
     return config, model.eval()

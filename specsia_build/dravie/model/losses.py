@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from pathlib import Path
-from urllib.error import URLError
 
 import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn import functional
 
-from specsia_build.errors import UsageError
+from specsia_build.errors import UsageError, brief
 from specsia_build.folders import expanded
 
 VGG19 = "vgg19"
@@ -97,51 +95,34 @@ class Features(nn.Module):
         return torch.stack(squares).sum() / count
 
 
-def _ready(features: Features) -> Features:
-    features.requires_grad_(False).eval()
-    return features.to(memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
-
-
 def _random() -> Features:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(RANDOM_SEED)
-        made = Features()
-        for layer in made.features:
+        features = Features()
+        for layer in features.features:
             if isinstance(layer, nn.Conv2d):
                 nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
-    return _ready(made)
+    return _frozen(features)
 
 
-def _from_weights(weights: dict[str, Tensor], where: str) -> Features:
-    made = Features()
-    try:
-        made.load_state_dict({name: weights[name] for name in made.state_dict()})
-    except (KeyError, TypeError, RuntimeError) as error:
-        raise UsageError(
-            f"{where} does not hold VGG-19 under torchvision's names, such as features.0.weight of shape (64, 3, 3, 3)"
-        ) from error
-    return _ready(made)
-
-
-def _from_file(path: Path) -> Features:
-    try:
-        if path.suffix == ".safetensors":
-            weights = load_file(path)
-        else:
-            weights = torch.load(path, map_location="cpu", weights_only=True)
-    # Of a damaged file torch raises whatever its reader stumbles over.
-    except Exception as error:
-        raise UsageError(f"the VGG-19 weights {path} cannot be read: give a .safetensors or .pth file") from error
-    return _from_weights(weights, str(path))
-
-
-def _downloaded() -> Features:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+def _vgg(path: Path | None) -> Features:
+    """VGG-19 from a file, or downloaded once into torch's own cache."""
+    if path is None:
         weights = torch.hub.load_state_dict_from_url(
             VGG19_URL, map_location="cpu", progress=False, check_hash=True, weights_only=True
         )
-    return _from_weights(weights, VGG19_URL)
+    elif path.suffix == ".safetensors":
+        weights = load_file(path)
+    else:
+        weights = torch.load(path, map_location="cpu", weights_only=True)
+    features = Features()
+    features.load_state_dict({name: weights[name] for name in features.state_dict()})
+    return _frozen(features)
+
+
+def _frozen(features: Features) -> Features:
+    features.requires_grad_(False).eval()
+    return features.to(memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
 
 
 def find_features(perceptual: str, say: Callable[[str], None]) -> tuple[Features | None, str]:
@@ -163,16 +144,13 @@ def find_features(perceptual: str, say: Callable[[str], None]) -> tuple[Features
         return None, NONE
     if perceptual == RANDOM:
         return _random(), RANDOM
-    if perceptual not in ("", VGG19):
-        path = expanded(perceptual)
-        if not path.is_file():
-            raise UsageError(f"--perceptual {perceptual} is neither vgg19, random or none, nor a file of weights")
-        return _from_file(path), str(path)
+    path = None if perceptual in ("", VGG19) else expanded(perceptual)
     try:
-        return _downloaded(), VGG19
-    except (URLError, OSError, RuntimeError) as error:
-        reason = f"VGG-19's weights cannot be had from {VGG19_URL} ({error})"
-        if perceptual == VGG19:
-            raise UsageError(f"{reason}: give a file with --perceptual PATH, or say --perceptual random") from error
-        say(f"{reason}: the perceptual loss uses random features; give the weights with --perceptual PATH")
+        return _vgg(path), VGG19 if path is None else str(path)
+    # Of a damaged file torch raises whatever its reader stumbles over.
+    except Exception as error:
+        reason = f"VGG-19's weights cannot be read from {path or VGG19_URL} ({brief(str(error), 120)})"
+        if perceptual:
+            raise UsageError(f"{reason}: give --perceptual vgg19|PATH|random|none") from error
+        say(f"{reason}: the perceptual loss uses random features")
         return _random(), RANDOM

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import groupby
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -25,11 +24,9 @@ from specsia_build.dataset.reading import OpenedDataset
 from specsia_build.dravie.config import ModelConfig
 from specsia_build.dravie.data.ahead import made_ahead
 from specsia_build.dravie.data.drawings import Drawings
-from specsia_build.dravie.data.frame_folder import list_frames, missing_frames, read_frame
-from specsia_build.dravie.recall import Memory, recalled
+from specsia_build.dravie.data.frame_folder import frame_warning, list_frames, read_frame
 from specsia_build.dravie.reference import NO_DRAWING, Drawing
 from specsia_build.dravie.repair.apply import repair
-from specsia_build.dravie.repair.doubts import OTHERS, RUINED, doubts_of, is_foreign, is_ruined, told
 from specsia_build.errors import SpecsiaError, UsageError, plural, spelled
 from specsia_build.files.names import folded_name, relative_name
 from specsia_build.files.records import read_json
@@ -54,41 +51,31 @@ class Frame:
 
     Attributes:
         name: its result's path below the output folder, without a suffix.
+        load: decodes Z, Zpos and, of a dataset, Y*, (H, W, 4) uint8 each.
         files: whose change makes the result out of date.
-        load: decodes Z and Zpos, (H, W, 4) uint8 each.
-        drawing: makes the drawing of its character, for a model that sees it.
-        subject: what its places are of (see `pairs.subject_of`); None where the user alone knows.
-        clip: that it is of; None where all frames are of one film.
+        drawing: makes the drawing of its character.
+        subject: of which its positions are (see `pairs.subject_of`); None where the user alone knows.
+        film: of its clip, a path below the output folder; None where all frames are of one film.
+        time: of it in the clip, in seconds.
     """
 
     name: str
-    files: tuple[Path, ...]
-    load: Callable[[], tuple[Picture, Picture]]
+    load: Callable[[], Sequence[Picture]]
+    files: tuple[Path, ...] = ()
     drawing: Callable[[], Drawing] = lambda: NO_DRAWING
     subject: str | None = None
-    clip: _Clip | None = None
-
-
-class _Clip(NamedTuple):
-    """Where a frame of a clip belongs: its film's path below the output folder, its seconds, and what decodes Y*."""
-
-    film: str
-    time: float
-    gt: Callable[[], Picture]
+    film: str | None = None
+    time: float = 0.0
 
 
 @dataclass(frozen=True)
 class FrameSource:
-    """Frames in order, to be gone through more than once; `identity` tells one input from another.
-
-    `doubts` are warnings about a film of them.
-    """
+    """Frames in order, to be gone through more than once; `identity` tells one input from another."""
 
     identity: str
     count: int
     fps: float
     each: Callable[[], Iterator[Frame]]
-    doubts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -99,7 +86,7 @@ class Enhanced:
     made: int
     kept: int
     film: Path | None
-    doubts: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -110,36 +97,28 @@ class Repairer:
         model: a generator in evaluation mode, on `device`.
         config: of it.
         device: that computes.
-        memory: of the drawing that the user gave, or of the frontal pair that the model was adapted to.
+        drawing: that the user gave, or that the model was adapted to.
     """
 
     model: nn.Module
     config: ModelConfig
     device: torch.device
-    memory: Memory | None = None
+    drawing: Drawing | None = None
 
     def identity(self) -> str:
         """SHA-256 of all that decides a result besides the frame."""
-        found = hashlib.sha256(weights_digest(self.model).encode())
-        found.update(repr(self.config).encode())
-        if self.memory is not None:
-            found.update(repr(self.memory.style).encode())
-            found.update(self.memory.places.tobytes() + self.memory.colours.tobytes())
-        return found.hexdigest()
+        digest = hashlib.sha256(repr(self.config).encode())
+        for name, tensor in sorted(self.model.state_dict().items()):
+            digest.update(name.encode() + tensor.detach().cpu().contiguous().numpy().tobytes())
+        if self.drawing is not None:
+            digest.update(repr(self.drawing.style).encode())
+            digest.update(self.drawing.places.tobytes() + self.drawing.colours.tobytes())
+        return digest.hexdigest()
 
-    def __call__(self, frame: Frame, z: Picture, pos: Picture) -> tuple[Picture, list[str]]:
-        """The repaired frame, and warnings about it."""
-        mine = self.memory is not None and frame.subject in (None, self.memory.subject)
-        drawing = NO_DRAWING
-        if self.config.sees_drawing:
-            drawing = self.memory.drawing if mine and self.memory else frame.drawing()
-        result = repair(self.model, self.config, z, pos, self.device, drawing)
-        doubts = list(doubts_of(z, pos, self.config.with_pos))
-        doubts += [RUINED] if is_ruined(z, result) else []
-        if mine and self.memory is not None and not self.config.sees_drawing:
-            result = recalled(result, z, pos, self.memory)
-            doubts += [OTHERS] if is_foreign(z, pos, self.memory) else []
-        return result, doubts
+    def __call__(self, frame: Frame, z: Picture, pos: Picture) -> Picture:
+        """The repaired frame."""
+        own = self.drawing if self.drawing is not None and frame.subject in (None, self.drawing.subject) else None
+        return repair(self.model, self.config, z, pos, self.device, frame.drawing() if own is None else own)
 
 
 def folder_frames(folder: Path, with_pos: bool) -> FrameSource:
@@ -152,11 +131,9 @@ def folder_frames(folder: Path, with_pos: bool) -> FrameSource:
 
     def each() -> Iterator[Frame]:
         for files in listed:
-            yield Frame(files.name, files.paths, partial(read_frame, files))
+            yield Frame(files.name, partial(read_frame, files), files.paths)
 
-    missing, first = missing_frames([files.name for files in listed])
-    jumps = f"{plural(missing, 'frame')} by their numbers, the first is '{first}': the film jumps there"
-    return FrameSource(str(folder.resolve()), len(listed), FOLDER_FPS, each, (jumps,) if missing else ())
+    return FrameSource(str(folder.resolve()), len(listed), FOLDER_FPS, each)
 
 
 def dataset_frames(dataset: OpenedDataset, split: str | None, with_drawing: bool = False) -> FrameSource:
@@ -173,12 +150,12 @@ def dataset_frames(dataset: OpenedDataset, split: str | None, with_drawing: bool
     counts = {config: dataset.splits(config) for config in dataset.configs}
     chosen = [
         (config, name, rows)
-        for config, found in counts.items()
-        for name, rows in found.items()
+        for config, splits in counts.items()
+        for name, rows in splits.items()
         if split is None or name == split
     ]
     if not chosen:
-        there = ", ".join(sorted({name for found in counts.values() for name in found}))
+        there = ", ".join(sorted({name for splits in counts.values() for name in splits}))
         raise UsageError(f"{dataset.where} has no split '{split}': it has {there}")
     columns, places = PAIR_COLUMNS(dataset.kind), dataset.keeps_places()
 
@@ -189,28 +166,16 @@ def dataset_frames(dataset: OpenedDataset, split: str | None, with_drawing: bool
             for row in dataset.stream(config, name, columns):
                 character_id = character_of(row, dataset.where)
                 drawing = partial(drawings.of, character_id) if drawings is not None else lambda: NO_DRAWING
-                clip = _Clip(f"{above}/{row['clip']}", row["time"], partial(_gt, row)) if dataset.moving else None
+                film, time = (f"{above}/{row['clip']}", row["time"]) if dataset.moving else (None, 0.0)
                 subject = subject_of(row) if places else ""
-                yield Frame(f"{above}/{row['uid']}", (), partial(_layers, row), drawing, subject, clip)
+                yield Frame(f"{above}/{row['uid']}", partial(_layers, row), (), drawing, subject, film, time)
 
     return FrameSource(f"{dataset.digest()} {split or 'all'}", sum(rows for *_, rows in chosen), DATASET_FPS, each)
 
 
-def _layers(row: dict[str, object]) -> tuple[Picture, Picture]:
+def _layers(row: dict[str, object]) -> Sequence[Picture]:
     pair = decode_pair(row)
-    return pair.z, pair.pos
-
-
-def _gt(row: dict[str, object]) -> Picture:
-    return decode_pair(row).gt
-
-
-def weights_digest(model: nn.Module) -> str:
-    """SHA-256 of a model's weights."""
-    digest = hashlib.sha256()
-    for name, tensor in sorted(model.state_dict().items()):
-        digest.update(name.encode() + tensor.detach().cpu().contiguous().numpy().tobytes())
-    return digest.hexdigest()
+    return pair.z, pair.pos, pair.gt
 
 
 def _check_folder(out: Path, repairer: Repairer, identity: str) -> None:
@@ -218,14 +183,8 @@ def _check_folder(out: Path, repairer: Repairer, identity: str) -> None:
     record = {"model": repairer.identity(), "input": identity, "specsia": __version__}
     path = out / RECORD
     if path.is_file():
-        try:
-            there = read_json(path)
-        except SpecsiaError as error:
-            raise SpecsiaError(f"{error}: name another --out") from error
-        if there != record:
-            there = there if isinstance(there, dict) else {}
-            other = next((key for key in record | there if there.get(key) != record.get(key)), "settings")
-            raise UsageError(f"{out} holds results of another {other}: name another --out")
+        if read_json(path) != record:
+            raise UsageError(f"{out} holds results of another model, input or version: name another --out")
     elif out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise UsageError(f"{spelled(out)} is not empty and holds no results of `specsia enhance`: name another --out")
     else:
@@ -255,10 +214,10 @@ def enhance(repairer: Repairer, frames: FrameSource, out: Path, film: bool = Fal
         SpecsiaError: if a frame cannot be read, or cannot name a file of its own; those before it are written.
     """
     _check_folder(out, repairer, frames.identity)
-    warnings: dict[str, list[str]] = {}
+    warned: dict[str, list[str]] = {}
     made, writing = 0, deque[Future[None]]()
 
-    def load(frame: Frame) -> tuple[Frame, tuple[Picture, Picture]]:
+    def load(frame: Frame) -> tuple[Frame, Sequence[Picture]]:
         return frame, frame.load()
 
     with (
@@ -281,11 +240,11 @@ def enhance(repairer: Repairer, frames: FrameSource, out: Path, film: bool = Fal
                     yield frame
 
         try:
-            for frame, (z, pos) in made_ahead(pool, load, unfinished(), AHEAD):
-                result, doubts = repairer(frame, z, pos)
-                for doubt in doubts:
-                    warnings.setdefault(doubt, []).append(frame.name)
-                writing.append(pool.submit(_write, _target(out, frame), result))
+            for frame, (z, pos, *_) in made_ahead(pool, load, unfinished(), AHEAD):
+                warning = frame_warning(z, pos if repairer.config.with_pos else None)
+                if warning is not None:
+                    warned.setdefault(warning, []).append(frame.name)
+                writing.append(pool.submit(_write, _target(out, frame), repairer(frame, z, pos)))
                 if len(writing) > AHEAD:
                     writing.popleft().result()
                 made += 1
@@ -295,7 +254,8 @@ def enhance(repairer: Repairer, frames: FrameSource, out: Path, film: bool = Fal
         finally:
             wait(writing)
             pool.shutdown(cancel_futures=True)
-    return Enhanced(made, frames.count - made, _film(frames, out) if film else None, told(warnings))
+    warnings = [f"{plural(len(names), 'frame')} such as '{names[0]}': {text}" for text, names in warned.items()]
+    return Enhanced(made, frames.count - made, _film(frames, out) if film else None, tuple(warnings))
 
 
 def _target(out: Path, frame: Frame) -> Path:
@@ -309,25 +269,19 @@ def _write(path: Path, result: Picture) -> None:
 def _film(frames: FrameSource, out: Path) -> Path:
     """Write the film of all frames, or a film for each clip; returns the file, or the folder of the clips' films."""
     first = next(frames.each(), None)
-    if first is None or first.clip is None:
-        return _written(out / FILM, frames.each, frames.count, frames.fps, out)
-    clips = groupby(frames.each(), key=lambda frame: frame.clip.film if frame.clip else "")
+    if first is None or first.film is None:
+        return _write_film(out / FILM, frames.each, frames.count, frames.fps, out)
     with Progress().bar("films", frames.count, "frame") as bar:
-        for name, group in clips:
+        for name, group in groupby(frames.each(), key=lambda frame: frame.film or ""):
             clip = list(group)
-            _written(out / FILM / relative_name(name, "clip"), clip.__iter__, len(clip), _fps(clip), out)
+            passed = clip[-1].time - clip[0].time
+            fps = (len(clip) - 1) / passed if passed > 0 else FOLDER_FPS
+            _write_film(out / FILM / relative_name(name, "clip"), clip.__iter__, len(clip), fps, out)
             bar(len(clip))
     return out / FILM
 
 
-def _fps(clip: Sequence[Frame]) -> float:
-    """Frames a second of a clip, by the times of its frames."""
-    times = [frame.clip.time for frame in clip if frame.clip is not None]
-    passed = times[-1] - times[0]
-    return (len(times) - 1) / passed if passed > 0 else FOLDER_FPS
-
-
-def _written(stem: Path, each: Callable[[], Iterator[Frame]], count: int, fps: float, out: Path) -> Path:
+def _write_film(stem: Path, each: Callable[[], Iterator[Frame]], count: int, fps: float, out: Path) -> Path:
     """Write frames beside their results, and beside Y* those of a clip."""
     sizes = []
     for frame in each():
@@ -337,9 +291,9 @@ def _written(stem: Path, each: Callable[[], Iterator[Frame]], count: int, fps: f
 
     def composed() -> Iterator[Picture]:
         for frame in each():
+            z, _, *gt = frame.load()
             result = png.decode(_target(out, frame).read_bytes(), 4)
-            gt = () if frame.clip is None else (frame.clip.gt(),)
-            yield side_by_side((frame.load()[0], result, *gt), shape)
+            yield side_by_side((z, result, *(gt if frame.film is not None else ())), shape)
 
     stem.parent.mkdir(parents=True, exist_ok=True)
     return write_film(stem, count, composed(), fps)

@@ -9,7 +9,6 @@ import math
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -207,15 +206,11 @@ class NotFinite(SpecsiaError):
     """A loss or a gradient is no number any more."""
 
 
-class Learnt(NamedTuple):
-    """After a step: how many were made, and every `CHECK_EVERY` steps and on request the means of `TERMS` since."""
-
-    step: int
-    means: Callable[[], dict[str, float]]
-
-
-def learn(networks: Networks, config: TrainConfig, sampler: PatchSampler, start: int = 0) -> Iterator[Learnt]:
-    """Train networks up to `config.steps`, step by step.
+def learn(
+    networks: Networks, config: TrainConfig, sampler: PatchSampler, start: int = 0
+) -> Iterator[tuple[int, Callable[[], dict[str, float]]]]:
+    """Train networks up to `config.steps`; yields after each step its number, from 1, and what gives the means of
+    `TERMS` since they were last asked for.
 
     Args:
         networks: updated in place.
@@ -244,6 +239,6 @@ def learn(networks: Networks, config: TrainConfig, sampler: PatchSampler, start:
         patches = to_device(inputs, networks.device), to_device(targets, networks.device)
         pending.append(training_step(networks, config, step, *patches))
         step += 1
-        yield Learnt(step, means)
+        yield step, means
         if len(pending) >= CHECK_EVERY or (step == config.steps and pending):
             means()

@@ -1,4 +1,4 @@
-"""A wish to stop that waits for the end of a step, so that what was learnt until then is kept."""
+"""Defer SIGINT and SIGTERM to the end of a training step, so that what was learnt until then is kept."""
 
 from __future__ import annotations
 
@@ -10,28 +10,27 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-_WAITING = b"specsia: stopping after this step; once more does not wait for it\n"
+_DEFERRED = b"specsia: stopping after this step; once more does not wait for it\n"
 
 
 @contextmanager
-def waiting() -> Iterator[Callable[[], bool]]:
-    """Within the block the first SIGINT or SIGTERM waits, which is told; the second does at once what both did before.
+def deferred() -> Iterator[Callable[[], bool]]:
+    """Defer the first SIGINT or SIGTERM to the end of the block; the second acts at once.
 
-    What waits is sent again where the block ends. Signals that are ignored, and those of other threads than the main
-    one, are left alone.
+    Signals that are ignored, and those outside the main thread, are left alone.
 
     Yields:
-        Whether one waits.
+        Whether one is deferred.
     """
     if threading.current_thread() is not threading.main_thread():
         yield lambda: False
         return
-    asked: list[int] = []
+    received: list[int] = []
 
     def handle(number: int, _frame: FrameType | None) -> None:
-        asked.append(number)
-        if len(asked) == 1:
-            os.write(sys.__stderr__.fileno() if sys.__stderr__ else 2, _WAITING)
+        received.append(number)
+        if len(received) == 1:
+            os.write(sys.__stderr__.fileno() if sys.__stderr__ else 2, _DEFERRED)
         else:
             signal.signal(number, before[signal.Signals(number)])
             signal.raise_signal(number)
@@ -41,9 +40,9 @@ def waiting() -> Iterator[Callable[[], bool]]:
     for kind in before:
         signal.signal(kind, handle)
     try:
-        yield lambda: bool(asked)
+        yield lambda: bool(received)
     finally:
         for kind, handler in before.items():
             signal.signal(kind, handler)
-        if len(asked) == 1:
-            signal.raise_signal(asked[0])
+        if len(received) == 1:
+            signal.raise_signal(received[0])

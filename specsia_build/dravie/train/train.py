@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import time
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
@@ -18,7 +17,7 @@ from typing import Any
 import torch
 
 from specsia_build import __version__
-from specsia_build.dataset.reading import OpenedDataset, open_dataset
+from specsia_build.dataset.reading import open_dataset
 from specsia_build.dravie.config import TrainConfig, differences, to_json, train_from_json
 from specsia_build.dravie.data.frames import Frames, open_frames
 from specsia_build.dravie.data.patches import PatchSampler
@@ -27,9 +26,9 @@ from specsia_build.dravie.model.losses import find_features
 from specsia_build.dravie.repair.apply import computes_in_bf16
 from specsia_build.dravie.runs import ADAPTED_FROM, RUN_FILE, SEEN_FILE, Seen, checkpoints, gathered, write_seen
 from specsia_build.dravie.train.loop import TERMS, NotFinite, build_networks, learn, rate
-from specsia_build.dravie.train.processes import Processes, find_device, joined, wrapper
-from specsia_build.dravie.train.stopping import waiting
-from specsia_build.dravie.train.validation import SPLIT, Watched, validate, validation_pairs
+from specsia_build.dravie.train.processes import find_device, joined, wrapper
+from specsia_build.dravie.train.stopping import deferred
+from specsia_build.dravie.train.validation import Watched, validate, validation_pairs
 from specsia_build.errors import SpecsiaError, UsageError, brief, plural, spelled
 from specsia_build.files.records import read_json
 from specsia_build.files.writing import append, write_bytes
@@ -68,7 +67,7 @@ class Trained:
         patches_per_second: in this call, 0 where there was nothing left to do.
         perceptual: network of the perceptual loss.
         l1, raw_l1: mean absolute error over Z ∪ Y* on the validation frames, of the result and of Z; None without any.
-        doubts: warnings about the rows that were learnt from, or were only watched.
+        warnings: about the rows that were learnt from, or were only watched.
     """
 
     run: Path
@@ -79,7 +78,7 @@ class Trained:
     perceptual: str
     l1: float | None
     raw_l1: float | None
-    doubts: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
 
 
 class _Quiet(Progress):
@@ -126,19 +125,26 @@ def train(
         dataset = open_dataset(where)
         config = replace(config, configs=config.configs or dataset.configs[:1])
         frames = [open_frames(dataset, name, "train", progress) for name in config.configs]
-        features, perceptual = find_features(config.perceptual or (_network_of(run) if resume else ""), progress.say)
+        used = str(_read(run).get("perceptual", "")) if resume else ""
+        features, perceptual = find_features(config.perceptual or used, progress.say)
         bf16 = computes_in_bf16(config.precision, device)
         watched: list[Watched] = []
         warnings: list[str] = []
         if first:
             decisive = {"train": to_json(config), "dataset": dataset.digest(), "perceptual": perceptual, "bf16": bf16}
-            _record_settings(run, config, decisive, _circumstances(dataset, device, processes), resume)
+            circumstances = {
+                "where": dataset.where,
+                "device": torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu",
+                "threads": torch.get_num_threads(),
+                "processes": processes.world,
+                "specsia": __version__,
+                "torch": torch.__version__,
+            }
+            _record_settings(run, config, decisive, circumstances, resume)
             watched = validation_pairs(dataset, config.configs, config.model)
-            warnings = _see(run, config, frames, watched)
+            warnings = _record_seen(run, config, frames, watched)
             if not watched:
-                there = any(SPLIT in dataset.splits(name) for name in config.configs)
-                lacking = "validation frame that shows anything" if there else "validation split"
-                progress.say(f"the dataset has no {lacking}: the training goes on without pictures to look at")
+                progress.say("the dataset has no validation frames: the training goes on without pictures to look at")
             for warning in warnings:
                 progress.say(f"warning: {warning}")
         networks = build_networks(config, features, device, bf16, wrapper(processes, device))
@@ -163,7 +169,7 @@ def train(
         began = since = time.perf_counter()
         logged = start
         # Processes that train together are at different steps when they are told to stop.
-        alone = waiting() if processes.world == 1 else nullcontext(lambda: False)
+        alone = deferred() if processes.world == 1 else nullcontext(lambda: False)
         with alone as stopping, progress.bar("train", config.steps - start, "step", kept=start) as bar, _explained(run):
             for step, means in learn(networks, config, sampler, start):
                 ending = step == config.steps
@@ -221,11 +227,11 @@ def _log(path: Path, step: int, values: Sequence[float]) -> None:
     append(path, ",".join([str(step), *(f"{value:.6g}" for value in values)]) + "\n")
 
 
-def _see(run: Path, config: TrainConfig, frames: Sequence[Frames], watched: Sequence[Watched]) -> list[str]:
+def _record_seen(run: Path, config: TrainConfig, frames: Sequence[Frames], watched: Sequence[Watched]) -> list[str]:
     """Record which characters the model sees, those that patches are drawn from and those that are watched.
 
     Returns:
-        Warnings about rows that are there twice, or are both.
+        Warnings about characters that are both.
     """
     training = {
         name: gathered(zip(part.character_ids, part.contents, strict=True))
@@ -234,97 +240,70 @@ def _see(run: Path, config: TrainConfig, frames: Sequence[Frames], watched: Sequ
     seen = Seen(training, gathered((pair.character_id, pair.content) for pair, _ in watched))
     if not (run / SEEN_FILE).is_file():
         write_seen(run, seen)
-    warnings = []
     both = sorted(seen.among(seen.validation))
-    if both:
-        warnings.append(
-            f"the validation frames show {plural(len(both), 'character')} that the model is trained on, such as "
-            f"{both[0]}: they tell nothing of others, so give each character one split"
-        )
-    for name, part in zip(config.configs, frames, strict=True):
-        twice = [uid for uid, count in Counter(part.uids).items() if count > 1]
-        if twice:
-            rows = plural(len(twice), "row")
-            warnings.append(f"{rows} of train in {name} occur more than once, such as {twice[0]}")
-    return warnings
-
-
-def _circumstances(dataset: OpenedDataset, device: torch.device, processes: Processes) -> dict[str, Any]:
-    """What a run's record says besides what decides its weights."""
-    return {
-        "where": dataset.where,
-        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu",
-        "threads": torch.get_num_threads(),
-        "processes": processes.world,
-        "specsia": __version__,
-        "torch": torch.__version__,
-    }
+    if not both:
+        return []
+    return [
+        f"the validation frames show {plural(len(both), 'character')} that the model is trained on, such as {both[0]}: "
+        "they tell nothing of others, so give each character one split"
+    ]
 
 
 def _record_settings(
     run: Path, config: TrainConfig, decisive: dict[str, Any], circumstances: dict[str, Any], resume: bool
 ) -> None:
-    """Write the effective settings, or see that they are those of the run that is there."""
+    """Write the effective settings, or see that they are those of the run that is there.
+
+    Args:
+        decisive: what decides the weights.
+        circumstances: what else the record says.
+    """
     path = run / RUN_FILE
-    if path.is_file():
-        if not resume:
-            raise UsageError(f"{run} already holds a training: add --resume to go on with it, or name another --out")
-        _check_same(path, decisive, config)
+    if not path.is_file():
+        if run.is_dir() and any(run.iterdir()):
+            raise UsageError(f"{spelled(run)} is not empty and holds no training: name another --out")
+        write_bytes(path, json.dumps(decisive | circumstances, indent=1).encode())
         return
-    if run.is_dir() and any(run.iterdir()):
-        raise UsageError(f"{spelled(run)} is not empty and holds no training: name another --out")
-    write_bytes(path, json.dumps(decisive | circumstances, indent=1).encode())
-
-
-def _check_same(path: Path, decisive: dict[str, Any], config: TrainConfig) -> None:
-    there = _read(path)
+    if not resume:
+        raise UsageError(f"{run} already holds a training: add --resume to go on with it, or name another --out")
+    there = _read(run)
     if "train" not in there:
-        raise UsageError(f"{path.parent} holds an adapted model and no training to go on with: name another --out")
-    names = {"dataset": "dataset", "perceptual": "perceptual network", "bf16": "precision"}
+        raise UsageError(f"{run} holds an adapted model and no training to go on with: name another --out")
     other = differences(train_from_json(there["train"]), config)
-    other += [name for key, name in names.items() if there.get(key) != decisive[key]]
+    other += [key for key in decisive if key != "train" and there.get(key) != decisive[key]]
     if other:
         raise UsageError(
-            f"{path.parent} holds a training of other settings ({', '.join(other)}): give those that {path} states, "
-            "or name another --out"
+            f"{run} holds a training of other settings ({', '.join(other)}): give those of {path} or another --out"
         )
 
 
-def _read(path: Path) -> dict[str, Any]:
+def _read(run: Path) -> dict[str, Any]:
+    """The record of a run, empty where it has none."""
+    path = run / RUN_FILE
+    if not path.is_file():
+        return {}
     try:
-        found: dict[str, Any] = read_json(path)
-        if not isinstance(found, dict):
-            raise TypeError("it holds no fields")
-        if ADAPTED_FROM not in found:
-            train_from_json(found["train"])
+        record: dict[str, Any] = read_json(path)
+        if ADAPTED_FROM not in record:
+            train_from_json(record["train"])
     except (OSError, SpecsiaError, ValueError, KeyError, TypeError) as error:
         why = brief(str(error), 160)
         raise SpecsiaError(f"{path} does not state a training's settings ({why}): name another run") from error
-    return found
+    return record
 
 
-def read_run_config(run: Path) -> TrainConfig | None:
+def read_run_config(run: Path, used: bool = False) -> TrainConfig | None:
     """Settings of the training that a folder holds, None if it holds none, such as an adapted model's.
 
-    Raises:
-        SpecsiaError: if they cannot be read.
-    """
-    path = run / RUN_FILE
-    there = _read(path) if path.is_file() else {}
-    return train_from_json(there["train"]) if "train" in there else None
-
-
-def used_run_config(run: Path) -> TrainConfig | None:
-    """What `read_run_config` gives, with the network that the training took for its perceptual loss where it was free.
+    Args:
+        run: its folder.
+        used: with the network that it took for the perceptual loss where it was free to choose.
 
     Raises:
         SpecsiaError: if they cannot be read.
     """
-    config = read_run_config(run)
-    return None if config is None else replace(config, perceptual=config.perceptual or _network_of(run))
-
-
-def _network_of(run: Path) -> str:
-    """What a training took for its perceptual loss where it was free to choose; empty where there is none."""
-    path = run / RUN_FILE
-    return str(_read(path).get("perceptual", "")) if path.is_file() else ""
+    record = _read(run)
+    if "train" not in record:
+        return None
+    config = train_from_json(record["train"])
+    return replace(config, perceptual=config.perceptual or record.get("perceptual", "")) if used else config

@@ -17,7 +17,6 @@ from specsia_build.dravie.data.encoding import encode_input, encode_target
 from specsia_build.dravie.data.frames import Frames, frames_of
 from specsia_build.dravie.data.patches import prefetched
 from specsia_build.dravie.reference import Drawing
-from specsia_build.errors import SpecsiaError
 from tests.dravie.drawn import drawn_pair
 from tests.dravie.pairs import make_pair, sampler
 
@@ -129,17 +128,6 @@ def test_several_sets_are_drawn_from_as_if_they_were_one() -> None:
     one = sampler([frames_of(pairs)], 32, seed=7)
     several = replace(one, frames=[frames_of(pairs[:1]), frames_of(pairs[1:])])
     assert np.array_equal(_joined(one.batch(5)), _joined(several.batch(5)))
-
-
-def test_without_the_hint_the_rest_is_the_same() -> None:
-    drawn_from = sampler([frames_of([make_pair(1)])], 8, seed=7)
-    inputs, _ = sampler(drawn_from.frames, 8, seed=7, with_pos=False).batch(1)
-    assert np.array_equal(inputs, drawn_from.batch(1)[0][..., :4])
-
-
-def test_nothing_to_draw_from_is_refused() -> None:
-    with pytest.raises(SpecsiaError, match="no row"):
-        sampler([replace(frames_of([make_pair(1)]), uids=())], 8, seed=0)
 
 
 def test_a_turned_hint_keeps_its_height_and_its_distance_from_the_axis() -> None:

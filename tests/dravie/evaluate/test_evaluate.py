@@ -5,11 +5,11 @@ from __future__ import annotations
 import csv
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow.parquet as pq
 import pytest
 import torch
 from click.testing import CliRunner, Result
@@ -21,13 +21,13 @@ from specsia_build.dataset import schema
 from specsia_build.dataset.pairs import PAIR_COLUMNS, Pair, decode_pair
 from specsia_build.dataset.reading import open_dataset
 from specsia_build.dataset.schema import BUILD_FILE, DATA, MOVING_COLUMNS, arrow_schema, frame_uid
-from specsia_build.dravie.config import AdaptConfig, TrainConfig, to_json
-from specsia_build.dravie.evaluate.following import steps_between
+from specsia_build.dravie.config import ADAPTATION, TrainConfig, to_json
+from specsia_build.dravie.evaluate.flicker import clip_flicker, steps_between
 from specsia_build.dravie.evaluate.methods import BASELINES, Choice, Method, Subject, choose_methods, load_runs
-from specsia_build.dravie.metrics import clip_flicker, view_scores
-from specsia_build.dravie.model import losses
+from specsia_build.dravie.metrics import view_scores
 from specsia_build.dravie.model.checkpoint import save_model
 from specsia_build.dravie.model.networks import build_generator
+from specsia_build.dravie.reference import Drawing
 from specsia_build.dravie.runs import RUN_FILE
 from specsia_build.look.evaluation import RAW, TRUTH, gallery_of_evaluation
 from tests.dataset.small import StoredRow, build_small, change, put, read_rows, reseal, write_rows
@@ -65,7 +65,7 @@ def evaluated(dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[
         write_run(top / "plain", with_pos=False, reference="none"),
         write_run(top / "other", configs=("thin",)),
     ]
-    ablations = [option for name in ("adaptation", "drawing", "pos", "recall") for option in ("--without", name)]
+    ablations = [option for name in ("adaptation", "drawing", "pos") for option in ("--without", name)]
     done = evaluate(*runs, dataset, "--out", top / "out", "--baselines", ",".join(BASELINES), *ablations)
     assert done.exit_code == 0, done.output
     return top / "out", done.stdout
@@ -76,7 +76,7 @@ BLIND = f"{OURS} trained without drawing"
 LABELS = {
     *BASELINES,
     *(f"{OURS}{ending}" for ending in ("", " without adaptation", " without adaptation without drawing")),
-    *(f"{BLIND}{ending}" for ending in ("", " without adaptation", " without recall")),
+    *(f"{BLIND}{ending}" for ending in ("", " without adaptation")),
     *(f"{OURS} without pos{ending}" for ending in ("", " without adaptation")),
     *(f"DraViE [thin]{ending}" for ending in ("", " without adaptation", " without adaptation without drawing")),
 }
@@ -137,19 +137,6 @@ def test_positions_of_each_view_s_own_are_looked_up_by_nothing(dataset: Path, tm
     assert found["fat", "look-up", "novel", "l1"]["mean"] == found["fat", "line", "novel", "l1"]["mean"]
 
 
-def test_fits_have_the_perceptual_loss_that_the_model_was_trained_with(
-    dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    run = write_run(tmp_path / "run", perceptual="", perceptual_weight=1.0)
-    stated = json.loads((run / RUN_FILE).read_text())
-    (run / RUN_FILE).write_text(json.dumps(stated | {"perceptual": "random"}))
-    monkeypatch.setattr(losses, "_downloaded", lambda: pytest.fail("they were not trained with"))
-    arguments = (run, dataset, "--out", tmp_path / "out", "--baselines", "sample-wise", "--backend", "fat")
-    assert evaluate(*arguments).exit_code == 0
-    (run / RUN_FILE).write_text(json.dumps(stated | {"perceptual": str(tmp_path / "gone.pth")}))
-    assert evaluate(*arguments).exit_code == 2
-
-
 def test_repeats_and_adapted_models(dataset: Path, tmp_path: Path) -> None:
     run, out = write_run(tmp_path / "run"), tmp_path / "out"
     options = ["--dataset", str(dataset), "--character", "a", "--out", str(tmp_path / "a"), "--steps", "1"]
@@ -164,7 +151,6 @@ def test_repeats_and_adapted_models(dataset: Path, tmp_path: Path) -> None:
     "arguments",
     [
         ("--without", "pos"),
-        ("--without", "recall"),
         ("--split", "tset"),
         ("--backend", "round"),
         ("--baselines", "raw,lin"),
@@ -173,16 +159,6 @@ def test_repeats_and_adapted_models(dataset: Path, tmp_path: Path) -> None:
 def test_what_cannot_be_done(dataset: Path, tmp_path: Path, arguments: tuple[str, str]) -> None:
     done = evaluate(write_run(tmp_path / "run"), dataset, "--out", tmp_path / "out", *arguments)
     assert done.exit_code == 2, done.output
-
-
-def test_a_folder_of_something_else_is_left_as_it_is(dataset: Path, tmp_path: Path) -> None:
-    run = write_run(tmp_path / "run")
-    for name in ("one/notes.txt", "two/report.html"):
-        (tmp_path / name).parent.mkdir()
-        (tmp_path / name).write_text("my own")
-        done = evaluate(run, dataset, "--out", (tmp_path / name).parent)
-        assert done.exit_code == 2
-        assert [path for path in (tmp_path / name).parent.rglob("*") if path.is_file()] == [tmp_path / name]
 
 
 def planted(pair: Pair) -> Pair:
@@ -200,8 +176,8 @@ def every_method(top: Path) -> list[Method]:
         write_run(top / "blind", reference="none"),
         write_run(top / "plain", with_pos=False, reference="none"),
     ]
-    ablations = ("adaptation", "drawing", "pos", "recall")
-    choice = Choice(BASELINES, ablations, 1, AdaptConfig(steps=2), 2)
+    ablations = ("adaptation", "drawing", "pos")
+    choice = Choice(BASELINES, ablations, 1, replace(ADAPTATION, steps=2), 2)
     return choose_methods(load_runs(runs, CPU), choice, CPU)
 
 
@@ -210,9 +186,9 @@ def test_no_method_looks_at_what_it_is_to_paint(dataset: Path, tmp_path: Path) -
     frontal, *novel = [decode_pair(row) for row in rows]
     assert frontal.view == 0
     methods = every_method(tmp_path)
-    assert len({method.label for method in methods}) == 12
+    assert len({method.label for method in methods}) == 11
     for method in methods:
-        paint = method.fit(Subject.of(frontal, True), lambda _: None)
+        paint = method.fit(Subject(frontal, Drawing.of_pair(frontal)), lambda _: None)
         for pair in novel:
             seen, found = (paint(each) for each in (pair, planted(pair)))
             assert_array_equal(found, seen, err_msg=f"{method.label} looks at Y* of the view that it paints")
@@ -281,17 +257,6 @@ def test_clips_are_scored_for_flicker(turning: Path, tmp_path: Path) -> None:
     assert found["raw"] == pytest.approx(raw) and len(found) == 3 and min(found.values()) > 0
     (item,) = gallery_of_evaluation(str(out)).items
     assert (item.id, item.character, item.action) == ("a-turn-00", "a", "turn") and item.fps == pytest.approx(12)
-
-
-def test_a_clip_in_two_places_is_refused(turning: Path, tmp_path: Path) -> None:
-    clips = as_clips(turning, tmp_path / "clips")
-    (path,) = (clips / DATA).glob("test-*.parquet")
-    found, rows = pq.read_schema(path), read_rows(path)
-    for number, row in enumerate(rows):
-        row["clip"] = "jump" if number == 3 else "walk"
-    write_rows(path, rows, found)
-    done = evaluate(write_run(tmp_path / "run", configs=()), clips, "--out", tmp_path / "out", "--baselines", "raw")
-    assert done.exit_code == 1, done.output
 
 
 def test_a_character_whose_first_clip_is_not_seen_from_the_front_is_fitted_to_another(

@@ -92,11 +92,6 @@ def test_so_few_characters_that_chance_would_do_decide_nothing(count: int, verdi
     assert one.high is not None and one.high < 0 and one.verdict == verdict
 
 
-def test_one_character_gives_no_interval() -> None:
-    (one,) = found((method("line"), LEVELS[:1]), (method("DraViE"), LEVELS[:1] - 0.01))
-    assert one.low is None and one.verdict == "too few characters"
-
-
 def test_the_best_baseline_is_the_one_compared_with() -> None:
     values = [
         (method("raw"), LEVELS + 0.02),

@@ -9,7 +9,7 @@ from torch.nn import functional
 
 from specsia_build.dravie.config import ARCHITECTURES, ModelConfig
 from specsia_build.dravie.data.encoding import input_channels
-from specsia_build.dravie.model.networks import GEOMETRY, Paper, build_discriminator, build_generator
+from specsia_build.dravie.model.networks import GEOMETRY, Paper, build_generator
 
 
 def _generator(architecture: str, with_pos: bool = True) -> nn.Module:
@@ -70,7 +70,3 @@ def test_enlarging_is_a_convolution_of_the_repeated_picture() -> None:
     seen = torch.randn(2, layer.in_channels, 5, 7)
     plain = functional.conv2d(functional.interpolate(seen, scale_factor=2.0), layer.weight, layer.bias, padding=1)
     assert torch.allclose(layer(seen), plain, atol=1e-4)
-
-
-def test_the_discriminator_scores_patches() -> None:
-    assert build_discriminator()(torch.zeros(3, 4, 32, 32)).shape == (3, 1, 6, 6)

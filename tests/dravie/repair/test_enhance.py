@@ -19,10 +19,9 @@ from specsia_build import png
 from specsia_build.cli.main import main
 from specsia_build.dataset.pairs import composite
 from specsia_build.dravie.config import ModelConfig
-from specsia_build.dravie.data.frame_folder import list_frames, missing_frames, read_frame
+from specsia_build.dravie.data.frame_folder import list_frames, read_frame
 from specsia_build.dravie.model.checkpoint import save_model
 from specsia_build.dravie.model.networks import build_generator
-from specsia_build.dravie.repair.doubts import COLOURS, doubts_of
 from specsia_build.errors import UsageError
 from tests.dataset.small import SIZE as DATASET_SIZE
 from tests.dataset.small import StoredRow, change, pixels, put
@@ -122,53 +121,6 @@ def test_a_film(run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
         assert np.abs(np.asarray(film.convert("RGB"), int) - np.asarray(last.convert("RGB"))).max() > 100
 
 
-def test_a_film_of_frames_with_gaps_says_so(run: Path, tmp_path: Path) -> None:
-    folder = write_frames(tmp_path / "shot", 4)
-    whole = enhance(run, folder, tmp_path / "whole", "--video")
-    for part in ("color", "mask", "pos"):
-        (folder / part / "9.png").unlink()
-    done = enhance(run, folder, tmp_path / "out", "--video")
-    assert done.exit_code == 0, done.output
-    assert "1 frame by their numbers, the first is '9': the film jumps there" in " ".join(done.output.split())
-    assert "jumps" not in whole.output
-
-
-@pytest.mark.parametrize(
-    ("names", "found"),
-    [
-        (["f_0007", "f_0008", "f_0010", "f_0013"], (3, "f_0009")),
-        (["2", "4", "6"], (0, "")),
-        (["8", "9", "10", "1000000000"], (999_999_989, "11")),
-        (["1", "4", "6"], (0, "")),
-        (["walk", "run"], (0, "")),
-        (["7"], (0, "")),
-    ],
-)
-def test_frames_that_are_left_out_are_found_by_their_numbers(names: list[str], found: tuple[int, str]) -> None:
-    assert missing_frames(names) == found
-
-
-def test_a_film_by_ffmpeg(run: Path, tmp_path: Path) -> None:
-    pytest.importorskip("imageio_ffmpeg")
-    done = enhance(run, write_frames(tmp_path / "shot"), tmp_path / "out", "--video")
-    assert done.exit_code == 0, done.output
-    assert (tmp_path / "out" / "film.mp4").stat().st_size > 500
-
-
-def test_weights_that_are_spoilt_are_told_by_their_results(tmp_path: Path) -> None:
-    config = ModelConfig("tiny")
-    model, frames = build_generator(config), write_frames(tmp_path / "frames")
-    save_model(tmp_path / "sound", 1, config, model, {})
-    with torch.no_grad():
-        for weight in model.parameters():
-            weight.mul_(50)
-    save_model(tmp_path / "spoilt", 1, config, model, {})
-    assert "warnings" not in enhance(tmp_path / "sound", frames, tmp_path / "one").stderr
-    done = enhance(tmp_path / "spoilt", frames, tmp_path / "two")
-    assert done.exit_code == 0, done.output
-    assert "3 frames, the first '8', are repaired to something else altogether" in done.stderr
-
-
 def test_colour_without_alpha_loses_its_background(tmp_path: Path) -> None:
     pair = drawn_pair()
     save(tmp_path / "color" / "a.png", composite(pair.z))
@@ -181,14 +133,6 @@ def test_colour_without_alpha_loses_its_background(tmp_path: Path) -> None:
     assert (pos == pair.pos).all()
 
 
-def test_positions_that_are_grey_are_refused(tmp_path: Path) -> None:
-    pair = drawn_pair(size=32)
-    save(tmp_path / "color" / "a.png", pair.z)
-    save(tmp_path / "pos" / "a.png", pair.pos[..., 0])
-    with pytest.raises(UsageError, match="is grey: positions are colours"):
-        read_frame(list_frames(tmp_path, True)[0])
-
-
 def test_alpha_of_colour_where_there_is_no_mask_and_any_suffix(tmp_path: Path) -> None:
     pair = drawn_pair()
     save(tmp_path / "color" / "a.webp", pair.z, lossless=True, exact=True)
@@ -198,16 +142,6 @@ def test_alpha_of_colour_where_there_is_no_mask_and_any_suffix(tmp_path: Path) -
     deep = (pair.z[..., 3].astype(np.uint16) << 8) | 7
     save(tmp_path / "mask" / "a.png", deep)  # type: ignore[arg-type]
     assert (read_frame(list_frames(tmp_path, True)[0])[0] == pair.z).all()
-
-
-@pytest.mark.filterwarnings("error")
-def test_a_mask_of_real_numbers_is_taken_to_the_nearest_level(tmp_path: Path) -> None:
-    for kind in ("color", "mask"):
-        (tmp_path / kind).mkdir()
-    Image.new("RGB", (4, 1), (10, 20, 30)).save(tmp_path / "color/f.png")
-    Image.fromarray(np.array([[0.9999999, 0.5, np.nan, np.inf]], np.float32)).save(tmp_path / "mask/f.tif")
-    z, _ = read_frame(list_frames(tmp_path, False)[0])
-    assert z[0, :, 3].tolist() == [255, 128, 0, 255]
 
 
 def test_what_is_wrong_with_a_folder(run: Path, tmp_path: Path) -> None:
@@ -228,11 +162,11 @@ def test_what_is_wrong_with_a_folder(run: Path, tmp_path: Path) -> None:
         path.unlink()
     (hint / "pos").rmdir()
     for folder, sentence in (
-        (missing, "lacks 1 of the 3 frames in color/, the first is '9'"),
-        (spare, "color lacks 1 of the 3 frames in mask/, the first is '10'"),
-        (sizes, "9.png is 64×64, but"),
-        (twice, "are the same frame twice"),
-        (hint, "has no pos/: this model sees positions"),
+        (missing, "'9'"),
+        (spare, "'10'"),
+        (sizes, "9.png"),
+        (twice, "8.png"),
+        (hint, "pos/"),
     ):
         done = enhance(run, folder, tmp_path / "out")
         assert done.exit_code == 2 and sentence in done.output, done.output
@@ -265,24 +199,18 @@ def _greyed(pos: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return np.dstack([*[pos[..., 2]] * 3, *np.moveaxis(pos[..., 3:], -1, 0)])
 
 
-def test_colours_in_the_place_of_positions_are_told() -> None:
-    z = drawn_pair().z
-    assert list(doubts_of(z, z, True)) == [COLOURS]
-    assert list(doubts_of(z, z, False)) == []
-
-
 @pytest.mark.parametrize(
-    ("layer", "change", "said"),
+    ("layer", "change"),
     [
-        ("mask", _inverted, "covered all along the border"),
-        ("mask", lambda mask: mask // 255, "nowhere covered by half"),
-        ("mask", np.zeros_like, "without any coverage"),
-        ("pos", np.zeros_like, "of a single position"),
-        ("pos", _greyed, "of grey positions, as a depth map is"),
+        ("mask", _inverted),
+        ("mask", lambda mask: mask // 255),
+        ("mask", np.zeros_like),
+        ("pos", np.zeros_like),
+        ("pos", _greyed),
     ],
 )
 def test_frames_that_cannot_be_meant_so_are_told(
-    layer: str, change: Callable[[NDArray[np.uint8]], NDArray[np.uint8]], said: str, run: Path, tmp_path: Path
+    layer: str, change: Callable[[NDArray[np.uint8]], NDArray[np.uint8]], run: Path, tmp_path: Path
 ) -> None:
     shot = write_frames(tmp_path / "shot")
     assert "warnings" not in enhance(run, shot, tmp_path / "sound").output
@@ -291,7 +219,7 @@ def test_frames_that_cannot_be_meant_so_are_told(
         save(path, change(np.asarray(Image.open(path))))
     done = enhance(run, shot, tmp_path / "out")
     assert done.exit_code == 0, done.output
-    assert f"2 frames, the first '8', are {said}" in done.stderr
+    assert "2 frames such as '8'" in done.stderr and layer in done.stderr
 
 
 def test_what_is_no_input(run: Path, tmp_path: Path) -> None:
@@ -337,6 +265,7 @@ def test_a_drawing_that_cannot_be_shown_is_refused(run: Path, tmp_path: Path, da
     seeing, frames, front = drawn_frames(tmp_path)
     for refused in (
         enhance(write_run(tmp_path / "plain", with_pos=False), frames, tmp_path / "out", "--drawing", str(front)),
+        enhance(run, frames, tmp_path / "out", "--drawing", str(front)),
         enhance(seeing, frames, tmp_path / "out", "--reference-frame", "8"),
         enhance(seeing, frames, tmp_path / "out", "--drawing", str(front), "--reference-frame", "7"),
         enhance(seeing, dataset, tmp_path / "out", "--drawing", str(front)),

@@ -8,18 +8,14 @@ import json
 import os
 import shutil
 import signal
-import subprocess
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
 from click.testing import CliRunner, Result
-from PIL import Image
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 from torch.distributed.run import main as torchrun
@@ -27,13 +23,12 @@ from torch.distributed.run import main as torchrun
 from specsia_build import png
 from specsia_build.cli import main
 from specsia_build.cli.stopping import stoppable
-from specsia_build.dravie.config import PRESETS, ModelConfig, TrainConfig, train_config
+from specsia_build.dravie.config import PRESETS, TrainConfig, train_config
 from specsia_build.dravie.model.checkpoint import MODEL, TRAINING, load_generator
 from specsia_build.dravie.model.losses import on_both_grounds
 from specsia_build.dravie.runs import STATE, checkpoints
 from specsia_build.dravie.train import loop as module
 from specsia_build.dravie.train.loop import TERMS, build_networks, training_step
-from specsia_build.dravie.train.stopping import waiting
 from specsia_build.dravie.train.train import Rhythm, Trained, train
 from specsia_build.errors import SpecsiaError, UsageError, WriteError
 from tests.dataset.small import StoredRow, build_small, change, pixels, put
@@ -218,27 +213,6 @@ def test_a_training_that_is_not_there_is_not_resumed(dataset: Path, tmp_path: Pa
     assert (ran.exit_code, "has no checkpoint yet: its training begins anew" in ran.stderr) == (0, True), ran.stderr
 
 
-def test_an_adapted_model_is_no_training_to_go_on_with(dataset: Path, trained: Path, tmp_path: Path) -> None:
-    options = ("--dataset", dataset, "--character", "b", "--steps", 1, "--device", "cpu")
-    assert _cli("adapt", trained, *map(str, options), "--out", tmp_path / "run").exit_code == 0
-    ran = _cli("train", dataset, "--out", tmp_path / "run", "--resume", "--device", "cpu")
-    assert (ran.exit_code, "holds an adapted model" in ran.stderr) == (2, True)
-
-
-def test_two_configurations_are_trained_on_together(dataset: Path, tmp_path: Path) -> None:
-    found = _train(dataset, tmp_path / "run", replace(SMALL, steps=1, configs=("fat", "thin")))
-    assert found.rows == 8
-
-
-def test_without_the_hint_the_model_has_fewer_inputs(dataset: Path, tmp_path: Path) -> None:
-    options = ("--steps", "1", "--set", "batch=2", "--without", "pos", "--device", "cpu")
-    ran = _cli("train", dataset, "--out", tmp_path / "run", *options)
-    assert ran.exit_code == 0, ran.output
-    config, model = load_generator(tmp_path / "run")
-    assert not config.with_pos
-    assert model(torch.zeros(1, 4, 16, 16)).shape == (1, 4, 16, 16)
-
-
 def _with_validation(folder: Path, changed: Callable[[StoredRow], None]) -> Path:
     """Two characters, of which the second is to be validated on, with its rows changed."""
     made = build_small(folder, ["a", "b"], views=2, fixed={"a": "train", "b": "validation"})
@@ -251,20 +225,6 @@ def _with_validation(folder: Path, changed: Callable[[StoredRow], None]) -> Path
     return made
 
 
-def test_validation_frames_may_differ_in_size(tmp_path: Path) -> None:
-    def extend(row: StoredRow) -> None:
-        if row["view"]:
-            for name in ("color", "mask", "pos", "gt", "gt_mask"):
-                picture = pixels(row, name)
-                put(row, name, np.pad(picture, ((0, 8), (0, 16), (0, 0))[: picture.ndim]))
-
-    made = _with_validation(tmp_path / "dataset", extend)
-    ran = _cli("train", made, "--out", tmp_path / "run", "--steps", "1", "--set", "batch=2", "--device", "cpu")
-    assert ran.exit_code == 0, ran.output
-    with Image.open(tmp_path / "run" / "validation" / "step-0000001.png") as grid:
-        assert grid.size == (3 * (96 + 16 + 4), 2 * (96 + 8 + 4))
-
-
 @pytest.mark.filterwarnings("error::RuntimeWarning")
 def test_validation_frames_that_show_nothing_are_not_looked_at(tmp_path: Path) -> None:
     def empty(row: StoredRow) -> None:
@@ -274,7 +234,7 @@ def test_validation_frames_that_show_nothing_are_not_looked_at(tmp_path: Path) -
     made = _with_validation(tmp_path / "dataset", empty)
     ran = _cli("train", made, "--out", tmp_path / "run", "--steps", "1", "--set", "batch=2", "--device", "cpu")
     assert ran.exit_code == 0, ran.output
-    assert "no validation frame that shows anything" in ran.stderr
+    assert "no validation frames" in ran.stderr
     assert "nan" not in ran.output
 
 
@@ -296,26 +256,24 @@ def _no_number(checkpoint: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("damage", "sentence"),
+    "damage",
     [
-        (_cut, "cut off or damaged"),
-        (_no_number, r"weights that are no numbers \('head.bias'\)"),
-        (lambda checkpoint: (checkpoint / MODEL).unlink(), "missing, cut off or damaged"),
-        (lambda checkpoint: _damage_state(checkpoint, architecture="paper"), "of another architecture"),
-        (lambda checkpoint: _damage_state(checkpoint, architecture="huge"), "that this version does not know"),
-        (lambda checkpoint: _damage_state(checkpoint, architecture=["tiny"]), "that this version does not know"),
-        (lambda checkpoint: (checkpoint / STATE).write_text("{"), "no whole checkpoint"),
-        (lambda checkpoint: (checkpoint / STATE).write_text("[" * 100_000), "nested too deeply.*no whole checkpoint"),
-        (lambda checkpoint: (checkpoint / STATE).write_text('{"step": -1, "model": {}}'), "no whole checkpoint"),
+        _cut,
+        _no_number,
+        lambda checkpoint: (checkpoint / MODEL).unlink(),
+        lambda checkpoint: _damage_state(checkpoint, architecture="paper"),
+        lambda checkpoint: _damage_state(checkpoint, architecture="huge"),
+        lambda checkpoint: _damage_state(checkpoint, architecture=["tiny"]),
+        lambda checkpoint: (checkpoint / STATE).write_text("{"),
+        lambda checkpoint: (checkpoint / STATE).write_text("[" * 100_000),
+        lambda checkpoint: (checkpoint / STATE).write_text('{"step": -1, "model": {}}'),
     ],
 )
-def test_a_damaged_checkpoint_is_told(
-    dataset: Path, trained: Path, tmp_path: Path, damage: Callable[[Path], None], sentence: str
-) -> None:
+def test_a_damaged_checkpoint_is_named(trained: Path, tmp_path: Path, damage: Callable[[Path], None]) -> None:
     run = tmp_path / "run"
     shutil.copytree(trained, run)
     damage(checkpoints(run)[-1])
-    with pytest.raises(SpecsiaError, match=sentence):
+    with pytest.raises(SpecsiaError, match=f"0000010.*damaged.*delete {checkpoints(run)[-1]}"):
         load_generator(run)
 
 
@@ -334,24 +292,23 @@ MOMENT = "generator-optimiser.0.exp_avg"
 
 
 @pytest.mark.parametrize(
-    ("damage", "sentence"),
+    ("damage", "named"),
     [
-        (lambda run: _rename(checkpoints(run)[-1], MOMENT, "generator-optimiser.first.exp_avg"), "the optimiser"),
-        (lambda run: _rename(checkpoints(run)[-1], MOMENT, "generator-optimiser.999.exp_avg"), "the optimiser"),
-        (lambda run: _rename(checkpoints(run)[-1], MOMENT, "generator-optimiser.0.\x1b"), "the optimiser"),
-        (lambda run: _reshape(checkpoints(run)[-1], MOMENT), "the optimiser"),
-        (lambda run: (run / "run.json").write_text("[" * 100_000), "does not state a training's settings"),
-        (lambda run: (run / "run.json").write_text("[]"), "does not state a training's settings"),
-        (lambda run: (run / "run.json").write_text('{"train": []}'), "does not state a training's settings"),
+        (lambda run: _rename(checkpoints(run)[-1], MOMENT, "generator-optimiser.first.exp_avg"), TRAINING),
+        (lambda run: _rename(checkpoints(run)[-1], MOMENT, "generator-optimiser.0.\x1b"), TRAINING),
+        (lambda run: _reshape(checkpoints(run)[-1], MOMENT), TRAINING),
+        (lambda run: (run / "run.json").write_text("[" * 100_000), "run.json"),
+        (lambda run: (run / "run.json").write_text("[]"), "run.json"),
+        (lambda run: (run / "run.json").write_text('{"train": []}'), "run.json"),
     ],
 )
-def test_a_damaged_training_is_told_when_it_is_to_go_on(
-    dataset: Path, trained: Path, tmp_path: Path, damage: Callable[[Path], None], sentence: str
+def test_a_damaged_training_is_not_resumed(
+    dataset: Path, trained: Path, tmp_path: Path, damage: Callable[[Path], None], named: str
 ) -> None:
     run = tmp_path / "run"
     shutil.copytree(trained, run)
     damage(run)
-    with pytest.raises(SpecsiaError, match=sentence) as raised:
+    with pytest.raises(SpecsiaError, match=named) as raised:
         _train(dataset, run, resume=True)
     assert str(raised.value).isprintable()
 
@@ -401,73 +358,30 @@ def test_a_training_that_is_told_to_stop_keeps_the_step_it_is_at(
     assert _weights(run) == _weights(trained)
 
 
-def test_a_second_wish_to_stop_does_not_wait(capfd: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(KeyboardInterrupt), waiting() as asked:
-        signal.raise_signal(signal.SIGINT)
-        assert asked()
-        signal.raise_signal(signal.SIGINT)
-        pytest.fail("it waited")
-    assert capfd.readouterr().err == "specsia: stopping after this step; once more does not wait for it\n"
-
-
 @pytest.mark.parametrize(
-    ("options", "sentence"),
+    "options",
     [
-        (("--backend", "none-such"), "no configuration 'none-such'"),
-        (("--steps", "0"), "steps cannot be 0"),
-        (("--set", "batch=many"), "--set batch=many"),
-        (("--set", "colour=1"), "--set colour=1"),
-        (("--perceptual", "absent.pth"), "neither vgg19, random or none"),
+        ("--backend", "none-such"),
+        ("--steps", "0"),
+        ("--set", "batch=many"),
+        ("--set", "colour=1"),
+        ("--perceptual", "absent.pth"),
+        pytest.param(("--device", "cuda"), marks=pytest.mark.skipif(torch.cuda.is_available(), reason="CUDA is there")),
     ],
 )
-def test_wrong_options_are_refused(dataset: Path, tmp_path: Path, options: Sequence[str], sentence: str) -> None:
+def test_wrong_options_are_refused(dataset: Path, tmp_path: Path, options: Sequence[str]) -> None:
     ran = _cli("train", dataset, "--out", tmp_path / "run", "--device", "cpu", *options)
     assert ran.exit_code == 2
-    assert sentence in ran.stderr
+    assert options[-1] in ran.stderr
     assert not (tmp_path / "run").exists()
 
 
-@pytest.mark.skipif(torch.cuda.is_available(), reason="needs a machine without CUDA")
-def test_cuda_that_is_not_there_is_told(dataset: Path, tmp_path: Path) -> None:
-    ran = _cli("train", dataset, "--out", tmp_path / "run", "--device", "cuda")
-    assert ran.exit_code == 2
-    assert "no CUDA device" in ran.stderr
-
-
-def test_without_torch_the_command_says_what_to_install(dataset: Path, tmp_path: Path) -> None:
-    script = (
-        "import sys; sys.modules['torch'] = None\n"
-        "from specsia_build.cli import main\n"
-        f"main(['train', {str(dataset)!r}, '--out', {str(tmp_path / 'run')!r}])"
-    )
-    ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, env=os.environ)
-    assert ran.returncode == 2
-    assert "pip install 'specsia[train]'" in ran.stderr
-
-
-def test_the_grid_shows_the_target_on_the_right(dataset: Path, trained: Path) -> None:
-    from specsia_build.dataset.reading import open_dataset
-    from specsia_build.dravie.metrics import on_white
-    from specsia_build.dravie.train.validation import validation_pairs
-
-    first = validation_pairs(open_dataset(dataset), ("fat",), ModelConfig())[0].pair
-    grid = png.decode((trained / "validation" / "step-0000010.png").read_bytes(), 3)
-    shown = Image.fromarray(grid).crop((200, 0, 296, 96))
-    wanted = (on_white(first.gt) * 255 + 0.5).astype("uint8")
-    assert (torch.from_numpy(wanted) == torch.tensor(list(shown.tobytes()), dtype=torch.uint8).view(96, 96, 3)).all()
-
-
-@pytest.mark.parametrize(("reference", "inputs"), [("drawing", 21), ("none", 7)])
-def test_the_reference_is_chosen_and_recorded(dataset: Path, tmp_path: Path, reference: str, inputs: int) -> None:
-    options = ("--steps", "1", "--set", "batch=2", "--reference", reference, "--device", "cpu")
+@pytest.mark.parametrize(
+    ("option", "inputs"), [("--reference=drawing", 21), ("--reference=none", 7), ("--without=pos", 4)]
+)
+def test_the_inputs_are_chosen_and_recorded(dataset: Path, tmp_path: Path, option: str, inputs: int) -> None:
+    options = ("--steps", "1", "--set", "batch=2", option, "--device", "cpu")
     ran = _cli("train", dataset, "--out", tmp_path / "run", *options)
     assert ran.exit_code == 0, ran.output
-    config, model = load_generator(tmp_path / "run")
-    assert config.reference == reference
+    _, model = load_generator(tmp_path / "run")
     assert model(torch.zeros(1, inputs, 16, 16)).shape == (1, 4, 16, 16)
-
-
-def test_a_model_without_positions_sees_no_drawing() -> None:
-    assert train_config("tiny", {"with_pos": False}).reference == "none"
-    with pytest.raises(UsageError):
-        train_config("tiny", {"with_pos": False, "reference": "drawing"})

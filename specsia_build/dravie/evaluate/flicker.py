@@ -1,0 +1,100 @@
+"""What changes from frame to frame of a clip and does not in Y*, at points of the surface.
+
+Zpos gives a point of the surface the same colour in every frame of a clip, so that nothing else is needed to follow it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+import scipy
+from numpy.typing import NDArray
+
+from specsia_build.dataset.pairs import Pair
+from specsia_build.dravie.metrics import on_white
+
+ROUNDING = 1.0
+"""Levels of Zpos by which one point may differ in two frames, besides half of what a pixel spans."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """Pixels of a frame and of the next that show the same points: (N,) int32 each, counted along the rows."""
+
+    here: NDArray[np.int32]
+    there: NDArray[np.int32]
+
+
+def follow(here: NDArray[np.uint8], there: NDArray[np.uint8]) -> Step:
+    """Find the points that one frame shows in another.
+
+    Args:
+        here: (H, W, 4) uint8, Zpos.
+        there: the same of the other frame.
+
+    Returns:
+        The wholly covered pixels of `here` whose points are seen there too, each with the pixel that is nearest to its
+        own by position.
+    """
+    pixels, others = (np.flatnonzero(pos[..., 3] == 255).astype(np.int32) for pos in (here, there))
+    if not len(pixels) or not len(others):
+        return Step(pixels[:0], others[:0])
+    levels = there[..., :3].astype(np.float32)
+    reach = _span(levels, np.asarray(there[..., 3] == 255)).ravel()[others] / 2 + ROUNDING
+    apart, nearest = scipy.spatial.cKDTree(levels.reshape(-1, 3)[others]).query(here.reshape(-1, 4)[pixels, :3])
+    nearest = np.asarray(nearest)
+    seen = np.asarray(apart <= reach[nearest])
+    return Step(pixels[seen], others[nearest[seen]])
+
+
+def _span(places: NDArray[np.float32], seen: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """(H, W) distance of places (H, W, 3) from a pixel to the nearer of its neighbours that are seen, summed over both
+    axes: a fold, across which places jump, is on one side only."""
+    total = np.zeros(seen.shape, np.float32)
+    for axis in (0, 1):
+        one, two = np.swapaxes(places, 0, axis), np.swapaxes(seen, 0, axis)
+        apart = np.linalg.norm(np.diff(one, axis=0), axis=-1)
+        apart[~(two[1:] & two[:-1])] = np.inf
+        least = np.full(two.shape, np.inf, np.float32)
+        least[:-1] = apart
+        least[1:] = np.minimum(least[1:], apart)
+        total += np.swapaxes(np.where(np.isfinite(least), least, 0), 0, axis)
+    return total
+
+
+def steps_between(pairs: Sequence[Pair]) -> list[Step]:
+    """From each frame of a clip to the next; empty for views that are no frames."""
+    nothing = np.zeros(0, np.int32)
+    return [
+        follow(one.pos, other.pos) if other.frame == one.frame + 1 else Step(nothing, nothing)
+        for one, other in pairwise(pairs)
+        if one.frame is not None
+    ]
+
+
+def clip_flicker(
+    results: Sequence[NDArray[np.uint8]], truths: Sequence[NDArray[np.uint8]], steps: Sequence[Step]
+) -> float | None:
+    """Change from frame to frame that Y* does not have: its mean where the same point is seen in both, 0…1.
+
+    Args:
+        results: (H, W, 4) uint8 each, the T frames of a clip in order.
+        truths: Y* of the same frames.
+        steps: (T - 1,) from each to the next.
+
+    Returns:
+        Mean absolute difference between the change of the result at a point and the change of Y* there; 0 changes just
+        as Y* does. None where no point is seen in two frames.
+    """
+    total, count = 0.0, 0
+    for k, step in enumerate(steps):
+        changes = [
+            on_white(frames[k + 1]).reshape(-1, 3)[step.there] - on_white(frames[k]).reshape(-1, 3)[step.here]
+            for frames in (results, truths)
+        ]
+        total += float(np.abs(changes[0] - changes[1]).sum(dtype=np.float64))
+        count += 3 * len(step.here)
+    return total / count if count else None
