@@ -57,11 +57,10 @@ def need_torch() -> None:
 
 
 class Augment(IntEnum):
-    """What is changed in a patch, never in a way that parts Z from Y*.
+    """What is changed in a patch, in Z and Y* alike.
 
     COLOURS mirrors half of the patches, turns the hue of half of them and scales the value of all. HINT mirrors half of
-    them and turns the positions of most about the vertical axis, as if another side of the character were seen there:
-    what is learnt from one view shall not hang on where that view lies.
+    them and turns the positions of most about the vertical axis, as if another side of the character were seen.
     """
 
     NONE = 0

@@ -10,11 +10,12 @@ from __future__ import annotations
 import hashlib
 import json
 import mmap
-from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,7 +24,6 @@ from specsia_build.caches import prune, use
 from specsia_build.dataset.pairs import PAIR_COLUMNS, Pair, decode_pair
 from specsia_build.dataset.reading import OpenedDataset
 from specsia_build.dravie.config import REACH
-from specsia_build.dravie.data.ahead import made_ahead
 from specsia_build.dravie.data.drawings import Drawings
 from specsia_build.dravie.masks import near
 from specsia_build.dravie.reference import NO_DRAWING, Drawing
@@ -34,6 +34,9 @@ from specsia_build.files.trouble import cannot_write
 from specsia_build.files.writing import replacing_folder
 from specsia_build.folders import user_cache
 from specsia_build.pipeline.progress import Progress
+
+T = TypeVar("T")
+R = TypeVar("R")
 
 VERSION = 3
 """Of what the files hold; part of their fingerprint."""
@@ -190,6 +193,17 @@ def frames_of(
         views=tuple(pair.view for pair in kept),
         contents=tuple(pair.content for pair in kept),
     )
+
+
+def made_ahead(pool: Executor, make: Callable[[T], R], items: Iterable[T], most: int) -> Iterator[R]:
+    """Make something of each item in threads, in their order; no more than `most` of them wait while one is used."""
+    waiting = deque[Future[R]]()
+    for item in items:
+        waiting.append(pool.submit(make, item))
+        if len(waiting) > most:
+            yield waiting.popleft().result()
+    while waiting:
+        yield waiting.popleft().result()
 
 
 def open_frames(

@@ -15,7 +15,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from specsia_build.dravie.config import Augment, TrainConfig
-from specsia_build.dravie.data.ahead import made_ahead
 from specsia_build.dravie.data.encoding import (
     GUIDED,
     LOOKED_UP_CHANNELS,
@@ -25,7 +24,7 @@ from specsia_build.dravie.data.encoding import (
     put_input,
     put_target,
 )
-from specsia_build.dravie.data.frames import PIXEL_BYTES, Extent, Frames
+from specsia_build.dravie.data.frames import PIXEL_BYTES, Extent, Frames, made_ahead
 from specsia_build.errors import SpecsiaError
 from specsia_build.jit import compiled, inlined
 

@@ -22,9 +22,9 @@ from specsia_build import __version__, png
 from specsia_build.dataset.pairs import PAIR_COLUMNS, character_of, decode_pair, subject_of
 from specsia_build.dataset.reading import OpenedDataset
 from specsia_build.dravie.config import ModelConfig
-from specsia_build.dravie.data.ahead import made_ahead
 from specsia_build.dravie.data.drawings import Drawings
 from specsia_build.dravie.data.frame_folder import frame_warning, list_frames, read_frame
+from specsia_build.dravie.data.frames import made_ahead
 from specsia_build.dravie.reference import NO_DRAWING, Drawing
 from specsia_build.dravie.repair.apply import repair
 from specsia_build.errors import SpecsiaError, UsageError, plural, spelled
