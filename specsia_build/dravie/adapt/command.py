@@ -102,7 +102,7 @@ def frontal_frame(folder: Path, name: str | None, drawing: Path, with_pos: bool)
         raise UsageError(f"{folder} has no frame '{name}': the first is '{frames[0].name}'")
     z, pos = read_frame(chosen)
     warning = frame_warning(z, pos if with_pos else None)
-    warnings = () if warning is None else (f"the frame '{chosen.name}' is {warning}",)
+    warnings = () if warning is None else (f"the frame '{chosen.name}': {warning}",)
     return with_drawing(
         Frontal(Pair(chosen.name, folder.resolve().name, 0, z, pos, np.zeros_like(z)), warnings), drawing
     )

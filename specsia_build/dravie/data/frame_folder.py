@@ -172,7 +172,7 @@ def read_frame(frame: FrameFiles) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]
 
 
 def frame_warning(z: NDArray[np.uint8], pos: NDArray[np.uint8] | None) -> str | None:
-    """What is wrong with a frame that can be read, as the end of a sentence; None where nothing seems to be.
+    """What seems wrong with a frame that can be read, in a sentence; None where nothing does.
 
     Args:
         z: (H, W, 4) uint8, Z with straight alpha.
@@ -180,7 +180,7 @@ def frame_warning(z: NDArray[np.uint8], pos: NDArray[np.uint8] | None) -> str | 
     """
     covered = z[..., 3] >= HALF_COVERED
     if not covered.any() or min(edge.min() for edge in (covered[0], covered[-1], covered[:, 0], covered[:, -1])):
-        return "of a mask that covers nothing, or all of the border: the character is 255, and the rest 0"
+        return "the mask covers nothing, or all of the border: the character is 255, and the rest 0"
     if pos is None or covered.sum() < FEW:
         return None
     places, colours = (picture[covered, :3].astype(np.int16) for picture in (pos, z))
