@@ -186,7 +186,5 @@ def frame_warning(z: NDArray[np.uint8], pos: NDArray[np.uint8] | None) -> str | 
     places, colours = (picture[covered, :3].astype(np.int16) for picture in (pos, z))
     grey, copied = np.ptp(places, axis=1).mean() < ALIKE, np.abs(places - colours).mean() < ALIKE
     if (places == places[0]).all() or grey or copied:
-        return (
-            "of positions that are one value, grey, or the colours: pos/ holds R = x, G = z, B = -y, see docs/frame.md"
-        )
+        return "the positions are one value, grey or the colours: pos/ has R = x, G = z, B = -y, see docs/frame.md"
     return None
