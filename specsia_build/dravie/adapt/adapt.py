@@ -20,6 +20,7 @@ from specsia_build.dravie.model.losses import Features
 from specsia_build.dravie.reference import NO_DRAWING, Drawing
 from specsia_build.dravie.repair.apply import computes_in_bf16
 from specsia_build.dravie.train.loop import Networks, NotFinite, build_networks, learn
+from specsia_build.dravie.train.validation import Watched, validate
 from specsia_build.errors import SpecsiaError
 
 BLEND = 0.5
@@ -46,10 +47,10 @@ def adapt_generator(
     Patches come from where both silhouettes agree (`agreed`). Every step pulls the weights back to where they started,
     normalisation keeps its statistics, and the positions are turned (`Augment.HINT`), so that what was learnt of other
     views stays. A model that sees the drawing learns where a part of it is withheld (`withheld_frames`), and only
-    `BLEND` of the change of its weights is kept.
+    `BLEND` of the change of its weights is kept; none where that brings the frontal view no nearer.
 
     Args:
-        model: a generator; it is not changed.
+        model: a generator in evaluation mode, on `device`; it is not changed.
         model_config: of it.
         frontal: Z and Zpos of the frontal view, and Y* or a drawing laid onto it.
         settings: of the adaptation, such as `config.ADAPTATION`; what they say of the network does not count.
@@ -77,6 +78,11 @@ def adapt_generator(
         with torch.no_grad():
             for weight, start in zip(adapted.parameters(), model.parameters(), strict=True):
                 weight.lerp_(start.to(device), 1 - BLEND)
+        before, after = (
+            validate(network, model_config, [Watched(frontal, drawing)], device)[0] for network in (model, adapted)
+        )
+        if after >= before:
+            return copy.deepcopy(model)
     return adapted
 
 

@@ -80,17 +80,26 @@ def test_adapting_brings_the_frontal_view_nearer_and_leaves_the_model_alone(fron
     assert _distance(adapted, again) == 0
 
 
-def test_half_of_the_change_is_kept_of_a_model_that_sees_the_drawing(
+def test_half_of_the_change_is_kept_where_the_frontal_view_comes_nearer(
     frontal: Pair, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     config, drawing = ModelConfig(reference="drawing"), Drawing.of_pair(frontal)
     torch.manual_seed(5)
     model = build_generator(config).eval()
-    settings = replace(QUICK, steps=4)
-    half = adapt_generator(model, config, frontal, settings, CPU, drawing=drawing)
-    monkeypatch.setattr(adapt, "BLEND", 1.0)
-    whole = adapt_generator(model, config, frontal, settings, CPU, drawing=drawing)
-    assert 0 < _distance(half, model) == pytest.approx(_distance(whole, model) / 4, rel=1e-3)
+
+    def adapted(blend: float, after: float) -> nn.Module:
+        errors = iter([(0.1, 0.0, b""), (after, 0.0, b"")])
+        monkeypatch.setattr(adapt, "BLEND", blend)
+        monkeypatch.setattr(adapt, "validate", lambda *_: next(errors))
+        return adapt_generator(model, config, frontal, replace(QUICK, steps=4), CPU, drawing=drawing)
+
+    half, whole = adapted(0.5, 0.09), adapted(1.0, 0.09)
+    assert (
+        _distance(adapted(0.5, 0.1), model)
+        == 0
+        < _distance(half, model)
+        == pytest.approx(_distance(whole, model) / 4, rel=1e-3)
+    )
 
 
 def test_patches_are_centred_where_the_drawing_is_withheld(frontal: Pair) -> None:
