@@ -157,7 +157,8 @@ def _cut_out(pair: Pair, drawing: Drawing, where: NDArray[np.bool_] | None = Non
     )
     ink = -1 if pair.gt_mask is None or pair.outline_grey is None else pair.outline_grey
     place = 0, top, left, bottom - top, right - left, 0, len(runs), int(lengths.sum())
-    return _Box(pixels, runs, Extent(*place, *pair.z.shape[:2], *drawing.style, ink))
+    height, width = pair.z.shape[:2]
+    return _Box(pixels, runs, Extent(*place, height, width, *drawing.style, ink))
 
 
 def frames_of(
