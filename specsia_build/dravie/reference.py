@@ -286,7 +286,7 @@ def shown_places(
     if gt_mask is None:
         gt_mask = without_contour(gt, pos[..., 3])
     shown = (gt_mask >= OPAQUE) & (pos[..., 3] >= OPAQUE) & (gt[..., 3] >= OPAQUE) & pos[..., :3].any()
-    return pos[shown][:, :3], gt[shown][:, :3]
+    return np.ascontiguousarray(pos[shown][:, :3]), np.ascontiguousarray(gt[shown][:, :3])
 
 
 @dataclass(frozen=True, eq=False, repr=False)

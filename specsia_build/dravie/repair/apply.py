@@ -14,7 +14,8 @@ from specsia_build.dravie.config import HALF_COVERED, PATCH, REACH, ModelConfig
 from specsia_build.dravie.data.encoding import decode_output, encode_input
 from specsia_build.dravie.masks import near
 from specsia_build.dravie.model.networks import GEOMETRY
-from specsia_build.dravie.reference import NO_DRAWING, Drawing
+from specsia_build.dravie.reference import NO_DRAWING, STYLE_STEP, Drawing
+from specsia_build.rendering.contour import draw_contour
 
 MARGIN = 32
 """Pixels about Z that the network sees."""
@@ -115,8 +116,8 @@ def repair(
 
     Returns:
         (H, W, 4) uint8 with straight alpha, transparent where Z is farther than `FARTHEST`, or the figure than `SOFT`:
-        Z with what is painted at half coverage or more, connected with it. Tiles are halved as long as the device's
-        memory is too small for them.
+        Z with what is painted at half coverage or more, connected with it. What the network leaves free of the contour
+        of Z is drawn in the style of the drawing's. Tiles are halved as long as the device's memory is too small.
     """
     out, tile = np.zeros_like(z), TILE
     window = _window(z[..., 3], GEOMETRY[config.architecture].multiple)
@@ -135,5 +136,18 @@ def repair(
     result *= near(shown, FARTHEST)[..., None]
     dense = result[..., 3] >= HALF_COVERED
     figure = scipy.ndimage.binary_propagation(shown, np.ones((3, 3), np.bool_), mask=shown | dense)
-    out[window] = result * near(figure, SOFT)[..., None]
+    result = result * near(figure, SOFT)[..., None]
+    out[window] = _over_line(result, z[window], drawing.style) if config.sees_drawing else result
     return out
+
+
+def _over_line(result: NDArray[np.uint8], z: NDArray[np.uint8], style: tuple[int, int]) -> NDArray[np.uint8]:
+    """Lay a result over the contour that Z has in the style of the drawing's, see `Drawing`, which closes its gaps."""
+    width, grey = style[0] / STYLE_STEP, style[1]
+    if width == 0:
+        return result
+    line = (draw_contour(z, z[..., 3], width, grey)[..., 3:].astype(np.float32) - z[..., 3:]) / 255
+    alpha = result[..., 3:].astype(np.float32) / 255
+    below = (1 - alpha) * line
+    colour = (alpha * result[..., :3] + below * grey) / np.maximum(alpha + below, 1e-6)
+    return np.rint(np.concatenate([colour, 255 * (alpha + below)], axis=2)).astype(np.uint8)

@@ -11,8 +11,10 @@ from numpy.testing import assert_array_equal
 from specsia_build.dravie.config import ModelConfig
 from specsia_build.dravie.data.encoding import encode_input
 from specsia_build.dravie.model.networks import GEOMETRY, build_generator
+from specsia_build.dravie.reference import Drawing
 from specsia_build.dravie.repair import apply
 from specsia_build.dravie.repair.apply import FARTHEST, SOFT, paint, repair
+from specsia_build.rendering.contour import draw_contour
 from tests.dravie.drawn import drawn_pair
 
 CPU = torch.device("cpu")
@@ -109,6 +111,23 @@ def test_no_haze_is_left_about_a_figure() -> None:
     soft = scipy.ndimage.binary_dilation(figure, np.ones((2 * SOFT + 1, 2 * SOFT + 1), np.bool_))
     assert_array_equal(alpha > 0, soft)
     assert (alpha[44:48, 36:46] == 255).all()
+
+
+def test_the_line_that_is_not_painted_is_drawn_in_the_style_of_the_drawing() -> None:
+    class Grey(torch.nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return torch.where(torch.arange(x.shape[-1]) < 40, 0.0 * x[:, :4] - 0.2, -1.0)
+
+    pair = drawn_pair()
+    lined = draw_contour(pair.z, pair.z[..., 3], 2, 20)
+    drawing, config = Drawing(style=(120, 20)), ModelConfig(reference="drawing")
+    result = repair(Grey(), config, pair.z, pair.pos, CPU, drawing)
+    without = repair(Grey(), config, pair.z, pair.pos, CPU)
+    assert not without[:, 40:].any()
+    assert_array_equal(result[:, 40:, 3], (lined[..., 3] - pair.z[..., 3])[:, 40:])
+    assert (result[:, 40:, :3][result[:, 40:, 3] > 0] == 20).all()
+    opaque = without[..., 3] == 255
+    assert_array_equal(result[opaque], without[opaque])
 
 
 def test_tiles_shrink_when_memory_is_short() -> None:
