@@ -17,9 +17,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from specsia_build.errors import CharacterError, SpecsiaError, UsageError
     from specsia_build.library.data import Dataset, open_dataset
-    from specsia_build.library.model import Model, load_model, train
+    from specsia_build.library.model import Model, Repair, load_model, repair, train
     from specsia_build.library.pictures import Pairs, Reconstruction, View, Views, load, pair, reconstruct, render
-    from specsia_build.library.repair import Repair, repair
     from specsia_build.rendering.mesh import Material, Mesh, Texture
 
 __version__ = "0.2.0"
@@ -51,9 +50,8 @@ __all__ = [
 _HOMES = {
     "errors": ("CharacterError", "SpecsiaError", "UsageError"),
     "library.data": ("Dataset", "open_dataset"),
-    "library.model": ("Model", "load_model", "train"),
+    "library.model": ("Model", "Repair", "load_model", "repair", "train"),
     "library.pictures": ("Pairs", "Reconstruction", "View", "Views", "load", "pair", "reconstruct", "render"),
-    "library.repair": ("Repair", "repair"),
     "rendering.mesh": ("Material", "Mesh", "Texture"),
 }
 

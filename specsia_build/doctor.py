@@ -10,10 +10,11 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, requires, version
+from dataclasses import dataclass, replace
+from functools import partial
+from importlib.metadata import distributions, requires
 from pathlib import Path
 
 from specsia_build import __version__
@@ -39,35 +40,25 @@ _OPENGL = (
     "from specsia_build.rendering.registry import load_renderer; load_renderer('pyrender').check(); print('draws')"
 )
 
-EXTRAS = (
-    ("train", "torch", "torch safetensors", _TORCH, "train, adapt, enhance, evaluate"),
-    ("video", "ffmpeg", "imageio_ffmpeg", _FFMPEG, "films as MP4; recipes anidoc, flipsketch, control-video"),
-    ("metrics", "metrics", "lpips open_clip", "print('installed')", "LPIPS and CLIP in evaluate"),
-    ("ray", "Ray", "ray", "import ray; print(ray.__version__)", "--executor ray, builds on a cluster"),
-    ("s3", "S3", "s3fs", "import s3fs; print(s3fs.__version__)", "s3:// as --out and as a DATASET"),
-    ("pyrender", "pyrender", "pyrender", _OPENGL, "--renderer pyrender"),
-)
-"""Of each extra its name, what it is called here, its modules, code that tries it, and what it enables."""
-
 
 @dataclass(frozen=True)
 class Fact:
     """One thing that a machine has or lacks.
 
     Attributes:
-        name: of it.
         state: `OK`; `NOTE`, there with a limit; `MISSING`; `BROKEN`, there and not working.
         found: what is there, or what is wrong.
         enables: what it is for, where not all need it.
         mend: line that installs or mends it.
+        name: of it.
         core: whether nothing works without it.
     """
 
-    name: str
     state: str
     found: str
     enables: str = ""
     mend: str = ""
+    name: str = ""
     core: bool = False
 
 
@@ -91,80 +82,71 @@ def ask(command: Sequence[str]) -> str:
     return done.stdout.decode(errors="replace").strip()
 
 
-def ask_python(code: str) -> str:
-    """What Python code prints in a process of its own, which imports nothing from the current folder."""
-    return ask([sys.executable, "-P", "-c", code])
+def _tried(command: Sequence[str], enables: str = "", mend: str = "") -> Fact:
+    """Whether a program answers."""
+    try:
+        return Fact(OK, ask(command).replace("\n", "; "), enables)
+    except SpecsiaError as error:
+        return Fact(BROKEN, str(error), enables, mend)
 
 
-def machine() -> Iterator[Fact]:
-    """Python, cores, memory, disks and caches."""
-    old = sys.version_info < (3, 11)
+def _python(code: str) -> list[str]:
+    """A program of Python code, which imports nothing from the current folder."""
+    return [sys.executable, "-P", "-c", code]
+
+
+def python() -> Fact:
+    """Python, and where specsia is."""
     found = f"{platform.python_version()} ({sys.executable}), specsia {__version__} in {Path(__file__).parent}"
-    yield Fact("Python", BROKEN if old else OK, found, mend="install Python 3.11 or newer" * old, core=True)
-    yield Fact("cores", OK, f"{cores()} of {os.cpu_count() or 1}")
+    return Fact(OK, found) if sys.version_info >= (3, 11) else Fact(BROKEN, found, mend="install Python 3.11 or newer")
+
+
+def memory() -> Fact:
+    """Memory, for how many workers it is enough."""
     whole = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     limits = (Path(f"/sys/fs/cgroup/{name}") for name in ("memory.max", "memory/memory.limit_in_bytes"))
     stated = [int(path.read_text()) for path in limits if path.is_file() and path.read_text().strip().isdecimal()]
     most = min(whole, *stated, whole)
-    few = most // memory_bytes(MEMORY)
-    tight = few < cores()
-    mend = f"specsia build SOURCE --workers {max(1, few)}" * tight
-    yield Fact("memory", NOTE if tight else OK, f"{shown(most)}, for {few} workers of {MEMORY}", mend=mend)
-    for name, folder in (("disk", Path.cwd()), ("scratch", Path(tempfile.gettempdir()))):
-        free = shutil.disk_usage(folder).free
-        if not os.access(folder, os.W_OK):
-            yield Fact(name, BROKEN, f"{folder} cannot be written", mend="go to a folder of your own", core=True)
-        else:
-            yield Fact(name, NOTE if free < LITTLE_DISK else OK, f"{shown(free)} free in {folder}")
-    yield Fact("cache", OK, str(user_cache()), "compiled code and what else can be made again")
+    workers = most // memory_bytes(MEMORY)
+    found = f"{shown(most)}, for {workers} workers of {MEMORY}"
+    if workers >= cores():
+        return Fact(OK, found)
+    return Fact(NOTE, found, mend=f"specsia build SOURCE --workers {max(1, workers)}")
 
 
-def packages() -> Iterator[Fact]:
+def disk(folder: Path) -> Fact:
+    """Whether a folder can be written, and what is free there."""
+    if not os.access(folder, os.W_OK):
+        return Fact(BROKEN, f"{folder} cannot be written", mend="go to a folder of your own")
+    free = shutil.disk_usage(folder).free
+    return Fact(NOTE if free < LITTLE_DISK else OK, f"{shown(free)} free in {folder}")
+
+
+def packages() -> Fact:
     """Whether all that a build needs is installed and loads."""
     names = [re.split(r"[^\w.-]", line)[0] for line in requires("specsia") or () if "extra ==" not in line]
-    lacking, mend = [name for name in names if not _is_installed(name)], "pip install -c constraints.txt ."
-    if lacking:
-        yield Fact("packages", BROKEN, f"{some(lacking)} not installed", mend=mend, core=True)
-    else:
-        yield _tried("packages", lambda: ask_python(_CORE), "", mend, core=True)
+    mend = "pip install -c constraints.txt ."
+    lacking = [name for name in names if next(iter(distributions(name=name)), None) is None]
+    return Fact(BROKEN, f"{some(lacking)} not installed", mend=mend) if lacking else _tried(_python(_CORE), "", mend)
 
 
-def _is_installed(distribution: str) -> bool:
-    try:
-        version(distribution)
-    except PackageNotFoundError:
-        return False
-    return True
-
-
-def _tried(name: str, find: Callable[[], str], enables: str, mend: str, core: bool = False) -> Fact:
-    """A fact whose state is whether something answers."""
-    try:
-        return Fact(name, OK, find(), enables, core=core)
-    except SpecsiaError as error:
-        return Fact(name, BROKEN, str(error), enables, mend, core)
-
-
-def extra(name: str, called: str, modules: str, code: str, enables: str) -> Iterator[Fact]:
-    """Whether an extra is there and works."""
+def extra(name: str, modules: str, code: str, enables: str) -> Fact:
+    """Whether an extra's modules are there, and its code works."""
     install = f"pip install 'specsia[{name}]'"
     if any(importlib.util.find_spec(module) is None for module in modules.split()):
-        yield Fact(called, MISSING, "not installed", enables, install)
-    else:
-        yield _tried(called, lambda: ask_python(code), enables, install)
+        return Fact(MISSING, "not installed", enables, install)
+    return _tried(_python(code), enables, install)
 
 
-def gpu() -> Iterator[Fact]:
+def gpu() -> Fact:
     """What NVIDIA's driver shows."""
     enables, smi = "training in minutes, --preset paper, upstream backends", shutil.which("nvidia-smi")
     if smi is None:
-        yield Fact("GPU", MISSING, "no NVIDIA driver (nvidia-smi)", enables)
-    else:
-        query = [smi, "--query-gpu=name,memory.total", "--format=csv,noheader"]
-        yield _tried("GPU", lambda: ask(query).replace("\n", "; "), enables, "")
+        return Fact(MISSING, "no NVIDIA driver (nvidia-smi)", enables)
+    return _tried([smi, "--query-gpu=name,memory.total", "--format=csv,noheader"], enables)
 
 
-def blender() -> Iterator[Fact]:
+def blender() -> Fact:
     """The Blender that would be used."""
     from specsia_build.rendering.blender.process import find_command, how_to_install
 
@@ -172,45 +154,70 @@ def blender() -> Iterator[Fact]:
     try:
         command = find_command("export_glb.py")
     except SpecsiaError as error:
-        yield Fact("Blender", BROKEN, str(error), enables, install)
-        return
+        return Fact(BROKEN, str(error), enables, install)
     if command is None:
-        yield Fact("Blender", MISSING, "neither the package bpy nor a program blender", enables, install)
-    elif command[0] == sys.executable:
-        yield _tried("Blender", lambda: ask_python("import bpy; print(bpy.app.version_string)"), enables, install)
-    else:
-        yield _tried("Blender", lambda: ask([command[0], "--version"]).splitlines()[0], enables, install)
+        return Fact(MISSING, "neither the package bpy nor a program blender", enables, install)
+    if command[0] == sys.executable:
+        return _tried(_python("import bpy; print(bpy.app.version_string)"), enables, install)
+    fact = _tried([command[0], "--version"], enables, install)
+    return replace(fact, found=fact.found.split("; ")[0])
 
 
-def hub() -> Iterator[Fact]:
+def hub() -> Fact:
     """Whether there is a token of the Hub, which is neither shown nor sent."""
     from huggingface_hub import constants, get_token
 
     enables = "push, and private datasets"
     if constants.HF_HUB_OFFLINE:
-        yield Fact("Hub", NOTE, "HF_HUB_OFFLINE is set: only its cache is read", enables, "unset HF_HUB_OFFLINE")
-    elif get_token() is None:
-        yield Fact("Hub", MISSING, f"not logged in at {constants.ENDPOINT}", enables, "hf auth login")
-    else:
-        yield Fact("Hub", OK, f"a token for {constants.ENDPOINT}, which was not tried", enables)
+        return Fact(NOTE, "HF_HUB_OFFLINE is set: only its cache is read", enables, "unset HF_HUB_OFFLINE")
+    if get_token() is None:
+        return Fact(MISSING, f"not logged in at {constants.ENDPOINT}", enables, "hf auth login")
+    return Fact(OK, f"a token for {constants.ENDPOINT}, which was not tried", enables)
+
+
+EXTRAS = (
+    ("torch", "train", "torch safetensors", _TORCH, "train, adapt, enhance, evaluate"),
+    ("ffmpeg", "video", "imageio_ffmpeg", _FFMPEG, "films as MP4; recipes anidoc, flipsketch, control-video"),
+    ("metrics", "metrics", "lpips open_clip", "print('installed')", "LPIPS and CLIP in evaluate"),
+    ("Ray", "ray", "ray", "import ray; print(ray.__version__)", "--executor ray, builds on a cluster"),
+    ("S3", "s3", "s3fs", "import s3fs; print(s3fs.__version__)", "s3:// as --out and as a DATASET"),
+    ("pyrender", "pyrender", "pyrender", _OPENGL, "--renderer pyrender"),
+)
+"""Name, extra, modules, code that tries it, and what it enables."""
+
+CHECKS: tuple[tuple[str, Callable[[], Fact]], ...] = (
+    ("Python", python),
+    ("packages", packages),
+    ("disk", lambda: disk(Path.cwd())),
+    ("scratch", lambda: disk(Path(tempfile.gettempdir()))),
+    ("cores", lambda: Fact(OK, f"{cores()} of {os.cpu_count() or 1}")),
+    ("memory", memory),
+    ("cache", lambda: Fact(OK, str(user_cache()), "compiled code and what else can be made again")),
+    ("GPU", gpu),
+    *((name, partial(extra, *what)) for name, *what in EXTRAS),
+    ("Blender", blender),
+    ("Hub", hub),
+)
+"""What is looked at, by the name that it is told by."""
+
+CORE = ("Python", "packages", "disk", "scratch")
+"""Those that every build needs."""
 
 
 def examine() -> list[Fact]:
     """Look at the machine; nothing is asked of a network."""
-    finders: list[Callable[[], Iterator[Fact]]] = [machine, packages, gpu]
-    finders += [lambda wanted=wanted: extra(*wanted) for wanted in EXTRAS]  # type: ignore[misc]
     with ThreadPoolExecutor(4) as pool:
-        found = list(pool.map(_caught, [*finders, blender, hub]))
-    return [fact for facts in found for fact in facts]
+        return list(pool.map(_fact, CHECKS))
 
 
-def _caught(find: Callable[[], Iterator[Fact]]) -> list[Fact]:
-    """Facts, or what kept them from being found, so that the rest is told all the same."""
+def _fact(check: tuple[str, Callable[[], Fact]]) -> Fact:
+    """A fact, or what kept it from being found, so that the rest is told all the same."""
+    name, find = check
     try:
-        return list(find())
+        fact = find()
     except Exception as error:
-        name = getattr(find, "__name__", "extra")
-        return [Fact(name, BROKEN, brief(f"{type(error).__name__}: {error}"), core=find in (machine, packages))]
+        fact = Fact(BROKEN, brief(f"{type(error).__name__}: {error}"))
+    return replace(fact, name=name, core=name in CORE)
 
 
 def works(facts: Sequence[Fact]) -> bool:

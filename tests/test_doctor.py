@@ -37,7 +37,7 @@ def test_page_without_token(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_extras(monkeypatch: pytest.MonkeyPatch) -> None:
     def states(modules: str, code: str) -> list[str]:
-        return [fact.state for fact in doctor.extra("own", "own", modules, code, "")]
+        return [doctor.extra("own", modules, code, "").state]
 
     assert states("no_such_module", "") == [MISSING]
     assert states("json", "print('there')") == [OK]

@@ -188,7 +188,24 @@ class Transfer:
                 continue
             if holder not in skeleton.above(node) and node not in skeleton.above(holder):
                 found[node] = holder
-        return found
+        return found | self._atop()
+
+    def _atop(self) -> dict[int, int]:
+        """The target's joints that follow nothing, hang on the trunk and rest above the head's, such as eyes, by node.
+
+        They turn and go with the head, in which they would sink otherwise.
+        """
+        human, skeleton = self.target.human, self.target.skeleton
+        if "head" not in human.bones:
+            return {}
+        trunk = {human.bones[bone] for bone in ("hips", "neck") if bone in human.bones} | {*human.spine}
+        head, heights = human.bones["head"], self.rest[:, :3, 3] @ self.target.turn[2]
+        tops = [
+            node
+            for node, parent in enumerate(skeleton.parents.tolist())
+            if parent in trunk and heights[node] > heights[head] and node not in self.target.stiff
+        ]
+        return {node: head for node in tops if not any(skeleton.below([node])[[*self.pairs, head]])}
 
     def _needed(self) -> frozenset[int]:
         """The target's nodes whose places are asked for, and all above them."""
@@ -278,15 +295,17 @@ class Transfer:
         turn, onto = self.turn, self.target.turn
         delta: dict[int, Array] = {-1: np.broadcast_to(np.eye(3), (len(worlds), 3, 3))}
         found: dict[int, Array] = {}
-        for node in sorted(self.needed):
+        for node in self.order:
             parent, other = int(self.target.skeleton.parents[node]), self.pairs.get(node)
+            own = self.own[parent] if parent >= 0 else np.eye(3)
             if other is None:
-                delta[node] = delta[parent]
+                delta[node] = delta[self.holders.get(node, parent)]
+                if node in self.holders:
+                    found[node] = own.T @ np.swapaxes(delta[parent], 1, 2) @ delta[node] @ own @ self.rotations[node]
                 continue
             turned = _frames(worlds[:, other, :3, :3]) @ self.origins[other].T
             turned = np.where(np.isfinite(turned).all(axis=(1, 2), keepdims=True), turned, np.eye(3))
             delta[node] = onto.T @ self.heading @ turn @ turned @ turn.T @ self.aligned[node] @ onto
-            own = self.own[parent] if parent >= 0 else np.eye(3)
             found[node] = own.T @ np.swapaxes(delta[parent], 1, 2) @ delta[node] @ own @ self.rotations[node]
         return found
 

@@ -20,27 +20,7 @@ Row = dict[str, Any]
 (H, W, 4) with straight alpha, `mask`, `gt_mask` (H, W). The published schema has no `backend`, `iou` and `gt_mask`;
 frames of clips also have `clip`, `action` (text), `frame` (int) and `time` (float, seconds)."""
 
-
-def as_row(pair: Pair) -> Row:
-    """A pair as a row of plain values and arrays, which default collation makes batches of."""
-    row = {
-        "uid": pair.uid,
-        "character_id": pair.character_id,
-        "view": pair.view,
-        "color": pair.z,
-        "mask": np.ascontiguousarray(pair.z[..., 3]),
-        "pos": pair.pos,
-        "gt": pair.gt,
-        "gt_mask": pair.gt_mask,
-        "iou": pair.iou,
-        "backend": pair.backend,
-        "clip": pair.clip,
-        "frame": pair.frame,
-        "time": pair.time,
-        "action": pair.action,
-    }
-    return {name: value for name, value in row.items() if value is not None}
-
+_KEPT = ("uid", "character_id", "view", "pos", "gt", "gt_mask", "iou", "backend", "clip", "frame", "time", "action")
 
 if TYPE_CHECKING:
     from torch.utils.data import Dataset as Loadable
@@ -61,28 +41,24 @@ class Dataset(_Rows):
         where: what the user called it.
         split: which rows.
         config: which configuration, that is, which backend.
+        opened: the whole dataset, for streaming and for its other configurations.
     """
 
     def __init__(self, where: str | Path, split: str = "train", config: str | None = None) -> None:
         self.where, self.split = given_path(where, "a dataset"), split
-        self._opened = find_dataset(self.where)
-        self.config = self._opened.configs[0] if config is None else config
-        sizes = self._opened.splits(self.config)
+        self.opened: OpenedDataset = find_dataset(self.where)
+        self.config = self.opened.configs[0] if config is None else config
+        sizes = self.opened.splits(self.config)
         if split not in sizes:
             raise UsageError(f"{where} has no split '{split}': it has {', '.join(sizes)}")
         self._size = sizes[split]
-
-    @property
-    def opened(self) -> OpenedDataset:
-        """The whole dataset, for streaming and for its other configurations."""
-        return self._opened
 
     def __len__(self) -> int:
         return self._size
 
     def __repr__(self) -> str:
-        name, rows = type(self).__name__, plural(self._size, "row")
-        return f"{name}({str(self.where)!r}, split={self.split!r}, config={self.config!r}: {rows})"
+        rows = plural(self._size, "row")
+        return f"Dataset({str(self.where)!r}, split={self.split!r}, config={self.config!r}: {rows})"
 
     def pair(self, index: int) -> Pair:
         """A row, decoded.
@@ -92,17 +68,17 @@ class Dataset(_Rows):
             TypeError: if it is no whole number, such as a slice.
             SpecsiaError: if it is damaged.
         """
-        try:
-            index = operator.index(index)
-        except TypeError as error:
-            raise TypeError(f"rows are taken one by one, by whole numbers, not by {index!r}") from error
-        number = index + self._size if index < 0 else index
+        number = operator.index(index)
+        number += self._size if number < 0 else 0
         if not 0 <= number < self._size:
             raise IndexError(f"{self.split} has {plural(self._size, 'row')}, so there is no row {index}")
-        return pair_at(self._opened, self.config, self.split, number)
+        return pair_at(self.opened, self.config, self.split, number)
 
     def __getitem__(self, index: int) -> Row:  # type: ignore[override]
-        return as_row(self.pair(index))
+        pair = self.pair(index)
+        row = {"color": pair.z, "mask": np.ascontiguousarray(pair.z[..., 3])}
+        row |= {name: value for name in _KEPT if (value := getattr(pair, name)) is not None}
+        return row
 
     def __reduce__(self) -> tuple[type[Dataset], tuple[str | Path, str, str]]:
         return Dataset, (self.where, self.split, self.config)

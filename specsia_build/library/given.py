@@ -1,7 +1,8 @@
-"""Checks of arguments, before anything is made of them."""
+"""Checks of arrays, meshes and paths that callers give."""
 
 from __future__ import annotations
 
+import operator
 import os
 from pathlib import Path
 
@@ -26,35 +27,23 @@ def given_pixels(picture: object, what: str, *, alpha: bool = True) -> NDArray[n
         array = np.asarray(picture)
     except (TypeError, ValueError, RuntimeError) as error:
         raise UsageError(f"{wanted} {kind_of(picture)}") from error
-    if array.dtype.kind not in "ui":
-        raise UsageError(f"{wanted} {kind_of(picture) if array.dtype.kind not in 'fb' else array.dtype}")
-    if array.ndim != 3 or array.shape[2] not in ((4,) if alpha else (3, 4)):
-        raise UsageError(f"{wanted} {array.shape}")
+    if array.dtype.kind not in "ui" or array.ndim != 3 or array.shape[2] not in ((4,) if alpha else (3, 4)):
+        raise UsageError(f"{wanted} {kind_of(picture)}")
     if array.size and (array.min() < 0 or array.max() > 255):
         raise UsageError(f"{wanted} numbers from {array.min()} to {array.max()}")
     return np.ascontiguousarray(array, np.uint8)
 
 
 def given_whole(name: str, value: object, low: int, high: int) -> int:
-    """A whole number of Python's or numpy's from `low` to `high`.
+    """A whole number, of numpy's too, from `low` to `high`.
 
     Raises:
         UsageError: if it is none.
     """
-    found = int(value) if isinstance(value, np.integer) else value
+    found = operator.index(value) if isinstance(value, np.integer) else value
     check_whole(name, found, low, high)
-    return int(found)  # type: ignore[call-overload,no-any-return]
-
-
-def given_seed(value: object) -> int:
-    """A seed: any whole number.
-
-    Raises:
-        UsageError: if it is none.
-    """
-    if isinstance(value, bool) or not isinstance(value, int | np.integer):
-        raise UsageError(f"seed cannot be {value!r}: it is a whole number")
-    return int(value)
+    assert isinstance(found, int)
+    return found
 
 
 def given_path(path: object, what: str) -> str | Path:
@@ -65,8 +54,8 @@ def given_path(path: object, what: str) -> str | Path:
     """
     if isinstance(path, str) and path:
         return path
-    if not isinstance(path, os.PathLike) or not isinstance(os.fspath(path), str):
-        raise UsageError(f"{what} is a path, as text or a Path, not {kind_of(path) if path != '' else 'empty'}")
+    if path == "" or not isinstance(path, os.PathLike):
+        raise UsageError(f"{what} is a path, as text or a Path, not {kind_of(path)}")
     return Path(path)
 
 

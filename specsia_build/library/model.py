@@ -1,9 +1,9 @@
-"""A model that learns from pairs, and repairs frames."""
+"""A model that learns from pairs and repairs frames, and a drawing repaired from every side."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from specsia_build import png
 from specsia_build.dataset.pairs import Pair
 from specsia_build.dravie.config import need_torch, train_config
 from specsia_build.dravie.runs import find_run
 from specsia_build.errors import UsageError
 from specsia_build.library.data import Dataset
-from specsia_build.library.given import given_path, given_pixels
+from specsia_build.library.given import given_path, given_pixels, given_whole
 
 if TYPE_CHECKING:
     from specsia_build.dravie.reference import Drawing
@@ -42,7 +43,7 @@ class Model:
         self._last: tuple[Pair, Drawing] | None = None
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}({str(self.run)!r})"
+        return f"Model({str(self.run)!r})"
 
     def enhance(
         self,
@@ -55,7 +56,6 @@ class Model:
         Args:
             frame: a row of `open_dataset`, a pair, or Z: (H, W, 4) uint8 with straight alpha, of any size.
             pos: (H, W, 3) or (H, W, 4) uint8, Zpos, where `frame` is a picture and the model sees positions.
-
             frontal: the frontal pair of the same character, for a model that sees the drawing: its Y* is the drawing.
 
         Returns:
@@ -66,16 +66,14 @@ class Model:
         """
         from specsia_build.dravie.repair.apply import repair
 
+        picture: object = frame
         if isinstance(frame, Pair):
-            z, pos = frame.z, frame.pos
+            picture, pos = frame.z, frame.pos
         elif isinstance(frame, Mapping):
-            lacking = [name for name in ("color", "pos") if name not in frame]
-            if lacking:
+            if lacking := [name for name in ("color", "pos") if name not in frame]:
                 raise UsageError(f"a row holds color and pos, as those of open_dataset do: this has no {lacking[0]}")
-            z, pos = np.asarray(frame["color"]), np.asarray(frame["pos"])
-        else:
-            z = frame
-        z = given_pixels(z, "a frame")
+            picture, pos = frame["color"], frame["pos"]
+        z = given_pixels(picture, "a frame")
         if pos is None:
             if self._config.with_pos:
                 raise UsageError("this model sees positions: give pos, or train with with_pos=False")
@@ -98,56 +96,6 @@ class Model:
         return self._last[1]
 
 
-def train(
-    data: Dataset | str | Path,
-    preset: str = "tiny",
-    steps: int | None = None,
-    *,
-    out: str | Path | None = None,
-    seed: int = 0,
-    device: str = "auto",
-    **settings: Any,
-) -> Model:
-    """Train on the train split of a dataset.
-
-    Args:
-        data: from `open_dataset`, of whose configuration it learns, or where a dataset is.
-        preset: `tiny` or `paper`.
-        steps: the preset's own by default.
-        out: folder that keeps the run; without it the run goes with the model.
-        seed: of weights and patches.
-        device: `auto`, `cpu` or `cuda`.
-        settings: others of `TrainConfig`, such as ``with_pos=False``.
-
-    Raises:
-        UsageError: if a setting is unknown, the folder holds another run, or the rows are of another split.
-        SpecsiaError: if the dataset cannot be read.
-    """
-    need_torch()
-    from specsia_build.dravie.train.train import train as run_train
-
-    given = {**settings, "seed": seed} | ({} if steps is None else {"steps": steps})
-    changes = {name: value.item() if isinstance(value, np.generic) else value for name, value in given.items()}
-    config = train_config(preset, changes)
-    if isinstance(data, Dataset):
-        if data.split != "train":
-            raise UsageError(
-                f"a model learns from the train split, not from {data.split}: open_dataset({str(data.where)!r})"
-            )
-        config = replace(config, configs=config.configs or (data.config,))
-    elif not isinstance(data, str | Path):
-        raise UsageError(
-            "a model learns from a packed dataset, as open_dataset gives one or a path names one, not from "
-            f"{type(data).__name__}: build one with `specsia build`"
-        )
-    if out is not None:
-        given_path(out, "out")
-    keep = TemporaryDirectory(prefix="specsia-run-") if out is None else None
-    run = Path(out if out is not None else Path(keep.name) / "run")  # type: ignore[union-attr]
-    run_train(data.where if isinstance(data, Dataset) else data, run, config, device_name=str(device))
-    return Model(run, device, keep)
-
-
 def load_model(run: str | Path, device: str = "auto") -> Model:
     """The model of a run of `specsia train` or `specsia adapt`.
 
@@ -161,3 +109,119 @@ def load_model(run: str | Path, device: str = "auto") -> Model:
         SpecsiaError: if it is damaged.
     """
     return Model(run, device)
+
+
+def train(
+    data: Dataset | str | Path,
+    preset: str = "tiny",
+    steps: int | None = None,
+    *,
+    out: str | Path | None = None,
+    device: str = "auto",
+    **settings: Any,
+) -> Model:
+    """Train on the train split of a dataset.
+
+    Args:
+        data: from `open_dataset`, of whose configuration it learns, or where a dataset is.
+        preset: `tiny` or `paper`.
+        steps: the preset's own by default.
+        out: folder that keeps the run; without it the run goes with the model.
+        device: `auto`, `cpu` or `cuda`.
+        settings: others of `TrainConfig`, such as ``seed=1`` or ``with_pos=False``.
+
+    Raises:
+        UsageError: if a setting is unknown, the folder holds another run, or the rows are of another split.
+        SpecsiaError: if the dataset cannot be read.
+    """
+    need_torch()
+    from specsia_build.dravie.train.train import train as run_train
+
+    given = {**settings} if steps is None else {**settings, "steps": steps}
+    changes = {name: value.item() if isinstance(value, np.generic) else value for name, value in given.items()}
+    config = train_config(preset, changes)
+    if isinstance(data, Dataset):
+        if data.split != "train":
+            opened = f"open_dataset({str(data.where)!r})"
+            raise UsageError(f"a model learns from the train split, not from {data.split}: {opened}")
+        config, data = replace(config, configs=config.configs or (data.config,)), data.where
+    elif not isinstance(data, str | Path):
+        what = type(data).__name__
+        raise UsageError(f"a model learns from a packed dataset, its path or what open_dataset gives, not from {what}")
+    keep = TemporaryDirectory(prefix="specsia-run-") if out is None else None
+    run = Path(given_path(out, "out")) if keep is None else Path(keep.name) / "run"
+    run_train(data, run, config, device_name=str(device))
+    return Model(run, device, keep)
+
+
+@dataclass(frozen=True, eq=False)
+class Repair:
+    """What `repair` gives.
+
+    Attributes:
+        z, pos: (N, S, S, 4) uint8, Z and Zpos of each frame.
+        repaired: (N, S, S, 4) uint8, the results, straight alpha.
+        model: that repaired them; the fitted one with ``adapt``.
+        mesh: how the reconstruction was found, in a sentence.
+        warnings: sentences.
+    """
+
+    z: NDArray[np.uint8] = field(repr=False)
+    pos: NDArray[np.uint8] = field(repr=False)
+    repaired: NDArray[np.uint8] = field(repr=False)
+    model: Model
+    mesh: str
+    warnings: tuple[str, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.repaired)
+
+
+def repair(
+    drawing: str | Path | NDArray[np.uint8],
+    mesh: str | Path | None = None,
+    *,
+    out: str | Path | None = None,
+    views: int = 36,
+    device: str = "auto",
+    **settings: Any,
+) -> Repair:
+    """Reconstruct a drawing, turn it, and repair each frame with the drawing, as `specsia repair` does.
+
+    Args:
+        drawing: a file, or (H, W, 4) uint8: the character from the front, on transparency or on white; or a mesh file
+            or ``sample:1``, whose frontal render is the drawing.
+        mesh: file of its reconstruction by any tool, in any axes and scale; by the backend without it.
+        out: folder that keeps all that the command writes; without it nothing stays on the disk.
+        views: frames, 1-360.
+        device: `auto`, `cpu` or `cuda`.
+        settings: ``size`` (pixels on a side of a frame, 64-2048), ``backend``, ``back`` (a file), ``model`` (a run),
+            ``motion`` (a name or a file) and ``adapt`` (fit the model first).
+
+    Raises:
+        UsageError: if a setting is unknown, or the folder holds something else.
+        SpecsiaError: if the drawing cannot be cut out, or the mesh does not fit it.
+    """
+    need_torch()
+    from specsia_build.repairing.repair import LAYERS, MODEL, RepairSettings, run_repair
+
+    what = "a drawing"
+    subject = given_pixels(drawing, what) if isinstance(drawing, np.ndarray) else given_path(drawing, what)
+    given: dict[str, Any] = {k: str(v) if isinstance(v, Path) and k != "back" else v for k, v in settings.items()}
+    given |= {"back": Path(given_path(given["back"], "back"))} if given.get("back") is not None else {}
+    given |= {"views": given_whole("views", views, 1, 360)}
+    given |= {"size": given_whole("size", given.get("size", 512), 64, 2048)}
+    try:
+        chosen = RepairSettings(**given)
+    except TypeError as error:
+        raise UsageError(f"repair takes size, backend, back, model, motion and adapt: {error}") from error
+    found = None if mesh is None else Path(given_path(mesh, "a mesh"))
+    keep = TemporaryDirectory(prefix="specsia-repair-") if out is None else None
+    folder = Path(given_path(out, "out")) if keep is None else Path(keep.name)
+    done = run_repair(subject, found, chosen, folder, str(device))
+    z, pos, repaired = (
+        np.stack([png.decode(path.read_bytes(), 4) for path in sorted((folder / layer).glob("*.png"))])
+        for layer in (LAYERS[0], LAYERS[2], LAYERS[3])
+    )
+    model = Model(chosen.model if done.adapted is None else folder / MODEL, device, keep)
+    return Repair(z, pos, repaired, model, done.note, done.warnings)

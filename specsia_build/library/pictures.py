@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, overload
+from typing import Any, TypeVar, overload
 
 import msgspec
 import numpy as np
@@ -20,7 +20,7 @@ from specsia_build.characters.character import Character, safe_id
 from specsia_build.characters.manifest import problem_of
 from specsia_build.characters.read import read_character
 from specsia_build.characters.sources import open_source
-from specsia_build.config import LOOKS, POS_FRAMES, check_choice
+from specsia_build.config import LOOKS, POS_FRAMES, BuildConfig, check_choice
 from specsia_build.dataset.layers import view_file
 from specsia_build.dataset.pairs import Pair
 from specsia_build.dataset.schema import row_uid
@@ -29,7 +29,7 @@ from specsia_build.files.names import file_name
 from specsia_build.files.writing import write_bytes
 from specsia_build.films import Pixels
 from specsia_build.frame import Camera, Normalisation, normalise, view_cameras
-from specsia_build.library.given import given_mesh, given_path, given_pixels, given_seed, given_whole
+from specsia_build.library.given import given_mesh, given_path, given_pixels, given_whole
 from specsia_build.registration import Registration, iou
 from specsia_build.rendering.contour import MOST_THICKNESS, draw_contour
 from specsia_build.rendering.layers import Layers, Look
@@ -42,14 +42,24 @@ from specsia_build.stages.render import outline as outline_of
 
 DEFAULT_SEED = 42
 
+SEEDS = (-(2**63), 2**63 - 1)
+"""The smallest and the largest seed."""
+
+OVERRIDES = ("id", "texture", "up", "front", "sides", "pose", "drop", "license", "source")
+"""What `load` takes besides the path."""
+
+T = TypeVar("T")
+
+Box = tuple[NDArray[np.float64], NDArray[np.float64]]
+"""The smallest and the largest x, y, z."""
+
 
 def load(path: str | Path, **overrides: Any) -> Character:
     """Read one character.
 
     Args:
         path: a mesh file, the folder of a 3DBiCar character, or ``sample:1`` for a procedural one.
-        overrides: what a manifest's line may say of it: ``id``, ``texture`` (a path), ``up``, ``front``, ``sides``,
-            ``pose``, ``drop`` (names of parts), ``license``, ``source``.
+        overrides: what a manifest's line may say of it, of `OVERRIDES`; ``texture`` is a path, ``drop`` names parts.
 
     Returns:
         Its ``mesh``, Z up and facing -Y, in its own units; ``warnings`` in sentences; ``parts`` that can be dropped.
@@ -58,22 +68,17 @@ def load(path: str | Path, **overrides: Any) -> Character:
         UsageError: if there is no such file, or several characters.
         CharacterError: if it cannot be built.
     """
-    allowed = ("id", "texture", "up", "front", "sides", "pose", "drop", "license", "source")
-    unknown = next((name for name in overrides if name not in allowed), None)
-    if unknown is not None:
-        raise UsageError(f"a character has no '{unknown}' to override: there are {', '.join(allowed)}")
+    if unknown := sorted(overrides.keys() - {*OVERRIDES}):
+        raise UsageError(f"a character has no '{unknown[0]}' to override: there are {', '.join(OVERRIDES)}")
+    stated = {name: str(value) if isinstance(value, Path) else value for name, value in overrides.items()}
+    stated |= {"drop": list(stated["drop"])} if isinstance(stated.get("drop"), tuple) else {}
+    if (problem := problem_of(stated)) is not None:
+        raise UsageError(problem)
+    overrides = stated | ({"drop": tuple(stated["drop"])} if "drop" in stated else {})
     if "texture" in overrides:
-        overrides["texture"] = Path(given_path(overrides["texture"], "texture"))
+        overrides["texture"] = Path(overrides["texture"])
         if not overrides["texture"].is_file():
             raise UsageError(f"there is no '{overrides['texture']}' for 'texture'")
-    if isinstance(overrides.get("drop"), list):
-        overrides["drop"] = tuple(overrides["drop"])
-    as_said = {tuple: list, type(Path()): str}
-    problem = problem_of(
-        {name: as_said.get(type(value), lambda same: same)(value) for name, value in overrides.items()}
-    )
-    if problem is not None:
-        raise UsageError(problem)
     # A procedural one is made by its id, which is another's to choose only afterwards.
     own = overrides.pop("id", None)
     with TemporaryDirectory(prefix="specsia-") as scratch:
@@ -94,7 +99,24 @@ class View(ByShape):
     target: Pixels
 
 
-class Views(Sequence[View]):
+class _Items(Sequence[T]):
+    """A sequence whose slices are tuples."""
+
+    def __init__(self, items: Sequence[T]) -> None:
+        self._items = tuple(items)
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    @overload
+    def __getitem__(self, index: int) -> T: ...
+    @overload
+    def __getitem__(self, index: slice) -> tuple[T, ...]: ...
+    def __getitem__(self, index: int | slice) -> T | tuple[T, ...]:
+        return self._items[index]
+
+
+class Views(_Items[View]):
     """The views of one character, the frontal one first; ``views[0]`` is what `reconstruct` takes.
 
     Attributes:
@@ -105,39 +127,19 @@ class Views(Sequence[View]):
     """
 
     def __init__(
-        self,
-        views: Sequence[View],
-        mesh: Mesh,
-        *,
-        character_id: str,
-        placed: Normalisation,
-        outline: tuple[int, int],
-        look: str,
-        renderer: str,
+        self, views: Sequence[View], mesh: Mesh, placed: Normalisation, outline: tuple[int, int], **given: str
     ) -> None:
-        self._views = tuple(views)
-        self.mesh, self.character_id, self.placed = mesh, character_id, placed
-        self.outline, self.look, self.renderer = outline, look, renderer
-
-    def __len__(self) -> int:
-        return len(self._views)
+        super().__init__(views)
+        self.mesh, self.placed, self.outline = mesh, placed, outline
+        self.character_id, self.look, self.renderer = given["character_id"], given["look"], given["renderer"]
 
     def __repr__(self) -> str:
-        return (
-            f"{type(self).__name__}({self.character_id!r}, {plural(len(self), 'view')} of {self[0].camera.size} pixels)"
-        )
-
-    @overload
-    def __getitem__(self, index: int) -> View: ...
-    @overload
-    def __getitem__(self, index: slice) -> tuple[View, ...]: ...
-    def __getitem__(self, index: int | slice) -> View | tuple[View, ...]:
-        return self._views[index]
+        return f"Views({self.character_id!r}, {plural(len(self), 'view')} of {self[0].camera.size} pixels)"
 
     @property
     def cameras(self) -> tuple[Camera, ...]:
         """Of each view."""
-        return tuple(view.camera for view in self._views)
+        return tuple(view.camera for view in self)
 
     def save(self, folder: str | Path) -> Path:
         """Write ``color_KK.png``, ``mask_KK.png``, ``pos_KK.png`` and ``gt_KK.png`` (with the contour) of each view.
@@ -145,13 +147,13 @@ class Views(Sequence[View]):
         Raises:
             WriteError: if that cannot be written.
         """
-        folder = Path(given_path(folder, "a folder"))
-        for number, view in enumerate(self._views):
+        top = Path(given_path(folder, "a folder"))
+        for number, view in enumerate(self):
             pos, _, _ = positioned(view.layers, self.mesh, view.camera, POS_FRAMES[0])
             layers = {"color": view.layers.color, "mask": view.layers.mask, "pos": pos, "gt": view.target}
             for name, pixels in layers.items():
-                write_bytes(folder / view_file(name, number), png.encode(pixels))
-        return folder
+                write_bytes(top / view_file(name, number), png.encode(pixels))
+        return top
 
 
 def render(
@@ -181,7 +183,8 @@ def render(
         UsageError: if a setting is out of range.
         CharacterError: if the mesh cannot be drawn.
     """
-    views, size, seed = given_whole("views", views, 1, 360), given_whole("size", size, 32, 2048), given_seed(seed)
+    views, size = given_whole("views", views, 1, 360), given_whole("size", size, 32, 2048)
+    seed = given_whole("seed", seed, *SEEDS)
     check_choice("look", look, LOOKS)
     own = character.entry.id if isinstance(character, Character) else "character"
     name = file_name(str(character_id or own), "character's id")
@@ -201,15 +204,8 @@ def render(
         View(camera, one, draw_contour(one.color, one.coverage, thickness, grey))
         for camera, one in zip(cameras, layers, strict=True)
     ]
-    return Views(
-        seen,
-        mesh,
-        character_id=name,
-        placed=placed,
-        outline=(thickness, grey),
-        look=look,
-        renderer=renderer,
-    )
+    contour = (thickness, grey)
+    return Views(seen, mesh, placed, contour, character_id=name, look=look, renderer=renderer)
 
 
 @dataclass(frozen=True)
@@ -224,7 +220,7 @@ class Reconstruction:
 
 def reconstruct(
     picture: View | Pixels,
-    backend: str = "relief",
+    backend: str | None = None,
     *,
     character_id: str = "character",
     ground_truth: Mesh | None = None,
@@ -234,7 +230,7 @@ def reconstruct(
 
     Args:
         picture: a view, or (H, W, 4) uint8 with straight alpha and no contour.
-        backend: ``NAME`` or ``NAME:ARGUMENT``, as `specsia build --backend` takes it.
+        backend: ``NAME`` or ``NAME:ARGUMENT``, as `specsia build --backend` takes it, whose default is that of builds.
         character_id: which of its meshes a backend such as ``mesh-dir`` reads, and part of the seed.
         ground_truth: the character's mesh (``views.mesh``), for backends that imitate others by damaging it.
         seed: of what the backend draws at random.
@@ -244,9 +240,8 @@ def reconstruct(
         CharacterError: if it gives no usable mesh.
     """
     image = picture.layers.color if isinstance(picture, View) else given_pixels(picture, "a picture")
-    if not isinstance(backend, str):
-        raise UsageError(f"backend is a text, NAME or NAME:ARGUMENT, not {backend!r}")
-    found, seed, character_id = load_backend(backend), given_seed(seed), str(character_id)
+    found = load_backend(BuildConfig().backends[0] if backend is None else str(backend))
+    seed, character_id = given_whole("seed", seed, *SEEDS), str(character_id)
     if found.sees_ground_truth and ground_truth is None:
         raise UsageError(f"the backend {found.name} damages the ground truth: give it as ground_truth=views.mesh")
     truth = None if ground_truth is None else given_mesh(ground_truth)
@@ -263,8 +258,7 @@ def reconstruct(
     return Reconstruction(mesh, found.name, found.needs_yaw, tuple(warnings))
 
 
-@dataclass(frozen=True)
-class Pairs(Sequence[Pair]):
+class Pairs(_Items[Pair]):
     """The pairs of one character: Z and Zpos (Zmask is their alpha) beside Y*, view by view.
 
     Attributes:
@@ -273,28 +267,17 @@ class Pairs(Sequence[Pair]):
         boxes: of each view the smallest and largest x, y, z that Zpos spans, in units of the frame.
     """
 
-    registration: Registration
-    mesh: Mesh
-    boxes: tuple[tuple[NDArray[np.float64], NDArray[np.float64]], ...] = field(repr=False)
-    _pairs: tuple[Pair, ...] = field(repr=False)
+    def __init__(self, pairs: Sequence[Pair], registration: Registration, mesh: Mesh, boxes: Sequence[Box]) -> None:
+        super().__init__(pairs)
+        self.registration, self.mesh, self.boxes = registration, mesh, tuple(boxes)
 
-    def __len__(self) -> int:
-        return len(self._pairs)
-
-    @overload
-    def __getitem__(self, index: int) -> Pair: ...
-    @overload
-    def __getitem__(self, index: slice) -> tuple[Pair, ...]: ...
-    def __getitem__(self, index: int | slice) -> Pair | tuple[Pair, ...]:
-        return self._pairs[index]
-
-    def __iter__(self) -> Iterator[Pair]:
-        return iter(self._pairs)
+    def __repr__(self) -> str:
+        return f"Pairs({plural(len(self), 'pair')} of {self[0].character_id!r} by {self[0].backend})"
 
     @property
     def mean_iou(self) -> float:
         """Of the silhouettes, over all views; `specsia build` sets characters below 0.5 aside."""
-        return float(np.mean([pair.iou for pair in self._pairs if pair.iou is not None]))
+        return float(np.mean([pair.iou for pair in self if pair.iou is not None]))
 
     def save(self, folder: str | Path) -> Path:
         """Write ``color/``, ``mask/``, ``pos/`` and ``gt/``, a PNG for each view, as `specsia enhance` reads them.
@@ -302,12 +285,12 @@ class Pairs(Sequence[Pair]):
         Raises:
             WriteError: if that cannot be written.
         """
-        folder = Path(given_path(folder, "a folder"))
-        for pair in self._pairs:
+        top = Path(given_path(folder, "a folder"))
+        for pair in self:
             layers = {"color": pair.z, "mask": pair.z[..., 3], "pos": pair.pos, "gt": pair.gt}
             for name, pixels in layers.items():
-                write_bytes(folder / name / f"{file_name(pair.uid, 'uid')}.png", png.encode(pixels))
-        return folder
+                write_bytes(top / name / f"{file_name(pair.uid, 'uid')}.png", png.encode(pixels))
+        return top
 
 
 def pair(guess: Reconstruction | Mesh | Character, views: Views, *, pos_frame: str = "character") -> Pairs:
@@ -351,4 +334,4 @@ def pair(guess: Reconstruction | Mesh | Character, views: Views, *, pos_frame: s
                 outline_grey=views.outline[1],
             )
         )
-    return Pairs(found, placed, tuple(boxes), tuple(pairs))
+    return Pairs(pairs, found, placed, boxes)

@@ -18,9 +18,6 @@ from specsia_build.terminal.drawing import Bar
 
 _MOST_NAMED = 12
 
-_PACKING = 0.1
-"""How long packing takes of a character, as a part of what a stage takes; see docs/benchmarks.md."""
-
 
 def named(ids: Collection[str]) -> str:
     """Characters by their ids in order, the first few of many."""
@@ -42,7 +39,7 @@ def planned_rows(config: BuildConfig, stages: Sequence[CharacterStage], characte
     names = [pack.STAGE.name if name == DRAVIE else name for name in packed]
     there = characters * len(config.backends) if config.clips is None else None
     unit = "char" if config.clips is None else "clip"
-    return [*rows, *(Row(name, unit=unit, total=there, share=_PACKING) for name in names if packs)]
+    return [*rows, *(Row(name, unit=unit, total=there) for name in names if packs)]
 
 
 @dataclass(frozen=True)

@@ -1,9 +1,9 @@
-"""Progress of each stage of a command: how far, how fast, and how long the rest will take."""
+"""Progress of the stages of a command: how far each is, how fast, and how long it takes yet."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 
@@ -20,7 +20,6 @@ class Row:
         done: since then.
         began, ended: on the board's clock.
         note: shown beside it.
-        share: expected time of one of its units, relative to other stages; used until it begins.
     """
 
     name: str
@@ -32,7 +31,6 @@ class Row:
     began: float | None = None
     ended: float | None = None
     note: str = ""
-    share: float = 1.0
 
     @property
     def label(self) -> str:
@@ -60,6 +58,19 @@ class Row:
         rate = self.rate(now)
         return None if rate is None or self.total is None else max(0, self.total - self.kept - self.done) / rate
 
+    def progress(self) -> str:
+        """How far it is, of how many."""
+        if self.began is None:
+            return "" if not self.total else amount(self.total, self.unit)
+        at = amount(self.kept + self.done, self.unit)
+        return at if self.total is None else f"{at}/{amount(self.total, self.unit)}"
+
+    def line(self, now: float) -> str:
+        """All of it in one line."""
+        left = clock_time(self.left(now))
+        told = [f"{self.label}: {self.progress()}", speed(self.rate(now), self.unit), f"{left} left" if left else ""]
+        return ", ".join(filter(None, [*told, self.note]))
+
 
 @dataclass
 class Board:
@@ -86,40 +97,6 @@ class Board:
             if other.began is None and other.unit == unit and other.total is None:
                 other.total = row.total
         return row
-
-    def end(self, row: Row) -> None:
-        """Note that a stage is over."""
-        row.ended = self.clock()
-
-    def left(self) -> float | None:
-        """Seconds until all stages end; None if unknown."""
-        return rest(self.rows, self.clock())
-
-
-def rest(rows: Sequence[Row], now: float) -> float | None:
-    """Seconds until all rows end; None if unknown.
-
-    Rows under way advance side by side, so the slowest decides; those that have not begun come after, one by one, each
-    as fast as the rows of its unit so far.
-    """
-    begun = [row for row in rows if row.began is not None]
-    beside, later = 0.0, 0.0
-    for row in rows:
-        known = row.left(now) if row.began is not None else None
-        if known is None:
-            alike = [other for other in begun if other.unit == row.unit]
-            counted = sum(other.kept + other.done for other in alike)
-            if (row.began is None and row.total is None) or (row.total and not counted):
-                return None
-            first = min((other.began or 0.0 for other in alike), default=now)
-            last = max((now if other.ended is None else other.ended for other in alike), default=now)
-            todo = max(0, (row.total or 0) - row.kept - row.done)
-            known = (last - first) / counted * row.share * todo if todo else 0.0
-        if row.began is None:
-            later += known
-        else:
-            beside = max(beside, known)
-    return beside + later if begun else None
 
 
 def amount(count: float, unit: str) -> str:

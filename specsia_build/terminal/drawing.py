@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from specsia_build.errors import plural
-from specsia_build.terminal.board import Board, Row, amount, clock_time, speed
+from specsia_build.terminal.board import Board, Row, clock_time, speed
 from specsia_build.terminal.layout import Table, sayable
 from specsia_build.terminal.screen import above, console_of, is_plain, say, show, style_of
 
@@ -29,16 +29,16 @@ class Bar:
     """One stage that is under way; called with a count it goes on by so many."""
 
     def __init__(self, row: Row, board: Board | None) -> None:
-        """`board` is given where nothing moves, so that lines are printed."""
+        """Without a `board` nothing is shown."""
         self._row, self._board = row, board
         self._told = 0.0 if board is None else board.clock()
 
     def __call__(self, count: int = 1) -> None:
         """Go on by so many."""
         self._row.done += count
-        if self._board is not None and self._board.clock() - self._told >= _LINE_EVERY:
+        if self._board is not None and not _moves and self._board.clock() - self._told >= _LINE_EVERY:
             self._told = self._board.clock()
-            say(_plain_line(self._row, self._told))
+            say(self._row.line(self._told))
 
     def keep(self) -> None:
         """Count one that turned out to be done already."""
@@ -83,9 +83,9 @@ def bar(name: str, total: int | None, unit: str, backend: str = "", kept: int = 
         return
     board = _current[-1]
     row = board.begin(sayable(name), sayable(backend), unit, total, kept)
-    yield Bar(row, board if is_plain(sys.stderr) else None)
+    yield Bar(row, board)
     # A stage that was broken off is not done.
-    board.end(row)
+    row.ended = board.clock()
 
 
 def quarantined(key: str, reason: str) -> None:
@@ -154,20 +154,6 @@ def _moving(board: Board, alone: bool) -> Iterator[None]:
             _moves.pop()
 
 
-def _progress(row: Row) -> str:
-    """How far a stage is, of how many."""
-    if row.began is None:
-        return "" if not row.total else amount(row.total, row.unit)
-    at = amount(row.kept + row.done, row.unit)
-    return at if row.total is None else f"{at}/{amount(row.total, row.unit)}"
-
-
-def _plain_line(row: Row, now: float) -> str:
-    left = clock_time(row.left(now))
-    told = [f"{row.label}: {_progress(row)}", speed(row.rate(now), row.unit), f"{left} left" if left else "", row.note]
-    return ", ".join(filter(None, told))
-
-
 def table_of_stages(board: Board, alone: bool) -> RenderableType:
     """The stages as a table; `alone`, only the one that is under way, on one line."""
     from rich.console import Group
@@ -176,31 +162,26 @@ def table_of_stages(board: Board, alone: bool) -> RenderableType:
     from rich.text import Text
 
     now = board.clock()
-    rows = [row for row in board.rows if row.works and row.total != 0] if alone else board.rows
     grid = Grid(box=None, pad_edge=False, show_header=not alone, header_style="dim", padding=(0, 2, 0, 0))
     grid.add_column("  stage", no_wrap=True, overflow="ellipsis")
     for head in ("done", "rate", "elapsed", "ETA"):
         grid.add_column(head, justify="right", no_wrap=True)
     grid.add_column("")
-    for row in rows:
+    for row in board.rows:
+        if alone and not (row.works and row.total != 0):
+            continue
         waits = row.began is None
-        cells = [
-            _progress(row),
-            speed(row.rate(now), row.unit),
-            "" if waits else clock_time(row.seconds(now)),
-            clock_time(row.left(now)) if row.works else "",
-        ]
+        elapsed = "" if waits else clock_time(row.seconds(now))
+        eta = clock_time(row.left(now)) if row.works else ""
+        cells = [row.progress(), speed(row.rate(now), row.unit), elapsed, eta]
         done = ProgressBar(row.total or 1, row.kept + row.done, width=24) if row.works and row.total else Text(row.note)
-        style = "bold" if row.works else "dim" if waits else "green"
-        mark = "›" if row.works else " " if waits else "✓"
+        mark, style = ("›", "bold") if row.works else (" ", "dim") if waits else ("✓", "green")
         grid.add_row(Text(f"{mark} {row.label}"), *map(Text, cells), done, style=style)
     if alone:
         return grid
-    left = board.left() if any(row.ended is None for row in board.rows) else None
-    eta = "" if left is None else f", ETA of the whole {clock_time(left)}"
     counts = f"{board.quarantined:,} quarantined, {plural(board.warned, 'warning')}"
     style = "yellow" if board.quarantined or board.warned else ""
-    lines = [Text(f"  {clock_time(now - board.began)}{eta}  ·  {counts}", style)]
-    if board.latest and left is not None:
+    lines = [Text(f"  {clock_time(now - board.began)}  ·  {counts}", style)]
+    if board.latest and any(row.ended is None for row in board.rows):
         lines.append(Text(f"  {sayable(board.latest)}", "yellow", no_wrap=True, overflow="ellipsis"))
     return Group(grid, *lines)

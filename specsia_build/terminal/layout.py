@@ -20,8 +20,6 @@ _NAMED = 3
 _VARIES = re.compile(r"'[^']*'|\"[^\"]*\"|\(as [^()]*\)|\S*\d\S*|\S+\.\w{2,5}\b")
 """What differs between sentences that say the same: quoted names, evidence in brackets, numbers, files."""
 
-_WORDS = re.compile(r"[A-Za-z]{3}")
-
 
 def columns(text: str) -> int:
     """Columns that a printable text takes in a terminal."""
@@ -46,13 +44,11 @@ class Table:
         head: names of the columns.
         rows: cells, which are made printable.
         right: numbers of the columns that are aligned to the right.
-        written: lines that stand for it in a pipe, such as the Markdown that it was read from.
     """
 
     head: Sequence[str]
     rows: Sequence[Sequence[object]]
     right: Sequence[int] = ()
-    written: Sequence[str] = ()
 
     @property
     def cells(self) -> list[list[str]]:
@@ -61,8 +57,6 @@ class Table:
 
     def lines(self) -> list[str]:
         """The table as plain lines, the head first."""
-        if self.written:
-            return [printable(line) for line in self.written]
         cells = self.cells
         widths = [max(columns(row[i]) for row in cells) for i in range(len(self.head))]
         return ["  ".join(self._aligned(i, cell, widths[i]) for i, cell in enumerate(row)).rstrip() for row in cells]
@@ -112,29 +106,3 @@ def folded(found: Iterable[tuple[str, str]]) -> list[Fold]:
         for group in groups.values()
     ]
     return sorted(folds, key=lambda fold: -len(fold.names))
-
-
-def table_of(lines: Iterable[str]) -> list[str | Table]:
-    """Lines of Markdown, its tables as tables; columns of numbers are aligned to the right."""
-    found: list[str | Table] = []
-    written: list[str] = []
-    for line in [*lines, ""]:
-        if line.startswith("|") and line.rstrip().endswith("|"):
-            written.append(line)
-            continue
-        if written:
-            found += _tabled(written)
-            written = []
-        found.append(line)
-    return found[:-1]
-
-
-def _tabled(written: Sequence[str]) -> Sequence[str | Table]:
-    """Rows of Markdown as a table, or as they are where a cell has a bar in it."""
-    rows = [[cell.strip() for cell in line.strip()[1:-1].split("|")] for line in written]
-    if any(len(row) != len(rows[0]) for row in rows):
-        return written
-    head, body = rows[0], [row for row in rows[1:] if set("".join(row)) - set("-: ")]
-    columns_of = list(zip(*body, strict=True)) if body else []
-    right = [i for i, cells in enumerate(columns_of) if i and not any(map(_WORDS.search, cells))]
-    return [Table(head, body, right, written)]

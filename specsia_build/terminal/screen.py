@@ -14,14 +14,9 @@ if TYPE_CHECKING:
     from rich.console import Console, RenderableType
 
 _STYLES = {
-    "warning:": "yellow",
-    "warnings:": "yellow",
+    **dict.fromkeys(("warning:", "warnings:", "quarantined", "quarantined:"), "yellow"),
+    **dict.fromkeys(("problem:", "failed:", "FAILED:"), "red"),
     "note:": "cyan",
-    "quarantined": "yellow",
-    "quarantined:": "yellow",
-    "problem:": "red",
-    "failed:": "red",
-    "FAILED:": "red",
 }
 """Style of a line by its first word."""
 

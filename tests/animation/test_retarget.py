@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from specsia_build.animation.figure import Figure
-from specsia_build.animation.motion import SCALE, TRANSLATION, WEIGHTS, Motion, Track
+from specsia_build.animation.motion import SCALE, TRANSLATION, WEIGHTS, Motion, Track, poses
 from specsia_build.animation.retarget import retargeted
 from specsia_build.animation.skeleton import Skeleton
 from specsia_build.animation.transfer import sample_times
@@ -77,6 +77,30 @@ def test_rigs_of_the_same_names_and_other_orientations_share_their_fingers_too()
     motion = turning(source, tail, [(0, 0, 0), (0, 70, 0)])
     found = retargeted(motion, source, target).motion
     assert tail in {track.node for track in found.tracks}
+
+
+@pytest.mark.parametrize(("height", "follows"), [(1.7, True), (1.35, False)])
+def test_eyes_that_hang_beside_the_head_go_and_turn_with_it(height: float, follows: bool) -> None:
+    source, (figure, bones) = person(MIXAMO, seed=1), person(KAYKIT, seed=2)
+    old, chest, eye = figure.skeleton, bones["chest"], len(figure.skeleton.names)
+    above = np.linalg.inv(old.rest_worlds[chest])
+    target = Figure(
+        Skeleton(
+            (*old.names, "blob"),
+            np.append(old.parents, chest).astype(np.int32),
+            np.vstack([old.translations, above[:3, :3] @ [0, -0.1, height] + above[:3, 3]]),
+            np.vstack([old.rotations, [[0, 0, 0, 1]]]),
+            np.ones((eye + 1, 3)),
+        ),
+        figure.turn,
+        {},
+    )
+    motion = turning(source[0], source[1]["head"], [(0, 0, 0), (30, 0, 80)])
+    found = retargeted(motion, source[0], target).motion
+    rest = target.skeleton.rest_worlds
+    worlds = poses(target.skeleton, found, np.array([1.0])).worlds[0]
+    holder = bones["head"] if follows else chest
+    np.testing.assert_allclose(worlds[eye], worlds[holder] @ np.linalg.inv(rest[holder]) @ rest[eye], atol=1e-6)
 
 
 @pytest.mark.parametrize("front", ["-y", "+y"])

@@ -9,7 +9,10 @@ from click.testing import CliRunner, Result
 from PIL import Image
 
 from specsia_build.cli import main
+from specsia_build.look.run import open_run
+from specsia_build.look.turning import smooth
 from tests.dataset.small import VIEWS, build_small
+from tests.look.tiny_run import tiny_run
 
 
 @pytest.fixture(scope="module")
@@ -57,3 +60,16 @@ def test_wrong_command_lines(dataset: Path, tmp_path: Path, monkeypatch: pytest.
     told = run(words[0], dataset, *words[1:])
     assert (told.exit_code, told.stdout, told.stderr.count("specsia: ")) == (2, "", 1)
     assert [path.name for path in tmp_path.iterdir()] == ["mine.png"]
+
+
+def test_a_run_turns_in_36_steps_while_its_source_is_there(tmp_path: Path) -> None:
+    config, layout = tiny_run(tmp_path)
+    gallery, _ = open_run(config, layout)
+    turned = smooth(gallery, config, layout)
+    for side, layer in (("Y*", "gt"), ("Y*", "gt_mask"), ("relief", "color"), ("relief", "pos"), ("relief", "edge")):
+        there = gallery.reader.read("0", side, [layer], [0, 1, 2, 3])
+        assert turned.reader.read("0", side, [layer], [0, 9, 18, 27]) == there
+    asked = ("0", "--size", 32, "--out", tmp_path / "turn.webp")
+    assert "36 frames" in run("turntable", layout.root, *asked).stdout
+    Path(config.source).unlink()
+    assert "4 frames" in run("turntable", layout.root, *asked).stdout

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from unittest.mock import patch
 
-from specsia_build.cli.build import STAGES
+from specsia_build.cli.runs import STAGES
 from specsia_build.config import BuildConfig
 from specsia_build.pipeline.build import build
 from specsia_build.pipeline.layout import RunLayout

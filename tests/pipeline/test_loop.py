@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from specsia_build.cli.build import STAGES
+from specsia_build.cli.runs import STAGES
 from specsia_build.config import BuildConfig
 from specsia_build.errors import CharacterError, SpecsiaError
 from specsia_build.pipeline import build as building

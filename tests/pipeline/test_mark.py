@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from specsia_build.backends.registry import load_backend
-from specsia_build.cli.build import STAGES
+from specsia_build.cli.runs import STAGES
 from specsia_build.config import BuildConfig
 from specsia_build.config_file import write_settings
 from specsia_build.dataset import splits

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from specsia_build.cli.build import STAGES
+from specsia_build.cli.runs import STAGES
 from specsia_build.config import BuildConfig
 from specsia_build.config_file import with_settings
 from specsia_build.dataset.layers import view_file

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from specsia_build.terminal.layout import Table, folded, most, sayable, table_of
+from specsia_build.terminal.layout import Table, folded, most, sayable
 
 LONG = "a" * 5000
 
@@ -41,16 +41,6 @@ def test_of_many_kinds_the_first_are_shown_and_where_the_others_are() -> None:
     assert shown == [*"01234567", "and 12 more of other kinds: specsia status run"]
 
 
-def test_tables_of_markdown_become_tables() -> None:
-    rows = ["| method | L1 | who |", "| --- | ---: | --- |", "| raw | 0.1 | all |", "| ours | 0.02 | all |"]
-    markdown = ["Scores.", "", *rows, "", "End."]
-    first, gap, table, *rest = table_of(markdown)
-    assert (first, gap, rest) == ("Scores.", "", ["", "End."])
-    assert isinstance(table, Table)
-    assert table.lines() == rows
-    assert Table(table.head, table.rows, table.right).lines() == [
-        "method    L1  who",
-        "raw      0.1  all",
-        "ours    0.02  all",
-    ]
-    assert table_of([*rows, "| a | b |"]) == [*rows, "| a | b |"]
+def test_columns_are_aligned() -> None:
+    table = Table(("method", "L1"), [("raw", "0.1"), ("ours", "0.02")], right=(1,))
+    assert table.lines() == ["method    L1", "raw      0.1", "ours    0.02"]

@@ -352,7 +352,7 @@ def test_a_training_that_is_told_to_stop_keeps_the_step_it_is_at(
     with monkeypatch.context() as patched, stoppable(1):
         patched.setattr(module, "training_step", step)
         ran = _cli("train", dataset, *options)
-    goes_on = "the same command with --resume goes on from step 6, the last checkpoint"
+    goes_on = "the same command with --resume goes on from the last checkpoint"
     assert (ran.exit_code, ran.stderr.splitlines()[-1]) == (130, f"specsia: stopped; {goes_on}")
     assert _cli("train", dataset, *options, "--resume").exit_code == 0
     assert _weights(run) == _weights(trained)

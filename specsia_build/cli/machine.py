@@ -1,42 +1,18 @@
-"""`specsia backends`."""
+"""`specsia backends` and `specsia doctor`: what this machine has."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
-from difflib import get_close_matches
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
-from specsia_build.cli.command import CommandGroup
-from specsia_build.cli.output import json_option, tell
-
-if TYPE_CHECKING:
-    from specsia_build.backends.upstream.doctor import Diagnosis
+from specsia_build.cli.command import CommandGroup, command, json_option, tell
+from specsia_build.doctor import OK, Fact, examine, works
 
 
-class _Backends(CommandGroup):
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Find the command that is named first.
-
-        Raises:
-            click.UsageError: if there is none, with what may be meant, which a backend can be.
-        """
-        from specsia_build.backends.registry import available_backends
-
-        name = args[0]
-        if name not in self.commands and not ctx.resilient_parsing:
-            tries = {known: f"selftest {known}" for known in available_backends()}
-            near = get_close_matches(name, tries, 1)
-            if near:
-                raise click.UsageError(f"No such command '{name}'. Did you mean '{tries[near[0]]}'?", ctx)
-        return super().resolve_command(ctx, args)
-
-
-@click.group(cls=_Backends, examples=("specsia backends list", "specsia backends selftest relief"))
+@click.group(cls=CommandGroup, examples=("specsia backends list", "specsia backends selftest relief"))
 def backends() -> None:
     """Reconstruction backends."""
 
@@ -56,17 +32,24 @@ def list_backends() -> None:
 @click.option("--root", type=click.Path(path_type=Path), help="The checkout of the upstream project.")
 @click.option("--python", type=click.Path(path_type=Path), help="The interpreter of its environment.")
 @json_option
-def doctor(name: str, root: Path | None, python: Path | None) -> None:
+def diagnose_backend(name: str, root: Path | None, python: Path | None) -> None:
     """Say what the upstream project NAME lacks, and what mends it.
 
     Looks at the checkout and its commit, Python, packages, weights and GPU, and at whether everything that the worker
     uses of the checkout is there; that part needs neither GPU nor weights.
     """
-    from specsia_build.backends.upstream.doctor import diagnose
+    from specsia_build.backends.upstream.doctor import MISSING, diagnose
     from specsia_build.backends.upstream.pins import find_installation, read_pins
 
     found = diagnose(read_pins(name), find_installation(name, root, python))
-    tell({**asdict(found), "ok": found.ok}, _diagnosis_lines(found), ok=found.ok)
+    lines = []
+    for check in found.checks:
+        lines.append(f"{check.state:8}{check.name}: {check.found}")
+        lines += [f"{'':8}mend it: {check.mend}"] if check.mend else []
+    missing = sum(check.state == MISSING for check in found.checks)
+    lacks = f"{found.name} lacks {missing} of {len(found.checks)} things"
+    lines.append(f"{found.name} is ready" if found.ok else lacks)
+    tell({**asdict(found), "ok": found.ok}, lines, ok=found.ok)
 
 
 @backends.command(
@@ -93,15 +76,26 @@ def run_selftest(name: str) -> None:
     tell(found.document(), report(found), ok=found.ok)
 
 
-def _diagnosis_lines(found: Diagnosis) -> list[str]:
-    from specsia_build.backends.upstream.doctor import MISSING
+@command("specsia doctor", "specsia doctor --json")
+@json_option
+def doctor() -> None:
+    """Say what this machine has and lacks, what that would enable, and the line that installs it.
 
+    Nothing is changed, and nothing is asked of a network. The exit code is 1 if something is broken that every build
+    needs. `specsia backends doctor NAME` looks at one upstream project.
+    """
+    facts = examine()
+    tell({"facts": [asdict(fact) for fact in facts], "ok": works(facts)}, _lines(facts), ok=works(facts))
+
+
+def _lines(facts: Sequence[Fact]) -> list[str]:
     lines = []
-    for check in found.checks:
-        lines.append(f"{check.state:8}{check.name}: {check.found}")
-        lines += [f"{'':8}mend it: {check.mend}"] if check.mend else []
-    missing = sum(check.state == MISSING for check in found.checks)
-    lines.append(
-        f"{found.name} is ready" if found.ok else f"{found.name} lacks {missing} of {len(found.checks)} things"
-    )
-    return lines
+    for fact in facts:
+        lines.append(f"{fact.state:8}{fact.name}: {fact.found}")
+        if fact.state != OK:
+            lines += [f"{'':8}for {fact.enables}"] if fact.enables else []
+            lines += [f"{'':8}mend it: {fact.mend}"] if fact.mend else []
+    return [
+        *lines,
+        "datasets can be built here" if works(facts) else "datasets cannot be built here: mend what is broken",
+    ]

@@ -1,0 +1,153 @@
+"""`specsia characters`: looking at a source without changing anything."""
+
+from __future__ import annotations
+
+import tempfile
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from specsia_build.cli.command import FILE, command, is_document, json_option, tell
+from specsia_build.config import BuildConfig
+from specsia_build.errors import UsageError, plural, some
+from specsia_build.files.writing import write_bytes
+from specsia_build.memory import MEMORY
+from specsia_build.ownership import refuse_foreign_file
+from specsia_build.terminal.drawing import show_above
+from specsia_build.terminal.layout import Table, folded
+
+if TYPE_CHECKING:
+    from specsia_build.characters.survey import CharacterFacts
+
+_MOST_SHAPES = 20
+
+
+@command(
+    "specsia characters path/to/characters",
+    "specsia characters sample:3 --pictures characters.html",
+    takes_source=True,
+)
+@click.argument("source")
+@click.option("--memory", metavar="SIZE", default=MEMORY, show_default=True, help="What a character may cost.")
+@click.option("--workers", type=int, default=0, help="Processes; 0 is one for each core.  [default: 0]")
+@click.option("--limit", type=int, help="Only the first so many characters of the source.")
+@click.option("--parts", metavar="ID", help="List the parts of one character, with what `drop` may call them.")
+@click.option("--suggest", metavar="FILE.jsonl", type=FILE, help="Write a manifest to edit, with what evidence says.")
+@click.option("--pictures", metavar="FILE.html", type=FILE, help="Write a page with view 0 of each character.")
+@json_option
+def characters(source: str, parts: str | None, suggest: Path | None, pictures: Path | None, **limits: Any) -> None:
+    """List what SOURCE holds before anything is built: formats, sizes, poses, problems."""
+    from specsia_build.characters.doubles import same_files, same_shapes
+    from specsia_build.characters.sources import open_source
+    from specsia_build.characters.suggest import suggested_manifest
+    from specsia_build.look.open import gallery_of_source
+    from specsia_build.look.page import refuse_other_file, write_page
+    from specsia_build.pipeline.progress import Progress
+    from specsia_build.pipeline.survey import survey_all
+
+    if suggest is not None:
+        if suggest.suffix.lower() != ".jsonl":
+            raise UsageError(f"'{suggest}' would not be read as a manifest: name it something.jsonl")
+        refuse_foreign_file(suggest, "empty file", None)
+    if pictures is not None:
+        refuse_other_file(pictures)
+    config = BuildConfig(source=source, **limits)
+    with tempfile.TemporaryDirectory(prefix="specsia-") as scratch:
+        opened = open_source(source, Path(scratch))
+        if parts is not None:
+            opened = replace(opened, entries=tuple(entry for entry in opened.entries if entry.id == parts))
+            if not opened.entries:
+                raise UsageError(f"{opened.name} holds no character '{parts}': `specsia characters` lists their ids")
+        opened = replace(opened, entries=opened.entries[: config.limit])
+        told = {} if is_document() or parts is not None else {"told": _show}
+        facts, views = survey_all(opened.entries, config, Progress(), pictured=pictures is not None, **told)
+        sound = {one.id for one in facts if one.problem is None}
+        doubles = same_files(entry for entry in opened.entries if entry.id in sound)
+        alike = same_shapes(opened.entries, [one.shape for one in facts])
+        suggested = None if suggest is None else suggested_manifest(opened, facts, suggest, [*alike, *doubles])
+    notes = [*opened.notes, *_notes(facts, doubles, alike)] if parts is None else []
+    document = {"source": opened.name, "kind": opened.kind, "characters": [asdict(f) for f in facts], "notes": notes}
+    lines: list[str | Table] = [*_lines(facts, notes)] if parts is None else _part_lines(facts[0])
+    if suggest is not None and suggested is not None:
+        write_bytes(suggest, suggested)
+        count = suggested.count(b"\n")
+        are = "is" if count == 1 else "are"
+        lines.append(f"{plural(count, 'character')} {are} in {suggest}: read its comments, edit it, build it")
+    if pictures is not None:
+        write_page(gallery_of_source(opened.name, facts, views), {}, pictures, Progress())
+        lines.append(f"the pictures are in {pictures}")
+    tell(document, lines, ok=bool(sound))
+
+
+def _part_lines(facts: CharacterFacts) -> list[str | Table]:
+    rows = [
+        (
+            piece.names[0] if piece.names else "(no name)",
+            f"{piece.triangles:,}",
+            *(f"{100 * extent:.1f} %" for extent in piece.size),
+            ", ".join(piece.names[1:]) or "-",
+        )
+        for piece in facts.pieces
+    ]
+    head = ("part", "triangles", "width", "depth", "height", "also called, or below")
+    lines: list[str | Table] = [Table(head, rows, right=(1, 2, 3, 4))] if rows else []
+    lines += [f"warning: {facts.id}: {sentence}" for sentence in facts.warnings]
+    if facts.problem is not None:
+        return [*lines, f"problem: {facts.id}: {facts.problem}"]
+    return [*lines, f"{plural(len(rows), 'part')} of {facts.id}; sizes are in its height"]
+
+
+def _show(facts: Sequence[CharacterFacts]) -> None:
+    """Show the next characters of a source, while others are still read."""
+    head = ("id", "format", "vertices", "triangles", "textures", "front", "pose", "rig")
+    rows = [
+        (
+            one.id,
+            one.format,
+            f"{one.vertices:,}",
+            f"{one.triangles:,}",
+            ", ".join(one.textures) or "-",
+            one.front or "-",
+            one.pose or "-",
+            ("skin" if one.skinned else "no skin") + (f", {plural(one.animations, 'clip')}" if one.animations else ""),
+        )
+        for one in facts
+        if one.problem is None
+    ]
+    if rows:
+        show_above(Table(head, rows, right=(2, 3)))
+
+
+def _notes(
+    facts: Sequence[CharacterFacts], doubles: Sequence[Sequence[str]], alike: Sequence[Sequence[str]]
+) -> list[str]:
+    """Notes about several characters together."""
+    from specsia_build.characters.survey import UNSURE
+
+    files, notes = [set(ids) for ids in doubles], []
+    shapes = [ids for ids in alike if not any(map(set(ids).issubset, files))]
+    if unsure := [one.id for one in facts if one.front == UNSURE]:
+        said = f"cannot tell which way {some(unsure)} face{'s' * (len(unsure) == 1)}: look at "
+        notes.append(f"{said}{'its picture' if len(unsure) == 1 else 'their pictures'} (--pictures FILE.html)")
+    notes += [f"{some(ids)} are one file" for ids in doubles]
+    keep = 'have one shape: keep one of them, or give them the same "split" in a manifest'
+    more = [f"{plural(len(shapes) - _MOST_SHAPES, 'more shape')} likewise"] if len(shapes) > _MOST_SHAPES else []
+    return [*notes, *(f"{some(ids)} {keep}" for ids in shapes[:_MOST_SHAPES]), *more]
+
+
+def _lines(facts: Sequence[CharacterFacts], notes: Sequence[str]) -> list[str]:
+    problems = [(one.id, one.problem) for one in facts if one.problem is not None]
+    formats = ", ".join(
+        f"{count} {name}" for name, count in sorted(Counter(one.format or "?" for one in facts).items())
+    )
+    triangles = plural(sum(one.triangles for one in facts), "triangle")
+    return [
+        *(f"warning: {fold.line()}" for fold in folded((one.id, said) for one in facts for said in one.warnings)),
+        *(f"problem: {fold.line()}" for fold in folded(problems)),
+        *(f"note: {note}" for note in notes),
+        f"{plural(len(facts), 'character')} ({formats}), {triangles}, {len(problems)} with problems",
+    ]

@@ -1,0 +1,204 @@
+"""`specsia verify`, `diff`, `convert` and `push`."""
+
+from __future__ import annotations
+
+import shlex
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from specsia_build.cli.closing import load_lines
+from specsia_build.cli.command import command, conclude, json_option, processes
+from specsia_build.config import cores
+from specsia_build.errors import argument, plural
+from specsia_build.terminal.board import amount
+from specsia_build.terminal.layout import most
+
+if TYPE_CHECKING:
+    from specsia_build.dataset.hub.push import Plan, Pushed
+
+PUBLISHED = "published"
+
+dataset_argument = click.argument("dataset", metavar="DATASET")
+
+
+@command("specsia verify my-run/dataset", "specsia verify my-clips/frames")
+@dataset_argument
+@processes
+@json_option
+def verify(dataset: str, workers: int) -> None:
+    """Check every promise of a packed dataset, or of a recipe's folder, on its files, rows and images.
+
+    DATASET is a folder such as DIR/dataset, an fsspec URL, or OWNER/NAME on the Hub, whose shards are read in parts and
+    not kept. One in the published schema is checked as far as that allows. A folder of `specsia clips --recipe NAME`
+    is DIR/NAME, or a copy of it.
+    """
+    from specsia_build.pipeline.progress import Progress
+    from specsia_build.recipes.verify import mark_of
+    from specsia_build.recipes.verify import verify as verify_folder
+
+    with Progress().bar("verify", None) as bar:
+        report = verify_folder(dataset, workers=workers or cores(), progress=bar.at)
+    named, local = argument(dataset), Path(dataset).is_dir()
+    of_recipe = local and mark_of(Path(dataset)) is not None
+    follows = [] if of_recipe else [f"specsia report {named}{'' if local else ' --out page.html'}"]
+    if local and report.ok:
+        follows.append(f"specsia push {named} --repo OWNER/NAME --dry-run")
+    facts = {
+        "checked": [f"{plural(report.rows, report.unit[:-1])}, by {plural(len(report.checks), 'check')}"],
+        "failed": [f"{one.name}: {plural(one.count, 'problem')}" for one in report.checks if not one.passed],
+        "note": list(report.notes),
+        "next": follows,
+    }
+    title = f"{dataset} {'passed' if report.ok else 'did not pass'} verification"
+    conclude(report.to_json(), report.lines(), title, facts, ok=report.ok)
+
+
+@command("specsia diff old-run/dataset my-run/dataset", "specsia diff old-run/dataset my-run/dataset --json")
+@click.argument("one", metavar="A")
+@click.argument("two", metavar="B")
+@json_option
+def diff(one: str, two: str) -> None:
+    """Compare the packed datasets A and B: settings, columns, and rows by uid.
+
+    A and B are folders, URLs or ids of the Hub. The exit code is 0 if they are equal, 1 if they differ, 2 on an error.
+    """
+    from specsia_build.dataset import diff as datasets
+    from specsia_build.dataset.reading import open_dataset
+    from specsia_build.pipeline.progress import Progress
+
+    with Progress().bar("diff", None, "row") as bar:
+        result = datasets.diff(open_dataset(one), open_dataset(two), bar.at)
+    lines, rows = result.lines(), sum(config.rows[0] - len(config.removed) for config in result.configs)
+    facts = {"compared": [f"{plural(rows, 'row')} that both have"], "settings": list(result.settings)}
+    conclude(result.to_json(), lines, lines[-1], facts, ok=result.equal)
+
+
+@command(
+    "specsia convert my-run/dataset --to published --out my-run/published",
+    "specsia convert specsia-out/dataset --to published --out published",
+)
+@dataset_argument
+@click.option("--to", required=True, type=click.Choice([PUBLISHED]), help="The schema that is wanted.")
+@click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder to write; it must be new.")
+@click.option("--config", "configs", multiple=True, metavar="NAME", help="Only this configuration.  [default: all]")
+@processes
+@json_option
+def convert(dataset: str, to: str, out: Path, configs: tuple[str, ...], workers: int) -> None:
+    """Pack DATASET (a folder, a URL or OWNER/NAME on the Hub) anew in another schema.
+
+    The published one has the columns of SPECSIA-15K: uid, and color, mask, pos, edge and gt composited on grey.
+    """
+    from specsia_build.dataset.convert import to_published
+    from specsia_build.dataset.reading import open_dataset
+    from specsia_build.pipeline.progress import Progress
+
+    opened = open_dataset(dataset)
+    with Progress().bar("convert", None, "row") as bar:
+        done = to_published(opened, out, configs, workers or cores(), bar)
+    document = {"dataset": str(done.folder), "schema": to, "rows": {c: dict(r) for c, r in done.rows.items()}}
+    counts = {config: sum(rows.values()) for config, rows in done.rows.items()}
+    total, folder = plural(sum(counts.values()), "row"), argument(done.folder)
+    facts = {
+        "packed": [", ".join(f"{config} {count:,}" for config, count in counts.items())],
+        "left out": [name for name in opened.configs if name not in counts],
+        "dataset": [str(done.folder)],
+        "load": load_lines(done.folder, list(counts)),
+        "next": [f"specsia verify {folder}", f"specsia push {folder} --repo OWNER/NAME --dry-run"],
+    }
+    lines = [f"{total} of {opened.where} are in {done.folder}, in the published schema"]
+    conclude(document, lines, f"{total} of {opened.where} in the published schema", facts)
+
+
+@command(
+    "specsia push my-run/dataset --repo OWNER/NAME --dry-run",
+    "specsia push my-run/dataset --repo OWNER/NAME",
+    goes_on=True,
+)
+@click.argument("folder", metavar="DATASET", type=click.Path(path_type=Path))
+@click.option("--repo", required=True, metavar="OWNER/NAME", help="Dataset repository; created if it is not there.")
+@click.option("--private/--public", default=True, help="Who sees a new repository; private unless told otherwise.")
+@click.option("--prune", is_flag=True, help="Also replace and remove files there that no push made.")
+@click.option("--dry-run", is_flag=True, help="Print what would be done, and do nothing; needs no token.")
+@json_option
+def push(folder: Path, repo: str, private: bool, prune: bool, dry_run: bool) -> None:
+    """Push the packed dataset in DATASET, such as DIR/dataset or DIR/RECIPE, to the Hugging Face Hub, and check it.
+
+    Of the files there, only those that an earlier push made are replaced or removed. The token is that of `hf auth
+    login` or HF_TOKEN; HF_ENDPOINT names another Hub. An interrupted push goes on with the same command.
+    """
+    from specsia_build.dataset.card.licences import redistribution_problems
+    from specsia_build.dataset.hub import push as hub
+    from specsia_build.dataset.hub.local import read_local, version_tag
+    from specsia_build.dataset.schema import BUILD_FILE, RECIPE_FILE
+    from specsia_build.pipeline.progress import Progress
+    from specsia_build.recipes.publish import licences_against, read_recipe
+    from specsia_build.recipes.verify import mark_of
+
+    hub.check_repo(repo)
+    of_recipe = mark_of(folder) is not None
+    total = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+    with Progress().bar("check", total, "B") as advance:
+        files = read_recipe(folder, advance) if of_recipe else read_local(folder, advance)
+    version = version_tag(folder, RECIPE_FILE if of_recipe else BUILD_FILE)
+    if not private:
+        hub.check_public(folder, licences_against if of_recipe else redistribution_problems)
+    done = None
+    try:
+        with hub.connect(repo, look=dry_run) as api:
+            plan = hub.plan_push(api, repo, files, version, public=not private, prune=prune, look=dry_run)
+            if not dry_run:
+                done = hub.push(api, plan, files)
+    except hub.UnseenError as error:
+        if not dry_run:
+            raise
+        plan = hub.plan_unseen(repo, files, version, not private, str(error))
+    differences = {} if done is None else done.differences
+    again = ["specsia", "push", str(folder), "--repo", repo, *["--public"] * (not private), *["--prune"] * prune]
+    pushed = done is not None and done.ok
+    configs = sorted({Path(file.name).parts[1] for file in files if fnmatchcase(file.name, "data/*/*")})
+    facts = {
+        "to send" if done is None else "sent": [_changes(plan)],
+        "up to date": [plural(plan.kept, "file")] if plan.kept else [],
+        "failed": most([f"{name} {why}" for name, why in differences.items()], f"{shlex.join(again)} --json"),
+        "note": list(plan.notes),
+        "page": [f"{plan.page} ({'private' if plan.private else 'public'})"],
+        "version": [plan.tag] if pushed else [],
+        "load": load_lines(Path(repo), configs or ["default"]) if pushed and not of_recipe else [],
+        "next": [shlex.join(again)] if not pushed else [] if of_recipe else [f"specsia verify {repo}"],
+    }
+    title = f"{folder} on the Hub" + (", as planned" if done is None else "" if done.ok else ", not whole")
+    lines = _planned(plan) if done is None else _verdict(done)
+    conclude((done or plan).to_json(), lines, title, facts, ok=not differences)
+
+
+def _changes(plan: Plan) -> str:
+    """What a push sends and removes."""
+    sent, deleted = len(plan.of("add", "replace")), len(plan.of("delete"))
+    said = [f"{plural(sent, 'file')} of {amount(plan.size, 'B')}"] * bool(sent)
+    return ", ".join([*said, *[f"{plural(deleted, 'file')} removed"] * bool(deleted)]) or "nothing: all is up to date"
+
+
+def _planned(plan: Plan) -> list[str]:
+    kept = f"; {plural(plan.kept, 'file')} there already" if plan.kept else ""
+    lines = []
+    for one in plan.operations:
+        size = f" {amount(one.size, 'B')}"
+        more = {"create": f"({'private' if plan.private else 'public'})", "tag": ""}.get(one.kind, size)
+        lines.append(f"{one.kind:<8} {one.name} {more}".rstrip())
+    sent = plural(len(plan.of("add", "replace")), "file")
+    return [*lines, f"{plan.page}: {sent} of {amount(plan.size, 'B')} to send{kept}"]
+
+
+def _verdict(done: Pushed) -> list[str]:
+    plan = done.plan
+    if not done.ok:
+        lines = [f"{name} {problem}" for name, problem in done.differences.items()]
+        return [*lines, f"FAILED: {plan.page} is not the dataset at {done.commit[:12]}; it was not tagged"]
+    did = _changes(plan) if plan.of("add", "replace", "delete") else "nothing to push"
+    return [
+        f"{plan.page} ({'private' if plan.private else 'public'}) is the dataset: {did}; "
+        f"all {plural(done.files, 'file')} compared by checksum at {done.commit[:12]}, tagged {plan.tag}"
+    ]

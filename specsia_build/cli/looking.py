@@ -1,0 +1,195 @@
+"""`specsia report`, `turntable` and `sheet`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from specsia_build.cli.command import FILE, command, conclude, options
+from specsia_build.errors import UsageError, argument, plural, some
+from specsia_build.terminal.layout import most
+from specsia_build.terminal.screen import say
+
+if TYPE_CHECKING:
+    from specsia_build.look.drawing import Choice, Drawn, Look
+    from specsia_build.look.items import Gallery
+
+_FEW = 4
+"""Characters or clips that are drawn where neither they nor a split is named."""
+
+
+@command("specsia report my-run", "specsia report my-run/dataset --out pairs.html")
+@click.argument("where", metavar="DIR|DATASET")
+@click.option("--out", type=FILE, help="The page's file.  [default: in DIR, or beside the folder of a packed dataset]")
+def report(where: str, out: Path | None) -> None:
+    """Write one self-contained HTML page to look at.
+
+    About the run in DIR: pairs, quality, times, failures. About the folder of an evaluation: its tables, and every
+    method's results beside each other. About a packed DATASET alone (a folder, an fsspec URL or OWNER/NAME on the Hub,
+    of either schema): pairs, counts and, where it has them, quality and licences.
+    """
+    from specsia_build.dataset.reading import open_part
+    from specsia_build.look.dataset import gallery_of_dataset
+    from specsia_build.look.evaluation import REPORT, gallery_of_evaluation
+    from specsia_build.look.open import is_evaluation, is_run
+    from specsia_build.look.page import refuse_other_file, write_page
+    from specsia_build.look.run import open_run
+    from specsia_build.look.sections import sections_of_dataset, sections_of_evaluation, sections_of_run
+    from specsia_build.pipeline.progress import Progress
+    from specsia_build.pipeline.settings import existing_run
+
+    scored, run = is_evaluation(where), None
+    if not scored and is_run(where):
+        run = existing_run(where)
+    folder = Path(where).absolute()
+    if out is not None:
+        path = out
+    elif scored:
+        path = Path(where) / REPORT
+    elif run is not None:
+        path = run[1].report
+    elif "://" in where or not folder.is_dir():
+        raise UsageError(f"{where} is not in a folder here: say where the page goes with --out page.html")
+    else:
+        path = folder.with_name(f"{folder.name}-report.html")
+    refuse_other_file(path)
+    if scored:
+        gallery = gallery_of_evaluation(where)
+        sections = sections_of_evaluation(folder, gallery)
+    elif run is not None:
+        gallery, known = open_run(*run)
+        sections = sections_of_run(known, gallery)
+    else:
+        dataset = open_part(where, say)
+        gallery = gallery_of_dataset(dataset)
+        sections = sections_of_dataset(dataset, gallery)
+    page = write_page(gallery, sections, path, Progress())
+    gallery = page.gallery
+    count, lost = plural(len(gallery.items), gallery.noun), len(gallery.lost)
+    sides = ", ".join(gallery.side_names)
+    unreadable = f"pictures of {some(page.unreadable)} cannot be read, as the page says of each"
+    facts = {
+        "shown": [f"{count}: {sides}" if sides else "nothing: there are no pictures yet"],
+        "failed": [f"{lost:,}, each with its reason and the command that tries it again"] if lost else [],
+        "unreadable": [unreadable] if page.unreadable else [],
+        "missing": most(gallery.missing, str(path)),
+        "report": [str(path)],
+        "pictures": [] if page.pictures is None else [str(page.pictures)],
+        "next": [
+            *([gallery.go_on] if lost and gallery.go_on else []),
+            *([f"specsia sheet {argument(where)} --out sheet.png"] if gallery.items else []),
+        ],
+    }
+    conclude(None, [f"the report is in {path}"], f"{count} of {where}", facts)
+
+
+_DRAWING = options(
+    click.argument("where", metavar="WHERE"),
+    click.argument("ids", metavar="[ID]...", nargs=-1),
+    click.option("--split", help="Characters or clips of this split."),
+    click.option(
+        "--limit", type=click.IntRange(1), help=f"At most so many, the best.  [default: {_FEW}; all of a --split]"
+    ),
+    click.option(
+        "--show",
+        multiple=True,
+        metavar="SIDE[:LAYER]",
+        help="What is drawn of each: 'Y*' or a backend, and one of its layers, such as relief:mask; may be repeated.  "
+        "[Y* and Z of each backend]",
+    ),
+    click.option(
+        "--size", type=click.IntRange(16, 4096), default=256, help="Pixels of each picture.", show_default=True
+    ),
+    click.option("--columns", type=click.IntRange(1), help="Characters or clips beside each other."),
+    click.option("--background", default="white", metavar="NAME", help="white, transparent, checkerboard or #f0f0f0."),
+    click.option("--labels/--no-labels", default=True, help="Write names beside the pictures."),
+    click.option("--values", is_flag=True, help="Write each picture's IoU, or other main measure, below it."),
+    click.option("--out", required=True, type=click.Path(path_type=Path), help="File to write."),
+)
+"""What both commands take."""
+
+
+def _asked(where: str, given: dict[str, Any]) -> tuple[Gallery, Choice, Look]:
+    """What is drawn and how, from the command line."""
+    from specsia_build.look.drawing import Choice, Look
+    from specsia_build.look.open import open_gallery
+    from specsia_build.sheets import parse_ground
+
+    ids, split, limit = given["ids"], given["split"], given["limit"]
+    if ids and (split or limit):
+        raise UsageError("name characters, or a --split or --limit, not both")
+    choice = Choice(ids, split, _FEW if limit is None and split is None else limit, given["show"])
+    look = Look(given["size"], parse_ground(given["background"]), given["labels"], given["values"], given["columns"])
+    return open_gallery(where, say), choice, look
+
+
+def _conclude(where: str, drawn: Drawn, noun: str, what: str, other: str) -> None:
+    """Say what was drawn, and the command that draws the same another way."""
+    items, named = plural(drawn.items, noun), argument(where)
+    what += f"{drawn.size[0]} x {drawn.size[1]} pixels"
+    facts = {
+        "drawn": [what],
+        "warnings": most(drawn.warnings, f"specsia report {named}"),
+        "file": [str(drawn.path)],
+        "next": [f"specsia {other.format(named)}"],
+    }
+    conclude(None, [f"{drawn.path}: {items}, {what}"], f"{items} of {where}", facts)
+
+
+@command(
+    "specsia turntable my-run --out turntable.webp",
+    "specsia turntable my-run/dataset --split test --limit 2 --show 'Y*' --background transparent --out test.gif",
+)
+@_DRAWING
+@click.option("--seconds", type=click.FloatRange(0.1, 3600), default=4, help="Time of a turn.", show_default=True)
+@click.option(
+    "--fps", type=click.FloatRange(0.1, 60), help="Views a second instead, or frames of clips.  [clips: their own]"
+)
+def turntable(where: str, out: Path, seconds: float, fps: float | None, **given: Any) -> None:
+    """Write a film of characters that turn, or of clips that play: MP4, animated WebP, GIF or PNG, by the file's name.
+
+    WHERE is a run, a packed dataset (a folder, a URL or OWNER/NAME on the Hub) or an evaluation. Without an ID, those
+    with the best IoU are drawn. A run turns in 36 steps where its source is at hand; else each view is held until the
+    next.
+    """
+    from specsia_build.look.drawing import draw_turntable
+    from specsia_build.look.turning import smooth
+    from specsia_build.pipeline.settings import existing_run
+
+    gallery, choice, look = _asked(where, given)
+    if gallery.kind == "run" and not look.values:
+        gallery = smooth(gallery, *existing_run(where))
+    drawn = draw_turntable(gallery, out, choice, look, seconds=seconds, fps=fps)
+    frames = f"{plural(drawn.frames, 'frame')} in {float(drawn.frames / drawn.fps):.1f} s, "
+    _conclude(where, drawn, gallery.noun, frames, "sheet {} --out sheet.png")
+
+
+def _numbers(_ctx: click.Context, _option: click.Parameter, text: str | None) -> tuple[int, ...]:
+    """Whole numbers with commas between them."""
+    parts = [part.strip() for part in text.split(",")] if text else []
+    if not all(part.isdecimal() and len(part) < 8 for part in parts):
+        raise click.BadParameter("numbers with commas between them are wanted, such as 0,2,5")
+    return tuple(map(int, parts))
+
+
+@command(
+    "specsia sheet my-run --values --out sheet.png",
+    "specsia sheet my-run/dataset --split test --show 'Y*' --show relief --show relief:pos --out test.pdf",
+)
+@_DRAWING
+@click.option(
+    "--views", callback=_numbers, metavar="K,K,...", help="Views, or frames of clips, by number.  [five of them]"
+)
+def sheet(where: str, out: Path, views: tuple[int, ...], **given: Any) -> None:
+    """Write one picture of characters from several views, or of clips in several frames: PNG, WebP, JPEG or PDF.
+
+    WHERE is a run, a packed dataset (a folder, a URL or OWNER/NAME on the Hub) or an evaluation. Without an ID, those
+    with the best IoU are drawn. PNG, JPEG and PDF have 300 pixels an inch.
+    """
+    from specsia_build.look.drawing import draw_sheet
+
+    gallery, choice, look = _asked(where, given)
+    drawn = draw_sheet(gallery, out, choice, look, views=views)
+    _conclude(where, drawn, gallery.noun, "", "turntable {} --out turntable.webp")

@@ -1,0 +1,229 @@
+"""`specsia build`, `clips`, `merge` and `status`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, replace
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from specsia_build.cli.closing import end, failure_sentences, folded_warnings
+from specsia_build.cli.command import command, json_option, options, tell
+from specsia_build.config import (
+    DEFAULT_CLIPS_OUT,
+    DRAVIE,
+    EXECUTORS,
+    FRAMES,
+    KEEPS,
+    LOOKS,
+    LOW_IOU_ACTIONS,
+    RENDERERS,
+    ClipSettings,
+    check_failures,
+)
+from specsia_build.errors import UsageError, plural, some
+from specsia_build.folders import expanded
+from specsia_build.terminal.layout import Table
+
+if TYPE_CHECKING:
+    from specsia_build.pipeline.status import RunStatus
+
+STAGES = ("render", "reconstruct", "project", "pack")
+CLIP_STAGES = ("motions", "draw", "render", "reconstruct", "project", "carry", "move", "pack")
+MOTIONS = ("idle", "walk", "run", "jump", "wave", "turn")
+"""Names that help knows without importing what they stand for."""
+
+
+def recipe_names() -> list[str]:
+    """Layouts that clips are written in; nothing is imported."""
+    return sorted({point.name for point in entry_points(group="specsia.recipes")} | {DRAVIE})
+
+
+source = click.argument("source", required=False)
+
+max_failures = click.option("--max-failures", metavar="N|P%", help="Failed ones to put up with.  [default: 1%, or 1]")
+
+
+def backends(description: str) -> Callable[[Any], Any]:
+    """The option that names backends."""
+    return click.option("--backend", "backends", multiple=True, metavar="NAME[:ARG]", help=description)
+
+
+_SHARED = options(
+    click.option(
+        "--config", "config_name", metavar="FILE|NAME", help="YAML file of settings, or one that comes along."
+    ),
+    click.option("--size", type=int, help="Pixels on a side of every image.  [default: 512]"),
+    click.option("--look", type=click.Choice(LOOKS), help="Plain colours, or shaded.  [default: unlit]"),
+    click.option("--outline", metavar="random|dark|GREY", help="Grey of the contour of Y*, 0-255.  [default: random]"),
+    click.option("--workers", type=int, help="Processes; 0 is one for each core.  [default: 0]"),
+    click.option("--executor", type=click.Choice(EXECUTORS), help="Here, or on a Ray cluster.  [default: local]"),
+    click.option("--memory", metavar="SIZE", help="What a character may cost in a worker.  [default: 2 GB]"),
+    click.option("--shard", metavar="I/N", help="Only the I-th of N shares of the source.  [default: all]"),
+    click.option("--limit", type=int, help="Only the first so many characters of the source."),
+    click.option("--exclude", metavar="FILE", help="Leave out the characters whose ids this file names, one a line."),
+    click.option("--seed", type=int, help="Of contours and backends; splits do not depend on it.  [default: 42]"),
+    max_failures,
+    click.option("--keep", type=click.Choice(KEEPS), help="Artefacts to keep once all is packed.  [default: all]"),
+    click.option("--fresh", is_flag=True, help="Forget what the folder holds of an earlier run."),
+    json_option,
+)
+
+
+@command(
+    "specsia build sample:3 --out my-samples",
+    "specsia build path/to/characters --out my-run",
+    goes_on=True,
+    takes_source=True,
+)
+@source
+@click.option("--out", help="Folder of the run, or a URL (s3://...) to send its dataset to.  [default: specsia-out]")
+@click.option("--stage", "stages", multiple=True, type=click.Choice(STAGES), help="Run only this stage.")
+@backends("Reconstruction backend, of `specsia backends list`; may be repeated.")
+@click.option("--like", metavar="DATASET", help="Build the characters of this packed dataset only, in its splits.")
+@click.option("--renderer", metavar="NAME", help=f"What draws Y* and Z, of {', '.join(RENDERERS)}.  [default: fast]")
+@click.option("--views", type=int, help="Evenly spaced views of a character.  [default: 10]")
+@click.option("--min-iou", type=float, help="Mean IoU below which a reconstruction is of low quality.  [default: 0.5]")
+@click.option("--low-iou", type=click.Choice(LOW_IOU_ACTIONS), help="What becomes of these.  [default: quarantine]")
+@_SHARED
+def build(
+    source: str | None, out: str | None, stages: tuple[str, ...], config_name: str | None, fresh: bool, **flags: Any
+) -> None:
+    """Build and pack a dataset from the characters of SOURCE.
+
+    Without SOURCE the run found in --out goes on, or sample:24 is built. A build that was stopped goes on where it was;
+    one that is up to date does nothing.
+    """
+    from specsia_build.pipeline.build import build as run_build
+    from specsia_build.pipeline.progress import Progress
+    from specsia_build.pipeline.settings import effective, named_settings
+
+    config_file = named_settings(config_name) if config_name is not None else None
+    config, layout = effective(source, out, config_file, flags, fresh)
+    end(run_build(config, layout, stages or STAGES, fresh, Progress()), config, layout)
+
+
+@command(
+    "specsia clips path/to/characters --out my-clips --preview",
+    "specsia clips sample:2 --motion walk --recipe anidoc --out my-line-art",
+    goes_on=True,
+    takes_source=True,
+)
+@source
+@click.option("--out", help=f"Folder of the run.  [default: {DEFAULT_CLIPS_OUT}]")
+@click.option("--recipe", "recipes", multiple=True, metavar="NAME", help=f"Layout: {', '.join(recipe_names())}.")
+@click.option(
+    "--motion",
+    "motions",
+    multiple=True,
+    metavar="own|NAME|FILE",
+    help=f"The characters' own motions, a built-in one ({', '.join(MOTIONS)}), or those of a file made for "
+    "another character (GLB, VRM, VRMA, FBX, .blend, BVH); may be repeated.  [default: own]",
+)
+@click.option("--clip", "patterns", multiple=True, metavar="PATTERN", help="Only motions of such names, as 'Walk*'.")
+@click.option("--fps", type=float, help="Frames a second.  [default: 12]")
+@click.option("--frames", type=int, help="Most frames of a clip.  [default: all]")
+@click.option("--views", type=int, help="Evenly spaced cameras that see each motion.  [default: 4]")
+@click.option("--line-px", type=float, help="Width of lines in pixels, 1 to 4.  [default: 2]")
+@click.option("--in-place/--travel", "in_place", default=None, help="Hold the figure over its place, or let it go.")
+@click.option("--turntable/--no-turntable", "turntable", default=None, help="Also a still figure, walked around.")
+@click.option("--preview/--no-preview", "preview", default=None, help="Write a film of each clip beside its frames.")
+@backends("Move reconstructions by it too; may be repeated.  [default: build's with the recipe dravie, else none]")
+@click.option("--stage", "stages", multiple=True, type=click.Choice(CLIP_STAGES), help="Run only this stage.")
+@_SHARED
+def clips(
+    source: str | None, out: str | None, stages: tuple[str, ...], config_name: str | None, fresh: bool, **flags: Any
+) -> None:
+    """Draw the characters of SOURCE in motion, with layers that agree to the byte.
+
+    The recipe `frames` writes DIR/frames/CLIP/{color,mask,pos}, which `specsia
+    enhance` takes as they are; `dravie` packs reconstructions that move as their characters do, beside the clean
+    frames, as the dataset DIR/dataset. A run that was stopped goes on where it was.
+    """
+    from specsia_build.pipeline.build import build as run_build
+    from specsia_build.pipeline.progress import Progress
+    from specsia_build.pipeline.settings import effective, named_settings, stated
+    from specsia_build.stages.clips.actor import check_settings
+    from specsia_build.stages.clips.origins import is_file_name
+    from specsia_build.stages.registry import refuse_stages_of_none
+
+    names = set(ClipSettings.__dataclass_fields__)
+    of_clips = {name: value for name, value in stated(flags).items() if name in names}
+    others = {name: value for name, value in flags.items() if name not in names}
+    if others["backends"]:
+        of_clips["reconstructed"] = True
+    if "motions" in of_clips:
+        found = of_clips["motions"]
+        of_clips["motions"] = [str(expanded(name).absolute()) if is_file_name(name) else name for name in found]
+    config_file = named_settings(config_name) if config_name is not None else None
+    config, layout = effective(source, out or DEFAULT_CLIPS_OUT, config_file, {**others, "clips": of_clips}, fresh)
+    assert config.clips is not None
+    # A run keeps what an earlier command asked of it: only who asks now is told.
+    if of_clips.get("preview") and FRAMES not in config.clips.recipes:
+        raise UsageError(
+            f"films of clips are written by the recipe {FRAMES}, not by {some(config.clips.recipes)}: add "
+            f"--recipe {FRAMES}, or leave out --preview"
+        )
+    check_settings(config)
+    refuse_stages_of_none(stages, config)
+    end(run_build(config, layout, stages or CLIP_STAGES, fresh, Progress()), config, layout)
+
+
+@command("specsia merge share-1 share-2 --out whole", "specsia merge share-* --out whole", goes_on=True)
+@click.argument("runs", metavar="RUN...", nargs=-1, required=True)
+@click.option("--out", required=True, help="Folder of the run that they become, or a URL to send its dataset to.")
+@max_failures
+@json_option
+def merge(runs: tuple[str, ...], out: str, max_failures: str | None) -> None:
+    """Join runs that each built a share of one source, and pack the whole.
+
+    Each RUN is a folder that `specsia build --shard I/N --out RUN` (or `specsia clips`) wrote, on any machine. The
+    dataset has the bytes that one build of the whole source gives. Runs may overlap where they made the same; what
+    differs is refused. The source must be here too. A merge that was stopped goes on with the same command.
+    """
+    from specsia_build.pipeline.build import build as run_build
+    from specsia_build.pipeline.layout import layout_of
+    from specsia_build.pipeline.merging import merge as merge_runs
+    from specsia_build.pipeline.progress import Progress
+
+    check_failures(max_failures)
+    layout, progress = layout_of(out), Progress()
+    config = replace(merge_runs([Path(run) for run in runs], layout), max_failures=max_failures)
+    end(run_build(config, layout, STAGES[-1:], False, progress), config, layout)
+
+
+@command("specsia status my-run", "specsia status my-run --json")
+@click.argument("folder", metavar="DIR")
+@json_option
+def status(folder: str) -> None:
+    """Say what the run in DIR holds, what failed and why, and what a build would do next.
+
+    DIR is what its --out was, a folder or a URL.
+    """
+    from specsia_build.pipeline.settings import existing_run
+    from specsia_build.pipeline.status import run_status
+
+    found = run_status(*existing_run(folder))
+    tell(asdict(found) | {"next": found.next_step}, _status_lines(found))
+
+
+def _status_lines(found: RunStatus) -> list[str | Table]:
+    rows = [
+        (f"{s.stage} {s.backend or ''}".rstrip(), s.done, s.stale, s.missing, s.waiting, s.failed) for s in found.stages
+    ]
+    head = ("stage", "done", "stale", "missing", "waiting", "failed")
+    packed = "all is packed" if found.current else "packed, but not as a build would pack it now"
+    outdated = [f"made by other versions, which a build makes anew: {'; '.join(found.outdated)}"]
+    return [
+        f"{found.source}: {plural(found.characters, 'character')}",
+        Table(head, rows, right=(1, 2, 3, 4, 5)),
+        *(f"warning: {fold.line()}" for fold in folded_warnings(found.warnings)),
+        f"pack                 {packed if found.packed else 'nothing is packed yet'}",
+        *outdated[: len(found.outdated)],
+        *(f"{kind}: {line}" for kind, lines in failure_sentences(found.failures).items() for line in lines),
+        *(f"note: {note}" for note in found.empty_splits),
+        found.next_step,
+    ]
