@@ -40,7 +40,7 @@ _MOST_SHAPES = 20
 @click.option("--pictures", metavar="FILE.html", type=FILE, help="Write a page with view 0 of each character.")
 @json_option
 def characters(source: str, parts: str | None, suggest: Path | None, pictures: Path | None, **limits: Any) -> None:
-    """List what SOURCE holds before anything is built: formats, sizes, poses, problems."""
+    """List what SOURCE holds before anything is built: formats, sizes, fronts, problems."""
     from specsia_build.characters.doubles import same_files, same_shapes
     from specsia_build.characters.sources import open_source
     from specsia_build.characters.suggest import suggested_manifest
@@ -103,7 +103,7 @@ def _part_lines(facts: CharacterFacts) -> list[str | Table]:
 
 def _show(facts: Sequence[CharacterFacts]) -> None:
     """Show the next characters of a source, while others are still read."""
-    head = ("id", "format", "vertices", "triangles", "textures", "front", "pose", "rig")
+    head = ("id", "format", "vertices", "triangles", "textures", "front", "rig")
     rows = [
         (
             one.id,
@@ -112,7 +112,6 @@ def _show(facts: Sequence[CharacterFacts]) -> None:
             f"{one.triangles:,}",
             ", ".join(one.textures) or "-",
             one.front or "-",
-            one.pose or "-",
             ("skin" if one.skinned else "no skin") + (f", {plural(one.animations, 'clip')}" if one.animations else ""),
         )
         for one in facts
