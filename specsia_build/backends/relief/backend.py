@@ -102,7 +102,7 @@ def _digest() -> str:
 
 
 def check_image(image: NDArray[np.uint8]) -> None:
-    """Refuse what is not a square RGBA picture of something.
+    """Refuse what is not a square RGBA picture.
 
     Raises:
         CharacterError: in one sentence.
@@ -114,11 +114,6 @@ def check_image(image: NDArray[np.uint8]) -> None:
         raise CharacterError(f"the picture is {width} x {height} pixels; it must be square")
     if width < SMALLEST:
         raise CharacterError(f"the picture is {plural(width, 'pixel')} wide; at least {SMALLEST} are needed")
-    covered = image[..., 3] >= HALF_COVERED
-    if not covered.any():
-        raise CharacterError("the picture is transparent: it shows nothing")
-    if covered.all():
-        raise CharacterError("the picture has no background: cut the figure out of it first")
 
 
 def reconstructed(image: NDArray[np.uint8], back: NDArray[np.uint8] | None = None, *, framed: bool = False) -> Mesh:
@@ -133,7 +128,12 @@ def reconstructed(image: NDArray[np.uint8], back: NDArray[np.uint8] | None = Non
         CharacterError: if the picture cannot be used.
     """
     check_image(image)
-    size, covered = len(image), main_parts(image[..., 3] >= HALF_COVERED)
+    covered = image[..., 3] >= HALF_COVERED
+    if not covered.any():
+        raise CharacterError("the picture is transparent: it shows nothing")
+    if covered.all():
+        raise CharacterError("the picture has no background: cut the figure out of it first")
+    size, covered = len(image), main_parts(covered)
     shown = [np.flatnonzero(covered.any(axis=axis)) for axis in (1, 0)]
     margin = max(4, round(MARGIN * max(int(np.ptp(at)) for at in shown)))
     window = tuple(slice(max(int(at[0]) - margin, 0), int(at[-1]) + 1 + margin) for at in shown)

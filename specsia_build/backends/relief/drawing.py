@@ -96,7 +96,7 @@ class Crop:
         inside = ((rows >= 0) & (rows < height))[:, None] & ((columns >= 0) & (columns < width))[None]
         taken = values[rows.clip(0, height - 1)][:, columns.clip(0, width - 1)]
         taken[~inside] = 0
-        return taken
+        return np.asarray(taken)
 
 
 def crop_of(covered: Mask) -> Crop:

@@ -145,4 +145,4 @@ def read_out(told: Floats, key: Floats, labels: NDArray[np.intp], length: float)
             hints = np.where(guided == number, np.float32(TRUST) * trust, 0).sum(axis=0)
             logits[..., number] = (query * mean.astype(np.float32)).sum(axis=2) / np.float32(KEY**0.5) + hints
     logits[..., COLOURS] = told[..., 2]
-    return depth, logits
+    return depth.astype(np.float32), logits
