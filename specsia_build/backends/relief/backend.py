@@ -47,8 +47,9 @@ ROOM = 0.93
 SPECK = 1e-3
 """Share of the silhouette below which a part of it is left out."""
 
-LEAST = -1e3
-"""Logits below are of no colour."""
+LEAST, COPY = -1e3, 1.0
+"""Logits below are of no colour; and by how much that of a copy of the front must exceed others: with none the back
+keeps pieces of faces."""
 
 SMOOTHING = 1.0
 """Pixels of the crop over which the choice of colours is smoothed, so that regions have even borders."""
@@ -197,7 +198,8 @@ def _coloured(front: NDArray[np.uint8], palette: Floats, logits: Floats, crop: C
     best, chosen = np.full((height, width), -np.inf, np.float32), np.zeros((height, width), np.intp)
     for number in range(COLOURS + 1):
         if logits[..., number].max() > LEAST:
-            value = crop.enlarged(scipy.ndimage.gaussian_filter(logits[..., number], SMOOTHING), (height, width))
+            soft = scipy.ndimage.gaussian_filter(logits[..., number], SMOOTHING)
+            value = crop.enlarged(soft, (height, width)) - COPY * (number == COLOURS)
             chosen[value > best] = number
             best = np.maximum(best, value)
     colours = np.concatenate([palette, np.zeros((1, 3), np.float32)])[chosen]
