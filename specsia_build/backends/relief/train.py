@@ -38,7 +38,7 @@ from specsia_build.backends.relief.net import BOUND, GUIDES, KEY, LEAK, THICKNES
 from specsia_build.characters.actions import FRAMES
 from specsia_build.characters.character import Entry
 from specsia_build.characters.manifest import read_manifest
-from specsia_build.characters.read import read_character, read_with_rig
+from specsia_build.characters.read import read_animated, read_character
 from specsia_build.errors import CharacterError
 from specsia_build.frame import Camera, normalise, view_cameras
 from specsia_build.rendering.contour import draw_contour
@@ -129,9 +129,8 @@ def pictures(manifest: Path) -> list[tuple[Picture, float]]:
 
 def _pictures(entry: Entry) -> Iterator[Picture]:
     rng = np.random.default_rng(int.from_bytes(hashlib.sha256(entry.id.encode()).digest()[:4], "big"))
-    _, moving = read_with_rig(entry)
+    motions = read_animated(entry).motions
     todo = [("rest", 0.0), ("rest", float(rng.normal(0, 15))), ("rest", 90.0)]
-    motions = () if moving is None else moving.motions
     for _ in range(POSES if motions else 0):
         motion = motions[int(rng.integers(len(motions)))]
         frame = int(FRAMES * (motion.start + motion.duration * rng.random()))
