@@ -1,4 +1,4 @@
-"""Digests that let anyone check a dataset: of every file, and of every image."""
+"""SHA-256 of every file of a dataset, in `SHA256SUMS`, and of every image, in `checksums.parquet`."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from specsia_build.dataset import schema
-from specsia_build.dataset.arrays import array_of
-from specsia_build.dataset.parquet import batches, local_path
+from specsia_build.dataset.parquet import array_of, batches, local_path
+from specsia_build.dataset.places import Place, read_errors
 from specsia_build.errors import SpecsiaError
 from specsia_build.files.names import relative_name
 
@@ -28,16 +28,6 @@ _OFFSETS = {name: index * 32 for index, name in enumerate(schema.IMAGE_COLUMNS)}
 
 Key = tuple[str, str]
 """Configuration and uid of a row."""
-
-
-def write_checksums(folder: Path, digests: Iterable[tuple[str, str, str, str]]) -> None:
-    """Write `checksums.parquet`: configuration, uid, image column and SHA-256 of the PNG bytes."""
-    arrow = pa.schema([(name, pa.string()) for name in COLUMNS])
-    left = iter(digests)
-    with pq.ParquetWriter(local_path(folder / schema.CHECKSUMS_FILE), arrow, compression="zstd") as writer:
-        while batch := list(islice(left, _BATCH)):
-            columns = [array_of(values, pa.string()) for values in zip(*batch, strict=True)]
-            writer.write_table(pa.Table.from_arrays(columns, schema=arrow))
 
 
 def file_sums(folder: Path, known: Mapping[str, str] | None = None) -> dict[str, str]:
@@ -87,7 +77,17 @@ def own_names(text: str) -> frozenset[str]:
     return frozenset({*listed, schema.SUMS_FILE}) if dataset or recipe else frozenset()
 
 
-def listed_rows(folder: Path) -> Iterator[tuple[Key, bytes]]:
+def write_checksums(folder: Path, digests: Iterable[tuple[str, str, str, str]]) -> None:
+    """Write `checksums.parquet`: configuration, uid, image column and SHA-256 of the PNG bytes."""
+    arrow = pa.schema([(name, pa.string()) for name in COLUMNS])
+    left = iter(digests)
+    with pq.ParquetWriter(local_path(folder / schema.CHECKSUMS_FILE), arrow, compression="zstd") as writer:
+        while batch := list(islice(left, _BATCH)):
+            columns = [array_of(values, pa.string()) for values in zip(*batch, strict=True)]
+            writer.write_table(pa.Table.from_arrays(columns, schema=arrow))
+
+
+def read_checksums(place: Place) -> Iterator[tuple[Key, bytes]]:
     """Digests of each row's images in the order of `checksums.parquet`, which has those of a row together.
 
     Yields:
@@ -99,7 +99,7 @@ def listed_rows(folder: Path) -> Iterator[tuple[Key, bytes]]:
     """
     key, row = None, bytearray()
     try:
-        with pq.ParquetFile(local_path(folder / schema.CHECKSUMS_FILE)) as opened:
+        with place.open(schema.CHECKSUMS_FILE) as stream, pq.ParquetFile(stream) as opened:
             for batch in batches(opened, COLUMNS):
                 for config, uid, column, digest in zip(*(c.to_pylist() for c in batch.columns), strict=True):
                     if key != (config, uid):
@@ -110,50 +110,37 @@ def listed_rows(folder: Path) -> Iterator[tuple[Key, bytes]]:
                     if len(data) != 32 or any(row[at : at + 32]):
                         raise ValueError(f"{uid} has {column} twice, or {digest!r} is no SHA-256")
                     row[at : at + 32] = data
-    except (OSError, pa.ArrowException, ValueError, KeyError, TypeError) as error:
+    except (*read_errors(), pa.ArrowException, ValueError, KeyError, TypeError) as error:
         raise SpecsiaError(f"does not hold the digests of images: {' '.join(str(error).split())}") from error
     if key is not None:
         yield key, bytes(row)
 
 
-def read_checksums(folder: Path) -> dict[Key, bytes]:
-    """Digests of `listed_rows` by row.
+class ImageSums:
+    """Digests of `checksums.parquet` by row; those that are asked for in their order are not held."""
 
-    Raises:
-        SpecsiaError: as `listed_rows`.
-    """
-    return dict(listed_rows(folder))
+    def __init__(self, place: Place) -> None:
+        self._left = read_checksums(place)
+        self._held: dict[Key, bytes] = {}
 
-
-class ListedImages:
-    """Digests of `checksums.parquet`, read as they are asked for; of rows asked for in their order none is held."""
-
-    def __init__(self, folder: Path) -> None:
-        """Read through the list of a dataset's folder, which must stay there.
+    def take(self, key: Key) -> bytes | None:
+        """Digests of a row as `read_checksums` gives them, once; None if none are left.
 
         Raises:
-            SpecsiaError: as `listed_rows`.
+            SpecsiaError: as `read_checksums`.
         """
-        self._folder = folder
-        self._rows: dict[str, Iterator[tuple[Key, bytes]]] = {}
-        self._held: dict[Key, bytes] = {}
-        for _ in listed_rows(folder):
-            pass
-
-    def take(self, config: str, uid: str) -> bytes | None:
-        """Digests of a row as `listed_rows` gives them, once; None if none are left."""
-        if config not in self._rows:
-            self._rows[config] = (row for row in listed_rows(self._folder) if row[0][0] == config)
-        while (config, uid) not in self._held:
-            row = next(self._rows[config], None)
+        while key not in self._held:
+            row = next(self._left, None)
             if row is None:
                 return None
             self._held[row[0]] = row[1]
-        return self._held.pop((config, uid))
+        return self._held.pop(key)
 
     def rest(self) -> Iterator[Key]:
-        """Rows that were not taken."""
+        """Rows that were not taken.
+
+        Raises:
+            SpecsiaError: as `read_checksums`.
+        """
         yield from self._held
-        for rows in self._rows.values():
-            yield from (key for key, _ in rows)
-        yield from (key for key, _ in listed_rows(self._folder) if key[0] not in self._rows)
+        yield from (key for key, _ in self._left)

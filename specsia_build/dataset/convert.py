@@ -12,7 +12,7 @@ from typing import Any
 
 from specsia_build import __version__, png
 from specsia_build.dataset import schema, splits
-from specsia_build.dataset.card.text import write_converted_card
+from specsia_build.dataset.card import write_converted_card
 from specsia_build.dataset.checksums import write_checksums, write_sums
 from specsia_build.dataset.pairs import composite
 from specsia_build.dataset.parquet import write_shard
@@ -32,21 +32,6 @@ class Conversion:
 
     folder: Path
     rows: Mapping[str, Mapping[str, int]]
-
-
-@dataclass(frozen=True)
-class _Task:
-    dataset: OpenedDataset
-    shard: Shard
-    config: str
-    path: Path
-
-
-@dataclass(frozen=True)
-class _Done:
-    rows: int
-    digests: list[tuple[str, str, str, str]]
-    licenses: dict[str, str | None]
 
 
 def to_published(
@@ -83,46 +68,48 @@ def to_published(
     digests: list[tuple[str, str, str, str]] = []
     members: dict[tuple[str, str], dict[str, str | None]] = {}
     with writing(out), replacing(folder) as scratch:
-        tasks = list(_tasks(dataset, chosen, scratch))
+        tasks = [(dataset, shard, path) for shard, path in _paths(dataset, chosen, scratch)]
         # Workers write into the folder, which must not go before they do.
         with closing(results(((_convert, task) for task in tasks), workers)) as converted:
-            for task, done in zip(tasks, converted, strict=True):
-                config, split = task.shard.config, task.shard.split
-                rows[config][split] = rows[config].get(split, 0) + done.rows
-                digests += done.digests
-                members.setdefault((config, split), {}).update(done.licenses)
-                advance(done.rows)
+            for (_, shard, _), (sums, licenses) in zip(tasks, converted, strict=True):
+                config = shard.config if len(chosen) > 1 else schema.DEFAULT_CONFIG
+                digests += [(config, *one) for one in sums]
+                members.setdefault((shard.config, shard.split), {}).update(licenses)
+                count = len(sums) // len(schema.PUBLISHED_COLUMNS[1:])
+                rows[shard.config][shard.split] = rows[shard.config].get(shard.split, 0) + count
+                advance(count)
         _write_texts(dataset, scratch, rows, members)
         write_checksums(scratch, digests)
         write_sums(scratch)
     return Conversion(out, rows)
 
 
-def _tasks(dataset: OpenedDataset, chosen: Sequence[str], folder: Path) -> Iterator[_Task]:
-    several = len(chosen) > 1
+def _paths(dataset: OpenedDataset, chosen: Sequence[str], folder: Path) -> Iterator[tuple[Shard, Path]]:
     for config in chosen:
-        data = folder / schema.data_folder(config, several)
+        data = folder / schema.data_folder(config, len(chosen) > 1)
         data.mkdir(parents=True)
-        name = config if several else schema.DEFAULT_CONFIG
         for split in schema.SPLITS:
             shards = [shard for shard in dataset.shards if (shard.config, shard.split) == (config, split)]
             for index, shard in enumerate(shards):
-                yield _Task(dataset, shard, name, data / schema.shard_name(split, index, len(shards)))
+                yield shard, data / schema.shard_name(split, index, len(shards))
 
 
-def _convert(task: _Task) -> _Done:
-    done = _Done(0, [], {})
+def _convert(task: tuple[OpenedDataset, Shard, Path]) -> tuple[list[tuple[str, str, str]], dict[str, str | None]]:
+    """Convert a shard; returns uid, column and SHA-256 of each image, and the licence of each character."""
+    dataset, shard, path = task
+    digests: list[tuple[str, str, str]] = []
+    licenses: dict[str, str | None] = {}
 
     def rows() -> Iterator[schema.Row]:
-        for row in task.dataset.rows_of(task.shard, _NEEDED):
+        for row in dataset.rows_of(shard, _NEEDED):
             converted = published_row(row)
-            done.licenses[row["character_id"]] = row["license"]
-            for column, data in converted.images.items():
-                done.digests.append((task.config, row["uid"], column, hashlib.sha256(data).hexdigest()))
+            licenses[row["character_id"]] = row["license"]
+            for name, data in converted.images.items():
+                digests.append((row["uid"], name, hashlib.sha256(data).hexdigest()))
             yield converted
 
-    count = write_shard(task.path, rows(), schema.arrow_schema(schema.PUBLISHED_COLUMNS))
-    return _Done(count, done.digests, done.licenses)
+    write_shard(path, rows(), schema.arrow_schema(schema.PUBLISHED_COLUMNS))
+    return digests, licenses
 
 
 def published_row(row: Mapping[str, Any]) -> schema.Row:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -11,9 +11,8 @@ from numpy.typing import NDArray
 
 from specsia_build import png
 from specsia_build.dataset import schema
-from specsia_build.dataset.pairs import composite
 from specsia_build.dataset.reading import OpenedDataset
-from specsia_build.errors import SpecsiaError, plural, some
+from specsia_build.errors import SpecsiaError, UsageError, plural, some
 
 MOST_LISTED = 10
 """Rows that are named for each kind of difference as text; JSON names all."""
@@ -23,8 +22,6 @@ _AT_ONCE = 16
 
 _DERIVED = frozenset({"fingerprint", "shards"})
 """Entries of `build.json` that follow from the others, from the source and from the rows."""
-
-_COMPOSITED = frozenset({schema.COLOR, schema.POS, schema.GT})
 
 
 @dataclass
@@ -47,8 +44,9 @@ class ColumnDiff:
         """Count a row; `levels` are the differences of its pixels, None for other values."""
         self.rows.append(uid)
         if levels is not None and levels.any():
-            self.mean += (float(levels.mean()) - self.mean) / (self.pixel_rows + 1)
-            self.pixel_rows, self.worst = self.pixel_rows + 1, max(self.worst, int(levels.max()))
+            self.pixel_rows += 1
+            self.mean += (float(levels.mean()) - self.mean) / self.pixel_rows
+            self.worst = max(self.worst, int(levels.max()))
 
 
 @dataclass
@@ -84,9 +82,8 @@ class ConfigDiff:
             if uids:
                 yield f"  {plural(len(uids), 'row')} {what}: {some(uids, MOST_LISTED)}"
         for name, column in self.columns.items():
-            pixels = ""
-            if name in schema.IMAGE_COLUMNS:
-                pixels = f" (pixels in {column.pixel_rows}, mean {column.mean:.3f}, worst {column.worst})"
+            pixels = f" (pixels in {column.pixel_rows}, mean {column.mean:.3f}, worst {column.worst})"
+            pixels = pixels if name in schema.IMAGE_COLUMNS else ""
             yield f"  {name} in {plural(len(column.rows), 'row')}{pixels}: {some(column.rows, MOST_LISTED)}"
 
 
@@ -95,10 +92,9 @@ class DatasetDiff:
     """Differences of two datasets.
 
     Attributes:
-        one, two: where they are.
+        one, two: paths, URLs or Hub ids.
         settings: entries of `build.json` that differ, first and second value.
-        columns: names that only one of them has.
-        configs_apart: configurations that only one of them has.
+        columns, configs_apart: names that only one of them has.
         configs: those of both.
     """
 
@@ -128,25 +124,27 @@ class DatasetDiff:
         return [*lines, "the datasets are equal" if self.equal else "the datasets differ"]
 
 
-def diff(one: OpenedDataset, two: OpenedDataset, progress: Callable[[int, int], None] | None = None) -> DatasetDiff:
-    """Compare two datasets row by row; only images that differ in bytes are decoded.
-
-    Two datasets of one configuration each are compared whatever its name; if only one of the two has the published
-    schema, the other's images are composited first.
+def diff(
+    one: OpenedDataset, two: OpenedDataset, progress: Callable[[int, int], None] = lambda done, total: None
+) -> DatasetDiff:
+    """Compare two datasets row by row, by uid; only images that differ in bytes are decoded.
 
     Raises:
+        UsageError: if only one is in the published schema.
         SpecsiaError: if a shard is damaged, or a uid occurs twice in a configuration.
     """
-    paired = [(name, name) for name in one.configs if name in two.configs]
-    if len(one.configs) == len(two.configs) == 1:
-        paired = [(one.configs[0], two.configs[0])]
-    indexed = [(_index(one, a), _index(two, b)) for a, b in paired]
-    total, done = sum(len(a.keys() & b.keys()) for a, b in indexed), 0
+    if one.schema != two.schema:
+        schemas = f"{one.where} is in the {one.schema} schema and {two.where} in the {two.schema}"
+        raise UsageError(f"{schemas}: convert one of them with `specsia convert` first")
+    names = [name for name in one.configs if name in two.configs]
+    columns = [name for name in one.columns if name in two.columns]
+    places = [(_places(one, name), _places(two, name)) for name in names]
+    total, done = sum(len(here.keys() & there.keys()) for here, there in places), 0
     configs = []
-    for (a, b), (here, there) in zip(paired, indexed, strict=True):
+    for name, (here, there) in zip(names, places, strict=True):
         common = [uid for uid in here if uid in there]
         result = ConfigDiff(
-            config=a if a == b else f"{a} / {b}",
+            config=name,
             rows=(len(here), len(there)),
             removed=[uid for uid in here if uid not in there],
             added=[uid for uid in there if uid not in here],
@@ -154,97 +152,75 @@ def diff(one: OpenedDataset, two: OpenedDataset, progress: Callable[[int, int], 
         )
         for start in range(0, len(common), _AT_ONCE):
             uids = common[start : start + _AT_ONCE]
-            rows = _rows(one, a, [here[uid] for uid in uids], two.columns)
-            others = _rows(two, b, [there[uid] for uid in uids], one.columns)
-            for uid, row, other in zip(uids, rows, others, strict=True):
-                _compare(result, (one, two), uid, (row, other))
+            rows, others = (_rows(d, name, uids, p, columns) for d, p in ((one, here), (two, there)))
+            for uid in uids:
+                _compare(result, rows[uid], others[uid], one.schema == "published")
             done += len(uids)
-            if progress is not None:
-                progress(done, total)
+            progress(done, total)
         configs.append(result)
-    apart = {*one.configs, *two.configs} - {name for pair in paired for name in pair}
     return DatasetDiff(
         one=one.where,
         two=two.where,
         settings=_changed_settings(one, two),
         columns=tuple(sorted({*one.columns} ^ {*two.columns})),
-        configs_apart=tuple(sorted(apart)),
+        configs_apart=tuple(sorted({*one.configs} ^ {*two.configs})),
         configs=tuple(configs),
     )
 
 
-def _index(dataset: OpenedDataset, config: str) -> dict[str, tuple[str, int]]:
-    """Split and number of each row by uid."""
-    index: dict[str, tuple[str, int]] = {}
+_Places = Mapping[str, tuple[str, int]]
+"""Split and number of rows by uid."""
+
+
+def _places(dataset: OpenedDataset, config: str) -> _Places:
+    places: dict[str, tuple[str, int]] = {}
     for split in dataset.splits(config):
         for number, row in enumerate(dataset.stream(config, split, ["uid"])):
-            if row["uid"] in index:
+            if row["uid"] in places:
                 raise SpecsiaError(f"{row['uid']} stands twice in {dataset.where}: `specsia verify` says more")
-            index[row["uid"]] = split, number
-    return index
+            places[row["uid"]] = split, number
+    return places
 
 
 def _rows(
-    dataset: OpenedDataset, config: str, places: list[tuple[str, int]], columns: tuple[str, ...]
-) -> list[dict[str, Any]]:
-    """Rows by split and number, in the order asked for, of the columns that both datasets have."""
-    wanted = [name for name in dataset.columns if name in columns]
-    found: dict[tuple[str, int], dict[str, Any]] = {}
-    for split in {split for split, _ in places}:
-        numbers = [number for other, number in places if other == split]
-        rows = dataset.take(config, split, numbers, wanted)
-        found.update(zip(((split, number) for number in numbers), rows, strict=True))
-    return [found[place] for place in places]
+    dataset: OpenedDataset, config: str, uids: Sequence[str], places: _Places, columns: Sequence[str]
+) -> dict[str, dict[str, Any]]:
+    """Rows by uid."""
+    numbers: dict[str, list[int]] = {}
+    for uid in uids:
+        split, number = places[uid]
+        numbers.setdefault(split, []).append(number)
+    return {row["uid"]: row for split in numbers for row in dataset.take(config, split, numbers[split], columns)}
 
 
-def _compare(
-    result: ConfigDiff,
-    datasets: tuple[OpenedDataset, OpenedDataset],
-    uid: str,
-    rows: tuple[Mapping[str, Any], Mapping[str, Any]],
-) -> None:
-    mixed = datasets[0].schema != datasets[1].schema
-    for name in rows[0]:
-        a, b = rows[0][name], rows[1][name]
+def _compare(result: ConfigDiff, row: Mapping[str, Any], other: Mapping[str, Any], published: bool) -> None:
+    for name, a in row.items():
+        b = other[name]
         # A float that is no number is unequal to itself.
         if a == b or repr(a) == repr(b):
             continue
         levels = None
         if name in schema.IMAGE_COLUMNS:
-            left, right = (_image(d, r, name, mixed) for d, r in zip(datasets, rows, strict=True))
-            levels = np.full(1, 255, np.uint8)
-            if left.shape == right.shape:
-                levels = np.maximum(left, right) - np.minimum(left, right)
-            if mixed and not levels.any():
-                continue
-        result.columns.setdefault(name, ColumnDiff()).add(uid, levels)
-        result.changed.setdefault(uid, []).append(name)
-
-
-def _image(dataset: OpenedDataset, row: Mapping[str, Any], name: str, mixed: bool) -> NDArray[np.uint8]:
-    mode = schema.IMAGE_COLUMNS[name]
-    if dataset.schema == "published":
-        mode = mode.removesuffix("A")
-    try:
-        image = png.decode(row[name] or b"", len(mode))
-    except ValueError as error:
-        raise SpecsiaError(f"{name} of {row['uid']} in {dataset.where} {error}") from error
-    return composite(image) if mixed and mode == "RGBA" and name in _COMPOSITED else image
+            channels = min(len(schema.IMAGE_COLUMNS[name]), 3 if published else 4)
+            try:
+                left, right = png.decode(a or b"", channels), png.decode(b or b"", channels)
+            except ValueError as error:
+                raise SpecsiaError(f"{name} of {row['uid']} {error}") from error
+            same = left.shape == right.shape
+            levels = np.maximum(left, right) - np.minimum(left, right) if same else np.full(1, 255, np.uint8)
+        result.columns.setdefault(name, ColumnDiff()).add(row["uid"], levels)
+        result.changed.setdefault(row["uid"], []).append(name)
 
 
 def _changed_settings(one: OpenedDataset, two: OpenedDataset) -> dict[str, tuple[Any, Any]]:
     """Entries of `build.json` that differ, by their full names, joined by dots."""
-    flat = []
-    for dataset in (one, two):
-        record = dataset.build()
-        flat.append({key: v for name in record if name not in _DERIVED for key, v in _flat(name, record[name])})
-    names = sorted({*flat[0], *flat[1]})
-    return {name: (flat[0].get(name), flat[1].get(name)) for name in names if flat[0].get(name) != flat[1].get(name)}
+    a, b = ({k: v for k, v in _flat(dataset.build()) if k.split(".")[0] not in _DERIVED} for dataset in (one, two))
+    return {name: (a.get(name), b.get(name)) for name in sorted({*a, *b}) if a.get(name) != b.get(name)}
 
 
-def _flat(key: str, value: Any) -> Iterator[tuple[str, Any]]:
-    if isinstance(value, dict):
-        for name, inner in value.items():
-            yield from _flat(f"{key}.{name}", inner)
-    else:
-        yield key, value
+def _flat(values: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    for name, value in values.items():
+        if isinstance(value, dict):
+            yield from ((f"{name}.{inner}", leaf) for inner, leaf in _flat(value))
+        else:
+            yield name, value

@@ -1,6 +1,6 @@
 """Replace a dataset by a finished one in a single step, so that nobody ever sees neither or half.
 
-Of the old one only the files that its `SHA256SUMS` lists are removed; whatever else lies in it is kept.
+Of the old one only the files that its `SHA256SUMS` lists are removed; other files in its folder are kept.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ import ctypes
 import os
 import shutil
 import sys
-from collections.abc import Collection
 from pathlib import Path
 
 from specsia_build.dataset.checksums import parse_sums
@@ -50,20 +49,19 @@ def listed_names(folder: Path) -> set[str]:
 def foreign_names(folder: Path) -> list[str]:
     """Names of what lies in a dataset's folder and is not of the dataset, in order."""
     own = listed_names(folder)
-    # Empty ones, where files are gone that lay in them.
-    folders = {str(above) for name in own for above in Path(name).parents}
-    return [name for name in listed_below(folder) if name not in own and not _is_folder_of(name, folder, folders)]
+    # Its folders may be empty, where files are gone that lay in them.
+    own |= {str(above) for name in own for above in Path(name).parents if _is_folder(folder / above)}
+    return [name for name in listed_below(folder) if name not in own]
 
 
-def _is_folder_of(name: str, folder: Path, folders: Collection[str]) -> bool:
-    return name in folders and (folder / name).is_dir() and not (folder / name).is_symlink()
+def _is_folder(path: Path) -> bool:
+    return path.is_dir() and not path.is_symlink()
 
 
 def remove(folder: Path) -> list[str]:
     """Remove a dataset; returns the names of what is not of it and stays."""
-    own = listed_names(folder)
-    # Last of all, so that what is left of a removal that was killed still tells what is the dataset's.
-    for name in sorted(own, key=lambda name: name == SUMS_FILE):
+    # The list comes last, so that after a removal that was killed it still tells what is the dataset's.
+    for name in sorted(listed_names(folder), key=lambda name: name == SUMS_FILE):
         if not (folder / name).is_dir():
             (folder / name).unlink(missing_ok=True)
     remove_empty(folder)
@@ -74,19 +72,15 @@ def _tidy_up(folder: Path) -> None:
     """Remove the dataset that was replaced; what is not of it lies in the new one already, or is moved there."""
     aside = _aside(folder)
     for name in remove(aside):
-        if os.path.lexists(folder / name):
-            _unlink(aside / name)
+        old, new = aside / name, folder / name
+        if not os.path.lexists(new):
+            new.parent.mkdir(parents=True, exist_ok=True)
+            old.replace(new)
+        elif _is_folder(old):
+            old.rmdir()
         else:
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            (aside / name).replace(folder / name)
+            old.unlink()
     remove_empty(aside)
-
-
-def _unlink(path: Path) -> None:
-    if path.is_dir() and not path.is_symlink():
-        path.rmdir()
-    else:
-        path.unlink()
 
 
 def recover(folder: Path) -> None:
@@ -99,23 +93,22 @@ def recover(folder: Path) -> None:
         _aside(folder).replace(folder)
 
 
-def _carry(name: str, old: Path, new: Path) -> None:
-    """Put a file that is not of the old dataset into the new one, by a hard link if there are any."""
-    (new / name).parent.mkdir(parents=True, exist_ok=True)
-    if (old / name).is_dir() and not (old / name).is_symlink():
-        (new / name).mkdir()
+def _carry(old: Path, new: Path) -> None:
+    """Put a file or empty folder that is not of the old dataset into the new one, by a hard link if there are any."""
+    new.parent.mkdir(parents=True, exist_ok=True)
+    if _is_folder(old):
+        new.mkdir()
         return
     try:
-        os.link(old / name, new / name, follow_symlinks=False)
+        os.link(old, new, follow_symlinks=False)
     except OSError:
-        shutil.copy2(old / name, new / name, follow_symlinks=False)
+        shutil.copy2(old, new, follow_symlinks=False)
 
 
 def _in_the_way(name: str, finished: Path) -> bool:
     """Whether a dataset has a file of this name, or in place of one of its folders."""
-    return os.path.lexists(finished / name) or any(
-        (finished / above).is_file() for above in Path(name).parents if above != Path()
-    )
+    above = (finished / parent for parent in Path(name).parents if parent != Path())
+    return os.path.lexists(finished / name) or any(path.is_file() for path in above)
 
 
 def put(finished: Path, folder: Path) -> list[str]:
@@ -134,14 +127,13 @@ def put(finished: Path, folder: Path) -> list[str]:
         finished.replace(folder)
         return []
     foreign = foreign_names(folder)
-    taken = [name for name in foreign if _in_the_way(name, finished)]
-    if taken:
+    if taken := [name for name in foreign if _in_the_way(name, finished)]:
         raise SpecsiaError(
             f"{folder} holds {some(taken)}, which its {SUMS_FILE} does not list, so the dataset does not replace it: "
             "move that elsewhere and give the same command again"
         )
     for name in foreign:
-        _carry(name, folder, finished)
+        _carry(folder / name, finished / name)
     if _swapped(finished, folder):
         finished.replace(_aside(folder))
     else:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from specsia_build import png
+from specsia_build.characters.character import id_order_key
 from specsia_build.dataset import schema
 from specsia_build.errors import SpecsiaError, brief
 from specsia_build.films import Pixels
@@ -97,7 +98,7 @@ class Pair(ByShape):
     @property
     def subject(self) -> str:
         """See `subject_of`."""
-        return _subject(self.character_id, self.backend)
+        return subject_of({"character_id": self.character_id, "backend": self.backend})
 
     def without_truth(self) -> Pair:
         """The same view without Y* and what is measured against it; thickness and grey of the contour stay."""
@@ -131,11 +132,10 @@ def split_uid(uid: str) -> tuple[str, int]:
         ValueError: if it is no such id.
     """
     character_id, _, view = uid.rpartition("_")
-    if not character_id or not (view.isascii() and view.isdigit()):
+    number = int(view) if view.isascii() and view.isdigit() and len(view) <= len(str(schema.MOST_VIEWS)) else -1
+    if not character_id or not 0 <= number < schema.MOST_VIEWS:
         raise ValueError(f"the uid {brief(uid, 80)!r} does not end in the number of a view, such as 12_03")
-    if len(view) > len(str(schema.MOST_VIEWS)) or int(view) >= schema.MOST_VIEWS:
-        raise ValueError(f"the uid {brief(uid, 80)!r} ends in the number of a view that no character has")
-    return character_id, int(view)
+    return character_id, number
 
 
 def place_columns(kind: str) -> tuple[str, ...]:
@@ -151,34 +151,22 @@ def place_of(row: Mapping[str, Any], where: str) -> tuple[str, int, int | None]:
         SpecsiaError: if only the uid would tell, and it does not; `where` names the dataset in the message.
     """
     if "character_id" in row:
-        return row["character_id"], row["view"], row.get("frame")
-    return *_parted(row["uid"], where), None
+        return row["character_id"], row.get("view", 0), row.get("frame")
+    try:
+        return *split_uid(row["uid"]), None
+    except ValueError as error:
+        raise SpecsiaError(f"{where}: {error}") from error
 
 
 def character_of(row: Mapping[str, Any], where: str) -> str:
-    """Character's id of a row that holds `character_id`, or `uid` where there is no such column.
-
-    Raises:
-        SpecsiaError: as `place_of`.
-    """
-    return str(row["character_id"]) if "character_id" in row else _parted(row["uid"], where)[0]
-
-
-def _parted(uid: str, where: str) -> tuple[str, int]:
-    try:
-        return split_uid(uid)
-    except ValueError as error:
-        raise SpecsiaError(f"{where}: {error}") from error
+    """Character's id of a row that holds `character_id`, or `uid` where there is no such column; as `place_of`."""
+    return place_of(row, where)[0]
 
 
 def subject_of(row: Mapping[str, Any]) -> str:
     """Name of the reconstruction that a row shows: the character and the backend."""
     character_id = row["character_id"] if "character_id" in row else str(row["uid"]).rpartition("_")[0]
-    return _subject(character_id, row.get("backend"))
-
-
-def _subject(character_id: str, backend: str | None) -> str:
-    return character_id if backend is None else f"{character_id} by {backend}"
+    return character_id if row.get("backend") is None else f"{character_id} by {row['backend']}"
 
 
 def decode_pair(row: Mapping[str, Any]) -> Pair:
@@ -209,6 +197,23 @@ def pair_at(dataset: OpenedDataset, config: str, split: str, number: int) -> Pai
         SpecsiaError: as `OpenedDataset.take` and `decode_pair`.
     """
     return decode_pair(dataset.take(config, split, [number], PAIR_COLUMNS(dataset.kind))[0])
+
+
+def splits_of(dataset: OpenedDataset) -> dict[str, str]:
+    """Split of each character that has rows, in any configuration; of the rows only their ids are read.
+
+    Raises:
+        SpecsiaError: if a shard is damaged, an id is none, or a character is in two splits.
+    """
+    columns = ["uid" if dataset.kind == "published" else "character_id"]
+    splits: dict[str, str] = {}
+    for config, split in ((name, split) for name in dataset.configs for split in dataset.splits(name)):
+        for row in dataset.stream(config, split, columns):
+            character_id = character_of(row, dataset.where)
+            if (other := splits.setdefault(character_id, split)) != split:
+                where = f"{dataset.where} has the character {character_id} in two splits"
+                raise SpecsiaError(f"{where}, {other} and {split}, and cannot be followed")
+    return {i: splits[i] for i in sorted(splits, key=id_order_key)}
 
 
 def _own_pair(row: Mapping[str, Any]) -> Pair:

@@ -5,21 +5,19 @@ from __future__ import annotations
 import hashlib
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
-from functools import lru_cache
 from itertools import accumulate
+from operator import index
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from specsia_build import memory
-from specsia_build.dataset.schema import IMAGE_COLUMNS, Row, table_of
+from specsia_build.dataset.schema import IMAGE_COLUMNS, Row
 from specsia_build.errors import SpecsiaError, plural
 from specsia_build.files.writing import replacing
-
-if TYPE_CHECKING:
-    from hashlib import _Hash
 
 SHARD_BYTES = 500_000_000
 """Most image bytes of a shard, unless one character alone has more."""
@@ -38,6 +36,52 @@ _VALUE_BYTES = 256
 
 _MOST_ROWS = 4096
 """Rows that are decoded at once."""
+
+_MOST_BYTES = int(np.iinfo(np.int32).max)
+
+
+def array_of(values: Sequence[Any], kind: pa.DataType) -> pa.Array:
+    """The array that `pyarrow.array` makes of text, bytes, numbers, or lists of a fixed number of these.
+
+    `pyarrow.array` imports pandas first, which takes longer than packing a small run.
+
+    Raises:
+        OverflowError: if a number, or the bytes of all in one, exceed what the type holds.
+        TypeError, ValueError: if a value is none of the type, or a list has another number of them.
+    """
+    known = np.array([value is not None for value in values], np.bool_)
+    valid = None if known.all() else pa.py_buffer(np.packbits(known, bitorder="little"))
+    nulls = len(values) - int(known.sum())
+    if pa.types.is_fixed_size_list(kind):
+        lists = [(0,) * kind.list_size if value is None else value for value in values]
+        if any(len(one) != kind.list_size for one in lists):
+            raise ValueError(f"not all lists have {kind.list_size} values")
+        inner = array_of([one for each in lists for one in each], kind.value_type)
+        return pa.Array.from_buffers(kind, len(values), [valid], nulls, children=[inner])
+    if pa.types.is_string(kind) or pa.types.is_binary(kind):
+        coded = [value.encode() if isinstance(value, str) else value or b"" for value in values]
+        ends = np.cumsum([0, *map(len, coded)], dtype=np.int64)
+        if ends[-1] > _MOST_BYTES:
+            raise OverflowError(f"an array holds no more than {_MOST_BYTES:,} bytes, not {ends[-1]:,}")
+        stored = [valid, pa.py_buffer(ends.astype(np.int32)), pa.py_buffer(b"".join(coded))]
+        return pa.Array.from_buffers(kind, len(values), stored, nulls)
+    convert = index if pa.types.is_integer(kind) else float
+    numbers = np.array([convert(0 if value is None else value) for value in values], kind.to_pandas_dtype())
+    return pa.Array.from_buffers(kind, len(values), [valid, pa.py_buffer(numbers)], nulls)
+
+
+def table_of(rows: Sequence[Row], schema: pa.Schema) -> pa.Table:
+    """An Arrow table of rows; PNG bytes pass through as they are."""
+    columns = []
+    for field in schema:
+        if field.name in IMAGE_COLUMNS:
+            pictures = [row.images[field.name] for row in rows]
+            names = [f"{row.scalars['uid']}_{field.name}.png" for row in rows]
+            stored = [array_of(pictures, pa.binary()), array_of(names, pa.string())]
+            columns.append(pa.StructArray.from_arrays(stored, fields=list(field.type)))
+        else:
+            columns.append(array_of([row.scalars[field.name] for row in rows], field.type))
+    return pa.Table.from_arrays(columns, schema=schema)
 
 
 def local_path(path: Path) -> str:
@@ -79,26 +123,7 @@ def _groups(rows: Iterable[Row]) -> Iterator[list[Row]]:
         yield group
 
 
-class _Digested:
-    """A file that is written once from its beginning to its end, and hashed on the way."""
-
-    closed = False
-
-    def __init__(self, stream: BinaryIO, digest: _Hash) -> None:
-        self._stream, self._digest = stream, digest
-        self.tell, self.flush = stream.tell, stream.flush
-
-    def write(self, data: Any) -> int:
-        self._digest.update(data)
-        return self._stream.write(data)
-
-    def close(self) -> None:
-        """The stream is closed by its owner."""
-
-
-def write_shard(
-    path: Path, rows: Iterable[Row], schema: pa.Schema, digest: _Hash | None = None, needed: int | None = None
-) -> int:
+def write_shard(path: Path, rows: Iterable[Row], schema: pa.Schema, needed: int | None = None) -> int:
     """Write one shard whole or not at all; returns the number of rows.
 
     As `datasets` does by default, it has a page index, and its pages are cut by content, so that the Hub's storage
@@ -108,31 +133,26 @@ def write_shard(
         path: of the shard.
         rows: in their order; views of a character stand together.
         schema: of the table.
-        digest: fed with the bytes of the file.
         needed: bytes that are to be written in all, told if the disk is full.
 
     Raises:
         SpecsiaError: if what was written cannot be read back.
     """
     images = [name for name in schema.names if name in IMAGE_COLUMNS]
+    others = [name for name in schema.names if name not in images]
     compression = {f"{name}.{part}": "none" for name in images for part in ("bytes", "path")}
-    for name in schema.names:
-        if name not in images:
-            compression[f"{name}.list.element" if name.startswith("bbox") else name] = "zstd"
+    compression |= {f"{name}.list.element" if name.startswith("bbox") else name: "zstd" for name in others}
     count = 0
     with replacing(path, needed) as temporary:
-        with (
-            temporary.open("wb") as stream,
-            pq.ParquetWriter(
-                _Digested(stream, digest or hashlib.sha256()),
-                schema,
-                compression=compression,
-                use_dictionary=[c for c in schema.names if c not in images and not c.startswith("bbox")],
-                write_statistics=["uid", "character_id", "view"],
-                write_page_index=True,
-                use_content_defined_chunking=True,
-            ) as writer,
-        ):
+        with pq.ParquetWriter(
+            local_path(temporary),
+            schema,
+            compression=compression,
+            use_dictionary=[name for name in others if not name.startswith("bbox")],
+            write_statistics=["uid", "character_id", "view"],
+            write_page_index=True,
+            use_content_defined_chunking=True,
+        ) as writer:
             for group in _groups(rows):
                 writer.write_table(table_of(group, schema), row_group_size=len(group))
                 count += len(group)
@@ -144,16 +164,7 @@ def write_shard(
 
 
 def stored_rows(path: Path) -> int | None:
-    """Rows of a shard by its footer, which is read once while the file stays as it is; None if it cannot be read."""
-    try:
-        status = path.stat()
-    except OSError:
-        return None
-    return _stored_rows(path, status.st_ino, status.st_size, status.st_mtime_ns)
-
-
-@lru_cache(maxsize=1 << 16)
-def _stored_rows(path: Path, *_: int) -> int | None:
+    """Rows of a shard by its footer; None if it cannot be read."""
     try:
         return int(pq.read_metadata(local_path(path)).num_rows)
     except (OSError, pa.ArrowException):

@@ -5,8 +5,7 @@ from __future__ import annotations
 import os
 import re
 import sys
-import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePath, PurePosixPath
@@ -65,13 +64,11 @@ class Place:
             sizes = {p.relative_to(self.folder).as_posix(): p.stat().st_size for p in paths}
         else:
             with self.reading(""):
+                listed = files_below(self.fs, self.root)
                 # A web server's listing does not tell sizes.
-                listed = files_below(self.fs, self.root).items()
-                known = {n: f["size"] if f["size"] is not None else self.fs.size(f["name"]) for n, f in listed}
-            if unknown := [name for name, size in known.items() if size is None]:
-                raise SpecsiaError(f"{self.where} cannot be read: it does not tell how large {unknown[0]} is")
-            sizes = {name: int(size) for name, size in known.items()}
-        return {n: sizes[n] for n in sorted(sizes) if not any(part.startswith(".") for part in n.split("/"))}
+                sizes = {n: f["size"] if f["size"] is not None else self.fs.size(f["name"]) for n, f in listed.items()}
+        visible = (name for name in sorted(sizes) if not any(part.startswith(".") for part in name.split("/")))
+        return {name: int(sizes[name]) for name in visible}
 
     def open(self, name: str) -> Any:
         """A file for pyarrow; without read-ahead, since its readers ask for exactly what they need.
@@ -103,27 +100,8 @@ class Place:
         return data
 
     @contextmanager
-    def small_files(self, names: Iterable[str]) -> Iterator[Path]:
-        """A folder on this machine with these files: the place itself, or copies that go when the context ends.
-
-        No link in it leads out of the place.
-
-        Raises:
-            SpecsiaError: if one cannot be read.
-        """
-        if self.folder is not None and not any(leads_out(self.folder, name) for name in self.files()):
-            yield self.folder
-            return
-        with tempfile.TemporaryDirectory(prefix="specsia-") as scratch:
-            for name in names:
-                path = Path(scratch) / relative_name(name, "file")
-                path.parent.mkdir(parents=True, exist_ok=True)
-                path.write_bytes(self.read(name))
-            yield Path(scratch)
-
-    @contextmanager
     def reading(self, name: str) -> Iterator[None]:
-        """Turn what a filesystem raises while `name` is read into a sentence."""
+        """Raise what a filesystem raises while `name` is read as one sentence."""
         try:
             yield
         except Exception as error:
@@ -134,8 +112,8 @@ class Place:
             raise SpecsiaError(f"{where} cannot be read: {sentence(error)}") from error
 
 
-def read_errors() -> tuple[type[Exception], ...]:
-    """What a filesystem may raise while it is read."""
+def read_errors(*more: type[Exception]) -> tuple[type[Exception], ...]:
+    """Errors that a filesystem may raise while it is read, and `more`."""
     from huggingface_hub.errors import HfHubHTTPError
 
     # Its bases are OSError and the error of the HTTP client that huggingface_hub uses.
@@ -143,7 +121,7 @@ def read_errors() -> tuple[type[Exception], ...]:
     # Those of S3 are no OSError; whoever has raised one has imported it.
     for name, kind in (("botocore.exceptions", "BotoCoreError"), ("aiohttp", "ClientError")):
         kinds += [vars(sys.modules[name])[kind]] if name in sys.modules else []
-    return tuple(kinds)
+    return (*kinds, *more)
 
 
 def sentence(error: BaseException) -> str:
@@ -205,9 +183,9 @@ def _local_filesystem() -> Any:
 
 
 def files_below(fs: Any, root: str) -> dict[str, Any]:
-    """What an fsspec filesystem says of each file in a folder and below it, by relative name."""
-    base = fs._strip_protocol(root).rstrip("/") + "/"
-    return {name.removeprefix(base): said for name, said in fs.find(root, detail=True).items() if name.startswith(base)}
+    """Details of each file below a folder of an fsspec filesystem, by relative name."""
+    base, found = fs._strip_protocol(root).rstrip("/") + "/", fs.find(root, detail=True)
+    return {name.removeprefix(base): details for name, details in found.items() if name.startswith(base)}
 
 
 def filesystem_of(url: str, **options: Any) -> tuple[Any, str]:
@@ -257,34 +235,34 @@ def _on_hub(repo: str, where: str) -> Place:
     if not HUB_ID.fullmatch(name):
         raise UsageError(f"{where} is no dataset of the Hub: give OWNER/NAME")
 
-    def cached(revision: str | None) -> Path | None:
+    def cached(revision: str | None) -> Place | None:
         try:
-            return Path(snapshot_download(name, repo_type="dataset", revision=revision, local_files_only=True))
+            found = snapshot_download(name, repo_type="dataset", revision=revision, local_files_only=True)
         except (LocalEntryNotFoundError, ValueError):
             return None
+        return Place(where, _local_filesystem(), found, Path(found))
 
     if constants.HF_HUB_OFFLINE:
-        folder = cached(revision or None)
-        if folder is None:
+        place = cached(revision or None)
+        if place is None:
             where = f"{where} is neither a folder here nor in the Hub's cache"
             raise SpecsiaError(f"{where}, and HF_HUB_OFFLINE is set: download it first")
-        return Place(where, _local_filesystem(), str(folder), folder)
+        return place
+    absent = f"there is no folder {where} here"
     try:
         info = HfApi(endpoint=endpoint).dataset_info(name, revision=revision or None)
     except HFValidationError as error:
-        raise UsageError(f"there is no folder {where} here, and no dataset on the Hub can have that name") from error
+        raise UsageError(f"{absent}, and no dataset on the Hub can have that name") from error
     except (RepositoryNotFoundError, RevisionNotFoundError) as error:
         kind = "dataset" if isinstance(error, RepositoryNotFoundError) else f"revision '{revision}' of it"
         raise UsageError(
-            f"there is no folder {where} here, and no {kind} on the Hub that you may read: "
-            "check the name, and log in if it is private"
+            f"{absent}, and no {kind} on the Hub that you may read: check the name, and log in if it is private"
         ) from error
     except read_errors() as error:
         raise SpecsiaError(
-            f"there is no folder {where} here, and the Hub cannot be asked for a dataset of that name: "
-            f"{sentence(error)}"
+            f"{absent}, and the Hub cannot be asked for a dataset of that name: {sentence(error)}"
         ) from error
-    folder = cached(str(info.sha))
-    if folder is not None and all((folder / file.rfilename).is_file() for file in info.siblings or ()):
-        return Place(where, _local_filesystem(), str(folder), folder)
+    place = cached(str(info.sha))
+    if place is not None and all((Path(place.root) / file.rfilename).is_file() for file in info.siblings or ()):
+        return place
     return Place(where, HfFileSystem(endpoint=endpoint), f"datasets/{name}@{info.sha}")

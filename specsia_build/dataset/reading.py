@@ -13,17 +13,15 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from specsia_build.dataset import schema
-from specsia_build.dataset.arrays import array_of
-from specsia_build.dataset.card.head import MOST_CARD_BYTES, card_fields, data_files, fits
-from specsia_build.dataset.parquet import batches, table
+from specsia_build.dataset.front_matter import MOST_CARD_BYTES, card_fields, data_files, fits
+from specsia_build.dataset.parquet import array_of, batches, table
 from specsia_build.dataset.places import Place, find_place
 from specsia_build.errors import SpecsiaError, UsageError, brief, plural
 from specsia_build.files.names import file_name, folded_name, relative_name
 from specsia_build.files.records import parse_json
 
-Schema = Literal["specsia", "published"]
-
 Kind = Literal["specsia", "published", "clips"]
+"""Rows are views of a character, such views in the published schema, or frames of clips."""
 
 _OWN_ONLY = frozenset(schema.COLUMNS) - frozenset(schema.PUBLISHED_COLUMNS)
 
@@ -42,6 +40,14 @@ _RANGES = {
 }
 """Least and most of the numbers that others compute with."""
 
+_TYPES = {
+    "text": (pa.types.is_string, pa.types.is_large_string, pa.types.is_null),
+    "whole numbers": (pa.types.is_integer,),
+    "numbers": (pa.types.is_floating, pa.types.is_integer),
+    "lists": (pa.types.is_list, pa.types.is_large_list, pa.types.is_fixed_size_list),
+    "images": (pa.types.is_binary, pa.types.is_large_binary),
+}
+
 
 @dataclass(frozen=True)
 class Shard:
@@ -57,8 +63,8 @@ class OpenedDataset:
     """A packed dataset that can be read; to open it, the list of its files, the card and one footer are read.
 
     Attributes:
-        where: what the user called it.
-        schema: `specsia`, or `published` for the columns of SPECSIA-15K.
+        where: path, URL or Hub id, as the user gave it.
+        kind: of its rows.
         configs: names of its configurations, the default first.
         columns: of its rows, in order.
         place: its folder.
@@ -68,7 +74,7 @@ class OpenedDataset:
     """
 
     where: str
-    schema: Schema
+    kind: Kind
     configs: tuple[str, ...]
     columns: tuple[str, ...]
     place: Place = field(repr=False)
@@ -80,12 +86,12 @@ class OpenedDataset:
     @property
     def moving(self) -> bool:
         """Whether its rows are frames of clips."""
-        return self.schema == "specsia" and schema.is_moving(self.columns)
+        return self.kind == "clips"
 
     @property
-    def kind(self) -> Kind:
-        """The schema, `clips` if the rows are frames of clips."""
-        return "clips" if self.moving else self.schema
+    def schema(self) -> Literal["specsia", "published"]:
+        """`specsia`, or `published` for the columns of SPECSIA-15K."""
+        return "published" if self.kind == "published" else "specsia"
 
     def splits(self, config: str) -> dict[str, int]:
         """Rows by split, in the order train, validation, test; splits without rows are absent.
@@ -124,7 +130,7 @@ class OpenedDataset:
             SpecsiaError: if a shard is damaged or lacks a column.
         """
         wanted = sorted({int(i) for i in indices})
-        found: dict[int, dict[str, Any]] = {}
+        rows: dict[int, dict[str, Any]] = {}
         start = 0
         for shard in self._shards(config, split):
             footer = self._footer(shard)
@@ -138,13 +144,13 @@ class OpenedDataset:
                 with self._parquet(shard, columns) as opened:
                     for group, first, here in groups:
                         chosen = table(opened, columns, [group]).take(array_of([i - first for i in here], pa.int64()))
-                        found.update(zip(here, _rows(chosen, self.where), strict=True))
-        if absent := [i for i in wanted if i not in found]:
+                        rows.update(zip(here, _rows(chosen, self.where), strict=True))
+        if absent := [i for i in wanted if i not in rows]:
             raise IndexError(f"{split} has {plural(start, 'row')}, so there is no row {absent[-1]}")
-        return [found[int(i)] for i in indices]
+        return [rows[int(i)] for i in indices]
 
     def build(self) -> dict[str, Any]:
-        """What `build.json` states; empty if there is none.
+        """Content of `build.json`; empty if there is none.
 
         Raises:
             SpecsiaError: if it cannot be read or is no JSON.
@@ -164,7 +170,7 @@ class OpenedDataset:
         """
         config = self.build().get("config")
         stated = config.get("pos_frame") if isinstance(config, dict) else None
-        return bool(stated == "character" if stated else self.schema == "specsia")
+        return bool(stated == "character" if stated else self.kind != "published")
 
     def digest(self) -> str:
         """SHA-256 that identifies the content: of `SHA256SUMS`, or else of the shards' names, sizes and footers.
@@ -176,10 +182,7 @@ class OpenedDataset:
             return hashlib.sha256(self.place.read(schema.SUMS_FILE)).hexdigest()
         digest = hashlib.sha256()
         for shard in self.shards:
-            footer = self._footer(shard)
-            digest.update(f"{shard.name} {self.files[shard.name]} {footer.num_rows}\n".encode())
-            for group in range(footer.num_row_groups):
-                digest.update(repr(footer.row_group(group).to_dict()).encode())
+            digest.update(f"{shard.name} {self.files[shard.name]} {self._footer(shard).to_dict()}\n".encode())
         return digest.hexdigest()
 
     def _shards(self, config: str, split: str | None = None) -> list[Shard]:
@@ -188,9 +191,10 @@ class OpenedDataset:
         if config not in self.configs:
             raise UsageError(f"{self.where} has no configuration '{config}': it has {', '.join(self.configs)}")
         shards = [s for s in self.shards if s.config == config]
-        if split is not None and split not in {s.split for s in shards}:
-            names = ", ".join(dict.fromkeys(s.split for s in shards))
-            raise UsageError(f"{self.where} has no split '{split}' in its configuration '{config}': it has {names}")
+        names = dict.fromkeys(s.split for s in shards)
+        if split is not None and split not in names:
+            there = f"it has {', '.join(names)}"
+            raise UsageError(f"{self.where} has no split '{split}' in its configuration '{config}': {there}")
         return [s for s in shards if split in (None, s.split)]
 
     def _footer(self, shard: Shard) -> pq.FileMetaData:
@@ -201,10 +205,8 @@ class OpenedDataset:
     @contextmanager
     def _parquet(self, shard: Shard, columns: Sequence[str], buffer: int = 0) -> Iterator[pq.ParquetFile]:
         footer = self._footer(shard)
-        try:
-            _check_columns(footer.schema.to_arrow_schema(), columns)
-        except ValueError as error:
-            raise SpecsiaError(f"{self.where}/{shard.name} {error}") from error
+        if (problem := _column_problem(footer.schema.to_arrow_schema(), columns)) is not None:
+            raise SpecsiaError(f"{self.where}/{shard.name} {problem}")
         with _open_shard(self.place, shard.name, footer, buffer) as opened:
             yield opened
 
@@ -266,36 +268,24 @@ def _check_row(row: Mapping[str, Any], where: str) -> None:
             raise SpecsiaError(f"{what} of {where} has {value:g} for {name}: it must be {least:g} to {most:g}")
 
 
-def _kind_of(arrow: pa.DataType) -> str:
-    if pa.types.is_dictionary(arrow):
-        return _kind_of(arrow.value_type)
-    if pa.types.is_struct(arrow) and (held := arrow.get_field_index("bytes")) >= 0:
-        return _kind_of(arrow.field(held).type)
-    kinds = {
-        "text": (pa.types.is_string, pa.types.is_large_string),
-        "whole numbers": (pa.types.is_integer,),
-        "numbers": (pa.types.is_floating,),
-        "lists": (pa.types.is_list, pa.types.is_large_list, pa.types.is_fixed_size_list),
-        "images": (pa.types.is_binary, pa.types.is_large_binary),
-        "nothing": (pa.types.is_null,),
-    }
-    return next((kind for kind, checks in kinds.items() if any(check(arrow) for check in checks)), str(arrow))
-
-
-def _check_columns(stored: pa.Schema, wanted: Sequence[str]) -> None:
-    """Raise ValueError unless a shard has columns once each and of the kind that they must be."""
+def _column_problem(stored: pa.Schema, wanted: Sequence[str]) -> str | None:
+    """Why a shard has not each wanted column once and of the type that it must be; None if it has."""
     for name in wanted:
         places = stored.get_all_field_indices(name)
         if len(places) != 1:
-            raise ValueError(f"has {len(places) or 'no'} column '{name}': it has {', '.join(stored.names)}")
-        kind, must = _kind_of(stored.field(places[0]).type), "images"
+            return f"has {len(places) or 'no'} column '{name}': it has {', '.join(stored.names)}"
+        arrow, must = stored.field(places[0]).type, "images"
         if name in schema.VALUE_COLUMNS:
             stated, length = schema.value_type(name)
-            must = "lists" if length else _kind_of(pa.type_for_alias(stated))
+            must = "lists" if length else {"string": "text", "int32": "whole numbers", "float64": "numbers"}[stated]
         elif name not in schema.IMAGE_COLUMNS:
             continue
-        if kind != must and (must, kind) not in (("numbers", "whole numbers"), ("text", "nothing")):
-            raise ValueError(f"holds {kind} in its column '{name}', which must be {must}")
+        if pa.types.is_struct(arrow) and (held := arrow.get_field_index("bytes")) >= 0:
+            arrow = arrow.field(held).type
+        value = arrow.value_type if pa.types.is_dictionary(arrow) else arrow
+        if not any(check(value) for check in _TYPES[must]):
+            return f"holds {arrow} in its column '{name}', which must be {must}"
+    return None
 
 
 def find_shards(names: Iterable[str], card: str) -> tuple[Shard, ...]:
@@ -338,19 +328,19 @@ def _check_names(shards: Sequence[Shard], where: str) -> None:
     for shard in shards:
         relative_name(shard.name, f"shard of {where}")
         config = file_name(shard.config, f"configuration of {where}")
-        if folded.setdefault(folded_name(config), config) != config:
-            raise SpecsiaError(f"the configurations '{folded[folded_name(config)]}' and '{config}' of {where} are one")
+        if (other := folded.setdefault(folded_name(config), config)) != config:
+            raise SpecsiaError(f"the configurations '{other}' and '{config}' of {where} are one")
 
 
-def schema_of(columns: Collection[str]) -> Schema | None:
-    """The schema that a set of columns is of, None for neither; `verify` checks that it is complete."""
+def kind_of(columns: Collection[str]) -> Kind | None:
+    """The kind of dataset that a set of columns is of, None for none; `verify` checks that it is complete."""
     if _OWN_ONLY & set(columns) and {"uid", schema.COLOR, schema.GT} <= set(columns):
-        return "specsia"
+        return "clips" if "clip" in columns else "specsia"
     return "published" if set(schema.PUBLISHED_COLUMNS) <= set(columns) else None
 
 
 def no_dataset(where: str, names: Collection[str]) -> str:
-    """That a place is no packed dataset, and what may help."""
+    """The message that a place is no packed dataset, with a hint."""
     hint = "build one with `specsia build`, or write one with to_parquet of `datasets`"
     if any(name.startswith(f"dataset/{schema.DATA}/") for name in names):
         hint = f"did you mean {where.rstrip('/')}/dataset?"
@@ -408,12 +398,10 @@ def open_part(where: str | Path, say: Callable[[str], None] | None = None) -> Op
     shards = whole or shards
     footer = _read_footer(place, shards[0].name)
     columns = tuple(footer.schema.to_arrow_schema().names)
-    found = schema_of(columns)
-    if found is None:
+    kind = kind_of(columns)
+    if kind is None:
         absent = ", ".join(repr(name) for name in schema.PUBLISHED_COLUMNS if name not in columns)
-        raise UsageError(
-            f"{place.where} is no dataset of pairs: {shards[0].name} has no column {absent}, but "
-            f"{brief(', '.join(columns), 200)}"
-        )
+        there = brief(", ".join(columns), 200)
+        raise UsageError(f"{place.where} is no dataset of pairs: {shards[0].name} has no column {absent}, but {there}")
     configs = tuple(dict.fromkeys(shard.config for shard in shards))
-    return OpenedDataset(place.where, found, configs, columns, place, files, shards, lacking, {shards[0].name: footer})
+    return OpenedDataset(place.where, kind, configs, columns, place, files, shards, lacking, {shards[0].name: footer})

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from specsia_build.characters import character
-from specsia_build.dataset.arrays import array_of
 from specsia_build.files.names import file_name
 
 if TYPE_CHECKING:
@@ -51,60 +50,13 @@ CLIP_COLUMNS = {"clip": "string", "frame": "int32", "time": "float64", "action":
 
 VALUE_COLUMNS = {**SCALAR_COLUMNS, **CLIP_COLUMNS}
 
-COLUMNS = (
-    "uid",
-    "character_id",
-    "view",
-    "yaw_deg",
-    *IMAGE_COLUMNS,
-    "iou",
-    "backend",
-    "outline_px",
-    "outline_grey",
-    "bbox_min",
-    "bbox_max",
-    "license",
-)
+COLUMNS = (*[*SCALAR_COLUMNS][:4], *IMAGE_COLUMNS, *[*SCALAR_COLUMNS][4:])
 
 MOVING_COLUMNS = (*COLUMNS, *CLIP_COLUMNS)
 """Columns of a dataset of characters in motion: a row is a frame of a clip, which is seen by one camera."""
 
 PUBLISHED_COLUMNS = ("uid", COLOR, MASK, POS, EDGE, GT)
 """Columns of SPECSIA-15K, whose `color`, `pos` and `gt` are RGB on grey."""
-
-MEANINGS = {
-    "uid": "`{character_id}_{view:02d}`, unique in a configuration",
-    "character_id": "id of the character in its source",
-    "view": "number of the view; 0 is the frontal view",
-    "yaw_deg": "turn of the camera about the vertical axis in degrees, counter-clockwise seen from above",
-    COLOR: "Z: the reconstruction, rendered; straight alpha",
-    MASK: "Zmask: the silhouette of the reconstruction; equals the alpha of `color` and of `pos`",
-    POS: "Zpos: position on the registered reconstruction, R = x, G = z, B = -y over its bounding box",
-    EDGE: "edges of `pos` (Sobel), black on white, as in the published set",
-    GT: "Y*: the clean render with its contour; straight alpha, which covers the contour",
-    GT_MASK: "the ground truth's silhouette without the contour",
-    "iou": "intersection over union of `mask` and `gt_mask`, both at half coverage",
-    "backend": "what made the reconstruction",
-    "outline_px": "thickness of the contour in `gt` in pixels",
-    "outline_grey": "sRGB level of the contour in `gt`",
-    "bbox_min": "smallest x, y, z that `pos` spans, in units of the frame",
-    "bbox_max": "largest x, y, z that `pos` spans",
-    "license": "of the character, as its source states it; null where it states none",
-}
-
-MOVING_MEANINGS = {
-    **MEANINGS,
-    "uid": "`{clip}_{frame:04d}`, unique in a configuration",
-    "view": "number of the camera that sees the clip; 0 looks at the character's front where it stands at rest",
-    POS: "Zpos: where the visible point of the registered reconstruction is at rest, R = x, G = z, B = -y over the "
-    "bounding box at rest; the same point has the same colour in every frame of every clip",
-    "bbox_min": "smallest x, y, z that `pos` spans: of the reconstruction at rest, in units of the frame",
-    "clip": "id of the clip: one motion of the character, seen by one camera",
-    "frame": "number of the frame in its clip, from 0",
-    "time": "seconds from the clip's first frame",
-    "action": "name of the motion, as its file has it; `turntable` is the character at rest with a camera that walks",
-}
-"""The same for the columns of a dataset of characters in motion."""
 
 CARD = "README.md"
 
@@ -152,11 +104,6 @@ class Row:
 
     scalars: Mapping[str, Any]
     images: Mapping[str, bytes]
-
-
-def is_moving(columns: Collection[str]) -> bool:
-    """Whether columns are those of characters in motion, whose rows are frames of clips and not views."""
-    return "clip" in columns
 
 
 def row_uid(character_id: str, view: int) -> str:
@@ -255,19 +202,3 @@ def value_type(column: str) -> tuple[str, int]:
     """Type of a column that holds no images, and how many values a list of it has, 0 where it is no list."""
     kind, _, length = VALUE_COLUMNS[column].rstrip("]").partition("[")
     return kind, int(length or 0)
-
-
-def table_of(rows: Sequence[Row], schema: pa.Schema) -> pa.Table:
-    """An Arrow table of rows; PNG bytes pass through as they are."""
-    import pyarrow as pa
-
-    columns = []
-    for field in schema:
-        if field.name in IMAGE_COLUMNS:
-            pictures = [row.images[field.name] for row in rows]
-            names = [f"{row.scalars['uid']}_{field.name}.png" for row in rows]
-            stored = [array_of(pictures, pa.binary()), array_of(names, pa.string())]
-            columns.append(pa.StructArray.from_arrays(stored, fields=list(field.type)))
-        else:
-            columns.append(array_of([row.scalars[field.name] for row in rows], field.type))
-    return pa.Table.from_arrays(columns, schema=schema)

@@ -43,7 +43,7 @@ def assign(ids: Iterable[str], fixed: Mapping[str, str]) -> dict[str, str]:
 def grown(frozen: Mapping[str, str], ids: Iterable[str], fixed: Mapping[str, str]) -> dict[str, str]:
     """Frozen splits with characters that were added later: they join train unless a manifest (`fixed`) says otherwise.
 
-    They are appended, so that packed rows keep their places; a manifest also moves those that were there.
+    They are appended, so that packed rows keep their places; a manifest also moves older ones.
     """
     new = sorted({i for i in ids if i not in frozen}, key=id_order_key)
     kept = {i: fixed.get(i, split) for i, split in frozen.items()}
@@ -82,7 +82,7 @@ def frozen(path: Path) -> dict[str, str]:
         ) from error
 
 
-def parse(data: bytes, what: str) -> dict[str, str]:
+def parse(data: bytes | str, what: str) -> dict[str, str]:
     """Split of each id in the text of a `splits.json`; `what` names it in messages.
 
     Raises:
@@ -90,14 +90,14 @@ def parse(data: bytes, what: str) -> dict[str, str]:
     """
     try:
         loaded = parse_json(data, "it")
+        lists = {name: loaded.get(name) if isinstance(loaded, dict) else None for name in SPLITS}
+        if lacking := [name for name, ids in lists.items() if not isinstance(ids, list)]:
+            raise ValueError(f"it has no list of ids called {lacking[0]}")
         out: dict[str, str] = {}
-        for name in SPLITS:
-            if not isinstance(loaded, dict) or not isinstance(loaded.get(name), list):
-                raise ValueError(f"it has no list of ids called {name}")
-            for character_id in loaded[name]:
-                if not isinstance(character_id, str) or character_id in out:
-                    raise ValueError(f"{brief(repr(character_id), 80)} is no id or stands twice")
-                out[character_id] = name
+        for name, character_id in ((name, i) for name, ids in lists.items() for i in ids or ()):
+            if not isinstance(character_id, str) or character_id in out:
+                raise ValueError(f"{brief(repr(character_id), 80)} is no id or stands twice")
+            out[character_id] = name
     except (SpecsiaError, ValueError) as error:
         raise SpecsiaError(f"{what} is not a splits file: {error}") from error
     return out

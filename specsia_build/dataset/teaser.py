@@ -18,6 +18,9 @@ _ITEMS, _VIEWS, _CONFIGS = 4, 4, 4
 
 _ACROSS, _TILE = 2, 96
 
+_Place = tuple[str, int, int]
+"""Split of the rows of a character or clip, the number of the first, and how many there are."""
+
 
 def write_teaser(folder: Path, configs: Sequence[str]) -> None:
     """Write `teaser.webp`, which depends on the rows alone, into a dataset's folder.
@@ -35,7 +38,7 @@ def write_teaser(folder: Path, configs: Sequence[str]) -> None:
     shown = named[:_CONFIGS]
     places = [_places(dataset, config) for config in shown]
     common = [key for key in places[0] if all(key in others for others in places[1:])] or list(places[0])
-    # One that is none, with nothing to show, stands for a dataset without rows.
+    # An empty key, with nothing to show, stands for a dataset without rows.
     keys = [common[k] for k in spread(len(common), _ITEMS)] or [""]
     tiles: list[Pixels | str] = []
     for key in keys:
@@ -48,33 +51,26 @@ def write_teaser(folder: Path, configs: Sequence[str]) -> None:
     write_still(folder / schema.TEASER, sheet.draw(tiles))
 
 
-_Place = tuple[str, int, int]
-"""Split of the rows of a character or clip, the number of the first, and how many there are."""
-
-
 def _places(dataset: OpenedDataset, config: str) -> dict[str, _Place]:
     """Where the rows of each character or clip are, which stand together."""
     column = {"clips": "clip", "specsia": "character_id", "published": "uid"}[dataset.kind]
-    found: dict[str, _Place] = {}
+    places: dict[str, _Place] = {}
     for split in dataset.splits(config):
         for index, row in enumerate(dataset.stream(config, split, [column])):
             key = row[column].rpartition("_")[0] if column == "uid" else row[column]
-            _, start, count = found.get(key, (split, index, 0))
-            found[key] = split, start, count + 1
-    return found
+            _, start, count = places.get(key, (split, index, 0))
+            places[key] = split, start, count + 1
+    return places
 
 
 def _row(dataset: OpenedDataset, config: str, place: _Place | None, column: str) -> list[Pixels | str]:
     """Pictures of some views or frames, as many as there are columns."""
-    if place is None:
-        return ["none"] * _VIEWS
-    split, start, count = place
-    rows = dataset.take(config, split, [start + k for k in spread(count, _VIEWS)], [column])
-    return [*map(_picture, (row[column] for row in rows)), *["none"] * (_VIEWS - len(rows))]
-
-
-def _picture(data: bytes) -> Pixels | str:
-    try:
-        return decode_rgba(data)
-    except ValueError:
-        return "cannot be read"
+    tiles: list[Pixels | str] = []
+    if place is not None:
+        split, start, count = place
+        for row in dataset.take(config, split, [start + k for k in spread(count, _VIEWS)], [column]):
+            try:
+                tiles.append(decode_rgba(row[column]))
+            except ValueError:
+                tiles.append("cannot be read")
+    return tiles + ["none"] * (_VIEWS - len(tiles))

@@ -14,7 +14,7 @@ from specsia_build.characters.sources import Source, open_source
 from specsia_build.config import BuildConfig, in_shard
 from specsia_build.config_file import read_settings
 from specsia_build.dataset import splits
-from specsia_build.dataset.membership import splits_of
+from specsia_build.dataset.pairs import splits_of
 from specsia_build.dataset.reading import open_dataset
 from specsia_build.errors import UsageError, plural, some
 from specsia_build.folders import expanded

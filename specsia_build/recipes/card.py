@@ -13,8 +13,7 @@ from typing import Any
 import yaml
 
 from specsia_build.characters.character import id_order_key
-from specsia_build.dataset.card.text import asked_for, backend_note, how_built, licences_text, table
-from specsia_build.dataset.card.yaml import common_fields
+from specsia_build.dataset.card import asked_for, backend_note, common_fields, how_built, licences_text, table
 from specsia_build.dataset.schema import CARD, PARTS_FILE, RECIPE_FILE, SPLITS, SPLITS_FILE, SUMS_FILE, TEASER
 from specsia_build.errors import plural
 from specsia_build.files.writing import replacing, write_bytes

@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path, PurePosixPath
 
-from specsia_build.dataset.card.licences import licence_problems
-from specsia_build.dataset.hub.local import LocalFile, listed, read_files, refuse, unfit
+from specsia_build.dataset.licences import licence_problems
+from specsia_build.dataset.local_files import LocalFile, listed, read_files, refuse, unfit
 from specsia_build.dataset.schema import SUMS_FILE
 from specsia_build.errors import SpecsiaError
 from specsia_build.recipes.folder import OWN_FILES

@@ -14,23 +14,22 @@ from pathlib import Path
 from typing import Any
 
 from specsia_build.characters.formats import FORMATS
-from specsia_build.dataset.card.head import card_fields
 from specsia_build.dataset.checksums import parse_sums
+from specsia_build.dataset.front_matter import card_fields
 from specsia_build.dataset.places import leads_out, link_root
 from specsia_build.dataset.schema import CARD, FOREIGN, PARTS_FILE, RECIPE_FILE, SPLITS_FILE, SUMS_FILE
 from specsia_build.dataset.verify.check import verify as verify_dataset
 from specsia_build.dataset.verify.files import (
-    MOST_TEXT_BYTES,
     check_licences,
     known_folders,
     licence_notes,
     machine_path,
-    read_frozen_splits,
+    read_splits,
 )
 from specsia_build.dataset.verify.pixels import extra_chunks
 from specsia_build.dataset.verify.report import FILES, IMAGES, LAYOUT, LICENSES, SPLITS, SUMS, Findings, Report
 from specsia_build.errors import CharacterError, SpecsiaError, brief, some
-from specsia_build.files.records import read_json
+from specsia_build.files.records import MOST_JSON_BYTES, read_json
 from specsia_build.files.sources import open_source_file
 from specsia_build.pool import results
 from specsia_build.recipes.card import KIND, Counts
@@ -257,7 +256,7 @@ def _check_files(folder: Path, machine: tuple[str, ...], listed: Mapping[str, st
 def _read(folder: Path, name: str) -> tuple[str, bytes]:
     """SHA-256 of a file, and its beginning, which is all of it but for large ones."""
     with open_source_file(folder / name, link_root(folder)) as stream:
-        data = stream.read(MOST_TEXT_BYTES)
+        data = stream.read(MOST_JSON_BYTES)
         found = hashlib.sha256(data)
         while part := stream.read(_HASHED_AT_ONCE):
             found.update(part)
@@ -273,7 +272,8 @@ def _check_content(name: str, data: bytes, machine: tuple[str, ...], findings: F
 
 
 def _check_splits(folder: Path, walked: _Walked, findings: Findings) -> None:
-    frozen = read_frozen_splits(folder, findings) if _is_there(folder, SPLITS_FILE) else None
+    there = _is_there(folder, SPLITS_FILE)
+    frozen = read_splits((folder / SPLITS_FILE).read_text(errors="replace") if there else None, findings)
     if frozen is None:
         return
     for character, split in walked.counts.characters.items():

@@ -22,8 +22,7 @@ from specsia_build import __version__
 from specsia_build.characters.character import id_order_key
 from specsia_build.config import BuildConfig
 from specsia_build.dataset import exchange, schema, splits
-from specsia_build.dataset.card.text import CardFacts, write_card
-from specsia_build.dataset.card.yaml import data_sizes
+from specsia_build.dataset.card import CardFacts, data_sizes, write_card
 from specsia_build.dataset.checksums import parse_sums, write_checksums, write_sums
 from specsia_build.dataset.parquet import plan_shards, stored_rows
 from specsia_build.dataset.places import public_settings

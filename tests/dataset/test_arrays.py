@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -12,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from specsia_build.dataset.arrays import array_of
+from specsia_build.dataset.parquet import array_of
 
 WHOLE = st.integers(-(2**31), 2**31 - 1)
 FLOATS = st.floats(allow_nan=False)
@@ -57,12 +54,3 @@ def test_values_are_held_as_pyarrow_holds_them(column: tuple[pa.DataType, list[A
 def test_what_is_none_of_the_type_is_refused(kind: pa.DataType, values: list[Any], error: type[Exception]) -> None:
     with pytest.raises(error):
         array_of(values, kind)
-
-
-def test_a_build_imports_no_pandas(tmp_path: Path) -> None:
-    code = (
-        "import sys; from specsia_build.cli.main import main;"
-        "main(['build', 'sample:3', '--out', sys.argv[1], '--size', '64', '--views', '2', '--workers', '1'],"
-        " standalone_mode=False); sys.exit('pandas' in sys.modules)"
-    )
-    assert subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=False).returncode == 0

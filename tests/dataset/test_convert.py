@@ -102,14 +102,6 @@ def test_workers_do_not_change_the_bytes(two_backends: Path, tmp_path: Path) -> 
     assert open_dataset(tmp_path / "one").configs == ("fat", "thin")
 
 
-def test_one_configuration_becomes_the_only_one(two_backends: Path, tmp_path: Path) -> None:
-    done = to_published(open_dataset(two_backends), tmp_path / "out", ["thin"])
-    assert dict(done.rows) == {"thin": {"train": VIEWS, "validation": VIEWS, "test": VIEWS}}
-    assert (tmp_path / "out" / "data" / "train-00000-of-00001.parquet").is_file()
-    before = next(open_dataset(two_backends).stream("thin", "test", ["uid", "mask"]))
-    assert next(open_dataset(tmp_path / "out").stream("default", "test", ["uid", "mask"])) == before
-
-
 def test_the_ground_truth_s_mask_is_not_taken_for_the_picture_s(one_backend: Path, published: Path) -> None:
     """The published set's own `mask` is the ground truth's."""
     before, after = open_dataset(one_backend), open_dataset(published)

@@ -9,8 +9,9 @@ import pytest
 
 from specsia_build import memory
 from specsia_build.dataset import schema
-from specsia_build.dataset.card.licences import redistribution_problems
 from specsia_build.dataset.checksums import read_checksums
+from specsia_build.dataset.licences import redistribution_problems
+from specsia_build.dataset.places import find_place
 from specsia_build.dataset.reading import open_dataset
 from specsia_build.errors import SpecsiaError
 from tests.dataset.parquet_bombs import KINDS, write_bomb
@@ -54,7 +55,7 @@ def test_licences_are_read_in_bounded_memory(dataset: Path, kind: str) -> None:
 def test_digests_of_images_are_read_in_bounded_memory(dataset: Path, kind: str) -> None:
     write_bomb(dataset / schema.CHECKSUMS_FILE, kind, "uid")
     with pytest.raises(SpecsiaError, match=REFUSED):
-        read_checksums(dataset)
+        list(read_checksums(find_place(dataset)))
 
 
 def test_the_system_s_limit_is_as_before_once_rows_are_read(dataset: Path) -> None:

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-import tracemalloc
 from collections.abc import Iterator
 from pathlib import Path
 
 import datasets
 import numpy as np
-import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
@@ -19,14 +17,15 @@ from PIL import Image
 from specsia_build import png
 from specsia_build.dataset import parquet, schema
 from specsia_build.dataset.checksums import (
-    ListedImages,
+    ImageSums,
     file_sums,
     parse_sums,
     read_checksums,
     write_checksums,
     write_sums,
 )
-from specsia_build.dataset.parquet import plan_shards, stored_rows, write_shard
+from specsia_build.dataset.parquet import plan_shards, write_shard
+from specsia_build.dataset.places import find_place
 from specsia_build.errors import SpecsiaError
 from tests.dataset.small import read_rows, shard
 
@@ -131,12 +130,6 @@ def test_row_groups_hold_whole_characters_unless_these_are_huge(
     assert groups(2, 50) == [30, 20, 30, 20]
 
 
-def test_the_sum_of_a_shard_is_known_without_reading_it(tmp_path: Path) -> None:
-    digest = hashlib.sha256()
-    write_shard(tmp_path / "a.parquet", [row(view) for view in range(9)], schema.arrow_schema(), digest)
-    assert digest.hexdigest() == hashlib.sha256((tmp_path / "a.parquet").read_bytes()).hexdigest()
-
-
 def test_images_are_not_compressed_twice_and_the_rest_is(tmp_path: Path) -> None:
     write_shard(tmp_path / "a.parquet", [row(0)], schema.arrow_schema())
     group = pq.read_metadata(tmp_path / "a.parquet").row_group(0)
@@ -176,14 +169,8 @@ def test_datasets_reads_what_was_packed(one_backend: Path, tmp_path: Path) -> No
         assert (first[name].mode, first[name].size) == (mode, (96, 96))
 
 
-def test_datasets_reads_each_backend(two_backends: Path, tmp_path: Path) -> None:
-    assert datasets.get_dataset_config_names(str(two_backends)) == ["fat", "thin"]
-    loaded = datasets.load_dataset(str(two_backends), "thin", split="train", cache_dir=str(tmp_path))
-    assert set(loaded["backend"]) == {"thin"}
-
-
 def test_digests_of_every_image(one_backend: Path) -> None:
-    listed = read_checksums(one_backend)
+    listed = dict(read_checksums(find_place(one_backend)))
     assert len(listed) == 24
     for stored in read_rows(shard(one_backend, "test")):
         digests = [hashlib.sha256(stored[name]["bytes"]).digest() for name in schema.IMAGE_COLUMNS]
@@ -202,7 +189,7 @@ def test_digests_of_every_image(one_backend: Path) -> None:
 def test_a_list_of_digests_that_cannot_be_used(tmp_path: Path, lines: list[tuple[str, str, str, str]]) -> None:
     write_checksums(tmp_path, lines)
     with pytest.raises(SpecsiaError, match="does not hold the digests of images"):
-        read_checksums(tmp_path)
+        list(read_checksums(find_place(tmp_path)))
 
 
 def test_sums_of_all_files_but_their_own(tmp_path: Path) -> None:
@@ -233,43 +220,10 @@ def test_digests_are_given_once_in_whatever_order_they_are_asked_for(tmp_path: P
             for place, column in enumerate(schema.IMAGE_COLUMNS)
         ),
     )
-    listed = ListedImages(tmp_path)
+    listed = ImageSums(find_place(tmp_path))
     # Another configuration's rows come first in the file.
     for key in [("fat", "a_00"), ("fat", "a_02"), ("thin", "a_03"), ("fat", "a_01"), ("thin", "a_00")]:
-        assert listed.take(*key) == rows.pop(key)
+        assert listed.take(key) == rows.pop(key)
     for key in [("fat", "a_00"), ("thin", "a_09"), ("other", "a_00")]:
-        assert listed.take(*key) is None
+        assert listed.take(key) is None
     assert set(listed.rest()) == set(rows)
-
-
-def test_digests_that_are_asked_for_in_their_order_are_not_held(tmp_path: Path) -> None:
-    count = 10_000
-    write_checksums(tmp_path, (("default", f"a_{number:05d}", "color", "01" * 32) for number in range(count)))
-    listed = ListedImages(tmp_path)
-    assert listed.take("default", "a_00000") is not None
-    tracemalloc.start()
-    for number in range(1, count):
-        assert listed.take("default", f"a_{number:05d}") is not None
-    most = tracemalloc.get_traced_memory()[1]
-    tracemalloc.stop()
-    assert most < 200 * count
-
-
-def test_a_footer_is_read_once_while_its_file_stays_as_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    read: list[str] = []
-    really = pq.read_metadata
-
-    def counted(path: str) -> pq.FileMetaData:
-        read.append(path)
-        return really(path)
-
-    monkeypatch.setattr(pq, "read_metadata", counted)
-    path = tmp_path / "a.parquet"
-    assert stored_rows(path) is None
-    for count in (3, 5):
-        pq.write_table(pa.table({"n": list(range(count))}), path)
-        read.clear()
-        assert [stored_rows(path), stored_rows(path)] == [count, count]
-        assert len(read) == 1
-    path.write_bytes(path.read_bytes()[:-9])
-    assert stored_rows(path) is None

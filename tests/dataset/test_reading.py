@@ -5,10 +5,7 @@ from __future__ import annotations
 import pickle
 import re
 import shutil
-import threading
 from collections.abc import Iterator
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import fsspec
@@ -18,9 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from specsia_build.dataset import schema
-from specsia_build.dataset.card.head import fits
 from specsia_build.dataset.pairs import PAIR_COLUMNS, decode_pair
-from specsia_build.dataset.places import find_place
 from specsia_build.dataset.reading import OpenedDataset, find_shards, open_dataset, open_part
 from specsia_build.errors import SpecsiaError, UsageError
 from tests.dataset.small import SIZE, VIEWS, pixels, read_rows, shard
@@ -85,28 +80,6 @@ def test_a_url_reads_as_the_folder_does(one_backend: Path, in_memory: str) -> No
     assert there.digest() == here.digest()
 
 
-@pytest.fixture
-def web(one_backend: Path) -> Iterator[str]:
-    """Where a web server has the dataset, whose listings tell no sizes, and which knows no ranges."""
-
-    class Quiet(SimpleHTTPRequestHandler):
-        def log_message(self, *_: object) -> None:
-            """Nothing."""
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(one_backend))) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
-
-
-def test_a_web_server_that_sends_files_whole_alone_is_named(web: str, one_backend: Path) -> None:
-    assert find_place(web).files() == find_place(one_backend).files()
-    with pytest.raises(
-        SpecsiaError, match=rf"{web}/data/\S+ cannot be read: The HTTP server doesn't appear to support"
-    ):
-        open_dataset(web)
-
-
 def test_an_opened_dataset_can_be_sent_to_another_process(in_memory: str) -> None:
     opened = open_dataset(in_memory)
     assert everything(pickle.loads(pickle.dumps(opened))) == everything(opened)
@@ -118,13 +91,6 @@ def test_the_digest_follows_the_content(dataset: Path, one_backend: Path) -> Non
     without_sums = open_dataset(dataset).digest()
     pq.write_table(pq.read_table(shard(dataset)).slice(1), shard(dataset))
     assert len({without_sums, open_dataset(dataset).digest(), open_dataset(one_backend).digest()}) == 3
-
-
-def test_the_default_configuration_comes_first(two_backends: Path) -> None:
-    opened = open_dataset(two_backends)
-    assert opened.configs == ("fat", "thin")
-    ((row,), (other,)) = (opened.take(c, "test", [0], ["uid", "backend"]) for c in opened.configs)
-    assert (row["backend"], other["backend"], row["uid"]) == ("fat", "thin", other["uid"])
 
 
 @pytest.mark.parametrize(
@@ -161,19 +127,6 @@ def test_shards_are_found_by_the_card_or_by_name(card: str, files: list[str], ex
 
 
 @pytest.mark.parametrize(
-    "pattern", ["*.x", "*/*.x", "a/*", "a/**", "**", "**/*.x", "**/b/*", "a/**/c.x", "?/b/c.x", "a/[ab]/c.x"]
-)
-def test_patterns_fit_what_datasets_finds_by_them(pattern: str) -> None:
-    names = ["c.x", "a/c.x", "a/b/c.x", "a/b/d/c.x", "b/c.x", "a/b/c.y"]
-    fs = fsspec.filesystem("memory")
-    for name in names:
-        fs.pipe_file(f"/globs/{name}", b"")
-    there = {path.removeprefix("/globs/") for path in fs.glob(f"/globs/{pattern}") if fs.isfile(path)}
-    fs.rm("/globs", recursive=True)
-    assert {name for name in names if fits(name, pattern)} == there
-
-
-@pytest.mark.parametrize(
     "where",
     [
         "nowhere",
@@ -202,12 +155,6 @@ def test_what_is_no_dataset_is_named(one_backend: Path, tmp_path: Path) -> None:
         open_dataset(tmp_path)
 
 
-def test_a_card_that_is_not_yaml_is_named(dataset: Path) -> None:
-    (dataset / schema.CARD).write_text("---\nconfigs: [\n---\n")
-    with pytest.raises(SpecsiaError, match=r"README\.md cannot be understood"):
-        open_dataset(dataset)
-
-
 @pytest.mark.parametrize("keep", [0, 10, 0.5, 0.999])
 def test_a_shard_that_is_cut_off_is_named(dataset: Path, keep: float) -> None:
     path = shard(dataset)
@@ -225,16 +172,6 @@ def test_a_shard_that_is_damaged_inside_is_named(dataset: Path) -> None:
         list(opened.stream("default", "train", ["uid", "gt"]))
     with pytest.raises(SpecsiaError, match=path.name):
         opened.take("default", "train", [0], ["gt"])
-
-
-def test_unknown_names_are_told_with_those_there_are(one_backend: Path) -> None:
-    opened = open_dataset(one_backend)
-    with pytest.raises(UsageError, match=r"no configuration 'fusion'.* it has default"):
-        opened.splits("fusion")
-    with pytest.raises(UsageError, match=r"no split 'dev'.* it has train, validation, test"):
-        list(opened.stream("default", "dev", ["uid"]))
-    with pytest.raises(SpecsiaError, match=r"train-00000-of-00001\.parquet has no column 'depth'"):
-        list(opened.stream("default", "train", ["depth"]))
 
 
 def test_links_as_in_the_hub_s_cache_are_followed(one_backend: Path, tmp_path: Path) -> None:
@@ -261,15 +198,6 @@ def test_a_row_decodes_to_a_pair(one_backend: Path) -> None:
         np.testing.assert_array_equal(image, pixels(stored, name))
     np.testing.assert_array_equal(pair.z[..., 3], pixels(stored, "mask"))
     assert pair.z.shape == (SIZE, SIZE, 4)
-
-
-@pytest.mark.parametrize("damage", [b"", b"no picture", None])
-def test_a_row_with_a_damaged_image_is_named(one_backend: Path, damage: bytes | None) -> None:
-    opened = open_dataset(one_backend)
-    (row,) = opened.take("default", "train", [1], PAIR_COLUMNS(opened.schema))
-    cut = row["gt"][:-100] if damage == b"" else damage
-    with pytest.raises(SpecsiaError, match=f"the row {row['uid']} cannot be decoded: gt"):
-        decode_pair({**row, "gt": cut})
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from specsia_build.dataset.splits import assign, from_json, frozen, grown, held_out, to_json
+from specsia_build.dataset.splits import assign, from_json, grown, held_out, to_json
 from specsia_build.errors import SpecsiaError
 
 IDS = st.sets(st.one_of(st.integers(0, 500).map(str), st.text("abcÄ_-7", min_size=1, max_size=4)), max_size=60)
@@ -24,15 +24,6 @@ def test_the_published_sets_numbers() -> None:
     random.Random(42).shuffle(shuffled)
     assert {i for i, s in assign(reversed(ids), {}).items() if s == "test"} == {str(i) for i in shuffled[:100]}
     assert {i for i, s in assign(ids, {}).items() if s == "validation"} == {str(i) for i in shuffled[100:200]}
-
-
-@pytest.mark.parametrize(
-    ("count", "n"),
-    [(0, 0), (1, 0), (2, 0), (3, 1), (22, 1), (23, 2), (24, 2), (37, 2), (38, 3), (749, 50), (1498, 100)],
-)
-def test_how_many_are_held_out(count: int, n: int) -> None:
-    assert held_out(count) == n
-    assert held_out(count) == (0 if count < 3 else max(1, int(100 * count / 1498 + 0.5)))
 
 
 @given(IDS)
@@ -105,20 +96,3 @@ def test_a_file_that_is_none(tmp_path: Path, text: str) -> None:
         from_json(path)
     with pytest.raises(SpecsiaError, match="is not a splits file: "):
         from_json(tmp_path / "none.json")
-
-
-@pytest.mark.parametrize(
-    ("text", "why"),
-    [
-        ('{"train": []}', "it has no list of ids called validation"),
-        ("[]", "it has no list of ids called train"),
-        ("", "it cannot be read: it is not JSON (Expecting value: line 1 column 1 (char 0))"),
-        ('{"train": [', "it cannot be read: it is not JSON (Expecting value: line 1 column 12 (char 11))"),
-    ],
-)
-def test_damaged_splits_of_a_run_are_told_in_words_with_what_to_do(tmp_path: Path, text: str, why: str) -> None:
-    path = tmp_path / "splits.json"
-    path.write_text(text)
-    with pytest.raises(SpecsiaError) as told:
-        frozen(path)
-    assert str(told.value).startswith(f"{path} is not a splits file: {why}: put that of the run's dataset in its place")

@@ -10,12 +10,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from specsia_build.dataset import schema
-from specsia_build.dataset.checksums import parse_sums, write_sums
-from specsia_build.dataset.convert import to_published
-from specsia_build.dataset.hub.local import read_local
+from specsia_build.dataset.checksums import parse_sums
+from specsia_build.dataset.local_files import read_local
 from specsia_build.dataset.reading import OpenedDataset, open_dataset
-from specsia_build.dataset.teaser import write_teaser
-from specsia_build.dataset.verify.check import verify
 from specsia_build.films import over
 from specsia_build.pipeline.layout import RunLayout
 from specsia_build.sheets import Sheet, rgba, spread
@@ -71,30 +68,6 @@ def test_it_is_listed_shown_and_small(two_backends: Path) -> None:
     assert card.split("---\n")[2].split("\n\n")[1] == "![Y* and Z of a few of them](teaser.webp)"
     assert (two_backends / schema.TEASER).stat().st_size < 100_000
     assert schema.TEASER in {file.name for file in read_local(two_backends)}
-
-
-def test_it_follows_from_the_rows_alone(dataset: Path) -> None:
-    before = (dataset / schema.TEASER).read_bytes()
-    (dataset / schema.TEASER).unlink()
-    write_teaser(dataset, ["default"])
-    assert (dataset / schema.TEASER).read_bytes() == before
-
-
-def test_a_dataset_that_has_none_is_right_as_it_was(dataset: Path) -> None:
-    (dataset / schema.TEASER).unlink()
-    assert not verify(dataset).ok, "its sums list it"
-    write_sums(dataset)
-    assert verify(dataset).ok
-    assert schema.TEASER not in {file.name for file in read_local(dataset)}
-
-
-def test_a_converted_dataset_has_one_on_its_own_grey(two_backends: Path, tmp_path: Path) -> None:
-    for configs in ([], ["thin"]):
-        folder = tmp_path / "-".join(["published", *configs])
-        to_published(open_dataset(two_backends), folder, configs)
-        assert tuple(teaser(folder)[0, 0]) == (240, 240, 240)
-        assert "](teaser.webp)" in (folder / schema.CARD).read_text(encoding="utf-8")
-        assert verify(folder).ok
 
 
 def test_one_of_clips_shows_their_frames(clips_run: RunLayout) -> None:

@@ -112,28 +112,6 @@ def test_a_file_of_another_is_not_replaced(dataset: Path, memory: Target) -> Non
     assert there(memory) == {"README.md": b"my card"}
 
 
-def test_what_a_stopped_upload_sent_is_known_without_its_journal(
-    dataset: Path, memory: Target, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    send(dataset, memory)
-    old = "data/train-00001-of-00002.parquet"
-    (dataset / old).rename(dataset / "data/train-00001-of-00003.parquet")
-    for name in ("README.md", "data/train-00000-of-00002.parquet"):
-        (dataset / name).write_text(f"new {name}")
-    write_sums(dataset)
-
-    def failing(*_: Any) -> None:
-        raise OSError("the line is dead")
-
-    with monkeypatch.context() as patch:
-        patch.setattr(memory.fs, "put_file", failing)
-        with pytest.raises(SpecsiaError, match="the line is dead"):
-            send(dataset, memory)
-    (dataset.parent / "uploaded.json").unlink()
-    send(dataset, memory)
-    assert there(memory) == here(dataset)
-
-
 def test_what_was_changed_there_is_sent_again(dataset: Path, memory: Target) -> None:
     send(dataset, memory)
     memory.fs.pipe_file(memory.path("README.md"), (dataset / "README.md").read_bytes().replace(b"content", b"CONTENT"))

@@ -19,7 +19,7 @@ from specsia_build.cli import main
 from specsia_build.config import BuildConfig
 from specsia_build.config_file import read_settings, with_settings
 from specsia_build.dataset import schema
-from specsia_build.dataset.membership import splits_of
+from specsia_build.dataset.pairs import splits_of
 from specsia_build.dataset.reading import open_dataset
 from specsia_build.dataset.splits import from_json, to_json
 from specsia_build.errors import UsageError

@@ -12,7 +12,7 @@ from click.testing import CliRunner, Result
 from huggingface_hub import DatasetCard
 
 from specsia_build.cli.main import main
-from specsia_build.dataset.hub.local import read_local
+from specsia_build.dataset.local_files import read_local
 from specsia_build.errors import SpecsiaError
 from specsia_build.recipes.publish import crowd
 from tests.hub_server import HubServer, logged_in

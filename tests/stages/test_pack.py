@@ -15,6 +15,7 @@ from specsia_build.config import BuildConfig
 from specsia_build.dataset import exchange, parquet, schema, splits
 from specsia_build.dataset.checksums import file_sums, parse_sums, read_checksums, write_sums
 from specsia_build.dataset.layers import view_file
+from specsia_build.dataset.places import find_place
 from specsia_build.dataset.reading import open_dataset
 from specsia_build.errors import SpecsiaError
 from specsia_build.stages import pack, render
@@ -112,7 +113,7 @@ def test_sums_are_those_of_the_files_and_digests_those_of_the_images(split_of: d
     assert (done.rows, done.kept) == (80, 0)
     assert done.written >= 6
     assert sums(tmp_path / "dataset") == file_sums(tmp_path / "dataset")
-    listed, opened = read_checksums(tmp_path / "dataset"), open_dataset(tmp_path / "dataset")
+    listed, opened = dict(read_checksums(find_place(tmp_path / "dataset"))), open_dataset(tmp_path / "dataset")
     for split in opened.splits("default"):
         for row in opened.stream("default", split, ["uid", *schema.IMAGE_COLUMNS]):
             digests = b"".join(hashlib.sha256(row[name]).digest() for name in schema.IMAGE_COLUMNS)

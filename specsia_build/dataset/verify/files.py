@@ -4,33 +4,31 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
+import msgspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from specsia_build.characters.formats import FORMATS
-from specsia_build.config import POS_FRAMES
 from specsia_build.dataset import schema, splits
-from specsia_build.dataset.card.head import card_fields, data_files, fits
-from specsia_build.dataset.card.licences import withheld
-from specsia_build.dataset.card.yaml import license_fields
+from specsia_build.dataset.card import license_fields
 from specsia_build.dataset.checksums import parse_sums
+from specsia_build.dataset.front_matter import card_fields, data_files, fits
+from specsia_build.dataset.licences import withheld
 from specsia_build.dataset.places import Place, leads_out, read_errors
 from specsia_build.dataset.reading import Shard
 from specsia_build.dataset.verify.report import FILES, LICENSES, SCHEMA, SPLITS, SUMS, Findings
-from specsia_build.errors import SpecsiaError, brief
+from specsia_build.errors import SpecsiaError
 from specsia_build.files.names import relative_name
-from specsia_build.files.records import MOST_JSON_BYTES, parse_json
+from specsia_build.files.records import parse_json
 from specsia_build.folders import home
 
 MOST_GROUP_BYTES = 100_000_000
 """Size from which a row group is slow to open at random and troubles the Hub's viewer."""
-
-MOST_TEXT_BYTES = MOST_JSON_BYTES
 
 _HASHED_AT_ONCE = 1 << 23
 
@@ -47,8 +45,7 @@ _MACHINE_PATH = re.compile(
 
 def machine_path(text: str, known: Sequence[str] = ()) -> str | None:
     """The first path of a machine in a text, or the first of the `known` folders; None if there is none."""
-    match = _MACHINE_PATH.search(text)
-    if match:
+    if match := _MACHINE_PATH.search(text):
         return re.split(r"[\s\"'`,;)]", text[match.start() : match.start() + 80])[0]
     return next((folder for folder in known if folder in text), None)
 
@@ -57,12 +54,6 @@ def known_folders(folder: Path | None) -> tuple[str, ...]:
     """Folders of this machine that are long enough not to occur in a text by chance."""
     folders = [home(), Path.cwd(), *([folder.resolve()] if folder is not None else [])]
     return tuple(sorted({str(path) for path in folders if len(path.parts) > 2}))
-
-
-def is_read_whole(name: str) -> bool:
-    """Whether a file is small and read at once; others are read in parts."""
-    known = name in NEEDED or name in (schema.CHECKSUMS_FILE, schema.SUMS_FILE)
-    return known or ("/" not in name and Path(name).suffix.lower() in _TEXTS)
 
 
 def may_be_read(place: Place, name: str, findings: Findings) -> bool:
@@ -81,17 +72,30 @@ def may_be_read(place: Place, name: str, findings: Findings) -> bool:
     return True
 
 
+def read_texts(place: Place, names: Sequence[str], folders: Sequence[str], findings: Findings) -> dict[str, str]:
+    """Contents of the text files of a dataset by name; those that hold a path of a machine are reported."""
+    texts = {}
+    for name in names:
+        if name in NEEDED or ("/" not in name and Path(name).suffix.lower() in _TEXTS):
+            try:
+                texts[name] = place.read(name).decode("utf-8")
+            except (SpecsiaError, UnicodeDecodeError) as error:
+                findings.add(FILES, name, f"cannot be read: {error}")
+                continue
+            if path := machine_path(texts[name], folders):
+                findings.add(FILES, name, f"holds a path of a machine: {path}")
+    return texts
+
+
 def named_shards(names: Sequence[str], findings: Findings) -> tuple[Shard, ...]:
     """The shards among a dataset's files; those of another name are reported and left out."""
     shards: list[Shard] = []
     for name in names:
-        if not (name.startswith(f"{schema.DATA}/") and name.endswith(".parquet")):
-            continue
-        parsed = schema.parse_shard_name(name, own=True)
-        if parsed is None:
-            findings.add(FILES, name, "is not named as a shard is, such as data/train-00000-of-00001.parquet")
-        else:
-            shards.append(Shard(name, parsed.config, parsed.split))
+        if name.startswith(f"{schema.DATA}/") and name.endswith(".parquet"):
+            if (parsed := schema.parse_shard_name(name, own=True)) is not None:
+                shards.append(Shard(name, parsed.config, parsed.split))
+            else:
+                findings.add(FILES, name, "is not named as a shard is, such as data/train-00000-of-00001.parquet")
     for name, problem in schema.odd_shards(shard.name for shard in shards):
         findings.add(FILES, name, problem)
     return tuple(sorted(shards, key=lambda s: (s.config, schema.SPLITS.index(s.split), s.name)))
@@ -110,42 +114,20 @@ def check_presence(
             findings.add(FILES, name, "is missing")
     known = {*NEEDED, schema.TEASER, schema.CHECKSUMS_FILE, schema.SUMS_FILE, *(shard.name for shard in shards)}
     for name in names:
-        if Path(name).suffix.lower() in FORMATS:
+        suffix = Path(name).suffix.lower()
+        if suffix in FORMATS:
             findings.add(FILES, name, "is a 3D asset, which a dataset must not hold")
         elif sums is not None and name not in sums and name != schema.SUMS_FILE:
             findings.add(SUMS, name, f"is not listed in {schema.SUMS_FILE}")
-        elif not (name in known or name.endswith(".parquet") or (sums and Path(name).suffix.lower() in _TEXTS)):
+        elif not (name in known or name.endswith(".parquet") or (sums and suffix in _TEXTS)):
             findings.add(FILES, name, "is no part of a dataset")
 
 
-def _read_text(folder: Path, name: str, findings: Findings) -> str | None:
-    """Content of a small file; None if there is none, or none that can be read, which is reported."""
-    path = folder / name
-    if not path.is_file():
+def read_sums(text: str | None, findings: Findings) -> dict[str, str] | None:
+    """SHA-256 by name of the text of `SHA256SUMS`; None without one."""
+    if text is None:
         return None
-    try:
-        if (size := path.stat().st_size) > MOST_TEXT_BYTES:
-            raise OSError(f"it has {size / 2**20:,.0f} MB")
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        findings.add(FILES, name, f"cannot be read: {error}")
-        return None
-
-
-def check_texts(folder: Path, names: Sequence[str], folders: Sequence[str], findings: Findings) -> None:
-    """Check that the dataset's texts hold no path of a machine."""
-    for name in (name for name in names if name in NEEDED or Path(name).suffix.lower() in _TEXTS):
-        # The needed ones are read, and complained of, by their own checks.
-        text = _read_text(folder, name, Findings() if name in NEEDED else findings)
-        if path := machine_path(text or "", folders):
-            findings.add(FILES, name, f"holds a path of a machine: {path}")
-
-
-def read_sums(folder: Path, findings: Findings) -> dict[str, str] | None:
-    """SHA-256 by name of `SHA256SUMS`; None if there is no such file."""
-    if not (folder / schema.SUMS_FILE).is_file():
-        return None
-    sums, unusable = parse_sums(_read_text(folder, schema.SUMS_FILE, findings) or "")
+    sums, unusable = parse_sums(text)
     for line in unusable:
         findings.add(SUMS, schema.SUMS_FILE, f"has a line that cannot be used: {line[:80]!r}")
     return sums
@@ -159,10 +141,8 @@ def hash_file(file: tuple[Place, str]) -> str | None:
         with place.open(name) as stream:
             while part := stream.read(_HASHED_AT_ONCE):
                 digest.update(part)
-    except read_errors():
-        return None
-    # A web server that knows no ranges.
-    except ValueError:
+    # A ValueError is of a web server that knows no ranges.
+    except read_errors(ValueError):
         return None
     return digest.hexdigest()
 
@@ -177,12 +157,10 @@ def check_sum(name: str, listed: str, actual: str | None, findings: Findings) ->
         findings.add(SUMS, name, f"is not the file that {schema.SUMS_FILE} lists: its content has changed{cure}")
 
 
-def check_card(folder: Path, shards: Sequence[Shard], findings: Findings) -> Mapping[str, Any] | None:
+def check_card(text: str | None, shards: Sequence[Shard], findings: Findings) -> Mapping[str, Any] | None:
     """The card's YAML, None if it cannot be read; its configurations must name every shard and nothing else."""
-    text = _read_text(folder, schema.CARD, findings)
     if text is None:
         return None
-    named: set[str] = set()
     try:
         fields = card_fields(text)
         entries = data_files(fields)
@@ -190,20 +168,17 @@ def check_card(folder: Path, shards: Sequence[Shard], findings: Findings) -> Map
             raise ValueError("names no configurations with their data_files in its YAML")
         if len(fields["configs"]) > 1 and sum(bool(config.get("default")) for config in fields["configs"]) != 1:
             raise ValueError("must mark one of its configurations as the default")
-        for config, split, pattern in entries:
-            matched = [shard for shard in shards if fits(shard.name, pattern)]
-            if not matched:
-                findings.add(FILES, schema.CARD, f"names {pattern} ({config}, {split}), which no file fits")
-            for shard in matched:
-                named.add(shard.name)
-                if (shard.config, shard.split) != (config, split):
-                    findings.add(FILES, shard.name, f"is {split} of {config} by the card, but not by its place")
     except ValueError as error:
         findings.add(FILES, schema.CARD, str(error))
         return None
+    for config, split, pattern in entries:
+        if not any(fits(shard.name, pattern) for shard in shards):
+            findings.add(FILES, schema.CARD, f"names {pattern} ({config}, {split}), which no file fits")
     for shard in shards:
-        if shard.name not in named:
-            findings.add(FILES, shard.name, "is named by no configuration of the card")
+        named = {(config, split) for config, split, pattern in entries if fits(shard.name, pattern)}
+        if named != {(shard.config, shard.split)}:
+            there = " and ".join(f"{split} of {config}" for config, split in sorted(named)) or "no configuration"
+            findings.add(FILES, shard.name, f"is in {there} by the card, not in {shard.split} of {shard.config}")
     return fields
 
 
@@ -221,15 +196,35 @@ def licence_notes(licenses: Sequence[str | None]) -> list[str]:
     return [] if problems is None else [f"it is not to be passed on as it is: {problems}"]
 
 
-def read_frozen_splits(folder: Path, findings: Findings) -> dict[str, str] | None:
-    """Split of each id of `splits.json`; None if there is none to read."""
-    if not (folder / schema.SPLITS_FILE).is_file():
+def read_splits(text: str | None, findings: Findings) -> dict[str, str] | None:
+    """Split of each id of the text of `splits.json`; None without one that can be used."""
+    if text is None:
         return None
     try:
-        return splits.from_json(folder / schema.SPLITS_FILE)
+        return splits.parse(text, "it")
     except SpecsiaError as error:
-        findings.add(SPLITS, schema.SPLITS_FILE, str(error).replace(f"{folder / schema.SPLITS_FILE} ", "", 1))
+        findings.add(SPLITS, schema.SPLITS_FILE, str(error).removeprefix("it "))
         return None
+
+
+_Count = Annotated[int, msgspec.Meta(ge=1, le=schema.MOST_VIEWS)]
+
+
+class _Clips(msgspec.Struct):
+    views: _Count
+    fps: Annotated[float, msgspec.Meta(gt=0, le=1e6)]
+
+
+class _Config(msgspec.Struct):
+    views: _Count
+    size: Annotated[int, msgspec.Meta(ge=1)]
+    pos_frame: Literal["character", "view"]
+    backends: list[str]
+    clips: _Clips | None = None
+
+
+class _Build(msgspec.Struct):
+    config: _Config
 
 
 @dataclass(frozen=True)
@@ -251,37 +246,18 @@ class BuildFacts:
     fps: float | None = None
 
 
-def read_build(folder: Path, moving: bool, findings: Findings) -> BuildFacts:
-    """What `build.json` says; a wrong entry is reported.
-
-    Args:
-        folder: of the dataset.
-        moving: whether the rows are frames of clips.
-        findings: where problems go.
-    """
-    text = _read_text(folder, schema.BUILD_FILE, findings)
+def read_build(text: str | None, findings: Findings) -> BuildFacts:
+    """What the text of `build.json` says; one that holds no settings is reported."""
     if text is None:
         return BuildFacts()
     try:
-        config = parse_json(text, schema.BUILD_FILE)["config"]
-        size, frame, backends = config["size"], config["pos_frame"], config["backends"]
-        views = config["clips"]["views"] if moving else config["views"]
-        fps = config["clips"]["fps"] if moving else None
-    except (SpecsiaError, KeyError, TypeError):
-        findings.add(FILES, schema.BUILD_FILE, "does not hold the build's settings")
+        config = msgspec.json.decode(text, type=_Build).config
+    except (msgspec.MsgspecError, RecursionError) as error:
+        findings.add(FILES, schema.BUILD_FILE, f"does not hold the build's settings: {error}")
         return BuildFacts()
-    usable = {
-        "views": (views, type(views) is int and 1 <= views <= schema.MOST_VIEWS),
-        "size": (size, type(size) is int and size >= 1),
-        "pos_frame": (frame, frame in POS_FRAMES),
-        "backends": (backends, isinstance(backends, list) and all(isinstance(b, str) for b in backends)),
-        "fps": (fps, fps is None or (type(fps) in (int, float) and 0 < fps < float("inf"))),
-    }
-    for name, (value, good) in usable.items():
-        if not good:
-            findings.add(FILES, schema.BUILD_FILE, f"gives {brief(repr(value), 80)} for {name}")
-    facts = {name: value for name, (value, good) in usable.items() if good}
-    return BuildFacts(**{**facts, "backends": tuple(facts.get("backends", ()))})
+    clips = config.clips
+    views, fps = (config.views, None) if clips is None else (clips.views, clips.fps)
+    return BuildFacts(views, config.size, config.pos_frame, tuple(config.backends), fps)
 
 
 def check_shard(
@@ -296,42 +272,30 @@ def check_shard(
         with place.open(shard.name) as stream, pq.ParquetFile(stream) as opened:
             stored, footer = opened.schema_arrow, opened.metadata
             groups = [footer.row_group(index) for index in range(footer.num_row_groups)]
-            texts = [*_texts_of(footer, stored)]
     except (*read_errors(), pa.ArrowException, ValueError) as error:
         findings.add(FILES, shard.name, f"cannot be read as parquet: {' '.join(str(error).split())}")
         return None
-    for path in sorted({path for text in texts if (path := machine_path(text, folders))}):
+    if path := machine_path(str(stored.metadata), folders):
         findings.add(FILES, shard.name, f"holds a path of a machine in its schema: {path}")
     for index, group in enumerate(groups):
         if group.total_byte_size >= MOST_GROUP_BYTES:
             size = f"{group.total_byte_size / 1e6:.0f} MB"
             findings.add(FILES, shard.name, f"has {size} in row group {index}; 100 are the most")
-    before = findings.counts.get(SCHEMA, 0)
+    wrong = []
     for field in expected:
-        have = stored.get_all_field_indices(field.name)
-        if len(have) != 1:
-            findings.add(SCHEMA, shard.name, f"has {'no' if not have else len(have)} column {field.name}")
-        elif stored.field(have[0]).type != field.type:
-            findings.add(SCHEMA, shard.name, f"has {field.name} as {stored.field(have[0]).type}, not {field.type}")
-    readable = findings.counts.get(SCHEMA, 0) == before
-    surplus = [name for name in stored.names if name not in expected.names]
-    if surplus:
-        findings.add(SCHEMA, shard.name, f"has columns that are not promised: {', '.join(surplus)}")
-    elif readable and stored.names != expected.names:
-        findings.add(SCHEMA, shard.name, "has its columns in another order")
+        types = [stored.field(index).type for index in stored.get_all_field_indices(field.name)]
+        if len(types) != 1:
+            wrong.append(f"has {len(types) or 'no'} column {field.name}")
+        elif types[0] != field.type:
+            wrong.append(f"has {field.name} as {types[0]}, not {field.type}")
+    readable = not wrong
+    if readable and stored.names != expected.names:
+        wrong.append(f"has the columns {', '.join(stored.names)}, not {', '.join(expected.names)}")
     if not _decodes_images(stored):
-        findings.add(SCHEMA, shard.name, "lacks the huggingface metadata by which datasets decodes the images")
+        wrong.append("lacks the huggingface metadata by which datasets decodes the images")
+    for message in wrong:
+        findings.add(SCHEMA, shard.name, message)
     return tuple(group.num_rows for group in groups) if readable else None
-
-
-def _texts_of(footer: pq.FileMetaData, stored: pa.Schema) -> Iterator[str]:
-    """Texts of a parquet file beside its rows."""
-    yield str(footer.created_by)
-    for metadata in (footer.metadata, stored.metadata, *(field.metadata for field in stored)):
-        for key, value in (metadata or {}).items():
-            # The schema in Arrow's own form repeats the one beside it.
-            if key != b"ARROW:schema":
-                yield f"{key.decode(errors='replace')} {value.decode(errors='replace')}"
 
 
 def _decodes_images(stored: pa.Schema) -> bool:

@@ -1,4 +1,4 @@
-"""Checks of the images of one pair: functions of pixels that return sentences, none if all is well."""
+"""Checks of the images of one pair: functions of pixels that return sentences, none if nothing is wrong."""
 
 from __future__ import annotations
 

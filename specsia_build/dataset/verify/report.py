@@ -37,13 +37,7 @@ OF_DATASETS = tuple(name for name in CHECKS if name != LAYOUT)
 
 @dataclass(frozen=True)
 class Problem:
-    """A violated promise.
-
-    Attributes:
-        check: a name of `CHECKS`.
-        where: uid, character or file.
-        message: one sentence.
-    """
+    """A problem: a name of `CHECKS`; uid, character or file; and one sentence."""
 
     check: str
     where: str
@@ -113,10 +107,8 @@ class Findings:
 
     def add(self, check: str, where: str, message: str) -> None:
         """Add a problem; names and values in it are made printable and short."""
-        self.counts[check] = self.counts.get(check, 0) + 1
-        kept = self.listed.setdefault(check, [])
-        if len(kept) < MOST_LISTED:
-            kept.append(Problem(check, brief(where), brief(message)))
+        problem = Problem(check, brief(where), brief(message))
+        self.merge(Findings({check: 1}, {check: [problem]}))
 
     def merge(self, later: Findings) -> None:
         """Append other findings."""

@@ -25,18 +25,12 @@ from specsia_build.dataset.verify.report import ALPHA, CONTOUR, FILES, IMAGES, I
 from specsia_build.dataset.verify.report import EDGE as EDGE_CHECK
 from specsia_build.frame import Camera
 
-MODES: Mapping[Kind, Mapping[str, str]] = {
-    "specsia": IMAGE_COLUMNS,
-    "clips": IMAGE_COLUMNS,
-    "published": {name: IMAGE_COLUMNS[name].removesuffix("A") for name in schema.PUBLISHED_COLUMNS[1:]},
+COLUMNS: Mapping[Kind, Sequence[str]] = {
+    "specsia": schema.COLUMNS,
+    "clips": schema.MOVING_COLUMNS,
+    "published": schema.PUBLISHED_COLUMNS,
 }
-"""Mode of the images of each kind of dataset."""
-
-_SCALARS: Mapping[Kind, Sequence[str]] = {
-    "specsia": tuple(schema.SCALAR_COLUMNS),
-    "clips": (*schema.SCALAR_COLUMNS, *schema.CLIP_COLUMNS),
-    "published": ("uid",),
-}
+"""Columns of each kind of dataset."""
 
 TURNTABLE = "turntable"
 """Action of the clips that show a character at rest, whose positions are where they are seen."""
@@ -44,17 +38,7 @@ TURNTABLE = "turntable"
 
 @dataclass(frozen=True)
 class GroupTask:
-    """One row group to check.
-
-    Attributes:
-        place: of the dataset.
-        name: of the shard.
-        group: number of the row group.
-        kind: of its rows.
-        pos_frame: `character` or `view`.
-        backend: that all rows name; None if that is not known.
-        folders: paths of this machine that no text may hold.
-    """
+    """Row group number `group` of the shard `name`, the backend of its rows if known, and paths of this machine."""
 
     place: Place
     name: str
@@ -102,11 +86,12 @@ def check_group(task: GroupTask) -> GroupResult:
     """Check one row group; whatever is wrong with it, unreadable bytes included, comes back as findings."""
     result = GroupResult()
     findings = result.findings
+    names = COLUMNS[task.kind]
     try:
         with task.place.open(task.name) as stream, pq.ParquetFile(stream) as shard:
             rows = table(shard, groups=[task.group]).combine_chunks()
-        scalars = rows.select(list(_SCALARS[task.kind])).to_pylist()
-        columns = {name: rows.column(name) for name in MODES[task.kind]}
+        scalars = rows.select([name for name in names if name not in IMAGE_COLUMNS]).to_pylist()
+        columns = {name: rows.column(name) for name in names if name in IMAGE_COLUMNS}
     except (*read_errors(), pa.ArrowException, ValueError) as error:
         findings.add(FILES, task.name, f"row group {task.group} cannot be read: {' '.join(str(error).split())}")
         return result
@@ -142,15 +127,14 @@ def _check_row(
     uid, (character_id, view) = row["uid"], owner
     pixels = _decode(uid, images, task, findings)
     sizes = {name: (image.shape[1], image.shape[0]) for name, image in pixels.items()}
-    alike = len(set(sizes.values())) == 1
-    if len(set(sizes.values())) > 1:
-        listed = ", ".join(f"{name} {w} x {h}" for name, (w, h) in sizes.items())
-        findings.add(IMAGES, uid, f"its images differ in size: {listed}")
-    if alike:
-        for check, messages in check_pixels(row, pixels, task.kind, task.pos_frame):
+    size = next(iter(sizes.values())) if len(set(sizes.values())) == 1 else None
+    if size is not None:
+        for check, messages in _check_pixels(row, pixels, task):
             for message in messages:
                 findings.add(check, uid, message)
-    size = next(iter(sizes.values())) if alike else None
+    elif sizes:
+        listed = ", ".join(f"{name} {w} x {h}" for name, (w, h) in sizes.items())
+        findings.add(IMAGES, uid, f"its images differ in size: {listed}")
     stored = (images.get(name, {}).get("bytes") for name in IMAGE_COLUMNS)
     digests = tuple(hashlib.sha256(data).digest() if data else b"" for data in stored)
     if task.kind == "published":
@@ -166,14 +150,12 @@ def _check_row(
         if path := machine_path(row.get(name) or "", task.folders):
             findings.add(FILES, uid, f"{name} holds a path: {path}")
     box = (tuple(row["bbox_min"]), tuple(row["bbox_max"])) if task.pos_frame == "character" else None
-    constants = {name: row[name] for name in ("backend", "outline_px", "outline_grey", "license")} | {"bbox": box}
+    constants = *((name, row[name]) for name in ("backend", "outline_px", "outline_grey", "license")), ("bbox", box)
     front = None
-    if is_frontal(view, row.get("frame")) and alike and {GT, GT_MASK} <= pixels.keys():
+    if is_frontal(view, row.get("frame")) and size is not None and {GT, GT_MASK} <= pixels.keys():
         # Without its contour, which differs where the same character stands under another id.
-        shown = pixels[GT_MASK].tobytes() + pixels[GT][pixels[GT_MASK] == 255].tobytes()
-        front = hashlib.sha256(shown).digest()
-    values = tuple(constants.items())
-    return RowFacts(uid, character_id, view, values, digests, size, row["yaw_deg"], front, clip)
+        front = hashlib.sha256(pixels[GT_MASK].tobytes() + pixels[GT][pixels[GT_MASK] == 255].tobytes()).digest()
+    return RowFacts(uid, character_id, view, constants, digests, size, row["yaw_deg"], front, clip)
 
 
 def _decode(
@@ -181,8 +163,8 @@ def _decode(
 ) -> dict[str, Pixels]:
     """The images of a row that are whole."""
     pixels: dict[str, Pixels] = {}
-    for name, mode in MODES[task.kind].items():
-        data, path = images[name].get("bytes"), images[name].get("path")
+    for name, image in images.items():
+        data, path = image.get("bytes"), image.get("path")
         if not data:
             findings.add(IMAGES, uid, f"has no {name}")
             continue
@@ -192,6 +174,7 @@ def _decode(
             findings.add(FILES, uid, f"the file name of {name} holds a path: {leak}")
         if extra := checks.extra_chunks(data):
             findings.add(IMAGES, uid, f"{name} carries more than pixels: {', '.join(extra)}")
+        mode = IMAGE_COLUMNS[name].removesuffix("A") if task.kind == "published" else IMAGE_COLUMNS[name]
         try:
             pixels[name] = png.decode(data, len(mode))
         except ValueError as error:
@@ -199,22 +182,15 @@ def _decode(
     return pixels
 
 
-def check_pixels(
-    row: Mapping[str, Any], pixels: Mapping[str, Pixels], kind: Kind, pos_frame: str
+def _check_pixels(
+    row: Mapping[str, Any], pixels: Mapping[str, Pixels], task: GroupTask
 ) -> Iterator[tuple[str, Sequence[str]]]:
-    """Problems of the images of a row by check; columns that it lacks are not checked.
-
-    Args:
-        row: its values by name, none of them None.
-        pixels: its images by name, all of one size.
-        kind: of the dataset.
-        pos_frame: `character` or `view`.
-    """
+    """Problems of the images of a row, all of one size, by check; images that could not be read are not checked."""
     height, width = next(iter(pixels.values())).shape[:2]
     if width != height:
         yield IMAGES, [f"its images are not square: {width} x {height}"]
     has_z = {COLOR, MASK, POS} <= pixels.keys()
-    if kind == "published":
+    if task.kind == "published":
         if GT in pixels and background(pixels[GT]).all():
             yield IMAGES, ["gt shows nothing but the background"]
         if has_z:
@@ -225,25 +201,16 @@ def check_pixels(
         return
     if has_z:
         yield ALPHA, checks.check_alpha(pixels[COLOR], pixels[MASK], pixels[POS])
-    contoured = {GT, GT_MASK} <= pixels.keys() and {"outline_px", "outline_grey"} <= row.keys()
     # A figure may leave the frame in a clip, but not in a view.
-    if contoured and (kind != "clips" or pixels[GT_MASK].any() or pixels[GT].any()):
+    if {GT, GT_MASK} <= pixels.keys() and (task.kind != "clips" or pixels[GT_MASK].any() or pixels[GT].any()):
         yield CONTOUR, checks.check_contour(pixels[GT], pixels[GT_MASK], row["outline_px"], row["outline_grey"])
-    if {MASK, GT_MASK} <= pixels.keys() and "iou" in row:
+    if {MASK, GT_MASK} <= pixels.keys():
         yield IOU, checks.check_iou(pixels[MASK], pixels[GT_MASK], row["iou"])
     if {EDGE, POS} <= pixels.keys():
         yield EDGE_CHECK, checks.check_edge(pixels[EDGE], pixels[POS])
-    if {"bbox_min", "bbox_max"} <= row.keys():
-        box = row["bbox_min"], row["bbox_max"]
-        at_rest = kind == "specsia" or row.get("action") == TURNTABLE
-        if not _is_box(*box):
-            yield POSITION, ["bbox_min and bbox_max are no box"]
-        elif at_rest and POS in pixels and width == height and math.isfinite(row.get("yaw_deg", math.nan)):
-            yield POSITION, checks.check_position(pixels[POS], Camera(row["yaw_deg"], width), box, pos_frame)
-
-
-def _is_box(low: Sequence[Any], high: Sequence[Any]) -> bool:
-    """Whether two lists of a row, which may hold anything, are the least and the most x, y and z of a box."""
-    if not len(low) == len(high) == 3 or not all(isinstance(value, int | float) for value in (*low, *high)):
-        return False
-    return all(math.isfinite(a) and math.isfinite(b) and a <= b for a, b in zip(low, high, strict=True))
+    low, high = row["bbox_min"], row["bbox_max"]
+    at_rest = task.kind == "specsia" or row["action"] == TURNTABLE
+    if not all(math.isfinite(a) and math.isfinite(b) and a <= b for a, b in zip(low, high, strict=True)):
+        yield POSITION, ["bbox_min and bbox_max are no box"]
+    elif at_rest and POS in pixels and width == height and math.isfinite(row["yaw_deg"]):
+        yield POSITION, checks.check_position(pixels[POS], Camera(row["yaw_deg"], width), (low, high), task.pos_frame)

@@ -14,11 +14,8 @@ import yaml
 from PIL import Image
 
 from specsia_build.dataset import schema
-from specsia_build.dataset.convert import to_published
-from specsia_build.dataset.reading import open_dataset
 from specsia_build.dataset.verify.check import verify
 from specsia_build.dataset.verify.report import MOST_LISTED, OF_DATASETS
-from specsia_build.dataset.verify.sample import doubts_of_split
 from specsia_build.errors import SpecsiaError, UsageError
 from specsia_build.frame import Camera, decode_position, view_yaws
 from specsia_build.registration import iou
@@ -72,11 +69,6 @@ def test_other_settings_pass_with_sums_and_without(tmp_path: Path, views: int, s
     assert report.ok
     assert "sums" not in {check.name for check in report.checks}
     assert len(report.notes) == 2
-
-
-def test_an_exact_reconstruction_passes(tmp_path: Path) -> None:
-    report = verify(build_small(tmp_path / "d", ("a",), backends=("exact",)))
-    assert report.ok, report.lines()
 
 
 def test_the_report_is_plain_json(dataset: Path) -> None:
@@ -329,18 +321,3 @@ def test_no_folder_and_no_dataset(tmp_path: Path, one_backend: Path) -> None:
     shutil.copytree(one_backend, tmp_path / "dataset")
     with pytest.raises(SpecsiaError, match=r"did you mean .*dataset"):
         verify(tmp_path)
-
-
-@pytest.mark.parametrize("pos_frame", ["character", "view"])
-def test_a_sample_of_sound_rows_raises_no_doubt(tmp_path: Path, pos_frame: str) -> None:
-    opened = open_dataset(build_small(tmp_path / "dataset", ["a", "b", "c"], pos_frame=pos_frame))
-    assert all(doubts_of_split(opened, "default", split) == () for split in schema.SPLITS)
-    to_published(opened, tmp_path / "published")
-    assert doubts_of_split(open_dataset(tmp_path / "published"), "default", "train") == ()
-
-
-def test_a_sample_of_unsound_rows_names_one(dataset: Path) -> None:
-    change(dataset, _take_mask_of_target)
-    (doubt,) = doubts_of_split(open_dataset(dataset), "default", "train")
-    assert "1 of 16 rows" in doubt and "0_01" in doubt
-    assert doubts_of_split(open_dataset(dataset), "default", "train", [0]) == ()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,6 @@ import pytest
 from specsia_build import png
 from specsia_build.dataset import schema
 from specsia_build.dataset.convert import to_published
-from specsia_build.dataset.places import Place
 from specsia_build.dataset.reading import open_dataset
 from specsia_build.dataset.verify.check import verify
 from tests.dataset.small import StoredRow, failed, found, pixels, put, read_rows, shard, swap, write_rows
@@ -52,24 +50,6 @@ def test_a_url_is_verified_as_the_folder_is(dataset: Path, upload: Callable[[Pat
     assert (there.checks, there.rows, there.notes) == (here.checks, here.rows, here.notes)
     assert {(p.check, p.where) for p in there.problems} == {(p.check, p.where) for p in here.problems}
     assert not here.ok
-
-
-def test_what_has_no_place_in_a_remote_dataset_is_named_and_not_fetched(
-    dataset: Path, upload: Callable[[Path], str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (dataset / "weights.zip").write_bytes(b"large")
-    fetched: list[str] = []
-    read = Place.read
-
-    def noted(place: Place, name: str) -> bytes:
-        fetched.append(name)
-        return read(place, name)
-
-    monkeypatch.setattr(Place, "read", noted)
-    report = verify(upload(dataset))
-    assert "weights.zip" in {problem.where for problem in report.problems}
-    assert schema.CARD in fetched
-    assert "weights.zip" not in fetched
 
 
 def test_a_converted_dataset_passes_and_says_what_was_not_checked(converted: Path) -> None:
@@ -148,11 +128,3 @@ def test_masks_of_the_ground_truth_are_a_note_as_the_published_set_has_them(publ
     assert report.ok, report.lines()
     assert any("the ground truth's" in note for note in report.notes)
     assert {"alpha", "edge", "layout"}.isdisjoint(check.name for check in report.checks)
-
-
-def test_what_a_file_manager_leaves_is_to_be_removed(one_backend: Path, tmp_path: Path) -> None:
-    folder = tmp_path / "d"
-    shutil.copytree(one_backend, folder)
-    (folder / "data" / ".DS_Store").write_bytes(b"Bud1")
-    problems = [(one.where, one.message) for one in verify(folder).problems]
-    assert ("data/.DS_Store", "is no part of a dataset: remove it") in problems

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 import pyarrow.parquet as pq
 
-from specsia_build.dataset.card.head import card_fields
+from specsia_build.dataset.front_matter import card_fields
 from specsia_build.dataset.parquet import batches, local_path
 from specsia_build.dataset.schema import CARD, DATA
 
@@ -49,7 +49,7 @@ _FORBIDDING = re.compile(
 
 
 def spdx_id(text: str) -> str | None:
-    """The SPDX id that a licence's name stands for, None where it stands for none that is known here.
+    """The SPDX id that a licence's name stands for; None if it is not known.
 
     Understands the ids themselves in any case, Creative Commons licences as people write them (`CC BY-NC 4.0`,
     `cc_by`, their addresses; 4.0 where no version is given, 1.0 for CC0), and `LicenseRef-…`.
@@ -58,15 +58,13 @@ def spdx_id(text: str) -> str | None:
     if text.casefold().startswith(NAMED.casefold()):
         return text if re.fullmatch(r"[\w.-]+", text[len(NAMED) :], re.ASCII) else None
     folded = re.sub(r"[\s_]+", "-", text.casefold())
-    url = _CC_URL.fullmatch(folded)
-    if url:
+    if url := _CC_URL.fullmatch(folded):
         folded = "cc0-1.0" if url[1] == "zero" else f"cc-{url[1]}-{url[2]}"
     match = _CC.fullmatch(folded)
     if match and match[1] == "0":
         return "CC0-1.0"
     if match:
-        terms = match[1].upper().split("-")
-        order = [t for t in ("BY", "NC", "ND", "SA") if t in terms]
+        order = [term for term in ("BY", "NC", "ND", "SA") if term in match[1].upper().split("-")]
         return f"CC-{'-'.join(order)}-{match[2] or '4.0'}"
     return _BY_FOLDED_NAME.get(folded.removesuffix("-license").removesuffix("-licence"))
 
@@ -79,28 +77,25 @@ def forbids(text: str) -> str | None:
     """
     parts = re.split(r"\s+(OR|AND)\s+", text.strip().strip("()"))
     reasons = [_reason(part.strip(" ()")) for part in parts[::2]]
-    joint = set(parts[1::2])
-    if joint == {"OR"}:
+    if set(parts[1::2]) == {"OR"}:
         return None if None in reasons else reasons[0]
     return next((reason for reason in reasons if reason), None)
 
 
 def _reason(text: str) -> str | None:
-    found = spdx_id(text)
-    if found is None:
+    name = spdx_id(text)
+    if name is None:
         told = _FORBIDDING.search(text.casefold())
         return "forbids passing it on" if told else "is not known to allow passing it on"
-    if found.startswith("CC-") and "-ND-" in found:
+    if name.startswith("CC-") and "-ND-" in name:
         return "forbids passing changed copies on, and rendered pairs are that"
     return None
 
 
 def redistribution_problems(folder: Path) -> tuple[str, ...]:
-    """What stands against making a dataset public: a clause for each licence that does, with how many rows it covers.
+    """A clause for each licence that forbids making a dataset public, with how many rows it covers.
 
-    A row without a licence counts as unknown. Where the schema has no column for it, the card's licence stands for all
-    rows. A licence that forbids it, or is unknown here, may be passed on all the same where whoever builds the dataset
-    names it in the manifest as `LicenseRef-NAME`.
+    A row without a licence counts as unknown. Without a column for it, the card's licence stands for all rows.
 
     Raises:
         OSError, pyarrow.ArrowException: if the shards cannot be read.
@@ -117,27 +112,26 @@ def redistribution_problems(folder: Path) -> tuple[str, ...]:
 
 
 def withheld(licenses: Iterable[str | None]) -> str | None:
-    """What does not let a dataset be passed on, in a clause, by the licence of each character; None where all do."""
+    """Why a dataset may not be passed on, in a clause, by the licence of each character; None if it may."""
     problems = licence_problems(Counter(licenses), "character")
     return f"it holds {'; '.join(problems)}" if problems else None
 
 
 def licence_problems(counted: Mapping[str | None, int], what: str) -> tuple[str, ...]:
-    """A clause for each licence that does not let what it covers be passed on.
+    """A clause for each licence that forbids passing on what it covers.
 
     Args:
-        counted: how many there are by licence, None where none is stated.
+        counted: number of rows or characters by licence, None where none is stated.
         what: one of them: a row, a character.
     """
-    found = []
+    problems = []
     for name, count in commonest(counted):
         many = f"{count} {what}" if count == 1 else f"{count} {what}s"
         if name is None or not name.strip():
-            found.append(f"{many} without a licence")
+            problems.append(f"{many} without a licence")
         elif reason := forbids(name):
-            shown = " ".join(name.split())[:80]
-            found.append(f"{many} under '{shown}', which {reason}")
-    return tuple(found)
+            problems.append(f"{many} under '{' '.join(name.split())[:80]}', which {reason}")
+    return tuple(problems)
 
 
 def _of_card(folder: Path) -> str | None:

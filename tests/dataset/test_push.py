@@ -13,8 +13,8 @@ from huggingface_hub import CommitOperationAdd, HfApi, constants
 
 from specsia_build.cli.main import main
 from specsia_build.dataset.checksums import write_sums
-from specsia_build.dataset.hub.local import read_local
-from tests.dataset.hub.pushable import write_dataset
+from specsia_build.dataset.local_files import read_local
+from tests.dataset.pushable import write_dataset
 from tests.hub_server import READER, WRITER, Fault, HubServer, logged_in
 
 REPO = "tester/pairs"
@@ -259,14 +259,6 @@ def test_nothing_is_made_public_without_a_licence(
     assert "or push it --private" in text
     assert not server.requests
     assert specsia_push(folder).exit_code == 0
-    assert server.store.repo(REPO).private
-
-
-def test_a_private_repository_stays_private(server: HubServer, dataset: Path) -> None:
-    specsia_push(dataset)
-    result = specsia_push(dataset, "--public")
-    assert result.exit_code == 0
-    assert f"{REPO} is private and stays so until you change it in its settings" in result.stderr
     assert server.store.repo(REPO).private
 
 

@@ -17,8 +17,8 @@ from pathlib import Path
 
 import pytest
 
-from specsia_build.dataset.hub.local import read_local
-from tests.dataset.hub.pushable import write_dataset
+from specsia_build.dataset.local_files import read_local
+from tests.dataset.pushable import write_dataset
 from tests.hub_server import WRITER, HubServer, serve
 
 MEGABYTES = int(os.environ.get("PUSH_MEGABYTES", "64"))

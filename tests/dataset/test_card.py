@@ -8,15 +8,13 @@ from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
-from datasets import Features, Image, List, load_dataset_builder
+from datasets import Features, load_dataset_builder
 from datasets.info import DatasetInfosDict
 from huggingface_hub import DatasetCard, DatasetCardData
 
-from specsia_build.backends.upstream.pins import read_pins
 from specsia_build.config import BuildConfig, result_settings
 from specsia_build.config_file import read_settings, with_settings
-from specsia_build.dataset.card.text import CardFacts, write_card
-from specsia_build.dataset.card.yaml import dataset_info_field
+from specsia_build.dataset.card import CardFacts, dataset_info, write_card
 from specsia_build.dataset.schema import COLUMNS, MOVING_COLUMNS, arrow_schema
 
 
@@ -124,32 +122,6 @@ def test_the_settings_can_be_handed_to_a_build(tmp_path: Path) -> None:
     assert with_settings(BuildConfig(), read_settings(tmp_path / "settings.yaml"), "the card") == config
 
 
-def test_versions_and_pins() -> None:
-    build = {
-        "specsia": "9.9",
-        "python": "3.11.9",
-        "machine": "x86_64",
-        "stages": {"render": 1, "pack": 2},
-        "packages": {"numpy": "2.4.1"},
-        "config": result_settings(BuildConfig(backends=("wonder3d",))),
-    }
-    rows = {"wonder3d": {"train": 10}}
-    card = write_card(
-        facts(
-            rows=rows,
-            characters={"wonder3d": {"train": 1}},
-            quality={"wonder3d": [0.9]},
-            frontal_before={"wonder3d": [0.9]},
-            build=build,
-        )
-    )
-    assert "specsia 9.9; Python 3.11.9 on x86_64; stages render 1, pack 2; numpy 2.4.1." in card
-    pinned = read_pins("wonder3d")
-    assert f"{pinned.repository} at `{pinned.commit}`" in card
-    assert f"{pinned.weights[0].source}@{pinned.weights[0].revision}" in card
-    assert "It sees the ground truth." not in card
-
-
 def test_the_hub_and_datasets_take_the_yaml(one_backend: Path, two_backends: Path, tmp_path: Path) -> None:
     for folder, configs in ((one_backend, ("default",)), (two_backends, ("fat", "thin"))):
         card = DatasetCard.load(folder / "README.md")
@@ -179,21 +151,7 @@ def test_what_is_said_of_features_and_splits_is_what_datasets_would_write(
     rows: dict[str, dict[str, int]], columns: tuple[str, ...]
 ) -> None:
     of_each = {"train": (70, 9), "test": (50, 7)}
-    said = dataset_info_field(rows, dict.fromkeys(("default", "a", "b"), of_each), columns)
+    said = dataset_info(rows, dict.fromkeys(("default", "a", "b"), of_each), columns)
     theirs = DatasetCardData()
     DatasetInfosDict.from_dataset_card_data(DatasetCardData(dataset_info=said)).to_dataset_card_data(theirs)
     assert theirs.to_dict()["dataset_info"] == said
-
-
-def test_every_feature_is_one_that_croissant_knows() -> None:
-    # Those that the Hub turns into Croissant fields: plain values, images, and lists of plain values.
-    plain = {"string", "int32", "float64"}
-    for feature in Features.from_arrow_schema(arrow_schema()).values():
-        inner = feature.feature if isinstance(feature, List) else feature
-        assert isinstance(inner, Image) or inner.dtype in plain
-
-
-def test_the_packed_card(one_backend: Path) -> None:
-    card = (one_backend / "README.md").read_text()
-    assert "7 characters were asked for" in card
-    assert "| fat | train | 4 | 16 |" in card

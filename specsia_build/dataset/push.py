@@ -1,9 +1,4 @@
-"""Push a packed dataset to the Hub: plan, send in one commit, compare by checksum, tag.
-
-Requests, retries and uploads are those of `huggingface_hub`. One commit takes the repository from what it held to what
-the dataset holds, so that nobody loads a half. An interrupted push is begun again by the same call; content that has
-arrived is not sent again.
-"""
+"""Push a packed dataset to the Hub in one commit, compare by checksum, and tag; requests are `huggingface_hub`'s."""
 
 from __future__ import annotations
 
@@ -12,7 +7,7 @@ import re
 import sys
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -29,11 +24,11 @@ from huggingface_hub import (
 from huggingface_hub.errors import HfHubHTTPError, OfflineModeIsEnabled, RepositoryNotFoundError
 from huggingface_hub.hf_api import RepoFile
 from huggingface_hub.utils import logging as hub_logging
-from huggingface_hub.utils.tqdm import are_progress_bars_disabled, disable_progress_bars, enable_progress_bars
+from huggingface_hub.utils.tqdm import disable_progress_bars
 
-from specsia_build.dataset.card.licences import redistribution_problems
 from specsia_build.dataset.checksums import own_names, parse_sums
-from specsia_build.dataset.hub.local import LocalFile
+from specsia_build.dataset.licences import redistribution_problems
+from specsia_build.dataset.local_files import LocalFile
 from specsia_build.dataset.places import read_errors
 from specsia_build.dataset.schema import CARD, SUMS_FILE
 from specsia_build.errors import SpecsiaError, UsageError, brief, some
@@ -44,7 +39,7 @@ _KEPT = frozenset({".gitattributes"})
 """Files of the repository itself, which no push deletes."""
 
 LOOK_SECONDS = 2.0
-"""Limit of the only request of a dry run without a network."""
+"""Time limit of the only request of a dry run without a network."""
 
 _REPO = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*", re.ASCII)
 
@@ -53,7 +48,6 @@ _ADVICE = {
     403: "this token may not write to {repo}: use a token with write access to {owner}, or another --repo",
     404: "{repo} is not there, or this token may not see it: check --repo and the token",
     412: "someone else changed {repo} during the push: look at it, then run the same command again",
-    413: "a file or the commit is larger than it takes",
 }
 _LATER = "run the same command later; it goes on from here"
 
@@ -64,7 +58,7 @@ class UnseenError(SpecsiaError):
 
 @dataclass(frozen=True)
 class Operation:
-    """One step of a push: `create`, `add`, `replace`, `delete` or `tag`, what of, and how many bytes."""
+    """One step of a push: `create`, `add`, `replace`, `delete` or `tag`, of which name, and how many bytes."""
 
     kind: str
     name: str
@@ -77,18 +71,16 @@ class Plan:
 
     Attributes:
         repo: `OWNER/NAME`.
-        page: its address.
         private: whether only its owner sees it.
         head: commit that the plan starts from; None if there is no repository yet.
-        operations: what is to be done.
-        kept: files that are there as they should be.
+        operations: in order.
+        kept: number of files that are there already.
         tag: of the version.
-        notes: sentences on what may surprise.
+        notes: warnings.
         spared: files there that no push made, and that stay.
     """
 
     repo: str
-    page: str
     private: bool
     head: str | None
     operations: tuple[Operation, ...]
@@ -96,6 +88,11 @@ class Plan:
     tag: str
     notes: tuple[str, ...] = ()
     spared: tuple[str, ...] = ()
+
+    @property
+    def page(self) -> str:
+        """Address of the repository for people."""
+        return f"{constants.ENDPOINT}/datasets/{self.repo}"
 
     def of(self, *kinds: str) -> list[Operation]:
         """The operations of some kinds."""
@@ -108,22 +105,13 @@ class Plan:
 
     def to_json(self) -> dict[str, Any]:
         """The plan as a JSON document."""
-        return {
-            "repo": self.repo,
-            "url": self.page,
-            "private": self.private,
-            "operations": [vars(operation) for operation in self.operations],
-            "bytes": self.size,
-            "kept": self.kept,
-            "tag": self.tag,
-            "spared": list(self.spared),
-            "notes": list(self.notes),
-        }
+        stated = {name: value for name, value in asdict(self).items() if name != "head"}
+        return {**stated, "url": self.page, "bytes": self.size}
 
 
 @dataclass(frozen=True)
 class Pushed:
-    """Result of a push: the plan, the commit, the number of compared files, and what is wrong with the remote ones."""
+    """Result of a push: the plan, the commit, the number of compared files, and differences by name."""
 
     plan: Plan
     commit: str
@@ -141,28 +129,18 @@ class Pushed:
         return {**self.plan.to_json(), **outcome}
 
 
-def check_repo(repo: str) -> str:
-    """The name if it is of the form `OWNER/NAME`.
-
-    Raises:
-        UsageError: if it is not.
-    """
+def check_repo(repo: str) -> None:
+    """Raise UsageError unless a name is of the form `OWNER/NAME`."""
     if not _REPO.fullmatch(repo) or "--" in repo or ".." in repo:
         raise UsageError(f"--repo '{repo}' must be OWNER/NAME, of letters, digits, '-', '_' and '.'")
-    return repo
-
-
-def page_of(repo: str) -> str:
-    """Address of a dataset for people, on the Hub of `HF_ENDPOINT`."""
-    return f"{constants.ENDPOINT}/datasets/{repo}"
 
 
 def check_public(folder: Path, problems_of: Callable[[Path], Sequence[str]] = redistribution_problems) -> None:
-    """Refuse to publish a dataset that may not be passed on.
+    """Refuse to publish a dataset whose licences do not allow it.
 
     Args:
-        folder: of it.
-        problems_of: gives a clause for each licence that stands against it.
+        folder: of the dataset.
+        problems_of: gives a clause for each licence that forbids it.
 
     Raises:
         SpecsiaError: if a licence is unknown or forbids it, or the licences cannot be read.
@@ -183,6 +161,8 @@ def check_public(folder: Path, problems_of: Callable[[Path], Sequence[str]] = re
 def connect(repo: str, look: bool = False) -> Iterator[HfApi]:
     """The Hub of `HF_ENDPOINT` with the user's token; its errors leave as one sentence without the token.
 
+    Log lines of `huggingface_hub`, which show signed addresses, are turned off, and its bars where nobody looks.
+
     Args:
         repo: for messages.
         look: nothing is to be changed, for which no token is needed.
@@ -201,21 +181,13 @@ def connect(repo: str, look: bool = False) -> Iterator[HfApi]:
         raise UsageError("there is no token for the Hub: run `hf auth login`, or set HF_TOKEN to one that may write")
     if token and not re.fullmatch(r"[!-~]+", token):
         raise UsageError("the token for the Hub holds characters that no token has: run `hf auth login`")
-    level, quiet = hub_logging.get_verbosity(), are_progress_bars_disabled()
-    # Its log lines show signed addresses.
     hub_logging.set_verbosity_error()
     if not sys.stderr.isatty():
         disable_progress_bars()
     try:
         yield HfApi(endpoint=constants.ENDPOINT, token=token or False, library_name="specsia")
-    except Exception as error:
-        if not isinstance(error, (*read_errors(), OfflineModeIsEnabled, RuntimeError, ValueError)):
-            raise
+    except read_errors(OfflineModeIsEnabled, RuntimeError, ValueError) as error:
         raise _in_words(error, repo, token or "") from error
-    finally:
-        hub_logging.set_verbosity(level)
-        if not quiet:
-            enable_progress_bars()
 
 
 def _in_words(error: BaseException, repo: str, token: str) -> SpecsiaError:
@@ -223,20 +195,18 @@ def _in_words(error: BaseException, repo: str, token: str) -> SpecsiaError:
     cause: BaseException | None = error
     while cause is not None and not isinstance(cause, HfHubHTTPError):
         cause = cause.__cause__
-    text = " ".join(str(error).split())
-    text = brief(re.sub(r"\?\S+|\bhf_\w{6,}", "***", text.replace(token, "***") if token else text), 200)
+    endpoint = constants.ENDPOINT
     if cause is None:
-        at = f"{constants.ENDPOINT} cannot be reached or used"
-        return UnseenError(f"{at} ({text or type(error).__name__}): check the network and HF_ENDPOINT; {_LATER}")
+        text = str(error).replace(token, "***") if token else str(error)
+        text = brief(re.sub(r"\?\S+|\bhf_\w{6,}", "***", " ".join(text.split())), 200) or type(error).__name__
+        return UnseenError(f"{endpoint} cannot be reached or used ({text}): check the network; {_LATER}")
     status = cause.response.status_code
     if status == 401 and not token:
-        return UnseenError(f"without a token {constants.ENDPOINT} does not tell whether {repo} is there")
+        return UnseenError(f"without a token {endpoint} does not tell whether {repo} is there")
     advice = _LATER if status >= 500 or status in (408, 429) else _ADVICE.get(status, "it does not take the request")
     stated = brief(" ".join((cause.server_message or "").split()), 120)
     reason = f" ({stated})" if stated and not stated.startswith("<") else ""
-    return SpecsiaError(
-        f"{constants.ENDPOINT} answered {status}{reason}: {advice.format(repo=repo, owner=repo.split('/')[0])}"
-    )
+    return SpecsiaError(f"{endpoint} answered {status}{reason}: {advice.format(repo=repo, owner=repo.split('/')[0])}")
 
 
 def plan_push(
@@ -254,14 +224,17 @@ def plan_push(
         look: give up soon if the Hub does not answer.
 
     Raises:
-        UsageError: if a file that no push made stands where one of the dataset belongs, without `prune`.
+        UsageError: if a file that no push made has the name of one of the dataset's, without `prune`.
         SpecsiaError: if the repository is public and the push is not meant to be.
     """
     info = _info(api, repo, LOOK_SECONDS if look else None)
-    if info is not None and not info.private and not public:
+    if info is None:
+        return _first_push(repo, files, version, public)
+    head = str(info.sha)
+    if not info.private and not public:
         raise SpecsiaError(f"{repo} is public: give --public to push to it, or make it private in its settings")
-    remote = {} if info is None else _tree(api, repo, str(info.sha))
-    made = remote.keys() if prune or info is None else _made(api, repo, remote, str(info.sha))
+    remote = _tree(api, repo, head)
+    made = remote.keys() if prune else _made(api, repo, remote, head)
     changed = [file for file in files if not _same(file, remote.get(file.name))]
     taken = [file.name for file in changed if file.name in remote and file.name not in made]
     if taken:
@@ -271,47 +244,47 @@ def plan_push(
         )
     surplus = [name for name in remote if name not in {file.name for file in files} | _KEPT]
     spared = tuple(name for name in surplus if name not in made)
-    tags = set() if info is None else {tag.name for tag in api.list_repo_refs(repo, repo_type=_DATASET).tags}
+    tags = {tag.name for tag in api.list_repo_refs(repo, repo_type=_DATASET).tags}
     tag = version
     if version in tags and _differences(_tree(api, repo, version), files, spared):
         tag = f"{version}-{next(file.sha256 for file in files if file.name == SUMS_FILE)[:8]}"
-    notes = [f"{repo} is private and stays so until you change it in its settings"]
-    notes = notes if info is not None and info.private and public else []
+    notes = [f"{repo} is private and stays so until you change it in its settings"] if info.private and public else []
     notes += [f"made by no push and left there, as --prune is not given: {some(spared)}"] if spared else []
-    steps = [] if info is not None else [Operation("create", repo)]
-    steps += [Operation("replace" if file.name in remote else "add", file.name, file.size) for file in changed]
+    steps = [Operation("replace" if file.name in remote else "add", file.name, file.size) for file in changed]
     steps += [Operation("delete", name, remote[name].size) for name in surplus if name in made]
     steps += [Operation("tag", tag)] if tag not in tags else []
-    private = not public if info is None else bool(info.private)
-    head = None if info is None else str(info.sha)
     kept = len(files) - len(changed)
-    return Plan(repo, page_of(repo), private, head, tuple(steps), kept, tag, tuple(notes), spared)
+    return Plan(repo, bool(info.private), head, tuple(steps), kept, tag, tuple(notes), spared)
 
 
 def plan_unseen(repo: str, files: Sequence[LocalFile], version: str, public: bool, why: str) -> Plan:
     """Plan a push to a repository of which nothing is known: the steps for one that is not there."""
-    steps = [Operation("create", repo), *(Operation("add", file.name, file.size) for file in files)]
     note = f"these are the steps if {repo} is not there, as nobody could look: {why}"
-    operations = (*steps, Operation("tag", version))
-    return Plan(repo, page_of(repo), not public, None, operations, 0, version, (note,))
+    return _first_push(repo, files, version, public, note)
+
+
+def _first_push(repo: str, files: Sequence[LocalFile], version: str, public: bool, *notes: str) -> Plan:
+    steps = [Operation("create", repo), *(Operation("add", file.name, file.size) for file in files)]
+    return Plan(repo, not public, None, (*steps, Operation("tag", version)), 0, version, notes)
 
 
 def push(api: HfApi, plan: Plan, files: Sequence[LocalFile]) -> Pushed:
     """Carry a plan out, compare the remote files with the local ones, and tag the version if they are the same."""
-    head = plan.head
-    if head is None:
+    commit = plan.head
+    if commit is None:
         api.create_repo(plan.repo, private=plan.private, repo_type=_DATASET, exist_ok=True)
-        head = str(api.dataset_info(plan.repo).sha)
+        commit = str(api.dataset_info(plan.repo).sha)
     names = {operation.name for operation in plan.of("add", "replace")}
     operations: list[CommitOperationAdd | CommitOperationDelete] = [
         CommitOperationDelete(operation.name, is_folder=False) for operation in plan.of("delete")
     ]
     operations += [CommitOperationAdd(file.name, str(file.path)) for file in files if file.name in names]
-    commit = head
     if operations:
         message = f"Push {plan.tag}"
-        made = api.create_commit(plan.repo, operations, commit_message=message, repo_type=_DATASET, parent_commit=head)
-        commit = str(made.oid)
+        done = api.create_commit(
+            plan.repo, operations, commit_message=message, repo_type=_DATASET, parent_commit=commit
+        )
+        commit = str(done.oid)
     differences = _differences(_tree(api, plan.repo, commit), files, plan.spared)
     if not differences and plan.of("tag"):
         api.create_tag(plan.repo, tag=plan.tag, revision=commit, repo_type=_DATASET, exist_ok=True)
@@ -337,12 +310,12 @@ def _tree(api: HfApi, repo: str, revision: str) -> dict[str, RepoFile]:
 
 def _made(api: HfApi, repo: str, remote: Mapping[str, RepoFile], revision: str) -> frozenset[str]:
     """Names of the files that the last push made, by the `SHA256SUMS` there; not the card if it was edited since."""
-    if SUMS_FILE not in remote:
-        return frozenset()
 
     def read(name: str) -> bytes:
         return Path(api.hf_hub_download(repo, name, repo_type=_DATASET, revision=revision)).read_bytes()
 
+    if SUMS_FILE not in remote:
+        return frozenset()
     text = read(SUMS_FILE).decode("utf-8", errors="replace")
     made, sums = own_names(text), parse_sums(text)[0]
     edited = CARD in made and CARD in remote and hashlib.sha256(read(CARD)).hexdigest() != sums[CARD]

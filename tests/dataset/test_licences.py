@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from specsia_build.dataset.card.licences import forbids, redistribution_problems, spdx_id
+from specsia_build.dataset.licences import forbids, redistribution_problems, spdx_id
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ from specsia_build.files.records import read_json
 
 _KINDS = frozenset({".parquet", ".json", ".jsonl", ".md", ".txt"})
 _NAMES = frozenset({schema.SUMS_FILE, schema.TEASER, "LICENSE", "NOTICE"})
-"""Suffixes and names of a dataset's files; whatever else lies in its folder has no business on the Hub."""
+"""Suffixes and names of files that may be in a dataset; others must not be pushed."""
 
 _VERSION = re.compile(r"\d[\w.+-]{0,80}", re.ASCII)
 _BLOCK = 1 << 20
@@ -28,15 +28,7 @@ _BLOCK = 1 << 20
 
 @dataclass(frozen=True)
 class LocalFile:
-    """One file to push.
-
-    Attributes:
-        name: relative to the dataset, with `/`.
-        path: on this machine.
-        size: bytes.
-        sha256: of the content, as the large-file storage has it.
-        blob: SHA-1 of its git object, as the Hub has it of small files.
-    """
+    """One file to push: its relative name, and the SHA-256 and git SHA-1 by which the Hub knows its content."""
 
     name: str
     path: Path
@@ -58,8 +50,7 @@ def read_local(folder: Path, advance: Callable[[int], None] = lambda _: None) ->
     """
     if not folder.is_dir():
         raise UsageError(f"{folder} is no folder: give a packed dataset, such as DIR/dataset")
-    sums = listed(folder)
-    names = schema.own_files(folder)
+    sums, names = listed(folder), schema.own_files(folder)
     problems = [problem for name in names if (problem := unfit(folder, name))]
     for name in names:
         if Path(name).suffix.lower() not in _KINDS and name not in _NAMES:
@@ -81,26 +72,26 @@ def read_files(
     Raises:
         SpecsiaError: if one cannot be read or has changed.
     """
+
+    def read(name: str) -> LocalFile:
+        path = folder / name
+        try:
+            size = path.stat().st_size
+            whole, blob = hashlib.sha256(), hashlib.sha1(b"blob %d\0" % size, usedforsecurity=False)
+            with path.open("rb") as stream:
+                while block := stream.read(_BLOCK):
+                    whole.update(block)
+                    blob.update(block)
+                    advance(len(block))
+        except OSError as error:
+            raise SpecsiaError(f"{path} cannot be read: {error.strerror}") from error
+        return LocalFile(name, path, size, whole.hexdigest(), blob.hexdigest())
+
     with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
-        files = tuple(pool.map(lambda name: _read(folder, name, advance), names))
+        files = tuple(pool.map(read, names))
     changed = [file.name for file in files if sums.get(file.name, file.sha256) != file.sha256]
     refuse(folder, [f"{name} has changed since it was packed" for name in changed])
     return files
-
-
-def _read(folder: Path, name: str, advance: Callable[[int], None]) -> LocalFile:
-    path = folder / name
-    try:
-        size = path.stat().st_size
-        whole, blob = hashlib.sha256(), hashlib.sha1(b"blob %d\0" % size, usedforsecurity=False)
-        with path.open("rb") as stream:
-            while block := stream.read(_BLOCK):
-                whole.update(block)
-                blob.update(block)
-                advance(len(block))
-    except OSError as error:
-        raise SpecsiaError(f"{path} cannot be read: {error.strerror}") from error
-    return LocalFile(name, path, size, whole.hexdigest(), blob.hexdigest())
 
 
 def listed(folder: Path) -> dict[str, str]:
@@ -146,10 +137,7 @@ def version_tag(folder: Path, record_file: str = schema.BUILD_FILE) -> str:
     Raises:
         SpecsiaError: if the record states something else.
     """
-    try:
-        record = read_json(folder / record_file)
-    except FileNotFoundError:
-        record = {}
+    record = read_json(folder / record_file) if (folder / record_file).is_file() else {}
     stated = record.get("specsia", __version__) if isinstance(record, dict) else None
     if not isinstance(stated, str) or not _VERSION.fullmatch(stated):
         raise SpecsiaError(f"{folder / record_file} does not state the version of specsia that wrote it")

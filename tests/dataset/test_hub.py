@@ -10,7 +10,7 @@ from click.testing import CliRunner
 from huggingface_hub import constants, snapshot_download
 
 from specsia_build.cli import main
-from specsia_build.dataset.membership import splits_of
+from specsia_build.dataset.pairs import splits_of
 from specsia_build.dataset.reading import open_dataset
 from specsia_build.dataset.verify.check import verify
 from specsia_build.errors import SpecsiaError, UsageError

@@ -26,7 +26,7 @@ def test_no_private_module_of_huggingface_hub_is_imported() -> None:
         for name in imported(path.read_text(encoding="utf-8"))
         if name.split(".")[0] == "huggingface_hub"
     }
-    assert ("dataset/hub/push.py", "huggingface_hub.HfApi") in names
+    assert ("dataset/push.py", "huggingface_hub.HfApi") in names
     private = [
         (path, name)
         for path, name in names

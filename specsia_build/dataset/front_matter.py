@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from fnmatch import fnmatchcase
 from typing import Any, NamedTuple
 
 import yaml
@@ -83,20 +82,7 @@ def data_files(fields: Mapping[str, Any]) -> list[DataFiles]:
 
 
 def fits(name: str, pattern: str) -> bool:
-    """Whether a file is one that a pattern of `data_files` names, as `datasets` understands it.
+    """Whether a file is one that a pattern of `data_files` names, as fsspec and so `datasets` understands it."""
+    from fsspec.utils import glob_translate
 
-    `*`, `?` and `[...]` stand for what lies between two `/`, and `**` for any folders, or none.
-
-    Args:
-        name: of the file, relative to the dataset.
-        pattern: of an entry of `data_files`.
-    """
-    parts = name.split("/")
-    # How many parts of the name what was looked at of the pattern may stand for.
-    taken = {0}
-    for wanted in pattern.split("/"):
-        if wanted == "**":
-            taken = set(range(min(taken, default=len(parts) + 1), len(parts) + 1))
-        else:
-            taken = {k + 1 for k in taken if k < len(parts) and fnmatchcase(parts[k], wanted)}
-    return len(parts) in taken
+    return re.fullmatch(glob_translate(pattern), name) is not None
