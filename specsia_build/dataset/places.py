@@ -223,12 +223,7 @@ def _on_hub(repo: str, where: str) -> Place:
     It is read from the Hub's cache if that holds all of it.
     """
     from huggingface_hub import HfApi, HfFileSystem, constants, snapshot_download
-    from huggingface_hub.errors import (
-        HFValidationError,
-        LocalEntryNotFoundError,
-        RepositoryNotFoundError,
-        RevisionNotFoundError,
-    )
+    from huggingface_hub.errors import HFValidationError, RepositoryNotFoundError, RevisionNotFoundError
 
     name, _, revision = repo.partition("@")
     endpoint = os.environ.get("HF_ENDPOINT") or None
@@ -238,7 +233,7 @@ def _on_hub(repo: str, where: str) -> Place:
     def cached(revision: str | None) -> Place | None:
         try:
             found = snapshot_download(name, repo_type="dataset", revision=revision, local_files_only=True)
-        except (LocalEntryNotFoundError, ValueError):
+        except (FileNotFoundError, ValueError):
             return None
         return Place(where, _local_filesystem(), found, Path(found))
 
@@ -251,10 +246,8 @@ def _on_hub(repo: str, where: str) -> Place:
     absent = f"there is no folder {where} here"
     try:
         info = HfApi(endpoint=endpoint).dataset_info(name, revision=revision or None)
-    except HFValidationError as error:
-        raise UsageError(f"{absent}, and no dataset on the Hub can have that name") from error
-    except (RepositoryNotFoundError, RevisionNotFoundError) as error:
-        kind = "dataset" if isinstance(error, RepositoryNotFoundError) else f"revision '{revision}' of it"
+    except (HFValidationError, RepositoryNotFoundError, RevisionNotFoundError) as error:
+        kind = f"revision '{revision}' of it" if isinstance(error, RevisionNotFoundError) else "dataset"
         raise UsageError(
             f"{absent}, and no {kind} on the Hub that you may read: check the name, and log in if it is private"
         ) from error

@@ -16,9 +16,9 @@ import pytest
 
 from specsia_build.files.names import is_temporary
 from tests.artefacts import artefact
+from tests.dataset.pushable import write_dataset
 from tests.dataset.test_push_killed import kill_after
 from tests.dataset.test_push_killed import start as start_push
-from tests.dataset.pushable import write_dataset
 from tests.hostile.conftest import Tally
 from tests.hostile.yard import Command, Yard, new_yard
 from tests.hub_server import serve
