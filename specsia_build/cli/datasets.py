@@ -129,8 +129,8 @@ def push(folder: Path, repo: str, private: bool, prune: bool, dry_run: bool) -> 
     Of the files there, only those that an earlier push made are replaced or removed. The token is that of `hf auth
     login` or HF_TOKEN; HF_ENDPOINT names another Hub. An interrupted push goes on with the same command.
     """
-    from specsia_build.dataset.licences import redistribution_problems
     from specsia_build.dataset import push as hub
+    from specsia_build.dataset.licences import redistribution_problems
     from specsia_build.dataset.local_files import read_local, version_tag
     from specsia_build.dataset.schema import BUILD_FILE, RECIPE_FILE
     from specsia_build.pipeline.progress import Progress
