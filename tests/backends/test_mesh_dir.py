@@ -161,7 +161,7 @@ def test_no_mesh_and_two_meshes(tmp_path: Path) -> None:
         (OURS * 0, "no extent"),
     ],
 )
-def test_mesh_that_cannot_be_drawn(tmp_path: Path, points: np.ndarray, reason: str) -> None:  # type: ignore[type-arg]
+def test_mesh_that_cannot_be_drawn(tmp_path: Path, points: np.ndarray, reason: str) -> None:
     write(tmp_path / "7.ply", points)
     with pytest.raises(CharacterError, match=reason):
         read(tmp_path, "7")

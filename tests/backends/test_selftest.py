@@ -17,7 +17,7 @@ from specsia_build.backends import registry
 from specsia_build.backends.base import Context
 from specsia_build.backends.placing import into_frame
 from specsia_build.backends.selftest import ellipsoid, figure, report, selftest
-from specsia_build.cli import backends as command
+from specsia_build.cli import machine as command
 from specsia_build.frame import axis_names, up_rotation
 from specsia_build.rendering.mesh import Mesh
 from specsia_build.rendering.topology import topology

@@ -137,5 +137,5 @@ def test_clips_that_the_disk_does_not_hold_are_refused_before_they_are_drawn(
 def disk_usage_of(monkeypatch: pytest.MonkeyPatch, free: int) -> list[int]:
     """Have the disk say that so much is free; the list's only number may be changed."""
     stated = [free]
-    monkeypatch.setattr(disk.shutil, "disk_usage", lambda _: SimpleNamespace(free=stated[0]))
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=stated[0]))
     return stated

@@ -106,7 +106,7 @@ def test_paths_backends_and_ground_truth(tmp_path: Path) -> None:
         lambda: specsia.load_model(None),  # type: ignore[arg-type]
         lambda: specsia.reconstruct(views[0], backend=None),  # type: ignore[arg-type]
         lambda: specsia.reconstruct(views[0], backend="fusion", ground_truth=views),  # type: ignore[arg-type]
-        lambda: specsia.train([views]),  # type: ignore[arg-type]
+        lambda: specsia.train([views]),  # type: ignore[list-item]
     ]
     for call in calls:
         with pytest.raises(specsia.UsageError):

@@ -150,4 +150,5 @@ def _over_line(result: NDArray[np.uint8], z: NDArray[np.uint8], style: tuple[int
     alpha = result[..., 3:].astype(np.float32) / 255
     below = (1 - alpha) * line
     colour = (alpha * result[..., :3] + below * grey) / np.maximum(alpha + below, 1e-6)
-    return np.rint(np.concatenate([colour, 255 * (alpha + below)], axis=2)).astype(np.uint8)
+    laid: NDArray[np.uint8] = np.rint(np.concatenate([colour, 255 * (alpha + below)], axis=2)).astype(np.uint8)
+    return laid
