@@ -14,7 +14,6 @@ import pytest
 from click.testing import CliRunner, Result
 
 from specsia_build.cli import main
-from specsia_build.pipeline import disk
 from specsia_build.stages.render import DARKEST, is_blank, outline
 from tests.clips import write_figures
 from tests.shapes import write_figure, write_folder
