@@ -29,7 +29,6 @@ from packaging.requirements import Requirement
 from specsia_build.cli import main as specsia
 from specsia_build.cli.main import COMMANDS
 from specsia_build.config import BuildConfig, ClipSettings
-from specsia_build.doctor import ask
 from specsia_build.dravie import config as learning
 from tests.clips import at_once, write_figures
 from tests.docs.blocks import ROOT
@@ -89,7 +88,7 @@ def make_small() -> None:
     patch.object(learning, "FIT_STEPS", FEW).start()
     patch("specsia_build.pipeline.build.open_executor", at_once).start()
     patch("specsia_build.pool.start_method", lambda: "fork").start()
-    patch("specsia_build.doctor.ask_python", lambda code: ask(["python", "-c", code])).start()
+    patch("specsia_build.doctor._python", lambda code: ["python", "-c", code]).start()
 
 
 def _lower(settings: Any, **values: Any) -> None:
