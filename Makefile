@@ -85,7 +85,8 @@ validate: .venv/train
 	  echo "training $$run"; \
 	  case $$run in *-pos) how="--without pos --seed 0";; *) how="--seed $${run##*-}";; esac; \
 	  case $$run in all-*) on="$(CONFIGS:%=--backend %)";; *) on="--backend $${run%-*}";; esac; \
-	  $(BIN)/specsia train "$(VALIDATE)/build/dataset" --out "$(VALIDATE)/runs/$$run" --resume \
+	  $(BIN)/specsia train "$(VALIDATE)/build/dataset" --out "$(VALIDATE)/runs/$$run" \
+	    $$(test -f "$(VALIDATE)/runs/$$run/run.json" && echo --resume || true) \
 	    $(if $(word 2,$(CONFIGS)),$$on) --preset $(PRESET) $(if $(STEPS),--steps $(STEPS)) $$how; \
 	done
 	$(BIN)/specsia evaluate "$(VALIDATE)"/runs/* "$(VALIDATE)/build/dataset" --out "$(VALIDATE)/evaluation" \
@@ -98,7 +99,8 @@ pretrained: .venv/train
 	  --license CC0-1.0 --characters "$(CHARACTERS)"
 	$(BIN)/specsia build "$(PRETRAINED)/source/characters.jsonl" --out "$(PRETRAINED)/build" --size 512 --max-failures 10% \
 	  --backend relief --backend fusion
-	OMP_NUM_THREADS=1 $(BIN)/specsia train "$(PRETRAINED)/build/dataset" --out "$(PRETRAINED)/run" --resume --device cpu \
+	OMP_NUM_THREADS=1 $(BIN)/specsia train "$(PRETRAINED)/build/dataset" --out "$(PRETRAINED)/run" \
+	  $$(test -f "$(PRETRAINED)/run/run.json" && echo --resume || true) --device cpu \
 	  --backend relief --backend fusion --preset tiny --steps $(PRETRAINED_STEPS) --seed 0
 	rm -rf $(WEIGHTS)/checkpoints
 	$(BIN)/python -m benchmarks.pretrained "$(PRETRAINED)/run" $(WEIGHTS)
