@@ -29,14 +29,13 @@ FORWARD, MATCHED, PAPER = "Flow/{}/forward/{}.flo", "UnmatchedForward/{}/{}.npy"
 BACKWARD = "Flow/{}/backward/{}.flo"
 NEXT, LAST = "SegMatching/{}/forward/{}.json", "SegMatching/{}/backward/{}.json"
 
-
 _FLO = np.array(202021.25, "<f4").tobytes()
 """Begins a `.flo`; width, height and (H, W, 2) float32 follow."""
 
 
 @dataclass(frozen=True)
 class _View:
-    """A frame's segments and regions (H, W), and the numbers of those segments that it has, in order."""
+    """Segments and regions (H, W) of a frame, and the sorted numbers of its segments."""
 
     seg: NDArray[np.int32]
     label: NDArray[np.int32]
@@ -44,7 +43,7 @@ class _View:
 
 
 class AnimeRun(Recipe):
-    """What AnimeRun's `AnimeRun` and `AnimeRunSegMat` read."""
+    """The layout that AnimeRun's `AnimeRun` and `AnimeRunSegMat` read."""
 
     name = "animerun"
     title = "frames with lines, flow, what is hidden, and segments with their matches, as AnimeRun's loaders read them"
@@ -87,15 +86,14 @@ class AnimeRun(Recipe):
 
 
 def name_of(part: Part | Written, frame: int, place: str) -> str:
-    """Name of a file, which counts from 1 on."""
+    """Name of a frame's file; frames are numbered from 1."""
     return f"{part.split}/{place.format(part.key, f'{frame + 1:04d}')}"
 
 
 def _places(k: int, count: int) -> list[str]:
-    """What there is of the `k`-th of some frames."""
-    there = [PICTURE, CONTOUR, SEGMENT]
-    there += [FORWARD, MATCHED, PAPER, NEXT] if k + 1 < count else []
-    return there + ([BACKWARD, LAST] if k else [])
+    """Kinds of files of frame `k`; the last frame leads to no next one, the first to none before."""
+    forward, backward = [FORWARD, MATCHED, PAPER, NEXT], [BACKWARD, LAST]
+    return [PICTURE, CONTOUR, SEGMENT, *(forward if k + 1 < count else []), *(backward if k else [])]
 
 
 def _view(clip: ClipFrames, k: int) -> _View:
@@ -125,7 +123,7 @@ def _to_next(clip: ClipFrames, k: int, here: _View, there: _View) -> dict[str, b
 
 
 def _matches(here: _View, there: _View, flow: NDArray[np.float32], unmatched: NDArray[np.bool_]) -> bytes:
-    """Of each segment that a frame has, in order, the place of its match among those that the other has, or -1."""
+    """The index of each segment's match among the other frame's segments, or -1, as JSON."""
     goes = matching(here.seg, here.label, there.seg, there.label, flow, unmatched)[here.numbers]
     place = np.searchsorted(there.numbers, goes).clip(max=len(there.numbers) - 1)
     place[there.numbers[place] != goes] = -1
@@ -133,9 +131,9 @@ def _matches(here: _View, there: _View, flow: NDArray[np.float32], unmatched: ND
 
 
 def _wrong(folder: Path, part: Written, k: int) -> Iterator[str]:
-    """What is wrong with a frame, and with what leads from it to those beside it."""
+    """Check a frame, and the flow and matches to the frames beside it."""
     count, name = part.facts["frames"], partial(name_of, part, k)
-    segment = read_npy(folder, name(SEGMENT), "int32")
+    segment = checks.array(folder, name(SEGMENT), None, "int32")
     numbers = [str(number) for number in range(int(segment.max()) + 1)]
     if np.unique(segment).tolist() != list(range(len(numbers))):
         yield f"{name(SEGMENT)} is not numbered from 0 on without gaps"
@@ -143,7 +141,7 @@ def _wrong(folder: Path, part: Written, k: int) -> Iterator[str]:
         checks.picture(folder, name(place), 3, segment.shape)
     for other, way, matches in ((k + 1, FORWARD, NEXT), (k - 1, BACKWARD, LAST)):
         if 0 <= other < count:
-            most = read_npy(folder, name_of(part, other, SEGMENT), "int32").max()
+            most = checks.array(folder, name_of(part, other, SEGMENT), None, "int32").max()
             read_flo(folder, name(way), segment.shape)
             found = checks.record(folder, name(matches))
             if list(found) != numbers or not all(
@@ -152,7 +150,7 @@ def _wrong(folder: Path, part: Written, k: int) -> Iterator[str]:
                 yield f"{name(matches)} does not give each segment one of 0 to {most}, or -1"
     if k + 1 < count:
         flow = read_flo(folder, name(FORWARD), segment.shape)
-        matched, paper = (read_npy(folder, name(place), "uint8", segment.shape) for place in (MATCHED, PAPER))
+        matched, paper = (checks.array(folder, name(place), segment.shape, "uint8") for place in (MATCHED, PAPER))
         if max(matched.max(), paper.max()) > 1 or segment[paper == 0].any():
             yield f"{name(MATCHED)} or {name(PAPER)} is not 0 and 1, or the lines are no segment 0"
         row, column = np.nonzero(matched)
@@ -162,14 +160,14 @@ def _wrong(folder: Path, part: Written, k: int) -> Iterator[str]:
 
 
 def npy(array: NDArray[Any]) -> bytes:
-    """A `.npy` as `np.load` reads it."""
+    """Encode an array as `.npy`."""
     stream = io.BytesIO()
     np.save(stream, array, allow_pickle=False)
     return stream.getvalue()
 
 
 def flo(flow: NDArray[np.float32]) -> bytes:
-    """A `.flo` of (H, W, 2) pixels right and down."""
+    """Encode a flow (H, W, 2), in pixels right and down, as `.flo`."""
     return _start(flow.shape[:2]) + flow.astype("<f4").tobytes()
 
 
@@ -177,29 +175,8 @@ def _start(shape: tuple[int, ...]) -> bytes:
     return _FLO + np.array(shape[::-1], "<i4").tobytes()
 
 
-def read_npy(folder: Path, name: str, dtype: str, shape: tuple[int, ...] | None = None) -> NDArray[Any]:
-    """An image (H, W) of numbers from a recipe's folder.
-
-    Raises:
-        ValueError: if it is no whole `.npy` of that type and shape, from its name on.
-        OSError: if there is none to read.
-    """
-    try:
-        found: NDArray[Any] = np.load(io.BytesIO((folder / name).read_bytes()), allow_pickle=False)
-    except (ValueError, EOFError) as error:
-        raise ValueError(f"{name} is no array: {error}") from error
-    if found.dtype != dtype or found.ndim != 2 or found.shape != (shape or found.shape):
-        raise ValueError(f"{name} is {found.dtype} of shape {found.shape}, not {dtype} of {shape or '(H, W)'}")
-    return found
-
-
 def read_flo(folder: Path, name: str, shape: tuple[int, ...]) -> NDArray[np.float32]:
-    """The flow (H, W, 2) of a `.flo` in a recipe's folder.
-
-    Raises:
-        ValueError: if it is no whole `.flo` of finite flow of that height and width, from its name on.
-        OSError: if there is none to read.
-    """
+    """Read the flow (H, W, 2) of a `.flo`; raises ValueError if it is damaged, not finite or of another size."""
     data = (folder / name).read_bytes()
     start = _start(shape)
     if data[: len(start)] != start or len(data) != len(start) + 8 * shape[0] * shape[1]:

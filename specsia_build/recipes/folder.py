@@ -128,25 +128,16 @@ def _check(made: Written) -> None:
 
 def _files(aside: Path) -> Iterator[tuple[str, tuple[int, str]]]:
     """Name, bytes and SHA-256 of every file that a recipe wrote, in order."""
-    for name in sorted(_names(str(aside), ""), key=lambda name: name.split("/")):
+    paths = [Path(top, name) for top, folders, files in os.walk(aside) for name in (*folders, *files)]
+    for path in sorted(path for path in paths if path.is_symlink() or not path.is_dir()):
+        name = path.relative_to(aside).as_posix()
         relative_name(name, "file")
         if name in (*OWN_FILES, TEASER):
             raise SpecsiaError(f"it wrote {name} of a part, which is the name of a file over all parts")
-        path = aside / name
         if path.is_symlink() or not path.is_file():
             raise SpecsiaError(f"it wrote {name}, which is no file but a link or the like")
         data = path.read_bytes()
         yield name, (len(data), hashlib.sha256(data).hexdigest())
-
-
-def _names(folder: str, before: str) -> Iterator[str]:
-    """Names of all that is in a folder and below it but folders."""
-    with os.scandir(folder) as found:
-        for entry in found:
-            if entry.is_dir(follow_symlinks=False):
-                yield from _names(entry.path, f"{before}{entry.name}/")
-            else:
-                yield before + entry.name
 
 
 def keys(folder: Path) -> list[str]:

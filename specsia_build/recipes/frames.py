@@ -69,9 +69,8 @@ class Frames(Recipe):
             return
         frames = [f"{frame:04d}.png" for frame in range(len(times))]
         wanted = {name, *(f"{part.key}/{layer}/{frame}" for layer in self.layers for frame in frames)}
-        yield from (f"{missing} is missing" for missing in sorted(wanted - part.files.keys()))
-        more = sorted(other for other in part.files.keys() - wanted if Path(other).stem != PREVIEW)
-        yield from (f"{other} is of no frame of the clip" for other in more)
+        previews = {name for name in part.files if Path(name).stem == PREVIEW}
+        yield from checks.names(part, wanted | previews)
         if wanted <= part.files.keys():
             for frame in frames:
                 color, mask, pos = (

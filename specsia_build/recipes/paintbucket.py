@@ -24,10 +24,9 @@ SHEETS = 4
 """Frames of the turntable; a reader draws one of so many."""
 
 PATH_WORDS = ("line", "seg", "gt", "png")
-"""What readers replace by one another, wherever in a path it stands."""
+"""Words that readers replace anywhere in a path."""
 
 _SAID_WORDS = ", ".join(f"`{word}`" for word in PATH_WORDS)
-
 
 REACH = 0.39
 """Of a frame's width, how far from its middle the trainer's rotation leaves everything in the picture."""
@@ -89,14 +88,14 @@ class PaintBucket(Recipe):
 
 
 def folder_name(character: str) -> str:
-    """A character's id with capitals in it so that no reader finds a word to replace; ids differ in more than case."""
+    """A character's id in which the words of `PATH_WORDS` have a capital; ids differ in more than case."""
     for word in PATH_WORDS:
         character = character.replace(word, word.capitalize())
     return character
 
 
 def names_of(folder: str, number: int, split: str) -> dict[str, str]:
-    """Names of a frame's files by what they are; what is not for training has colours beside its segments."""
+    """Names of a frame's files by kind; outside of `train` the colours lie beside the segments."""
     train = split == "train"
     pictures = ("gt", "line", "label", "seg") if train else ("gt", "line", "seg")
     records = {"json_color": "json_color", "json_index": "json_index"} if train else {"json_color": "seg"}
@@ -114,7 +113,7 @@ def teaches(seg: NDArray[np.int32]) -> bool:
 
 
 def write_frame(out: Path, names: Mapping[str, str], clip: ClipFrames, k: int) -> None:
-    """Write the `k`-th frame of a clip into the folder `out`."""
+    """Write frame `k` of a clip below `out`."""
     seg = with_holes(clip.frame(SEG, k))
     held = contents(seg, clip.frame(LABEL, k), np.asarray(clip.meta["palette"], np.uint8).reshape(-1, 3))
     index = np.where(held.region < 0, -1, held.region + 1)
@@ -131,8 +130,7 @@ def write_frame(out: Path, names: Mapping[str, str], clip: ClipFrames, k: int) -
 
 
 def with_holes(seg: NDArray[np.int32]) -> NDArray[np.int32]:
-    """Segments (H, W) with those of the background that lines shut in, such as between the legs, as segments of their
-    own behind the others, as PaintBucket-Character has them: they are to be told from the figure like any other."""
+    """Number enclosed parts of the background after the other segments (H, W), as PaintBucket-Character has them."""
     part = skimage.measure.label(seg == BACKGROUND, connectivity=1)
     outer = np.unique(np.concatenate([part[0], part[-1], part[:, 0], part[:, -1]]))
     number = np.zeros(int(part.max()) + 1, np.int32)
@@ -144,12 +142,9 @@ def with_holes(seg: NDArray[np.int32]) -> NDArray[np.int32]:
 def _pictures(
     seg: NDArray[np.int32], colors: NDArray[np.uint8], index: NDArray[np.integer]
 ) -> dict[str, NDArray[np.uint8]]:
-    """A frame's pictures by what they are: all of them follow from its segments, so that they agree.
+    """The four pictures of a frame, from its segments (H, W) and each segment's colour (N, 4) and region (N,).
 
-    Args:
-        seg: (H, W) of `annotation.segments`.
-        colors: (N, 4), of each number.
-        index: (N,) its region from 1 on, -1 the background.
+    Regions count from 1; -1 is the background.
     """
     colors, index = colors.copy(), index.copy()
     colors[LINES], index[LINES] = INK, 0
@@ -166,7 +161,7 @@ def _coded(numbers: NDArray[np.integer]) -> NDArray[np.uint8]:
 
 
 def wrong(folder: Path, names: Mapping[str, str]) -> Iterator[str]:
-    """Sentences on what is wrong with a frame; raises as `checks` does."""
+    """Check a frame's files; yields sentences, and raises as `checks` does."""
     red, green, blue = np.moveaxis(checks.picture(folder, names["seg"], 3).astype(np.int32), -1, 0)
     seg = red << 16 | green << 8 | blue
     pixels = np.bincount(seg.ravel())

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 from specsia_build.characters.formats import FORMATS
-from specsia_build.dataset.checksums import parse_sums
 from specsia_build.dataset.front_matter import card_fields
 from specsia_build.dataset.places import leads_out, link_root
 from specsia_build.dataset.schema import CARD, FOREIGN, PARTS_FILE, RECIPE_FILE, SPLITS_FILE, SUMS_FILE
@@ -25,6 +24,7 @@ from specsia_build.dataset.verify.files import (
     licence_notes,
     machine_path,
     read_splits,
+    read_sums,
 )
 from specsia_build.dataset.verify.pixels import extra_chunks
 from specsia_build.dataset.verify.report import FILES, IMAGES, LAYOUT, LICENSES, SPLITS, SUMS, Findings, Report
@@ -40,8 +40,6 @@ from specsia_build.recipes.registry import load_recipe
 
 TEXTS = frozenset({".json", ".jsonl", ".md", ".txt", ".csv"})
 """Endings of files that are read for paths of a machine."""
-
-_MOST_LINE = 1 << 16
 
 _HASHED_AT_ONCE = 1 << 23
 
@@ -153,30 +151,28 @@ class _Walked:
 
 
 def _walk(folder: Path, findings: Findings) -> _Walked:
-    """Both lists, read side by side: the sums have the files of all parts in their order, then those over all parts."""
+    """Read both lists and compare them."""
     walked = _Walked(names=set(OWN_FILES))
     for name in OWN_FILES:
         if not _is_there(folder, name):
             findings.add(FILES, name, "is missing, or no file of this folder")
     if not _is_there(folder, PARTS_FILE):
         return walked
-    sums = _listed(folder, findings)
-    agree = _is_there(folder, SUMS_FILE)
+    sums = read_sums(_text(folder, SUMS_FILE), findings)
     try:
         for part in read_parts(folder):
             _count(part, walked, findings)
             for name, (_, digest) in part.files.items():
-                if agree and next(sums, None) != (name, digest):
-                    agree = False
+                if sums is not None and sums.get(name) != digest:
                     findings.add(SUMS, SUMS_FILE, f"does not list {name} where {PARTS_FILE} does")
     except SpecsiaError as error:
         findings.add(FILES, PARTS_FILE, str(error))
         return walked
     if not walked.parts:
         findings.add(FILES, PARTS_FILE, "lists no part: there is nothing in this folder")
-    walked.own = dict(sums) if agree else {}
-    walked.names |= walked.own.keys()
-    if agree:
+    if sums is not None:
+        walked.own = {name: digest for name, digest in sums.items() if name not in walked.names or name in OWN_FILES}
+        walked.names |= walked.own.keys()
         for name in sorted({*OWN_FILES} - {SUMS_FILE, *walked.own}):
             findings.add(SUMS, name, f"is not listed in {SUMS_FILE}")
     return walked
@@ -184,6 +180,10 @@ def _walk(folder: Path, findings: Findings) -> _Walked:
 
 def _is_there(folder: Path, name: str) -> bool:
     return (folder / name).is_file() and not leads_out(folder, name)
+
+
+def _text(folder: Path, name: str) -> str | None:
+    return (folder / name).read_text(errors="replace") if _is_there(folder, name) else None
 
 
 def _count(part: Written, walked: _Walked, findings: Findings) -> None:
@@ -200,18 +200,6 @@ def _count(part: Written, walked: _Walked, findings: Findings) -> None:
     walked.names.update(part.files)
     walked.parts += 1
     walked.files += len(part.files)
-
-
-def _listed(folder: Path, findings: Findings) -> Iterator[tuple[str, str]]:
-    """Name and SHA-256 of each line of `SHA256SUMS`."""
-    if not _is_there(folder, SUMS_FILE):
-        return
-    with (folder / SUMS_FILE).open("rb") as stream:
-        for line in iter(lambda: stream.readline(_MOST_LINE), b""):
-            found, unusable = parse_sums(line.decode(errors="replace"))
-            for text in unusable:
-                findings.add(SUMS, SUMS_FILE, f"has a line that cannot be used: {text[:80]!r}")
-            yield from found.items()
 
 
 def _check_part(folder: Path, machine: tuple[str, ...], recipe: str | None, part: Written) -> tuple[int, Findings]:
@@ -272,13 +260,12 @@ def _check_content(name: str, data: bytes, machine: tuple[str, ...], findings: F
 
 
 def _check_splits(folder: Path, walked: _Walked, findings: Findings) -> None:
-    there = _is_there(folder, SPLITS_FILE)
-    frozen = read_splits((folder / SPLITS_FILE).read_text(errors="replace") if there else None, findings)
+    frozen = read_splits(_text(folder, SPLITS_FILE), findings)
     if frozen is None:
         return
     for character, split in walked.counts.characters.items():
-        if frozen.get(character, "no split") != split:
-            told = frozen.get(character, "no split")
+        told = frozen.get(character, "no split")
+        if told != split:
             findings.add(SPLITS, character, f"is in {split} by {PARTS_FILE}, in {told} by {SPLITS_FILE}")
 
 

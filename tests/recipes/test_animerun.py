@@ -96,7 +96,7 @@ def test_a_clip_of_one_frame_is_no_scene(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "spoil", "told"),
     [
-        (f"Segment/{SCENE}/0001.npy", np.zeros((SIZE, SIZE)), "is float64 of shape"),
+        (f"Segment/{SCENE}/0001.npy", np.zeros((SIZE, SIZE)), "holds float64 of shape"),
         (f"Segment/{SCENE}/0003.npy", np.full((SIZE, SIZE), 2, np.int32), "is not numbered from 0 on"),
         (f"UnmatchedForward/{SCENE}/0001.npy", np.full((SIZE, SIZE), 2, np.uint8), "is not 0 and 1"),
         (f"LineArea/{SCENE}/0001.npy", np.zeros((SIZE, SIZE), np.uint8), "or the lines are no segment 0"),
