@@ -76,13 +76,6 @@ def test_a_frame_gives_as_many_points_as_it_has_pixels() -> None:
     assert Tracks(nothing, [gone, seen(mesh)], mesh.vertices).places.shape == (2, 0, 2)
 
 
-def test_a_sliver_of_a_figure_has_points_too() -> None:
-    mesh = boards((-20, 20, 0.2, 0.4, 0.0))
-    points = chosen(seen(mesh), 5)
-    assert len(points.face) == 5
-    assert Tracks(points, [seen(mesh)], mesh.vertices).visible.all()
-
-
 @given(seed=st.integers(0, 1000), degrees=st.floats(-60, 60))
 @settings(max_examples=10)
 def test_tracks_between_two_frames_are_their_flow(seed: int, degrees: float) -> None:

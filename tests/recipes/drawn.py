@@ -71,6 +71,17 @@ def written(recipe: Recipe, part: Part, folder: Path) -> Written:
     return Written(part.key, part.character, part.split, part.clips, "CC0-1.0", None, files, facts)
 
 
+def complaints(recipe: Recipe, folder: Path, part: Written) -> list[str]:
+    """What `verify` yields, and what it raises."""
+    sentences = []
+    try:
+        for sentence in recipe.verify(folder, part):
+            sentences.append(sentence)
+    except ValueError as error:
+        sentences.append(str(error))
+    return sentences
+
+
 def _files(folder: Path) -> list[Path]:
     return sorted(path for path in folder.rglob("*") if path.is_file())
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from specsia_build.annotation.segments import segments
 from specsia_build.recipes.recipe import ClipFrames, Part, Recipe, Written
+from tests.recipes import drawn
 from tests.recipes.drawn import clip_frames, part_of
 
 SIZE, STEP = 40, 2
@@ -44,14 +45,14 @@ def walking(
 ) -> ClipFrames:
     """A clip of the figure from those columns on."""
     labels = [label_at(column) for column in columns]
-    drawn = [line_of(label) if lines else np.full(label.shape, 255, np.uint8) for label in labels]
+    lined = [line_of(label) if lines else np.full(label.shape, 255, np.uint8) for label in labels]
     masks = [np.where(label >= 0, 255, 0).astype(np.uint8) for label in labels]
     flat = np.array([[*PALETTE[0], 255], [*PALETTE[1], 255], [0, 0, 0, 0]], np.uint8)
     layers: dict[str, Sequence[Any]] = {
         "color": [flat[label] for label in labels],
-        "line": drawn,
+        "line": lined,
         "label": labels,
-        "seg": [segments(*frame) for frame in zip(drawn, labels, masks, strict=True)],
+        "seg": [segments(*frame) for frame in zip(lined, labels, masks, strict=True)],
         "flow": [*(_flow(*pair) for pair in pairwise(columns)), None],
         "unmatched": [*(_unmatched(*pair) for pair in pairwise(columns)), None],
         "back": [None, *(_flow(*reversed(pair)) for pair in pairwise(columns))],
@@ -75,7 +76,4 @@ def written(recipe: Recipe, clips: Sequence[ClipFrames], out: Path, split: str =
     """Write a part of some clips of a character, and what is on record of it."""
     key = clips[0].meta["id" if recipe.by == "clip" else "character"]
     part = part_of(key, clips, split)
-    facts = recipe.write(part, out)
-    names = sorted(path.relative_to(out).as_posix() for path in out.rglob("*") if path.is_file())
-    files = {name: ((out / name).stat().st_size, "0" * 64) for name in names}
-    return part, Written(key, part.character, split, tuple(part.clips), None, None, files, facts)
+    return part, drawn.written(recipe, part, out)

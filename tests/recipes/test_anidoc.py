@@ -4,21 +4,18 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
 from specsia_build import png
-from specsia_build.config import BuildConfig, ClipSettings
-from specsia_build.errors import CharacterError, UsageError
 from specsia_build.films import read_mp4, write_mp4
 from specsia_build.npz import encode_named
 from specsia_build.recipes.anidoc import AniDoc
 from specsia_build.recipes.filming import rgb
 from specsia_build.recipes.recipe import ClipFrames, Written
-from tests.recipes.drawn import clip_frames, disc, part_of, ring, written
+from tests.recipes.drawn import clip_frames, complaints, disc, part_of, ring, written
 
 SIZE, FRAMES = 64, 5
 KEY = "hero-walk-00"
@@ -28,14 +25,12 @@ def _moved(picture: NDArray[np.uint8], k: int) -> NDArray[np.uint8]:
     return np.roll(picture, 2 * k, axis=1)
 
 
-def _clip(frames: int = FRAMES, shown: bool = True, **meta: Any) -> ClipFrames:
+def _clip(frames: int = FRAMES) -> ClipFrames:
     """A disc that goes 2 pixels to the right in each frame, with a track at its middle and one that gets lost."""
     line = ring(SIZE)
-    tracks = [np.array([[32.5 + 2 * k, 32.5, 1], [20.5, 32.5, k == 0]], np.float32)[: 2 * shown] for k in range(frames)]
+    tracks = [np.array([[32.5 + 2 * k, 32.5, 1], [20.5, 32.5, k == 0]], np.float32) for k in range(frames)]
     pictures = [_moved(disc(SIZE, 12), k) for k in range(frames)]
-    return clip_frames(
-        KEY, {"color": pictures, "line": [_moved(line, k) for k in range(frames)], "tracks": tracks}, **meta
-    )
+    return clip_frames(KEY, {"color": pictures, "line": [_moved(line, k) for k in range(frames)], "tracks": tracks})
 
 
 @pytest.fixture(scope="module")
@@ -112,8 +107,7 @@ def test_a_film_that_does_not_agree_is_told(record: Written, copy: Path, kind: s
     frames = _frames(copy, kind)
     spoilt = rgb((255 - frames[..., 0] // 2).astype(np.uint8))
     write_mp4(copy / "train" / kind / f"{KEY}.mp4", iter(spoilt), 12, lossless=True)
-    with pytest.raises(ValueError, match=said):
-        raise ValueError("; ".join(AniDoc().verify(copy, record)))
+    assert said in "; ".join(complaints(AniDoc(), copy, record))
 
 
 def test_a_visible_point_outside_is_told(record: Written, copy: Path) -> None:
@@ -122,20 +116,3 @@ def test_a_visible_point_outside_is_told(record: Written, copy: Path) -> None:
     path.write_bytes(encode_named({**arrays, "visible": np.ones((61, 2), bool)}))
     (said,) = AniDoc().verify(copy, record)
     assert said == f"train/tracks/{KEY}.npz has points that are visible outside of the frame"
-
-
-def test_a_clip_without_a_reference_is_left_out(tmp_path: Path) -> None:
-    with pytest.raises(CharacterError, match="shows nothing in its first frame"):
-        AniDoc().write(part_of(KEY, [_clip(shown=False)]), tmp_path)
-
-
-def test_frames_that_do_not_fit_are_refused() -> None:
-    AniDoc().check(BuildConfig(size=320, clips=ClipSettings()))
-    with pytest.raises(UsageError, match="--size 320"):
-        AniDoc().check(BuildConfig(size=512, clips=ClipSettings()))
-
-
-def test_without_ffmpeg_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("specsia_build.films.importlib.util.find_spec", lambda _: None)
-    with pytest.raises(UsageError, match=r"pip install 'specsia\[video\]'"):
-        AniDoc().check(BuildConfig(size=320, clips=ClipSettings()))

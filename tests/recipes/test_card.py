@@ -76,8 +76,3 @@ def test_a_teaser_shows_the_pictures_of_some_parts(tmp_path: Path) -> None:
     with Image.open(tmp_path / "teaser.webp") as opened:
         # Five parts, two beside each other, of two layers each: that of numbers would be black.
         assert 3 * 2 * 96 < opened.height < 4 * 2 * 96
-
-
-def test_a_card_without_pictures_has_no_teaser(tmp_path: Path) -> None:
-    assert "teaser" not in _card(tmp_path)
-    assert not (tmp_path / "teaser.webp").exists()

@@ -8,10 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import pytest
 
-from specsia_build.config import BuildConfig, ClipSettings
-from specsia_build.errors import CharacterError, UsageError
 from specsia_build.films import read_mp4
 from specsia_build.recipes.control_video import COLUMNS, ControlVideo
 from specsia_build.recipes.recipe import ClipFrames, Written
@@ -64,19 +61,3 @@ def test_a_table_without_the_clip_is_told(tmp_path: Path) -> None:
     (tmp_path / "metadata.csv").write_text(",".join(COLUMNS) + "\n")
     (said,) = ControlVideo().verify(tmp_path, record)
     assert said.startswith(f"metadata.csv has no row of videos/{KEY}.mp4")
-
-
-def test_a_clip_that_begins_with_nothing_is_left_out(tmp_path: Path) -> None:
-    nothing = clip_frames(KEY, {"color": [np.zeros((SIZE, SIZE, 4), np.uint8)] * 2})
-    with pytest.raises(CharacterError, match="shows nothing in its first frame"):
-        ControlVideo().write(part_of(KEY, [nothing], frames=FRAMES), tmp_path)
-
-
-@pytest.mark.parametrize(
-    ("size", "frames", "said"),
-    [(500, 49, "--size 512"), (512, 50, "--frames 25"), (512, None, "--frames"), (512, 1, "not 1:")],
-)
-def test_sizes_and_lengths_that_a_trainer_does_not_take_are_refused(size: int, frames: int | None, said: str) -> None:
-    ControlVideo().check(BuildConfig(size=512, clips=ClipSettings(frames=49)))
-    with pytest.raises(UsageError, match=said):
-        ControlVideo().check(BuildConfig(size=size, clips=ClipSettings(frames=frames)))

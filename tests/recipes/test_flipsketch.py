@@ -8,8 +8,6 @@ import numpy as np
 import pytest
 
 from specsia_build import png
-from specsia_build.config import BuildConfig, ClipSettings
-from specsia_build.errors import CharacterError, UsageError
 from specsia_build.films import read_mp4
 from specsia_build.recipes.flipsketch import FlipSketch
 from specsia_build.recipes.recipe import ClipFrames
@@ -53,15 +51,3 @@ def test_a_caption_of_something_else_is_told(tmp_path: Path) -> None:
     record = written(FlipSketch(), part_of(KEY, [_clip()]), tmp_path)
     (tmp_path / "train" / f"{KEY}.txt").write_text(SAID + "\n")
     assert list(FlipSketch().verify(tmp_path, record)) == [f"train/{KEY}.txt does not say: {SAID}"]
-
-
-def test_a_clip_that_begins_with_nothing_is_left_out(tmp_path: Path) -> None:
-    nothing = clip_frames(KEY, {"line": [np.full((SIZE, SIZE), 255, np.uint8)] * 3})
-    with pytest.raises(CharacterError, match="shows nothing in its first frame"):
-        FlipSketch().write(part_of(KEY, [nothing]), tmp_path)
-
-
-def test_odd_sides_are_refused() -> None:
-    FlipSketch().check(BuildConfig(size=256, clips=ClipSettings()))
-    with pytest.raises(UsageError, match="--size 256"):
-        FlipSketch().check(BuildConfig(size=255, clips=ClipSettings()))

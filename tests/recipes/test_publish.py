@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
-from huggingface_hub import DatasetCard
 
 from specsia_build.cli.main import main
-from specsia_build.dataset.local_files import read_local
-from specsia_build.errors import SpecsiaError
 from specsia_build.recipes.publish import crowd
 from tests.hub_server import HubServer, logged_in
 from tests.recipes.test_verify import change_parts
@@ -64,12 +60,6 @@ def test_a_part_that_is_gone_here_goes_there_too(server: HubServer, folder: Path
     assert not any(name.startswith("a-sway-00/") for name in server.store.repo(REPO).files("main"))
 
 
-def test_a_run_is_told_which_of_its_folders_may_be_meant(server: HubServer, folder: Path) -> None:
-    done = push(folder.parent)
-    assert done.exit_code == 2
-    assert f"did you mean {folder}?" in done.stderr
-
-
 def test_a_licence_that_is_unknown_is_not_made_public(server: HubServer, folder: Path) -> None:
     done = push(folder, "--public")
     assert done.exit_code == 1
@@ -102,15 +92,3 @@ def test_what_has_changed_is_not_sent(server: HubServer, folder: Path) -> None:
 def test_more_files_than_a_hub_takes_are_told_before(names: list[str], words: str | None) -> None:
     told = crowd(names)
     assert told is None if words is None else words in str(told)
-
-
-def test_the_hub_reads_the_card(folder: Path) -> None:
-    card = DatasetCard.load(folder / "README.md")
-    assert card.data.to_dict()["license"] == "unknown"
-    assert json.loads((folder / "specsia.json").read_text())["recipe"] in card.data.tags
-
-
-def test_a_dataset_is_still_told_from_it(folder: Path) -> None:
-    (folder / "specsia.json").unlink()
-    with pytest.raises(SpecsiaError, match=r"not (what|the dataset that) was packed"):
-        read_local(folder)

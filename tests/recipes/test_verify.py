@@ -124,9 +124,8 @@ def test_what_the_parts_say_must_agree(
 ) -> None:
     change_parts(copy, change)
     check, where, words = problem
-    assert any(one[:2] == (check, where) and words in one[2] for one in found(verify(str(copy)))), found(
-        verify(str(copy))
-    )
+    problems = found(verify(str(copy)))
+    assert any(one[:2] == (check, where) and words in one[2] for one in problems), problems
 
 
 def test_lists_that_do_not_agree(copy: Path) -> None:
