@@ -13,8 +13,6 @@ from specsia_build.look.sections import outliers, registrations
 from specsia_build.look.strips import COLUMNS, COVER, LARGE, Made, rest_frame, shown_frames
 
 NUMBERS = {
-    "coverage": ("coverage", "", 2, "share of the first frame that the character covers"),
-    "colours": ("colours", "", 0, "that each cover at least 0.5 % of the character in the first frame"),
     "outline_px": ("contour", "px", 0, "thickness of the contour"),
     "outline_grey": ("contour's grey", "", 0, "its level, from 0 to 255"),
     "fit": ("fit", "", 3, "below 1 where the character was scaled down so that no view cuts it"),
@@ -39,7 +37,7 @@ def item_of(item: Item, pictures: Addresses, made: Made, flags: Sequence[str]) -
     Args:
         item: of the gallery.
         pictures: of it.
-        made: problems and numbers of its pictures.
+        made: problems of its pictures.
         flags: to filter by.
     """
     frames = shown_frames(item.frames)
@@ -56,7 +54,7 @@ def item_of(item: Item, pictures: Addresses, made: Made, flags: Sequence[str]) -
         "credit": item.credit,
         "warnings": list(item.warnings),
         "flags": list(flags),
-        "numbers": {k: _number(v) for k, v in {**item.numbers, **made.numbers}.items() if isfinite(v)},
+        "numbers": {k: _number(v) for k, v in item.numbers.items() if isfinite(v)},
         "sides": {
             name: _side(side, frames, pictures.get(name, {}), made.problems.get(name))
             for name, side in item.sides.items()

@@ -8,13 +8,13 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from statistics import fmean, median
+from urllib.parse import quote
 
 from specsia_build.characters.character import id_order_key
 from specsia_build.config import result_settings
 from specsia_build.dataset.reading import OpenedDataset
 from specsia_build.dataset.schema import SPLITS
 from specsia_build.errors import SpecsiaError
-from specsia_build.look import charts
 from specsia_build.look.dataset import SCHEMAS
 from specsia_build.look.evaluation import TABLES, UNREPAIRED
 from specsia_build.look.items import IOU, TARGET, Gallery, Item, Measure
@@ -31,7 +31,10 @@ ENOUGH = 5
 """Characters from which a median is meaningful."""
 
 LISTED = 12
-MOST_ACTIONS = 60
+"""Outliers and slowest characters that are listed."""
+
+MOST_BARS = 48
+"""Bars of a ranked chart; of more items the best and the worst are shown."""
 
 
 def sections_of_run(facts: RunFacts, gallery: Gallery) -> Sections:
@@ -39,7 +42,6 @@ def sections_of_run(facts: RunFacts, gallery: Gallery) -> Sections:
     return _present(
         ranked=("Ranked", _ranked_items(gallery)),
         counts=("Counts", _counts(gallery)),
-        actions=("Actions", _actions(gallery)),
         registration=("Registration", _registration(gallery)),
         times=("Times", _times(facts.times)),
         dataset=("Dataset", _loading(facts) if facts.packed else None),
@@ -56,7 +58,6 @@ def sections_of_dataset(dataset: OpenedDataset, gallery: Gallery) -> Sections:
     return _present(
         ranked=("Ranked", _ranked_items(gallery)),
         counts=("Counts", _counts(gallery)),
-        actions=("Actions", _actions(gallery)),
         dataset=("Dataset", _about(dataset)),
     )
 
@@ -89,13 +90,47 @@ def _ranked_items(gallery: Gallery) -> Html | None:
     figures = []
     for number, measure, name, means in _means(gallery):
         order = sorted(means, key=lambda key: (-means[key], id_order_key(key)), reverse=measure.better == "low")
-        left_out = len(order) - charts.MOST_BARS
+        left_out = len(order) - MOST_BARS
         more = f"; {left_out:,} between the best and the worst are left out" if left_out > 0 else ""
-        chart = charts.ranked_bars(
-            {key: means[key] for key in order}, f"{measure.name} of {name}", measure.digits, number
-        )
+        chart = _ranked_bars({key: means[key] for key in order}, f"{measure.name} of {name}", measure.digits, number)
         figures.append(_figure(f"Mean {measure.name} of {name}, best first{more}", chart))
     return tag("div", *figures, cls="figures-row wide") if figures else None
+
+
+def _ranked_bars(values: Mapping[str, float], label: str, digits: int, series: int = 0) -> Html:
+    """An inline SVG chart: a bar for each name, in order, as long as its value; names lead to their pages.
+
+    Args:
+        values: by name, in order.
+        label: of the whole chart.
+        digits: of a value.
+        series: number of the colour.
+    """
+    names, half, gap = list(values), MOST_BARS // 2, 0
+    if len(names) > MOST_BARS:
+        names, gap = [*names[:half], *names[-half:]], 14
+    low, high = min(0.0, *values.values()), max(1e-9, *values.values())
+    step, left, width, rows = 18, 170, 620, []
+    for k, name in enumerate(names):
+        top, value = k * step + gap * (k >= half), values[name]
+        bar, written = max(1.0, (value - low) / (high - low) * (width - left - 60)), f"{value:.{digits}f}"
+        short = name if len(name) <= 26 else f"{name[:12]}…{name[-12:]}"
+        link = tag("text", short, x=left - 8, y=top + 12, text_anchor="end")
+        rows += [
+            tag("a", link, href=f"#/item/{quote(name, safe='')}"),
+            tag(
+                "rect",
+                tag("title", f"{name}: {written}"),
+                x=left,
+                y=top + 3,
+                width=round(bar, 1),
+                height=step - 6,
+                cls=f"s{series % 7} fill",
+            ),
+            tag("text", written, x=round(left + bar + 6, 1), y=top + 12, text_anchor="start", cls="note"),
+        ]
+    box = f"0 0 {width} {len(names) * step + 20}"
+    return tag("svg", *rows, viewBox=box, role="img", aria_label=label, cls="chart")
 
 
 def _means(gallery: Gallery) -> Iterator[tuple[int, Measure, str, dict[str, float]]]:
@@ -115,7 +150,7 @@ def _ranked_methods(gallery: Gallery) -> Html | None:
         return None
     measure = gallery.measures[0]
     order = sorted(found, key=lambda name: found[name], reverse=measure.better == "high")
-    rows = charts.ranked_bars({name: found[name] for name in order}, f"{measure.name} by method", measure.digits)
+    rows = _ranked_bars({name: found[name] for name in order}, f"{measure.name} by method", measure.digits)
     good = "lower" if measure.better == "low" else "higher"
     caption = f"Mean {measure.name} over all views: {good} is better; {UNREPAIRED} is Z as it is"
     # Methods are no items, so that their names lead nowhere.
@@ -147,20 +182,6 @@ def _counts(gallery: Gallery) -> Html | None:
 
 def _split_order(name: str) -> tuple[int, str]:
     return SPLITS.index(name) if name in SPLITS else len(SPLITS), name
-
-
-def _actions(gallery: Gallery) -> Html | None:
-    """Clips of each action; None of stills."""
-    clips: dict[str, list[Item]] = {}
-    for item in gallery.items:
-        if item.action is not None:
-            clips.setdefault(item.action, []).append(item)
-    rows = []
-    for name in sorted(clips, key=lambda name: (-len(clips[name]), name))[:MOST_ACTIONS]:
-        means = [m for item in clips[name] for side in item.sides.values() if (m := side.mean(IOU.key)) is not None]
-        frames = sum(item.frames for item in clips[name])
-        rows.append((name, f"{len(clips[name]):,}", f"{frames:,}", fixed(fmean(means) if means else None)))
-    return table(("action", "clips", "frames", "mean IoU"), rows, numbers=(1, 2, 3)) if rows else None
 
 
 def registrations(items: Iterable[Item], side: str) -> dict[str, dict[str, float]]:

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from math import ceil, gcd, lcm
+from math import ceil
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 
 from specsia_build import png
-from specsia_build.dataset.schema import COLOR, GT, GT_MASK, MASK
+from specsia_build.dataset.schema import COLOR, GT
 from specsia_build.errors import SpecsiaError
 from specsia_build.films import Pixels
-from specsia_build.look.items import TARGET, Gallery, Reader
+from specsia_build.look.items import Gallery, Reader
 from specsia_build.sheets import as_stored
 
 COLUMNS = 10
@@ -41,11 +40,6 @@ TYPES = {"webp": "image/webp", "png": "image/png"}
 """Media type of a strip by its suffix."""
 
 QUALITY, ALPHA_QUALITY = 80, 50
-
-_OPAQUE_BLACK = 0xFF000000
-
-_LEVELS, _SHARE = 32, 0.005
-"""Levels of a channel by which colours are told apart, and the share of the figure that a colour must cover."""
 
 
 def shown_frames(count: int) -> range:
@@ -108,13 +102,11 @@ class Made:
         key: id of the item, or key of a lost one.
         strips: by side and layer, and `COVER` and `LARGE`.
         problems: by side, why it has none.
-        numbers: `coverage` and `colours` of the target's first frame.
     """
 
     key: str
     strips: dict[str, dict[str, Strip]] = field(default_factory=dict)
     problems: dict[str, str] = field(default_factory=dict)
-    numbers: dict[str, float] = field(default_factory=dict)
 
 
 def make(
@@ -133,13 +125,12 @@ def make(
     made = Made(key)
     for side, layers in sides.items():
         strips: dict[str, Strip] = {}
-        first: dict[str, Pixels] = {}
         try:
             stored = reader.read(key, side, layers, frames) if frames and layers else {}
             for layer, images in stored.items():
-                first[layer] = as_stored(images[0])
                 tiles = {layer: tile}
-                if layer == GT and (larger := large_of(tile, min(first[layer].shape[:2]), len(images))):
+                size = min(as_stored(images[0]).shape[:2])
+                if layer == GT and (larger := large_of(tile, size, len(images))):
                     tiles[LARGE] = larger
                 strips |= {name: encoded(sheet) for name, sheet in _sheets(images, tiles).items()}
                 if COVER not in strips and layer in (GT, COLOR) and len(images) > 1:
@@ -147,8 +138,6 @@ def make(
         except (SpecsiaError, OSError, ValueError) as error:
             made.problems[side] = f"its pictures cannot be read: {error}"
         made.strips[side] = strips
-        if side == TARGET:
-            made.numbers = _figures(first)
     return made
 
 
@@ -183,61 +172,12 @@ def encoded(strip: Image.Image) -> Strip:
 
 
 def _fitted(picture: Pixels, tiles: Collection[int]) -> Iterator[tuple[Image.Image, int, int]]:
-    """A picture scaled to each of several squares, the smallest first, and its place; clear borders may be cut."""
+    """Scale a picture to each of several squares; yields it with its left and top pixel in the square."""
     (height, width), side = picture.shape[:2], max(picture.shape[:2])
-    scaled_down = picture.shape[2:] == (4,) and min(tiles) < side
-    left, top, right, bottom = _drawn(picture, tiles) if scaled_down else (0, 0, width, height)
-    part = picture[top:bottom, left:right]
+    image = Image.fromarray(picture)
     # Averaged premultiplied, or clear pixels would colour the edges.
-    image = Image.fromarray(part)
-    ready = _premultiplied(part) if scaled_down else image
+    ready = image.convert("RGBa") if image.mode == "RGBA" and min(tiles) < side else image
     for tile in tiles:
-        across, down, wide, high = (max(1, round(n * tile / side)) for n in (width, height, right - left, bottom - top))
-        small = ready.resize((wide, high), Image.Resampling.HAMMING, reducing_gap=1.0) if tile != side else image
-        place = left * tile // side + (tile - across) // 2, top * tile // side + (tile - down) // 2
-        yield small.convert(image.mode), *place
-
-
-def _drawn(picture: Pixels, tiles: Iterable[int]) -> tuple[int, int, int, int]:
-    """Box of what an RGBA picture shows, widened to where a pixel of each tile begins."""
-    side = max(picture.shape[:2])
-    # Pillow first averages over a whole number of pixels, then makes the tile's pixels of those.
-    step = lcm(*(n for tile in tiles for n in (side // tile, side // gcd(side, tile))))
-    words = _words(picture)
-    columns, rows = (np.flatnonzero(np.bitwise_or.reduce(words, axis)) for axis in (0, 1))
-    if not len(rows):
-        columns = rows = np.zeros(1, np.intp)
-    low = [max(0, int(found[0]) // step - 1) * step for found in (columns, rows)]
-    high = [(int(found[-1]) // step + 2) * step for found in (columns, rows)]
-    return low[0], low[1], min(high[0], picture.shape[1]), min(high[1], picture.shape[0])
-
-
-def _words(picture: Pixels) -> NDArray[np.uint32]:
-    """Each pixel of an RGBA picture as one number, alpha its highest byte."""
-    return np.ascontiguousarray(picture).view("<u4")[..., 0]
-
-
-def _premultiplied(picture: Pixels) -> Image.Image:
-    """Pillow's `RGBa` in a third of its time: opaque pixels and clear black ones stay as they are."""
-    pixels = np.array(picture, order="C")
-    partly = np.flatnonzero(_words(pixels) - 1 < _OPAQUE_BLACK - 1)
-    if len(partly):
-        flat = pixels.reshape(-1, 4)
-        flat[partly] = np.asarray(Image.fromarray(flat[partly][None]).convert("RGBa"))
-    return Image.frombuffer("RGBa", picture.shape[1::-1], pixels, "raw", "RGBa", 0, 1)
-
-
-def _figures(first: Mapping[str, Pixels]) -> dict[str, float]:
-    """Share of the first frame that the figure covers, and its number of colours."""
-    target = first.get(GT)
-    if target is None or target.shape[2:] not in ((3,), (4,)):
-        return {}
-    inner = first.get(GT_MASK, first.get(MASK))
-    if inner is None and target.shape[2] == 4:
-        inner = target[..., 3]
-    if inner is None or inner.shape != target.shape[:2]:
-        return {}
-    levels = target[inner == 255][:, :3].astype(np.int32) * _LEVELS >> 8
-    counts = np.bincount(levels @ np.array([_LEVELS * _LEVELS, _LEVELS, 1]), minlength=1)
-    colours = int(np.count_nonzero(counts > _SHARE * max(1, len(levels))))
-    return {"coverage": round(float(inner.mean(dtype=np.float64)) / 255, 4), "colours": colours}
+        wide, high = (max(1, round(n * tile / side)) for n in (width, height))
+        small = image if tile == side else ready.resize((wide, high), Image.Resampling.HAMMING, reducing_gap=1.0)
+        yield small.convert(image.mode), (tile - wide) // 2, (tile - high) // 2
