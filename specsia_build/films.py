@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import errno
 import importlib.util
-import os
 import subprocess
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -17,7 +15,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from specsia_build.errors import UsageError, WriteError, brief
-from specsia_build.files.trouble import cannot_write
 from specsia_build.files.writing import replacing
 
 Pixels = NDArray[np.uint8]
@@ -103,11 +100,7 @@ def write_mp4(
                 process.stdin.close()
         if process.returncode:
             said.seek(0)
-            words = said.read().decode(errors="replace")
-            for number in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-                if os.strerror(number) in words:
-                    raise cannot_write(path, OSError(number, os.strerror(number)))
-            raise WriteError(f"{path} cannot be written by ffmpeg: {brief(words)}")
+            raise WriteError(f"{path} cannot be written by ffmpeg: {brief(said.read().decode(errors='replace'))}")
 
 
 def read_mp4(path: Path) -> tuple[float, Iterator[Pixels]]:

@@ -23,9 +23,6 @@ _SQUARES, _CHECKS = (255, 222), 16
 _PROBLEM = (236, 228, 222)
 """Colour of a tile without a picture."""
 
-_LIKE, _MOST_LIKE = 12, 0.9
-"""Levels within which a pixel looks like the page, and the share of such pixels that hides a picture."""
-
 _NO_LETTER = "\uffff"
 
 _MOST_LETTERS = 400
@@ -38,14 +35,6 @@ class Ground:
 
     page: tuple[int, int, int] | None = (255, 255, 255)
     checked: bool = False
-
-    def hides(self, picture: Pixels) -> bool:
-        """Whether a picture (H, W, 4) is hardly visible on the page."""
-        there = picture[..., 3] >= 128
-        if self.page is None or self.checked or there.all() or not there.any():
-            return False
-        like = np.abs(picture[there][:, :3].astype(np.int16) - self.page).max(axis=1) <= _LIKE
-        return bool(like.mean() >= _MOST_LIKE)
 
 
 def parse_ground(text: str) -> Ground:
@@ -92,11 +81,6 @@ def lettering(text: str) -> str:
     """A text as one line of letters that the font has."""
     composed = unicodedata.normalize("NFC", printable(text[:_MOST_LETTERS]))
     return "".join(map(_drawn, composed))
-
-
-def is_legible(text: str) -> bool:
-    """Whether the font has letters for all of a text."""
-    return _NO_LETTER not in lettering(text)
 
 
 def shortened(text: str, size: int, width: float) -> str:

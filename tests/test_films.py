@@ -32,15 +32,6 @@ def test_what_ffmpeg_has_against_a_film_is_a_sentence(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
-def test_a_full_disk_under_ffmpeg_is_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    ffmpeg = tmp_path / "ffmpeg"
-    ffmpeg.write_text("#!/bin/sh\necho '[out#0/mp4] Could not write header: No space left on device' >&2\nexit 228\n")
-    ffmpeg.chmod(0o700)
-    monkeypatch.setattr("imageio_ffmpeg.get_ffmpeg_exe", lambda: str(ffmpeg))
-    with pytest.raises(WriteError, match=r"the disk is full, .*a\.mp4 could not be written"):
-        write_mp4(tmp_path / "a.mp4", iter([_drawing(0)]), 8)
-
-
 def test_a_damaged_film_is_no_film(tmp_path: Path) -> None:
     (tmp_path / "a.mp4").write_bytes(b"nothing")
     with pytest.raises(ValueError, match="no film"):

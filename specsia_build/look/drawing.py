@@ -14,7 +14,7 @@ from specsia_build.errors import SpecsiaError, UsageError, brief, meant, some
 from specsia_build.films import Pixels
 from specsia_build.look.items import TARGET, Gallery, Item, layers_of
 from specsia_build.picture_files import check_size, check_target, write_moving, write_still
-from specsia_build.sheets import Ground, Sheet, is_legible, rgba, spread
+from specsia_build.sheets import Ground, Sheet, rgba, spread
 
 VIEWS = 5
 """Views of each item on a sheet, unless they are named."""
@@ -178,11 +178,10 @@ def _heading(side: str, layer: str, several: bool) -> str:
 class _Pictures:
     """The pictures of a drawing, read once and decoded when they are drawn; collects warnings."""
 
-    def __init__(self, gallery: Gallery, items: Sequence[Item], shown: Sequence[Shown], ground: Ground) -> None:
+    def __init__(self, gallery: Gallery, items: Sequence[Item], shown: Sequence[Shown]) -> None:
         self.warnings: list[str] = []
         self._drawn = False
-        self._gallery, self._items, self._shown, self._ground = gallery, items, shown, ground
-        self._hidden: set[tuple[str, Shown]] = set()
+        self._gallery, self._items, self._shown = gallery, items, shown
         self._read: dict[tuple[str, Shown], dict[int, bytes]] = {}
 
     def read(self, frames: Callable[[Item], Sequence[int]]) -> None:
@@ -213,11 +212,6 @@ class _Pictures:
                 self._read[item.id, shown][frame] = b""
             return "cannot be read"
         self._drawn = True
-        if (item.id, shown) not in self._hidden and self._ground.hides(picture):
-            self._hidden.add((item.id, shown))
-            self.warnings.append(
-                f"{shown.heading} of {item.id} is hardly visible on this background: try --background '#8090a0'"
-            )
         return picture
 
     def check(self) -> None:
@@ -237,12 +231,6 @@ class _Pictures:
         """A sheet with its pictures."""
         notes = [self.note(*cell) for cell in cells] if sheet.notes else []
         return sheet.draw([self.tile(*cell) for cell in cells], notes)
-
-    def all_warnings(self, sheet: Sheet) -> tuple[str, ...]:
-        """Warnings about pictures, and about letters that the font lacks."""
-        strange = [text for text in (*sheet.titles, *sheet.rows, *sheet.columns) if not is_legible(text)]
-        told = f"the font lacks letters of {some(strange)}, which are drawn as boxes"
-        return (*self.warnings, *([told] if strange else []))
 
 
 def draw_turntable(
@@ -269,7 +257,7 @@ def draw_turntable(
     count = max(ceil(item.frames * fastest / rates[item.id]) for item in items)
     sheet = _sheet([item.id for item in items], [""], [one.heading for one in shown], look)
     size = check_size(out, sheet.size, count)
-    pictures = _Pictures(gallery, items, shown, look.ground)
+    pictures = _Pictures(gallery, items, shown)
     pictures.read(lambda item: range(item.frames))
 
     def frames() -> Iterator[Pixels]:
@@ -281,7 +269,7 @@ def draw_turntable(
             yield frame
 
     write_moving(out, count, frames(), fastest)
-    return Drawn(out, len(items), count, fastest, size, pictures.all_warnings(sheet))
+    return Drawn(out, len(items), count, fastest, size, tuple(pictures.warnings))
 
 
 def draw_sheet(gallery: Gallery, out: Path, choice: Choice, look: Look, *, views: Sequence[int] = ()) -> Drawn:
@@ -308,13 +296,13 @@ def draw_sheet(gallery: Gallery, out: Path, choice: Choice, look: Look, *, views
     columns = _shared([[_name(item, frame) for frame in chosen[item.id]] for item in items], count)
     sheet = _sheet([item.id for item in items], [one.heading for one in shown], columns, look)
     size = check_size(out, sheet.size)
-    pictures = _Pictures(gallery, items, shown, look.ground)
+    pictures = _Pictures(gallery, items, shown)
     pictures.read(lambda item: chosen[item.id])
     padded = {item.id: [*chosen[item.id], *[-1] * (count - len(chosen[item.id]))] for item in items}
     picture = pictures.drawn(sheet, [(i, one, frame) for i in items for one in shown for frame in padded[i.id]])
     pictures.check()
     write_still(out, picture)
-    return Drawn(out, len(items), 1, Fraction(1), size, pictures.all_warnings(sheet))
+    return Drawn(out, len(items), 1, Fraction(1), size, tuple(pictures.warnings))
 
 
 def _begin(

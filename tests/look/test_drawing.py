@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -17,7 +16,7 @@ from specsia_build.dataset import schema
 from specsia_build.errors import SpecsiaError, UsageError
 from specsia_build.look.drawing import Choice, Look, chosen_items, draw_sheet, draw_turntable
 from specsia_build.look.items import Gallery, Lost
-from specsia_build.sheets import Ground, Sheet, parse_ground
+from specsia_build.sheets import Ground, Sheet
 from tests.look.made import gallery, item
 
 FEW = Look(tile=16)
@@ -143,32 +142,6 @@ def test_what_a_backend_did_not_make_is_a_tile_without_it_and_a_warning(tmp_path
     (drawn,) = frames(tmp_path / "sheet.png")
     sheet = Sheet(["a", "b"], ["Y*", "Z relief", "Z fusion"], ["0°"], tile=16)
     assert tuple(held(sheet, drawn, 5)[0, 0]) == (236, 228, 222, 255)
-
-
-@dataclass(frozen=True)
-class Ghosts:
-    """Reads a white disc in the middle of nothing."""
-
-    def read(self, _: str, side: str, layers: Sequence[str], frames: Sequence[int]) -> dict[str, list[bytes]]:
-        y, x = np.mgrid[:32, :32] - 15.5
-        picture = np.full((32, 32, 4), 255, np.uint8)
-        picture[..., 3] = 255 * (np.hypot(x, y) < 14)
-        return {layer: [png.encode(picture)] * len(frames) for layer in layers}
-
-
-def test_pictures_of_the_colour_of_the_background_are_warned_of(tmp_path: Path) -> None:
-    found, out = replace(some(), reader=Ghosts()), tmp_path / "sheet.png"
-    assert len(draw_sheet(found, out, Choice(["a"]), FEW).warnings) == 3
-    for name in ("#8090a0", "black", "transparent", "checkerboard"):
-        look = replace(FEW, ground=parse_ground(name))
-        assert draw_sheet(found, out, Choice(["a"]), look).warnings == ()
-
-
-def test_letters_that_the_font_lacks_are_a_warning(tmp_path: Path) -> None:
-    found = gallery("run", item("قارس", {"relief": [0.9] * 4}), item("bröken", {"relief": [0.9] * 4}))
-    told = draw_sheet(found, tmp_path / "sheet.png", Choice(), FEW)
-    assert told.warnings == ("the font lacks letters of قارس, which are drawn as boxes",)
-    assert draw_sheet(found, tmp_path / "sheet.png", Choice(), replace(FEW, labels=False)).warnings == ()
 
 
 @pytest.mark.parametrize(
