@@ -38,7 +38,7 @@ class Ground:
 
 
 def parse_ground(text: str) -> Ground:
-    """A background by its name: `transparent`, `checkerboard`, or a colour as CSS has it; else a UsageError."""
+    """Parse `transparent`, `checkerboard` or a CSS colour; anything else is a UsageError."""
     if text in ("transparent", "checkerboard"):
         return Ground(None) if text == "transparent" else Ground(checked=True)
     try:
@@ -51,7 +51,7 @@ def parse_ground(text: str) -> Ground:
 
 
 def spread(count: int, most: int) -> list[int]:
-    """At most so many numbers below `count`, evenly spread from 0 on."""
+    """At most `most` of the numbers below `count`, evenly spaced from 0."""
     return [k * count // min(most, count) for k in range(min(most, count))]
 
 
@@ -70,7 +70,7 @@ def _has(letter: str) -> bool:
 
 @lru_cache(maxsize=4096)
 def _drawn(letter: str) -> str:
-    """A letter that the font has: itself, or without its marks, or a box."""
+    """Replace a letter that the font lacks by the same without accents, or by a box."""
     if _has(letter):
         return letter
     plain = "".join(c for c in unicodedata.normalize("NFKD", letter) if not unicodedata.combining(c))
@@ -78,23 +78,19 @@ def _drawn(letter: str) -> str:
 
 
 def lettering(text: str) -> str:
-    """A text as one line of letters that the font has."""
+    """Write a text as one line in letters that the font has."""
     composed = unicodedata.normalize("NFC", printable(text[:_MOST_LETTERS]))
     return "".join(map(_drawn, composed))
 
 
 def shortened(text: str, size: int, width: float) -> str:
-    """A text in letters of a size, cut in its middle where it is wider than so many pixels."""
+    """Replace the middle of a text by "…" where it is wider than `width` pixels in letters of a size."""
     half = _MOST_LETTERS // 2
     whole = lettering(text if len(text) <= _MOST_LETTERS else text[:half] + text[-half:])
     if len(text) <= _MOST_LETTERS and _font(size).getlength(whole) <= width:
         return whole
-    fitting = (_cut(whole, k) for k in range(len(whole) - 1, 0, -1))
-    return next((cut for cut in fitting if _font(size).getlength(cut) <= width), "")
-
-
-def _cut(text: str, letters: int) -> str:
-    return text[: (letters + 1) // 2] + "…" + text[len(text) - letters // 2 :]
+    cuts = (f"{whole[: (k + 1) // 2]}…{whole[len(whole) - k // 2 :]}" for k in range(len(whole) - 1, 0, -1))
+    return next((cut for cut in cuts if _font(size).getlength(cut) <= width), "")
 
 
 _CHANNELS, _PALETTE = {0: 1, 2: 3, 4: 2, 6: 4}, 3
@@ -117,7 +113,7 @@ def rgba(data: bytes) -> Pixels:
 
 
 def scaled(picture: Pixels, side: int) -> Pixels:
-    """An RGBA picture (H, W, 4) uint8 as large as fits into the middle of a square."""
+    """Scale an RGBA picture (H, W, 4) uint8 to fit a square, centred: (side, side, 4) uint8."""
     height, width = picture.shape[:2]
     if (height, width) == (side, side):
         return picture
@@ -264,8 +260,8 @@ class Sheet:
         """The sheet with its tiles.
 
         Args:
-            tiles: block by block and row by row, RGBA (H, W, 4) uint8 of any size, or what is said where there is none.
-            notes: a text below each, where there are `notes`.
+            tiles: block by block and row by row, RGBA (H, W, 4) uint8 of any size, or a text instead of a picture.
+            notes: a text below each tile, if the sheet has `notes`.
 
         Returns:
             (height, width, 4) uint8, straight alpha.
@@ -288,7 +284,7 @@ class Sheet:
         return _written(out, said, self.letters, self._ink) if said else out
 
     def _lay(self, field: Pixels, picture: Pixels) -> None:
-        """Put a picture of a tile's size into its field."""
+        """Composite a picture of a tile's size on the background, into its field."""
         page = self.ground.page
         if page is None:
             field[:] = picture

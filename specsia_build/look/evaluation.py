@@ -61,7 +61,7 @@ class EvaluationReader:
         root: the evaluation's folder.
         sides: by name the configuration and the method's folder; the target is shown from the first that has it.
         places: by id the configuration that shows its target, its character and, of a clip, the clip.
-        numbers: by id those of its views or frames, where they are not 0, 1, 2 and so on.
+        numbers: by id the numbers of its views or frames.
     """
 
     root: Path
@@ -74,9 +74,9 @@ class EvaluationReader:
         first, character_id, clip = self.places[item]
         config, name = (first, TRUTH) if side == TARGET else self.sides[side]
         folder = self.root / pictures_folder(config, character_id, name, clip)
-        numbers, found = self.numbers.get(item), []
+        found = []
         for frame in frames:
-            path = folder / picture_name(frame if numbers is None else numbers[frame], clip is not None)
+            path = folder / picture_name(self.numbers[item][frame], clip is not None)
             try:
                 found.append(path.read_bytes())
             except OSError as error:
@@ -141,7 +141,7 @@ def _gallery(where: str, root: Path, told: Mapping[str, Any]) -> Gallery:
             root,
             sides,
             {key: (grouped[key][0]["config"], grouped[key][0]["character"], grouped[key][0]["clip"]) for key in keys},
-            {key: found for key, found in numbers.items() if found != tuple(range(len(found)))},
+            numbers,
         ),
         missing=tuple(map(str, told["notes"])),
     )

@@ -72,15 +72,6 @@ def test_what_is_clear_does_not_colour_the_edges() -> None:
     assert (partly[:, :3] > 235).all()
 
 
-def test_what_is_clear_in_part_is_averaged_as_pillow_would() -> None:
-    picture = np.random.default_rng(0).integers(0, 256, (64, 96, 4), np.uint8)
-    # Opaque, clear black, and clear with a colour, which counts for nothing.
-    picture[:20, ..., 3], picture[20:30], picture[30:40, ..., 3] = 255, 0, 0
-    for shown in (picture, picture[:, ::-1]):
-        ready = Image.fromarray(shown).convert("RGBa").resize((32, 21), Image.Resampling.HAMMING, reducing_gap=1.0)
-        assert strip_of([shown], 1, 32) == strip_of([np.asarray(ready.convert("RGBA"))], 1, 32)
-
-
 def test_pictures_that_are_no_squares_keep_their_shape() -> None:
     pixels = opened(strip_of([np.full((16, 32), 255, np.uint8)], 1, 32).data)
     assert pixels.shape == (32, 32)
