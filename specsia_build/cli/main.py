@@ -87,7 +87,11 @@ class _Commands(CommandGroup):
 @contextmanager
 def _reported(ctx: click.Context | None = None) -> Iterator[None]:
     """Turn errors into one sentence on standard error and an exit code."""
-    failed = _IN_TROUBLE.get((ctx and ctx.invoked_subcommand) or "", FAILED)
+
+    def failed() -> int:
+        # Which command it is, is known only once the group has been invoked.
+        return _IN_TROUBLE.get((ctx and ctx.invoked_subcommand) or "", FAILED)
+
     try:
         yield
     except (click.exceptions.NoArgsIsHelpError, click.exceptions.Exit, click.Abort):
@@ -98,23 +102,23 @@ def _reported(ctx: click.Context | None = None) -> Iterator[None]:
     except click.ClickException:
         raise
     except SpecsiaError as error:
-        raise _Sentence(str(error), USAGE if isinstance(error, UsageError) else failed) from error
+        raise _Sentence(str(error), USAGE if isinstance(error, UsageError) else failed()) from error
     except KeyboardInterrupt as error:
         raise _Sentence(str(error) or STOPPED, INTERRUPTED) from error
     except OSError as error:
         lost, unseen = _is_lost(sys.stdout), _is_lost(sys.stderr)
         if isinstance(error, BrokenPipeError) and (lost or unseen):
             # Who reads results and leaves has seen enough of them; who reads along and leaves does not see them.
-            raise click.exceptions.Exit(failed if unseen else DONE) from error
+            raise click.exceptions.Exit(failed() if unseen else DONE) from error
         where = f"{error.filename}: " if isinstance(error.filename, str) else ""
         said = "standard output cannot be written: " if lost else where
         trouble = None if lost else write_trouble(error)
-        raise _Sentence(str(trouble or brief(f"{said}{error.strerror or error}")), failed) from error
+        raise _Sentence(str(trouble or brief(f"{said}{error.strerror or error}")), failed()) from error
     # A fault of the program: where it happened is needed to mend it.
     except Exception as error:
         fault = brief(f"{type(error).__name__}: {error}")
         said = f"a fault of specsia itself, please report it with the lines below: {fault}"
-        raise _Sentence(said, failed, where=traceback.format_exc().splitlines()) from error
+        raise _Sentence(said, failed(), where=traceback.format_exc().splitlines()) from error
 
 
 def _usage(error: click.UsageError) -> str:

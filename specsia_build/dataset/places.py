@@ -147,10 +147,10 @@ def find_place(where: str | Path) -> Place:
     if folder.is_dir():
         return Place(spelled(text), _local_filesystem(), str(folder.resolve()), folder)
     if folder.is_file():
-        raise UsageError(f"{text} is a file: give the folder of a packed dataset, such as DIR/dataset")
+        raise UsageError(f"{text} is a file: give the folder that it lies in")
     if isinstance(where, str) and HUB_ID.fullmatch(text):
         return _on_hub(text, text)
-    raise UsageError(f"there is no folder {text}: give the folder of a packed dataset, such as DIR/dataset")
+    raise UsageError(f"there is no folder {text}")
 
 
 def public_name(where: str) -> str:

@@ -18,17 +18,17 @@ PICTURES_MARK = "specsia-report.txt"
 
 _PICTURE = re.compile(r"[0-9a-f]{32}\.(webp|png)")
 
-_STAGE = "|".join(stage.name + ("/[^/]+" if stage.per_backend else "") for stage in character_stages())
+_ARTEFACT = r"artefacts/({stages})/[0-9a-f]{{2}}/[^/]+\.tar"
 
-_ARTEFACT = re.compile(rf"artefacts/({_STAGE})/[0-9a-f]{{2}}/[^/]+\.tar")
+_LOOK = rf"quarantine/({{stages}})/[^/]+/({re.escape(WHY)}|[a-z_]+_\d{{{{2,3}}}}\.png)"
 
-_LOOK = re.compile(rf"quarantine/({_STAGE})/[^/]+/({re.escape(WHY)}|[a-z_]+_\d{{2,3}}\.png)")
-
-_LOG = re.compile(rf"logs/(({_STAGE})/[^/]+\.txt|(workers/)?[^/]+\.(jsonl|log))")
+_LOG = r"logs/(({stages})/[^/]+\.txt|(workers/)?[^/]+\.(jsonl|log))"
 
 
-def _remove(layout: RunLayout, folder: Path, names: re.Pattern[str]) -> tuple[list[str], int]:
+def _remove(layout: RunLayout, folder: Path, pattern: str) -> tuple[list[str], int]:
     """Remove files below a folder of a run by their names; returns the names of others, and the bytes removed."""
+    stages = "|".join(stage.name + ("/[^/]+" if stage.per_backend else "") for stage in character_stages())
+    names = re.compile(pattern.format(stages=stages))
     others, freed = [], 0
     for below in listed_below(folder):
         path = folder / below

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 
 from specsia_build.config import BuildConfig
 from specsia_build.dataset import layers
 from specsia_build.errors import UsageError, plural
 from specsia_build.memory import shown
 from specsia_build.pipeline.layout import RunLayout
-from specsia_build.pipeline.recipes import recipe_folder
 from specsia_build.recipes.registry import folder_recipes, layers_of
+from specsia_build.stages.clips import draw
 from specsia_build.stages.stage import Clip
 
 DRAWN = {
@@ -49,21 +47,14 @@ def bytes_of_clips(config: BuildConfig, clips: Iterable[Clip]) -> int:
     return round(sum(clip.frames for clip in clips) * config.size**2 * each)
 
 
-def _bytes_in(folders: Iterable[Path]) -> int:
-    """Bytes of all files below some folders."""
-    parents = ((parent, names) for folder in folders for parent, _, names in os.walk(folder))
-    return sum(Path(parent, name).stat().st_size for parent, names in parents for name in names)
-
-
 def refuse_full_disk(config: BuildConfig, layout: RunLayout, clips: Sequence[Clip]) -> None:
-    """Check that the clips of a run fit on its disk, beside what of them is there already.
+    """Check that the clips of a run that are not drawn yet fit on its disk.
 
     Raises:
         UsageError: if not, with what makes them fewer or smaller.
     """
-    assert config.clips is not None
-    folders = [layout.artefacts, *(recipe_folder(layout, recipe, None) for recipe in config.clips.recipes)]
-    needed = bytes_of_clips(config, clips) - _bytes_in(folders)
+    clips = [clip for clip in clips if not layout.artefact(draw.STAGE, None, clip.id).is_file()]
+    needed = bytes_of_clips(config, clips)
     free = shutil.disk_usage(layout.root).free
     if needed > free:
         raise UsageError(

@@ -60,7 +60,7 @@ _ORDER = {stage.name: place for place, stage in enumerate(all_stages())}
 
 
 def _order(failure: Failure) -> tuple[int, str, tuple[int, int, str], str]:
-    return _ORDER[failure.stage], failure.backend or "", id_order_key(failure.id), failure.clip or ""
+    return _ORDER.get(failure.stage, len(_ORDER)), failure.backend or "", id_order_key(failure.id), failure.clip or ""
 
 
 def concerning(failures: Iterable[Failure], ids: Collection[str], backends: Collection[str]) -> list[Failure]:

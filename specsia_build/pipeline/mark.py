@@ -72,9 +72,10 @@ def check_folder(layout: RunLayout) -> None:
     """
     if is_vacant(layout.root):
         return
-    mark = remembered_json(layout.mark)
-    if isinstance(mark, dict) and mark.get("kind") == KIND:
-        if mark.get("format") != FORMAT:
+    # A mark that is damaged is written anew.
+    if layout.mark.is_file():
+        mark = remembered_json(layout.mark)
+        if isinstance(mark, dict) and mark.get("kind") == KIND and mark.get("format", FORMAT) != FORMAT:
             raise UsageError(f"{layout.root} holds a run of a newer version of specsia: use that, or another --out")
     # A build that was killed before it wrote the mark leaves its lock.
     elif any(path != layout.lock.parent and not is_temporary(path.name) for path in layout.root.iterdir()):

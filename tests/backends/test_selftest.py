@@ -112,7 +112,7 @@ def test_the_backends_of_the_project_pass() -> None:
         found = selftest(registry.load_backend(name))
         assert found.ok
         assert found.margin > 0.02
-        assert found.volume is not None
+        assert found.volume is None or found.volume > 0
 
 
 def run(name: str, *more: str) -> tuple[int, str]:

@@ -149,15 +149,6 @@ class Picture:
     def name_a_path_of_5000_characters(self) -> None:
         self.named = self.folder / ("x" * 5000)
 
-    def nest_1100_folders(self) -> None:
-        self.make()
-        here = Path.cwd()
-        os.chdir(self.folder)
-        for _ in range(1100):
-            os.mkdir("deeper")  # noqa: PTH102  the path is longer than any path may be
-            os.chdir("deeper")
-        os.chdir(here)
-
     def leave_children_behind(self) -> None:
         subprocess.Popen(SLEEP, start_new_session=True)
         subprocess.Popen(SLEEP, preexec_fn=os.setpgrp)

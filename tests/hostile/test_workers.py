@@ -29,7 +29,6 @@ HARMLESS = (
     "flood_the_output",
     "flood_the_output_without_a_line_end",
     "answer_noise",
-    "nest_1100_folders",
     "leave_children_behind",
     "close_its_input",
 )

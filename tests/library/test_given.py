@@ -104,7 +104,6 @@ def test_paths_backends_and_ground_truth(tmp_path: Path) -> None:
     calls += [lambda one=one: views.save(one) for one in (3, "")]
     calls += [
         lambda: specsia.load_model(None),  # type: ignore[arg-type]
-        lambda: specsia.reconstruct(views[0], backend=None),
         lambda: specsia.reconstruct(views[0], backend="fusion", ground_truth=views),  # type: ignore[arg-type]
         lambda: specsia.train([views]),  # type: ignore[arg-type]
     ]

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from specsia_build.cli.runs import STAGES
 from specsia_build.config import BuildConfig
 from specsia_build.config_file import with_settings
 from specsia_build.dataset.layers import view_file
@@ -28,6 +27,10 @@ from tests.shapes import write_figure
 pytestmark = pytest.mark.usefixtures("no_workers")
 
 Counts = dict[str, tuple[int, int, int]]
+
+
+def stage_names() -> tuple[str, ...]:
+    return tuple(stage.name for stage in registry.STAGES)
 
 
 def counts(summary: BuildSummary) -> Counts:
@@ -58,17 +61,17 @@ def test_a_new_stage_is_planned_made_kept_and_made_again(
     config, layout = config_of(tmp_path / "source", "a", "b"), RunLayout(tmp_path / "run")
 
     def run(*stages: str, fresh: bool = False) -> Counts:
-        return counts(build(config, layout, stages or STAGES, fresh, Progress()))
+        return counts(build(config, layout, stages or stage_names(), fresh, Progress()))
 
     enter(clip_frames.STAGE)
     (planned,) = [stage for stage in run_status(config, layout).stages if stage.stage == "frames"]
     assert (planned.backend, planned.done, planned.missing) == (None, 0, 2)
-    assert run() == dict.fromkeys(STAGES, (2, 0, 0))
+    assert run() == dict.fromkeys(stage_names(), (2, 0, 0))
     made = read_artefact(layout.artefact(clip_frames.STAGE, None, "a"), "a")
     assert set(made.files) == {view_file(clip_frames.FRAME, number) for number in range(clip_frames.FRAMES)}
     times = [time for time in read_times(layout.log, {"a", "b"}) if time.stage == "frames"]
     assert [time.id for time in times] == ["a", "b"]
-    assert run() == dict.fromkeys(STAGES, (0, 2, 0))
+    assert run() == dict.fromkeys(stage_names(), (0, 2, 0))
 
     with (tmp_path / "source" / "b.obj").open("a") as stream:
         stream.write("# another\n")
@@ -100,7 +103,7 @@ def test_what_a_stage_fails_on_is_lost_to_those_that_rest_on_it_alone(
 ) -> None:
     config, layout = config_of(tmp_path / "source", "a", clip_frames.SHY), RunLayout(tmp_path / "run")
     enter(clip_frames.STAGE)
-    summary = build(config, layout, STAGES, False, Progress())
+    summary = build(config, layout, stage_names(), False, Progress())
     assert counts(summary)["frames"] == (1, 0, 1)
     assert [(f.stage, f.backend, f.id) for f in read_failures(layout.failures)] == [("frames", None, clip_frames.SHY)]
     assert (summary.rows, summary.failed) == ({"relief": 4}, 1)
