@@ -284,7 +284,7 @@ def _write_recipe(build: Build, recipe: Recipe) -> str | None:
         if not outcome.damaged:
             break
         read = [(Inputs(build.layout, part.stages), part) for part in outcome.damaged]
-        which = [one for inputs, part in read for one in inputs.damaged(part.clips, part.backend)]
+        which = [one for inputs, part in read for one in inputs.damaged(part.record.clips, part.backend)]
         if last:
             raise DamagedInputs(which)
         _make_again(build, which)

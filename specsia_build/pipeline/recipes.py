@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -38,23 +38,26 @@ class PartTask:
     Attributes:
         layout: of the run.
         recipe: its name.
-        backend: name of that which made the pictures, None for the characters' own.
-        key, character, split, options, clips: see `recipes.recipe.Part`.
-        license, credit: of the character.
-        mark: SHA-256 over all that decides its files.
+        backend: the backend that made the pictures; None for the characters' own.
+        options: see `recipes.recipe.Recipe.options`.
+        record: the part's record, still without files and facts.
     """
 
     layout: RunLayout
     recipe: str
     backend: str | None
-    key: str
-    character: str
-    split: str
     options: Mapping[str, Any]
-    clips: tuple[str, ...]
-    license: str | None
-    credit: str | None
-    mark: str
+    record: Written
+
+    @property
+    def key(self) -> str:
+        """The clip's or the character's id."""
+        return self.record.key
+
+    @property
+    def mark(self) -> str:
+        """SHA-256 over all that decides its files."""
+        return self.record.mark
 
     @property
     def folder(self) -> Path:
@@ -68,8 +71,7 @@ class PartTask:
 
     def on_record(self, files: folders.Files, facts: Mapping[str, Any]) -> Written:
         """What is to be known of it once it is written."""
-        said = (self.key, self.character, self.split, self.clips, self.license, self.credit)
-        return Written(*said, files, facts, self.mark)
+        return replace(self.record, files=files, facts=facts)
 
     def load(self, clip: str) -> ClipFrames:
         """Frames of one of its clips."""
@@ -109,7 +111,8 @@ def write_part(task: PartTask) -> tuple[str, str] | None:
         WriteError: if it cannot be written, as the next part would fail likewise.
     """
     recipe = load_recipe(task.recipe)
-    part = Part(task.key, task.character, task.split, task.options, task.clips, task.load)
+    record = task.record
+    part = Part(record.key, record.character, record.split, task.options, record.clips, task.load)
     try:
         folders.place(task.folder, task.key, partial(recipe.write, part), task.on_record)
     except DamagedError as error:
@@ -147,7 +150,7 @@ def write_parts(tasks: Sequence[PartTask], config: BuildConfig, execute: Executo
             elif trouble[0] == FAULT:
                 found.faults.append(trouble[1])
             else:
-                found.left_out.setdefault(task.character, []).append(trouble[1])
+                found.left_out.setdefault(task.record.character, []).append(trouble[1])
     return found
 
 
@@ -260,6 +263,5 @@ def _task(
     license_, credit = metas[0]["license"], metas[0]["source"]
     decides = [recipe.name, recipe.version, options, splits[character], license_, credit]
     mark = sha256(canonical_json([*decides, [[meta["id"], meta["fingerprint"]] for meta in metas]]).encode())
-    return PartTask(
-        run.layout, recipe.name, backend, key, character, splits[character], options, clips, license_, credit, mark
-    )
+    record = Written(key, character, splits[character], clips, license_, credit, {}, {}, mark)
+    return PartTask(run.layout, recipe.name, backend, options, record)

@@ -13,19 +13,21 @@ from numpy.typing import NDArray
 from specsia_build import npz, png
 from specsia_build.config import BuildConfig
 from specsia_build.dataset.layers import COLOR, LINE, TRACKS
-from specsia_build.errors import CharacterError, UsageError, plural
+from specsia_build.errors import UsageError, plural
 from specsia_build.files.writing import write_bytes
 from specsia_build.films import need_ffmpeg, over, write_mp4
 from specsia_build.recipes.backgrounds import background
 from specsia_build.recipes.checks import picture
 from specsia_build.recipes.filming import (
     binarised,
+    check_film,
     corner,
     film,
     line_film,
     named_arrays,
     on_canvas,
     played,
+    require_first,
     write_line_film,
 )
 from specsia_build.recipes.recipe import ClipFrames, Part, Recipe, Written
@@ -63,8 +65,7 @@ class AniDoc(Recipe):
         (clip,) = part
         order, folder, fps = played(clip, LEAST), out / part.split, clip.meta["fps"]
         tracks = _tracks(clip)
-        if not tracks.size:
-            raise CharacterError(f"{part.key} shows nothing in its first frame, which would be the reference")
+        require_first(tracks.size > 0, part.key, "reference")
         number = int.from_bytes(hashlib.sha256(part.key.encode()).digest()[:8], "big")
         ground = background(number, *SHAPE)
 
@@ -94,18 +95,15 @@ class AniDoc(Recipe):
         )
         if count < LEAST:
             yield f"{films} has {plural(count, 'frame')}, and AniDoc's loader needs {LEAST}"
-        for _ in film(
-            folder, films, SHAPE, count, picture(folder, f"{part.split}/{REFERENCE}/{part.key}.png", 3, SHAPE)
-        ):
-            pass
+        reference = picture(folder, f"{part.split}/{REFERENCE}/{part.key}.png", 3, SHAPE)
+        check_film(film(folder, films, SHAPE, count, reference))
         taken = line_film(folder, control, SHAPE, CONTROLS)
         for k, frame in enumerate(line_film(folder, lines, SHAPE, count)):
             if ((frame > 0) & (frame < 255)).any():
                 yield f"{lines} has greys in frame {k}, where all is black or white"
             if k in _evenly(count) and not np.array_equal(frame, next(taken, frame[:0])):
                 yield f"{control} is not made of frames of {lines}"
-        for _ in line_film(folder, sparse, SHAPE, CONTROLS):
-            pass
+        check_film(line_film(folder, sparse, SHAPE, CONTROLS))
         for name, frames in ((POINTS, count), (SPARSE, CONTROLS)):
             shapes = {"reference": (points, 2), "points": (frames, points, 2)}
             kinds = {**{key: (np.float32, shape) for key, shape in shapes.items()}, "visible": (bool, (frames, points))}

@@ -21,16 +21,12 @@ from specsia_build.films import on_white
 from specsia_build.recipes import checks
 from specsia_build.recipes.recipe import ClipFrames, Part, Recipe, Written
 
-MOST_FRAMES = 9999
-"""Names of four digits keep so many in order."""
+MOST_FRAMES = 9999  # names have four digits
 
 PICTURE, CONTOUR, SEGMENT = "Frame_Anime/{}/original/{}.png", "contour/{}/{}.png", "Segment/{}/{}.npy"
 FORWARD, MATCHED, PAPER = "Flow/{}/forward/{}.flo", "UnmatchedForward/{}/{}.npy", "LineArea/{}/{}.npy"
 BACKWARD = "Flow/{}/backward/{}.flo"
 NEXT, LAST = "SegMatching/{}/forward/{}.json", "SegMatching/{}/backward/{}.json"
-
-_FLO = np.array(202021.25, "<f4").tobytes()
-"""Begins a `.flo`; width, height and (H, W, 2) float32 follow."""
 
 
 @dataclass(frozen=True)
@@ -144,9 +140,8 @@ def _wrong(folder: Path, part: Written, k: int) -> Iterator[str]:
             most = checks.array(folder, name_of(part, other, SEGMENT), None, "int32").max()
             read_flo(folder, name(way), segment.shape)
             found = checks.record(folder, name(matches))
-            if list(found) != numbers or not all(
-                match in ([n] for n in range(-1, most + 1)) for match in found.values()
-            ):
+            allowed = [[n] for n in range(-1, most + 1)]
+            if list(found) != numbers or not all(match in allowed for match in found.values()):
                 yield f"{name(matches)} does not give each segment one of 0 to {most}, or -1"
     if k + 1 < count:
         flow = read_flo(folder, name(FORWARD), segment.shape)
@@ -168,17 +163,17 @@ def npy(array: NDArray[Any]) -> bytes:
 
 def flo(flow: NDArray[np.float32]) -> bytes:
     """Encode a flow (H, W, 2), in pixels right and down, as `.flo`."""
-    return _start(flow.shape[:2]) + flow.astype("<f4").tobytes()
+    return _flo_header(flow.shape[:2]) + flow.astype("<f4").tobytes()
 
 
-def _start(shape: tuple[int, ...]) -> bytes:
-    return _FLO + np.array(shape[::-1], "<i4").tobytes()
+def _flo_header(shape: tuple[int, ...]) -> bytes:
+    return np.array(202021.25, "<f4").tobytes() + np.array(shape[::-1], "<i4").tobytes()
 
 
 def read_flo(folder: Path, name: str, shape: tuple[int, ...]) -> NDArray[np.float32]:
     """Read the flow (H, W, 2) of a `.flo`; raises ValueError if it is damaged, not finite or of another size."""
     data = (folder / name).read_bytes()
-    start = _start(shape)
+    start = _flo_header(shape)
     if data[: len(start)] != start or len(data) != len(start) + 8 * shape[0] * shape[1]:
         raise ValueError(f"{name} is no flow of {shape[1]} x {shape[0]} pixels")
     found = np.frombuffer(data, "<f4", offset=len(start)).reshape(*shape, 2)

@@ -12,11 +12,11 @@ from typing import Any, ClassVar
 from specsia_build import png
 from specsia_build.config import BuildConfig
 from specsia_build.dataset.layers import COLOR, LINE
-from specsia_build.errors import CharacterError, UsageError
+from specsia_build.errors import UsageError
 from specsia_build.films import need_ffmpeg, on_white, write_mp4
 from specsia_build.recipes.captions import caption
 from specsia_build.recipes.checks import picture
-from specsia_build.recipes.filming import film, line_film, played, write_line_film
+from specsia_build.recipes.filming import check_film, film, line_film, played, require_first, write_line_film
 from specsia_build.recipes.recipe import Part, Recipe, Written
 
 VIDEOS, CONTROL, REFERENCE = "videos", "control", "reference"
@@ -58,8 +58,7 @@ class ControlVideo(Recipe):
         (clip,) = part
         order, fps = played(clip, part.options["frames"]), clip.meta["fps"]
         first = clip.frame(COLOR, 0)
-        if not first[..., 3].any():
-            raise CharacterError(f"{part.key} shows nothing in its first frame, which would be the reference")
+        require_first(first[..., 3].any(), part.key, "reference")
         write_mp4(out / VIDEOS / f"{part.key}.mp4", (on_white(clip.frame(COLOR, k)) for k in order), fps)
         write_line_film(out / CONTROL / f"{part.key}.mp4", partial(clip.frame, LINE), order, fps)
         (out / REFERENCE).mkdir()
@@ -84,9 +83,8 @@ class ControlVideo(Recipe):
         if size[0] % SIDE or (count - 1) % STEP:
             yield f"{VIDEOS}/{part.key}.mp4 has {count} frames of {size[0]} pixels a side, which LTX does not take"
         video, control, reference, _ = row = _row(part)
-        films = film(folder, video, size, count, picture(folder, reference, 3, size))
-        for _ in zip(films, line_film(folder, control, size, count), strict=True):
-            pass
+        check_film(film(folder, video, size, count, picture(folder, reference, 3, size)))
+        check_film(line_film(folder, control, size, count))
         table = folder / TABLES["train" if part.split == "train" else "test"]
         if row not in _rows(table, table.stat().st_mtime_ns):
             yield f"{table.name} has no row of {video} with its control, its reference and the prompt that is on record"

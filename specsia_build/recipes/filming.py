@@ -41,6 +41,12 @@ def played(clip: ClipFrames, least: int) -> list[int]:
     return [again[k % len(again)] for k in range(max(least, len(once)))]
 
 
+def require_first(shows: bool, key: str, purpose: str) -> None:
+    """Raise CharacterError if the first frame of a part shows nothing."""
+    if not shows:
+        raise CharacterError(f"{key} shows nothing in its first frame, which would be the {purpose}")
+
+
 def corner(size: int, shape: tuple[int, int]) -> tuple[int, int]:
     """Row and column where a square frame begins that lies in the middle of a canvas (height, width)."""
     return (shape[0] - size) // 2, (shape[1] - size) // 2
@@ -95,6 +101,12 @@ def film(folder: Path, name: str, size: tuple[int, int], count: int, first: Pixe
             raise ValueError(f"has {plural(seen, 'frame')}, not {count}")
     except ValueError as error:
         raise ValueError(f"{name} {error}") from error
+
+
+def check_film(films: Iterator[Pixels]) -> None:
+    """Read a film to its end; see `film` for what it raises."""
+    for _ in films:
+        pass
 
 
 def line_film(

@@ -10,11 +10,11 @@ from typing import Any, ClassVar
 from specsia_build import png
 from specsia_build.config import BuildConfig
 from specsia_build.dataset.layers import LINE
-from specsia_build.errors import CharacterError, UsageError, plural
+from specsia_build.errors import UsageError, plural
 from specsia_build.films import need_ffmpeg
 from specsia_build.recipes.captions import caption
 from specsia_build.recipes.checks import picture
-from specsia_build.recipes.filming import line_film, played, rgb, write_line_film
+from specsia_build.recipes.filming import check_film, line_film, played, require_first, rgb, write_line_film
 from specsia_build.recipes.recipe import Part, Recipe, Written
 
 FRAMES, FPS = 16, 8
@@ -40,8 +40,7 @@ class FlipSketch(Recipe):
         (clip,) = part
         fps, folder, said = clip.meta["fps"], out / part.split, caption(clip.meta)
         order, line = played(clip, _least(fps)), partial(clip.frame, LINE)
-        if line(0).min() == 255:
-            raise CharacterError(f"{part.key} shows nothing in its first frame, which would be the sketch to move")
+        require_first(line(0).min() < 255, part.key, "sketch to move")
         folder.mkdir()
         write_line_film(folder / f"{part.key}.mp4", line, order, fps)
         (folder / f"{part.key}.txt").write_text(said, encoding="ascii")
@@ -56,8 +55,7 @@ class FlipSketch(Recipe):
         size = (part.facts["size"],) * 2
         if count < _least(fps):
             yield f"{stem}.mp4 has {plural(count, 'frame')}, and at {fps:g} a second its loader needs {_least(fps)}"
-        for _ in line_film(folder, f"{stem}.mp4", size, count, picture(folder, f"{stem}.png", 3, size)):
-            pass
+        check_film(line_film(folder, f"{stem}.mp4", size, count, picture(folder, f"{stem}.png", 3, size)))
         if (folder / f"{stem}.txt").read_bytes() != part.facts["caption"].encode():
             yield f"{stem}.txt does not say: {part.facts['caption']}"
 

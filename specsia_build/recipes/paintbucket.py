@@ -25,7 +25,6 @@ SHEETS = 4
 
 PATH_WORDS = ("line", "seg", "gt", "png")
 """Words that readers replace anywhere in a path."""
-
 _SAID_WORDS = ", ".join(f"`{word}`" for word in PATH_WORDS)
 
 REACH = 0.39
@@ -53,9 +52,8 @@ class PaintBucket(Recipe):
             if len(set(clip.meta["yaws"])) > 1:
                 sheets = SHEETS if len(kept) >= SHEETS else 0
                 for sheet in range(sheets):
-                    write_frame(
-                        out, names_of(f"{folder}/{REF}", sheet, part.split), clip, kept[sheet * len(kept) // SHEETS]
-                    )
+                    names = names_of(f"{folder}/{REF}", sheet, part.split)
+                    write_frame(out, names, clip, kept[sheet * len(kept) // SHEETS])
                 continue
             for number, k in enumerate(kept, count):
                 write_frame(out, names_of(folder, number, part.split), clip, k)

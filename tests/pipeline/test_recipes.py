@@ -17,7 +17,7 @@ from specsia_build.pipeline.progress import Progress
 from specsia_build.pipeline.recipes import PartTask, write_parts
 from specsia_build.pool import Results, never
 from specsia_build.recipes.folder import keys
-from specsia_build.recipes.recipe import Part, Recipe
+from specsia_build.recipes.recipe import Part, Recipe, Written
 from tests.clips import clips_config, run_clips, write_figures
 
 
@@ -66,7 +66,7 @@ def test_a_part_that_cannot_be_written_is_told_and_the_others_are_there(
     (tmp_path / "picky").mkdir()
     (tmp_path / "picky/taken.txt").write_text("mine")
     tasks = [
-        PartTask(layout, "picky", None, key, key, "train", {}, (key,), None, None, "mark")
+        PartTask(layout, "picky", None, {}, Written(key, key, "train", (key,), None, None, {}, {}, "mark"))
         for key in ("a", "odd", "short", "taken", "z")
     ]
     found = write_parts(tasks, BuildConfig("a"), one_by_one, Progress())
