@@ -54,7 +54,12 @@ class AnimeRun(Recipe):
                 f"{part.key} has {plural(clip.frames, 'frame')}, and AnimeRun takes 2 to {MOST_FRAMES}: "
                 "--fps says how many there are of a second, --frames how many at most"
             )
-        view = lru_cache(3)(partial(_view, clip))
+
+        @lru_cache(3)
+        def view(k: int) -> _View:
+            seg = clip.frame(SEG, k)
+            return _View(seg, clip.frame(LABEL, k), np.unique(seg))
+
         for k in range(clip.frames):
             files = _of_frame(clip, k, view(k))
             if k + 1 < clip.frames:
@@ -92,11 +97,6 @@ def _places(k: int, count: int) -> list[str]:
     return [PICTURE, CONTOUR, SEGMENT, *(forward if k + 1 < count else []), *(backward if k else [])]
 
 
-def _view(clip: ClipFrames, k: int) -> _View:
-    seg = clip.frame(SEG, k)
-    return _View(seg, clip.frame(LABEL, k), np.unique(seg))
-
-
 def _of_frame(clip: ClipFrames, k: int, view: _View) -> dict[str, bytes]:
     line = clip.frame(LINE, k)[..., None].astype(np.uint16)
     drawn = (on_white(clip.frame(COLOR, k)) * line + 127) // 255
@@ -111,7 +111,7 @@ def _to_next(clip: ClipFrames, k: int, here: _View, there: _View) -> dict[str, b
     flow, unmatched = clip.frame(FLOW, k), clip.frame(UNMATCHED, k)
     return {
         FORWARD: flo(flow),
-        # In spite of its name, 1 is what its readers find in the next frame, and the background is there.
+        # In spite of the name, 1 is matched; the background is.
         MATCHED: npy((~unmatched | (here.label < 0)).astype(np.uint8)),
         PAPER: npy((here.seg != LINES).astype(np.uint8)),
         NEXT: _matches(here, there, flow, unmatched),
@@ -156,8 +156,7 @@ def _wrong(folder: Path, part: Written, k: int) -> Iterator[str]:
 
 def npy(array: NDArray[Any]) -> bytes:
     """Encode an array as `.npy`."""
-    stream = io.BytesIO()
-    np.save(stream, array, allow_pickle=False)
+    np.save(stream := io.BytesIO(), array, allow_pickle=False)
     return stream.getvalue()
 
 
@@ -176,10 +175,10 @@ def read_flo(folder: Path, name: str, shape: tuple[int, ...]) -> NDArray[np.floa
     start = _flo_header(shape)
     if data[: len(start)] != start or len(data) != len(start) + 8 * shape[0] * shape[1]:
         raise ValueError(f"{name} is no flow of {shape[1]} x {shape[0]} pixels")
-    found = np.frombuffer(data, "<f4", offset=len(start)).reshape(*shape, 2)
-    if not np.isfinite(found).all():
+    flow = np.frombuffer(data, "<f4", offset=len(start)).reshape(*shape, 2)
+    if not np.isfinite(flow).all():
         raise ValueError(f"{name} has flow that is no finite number")
-    return found
+    return flow
 
 
 _LOAD = """\

@@ -140,10 +140,7 @@ def with_holes(seg: NDArray[np.int32]) -> NDArray[np.int32]:
 def _pictures(
     seg: NDArray[np.int32], colors: NDArray[np.uint8], index: NDArray[np.integer]
 ) -> dict[str, NDArray[np.uint8]]:
-    """The four pictures of a frame, from its segments (H, W) and each segment's colour (N, 4) and region (N,).
-
-    Regions count from 1; -1 is the background.
-    """
+    """Draw a frame from its segments (H, W), and each one's colour (N, 4) and region (N,) from 1; -1 is background."""
     colors, index = colors.copy(), index.copy()
     colors[LINES], index[LINES] = INK, 0
     line = np.array([INK, *[PAPER] * (len(index) - 1)], np.uint8)
