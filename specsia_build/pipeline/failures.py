@@ -55,12 +55,13 @@ class Failure:
         return self.low_quality and self.clip is None and self.stage == project.STAGE.name
 
 
-_ORDER = {stage.name: place for place, stage in enumerate(all_stages())}
-"""Of stages, in which failures are listed."""
+def _stage_names() -> list[str]:
+    """Names of stages in the order in which failures are listed."""
+    return [stage.name for stage in all_stages()]
 
 
 def _order(failure: Failure) -> tuple[int, str, tuple[int, int, str], str]:
-    return _ORDER.get(failure.stage, len(_ORDER)), failure.backend or "", id_order_key(failure.id), failure.clip or ""
+    return _stage_names().index(failure.stage), failure.backend or "", id_order_key(failure.id), failure.clip or ""
 
 
 def concerning(failures: Iterable[Failure], ids: Collection[str], backends: Collection[str]) -> list[Failure]:
@@ -101,7 +102,7 @@ def read_failures(path: Path) -> list[Failure]:
     try:
         *lines, _ = path.read_text(encoding="utf-8").split("\n")
         found = [msgspec.convert(parse_json(line, "a line"), Failure) for line in lines if line]
-        if any(failure.stage not in _ORDER for failure in found):
+        if any(failure.stage not in _stage_names() for failure in found):
             raise ValueError("it names an unknown stage")
     except FileNotFoundError:
         return []
