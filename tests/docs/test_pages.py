@@ -36,7 +36,7 @@ specsia build path/to/characters --out s3://bucket
 specsia clips person.jsonl --recipe frames --recipe dravie --out DIR
 cp -r DIR/frames-relief/person-wave-00 my-frames
 cp -r my-frames FRAMES
-cp DIR/frames/person-wave-00/color/0000.png front.png
+cp my-frames/color/0000.png front.png
 cp front.png drawing.png
 """
 """What a reader has who comes to a page: a run, what others published, frames of a tool."""
