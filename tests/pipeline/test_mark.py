@@ -60,7 +60,10 @@ def test_a_new_or_empty_folder_is_marked_and_a_newer_run_refused(tmp_path: Path)
     layout.mark.write_text(json.dumps(mark | {"format": 2}))
     with pytest.raises(UsageError, match="newer version"):
         check_folder(layout)
+    # A damaged mark is a run's all the same, and written anew.
     layout.mark.write_text("{")
+    check_folder(layout)
+    layout.mark.rename(layout.root / "notes.json")
     with pytest.raises(UsageError, match="holds no build"):
         check_folder(layout)
 
