@@ -20,8 +20,8 @@ from numpy.typing import NDArray
 
 import specsia_build as specsia
 from specsia_build import png
-from specsia_build.characters.read import read_animated
 from specsia_build.characters.character import Entry
+from specsia_build.characters.read import read_animated
 from specsia_build.characters.sources import open_source
 from specsia_build.films import on_white
 from specsia_build.rendering.colour import linear_to_srgb
