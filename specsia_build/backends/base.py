@@ -10,7 +10,11 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from specsia_build.errors import CharacterError, plural
 from specsia_build.rendering.mesh import Mesh
+
+SMALLEST = 64
+"""Width in pixels below which a picture tells too little."""
 
 
 @dataclass(frozen=True)
@@ -109,3 +113,18 @@ class Backend(Protocol):
             CharacterError: if this character cannot be reconstructed.
         """
         ...
+
+
+def check_image(image: NDArray[np.uint8]) -> None:
+    """Check that a picture is square, RGBA and at least `SMALLEST` pixels wide, as our own backends need it.
+
+    Raises:
+        CharacterError: if it is not.
+    """
+    if image.ndim != 3 or image.shape[2] != 4 or image.dtype != np.uint8:
+        raise CharacterError("the picture has no alpha channel of 8 bits, so there is no silhouette")
+    height, width = image.shape[:2]
+    if height != width:
+        raise CharacterError(f"the picture is {width} x {height} pixels; it must be square")
+    if width < SMALLEST:
+        raise CharacterError(f"the picture is {plural(width, 'pixel')} wide; at least {SMALLEST} are needed")

@@ -45,7 +45,7 @@ def diagnose_backend(name: str, root: Path | None, python: Path | None) -> None:
     lines = []
     for check in found.checks:
         lines.append(f"{check.state:8}{check.name}: {check.found}")
-        lines += [f"{'':8}mend it: {check.mend}"] if check.mend else []
+        lines += [f"{'':8}fix: {check.mend}"] if check.mend else []
     missing = sum(check.state == MISSING for check in found.checks)
     lacks = f"{found.name} lacks {missing} of {len(found.checks)} things"
     lines.append(f"{found.name} is ready" if found.ok else lacks)
@@ -94,8 +94,8 @@ def _lines(facts: Sequence[Fact]) -> list[str]:
         lines.append(f"{fact.state:8}{fact.name}: {fact.found}")
         if fact.state != OK:
             lines += [f"{'':8}for {fact.enables}"] if fact.enables else []
-            lines += [f"{'':8}mend it: {fact.mend}"] if fact.mend else []
+            lines += [f"{'':8}fix: {fact.mend}"] if fact.mend else []
     return [
         *lines,
-        "datasets can be built here" if works(facts) else "datasets cannot be built here: mend what is broken",
+        "datasets can be built here" if works(facts) else "datasets cannot be built here: fix what is broken",
     ]

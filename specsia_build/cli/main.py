@@ -114,7 +114,7 @@ def _reported(ctx: click.Context | None = None) -> Iterator[None]:
         said = "standard output cannot be written: " if lost else where
         trouble = None if lost else write_trouble(error)
         raise _Sentence(str(trouble or brief(f"{said}{error.strerror or error}")), failed()) from error
-    # A fault of the program: where it happened is needed to mend it.
+    # A fault of the program: where it happened is needed to fix it.
     except Exception as error:
         fault = brief(f"{type(error).__name__}: {error}")
         said = f"a fault of specsia itself, please report it with the lines below: {fault}"

@@ -86,7 +86,7 @@ class Build:
         failed, clips, allowed = counted(self.concerning())[0], self.summary.clips, self.summary.allowed_failures
         of = plural(len(self.entries), "character") if clips is None else plural(clips, "clip")
         return self.finished(
-            stopped=f"{failed:,} of {of} failed, {allowed:,} may: see {self.layout.failures}; mend them, or {hint}"
+            stopped=f"{failed:,} of {of} failed, {allowed:,} may: see {self.layout.failures}; fix them, or {hint}"
         )
 
     def finished(self, **more: Any) -> BuildSummary:

@@ -17,12 +17,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from specsia_build.backends.base import Backend, Context
+from specsia_build.backends.base import Backend, Context, check_image
 from specsia_build.backends.fusion.carve import fused_surface
 from specsia_build.backends.fusion.colour import bare_mesh, vertex_colours
 from specsia_build.backends.fusion.damage import damaged, turns
 from specsia_build.backends.fusion.views import YAWS, canonical_views
-from specsia_build.backends.inflate.backend import check_image
 from specsia_build.errors import CharacterError, UsageError
 from specsia_build.rendering.colour import srgb_to_linear
 from specsia_build.rendering.mesh import Mesh

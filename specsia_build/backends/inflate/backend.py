@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from specsia_build.backends.base import Backend, Context
+from specsia_build.backends.base import Backend, Context, check_image
 from specsia_build.backends.inflate.colour import Atlas, paint
 from specsia_build.backends.inflate.depth import depth_of, relief
 from specsia_build.backends.inflate.length import drawn_out, length_of
@@ -25,12 +25,9 @@ from specsia_build.backends.inflate.merging import merged
 from specsia_build.backends.inflate.shape import Grid, clean_silhouette, lattice, poisson
 from specsia_build.backends.inflate.surface import Shell, close_surface, extend_outside
 from specsia_build.backends.inflate.thin import thin_limbs
-from specsia_build.errors import CharacterError, UsageError, plural
+from specsia_build.errors import UsageError
 from specsia_build.frame import Camera
 from specsia_build.rendering.mesh import Material, Mesh, Texture
-
-SMALLEST = 64
-"""Width in pixels below which a picture tells too little."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +48,7 @@ class Inflate(Backend):
         """A closed, textured mesh that fills the picture's silhouette, in the scale of the frontal camera.
 
         Args:
-            image: (S, S, 4) uint8 sRGB, straight alpha, S at least `SMALLEST`.
+            image: (S, S, 4) uint8 sRGB, straight alpha, see `check_image`.
             context: whether the picture is the frame's own view; there is nothing random.
 
         Raises:
@@ -80,21 +77,6 @@ def create(argument: str | None) -> Inflate:
     if argument is not None:
         raise UsageError("inflate takes no argument")
     return Inflate()
-
-
-def check_image(image: NDArray[np.uint8]) -> None:
-    """Refuse what is not a square RGBA picture.
-
-    Raises:
-        CharacterError: in one sentence.
-    """
-    if image.ndim != 3 or image.shape[2] != 4 or image.dtype != np.uint8:
-        raise CharacterError("the picture has no alpha channel of 8 bits, so there is no silhouette")
-    height, width = image.shape[:2]
-    if height != width:
-        raise CharacterError(f"the picture is {width} x {height} pixels; it must be square")
-    if width < SMALLEST:
-        raise CharacterError(f"the picture is {plural(width, 'pixel')} wide; at least {SMALLEST} are needed")
 
 
 def textured(surface: Shell, grid: Grid, atlas: Atlas, size: int) -> Mesh:

@@ -16,7 +16,7 @@ import numpy as np
 import scipy
 from numpy.typing import NDArray
 
-from specsia_build.backends.base import Backend, Context
+from specsia_build.backends.base import Backend, Context, check_image
 from specsia_build.backends.relief import net
 from specsia_build.backends.relief.drawing import (
     COLOURS,
@@ -30,13 +30,10 @@ from specsia_build.backends.relief.drawing import (
     palette_of,
 )
 from specsia_build.backends.relief.surface import Surface, surface_of
-from specsia_build.errors import CharacterError, UsageError, plural
+from specsia_build.errors import CharacterError, UsageError
 from specsia_build.frame import ORTHO_WIDTH, Camera
 from specsia_build.rendering.layers import HALF_COVERED
 from specsia_build.rendering.mesh import Material, Mesh, Texture
-
-SMALLEST = 64
-"""Width in pixels below which a picture tells too little."""
 
 MARGIN = 0.032
 """Of the figure's longest side, what is kept around it; the network learnt with as much."""
@@ -77,7 +74,7 @@ class Relief(Backend):
         """A closed, textured mesh that fills the picture's silhouette, in the scale of the frontal camera.
 
         Args:
-            image: (S, S, 4) uint8 sRGB, straight alpha, S at least `SMALLEST`.
+            image: (S, S, 4) uint8 sRGB, straight alpha, see `check_image`.
             context: whether the picture is the frame's own view, and the back if it is drawn; there is nothing random.
 
         Raises:
@@ -100,21 +97,6 @@ def create(argument: str | None) -> Relief:
 @cache
 def _digest() -> str:
     return hashlib.sha256(net.WEIGHTS.read_bytes()).hexdigest()
-
-
-def check_image(image: NDArray[np.uint8]) -> None:
-    """Refuse what is not a square RGBA picture.
-
-    Raises:
-        CharacterError: in one sentence.
-    """
-    if image.ndim != 3 or image.shape[2] != 4 or image.dtype != np.uint8:
-        raise CharacterError("the picture has no alpha channel of 8 bits, so there is no silhouette")
-    height, width = image.shape[:2]
-    if height != width:
-        raise CharacterError(f"the picture is {width} x {height} pixels; it must be square")
-    if width < SMALLEST:
-        raise CharacterError(f"the picture is {plural(width, 'pixel')} wide; at least {SMALLEST} are needed")
 
 
 def reconstructed(image: NDArray[np.uint8], back: NDArray[np.uint8] | None = None, *, framed: bool = False) -> Mesh:

@@ -126,7 +126,7 @@ def printed(kind: str, x: Array, y: Array, repeat: float) -> Array:
     def wave(way: Array, share: float) -> Array:
         return np.abs((way / repeat) % 1.0 - 0.5) * repeat - share * repeat / 2
 
-    if kind in ("stripes", "rings"):
+    if kind == "stripes":
         return cut(wave(y, 0.5))
     if kind == "pinstripes":
         return cut(wave(x, 0.16))

@@ -21,7 +21,7 @@ from specsia_build.frame import ORTHO_WIDTH, Camera, normalise, view_cameras
 from specsia_build.rendering.fast.renderer import FastRenderer
 from specsia_build.rendering.light import smooth_normals
 from specsia_build.rendering.mesh import Mesh
-from tests.backends.inflate.drawings import (
+from tests.backends.drawings import (
     EYE,
     HAIR,
     LEGS,
@@ -31,14 +31,13 @@ from tests.backends.inflate.drawings import (
     Image,
     disc,
     figure,
-    inflated,
     iou,
     limb,
     painted,
     pixels,
     seen,
-    solid,
 )
+from tests.backends.inflate.drawings import inflated, solid
 
 
 def ring(size: int) -> Field:

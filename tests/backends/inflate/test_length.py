@@ -17,7 +17,7 @@ from specsia_build.frame import ORTHO_WIDTH, view_cameras
 from specsia_build.registration import iou, register
 from specsia_build.rendering.fast.renderer import FastRenderer, silhouettes
 from specsia_build.stages.render import in_frame
-from tests.backends.inflate.drawings import Field, disc, figure, limb, painted
+from tests.backends.drawings import Field, disc, figure, limb, painted
 
 SIZE = 192
 VIEWS = 10

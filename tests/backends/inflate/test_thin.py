@@ -10,7 +10,8 @@ import pytest
 from specsia_build.backends.inflate.shape import clean_silhouette, lattice
 from specsia_build.backends.inflate.thin import thin_limbs
 from specsia_build.rendering.topology import topology
-from tests.backends.inflate.drawings import Field, disc, figure, inflated, limb, painted, seen, solid
+from tests.backends.drawings import Field, disc, figure, limb, painted, seen
+from tests.backends.inflate.drawings import inflated, solid
 
 SIZE = 384
 

@@ -18,9 +18,12 @@ from specsia_build.errors import CharacterError, SpecsiaError, UsageError
 from specsia_build.rendering.contour import draw_contour
 from specsia_build.rendering.mesh import Mesh
 from specsia_build.rendering.topology import topology
-from tests.backends.relief.drawings import disc, figure, iou, limb, painted, pixels, reconstructed, seen
+from tests.backends.drawings import Image, disc, figure, iou, limb, painted, pixels, seen
 
-Image = NDArray[np.uint8]
+
+def reconstructed(image: Image) -> Mesh:
+    return backend.create(None).reconstruct(image, Context("7", 1))
+
 
 FLAT = np.array([(230, 180, 150), (90, 50, 30), (200, 40, 40), (40, 60, 160), (20, 20, 20)])
 

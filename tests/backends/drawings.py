@@ -1,12 +1,10 @@
-"""Drawings of signed distances, what is made of them, and looks at it."""
+"""Drawings made from signed distances, and renders of what backends make of them."""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
 
-from specsia_build.backends.base import Context
-from specsia_build.backends.relief.backend import create
 from specsia_build.frame import Camera
 from specsia_build.rendering.fast.renderer import FastRenderer
 from specsia_build.rendering.mesh import Mesh
@@ -60,10 +58,6 @@ def figure(size: int) -> tuple[Field, Field]:
     for x in (0.47, 0.53):
         colours[disc(size, x, 0.27, 0.012) > 0] = EYE
     return np.maximum.reduce([head, torso, arms, legs]), colours
-
-
-def reconstructed(image: Image) -> Mesh:
-    return create(None).reconstruct(image, Context("7", 1))
 
 
 def seen(mesh: Mesh, yaw: float = 0.0, size: int = 512) -> Image:
