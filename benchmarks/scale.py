@@ -25,8 +25,7 @@ from typing import Any, TypeVar
 import click
 
 from specsia_build.characters.sources import open_source
-from specsia_build.config import EXECUTORS, BuildConfig, backend_name
-from specsia_build.config_file import write_settings
+from specsia_build.config import EXECUTORS, BuildConfig, backend_name, write_settings
 from specsia_build.dataset import splits
 from specsia_build.files.sources import source_digest
 from specsia_build.pipeline.executors import Needs, open_executor

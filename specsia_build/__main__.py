@@ -1,4 +1,4 @@
-"""What `specsia` and `python -m specsia_build` begin with: Ctrl-C is a sentence before the commands are there, too."""
+"""Entry point of `specsia` and `python -m specsia_build`, which handles Ctrl-C while the commands are imported."""
 
 from __future__ import annotations
 
@@ -18,10 +18,9 @@ def _end(_number: int, _frame: FrameType | None) -> None:
 
 def main() -> None:
     """Run the command of this process's arguments."""
-    # Whoever started this process may have had it ignore one, as nohup does.
+    # Signals that the parent had ignored, as nohup does, stay ignored.
     kinds = [kind for kind in (signal.SIGINT, signal.SIGTERM) if signal.getsignal(kind) != signal.SIG_IGN]
     before = {kind: signal.signal(kind, _end) for kind in kinds}
-    # It takes a fifth of a second, in which nothing is written.
     from specsia_build.cli import main as run
 
     for kind, handler in before.items():

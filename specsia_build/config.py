@@ -1,16 +1,18 @@
-"""A build's settings and their defaults: checked once, frozen."""
+"""Settings of a build with their defaults, and the YAML files that hold them."""
 
 from __future__ import annotations
 
 import hashlib
 import os
 import re
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, fields, replace
 from fractions import Fraction
-from typing import Any
+from pathlib import Path
+from typing import Any, TypeVar, get_origin, get_type_hints
 
 from specsia_build.errors import UsageError, no_such
+from specsia_build.files.writing import write_bytes
 from specsia_build.memory import MEMORY, memory_bytes
 
 LOOKS = ("unlit", "lit")
@@ -19,10 +21,10 @@ POS_FRAMES = ("character", "view")
 LOW_IOU_ACTIONS = ("quarantine", "keep")
 EXECUTORS = ("local", "ray")
 ALL, NONE = KEEPS = ("all", "none")
-"""Artefacts to keep once all is packed."""
+"""Which artefacts stay after packing."""
 
 RANDOM, DARK = OUTLINES = ("random", "dark")
-"""Rules of the contour's grey, which may also be a number: the published one, any grey; and a quarter of it."""
+"""Rules of the contour's grey, which may also be a number: the published one, any grey; or a quarter of it."""
 
 RENDERERS = ("cycles", "eevee", "fast", "pyrender")
 
@@ -37,10 +39,10 @@ def cores() -> int:
 
 
 FRAMES, DRAVIE = "frames", "dravie"
-"""Layouts that clips are packed in, without others that entry points declare."""
+"""Layouts of clips; entry points may add others."""
 
 MAX_FAILURES = "1%"
-"""Failed characters that a build puts up with which was not told."""
+"""Default of `max_failures`."""
 
 OWN = "own"
 """As a motion: those of the character's own file."""
@@ -48,18 +50,18 @@ OWN = "own"
 
 @dataclass(frozen=True)
 class ClipSettings:
-    """What decides the clips of `specsia clips`.
+    """Settings of `specsia clips`.
 
     Attributes:
         recipes: names of layouts to pack them in.
-        motions: `OWN`, names of built-in motions, or files of motions made for other characters.
-        patterns: shell patterns of the names of motions to take; none takes all.
+        motions: `OWN`, names of built-in motions, or files of motions of other characters.
+        patterns: shell patterns that names of motions must match; none takes all.
         fps: frames a second.
         frames: most frames of a clip, or None.
-        views: evenly spaced cameras that see each motion, 1-360.
-        in_place: hold the figure where it is at its first frame, but for up and down.
-        turntable: also a clip of the still figure with a camera that walks around it.
-        reconstructed: whether reconstructions are moved too where no recipe asks for them.
+        views: evenly spaced cameras of each motion, 1-360.
+        in_place: remove the figure's horizontal movement.
+        turntable: add a clip of the still figure seen by a camera that moves around it.
+        reconstructed: also animate reconstructions if no recipe asks for them.
         preview: write a film of each clip.
         line_px: width of lines, 1-4 pixels.
     """
@@ -87,40 +89,39 @@ class ClipSettings:
 
     @property
     def pairs(self) -> bool:
-        """Whether reconstructions are moved beside the characters."""
+        """Whether reconstructions are animated too."""
         return self.reconstructed or DRAVIE in self.recipes
 
 
 @dataclass(frozen=True)
 class BuildConfig:
-    """Everything that decides what a build makes, and how it is run.
+    """Settings of `specsia build`.
 
     Attributes:
         source: `SOURCE` of the command.
         like: a packed dataset (folder, URL or Hub id) whose characters and splits are taken, or None.
-        backends: `NAME[:ARG]` each, names differ.
-        renderer: what draws Y* and Z.
+        backends: `NAME[:ARG]` each, with distinct names.
+        renderer: draws Y* and Z.
         views: evenly spaced cameras, 1-360.
-        size: pixels on a side of every image, 32-2048.
+        size: width and height of every image in pixels, 32-2048.
         look: `unlit` or `lit`.
-        outline: grey of the contour: one of `OUTLINES` by the seed and the character's id, or a number 0-255 in words.
+        outline: grey of the contour: one of `OUTLINES`, or a number 0-255 as text.
         seed: of contours and backends; splits do not depend on it.
-        frontal: whether the backend sees the frontal `render` or the character's own `drawing`.
-        pos_frame: frame of position colours, the `character`'s or each `view`'s (as the published script has it).
-        min_iou: mean IoU after registration below which `low_iou` says what happens, 0-1.
+        frontal: what the backend sees, the frontal `render` or the character's own `drawing`.
+        pos_frame: frame of position colours, the `character`'s or each `view`'s (as in the published script).
+        min_iou: mean IoU after registration below which `low_iou` applies, 0-1.
         low_iou: `quarantine` such a character, or `keep` it.
         workers: processes; 0 is one for each core.
-        executor: where they run, in a pool of this machine (`local`) or on a `ray` cluster.
+        executor: a pool of this machine (`local`) or a `ray` cluster.
         shard: `I/N`, build only the I-th of N shares of the source, or None for all of it; see `in_shard`.
         limit: build only the first so many characters of that, or None.
-        exclude: a file of ids, one a line, of characters that are left out; or None.
-        max_failures: failed characters that a build puts up with: a count, or a share such as `1%`; those that are
-            quarantined for their looks do not count. A build ends as soon as more have failed. None is `MAX_FAILURES`,
-            of which all characters are tried before it counts.
+        exclude: a file of ids to leave out, one a line, or None.
+        max_failures: failed characters that a build tolerates, a count or a share such as `1%`; quarantined ones do
+            not count. A build ends as soon as more have failed. None is `MAX_FAILURES`, judged at the end.
         timeout: seconds after which one character's stage is given up.
-        memory: what a character may cost in a worker, such as `2 GB`; one that needs more is quarantined.
-        keep: `none` removes the artefacts once all is packed and proves to be as it was written, else they stay.
-        clips: what clips are made of, where a run is of characters in motion; None where it is of stills.
+        memory: limit of a worker, such as `2 GB`; a character that needs more fails.
+        keep: `none` removes the artefacts after packing, once the dataset passed verification.
+        clips: settings of clips, None for a build of stills.
     """
 
     source: str = DEFAULT_SOURCE
@@ -169,13 +170,13 @@ class BuildConfig:
         check_failures(self.max_failures)
 
     def allowed_failures(self, characters: int) -> int:
-        """Failed characters that a build of so many puts up with; a share allows at least one."""
+        """Failed characters that a build of so many tolerates; a share allows at least one."""
         stated = MAX_FAILURES if self.max_failures is None else self.max_failures
         return max(1, int(characters * Fraction(stated[:-1]) / 100)) if stated.endswith("%") else int(stated)
 
     @property
     def command(self) -> str:
-        """What makes such a run, on the command line."""
+        """The command that makes such a run."""
         return "specsia build" if self.clips is None else "specsia clips"
 
     def worker_count(self) -> int:
@@ -184,33 +185,25 @@ class BuildConfig:
 
 
 def check_failures(stated: str | None) -> None:
-    """Check that `max_failures` is a count or a share.
-
-    Raises:
-        UsageError: if not, or if it is more than all.
-    """
+    """Raise a `UsageError` unless `max_failures` is a count or a share of at most 100 %."""
     if stated is not None and not re.fullmatch(r"\d+|(\d{1,2}(\.\d+)?|100)%", stated, re.ASCII):
         raise UsageError(f"max_failures cannot be '{stated}': give a count (3) or a share of all (1%)")
 
 
 RUN_SETTINGS = frozenset({"workers", "executor", "limit", "exclude", "max_failures", "timeout", "memory", "keep"})
-"""Settings of one command, which the next one does not inherit."""
+"""Settings of one command, which the next one does not inherit from the run."""
 
 
 def backend_name(spec: str) -> str:
-    """`NAME` of `NAME[:ARG]`; it names the dataset's configuration."""
+    """`NAME` of `NAME[:ARG]`, the name of the dataset's configuration."""
     return spec.partition(":")[0]
 
 
 def in_shard(character_id: str, shard: str) -> bool:
-    """Whether a character is in a share of a source, which its id alone decides.
-
-    Args:
-        character_id: of it.
-        shard: `I/N`: the I-th of N shares, those whose ids' SHA-256 leaves I - 1 when divided by N.
+    """Whether a character is in the shard `I/N`: the SHA-256 of its id, modulo N, is I - 1.
 
     Raises:
-        UsageError: if it is none.
+        UsageError: if `shard` is none.
     """
     share, _, shares = shard.partition("/")
     if not (re.fullmatch(r"[0-9]{1,5}/[0-9]{1,5}", shard) and 1 <= int(share) <= int(shares)):
@@ -220,37 +213,25 @@ def in_shard(character_id: str, shard: str) -> bool:
 
 
 def check_choice(name: str, value: str | None, known: Sequence[str | None]) -> None:
-    """Check that a setting is one of the known ones.
-
-    Raises:
-        UsageError: if it is not.
-    """
+    """Raise a `UsageError` unless a setting is one of the known ones."""
     if value not in known:
         raise UsageError(f"{name} cannot be '{value}': it is one of {', '.join(filter(None, known))}")
 
 
 def check_number(name: str, value: object, low: float, high: float) -> None:
-    """Check that a setting is a number from `low` to `high`.
-
-    Raises:
-        UsageError: if it is not.
-    """
+    """Raise a `UsageError` unless a setting is a number from `low` to `high`."""
     if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
         raise UsageError(f"{name} cannot be {value!r}: it is a number from {low} to {high}")
 
 
 def check_whole(name: str, value: object, low: int, high: int) -> None:
-    """Check that a setting is a whole number from `low` to `high`.
-
-    Raises:
-        UsageError: if it is not.
-    """
+    """Raise a `UsageError` unless a setting is a whole number from `low` to `high`."""
     if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
         raise UsageError(f"{name} cannot be {value!r}: it is a whole number from {low} to {high}")
 
 
 def result_settings(config: BuildConfig) -> dict[str, Any]:
-    """The settings that decide what is made, as plain values in the order of `BuildConfig`."""
+    """Settings that decide the result, without `RUN_SETTINGS`, as plain values in the order of `BuildConfig`."""
     out: dict[str, Any] = {}
     for field in fields(config):
         value = getattr(config, field.name)
@@ -266,3 +247,102 @@ def result_settings(config: BuildConfig) -> dict[str, Any]:
 
 def _plain(value: Any) -> Any:
     return list(value) if isinstance(value, tuple) else value
+
+
+C = TypeVar("C", BuildConfig, ClipSettings)
+
+
+def with_settings(config: C, settings: Mapping[str, Any], where: str) -> C:
+    """Replace some settings.
+
+    Args:
+        config: with the others.
+        settings: by name; `backend` is the same as `backends`, and `-` as `_`.
+        where: their origin, for messages.
+
+    Raises:
+        UsageError: if a setting is unknown or its value cannot be used.
+    """
+    known, changes = get_type_hints(type(config)), dict[str, Any]()
+    for key, value in settings.items():
+        name = "backends" if key == "backend" else str(key).replace("-", "_")
+        if name not in known:
+            raise UsageError(f"{where}: {no_such('setting', str(key), sorted(known))}")
+        if name == "clips" and value is not None:
+            if not isinstance(value, Mapping):
+                raise UsageError(f"{where}: clips must hold settings as `name: value`")
+            assert isinstance(config, BuildConfig)
+            changes[name] = with_settings(config.clips or ClipSettings(), value, where)
+        else:
+            changes[name] = _converted(name, known[name], value, where)
+    return replace(config, **changes)
+
+
+def _converted(name: str, kind: Any, value: Any, where: str) -> Any:
+    """Convert a value of YAML or the command line to a setting's type."""
+    import msgspec
+
+    if isinstance(value, str) and get_origin(kind) is tuple:
+        value = [value]
+    if name in ("max_failures", "memory") and value is not None:
+        # YAML reads "3" as a number.
+        value = str(value)
+    try:
+        converted = msgspec.convert(value, kind)
+    except msgspec.ValidationError as error:
+        raise UsageError(f"{where}: {name} cannot be {value!r}: {error}") from error
+    unique = isinstance(converted, tuple) and name != "backends"
+    return tuple(dict.fromkeys(converted)) if unique else converted
+
+
+def read_settings(path: Path) -> dict[str, Any]:
+    """Read settings of a YAML file, unchecked; `out` may be among them.
+
+    Raises:
+        UsageError: if the file cannot be read, is no mapping, or has a key twice.
+    """
+    import yaml
+
+    from specsia_build.files.records import PlainLoader
+
+    class Loader(PlainLoader):
+        def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+            keys = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
+            twice = next((key for key in keys if keys.count(key) > 1), None)
+            if twice is not None:
+                raise yaml.YAMLError(f"'{twice}' is there twice: keep one")
+            return super().construct_mapping(node, deep)
+
+    try:
+        loaded = yaml.load(path.read_text(encoding="utf-8"), Loader)  # noqa: S506  a loader of plain values
+    except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
+        raise UsageError(f"the config file {path} cannot be read: {' '.join(str(error).split())}") from error
+    if not isinstance(loaded, dict | None):
+        raise UsageError(f"the config file {path} must hold settings as `name: value`")
+    return loaded or {}
+
+
+def read_run_settings(path: Path) -> dict[str, Any]:
+    """Read the settings of a run, unchecked.
+
+    Raises:
+        UsageError: if the file cannot be read, or was emptied or cut off.
+    """
+    settings = read_settings(path)
+    missing = next((name for name in _ENDS if name not in settings), None)
+    if missing is not None:
+        raise UsageError(f"{path} is cut off ({missing} is missing): delete it and give SOURCE and all settings again")
+    return settings
+
+
+_ENDS = ("source", "low_iou")
+"""The first and the last setting in a run's file; one that was cut off lacks one."""
+
+
+def write_settings(config: BuildConfig, path: Path) -> None:
+    """Write the settings that the next command inherits, see `result_settings`, as YAML."""
+    import yaml
+
+    settings = result_settings(config)
+    settings[_ENDS[1]] = settings.pop(_ENDS[1])
+    write_bytes(path, yaml.safe_dump(settings, sort_keys=False, allow_unicode=True).encode(), lasting=True)

@@ -1,4 +1,4 @@
-"""Errors whose message is one sentence for the person who runs the command, and text from data made fit to be shown."""
+"""Errors whose message is one sentence for the user, and helpers for text in messages."""
 
 from __future__ import annotations
 
@@ -6,21 +6,26 @@ import os
 import shlex
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import fields
 from difflib import get_close_matches
 from pathlib import Path
+from typing import Any, ClassVar
 
 MOST_SHOWN = 300
-"""Characters of a reason that are shown; what is longer belongs into a file."""
+"""Characters of a reason that are shown."""
 
 MOST_WARNED = 1000
-"""Characters of a warning that are shown: it ends with the line that mends it, whose names may be many."""
+"""Characters of a warning that are shown: it may end with a manifest line of many names."""
+
+_MOST_ENTRIES = 8
+"""Entries of a tuple that `ByShape` shows."""
 
 _HIDDEN = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
-"""Unicode categories that steer a terminal or a text's direction, end a line, or are no characters at all."""
+"""Unicode categories of control, format and line-ending characters and of surrogates."""
 
 
 def printable(text: str) -> str:
-    """Text as one line that does nothing to a terminal: control and format characters become ``\\x1b``, ``\\n``."""
+    """Escape control and format characters, so that text is one line and does nothing to a terminal."""
     if text.isprintable():
         return text
     hidden = {c: c.encode("unicode_escape", "backslashreplace").decode("ascii") for c in set(text) if _is_hidden(c)}
@@ -32,25 +37,25 @@ def _is_hidden(character: str) -> bool:
 
 
 def brief(text: str, most: int = MOST_SHOWN) -> str:
-    """Text as one printable line of at most `most` characters; what is cut off shows as an ellipsis."""
+    """Shorten text to one printable line of at most `most` characters, with an ellipsis for the rest."""
     line = printable(text[: most + 1])
     return line if len(text) <= most and len(line) <= most else line[: most - 1] + "…"
 
 
 def some(names: Sequence[str], most: int = 5) -> str:
-    """The first of several names, and how many there are beside."""
+    """List the first `most` names and count the others."""
     more = f" and {len(names) - most:,} more" if len(names) > most else ""
     return ", ".join(brief(name, 80) for name in names[:most]) + more
 
 
 def meant(given: str, known: Iterable[str]) -> str:
-    """The end of a message about a name that is not known: `` Did you mean 'build'?``, or nothing."""
+    """`` Did you mean 'build'?`` for an unknown name that resembles known ones, else nothing."""
     near = get_close_matches(given, list(known))
     return f" Did you mean {' or '.join(map(repr, near))}?" if near else ""
 
 
 def no_such(kind: str, given: str, known: Sequence[str]) -> str:
-    """The sentence about a name that is not known: what there is instead, and what may be meant."""
+    """The message about an unknown name, with the known ones."""
     return f"there is no {kind} '{brief(given, 80)}'; the known ones are {', '.join(known)}.{meant(given, known)}"
 
 
@@ -63,54 +68,65 @@ def plural(count: int, noun: str) -> str:
 
 
 def spelled(folder: str | Path) -> str:
-    """A folder as a sentence names it: as it was given, or whole where that has no name of its own, as ``.`` has not.
-
-    Args:
-        folder: a path, a URL, or an id of the Hub; the latter two stay as they are.
-    """
+    """A path, URL or Hub id as messages name it; paths that end in ``.`` or ``..`` are made absolute."""
     given = str(folder)
     nameless = "://" not in given and Path(given).name in ("", "..")
-    return os.path.abspath(given) if nameless else given  # noqa: PTH100  links on the way there stay as they are
+    return os.path.abspath(given) if nameless else given  # noqa: PTH100  links stay as they are
 
 
 def argument(name: str | Path) -> str:
-    """A path, a URL or an id as a shell takes it in a command that is to be copied; it is never an option there."""
+    """Quote a path, URL or id for a shell command; it is never taken for an option."""
     text = str(name)
     return shlex.quote(f"./{text}" if text.startswith("-") else text)
 
 
-class SpecsiaError(Exception):
-    """Something went wrong that the user can understand and mend; the command exits with 1.
+class ByShape:
+    """A dataclass with ``repr=False`` that shows arrays by dtype and shape, and long tuples by their length."""
 
-    The message is made printable, whatever names of files, parts or people it quotes.
-    """
+    __dataclass_fields__: ClassVar[dict[str, Any]]
+
+    def __repr__(self) -> str:
+        values = (f"{field.name}={_summary(getattr(self, field.name))}" for field in fields(self) if field.repr)
+        return f"{type(self).__name__}({', '.join(values)})"
+
+
+def _summary(value: Any) -> str:
+    if hasattr(value, "dtype") and hasattr(value, "shape"):
+        return f"{value.dtype}{list(value.shape)}"
+    if isinstance(value, tuple) and len(value) > _MOST_ENTRIES:
+        return f"({len(value):,} entries)"
+    return repr(value)
+
+
+class SpecsiaError(Exception):
+    """An error that the user can understand and fix; the command exits with 1. Its message is made `printable`."""
 
     def __init__(self, message: str) -> None:
         super().__init__(printable(message))
 
 
 class UsageError(SpecsiaError):
-    """The command was asked for something it cannot do as written; the command exits with 2."""
+    """The command cannot do what it was asked for; it exits with 2."""
 
 
 class WriteError(SpecsiaError):
-    """A place to write to cannot be used: a full disk, a folder in the way, a store that cannot be reached."""
+    """A place cannot be written: a full disk, a folder in the way, a store that cannot be reached."""
 
 
 class CostError(SpecsiaError):
-    """Something would cost more memory than it may; readers that go on without a damaged file do not go on here."""
+    """Something would need more memory than allowed; readers that tolerate damaged files do not tolerate this."""
 
 
 class CharacterError(SpecsiaError):
-    """One character cannot be built; it is quarantined and the rest goes on."""
+    """One character cannot be built; it is recorded and the others go on."""
 
 
 class OthersError(CharacterError):
-    """Code that is not this package's failed on one character; its traceback, the cause, is kept for who wrote it."""
+    """Code outside of this package failed on one character; the cause keeps its traceback."""
 
 
 class LowQualityError(CharacterError):
-    """One character was built but is too bad to be packed; `pictures` (PNG bytes by name, if any) show why."""
+    """One character was built but looks too bad to be packed; `pictures` (PNG bytes by name) show why."""
 
     def __init__(self, message: str, pictures: Mapping[str, bytes]) -> None:
         super().__init__(message)

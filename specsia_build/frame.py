@@ -1,4 +1,4 @@
-"""The one convention for axes, cameras, pixels and position colours.
+"""Axes, cameras, pixels and position colours.
 
 Right-handed, Z up, the character faces -Y and its own left is +X. The camera is orthographic, looks at the
 origin from (2 sin yaw, -2 cos yaw, 0) and its image spans `ORTHO_WIDTH` units. Yaw 0 is the frontal view; a
@@ -18,7 +18,7 @@ ORTHO_WIDTH = 1.35
 """Width and height of the image in units of the frame (the published set's orthographic scale)."""
 
 CAMERA_DISTANCE = 2.0
-"""Distance of the camera from the origin in units; immaterial for an orthographic image, kept for Blender."""
+"""Distance of the camera from the origin in units, which only Blender uses."""
 
 EXTENT = 1.0
 """Largest side of a normalised character's bounding box, in units."""
@@ -51,16 +51,16 @@ class Camera:
         return np.array([[c, s, 0.0], [0.0, 0.0, 1.0], [-s, c, 0.0]])
 
     def turn(self) -> NDArray[np.float64]:
-        """Rotation (3, 3) that turns the character as the camera sees it: x right, y away, z up."""
+        """Rotation (3, 3) into the camera's axes: x right, y away, z up."""
         right, up, forward = self.basis()
         return np.stack([right, forward, up])
 
     def position(self) -> NDArray[np.float64]:
-        """Where the camera stands, (3,), in units."""
+        """Position of the camera, (3,), in units."""
         return np.asarray(-CAMERA_DISTANCE * self.basis()[2])
 
     def project(self, points: NDArray[np.floating]) -> NDArray[np.float64]:
-        """Pixel coordinates and depth of points.
+        """Project points to pixel coordinates and depth.
 
         Args:
             points: (..., 3) in units of the frame.
@@ -79,12 +79,12 @@ def view_yaws(views: int) -> tuple[float, ...]:
 
 
 def view_cameras(views: int, size: int) -> tuple[Camera, ...]:
-    """The cameras of a build: `views` images of `size` pixels."""
+    """Cameras of `views` evenly spaced images of `size` pixels."""
     return tuple(Camera(yaw, size) for yaw in view_yaws(views))
 
 
 def signed_axis(axis: str) -> str:
-    """The name in `AXES` of an axis, which may be written in capitals and without its plus.
+    """Normalise the name of an axis, which may be in capitals and without its plus, to that in `AXES`.
 
     Raises:
         ValueError: if it is none.
@@ -108,7 +108,7 @@ def axis_vector(axis: str) -> NDArray[np.float64]:
 
 
 def axis_names(matrix: NDArray[np.floating]) -> tuple[str, ...]:
-    """Names of the signed axes that the rows of a matrix (3, 3) of zeros and ones are, `axis_vector` the other way."""
+    """Names of the signed axes that are the rows of a matrix (3, 3), the inverse of `axis_vector`."""
     columns = np.abs(matrix).argmax(axis=1)
     return tuple(("+" if row[k] > 0 else "-") + "xyz"[k] for row, k in zip(matrix, columns, strict=True))
 
@@ -161,12 +161,12 @@ class Normalisation:
 
 
 def normalise(points: NDArray[np.floating], cameras: Sequence[Camera], margin_px: float) -> Normalisation:
-    """Centre and scale that put a character into the frame.
+    """Compute the centre and scale that put a character into the frame.
 
     Args:
-        points: (N, 3), the vertices that are drawn.
-        cameras: the views that must show all of it.
-        margin_px: pixels kept free at the border, for the contour.
+        points: (N, 3) vertices that are drawn.
+        cameras: views that must show all of it.
+        margin_px: pixels to keep free at the border, for the contour.
 
     Raises:
         ValueError: if the points have no extent, or the margin leaves no room for them.
@@ -197,7 +197,7 @@ POSITION_SIGNS = (1.0, 1.0, -1.0)
 def position_codes(
     box_min: Sequence[float], box_max: Sequence[float]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Affine map from a point to its position colour, channel c = gain[c] * p[POSITION_AXES[c]] + offset[c].
+    """Compute the affine map from points to position colours, channel c = gain[c] * p[POSITION_AXES[c]] + offset[c].
 
     The box's near end of each channel maps to 0, the far end to 255; B is 255 at the smallest y, the front. A flat
     axis maps to 0.
@@ -217,7 +217,7 @@ def position_codes(
 def decode_position(
     colours: NDArray[np.uint8], box_min: Sequence[float], box_max: Sequence[float]
 ) -> NDArray[np.float64]:
-    """Points of the frame from position colours.
+    """Decode position colours to points of the frame.
 
     Args:
         colours: (..., 3) uint8, channels R = x, G = z, B = -y.

@@ -1,8 +1,7 @@
-"""The one way in which this package compiles: numba without the interpreter lock, cached per state of the sources.
+"""Compilation by numba without the GIL, cached by a digest of all compiled sources of this installation.
 
-numba keys its cache by the file of a function alone and misses changes of what it calls. Here the cache lies in a
-folder named after a digest of all sources that are compiled, of this installation. numba itself is imported when the
-first function is needed: a command that draws nothing starts without it.
+numba's own cache looks at a function's file alone and misses changes of what it calls. numba is imported when the first
+function is called, so that commands that draw nothing start without it.
 """
 
 from __future__ import annotations
@@ -21,23 +20,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from specsia_build.caches import private_folder, prune, use
-from specsia_build.files.trouble import cannot_write
-from specsia_build.files.writing import writing
-from specsia_build.folders import caches_home
+from specsia_build.files.writing import cannot_write, writing
+from specsia_build.folders import caches_home, private_folder, prune, use
 
 CACHE_NAME = "specsia-compiled"
 
 MOST_KEPT = 16
-"""Installations and states of their sources whose compiled code is kept, some 60 MB each."""
+"""Folders of compiled code that are kept, some 60 MB each."""
 
 
 def sources_digest(top: Path) -> str:
-    """What changes wherever numba would not take what it has kept: with a source, its place and its time of change.
-
-    Args:
-        top: folder of the package.
-    """
+    """Digest of the compiled sources below the package's folder `top`, their paths and modification times."""
     digest = hashlib.sha256(f"{version('numba')} {top}".encode())
     for path in sorted(map(str, top.rglob("*.py"))):
         source, name = Path(path).read_bytes(), path[len(f"{top}/") :]
@@ -48,10 +41,10 @@ def sources_digest(top: Path) -> str:
 
 @cache
 def cache_folder() -> Path:
-    """Where compiled code of these sources is kept: below the user's own cache, or in a private folder.
+    """Create the folder of compiled code in the user's cache, or in a private folder if that cannot be written.
 
     Raises:
-        SpecsiaError: if there is no place.
+        SpecsiaError: if neither can.
     """
     stated = os.environ.get("NUMBA_CACHE_DIR")
     cache, digest = Path(stated or caches_home()) / CACHE_NAME, sources_digest(Path(__file__).parent)
@@ -68,14 +61,14 @@ def cache_folder() -> Path:
 
 
 _MAKING = RLock()
-"""Held by the thread that makes what numba knows of a function: there is one of each."""
+"""Held while a dispatcher is created, so that there is one of each."""
 
 
 class Later:
-    """A function that numba is told of when it is called, or when one that calls it is compiled.
+    """A function whose numba dispatcher is created when it is called, or when a function that calls it is compiled.
 
-    Most are only called by others, and to compile what takes a call from Python costs as much as a short function does:
-    numba has one of each kind.
+    Most functions are only called by compiled ones; these get a dispatcher without the wrapper for Python, which would
+    take as long to compile as a short function.
     """
 
     def __init__(self, make: Callable[[bool], Any], function: Callable[..., Any]) -> None:
@@ -87,21 +80,21 @@ class Later:
 
     @property
     def made(self) -> Any:
-        """What numba makes of it for calls from Python, now if need be."""
+        """Dispatcher for calls from Python."""
         with _MAKING:
             self._made = self._made or self._make(False)
             return self._made
 
     @property
     def inner(self) -> Any:
-        """What numba makes of it for calls from compiled functions alone, now if need be."""
+        """Dispatcher for calls from compiled functions only."""
         with _MAKING:
             self._inner = self._inner or self._make(True)
             return self._inner
 
     @property
     def _numba_type_(self) -> Any:
-        """The type that numba asks for of values that it does not know."""
+        """The type that numba looks up for values that it does not know."""
         from numba.core.registry import cpu_target
 
         return cpu_target.typing_context.resolve_value_type(self.inner)
@@ -112,7 +105,7 @@ def _keeper() -> Any:
     from numba.core.caching import FunctionCache
 
     class Keeper(FunctionCache):
-        """numba's cache, apart for calls from compiled functions alone (`inner`); errors as sentences."""
+        """numba's cache, with separate entries for `inner` dispatchers and `WriteError` for errors."""
 
         def __init__(self, function: Callable[..., Any], inner: bool) -> None:
             super().__init__(function)
@@ -129,7 +122,7 @@ def _keeper() -> Any:
 
 
 def _compiled(function: Callable[..., Any], options: dict[str, Any], inner: bool) -> Any:
-    """A function that is compiled when it is called, and kept in `cache_folder`."""
+    """Create the dispatcher of a function, cached in `cache_folder`."""
     import numba
 
     setattr(numba.config, "CACHE_DIR", str(cache_folder()))  # noqa: B010  it has no type
@@ -144,23 +137,23 @@ def _compiled(function: Callable[..., Any], options: dict[str, Any], inner: bool
 
 
 def _keeping(**options: Any) -> Callable[[Callable[..., Any]], Any]:
-    """A decorator of functions that are compiled when they are called, and kept in `cache_folder`."""
+    """Decorator of functions that are compiled when they are called."""
     return lambda function: Later(partial(_compiled, function, options), function)
 
 
 compiled: Any = _keeping()
 """Decorator of a compiled function."""
 
-# numba does not document `_nrt`: without it, its runtime for arrays is left out.
+# `_nrt` is undocumented: without it, numba leaves its runtime for arrays out.
 uncounted: Any = _keeping(_nrt=False)
-"""Decorator of a compiled function that makes no array: to count references costs more than a short loop does."""
+"""Decorator of a compiled function that creates no array: counting references costs more than a short loop."""
 
 inlined: Any = _keeping(forceinline=True, _nrt=False)
-"""Decorator of an `uncounted` function that becomes part of its callers."""
+"""Decorator of an `uncounted` function that is inlined into its callers."""
 
 
 class _Types:
-    """The module `numba.types`, imported when one of its names is asked for."""
+    """`numba.types`, imported when one of its names is used."""
 
     def __getattr__(self, name: str) -> Any:
         from numba import types
@@ -172,7 +165,7 @@ types: Any = _Types()
 
 
 def intrinsic(function: Callable[..., Any]) -> Any:
-    """Decorator of what writes a compiled function's instructions itself; see `numba.extending.intrinsic`."""
+    """Decorator like `numba.extending.intrinsic`, which imports numba later."""
     return Later(lambda _: _extending(function), function)
 
 
@@ -181,15 +174,15 @@ def _extending(function: Callable[..., Any]) -> Any:
     from numba.extending import intrinsic as extending
 
     made: Any = extending(function)
-    # A function that calls it is being compiled, by what was known before.
+    # The function that calls it is being compiled with the types known before.
     cpu_target.typing_context.refresh()
     return made
 
 
 def ready(array: NDArray[Any], dtype: DTypeLike | None = None) -> NDArray[Any]:
-    """The array contiguous and writable, copied where it is not: a read-only one would be compiled for once more."""
+    """Return the array contiguous and writable, copied if needed: numba compiles anew for read-only ones."""
     flags = array.flags
-    # numpy takes ten times as long to see that there is nothing to do.
+    # np.require takes ten times as long to find that nothing is to be done.
     if flags.c_contiguous and flags.writeable and (dtype is None or array.dtype == dtype):
         return array
     return np.require(array, dtype, ["C_CONTIGUOUS", "WRITEABLE"])

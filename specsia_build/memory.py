@@ -1,4 +1,4 @@
-"""What one character may cost in memory: reckoned before it is spent, and held to by the operating system."""
+"""Memory that one character may use: counted before it is allocated, and limited by the operating system."""
 
 from __future__ import annotations
 
@@ -16,28 +16,28 @@ from threading import Lock
 from specsia_build.errors import CostError, UsageError
 
 MEMORY = "2 GB"
-"""What a worker may use unless a setting says otherwise."""
+"""Default limit of a worker."""
 
-LEAST_BYTES = 2**28
-MOST_BYTES = 2**44
+LEAST_BYTES, MOST_BYTES = 2**28, 2**44
+"""Range of limits: 256 MB to 16 TB."""
 
 CURE = "raise --memory, or make it smaller"
 
 HEADROOM = 1.5
-"""What the system lets a worker use, as a share of its memory: what is reckoned is not exact."""
+"""What the system lets a worker use, relative to its limit: what is counted is not exact."""
 
-KEPT = 2**26
-"""Bytes that a worker keeps of what it has given back: pictures of a view are as large, and are asked for again."""
+_KEPT = 2**26
+"""Freed bytes that a worker keeps, enough for the pictures of a view."""
 
 _TRIM_THRESHOLD, _MMAP_THRESHOLD, _LARGEST_THRESHOLD = -1, -3, 2**25
-"""Of `mallopt`, as malloc.h of glibc numbers them, and the most that it takes for the second."""
+"""Options of `mallopt` in glibc's malloc.h, and the largest value of the second."""
 
 _UNITS = {"MB": 2**20, "GB": 2**30, "TB": 2**40}
 _SIZE = re.compile(r"(\d{1,9}(?:\.\d{1,9})?) ?([MGT])i?B?", re.IGNORECASE)
 
 
 def memory_bytes(text: str) -> int:
-    """Bytes of a size such as ``2 GB``, ``1.5G`` or ``512MB``.
+    """Parse a size such as ``2 GB``, ``1.5G`` or ``512MB``.
 
     Raises:
         UsageError: if it is none, or below 256 MB or above 16 TB.
@@ -50,18 +50,18 @@ def memory_bytes(text: str) -> int:
 
 
 def shown(size: float) -> str:
-    """A number of bytes for people: ``8.8 GB``, ``512 MB``."""
+    """Format a number of bytes: ``8.8 GB``, ``512 MB``."""
     return f"{size / 2**30:.3g} GB" if size >= 2**30 else f"{max(1, round(size / 2**20))} MB"
 
 
 @dataclass
 class Budget:
-    """What one character has been reckoned to cost so far.
+    """What one character has been counted to use.
 
     Attributes:
         name: of the character, for the message.
-        most: bytes that it may cost.
-        taken: bytes reckoned for what is kept.
+        most: bytes that it may use.
+        taken: bytes that are kept.
     """
 
     name: str
@@ -76,34 +76,34 @@ _current: ContextVar[Budget | None] = ContextVar("budget", default=None)
 
 
 def allowed() -> int:
-    """Bytes that a character may cost in this process."""
+    """Bytes that a character may use in this process."""
     return _allowed
 
 
 @contextmanager
 def reckoned(name: str) -> Iterator[None]:
-    """What the block reckons is for one character of that name; blocks inside it count towards the same."""
+    """Count what the block takes towards one character; inner blocks count towards the same."""
     if _current.get() is not None:
         yield
         return
-    mark = _current.set(Budget(name, _allowed))
+    token = _current.set(Budget(name, _allowed))
     try:
         yield
     finally:
-        _current.reset(mark)
+        _current.reset(token)
 
 
 def take(size: int, cure: str = CURE) -> None:
-    """Reckon with bytes that are kept for as long as the character is worked at; called before they are spent.
+    """Count bytes that are kept until the character is done; call it before they are allocated.
 
     Outside of `reckoned` each call stands for itself.
 
     Args:
         size: how many.
-        cure: what a user can do where they are too many.
+        cure: what the user can do if they are too many.
 
     Raises:
-        CostError: if the character costs more than it may.
+        CostError: if the character needs more than it may use.
     """
     ask(size, cure)
     budget = _current.get()
@@ -112,11 +112,7 @@ def take(size: int, cure: str = CURE) -> None:
 
 
 def ask(size: int, cure: str = CURE) -> None:
-    """Reckon with bytes that are soon given back; arguments as of `take`.
-
-    Raises:
-        CostError: as `take`.
-    """
+    """Check that bytes which are soon freed fit beside those that are kept; see `take`."""
     budget = _current.get() or Budget("this", _allowed)
     if budget.taken + size > budget.most:
         raise CostError(
@@ -126,7 +122,7 @@ def ask(size: int, cure: str = CURE) -> None:
 
 
 def is_exhaustion(error: BaseException) -> bool:
-    """Whether an error says that the system gave no more memory."""
+    """Whether an error means that the system gave no more memory."""
     if isinstance(error, OSError):
         return error.errno == errno.ENOMEM
     no_thread = isinstance(error, RuntimeError) and "can't start new thread" in str(error)
@@ -134,24 +130,22 @@ def is_exhaustion(error: BaseException) -> bool:
 
 
 def exhausted(name: str) -> str:
-    """The sentence for a character on which the system's limit was met."""
+    """The message about a character that met the system's limit."""
     return f"{name} needs more memory than the {shown(_allowed)} that a worker may use: {CURE}"
 
 
 def keep_freed() -> None:
-    """Have this process keep up to `KEPT` bytes that it gives back for what it asks for next, where the C library can:
-    from the system each page would come anew, and cleared, for each view that is drawn."""
+    """Have glibc keep `_KEPT` freed bytes: new pages from the system would be cleared for each view that is drawn."""
     with suppress(AttributeError, OSError):
         mallopt = ctypes.CDLL(None).mallopt
         mallopt(_MMAP_THRESHOLD, _LARGEST_THRESHOLD)
-        mallopt(_TRIM_THRESHOLD, KEPT)
+        mallopt(_TRIM_THRESHOLD, _KEPT)
 
 
 def limit_process(size: int) -> None:
-    """Let a character cost `size` bytes in this process, and have the system hold the process to `HEADROOM` times that.
+    """Let a character use `size` bytes here, and on Linux have the system limit this process to `HEADROOM` times that.
 
-    What the process holds by now is not counted. Where the system has no such limit, only what is reckoned holds. It
-    keeps what it gives back, see `keep_freed`.
+    What the process uses by now is not counted.
     """
     global _allowed, _held_to
     _allowed = size
@@ -168,9 +162,9 @@ def _data_bytes() -> int:
 
 
 def _set_limit(wanted: int | None) -> int:
-    """Set how much private memory the system gives this process, None for all it may have; returns the limit before.
+    """Limit the private memory of this process, None for no limit; returns the limit before.
 
-    Of address space, libraries and threads reserve much more than they use.
+    Address space is no measure: libraries and threads reserve much more than they use.
     """
     import resource
 
@@ -183,9 +177,9 @@ def _set_limit(wanted: int | None) -> int:
 
 @contextmanager
 def held() -> Iterator[None]:
-    """The system lets the block take `HEADROOM` times `allowed` beside what the process has, where it can hold it.
+    """On Linux, limit what the block takes beyond what the process has to `HEADROOM` times `allowed`.
 
-    For short blocks that do nothing but decode: what other threads take meanwhile counts too.
+    For short blocks that only decode: what other threads take meanwhile counts too.
     """
     global _holders, _loose
     if sys.platform != "linux":
@@ -208,7 +202,7 @@ def held() -> Iterator[None]:
 
 @contextmanager
 def unlimited() -> Iterator[None]:
-    """Processes that the block starts are not held to this one's limit."""
+    """Start processes in the block without this one's limit."""
     before = _set_limit(None) if sys.platform == "linux" else 0
     try:
         yield

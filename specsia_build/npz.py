@@ -1,4 +1,4 @@
-"""Arrays in files: NumPy's `.npz`, of the same bytes everywhere."""
+"""NumPy's `.npz`, with the same bytes everywhere, and faster than NumPy's own reader."""
 
 from __future__ import annotations
 
@@ -15,20 +15,17 @@ from isal import isal_zlib
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
-from specsia_build import deflate
+from specsia_build import png
 from specsia_build.jit import ready
 
-KEY = "i"
-"""Name of the array in its file."""
+KEY, THERE = "i", "there"
+"""Names of an array in its file, and of the mask of a sparse one."""
 
-THERE = "there"
-"""Name of what says where a sparse array's values belong."""
-
-_STORED, _DEFLATED, _MADE, _NEEDED, _DOS_DATE = 0, 8, 20, 20, 0x21
-"""Of the zip format: its methods, versions, and the first of January 1980."""
+_STORED, _DEFLATED, _CREATED, _NEEDED, _DOS_DATE = 0, 8, 20, 20, 0x21
+"""Of the zip format: methods, versions, and 1 January 1980."""
 
 _HEADER = 30
-"""Bytes before the name of a member."""
+"""Bytes before the name of a zip member."""
 
 _DAMAGES: tuple[type[Exception], ...] = (
     KeyError,
@@ -43,33 +40,30 @@ _DAMAGES: tuple[type[Exception], ...] = (
 
 
 def encode(array: NDArray[Any]) -> bytes:
-    """A `.npz` as `np.load` reads it, with the array named `KEY`."""
+    """Encode an array as `.npz`, under the name `KEY`."""
     return encode_named({KEY: array})
 
 
 def encode_sparse(array: NDArray[np.float32]) -> bytes:
-    """A `.npz` of an array (H, W, 2) that is zero at most places: where it is not, and what it has there.
-
-    The values are not compressed: of numbers whose last bits are noise that would take long and gain little.
-    """
+    """Encode an array (H, W, 2) that is mostly zero, as a mask and values; the latter are noise and not compressed."""
     words = ready(array, np.float32).view(np.uint64)[..., 0]
     there = words != 0
     return encode_named({THERE: there, KEY: words[there].view(np.float32).reshape(-1, 2)}, stored=(KEY,))
 
 
 def encode_named(arrays: Mapping[str, NDArray[Any]], stored: Collection[str] = ()) -> bytes:
-    """A `.npz` as `np.load` reads it, with arrays by their names, plain ASCII; those that are `stored` uncompressed."""
+    """Encode arrays as `.npz` by their names, plain ASCII; those that are `stored` uncompressed."""
     body, directory = bytearray(), bytearray()
     for name, array in ((name, ready(array)) for name, array in arrays.items()):
         stream = io.BytesIO()
         npy.write_array_header_1_0(stream, npy.header_data_from_array_1_0(array))
         plain, member = b"".join([stream.getvalue(), array.data]), f"{name}.npy".encode()
-        # Without the two bytes before and the four behind that make zlib's container of a deflated stream.
-        packed = plain if name in stored else deflate.compress(plain)[2:-4]
+        # Without the 2 bytes before and the 4 behind that make zlib's container.
+        packed = plain if name in stored else png.deflate(plain)[2:-4]
         sizes = (isal_zlib.crc32(plain), len(packed), len(plain), len(member))
         method = _STORED if name in stored else _DEFLATED
         facts = struct.pack("<HHHHHIIIHH", _NEEDED, 0, method, 0, _DOS_DATE, *sizes, 0)
-        directory += b"PK\x01\x02" + struct.pack("<H", _MADE) + facts
+        directory += b"PK\x01\x02" + struct.pack("<H", _CREATED) + facts
         directory += struct.pack("<HHHII", 0, 0, 0, 0, len(body)) + member
         body += b"PK\x03\x04" + facts + member + packed
     end = struct.pack("<HHHHIIH", 0, 0, len(arrays), len(arrays), len(directory), len(body), 0)
@@ -77,7 +71,7 @@ def encode_named(arrays: Mapping[str, NDArray[Any]], stored: Collection[str] = (
 
 
 def decode(data: bytes) -> NDArray[Any]:
-    """The array of a `.npz` that `encode` wrote.
+    """Decode what `encode` wrote.
 
     Raises:
         ValueError: if the bytes are no such file.
@@ -86,49 +80,40 @@ def decode(data: bytes) -> NDArray[Any]:
 
 
 def decode_sparse(data: bytes) -> NDArray[Any]:
-    """The array (H, W, K) of a `.npz` that `encode_sparse` wrote.
+    """Decode what `encode_sparse` wrote, (H, W, K).
 
     Raises:
         ValueError: if the bytes are no such file.
     """
     there, values = _decoded(data, THERE, KEY)
-    found = np.zeros((*there.shape, *values.shape[1:]), values.dtype)
-    found[there] = values
-    return found
+    array = np.zeros((*there.shape, *values.shape[1:]), values.dtype)
+    array[there] = values
+    return array
 
 
 def _decoded(data: bytes, *names: str) -> list[NDArray[Any]]:
     try:
-        with zipfile.ZipFile(io.BytesIO(data)) as packed:
-            return [_array(_unpacked(data, packed.getinfo(f"{name}.npy"))) for name in names]
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            return [_array(_unpacked(data, archive.getinfo(f"{name}.npy"))) for name in names]
     except _DAMAGES as error:
         raise ValueError(f"is no array in a .npz under the name '{names[-1]}': {error}") from error
 
 
 def _unpacked(data: bytes, member: zipfile.ZipInfo) -> bytes:
-    """What a member of a zip file holds; Python's own reader takes three times as long.
-
-    Raises:
-        ValueError: if it is packed in a way that arrays are not, or not what the file's directory says.
-    """
+    """Content of a zip member; `zipfile` takes three times as long."""
     begin = member.header_offset + _HEADER + sum(struct.unpack_from("<HH", data, member.header_offset + _HEADER - 4))
     plain = data[begin : begin + member.compress_size]
     if member.compress_type == _DEFLATED:
-        # No more than is to be there, whatever it would unpack to.
         plain = isal_zlib.decompressobj(-zlib.MAX_WBITS).decompress(plain, member.file_size)
     elif member.compress_type != _STORED:
         raise ValueError(f"it is packed by method {member.compress_type} of the zip format")
     if len(plain) != member.file_size or isal_zlib.crc32(plain) != member.CRC:
-        raise ValueError("its content is not what its sum says")
+        raise ValueError("its content does not match its checksum")
     return plain
 
 
 def _array(content: bytes) -> NDArray[Any]:
-    """The array of a `.npy` file.
-
-    Raises:
-        ValueError: if it is none of plain values.
-    """
+    """Array of a `.npy` file."""
     stream = io.BytesIO(content)
     read = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}.get(npy.read_magic(stream))
     if read is None:

@@ -1,7 +1,7 @@
-"""What belongs to whom: nothing that a command did not write is ever replaced or removed.
+"""Checks that no command replaces or removes what it did not write.
 
-A folder that a command writes into is new, empty, or has the mark that the same command left there; a file that it
-replaces shows by its beginning or its end that it wrote it.
+A folder that a command writes into is new, empty or holds the command's mark; a file that it replaces begins or ends
+with words that show who wrote it.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from pathlib import Path
 
 from specsia_build.errors import SpecsiaError, UsageError, spelled
 from specsia_build.files.names import is_temporary
-from specsia_build.files.writing import see_writable
+from specsia_build.files.writing import require_writable
 
 RUN_MARK = "specsia-run.json"
 """In the folder of a run."""
@@ -21,10 +21,10 @@ _LOOKED_AT = 4096
 
 
 def is_vacant(folder: Path) -> bool:
-    """Whether a folder is not there or holds nothing but what a killed writer left.
+    """Whether a folder is missing, or empty except for temporary files of killed writers.
 
     Raises:
-        UsageError: if it is no folder, or cannot be looked into.
+        UsageError: if it is no folder, or cannot be read.
     """
     try:
         return all(is_temporary(path.name) for path in folder.iterdir())
@@ -33,28 +33,28 @@ def is_vacant(folder: Path) -> bool:
     except NotADirectoryError as error:
         raise UsageError(f"{folder} is no folder: name another --out") from error
     except OSError as error:
-        raise UsageError(f"{spelled(folder)} cannot be looked into: {error.strerror or error}") from error
+        raise UsageError(f"{spelled(folder)} cannot be read: {error.strerror or error}") from error
 
 
 def refuse_foreign_folder(folder: Path, what: str, *marks: str) -> None:
-    """See that a command may write into a folder.
+    """Check that a command may write into the folder that `--out` names.
 
     Args:
-        folder: that `--out` names.
+        folder: in question.
         what: that the command writes, for the message.
-        marks: files any of which it leaves in such a folder; without one only a vacant folder will do.
+        marks: files of which the command leaves one in such a folder.
 
     Raises:
-        UsageError: if it holds something else.
+        UsageError: if it is neither vacant nor marked.
     """
     if not is_vacant(folder) and not any((folder / mark).is_file() for mark in marks):
         raise UsageError(
-            f"{spelled(folder)} is not empty and holds no {what}: name another --out, a new folder in it, say"
+            f"{spelled(folder)} is not empty and holds no {what}: name another --out, a new folder in it for instance"
         )
 
 
 def bears(path: Path, words: bytes) -> bool:
-    """Whether a file is there whose beginning or end holds some words."""
+    """Whether a file exists whose first or last `_LOOKED_AT` bytes contain some words."""
     try:
         with path.open("rb") as stream:
             if not path.is_file():
@@ -73,11 +73,11 @@ def refuse_foreign_file(path: Path, what: str, words: bytes | None) -> None:
     Args:
         path: of the file.
         what: that the command writes, for the message.
-        words: that every such file has at its beginning or end; None where only an empty file is replaced.
+        words: that such files bear, see `bears`; None if only an empty file may be replaced.
 
     Raises:
-        UsageError: if it holds something else, or cannot be written, since a file is in the place of a folder.
-        WriteError: if its folder may not be written.
+        UsageError: if it holds something else, or a file is in the place of its folder.
+        WriteError: if its folder cannot be written.
     """
     in_the_way = next((above for above in path.parents if above.is_file()), None)
     if in_the_way is not None:
@@ -85,33 +85,32 @@ def refuse_foreign_file(path: Path, what: str, words: bytes | None) -> None:
     empty = path.is_file() and path.stat().st_size == 0
     if os.path.lexists(path) and not empty and (words is None or not bears(path, words)):
         raise UsageError(f"{path} is there already and is no {what}: name another file")
-    see_writable(path)
+    require_writable(path)
 
 
 def listed_below(folder: Path) -> list[str]:
-    """Relative names of what lies below a folder and is no folder, or is an empty one, in order; links stay links.
+    """Sorted relative names of the files, links and empty folders below a folder; links are not followed.
 
     Raises:
-        SpecsiaError: if a folder cannot be looked into.
+        SpecsiaError: if a folder cannot be read.
     """
 
     def refuse(error: OSError) -> None:
-        if isinstance(error, FileNotFoundError):
-            return
-        raise SpecsiaError(f"{error.filename} cannot be looked into: {error.strerror}")
+        if not isinstance(error, FileNotFoundError):
+            raise SpecsiaError(f"{error.filename} cannot be read: {error.strerror}")
 
-    found = []
+    names = []
     for parent, folders, files in os.walk(folder, onerror=refuse):
         above = Path(parent).relative_to(folder)
         links = [name for name in folders if (Path(parent) / name).is_symlink()]
-        found += [(above / name).as_posix() for name in (*files, *links)]
+        names += [(above / name).as_posix() for name in (*files, *links)]
         if not folders and not files and above != Path():
-            found.append(above.as_posix())
-    return sorted(found)
+            names.append(above.as_posix())
+    return sorted(names)
 
 
 def remove_empty(folder: Path) -> None:
-    """Remove a folder and those below it as far as nothing is in them; a link to one stays."""
+    """Remove the empty folders below a folder, and itself if nothing is left; links stay."""
     for parent, _, _ in os.walk(folder, topdown=False):
         path = Path(parent)
         if not path.is_symlink() and not any(path.iterdir()):

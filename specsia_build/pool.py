@@ -1,4 +1,4 @@
-"""Worker processes of this machine, any of which may crash or hang without taking the others along."""
+"""Worker processes of this machine, any of which may crash or hang without affecting the others."""
 
 from __future__ import annotations
 
@@ -21,7 +21,6 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.context import BaseContext
 from typing import Any, TypeVar
 
-from specsia_build.clock import Clock
 from specsia_build.errors import SpecsiaError
 from specsia_build.memory import limit_process, shown
 
@@ -29,26 +28,51 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 ITEMS_PER_PROCESS = 500
-"""Items after which a worker is replaced, so that what a library leaks stays bounded."""
+"""Items after which a worker is replaced, to bound what libraries leak."""
 
 LEAST_SECONDS = 60.0
-"""Time that a worker serves at least, so that one with short items is not replaced all the time."""
+"""Time that a worker serves at least, so that workers with short items are not replaced all the time."""
+
+LOOK_SECONDS = 1.0
+"""Longest time between two looks at a `Clock` by who waits for a deadline."""
+
+_LATE_SECONDS = 2.0
+"""Delay of a look that shows that this process was stopped."""
 
 _MOST_STARTS = 3
-"""Workers in a row that may end before they have begun."""
+"""Workers in a row that may end before they are ready."""
 
 _GRACE_SECONDS = 5.0
-"""Time that a worker has to end after SIGTERM."""
+"""Time between SIGTERM and SIGKILL."""
 
 _AHEAD = 4
 """Results per worker that may wait for an earlier one."""
 
 _SOCKET_PATH, _SOCKET_NAME = 104, len("/pymp-12345678/listener-12345678")
-"""Bytes that a socket's path may have on any system, and what multiprocessing adds to the temporary folder's."""
+"""Bytes of a socket's path on any system, and what multiprocessing adds to the temporary folder's."""
 
 _THREAD_SETTINGS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 
 _READY, _DONE, _RAISED = range(3)
+"""Kinds of a worker's messages."""
+
+
+class Clock:
+    """Seconds that pass while this process runs, without those in which it was stopped, by Ctrl-Z for instance."""
+
+    def __init__(self) -> None:
+        self._last, self._stopped = time.monotonic(), 0.0
+
+    def now(self) -> float:
+        """Seconds since some moment; calls that lie far apart count as `LOOK_SECONDS`."""
+        before, self._last = self._last, time.monotonic()
+        late = self._last - before - LOOK_SECONDS
+        self._stopped += late if late > _LATE_SECONDS else 0.0
+        return self._last - self._stopped
+
+    def left(self, deadline: float) -> float:
+        """Seconds to wait before the next call of `now`: until the deadline, at most `LOOK_SECONDS`."""
+        return LOOK_SECONDS if deadline == math.inf else min(max(0.0, deadline - self.now()), LOOK_SECONDS)
 
 
 @dataclass(frozen=True)
@@ -59,11 +83,11 @@ class Lost:
 
 
 Results = Generator[tuple[int, R | Lost], None, None]
-"""Index and result of each item in the order in which they end; closing it ends the workers."""
+"""Index and result of each item, in the order in which they end; closing it ends the workers."""
 
 
 def never() -> bool:
-    """Of a call all of whose items are wanted."""
+    """Return False, as the default of `enough`."""
     return False
 
 
@@ -73,14 +97,14 @@ def given_up(timeout: float) -> str:
 
 
 def start_method() -> str:
-    """How workers begin: forked from a server that loads modules once or, where its socket cannot be, each anew."""
+    """Start method of workers: ``forkserver``, or ``spawn`` if its socket's path would be too long."""
     fits = len(os.fsencode(tempfile.gettempdir())) + _SOCKET_NAME < _SOCKET_PATH
     return "forkserver" if fits and "forkserver" in multiprocessing.get_all_start_methods() else "spawn"
 
 
 @contextmanager
 def undisturbed() -> Iterator[None]:
-    """Block SIGINT, so that what begins here gets no Ctrl-C before it ignores it."""
+    """Block SIGINT, so that processes that start in the block do not get a Ctrl-C before they ignore it."""
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
@@ -94,12 +118,12 @@ def _interpreter_flags() -> list[str]:
 
 
 def _context(preload: Sequence[str]) -> BaseContext:
-    # What multiprocessing starts by `python -c` would import modules from the current folder, which may be anybody's.
+    # multiprocessing starts `python -c`, which would import modules from the current folder, whoever's that is.
     setattr(util, "_args_from_interpreter_flags", _interpreter_flags)  # noqa: B010  a private name
     context = multiprocessing.get_context(start_method())
     if context.get_start_method() == "forkserver":
         context.set_forkserver_preload(list(preload))
-        # It begins without Ctrl-C by itself, and lets that through for what begins after it.
+        # Started with signals open, before the server, which would pass on the blocked ones.
         resource_tracker.ensure_running()
         with undisturbed():
             forkserver.ensure_running()
@@ -107,7 +131,7 @@ def _context(preload: Sequence[str]) -> BaseContext:
 
 
 def _serve(pipe: Connection, memory: int | None) -> None:
-    """Serve as a worker: the function comes first, then one item at a time. Ends with the parent, however that ends."""
+    """Run a worker: receive the function, then item by item. It ends with its parent, however that ends."""
     if memory is not None:
         limit_process(memory)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -144,7 +168,7 @@ def _sendable(error: Exception) -> Exception:
 
 @dataclass
 class _Worker:
-    """A process, the pipe to it, and the item that it is at."""
+    """A process, the pipe to it, and the item that it works on."""
 
     process: Any
     pipe: Connection
@@ -154,12 +178,12 @@ class _Worker:
     left: int = ITEMS_PER_PROCESS
     born: float = field(default_factory=time.monotonic)
 
-    def end(self) -> None:
+    def terminate(self) -> None:
         self.pipe.close()
         self.process.terminate()
 
-    def ended(self) -> None:
-        """Wait for the process, and kill it if need be."""
+    def join(self) -> None:
+        """Wait for the process to end, and kill it if it does not."""
         self.process.join(_GRACE_SECONDS)
         if self.process.exitcode is None:
             self.process.kill()
@@ -182,7 +206,7 @@ class Pool:
     Attributes:
         workers: how many at most.
         timeout: seconds after which an item is given up and its process killed.
-        memory: bytes that an item may cost, or None for no limit; see `limit_process`.
+        memory: bytes that an item may use, or None for no limit; see `limit_process`.
         preload: modules to import once for all workers.
     """
 
@@ -203,11 +227,11 @@ class Pool:
         Args:
             function: what it raises is raised here and ends the call.
             items: picklable.
-            enough: asked before an item is handed out; once true no other is, and those at work are finished.
-            pause: asked likewise; while true no other is handed out.
+            enough: called before an item is handed out; once true, no other is, and the current ones are finished.
+            pause: called likewise; while true, no other is handed out.
 
         Raises:
-            SpecsiaError: if no worker lives long enough to begin.
+            SpecsiaError: if workers end before they are ready.
         """
         if not items:
             return
@@ -218,29 +242,9 @@ class Pool:
             yield from call.results(enough, pause)
         finally:
             for worker in call.workers.values():
-                worker.end()
+                worker.terminate()
             for worker in call.workers.values():
-                worker.ended()
-
-    def in_order(self, function: Callable[[T], R], items: Sequence[T]) -> Generator[R, None, None]:
-        """Yield results in the order of the items; computed here where there is one worker.
-
-        Raises:
-            SpecsiaError: if a worker is lost.
-        """
-        if self.workers <= 1:
-            yield from map(function, items)
-            return
-        waiting: dict[int, R] = {}
-        turn = 0
-        with closing(self.run(function, items, pause=lambda: len(waiting) > _AHEAD * self.workers)) as results:
-            for index, result in results:
-                if isinstance(result, Lost):
-                    raise SpecsiaError(f"a worker was lost: {result.reason}")
-                waiting[index] = result
-                while turn in waiting:
-                    yield waiting.pop(turn)
-                    turn += 1
+                worker.join()
 
 
 class _Call:
@@ -250,7 +254,7 @@ class _Call:
         self.pool, self.function, self.items, self.context = pool, function, items, context
         self.todo = deque(range(len(items)))
         self.workers: dict[Any, _Worker] = {}
-        self.fruitless = 0
+        self.failed_starts = 0
         self.clock = Clock()
 
     def results(self, enough: Callable[[], bool], pause: Callable[[], bool]) -> Iterator[tuple[int, Any]]:
@@ -262,47 +266,47 @@ class _Call:
             busy = [worker.deadline for worker in self.workers.values() if worker.index is not None]
             if not self.todo and not busy:
                 return
-            speaking = wait(list(self.workers), self.clock.left(min(busy)) if busy else None)
-            # What has arrived is heard before anyone is given up.
+            arrived = wait(list(self.workers), self.clock.left(min(busy)) if busy else None)
+            # Results that have arrived count before anyone is given up.
             now = self.clock.now()
-            for pipe in speaking:
-                if (found := self._heard(self.workers[pipe])) is not None:
-                    yield found
+            for pipe in arrived:
+                if (result := self._receive(self.workers[pipe])) is not None:
+                    yield result
             for worker in [one for one in self.workers.values() if one.index is not None and one.deadline <= now]:
-                self._let_go(worker)
+                self._remove(worker)
                 assert worker.index is not None
                 yield worker.index, Lost(given_up(self.pool.timeout))
 
     def _fill(self) -> None:
-        """Give each idle worker an item, and start as many as there are items for."""
+        """Give each idle worker an item, and start more workers if there are more items."""
         for worker in [one for one in self.workers.values() if one.ready and one.index is None]:
             if not self.todo:
                 return
             if worker.left <= 0 and time.monotonic() - worker.born > LEAST_SECONDS:
-                self._let_go(worker)
+                self._remove(worker)
                 continue
             index = self.todo.popleft()
             try:
                 worker.pipe.send(self.items[index])
             except BrokenPipeError:
                 self.todo.appendleft(index)
-                self._let_go(worker)
+                self._remove(worker)
                 continue
             worker.index, worker.left, worker.deadline = index, worker.left - 1, self.clock.now() + self.pool.timeout
         starting = sum(not worker.ready for worker in self.workers.values())
         while len(self.workers) < self.pool.workers and starting < len(self.todo):
             try:
-                worker = self._started()
+                worker = self._start()
             except (OSError, EOFError) as error:
-                # Where others are at work there is time to try again.
+                # While others work there is time to try again.
                 if self.workers:
                     return
-                self._in_vain(error)
+                self._count_failed_start(error)
                 continue
             self.workers[worker.pipe] = worker
             starting += 1
 
-    def _started(self) -> _Worker:
+    def _start(self) -> _Worker:
         pipe, theirs = self.context.Pipe()
         process = self.context.Process(  # type: ignore[attr-defined]
             target=_serve, args=(theirs, self.pool.memory), daemon=True
@@ -314,47 +318,63 @@ class _Call:
             pipe.send(self.function)
         except (OSError, EOFError):
             if process.pid is not None:
-                worker.end()
-                worker.ended()
+                worker.terminate()
+                worker.join()
             raise
         return worker
 
-    def _in_vain(self, error: Exception) -> None:
-        """Count a worker that ended before it had begun."""
-        self.fruitless += 1
-        if self.fruitless == _MOST_STARTS:
+    def _count_failed_start(self, error: Exception) -> None:
+        self.failed_starts += 1
+        if self.failed_starts == _MOST_STARTS:
             raise SpecsiaError(
                 "worker processes end before they begin: the machine may be out of memory or processes"
             ) from error
 
-    def _heard(self, worker: _Worker) -> tuple[int, Any] | None:
+    def _receive(self, worker: _Worker) -> tuple[int, Any] | None:
         """Result of a worker's item, if its message is one."""
         try:
             kind, content = worker.pipe.recv()
         except (EOFError, OSError) as error:
-            self._let_go(worker)
+            self._remove(worker)
             if not worker.ready:
-                self._in_vain(error)
+                self._count_failed_start(error)
             lost = Lost(_died(worker.process.exitcode, self.pool.memory))
             return None if worker.index is None else (worker.index, lost)
         if kind == _RAISED:
             raise content
         if kind == _READY:
-            worker.ready, self.fruitless = True, 0
+            worker.ready, self.failed_starts = True, 0
             return None
         assert worker.index is not None
         index, worker.index = worker.index, None
         return index, content
 
-    def _let_go(self, worker: _Worker) -> None:
+    def _remove(self, worker: _Worker) -> None:
         del self.workers[worker.pipe]
-        worker.end()
-        worker.ended()
+        worker.terminate()
+        worker.join()
 
 
 def results(calls: Iterable[tuple[Callable[[Any], Any], Any]], workers: int) -> Generator[Any, None, None]:
-    """Results of calls, each a function and its argument, in their order; see `Pool.in_order`."""
-    return Pool(workers).in_order(_call, list(calls))
+    """Results of calls, each a function and its argument, in their order; computed here if there is one worker.
+
+    Raises:
+        SpecsiaError: if a worker is lost.
+    """
+    if workers <= 1:
+        yield from map(_call, calls)
+        return
+    waiting: dict[int, Any] = {}
+    turn = 0
+    run = Pool(workers).run(_call, list(calls), pause=lambda: len(waiting) > _AHEAD * workers)
+    with closing(run) as arriving:
+        for index, result in arriving:
+            if isinstance(result, Lost):
+                raise SpecsiaError(f"a worker was lost: {result.reason}")
+            waiting[index] = result
+            while turn in waiting:
+                yield waiting.pop(turn)
+                turn += 1
 
 
 def _call(call: tuple[Callable[[Any], Any], Any]) -> Any:

@@ -12,8 +12,7 @@ from unittest.mock import patch
 import numpy as np
 import trimesh
 
-from specsia_build.config import BuildConfig
-from specsia_build.config_file import with_settings
+from specsia_build.config import BuildConfig, with_settings
 from specsia_build.pipeline.build import build
 from specsia_build.pipeline.layout import RunLayout, layout_of
 from specsia_build.pipeline.progress import Progress

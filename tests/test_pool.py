@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import signal
 import subprocess
@@ -16,7 +17,7 @@ import psutil
 import pytest
 
 from specsia_build.errors import SpecsiaError
-from specsia_build.pool import Lost, Pool, _Call, _died
+from specsia_build.pool import LOOK_SECONDS, Clock, Lost, Pool, _Call, _died, results
 
 LONG = 600.0
 
@@ -83,9 +84,9 @@ def test_every_item_is_either_done_or_lost_for_the_true_reason() -> None:
 
 
 def test_results_in_order_are_in_order_and_a_lost_worker_is_an_error() -> None:
-    assert list(Pool(2).in_order(later, list(range(12)))) == list(range(12))
+    assert list(results([(later, item) for item in range(12)], 2)) == list(range(12))
     with pytest.raises(SpecsiaError, match="exit code 9"):
-        list(Pool(2).in_order(troubled, [1, 3, 2]))
+        list(results([(troubled, item) for item in (1, 3, 2)], 2))
 
 
 def test_workers_that_die_idle_cost_nothing(tmp_path: Path) -> None:
@@ -102,7 +103,7 @@ def test_workers_that_never_begin_are_an_error(started: bool, monkeypatch: pytes
         raise BrokenPipeError(32, "Broken pipe")
 
     if not started:
-        monkeypatch.setattr(_Call, "_started", refused)
+        monkeypatch.setattr(_Call, "_start", refused)
     with pytest.raises(SpecsiaError, match="worker processes end before they begin"):
         list(Pool(1).run(DiesOnArrival(None), [1, 2]))
 
@@ -194,3 +195,20 @@ def test_workers_run_nothing_of_the_folder_that_they_begin_in(tmp_path: Path, me
     )
     assert counted.stdout == "1 2\n", counted.stderr
     assert not ran.exists()
+
+
+def test_time_in_which_the_process_was_stopped_does_not_pass(monkeypatch: pytest.MonkeyPatch) -> None:
+    at = [100.0]
+    monkeypatch.setattr(time, "monotonic", lambda: at[0])
+    clock = Clock()
+    deadline = clock.now() + 5.0
+    at[0] += 2.0
+    assert clock.now() == deadline - 3.0
+    at[0] += 900.0
+    assert clock.now() == deadline - 3.0 + LOOK_SECONDS
+    assert clock.left(deadline) == LOOK_SECONDS
+    at[0] += 1.5
+    assert clock.left(deadline) == 0.5
+    at[0] += 2.0
+    assert clock.left(deadline) == 0.0
+    assert clock.left(math.inf) == LOOK_SECONDS

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from specsia_build.backends.base import Backend, Context
 from specsia_build.errors import MOST_SHOWN, CharacterError, OthersError, SpecsiaError, brief
-from specsia_build.files.trouble import write_trouble
+from specsia_build.files.writing import write_trouble
 from specsia_build.memory import is_exhaustion
 from specsia_build.rendering.form import kind_of, misshapen
 from specsia_build.rendering.mesh import Mesh

@@ -21,8 +21,7 @@ from specsia_build.characters.side_files import SideFiles
 from specsia_build.errors import CharacterError, SpecsiaError, UsageError
 from specsia_build.files.records import remembered_json
 from specsia_build.files.sources import open_source_file, source_digest
-from specsia_build.files.trouble import write_trouble
-from specsia_build.files.writing import replacing_folder
+from specsia_build.files.writing import replacing_folder, write_trouble
 from specsia_build.folders import user_cache
 from specsia_build.frame import up_rotation
 from specsia_build.rendering.blender.process import EXECUTABLE_SETTING, BlenderProcess, scripts_folder

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from specsia_build.characters.doubts.doubt import Doubt, Fix
 from specsia_build.characters.doubts.joints import Landmark
+from specsia_build.errors import ByShape
 from specsia_build.rendering.mesh import Mesh
-from specsia_build.shown import ByShape
 
 SPLITS = ("train", "validation", "test")
 

@@ -17,8 +17,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from specsia_build import memory, png
 from specsia_build.errors import CharacterError
-from specsia_build.files.content import other_content
-from specsia_build.files.sources import open_source_file, read_whole
+from specsia_build.files.sources import open_source_file, other_content, read_whole
 from specsia_build.rendering.mesh import Texture, Wrap
 
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tga", ".webp")

@@ -16,9 +16,8 @@ from specsia_build.characters.bicar import is_bicar
 from specsia_build.characters.character import AUTO, MOST_ID_BYTES, UNSETTLED, Entry, is_safe_id
 from specsia_build.characters.formats import FORMATS, REFUSED
 from specsia_build.errors import CharacterError, UsageError, brief
-from specsia_build.files.content import other_content
 from specsia_build.files.listing import listing
-from specsia_build.files.sources import open_source_file
+from specsia_build.files.sources import open_source_file, other_content
 from specsia_build.frame import front_rotation, signed_axis
 
 MOST_BYTES = 2**30

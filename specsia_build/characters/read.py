@@ -25,8 +25,7 @@ from specsia_build.characters.ply import read_ply
 from specsia_build.characters.polygons import MAX_TRIANGLES
 from specsia_build.characters.raw import PARSER_ERRORS, RawMesh, RawMoving
 from specsia_build.errors import CharacterError, CostError, plural
-from specsia_build.files.content import LOOKED_AT, other_content
-from specsia_build.files.sources import open_source_file
+from specsia_build.files.sources import BEGINNING, open_source_file, other_content
 from specsia_build.frame import front_rotation, up_rotation
 from specsia_build.rendering.mesh import Mesh, flat_normals
 
@@ -126,7 +125,7 @@ def _other_content(entry: Entry) -> str | None:
     path = entry.path / "tpose" / "m.obj" if entry.format == "3dbicar" else entry.path
     try:
         with open_source_file(path, entry.within) as stream:
-            said = other_content(stream.read(LOOKED_AT), entry.format)
+            said = other_content(stream.read(BEGINNING), entry.format)
     except (OSError, CharacterError):
         return None
     return None if said is None else f"{path.name} {said}"

@@ -11,8 +11,7 @@ from typing import Any
 
 import click
 
-from specsia_build.errors import WriteError, meant
-from specsia_build.files.trouble import AGAIN
+from specsia_build.errors import meant
 from specsia_build.terminal.board import clock_time
 from specsia_build.terminal.layout import Table
 from specsia_build.terminal.screen import close, complain, show
@@ -26,9 +25,6 @@ OLD_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 STOPPED, PAUSED = "stopped; the same command begins anew", "stopped; the same command goes on from here"
 """What is said after Ctrl-C."""
-
-ANEW = "give the same command again"
-"""What replaces `AGAIN` in errors of commands that keep nothing."""
 
 JSON, BEGAN = "specsia.json", "specsia.began"
 """Among the `meta` of a context: whether one JSON document is printed, and when the command began."""
@@ -84,17 +80,12 @@ class Command(_WithExamples):
 
         Raises:
             KeyboardInterrupt: where it was stopped, with what is to be said.
-            WriteError: where something could not be written, without the promise to go on from there if it does not.
         """
         ctx.meta[BEGAN] = time.monotonic()
         try:
             return super().invoke(ctx)
         except KeyboardInterrupt as error:
             raise KeyboardInterrupt(str(error) or (PAUSED if self.goes_on else STOPPED)) from error
-        except WriteError as error:
-            if self.goes_on or AGAIN not in str(error):
-                raise
-            raise WriteError(str(error).replace(AGAIN, ANEW)) from error
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Take the words after the command's name.

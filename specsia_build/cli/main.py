@@ -17,7 +17,7 @@ from specsia_build import __version__
 from specsia_build.cli.command import DONE, FAILED, INTERRUPTED, STOPPED, USAGE, CommandGroup
 from specsia_build.cli.stopping import stoppable
 from specsia_build.errors import SpecsiaError, UsageError, brief
-from specsia_build.files.trouble import write_trouble
+from specsia_build.files.writing import write_trouble
 from specsia_build.terminal.screen import complain, say
 
 

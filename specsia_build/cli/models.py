@@ -23,7 +23,6 @@ from specsia_build.dravie.config import (
 )
 from specsia_build.dravie.runs import find_run, run_name
 from specsia_build.errors import UsageError, WriteError, argument, plural
-from specsia_build.files.trouble import AGAIN
 from specsia_build.terminal.screen import say
 
 RESUMED = "the same command with --resume goes on from the last checkpoint"
@@ -67,7 +66,7 @@ def train(dataset: str, run: Path, preset: str | None, device: str, resume: bool
         rhythm = Rhythm(given["checkpoint_every"], given["validate_every"])
         done = run_train(dataset, run, config, resume=resume, device_name=device, rhythm=rhythm)
     except WriteError as error:
-        raise WriteError(str(error).replace(AGAIN, RESUMED)) from error
+        raise WriteError(f"{error}; {RESUMED}") from error
     except KeyboardInterrupt as error:
         raise KeyboardInterrupt(f"stopped; {RESUMED}") from error
     steps, rows, folder = plural(done.steps, "step"), plural(done.rows, "row"), argument(done.run)

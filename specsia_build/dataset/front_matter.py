@@ -10,7 +10,7 @@ import yaml
 
 from specsia_build.errors import SpecsiaError
 from specsia_build.files.names import relative_name
-from specsia_build.files.plain_yaml import PlainLoader
+from specsia_build.files.records import PlainLoader
 
 MOST_CARD_BYTES = 1 << 22
 

@@ -15,9 +15,8 @@ from PIL import Image
 from specsia_build import png
 from specsia_build.characters.character import id_order_key
 from specsia_build.dataset import schema
-from specsia_build.errors import SpecsiaError, brief
+from specsia_build.errors import ByShape, SpecsiaError, brief
 from specsia_build.films import Pixels
-from specsia_build.shown import ByShape
 
 if TYPE_CHECKING:
     from specsia_build.dataset.reading import OpenedDataset

@@ -123,7 +123,7 @@ def _groups(rows: Iterable[Row]) -> Iterator[list[Row]]:
         yield group
 
 
-def write_shard(path: Path, rows: Iterable[Row], schema: pa.Schema, needed: int | None = None) -> int:
+def write_shard(path: Path, rows: Iterable[Row], schema: pa.Schema) -> int:
     """Write one shard whole or not at all; returns the number of rows.
 
     As `datasets` does by default, it has a page index, and its pages are cut by content, so that the Hub's storage
@@ -133,7 +133,6 @@ def write_shard(path: Path, rows: Iterable[Row], schema: pa.Schema, needed: int 
         path: of the shard.
         rows: in their order; views of a character stand together.
         schema: of the table.
-        needed: bytes that are to be written in all, told if the disk is full.
 
     Raises:
         SpecsiaError: if what was written cannot be read back.
@@ -143,7 +142,7 @@ def write_shard(path: Path, rows: Iterable[Row], schema: pa.Schema, needed: int 
     compression = {f"{name}.{part}": "none" for name in images for part in ("bytes", "path")}
     compression |= {f"{name}.list.element" if name.startswith("bbox") else name: "zstd" for name in others}
     count = 0
-    with replacing(path, needed) as temporary:
+    with replacing(path) as temporary:
         with pq.ParquetWriter(
             local_path(temporary),
             schema,

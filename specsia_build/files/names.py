@@ -1,4 +1,4 @@
-"""How files are named: from data, and while they are written."""
+"""File names: from data, and of files that are being written."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 from specsia_build.errors import SpecsiaError, brief
 
 MOST_NAME_BYTES = 180
-"""Of a name from data, so that suffixes fit beside it into the 255 bytes that file systems allow."""
+"""Bytes of a name from data; suffixes fit beside it into the 255 bytes that file systems allow."""
 
 _TEMPORARY = re.compile(r"\.[0-9a-f]{16}\.tmp")
 
@@ -19,18 +19,15 @@ _FORBIDDEN = frozenset('/\\:*?"<>|')
 
 
 def file_name(name: str, what: str) -> str:
-    """A name that comes from data, seen to be one file name and nothing else.
+    """Return a name that comes from data if it is a single, portable file name.
 
     Args:
         name: a character's id, a configuration, a part of a Hub file's path.
         what: what it is, for the message.
 
-    Returns:
-        The name itself.
-
     Raises:
-        SpecsiaError: if it is empty, too long, starts with a dot or a space, ends in one, or holds a separator, a
-            character that some file system refuses, or one that cannot be printed.
+        SpecsiaError: if it is empty, longer than `MOST_NAME_BYTES`, begins with a dot or space, ends in one, or holds a
+            separator or a character that some file system refuses.
     """
     if not name:
         raise SpecsiaError(f"the {what} is empty, so it cannot be a file name")
@@ -42,10 +39,10 @@ def file_name(name: str, what: str) -> str:
 
 
 def relative_name(name: str, what: str) -> PurePosixPath:
-    """A path that comes from data, each part of it seen to be a `file_name`; it stays below any folder it is joined to.
+    """Return a relative path from data if each of its parts is a `file_name`, so that it stays below any folder.
 
     Raises:
-        SpecsiaError: if a part cannot be one, or there is none.
+        SpecsiaError: if a part is none.
     """
     for part in name.split("/"):
         file_name(part, what)
@@ -53,31 +50,28 @@ def relative_name(name: str, what: str) -> PurePosixPath:
 
 
 def folded_name(name: str) -> str:
-    """What a file system that ignores case and composition takes for the same name."""
+    """Fold a name as file systems that ignore letter case and composition do."""
     return unicodedata.normalize("NFC", name.casefold())
 
 
 def temporary_beside(path: Path) -> Path:
-    """A new name beside `path`, like no other writer's, for what is to take its place; see `is_temporary`."""
+    """A unique name beside `path` for a file that will replace it; see `is_temporary`."""
     return path.with_name(f".{secrets.token_hex(8)}.tmp")
 
 
 def is_temporary(name: str) -> bool:
-    """Whether a file name is one that is written under here; it is left over where its writer was killed."""
+    """Whether a file name is a temporary one, which a killed writer leaves behind."""
     return name.startswith(".") and _TEMPORARY.fullmatch(name) is not None
 
 
 def pattern_note(folder: Path, readers: str) -> str | None:
-    """A sentence where the path of a folder that is there, read as a pattern, stands for something else, or more.
+    """A sentence about an existing folder whose path, read as a glob pattern, names something else.
 
     Args:
         folder: in question.
-        readers: who reads it so, and a verb: ``load_dataset takes``.
+        readers: who reads it as a pattern, with a verb: ``load_dataset takes``.
     """
     whole = str(folder.resolve())
-    if glob(whole) == [whole]:  # noqa: PTH207  what others do with a text
+    if glob(whole) == [whole]:  # noqa: PTH207  what those readers do with the text
         return None
-    return (
-        f"{folder}: {readers} its path for a pattern, as it has one of * ? [ in it, so that nothing is found there, or "
-        "other files: move it to where its path has none"
-    )
+    return f"{folder}: {readers} its path for a pattern because of * ? or [ in it: move it to a path without these"

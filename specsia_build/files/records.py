@@ -1,4 +1,4 @@
-"""JSON of our own and of strangers, as plain values."""
+"""JSON and YAML from files, as plain values of limited depth."""
 
 from __future__ import annotations
 
@@ -7,37 +7,39 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from specsia_build.errors import SpecsiaError, printable
 
 MOST_JSON_BYTES = 64 * 2**20
 
-MOST_JSON_DEPTH = 100
-"""Lists and objects in one another; what walks through them goes one call deeper for each."""
+MOST_DEPTH = 100
+"""Lists and objects inside one another."""
 
 
 def parse_json(data: bytes | str, what: str) -> Any:
-    """JSON as plain values.
+    """Parse JSON.
 
     Args:
         data: UTF-8, or text.
         what: names it in messages.
 
     Raises:
-        SpecsiaError: if it is damaged, nested too deeply or larger than `MOST_JSON_BYTES`.
+        SpecsiaError: if it is damaged, nested deeper than `MOST_DEPTH` or larger than `MOST_JSON_BYTES`.
     """
     if len(data) > MOST_JSON_BYTES:
         raise SpecsiaError(f"{what} cannot be read: it has {len(data) / 2**20:,.0f} MB")
     try:
-        found = json.loads(data)
+        parsed = json.loads(data)
     except (RecursionError, ValueError) as error:
         why = "it is nested too deeply" if isinstance(error, RecursionError) else f"it is not JSON ({error})"
         raise SpecsiaError(f"{what} cannot be read: {why}") from error
-    level = [found]
-    for _ in range(MOST_JSON_DEPTH):
+    level = [parsed]
+    for _ in range(MOST_DEPTH):
         level = [inner for outer in level for inner in _values(outer) if isinstance(inner, dict | list)]
     if level:
         raise SpecsiaError(f"{what} cannot be read: it is nested too deeply")
-    return found
+    return parsed
 
 
 def _values(value: Any) -> Iterable[Any]:
@@ -46,19 +48,12 @@ def _values(value: Any) -> Iterable[Any]:
     return value if isinstance(value, list) else ()
 
 
-def remembered_json(path: Path) -> Any:
-    """JSON of a file that only remembers what can be found out again; None where there is none that can be read."""
-    try:
-        return read_json(path)
-    except (FileNotFoundError, SpecsiaError):
-        return None
-
-
 def read_json(path: Path, what: str | None = None) -> Any:
-    """JSON of a file as plain values.
+    """Read a JSON file.
 
     Raises:
-        SpecsiaError: if it cannot be read, as `parse_json` says; FileNotFoundError passes.
+        SpecsiaError: as `parse_json`.
+        FileNotFoundError: if there is none.
     """
     what = what or str(path)
     try:
@@ -68,3 +63,20 @@ def read_json(path: Path, what: str | None = None) -> Any:
         raise
     except OSError as error:
         raise SpecsiaError(f"{printable(what)} cannot be read: {error.strerror or error}") from error
+
+
+def remembered_json(path: Path) -> Any:
+    """Read a JSON file that serves as a cache; None if it cannot be read."""
+    try:
+        return read_json(path)
+    except (FileNotFoundError, SpecsiaError):
+        return None
+
+
+class PlainLoader(yaml.SafeLoader):
+    """A loader of plain values, nested at most `MOST_DEPTH` deep: PyYAML's time grows with the square of the depth."""
+
+    def fetch_flow_collection_start(self, TokenClass: type[yaml.Token]) -> None:
+        if self.flow_level == MOST_DEPTH:
+            raise yaml.YAMLError("it is nested too deeply")
+        super().fetch_flow_collection_start(TokenClass)

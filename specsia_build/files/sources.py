@@ -1,4 +1,4 @@
-"""Files that somebody else chose: regular ones only, inside their folder, of a size that was looked at."""
+"""Files that users chose: regular ones only, inside their source's folder, of bounded size."""
 
 from __future__ import annotations
 
@@ -18,27 +18,47 @@ from specsia_build.files.listing import searched
 MOST_SOURCE_BYTES = 4 * 2**30
 """Largest source file that is opened."""
 
+BEGINNING = 256
+"""Bytes of a file that `other_content` needs."""
+
+_WEB_PAGE = "is a web page and not the file itself: download that again"
+
+_BEGINNINGS: tuple[tuple[bytes, tuple[str, ...], str], ...] = (
+    (
+        b"version https://git-lfs.github.com/spec/",
+        (),
+        "is a Git LFS pointer and not the file itself: fetch that with `git lfs pull`",
+    ),
+    (b"<!doctype html", (), _WEB_PAGE),
+    (b"<html", (), _WEB_PAGE),
+    (b"pk\x03\x04", (), "is a ZIP archive: unpack it"),
+    (b"gltf", ("gltf", "vrm"), "is a GLB file: let its name end in .glb"),
+    (b"kaydara fbx binary", ("fbx",), "is an FBX file: let its name end in .fbx"),
+    (b"blender", ("blend",), "is a .blend file: let its name end in .blend"),
+    (b"ply\n", ("ply",), "is a PLY file: let its name end in .ply"),
+)
+"""Beginnings in lower case, the formats that begin so, and the end of a sentence about a file of another format."""
 
 _State = tuple[int, int, int] | None
-"""A regular file's inode, size and time of change; None where there is none."""
+"""Inode, size and modification time of a regular file; None if there is none."""
 
 _opened: ContextVar[dict[Path, _State] | None] = ContextVar("opened", default=None)
-"""Source files and how they were when they were first opened, or looked for in vain."""
+"""Source files that were opened or looked for, with their state at that time."""
 
 
 @contextmanager
 def unchanging() -> Iterator[None]:
-    """See that each source file which the block opens, or looks for in vain, is at its end as it was then.
+    """Check that no source file which the block opens, or looks for in vain, changes before its end.
 
     Raises:
-        CharacterError: if one is not.
+        CharacterError: if one does.
     """
     opened: dict[Path, _State] = {}
-    mark = _opened.set(opened)
+    token = _opened.set(opened)
     try:
         yield
     finally:
-        _opened.reset(mark)
+        _opened.reset(token)
     for path, state in opened.items():
         if _state(path) != state:
             raise CharacterError(f"{path.name} changed while it was read: build again once it is complete")
@@ -46,40 +66,36 @@ def unchanging() -> Iterator[None]:
 
 def _state(path: Path) -> _State:
     try:
-        found = path.stat()
+        status = path.stat()
     except (OSError, ValueError):
         return None
-    return (found.st_ino, found.st_size, found.st_mtime_ns) if stat.S_ISREG(found.st_mode) else None
-
-
-def _note(path: Path) -> None:
-    if (opened := _opened.get()) is not None and path not in opened:
-        opened[path] = _state(path)
+    return (status.st_ino, status.st_size, status.st_mtime_ns) if stat.S_ISREG(status.st_mode) else None
 
 
 def is_file(path: Path) -> bool:
-    """Whether a path of a source leads to a regular file; False also where it cannot be followed."""
+    """Whether a path leads to a regular file; False if it cannot be followed."""
     return os.path.isfile(path)  # noqa: PTH113  Path.is_file raises where a link's target is too long
 
 
 def is_folder(path: Path) -> bool:
-    """Whether a path of a source leads to a folder; False also where it cannot be followed, however long it is."""
+    """Whether a path leads to a folder; False if it cannot be followed."""
     return os.path.isdir(path)  # noqa: PTH112  Path.is_dir raises where a link's target is too long
 
 
 def source_place(path: Path, root: Path) -> Path:
-    """Where a file that somebody else chose really lies; nothing of it is read.
+    """Resolve the path of a source file; nothing of it is read.
 
     Args:
-        path: of the file; may be a link, or lie behind links, as long as it stays in `root`.
-        root: folder of the source that it belongs to.
+        path: may be or pass through links, as long as it stays in `root`.
+        root: folder of the source.
 
     Raises:
         FileNotFoundError, NotADirectoryError: if there is none.
         CharacterError: if it is no regular file, lies outside `root` or cannot be looked up.
     """
-    _note(path)
-    with _sentences(path):
+    if (opened := _opened.get()) is not None and path not in opened:
+        opened[path] = _state(path)
+    with _character_errors(path):
         place = path.resolve(strict=True)
         if not place.is_relative_to(root.resolve()):
             raise CharacterError(
@@ -92,19 +108,19 @@ def source_place(path: Path, root: Path) -> Path:
 
 @contextmanager
 def open_source_file(path: Path, root: Path, most: int = MOST_SOURCE_BYTES) -> Iterator[BufferedReader]:
-    """Open a file that somebody else chose; every file of a character is opened here, for reading and for digests.
+    """Open a source file; every file of a character is opened here, for reading and for digests.
 
     Args:
         path, root: as in `source_place`.
         most: bytes that it may have.
 
     Raises:
-        FileNotFoundError, NotADirectoryError, CharacterError: as `source_place`; the last also if it is larger than
-            `most` or cannot be opened.
+        FileNotFoundError, NotADirectoryError: if there is none.
+        CharacterError: as `source_place`; also if it is larger than `most` or cannot be opened.
     """
 
     def regular(name: str, flags: int) -> int:
-        # Neither waits for a pipe nor takes a device for this process's terminal, should one stand there by now.
+        # Non-blocking, in case that a pipe or a device has taken the file's place by now.
         handle = os.open(name, flags | os.O_NONBLOCK | os.O_NOCTTY | os.O_NOFOLLOW)
         if not stat.S_ISREG(os.fstat(handle).st_mode):
             os.close(handle)
@@ -112,14 +128,12 @@ def open_source_file(path: Path, root: Path, most: int = MOST_SOURCE_BYTES) -> I
         return handle
 
     place = source_place(path, root)
-    with _sentences(path):
+    with _character_errors(path):
         stream = open(place, "rb", opener=regular)  # noqa: SIM115  Path.open takes no opener; closed below
     with stream:
-        facts = os.fstat(stream.fileno())
-        if facts.st_size > most:
-            raise CharacterError(
-                f"{path.name} has {facts.st_size / 2**20:,.0f} MB; at most {most / 2**20:,.0f} MB are read"
-            )
+        size = os.fstat(stream.fileno()).st_size
+        if size > most:
+            raise CharacterError(f"{path.name} has {size / 2**20:,.0f} MB; at most {most / 2**20:,.0f} MB are read")
         yield stream
 
 
@@ -128,8 +142,8 @@ def _irregular(path: Path) -> CharacterError:
 
 
 @contextmanager
-def _sentences(path: Path) -> Iterator[None]:
-    """What the system has against a path becomes a sentence, but for its not being there."""
+def _character_errors(path: Path) -> Iterator[None]:
+    """Convert errors of the system about a path to sentences, except that it does not exist."""
     try:
         yield
     except (FileNotFoundError, NotADirectoryError):
@@ -140,10 +154,10 @@ def _sentences(path: Path) -> Iterator[None]:
 
 
 def read_source(path: Path, root: Path, most: int = MOST_SOURCE_BYTES) -> bytes:
-    """The content of a file that somebody else chose.
+    """Read a source file; arguments as of `open_source_file`.
 
     Raises:
-        CharacterError: if there is none, or as `open_source_file` says.
+        CharacterError: if it is missing or cannot be read.
     """
     try:
         with open_source_file(path, root, most) as stream:
@@ -153,7 +167,7 @@ def read_source(path: Path, root: Path, most: int = MOST_SOURCE_BYTES) -> bytes:
 
 
 def read_whole(stream: BufferedReader) -> bytes:
-    """What is left of an opened source file, reckoned as memory that is kept before it is read.
+    """Read the rest of an opened source file; its size counts as memory of the character.
 
     Raises:
         CharacterError: if it grows meanwhile.
@@ -167,10 +181,7 @@ def read_whole(stream: BufferedReader) -> bytes:
 
 
 def source_digest(path: Path, root: Path) -> str | None:
-    """SHA-256 of a file that somebody else chose, or None where there is none that may be read.
-
-    Of a search it is what that finds; see `searched`.
-    """
+    """SHA-256 of a source file, None if it cannot be read; of a search, what it finds, see `searched`."""
     try:
         with open_source_file(path, root) as stream:
             return hashlib.file_digest(stream, "sha256").hexdigest()
@@ -178,3 +189,15 @@ def source_digest(path: Path, root: Path) -> str | None:
         return searched(path)
     except (OSError, CharacterError):
         return None
+
+
+def other_content(start: bytes, own: str = "") -> str | None:
+    """The end of a sentence about a file whose beginning contradicts its name, None if nothing is recognised.
+
+    Args:
+        start: its first `BEGINNING` bytes or more.
+        own: format that its name says, as `Entry.format`.
+    """
+    text = start[:BEGINNING].removeprefix(b"\xef\xbb\xbf").lstrip(b" \t\r\n").lower()
+    matches = (end for beginning, formats, end in _BEGINNINGS if text.startswith(beginning) and own not in formats)
+    return next(matches, None)

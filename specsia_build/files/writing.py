@@ -1,39 +1,60 @@
-"""Files and folders written whole or not at all, and removed."""
+"""Files and folders that are written whole or not at all, and the errors of places that cannot be written."""
 
 from __future__ import annotations
 
 import errno
 import os
 import shutil
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from specsia_build.files.names import temporary_beside
-from specsia_build.files.trouble import cannot_write
+from specsia_build.errors import WriteError
+from specsia_build.files.names import is_temporary, temporary_beside
+
+_FULL = {errno.ENOSPC: "the disk is full", errno.EDQUOT: "your quota is used up"}
+
+
+def cannot_write(path: Path, error: OSError) -> WriteError:
+    """Convert an OSError about writing `path`, or the file that it names, into one sentence."""
+    if isinstance(error.filename, str) and not is_temporary(Path(error.filename).name):
+        path = Path(error.filename)
+    if (full := _FULL.get(error.errno or 0)) is not None:
+        return WriteError(f"{full}, so {path} could not be written: free some space and run the same command again")
+    if error.errno in (errno.EISDIR, errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR):
+        return WriteError(f"{path} cannot be written because a folder or file is in its way: move that elsewhere")
+    return WriteError(
+        f"{path} could not be written ({error.strerror or error}): check its folder and run the same command again"
+    )
+
+
+def write_trouble(error: BaseException) -> WriteError | None:
+    """The write error that an exception is or was caused by, None if there is none.
+
+    A full disk is no fault of the character at hand: the next one would fail as well.
+    """
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, WriteError):
+            return cause
+        if isinstance(cause, OSError) and cause.errno in _FULL:
+            return cannot_write(Path(tempfile.gettempdir()) / "a file", cause)
+        cause = cause.__cause__ or cause.__context__
+    return None
 
 
 @contextmanager
-def writing(path: Path, needed: int | None = None) -> Iterator[None]:
-    """What the system has against writing in the block becomes a sentence.
-
-    Args:
-        path: that is told, where the error names none.
-        needed: bytes that are to be written in all, where that is known.
-
-    Raises:
-        WriteError: instead of an OSError.
-    """
+def writing(path: Path) -> Iterator[None]:
+    """Convert an OSError of the block into a `WriteError` about `path`, or about the file that the error names."""
     try:
         yield
     except OSError as error:
-        raise cannot_write(path, error, needed) from error
+        raise cannot_write(path, error) from error
 
 
-def see_writable(path: Path) -> None:
-    """See, before work begins whose result goes to a place, that something can be written there.
-
-    Folders that are lacking above it are not made.
+def require_writable(path: Path) -> None:
+    """Check that a file can be created at `path`, before the work for it begins; no folder is created.
 
     Raises:
         WriteError: if it cannot.
@@ -46,35 +67,30 @@ def see_writable(path: Path) -> None:
 
 
 @contextmanager
-def replacing(path: Path, needed: int | None = None) -> Iterator[Path]:
-    """A new name beside `path`, whose folder is made; the file or folder that the block leaves there replaces `path`.
+def replacing(path: Path) -> Iterator[Path]:
+    """Yield a temporary name beside `path`, and rename what the block writes there to `path`.
 
-    The name is like no other writer's: of several, each replaces `path` whole. A folder replaces only one that is empty
-    or not there.
-
-    Args:
-        path: to be written.
-        needed: bytes that it will have, where that is known.
+    The folder of `path` is created. Several writers may replace one file at once. A folder replaces only a missing or
+    empty one.
 
     Raises:
         WriteError: if it cannot be written.
     """
     temporary = temporary_beside(path)
-    with writing(path, needed):
+    with writing(path):
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             yield temporary
             temporary.replace(path)
         finally:
-            # Before the sentence tells how much room is free.
             remove_tree(temporary)
 
 
 @contextmanager
 def replacing_folder(path: Path, whole: Callable[[Path], bool]) -> Iterator[Path]:
-    """A new, empty folder beside `path` that takes its place, unless one that is `whole` has come there meanwhile.
+    """Yield a new, empty folder that takes the place of `path`, unless a `whole` one appeared there meanwhile.
 
-    For a folder whose content follows from its name: of several writers one wins, and the others find that it did.
+    For folders whose content follows from their name: of several writers one wins.
 
     Raises:
         WriteError: if it cannot be written.
@@ -97,35 +113,35 @@ def replacing_folder(path: Path, whole: Callable[[Path], bool]) -> Iterator[Path
 
 
 def write_bytes(path: Path, data: bytes, lasting: bool = False) -> None:
-    """Write a file whole or not at all, making its folder.
+    """Write a file whole or not at all, creating its folder.
 
     Args:
         path: of the file.
-        data: its bytes.
-        lasting: see that they outlast a power cut, which takes the disk a moment.
+        data: its content.
+        lasting: sync it to the disk first, so that it survives a power cut.
 
     Raises:
         WriteError: if it cannot be written.
     """
-    with replacing(path, len(data)) as temporary:
+    with replacing(path) as temporary:
         temporary.write_bytes(data)
         if lasting:
-            outlasting(temporary)
+            sync(temporary)
 
 
-def outlasting(path: Path) -> None:
-    """See that a file, or a folder with all that is in it, is on the disk before it takes its place.
+def sync(path: Path) -> None:
+    """Sync a file, or a folder with all that is in it, to the disk.
 
     Raises:
         OSError: if it cannot be written.
     """
     for inner in sorted(path.iterdir()) if path.is_dir() else ():
-        outlasting(inner)
+        sync(inner)
     handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
         os.fsync(handle)
     except OSError as error:
-        # Not every file system knows how, least of all of folders.
+        # Some file systems cannot, above all for folders.
         if error.errno not in (errno.EINVAL, errno.EBADF, errno.ENOSYS, errno.ENOTSUP):
             raise
     finally:
@@ -133,35 +149,32 @@ def outlasting(path: Path) -> None:
 
 
 def append(path: Path, text: str) -> None:
-    """Write whole lines to the end of a file that has one writer, making its folder; all of them or none.
+    """Append lines to a file that has one writer, all or none of them; its folder is created.
 
     Raises:
         WriteError: if they cannot be written.
     """
-    data = memoryview(text.encode())
-    with writing(path, len(data)):
+    data = text.encode()
+    with writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o666)
-        try:
-            before = os.fstat(handle).st_size
+        with path.open("ab", buffering=0) as stream:
+            before = stream.tell()
             try:
                 while data:
-                    data = data[os.write(handle, data) :]
+                    data = data[os.write(stream.fileno(), data) :]
             except OSError:
-                os.ftruncate(handle, before)
+                stream.truncate(before)
                 raise
-        finally:
-            os.close(handle)
 
 
 def remove_tree(path: Path) -> None:
-    """Remove a file, or a folder with all that is in it, as far as it may be removed; links are not followed."""
+    """Remove a file or folder as far as permissions allow; links are not followed."""
     with suppress(OSError):
         if path.is_symlink() or not path.is_dir():
             path.unlink(missing_ok=True)
             return
         for folder, inner, _ in os.walk(path):
-            for one in (Path(folder) / name for name in inner):
-                if not one.is_symlink():
-                    one.chmod(0o700)
+            for subfolder in (Path(folder) / name for name in inner):
+                if not subfolder.is_symlink():
+                    subfolder.chmod(0o700)
     shutil.rmtree(path, ignore_errors=True)

@@ -24,7 +24,7 @@ from specsia_build.config import LOOKS, POS_FRAMES, BuildConfig, check_choice
 from specsia_build.dataset.layers import view_file
 from specsia_build.dataset.pairs import Pair
 from specsia_build.dataset.schema import row_uid
-from specsia_build.errors import UsageError, plural
+from specsia_build.errors import ByShape, UsageError, plural
 from specsia_build.files.names import file_name
 from specsia_build.files.writing import write_bytes
 from specsia_build.films import Pixels
@@ -35,7 +35,6 @@ from specsia_build.rendering.contour import MOST_THICKNESS, draw_contour
 from specsia_build.rendering.layers import Layers, Look
 from specsia_build.rendering.mesh import Mesh, compacted
 from specsia_build.rendering.registry import load_renderer
-from specsia_build.shown import ByShape
 from specsia_build.stages.project import positioned, registered
 from specsia_build.stages.reconstruct import accepted, backend_seed
 from specsia_build.stages.render import outline as outline_of

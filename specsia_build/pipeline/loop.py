@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from specsia_build.characters.character import Entry
-from specsia_build.config_file import write_settings
+from specsia_build.config import write_settings
 from specsia_build.dataset import splits
 from specsia_build.errors import SpecsiaError, UsageError, plural
 from specsia_build.files.writing import write_bytes

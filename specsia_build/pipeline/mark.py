@@ -10,8 +10,7 @@ from typing import Any
 from specsia_build import __version__
 from specsia_build.backends.registry import load_backend
 from specsia_build.characters.character import Entry
-from specsia_build.config import BuildConfig, result_settings
-from specsia_build.config_file import read_settings
+from specsia_build.config import BuildConfig, read_settings, result_settings
 from specsia_build.dataset import exchange, schema
 from specsia_build.dataset.parquet import stored_rows
 from specsia_build.errors import UsageError, plural

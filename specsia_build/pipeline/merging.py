@@ -9,8 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from specsia_build.backends.registry import placeless
-from specsia_build.config import BuildConfig, result_settings
-from specsia_build.config_file import write_settings
+from specsia_build.config import BuildConfig, result_settings, write_settings
 from specsia_build.errors import UsageError
 from specsia_build.files.writing import replacing, write_bytes
 from specsia_build.pipeline.failures import read_failures, write_failures

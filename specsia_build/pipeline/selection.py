@@ -11,8 +11,7 @@ from typing import Any
 from specsia_build.characters.character import Entry, id_order_key
 from specsia_build.characters.doubles import DigestsOf, Shape, same_files, same_shapes
 from specsia_build.characters.sources import Source, open_source
-from specsia_build.config import BuildConfig, in_shard
-from specsia_build.config_file import read_settings
+from specsia_build.config import BuildConfig, in_shard, read_settings
 from specsia_build.dataset import splits
 from specsia_build.dataset.pairs import splits_of
 from specsia_build.dataset.reading import open_dataset

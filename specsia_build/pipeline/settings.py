@@ -8,8 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from specsia_build.backends.registry import standing
-from specsia_build.config import DEFAULT_OUT, BuildConfig, ClipSettings
-from specsia_build.config_file import read_run_settings, read_settings, with_settings
+from specsia_build.config import DEFAULT_OUT, BuildConfig, ClipSettings, read_run_settings, read_settings, with_settings
 from specsia_build.errors import UsageError, meant, spelled
 from specsia_build.folders import expanded, shipped
 from specsia_build.pipeline.layout import RunLayout, layout_of

@@ -14,8 +14,7 @@ from typing import Any
 from specsia_build.errors import SpecsiaError
 from specsia_build.files.names import is_temporary
 from specsia_build.files.records import parse_json
-from specsia_build.files.trouble import cannot_write
-from specsia_build.files.writing import write_bytes
+from specsia_build.files.writing import cannot_write, write_bytes
 from specsia_build.stages.artefact import DIGEST, META, Artefact, meta_digest, sha256
 
 _BLOCK = tarfile.BLOCKSIZE

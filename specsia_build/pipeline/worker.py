@@ -17,7 +17,7 @@ from specsia_build.characters.character import Entry
 from specsia_build.config import BuildConfig
 from specsia_build.errors import MOST_SHOWN, LowQualityError, OthersError, SpecsiaError, brief
 from specsia_build.files.sources import source_digest, unchanging
-from specsia_build.files.trouble import write_trouble
+from specsia_build.files.writing import write_trouble
 from specsia_build.memory import exhausted, is_exhaustion, memory_bytes, reckoned
 from specsia_build.pipeline.executors import Needs
 from specsia_build.pipeline.index import packed_meta, source_stamp

@@ -10,11 +10,11 @@ from typing import Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from specsia_build.errors import ByShape
 from specsia_build.frame import Camera
 from specsia_build.rendering.colour import linear_to_srgb
 from specsia_build.rendering.mesh import Mesh
 from specsia_build.rendering.seen import Seen
-from specsia_build.shown import ByShape
 
 Look = Literal["unlit", "lit"]
 

@@ -10,8 +10,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from specsia_build.errors import ByShape
 from specsia_build.jit import compiled, ready
-from specsia_build.shown import ByShape
 
 Wrap = Literal["repeat", "clamp", "mirror"]
 AlphaMode = Literal["opaque", "mask", "blend"]

@@ -23,7 +23,7 @@ from specsia_build.dravie.repair.apply import repair
 from specsia_build.dravie.runs import NAME, find_run
 from specsia_build.dravie.train.processes import find_device
 from specsia_build.errors import UsageError, spelled
-from specsia_build.files.writing import replacing_folder, see_writable, write_bytes
+from specsia_build.files.writing import replacing_folder, require_writable, write_bytes
 from specsia_build.films import has_ffmpeg, side_by_side
 from specsia_build.picture_files import write_moving, write_still
 from specsia_build.pipeline.progress import Progress
@@ -120,7 +120,7 @@ def see_ours(out: Path) -> None:
     if names and (RECORD not in names or not names <= _OURS):
         other = min(names - _OURS, default=min(names))
         raise UsageError(f"{spelled(out)} holds {other}, which no `specsia repair` wrote: name another --out")
-    see_writable(out)
+    require_writable(out)
 
 
 def run_repair(

@@ -11,7 +11,7 @@ import numpy as np
 from isal import igzip
 from numpy.typing import NDArray
 
-from specsia_build import deflate, png
+from specsia_build import png
 from specsia_build.dataset.images import overlay_image
 from specsia_build.dataset.layers import view_file
 from specsia_build.dataset.schema import COLOR, GT, GT_MASK, MASK
@@ -32,7 +32,7 @@ def dump_array(array: NDArray[Any]) -> bytes:
     """Bytes that `load_array` turns back into an equal array; the same array gives the same bytes."""
     stream = io.BytesIO()
     np.lib.format.write_array(stream, np.ascontiguousarray(array), version=(1, 0), allow_pickle=False)
-    return deflate.compress(stream.getvalue(), deflate.GZIP)
+    return png.deflate(stream.getvalue(), png.GZIP)
 
 
 def load_array(data: bytes) -> NDArray[Any]:

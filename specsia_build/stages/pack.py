@@ -30,7 +30,7 @@ from specsia_build.dataset.teaser import write_teaser
 from specsia_build.errors import SpecsiaError
 from specsia_build.files.names import temporary_beside
 from specsia_build.files.records import read_json
-from specsia_build.files.writing import outlasting, writing
+from specsia_build.files.writing import sync, writing
 from specsia_build.stages import project, render
 from specsia_build.stages.artefact import canonical_json, file_digest, sha256
 from specsia_build.stages.members import Member
@@ -175,12 +175,10 @@ def _kept(folder: Path) -> dict[str, tuple[Path, str]]:
 def _tasks(shards: Sequence[_Shard], plan: PackPlan, old: Path, new: Path) -> list[ShardTask]:
     """What is to be made in a new folder, where the dataset that is there lies in an old one."""
     known, table = _kept(old), schema.arrow_schema(plan.columns)
-    left = sum(shard.bytes for shard in shards if shard.fingerprint not in known)
     tasks = []
     for shard in shards:
         found, members = known.get(shard.fingerprint), tuple(one.id for one in shard.members)
-        tasks.append(ShardTask(new / shard.name, shard.backend, members, shard.bytes, table, found, left))
-        left -= 0 if found is not None else shard.bytes
+        tasks.append(ShardTask(new / shard.name, shard.backend, members, shard.bytes, table, found))
     return tasks
 
 
@@ -288,7 +286,7 @@ def pack(plan: PackPlan, make: MakeShards, folder: Path) -> Packed:
         text = json.dumps(record, indent=1, ensure_ascii=False, sort_keys=True)
         (partial / schema.BUILD_FILE).write_text(text + "\n", encoding="utf-8")
         write_sums(partial, {name: digest for name, (digest, _) in done.items()})
-        outlasting(partial)
+        sync(partial)
         foreign = exchange.put(partial, folder)
     rows = sum(one.rows for shard in shards for one in shard.members)
     kept = sum(kept for _, kept in done.values())

@@ -33,7 +33,6 @@ class ShardTask:
         bytes: of its images.
         schema: of the table.
         old: path and SHA-256 of a shard that holds the same, None where there is none.
-        needed: bytes that are to be written from it on, told where the disk is full.
     """
 
     path: Path
@@ -42,7 +41,6 @@ class ShardTask:
     bytes: int
     schema: pa.Schema
     old: tuple[Path, str] | None
-    needed: int
 
 
 @dataclass(frozen=True)
@@ -98,7 +96,7 @@ def make_shard(task: ShardTask, load: Load) -> Made:
             shutil.copyfile(task.old[0], task.path)
         return Made(task.old[1], True, list(_images_in(task.path)))
     images: list[tuple[str, bytes]] = []
-    write_shard(task.path, _rows(task, load, images), task.schema, task.needed)
+    write_shard(task.path, _rows(task, load, images), task.schema)
     return Made(file_digest(task.path) or "", False, images)
 
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from specsia_build.characters.character import Entry
 from specsia_build.characters.manifest import read_manifest
 from specsia_build.errors import UsageError
-from specsia_build.files.content import other_content
+from specsia_build.files.sources import other_content
 
 
 def entries(folder: Path, *lines: str | dict[str, Any]) -> tuple[Entry, ...]:

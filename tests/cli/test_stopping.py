@@ -9,14 +9,9 @@ import sys
 import time
 from pathlib import Path
 
-import click
 import psutil
 import pytest
-from click.testing import CliRunner
 
-from specsia_build.cli.command import Command
-from specsia_build.errors import WriteError
-from specsia_build.files.trouble import AGAIN
 from tests.shapes import write_folder
 
 # A command that says when it is at work, and takes a moment to stop.
@@ -125,20 +120,3 @@ def test_a_build_that_is_stopped_twice_says_one_thing_and_leaves_nobody(tmp_path
     }
     _, alive = psutil.wait_procs(children, timeout=300)
     assert alive == []
-
-
-def test_what_keeps_nothing_does_not_promise_to_go_on() -> None:
-    said = {}
-    for goes_on in (True, False):
-
-        @click.command(cls=Command, goes_on=goes_on)
-        def fill() -> None:
-            raise WriteError(f"the disk is full: make room and {AGAIN}")
-
-        found = CliRunner().invoke(fill).exception
-        assert isinstance(found, WriteError)
-        said[goes_on] = str(found)
-    assert said == {
-        True: "the disk is full: make room and give the same command again; it goes on from here",
-        False: "the disk is full: make room and give the same command again",
-    }

@@ -12,8 +12,7 @@ from datasets import Features, load_dataset_builder
 from datasets.info import DatasetInfosDict
 from huggingface_hub import DatasetCard, DatasetCardData
 
-from specsia_build.config import BuildConfig, result_settings
-from specsia_build.config_file import read_settings, with_settings
+from specsia_build.config import BuildConfig, read_settings, result_settings, with_settings
 from specsia_build.dataset.card import CardFacts, dataset_info, write_card
 from specsia_build.dataset.schema import COLUMNS, MOVING_COLUMNS, arrow_schema
 

@@ -12,8 +12,7 @@ import pytest
 from click.testing import CliRunner
 
 from specsia_build.cli.main import main
-from specsia_build.config import BuildConfig
-from specsia_build.config_file import read_settings, with_settings, write_settings
+from specsia_build.config import BuildConfig, read_settings, with_settings, write_settings
 from specsia_build.pipeline.failures import Failure, write_failures
 from specsia_build.pipeline.layout import RunLayout, layout_of
 from specsia_build.pipeline.mark import told_before

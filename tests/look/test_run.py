@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from specsia_build import png
-from specsia_build.config_file import write_settings
+from specsia_build.config import write_settings
 from specsia_build.errors import SpecsiaError
 from specsia_build.look.items import TARGET
 from specsia_build.look.open import open_gallery

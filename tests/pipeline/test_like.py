@@ -16,8 +16,7 @@ from specsia_build.characters.character import Entry
 from specsia_build.characters.doubles import Shape
 from specsia_build.characters.sources import open_source
 from specsia_build.cli import main
-from specsia_build.config import BuildConfig
-from specsia_build.config_file import read_settings, with_settings
+from specsia_build.config import BuildConfig, read_settings, with_settings
 from specsia_build.dataset import schema
 from specsia_build.dataset.pairs import splits_of
 from specsia_build.dataset.reading import open_dataset

@@ -10,8 +10,7 @@ import pytest
 
 from specsia_build.backends.registry import load_backend
 from specsia_build.cli.runs import STAGES
-from specsia_build.config import BuildConfig
-from specsia_build.config_file import write_settings
+from specsia_build.config import BuildConfig, write_settings
 from specsia_build.dataset import splits
 from specsia_build.errors import UsageError
 from specsia_build.files.writing import write_bytes

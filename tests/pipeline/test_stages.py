@@ -8,8 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from specsia_build.config import BuildConfig
-from specsia_build.config_file import with_settings
+from specsia_build.config import BuildConfig, with_settings
 from specsia_build.dataset.layers import view_file
 from specsia_build.look.run import read_times
 from specsia_build.pipeline.build import build

@@ -12,8 +12,7 @@ import pytest
 from numba.core.dispatcher import Dispatcher
 
 from specsia_build.characters.sources import open_source
-from specsia_build.config import BuildConfig
-from specsia_build.config_file import with_settings
+from specsia_build.config import BuildConfig, with_settings
 from specsia_build.jit import Later
 from specsia_build.pipeline import warm
 from specsia_build.pipeline.executors import Lost

@@ -9,8 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from specsia_build.config import BuildConfig, ClipSettings
-from specsia_build.config_file import with_settings
+from specsia_build.config import BuildConfig, ClipSettings, with_settings
 from specsia_build.errors import CharacterError, UsageError
 from specsia_build.recipes.registry import available_recipes, defaults_of, folder_recipes, load_recipe
 from tests.recipes.drawn import clip_frames, part_of

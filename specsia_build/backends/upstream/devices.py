@@ -10,9 +10,9 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from specsia_build.caches import private_folder
 from specsia_build.errors import CharacterError, WriteError
 from specsia_build.files.writing import writing
+from specsia_build.folders import private_folder
 
 POLL_SECONDS = 0.2
 

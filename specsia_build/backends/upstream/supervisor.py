@@ -16,10 +16,10 @@ from specsia_build.backends.placing import axes_matrix
 from specsia_build.backends.upstream.messages import BadMessageError, Done, Failed, Hello, MessageReader
 from specsia_build.backends.upstream.processes import LAST_CHARACTERS, Program
 from specsia_build.backends.upstream.worker import HEARTBEAT_SECONDS, INPUT, OOM, PROTOCOL
-from specsia_build.clock import Clock
 from specsia_build.errors import CharacterError, brief
 from specsia_build.files.sources import open_source_file
 from specsia_build.files.writing import remove_tree
+from specsia_build.pool import Clock
 
 _Answer = TypeVar("_Answer", Hello, Done)
 

@@ -25,7 +25,7 @@ from specsia_build.dravie.runs import ADAPTED_FROM, RUN_FILE, read_seen, run_nam
 from specsia_build.dravie.train.processes import find_device
 from specsia_build.dravie.train.validation import Watched, validate
 from specsia_build.errors import SpecsiaError, UsageError, some, spelled
-from specsia_build.files.writing import replacing_folder, see_writable, write_bytes
+from specsia_build.files.writing import replacing_folder, require_writable, write_bytes
 from specsia_build.pipeline.progress import Progress
 
 PICTURE = "frontal.png"
@@ -167,7 +167,7 @@ def adapt_pair(run: Path, out: Path, settings: TrainConfig, device_name: str, fr
     """Fit the model of a run to a frontal pair that is at hand; see `adapt_run`."""
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise UsageError(f"{spelled(out)} is not empty: name another --out")
-    see_writable(out)
+    require_writable(out)
     config, model = load_generator(run)
     pair, drawing = frontal.pair, frontal.drawing()
     device, seen = find_device(device_name), read_seen(run)

@@ -7,12 +7,14 @@ every pixel within `REACH` of Zmask or of Y*: a reconstruction that falls short 
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
 import mmap
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
@@ -20,7 +22,6 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from specsia_build.caches import prune, use
 from specsia_build.dataset.pairs import PAIR_COLUMNS, Pair, decode_pair
 from specsia_build.dataset.reading import OpenedDataset
 from specsia_build.dravie.config import REACH
@@ -28,11 +29,9 @@ from specsia_build.dravie.data.drawings import Drawings
 from specsia_build.dravie.masks import near
 from specsia_build.dravie.reference import NO_DRAWING, Drawing
 from specsia_build.errors import SpecsiaError, WriteError, plural, some
-from specsia_build.files.locking import lock
 from specsia_build.files.records import read_json
-from specsia_build.files.trouble import cannot_write
-from specsia_build.files.writing import replacing_folder
-from specsia_build.folders import user_cache
+from specsia_build.files.writing import cannot_write, replacing_folder
+from specsia_build.folders import prune, use, user_cache
 from specsia_build.pipeline.progress import Progress
 
 T = TypeVar("T")
@@ -230,7 +229,8 @@ def open_frames(
         cache.parent.mkdir(parents=True, exist_ok=True)
         with cache.with_name(f"{name}.lock").open("w") as guard:
             # Several processes that train together make it once; without locks each makes it, and one remains.
-            lock(guard, wait=True)
+            with suppress(OSError):
+                fcntl.flock(guard, fcntl.LOCK_EX)
             index = _complete(cache)
             if index is None:
                 index = _decode(dataset, config, split, cache, progress)

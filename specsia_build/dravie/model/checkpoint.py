@@ -65,7 +65,7 @@ def save_model(
         found = {"places": drawing.places, "colours": drawing.colours, "style": np.array(drawing.style, np.uint8)}
         contents[DRAWING] = arrays.save(found)
     contents[STATE] = json.dumps(state, indent=1).encode()
-    with replacing(path, sum(map(len, contents.values()))) as making:
+    with replacing(path) as making:
         making.mkdir()
         for name, data in contents.items():
             (making / name).write_bytes(data)

@@ -18,10 +18,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from specsia_build.clock import Clock
 from specsia_build.errors import CharacterError, SpecsiaError, UsageError
 from specsia_build.files.records import MOST_JSON_BYTES, parse_json
 from specsia_build.folders import homed, shipped
+from specsia_build.pool import Clock
 
 EXECUTABLE_SETTING = "SPECSIA_BLENDER"
 
