@@ -46,6 +46,10 @@ AHEAD = 4
 RELEASE_AFTER = 5000
 """Patches after which pages are given back: each has touched 100 to 200 KB of them."""
 
+LOW_CONTRAST, FAINTEST = np.float32(0.3), np.float32(0.25)
+"""Share of patches whose colours are drawn towards a grey, and the smallest factor of their differences. Without these
+patches a network takes hair whose colour is close to that of the skin for damage, and paints a face at the back."""
+
 MOST_SHIFT, MOST_SCALE = np.float32(4), np.float32(0.05)
 """Most pixels by which a redrawn drawing is shifted along either axis, and share by which it is larger or smaller."""
 
@@ -61,6 +65,7 @@ _OFFSET, _HEIGHT, _WIDTH, _FIRST_RUN, _RUNS, _CENTRES, _THICKNESS, _GREY, _INK =
 )
 _ROW, _CENTRE, _MIRROR, _TURNED, _HUE, _VALUE, _SEEN, _ANGLE = range(1, 9)
 _DROP, _BARE, _REDRAW, _SHIFT_X, _SHIFT_Y, _SCALE, _OTHER_HUE, _OTHER_VALUE = range(9, 17)
+_FAINT, _CONTRAST, _PIVOT = range(17, 20)
 _COLOURS, _HINT = int(Augment.COLOURS), int(Augment.HINT)
 
 
@@ -115,6 +120,13 @@ def _recoloured(out, turn, value):  # type: ignore[no-untyped-def]
             k -= np.float32(6)
         drop = max(np.float32(0), min(k, np.float32(4) - k, np.float32(1)))
         out[c] = min((most - chroma * drop) * scale, np.float32(255))
+
+
+@inlined
+def _faded(out, contrast, pivot):  # type: ignore[no-untyped-def]
+    """Scale the differences of `out` (3,) float32 levels from a grey."""
+    for c in range(3):
+        out[c] = pivot + contrast * (out[c] - pivot)
 
 
 @inlined
@@ -175,6 +187,7 @@ def _cut(pixels, runs, extents, rows, first_row, seed, step, augment, shares, in
         centre_y, centre_x = runs[low, 1], runs[low, 2] + nth - runs[low, 0]
         mirror = augment != 0 and _unit(key, _MIRROR) < np.float32(0.5)
         turn, value = np.float32(0), np.float32(1)
+        contrast, pivot = np.float32(1), np.float32(0)
         cosine, sine = np.float32(1), np.float32(0)
         if augment == _HINT and _unit(key, _SEEN) < TURNED:
             angle = np.float32(2 * np.pi) * _unit(key, _ANGLE)
@@ -183,13 +196,16 @@ def _cut(pixels, runs, extents, rows, first_row, seed, step, augment, shares, in
             value = DARKEST + (BRIGHTEST - DARKEST) * _unit(key, _VALUE)
             if _unit(key, _TURNED) >= PLAIN:
                 turn = np.float32(6) * _unit(key, _HUE)
+            if _unit(key, _FAINT) < LOW_CONTRAST:
+                contrast = FAINTEST + (np.float32(1) - FAINTEST) * _unit(key, _CONTRAST)
+                pivot = np.float32(255) * _unit(key, _PIVOT)
         shown = guided and _unit(key, _DROP) >= shares[0]
         bare = shown and extent[_INK] >= 0 and _unit(key, _BARE) < shares[1]
         redrawn = shown and _unit(key, _REDRAW) < shares[2]
         style[0] = np.float32(extent[_THICKNESS]) if shown else np.float32(0)
         style[1] = np.float32(extent[_GREY]) if shown else np.float32(0)
         if augment == _COLOURS and style[0] > 0:
-            style[1] = min(style[1] * value, np.float32(255))
+            style[1] = pivot + contrast * (min(style[1] * value, np.float32(255)) - pivot)
         if bare:
             style[0], style[1] = np.float32(0), np.float32(255)
         shift_x, shift_y, scale = np.float32(0), np.float32(0), np.float32(0)
@@ -219,8 +235,10 @@ def _cut(pixels, runs, extents, rows, first_row, seed, step, augment, shares, in
                 if augment == _COLOURS:
                     if p[3] > 0:
                         _recoloured(colour, turn, value)
+                        _faded(colour, contrast, pivot)
                     if alpha > 0:
                         _recoloured(drawn, turn, value)
+                        _faded(drawn, contrast, pivot)
                 # Zpos is the place on the character: a mirrored one has its left where its right was.
                 across, depth = _about(np.float32(255 - p[4] if mirror else p[4]), np.float32(p[6]), cosine, sine)
                 if shown:
@@ -240,6 +258,7 @@ def _cut(pixels, runs, extents, rows, first_row, seed, step, augment, shares, in
                         for c in range(0, LOOKED_UP_CHANNELS, 4):
                             if c > 0 or looked_up[3] > 0:
                                 _recoloured(looked_up[c : c + 3], other_turn, other_value)
+                                _faded(looked_up[c : c + 3], contrast, pivot)
                 put_input(seen, colour[0], colour[1], colour[2], p[3], across, p[5], depth, looked_up, style)
                 put_target(painted, drawn[0], drawn[1], drawn[2], alpha)
 
