@@ -1,9 +1,9 @@
-# `make dataset` and `make test` need Python 3.11 or newer and make; they set up .venv by themselves.
+# `make dataset` and `make test` need Python 3.11 or newer and make; they create .venv themselves.
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 SOURCE ?= sample:24
 OUT ?= specsia-out
 
-# `make validate`: what is built, trained and compared. STEPS is the preset's own where it is empty.
+# Settings of `make validate`. An empty STEPS means the preset's own number.
 VALIDATE ?= specsia-validate
 CHARACTERS ?= ../shared/characters/everything.jsonl
 SAMPLES ?= 60
@@ -13,19 +13,19 @@ STEPS ?=
 SEEDS ?= 0 1 2
 REPEATS ?= 1
 BACKENDS ?= relief fusion
-# `make clips`: a sample and a real character that move, repaired by the model that comes with the package.
+# Settings of `make clips`: a sample and a real character in motion, repaired by the `pretrained` model.
 CLIPS ?= specsia-clips-shown
 CLIP_SIZE ?= 256
 CLIP_STEPS ?= 60
 CLIP_ID ?= kaykit_mage
 
-# A configuration is named as its backend is, without the argument. One run for each and each seed, one that never sees
-# positions, and one for each seed on all of them together.
+# A configuration has the name of its backend, without the argument. For each configuration there is one run per seed and
+# one without positions; then one run per seed on all configurations together.
 CONFIGS = $(foreach backend,$(BACKENDS),$(firstword $(subst :, ,$(backend))))
 RUNS = $(foreach name,$(CONFIGS),$(SEEDS:%=$(name)-%) $(name)-pos) $(if $(word 2,$(CONFIGS)),$(SEEDS:%=all-%))
 
-# `make pretrained`: what the model that comes with the package learns from, in specsia_build/dravie/weights. Samples of a seed
-# of their own, so that it has never seen those that `sample:N` means.
+# Settings of `make pretrained`, which trains the model in specsia_build/dravie/weights. Its samples have a seed of their
+# own, so that the model has not seen those of `sample:N`.
 PRETRAINED ?= specsia-pretrained
 PRETRAINED_SAMPLES ?= 200
 PRETRAINED_SEED ?= 1
@@ -33,14 +33,14 @@ PRETRAINED_STEPS ?= 12000
 WEIGHTS = specsia_build/dravie/weights
 
 BIN := .venv/bin
-# What is imported compiles itself, once; most of what is installed never is.
+# Python compiles a module when it is first imported, which is faster than compiling every installed module.
 unexport PYTHONDONTWRITEBYTECODE
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --no-compile --quiet
-# Python 3.11 comes with one that looks through lists of versions for longer than all else of an installation takes.
+# The pip of Python 3.11 spends more time on choosing versions than the whole installation takes.
 NEWER_PIP = pip==26.3 --hash=sha256:f3b60b20ffaadd4415ed7957212a38ac63fa4c5fa375bd0f4a797777940fad13
-# What a dataset is made with is taken by version and hash, all else by version: `torch` is another file on each system.
+# Core dependencies are pinned by version and hash, extras by version only, since torch is a different file on each system.
 HASHED := $(PIP) --require-hashes --requirement requirements.txt
-# What an extra asks for, without the package itself, which may be at work meanwhile.
+# The dependencies of an extra, without installing the package again.
 ASKED = $(BIN)/python -c 'import sys, tomllib; \
   print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"][sys.argv[1]], sep="\n")'
 OURS := $(PIP) --constraint constraints.txt --requirement /dev/stdin
@@ -51,19 +51,19 @@ dataset: .venv/core
 	$(BIN)/specsia build "$(SOURCE)" --out "$(OUT)"
 	$(BIN)/specsia verify "$(OUT)/dataset"
 
-# A file's tests share what they made; those that `tests/conftest.py` puts first are begun first.
+# Tests of one file share fixtures and so run in one process; the longest files start first, see `tests/conftest.py`.
 test: .venv/core
 	$(MAKE) -j2 lint compiled imported
 	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
 
-# What tests draw with is compiled once here, while the rest is installed and checked, and not by each of their processes.
+# Compile the renderer once, while dependencies are installed and checked, instead of in each test process.
 compiled: .venv/core
 	folder=$$(mktemp -d) && trap 'rm -rf "$$folder"' EXIT && \
 	$(BIN)/specsia build sample:1 --out "$$folder/build" --size 64 --views 2 --workers 1 --backend relief --backend fusion --json >/dev/null && \
 	$(BIN)/specsia clips sample:1 --out "$$folder/clips" --size 64 --views 1 --workers 1 --clip wave --recipe dravie \
 	  --recipe paintbucket --recipe animeinbet --json >/dev/null
 
-# So are what they import, and what draws surfaces to look through, of which samples have none.
+# The same for imported modules, and for translucent surfaces, which samples do not have.
 imported: .venv/dev compiled
 	$(BIN)/python -c 'from tests.rendering.fast.test_processors import digest; digest()'
 	-$(BIN)/python -m pytest --collect-only -q >/dev/null
@@ -77,7 +77,7 @@ lint: .venv/dev
 bench: .venv/core
 	$(BIN)/python -m benchmarks stages
 
-# Every step goes on where it was stopped: run it again with the same settings.
+# Each step resumes where it was stopped when it is run again with the same settings.
 validate: .venv/train
 	$(BIN)/python -m benchmarks.validation_source "$(VALIDATE)/source" --samples $(SAMPLES) --characters "$(CHARACTERS)"
 	$(BIN)/specsia build "$(VALIDATE)/source/characters.jsonl" --out "$(VALIDATE)/build" --size $(SIZE) --max-failures 10% $(BACKENDS:%=--backend %)
@@ -92,7 +92,7 @@ validate: .venv/train
 	$(BIN)/specsia evaluate "$(VALIDATE)"/runs/* "$(VALIDATE)/build/dataset" --out "$(VALIDATE)/evaluation" \
 	  --baselines raw,line,look-up,sample-wise --without pos --without drawing --repeats $(REPEATS)
 
-# Goes on where it was stopped, too. MODEL_CARD.md beside the weights states their digest and the figures: write both anew.
+# Resumes too. Afterwards update the digest and the figures in MODEL_CARD.md beside the weights.
 pretrained: .venv/train
 	test -f "$(CHARACTERS)"
 	$(BIN)/python -m benchmarks.validation_source "$(PRETRAINED)/source" --samples $(PRETRAINED_SAMPLES) --seed $(PRETRAINED_SEED) \
@@ -104,7 +104,7 @@ pretrained: .venv/train
 	  --backend relief --backend fusion --preset tiny --steps $(PRETRAINED_STEPS) --seed 0
 	rm -rf $(WEIGHTS)/checkpoints
 	$(BIN)/python -m benchmarks.pretrained "$(PRETRAINED)/run" $(WEIGHTS)
-	$(BIN)/specsia evaluate pretrained "$(PRETRAINED)/build/dataset" --out "$(PRETRAINED)/evaluation" --without adaptation
+	$(BIN)/specsia evaluate pretrained "$(PRETRAINED)/build/dataset" --out "$(PRETRAINED)/evaluation" --without drawing
 
 clips: .venv/train
 	$(BIN)/python -m benchmarks.clips_source "$(CLIPS)/source" --characters "$(CHARACTERS)" --id $(CLIP_ID)
@@ -122,7 +122,7 @@ format: .venv/dev
 .venv/python:
 	$(PYTHON) -c 'import sys; sys.exit("specsia needs Python 3.11 or newer") if sys.version_info < (3, 11) else None'
 	$(PYTHON) -m venv .venv
-	echo "$(NEWER_PIP)" | $(PIP) --require-hashes --requirement /dev/stdin || echo "make: $(word 1,$(NEWER_PIP)) is not to be had, so this takes longer" >&2
+	echo "$(NEWER_PIP)" | $(PIP) --require-hashes --requirement /dev/stdin || echo "make: $(word 1,$(NEWER_PIP)) is not available, so installation takes longer" >&2
 	touch $@
 
 .venv/core: .venv/python pyproject.toml constraints.txt requirements.txt

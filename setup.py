@@ -1,4 +1,4 @@
-"""What `pyproject.toml` cannot say: which folders are packages, two of them beside the others in the checkout."""
+"""The list of packages, two of which lie beside `specsia_build` in the checkout."""
 
 from setuptools import find_packages, setup
 
@@ -10,7 +10,7 @@ DATA = {
     "specsia_build.dravie.weights.checkpoints": ["*/*"],
     "specsia_build.look.assets": ["*"],
 }
-"""Folders without Python, which setuptools takes for packages that were forgotten unless they are named."""
+"""Data folders, which setuptools would warn about as missing packages."""
 
 setup(
     packages=[*find_packages(include=["specsia_build*"]), *MAPPED, "specsia_build.manifests.backends", *DATA],

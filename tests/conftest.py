@@ -1,4 +1,4 @@
-"""Options, fixtures and tables that tests of several packages share."""
+"""Options and fixtures shared by tests of several packages."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from unittest.mock import patch
 import pytest
 from hypothesis import settings
 
-# Tests run beside each other: threads of one only wait for processors that others have, and sums keep their order.
+# Tests run in parallel already, and sums over one thread keep their order.
 os.environ["OMP_NUM_THREADS"] = "1"
 
-# What is compiled already serves commands that have another home or another folder for their caches, too.
+# Commands that tests run with another home share the compiled code.
 os.environ.setdefault("NUMBA_CACHE_DIR", os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache"))
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
-    # A shell starts what runs in its background deaf to Ctrl-C, and so would be the commands that tests stop by it.
+    # A background job of a shell ignores SIGINT and so would the commands that tests interrupt.
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ settings.register_profile("fixed", derandomize=True, deadline=None)
 settings.load_profile("fixed")
 
 OUTCOME, PEAK = "outcome", "peak_mb"
-"""Names of tests' properties: what `tests.hostile.conftest.Tally` counted, and the largest process that it saw."""
+"""Test properties: counts of `tests.hostile.conftest.Tally`, and the memory of the largest process."""
 
 LONGEST = (
     "docs/test_pages.py",
@@ -59,29 +59,26 @@ LONGEST = (
     "backends/relief/test_backend.py",
     "characters/blender/test_read.py",
 )
-"""Files of the tests that take most time together, the longest first."""
+"""The slowest test files, slowest first."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--hostile-full", action="store_true", help="try tests/hostile in full, which takes hours")
+    parser.addoption("--hostile-full", action="store_true", help="run all hostile trials, which takes hours")
 
 
 def pytest_xdist_auto_num_workers() -> int:
-    """Twice as many as there are processors, as tests wait for processes that start, are killed or fall silent.
-
-    Beyond 16 they would wait for the longest file.
-    """
+    """Two workers a processor, since many tests wait for processes; beyond 16 they wait for the longest file."""
     return min(16, 2 * (os.cpu_count() or 1))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with `LONGEST`, so that no processor is idle while the last of them ends."""
+    """Start `LONGEST` first, so that no processor is idle at the end."""
     here, places = Path(__file__).parent, {name: place for place, name in enumerate(LONGEST)}
     items.sort(key=lambda item: places.get(item.path.relative_to(here).as_posix(), len(places)))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """What the hostile tests tried and what happened, as docs/reliability.md shows it."""
+    """Print the outcomes of hostile trials, as docs/reliability.md shows them."""
     reports = [report for found in terminalreporter.stats.values() for report in found]
     called = [report for report in reports if getattr(report, "when", None) == "call"]
     properties = [found for report in called for found in report.user_properties]
@@ -101,7 +98,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 @pytest.fixture(scope="session")
 def characters_dir() -> Path:
-    """The folder of real characters that lies beside the checkout; tests that need it are skipped without it."""
+    """The folder of real characters beside the checkout; without it the test is skipped."""
     folder = Path(__file__).resolve().parent.parent.parent / "shared" / "characters"
     if not folder.is_dir():
         pytest.skip(f"needs the real characters at {folder}")
@@ -110,7 +107,7 @@ def characters_dir() -> Path:
 
 @pytest.fixture(scope="module")
 def no_workers() -> Iterator[None]:
-    """Builds in this process: workers take longer to start than a few small characters to be made."""
+    """Build in this process, since starting workers takes longer than a few small characters."""
     from tests.clips import at_once
 
     with patch("specsia_build.pipeline.build.open_executor", at_once):
@@ -119,7 +116,7 @@ def no_workers() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def clips_run(tmp_path_factory: pytest.TempPathFactory) -> RunLayout:
-    """A run of three figures in motion, one in each split, folders of frames and a dataset; not to be changed."""
+    """A read-only run of three figures in motion, one for each split, with frames and a dataset."""
     from tests.clips import clips_config, run_clips, write_figures
 
     folder = tmp_path_factory.mktemp("clips")
