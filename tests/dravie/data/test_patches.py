@@ -96,7 +96,7 @@ def test_colours_change_alike_in_both_and_nothing_else_does() -> None:
     assert (inputs[..., :3][inputs[..., 3] == -1] == 1).all()
 
 
-def test_a_grey_contour_stays_grey_and_a_hue_keeps_its_saturation() -> None:
+def test_a_grey_contour_stays_grey_and_full_contrast_keeps_saturation() -> None:
     pair = make_pair(4)
     alpha = np.where(pair.gt[..., 3:] > 0, np.uint8(255), np.uint8(0))
     grey = replace(pair, gt=np.concatenate([np.repeat(pair.gt[..., :1] // 2, 3, axis=2), alpha], axis=2))
@@ -106,11 +106,14 @@ def test_a_grey_contour_stays_grey_and_a_hue_keeps_its_saturation() -> None:
         pair, gt=np.concatenate([np.broadcast_to(np.array([200, 50, 50], np.uint8), (40, 40, 3)), alpha], axis=2)
     )
     _, targets = sampler([frames_of([red])], 64, seed=9).batch(0)
-    levels = (targets[targets[..., 3] == 1][:, :3] + 1) * 127.5
-    assert levels.min(axis=1) / levels.max(axis=1) == pytest.approx(0.25, abs=0.01)
-    assert levels.max(axis=1).min() >= 139
+    opaque = [patch[patch[..., 3] == 1][0, :3] for patch in targets if (patch[..., 3] == 1).any()]
+    levels = (np.array(opaque) + 1) * 127.5
     assert levels.max() <= 255.01
     assert len(np.unique(np.argmax(levels, axis=1))) == 3
+    # Patches of full contrast keep the saturation, the others have differences that are up to four times smaller.
+    full = np.isclose(levels.min(axis=1) / levels.max(axis=1), 0.25, atol=0.01)
+    assert 0.5 < full.mean() < 0.9
+    assert np.ptp(levels, axis=1).min() >= 0.25 * 0.7 * 150 - 1
 
 
 def test_a_step_alone_decides_and_threads_keep_the_order() -> None:
