@@ -1,5 +1,1 @@
-"""Checks of a character that was read: what may be wrong with it, and the manifest line that fixes it."""
-
-from specsia_build.characters.doubts.doubt import Doubt, Fix
-
-__all__ = ["Doubt", "Fix"]
+"""Checks of a character that was read: warnings, with the manifest line that fixes the cause."""

@@ -1,4 +1,4 @@
-"""Which way a character stands and faces: votes of its joints, its shape and its face."""
+"""Up and front of a character, by votes of its joints, its shape and its face."""
 
 from __future__ import annotations
 
@@ -8,54 +8,42 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from specsia_build.characters.doubts import joints
+from specsia_build.characters.doubts.joints import Points
 from specsia_build.characters.doubts.looks import face_detail
-from specsia_build.characters.doubts.probe import Points, Probe, groups_of
+from specsia_build.characters.doubts.probe import Probe
 from specsia_build.frame import axis_vector, up_rotation
 
 AROUND = ("-y", "+x", "+y", "-x")
-"""Horizontal axes, each a quarter turn counter-clockwise from the one before, seen from above."""
+"""Horizontal axes, counter-clockwise seen from above."""
 
-SURE = 2
-"""Votes by which an axis must lead: two independent ones, or those of joint sides alone."""
+LEAST_LEAD = 2  # Votes: two independent ones, or those of joint sides alone.
+OF_SIDES, OF_FEET = 3, 2  # Votes of left and right joints for the front, and of joints of feet for up.
+AGAINST_FORMAT = 2  # Votes of a format against the opposite: left and right may be named as a viewer sees them.
+FAR_AHEAD = 0.1  # Heights by which eyes, toes or the opposite of a tail lie ahead to count twice.
 
-OF_SIDES, OF_FEET = 3, 2
-"""Votes of left and right joints for the front, and of joints of feet for up."""
-
-FAR_AHEAD = 0.1
-"""How far eyes, toes or a tail's opposite lie ahead, in heights, to count twice."""
-
-AGAINST_FORMAT = 2
-"""Votes of a file's format against its opposite: left and right may be named as a viewer sees them."""
-
+# Ratios of mirror distances from which a shape is symmetric, and from which that alone gives the axis along which it
+# faces: the median of 48 characters is 4.6, of three that walk or aim it is below 1.5.
 SYMMETRIC, EVEN = 1.5, 2.5
-"""Ratio of mirror distances from which a shape is mirrored across one plane, and from which that plane alone says
-along which axis it faces: of 48 characters the median is 4.6, of three that walk or aim it is below 1.5."""
 
-FOOT, SHIN, HEAD = (0.0, 0.05), (0.1, 0.2), (0.8, 1.01)
-"""Shares of the height between which feet, shins and a head lie."""
-
-LEAST_TOES, LEAST_HEAD = 0.02, 0.1
-"""How far feet lie ahead of shins, and the head of a long body ahead of its middle, in heights."""
-
-LONG, FLAT = 1.3, 0.05
-"""Length over width of a body on four legs, and thinnest over longest side of what has no front by its shape."""
-
-LYING = 0.45
-"""Height over the lesser of width and depth below which a shape lies, arms and legs stretched."""
-
-RESTS, STRADDLES = 0.02, 0.2
-"""Distance of the lowest point from the origin's plane, in heights, of what rests on it; share of the height on either
-side of it of what does not."""
+FOOT, SHIN, HEAD = (0.0, 0.05), (0.1, 0.2), (0.8, 1.01)  # Ranges of the height.
+LEAST_TOES, LEAST_HEAD = 0.02, 0.1  # Heights of feet ahead of shins, and of a head ahead of a long body's middle.
+LONG = 1.3  # Length over width of a body on four legs.
+FLAT = 0.05  # Thinnest over longest side of what has no front by its shape.
+LYING = 0.45  # Height over the lesser of width and depth of what lies.
+RESTS, STRADDLES = (
+    0.02,
+    0.2,
+)  # Extent below the origin of what stands on it, and on both sides of what does not.
 
 
 @dataclass
 class Votes:
-    """Votes for signed axes, and the reasons of each.
+    """Votes for signed axes with their reasons.
 
     Attributes:
-        count: votes of each axis.
-        why: what voted for each axis.
-        along: the axis without a sign that a symmetric shape faces along, or None.
+        count: votes by axis.
+        why: reasons by axis.
+        along: ``x`` or ``y`` for a symmetric shape, along which it faces, else None.
         even: whether that symmetry is beyond doubt.
     """
 
@@ -64,36 +52,39 @@ class Votes:
     along: str | None = None
     even: bool = False
 
-    def add(self, axis: str | None, votes: float, why: str = "") -> None:
+    def add(self, axis: str | None, votes: float, why: str) -> None:
         if axis is not None:
             self.count[axis] += votes
-            self.why[axis] += [why] if why else []
+            self.why[axis].append(why)
 
     def lead(self, axis: str) -> float:
-        """Votes by which an axis leads all others; a symmetric shape votes for both ends of its axis."""
+        """Votes by which an axis leads all others; symmetry votes for both ends of its axis."""
         others = max((votes for other, votes in self.count.items() if other != axis), default=0.0)
         symmetry = 0 if self.along is None else 1 if self.along == axis[1] else -1
         return self.count[axis] + symmetry - others
 
     def winner(self) -> str | None:
-        """The axis that leads by `SURE` votes."""
+        """The axis that leads by `LEAST_LEAD`."""
         best = max(self.why, key=self.lead, default=None)
-        return best if best is not None and self.lead(best) >= SURE else None
+        return best if best is not None and self.lead(best) >= LEAST_LEAD else None
 
-    def reasons(self, axis: str) -> str:
-        shape = ["its symmetry"] if self.along == axis[1] else []
-        return "by " + " and ".join([*self.why[axis], *shape])
+    def evidence(self, strong: bool) -> Evidence | None:
+        """The evidence for the winner."""
+        if (axis := self.winner()) is None:
+            return None
+        reasons = [*self.why[axis], *(["its symmetry"] if self.along == axis[1] else [])]
+        return Evidence(axis, "by " + " and ".join(reasons), strong, lead=self.lead(axis))
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """What the votes on an axis came to.
+    """The result of votes on an axis.
 
     Attributes:
         axis: the winner, or None.
         why: its reasons.
         strong: whether joints voted, which is enough to doubt what a manifest states.
-        along: without a winner, the axis ``x`` or ``y`` that it faces along one way or the other, or None.
+        along: without a winner, ``x`` or ``y`` if it faces one way or the other along that, else None.
         lead: votes by which the winner leads.
     """
 
@@ -109,75 +100,32 @@ def opposite(axis: str) -> str:
 
 
 def front_of(probe: Probe, usual: str | None = None, taken: str | None = None) -> Evidence:
-    """Which way a Z-up character faces.
+    """Find the front of a Z-up character.
 
     Args:
         probe: Z up.
-        usual: the front that its format states, or None where exporters keep to none.
-        taken: the front that a manifest states, about which shape and face are not asked.
+        usual: the front of its format, or None for formats without one.
+        taken: the front that a manifest states; then only joints vote.
     """
     votes = Votes()
     by_sides = joints.front_axis(probe.landmarks)
     votes.add(by_sides, OF_SIDES, "left and right joints")
-    for why, way in joints.ways_ahead(probe.landmarks, float(probe.extent[2])).items():
-        votes.add(joints.nearest_axis(way, 45.0), 2 if float(np.linalg.norm(way)) >= FAR_AHEAD else 1, why)
+    for why, ahead in joints.directions_ahead(probe.landmarks, float(probe.extent[2])).items():
+        votes.add(joints.nearest_axis(ahead, 45.0), 2 if float(np.linalg.norm(ahead)) >= FAR_AHEAD else 1, why)
     if by_sides is not None and usual == opposite(by_sides):
         votes.count[usual] += AGAINST_FORMAT
     strong = by_sides is not None
     if votes.winner() is None and taken is None and len(probe.points):
-        _named_features(probe, votes)
         if probe.extent.min() >= FLAT * probe.extent.max():
-            _shape(_main(probe), votes)
+            _add_shape(probe, votes)
         if votes.winner() is None or not strong:
-            axis, times = face_detail(probe)
-            votes.add(axis, times, "its face")
-    axis = votes.winner()
-    if axis is not None:
-        return Evidence(axis, votes.reasons(axis), strong, lead=votes.lead(axis))
+            votes.add(*face_detail(probe), "its face")
     along = by_sides[1] if by_sides else votes.along if votes.even else None
-    return Evidence(None, "its joints, shape and face do not say it", strong, along)
+    return votes.evidence(strong) or Evidence(None, "its joints, shape and face do not say it", strong, along)
 
 
-def _named_features(probe: Probe, votes: Votes) -> None:
-    """Let parts and materials that are named for eyes or a mouth vote, where they lie ahead of all at their level."""
-    mesh = probe.mesh
-    by_material = np.array([bool(joints.words(material.name) & joints.FACE) for material in mesh.materials])
-    chosen = by_material[mesh.face_material[probe.faces]]
-    chosen |= np.array([any(joints.words(name) & joints.FACE for name in names) for names in probe.part_names])[
-        probe.part
-    ]
-    faces = np.flatnonzero(by_material[mesh.face_material])
-    if len(faces) and not chosen.any():
-        feature = probe.placed.vertices[mesh.faces[faces]].mean(axis=1, dtype=np.float64)
-    else:
-        feature = probe.points[chosen]
-    if len(feature) < 2 or len(feature) > len(probe.points) / 2:
-        return
-    height = float(probe.extent[2])
-    near = (probe.points[:, 2] > feature[:, 2].min() - 0.02 * height) & (
-        probe.points[:, 2] < feature[:, 2].max() + 0.02 * height
-    )
-    if near.sum() < 8:
-        return
-    arms = (feature - probe.points[near].mean(axis=0))[:, :2] / height
-    way = arms.mean(axis=0)
-    ahead = way / max(float(np.linalg.norm(way)), 1e-12)
-    if float(np.quantile(arms @ ahead, 0.1)) >= joints.LEAST_AHEAD:
-        votes.add(joints.nearest_axis(way, 45.0), 2, "parts named as of a face")
-
-
-def _main(probe: Probe) -> Probe:
-    """The samples without the little that lies apart: a pet beside a figure is no side of it."""
-    largest = max(groups_of(probe.points, 0.03 * float(probe.extent[2])), key=len)
-    if not len(probe.points) > len(largest) >= len(probe.points) / 2:
-        return probe
-    chosen = np.zeros(len(probe.points), np.bool_)
-    chosen[largest] = True
-    return probe.of(chosen)
-
-
-def _shape(probe: Probe, votes: Votes) -> None:
-    """Let the mirror plane vote for an axis, and toes or a long body's head for one end of it."""
+def _add_shape(probe: Probe, votes: Votes) -> None:
+    """Let symmetry vote for an axis, and toes or a long body's head for one end of it."""
     if probe.extent[2] < LYING * probe.extent[:2].min():
         return
     distance = probe.mirror_distance[:2]
@@ -195,7 +143,7 @@ def _shape(probe: Probe, votes: Votes) -> None:
     if probe.extent[ahead] <= LONG * probe.extent[side]:
         value, why = toes, "its toes"
     elif abs(head) >= LEAST_HEAD or toes * head > 0:
-        # Of a long body feet alone say nothing: fins lie behind a fish's middle.
+        # Feet alone say nothing about a long body: fins lie behind a fish's middle.
         value, why = (0.0 if toes * head < 0 else head), "its head"
     else:
         return
@@ -204,13 +152,13 @@ def _shape(probe: Probe, votes: Votes) -> None:
 
 
 def _centre(probe: Probe, between: tuple[float, float], axis: int) -> float:
-    """Mean coordinate of what lies between two shares of the height, in heights; NaN where little does."""
+    """Mean coordinate of the points in a range of the height, in heights; NaN if there are few."""
     inside = (probe.levels >= between[0]) & (probe.levels < between[1])
     return float(probe.points[inside, axis].mean() / probe.extent[2]) if inside.sum() >= 8 else float("nan")
 
 
 def _are_feet(probe: Probe, side: int) -> bool:
-    """Whether the lowest part lies in two like shares on either side of the middle."""
+    """Whether the lowest part is in two similar shares on either side of the middle."""
     along = probe.points[probe.levels < FOOT[1], side]
     if len(along) < 16:
         return False
@@ -220,25 +168,24 @@ def _are_feet(probe: Probe, side: int) -> bool:
 
 
 def _is_head(probe: Probe, side: int) -> bool:
-    """Whether the highest part lies in the middle, and is more than the tip of a tail."""
+    """Whether the highest part is in the middle, and more than the tip of a tail."""
     offset = probe.points[:, side] - probe.low[side] - probe.extent[side] / 2
     top = np.abs(offset[probe.levels > 1 - FOOT[1]]) < 0.1 * probe.extent[side]
     return bool(top.size and top.mean() > 0.5 and (probe.levels > HEAD[0]).mean() >= 0.04)
 
 
 def up_of(probe: Probe, usual: str, *, settled: bool = False) -> Evidence:
-    """Which axis of a file's own coordinates a character stands along.
+    """Find the axis of a file's own coordinates along which a character stands.
 
     Args:
         probe: in those coordinates.
-        usual: what the format states.
-        settled: whether exporters keep to that, so that a shape speaks for no other axis than ``+y`` and ``+z``.
+        usual: the format's.
+        settled: whether exporters keep to that; then a shape votes for ``+y`` and ``+z`` alone.
     """
     votes = Votes()
     by_feet = joints.up_axis(probe.landmarks)
     votes.add(by_feet, OF_FEET, "joints of its feet")
     if by_feet is None and len(joints.pairs_of(probe.landmarks)) < joints.LEAST_PAIRS and len(probe.points):
-        tallest = {axis: float(probe.extent["xyz".index(axis[1])]) for axis in ("+y", "+z", "-z")}
         for axis in ("+y", "+z") if settled else ("+y", "+z", "-z"):
             standing = probe.turned(up_rotation(axis))
             side = int(np.argmin(standing.mirror_distance[:2]))
@@ -247,24 +194,24 @@ def up_of(probe: Probe, usual: str, *, settled: bool = False) -> Evidence:
                 continue
             if _are_feet(standing, side):
                 votes.add(axis, 1, "feet below")
-            if _is_head(standing, side) and _are_feet(standing, side) and tallest[axis] >= max(tallest.values()):
-                votes.add(axis, 1, "a head above")
+                if _is_head(standing, side) and standing.extent[2] >= probe.extent[1:].max():
+                    votes.add(axis, 1, "a head above")
     if by_feet is None and _reach(probe, usual).min() >= STRADDLES:
         for axis in ("+y", "+z"):
             if axis != usual and _rests(probe, axis):
                 votes.add(axis, 2, "the ground through its origin")
-    best = votes.winner()
-    if best is None or (best != usual and _rests(probe, usual) and not _rests(probe, best)):
+    best = votes.evidence(strong=True)
+    if best is None or best.axis is None or (best.axis != usual and _rests(probe, usual) > _rests(probe, best.axis)):
         return Evidence(None, "its joints, shape and ground do not say it")
-    return Evidence(best, votes.reasons(best), strong=True, lead=votes.lead(best))
+    return best
 
 
 def _reach(probe: Probe, up: str) -> Points:
-    """How far a mesh reaches below and above the origin along an axis, (2,), as shares of its extent along it."""
+    """(2,) extent of a mesh below and above the origin along an axis, 0-1."""
     along = probe.mesh.vertices[probe.mesh.used] @ (axis_vector(up) @ probe.rotation)
     return np.array([-along.min(), along.max()]) / max(float(np.ptp(along)), 1e-12)
 
 
 def _rests(probe: Probe, up: str) -> bool:
-    """Whether a mesh rests on the plane through its origin that an axis is square to."""
+    """Whether the mesh rests on the plane through its origin that is square to an axis."""
     return bool(abs(_reach(probe, up)[0]) < RESTS)

@@ -10,7 +10,7 @@ from specsia_build.errors import some
 
 @dataclass(frozen=True)
 class Fix:
-    """A key of a manifest line and the value that there is evidence for.
+    """A key of a manifest line and a value for it.
 
     Attributes:
         key: ``up``, ``front``, ``sides``, ``texture`` or ``drop``.
@@ -25,12 +25,12 @@ class Fix:
 
 @dataclass(frozen=True)
 class Doubt:
-    """What a check found.
+    """The result of a check.
 
     Attributes:
         sentence: the warning.
-        score: how far the measured value lies beyond its threshold, 1 where it just reaches it.
-        fix: what a manifest line could say, or None where the file itself has to change.
+        score: measured value over its threshold, 1 at the threshold.
+        fix: what a manifest line can change, or None if the file has to change.
     """
 
     sentence: str
@@ -39,40 +39,29 @@ class Doubt:
 
 
 def listed(parts: Collection[int], part_names: Sequence[Sequence[str]]) -> str:
-    """First names of five parts, and how many more there are."""
+    """First names of up to five parts, and the count of the others."""
     return some([f"'{part_names[k][0]}'" if part_names[k] else "a part without a name" for k in sorted(parts)], 5)
 
 
-def drop(told: str, effect: str, parts: set[int], part_names: Sequence[Sequence[str]], score: float = 1.0) -> Doubt:
-    """A doubt that leaving parts out resolves.
+def drop(problem: str, effect: str, parts: set[int], part_names: Sequence[Sequence[str]], score: float = 1.0) -> Doubt:
+    """A warning that leaving parts out resolves.
 
     Args:
-        told: what is doubtful.
-        effect: what the line does, such as "keeps the largest".
+        problem: the sentence without its end.
+        effect: what the manifest line does, such as "keeps the largest".
         parts: to leave out.
         part_names: all names of each part.
-        score: of the doubt.
+        score: of the warning.
     """
     names = names_of(parts, part_names)
     if names is None:
-        return Doubt(f"{told}, but these parts have no names of their own: name them in the file", score)
-    quoted = ", ".join(f'"{name}"' for name in names)
-    line = f'"drop": [{quoted}] in its manifest line {effect}'
-    return Doubt(f"{told}: {line}", score, Fix("drop", names, told))
+        return Doubt(f"{problem}, but these parts have no names of their own: name them in the file", score)
+    line = '"drop": [{}] in its manifest line'.format(", ".join(f'"{name}"' for name in names))
+    return Doubt(f"{problem}: {line} {effect}", score, Fix("drop", names, problem))
 
 
 def names_of(parts: set[int], part_names: Sequence[Sequence[str]]) -> tuple[str, ...] | None:
-    """As few names as cover some parts and no others; None where there are none."""
-    holders: dict[str, set[int]] = {}
-    for index, names in enumerate(part_names):
-        for name in names:
-            holders.setdefault(name, set()).add(index)
-    usable = {name: held for name, held in holders.items() if held <= parts}
-    left, chosen = set(parts), []
-    while left:
-        name = max(usable, key=lambda n: len(usable[n] & left), default="")
-        if not usable.get(name, set()) & left:
-            return None
-        chosen.append(name)
-        left -= usable[name]
-    return tuple(chosen)
+    """First names of parts; None if one has none, or shares it with a part that is not among them."""
+    names = tuple(dict.fromkeys(part_names[k][0] if part_names[k] else "" for k in sorted(parts)))
+    others = {name for k, own in enumerate(part_names) if k not in parts for name in own}
+    return None if "" in names or not others.isdisjoint(names) else names

@@ -1,4 +1,4 @@
-"""Places of named joints, and what they say about up and ahead."""
+"""Up and front of a character by the names and places of its joints."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from specsia_build.animation.names import SIDES, words_of
 from specsia_build.frame import AXES, axis_vector
 
 Landmark = tuple[str, tuple[float, float, float]]
-"""A named joint or node, and where its origin is."""
+"""Name and origin of a joint or node."""
 
 Points = NDArray[np.float64]
 
@@ -21,35 +21,24 @@ HEAD, HAND = frozenset({"head"}), frozenset({"hand", "hands", "handslot", "wrist
 TOES, ANKLES = frozenset({"toe", "toes", "ball"}), frozenset({"foot", "feet", "ankle"})
 FEET = TOES | ANKLES | {"heel", "hoof", "paw"}
 LEGS, TAIL = ("leg", "thigh", "shin", "calf"), frozenset({"tail"})
-"""Words of joints, parts and materials, numbers behind them left out."""
+"""Words in names of joints, parts and materials, without trailing numbers."""
 
-LEAST_PAIRS = 2
-"""Pairs of a left and a right joint that are evidence."""
-
-LEAST_AGREEMENT = 0.8
-"""Share of pairs within 45 degrees of their sum: one of ten pairs of thumbs may be named the wrong way round."""
-
-MOST_OFF_AXIS = 30.0
-"""Degrees from an axis within which joints face along it; a walking figure's shoulders turn by 20."""
-
-LEAST_AHEAD = 0.01
-"""How far eyes lie ahead of a head and toes ahead of ankles, in heights; rigs have 0.02 to 0.1."""
-
-MOST_OFF_UP = 36.0
-"""Degrees from an axis within which the way from the feet to the other joints is up; a standing rig has 18 at most."""
-
-MOST_BELOW = 0.1
-"""How far a tail may reach below the feet of who stands, as a share of the rig's height; a flying bird's has 0.3."""
+LEAST_PAIRS = 2  # Pairs of a left and a right joint that are evidence.
+LEAST_AGREEMENT = 0.8  # Share of pairs within 45 degrees of their sum: one of ten may be named the wrong way round.
+MOST_OFF_AXIS = 30.0  # Degrees between the front and an axis; a walking figure's shoulders turn by 20.
+MOST_OFF_UP = 36.0  # Degrees between up and an axis; a standing rig leans by 18 at most.
+LEAST_AHEAD = 0.01  # Heights of eyes ahead of the head and of toes ahead of ankles; rigs have 0.02 to 0.1.
+MOST_BELOW = 0.1  # Heights of a tail below the feet of who stands; a flying bird's reaches 0.3.
 
 
 @lru_cache(maxsize=4096)
 def words(name: str) -> frozenset[str]:
-    """The words of a name without trailing numbers."""
+    """Words of a name without trailing numbers."""
     return frozenset(word.rstrip("0123456789") for word in words_of(name))
 
 
 def turned(landmarks: Sequence[Landmark], rotation: Points) -> tuple[Landmark, ...]:
-    """Landmarks under a (3, 3) rotation."""
+    """Rotate landmarks by a (3, 3) matrix."""
     if not landmarks:
         return ()
     places = np.array([place for _, place in landmarks], np.float64) @ rotation.T
@@ -68,51 +57,52 @@ def pairs_of(landmarks: Iterable[Landmark]) -> list[tuple[Points, Points]]:
     return [(pair[1], pair[-1]) for pair in sides.values() if len(pair) == 2]
 
 
-def nearest_axis(way: NDArray[np.floating], degrees: float) -> str | None:
-    """The signed axis within some degrees of a way (2,) or (3,), or None."""
-    size = float(np.linalg.norm(way))
-    names = AXES[: 2 * len(way)]
-    axis = max(names, key=lambda name: float(axis_vector(name)[: len(way)] @ way))
-    return axis if float(axis_vector(axis)[: len(way)] @ way) >= np.cos(np.radians(degrees)) * size > 0 else None
+def nearest_axis(direction: NDArray[np.floating], degrees: float) -> str | None:
+    """The signed axis within some degrees of a direction (2,) or (3,), or None."""
+    size = float(np.linalg.norm(direction))
+    along = {axis: float(axis_vector(axis)[: len(direction)] @ direction) for axis in AXES[: 2 * len(direction)]}
+    axis = max(along, key=lambda name: along[name])
+    return axis if along[axis] >= np.cos(np.radians(degrees)) * size > 0 else None
 
 
 def front_axis(landmarks: Sequence[Landmark]) -> str | None:
-    """The horizontal axis ahead by left and right joints of a Z-up character; None where they are few or disagree."""
+    """The front of a Z-up character by left and right joints; None if they are few or disagree."""
     across = np.array([left - right for left, right in pairs_of(landmarks)], np.float64).reshape(-1, 3)[:, :2]
     size = np.linalg.norm(across, axis=1)
-    across, size = across[size > 1e-3 * size.max(initial=0.0)], size[size > 1e-3 * size.max(initial=0.0)]
+    apart = size > 1e-3 * size.max(initial=0.0)
+    across, size = across[apart], size[apart]
     if len(across) < LEAST_PAIRS:
         return None
-    ways = across / size[:, None]
-    total = ways.sum(axis=0)
-    agreeing = ways @ total >= np.cos(np.pi / 4) * np.linalg.norm(total)
+    directions = across / size[:, None]
+    total = directions.sum(axis=0)
+    agreeing = directions @ total >= np.cos(np.pi / 4) * np.linalg.norm(total)
     if not agreeing.mean() >= LEAST_AGREEMENT:
         return None
     left = across[agreeing].sum(axis=0)
     return nearest_axis(np.array([left[1], -left[0]]), MOST_OFF_AXIS)
 
 
-def ways_ahead(landmarks: Sequence[Landmark], height: float) -> dict[str, Points]:
-    """Horizontal ways (2,) ahead, in heights, by eye joints, toe joints and a tail; those that are long enough."""
+def directions_ahead(landmarks: Sequence[Landmark], height: float) -> dict[str, Points]:
+    """Horizontal directions (2,) ahead by eye joints, toe joints and a tail, in heights, if they are long enough."""
     head, ankles = middle(landmarks, HEAD), middle(landmarks, ANKLES - TOES)
-    ways = {
+    ahead = {
         "eye joints": (LEAST_AHEAD, middle(landmarks, FACE - {"face"}) - head),
         "toe joints": (LEAST_AHEAD, middle(landmarks, TOES) - ankles),
         "tail": (MOST_BELOW, head - middle(landmarks, TAIL)),
     }
-    flat = {name: (least, way[:2] / height) for name, (least, way) in ways.items()}
-    return {name: way for name, (least, way) in flat.items() if float(np.linalg.norm(way)) >= least}
+    flat = {name: (least, direction[:2] / height) for name, (least, direction) in ahead.items()}
+    return {name: direction for name, (least, direction) in flat.items() if float(np.linalg.norm(direction)) >= least}
 
 
 def up_axis(landmarks: Sequence[Landmark]) -> str | None:
-    """The axis from the feet to the other joints; None without feet, or where a tail hangs below them."""
+    """The axis from the feet to the other joints; None without feet, or if a tail hangs below them."""
     feet = [place for name, place in landmarks if words(name) & FEET]
     if not feet:
         feet = [place for name, place in landmarks if "end" in words(name) and _is_leg(name)]
     rest = [place for name, place in landmarks if not words(name) & FEET]
     if not feet or len(rest) < LEAST_PAIRS:
         return None
-    # Controls may wait at a root by the hundred: each place counts once.
+    # Hundreds of controls may lie at a root: each place counts once.
     way = np.unique(np.round(rest, 6), axis=0).mean(axis=0) - np.unique(np.round(feet, 6), axis=0).mean(axis=0)
     size = float(np.linalg.norm(way))
     if not np.isfinite(size) or size == 0:
@@ -120,7 +110,7 @@ def up_axis(landmarks: Sequence[Landmark]) -> str | None:
     up = way / size
     legs = np.array([place for name, place in landmarks if _is_leg(name)]).reshape(-1, 3)
     if len(legs):
-        # An animal whose hind feet alone are named so has nearly all of itself ahead of them.
+        # An animal of which only the hind feet are named has nearly all joints ahead of them.
         arms = legs[:, None] - np.array(feet)[None]
         nearest = arms[np.arange(len(legs)), np.linalg.norm(arms, axis=2).argmin(axis=1)].mean(axis=0)
         if float(up @ nearest) < 0.5 * float(np.linalg.norm(nearest)):
@@ -131,7 +121,7 @@ def up_axis(landmarks: Sequence[Landmark]) -> str | None:
 
 
 def middle(landmarks: Iterable[Landmark], wanted: frozenset[str]) -> Points:
-    """Mean place (3,) of the joints that have one of some words; NaN where there are none."""
+    """Mean place (3,) of the joints whose names have one of some words; NaN without any."""
     places = [place for name, place in landmarks if words(name) & wanted]
     return np.mean(places, axis=0) if places else np.full(3, np.nan)
 

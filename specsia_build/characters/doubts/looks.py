@@ -1,4 +1,4 @@
-"""What views show: a face, or one colour."""
+"""What views of a character show: a face, or one colour."""
 
 from __future__ import annotations
 
@@ -9,56 +9,41 @@ from numpy.typing import NDArray
 from specsia_build.characters.doubts.probe import Probe
 from specsia_build.rendering.mesh import Mesh
 
-FACE_ROWS = 0.28
-"""Share of a figure's rows, from the top, that show its head."""
-
-LEAST_DETAIL, LEAST_OF_A_BODY = 0.0003, 0.002
-"""Detail of a head that has a face, and of a body that is all face where no head has any, in squared heights."""
-
-BEHIND, PLAIN_BEHIND, BESIDE = 1.25, 2.0, 1.1
-"""Ratios of the face's detail to what is behind it for one vote and for two, and to either side."""
-
-MOST_ASKEW = 0.3
-"""Difference of the detail of both sides, which mirror each other, in the most that a view shows."""
-
-LEAST_HEIGHT = 0.8
-"""Height over the larger of width and depth from which what is uppermost is a head."""
-
-MOST_CUT_OUT = 0.3
-"""Share of the surface that may be cut out or see-through: foliage has no face and takes long to draw."""
-
-MOST_CHROMA, MOST_CONTRAST = 8, 12
-"""Display levels between the channels of a grey, and between two shades that look the same."""
+FACE_ROWS = 0.28  # Share of a figure's rows, from the top, that show its head.
+LEAST_DETAIL, LEAST_OF_A_BODY = 0.0003, 0.002  # Detail of a head with a face, and of a body that is all face.
+BEHIND, PLAIN_BEHIND, BESIDE = 1.25, 2.0, 1.1  # Ratios to the detail behind for one and two votes, and beside.
+MOST_ASKEW = 0.3  # Difference of the detail of both sides, relative to the front.
+LEAST_HEIGHT = 0.8  # Height over the larger of width and depth from which the top is a head.
+MOST_CUT_OUT = 0.3  # Share of the surface that may be transparent: foliage has no face and takes long to draw.
+MOST_CHROMA, MOST_CONTRAST = 8, 12  # Display levels between channels of a grey, and between shades that look the same.
 
 _AROUND = ("-y", "+x", "+y", "-x")
-_BORDER, _STRONG, _FULL = 2, 60, 255
+_BORDER, _STRONG, _FULL = 2, 60, 255  # Pixels of border, the step that counts fully, and full coverage.
 
 
 def face_detail(probe: Probe) -> tuple[str | None, float]:
-    """The axis that a standing Z-up character faces by its face, or None, and how many votes that is."""
+    """The axis that a standing Z-up character faces by its face, or None, and its votes."""
     width, depth, height = probe.extent
     opaque = np.array([m.alpha_mode == "opaque" for m in probe.mesh.materials])[probe.mesh.face_material[probe.faces]]
     if height < LEAST_HEIGHT * max(width, depth) or (~opaque).mean() > MOST_CUT_OUT:
         return None, 0
-    details = np.array([detail(view.color, view.coverage) for view in probe.views])
+    heads, wholes = np.array([detail(view.color, view.coverage) for view in probe.views]).T
+    faces, least = (heads, LEAST_DETAIL) if (heads >= LEAST_DETAIL).any() else (wholes, LEAST_OF_A_BODY)
     for k, axis in enumerate(_AROUND):
-        (front, *_), whole = details[k], details[:, 1]
-        heads, least = (
-            (details[:, 0], LEAST_DETAIL) if (details[:, 0] >= LEAST_DETAIL).any() else (whole, LEAST_OF_A_BODY)
-        )
-        front, left, back, right = heads[[k, (k + 1) % 4, (k + 2) % 4, (k + 3) % 4]]
-        alike = abs(left - right) <= MOST_ASKEW * front
-        alike &= abs(whole[(k + 1) % 4] - whole[(k + 3) % 4]) <= MOST_ASKEW * whole.max()
+        front, left, back, right = np.roll(faces, -k)
+        whole = np.roll(wholes, -k)
+        # Mirrored sides have equal detail.
+        alike = abs(left - right) <= MOST_ASKEW * front and abs(whole[1] - whole[3]) <= MOST_ASKEW * whole.max()
         ahead = front >= least and front >= BEHIND * back and front >= BESIDE * max(left, right)
-        if alike and ahead and whole[k] >= BEHIND * whole[(k + 2) % 4]:
+        if alike and ahead and whole[0] >= BEHIND * whole[2]:
             return axis, 2 if front >= PLAIN_BEHIND * back else 1
     return None, 0
 
 
 def detail(color: NDArray[np.uint8], coverage: NDArray[np.uint8]) -> tuple[float, float]:
-    """How much the colours (S, S, 4) of a view change inside its figure (S, S): in its head, and in all of it.
+    """Measure how much the colours (S, S, 4) of a view change inside its coverage (S, S): in the head, and in all.
 
-    Steps between neighbouring pixels in full range, divided by the figure's squared height; 0 without a figure.
+    The sum of steps between neighbouring pixels, 0-1 each, over the figure's squared height; 0 without a figure.
     """
     rows, columns = (np.flatnonzero(coverage.any(axis=axis)) for axis in (1, 0))
     if len(rows) == 0:
@@ -75,7 +60,7 @@ def detail(color: NDArray[np.uint8], coverage: NDArray[np.uint8]) -> tuple[float
 
 
 def plain_colour(color: NDArray[np.uint8], coverage: NDArray[np.uint8]) -> str | None:
-    """``grey of 203`` or ``colour, #c84f50,`` of a picture (S, S, 4) whose covered (S, S) pixels show nothing else."""
+    """Name the one colour of a picture's covered pixels: ``grey of 203``, ``colour, #c84f50,`` or None for several."""
     levels = color[..., :3][coverage == _FULL].astype(np.int16)
     if len(levels) == 0:
         return None
@@ -89,7 +74,7 @@ def plain_colour(color: NDArray[np.uint8], coverage: NDArray[np.uint8]) -> str |
 
 
 def has_colours(mesh: Mesh) -> bool:
-    """Whether materials without images have several colours, of which view 0 may show one."""
-    shown = [mesh.materials[k] for k in np.unique(mesh.face_material)]
-    colours = np.array([material.base_color[:3] for material in shown])
-    return all(material.texture is None for material in shown) and bool(np.ptp(colours, axis=0).max() > 0.05)
+    """Whether a mesh has materials of several colours and no images; view 0 may show one of them."""
+    materials = [mesh.materials[k] for k in np.unique(mesh.face_material)]
+    colours = np.array([material.base_color[:3] for material in materials])
+    return all(material.texture is None for material in materials) and bool(np.ptp(colours, axis=0).max() > 0.05)

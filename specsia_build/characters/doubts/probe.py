@@ -10,13 +10,11 @@ import numpy as np
 import scipy
 from numpy.typing import NDArray
 
-from specsia_build.characters.doubts.joints import Landmark, turned
+from specsia_build.characters.doubts.joints import Landmark, Points, turned
 from specsia_build.frame import normalise, view_cameras
 from specsia_build.rendering.fast.renderer import FastRenderer
 from specsia_build.rendering.layers import Layers
-from specsia_build.rendering.mesh import Mesh, compacted, face_normals, lengths
-
-Points = NDArray[np.float64]
+from specsia_build.rendering.mesh import Mesh, compacted
 
 POINTS = 4000
 """Points on the surface; the mirror distances of 48 characters change by under 3 % with twice as many."""
@@ -24,52 +22,52 @@ POINTS = 4000
 VIEW_SIZE = 128
 """Pixels of a view: a head is 30 rows high, an eye 2 to 4."""
 
-_MIRRORED = 500
-_FAR = 0.1
+_MIRRORED, _FAR = 500, 0.1
+"""Points that are mirrored, and the largest distance of one in extents."""
 
 
 @dataclass(frozen=True, eq=False)
 class Probe:
-    """Points on a character's surface, and where they lie under a rotation.
+    """Points on a character's surface under a rotation that maps axes onto axes.
 
     Attributes:
-        mesh: what was sampled, in its own coordinates.
-        face_part: (F,) the part of each face.
-        points: (N, 3), spread evenly by area, rotated; none where the mesh has no area.
-        faces: (N,) the face of each.
-        normals: (N, 3) unit normal of that face, rotated.
-        part: (N,) the part of each, into `part_names`.
+        mesh: in its own coordinates.
+        face_part: (F,) part of each face.
+        points: (N, 3), evenly spread by area, rotated; empty if the mesh has no area.
+        faces: (N,) face of each point.
         part_names: names of each part, its own first.
-        landmarks: named joints and nodes with their places, rotated.
-        rotation: (3, 3), of all these, which maps axes onto axes.
+        landmarks: joints and nodes, rotated.
+        rotation: (3, 3).
     """
 
     mesh: Mesh
     face_part: NDArray[np.int32]
     points: Points
     faces: NDArray[np.intp]
-    normals: Points
-    part: NDArray[np.int32]
     part_names: Sequence[Sequence[str]] = ((),)
     landmarks: Sequence[Landmark] = ()
     rotation: Points = field(default_factory=lambda: np.eye(3))
 
     @cached_property
     def placed(self) -> Mesh:
-        """The mesh under the rotation."""
+        """The mesh, rotated."""
         return self.mesh if (self.rotation == np.eye(3)).all() else self.mesh.rotated(self.rotation)
 
     @cached_property
+    def part(self) -> NDArray[np.int32]:
+        """(N,) part of each point."""
+        return self.face_part[self.faces]
+
+    @cached_property
     def low(self) -> Points:
-        """(3,) lower corner of the box of the samples, or of the mesh where there are none."""
+        """(3,) lower corner of the box around the points, or around the mesh without any."""
         return np.asarray(self.points.min(axis=0) if len(self.points) else self.placed.bounds()[0])
 
     @cached_property
     def extent(self) -> Points:
         """(3,) extent of that box."""
-        return np.asarray(
-            np.maximum(np.ptp(self.points if len(self.points) else np.array(self.placed.bounds()), axis=0), 1e-12)
-        )
+        points = self.points if len(self.points) else np.array(self.placed.bounds())
+        return np.asarray(np.maximum(np.ptp(points, axis=0), 1e-12))
 
     @cached_property
     def tree(self) -> scipy.spatial.cKDTree:
@@ -77,7 +75,7 @@ class Probe:
 
     @cached_property
     def mirror_distance(self) -> Points:
-        """(3,) mean distance of the surface mirrored across the best plane square to x, y and z from the surface."""
+        """(3,) mean distance of the points from themselves mirrored across the best plane square to x, y and z."""
         return np.array([self._mirrored(axis) for axis in range(3)])
 
     @cached_property
@@ -89,42 +87,28 @@ class Probe:
 
     @property
     def levels(self) -> Points:
-        """(N,) height of each point above the lowest, as a share of the whole, Z up."""
+        """(N,) height of each point of a Z-up character, 0-1."""
         return np.asarray((self.points[:, 2] - self.low[2]) / self.extent[2])
 
     def turned(self, rotation: Points) -> Probe:
-        """The same samples under a further rotation (3, 3) that maps axes onto axes."""
-        probe = replace(
-            self,
-            points=self.points @ rotation.T,
-            normals=self.normals @ rotation.T,
-            landmarks=turned(self.landmarks, rotation),
-            rotation=rotation @ self.rotation,
-        )
+        """The same points under a further rotation (3, 3)."""
+        landmarks = turned(self.landmarks, rotation)
+        points, whole = self.points @ rotation.T, rotation @ self.rotation
+        probe = replace(self, points=points, landmarks=landmarks, rotation=whole)
         if len(self.points):
             probe.__dict__["mirror_distance"] = np.abs(rotation) @ self.mirror_distance
         return probe
 
     def at_rest(self, landmarks: Sequence[Landmark]) -> Probe:
-        """The same samples with other places of the joints, if there are any."""
+        """The same points with other landmarks, if there are any."""
         return replace(self, landmarks=landmarks) if landmarks else self
 
     def without(self, parts: Collection[int]) -> Probe:
-        """Samples anew of the mesh without some parts."""
+        """New points on the mesh without some parts."""
         kept = ~np.isin(self.face_part, [*parts])
         landmarks = turned(self.landmarks, self.rotation.T)
         probe = probe_of(self.mesh.of_faces(kept), self.part_names, self.face_part[kept], landmarks)
         return probe.turned(self.rotation)
-
-    def of(self, chosen: NDArray[np.bool_]) -> Probe:
-        """The chosen (N,) samples alone."""
-        return replace(
-            self,
-            points=self.points[chosen],
-            faces=self.faces[chosen],
-            normals=self.normals[chosen],
-            part=self.part[chosen],
-        )
 
     def _mirrored(self, axis: int) -> float:
         along, far = self.points[:, axis], _FAR * float(self.extent.max())
@@ -143,31 +127,21 @@ def probe_of(
     part_names: Sequence[Sequence[str]] = ((),),
     face_part: NDArray[np.int32] | None = None,
     landmarks: Sequence[Landmark] = (),
-    count: int = POINTS,
 ) -> Probe:
-    """Sample a mesh, the same points each time.
-
-    Args:
-        mesh: finite, with at least one face.
-        part_names, face_part, landmarks: as in `RawMesh`.
-        count: points to take.
-    """
-    points, faces = surface_samples(mesh, count)
-    normals = face_normals(mesh)[faces] if len(faces) else np.zeros((0, 3))
-    normals /= np.maximum(lengths(normals), 1e-300)[:, None] if len(faces) else 1.0
+    """Sample a mesh, the same points each time; arguments as in `RawMesh`."""
+    points, faces = surface_samples(mesh, POINTS)
     numbers = np.zeros(len(mesh.faces), np.int32) if face_part is None else face_part
-    return Probe(mesh, numbers, points, faces, normals, numbers[faces], part_names, landmarks)
+    return Probe(mesh, numbers, points, faces, part_names, landmarks)
 
 
 def surface_samples(mesh: Mesh, count: int) -> tuple[Points, NDArray[np.intp]]:
-    """Points spread evenly over a surface, (count, 3), and the face of each; none where it has no area."""
+    """Sample points evenly on a surface, (count, 3), with the face of each; none if it has no area."""
     areas = mesh.doubled_areas
     total = float(areas.sum())
     if not np.isfinite(total) or total <= 0:
         return np.zeros((0, 3)), np.zeros(0, np.intp)
-    random = np.random.default_rng(0)
     chosen = np.searchsorted(np.cumsum(areas), (np.arange(count) + 0.5) / count * total).clip(max=len(areas) - 1)
-    u, v = random.random((2, count))
+    u, v = np.random.default_rng(0).random((2, count))
     over = u + v > 1
     u[over], v[over] = 1 - u[over], 1 - v[over]
     a, b, c = mesh.vertices[mesh.faces[chosen]].astype(np.float64).transpose(1, 0, 2)
@@ -175,8 +149,8 @@ def surface_samples(mesh: Mesh, count: int) -> tuple[Points, NDArray[np.intp]]:
 
 
 def groups_of(points: Points, gap: float) -> list[NDArray[np.intp]]:
-    """Indices of points (N, 3) in groups that have a gap between them along x or y."""
-    done: list[NDArray[np.intp]] = []
+    """Indices of points (N, 3), grouped by gaps along x or y."""
+    groups: list[NDArray[np.intp]] = []
     pending = [np.arange(len(points))]
     while pending:
         group = pending.pop()
@@ -187,5 +161,5 @@ def groups_of(points: Points, gap: float) -> list[NDArray[np.intp]]:
                 pending += np.split(order, cuts)
                 break
         else:
-            done.append(group)
-    return done
+            groups.append(group)
+    return groups

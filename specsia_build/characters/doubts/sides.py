@@ -1,4 +1,4 @@
-"""From which sides faces are drawn: outline hulls become single-sided, and lost backs are reported."""
+"""Sides from which faces are drawn: outline hulls become single-sided, and lost backs are reported."""
 
 from __future__ import annotations
 
@@ -16,34 +16,26 @@ from specsia_build.rendering.topology import topology
 BOTH, FRONT = SIDES = ("both", "front")
 """Values of `sides` in a manifest."""
 
-LEAST_INWARD = 0.05
-"""How far faces look towards their middle, as a share of what a ball's would, to count as wound inwards."""
+LEAST_INWARD = 0.05  # How much faces wound inwards face their middle, relative to a ball's.
+HULL_AREA = (0.2, 0.9)  # Share of the surface of an outline hull.
 
-HULL_AREA = (0.2, 0.9)
-"""Share of a character's surface that its outline hull may have."""
-
+# Shares of the figure that a hull hides, of that which it hides closely, and of its silhouette that the figure fills:
+# hulls of 0.3 to 3 % of the height reach 0.99, 0.7 and 0.52; a coat over a whole body hides 0.73.
 HULL_HIDES, HULL_NEAR, HULL_FITS = 0.9, 0.7, 0.5
-"""Least share of the figure that a hull hides, of that share that it hides closely, and of the hull's silhouette that
-the figure fills. Hulls of 0.3 to 3 % of the height reach 0.99, 0.7 and 0.52; a coat over a whole body hides 0.73."""
 
-NEAR = 0.05
-"""Units, the largest extent being one, within which a surface lies closely behind another."""
-
-LEAST_OPEN = 0.01
-"""Share of the surface that has a border and is single-sided, below which no backs can be lost."""
-
-MOST_LOST = 0.1
-"""Share of a view that backs of single-sided faces may take up."""
+NEAR = 0.05  # Extents between surfaces that lie closely behind one another.
+LEAST_OPEN = 0.01  # Share of the surface that must be open and single-sided for backs to be lost.
+MOST_LOST = 0.1  # Share of a view that lost backs may take up.
 
 _VIEWS, _SIZE, _MOVED, _NOTHING = 4, 64, 1e-4, 100.0
 
 
 def with_sides(mesh: Mesh, sides: str | None, name: str) -> tuple[Mesh, tuple[Doubt, ...]]:
-    """The mesh with each material double-sided or not, and doubts about that.
+    """Make materials double- or single-sided, with warnings.
 
     Args:
-        mesh: Z up, its materials as the file has them.
-        sides: one of `SIDES`, for all materials; None keeps them, but makes an outline hull single-sided.
+        mesh: Z up, materials as in the file.
+        sides: one of `SIDES`, for all materials; None keeps them, except that outline hulls become single-sided.
         name: of the file.
     """
     if sides is not None:
@@ -74,7 +66,7 @@ def with_sides(mesh: Mesh, sides: str | None, name: str) -> tuple[Mesh, tuple[Do
 
 
 def _inward_faces(mesh: Mesh) -> tuple[NDArray[np.bool_], NDArray[np.float64], NDArray[np.bool_]]:
-    """(F,) whether each face is wound inwards with its component or its material; its area; whether that is closed."""
+    """(F,) whether a face's component or material is wound inwards, its area, whether its component is closed."""
     normals = face_normals(mesh)
     areas = lengths(normals)
     connected = topology(mesh)
@@ -82,7 +74,7 @@ def _inward_faces(mesh: Mesh) -> tuple[NDArray[np.bool_], NDArray[np.float64], N
     a, b, c = (mesh.vertices[mesh.faces[:, k]].astype(np.float64) for k in range(3))
     middle = (a + b + c) / 3
     inward = np.zeros(len(areas), np.bool_)
-    # A hull's piece may be too flat to tell, and a hull may share a texture's material with what it surrounds.
+    # A component may be too flat to tell, and a hull may share its material with what it surrounds.
     for key in (component * len(mesh.materials) + mesh.face_material, mesh.face_material):
         _, group = np.unique(key, return_inverse=True)
         weight = np.maximum(np.bincount(group, areas), 1e-300)
@@ -94,7 +86,7 @@ def _inward_faces(mesh: Mesh) -> tuple[NDArray[np.bool_], NDArray[np.float64], N
 
 
 def _is_hull(mesh: Mesh, inward: NDArray[np.bool_]) -> bool:
-    """Whether some faces lie closely around all others, and hide them."""
+    """Whether some faces lie closely around all others and hide them."""
     mesh = _placed(mesh.with_sides(double=True))
     both, body = _depths(mesh), _depths(mesh.of_faces(~inward))
     behind = (body < _NOTHING) & (body - both > _MOVED)
@@ -108,7 +100,7 @@ def _is_hull(mesh: Mesh, inward: NDArray[np.bool_]) -> bool:
 
 
 def _lost(mesh: Mesh) -> float:
-    """Largest share of a view that is gone, or shows what lies far behind, where backs are left out."""
+    """Largest share of a view that disappears without backs, or shows what lies far behind."""
     mesh = _placed(mesh)
     both, front = _depths(mesh.with_sides(double=True)), _depths(mesh)
     lost = front - both > NEAR
@@ -116,18 +108,18 @@ def _lost(mesh: Mesh) -> float:
 
 
 def _placed(mesh: Mesh) -> Mesh:
-    """The mesh in the frame of small pictures."""
+    """The mesh in the frame of small views."""
     mesh = compacted(mesh)
     return mesh.with_vertices(normalise(mesh.vertices, view_cameras(_VIEWS, _SIZE), 1).apply(mesh.vertices))
 
 
 def _depths(mesh: Mesh) -> NDArray[np.float32]:
-    """Distance of what each pixel of each view shows, (V, H, W)."""
+    """Depth at each pixel of small views, (V, H, W)."""
     return np.minimum(glance(mesh, view_cameras(_VIEWS, _SIZE)), np.float32(_NOTHING))
 
 
 def _single_sided(mesh: Mesh, chosen: NDArray[np.bool_]) -> Mesh:
-    """The mesh with the materials of the chosen faces (F,) single-sided there, and unchanged elsewhere."""
+    """Make the materials of chosen faces (F,) single-sided there and not elsewhere."""
     moved = np.where(chosen, mesh.face_material + len(mesh.materials), mesh.face_material)
     both = (*mesh.materials, *mesh.with_sides(double=False).materials)
     used, slots = np.unique(moved, return_inverse=True)

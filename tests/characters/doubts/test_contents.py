@@ -1,4 +1,4 @@
-"""What a file holds besides one character is named with the line that drops it; a sound character is not doubted."""
+"""Contents besides one character give a warning with the line that drops it; sound characters give none."""
 
 from __future__ import annotations
 
@@ -15,8 +15,7 @@ from specsia_build.characters.doubts.doubt import Doubt
 from specsia_build.characters.doubts.probe import probe_of
 from specsia_build.characters.read import read_character
 from specsia_build.characters.sources import open_source
-from tests.characters.bodies import FIGURE, TRIANGLES, Boxes, box, boxes, write_glb, write_obj
-from tests.characters.gltf.writer import GltfWriter
+from tests.characters.bodies import FIGURE, Boxes, box, boxes, write_glb, write_obj
 
 
 def read(path: Path, kind: str = "obj", **more: object) -> Character:
@@ -51,7 +50,6 @@ def around(size: float = 8.0) -> list[np.ndarray]:
     ("name", "scenery"),
     [
         ("Floor", box((0, 0, -0.02), (4, 4, 0.04))),
-        ("Wall", box((0, 1.5, 1.2), (4, 0.05, 2.6))),
         ("Room", around()),
     ],
 )
@@ -86,19 +84,6 @@ def test_what_lies_far_away_is_told(tmp_path: Path) -> None:
 )
 def test_what_belongs_to_a_character_is_not_doubted(tmp_path: Path, more: Boxes) -> None:
     assert doubts(FIGURE | more, tmp_path) == ()
-
-
-def test_hands_that_float_beside_a_body_are_no_figures(tmp_path: Path) -> None:
-    hands = {f"Hand_{side}": box((x, 0, 0.9), (0.3, 0.3, 0.9)) for side, x in (("L", 1.2), ("R", -1.2))}
-    writer = GltfWriter()
-    for name, solids in (FIGURE | hands).items():
-        points = np.concatenate([solid[list(t)] for solid in solids for t in TRIANGLES])[:, [0, 2, 1]] * (1, 1, -1)
-        writer.mesh_node(writer.primitive(points), name=name)
-    for side, sign in (("L", 1), ("R", -1)):
-        for joint in ("Arm", "Hand"):
-            writer.add("nodes", name=f"{joint}.{side}", translation=[sign * 1.2, 0.9, 0])
-    writer.data |= {"scene": 0, "scenes": [{"nodes": list(range(len(writer.data["nodes"])))}]}
-    assert read(writer.write_glb(tmp_path / "a.glb"), "gltf").warnings == ()
 
 
 @pytest.mark.parametrize(
