@@ -17,8 +17,7 @@ from specsia_build.stages.tiny import box_layers
 
 
 def _compile_sample() -> None:
-    from specsia_build.characters.samples.drawing import draw_front
-    from specsia_build.characters.samples.make import make_sample
+    from specsia_build.characters.samples.make import draw_front, make_sample
 
     draw_front(make_sample(0, 0))
 

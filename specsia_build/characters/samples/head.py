@@ -1,14 +1,16 @@
-"""Head, ears, muzzles, horns and eyes."""
+"""Head, ears, muzzles, horns, hair, hats, eyes and mouths."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from specsia_build.characters.samples.body import Body
 from specsia_build.characters.samples.shapes import Array, blob, by, hoop, lathe, loft, section, turned
-from specsia_build.characters.samples.traits import Build
+from specsia_build.characters.samples.texture import Stamp
+from specsia_build.characters.samples.traits import INK, WHITE, Build, Colour, mix, shade
 
 
 @dataclass(frozen=True)
@@ -61,10 +63,10 @@ class Skull:
 
 
 def add_head(body: Body, skull: Skull) -> None:
-    """The skull with what grows on it, but for hair."""
+    """Add the skull, ears, muzzle, horns, nose and glasses."""
     traits, kind = body.traits, body.traits.kind
     polar = np.linspace(0, np.pi, 17)[:, None]
-    body.add("head", skull.shell(polar, 29), "head", detail=2.0)
+    body.add("head", skull.shell(polar, 29), detail=2.0)
     if kind.ears and not (traits.hat in ("hood", "knight") and kind.ears == "human"):
         _ears(body, skull, kind.ears)
     if kind.muzzle:
@@ -76,11 +78,8 @@ def add_head(body: Body, skull: Skull) -> None:
         root, (wide, high, deep) = skull.front(0, -0.12), {
             "bump": (0.09, 0.08, 0.1), "wedge": (0.07, 0.15, 0.12), "long": (0.09, 0.13, 0.24),
         }[nose]  # fmt: skip
-        body.add(
-            "nose" if nose == "bump" and body.chance.true(0.3) else "skin",
-            blob(root, skull.sized(wide, high, deep)),
-            "head",
-        )
+        look = "nose" if nose == "bump" and body.chance.true(0.3) else "skin"
+        body.add(look, blob(root, skull.sized(wide, high, deep)))
     if traits.glasses:
         _glasses(body, skull)
 
@@ -112,10 +111,8 @@ def _ears(body: Body, skull: Skull, kind: str) -> None:
     elif kind == "side":
         cone(at(0.82, 0.32, -0.05), (0.34, 0.08, 0), (0.62, -0.06, 0), radii=(0.1, 0.19, 0.06))
     elif kind == "bolts":
-        cap = lathe(
-            at(1.0, -0.02, 0), [(0.26 * size, 0), (0.2 * size, 0.14 * size)], turn=turned(z_deg=-90), columns=13
-        )
-        body.both("joint", cap, *bones)
+        rows = [(0.26 * size, 0), (0.2 * size, 0.14 * size)]
+        body.both("joint", lathe(at(1.0, -0.02, 0), rows, turn=turned(z_deg=-90), columns=13), *bones)
     elif kind == "fin":
         for lift in (0.55, 0.15, -0.2):
             cone(at(0.85, 0.1, -0.1), (0.5, lift, -0.1), radii=(0.16, 0.04))
@@ -129,74 +126,348 @@ def _muzzle(body: Body, skull: Skull, kind: str) -> None:
     sized, root, size = skull.sized, skull.front(0, -0.36), skull.size
     nose, lift = (0.09, 0.06, 0.06), 0.12
     if kind == "small":
-        body.both("muzzle", blob(root + sized(0.1, 0, 0), sized(0.17, 0.14, 0.16)), "head")
+        body.both("muzzle", blob(root + sized(0.1, 0, 0), sized(0.17, 0.14, 0.16)))
         tip = 0.14
     elif kind in ("wide", "snout"):
         wide, deep = (0.36, 0.24) if kind == "wide" else (0.27, 0.3)
         shape = blob(root, sized(wide, 0.24, deep), 2.4) if kind == "wide" else lathe(
             root, [(0.27 * size, -0.1 * size), (0.24 * size, 0.28 * size)], (1.15, 0.9), turned(x_deg=90))  # fmt: skip
-        body.add("muzzle", shape, "head")
+        body.add("muzzle", shape)
         tip, nose = deep, (0.13, 0.09, 0.06)
         if kind == "snout":
-            body.both("dark", blob(root + sized(0.09, 0.02, 0.28), sized(0.045, 0.07, 0.02)), "head")
+            body.both("dark", blob(root + sized(0.09, 0.02, 0.28), sized(0.045, 0.07, 0.02)))
             return
     elif kind in ("long", "point"):
         tip = body.chance.between(0.36, 0.55) if kind == "long" else 0.42
         ends = ((0.32, 0.26), (0.24, 0.2)) if kind == "long" else ((0.3, 0.24), (0.09, 0.08))
         radii = [(a * size, b * size) for a, b in ends]
         path = [root - sized(0, 0, 0.15), root + sized(0, -0.06, tip)]
-        body.add("muzzle", loft(path, radii, 6, 15, front=(0, 1, 0)), "head", detail=1.5)
+        body.add("muzzle", loft(path, radii, 6, 15, front=(0, 1, 0)), detail=1.5)
         lift = 0.1
     else:
         wide, high, tip = 0.2, 0.13, body.chance.between(0.3, 0.55)
         path = [root + sized(0, 0.12, -0.1), root + sized(0, 0.02, tip)]
         radii = [(wide * size, high * size), (0.04 * size, 0.03 * size)]
-        body.add("beak", loft(path, radii, 6, 13, front=(0, 1, 0)), "head")
+        body.add("beak", loft(path, radii, 6, 13, front=(0, 1, 0)))
         return
-    body.add("noseink", blob(root + sized(0, lift, tip), sized(*nose)), "head")
+    body.add("noseink", blob(root + sized(0, lift, tip), sized(*nose)))
 
 
 def _crown(body: Body, skull: Skull, kind: str) -> None:
     at, sized, size = skull.at, skull.sized, skull.size
 
-    def stalk(look: str, points: list[Array], radii: list[float]) -> None:
-        body.both(look, loft(points, [r * size for r in radii], 8, 9), "head")
+    def stalk(points: list[Array], radii: list[float]) -> None:
+        body.both("horn", loft(points, [r * size for r in radii], 8, 9))
 
     if kind == "horns":
         root = at(0.5, 0.8, 0)
         bend, high = body.chance.between(0.0, 0.35), body.chance.between(0.35, 0.75)
-        stalk(
-            "horn",
-            [root, root + sized(0.25, 0.6 * high, 0.05), root + sized(0.35 - bend, high, 0.12)],
-            [0.14, 0.1, 0.02],
-        )
+        middle, tip = root + sized(0.25, 0.6 * high, 0.05), root + sized(0.35 - bend, high, 0.12)
+        stalk([root, middle, tip], [0.14, 0.1, 0.02])
     elif kind == "antlers":
         root = at(0.35, 0.85, 0)
-        stalk("horn", [root, root + sized(0.3, 0.4, 0), root + sized(0.35, 0.85, 0)], [0.08, 0.07, 0.04])
-        stalk("horn", [root + sized(0.26, 0.36, 0), root + sized(0.62, 0.6, 0.05)], [0.06, 0.03])
+        stalk([root, root + sized(0.3, 0.4, 0), root + sized(0.35, 0.85, 0)], [0.08, 0.07, 0.04])
+        stalk([root + sized(0.26, 0.36, 0), root + sized(0.62, 0.6, 0.05)], [0.06, 0.03])
     elif kind in ("antenna", "antennae"):
         for x in (0.0,) if kind == "antenna" else (0.35,):
             root, tip = at(x, 0.92, 0), at(1.6 * x, 0.92, 0) + sized(0, 0.5, 0)
             add = body.add if x == 0 else body.both
-            add("joint", loft([root, tip], [0.05 * size, 0.04 * size], 0, 9), "head")
-            add("accent", blob(tip, sized(0.13, 0.13, 0.13)), "head")
+            add("joint", loft([root, tip], [0.05 * size, 0.04 * size], 0, 9))
+            add("accent", blob(tip, sized(0.13, 0.13, 0.13)))
     elif kind == "mane":
         bumps = 1 + 0.07 * np.cos(np.linspace(0, 24 * np.pi, 49))[None, :, None]
         ring = skull.shell(np.linspace(0, np.pi, 15)[:, None], 49, np.array([1.28, 1.22, 0.8]))
-        body.add("mane", skull.centre + (ring - skull.centre) * bumps - sized(0, 0, 0.22), "head")
+        body.add("mane", skull.centre + (ring - skull.centre) * bumps - sized(0, 0, 0.22))
     elif kind == "eyebumps":
-        body.both("head", blob(at(0.5, 0.86, 0.25), sized(0.32, 0.3, 0.3)), "head")
+        body.both("head", blob(at(0.5, 0.86, 0.25), sized(0.32, 0.3, 0.3)))
     elif kind == "tuft":
         for k, lean in enumerate((-0.25, 0.05, 0.3)):
             root = at(0, 0.9, 0)
             tip = root + sized(lean, 0.4 - 0.06 * k, -0.1)
-            body.add("tip", loft([root, tip], [0.12 * size, 0.03 * size], 4, 9), "head")
+            body.add("tip", loft([root, tip], [0.12 * size, 0.03 * size], 4, 9))
 
 
 def _glasses(body: Body, skull: Skull) -> None:
     radius, thick = 0.27 * skull.size, 0.035 * skull.size
     place = skull.front(0.42, 0.02) + by(0, 0, 0.05 * skull.size)
     inner = place - by(0.9 * radius, 0, 0)
-    body.both("dark", hoop(place, (radius, radius), (thick, thick), turned(90)), "head")
-    body.both("dark", loft([place + by(0.9 * radius, 0, 0), skull.at(1.03, 0.07, -0.1)], [thick] * 2, 0, 7), "head")
-    body.add("dark", loft([inner, inner * (-1, 1, 1)], [thick] * 2, 0, 7), "head")
+    body.both("dark", hoop(place, (radius, radius), (thick, thick), turned(90)))
+    body.both("dark", loft([place + by(0.9 * radius, 0, 0), skull.at(1.03, 0.07, -0.1)], [thick] * 2, 0, 7))
+    body.add("dark", loft([inner, inner * (-1, 1, 1)], [thick] * 2, 0, 7))
+
+
+Triple = tuple[float, float, float]
+
+
+def _cap(skull: Skull, front: float, side: float, back: float, scale: float, jag: Array | float = 0.0) -> Array:
+    """A shell over the skull down to an edge, given in half turns from the top and lowered by `jag`; closed inside."""
+    columns = 33
+    angle = np.linspace(-np.pi, np.pi, columns)
+    ahead = np.cos(angle)
+    edge = side + np.where(ahead > 0, (front - side) * ahead**2, (back - side) * ahead**2) + jag
+    share = np.linspace(0, 1, 9)[:, None]
+    shell = skull.shell(np.pi * np.clip(edge, 0.02, 0.95)[None, :] * share, columns, scale)
+    inner = skull.shell(np.pi * np.clip(edge, 0.02, 0.95)[None, :], columns, 0.93)
+    lid = np.broadcast_to(inner.mean(axis=1, keepdims=True), inner.shape)
+    return np.concatenate([shell, inner, lid])
+
+
+def add_hair(body: Body, skull: Skull) -> None:
+    """Add hair and beard."""
+    traits, chance = body.traits, body.chance
+    kind, hatted = traits.hair, traits.hat not in ("", "headband", "hairbow", "crown")
+    if traits.hat in ("hood", "knight"):
+        kind = "bald"
+    if kind != "bald":
+        _hair(body, skull, "short" if hatted and kind in ("afro", "mohawk", "spiky", "curly") else kind, hatted)
+    if traits.beard in ("full", "goatee"):
+        wide = 0.75 if traits.beard == "full" else 0.3
+        low = chance.between(0.0, 0.5) if traits.beard == "full" else 0.1
+        body.add("hair", blob(skull.at(0, -0.75, 0.52), skull.radii * (wide, 0.42 + 0.5 * low, 0.52), 2.2))
+    if traits.beard in ("moustache", "full"):
+        root = skull.front(0, -0.3) + skull.sized(0, 0, 0.02)
+        tip = root + skull.sized(0.38, -0.1, -0.1)
+        path = [root, (root + tip) / 2 + skull.sized(0, 0.03, 0.02), tip]
+        body.both("hair", loft(path, [x * skull.size for x in (0.08, 0.09, 0.03)], 6, 9))
+
+
+_SPIKES = ((0, 0.35, 0.5), (0.45, 0.2, 0.45), (0.4, -0.4, 0.5), (0.85, -0.1, 0.3), (0.7, -0.7, 0.3), (0, -0.6, 0.5))
+"""Half widths, half depths and length of each spike; those beside the middle are on both sides."""
+
+
+_CURLS = ((0.35, 0.75, 0.62), (0.85, 0.3, 0.5), (0.95, -0.25, 0.1), (0.5, -0.2, 0.98), (0.75, -0.7, -0.2),
+          (0.3, -0.95, 0.4))  # fmt: skip
+"""Half widths, depths and heights of curls, on both sides."""
+
+
+def _hair(body: Body, skull: Skull, kind: str, hatted: bool) -> None:
+    chance, at, sized, size = body.chance, skull.at, skull.sized, skull.size
+    thick = 1.03 if hatted else chance.between(1.06, 1.14)
+    teeth = int(chance.rng.integers(3, 9))
+    angle = np.linspace(-np.pi, np.pi, 33)
+    jag = 0.035 * np.abs(np.sin(teeth * angle)) * (np.cos(angle) > -0.2) if chance.true(0.6) else 0.0
+    fringe = chance.between(0.24, 0.36)
+    edges = {
+        "short": (fringe - 0.03, 0.4, 0.62), "bowl": (0.37, 0.48, 0.58), "bob": (fringe, 0.66, 0.72),
+        "long": (fringe - 0.02, 0.6, 0.8), "parted": (0.2, 0.5, 0.66), "mohawk": (0.16, 0.2, 0.5),
+    }  # fmt: skip
+    if kind not in ("mohawk", "afro") or hatted:
+        body.add("hair", _cap(skull, *edges.get(kind, (fringe - 0.04, 0.42, 0.64)), thick, jag), detail=1.2)
+
+    def lock(points: Sequence[Triple], radii: Sequence[float], flat: float = 1.0, both: bool = True) -> None:
+        grid = loft([at(*p) for p in points], [(r * size, r * size * flat) for r in radii], 9, 11)
+        (body.both if both else body.add)("hair", grid)
+
+    neck = -1.2 - chance.between(0.0, 0.5)
+    if kind in ("bob", "long", "parted"):
+        low = {"bob": -0.85, "parted": -0.75}.get(kind, neck)
+        lock([(0.9, 0.3, 0.1), (1.06, -0.3, 0.12), (0.98, low, 0.2)], (0.16, 0.22, 0.08), 1.4)
+    if kind == "long":
+        t, s = np.linspace(0, 1, 8), [0.75, 0.95, 0.9, 0.82, 0.8, 0.76, 0.7, 0.5]
+        path = [at(0, 0.2 - (0.2 - neck - 0.3) * k, -0.66 - 0.2 * np.sin(2 * k)) for k in t]
+        radii = [(w * skull.radii[0], 0.42 * skull.radii[2] * (1 - 0.5 * k)) for w, k in zip(s, t, strict=True)]
+        body.add("hair", loft(path, radii, 0, 17, 2.4), "head", "chest")
+    elif kind == "ponytail":
+        low = chance.between(-0.9, -0.2)
+        strand = [(0, 0.55, -0.85), (0, 0.45, -1.3), (0, low, -1.45), (0, low - 0.5, -1.25)]
+        lock(strand, (0.14, 0.27, 0.26, 0.06), both=False)
+        body.add("accent", blob(at(0, 0.55, -0.98), sized(0.18, 0.18, 0.1)))
+    elif kind == "twintails":
+        root, tip = (0.75, 0.4, -0.4), (1.15, chance.between(-1.2, -0.5), -0.35)
+        lock([root, (1.3, 0.3, -0.4), tip], (0.12, 0.26, 0.05))
+        body.both("accent", blob(at(*root) + sized(0.08, 0, 0), sized(0.15, 0.15, 0.15), size=(7, 9)))
+    elif kind in ("bun", "buns"):
+        place = at(0, 0.98, -0.45) if kind == "bun" else at(0.62, 0.86, -0.25)
+        (body.add if kind == "bun" else body.both)("hair", blob(place, sized(0.36, 0.34, 0.36)))
+    elif kind == "spiky":
+        for x, z, high in _SPIKES:
+            y = float(np.sqrt(max(1 - x * x - z * z, 0.05)))
+            tip = (1.35 * x, y + 0.85 * high, 1.25 * z)
+            lock([(0.8 * x, 0.7 * y, 0.8 * z), tip], (0.36, 0.03), 0.9, x > 0)
+    elif kind == "afro":
+        fluff = skull.shell(np.linspace(0, np.pi, 15)[:, None], 29, 1.0)
+        wave = 1 + 0.035 * np.sin(7 * fluff / size).sum(axis=2, keepdims=True)
+        scale = chance.between(1.2, 1.4)
+        grid = skull.centre + (fluff - skull.centre) * wave * scale * (1, 0.95, 0.85)
+        body.add("hair", grid + sized(0, 0.4, 0.35 - 0.85 * scale))
+    elif kind == "mohawk":
+        for turn in np.linspace(-0.25, 1.0, 6):
+            foot = at(0, 0.85 * np.cos(turn * 1.3), 0.35 - 1.1 * turn * 0.8)
+            peak = foot + sized(0, 0.55 * np.cos(turn), -0.35 * turn)
+            body.add("hair", loft([foot, peak], [(0.12 * size, 0.26 * size), (0.05 * size, 0.08 * size)], 4, 9))
+    elif kind == "curly":
+        for x, z, y in _CURLS:
+            body.both("hair", blob(at(x, y, z), sized(0.36, 0.34, 0.34), size=(7, 11)))
+    elif kind == "parted":
+        lock([(-0.1, 0.9, 0.55), (0.55, 0.55, 0.8), (0.95, -0.05, 0.4)], (0.16, 0.2, 0.06), 0.7)
+
+
+def add_hat(body: Body, skull: Skull) -> None:
+    """Add the hat."""
+    kind, side = body.traits.hat, body.traits.side
+    at, sized, size, (a, b, c) = skull.at, skull.sized, skull.size, skull.radii
+    flat = (a / c, 1.0)
+
+    def turn(look: str, y: float, *profile: tuple[float, float], lean: float = -6.0) -> None:
+        """Add a round part: radii in half depths of the head, heights in half heights from y."""
+        rows = [(r * c, h * b) for r, h in profile]
+        body.add(look, lathe(at(0, y, -0.03), rows, flat, turned(lean), 25))
+
+    add = body.add
+    if kind in ("cap", "beanie", "helmet"):
+        add("hat", _cap(skull, 0.33, 0.42, 0.52, 1.14 if kind != "helmet" else 1.2))
+        if kind == "cap":
+            add("brim", blob(at(0, 0.5, 1.08), (a * 0.72, 0.05 * size, c * 0.62), 2.5, turned(12)))
+            add("accent", blob(at(0, 1.14, -0.02), sized(0.09, 0.05, 0.09), size=(5, 9)))
+        elif kind == "beanie":
+            add("brim", hoop(at(0, 0.36, -0.08), (a * 1.08, c * 1.08), (0.08 * size, 0.13 * size), turned(-9)))
+            add("accent", blob(at(0, 1.28, -0.05), sized(0.24, 0.24, 0.24)))
+        else:
+            add("brim", hoop(at(0, 0.34, -0.06), (a * 1.13, c * 1.13), (0.05 * size, 0.08 * size), turned(-9)))
+            for k in (0.35, 0.85) if body.chance.true(0.5) else ():
+                path = [at(0.9, 0.7, 0), at(1.4, 0.75 + 0.2 * k, 0), at(1.5, 1.3, 0.1)]
+                body.both("horn", loft(path, [0.16 * size, 0.13 * size, 0.03 * size], 6, 9))
+    elif kind == "knight":
+        add("metal", _cap(skull, 0.36, 0.9, 0.9, 1.16))
+        add("metal", blob(at(0, -0.72, 0.3), (a * 1.05, b * 0.4, c * 0.9), 2.3))
+        path = [at(0, 1.05, 0.4), at(0, 1.55, -0.2), at(0, 1.0, -1.2)]
+        add("accent", loft(path, [0.08 * size, 0.16 * size, 0.05 * size], 8, 9))
+    elif kind == "tophat":
+        turn("brim", 0.52, (1.35, 0), (1.35, 0.06))
+        turn("hat", 0.55, (0.93, 0), (0.88, 0.4), (0.98, body.chance.between(0.7, 1.1)))
+        turn("accent", 0.57, (0.97, 0.02), (0.95, 0.18))
+    elif kind == "wizard":
+        turn("brim", 0.42, (1.75, 0), (1.1, 0.1))
+        path = [at(0, 0.45, -0.03), at(0, 1.1, -0.08), at(0.25 * side, 1.75, -0.4), at(0.45 * side, 2.0, -0.8)]
+        add("hat", loft(path, [1.02 * c, 0.62 * c, 0.26 * c, 0.05 * c], 10, 19))
+        turn("accent", 0.5, (1.03, 0), (0.98, 0.17))
+    elif kind == "headband":
+        add("accent", hoop(at(0, 0.45, -0.03), (a * 0.99, c * 0.99), (0.06 * size, 0.1 * size), turned(-8)))
+    elif kind == "crown":
+        points = np.where(np.arange(25) % 4 < 2, 0.34, 0.14)
+        rows = [(0.82 * c, 0), (0.84 * c, 0.1 * b), (0.9 * c, 0.34 * b), (0.76 * c, 0.1 * b)]
+        grid = lathe(at(0, 0.62, 0), rows, flat, None, 25)
+        grid[3, :, 1] = at(0, 0.62, 0)[1] + points * b
+        add("gold", grid)
+    elif kind == "straw":
+        turn("straw", 0.44, (1.6, -0.02), (1.55, 0.06))
+        turn("straw", 0.46, (1.02, 0), (0.95, 0.4), (0.6, 0.58))
+        turn("accent", 0.5, (1.05, 0), (1.03, 0.16))
+    elif kind == "hood":
+        add("cape", _cap(skull, 0.26, 0.86, 0.9, 1.18))
+        if body.chance.true(0.35):
+            body.both("cape", blob(at(0.62, 0.92, 0), sized(0.3, 0.32, 0.16)))
+    elif kind == "hairbow":
+        place = at(0.45 * side, 0.95, 0.2)
+        for way in (-1, 1):
+            add("accent", blob(place + sized(way * 0.26, 0.05, 0), sized(0.26, 0.2, 0.12), turn=turned(z_deg=way * 20)))
+        add("accent", blob(place, sized(0.1, 0.1, 0.12), size=(7, 9)))
+    elif kind == "chef":
+        turn("white", 0.5, (0.98, 0), (0.98, 0.3))
+        add("white", blob(at(0, 1.15, -0.08), (a * 1.15, b * 0.42, c * 1.15)))
+
+
+_FACE = ("head", "eye", "muzzle", "skin")
+
+
+def add_face(body: Body, skull: Skull, tint: dict[str, Colour]) -> list[Stamp]:
+    """Add eyeballs, and return what is painted of the face, the lowest first."""
+    chance, traits, kind = body.chance, body.traits, body.traits.kind
+    a, b, _ = skull.radii
+    style = chance.pick("anime", "toon", "dot", "simple", "ball", "happy", weights=(3, 2, 1.6, 1.4, 2, 0.5))
+    style = {"robot": "screen", "skeleton": "hollow"}.get(traits.species, style)
+    big = style in ("anime", "ball") or chance.true(0.4)
+    wide = a * (chance.between(0.2, 0.28) if big else chance.between(0.1, 0.17))
+    high = min(wide * chance.between(0.95, 1.45), 0.34 * b)
+    x, y = chance.between(0.36, 0.46) * a, chance.between(-0.06, 0.12) * b
+    if kind.crown == "eyebumps" and not traits.hat:
+        y, wide = 0.84 * b, min(wide, 0.2 * a)
+        x = 0.5 * a
+    level = skull.centre[1] + y
+    found: list[Stamp] = []
+
+    def both(shape: str, dx: float, dy: float, size: tuple[float, float], colour: Colour, **more: float) -> None:
+        stamp = Stamp(shape, (x + dx, level + dy), size, colour, _FACE, **more)  # type: ignore[arg-type]
+        found.extend(stamp.mirrored())
+
+    if style == "ball":
+        ball = min(wide, high)
+        place = skull.front(x / a, y / b) - by(0, 0, 0.45 * ball)
+        body.both("eye", blob(place, (wide, high, ball)), detail=2.0)
+    _eyes(style, both, wide, high, tint, chance.between(0.5, 0.75))
+    if style == "screen":
+        found.insert(0, Stamp("box", (0, level - 0.12 * b), (0.78 * a, 0.5 * b), shade(INK, 0.2), _FACE))
+    lid = chance.between(0.2, 0.5)
+    if style in ("anime", "toon") and chance.true(0.35):
+        size, tilt = (1.15 * wide, 0.5 * high), chance.between(-12, 12)
+        both("box", 0, high * (1.3 - lid), size, shade(tint["head"], 0.12), turn_deg=tilt)
+    if chance.true(0.9 if kind.hair > 0.5 else 0.3) and style not in ("screen", "hollow"):
+        thick = chance.between(0.03, 0.08) * b
+        tilt = chance.between(-14, 14)
+        both("arc", 0, high + 0.12 * b, (0.24 * a, thick), shade(tint["hair"], 0.25), turn_deg=tilt, bend=-0.04 * b)
+    if chance.true(0.4) and style not in ("screen", "hollow"):
+        blush = mix(tint["head"], (0.98, 0.45, 0.45), 0.4)
+        both("ellipse", 0.14 * a, -high - 0.1 * b, (0.15 * a, 0.09 * b), blush, soft=0.03)
+    if kind.hair > 0.5 and chance.true(0.12):
+        for dx, dy in ((-0.06, 0), (0.06, 0.03), (0.02, -0.06)):
+            both("ellipse", dx * a, -high - (0.1 - dy) * b, (0.02 * a, 0.02 * b), shade(tint["head"], 0.3))
+    if not kind.muzzle:
+        nose = (0, skull.centre[1] - 0.16 * b)
+        found.append(Stamp("ellipse", nose, (0.05 * a, 0.03 * b), shade(tint["head"], 0.3), ("head",)))
+    return found + _mouth(body, skull, tint, glowing=style == "screen")
+
+
+def _eyes(style: str, both, wide: float, high: float, tint: dict[str, Colour], iris: float) -> None:  # type: ignore[no-untyped-def]
+    dark = shade(tint["iris"], 0.75)
+    if style == "anime":
+        both("ellipse", 0, 0.06 * high, (1.06 * wide, 1.1 * high), INK)
+        both("ellipse", 0, 0, (wide, high), WHITE)
+        both("ellipse", -0.06 * wide, -0.05 * high, (0.72 * wide, 0.88 * high), tint["iris"])
+        both("ellipse", -0.06 * wide, 0.25 * high, (0.66 * wide, 0.55 * high), shade(tint["iris"], 0.45), soft=0.03)
+        both("ellipse", -0.06 * wide, -0.02 * high, (0.36 * wide, 0.48 * high), dark)
+        both("ellipse", 0.2 * wide, 0.4 * high, (0.22 * wide, 0.22 * high), WHITE)
+    elif style in ("toon", "ball"):
+        if style == "toon":
+            both("ellipse", 0, 0, (1.07 * wide, 1.07 * high), shade(tint["head"], 0.5))
+            both("ellipse", 0, 0, (wide, high), WHITE)
+        both("ellipse", -0.08 * wide, 0, (iris * wide, iris * high), tint["iris"])
+        both("ellipse", -0.08 * wide, 0, (0.55 * iris * wide, 0.55 * iris * high), INK)
+        both("ellipse", 0.1 * wide, 0.25 * high, (0.14 * wide, 0.14 * high), WHITE)
+    elif style == "happy":
+        both("arc", 0, 0, (wide, 0.2 * high), INK, bend=-0.7 * high)
+    elif style == "screen":
+        both("ellipse" if iris > 0.6 else "box", 0, -0.05 * high, (0.8 * wide, 0.7 * high), tint["accent"])
+    elif style == "hollow":
+        both("ellipse", 0, 0, (1.3 * wide, 1.1 * high), INK)
+    else:
+        both("ellipse", 0, 0, (0.8 * wide, high) if style == "simple" else (wide, wide), INK)
+        both("ellipse", 0.25 * wide, 0.3 * wide, (0.25 * wide, 0.25 * wide), WHITE)
+
+
+def _mouth(body: Body, skull: Skull, tint: dict[str, Colour], *, glowing: bool) -> list[Stamp]:
+    chance, traits = body.chance, body.traits
+    a, b, _ = skull.radii
+    kind = traits.kind.muzzle
+    if kind in ("beak", "snout", "long", "point"):
+        return []
+    shape = chance.pick("smile", "grin", "line", "open", "teeth", "frown", weights=(4, 2.5, 1.3, 1.2, 1, 0.7))
+    wide = chance.between(0.14, 0.34) * a * (0.6 if kind else 1.0)
+    y = float(skull.centre[1]) - chance.between(0.42, 0.54) * b
+    ink, thick = (tint["accent"] if glowing else shade(tint["head"], 0.7)), chance.between(0.018, 0.035) * b
+    where = (0.0, y)
+    if traits.species == "skeleton":
+        teeth = [Stamp("box", (k * 0.11 * a, y), (0.012 * a, 0.1 * b), INK, _FACE) for k in (-2, -1, 0, 1, 2)]
+        return [Stamp("box", where, (0.3 * a, 0.012 * b), INK, _FACE), *teeth]
+    if shape in ("smile", "frown", "line"):
+        bend = {"smile": 0.35, "frown": -0.3, "line": 0.0}[shape] * wide
+        return [Stamp("arc", where, (wide, thick), ink, _FACE, bend=bend)]
+    tall = wide * (0.75 if shape == "open" else 0.5)
+    found = [Stamp("ellipse", where, (wide, tall), (0.45, 0.12, 0.14), _FACE)]
+    if shape == "teeth":
+        found.append(Stamp("box", (0, y + 0.35 * tall), (0.75 * wide, 0.3 * tall), WHITE, _FACE))
+    else:
+        found.append(Stamp("ellipse", (0, y - 0.55 * tall), (0.55 * wide, 0.4 * tall), (0.9, 0.45, 0.45), _FACE))
+    if shape == "grin":
+        cover = Stamp("box", (0, y + 0.75 * tall), (1.1 * wide, 0.6 * tall), tint["head"], _FACE)
+        found += [cover, Stamp("box", (0, y + 0.12 * tall), (wide, thick * 0.7), ink, _FACE)]
+    return found

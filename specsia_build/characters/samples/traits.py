@@ -1,10 +1,111 @@
-"""What a character is like before it has a shape."""
+"""Traits, proportions and colours of a character, drawn by chance."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from specsia_build.characters.samples.chance import Chance, Colour
+import numpy as np
+
+Colour = tuple[float, float, float]
+"""sRGB-encoded, each 0-1."""
+
+WHITE: Colour = (0.97, 0.97, 0.97)
+INK: Colour = (0.13, 0.11, 0.13)
+
+
+@dataclass(frozen=True)
+class Chance:
+    """Random draws of a character, determined by its seed and index."""
+
+    rng: np.random.Generator
+
+    @classmethod
+    def of(cls, seed: int, index: int) -> Chance:
+        return cls(np.random.Generator(np.random.PCG64(np.random.SeedSequence([seed, index]))))
+
+    def pick(self, *choices: str, weights: tuple[float, ...] | None = None) -> str:
+        """Choose by weight."""
+        p = None if weights is None else np.array(weights) / sum(weights)
+        return choices[int(self.rng.choice(len(choices), p=p))]
+
+    def between(self, low: float, high: float) -> float:
+        """A uniform number, rounded to four digits."""
+        return round(float(self.rng.uniform(low, high)), 4)
+
+    def true(self, share: float) -> bool:
+        """True with some probability."""
+        return bool(self.rng.random() < share)
+
+    def colour(self, colours: tuple[Colour, ...]) -> Colour:
+        """Choose a colour."""
+        return colours[int(self.rng.integers(len(colours)))]
+
+
+def oklch(lightness: float, chroma: float, hue_deg: float) -> Colour:
+    """sRGB of an OKLCh colour, clipped to the gamut; lightness 0-1, chroma 0-0.3 (Ottosson, 2020)."""
+    hue = np.deg2rad(hue_deg)
+    a, b = chroma * float(np.cos(hue)), chroma * float(np.sin(hue))
+    long = (lightness + 0.3963377774 * a + 0.2158037573 * b) ** 3
+    middle = (lightness - 0.1055613458 * a - 0.0638541728 * b) ** 3
+    short = (lightness - 0.0894841775 * a - 1.2914855480 * b) ** 3
+    linear = (
+        4.0767416621 * long - 3.3077115913 * middle + 0.2309699292 * short,
+        -1.2684380046 * long + 2.6097574011 * middle - 0.3413193965 * short,
+        -0.0041960863 * long - 0.7034186147 * middle + 1.7076147010 * short,
+    )
+    r, g, b = (_encode(min(max(v, 0.0), 1.0)) for v in linear)
+    return r, g, b
+
+
+def _encode(linear: float) -> float:
+    return 12.92 * linear if linear <= 0.0031308 else 1.055 * linear ** (1 / 2.4) - 0.055
+
+
+def mix(a: Colour, b: Colour, t: float) -> Colour:
+    """From `a` at t = 0 to `b` at t = 1."""
+    return a[0] + (b[0] - a[0]) * t, a[1] + (b[1] - a[1]) * t, a[2] + (b[2] - a[2]) * t
+
+
+def shade(colour: Colour, amount: float) -> Colour:
+    """Darker and a little warmer than it was, by 0-1."""
+    return mix(colour, (0.12, 0.06, 0.1), amount)
+
+
+def luma(colour: Colour) -> float:
+    """Perceived brightness, 0-1 (Rec. 601)."""
+    return 0.299 * colour[0] + 0.587 * colour[1] + 0.114 * colour[2]
+
+
+HUES = ((0, 30, -30, 180), (0, 180, 30, 210), (0, 150, 210, 60), (0, 120, 240, 60), (0, 60, -20, 200))
+"""Steps of hue that go together: neighbours, opposites, split opposites, triads."""
+
+
+def scheme(chance: Chance) -> dict[str, Colour]:
+    """Colours of clothes: `top`, `top2`, `bottom`, `bottom2`, `accent`, `light`, `dark` and `leather`."""
+    hue, steps = chance.between(0, 360), HUES[int(chance.rng.integers(len(HUES)))]
+    mood, plain = chance.between(0.5, 1.15), chance.true(0.18)
+    lights = chance.rng.permutation(np.array([0.46, 0.65, 0.84])) + chance.rng.uniform(-0.06, 0.06, 3)
+    chroma = [mood * (0.02 if plain else chance.between(0.09, 0.18)) for _ in range(3)]
+    main, second, third = (oklch(float(lights[k]), chroma[k], hue + steps[k]) for k in range(3))
+    if chance.true(0.35):
+        second = oklch(float(chance.rng.choice([0.3, 0.4, 0.5, 0.93])), 0.03, hue + 180)
+    leather = oklch(chance.between(0.3, 0.58), chance.between(0.02, 0.09), chance.between(35, 75))
+    if chance.true(0.4):
+        leather = oklch(chance.between(0.3, 0.75), chance.between(0.03, 0.2), hue + steps[3])
+    light, dark = oklch(0.95, 0.02, hue), oklch(0.3, 0.04, hue)
+    return {
+        "top": main,
+        "top2": light if chance.true(0.5) else third,
+        "bottom": second,
+        "bottom2": light if luma(second) < 0.6 else dark,
+        "accent": oklch(chance.between(0.6, 0.86), 0.16, hue + steps[3]),
+        "light": light,
+        "dark": dark,
+        "leather": leather,
+        "metal": oklch(chance.between(0.5, 0.85), 0.02, hue),
+        "wood": oklch(chance.between(0.38, 0.6), 0.07, 55),
+    }
+
 
 _SKIN: tuple[Colour, ...] = (
     (0.99, 0.87, 0.78), (0.97, 0.8, 0.68), (0.93, 0.73, 0.57), (0.85, 0.62, 0.45), (0.72, 0.49, 0.34),
@@ -20,16 +121,14 @@ _METAL: tuple[Colour, ...] = ((0.75, 0.78, 0.82), (0.9, 0.88, 0.84), (0.55, 0.62
 
 @dataclass(frozen=True)
 class Species:
-    """The looks of a kind; empty texts stand for nothing.
+    """A kind of character.
 
     Attributes:
-        name: as the metadata call it.
-        weight: how often it is drawn, against the others.
-        ears, muzzle, tail, crown, back: what it has of these, names in `head` and `extras`.
+        weight: relative frequency.
+        ears, muzzle, tail, crown, back: kinds in `head` and `body`; empty for none.
         tones: colours of skin, fur or metal.
-        fantasy: how often it has any colour instead, 0-1.
+        fantasy, hair, bare: probability of any other colour, of hair, and of no clothes.
         markings: what may be painted on it.
-        hair, bare: how often it has hair, and wears nothing, 0-1.
     """
 
     name: str
@@ -90,17 +189,13 @@ _SYLLABLES = ("mi", "lo", "ka", "ru", "bo", "ni", "ta", "po", "ze", "fi", "du", 
 
 @dataclass(frozen=True)
 class Traits:
-    """One character before it has a shape.
+    """What a character is and wears; empty texts stand for nothing.
 
     Attributes:
-        name, species: of it.
         figure: `chibi`, `toon` or `tall`: a head of half, a third or a sixth of the height.
         frame: of the torso, a key of `FRAMES`.
-        hair, hat, markings: what it has of these.
-        top, bottom, shoes, hands: what it wears.
-        sleeve, hem, skirt, socks: share of arm or leg that is covered, 0 for none.
-        cape, belt, scarf, bag, tie, sash, pads, glasses, beard, prop: what it wears or carries besides.
-        side: +1 or -1, where things are that are on one side only.
+        sleeve, hem, skirt, socks: covered share of an arm or leg.
+        side: +1 or -1, of what is on one side only.
     """
 
     name: str
@@ -202,22 +297,19 @@ FRAMES = {
 
 @dataclass(frozen=True)
 class Build:
-    """Proportions; lengths in units of a character whose head's top is at 1.8, floor at 0.
+    """Proportions, in units of which the top of the head is at 1.8 and the floor at 0.
 
     Attributes:
-        head: half width, half height and half depth of the head.
+        head: half width, height and depth.
         power: 2 for round heads, 3 and more for square ones.
-        jaw: how much narrower the lower head is, 0-1; below 0 it is wider.
-        neck: height at which the torso ends.
-        crotch: height at which the legs part.
-        gap: distance of each leg's axis from the middle.
+        jaw: how much narrower the lower head is, 0-1; negative if it is wider.
+        neck, crotch: heights at which the torso ends and the legs part.
+        gap: from each leg's axis to the middle.
         leg, ankle, arm, wrist: radii.
-        chest, waist, hips: half widths of the torso.
-        depth: half depth of the torso over its half width.
-        belly: how far the belly stands out.
+        chest, waist, hips: half widths of the torso; depth: half depth over half width; belly: how far it stands out.
         reach: from shoulder to wrist.
-        drop: radians by which the arms hang below the horizontal.
-        foot, toe: half width of a foot, and how far it reaches before the ankle.
+        drop: radians of the arms below the horizontal.
+        foot, toe: half width of a foot, and its length before the ankle.
     """
 
     head: tuple[float, float, float]

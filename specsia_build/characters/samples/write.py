@@ -14,8 +14,7 @@ from PIL import Image
 from specsia_build.characters.bicar_rig import RIG, rig_text
 from specsia_build.characters.character import Entry
 from specsia_build.characters.samples import LICENSE, SOURCE, VERSION
-from specsia_build.characters.samples.drawing import draw_front
-from specsia_build.characters.samples.make import Sample, make_sample
+from specsia_build.characters.samples.make import Sample, draw_front, make_sample
 from specsia_build.errors import SpecsiaError, UsageError
 from specsia_build.files.records import read_json
 from specsia_build.files.writing import replacing_folder, writing
@@ -30,12 +29,9 @@ FILES = (
 MARK = "# specsia procedural sample"
 """First line of an OBJ that this package wrote."""
 
-_OLDER = ("tpose/m.bmp", "tpose/e.obj", "tpose/e.mtl", "tpose/e.bmp")
-"""Files that earlier versions wrote besides."""
-
 
 def provide(entry: Entry) -> None:
-    """See that a procedural character's files are there; any other character's are its owner's to keep.
+    """Write the files of a procedural character; other entries are left alone.
 
     Raises:
         UsageError, WriteError: as `write_sample`.
@@ -45,35 +41,30 @@ def provide(entry: Entry) -> None:
 
 
 def withdraw(entry: Entry) -> int:
-    """Remove a procedural character's files, which `provide` writes again; what else lies beside them stays.
-
-    Returns:
-        Their bytes.
+    """Remove what `provide` wrote, and return its bytes; other files in the folder stay.
 
     Raises:
-        WriteError: if one cannot be removed.
+        WriteError: if a file cannot be removed.
     """
     if entry.sample is None or not _is_ours(entry.path):
         return 0
     freed = 0
     with writing(entry.path):
-        # What says whose it is goes last, so that a removal that was killed can go on.
-        for name in (name for name in (*_OLDER, *FILES) if (entry.path / name).is_file()):
-            freed += (entry.path / name).stat().st_size
-            (entry.path / name).unlink()
+        # The metadata, which say whose folder it is, go last, so that a killed removal can be repeated.
+        for path in (entry.path / name for name in FILES if (entry.path / name).is_file()):
+            freed += path.stat().st_size
+            path.unlink()
         remove_empty(entry.path)
     return freed
 
 
 def write_sample(folder: Path, index: int, seed: int = 0) -> None:
-    """Write one character; one that is there already, whole and of this seed, stays untouched.
-
-    Several may be written at once by several processes.
+    """Write one character whole or not at all, unless it is there; several processes may do so at once.
 
     Args:
-        folder: made where it is missing; each character is a folder in it, in the layout of 3DBiCar.
+        folder: receives a folder in the layout of 3DBiCar, named by the index.
         index: its number.
-        seed: a character depends on the seed and its own number only.
+        seed: a character depends on the seed and its number alone.
 
     Raises:
         UsageError: if a folder of its name holds something else.
@@ -85,28 +76,28 @@ def write_sample(folder: Path, index: int, seed: int = 0) -> None:
     if target.exists() and not _is_ours(target):
         raise UsageError(f"{target} holds something else than a procedural sample: choose another folder")
     sample = make_sample(seed, index)
-    with replacing_folder(target, partial(_is_complete, seed=seed)) as made:
-        _write(made, sample, index, seed)
+    with replacing_folder(target, partial(_is_complete, seed=seed)) as temporary:
+        _write(temporary, sample, index, seed)
 
 
-def _stated(target: Path) -> dict[str, object]:
+def _metadata(target: Path) -> dict[str, object]:
     try:
-        stated = read_json(target / "metadata.json")
+        metadata = read_json(target / "metadata.json")
     except (OSError, SpecsiaError):
         return {}
-    return stated if isinstance(stated, dict) else {}
+    return metadata if isinstance(metadata, dict) else {}
 
 
 def _is_complete(target: Path, seed: int) -> bool:
-    stated = _stated(target)
-    if (stated.get("source"), stated.get("seed"), stated.get("version")) != (SOURCE, seed, VERSION):
+    metadata = _metadata(target)
+    if (metadata.get("source"), metadata.get("seed"), metadata.get("version")) != (SOURCE, seed, VERSION):
         return False
     return all((target / name).is_file() and (target / name).stat().st_size > 0 for name in FILES)
 
 
 def _is_ours(target: Path) -> bool:
-    """Whether a folder may be replaced: it says whose it is, or it is empty."""
-    if _stated(target).get("source") == SOURCE:
+    """Whether a folder may be replaced: it is a sample, even without its metadata, or empty."""
+    if _metadata(target).get("source") == SOURCE:
         return True
     try:
         if not any(target.iterdir()):
@@ -140,7 +131,7 @@ def _write_text(path: Path, text: str) -> None:
 
 
 def obj_text(sample: Sample) -> str:
-    """An OBJ of quads and triangles with one texture coordinate per place, not per corner."""
+    """Write an OBJ of quads and triangles that share texture coordinates."""
     uv = np.rint(sample.uv.reshape(-1, 2) * (1, -1) * 1e5 + (0, 1e5)).astype(np.int64)
     _, first, ids = np.unique(uv[:, 0] * 1_000_003 + uv[:, 1], return_index=True, return_inverse=True)
     pairs = np.stack([sample.corners + 1, ids.reshape(-1, 4) + 1], axis=2)
