@@ -135,9 +135,9 @@ def without_draco(entry: Entry) -> bytes:
             packed = primitive.extensions.draco if primitive.extensions else None
             if packed is None:
                 continue
-            found = unpack_draco(bytes(document.view_bytes(packed.buffer_view)), packed)
-            stored = {primitive.indices: found.faces.reshape(-1)}
-            stored |= {(primitive.attributes or {})[name]: values for name, values in found.attributes.items()}
+            faces, attributes = unpack_draco(bytes(document.view_bytes(packed.buffer_view)), packed)
+            stored = {primitive.indices: faces.reshape(-1)}
+            stored |= {(primitive.attributes or {})[name]: values for name, values in attributes.items()}
             for accessor, values in stored.items():
                 dtype = COMPONENTS[accessors[accessor]["componentType"]]
                 accessors[accessor].update(bufferView=writer.view(values.astype(dtype).tobytes()), count=len(values))
@@ -160,7 +160,7 @@ def with_weights(entry: Entry) -> bytes | None:
             continue
         counts = {k: len(document.accessor(names["POSITION"])) for k, names in stored.items()}
         for k, primitive in skinned.items():
-            found = Vertices(document, primitive, (index, k), (), None, counts[k]).influences(MOST_JOINTS)
+            found = Vertices(document, primitive, entry.path.name, counts[k]).influences(MOST_JOINTS)
             held = {"JOINTS_0": writer.accessor(found.joints), "WEIGHTS_0": writer.accessor(found.weights)}
             writer.data["meshes"][index]["primitives"][k]["attributes"].update(held)
         mended = True

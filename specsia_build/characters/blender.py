@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from specsia_build.characters.doubts.joints import turned
-from specsia_build.characters.gltf.document import Document, Export, load_document
+from specsia_build.characters.gltf.document import Document, parse_document
 from specsia_build.characters.gltf.read import read_document
 from specsia_build.characters.raw import RawMesh
 from specsia_build.characters.side_files import SideFiles
@@ -120,7 +120,7 @@ def exported_document(path: Path, files: SideFiles) -> Document:
                 raise trouble from error
             raise CharacterError(_unread(path, error)) from error
     facts = remembered_json(kept / _FACTS)
-    document = load_document(path, files.root, Export((kept / _SCENE).read_bytes(), files, float(facts["fps"])))
+    document = parse_document(path, (kept / _SCENE).read_bytes(), files, float(facts["fps"]), is_export=True)
     missing = {hints[name].replace("\\", "/").rpartition("/")[2] for name, image in found.items() if image is None}
     document.warnings.update(
         (f"texture '{name}' of {path.name} is not there; it was left out", None) for name in missing

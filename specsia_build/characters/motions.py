@@ -112,15 +112,15 @@ def _read(path: Path, root: Path) -> MotionFile:
 def _of_document(document: Document) -> MotionFile:
     """The motions of a glTF file, a VRM's or VRM animation's among them; its meshes are not read."""
     from specsia_build.characters.gltf.animation import read_motions as read_gltf_motions
-    from specsia_build.characters.gltf.nodes import check_nodes, completed, read_hierarchy
+    from specsia_build.characters.gltf.nodes import read_hierarchy, with_binds
     from specsia_build.characters.gltf.vrm import is_vrm0
 
     path = document.path
     with np.errstate(all="ignore"):
         hierarchy = read_hierarchy(document)
-        check_nodes(hierarchy, range(len(hierarchy.nodes)))
+        hierarchy.check(document, range(len(hierarchy.nodes)))
         found = read_gltf_motions(document, hierarchy.number)
-        skeleton, doubts = completed(hierarchy.skeleton, document, hierarchy.number)
+        skeleton = with_binds(hierarchy.skeleton, document, hierarchy.number)
         front = None if found.humanoid else _front(skeleton, "+y")
     return MotionFile(
         path.name,
@@ -129,7 +129,7 @@ def _of_document(document: Document) -> MotionFile:
         motions=tuple(motion if motion.name else replace(motion, name=path.stem) for motion in found.motions),
         spoilt=found.spoilt,
         humanoid=found.humanoid,
-        warnings=(*document.warnings, *found.warnings, *doubts, *_unplayed(document)),
+        warnings=(*document.warnings, *_unplayed(document)),
     )
 
 

@@ -29,7 +29,7 @@ from specsia_build.files.sources import BEGINNING, open_source_file, other_conte
 from specsia_build.frame import front_rotation, up_rotation
 from specsia_build.rendering.mesh import Mesh, flat_normals
 
-READING = 14
+READING = 15
 """Version of what a file gives; a summand of the versions of what is made of files, so that they move with it."""
 
 _NOT_FINITE = "with numbers that are not finite"

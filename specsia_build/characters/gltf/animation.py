@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from typing import Any, cast, get_args
 
 import numpy as np
@@ -27,18 +27,20 @@ _KEY_COST = 32
 
 
 def read_motions(document: Document, number: NDArray[np.int32], broken: Collection[tuple[int, int]] = ()) -> Motions:
-    """The animations of a file, and which bones of a humanoid it says that it has.
+    """Read all animations of a file, and the humanoid bones that it names.
+
+    Warnings go to the document.
 
     Args:
         document: the file.
-        number: (N,) each node's place in the skeleton.
-        broken: node in the skeleton and number of each morph target that cannot be shown.
+        number: (N,) each node's index in the skeleton.
+        broken: (index in the skeleton, morph target) of targets that cannot be drawn.
     """
-    played, spoilt, warnings = [], [], dict[str, None]()
+    motions, spoilt = [], []
     for index in range(document.root.count("animations")):
         name = _name(document, index)
         try:
-            tracks = _tracks(document, number, index, warnings=warnings)
+            tracks = _tracks(document, number, index)
             if not tracks:
                 raise CharacterError(f"{document.name}: animations[{index}] moves no node")
             if any(track.path == WEIGHTS and _shows(track, broken) for track in tracks):
@@ -47,31 +49,34 @@ def read_motions(document: Document, number: NDArray[np.int32], broken: Collecti
             spoilt.append((name, str(error)))
             continue
         start, end = min(track.times[0] for track in tracks), max(track.times[-1] for track in tracks)
-        played.append(Motion(name, tuple(tracks), float(start), float(end)))
-    humanoid, doubts = read_humanoid(document, number)
-    return Motions(motions=tuple(played), spoilt=tuple(spoilt), humanoid=humanoid, warnings=(*warnings, *doubts))
+        motions.append(Motion(name, tuple(tracks), float(start), float(end)))
+    return Motions(motions=tuple(motions), spoilt=tuple(spoilt), humanoid=read_humanoid(document, number))
 
 
-def standing(document: Document, number: NDArray[np.int32], pose: str) -> tuple[Motion | None, float, tuple[str, ...]]:
-    """The motion that a pose is of, as far as it is known around its time, the time, and what is odd about that.
+def read_pose(document: Document, number: NDArray[np.int32], pose: str) -> tuple[Motion | None, float]:
+    """Read the motion that a pose belongs to, as far as it is needed, and its time in seconds.
 
     Args:
         document: the file.
-        number: (N,) each node's place in the skeleton.
-        pose: ``rest``, or an action's name with an optional frame, 24 a second from 0 on, as `actions.chosen` reads it;
-            without one the action's first.
+        number: (N,) each node's index in the skeleton.
+        pose: ``rest``, or an action's name with an optional frame, as `actions.chosen` reads it; without one the
+            action's first.
     """
     if pose == "rest":
-        return None, 0.0, ()
+        return None, 0.0
     names = [_name(document, index) for index in range(document.root.count("animations"))]
     indices, frame = chosen(names, pose)
     if not indices:
         raise CharacterError(unknown_action(document.name, pose, names))
-    first, last = _span(document, [document.entry(schema.Animation, index) for index in indices])
+    animations = [document.entry(schema.Animation, index) for index in indices]
+    keys = [document.accessor(sampler.input) for a in animations for sampler in a.samplers or ()]
+    ends = [float(end) for k in keys if len(k) for end in (k[0].min(), k[-1].max())]
+    first, last = min(ends, default=0.0), max(ends, default=0.0)
     time = first if frame is None else frame / document.fps
-    told = outside(pose, frame, first * document.fps, last * document.fps)
+    if (problem := outside(pose, frame, first * document.fps, last * document.fps)) is not None:
+        document.warn(f"{document.name}: {problem}")
     tracks = [track for index in indices for track in _tracks(document, number, index, around=time)]
-    return Motion(pose, tuple(tracks), time, time), time, () if told is None else (f"{document.name}: {told}",)
+    return Motion(pose, tuple(tracks), time, time), time
 
 
 def _shows(track: Track, targets: Collection[tuple[int, int]]) -> bool:
@@ -81,36 +86,22 @@ def _shows(track: Track, targets: Collection[tuple[int, int]]) -> bool:
 
 
 def _name(document: Document, index: int) -> str:
-    """An animation's name, also where the rest of it is damaged."""
+    """An animation's name, even where the rest of it is damaged."""
     try:
-        return document.entry(schema.Named, index).name or ""
+        return document.entry(schema.AnimationName, index).name or ""
     except CharacterError:
         return ""
 
 
-def _span(document: Document, animations: Sequence[schema.Animation]) -> tuple[float, float]:
-    """When the first and the last key of some animations are, in seconds."""
-    keys = [document.accessor(c.input) for a in animations for c in a.samplers or ()]
-    ends = [float(end) for k in keys if len(k) for end in (k[0].min(), k[-1].max())]
-    return min(ends, default=0.0), max(ends, default=0.0)
-
-
-def _tracks(
-    document: Document,
-    number: NDArray[np.int32],
-    index: int,
-    around: float | None = None,
-    warnings: dict[str, None] | None = None,
-) -> list[Track]:
-    """What an animation moves: whole and checked, or just the keys before and after a time."""
+def _tracks(document: Document, number: NDArray[np.int32], index: int, around: float | None = None) -> list[Track]:
+    """Read what an animation moves, whole or only the keys before and after a time."""
     animation = document.entry(schema.Animation, index)
-    curves = animation.samplers or ()
-    said = {} if warnings is None else warnings
+    samplers = animation.samplers or ()
     label = f"{document.name}: animations[{index}] ('{animation.name or ''}')"
-    found: dict[tuple[int, str], Track] = {}
+    tracks: dict[tuple[int, str], Track] = {}
     others: list[str] = []
-    # Most of an animation's channels have the same times.
-    stored: dict[int, NDArray[Any]] = {}
+    # Most channels of an animation share their times.
+    times: dict[int, NDArray[Any]] = {}
     for k, channel in enumerate(animation.channels or ()):
         node, path, place = channel.target.node, channel.target.path or "nothing", f".channels[{k}]"
         if path not in _PATHS:
@@ -118,34 +109,34 @@ def _tracks(
             continue
         if node is None:
             continue
-        if node >= len(number) or channel.sampler >= len(curves):
+        if node >= len(number) or channel.sampler >= len(samplers):
             raise document.error(schema.Animation, index, "names a node or sampler that does not exist", place)
-        curve = curves[channel.sampler]
-        if curve.input not in stored:
-            stored[curve.input] = document.accessor(curve.input)
-        if not len(stored[curve.input]):
-            said[f"{label}{place} has no keys; it was left out"] = None
+        sampler = samplers[channel.sampler]
+        if sampler.input not in times:
+            times[sampler.input] = document.accessor(sampler.input)
+        if not len(times[sampler.input]) or (node, path) in tracks:
+            document.warn(f"{label}{place} has no keys, or moves what another channel does; it was left out")
             continue
-        if (node, path) in found:
-            said[f"{label} moves the {path} of a node twice; the first channel counts"] = None
-            continue
+        moved = int(number[node]), cast(Path, path)
         try:
-            found[node, path] = _track(
-                document, curve, stored[curve.input], (int(number[node]), cast(Path, path)), around
-            )
+            tracks[node, path] = _track(document, sampler, times[sampler.input], moved, around)
         except ValueError as error:
             raise document.error(schema.Animation, index, str(error), place) from error
     if others:
-        said[f"{label} moves {some(others, 3)} too, which is not played"] = None
-    return list(found.values())
+        document.warn(f"{label} moves {some(others, 3)} too, which is not played")
+    return list(tracks.values())
 
 
 def _track(
-    document: Document, curve: schema.Curve, times: NDArray[Any], moved: tuple[int, Path], around: float | None
+    document: Document,
+    sampler: schema.AnimationSampler,
+    times: NDArray[Any],
+    moved: tuple[int, Path],
+    around: float | None,
 ) -> Track:
-    """A curve of something at times as stored; ValueError says what is wrong with it."""
-    stored = document.accessor(curve.output)
-    interpolation = curve.interpolation or "LINEAR"
+    """Read the keys of a track; raises ValueError if they are damaged."""
+    stored = document.accessor(sampler.output)
+    interpolation = sampler.interpolation or "LINEAR"
     if interpolation not in _INTERPOLATIONS:
         raise ValueError("has an interpolation that glTF does not know")
     parts = 3 if interpolation == "CUBICSPLINE" else 1
@@ -155,17 +146,14 @@ def _track(
     fits = times.shape[1] == 1 and per_key > 0 and per_key * keys == rows and per_key % parts == 0
     if not fits or width != _WIDTHS.get(moved[1], width):
         raise ValueError("has other values than its times ask for")
-    if not np.isfinite(times).all():
-        raise ValueError("has times that are not finite numbers")
-    if (times[1:] < times[:-1]).any():
-        raise ValueError("has times that run backwards")
+    if not np.isfinite(times).all() or (times[1:] < times[:-1]).any():
+        raise ValueError("has times that are not finite, or run backwards")
     if around is not None:
         after = int(np.clip(np.searchsorted(times[:, 0], around, side="right"), 1, max(keys - 1, 1)))
         times, stored = times[after - 1 : after + 1], stored[per_key * (after - 1) : per_key * (after + 1)]
     memory.ask(_KEY_COST * stored.size)
     memory.take(8 * (len(times) + stored.size))
-    normalised = document.entry(schema.Accessor, curve.output).normalized is True
-    values = (denormalise(stored) if normalised else stored).astype(np.float64)
+    values = (denormalise(stored) if document.is_normalised(sampler.output) else stored).astype(np.float64)
     if not np.isfinite(values).all():
         raise ValueError("has values that are not finite numbers")
     shape = (len(times), parts, width) if parts > 1 else (len(times), width)

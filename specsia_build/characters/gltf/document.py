@@ -1,45 +1,49 @@
-"""The container of a glTF file: GLB chunks, buffers, accessors and the files it may refer to."""
+"""The container of a glTF file: JSON, GLB chunks, buffers, accessors and the files that it may refer to."""
 
 from __future__ import annotations
 
 import base64
-import binascii
+import json
+import os
 import struct
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path, PurePosixPath
 from typing import Any, TypeVar
 from urllib.parse import unquote, unquote_to_bytes
 
+import msgspec
 import numpy as np
+from msgspec import Raw
 from numpy.typing import NDArray
 
 from specsia_build import memory
 from specsia_build.characters.actions import FRAMES
+from specsia_build.characters.character import legible
 from specsia_build.characters.gltf.extensions import denormalise, unpack_view
-from specsia_build.characters.gltf.schema import Accessor, Buffer, BufferView, Entry, Extensions, Root, Sparse
-from specsia_build.characters.gltf.text import damaged, parse, read_entry
+from specsia_build.characters.gltf.schema import (
+    Accessor,
+    Buffer,
+    BufferView,
+    Entry,
+    Extensions,
+    Header,
+    Root,
+    Sparse,
+    SparsePart,
+    Struct,
+)
 from specsia_build.characters.side_files import SideFiles
 from specsia_build.errors import CharacterError
 from specsia_build.files.sources import open_source_file, read_source, read_whole
 
 E = TypeVar("E", bound=Entry)
+S = TypeVar("S", bound=Struct)
 
-GLB_MAGIC = b"glTF"
-CHUNK_JSON = 0x4E4F534A
-CHUNK_BINARY = 0x004E4942
+GLB_MAGIC, CHUNK_JSON, CHUNK_BINARY = b"glTF", 0x4E4F534A, 0x004E4942
 
-COMPONENTS: dict[int, np.dtype[Any]] = {
-    5120: np.dtype("<i1"),
-    5121: np.dtype("<u1"),
-    5122: np.dtype("<i2"),
-    5123: np.dtype("<u2"),
-    5125: np.dtype("<u4"),
-    5126: np.dtype("<f4"),
-}
+COMPONENTS = {5120: "<i1", 5121: "<u1", 5122: "<i2", 5123: "<u2", 5125: "<u4", 5126: "<f4"}
 WIDTHS = {"SCALAR": 1, "VEC2": 2, "VEC3": 3, "VEC4": 4, "MAT4": 16}
-
-MOST_UNBACKED = 65_536
-"""Elements that an accessor without a buffer view may have where nothing else of as many has bytes in the file."""
 
 READABLE = (
     "KHR_draco_mesh_compression",
@@ -50,47 +54,30 @@ READABLE = (
     "KHR_texture_transform",
     "KHR_lights_punctual",
     "KHR_node_visibility",
-    "EXT_mesh_gpu_instancing",
     "EXT_texture_webp",
     "EXT_texture_avif",
     "MSFT_texture_dds",
 )
 READABLE_FAMILIES = ("KHR_materials_", "VRM", "KHR_xmp", "KHR_animation_pointer")
-"""Extensions that change nothing of the shape: their materials are shown by base colour, opacity and emission.
+"""Prefixes of extensions that leave the shape unchanged; their materials are read as far as `materials` says."""
 
-Of textures whose image is in a format that is not read, the plain one is shown, or that there is none is said."""
-
-
-@dataclass(frozen=True)
-class Export:
-    """A document that another program made of a file.
-
-    Attributes:
-        data: of the document.
-        files: where those that the file names were looked up.
-        fps: frames a second of the file.
-    """
-
-    data: bytes
-    files: SideFiles
-    fps: float
+_JSON_COSTS = {b"[": 80, b"{": 240, b",": 100, b'"': 40}
+"""Bytes of memory of a list, an object, one more value in it, and half of a string, at most."""
 
 
 @dataclass(frozen=True)
 class Document:
-    """A glTF file, its JSON parsed and its binary chunk at hand.
+    """A glTF file, its JSON split into entries and its buffers read on demand.
 
     Attributes:
         path: the file.
         within: folder that no file may lie outside of, links followed.
         root: its JSON.
         binary: the GLB's binary chunk, or None.
-        files: where those that it names are looked up.
-        buffers: bytes of the buffers read so far, by index.
-        unpacked: bytes of the compressed buffer views read so far, by index.
-        warnings: sentences about what was read all the same.
-        fps: frames a second that poses are counted in.
-        is_export: whether another program made it, whose colours beside lost textures are place-holders.
+        files: finds the files that it refers to.
+        fps: frames per second that poses are counted in.
+        is_export: whether Blender exported it from another format.
+        warnings: sentences about what was left out or repaired, as keys in order.
     """
 
     path: Path
@@ -98,231 +85,274 @@ class Document:
     root: Root
     binary: memoryview | None
     files: SideFiles
-    buffers: dict[int, memoryview] = field(default_factory=dict)
-    unpacked: dict[int, memoryview] = field(default_factory=dict)
-    warnings: dict[str, None] = field(default_factory=dict)
     fps: float = FRAMES
     is_export: bool = False
+    warnings: dict[str, None] = field(default_factory=dict)
     _entries: dict[tuple[type[Entry], int], Entry] = field(default_factory=dict)
+    _buffers: dict[int, memoryview] = field(default_factory=dict)
+    _unpacked: dict[int, memoryview] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
         return self.path.name
 
+    @property
+    def extensions(self) -> Extensions:
+        return self.root.extensions or Extensions()
+
     def entry(self, kind: type[E], index: int) -> E:
-        """An entry of one of the document's lists, the list given by the entry's type."""
-        found = self._entries.get((kind, index))
-        if not isinstance(found, kind):
+        """Decode an entry of one of the document's lists; `kind` says which."""
+        entry = self._entries.get((kind, index))
+        if not isinstance(entry, kind):
             texts = self.root.entries(kind.key)
             if not 0 <= index < len(texts):
                 raise damaged(f"{self.name}:", f"uses {kind.key}[{index}], which does not exist")
-            found = read_entry(texts[index], kind, f"{self.name}: {kind.key}[{index}]")
-            self._entries[kind, index] = found
-        return found
+            entry = _decode(texts[index], kind, f"{self.name}: {kind.key}[{index}]")
+            self._entries[kind, index] = entry
+        return entry
 
     def entries(self, kind: type[E]) -> list[E]:
         """All entries of one of the document's lists."""
         return [self.entry(kind, index) for index in range(self.root.count(kind.key))]
 
     def error(self, kind: type[Entry], index: int, problem: str, below: str = "") -> CharacterError:
-        """The error that says what is wrong with an entry, or with what stands `below` it."""
+        """Error about an entry, or about a part `below` it."""
         return damaged(f"{self.name}: {kind.key}[{index}]{below}", problem)
 
-    def uri_bytes(self, uri: str) -> bytes:
-        """What a URI of the file holds: a data URI, or a file where it says, inside the source's folder.
+    def warn(self, sentence: str) -> None:
+        self.warnings[sentence] = None
+
+    def buffer(self, index: int) -> memoryview:
+        """Bytes of a buffer: the binary chunk, a data URI, or a file inside `within`.
 
         Raises:
-            CharacterError: if the URI leads out of the folder or is damaged.
-            FileNotFoundError: if the file is not there.
-            OSError: if it may not be read; its text says why.
+            CharacterError: if the buffer is missing, damaged or lies outside of the folder.
         """
-        if is_data(uri):
-            return self._data_uri(uri)
+        if index not in self._buffers:
+            uri = self.entry(Buffer, index).uri
+            if uri:
+                self._buffers[index] = memoryview(data_uri(uri, self.name) if is_data(uri) else self._file(uri))
+            elif index == 0 and self.binary is not None:
+                self._buffers[index] = self.binary
+            else:
+                raise self.error(Buffer, index, "names no data")
+        return self._buffers[index]
+
+    def _file(self, uri: str) -> bytes:
         path = self.files.place(unquote(uri))
         if path is None:
-            inside = "its own folder" if self.within == self.path.parent else f"the folder {self.within.name or '.'}"
             raise CharacterError(
-                f"{self.name} refers to '{uri}', which is not a file inside {inside}: put the file beside it and "
+                f"{self.name} refers to '{uri}', which is not a file inside its folder: put the file beside it and "
                 "name it by a relative path"
             )
         try:
             with open_source_file(path, self.within) as stream:
                 return read_whole(stream)
-        except CharacterError as error:
-            raise OSError(str(error)) from error
+        except OSError as error:
+            reason = error.strerror or error
+            raise CharacterError(f"{self.name} needs '{uri}' ({reason}): put it beside the file") from error
 
-    def image_file(self, uri: str) -> tuple[Path | None, bool]:
-        """The image that a URI means, None where there is none, and whether it is where the URI says."""
-        names = dict.fromkeys((unquote(uri), uri))
-        found = next((path for name in names if (path := self.files.find(name)) is not None), None)
-        return found, found in [self.files.stated(PurePosixPath(name.replace("\\", "/")).parts) for name in names]
-
-    def _data_uri(self, uri: str) -> bytes:
-        header, comma, payload = uri.partition(",")
-        try:
-            if not comma:
-                raise ValueError("no comma")
-            is_base64 = header.lower().endswith(";base64")
-            # Each percent sign becomes an object.
-            memory.ask(4 * len(payload) + 150 * payload.count("%"))
-            content = unquote_to_bytes(payload)
-            if is_base64:
-                content = base64.b64decode(content)
-            memory.take(len(content))
-            return content
-        except (ValueError, binascii.Error) as error:
-            raise CharacterError(f"{self.name} has a data URI that is damaged: export it again") from error
-
-    def buffer(self, index: int) -> memoryview:
-        """The bytes of a buffer."""
-        if index in self.buffers:
-            return self.buffers[index]
-        uri = self.entry(Buffer, index).uri
-        if uri:
-            try:
-                self.buffers[index] = memoryview(self.uri_bytes(uri))
-            except OSError as error:
-                why = "is not there" if isinstance(error, FileNotFoundError) else f"cannot be read ({error})"
-                raise CharacterError(f"{self.name} needs '{uri}', which {why}: put it beside the file") from error
-        elif index == 0 and self.binary is not None:
-            self.buffers[index] = self.binary
-        else:
-            raise self.error(Buffer, index, "names no data")
-        return self.buffers[index]
+    def image_file(self, uri: str) -> Path | None:
+        """Find the image file that a URI names; warns where it lies elsewhere than the URI says."""
+        name = unquote(uri)
+        path = self.files.find(name) or self.files.find(uri)
+        places = [self.files.stated(PurePosixPath(text.replace("\\", "/")).parts) for text in (name, uri)]
+        if path is not None and path not in places:
+            found = Path(os.path.relpath(path, self.within)).as_posix()
+            self.warn(f"texture '{uri}' of {self.name} is not there: {found} was used instead")
+        return path
 
     def view_bytes(self, index: int) -> memoryview:
-        """The bytes of a buffer view, decompressed."""
+        """Bytes of a buffer view, decompressed."""
         view = self.entry(BufferView, index)
         extensions = view.extensions or Extensions()
         packed = extensions.meshopt_ext or extensions.meshopt
         if packed is None:
-            return self._part_of(index, view.buffer, view.byte_offset or 0, view.byte_length)
-        if index not in self.unpacked:
-            data = self._part_of(index, packed.buffer, packed.byte_offset or 0, packed.byte_length)
+            return self._slice(index, view.buffer, view.byte_offset or 0, view.byte_length)
+        if index not in self._unpacked:
+            data = self._slice(index, packed.buffer, packed.byte_offset or 0, packed.byte_length)
             try:
-                self.unpacked[index] = unpack_view(data, packed)
+                self._unpacked[index] = unpack_view(data, packed)
             except ValueError as error:
                 raise self.error(BufferView, index, "has meshoptimizer data that cannot be decoded") from error
-        return self.unpacked[index]
+        return self._unpacked[index]
 
-    def _part_of(self, index: int, buffer: int, start: int, length: int) -> memoryview:
+    def _slice(self, index: int, buffer: int, start: int, length: int) -> memoryview:
         data = self.buffer(buffer)
         if start + length > len(data):
-            if len(data) < self.entry(Buffer, buffer).byte_length:
-                raise CharacterError(f"{self.name} is cut short: its data ends before its header says; copy it again")
             raise self.error(BufferView, index, "reaches past the end of its buffer")
         return data[start : start + length]
 
-    def accessor(self, index: int, backed: int = 0) -> NDArray[Any]:
-        """An accessor's elements as stored, (count, width) in their component type, sparse ones filled in.
-
-        Args:
-            index: of the accessor.
-            backed: elements of what it goes with, which has bytes in the file: it may itself leave out as many.
-        """
+    def accessor(self, index: int) -> NDArray[Any]:
+        """Elements of an accessor as stored, (count, width) in their component type, sparse ones filled in."""
         entry = self.entry(Accessor, index)
-        dtype, width = COMPONENTS.get(entry.component_type), WIDTHS.get(entry.type or "")
-        if dtype is None or width is None:
+        code, width = COMPONENTS.get(entry.component_type), WIDTHS.get(entry.type or "")
+        if code is None or width is None:
             raise self.error(Accessor, index, "has an unknown componentType or type")
-        most = max(MOST_UNBACKED, backed)
-        if entry.buffer_view is None and entry.count > most:
-            problem = f"says it has {entry.count} elements and has data for none; {most} may be left out"
-            raise self.error(Accessor, index, problem)
+        dtype, shape = np.dtype(code), (entry.count, width)
         if entry.buffer_view is None:
-            values: NDArray[Any] = np.zeros((entry.count, width), dtype)
+            memory.ask(dtype.itemsize * width * entry.count)
+            values: NDArray[Any] = np.zeros(shape, dtype)
         else:
             stride = self.entry(BufferView, entry.buffer_view).byte_stride or 0
-            place = entry.buffer_view, entry.byte_offset or 0, stride
-            values = self._elements(index, "", place, dtype, (entry.count, width))
-        return values if entry.sparse is None else self._filled(index, entry.sparse, values)
+            values = self._elements(index, (entry.buffer_view, entry.byte_offset or 0, stride), dtype, shape)
+        return values if entry.sparse is None else self._with_sparse(index, entry.sparse, values)
 
-    def floats(self, index: int, backed: int = 0) -> NDArray[np.float32]:
-        """As `accessor`, in float32, integers that are normalised as 0-1 or -1-1."""
-        values = self.accessor(index, backed)
-        return denormalise(values) if self.entry(Accessor, index).normalized is True else values.astype(np.float32)
+    def floats(self, index: int) -> NDArray[np.float32]:
+        """Elements of an accessor as float32, normalised integers as 0-1 or -1-1."""
+        values = self.accessor(index)
+        return denormalise(values) if self.is_normalised(index) else values.astype(np.float32)
+
+    def is_normalised(self, index: int) -> bool:
+        """Whether an accessor's integers stand for 0-1 or -1-1."""
+        return self.entry(Accessor, index).normalized is True
 
     def _elements(
-        self, index: int, below: str, place: tuple[int, int, int], dtype: np.dtype[Any], shape: tuple[int, int]
+        self, index: int, place: tuple[int, int, int], dtype: np.dtype[Any], shape: tuple[int, int]
     ) -> NDArray[Any]:
-        """Elements (count, width) at a buffer view, an offset and a stride, 0 for none; errors name them as `below`."""
+        """Elements (count, width) at a buffer view, an offset and a stride (0: tightly packed)."""
         view, offset, stride = place
         count, width = shape
         data, size = self.view_bytes(view), dtype.itemsize * width
         if 0 < stride < size:
-            # Old exporters wrote the size of a component, or of another element.
-            told = f"{self.name}: accessors[{index}]{below} has a byteStride of {stride}, smaller than its elements of"
-            self.warnings[f"{told} {size} bytes: it was read as tightly packed"] = None
-            stride = size
-        stride = stride or size
+            # Old exporters wrote the size of a component.
+            self.warn(f"{self.name}: accessors[{index}] has a byteStride smaller than its elements, which was ignored")
+        stride = max(stride, size)
         if count and offset + stride * (count - 1) + size > len(data):
-            raise self.error(Accessor, index, "reaches past the end of its bufferView", below)
+            raise self.error(Accessor, index, "reaches past the end of its bufferView")
         if count == 0:
             return np.zeros(shape, dtype)
         return np.ndarray(shape, dtype, buffer=data, offset=offset, strides=(stride, dtype.itemsize))
 
-    def _filled(self, index: int, sparse: Sparse, values: NDArray[Any]) -> NDArray[Any]:
-        """The elements of a sparse accessor, those that it names put in their places."""
-        where, what = sparse.indices, sparse.values
-        if sparse.count > len(values):
-            raise self.error(Accessor, index, "has more elements than there are", ".sparse")
-        index_type = COMPONENTS.get(where.component_type or 0)
-        if index_type is None or index_type.kind != "u":
-            raise self.error(Accessor, index, "has an unknown componentType", ".sparse.indices")
-        place = where.buffer_view, where.byte_offset or 0, 0
-        rows = self._elements(index, ".sparse.indices", place, index_type, (sparse.count, 1))[:, 0]
+    def _with_sparse(self, index: int, sparse: Sparse, values: NDArray[Any]) -> NDArray[Any]:
+        """Replace the elements that a sparse accessor names."""
+
+        def part(stored: SparsePart, dtype: np.dtype[Any], width: int) -> NDArray[Any]:
+            place = stored.buffer_view, stored.byte_offset or 0, 0
+            return self._elements(index, place, dtype, (sparse.count, width))
+
+        code = COMPONENTS.get(sparse.indices.component_type or 0, "")
+        if "u" not in code or sparse.count > len(values):
+            raise self.error(Accessor, index, "has an unknown componentType or too many elements", ".sparse")
+        rows = part(sparse.indices, np.dtype(code), 1)[:, 0]
         if sparse.count and int(rows.max()) >= len(values):
             raise self.error(Accessor, index, "names an element that does not exist", ".sparse.indices")
         memory.ask(values.nbytes)
         filled = values.copy()
-        place = what.buffer_view, what.byte_offset or 0, 0
-        filled[rows] = self._elements(index, ".sparse.values", place, values.dtype, (sparse.count, values.shape[1]))
+        filled[rows] = part(sparse.values, values.dtype, values.shape[1])
         return filled
 
 
+def damaged(place: str, problem: str) -> CharacterError:
+    """Error about a place in a file, such as ``Knight.glb: accessors[4]``."""
+    return CharacterError(f"{place} {problem}: the file is damaged or wrongly written, export it again")
+
+
 def is_data(uri: str) -> bool:
-    """Whether a URI holds what it means."""
+    """Whether a URI holds its data itself."""
     return uri[:5].lower() == "data:"
 
 
-def load_document(path: Path, within: Path, export: Export | None = None) -> Document:
-    """A .glb, .gltf or .vrm file; which it is shows in its first bytes, not in its name.
+def data_uri(uri: str, name: str) -> bytes:
+    """Decode a data URI of the file called `name`."""
+    header, comma, payload = uri.partition(",")
+    try:
+        if not comma:
+            raise ValueError("no comma")
+        # Each percent sign becomes an object.
+        memory.ask(4 * len(payload) + 150 * payload.count("%"))
+        content = unquote_to_bytes(payload)
+        if header.lower().endswith(";base64"):
+            content = base64.b64decode(content)
+    except ValueError as error:
+        raise CharacterError(f"{name} has a data URI that is damaged: export it again") from error
+    memory.take(len(content))
+    return content
+
+
+def load_document(path: Path, within: Path) -> Document:
+    """Open a .glb, .gltf or .vrm file; its first bytes decide which it is, not its name.
 
     Args:
         path: the file.
-        within: as in `Document`.
-        export: what another program made of a file of another format.
+        within: folder that no file may lie outside of, links followed.
     """
-    data = read_source(path, within) if export is None else export.data
+    return parse_document(path, read_source(path, within), SideFiles(path, within))
+
+
+def parse_document(path: Path, data: bytes, files: SideFiles, fps: float = FRAMES, is_export: bool = False) -> Document:
+    """Open a glTF document held in memory; arguments are as in `Document`."""
     text, binary = _glb_chunks(data, path.name) if data[:4] == GLB_MAGIC else (data, None)
-    root = parse(text, path.name)
+    root = _parse(text, path.name)
     for extension in root.extensions_required or ():
         if extension not in READABLE and not extension.startswith(READABLE_FAMILIES):
             raise CharacterError(
                 f"{path.name} needs the glTF extension {extension}, which cannot be read: export it again without it"
             )
-    if export is not None:
-        return Document(path, within, root, binary, export.files, fps=export.fps, is_export=True)
-    return Document(path, within, root, binary, SideFiles(path, within))
+    return Document(path, files.root, root, binary, files, fps, is_export)
 
 
 def _glb_chunks(data: bytes, name: str) -> tuple[bytes, memoryview | None]:
+    """JSON and binary chunk of a GLB file."""
     cut = CharacterError(f"{name} is cut short or damaged: copy or export it again")
     if len(data) < 20:
         raise cut
     _, version, length = struct.unpack_from("<4sII", data)
     if version != 2:
         raise CharacterError(f"{name} is a GLB of version {version}: export it again as glTF 2.0")
-    if length > len(data):
-        raise cut
     chunks: list[tuple[int, memoryview]] = []
     offset = 12
-    while offset + 8 <= length and len(chunks) < 2:
+    while offset + 8 <= min(length, len(data)) and len(chunks) < 2:
         size, kind = struct.unpack_from("<II", data, offset)
-        if offset + 8 + size > length:
+        if offset + 8 + size > min(length, len(data)):
             raise cut
         chunks.append((kind, memoryview(data)[offset + 8 : offset + 8 + size]))
         offset += 8 + size
-    if not chunks or chunks[0][0] != CHUNK_JSON:
+    if length > len(data) or not chunks or chunks[0][0] != CHUNK_JSON:
         raise cut
     binary = chunks[1][1] if len(chunks) > 1 and chunks[1][0] == CHUNK_BINARY else None
     return bytes(chunks[0][1]), binary
+
+
+def _parse(text: bytes, name: str) -> Root:
+    """Decode the root object of UTF-8 JSON, with or without a byte order mark."""
+    text = text.removeprefix(b"\xef\xbb\xbf").lstrip()
+    if not text.startswith(b"{"):
+        raise CharacterError(f"{name} is not a glTF file that can be read: copy or export it again")
+    characters = (2 if text.isascii() else 6) * len(text)
+    memory.take(characters + sum(cost * text.count(sign) for sign, cost in _JSON_COSTS.items()))
+    if not text.isascii():
+        # Names in another encoding than UTF-8 cost the name alone.
+        text = text.decode("utf-8", errors="replace").encode()
+    # glTF 1.0 has objects in place of lists, so the version is checked first.
+    asset = _decode(Raw(text), Header, f"{name}:").asset
+    version = "unknown" if asset is None or asset.version is None else str(asset.version)
+    if not version.startswith("2"):
+        raise CharacterError(f"{name} is glTF version '{version}': export it again as glTF 2.0")
+    return _decode(Raw(text), Root, f"{name}:")
+
+
+def _decode(text: bytes | Raw, kind: type[S], place: str) -> S:
+    """Decode an object; `place` names it in errors. Whole numbers may be written as 5.0."""
+    decoder = _decoder(kind)
+    try:
+        try:
+            entry: S = decoder.decode(text)
+        except msgspec.ValidationError:
+            raise
+        except ValueError:
+            # Some exporters write NaN, or half a character, where nothing depends on it.
+            value = json.loads(bytes(text), parse_constant=lambda _: None)
+            entry = decoder.decode(legible(json.dumps(value, ensure_ascii=False)).encode())
+        return entry
+    except msgspec.ValidationError as error:
+        problem, _, where = str(error).rstrip("`").partition(" - at `$")
+        raise damaged((place + where).replace(":.", ": "), f"is wrongly written ({problem})") from error
+    except (ValueError, RecursionError) as error:
+        name = place.partition(":")[0]
+        raise CharacterError(f"{name} is not a glTF file that can be read: its JSON is damaged ({error})") from error
+
+
+@cache
+def _decoder(kind: type[S]) -> msgspec.json.Decoder[S]:
+    return msgspec.json.Decoder(kind, strict=False)

@@ -1,6 +1,6 @@
-"""Extensions of glTF that change how a shape or its texture is stored, one function each; `images` decodes KTX2.
+"""Extensions that change how a shape or its texture is stored; `images` decodes KTX2.
 
-Whatever a file says of sizes is reckoned before it is decoded.
+Sizes that a file states are reckoned against the memory before anything is decoded.
 """
 
 from __future__ import annotations
@@ -13,27 +13,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from specsia_build import memory
-from specsia_build.characters.gltf.schema import Draco, Meshopt
+from specsia_build.characters.gltf.schema import Draco, Meshopt, TextureTransform
 
-_WHOLE = range(1, 9)
-"""Draco's types of whole numbers, `DT_INT8` to `DT_UINT64` of its draco_types.h."""
-
-
-@dataclass(frozen=True)
-class DracoMesh:
-    """A primitive as Draco holds it.
-
-    Attributes:
-        faces: (F, 3) int64 into the rows of its attributes.
-        attributes: by their names in the glTF file, (V, width) in the types that Draco holds them in.
-    """
-
-    faces: NDArray[np.int64]
-    attributes: Mapping[str, NDArray[Any]]
+_INTEGERS = range(1, 9)
+"""`DT_INT8` to `DT_UINT64` of Draco's draco_types.h."""
 
 
-def unpack_draco(data: bytes, packed: Draco) -> DracoMesh:
+def unpack_draco(data: bytes, packed: Draco) -> tuple[NDArray[np.int64], dict[str, NDArray[Any]]]:
     """Decode a primitive of KHR_draco_mesh_compression.
+
+    Returns:
+        Faces (F, 3), and attributes (V, width) by their names in the glTF file, in the types that Draco stores.
 
     Raises:
         ValueError: if the data is damaged or lacks an attribute.
@@ -44,23 +34,22 @@ def unpack_draco(data: bytes, packed: Draco) -> DracoMesh:
     try:
         with memory.held():
             mesh = DracoPy.decode(data)
-            held = {entry["unique_id"]: _values(entry) for entry in mesh.attributes}
+            stored = {entry["unique_id"]: _draco_values(entry) for entry in mesh.attributes}
             faces = np.asarray(mesh.faces, np.int64).reshape(-1, 3)
     except (DracoPy.FileTypeException, TypeError, AttributeError) as error:
         raise ValueError(str(error)) from error
     attributes = {"POSITION": -1, **(packed.attributes or {})}
-    missing = [name for name, number in attributes.items() if number not in held]
-    if missing:
+    if missing := [name for name, number in attributes.items() if number not in stored]:
         raise ValueError(f"no {missing[0]} in it")
-    memory.take(faces.nbytes + sum(values.nbytes for values in held.values()))
-    return DracoMesh(faces, {name: held[number] for name, number in attributes.items()})
+    memory.take(faces.nbytes + sum(values.nbytes for values in stored.values()))
+    return faces, {name: stored[number] for name, number in attributes.items()}
 
 
-def _values(attribute: Mapping[str, Any]) -> NDArray[Any]:
-    """An attribute's values, whole numbers as such: the decoder gives those with a sign as floats."""
+def _draco_values(attribute: Mapping[str, Any]) -> NDArray[Any]:
+    """Values of an attribute; the decoder gives signed integers as floats."""
     values = np.asarray(attribute["data"])
-    whole = attribute["data_type"] in _WHOLE and values.dtype.kind == "f"
-    return values.astype(np.int32) if whole else values
+    is_integer = attribute["data_type"] in _INTEGERS and values.dtype.kind == "f"
+    return values.astype(np.int32) if is_integer else values
 
 
 def unpack_view(data: memoryview, packed: Meshopt) -> memoryview:
@@ -83,7 +72,7 @@ def unpack_view(data: memoryview, packed: Meshopt) -> memoryview:
 
 
 def denormalise(values: NDArray[Any]) -> NDArray[np.float32]:
-    """Normalised integers as float32, 0-1 or -1-1; floats unchanged."""
+    """Normalised integers as float32, 0-1 or -1-1 (KHR_mesh_quantization); floats unchanged."""
     if values.dtype.kind == "f":
         return values.astype(np.float32)
     scaled = values.astype(np.float32) / np.float32(np.iinfo(values.dtype).max)
@@ -104,11 +93,19 @@ class UvTransform:
     rotation: float = 0.0
     scale: tuple[float, float] = (1.0, 1.0)
 
-    def apply(self, uv: NDArray[np.float32]) -> NDArray[np.float32]:
-        """The UVs (..., 2) that the image is sampled at: scaled, turned, then moved.
+    @classmethod
+    def of(cls, uv_set: int, stored: TextureTransform | None) -> UvTransform:
+        """The transform of a texture whose own UV set is `uv_set`."""
+        if stored is None:
+            return cls(uv_set)
+        chosen = uv_set if stored.tex_coord is None else stored.tex_coord
+        return cls(chosen, stored.offset or (0.0, 0.0), stored.rotation or 0.0, stored.scale or (1.0, 1.0))
 
-        A positive rotation takes +v to +u. That is how the extension's worked example and Blender have it; the
-        shader printed in its text turns the other way.
+    def apply(self, uv: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Scale, rotate, then move UVs (..., 2).
+
+        A positive rotation takes +v to +u, as in the extension's worked example and in Blender; the shader printed in
+        its text turns the other way.
         """
         if (self.offset, self.rotation, self.scale) == ((0.0, 0.0), 0.0, (1.0, 1.0)):
             return uv

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -10,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from specsia_build.characters.gltf import schema
-from specsia_build.characters.gltf.document import Document, is_data
+from specsia_build.characters.gltf.document import Document, data_uri, is_data
 from specsia_build.characters.gltf.extensions import UvTransform
 from specsia_build.characters.gltf.vrm import CULL_FRONT, CULL_NOTHING, vrm0_material
 from specsia_build.characters.images import as_texture, load_texture
@@ -20,206 +19,181 @@ from specsia_build.rendering.mesh import AlphaMode, Material, Texture, Wrap
 WRAPS: dict[int, Wrap] = {10497: "repeat", 33071: "clamp", 33648: "mirror"}
 NEAREST = 9728
 GLASS = 0.2
-"""Opacity of what lets all light through: its colour and gloss are seen, and what is behind it more so."""
+"""Opacity of what transmits all light: its colour and gloss are visible, and what is behind it more so."""
 
 ALPHA_MODES: dict[str, AlphaMode] = {"OPAQUE": "opaque", "MASK": "mask", "BLEND": "blend"}
 
 
 @dataclass(frozen=True)
 class GltfMaterial:
-    """A material and the place of its textures on the UV.
+    """A material and how primitives use it.
 
     Attributes:
-        material: with the alpha mode as the file says it.
-        placement: where its textures are looked up; None if it has none.
-        inside_out: whether its faces are shown from behind only, so that their backs are to become their fronts.
+        material: with the alpha mode that the file states.
+        placement: where its textures are looked up.
+        inside_out: whether its faces are visible from behind only, so that they are to be reversed.
     """
 
     material: Material
-    placement: UvTransform | None
+    placement: UvTransform
     inside_out: bool = False
+
+    @property
+    def is_textured(self) -> bool:
+        return self.material.texture is not None or self.material.emissive_texture is not None
 
 
 @dataclass(frozen=True)
 class Materials:
-    """The materials of one file, each made once, with their images shared.
+    """The materials of one file, each built once, with their images shared.
+
+    A damaged material, texture or image costs that alone, with a warning.
 
     Attributes:
         document: the file.
         fallback: image for materials without a base-colour texture, or None.
-        warnings: sentences about what was left out, each once.
     """
 
     document: Document
     fallback: Path | None
-    warnings: dict[str, None]
     _pixels: dict[str | int, NDArray[np.uint8] | None] = field(default_factory=dict)
     _textures: dict[tuple[int | Path, int | None], Texture | None] = field(default_factory=dict)
     _built: dict[int | None, GltfMaterial] = field(default_factory=dict)
     _variants: dict[tuple[int | None, bool, bool], Material] = field(default_factory=dict)
 
-    def built(self, index: int | None) -> GltfMaterial:
-        """A material by its index; None, and what is damaged, is the default one."""
+    def material(self, index: int | None) -> GltfMaterial:
+        """Read a material; None, and a damaged one, is the default."""
         if index not in self._built:
+            entry = schema.Material()
             try:
                 entry = self._default() if index is None else self.document.entry(schema.Material, index)
             except CharacterError as error:
-                self.warnings[f"{error}; the default material was taken in its stead"] = None
-                entry = schema.Material()
-            self._built[index] = self._read(entry, index)
+                self.document.warn(f"{error}; the default material was used")
+            self._built[index] = self._build(entry, index)
         return self._built[index]
 
-    def _default(self) -> schema.Material:
-        """What has no material: white and single-sided in glTF, grey from both sides in Blender."""
-        grey = schema.Metallic(factor=(0.8, 0.8, 0.8, 1.0))
-        return schema.Material(metallic=grey, double_sided=True) if self.document.is_export else schema.Material()
-
     def variant(self, index: int | None, textured: bool, opaque_corners: bool) -> Material:
-        """The material as one primitive shows it: the same object for the same question.
+        """The material as one primitive needs it; the same object for the same arguments.
 
         Args:
             index: of the material, or None.
             textured: whether the primitive has the UVs that the textures need.
             opaque_corners: whether all its vertex colours have opacity 1.
         """
-        material = self.built(index).material
-        bare = not textured and (material.texture is not None or material.emissive_texture is not None)
-        if bare:
-            material = replace(material, texture=None, emissive_texture=None)
-        solid = opaque_corners and material.alpha_mode != "opaque" and _shows_everything(material)
+        built = self.material(index)
+        bare = not textured and built.is_textured
+        material = replace(built.material, texture=None, emissive_texture=None) if bare else built.material
+        solid = opaque_corners and material.alpha_mode != "opaque" and _is_solid(material)
         key = (index, bare, solid)
         if key not in self._variants:
             self._variants[key] = replace(material, alpha_mode="opaque") if solid else material
         return self._variants[key]
 
-    def _read(self, entry: schema.Material, index: int | None) -> GltfMaterial:
-        entry, culled, toon, told = vrm0_material(self.document, index, entry)
-        self.warnings.update(dict.fromkeys(told))
+    def _default(self) -> schema.Material:
+        """The default material: white and single-sided in glTF, grey and double-sided in Blender."""
+        grey = schema.BaseColor(factor=(0.8, 0.8, 0.8, 1.0))
+        return schema.Material(pbr=grey, double_sided=True) if self.document.is_export else schema.Material()
+
+    def _build(self, entry: schema.Material, index: int | None) -> GltfMaterial:
+        entry, cull, is_mtoon = vrm0_material(self.document, index, entry)
         extensions = entry.extensions or schema.Extensions()
-        metallic = entry.metallic or schema.Metallic()
-        base = extensions.glossy or metallic
-        texture, placement = self._slot(base.texture)
+        base = extensions.specular_glossiness or entry.pbr or schema.BaseColor()
+        texture, placement = self._texture_of(base.texture)
+        r, g, b, a = base.factor or (1.0, 1.0, 1.0, 1.0)
         if texture is None and self.fallback is not None:
             texture, placement = self._fallback_texture(self.fallback), UvTransform()
             if self.document.is_export and texture is not None:
-                base = schema.Metallic(factor=(1.0, 1.0, 1.0, (base.factor or (1.0,))[-1]))
+                r = g = b = 1.0
         unlit = extensions.unlit is not None
-        glow, glow_texture = (0.0, 0.0, 0.0) if unlit and not toon else _emissive_factor(entry, extensions.glow), None
-        if any(glow):
-            glow_texture, glow_placement = self._slot(entry.emissive_texture)
-            if entry.emissive_texture is not None and glow_texture is None:
+        strength = (extensions.emissive_strength or schema.EmissiveStrength()).emissive_strength
+        emissive = (0.0, 0.0, 0.0)
+        if entry.emissive_factor is not None and (is_mtoon or not unlit):
+            red, green, blue = (_unit(value * strength) for value in entry.emissive_factor)
+            emissive = red, green, blue
+        emissive_texture = None
+        if any(emissive) and entry.emissive_texture is not None:
+            emissive_texture, emissive_placement = self._texture_of(entry.emissive_texture)
+            if emissive_texture is None:
                 # The factor alone would make the whole surface glow where the lost image lit a few texels.
-                glow = (0.0, 0.0, 0.0)
-            if glow_texture is not None and texture is not None and glow_placement != placement:
-                self.warnings[
-                    f"{self.document.name}: materials[{index}]: the emissive texture lies on other UVs than the base "
-                    "colour's; the base colour's were used for both"
-                ] = None
-            placement = glow_placement if texture is None else placement
-        r, g, b, a = base.factor or (1.0, 1.0, 1.0, 1.0)
+                emissive = (0.0, 0.0, 0.0)
+            elif texture is None:
+                placement = emissive_placement
+            elif emissive_placement != placement:
+                self.document.warn(
+                    f"{self.document.name}: materials[{index}]: base colour's UVs were used for emission"
+                )
         material = Material(
             name=entry.name or "",
             base_color=(_unit(r), _unit(g), _unit(b), _unit(a)),
             texture=texture,
-            emissive=glow,
-            emissive_texture=glow_texture,
+            emissive=emissive,
+            emissive_texture=emissive_texture,
             alpha_mode=ALPHA_MODES.get((entry.alpha_mode or "OPAQUE").upper(), "opaque"),
-            alpha_cutoff=max(0.0, _or(entry.alpha_cutoff, 0.5)),
+            alpha_cutoff=max(0.0, 0.5 if entry.alpha_cutoff is None else entry.alpha_cutoff),
             unlit=unlit,
-            double_sided=entry.double_sided is True if culled is None else culled == CULL_NOTHING,
+            double_sided=entry.double_sided is True if cull is None else cull == CULL_NOTHING,
         )
-        material = self._as_glass(material, extensions.transmission or schema.Transmission(), index)
-        placed = None if texture is None and glow_texture is None else placement
-        return GltfMaterial(material, placed, inside_out=culled == CULL_FRONT)
+        material = _as_glass(material, extensions.transmission)
+        has_texture = texture is not None or emissive_texture is not None
+        return GltfMaterial(material, placement if has_texture else UvTransform(), cull == CULL_FRONT)
 
-    def _as_glass(self, material: Material, said: schema.Transmission, index: int | None) -> Material:
-        """The material as see-through as its transmission makes it: a cornea of glass is not to hide the eye."""
-        factor = _unit(_or(said.factor, 0.0))
-        if factor == 0.0 or material.alpha_mode == "mask":
-            return material
-        if said.texture is not None:
-            self.warnings[
-                f"{self.document.name}: materials[{index}] ('{material.name}') lets light through where an image says "
-                "so, which is not shown"
-            ] = None
-            return material
-        texture = material.texture
-        if texture is not None and material.alpha_mode == "opaque":
-            pixels = texture.pixels.copy()
-            pixels[..., 3] = 255
-            texture = replace(texture, pixels=pixels)
-        r, g, b, a = material.base_color
-        kept = (1.0 if material.alpha_mode == "opaque" else a) * (1.0 - (1.0 - GLASS) * factor)
-        return replace(material, texture=texture, base_color=(r, g, b, kept), alpha_mode="blend")
-
-    def _slot(self, slot: schema.Slot | None) -> tuple[Texture | None, UvTransform | None]:
-        """The texture of a material's slot, None where slot or image is missing, and where it is looked up."""
-        if slot is None:
-            return None, None
-        moved = (slot.extensions or schema.Extensions()).transform or schema.TextureTransform()
-        uv_set = slot.tex_coord or 0 if moved.tex_coord is None else moved.tex_coord
-        placement = UvTransform(uv_set, moved.offset or (0.0, 0.0), moved.rotation or 0.0, moved.scale or (1.0, 1.0))
+    def _texture_of(self, info: schema.TextureInfo | None) -> tuple[Texture | None, UvTransform]:
+        """The texture that a material refers to, None where there is none, and where it is looked up."""
+        if info is None:
+            return None, UvTransform()
+        placement = UvTransform.of(info.tex_coord or 0, (info.extensions or schema.Extensions()).transform)
         try:
-            return self._texture(slot.index), placement
+            entry = self.document.entry(schema.Texture, info.index)
+            extensions, none = entry.extensions or schema.Extensions(), schema.TextureSource()
+            sources = ((extensions.webp or none).source, entry.source, (extensions.basisu or none).source)
+            images = [image for image in sources if image is not None]
+            if not images:
+                raise self.document.error(schema.Texture, info.index, "has no image in a format that is read")
+            # Where one is damaged the next is used, as by readers that do not know the one's format.
+            textures = (self._sampled(image, entry.sampler) for image in images)
+            return next((texture for texture in textures if texture is not None), None), placement
         except CharacterError as error:
-            self.warnings[f"{error}; the texture was left out"] = None
+            self.document.warn(f"{error}; the texture was left out")
             return None, placement
 
-    def _texture(self, index: int) -> Texture | None:
-        entry = self.document.entry(schema.Texture, index)
-        others, none = entry.extensions or schema.Extensions(), schema.OtherSource()
-        offered = (others.webp or none).source, entry.source, (others.basisu or none).source
-        images = [image for image in offered if image is not None]
-        if not images:
-            raise CharacterError(f"{self.document.name}: textures[{index}] has no PNG, JPEG, WebP or KTX2 image")
-        # Where one is damaged the next stands in, as it does for readers that do not know the one's format.
-        found = (self._sampled(image, entry.sampler) for image in images)
-        return next((texture for texture in found if texture is not None), None)
-
     def _sampled(self, image: int, sampler: int | None) -> Texture | None:
-        """An image under a sampler; None, with a warning, where it cannot be had."""
+        """An image under a sampler; None, with a warning, where it cannot be read."""
         key = (image, sampler)
         if key not in self._textures:
             entry = schema.Sampler()
             try:
                 entry = schema.Sampler() if sampler is None else self.document.entry(schema.Sampler, sampler)
             except CharacterError as error:
-                self.warnings[f"{error}; its texture is repeated"] = None
+                self.document.warn(f"{error}; its texture is repeated")
             wrap = WRAPS.get(entry.wrap_s or 0, "repeat"), WRAPS.get(entry.wrap_t or 0, "repeat")
             pixels = self._pixels_of(image)
             nearest = entry.mag_filter == NEAREST
             self._textures[key] = None if pixels is None else as_texture(pixels, wrap, nearest=nearest)
         return self._textures[key]
 
-    def _pixels_of(self, image: int) -> NDArray[np.uint8] | None:
-        """The pixels of an image; None, with a warning, where they cannot be had."""
+    def _pixels_of(self, index: int) -> NDArray[np.uint8] | None:
+        """Pixels of an image; None, with a warning, where it cannot be read."""
+        document = self.document
         try:
-            entry = self.document.entry(schema.Image, image)
+            entry = document.entry(schema.Image, index)
             place = entry.uri or entry.buffer_view
             if place is None:
-                raise self.document.error(schema.Image, image, "names no data")
+                raise document.error(schema.Image, index, "names no data")
             if place not in self._pixels:
                 self._pixels[place] = None
-                self._pixels[place] = self._decoded(place, image)
+                name = f"texture images[{index}] of {document.name}"
+                if isinstance(place, int):
+                    self._pixels[place] = load_texture(bytes(document.view_bytes(place)), name)
+                elif is_data(place):
+                    self._pixels[place] = load_texture(data_uri(place, document.name), name)
+                elif (path := document.image_file(place)) is None:
+                    raise CharacterError(f"texture '{place}' of {document.name} is not there")
+                else:
+                    self._pixels[place] = load_texture(path, f"texture '{place}' of {document.name}", document.within)
             return self._pixels[place]
         except CharacterError as error:
-            self.warnings[f"{error}; it was left out"] = None
+            document.warn(f"{error}; it was left out")
             return None
-
-    def _decoded(self, place: str | int, image: int) -> NDArray[np.uint8]:
-        """The pixels at a URI or in a buffer view."""
-        document = self.document
-        if isinstance(place, int) or is_data(place):
-            data = document.uri_bytes(place) if isinstance(place, str) else bytes(document.view_bytes(place))
-            return load_texture(data, f"texture images[{image}] of {document.name}")
-        path, as_stated = document.image_file(place)
-        name = f"texture '{place}' of {document.name}"
-        if path is None:
-            raise CharacterError(f"{name} is not there")
-        if not as_stated:
-            found = Path(os.path.relpath(path, document.within)).as_posix()
-            self.warnings[f"{name} is not there: {found} was taken in its stead"] = None
-        return load_texture(path, name, document.within)
 
     def _fallback_texture(self, path: Path) -> Texture | None:
         key = (path, None)
@@ -230,18 +204,30 @@ class Materials:
                 name = f"texture '{path.name}' of {self.document.name}"
                 self._textures[key] = as_texture(load_texture(path, name, self.document.within))
             except CharacterError as error:
-                self.warnings[f"{error}; it was left out"] = None
+                self.document.warn(f"{error}; it was left out")
         return self._textures[key]
 
 
-def _emissive_factor(entry: schema.Material, boost: schema.EmissiveStrength | None) -> tuple[float, float, float]:
-    strength = 1.0 if boost is None else _or(boost.emissive_strength, 1.0)
-    r, g, b = entry.emissive_factor or (0.0, 0.0, 0.0)
-    return _unit(r * strength), _unit(g * strength), _unit(b * strength)
+def _as_glass(material: Material, stated: schema.Transmission | None) -> Material:
+    """Make a material translucent as KHR_materials_transmission says: a glass cornea must not hide the eye.
+
+    A factor that a texture modulates is ignored.
+    """
+    factor = 0.0 if stated is None or stated.transmission_texture is not None else _unit(stated.transmission_factor)
+    if factor == 0.0 or material.alpha_mode == "mask":
+        return material
+    texture = material.texture
+    if texture is not None and material.alpha_mode == "opaque":
+        pixels = texture.pixels.copy()
+        pixels[..., 3] = 255
+        texture = replace(texture, pixels=pixels)
+    r, g, b, a = material.base_color
+    opacity = (1.0 if material.alpha_mode == "opaque" else a) * (1.0 - (1.0 - GLASS) * factor)
+    return replace(material, texture=texture, base_color=(r, g, b, opacity), alpha_mode="blend")
 
 
-def _shows_everything(material: Material) -> bool:
-    """Whether no factor and no texel makes any of it see-through."""
+def _is_solid(material: Material) -> bool:
+    """Whether no factor and no texel makes any of it translucent."""
     if material.base_color[3] < 1.0 or (material.alpha_mode == "mask" and material.alpha_cutoff > 1.0):
         return False
     return material.texture is None or bool((material.texture.pixels[..., 3] == 255).all())
@@ -249,7 +235,3 @@ def _shows_everything(material: Material) -> bool:
 
 def _unit(value: float) -> float:
     return min(1.0, max(0.0, value))
-
-
-def _or(value: float | None, default: float) -> float:
-    return default if value is None else value

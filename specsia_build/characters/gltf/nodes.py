@@ -1,4 +1,4 @@
-"""The nodes of a glTF file as a skeleton, with what its skins and constraints say of them."""
+"""The nodes of a glTF file as a skeleton, with its skins and constraints."""
 
 from __future__ import annotations
 
@@ -18,84 +18,74 @@ from specsia_build.characters.gltf.document import Document
 from specsia_build.errors import CharacterError
 
 MOST_NODES = 50_000
-"""Nodes of a file; each costs its bytes little and its reader a tenth of a millisecond."""
+"""Nodes of a file; each takes a tenth of a millisecond to read."""
 
 _MOST_SKINS = 64
-"""Skins that are asked where they bind joints."""
+"""Skins that are searched for bind poses."""
 
 _AXES = {"roll": ("X", "Y", "Z"), "aim": tuple(w + a for w in ("Positive", "Negative") for a in "XYZ")}
 
 
 @dataclass(frozen=True)
 class Hierarchy:
-    """All nodes of a file, in its scene or not.
+    """All N nodes of a file, in its scene or not.
 
     Attributes:
-        nodes: as stored, N of them, without transforms that are not of finite numbers.
+        nodes: as stored; transforms that are not finite are removed.
         parents: index of each node's parent, None for roots.
-        skeleton: the same nodes, parents first; with the morph weights that nodes state themselves.
-        number: (N,) int32, each node's place in the skeleton.
-        broken: by node, why it, or its transform, cannot be read.
-        unread: nodes of which nothing is known, not even what hangs on them.
+        skeleton: the same nodes, parents first, with the morph weights that nodes state.
+        number: (N,) int32, each node's index in the skeleton.
+        broken: nodes whose transform is not finite.
     """
 
     nodes: Sequence[schema.Node]
     parents: Sequence[int | None]
     skeleton: Skeleton
     number: NDArray[np.int32]
-    broken: Mapping[int, CharacterError]
-    unread: frozenset[int]
+    broken: frozenset[int]
+
+    def check(self, document: Document, used: Iterable[int]) -> None:
+        """Raise `CharacterError` if a node in use is broken or hangs below a broken one."""
+        needed = set(used)
+        for index in sorted(self.broken):
+            if not needed.isdisjoint(below(self.nodes, [index])):
+                raise document.error(schema.Node, index, "has a transform that is not of finite numbers")
 
 
 def read_hierarchy(document: Document) -> Hierarchy:
-    """The nodes of a file."""
+    """Read the nodes of a file."""
     if document.root.count("nodes") > MOST_NODES:
         raise CharacterError(f"{document.name} has more than {MOST_NODES:,} nodes: join its meshes and export it again")
-    nodes, broken, unread = list[schema.Node](), dict[int, CharacterError](), set[int]()
-    for index in range(document.root.count("nodes")):
-        node = schema.Node()
-        try:
-            node = document.entry(schema.Node, index)
-        except CharacterError as error:
-            broken[index] = error
-            unread.add(index)
+    nodes, broken = document.entries(schema.Node), set[int]()
+    for index, node in enumerate(nodes):
         for key in ("matrix", "translation", "rotation", "scale"):
             values = getattr(node, key) or ()
             if None in values or not math.isfinite(sum(values)):
-                broken[index] = document.error(schema.Node, index, "is not of finite numbers", f".{key}")
-                node = msgspec.structs.replace(node, **{key: None})
-        nodes.append(node)
+                broken.add(index)
+                nodes[index] = msgspec.structs.replace(nodes[index], **{key: None})
     parents = _parents(document, nodes)
     order = list(below(nodes, [i for i, parent in enumerate(parents) if parent is None]))
     if len(order) < len(nodes):
-        # What no root reaches is a cycle or hangs below one: going up ends in it.
+        # Whatever no root reaches is a cycle or hangs below one; going up ends in it.
         index = min(set(range(len(nodes))) - set(order))
         for _ in nodes:
             index = parents[index] or 0
         raise document.error(schema.Node, index, "hangs below itself")
     number = np.empty(len(nodes), np.int32)
     number[order] = np.arange(len(nodes))
-    return Hierarchy(nodes, parents, _skeleton(nodes, parents, order, number), number, broken, frozenset(unread))
-
-
-def check_nodes(hierarchy: Hierarchy, used: Iterable[int]) -> None:
-    """Raise the error of a broken node that some used node is, or hangs below."""
-    needed = set(used)
-    for index, error in hierarchy.broken.items():
-        if not needed.isdisjoint(below(hierarchy.nodes, [index])):
-            raise error
+    return Hierarchy(nodes, parents, _skeleton(nodes, parents, order, number), number, frozenset(broken))
 
 
 def below(nodes: Sequence[schema.Node], starts: Sequence[int]) -> dict[int, None]:
     """The nodes `starts` and all below them, parents first."""
-    found: dict[int, None] = {}
+    reached: dict[int, None] = {}
     pending = list(reversed(starts))
     while pending:
         index = pending.pop()
-        if index not in found:
-            found[index] = None
+        if index not in reached:
+            reached[index] = None
             pending.extend(reversed(nodes[index].children or ()))
-    return found
+    return reached
 
 
 def _parents(document: Document, nodes: Sequence[schema.Node]) -> list[int | None]:
@@ -133,11 +123,11 @@ def _skeleton(
     )
 
 
-def read_skin(document: Document, index: int, nodes: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """A skin's joints (J,), of so many nodes of the file, and their inverse bind matrices (J, 4, 4)."""
+def read_skin(document: Document, index: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Joints of a skin (J,), as nodes of the file, and their inverse bind matrices (J, 4, 4)."""
     skin = document.entry(schema.Skin, index)
     joints = np.array(skin.joints or (), dtype=np.int64)
-    if not len(joints) or int(joints.max()) >= nodes:
+    if not len(joints) or int(joints.max()) >= document.root.count("nodes"):
         raise document.error(schema.Skin, index, "has no joints, or names a node that does not exist")
     if skin.inverse_bind_matrices is None:
         return joints, np.broadcast_to(np.eye(4), (len(joints), 4, 4))
@@ -147,64 +137,66 @@ def read_skin(document: Document, index: int, nodes: int) -> tuple[NDArray[np.in
     return joints, stored[: len(joints)].astype(np.float64).reshape(-1, 4, 4).transpose(0, 2, 1)
 
 
-def completed(skeleton: Skeleton, document: Document, number: NDArray[np.int32]) -> tuple[Skeleton, tuple[str, ...]]:
-    """A skeleton with where skins bind its nodes, and which follow others (VRMC_node_constraint); and warnings.
+def with_binds(skeleton: Skeleton, document: Document, number: NDArray[np.int32]) -> Skeleton:
+    """Add bind poses of the skins and constraints of VRMC_node_constraint to a skeleton.
 
-    A damaged skin says nothing here: what it spoils is told where its mesh is read.
+    Damaged skins are skipped here; reading their mesh reports them. Damaged constraints are left out with a warning.
     """
     skins = []
     for index in range(min(document.root.count("skins"), _MOST_SKINS)):
         with suppress(CharacterError):
-            joints, inverse = read_skin(document, index, len(number))
+            joints, inverse = read_skin(document, index)
             skins.append((number[joints], inverse))
-    bound = frozenset(node for nodes, _ in skins for node in nodes.tolist())
-    skeleton = replace(skeleton, bound=_bound(skins), joints=bound)
-    found, warnings = [], []
-    for index in range(len(number)):
-        node = schema.Node()
-        with suppress(CharacterError):
-            node = document.entry(schema.Node, index)
-        if (stated := None if node.extensions is None else node.extensions.constraint) is not None:
-            try:
-                found.append(_constraint(msgspec.convert(stated, schema.Follower).constraint, index, number))
-            except ValueError as error:
-                name = node.name or f"nodes[{index}]"
-                warnings.append(f"{document.name}: '{name}' follows no other node, its constraint is damaged ({error})")
+    held = frozenset(node for nodes, _ in skins for node in nodes.tolist())
+    skeleton = replace(skeleton, bound=_bind_poses(skins), joints=held)
+    constraints = []
+    for index, node in enumerate(document.entries(schema.Node)):
+        stored = None if node.extensions is None else node.extensions.constraint
+        try:
+            if stored is not None:
+                kinds = msgspec.convert(stored, schema.NodeConstraint).constraint
+                constraints.append(_constraint(kinds, index, number))
+        except ValueError as error:
+            name = node.name or f"nodes[{index}]"
+            document.warn(f"{document.name}: the constraint of '{name}' is damaged ({error}); it was left out")
     try:
-        return replace(skeleton, constraints=in_order(found, skeleton)), tuple(warnings)
+        return replace(skeleton, constraints=in_order(constraints, skeleton))
     except ValueError as error:
-        return skeleton, (*warnings, f"{document.name} has nodes that {error}, so that none follows another")
+        document.warn(f"{document.name} has constraints that {error}; they were left out")
+        return skeleton
 
 
-def _bound(skins: Sequence[tuple[NDArray[np.int32], NDArray[np.float64]]]) -> dict[int, NDArray[np.float64]]:
-    """Where skins, each its joints (J,) and their inverse bind matrices (J, 4, 4), bind nodes: (4, 4) by node.
+def _bind_poses(skins: Sequence[tuple[NDArray[np.int32], NDArray[np.float64]]]) -> Mapping[int, NDArray[np.float64]]:
+    """Bind pose (4, 4) by node, from joints (J,) and inverse bind matrices (J, 4, 4) of skins.
 
-    The skin of most joints says, and others that agree with it.
+    The skin of most joints counts, with others that agree with it.
     """
-    places = []
+    poses = []
     for joints, inverse in skins:
-        told = np.isfinite(inverse).all(axis=(1, 2)) & (inverse != np.eye(4)).any(axis=(1, 2))
-        told[told] = np.linalg.det(inverse[told]) > 0
-        places.append(dict(zip(joints[told].tolist(), np.linalg.inv(inverse[told]), strict=True)))
-    found: dict[int, NDArray[np.float64]] = {}
-    for skin in sorted(places, key=len, reverse=True):
-        shared = [node for node in skin if node in found]
-        if not found or (shared and all(np.allclose(skin[node], found[node], 1e-3, 1e-3) for node in shared)):
-            found |= {node: matrix for node, matrix in skin.items() if node not in found}
-    return found
+        valid = np.isfinite(inverse).all(axis=(1, 2)) & (inverse != np.eye(4)).any(axis=(1, 2))
+        valid[valid] = np.linalg.det(inverse[valid]) > 0
+        poses.append(dict(zip(joints[valid].tolist(), np.linalg.inv(inverse[valid]), strict=True)))
+    merged: dict[int, NDArray[np.float64]] = {}
+    for skin in sorted(poses, key=len, reverse=True):
+        shared = [node for node in skin if node in merged]
+        if not merged or (shared and all(np.allclose(skin[node], merged[node], 1e-3, 1e-3) for node in shared)):
+            merged = {**skin, **merged}
+    return merged
 
 
-def _constraint(said: schema.Followings, node: int, number: NDArray[np.int32]) -> Constraint:
-    for kind, stated in (("roll", said.roll), ("aim", said.aim), ("rotation", said.rotation)):
-        if stated is None:
+def _constraint(stored: schema.ConstraintKinds, node: int, number: NDArray[np.int32]) -> Constraint:
+    """The constraint of a node; raises ValueError if it is damaged."""
+    kinds: tuple[tuple[Following, schema.ConstraintSource | None], ...] = (
+        ("roll", stored.roll),
+        ("aim", stored.aim),
+        ("rotation", stored.rotation),
+    )
+    for kind, source in kinds:
+        if source is None:
             continue
-        axis = {"roll": stated.roll_axis, "aim": stated.aim_axis}.get(kind, "X")
-        if stated.source >= len(number) or stated.source == node:
-            raise ValueError("its source is no other node")
-        if axis not in _AXES.get(kind, ("X",)):
-            raise ValueError(f"it has no axis '{axis}'")
+        axis = source.roll_axis if kind == "roll" else source.aim_axis if kind == "aim" else "X"
+        if source.source >= len(number) or source.source == node or axis not in _AXES.get(kind, ("X",)):
+            raise ValueError("it has no such source or axis")
         along = np.eye(3)["XYZ".index(axis[-1])] * (-1.0 if axis.startswith("Negative") else 1.0)
-        weight = min(max(stated.weight, 0.0), 1.0)
-        way: Following = "roll" if kind == "roll" else "aim" if kind == "aim" else "rotation"
-        return Constraint(int(number[node]), int(number[stated.source]), way, along, weight)
+        return Constraint(int(number[node]), int(number[source.source]), kind, along, min(max(source.weight, 0.0), 1.0))
     raise ValueError("it is neither roll, aim nor rotation")

@@ -1,18 +1,21 @@
-"""Primitives of a glTF mesh as triangles in place: morphed, skinned or moved by their node."""
+"""Primitives of glTF meshes as triangles in place, morphed, skinned or moved by their node, and the rig of them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from specsia_build import memory
+from specsia_build.animation.rig import Morph, Rig, padded
+from specsia_build.animation.skeleton import Skeleton
 from specsia_build.characters.attributes import unit_normals, with_flat_gaps
 from specsia_build.characters.gltf import schema
 from specsia_build.characters.gltf.document import Document
-from specsia_build.characters.gltf.extensions import DracoMesh, UvTransform, unpack_draco
+from specsia_build.characters.gltf.extensions import unpack_draco
 from specsia_build.characters.gltf.materials import Materials
 from specsia_build.characters.gltf.nodes import read_skin
 from specsia_build.characters.gltf.scene import Instance
@@ -24,24 +27,36 @@ from specsia_build.rendering.mesh import Mesh, cofactors
 MODE_TRIANGLES, MODE_STRIP, MODE_FAN = 4, 5, 6
 
 MAX_UV = 65536.0
-"""Texture coordinates are held within this: beyond it a float32 cannot tell texels apart."""
+"""Texture coordinates are clipped to this: beyond it a float32 cannot tell texels apart."""
 
 INSTANCE_COST = 2000
 """Bytes of memory for one more mesh at one more node, however small it is."""
 
-_FEW = 64
-
 _SKIN_COST = 400
 """Bytes of memory for a vertex while a skin poses it."""
+
+_RIG_VERTEX_COST, _RIG_INFLUENCE_COST = 20, 8
+"""Bytes of memory of a vertex of a rig, and of each of its influences."""
+
+_FEW = 64
+
+
+@dataclass(frozen=True)
+class Placed:
+    """A primitive in the file's coordinates, with its attributes and its skinning (None where the node moves it)."""
+
+    mesh: Mesh
+    source: Vertices
+    influences: Influences | None
 
 
 @dataclass(frozen=True)
 class _Part:
-    """A primitive as its mesh has it.
+    """A primitive before a node or a skin puts it in place.
 
     Attributes:
         source: its attributes.
-        points: (V, 3) float64, before a node or a skin puts them in place.
+        points: (V, 3) float64.
         normals: (V, 3) float32 as stored, or None.
         surface: faces, materials, UV and colours; without vertices.
         lacks_uv: whether it has a texture and no UV for it.
@@ -60,92 +75,76 @@ class MeshReader:
 
     Attributes:
         document: the file.
-        worlds: (N, 4, 4), every node's coordinates to the file's.
+        worlds: (N, 4, 4), each node's coordinates to the file's.
         materials: of the file.
-        warnings: where sentences about what was left out go.
-        shared: indices of the meshes that stand at several nodes.
-        skinned: whether a skin has posed anything so far.
         triangles: read so far.
     """
 
     document: Document
     worlds: NDArray[np.float64]
     materials: Materials
-    warnings: dict[str, None]
-    shared: Collection[int]
-    skinned: bool = False
     triangles: int = 0
     _parts: dict[tuple[int, tuple[float, ...]], tuple[_Part, ...]] = field(default_factory=dict)
     _palettes: dict[int, NDArray[np.float64]] = field(default_factory=dict)
 
-    def read(self, instance: Instance) -> Iterator[tuple[Mesh, Vertices, Influences | None]]:
-        """One mesh per primitive that has triangles, in the file's coordinates, and the vertices that it is of.
-
-        With it comes what moves them in the skin of the instance, or None where the node does.
-        """
-        weights = instance.weights
-        key = (instance.index, weights)
-        parts = self._parts.get(key)
-        if parts is None:
+    def read(self, instance: Instance) -> Iterator[Placed]:
+        """Read the primitives of an instance that have triangles."""
+        key = (instance.index, instance.weights)
+        if key not in self._parts:
             primitives = enumerate(instance.mesh.primitives or ())
-            found = (self._part(primitive, (instance.index, number), weights) for number, primitive in primitives)
-            parts = tuple(part for part in found if part is not None)
-            if instance.index in self.shared:
-                self._parts[key] = parts
-        for part in parts:
+            label = f"{self.document.name}: meshes[{instance.index}].primitives"
+            parts = (self._part(primitive, f"{label}[{k}]", instance.weights) for k, primitive in primitives)
+            self._parts[key] = tuple(part for part in parts if part is not None)
+        for part in self._parts[key]:
             influences = None
-            if _is_skinned(instance, part.source):
-                influences = part.source.influences(len(self._palette(instance.node.skin or 0)))
-            yield self._placed(instance, part, influences), part.source, influences
+            if instance.node.skin is not None and {"JOINTS_0", "WEIGHTS_0"} <= part.source.attributes.keys():
+                influences = part.source.influences(len(self._palette(instance.node.skin)))
+            yield Placed(self._place(instance, part, influences), part.source, influences)
 
-    def _part(self, primitive: schema.Primitive, place: tuple[int, int], morph: tuple[float, ...]) -> _Part | None:
-        """A primitive with its attributes as they are stored, or None where it has no triangles."""
+    def _part(self, primitive: schema.Primitive, label: str, morph: tuple[float, ...]) -> _Part | None:
+        """Read a primitive as it is stored; None where it has no triangles."""
         position = (primitive.attributes or {}).get("POSITION")
         if position is None:
             return None
-        packed = self._draco(Vertices(self.document, primitive, place, morph, None, 0))
-        unpacked = {} if packed is None else packed.attributes
-        count = len(self.document.accessor(position) if packed is None else unpacked["POSITION"])
-        whole = Vertices(self.document, primitive, place, morph, None, count, unpacked)
-        indexed = self._faces(whole, packed)
+        corners, unpacked = self._draco(primitive, label)
+        count = len(unpacked["POSITION"] if unpacked else self.document.accessor(position))
+        whole = Vertices(self.document, primitive, label, count, morph, unpacked=unpacked)
+        indexed = self._faces(whole, corners)
         if not len(indexed):
             return None
         used, faces = _compacted(indexed, count)
         source = replace(whole, used=used)
-        points = source.floats("POSITION", 3).astype(np.float64)
-        normals = self._spared(lambda: source.optional("NORMAL", 3))
-        built = self.materials.built(primitive.material)
-        if built.inside_out:
+        normals = self._or_none(lambda: source.optional("NORMAL", 3))
+        material = self.materials.material(primitive.material)
+        if material.inside_out:
             faces = faces[:, ::-1]
-        placement = built.placement or UvTransform()
-        uv = self._spared(lambda: source.optional(f"TEXCOORD_{placement.uv_set}", 2))
-        colors = self._spared(source.colors)
+        uv = self._or_none(lambda: source.optional(f"TEXCOORD_{material.placement.uv_set}", 2))
+        if uv is not None:
+            moved = material.placement.apply(uv)
+            uv = np.where(np.isfinite(moved), np.clip(moved, -MAX_UV, MAX_UV), np.float32(np.nan))
+        colors = self._or_none(source.colors)
         opaque = colors is None or not bool((colors[:, 3] < 1.0).any())
-        return _Part(
-            source=source,
-            points=points,
-            normals=normals,
-            surface=Mesh(
-                vertices=np.zeros((0, 3), np.float32),
-                faces=faces,
-                materials=(self.materials.variant(primitive.material, uv is not None, opaque),),
-                face_material=np.zeros(len(faces), np.int32),
-                uv=None if uv is None else _held(placement.apply(uv))[faces],
-                colors=None if colors is None else colors[faces],
-            ),
-            lacks_uv=uv is None and built.placement is not None,
+        surface = Mesh(
+            vertices=np.zeros((0, 3), np.float32),
+            faces=faces,
+            materials=(self.materials.variant(primitive.material, uv is not None, opaque),),
+            face_material=np.zeros(len(faces), np.int32),
+            uv=None if uv is None else uv[faces],
+            colors=None if colors is None else colors[faces],
         )
+        points = source.floats("POSITION", 3).astype(np.float64)
+        return _Part(source, points, normals, surface, uv is None and material.is_textured)
 
-    def _spared(self, read: Callable[[], NDArray[np.float32] | None]) -> NDArray[np.float32] | None:
-        """An attribute that no shape depends on; None, with a warning, where it is damaged."""
+    def _or_none(self, read: Callable[[], NDArray[np.float32] | None]) -> NDArray[np.float32] | None:
+        """An attribute that the shape does not depend on; None, with a warning, where it is damaged."""
         try:
             return read()
         except CharacterError as error:
-            self.warnings[f"{error}; it was left out"] = None
+            self.document.warn(f"{error}; it was left out")
             return None
 
-    def _placed(self, instance: Instance, part: _Part, influences: Influences | None) -> Mesh:
-        """A primitive where a node or a skin puts it."""
+    def _place(self, instance: Instance, part: _Part, influences: Influences | None) -> Mesh:
+        """Move a primitive by its node or skin."""
         faces = part.surface.faces
         self.triangles += len(faces)
         if self.triangles > MAX_TRIANGLES:
@@ -153,45 +152,45 @@ class MeshReader:
         memory.take(INSTANCE_COST + TRIANGLE_COST * len(faces) + VERTEX_COST * len(part.points))
         if part.lacks_uv:
             name = instance.node.name or instance.mesh.name or part.source.label
-            self.warnings[
-                f"{self.document.name}: '{name}' has a texture and no UVs for it; the texture was left out"
-            ] = None
-        matrices = self._matrices(instance, influences)
-        points = part.points
-        posed = np.einsum("...ij,...j->...i", matrices[..., :3], points) + matrices[..., 3]
+            self.document.warn(f"{self.document.name}: '{name}' has no UVs for its texture, which was left out")
+        matrices = instance.world[:3] if influences is None else self._blended(instance.node.skin or 0, influences)
+        posed = np.einsum("...ij,...j->...i", matrices[..., :3], part.points) + matrices[..., 3]
         vertices = posed.astype(np.float32)
         if not np.isfinite(vertices).all():
             raise CharacterError(f"{self.document.name} has vertices that are not numbers: export it again")
-        determinants = np.linalg.det(matrices[..., :3])
-        mirrored = np.broadcast_to(determinants < 0, len(vertices))
+        mirrored = np.broadcast_to(np.linalg.det(matrices[..., :3]) < 0, len(vertices))
         normals = np.zeros((len(vertices), 3), np.float32)
         if part.normals is not None:
-            normals = _turned(part.normals, matrices[..., :3], mirrored)
+            # Cofactors point as the inverse transpose does and exist for a flattening matrix too.
+            moved = np.einsum("...ij,...j->...i", cofactors(matrices[..., :3]), part.normals.astype(np.float64))
+            normals = unit_normals(np.where(mirrored[:, None], -moved, moved)).astype(np.float32)
         mesh = replace(part.surface, vertices=vertices, normals=normals[faces])
         flip = mirrored[faces[:, 0]]
         return with_flat_gaps(mesh.rewound(flip) if flip.any() else mesh)
 
-    def _draco(self, source: Vertices) -> DracoMesh | None:
-        """What a primitive has in Draco's form; None where it stands uncompressed as well, or not at all."""
-        packed = (source.primitive.extensions or schema.Extensions()).draco
-        position = self.document.entry(schema.Accessor, source.attributes["POSITION"])
+    def _draco(
+        self, primitive: schema.Primitive, label: str
+    ) -> tuple[NDArray[np.int64] | None, Mapping[str, NDArray[Any]]]:
+        """Faces and attributes that Draco holds; None and nothing where the primitive is stored plainly too."""
+        packed = (primitive.extensions or schema.Extensions()).draco
+        position = self.document.entry(schema.Accessor, (primitive.attributes or {})["POSITION"])
         if packed is None or position.buffer_view is not None:
-            return None
+            return None, {}
         try:
             return unpack_draco(bytes(self.document.view_bytes(packed.buffer_view)), packed)
         except ValueError as error:
-            raise source.error("has Draco data that cannot be decoded") from error
+            raise Vertices(self.document, primitive, label, 0).error("has Draco data that cannot be decoded") from error
 
-    def _faces(self, source: Vertices, packed: DracoMesh | None) -> NDArray[np.int64]:
+    def _faces(self, source: Vertices, unpacked: NDArray[np.int64] | None) -> NDArray[np.int64]:
         """Triangles (F, 3) into the primitive's vertices; none for points and lines."""
         mode = MODE_TRIANGLES if source.primitive.mode is None else source.primitive.mode
         if mode > MODE_FAN:
             raise source.error("has an unknown mode")
         if mode < MODE_TRIANGLES:
             return np.zeros((0, 3), np.int64)
-        if packed is not None:
-            # Draco holds triangles one by one, whatever they were made of.
-            indices, mode = packed.faces.reshape(-1), MODE_TRIANGLES
+        if unpacked is not None:
+            # Draco stores separate triangles, whatever they were made of.
+            indices, mode = unpacked.reshape(-1), MODE_TRIANGLES
         elif source.primitive.indices is None:
             memory.ask(VERTEX_COST * source.count)
             indices = np.arange(source.count)
@@ -204,44 +203,99 @@ class MeshReader:
             raise source.error("uses vertices that do not exist")
         memory.ask(TRIANGLE_COST * (len(indices) // 3 if mode == MODE_TRIANGLES else len(indices)))
         if mode == MODE_TRIANGLES and len(indices) % 3:
-            self.warnings[f"{source.label} has an incomplete last triangle; it was left out"] = None
+            self.document.warn(f"{source.label} has an incomplete last triangle; it was left out")
         return _triangles(indices, mode)
 
-    def _matrices(self, instance: Instance, influences: Influences | None) -> NDArray[np.float64]:
-        """What takes vertices to the file's coordinates: (3, 4), or (V, 3, 4) for a skin.
-
-        A skin takes no notice of where its mesh's node stands; only its joints count.
-        """
-        if influences is None:
-            return instance.world[:3]
-        palette, joints, weights = self._palette(instance.node.skin or 0), influences.joints, influences.weights
+    def _blended(self, skin: int, influences: Influences) -> NDArray[np.float64]:
+        """Matrix of each vertex of a skin, (V, 3, 4); only joints count, not where the mesh's node stands."""
+        palette, joints, weights = self._palette(skin), influences.joints, influences.weights
         memory.ask(_SKIN_COST * len(joints))
         blended = np.zeros((len(joints), 3, 4))
         for slot in range(joints.shape[1]):
             blended += weights[:, slot, None, None] * palette[joints[:, slot]]
-        self.skinned = True
         return blended
 
-    def skin(self, index: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-        """A skin's joints (J,), nodes of the file, and their inverse bind matrices (J, 4, 4)."""
-        return read_skin(self.document, index, len(self.worlds))
-
     def _palette(self, index: int) -> NDArray[np.float64]:
-        """A skin's joint matrices, (J, 3, 4): from the vertices as stored to the file's coordinates."""
+        """Joint matrices of a skin, (J, 3, 4): from the vertices as stored to the file's coordinates."""
         if index not in self._palettes:
-            joints, binds = self.skin(index)
+            joints, binds = read_skin(self.document, index)
             self._palettes[index] = (self.worlds[joints] @ binds)[:, :3]
         return self._palettes[index]
 
 
-def _is_skinned(instance: Instance, source: Vertices) -> bool:
-    """Whether a skin moves a primitive's vertices at a node, not the node."""
-    return instance.node.skin is not None and {"JOINTS_0", "WEIGHTS_0"} <= source.attributes.keys()
+@dataclass
+class RigBuilder:
+    """Builds the rig of a scene's vertices, primitive by primitive in drawing order.
 
+    Attributes:
+        document: the file.
+        number: (N,) each node's index in the skeleton.
+        broken: (index in the skeleton, morph target) of targets that are not finite, which are left out.
+    """
 
-def _held(uv: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Texture coordinates within `MAX_UV`; infinite ones are no place and become NaN."""
-    return np.where(np.isfinite(uv), np.clip(uv, -MAX_UV, MAX_UV), np.float32(np.nan))
+    document: Document
+    number: NDArray[np.int32]
+    broken: set[tuple[int, int]] = field(default_factory=set)
+    _points: list[NDArray[np.float32]] = field(default_factory=list)
+    _slots: list[NDArray[np.int32]] = field(default_factory=list)
+    _weights: list[NDArray[np.float32]] = field(default_factory=list)
+    _nodes: list[NDArray[np.int32]] = field(default_factory=list)
+    _binds: list[NDArray[np.float64]] = field(default_factory=list)
+    _morphs: list[Morph] = field(default_factory=list)
+    _first: dict[tuple[str, int], int] = field(default_factory=dict)
+    _vertex_count: int = 0
+    _slot_count: int = 0
+
+    def add(self, instance: Instance, primitive: Placed) -> None:
+        """Add the vertices of a primitive."""
+        source, influences = primitive.source, primitive.influences
+        points = source.floats("POSITION", 3, morphed=False)
+        if influences is not None:
+            skin = instance.node.skin or 0
+            joints, binds = read_skin(self.document, skin)
+            first = self._first_slot(("skin", skin), self.number[joints], binds)
+            slots, weights = (influences.joints + first).astype(np.int32), influences.weights.astype(np.float32)
+        else:
+            first = self._first_slot(("node", instance.place), np.array([instance.place], np.int32), np.eye(4)[None])
+            slots, weights = np.full((len(points), 1), first, np.int32), np.ones((len(points), 1), np.float32)
+        memory.take(len(points) * (_RIG_VERTEX_COST + _RIG_INFLUENCE_COST * slots.shape[1]))
+        self._points.append(points)
+        self._slots.append(slots)
+        self._weights.append(weights)
+        for target, offsets in source.morphs("POSITION", (3,)):
+            rows = np.flatnonzero(offsets.any(axis=1))
+            moved = (rows + self._vertex_count).astype(np.int32)
+            if not np.isfinite(offsets).all():
+                self.broken.add((instance.place, target))
+            elif len(rows):
+                memory.take(16 * len(rows))
+                self._morphs.append(Morph(instance.place, target, moved, offsets[rows]))
+        self._vertex_count += len(points)
+
+    def rig(self, skeleton: Skeleton) -> Rig:
+        """The rig of all that was added, placed in the file's own coordinates."""
+        points = np.concatenate(self._points)
+        most = max(slots.shape[1] for slots in self._slots)
+        memory.take(len(points) * (_RIG_VERTEX_COST + _RIG_INFLUENCE_COST * most))
+        return Rig(
+            skeleton=skeleton,
+            points=points,
+            slots=np.concatenate([padded(slots, most) for slots in self._slots]),
+            weights=np.concatenate([padded(weights, most) for weights in self._weights]),
+            nodes=np.concatenate(self._nodes),
+            inverse_binds=np.concatenate(self._binds),
+            placement=np.eye(4),
+            morphs=tuple(self._morphs),
+        )
+
+    def _first_slot(self, key: tuple[str, int], nodes: NDArray[np.int32], binds: NDArray[np.float64]) -> int:
+        """First slot of a skin or node, which is added where it is new."""
+        if key not in self._first:
+            self._first[key] = self._slot_count
+            self._slot_count += len(nodes)
+            self._nodes.append(nodes)
+            self._binds.append(binds)
+        return self._first[key]
 
 
 def _triangles(indices: NDArray[np.int64], mode: int) -> NDArray[np.int64]:
@@ -257,12 +311,12 @@ def _triangles(indices: NDArray[np.int64], mode: int) -> NDArray[np.int64]:
 
 
 def _compacted(faces: NDArray[np.int64], count: int) -> tuple[NDArray[np.int64] | None, NDArray[np.int32]]:
-    """Rows that the faces use (None for all) and the faces into them.
+    """Rows that faces use (None for all) and the faces into them.
 
-    Primitives often share one large set of vertices, and what no face uses may be anything.
+    Primitives often share one large set of vertices, and unused ones may hold anything.
     """
     if faces.size < count // _FEW:
-        # Many primitives of few faces each would else look through the large set again and again.
+        # Many primitives of few faces each would search the large set again and again.
         rows, inverse = np.unique(faces, return_inverse=True)
         return rows, inverse.reshape(-1, 3).astype(np.int32)
     is_used = np.zeros(count, bool)
@@ -271,15 +325,3 @@ def _compacted(faces: NDArray[np.int64], count: int) -> tuple[NDArray[np.int64] 
         return None, faces.astype(np.int32)
     renumbered = np.cumsum(is_used, dtype=np.int32) - 1
     return np.flatnonzero(is_used), renumbered[faces]
-
-
-def _turned(
-    normals: NDArray[np.float32], matrices: NDArray[np.float64], mirrored: NDArray[np.bool_]
-) -> NDArray[np.float32]:
-    """Normals (V, 3) moved by the inverse transpose of (3, 3) or (V, 3, 3) matrices, unit length or zero.
-
-    Cofactors are used: they point as the inverse transpose does and exist for a flattening matrix too.
-    """
-    turned = np.einsum("...ij,...j->...i", cofactors(matrices), normals.astype(np.float64))
-    turned = np.where(mirrored[:, None], -turned, turned)
-    return unit_normals(turned).astype(np.float32)

@@ -1,4 +1,4 @@
-"""Vertex attributes of a glTF primitive, with its morph targets at their weights."""
+"""Vertex attributes of a glTF primitive, with its morph targets."""
 
 from __future__ import annotations
 
@@ -12,22 +12,20 @@ from numpy.typing import NDArray
 
 from specsia_build import memory
 from specsia_build.characters.gltf import schema
-from specsia_build.characters.gltf.document import COMPONENTS, Document
+from specsia_build.characters.gltf.document import COMPONENTS, Document, damaged
 from specsia_build.characters.gltf.extensions import denormalise
-from specsia_build.characters.gltf.text import damaged
 from specsia_build.errors import CharacterError
 
 _INFLUENCE_COST = 250
 """Bytes of memory for four joints and weights of a vertex."""
 
-
 MOST_OUTSIDE = 0.01
-"""Share of a primitive's vertices that may name joints which its skin lacks; of more the skin is another mesh's."""
+"""Share of a primitive's vertices that may name joints its skin lacks; with more, the skin is another mesh's."""
 
 
 @dataclass(frozen=True)
 class Influences:
-    """What moves V vertices.
+    """Skinning of V vertices.
 
     Attributes:
         joints: (V, K) int64, places in the skin.
@@ -45,134 +43,112 @@ class Vertices:
     Attributes:
         document: the file.
         primitive: as stored.
-        place: index of its mesh, and its own there.
-        morph: weight of each of its morph targets.
-        used: (V,) rows of the accessors, or None for all.
+        label: its place in the file, for errors.
         count: rows that every accessor must have.
-        unpacked: attributes that were compressed in one with the primitive, (count, width); others are accessors.
+        morph: weight of each of its morph targets.
+        used: (V,) rows of the accessors that faces use, or None for all.
+        unpacked: attributes decoded from Draco, (count, width); others are accessors.
     """
 
     document: Document
     primitive: schema.Primitive
-    place: tuple[int, int]
-    morph: tuple[float, ...]
-    used: NDArray[np.int64] | None
+    label: str
     count: int
+    morph: tuple[float, ...] = ()
+    used: NDArray[np.int64] | None = None
     unpacked: Mapping[str, NDArray[Any]] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return self.count if self.used is None else len(self.used)
 
     @property
-    def attributes(self) -> dict[str, int]:
-        """schema.Accessor of each attribute."""
+    def attributes(self) -> Mapping[str, int]:
         return self.primitive.attributes or {}
 
-    @property
-    def label(self) -> str:
-        """The primitive's place in the file, for messages."""
-        return f"{self.document.name}: meshes[{self.place[0]}].primitives[{self.place[1]}]"
+    def error(self, problem: str) -> CharacterError:
+        """Error about the primitive."""
+        return damaged(self.label, problem)
 
-    def error(self, problem: str, below: str = "") -> CharacterError:
-        """The error that says what is wrong with the primitive, or with what stands `below` it."""
-        return damaged(self.label + below, problem)
-
-    def floats(self, name: str, width: int) -> NDArray[np.float32]:
-        """An attribute, (V, width) float32."""
-        return self._morphed(self.unmorphed(name, width), name, (width,))
-
-    def unmorphed(self, name: str, width: int) -> NDArray[np.float32]:
-        """As `floats`, without the morph targets."""
-        values, normalised = self._stored(name, (width,))
-        return denormalise(values) if normalised else values.astype(np.float32)
-
-    def morphs(self, name: str, width: int) -> Iterator[tuple[int, NDArray[np.float32]]]:
-        """Number of each morph target that moves an attribute, and what it adds at weight 1, (V, width) float32."""
-        for number, target in enumerate(self._targets()):
-            if name in target:
-                stored, normalised = self._stored(name, (width,), number)
-                yield number, denormalise(stored) if normalised else stored.astype(np.float32)
+    def floats(self, name: str, width: int, *, morphed: bool = True) -> NDArray[np.float32]:
+        """An attribute as (V, width) float32, with or without its morph targets."""
+        values, is_normalised = self._stored(name, (width,))
+        floats = denormalise(values) if is_normalised else values.astype(np.float32)
+        return self._morphed(floats, name, (width,)) if morphed else floats
 
     def optional(self, name: str, width: int) -> NDArray[np.float32] | None:
-        """As `floats`, or None where the primitive lacks it."""
+        """As `floats`, or None where the primitive lacks the attribute."""
         return self.floats(name, width) if name in self.attributes else None
+
+    def morphs(self, name: str, widths: tuple[int, ...]) -> Iterator[tuple[int, NDArray[np.float32]]]:
+        """Index of each morph target that moves an attribute, and its offsets (V, width) float32 at weight 1."""
+        for index, target in enumerate(self.primitive.targets or ()):
+            if name in target:
+                stored, is_normalised = self._stored(name, widths, target)
+                yield index, denormalise(stored) if is_normalised else stored.astype(np.float32)
 
     def colors(self) -> NDArray[np.float32] | None:
         """Linear RGB and opacity, (V, 4) float32, each 0-1 or NaN, or None."""
         if "COLOR_0" not in self.attributes:
             return None
         stored, _ = self._stored("COLOR_0", (3, 4))
-        # Integers always stand for 0-1 here, also where an exporter forgot to say so.
+        # Integers always stand for 0-1 here, even where an exporter forgot to say so.
         rgba = np.ones((len(stored), 4), np.float32)
         rgba[:, : stored.shape[1]] = denormalise(stored)
         return np.clip(self._morphed(rgba, "COLOR_0", (3, 4)), 0.0, 1.0)
 
     def influences(self, joint_count: int) -> Influences:
-        """Joints and weights of each vertex, of all sets, in a skin of so many joints.
+        """Joints and weights of each vertex, of all sets, in a skin of `joint_count` joints.
 
-        A vertex without weight follows its first joint; one whose weights are no numbers, or are those of joints that
-        the skin lacks, moves as the nearest sound one.
+        A vertex without weight follows its first joint. One whose weights are not finite, or belong to joints that the
+        skin lacks, moves as the nearest vertex with valid ones.
         """
-        joints, weights = [], []
-        number = 0
-        while f"JOINTS_{number}" in self.attributes and f"WEIGHTS_{number}" in self.attributes:
-            memory.ask(_INFLUENCE_COST * (number + 1) * len(self))
-            joints.append(self._stored(f"JOINTS_{number}", (4,))[0].astype(np.float64))
-            # Whether integers are marked as normalised is no matter: only their ratios count.
-            weights.append(self._stored(f"WEIGHTS_{number}", (4,))[0].astype(np.float64))
-            number += 1
-        place, share = np.concatenate(joints, axis=1), np.concatenate(weights, axis=1)
-        odd = ~np.isfinite(share)
-        share = np.where(odd, 0.0, np.maximum(share, 0.0))
-        beyond = ~((place >= 0) & (place < joint_count))
-        # What carries no weight may name anything.
-        outside = beyond & (share > 0)
+        sets = 0
+        while {f"JOINTS_{sets}", f"WEIGHTS_{sets}"} <= self.attributes.keys():
+            sets += 1
+        memory.ask(_INFLUENCE_COST * sets * len(self))
+        # Only ratios of weights count, so it does not matter whether integers are normalised.
+        joints, weights = (
+            np.concatenate([self._stored(f"{name}_{k}", (4,))[0].astype(np.float64) for k in range(sets)], axis=1)
+            for name in ("JOINTS", "WEIGHTS")
+        )
+        invalid = ~np.isfinite(weights)
+        weights = np.where(invalid, 0.0, np.maximum(weights, 0.0))
+        missing = ~((joints >= 0) & (joints < joint_count))
+        outside = missing & (weights > 0)
         if np.count_nonzero(outside.any(axis=1)) > MOST_OUTSIDE * len(self):
-            raise self.error("names a joint that its skin does not have", ".attributes")
-        share[outside] = 0.0
-        slots = np.where(beyond, 0, place).astype(np.int64)
-        total = share.sum(axis=1, keepdims=True)
-        share = np.divide(share, total, out=np.zeros_like(share), where=total > 0)
-        share[total[:, 0] <= 0, 0] = 1.0
-        lost = (total[:, 0] <= 0) & (odd | outside).any(axis=1)
+            raise self.error("names a joint that its skin does not have")
+        weights[outside] = 0.0
+        slots = np.where(missing, 0, joints).astype(np.int64)
+        total = weights.sum(axis=1, keepdims=True)
+        weights = np.divide(weights, total, out=np.zeros_like(weights), where=total > 0)
+        weights[total[:, 0] <= 0, 0] = 1.0
+        lost = (total[:, 0] <= 0) & (invalid | outside).any(axis=1)
         if lost.any() and not lost.all():
-            points = np.nan_to_num(self.unmorphed("POSITION", 3))
+            points = np.nan_to_num(self.floats("POSITION", 3, morphed=False))
             _, nearest = scipy.spatial.cKDTree(points[~lost]).query(points[lost])
-            slots[lost], share[lost] = slots[~lost][nearest], share[~lost][nearest]
-        return Influences(slots, share)
+            slots[lost], weights[lost] = slots[~lost][nearest], weights[~lost][nearest]
+        return Influences(slots, weights)
 
-    def _stored(self, name: str, widths: tuple[int, ...], target: int | None = None) -> tuple[NDArray[Any], bool]:
-        """Rows of an attribute, or of a morph target's, as stored, and whether their integers stand for 0-1."""
-        of, below = self.attributes, ".attributes"
-        if target is not None:
-            of, below = self._targets()[target], f".targets[{target}]"
+    def _stored(
+        self, name: str, widths: tuple[int, ...], target: Mapping[str, int] | None = None
+    ) -> tuple[NDArray[Any], bool]:
+        """Rows of an attribute, or of a morph target's, as stored, and whether their integers are normalised."""
+        accessor = self.attributes[name] if target is None else target[name]
         if target is None and name in self.unpacked:
-            values = self._as_declared(name)
+            values = self.unpacked[name]
+            declared = np.dtype(COMPONENTS.get(self.document.entry(schema.Accessor, accessor).component_type, "<f4"))
+            if "f" not in (declared.kind, values.dtype.kind):
+                values = values.astype(declared)
         else:
-            # Exporters leave out a morph target's zeros, however many vertices the primitive has.
-            values = self.document.accessor(of[name], backed=self.count)
-        if len(values) != self.count:
-            raise self.error(f"has another number of {name} than of POSITION", below)
-        if values.shape[1] not in widths:
-            raise self.error(f"has {name} of {values.shape[1]} numbers each", below)
-        normalised = self.document.entry(schema.Accessor, of[name]).normalized is True
-        return (values if self.used is None else values[self.used]), normalised
-
-    def _as_declared(self, name: str) -> NDArray[Any]:
-        """A compressed attribute, its whole numbers of the type that its accessor says, which may stand for 0-1."""
-        values = self.unpacked[name]
-        declared = COMPONENTS.get(self.document.entry(schema.Accessor, self.attributes[name]).component_type)
-        plain = declared is None or "f" in (declared.kind, values.dtype.kind)
-        return values if plain else values.astype(declared)
-
-    def _targets(self) -> tuple[dict[str, int], ...]:
-        return self.primitive.targets or ()
+            values = self.document.accessor(accessor)
+        if len(values) != self.count or values.shape[1] not in widths:
+            raise self.error(f"has {name} of another number or width than its POSITION asks for")
+        return values if self.used is None else values[self.used], self.document.is_normalised(accessor)
 
     def _morphed(self, values: NDArray[np.float32], name: str, widths: tuple[int, ...]) -> NDArray[np.float32]:
-        for number, (target, weight) in enumerate(zip(self._targets(), self.morph, strict=False)):
-            if weight and name in target:
-                stored, normalised = self._stored(name, widths, number)
-                delta = denormalise(stored) if normalised else stored.astype(np.float32)
-                values = values.copy()
-                values[:, : delta.shape[1]] += np.float32(weight) * delta
+        if any(self.morph):
+            values = values.copy()
+            for index, offsets in self.morphs(name, widths):
+                if index < len(self.morph) and self.morph[index]:
+                    values[:, : offsets.shape[1]] += np.float32(self.morph[index]) * offsets
         return values

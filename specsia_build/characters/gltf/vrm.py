@@ -1,9 +1,8 @@
-"""The VRM extensions of a glTF file: humanoid bones, first-person meshes and the materials of VRM 0.x."""
+"""VRM extensions of a glTF file: humanoid bones, and the materials of VRM 0.x."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from typing import NamedTuple
 
 import msgspec
@@ -21,7 +20,7 @@ GLTF_SHADER = "VRM_USE_GLTFSHADER"
 CULL_NOTHING, CULL_FRONT = 0, 1
 """Values of MToon's ``_CullMode``; 2 culls backs."""
 
-_TRANSPARENT = {"VRM/UnlitTransparent": "BLEND", "VRM/UnlitTransparentZWrite": "BLEND", "VRM/UnlitCutout": "MASK"}
+_UNLIT_MODES = {"VRM/UnlitTransparent": "BLEND", "VRM/UnlitTransparentZWrite": "BLEND", "VRM/UnlitCutout": "MASK"}
 _BLEND_MODES = {0: "OPAQUE", 1: "MASK", 2: "BLEND", 3: "BLEND"}
 """MToon's ``_BlendMode``."""
 
@@ -31,147 +30,116 @@ _GAMMA_UNTIL = (0, 54)
 
 def is_vrm0(document: Document) -> bool:
     """Whether a file is a character of VRM 0.x."""
-    extensions = document.root.extensions
-    return extensions is not None and extensions.vrm is not None and extensions.vrmc_vrm is None
+    return document.extensions.vrm is not None and document.extensions.vrmc_vrm is None
 
 
-def read_humanoid(document: Document, number: NDArray[np.int32]) -> tuple[dict[str, int], tuple[str, ...]]:
-    """Place in the skeleton of each bone that a file of VRM 0.x, VRM 1.0 or VRM animation states, named as it does.
+def read_humanoid(document: Document, number: NDArray[np.int32]) -> dict[str, int]:
+    """Index in the skeleton of each humanoid bone that VRM 0.x, VRM 1.0 or a VRM animation names.
 
     Args:
         document: the file; one that is no VRM has no bones.
-        number: (N,) each node's place in the skeleton.
-
-    Returns:
-        The bones, and sentences about what of them was left out.
+        number: (N,) each node's index in the skeleton.
     """
-    extensions = document.root.extensions or schema.Extensions()
-    newer = extensions.vrmc_vrm or extensions.vrmc_vrm_animation
+    extensions = document.extensions
+    vrm = extensions.vrmc_vrm or extensions.vrmc_vrm_animation or extensions.vrm or schema.Vrm()
     try:
-        stated = (newer or extensions.vrm or schema.Vrm()).humanoid
-        bones = msgspec.convert(stated or {}, schema.Humanoid).human_bones or {}
+        bones = msgspec.convert(vrm.humanoid or {}, schema.Humanoid).human_bones or {}
     except msgspec.ValidationError as error:
-        return {}, (f"{document.name}: its humanoid is wrongly written ({error}); it was left out",)
+        document.warn(f"{document.name}: its humanoid is damaged ({error}); it was left out")
+        return {}
     if isinstance(bones, tuple):
         bones = {bone.bone: bone for bone in bones if bone.bone}
     missing = [name for name, bone in bones.items() if not 0 <= bone.node < len(number)]
-    found = {name: int(number[bone.node]) for name, bone in bones.items() if name not in missing}
-    said = f"{document.name}: its humanoid names nodes that do not exist: {some(missing)}; those bones were left out"
-    return found, (said,) if missing else ()
-
-
-def wearers_own(document: Document, meshes: Mapping[int, int]) -> tuple[frozenset[int], tuple[str, ...]]:
-    """Nodes whose meshes are shown to the wearer alone (VRM's ``firstPersonOnly``), which no view from outside shows.
-
-    Args:
-        document: the file; one that is no VRM has none.
-        meshes: index of each node's mesh, by that of the node.
-
-    Returns:
-        The nodes, and sentences about what of that could not be read. None where nothing else would be left.
-    """
-    extensions = document.root.extensions or schema.Extensions()
-    newer = extensions.vrmc_vrm
-    try:
-        stated = (newer or extensions.vrm or schema.Vrm()).first_person
-        found = msgspec.convert(stated or {}, schema.FirstPerson).mesh_annotations or ()
-    except msgspec.ValidationError as error:
-        return frozenset(), (f"{document.name}: its firstPerson is wrongly written ({error}); it was left out",)
-    if newer is not None:
-        own = {one.node for one in found if one.type == "firstPersonOnly"}
-        nodes = frozenset(node for node in meshes if node in own)
-    else:
-        own = {one.mesh for one in found if one.first_person_flag == "FirstPersonOnly"}
-        nodes = frozenset(node for node, mesh in meshes.items() if mesh in own)
-    return frozenset() if nodes == meshes.keys() else nodes, ()
+    if missing:
+        document.warn(f"{document.name}: humanoid bones of nodes that do not exist were left out: {some(missing)}")
+    return {name: int(number[bone.node]) for name, bone in bones.items() if name not in missing}
 
 
 class Vrm0Material(NamedTuple):
-    """A glTF material as VRM 0.x means it.
+    """A glTF material with the values that VRM 0.x gives it.
 
     Attributes:
-        entry: with the values that count.
+        entry: the material.
         cull: MToon's ``_CullMode``, or None where glTF's ``doubleSided`` counts.
-        toon: whether it is MToon, which emits light beside its colour although exporters call it unlit.
-        warnings: sentences.
+        is_mtoon: whether it is MToon, which emits light although exporters call it unlit.
     """
 
     entry: schema.Material
     cull: int | None = None
-    toon: bool = False
-    warnings: tuple[str, ...] = ()
+    is_mtoon: bool = False
 
 
 def vrm0_material(document: Document, index: int | None, entry: schema.Material) -> Vrm0Material:
-    """A material by the ``materialProperties`` of VRM 0.x.
+    """Replace a material's values by the ``materialProperties`` of VRM 0.x.
 
     As in UniVRM and three-vrm, colour, texture, texture transform, cut-out and blending of MToon and of VRM's unlit
-    shaders come from there, with colours in gamma; what glTF says of them is a fallback for other programs.
+    shaders come from there, with colours in gamma; glTF's own values are a fallback for other programs.
 
     Args:
         document: the file; if it is no VRM 0.x, the material stays as it is.
         index: of the material, None for the default one.
-        entry: as glTF has it.
+        entry: as glTF stores it.
     """
-    vrm = (document.root.extensions or schema.Extensions()).vrm if is_vrm0(document) else None
+    vrm = document.extensions.vrm if is_vrm0(document) else None
     if vrm is None or index is None:
         return Vrm0Material(entry)
     listed = vrm.material_properties if isinstance(vrm.material_properties, list) else []
+    stated = schema.VrmMaterial()
     try:
-        said = msgspec.convert(listed[index], schema.VrmMaterial) if index < len(listed) else schema.VrmMaterial()
+        if index < len(listed):
+            stated = msgspec.convert(listed[index], schema.VrmMaterial)
     except msgspec.ValidationError as error:
-        warning = f"{document.name}: materialProperties[{index}] of VRM is wrongly written ({error}); glTF's was taken"
-        return Vrm0Material(_ungamma(entry, vrm), warnings=(warning,))
-    shader = said.shader or ""
-    mode = None if shader == GLTF_SHADER else said.float_properties.get("_CullMode")
+        document.warn(f"{document.name}: materialProperties[{index}] of VRM is damaged ({error}); glTF's was used")
+    shader = stated.shader or ""
+    mode = None if shader == GLTF_SHADER else stated.float_properties.get("_CullMode")
     cull = None if mode is None else int(mode)
     if shader == "VRM/MToon" or shader.startswith("VRM/Unlit"):
-        return Vrm0Material(_from_unity(entry, said, shader), cull, toon=shader == "VRM/MToon")
-    return Vrm0Material(_ungamma(entry, vrm), cull)
+        return Vrm0Material(_from_unity(entry, stated, shader), cull, shader == "VRM/MToon")
+    return Vrm0Material(_from_gamma(entry, vrm), cull)
 
 
-def _from_unity(entry: schema.Material, said: schema.VrmMaterial, shader: str) -> schema.Material:
-    placed = said.vector_properties.get("_MainTex", ())
-    u, v, across, down = (*placed, *(0.0, 0.0, 1.0, 1.0)[len(placed) :])[:4]
+def _from_unity(entry: schema.Material, stated: schema.VrmMaterial, shader: str) -> schema.Material:
+    main = stated.vector_properties.get("_MainTex", ())
+    u, v, width, height = (*main, *(0.0, 0.0, 1.0, 1.0)[len(main) :])[:4]
     # Unity counts v from below.
-    transform = schema.TextureTransform(offset=(u, 1.0 - down - v), scale=(across, down))
+    transform = schema.TextureTransform(offset=(u, 1.0 - height - v), scale=(width, height))
     extensions = schema.Extensions(transform=transform)
-    slots = {
-        name: schema.Slot(index=said.texture_properties[name], extensions=extensions)
-        for name in ("_MainTex", "_EmissionMap")
-        if name in said.texture_properties
+    textures = {
+        name: schema.TextureInfo(index=index, extensions=extensions)
+        for name, index in stated.texture_properties.items()
     }
-    keywords = said.keyword_map
-    mode = "BLEND" if keywords.get("_ALPHABLEND_ON") or keywords.get("_ALPHAPREMULTIPLY_ON") else "OPAQUE"
-    if mode == "OPAQUE" and keywords.get("_ALPHATEST_ON"):
-        mode = "MASK"
-    if not keywords:
-        mode = _BLEND_MODES.get(int(said.float_properties.get("_BlendMode", 0)), "OPAQUE")
+    keywords = stated.keyword_map
     if shader != "VRM/MToon":
-        mode = _TRANSPARENT.get(shader, "OPAQUE")
+        mode = _UNLIT_MODES.get(shader, "OPAQUE")
+    elif not keywords:
+        mode = _BLEND_MODES.get(int(stated.float_properties.get("_BlendMode", 0)), "OPAQUE")
+    elif keywords.get("_ALPHABLEND_ON") or keywords.get("_ALPHAPREMULTIPLY_ON"):
+        mode = "BLEND"
+    else:
+        mode = "MASK" if keywords.get("_ALPHATEST_ON") else "OPAQUE"
+    color = _to_linear(stated.vector_properties.get("_Color", ()))
     return msgspec.structs.replace(
         entry,
-        metallic=schema.Metallic(factor=_linear(said.vector_properties.get("_Color")), texture=slots.get("_MainTex")),
+        pbr=schema.BaseColor(factor=color, texture=textures.get("_MainTex")),
         alpha_mode=mode,
-        alpha_cutoff=said.float_properties.get("_Cutoff", 0.5),
-        emissive_factor=_linear(said.vector_properties.get("_EmissionColor", (0.0, 0.0, 0.0)))[:3],
-        emissive_texture=slots.get("_EmissionMap"),
+        alpha_cutoff=stated.float_properties.get("_Cutoff", 0.5),
+        emissive_factor=_to_linear(stated.vector_properties.get("_EmissionColor", (0.0, 0.0, 0.0)))[:3],
+        emissive_texture=textures.get("_EmissionMap"),
         extensions=schema.Extensions(unlit={}),
     )
 
 
-def _ungamma(entry: schema.Material, vrm: schema.Vrm) -> schema.Material:
+def _from_gamma(entry: schema.Material, vrm: schema.Vrm) -> schema.Material:
+    """Correct the colour of an old exporter."""
     version = re.match(r"(?:UniVRM-)?(\d+)\.(\d+)", str(vrm.exporter_version or ""))
-    if version is None or (int(version[1]), int(version[2])) >= _GAMMA_UNTIL:
+    is_old = version is not None and (int(version[1]), int(version[2])) < _GAMMA_UNTIL
+    if not is_old or entry.pbr is None or entry.pbr.factor is None:
         return entry
-    if entry.metallic is None or entry.metallic.factor is None:
-        return entry
-    metallic = msgspec.structs.replace(entry.metallic, factor=_linear(entry.metallic.factor))
-    return msgspec.structs.replace(entry, metallic=metallic)
+    return msgspec.structs.replace(entry, pbr=msgspec.structs.replace(entry.pbr, factor=_to_linear(entry.pbr.factor)))
 
 
-def _linear(colour: tuple[float, ...] | None) -> schema.Four:
-    """A colour in gamma, of which as much is stated as there is, as linear RGB with its opacity as it is."""
-    r, g, b, a = (*(colour or ()), 1.0, 1.0, 1.0, 1.0)[:4]
+def _to_linear(color: tuple[float, ...]) -> schema.Four:
+    """A colour in gamma, of up to four values, as linear RGB and opacity."""
+    r, g, b, a = (*color, 1.0, 1.0, 1.0, 1.0)[:4]
     red, green, blue = srgb_to_linear(np.array([r, g, b])).tolist()
     return red, green, blue, a

@@ -211,7 +211,8 @@ def test_an_image_that_lies_elsewhere_in_the_source_is_taken_and_said(tmp_path: 
     writer.mesh_node(writer.primitive(TEXCOORD_0=writer.accessor(UV), material=0))
     raw = read_gltf(writer.write_glb(tmp_path / "gltf" / "a.glb"), root=tmp_path)
     assert raw.mesh.materials[0].texture is not None
-    assert raw.warnings == (f"texture '{uri}' of a.glb is not there: {place} was taken in its stead",)
+    (warning,) = raw.warnings
+    assert uri in warning and place in warning
 
 
 def test_the_given_texture_goes_to_materials_without_one(tmp_path: Path) -> None:

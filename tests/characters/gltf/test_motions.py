@@ -231,8 +231,6 @@ def test_nodes_of_a_vrm_follow_others(tmp_path: Path) -> None:
     assert none == ()
     up = np.linalg.inv(moving.rig.placement)
     assert_allclose(np.c_[halfway, np.ones(3)] @ up.T[:, :3], [(-y, x, z) for x, y, z in TRIANGLE], atol=1e-6)
-    whys = ("its source is no other node", "it has no axis 'W'", "it is neither roll, aim nor rotation")
-    for (warnings, vertices), why in zip(damaged, whys, strict=True):
+    for warnings, vertices in damaged:
         assert len(warnings) == 1
-        assert why in warnings[0]
         assert_allclose(np.c_[vertices, np.ones(3)] @ up.T[:, :3], TRIANGLE, atol=1e-6)
