@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import importlib
-import os
-import select
-import sys
 import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, NamedTuple, TextIO
+from typing import Any, NamedTuple
 
 import click
 
 from specsia_build import __version__
-from specsia_build.cli.command import DONE, FAILED, INTERRUPTED, STOPPED, USAGE, CommandGroup
+from specsia_build.cli.command import FAILED, INTERRUPTED, STOPPED, USAGE, CommandGroup
 from specsia_build.cli.stopping import stoppable
 from specsia_build.errors import SpecsiaError, UsageError, brief
 from specsia_build.files.writing import write_trouble
@@ -72,10 +69,6 @@ class _Commands(CommandGroup):
             formatter.write_dl([(name, known.does) for name, known in COMMANDS.items()])
 
     def make_context(self, *args: Any, **settings: Any) -> click.Context:
-        for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
-            # Whoever started the command may have closed a stream.
-            if getattr(sys, name) is None:
-                setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115, PTH123  open to the end
         with _reported():
             return super().make_context(*args, **settings)
 
@@ -105,15 +98,12 @@ def _reported(ctx: click.Context | None = None) -> Iterator[None]:
         raise _Sentence(str(error), USAGE if isinstance(error, UsageError) else failed()) from error
     except KeyboardInterrupt as error:
         raise _Sentence(str(error) or STOPPED, INTERRUPTED) from error
+    except BrokenPipeError:
+        # click ends the process with exit code 1.
+        raise
     except OSError as error:
-        lost, unseen = _is_lost(sys.stdout), _is_lost(sys.stderr)
-        if isinstance(error, BrokenPipeError) and (lost or unseen):
-            # Who reads results and leaves has seen enough of them; who reads along and leaves does not see them.
-            raise click.exceptions.Exit(failed() if unseen else DONE) from error
         where = f"{error.filename}: " if isinstance(error.filename, str) else ""
-        said = "standard output cannot be written: " if lost else where
-        trouble = None if lost else write_trouble(error)
-        raise _Sentence(str(trouble or brief(f"{said}{error.strerror or error}")), failed()) from error
+        raise _Sentence(str(write_trouble(error) or brief(f"{where}{error.strerror or error}")), failed()) from error
     # A fault of the program: where it happened is needed to fix it.
     except Exception as error:
         fault = brief(f"{type(error).__name__}: {error}")
@@ -128,27 +118,6 @@ def _usage(error: click.UsageError) -> str:
     if isinstance(error, click.MissingParameter) and examples:
         return f"{said.removesuffix('.')}. For example: {examples[0]}"
     return said
-
-
-def _is_lost(stream: TextIO) -> bool:
-    """Whether nobody reads a stream or its disk is full; it then goes nowhere, so that the process can end in order."""
-    try:
-        place, look = stream.fileno(), select.poll()
-        look.register(place, 0)
-        broken = any(event & (select.POLLERR | select.POLLHUP) for _, event in look.poll(0))
-    except (OSError, ValueError):
-        return False
-    try:
-        stream.flush()
-        # What was printed without a buffer is not there to be flushed.
-        os.write(place, b"")
-    except OSError:
-        broken = True
-    if broken:
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, place)
-        os.close(nowhere)
-    return broken
 
 
 class _Sentence(click.ClickException):

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import click
@@ -78,46 +75,3 @@ def test_a_fault_of_the_program_is_told_in_one_line_with_the_place_beneath(monke
 def test_an_empty_word_is_not_the_folder_that_one_is_in(words: tuple[str, ...], said: str) -> None:
     done = CliRunner().invoke(main, words)
     assert (done.exit_code, done.output.partition(": give")[0]) == (2, f"specsia: {said}")
-
-
-@pytest.mark.parametrize("closed", [">&-", "<&- >&- 2>&-"])
-def test_streams_that_are_closed_hinder_nothing(closed: str) -> None:
-    code = "from specsia_build.cli import main; main(['backends', 'list'])"
-    done = subprocess.run(["sh", "-c", f'"$0" -c "$1" {closed}', sys.executable, code], capture_output=True)
-    assert (done.returncode, done.stderr) == (0, b"")
-
-
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no full device here")
-@pytest.mark.parametrize(
-    "line", ["--version", "backends list", "characters {} --workers 1", "characters {} --workers 1 --json"]
-)
-def test_output_that_cannot_leave_is_blamed_on_itself(line: str, tmp_path: Path) -> None:
-    command = [sys.executable, "-c", "from specsia_build.cli import main; main()", *line.split()]
-    command = [word.format(write_figure(tmp_path / "a.obj")) for word in command]
-    with Path("/dev/full").open("w") as full:
-        ran = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
-    assert ran.returncode == 1
-    assert "specsia: standard output cannot be written: No space left on device" in ran.stderr
-    assert "Exception ignored" not in ran.stderr and "Traceback" not in ran.stderr
-
-
-@pytest.mark.parametrize(("unread", "line", "code"), [(1, "backends list", 0), (2, "build sample:1 --out {}", 1)])
-def test_who_reads_and_leaves_is_told_nothing(unread: int, line: str, code: int, tmp_path: Path) -> None:
-    there, here = os.pipe()
-    os.close(there)
-    command = [sys.executable, "-c", "from specsia_build.cli import main; main()", *line.format(tmp_path).split()]
-    streams = [subprocess.PIPE, subprocess.PIPE]
-    streams[unread - 1] = here
-    ran = subprocess.run(command, stdout=streams[0], stderr=streams[1], text=True, check=False)
-    os.close(here)
-    assert (ran.returncode, ran.stdout or "", ran.stderr or "") == (code, "", "")
-    assert not (tmp_path / "dataset").exists()
-
-
-def test_a_pipe_that_breaks_within_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken(*_arguments: object) -> None:
-        raise BrokenPipeError(32, "Broken pipe")
-
-    monkeypatch.setattr("specsia_build.backends.registry.available_backends", broken)
-    ran = CliRunner().invoke(main, ["backends", "list"])
-    assert (ran.exit_code, ran.stdout, ran.stderr) == (1, "", "specsia: Broken pipe\n")

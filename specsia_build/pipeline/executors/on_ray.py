@@ -24,9 +24,9 @@ from typing import Any
 from specsia_build import __version__
 from specsia_build.config import BuildConfig
 from specsia_build.errors import SpecsiaError, UsageError, plural
-from specsia_build.folders import expanded, home
+from specsia_build.folders import expanded
 from specsia_build.memory import limit_process
-from specsia_build.pipeline.executors.executor import Executor, Needs
+from specsia_build.pipeline.executors import Executor, Needs
 from specsia_build.pipeline.layout import RunLayout
 from specsia_build.pool import ITEMS_PER_PROCESS, Lost, R, Results, T, given_up, never
 
@@ -142,7 +142,7 @@ def ray_executor(config: BuildConfig, layout: RunLayout, say: Callable[[str], No
     Raises:
         UsageError: if Ray is not installed, or RAY_ADDRESS names what cannot be reached.
     """
-    address = _stated_address()
+    address = _cluster_address()
     _load_ray(own=address is None)
     source = None if config.source.startswith("sample:") else expanded(config.source).absolute()
     variables = {name: value for name, value in os.environ.items() if name.startswith("SPECSIA_")}
@@ -164,24 +164,23 @@ def ray_executor(config: BuildConfig, layout: RunLayout, say: Callable[[str], No
         yield execute
 
 
-def _stated_address() -> str | None:
-    """Address of the cluster to join: that of RAY_ADDRESS, or one that runs on this machine; None if there is none."""
-    stated = os.environ.get("RAY_ADDRESS", "")
-    noted = Path(os.environ.get("RAY_TMPDIR", "/tmp")) / "ray" / "ray_current_cluster"  # noqa: S108
-    if stated == "local":
+def _cluster_address() -> str | None:
+    """Address in RAY_ADDRESS, checked to be reachable; None to start a cluster on this machine.
+
+    Raises:
+        UsageError: if nothing answers there.
+    """
+    address = os.environ.get("RAY_ADDRESS", "")
+    if address in ("", "local"):
         return None
-    optional = stated in ("", "auto")
-    address = (noted.read_text().strip() if noted.is_file() else "") if optional else stated
     host, _, port = address.rpartition(":")
     try:
         # Ray itself would try for minutes.
         socket.create_connection((host.strip("[]"), int(port)), _CONNECT_SECONDS).close()
     except (OSError, OverflowError, ValueError) as error:
-        if optional:
-            return None
         raise UsageError(
-            f"the Ray cluster of RAY_ADDRESS, {stated}, cannot be reached ({error}): give HOST:PORT of a running head, "
-            "as seen from a node of the cluster, or unset it to run on this machine"
+            f"the Ray cluster of RAY_ADDRESS, {address}, cannot be reached ({error}): give HOST:PORT of a running "
+            "head, as seen from a node of the cluster, or unset it to run on this machine"
         ) from error
     return address
 
@@ -189,12 +188,9 @@ def _stated_address() -> str | None:
 def _load_ray(*, own: bool) -> None:
     """Import Ray, which reads its settings once, when it is loaded."""
     settings = dict(_QUIET)
-    stated = any(os.environ.get(name) for name in ("RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"))
-    if own or stated or (home() / ".ray" / "auth_token").is_file():
-        settings["RAY_AUTH_MODE"] = "token"
     if own:
-        # A secret of its own, or Ray would leave one in the user's home.
-        settings |= {"RAY_AUTH_TOKEN": secrets.token_hex(32), "RAY_worker_niceness": "0"}
+        # Without a token anybody on the network could run code on the cluster.
+        settings |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32), "RAY_worker_niceness": "0"}
     os.environ.update({name: value for name, value in settings.items() if name not in os.environ})
     try:
         import_module("ray")
@@ -215,32 +211,23 @@ def _joined(address: str | None, config: BuildConfig, say: Callable[[str], None]
             options |= {"object_store_memory": STORE_BYTES, "_temp_dir": opened.enter_context(folder)}
         # What nodes report, Ray prints to standard output, which is for the command's own result.
         opened.enter_context(redirect_stdout(opened.enter_context(open(os.devnull, "w"))))  # noqa: PTH123
-        opened.callback(_shut_down)
+        opened.callback(ray.shutdown)
         try:
             with _same_sigterm():
                 # Workers of other kinds of job would import modules from the current folder.
                 job = ray.job_config.JobConfig(_client_job=True)
                 ray.init(**options, job_config=job, log_to_driver=False, logging_level=logging.CRITICAL)
-        # Ray ends the process where a head answers in another language than its own.
+        # Ray exits where a head has another version than its own.
         except (Exception, SystemExit) as error:
             reason = next((line for line in str(error).splitlines() if line), type(error).__name__)
-            where = "cannot be started here" if address is None else f"cannot join the cluster at {address}"
             raise SpecsiaError(
-                f"Ray {ray.__version__} {where} ({reason}): the versions of Ray and Python must be those of the "
-                "cluster, and where it asks for a token RAY_AUTH_MODE=token and RAY_AUTH_TOKEN must be set"
+                f"Ray {ray.__version__} cannot start or join the cluster ({reason}): the versions of Ray and Python "
+                "must be those of the cluster, and RAY_AUTH_MODE and RAY_AUTH_TOKEN what it asks for"
             ) from error
         nodes = sum(node["Alive"] for node in ray.nodes())
         where = "started here" if address is None else f"at {address}, {plural(nodes, 'node')}"
         say(f"ray: {where}, {_total('CPU')} CPUs, {_total('GPU')} GPUs")
         yield
-
-
-def _shut_down() -> None:
-    import ray
-
-    if ray.is_initialized():
-        with _same_sigterm():
-            ray.shutdown()
 
 
 @contextmanager
