@@ -29,8 +29,8 @@ from specsia_build.config import EXECUTORS, BuildConfig, backend_name, write_set
 from specsia_build.dataset import splits
 from specsia_build.files.sources import source_digest
 from specsia_build.pipeline.executors import Needs, open_executor
+from specsia_build.pipeline.folder import write_mark
 from specsia_build.pipeline.layout import RunLayout
-from specsia_build.pipeline.mark import note_versions
 from specsia_build.pipeline.pack import pack_plan
 from specsia_build.pipeline.plan import Task, open_run, standing, steps_of
 from specsia_build.pipeline.settings import existing_run
@@ -68,7 +68,7 @@ def forge(run: Path, out: Path, count: int) -> None:
         os.link(original, folder / f"c{number:06d}{original.suffix}")
     config, layout = replace(config, source=str(folder)), RunLayout(out / "run")
     entries = open_source(config.source, layout.source).entries
-    note_versions(config, layout, ())
+    write_mark(layout, config.source)
     write_settings(config, layout.config)
     layout.splits.write_text(splits.to_json(splits.assign([entry.id for entry in entries], {})))
     metas: dict[Path, Meta | None] = {}

@@ -40,7 +40,6 @@ LONGEST = (
     "pipeline/test_build.py",
     "rendering/fast/test_processors.py",
     "hostile/test_full_disk.py",
-    "hostile/test_workers.py",
     "pipeline/test_clips.py",
     "hostile/test_datasets.py",
     "dravie/test_train.py",

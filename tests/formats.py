@@ -24,7 +24,7 @@ from specsia_build.dravie.data import frames
 from specsia_build.dravie.model import checkpoint
 from specsia_build.dravie.model.networks import build_generator
 from specsia_build.dravie.runs import STATE
-from specsia_build.pipeline import mark
+from specsia_build.pipeline import folder
 from specsia_build.registration import VERSION as REGISTRATION
 from specsia_build.rendering.registry import RENDERERS
 from specsia_build.stages.registry import all_stages
@@ -61,7 +61,7 @@ def formats() -> dict[str, Any]:
         "columns of clips": _digest(str(schema.arrow_schema(schema.MOVING_COLUMNS).remove_metadata())),
         "frames cache": frames.VERSION,
         "registration": REGISTRATION,
-        "run mark": mark.FORMAT,
+        "run mark": folder.FORMAT,
         "samples": samples.VERSION,
         "schema": schema.SCHEMA_VERSION,
         "worker protocol": PROTOCOL,

@@ -216,13 +216,11 @@ def _status_lines(found: RunStatus) -> list[str | Table]:
     ]
     head = ("stage", "done", "stale", "missing", "waiting", "failed")
     packed = "all is packed" if found.current else "packed, but not as a build would pack it now"
-    outdated = [f"made by other versions, which a build makes anew: {'; '.join(found.outdated)}"]
     return [
         f"{found.source}: {plural(found.characters, 'character')}",
         Table(head, rows, right=(1, 2, 3, 4, 5)),
         *(f"warning: {fold.line()}" for fold in folded_warnings(found.warnings)),
         f"pack                 {packed if found.packed else 'nothing is packed yet'}",
-        *outdated[: len(found.outdated)],
         *(f"{kind}: {line}" for kind, lines in failure_sentences(found.failures).items() for line in lines),
         *(f"note: {note}" for note in found.empty_splits),
         found.next_step,

@@ -23,7 +23,7 @@ from specsia_build.look.items import Gallery
 from specsia_build.look.markup import Html, Sections, join, tag
 from specsia_build.look.strips import TYPES, Made, Strip, make, rest_frame, shown_frames, tile_of
 from specsia_build.ownership import refuse_foreign_file, refuse_foreign_folder
-from specsia_build.pipeline.clearing import PICTURES_MARK, pictures_of, sweep_pictures
+from specsia_build.pipeline.folder import PICTURES_MARK, pictures_of, sweep_pictures
 from specsia_build.pipeline.layout import REPORT_MARK
 from specsia_build.pipeline.progress import Progress
 

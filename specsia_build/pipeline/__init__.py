@@ -1,6 +1,4 @@
-"""The build: what is to be done, who does it, what is kept, and what went wrong.
+"""The build: what is out of date goes to workers, phase by phase, and what they built is packed.
 
-`build` is the whole of it; `planning` decides by fingerprints, `tasks` run in workers that `executors` hold, `store`
-keeps artefacts, `failures` those who failed, `settings` what a run is asked for, and `layout`, `mark`, `lock` and
-`clearing` look after the run's folder.
+`docs/architecture.md` names the modules in the order in which a build meets them.
 """

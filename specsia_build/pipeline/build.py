@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from contextlib import closing
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from specsia_build.config import BuildConfig
 from specsia_build.dataset.upload import open_target
 from specsia_build.files.names import pattern_note
-from specsia_build.pipeline.clearing import forget
-from specsia_build.pipeline.executors import Executor, Needs, open_executor
+from specsia_build.pipeline.executors import open_executor
+from specsia_build.pipeline.folder import (
+    change_notices,
+    check_folder,
+    forget,
+    locked,
+    refuse_other_source,
+    settings_before,
+)
 from specsia_build.pipeline.layout import RunLayout
-from specsia_build.pipeline.lock import locked
 from specsia_build.pipeline.loop import Build
-from specsia_build.pipeline.mark import check_folder, note_versions, refuse_other_source, settings_before, told_before
 from specsia_build.pipeline.pack import finish
 from specsia_build.pipeline.plan import backend_of, open_run, steps_of
 from specsia_build.pipeline.progress import Progress, named, planned_rows
@@ -23,7 +27,6 @@ from specsia_build.pipeline.selection import find_characters
 from specsia_build.pipeline.store import sweep
 from specsia_build.pipeline.summary import BuildSummary
 from specsia_build.pipeline.warm import compile_once
-from specsia_build.pool import R, Results, T, never
 from specsia_build.rendering.registry import load_renderer
 from specsia_build.stages import pack as pack_stage
 from specsia_build.stages.registry import character_stages
@@ -62,7 +65,7 @@ def build(
     before = settings_before(layout)
     characters = find_characters(config, layout, None if fresh else before)
     with (
-        locked(layout) as check_there,
+        locked(layout),
         open_executor(config, layout, progress.say) as execute,
         open_run(config, layout, writes=True, say=progress.say) as run,
     ):
@@ -70,13 +73,13 @@ def build(
             sweep(folder)
         sweep(layout.root, deep=False)
         refuse_other_source({} if fresh else before, run, characters.entries)
-        for line in told_before(before, config, layout, len(characters.entries), packs):
+        for line in change_notices(before, config, layout, len(characters.entries)):
             progress.say(line)
         if fresh:
             run.index.forget()
             if foreign := forget(layout):
                 progress.say(f"kept in {layout.root}, as no build wrote it: {named(foreign)}")
-        task = Build(run, characters, progress, _watched(execute, check_there))
+        task = Build(run, characters, progress, execute)
         task.refuse_unready(asked)
         task.begin()
         compile_once(config, asked, characters.entries, progress)
@@ -85,25 +88,9 @@ def build(
             task.tell_all()
             if task.hopeless():
                 return task.too_many("raise --max-failures")
-            if not characters.left_out:
-                note_versions(config, layout, asked)
             if not packs:
                 return task.finished()
             packed = finish(task)
             if isinstance(packed.dataset, Path) and (note := pattern_note(packed.dataset, "load_dataset takes")):
                 progress.say(note)
             return packed
-
-
-def _watched(execute: Executor, check: Callable[[], None]) -> Executor:
-    """An executor that checks, before it gives a result, that the run is still there."""
-
-    def watching(
-        function: Callable[[T], R], items: Sequence[T], needs: Needs, enough: Callable[[], bool] = never
-    ) -> Results[R]:
-        with closing(execute(function, items, needs, enough)) as results:
-            for result in results:
-                check()
-                yield result
-
-    return watching

@@ -13,7 +13,7 @@ from specsia_build.characters.character import id_order_key
 from specsia_build.errors import SpecsiaError
 from specsia_build.files.records import parse_json
 from specsia_build.files.writing import append, write_bytes, writing
-from specsia_build.pipeline.clearing import forget_shown
+from specsia_build.pipeline.folder import forget_failure
 from specsia_build.pipeline.layout import RunLayout
 from specsia_build.pipeline.plan import Step, name_of
 from specsia_build.pipeline.progress import Progress
@@ -136,7 +136,7 @@ class Record:
         again = {f for f in self.failures if (f.stage, f.backend) in names and f.id in ids}
         for failure in again:
             with writing(self._layout.root):
-                forget_shown(self._layout, failure.stage, failure.backend, failure.key)
+                forget_failure(self._layout, failure.stage, failure.backend, failure.key)
         self.failures = [failure for failure in self.failures if failure not in again]
         self.write()
 

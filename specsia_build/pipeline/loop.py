@@ -13,17 +13,16 @@ from specsia_build.config import write_settings
 from specsia_build.dataset import splits
 from specsia_build.errors import SpecsiaError, UsageError, plural
 from specsia_build.files.writing import write_bytes
-from specsia_build.pipeline.disk import refuse_full_disk
 from specsia_build.pipeline.executors import Executor, Lost
 from specsia_build.pipeline.failures import Failure, Record, concerning, counted
-from specsia_build.pipeline.mark import note_versions
+from specsia_build.pipeline.folder import write_mark
 from specsia_build.pipeline.plan import BLOCKED, DAMAGED, DONE, Run, Standing, Step, judge, name_of, standing, steps_of
 from specsia_build.pipeline.progress import Progress, StageTally, named, unit_of
 from specsia_build.pipeline.selection import Characters, parted_doubles
 from specsia_build.pipeline.store import discard
 from specsia_build.pipeline.summary import BuildSummary
 from specsia_build.pipeline.worker import Outcome, Phase, Unit, Work, failed, phases, work
-from specsia_build.stages.clips import draw, motions
+from specsia_build.stages.clips import motions
 from specsia_build.stages.registry import character_stages
 from specsia_build.stages.stage import CharacterStage, Clip, Meta, Stage, character_of
 from specsia_build.terminal.drawing import Bar
@@ -55,7 +54,7 @@ class Build:
 
     def begin(self) -> None:
         """Take the run over: write its mark, settings and splits."""
-        note_versions(self.config, self.layout, ())
+        write_mark(self.layout, self.config.source)
         write_settings(self.config, self.layout.config)
         write_bytes(self.layout.splits, splits.to_json(self.characters.splits).encode(), lasting=True)
         write_bytes(self.layout.left_out, json.dumps(self.characters.left_out).encode())
@@ -105,8 +104,6 @@ class Build:
         if self.config.clips is not None and ids is None and not _finds_clips(steps):
             self.count_clips()
         for phase in phases(steps, self.config):
-            if ids is None and any(stage is draw.STAGE for stage, _ in phase.steps):
-                refuse_full_disk(self.config, self.layout, self._clips())
             if damaged := self._run_phase(phase, ids):
                 if again:
                     raise SpecsiaError(
@@ -180,12 +177,10 @@ class Build:
         found = (self.run.meta(motions.STAGE, None, entry.id) for entry in self.entries)
         return [meta for meta in found if meta is not None]
 
-    def _clips(self) -> list[Clip]:
-        return [clip for meta in self._motions() for clip in motions.clips_of(meta)]
-
     def count_clips(self) -> None:
         """Count the clips, and so how many may fail; name patterns of --clip that fit no character."""
-        metas, clips = self._motions(), len(self._clips())
+        metas = self._motions()
+        clips = sum(len(motions.clips_of(meta)) for meta in metas)
         self.summary = replace(self.summary, allowed_failures=self.config.allowed_failures(clips), clips=clips)
         patterns = () if self.config.clips is None else self.config.clips.patterns
         unheard = [motions.unheard_of(meta) for meta in metas] if patterns else []

@@ -13,9 +13,8 @@ from specsia_build.config import BuildConfig, result_settings, write_settings
 from specsia_build.errors import UsageError
 from specsia_build.files.writing import replacing, write_bytes
 from specsia_build.pipeline.failures import read_failures, write_failures
+from specsia_build.pipeline.folder import changes, check_folder, locked, settings_before, write_mark
 from specsia_build.pipeline.layout import RunLayout
-from specsia_build.pipeline.lock import locked
-from specsia_build.pipeline.mark import changes, check_folder, settings_before, versions_before, write_mark
 from specsia_build.pipeline.settings import existing_run
 from specsia_build.stages.registry import character_stages
 
@@ -58,10 +57,7 @@ def merge(runs: Sequence[Path], layout: RunLayout) -> BuildConfig:
     if before and (differ := changes(before, whole)):
         raise UsageError(f"{layout.root} holds a run with other settings ({'; '.join(differ)}): name another --out")
     with locked(layout):
-        versions: dict[str, int] = {}
-        for stated in (versions_before(one) for _, one in found):
-            versions |= {name: min(version, versions.get(name, version)) for name, version in stated.items()}
-        write_mark(layout, whole.source, versions)
+        write_mark(layout, whole.source)
         write_settings(whole, layout.config)
         write_bytes(layout.splits, first_layout.splits.read_bytes())
         for _, one in found:

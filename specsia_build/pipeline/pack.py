@@ -15,9 +15,9 @@ from specsia_build.dataset.checksums import parse_sums
 from specsia_build.dataset.schema import SUMS_FILE
 from specsia_build.dataset.upload import open_target, upload
 from specsia_build.errors import SpecsiaError, UsageError, plural, some
-from specsia_build.pipeline.clearing import remove_artefacts
 from specsia_build.pipeline.executors import Executor, Lost, Needs
 from specsia_build.pipeline.failures import Failure, counted
+from specsia_build.pipeline.folder import remove_artefacts
 from specsia_build.pipeline.layout import RunLayout
 from specsia_build.pipeline.loop import Build
 from specsia_build.pipeline.plan import Run, Standing, Step, backend_of, packs, read_by_pack

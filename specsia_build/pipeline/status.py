@@ -10,8 +10,8 @@ from pathlib import Path
 from specsia_build.config import BuildConfig
 from specsia_build.errors import UsageError
 from specsia_build.pipeline.failures import Failure, concerning, read_failures
+from specsia_build.pipeline.folder import settings_before
 from specsia_build.pipeline.layout import RunLayout
-from specsia_build.pipeline.mark import outdated, settings_before
 from specsia_build.pipeline.pack import empty_splits, pack_plan
 from specsia_build.pipeline.plan import BLOCKED, DAMAGED, DONE, MISSING, STALE, name_of, open_run, packs, standing
 from specsia_build.pipeline.recipes import PartTask, by_folder, part_tasks
@@ -49,7 +49,6 @@ class RunStatus:
         packed: whether what the run packs is there.
         empty_splits: sentences about planned splits without any row.
         current: whether it is, and is exactly what a build would pack of what is built now.
-        outdated: stages and backends of other versions than what they made, such as ``render 2 -> 12``.
     """
 
     source: str
@@ -60,7 +59,6 @@ class RunStatus:
     packed: bool
     empty_splits: tuple[str, ...]
     current: bool
-    outdated: tuple[str, ...]
 
     @property
     def next_step(self) -> str:
@@ -124,5 +122,4 @@ def run_status(config: BuildConfig, layout: RunLayout) -> RunStatus:
         packed=None not in packed,
         empty_splits=empty,
         current=all(packed),
-        outdated=tuple(outdated(layout, config)),
     )

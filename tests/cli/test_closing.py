@@ -13,7 +13,7 @@ from click.testing import CliRunner
 
 from specsia_build.cli.closing import end, failure_sentences
 from specsia_build.cli.main import main
-from specsia_build.config import BuildConfig, ClipSettings
+from specsia_build.config import BuildConfig
 from specsia_build.pipeline.failures import Failure
 from specsia_build.pipeline.layout import RunLayout
 from specsia_build.pipeline.summary import BuildSummary
@@ -59,16 +59,6 @@ def test_a_document_is_all_that_is_said(at: Path, line: str, monkeypatch: pytest
     ran = CliRunner().invoke(main, line.split())
     assert json.loads(ran.stdout)
     assert "next" not in ran.stderr
-
-
-def test_frames_of_reconstructions_are_named_and_come_next(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    config = BuildConfig(backends=("relief", "fusion:0.5"), clips=ClipSettings(reconstructed=True))
-    with click.Context(main):
-        end(BuildSummary("one", 1, clips=1, recipes={"frames": 1, "conr": 1}), config, RunLayout(tmp_path))
-    told = capsys.readouterr()
-    assert "1 clip of one is in" in told.out and "1 character of one is in" in told.out
-    assert all(str(tmp_path / f"frames-{name}") in told.out for name in ("relief", "fusion"))
-    assert f"specsia enhance pretrained {tmp_path / 'frames-relief'}/CLIP --out repaired" in told.err
 
 
 def test_what_fails_alike_is_one_line() -> None:

@@ -33,13 +33,6 @@ def specsia(*arguments: object) -> Result:
     return CliRunner().invoke(main, [str(argument) for argument in arguments])
 
 
-def test_report_writes_its_page_into_the_run(built: Path) -> None:
-    result = specsia("report", built)
-    assert result.exit_code == 0
-    assert result.stdout == f"the report is in {built / 'report.html'}\n"
-    assert (built / "report.html").read_text(encoding="utf-8").startswith("<!DOCTYPE html>")
-
-
 @pytest.mark.parametrize("where", ["run", "dataset"])
 def test_report_replaces_its_own_page_and_nothing_else(built: Path, tmp_path: Path, where: str) -> None:
     page, about = tmp_path / "page.html", built if where == "run" else built / "dataset"
@@ -57,13 +50,6 @@ def test_report_that_cannot_be_written(built: Path, tmp_path: Path) -> None:
     for where, out in ((tmp_path, "page.html"), (built, "file/page.html"), (built, ""), (built, "page.png")):
         result = specsia("report", where, "--out", tmp_path / out)
         assert result.exit_code == 2 and result.stderr.startswith("specsia: ")
-
-
-def test_verify_of_a_whole_dataset(built: Path) -> None:
-    assert "16 rows of 4 characters" in specsia("verify", built / "dataset", "--workers", 1).stdout
-    document = json.loads(specsia("verify", built / "dataset", "--workers", 1, "--json").stdout)
-    assert (document["ok"], document["rows"]) == (True, 16)
-    assert all(check["passed"] for check in document["checks"])
 
 
 def test_verify_names_what_has_changed(damaged: Path) -> None:

@@ -80,17 +80,6 @@ def test_one_stops_before_the_commands_are_there(kind: signal.Signals) -> None:
         assert (ran.returncode, ran.stdout, ran.stderr) == (130, "", "specsia: stopped before it began\n")
 
 
-def test_the_package_is_a_command() -> None:
-    ran = subprocess.run(
-        [sys.executable, "-m", "specsia_build", "--version"], capture_output=True, text=True, check=True
-    )
-    assert ran.stdout.startswith("specsia, version ")
-
-
-def test_a_command_that_keeps_nothing_says_so() -> None:
-    assert stopped(signal.SIGINT, 0, 0.0, goes_on=False) == (130, "specsia: stopped; the same command begins anew\n")
-
-
 def test_the_second_is_told_and_the_third_ends_it_at_once() -> None:
     once_more = "specsia: stopping; once more ends it at once\n"
     assert stopped(signal.SIGINT, 1, 1.0) == (130, once_more + "specsia: stopped; the same command goes on from here\n")

@@ -24,46 +24,6 @@ BUILD = ("build", "sample:2", "--size", "96", "--views", "4", "--workers", "2")
 SHARES = (0.84, 0.96, 0.001, 0.03, 0.2, 0.375, 0.4, 0.55, 0.7, 0.9, 0.975, 0.985)
 """Sizes of the disk, of what a whole build takes; the first are tried in the bounded form."""
 
-TRAIN = "train RUN/dataset --steps 2 --perceptual none --checkpoint-every 1 --validate-every 1"
-
-COMMANDS = {
-    "page": "report RUN --out DISK/page.html",
-    "conversion": "convert RUN/dataset --to published --workers 1 --out DISK/published",
-    "enhanced frames": "enhance MODEL RUN/dataset --split train --out DISK/enhanced",
-    "film": "enhance MODEL RUN/dataset --split train --video --out DISK/enhanced",
-    "adapted run": "adapt MODEL --dataset RUN/dataset --character 0 --steps 2 --out DISK/adapted",
-    "scores": "evaluate MODEL RUN/dataset --split train --allow-seen --baselines none --adapt-steps 2 --out DISK/s",
-    "training": f"{TRAIN} --out DISK/trained",
-    "decoded frames": f"XDG_CACHE_HOME=DISK {TRAIN} --out BESIDE/trained",
-    "compiled code": "NUMBA_CACHE_DIR=DISK build sample:1 --size 64 --views 2 --workers 1 --out BESIDE/built",
-}
-"""What is written on the small disk, and by which command; the first two are tried in the bounded form."""
-
-PARTS = (0.5, 0.05, 0.95)
-"""Sizes of the disk, of what the whole command takes; the first is tried in the bounded form."""
-
-
-def command(line: str, places: dict[str, Path]) -> subprocess.CompletedProcess[str]:
-    """Run a line of `COMMANDS`."""
-    for name, place in places.items():
-        line = line.replace(name, str(place))
-    words = line.split()
-    settings = dict(word.split("=", 1) for word in words if "=" in word)
-    asked = [word for word in words if "=" not in word]
-    return subprocess.run(
-        [sys.executable, "-c", "from specsia_build.cli import main; main()", *asked],
-        env={**os.environ, **settings},
-        capture_output=True,
-        text=True,
-        timeout=600,
-        check=False,
-    )
-
-
-def names(folder: Path) -> set[str]:
-    """Of all files below a folder."""
-    return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
-
 
 def build_with_room(out: Path) -> None:
     """Build into a folder in this process, which takes half of what starting processes does."""
@@ -140,41 +100,3 @@ def test_a_full_disk_is_a_sentence_and_the_same_command_goes_on(
     assert sums(out) == sums(whole)
     assert not list(out.rglob(".*.tmp"))
     tally(kind, "one sentence, then the same bytes")
-
-
-@pytest.fixture(scope="module")
-def trained(whole: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A model of an undisturbed training on what `whole` packed."""
-    model = tmp_path_factory.mktemp("trained") / "model"
-    ran = command(f"{TRAIN} --out MODEL", {"RUN": whole, "MODEL": model})
-    assert ran.returncode == 0, ran.stderr
-    return model
-
-
-@pytest.mark.seeds(2, len(COMMANDS) * len(PARTS))
-def test_a_command_that_meets_a_full_disk_says_so_and_goes_on_with_room(
-    seed: int, whole: Path, disk: Path, tally: Tally, request: pytest.FixtureRequest
-) -> None:
-    kind, line = list(COMMANDS.items())[seed % len(COMMANDS)]
-    places = {"RUN": whole, "DISK": disk, "BESIDE": disk.parent / "beside"}
-    if "MODEL" in line:
-        places["MODEL"] = request.getfixturevalue("trained")
-    assert (undisturbed := command(line, places)).returncode == 0, undisturbed.stderr
-    expected, size = names(disk), taken(disk)
-    for place in (disk, disk.parent / "beside"):
-        shutil.rmtree(place, ignore_errors=True)
-    disk.mkdir()
-    if not mount(disk, f"size={max(4, int(PARTS[seed // len(COMMANDS)] * size) // 4096 * 4)}k"):
-        pytest.skip("no file system can be mounted here")
-    refused = command(line, places)
-    told = [said for said in refused.stderr.splitlines() if said.startswith("specsia: ")]
-    assert refused.returncode == 1 and "Traceback" not in refused.stderr, refused.stderr
-    assert len(told) == 1 and "the disk is full, " in told[0], refused.stderr
-    goes_on = "with --resume" if TRAIN in line else "again"
-    assert f"the same command {goes_on}" in told[0], told
-    assert "quarantined" not in refused.stdout + refused.stderr
-    subprocess.run(["mount", "-o", "remount,size=1g", str(disk)], check=True)
-    finished = command(f"{line} --resume" if goes_on == "with --resume" else line, places)
-    assert finished.returncode == 0, finished.stderr
-    assert names(disk) == expected
-    tally(f"a full disk under the {kind}", "one sentence, then the same files")

@@ -5,10 +5,8 @@ from __future__ import annotations
 import hashlib
 import shutil
 import signal
-import tempfile
 import time
 from collections.abc import Callable
-from pathlib import Path
 from random import Random
 
 import psutil
@@ -16,12 +14,8 @@ import pytest
 
 from specsia_build.files.names import is_temporary
 from tests.artefacts import artefact
-from tests.dataset.pushable import write_dataset
-from tests.dataset.test_push_killed import kill_after
-from tests.dataset.test_push_killed import start as start_push
 from tests.hostile.conftest import Tally
 from tests.hostile.yard import Command, Yard, new_yard
-from tests.hub_server import serve
 from tests.shapes import write_folder
 
 FIGURES = 6
@@ -146,43 +140,3 @@ def test_a_build_that_is_killed_again_and_again_ends_as_if_it_had_been_left_alon
     assert last.orphans() == []
     assert not ran.document()["failures"]
     assert results(yard) == undisturbed
-
-
-@pytest.mark.seeds(0, 4)
-def test_a_build_that_is_killed_while_it_compiles_for_the_first_time_goes_on(
-    seed: int, yard: Yard, undisturbed: dict[str, str], tally: Tally
-) -> None:
-    random = Random(f"compile {seed}")
-    write_folder(yard.source, FIGURES)
-    with tempfile.TemporaryDirectory() as cache:
-        for kind in ("the parent", "a child"):
-            command = start(yard, NUMBA_CACHE_DIR=cache)
-            come = wait(command, after(random.uniform(2.0, 30.0)))
-            killed = kill_one(command, random, kind == "a child") if come else False
-            ran = command.end()
-            assert "Traceback" not in ran.err, ran.err
-            tally(f"first compile: {kind}", "killed" if killed else "had ended before")
-        ran = start(yard, NUMBA_CACHE_DIR=cache).end()
-    assert ran.code == 0, ran.err
-    assert results(yard) == undisturbed
-
-
-@pytest.mark.seeds(1, 8)
-def test_a_push_that_is_killed_again_and_again_ends_whole(seed: int, tmp_path: Path, tally: Tally) -> None:
-    kills, shards, size = 4, 3, 2_000_000
-    random = Random(f"push {seed}")
-    dataset = write_dataset(tmp_path / "dataset", shards, size, seed)
-    with serve(tmp_path / "hub", chunk=size // 16) as server:
-        for _ in range(kills):
-            more = int(random.uniform(0, 0.3) * shards * size)
-            killed = kill_after(start_push(dataset, server, tmp_path / "home"), server, more)
-            tally("push", "killed" if killed else "had ended before")
-        last = start_push(dataset, server, tmp_path / "home")
-        out, err = last.communicate(timeout=300)
-        assert last.returncode == 0, err
-        assert "is the dataset" in out
-        remote = server.store.repo("tester/pairs").files("v1.2.3")
-        local = {path.relative_to(dataset).as_posix(): path for path in dataset.rglob("*") if path.is_file()}
-        assert set(remote) == {*local, ".gitattributes"}
-        for name, path in local.items():
-            assert server.store.blob(remote[name].sha256).read_bytes() == path.read_bytes()

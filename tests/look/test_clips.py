@@ -14,8 +14,8 @@ from click.testing import CliRunner
 from specsia_build.cli.main import main
 from specsia_build.config import BuildConfig, read_settings, with_settings, write_settings
 from specsia_build.pipeline.failures import Failure, write_failures
+from specsia_build.pipeline.folder import change_notices
 from specsia_build.pipeline.layout import RunLayout, layout_of
-from specsia_build.pipeline.mark import told_before
 from specsia_build.pipeline.settings import existing_run
 from specsia_build.pipeline.store import read_artefact, write_artefact
 from specsia_build.stages.artefact import Artefact, seal
@@ -118,10 +118,10 @@ def test_status_counts_clips(clips_run: RunLayout) -> None:
 def test_what_a_change_of_settings_costs_is_told_without_a_guess(clips_run: RunLayout) -> None:
     config, layout = existing_run(clips_run.root)
     changed = with_settings(config, {"size": 80}, "a test")
-    lines = told_before(read_settings(layout.config), changed, layout, 3, True)
+    lines = change_notices(read_settings(layout.config), changed, layout, 3)
     assert "size 64 -> 80" in lines[0]
     assert lines[1:] == ["its dataset of 84 rows is replaced"]
-    assert told_before(read_settings(layout.config), config, layout, 3, True) == []
+    assert change_notices(read_settings(layout.config), config, layout, 3) == []
 
 
 def test_the_published_schema_has_no_clips(clips_run: RunLayout, tmp_path: Path) -> None:

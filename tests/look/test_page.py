@@ -14,7 +14,7 @@ from specsia_build.errors import UsageError, WriteError
 from specsia_build.look import page as pages
 from specsia_build.look.items import TARGET, Gallery, Item, Side
 from specsia_build.look.page import write_page
-from specsia_build.pipeline.clearing import PICTURES_MARK, forget
+from specsia_build.pipeline.folder import PICTURES_MARK, forget
 from specsia_build.pipeline.layout import RunLayout
 from specsia_build.pipeline.progress import Progress
 from tests.look.shown import document_of, frames_of, item_of

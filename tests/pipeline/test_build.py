@@ -18,7 +18,6 @@ from PIL import Image
 
 from specsia_build.cli import main
 from specsia_build.dataset.schema import COLUMNS, IMAGE_COLUMNS
-from specsia_build.pipeline import build as building
 from tests.artefacts import artefact
 from tests.shapes import lines_of, write_broken, write_figure, write_folder
 
@@ -85,19 +84,6 @@ def test_every_stage_is_done_once(run: tuple[Path, Path, dict[str, Any]]) -> Non
     assert made(again) == {"render": (0, 5), "reconstruct": (0, 5), "project": (0, 5), "pack": (0, 5)}
 
 
-def test_a_character_that_the_source_lacks_by_now_is_told(copied: Copied, tmp_path: Path) -> None:
-    figures, out = shutil.copytree(copied[0], tmp_path / "figures"), copied[2]
-    (figures / "3.obj").rename(figures / "three.obj")
-    told = build(figures, out)
-    assert made(told)["render"] == (1, 4)
-    assert "the source lacks 1 character that this run had, left out from now on: 3" in told["error"]
-    (figures / "three.obj").write_text("v nan nan nan")
-    build(figures, out)
-    (figures / "three.obj").rename(figures / "3.obj")
-    # Of what nothing was made, nothing is lost.
-    assert "left out from now on" not in build(figures, out)["error"]
-
-
 def test_datasets_loads_three_splits_of_pictures(run: tuple[Path, Path, dict[str, Any]], tmp_path: Path) -> None:
     from datasets import load_dataset
 
@@ -147,30 +133,6 @@ def test_no_path_of_this_machine_is_packed(run: tuple[Path, Path, dict[str, Any]
     for path in (run[1] / "dataset").rglob("*"):
         if path.is_file():
             assert str(run[0].parent).encode() not in path.read_bytes()
-
-
-def test_another_file_that_a_manifest_names_is_another_character(tmp_path: Path) -> None:
-    out, manifest = tmp_path / "out", tmp_path / "all.jsonl"
-    for name in ("one", "two"):
-        write_figure(tmp_path / f"{name}.obj", 1.5 if name == "two" else 1.0)
-        Image.new("RGB", (8, 8), "red" if name == "two" else "blue").save(tmp_path / f"{name}.png")
-    drawing = Image.new("RGB", (64, 64), "white")
-    drawing.paste("green", (20, 10, 44, 60))
-    drawing.save(tmp_path / "front.png")
-    (tmp_path / "drawn.yaml").write_text("frontal: drawing\n")
-
-    def rendered(mesh: str, texture: str) -> tuple[int, int]:
-        line = {"id": "a", "path": f"{mesh}.obj", "texture": f"{texture}.png", "drawing": "front.png"}
-        manifest.write_text(json.dumps(line) + "\n")
-        return made(build(manifest, out, "--config", tmp_path / "drawn.yaml", "--stage", "render"))["render"]
-
-    for mesh, texture in (("one", "one"), ("two", "one"), ("two", "two"), ("one", "one")):
-        assert [rendered(mesh, texture) for _ in range(2)] == [(1, 0), (0, 1)]
-    # So is what says where the figure of its drawing is.
-    mask = Image.new("L", (64, 64))
-    mask.paste(255, (20, 10, 44, 50))
-    mask.save(tmp_path / "mask.png")
-    assert [rendered("one", "one") for _ in range(2)] == [(1, 0), (0, 1)]
 
 
 def test_damaged_artefacts_are_made_again_wherever_it_is_noticed(copied: Copied) -> None:
@@ -238,17 +200,6 @@ def test_a_stage_says_what_it_misses(tmp_path: Path) -> None:
     assert packed["rows"] == 12
 
 
-def test_a_limit_builds_the_first_and_keeps_the_splits(tmp_path: Path) -> None:
-    source = write_folder(tmp_path / "figures", 5)
-    few = build(source, tmp_path / "out", "--limit", "2")
-    assert few["characters"] == 2
-    drawn = json.loads((tmp_path / "out" / "splits.json").read_text())
-    assert sum(len(drawn[name]) for name in ("train", "validation", "test")) == 5
-    all_of_it = build(source, tmp_path / "out")
-    assert made(all_of_it)["render"] == (3, 2)
-    assert json.loads((tmp_path / "out" / "splits.json").read_text()) == drawn
-
-
 def test_excluded_characters_are_left_out_and_the_splits_stay(tmp_path: Path) -> None:
     source = write_folder(tmp_path / "figures", 4)
     build(source, tmp_path / "all", "--stage", "render")
@@ -304,25 +255,6 @@ def test_low_quality_is_counted_apart_from_failures_and_does_not_stop_pack(tmp_p
     assert f"quarantined: {aside}" in specsia("status", tmp_path / "out")["text"]
 
 
-def test_what_counts_as_low_quality_is_a_flag_that_later_builds_may_change(tmp_path: Path) -> None:
-    source = write_folder(tmp_path / "figures", 4)
-    wrong = write_folder(tmp_path / "wrong", 4)
-    write_slab(wrong / "1.obj")
-    kept = build(source, tmp_path / "out", "--backend", f"mesh-dir:{wrong}", "--low-iou", "keep")
-    assert (kept["rows"], kept["failures"]) == (16, [])
-    left = build(source, tmp_path / "out", "--low-iou", "quarantine")
-    assert (left["rows"], left["low_quality"]) == (12, 1)
-    assert made(left)["project"] == (0, 3)
-    (tmp_path / "out" / left["failures"][0]["details"] / "note.txt").write_text("mine")
-    fewer = build(source, tmp_path / "out", "--views", "2")["failures"][0]["details"]
-    assert {path.stem[-2:] for path in (tmp_path / "out" / fewer).glob("*.png")} == {"00", "01"}
-    lowered = build(source, tmp_path / "out", "--min-iou", "0")
-    assert (lowered["rows"], lowered["low_quality"]) == (16, 0)
-    # What there was to look at is gone with what it was of.
-    assert [path.name for path in (tmp_path / "out" / "quarantine").rglob("*") if path.is_file()] == ["note.txt"]
-    assert "min_iou" in specsia("build", source, "--out", tmp_path / "out", "--min-iou", "2", code=2)["error"]
-
-
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
@@ -353,19 +285,7 @@ def test_a_wrong_command_gets_a_sentence(arguments: tuple[str, ...], says: str, 
     assert not (tmp_path / "out" / "artefacts").exists()
 
 
-def test_a_refused_build_leaves_a_folder_of_ones_own_as_it_was(tmp_path: Path) -> None:
-    (tmp_path / "out").mkdir()
-    specsia("build", "no such place", "--out", tmp_path / "out", code=2)
-    specsia("build", "no such place", "--out", tmp_path / "new" / "out", code=2)
-    assert sorted(tmp_path.rglob("*")) == [tmp_path / "out"]
-    build(write_figure(tmp_path / "a.obj"), tmp_path / "out", *SMALL)
-    before = sorted((tmp_path / "out").rglob("*"))
-    specsia("build", "no such place", "--out", tmp_path / "out", code=2)
-    assert sorted((tmp_path / "out").rglob("*")) == before
-
-
-@pytest.mark.parametrize("left", [0.5, None], ids=["cut", "gone"])
-@pytest.mark.parametrize("what", ["data/*.parquet", "teaser.webp", "splits.json"])
+@pytest.mark.parametrize(("what", "left"), [("data/*.parquet", 0.5), ("teaser.webp", None)])
 def test_a_dataset_that_a_power_cut_damaged_is_made_whole(copied: Copied, what: str, left: float | None) -> None:
     _, whole, out = copied
     before = {path: path.read_bytes() for path in (out / "dataset").glob(what)}
@@ -375,14 +295,3 @@ def test_a_dataset_that_a_power_cut_damaged_is_made_whole(copied: Copied, what: 
     specsia("build", "--out", out, "--json")
     assert {path: path.read_bytes() for path in before} == before
     assert sums(out) == sums(whole)
-
-
-def test_a_run_whose_folder_is_removed_meanwhile_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    source, out = write_folder(tmp_path / "figures", 3), tmp_path / "out"
-    monkeypatch.setattr(building, "compile_once", lambda *_: shutil.rmtree(out))
-    told = build(source, out, code=1)["error"]
-    assert f"{out} was removed or moved while this build was at work in it" in told
-    assert len(list(out.rglob("*.tar"))) <= 3, "it went on to the next character"
-    shutil.rmtree(out)
-    monkeypatch.undo()
-    assert build(source, out)["rows"] == 12

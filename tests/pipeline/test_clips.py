@@ -22,29 +22,6 @@ SMALL = ("--size", "64", "--views", "2", "--fps", "8", "--workers", "1")
 
 FRAMES = int(SECONDS * 8)
 
-FISH = """HIERARCHY
-ROOT Body
-{
-OFFSET 0 0 0
-CHANNELS 3 Zrotation Xrotation Yrotation
-JOINT Tail
-{
-OFFSET 0 0 -1
-CHANNELS 3 Zrotation Xrotation Yrotation
-End Site
-{
-OFFSET 0 0 -1
-}
-}
-}
-MOTION
-Frames: 2
-Frame Time: 0.5
-0 0 0 0 0 0
-0 0 0 0 0 30
-"""
-"""A motion that nobody on two legs can follow."""
-
 
 def clips(source: str | Path, out: Path, *more: str | Path, code: int = 0) -> dict[str, Any]:
     return specsia("clips", source, "--out", out, *SMALL, "--json", *more, code=code)
@@ -171,24 +148,15 @@ def test_what_is_damaged_or_gone_is_made_again_and_strangers_files_stay(tmp_path
     ("more", "sentence"),
     [
         (("--clip", "fly*"), "has no motion that --clip names: there are wave, go"),
-        (("--motion", "a.glb", "--motion", "go.glb", "--clip", "fly*"), "there are a|wave, a|go, go|wave, go|go"),
-        (
-            ("--motion", "own", "--motion", "fish.bvh", "--clip", "fish"),
-            "has no motion of its own that --clip names: there are wave, go",
-        ),
         (("--motion", "moonwalk"), "there is no motion 'moonwalk'"),
-        (("--motion", "./gone.bvh"), "is not a file"),
         (("--fps", "0"), "fps cannot be 0"),
         (("--recipe", "flipsketch", "--preview"), "not by flipsketch: add --recipe frames, or leave out --preview"),
-        (("--frames", "0"), "frames cannot be 0"),
     ],
 )
 def test_what_cannot_be_done_is_a_sentence(
     tmp_path: Path, more: tuple[str, ...], sentence: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write_moving_figure(tmp_path / "a.glb")
-    write_moving_figure(tmp_path / "go.glb")
-    (tmp_path / "fish.bvh").write_text(FISH)
     monkeypatch.chdir(tmp_path)
     told = specsia("clips", tmp_path / "a.glb", "--out", tmp_path / "out", *SMALL, *more, code=None)
     assert sentence in told["error"] + told["text"]
@@ -201,29 +169,6 @@ def test_a_character_without_motions_is_said_and_has_a_turntable(tmp_path: Path)
     assert len(pictures(tmp_path / "out/frames/a-turntable-00", "color")) == 4
     stopped = clips(tmp_path / "a.glb", tmp_path / "other", code=1)
     assert "no character has a clip" in stopped["stopped"]
-
-
-def test_motions_of_files_are_told_apart(tmp_path: Path) -> None:
-    """Programs call what they write alike; a file's only motion is called as the file, others after it where needed."""
-    write_moving_figure(tmp_path / "a.glb", names=("Take 001", "go"))
-    write_moving_figure(tmp_path / "more.glb", names=("Take 001", "nod"))
-    for name in ("nod-1", "nod-2"):
-        write_moving_figure(tmp_path / f"{name}.glb", names=("Take 001",))
-    files = [word for name in ("more", "nod-1", "nod-2") for word in ("--motion", tmp_path / f"{name}.glb")]
-    clips(tmp_path / "a.glb", tmp_path / "out", "--motion", "own", *files, "--frames", "1", "--views", "1")
-    found = {path.name: record(path)["action"] for path in folders(tmp_path / "out/frames")}
-    assert found == {
-        "a-Take_001-00": "Take 001",
-        "a-go-00": "go",
-        "a-more_Take_001-00": "more|Take 001",
-        "a-nod-00": "nod",
-        "a-nod_1-00": "nod-1",
-        "a-nod_2-00": "nod-2",
-    }
-    for number, (pattern, names) in enumerate({"nod-*": {"nod-1", "nod-2"}, "more*": {"more|Take 001", "nod"}}.items()):
-        out = tmp_path / f"out{number}"
-        clips(tmp_path / "a.glb", out, "--motion", "own", *files, "--clip", pattern, "--frames", "1", "--views", "1")
-        assert {record(path)["action"] for path in folders(out / "frames")} == names
 
 
 def test_no_two_clips_have_one_id(tmp_path: Path) -> None:

@@ -9,27 +9,12 @@ import pytest
 from specsia_build.pipeline.layout import layout_of
 from tests.clips import write_figures
 from tests.pipeline.test_build import build, specsia
-from tests.shapes import write_folder
 
 pytestmark = pytest.mark.usefixtures("no_workers")
 
 
 def tars(out: Path) -> list[Path]:
     return sorted((out / "artefacts").rglob("*.tar"))
-
-
-def test_nothing_goes_unless_what_was_packed_reads_as_it_was_written(tmp_path: Path) -> None:
-    source, out = write_folder(tmp_path / "figures", 2), tmp_path / "run"
-    build(source, out)
-    before = tars(out)
-    shard = next((out / "dataset" / "data").glob("train-*"))
-    data = bytearray(shard.read_bytes())
-    data[len(data) // 2] ^= 1
-    shard.write_bytes(data)
-    assert "no artefact is removed" in build(source, out, "--keep", "none", code=1)["error"]
-    assert tars(out) == before
-    told = build(source, out, "--min-iou", "0.999", "--keep", "none", "--max-failures", "3", code=1)
-    assert told["freed"] == 0
 
 
 def test_samples_go_with_their_artefacts(tmp_path: Path) -> None:

@@ -24,8 +24,8 @@ from specsia_build.dataset.splits import from_json, to_json
 from specsia_build.errors import UsageError
 from specsia_build.files.sources import source_digest
 from specsia_build.frame import view_yaws
+from specsia_build.pipeline.folder import settings_before
 from specsia_build.pipeline.layout import RunLayout
-from specsia_build.pipeline.mark import settings_before
 from specsia_build.pipeline.selection import _split, parted_doubles
 from tests.shapes import write_folder
 
@@ -60,17 +60,6 @@ def test_the_published_settings_draw_the_published_splits(tmp_path: Path) -> Non
     assert splits_of(open_dataset(like)) == dict(found)
     assert view_yaws(config.views) == tuple(36.0 * k for k in range(10))
     assert set(schema.PUBLISHED_COLUMNS) <= set(schema.COLUMNS)
-
-
-def test_a_manifest_that_states_a_split_later_moves_the_character_and_it_is_said(tmp_path: Path) -> None:
-    layout, said = RunLayout(tmp_path), Entry("c", "glb", Path("c.glb"), split="test")
-    layout.splits.write_text(to_json({"a": "train", "b": "validation", "c": "train"}))
-    _, found, remarks = _split(BuildConfig(), layout, [*entries("a", "b"), said], {})
-    assert found == {"a": "train", "b": "validation", "c": "test"}
-    assert remarks == ["the manifest moves c from train to test"]
-    layout.splits.write_text(to_json(found))
-    assert _split(BuildConfig(), layout, entries("a", "b", "c"), {})[1] == found
-    assert _split(BuildConfig(), layout, [*entries("a", "b"), said], {})[2] == []
 
 
 def test_only_its_characters_are_chosen_and_its_splits_hold(tmp_path: Path) -> None:

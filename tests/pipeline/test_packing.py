@@ -11,8 +11,6 @@ import pytest
 
 from specsia_build.config import BuildConfig
 from specsia_build.dataset import parquet, splits
-from specsia_build.errors import SpecsiaError
-from specsia_build.files.names import is_temporary
 from specsia_build.pipeline.executors import Lost, Needs
 from specsia_build.pipeline.layout import RunLayout
 from specsia_build.pipeline.pack import DamagedInputs, makes_shards
@@ -90,14 +88,6 @@ def test_a_dataset_is_the_same_whoever_packs_it_in_whatever_order(layout: RunLay
     assert sums(layout.dataset) == sums(alone)
 
 
-def test_what_fits_in_a_shard_is_packed_without_workers(
-    layout: RunLayout, workers: Workers, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(parquet, "SHARD_BYTES", 10**6)
-    assert packed(layout, workers)[0].rows == 2 * len(IDS)
-    assert not workers.needs
-
-
 def test_all_that_is_damaged_is_told_at_once_and_the_old_dataset_stays(layout: RunLayout, workers: Workers) -> None:
     packed(layout, workers)
     before = sums(layout.dataset)
@@ -112,26 +102,3 @@ def test_all_that_is_damaged_is_told_at_once_and_the_old_dataset_stays(layout: R
     assert set(found.value.which) == places
     assert sums(layout.dataset) == before
     assert [path.name for path in layout.root.iterdir() if path.name.startswith(".")] == []
-
-
-@pytest.mark.parametrize("lost", [1, None])
-def test_workers_have_ended_before_what_they_wrote_is_removed(
-    layout: RunLayout, workers: Workers, monkeypatch: pytest.MonkeyPatch, lost: int | None
-) -> None:
-    there: list[bool] = []
-
-    def run(*call: Any) -> Iterator[tuple[int, Any]]:
-        try:
-            yield from workers(*call)
-        finally:
-            there.append(any(is_temporary(path.name) for path in layout.root.iterdir()))
-
-    def full(_: Path, images: Iterator[Any]) -> None:
-        next(images)
-        raise SpecsiaError("the disk is full")
-
-    workers.lost = lost
-    monkeypatch.setattr(pack, "write_checksums", full)
-    with pytest.raises(SpecsiaError, match="the disk is full" if lost is None else "was not packed"):
-        packed(layout, run)
-    assert there == [True]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import signal
 import socket
 import subprocess
 import sys
@@ -21,7 +20,6 @@ import pytest
 
 import specsia_build
 from specsia_build.config import BuildConfig
-from specsia_build.errors import UsageError
 from specsia_build.pipeline.executors import Lost, Needs
 from specsia_build.pipeline.layout import RunLayout
 from tests.artefacts import artefact
@@ -185,19 +183,6 @@ def test_every_item_is_either_done_or_lost_for_its_reason(layout: RunLayout, mon
     assert "2 CPUs, 2 GPUs" in said[0]
 
 
-@pytest.mark.parametrize("what", ["source", "version"])
-def test_a_node_that_lacks_something_ends_the_build(
-    layout: RunLayout, what: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from specsia_build.pipeline.executors import on_ray
-
-    config = BuildConfig(source="sample:1" if what == "version" else str(layout.root / "nowhere"))
-    if what == "version":
-        monkeypatch.setattr(on_ray, "__version__", "0.0")
-    with on_ray.ray_executor(config, layout, print) as execute, pytest.raises(UsageError, match="the node"):
-        list(execute(abs, [1], Needs(timeout=5.0)))
-
-
 def test_a_node_that_is_killed_costs_nothing(head: Head, layout: RunLayout) -> None:
     from specsia_build.pipeline.executors.on_ray import ray_executor
 
@@ -236,23 +221,6 @@ def test_an_actor_works_on_the_gpu_that_ray_gave_it(head: Head, tmp_path: Path) 
     again = command(*arguments, *stages, environment=head.environment(), cwd=tmp_path)
     assert (again["stages"][1]["made"], again["stages"][1]["kept"]) == (1, 4)
     assert lines(tmp_path / "up" / "devices") == [""]
-
-
-def test_a_build_that_is_stopped_takes_its_workers_along(head: Head, tmp_path: Path) -> None:
-    source = write_folder(tmp_path / "figures", 2)
-    backend = standin(head, tmp_path, {"0": "hang", "1": "hang"}, ["0"])
-    arguments = ["build", str(source), "--out", "out", "--executor", "ray", "--backend", backend, *SMALL]
-    run = [sys.executable, "-c", COMMAND, *arguments, "--stage", "render", "--stage", "reconstruct"]
-    process = subprocess.Popen(
-        run, env=head.environment(), cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
-    )
-    begun = eventually(lambda: bool(lines(tmp_path / "up" / "attempts")))
-    process.send_signal(signal.SIGTERM if begun else signal.SIGKILL)
-    _, error = process.communicate(timeout=300)
-    assert begun, error
-    assert error.strip().splitlines()[-1] == "specsia: stopped; the same command goes on from here"
-    assert eventually(lambda: processes_naming(str(tmp_path / "up")) == [])
-    assert len(list((tmp_path / "out" / "artefacts" / "render").rglob("*.tar"))) == 2
 
 
 def test_a_cluster_of_its_own_has_no_gpu_to_wait_for_and_ends_with_the_build(head: Head, tmp_path: Path) -> None:

@@ -71,18 +71,6 @@ def test_shares_join_to_the_bytes_of_one_build(shares: tuple[Path, list[Path]], 
     assert found["failed"] == sum(len((run / "failures.jsonl").read_text().splitlines()) for run in runs)
 
 
-def test_a_merge_that_was_stopped_goes_on_and_what_is_missing_is_told(
-    shares: tuple[Path, list[Path]], tmp_path: Path
-) -> None:
-    _, runs = shares
-    layout = RunLayout(tmp_path / "joined")
-    config = replace(merge(runs[:2], layout), max_failures="100%")
-    told = run_build(config, layout, ("pack",), False, Progress()).stopped
-    assert told is not None
-    assert "neither built up to date nor on record as failed" in told
-    merged(runs, layout.root)
-
-
 def test_the_command_joins_them_and_says_where_the_dataset_is(shares: tuple[Path, list[Path]], tmp_path: Path) -> None:
     _, runs = shares
     out = tmp_path / "joined by command"

@@ -18,7 +18,7 @@ from specsia_build.pipeline.progress import Progress
 from specsia_build.pipeline.status import run_status
 from specsia_build.pipeline.store import read_artefact
 from specsia_build.pipeline.summary import BuildSummary
-from specsia_build.stages import registry, render
+from specsia_build.stages import registry
 from specsia_build.stages.stage import CharacterStage
 from tests.pipeline import clip_frames
 from tests.shapes import write_figure
@@ -80,21 +80,6 @@ def test_a_new_stage_is_planned_made_kept_and_made_again(
     assert run("frames") == {"frames": (2, 0, 0)}
     assert run("frames", fresh=True) == {"frames": (2, 0, 0)}
     assert [path.name for path in (layout.root / "artefacts").iterdir()] == ["frames"]
-
-
-def test_a_stage_may_read_what_others_made(enter: Callable[[CharacterStage], None], tmp_path: Path) -> None:
-    config, layout = config_of(tmp_path / "source", "a"), RunLayout(tmp_path / "run")
-    stage = replace(clip_frames.STAGE, earlier=(render.STAGE,), per_backend=True)
-    enter(stage)
-    names = ("render", "frames")
-    assert counts(build(config, layout, names, False, Progress())) == dict.fromkeys(names, (1, 0, 0))
-    # What a stage reads is made again first where it turns out damaged.
-    layout.artefact(stage, "relief", "a").unlink()
-    path = layout.artefact(render.STAGE, None, "a")
-    sound = path.read_bytes()
-    path.write_bytes(sound.replace(b"IDAT", b"IDOT", 1))
-    assert counts(build(config, layout, names, False, Progress()))["frames"] == (1, 0, 0)
-    assert path.read_bytes() == sound
 
 
 def test_what_a_stage_fails_on_is_lost_to_those_that_rest_on_it_alone(

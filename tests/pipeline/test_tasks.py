@@ -33,14 +33,6 @@ def task(tmp_path: Path) -> Task:
     return Task(render.STAGE, entry, None, config, RunLayout(tmp_path / "out"))
 
 
-def test_a_late_attempt_that_fails_leaves_what_another_made(task: Task) -> None:
-    assert perform(task).reason is None
-    made = task.path.read_bytes()
-    task.entry.path.write_text("v nan nan nan")
-    assert perform(task).reason is not None
-    assert task.path.read_bytes() == made
-
-
 @pytest.mark.parametrize("name", ["figure.obj", "figure.mtl"])
 def test_nothing_is_made_of_a_file_that_is_another_by_the_end(task: Task, name: str) -> None:
     """One that is saved, or turns up, after it was read and before its digest was taken."""
@@ -71,12 +63,6 @@ def test_a_full_disk_is_not_the_characters_fault(task: Task, monkeypatch: pytest
     monkeypatch.undo()
     assert perform(task).reason is None
     assert read_meta(task.path) is not None
-
-
-def test_a_folder_in_the_place_of_an_artefact_is_a_sentence(task: Task) -> None:
-    task.path.mkdir(parents=True)
-    with pytest.raises(WriteError, match=r"/figure\.tar cannot be written because a folder"):
-        perform(task)
 
 
 def test_what_there_is_to_look_at_comes_back_with_the_outcome(task: Task, monkeypatch: pytest.MonkeyPatch) -> None:

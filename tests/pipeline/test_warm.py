@@ -2,55 +2,19 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from numba.core.dispatcher import Dispatcher
 
 from specsia_build.characters.sources import open_source
 from specsia_build.config import BuildConfig, with_settings
-from specsia_build.jit import Later
 from specsia_build.pipeline import warm
 from specsia_build.pipeline.executors import Lost
 from specsia_build.pipeline.progress import Progress
 from specsia_build.pipeline.warm import compile_once
 from specsia_build.stages.registry import character_stages
-from tests.clips import clips_config, run_clips, write_figures
-
-ROOT = Path(__file__).parents[2]
-
-
-def specialised() -> set[tuple[str, str, str]]:
-    """What of each compiled function this process has: module, name and signature."""
-    modules = [module for name, module in list(sys.modules.items()) if name.startswith("specsia_build")]
-    named = {value.made for module in modules for value in vars(module).values() if isinstance(value, Later)}
-    found = {made for made in named if isinstance(made, Dispatcher)}
-    return {(f.py_func.__module__, f.py_func.__name__, str(signature)) for f in found for signature in f.signatures}
-
-
-def needed_besides(folder: Path) -> list[str]:
-    """What clips of a character need of compiled code that was not there after their stages had compiled theirs."""
-    config = clips_config(
-        write_figures(folder / "figures", 1),
-        recipes=["frames", "dravie", "paintbucket", "animerun", "conr"],
-    )
-    for stage in character_stages(config):
-        if stage.warm is not None:
-            stage.warm(config)
-    before = specialised()
-    _, summary = run_clips(folder / "run", config)
-    assert not summary.failures
-    return sorted(f"{module}.{name}{signature}" for module, name, signature in specialised() - before)
-
-
-def test_clips_compile_nothing_after_what_their_stages_compiled(tmp_path: Path) -> None:
-    code = f"from tests.pipeline.test_warm import *; print(needed_besides(Path({str(tmp_path)!r})))"
-    found = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
-    assert (found.stdout.strip(), found.returncode) == ("[]", 0), found.stderr
 
 
 class Said(Progress):
@@ -103,10 +67,3 @@ def test_only_what_a_run_needs_is_compiled_and_that_once(compiler: Compiler) -> 
     assert compiled(compiler, clips) == ({"motions", "draw"}, 1)
     assert "reconstruct" in compiled(compiler, replace(stills, backends=("relief", "fusion:0.5")))[0]
     assert "renderer" in compiled(compiler, replace(stills, look="lit"))[0]
-
-
-def test_what_was_not_compiled_is_tried_again(compiler: Compiler) -> None:
-    config = with_settings(BuildConfig(), {"source": "sample:1", "backends": ["relief"]}, "a test")
-    compiler.loses = {"project"}
-    assert "project" in compiled(compiler, config)[0]
-    assert compiled(compiler, config)[0] == {"project"}

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
-
-import pytest
 
 from tests.backends.upstream.standins import FAULTY, SLAB, eventually, lines, processes_naming
 from tests.backends.upstream.upstreams import write_files
@@ -122,21 +119,3 @@ def test_a_build_loses_only_what_failed_and_leaves_nobody_behind(tmp_path: Path)
     again = build(source, tmp_path / "out", backend, environment)
     assert again["failures"] == []
     assert (again["stages"][1]["made"], again["stages"][1]["kept"]) == (6, 14)
-
-
-@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
-def test_a_build_that_is_killed_takes_its_workers_along(tmp_path: Path, how: signal.Signals) -> None:
-    source = write_folder(tmp_path / "figures", 2)
-    backend, environment = write_backend(tmp_path, {"0": "hang", "1": "hang"}, [f"k{os.getpid()}"])
-    up = str(tmp_path / "up")
-    process = subprocess.Popen(
-        arguments(source, tmp_path / "out", backend),
-        env=environment,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    assert eventually(lambda: bool(lines(tmp_path / "up" / "attempts")))
-    assert any(pid != process.pid for pid in processes_naming(up))
-    process.send_signal(how)
-    process.wait(30)
-    assert eventually(lambda: processes_naming(up) == [])

@@ -1,4 +1,4 @@
-"""Whose a run's folder is, and what a stopped or refused build leaves of it."""
+"""A run's folder: whose it is, who may write to it, and what a stopped or refused build leaves of it."""
 
 from __future__ import annotations
 
@@ -8,29 +8,19 @@ from pathlib import Path
 
 import pytest
 
-from specsia_build.backends.registry import load_backend
 from specsia_build.cli.runs import STAGES
-from specsia_build.config import BuildConfig, write_settings
+from specsia_build.config import BuildConfig
 from specsia_build.dataset import splits
-from specsia_build.errors import UsageError
+from specsia_build.errors import UsageError, WriteError
 from specsia_build.files.writing import write_bytes
 from specsia_build.pipeline import build as building
-from specsia_build.pipeline.clearing import forget
+from specsia_build.pipeline.folder import changes, check_folder, forget, locked, write_mark
 from specsia_build.pipeline.layout import RunLayout
-from specsia_build.pipeline.mark import (
-    changes,
-    check_folder,
-    note_versions,
-    outdated,
-    settings_before,
-    told_before,
-)
 from specsia_build.pipeline.progress import Progress
 from specsia_build.pipeline.settings import effective
 from specsia_build.pipeline.store import write_artefact
 from specsia_build.stages import render
 from specsia_build.stages.artefact import Artefact, seal
-from specsia_build.stages.registry import character_stages
 from tests.shapes import write_figure
 
 
@@ -39,7 +29,7 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 
 @pytest.mark.parametrize("fresh", [False, True])
-@pytest.mark.parametrize("name", ["dataset/raw/photos.txt", "report.html", "config.yaml", "artefacts/a.tar", "logs/x"])
+@pytest.mark.parametrize("name", ["report.html", "artefacts/a.tar"])
 def test_a_folder_that_holds_something_else_is_refused(tmp_path: Path, name: str, fresh: bool) -> None:
     home = tmp_path / "home"
     write_bytes(home / name, b"mine: 1")
@@ -52,7 +42,7 @@ def test_a_folder_that_holds_something_else_is_refused(tmp_path: Path, name: str
 def test_a_new_or_empty_folder_is_marked_and_a_newer_run_refused(tmp_path: Path) -> None:
     layout = RunLayout(tmp_path / "run")
     check_folder(layout)
-    note_versions(BuildConfig(source="sample:3"), layout, ())
+    write_mark(layout, "sample:3")
     check_folder(layout)
     mark = json.loads(layout.mark.read_text())
     assert (mark["kind"], mark["format"], mark["source"]) == ("specsia run", 1, "sample:3")
@@ -93,7 +83,7 @@ def test_a_first_build_that_is_refused_leaves_nothing(tmp_path: Path, source: st
 
 def test_what_is_forgotten_is_what_builds_write(tmp_path: Path) -> None:
     layout = RunLayout(tmp_path / "run")
-    note_versions(BuildConfig(source="sample:3"), layout, ())
+    write_mark(layout, "sample:3")
     layout.splits.write_text(splits.to_json({"0": "train", "1": "train"}))
     own = (
         "artefacts/render/5f/0.tar", "artefacts/project/relief/6b/1.tar", "logs/tasks.jsonl", "logs/render/1.txt",
@@ -117,29 +107,6 @@ def test_what_is_forgotten_is_what_builds_write(tmp_path: Path) -> None:
     assert forget(layout) == []
 
 
-def test_what_other_versions_made_is_told_until_all_of_it_is_made_anew(tmp_path: Path) -> None:
-    layout, config = RunLayout(tmp_path / "run"), BuildConfig(source="sample:3")
-    write_settings(config, layout.config)
-    note_versions(config, layout, ())
-    assert outdated(layout, config) == []
-    mark = json.loads(layout.mark.read_text())
-    mark["versions"] |= {"render": 1, "relief": 2, "elsewhere": 7}
-    layout.mark.write_text(json.dumps(mark))
-    both = [f"render 1 -> {render.STAGE.version}", f"relief 2 -> {load_backend('relief').version}"]
-    assert outdated(layout, config) == both
-    assert f"what other versions made in {layout.root} is made anew: {'; '.join(both)}" in told_before(
-        settings_before(layout), config, layout, 3, True
-    )
-    # A build begins, and is killed.
-    note_versions(config, layout, ())
-    assert outdated(layout, config) == both
-    note_versions(config, layout, [render.STAGE])
-    assert outdated(layout, config) == both[1:]
-    note_versions(config, layout, character_stages(config))
-    assert outdated(layout, config) == []
-    assert json.loads(layout.mark.read_text())["versions"]["elsewhere"] == 7
-
-
 def test_changes_are_told_as_old_and_new() -> None:
     before = {"views": 10, "backends": ["relief"], "like": None, "size": 512, "seed": 42}
     config = BuildConfig(views=8, backends=("relief", "fusion"), like="owner/name")
@@ -149,3 +116,19 @@ def test_changes_are_told_as_old_and_new() -> None:
         "views 10 -> 8",
     ]
     assert changes({}, config) == []
+
+
+def enter(layout: RunLayout) -> None:
+    with locked(layout):
+        pass
+
+
+def test_a_locked_folder_is_another_builds(tmp_path: Path) -> None:
+    layout = RunLayout(tmp_path / "out")
+    with locked(layout), pytest.raises(UsageError):
+        enter(layout)
+    enter(layout)
+    assert not layout.root.exists()
+    layout.lock.mkdir(parents=True)
+    with pytest.raises(WriteError, match="state/lock"):
+        enter(layout)

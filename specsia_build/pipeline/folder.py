@@ -1,0 +1,235 @@
+"""A run's folder: its mark, its lock, what a build changes in it, and what is removed from it."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from specsia_build import __version__
+from specsia_build.characters.character import Entry
+from specsia_build.config import BuildConfig, read_settings, result_settings
+from specsia_build.dataset import exchange, schema
+from specsia_build.dataset.parquet import stored_rows
+from specsia_build.errors import UsageError, plural
+from specsia_build.files.names import is_temporary
+from specsia_build.files.records import remembered_json
+from specsia_build.files.writing import write_bytes, writing
+from specsia_build.ownership import bears, is_vacant, listed_below, refuse_foreign_folder, remove_empty
+from specsia_build.pipeline.layout import REPORT_MARK, RunLayout
+from specsia_build.pipeline.plan import Run, found_inputs
+from specsia_build.stages import render
+from specsia_build.stages.stage import Job
+
+KIND = "specsia run"
+FORMAT = 1
+
+PICTURES_MARK = "specsia-report.txt"
+"""In every folder of a page's pictures."""
+
+_PICTURE = re.compile(r"[0-9a-f]{32}\.(webp|png)")
+
+_BUILT = {
+    "artefacts": re.compile(r"artefacts/([^/]+/){1,2}[0-9a-f]{2}/[^/]+\.tar"),
+    "logs": re.compile(r"logs/(tasks\.jsonl|workers/[^/]+\.(jsonl|log)|([^/]+/){1,2}[^/]+\.txt)"),
+    "quarantine": re.compile(r"quarantine/([^/]+/){2,3}(why\.txt|[a-z_]+_\d{2,3}\.png)"),
+}
+"""Names of the files that builds write, by the folder that they lie in."""
+
+
+def write_mark(layout: RunLayout, source: str) -> None:
+    """Mark a folder as a run's."""
+    mark = {"kind": KIND, "format": FORMAT, "specsia": __version__, "source": source}
+    write_bytes(layout.mark, (json.dumps(mark, indent=1, ensure_ascii=False) + "\n").encode(), lasting=True)
+
+
+def check_folder(layout: RunLayout) -> None:
+    """Check that a run may be written to a folder; nothing is written.
+
+    Raises:
+        UsageError: if it holds something else, or a run of a newer version.
+    """
+    if is_vacant(layout.root):
+        return
+    # A damaged mark is written anew.
+    if layout.mark.is_file():
+        mark = remembered_json(layout.mark)
+        if isinstance(mark, dict) and mark.get("kind") == KIND and mark.get("format", FORMAT) != FORMAT:
+            raise UsageError(f"{layout.root} holds a run of a newer version of specsia: use that, or another --out")
+    # A build that was killed before it wrote the mark leaves its lock.
+    elif any(path != layout.lock.parent and not is_temporary(path.name) for path in layout.root.iterdir()):
+        refuse_foreign_folder(layout.root, "build of specsia")
+
+
+@contextmanager
+def locked(layout: RunLayout) -> Iterator[None]:
+    """Create a run's folder and keep other builds out of it for as long as the context lasts.
+
+    Raises:
+        UsageError: if another build is at work there.
+        WriteError: if the folder cannot be written.
+    """
+    lock, existed = FileLock(layout.lock, timeout=0), layout.root.exists()
+    with writing(layout.lock):
+        layout.lock.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            lock.acquire()
+        except Timeout as error:
+            raise UsageError(
+                f"another build is at work in {layout.root}: wait for it, or use another --out; if there is none, "
+                f"delete {layout.lock}"
+            ) from error
+    try:
+        yield
+    finally:
+        with suppress(OSError):
+            lock.release()
+            # A refused build leaves nothing.
+            if not layout.mark.exists():
+                for path in (layout.lock, layout.index):
+                    path.unlink(missing_ok=True)
+                layout.lock.parent.rmdir()
+                if not existed:
+                    layout.root.rmdir()
+
+
+def settings_before(layout: RunLayout) -> dict[str, Any]:
+    """Settings of the build that a folder holds; empty where it holds none."""
+    return read_settings(layout.config) if layout.config.is_file() else {}
+
+
+def changes(before: Mapping[str, Any], config: BuildConfig) -> list[str]:
+    """Settings of a run that a build changes, such as ``views 10 -> 8``."""
+    return list(_changed(before, result_settings(config)))
+
+
+def _changed(before: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[str]:
+    def text(value: object) -> str:
+        if isinstance(value, list):
+            return ", ".join(map(str, value)) or "none"
+        return "none" if value is None else str(value)
+
+    for name, value in now.items():
+        was = before.get(name, value)
+        if isinstance(was, dict) and isinstance(value, dict):
+            yield from _changed(was, value)
+        elif was != value:
+            yield f"{name} {text(was)} -> {text(value)}"
+
+
+def _packed_rows(dataset: Path) -> int | None:
+    """Rows of a packed dataset, None where none can be read."""
+    shards = [name for name in exchange.listed_names(dataset) if name.startswith(f"{schema.DATA}/")]
+    rows = [count for name in shards if (count := stored_rows(dataset / name)) is not None]
+    return sum(rows) if shards and len(rows) == len(shards) else None
+
+
+def change_notices(before: Mapping[str, Any], config: BuildConfig, layout: RunLayout, characters: int) -> list[str]:
+    """Lines on what a build of so many characters is about to change of the run that it finds."""
+    changed, old = changes(before, config), _packed_rows(layout.dataset)
+    lines = [f"{layout.root} holds a build with other settings, which changes: {'; '.join(changed)}"] if changed else []
+    fewer = old is not None and config.clips is None and _planned_rows(config, characters) < old
+    if old is not None and (changed or fewer):
+        lines.append(f"its dataset of {plural(old, 'row')} is replaced")
+    return lines
+
+
+def _planned_rows(config: BuildConfig, characters: int) -> int:
+    """Rows of the dataset of so many characters, if none of them fails."""
+    return characters * config.views * len(config.backends)
+
+
+def refuse_other_source(before: Mapping[str, Any], run: Run, entries: Sequence[Entry]) -> None:
+    """Check that a run whose source is named anew keeps its characters and does not lose rows.
+
+    Raises:
+        UsageError: if all that was rendered is of other characters, which only bear the same names, or the dataset
+            would become smaller.
+    """
+    if before.get("source", run.config.source) == run.config.source:
+        return
+    metas = ((entry, run.meta(render.STAGE, None, entry.id)) for entry in entries)
+    rendered = [(render.sources(Job(entry, run.config)), meta) for entry, meta in metas if meta is not None]
+    digest = run.index.digest
+    others = rendered and not any(found_inputs(sources, meta, digest) == meta["inputs"] for sources, meta in rendered)
+    old, new = _packed_rows(run.layout.dataset), _planned_rows(run.config, len(entries))
+    if others or (run.config.clips is None and old is not None and new < old):
+        why = "none of whose characters is in" if others else f"whose {old} rows would become {new} with"
+        raise UsageError(
+            f"{run.layout.root} holds a build of another source, {before['source']}, {why} {run.config.source}: give "
+            "another --out, or --fresh to begin anew there"
+        )
+
+
+def _remove(layout: RunLayout, folder: Path, names: re.Pattern[str]) -> tuple[list[str], int]:
+    """Remove files below a folder of a run by their names; returns the names of others, and the bytes removed."""
+    others, freed = [], 0
+    for below in listed_below(folder):
+        path = folder / below
+        name = path.relative_to(layout.root).as_posix()
+        if names.fullmatch(name) and path.is_file() and not path.is_symlink():
+            freed += path.stat().st_size
+            path.unlink()
+        elif path.is_symlink() or not path.is_dir():
+            others.append(name)
+    remove_empty(folder)
+    return others, freed
+
+
+def forget_failure(layout: RunLayout, stage: str, backend: str | None, key: str) -> None:
+    """Remove the log and the pictures of a character or clip that failed, as it is tried again."""
+    layout.details(stage, backend, key).unlink(missing_ok=True)
+    folder = layout.pictures(stage, backend, key)
+    if folder.is_dir() and not folder.is_symlink():
+        _remove(layout, folder, _BUILT["quarantine"])
+
+
+def forget(layout: RunLayout) -> list[str]:
+    """Remove what an earlier build left in the folder, but for its settings and procedural characters.
+
+    Returns:
+        Names relative to the run of foreign files, which stay.
+    """
+    foreign = [name for folder, names in _BUILT.items() for name in _remove(layout, layout.root / folder, names)[0]]
+    foreign += [f"{layout.dataset.name}/{name}" for name in exchange.remove(layout.dataset)]
+    if bears(layout.report, REPORT_MARK):
+        layout.report.unlink()
+        sweep_pictures(pictures_of(layout.report))
+    for path in (layout.failures, layout.splits):
+        path.unlink(missing_ok=True)
+    return foreign
+
+
+def remove_artefacts(layout: RunLayout) -> int:
+    """Remove all artefacts, as `--keep none` asks; returns the bytes that are free now."""
+    return _remove(layout, layout.artefacts, _BUILT["artefacts"])[1]
+
+
+def pictures_of(page: Path) -> Path:
+    """Folder of the pictures of a page that would be too large with them."""
+    return page.with_name(f"{page.stem}_files")
+
+
+def sweep_pictures(folder: Path, kept: Collection[str] = ()) -> None:
+    """Remove the pictures that a page no longer shows, and the folder where it shows none and nothing else is in it.
+
+    A folder without our mark, and files of other names, stay as they are.
+
+    Raises:
+        WriteError: if something cannot be removed.
+    """
+    if not (folder / PICTURES_MARK).is_file():
+        return
+    with writing(folder):
+        for path in sorted(folder.iterdir()):
+            ours = _PICTURE.fullmatch(path.name) or is_temporary(path.name)
+            if ours and path.name not in kept and (path.is_file() or path.is_symlink()):
+                path.unlink()
+        if not kept:
+            (folder / PICTURES_MARK).unlink()
+            remove_empty(folder)
