@@ -8,23 +8,26 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from specsia_build.animation.gaits import gaits
-from specsia_build.animation.plans import TRAILING
 from specsia_build.characters.bicar_rig import RIG, StoredRig, read_rig
 from specsia_build.characters.character import Entry, is_unicode
 from specsia_build.characters.images import IMAGE_SUFFIXES
+from specsia_build.characters.motions import built_in, motion_for
 from specsia_build.characters.obj.read import read_obj_with_image
 from specsia_build.characters.raw import RawMesh, RawMoving
 from specsia_build.characters.side_files import SideFiles
 from specsia_build.errors import CharacterError, SpecsiaError
 from specsia_build.files.records import parse_json
 from specsia_build.files.sources import is_file, read_source
+from specsia_build.frame import up_rotation
 from specsia_build.rendering.mesh import concatenate
 
 _PARTS = {"m": ("m",), "e": ("e", "eyes")}
 """The meshes of a character, each with the names that `drop` may call the whole of it by."""
 DRAWING = "image/image_reshape512.jpeg"
 """A character's own drawing, below its folder."""
+
+_NO_BONES = frozenset(("leftEar", "rightEar", "tail1", "tail2", "tail3"))
+"""Joints of samples that are no bones of a humanoid."""
 
 _MOST_METADATA_BYTES = 2**20
 _SUFFIXES = (".bmp", *(s for s in IMAGE_SUFFIXES if s != ".bmp"))
@@ -123,16 +126,19 @@ def read_bicar(
 
 
 def _moving(stored: StoredRig, points: NDArray[np.float32], meshes: tuple[str, ...], name: str) -> RawMoving:
-    """The rig of some meshes' vertices, and the gaits of its skeleton."""
+    """The rig of some meshes' vertices, and the built-in motions on its skeleton."""
     try:
         rig = stored.rig(points, meshes)
     except ValueError as error:
         raise CharacterError(f"{name}: {error}") from error
-    bones = {bone: node for node, bone in enumerate(stored.names) if bone not in TRAILING}
+    bones = {bone: node for node, bone in enumerate(stored.names) if bone not in _NO_BONES}
+    upright = np.eye(4)
+    upright[:3, :3] = up_rotation("+y")
+    placed, file = rig.placed(upright), built_in()
     try:
-        motions = gaits(rig.skeleton, bones, stored.hang, stored.lift)
+        motions = tuple(motion_for(placed, bones, file, motion)[0] for motion in file.motions)
         return RawMoving(rig, motions=motions, humanoid=bones)
-    except ValueError as error:
+    except CharacterError as error:
         return RawMoving(rig, humanoid=bones, warnings=(f"{name} has a rig and no motions: {error}",))
 
 

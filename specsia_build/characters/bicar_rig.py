@@ -1,8 +1,7 @@
 """The rig of a character in the layout of 3DBiCar: ``tpose/rig.json``, which procedural samples have beside the OBJs.
 
 One JSON object: `joints`, a row of name, parent (-1 for none) and place for each; `skins`, by mesh (`m`, `e`) a row for
-each vertex of its OBJ, of joints and their shares in ten thousandths by turns; `hang` and `lift`, degrees below and
-above the horizontal that its arms may take.
+each vertex of its OBJ, of joints and their shares in ten thousandths by turns.
 """
 
 from __future__ import annotations
@@ -48,15 +47,12 @@ class StoredRig:
         parents: (J,) int32, every parent before its children, -1 for roots.
         places: (J, 3) float64 at rest, where no joint is turned.
         skins: by the mesh's name.
-        hang, lift: degrees below and above the horizontal that the arms may take without touching the rest.
     """
 
     names: tuple[str, ...]
     parents: NDArray[np.int32]
     places: NDArray[np.float64]
     skins: Mapping[str, Skin]
-    hang: float
-    lift: float
 
     def skeleton(self) -> Skeleton:
         """Its joints as nodes without turn or scale."""
@@ -104,7 +100,7 @@ def rig_text(rig: StoredRig) -> str:
         for name, parent, place in zip(rig.names, rig.parents, rig.places, strict=True)
     ]
     skins = {name: [_row(*row) for row in _shares(skin)] for name, skin in rig.skins.items()}
-    stated = {"joints": joints, "hang": rig.hang, "lift": rig.lift, "skins": skins}
+    stated = {"joints": joints, "skins": skins}
     return json.dumps(stated, separators=(",", ":")) + "\n"
 
 
@@ -145,12 +141,11 @@ def _parsed(stated: Any) -> StoredRig:
     names = tuple(str(row[0]) for row in rows)
     parents = np.array([row[1] for row in rows], np.int32)
     places = np.array([row[2:] for row in rows], np.float64)
-    hang, lift = float(stated["hang"]), float(stated["lift"])
     _hold(0 < len(rows) <= _MOST_JOINTS and places.shape == (len(rows), 3), "its joints are no places in space")
     _hold(bool(((parents >= -1) & (parents < np.arange(len(rows)))).all()), "a joint comes before its parent")
-    _hold(bool(np.isfinite(places).all() and np.isfinite([hang, lift]).all()), "it has numbers that are not finite")
+    _hold(bool(np.isfinite(places).all()), "it has numbers that are not finite")
     skins = {str(name): _skin(list(rows), len(names)) for name, rows in stated["skins"].items()}
-    return StoredRig(names, parents, places, skins, hang, lift)
+    return StoredRig(names, parents, places, skins)
 
 
 def _skin(rows: list[list[int]], joint_count: int) -> Skin:

@@ -11,9 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from specsia_build import memory
-from specsia_build.animation.dummy import dummy
 from specsia_build.animation.figure import figure_moved, figure_of
-from specsia_build.animation.gaits import GAITS, gaits
 from specsia_build.animation.motion import Motion
 from specsia_build.animation.retarget import follows_by_name, retargeted
 from specsia_build.animation.rig import Rig
@@ -60,16 +58,15 @@ class MotionFile(Motions):
     front: str = "-y"
 
 
-BUILT_IN = tuple(GAITS)
-"""Names of the motions that come with the package, for any humanoid."""
+BUILT_IN = ("idle", "walk", "run", "jump", "wave", "turn")
+"""Names of the motions that come with the package, for any humanoid; all can be looped."""
 
 
 @lru_cache(maxsize=1)
 def built_in() -> MotionFile:
-    """The motions that come with the package, on a plain human skeleton."""
-    skeleton = dummy()
-    bones = {name: node for node, name in enumerate(skeleton.names)}
-    return MotionFile("the built-in motions", skeleton, "+z", motions=gaits(skeleton, bones), humanoid=bones)
+    """Read the motions that come with the package, on a plain human skeleton."""
+    path = Path(__file__).parents[1] / "animation" / "motions.glb"
+    return replace(read_motions(path), name="the built-in motions")
 
 
 def read_motions(path: Path, root: Path | None = None) -> MotionFile:

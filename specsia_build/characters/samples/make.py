@@ -10,7 +10,6 @@ import scipy
 from numpy.typing import NDArray
 
 from specsia_build import frame
-from specsia_build.animation.plans import AHEAD
 from specsia_build.characters.bicar_rig import Skin, StoredRig
 from specsia_build.characters.samples.body import SIDES, Body, add_body, add_extras, cloak, tail_points
 from specsia_build.characters.samples.head import MOVING_EARS, Skull, add_face, add_hair, add_hat, add_head
@@ -22,9 +21,6 @@ from specsia_build.rendering.mesh import Material, Mesh, Texture
 
 _SEAM = 0.05
 """How much farther than the nearest bone another may be to have a share."""
-
-MOST_DEG = 75
-"""Farther from the horizontal no arm goes, whatever room there is."""
 
 
 def joints_of(body: Body, skull: Skull) -> dict[str, tuple[str, Array]]:
@@ -104,31 +100,6 @@ def _hang(points: Array, shares: Array, names: list[str], body: Body, follow: fl
     shares[:, names.index("rightFoot")] = fall * (1 - left)
 
 
-def free_angle(body: Body, rest: Array, way: int) -> float:
-    """Degrees from the horizontal that both arms may take: down for `way` -1; up and `AHEAD` of the body for 1.
-
-    Args:
-        body: whose arms.
-        rest: (N, 3) vertices of all that is no arm.
-        way: up or down.
-    """
-    frame, build = body.frame, body.build
-    out = np.linspace(0.5, 1.2, 6) * build.reach
-    radius = max(build.arm, build.wrist) + 0.02
-    beside = np.abs(rest) * (1, 0, 0) + rest * (0, 1, 1)
-    start = round(-way * np.rad2deg(build.drop))
-    free = start
-    for angle in range(start, MOST_DEG + 1, 3):
-        turn, ahead = np.deg2rad(angle), AHEAD if way > 0 else 0.0
-        direction = np.array([np.cos(turn) * np.cos(ahead), way * np.sin(turn), np.cos(turn) * np.sin(ahead)])
-        arm = frame.shoulder + out[:, None] * direction
-        clear = ((beside[:, None] - arm) ** 2).sum(axis=2).min()
-        if (clear < radius**2 or arm[:, 1].min() < radius) and angle > start:
-            break
-        free = angle
-    return float(free)
-
-
 def rig_of(pieces: Sequence[Piece], vertices: Sequence[Array], body: Body, skull: Skull) -> StoredRig:
     """The rig of a character's pieces."""
     joints = joints_of(body, skull)
@@ -138,12 +109,8 @@ def rig_of(pieces: Sequence[Piece], vertices: Sequence[Array], body: Body, skull
     kept = np.take_along_axis(weights, order, axis=1)
     skin = Skin(order.astype(np.int32), kept / kept.sum(axis=1, keepdims=True))
     parents = [names.index(parent) if parent else -1 for parent, _ in joints.values()]
-    still = [
-        v for p, v in zip(pieces, vertices, strict=True) if not any("Arm" in bone or "Hand" in bone for bone in p.bones)
-    ]
-    hang, lift = (free_angle(body, np.concatenate(still), way) for way in (-1, 1))
     places = np.stack([place for _, place in joints.values()])
-    return StoredRig(names, np.array(parents, np.int32), places, {"m": skin}, hang, lift)
+    return StoredRig(names, np.array(parents, np.int32), places, {"m": skin})
 
 
 @dataclass(frozen=True)

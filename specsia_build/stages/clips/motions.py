@@ -9,11 +9,8 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from specsia_build.animation.motion import WEIGHTS, Motion, poses
+from specsia_build.animation.motion import WEIGHTS, Motion
 from specsia_build.animation.rig import Rig
-from specsia_build.animation.tears import torn_in
 from specsia_build.backends.base import Backend
 from specsia_build.characters.character import safe_id
 from specsia_build.characters.doubles import shape_of
@@ -54,12 +51,6 @@ CHARACTER, MOTION = "character/", "motion/"
 
 REGIONS_VERSION = 1
 """Grows whenever a character would have other regions."""
-
-MOST_TORN = 0.03
-"""Share of a character's triangles that a motion may tear without a word; in some motion 0.014 of sound ones are."""
-
-_WATCHED = 12
-"""Poses of a character's motions in which that is looked for, at least one of each and others in even steps."""
 
 _MOST_NAME = 50
 """Bytes of a motion's name that its id keeps."""
@@ -134,8 +125,7 @@ def find(job: Job, _: Earlier, watch: Stopwatch) -> tuple[Artefact, tuple[Path, 
         frames = len(motion.times(settings.fps, settings.frames))
         for view, yaw in enumerate(view_yaws(settings.views)):
             clips.append(Clip(f"{name}-{view:02d}", motion.name, origin, index, frames, view, yaw))
-    with watch.part("tears"):
-        warnings = [*actor.warnings, *_odd(entry.id, actor, settings), *_torn(entry.id, actor)]
+    warnings = [*actor.warnings, *_odd(entry.id, actor, settings)]
     if not actor.motions and settings.motions:
         warnings.append(_why_still(entry.id, settings, actor))
     files: dict[str, bytes] = {}
@@ -171,24 +161,6 @@ def _odd(character_id: str, actor: Actor, settings: ClipSettings) -> list[str]:
         ],
     }
     return [f"motions {what}: {_listed([one.name for one in found])}" for what, found in kinds.items() if found]
-
-
-def _torn(character_id: str, actor: Actor) -> list[str]:
-    """A sentence on the motions that tear a character."""
-    motions = list(actor.motions.values())
-    if not motions:
-        return []
-    count = max(1, _WATCHED // len(motions))
-    shares = (np.arange(count) + 0.5) / count
-    watched = [poses(actor.rig.skeleton, one, one.start + one.duration * shares).worlds for one in motions]
-    found = torn_in(actor.rig, actor.mesh.faces, np.concatenate(watched)).reshape(-1, count).max(axis=1)
-    torn = [motion.name for motion, share in zip(motions, found, strict=True) if share > MOST_TORN]
-    if not torn:
-        return []
-    return [
-        f"{character_id} is torn in {_listed(torn)}, up to {found.max():.0%} of its triangles, as vertices "
-        "beside each other hang on joints that part: look at the clip, and at which joints its weights name"
-    ]
 
 
 def _listed(names: Sequence[str], most: int = 5) -> str:
@@ -249,7 +221,7 @@ def _compile(config: BuildConfig) -> None:
 
 STAGE = CharacterStage(
     name="motions",
-    version=READING + 28,
+    version=READING + 29,
     make=find,
     settings=_settings,
     chosen=_chosen,

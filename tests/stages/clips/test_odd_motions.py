@@ -108,31 +108,3 @@ def test_clips_of_too_few_and_of_too_many_frames_are_said(tmp_path: Path) -> Non
     _, summary = run_clips(tmp_path / "out", replace(config, size=512, memory="512 MB"))
     (failure,) = summary.failures
     assert ": its 35,760 frames are many: fewer --fps or --frames, or raise --memory" in failure.reason
-
-
-@pytest.mark.parametrize("wrong", [False, True])
-def test_a_character_that_a_motion_tears_is_said(tmp_path: Path, wrong: bool) -> None:
-    rows = np.arange(42)
-    points = np.stack([0.1 * (rows // 2), 0.1 * (rows % 2), 0.0 * rows], axis=1)
-    faces = [corner + 2 * k for k in range(20) for corner in (0, 2, 1, 1, 2, 3)]
-    upper = (rows >= 21) ^ (wrong & (rows % 3 == 0))
-    writer = GltfWriter()
-    joints = writer.accessor(np.stack([upper, *[0 * rows] * 3], axis=1), "u1")
-    weights = writer.accessor([[1.0, 0, 0, 0]] * 42)
-    body = writer.mesh_node(writer.primitive(points, faces, JOINTS_0=joints, WEIGHTS_0=weights), skin=0)
-    bend = writer.add("nodes", name="bend", translation=[1.0, 0, 0])
-    root = writer.add("nodes", name="root", children=[bend])
-    binds = np.tile(np.eye(4), (2, 1, 1))
-    binds[1, 3, 0] = -1.0
-    writer.add("skins", joints=[root, bend], inverseBindMatrices=writer.accessor(binds.reshape(2, 16)))
-    writer.add("scenes", nodes=[body, root])
-    turns = [[0.0, 0, 0, 1], [0.0, 0, 0.866, 0.5]]
-    curve = {"input": writer.accessor([0.0, 1.0]), "output": writer.accessor(turns)}
-    channel = {"sampler": 0, "target": {"node": bend, "path": "rotation"}}
-    writer.add("animations", name="Walk", channels=[channel], samplers=[curve])
-    (tmp_path / "figures").mkdir()
-    writer.write_glb(tmp_path / "figures/a.glb")
-    config = clips_config(tmp_path / "figures", recipes=["frames"], turntable=False, views=1)
-    _, summary = run_clips(tmp_path / "out", config)
-    said = " ".join(summary.warnings.get("a", ()))
-    assert ("a is torn in Walk, up to " in said) == wrong
