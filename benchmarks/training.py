@@ -17,9 +17,8 @@ from specsia_build.dravie.config import PRESETS, TrainConfig
 from specsia_build.dravie.data.frames import Frames
 from specsia_build.dravie.data.patches import PatchSampler, prefetched
 from specsia_build.dravie.model.losses import NONE, RANDOM, Features, find_features
-from specsia_build.dravie.repair.apply import has_bf16
+from specsia_build.dravie.repair.apply import find_device, has_bf16
 from specsia_build.dravie.train.loop import build_networks, to_device, training_step
-from specsia_build.dravie.train.processes import Processes, find_device, wrapper
 
 TURNS = 5
 
@@ -36,7 +35,7 @@ def measure(frames: Frames, preset: str, device: str) -> dict[str, Any]:
         Patches a second of the loader alone, of the training and of the plain step, and their ratio.
     """
     config, place = PRESETS[preset], find_device(device)
-    features, _ = find_features(NONE if config.perceptual == NONE else RANDOM, lambda _: None)
+    features = find_features(NONE if config.perceptual == NONE else RANDOM)
     loader = measure_loader(frames)
     steps = {TRAINING: _training_steps(frames, config, features, place)}
     steps[REFERENCE] = reference_steps(frames, config, features, place)
@@ -71,7 +70,7 @@ def _training_steps(
     frames: Frames, config: TrainConfig, features: Features | None, device: torch.device
 ) -> Iterator[None]:
     """The training's own steps; each item is one that is done."""
-    networks = build_networks(config, features, device, has_bf16(device), wrapper(Processes(), device))
+    networks = build_networks(config, features, device, has_bf16(device), compiled=True)
     sampler = PatchSampler([frames], config)
     for step, (inputs, targets) in enumerate(prefetched(sampler, 0, config.steps)):
         training_step(networks, config, step, to_device(inputs, device), to_device(targets, device))

@@ -180,7 +180,7 @@ def enhance(run: Path, source: str, out: Path, video: bool, device: str, **given
     from specsia_build.dravie.data.frame_folder import is_frame_folder
     from specsia_build.dravie.model.checkpoint import load_drawing, load_generator
     from specsia_build.dravie.repair import enhance as work
-    from specsia_build.dravie.train.processes import find_device
+    from specsia_build.dravie.repair.apply import find_device
 
     config, model = load_generator(run)
     kept_drawing, where = load_drawing(run), find_device(device)
@@ -259,7 +259,7 @@ def evaluate(runs: tuple[Path, ...], dataset: str, out: Path, split: str, device
     from specsia_build.dravie.evaluate.statistics import FEWEST
     from specsia_build.dravie.evaluate.tables import write_evaluation
     from specsia_build.dravie.runs import SEEN_FILE
-    from specsia_build.dravie.train.processes import find_device
+    from specsia_build.dravie.repair.apply import find_device
     from specsia_build.look.evaluation import REPORT, TABLES, gallery_of_evaluation
     from specsia_build.look.page import refuse_other_file, write_page
     from specsia_build.look.sections import sections_of_evaluation

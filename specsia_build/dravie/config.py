@@ -130,8 +130,7 @@ class TrainConfig:
         anchor: how strongly a step of rate 1 pulls the weights back to where they started.
         ema: decay of the running average of the weights that is used afterwards; 0 for the last weights.
         l1, gradient, adversarial, perceptual_weight: weights of the losses.
-        perceptual: network of the perceptual loss: `vgg19`, a path to its weights, `random` or `none`;
-            empty for vgg19 where it can be had and random where not.
+        perceptual: network of the perceptual loss: `vgg19`, a path to its weights, `random` or `none`.
         precision: `bf16` or `float32` arithmetic of the networks; `auto` for bf16 where the device has it.
         seed: of weights and patches.
     """
@@ -207,7 +206,7 @@ PRESETS: Mapping[str, TrainConfig] = {
         gradient=0.0,
         adversarial=0.5,
         perceptual_weight=6.0,
-        perceptual="",
+        perceptual="vgg19",
     ),
 }
 
@@ -251,10 +250,6 @@ def to_json(config: ModelConfig | TrainConfig) -> dict[str, Any]:
     return {n: None if v == math.inf else list(v) if isinstance(v, tuple) else v for n, v in values.items()}
 
 
-_EARLIER = {"reference": "none", "no_drawing": 0.0, "no_contour": 0.0, "redrawn": 0.0, "warm_up": 100, "anchor": 0.0}
-"""Settings that trainings of version 0.1 did not write."""
-
-
 def train_from_json(values: Mapping[str, Any]) -> TrainConfig:
     """What `to_json` wrote.
 
@@ -262,7 +257,6 @@ def train_from_json(values: Mapping[str, Any]) -> TrainConfig:
         UsageError: if settings are missing, unknown or cannot be used.
     """
     known = {field.name for field in fields(TrainConfig)}
-    values = {**_EARLIER, **values}
     if set(values) != known:
         raise UsageError(f"settings are missing or unknown: {', '.join(sorted(set(values) ^ known))}")
     clip = math.inf if values["clip"] is None else values["clip"]

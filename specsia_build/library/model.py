@@ -34,7 +34,7 @@ class Model:
     def __init__(self, run: str | Path, device: str = "auto", _keep: TemporaryDirectory[str] | None = None) -> None:
         need_torch()
         from specsia_build.dravie.model.checkpoint import load_generator
-        from specsia_build.dravie.train.processes import find_device
+        from specsia_build.dravie.repair.apply import find_device
 
         self.run, self._keep = find_run(given_path(run, "a run")), _keep
         self._device = find_device(str(device))

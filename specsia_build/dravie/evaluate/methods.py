@@ -24,7 +24,6 @@ from specsia_build.dravie.train.train import read_run_config
 from specsia_build.errors import UsageError
 from specsia_build.look.evaluation import RAW as UNREPAIRED_FOLDER
 from specsia_build.look.evaluation import UNREPAIRED
-from specsia_build.pipeline.progress import Progress
 from specsia_build.rendering.contour import draw_contour
 
 RAW, LINE, PASTE, SINGLE = UNREPAIRED, "line", "look-up", "sample-wise"
@@ -127,7 +126,7 @@ def load_runs(paths: Sequence[Path], device: torch.device) -> list[Run]:
     runs = []
     for path in paths:
         config, model = load_generator(path)
-        runs.append(Run(path, config, model.to(device), read_run_config(path, used=True), read_seen(path)))
+        runs.append(Run(path, config, model.to(device), read_run_config(path), read_seen(path)))
     return runs
 
 
@@ -224,7 +223,7 @@ def choose_methods(runs: Sequence[Run], choice: Choice, device: torch.device) ->
         raise UsageError("--without drawing: none of these models sees the drawing")
     methods = [_baseline(name) for name in DEFAULT_BASELINES if name in choice.baselines]
     if SINGLE in choice.baselines:
-        features, _ = find_features((runs[0].settings or TrainConfig()).perceptual, Progress().say)
+        features = find_features((runs[0].settings or TrainConfig()).perceptual)
         methods += [_single(runs[0], k, choice.fit_steps, features, device) for k in range(choice.repeats)]
     for label, alike in _groups(runs).items():
         whole = f"{label} without adaptation"

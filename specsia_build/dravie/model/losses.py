@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import torch
@@ -125,32 +124,26 @@ def _frozen(features: Features) -> Features:
     return features.to(memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
 
 
-def find_features(perceptual: str, say: Callable[[str], None]) -> tuple[Features | None, str]:
+def find_features(perceptual: str) -> Features | None:
     """The network of the perceptual loss.
 
     Args:
         perceptual: `vgg19` (downloaded once into torch's own cache), a path to its weights, `random` for the same
-            layers with random weights of a fixed seed, `none`; empty for vgg19 where it can be had and random where
-            not, which `say` is told.
-        say: takes a sentence for the user.
-
-    Returns:
-        The network, None for `none`, and what it is: `vgg19`, the path, `random` or `none`.
+            layers with random weights of a fixed seed, or `none`.
 
     Raises:
-        UsageError: if the weights asked for cannot be had.
+        UsageError: if the weights cannot be read.
     """
     if perceptual == NONE:
-        return None, NONE
+        return None
     if perceptual == RANDOM:
-        return _random(), RANDOM
-    path = None if perceptual in ("", VGG19) else expanded(perceptual)
+        return _random()
+    path = None if perceptual == VGG19 else expanded(perceptual)
     try:
-        return _vgg(path), VGG19 if path is None else str(path)
-    # Of a damaged file torch raises whatever its reader stumbles over.
+        return _vgg(path)
+    # torch raises many kinds of errors for a damaged file.
     except Exception as error:
-        reason = f"VGG-19's weights cannot be read from {path or VGG19_URL} ({brief(str(error), 120)})"
-        if perceptual:
-            raise UsageError(f"{reason}: give --perceptual vgg19|PATH|random|none") from error
-        say(f"{reason}: the perceptual loss uses random features")
-        return _random(), RANDOM
+        raise UsageError(
+            f"VGG-19's weights cannot be read from {path or VGG19_URL} ({brief(str(error), 120)}): "
+            "give --perceptual vgg19|PATH|random|none"
+        ) from error

@@ -10,11 +10,13 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from specsia_build.dravie.config import HALF_COVERED, PATCH, REACH, ModelConfig
+from specsia_build.config import check_choice
+from specsia_build.dravie.config import DEVICES, HALF_COVERED, PATCH, REACH, ModelConfig
 from specsia_build.dravie.data.encoding import decode_output, encode_input
 from specsia_build.dravie.masks import near
 from specsia_build.dravie.model.networks import GEOMETRY
 from specsia_build.dravie.reference import NO_DRAWING, STYLE_STEP, Drawing
+from specsia_build.errors import UsageError
 from specsia_build.rendering.contour import draw_contour
 
 MARGIN = 32
@@ -32,6 +34,18 @@ TILE = 768
 """Most pixels on a side that go through the network at once, less what tiles overlap; bounds its memory."""
 
 LEAST_TILE = 64
+
+
+def find_device(name: str) -> torch.device:
+    """The device for `auto`, `cpu` or `cuda`.
+
+    Raises:
+        UsageError: if the name is another, or torch finds no CUDA device for `cuda`.
+    """
+    check_choice("device", name, DEVICES)
+    if name == "cuda" and not torch.cuda.is_available():
+        raise UsageError("--device cuda: torch finds no CUDA device here; say --device cpu, or install torch for CUDA")
+    return torch.device("cpu" if name == "cpu" or not torch.cuda.is_available() else "cuda")
 
 
 def has_bf16(device: torch.device) -> bool:

@@ -50,7 +50,7 @@ class Networks:
         average: running average of the generator's weights, None where none is kept.
         features: of the perceptual loss.
         optimisers: `generator` and `discriminator`.
-        forwards: of the same: the networks, compiled, or synchronised between processes.
+        forwards: of the same: the networks, compiled or as they are.
         start: the generator's weights that an anchor pulls back to; empty without one.
         device: that they are on.
         bf16: whether they compute in bfloat16.
@@ -87,7 +87,7 @@ def build_networks(
     features: Features | None,
     device: torch.device,
     bf16: bool,
-    wrap: Callable[[nn.Module], Forward] = lambda module: module,
+    compiled: bool = False,
     generator: nn.Module | None = None,
 ) -> Networks:
     """Networks and optimisers; fresh weights come from the seed alone.
@@ -97,7 +97,7 @@ def build_networks(
         features: of the perceptual loss, or None.
         device: to train on.
         bf16: whether to compute in bfloat16.
-        wrap: makes the forward of a network that training calls.
+        compiled: whether to compile the networks on a GPU, which pays for long trainings; on a CPU it never does.
         generator: to go on with, in training mode; None for a fresh one.
     """
     with torch.random.fork_rng(devices=[]):
@@ -117,7 +117,7 @@ def build_networks(
         average,
         None if features is None else features.to(device),
         {name: Adam(module.parameters(), config.weight_decay) for name, module in modules.items()},
-        {name: wrap(module) for name, module in modules.items()},
+        {name: torch.compile(m) if compiled and device.type == "cuda" else m for name, m in modules.items()},
         tuple(weight.detach().clone() for weight in generator.parameters()) if config.anchor else (),
         device,
         bf16,

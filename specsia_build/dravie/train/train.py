@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -23,18 +23,15 @@ from specsia_build.dravie.data.frames import Frames, open_frames
 from specsia_build.dravie.data.patches import PatchSampler
 from specsia_build.dravie.model.checkpoint import restore, save_model, training_state
 from specsia_build.dravie.model.losses import find_features
-from specsia_build.dravie.repair.apply import computes_in_bf16
+from specsia_build.dravie.repair.apply import computes_in_bf16, find_device
 from specsia_build.dravie.runs import ADAPTED_FROM, RUN_FILE, SEEN_FILE, Seen, checkpoints, gathered, write_seen
 from specsia_build.dravie.train.loop import TERMS, NotFinite, build_networks, learn, rate
-from specsia_build.dravie.train.processes import find_device, joined, wrapper
 from specsia_build.dravie.train.stopping import deferred
 from specsia_build.dravie.train.validation import Watched, validate, validation_pairs
 from specsia_build.errors import SpecsiaError, UsageError, brief, plural, spelled
 from specsia_build.files.records import read_json
 from specsia_build.files.writing import append, write_bytes
 from specsia_build.pipeline.progress import Progress
-from specsia_build.terminal.board import Row
-from specsia_build.terminal.drawing import Bar
 
 LOG_EVERY = 50
 
@@ -42,9 +39,6 @@ LOG, VALIDATION_LOG, VALIDATION = "log.csv", "validation.csv", "validation"
 
 LOGGED, VALIDATED = ("learning_rate", *TERMS, "patches_per_second"), ("l1", "raw_l1")
 """Columns of the two logs, after the step."""
-
-ANOTHER_RANK = 1 << 40
-"""Distance of the seeds of two processes' patches."""
 
 
 @dataclass(frozen=True)
@@ -81,15 +75,6 @@ class Trained:
     warnings: tuple[str, ...] = ()
 
 
-class _Quiet(Progress):
-    def say(self, line: str) -> None:
-        """Say nothing: the first process speaks for all."""
-
-    def bar(self, *_args: Any, **_settings: Any) -> AbstractContextManager[Bar]:
-        """Show nothing."""
-        return nullcontext(Bar(Row(""), None))
-
-
 def train(
     where: str | Path,
     run: Path,
@@ -118,87 +103,84 @@ def train(
     """
     if resume and not (run / RUN_FILE).is_file():
         raise UsageError(f"{spelled(run)} holds no training to go on with: leave --resume out to begin one there")
-    device = find_device(device_name)
-    with joined(device) as processes:
-        first = processes.first
-        progress = (progress or Progress()) if first else _Quiet()
-        dataset = open_dataset(where)
-        config = replace(config, configs=config.configs or dataset.configs[:1])
-        frames = [open_frames(dataset, name, "train", progress) for name in config.configs]
-        used = str(_read(run).get("perceptual", "")) if resume else ""
-        features, perceptual = find_features(config.perceptual or used, progress.say)
-        bf16 = computes_in_bf16(config.precision, device)
-        watched: list[Watched] = []
-        warnings: list[str] = []
-        if first:
-            decisive = {"train": to_json(config), "dataset": dataset.digest(), "perceptual": perceptual, "bf16": bf16}
-            circumstances = {
-                "where": dataset.where,
-                "device": torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu",
-                "threads": torch.get_num_threads(),
-                "processes": processes.world,
-                "specsia": __version__,
-                "torch": torch.__version__,
-            }
-            _record_settings(run, config, decisive, circumstances, resume)
-            watched = validation_pairs(dataset, config.configs, config.model)
-            warnings = _record_seen(run, config, frames, watched)
-            if not watched:
-                progress.say("the dataset has no validation frames: the training goes on without pictures to look at")
-            for warning in warnings:
-                progress.say(f"warning: {warning}")
-        networks = build_networks(config, features, device, bf16, wrapper(processes, device))
-        last = next(reversed(checkpoints(run)), None)
-        step = start = 0 if last is None else restore(networks.modules, networks.average, last)
-        if resume and last is None:
-            progress.say(f"{spelled(run)} has no checkpoint yet: its training begins anew")
-        if first:
-            _begin_log(run / LOG, LOGGED, start)
-            _begin_log(run / VALIDATION_LOG, VALIDATED, start)
+    device, progress = find_device(device_name), progress or Progress()
+    dataset = open_dataset(where)
+    config = replace(config, configs=config.configs or dataset.configs[:1])
+    frames = [open_frames(dataset, name, "train", progress) for name in config.configs]
+    features, bf16 = find_features(config.perceptual), computes_in_bf16(config.precision, device)
+    decisive = {"train": to_json(config), "dataset": dataset.digest(), "bf16": bf16}
+    circumstances = {
+        "where": dataset.where,
+        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu",
+        "threads": torch.get_num_threads(),
+        "specsia": __version__,
+        "torch": torch.__version__,
+    }
+    _record_settings(run, config, decisive, circumstances, resume)
+    watched = validation_pairs(dataset, config.configs, config.model)
+    warnings = _record_seen(run, config, frames, watched)
+    if not watched:
+        progress.say("the dataset has no validation frames: the training goes on without pictures to look at")
+    for warning in warnings:
+        progress.say(f"warning: {warning}")
+    networks = build_networks(config, features, device, bf16, compiled=True)
+    last = next(reversed(checkpoints(run)), None)
+    step = start = 0 if last is None else restore(networks.modules, networks.average, last)
+    if resume and last is None:
+        progress.say(f"{spelled(run)} has no checkpoint yet: its training begins anew")
+    _begin_log(run / LOG, LOGGED, start)
+    _begin_log(run / VALIDATION_LOG, VALIDATED, start)
 
-        def look() -> tuple[float, float]:
-            ours, raw, picture = validate(networks.result.eval(), config.model, watched, device)
-            networks.generator.train()
-            write_bytes(run / VALIDATION / f"step-{step:07d}.png", picture)
-            _log(run / VALIDATION_LOG, step, (ours, raw))
-            return ours, raw
+    def look() -> tuple[float, float]:
+        ours, raw, picture = validate(networks.result.eval(), config.model, watched, device)
+        networks.generator.train()
+        write_bytes(run / VALIDATION / f"step-{step:07d}.png", picture)
+        _log(run / VALIDATION_LOG, step, (ours, raw))
+        return ours, raw
 
-        seed = (config.seed + processes.rank * ANOTHER_RANK) % 2**63
-        sampler = PatchSampler(frames, replace(config, seed=seed))
-        errors: tuple[float | None, float | None] = (None, None)
-        began = since = time.perf_counter()
-        logged = start
-        # Processes that train together are at different steps when they are told to stop.
-        alone = deferred() if processes.world == 1 else nullcontext(lambda: False)
-        with alone as stopping, progress.bar("train", config.steps - start, "step", kept=start) as bar, _explained(run):
-            for step, means in learn(networks, config, sampler, start):
-                ending = step == config.steps
-                stopped = stopping()
-                saving = ending or stopped or step % rhythm.checkpoint == 0
+    errors: tuple[float | None, float | None] = (None, None)
+    began = since = time.perf_counter()
+    logged = start
+    with (
+        deferred() as stopping,
+        progress.bar("train", config.steps - start, "step", kept=start) as bar,
+        _explained(run),
+    ):
+        for step, means in learn(networks, config, PatchSampler(frames, config), start):
+            ending = step == config.steps
+            stopped = stopping()
+            saving = ending or stopped or step % rhythm.checkpoint == 0
 
-                if saving or step % LOG_EVERY == 0:
-                    now, values, count = time.perf_counter(), means(), step - logged
-                    speed = count * config.batch * processes.world / (now - since)
-                    bar(count)
-                    bar.note(", ".join(f"{name} {values[name]:.4f}" for name in ("l1", "discriminator")))
-                    logged, since = step, now
-                    if first:
-                        _log(run / LOG, step, (rate(config, step - 1), *values.values(), speed))
+            if saving or step % LOG_EVERY == 0:
+                now, values, count = time.perf_counter(), means(), step - logged
+                bar(count)
+                bar.note(", ".join(f"{name} {values[name]:.4f}" for name in ("l1", "discriminator")))
+                _log(run / LOG, step, (rate(config, step - 1), *values.values(), count * config.batch / (now - since)))
+                logged, since = step, now
 
-                if saving and first:
-                    save_model(run, step, config.model, networks.result, training_state(networks.modules))
+            if saving:
+                save_model(run, step, config.model, networks.result, training_state(networks.modules))
 
-                if watched and (ending or step % rhythm.validate == 0):
-                    errors = look()
-                    since = time.perf_counter()
-                if stopped:
-                    break
-        if watched and step == start:
-            errors = look()
-        seconds = time.perf_counter() - began
-    patches_seen = (config.steps - start) * config.batch * processes.world
-    speed = patches_seen / seconds if patches_seen else 0.0
-    return Trained(run, config.steps, sum(map(len, frames)), seconds, speed, perceptual, *errors, tuple(warnings))
+            if watched and (ending or step % rhythm.validate == 0):
+                errors = look()
+                since = time.perf_counter()
+            if stopped:
+                break
+    if watched and step == start:
+        errors = look()
+    seconds = time.perf_counter() - began
+    patches = (config.steps - start) * config.batch
+    return Trained(
+        run=run,
+        steps=config.steps,
+        rows=sum(map(len, frames)),
+        seconds=seconds,
+        patches_per_second=patches / seconds if patches else 0.0,
+        perceptual=config.perceptual,
+        l1=errors[0],
+        raw_l1=errors[1],
+        warnings=tuple(warnings),
+    )
 
 
 @contextmanager
@@ -292,18 +274,11 @@ def _read(run: Path) -> dict[str, Any]:
     return record
 
 
-def read_run_config(run: Path, used: bool = False) -> TrainConfig | None:
-    """Settings of the training that a folder holds, None if it holds none, such as an adapted model's.
-
-    Args:
-        run: its folder.
-        used: with the network that it took for the perceptual loss where it was free to choose.
+def read_run_config(run: Path) -> TrainConfig | None:
+    """Settings of the training that a folder holds; None if it holds none, such as an adapted model's.
 
     Raises:
         SpecsiaError: if they cannot be read.
     """
     record = _read(run)
-    if "train" not in record:
-        return None
-    config = train_from_json(record["train"])
-    return replace(config, perceptual=config.perceptual or record.get("perceptual", "")) if used else config
+    return train_from_json(record["train"]) if "train" in record else None

@@ -37,10 +37,6 @@ def _weights() -> dict[str, torch.Tensor]:
     return weights | {"features.7.weight": torch.zeros(128, 128, 3, 3), "classifier.0.bias": torch.zeros(4)}
 
 
-def _say(_: str) -> None:
-    raise AssertionError("nothing is to be said")
-
-
 def test_both_grounds_are_what_a_picture_shows_on_white_and_on_black() -> None:
     picture = np.random.default_rng(1).integers(0, 256, (8, 8, 4), np.uint8)
     shown = on_both_grounds(torch.from_numpy(encode_target(picture)).permute(2, 0, 1)[None])
@@ -67,9 +63,8 @@ def test_vgg_is_read_from_a_file_under_torchvisions_names(tmp_path: Path, suffix
         torch.save(_weights(), path)
     else:
         save_file(_weights(), path)
-    features, name = find_features(str(path), _say)
+    features = find_features(str(path))
     assert features is not None
-    assert name == str(path)
     assert torch.equal(features.state_dict()["features.2.weight"], _weights()["features.2.weight"])
     assert not any(p.requires_grad for p in features.parameters())
     picture = torch.rand(2, 3, 32, 32)
@@ -85,25 +80,19 @@ def test_a_file_of_other_weights_is_refused(tmp_path: Path, content: bytes | Non
     else:
         path.write_bytes(content)
     with pytest.raises(UsageError, match=r"vgg19\.pth"):
-        find_features(str(path), _say)
+        find_features(str(path))
     with pytest.raises(UsageError, match=r"absent\.pth"):
-        find_features(str(tmp_path / "absent.pth"), _say)
+        find_features(str(tmp_path / "absent.pth"))
+
+
+def test_random_features_are_always_the_same() -> None:
+    one, two = find_features("random"), find_features("random")
+    assert one is not None and two is not None
+    assert all(torch.equal(a, b) for a, b in zip(one.parameters(), two.parameters(), strict=True))
 
 
 @pytest.mark.usefixtures("offline")
-def test_without_a_choice_random_features_take_over_and_it_is_said() -> None:
-    said: list[str] = []
-    features, name = find_features("", said.append)
-    assert (name, len(said)) == ("random", 1)
-    assert "random features" in said[0]
-    again, _ = find_features("random", _say)
-    assert features is not None
-    assert again is not None
-    assert all(torch.equal(a, b) for a, b in zip(features.parameters(), again.parameters(), strict=True))
-
-
-@pytest.mark.usefixtures("offline")
-def test_vgg_that_was_asked_for_is_not_replaced() -> None:
+def test_vgg_that_cannot_be_downloaded_is_an_error() -> None:
     with pytest.raises(UsageError, match="vgg19"):
-        find_features("vgg19", _say)
-    assert find_features("none", _say) == (None, "none")
+        find_features("vgg19")
+    assert find_features("none") is None

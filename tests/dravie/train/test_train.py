@@ -18,7 +18,6 @@ import torch
 from click.testing import CliRunner, Result
 from safetensors.torch import load_file, save_file
 from torch import Tensor
-from torch.distributed.run import main as torchrun
 
 from specsia_build import png
 from specsia_build.cli import main
@@ -72,7 +71,7 @@ def test_a_run_says_what_it_did(dataset: Path, trained: Path) -> None:
     run = json.loads((trained / "run.json").read_bytes())
     assert run["train"]["configs"] == ["fat"]
     assert run["train"]["steps"] == 10
-    assert run["perceptual"] == "none"
+    assert run["train"]["perceptual"] == "none"
     assert len(run["dataset"]) == 64
     rows = _log(trained / "log.csv")
     assert [row["step"] for row in rows] == ["4", "8", "10"]
@@ -137,38 +136,6 @@ def test_a_stopped_run_goes_on_to_the_same_weights(
         assert (checkpoints(tmp_path / "run")[-1] / file.name).read_bytes() == file.read_bytes()
     before, after = (_log(run / "log.csv") for run in (whole, tmp_path / "run"))
     assert [row["l1"] for row in after] == [row["l1"] for row in before]
-
-
-@pytest.mark.slow
-def test_two_processes_train_one_model(dataset: Path, tmp_path: Path) -> None:
-    script = (
-        "import hashlib, os, sys\n"
-        "from specsia_build.dravie.train import loop as module, train as trainer\n"
-        "original, seen = module.training_step, []\n"
-        "def step(networks, *rest):\n"
-        "    seen[:] = [networks.generator]\n"
-        "    return original(networks, *rest)\n"
-        "module.training_step = step\n"
-        "from specsia_build.dravie.config import train_config\n"
-        "from pathlib import Path\n"
-        "config = train_config('tiny', {'steps': 6, 'batch': 2})\n"
-        "trainer.train(sys.argv[1], Path(sys.argv[2]), config, device_name='cpu')\n"
-        "weights = b''.join(p.detach().numpy().tobytes() for p in seen[0].parameters())\n"
-        "open(sys.argv[3] + os.environ['RANK'], 'w').write(hashlib.sha256(weights).hexdigest())\n"
-    )
-    (tmp_path / "both.py").write_text(script)
-    folders = (str(path) for path in (dataset, tmp_path / "run", tmp_path / "rank"))
-    # It leaves its own handlers behind.
-    handlers = {kind: signal.getsignal(kind) for kind in signal.valid_signals()}
-    torchrun(["--standalone", "--nproc-per-node", "2", str(tmp_path / "both.py"), *folders])
-    for kind, handler in handlers.items():
-        if signal.getsignal(kind) is not handler:
-            signal.signal(kind, handler)
-    first, second = ((tmp_path / f"rank{rank}").read_text() for rank in (0, 1))
-    assert first == second
-    assert json.loads((tmp_path / "run" / "run.json").read_bytes())["processes"] == 2
-    _train(dataset, tmp_path / "alone", replace(SMALL, steps=6, batch=2))
-    assert _weights(tmp_path / "alone") != _weights(tmp_path / "run")
 
 
 def test_a_loss_that_is_no_number_stops_the_run(dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
