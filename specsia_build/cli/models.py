@@ -258,8 +258,8 @@ def evaluate(runs: tuple[Path, ...], dataset: str, out: Path, split: str, device
     from specsia_build.dravie.evaluate.perceptual import find_perceptual
     from specsia_build.dravie.evaluate.statistics import FEWEST
     from specsia_build.dravie.evaluate.tables import write_evaluation
-    from specsia_build.dravie.runs import SEEN_FILE
     from specsia_build.dravie.repair.apply import find_device
+    from specsia_build.dravie.runs import SEEN_FILE
     from specsia_build.look.evaluation import REPORT, TABLES, gallery_of_evaluation
     from specsia_build.look.page import refuse_other_file, write_page
     from specsia_build.look.sections import sections_of_evaluation

@@ -19,9 +19,8 @@ from specsia_build.dravie.adapt.command import Frontal as Fitting
 from specsia_build.dravie.config import ADAPTATION
 from specsia_build.dravie.model.checkpoint import load_generator
 from specsia_build.dravie.reference import Drawing
-from specsia_build.dravie.repair.apply import repair
+from specsia_build.dravie.repair.apply import find_device, repair
 from specsia_build.dravie.runs import NAME, find_run
-from specsia_build.dravie.repair.apply import find_device
 from specsia_build.errors import UsageError, spelled
 from specsia_build.files.writing import replacing_folder, require_writable, write_bytes
 from specsia_build.films import has_ffmpeg, side_by_side

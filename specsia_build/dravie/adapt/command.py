@@ -21,8 +21,8 @@ from specsia_build.dravie.data.drawings import frontal_rows
 from specsia_build.dravie.data.frame_folder import frame_warning, list_frames, read_frame
 from specsia_build.dravie.model.checkpoint import load_generator, save_model
 from specsia_build.dravie.reference import Drawing
-from specsia_build.dravie.runs import ADAPTED_FROM, RUN_FILE, read_seen, run_name, write_seen
 from specsia_build.dravie.repair.apply import find_device
+from specsia_build.dravie.runs import ADAPTED_FROM, RUN_FILE, read_seen, run_name, write_seen
 from specsia_build.dravie.train.validation import Watched, validate
 from specsia_build.errors import SpecsiaError, UsageError, some, spelled
 from specsia_build.files.writing import replacing_folder, require_writable, write_bytes

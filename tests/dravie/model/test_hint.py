@@ -21,7 +21,7 @@ from tests.dataset.small import build_small
 
 CPU = torch.device("cpu")
 
-SETTINGS = {"steps": 100, "batch": 2, "learning_rate": 2e-3, "schedule": "constant", "ema": 0.95, "adversarial": 0.0}
+SETTINGS = {"steps": 100, "batch": 2, "learning_rate": 2e-3, "schedule": "constant", "ema": 0.95, "augment": False}
 """Of a training that is over before the usual one has warmed up."""
 
 
