@@ -1,4 +1,4 @@
-"""Vertex attributes as files have them: numbers of a text, normals of any length, colours that repeat an image."""
+"""Vertex attributes: numbers from text, normals of any length, colours that repeat an image."""
 
 from __future__ import annotations
 
@@ -15,23 +15,19 @@ from specsia_build.rendering.colour import linear_to_srgb
 from specsia_build.rendering.mesh import Material, Mesh, flat_normals
 
 MOST_APART = 0.06
-"""Display level, of 0-1, by which half of the vertices differ from their texels at most where the two are the same."""
+"""Median difference, 0-1, between vertex colours and the texels that they repeat."""
 
 _WHITE, _ALIKE, _LOOKED_AT = 0.95, 0.01, 2000
 _MOST_PAST_ONE = 2.0
 
 
 def numbers(text: bytes, kind: type[Any] = np.float64) -> NDArray[Any]:
-    """All words of a text as numbers, (N,).
-
-    Raises:
-        ValueError: if a word is none.
-    """
+    """Parse all words of a text as numbers, (N,); a `ValueError` if one is none."""
     text = text.strip()
     if not text:
         return np.zeros(0, kind)
     with warnings.catch_warnings():
-        # What is an error in NumPy 2.3 is a warning before.
+        # An error since NumPy 2.3, a warning before.
         warnings.simplefilter("error", DeprecationWarning)
         try:
             return np.fromstring(text, kind, sep=" ")
@@ -40,15 +36,15 @@ def numbers(text: bytes, kind: type[Any] = np.float64) -> NDArray[Any]:
 
 
 def full_scale(colours: NDArray[np.floating]) -> float:
-    """The value that means 1 in colours of unknown range: 1, or 255 if a finite one is above 2.
+    """The value that means 1 in colours of unknown range: 255 if one is above 2, else 1.
 
-    Rounding and blending take colours of 0-1 a little past 1; those of 0-255 with none above 2 would all be black.
+    Rounding and blending take colours of 0-1 a little past 1.
     """
     return 255.0 if np.max(colours, initial=0.0, where=np.isfinite(colours)) > _MOST_PAST_ONE else 1.0
 
 
 def unit_normals(normals: NDArray[np.floating]) -> NDArray[np.float64]:
-    """Normals (N, 3) of length 1; zero where one has no direction."""
+    """Normalise (N, 3); zero where a normal has no direction."""
     with np.errstate(over="ignore", invalid="ignore"):
         length = np.linalg.norm(normals, axis=1, keepdims=True)
     unit = np.zeros(normals.shape)
@@ -57,7 +53,7 @@ def unit_normals(normals: NDArray[np.floating]) -> NDArray[np.float64]:
 
 
 def with_flat_gaps(mesh: Mesh) -> Mesh:
-    """The mesh with its faces' own normals at the corners whose normal is zero."""
+    """Replace normals that are zero by those of the faces."""
     if mesh.normals is None or mesh.normals.any(axis=2).all():
         return mesh
     lost = ~mesh.normals.any(axis=2, keepdims=True)
@@ -65,14 +61,13 @@ def with_flat_gaps(mesh: Mesh) -> Mesh:
 
 
 def without_repeated_colours(mesh: Mesh, name: str) -> tuple[Mesh, tuple[str, ...]]:
-    """A mesh with white for vertex colours that repeat its textures or are one grey, and a warning about that.
+    """Replace vertex colours that repeat the textures, or are one grey beside them, by white, with a warning.
 
-    Scans carry such colours for programs that show no textures; the product of both would be far too dark. Opacity,
-    and other colours beside textures, stay.
+    Scans carry such colours for programs that show no textures; the product of both would be too dark. Opacity stays.
 
     Args:
         mesh: of a format that does not say how colours and textures go together.
-        name: the file's name.
+        name: of the file.
     """
     if mesh.colors is None or mesh.uv is None:
         return mesh, ()
@@ -101,11 +96,11 @@ def without_repeated_colours(mesh: Mesh, name: str) -> tuple[Mesh, tuple[str, ..
 
 
 def without_repeated_light(mesh: Mesh) -> Mesh:
-    """A mesh whose materials that emit their own base colour image show it once, unlit, instead of twice as bright."""
-    return replace(mesh, materials=tuple(map(_shown_once, mesh.materials)))
+    """Make materials that emit their own base colour image unlit: they would be twice as bright."""
+    return replace(mesh, materials=tuple(map(_unlit, mesh.materials)))
 
 
-def _shown_once(material: Material) -> Material:
+def _unlit(material: Material) -> Material:
     if material.emissive_texture is None or material.emissive_texture is not material.texture:
         return material
     red, green, blue = (max(pair) for pair in zip(material.base_color, material.emissive, strict=False))

@@ -19,19 +19,19 @@ from specsia_build.rendering.mesh import Mesh
 SPLITS = ("train", "validation", "test")
 
 AUTO = "auto"
-"""As `up` or `front`: what the character's joints or shape say, and its format's own where they say nothing sure."""
+"""As `up` or `front`: found by the character's joints and shape, else its format's."""
 
 OWN = "own"
-"""As `up` or `front`: the format's own, and nothing is looked for that says otherwise."""
+"""As `up` or `front`: the format's, without a check."""
 
 UNSETTLED = frozenset({"fbx", "obj", "ply"})
-"""Formats without a convention that exporters keep: `AUTO` where nothing is stated."""
+"""Formats whose exporters keep to no convention: `AUTO` by default."""
 
 SETTLED = frozenset({"3dbicar"})
-"""Formats that are one dataset's, whose axes nobody doubts."""
+"""Formats of a single dataset, whose axes are not checked."""
 
 MOST_ID_BYTES = 100
-"""Of an id, so that with a motion's name and the numbers of camera and frame behind it it can still name a file."""
+"""Bytes of an id; a motion's name and numbers of camera and frame fit behind it in a file name."""
 
 _PLAIN = re.compile(rf"[A-Za-z0-9_-]{{1,{MOST_ID_BYTES}}}")
 _SURROGATE = re.compile("[\ud800-\udfff]")
@@ -39,12 +39,7 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 
 @dataclass(frozen=True)
 class Sample:
-    """What a procedural character is made from besides its id, which is its number.
-
-    Attributes:
-        seed: of all that are made together.
-        version: of the generator.
-    """
+    """Seed and generator version of a procedural character, whose id is its number."""
 
     seed: int
     version: int
@@ -54,25 +49,22 @@ class Entry(msgspec.Struct, frozen=True, gc=False):
     """One character of a source, not yet read.
 
     Attributes:
-        id: unique in the source; letters, digits, `_` and `-` only, so that it can name files and archive members.
+        id: unique in the source; letters, digits, `_` and `-` only, so that it can name files.
         format: ``3dbicar``, ``gltf``, ``vrm``, ``obj``, ``ply``, ``fbx`` or ``blend``.
-        path: the mesh file, or the character's folder for ``3dbicar``.
+        path: mesh file, or the character's folder for ``3dbicar``.
         texture: base-colour image for materials without one.
-        up: the file's up axis where it is not its format's own; ``auto`` where the character is to say it itself,
-            ``own`` where it is not to be asked.
-        front: the axis it faces after the reader's conversion to Z up, where it is not the reader's own; or ``auto`` or
-            ``own``.
-        sides: ``both`` or ``front``, from which all faces are to be drawn; None as the file says.
+        up: the file's up axis, `AUTO`, `OWN`, or None for the format's.
+        front: the axis that it faces once `up` is turned to Z, or as `up`.
+        sides: ``both`` or ``front``, from which all faces are drawn; None as in the file.
         pose: ``rest``, or the name of an action with an optional ``@frame``.
         drop: names of parts to leave out.
         drawing: the character's own frontal drawing.
-        split: ``train``, ``validation`` or ``test`` where the manifest fixes it.
-        license: as the manifest or the folder states it; None where nobody does.
+        split: ``train``, ``validation`` or ``test`` if the manifest states it.
+        license: as the manifest or the folder states it, or None.
         source: whom to credit.
-        problem: a sentence that says why it cannot be built at all, or None.
-        root: folder of the source, which no file of the character lies outside of, links followed; None where that is
-            the character's own folder.
-        sample: of a procedural character, whose files are written where it is read and they are not there.
+        problem: why it cannot be built, or None.
+        root: folder of the source, in which all files of the character lie, links followed; None is its own folder.
+        sample: of a procedural character, whose files are written when it is read.
     """
 
     id: str
@@ -94,12 +86,12 @@ class Entry(msgspec.Struct, frozen=True, gc=False):
 
     @property
     def folder(self) -> Path:
-        """The character's own folder, which the names of its files are relative to."""
+        """The character's own folder."""
         return self.path if self.format == "3dbicar" else self.path.parent
 
     @property
     def within(self) -> Path:
-        """The folder that every file of the character lies in."""
+        """The folder in which all its files lie."""
         return self.root or self.folder
 
 
@@ -110,14 +102,13 @@ class Character(ByShape):
     Attributes:
         entry: where it comes from.
         mesh: Z up, facing -Y, in its own units, not yet normalised.
-        files: every file that was read or looked for in vain.
-        warnings: sentences about what was built all the same.
+        files: files that were read, or looked for in vain.
+        warnings: sentences.
         parts, skinned, animations, part_names, face_part: as in `RawMesh`.
         landmarks: as in `RawMesh`, in the mesh's coordinates.
-        up: axis of its file that was taken for up.
-        front: axis that was taken for its front once `up` had been turned to Z.
-        unsure: a sentence where nobody states that front and nothing of the character says it, else None.
-        doubts: what checks of its joints, shape and colours found; their sentences are among the warnings.
+        up, front: axes of its file, the front once `up` is turned to Z.
+        unsure: a sentence if the front is neither stated nor found, else None.
+        doubts: results of checks; their sentences are among the warnings.
     """
 
     entry: Entry
@@ -137,34 +128,34 @@ class Character(ByShape):
 
     @property
     def all_warnings(self) -> tuple[str, ...]:
-        """`warnings`, and the one about a front that nothing says."""
+        """`warnings` and `unsure`."""
         return self.warnings if self.unsure in (None, *self.warnings) else (*self.warnings, self.unsure or "")
 
     @property
     def fixes(self) -> tuple[Fix, ...]:
-        """What a manifest line could say of it."""
+        """Fixes for its manifest line."""
         return tuple(doubt.fix for doubt in self.doubts if doubt.fix is not None)
 
 
 def id_order_key(character_id: str) -> tuple[int, int, str]:
-    """Sorts ids as splits do: numeric ids first, as integers, then the others as strings."""
+    """Sort key of ids: numeric ids first, as integers, then the others as strings."""
     if character_id.isascii() and character_id.isdecimal():
         return 0, int(character_id), character_id
     return 1, 0, character_id
 
 
 def is_unicode(text: str) -> bool:
-    """Whether a text is one that files can hold: JSON and names of files may give lone surrogates, which none can."""
+    """Whether a text can be encoded: JSON and file names may have lone surrogates."""
     return text.isascii() or not _SURROGATE.search(text)
 
 
 def legible(text: str) -> str:
-    """A text with what `is_unicode` refuses shown as the replacement character."""
+    """Replace lone surrogates by the replacement character."""
     return _SURROGATE.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
 def safe_id(text: str) -> str:
-    """The id that a name gives: all but letters, digits, ``_`` and ``-`` becomes ``_``, `MOST_ID_BYTES` at most."""
+    """Make an id of a name: all but letters, digits, ``_`` and ``-`` becomes ``_``, `MOST_ID_BYTES` at most."""
     if _PLAIN.fullmatch(text):
         return text
     safe = re.sub(r"[^\w-]", "_", unicodedata.normalize("NFC", text))
@@ -172,5 +163,5 @@ def safe_id(text: str) -> str:
 
 
 def is_safe_id(text: str) -> bool:
-    """Whether a text can be an id as it stands."""
+    """Whether a text is an id."""
     return bool(text) and safe_id(text) == text

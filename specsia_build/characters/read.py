@@ -1,4 +1,4 @@
-"""Reading one character: whatever its format, the same checked mesh in the project's frame."""
+"""Read one character of any format: a checked mesh in the project's frame."""
 
 from __future__ import annotations
 
@@ -30,57 +30,43 @@ from specsia_build.frame import front_rotation, up_rotation
 from specsia_build.rendering.mesh import Mesh, flat_normals
 
 READING = 15
-"""Version of what a file gives; a summand of the versions of what is made of files, so that they move with it."""
+"""Version of the readers' results; it is part of the versions of stages that read files."""
 
 _NOT_FINITE = "with numbers that are not finite"
 
 
 def read_character(entry: Entry) -> Character:
-    """Read a character; a procedural one is written first where it is not there.
-
-    Args:
-        entry: from a source.
+    """Read a character; a procedural one is written first if it is not there.
 
     Returns:
-        The character, Z up and facing -Y, in its own units; `up`, `front` and `sides` of the entry replace what
-        the file or its format says. Every vertex that a face uses is finite and the surface has an extent.
+        The character, Z up and facing -Y, in its own units. Every vertex that a face uses is finite and the surface has
+        an extent.
 
     Raises:
-        CharacterError: with a sentence, if it cannot be built, or would cost more memory than a worker may use.
+        CharacterError: if it cannot be built, or needs more memory than a worker may use.
     """
     return _reckoned(entry, moving=False)[0]
 
 
 @dataclass(frozen=True)
 class AnimatedCharacter(RawMoving):
-    """A character with the rig of its mesh, at rest whatever the pose of the entry, and its file's own motions.
-
-    Attributes:
-        character: exactly what `read_character` gives.
-    """
+    """A character as `read_character` gives it, with its rig at rest and its file's motions."""
 
     character: Character
 
 
 def read_animated(entry: Entry) -> AnimatedCharacter:
-    """Read a character with its rig and its motions.
-
-    Args:
-        entry: from a source.
-
-    Returns:
-        The character as `read_character` gives it, and what moves it. A format without rigs gives a skeleton of one
-        node that everything hangs on.
+    """Read a character with its rig and motions; formats without rigs give a skeleton of one node.
 
     Raises:
-        CharacterError: with a sentence, as `read_character`; also if it would cost more memory with its rig.
+        CharacterError: as `read_character`.
     """
     character, moving = _reckoned(entry, moving=True)
     return AnimatedCharacter(character=character, **vars(moving or RawMoving(_still(character.mesh.vertices))))
 
 
 def _still(points: NDArray[np.float32]) -> Rig:
-    """The rig of points (V, 3) that hang on one node."""
+    """The rig of points (V, 3) on one node."""
     skeleton = Skeleton(
         names=("",),
         parents=np.array([-1], np.int32),
@@ -121,7 +107,7 @@ def _reckoned(entry: Entry, *, moving: bool) -> tuple[Character, RawMoving | Non
 
 
 def _other_content(entry: Entry) -> str | None:
-    """The sentence about a mesh file that is something else than its name says, None where nothing tells."""
+    """The sentence about a mesh file that is something else than its name says, or None."""
     path = entry.path / "tpose" / "m.obj" if entry.format == "3dbicar" else entry.path
     try:
         with open_source_file(path, entry.within) as stream:
@@ -139,7 +125,7 @@ def _read(entry: Entry, *, moving: bool) -> tuple[Character, RawMoving | None]:
         raise CharacterError(f"{entry.path.name} could not be read: {detail}") from error
     name = entry.path.name
     check_shape(raw.mesh, name)
-    mesh, mended = _mended(without_repeated_light(raw.mesh), name)
+    mesh, repaired = _repaired(without_repeated_light(raw.mesh), name)
     probe = probe_of(mesh, raw.part_names, raw.face_part, raw.landmarks)
     try:
         with np.errstate(all="ignore"):
@@ -159,7 +145,7 @@ def _read(entry: Entry, *, moving: bool) -> tuple[Character, RawMoving | None]:
         files=raw.files,
         warnings=(
             *raw.warnings,
-            *mended,
+            *repaired,
             *dropped,
             *(doubt.sentence for doubt in doubts),
         ),
@@ -203,12 +189,7 @@ def _read_raw(entry: Entry, *, moving: bool) -> RawMesh:
 
 
 def check_shape(mesh: Mesh, name: str) -> None:
-    """Check that a mesh has a surface that can be drawn.
-
-    Raises:
-        CharacterError: if it has no faces, too many, faces that name vertices it lacks, vertices in use that are not
-            finite, or no extent.
-    """
+    """Raise a `CharacterError` unless a mesh has faces, not too many, with finite vertices and an extent."""
     if len(mesh.faces) == 0:
         raise CharacterError(f"{name} has no faces")
     if len(mesh.faces) > MAX_TRIANGLES:
@@ -223,19 +204,19 @@ def check_shape(mesh: Mesh, name: str) -> None:
         raise CharacterError(f"{name} has no extent: all of its faces lie in one point")
 
 
-def _mended(mesh: Mesh, name: str) -> tuple[Mesh, list[str]]:
-    """The mesh with attributes that are not finite replaced, and a sentence for each kind."""
+def _repaired(mesh: Mesh, name: str) -> tuple[Mesh, list[str]]:
+    """Replace attributes that are not finite, with a warning for each kind."""
     fillings: dict[str, tuple[str, str, Callable[[], NDArray[np.float32] | np.float32]]] = {
         "uv": ("texture coordinate", "set to 0", lambda: np.float32(0)),
         "colors": ("vertex colour", "set to white", lambda: np.float32(1)),
         "normals": ("normal", "taken from the faces", lambda: flat_normals(mesh)),
     }
-    mended: dict[str, Any] = {}
+    repaired: dict[str, Any] = {}
     warnings = []
     for attribute, (what, how, filling) in fillings.items():
         values = getattr(mesh, attribute)
         if values is not None and not np.isfinite(values).all():
             finite = np.isfinite(values).all(axis=-1, keepdims=True)
-            mended[attribute] = np.where(finite, values, filling())
+            repaired[attribute] = np.where(finite, values, filling())
             warnings.append(f"{name} has {plural(int((~finite).sum()), what)} {_NOT_FINITE}: {how}")
-    return replace(mesh, **mended) if mended else mesh, warnings
+    return replace(mesh, **repaired) if repaired else mesh, warnings

@@ -25,7 +25,7 @@ from specsia_build.ownership import RUN_MARK
 MAX_SAMPLES = 100_000
 
 MOST_WALKED = 5_000_000
-"""Files and folders below a source that are looked at."""
+"""Files and folders of a source."""
 
 DEFAULT_SAMPLE_SEED = 42
 
@@ -39,10 +39,10 @@ class Source:
     """The characters of a build.
 
     Attributes:
-        name: what a dataset card may show, such as ``sample:24`` or a folder's base name; never a machine's path.
+        name: for dataset cards, such as ``sample:24`` or a folder's base name; never a machine's path.
         kind: ``sample``, ``3dbicar``, ``file``, ``folder`` or ``manifest``.
-        entries: sorted by `id_order_key`, ids unique, those that cannot be built included with their problem.
-        notes: sentences about what of it was passed over.
+        entries: sorted by `id_order_key`, ids unique; those that cannot be built have a problem.
+        notes: sentences about what was skipped.
     """
 
     name: str
@@ -52,12 +52,12 @@ class Source:
 
 
 def open_source(source: str, scratch: Path) -> Source:
-    """Find the characters of a source; none of them is read yet, and nothing is written.
+    """Find the characters of a source, without reading them.
 
     Args:
         source: ``sample:N`` or ``sample:N@SEED``, or the path of a 3DBiCar folder (or one character of it), a mesh
             file, a folder of mesh files or a ``.jsonl`` manifest.
-        scratch: where procedural samples are written once they are read, in a folder for each seed.
+        scratch: where procedural samples are written when they are read.
 
     Raises:
         UsageError: if there is no such source or it holds nothing.
@@ -67,25 +67,25 @@ def open_source(source: str, scratch: Path) -> Source:
     if "://" in source:
         raise UsageError(f"'{source}' is a URL, and characters are read from this machine: copy them here")
     path = expanded(source)
-    name = Path(os.path.abspath(path)).name or "source"  # noqa: PTH100  a link's own name is wanted, not its target's
+    name = Path(os.path.abspath(path)).name or "source"  # noqa: PTH100  a link's own name, not its target's
     try:
         if not is_unicode(str(path)):
             raise UsageError(f"the name of '{source}' is not UTF-8: rename it, or the folder that is so named")
         if path.is_dir():
             return _suggested(path, name) or _folder(path, name)
         if not path.is_file():
-            if path.exists():
-                raise UsageError(f"'{source}' is neither a regular file nor a folder: {_KINDS}")
-            raise UsageError(f"there is no '{source}': {_KINDS}")
+            what = f"'{source}' is neither a regular file nor a folder" if path.exists() else f"there is no '{source}'"
+            raise UsageError(f"{what}: {_KINDS}")
     except OSError as error:
         raise UsageError(f"'{source}' cannot be opened: {error.strerror or error}") from error
-    if path.suffix.lower() == ".jsonl":
+    suffix = path.suffix.lower()
+    if suffix == ".jsonl":
         return Source(name, "manifest", _sorted(read_manifest(path)))
-    if path.suffix.lower() in IMAGE_SUFFIXES:
+    if suffix in IMAGE_SUFFIXES:
         raise UsageError(f"'{name}' is a picture, and {_IN_3D}: {_KINDS}")
-    if path.suffix.lower() not in {**FORMATS, **REFUSED}:
+    if suffix not in FORMATS and suffix not in REFUSED:
         raise UsageError(f"'{name}' is neither a mesh file ({' '.join(FORMATS)}) nor a .jsonl manifest: {_KINDS}")
-    return Source(name, "file", (_of_file(safe_id(path.stem), path, path.suffix.lower()),))
+    return Source(name, "file", (_of_file(safe_id(path.stem), path, suffix),))
 
 
 def _sorted(entries: Iterable[Entry]) -> tuple[Entry, ...]:
@@ -119,11 +119,13 @@ def _samples(source: str, scratch: Path) -> Source:
 def _folder(folder: Path, name: str) -> Source:
     if is_bicar(folder):
         return Source(name, "3dbicar", (bicar_entry(folder, safe_id(name), folder),))
+    unread = _manifests(folder)
+    notes = [f"{some(unread)} was not read: give it in the folder's place to build its characters"] if unread else []
     children = _subfolders(folder)
     if any(is_bicar(child) for child in children):
-        found = [_found_folder(folder, child.name) for child in children if _looks_bicar(child)]
-        return Source(name, "3dbicar", _sorted(_identified(folder, found)), _unheeded(folder))
-    meshes, refused = _meshes(folder)
+        found = [_Found(folder, child.name, child.name, "") for child in children if _looks_bicar(child)]
+        return Source(name, "3dbicar", _sorted(_identified(folder, found)), tuple(notes))
+    meshes, refused, links = _meshes(folder)
     found = meshes or refused
     if not meshes and (folder / RUN_MARK).is_file():
         raise UsageError(
@@ -133,105 +135,61 @@ def _folder(folder: Path, name: str) -> Source:
         lacking = f"the folder '{name}' holds no character ({' '.join(FORMATS)} or 3DBiCar)"
         pictured = any(path.suffix.lower() in IMAGE_SUFFIXES for path in folder.iterdir())
         raise UsageError(f"{lacking} but pictures, and {_IN_3D}: {_KINDS}" if pictured else f"{lacking}: {_KINDS}")
-    kind = "3dbicar" if all(one.folder and not one.linked for one in found) else "folder"
-    notes = (*_unheeded(folder), *(_passed_over(meshes, refused) if meshes else ()))
-    return Source(name, kind, _sorted(_identified(folder, found)), notes)
+    kind = "3dbicar" if all(not one.suffix for one in found) else "folder"
+    known = {one.stem.casefold() for one in meshes}
+    others = [one.name for one in refused if meshes and one.stem.casefold() not in known]
+    notes += [f"{plural(len(others), 'file')} of other formats passed over: {some(others)}"] if others else []
+    notes += [f"links to folders are not followed: {some(links)}"] if links else []
+    return Source(name, kind, _sorted(_identified(folder, found)), tuple(notes))
 
 
 def _manifests(folder: Path, *, suggested: bool = False) -> list[str]:
-    """Names of the manifests that lie in a folder; of those alone that `--suggest` wrote where these are wanted."""
+    """Names of the manifests in a folder, or of those that `--suggest` wrote."""
     with os.scandir(folder) as listed:
         names = sorted(one.name for one in listed if one.name.lower().endswith(".jsonl") and one.name[0] != ".")
     return [name for name in names if is_manifest(folder / name, suggested=suggested)]
 
 
 def _suggested(folder: Path, name: str) -> Source | None:
-    """Characters of a folder by the manifest in it that `specsia characters --suggest` wrote; None without one.
-
-    Raises:
-        UsageError: if there are several.
-    """
-    found = _manifests(folder, suggested=True)
-    if not found:
+    """The characters of a folder with a manifest that `specsia characters --suggest` wrote; None without one."""
+    names = _manifests(folder, suggested=True)
+    if not names:
         return None
-    if len(found) > 1:
-        raise UsageError(f"'{name}' holds several manifests ({some(found)}): give the one that is meant as the source")
-    entries = _sorted(read_manifest(folder / found[0]))
-    return Source(name, "manifest", entries, (f"{name} is read through its manifest {found[0]}",))
-
-
-def _unheeded(folder: Path) -> tuple[str, ...]:
-    """A note on manifests that lie in a folder which is a source itself."""
-    names = _manifests(folder)
-    note = f"{some(names)} was not read: to build the characters of a manifest, give it in the folder's place"
-    return (note,) if names else ()
-
-
-def _passed_over(meshes: list[_Found], refused: list[_Found]) -> tuple[str, ...]:
-    """A note on files in formats that are not read, but for those that bear the name of one that is."""
-    known = {one.stem.casefold() for one in meshes}
-    names = [one.name for one in refused if one.stem.casefold() not in known]
-    return (f"{plural(len(names), 'file')} of other formats passed over: {some(names)}",) if names else ()
+    if len(names) > 1:
+        raise UsageError(f"'{name}' holds several manifests ({some(names)}): give the one that is meant as the source")
+    notes = (f"{name} is read through its manifest {names[0]}",)
+    return Source(name, "manifest", _sorted(read_manifest(folder / names[0])), notes)
 
 
 class _Found(msgspec.Struct, frozen=True, gc=False):
-    """A mesh file, or the folder of a 3DBiCar character; listing tells which, so that nothing is opened.
-
-    Attributes:
-        parent, name: where it lies.
-        stem: its name, of a file without the suffix.
-        suffix: of a file, in lower case; that of a folder is empty.
-        linked: whether it is a link to a folder elsewhere, of which nothing is read.
-    """
+    """A mesh file, or the folder of a 3DBiCar character, whose suffix is empty; paths would be slow for a million."""
 
     parent: Path
     name: str
     stem: str
     suffix: str
-    linked: bool = False
-
-    @property
-    def folder(self) -> bool:
-        return not self.suffix
-
-
-def _found_folder(parent: Path, name: str, linked: bool = False) -> _Found:
-    return _Found(parent, name, name, "", linked)
 
 
 def _subfolders(folder: Path) -> list[Path]:
-    """Those of a folder that are not hidden, in order."""
+    """Subfolders that are not hidden, and links to folders, in order."""
     with os.scandir(folder) as listed:
-        shown = [entry for entry in listed if not entry.name.startswith(".")]
-    # What a link leads to is looked at by one rule, which no link can upset.
+        visible = [entry for entry in listed if not entry.name.startswith(".")]
     return sorted(
         Path(entry.path)
-        for entry in shown
+        for entry in visible
         if (is_folder(Path(entry.path)) if entry.is_symlink() else entry.is_dir(follow_symlinks=False))
     )
 
 
 def _looks_bicar(folder: Path) -> bool:
-    """Whether a folder among 3DBiCar characters is meant to be one, complete or not."""
+    """Whether a folder beside 3DBiCar characters is meant to be one, complete or not."""
     return folder.name.isdecimal() or is_folder(folder / "tpose")
 
 
-def _leads_to_meshes(folder: Path, top: Path) -> bool:
-    """Whether a folder is a link to one outside of the source that holds characters; the walk does not follow it."""
-    if not folder.is_symlink():
-        return False
-    try:
-        outside = not folder.resolve().is_relative_to(top.resolve())
-        return outside and (is_bicar(folder) or any(path.suffix.lower() in FORMATS for path in folder.iterdir()))
-    except (OSError, RuntimeError):
-        return False
+def _meshes(top: Path) -> tuple[list[_Found], list[_Found], list[str]]:
+    """Mesh files and 3DBiCar folders below a folder, files that are `REFUSED`, and links to folders.
 
-
-def _meshes(top: Path) -> tuple[list[_Found], list[_Found]]:
-    """Mesh files and 3DBiCar folders below a folder, and files that are `REFUSED`; what is hidden or a run is left out.
-
-    Raises:
-        UsageError: if a folder cannot be read.
+    Hidden folders and runs are skipped.
     """
 
     def refuse(error: OSError) -> None:
@@ -239,46 +197,40 @@ def _meshes(top: Path) -> tuple[list[_Found], list[_Found]]:
 
     found: list[_Found] = []
     refused: list[_Found] = []
+    links: list[str] = []
     walked = 0
     for parent, subfolders, names in os.walk(top, onerror=refuse):
         folder = Path(parent)
         walked += 1 + len(names)
         if walked > MOST_WALKED:
             raise UsageError(f"the folder '{top.name}' holds more than {MOST_WALKED:,} files: name one below it")
-        if folder != top and is_bicar(folder):
-            found.append(_found_folder(folder.parent, folder.name))
+        is_character = folder != top and is_bicar(folder)
+        if is_character:
+            found.append(_Found(folder.parent, folder.name, folder.name, ""))
+        if is_character or (folder != top and RUN_MARK in names):
             subfolders.clear()
             continue
         subfolders[:] = sorted(name for name in subfolders if not name.startswith("."))
-        if folder != top and RUN_MARK in names:
-            subfolders.clear()
-            continue
-        found += [
-            _found_folder(folder, name, linked=True) for name in subfolders if _leads_to_meshes(folder / name, top)
-        ]
+        links += [name for name in subfolders if (folder / name).is_symlink()]
         for name in sorted(names):
-            # A path object for each of a million names is slow.
             stem, dot, suffix = name.rpartition(".")
             suffix = f"{dot}{suffix.lower()}"
             if (suffix in FORMATS or suffix in REFUSED) and not name.startswith("."):
                 (found if suffix in FORMATS else refused).append(_Found(folder, name, stem, suffix))
-    return found, refused
+    return found, refused, links
 
 
 def _identified(top: Path, found: list[_Found]) -> list[Entry]:
     """An entry for each mesh file or 3DBiCar folder, ids unique whatever the letter case.
 
-    The id is the stem, or the path below `top` where characters of several folders share a stem. Of several formats of
-    one stem in one folder the most complete is the character; the others say so as their problem.
+    The id is the stem, or the path below `top` if characters of several folders share a stem. Of files that differ in
+    their suffix alone the most complete format is the character; the others have a problem.
     """
     rank = {suffix: k for k, suffix in enumerate(FORMATS)}
     by_place: dict[tuple[str, str], list[_Found]] = {}
     for one in found:
         by_place.setdefault((str(one.parent), one.stem), []).append(one)
-    chosen = [
-        min(same, key=lambda one: (rank.get(one.suffix, -1), one.name)) if len(same) > 1 else same[0]
-        for same in by_place.values()
-    ]
+    chosen = [min(same, key=lambda one: (rank.get(one.suffix, -1), one.name)) for same in by_place.values()]
     ids = [safe_id(one.stem) for one in chosen]
     shared = Counter(map(str.casefold, ids))
     taken: set[str] = set()
@@ -301,12 +253,7 @@ def _entry(top: Path, found: _Found, character_id: str) -> Entry:
     if not is_unicode(str(path)):
         problem = f"{path.relative_to(top)} has a name that is not UTF-8: rename it"
         return Entry(character_id, FORMATS.get(found.suffix, "3dbicar"), path, problem=problem, root=top)
-    if found.linked:
-        problem = f"{path.name} is a link that leads out of {top.name or top}, so it is not read: copy the folder"
-        return Entry(character_id, "", path, problem=problem, root=top)
-    if found.folder:
-        return bicar_entry(path, character_id, top)
-    return _of_file(character_id, path, found.suffix, top)
+    return _of_file(character_id, path, found.suffix, top) if found.suffix else bicar_entry(path, character_id, top)
 
 
 def _of_file(character_id: str, path: Path, suffix: str, root: Path | None = None) -> Entry:

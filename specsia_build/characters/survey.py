@@ -1,18 +1,30 @@
-"""What a source's characters are like, before anything is built."""
+"""Facts about characters before anything is built, and manifests that are suggested from them."""
 
 from __future__ import annotations
 
+import json
+import os
+from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from specsia_build.characters.character import Character, Entry, legible
+from specsia_build.characters.character import AUTO, UNSETTLED, Character, Entry, legible
 from specsia_build.characters.doubles import Shape, shape_of
 from specsia_build.characters.doubts.doubt import Fix
+from specsia_build.characters.manifest import SUGGESTED
+from specsia_build.characters.sources import Source
+from specsia_build.errors import UsageError, some
 from specsia_build.rendering.mesh import Mesh
 
 FRONT, UNSURE = "front", "unsure"
-"""What view 0 shows where somebody, its joints or its shape say the front, and where nothing does."""
+"""What view 0 shows if the front is known, and if it is not."""
+
+
+TOGETHER = "train"
+"""Split of characters of one shape if the source states none."""
 
 
 @dataclass(frozen=True)
@@ -20,9 +32,9 @@ class PartFacts:
     """A part of a character that is not dropped.
 
     Attributes:
-        names: any of which `drop` may give, its own first, then those of what it hangs below.
-        triangles: how many.
-        size: its width, depth and height, in the character's height.
+        names: that `drop` may give, its own first, then those of nodes above it.
+        triangles: number.
+        size: width, depth and height, in the character's height.
     """
 
     names: tuple[str, ...]
@@ -35,23 +47,22 @@ class CharacterFacts:
     """One character in numbers.
 
     Attributes:
-        id: of the entry.
-        format: of the entry; empty where a manifest line names no file that can be told.
+        id, format: of the entry; the format is empty if a manifest line names no known file.
         file: base name of the mesh file or folder.
-        vertices: that a face uses or not, as stored.
+        vertices: as stored, used or not.
         triangles: after cutting polygons.
         textures: ``{width}x{height}`` of each image in use.
-        materials: how many.
+        materials: number.
         parts: names that `drop` may give.
-        pieces: each part that is not dropped, in file order.
-        skinned: whether a skin posed the vertices.
+        pieces: parts that are not dropped, in file order.
+        skinned: whether it has a skin.
         animations: clips in the file.
-        faces: signed axis taken for its front.
+        faces: signed axis of its front.
         front: what view 0 shows: ``front``, ``turned 90°``, ``turned 180°`` or ``unsure``.
-        warnings: sentences about what would be built all the same.
-        fixes: what a manifest line could say of it.
+        warnings: sentences.
+        fixes: for its manifest line.
         problem: why it cannot be built, or None.
-        shape: by which `same_shapes` finds it under other names.
+        shape: see `same_shapes`.
     """
 
     id: str
@@ -74,12 +85,12 @@ class CharacterFacts:
 
 
 def unread(entry: Entry, problem: str) -> CharacterFacts:
-    """What is said of a character that cannot be read."""
+    """Facts about a character that cannot be read."""
     return CharacterFacts(entry.id, entry.format, legible(entry.path.name), problem=problem)
 
 
 def facts_of(character: Character) -> CharacterFacts:
-    """What a character that was read is like."""
+    """Facts about a character that was read."""
     mesh, entry = character.mesh, character.entry
     return CharacterFacts(
         id=entry.id,
@@ -102,10 +113,10 @@ def facts_of(character: Character) -> CharacterFacts:
 
 
 def _front(character: Character) -> str:
-    """What view 0 shows, as far as anything says so."""
-    says = next((fix.value for fix in character.fixes if fix.key == "front"), character.front)
-    if says != character.front:
-        return "turned 180°" if str(says)[1] == character.front[1] else "turned 90°"
+    """What view 0 shows."""
+    likely = next((fix.value for fix in character.fixes if fix.key == "front"), character.front)
+    if likely != character.front:
+        return "turned 180°" if str(likely)[1] == character.front[1] else "turned 90°"
     sideways = any("stands sideways" in doubt.sentence for doubt in character.doubts)
     return "turned 90°" if sideways else FRONT if character.unsure is None else UNSURE
 
@@ -129,3 +140,88 @@ def _texture_sizes(mesh: Mesh) -> tuple[str, ...]:
     textures = [t for m in mesh.materials for t in (m.texture, m.emissive_texture) if t is not None]
     images = {id(texture.pixels): texture.pixels for texture in textures}
     return tuple(f"{pixels.shape[1]}x{pixels.shape[0]}" for pixels in images.values())
+
+
+def suggested_manifest(
+    source: Source, facts: Sequence[CharacterFacts], place: Path, alike: Sequence[Sequence[str]] = ()
+) -> bytes:
+    """Write the lines of a manifest of a source's characters, with the fixes that there is evidence for.
+
+    Args:
+        source: each of its entries with a file gets a line; what it states is kept.
+        facts: of its entries, in their order.
+        place: of the manifest; paths are relative to its folder.
+        alike: sets of ids of one file or one shape, each of which gets one split.
+
+    Raises:
+        UsageError: if a character lies outside that folder, or none has a file of its own.
+    """
+    if source.kind == "sample":
+        raise UsageError(f"{source.name} is made anew by each command, so no manifest can name its files")
+    folder = Path(os.path.abspath(place.parent))  # noqa: PTH100  as the user wrote it, links not followed
+    splits = _splits(source.entries, alike)
+    lines = [
+        _line(entry, one, folder, splits.get(entry.id))
+        for entry, one in zip(source.entries, facts, strict=True)
+        if not entry.problem
+    ]
+    if not lines:
+        raise UsageError(f"{source.name} holds no character that a manifest could name")
+    return "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines).encode()
+
+
+def _splits(entries: Sequence[Entry], alike: Sequence[Sequence[str]]) -> dict[str, tuple[str, str]]:
+    """Split and evidence for characters without one: that of those that are alike, if they agree."""
+    stated = {entry.id: entry.split for entry in entries}
+    found: dict[str, tuple[str, str]] = {}
+    for ids in alike:
+        known = {split for one in ids if (split := stated[one]) is not None}
+        if len(known) < 2:
+            split = next(iter(known), TOGETHER)
+            for one in ids:
+                if stated[one] is None:
+                    others = some([other for other in ids if other != one])
+                    found.setdefault(one, (split, f"split: the same for {others}, which no split should part from it"))
+    return found
+
+
+def _line(entry: Entry, facts: CharacterFacts, folder: Path, kept: tuple[str, str] | None) -> dict[str, Any]:
+    usual = AUTO if entry.format in UNSETTLED else None
+    line: dict[str, Any] = {
+        "id": entry.id,
+        "path": _below(entry.path, folder, entry),
+        "texture": None if entry.texture is None else _below(entry.texture, folder, entry),
+        "up": None if entry.up == usual else entry.up,
+        "front": None if entry.front == usual else entry.front,
+        "sides": entry.sides,
+        "pose": None if entry.pose == "rest" else entry.pose,
+        "drop": list(entry.drop) or None,
+        "drawing": None if entry.drawing is None else _below(entry.drawing, folder, entry),
+        "split": entry.split,
+        "license": entry.license,
+        "source": entry.source,
+    }
+    evidence = [SUGGESTED]
+    if kept is not None:
+        line["split"], why = kept
+        evidence.append(why)
+    for fix in facts.fixes:
+        value: object = fix.value
+        if fix.key == "drop":
+            value = list(dict.fromkeys((*(line["drop"] or ()), *fix.value)))
+        if fix.key == "texture":
+            value = _below(entry.within / str(fix.value), folder, entry)
+        line[fix.key] = value
+        evidence.append(f"{fix.key}: {fix.why}")
+    if facts.problem is not None:
+        evidence.append(f"problem: {facts.problem}")
+    line["comment"] = "; ".join(evidence)
+    return {key: value for key, value in line.items() if value is not None}
+
+
+def _below(path: Path, folder: Path, entry: Entry) -> str:
+    """A path relative to a manifest's folder; a `UsageError` if it lies outside, links followed."""
+    relative = os.path.relpath(path, folder)
+    if relative.startswith(os.pardir) or not path.resolve().is_relative_to(folder.resolve()):
+        raise UsageError(f"{path} lies outside {folder}, and a manifest's paths may not: write it into {entry.within}")
+    return Path(relative).as_posix()

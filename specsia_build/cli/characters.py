@@ -43,7 +43,7 @@ def characters(source: str, parts: str | None, suggest: Path | None, pictures: P
     """List what SOURCE holds before anything is built: formats, sizes, fronts, problems."""
     from specsia_build.characters.doubles import same_files, same_shapes
     from specsia_build.characters.sources import open_source
-    from specsia_build.characters.suggest import suggested_manifest
+    from specsia_build.characters.survey import suggested_manifest
     from specsia_build.look.open import gallery_of_source
     from specsia_build.look.page import refuse_other_file, write_page
     from specsia_build.pipeline.progress import Progress

@@ -131,20 +131,14 @@ def test_a_bad_line_is_a_problem_and_the_rest_goes_on(folder: Path, line: str | 
     assert bad.id == ("a" if usable else "line-2")
 
 
-def test_a_name_that_differs_in_letter_case_is_offered(folder: Path) -> None:
-    (entry,) = entries(folder, {"id": "a", "path": "Sub Dir/8"})
-    assert "'sub dir/8'" in (entry.problem or "")
-
-
 def test_a_repeated_id_keeps_the_first(folder: Path) -> None:
     line = {"id": "a", "path": "a.glb"}
     first, second, third = entries(folder, line, line, {"id": "A", "path": "a.glb"})
     assert first.problem is None
-    assert (second.id, second.problem) == ("line-2", "line 2: the id 'a' is used on line 1 already")
-    assert (third.id, third.problem) == ("line-3", "line 3: the id 'A' is 'a' of line 1 but for its case")
+    assert [(entry.id, entry.problem is None) for entry in (second, third)] == [("line-2", False), ("line-3", False)]
 
 
-@pytest.mark.parametrize("data", [b"", b"\n \n", b"\xff\xfe{\x00"])
+@pytest.mark.parametrize("data", [b"", b"\n \n", b"\xff\xfe{\x00", b"[\n", b"{\n"])
 def test_a_manifest_without_a_line_is_a_usage_error(tmp_path: Path, data: bytes) -> None:
     path = tmp_path / "m.jsonl"
     path.write_bytes(data)
@@ -174,7 +168,7 @@ def test_any_lines_give_unique_ids(folder: Path, lines: list[str]) -> None:
     # One that begins as one document, or as a file of another kind, is refused as that; see below.
     data = text.encode("utf-8", "replace")
     first = next(line.strip() for line in data.removeprefix(b"\xef\xbb\xbf").split(b"\n") if line.strip())
-    assume(first != b"{" and not first.startswith(b"[") and other_content(first) is None)
+    assume(first != b"{" and not first.startswith((b"[", b"\xff\xfe", b"\xfe\xff")) and other_content(first) is None)
     (folder / "m.jsonl").write_bytes(data)
     ids = [entry.id.casefold() for entry in read_manifest(folder / "m.jsonl")]
     assert len(set(ids)) == len(ids)

