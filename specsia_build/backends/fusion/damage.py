@@ -13,9 +13,8 @@ import numpy as np
 import scipy
 from numpy.typing import NDArray
 
-from specsia_build.backends.fusion.noise import Floats, smooth_noise, smooth_vectors, warped
+from specsia_build.backends.fusion.noise import Floats, signed_distance, smooth_noise, smooth_vectors, warped
 from specsia_build.backends.fusion.views import BACK, FRONT, VIEW_SIZE, View
-from specsia_build.backends.inflate.shape import signed_distance
 from specsia_build.frame import Camera
 
 FRONT_SHARE = 0.5

@@ -1,33 +1,56 @@
-"""The default backend: one picture inflated to a closed figure, without a model and without a GPU.
+"""Inflate a drawing's silhouette to a closed figure, without a model.
 
-The silhouette becomes a surface whose thickness solves a Poisson equation, as in "Repoussé" (Joshi and Carr, 2008):
-limbs come out round, heads and bodies as deep as figures are as a rule, and a figure that must be long or stands on
-four legs is drawn out along the line of sight. The picture colours the front; the back is guessed from the colours
-along the outline. Limbs thinner than a cell are kept (`thin`). Parts that touch in the picture are fused, front and
-back have one shape but for the feet, and the sides smear the outline's colours. A contour drawn around the figure
-widens it but stays out of its texture.
+`depth` guesses how deep the figure is; a framed figure that leaves room in its picture is drawn out along the line of
+sight. The picture colours the front; the back takes the colours along the outline, led inwards. Parts that touch in the
+picture are joined, and front and back have one shape but for the feet.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
+from PIL import Image
 
-from specsia_build.backends.base import Backend, Context, check_image
-from specsia_build.backends.inflate.colour import Atlas, paint
-from specsia_build.backends.inflate.depth import depth_of, relief
-from specsia_build.backends.inflate.length import drawn_out, length_of
-from specsia_build.backends.inflate.merging import merged
-from specsia_build.backends.inflate.shape import Grid, clean_silhouette, lattice, poisson
-from specsia_build.backends.inflate.surface import Shell, close_surface, extend_outside
-from specsia_build.backends.inflate.thin import thin_limbs
+from specsia_build.backends.base import Backend, Context
+from specsia_build.backends.inflate.depth import depths
+from specsia_build.backends.relief.drawing import extended
+from specsia_build.backends.relief.surface import Figure, figure_of, sampled, surface_of, textured
 from specsia_build.errors import UsageError
-from specsia_build.frame import Camera
-from specsia_build.rendering.mesh import Material, Mesh, Texture
+from specsia_build.frame import ORTHO_WIDTH
+from specsia_build.rendering.mesh import Mesh
+
+GRID = 224
+"""Cells along a side of the crop in which depths are worked out."""
+
+CELLS = 2000
+"""Cells of the mesh that the silhouette covers: some 8,000 faces."""
+
+ROOM = 0.9
+"""Units of width and of height below which a framed figure's length is taken for its longest side. A tall figure that
+holds a spear towards the viewer may be a little less high than it is long."""
+
+BULK = 0.75
+"""Share of a long figure's length that is as wide as the figure: the rest are a muzzle and a tail."""
+
+COARSER = 2
+"""Pixels of the picture along a side of a pixel in which the back is worked out."""
+
+RIM = 0.008
+"""Width of the band along the contour whose colours the back takes, as a share of the picture's width."""
+
+UPRIGHT = 3.0
+"""How much farther a step up or down is than one sideways in the search for the nearest rim colour: clothes and hair of
+an upright figure change from the head down more than they do around it."""
+
+ALIKE = 40.0
+"""Levels (root of the summed squares over R, G, B) up to which the front counts as more of the rim's colour."""
+
+Floats = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -35,7 +58,7 @@ class Inflate(Backend):
     """Backend that inflates the silhouette."""
 
     name: str = "inflate"
-    version: int = 6
+    version: int = 7
     sees_ground_truth: bool = False
     needs_yaw: bool = False
     generates: bool = True
@@ -54,18 +77,11 @@ class Inflate(Backend):
         Raises:
             CharacterError: if the picture is not square or too small, or shows nothing or no background.
         """
-        check_image(image)
-        silhouette = clean_silhouette(image[..., 3])
-        grid = lattice(silhouette)
-        depth = depth_of(grid.distance, poisson(grid.distance))
-        square = extend_outside(depth.square, grid.distance)
-        thin = thin_limbs(silhouette, grid)
-        surface = close_surface(square if thin is None else thin.blown_up(square))
-        surface = surface if thin is None else thin.drawn_in(surface)
-        length = length_of(grid, image[..., 3], context.framed)
-        heights = drawn_out(surface.points[:, 1], relief(surface.points, depth), length)
-        surface = merged(replace(surface, points=np.column_stack([surface.points[:, :2], heights])))
-        return textured(surface, grid, paint(image), image.shape[0])
+        figure = figure_of(image)
+        nodes = round(figure.crop.figure * (CELLS / np.count_nonzero(figure.covered)) ** 0.5)
+        surface = surface_of(figure, _depths(figure, context.framed), nodes)
+        front, _ = extended(figure.picture)
+        return textured(figure, surface, front, _back(front, figure), "inflate")
 
 
 def create(argument: str | None) -> Inflate:
@@ -79,27 +95,54 @@ def create(argument: str | None) -> Inflate:
     return Inflate()
 
 
-def textured(surface: Shell, grid: Grid, atlas: Atlas, size: int) -> Mesh:
-    """The surface in units of the frame, coloured by planar projection of the atlas.
+def _depths(figure: Figure, framed: bool) -> NDArray[np.float64]:
+    """Depths (`GRID`, `GRID`, 2) of front and back in lengths of the figure."""
+    crop = figure.crop
+    cell = crop.side / GRID
+    steps = (np.arange(GRID) + 0.5) * cell
+    columns, rows = np.meshgrid(crop.left + steps, crop.top + steps)
+    distance = sampled(figure.distance, columns, rows) / cell
+    longest = crop.figure * ORTHO_WIDTH / figure.size
+    length = BULK / longest if framed and longest < ROOM else 0.0
+    cells = crop.figure / cell
+    return depths(distance, length * cells) / cells
 
-    Args:
-        surface: points in the grid's cells.
-        grid: where its nodes lie in the picture that it was made from, `grid.size` pixels wide.
-        atlas: made from the picture of `size` pixels.
-        size: width of the picture in pixels.
+
+def _back(front: NDArray[np.uint8], figure: Figure) -> NDArray[np.uint8]:
+    """Colours (H, W, 3) of the back seen through the front: those of the rim, led inwards.
+
+    The outline of the head is hair or a helmet as a rule, that of the body its clothes, so the rim's colours cover
+    what a mirrored picture would show there: a second face. Where the front, blurred, is like the colour led inwards,
+    it is kept, so that a belt or a hem goes around.
     """
-    scale = size / grid.size
-    columns = (surface.points[:, 0] * grid.cell + grid.first[0]) * scale
-    rows = (surface.points[:, 1] * grid.cell + grid.first[1]) * scale
-    heights = surface.points[:, 2] * grid.cell * scale
-    unit = 1.0 / Camera(0.0, size).pixels_per_unit
-    vertices = np.stack([columns - size / 2, -heights, size / 2 - rows], axis=1) * unit
-    corners = surface.faces
-    material = Material(name="inflate", texture=Texture(atlas.pixels, wrap=("clamp", "clamp")))
-    return Mesh(
-        vertices=vertices.astype(np.float32),
-        faces=corners.astype(np.int32),
-        materials=(material,),
-        face_material=np.zeros(len(corners), np.int32),
-        uv=atlas.uv(columns[corners], rows[corners], surface.front[:, None]),
+    height, width = front.shape[:2]
+    colours = np.asarray(Image.fromarray(front).reduce(COARSER), np.float32)
+    covered = figure.covered[::COARSER, ::COARSER]
+    depth = scipy.ndimage.distance_transform_edt(covered).astype(np.float32)
+    band = max(2.0, RIM * figure.size / COARSER)
+    # The outermost pixels may be a drawn contour, which is no colour of hair or clothes.
+    along = _mean_within(colours, (depth > band) & (depth <= 2.5 * band), 0.6 * band)
+    nearest = scipy.ndimage.distance_transform_edt(
+        depth > band + 1.5, sampling=(UPRIGHT, 1.0), return_distances=False, return_indices=True
     )
+    led, soft = (_mean_within(layer, covered, band) for layer in (along[tuple(nearest)], colours))
+    # Averaged, so that no ring of likeness is left around a feature where its edge passes through the rim's colour.
+    apart = _mean_within(np.square(colours - led).sum(axis=2, keepdims=True), covered, 2.0 * band)
+    like = np.exp(-apart / ALIKE**2)
+    inwards = np.clip(depth / (2.0 * band), 0.0, 1.0)[..., None]
+    inwards = inwards * inwards * (3.0 - 2.0 * inwards)
+    back = (1.0 - inwards) * colours + inwards * (like * soft + (1.0 - like) * led)
+    small = Image.fromarray(np.clip(np.rint(back), 0, 255).astype(np.uint8))
+    whole = small.resize((small.width * COARSER, small.height * COARSER), Image.Resampling.BILINEAR)
+    return np.asarray(whole)[:height, :width]
+
+
+def _mean_within(colours: Floats, mask: NDArray[np.bool_], sigma: float) -> Floats:
+    """Gaussian mean (h, w, C) over the pixels of a mask; `colours` itself where none is near."""
+    weight = mask.astype(np.float32)
+    out = colours.copy()
+    total = scipy.ndimage.gaussian_filter(weight, sigma, mode="constant", truncate=3.0)
+    for channel in range(colours.shape[2]):
+        mean = scipy.ndimage.gaussian_filter(colours[..., channel] * weight, sigma, mode="constant", truncate=3.0)
+        np.divide(mean, total, out=out[..., channel], where=total > 1e-3)
+    return out

@@ -1,8 +1,9 @@
-"""How deep a figure is where it is so wide: round limbs and head, flatter body, feet that point to the viewer.
+"""How deep a figure is, guessed from its silhouette.
 
-The factors were measured on the sixteen real characters that the project is tested with, figures at rest: half depth
-over the radius of the largest disc of the silhouette around it has medians of 1.0-1.25 in heads, 1.0-1.2 in limbs and
-0.65-0.95 in bodies.
+The thickness solves a Poisson equation, as in "Repoussé" (Joshi and Carr, 2008): limbs come out round. Factors for
+head, body, limbs and feet were measured on the sixteen characters of `characters.jsonl`: half depth over the radius of
+the largest disc of the silhouette around a point has medians of 1.0-1.25 in heads, 1.0-1.2 in limbs and 0.65-0.95 in
+bodies. Arrays are indexed [row, column] with row 0 at the top; lengths are in cells.
 """
 
 from __future__ import annotations
@@ -13,48 +14,38 @@ import numpy as np
 import scipy
 from numpy.typing import NDArray
 
-from specsia_build.backends.inflate.blur import blurred
 from specsia_build.jit import compiled
 
 Floats = NDArray[np.float64]
 
-HEAD = 1.15
-"""Half depth over radius of heads."""
-
-WHOLE = 1.0
-"""Half depth over radius of figures without a head on a body: fruit, robots, balls."""
-
-LIMB = 1.1
-"""Half depth over radius of arms and legs."""
-
-BODY = 0.82
-"""Half depth over radius of the body between head and legs."""
+HEAD, LIMB, BODY, WHOLE = 1.15, 1.16, 0.86, 1.0
+"""Half depth over radius of heads, of limbs, of the body between them, and of figures without a head on a body. Limbs
+and body are a little above the medians, since flat faces lie inside the round surface."""
 
 HEADROOM = 2.2
-"""A head's largest disc has its centre at most this many radii below the top of its column; a body has more above."""
+"""Radii of a head's largest disc from its centre to the top of its column, at most; a body has more above it."""
+
+LOWEST_HEAD = 0.6
+"""How far down the figure the centre of its head may be, as a share of its height."""
+
+HEAD_OF_BODY, BODY_OF_HEAD = 0.4, 0.3
+"""Least radius of a head over that of its body, and of a body over that of its head."""
 
 FULL = 0.25
 """How much fuller than an ellipse a section of head or body is: its half thickness h grows by FULL (1 - h^2) of h."""
 
-TOES = 1.5
-"""How much longer than round a foot is towards the viewer."""
+TOES, FOOT = 1.5, (0.055, 0.025)
+"""How much longer than round a foot is towards the viewer, and the heights, as shares of the figure's, between which a
+foot begins."""
 
-FOOT = (0.055, 0.025)
-"""Height of the foot over the ground, in parts of the figure's height: where it starts and where it is in full."""
-
-LOWEST_HEAD = 0.6
-"""How far down the figure the head's middle may be."""
-
-HEAD_OF_BODY = 0.4
-"""A head has at least this part of the body's radius; a smaller knob on top does not make the rest a body."""
-
-BODY_OF_HEAD = 0.3
-"""A body has at least this part of the head's radius; what is smaller below a head are its feet."""
+CARRIED, NECK, LONG_HEAD = 0.3, (0.15, 0.35), 0.6
+"""In a long figure: by how much of its length the head lies before the middle, how far down its height the head ends
+and the body begins, and the length of the head over that of the body."""
 
 
 @dataclass(frozen=True)
 class Build:
-    """Where the figure's head and body are.
+    """Head and body of an upright figure.
 
     Attributes:
         row, column, radius: centre and radius in cells of the largest disc in the head.
@@ -67,93 +58,77 @@ class Build:
     body: float
 
 
-@dataclass(frozen=True)
-class Depth:
-    """How deep the figure is at each node; all (h, w) float64.
-
-    Attributes:
-        square: squared half thickness in cells squared, 0 outside.
-        crest: half thickness in cells along the middle of the part that the node belongs to, at least 1.
-        trunk: 0-1, how far the node belongs to the head or the body instead of a limb.
-        feet: 0-1, how far it belongs to a foot.
-    """
-
-    square: Floats
-    crest: Floats
-    trunk: Floats
-    feet: Floats
-
-
-def depth_of(distance: Floats, inflated: Floats) -> Depth:
-    """Scale an inflated silhouette so that each part is as deep as figures are.
+def depths(distance: Floats, length: float) -> Floats:
+    """Heights (h, w, 2) in cells of the front and the back of a figure; 0 outside.
 
     Args:
-        distance: (h, w) float64 signed distance to the contour in cells, positive inside.
-        inflated: (h, w) float64 solution of laplace(u) = -2 in cells squared, 0 outside.
+        distance: (h, w) float64 signed distance to the contour in cells, positive inside, negative on the border.
+        length: least extent along the line of sight in cells; 0 where it is not known.
     """
     inside = distance > 0
-    radius, peak = local_radius(distance, inflated)
+    inflated = poisson(distance)
+    radius, peak = np.zeros(distance.shape), np.zeros(distance.shape)
+    _paint_discs(distance, inflated, radius, peak)
     build = find_build(distance)
-    factor, trunk = roundness(radius, build)
+    factor, trunk = _roundness(radius, build)
     middle = np.maximum(radius * factor, 0.5)
-    gain = np.maximum(middle**2 / np.maximum(peak, 0.25), 1e-3)
     # Neighbouring discs differ by steps; their means over a part of the body's radius do not.
     reach = 0.25 * (float(distance.max()) if build is None else build.body)
-    smooth_gain = np.exp(_mean_within(np.log(gain), inside, reach))
-    crest = np.exp(_mean_within(np.log(middle), inside, reach))
+    gain = np.exp(_mean_within(np.log(np.maximum(middle**2 / np.maximum(peak, 0.25), 1e-3)), inside, reach))
+    crest = np.maximum(np.exp(_mean_within(np.log(middle), inside, reach)), 1.0)
     trunk = _mean_within(trunk, inside, 0.5 * reach)
-    feet = np.zeros(distance.shape) if build is None else _ground(inside) * (1.0 - trunk)
-    return Depth(np.where(inside, inflated * smooth_gain, 0.0), np.maximum(crest, 1.0), trunk, feet)
-
-
-def relief(points: Floats, depth: Depth) -> Floats:
-    """Heights of a surface over `depth.square`, made fuller on head and body and drawn out to the toes in front.
-
-    Args:
-        points: (V, 3) float64 column, row and height in cells; height is positive towards the viewer.
-
-    Returns:
-        (V,) float64 heights in cells, of the same sign and order as before along each line of sight.
-    """
-    at = [points[:, 1], points[:, 0]]
-    crest, trunk, feet = (
-        scipy.ndimage.map_coordinates(field, at, order=1, mode="nearest")
-        for field in (depth.crest, depth.trunk, depth.feet)
-    )
-    height = points[:, 2]
-    fuller = 1.0 + FULL * trunk * np.maximum(1.0 - (height / crest) ** 2, 0.0)
-    toes = np.where(height > 0, 1.0 + TOES * feet, 1.0)
-    return np.asarray(height * fuller * toes)
-
-
-def _ground(inside: NDArray[np.bool_]) -> Floats:
-    """0-1 by row, (h, 1): 1 at the lowest rows of the figure, where it stands."""
+    half = np.sqrt(np.where(inside, inflated * gain, 0.0))
+    half *= 1.0 + FULL * trunk * np.maximum(1.0 - (half / crest) ** 2, 0.0)
     rows = np.flatnonzero(inside.any(axis=1))
-    above = (rows[-1] - np.arange(len(inside))) / max(1, rows[-1] - rows[0])
-    return _step(-above, -FOOT[0], -FOOT[1])[:, None]
-
-
-def _mean_within(values: Floats, mask: NDArray[np.bool_], sigma: float) -> Floats:
-    weight = blurred(mask.astype(np.float64), sigma, 3.0)
-    total = blurred(np.where(mask, values, 0.0), sigma, 3.0)
-    return np.asarray(total / np.maximum(weight, 1e-9))
+    down = ((np.arange(len(inside)) - rows[0]) / max(1, rows[-1] - rows[0]))[:, None]
+    feet = 0.0 if build is None else _step(down - 1, -FOOT[0], -FOOT[1]) * (1.0 - trunk)
+    found = np.stack([half * (1.0 + TOES * feet), -half], axis=-1)
+    factor = length / max(float(np.ptp(found)), 1e-9)
+    if factor > 1:
+        head = np.clip((NECK[1] - down) / (NECK[1] - NECK[0]), 0.0, 1.0)[..., None]
+        found = factor * found * (1 - (1 - LONG_HEAD) * head) + CARRIED * length * head
+    return np.asarray(found)
 
 
 def find_build(distance: Floats) -> Build | None:
-    """Head and body of an upright figure, or None where it has no such parts.
+    """Head and body of an upright figure; None where it has no such parts.
 
     Args:
-        distance: (h, w) float64 signed distance to the contour in cells, row 0 at the top.
+        distance: (h, w) float64 signed distance to the contour in cells.
     """
-    inside = distance > 0
-    rows = np.flatnonzero(inside.any(axis=1))
-    lowest = int(rows[0] + LOWEST_HEAD * (rows[-1] - rows[0]))
-    row, column = _largest_crown(distance, lowest)
+    rows = np.flatnonzero((distance > 0).any(axis=1))
+    row, column = _largest_crown(distance, int(rows[0] + LOWEST_HEAD * (rows[-1] - rows[0])))
     radius = float(distance[row, column])
     body = float(distance[int(row + radius) :].max(initial=0.0))
     if radius < HEAD_OF_BODY * body or body < BODY_OF_HEAD * radius:
         return None
     return Build(row, column, radius, body)
+
+
+def _roundness(radius: Floats, build: Build | None) -> tuple[Floats, Floats]:
+    """Half depth over local radius (h, w), and how far each node belongs to head or body, 0-1."""
+    if build is None:
+        return np.full(radius.shape, WHOLE), np.ones(radius.shape)
+    row, column = np.ogrid[: radius.shape[0], : radius.shape[1]]
+    below = _step((row - build.row) / build.radius, 0.7, 1.3)
+    beside = _step(np.abs(column - build.column) / build.radius, 1.5, 2.5)
+    head = (1.0 - below) * (1.0 - beside)
+    body = _step(radius / build.body, 0.45, 0.9) * (1.0 - head)
+    return LIMB + (HEAD - LIMB) * head + (BODY - LIMB) * body, head + body
+
+
+def _mean_within(values: Floats, mask: NDArray[np.bool_], sigma: float) -> Floats:
+    """Gaussian mean of values (h, w) over a mask."""
+    weight, total = (
+        scipy.ndimage.gaussian_filter(layer, sigma, mode="constant", truncate=3.0)
+        for layer in (mask.astype(np.float64), np.where(mask, values, 0.0))
+    )
+    return np.asarray(total / np.maximum(weight, 1e-9))
+
+
+def _step(values: Floats, low: float, high: float) -> Floats:
+    t = np.clip((values - low) / (high - low), 0.0, 1.0)
+    return np.asarray(t * t * (3.0 - 2.0 * t))
 
 
 @compiled
@@ -181,41 +156,9 @@ def _largest_crown(distance: Floats, lowest: int) -> tuple[int, int]:
     return row, column
 
 
-def roundness(radius: Floats, build: Build | None) -> tuple[Floats, Floats]:
-    """Half depth over radius at each node, and how far it belongs to the head or the body, 0-1.
-
-    Args:
-        radius: (h, w) float64 local radius in cells.
-        build: head and body, or None for a figure that is round all over.
-    """
-    if build is None:
-        return np.full(radius.shape, WHOLE), np.ones(radius.shape)
-    row, column = np.ogrid[: radius.shape[0], : radius.shape[1]]
-    below = _step((row - build.row) / build.radius, 0.7, 1.3)
-    beside = _step(np.abs(column - build.column) / build.radius, 1.5, 2.5)
-    head = (1.0 - below) * (1.0 - beside)
-    body = _step(radius / build.body, 0.45, 0.9) * (1.0 - head)
-    return LIMB + (HEAD - LIMB) * head + (BODY - LIMB) * body, head + body
-
-
-def _step(values: Floats, low: float, high: float) -> Floats:
-    t = np.clip((values - low) / (high - low), 0.0, 1.0)
-    return np.asarray(t * t * (3.0 - 2.0 * t))
-
-
-def local_radius(distance: Floats, inflated: Floats) -> tuple[Floats, Floats]:
-    """For each node the radius of the largest disc inside the silhouette that holds it, and `inflated` at its centre.
-
-    Returns:
-        radius in cells and inflated in cells squared, (h, w) float64 each, 0 outside.
-    """
-    radius, peak = np.zeros(distance.shape), np.zeros(distance.shape)
-    _paint_discs(distance, inflated, radius, peak)
-    return radius, peak
-
-
 @compiled
 def _paint_discs(distance: Floats, inflated: Floats, radius: Floats, peak: Floats) -> None:
+    """Write for each node the radius of the largest disc inside that holds it, and `inflated` at its centre."""
     height, width = distance.shape
     for r in range(1, height - 1):
         for c in range(1, width - 1):
@@ -234,3 +177,57 @@ def _paint_discs(distance: Floats, inflated: Floats, radius: Floats, peak: Float
                     if within and distance[y, x] > 0 and d > radius[y, x]:
                         radius[y, x] = d
                         peak[y, x] = inflated[r, c]
+
+
+def poisson(distance: Floats) -> Floats:
+    """Solve laplace(u) = -2 inside with u = 0 on the contour, in cells squared; u is 0 outside.
+
+    The square root of u is exactly a half circle across a long straight limb, and 0.71 of the radius deep over a
+    disc. Nodes beside the contour reach it at its true distance (Gibou et al., J. Comput. Phys. 176, 2002).
+
+    Args:
+        distance: (h, w) float64 signed distance in cells, negative on the border.
+    """
+    rows, columns = np.nonzero(distance > 0)
+    weights = np.zeros((len(rows), 4))
+    _contour_weights(distance, rows, columns, weights)
+    u = np.zeros(distance.shape)
+    radius = max(2.0, float(distance.max()))
+    # The best relaxation for the slowest mode of a strip of that half width (Young 1954).
+    relax = 2.0 / (1.0 + np.sin(np.pi / (2.0 * radius)))
+    _relax(u, rows, columns, weights, relax, 1e-5 * radius**2, int(50 * radius))
+    return u
+
+
+@compiled
+def _contour_weights(distance: Floats, rows: NDArray[np.int64], columns: NDArray[np.int64], weights: Floats) -> None:
+    steps = ((0, -1), (0, 1), (-1, 0), (1, 0))
+    for n in range(len(rows)):
+        here = distance[rows[n], columns[n]]
+        for k in range(4):
+            there = distance[rows[n] + steps[k][0], columns[n] + steps[k][1]]
+            weights[n, k] = 1.0 if there > 0 else (here - there) / max(here, 0.05 * (here - there))
+
+
+@compiled
+def _relax(
+    u: Floats,
+    rows: NDArray[np.int64],
+    columns: NDArray[np.int64],
+    weights: Floats,
+    relax: float,
+    tolerance: float,
+    most: int,
+) -> None:
+    for _ in range(most):
+        change = 0.0
+        for n in range(len(rows)):
+            r, c = rows[n], columns[n]
+            total = weights[n, 0] + weights[n, 1] + weights[n, 2] + weights[n, 3]
+            # Outside nodes hold 0, the value on the contour, so their weight only enters the divisor.
+            around = u[r, c - 1] + u[r, c + 1] + u[r - 1, c] + u[r + 1, c]
+            step = relax * ((2.0 + around) / total - u[r, c])
+            u[r, c] += step
+            change = max(change, abs(step))
+        if change < tolerance:
+            return

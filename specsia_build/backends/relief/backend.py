@@ -16,33 +16,26 @@ import numpy as np
 import scipy
 from numpy.typing import NDArray
 
-from specsia_build.backends.base import Backend, Context, check_image
+from specsia_build.backends.base import Backend, Context
 from specsia_build.backends.relief import net
 from specsia_build.backends.relief.drawing import (
     COLOURS,
     FULL,
     SIZE,
     Crop,
-    crop_of,
     extended,
     inputs,
     on_white,
     palette_of,
 )
-from specsia_build.backends.relief.surface import Surface, surface_of
-from specsia_build.errors import CharacterError, UsageError
-from specsia_build.frame import ORTHO_WIDTH, Camera
+from specsia_build.backends.relief.surface import figure_of, surface_of, textured
+from specsia_build.errors import UsageError
+from specsia_build.frame import ORTHO_WIDTH
 from specsia_build.rendering.layers import HALF_COVERED
-from specsia_build.rendering.mesh import Material, Mesh, Texture
-
-MARGIN = 0.032
-"""Of the figure's longest side, what is kept around it; the network learnt with as much."""
+from specsia_build.rendering.mesh import Mesh
 
 ROOM = 0.93
 """Units that a framed figure's width and height must stay below for its length to be its longest side."""
-
-SPECK = 1e-3
-"""Share of the silhouette below which a part of it is left out."""
 
 LEAST, COPY = -1e3, 1.0
 """Logits below are of no colour; and by how much that of a copy of the front must exceed others: with none the back
@@ -110,20 +103,8 @@ def reconstructed(image: NDArray[np.uint8], back: NDArray[np.uint8] | None = Non
     Raises:
         CharacterError: if the picture cannot be used.
     """
-    check_image(image)
-    covered = image[..., 3] >= HALF_COVERED
-    if not covered.any():
-        raise CharacterError("the picture is transparent: it shows nothing")
-    if covered.all():
-        raise CharacterError("the picture has no background: cut the figure out of it first")
-    size, covered = len(image), main_parts(covered)
-    shown = [np.flatnonzero(covered.any(axis=axis)) for axis in (1, 0)]
-    margin = max(4, round(MARGIN * max(int(np.ptp(at)) for at in shown)))
-    window = tuple(slice(max(int(at[0]) - margin, 0), int(at[-1]) + 1 + margin) for at in shown)
-    corner = (window[1].start, window[0].start)
-    picture, covered = image[window].copy(), covered[window]
-    picture[~covered & (picture[..., 3] >= HALF_COVERED)] = 0
-    crop = crop_of(covered)
+    figure = figure_of(image)
+    picture, crop = figure.picture, figure.crop
     front, trusted = extended(picture)
     small = crop.resized(on_white(picture))
     inside = small[..., 3] >= HALF_COVERED
@@ -131,28 +112,16 @@ def reconstructed(image: NDArray[np.uint8], back: NDArray[np.uint8] | None = Non
     own = own if own.any() else inside
     labels = np.full((SIZE, SIZE), COLOURS)
     palette, labels[own] = palette_of(small[own, :3].astype(np.float32))
-    length = min(crop.figure * ORTHO_WIDTH / size, 1.0) if framed else 0.0
+    length = min(crop.figure * ORTHO_WIDTH / figure.size, 1.0) if framed else 0.0
     depth, logits = _told(small, labels, length)
     if length:
         depth = _as_long(depth, inside, length)
-    surface = surface_of(covered, crop, depth)
-    if not len(surface.faces):
-        raise CharacterError("the picture shows nothing that is thicker than a pixel")
+    surface = surface_of(figure, depth)
     if back is None:
         behind = _coloured(front, palette, logits, crop)
     else:
-        behind = extended(np.ascontiguousarray(back[:, ::-1][window]))[0]
-    return _textured(surface, front, behind, corner, size)
-
-
-def main_parts(covered: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """A silhouette (S, S) without specks of less than a thousandth of it, and clear of the picture's border."""
-    labels, _ = scipy.ndimage.label(covered, np.ones((3, 3)))
-    areas = np.bincount(labels.ravel())
-    areas[0] = 0
-    kept = np.asarray((areas >= SPECK * areas.sum())[labels])
-    kept[[0, -1]] = kept[:, [0, -1]] = False
-    return kept if kept.any() else covered
+        behind = extended(np.ascontiguousarray(back[:, ::-1][figure.window]))[0]
+    return textured(figure, surface, front, behind, "relief")
 
 
 def _told(small: NDArray[np.uint8], labels: NDArray[np.intp], length: float) -> tuple[Floats, Floats]:
@@ -186,31 +155,3 @@ def _coloured(front: NDArray[np.uint8], palette: Floats, logits: Floats, crop: C
             best = np.maximum(best, value)
     colours = np.concatenate([palette, np.zeros((1, 3), np.float32)])[chosen]
     return np.where((chosen == COLOURS)[..., None], front, np.rint(colours)).astype(np.uint8)
-
-
-def _textured(
-    surface: Surface, front: NDArray[np.uint8], back: NDArray[np.uint8], corner: tuple[int, int], size: int
-) -> Mesh:
-    """The surface in units of the frame, with front and back beside each other in one texture.
-
-    Args:
-        surface: in pixels of the pictures.
-        front, back: (H, W, 3) uint8.
-        corner: column and row of their first pixel in the picture that they are cut from.
-        size: width of that.
-    """
-    height, width = front.shape[:2]
-    pixels = np.full((height, 2 * width, 4), 255, np.uint8)
-    pixels[..., :3] = np.concatenate([front, back], axis=1)
-    unit = 1.0 / Camera(0.0, size).pixels_per_unit
-    x, y, z = surface.points.T
-    vertices = np.stack([x + corner[0] - size / 2, -z, size / 2 - y - corner[1]], axis=1) * unit
-    right = x[surface.faces].clip(0.5, width - 0.5) + np.where(surface.front, 0, width)[:, None]
-    uv = np.stack([right / (2 * width), y[surface.faces] / height], axis=-1)
-    return Mesh(
-        vertices=vertices.astype(np.float32),
-        faces=surface.faces.astype(np.int32),
-        materials=(Material(name="relief", texture=Texture(pixels, wrap=("clamp", "clamp"))),),
-        face_material=np.zeros(len(surface.faces), np.int32),
-        uv=uv.astype(np.float32),
-    )

@@ -1,22 +1,34 @@
 """A closed mesh from the silhouette of a drawing and the depths of its front and its back.
 
 Two sheets over one lattice of the picture, the front and the back, share the vertices of their rim, which lie on the
-silhouette's contour halfway between the depths there.
+silhouette's contour halfway between the depths there. `relief` and `inflate` differ in where the depths come from.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 import scipy
 from numpy.typing import NDArray
 
-from specsia_build.backends.relief.drawing import SIZE, Crop
+from specsia_build.backends.base import check_image
+from specsia_build.backends.relief.drawing import Crop, crop_of
+from specsia_build.errors import CharacterError
+from specsia_build.frame import Camera
+from specsia_build.rendering.layers import HALF_COVERED
+from specsia_build.rendering.mesh import Material, Mesh, Texture
 
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
+
+MARGIN = 0.032
+"""Share of the figure's longest side that is kept around it; the network was trained with as much."""
+
+SPECK = 1e-3
+"""Share of the silhouette below which a separate part is left out."""
 
 NODES = 160
 """Cells along the longest side of the silhouette's box: about 2.4 pixels of a picture of 512."""
@@ -29,6 +41,70 @@ LOST = 0.01
 
 FINER, FINEST = 2.0, 1.0
 """By how much, and the pixels of its smallest cell."""
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A figure cut out of a picture.
+
+    Attributes:
+        picture: (H, W, 4) uint8 sRGB, straight alpha: a window of the picture around the figure.
+        covered: (H, W) bool, its silhouette without specks.
+        crop: square around the silhouette.
+        corner: column and row of the window in the picture.
+        size: width of the picture in pixels.
+    """
+
+    picture: NDArray[np.uint8]
+    covered: Mask
+    crop: Crop
+    corner: tuple[int, int]
+    size: int
+
+    @cached_property
+    def distance(self) -> Floats:
+        """Signed distance (H, W) of pixel centres to the silhouette's contour in pixels, positive inside."""
+        inside = scipy.ndimage.distance_transform_edt(self.covered)
+        outside = scipy.ndimage.distance_transform_edt(~self.covered)
+        distance = np.where(self.covered, inside - 0.5, 0.5 - outside)
+        return np.asarray(scipy.ndimage.gaussian_filter(distance, 0.7), np.float64)
+
+    @property
+    def window(self) -> tuple[slice, slice]:
+        """Rows and columns of the window in the picture."""
+        (column, row), (height, width) = self.corner, self.covered.shape
+        return slice(row, row + height), slice(column, column + width)
+
+
+def figure_of(image: NDArray[np.uint8]) -> Figure:
+    """Cut the figure out of a picture (S, S, 4) uint8 with straight alpha.
+
+    Raises:
+        CharacterError: if the picture is not square or too small, or shows nothing or no background.
+    """
+    check_image(image)
+    covered = image[..., 3] >= HALF_COVERED
+    if not covered.any():
+        raise CharacterError("the picture is transparent: it shows nothing")
+    if covered.all():
+        raise CharacterError("the picture has no background: cut the figure out of it first")
+    covered = _main_parts(covered)
+    shown = [np.flatnonzero(covered.any(axis=axis)) for axis in (1, 0)]
+    margin = max(4, round(MARGIN * max(int(np.ptp(at)) for at in shown)))
+    window = tuple(slice(max(int(at[0]) - margin, 0), int(at[-1]) + 1 + margin) for at in shown)
+    picture, covered = image[window].copy(), covered[window]
+    picture[~covered & (picture[..., 3] >= HALF_COVERED)] = 0
+    return Figure(picture, covered, crop_of(covered), (window[1].start, window[0].start), len(image))
+
+
+def _main_parts(covered: Mask) -> Mask:
+    """A silhouette (S, S) without specks, and clear of the picture's border."""
+    labels, _ = scipy.ndimage.label(covered, np.ones((3, 3)))
+    areas = np.bincount(labels.ravel())
+    areas[0] = 0
+    kept = np.asarray((areas >= SPECK * areas.sum())[labels])
+    kept[[0, -1]] = kept[:, [0, -1]] = False
+    return kept if kept.any() else covered
 
 
 @dataclass(frozen=True)
@@ -46,24 +122,16 @@ class Surface:
     front: Mask
 
 
-def signed_distance(covered: Mask) -> Floats:
-    """Distance (H, W) in pixels of each pixel's centre to the contour of a silhouette, positive inside."""
-    inside = scipy.ndimage.distance_transform_edt(covered)
-    outside = scipy.ndimage.distance_transform_edt(~covered)
-    distance = np.where(covered, inside - 0.5, 0.5 - outside)
-    return np.asarray(scipy.ndimage.gaussian_filter(distance, 0.7), np.float64)
-
-
 def sampled(values: NDArray[np.floating], columns: NDArray[Any], rows: NDArray[Any]) -> Floats:
     """Values (H, W) between pixels, bilinearly, where the first pixel's centre is at (0.5, 0.5)."""
     at = [np.asarray(rows) - 0.5, np.asarray(columns) - 0.5]
     return np.asarray(scipy.ndimage.map_coordinates(values, at, order=1, mode="nearest"), np.float64)
 
 
-def _lattice(covered: Mask, distance: Floats) -> tuple[Floats, Floats, float]:
+def _lattice(covered: Mask, distance: Floats, nodes: int) -> tuple[Floats, Floats, float]:
     """Columns and rows (h, w) of the nodes of the coarsest lattice that keeps thin parts, and its cell in pixels."""
     shown = [np.flatnonzero(covered.any(axis=axis)) for axis in (0, 1)]
-    cell = max(FINEST, max(int(np.ptp(at)) for at in shown) / NODES)
+    cell = max(FINEST, max(int(np.ptp(at)) for at in shown) / nodes)
     while True:
         across, down = (np.arange(at[0] - 2 * cell, at[-1] + 1 + 3 * cell, cell) for at in shown)
         columns, rows = np.meshgrid(across, down)
@@ -76,16 +144,19 @@ def _lattice(covered: Mask, distance: Floats) -> tuple[Floats, Floats, float]:
         cell = max(FINEST, cell / FINER)
 
 
-def surface_of(covered: Mask, crop: Crop, depth: NDArray[np.float32]) -> Surface:
+def surface_of(figure: Figure, depth: NDArray[np.floating], nodes: int = NODES) -> Surface:
     """The surface that fills a silhouette between two depths.
 
     Args:
-        covered: (H, W) bool, the silhouette, which is not empty and keeps clear of the border.
-        crop: that the depths are told of.
-        depth: (SIZE, SIZE, 2) float32, front and back, heights towards the viewer in lengths of the figure.
+        figure: whose silhouette is filled.
+        depth: (R, R, 2), front and back in the figure's crop: heights towards the viewer in lengths of the figure.
+        nodes: cells of the lattice along the longest side of the silhouette's box.
+
+    Raises:
+        CharacterError: if the silhouette is nowhere wider than a cell of the finest lattice.
     """
-    distance = signed_distance(covered)
-    columns, rows, cell = _lattice(covered, distance)
+    covered, crop, distance = figure.covered, figure.crop, figure.distance
+    columns, rows, cell = _lattice(covered, distance, nodes)
     inside = sampled(distance, columns, rows) > NEAR * cell
     rim = scipy.ndimage.binary_dilation(inside, np.ones((3, 3), np.bool_)) & ~inside
     down, right = (np.asarray(slope) for slope in np.gradient(distance))
@@ -97,11 +168,14 @@ def surface_of(covered: Mask, crop: Crop, depth: NDArray[np.float32]) -> Surface
         step = np.clip(away / norm, -cell, cell)
         columns[rim] -= step * gx
         rows[rim] -= step * gy
-    across, down = ((at - first) * SIZE / crop.side for at, first in ((columns, crop.left), (rows, crop.top)))
+    across, down = ((at - first) * len(depth) / crop.side for at, first in ((columns, crop.left), (rows, crop.top)))
     top, bottom = (sampled(depth[..., side], across, down) * crop.figure for side in (0, 1))
     middle = (top + bottom) / 2
     half = np.where(inside, np.maximum((top - bottom) / 2, 0.1), 0.0)
-    return _sheets(columns, rows, middle, half, inside, rim)
+    surface = _sheets(columns, rows, middle, half, inside, rim)
+    if not len(surface.faces):
+        raise CharacterError("the picture shows nothing that is thicker than a pixel")
+    return surface
 
 
 def _sheets(columns: Floats, rows: Floats, middle: Floats, half: Floats, inside: Mask, rim: Mask) -> Surface:
@@ -127,3 +201,29 @@ def _sheets(columns: Floats, rows: Floats, middle: Floats, half: Floats, inside:
     points = np.concatenate([np.column_stack([x, y, z + t]), np.column_stack([x, y, z - t])[~on_rim]])
     both = np.concatenate([faces, twin[faces][:, ::-1]])
     return Surface(points, both, np.arange(len(both)) < len(faces))
+
+
+def textured(figure: Figure, surface: Surface, front: NDArray[np.uint8], back: NDArray[np.uint8], name: str) -> Mesh:
+    """The surface in units of the frame, with front and back beside each other in one texture.
+
+    Args:
+        figure: that the surface belongs to.
+        surface: in pixels of the figure's window.
+        front, back: (H, W, 3) uint8 colours of the window, both as seen from the front.
+        name: of the material.
+    """
+    height, width = front.shape[:2]
+    pixels = np.full((height, 2 * width, 4), 255, np.uint8)
+    pixels[..., :3] = np.concatenate([front, back], axis=1)
+    size, unit = figure.size, 1.0 / Camera(0.0, figure.size).pixels_per_unit
+    x, y, z = surface.points.T
+    vertices = np.stack([x + figure.corner[0] - size / 2, -z, size / 2 - y - figure.corner[1]], axis=1) * unit
+    right = x[surface.faces].clip(0.5, width - 0.5) + np.where(surface.front, 0, width)[:, None]
+    uv = np.stack([right / (2 * width), y[surface.faces] / height], axis=-1)
+    return Mesh(
+        vertices=vertices.astype(np.float32),
+        faces=surface.faces.astype(np.int32),
+        materials=(Material(name=name, texture=Texture(pixels, wrap=("clamp", "clamp"))),),
+        face_material=np.zeros(len(surface.faces), np.int32),
+        uv=uv.astype(np.float32),
+    )

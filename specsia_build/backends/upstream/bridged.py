@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 import json
+import os
 import platform
 import tempfile
-from collections.abc import Mapping
+import time
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 
 from specsia_build import png
 from specsia_build.backends.base import Backend, Context
 from specsia_build.backends.made import Terms, read_placed
 from specsia_build.backends.upstream import worker
-from specsia_build.backends.upstream.devices import Device, claim
 from specsia_build.backends.upstream.pins import (
+    BRIDGES,
     Installation,
     Pins,
     checkout_commit,
@@ -29,8 +32,9 @@ from specsia_build.backends.upstream.pins import (
 )
 from specsia_build.backends.upstream.processes import worker_environment
 from specsia_build.backends.upstream.supervisor import Limits, Made, Supervisor, WorkerCommand
-from specsia_build.errors import UsageError
+from specsia_build.errors import CharacterError, UsageError, WriteError
 from specsia_build.files.writing import remove_tree, writing
+from specsia_build.folders import private_folder
 from specsia_build.rendering.mesh import Mesh
 
 SEEDS = 2**53
@@ -48,7 +52,7 @@ class Bridged(Backend):
     def __init__(
         self, pins: Pins, place: Installation, script: Path | None = None, limits: Limits | None = None
     ) -> None:
-        """Say what to run; nothing is started.
+        """Prepare a backend; nothing is started.
 
         Args:
             pins: of the bridge.
@@ -63,14 +67,14 @@ class Bridged(Backend):
         self._limits = limits or Limits(start=float(seconds["start"]), item=float(seconds["item"]))
         self.patience = self._limits.patience
         self._pins, self._place = pins, place
-        self._script = script or pins.worker
+        self._script = script or BRIDGES / pins.scripts[0]
         self._logs: Path | None = None
         self._label = self.name
-        self._device: Device | None = None
+        self._lock: FileLock | None = None
         self._supervisor: Supervisor | None = None
 
     def settings(self) -> Mapping[str, Any]:
-        """Commit of the checkout and the weights: what else decides the mesh."""
+        """Commit of the checkout and the weights."""
         root = self._place.root
         return {
             "commit": None if root is None else checkout_commit(root),
@@ -86,10 +90,10 @@ class Bridged(Backend):
         self._place = replace(self._place, devices=(device,))
 
     def reconstruct(self, image: NDArray[np.uint8], context: Context) -> Mesh:
-        """The mesh that the worker makes, in our axes; in the picture's units, or fitted to its silhouette.
+        """The worker's mesh in the axes of the frame; in the picture's units, or fitted to its silhouette.
 
         Raises:
-            CharacterError: if the worker failed twice, or what it made cannot be read.
+            CharacterError: if the worker failed twice, or its mesh cannot be read.
         """
         supervisor = self._supervisor or self._start()
         folder = Path(tempfile.mkdtemp(prefix=f"specsia-{self.name}-"))
@@ -105,32 +109,36 @@ class Bridged(Backend):
             remove_tree(folder)
 
     def close(self) -> None:
-        """End the worker and free its device. Closing twice is no fault."""
+        """End the worker and free its device. Can be called twice."""
         if self._supervisor is not None:
             self._supervisor.close()
             self._supervisor = None
-        if self._device is not None:
-            self._device.lock.release()
-            self._device = None
+        if self._lock is not None:
+            self._lock.release()
+            self._lock = None
 
     def _start(self) -> Supervisor:
-        self._device = claim(self._place.devices, self._limits.start)
+        device, label, self._lock = claim(self._place.devices, self._limits.start)
         # Several machines may write to one folder.
-        self._label = f"{self.name}-{platform.node()}-{self._device.label}"
+        self._label = f"{self.name}-{platform.node()}-{label}"
+        visible = {
+            "CUDA_DEVICE_ORDER": os.environ.get("CUDA_DEVICE_ORDER", "PCI_BUS_ID"),
+            "CUDA_VISIBLE_DEVICES": "" if device == "cpu" else device,
+        }
         command = WorkerCommand(
             name=self.name,
             argv=(str(self._place.python), worker.__file__, str(self._script)),
             settings=worker_settings(self._pins, self._place),
             cwd=self._place.root,
-            env=worker_environment({**self._device.environment, **(_OFFLINE if self._place.offline else {})}),
+            env=worker_environment({**visible, **(_OFFLINE if self._place.offline else {})}),
             log=None if self._logs is None else self._logs / f"{self._label}.log",
-            hint=f"`specsia backends doctor {self.name}` says what is missing",
+            hint=f"`specsia backends doctor {self.name}` lists what is missing",
         )
         self._supervisor = Supervisor(command, self._limits)
         return self._supervisor
 
     def _record(self, context: Context, made: Made) -> None:
-        """Append what was used and what it took to the log folder."""
+        """Append versions, seed and seconds of a picture to the log folder."""
         if self._logs is None:
             return
         record = {
@@ -148,21 +156,54 @@ class Bridged(Backend):
                 stream.write(json.dumps(record) + "\n")
 
 
+def claim(devices: Sequence[str], seconds: float, folder: Path | None = None) -> tuple[str, str, FileLock]:
+    """Lock the first device that no other process of this user holds; waits for one.
+
+    Args:
+        devices: names; one that is named n times takes n workers.
+        seconds: to wait.
+        folder: of the lock files.
+
+    Returns:
+        The device's name, a name for log files, and the lock.
+
+    Raises:
+        CharacterError: if all are taken for that long.
+        WriteError: if the folder cannot be written, or its file system has no locks.
+    """
+    place, deadline = folder or private_folder("specsia-devices"), time.monotonic() + seconds
+    with writing(place):
+        place.mkdir(parents=True, exist_ok=True)
+    while True:
+        for k, name in enumerate(devices):
+            slot = devices[:k].count(name)
+            label = "".join(c if c.isalnum() or c in "-_" else "_" for c in name) + (f".{slot}" if slot else "")
+            lock = FileLock(place / f"{label}.lock", timeout=0)
+            try:
+                lock.acquire()
+                return name, label, lock
+            except Timeout:
+                continue
+            except (OSError, NotImplementedError) as error:
+                raise WriteError(f"{place} cannot hold lock files ({error}): set TMPDIR to another folder") from error
+        if time.monotonic() >= deadline:
+            names = ", ".join(dict.fromkeys(devices))
+            raise CharacterError(f"every device ({names}) has been in use by other builds for {seconds:g} s")
+        time.sleep(0.2)
+
+
 def create(name: str, argument: str | None) -> Bridged:
     """The backend ``NAME`` or ``NAME:CHECKOUT``.
 
     Raises:
-        UsageError: if nobody said where the checkout and its interpreter are, or they are not there.
+        UsageError: if the checkout or its interpreter is not given or not there.
     """
-    place = find_installation(name, root=None if not argument else Path(argument))
-    doctor = f"`specsia backends doctor {name}` says what else is missing"
-    variable = f"SPECSIA_{name.upper()}"
+    place, variable = find_installation(name, root=None if not argument else Path(argument)), f"SPECSIA_{name.upper()}"
+    doctor = f"`specsia backends doctor {name}` lists what else is missing"
     if place.root is None or not place.root.is_dir():
-        where = "is not said" if place.root is None else f"is not in {place.root}"
-        raise UsageError(f"{name}: its checkout {where}: use {name}:FOLDER, or set {variable}_ROOT; {doctor}")
+        raise UsageError(f"{name}: no checkout at {place.root}: use {name}:FOLDER, or set {variable}_ROOT; {doctor}")
     if place.python is None or not place.python.exists():
-        where = "is not said" if place.python is None else f"is not {place.python}"
-        raise UsageError(f"{name}: the Python of its environment {where}: set {variable}_PYTHON; {doctor}")
+        raise UsageError(f"{name}: no Python at {place.python}: set {variable}_PYTHON; {doctor}")
     return Bridged(read_pins(name), place)
 
 

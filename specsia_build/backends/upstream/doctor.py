@@ -1,4 +1,4 @@
-"""What an installation of an upstream project has and lacks, with the command that mends each lack."""
+"""What an installation of an upstream project has and lacks, with the command that fixes each lack."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from packaging.specifiers import SpecifierSet
-from packaging.version import InvalidVersion
 
 from specsia_build.backends.upstream.pins import Installation, Pins, Weights, checkout_commit
 from specsia_build.backends.upstream.processes import worker_environment
@@ -48,7 +47,7 @@ class Check:
         name: what it is.
         state: `OK`, `NOTE` or `MISSING`.
         found: what is there, or what is wrong, in words.
-        mend: command that mends it, or empty.
+        mend: command that fixes it, or empty.
     """
 
     name: str
@@ -59,7 +58,7 @@ class Check:
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """All checks of one bridge, in the order in which they are to be mended."""
+    """All checks of one bridge, in the order in which they are to be fixed."""
 
     name: str
     checks: tuple[Check, ...]
@@ -71,37 +70,53 @@ class Diagnosis:
 
 
 def diagnose(pins: Pins, place: Installation) -> Diagnosis:
-    """Look for everything that a bridge needs; nothing is changed, loaded or fetched."""
+    """Check everything that a bridge needs; nothing is changed, loaded or fetched."""
     weights = (_weights(one, place) for one in pins.weights)
-    return Diagnosis(
-        pins.name, (*_checkout(pins, place), *_python(pins, place), *weights, _gpu(pins, place), *_names(pins, place))
-    )
+    return Diagnosis(pins.name, (*_checkout(pins, place), *_python(pins, place), *weights, _gpu(pins, place)))
 
 
 def _checkout(pins: Pins, place: Installation) -> Iterator[Check]:
+    """Folder, commit, and the files and names that the bridge uses."""
     root = _q(place.root or pins.repository.rpartition("/")[2])
-    clone = f"git clone {pins.repository} {root} && git -C {root} checkout {pins.commit}"
-    if place.root is None:
-        yield Check("checkout", MISSING, f"not said: --root, or SPECSIA_{pins.name.upper()}_ROOT", clone)
-        return
-    if not place.root.is_dir():
-        yield Check("checkout", MISSING, f"there is no folder {place.root}", clone)
+    if place.root is None or not place.root.is_dir():
+        clone = f"git clone {pins.repository} {root} && git -C {root} checkout {pins.commit}"
+        yield Check(
+            "checkout", MISSING, f"no folder {place.root or ''}: --root, SPECSIA_{pins.name.upper()}_ROOT", clone
+        )
         return
     yield Check("checkout", OK, str(place.root))
-    commit = checkout_commit(place.root)
+    commit, checkout = checkout_commit(place.root), f"git -C {root} fetch && git -C {root} checkout {pins.commit}"
     if commit == pins.commit:
         yield Check("commit", OK, commit)
-    elif commit is None:
-        yield Check("commit", NOTE, "unknown: the folder is no git checkout")
     else:
-        mend = f"git -C {root} fetch && git -C {root} checkout {pins.commit}"
-        yield Check("commit", NOTE, f"{commit[:12]}; the bridge was written against {pins.commit[:12]}", mend)
+        yield Check("commit", NOTE, f"{commit or 'unknown'}; the bridge was written against {pins.commit}", checkout)
+    gone = missing_names(pins, place.root)
+    if gone:
+        yield Check("names", MISSING, "; ".join(gone), checkout)
+    else:
+        count = sum(map(len, pins.uses.values()))
+        yield Check("names", OK, f"all {len(pins.uses)} files and {count} names that the bridge uses are there")
+
+
+def missing_names(pins: Pins, root: Path) -> list[str]:
+    """What a checkout lacks of the files and names that a bridge uses, by a search through their text."""
+    gone = []
+    for file, names in pins.uses.items():
+        try:
+            text = (root / file).read_text(encoding="utf-8", errors="replace")
+        except OSError:
+            gone.append(f"there is no file {file}")
+            continue
+        parts = dict.fromkeys(part for name in names for part in name.split("."))
+        gone += [f"{file} has no {part}" for part in parts if not re.search(rf"\b{re.escape(part)}\b", text)]
+    return gone
 
 
 def _python(pins: Pins, place: Installation) -> Iterator[Check]:
+    """The interpreter and its packages."""
     create = f"conda create -n {pins.name} python={pins.python}"
     if place.python is None:
-        yield Check("python", MISSING, f"not said: --python, or SPECSIA_{pins.name.upper()}_PYTHON", create)
+        yield Check("python", MISSING, f"not given: --python, SPECSIA_{pins.name.upper()}_PYTHON", create)
         return
     asked = json.dumps([list(pins.packages), list(pins.imports)])
     try:
@@ -112,31 +127,22 @@ def _python(pins: Pins, place: Installation) -> Iterator[Check]:
     exact = found["python"].startswith(f"{pins.python}.")
     upstream = "" if exact else f"; upstream says {pins.python}"
     yield Check("python", OK if exact else NOTE, f"{place.python} ({found['python']}{upstream})")
-    install = f"{_q(place.python)} -m pip install"
-    for name, wanted in pins.packages.items():
-        mend, version = f"{install} {_q(name + _specifier(wanted))}", found["packages"].get(name)
-        if version is None:
-            yield Check(f"package {name}", MISSING, "not installed", mend)
-        elif matches(version, wanted):
-            yield Check(f"package {name}", OK, version)
-        else:
-            yield Check(f"package {name}", NOTE, f"{version}; upstream says {wanted}", mend)
-    for name, requirement in pins.imports.items():
-        there = name in found["imports"]
-        mend = "" if there else f"{install} {_q(requirement)}"
-        yield Check(f"module {name}", OK if there else MISSING, "installed" if there else "not installed", mend)
-
-
-def matches(found: str, wanted: str) -> bool:
-    """Whether a version is as wanted: ``>=1.2``, ``<2`` or ``1.2.3``, whatever follows a plus sign."""
-    try:
-        return SpecifierSet(_specifier(wanted)).contains(found, prereleases=True)
-    except InvalidVersion:
-        return False
-
-
-def _specifier(wanted: str) -> str:
-    return wanted if wanted[0] in "<>" else f"=={wanted}"
+    wanted = {name: version if version[0] in "<>" else f"=={version}" for name, version in pins.packages.items()}
+    lacking = {name: name + wanted[name] for name in wanted if name not in found["packages"]}
+    lacking |= {name: source for name, source in pins.imports.items() if name not in found["imports"]}
+    other = {
+        name: f"{name} {version} ({wanted[name]})"
+        for name, version in found["packages"].items()
+        if not SpecifierSet(wanted[name]).contains(version, prereleases=True)
+    }
+    requirements = [*lacking.values(), *(name + wanted[name] for name in other)]
+    install = f"{_q(place.python)} -m pip install {' '.join(map(_q, requirements))}"
+    if lacking:
+        yield Check("packages", MISSING, f"not installed: {', '.join(lacking)}", install)
+    elif other:
+        yield Check("packages", NOTE, f"upstream has other versions: {', '.join(other.values())}", install)
+    else:
+        yield Check("packages", OK, f"all {len(wanted) + len(pins.imports)} that the bridge needs")
 
 
 def _weights(weights: Weights, place: Installation) -> Check:
@@ -147,17 +153,17 @@ def _weights(weights: Weights, place: Installation) -> Check:
         if path.is_file():
             return Check(label, OK, str(path))
         before = "" if place.root is None else f"cd {_q(place.root)} && "
-        mend = before + weights.fetch.format(python=_q(place.python or "python"))
-        return Check(label, MISSING, f"there is no file {path}", mend)
+        fetch = before + weights.fetch.format(python=_q(place.python or "python"))
+        return Check(label, MISSING, f"there is no file {path}", fetch)
     source = place.weights.get(weights.name, weights.source or "")
     revision = None if weights.name in place.weights else weights.revision
-    mend = " ".join(["hf download", source, *weights.files, *(["--revision", revision] if revision else [])])
+    fetch = " ".join(["hf download", source, *weights.files, *(["--revision", revision] if revision else [])])
     folder = expanded(source) if expanded(source).is_dir() else _cached(source, revision)
     if folder is None:
-        return Check(label, MISSING, f"{source} is not in the cache of the Hugging Face Hub", mend)
+        return Check(label, MISSING, f"{source} is not in the cache of the Hugging Face Hub", fetch)
     lacking = [name for name in weights.files if not (folder / name).is_file()]
     if lacking:
-        return Check(label, MISSING, f"{folder} lacks {', '.join(lacking)}", mend)
+        return Check(label, MISSING, f"{folder} lacks {', '.join(lacking)}", fetch)
     return Check(label, OK, str(folder))
 
 
@@ -177,53 +183,16 @@ def _gpu(pins: Pins, place: Installation) -> Check:
     lines = (_run([smi, *query], place) or "").strip().splitlines() if smi else []
     if not lines:
         return Check("GPU", MISSING, "nvidia-smi shows no NVIDIA GPU")
-    found = "; ".join(" ".join(line.split()) for line in lines) + " MiB"
-    need = pins.memory.get("gpu_gb")
-    largest = max(float(line.rpartition(",")[2]) / 1024 for line in lines)
-    if need is not None and largest < float(need) * 0.95:
+    found, need = "; ".join(" ".join(line.split()) for line in lines) + " MiB", pins.memory.get("gpu_gb")
+    if need is not None and max(float(line.rpartition(",")[2]) / 1024 for line in lines) < float(need) * 0.95:
         return Check("GPU", NOTE, f"{found}; {pins.name} wants {need} GB")
     if place.python is not None and (_run([str(place.python), "-c", _ASK_TORCH], place) or "0").strip() == "0":
         return Check("GPU", MISSING, f"{found}, but torch of {place.python} does not see one")
     return Check("GPU", OK, found)
 
 
-def _names(pins: Pins, place: Installation) -> Iterator[Check]:
-    if place.root is None or not place.root.is_dir():
-        return
-    gone = missing_names(pins, place.root)
-    mend = f"git -C {_q(place.root)} checkout {pins.commit}"
-    if not gone:
-        count = sum(map(len, pins.uses.values()))
-        yield Check("names", OK, f"all {len(pins.uses)} files and {count} names that the bridge uses are there")
-    yield from (Check("names", MISSING, reason, mend) for reason in gone)
-
-
-def missing_names(pins: Pins, root: Path) -> list[str]:
-    """What a checkout lacks of the files and names that a bridge uses, found by a search through their text."""
-    gone = []
-    for file, names in pins.uses.items():
-        try:
-            text = (root / file).read_text(encoding="utf-8", errors="replace")
-        except OSError:
-            gone.append(f"there is no file {file}")
-            continue
-        kinds = _SETTINGS if file.endswith((".yaml", ".yml")) else _BINDINGS
-        parts = (part for name in names for part in name.split("."))
-        gone += [f"{file} has no {part}" for part in dict.fromkeys(parts) if not _binds(text, part, kinds)]
-    return gone
-
-
-_SETTINGS = (r"(?:^|[\s{{,]){name}\s*:",)
-_BINDINGS = (r"^\s*(?:async\s+)?(?:def|class)\s+{name}\b", r"^\s*{name}\s*[:=]", r"^\s*(?:from|import)\b.*\b{name}\b")
-"""Patterns of lines that define, assign or import a name, and of settings in YAML."""
-
-
-def _binds(text: str, name: str, patterns: Sequence[str]) -> bool:
-    return any(re.search(pattern.format(name=re.escape(name)), text, re.MULTILINE) for pattern in patterns)
-
-
 def _run(command: Sequence[str], place: Installation) -> str | None:
-    """What a command prints, None if it fails."""
+    """Standard output of a command; None if it fails."""
     cwd = place.root if place.root is not None and place.root.is_dir() else None
     try:
         ran = subprocess.run(  # noqa: S603  the user's own interpreter

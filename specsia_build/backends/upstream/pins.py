@@ -25,18 +25,19 @@ BRIDGES = Path(__file__).parent / "bridges"
 NAMES = ("wonder3d", "drawingspinup", "instantmesh", "crm")
 
 _Seconds = Annotated[float, msgspec.Meta(gt=0)]
+_Limits = dict[Literal["start", "item"], _Seconds]
 _Device = int | str
 
 
 class _Stated(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What the user's settings may say of a bridge; see `Installation`."""
+    """User settings of a bridge; see `Installation`."""
 
     root: str | None = None
     python: str | None = None
     devices: Annotated[list[_Device], msgspec.Meta(min_length=1)] | _Device | None = None
     offline: bool = False
     weights: dict[str, str] = {}
-    seconds: dict[Literal["start", "item"], _Seconds] = {}
+    seconds: _Limits = {}
 
 
 @dataclass(frozen=True)
@@ -67,15 +68,15 @@ class Pins:
     """What a bridge was written against; the fields of its YAML file.
 
     Attributes:
-        name, repository, commit, python: what and which.
-        version: of the bridge; grows whenever the same picture would give another mesh.
+        name, repository, commit, python: of the project.
+        version: of the bridge; raised whenever the same picture would give another mesh.
         scripts: files in `BRIDGES`; the first is the worker.
         packages: version of each package that matters: exact, or a range such as ``>=2.1``.
-        imports: modules that must be there besides, in whatever version, and what pip installs for each.
+        imports: other modules that are needed, and what pip installs for each.
         uses: files of the checkout that the bridge needs, and the names in each that it uses.
         weights: what is loaded.
         licence, memory: for people.
-        axes: which signed axis of the mesh file is x, y, z of our frame.
+        axes: which signed axis of the mesh file is x, y, z of the frame.
         framing: ``kept`` or ``free``.
         seconds: limits for `start` and `item`.
     """
@@ -95,10 +96,6 @@ class Pins:
     axes: tuple[str, str, str]
     framing: Literal["kept", "free"]
     seconds: Mapping[Literal["start", "item"], float]
-
-    @property
-    def worker(self) -> Path:
-        return BRIDGES / self.scripts[0]
 
 
 @dataclass(frozen=True)
@@ -134,36 +131,38 @@ def read_pins(name: str) -> Pins:
     Raises:
         UsageError: if there is no such bridge.
     """
-    path = pins_folder() / f"{name}.yaml"
-    if name not in NAMES or not path.is_file():
+    if name not in NAMES:
         raise UsageError(
             f"'{name}' is no bridge to an upstream project; those are {', '.join(NAMES)}.{meant(name, NAMES)}"
         )
-    content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    content = yaml.safe_load((pins_folder() / f"{name}.yaml").read_text(encoding="utf-8"))
     return msgspec.convert({**content, **content["frame"]}, Pins)
 
 
 def find_installation(name: str, root: Path | None = None, python: Path | None = None) -> Installation:
-    """Where a project is: the arguments first, then the environment, then the settings file.
+    """Find a project by the arguments, then ``SPECSIA_NAME_ROOT``, ``_PYTHON`` and ``_DEVICES``, then the settings.
 
-    ``SPECSIA_NAME_ROOT``, ``SPECSIA_NAME_PYTHON`` and ``SPECSIA_NAME_DEVICES`` are the variables. Without any word on
-    the interpreter, that of a ``.venv`` in the checkout is taken.
+    The interpreter is that of a ``.venv`` in the checkout by default.
 
     Raises:
         UsageError: if the settings file cannot be used.
     """
     own, variable = _stated(name), f"SPECSIA_{name.upper()}"
-    root = _place(root or os.environ.get(f"{variable}_ROOT") or own.root)
-    python = _place(python or os.environ.get(f"{variable}_PYTHON") or own.python)
+
+    def place(given: Path | None, suffix: str, stated: str | None) -> Path | None:
+        path = given or os.environ.get(f"{variable}_{suffix}") or stated
+        return expanded(str(path)).absolute() if path else None
+
+    root, python = place(root, "ROOT", own.root), place(python, "PYTHON", own.python)
     if python is None and root is not None and (root / ".venv/bin/python").exists():
         python = root / ".venv/bin/python"
-    devices = own.devices if isinstance(own.devices, list) or own.devices is None else [own.devices]
-    # A scheduler that lends GPUs says there which; any other would be somebody else's.
-    named = os.environ.get(f"{variable}_DEVICES") or (not devices and (os.environ.get("CUDA_VISIBLE_DEVICES") or "0"))
+    devices: Any = os.environ.get(f"{variable}_DEVICES") or own.devices
+    # A scheduler that lends GPUs names them there; any other would be somebody else's.
+    devices = os.environ.get("CUDA_VISIBLE_DEVICES") or "0" if devices is None else devices
     return Installation(
         root=root,
         python=python,
-        devices=tuple(str(device).strip() for device in (named.split(",") if named else devices or ())),
+        devices=tuple(str(d).strip() for d in (devices if isinstance(devices, list) else str(devices).split(","))),
         offline=os.environ.get(OFFLINE_VARIABLE, "") not in ("", "0") or own.offline,
         weights=own.weights,
         seconds=own.seconds,
@@ -172,22 +171,18 @@ def find_installation(name: str, root: Path | None = None, python: Path | None =
 
 def _stated(name: str) -> _Stated:
     try:
-        found = msgspec.convert(all_settings().get(name, {}), _Stated)
+        stated = msgspec.convert(all_settings().get(name, {}), _Stated)
     except msgspec.ValidationError as error:
         raise UsageError(f"{settings_file()}: {name}: {error}") from error
     known = [weights.name for weights in read_pins(name).weights if weights.source is not None]
-    for weights in found.weights:
+    for weights in stated.weights:
         if weights not in known:
             raise UsageError(f"{settings_file()}: {name} loads no weights '{weights}', but {', '.join(known)}")
-    return found
-
-
-def _place(path: str | Path | None) -> Path | None:
-    return expanded(str(path)).absolute() if path else None
+    return stated
 
 
 def worker_settings(pins: Pins, place: Installation) -> dict[str, Any]:
-    """What the worker is greeted with."""
+    """Settings that the worker is greeted with."""
     return {
         "root": str(place.root),
         "offline": place.offline,
@@ -205,7 +200,7 @@ def worker_settings(pins: Pins, place: Installation) -> dict[str, Any]:
 
 @cache
 def checkout_commit(root: Path) -> str | None:
-    """Commit of a checkout, None if it cannot be told."""
+    """Commit of a checkout; None if it is no git checkout."""
     command = ["git", "-C", str(root), "rev-parse", "--show-toplevel", "HEAD"]
     try:
         printed = subprocess.run(command, capture_output=True, text=True, timeout=20, check=True).stdout  # noqa: S603

@@ -21,32 +21,31 @@ from specsia_build.errors import brief
 from specsia_build.files.writing import writing
 from specsia_build.memory import unlimited
 
-MOST_LOG_BYTES = 20 * 2**20
-"""Size of a log from which the next program begins it anew."""
+MAX_LOG_BYTES = 20 * 2**20
+"""Size of a log above which the next program begins a new one."""
 
-LAST_CHARACTERS = 200
-"""Characters of a program's last line that a reason quotes."""
+MAX_QUOTED = 200
+"""Characters of a program's last line that an error quotes."""
 
 _MARK = "SPECSIA_PROCESS"
-"""Environment variable that marks a program and its descendants, whatever their session and parent."""
+"""Environment variable by which a program's descendants are known, whatever their session and parent."""
 
-_END_SECONDS = 10.0
+_KILL_SECONDS = 10.0
 _NOT_PASSED = ("PYTHONPATH", "PYTHONHOME", "PYTHONSTARTUP", "VIRTUAL_ENV")
-"""Variables that belong to this interpreter and would break another one."""
-
-
-def worker_environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
-    """This process's environment for a program in another Python: less what belongs to this one, with `extra`."""
-    own = {name: value for name, value in os.environ.items() if name not in _NOT_PASSED}
-    return {**own, "PYTHONUNBUFFERED": "1", **(extra or {})}
-
+"""Variables of this interpreter that would break another one."""
 
 _LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
 _PR_SET_PDEATHSIG = 1
 
 
+def worker_environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Environment for a program in another Python: this process's, less what belongs to its own, with `extra`."""
+    own = {name: value for name, value in os.environ.items() if name not in _NOT_PASSED}
+    return {**own, "PYTHONUNBUFFERED": "1", **(extra or {})}
+
+
 def _end_with_parent() -> None:
-    """Have Linux kill this process when the thread that started it ends, even if that is killed itself."""
+    """Have Linux kill this process when the thread that started it ends."""
     if _LIBC is not None:
         _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
@@ -93,7 +92,7 @@ class Program:
                     stdout=subprocess.PIPE if piped else self.log,
                     stderr=self.log,
                     start_new_session=True,
-                    # Who has a pipe for input sees its end instead.
+                    # A worker notices the end of its input instead.
                     preexec_fn=None if piped else _end_with_parent,
                 )
         except BaseException:
@@ -101,29 +100,30 @@ class Program:
             raise
 
     def last_line(self) -> str:
-        """The last line of the log with something in it, short and printable, or nothing."""
+        """The last line of the log that is not blank, short and printable, or nothing."""
         size = os.fstat(self.log.fileno()).st_size
         end = os.pread(self.log.fileno(), 4096, max(0, size - 4096))
         lines = [line.strip() for line in end.decode(errors="replace").splitlines()]
-        return next((brief(line, LAST_CHARACTERS) for line in reversed(lines) if line), "")
+        return next((brief(line, MAX_QUOTED) for line in reversed(lines) if line), "")
 
     def ending(self) -> str:
-        """How the program ended: "ended with exit code 3; the last it printed: ..."."""
+        """How the program ended, such as "ended with exit code 3; the last it printed: ..."."""
         code, last = self.process.returncode, self.last_line()
-        words = f"; the last it printed: {last}" if last else ""
         if code is None:
-            return f"closed its output{words}"
-        if code >= 0:
-            return f"ended with exit code {code}{words}"
-        name = signal.Signals(-code).name if -code in set(signal.Signals) else f"signal {-code}"
-        return f"was killed by {name}{' (out of memory?)' if -code == signal.SIGKILL else ''}{words}"
+            how = "closed its output"
+        elif code >= 0:
+            how = f"ended with exit code {code}"
+        else:
+            name = signal.Signals(-code).name if -code in set(signal.Signals) else f"signal {-code}"
+            how = f"was killed by {name}{' (out of memory?)' if -code == signal.SIGKILL else ''}"
+        return f"{how}; the last it printed: {last}" if last else how
 
     def end(self) -> None:
-        """Kill the program and every process that it started. Ending twice is no fault."""
-        end_time = time.monotonic() + _END_SECONDS
-        while (living := self._living()) and time.monotonic() < end_time:
+        """Kill the program and every process that it started. Can be called twice."""
+        deadline = time.monotonic() + _KILL_SECONDS
+        while (living := [p for p in psutil.process_iter() if self._started(p)]) and time.monotonic() < deadline:
             for process in living:
-                with contextlib.suppress(psutil.NoSuchProcess, psutil.AccessDenied):
+                with contextlib.suppress(psutil.Error):
                     process.kill()
             psutil.wait_procs(living, timeout=0.5)
         with contextlib.suppress(subprocess.TimeoutExpired):
@@ -133,31 +133,22 @@ class Program:
                 with contextlib.suppress(OSError):
                     stream.close()
 
-    def _living(self) -> list[psutil.Process]:
-        """The program's descendants, and what bears its mark although it has lost its parent."""
-        found: set[psutil.Process] = set()
-        with contextlib.suppress(psutil.NoSuchProcess):
-            if self.process.poll() is None:
-                own = psutil.Process(self.process.pid)
-                found = {own, *own.children(recursive=True)}
-        for process in psutil.process_iter():
-            # Others' processes may not be looked at, and any may end meanwhile.
-            with contextlib.suppress(psutil.Error, OSError):
-                if process.environ().get(_MARK) == self._mark:
-                    found.add(process)
-        living = []
-        for process in found:
-            with contextlib.suppress(psutil.Error):
-                living += [process] if process.status() != psutil.STATUS_ZOMBIE else []
-        return living
+    def _started(self, process: psutil.Process) -> bool:
+        """Whether a process is the program or descends from it, and runs."""
+        # Other users' processes cannot be looked at, and any may end meanwhile.
+        try:
+            own = process.environ().get(_MARK) == self._mark or os.getsid(process.pid) == self.process.pid
+            return own and process.status() != psutil.STATUS_ZOMBIE
+        except (psutil.Error, OSError):
+            return False
 
 
 def _opened(log: Path | None) -> IO[bytes]:
-    """The log, open for appending and reading."""
+    """Open a log for appending and reading."""
     if log is None:
         return tempfile.TemporaryFile()
     with writing(log):
         log.parent.mkdir(parents=True, exist_ok=True)
-        if log.exists() and log.stat().st_size > MOST_LOG_BYTES:
+        if log.exists() and log.stat().st_size > MAX_LOG_BYTES:
             log.unlink()
         return log.open("ab+")

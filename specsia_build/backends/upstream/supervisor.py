@@ -1,26 +1,78 @@
-"""One worker process: started on demand, watched, restarted after a fault, ended with all that it started."""
+"""One worker process: started on demand, limited in time, restarted after a fault, ended with all that it started."""
 
 from __future__ import annotations
 
 import contextlib
 import json
 import os
+import select
 import subprocess
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
+
+import msgspec
 
 from specsia_build.backends.placing import axes_matrix
-from specsia_build.backends.upstream.messages import BadMessageError, Done, Failed, Hello, MessageReader
-from specsia_build.backends.upstream.processes import LAST_CHARACTERS, Program
+from specsia_build.backends.upstream.processes import MAX_QUOTED, Program
 from specsia_build.backends.upstream.worker import HEARTBEAT_SECONDS, INPUT, OOM, PROTOCOL
 from specsia_build.errors import CharacterError, brief
 from specsia_build.files.sources import open_source_file
 from specsia_build.files.writing import remove_tree
 from specsia_build.pool import Clock
 
+MAX_LINE_BYTES = 2**20
+"""Longest message; a longer line was printed by something else."""
+
+_Text = Annotated[str, msgspec.Meta(max_length=200)]
+_Texts = Annotated[dict[_Text, _Text], msgspec.Meta(max_length=100)]
+
+
+class Frame(msgspec.Struct, frozen=True):
+    """Frame of a worker's mesh files; None where the worker does not say.
+
+    Attributes:
+        axes: which signed axis of the file is x, y and z of the frame.
+        framing: whether meshes are in the units of the picture's camera.
+    """
+
+    axes: tuple[str, str, str] | None = None
+    framing: Literal["kept", "free"] | None = None
+
+
+class Hello(msgspec.Struct, frozen=True, tag="hello"):
+    """Greeting of a worker once everything is loaded: protocol, versions, revisions of weights, and frame."""
+
+    protocol: int
+    versions: _Texts = {}
+    weights: _Texts = {}
+    frame: Frame = Frame()
+
+
+class Progress(msgspec.Struct, frozen=True, tag="progress"):
+    """A sign of life."""
+
+
+class Done(msgspec.Struct, frozen=True, tag="done"):
+    """A mesh, and the seconds it took."""
+
+    id: int
+    mesh: Annotated[str, msgspec.Meta(min_length=1, max_length=4096)]
+    seconds: Annotated[float, msgspec.Meta(ge=0, le=1e12)] = 0.0
+
+
+class Failed(msgspec.Struct, frozen=True, tag="error"):
+    """Why the picture with this id, or the start if it has none, failed; `restart` if the worker must start anew."""
+
+    id: int | None = None
+    kind: str = "internal"
+    message: str = "no reason given"
+    restart: bool = False
+
+
+_Message = Hello | Progress | Done | Failed
 _Answer = TypeVar("_Answer", Hello, Done)
 
 
@@ -49,7 +101,7 @@ class WorkerCommand:
 
 @dataclass(frozen=True)
 class Limits:
-    """How long to wait, all in seconds.
+    """How long to wait, in seconds.
 
     Attributes:
         start: for the greeting, which comes when everything is loaded.
@@ -57,7 +109,7 @@ class Limits:
         heartbeat: between two signs of life.
         stop: for a worker to leave by itself.
         starts: failed starts in a row after which pictures are given up without another.
-        rest: after which one more start is tried then.
+        rest: time after which one more start is tried then.
     """
 
     start: float = 600.0
@@ -75,10 +127,10 @@ class Limits:
 
 @dataclass(frozen=True)
 class Made:
-    """What a worker made of a picture.
+    """Result of a picture.
 
     Attributes:
-        mesh: the file, a regular one in the folder that the worker was given.
+        mesh: a regular file in the folder that the worker was given.
         done: the worker's answer.
         hello: its greeting.
     """
@@ -91,7 +143,7 @@ class Made:
 class _Fault(Exception):
     """One attempt failed: the reason completes "the worker ..."; `final` if another attempt is in vain."""
 
-    def __init__(self, reason: str, *, restart: bool, final: bool = False) -> None:
+    def __init__(self, reason: str, *, restart: bool = True, final: bool = False) -> None:
         super().__init__(reason)
         self.restart, self.final = restart, final
 
@@ -107,10 +159,10 @@ class Supervisor:
         self.starts = 0
         self._command, self._limits = command, limits or Limits()
         self._program: Program | None = None
-        self._reader = MessageReader(-1)
         self._hello: Hello | None = None
+        self._unread = b""
         self._failed_starts = self._number = 0
-        self._given_up_at, self._why_not = 0.0, ""
+        self._failed_at, self._failure = 0.0, ""
 
     @property
     def pid(self) -> int | None:
@@ -118,7 +170,7 @@ class Supervisor:
         return None if self._program is None else self._program.process.pid
 
     def reconstruct(self, image: Path, folder: Path, seed: int) -> Made:
-        """Have a picture done; a failed attempt is repeated once.
+        """Reconstruct a picture; a failed attempt is repeated once.
 
         Args:
             image: RGBA file.
@@ -131,7 +183,8 @@ class Supervisor:
         reasons: list[str] = []
         for _ in range(2):
             try:
-                self._ensure_started()
+                if self._program is None or self._program.process.poll() is not None:
+                    self._start()
                 return self._ask(image, folder, seed)
             except _Fault as fault:
                 if fault.restart:
@@ -145,42 +198,42 @@ class Supervisor:
         log = f"; its log is {self._command.log}" if self._command.log else ""
         raise CharacterError(f"the worker of {self._command.name} {last}{before}{log}")
 
-    def _ensure_started(self) -> None:
-        if self._program is not None and self._program.process.poll() is None:
-            return
+    def _start(self) -> None:
         self.kill()
-        if self._failed_starts >= self._limits.starts and time.monotonic() - self._given_up_at < self._limits.rest:
-            raise _Fault(self._why_not, restart=False, final=True)
+        if self._failed_starts >= self._limits.starts and time.monotonic() - self._failed_at < self._limits.rest:
+            raise _Fault(self._failure, final=True)
         try:
-            self._start()
+            self._hello = self._greet()
         except _Fault as fault:
-            self._failed_starts += 1
             hint = f"; {self._command.hint}" if self._command.hint else ""
-            self._given_up_at, self._why_not = time.monotonic(), f"{fault}{hint}"
-            raise _Fault(self._why_not, restart=True, final=fault.final) from fault
+            self._failed_starts, self._failed_at, self._failure = (
+                self._failed_starts + 1,
+                time.monotonic(),
+                f"{fault}{hint}",
+            )
+            raise _Fault(self._failure, final=fault.final) from fault
         self._failed_starts = 0
 
-    def _start(self) -> None:
+    def _greet(self) -> Hello:
         command = self._command
         self.starts += 1
         try:
             self._program = Program(command.argv, command.env, command.cwd, command.log, piped=True)
         except (OSError, ValueError) as error:
-            raise _Fault(f"cannot be started: {error}", restart=True) from error
-        assert self._program.process.stdout is not None
-        self._reader = MessageReader(self._program.process.stdout.fileno())
+            raise _Fault(f"cannot be started: {error}") from error
+        self._unread = b""
         heartbeat = min(HEARTBEAT_SECONDS, self._limits.heartbeat / 4)
         self._send({"type": "hello", "protocol": PROTOCOL, "heartbeat": heartbeat, "settings": dict(command.settings)})
         hello = self._wait(Hello, None, self._limits.start)
         if isinstance(hello, Failed):
-            raise _Fault(f"does not start: {brief(hello.message, LAST_CHARACTERS)}", restart=True)
+            raise _Fault(f"does not start: {brief(hello.message, MAX_QUOTED)}")
         if hello.protocol != PROTOCOL:
-            raise _Fault(f"speaks version {hello.protocol} of the protocol, not {PROTOCOL}", restart=True, final=True)
+            raise _Fault(f"speaks version {hello.protocol} of the protocol, not {PROTOCOL}", final=True)
         try:
             axes_matrix(hello.frame.axes or ("+x", "+y", "+z"))
         except ValueError as error:
-            raise _Fault(f"states axes that are none: {brief(str(error), 80)}", restart=True, final=True) from error
-        self._hello = hello
+            raise _Fault(f"states axes that are none: {brief(str(error), 80)}", final=True) from error
+        return hello
 
     def _ask(self, image: Path, folder: Path, seed: int) -> Made:
         assert self._hello is not None
@@ -189,9 +242,9 @@ class Supervisor:
         self._send({"type": "reconstruct", **request})
         answer = self._wait(Done, self._number, self._limits.item)
         if isinstance(answer, Failed):
-            said, oom = brief(answer.message, LAST_CHARACTERS), answer.kind == OOM
-            words = f"ran out of memory ({said})" if oom else f"failed: {said}"
-            raise _Fault(words, restart=answer.restart or oom, final=answer.kind == INPUT)
+            message, oom = brief(answer.message, MAX_QUOTED), answer.kind == OOM
+            reason = f"ran out of memory ({message})" if oom else f"failed: {message}"
+            raise _Fault(reason, restart=answer.restart or oom, final=answer.kind == INPUT)
         return Made(_mesh_in(folder, answer.mesh), answer, self._hello)
 
     def _send(self, message: Mapping[str, Any]) -> None:
@@ -201,11 +254,10 @@ class Supervisor:
             self._program.process.stdin.write(json.dumps(message).encode("ascii") + b"\n")
             self._program.process.stdin.flush()
         except OSError as error:
-            raise _Fault(self._ending(), restart=True) from error
+            raise _Fault(self._ending()) from error
 
     def _wait(self, kind: type[_Answer], number: int | None, seconds: float) -> _Answer | Failed:
-        """The next answer of a kind, or the failure in its place, to the greeting (None) or to a numbered request."""
-        assert self._program is not None
+        """Wait for an answer of a kind, or a failure, to the greeting (None) or to a numbered request."""
         clock = Clock()
         deadline = clock.now() + seconds
         # An interpreter may take long to come up, and is silent until the worker has read the greeting.
@@ -213,21 +265,33 @@ class Supervisor:
         while True:
             now = clock.now()
             if now >= deadline:
-                what = "start" if number is None else "answer"
-                raise _Fault(f"gave no {what} within {seconds:g} seconds", restart=True)
+                raise _Fault(f"gave no {'start' if number is None else 'answer'} within {seconds:g} seconds")
             if now >= silent_until:
-                raise _Fault(f"gave no sign of life for {self._limits.heartbeat:g} seconds", restart=True)
-            # Looked at before reading: what it wrote until then is read once more below.
-            gone = self._program.process.poll() is not None
-            try:
-                for message in self._reader.read(clock.left(min(deadline, silent_until))):
-                    silent_until = clock.now() + self._limits.heartbeat
-                    if isinstance(message, (kind, Failed)) and getattr(message, "id", None) == number:
-                        return message
-            except BadMessageError as error:
-                raise _Fault(str(error), restart=True) from error
-            if self._reader.ended or (gone and not self._reader.waiting()):
-                raise _Fault(self._ending(), restart=True)
+                raise _Fault(f"gave no sign of life for {self._limits.heartbeat:g} seconds")
+            for message in self._read(clock.left(min(deadline, silent_until))):
+                silent_until = clock.now() + self._limits.heartbeat
+                if isinstance(message, (kind, Failed)) and getattr(message, "id", None) == number:
+                    return message
+
+    def _read(self, seconds: float) -> Iterator[_Message]:
+        """The messages that arrive next; none if nothing comes in time. Other lines are passed over."""
+        assert self._program is not None
+        assert self._program.process.stdout is not None
+        # Looked at before reading, since what it wrote until then is read below.
+        gone = self._program.process.poll() is not None
+        poll = select.poll()
+        poll.register(self._program.process.stdout, select.POLLIN)
+        if not poll.poll(0 if gone else seconds * 1000):
+            if gone:
+                raise _Fault(self._ending())
+            return
+        data = os.read(self._program.process.stdout.fileno(), 1 << 16)
+        if not data:
+            raise _Fault(self._ending())
+        *lines, self._unread = (self._unread + data).split(b"\n")
+        if len(self._unread) > MAX_LINE_BYTES:
+            self._unread = b""
+        yield from filter(None, map(_parsed, lines))
 
     def _ending(self) -> str:
         """How the worker ended, or that it closed its output while it lives on."""
@@ -243,7 +307,7 @@ class Supervisor:
             self._program = None
 
     def close(self) -> None:
-        """Ask the worker to leave, and see to it. Closing twice is no fault."""
+        """Ask the worker to leave, then kill it. Can be called twice."""
         if self._program is not None and self._program.process.poll() is None:
             with contextlib.suppress(_Fault, subprocess.TimeoutExpired, OSError):
                 self._send({"type": "shutdown"})
@@ -251,19 +315,34 @@ class Supervisor:
         self.kill()
 
 
+def _parsed(line: bytes) -> _Message | None:
+    """The message of a line; None for any other line."""
+    try:
+        fields = msgspec.json.decode(line)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(fields, dict) or fields.get("type") not in ("hello", "progress", "done", "error"):
+        return None
+    try:
+        message: _Message = msgspec.convert(fields, _Message)
+    except msgspec.ValidationError as error:
+        raise _Fault(f"wrote a message that cannot be used: {brief(str(error), 80)}") from error
+    return message
+
+
 def _mesh_in(folder: Path, stated: str) -> Path:
     """The mesh that a worker names: a regular file, not empty, in the folder that it was given."""
     mesh = Path(os.path.abspath(folder / stated))  # noqa: PTH100  links are followed, and judged, where it is opened
-    said = "said that it was done, but"
     if folder.is_symlink() or not any(mesh.is_relative_to(root) for root in (folder, folder.resolve())):
-        raise _Fault(f"{said} its mesh {brief(stated, 80)} lies outside the folder that it was given", restart=False)
+        reason = f"its mesh {brief(stated, 80)} lies outside the folder that it was given"
+        raise _Fault(f"is done, but {reason}", restart=False)
     try:
         with open_source_file(mesh, folder) as stream:
             empty = os.fstat(stream.fileno()).st_size == 0
     except FileNotFoundError:
         empty = True
     except (OSError, ValueError, CharacterError) as error:
-        raise _Fault(f"{said} {brief(str(error), LAST_CHARACTERS)}", restart=False) from error
+        raise _Fault(f"is done, but {brief(str(error), MAX_QUOTED)}", restart=False) from error
     if empty:
-        raise _Fault(f"{said} there is no mesh {brief(mesh.name, 80)}", restart=False)
+        raise _Fault(f"is done, but there is no mesh {brief(mesh.name, 80)}", restart=False)
     return mesh

@@ -13,7 +13,7 @@ from specsia_build.backends.base import Context
 from specsia_build.backends.gate import check_generated
 from specsia_build.backends.relief import backend, net
 from specsia_build.backends.relief.drawing import COLOURS, SIZE, contour_width, crop_of, guides, palette_of
-from specsia_build.backends.relief.surface import surface_of
+from specsia_build.backends.relief.surface import Figure, surface_of
 from specsia_build.errors import CharacterError, SpecsiaError, UsageError
 from specsia_build.rendering.contour import draw_contour
 from specsia_build.rendering.mesh import Mesh
@@ -91,7 +91,8 @@ def test_sheets_of_a_ball() -> None:
     crop = crop_of(covered)
     across = np.linspace(-SIZE / 112, SIZE / 112, SIZE)
     height = np.sqrt(np.maximum(1 - across**2 - across[:, None] ** 2, 0)).astype(np.float32) / 2
-    surface = surface_of(covered, crop, np.stack([height, -height], axis=-1))
+    cut = Figure(np.zeros((200, 200, 4), np.uint8), covered, crop, (0, 0), 200)
+    surface = surface_of(cut, np.stack([height, -height], axis=-1))
     ball = trimesh.Trimesh(surface.points * (1, -1, 1), surface.faces, process=False)
     assert ball.is_watertight
     assert ball.volume == pytest.approx(4 / 3 * np.pi * 80**3, rel=0.04)

@@ -30,28 +30,6 @@ def test_each_file_and_name_counts(tmp_path: Path, name: str) -> None:
         (root / file).write_text(text)
 
 
-@pytest.mark.parametrize(
-    ("text", "there"),
-    [
-        ("def recon(uid): ...", True),
-        ("    async def recon(self): ...", True),
-        ("class recon(Base): ...", True),
-        ("if True:\n    recon = 1", True),
-        ("recon: int = 1", True),
-        ("from a import first, recon", True),
-        ("import a as recon", True),
-        ("def reconstruct(recon): ...", False),
-        ("other(recon)", False),
-        ("# recon is gone", False),
-    ],
-)
-def test_definitions_assignments_and_imports_count(tmp_path: Path, text: str, there: bool) -> None:
-    pins, root = read_pins("drawingspinup"), write_upstream(tmp_path, "drawingspinup")
-    path = root / "2_charactor_reconstructor/recon.py"
-    path.write_text(f"import Trainer\ndef load_config(): ...\n{text}\n")
-    assert (missing_names(pins, root) == []) == there
-
-
 def states(place: Installation, name: str = "crm") -> dict[str, str]:
     return {found.name: found.state for found in diagnose(read_pins(name), place).checks}
 
@@ -74,9 +52,9 @@ def test_what_is_missing_comes_in_order_with_what_mends_it(tmp_path: Path, monke
     assert by_name["checkout"].state == OK
     assert by_name["commit"].state == NOTE
     assert by_name["python"].state == NOTE
-    assert by_name["package open-clip-torch"].mend == f"{python} -m pip install open-clip-torch==2.7.0"
-    assert by_name["module kiui"].mend == f"{python} -m pip install kiui"
-    assert "nvdiffrast/" in by_name["module nvdiffrast"].mend
+    assert by_name["packages"].state == MISSING
+    assert by_name["packages"].mend.startswith(f"{python} -m pip install")
+    assert all(name in by_name["packages"].mend for name in ("open-clip-torch==2.7.0", "kiui", "nvdiffrast/"))
     assert by_name["names"].state == OK
     assert by_name["weights crm"].mend.startswith("hf download Zhengyi/CRM CRM.pth")
 

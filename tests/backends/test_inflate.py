@@ -1,0 +1,162 @@
+"""One picture becomes a closed, round, rightly coloured figure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+import trimesh
+
+from specsia_build.backends.base import Context
+from specsia_build.backends.inflate.backend import create
+from specsia_build.backends.inflate.depth import find_build, poisson
+from specsia_build.errors import CharacterError, UsageError
+from specsia_build.frame import ORTHO_WIDTH, Camera
+from specsia_build.rendering.fast.renderer import FastRenderer
+from specsia_build.rendering.mesh import Mesh
+from tests.backends.drawings import HAIR, LEGS, SHIRT, Field, Image, disc, figure, iou, limb, painted, pixels, seen
+
+SIZE = 192
+
+
+def inflated(image: Image, *, framed: bool = False) -> Mesh:
+    return create(None).reconstruct(image, Context("7", 1, framed=framed))
+
+
+def solid(mesh: Mesh) -> trimesh.Trimesh:
+    return trimesh.Trimesh(mesh.vertices, mesh.faces, process=False)
+
+
+def thickness(mesh: Mesh, x: float, z: float) -> float:
+    """Depth along y through the point (x, z) of the frame, in units, to a pixel's accuracy."""
+    front, back = FastRenderer().render(mesh, [Camera(0.0, 512), Camera(180.0, 512)])
+    row, column = int((0.5 - z / ORTHO_WIDTH) * 512), int((0.5 + x / ORTHO_WIDTH) * 512)
+    return float(back.position[row, 511 - column, 1] - front.position[row, column, 1])
+
+
+SHAPES: dict[str, tuple[Callable[[], Field], int, float]] = {
+    "disc": (lambda: disc(512, 0.5, 0.5, 0.36), 2, 0.99),
+    "ring": (lambda: np.minimum(disc(512, 0.5, 0.5, 0.35), -disc(512, 0.5, 0.5, 0.15)), 0, 0.99),
+    "two blobs": (lambda: np.maximum(disc(512, 0.3, 0.5, 0.15), disc(512, 0.72, 0.45, 0.1)), 4, 0.99),
+    "figure": (lambda: figure(512)[0], 2, 0.97),
+    "line": (lambda: limb(512, (0.2, 0.2), (0.8, 0.75), 0.004), 2, 0.9),
+    "cut by the border": (lambda: disc(512, 0.05, 0.95, 0.4), 2, 0.97),
+    "small": (lambda: disc(512, 0.5, 0.5, 0.03), 2, 0.95),
+}
+"""What is inflated; its Euler number; least IoU of its silhouette."""
+
+
+@pytest.mark.parametrize("name", SHAPES)
+def test_surface_is_closed_and_fills_the_silhouette(name: str) -> None:
+    draw, euler, least = SHAPES[name]
+    image = painted(draw())
+    mesh = inflated(image)
+    surface = solid(mesh)
+    assert surface.is_watertight and surface.is_winding_consistent
+    assert surface.volume > 0
+    assert surface.euler_number == euler
+    assert iou(seen(mesh), image) >= least
+
+
+@pytest.mark.parametrize("size", [64, 200, 1100])
+def test_any_size(size: int) -> None:
+    image = painted(*figure(size))
+    mesh = inflated(image)
+    assert solid(mesh).is_watertight
+    assert 1_000 <= len(mesh.faces) <= 12_000
+    assert iou(seen(mesh, size=size), image) >= 0.93
+
+
+def test_limb_is_round() -> None:
+    mesh = inflated(painted(limb(512, (0.15, 0.5), (0.85, 0.5), 0.03)))
+    radius = 0.03 * ORTHO_WIDTH
+    heights = np.array([-0.8, -0.5, 0.0, 0.5, 0.8])
+    depths = np.array([thickness(mesh, 0.0013, h * radius) for h in heights])
+    np.testing.assert_allclose(depths, 2 * radius * np.sqrt(1 - heights**2), rtol=0.3)
+
+
+def test_parts_are_as_deep_as_those_of_figures() -> None:
+    ball = inflated(painted(disc(512, 0.5, 0.5, 0.3)))
+    assert thickness(ball, 0, 0) == pytest.approx(0.6 * ORTHO_WIDTH, rel=0.15)
+    mesh = inflated(painted(*figure(512)))
+    head = thickness(mesh, 0.0, (0.5 - 0.27) * ORTHO_WIDTH) / (0.24 * ORTHO_WIDTH)
+    torso = thickness(mesh, 0.0, (0.5 - 0.52) * ORTHO_WIDTH) / (0.19 * ORTHO_WIDTH)
+    arm = thickness(mesh, -0.25 * ORTHO_WIDTH, (0.5 - 0.42) * ORTHO_WIDTH) / (0.07 * ORTHO_WIDTH)
+    assert 0.95 < head < 1.3
+    assert 0.6 < torso < 0.9
+    assert 0.9 < arm < 1.25
+
+
+def test_poisson_of_a_strip_is_a_half_circle() -> None:
+    rows = np.arange(-15.0, 16.0)[:, None] + np.zeros((1, 200))
+    distance = 10.3 - np.abs(rows)
+    distance[:, [0, -1]] = -1
+    u = poisson(distance)
+    np.testing.assert_allclose(u[:, 100], np.maximum(10.3**2 - rows[:, 100] ** 2, 0), atol=0.3)
+
+
+def test_finds_head_and_body() -> None:
+    build = find_build(figure(SIZE)[0] * SIZE)
+    assert build is not None
+    assert (build.column / SIZE, build.row / SIZE) == pytest.approx((0.5, 0.27), abs=0.02)
+    assert build.radius / SIZE == pytest.approx(0.12, abs=0.01)
+    assert find_build(disc(SIZE, 0.5, 0.5, 0.3) * SIZE) is None
+
+
+def test_a_figure_that_leaves_room_in_the_frame_is_long() -> None:
+    def depth(distance: Field, framed: bool = True) -> float:
+        return float(np.ptp(inflated(painted(distance), framed=framed).vertices[:, 1]))
+
+    small = disc(SIZE, 0.5, 0.5, 0.5 * 0.5 / ORTHO_WIDTH)
+    assert depth(small) > 0.7
+    assert depth(small, framed=False) == pytest.approx(0.5, abs=0.1)
+    assert depth(disc(SIZE, 0.5, 0.5, 0.5 / ORTHO_WIDTH)) == pytest.approx(1.0, abs=0.15)
+
+
+def test_a_long_figure_carries_its_head_before_its_body() -> None:
+    mesh = inflated(painted(limb(SIZE, (0.5, 0.35), (0.5, 0.65), 0.06)), framed=True)
+    top = mesh.vertices[:, 2] > 0.2
+    assert mesh.vertices[top, 1].mean() < mesh.vertices[~top, 1].mean() - 0.1
+
+
+def test_texture_pattern_is_crisp() -> None:
+    columns = pixels(512)[0]
+    stripes = np.where((np.floor(columns * 64) % 2 == 0)[..., None], (250, 200, 60), (60, 110, 220)).astype(float)
+    distance = disc(512, 0.5, 0.5, 0.35)
+    image = painted(distance, stripes)
+    shown = seen(inflated(image))
+    middles = (np.floor(columns * 512) % 8 > 1) & (np.floor(columns * 512) % 8 < 6) & (distance > 0.02)
+    assert np.abs(shown.astype(int) - image)[middles].max() <= 3
+
+
+def test_back_has_hair_and_no_face() -> None:
+    back = seen(inflated(painted(*figure(512))), 180.0).astype(int)
+    for (row, column), colour in {(0.27, 0.5): HAIR, (0.52, 0.5): SHIRT, (0.78, 0.45): LEGS}.items():
+        assert np.abs(back[int(row * 512), int(column * 512), :3] - colour).max() < 20
+
+
+@pytest.mark.parametrize("yaw", [0.0, 36.0, 90.0, 180.0])
+def test_no_foreign_colour_at_any_angle(yaw: float) -> None:
+    """Transparent black, and a white matte in the fringe, must not bleed onto a red figure."""
+    image = painted(figure(512)[0], SHIRT)
+    fringe = (image[..., 3] > 0) & (image[..., 3] < 255)
+    image[fringe, :3] = 255
+    shown = seen(inflated(image), yaw)
+    covered = shown[..., 3] > 0
+    assert np.abs(shown[covered][:, :3].astype(int) - SHIRT).max() <= 2
+
+
+def test_same_bytes_twice() -> None:
+    image = painted(*figure(256))
+    one, two = inflated(image), inflated(image.copy())
+    assert one.vertices.tobytes() == two.vertices.tobytes() and one.faces.tobytes() == two.faces.tobytes()
+    texture, again = one.materials[0].texture, two.materials[0].texture
+    assert texture is not None and again is not None and texture.pixels.tobytes() == again.pixels.tobytes()
+
+
+def test_pictures_and_arguments_that_cannot_be_used() -> None:
+    with pytest.raises(CharacterError):
+        inflated(np.zeros((128, 128, 4), np.uint8))
+    with pytest.raises(UsageError):
+        create("x")
