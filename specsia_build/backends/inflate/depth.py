@@ -83,10 +83,10 @@ def depths(distance: Floats, length: float) -> Floats:
     down = ((np.arange(len(inside)) - rows[0]) / max(1, rows[-1] - rows[0]))[:, None]
     feet = 0.0 if build is None else _step(down - 1, -FOOT[0], -FOOT[1]) * (1.0 - trunk)
     found = np.stack([half * (1.0 + TOES * feet), -half], axis=-1)
-    factor = length / max(float(np.ptp(found)), 1e-9)
-    if factor > 1:
+    longer = length / max(float(np.ptp(found)), 1e-9)
+    if longer > 1:
         head = np.clip((NECK[1] - down) / (NECK[1] - NECK[0]), 0.0, 1.0)[..., None]
-        found = factor * found * (1 - (1 - LONG_HEAD) * head) + CARRIED * length * head
+        found = longer * found * (1 - (1 - LONG_HEAD) * head) + CARRIED * length * head
     return np.asarray(found)
 
 
