@@ -12,7 +12,7 @@ from specsia_build.characters.bicar_rig import RIG, StoredRig, read_rig
 from specsia_build.characters.character import Entry, is_unicode
 from specsia_build.characters.images import IMAGE_SUFFIXES
 from specsia_build.characters.motions import built_in, motion_for
-from specsia_build.characters.obj.read import read_obj_with_image
+from specsia_build.characters.obj import read_obj_with_image
 from specsia_build.characters.raw import RawMesh, RawMoving
 from specsia_build.characters.side_files import SideFiles
 from specsia_build.errors import CharacterError, SpecsiaError

@@ -20,7 +20,7 @@ from specsia_build.characters.character import Character, Entry
 from specsia_build.characters.doubts import contents
 from specsia_build.characters.doubts.probe import probe_of
 from specsia_build.characters.doubts.sides import with_sides
-from specsia_build.characters.obj.read import read_obj
+from specsia_build.characters.obj import read_obj
 from specsia_build.characters.ply import read_ply
 from specsia_build.characters.polygons import MAX_TRIANGLES
 from specsia_build.characters.raw import PARSER_ERRORS, RawMesh, RawMoving

@@ -13,7 +13,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from numpy.typing import NDArray
 from PIL import Image
 
-from specsia_build.characters.obj.read import read_obj, read_obj_with_image
+from specsia_build.characters.obj import read_obj, read_obj_with_image
 from specsia_build.characters.raw import RawMesh
 from specsia_build.errors import CharacterError
 from specsia_build.rendering.mesh import Texture
@@ -147,8 +147,7 @@ def test_an_opacity_that_would_hide_everything_is_not_meant(tmp_path: Path, othe
     (tmp_path / "a.mtl").write_text(f"newmtl skin\nd 0.0\nnewmtl other\n{other}\n")
     raw = read(tmp_path, "mtllib a.mtl\n" + POINTS + "usemtl skin\nf 1 2 3\nusemtl other\nf 1 3 4\n")
     assert [m.base_color[3] for m in raw.mesh.materials] == seen
-    hidden = "the opacity of all materials is 0, so that nothing would be seen: they were drawn opaque"
-    assert raw.warnings == ((hidden,) if seen == [1.0, 1.0] else ())
+    assert len(raw.warnings) == (seen == [1.0, 1.0])
 
 
 def textured(folder: Path, statement: str, tail: str = "") -> RawMesh:
@@ -206,23 +205,15 @@ def test_a_link_out_of_the_folder_is_not_followed(tmp_path: Path) -> None:
     (folder / "skin.png").symlink_to(tmp_path / "secret.png")
     raw = textured(folder, "map_Kd skin.png")
     assert raw.mesh.materials[0].texture is None
-    assert any("skin.png is a link that leads out of hero" in w for w in raw.warnings)
+    assert any("skin.png" in warning for warning in raw.warnings)
 
 
 def test_a_missing_texture_falls_back_on_the_image_named_like_the_obj(tmp_path: Path) -> None:
     paint(tmp_path / "hero.BMP", BLUE)
     raw = textured(tmp_path, "map_Kd gone.png")
     assert colour_of(raw) == [*BLUE]
-    assert raw.warnings == ("texture gone.png is not in the folder of hero.obj or below it", "hero.BMP is used instead")
-
-
-@pytest.mark.parametrize(
-    "lines", ["0 0 0 1 1 0 0\nv 1 0 0 1 0 1 0\nv 0 1 0 1 0 0 1", "0 0 0 1 0 0 .5\nv 1 0 0 0 1 0 .9\nv 0 1 0 0 0 1 1"]
-)
-def test_seven_numbers_hold_a_weight_or_an_opacity(tmp_path: Path, lines: str) -> None:
-    raw = read(tmp_path, f"v {lines}\nf 1 2 3\n")
-    assert raw.mesh.colors is not None
-    assert raw.mesh.colors[0, :, :3].tolist() == [[1, 0, 0], [0, 1, 0], [0, 0, 1]]
+    missing, used = raw.warnings
+    assert "gone.png" in missing and "hero.BMP" in used
 
 
 def test_map_options(tmp_path: Path) -> None:
@@ -259,24 +250,24 @@ def test_one_image_whatever_the_library_says(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "line"),
+    "text",
     [
-        (POINTS, ""),
-        (POINTS + "f 1 2\n", ""),
-        ("v 0 0 0\nv 1 x 0\nf 1 1 1\n", "line 2"),
-        ("v 0 0\nf 1 1 1\n", "line 1"),
-        ("v 0 0\x1f0 0\nf 1 1 1\n", "line 1"),
-        (POINTS + "f 1 2 3\nf 1 2 5\n", "line 6"),
-        (POINTS + "f 0 1 2\n", "line 5"),
-        (POINTS + "f -5 1 2\n", "line 5"),
-        (POINTS + "f 1 2 c\n", "line 5"),
-        (POINTS + "f 1 2 3\nf 1 /2 3\n", "line 6"),
-        (POINTS + "f 1/1/1/1 2 3\n", "line 5"),
-        (POINTS + "f 1 2 99999999999999999999\n", "line 5"),
+        POINTS,
+        POINTS + "f 1 2\n",
+        "v 0 0 0\nv 1 x 0\nf 1 1 1\n",
+        "v 0 0\nf 1 1 1\n",
+        "v 0 0\x1f0 0\nf 1 1 1\n",
+        POINTS + "f 1 2 3\nf 1 2 5\n",
+        POINTS + "f 0 1 2\n",
+        POINTS + "f -5 1 2\n",
+        POINTS + "f 1 2 c\n",
+        POINTS + "f 1 2 3\nf 1 /2 3\n",
+        POINTS + "f 1/1/1/1 2 3\n",
+        POINTS + "f 1 2 99999999999999999999\n",
     ],
 )
-def test_damage_is_an_error_that_names_its_line(tmp_path: Path, text: str, line: str) -> None:
-    with pytest.raises(CharacterError, match=f"^hero.obj.*{line}"):
+def test_damaged_geometry_costs_the_character(tmp_path: Path, text: str) -> None:
+    with pytest.raises(CharacterError, match=r"^hero\.obj [^\n]+$"):
         read(tmp_path, text)
 
 
@@ -296,14 +287,10 @@ def test_a_fault_of_coordinates_and_normals_costs_no_more_than_these(tmp_path: P
     assert_array_equal(mesh.vertices, read(tmp_path, POINTS + "f 1 2 3\n").mesh.vertices)
 
 
-@pytest.mark.parametrize("faces", ["fo 1 2 3\nfo 1 3 4\n", "f 1 2 \\ \n 3\nf 1 3 4\n"])
-def test_faces_of_an_old_word_and_lines_that_go_on_behind_a_space_are_read(tmp_path: Path, faces: str) -> None:
-    assert_array_equal(read(tmp_path, POINTS + faces).mesh.faces, [[0, 1, 2], [0, 2, 3]])
-
-
-@pytest.mark.parametrize("mark", ["\ufeff", ""])
-@pytest.mark.parametrize("encoding", ["utf-8", "utf-16-le", "utf-16-be"])
-def test_text_that_begins_with_a_byte_order_mark_or_lacks_it(tmp_path: Path, encoding: str, mark: str) -> None:
+@pytest.mark.parametrize(
+    ("encoding", "mark"), [("utf-8", ""), ("utf-8", "\ufeff"), ("utf-16-le", "\ufeff"), ("utf-16-be", "\ufeff")]
+)
+def test_text_with_a_byte_order_mark(tmp_path: Path, encoding: str, mark: str) -> None:
     (tmp_path / "hero.mtl").write_bytes(f"{mark}newmtl skin\nKd 1 0 0\n".encode(encoding))
     raw = read(tmp_path, f"{mark}mtllib hero.mtl\nusemtl skin\n{TRIANGLES}".encode(encoding))
     assert len(raw.mesh.faces) == 2

@@ -1,0 +1,405 @@
+"""Read Wavefront OBJ files.
+
+The whole text is parsed in arrays, since files of a hundred megabytes are usual. General readers merge vertices that
+differ in normals only, skip damaged lines silently, and follow names of libraries and textures out of the folder.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from specsia_build import memory
+from specsia_build.characters.attributes import (
+    full_scale,
+    numbers,
+    unit_normals,
+    with_flat_gaps,
+    without_repeated_colours,
+)
+from specsia_build.characters.images import as_texture, load_texture
+from specsia_build.characters.mtl import MaterialBuilder, ObjMaterial, decode_text, read_libraries
+from specsia_build.characters.polygons import Ints, triangulate
+from specsia_build.characters.raw import RawMesh
+from specsia_build.characters.side_files import SideFiles
+from specsia_build.errors import CharacterError, plural
+from specsia_build.rendering.colour import srgb_to_linear
+from specsia_build.rendering.mesh import Mesh
+
+_SPACE, _NEWLINE = 32, 10
+_WHITE = bytes.maketrans(b"\t\x0b\x0c\x00", b"    ")
+_BYTE_COST, _LINE_COST, _WORD_COST, _INDEX_COST, _STATEMENT_COST = 5, 100, 24, 130, 400
+"""Bytes of memory that parsing takes, measured, for each byte, line, word, index of a face, and name."""
+_CONTINUED = re.compile(rb"(?m)^(?:v|vt|vn|f) (?:[^\n\\]*\\ *\n)+")
+"""Lines of numbers that end in a backslash; comments and names may do so without meaning it."""
+
+
+@dataclass(frozen=True)
+class _Statement:
+    """A line of a keyword (``o``, ``g``, ``usemtl``, ``mtllib``), its rest, and its index."""
+
+    keyword: str
+    value: str
+    line: int
+
+
+@dataclass(frozen=True)
+class _ObjText:
+    """Content of an OBJ file.
+
+    Attributes:
+        points: (V, 3) float64.
+        point_colors: (V, 3) float64 as written after the coordinates, NaN where a vertex has none; or None.
+        uv: (T, 2) float64 as written, v up; NaN where they are no numbers.
+        normals: (N, 3) float64 as written; NaN where they are no numbers.
+        corners: (C, 3) int64, each face corner's indices into points, uv and normals; -1 for none.
+        lost: number of texture coordinates and normals of corners that the file lacks.
+        first: (F + 1,) int64, where each face's corners begin in `corners`.
+        face_line: (F,) int64, the line of each face, to place it among `statements`.
+        statements: in file order.
+    """
+
+    points: NDArray[np.float64]
+    point_colors: NDArray[np.float64] | None
+    uv: NDArray[np.float64]
+    normals: NDArray[np.float64]
+    corners: Ints
+    lost: int
+    first: Ints
+    face_line: Ints
+    statements: tuple[_Statement, ...]
+
+
+def read_obj(
+    path: Path, *, texture: Path | None = None, drop: Collection[str] = (), root: Path | None = None
+) -> RawMesh:
+    """Read an OBJ file with its material libraries and textures.
+
+    Polygons are cut as `triangulate` does. Objects and groups are the parts. Kd, Ke and vertex colours
+    (``v x y z r g b``) are sRGB-encoded. A texture replaces Kd. Where a texture or the library is missing, an image
+    named like the OBJ is used.
+
+    Args:
+        path: the file.
+        texture: base colour for materials without one.
+        drop: names of parts to leave out.
+        root: folder that no file may lie outside of, links followed; None is the file's own.
+
+    Returns:
+        The mesh in the file's coordinates, ``up`` +y, ``front`` -y.
+
+    Raises:
+        CharacterError: if the file or `texture` cannot be read, or no face is left.
+    """
+    files = SideFiles(path, root)
+    text = _parse(files.read(path), path.name)
+    library, warnings = read_libraries(files, [s.value for s in text.statements if s.keyword == "mtllib"])
+    override = None if texture is None else as_texture(load_texture(texture, texture.name, files.root))
+    own_image = len(text.uv) > 0 and text.point_colors is None
+    builder = MaterialBuilder(files, library, warnings, override, own_image)
+    raw = _assemble(text, drop, builder, path.name)
+    mesh, repeated = without_repeated_colours(raw.mesh, path.name)
+    return replace(
+        raw,
+        mesh=mesh,
+        files=files.tried if texture is None else (*files.tried, texture),
+        warnings=(*files.warnings(), *builder.warnings, *repeated),
+    )
+
+
+def read_obj_with_image(
+    path: Path, image: Path | None, *, drop: Collection[str] = (), root: Path | None = None
+) -> RawMesh:
+    """Read an OBJ file as one material with the given image (or none), whatever its libraries say.
+
+    Raises:
+        CharacterError: as `read_obj`.
+    """
+    files = SideFiles(path, root)
+    text = _parse(files.read(path), path.name)
+    plain = replace(text, statements=tuple(s for s in text.statements if s.keyword in ("o", "g")))
+    texture = None if image is None else as_texture(load_texture(image, image.name, files.root))
+    builder = MaterialBuilder(files, {}, {}, texture, own_image=False)
+    raw = _assemble(plain, drop, builder, path.name)
+    return replace(raw, files=(path,) if image is None else (path, image), warnings=tuple(builder.warnings))
+
+
+@dataclass(frozen=True)
+class _Lines:
+    """Bytes of a file, where each line starts and where its newline is."""
+
+    name: str
+    data: bytes
+    starts: Ints
+    ends: Ints
+
+    def block(self, at: Ints, keyword: int) -> bytes:
+        """The lines `at`, their keyword of `keyword` bytes and their comments blanked out."""
+        if len(at) == 0:
+            return b""
+        cuts = np.flatnonzero(np.diff(at) != 1)
+        begins = self.starts[at[np.concatenate([[0], cuts + 1])]].tolist()
+        stops = self.ends[at[np.concatenate([cuts, [len(at) - 1]])]].tolist()
+        text = np.frombuffer(
+            b"".join(self.data[a : b + 1] for a, b in zip(begins, stops, strict=True)), np.uint8
+        ).copy()
+        rows = _row_starts(text)
+        for k in range(keyword):
+            text[rows + k] = _SPACE
+        data = text.tobytes()
+        return re.sub(rb"#[^\n]*", b"", data) if b"#" in data else data
+
+
+def _parse(data: bytes, name: str) -> _ObjText:
+    """Split an OBJ file into arrays; `name` is for errors."""
+    memory.ask(_BYTE_COST * len(data) + _LINE_COST * data.count(b"\n") + _WORD_COST * data.count(b" "))
+    lines = _split(data, name)
+    # The first three bytes of each line; newlines where it is shorter.
+    text = np.frombuffer(lines.data + b"\n\n", np.uint8)
+    at = lines.starts[:, None] + np.arange(3)
+    head = np.where(at > lines.ends[:, None], np.uint8(_NEWLINE), text[at])
+    blank1, blank2 = head[:, 1] <= _SPACE, head[:, 2] <= _SPACE
+    is_v = head[:, 0] == ord("v")
+    at_v = np.flatnonzero(is_v & blank1)
+    at_vt = np.flatnonzero(is_v & (head[:, 1] == ord("t")) & blank2)
+    at_vn = np.flatnonzero(is_v & (head[:, 1] == ord("n")) & blank2)
+    at_f = np.flatnonzero((head[:, 0] == ord("f")) & blank1)
+    try:
+        points, colors = _points(lines, at_v)
+        corners, counts = _faces(lines, at_f, (at_v, at_vt, at_vn))
+    except ValueError as error:
+        raise CharacterError(f"{name} has vertices or faces that are damaged ({error}): export it again") from error
+    # A texture coordinate or normal that is missing costs no more than itself.
+    lost = corners >= np.array([len(at_v), len(at_vt), len(at_vn)])
+    corners[lost] = -1
+    return _ObjText(
+        points=points,
+        point_colors=colors,
+        uv=_columns(lines, at_vt, 2),
+        normals=_columns(lines, at_vn, 3),
+        corners=corners,
+        lost=int(np.count_nonzero(lost)),
+        first=np.concatenate([[0], np.cumsum(counts)]),
+        face_line=at_f,
+        statements=_statements(lines, np.flatnonzero(np.isin(head[:, 0], list(b"ogum")))),
+    )
+
+
+def _split(data: bytes, name: str) -> _Lines:
+    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
+        data = decode_text(data).encode()
+    data = data.removeprefix(b"\xef\xbb\xbf")
+    if b"\r" in data:
+        data = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+    data = data.translate(_WHITE)
+    if data.startswith(b" ") or b"\n " in data:
+        data = re.sub(rb"(?m)^ +", b"", data)
+    if b"\\" in data:
+        data = _CONTINUED.sub(lambda lines: re.sub(rb"\\ *\n", b" ", lines[0]), data)
+    data += b"\n"
+    ends = np.flatnonzero(np.frombuffer(data, np.uint8) == _NEWLINE)
+    return _Lines(name, data, np.concatenate([[0], ends[:-1] + 1]), ends)
+
+
+def _row_starts(text: NDArray[np.uint8]) -> Ints:
+    return np.concatenate([[0], np.flatnonzero(text == _NEWLINE)[:-1] + 1])
+
+
+def _word_starts(text: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    solid = text > _SPACE
+    begins = solid.copy()
+    begins[1:] &= ~solid[:-1]
+    return begins
+
+
+def _table(data: bytes) -> tuple[NDArray[np.float64], Ints]:
+    """All numbers of a block of lines, and how many each line has; ValueError if a word is no number."""
+    if not data:
+        return np.zeros(0), np.zeros(0, np.int64)
+    text = np.frombuffer(data, np.uint8)
+    counts = np.add.reduceat(_word_starts(text).astype(np.int64), _row_starts(text))
+    values = numbers(data)
+    if len(values) != counts.sum():
+        raise ValueError("words are not numbers")
+    return values, counts
+
+
+def _columns(lines: _Lines, at: Ints, take: int) -> NDArray[np.float64]:
+    """The first `take` numbers of lines, (L, take): 0 where there are fewer, NaN if any word is no number."""
+    try:
+        values, counts = _table(lines.block(at, 2))
+    except ValueError:
+        return np.full((len(at), take), np.nan)
+    places = (np.cumsum(counts) - counts)[:, None] + np.arange(take)
+    present = np.arange(take) < counts[:, None]
+    table = np.zeros(places.shape)
+    table[present] = values[places[present]]
+    return table
+
+
+def _points(lines: _Lines, at: Ints) -> tuple[NDArray[np.float64], NDArray[np.float64] | None]:
+    """Coordinates of vertices, and the colours that follow them; ValueError if they are damaged."""
+    values, counts = _table(lines.block(at, 1))
+    if (counts < 3).any():
+        raise ValueError("too few numbers")
+    first = np.cumsum(counts) - counts
+    points = values[first[:, None] + np.arange(3)]
+    coloured = counts >= 6
+    if not coloured.any():
+        return points, None
+    colors = np.full(points.shape, np.nan)
+    colors[coloured] = values[first[coloured, None] + np.arange(3, 6)]
+    return points, colors
+
+
+def _statements(lines: _Lines, at: Ints) -> tuple[_Statement, ...]:
+    memory.take(_STATEMENT_COST * len(at))
+    statements = []
+    for line in at.tolist():
+        keyword, _, value = decode_text(lines.data[lines.starts[line] : lines.ends[line]]).partition(" ")
+        if keyword in ("o", "g", "usemtl", "mtllib"):
+            statements.append(_Statement(keyword, value.strip(), line))
+    return tuple(statements)
+
+
+def _faces(lines: _Lines, at: Ints, declared: tuple[Ints, Ints, Ints]) -> tuple[Ints, Ints]:
+    """Corners (C, 3) as indices from 0, -1 for none, and the number of corners of each face line.
+
+    Indices of texture coordinates and normals that are missing are the number of those. Raises ValueError if the faces
+    are damaged.
+    """
+    data = lines.block(at, 1)
+    memory.ask(_INDEX_COST * (data.count(b" ") + data.count(b"/")))
+    if b"/" in data:
+        data = data.replace(b"//", b"/0/").replace(b"/ ", b"/0 ").replace(b"/\n", b"/0\n")
+    text = np.frombuffer(data, np.uint8)
+    begins = np.flatnonzero(_word_starts(text))
+    if len(begins) == 0:
+        return np.zeros((0, 3), np.int64), np.zeros(len(at), np.int64)
+    slashes = np.searchsorted(begins, np.flatnonzero(text == ord("/")), side="right") - 1
+    per_corner = 1 + np.bincount(slashes, minlength=len(begins))
+    values = numbers(data.replace(b"/", b" "), np.int64)
+    if len(values) != per_corner.sum() or per_corner.max() > 3:
+        raise ValueError("not one to three indices a corner")
+    first = np.cumsum(per_corner) - per_corner
+    row = np.searchsorted(_row_starts(text), begins, side="right") - 1
+    corners = np.full((len(begins), 3), -1, np.int64)
+    for slot, lines_before in enumerate(declared):
+        has = np.flatnonzero(per_corner > slot)
+        index, total = values[first[has] + slot], len(lines_before)
+        # Negative indices count from the last one declared so far; index 0 means none.
+        known = np.searchsorted(lines_before, at)[row[has]]
+        resolved = np.where(index < 0, known + index, index - 1)
+        missing = (resolved < 0) | (resolved >= total)
+        if slot == 0 and missing.any():
+            raise ValueError(f"a face names vertex {index[missing.argmax()]}, the file has {total}")
+        corners[has, slot] = np.where(missing, np.where(index == 0, -1, total), resolved)
+    return corners, np.bincount(row, minlength=len(at))
+
+
+@dataclass(frozen=True)
+class _Labels:
+    """Parts and materials of F faces.
+
+    Attributes:
+        part: (F,) into `part_names`, the names of group and object in force.
+        material: (F,) into `material_names`.
+        names: every object and group name in file order.
+    """
+
+    part: Ints
+    part_names: tuple[tuple[str, ...], ...]
+    material: Ints
+    material_names: tuple[str | None, ...]
+    names: tuple[str, ...]
+
+
+def _label_faces(text: _ObjText) -> _Labels:
+    parts: dict[tuple[str, ...], int] = {(): 0}
+    materials: dict[str | None, int] = {None: 0}
+    part_at, material_at = ([-1], [0]), ([-1], [0])
+    named = {"o": "", "g": ""}
+    for statement in text.statements:
+        if statement.keyword == "usemtl":
+            material_at[0].append(statement.line)
+            material_at[1].append(materials.setdefault(statement.value, len(materials)))
+        elif statement.keyword in named:
+            named = {"o": statement.value, "g": ""} if statement.keyword == "o" else {**named, "g": statement.value}
+            names = tuple(dict.fromkeys(filter(None, (named["g"], named["o"]))))
+            part_at[0].append(statement.line)
+            part_at[1].append(parts.setdefault(names, len(parts)))
+    part, material = (
+        np.array(labels)[np.searchsorted(np.array(lines), text.face_line) - 1]
+        for lines, labels in (part_at, material_at)
+    )
+    all_names = dict.fromkeys(s.value for s in text.statements if s.keyword in named and s.value)
+    return _Labels(part, tuple(parts), material, tuple(materials), tuple(all_names))
+
+
+def _assemble(text: _ObjText, drop: Collection[str], builder: MaterialBuilder, name: str) -> RawMesh:
+    """The mesh of the faces that lie in none of the dropped parts."""
+    labels = _label_faces(text)
+    dropped = [k for k, names in enumerate(labels.part_names) if set(names) & set(drop)]
+    triangles, face = triangulate(text.points, text.corners[:, 0], text.first, ~np.isin(labels.part, dropped))
+    if len(triangles) == 0:
+        raise CharacterError(
+            f"{name} has no faces of three corners or more" + " once its parts are dropped" * bool(drop)
+        )
+    point, uv_at, normal_at = (text.corners[:, k][triangles] for k in range(3))
+    used, first, slots = np.unique(labels.material[face], return_index=True, return_inverse=True)
+    order = np.argsort(first)
+    face_material = np.argsort(order)[slots].astype(np.int32)
+    built = builder.build_all([labels.material_names[k] for k in used[order]])
+    textured = np.array([b.material.texture is not None or b.material.emissive_texture is not None for b in built])
+    bare = int(((uv_at < 0).any(axis=1) & textured[face_material]).sum())
+    if bare:
+        share = f"{bare:,} of {plural(len(face), 'triangle')} of {name}"
+        builder.warnings[f"{share} have a texture and no texture coordinates: they show its corner's colour"] = None
+    if text.lost > 0:
+        corners = plural(text.lost, "face corner")
+        builder.warnings[f"{corners} of {name} with a texture coordinate or normal that is not there"] = None
+    with np.errstate(over="ignore"):
+        vertices = text.points.astype(np.float32)
+    mesh = Mesh(
+        vertices=vertices,
+        faces=point.astype(np.int32),
+        materials=tuple(b.material for b in built),
+        face_material=face_material,
+        uv=_uv(text, uv_at, face_material, built),
+        colors=_colors(text, point),
+    )
+    if len(text.normals) and (normal_at >= 0).any():
+        normals = np.where((normal_at >= 0)[..., None], unit_normals(text.normals)[normal_at], 0.0)
+        mesh = with_flat_gaps(replace(mesh, normals=normals.astype(np.float32)))
+    return RawMesh(
+        mesh=mesh,
+        parts=labels.names,
+        part_names=labels.part_names,
+        face_part=labels.part[face].astype(np.int32),
+    )
+
+
+def _uv(
+    text: _ObjText, at: Ints, face_material: NDArray[np.int32], built: tuple[ObjMaterial, ...]
+) -> NDArray[np.float32] | None:
+    if len(text.uv) == 0 or not (at >= 0).any():
+        return None
+    scale, offset = (np.array([getattr(b.placement, key) for b in built]) for key in ("scale", "offset"))
+    uv = np.where((at >= 0)[..., None], text.uv[at], 0.0)
+    uv = uv * scale[face_material][:, None] + offset[face_material][:, None]
+    with np.errstate(over="ignore"):
+        return np.stack([uv[..., 0], 1.0 - uv[..., 1]], axis=-1).astype(np.float32)
+
+
+def _colors(text: _ObjText, point: Ints) -> NDArray[np.float32] | None:
+    if text.point_colors is None:
+        return None
+    encoded = text.point_colors / full_scale(text.point_colors)
+    linear = np.ones((len(encoded), 4), np.float32)
+    linear[:, :3] = srgb_to_linear(np.nan_to_num(encoded, nan=1.0))
+    return linear[point]
