@@ -10,7 +10,6 @@ import click
 from specsia_build.cli.command import FILE, command, conclude, options
 from specsia_build.errors import UsageError, argument, plural, some
 from specsia_build.terminal.layout import most
-from specsia_build.terminal.screen import say
 
 if TYPE_CHECKING:
     from specsia_build.look.drawing import Choice, Drawn, Look
@@ -30,7 +29,7 @@ def report(where: str, out: Path | None) -> None:
     method's results beside each other. About a packed DATASET alone (a folder, an fsspec URL or OWNER/NAME on the Hub,
     of either schema): pairs, counts and, where it has them, quality and licences.
     """
-    from specsia_build.dataset.reading import open_part
+    from specsia_build.dataset.reading import open_dataset
     from specsia_build.look.dataset import gallery_of_dataset
     from specsia_build.look.evaluation import REPORT, gallery_of_evaluation
     from specsia_build.look.open import is_evaluation, is_run
@@ -62,7 +61,7 @@ def report(where: str, out: Path | None) -> None:
         gallery, known = open_run(*run)
         sections = sections_of_run(known, gallery)
     else:
-        dataset = open_part(where, say)
+        dataset = open_dataset(where)
         gallery = gallery_of_dataset(dataset)
         sections = sections_of_dataset(dataset, gallery)
     page = write_page(gallery, sections, path, Progress())
@@ -122,7 +121,7 @@ def _asked(where: str, given: dict[str, Any]) -> tuple[Gallery, Choice, Look]:
         raise UsageError("name characters, or a --split or --limit, not both")
     choice = Choice(ids, split, _FEW if limit is None and split is None else limit, given["show"])
     look = Look(given["size"], parse_ground(given["background"]), given["labels"], given["values"], given["columns"])
-    return open_gallery(where, say), choice, look
+    return open_gallery(where), choice, look
 
 
 def _conclude(where: str, drawn: Drawn, noun: str, what: str, other: str) -> None:

@@ -23,7 +23,6 @@ from specsia_build.dravie.config import (
 )
 from specsia_build.dravie.runs import find_run, run_name
 from specsia_build.errors import UsageError, WriteError, argument, plural
-from specsia_build.terminal.screen import say
 
 RESUMED = "the same command with --resume goes on from the last checkpoint"
 
@@ -175,7 +174,7 @@ def enhance(run: Path, source: str, out: Path, video: bool, device: str, **given
     character's frontal view.
     """
     need_torch()
-    from specsia_build.dataset.reading import open_part
+    from specsia_build.dataset.reading import open_dataset
     from specsia_build.dravie.adapt.command import frontal_frame
     from specsia_build.dravie.data.frame_folder import is_frame_folder
     from specsia_build.dravie.model.checkpoint import load_drawing, load_generator
@@ -203,7 +202,7 @@ def enhance(run: Path, source: str, out: Path, video: bool, device: str, **given
     else:
         if drawing is not None or frame is not None:
             raise UsageError("--drawing and --reference-frame are for a folder of frames; a dataset has its own")
-        frames = work.dataset_frames(open_part(source, say), split, config.sees_drawing)
+        frames = work.dataset_frames(open_dataset(source), split, config.sees_drawing)
     repairer = work.Repairer(model.to(where), config, where, seen or kept_drawing)
     done = work.enhance(repairer, frames, out, video)
     kept = f", {done.kept} were there already" if done.kept else ""
@@ -252,7 +251,7 @@ def evaluate(runs: tuple[Path, ...], dataset: str, out: Path, split: str, device
     scores.json, every result as a picture, and report.html, which shows all of it.
     """
     need_torch()
-    from specsia_build.dataset.reading import open_part
+    from specsia_build.dataset.reading import open_dataset
     from specsia_build.dravie.evaluate import methods as known
     from specsia_build.dravie.evaluate.evaluate import evaluate as measure
     from specsia_build.dravie.evaluate.perceptual import find_perceptual
@@ -269,7 +268,7 @@ def evaluate(runs: tuple[Path, ...], dataset: str, out: Path, split: str, device
     wanted = [name for name in given["baselines"].split(",") if name and name != "none"]
     if unknown := [name for name in wanted if name not in known.BASELINES]:
         raise UsageError(f"--baselines: there is no '{unknown[0]}'; they are {', '.join(known.BASELINES)}")
-    where, opened = find_device(device), open_part(dataset, say)
+    where, opened = find_device(device), open_dataset(dataset)
     trained = known.load_runs(runs, where)
     adaptation = replace(ADAPTATION, steps=given["adapt_steps"])
     choice = known.Choice(wanted, given["without"], given["repeats"], adaptation, given["fit_steps"])

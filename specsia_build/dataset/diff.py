@@ -6,47 +6,17 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from specsia_build import png
-from specsia_build.dataset import schema
 from specsia_build.dataset.reading import OpenedDataset
 from specsia_build.errors import SpecsiaError, UsageError, plural, some
 
 MOST_LISTED = 10
-"""Rows that are named for each kind of difference as text; JSON names all."""
+"""Rows listed for each kind of difference as text; JSON lists all."""
 
 _AT_ONCE = 16
-"""Rows that are held at once."""
+"""Rows held at once."""
 
 _DERIVED = frozenset({"fingerprint", "shards"})
 """Entries of `build.json` that follow from the others, from the source and from the rows."""
-
-
-@dataclass
-class ColumnDiff:
-    """Differences of one column.
-
-    Attributes:
-        rows: uids of the rows that differ.
-        pixel_rows: rows whose pixels differ, of an image column; the others are the same picture encoded anew.
-        mean: absolute difference in levels over the rows whose pixels differ.
-        worst: largest difference of a level; 255 for images of another size.
-    """
-
-    rows: list[str] = field(default_factory=list)
-    pixel_rows: int = 0
-    mean: float = 0.0
-    worst: int = 0
-
-    def add(self, uid: str, levels: NDArray[np.uint8] | None) -> None:
-        """Count a row; `levels` are the differences of its pixels, None for other values."""
-        self.rows.append(uid)
-        if levels is not None and levels.any():
-            self.pixel_rows += 1
-            self.mean += (float(levels.mean()) - self.mean) / self.pixel_rows
-            self.worst = max(self.worst, int(levels.max()))
 
 
 @dataclass
@@ -55,10 +25,9 @@ class ConfigDiff:
 
     Attributes:
         config: its name.
-        rows: of the first and of the second dataset.
-        removed, added, moved: uids that only the first has, only the second, and that changed their split.
-        changed: columns that differ, by uid of the rows that both have.
-        columns: the same by column.
+        rows: number of rows in the first and in the second dataset.
+        removed, added, moved: uids only in the first, only in the second, and in another split.
+        changed: names of the columns that differ, by uid of the rows in both.
     """
 
     config: str
@@ -67,7 +36,6 @@ class ConfigDiff:
     added: list[str]
     moved: list[str]
     changed: dict[str, list[str]] = field(default_factory=dict)
-    columns: dict[str, ColumnDiff] = field(default_factory=dict)
 
     @property
     def equal(self) -> bool:
@@ -81,10 +49,9 @@ class ConfigDiff:
         for what, uids in (("removed", self.removed), ("added", self.added), ("in another split", self.moved)):
             if uids:
                 yield f"  {plural(len(uids), 'row')} {what}: {some(uids, MOST_LISTED)}"
-        for name, column in self.columns.items():
-            pixels = f" (pixels in {column.pixel_rows}, mean {column.mean:.3f}, worst {column.worst})"
-            pixels = pixels if name in schema.IMAGE_COLUMNS else ""
-            yield f"  {name} in {plural(len(column.rows), 'row')}{pixels}: {some(column.rows, MOST_LISTED)}"
+        for column in dict.fromkeys(name for names in self.changed.values() for name in names):
+            uids = [uid for uid, names in self.changed.items() if column in names]
+            yield f"  {column} in {plural(len(uids), 'row')}: {some(uids, MOST_LISTED)}"
 
 
 @dataclass(frozen=True)
@@ -94,8 +61,8 @@ class DatasetDiff:
     Attributes:
         one, two: paths, URLs or Hub ids.
         settings: entries of `build.json` that differ, first and second value.
-        columns, configs_apart: names that only one of them has.
-        configs: those of both.
+        columns, configs_apart: names that only one of the datasets has.
+        configs: differences of each configuration that both have.
     """
 
     one: str
@@ -127,7 +94,7 @@ class DatasetDiff:
 def diff(
     one: OpenedDataset, two: OpenedDataset, progress: Callable[[int, int], None] = lambda done, total: None
 ) -> DatasetDiff:
-    """Compare two datasets row by row, by uid; only images that differ in bytes are decoded.
+    """Compare two datasets row by row, by uid. Images are compared as stored PNG bytes.
 
     Raises:
         UsageError: if only one is in the published schema.
@@ -138,23 +105,27 @@ def diff(
         raise UsageError(f"{schemas}: convert one of them with `specsia convert` first")
     names = [name for name in one.configs if name in two.configs]
     columns = [name for name in one.columns if name in two.columns]
-    places = [(_places(one, name), _places(two, name)) for name in names]
-    total, done = sum(len(here.keys() & there.keys()) for here, there in places), 0
+    indices = [(_index(one, name), _index(two, name)) for name in names]
+    total, done = sum(len(a.keys() & b.keys()) for a, b in indices), 0
     configs = []
-    for name, (here, there) in zip(names, places, strict=True):
-        common = [uid for uid in here if uid in there]
+    for name, (a, b) in zip(names, indices, strict=True):
+        common = [uid for uid in a if uid in b]
         result = ConfigDiff(
             config=name,
-            rows=(len(here), len(there)),
-            removed=[uid for uid in here if uid not in there],
-            added=[uid for uid in there if uid not in here],
-            moved=[uid for uid in common if here[uid][0] != there[uid][0]],
+            rows=(len(a), len(b)),
+            removed=[uid for uid in a if uid not in b],
+            added=[uid for uid in b if uid not in a],
+            moved=[uid for uid in common if a[uid][0] != b[uid][0]],
         )
         for start in range(0, len(common), _AT_ONCE):
             uids = common[start : start + _AT_ONCE]
-            rows, others = (_rows(d, name, uids, p, columns) for d, p in ((one, here), (two, there)))
+            left, right = _rows(one, name, uids, a, columns), _rows(two, name, uids, b, columns)
             for uid in uids:
-                _compare(result, rows[uid], others[uid], one.schema == "published")
+                # By their text, because NaN is unequal to itself.
+                row, other = left[uid], right[uid]
+                changed = [c for c in columns if row[c] != other[c] and repr(row[c]) != repr(other[c])]
+                if changed:
+                    result.changed[uid] = changed
             done += len(uids)
             progress(done, total)
         configs.append(result)
@@ -168,48 +139,29 @@ def diff(
     )
 
 
-_Places = Mapping[str, tuple[str, int]]
-"""Split and number of rows by uid."""
+_Index = Mapping[str, tuple[str, int]]
+"""Split and row number, by uid."""
 
 
-def _places(dataset: OpenedDataset, config: str) -> _Places:
-    places: dict[str, tuple[str, int]] = {}
+def _index(dataset: OpenedDataset, config: str) -> _Index:
+    index: dict[str, tuple[str, int]] = {}
     for split in dataset.splits(config):
         for number, row in enumerate(dataset.stream(config, split, ["uid"])):
-            if row["uid"] in places:
-                raise SpecsiaError(f"{row['uid']} stands twice in {dataset.where}: `specsia verify` says more")
-            places[row["uid"]] = split, number
-    return places
+            if row["uid"] in index:
+                raise SpecsiaError(f"{row['uid']} occurs twice in {dataset.where}: run `specsia verify`")
+            index[row["uid"]] = split, number
+    return index
 
 
 def _rows(
-    dataset: OpenedDataset, config: str, uids: Sequence[str], places: _Places, columns: Sequence[str]
+    dataset: OpenedDataset, config: str, uids: Sequence[str], index: _Index, columns: Sequence[str]
 ) -> dict[str, dict[str, Any]]:
     """Rows by uid."""
     numbers: dict[str, list[int]] = {}
     for uid in uids:
-        split, number = places[uid]
+        split, number = index[uid]
         numbers.setdefault(split, []).append(number)
     return {row["uid"]: row for split in numbers for row in dataset.take(config, split, numbers[split], columns)}
-
-
-def _compare(result: ConfigDiff, row: Mapping[str, Any], other: Mapping[str, Any], published: bool) -> None:
-    for name, a in row.items():
-        b = other[name]
-        # A float that is no number is unequal to itself.
-        if a == b or repr(a) == repr(b):
-            continue
-        levels = None
-        if name in schema.IMAGE_COLUMNS:
-            channels = min(len(schema.IMAGE_COLUMNS[name]), 3 if published else 4)
-            try:
-                left, right = png.decode(a or b"", channels), png.decode(b or b"", channels)
-            except ValueError as error:
-                raise SpecsiaError(f"{name} of {row['uid']} {error}") from error
-            same = left.shape == right.shape
-            levels = np.maximum(left, right) - np.minimum(left, right) if same else np.full(1, 255, np.uint8)
-        result.columns.setdefault(name, ColumnDiff()).add(row["uid"], levels)
-        result.changed.setdefault(row["uid"], []).append(name)
 
 
 def _changed_settings(one: OpenedDataset, two: OpenedDataset) -> dict[str, tuple[Any, Any]]:

@@ -1,36 +1,17 @@
-"""Replace a dataset by a finished one in a single step, so that nobody ever sees neither or half.
+"""Replace a dataset by a finished one, so that a kill leaves one of the two whole.
 
-Of the old one only the files that its `SHA256SUMS` lists are removed; other files in its folder are kept.
+Only the files that `SHA256SUMS` of the old dataset lists are removed; other files in its folder are kept.
 """
 
 from __future__ import annotations
 
-import ctypes
 import os
-import shutil
-import sys
 from pathlib import Path
 
 from specsia_build.dataset.checksums import parse_sums
 from specsia_build.dataset.schema import SUMS_FILE
 from specsia_build.errors import SpecsiaError, some
 from specsia_build.ownership import listed_below, remove_empty
-
-_AT_FDCWD = -100
-_EXCHANGE = 2
-"""`RENAME_EXCHANGE` of Linux and `RENAME_SWAP` of macOS alike."""
-
-
-def _swapped(one: Path, two: Path) -> bool:
-    """Exchange two folders in one step; False where the system or the file system cannot."""
-    libc = ctypes.CDLL(None, use_errno=True)
-    first, second = os.fsencode(one), os.fsencode(two)
-    try:
-        if sys.platform == "darwin":
-            return bool(libc.renamex_np(first, second, _EXCHANGE) == 0)
-        return bool(libc.renameat2(_AT_FDCWD, first, _AT_FDCWD, second, _EXCHANGE) == 0)
-    except AttributeError:
-        return False
 
 
 def _aside(folder: Path) -> Path:
@@ -68,9 +49,14 @@ def remove(folder: Path) -> list[str]:
     return listed_below(folder)
 
 
-def _tidy_up(folder: Path) -> None:
-    """Remove the dataset that was replaced; what is not of it lies in the new one already, or is moved there."""
+def recover(folder: Path) -> None:
+    """Finish what `put` was about to do when it was killed, or undo it where the new dataset is not in place."""
     aside = _aside(folder)
+    if not aside.is_dir():
+        return
+    if not folder.exists():
+        aside.replace(folder)
+        return
     for name in remove(aside):
         old, new = aside / name, folder / name
         if not os.path.lexists(new):
@@ -83,28 +69,6 @@ def _tidy_up(folder: Path) -> None:
     remove_empty(aside)
 
 
-def recover(folder: Path) -> None:
-    """Finish what `put` was about to do when it was killed, or undo it where that took it two steps."""
-    if not _aside(folder).is_dir():
-        return
-    if folder.exists():
-        _tidy_up(folder)
-    else:
-        _aside(folder).replace(folder)
-
-
-def _carry(old: Path, new: Path) -> None:
-    """Put a file or empty folder that is not of the old dataset into the new one, by a hard link if there are any."""
-    new.parent.mkdir(parents=True, exist_ok=True)
-    if _is_folder(old):
-        new.mkdir()
-        return
-    try:
-        os.link(old, new, follow_symlinks=False)
-    except OSError:
-        shutil.copy2(old, new, follow_symlinks=False)
-
-
 def _in_the_way(name: str, finished: Path) -> bool:
     """Whether a dataset has a file of this name, or in place of one of its folders."""
     above = (finished / parent for parent in Path(name).parents if parent != Path())
@@ -112,9 +76,9 @@ def _in_the_way(name: str, finished: Path) -> bool:
 
 
 def put(finished: Path, folder: Path) -> list[str]:
-    """Replace a dataset by a finished one in the same parent folder; a kill leaves one of the two under that name.
+    """Replace a dataset by a finished one in the same parent folder.
 
-    If the file system cannot exchange folders, the old one is aside for a moment, from where `recover` brings it back.
+    The old one is aside for a moment, from where `recover` brings it back after a kill.
 
     Returns:
         Names of files that are not of the old dataset, which are kept.
@@ -132,12 +96,7 @@ def put(finished: Path, folder: Path) -> list[str]:
             f"{folder} holds {some(taken)}, which its {SUMS_FILE} does not list, so the dataset does not replace it: "
             "move that elsewhere and give the same command again"
         )
-    for name in foreign:
-        _carry(folder / name, finished / name)
-    if _swapped(finished, folder):
-        finished.replace(_aside(folder))
-    else:
-        folder.replace(_aside(folder))
-        finished.replace(folder)
-    _tidy_up(folder)
+    folder.replace(_aside(folder))
+    finished.replace(folder)
+    recover(folder)
     return foreign

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -69,8 +69,7 @@ class OpenedDataset:
         columns: of its rows, in order.
         place: its folder.
         files: bytes of all its files by relative name.
-        shards: in the order of configurations, splits and names, of the splits that are whole.
-        lacking: what other splits lack, in a sentence, by configuration and split.
+        shards: in the order of configurations, splits and names.
     """
 
     where: str
@@ -80,7 +79,6 @@ class OpenedDataset:
     place: Place = field(repr=False)
     files: Mapping[str, int] = field(repr=False)
     shards: tuple[Shard, ...] = field(repr=False)
-    lacking: Mapping[tuple[str, str], str] = field(repr=False)
     _footers: dict[str, pq.FileMetaData] = field(repr=False, compare=False)
 
     @property
@@ -186,8 +184,6 @@ class OpenedDataset:
         return digest.hexdigest()
 
     def _shards(self, config: str, split: str | None = None) -> list[Shard]:
-        if split is not None and (lack := self.lacking.get((config, split))) is not None:
-            raise SpecsiaError(_not_whole(f"{split} of {self.where}", lack))
         if config not in self.configs:
             raise UsageError(f"{self.where} has no configuration '{config}': it has {', '.join(self.configs)}")
         shards = [s for s in self.shards if s.config == config]
@@ -209,10 +205,6 @@ class OpenedDataset:
             raise SpecsiaError(f"{self.where}/{shard.name} {problem}")
         with _open_shard(self.place, shard.name, footer, buffer) as opened:
             yield opened
-
-
-def _not_whole(where: str, lack: str) -> str:
-    return f"{where} is not whole: {lack}; download all of it, or pack it again"
 
 
 @contextmanager
@@ -308,21 +300,6 @@ def find_shards(names: Iterable[str], card: str) -> tuple[Shard, ...]:
     return tuple(sorted(shards, key=lambda s: (order.index(s.config), schema.SPLITS.index(s.split), s.name)))
 
 
-def _lacks(shards: Sequence[Shard], card: str) -> dict[tuple[str, str], str]:
-    """What splits lack, or have too much of: a sentence by configuration and split."""
-    lacks: dict[tuple[str, str], str] = {}
-    for name, problem in schema.odd_shards(shard.name for shard in shards):
-        series = schema.series_of(name)
-        for shard in shards:
-            if schema.series_of(shard.name) == series:
-                lacks.setdefault((shard.config, shard.split), f"{name} {problem}")
-    for config, split, pattern in data_files(card_fields(card)):
-        if split in schema.SPLIT_NAMES and not any(s.config == config and fits(s.name, pattern) for s in shards):
-            key = (config, schema.SPLIT_NAMES[split])
-            lacks.setdefault(key, f"{pattern} is named by its card, and no file is called so")
-    return lacks
-
-
 def _check_names(shards: Sequence[Shard], where: str) -> None:
     folded: dict[str, str] = {}
     for shard in shards:
@@ -351,7 +328,7 @@ def no_dataset(where: str, names: Collection[str]) -> str:
 
 
 def open_dataset(where: str | Path) -> OpenedDataset:
-    """Open a packed dataset.
+    """Open a packed dataset. Splits of which no file is there, such as those left out of a download, are absent.
 
     Args:
         where: a local folder, an fsspec URL (`s3://…`, `memory://…`), or a Hub id `OWNER/NAME`, with `@REVISION` if one
@@ -361,22 +338,6 @@ def open_dataset(where: str | Path) -> OpenedDataset:
         UsageError: if there is no such folder, or it holds no dataset or one of other columns.
         SpecsiaError: if it cannot be reached, lacks shards, or a configuration or shard has a name that cannot be one
             of a file.
-    """
-    opened = open_part(where)
-    for lack in opened.lacking.values():
-        raise SpecsiaError(_not_whole(opened.where, lack))
-    return opened
-
-
-def open_part(where: str | Path, say: Callable[[str], None] | None = None) -> OpenedDataset:
-    """Open a packed dataset of which only some splits may be here; the others are refused when they are read.
-
-    Args:
-        where: as of `open_dataset`.
-        say: shows a line to the user, on what is not here.
-
-    Raises:
-        UsageError, SpecsiaError: as `open_dataset`, but for splits that are not whole.
     """
     place = find_place(where)
     files = place.files()
@@ -390,12 +351,8 @@ def open_part(where: str | Path, say: Callable[[str], None] | None = None) -> Op
     if not shards:
         raise UsageError(no_dataset(place.where, files))
     _check_names(shards, place.where)
-    lacking = _lacks(shards, card)
-    whole = tuple(shard for shard in shards if (shard.config, shard.split) not in lacking)
-    if lacking and whole and say is not None:
-        absent = ", ".join(dict.fromkeys(split for _, split in lacking))
-        say(f"note: {place.where} is here in part, without all of {absent}: {next(iter(lacking.values()))}")
-    shards = whole or shards
+    for name, problem in schema.odd_shards(shard.name for shard in shards):
+        raise SpecsiaError(f"{place.where} is not whole: {name} {problem}; download all of it, or pack it again")
     footer = _read_footer(place, shards[0].name)
     columns = tuple(footer.schema.to_arrow_schema().names)
     kind = kind_of(columns)
@@ -404,4 +361,4 @@ def open_part(where: str | Path, say: Callable[[str], None] | None = None) -> Op
         there = brief(", ".join(columns), 200)
         raise UsageError(f"{place.where} is no dataset of pairs: {shards[0].name} has no column {absent}, but {there}")
     configs = tuple(dict.fromkeys(shard.config for shard in shards))
-    return OpenedDataset(place.where, kind, configs, columns, place, files, shards, lacking, {shards[0].name: footer})
+    return OpenedDataset(place.where, kind, configs, columns, place, files, shards, {shards[0].name: footer})

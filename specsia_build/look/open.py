@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from specsia_build.characters.survey import CharacterFacts
 from specsia_build.dataset.places import HUB_ID
-from specsia_build.dataset.reading import open_part
+from specsia_build.dataset.reading import open_dataset
 from specsia_build.dataset.schema import GT
 from specsia_build.errors import UsageError, plural
 from specsia_build.look.dataset import gallery_of_dataset
@@ -42,12 +42,11 @@ def is_run(where: str) -> bool:
     return RunLayout(folder).config.is_file() or (folder.is_dir() and not any(folder.rglob("*.parquet")))
 
 
-def open_gallery(where: str, say: Callable[[str], None] | None = None) -> Gallery:
+def open_gallery(where: str) -> Gallery:
     """Open what there is to look at.
 
     Args:
         where: folder of a run or an evaluation, or a packed dataset: its folder, an fsspec URL, or ``OWNER/NAME``.
-        say: shows a line to the user.
 
     Raises:
         UsageError: if there is no such folder.
@@ -55,7 +54,7 @@ def open_gallery(where: str, say: Callable[[str], None] | None = None) -> Galler
     """
     if is_evaluation(where):
         return gallery_of_evaluation(where)
-    return open_run(*existing_run(where))[0] if is_run(where) else gallery_of_dataset(open_part(where, say))
+    return open_run(*existing_run(where))[0] if is_run(where) else gallery_of_dataset(open_dataset(where))
 
 
 @dataclass(frozen=True)

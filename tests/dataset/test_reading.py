@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import pickle
-import re
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,7 +14,7 @@ import pytest
 
 from specsia_build.dataset import schema
 from specsia_build.dataset.pairs import PAIR_COLUMNS, decode_pair
-from specsia_build.dataset.reading import OpenedDataset, find_shards, open_dataset, open_part
+from specsia_build.dataset.reading import OpenedDataset, find_shards, open_dataset
 from specsia_build.errors import SpecsiaError, UsageError
 from tests.dataset.small import SIZE, VIEWS, pixels, read_rows, shard
 
@@ -200,40 +198,19 @@ def test_a_row_decodes_to_a_pair(one_backend: Path) -> None:
     assert pair.z.shape == (SIZE, SIZE, 4)
 
 
-@pytest.mark.parametrize(
-    ("lost", "sentence"),
-    [
-        ("data/train-00001-of-00002.parquet", "data/train-00001-of-00002.parquet is missing from the shards of train"),
-        ("data/test-00000-of-00001.parquet", "data/test-*.parquet is named by its card, and no file is called so"),
-    ],
-)
-def test_a_dataset_that_is_here_in_part_is_refused(one_backend: Path, tmp_path: Path, lost: str, sentence: str) -> None:
-    folder = tmp_path / "d"
-    shutil.copytree(one_backend, folder)
-    shard(folder).rename(folder / "data" / "train-00000-of-00002.parquet")
-    shutil.copy(folder / "data" / "train-00000-of-00002.parquet", folder / "data" / "train-00001-of-00002.parquet")
-    open_dataset(folder)
-    (folder / lost).unlink()
-    with pytest.raises(SpecsiaError, match=re.escape(sentence)):
-        open_dataset(folder)
-
-
-def test_a_dataset_of_which_only_one_split_is_here_is_opened_for_that(dataset: Path) -> None:
-    for path in (dataset / "data").rglob("train-*"):
-        path.unlink()
-    with pytest.raises(SpecsiaError, match=r"is not whole: .*train-\*"):
+def test_a_dataset_that_lacks_a_shard_is_refused(dataset: Path) -> None:
+    whole = shard(dataset)
+    whole.rename(whole.with_name("train-00000-of-00002.parquet"))
+    with pytest.raises(SpecsiaError, match=r"train-00001-of-00002\.parquet is missing"):
         open_dataset(dataset)
-    told: list[str] = []
-    opened = open_part(dataset, told.append)
-    assert [line.startswith(f"note: {dataset} is here in part, without all of train") for line in told] == [True]
-    config = opened.configs[0]
-    (here, *_) = opened.splits(config)
-    assert list(opened.stream(config, here, ("uid",)))
-    with pytest.raises(SpecsiaError, match=r"train of .* is not whole: .*; download all of it"):
-        list(opened.stream(config, "train", ("uid",)))
-    (dataset / schema.CARD).unlink()
-    assert open_part(dataset, told.append).configs == opened.configs
-    assert len(told) == 1
+
+
+def test_a_split_that_was_not_downloaded_is_absent(dataset: Path) -> None:
+    shard(dataset).unlink()
+    opened = open_dataset(dataset)
+    assert list(opened.splits("default")) == ["validation", "test"]
+    with pytest.raises(UsageError):
+        opened.take("default", "train", [0], ("uid",))
 
 
 def test_a_picture_that_a_row_only_names_or_that_is_no_png_is_told(one_backend: Path) -> None:

@@ -152,7 +152,7 @@ def evaluate(
     configs = tuple(configs) or dataset.configs
     for config in configs:
         there = dataset.splits(config)
-        if split not in there and (config, split) not in dataset.lacking:
+        if split not in there:
             names = ", ".join(there)
             raise UsageError(f"{dataset.where} has no split '{split}' in its configuration '{config}': it has {names}")
     seen_by = _seen_by(dataset, configs, split, methods)
