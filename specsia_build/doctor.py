@@ -26,16 +26,14 @@ from specsia_build.memory import MEMORY, memory_bytes, shown
 OK, NOTE, MISSING, BROKEN = "ok", "note", "missing", "broken"
 
 PATIENCE = 60.0
-"""Seconds after which a program that was asked is given up."""
+"""Time limit in seconds of a program that is asked something."""
 
 LITTLE_DISK = 5 * 2**30
 """Bytes: a dataset of 1,500 characters takes several gigabytes, with its artefacts."""
 
-_CORE = "import datasets, numba; from specsia_build.pipeline import build; print('all that a build needs')"
 _TORCH = (
     "import safetensors, torch; print(torch.__version__, 'with', 'a GPU' if torch.cuda.is_available() else 'no GPU')"
 )
-_FFMPEG = "import imageio_ffmpeg as f; print(f.get_ffmpeg_version())"
 _OPENGL = (
     "from specsia_build.rendering.registry import load_renderer; load_renderer('pyrender').check(); print('draws')"
 )
@@ -46,10 +44,10 @@ class Fact:
     """One thing that a machine has or lacks.
 
     Attributes:
-        state: `OK`; `NOTE`, there with a limit; `MISSING`; `BROKEN`, there and not working.
-        found: what is there, or what is wrong.
+        state: `OK`; `NOTE`, present with a limit; `MISSING`; `BROKEN`, present and not working.
+        found: what is present, or what is wrong.
         enables: what it is for, where not all need it.
-        mend: line that installs or mends it.
+        mend: line that installs or fixes it.
         name: of it.
         core: whether nothing works without it.
     """
@@ -62,60 +60,38 @@ class Fact:
     core: bool = False
 
 
-def ask(command: Sequence[str]) -> str:
-    """What a program prints.
-
-    Raises:
-        SpecsiaError: if it fails or takes too long, with its last line.
-    """
+def _try(command: Sequence[str], enables: str = "", mend: str = "") -> Fact:
+    """Run a program; the fact is its output, or the last line of its error."""
     try:
         done = subprocess.run(  # noqa: S603  programs of this machine, none named by data
             command, stdin=subprocess.DEVNULL, capture_output=True, timeout=PATIENCE, env=homed(), check=False
         )
-    except subprocess.TimeoutExpired as error:
-        raise SpecsiaError(f"no answer within {PATIENCE:g} seconds") from error
-    except OSError as error:
-        raise SpecsiaError(brief(f"{command[0]}: {error.strerror or error}")) from error
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return Fact(BROKEN, brief(str(error)), enables, mend)
     if done.returncode:
         lines = done.stderr.decode(errors="replace").strip().splitlines()
-        raise SpecsiaError(brief(lines[-1] if lines else f"it ended with exit code {done.returncode}"))
-    return done.stdout.decode(errors="replace").strip()
-
-
-def _tried(command: Sequence[str], enables: str = "", mend: str = "") -> Fact:
-    """Whether a program answers."""
-    try:
-        return Fact(OK, ask(command).replace("\n", "; "), enables)
-    except SpecsiaError as error:
-        return Fact(BROKEN, str(error), enables, mend)
+        return Fact(BROKEN, brief(lines[-1] if lines else f"exit code {done.returncode}"), enables, mend)
+    return Fact(OK, done.stdout.decode(errors="replace").strip().replace("\n", "; "), enables)
 
 
 def _python(code: str) -> list[str]:
-    """A program of Python code, which imports nothing from the current folder."""
+    """Command that runs Python code without importing from the current folder."""
     return [sys.executable, "-P", "-c", code]
 
 
-def python() -> Fact:
-    """Python, and where specsia is."""
-    found = f"{platform.python_version()} ({sys.executable}), specsia {__version__} in {Path(__file__).parent}"
-    return Fact(OK, found) if sys.version_info >= (3, 11) else Fact(BROKEN, found, mend="install Python 3.11 or newer")
-
-
 def memory() -> Fact:
-    """Memory, for how many workers it is enough."""
-    whole = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    limits = (Path(f"/sys/fs/cgroup/{name}") for name in ("memory.max", "memory/memory.limit_in_bytes"))
-    stated = [int(path.read_text()) for path in limits if path.is_file() and path.read_text().strip().isdecimal()]
-    most = min(whole, *stated, whole)
-    workers = most // memory_bytes(MEMORY)
-    found = f"{shown(most)}, for {workers} workers of {MEMORY}"
-    if workers >= cores():
-        return Fact(OK, found)
-    return Fact(NOTE, found, mend=f"specsia build SOURCE --workers {max(1, workers)}")
+    """Memory, and for how many workers it is enough."""
+    size = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    limit = Path("/sys/fs/cgroup/memory.max")
+    if limit.is_file() and (text := limit.read_text().strip()).isdecimal():
+        size = min(size, int(text))
+    workers = size // memory_bytes(MEMORY)
+    fact = Fact(OK, f"{shown(size)}, for {workers} workers of {MEMORY}")
+    return fact if workers >= cores() else replace(fact, state=NOTE, mend=f"--workers {max(1, workers)}")
 
 
 def disk(folder: Path) -> Fact:
-    """Whether a folder can be written, and what is free there."""
+    """Whether a folder can be written, and its free space."""
     if not os.access(folder, os.W_OK):
         return Fact(BROKEN, f"{folder} cannot be written", mend="go to a folder of your own")
     free = shutil.disk_usage(folder).free
@@ -123,27 +99,28 @@ def disk(folder: Path) -> Fact:
 
 
 def packages() -> Fact:
-    """Whether all that a build needs is installed and loads."""
+    """Whether all that a build needs is installed and can be imported."""
     names = [re.split(r"[^\w.-]", line)[0] for line in requires("specsia") or () if "extra ==" not in line]
     mend = "pip install -c constraints.txt ."
     lacking = [name for name in names if next(iter(distributions(name=name)), None) is None]
-    return Fact(BROKEN, f"{some(lacking)} not installed", mend=mend) if lacking else _tried(_python(_CORE), "", mend)
+    code = "import datasets, numba; from specsia_build.pipeline import build; print('all that a build needs')"
+    return Fact(BROKEN, f"{some(lacking)} not installed", mend=mend) if lacking else _try(_python(code), "", mend)
 
 
 def extra(name: str, modules: str, code: str, enables: str) -> Fact:
-    """Whether an extra's modules are there, and its code works."""
+    """Whether the modules of an extra are installed, and its code works."""
     install = f"pip install 'specsia[{name}]'"
     if any(importlib.util.find_spec(module) is None for module in modules.split()):
         return Fact(MISSING, "not installed", enables, install)
-    return _tried(_python(code), enables, install)
+    return _try(_python(code), enables, install)
 
 
 def gpu() -> Fact:
-    """What NVIDIA's driver shows."""
+    """What NVIDIA's driver reports."""
     enables, smi = "training in minutes, --preset paper, upstream backends", shutil.which("nvidia-smi")
     if smi is None:
         return Fact(MISSING, "no NVIDIA driver (nvidia-smi)", enables)
-    return _tried([smi, "--query-gpu=name,memory.total", "--format=csv,noheader"], enables)
+    return _try([smi, "--query-gpu=name,memory.total", "--format=csv,noheader"], enables)
 
 
 def blender() -> Fact:
@@ -158,18 +135,16 @@ def blender() -> Fact:
     if command is None:
         return Fact(MISSING, "neither the package bpy nor a program blender", enables, install)
     if command[0] == sys.executable:
-        return _tried(_python("import bpy; print(bpy.app.version_string)"), enables, install)
-    fact = _tried([command[0], "--version"], enables, install)
+        return _try(_python("import bpy; print(bpy.app.version_string)"), enables, install)
+    fact = _try([command[0], "--version"], enables, install)
     return replace(fact, found=fact.found.split("; ")[0])
 
 
 def hub() -> Fact:
-    """Whether there is a token of the Hub, which is neither shown nor sent."""
+    """Whether a token of the Hub is stored; it is neither printed nor sent."""
     from huggingface_hub import constants, get_token
 
     enables = "push, and private datasets"
-    if constants.HF_HUB_OFFLINE:
-        return Fact(NOTE, "HF_HUB_OFFLINE is set: only its cache is read", enables, "unset HF_HUB_OFFLINE")
     if get_token() is None:
         return Fact(MISSING, f"not logged in at {constants.ENDPOINT}", enables, "hf auth login")
     return Fact(OK, f"a token for {constants.ENDPOINT}, which was not tried", enables)
@@ -177,7 +152,13 @@ def hub() -> Fact:
 
 EXTRAS = (
     ("torch", "train", "torch safetensors", _TORCH, "train, adapt, enhance, evaluate"),
-    ("ffmpeg", "video", "imageio_ffmpeg", _FFMPEG, "films as MP4; recipes anidoc, flipsketch, control-video"),
+    (
+        "ffmpeg",
+        "video",
+        "imageio_ffmpeg",
+        "import imageio_ffmpeg as f; print(f.get_ffmpeg_version())",
+        "films as MP4; recipes anidoc, flipsketch, control-video",
+    ),
     ("metrics", "metrics", "lpips open_clip", "print('installed')", "LPIPS and CLIP in evaluate"),
     ("Ray", "ray", "ray", "import ray; print(ray.__version__)", "--executor ray, builds on a cluster"),
     ("S3", "s3", "s3fs", "import s3fs; print(s3fs.__version__)", "s3:// as --out and as a DATASET"),
@@ -186,7 +167,7 @@ EXTRAS = (
 """Name, extra, modules, code that tries it, and what it enables."""
 
 CHECKS: tuple[tuple[str, Callable[[], Fact]], ...] = (
-    ("Python", python),
+    ("Python", lambda: Fact(OK, f"{platform.python_version()} ({sys.executable}), specsia {__version__}")),
     ("packages", packages),
     ("disk", lambda: disk(Path.cwd())),
     ("scratch", lambda: disk(Path(tempfile.gettempdir()))),
@@ -198,9 +179,9 @@ CHECKS: tuple[tuple[str, Callable[[], Fact]], ...] = (
     ("Blender", blender),
     ("Hub", hub),
 )
-"""What is looked at, by the name that it is told by."""
+"""Checks by name."""
 
-CORE = ("Python", "packages", "disk", "scratch")
+CORE = ("packages", "disk", "scratch")
 """Those that every build needs."""
 
 
@@ -211,7 +192,7 @@ def examine() -> list[Fact]:
 
 
 def _fact(check: tuple[str, Callable[[], Fact]]) -> Fact:
-    """A fact, or what kept it from being found, so that the rest is told all the same."""
+    """Result of a check; one that raises is broken, so that the others are reported."""
     name, find = check
     try:
         fact = find()

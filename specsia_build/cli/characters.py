@@ -17,8 +17,8 @@ from specsia_build.errors import UsageError, plural, some
 from specsia_build.files.writing import write_bytes
 from specsia_build.memory import MEMORY
 from specsia_build.ownership import refuse_foreign_file
-from specsia_build.terminal.drawing import show_above
 from specsia_build.terminal.layout import Table, folded
+from specsia_build.terminal.progress import show_above
 
 if TYPE_CHECKING:
     from specsia_build.characters.survey import CharacterFacts

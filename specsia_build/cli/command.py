@@ -6,13 +6,13 @@ import json
 import re
 import time
 from collections.abc import Callable, Mapping, Sequence
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import click
 
 from specsia_build.errors import meant
-from specsia_build.terminal.board import clock_time
 from specsia_build.terminal.layout import Table
 from specsia_build.terminal.screen import close, complain, show
 
@@ -210,7 +210,7 @@ def conclude(
     if not is_document():
         seconds = time.monotonic() - float(click.get_current_context().meta.get(BEGAN, time.monotonic()))
         shown = {label: list(told) for label, told in facts.items() if told and label != "next"}
-        shown["time"] = [clock_time(seconds)]
+        shown["time"] = [str(timedelta(seconds=round(seconds)))]
         shown |= {"next": list(facts["next"])} if facts.get("next") else {}
         close(title, shown, bad=trouble is not None or not ok)
     tell(document, lines, ok=ok, trouble=trouble)

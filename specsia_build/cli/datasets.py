@@ -13,8 +13,8 @@ from specsia_build.cli.closing import load_lines
 from specsia_build.cli.command import command, conclude, json_option, processes
 from specsia_build.config import cores
 from specsia_build.errors import argument, plural
-from specsia_build.terminal.board import amount
 from specsia_build.terminal.layout import most
+from specsia_build.terminal.progress import amount
 
 if TYPE_CHECKING:
     from specsia_build.dataset.push import Plan, Pushed

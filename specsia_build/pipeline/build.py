@@ -22,7 +22,7 @@ from specsia_build.pipeline.layout import RunLayout
 from specsia_build.pipeline.loop import Build
 from specsia_build.pipeline.pack import finish
 from specsia_build.pipeline.plan import backend_of, open_run, steps_of
-from specsia_build.pipeline.progress import Progress, named, planned_rows
+from specsia_build.pipeline.progress import Progress, named
 from specsia_build.pipeline.selection import find_characters
 from specsia_build.pipeline.store import sweep
 from specsia_build.pipeline.summary import BuildSummary
@@ -83,7 +83,7 @@ def build(
         task.refuse_unready(asked)
         task.begin()
         compile_once(config, asked, characters.entries, progress)
-        with progress.stages(planned_rows(config, asked, len(characters.entries), packs)):
+        with progress.stages():
             task.run_steps(steps_of(config, asked))
             task.tell_all()
             if task.hopeless():

@@ -148,13 +148,12 @@ class Record:
         if not failure.low_quality:
             self.lost.add(failure.key)
         append(self._layout.failures, _line(failure))
-        self._progress.quarantined(failure.key, failure.reason)
+        self._progress.say(f"quarantined {failure.key}: {failure.reason}")
 
     def warn(self, character: str, warnings: Sequence[str]) -> None:
         """Add sentences about a character that was built all the same."""
         before = self.warnings.get(character, ())
-        self.warnings[character] = found = tuple(dict.fromkeys((*before, *warnings)))
-        self._progress.warned(len(found) - len(before))
+        self.warnings[character] = tuple(dict.fromkeys((*before, *warnings)))
 
     def log(self, stage: str, backend: str | None, key: str, outcome: Outcome) -> None:
         """Add a line about the time and memory that a step took, and why it failed."""

@@ -25,7 +25,7 @@ from specsia_build.pipeline.worker import Outcome, Phase, Unit, Work, failed, ph
 from specsia_build.stages.clips import motions
 from specsia_build.stages.registry import character_stages
 from specsia_build.stages.stage import CharacterStage, Clip, Meta, Stage, character_of
-from specsia_build.terminal.drawing import Bar
+from specsia_build.terminal.progress import Bar
 
 
 class Build:

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 
 from specsia_build.characters.character import id_order_key
-from specsia_build.config import DRAVIE, BuildConfig, backend_name
 from specsia_build.errors import some
-from specsia_build.pipeline.plan import steps_of
-from specsia_build.stages import pack
 from specsia_build.stages.stage import CharacterStage
-from specsia_build.terminal import drawing, screen
-from specsia_build.terminal.board import Row
-from specsia_build.terminal.drawing import Bar
+from specsia_build.terminal import progress, screen
+from specsia_build.terminal.progress import Bar
 
 _MOST_NAMED = 12
 
@@ -27,19 +23,6 @@ def named(ids: Collection[str]) -> str:
 def unit_of(stage: CharacterStage) -> str:
     """What a stage counts."""
     return "clip" if stage.per_clip else "char"
-
-
-def planned_rows(config: BuildConfig, stages: Sequence[CharacterStage], characters: int, packs: bool) -> list[Row]:
-    """The stages of a build as far as they are known before it begins."""
-    rows = [
-        Row(stage.name, backend_name(spec or ""), unit_of(stage), None if stage.per_clip else characters)
-        for stage, spec in steps_of(config, stages)
-    ]
-    packed = [pack.STAGE.name] if config.clips is None else config.clips.recipes
-    names = [pack.STAGE.name if name == DRAVIE else name for name in packed]
-    there = characters * len(config.backends) if config.clips is None else None
-    unit = "char" if config.clips is None else "clip"
-    return [*rows, *(Row(name, unit=unit, total=there) for name in names if packs)]
 
 
 @dataclass(frozen=True)
@@ -89,27 +72,19 @@ class StageTally:
 class Progress:
     """Stages that move where standard error is a terminal, one line a stage elsewhere."""
 
-    def stages(self, rows: Sequence[Row]) -> AbstractContextManager[None]:
-        """While it is open, what `bar` shows are rows of one table, which holds these from the beginning."""
-        return drawing.stages(rows)
+    def stages(self) -> AbstractContextManager[None]:
+        """Context in which the bars of `bar` form one table, which stays on the terminal."""
+        return progress.stages()
 
     def bar(
         self, name: str, total: int | None, unit: str = "char", backend: str | None = None, kept: int = 0
     ) -> AbstractContextManager[Bar]:
-        """A stage of `total` characters, or other units, besides those `kept`; yields what advances it."""
-        return drawing.bar(name, total, unit, backend or "", kept)
+        """Bar of a stage with `total` units besides those `kept`; yields what advances it."""
+        return progress.bar(name, total, unit, backend or "", kept)
 
     def say(self, line: str) -> None:
         """One line, made printable, above what moves."""
         screen.say(line)
-
-    def quarantined(self, key: str, reason: str) -> None:
-        """Count a character or clip that was set aside."""
-        drawing.quarantined(key, reason)
-
-    def warned(self, count: int) -> None:
-        """Count warnings, which are told at the end."""
-        drawing.warned(count)
 
     def stage_done(self, done: StageSummary, again: bool = False) -> None:
         """The closing line of a stage, where no table shows it; of one done `again` for some, what it made again."""

@@ -1,0 +1,171 @@
+"""Progress of stages on standard error: bars of `rich.progress`, or a line a minute where there is no terminal."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from specsia_build.terminal.layout import Table, sayable
+from specsia_build.terminal.screen import above, console_of, is_plain, say, show, style_of
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+_LINE_EVERY = 60.0
+"""Seconds between two lines of a stage in a log."""
+
+_TIMES_A_SECOND = 8
+
+_live: list[Progress] = []
+"""The table of the command under way, where it has a terminal."""
+
+
+class Bar:
+    """One stage under way; calling it with a count advances it.
+
+    Args:
+        label: of the stage.
+        total: number of units that it will do; None if unknown.
+        unit: ``B`` for bytes.
+        kept: units that were up to date before.
+        shown: whether anything is printed.
+    """
+
+    def __init__(
+        self, label: str, total: int | None = None, unit: str = "", kept: int = 0, *, shown: bool = True
+    ) -> None:
+        self._label, self._unit, self._shown, self._note = sayable(label), unit, shown, ""
+        self.done, self.kept, self.total = 0, kept, None if total is None else total + kept
+        self._latest = time.monotonic()
+        self._live = _live[-1] if _live and shown else None
+        if self._live is not None:
+            self._task = self._live.add_task(self._label, mark="›", amount=self.amount(), note="", total=self.total)
+            self._show(0.0)
+
+    def __call__(self, count: int = 1) -> None:
+        """Advance by `count` units."""
+        self.done += count
+        self._show()
+
+    def keep(self) -> None:
+        """Count one unit that turned out to be up to date."""
+        self.kept += 1
+        self._show()
+
+    def drop(self) -> None:
+        """Take one unit out of the total."""
+        self.total = None if self.total is None else self.total - 1
+        self._show()
+
+    def at(self, done: int, total: int) -> None:
+        """Set how many of how many units are done."""
+        self.total = total
+        self(done - self.done)
+
+    def note(self, text: str) -> None:
+        """Show a text beside the bar."""
+        self._note = sayable(text)
+        self._show()
+
+    def end(self) -> None:
+        """Show that the stage is done."""
+        if self._live is not None:
+            self._show(0.0, "✓")
+            self._live.stop_task(self._task)
+
+    def amount(self) -> str:
+        """Units that are done, of how many."""
+        at = amount(self.kept + self.done, self._unit)
+        return at if self.total is None else f"{at}/{amount(self.total, self._unit)}"
+
+    def _show(self, pause: float = 1 / _TIMES_A_SECOND, mark: str = "›") -> None:
+        now = time.monotonic()
+        if not self._shown or now - self._latest < (_LINE_EVERY if self._live is None else pause):
+            return
+        self._latest = now
+        if self._live is None:
+            say(", ".join(filter(None, [f"{self._label}: {self.amount()}", self._note])))
+        else:
+            fields = {"mark": mark, "amount": self.amount(), "note": self._note}
+            self._live.update(self._task, completed=self.kept + self.done, total=self.total, **fields)
+
+
+@contextmanager
+def stages(*, transient: bool = False) -> Iterator[None]:
+    """Show bars as a table while the context lasts, and leave it on the terminal unless `transient`."""
+    if is_plain(sys.stderr):
+        yield
+        return
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+    from rich.table import Column
+    from rich.text import Text
+
+    def text(template: str) -> TextColumn:
+        return TextColumn(template, markup=False, table_column=Column(no_wrap=True, overflow="ellipsis"))
+
+    console = console_of(sys.stderr)
+    live = Progress(
+        text("{task.fields[mark]} {task.description}"),
+        text("{task.fields[amount]}"),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+        BarColumn(20),
+        text("{task.fields[note]}"),
+        console=console,
+        refresh_per_second=_TIMES_A_SECOND,
+        transient=transient,
+        redirect_stdout=False,
+        redirect_stderr=False,
+    )
+    with live:
+        # A command that is killed has no time to bring it back.
+        console.show_cursor(True)
+        above.append(lambda line: console.print(Text(sayable(line), style_of(line))))
+        _live.append(live)
+        try:
+            yield
+        finally:
+            _live.pop()
+            above.pop()
+
+
+@contextmanager
+def bar(name: str, total: int | None, unit: str, backend: str = "", kept: int = 0) -> Iterator[Bar]:
+    """Show one stage while it is done: in the table of `stages`, or where there is none on a line that goes away.
+
+    Args:
+        name, backend: label of the stage.
+        total, unit, kept: see `Bar`.
+    """
+    if not _live and not is_plain(sys.stderr):
+        with stages(transient=True), bar(name, total, unit, backend, kept) as inner:
+            yield inner
+        return
+    found = Bar(f"{name} {backend}".rstrip(), total, unit, kept)
+    yield found
+    # A stage that was broken off is not done.
+    found.end()
+
+
+def show_above(*lines: str | Table) -> None:
+    """Print results above what moves."""
+    live = _live[-1] if _live else None
+    if live is not None:
+        live.stop()
+    show(*lines)
+    if live is not None:
+        live.start()
+
+
+def amount(count: float, unit: str) -> str:
+    """Return a count as text; bytes in the unit that suits them."""
+    if unit != "B" or count < 1000:
+        return f"{count:,.0f}" if unit != "B" else f"{count:.0f} B"
+    for prefix in "kMGT":
+        count /= 1000
+        if count < 999.5 or prefix == "T":
+            break
+    return f"{count:.3g} {prefix}B"
