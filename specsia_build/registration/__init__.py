@@ -1,19 +1,17 @@
 """Registration: the one similarity per character that lays a reconstruction onto the ground truth's silhouettes."""
 
 from specsia_build.registration.masks import shrink
-from specsia_build.registration.recall import ADDED, LOST, added, lost_part, recall
+from specsia_build.registration.recall import LOST, lost_part, recall
 from specsia_build.registration.search import FRONTAL_LOSS, VERSION, Registration, register
 from specsia_build.registration.similarity import Similarity
 from specsia_build.rendering.overlap import iou
 
 __all__ = [
-    "ADDED",
     "FRONTAL_LOSS",
     "LOST",
     "VERSION",
     "Registration",
     "Similarity",
-    "added",
     "iou",
     "lost_part",
     "recall",

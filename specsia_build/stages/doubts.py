@@ -1,25 +1,20 @@
-"""What is doubtful about a reconstruction that can be registered and drawn."""
+"""Warnings about a reconstruction that was registered and drawn."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from specsia_build.backends.likeness import FAR, Likeness, Turned, better_frame, small, stated_axes
 from specsia_build.characters.doubts.looks import plain_colour
-from specsia_build.frame import Camera
-from specsia_build.registration import ADDED, LOST, added, lost_part
-from specsia_build.rendering.fast.renderer import glance
+from specsia_build.registration import LOST, lost_part
 from specsia_build.rendering.layers import Look
 from specsia_build.rendering.mesh import Mesh
 from specsia_build.stages.stage import Meta
 
 Pixels = NDArray[np.uint8]
-
-CUT_OUT = 0.1
-"""Share of the frontal silhouette of Z's faces that may be transparent: cards of hair are."""
 
 
 @dataclass(frozen=True)
@@ -58,10 +53,8 @@ def doubts(seen: Seen, made: Meta) -> tuple[tuple[str, ...], str | None]:
         # What is lost, added or coloured otherwise follows from that.
         end = misplaced(as_is, turned, made["reading"])
         return (*made["warnings"], f"{whose} {end}"), f"it {end}"
-    cut = _cut_out(seen.placed, len(goal))
-    ends = (cut, _lacking(seen, made), _adding(seen), _coloured(front, goal, as_is, made))
-    warnings = (f"{whose} {end}" for end in ends if end is not None)
-    return (*made["warnings"], *warnings), None if cut is None else f"it {cut}"
+    ends = (_lacking(seen, made), _coloured(front, goal, as_is, made))
+    return (*made["warnings"], *(f"{whose} {end}" for end in ends if end is not None)), None
 
 
 def misplaced(as_is: Likeness, turned: Turned, reading: Meta | None) -> str:
@@ -74,21 +67,6 @@ def misplaced(as_is: Likeness, turned: Turned, reading: Meta | None) -> str:
     return f"seems to {turned.seems}: with {line} its front looks more like the picture ({ious}, {colours})"
 
 
-def _cut_out(placed: Mesh, size: int) -> str | None:
-    """That images cut much out of Z's faces, by which it is registered: the end of a sentence about it."""
-    if all(material.alpha_mode == "opaque" for material in placed.materials):
-        return None
-    whole = replace(placed, materials=tuple(replace(one, alpha_mode="opaque") for one in placed.materials))
-    shown, there = (int(np.isfinite(glance(mesh, [Camera(0.0, size)])).sum()) for mesh in (placed, whole))
-    gone = 1 - shown / max(1, there)
-    if gone < CUT_OUT:
-        return None
-    return (
-        f"is transparent in {gone:.0%} of its front, and is laid onto the silhouettes by whole faces: it is too small "
-        "or lies beside them, so give it faces that end where it does"
-    )
-
-
 def _lacking(seen: Seen, made: Meta) -> str | None:
     """That Z lacks a part which a view shows that the backend was shown: the end of a sentence."""
     shown = len(seen.masks) if made["sees_ground_truth"] else 1
@@ -97,17 +75,6 @@ def _lacking(seen: Seen, made: Meta) -> str | None:
     if lost[worst] < LOST:
         return None
     return f"lacks a part that view {worst} shows, {lost[worst]:.0%} of its silhouette: look at it in `specsia report`"
-
-
-def _adding(seen: Seen) -> str | None:
-    """That Z's front shows what the picture does not: the end of a sentence."""
-    more = added(seen.masks[0], seen.gt_masks[0])
-    if more < ADDED:
-        return None
-    return (
-        f"adds to its front what the picture does not show, {more:.0%} of its silhouette: a floor, floating pieces or "
-        "another character's mesh look so; see it in `specsia report`"
-    )
 
 
 def _coloured(front: Pixels, goal: Pixels, as_is: Likeness, made: Meta) -> str | None:

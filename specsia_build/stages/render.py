@@ -15,16 +15,13 @@ from specsia_build.backends.base import Backend
 from specsia_build.characters.character import Character, Entry
 from specsia_build.characters.colour import one_colour
 from specsia_build.characters.doubles import shape_of
-from specsia_build.characters.doubts.contents import FLAT, more_than_one_thing
-from specsia_build.characters.doubts.probe import probe_of
 from specsia_build.characters.read import READING, read_character
 from specsia_build.config import DARK, RANDOM, BuildConfig
 from specsia_build.dataset.layers import view_file
 from specsia_build.dataset.schema import GT, GT_MASK
 from specsia_build.errors import CharacterError, LowQualityError
-from specsia_build.frame import Camera, Normalisation, normalise, view_cameras
+from specsia_build.frame import Normalisation, normalise, view_cameras
 from specsia_build.rendering.contour import draw_contour
-from specsia_build.rendering.fast.renderer import silhouettes
 from specsia_build.rendering.layers import HALF_COVERED
 from specsia_build.rendering.mesh import Mesh, compacted
 from specsia_build.rendering.registry import load_renderer
@@ -95,19 +92,6 @@ def in_frame(character: Character, config: BuildConfig) -> tuple[Mesh, Normalisa
     return mesh.with_vertices(placed.apply(mesh.vertices)), placed
 
 
-def _why_empty(character: Character, mesh: Mesh, camera: Camera) -> str:
-    """What is probably the matter with a character whose placed mesh covers (almost) nothing of a view."""
-    if (far := next(iter(more_than_one_thing(probe_of(character.mesh), character.entry.path.name)), None)) is not None:
-        return far.sentence
-    extent = np.ptp(mesh.vertices, axis=0)
-    if float(extent.min()) < FLAT * float(extent.max()):
-        return "the mesh is flat; give it thickness"
-    (backs,) = silhouettes(mesh.with_sides(double=True), [camera])
-    if np.count_nonzero(backs) >= LEAST_COVERED * backs.size:
-        return 'its single-sided faces are seen from their back only; "sides": "both" in its manifest line draws those'
-    return "its surface is too small, or transparent (see the alpha of its materials and textures)"
-
-
 def sources(job: Job) -> Sources:
     """The character's own folder."""
     drawing = job.entry.drawing if job.config.frontal == "drawing" else None
@@ -147,8 +131,10 @@ def render(job: Job, _: Earlier, watch: Stopwatch) -> tuple[Artefact, tuple[Path
             front = layers.color
             warnings += [doubt.sentence for doubt in one_colour(character, layers.color, layers.coverage)]
         if np.count_nonzero(layers.mask) < LEAST_COVERED * layers.mask.size:
-            why = _why_empty(character, mesh, cameras[view])
-            raise CharacterError(f"view {view} of {entry.id} shows (almost) nothing: {why}")
+            raise CharacterError(
+                f"view {view} of {entry.id} shows (almost) nothing: it is flat, transparent or tiny beside something else, "
+                'or shows the back of its faces ("sides": "both" in its manifest line draws those)'
+            )
         with watch.part("contour"):
             target = draw_contour(layers.color, layers.coverage, thickness, grey)
         if is_blank(target):

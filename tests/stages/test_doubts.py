@@ -9,10 +9,9 @@ import numpy as np
 import pytest
 
 from specsia_build.backends.placing import into_frame
-from specsia_build.backends.selftest import ellipsoid, figure
-from specsia_build.frame import ORTHO_WIDTH
+from specsia_build.backends.selftest import figure
 from specsia_build.rendering.colour import linear_to_srgb
-from specsia_build.rendering.mesh import Material, Mesh, Texture, concatenate
+from specsia_build.rendering.mesh import Mesh
 from specsia_build.stages.doubts import Seen, doubts
 from tests.rendering.scenes import look_at
 
@@ -75,21 +74,3 @@ def test_pale_colours_are_said_with_the_line_that_mends_them() -> None:
     assert "colors: srgb in manifest.yaml they would be 0.01 from the picture's" in pale
     (pale,) = said(coloured(linear_to_srgb), {**READING, "stated_in": None})
     assert "decoded once more they would be 0.01 from the picture's" in pale
-
-
-def test_what_is_added_to_the_front_is_said() -> None:
-    floor = ellipsoid((0.0, 0.0, -0.49), (0.6, 0.6, 0.02), (0.4, 0.4, 0.4), (0.4, 0.4, 0.4))
-    (sentence,) = said(concatenate([TRUTH, floor]), READING)
-    assert "adds to its front what the picture does not show" in sentence
-
-
-def test_what_images_cut_out_of_few_faces_is_said() -> None:
-    """A card that shows the whole figure, which registration cannot tell from the card."""
-    half = ORTHO_WIDTH / 2
-    corners = np.array([[-half, 0, half], [half, 0, half], [half, 0, -half], [-half, 0, -half]], np.float32)
-    uv = np.array([[0, 0], [1, 0], [1, 1], [0, 1]], np.float32)
-    faces = np.array([[0, 3, 2], [0, 2, 1]], np.int32)
-    material = Material(texture=Texture(look_at(TRUTH, size=192).color), alpha_mode="mask")
-    card = Mesh(corners, faces, (material,), np.zeros(2, np.int32), uv=uv[faces])
-    (sentence,) = said(card)
-    assert "is transparent in 8" in sentence and "laid onto the silhouettes by whole faces" in sentence

@@ -23,7 +23,7 @@ from typing import Any
 
 from specsia_build import __version__
 from specsia_build.config import BuildConfig
-from specsia_build.errors import SpecsiaError, UsageError, plural
+from specsia_build.errors import SpecsiaError, UsageError
 from specsia_build.folders import expanded
 from specsia_build.memory import limit_process
 from specsia_build.pipeline.executors import Executor, Needs
@@ -179,8 +179,7 @@ def _cluster_address() -> str | None:
         socket.create_connection((host.strip("[]"), int(port)), _CONNECT_SECONDS).close()
     except (OSError, OverflowError, ValueError) as error:
         raise UsageError(
-            f"the Ray cluster of RAY_ADDRESS, {address}, cannot be reached ({error}): give HOST:PORT of a running "
-            "head, as seen from a node of the cluster, or unset it to run on this machine"
+            f"RAY_ADDRESS: {address} cannot be reached ({error}): give HOST:PORT of a running head, or unset it"
         ) from error
     return address
 
@@ -209,50 +208,33 @@ def _joined(address: str | None, config: BuildConfig, say: Callable[[str], None]
             folder = tempfile.TemporaryDirectory(prefix="specsia-ray-", ignore_cleanup_errors=True)
             options = {"num_cpus": config.worker_count(), "include_dashboard": False}
             options |= {"object_store_memory": STORE_BYTES, "_temp_dir": opened.enter_context(folder)}
-        # What nodes report, Ray prints to standard output, which is for the command's own result.
+        # Ray prints reports of nodes to standard output, which is for the command's own result.
         opened.enter_context(redirect_stdout(opened.enter_context(open(os.devnull, "w"))))  # noqa: PTH123
         opened.callback(ray.shutdown)
+        on_sigterm = signal.getsignal(signal.SIGTERM)
         try:
-            with _same_sigterm():
-                # Workers of other kinds of job would import modules from the current folder.
-                job = ray.job_config.JobConfig(_client_job=True)
-                ray.init(**options, job_config=job, log_to_driver=False, logging_level=logging.CRITICAL)
+            # Workers of other kinds of job would import modules from the current folder.
+            job = ray.job_config.JobConfig(_client_job=True)
+            ray.init(**options, job_config=job, log_to_driver=False, logging_level=logging.CRITICAL)
         # Ray exits where a head has another version than its own.
         except (Exception, SystemExit) as error:
             reason = next((line for line in str(error).splitlines() if line), type(error).__name__)
             raise SpecsiaError(
-                f"Ray {ray.__version__} cannot start or join the cluster ({reason}): the versions of Ray and Python "
-                "must be those of the cluster, and RAY_AUTH_MODE and RAY_AUTH_TOKEN what it asks for"
+                f"Ray {ray.__version__} cannot start or join the cluster ({reason}): give it the cluster's version of "
+                "Ray and Python, RAY_AUTH_MODE and RAY_AUTH_TOKEN"
             ) from error
-        nodes = sum(node["Alive"] for node in ray.nodes())
-        where = "started here" if address is None else f"at {address}, {plural(nodes, 'node')}"
-        say(f"ray: {where}, {_total('CPU')} CPUs, {_total('GPU')} GPUs")
+        finally:
+            # Ray's own handler prints addresses and aborts.
+            if threading.current_thread() is threading.main_thread():
+                signal.signal(signal.SIGTERM, on_sigterm)
+        say(f"ray: {address or 'started here'}, {_total('CPU')} CPUs, {_total('GPU')} GPUs")
         yield
-
-
-@contextmanager
-def _same_sigterm() -> Iterator[None]:
-    """Keep what SIGTERM does: Ray would have it print addresses and abort."""
-    before = signal.getsignal(signal.SIGTERM)
-    try:
-        yield
-    finally:
-        if threading.current_thread() is threading.main_thread():
-            signal.signal(signal.SIGTERM, before)
 
 
 def _total(kind: str) -> int:
     import ray
 
     return int(ray.cluster_resources().get(kind, 0))
-
-
-def _task_bytes() -> int:
-    """Memory that a task asks for, no more than a CPU's share of the smallest node, where it would never begin."""
-    import ray
-
-    able = [node["Resources"] for node in ray.nodes() if node["Alive"] and node["Resources"].get("CPU", 0) >= 1]
-    return int(min([TASK_BYTES, *(found.get("memory", 0) / found["CPU"] for found in able)]))
 
 
 def _run(
@@ -264,7 +246,7 @@ def _run(
     todo, running = deque(range(len(items))), dict[Any, tuple[int, Any]]()
     # As many again wait as are at work, so that no CPU idles and clusters grow by demand.
     task: Any = ray.remote(num_cpus=1, max_retries=ATTEMPTS - 1, max_calls=ITEMS_PER_PROCESS)(apply)
-    task = task.options(memory=_task_bytes())
+    task = task.options(memory=TASK_BYTES)
     width = workers or 2 * max(1, _total("CPU"))
     actors = [] if needs.slots is None else _actors(needs, workers, len(items))
     idle = deque(actors or [None] * width)
