@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import importlib
+import os
+import signal
+import threading
 import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -12,7 +15,6 @@ import click
 
 from specsia_build import __version__
 from specsia_build.cli.command import FAILED, INTERRUPTED, STOPPED, USAGE, CommandGroup
-from specsia_build.cli.stopping import stoppable
 from specsia_build.errors import SpecsiaError, UsageError, brief
 from specsia_build.files.writing import write_trouble
 from specsia_build.terminal.screen import complain, say
@@ -73,8 +75,36 @@ class _Commands(CommandGroup):
             return super().make_context(*args, **settings)
 
     def invoke(self, ctx: click.Context) -> Any:
-        with stoppable(INTERRUPTED), _reported(ctx):
+        with stoppable(), _reported(ctx):
             return super().invoke(ctx)
+
+
+@contextmanager
+def stoppable() -> Iterator[None]:
+    """Turn the first SIGINT or SIGTERM into a KeyboardInterrupt, and exit at once at the third."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    asked = 0
+
+    def handle(_number: int, _frame: object) -> None:
+        nonlocal asked
+        asked += 1
+        if asked == 1:
+            raise KeyboardInterrupt
+        os.write(2, b"specsia: stopping; once more ends it at once\n")
+        if asked > 2:
+            os._exit(INTERRUPTED)
+
+    # Whoever started this process may have had it ignore one, as nohup does.
+    kinds = [kind for kind in (signal.SIGINT, signal.SIGTERM) if signal.getsignal(kind) != signal.SIG_IGN]
+    before = {kind: signal.signal(kind, handle) for kind in kinds}
+    try:
+        yield
+    finally:
+        for kind, handler in before.items():
+            # Later signals do not disturb the end of a process that was stopped.
+            signal.signal(kind, signal.SIG_IGN if asked else handler)
 
 
 @contextmanager

@@ -132,7 +132,7 @@ def render(job: Job, _: Earlier, watch: Stopwatch) -> tuple[Artefact, tuple[Path
             warnings += [doubt.sentence for doubt in one_colour(character, layers.color, layers.coverage)]
         if np.count_nonzero(layers.mask) < LEAST_COVERED * layers.mask.size:
             raise CharacterError(
-                f"view {view} of {entry.id} shows (almost) nothing: it is flat, transparent or tiny beside something else, "
+                f"view {view} of {entry.id} shows (almost) nothing: it is flat, transparent or tiny beside the rest, "
                 'or shows the back of its faces ("sides": "both" in its manifest line draws those)'
             )
         with watch.part("contour"):

@@ -40,8 +40,9 @@ STORE_BYTES = 100 * 2**20
 """Object store of a cluster that is started here; what passes through it is small."""
 
 _CONNECT_SECONDS = 10.0
+
 _GRACE_SECONDS = 30.0
-"""After its time limit a process is ended even where its code never returns to Python."""
+"""Time after which a process past its time limit is ended, as its code may never return to Python."""
 
 _QUIET = {
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
@@ -80,7 +81,7 @@ class Here:
 
 
 class _GivenUp(BaseException):
-    """Ends an item whose time is up; no handler of exceptions takes it for the item's own failure."""
+    """Time limit of an item; no exception that its own code handles."""
 
 
 @contextmanager
@@ -212,9 +213,9 @@ def _joined(address: str | None, config: BuildConfig, say: Callable[[str], None]
         opened.enter_context(redirect_stdout(opened.enter_context(open(os.devnull, "w"))))  # noqa: PTH123
         opened.callback(ray.shutdown)
         on_sigterm = signal.getsignal(signal.SIGTERM)
+        # Workers of other kinds of job would import modules from the current folder.
+        job = ray.job_config.JobConfig(_client_job=True)
         try:
-            # Workers of other kinds of job would import modules from the current folder.
-            job = ray.job_config.JobConfig(_client_job=True)
             ray.init(**options, job_config=job, log_to_driver=False, logging_level=logging.CRITICAL)
         # Ray exits where a head has another version than its own.
         except (Exception, SystemExit) as error:
@@ -276,7 +277,7 @@ def _run(
 
 
 def _actors(needs: Needs, workers: int, items: int) -> list[Any]:
-    """An actor for each GPU, at most `workers`; without GPUs as many as the backend's settings say."""
+    """Start an actor for each GPU, at most `workers`; without GPUs as many as the backend's settings say."""
     import ray
 
     if needs.gpus and _total("GPU") < needs.gpus:
@@ -301,8 +302,6 @@ def _received(ref: Any) -> Any:
     except RayTaskError as error:
         if isinstance(error.cause, SpecsiaError):
             raise error.cause from None
-        raise SpecsiaError(
-            f"a node of the Ray cluster cannot do this work ({error.cause!r}): is it set up as this one?"
-        ) from error
+        raise SpecsiaError(f"a node of the Ray cluster cannot do this work: {error.cause!r}") from error
     except RayError:
         return Lost(f"its worker or node ended {ATTEMPTS} times, for want of memory perhaps: try fewer --workers")

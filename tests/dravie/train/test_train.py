@@ -21,7 +21,7 @@ from torch import Tensor
 
 from specsia_build import png
 from specsia_build.cli import main
-from specsia_build.cli.stopping import stoppable
+from specsia_build.cli.main import stoppable
 from specsia_build.dravie.config import PRESETS, TrainConfig, train_config
 from specsia_build.dravie.model.checkpoint import MODEL, TRAINING, load_generator
 from specsia_build.dravie.model.losses import on_both_grounds
