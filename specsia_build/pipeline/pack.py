@@ -32,7 +32,7 @@ from specsia_build.recipes.registry import folder_recipes
 from specsia_build.stages import pack
 from specsia_build.stages.artefact import file_digest
 from specsia_build.stages.clips import motions
-from specsia_build.stages.shards import Made, MakeShards, ShardTask, make_shard
+from specsia_build.stages.rows import Made, MakeShards, ShardTask, make_shard
 from specsia_build.stages.stage import CharacterStage, Earlier, Stopwatch
 
 Which: TypeAlias = tuple[CharacterStage, str | None, str]

@@ -17,9 +17,9 @@ from specsia_build.pipeline.index import Index, open_index
 from specsia_build.pipeline.layout import RunLayout
 from specsia_build.stages.artefact import fingerprint
 from specsia_build.stages.clips import draw, motions, move
-from specsia_build.stages.members import Member, member
 from specsia_build.stages.pack import STAGE as PACK
 from specsia_build.stages.registry import character_stages
+from specsia_build.stages.rows import Member, member
 from specsia_build.stages.stage import CharacterStage, Clip, DigestOf, Digests, Job, Meta, Sources
 
 DONE, STALE, MISSING, DAMAGED, BLOCKED = "done", "stale", "missing", "damaged", "blocked"

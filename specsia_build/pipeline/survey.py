@@ -1,4 +1,4 @@
-"""Reading every character of a source once, in processes that one of them may crash, to say what it is."""
+"""Reading every character of a source once, in processes that one of them may crash, to describe it."""
 
 from __future__ import annotations
 
@@ -6,18 +6,48 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 
+from specsia_build import png
 from specsia_build.characters.character import Entry
-from specsia_build.characters.survey import CharacterFacts, unread
+from specsia_build.characters.colour import one_colour
+from specsia_build.characters.read import read_character
+from specsia_build.characters.survey import CharacterFacts, facts_of, unread
 from specsia_build.config import BuildConfig
-from specsia_build.errors import MOST_WARNED, brief
+from specsia_build.errors import MOST_WARNED, CharacterError, brief
+from specsia_build.frame import normalise, view_cameras
 from specsia_build.memory import memory_bytes
 from specsia_build.pipeline.executors import Lost, Needs, local_executor
 from specsia_build.pipeline.progress import Progress
 from specsia_build.pipeline.warm import compile_once
-from specsia_build.stages.first_view import surveyed
+from specsia_build.rendering.fast.renderer import FastRenderer
+from specsia_build.rendering.mesh import compacted
 
 PAGE = 50
-"""Characters that are told together while others are still read."""
+"""Characters that are listed together while others are still read."""
+
+SIZE, VIEWS = 256, 10
+"""Pixels on a side of the picture, and the views that no edge may cut."""
+
+
+def surveyed(entry: Entry, *, pictured: bool) -> tuple[CharacterFacts, bytes]:
+    """Read a character and draw its view 0.
+
+    Returns:
+        What it is like, or why it cannot be read; and view 0 as PNG, RGBA, without a contour, empty unless `pictured`.
+    """
+    try:
+        character = read_character(entry)
+        mesh, cameras = compacted(character.mesh), view_cameras(VIEWS, SIZE)
+        placed = normalise(mesh.vertices, cameras, 1)
+        front = next(iter(FastRenderer().render(mesh.with_vertices(placed.apply(mesh.vertices)), cameras[:1])))
+    except CharacterError as error:
+        return unread(entry, str(error)), b""
+    doubts = tuple(one_colour(character, front.color, front.coverage))
+    character = replace(
+        character,
+        warnings=(*character.warnings, *(doubt.sentence for doubt in doubts)),
+        doubts=(*character.doubts, *doubts),
+    )
+    return facts_of(character), png.encode(front.color) if pictured else b""
 
 
 def survey_all(
@@ -28,16 +58,16 @@ def survey_all(
     pictured: bool = False,
     told: Callable[[Sequence[CharacterFacts]], None] = lambda _: None,
 ) -> tuple[list[CharacterFacts], list[bytes]]:
-    """What each character is, or why it cannot be read, and its picture, in the order of `entries`; see `surveyed`.
+    """Facts and pictures of characters in the order of `entries`; see `surveyed`.
 
-    Of procedural ones, which are written where they are read, no more are there at once than workers.
+    Procedural characters are removed once they were read, so that there are no more of them than workers.
 
     Args:
         entries: of a source.
         config: whose workers, time limit and memory are used.
         progress: where the bar goes.
         pictured: whether pictures are wanted.
-        told: given the next ones in their order, `PAGE` at a time and the rest at the end.
+        told: called with the next facts in their order, `PAGE` at a time and the rest at the end.
     """
     found: dict[int, CharacterFacts] = {}
     pictures = [b""] * len(entries)

@@ -32,8 +32,7 @@ from specsia_build.files.records import read_json
 from specsia_build.files.writing import sync, writing
 from specsia_build.stages import project, render
 from specsia_build.stages.artefact import canonical_json, file_digest, sha256
-from specsia_build.stages.members import Member
-from specsia_build.stages.shards import Made, MakeShards, ShardTask
+from specsia_build.stages.rows import Made, MakeShards, Member, ShardTask
 from specsia_build.stages.stage import CharacterStage, Stage
 
 STAGE = Stage("pack", 4, earlier=(render.STAGE, project.STAGE))

@@ -9,7 +9,7 @@ from PIL import Image
 from specsia_build.characters.character import Entry
 from specsia_build.characters.read import read_character
 from specsia_build.characters.survey import CharacterFacts, PartFacts, facts_of
-from specsia_build.stages.first_view import surveyed
+from specsia_build.pipeline.survey import surveyed
 
 
 def test_the_facts_of_a_character(tmp_path: Path) -> None:

@@ -24,9 +24,8 @@ from specsia_build.dataset.verify.report import Report
 from specsia_build.rendering.mesh import Mesh
 from specsia_build.stages import pack, project, reconstruct, render
 from specsia_build.stages.artefact import Artefact, seal, sha256
-from specsia_build.stages.members import member
 from specsia_build.stages.mesh_files import mesh_to_files
-from specsia_build.stages.shards import made_here
+from specsia_build.stages.rows import made_here, member
 from specsia_build.stages.stage import Earlier, EarlierMeta, Job, Stopwatch
 
 StoredRow = dict[str, Any]

@@ -18,7 +18,7 @@ from specsia_build.pipeline.plan import open_run
 from specsia_build.pipeline.store import write_artefact
 from specsia_build.pool import never
 from specsia_build.stages import pack, project, render
-from specsia_build.stages.shards import made_here
+from specsia_build.stages.rows import made_here
 from tests.stages.test_pack import Store, plan_of, sums
 
 IDS = [str(number) for number in range(12)]

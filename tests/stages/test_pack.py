@@ -21,8 +21,7 @@ from specsia_build.dataset.reading import open_dataset
 from specsia_build.errors import SpecsiaError
 from specsia_build.stages import pack, render
 from specsia_build.stages.artefact import Artefact, seal
-from specsia_build.stages.members import member
-from specsia_build.stages.shards import made_here
+from specsia_build.stages.rows import made_here, member
 from specsia_build.stages.stage import CharacterStage, Earlier, EarlierMeta
 
 VIEWS = 2

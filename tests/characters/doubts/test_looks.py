@@ -11,7 +11,7 @@ from PIL import Image
 from specsia_build.characters.character import Entry
 from specsia_build.characters.doubts.looks import plain_colour
 from specsia_build.characters.survey import CharacterFacts
-from specsia_build.stages.first_view import surveyed
+from specsia_build.pipeline.survey import surveyed
 
 TETRAHEDRON = (
     "v 0 0 0\nv 1 0 0\nv 0 2 0\nv 0 0 1\nvt 0 0\nvt 1 0\nvt 0 1\n"
