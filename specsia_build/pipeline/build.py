@@ -67,7 +67,7 @@ def build(
     with (
         locked(layout),
         open_executor(config, layout, progress.say) as execute,
-        open_run(config, layout, writes=True, say=progress.say) as run,
+        open_run(config, layout, writes=True) as run,
     ):
         for folder in layout.written:
             sweep(folder)

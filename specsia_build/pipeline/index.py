@@ -9,7 +9,7 @@ import os
 import sqlite3
 import time
 import zlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -141,36 +141,32 @@ class Index:
 
 
 @contextmanager
-def open_index(layout: RunLayout, *, writes: bool, say: Callable[[str], None] | None = None) -> Iterator[Index]:
-    """The cache of a run; what is learnt is kept if it `writes`, as only who holds the run's lock may.
+def open_index(layout: RunLayout, *, writes: bool) -> Iterator[Index]:
+    """Open the cache of a run; what is learnt is kept if it `writes`, as only who holds the run's lock may.
 
-    `say` is told where the file cannot be used, so that everything is read anew.
+    A cache that is damaged or of another version is begun anew; without one that can be used all is read from files.
     """
-    path, table = layout.index, None
-    try:
-        if writes:
-            path.parent.mkdir(parents=True, exist_ok=True)
-        if writes or path.is_file():
-            table = _table(path, writes)
-    except (sqlite3.Error, OSError) as error:
-        # One that is busy is sound.
-        if writes and not isinstance(error, sqlite3.OperationalError):
-            with suppress(sqlite3.Error, OSError):
-                path.unlink(missing_ok=True)
-                table = _table(path, writes)
-        if table is None and say is not None:
-            say(f"{path} cannot be used ({error}): the artefacts themselves are read, which takes longer")
-    with closing(table or _table(None, True)) as opened:
+    table = _table(layout.index, writes)
+    if table is None and writes:
+        with suppress(OSError):
+            layout.index.unlink(missing_ok=True)
+        table = _table(layout.index, writes)
+    with closing(table or sqlite3.connect(":memory:")) as opened:
+        if table is None:
+            opened.execute(_TABLE)
         index = Index(layout, opened, learns=writes or table is None)
         yield index
         index.save()
 
 
-def _table(path: Path | None, writes: bool) -> sqlite3.Connection:
-    """The table of a file, or of nothing but memory."""
-    name = ":memory:" if path is None else f"{path.absolute().as_uri()}?mode={'rwc' if writes else 'ro'}"
-    table = sqlite3.connect(name, uri=path is not None, timeout=_PATIENCE_SECONDS)
+def _table(path: Path, writes: bool) -> sqlite3.Connection | None:
+    """The table of a file, None where it cannot be used."""
+    table = None
     try:
+        if writes:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        name = f"{path.absolute().as_uri()}?mode={'rwc' if writes else 'ro'}"
+        table = sqlite3.connect(name, uri=True, timeout=_PATIENCE_SECONDS)
         table.execute("PRAGMA synchronous = OFF")
         table.execute("PRAGMA cache_spill = OFF")
         (version,) = table.execute("PRAGMA user_version").fetchone()
@@ -181,7 +177,8 @@ def _table(path: Path | None, writes: bool) -> sqlite3.Connection:
             table.execute(f"PRAGMA user_version = {VERSION}")
             table.commit()
         table.execute("SELECT 1 FROM known LIMIT 1")
-    except BaseException:
-        table.close()
-        raise
+    except (sqlite3.Error, OSError):
+        if table is not None:
+            table.close()
+        return None
     return table

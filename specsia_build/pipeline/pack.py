@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import TypeAlias
 
 from specsia_build.config import DRAVIE, NONE, backend_name
 from specsia_build.dataset import parquet, splits
@@ -20,7 +20,7 @@ from specsia_build.pipeline.failures import Failure, counted
 from specsia_build.pipeline.folder import remove_artefacts
 from specsia_build.pipeline.layout import RunLayout
 from specsia_build.pipeline.loop import Build
-from specsia_build.pipeline.plan import Run, Standing, Step, backend_of, packs, read_by_pack
+from specsia_build.pipeline.plan import DONE, Run, Standing, Step, backend_of, name_of, packs, read_by_pack
 from specsia_build.pipeline.progress import StageSummary, named
 from specsia_build.pipeline.recipes import finish_recipe, part_tasks, recipe_folder, write_parts
 from specsia_build.pipeline.store import DamagedError, read_artefact
@@ -35,90 +35,69 @@ from specsia_build.stages.clips import motions
 from specsia_build.stages.rows import Made, MakeShards, ShardTask, make_shard
 from specsia_build.stages.stage import CharacterStage, Earlier, Stopwatch
 
-Which: TypeAlias = tuple[CharacterStage, str | None, str]
-"""Stage, backend's name and key of an artefact."""
-
 
 def finish(build: Build) -> BuildSummary:
     """Pack what a build made, and remove its artefacts where `keep` says so.
 
+    Artefacts that turn out damaged are made again, once.
+
     Raises:
         SpecsiaError: if something cannot be written, or what was packed does not read as it was written.
     """
-    summary = _pack_dataset(build) if build.config.clips is None else _pack_clips(build)
+    try:
+        summary = _pack_all(build)
+    except DamagedError:
+        build.make_again(_damaged(build), build.run.steps)
+        summary = _pack_all(build)
     if build.config.keep != NONE or summary.stopped is not None:
         return summary
     _check_packed(build)
     return replace(summary, freed=remove_artefacts(build.layout) + sum(map(withdraw, build.entries)))
 
 
-@dataclass(frozen=True)
-class Inputs:
-    """What pack, or a recipe, reads of a run: artefacts of some stages."""
+def _pack_all(build: Build) -> BuildSummary:
+    return _pack_dataset(build) if build.config.clips is None else _pack_clips(build)
 
-    layout: RunLayout
-    stages: Sequence[CharacterStage]
 
-    def load(self, key: str, name: str | None) -> Earlier:
-        """Artefacts of a character or clip, and of what the backend of a name made of it."""
-        return {stage: read_artefact(self.layout.artefact(stage, name, key), key) for stage in self.stages}
-
-    def damaged(self, keys: Iterable[str], name: str | None) -> Iterator[Which]:
-        """Artefacts of some characters or clips that cannot be read."""
-        for key in keys:
-            for stage in self.stages:
+def _damaged(build: Build) -> dict[Step, set[str]]:
+    """Keys of damaged artefacts, by step; every artefact is read."""
+    damaged: dict[Step, set[str]] = {}
+    for entry in build.entries:
+        states = build.standing(entry).states
+        for step in build.run.steps:
+            name = name_of(step)
+            for key in (key for key, state in states[name].items() if state == DONE):
                 try:
-                    read_artefact(self.layout.artefact(stage, name, key), key)
+                    read_artefact(build.layout.artefact(step[0], name[1], key), key)
                 except DamagedError:
-                    yield stage, name if stage.per_backend else None, key
+                    damaged.setdefault(step, set()).add(key)
+    return damaged
 
 
-class DamagedInputs(SpecsiaError):
-    """Artefacts that are to be packed and cannot be read; `which` are all of them."""
-
-    def __init__(self, which: Sequence[Which]) -> None:
-        names = some(sorted({f"{stage.name}/{key}" for stage, _, key in which}))
-        super().__init__(f"these artefacts are damaged: {names}; look after the disk, and give the same command again")
-        self.which = which
-
-
-def _make(item: tuple[Inputs, ShardTask]) -> Made | tuple[Which, ...]:
-    """Make a shard; gives the damaged artefacts, if it could not be made for that."""
-    inputs, task = item
-    try:
-        return make_shard(task, inputs.load)
-    except DamagedError:
-        if damaged := tuple(inputs.damaged(task.members, task.backend)):
-            return damaged
-        raise
+def _load(layout: RunLayout, stages: Sequence[CharacterStage], key: str, name: str) -> Earlier:
+    """Read the artefacts of a character or clip, and of what the backend of a name made of it."""
+    return {stage: read_artefact(layout.artefact(stage, name, key), key) for stage in stages}
 
 
 def makes_shards(run: Run, execute: Executor, advance: Callable[[int], None]) -> MakeShards:
-    """Makes the shards of a run's dataset by workers, or here where they are few.
+    """Return a function that makes the shards of a run's dataset by workers, or here where they are few.
 
-    It raises `DamagedInputs` once nothing is left to be made but what rests on damaged artefacts, and a SpecsiaError
-    where a worker is lost. `advance` is told the number of characters as they are packed.
+    It raises `DamagedError` for a damaged artefact, and a SpecsiaError where a worker is lost. `advance` is called with
+    the number of characters as they are packed.
     """
-    inputs = Inputs(run.layout, read_by_pack(run.config))
+    make_one = partial(make_shard, load=partial(_load, run.layout, read_by_pack(run.config)))
 
     def make(tasks: Sequence[ShardTask]) -> Generator[tuple[int, Made], None, None]:
-        items = [(inputs, task) for task in tasks]
         # One process packs a shard or less before others have begun.
         few = sum(task.bytes for task in tasks) <= parquet.SHARD_BYTES
         needs = Needs(run.config.timeout * max((len(task.members) for task in tasks), default=1))
-        damaged: list[Which] = []
-        here = ((number, _make(item)) for number, item in enumerate(items))
-        with closing(here if few else execute(_make, items, needs)) as results:
+        here = ((number, make_one(task)) for number, task in enumerate(tasks))
+        with closing(here if few else execute(make_one, tasks, needs)) as results:
             for number, made in results:
                 advance(len(tasks[number].members))
                 if isinstance(made, Lost):
                     raise SpecsiaError(f"{tasks[number].path.name} was not packed: {made.reason}")
-                if not isinstance(made, Made):
-                    damaged += made
-                elif not damaged:
-                    yield number, made
-        if damaged:
-            raise DamagedInputs(damaged)
+                yield number, made
 
     return make
 
@@ -164,23 +143,6 @@ def empty_splits(standings: Mapping[str, Standing], planned: Mapping[str, str]) 
     return tuple(splits.empty_notes(planned, packed))
 
 
-def _pack_dataset(build: Build) -> BuildSummary:
-    """Pack a dataset, unless too much failed or is missing; artefacts that turn out damaged are made again."""
-    try:
-        return _pack(build)
-    except DamagedInputs as error:
-        _make_again(build, error.which)
-    return _pack(build)
-
-
-def _make_again(build: Build, which: Sequence[Which]) -> None:
-    specs = {backend_name(spec): spec for spec in build.config.backends}
-    damaged: dict[Step, set[str]] = {}
-    for stage, name, key in which:
-        damaged.setdefault((stage, None if name is None else specs[name]), set()).add(key)
-    build.make_again(damaged, build.run.steps)
-
-
 def _missed(build: Build, waiting: Iterable[str], name: str | None, failures: Iterable[Failure]) -> str | None:
     """Why nothing is packed of a backend while some of what waits for an earlier stage did not fail."""
     excused = {failure.key for failure in failures if failure.backend in (None, name)}
@@ -192,7 +154,8 @@ def _missed(build: Build, waiting: Iterable[str], name: str | None, failures: It
     )
 
 
-def _pack(build: Build) -> BuildSummary:
+def _pack_dataset(build: Build) -> BuildSummary:
+    """Pack a dataset, unless too much failed or is missing."""
     start = time.perf_counter()
     layout, failures = build.layout, build.failures_before()
     for name in build.run.backends:
@@ -272,28 +235,18 @@ def _pack_clips(build: Build) -> BuildSummary:
 def _write_recipe(build: Build, recipe: Recipe) -> str | None:
     """Write the parts of a recipe; returns what could not be written and why."""
     start = time.perf_counter()
-    written = 0
-    for last in (False, True):
-        failures = build.failures_before()
-        tasks, waiting = part_tasks(recipe, build.run, build.entries, build.characters.splits)
-        for name, keys in waiting.items():
-            if (missed := _missed(build, keys, name, failures)) is not None:
-                return missed
-        outcome = write_parts(tasks, build.config, build.execute, build.progress)
-        written += outcome.made
-        if not outcome.damaged:
-            break
-        read = [(Inputs(build.layout, part.stages), part) for part in outcome.damaged]
-        which = [one for inputs, part in read for one in inputs.damaged(part.record.clips, part.backend)]
-        if last:
-            raise DamagedInputs(which)
-        _make_again(build, which)
+    failures = build.failures_before()
+    tasks, waiting = part_tasks(recipe, build.run, build.entries, build.characters.splits)
+    for name, keys in waiting.items():
+        if (missed := _missed(build, keys, name, failures)) is not None:
+            return missed
+    outcome = write_parts(tasks, build.config, build.execute, build.progress)
     for character, reasons in outcome.left_out.items():
         build.record.warn(character, reasons)
     facts = build.characters.source, len(build.entries), failures
     count = finish_recipe(recipe, tasks, build.config, facts, build.progress)
     seconds = time.perf_counter() - start
-    done = StageSummary(recipe.name, None, written, count - written, len(outcome.faults), seconds)
+    done = StageSummary(recipe.name, None, outcome.made, count - outcome.made, len(outcome.faults), seconds)
     build.progress.stage_done(done)
     build.summary = replace(build.summary, recipes={**(build.summary.recipes or {}), recipe.name: count})
     if outcome.faults:

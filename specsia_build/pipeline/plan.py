@@ -57,11 +57,9 @@ class Run:
 
 
 @contextmanager
-def open_run(
-    config: BuildConfig, layout: RunLayout, *, writes: bool = False, say: Callable[[str], None] | None = None
-) -> Iterator[Run]:
-    """A run with its index open; see `open_index`."""
-    with open_index(layout, writes=writes, say=say) as index:
+def open_run(config: BuildConfig, layout: RunLayout, *, writes: bool = False) -> Iterator[Run]:
+    """Open a run and its index; see `open_index`."""
+    with open_index(layout, writes=writes) as index:
         yield Run(config, layout, index)
 
 

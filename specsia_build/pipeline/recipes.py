@@ -27,8 +27,8 @@ from specsia_build.stages.clips import draw, move
 from specsia_build.stages.pack import made_with
 from specsia_build.stages.stage import CharacterStage, Meta
 
-DAMAGED, LEFT_OUT, FAULT = "damaged", "left out", "fault"
-"""Why a part was not written: an artefact does not read, the clip does not lend itself to it, or the recipe failed."""
+LEFT_OUT, FAULT = "left out", "fault"
+"""Why a part was not written: the clip does not lend itself to it, or the recipe failed."""
 
 
 @dataclass(frozen=True)
@@ -93,34 +93,31 @@ class Outcome:
 
     Attributes:
         made: how many were written now.
-        damaged: parts that were not, since artefacts do not read.
         left_out: by character why there is nothing of one.
         faults: sentences about parts that the recipe failed to write.
     """
 
     made: int = 0
-    damaged: list[PartTask] = field(default_factory=list)
     left_out: dict[str, list[str]] = field(default_factory=dict)
     faults: list[str] = field(default_factory=list)
 
 
 def write_part(task: PartTask) -> tuple[str, str] | None:
-    """Write one part; gives a kind of trouble (`DAMAGED`, `LEFT_OUT` or `FAULT`) and its sentence, if it has any.
+    """Write one part; returns None, or `LEFT_OUT` or `FAULT` with a sentence.
 
     Raises:
         WriteError: if it cannot be written, as the next part would fail likewise.
+        DamagedError: if an artefact is damaged.
     """
     recipe = load_recipe(task.recipe)
     record = task.record
     part = Part(record.key, record.character, record.split, task.options, record.clips, task.load)
     try:
         folders.place(task.folder, task.key, partial(recipe.write, part), task.on_record)
-    except DamagedError as error:
-        return DAMAGED, str(error)
     except CharacterError as error:
         folders.remove_part(task.folder, task.key)
         return LEFT_OUT, str(error)
-    except WriteError:
+    except (WriteError, DamagedError):
         raise
     except UsageError as error:
         return FAULT, str(error)
@@ -145,8 +142,6 @@ def write_parts(tasks: Sequence[PartTask], config: BuildConfig, execute: Executo
                 trouble = FAULT, f"{task.recipe} of {task.key} was lost: {trouble.reason}"
             if trouble is None:
                 found.made += 1
-            elif trouble[0] == DAMAGED:
-                found.damaged.append(task)
             elif trouble[0] == FAULT:
                 found.faults.append(trouble[1])
             else:
