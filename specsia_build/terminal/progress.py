@@ -6,7 +6,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from specsia_build.terminal.layout import Table, sayable
 from specsia_build.terminal.screen import above, console_of, is_plain, say, show, style_of
@@ -89,7 +89,7 @@ class Bar:
         if self._live is None:
             say(", ".join(filter(None, [f"{self._label}: {self.amount()}", self._note])))
         else:
-            fields = {"mark": mark, "amount": self.amount(), "note": self._note}
+            fields: dict[str, Any] = {"mark": mark, "amount": self.amount(), "note": self._note}
             self._live.update(self._task, completed=self.kept + self.done, total=self.total, **fields)
 
 

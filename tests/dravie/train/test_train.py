@@ -316,7 +316,7 @@ def test_a_training_that_is_told_to_stop_keeps_the_step_it_is_at(
 
     run = tmp_path / "run"
     options = ("--out", run, "--preset", "tiny", "--steps", "10", "--set", "batch=4", "--device", "cpu")
-    with monkeypatch.context() as patched, stoppable(1):
+    with monkeypatch.context() as patched, stoppable():
         patched.setattr(module, "training_step", step)
         ran = _cli("train", dataset, *options)
     goes_on = "the same command with --resume goes on from the last checkpoint"
