@@ -11,14 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from specsia_build.cli.command import FILE, command, is_document, json_option, tell
+from specsia_build.cli.command import FILE, command, json_option, tell
 from specsia_build.config import BuildConfig
 from specsia_build.errors import UsageError, plural, some
 from specsia_build.files.writing import write_bytes
 from specsia_build.memory import MEMORY
 from specsia_build.ownership import refuse_foreign_file
 from specsia_build.terminal.layout import Table, folded
-from specsia_build.terminal.progress import show_above
 
 if TYPE_CHECKING:
     from specsia_build.characters.survey import CharacterFacts
@@ -63,15 +62,14 @@ def characters(source: str, parts: str | None, suggest: Path | None, pictures: P
             if not opened.entries:
                 raise UsageError(f"{opened.name} holds no character '{parts}': `specsia characters` lists their ids")
         opened = replace(opened, entries=opened.entries[: config.limit])
-        told = {} if is_document() or parts is not None else {"told": _show}
-        facts, views = survey_all(opened.entries, config, Progress(), pictured=pictures is not None, **told)
+        facts, views = survey_all(opened.entries, config, Progress(), pictured=pictures is not None)
         sound = {one.id for one in facts if one.problem is None}
         doubles = same_files(entry for entry in opened.entries if entry.id in sound)
         alike = same_shapes(opened.entries, [one.shape for one in facts])
         suggested = None if suggest is None else suggested_manifest(opened, facts, suggest, [*alike, *doubles])
     notes = [*opened.notes, *_notes(facts, doubles, alike)] if parts is None else []
     document = {"source": opened.name, "kind": opened.kind, "characters": [asdict(f) for f in facts], "notes": notes}
-    lines: list[str | Table] = [*_lines(facts, notes)] if parts is None else _part_lines(facts[0])
+    lines: list[str | Table] = [*_table(facts), *_lines(facts, notes)] if parts is None else _part_lines(facts[0])
     if suggest is not None and suggested is not None:
         write_bytes(suggest, suggested)
         count = suggested.count(b"\n")
@@ -101,8 +99,8 @@ def _part_lines(facts: CharacterFacts) -> list[str | Table]:
     return [*lines, f"{plural(len(rows), 'part')} of {facts.id}; sizes are in its height"]
 
 
-def _show(facts: Sequence[CharacterFacts]) -> None:
-    """Show the next characters of a source, while others are still read."""
+def _table(facts: Sequence[CharacterFacts]) -> list[Table]:
+    """Table of the characters that can be read."""
     head = ("id", "format", "vertices", "triangles", "textures", "front", "rig")
     rows = [
         (
@@ -117,8 +115,7 @@ def _show(facts: Sequence[CharacterFacts]) -> None:
         for one in facts
         if one.problem is None
     ]
-    if rows:
-        show_above(Table(head, rows, right=(2, 3)))
+    return [Table(head, rows, right=(2, 3))] if rows else []
 
 
 def _notes(

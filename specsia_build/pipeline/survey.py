@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -20,9 +20,6 @@ from specsia_build.pipeline.progress import Progress
 from specsia_build.pipeline.warm import compile_once
 from specsia_build.rendering.fast.renderer import FastRenderer
 from specsia_build.rendering.mesh import compacted
-
-PAGE = 50
-"""Characters that are listed together while others are still read."""
 
 SIZE, VIEWS = 256, 10
 """Pixels on a side of the picture, and the views that no edge may cut."""
@@ -51,12 +48,7 @@ def surveyed(entry: Entry, *, pictured: bool) -> tuple[CharacterFacts, bytes]:
 
 
 def survey_all(
-    entries: Sequence[Entry],
-    config: BuildConfig,
-    progress: Progress,
-    *,
-    pictured: bool = False,
-    told: Callable[[Sequence[CharacterFacts]], None] = lambda _: None,
+    entries: Sequence[Entry], config: BuildConfig, progress: Progress, *, pictured: bool = False
 ) -> tuple[list[CharacterFacts], list[bytes]]:
     """Facts and pictures of characters in the order of `entries`; see `surveyed`.
 
@@ -67,11 +59,9 @@ def survey_all(
         config: whose workers, time limit and memory are used.
         progress: where the bar goes.
         pictured: whether pictures are wanted.
-        told: called with the next facts in their order, `PAGE` at a time and the rest at the end.
     """
     found: dict[int, CharacterFacts] = {}
     pictures = [b""] * len(entries)
-    shown = 0
     compile_once(config, (), entries, progress)
     needs = Needs(config.timeout, memory=memory_bytes(config.memory))
     with progress.bar("characters", len(entries)) as advance:
@@ -81,9 +71,6 @@ def survey_all(
             found[index] = replace(facts, warnings=warnings, problem=facts.problem and brief(facts.problem))
             withdraw(entries[index])
             advance(1)
-            while (page := range(shown, min(shown + PAGE, len(entries)))) and all(i in found for i in page):
-                told([found[i] for i in page])
-                shown = page.stop
     return [found[index] for index in range(len(entries))], pictures
 
 

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from specsia_build.terminal.layout import Table, sayable
-from specsia_build.terminal.screen import above, console_of, is_plain, say, show, style_of
+from specsia_build.terminal.layout import sayable
+from specsia_build.terminal.screen import above, console_of, is_plain, say, style_of
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -148,16 +148,6 @@ def bar(name: str, total: int | None, unit: str, backend: str = "", kept: int = 
     yield found
     # A stage that was broken off is not done.
     found.end()
-
-
-def show_above(*lines: str | Table) -> None:
-    """Print results above what moves."""
-    live = _live[-1] if _live else None
-    if live is not None:
-        live.stop()
-    show(*lines)
-    if live is not None:
-        live.start()
 
 
 def amount(count: float, unit: str) -> str:
