@@ -13,11 +13,12 @@ import numpy as np
 import scipy
 from numpy.typing import NDArray
 
-from specsia_build.animation.closest import nearest_on
 from specsia_build.animation.motion import Poses, poses
 from specsia_build.animation.rig import Morph, Rig
 from specsia_build.errors import CharacterError
 from specsia_build.rendering.mesh import Mesh, doubled_areas
+
+Array = NDArray[np.float64]
 
 FARTHEST = 0.05
 """Distance of a match, as a share of the diagonal of the character's box."""
@@ -26,25 +27,32 @@ WIDEST_DEGREES = 30.0
 """Angle between the normals of a match."""
 
 INFLUENCES = 8
-"""Slots that a vertex hangs on at most."""
+"""Nodes that a vertex hangs on at most."""
 
 SMALLEST_WEIGHT = 1e-3
 """What is filled in below this is left out."""
 
-ALIKE = 1e-4
-"""How far the matrices at rest of two slots of one node may differ, in the frame's units, to be one."""
-
 FLATTEST = 1e-3
-"""Of the smallest stretch of a slot by its largest, from which it has a place in the frame."""
-
-MOST_STRETCH = 2.0
-"""Of the largest stretch of the blended slots of a vertex by its smallest, at rest, to be undone."""
+"""Smallest stretch of a node by its largest, below which it has no place in the frame."""
 
 MOST_OFF = 0.01
 """How far a mesh may stand from where its rig has it, as a share of its largest extent."""
 
 COLUMNS = 32
-"""Slots filled in at once."""
+"""Nodes filled in at once."""
+
+
+SPACING = 0.006
+"""Between samples of a face, as a share of the surface's diagonal; corners of faces are samples too."""
+
+MOST_SAMPLES = 400_000
+"""Of a whole surface, besides its corners."""
+
+NEAREST = 24
+"""Samples that are compared for each vertex."""
+
+TURN = 0.02
+"""What a sample loses by turning away, as a share of the surface's diagonal for each unit of 1 - cosine."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +73,10 @@ class Carried:
 
 
 def carried(mesh: Mesh, rig: Rig, onto: Mesh, stands: Poses | None = None) -> tuple[Rig, Carried]:
-    """The rig of a character for a reconstruction of it.
+    """Carry the rig of a character over to a reconstruction of it.
+
+    Each vertex of the reconstruction takes weights of nodes, which move it from where it stands as they move from
+    there themselves: the pose in which the character stands is the reconstruction's bind pose.
 
     Args:
         mesh: the character as it stands.
@@ -74,8 +85,7 @@ def carried(mesh: Mesh, rig: Rig, onto: Mesh, stands: Poses | None = None) -> tu
         stands: how the skeleton stands in `mesh`, the first of some poses; at rest by default.
 
     Returns:
-        The rig of the vertices of `onto`, which has them where they are as the character stands, and how it was come
-        by.
+        The rig of the vertices of `onto`, which has them where they are as the character stands, and how well it fits.
 
     Raises:
         CharacterError: if nothing of the character has a surface and a place to hang on, or `mesh` does not stand so.
@@ -87,16 +97,19 @@ def carried(mesh: Mesh, rig: Rig, onto: Mesh, stands: Poses | None = None) -> tu
         raise CharacterError(
             "it does not stand as its skeleton does, so that its reconstruction cannot move with it: leave out 'pose'"
         )
-    aligned, hangs = _aligned(rig, stands.worlds[0])
+    nodes, binds, weights = _of_nodes(rig, stands.worlds[0])
+    hangs = np.diff(weights.indptr) > 0
     source = mesh.of_faces(np.asarray(hangs[mesh.faces].all(axis=1)))
-    found = nearest_on(source, onto)
-    if found is None:
+    nearest = _nearest_on(source, onto)
+    if nearest is None:
         raise CharacterError("its surface at rest is empty, so that a reconstruction cannot take its weights")
     diagonal = float(np.linalg.norm(np.subtract(*source.bounds())))
-    matched = (found.distance <= FARTHEST * diagonal) & (found.agreement >= np.cos(np.deg2rad(WIDEST_DEGREES)))
-    rows = np.repeat(np.arange(len(onto.vertices)), 3)
+    matched = (nearest.distance <= FARTHEST * diagonal) & (nearest.agreement >= np.cos(np.deg2rad(WIDEST_DEGREES)))
     points = scipy.sparse.csr_array(
-        (found.barycentric.ravel(), (rows, source.faces[found.face].ravel())),
+        (
+            nearest.barycentric.ravel(),
+            (np.repeat(np.arange(len(onto.vertices)), 3), source.faces[nearest.face].ravel()),
+        ),
         shape=(len(onto.vertices), len(mesh.vertices)),
     )
     links = _links(onto)
@@ -105,9 +118,17 @@ def carried(mesh: Mesh, rig: Rig, onto: Mesh, stands: Poses | None = None) -> tu
     drawn[onto.faces] = True
     with_match = np.bincount(piece, matched & drawn, pieces) > 0
     unknown = ~matched & with_match[piece]
-    slots, weights = _most(_filled_in(points @ _matrix(aligned), links, unknown))
-    new = replace(aligned, points=onto.vertices, slots=slots, weights=weights, morphs=())
-    new = _at_rest(replace(new, morphs=_morphs(aligned, points, matched)), onto, matched, stands)
+    slots, values = _most(_filled_in(points @ weights, links, unknown))
+    morphs = _morphs(rig, stands, points, matched)
+    new = replace(
+        rig,
+        points=_without(morphs, stands, onto.vertices),
+        slots=slots,
+        weights=values,
+        nodes=nodes,
+        inverse_binds=binds,
+        morphs=morphs,
+    )
     area = _vertex_areas(onto)
     share = float(area[matched].sum() / area.sum()) if area.any() else 0.0
     lonely = len(np.unique(piece[drawn & ~with_match[piece]]))
@@ -120,79 +141,50 @@ def carried(mesh: Mesh, rig: Rig, onto: Mesh, stands: Poses | None = None) -> tu
     return new, Carried(share, int((unknown & drawn).sum()), lonely, warnings)
 
 
-def _aligned(rig: Rig, worlds: NDArray[np.float64]) -> tuple[Rig, NDArray[np.bool_]]:
-    """The rig with points in the frame, at rest up to turns between its own joints, and which vertices (V,) hang on it.
+def _of_nodes(rig: Rig, worlds: Array) -> tuple[NDArray[np.int32], Array, scipy.sparse.csr_array]:
+    """The nodes (P,) that vertices hang on, what takes the frame to each as it stands, (P, 4, 4), and weights (V, P).
 
-    Slots whose points share a space keep sharing one. Slots of one node that do the same become one, so that weights
-    of several skins mix. What is flat at rest has no place in the frame and is left out.
+    However many skins bind a node, it moves what stands in the frame in one way. What is flat as it stands has no
+    place in the frame and is left out.
     """
-    nodes, binds, number = _merged(rig.nodes, rig.inverse_binds)
-    rest = _square(replace(rig, nodes=nodes, inverse_binds=binds).matrices(worlds))
-    solid = _solid(rest[:, :3, :3])
-    weights = np.where(solid[number[rig.slots]], rig.weights, np.float32(0))
+    nodes = np.unique(rig.nodes).astype(np.int32)
+    to_frame = rig.placement @ worlds[nodes]
+    stretch = np.linalg.svd(to_frame[:, :3, :3], compute_uv=False)
+    solid = stretch[:, 2] > FLATTEST * stretch[:, 0]
+    column = np.searchsorted(nodes, rig.nodes)[rig.slots]
+    values = np.where(solid[column], rig.weights, np.float32(0)).astype(np.float64)
+    rows = np.repeat(np.arange(len(values)), values.shape[1])
+    weights = scipy.sparse.csr_array((values.ravel(), (rows, column.ravel())), shape=(len(values), len(nodes)))
+    weights.eliminate_zeros()
     total = weights.sum(axis=1)
-    hangs = total > 0
-    weights = np.divide(weights, total[:, None], out=np.zeros_like(weights), where=hangs[:, None])
-    slots = number[rig.slots].astype(np.int32)
-    lean = replace(rig, nodes=nodes, inverse_binds=binds, slots=slots, weights=weights)
-    matrix = _matrix(lean)
-    _, space = scipy.sparse.csgraph.connected_components(matrix.T @ matrix, directed=False)
-    leading = _leading(space, np.where(solid, np.asarray(matrix.sum(axis=0)), -1.0))
-    to_frame = np.where(solid[leading][:, None, None], rest[leading], np.eye(4))
-    binds = binds @ np.linalg.inv(to_frame)
-    first = slots[np.arange(len(slots)), weights.argmax(axis=1)]
-    morphs = tuple(
-        replace(morph, offsets=np.einsum("vij,vj->vi", to_frame[first[morph.vertices], :3, :3], morph.offsets))
-        for morph in rig.morphs
-    )
-    nodes, binds, number = _merged(nodes, binds, rest @ np.linalg.inv(to_frame))
-    return replace(lean, nodes=nodes, inverse_binds=binds, slots=number[slots].astype(np.int32), morphs=morphs), hangs
+    scale = np.divide(1.0, total, out=np.zeros_like(total), where=total > 0)
+    binds = np.linalg.inv(np.where(solid[:, None, None], to_frame, np.eye(4)))
+    return nodes, binds, scipy.sparse.csr_array(weights * scale[:, None])
 
 
-def _merged(
-    nodes: NDArray[np.int32], binds: NDArray[np.float64], rest: NDArray[np.float64] | None = None
-) -> tuple[NDArray[np.int32], NDArray[np.float64], NDArray[np.intp]]:
-    """Slots that do the same as one: nodes, inverse binds, and the number (P,) of what each slot became."""
-    kept: list[int] = []
-    of: dict[int, list[int]] = {}
-    number = np.zeros(len(nodes), np.intp)
-    for slot, node in enumerate(nodes.tolist()):
-        for k in of.setdefault(node, []):
-            other = kept[k]
-            if np.array_equal(binds[slot], binds[other]) or (
-                rest is not None and np.abs(rest[slot] - rest[other]).max() <= ALIKE
-            ):
-                number[slot] = k
-                break
-        else:
-            number[slot] = len(kept)
-            of[node].append(len(kept))
-            kept.append(slot)
-    return nodes[kept], binds[kept], number
+def _morphs(rig: Rig, stands: Poses, points: scipy.sparse.csr_array, matched: NDArray[np.bool_]) -> tuple[Morph, ...]:
+    """The morphs of a rig at matched points of its surface, as the character stands."""
+    if not rig.morphs:
+        return ()
+    linear, found = rig.blended(stands.worlds[0]), []
+    for morph in rig.morphs:
+        offsets = np.zeros((points.shape[1], 3))
+        np.add.at(offsets, morph.vertices, np.einsum("vij,vj->vi", linear[morph.vertices], morph.offsets))
+        there = (points @ offsets).astype(np.float32)
+        vertices = np.flatnonzero(matched & there.any(axis=1)).astype(np.int32)
+        if len(vertices):
+            found.append(replace(morph, vertices=vertices, offsets=there[vertices]))
+    return tuple(found)
 
 
-def _leading(space: NDArray[np.int32], weight: NDArray[np.float64]) -> NDArray[np.intp]:
-    """(P,) the slot of most weight in the space of each."""
-    order = np.lexsort((weight, space))
-    last = np.append(space[order][1:] != space[order][:-1], True)
-    return np.asarray(order[last][space])
-
-
-def _solid(matrices: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Which of some (..., 3, 3) can be undone."""
-    stretch = np.linalg.svd(matrices, compute_uv=False)
-    return np.asarray(stretch[..., 2] > FLATTEST * stretch[..., 0])
-
-
-def _matrix(rig: Rig) -> scipy.sparse.csr_array:
-    """Weights (V, P)."""
-    count, width = rig.slots.shape
-    rows = np.repeat(np.arange(count), width)
-    found = scipy.sparse.csr_array(
-        (rig.weights.ravel().astype(np.float64), (rows, rig.slots.ravel())), shape=(count, len(rig.nodes))
-    )
-    found.eliminate_zeros()
-    return found
+def _without(morphs: tuple[Morph, ...], stands: Poses, vertices: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Vertices less what morphs add to them as the character stands."""
+    points = vertices.astype(np.float64)
+    for morph in morphs:
+        amounts = stands.morph_weights.get(morph.node)
+        if amounts is not None and morph.target < amounts.shape[1]:
+            points[morph.vertices] -= amounts[0, morph.target] * morph.offsets
+    return points.astype(np.float32)
 
 
 def _links(mesh: Mesh) -> scipy.sparse.csr_array:
@@ -249,58 +241,98 @@ def _most(weights: scipy.sparse.csr_array) -> tuple[NDArray[np.int32], NDArray[n
     return slots, (values / values.sum(axis=1, keepdims=True)).astype(np.float32)
 
 
-def _morphs(rig: Rig, points: scipy.sparse.csr_array, matched: NDArray[np.bool_]) -> tuple[Morph, ...]:
-    """The morphs of a rig at matched points of its surface."""
-    found = []
-    for morph in rig.morphs:
-        offsets = np.zeros((points.shape[1], 3))
-        np.add.at(offsets, morph.vertices, morph.offsets)
-        there = (points @ offsets).astype(np.float32)
-        vertices = np.flatnonzero(matched & there.any(axis=1)).astype(np.int32)
-        if len(vertices):
-            found.append(replace(morph, vertices=vertices, offsets=there[vertices]))
-    return tuple(found)
-
-
-def _at_rest(rig: Rig, onto: Mesh, matched: NDArray[np.bool_], stands: Poses) -> Rig:
-    """The rig with the points that give the vertices of `onto` at rest.
-
-    Matched vertices have the point that the character's have there, which is exact. Others, whose slots may be turned
-    so far from each other at rest that no such point exists, hang on what the slots do from rest on.
-    """
-    worlds = stands.worlds[0]
-    rest = _square(rig.matrices(worlds))
-    apart = ~matched | (np.linalg.cond(_blend(rig, rest)[:, :3, :3]) > MOST_STRETCH)
-    if apart.any():
-        nodes, binds = (
-            np.tile(rig.nodes, 2),
-            np.concatenate([rig.inverse_binds, rig.inverse_binds @ np.linalg.inv(rest)]),
-        )
-        slots = rig.slots + np.where(apart, np.int32(len(rest)), np.int32(0))[:, None]
-        nodes, binds, number = _merged(nodes, binds, np.concatenate([rest, np.broadcast_to(np.eye(4), rest.shape)]))
-        rig = replace(rig, slots=number[slots].astype(np.int32), nodes=nodes, inverse_binds=binds)
-    blend = _blend(rig, _square(rig.matrices(worlds)))
-    there = onto.vertices.astype(np.float64) - blend[:, :3, 3]
-    points = np.linalg.solve(blend[:, :3, :3], there[..., None])[..., 0]
-    for morph in rig.morphs:
-        amounts = stands.morph_weights.get(morph.node)
-        if amounts is not None and morph.target < amounts.shape[1]:
-            points[morph.vertices] -= amounts[0, morph.target] * morph.offsets
-    return replace(rig, points=points.astype(np.float32))
-
-
-def _blend(rig: Rig, matrices: NDArray[np.float64]) -> NDArray[np.float64]:
-    """(V, 4, 4) of the matrices (P, 4, 4) of the slots."""
-    return np.asarray(np.einsum("vk,vkij->vij", rig.weights.astype(np.float64), matrices[rig.slots]))
-
-
-def _square(matrices: NDArray[np.float64]) -> NDArray[np.float64]:
-    """(P, 4, 4) of (P, 3, 4)."""
-    last = np.broadcast_to([[0.0, 0.0, 0.0, 1.0]], (len(matrices), 1, 4))
-    return np.concatenate([matrices, last], axis=1)
-
-
 def _vertex_areas(mesh: Mesh) -> NDArray[np.float64]:
     corners = mesh.vertices[mesh.faces].astype(np.float64)
     area = doubled_areas(corners)
     return np.asarray(np.bincount(mesh.faces.ravel(), np.repeat(area, 3), len(mesh.vertices)), np.float64)
+
+
+@dataclass(frozen=True)
+class _Nearest:
+    """Points of a surface, one for each of V vertices.
+
+    Attributes:
+        face: (V,) number of the face.
+        barycentric: (V, 3) float64, at least 0, summing to 1.
+        distance: (V,) float64.
+        agreement: (V,) float64, cosine between the normals without its sign; 1 where one has none.
+    """
+
+    face: NDArray[np.intp]
+    barycentric: Array
+    distance: Array
+    agreement: Array
+
+
+def _nearest_on(surface: Mesh, mesh: Mesh) -> _Nearest | None:
+    """The samples of a surface nearest to the vertices of a mesh, those that face the same way before others.
+
+    Returns:
+        None if the surface has no face of any area.
+    """
+    corners = surface.vertices[surface.faces].astype(np.float64)
+    area = doubled_areas(corners)
+    if not area.any():
+        return None
+    diagonal = float(np.linalg.norm(np.ptp(corners[area > 0].reshape(-1, 3), axis=0)))
+    face, share = _samples(area, SPACING * diagonal)
+    places = np.einsum("sc,scj->sj", share, corners[face])
+    facing = np.einsum("sc,scj->sj", share, _vertex_normals(surface)[surface.faces[face]])
+    points, own = mesh.vertices.astype(np.float64), _vertex_normals(mesh)
+    # Corners that lie in one place are pulled into their faces, so that of faces that touch the right one is nearer.
+    inner = places + 1e-3 * (corners[face].mean(axis=1) - places)
+    pulled = points + 1e-3 * (_ring_centres(mesh) - points)
+    near = scipy.spatial.cKDTree(inner).query(pulled, k=min(NEAREST, len(inner)))[1].reshape(len(points), -1)
+    cosine = _cosine(own[:, None], facing[near])
+    away = np.linalg.norm(pulled[:, None] - inner[near], axis=2)
+    cost = away + TURN * diagonal * (1 - np.abs(cosine)) + np.where(cosine < 0, 1e-2 * diagonal, 0.0)
+    best = np.take_along_axis(near, cost.argmin(axis=1)[:, None], 1)[:, 0]
+    distance = np.linalg.norm(points - places[best], axis=1)
+    return _Nearest(face[best], share[best], distance, np.abs(_cosine(own, facing[best])))
+
+
+def _samples(area: Array, spacing: float) -> tuple[NDArray[np.intp], Array]:
+    """Faces (S,) and barycentric coordinates (S, 3) of samples: all corners, and some by area of each face.
+
+    Those within a face follow the plastic number's low-discrepancy sequence (Roberts, 2018), folded into a triangle.
+    """
+    solid = np.flatnonzero(area > 0)
+    wanted = area[solid] / 2 / spacing**2
+    count = np.floor(wanted * min(1.0, MOST_SAMPLES / max(wanted.sum(), 1.0))).astype(np.int64)
+    rank = np.arange(count.sum()) - np.repeat(np.cumsum(count) - count, count)
+    first, second = (0.5 + (rank + 1) * 0.7548776662466927) % 1, (0.5 + (rank + 1) * 0.5698402909980532) % 1
+    over = first + second > 1
+    first, second = np.where(over, 1 - first, first), np.where(over, 1 - second, second)
+    inside = np.stack([1 - first - second, first, second], axis=1)
+    return np.concatenate([np.repeat(solid, 3), np.repeat(solid, count)]), np.concatenate(
+        [np.tile(np.eye(3), (len(solid), 1)), inside]
+    )
+
+
+def _cosine(a: Array, b: Array) -> Array:
+    """Between directions (..., 3); 1 where one is none."""
+    lengths = np.linalg.norm(a, axis=-1) * np.linalg.norm(b, axis=-1)
+    dot = (a * b).sum(axis=-1)
+    return np.asarray(np.divide(dot, lengths, out=np.ones_like(dot), where=lengths > 0))
+
+
+def _vertex_normals(mesh: Mesh) -> Array:
+    """(V, 3) unit, of the faces about each vertex by their areas; zero where there are none, or they cancel out."""
+    corners = mesh.vertices[mesh.faces].astype(np.float64)
+    normal = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
+    total = _summed(np.repeat(normal, 3, axis=0), mesh.faces.ravel(), len(mesh.vertices))
+    length = np.linalg.norm(total, axis=1, keepdims=True)
+    area = _summed(np.repeat(np.linalg.norm(normal, axis=1), 3)[:, None], mesh.faces.ravel(), len(mesh.vertices))
+    return np.asarray(np.divide(total, length, out=np.zeros_like(total), where=length > 1e-6 * area))
+
+
+def _ring_centres(mesh: Mesh) -> Array:
+    """(V, 3) the mean of the centres of the faces about each vertex; the vertex itself where there are none."""
+    centres = mesh.vertices[mesh.faces].astype(np.float64).mean(axis=1)
+    total = _summed(np.repeat(centres, 3, axis=0), mesh.faces.ravel(), len(mesh.vertices))
+    count = np.bincount(mesh.faces.ravel(), minlength=len(mesh.vertices))[:, None]
+    return np.where(count > 0, total / np.maximum(count, 1), mesh.vertices)
+
+
+def _summed(values: Array, rows: NDArray[np.integer], count: int) -> Array:
+    return np.stack([np.bincount(rows, column, count) for column in values.T], axis=1)

@@ -45,19 +45,6 @@ class Soles:
         return np.asarray((places @ self.turn.T - (0.0, 0.0, self.ground)) / self.leg)
 
 
-@dataclass(frozen=True)
-class Feet:
-    """What feet do in a motion, in lengths of the leg.
-
-    Attributes:
-        sink: how far the lowest sole is below the ground where it is deepest; 0 where none ever is.
-        slide: how far a sole goes along the ground at most from where it came to stand.
-    """
-
-    sink: float
-    slide: float
-
-
 def leg_length(skeleton: Skeleton, human: Humanoid, worlds: NDArray[np.float64]) -> float:
     """From the hip over the knee to the ankle, the mean of both legs, in a pose (J, 4, 4)."""
     lengths = []
@@ -112,11 +99,11 @@ def standing(places: NDArray[np.float64]) -> list[list[tuple[int, int]]]:
     return found
 
 
-def feet(places: NDArray[np.float64], stands: list[list[tuple[int, int]]]) -> Feet:
-    """What soles (T, N, 3) do in a motion while they are to stand, as `standing` says of them or of another's."""
+def slide(places: NDArray[np.float64], stands: list[list[tuple[int, int]]]) -> float:
+    """Farthest that a sole (T, N, 3) goes along the ground from where it came to stand, as `standing` gives it."""
     slides = [
         np.linalg.norm(places[begin:end, sole, :2] - places[begin, sole, :2], axis=1).max()
         for sole, spans in enumerate(stands)
         for begin, end in spans
     ]
-    return Feet(max(0.0, -float(places[..., 2].min())), float(max(slides, default=0.0)))
+    return float(max(slides, default=0.0))

@@ -33,25 +33,16 @@ class Figure:
         skeleton: at rest.
         turn: (3, 3), the rotation from the file's coordinates to Z up, facing -Y.
         stated: nodes of humanoid bones as the file says; empty where it says none.
-        known: the humanoid that it is, where that is known otherwise than by names.
-        stand_ins: bones of that whose nodes stand in for joints that the rig does without, and never move themselves.
     """
 
     skeleton: Skeleton
     turn: Array
     stated: Mapping[str, int]
-    known: Humanoid | None = None
-    stand_ins: tuple[str, ...] = ()
 
     @cached_property
     def human(self) -> Humanoid:
         """The humanoid that it is, as far as it is one."""
-        return self.known or humanoid(self.skeleton, self.stated)
-
-    @cached_property
-    def stiff(self) -> frozenset[int]:
-        """The nodes that stand in for others."""
-        return frozenset(self.human.bones[bone] for bone in self.stand_ins)
+        return humanoid(self.skeleton, self.stated)
 
     @cached_property
     def made(self) -> Skeleton:

@@ -12,7 +12,7 @@ from specsia_build import memory
 from specsia_build.animation.feet import foot_joints
 from specsia_build.animation.figure import Figure
 from specsia_build.animation.humanoid import NEEDED, WANTED, Humanoid, spoken
-from specsia_build.animation.motion import JOINT_COST, ROTATION, SCALE, TRANSLATION, WEIGHTS, Motion, Track, poses
+from specsia_build.animation.motion import JOINT_COST, ROTATION, TRANSLATION, WEIGHTS, Motion, Track, poses
 from specsia_build.animation.skeleton import Skeleton
 from specsia_build.animation.transfer import Retargeted, Transfer, sample_times
 from specsia_build.errors import CharacterError, plural, some
@@ -21,10 +21,7 @@ LEAST_SHARED = 0.5
 """Share of the joints that a motion moves which a figure must have by name, where they are no two humanoids."""
 
 MOST_LEFT = 0.1
-"""Share of them that it may lack without a word: what steers others, or trims them, moves nothing that is seen."""
-
-MOST_GROWN = 0.05
-"""Share by which a joint may grow in a motion without a word that no other figure's does."""
+"""Share of them that it may lack without a warning: what steers others, or trims them, moves nothing that is seen."""
 
 _ALIKE = 1e-3
 
@@ -45,42 +42,28 @@ def retargeted(motion: Motion, source: Figure, target: Figure) -> Retargeted:
         raise CharacterError("the joints of one of the two figures lie beyond what numbers hold")
     same = _as_it_is(motion, source, target)
     if same is not None:
-        return Retargeted(same, _unplayed(["morph targets"] if _morphs(motion) > _morphs(same) else []))
+        return Retargeted(same)
     if motion.tracks and all(track.path == WEIGHTS for track in motion.tracks):
         raise CharacterError("it moves morph targets alone, which are played on meshes of the same names and targets")
     pairs = _pairs(motion, source, target)
     people = not (source.human.missing or target.human.missing) and not _on_all_fours(source, target, pairs)
     stand, notes = _stand(motion, source) if people else (source.skeleton.rest_worlds, ())
     still = target.made if people else target.skeleton
-    notes += _unplayed(_left(motion, source, target, pairs, people=people))
+    if names := _unmapped(motion, source, target, pairs, people=people):
+        notes += (f"joints that only one of the two figures has are not played: {some(names, 5)}",)
     flat = _flat(motion, source, stand) if people and not source.level(stand) else stand
     found = Transfer(source, replace(target, skeleton=still), pairs, stand, flat, people).of(motion, notes)
     return replace(found, motion=_held(found.motion, still, target.skeleton))
 
 
-def _left(motion: Motion, source: Figure, target: Figure, pairs: Mapping[int, int], *, people: bool) -> list[str]:
-    """What a motion does that a figure which follows some of its joints cannot do."""
+def _unmapped(motion: Motion, source: Figure, target: Figure, pairs: Mapping[int, int], *, people: bool) -> list[str]:
+    """Names of joints that a motion turns and the target cannot follow, or has and the motion does not move."""
     if people:
-        uneven = (bone for bone in WANTED if (bone in source.human.bones) != (bone in target.human.bones))
-        names = [spoken(bone) for bone in (*target.stand_ins, *uneven)]
-    else:
-        turned = {track.node for track in motion.tracks if track.path == ROTATION and track.varies}
-        left = sorted(turned - set(pairs.values()))
-        few = len(left) <= MOST_LEFT * len(turned)
-        names = [] if few else [source.skeleton.names[node] or f"node {node}" for node in left]
-    followed = set(pairs.values())
-    grown = sum(track.path == SCALE and track.node in followed and _grows(track) for track in motion.tracks)
-    parts = [f"joints that only one of the two figures has ({some(names, 5)})"] if names else []
-    return parts + [f"sizes of {plural(grown, 'joint')}"] * (grown > 0) + ["morph targets"] * (_morphs(motion) > 0)
-
-
-def _unplayed(parts: Sequence[str]) -> tuple[str, ...]:
-    return (f"not played: {', '.join(parts)}",) if parts else ()
-
-
-def _morphs(motion: Motion) -> int:
-    """How many tracks of morph targets move."""
-    return sum(track.path == WEIGHTS and track.varies for track in motion.tracks)
+        return [spoken(bone) for bone in WANTED if (bone in source.human.bones) != (bone in target.human.bones)]
+    turned = {track.node for track in motion.tracks if track.path == ROTATION and track.varies}
+    left = sorted(turned - set(pairs.values()))
+    few = len(left) <= MOST_LEFT * len(turned)
+    return [] if few else [source.skeleton.names[node] or f"node {node}" for node in left]
 
 
 def _held(motion: Motion, still: Skeleton, skeleton: Skeleton) -> Motion:
@@ -105,11 +88,6 @@ def _on_all_fours(source: Figure, target: Figure, pairs: Mapping[int, int]) -> b
     stands = any(figure.upright(figure.made.rest_worlds) for figure in (source, target))
     names = (source.skeleton.names, target.skeleton.names)
     return not stands and all(names[0][there] == names[1][here] for here, there in pairs.items())
-
-
-def _grows(track: Track) -> bool:
-    sizes = np.abs(track.values if track.values.ndim == 2 else track.values[:, 1])
-    return bool((sizes.max(axis=0) > (1 + MOST_GROWN) * sizes.min(axis=0)).any())
 
 
 def _words(bones: Sequence[str]) -> str:
@@ -147,10 +125,11 @@ def _pairs(motion: Motion, source: Figure, target: Figure) -> dict[int, int]:
     if not (a.missing or b.missing):
         needed = [b.bones[bone] for bone in (*NEEDED, *WANTED) if bone in b.bones]
         if not all(node in shared for node in needed):
-            return {node: other for node, other in _as_humanoids(a, b).items() if node not in target.stiff}
+            return _as_humanoids(a, b)
         return shared
-    followed, moved = _followed(motion, shared)
-    if _enough(followed, moved):
+    turned = {track.node for track in motion.tracks if track.path == ROTATION}
+    followed, moved = len(turned & set(shared.values())), len(turned)
+    if moved and followed >= LEAST_SHARED * moved:
         return shared
     if moved == 0:
         raise CharacterError("it turns no joint, so that there is nothing that another figure could do as it does")
@@ -161,25 +140,10 @@ def _pairs(motion: Motion, source: Figure, target: Figure) -> dict[int, int]:
     )
 
 
-def follows_by_name(motion: Motion, source: Figure, target: Figure) -> bool:
-    """Whether one figure has enough of the joints that another's motion moves by name, were the two no humanoids."""
-    return _enough(*_followed(motion, _shared(source, target)))
-
-
-def _enough(followed: int, moved: int) -> bool:
-    return moved > 0 and followed >= LEAST_SHARED * moved
-
-
 def _shared(source: Figure, target: Figure) -> dict[int, int]:
     """The source's node for each of the target's that is called alike."""
     there, here = source.unique(), target.unique()
     return {node: there[name] for name, node in here.items() if name in there}
-
-
-def _followed(motion: Motion, shared: Mapping[int, int]) -> tuple[int, int]:
-    """How many of the joints that a motion turns another figure shares, and how many there are."""
-    moved = {track.node for track in motion.tracks if track.path == ROTATION}
-    return len(moved & set(shared.values())), len(moved)
 
 
 def _as_humanoids(a: Humanoid, b: Humanoid) -> dict[int, int]:

@@ -100,15 +100,6 @@ class Rig:
         """The nodes that vertices hang on, each once."""
         return np.unique(self.nodes[np.unique(self.slots[self.weights > 0])])
 
-    def held_by(self, chosen: NDArray[np.bool_]) -> tuple[float, list[str]]:
-        """The share of the vertices that hangs on chosen nodes (J,), by their weights, and the names of those of them
-        that hold any, what holds most first."""
-        share = np.zeros(len(self.skeleton.names))
-        np.add.at(share, self.nodes[self.slots], self.weights / max(len(self.points), 1))
-        share[~chosen] = 0.0
-        held = [node for node in np.argsort(-share, kind="stable").tolist() if share[node]]
-        return float(share.sum()), list(dict.fromkeys(self.skeleton.names[node] or f"node {node}" for node in held))
-
     def matrices(self, worlds: NDArray[np.float64]) -> NDArray[np.float64]:
         """(..., P, 3, 4), from each slot's points to the mesh's coordinates, of a skeleton's worlds (..., J, 4, 4)."""
         return np.asarray(self.placement[:3] @ (worlds[..., self.nodes, :, :] @ self.inverse_binds))

@@ -18,15 +18,12 @@ import scipy
 from numpy.typing import NDArray
 
 from specsia_build import memory
-from specsia_build.animation.feet import Feet, Soles, feet, ground_of, leg_length, soles, standing
+from specsia_build.animation.feet import Soles, ground_of, leg_length, slide, soles, standing
 from specsia_build.animation.figure import Figure
 from specsia_build.animation.humanoid import NEEDED, SPINE
 from specsia_build.animation.motion import ROTATION, TRANSLATION, Motion, Track, poses
 from specsia_build.animation.skeleton import rotation_matrices
 from specsia_build.errors import CharacterError
-
-WORSE = 0.02
-"""Lengths of the leg by which feet may sink deeper, or slide further, than the motion's own without a word."""
 
 RATE = 30.0
 """Samples a second, at least, of what is taken over."""
@@ -55,13 +52,10 @@ class Retargeted:
     Attributes:
         motion: of that figure's skeleton, LINEAR.
         notes: sentences on what a user should know of it.
-        source, target: what the feet do; None where one is no humanoid or nothing had to be changed.
     """
 
     motion: Motion
     notes: tuple[str, ...] = ()
-    source: Feet | None = None
-    target: Feet | None = None
 
 
 def _frames(linear: Array) -> Array:
@@ -184,28 +178,9 @@ class Transfer:
             holder = human.parent(bone)
             if holder is None or bone in ("spine", "chest", "upperChest") or node == holder:
                 continue
-            if {node, holder} & self.target.stiff:
-                continue
             if holder not in skeleton.above(node) and node not in skeleton.above(holder):
                 found[node] = holder
-        return found | self._atop()
-
-    def _atop(self) -> dict[int, int]:
-        """The target's joints that follow nothing, hang on the trunk and rest above the head's, such as eyes, by node.
-
-        They turn and go with the head, in which they would sink otherwise.
-        """
-        human, skeleton = self.target.human, self.target.skeleton
-        if "head" not in human.bones:
-            return {}
-        trunk = {human.bones[bone] for bone in ("hips", "neck") if bone in human.bones} | {*human.spine}
-        head, heights = human.bones["head"], self.rest[:, :3, 3] @ self.target.turn[2]
-        tops = [
-            node
-            for node, parent in enumerate(skeleton.parents.tolist())
-            if parent in trunk and heights[node] > heights[head] and node not in self.target.stiff
-        ]
-        return {node: head for node in tops if not any(skeleton.below([node])[[*self.pairs, head]])}
+        return found
 
     def _needed(self) -> frozenset[int]:
         """The target's nodes whose places are asked for, and all above them."""
@@ -239,7 +214,7 @@ class Transfer:
         chunk = max(1, _CHUNK // max(len(self.stand), len(self.rest)))
         parts = [times[k : k + chunk] for k in range(0, len(times), chunk)]
         moved = self._moved(motion)
-        way, before, after = np.zeros((len(times), 3)), None, None
+        way = np.zeros((len(times), 3))
         if self.people:
             walked = [self._walked(poses(self.source.skeleton, motion, part).worlds, moved) for part in parts]
             way, there, here = (np.concatenate(found) for found in zip(*walked, strict=True))
@@ -247,12 +222,9 @@ class Transfer:
                 # A frame need not be one with both soles flat on the ground.
                 there[..., 2] -= ground_of(there)
             stands = standing(there)
-            before = feet(there, stands)
             back = max(float(np.linalg.norm(way[-1] - way[0])) / self.soles[1].leg, np.abs(there[-1] - there[0]).max())
-            step = _steadied(there, here, stands, on_the_spot=before.slide > _SLIDING and back < _CYCLE)
-            after = feet(here + step[:, None], stands)
+            step = _steadied(there, here, stands, on_the_spot=slide(there, stands) > _SLIDING and back < _CYCLE)
             way = way + step * self.soles[1].leg @ self.target.turn
-            notes += _judged(before, after)
         turned: dict[int, list[Array]] = {}
         shifted: dict[int, list[Array]] = {}
         for k, part in enumerate(parts):
@@ -270,7 +242,7 @@ class Transfer:
         if not all(np.isfinite(track.values).all() for track in tracks):
             raise CharacterError("it moves joints beyond what numbers hold")
         tracks.sort(key=lambda track: (track.node, track.path))
-        return Retargeted(Motion(motion.name, tuple(tracks), motion.start, motion.end), notes, before, after)
+        return Retargeted(Motion(motion.name, tuple(tracks), motion.start, motion.end), notes)
 
     def _moved(self, motion: Motion) -> frozenset[int]:
         """The target's nodes whose place follows the source's: what a motion shifts, but for a body's own bones."""
@@ -361,15 +333,6 @@ def _steadied(there: Array, here: Array, stands: Sequence[Sequence[tuple[int, in
         step -= np.linspace(0.0, 1.0, len(step))[:, None] * step[-1]
     step[:, 2] = there[..., 2].min(axis=1) - here[..., 2].min(axis=1)
     return np.asarray(step)
-
-
-def _judged(before: Feet, after: Feet) -> tuple[str, ...]:
-    return tuple(
-        f"its feet {what} by {now:.1%} of a leg's length where the motion's own do by {was:.1%}: the legs of the two "
-        "figures are of other proportions"
-        for what, was, now in (("sink", before.sink, after.sink), ("slide", before.slide, after.slide))
-        if now > was + WORSE
-    )
 
 
 def _carried(worlds: Array, rest: Array, holder: int, node: int) -> Array:

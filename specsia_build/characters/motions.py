@@ -13,16 +13,14 @@ import numpy as np
 from specsia_build import memory
 from specsia_build.animation.figure import figure_moved, figure_of
 from specsia_build.animation.motion import Motion
-from specsia_build.animation.retarget import follows_by_name, retargeted
+from specsia_build.animation.retarget import retargeted
 from specsia_build.animation.rig import Rig
 from specsia_build.animation.skeleton import Skeleton
-from specsia_build.animation.stand_ins import with_stand_ins
-from specsia_build.animation.transfer import Retargeted
 from specsia_build.characters.bvh import read_bvh
 from specsia_build.characters.doubts.joints import front_axis
 from specsia_build.characters.raw import PARSER_ERRORS, Motions
 from specsia_build.characters.side_files import SideFiles
-from specsia_build.errors import CharacterError, CostError, some
+from specsia_build.errors import CharacterError, CostError
 from specsia_build.frame import front_rotation, up_rotation
 
 if TYPE_CHECKING:
@@ -36,9 +34,6 @@ _STIFF = (
     "all of the character hangs on one node, so that nothing of it can bend: give it a skeleton with skin weights, and "
     "export it with them"
 )
-
-MOST_APART = 0.005
-"""Share of a humanoid that may hang on joints that follow none of a motion's without a word."""
 
 
 @dataclass(frozen=True)
@@ -172,26 +167,10 @@ def motion_for(
     source = figure_moved(file.skeleton, front_rotation(file.front) @ up_rotation(file.up), file.humanoid, motion)
     try:
         with np.errstate(all="ignore"):
-            target = figure_of(rig, humanoid)
-            if not (source.human.missing or follows_by_name(motion, source, target)):
-                target = with_stand_ins(target, rig)
-            found = retargeted(motion, source, target)
+            found = retargeted(motion, source, figure_of(rig, humanoid))
     except (CharacterError, CostError) as error:
         stiff = isinstance(error, CharacterError) and len(rig.holding) == 1
         why = _STIFF if stiff else error
         raise CharacterError(f"'{motion.name}' of {file.name} cannot be played: {why}") from error
     notes = (f"'{motion.name}' of {file.name}: {note}" for note in found.notes)
-    return found.motion, (*file.warnings, *_apart(rig, found), *notes)
-
-
-def _apart(rig: Rig, found: Retargeted) -> tuple[str, ...]:
-    """A sentence on what of a humanoid hangs on none of the joints that follow another's."""
-    if found.source is None:
-        return ()
-    share, names = rig.held_by(~rig.skeleton.below([track.node for track in found.motion.tracks]))
-    if share <= MOST_APART:
-        return ()
-    return (
-        f"{share:.0%} of the character hangs on joints apart from those of its body ({some(names, 3)}), so that "
-        "it stays behind: hang them on the body's, export those that deform it alone, or 'drop' what they hold",
-    )
+    return found.motion, (*file.warnings, *notes)

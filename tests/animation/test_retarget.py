@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from specsia_build.animation.figure import Figure
-from specsia_build.animation.motion import SCALE, TRANSLATION, WEIGHTS, Motion, Track, poses
+from specsia_build.animation.motion import TRANSLATION, WEIGHTS, Motion, Track
 from specsia_build.animation.retarget import retargeted
 from specsia_build.animation.skeleton import Skeleton
 from specsia_build.animation.transfer import sample_times
@@ -79,30 +79,6 @@ def test_rigs_of_the_same_names_and_other_orientations_share_their_fingers_too()
     assert tail in {track.node for track in found.tracks}
 
 
-@pytest.mark.parametrize(("height", "follows"), [(1.7, True), (1.35, False)])
-def test_eyes_that_hang_beside_the_head_go_and_turn_with_it(height: float, follows: bool) -> None:
-    source, (figure, bones) = person(MIXAMO, seed=1), person(KAYKIT, seed=2)
-    old, chest, eye = figure.skeleton, bones["chest"], len(figure.skeleton.names)
-    above = np.linalg.inv(old.rest_worlds[chest])
-    target = Figure(
-        Skeleton(
-            (*old.names, "blob"),
-            np.append(old.parents, chest).astype(np.int32),
-            np.vstack([old.translations, above[:3, :3] @ [0, -0.1, height] + above[:3, 3]]),
-            np.vstack([old.rotations, [[0, 0, 0, 1]]]),
-            np.ones((eye + 1, 3)),
-        ),
-        figure.turn,
-        {},
-    )
-    motion = turning(source[0], source[1]["head"], [(0, 0, 0), (30, 0, 80)])
-    found = retargeted(motion, source[0], target).motion
-    rest = target.skeleton.rest_worlds
-    worlds = poses(target.skeleton, found, np.array([1.0])).worlds[0]
-    holder = bones["head"] if follows else chest
-    np.testing.assert_allclose(worlds[eye], worlds[holder] @ np.linalg.inv(rest[holder]) @ rest[eye], atol=1e-6)
-
-
 @pytest.mark.parametrize("front", ["-y", "+y"])
 def test_a_rig_of_the_same_build_takes_the_tracks_as_they_are_wherever_it_is_said_to_face(front: str) -> None:
     source, bones = person(KAYKIT, seed=4)
@@ -140,10 +116,6 @@ def squat(source: Figure, bones: dict[str, int]) -> Motion:
 def test_feet_sink_and_slide_no_more_than_the_motions_own(shin: float) -> None:
     source, target = person(MIXAMO), person(KAYKIT, seed=6, shin=shin, size=0.4)
     found = retargeted(squat(*source), source[0], target[0])
-    assert found.source is not None
-    assert found.target is not None
-    assert found.target.sink <= found.source.sink + 0.001
-    assert found.target.slide <= found.source.slide + 0.02
     assert found.notes == ()
     feet = places(target[0], found.motion, 1.0)[[target[1]["leftFoot"], target[1]["rightFoot"]], 2]
     np.testing.assert_allclose(feet, 0.08 * 0.4, atol=1e-3)
@@ -248,24 +220,6 @@ def test_what_is_missing_is_said_in_a_sentence() -> None:
     found = retargeted(motion, source, person(armless)[0])
     (note,) = found.notes
     assert "right lower arm" in note
-
-
-def test_what_grows_and_what_morphs_move_is_said_where_it_is_not_played() -> None:
-    source, bones = person(MIXAMO)
-    nod, second = turning(source, bones["head"], [(0, 0, 0), (0, 0, 30)]), np.array([0.0, 1.0])
-    alike = Track(bones["chest"], SCALE, second, np.array([[1.0, 1, 1], [1, 1.001, 1]]))
-    stretch = Track(bones["spine"], SCALE, second, np.array([[1.0, 1, 1], [1, 1.3, 1]]))
-    smile = Track(bones["head"], WEIGHTS, second, np.array([[0.0], [1]]))
-    moving = replace(nod, tracks=(*nod.tracks, alike, stretch, smile))
-    other, faceless = person(KAYKIT)[0], Figure(replace(source.skeleton), source.turn, {})
-    faced = Figure(replace(source.skeleton, morph_weights={bones["head"]: np.zeros(1)}), source.turn, {})
-
-    (note,) = retargeted(moving, source, other).notes
-    assert ("1 joint" in note, "morph targets" in note) == (True, True)
-    assert retargeted(replace(nod, tracks=(*nod.tracks, alike)), source, other).notes == ()
-    (note,) = retargeted(moving, source, faceless).notes
-    assert "morph targets" in note
-    assert retargeted(moving, source, faced).notes == ()
 
 
 def test_other_creatures_move_alike_by_the_names_of_their_joints() -> None:

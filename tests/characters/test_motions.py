@@ -159,27 +159,6 @@ def test_a_figure_that_rests_on_guard_is_told_from_where_its_skin_binds_it(
         assert other == pytest.approx(found[0], abs=1e-4)
 
 
-def test_what_hangs_on_joints_apart_from_the_body_is_told_to_stay_behind(tmp_path: Path) -> None:
-    figure, _ = person(MIXAMO, seed=13, up="+y")
-    writer = into_gltf(figure)
-    prop = writer.add("nodes", name="DEF-spine", mesh=0)
-    hips = writer.data["nodes"][0]
-    file = read_motions(source(tmp_path, ".bvh"))
-    told = []
-    for held in (False, True):
-        if held:
-            hips["children"].append(prop)
-        moving = read(writer.write_glb(tmp_path / "person.glb"))
-        told.append(motion_for(moving.rig, moving.humanoid, file, file.motions[0])[1])
-    assert told == [
-        (
-            "50% of the character hangs on joints apart from those of its body (DEF-spine), so that it stays behind: "
-            "hang them on the body's, export those that deform it alone, or 'drop' what they hold",
-        ),
-        (),
-    ]
-
-
 @pytest.mark.parametrize("suffix", [".bvh", ".vrma"])
 @pytest.mark.parametrize("name", REAL)
 def test_joints_of_real_characters_bend_by_the_files_angles(

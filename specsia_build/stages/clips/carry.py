@@ -26,7 +26,7 @@ from specsia_build.stages.mesh_files import array_file, dump_array, load_array, 
 from specsia_build.stages.render import entry_settings
 from specsia_build.stages.stage import CharacterStage, DigestOf, Digests, Earlier, EarlierMeta, Job, Meta, Stopwatch
 
-VERSION = 3
+VERSION = 4
 """Of the way in which weights are carried over."""
 
 _ARRAYS = ("points", "slots", "weights", "nodes", "inverse_binds", "placement")
