@@ -156,7 +156,7 @@ def _of_nodes(rig: Rig, worlds: Array) -> tuple[NDArray[np.int32], Array, scipy.
     rows = np.repeat(np.arange(len(values)), values.shape[1])
     weights = scipy.sparse.csr_array((values.ravel(), (rows, column.ravel())), shape=(len(values), len(nodes)))
     weights.eliminate_zeros()
-    total = weights.sum(axis=1)
+    total: Array = np.asarray(weights.sum(axis=1))
     scale = np.divide(1.0, total, out=np.zeros_like(total), where=total > 0)
     binds = np.linalg.inv(np.where(solid[:, None, None], to_frame, np.eye(4)))
     return nodes, binds, scipy.sparse.csr_array(weights * scale[:, None])

@@ -40,25 +40,12 @@ def read_recipe(folder: Path, advance: Callable[[int], None]) -> tuple[LocalFile
 
 
 def _refuse_crowds(folder: Path, names: Sequence[str]) -> None:
-    crowded = crowd(names)
-    if crowded is not None:
+    most = max(Counter(PurePosixPath(name).parent for name in names).values(), default=0)
+    if len(names) > MOST_FILES or most > MOST_ENTRIES:
         raise SpecsiaError(
-            f"{folder} holds {crowded}: pack it, with `tar -cf clips.tar {folder.name}` beside it, say, and send that "
-            "with `hf upload`, or make fewer frames"
+            f"{folder} holds {len(names):,} files, up to {most:,} in one folder, where the Hub takes {MOST_FILES:,} "
+            f"and {MOST_ENTRIES:,}: pack it with `tar` and send that with `hf upload`, or make fewer frames"
         )
-
-
-def crowd(names: Sequence[str]) -> str | None:
-    """A clause where a Hub takes fewer files than so many; None where it takes them."""
-    if len(names) > MOST_FILES:
-        return f"{len(names):,} files, where the Hub asks for {MOST_FILES:,} at most in a repository"
-    entries = {above for name in names for above in (PurePosixPath(name), *PurePosixPath(name).parents[:-1])}
-    counts = Counter(entry.parent for entry in entries)
-    for parent, count in sorted(counts.items()):
-        if count > MOST_ENTRIES:
-            where = "its top folder" if parent == PurePosixPath() else str(parent)
-            return f"{count:,} files and folders in {where}, where the Hub takes {MOST_ENTRIES:,} at most"
-    return None
 
 
 def licences_against(folder: Path) -> tuple[str, ...]:

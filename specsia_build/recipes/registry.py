@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from functools import cache
 from importlib.metadata import entry_points
 from typing import Any
@@ -76,32 +76,11 @@ def defaults_of(names: Sequence[str], stated: Collection[str]) -> dict[str, Any]
         for setting, value in recipe.defaults.items():
             if setting not in stated:
                 found.setdefault(setting, {})[recipe.name] = value
-    differ = {setting: wanted for setting, wanted in found.items() if len(set(map(str, wanted.values()))) > 1}
-    if differ:
-        told = "; ".join(f"{setting} {_told(wanted)}" for setting, wanted in differ.items())
-        flags = " ".join(_flag(setting, list(wanted.values())) for setting, wanted in differ.items())
-        raise UsageError(
-            f"recipes differ in what one run draws once ({told}): add {flags}, or give each an --out of its own"
-        )
+    for setting, wanted in found.items():
+        if len(set(map(str, wanted.values()))) > 1:
+            values = ", ".join(f"{value} for {name}" for name, value in wanted.items())
+            raise UsageError(
+                f"recipes differ in {setting} ({values}): state --{setting.replace('_', '-')}, or give each an --out "
+                "of its own"
+            )
     return {setting: next(iter(wanted.values())) for setting, wanted in found.items()}
-
-
-def _told(wanted: Mapping[str, Any]) -> str:
-    """Which recipes want what."""
-    by_value: dict[str, list[str]] = {}
-    for name, value in wanted.items():
-        by_value.setdefault(_text(value), []).append(name)
-    return ", ".join(f"{value} for {' and '.join(names)}" for value, names in by_value.items())
-
-
-def _flag(setting: str, values: Sequence[Any]) -> str:
-    """The flag of a setting that recipes want otherwise: the least number, which those that want more take too."""
-    flag = f"--{setting.replace('_', '-')}"
-    if all(isinstance(value, bool) for value in values):
-        return flag
-    numbers = all(isinstance(value, int | float) for value in values)
-    return f"{flag} {_text(min(values) if numbers else values[0])}"
-
-
-def _text(value: Any) -> str:
-    return f"{value:g}" if isinstance(value, float) else str(value)

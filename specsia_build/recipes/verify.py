@@ -1,13 +1,12 @@
 """Check a recipe's folder: its files by their sums, its splits and licences, and each part by the recipe itself.
 
-A copy will do, as it is downloaded from a Hub: what the run knows of the parts is not asked.
+A downloaded copy will do: what the run knows of the parts is not read.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -17,15 +16,8 @@ from specsia_build.characters.formats import FORMATS
 from specsia_build.dataset.front_matter import card_fields
 from specsia_build.dataset.places import leads_out, link_root
 from specsia_build.dataset.schema import CARD, FOREIGN, PARTS_FILE, RECIPE_FILE, SPLITS_FILE, SUMS_FILE
+from specsia_build.dataset.verify import files
 from specsia_build.dataset.verify.check import verify as verify_dataset
-from specsia_build.dataset.verify.files import (
-    check_licences,
-    known_folders,
-    licence_notes,
-    machine_path,
-    read_splits,
-    read_sums,
-)
 from specsia_build.dataset.verify.pixels import extra_chunks
 from specsia_build.dataset.verify.report import FILES, IMAGES, LAYOUT, LICENSES, SPLITS, SUMS, Findings, Report
 from specsia_build.errors import CharacterError, SpecsiaError, brief, some
@@ -52,7 +44,7 @@ def verify(where: str, *, workers: int = 1, progress: Progress | None = None) ->
     Args:
         where: a folder; of a dataset also a URL or a Hub id.
         workers: processes; the report does not depend on it.
-        progress: told what is done and what there is in all, rows or files, whenever some are done.
+        progress: called with the rows or files that are done and the number of all.
 
     Raises:
         UsageError: if there is no such folder.
@@ -72,49 +64,57 @@ def verify(where: str, *, workers: int = 1, progress: Progress | None = None) ->
 
 
 def mark_of(folder: Path) -> Mapping[str, Any] | None:
-    """What a recipe's folder says of itself; None of any other folder."""
+    """Content of a recipe folder's `specsia.json`; None of any other folder."""
     try:
-        found = read_json(folder / RECIPE_FILE) if _is_there(folder, RECIPE_FILE) else None
+        mark = read_json(folder / RECIPE_FILE) if _is_there(folder, RECIPE_FILE) else None
     except (SpecsiaError, OSError):
         return None
-    return found if isinstance(found, dict) and found.get("kind") == KIND else None
+    return mark if isinstance(mark, dict) and mark.get("kind") == KIND else None
 
 
 def _verify_recipe(folder: Path, mark: Mapping[str, Any], workers: int, progress: Progress) -> Report:
-    findings = Findings()
-    named = brief(str(mark.get("recipe")), 80)
-    usable, notes = _usable(folder, named, mark.get("version"))
-    walked = _walk(folder, findings)
-    machine = known_folders(folder)
-    check = partial(_check_files, folder, machine)
+    findings, counts, machine = Findings(), Counts(), files.known_folders(folder)
+    for name in OWN_FILES:
+        if not _is_there(folder, name):
+            findings.add(FILES, name, "is missing, or no file of this folder")
+    name = brief(str(mark.get("recipe")), 80)
+    usable, notes = _usable(folder, name, mark.get("version"))
+    sums = files.read_sums(_text(folder, SUMS_FILE), findings) or {}
+    listed = _count_parts(folder, counts, sums, findings)
+    own = {other: digest for other, digest in sums.items() if other not in listed}
+    for other in sorted({*OWN_FILES} - {SUMS_FILE, *own}) if sums else ():
+        findings.add(SUMS, other, f"is not listed in {SUMS_FILE}")
+    count, total, done = sum(counts.parts.values()), len(listed), 0
+    findings.merge(_check_files(folder, machine, own))
+    progress(done, total)
+    check = partial(_check_part, folder, machine, name if usable else None)
     calls: Iterator[tuple[Callable[[Any], Any], Any]] = (
-        (partial(_check_part, folder, machine, named if usable else None), part)
-        for part in islice(read_parts(folder), walked.parts)
+        (check, part) for part in (islice(read_parts(folder), count) if count else ())
     )
-    done = 0
-    findings.merge(check(walked.own))
-    progress(done, walked.files)
-    for files, found in results(calls, workers):
+    for checked, found in results(calls, workers):
         findings.merge(found)
-        done += files
-        progress(done, walked.files)
-    _check_splits(folder, walked, findings)
-    _check_card(folder, walked, findings)
-    strange = sorted(set(_below(folder)) - walked.names)
-    if strange:
-        notes.append(f"{some(strange)}: of no part, so not checked")
-    for name in (name for name in strange if Path(name).suffix.lower() in FORMATS):
-        findings.add(FILES, name, "is a 3D asset, which a dataset must not hold")
-    of_parts = [SPLITS, LICENSES, *([LAYOUT] if usable else [])]
-    checks = [FILES, SUMS, IMAGES, *(of_parts if walked.parts else [])]
-    counts = walked.counts
+        done += checked
+        progress(done, total)
+    licenses = [license_ for license_, _ in counts.licenses.values()]
+    _check_splits(folder, counts, findings)
+    try:
+        if (text := _text(folder, CARD)) is not None:
+            files.check_licences(card_fields(text), licenses, "parts", findings)
+    except ValueError as error:
+        findings.add(FILES, CARD, str(error))
+    if unknown := sorted(set(_below(folder)) - listed - own.keys() - {*OWN_FILES}):
+        notes.append(f"{some(unknown)}: of no part, so not checked")
+    for other in unknown:
+        if Path(other).suffix.lower() in FORMATS:
+            findings.add(FILES, other, "is a 3D asset, which a dataset must not hold")
+    checks = [FILES, SUMS, IMAGES, *([SPLITS, LICENSES, *([LAYOUT] if usable else [])] if count else [])]
     return Report(
         rows=sum(counts.frames.values()),
         characters=len(counts.characters),
-        configs=(named,),
+        configs=(name,),
         checks=findings.results(checks),
         problems=findings.problems(checks),
-        notes=(*notes, *licence_notes(_licenses(walked))),
+        notes=(*notes, *files.licence_notes(licenses)),
         unit="frames",
     )
 
@@ -126,56 +126,35 @@ def _usable(folder: Path, name: str, version: Any) -> tuple[bool, list[str]]:
     except SpecsiaError as error:
         return False, [f"the layout was not checked, as {error}"]
     if recipe.version == version:
-        told = hidden(folder, recipe)
-        return True, [] if told is None else [told]
+        note = hidden(folder, recipe)
+        return True, [] if note is None else [note]
     wrote = brief(str(version), 20)
     return False, [f"the layout was not checked: version {wrote} of {name} wrote it, and {recipe.version} is installed"]
 
 
-@dataclass
-class _Walked:
-    """What `parts.jsonl` and `SHA256SUMS` list.
-
-    Attributes:
-        counts: of all parts.
-        parts, files: how many there are.
-        names: of all files.
-        own: SHA-256 of those over all parts.
-    """
-
-    counts: Counts = field(default_factory=Counts)
-    parts: int = 0
-    files: int = 0
-    names: set[str] = field(default_factory=set)
-    own: dict[str, str] = field(default_factory=dict)
-
-
-def _walk(folder: Path, findings: Findings) -> _Walked:
-    """Read both lists and compare them."""
-    walked = _Walked(names=set(OWN_FILES))
-    for name in OWN_FILES:
-        if not _is_there(folder, name):
-            findings.add(FILES, name, "is missing, or no file of this folder")
+def _count_parts(folder: Path, counts: Counts, sums: Mapping[str, str], findings: Findings) -> set[str]:
+    """Count all parts, compare them with the sums and with each other; returns the names of their files."""
+    listed: set[str] = set()
     if not _is_there(folder, PARTS_FILE):
-        return walked
-    sums = read_sums(_text(folder, SUMS_FILE), findings)
+        return listed
     try:
         for part in read_parts(folder):
-            _count(part, walked, findings)
+            if counts.characters.get(part.character, part.split) != part.split:
+                findings.add(SPLITS, part.character, f"is in {counts.characters[part.character]} and in {part.split}")
+            stated = (part.license, part.credit)
+            if counts.licenses.get(part.character, stated) != stated:
+                findings.add(LICENSES, part.character, "has another licence or credit in another part")
             for name, (_, digest) in part.files.items():
-                if sums is not None and sums.get(name) != digest:
+                if sums and sums.get(name) != digest:
                     findings.add(SUMS, SUMS_FILE, f"does not list {name} where {PARTS_FILE} does")
+            counts.add(part)
+            listed.update(part.files)
     except SpecsiaError as error:
         findings.add(FILES, PARTS_FILE, str(error))
-        return walked
-    if not walked.parts:
-        findings.add(FILES, PARTS_FILE, "lists no part: there is nothing in this folder")
-    if sums is not None:
-        walked.own = {name: digest for name, digest in sums.items() if name not in walked.names or name in OWN_FILES}
-        walked.names |= walked.own.keys()
-        for name in sorted({*OWN_FILES} - {SUMS_FILE, *walked.own}):
-            findings.add(SUMS, name, f"is not listed in {SUMS_FILE}")
-    return walked
+    else:
+        if not counts.parts:
+            findings.add(FILES, PARTS_FILE, "lists no part: there is nothing in this folder")
+    return listed
 
 
 def _is_there(folder: Path, name: str) -> bool:
@@ -183,27 +162,11 @@ def _is_there(folder: Path, name: str) -> bool:
 
 
 def _text(folder: Path, name: str) -> str | None:
-    return (folder / name).read_text(errors="replace") if _is_there(folder, name) else None
-
-
-def _count(part: Written, walked: _Walked, findings: Findings) -> None:
-    other = walked.counts.characters.get(part.character, part.split)
-    if other != part.split:
-        findings.add(SPLITS, part.character, f"is in {other} and in {part.split}")
-    stated = walked.counts.licenses.get(part.character, (part.license, part.credit))
-    if stated != (part.license, part.credit):
-        findings.add(LICENSES, part.character, "has another licence or credit in another part")
-    for name in part.files:
-        if name in walked.names:
-            findings.add(FILES, name, f"stands in {PARTS_FILE} twice")
-    walked.counts.add(part)
-    walked.names.update(part.files)
-    walked.parts += 1
-    walked.files += len(part.files)
+    return (folder / name).read_text(encoding="utf-8", errors="replace") if _is_there(folder, name) else None
 
 
 def _check_part(folder: Path, machine: tuple[str, ...], recipe: str | None, part: Written) -> tuple[int, Findings]:
-    """How many files a part has, and what is wrong with them."""
+    """Check a part's files and its layout; returns how many files it has."""
     findings = _check_files(folder, machine, {name: digest for name, (_, digest) in part.files.items()})
     if recipe is None or FILES in findings.counts:
         return len(part.files), findings
@@ -212,80 +175,58 @@ def _check_part(folder: Path, machine: tuple[str, ...], recipe: str | None, part
             findings.add(LAYOUT, part.key, str(sentence))
     except (SpecsiaError, ValueError) as error:
         findings.add(LAYOUT, part.key, str(error))
-    # A recipe may be a stranger's, and what it is given too.
+    # A recipe may be a third party's, and its input too.
     except Exception as error:
         findings.add(LAYOUT, part.key, f"cannot be checked: {type(error).__name__}: {error}")
     return len(part.files), findings
 
 
 def _check_files(folder: Path, machine: tuple[str, ...], listed: Mapping[str, str]) -> Findings:
-    """What is wrong with files as such, by their SHA-256."""
+    """Check files by their SHA-256, and for what no file of a dataset may hold."""
     findings = Findings()
     for name, digest in listed.items():
-        if Path(name).suffix.lower() in FORMATS:
+        suffix = Path(name).suffix.lower()
+        if suffix in FORMATS:
             findings.add(FILES, name, "is a 3D asset, which a dataset must not hold")
         if leads_out(folder, name):
             findings.add(FILES, name, "is a link that leads out of the dataset, so it is not read: copy the file")
             continue
         try:
-            found, data = _read(folder, name)
+            actual, data = _read(folder, name)
         except FileNotFoundError:
             findings.add(FILES, name, "is missing")
             continue
         except (CharacterError, OSError) as error:
             findings.add(FILES, name, f"cannot be read: {error}")
             continue
-        if found != digest:
-            findings.add(SUMS, name, f"is not the file that {SUMS_FILE} lists: its content has changed")
-        _check_content(name, data, machine, findings)
+        files.check_sum(name, digest, actual, findings)
+        if suffix in TEXTS and (path := files.machine_path(data.decode(errors="replace"), machine)):
+            findings.add(FILES, name, f"holds a path of a machine: {path}")
+        if suffix == ".png" and (more := extra_chunks(data)):
+            findings.add(IMAGES, name, f"holds more than its pixels: {', '.join(more)}")
     return findings
 
 
 def _read(folder: Path, name: str) -> tuple[str, bytes]:
-    """SHA-256 of a file, and its beginning, which is all of it but for large ones."""
+    """SHA-256 of a file, and its first `MOST_JSON_BYTES`."""
     with open_source_file(folder / name, link_root(folder)) as stream:
         data = stream.read(MOST_JSON_BYTES)
-        found = hashlib.sha256(data)
-        while part := stream.read(_HASHED_AT_ONCE):
-            found.update(part)
-    return found.hexdigest(), data
+        digest = hashlib.sha256(data)
+        while block := stream.read(_HASHED_AT_ONCE):
+            digest.update(block)
+    return digest.hexdigest(), data
 
 
-def _check_content(name: str, data: bytes, machine: tuple[str, ...], findings: Findings) -> None:
-    suffix = Path(name).suffix.lower()
-    if suffix in TEXTS and (path := machine_path(data.decode(errors="replace"), machine)):
-        findings.add(FILES, name, f"holds a path of a machine: {path}")
-    if suffix == ".png" and (more := extra_chunks(data)):
-        findings.add(IMAGES, name, f"holds more than its pixels: {', '.join(more)}")
-
-
-def _check_splits(folder: Path, walked: _Walked, findings: Findings) -> None:
-    frozen = read_splits(_text(folder, SPLITS_FILE), findings)
-    if frozen is None:
-        return
-    for character, split in walked.counts.characters.items():
-        told = frozen.get(character, "no split")
-        if told != split:
-            findings.add(SPLITS, character, f"is in {split} by {PARTS_FILE}, in {told} by {SPLITS_FILE}")
-
-
-def _check_card(folder: Path, walked: _Walked, findings: Findings) -> None:
-    if not _is_there(folder, CARD):
-        return
-    try:
-        fields = card_fields((folder / CARD).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        findings.add(FILES, CARD, str(error))
-        return
-    check_licences(fields, _licenses(walked), "parts", findings)
-
-
-def _licenses(walked: _Walked) -> list[str | None]:
-    return [license_ for license_, _ in walked.counts.licenses.values()]
+def _check_splits(folder: Path, counts: Counts, findings: Findings) -> None:
+    frozen = files.read_splits(_text(folder, SPLITS_FILE), findings)
+    for character, split in counts.characters.items() if frozen is not None else ():
+        stated = (frozen or {}).get(character, "no split")
+        if stated != split:
+            findings.add(SPLITS, character, f"is in {split} by {PARTS_FILE}, in {stated} by {SPLITS_FILE}")
 
 
 def _below(folder: Path) -> Iterator[str]:
-    """Names of all files in a folder but for what the run keeps there and what a download adds."""
+    """Names of all files in a folder but those that the run keeps there and those that a download adds."""
     for path in folder.rglob("*"):
         name = path.relative_to(folder)
         if name.parts[0] not in (STATE, *FOREIGN) and not path.is_dir():

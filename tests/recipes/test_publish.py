@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from specsia_build.cli.main import main
-from specsia_build.recipes.publish import crowd
+from specsia_build.recipes import publish
 from tests.hub_server import HubServer, logged_in
 from tests.recipes.test_verify import change_parts
 
@@ -80,15 +80,11 @@ def test_what_has_changed_is_not_sent(server: HubServer, folder: Path) -> None:
     assert not server.store.repos
 
 
-@pytest.mark.parametrize(
-    ("names", "words"),
-    [
-        ([f"train/{k}/a.png" for k in range(10_001)], "10,001 files and folders in train, where the Hub takes 10,000"),
-        ([f"{k}.png" for k in range(10_001)], "10,001 files and folders in its top folder"),
-        ([f"{k // 9000}/{k}.png" for k in range(100_001)], "100,001 files, where the Hub asks for 100,000"),
-        ([f"{k // 9000}/{k}.png" for k in range(20_000)], None),
-    ],
-)
-def test_more_files_than_a_hub_takes_are_told_before(names: list[str], words: str | None) -> None:
-    told = crowd(names)
-    assert told is None if words is None else words in str(told)
+def test_more_files_than_a_hub_takes_are_refused(
+    server: HubServer, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("MOST_FILES", "MOST_ENTRIES"):
+        with monkeypatch.context() as patch:
+            patch.setattr(publish, name, 1)
+            assert push(folder).exit_code == 1
+    assert not server.store.repos

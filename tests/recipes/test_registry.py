@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-import shlex
 from pathlib import Path
 
 import numpy as np
@@ -15,15 +13,11 @@ from specsia_build.recipes.registry import available_recipes, defaults_of, folde
 from tests.recipes.drawn import clip_frames, part_of
 
 
-def test_recipes_that_differ_are_told_at_once_with_flags_that_suit_all() -> None:
+def test_recipes_that_differ_are_refused_until_the_setting_is_stated() -> None:
     names = available_recipes()
-    with pytest.raises(UsageError, match=r"size 320 for anidoc, 720 for animeinbet, .*; fps 24 for .*: add ") as told:
+    with pytest.raises(UsageError, match="--size"):
         defaults_of(names, ())
-    (flags,) = re.findall(r"add (.*), or give each an --out of its own", str(told.value))
-    words = shlex.split(flags)
-    assert words == ["--size", "256", "--fps", "8"]
-    stated = {"size": 256, "fps": 8.0}
-    defaults = defaults_of(names, stated)
+    defaults = defaults_of(names, ("size", "fps"))
     clips = {"recipes": list(names), "fps": 8.0, **defaults}
     config = with_settings(BuildConfig("a"), {"size": 256, "clips": clips}, "the test")
     for recipe in folder_recipes(names):

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from itertools import chain
 from pathlib import Path
@@ -144,21 +143,13 @@ def find(job: Job, _: Earlier, watch: Stopwatch) -> tuple[Artefact, tuple[Path, 
 
 
 def _odd(character_id: str, actor: Actor, settings: ClipSettings) -> list[str]:
-    """Sentences on motions of whose clips the frames are few or alike."""
+    """Warnings about motions whose clips are one frame, or the same frame again and again."""
     motions = list(actor.motions.values())
-    lasting = [motion for motion in motions if motion.duration > 0]
-    again = list(_again(lasting))
+    short = [motion for motion in motions if settings.frames != 1 and len(motion.times(settings.fps)) == 1]
+    still = [motion for motion in motions if motion not in short and not _moves(motion, actor.rig)]
     kinds = {
-        "without length, so that a clip is one frame": [motion for motion in motions if not motion.duration > 0],
-        f"no longer than a frame at --fps {settings.fps:g}, so that a clip is one frame": [
-            motion for motion in lasting if settings.frames != 1 and len(motion.times(settings.fps)) == 1
-        ],
-        f"moving nothing of {character_id}, so that all frames of a clip are alike: --clip takes others": [
-            motion for motion in lasting if not _moves(motion, actor.rig)
-        ],
-        f"moving {character_id} as an earlier motion does: --clip takes others": [
-            motion for motion in again if _moves(motion, actor.rig)
-        ],
+        f"no longer than a frame at --fps {settings.fps:g}, so that a clip is one frame": short,
+        f"moving nothing of {character_id}, so that all frames of a clip are alike: --clip takes others": still,
     }
     return [f"motions {what}: {_listed([one.name for one in found])}" for what, found in kinds.items() if found]
 
@@ -187,19 +178,6 @@ def _moves(motion: Motion, rig: Rig) -> bool:
     moved = rig.skeleton.below([track.node for track in varied if track.path != WEIGHTS])
     morphed = {morph.node for morph in rig.morphs}
     return bool(moved[rig.holding].any()) or any(track.path == WEIGHTS and track.node in morphed for track in varied)
-
-
-def _again(motions: Iterable[Motion]) -> Iterator[Motion]:
-    """Those motions that are the same as an earlier one but for the name."""
-    seen: set[bytes] = set()
-    for motion in motions:
-        digest = hashlib.sha256()
-        for track in sorted(motion.tracks, key=lambda track: (track.node, track.path)):
-            digest.update(f"{track.node} {track.path} {track.interpolation} {track.values.shape}".encode())
-            digest.update(track.times.tobytes() + track.values.tobytes())
-        if digest.digest() in seen:
-            yield motion
-        seen.add(digest.digest())
 
 
 def _why_still(character_id: str, settings: ClipSettings, actor: Actor) -> str:
