@@ -9,8 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from specsia_build import memory
-from specsia_build.animation.feet import foot_joints
-from specsia_build.animation.figure import Figure
+from specsia_build.animation.figure import Figure, foot_joints
 from specsia_build.animation.humanoid import NEEDED, WANTED, Humanoid, spoken
 from specsia_build.animation.motion import JOINT_COST, ROTATION, TRANSLATION, WEIGHTS, Motion, Track, poses
 from specsia_build.animation.skeleton import Skeleton

@@ -18,8 +18,7 @@ import scipy
 from numpy.typing import NDArray
 
 from specsia_build import memory
-from specsia_build.animation.feet import Soles, ground_of, leg_length, slide, soles, standing
-from specsia_build.animation.figure import Figure
+from specsia_build.animation.figure import Figure, Soles, ground_of, leg_length, slide, soles, standing
 from specsia_build.animation.humanoid import NEEDED, SPINE
 from specsia_build.animation.motion import ROTATION, TRANSLATION, Motion, Track, poses
 from specsia_build.animation.skeleton import rotation_matrices

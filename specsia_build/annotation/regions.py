@@ -11,8 +11,17 @@ import skimage
 from numpy.typing import NDArray
 
 from specsia_build.annotation.face_colors import face_colors, jumps
-from specsia_build.annotation.merging import Links, Patches, merged, sums, without_specks
-from specsia_build.annotation.straddling import shared_out, straddling, straightened, with_borders
+from specsia_build.annotation.merging import (
+    Links,
+    Patches,
+    merged,
+    shared_out,
+    straddling,
+    straightened,
+    sums,
+    with_borders,
+    without_specks,
+)
 from specsia_build.errors import CharacterError
 from specsia_build.rendering import joining
 from specsia_build.rendering.fast.prepare import Prepared, prepare

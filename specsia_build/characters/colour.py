@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from specsia_build.animation.names import words_of
+from specsia_build.animation.humanoid import words_of
 from specsia_build.characters.character import SETTLED, Character, legible
 from specsia_build.characters.doubts.doubt import Doubt, Fix
 from specsia_build.characters.doubts.looks import has_colours, plain_colour

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import scipy
 
-from specsia_build.animation.names import words_of
+from specsia_build.animation.humanoid import words_of
 from specsia_build.characters.doubts import joints
 from specsia_build.characters.doubts.doubt import Doubt, drop, listed
 from specsia_build.characters.doubts.joints import Points

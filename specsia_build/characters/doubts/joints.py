@@ -8,7 +8,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from specsia_build.animation.names import SIDES, words_of
+from specsia_build.animation.humanoid import SIDES, words_of
 from specsia_build.frame import AXES, axis_vector
 
 Landmark = tuple[str, tuple[float, float, float]]
