@@ -1,8 +1,7 @@
 """What a generated mesh must be like before it is accepted.
 
 A generator fails in ways that a build would only show weeks later: nothing, a speck, a sheet turned inside out, a cloud
-of crumbs, something else than the picture. Mirrors and quarter turns need more than a silhouette to be told; the
-self-test of a backend looks for those.
+of crumbs, something else than the picture. `likeness` and the self-test look for mirrors and turns.
 """
 
 from __future__ import annotations
@@ -10,14 +9,12 @@ from __future__ import annotations
 import numpy as np
 import scipy
 from numpy.typing import NDArray
-from PIL import Image
 
+from specsia_build.backends.likeness import LEAST_FRONTAL_IOU, SIZE, frontal_iou
 from specsia_build.errors import CharacterError, LowQualityError
-from specsia_build.frame import ORTHO_WIDTH, Camera
-from specsia_build.rendering.fast.renderer import glance
+from specsia_build.frame import Camera
 from specsia_build.rendering.layers import HALF_COVERED
 from specsia_build.rendering.mesh import Mesh
-from specsia_build.rendering.overlap import iou
 from specsia_build.rendering.topology import Topology, topology
 
 LEAST_EXTENT, MOST_EXTENT = 0.05, 20.0
@@ -36,17 +33,8 @@ its area: a figure that is shown in pieces may be reconstructed in as many."""
 MARK = 0.01
 """Share of the silhouette's area below which a separate part is a stray mark."""
 
-FLATTEST = 0.02
-"""Least height of a mesh for its fit to a picture, as a share of its largest side."""
-
-LEAST_FRONTAL_IOU = 0.5
-"""Bad reconstructions still keep 0.6; a figure in T-pose seen from its side has 0.3."""
-
 YAW_STEP = 15
 """Degrees between the turns about Z that are tried where a mesh may have any."""
-
-SIZE = 128
-"""Pixels of the silhouettes that are compared."""
 
 
 def check_mesh(mesh: Mesh) -> None:
@@ -136,39 +124,3 @@ def _largest_piece(image: NDArray[np.uint8]) -> float:
     areas = np.bincount(labels.ravel())[1:].astype(np.float64)
     areas = areas[areas >= MARK * areas.sum()]
     return float(areas.max() / areas.sum())
-
-
-def frontal_iou(mesh: Mesh, image: NDArray[np.uint8]) -> float:
-    """IoU 0-1 of the mesh's frontal silhouette and the picture's: of the mesh in its place, or where that is too
-    little for the gate, the best of that, of both in the picture's own pixels, since thin lines have no others, and of
-    the mesh brought to the height and the centre of the picture's figure."""
-    alpha = Image.fromarray(np.ascontiguousarray(image[..., 3]))
-    small = np.asarray(alpha.resize((SIZE, SIZE), Image.Resampling.BOX)) >= HALF_COVERED
-    found = 0.0
-    for target in (small, image[..., 3] >= HALF_COVERED):
-        found = max(found, iou(_silhouette(mesh, len(target)), target, empty=0.0))
-        if found >= LEAST_FRONTAL_IOU:
-            return found
-    return max(found, iou(_silhouette(fitted(mesh, small), SIZE), small, empty=0.0)) if small.any() else found
-
-
-def fitted(mesh: Mesh, target: NDArray[np.bool_]) -> Mesh:
-    """The mesh brought to the height and the centre of the box of a frontal silhouette (S, S), which is not empty."""
-    rows, columns = np.flatnonzero(target.any(axis=1)), np.flatnonzero(target.any(axis=0))
-    pixel = ORTHO_WIDTH / len(target)
-    middle_x = (int(columns[0]) + int(columns[-1]) + 1) / 2 * pixel - ORTHO_WIDTH / 2
-    middle_z = ORTHO_WIDTH / 2 - (int(rows[0]) + int(rows[-1]) + 1) / 2 * pixel
-    low, high = (bound.astype(np.float64) for bound in mesh.bounds())
-    # What lies flat has no height to be judged by, and would be drawn larger than any picture.
-    height = max(float(high[2] - low[2]), FLATTEST * float(np.max(high - low)), 1e-9)
-    scale = (int(rows[-1]) + 1 - int(rows[0])) * pixel / height
-    centre = (low + high) / 2
-    return mesh.with_vertices((mesh.vertices - centre) * scale + np.array([middle_x, 0.0, middle_z]))
-
-
-def _silhouette(mesh: Mesh, size: int) -> NDArray[np.bool_]:
-    try:
-        return np.asarray(np.isfinite(glance(mesh, [Camera(0.0, size)])[0]))
-    except CharacterError:
-        # Too far outside of the frame to be drawn there.
-        return np.zeros((size, size), np.bool_)

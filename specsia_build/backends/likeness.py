@@ -1,4 +1,4 @@
-"""Scores of a mesh against its picture, as it is and in the 48 frames by right angles and mirrors.
+"""The scorer of reconstructions: a mesh against its picture, as it is and in the 48 frames by right angles and mirrors.
 
 Silhouettes from the front and from behind are mirror images of each other, so colours decide between them.
 """
@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from specsia_build.backends.gate import fitted
-from specsia_build.frame import Camera, axis_names, axis_vector, front_rotation, up_rotation
+from specsia_build.errors import CharacterError
+from specsia_build.frame import ORTHO_WIDTH, Camera, axis_names, axis_vector, front_rotation, up_rotation
 from specsia_build.rendering.colour import srgb_to_linear
 from specsia_build.rendering.fast.renderer import FastRenderer, glance
 from specsia_build.rendering.layers import HALF_COVERED, Look
@@ -26,6 +26,12 @@ _Level = TypeVar("_Level", np.uint8, np.bool_)
 
 SIZE = 128
 """Pixels of the pictures that are compared, at most."""
+
+LEAST_FRONTAL_IOU = 0.5
+"""Bad reconstructions still keep 0.6; a figure in T-pose seen from its side has 0.3."""
+
+FLATTEST = 0.02
+"""Least height of a mesh for its fit to a picture, as a share of its largest side."""
 
 UPRIGHT, LYING = ("+z",), ("+y", "-y", "+x", "-x", "-z")
 FRONTS = ("-y", "+y", "+x", "-x")
@@ -262,3 +268,39 @@ def small(color: NDArray[np.uint8], mask: NDArray[np.uint8]) -> NDArray[np.uint8
         return picture
     premultiplied = Image.fromarray(picture).convert("RGBa").resize((SIZE, SIZE), Image.Resampling.BOX)
     return np.asarray(premultiplied.convert("RGBA"))
+
+
+def frontal_iou(mesh: Mesh, image: NDArray[np.uint8]) -> float:
+    """IoU 0-1 of the mesh's frontal silhouette and the picture's: of the mesh in its place, or where that is too
+    little for the gate, the best of that, of both in the picture's own pixels, since thin lines have no others, and of
+    the mesh brought to the height and the centre of the picture's figure."""
+    alpha = Image.fromarray(np.ascontiguousarray(image[..., 3]))
+    small = np.asarray(alpha.resize((SIZE, SIZE), Image.Resampling.BOX)) >= HALF_COVERED
+    found = 0.0
+    for target in (small, image[..., 3] >= HALF_COVERED):
+        found = max(found, iou(_silhouette(mesh, len(target)), target, empty=0.0))
+        if found >= LEAST_FRONTAL_IOU:
+            return found
+    return max(found, iou(_silhouette(fitted(mesh, small), SIZE), small, empty=0.0)) if small.any() else found
+
+
+def fitted(mesh: Mesh, target: NDArray[np.bool_]) -> Mesh:
+    """The mesh brought to the height and the centre of the box of a frontal silhouette (S, S), which is not empty."""
+    rows, columns = np.flatnonzero(target.any(axis=1)), np.flatnonzero(target.any(axis=0))
+    pixel = ORTHO_WIDTH / len(target)
+    middle_x = (int(columns[0]) + int(columns[-1]) + 1) / 2 * pixel - ORTHO_WIDTH / 2
+    middle_z = ORTHO_WIDTH / 2 - (int(rows[0]) + int(rows[-1]) + 1) / 2 * pixel
+    low, high = (bound.astype(np.float64) for bound in mesh.bounds())
+    # What lies flat has no height to be judged by, and would be drawn larger than any picture.
+    height = max(float(high[2] - low[2]), FLATTEST * float(np.max(high - low)), 1e-9)
+    scale = (int(rows[-1]) + 1 - int(rows[0])) * pixel / height
+    centre = (low + high) / 2
+    return mesh.with_vertices((mesh.vertices - centre) * scale + np.array([middle_x, 0.0, middle_z]))
+
+
+def _silhouette(mesh: Mesh, size: int) -> NDArray[np.bool_]:
+    try:
+        return np.asarray(np.isfinite(glance(mesh, [Camera(0.0, size)])[0]))
+    except CharacterError:
+        # Too far outside of the frame to be drawn there.
+        return np.zeros((size, size), np.bool_)

@@ -1,18 +1,28 @@
-"""Backends by name: the entry points of the group ``specsia.backends``, and those that the user's settings describe."""
+"""Backends by name: the entry points of the group ``specsia.backends``, those that the user's settings
+describe, and calls of them: meshes are checked, and faults of other packages reported as theirs."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from importlib.metadata import EntryPoint, EntryPoints, entry_points
-from typing import Any
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
 
 from specsia_build.backends import command
-from specsia_build.backends.base import Backend
+from specsia_build.backends.base import Backend, Context
 from specsia_build.backends.upstream.pins import NAMES
 from specsia_build.backends.user_settings import all_settings, settings_file
-from specsia_build.errors import SpecsiaError, UsageError, no_such
+from specsia_build.errors import MOST_SHOWN, CharacterError, OthersError, SpecsiaError, UsageError, brief, no_such
+from specsia_build.files.writing import write_trouble
 from specsia_build.folders import expanded
+from specsia_build.memory import is_exhaustion
+from specsia_build.rendering.form import kind_of, misshapen
+from specsia_build.rendering.mesh import Mesh
 
 GROUP = "specsia.backends"
 """Entry-point group; each point is a factory ``create(argument: str | None) -> Backend``."""
@@ -147,3 +157,56 @@ def _lack(made: Any, name: str) -> str | None:
     except (TypeError, ValueError) as error:
         return f"has settings that are no JSON: {error}"
     return None
+
+
+_ARRAYS = {
+    **dict.fromkeys(("faces", "face_material"), np.int32),
+    **dict.fromkeys(("vertices", "uv", "colors", "normals", "rest"), np.float32),
+}
+"""Types of the arrays of a `Mesh`."""
+
+_Answer = TypeVar("_Answer")
+
+
+def asked(backend: Backend, image: NDArray[np.uint8], context: Context) -> Mesh:
+    """Reconstruct a picture by a backend and check what it returns.
+
+    Args:
+        backend: it gets a copy of the picture.
+        image: (H, W, 4) uint8, straight alpha.
+        context: see `Context`.
+
+    Raises:
+        CharacterError: if it gives up, or returns no mesh; an `OthersError` if code that is not ours fails.
+    """
+    mesh = _called(
+        backend, f"failed on {context.character_id}", OthersError, lambda: backend.reconstruct(image.copy(), context)
+    )
+    wrong = misshapen(mesh) if isinstance(mesh, Mesh) else f"it is a {kind_of(mesh)}, and no Mesh of specsia"
+    if wrong is not None:
+        raise CharacterError(f"the backend {backend.name} gave no usable mesh for {context.character_id}: {wrong}")
+    there = {name: getattr(mesh, name) for name in _ARRAYS}
+    plain: dict[str, Any] = {k: np.ascontiguousarray(v, _ARRAYS[k]) for k, v in there.items() if v is not None}
+    return replace(mesh, **plain)
+
+
+def stated_inputs(backend: Backend, character_id: str) -> tuple[Path, ...]:
+    """The files that a backend names as its inputs for a character.
+
+    Raises:
+        SpecsiaError: if code that is not ours fails, or states something else than paths.
+    """
+    doing = f"does not state its inputs for {character_id}"
+    return _called(backend, doing, SpecsiaError, lambda: tuple(map(Path, backend.inputs(character_id))))
+
+
+def _called(backend: Backend, doing: str, kind: type[SpecsiaError], call: Callable[[], _Answer]) -> _Answer:
+    try:
+        return call()
+    except Exception as error:
+        # A full disk and too little memory are the machine's fault, whoever meets them.
+        ours = type(backend).__module__.partition(".")[0] == __name__.partition(".")[0]
+        if ours or isinstance(error, SpecsiaError) or write_trouble(error) is not None or is_exhaustion(error):
+            raise
+        what = brief(f"{type(error).__name__}: {error}".rstrip(": "), MOST_SHOWN // 2)
+        raise kind(f"the backend {backend.name} {doing} ({what})") from error

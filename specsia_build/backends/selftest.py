@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from specsia_build.backends.asking import asked
 from specsia_build.backends.base import Backend, Context, Reading
 from specsia_build.backends.gate import check_mesh, closed_volume
 from specsia_build.backends.likeness import LEAST_IOU, Turned, in_frames, stated_axes, turns
+from specsia_build.backends.registry import asked
 from specsia_build.errors import plural
 from specsia_build.frame import Camera, axis_names, normalise, view_cameras
 from specsia_build.rendering.colour import srgb_to_linear
@@ -88,7 +88,7 @@ class SelfTest:
     def margin(self) -> float:
         """Score of the mesh as it is less that of the best other candidate."""
         others = (candidate for candidate in self.candidates if not _is_declared(candidate))
-        return _score(self.declared) - max(map(_score, others))
+        return self.declared.likeness.score - max(candidate.likeness.score for candidate in others)
 
     @property
     def inside_out(self) -> bool:
@@ -107,7 +107,7 @@ class SelfTest:
                 "axes": axis_names(c.matrix),
                 "mirrored": bool(np.linalg.det(c.matrix) < 0),
                 "iou": c.likeness.iou,
-                "score": _score(c),
+                "score": c.likeness.score,
             }
             for c in self.candidates
         ]
@@ -117,11 +117,6 @@ class SelfTest:
 
 def _is_declared(candidate: Turned) -> bool:
     return bool((candidate.matrix == np.eye(3)).all())
-
-
-def _score(candidate: Turned) -> float:
-    """Agreement 0-1 of silhouette and colours, as they are encoded in the picture."""
-    return candidate.likeness.iou * (1 - candidate.likeness.plain)
 
 
 def ellipsoid(centre: Triple, half: Triple, front: Triple, rest: Triple, rows: int = 24, columns: int = 40) -> Mesh:
@@ -173,7 +168,7 @@ def selftest(backend: Backend) -> SelfTest:
     check_mesh(mesh)
     goal = next(FastRenderer().render(truth, [Camera(0.0, LOOK_SIZE)])).color
     proper, mirrored = in_frames(mesh, goal, "unlit", turns(upright=False))
-    candidates = sorted([*proper, *mirrored], key=_score, reverse=True)
+    candidates = sorted([*proper, *mirrored], key=lambda candidate: candidate.likeness, reverse=True)
     volume, reading = closed_volume(topology(mesh)), readings[-1] if readings else None
     return SelfTest(backend.name, tuple(candidates), volume, len(mesh.faces), seconds, reading)
 
@@ -184,7 +179,7 @@ def report(found: SelfTest) -> Sequence[str]:
     for i, candidate in enumerate(found.candidates):
         likeness, own = candidate.likeness, _is_declared(candidate)
         if i < MOST_SHOWN or own:
-            numbers = f"{likeness.iou:10.3f}  {1 - likeness.plain:6.3f}  {_score(candidate):5.3f}"
+            numbers = f"{likeness.iou:10.3f}  {1 - likeness.apart:6.3f}  {likeness.score:5.3f}"
             axes = " ".join(axis_names(candidate.matrix))
             lines.append(f"{axes:10}  {numbers}{'  the frame of the project' if own else ''}")
     volume = "no closed part" if found.volume is None else f"signed volume {found.volume:.4f}"

@@ -13,9 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from specsia_build import png
-from specsia_build.backends.asking import asked
 from specsia_build.backends.base import Context
-from specsia_build.backends.registry import load_backend
+from specsia_build.backends.registry import asked, load_backend
 from specsia_build.characters.character import Character, safe_id
 from specsia_build.characters.manifest import problem_of
 from specsia_build.characters.read import read_character

@@ -11,10 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from specsia_build.animation.rig import Rig
-from specsia_build.backends.asking import asked
 from specsia_build.backends.base import Context, Reading
 from specsia_build.backends.likeness import Likeness, Turned, in_frames, small, turns
-from specsia_build.backends.registry import load_backend
+from specsia_build.backends.registry import asked, load_backend
 from specsia_build.characters.read import AnimatedCharacter, read_animated
 from specsia_build.characters.sources import open_source
 from specsia_build.config import BuildConfig

@@ -13,11 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from specsia_build import png
-from specsia_build.backends.asking import asked, stated_inputs
 from specsia_build.backends.base import Backend, Context, Reading
-from specsia_build.backends.gate import check_generated, check_mesh, fitted
-from specsia_build.backends.likeness import better_frame, small
-from specsia_build.backends.registry import load_backend
+from specsia_build.backends.gate import check_generated, check_mesh
+from specsia_build.backends.likeness import better_frame, fitted, small
+from specsia_build.backends.registry import asked, load_backend, stated_inputs
 from specsia_build.characters.read import read_character
 from specsia_build.config import BuildConfig
 from specsia_build.dataset.layers import view_file
