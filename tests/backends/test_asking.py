@@ -16,9 +16,10 @@ import numpy as np
 import pytest
 
 from specsia_build.backends import registry
+from specsia_build.backends.registry import asked
 from specsia_build.backends.base import Context
-from specsia_build.backends.registry import asked, load_backend, stated_inputs
-from specsia_build.errors import CharacterError, OthersError, SpecsiaError
+from specsia_build.backends.registry import load_backend
+from specsia_build.errors import CharacterError, SpecsiaError
 from specsia_build.rendering.mesh import Material, Mesh, Texture
 from tests.backends.upstream.upstreams import write_files
 from tests.shapes import write_folder
@@ -62,10 +63,6 @@ def picture() -> np.ndarray:
     return image
 
 
-def broken(image: np.ndarray) -> Mesh:
-    raise KeyError("weights\nare missing")
-
-
 GIVEN: dict[str, tuple[Callable[[np.ndarray], Any], str]] = {
     "nothing": (lambda _: None, "it is a NoneType, and no Mesh"),
     "negative": (lambda i: replace(card(i), faces=np.array([[0, -1, 2]] * 2, np.int32)), "faces that name others"),
@@ -94,11 +91,6 @@ def test_numbers_of_another_width_are_taken() -> None:
 
     mesh = asked(Theirs(wide), picture(), Context("a", 1))
     assert [str(array.dtype) for array in (mesh.vertices, mesh.faces)] == ["float32", "int32"]
-
-
-def test_a_fault_is_theirs() -> None:
-    with pytest.raises(OthersError, match=r"the backend theirs failed on a \(KeyError: 'weights.*missing'\)"):
-        asked(Theirs(broken), picture(), Context("a", 1))
 
 
 def changed_backend(**members: Any) -> Callable[[str | None], Theirs]:
@@ -133,21 +125,6 @@ def test_what_is_no_backend_is_told(monkeypatch: pytest.MonkeyPatch, create: obj
     monkeypatch.setattr(registry, "entry_points", lambda **wanted: declared.select(**wanted))
     with pytest.raises(SpecsiaError, match=rf"the backend 'theirs' \({__name__}:created\) .*{reason}"):
         load_backend("theirs")
-
-
-@pytest.mark.parametrize(
-    ("inputs", "reason"),
-    [
-        (lambda character_id: [][1], r"\(IndexError: list index out of range\)"),
-        (lambda character_id: None, r"\(TypeError: 'NoneType' object is not iterable\)"),
-        (lambda character_id: [3], "TypeError"),
-    ],
-)
-def test_inputs_that_are_none_are_their_fault(inputs: Any, reason: str) -> None:
-    backend = Theirs()
-    backend.inputs = inputs  # type: ignore[method-assign]
-    with pytest.raises(SpecsiaError, match=f"the backend theirs does not state its inputs for a.*{reason}"):
-        stated_inputs(backend, "a")
 
 
 def test_the_documented_example_builds_and_its_fault_is_its_own(tmp_path: Path) -> None:

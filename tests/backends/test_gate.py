@@ -9,14 +9,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from specsia_build.backends.base import Context
 from specsia_build.backends.gate import check_generated, check_mesh, closed_volume, share_of_parts
-from specsia_build.backends.relief.backend import create as relief
-from specsia_build.backends.selftest import ellipsoid, figure
+from specsia_build.backends.selftest import ellipsoid
 from specsia_build.errors import CharacterError
 from specsia_build.frame import Camera
 from specsia_build.rendering.fast.renderer import FastRenderer
-from specsia_build.rendering.mesh import Material, Mesh, Texture, concatenate
+from specsia_build.rendering.mesh import Mesh, concatenate
 from specsia_build.rendering.topology import topology
 
 GREY = (0.5, 0.5, 0.5)
@@ -83,25 +81,6 @@ def test_thin_lines_are_compared_in_the_pictures_own_pixels() -> None:
     check_generated(line, image)
     with pytest.raises(CharacterError, match="not look like the picture"):
         check_generated(ellipsoid((0.2, 0, 0), (0.1, 0.1, 0.5), GREY, GREY), image)
-
-
-def test_a_picture_of_separate_parts_may_give_separate_parts() -> None:
-    pair = concatenate([blob(-0.3, 0, 0.2), blob(0.3, 0, 0.2)])
-    check_generated(pair, picture(pair))
-    four = concatenate([blob(x, z, 0.15) for x in (-0.3, 0.3) for z in (-0.3, 0.3)])
-    check_generated(four, picture(four))
-    check_generated(relief(None).reconstruct(picture(four), Context("x", 0)), picture(four))
-
-
-def test_an_open_sheet_has_no_volume_to_judge() -> None:
-    h = 1.35 / 2
-    corners = np.array([[-h, 0, h], [h, 0, h], [h, 0, -h], [-h, 0, -h]], np.float32)
-    uv = np.array([[0, 0], [1, 0], [1, 1], [0, 1]], np.float32)
-    faces = np.array([[0, 3, 2], [0, 2, 1]], np.int32)
-    material = Material(texture=Texture(picture(figure())), alpha_mode="mask")
-    sheet = Mesh(corners, faces, (material,), np.zeros(2, np.int32), uv=uv[faces])
-    assert closed_volume(topology(sheet)) is None
-    check_generated(sheet, picture(figure()))
 
 
 def test_volume_and_share_of_known_shapes() -> None:

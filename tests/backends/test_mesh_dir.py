@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 
 import numpy as np
@@ -12,14 +11,10 @@ import trimesh
 
 from specsia_build.backends.base import Context, Reading
 from specsia_build.backends.mesh_dir import create
-from specsia_build.characters.character import Entry
-from specsia_build.characters.read import read_character
 from specsia_build.errors import CharacterError, UsageError
 from specsia_build.frame import axis_vector
 from specsia_build.rendering.colour import linear_to_srgb
 from specsia_build.rendering.mesh import Mesh
-from tests.characters.bodies import FIGURE, write_obj
-from tests.listings import noted_listings
 
 NO_IMAGE = np.zeros((64, 64, 4), np.uint8)
 
@@ -54,13 +49,6 @@ def test_formats_come_in_our_axes(tmp_path: Path, suffix: str) -> None:
     write(tmp_path / f"7{suffix}")
     assert_ours(read(tmp_path, "7"))
     assert create(str(tmp_path)).inputs("7") == (tmp_path / f"7{suffix}",)
-
-
-def test_own_folder_with_one_mesh(tmp_path: Path) -> None:
-    write(tmp_path / "7" / "mesh_final.ply")
-    (tmp_path / "7" / "texture.png").write_bytes(b"")
-    assert_ours(read(tmp_path, "7"))
-    assert create(str(tmp_path)).inputs("7") == (tmp_path / "7" / "mesh_final.ply",)
 
 
 @pytest.mark.parametrize("name", ["manifest.json", "manifest.yaml"])
@@ -100,17 +88,6 @@ def test_colours_of_vertices_are_decoded_where_the_manifest_says_so(tmp_path: Pa
     assert [reading.linear for reading in read_as] == [True, False]
 
 
-def test_no_line_of_a_manifest_is_asked_for_that_a_mesh_has_not(tmp_path: Path) -> None:
-    names = ["Trunk_LOD0", "Limbs_LOD0", "Trunk_LOD1"]
-    solids = [FIGURE["Trunk"], FIGURE["Limbs"], FIGURE["Trunk"]]
-    path = write_obj(tmp_path / "7.obj", dict(zip(names, solids, strict=True)))
-    assert read_character(Entry("7", "obj", path)).fixes
-    read_as: list[Reading] = []
-    create(str(tmp_path)).reconstruct(NO_IMAGE, Context("7", 0, note=read_as.append))
-    (reading,) = read_as
-    assert reading.warnings and all("manifest" not in sentence for sentence in reading.warnings)
-
-
 def test_manifest_names_files(tmp_path: Path) -> None:
     write(tmp_path / "out" / "wizard.ply")
     write(tmp_path / "out" / "knight" / "it3000.ply")
@@ -137,12 +114,6 @@ def test_bad_manifest(tmp_path: Path, content: str) -> None:
         create(str(tmp_path))
 
 
-@pytest.mark.parametrize("argument", [None, "", "no/such/folder"])
-def test_no_folder(argument: str | None) -> None:
-    with pytest.raises(UsageError, match="folder"):
-        create(argument)
-
-
 def test_no_mesh_and_two_meshes(tmp_path: Path) -> None:
     write(tmp_path / "70.ply")
     with pytest.raises(CharacterError, match="no mesh for '7'"):
@@ -152,33 +123,6 @@ def test_no_mesh_and_two_meshes(tmp_path: Path) -> None:
         write(tmp_path / f"7.{suffix}")
     with pytest.raises(CharacterError, match="more than one mesh"):
         read(tmp_path, "7")
-
-
-@pytest.mark.parametrize(
-    ("points", "reason"),
-    [
-        (np.where(OURS == 0.4, np.nan, OURS), "finite"),
-        (OURS * 0, "no extent"),
-    ],
-)
-def test_mesh_that_cannot_be_drawn(tmp_path: Path, points: np.ndarray, reason: str) -> None:
-    write(tmp_path / "7.ply", points)
-    with pytest.raises(CharacterError, match=reason):
-        read(tmp_path, "7")
-
-
-def test_a_folder_is_listed_once_whatever_the_number_of_characters(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for index in range(20):
-        write(tmp_path / f"{index}.ply")
-    os.utime(tmp_path, (1, 1))
-    listed = noted_listings(monkeypatch)
-    backend = create(str(tmp_path))
-    for index in range(20):
-        assert backend.inputs(str(index)) == (tmp_path / f"{index}.ply",)
-        backend.reconstruct(NO_IMAGE, Context(str(index), 0))
-    assert listed.count(tmp_path) == 1
 
 
 def test_what_a_mesh_refers_to_is_told_and_stays_in_the_folder(tmp_path: Path) -> None:

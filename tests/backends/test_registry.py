@@ -26,16 +26,6 @@ def test_own_backends_are_installed() -> None:
     assert isinstance(backend, Relief)
 
 
-def test_argument_may_hold_colons() -> None:
-    with pytest.raises(UsageError, match="there is no folder C:/nowhere:here"):
-        load_backend("mesh-dir:C:/nowhere:here")
-
-
-def test_unknown_name_lists_the_known_ones() -> None:
-    with pytest.raises(UsageError, match=r"no backend 'relie'.*mesh-dir.*relief"):
-        load_backend("relie")
-
-
 def test_package_that_cannot_be_imported_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     declare(monkeypatch, theirs="no_such_package.backend:create")
     with pytest.raises(SpecsiaError, match=r"'theirs' \(no_such_package\.backend:create\).*ModuleNotFoundError"):

@@ -30,18 +30,6 @@ def test_poses_are_drawn_as_by_themselves() -> None:
         np.testing.assert_array_equal(ours.position, theirs.position)
 
 
-def test_a_frame_lasts_until_the_next_but_one() -> None:
-    still = block()
-    moved = [still.with_vertices(still.vertices + np.array([step, 0, 0])) for step in (0.0, 0.1, 0.2)]
-    camera = Camera(0.0, 64)
-    laid = Still.of(still, np.zeros(len(still.vertices), np.int32), camera.pixels_per_unit)
-    frames = FastRenderer().animate(laid, moved, [camera], seen=True)
-    first = next(frames)
-    kept = first.color.copy()
-    next(frames)
-    np.testing.assert_array_equal(first.color, kept)
-
-
 def test_what_comes_apart_is_seen_from_inside() -> None:
     """A closed box whose lid hangs on something else shows its inside once the lid is off."""
     mesh = block()

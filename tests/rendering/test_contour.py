@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from numpy.testing import assert_allclose, assert_array_equal
+from numpy.testing import assert_allclose
 from numpy.typing import NDArray
 
 from specsia_build.rendering.colour import linear_to_srgb, srgb_to_linear
@@ -81,37 +81,6 @@ def test_along_the_sides_of_a_square(thickness: int, degrees: float) -> None:
             assert width == pytest.approx(thickness, abs=0.15)
 
 
-@pytest.mark.parametrize("thickness", [1, 2, 3])
-def test_a_hole_is_lined_too(thickness: int) -> None:
-    u, v = fine_points()
-    r_fine = np.hypot(u - 32, v - 32)
-    coverage = covered((r_fine <= 20) & (r_fine >= 10))
-    out = draw_contour(painted(coverage), coverage, thickness, 0)
-    r = from_centre(32, 32)
-    assert (out[(r > 10 - thickness + 0.9) & (r < 20 + thickness - 0.9), 3] == 255).all()
-    assert (out[r < 10 - thickness - 0.9, 3] == 0).all()
-
-
-@pytest.mark.parametrize("thickness", [1, 4])
-def test_what_the_silhouette_covers_stays_as_it_is(thickness: int) -> None:
-    coverage = disc(32, 32, 12)
-    color = painted(coverage)
-    color[..., :3] = np.random.default_rng(0).integers(0, 256, (SIZE, SIZE, 3))
-    color[coverage == 0] = 0
-    out = draw_contour(color, coverage, thickness, 128)
-    assert_array_equal(out[coverage == 255], color[coverage == 255])
-    assert out is not color
-
-
-@pytest.mark.parametrize("grey", [0, 1, 77, 128, 200, 255])
-def test_the_line_has_the_grey_that_was_asked_for(grey: int) -> None:
-    coverage = disc(32, 32, 12)
-    out = draw_contour(painted(coverage), coverage, 3, grey)
-    line = (coverage == 0) & (out[..., 3] > 0)
-    assert line.sum() > 100
-    assert_array_equal(np.unique(out[line][:, :3]), [grey])
-
-
 def test_line_and_figure_mix_in_linear_light() -> None:
     coverage = np.zeros((9, 9), np.uint8)
     coverage[:, :4] = 255
@@ -124,13 +93,6 @@ def test_line_and_figure_mix_in_linear_light() -> None:
     assert out[4, 4, 3] == 255
     # The border lies a quarter of the way into column 4, so that the line ends a quarter of the way into column 6.
     assert_allclose(out[4, 4:8, 3], [255, 255, 64, 0], atol=2)
-
-
-@pytest.mark.parametrize(("thickness", "grey"), [(-1, 0), (17, 0), (1, -1), (1, 256), (float("nan"), 0)])
-def test_lines_that_cannot_be_drawn_are_refused(thickness: float, grey: int) -> None:
-    coverage = disc(32, 32, 12)
-    with pytest.raises(ValueError, match="cannot be drawn"):
-        draw_contour(painted(coverage), coverage, thickness, grey)
 
 
 def test_distance_grows_by_one_per_pixel_from_the_border() -> None:

@@ -9,14 +9,13 @@ import numpy as np
 import pytest
 
 from benchmarks.parity import compare
-from benchmarks.renderers import PlainPyrender
 from specsia_build.errors import CharacterError, SpecsiaError, UsageError
 from specsia_build.frame import Camera
 from specsia_build.rendering import pyrender as optional
 from specsia_build.rendering.fast.renderer import FastRenderer
 from specsia_build.rendering.mesh import Material, Mesh, Texture, concatenate
 from specsia_build.rendering.registry import load_renderer
-from tests.rendering.scenes import box, cape, compass, inside_out, outlined, sheet
+from tests.rendering.scenes import box, compass, sheet
 
 SIZE = 96
 
@@ -58,32 +57,6 @@ def test_the_picture_is_the_default_renderer_s(yaw: float) -> None:
     assert parity.position_p95 <= 1
     assert not theirs.color[theirs.mask == 0].any()
     assert (theirs.mask == 0).any()
-
-
-@pytest.mark.usefixtures("needs_gl")
-@pytest.mark.parametrize("yaw", [0.0, 200.0])
-def test_single_sided_surfaces_are_seen_from_their_front_only(yaw: float) -> None:
-    cloth = Material(base_color=(0.2, 0.4, 0.9, 1.0), double_sided=False)
-    plane = inside_out(sheet(12, 12, 40, 40, -0.4, cloth, SIZE))
-    mesh, camera = concatenate([outlined(0.2, 0.03, double_sided=False), cape(cloth), plane]), Camera(yaw, SIZE)
-    (ours,) = FastRenderer().render(mesh, [camera])
-    for renderer in (load_renderer("pyrender"), PlainPyrender()):
-        (theirs,) = renderer.render(mesh, [camera])
-        assert np.mean((theirs.coverage >= 128) != (ours.coverage >= 128)) <= 0.01
-        both = (theirs.coverage == 255) & (ours.coverage == 255)
-        assert np.abs(theirs.color.astype(int) - ours.color)[both].mean() <= 3
-        assert np.mean(np.abs(theirs.position - ours.position)[both].max(axis=1) > 0.02) <= 0.06
-
-
-@pytest.mark.usefixtures("needs_gl")
-def test_two_plain_passes_give_colours_and_positions() -> None:
-    mesh, camera = dressed(), Camera(36.0, SIZE)
-    (theirs,) = PlainPyrender().render(mesh, [camera])
-    (ours,) = FastRenderer().render(mesh, [camera])
-    parity = compare(ours, theirs, *mesh.bounds())
-    assert parity.iou >= 0.98
-    assert parity.color_mae <= 3
-    assert parity.position_p95 <= 1.5
 
 
 @pytest.mark.parametrize(

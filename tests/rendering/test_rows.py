@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import numpy as np
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from numpy.testing import assert_allclose, assert_array_equal
+from numpy.testing import assert_array_equal
 
 from specsia_build.jit import compiled
 from specsia_build.rendering.fast.close import close_from, next_close, number_marked
-from specsia_build.rendering.fast.raster import NO_FACE, OUTLINE, find_runs
+from specsia_build.rendering.fast.raster import NO_FACE, OUTLINE
 from specsia_build.rendering.fast.rows import (
     ROW,
     contrasting,
     padded,
-    place_row,
     reaching,
     see_row,
 )
@@ -45,12 +43,6 @@ def _see(nearest, ids, at, count, f, edges, steps, z, z_x, skipped):  # type: ig
 def _reaching(far, at, count, edges, steps, front, z, z_x):  # type: ignore[no-untyped-def]
     least, depth, slope = np.float32(front), np.float32(z), np.float32(z_x)
     return reaching(far, at, np.int32(count), _three(edges), _three(steps), least, depth, slope)
-
-
-@compiled
-def _place(position, at, count, start, steps):  # type: ignore[no-untyped-def]
-    first = np.float32(start[0]), np.float32(start[1]), np.float32(start[2])
-    place_row(position, at, np.int32(count), first, (np.float32(steps[0]), np.float32(steps[1]), np.float32(steps[2])))
 
 
 @compiled
@@ -110,17 +102,6 @@ def test_a_face_reaches_pixels_that_hide_nothing_of_it(
     assert _reaching(far, at, count, edges, steps, -0.5, 0.1, -0.02) == _bits(shown)
 
 
-@pytest.mark.parametrize("count", range(1, ROW + 1))
-def test_positions_of_a_row(count: int) -> None:
-    position = padded((2, 20, 3), np.float32)
-    position[:] = 5
-    start, steps = np.array([0.5, -1.0, 2.0]), np.array([0.25, 0.125, -0.5])
-    _place(position, 11, count, tuple(start), tuple(steps))
-    expected = np.full((40, 3), 5.0)
-    expected[11 : 11 + count] = start + steps * np.arange(count)[:, None]
-    assert_allclose(position.reshape(-1, 3), expected, atol=1e-6)
-
-
 @given(SEEDS, st.sampled_from([37, 64, 130]), st.floats(0, 0.3))
 def test_close_pixels_are_numbered_and_found_again(seed: int, size: int, share: float) -> None:
     rng = np.random.default_rng(seed)
@@ -141,20 +122,3 @@ def test_close_pixels_are_numbered_and_found_again(seed: int, size: int, share: 
         found = int(_next(close.rows, y, x, last))
         assert found == first if first <= last else found > last
         assert int(_from(close.rows, y, x)) == _bits(np.pad(inside[y], (0, ROW))[x : x + ROW])
-
-
-@given(SEEDS, st.sampled_from([5, 16, 40]))
-def test_runs_cover_each_face_once(seed: int, size: int) -> None:
-    rng = np.random.default_rng(seed)
-    ids = padded((size, size), np.int32)
-    ids[:] = np.repeat(rng.integers(-1, 3, (size, size)), 3, axis=1)[:, :size]
-    top, bottom = sorted(rng.integers(0, size + 1, 2).tolist())
-    left, right = sorted(rng.integers(0, size + 1, 2).tolist())
-    shown = np.full((size, size), NO_FACE)
-    for row, first, end, face in find_runs(ids, (top, bottom, left, right)).tolist():
-        assert (shown[row, first:end] == NO_FACE).all()
-        assert end == right or ids[row, end] != face
-        shown[row, first:end] = face
-    expected = np.full((size, size), NO_FACE)
-    expected[top:bottom, left:right] = ids[top:bottom, left:right]
-    assert_array_equal(shown, expected)

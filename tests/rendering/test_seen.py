@@ -50,16 +50,6 @@ def test_attributes_at_points_are_those_of_positions(opacity: float | None) -> N
         np.testing.assert_allclose(seen.values(mesh.vertices), layers.position, atol=2e-6)
 
 
-def test_points_lie_where_their_pixels_are() -> None:
-    mesh = box((0, 0, 0), (0.21, 0.2, 0.33))
-    layers, seen = seen_in(mesh, Camera(40.0, 64))
-    places = seen.values(seen.screen / 256)
-    centres = np.indices(seen.face.shape)[::-1].transpose(1, 2, 0) + 0.5
-    inside = layers.coverage == 255
-    np.testing.assert_allclose(places[inside], centres[inside], atol=1e-3)
-    assert np.abs(places - centres)[layers.mask > 0].max() <= 0.5
-
-
 def test_a_real_character_shows_the_same_points(characters_dir: Path) -> None:
     """Cut-out textures, thousands of small faces and close looks at edges included."""
     entry = Entry("knight", "gltf", characters_dir / "kaykit" / "Knight.glb")

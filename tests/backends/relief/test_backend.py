@@ -14,7 +14,7 @@ from specsia_build.backends.gate import check_generated
 from specsia_build.backends.relief import backend, net
 from specsia_build.backends.relief.drawing import COLOURS, SIZE, contour_width, crop_of, guides, palette_of
 from specsia_build.backends.relief.surface import Figure, surface_of
-from specsia_build.errors import CharacterError, SpecsiaError, UsageError
+from specsia_build.errors import CharacterError, SpecsiaError
 from specsia_build.rendering.contour import draw_contour
 from specsia_build.rendering.mesh import Mesh
 from specsia_build.rendering.topology import topology
@@ -100,13 +100,6 @@ def test_sheets_of_a_ball() -> None:
     assert np.abs(radii - 80).max() < 4
 
 
-def test_thin_parts_are_kept() -> None:
-    image = painted(np.maximum(disc(512, 0.5, 0.4, 0.15), limb(512, (0.5, 0.5), (0.5, 0.9), 0.0035)))
-    mesh = reconstructed(image)
-    sound(mesh)
-    assert np.ptp(mesh.vertices[:, 2]) > 0.6 * 1.35
-
-
 @pytest.mark.parametrize("name", sorted(ODD))
 def test_odd_drawings(name: str) -> None:
     mesh = reconstructed(ODD[name])
@@ -139,14 +132,6 @@ def test_colours_come_from_the_drawing() -> None:
     # Edges between colours are mixed in the crop, which may be a palette's last colours.
     assert len(strange) <= COLOURS - len(own)
     assert own <= found
-
-
-def test_recolouring_keeps_the_shape() -> None:
-    image = flat_figure(256)
-    brighter = image.copy()
-    brighter[..., :3] = np.minimum(image[..., :3].astype(int) + 3, 255) * (image[..., 3:] > 0)
-    one, two = reconstructed(image), reconstructed(brighter)
-    assert np.abs(one.vertices - two.vertices).max() < 0.01
 
 
 def test_front_shows_the_drawing() -> None:
@@ -210,8 +195,3 @@ def test_weights_that_cannot_be_read(tmp_path: object, monkeypatch: pytest.Monke
     with pytest.raises(SpecsiaError, match="no-such-file"):
         net.weights()
     net.weights.cache_clear()
-
-
-def test_takes_no_argument() -> None:
-    with pytest.raises(UsageError):
-        backend.create("deep")

@@ -111,20 +111,6 @@ def test_the_self_test_tells_the_frame_of_a_worker(tmp_path: Path, axes: tuple[s
     np.testing.assert_array_equal(told.candidates[0].matrix @ stated, right)
 
 
-def test_a_data_root_keeps_the_letters_mv_out(tmp_path: Path, python: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("FAKE_HUB", str(tmp_path / "hub"))
-    (tmp_path / "mv-tmp").mkdir()
-    monkeypatch.setenv("TMPDIR", str(tmp_path / "mv-tmp"))
-    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "mv-tmp"))
-    root = write_upstream(tmp_path / "checkout", "drawingspinup")
-    place = Installation(root, python, devices=(f"mv-{os.getpid()}",))
-    backend = Bridged(read_pins("drawingspinup"), place, limits=LIMITS)
-    try:
-        assert len(backend.reconstruct(picture(), Context("a", 1)).faces) == 36
-    finally:
-        backend.close()
-
-
 def test_what_is_not_said_or_not_there_is_wrong_usage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SPECSIA_BACKENDS", str(tmp_path / "backends.yaml"))
     for name in ("ROOT", "PYTHON"):

@@ -98,17 +98,6 @@ def test_twenty_pictures_through_a_worker_with_every_fault(tmp_path: Path) -> No
     assert "echo" in log
 
 
-def test_the_worker_stays_for_all_pictures(tmp_path: Path) -> None:
-    with closing(Supervisor(command(tmp_path, FAULTY), QUICK)) as supervisor:
-        reasons, _ = outcomes(supervisor, tmp_path, ["01", "02", "03", "04"])
-        assert set(reasons.values()) == {""}
-        assert supervisor.starts == 1
-        made = supervisor.reconstruct(tmp_path / "05.png", tmp_path / "made" / "05", seed=5)
-        assert {"python"} <= set(made.hello.versions) <= {"python", "pip"}
-        assert (made.hello.frame.axes, made.hello.frame.framing) == (("+x", "-z", "+y"), "free")
-    assert supervisor.pid is None
-
-
 def test_time_in_which_all_processes_are_stopped_is_no_workers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with closing(Supervisor(command(tmp_path, FAULTY, faults={"02": "late"}, late=1.5), QUICK)) as supervisor:
         reasons, _ = outcomes(supervisor, tmp_path, ["01"])
@@ -126,33 +115,6 @@ def test_a_worker_that_never_starts_is_given_up_quickly(tmp_path: Path) -> None:
         assert supervisor.starts == limits.starts
     for reason in reasons.values():
         assert "ended with exit code 3; the last it printed: no module named torch; look at it" in reason
-
-
-def test_a_worker_that_starts_again_after_a_while_is_used(tmp_path: Path) -> None:
-    script = "import os, sys\nif not os.path.exists('mended'):\n    sys.exit(3)\n" + FAULTY
-    with closing(Supervisor(command(tmp_path, script), QUICK)) as supervisor:
-        first, _ = outcomes(supervisor, tmp_path, ["00", "01", "02"])
-        assert all("ended with exit code 3" in reason for reason in first.values())
-        (tmp_path / "mended").touch()
-        time.sleep(QUICK.rest)
-        assert outcomes(supervisor, tmp_path, ["03"])[0] == {"03": ""}
-
-
-def test_loading_that_fails_says_why(tmp_path: Path) -> None:
-    script = (
-        "from specsia_worker import serve\ndef load(s):\n    import torchvision_of_nobody\nserve('x', load, 'xyz')\n"
-    )
-    with closing(Supervisor(command(tmp_path, script), QUICK)) as supervisor, pytest.raises(CharacterError) as caught:
-        supervisor.reconstruct(tmp_path / "a.png", tmp_path / "a", 1)
-    assert "does not start: ModuleNotFoundError: No module named 'torchvision_of_nobody'" in str(caught.value)
-
-
-@pytest.mark.parametrize("garbage", ["Loading: 12%|###   | 3/20\n", "\x00\xff\n", "x" * 200_000 + "\n"])
-def test_lines_that_are_no_messages_are_passed_over(tmp_path: Path, garbage: str) -> None:
-    raw = command(tmp_path, RAW, hello=["warning\n", HELLO], answers=[garbage, '{"type": "progress"}\n', DONE])
-    with closing(Supervisor(raw, QUICK)) as supervisor:
-        assert supervisor.reconstruct(tmp_path / "a.png", tmp_path / "a", 1).mesh == tmp_path / "a" / "mesh.obj"
-        assert supervisor.starts == 1
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,6 @@ import pytest
 from specsia_build.backends.upstream import worker
 from specsia_build.backends.upstream.pins import BRIDGES
 from specsia_build.backends.upstream.supervisor import Supervisor
-from specsia_build.errors import CharacterError
 from tests.backends.upstream.standins import QUICK, TEN_LINES, command
 
 LIBRARY = Path(worker.__file__)
@@ -41,16 +40,6 @@ def test_a_worker_in_a_bare_environment(tmp_path: Path, bare: str) -> None:
     script = "import importlib.util\nassert importlib.util.find_spec('numpy') is None\n" + TEN_LINES
     with closing(Supervisor(command(tmp_path, script, bare), QUICK)) as supervisor:
         assert supervisor.reconstruct(tmp_path / "a.png", tmp_path / "a", 1).mesh.is_file()
-
-
-@pytest.mark.parametrize("path", [p for p in SCRIPTS if p.stem.endswith("_worker")], ids=lambda path: path.name)
-def test_a_bridge_in_a_bare_environment_says_what_it_lacks(tmp_path: Path, bare: str, path: Path) -> None:
-    (tmp_path / "2_charactor_reconstructor").mkdir()
-    settings = {"root": str(tmp_path), "weights": {}, "offline": True}
-    with closing(Supervisor(command(tmp_path, path.read_text(), bare, **settings), QUICK)) as supervisor:
-        with pytest.raises(CharacterError) as caught:
-            supervisor.reconstruct(tmp_path / "a.png", tmp_path / "a", 1)
-        assert "does not start: ModuleNotFoundError: No module named" in str(caught.value)
 
 
 def talk(folder: Path, script: str, said: str) -> tuple[list[dict[str, Any]], str]:
@@ -131,12 +120,3 @@ def test_what_is_raised_becomes_a_kind_of_error(
     assert "Traceback" in log
     assert (done["type"], done["id"]) == ("done", 2)
     assert not (tmp_path / "bad").exists()
-
-
-def test_lines_that_are_no_requests_are_passed_over(tmp_path: Path) -> None:
-    request = json.dumps({"type": "reconstruct", "id": 1, "image": "a", "folder": str(tmp_path / "o")})
-    said = f'not json\n[]\n{{"type": "hello"}}\n{{"type": "dance"}}\n{request}\n{{"type": "shutdown"}}\n'
-    answers, _ = talk(tmp_path, TEN_LINES, said)
-    assert [answer["type"] for answer in answers if answer["type"] != "progress"] == ["hello", "done"]
-    answers, _ = talk(tmp_path, TEN_LINES, request + '\n{"type": "shutdown"}\n')
-    assert answers[-1]["type"] == "error", "the greeting comes first"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
 import sys
 import time
@@ -13,7 +12,6 @@ from pathlib import Path
 import numpy as np
 import psutil
 import pytest
-from numpy.testing import assert_allclose, assert_array_equal
 from numpy.typing import NDArray
 
 from benchmarks.parity import Parity, compare, summarised
@@ -24,13 +22,12 @@ from specsia_build.frame import Camera, normalise, view_cameras
 from specsia_build.rendering.blender import process as blender_process
 from specsia_build.rendering.blender import renderer as blender
 from specsia_build.rendering.blender.process import BlenderProcess, find_command, how_to_get
-from specsia_build.rendering.blender.renderer import Contour, Settings, render_views, write_job
-from specsia_build.rendering.contour import draw_contour
+from specsia_build.rendering.blender.renderer import Settings, render_views
 from specsia_build.rendering.fast.renderer import FastRenderer
-from specsia_build.rendering.layers import Layers, Look, nearest_to_centre
+from specsia_build.rendering.layers import Layers, Look
 from specsia_build.rendering.mesh import Material, Mesh, Texture, concatenate
 from specsia_build.rendering.registry import load_renderer
-from tests.rendering.scenes import box, cape, inside_out, mesh_of, outlined
+from tests.rendering.scenes import mesh_of, outlined
 
 SIZE = 128
 REFERENCE = Settings("cycles", 64)
@@ -136,34 +133,6 @@ def test_every_kind_of_surface_is_the_same() -> None:
     assert len(np.unique(theirs.mask[seen])) > 20, "there should be see-through pixels"
 
 
-def one_sided() -> Mesh:
-    """A ball in a hull, a plane that faces away, a cape, a cut-out and a veil, all single-sided but the ball."""
-    cloth = Material("cloth", (0.2, 0.4, 0.9, 1.0), double_sided=False)
-    veil = Texture(picture(16, 2, opaque=False))
-    up = np.array([0.0, 0.0, 0.2], np.float32)
-    ball = outlined(0.2, 0.03, double_sided=False)
-    return concatenate(
-        [
-            ball.with_vertices(ball.vertices + up),
-            cape(cloth),
-            inside_out(quad(-0.35, 0.35, -0.4, cloth)),
-            quad(-0.35, -0.2, -0.3, Material("cut", texture=veil, alpha_mode="mask", double_sided=False)),
-            quad(0.35, 0.4, 0.3, Material("veil", texture=veil, alpha_mode="blend", double_sided=False)),
-        ]
-    )
-
-
-@needs_blender
-@pytest.mark.parametrize("look", ["unlit", "lit"])
-def test_single_sided_surfaces_are_seen_from_their_front_only(look: Look) -> None:
-    for theirs, ours, parity in both(one_sided(), [Camera(20.0, SIZE), Camera(200.0, SIZE)], look):
-        assert parity.iou >= 0.995
-        assert parity.coverage_mae <= 0.002
-        assert parity.color_mae <= 1
-        assert parity.position_off <= 0.002
-        assert np.abs(theirs.color.astype(int) - ours.color)[..., 3].mean() <= 0.5
-
-
 @needs_blender
 @pytest.mark.slow
 def test_eevee_draws_the_same_within_its_filter() -> None:
@@ -181,42 +150,6 @@ def test_eevee_draws_the_same_within_its_filter() -> None:
     assert parity.position_p95 <= 0.5
 
 
-@needs_blender
-def test_position_is_the_rest_position() -> None:
-    mesh = box((0, 0, 0), (0.3, 0.2, 0.4))
-    mesh = replace(mesh, rest=mesh.vertices + np.array([5, 6, 7], np.float32))
-    (layers,) = render_views(mesh, [Camera(0.0, 54)], "unlit", Settings("cycles", 4))
-    assert_allclose(layers.position[26, 26], [5 - 0.0125, 6 - 0.2, 7 + 0.0125], atol=1e-4)
-    assert not layers.position[layers.mask == 0].any()
-
-
-def first_ink(color: NDArray[np.uint8], coverage: NDArray[np.uint8]) -> NDArray[np.float64]:
-    """For each row that the silhouette crosses, the line's width in pixels before it, from the left; (R,)."""
-    rows = np.nonzero((coverage == 255).any(axis=1))[0]
-    inside = (coverage[rows] == 255).argmax(axis=1)
-    ahead = np.arange(coverage.shape[1]) < inside[:, None]
-    ink = (color[rows, :, 3].astype(np.float64) - coverage[rows]) * ahead
-    return np.asarray(ink.sum(axis=1) / 255)
-
-
-@needs_blender
-@pytest.mark.parametrize("thickness", [1, 2, 4])
-def test_freestyle_draws_as_thick_a_contour(characters_dir: Path, thickness: int) -> None:
-    camera = Camera(36.0, 256)
-    mesh = real(characters_dir, "kenney_character", [camera])
-    (plain,) = render_views(mesh, [camera], "unlit", Settings("cycles", 16))
-    (drawn,) = render_views(mesh, [camera], "unlit", Settings("cycles", 16, Contour(thickness, 90)))
-    ours = draw_contour(plain.color, plain.coverage, thickness, 90)
-    theirs, mine = first_ink(drawn.color, plain.coverage), first_ink(ours, plain.coverage)
-    # Freestyle loses a piece of line here and there.
-    there = theirs > 0.3 * thickness
-    assert there.mean() > 0.7
-    assert np.abs(np.median(theirs[there] - mine[there])) < 0.3
-    assert np.quantile(np.abs(theirs[there] - mine[there]), 0.8) < 0.5
-    ink = (plain.mask == 0) & (drawn.mask == 255) & (ours[..., 3] == 255)
-    assert not ink.any() or np.abs(drawn.color[ink, :3].astype(int) - 90).max() <= 1
-
-
 def test_a_mesh_that_cannot_be_drawn_costs_no_blender() -> None:
     flat = mesh_of([[0, 0, 0], [1, 0, 0], [0, 0, 1]], [[0, 1, 1]])
     with pytest.raises(CharacterError, match="no faces"):
@@ -224,34 +157,6 @@ def test_a_mesh_that_cannot_be_drawn_costs_no_blender() -> None:
     broken = mesh_of([[0, 0, 0], [1, 0, np.nan], [0, 0, 1]], [[0, 1, 2]])
     with pytest.raises(CharacterError, match="not finite"):
         next(render_views(broken, [Camera(0.0, 16)], "unlit", REFERENCE))
-
-
-def test_a_job_says_all_that_a_picture_needs(tmp_path: Path) -> None:
-    mesh = surfaces()
-    job = write_job(tmp_path, mesh, [Camera(90.0, 32)], "lit", Settings("eevee", 3, Contour(2, 7)))
-    assert json.loads((tmp_path / "job.json").read_text()) == job
-    assert (job["engine"], job["samples"], job["size"], job["ortho_width"]) == ("eevee", 3, 32, 1.35)
-    assert job["contour"] == {"thickness": 2, "grey": 7}
-    assert_allclose(job["cameras"][0]["position"], [2, 0, 0], atol=1e-12)
-    assert_allclose(job["cameras"][0]["right"], [0, 1, 0], atol=1e-12)
-    # A texture that several materials share is written once; another sampler is another texture.
-    assert [t["wrap"][0] for t in job["textures"]] == ["repeat", "clamp", "mirror", "repeat", "repeat"]
-    assert job["materials"][9]["texture"] == job["materials"][9]["emissive_texture"] == 0
-    with np.load(tmp_path / "mesh.npz") as stored:
-        assert_array_equal(stored["vertices"], mesh.vertices)
-        assert stored["normals"].shape == (len(mesh.faces), 3, 3)
-
-
-def test_the_cell_nearest_to_the_centre_is_taken() -> None:
-    cells = np.zeros((6, 6, 4), np.float32)
-    cells[1, 1] = [1, 2, 3, 1]
-    cells[0, 0] = [9, 9, 9, 1]
-    cells[3, 5] = [7, 7, 7, 1]
-    cells[5, 4] = [4, 5, 6, 1]
-    out = nearest_to_centre(cells, 2)
-    assert out[0, 0].tolist() == [1, 2, 3]
-    assert out[0, 1].tolist() == [0, 0, 0]
-    assert out[1, 1].tolist() == [4, 5, 6]
 
 
 SCRIPT = """
@@ -295,14 +200,6 @@ def test_answers_are_told_from_noise(stand_in: Callable[[], BlenderProcess]) -> 
         assert process.ask({"n": 1}, 300)["twice"] == 2
         with pytest.raises(SpecsiaError, match=r"a script failed in Blender: KeyError: 'n'"):
             process.ask({}, 300)
-        assert not process.alive
-
-
-@pytest.mark.parametrize("answer", ["{", "[]", "[" * 500 + "]" * 500, "7" * 5000])
-def test_an_answer_that_is_none_is_said(stand_in: Callable[[], BlenderProcess], answer: str) -> None:
-    with stand_in() as process:
-        with pytest.raises(SpecsiaError, match=r"^Blender's answer (cannot be read|is no object)"):
-            process.ask({"say": answer}, 300)
         assert not process.alive
 
 

@@ -16,7 +16,7 @@ from specsia_build.rendering.fast import stacks
 from specsia_build.rendering.layers import Layers
 from specsia_build.rendering.mesh import Material, Mesh, Texture, concatenate
 from tests.rendering.fast.layered import layered
-from tests.rendering.scenes import BLUE, RGBA, SIZE, WHITE, box, look_at, mesh_of, sheet, soup, sphere
+from tests.rendering.scenes import RGBA, SIZE, WHITE, look_at, mesh_of, sheet, soup, sphere
 
 ROUNDING = 0.6
 """Levels by which a byte may differ from a number: half a level, and what the tables of the transfer function add."""
@@ -55,10 +55,6 @@ def test_twenty_shells() -> None:
     assert_layered(shells(20), 25, stacks.TILE + 8)
 
 
-def test_shells_around_an_opaque_figure() -> None:
-    assert_layered(concatenate([box((0, 0, 0), (0.2, 0.5, 0.1), BLUE), shells(5, 0.4)]), 30)
-
-
 def half_glassy(seed: int) -> Mesh:
     """Loose triangles through one another, every other one translucent, of colours that change along them."""
     mesh = soup(seed, 60)
@@ -73,15 +69,6 @@ def test_faces_that_cross_one_another_and_opaque_ones(seed: int) -> None:
     assert_layered(half_glassy(seed), 20.0 * seed)
 
 
-def test_sheets_that_cross_within_one_column_of_pixels() -> None:
-    steep = [[0.0125, -0.4, -0.4], [0.0125, -0.4, 0.4], [0.01, 0.4, 0.4], [0.01, 0.4, -0.4]]
-    turned = [[-x, y, z] for x, y, z in steep]
-    faces = [[0, 1, 2], [0, 2, 3]]
-    parts = [glassy(mesh_of(at, faces), color) for at, color in ((steep, (1.0, 0, 0, 0.7)), (turned, (0, 0, 1.0, 0.7)))]
-    wide = sheet(10, 10, 44, 44, y=0.05, material=Material(base_color=(0, 1, 0, 0.5), alpha_mode="blend"))
-    assert_layered(concatenate([*parts, wide]))
-
-
 def noise(texels: int, seed: int = 0) -> Material:
     """Texels of every colour and opacity."""
     pixels = np.random.default_rng(seed).integers(0, 256, (texels, texels, 4)).astype(np.uint8)
@@ -92,22 +79,6 @@ def noise(texels: int, seed: int = 0) -> Material:
 def test_layers_of_textures_that_change_within_a_pixel(texels: int) -> None:
     veils = [sheet(10.3, 8.6, 44.5, 40.2, y=0.1 * k, material=noise(texels, k)) for k in range(3)]
     assert_layered(concatenate(veils), atol=1.0)
-
-
-def ramp(texels: int, seed: int) -> Material:
-    """Colours and opacity that grow evenly."""
-    ends = np.random.default_rng(seed).uniform(0, 255, (2, 2, 4))
-    t = np.linspace(0, 1, texels)[:, None, None]
-    rows = ends[0][None, :1] * (1 - t) + ends[1][None, 1:] * t
-    pixels = np.rint(np.broadcast_to(rows, (texels, texels, 4))).astype(np.uint8)
-    return Material(texture=Texture(pixels, wrap=("clamp", "clamp")), alpha_mode="blend")
-
-
-@pytest.mark.parametrize("texels", [30, 100])
-@pytest.mark.parametrize("yaw", [0.0, 70.0])
-def test_layers_of_textures_that_change_evenly(texels: int, yaw: float) -> None:
-    veils = [sheet(10.3, 8.6, 44.5, 40.2, y=0.1 * k, material=ramp(texels, k)) for k in range(3)]
-    assert_layered(concatenate(veils), yaw, atol=1.0)
 
 
 def in_pixels(points: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -137,13 +108,6 @@ def test_a_picture_does_not_depend_on_where_tiles_begin(moved: tuple[int, int]) 
         assert_array_equal(one[: SIZE - down, : SIZE - right], two[down:, right:])
 
 
-def test_an_even_sheet_over_many_tiles_is_even() -> None:
-    mesh = concatenate([glassy(sheet(0, 0, 200, 200, y=0.1 * k, size=200), (0.3, 0.6, 0.9, 0.3)) for k in range(3)])
-    layers = look_at(mesh, size=200)
-    assert len(np.unique(layers.color.reshape(-1, 4), axis=0)) == 1
-    assert (layers.coverage == 255).all()
-
-
 def stack_of(count: int, order: NDArray[np.int_], alpha: float) -> tuple[Mesh, NDArray[np.float64]]:
     """Sheets of ten by ten pixels behind one another, given in an order, and their grey levels, front to back."""
     levels = np.random.default_rng(1).uniform(0, 1, count)
@@ -167,13 +131,6 @@ def test_of_many_layers_the_nearest_count(backwards: bool) -> None:
     inner = layers.color[16:18, 21:24].reshape(-1, 4)
     assert_allclose(inner, np.tile([grey, grey, grey, shares.sum() * 255], (6, 1)), atol=1)
     assert_allclose(layers.position[16, 22, 1], -0.5, atol=1e-6)
-
-
-def test_of_a_thousand_faces_at_one_depth_one_counts() -> None:
-    one = glassy(sheet(15, 15, 25, 25), (0.2, 0.5, 0.8, 0.4))
-    alone, many = look_at(one), look_at(concatenate([one] * 1000))
-    assert_array_equal(many.color, alone.color)
-    assert_array_equal(many.coverage, alone.coverage)
 
 
 def peak_bytes(mesh: Mesh, size: int) -> int:

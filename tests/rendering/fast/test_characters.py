@@ -7,13 +7,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from numpy.testing import assert_array_equal
 
 from specsia_build.characters.read import read_character
 from specsia_build.characters.sources import open_source
-from specsia_build.frame import Camera, normalise, view_cameras
+from specsia_build.frame import normalise, view_cameras
 from specsia_build.rendering.colour import linear_to_srgb, srgb_to_linear
-from specsia_build.rendering.contour import draw_contour
 from specsia_build.rendering.layers import Layers, Look
 from specsia_build.rendering.mesh import Mesh
 from tests.rendering.scenes import look_at
@@ -60,27 +58,3 @@ def test_no_pinholes(characters_dir: Path, name: str) -> None:
         full = view(characters_dir, name, yaw).coverage == 255
         around = np.lib.stride_tricks.sliding_window_view(full, (3, 3)).sum(axis=(2, 3))
         assert not ((around == 8) & ~full[1:-1, 1:-1]).any()
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_positions_lie_on_their_pixels(characters_dir: Path, name: str) -> None:
-    layers = view(characters_dir, name, 36.0)
-    rows, columns = np.nonzero(layers.mask)
-    seen = Camera(36.0, 512).project(layers.position[rows, columns])[:, :2]
-    off = np.abs(seen - np.stack([columns, rows], axis=1) - 0.5).max(axis=1)
-    assert off.max() <= 0.51
-    assert off[layers.coverage[rows, columns] == 255].max() <= 0.02
-
-
-@pytest.mark.parametrize("thickness", [1, 4])
-def test_the_contour_lies_outside_a_real_figure(characters_dir: Path, thickness: int) -> None:
-    layers = view(characters_dir, "kaykit_mage", 36.0)
-    out = draw_contour(layers.color, layers.coverage, thickness, 0)
-    whole = layers.coverage == 255
-    assert_array_equal(out[whole], layers.color[whole])
-    assert (out[..., 3] >= layers.mask).all()
-    outside = layers.coverage == 0
-    assert not out[outside][:, :3].any()
-    # No gap between figure and line, though a thin line does not fill a pixel that the figure hardly touches.
-    rim = (layers.coverage > 0) & (layers.coverage < 255)
-    assert out[rim, 3].min() >= (170 if thickness == 1 else 254)

@@ -10,7 +10,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from specsia_build.jit import compiled
 from specsia_build.rendering.colour import linear_to_srgb, srgb_to_linear
-from specsia_build.rendering.fast.lookups import LOOKS, bilinear, look_along, look_row, mean_row
+from specsia_build.rendering.fast.lookups import LOOKS, bilinear, look_row, mean_row
 from specsia_build.rendering.fast.rows import padded
 from specsia_build.rendering.fast.textures import halve
 
@@ -25,11 +25,6 @@ def _row(texels, color, at, count, width, u, v, du, dv):  # type: ignore[no-unty
     count, width = np.int32(count), np.int32(width)
     start = np.float32(u), np.float32(v)
     look_row(texels, color, at, count, np.int32(0), width, start[0], start[1], np.float32(du), np.float32(dv))
-
-
-@compiled
-def _along(texels, looks, count, width, u, v, pixel):  # type: ignore[no-untyped-def]
-    look_along(texels, looks, 1, np.int32(count), np.int32(0), np.int32(width), u, v, np.float32(pixel))
 
 
 @compiled
@@ -71,21 +66,6 @@ def test_pixels_of_a_row_are_looked_up_together(seed: int, count: int, right: in
     rest = np.ones(15, bool)
     rest[6 : 6 + min(count, LOOKS)] = False
     assert (shown[rest] == 7).all()
-
-
-@given(st.integers(0, 2**32 - 1), st.integers(1, 2 * LOOKS), st.integers(0, 3), st.integers(0, 40))
-def test_a_point_of_neighbouring_pixels_is_looked_up_as_that_of_one(
-    seed: int, count: int, pixel: int, more: int
-) -> None:
-    image = _image(seed, 7, 9).reshape(-1, 4)
-    looks = np.zeros((3, 4 * LOOKS), np.float32)
-    u, v = np.array([0.3, 0.71, more / 30, 0.2], np.float32), np.array([0.1, 0.37, 0.15, more / 25], np.float32)
-    _along(image, looks, count, 9, tuple(u), tuple(v), pixel)
-    for k in range(LOOKS):
-        step = np.float32(pixel + min(k, count - 1))
-        at = [part[0] + part[1] * step + part[2] + part[3] for part in (u, v)]
-        assert_array_equal(looks[1, 4 * k : 4 * k + 4], np.array(_texel(image, 9, *at), np.float32))
-    assert (looks[[0, 2]] == 0).all()
 
 
 @given(st.integers(0, 2**32 - 1), st.integers(1, 12), st.integers(1, 2 * LOOKS), st.integers(0, 255))

@@ -21,7 +21,6 @@ from tests.rendering.scenes import (
     RGBA,
     SIZE,
     box,
-    cape,
     checker,
     encoded,
     inside_out,
@@ -91,17 +90,6 @@ def test_outside_0_to_1(wrap: Wrap, vertical: bool, nearest: bool) -> None:
     assert_allclose(line.astype(int), WRAPPED[wrap], atol=1 if nearest else 16)
 
 
-@pytest.mark.parametrize("wrap", ["repeat", "mirror"])
-@pytest.mark.parametrize("periods", [-4096, -10, 2, 64, 4096])
-def test_texture_coordinates_far_outside(wrap: Wrap, periods: int) -> None:
-    pixels = np.random.default_rng(0).integers(0, 256, (4, 4, 4)).astype(np.uint8)
-    pixels[..., 3] = 255
-    material = textured(pixels, wrap=(wrap, wrap))
-    near = look_at(sheet(10, 10, 30, 30, material=material))
-    far = sheet(10, 10, 30, 30, material=material, uv=(periods, periods, periods + 1.0, periods + 1.0))
-    assert np.abs(inner(look_at(far)).astype(int) - inner(near)).max() <= 1
-
-
 @pytest.mark.parametrize("value", [1e9, 1e30, -3e38, np.inf, np.nan])
 @pytest.mark.parametrize("wrap", ["repeat", "clamp", "mirror"])
 def test_absurd_texture_coordinates_neither_hang_nor_crash(value: float, wrap: Wrap) -> None:
@@ -113,28 +101,6 @@ def test_absurd_texture_coordinates_neither_hang_nor_crash(value: float, wrap: W
         uv[0, 1, 0] = value
         layers = look_at(replace(mesh, uv=uv))
         assert (inner(layers)[..., 3] == 255).all()
-
-
-def test_nearest_texels_have_hard_and_antialiased_borders() -> None:
-    # Four texels over 18 pixels: borders at 14.5, 19 and 23.5.
-    pixels = grid([0, 255, 0, 255])
-    row = look_at(sheet(10, 10, 28, 28, material=textured(pixels, nearest=True))).color[20, 10:28, 0].astype(int)
-    assert_array_equal(row[:4], 0)
-    assert_array_equal(row[5:9], 255)
-    assert_array_equal(row[9:13], 0)
-    assert_array_equal(row[14:], 255)
-    assert_allclose(row[[4, 13]], GREY_OF_HALF_LIGHT, atol=2)
-
-
-@pytest.mark.parametrize("nearest", [False, True])
-@pytest.mark.parametrize("texels", [256, 1024])
-@pytest.mark.parametrize("yaw", [0.0, 40.0])
-def test_a_minified_checkerboard_is_even_grey_in_linear_light(nearest: bool, texels: int, yaw: float) -> None:
-    layers = look_at(sheet(10, 10, 44, 44, material=textured(checker(texels), nearest=nearest)), yaw)
-    inside = layers.color[layers.coverage == 255][:, :3].astype(float)
-    assert len(inside) > 500
-    assert inside.mean() == pytest.approx(GREY_OF_HALF_LIGHT, abs=5)
-    assert inside.std() < 16
 
 
 def test_colours_keep_to_their_side_of_a_seam() -> None:
@@ -169,30 +135,6 @@ def test_factor_vertex_colour_and_texture_multiply() -> None:
     assert (color == color[0, 0]).all()
 
 
-def test_emission_is_added_and_cut_at_white() -> None:
-    glow = Texture(solid(188, 255, 0))
-    material = Material(base_color=(0.25, 0.25, 0.25, 1), emissive=(0.5, 1, 1), emissive_texture=glow)
-    color = inner(look_at(sheet(10, 10, 30, 30, material=material)))[0, 0]
-    light = float(srgb_to_linear(np.array(188 / 255)))
-    assert_allclose(color[:3].astype(float), encoded(0.25 + 0.5 * light, 1, 0.25), atol=0.6)
-    plain = Material(base_color=(0, 0, 0, 1), emissive=(0.1, 0.2, 0.3))
-    assert_allclose(inner(look_at(sheet(10, 10, 30, 30, material=plain)))[0, 0, :3], encoded(0.1, 0.2, 0.3), atol=0.6)
-
-
-def test_pixels_inside_a_face_and_at_its_border_filter_alike() -> None:
-    # About a texel to a pixel and high contrast: the diagonal of the sheet, sampled closely, must not stand out.
-    pixels = np.random.default_rng(1).integers(0, 256, (20, 20, 4)).astype(np.uint8)
-    pixels[..., 3] = 255
-    for texels in (10, 20, 40):
-        one = sheet(10.2, 10.3, 30, 30, material=textured(np.tile(pixels, (2, 2, 1))[:texels, :texels].copy()))
-        other = replace(one, faces=np.array([[0, 1, 3], [1, 2, 3]], np.int32))
-        corner = {0: (0.0, 0.0), 1: (0.0, 1.0), 2: (1.0, 1.0), 3: (1.0, 0.0)}
-        other = replace(other, uv=np.array([[corner[int(v)] for v in face] for face in other.faces], np.float32))
-        difference = np.abs(inner(look_at(one)).astype(int) - inner(look_at(other))).max(axis=-1)
-        assert difference.max() <= 32
-        assert difference.mean() <= 2.5
-
-
 def alpha_ramp(texels: int = 64) -> NDArray[np.uint8]:
     """Opacity grows from left to right."""
     pixels = np.full((1, texels, 4), 255, np.uint8)
@@ -216,21 +158,6 @@ def test_a_cut_out_ends_where_opacity_reaches_the_cutoff(cutoff: float, factor: 
     assert_array_equal(row[10 : int(border)], 0)
     assert_array_equal(row[int(border) + 1 : 42], 1)
     assert_array_equal(layers.mask, layers.coverage)
-
-
-def test_what_lies_behind_shows_through_a_cut_out() -> None:
-    pixels = np.full((1, 2, 4), 255, np.uint8)
-    pixels[0, 0, 3] = 0
-    material = Material(
-        base_color=RED, texture=Texture(pixels, wrap=("clamp", "clamp"), nearest=True), alpha_mode="mask"
-    )
-    near = sheet(10, 10, 30, 30, y=-0.2, material=material)
-    far = sheet(10, 10, 30, 30, y=0.2, material=Material(base_color=BLUE))
-    layers = look_at(concatenate([near, far]))
-    assert_array_equal(layers.color[20, 12:20], np.broadcast_to([0, 0, 255, 255], (8, 4)))
-    assert_array_equal(layers.color[20, 20:28], np.broadcast_to([255, 0, 0, 255], (8, 4)))
-    assert_allclose(layers.position[20, [15, 25], 1], [0.2, -0.2], atol=1e-6)
-    assert look_at(near).coverage[20, 12:20].max() == 0
 
 
 def glass(color: RGBA, y: float, left: float = 10, right: float = 30) -> Mesh:
@@ -260,19 +187,6 @@ def test_a_translucent_sheet_shows_no_line_where_its_triangles_meet(yaw: float, 
     assert_array_equal(np.unique(layers.mask[layers.coverage == 255]), [128])
 
 
-def test_translucent_layers_that_are_opaque_equal_opaque_ones() -> None:
-    ball = sphere(0.3)
-    pixels = np.random.default_rng(4).integers(0, 256, (8, 8, 4)).astype(np.uint8)
-    pixels[..., 3] = 255
-    for mode in ("blend", "mask"):
-        wall = sheet(15, 8, 30, 40, y=-0.1, material=textured(pixels))
-        veil = replace(wall, materials=(replace(wall.materials[0], alpha_mode=mode),))
-        one, two = look_at(concatenate([ball, wall]), 20), look_at(concatenate([ball, veil]), 20)
-        assert_array_equal(one.coverage, two.coverage)
-        assert_array_equal(one.color, two.color)
-        assert_allclose(one.position, two.position, atol=1e-6)
-
-
 def card(alpha: int, color: RGBA = RED, mode: Literal["mask", "blend"] = "blend") -> Material:
     """A red card whose left half is of a given opacity and whose right half is opaque."""
     pixels = np.full((1, 2, 4), 255, np.uint8)
@@ -291,18 +205,6 @@ def test_invisible_parts_of_a_card_neither_cover_nor_have_a_position() -> None:
     layers = look_at(concatenate([sheet(10, 10, 30, 30, y=-0.3, material=card(0)), behind]))
     assert_array_equal(layers.color[20, 15], [0, 0, 255, 255])
     assert_allclose(layers.position[20, [15, 25], 1], [0.3, -0.3], atol=1e-6)
-
-
-def test_hidden_colours_of_invisible_texels_do_not_bleed() -> None:
-    # A white figure on green that nobody shall see.
-    pixels = np.zeros((64, 64, 4), np.uint8)
-    pixels[...] = (0, 255, 0, 0)
-    pixels[8:56, 8:56] = (255, 255, 255, 255)
-    for size in (10.0, 40.0):
-        mesh = sheet(5, 5, 5 + size, 5 + size, material=replace(textured(pixels), alpha_mode="mask"))
-        color = look_at(mesh).color
-        middle = color[int(5 + size / 2), int(5 + size / 2)]
-        assert_array_equal(middle, [255, 255, 255, 255])
 
 
 @settings(max_examples=25, deadline=None)
@@ -355,26 +257,6 @@ def test_light_has_the_same_value_at_a_surface_point_in_every_view() -> None:
                 assert np.mean(difference) <= 2.5
 
 
-def test_both_sides_of_a_sheet_are_lit() -> None:
-    mesh = sheet(17, 17, 37, 37)
-    normals = np.broadcast_to(np.array([0, -1, 0], np.float32), (2, 3, 3)).copy()
-    for lit in (mesh, replace(mesh, normals=normals), replace(mesh, normals=-normals)):
-        front, back = look_at(lit, 0, SIZE, "lit").color[27, 27, 0], look_at(lit, 180, SIZE, "lit").color[27, 27, 0]
-        ball_front = look_at(sphere(0.3, 48, 96), 0, SIZE, "lit").color[27, 27, 0]
-        ball_back = look_at(sphere(0.3, 48, 96), 180, SIZE, "lit").color[27, 27, 0]
-        assert abs(int(front) - int(ball_front)) <= 3
-        assert abs(int(back) - int(ball_back)) <= 3
-
-
-def test_normals_against_the_winding_are_lit_from_the_outside() -> None:
-    mesh = with_normals(sphere(0.3))
-    wrong = replace(mesh, normals=None if mesh.normals is None else -mesh.normals)
-    inverted = replace(mesh, faces=mesh.faces[:, ::-1].copy(), normals=np.ascontiguousarray(mesh.normals)[:, ::-1])
-    expected = look_at(mesh, 30, SIZE, "lit").color
-    for other in (wrong, inverted):
-        assert np.abs(look_at(other, 30, SIZE, "lit").color.astype(int) - expected).max() <= 1
-
-
 def test_hard_edges_between_lit_faces_are_antialiased() -> None:
     mesh = box((0, 0, 0), (0.3, 0.3, 0.3))
     loose = replace(
@@ -425,19 +307,6 @@ def test_an_outline_hull_is_a_rim_and_hides_nothing() -> None:
     assert not hulled.color[rim, :3].any()
     # Its silhouette is the hull's own.
     assert_array_equal(hulled.coverage, look_at(sphere(0.35), 20).coverage)
-
-
-@pytest.mark.parametrize("yaw", [0.0, 50.0, 180.0, 222.0, 310.0])
-def test_a_sheet_with_a_lining_is_a_sheet_of_two_colours(yaw: float) -> None:
-    cloth = [cape(Material(base_color=color, double_sided=False)) for color in (RED, BLUE)]
-    lined = look_at(concatenate([cloth[0], inside_out(cloth[1])]), yaw)
-    one = look_at(cloth[0].with_sides(double=True), yaw)
-    assert_array_equal(lined.coverage, one.coverage)
-    assert ((one.coverage > 0) & (one.coverage < 255)).any(), "the border should be smooth"
-    assert_allclose(lined.position, one.position, atol=1e-5)
-    # The front is open and shows the lining.
-    lining = (lined.coverage == 255) & (lined.color[..., 2] == 255)
-    assert bool(lining.any()) == (yaw in (0.0, 50.0, 310.0))
 
 
 def test_a_hair_is_seen_whose_edges_belong_to_hidden_faces_too() -> None:
