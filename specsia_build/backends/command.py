@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from specsia_build import png
 from specsia_build.backends.base import Context
-from specsia_build.backends.made import FORMATS, Terms, read_placed, read_terms
+from specsia_build.backends.placing import FORMATS, Terms, read_placed, read_terms
 from specsia_build.backends.upstream.processes import Program, worker_environment
 from specsia_build.backends.user_settings import stated_in
 from specsia_build.errors import CharacterError, UsageError, brief

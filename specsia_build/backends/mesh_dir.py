@@ -13,8 +13,7 @@ import yaml
 from numpy.typing import NDArray
 
 from specsia_build.backends.base import Context
-from specsia_build.backends.made import FORMATS, read_stated
-from specsia_build.backends.placing import axes_matrix
+from specsia_build.backends.placing import FORMATS, axes_matrix, read_stated
 from specsia_build.characters.character import Entry
 from specsia_build.characters.read import READING, AnimatedCharacter, read_animated
 from specsia_build.errors import CharacterError, SpecsiaError, UsageError

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from specsia_build import png
 from specsia_build.backends.base import Backend, Context
-from specsia_build.backends.made import Terms, read_placed
+from specsia_build.backends.placing import Terms, read_placed
 from specsia_build.backends.upstream import worker
 from specsia_build.backends.upstream.pins import (
     BRIDGES,
