@@ -16,7 +16,6 @@ A job is a JSON object:
     engine      cycles, eevee or workbench (colour only, for timing)
     samples     per pixel
     light       null for unlit, or {lights: [[x, y, z, intensity], ...], ambient}
-    contour     null, or {thickness, grey}: Freestyle's external contour, outside the silhouette; pixels and sRGB 0-255
     position    whether positions are wanted
     threads     0 for all
     out         folder for the results
@@ -26,7 +25,6 @@ float32 0-1, where a material is not opaque; ``position_KK.npy`` (H * GRID, W * 
 the surface at the centre of each cell of a grid of GRID x GRID cells a pixel, and whether there is one.
 """
 
-import math
 import sys
 from pathlib import Path
 
@@ -58,10 +56,8 @@ def render(job):
     images = [_image(t, job["materials"], k) for k, t in enumerate(job["textures"])]
     scene = _scene(job)
     _fill(item, [surface_nodes.colour_material(m, images, has, job["light"]) for m in job["materials"]])
-    if job["contour"] is not None:
-        _freestyle(scene, job["contour"])
-    _views(scene, job["cameras"], out, "color")
     scene.render.use_freestyle = False
+    _views(scene, job["cameras"], out, "color")
     if job["engine"] == "workbench":
         return {"blender": bpy.app.version_string}
     if any(m["alpha_mode"] != "opaque" for m in job["materials"]):
@@ -217,39 +213,6 @@ def _sample_centres(scene, job):
     else:
         scene.eevee.taa_render_samples = 1
         scene.render.filter_size = 0.0
-
-
-def _freestyle(scene, contour):
-    """Freestyle's external contour, wholly outside the silhouette."""
-    scene.render.use_freestyle = True
-    scene.render.line_thickness_mode = "ABSOLUTE"
-    scene.render.line_thickness = 1.0
-    view_layer = scene.view_layers[0]
-    view_layer.use_freestyle = True
-    settings = view_layer.freestyle_settings
-    settings.crease_angle = math.pi
-    lines = settings.linesets[0] if len(settings.linesets) else settings.linesets.new("contour")
-    for name in (
-        "silhouette",
-        "border",
-        "crease",
-        "contour",
-        "ridge_valley",
-        "suggestive_contour",
-        "material_boundary",
-    ):
-        setattr(lines, "select_" + name, False)
-    lines.select_external_contour = True
-    lines.select_edge_mark = False
-    style = lines.linestyle or bpy.data.linestyles.new("contour")
-    lines.linestyle = style
-    grey = contour["grey"] / 255
-    linear = grey / 12.92 if grey <= 0.04045 else ((grey + 0.055) / 1.055) ** 2.4
-    style.color = (linear, linear, linear)
-    style.alpha = 1.0
-    style.thickness = contour["thickness"]
-    style.thickness_position = "OUTSIDE"
-    style.caps = "ROUND"
 
 
 def _views(scene, cameras, out, name, channel=None, scale=None, offset=None):

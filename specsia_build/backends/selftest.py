@@ -61,7 +61,7 @@ FRONT_UP_TO = -0.3
 
 @dataclass(frozen=True)
 class SelfTest:
-    """What a backend made of the built-in figure.
+    """Result of a backend on the built-in figure.
 
     Attributes:
         backend: its name.
@@ -150,7 +150,7 @@ def figure() -> Mesh:
 
 
 def selftest(backend: Backend) -> SelfTest:
-    """Run a backend on the built-in figure and see which frame its mesh is in.
+    """Run a backend on the built-in figure and find the frame of its mesh.
 
     Raises:
         CharacterError: if the backend gives up or its mesh is empty, not finite or has no size.
@@ -173,29 +173,28 @@ def selftest(backend: Backend) -> SelfTest:
     return SelfTest(backend.name, tuple(candidates), volume, len(mesh.faces), seconds, reading)
 
 
-def report(found: SelfTest) -> Sequence[str]:
-    """Lines that say what was found."""
+def report(result: SelfTest) -> Sequence[str]:
+    """The result for people, in lines."""
     lines = ["axes        silhouette  colour  score"]
-    for i, candidate in enumerate(found.candidates):
+    for i, candidate in enumerate(result.candidates):
         likeness, own = candidate.likeness, _is_declared(candidate)
         if i < MOST_SHOWN or own:
             numbers = f"{likeness.iou:10.3f}  {1 - likeness.apart:6.3f}  {likeness.score:5.3f}"
             axes = " ".join(axis_names(candidate.matrix))
             lines.append(f"{axes:10}  {numbers}{'  the frame of the project' if own else ''}")
-    volume = "no closed part" if found.volume is None else f"signed volume {found.volume:.4f}"
-    lines.append(f"{plural(found.faces, 'face')}, {volume}, {found.seconds:.1f} s")
-    return [*lines, f"{found.backend} {_verdict(found)}"]
+    volume = "no closed part" if result.volume is None else f"signed volume {result.volume:.4f}"
+    lines.append(f"{plural(result.faces, 'face')}, {volume}, {result.seconds:.1f} s")
+    return [*lines, f"{result.backend} {_verdict(result)}"]
 
 
-def _verdict(found: SelfTest) -> str:
-    """The end of a sentence that says what it came to."""
-    best, margin = found.candidates[0], found.margin
+def _verdict(result: SelfTest) -> str:
+    best, margin = result.candidates[0], result.margin
     if best.likeness.iou < LEAST_IOU:
         return f"shows the figure in no frame: its silhouette has an IoU of {best.likeness.iou:.2f} at most"
     if margin < 0:
-        read = () if found.reading is None else (found.reading.axes, found.reading.stated_in)
+        read = () if result.reading is None else (result.reading.axes, result.reading.stated_in)
         return f"uses another frame; its meshes fit better, by {-margin:.3f}, with {stated_axes(best.matrix, *read)}"
-    if found.inside_out:
+    if result.inside_out:
         return "returns its meshes inside out: reverse the order of each face's corners"
     if margin == 0:
         return "shows the figure as well in another frame, so that nothing is told: its mesh needs its own colours"

@@ -41,14 +41,7 @@ _ASK_TORCH = "import torch; print(torch.cuda.device_count() if torch.cuda.is_ava
 
 @dataclass(frozen=True)
 class Check:
-    """One thing that a bridge needs.
-
-    Attributes:
-        name: what it is.
-        state: `OK`, `NOTE` or `MISSING`.
-        found: what is there, or what is wrong, in words.
-        mend: command that fixes it, or empty.
-    """
+    """One thing that a bridge needs: `OK`, `NOTE` or `MISSING`, details, and the command that fixes it, or empty."""
 
     name: str
     state: str

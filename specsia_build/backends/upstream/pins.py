@@ -24,8 +24,6 @@ BRIDGES = Path(__file__).parent / "bridges"
 
 NAMES = ("wonder3d", "drawingspinup", "instantmesh", "crm")
 
-_Seconds = Annotated[float, msgspec.Meta(gt=0)]
-_Limits = dict[Literal["start", "item"], _Seconds]
 _Device = int | str
 
 
@@ -37,21 +35,14 @@ class _Stated(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     devices: Annotated[list[_Device], msgspec.Meta(min_length=1)] | _Device | None = None
     offline: bool = False
     weights: dict[str, str] = {}
-    seconds: _Limits = {}
+    seconds: dict[Literal["start", "item"], Annotated[float, msgspec.Meta(gt=0)]] = {}
 
 
 @dataclass(frozen=True)
 class Weights:
-    """One set of weights.
+    """Weights from the Hugging Face Hub (`source`, `revision`, `files`; all files if empty), or a file at `path`.
 
-    Attributes:
-        name: by which the worker asks for it.
-        source: repository on the Hugging Face Hub, or None for a file that has its place.
-        revision: of the repository.
-        files: of the repository that are needed; all if empty.
-        path: of a file that has its place, relative to the checkout or in the home folder, or None.
-        fetch: command that fetches such a file.
-        licence: of the weights.
+    `path` is relative to the checkout or in the home folder, and `fetch` the command that fetches it.
     """
 
     name: str
@@ -60,24 +51,18 @@ class Weights:
     files: tuple[str, ...] = ()
     path: str | None = None
     fetch: str = ""
-    licence: str = ""
 
 
 @dataclass(frozen=True)
 class Pins:
-    """What a bridge was written against; the fields of its YAML file.
+    """What a bridge was written against; fields of its YAML file.
 
     Attributes:
-        name, repository, commit, python: of the project.
         version: of the bridge; raised whenever the same picture would give another mesh.
         scripts: files in `BRIDGES`; the first is the worker.
-        packages: version of each package that matters: exact, or a range such as ``>=2.1``.
-        imports: other modules that are needed, and what pip installs for each.
+        packages, imports: packages by version or range, and other modules with what pip installs for each.
         uses: files of the checkout that the bridge needs, and the names in each that it uses.
-        weights: what is loaded.
-        licence, memory: for people.
-        axes: which signed axis of the mesh file is x, y, z of the frame.
-        framing: ``kept`` or ``free``.
+        axes, framing: frame of the mesh file, see `Terms`.
         seconds: limits for `start` and `item`.
     """
 
@@ -91,7 +76,6 @@ class Pins:
     imports: Mapping[str, str]
     uses: Mapping[str, tuple[str, ...]]
     weights: tuple[Weights, ...]
-    licence: Mapping[str, str]
     memory: Mapping[str, Any]
     axes: tuple[str, str, str]
     framing: Literal["kept", "free"]
@@ -103,12 +87,10 @@ class Installation:
     """Where an upstream project is installed; None where the user has not said.
 
     Attributes:
-        root: the checkout.
-        python: interpreter of its environment.
+        root, python: the checkout, and the interpreter of its environment.
         devices: one worker each, as CUDA_VISIBLE_DEVICES names them.
         offline: whether the Hugging Face Hub may not be asked.
-        weights: folder or repository that replaces a pinned one, by name.
-        seconds: limits that replace the pinned ones.
+        weights, seconds: folders or repositories, and limits, that replace pinned ones.
     """
 
     root: Path | None = None
@@ -147,7 +129,13 @@ def find_installation(name: str, root: Path | None = None, python: Path | None =
     Raises:
         UsageError: if the settings file cannot be used.
     """
-    own, variable = _stated(name), f"SPECSIA_{name.upper()}"
+    variable = f"SPECSIA_{name.upper()}"
+    try:
+        own = msgspec.convert(all_settings().get(name, {}), _Stated)
+    except msgspec.ValidationError as error:
+        raise UsageError(f"{settings_file()}: {name}: {error}") from error
+    if unknown := own.weights.keys() - {weights.name for weights in read_pins(name).weights if weights.source}:
+        raise UsageError(f"{settings_file()}: {name} loads no weights '{min(unknown)}'")
 
     def place(given: Path | None, suffix: str, stated: str | None) -> Path | None:
         path = given or os.environ.get(f"{variable}_{suffix}") or stated
@@ -167,18 +155,6 @@ def find_installation(name: str, root: Path | None = None, python: Path | None =
         weights=own.weights,
         seconds=own.seconds,
     )
-
-
-def _stated(name: str) -> _Stated:
-    try:
-        stated = msgspec.convert(all_settings().get(name, {}), _Stated)
-    except msgspec.ValidationError as error:
-        raise UsageError(f"{settings_file()}: {name}: {error}") from error
-    known = [weights.name for weights in read_pins(name).weights if weights.source is not None]
-    for weights in stated.weights:
-        if weights not in known:
-            raise UsageError(f"{settings_file()}: {name} loads no weights '{weights}', but {', '.join(known)}")
-    return stated
 
 
 def worker_settings(pins: Pins, place: Installation) -> dict[str, Any]:

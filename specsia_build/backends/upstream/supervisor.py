@@ -31,19 +31,14 @@ _Texts = Annotated[dict[_Text, _Text], msgspec.Meta(max_length=100)]
 
 
 class Frame(msgspec.Struct, frozen=True):
-    """Frame of a worker's mesh files; None where the worker does not say.
-
-    Attributes:
-        axes: which signed axis of the file is x, y and z of the frame.
-        framing: whether meshes are in the units of the picture's camera.
-    """
+    """Frame of a worker's mesh files, see `Terms`; None where the worker does not state it."""
 
     axes: tuple[str, str, str] | None = None
     framing: Literal["kept", "free"] | None = None
 
 
 class Hello(msgspec.Struct, frozen=True, tag="hello"):
-    """Greeting of a worker once everything is loaded: protocol, versions, revisions of weights, and frame."""
+    """Greeting once everything is loaded; versions of packages and revisions of weights are only logged."""
 
     protocol: int
     versions: _Texts = {}
@@ -64,7 +59,7 @@ class Done(msgspec.Struct, frozen=True, tag="done"):
 
 
 class Failed(msgspec.Struct, frozen=True, tag="error"):
-    """Why the picture with this id, or the start if it has none, failed; `restart` if the worker must start anew."""
+    """Why a picture, or the start if `id` is None, failed; `restart` if the worker must start anew."""
 
     id: int | None = None
     kind: str = "internal"
@@ -81,13 +76,9 @@ class WorkerCommand:
     """How to start a worker.
 
     Attributes:
-        name: of the backend, for messages.
-        argv: program and arguments.
+        name, hint: of the backend and what to do if it does not start, for messages.
+        argv, cwd, env, log: see `Program`.
         settings: sent with the greeting.
-        cwd: working directory.
-        env: all of its environment variables.
-        log: file that its prints are appended to, or None.
-        hint: what to do if it does not start.
     """
 
     name: str
@@ -101,15 +92,9 @@ class WorkerCommand:
 
 @dataclass(frozen=True)
 class Limits:
-    """How long to wait, in seconds.
+    """Seconds to wait for the start, a picture, a sign of life, and a worker that leaves by itself.
 
-    Attributes:
-        start: for the greeting, which comes when everything is loaded.
-        item: for one picture.
-        heartbeat: between two signs of life.
-        stop: for a worker to leave by itself.
-        starts: failed starts in a row after which pictures are given up without another.
-        rest: time after which one more start is tried then.
+    After `starts` failed starts in a row one more is tried each `rest` seconds.
     """
 
     start: float = 600.0
@@ -127,13 +112,7 @@ class Limits:
 
 @dataclass(frozen=True)
 class Made:
-    """Result of a picture.
-
-    Attributes:
-        mesh: a regular file in the folder that the worker was given.
-        done: the worker's answer.
-        hello: its greeting.
-    """
+    """Mesh file of a picture in the folder that the worker was given, the worker's answer, and its greeting."""
 
     mesh: Path
     done: Done

@@ -133,7 +133,7 @@ def serve(
     framing: Optional[str] = None,
     packages: Sequence[str] = (),
 ) -> None:
-    """Answer requests until told to stop, or until nobody is left to ask.
+    """Answer requests until a shutdown, or until standard input ends.
 
     Args:
         backend: its name.
@@ -202,7 +202,7 @@ def weights(settings: Mapping[str, Any], name: str) -> str:
 
 
 def _versions(packages: Sequence[str]) -> dict[str, str]:
-    """Versions of installed packages, by name; those that are not installed are left out."""
+    """Versions of those packages that are installed."""
     from importlib import metadata
 
     found = {}

@@ -41,26 +41,16 @@ takes about 10 seconds of it, once a machine."""
 
 
 @dataclass(frozen=True)
-class Contour:
-    """Freestyle's external contour: thickness in pixels, grey as an sRGB level 0-255."""
-
-    thickness: float
-    grey: int
-
-
-@dataclass(frozen=True)
 class Settings:
     """How Blender renders.
 
     Attributes:
         engine: ``cycles``, ``eevee`` or ``workbench``; the last gives colour only, for timing.
         samples: per pixel.
-        contour: drawn into the colour by Freestyle, or None.
     """
 
     engine: str
     samples: int
-    contour: Contour | None = None
 
 
 class CyclesRenderer:
@@ -91,8 +81,6 @@ class EeveeRenderer(CyclesRenderer):
 
 def render_views(mesh: Mesh, cameras: Sequence[Camera], look: Look, settings: Settings) -> Iterator[Layers]:
     """Each camera's layers, in order, all rendered before the first is given.
-
-    With a contour, the colour's alpha covers it, and so does `coverage` of an opaque mesh.
 
     Raises:
         CharacterError: if the mesh cannot be drawn or Blender fails on it.
@@ -140,9 +128,6 @@ def write_job(folder: Path, mesh: Mesh, cameras: Sequence[Camera], look: Look, s
         "engine": settings.engine,
         "samples": settings.samples,
         "light": {"lights": LIGHTS.astype(float).tolist(), "ambient": float(AMBIENT)} if look == "lit" else None,
-        "contour": None
-        if settings.contour is None
-        else {"thickness": settings.contour.thickness, "grey": settings.contour.grey},
         "position": True,
         # In a pool of workers each Blender is one worker's.
         "threads": 0 if multiprocessing.parent_process() is None else 1,

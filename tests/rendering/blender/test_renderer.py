@@ -1,4 +1,4 @@
-"""The reference renderers: the fast one against Cycles, Freestyle against the drawn contour, and Blender's manners."""
+"""The reference renderers: the fast one against Cycles, and faults of Blender."""
 
 from __future__ import annotations
 
