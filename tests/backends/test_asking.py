@@ -16,9 +16,8 @@ import numpy as np
 import pytest
 
 from specsia_build.backends import registry
-from specsia_build.backends.registry import asked
 from specsia_build.backends.base import Context
-from specsia_build.backends.registry import load_backend
+from specsia_build.backends.registry import asked, load_backend
 from specsia_build.errors import CharacterError, SpecsiaError
 from specsia_build.rendering.mesh import Material, Mesh, Texture
 from tests.backends.upstream.upstreams import write_files
