@@ -18,52 +18,34 @@ from specsia_build.backends.fusion.views import BACK, FRONT, VIEW_SIZE, View
 from specsia_build.frame import Camera
 
 FRONT_SHARE = 0.5
-"""How much goes wrong in the front view, of what does in the others: the network has seen it."""
+"""Share of the damage that the front view gets: the network has seen it."""
 
-TURN_DEG = 1.2
-"""Standard deviation of the yaw from which a view is really seen."""
-
-ROLL_DEG, SCALE, SHIFT = 0.3, 0.004, 0.35
-"""Standard deviations of a view's turn in its plane, relative size, and shift."""
+TURN_DEG, ROLL_DEG, SCALE, SHIFT = 1.2, 0.3, 0.004, 0.35
+"""Standard deviations of a view's yaw, its turn in its plane, its relative size and its shift."""
 
 BEND, BEND_WAVE = 0.38, 56.0
 """Smooth displacement of all that a view shows, its silhouette included."""
 
-SPLIT = 2.5
-"""Width of the Gaussian that parts a picture into colours and detail."""
+SPLIT, WANDER, WANDER_WAVE, FADE = 2.5, 1.5, 22.0, 0.45
+"""Width of the Gaussian that parts a picture into colours and detail; displacement of the detail alone, and relative
+change of its contrast over `PATCH_WAVE`."""
 
-WANDER, WANDER_WAVE = 1.5, 22.0
-"""Displacement of detail alone: features sit a little elsewhere in each view."""
+GHOST_SHIFT, GHOST_WAVE, GHOST, PATCH_WAVE = 11.0, 70.0, 0.55, 34.0
+"""Invented detail: the picture's own, from so far away, at that contrast, in patches."""
 
-FADE = 0.45
-"""Relative change of the detail's contrast, over `PATCH_WAVE`."""
-
-GHOST_SHIFT, GHOST_WAVE, GHOST = 11.0, 70.0, 0.55
-"""Detail that is made up: the picture's own, from so far away, at that contrast, in patches."""
-
-PATCH_WAVE = 34.0
-"""Size of the patches in which something is made up."""
-
-MOTTLE, MOTTLE_WAVES, MOTTLE_FLOOR = 0.5, (5.0, 11.0), 0.012
-"""Made-up texture: noise in proportion to the local contrast and at least the floor."""
-
-MOTTLE_HUE = 0.25
-"""Share of it that differs between R, G and B."""
+MOTTLE, MOTTLE_WAVES, MOTTLE_FLOOR, MOTTLE_HUE = 0.5, (5.0, 11.0), 0.012, 0.25
+"""Invented texture: noise in proportion to the local contrast and at least the floor, and the share of it that differs
+between R, G and B."""
 
 LIGHT, LIGHT_FIELD, LIGHT_WAVE = 0.040, 0.055, 80.0
-"""Drift of a view's brightness as a whole and over the picture, relative."""
-
 TINT, TINT_FIELD = 0.018, 0.022
-"""Drift of its two colour differences as a whole and over the picture, levels."""
+"""Drift of a view's brightness, relative, and of its two colour differences, as a whole and over the picture."""
 
 SOFT, SOFT_FRONT, SOFT_BACK = 0.8, 0.45, 1.1
 """Blur of a view: it comes out of a decoder that never saw a drawn line this thin."""
 
-BACK_DETAIL = 0.4
-"""Contrast of the detail that is left on the back, of which the network knows nothing."""
-
-BACK_BLUR, BACK_SHIFT, BACK_WAVE = 4.0, 9.0, 60.0
-"""The back's colours are smoothed and taken from so far away."""
+BACK_DETAIL, BACK_BLUR, BACK_SHIFT, BACK_WAVE = 0.4, 4.0, 9.0, 60.0
+"""Contrast of the detail that is left on the back, and the blur and shift of its colours, which are unknown."""
 
 CLOSE, OPEN, MASK_WAVE = 2.0, 0.6, 48.0
 """Mean radii of what fuses (gaps between legs) and of what is lost (thin parts), and over what they vary."""
@@ -71,11 +53,8 @@ CLOSE, OPEN, MASK_WAVE = 2.0, 0.6, 48.0
 EDGE, EDGE_WAVES = 0.28, (26.0, 9.0)
 """Displacement of the outline outwards and inwards."""
 
-NEARER = (3, 3)
-"""Pixels over which the nearest depth counts."""
-
-DEPTH_BLUR, DEPTH, DEPTH_WAVE = 1.5, 0.0035, 44.0
-"""Blur of the depth that the network's normals stand for, and its error in units."""
+NEARER, DEPTH_BLUR, DEPTH, DEPTH_WAVE = (3, 3), 1.5, 0.0035, 44.0
+"""Pixels over which the nearest depth counts; blur of the depth, and its error in units."""
 
 
 @dataclass(frozen=True)
