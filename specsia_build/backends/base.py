@@ -19,7 +19,7 @@ SMALLEST = 64
 
 @dataclass(frozen=True)
 class Reading:
-    """How a mesh file that somebody else wrote was read.
+    """How a mesh file of another program was read.
 
     Attributes:
         axes: which signed axes of the file were taken for our x, y, z.
@@ -39,7 +39,7 @@ def _forget(_: object) -> None: ...
 
 @dataclass(frozen=True)
 class Context:
-    """What a backend may know besides the image.
+    """Information for a backend besides the image.
 
     Attributes:
         character_id: whose picture it is.

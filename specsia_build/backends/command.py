@@ -1,4 +1,4 @@
-"""A program of one's own as a backend: started for each picture, it leaves a mesh file."""
+"""The user's own program as a backend: it is started for each picture and writes a mesh file."""
 
 from __future__ import annotations
 
@@ -34,10 +34,9 @@ class Command:
     """Backend that runs a program for each picture.
 
     Attributes:
-        words: program and arguments; in braces stand ``image``, the picture's file, ``mesh``, the file to write (GLB),
-            ``folder``, the empty one that it lies in, ``seed`` and ``id``, the character's.
-        terms: what holds for its meshes.
-        name, version, sees_ground_truth, needs_yaw, slots, gpus, patience: as in `Backend`.
+        words: program and arguments, with ``{image}``, ``{mesh}`` (the GLB to write), ``{folder}`` (the empty one that
+            it lies in), ``{seed}`` and ``{id}``.
+        terms: settings of its meshes.
     """
 
     name: str
@@ -58,21 +57,21 @@ class Command:
         return self.terms.seconds + 30
 
     def settings(self) -> Mapping[str, Any]:
-        """The command, with files by their names, as where they lie decides nothing; and its terms."""
+        """The command, with files by their names alone, and the terms."""
         program, *others = self.words
         named = [Path(word).name if is_file(Path(word)) else word for word in others]
         return {"command": [program, *named], **self.terms.settings()}
 
     def inputs(self, character_id: str) -> Sequence[Path]:
-        """The files among the words of the command, such as a script: where one is edited, all meshes are made anew."""
+        """Files among the words of the command, such as a script."""
         return tuple(Path(word) for word in self.words[1:] if is_file(Path(word)))
 
     def logs_to(self, folder: Path) -> None:
-        """Have what the program prints written to a folder."""
+        """Write what the program prints to a folder."""
         self._log = folder / f"{self.name}-{platform.node()}.log"
 
     def reconstruct(self, image: NDArray[np.uint8], context: Context) -> Mesh:
-        """The mesh that the program leaves, in our axes.
+        """Run the program and read its mesh in the axes of the frame.
 
         Raises:
             CharacterError: if it fails, takes too long or leaves no mesh.
@@ -122,8 +121,8 @@ class Command:
         if len(meshes) == 1:
             return meshes[0]
         if not meshes:
-            said = f"; the last it printed: {last}" if last else ""
-            raise CharacterError(f"{self.name} left no mesh: no {{mesh}}, nor any of {', '.join(FORMATS)}{said}")
+            printed = f"; the last it printed: {last}" if last else ""
+            raise CharacterError(f"{self.name} left no mesh: no {{mesh}}, nor any of {', '.join(FORMATS)}{printed}")
         names = brief(", ".join(path.relative_to(folder).as_posix() for path in meshes), 200)
         raise CharacterError(f"{self.name} left {len(meshes)} meshes, none of them {USUAL_MESH}: {names}")
 
@@ -140,15 +139,12 @@ def create(argument: str | None) -> Command:
 
 
 def standing(argument: str) -> str:
-    """The words of ``command:WORDS`` with absolute paths for what they name here, so that they hold in any folder.
-
-    Files count, and folders that are spelt with a slash. What cannot be taken apart stays, for `create` to refuse.
-    """
+    """Make paths in the words of ``command:WORDS`` absolute: files, and folders that are written with a slash."""
     try:
         words = shlex.split(argument)
     except ValueError:
         return argument
-    # The program itself is looked for on the PATH where no folder is said.
+    # A program without a folder is looked for on the PATH.
     there = [("/" in word and Path(word).exists()) or (k > 0 and is_file(Path(word))) for k, word in enumerate(words)]
     placed = [str(Path(word).absolute()) if found else word for word, found in zip(words, there, strict=True)]
     return argument if placed == words else shlex.join(placed)

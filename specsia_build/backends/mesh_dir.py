@@ -1,4 +1,4 @@
-"""The user's own reconstructions: a folder with one mesh file per character id."""
+"""A folder with one mesh file per character id as a backend."""
 
 from __future__ import annotations
 
@@ -29,12 +29,11 @@ STATED_IN = "manifest.yaml in the folder of the meshes"
 
 
 class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What holds for every mesh of the folder.
+    """Settings of every mesh of the folder.
 
     Attributes:
         up, front: the files' up axis, and the axis that characters face once up is Z; None for each format's own.
-        axes: which signed axes of the files are our x, y, z, in place of both; a mirror where they are left-handed.
-        colors: encoding of vertex colours: `own` of the format, or `srgb`.
+        axes, colors: see `Terms`; `axes` takes the place of `up` and `front`.
         meshes: file or folder of a character, relative to the folder, where it is not named after the id.
     """
 
@@ -49,11 +48,7 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class MeshDir:
     """Backend that reads FOLDER/{id}.glb, .gltf, .vrm, .obj or .ply, or the only such file in FOLDER/{id}/.
 
-    Attributes:
-        folder: where the meshes are.
-        manifest: what the folder says of them.
-        stated_in: the file of that, or None.
-        name, version, sees_ground_truth, needs_yaw, generates: as in `Backend`.
+    `stated_in` is the path of the manifest, or None; see `Backend` for the other attributes.
     """
 
     folder: Path
@@ -71,19 +66,12 @@ class MeshDir:
         return {"up": stated.up, "front": stated.front, "axes": axes, "colors": stated.colors}
 
     def inputs(self, character_id: str) -> Sequence[Path]:
-        """The files that could be the character's mesh and the folder's manifest; only files that are there.
-
-        What such a mesh refers to shows when it is read.
-        """
+        """Existing files that could be the character's mesh, and the folder's manifest."""
         manifest = () if self.stated_in is None else (self.stated_in,)
         return (*candidates(self.folder, self.manifest, character_id), *manifest)
 
     def reconstruct(self, image: NDArray[np.uint8], context: Context) -> Mesh:
-        """The character's mesh, Z up, facing -Y, in its file's own units and place; registration finds scale and shift.
-
-        Args:
-            image: not looked at.
-            context: says whose mesh it is.
+        """Read the character's mesh, Z up, facing -Y, in its file's own units and place; the image is not used.
 
         Raises:
             CharacterError: if there is no mesh for this character, or several, or it cannot be read or drawn.
@@ -124,16 +112,14 @@ class MeshDir:
         )
 
     def _mesh_file(self, character_id: str) -> Path:
-        found = candidates(self.folder, self.manifest, character_id)
-        if len(found) > 1:
-            names = " and ".join(str(path.relative_to(self.folder)) for path in found)
+        paths = candidates(self.folder, self.manifest, character_id)
+        if len(paths) == 1:
+            return paths[0]
+        if paths:
+            names = " and ".join(str(path.relative_to(self.folder)) for path in paths)
             raise CharacterError(f"{self.folder} has more than one mesh for '{character_id}': {names}")
-        if not found:
-            named = self.manifest.meshes.get(character_id, character_id)
-            raise CharacterError(
-                f"{self.folder} has no mesh for '{character_id}': no '{named}' with {', '.join(FORMATS)}"
-            )
-        return found[0]
+        named = self.manifest.meshes.get(character_id, character_id)
+        raise CharacterError(f"{self.folder} has no mesh for '{character_id}': no '{named}' with {', '.join(FORMATS)}")
 
 
 def create(argument: str | None) -> MeshDir:
@@ -156,12 +142,12 @@ def _read_manifest(folder: Path) -> tuple[Manifest, Path | None]:
     Raises:
         UsageError: if there are two manifests, or one cannot be used.
     """
-    found = [folder / name for name in MANIFESTS if (folder / name).is_file()]
-    if not found:
+    paths = [folder / name for name in MANIFESTS if (folder / name).is_file()]
+    if not paths:
         return Manifest(), None
-    if len(found) > 1:
+    if len(paths) > 1:
         raise UsageError(f"{folder} has both {MANIFESTS[0]} and {MANIFESTS[1]}; keep one")
-    path = found[0]
+    path = paths[0]
     try:
         # YAML includes JSON.
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
@@ -184,7 +170,7 @@ def _read_manifest(folder: Path) -> tuple[Manifest, Path | None]:
 
 
 def candidates(folder: Path, manifest: Manifest, character_id: str) -> tuple[Path, ...]:
-    """Every file that could be the character's mesh, sorted; one is right, none or several are not."""
+    """Files that could be the character's mesh, sorted."""
     named = folder / manifest.meshes.get(character_id, character_id)
     if named.suffix.lower() in FORMATS and is_file(named):
         return (named,)
