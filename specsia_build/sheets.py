@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
@@ -23,7 +22,6 @@ _SQUARES, _CHECKS = (255, 222), 16
 _PROBLEM = (236, 228, 222)
 """Colour of a tile without a picture."""
 
-_NO_LETTER = "\uffff"
 
 _MOST_LETTERS = 400
 """Letters of a text that are looked at."""
@@ -62,31 +60,10 @@ def _font(size: int) -> ImageFont.FreeTypeFont:
     return font
 
 
-@lru_cache(maxsize=4096)
-def _has(letter: str) -> bool:
-    probe = _font(16)
-    return letter == " " or bytes(probe.getmask(letter)) != bytes(probe.getmask(_NO_LETTER))
-
-
-@lru_cache(maxsize=4096)
-def _drawn(letter: str) -> str:
-    """Replace a letter that the font lacks by the same without accents, or by a box."""
-    if _has(letter):
-        return letter
-    plain = "".join(c for c in unicodedata.normalize("NFKD", letter) if not unicodedata.combining(c))
-    return plain if plain and all(map(_has, plain)) else _NO_LETTER
-
-
-def lettering(text: str) -> str:
-    """Write a text as one line in letters that the font has."""
-    composed = unicodedata.normalize("NFC", printable(text[:_MOST_LETTERS]))
-    return "".join(map(_drawn, composed))
-
-
 def shortened(text: str, size: int, width: float) -> str:
     """Replace the middle of a text by "…" where it is wider than `width` pixels in letters of a size."""
     half = _MOST_LETTERS // 2
-    whole = lettering(text if len(text) <= _MOST_LETTERS else text[:half] + text[-half:])
+    whole = printable(text if len(text) <= _MOST_LETTERS else text[:half] + text[-half:])
     if len(text) <= _MOST_LETTERS and _font(size).getlength(whole) <= width:
         return whole
     cuts = (f"{whole[: (k + 1) // 2]}…{whole[len(whole) - k // 2 :]}" for k in range(len(whole) - 1, 0, -1))

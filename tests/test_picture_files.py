@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from PIL import Image, ImageSequence
 
 from specsia_build.errors import UsageError, WriteError
-from specsia_build.films import read_mp4
 from specsia_build.picture_files import check_size, check_target, write_moving, write_still
 
 
@@ -50,16 +49,6 @@ def test_a_film_is_read_back_as_it_was_and_is_the_same_each_time(tmp_path: Path,
         assert abs(seen - wanted)[inside].mean() < (8 if suffix == "webp" else 1e-9)
 
 
-def test_an_mp4_of_odd_sides_is_read_back(tmp_path: Path) -> None:
-    write_moving(tmp_path / "a.mp4", 5, frames(False), Fraction(5, 2))
-    fps, read = read_mp4(tmp_path / "a.mp4")
-    found = list(read)
-    assert fps == 2.5
-    assert [seen.shape for seen in found] == [(34, 48, 3)] * 5
-    for k, seen in enumerate(found):
-        assert abs(seen[:33, :47].astype(int) - frame(k, False)[..., :3]).mean() < 5
-
-
 @pytest.mark.parametrize("suffix", ["webp", "png", "jpg", "pdf"])
 def test_a_still_is_the_same_each_time_and_known_as_ours(tmp_path: Path, suffix: str) -> None:
     path = tmp_path / f"a.{suffix}"
@@ -73,12 +62,6 @@ def test_a_still_is_the_same_each_time_and_known_as_ours(tmp_path: Path, suffix:
             assert opened.mode == "RGB"
             assert abs(np.asarray(opened).astype(int) - frame(1, False)[..., :3]).mean() < 8
             assert suffix == "webp" or round(opened.info["dpi"][0]) == 300
-
-
-def test_a_transparent_still_keeps_its_alpha(tmp_path: Path) -> None:
-    write_still(tmp_path / "a.png", frame(1, True))
-    with Image.open(tmp_path / "a.png") as opened:
-        np.testing.assert_array_equal(np.asarray(opened), frame(1, True))
 
 
 @pytest.mark.parametrize("suffix", ["mp4", "webp", "gif", "png"])
@@ -106,12 +89,6 @@ def test_unsuitable_names_are_refused(tmp_path: Path, name: str, film: bool, cle
     (tmp_path / "file").touch()
     with pytest.raises(UsageError):
         check_target(tmp_path / name, film, clear)
-
-
-def test_without_ffmpeg_an_mp4_is_a_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("specsia_build.films.importlib.util.find_spec", lambda _: None)
-    with pytest.raises(UsageError, match=r"pip install 'specsia\[video\]', or name a file ending in \.webp"):
-        check_target(tmp_path / "a.mp4", True, False)
 
 
 def test_a_picture_that_a_format_cannot_hold_is_a_sentence(tmp_path: Path) -> None:

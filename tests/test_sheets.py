@@ -11,7 +11,7 @@ from PIL import Image
 
 from specsia_build import png
 from specsia_build.errors import UsageError
-from specsia_build.sheets import Ground, Sheet, lettering, parse_ground, rgba, scaled, shortened, spread
+from specsia_build.sheets import Sheet, parse_ground, rgba, scaled, shortened
 
 WHITE = (255, 255, 255, 255)
 
@@ -37,13 +37,6 @@ def test_each_tile_lies_in_its_place_block_by_block_and_row_by_row() -> None:
     assert places[8][0] == places[0][0] and places[8][1] > places[2][1], "the third is below it"
 
 
-def test_without_names_there_is_room_for_nothing_but_tiles_and_gaps() -> None:
-    sheet = Sheet([""], [""], ["", ""], tile=64)
-    assert sheet.gap == 2
-    assert sheet.size == (2 + 64 + 2 + 64 + 2, 2 + 64 + 2)
-    assert sheet.place(0, 0, 1) == (2 + 64 + 2, 2)
-
-
 @pytest.mark.parametrize(
     ("name", "page", "behind"),
     [
@@ -62,14 +55,6 @@ def test_tiles_lie_on_the_ground(name: str, page: tuple[int, ...], behind: set[t
     assert set(map(tuple, drawn[2:66, 34:66].reshape(-1, 4).tolist())) == behind
     wanted = (200, 0, 0, 128) if name == "transparent" else (200 * 128 + page[0] * 127 + 127) // 255
     assert tuple(drawn[2, 2]) == wanted if name == "transparent" else drawn[2, 2, 0] == wanted
-
-
-def test_letters_can_be_read_on_light_dark_and_transparent_pages() -> None:
-    for ground, ink in ((Ground(), 24), (Ground((0, 0, 60)), 240), (Ground(None), 118)):
-        sheet = Sheet(["HHH"], [""], [""], tile=320, ground=ground)
-        drawn = sheet.draw([np.zeros((320, 320, 4), np.uint8)])
-        above = drawn[: sheet.place(0)[1]]
-        assert ((abs(above[..., 0].astype(int) - ink) < 10) & (above[..., 3] > 240)).sum() > 10
 
 
 @pytest.mark.parametrize("name", ["mauv", "#12", "", "#00000080", "x" * 5000])
@@ -99,14 +84,6 @@ def test_long_names_are_cut_in_their_middle() -> None:
     wide = Sheet(["x" * 5000], ["y" * 5000], ["z" * 5000], tile=64)
     assert wide.size[0] < 64 * 2 + 32
     assert wide.draw([tile(1)]).shape == (*wide.size[::-1], 4)
-
-
-def test_names_are_drawn_by_letters_that_the_font_has() -> None:
-    assert lettering("bröken Čašo") == "broken Caso"
-    assert lettering("knight *°…") == "knight *°…"
-    assert lettering("a\u202eb\n") == "a\\u202eb\\n"
-    drawn = Sheet(["قارس"], [""], [""], tile=64).draw([tile(1)])
-    assert (drawn[:20, ..., 0] < 100).any(), "boxes stand for them"
 
 
 def test_a_picture_of_another_size_fills_its_tile_in_its_shape() -> None:
@@ -142,10 +119,3 @@ def saved(image: Image.Image, name: str) -> bytes:
     stream = io.BytesIO()
     image.convert("RGB" if name != "PNG" else image.mode).save(stream, name)
     return stream.getvalue()
-
-
-def test_some_are_spread_over_all() -> None:
-    assert spread(10, 5) == [0, 2, 4, 6, 8]
-    assert spread(3, 5) == [0, 1, 2]
-    assert spread(7, 3) == [0, 2, 4]
-    assert spread(0, 3) == []

@@ -54,7 +54,8 @@ def train(dataset: str, run: Path, preset: str | None, device: str, resume: bool
     changes |= {"with_pos": False, "reference": "none"} if given["without"] == "pos" else {}
     try:
         need_torch()
-        from specsia_build.dravie.train.train import Rhythm, read_run_config
+        from specsia_build.dravie.runs import read_run_config
+        from specsia_build.dravie.train.train import Rhythm
         from specsia_build.dravie.train.train import train as run_train
 
         found = read_run_config(run) if resume else None
@@ -254,9 +255,8 @@ def evaluate(runs: tuple[Path, ...], dataset: str, out: Path, split: str, device
     from specsia_build.dataset.reading import open_dataset
     from specsia_build.dravie.evaluate import methods as known
     from specsia_build.dravie.evaluate.evaluate import evaluate as measure
-    from specsia_build.dravie.evaluate.perceptual import find_perceptual
-    from specsia_build.dravie.evaluate.statistics import FEWEST
-    from specsia_build.dravie.evaluate.tables import write_evaluation
+    from specsia_build.dravie.evaluate.measures import find_perceptual
+    from specsia_build.dravie.evaluate.summary import FEWEST, write_evaluation
     from specsia_build.dravie.repair.apply import find_device
     from specsia_build.dravie.runs import SEEN_FILE
     from specsia_build.look.evaluation import REPORT, TABLES, gallery_of_evaluation

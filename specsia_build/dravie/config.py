@@ -251,7 +251,7 @@ def to_json(config: ModelConfig | TrainConfig) -> dict[str, Any]:
 
 
 def train_from_json(values: Mapping[str, Any]) -> TrainConfig:
-    """What `to_json` wrote.
+    """Parse what `to_json` wrote.
 
     Raises:
         UsageError: if settings are missing, unknown or cannot be used.

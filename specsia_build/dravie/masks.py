@@ -1,4 +1,4 @@
-"""Masks of a frame: dilated ones, and where a reconstruction and its character show the same parts."""
+"""Dilation of masks, and the region in which a reconstruction and its character show the same parts."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ WIDEST_LINE_PX = 4
 """Thickness of the widest contour, which lies outside of Y*'s silhouette."""
 
 SLACK = 2
-"""Pixels that two silhouettes which agree may still be apart."""
+"""Distance in pixels that silhouettes which agree may have."""
 
 LEAST_AGREED = 0.1
 """Share of the foreground from which patches are drawn where silhouettes agree; with less, from all of it."""
@@ -29,10 +29,10 @@ def near(pixels: NDArray[np.bool_], reach: int) -> NDArray[np.bool_]:
 
 
 def agreed(pair: Pair) -> NDArray[np.bool_]:
-    """Pixels (H, W) whose patch meets no place where Z or Y* lacks a part that the other shows.
+    """Pixels (H, W) whose patch contains no part that only one of Z and Y* shows.
 
-    What a reconstruction lost, such as a cape, cannot be painted back from what is left of it; a model that was made to
-    try on the one view smears the part's colours around the character in all others.
+    A part that the reconstruction lacks, such as a cape, cannot be painted from the rest. A model that is trained to do
+    so on one view smears the part's colours around the character in all others.
     """
     z, gt = pair.z[..., 3] >= HALF_COVERED, pair.gt[..., 3] >= HALF_COVERED
     lost = gt & (scipy.ndimage.distance_transform_edt(~z) > WIDEST_LINE_PX + SLACK)

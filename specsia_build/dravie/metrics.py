@@ -1,13 +1,13 @@
-"""How near a picture comes to Y*: errors by place, similarity, the drawn contour.
+"""Scores of a picture against Y*: errors by region, similarity, and the drawn contour.
 
 Everything is measured on white. The region of a view is Z ∪ Y*: every pixel that Z or Y* covers at all; it is the same
-for every method. It falls into three parts, so that one sees whether texture was repaired or only lines were drawn:
+for every method. Its three parts show whether texture was repaired or only lines were drawn:
 
 - ``line``: what Y*'s contour inks (its alpha exceeds the silhouette; in the published schema, dark pixels at the rim);
 - ``interior``: off the line, at least half covered by Z and by Y*'s silhouette;
 - ``silhouette``: the rest, where one of them shows something and the other does not, away from the line.
 
-All is computed on the box of what is covered, which gives what the whole frame would: elsewhere both are white.
+Scores are computed on the bounding box of what is covered; elsewhere both pictures are white.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from specsia_build.dravie.masks import WIDEST_LINE_PX, near
 from specsia_build.errors import SpecsiaError
 
 PARTS = ("silhouette", "line", "interior")
-"""Where an error can lie."""
+"""Parts of the region."""
 
 DARK = 128
 """Luma below which a pixel counts as dark."""
@@ -81,7 +81,7 @@ def _dark(picture: NDArray[np.uint8]) -> NDArray[np.bool_]:
 
 
 def boundary_lines(picture: NDArray[np.uint8], depth: int = RIM_PX) -> NDArray[np.bool_]:
-    """Dark boundary line pixels (H, W) bool: half covered or more, luma below 128, within `depth` px of the edge."""
+    """Find dark boundary pixels (H, W) bool: half covered or more, luma below 128, within `depth` px of the edge."""
     return _dark(picture) & _rim(picture[..., 3] >= HALF_COVERED, depth)
 
 
@@ -92,7 +92,7 @@ def _inked(pair: Pair) -> NDArray[np.bool_]:
 
 
 def regions(pair: Pair) -> Regions:
-    """The region of a view and its parts."""
+    """Compute the region of a view and its parts."""
     line = _inked(pair)
     covered = pair.gt[..., 3] if pair.gt_mask is None else pair.gt_mask
     region = (pair.z[..., 3] > 0) | (pair.gt[..., 3] > 0)
@@ -146,10 +146,10 @@ def _cropped(pair: Pair, box: tuple[slice, slice]) -> Pair:
 
 
 def view_scores(result: NDArray[np.uint8], pair: Pair) -> dict[str, float]:
-    """Scores of one view.
+    """Compute the scores of one view.
 
     Args:
-        result: (H, W, 4) uint8 with straight alpha, what a method made of the pair's Z.
+        result: (H, W, 4) uint8 with straight alpha, a method's repair of the pair's Z.
         pair: the view.
 
     Returns:

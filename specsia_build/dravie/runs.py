@@ -1,16 +1,20 @@
-"""Folders of trainings and adaptations, and which characters their models have seen; read without torch."""
+"""Folders of trainings and adaptations: their records, checkpoints, and the characters their models have seen.
+
+Everything here works without torch.
+"""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from specsia_build.errors import SpecsiaError, UsageError
+from specsia_build.dravie.config import TrainConfig, differences, train_from_json
+from specsia_build.errors import SpecsiaError, UsageError, brief, spelled
 from specsia_build.files.records import read_json
 from specsia_build.files.writing import write_bytes
 
@@ -20,28 +24,25 @@ if TYPE_CHECKING:
 RUN_FILE, SEEN_FILE, STATE, FOLDER = "run.json", "seen.json", "state.json", "checkpoints"
 
 ADAPTED_FROM = "adapted_from"
-"""What an adapted model's `RUN_FILE` has instead of the settings of a training."""
+"""Key in the record of an adapted model, which has no settings of a training."""
 
 NAME = "pretrained"
 
 WEIGHTS = Path(__file__).resolve().parent / "weights"
-"""The run that comes with the package, with its card beside it; `make pretrained` writes it."""
+"""The run that comes with the package; `make pretrained` writes it."""
 
 
 def checkpoints(run: Path) -> list[Path]:
-    """Checkpoints of a run, the oldest first; their names are their steps, of seven digits or more."""
+    """List the checkpoints of a run, the oldest first; their names are their steps."""
     found = [path for path in (run / FOLDER).glob("*") if path.name.isdecimal() and path.is_dir()]
     return sorted(found, key=lambda path: int(path.name))
 
 
 def find_run(where: str | Path) -> Path:
-    """The folder of a run.
-
-    Args:
-        where: a folder (or one of its checkpoints), or the text `pretrained`; `./pretrained`, or a path, is a folder.
+    """Return the folder of a run; `pretrained` names the model of the package, and `./pretrained` a folder.
 
     Raises:
-        UsageError: if a run lies in a folder of that name, so that either could be meant.
+        UsageError: if there is also a run in a folder of that name.
     """
     if where != NAME:
         return Path(where)
@@ -54,30 +55,93 @@ def find_run(where: str | Path) -> Path:
 
 
 def run_name(run: Path) -> str:
-    """What a run is called where it is recorded: what `find_run` takes."""
+    """Return what `find_run` takes for a run."""
     return NAME if run == WEIGHTS else str(run)
+
+
+def read_record(run: Path) -> dict[str, Any]:
+    """Read the record of a run; empty where it has none.
+
+    Raises:
+        SpecsiaError: if it cannot be read, or states no settings.
+    """
+    path = run / RUN_FILE
+    if not path.is_file():
+        return {}
+    try:
+        record: dict[str, Any] = read_json(path)
+        if ADAPTED_FROM not in record:
+            train_from_json(record["train"])
+    except (OSError, SpecsiaError, ValueError, KeyError, TypeError) as error:
+        why = brief(str(error), 160)
+        raise SpecsiaError(f"{path} does not state a training's settings ({why}): name another run") from error
+    return record
+
+
+def read_run_config(run: Path) -> TrainConfig | None:
+    """Read the settings of a training; None if the folder holds none, such as an adapted model's.
+
+    Raises:
+        SpecsiaError: if they cannot be read.
+    """
+    record = read_record(run)
+    return train_from_json(record["train"]) if "train" in record else None
+
+
+def write_record(
+    run: Path, config: TrainConfig, decisive: Mapping[str, Any], environment: Mapping[str, Any], resume: bool
+) -> None:
+    """Write the record of a training, or check that a training to resume has the same settings.
+
+    Args:
+        run: its folder.
+        config: of the training.
+        decisive: settings that decide the weights.
+        environment: other facts for the record.
+        resume: whether the folder must hold this training.
+
+    Raises:
+        UsageError: if the folder holds something else.
+    """
+    path = run / RUN_FILE
+    if not path.is_file():
+        if run.is_dir() and any(run.iterdir()):
+            raise UsageError(f"{spelled(run)} is not empty and holds no training: name another --out")
+        write_bytes(path, json.dumps({**decisive, **environment}, indent=1).encode())
+        return
+    if not resume:
+        raise UsageError(f"{run} already holds a training: add --resume to go on with it, or name another --out")
+    there = read_record(run)
+    if "train" not in there:
+        raise UsageError(f"{run} holds an adapted model and no training to go on with: name another --out")
+    other = differences(train_from_json(there["train"]), config)
+    other += [key for key in decisive if key != "train" and there.get(key) != decisive[key]]
+    if other:
+        raise UsageError(
+            f"{run} holds a training of other settings ({', '.join(other)}): give those of {path} or another --out"
+        )
 
 
 Characters = Mapping[str, tuple[str, ...]]
 """Contents of the views of Y* (see `Pair.content`) by the character's id."""
 
 
-def gathered(views: Iterable[tuple[str, str]]) -> Characters:
-    """Contents by character, of pairs of a character's id and a view's content; both sorted."""
-    found: dict[str, set[str]] = {}
-    for character, digest in views:
-        found.setdefault(character, set()).add(digest)
-    return {character: tuple(sorted(found[character])) for character in sorted(found)}
+def group_contents(views: Iterable[tuple[str, str]]) -> Characters:
+    """Group pairs of a character's id and a view's content by character; both sorted."""
+    grouped: dict[str, set[str]] = {}
+    for character, content in views:
+        grouped.setdefault(character, set()).add(content)
+    return {character: tuple(sorted(grouped[character])) for character in sorted(grouped)}
 
 
 @dataclass(frozen=True)
 class Seen:
-    """What a model has seen.
+    """Characters that a model has seen.
 
     Attributes:
-        training: characters that it was trained on, by the dataset's configuration; None where that is not on record.
-        validation: characters that its training was only watched by.
-        adaptation: characters whose frontal pair it was adapted to.
+        training: those that it was trained on, by the dataset's configuration; None if there is no record.
+        validation: those that its training was only watched by.
+        adaptation: those whose frontal pair it was adapted to.
     """
 
     training: Mapping[str, Characters] | None = None
@@ -86,55 +150,52 @@ class Seen:
 
     @property
     def known(self) -> bool:
-        """Whether anything is on record that the model learnt from."""
+        """Whether there is a record of anything that the model learnt from."""
         return self.training is not None or bool(self.adaptation)
 
     def among(self, characters: Characters) -> dict[str, str]:
-        """Of some characters those that the model has learnt from, and the id under which it did.
+        """Find the characters that the model has learnt from, by id or by the content of a view.
 
-        That is the character's own, or else that of another in some view of which Y* shows the same.
+        Returns:
+            For each such character the id under which the model knows it.
         """
         learnt = [*(self.training or {}).values(), self.adaptation]
-        names = {name for of in learnt for name in of}
-        owners = {digest: name for of in learnt for name, digests in of.items() for digest in digests}
+        names = {name for group in learnt for name in group}
+        owners = {content: name for group in learnt for name, contents in group.items() for content in contents}
         found = {}
-        for name, digests in characters.items():
-            known = name if name in names else next((owners[d] for d in digests if d in owners), None)
+        for name, contents in characters.items():
+            known = name if name in names else next((owners[c] for c in contents if c in owners), None)
             if known is not None:
                 found[name] = known
         return found
 
     def adapted_to(self, frontal: Pair) -> Seen:
-        """The same after an adaptation."""
-        views = [(name, digest) for name, digests in self.adaptation.items() for digest in digests]
-        return Seen(self.training, self.validation, gathered([*views, (frontal.character_id, frontal.content)]))
+        """Return the record with a frontal pair added to `adaptation`."""
+        views = [(name, content) for name, contents in self.adaptation.items() for content in contents]
+        return replace(self, adaptation=group_contents([*views, (frontal.character_id, frontal.content)]))
 
 
 def write_seen(run: Path, seen: Seen) -> None:
-    """Write the record of a run.
-
-    Raises:
-        WriteError: if it cannot be written.
-    """
+    """Write the record of seen characters into a run."""
     write_bytes(run / SEEN_FILE, json.dumps(asdict(seen), indent=1, ensure_ascii=False).encode())
 
 
 def read_seen(run: Path) -> Seen:
-    """The record of a run, of which nothing is known where it has none, as runs of earlier versions.
+    """Read which characters a model has seen; an empty record where the run has none.
 
     Args:
         run: folder of a run, or of one of its checkpoints.
 
     Raises:
-        SpecsiaError: if there is one that cannot be read.
+        SpecsiaError: if the record cannot be read.
     """
     path = (run.parent.parent if (run / STATE).is_file() else run) / SEEN_FILE
     if not path.is_file():
         return Seen()
-    found = read_json(path)
+    record = read_json(path)
     try:
-        if not isinstance(found, dict) or found.keys() != {field.name for field in fields(Seen)}:
+        if not isinstance(record, dict) or record.keys() != {field.name for field in fields(Seen)}:
             raise ValueError("it lacks a part of the record")
-        return msgspec.convert(found, Seen)
+        return msgspec.convert(record, Seen)
     except ValueError as error:
-        raise SpecsiaError(f"{path} does not say which characters the model has seen: name another run") from error
+        raise SpecsiaError(f"{path} does not state which characters the model has seen: name another run") from error

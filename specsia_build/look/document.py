@@ -9,7 +9,6 @@ from typing import Any
 
 from specsia_build.look.items import LAYERS, Gallery, Item, Lost, Side, layers_of
 from specsia_build.look.markup import Sections
-from specsia_build.look.sections import outliers, registrations
 from specsia_build.look.strips import COLUMNS, COVER, LARGE, Made, rest_frame, shown_frames
 
 NUMBERS = {
@@ -26,19 +25,13 @@ Addresses = Mapping[str, Mapping[str, str]]
 """Address of the picture of each layer, and of cover and larger frames, by side."""
 
 
-def flags_of(gallery: Gallery) -> dict[str, tuple[str, ...]]:
-    """`outlier` by the ids of what registration moved unlike the others."""
-    return {key: ("outlier",) for name in gallery.makers for key in outliers(registrations(gallery.items, name))}
-
-
-def item_of(item: Item, pictures: Addresses, made: Made, flags: Sequence[str]) -> dict[str, Any]:
+def item_of(item: Item, pictures: Addresses, made: Made) -> dict[str, Any]:
     """One item of the document.
 
     Args:
         item: of the gallery.
         pictures: of it.
         made: problems of its pictures.
-        flags: to filter by.
     """
     frames = shown_frames(item.frames)
     found: dict[str, Any] = {
@@ -53,7 +46,6 @@ def item_of(item: Item, pictures: Addresses, made: Made, flags: Sequence[str]) -
         "license": item.license,
         "credit": item.credit,
         "warnings": list(item.warnings),
-        "flags": list(flags),
         "numbers": {k: _number(v) for k, v in item.numbers.items() if isfinite(v)},
         "sides": {
             name: _side(side, frames, pictures.get(name, {}), made.problems.get(name))

@@ -18,7 +18,7 @@ from urllib.parse import quote
 
 from specsia_build.errors import UsageError
 from specsia_build.files.writing import write_bytes
-from specsia_build.look.document import document, failure_of, flags_of, item_of
+from specsia_build.look.document import document, failure_of, item_of
 from specsia_build.look.items import Gallery
 from specsia_build.look.markup import Html, Sections, join, tag
 from specsia_build.look.strips import TYPES, Made, Strip, make, rest_frame, shown_frames, tile_of
@@ -143,7 +143,7 @@ def write_page(gallery: Gallery, sections: Sections, path: Path, progress: Progr
         WriteError: if it cannot be written.
     """
     refuse_other_file(path)
-    pictures, tile, flags = Pictures(path), tile_of(gallery), flags_of(gallery)
+    pictures, tile = Pictures(path), tile_of(gallery)
     shown: list[tuple[Made, Mapping[str, Mapping[str, str]]]] = []
     with progress.bar("report", len(gallery.items) + len(gallery.lost)) as advance:
         for made in _strips(gallery, tile):
@@ -154,7 +154,7 @@ def write_page(gallery: Gallery, sections: Sections, path: Path, progress: Progr
     def render() -> str:
         items, failures = [], []
         for item, (made, names) in zip(gallery.items, shown, strict=False):
-            items.append(item_of(item, pictures.addresses(names), made, flags.get(item.id, ())))
+            items.append(item_of(item, pictures.addresses(names), made))
         for lost, (_, names) in zip(gallery.lost, shown[len(gallery.items) :], strict=True):
             failures.append(failure_of(lost, pictures.addresses(names)))
         return html_of(document(gallery, tile, items, failures, sections))

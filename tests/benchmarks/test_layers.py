@@ -12,12 +12,9 @@ from benchmarks.layer_measures import (
     Counts,
     Frame,
     flow_counts,
-    label_counts,
-    line_counts,
     point_counts,
     segment_counts,
 )
-from specsia_build.annotation.lines import Lines
 from specsia_build.characters.character import Entry
 from specsia_build.config import ClipSettings
 from specsia_build.rendering.mesh import Mesh
@@ -68,14 +65,6 @@ def test_flow_that_is_a_pixel_off_is_counted(pair: tuple[Frame, Frame, Mesh]) ->
     assert right["matched, same place"] > wrong["matched, same place"]
 
 
-def test_points_that_are_hidden_and_not_said_to_be_are_counted(pair: tuple[Frame, Frame, Mesh]) -> None:
-    here, there, mesh = pair
-    unmatched = here.layers["unmatched"]
-    hidden = with_layer(here, "unmatched", ~unmatched | (here.seen.face < 0))
-    found = flowing(hidden, there, mesh)
-    assert found["matched, hidden"] > 0.8 * found["matched, looked at"]
-
-
 def test_segments_that_hold_two_regions_are_counted(pair: tuple[Frame, Frame, Mesh]) -> None:
     frame, _, _ = pair
     label = frame.layers["label"].copy()
@@ -86,25 +75,9 @@ def test_segments_that_hold_two_regions_are_counted(pair: tuple[Frame, Frame, Me
     assert leaked["leaked"] == leaked["figure"] > 0
 
 
-def test_labels_that_change_from_frame_to_frame_are_counted(pair: tuple[Frame, Frame, Mesh]) -> None:
-    here, there, mesh = pair
-    known = np.full(len(mesh.faces), -1, np.int32)
-    label_counts(here, known)
-    swapped = np.where(there.layers["label"] >= 0, there.layers["label"] + 1, -1)
-    found = label_counts(with_layer(there, "label", swapped), known)
-    assert found["labelled as before"] < 0.1 * found["labelled"]
-
-
 def test_points_that_are_elsewhere_than_their_vertices_are_counted(pair: tuple[Frame, Frame, Mesh]) -> None:
     _, there, _ = pair
     graph = there.layers["strokes"]
     places = [[x + 1, y] for x, y in graph["vertex location"]]
     found = point_counts(with_layer(there, "strokes", {**graph, "vertex location": places}), None)
     assert found["points at their vertex"] == 0 < found["points on vertices"]
-
-
-def test_lines_that_jump_are_counted(pair: tuple[Frame, Frame, Mesh]) -> None:
-    here, there, _ = pair
-    moved = replace(there, lines=Lines(there.lines.places + np.float32(20), there.lines.vertices))
-    kept, jumped = (line_counts(here, frame)["creases within a pixel"] for frame in (there, moved))
-    assert jumped < 0.5 * kept

@@ -29,20 +29,6 @@ def test_a_project_that_is_not_there_is_named_with_the_way_to_get_it(upstream: P
     assert code == 1 and "git clone https://github.com/megvii-research/IJCAI2023-CoNR" in said
 
 
-def test_a_recipe_that_was_not_written_is_named(upstream: Path, tmp_path: Path) -> None:
-    code, said = table(tmp_path, "animeinbet", "--upstream", upstream)
-    assert code == 1 and "`specsia clips --recipe animeinbet` writes it" in said
-
-
-def test_what_a_loader_raises_is_a_row_and_exit_code_one(upstream: Path, tmp_path: Path) -> None:
-    (upstream / "Lightricks+LTX-Video-Trainer").mkdir()
-    (upstream / "modelscope+DiffSynth-Studio").mkdir()
-    (tmp_path / "control-video").mkdir()
-    code, said = table(tmp_path, "--upstream", upstream)
-    assert code == 1 and said.endswith("2 failed\n")
-    assert "| ltx | FAILED | ModuleNotFoundError: No module named 'scripts" in said
-
-
 def test_every_reader_is_there() -> None:
     folder = Path(__file__).parents[2] / "benchmarks" / "loaders"
     assert all((folder / f"{reader.module}.py").exists() for reader in READERS)

@@ -71,20 +71,3 @@ def test_nothing_against_nothing() -> None:
     off.coverage[2:6, 2] = 127
     assert summarised([compare(layers(), off, *BOX), parity]).iou == 12 / 16
     assert summarised([same, parity]).as_dict().keys() == same.as_dict().keys()
-
-
-def test_sizes_must_agree() -> None:
-    small = Layers(np.zeros((4, 4, 4), np.uint8), np.zeros((4, 4), np.uint8), np.zeros((4, 4, 3), np.float32))
-    with pytest.raises(ValueError, match="cannot be compared"):
-        compare(layers(), small, *BOX)
-
-
-def test_a_summary_is_the_mean_but_for_the_worst() -> None:
-    color = layers().color.copy()
-    color[3, 3, :3] = 200
-    views = [compare(layers(), layers(), *BOX), compare(layers(), replace(layers(), color=color), *BOX)]
-    parity = summarised(views)
-    assert parity.color_mae == views[1].color_mae / 2
-    assert parity.color_p99 == views[1].color_p99
-    with pytest.raises(ValueError, match="no view"):
-        summarised([])

@@ -13,8 +13,7 @@ from benchmarks.pretrained import main, write_pretrained
 from specsia_build.dravie.config import TrainConfig, to_json
 from specsia_build.dravie.model.checkpoint import load_generator, save_model
 from specsia_build.dravie.model.networks import build_generator
-from specsia_build.dravie.runs import RUN_FILE, Seen, read_seen, write_seen
-from specsia_build.dravie.train.train import read_run_config
+from specsia_build.dravie.runs import RUN_FILE, Seen, read_run_config, read_seen, write_seen
 from specsia_build.errors import UsageError
 
 SEEN = Seen({"fusion": {"knight": ("0" * 32,)}})

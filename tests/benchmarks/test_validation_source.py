@@ -5,12 +5,10 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import pytest
 from click.testing import CliRunner
 
 from benchmarks.validation_source import HELD_OUT, main, write_source
 from specsia_build.characters.sources import open_source
-from specsia_build.errors import UsageError
 from tests.shapes import write_figure
 
 
@@ -39,20 +37,6 @@ def test_samples_and_real_characters_in_one_manifest(tmp_path: Path) -> None:
     }
     before = manifest.read_bytes()
     assert write_source(tmp_path / "out", 3, tmp_path / "real ones" / "characters.jsonl").read_bytes() == before
-
-
-def test_a_folder_is_not_copied_into_itself(tmp_path: Path) -> None:
-    manifest = real_characters(tmp_path)
-    with pytest.raises(UsageError, match="put one elsewhere"):
-        write_source(tmp_path / "out", 3, manifest)
-
-
-def test_without_real_characters(tmp_path: Path) -> None:
-    arguments = [str(tmp_path / "out"), "--samples", "3", "--characters", str(tmp_path / "not there.jsonl")]
-    done = CliRunner().invoke(main, arguments)
-    assert done.exit_code == 0 and "3 characters" in done.output and "no real ones" in done.output
-    lines = [json.loads(line) for line in (tmp_path / "out" / "characters.jsonl").read_text().splitlines()]
-    assert [line["split"] for line in lines] == ["test", "validation", "train"]
 
 
 def test_samples_of_a_seed_and_real_characters_of_a_licence(tmp_path: Path) -> None:

@@ -10,7 +10,6 @@ from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 from specsia_build.dravie.metrics import (
     PARTS,
-    boundary_lines,
     contour_lines,
     contour_scores,
     on_white,
@@ -101,13 +100,6 @@ def test_a_thin_line_is_found_and_dark_clothes_are_no_fault() -> None:
     assert contour_scores(dark.gt, dark)["contour_precision"] == 1
 
 
-def test_a_light_line_has_no_contour_score() -> None:
-    pair = drawn_pair(grey=200)
-    assert contour_lines(pair) is None
-    assert contour_scores(pair.gt, pair) == {}
-    assert "contour_f1" not in view_scores(pair.gt, pair)
-
-
 def test_the_published_schema_has_no_silhouette() -> None:
     pair = replace(drawn_pair(shift=0, thickness=3), gt_mask=None)
     scores = view_scores(pair.z, pair)
@@ -115,10 +107,6 @@ def test_the_published_schema_has_no_silhouette() -> None:
     assert contour_scores(pair.gt, pair)["contour_f1"] == 1
     assert contour_scores(pair.z, pair)["contour_f1"] == 0
     assert contour_scores(draw_contour(pair.z, pair.z[..., 3], 3, 0), pair)["contour_f1"] > 0.9
-
-
-def test_a_figure_cut_by_the_frame_has_no_line_at_the_border() -> None:
-    assert not boundary_lines(np.full((20, 20, 4), (0, 0, 0, 255), np.uint8)).any()
 
 
 def test_an_empty_view_is_told() -> None:

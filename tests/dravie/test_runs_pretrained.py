@@ -20,8 +20,7 @@ from specsia_build.cli import main
 from specsia_build.dataset.pairs import Pair
 from specsia_build.dravie.metrics import view_scores
 from specsia_build.dravie.model.checkpoint import MODEL, load_generator
-from specsia_build.dravie.runs import RUN_FILE, WEIGHTS, checkpoints, read_seen
-from specsia_build.dravie.train.train import read_run_config
+from specsia_build.dravie.runs import RUN_FILE, WEIGHTS, checkpoints, read_run_config, read_seen
 from tests.dataset.small import build_small
 from tests.dravie.drawn import drawn_pair
 from tests.dravie.repair.test_enhance import write_frames, write_run

@@ -123,13 +123,3 @@ def test_another_id_does_not_hide_a_character(dataset: Path, trained: Path, tmp_
     change(renamed, exchange, "test", "fat")
     refused = evaluate(trained, renamed, tmp_path / "out")
     assert refused.exit_code == 2 and "b (there called c)" in refused.stderr
-
-
-def test_a_run_without_a_record_is_said_to_be_unknown(dataset: Path, trained: Path, tmp_path: Path) -> None:
-    run = tmp_path / "run"
-    shutil.copytree(trained, run)
-    (run / SEEN_FILE).unlink()
-    done = evaluate(run, dataset, tmp_path / "out", "--split", "train")
-    assert done.exit_code == 0, done.output
-    assert f"{run} was trained on is not known" in done.stdout
-    assert {m["seen"] for m in document(tmp_path / "out")["methods"] if m["trained"]} == {None}

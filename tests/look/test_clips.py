@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from pathlib import Path
 from typing import Any
@@ -14,9 +13,7 @@ from click.testing import CliRunner
 from specsia_build.cli.main import main
 from specsia_build.config import BuildConfig, read_settings, with_settings, write_settings
 from specsia_build.pipeline.failures import Failure, write_failures
-from specsia_build.pipeline.folder import change_notices
 from specsia_build.pipeline.layout import RunLayout, layout_of
-from specsia_build.pipeline.settings import existing_run
 from specsia_build.pipeline.store import read_artefact, write_artefact
 from specsia_build.stages.artefact import Artefact, seal
 from specsia_build.stages.clips import motions
@@ -90,38 +87,6 @@ def test_warnings_of_a_character_stand_at_each_of_its_clips(run: RunLayout, tmp_
     document = report_of(run.root, tmp_path / "page.html")
     for item in document["items"]:
         assert ("its left hand is loose" in item["warnings"]) == (item["character"] == "a")
-
-
-@pytest.mark.parametrize("command", ["build", "clips"])
-def test_a_folder_of_the_other_kind_is_refused(clips_run: RunLayout, tmp_path: Path, command: str) -> None:
-    out = clips_run.root
-    if command == "clips":
-        out = tmp_path / "stills"
-        out.mkdir()
-        shutil.copy(clips_run.mark, out)
-        write_settings(with_settings(BuildConfig(), {"source": "sample:3"}, ""), out / clips_run.config.name)
-    done = CliRunner().invoke(main, [command, "--out", str(out)])
-    other = {"build": "clips", "clips": "build"}[command]
-    assert done.exit_code != 0
-    assert f"go on with `specsia {other}`, or name another --out" in done.output
-    assert "Traceback" not in done.output
-
-
-def test_status_counts_clips(clips_run: RunLayout) -> None:
-    done = CliRunner().invoke(main, ["status", str(clips_run.root), "--json"])
-    assert done.exit_code == 0, done.output
-    counts = {(one["stage"], one["backend"]): one["done"] for one in json.loads(done.output)["stages"]}
-    assert counts["motions", None] == 3
-    assert counts["draw", None] == counts["move", "relief"] == 15
-
-
-def test_what_a_change_of_settings_costs_is_told_without_a_guess(clips_run: RunLayout) -> None:
-    config, layout = existing_run(clips_run.root)
-    changed = with_settings(config, {"size": 80}, "a test")
-    lines = change_notices(read_settings(layout.config), changed, layout, 3)
-    assert "size 64 -> 80" in lines[0]
-    assert lines[1:] == ["its dataset of 84 rows is replaced"]
-    assert change_notices(read_settings(layout.config), config, layout, 3) == []
 
 
 def test_the_published_schema_has_no_clips(clips_run: RunLayout, tmp_path: Path) -> None:

@@ -113,15 +113,6 @@ def test_the_best_are_drawn_and_laid_out_wide(tmp_path: Path) -> None:
     assert wide > high
 
 
-def test_views_are_spread_where_none_is_named_and_times_are_told_of_clips(tmp_path: Path) -> None:
-    out = tmp_path / "sheet.webp"
-    told = draw_sheet(clips(), out, Choice(["a-run"], show=["relief"]), FEW)
-    assert told.size == Sheet(["a-run"], ["Z"], ["0.00 s", "0.08 s", "0.17 s", "0.25 s", "0.33 s"], tile=16).size
-    first = out.read_bytes()
-    draw_sheet(clips(), out, Choice(["a-run"], show=["relief"]), FEW)
-    assert out.read_bytes() == first
-
-
 def test_what_cannot_be_read_says_so_in_its_tile_and_in_a_warning(tmp_path: Path) -> None:
     found = gallery("run", item("a", {"relief": [0.9] * 4}), item("b", {"relief": [0.9] * 4}), unreadable="b")
     told = draw_sheet(found, tmp_path / "sheet.png", Choice(["a", "b"], show=["Y*"]), replace(FEW, across=1), views=[0])

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from specsia_build import png
-from specsia_build.errors import UsageError, WriteError
+from specsia_build.errors import UsageError
 from specsia_build.look import page as pages
 from specsia_build.look.items import TARGET, Gallery, Item, Side
 from specsia_build.look.page import write_page
@@ -64,23 +64,6 @@ def test_many_pictures_lie_beside_the_page_under_names_that_need_no_care(tmp_pat
     assert (folder / PICTURES_MARK).is_file()
 
 
-class Alike(Noise):
-    """Reads the same picture for all."""
-
-    def read(self, item: str, side: str, layers: Sequence[str], frames: Sequence[int]) -> dict[str, list[bytes]]:
-        return super().read("all", side, layers, frames)
-
-
-@pytest.mark.usefixtures("little")
-def test_a_picture_that_many_show_is_not_as_many_times_in_the_page(tmp_path: Path) -> None:
-    page, folder = tmp_path / "page.html", tmp_path / "page_files"
-    for count, beside in ((1, False), (40, True)):
-        gallery = replace(gallery_of([str(number) for number in range(count)]), reader=Alike())
-        write(gallery, page)
-        assert folder.is_dir() == beside
-    assert len(list(folder.iterdir())) == 2 + 1
-
-
 @pytest.mark.usefixtures("little")
 def test_what_only_an_earlier_page_showed_is_removed(tmp_path: Path) -> None:
     page, folder = tmp_path / "page.html", tmp_path / "page_files"
@@ -131,14 +114,6 @@ def test_a_folder_of_someone_else_is_not_written_into(tmp_path: Path) -> None:
     assert [path.name for path in folder.iterdir()] == ["notes.txt"]
 
 
-def test_few_pictures_need_no_folder_and_touch_none(tmp_path: Path) -> None:
-    folder = tmp_path / "page_files"
-    folder.mkdir()
-    (folder / f"{'0' * 32}.webp").write_bytes(b"mine, whatever it is called")
-    write(gallery_of("ab"), tmp_path / "page.html")
-    assert len(list(folder.iterdir())) == 1
-
-
 @pytest.mark.usefixtures("little")
 def test_a_fresh_build_forgets_the_page_with_its_pictures(tmp_path: Path) -> None:
     layout = RunLayout(tmp_path / "run")
@@ -146,9 +121,3 @@ def test_a_fresh_build_forgets_the_page_with_its_pictures(tmp_path: Path) -> Non
     (layout.root / "report_files" / "notes.txt").write_text("mine")
     forget(layout)
     assert [path.name for path in layout.root.rglob("*")] == ["report_files", "notes.txt"]
-
-
-def test_a_page_that_cannot_be_written_is_told(tmp_path: Path) -> None:
-    (tmp_path / "page.html").mkdir()
-    with pytest.raises((UsageError, WriteError)):
-        write(gallery_of("a"), tmp_path / "page.html")

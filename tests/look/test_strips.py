@@ -72,13 +72,6 @@ def test_what_is_clear_does_not_colour_the_edges() -> None:
     assert (partly[:, :3] > 235).all()
 
 
-def test_pictures_that_are_no_squares_keep_their_shape() -> None:
-    pixels = opened(strip_of([np.full((16, 32), 255, np.uint8)], 1, 32).data)
-    assert pixels.shape == (32, 32)
-    assert (pixels[8:24] == 255).all()
-    assert not pixels[:8].any()
-
-
 def test_a_long_clip_is_thinned_out_evenly() -> None:
     for count in (1, 2, MOST_FRAMES, MOST_FRAMES + 1, 1000):
         found = shown_frames(count)
@@ -114,12 +107,6 @@ def test_one_side_that_cannot_be_read_leaves_the_others() -> None:
         "a": set(),
         "b": {"color", "cover"},
     }
-
-
-def test_a_target_in_grey_and_alpha_is_shown() -> None:
-    reader = Kept({(TARGET, "gt"): [square(200)[..., 2:]], (TARGET, "gt_mask"): [square(200)[..., 3]]})
-    made = made_of(reader, {TARGET: ("gt", "gt_mask")}, range(1), 32)
-    assert (set(made.strips[TARGET]), made.problems) == ({"gt", "gt_mask"}, {})
 
 
 def test_the_target_alone_is_kept_in_larger_frames_too_as_far_as_a_browser_holds_them() -> None:

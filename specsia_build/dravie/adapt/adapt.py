@@ -1,4 +1,4 @@
-"""A model fitted to one character's frontal pair: lightly, so that it keeps what it knows, or from nothing."""
+"""Fit a model to one character's frontal pair: fine-tune a trained one, or train one from scratch."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ BLEND = 0.5
 """Share of the change of the weights that is kept (Wortsman et al. 2022, *Robust fine-tuning of zero-shot models*)."""
 
 WITHHELD = 9
-"""Parts of a drawing that are withheld in turn: three discs, halves and bands each."""
+"""Number of withheld parts: three discs, halves and bands each."""
 
 DISC, BAND = 0.25, 0.15
 """Radius of a disc, and half the width of a band, as shares of the root of the figure's area."""
@@ -44,25 +44,25 @@ def adapt_generator(
 ) -> nn.Module:
     """Fine-tune a copy of a generator on a character's frontal pair.
 
-    Patches come from where both silhouettes agree (`agreed`). Every step pulls the weights back to where they started,
-    normalisation keeps its statistics, and the positions are turned (`Augment.HINT`), so that what was learnt of other
-    views stays. A model that sees the drawing learns where a part of it is withheld (`withheld_frames`), and only
-    `BLEND` of the change of its weights is kept; none where that brings the frontal view no nearer.
+    Patches come from where both silhouettes agree (`agreed`). To keep what the model knows of other views, every step
+    pulls the weights back to their start, normalisation keeps its statistics, and positions are turned
+    (`Augment.HINT`). A model that sees the drawing is trained with parts of it withheld (`withheld_frames`), and only
+    `BLEND` of the change of its weights is kept, or none if that does not improve the frontal view.
 
     Args:
         model: a generator in evaluation mode, on `device`; it is not changed.
         model_config: of it.
         frontal: Z and Zpos of the frontal view, and Y* or a drawing laid onto it.
-        settings: of the adaptation, such as `config.ADAPTATION`; what they say of the network does not count.
+        settings: of the adaptation, such as `config.ADAPTATION`; those of the network are ignored.
         device: that computes.
-        advance: is told of each step.
+        advance: called after each step.
         drawing: of the character, for a model that sees it.
 
     Returns:
         The adapted generator, on `device`, in evaluation mode.
 
     Raises:
-        SpecsiaError: if the pair shows nothing, or a loss is no number any more.
+        SpecsiaError: if the pair shows nothing, or a loss is not finite.
     """
     config = dataclasses.replace(settings, **dataclasses.asdict(model_config))
     adapted = copy.deepcopy(model).to(device).requires_grad_(True).train()
@@ -73,7 +73,7 @@ def adapt_generator(
     networks = build_networks(config, None, device, bf16, generator=adapted)
     guided = model_config.sees_drawing and len(drawing.places) > 0
     frames = withheld_frames(frontal, drawing, settings.seed) if guided else [frames_of([frontal], agreed, drawing)]
-    adapted = _fitted(networks, config, frames, Augment.HINT, frontal, advance)
+    adapted = _fit(networks, config, frames, Augment.HINT, frontal, advance)
     if guided:
         with torch.no_grad():
             for weight, start in zip(adapted.parameters(), model.parameters(), strict=True):
@@ -87,10 +87,10 @@ def adapt_generator(
 
 
 def withheld_frames(frontal: Pair, drawing: Drawing, seed: int) -> list[Frames]:
-    """The frontal pair several times, each with a part of the drawing withheld and patches centred in that part.
+    """Repeat the frontal pair, each time with a part of the drawing withheld and patches centred in that part.
 
-    Where a patch sees its own drawing there is nothing to learn; these show what to paint where other views see places
-    that the drawing does not show, in this character's colours.
+    Where a patch sees its own drawing there is nothing to learn. With a part withheld, the model learns to paint places
+    that the drawing does not show in this character's colours.
 
     Raises:
         SpecsiaError: if the pair shows nothing.
@@ -109,7 +109,7 @@ def withheld_frames(frontal: Pair, drawing: Drawing, seed: int) -> list[Frames]:
 
 
 def _parts(shown: NDArray[np.bool_], seed: int) -> Iterator[NDArray[np.bool_]]:
-    """Discs, halves and bands (H, W) about pixels of a figure."""
+    """Yield discs, halves and bands (H, W) about random pixels of a figure."""
     rng = np.random.default_rng(seed)
     (rows, columns), (y, x) = np.nonzero(shown), np.indices(shown.shape)
     side = np.sqrt(len(rows))
@@ -130,29 +130,29 @@ def fit_single(
     advance: Callable[[int], object] = lambda _: None,
     drawing: Drawing = NO_DRAWING,
 ) -> nn.Module:
-    """The sample-wise baseline: the same network, trained from nothing on one character's frontal pair.
+    """Train the sample-wise baseline: the same network, from scratch on one character's frontal pair.
 
     Args:
         frontal: the pair.
-        model_config: of the network; what `settings` says of it does not count.
-        settings: of the training, with its losses.
+        model_config: of the network; those in `settings` are ignored.
+        settings: of the training.
         device: that computes.
         features: of the perceptual loss, None for none.
-        advance: is told of each step.
+        advance: called after each step.
         drawing: of the character, for a network that sees it.
 
     Returns:
         The generator, on `device`, in evaluation mode.
 
     Raises:
-        SpecsiaError: if the pair shows nothing, or a loss is no number any more.
+        SpecsiaError: if the pair shows nothing, or a loss is not finite.
     """
     config = dataclasses.replace(settings, **dataclasses.asdict(model_config))
     networks = build_networks(config, features, device, computes_in_bf16(config.precision, device))
-    return _fitted(networks, config, [frames_of([frontal], drawing=drawing)], config.augmentation, frontal, advance)
+    return _fit(networks, config, [frames_of([frontal], drawing=drawing)], config.augmentation, frontal, advance)
 
 
-def _fitted(
+def _fit(
     networks: Networks,
     config: TrainConfig,
     frames: Sequence[Frames],
@@ -160,7 +160,7 @@ def _fitted(
     frontal: Pair,
     advance: Callable[[int], object],
 ) -> nn.Module:
-    """The generator after all steps, in evaluation mode."""
+    """Train, and return the generator in evaluation mode."""
     try:
         for _ in learn(networks, config, PatchSampler(frames, config, augment)):
             advance(1)

@@ -1,4 +1,4 @@
-"""`specsia adapt`: one character's frontal pair, found or put together, and the run that fits it."""
+"""`specsia adapt`: find or assemble a character's frontal pair, and write a run that is fitted to it."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ PICTURE = "frontal.png"
 
 
 class Adapted(NamedTuple):
-    """What an adaptation gave: its folder, what the frontal view is called, seconds, that view's mean absolute error
-    before and after, the IoU at which a drawing lies on it (None without one), and warnings."""
+    """Result of an adaptation: folder, name of the frontal view, seconds, that view's mean absolute error before and
+    after, the IoU of a drawing laid onto it (None without one), and warnings."""
 
     run: Path
     frontal: str
@@ -45,14 +45,14 @@ class Adapted(NamedTuple):
 
 
 class Frontal(NamedTuple):
-    """A frontal pair, and warnings about it; `places` where positions mean the same place in every view."""
+    """A frontal pair with warnings; `places` if positions mean the same place in every view."""
 
     pair: Pair
     warnings: tuple[str, ...] = ()
     places: bool = True
 
     def drawing(self) -> Drawing:
-        """The drawing that the pair shows."""
+        """Return the drawing that the pair shows."""
         return Drawing.of_pair(self.pair, self.places)
 
 
@@ -68,7 +68,7 @@ class FrontalOptions(NamedTuple):
 
 
 def find_frontal(dataset: OpenedDataset, character: str, config: str | None = None) -> Frontal:
-    """The frontal pair of a character, whichever split it is in; of clips the first such frame (see `is_frontal`).
+    """Find the frontal pair of a character in any split; of clips the first such frame (see `is_frontal`).
 
     Args:
         dataset: to look in.
@@ -90,7 +90,7 @@ def find_frontal(dataset: OpenedDataset, character: str, config: str | None = No
 
 
 def frontal_frame(folder: Path, name: str | None, drawing: Path, with_pos: bool) -> Frontal:
-    """The frontal view among the frames of a folder, the one named or the first, with a drawing laid onto it.
+    """Read a frame of a folder, by default the first, as the frontal view, and lay a drawing onto it.
 
     Raises:
         UsageError: if there is no such frame.
@@ -109,14 +109,14 @@ def frontal_frame(folder: Path, name: str | None, drawing: Path, with_pos: bool)
 
 
 def with_drawing(frontal: Frontal, path: Path) -> Frontal:
-    """The pair with a drawing in place of Y*, laid onto Zmask.
+    """Replace Y* of a pair by a drawing laid onto Zmask.
 
     Raises:
         SpecsiaError: if it cannot be read, or does not fit.
     """
     pair, warnings = frontal.pair, frontal.warnings
     try:
-        # Whoever names a drawing may name a link to it, wherever that leads.
+        # Links to drawings may lead anywhere.
         placed = place_drawing(load_texture(path, "the drawing", Path("/"), upright=True), pair.z[..., 3])
     except SpecsiaError as error:
         raise SpecsiaError(f"{path}: {error}") from error
@@ -130,10 +130,10 @@ def with_drawing(frontal: Frontal, path: Path) -> Frontal:
 
 
 def load_frontal(config: ModelConfig, options: FrontalOptions) -> Frontal:
-    """The frontal pair that the command's options name.
+    """Load the frontal pair that the command's options name.
 
     Raises:
-        UsageError: if they name none, or two, or what belongs to the other kind.
+        UsageError: unless they name exactly one.
     """
     dataset, character, config_name, frames, frame, drawing = options
     of_dataset = dataset is not None and character is not None and frames is None and frame is None
@@ -155,7 +155,7 @@ def adapt_run(run: Path, out: Path, settings: TrainConfig, device_name: str, opt
     Raises:
         UsageError: if the options do not fit together, or the folder is not empty.
         SpecsiaError: if the model or a picture cannot be used, or the pair shows nothing.
-        WriteError: if the run cannot be written; nothing is left of it then.
+        WriteError: if the run cannot be written; no part of it remains then.
     """
     config, _ = load_generator(run)
     frontal = load_frontal(config, options)
@@ -164,7 +164,7 @@ def adapt_run(run: Path, out: Path, settings: TrainConfig, device_name: str, opt
 
 
 def adapt_pair(run: Path, out: Path, settings: TrainConfig, device_name: str, frontal: Frontal) -> Adapted:
-    """Fit the model of a run to a frontal pair that is at hand; see `adapt_run`."""
+    """Fit the model of a run to a loaded frontal pair; see `adapt_run`."""
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise UsageError(f"{spelled(out)} is not empty: name another --out")
     require_writable(out)

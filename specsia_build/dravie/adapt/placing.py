@@ -1,4 +1,4 @@
-"""A drawing laid onto the frontal view by its silhouette, so that it can stand for Y*."""
+"""Lay a drawing onto the frontal view by its silhouette, as a substitute for Y*."""
 
 from __future__ import annotations
 
@@ -47,10 +47,10 @@ class Placed(NamedTuple):
 
 
 def cut_out(drawing: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """The drawing (H, W, 4) uint8 without its background, which is taken away where nothing of it is transparent.
+    """Remove the background of a drawing (H, W, 4) uint8 that has no transparency.
 
     Raises:
-        SpecsiaError: if nothing or everything of it is background, or that is not of one colour.
+        SpecsiaError: if nothing or everything is background, or it is not of one colour.
     """
     out = drawing.copy()
     if not (drawing[..., 3] < HALF_COVERED).any():
@@ -75,7 +75,7 @@ def place_drawing(drawing: NDArray[np.uint8], mask: NDArray[np.uint8]) -> Placed
         mask: (H, W) uint8, Zmask of the frontal view.
 
     Raises:
-        SpecsiaError: if no place of it reaches an IoU of `LEAST_IOU`: it shows another pose or another character.
+        SpecsiaError: if no similarity reaches an IoU of `LEAST_IOU`.
     """
     figure = cut_out(drawing)
     if not (mask >= HALF_COVERED).any():
@@ -90,7 +90,7 @@ def place_drawing(drawing: NDArray[np.uint8], mask: NDArray[np.uint8]) -> Placed
 
 
 def differs_in_colour(z: NDArray[np.uint8], placed: NDArray[np.uint8]) -> bool:
-    """Whether a drawing shows other colours than the view that it was laid onto, as a back or a grey sketch does.
+    """Return whether a drawing and the view that it was laid onto differ much in colour, as backs and sketches do.
 
     Args:
         z: (H, W, 4) uint8, Z of the frontal view, which shows what was reconstructed from the drawing.
@@ -103,7 +103,7 @@ def differs_in_colour(z: NDArray[np.uint8], placed: NDArray[np.uint8]) -> bool:
 
 
 class _Similarity(NamedTuple):
-    """Where a point p of the frame lies in the drawing: scale * R(angle) * p + (x, y)."""
+    """Similarity from frame to drawing: scale * R(angle) * p + (x, y)."""
 
     scale: float
     angle: float
@@ -111,15 +111,15 @@ class _Similarity(NamedTuple):
     y: float
 
     def lookup(self) -> tuple[float, ...]:
-        """Coefficients as Pillow's affine transformation takes them."""
+        """Return the coefficients of Pillow's affine transformation."""
         c, s = self.scale * np.cos(self.angle), self.scale * np.sin(self.angle)
         return (c, -s, self.x, s, c, self.y)
 
 
 def _best_fit(figure: NDArray[np.uint8], mask: NDArray[np.uint8]) -> tuple[float, _Similarity]:
-    """The best overlap of a figure with a silhouette grown by each thickness of `LINES`, and the similarity."""
+    """Find the similarity of best overlap with a silhouette grown by each of `LINES`; return IoU and similarity."""
     source, distance = _small(figure[..., 3]), scipy.ndimage.distance_transform_edt(mask < HALF_COVERED)
-    # The drawing covers its contour and Zmask does not: how thick that is shows in how well it fits.
+    # The drawing covers its contour and Zmask does not; its thickness is unknown.
     grown = [
         _small(np.where(distance <= line * max(1.0, max(mask.shape) / 512), np.uint8(255), np.uint8(0)))
         for line in LINES
@@ -129,7 +129,7 @@ def _best_fit(figure: NDArray[np.uint8], mask: NDArray[np.uint8]) -> tuple[float
 
 
 def _fit(source: NDArray[np.float32], target: NDArray[np.float32], degrees: float) -> tuple[float, _Similarity]:
-    """The best overlap that a similarity of the source reaches from a turn, and the similarity."""
+    """Optimise a similarity of the source from a turn; return IoU and similarity."""
     (from_x, from_y, from_side), (x, y, side) = _moments(source), _moments(target)
     picture = Image.fromarray(source)
 
@@ -159,7 +159,7 @@ def _small(mask: NDArray[np.uint8]) -> NDArray[np.float32]:
 
 
 def _moments(mask: NDArray[np.float32]) -> tuple[float, float, float]:
-    """Centroid x and y of a silhouette, and the side of a square of its area; strokes may cover no pixel by half."""
+    """Return the centroid x and y of a soft silhouette, and the side of a square of its area."""
     area = float(mask.sum(dtype=np.float64))
     along, down = (mask.sum(axis=axis, dtype=np.float64) for axis in (0, 1))
     x, y = (float(line @ (np.arange(len(line)) + 0.5)) / area for line in (along, down))
@@ -172,7 +172,7 @@ def _warp(image: Image.Image, shape: tuple[int, ...], similarity: _Similarity) -
 
 
 def _placed(figure: NDArray[np.uint8], shape: tuple[int, ...], similarity: _Similarity) -> NDArray[np.uint8]:
-    """The figure where the similarity of the small images puts it, at full size."""
+    """Resample the figure at full size by the similarity of the small images."""
     larger, smaller = max(figure.shape[:2]) / FIT_SIZE, FIT_SIZE / max(shape)
     scale = similarity.scale * larger * smaller
     # Averaged down first, as the lookup sees only neighbouring pixels; colours weigh as much as they cover.

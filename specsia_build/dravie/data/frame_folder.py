@@ -1,4 +1,4 @@
-"""Frames as animation pipelines leave them: `color/`, `mask/` and `pos/` with a picture each for every frame."""
+"""Frames of other pipelines: `color/`, `mask/` and `pos/` with one picture each for every frame."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ COLOR, MASK, POS = "color", "mask", "pos"
 
 SUFFIXES = (".png", ".webp", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff")
 
-_DEEP = ("I", "F")
-"""First letters of Pillow's modes of more than 8 bits."""
+_UNREADABLE = (OSError, ValueError, SyntaxError, Image.DecompressionBombError)
+"""What Pillow raises for files that are no pictures."""
 
 FEW = 64
 """Opaque pixels below which positions are not judged."""
@@ -30,7 +30,7 @@ are tens of levels apart."""
 
 @dataclass(frozen=True)
 class FrameFiles:
-    """The pictures of one frame; `mask` is None where the colour's alpha is to be taken."""
+    """The pictures of one frame; `mask` is None where the colour's alpha is used."""
 
     name: str
     color: Path
@@ -39,17 +39,17 @@ class FrameFiles:
 
     @property
     def paths(self) -> tuple[Path, ...]:
-        """Those that are there."""
+        """The existing files."""
         return tuple(path for path in (self.color, self.mask, self.pos) if path is not None)
 
 
 def is_frame_folder(folder: Path) -> bool:
-    """Whether a folder holds frames."""
+    """Return whether a folder holds frames."""
     return (folder / COLOR).is_dir()
 
 
 def list_frames(folder: Path, with_pos: bool) -> tuple[FrameFiles, ...]:
-    """The frames of a folder in the order of their numbers.
+    """List the frames of a folder in the order of their numbers.
 
     Args:
         folder: with `color/` and, each optional where it is not needed, `mask/` and `pos/`; a frame's pictures have one
@@ -65,9 +65,8 @@ def list_frames(folder: Path, with_pos: bool) -> tuple[FrameFiles, ...]:
         raise UsageError(f"{folder / COLOR} holds no picture: write the frames there, as {', '.join(SUFFIXES)}")
     if with_pos and not (folder / POS).is_dir():
         raise UsageError(f"{folder} has no {POS}/: this model sees positions; render them, or train with --without pos")
-    others = {name: _pictures(folder / name) for name in (MASK, POS) if (folder / name).is_dir()}
-    if not with_pos:
-        others.pop(POS, None)
+    names = (MASK, POS) if with_pos else (MASK,)
+    others = {name: _pictures(folder / name) for name in names if (folder / name).is_dir()}
     for name, pictures in others.items():
         odd = sorted(colors.keys() ^ pictures.keys(), key=_number_order)
         if odd:
@@ -86,13 +85,13 @@ def list_frames(folder: Path, with_pos: bool) -> tuple[FrameFiles, ...]:
 
 
 def _pictures(folder: Path) -> dict[str, Path]:
-    found: dict[str, Path] = {}
+    pictures: dict[str, Path] = {}
     for path in sorted(folder.iterdir()):
         if path.suffix.lower() in SUFFIXES and not path.name.startswith("."):
-            if path.stem in found:
-                raise UsageError(f"{found[path.stem]} and {path.name} are the same frame twice: keep one")
-            found[path.stem] = path
-    return found
+            if path.stem in pictures:
+                raise UsageError(f"{pictures[path.stem]} and {path.name} are the same frame twice: keep one")
+            pictures[path.stem] = path
+    return pictures
 
 
 def _number_order(stem: str) -> list[tuple[bool, int, str]]:
@@ -104,36 +103,28 @@ def _size(path: Path) -> tuple[int, int]:
     try:
         with Image.open(path) as image:
             return image.size
-    except (OSError, ValueError, Image.DecompressionBombError) as error:
+    except _UNREADABLE as error:
         raise SpecsiaError(f"{path} is no picture that can be read: {error}") from error
 
 
-def _decoded(path: Path) -> NDArray[np.uint8]:
-    """A picture as (H, W, C) uint8, C = 1 grey, 3 RGB or 4 RGBA."""
+def _decode(path: Path) -> NDArray[np.uint8]:
+    """Decode a picture to (H, W, C) uint8, C = 1 grey, 3 RGB or 4 RGBA; deeper greys are reduced to 8 bits."""
     try:
         with Image.open(path) as image:
             image.load()
-            if image.mode[0] in _DEEP:
+            if image.mode[0] in "IF":
                 deep = np.asarray(image)
-                # To the nearest level, as nearly 1 is wholly covered; what is no number is nothing.
                 deep = np.rint(np.clip(np.nan_to_num(deep), 0, 1) * 255) if deep.dtype.kind == "f" else deep >> 8
                 return np.asarray(np.clip(deep, 0, 255)[..., None], np.uint8)
             if image.has_transparency_data:
                 return np.asarray(image.convert("RGBA"))
             return np.asarray(image.convert("RGB")) if image.mode != "L" else np.asarray(image)[..., None]
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+    except _UNREADABLE as error:
         raise SpecsiaError(f"{path} is no picture that can be read: {error}") from error
 
 
-def _coverage(mask: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Coverage (H, W) of a mask that is drawn as grey, as colour, or as alpha."""
-    if mask.shape[2] == 4 and (mask[..., 3] < 255).any():
-        return mask[..., 3]
-    return np.asarray(np.max(mask[..., :3], axis=2), np.uint8)
-
-
 def _without_background(color: NDArray[np.uint8], alpha: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Straight colours of a picture composited on one colour; as they are where the background has several."""
+    """Undo the compositing on one colour; a background of several colours is left as it is."""
     background = color[alpha == 0]
     if len(background) == 0 or (background != background[0]).any():
         return color
@@ -143,18 +134,20 @@ def _without_background(color: NDArray[np.uint8], alpha: NDArray[np.uint8]) -> N
 
 
 def read_frame(frame: FrameFiles) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    """Z and Zpos of a frame, (H, W, 4) uint8 each with straight alpha, RGB 0 where alpha is 0.
+    """Read Z and Zpos of a frame, (H, W, 4) uint8 each with straight alpha, RGB 0 where alpha is 0.
 
-    Zpos is 0 where there is none. A colour without alpha that was rendered on one background loses it where the mask
-    is partly covered.
+    A mask may be grey, colour or alpha. Without positions, Zpos is 0. A colour without alpha that was rendered on one
+    background loses it where the mask is partly covered.
 
     Raises:
         SpecsiaError: if a picture cannot be read, or there is neither a mask nor an alpha.
     """
-    color = _decoded(frame.color)
+    color = _decode(frame.color)
     rgb = np.repeat(color, 3, axis=2) if color.shape[2] == 1 else color[..., :3]
     if frame.mask is not None:
-        alpha = _coverage(_decoded(frame.mask))
+        mask = _decode(frame.mask)
+        has_alpha = mask.shape[2] == 4 and (mask[..., 3] < 255).any()
+        alpha = mask[..., 3] if has_alpha else np.asarray(np.max(mask[..., :3], axis=2), np.uint8)
         rgb = rgb if color.shape[2] == 4 else _without_background(rgb, alpha)
     elif color.shape[2] == 4:
         alpha = color[..., 3]
@@ -163,7 +156,7 @@ def read_frame(frame: FrameFiles) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]
     z = np.dstack([np.where(alpha[..., None] > 0, rgb, 0), alpha]).astype(np.uint8)
     pos = np.zeros_like(z)
     if frame.pos is not None:
-        codes = _decoded(frame.pos)
+        codes = _decode(frame.pos)
         if codes.shape[2] == 1:
             raise UsageError(f"{frame.pos} is grey: positions are colours, R = x, G = z, B = -y; see docs/frame.md")
         pos[..., :3] = np.where(alpha[..., None] > 0, codes[..., :3], 0)
@@ -172,7 +165,7 @@ def read_frame(frame: FrameFiles) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]
 
 
 def frame_warning(z: NDArray[np.uint8], pos: NDArray[np.uint8] | None) -> str | None:
-    """What seems wrong with a frame that can be read, in a sentence; None where nothing does.
+    """Return what seems wrong with a frame, or None.
 
     Args:
         z: (H, W, 4) uint8, Z with straight alpha.

@@ -1,4 +1,4 @@
 """What repairing is worth: every method on the same rows, given the same drawing, with intervals over characters.
 
-`evaluate` is the work, `methods` are what is compared, `statistics` sums up, and `tables` writes it.
+`evaluate` runs `methods` and measures their pictures by `measures`; `summary` sums up and writes the tables.
 """

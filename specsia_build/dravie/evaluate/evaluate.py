@@ -14,12 +14,11 @@ from specsia_build import png
 from specsia_build.dataset.pairs import PAIR_COLUMNS, Pair, decode_pair, pair_at
 from specsia_build.dataset.reading import OpenedDataset
 from specsia_build.dravie.data.drawings import frontal_rows
-from specsia_build.dravie.evaluate.flicker import clip_flicker, steps_between
+from specsia_build.dravie.evaluate.measures import Perceptual, clip_flicker, steps_between
 from specsia_build.dravie.evaluate.methods import RAW, Method, Painter, Picture, Subject
-from specsia_build.dravie.evaluate.perceptual import Perceptual
 from specsia_build.dravie.metrics import view_scores
 from specsia_build.dravie.reference import Drawing
-from specsia_build.dravie.runs import gathered
+from specsia_build.dravie.runs import group_contents
 from specsia_build.errors import SpecsiaError, UsageError, some
 from specsia_build.files.names import folded_name
 from specsia_build.files.writing import write_bytes
@@ -82,10 +81,6 @@ class Evaluation:
     def labels(self) -> tuple[str, ...]:
         """Of the methods, each once, in order."""
         return tuple(dict.fromkeys(method.label for method in self.methods))
-
-    def method(self, label: str) -> Method:
-        """The first repeat of a method."""
-        return next(method for method in self.methods if method.label == label)
 
 
 def sequences(dataset: OpenedDataset, config: str, split: str) -> Iterator[list[tuple[int, Pair]]]:
@@ -230,7 +225,7 @@ def _seen_by(
     found: dict[str, dict[str, str]] = {label: {} for label, _ in records}
     if any(record.known for _, record in records):
         views = (pair for config in configs for pair in _known_by(dataset, config, split))
-        there = gathered((pair.character_id, pair.content) for pair in views)
+        there = group_contents((pair.character_id, pair.content) for pair in views)
         for label, record in records:
             found[label] |= record.among(there)
     return found

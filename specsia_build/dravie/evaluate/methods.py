@@ -19,8 +19,7 @@ from specsia_build.dravie.model.checkpoint import load_generator
 from specsia_build.dravie.model.losses import Features, find_features
 from specsia_build.dravie.reference import NO_DRAWING, STYLE_STEP, UNKNOWN_STYLE, Drawing
 from specsia_build.dravie.repair.apply import repair
-from specsia_build.dravie.runs import Seen, read_seen
-from specsia_build.dravie.train.train import read_run_config
+from specsia_build.dravie.runs import Seen, read_run_config, read_seen
 from specsia_build.errors import UsageError
 from specsia_build.look.evaluation import RAW as UNREPAIRED_FOLDER
 from specsia_build.look.evaluation import UNREPAIRED
@@ -36,6 +35,9 @@ DEFAULT_BASELINES = (RAW, LINE, PASTE)
 
 OURS = "DraViE"
 
+UNNAMED = ("seed", "configs", "with_pos", "preset", "reference")
+"""Settings that a label states in words, or not at all."""
+
 LINE_PX, LINE_GREY = 2, 0
 """Of the drawn line where the drawing's style is not known."""
 
@@ -45,12 +47,12 @@ Painter = Callable[[Pair], Picture]
 """What repairs a view; Y* of the view is not there to be looked at (`Pair.without_truth`)."""
 
 Advance = Callable[[int], object]
-"""Is told of each update of a network."""
+"""Called after each update of a network."""
 
 
 @dataclass(frozen=True)
 class Subject:
-    """What every method is given of a character: its frontal pair, and the drawing that Y* of that is."""
+    """Input of every method: a character's frontal pair, and the drawing that its Y* is."""
 
     frontal: Pair
     drawing: Drawing
@@ -183,25 +185,26 @@ def _adapted(label: str, repeat: int, run: Run, settings: TrainConfig, device: t
 
 
 def _groups(runs: Sequence[Run]) -> dict[str, list[Run]]:
-    """Runs by label: those that differ in nothing but the seed share one."""
-    full = next((run.settings for run in runs if run.settings is not None and run.settings.with_pos), None)
-    first = full or next((run.settings for run in runs if run.settings is not None), None)
+    """Group runs by label; those that differ only in the seed share one.
+
+    A label names the backends and the settings in which a run differs from the first that sees positions.
+    """
+    trained = sorted((run for run in runs if run.settings is not None), key=lambda run: not run.config.with_pos)
+    several = len({run.config.sees_drawing for run in runs if run.config.with_pos}) > 1
     groups: dict[str, list[Run]] = {}
     for run in runs:
-        if run.settings is None or first is None:
-            name = f"{OURS} {run.path.name}"
+        if run.settings is None or trained[0].settings is None:
+            words = [OURS, run.path.name]
         else:
-            named = ("seed", "configs", "with_pos", "preset", "reference")
-            other = [name for name in differences(first, run.settings) if name not in named]
             backends = [name for name in run.settings.configs if name != DEFAULT_CONFIG]
+            other = differences(trained[0].settings, run.settings)
             words = [OURS, f"[{'+'.join(backends)}]" if backends else ""]
-            words += [f"{name}={getattr(run.settings, name)}" for name in other]
-            words += ["" if run.settings.with_pos else "without pos"]
-            mixed = len({other.config.sees_drawing for other in runs if other.config.with_pos}) > 1
-            blind = mixed and run.settings.with_pos and run.settings.reference == "none"
-            words += ["trained without drawing" if blind else ""]
-            name = " ".join(word for word in words if word)
-        groups.setdefault(name, []).append(run)
+            words += [f"{name}={getattr(run.settings, name)}" for name in other if name not in UNNAMED]
+            if not run.config.with_pos:
+                words.append("without pos")
+            elif several and not run.config.sees_drawing:
+                words.append("trained without drawing")
+        groups.setdefault(" ".join(filter(None, words)), []).append(run)
     return groups
 
 

@@ -1,4 +1,4 @@
-"""Checkpoints of a training: whole or not there, and readable without running anything that they hold."""
+"""Checkpoints of a training, written atomically as safetensors and JSON."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from specsia_build.files.writing import replacing
 MODEL, TRAINING, DRAWING = "model.safetensors", "training.safetensors", "drawing.safetensors"
 
 KEPT = 2
-"""Checkpoints of a run that stay; older ones are deleted."""
+"""Number of checkpoints that a run keeps."""
 
 
 def save_model(
@@ -42,18 +42,18 @@ def save_model(
     training: Mapping[str, Tensor],
     drawing: Drawing | None = None,
 ) -> Path:
-    """Write a checkpoint and delete those that are too old.
+    """Write a checkpoint and delete the oldest ones.
 
     Args:
         run: folder of the run.
         step: updates made so far.
         config: of the model.
-        model: whose weights enhance and evaluate use.
-        training: what only training needs; with nothing in it the run cannot be resumed.
+        model: weights that enhance and evaluate use.
+        training: state that only training needs; a run without it cannot be resumed.
         drawing: of the character that the model is adapted to.
 
     Raises:
-        WriteError: if it cannot be written; those that are there stay.
+        WriteError: if it cannot be written; earlier checkpoints stay.
     """
     path = run / FOLDER / f"{step:07d}"
     state = {"step": step, "model": asdict(config), "specsia": __version__, "torch": torch.__version__}
@@ -79,19 +79,19 @@ def _plain(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def training_state(modules: Mapping[str, tuple[nn.Module, Adam]]) -> dict[str, Tensor]:
-    """Everything that the next step depends on but the settings and its number, of networks and their optimisers."""
-    found: dict[str, Tensor] = {}
+    """Return the tensors of networks and their optimisers, by name."""
+    state: dict[str, Tensor] = {}
     for name, (module, optimiser) in modules.items():
-        found |= {f"{name}.{key}": tensor for key, tensor in module.state_dict().items()}
-        found |= {f"{name}-optimiser.{key}": tensor for key, tensor in optimiser.state().items()}
-    return found
+        state |= {f"{name}.{key}": tensor for key, tensor in module.state_dict().items()}
+        state |= {f"{name}-optimiser.{key}": tensor for key, tensor in optimiser.state().items()}
+    return state
 
 
 def restore(modules: Mapping[str, tuple[nn.Module, Adam]], average: nn.Module | None, checkpoint: Path) -> int:
-    """Put networks, optimisers and the running average back to where a checkpoint was written.
+    """Load networks, optimisers and the running average from a checkpoint.
 
     Returns:
-        The number of updates made until then.
+        The number of updates made before it.
 
     Raises:
         SpecsiaError: if it cannot be read, or is of other networks.
@@ -115,7 +115,7 @@ def _under(tensors: Mapping[str, Tensor], name: str) -> dict[str, Tensor]:
 
 
 def _damaged(path: Path, why: str) -> SpecsiaError:
-    """The error about a file of a checkpoint that cannot be used, and what to do about it."""
+    """Return the error about a file of a checkpoint."""
     checkpoint, run = path.parent, path.parent.parent.parent
     instead = f"it is the only checkpoint of {run}, so train or fetch that anew"
     if len(checkpoints(run)) > 1:
@@ -131,7 +131,7 @@ def _tensors(path: Path) -> dict[str, Tensor]:
 
 
 def read_state(checkpoint: Path) -> dict[str, Any]:
-    """State of a checkpoint.
+    """Read the JSON state of a checkpoint.
 
     Raises:
         SpecsiaError: if it cannot be read.
@@ -147,7 +147,7 @@ def read_state(checkpoint: Path) -> dict[str, Any]:
 
 
 def _load(module: nn.Module, weights: Mapping[str, Tensor], where: Path) -> None:
-    """Put weights into a network; they must be all of its own, of the same shapes, and finite."""
+    """Load weights into a network after a check of names, shapes and finite values."""
     own = module.state_dict()
     odd = sorted(set(own) ^ set(weights)) or [name for name in own if own[name].shape != weights[name].shape]
     if odd:
@@ -159,7 +159,7 @@ def _load(module: nn.Module, weights: Mapping[str, Tensor], where: Path) -> None
 
 
 def _last(run: Path) -> Path:
-    """The last checkpoint of a run, or the one that is named."""
+    """Return the last checkpoint of a run, or the checkpoint itself."""
     checkpoint = run if (run / STATE).is_file() else next(reversed(checkpoints(run)), None)
     if checkpoint is None:
         if not run.exists():
@@ -172,7 +172,7 @@ def _last(run: Path) -> Path:
 
 
 def load_drawing(run: Path) -> Drawing | None:
-    """The drawing that an adapted model was fitted to; None where its run holds none.
+    """Load the drawing that a model was adapted to; None if there is none.
 
     Args:
         run: folder of a run, or of one of its checkpoints.
@@ -198,14 +198,14 @@ def load_drawing(run: Path) -> Drawing | None:
 
 
 def load_generator(run: Path) -> tuple[ModelConfig, nn.Module]:
-    """The model of a run's last checkpoint, in evaluation mode on the CPU.
+    """Load the model of a run's last checkpoint, in evaluation mode on the CPU.
 
     Args:
         run: folder of a run, or of one of its checkpoints.
 
     Raises:
         UsageError: if there is none.
-        SpecsiaError: if it is truncated, damaged or of an architecture that is not known.
+        SpecsiaError: if it is damaged or of an unknown architecture.
     """
     checkpoint = _last(run)
     try:

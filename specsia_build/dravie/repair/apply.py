@@ -1,4 +1,4 @@
-"""The network on a whole frame: a window about Z, in tiles where it is large, without seams."""
+"""Apply the network to a whole frame: a window about Z, in overlapping tiles where it is large."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ from specsia_build.errors import UsageError
 from specsia_build.rendering.contour import draw_contour
 
 MARGIN = 32
-"""Pixels about Z that the network sees."""
+"""Pixels around Z that the network sees."""
 
 FARTHEST = PATCH // 2 + REACH
-"""Pixels from Z, along either axis, beyond which a result is transparent: no patch of training shows more than that of
-what lies beside a character, and far from all that it knows a network may paint a grey ground."""
+"""Pixels from Z, along either axis, beyond which a result is transparent: patches of training show no place farther
+away, and there a network may paint a grey ground."""
 
 SOFT = 2
-"""Pixels beside a figure in which its edge may fade out. Fainter paint farther out is a haze, which no loss on white
-sees: without it the alpha of the model that comes along errs 7 to 23 % less, and L1 by at most .0002 more."""
+"""Pixels beside a figure in which its edge may fade out. Faint paint farther out is a haze that no loss on white sees:
+without it the alpha of `pretrained` errs 7 to 23 % less, and L1 by at most .0002 more."""
 
 TILE = 768
 """Most pixels on a side that go through the network at once, less what tiles overlap; bounds its memory."""
@@ -49,19 +49,19 @@ def find_device(name: str) -> torch.device:
 
 
 def has_bf16(device: torch.device) -> bool:
-    """Whether a device computes in bfloat16 faster than in float32."""
+    """Return whether a device computes faster in bfloat16 than in float32."""
     if device.type == "cuda":
         return torch.cuda.get_device_capability(device) >= (8, 0)
     return device.type == "cpu" and torch.cpu._is_avx512_bf16_supported()
 
 
 def computes_in_bf16(precision: str, device: torch.device) -> bool:
-    """Whether a training of that precision, see `TrainConfig`, computes in bfloat16 on a device."""
+    """Return whether a training of some precision (see `TrainConfig`) computes in bfloat16 on a device."""
     return has_bf16(device) if precision == "auto" else precision == "bf16"
 
 
 def _window(alpha: NDArray[np.uint8], multiple: int) -> tuple[slice, slice] | None:
-    """Rows and columns within `MARGIN` of what is covered, on the network's grid so that its phase never changes."""
+    """Rows and columns within `MARGIN` of covered pixels, aligned to the network's grid."""
     rows, columns = np.flatnonzero(alpha.any(axis=1)), np.flatnonzero(alpha.any(axis=0))
     if len(rows) == 0:
         return None
@@ -74,7 +74,7 @@ def _window(alpha: NDArray[np.uint8], multiple: int) -> tuple[slice, slice] | No
 
 
 def _spans(length: int, tile: int, reach: int, multiple: int) -> Iterator[tuple[slice, slice, slice]]:
-    """Along one side: what the network sees, what of its answer is kept, and where that goes."""
+    """Yield for each tile along a side: its input, the part of its output that is kept, and the target."""
     overlap = -(-reach // multiple) * multiple
     for start in range(0, length, tile):
         stop = min(length, start + tile)
@@ -85,7 +85,7 @@ def _spans(length: int, tile: int, reach: int, multiple: int) -> Iterator[tuple[
 def paint(
     model: nn.Module, config: ModelConfig, seen: NDArray[np.float32], device: torch.device, tile: int = TILE
 ) -> NDArray[np.float32]:
-    """What the network paints for an encoded picture.
+    """Run the network on an encoded picture.
 
     Args:
         model: a generator in evaluation mode, on `device`.
@@ -95,7 +95,7 @@ def paint(
         tile: pixels on a side of a tile, a multiple of 8; tiles overlap by the network's reach.
 
     Returns:
-        (H, W, 4) float32 in [-1, 1]; what `tile` is makes no difference but in rounding.
+        (H, W, 4) float32 in [-1, 1]; `tile` changes it by rounding only.
     """
     height, width = seen.shape[:2]
     geometry = GEOMETRY[config.architecture]
@@ -118,20 +118,20 @@ def repair(
     device: torch.device,
     drawing: Drawing = NO_DRAWING,
 ) -> NDArray[np.uint8]:
-    """A frame as the network repairs it.
+    """Repair a frame.
 
     Args:
         model: a generator in evaluation mode, on `device`.
         config: of it.
         z: (H, W, 4) uint8 with straight alpha, of any size.
-        pos: (H, W, 4) uint8; not looked at by a model without the position hint.
+        pos: (H, W, 4) uint8; ignored by a model without positions.
         device: that computes.
         drawing: of the character, for a model that sees it.
 
     Returns:
-        (H, W, 4) uint8 with straight alpha, transparent where Z is farther than `FARTHEST`, or the figure than `SOFT`:
-        Z with what is painted at half coverage or more, connected with it. What the network leaves free of the contour
-        of Z is drawn in the style of the drawing's. Tiles are halved as long as the device's memory is too small.
+        (H, W, 4) uint8 with straight alpha, transparent farther than `FARTHEST` from Z, and farther than `SOFT` from
+        the figure: Z and connected paint of at least half coverage. Below the result lies a contour of Z in the
+        style of the drawing's, which closes gaps. Tiles are halved while the device's memory is too small.
     """
     out, tile = np.zeros_like(z), TILE
     window = _window(z[..., 3], GEOMETRY[config.architecture].multiple)
@@ -156,7 +156,7 @@ def repair(
 
 
 def _over_line(result: NDArray[np.uint8], z: NDArray[np.uint8], style: tuple[int, int]) -> NDArray[np.uint8]:
-    """Lay a result over the contour that Z has in the style of the drawing's, see `Drawing`, which closes its gaps."""
+    """Composite a result over a contour of Z in the style of the drawing (see `Drawing`)."""
     width, grey = style[0] / STYLE_STEP, style[1]
     if width == 0:
         return result

@@ -50,11 +50,11 @@ class Frame:
     """A frame to repair.
 
     Attributes:
-        name: its result's path below the output folder, without a suffix.
+        name: path of its result below the output folder, without a suffix.
         load: decodes Z, Zpos and, of a dataset, Y*, (H, W, 4) uint8 each.
-        files: whose change makes the result out of date.
-        drawing: makes the drawing of its character.
-        subject: of which its positions are (see `pairs.subject_of`); None where the user alone knows.
+        files: inputs that make an older result out of date.
+        drawing: returns the drawing of its character.
+        subject: what its positions belong to (see `pairs.subject_of`); None if only the user knows.
         film: of its clip, a path below the output folder; None where all frames are of one film.
         time: of it in the clip, in seconds.
     """
@@ -70,7 +70,7 @@ class Frame:
 
 @dataclass(frozen=True)
 class FrameSource:
-    """Frames in order, to be gone through more than once; `identity` tells one input from another."""
+    """Frames in order, which can be iterated more than once; `identity` differs between inputs."""
 
     identity: str
     count: int
@@ -80,8 +80,7 @@ class FrameSource:
 
 @dataclass(frozen=True)
 class Enhanced:
-    """What was done: results made now, results found finished, the film or the folder of clips' films, if asked for,
-    and warnings about the frames that were made now."""
+    """Numbers of results made now and kept, the film or the folder of films if asked for, and warnings."""
 
     made: int
     kept: int
@@ -91,14 +90,7 @@ class Enhanced:
 
 @dataclass(frozen=True)
 class Repairer:
-    """A model with what it knows of a character.
-
-    Attributes:
-        model: a generator in evaluation mode, on `device`.
-        config: of it.
-        device: that computes.
-        drawing: that the user gave, or that the model was adapted to.
-    """
+    """A generator in evaluation mode on a device, and the drawing given by the user or by an adaptation."""
 
     model: nn.Module
     config: ModelConfig
@@ -106,7 +98,7 @@ class Repairer:
     drawing: Drawing | None = None
 
     def identity(self) -> str:
-        """SHA-256 of all that decides a result besides the frame."""
+        """Return the SHA-256 of everything that decides a result besides the frame."""
         digest = hashlib.sha256(repr(self.config).encode())
         for name, tensor in sorted(self.model.state_dict().items()):
             digest.update(name.encode() + tensor.detach().cpu().contiguous().numpy().tobytes())
@@ -116,13 +108,13 @@ class Repairer:
         return digest.hexdigest()
 
     def __call__(self, frame: Frame, z: Picture, pos: Picture) -> Picture:
-        """The repaired frame."""
+        """Repair a frame."""
         own = self.drawing if self.drawing is not None and frame.subject in (None, self.drawing.subject) else None
         return repair(self.model, self.config, z, pos, self.device, frame.drawing() if own is None else own)
 
 
 def folder_frames(folder: Path, with_pos: bool) -> FrameSource:
-    """The frames of a folder of `color/`, `mask/` and `pos/`.
+    """List the frames of a folder of `color/`, `mask/` and `pos/`.
 
     Raises:
         UsageError: if its pictures do not belong together.
@@ -137,7 +129,7 @@ def folder_frames(folder: Path, with_pos: bool) -> FrameSource:
 
 
 def dataset_frames(dataset: OpenedDataset, split: str | None, with_drawing: bool = False) -> FrameSource:
-    """The rows of a dataset, of one split or of all, in all its configurations; named `[config/]split/uid`.
+    """List the rows of a dataset, of one split or of all, in all configurations; named `[config/]split/uid`.
 
     Args:
         dataset: to read.
@@ -179,7 +171,7 @@ def _layers(row: dict[str, object]) -> Sequence[Picture]:
 
 
 def _check_folder(out: Path, repairer: Repairer, identity: str) -> None:
-    """Record in the folder what its results come from, or see that they come from the same."""
+    """Record what the results come from, or check that the folder's results come from the same."""
     record = {"model": repairer.identity(), "input": identity, "specsia": __version__}
     path = out / RECORD
     if path.is_file():
@@ -191,39 +183,23 @@ def _check_folder(out: Path, repairer: Repairer, identity: str) -> None:
         write_bytes(path, json.dumps(record, indent=1).encode())
 
 
-def _is_current(target: Path, frame: Frame) -> bool:
-    """Whether a result is there and younger than the files that it is made of."""
-    if not target.is_file():
-        return False
-    made = target.stat().st_mtime_ns
-    return all(path.stat().st_mtime_ns < made for path in frame.files)
-
-
 def enhance(repairer: Repairer, frames: FrameSource, out: Path, film: bool = False) -> Enhanced:
     """Repair frames; results that are younger than their frames stay as they are.
 
     Args:
-        repairer: the model, with what it knows.
+        repairer: the model and its drawing.
         frames: to repair.
-        out: folder of the results, RGBA PNG each.
-        film: also write them side by side with Z as a film; of a dataset of clips a film of each, Z beside the result
-            beside Y*.
+        out: folder of the results, one RGBA PNG each.
+        film: also write Z beside the result as a film; of clips a film each, with Y*.
 
     Raises:
         UsageError: if the folder holds something else.
-        SpecsiaError: if a frame cannot be read, or cannot name a file of its own; those before it are written.
+        SpecsiaError: if a frame cannot be read, or two have one name; results of frames before it are written.
     """
     _check_folder(out, repairer, frames.identity)
     warned: dict[str, list[str]] = {}
     made, writing = 0, deque[Future[None]]()
-
-    def load(frame: Frame) -> tuple[Frame, Sequence[Picture]]:
-        return frame, frame.load()
-
-    with (
-        Progress().bar("enhance", frames.count, "frame") as bar,
-        ThreadPoolExecutor(THREADS) as pool,
-    ):
+    with Progress().bar("enhance", frames.count, "frame") as bar, ThreadPoolExecutor(THREADS) as pool:
 
         def unfinished() -> Iterator[Frame]:
             names: set[str] = set()
@@ -234,13 +210,15 @@ def enhance(repairer: Repairer, frames: FrameSource, out: Path, film: bool = Fal
                         f"two frames would be written to {target} (or differ only in case): rename one of them"
                     )
                 names.add(folded_name(frame.name))
-                if _is_current(target, frame):
+                written = target.stat().st_mtime_ns if target.is_file() else 0
+                if written and all(path.stat().st_mtime_ns < written for path in frame.files):
                     bar()
                 else:
                     yield frame
 
         try:
-            for frame, (z, pos, *_) in made_ahead(pool, load, unfinished(), AHEAD):
+            loaded = made_ahead(pool, lambda frame: (frame, frame.load()), unfinished(), AHEAD)
+            for frame, (z, pos, *_) in loaded:
                 warning = frame_warning(z, pos if repairer.config.with_pos else None)
                 if warning is not None:
                     warned.setdefault(warning, []).append(frame.name)
@@ -255,7 +233,7 @@ def enhance(repairer: Repairer, frames: FrameSource, out: Path, film: bool = Fal
             wait(writing)
             pool.shutdown(cancel_futures=True)
     warnings = [f"{plural(len(names), 'frame')} such as '{names[0]}': {text}" for text, names in warned.items()]
-    return Enhanced(made, frames.count - made, _film(frames, out) if film else None, tuple(warnings))
+    return Enhanced(made, frames.count - made, _write_films(frames, out) if film else None, tuple(warnings))
 
 
 def _target(out: Path, frame: Frame) -> Path:
@@ -266,8 +244,8 @@ def _write(path: Path, result: Picture) -> None:
     write_bytes(path, png.encode(result))
 
 
-def _film(frames: FrameSource, out: Path) -> Path:
-    """Write the film of all frames, or a film for each clip; returns the file, or the folder of the clips' films."""
+def _write_films(frames: FrameSource, out: Path) -> Path:
+    """Write one film, or a film for each clip; return the file, or the folder of the clips' films."""
     first = next(frames.each(), None)
     if first is None or first.film is None:
         return _write_film(out / FILM, frames.each, frames.count, frames.fps, out)
@@ -282,7 +260,7 @@ def _film(frames: FrameSource, out: Path) -> Path:
 
 
 def _write_film(stem: Path, each: Callable[[], Iterator[Frame]], count: int, fps: float, out: Path) -> Path:
-    """Write frames beside their results, and beside Y* those of a clip."""
+    """Write a film of frames beside their results and, of a clip, Y*."""
     sizes = []
     for frame in each():
         with Image.open(_target(out, frame)) as image:

@@ -1,6 +1,6 @@
-"""The one loop by which networks learn: training, adaptation and sample-wise fits.
+"""The training loop, shared by training, adaptation and sample-wise fits.
 
-`learn` draws patches and updates both networks from one forward of the generator; see `training_step`.
+`learn` draws patches and calls `training_step`, which updates both networks from one forward of the generator.
 """
 
 from __future__ import annotations
@@ -30,29 +30,29 @@ from specsia_build.dravie.model.networks import build_discriminator, build_gener
 from specsia_build.errors import SpecsiaError
 
 TERMS = ("l1", "gradient", "perceptual", "adversarial", "discriminator", "norm")
-"""What `training_step` returns: the losses before they are weighted, and the norm of the generator's gradient."""
+"""Values of `training_step`: unweighted losses, and the norm of the generator's gradient."""
 
 CHECK_EVERY = 50
-"""Steps after which the losses are read, which waits for a GPU."""
+"""Steps between reads of the losses, each of which waits for a GPU."""
 
 AVERAGE_LAG = 10
-"""The running average follows the weights faster while there are few to average."""
+"""Lag of the running average in its first steps, in which it follows the weights faster."""
 
 Forward = Callable[[Tensor], Tensor]
 
 
 @dataclass(frozen=True)
 class Networks:
-    """What is trained.
+    """Networks and optimisers of a training.
 
     Attributes:
-        generator, discriminator: their weights; a discriminator only where there is an adversarial loss.
+        generator, discriminator: the latter only with an adversarial loss.
         average: running average of the generator's weights, None where none is kept.
         features: of the perceptual loss.
         optimisers: `generator` and `discriminator`.
         forwards: of the same: the networks, compiled or as they are.
         start: the generator's weights that an anchor pulls back to; empty without one.
-        device: that they are on.
+        device: of all networks.
         bf16: whether they compute in bfloat16.
     """
 
@@ -68,17 +68,17 @@ class Networks:
 
     @property
     def result(self) -> nn.Module:
-        """Whose weights are kept: the running average, where there is one."""
+        """The network to save: the running average, or the generator."""
         return self.generator if self.average is None else self.average
 
     @property
     def modules(self) -> dict[str, tuple[nn.Module, Adam]]:
-        """What a checkpoint holds, by name."""
+        """Networks and optimisers of a checkpoint, by name."""
         both = {"generator": self.generator, "discriminator": self.discriminator}
         return {name: (module, self.optimisers[name]) for name, module in both.items() if module is not None}
 
     def autocast(self) -> AbstractContextManager[None]:
-        """The arithmetic of the networks."""
+        """Return the context in which the networks compute."""
         return torch.autocast(self.device.type, torch.bfloat16, enabled=self.bf16)
 
 
@@ -90,7 +90,7 @@ def build_networks(
     compiled: bool = False,
     generator: nn.Module | None = None,
 ) -> Networks:
-    """Networks and optimisers; fresh weights come from the seed alone.
+    """Build networks and optimisers; new weights depend on the seed alone.
 
     Args:
         config: of the training.
@@ -125,7 +125,7 @@ def build_networks(
 
 
 def to_device(patches: NDArray[np.float32], device: torch.device) -> Tensor:
-    """Patches (N, H, W, C) as (N, C, H, W) with channels last, without a copy on the CPU."""
+    """Move patches (N, H, W, C) to a device as (N, C, H, W) with channels last; no copy on the CPU."""
     tensor = torch.from_numpy(patches)
     if device.type == "cuda":
         tensor = tensor.pin_memory().to(device, non_blocking=True)
@@ -133,7 +133,7 @@ def to_device(patches: NDArray[np.float32], device: torch.device) -> Tensor:
 
 
 def rate(config: TrainConfig, step: int) -> float:
-    """Learning rate of a step, counted from 0."""
+    """Return the learning rate of a step, counted from 0."""
     if config.schedule == "constant":
         return config.learning_rate
     warm = min(1.0, (step + 1) / config.warm_up)
@@ -144,8 +144,8 @@ def rate(config: TrainConfig, step: int) -> float:
 def _follow(average: nn.Module, generator: nn.Module, decay: float) -> None:
     for kept, new in zip(average.parameters(), generator.parameters(), strict=True):
         kept.lerp_(new, 1 - decay)
-    for held, shown in zip(average.buffers(), generator.buffers(), strict=True):
-        held.copy_(shown)
+    for mean, latest in zip(average.buffers(), generator.buffers(), strict=True):
+        mean.copy_(latest)
 
 
 def training_step(networks: Networks, config: TrainConfig, step: int, inputs: Tensor, targets: Tensor) -> Tensor:
@@ -203,24 +203,25 @@ def training_step(networks: Networks, config: TrainConfig, step: int, inputs: Te
 
 
 class NotFinite(SpecsiaError):
-    """A loss or a gradient is no number any more."""
+    """A loss or a gradient is not finite."""
 
 
 def learn(
     networks: Networks, config: TrainConfig, sampler: PatchSampler, start: int = 0
 ) -> Iterator[tuple[int, Callable[[], dict[str, float]]]]:
-    """Train networks up to `config.steps`; yields after each step its number, from 1, and what gives the means of
-    `TERMS` since they were last asked for.
+    """Train networks up to `config.steps`.
 
     Args:
         networks: updated in place.
         config: of the training.
-        sampler: that the patches come from.
-        start: steps that were made before.
+        sampler: source of the patches.
+        start: number of steps made before.
+
+    Yields:
+        After each step its number, from 1, and a function that returns the means of `TERMS` since its last call.
 
     Raises:
-        NotFinite: if a loss or a gradient of the last steps was no number; it is noticed at the latest after
-            `CHECK_EVERY` steps and after the last.
+        NotFinite: at most `CHECK_EVERY` steps after a loss or a gradient that is not finite.
     """
     pending: list[Tensor] = []
     step = start

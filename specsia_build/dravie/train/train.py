@@ -1,35 +1,32 @@
-"""`specsia train`: from a packed dataset to a run folder. Load, learn, log, validate, save, in this order from the top.
+"""`specsia train`: from a packed dataset to a run folder. Load, learn, log, validate and save, in this order.
 
-A run is the same whenever and however often it is stopped: patches are a function of seed and step, and a checkpoint
+A run gives the same weights however often it is stopped: patches are a function of seed and step, and a checkpoint
 holds everything else that the next step depends on.
 """
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import torch
 
 from specsia_build import __version__
 from specsia_build.dataset.reading import open_dataset
-from specsia_build.dravie.config import TrainConfig, differences, to_json, train_from_json
+from specsia_build.dravie.config import TrainConfig, to_json
 from specsia_build.dravie.data.frames import Frames, open_frames
 from specsia_build.dravie.data.patches import PatchSampler
 from specsia_build.dravie.model.checkpoint import restore, save_model, training_state
 from specsia_build.dravie.model.losses import find_features
 from specsia_build.dravie.repair.apply import computes_in_bf16, find_device
-from specsia_build.dravie.runs import ADAPTED_FROM, RUN_FILE, SEEN_FILE, Seen, checkpoints, gathered, write_seen
+from specsia_build.dravie.runs import RUN_FILE, SEEN_FILE, Seen, checkpoints, group_contents, write_record, write_seen
 from specsia_build.dravie.train.loop import TERMS, NotFinite, build_networks, learn, rate
 from specsia_build.dravie.train.stopping import deferred
 from specsia_build.dravie.train.validation import Watched, validate, validation_pairs
-from specsia_build.errors import SpecsiaError, UsageError, brief, plural, spelled
-from specsia_build.files.records import read_json
+from specsia_build.errors import SpecsiaError, UsageError, plural, spelled
 from specsia_build.files.writing import append, write_bytes
 from specsia_build.pipeline.progress import Progress
 
@@ -43,7 +40,7 @@ LOGGED, VALIDATED = ("learning_rate", *TERMS, "patches_per_second"), ("l1", "raw
 
 @dataclass(frozen=True)
 class Rhythm:
-    """Every how many steps a checkpoint is written and the validation frames are looked at."""
+    """Number of steps between checkpoints, and between validations."""
 
     checkpoint: int = 1000
     validate: int = 2000
@@ -51,17 +48,17 @@ class Rhythm:
 
 @dataclass(frozen=True)
 class Trained:
-    """What a training gave.
+    """Result of a training.
 
     Attributes:
         run: its folder.
         steps: updates made in all.
-        rows: that patches were drawn from.
-        seconds: that this call trained for.
-        patches_per_second: in this call, 0 where there was nothing left to do.
+        rows: number of rows that patches were drawn from.
+        seconds: duration of this call.
+        patches_per_second: of this call, 0 if there was nothing left to do.
         perceptual: network of the perceptual loss.
         l1, raw_l1: mean absolute error over Z ∪ Y* on the validation frames, of the result and of Z; None without any.
-        warnings: about the rows that were learnt from, or were only watched.
+        warnings: about characters in both the training and the validation frames.
     """
 
     run: Path
@@ -83,40 +80,38 @@ def train(
     resume: bool = False,
     device_name: str = "auto",
     rhythm: Rhythm = Rhythm(),
-    progress: Progress | None = None,
 ) -> Trained:
     """Train a generator on a dataset's train split and write a run folder.
 
     Args:
         where: the dataset, as `open_dataset` takes it.
         run: folder of the run.
-        config: of the training.
-        resume: go on with the run that the folder holds.
+        config: settings of the training.
+        resume: continue the run that the folder holds.
         device_name: `auto`, `cpu` or `cuda`.
-        rhythm: of checkpoints and validations; changes no weight.
-        progress: where sentences go.
+        rhythm: when checkpoints and validations happen; changes no weight.
 
     Raises:
-        UsageError: if the folder holds another run, or none to go on with, or the device or a configuration is not
-            there.
-        SpecsiaError: if the dataset or a checkpoint cannot be read, or a loss is no number any more.
+        UsageError: if the folder holds another run, or none to resume, or the device or a configuration does not
+            exist.
+        SpecsiaError: if the dataset or a checkpoint cannot be read, or a loss is not finite.
     """
     if resume and not (run / RUN_FILE).is_file():
         raise UsageError(f"{spelled(run)} holds no training to go on with: leave --resume out to begin one there")
-    device, progress = find_device(device_name), progress or Progress()
+    device, progress = find_device(device_name), Progress()
     dataset = open_dataset(where)
     config = replace(config, configs=config.configs or dataset.configs[:1])
     frames = [open_frames(dataset, name, "train", progress) for name in config.configs]
     features, bf16 = find_features(config.perceptual), computes_in_bf16(config.precision, device)
     decisive = {"train": to_json(config), "dataset": dataset.digest(), "bf16": bf16}
-    circumstances = {
+    environment = {
         "where": dataset.where,
         "device": torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu",
         "threads": torch.get_num_threads(),
         "specsia": __version__,
         "torch": torch.__version__,
     }
-    _record_settings(run, config, decisive, circumstances, resume)
+    write_record(run, config, decisive, environment, resume)
     watched = validation_pairs(dataset, config.configs, config.model)
     warnings = _record_seen(run, config, frames, watched)
     if not watched:
@@ -131,7 +126,7 @@ def train(
     _begin_log(run / LOG, LOGGED, start)
     _begin_log(run / VALIDATION_LOG, VALIDATED, start)
 
-    def look() -> tuple[float, float]:
+    def run_validation() -> tuple[float, float]:
         ours, raw, picture = validate(networks.result.eval(), config.model, watched, device)
         networks.generator.train()
         write_bytes(run / VALIDATION / f"step-{step:07d}.png", picture)
@@ -144,7 +139,7 @@ def train(
     with (
         deferred() as stopping,
         progress.bar("train", config.steps - start, "step", kept=start) as bar,
-        _explained(run),
+        _explain(run),
     ):
         for step, means in learn(networks, config, PatchSampler(frames, config), start):
             ending = step == config.steps
@@ -162,12 +157,12 @@ def train(
                 save_model(run, step, config.model, networks.result, training_state(networks.modules))
 
             if watched and (ending or step % rhythm.validate == 0):
-                errors = look()
+                errors = run_validation()
                 since = time.perf_counter()
             if stopped:
                 break
     if watched and step == start:
-        errors = look()
+        errors = run_validation()
     seconds = time.perf_counter() - began
     patches = (config.steps - start) * config.batch
     return Trained(
@@ -184,8 +179,8 @@ def train(
 
 
 @contextmanager
-def _explained(run: Path) -> Iterator[None]:
-    """Say which checkpoint is the last good one where a loss is not finite."""
+def _explain(run: Path) -> Iterator[None]:
+    """Name the last good checkpoint where a loss is not finite."""
     try:
         yield
     except NotFinite as error:
@@ -197,7 +192,7 @@ def _explained(run: Path) -> Iterator[None]:
 
 
 def _begin_log(path: Path, columns: Sequence[str], step: int) -> None:
-    """Start a CSV file of one row a step, or drop rows after `step`, which are about to be written again."""
+    """Start a CSV file with a row for each step, without rows after `step`."""
     kept = [",".join(("step", *columns))]
     if path.is_file() and step:
         lines = path.read_text(encoding="utf-8").splitlines()[1:]
@@ -210,16 +205,12 @@ def _log(path: Path, step: int, values: Sequence[float]) -> None:
 
 
 def _record_seen(run: Path, config: TrainConfig, frames: Sequence[Frames], watched: Sequence[Watched]) -> list[str]:
-    """Record which characters the model sees, those that patches are drawn from and those that are watched.
-
-    Returns:
-        Warnings about characters that are both.
-    """
+    """Record the characters of the training and the validation frames; warn about those in both."""
     training = {
-        name: gathered(zip(part.character_ids, part.contents, strict=True))
+        name: group_contents(zip(part.character_ids, part.contents, strict=True))
         for name, part in zip(config.configs, frames, strict=True)
     }
-    seen = Seen(training, gathered((pair.character_id, pair.content) for pair, _ in watched))
+    seen = Seen(training, group_contents((pair.character_id, pair.content) for pair, _ in watched))
     if not (run / SEEN_FILE).is_file():
         write_seen(run, seen)
     both = sorted(seen.among(seen.validation))
@@ -229,56 +220,3 @@ def _record_seen(run: Path, config: TrainConfig, frames: Sequence[Frames], watch
         f"the validation frames show {plural(len(both), 'character')} that the model is trained on, such as {both[0]}: "
         "they tell nothing of others, so give each character one split"
     ]
-
-
-def _record_settings(
-    run: Path, config: TrainConfig, decisive: dict[str, Any], circumstances: dict[str, Any], resume: bool
-) -> None:
-    """Write the effective settings, or see that they are those of the run that is there.
-
-    Args:
-        decisive: what decides the weights.
-        circumstances: what else the record says.
-    """
-    path = run / RUN_FILE
-    if not path.is_file():
-        if run.is_dir() and any(run.iterdir()):
-            raise UsageError(f"{spelled(run)} is not empty and holds no training: name another --out")
-        write_bytes(path, json.dumps(decisive | circumstances, indent=1).encode())
-        return
-    if not resume:
-        raise UsageError(f"{run} already holds a training: add --resume to go on with it, or name another --out")
-    there = _read(run)
-    if "train" not in there:
-        raise UsageError(f"{run} holds an adapted model and no training to go on with: name another --out")
-    other = differences(train_from_json(there["train"]), config)
-    other += [key for key in decisive if key != "train" and there.get(key) != decisive[key]]
-    if other:
-        raise UsageError(
-            f"{run} holds a training of other settings ({', '.join(other)}): give those of {path} or another --out"
-        )
-
-
-def _read(run: Path) -> dict[str, Any]:
-    """The record of a run, empty where it has none."""
-    path = run / RUN_FILE
-    if not path.is_file():
-        return {}
-    try:
-        record: dict[str, Any] = read_json(path)
-        if ADAPTED_FROM not in record:
-            train_from_json(record["train"])
-    except (OSError, SpecsiaError, ValueError, KeyError, TypeError) as error:
-        why = brief(str(error), 160)
-        raise SpecsiaError(f"{path} does not state a training's settings ({why}): name another run") from error
-    return record
-
-
-def read_run_config(run: Path) -> TrainConfig | None:
-    """Settings of the training that a folder holds; None if it holds none, such as an adapted model's.
-
-    Raises:
-        SpecsiaError: if they cannot be read.
-    """
-    record = _read(run)
-    return train_from_json(record["train"]) if "train" in record else None

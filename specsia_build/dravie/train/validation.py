@@ -1,4 +1,4 @@
-"""What a training is watched by: whole frames that it never sees, as numbers and as a picture to look at."""
+"""Validation of a training on whole frames of another split, as numbers and as a picture."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from specsia_build.dravie.repair.apply import repair
 SPLIT = "validation"
 
 VIEWS = 6
-"""Rows that are looked at, spread over the split."""
+"""Number of rows, spread over the split."""
 
 SEAM = 4
 """White pixels between the pictures of the grid."""
@@ -36,10 +36,7 @@ class Watched(NamedTuple):
 
 
 def validation_pairs(dataset: OpenedDataset, configs: Sequence[str], model: ModelConfig) -> list[Watched]:
-    """A few pairs of the validation split, spread over characters and views; none where there is no such split.
-
-    Those that are all background are left out, as there is nothing to repair and nothing to measure.
-    """
+    """Read a few pairs of the validation split, spread over characters and views, without those that show nothing."""
     found = []
     for config in configs:
         count = dataset.splits(config).get(SPLIT, 0)
@@ -58,7 +55,7 @@ def _error(picture: NDArray[np.uint8], pair: Pair) -> float:
 
 
 def _row(pictures: Sequence[NDArray[np.uint8]], height: int, width: int) -> NDArray[np.uint8]:
-    """Pictures beside each other on white, each in a field of that many pixels and a seam."""
+    """Lay pictures beside each other on white, each in a field of that size and a seam."""
     fields = np.ones((height + SEAM, len(pictures), width + SEAM, 3), np.float32)
     for number, picture in enumerate(pictures):
         fields[: picture.shape[0], number, : picture.shape[1]] = on_white(picture)
@@ -68,7 +65,7 @@ def _row(pictures: Sequence[NDArray[np.uint8]], height: int, width: int) -> NDAr
 def validate(
     model: nn.Module, config: ModelConfig, watched: Sequence[Watched], device: torch.device
 ) -> tuple[float, float, bytes]:
-    """Repair pairs.
+    """Repair pairs and measure the results.
 
     Args:
         model: a generator in evaluation mode.

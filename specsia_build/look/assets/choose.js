@@ -12,7 +12,7 @@ const FACETS = [
 ];
 
 function flagsOf(item) {
-  const found = [...item.flags];
+  const found = [];
   if (item.warnings.length) found.push(WARNED);
   if (Object.values(item.sides).some((side) => side.problem)) found.push(UNREADABLE);
   return found;

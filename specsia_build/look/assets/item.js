@@ -361,7 +361,7 @@ function about(item) {
     : null;
   const frames = item.every > 1 ? `${count(item.frames)} of ${count(item.of)}` : count(item.frames);
   const figures = numbers.filter(({ key }) => (item.numbers[key] ?? null) !== null).map(({ key, name, unit, digits }) => [name, `${fixed(item.numbers[key], digits)}${unit ? ` ${unit}` : ""}`]);
-  const stated = [["character", item.character === item.id ? null : item.character], ["action", item.action], ["split", item.split], ["licence", item.license ?? "not stated"], ["credit", item.credit ?? "not stated"], ["flags", item.flags.join(", ")]];
+  const stated = [["character", item.character === item.id ? null : item.character], ["action", item.action], ["split", item.split], ["licence", item.license ?? "not stated"], ["credit", item.credit ?? "not stated"]];
   return h(
     "section",
     { cls: "about" },
@@ -400,7 +400,6 @@ function head(item) {
     h("a", { cls: "back", href: state.list }, icon("left"), "Gallery"),
     named(item.id, "h1", "name"),
     item.split ? named(item.split, "span", "name split") : null,
-    item.flags.map((flag) => named(flag, "span", "name split")),
     item.warnings.length ? h("button", { type: "button", cls: "plain warned", onclick: scroll }, icon("warning"), plural(item.warnings.length, "warning")) : null,
     h(
       "div",

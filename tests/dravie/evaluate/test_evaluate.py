@@ -17,20 +17,19 @@ from numpy.testing import assert_array_equal
 
 from specsia_build import png
 from specsia_build.cli.main import main
-from specsia_build.dataset import schema
 from specsia_build.dataset.pairs import PAIR_COLUMNS, Pair, decode_pair
 from specsia_build.dataset.reading import open_dataset
 from specsia_build.dataset.schema import BUILD_FILE, DATA, MOVING_COLUMNS, arrow_schema, frame_uid
 from specsia_build.dravie.config import ADAPTATION, TrainConfig, to_json
-from specsia_build.dravie.evaluate.flicker import clip_flicker, steps_between
+from specsia_build.dravie.evaluate.measures import clip_flicker, steps_between
 from specsia_build.dravie.evaluate.methods import BASELINES, Choice, Method, Subject, choose_methods, load_runs
 from specsia_build.dravie.metrics import view_scores
 from specsia_build.dravie.model.checkpoint import save_model
 from specsia_build.dravie.model.networks import build_generator
 from specsia_build.dravie.reference import Drawing
 from specsia_build.dravie.runs import RUN_FILE
-from specsia_build.look.evaluation import RAW, TRUTH, gallery_of_evaluation
-from tests.dataset.small import StoredRow, build_small, change, put, read_rows, reseal, write_rows
+from specsia_build.look.evaluation import gallery_of_evaluation
+from tests.dataset.small import build_small, read_rows, reseal, write_rows
 
 CPU = torch.device("cpu")
 
@@ -91,8 +90,6 @@ def test_tables_have_every_method_on_every_backend(evaluated: tuple[Path, str]) 
         part = text.split(f"## {config}")[1].split("## ")[0]
         rows = [line.split("|")[1].strip() for line in part.splitlines() if line.startswith("|")]
         assert all(rows.count(label) == 3 for label in LABELS)
-    ending = text.split("## In short")[1].strip().splitlines()
-    assert len([line for line in ending if line.startswith("- ")]) <= 10 and ending[-1].endswith(".")
 
 
 def test_numbers(evaluated: tuple[Path, str], dataset: Path) -> None:
@@ -112,16 +109,6 @@ def test_numbers(evaluated: tuple[Path, str], dataset: Path) -> None:
         if (view["config"], view["method"]) == ("thin", "look-up"):
             picture = png.decode((folder / f"{view['view']:02d}.png").read_bytes(), 4)
             assert view["values"]["l1"] == pytest.approx(view_scores(picture, pairs[view["view"]])["l1"])
-
-
-def test_every_picture_can_be_looked_at(evaluated: tuple[Path, str], dataset: Path) -> None:
-    shown = gallery_of_evaluation(str(evaluated[0]))
-    (item,) = shown.items
-    assert len(item.sides) == 1 + 2 * len(LABELS)
-    rows = open_dataset(dataset).stream("thin", "test", PAIR_COLUMNS("specsia"))
-    pairs = [decode_pair(row) for row in rows]
-    assert shown.reader.read(item.id, "thin: raw", ["color"], [1]) == {"color": [png.encode(pairs[1].z)]}
-    assert (evaluated[0] / "report.html").is_file()
 
 
 def test_positions_of_each_view_s_own_are_looked_up_by_nothing(dataset: Path, tmp_path: Path) -> None:
@@ -193,37 +180,6 @@ def test_no_method_looks_at_what_it_is_to_paint(dataset: Path, tmp_path: Path) -
             seen, found = (paint(each) for each in (pair, planted(pair)))
             assert_array_equal(found, seen, err_msg=f"{method.label} looks at Y* of the view that it paints")
             assert_array_equal(paint(pair.without_truth()), seen)
-
-
-def test_an_answer_in_the_dataset_changes_scores_and_no_picture(dataset: Path, tmp_path: Path) -> None:
-    other = tmp_path / "planted"
-    shutil.copytree(dataset, other)
-
-    def plant(rows: dict[str, StoredRow]) -> None:
-        for row in rows.values():
-            if row["view"]:
-                found = planted(decode_pair({n: v["bytes"] if isinstance(v, dict) else v for n, v in row.items()}))
-                put(row, schema.GT, found.gt)
-                put(row, schema.GT_MASK, np.full(found.gt.shape[:2], 255, np.uint8))
-
-    change(other, plant, "test", "fat")
-    run = write_run(tmp_path / "run")
-    for name, where in (("as it is", dataset), ("with it", other)):
-        done = evaluate(run, where, "--out", tmp_path / name, "--backend", "fat", "--without", "drawing")
-        assert done.exit_code == 0, done.output
-    pictures = [
-        path.relative_to(tmp_path / "as it is")
-        for path in (tmp_path / "as it is").rglob("results/**/*.png")
-        if path.parent.name != TRUTH
-    ]
-    assert {path.parent.name for path in pictures} >= {RAW, "look-up-0", "DraViE-[fat]-0"}
-    for path in pictures:
-        one, two = (png.decode((tmp_path / name / path).read_bytes(), 4) for name in ("as it is", "with it"))
-        assert_array_equal(one, two, err_msg=str(path))
-    before, after = means(tmp_path / "as it is"), means(tmp_path / "with it")
-    for method in {key[1] for key in before}:
-        assert before["fat", method, "frontal", "l1"] == after["fat", method, "frontal", "l1"]
-        assert before["fat", method, "novel", "l1"] != after["fat", method, "novel", "l1"]
 
 
 def as_clips(source: Path, folder: Path) -> Path:

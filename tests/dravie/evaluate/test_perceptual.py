@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from specsia_build.dravie.evaluate import perceptual
-from specsia_build.dravie.evaluate.perceptual import Perceptual, find_perceptual
+from specsia_build.dravie.evaluate import measures as perceptual
+from specsia_build.dravie.evaluate.measures import Perceptual, find_perceptual
 from tests.dravie.drawn import drawn_pair
 
 CPU = torch.device("cpu")

@@ -6,11 +6,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from specsia_build.dravie.evaluate import statistics
+from specsia_build.dravie.evaluate import summary as statistics
 from specsia_build.dravie.evaluate.evaluate import NOVEL, Evaluation, Score
 from specsia_build.dravie.evaluate.methods import Method
-from specsia_build.dravie.evaluate.statistics import Difference, bootstrap, differences, summarise
-from specsia_build.dravie.evaluate.tables import to_markdown
+from specsia_build.dravie.evaluate.summary import Difference, bootstrap, differences, summarise, to_markdown
 from specsia_build.dravie.runs import Seen
 
 Scored = tuple[Method, NDArray[np.float64]]

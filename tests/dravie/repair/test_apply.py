@@ -44,17 +44,6 @@ def test_tiles_have_no_seams(architecture: str, monkeypatch: pytest.MonkeyPatch)
     np.testing.assert_allclose(tiled, whole, atol=2e-5)
 
 
-def test_tiles_overlap_by_the_whole_reach(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The comparison above would tell tiles that overlap by less."""
-    monkeypatch.setattr(apply, "has_bf16", lambda device: False)
-    monkeypatch.setitem(GEOMETRY, "tiny", GEOMETRY["tiny"]._replace(reach=8))
-    config = ModelConfig("tiny")
-    model = generator(config)
-    pair = drawn_pair(size=200)
-    seen = encode_input(pair.z, pair.pos, config)
-    assert np.abs(paint(model, config, seen, CPU, 64) - paint(model, config, seen, CPU, 400)).max() > 1e-4
-
-
 def test_any_size_and_with_or_without_the_hint() -> None:
     for with_pos in (True, False):
         config = ModelConfig("tiny", with_pos)

@@ -222,24 +222,6 @@ def test_frames_that_cannot_be_meant_so_are_told(
     assert "2 frames such as '8'" in done.stderr and layer in done.stderr
 
 
-def test_what_is_no_input(run: Path, tmp_path: Path) -> None:
-    (tmp_path / "nothing").mkdir()
-    for source in (tmp_path / "nothing", tmp_path / "not there"):
-        done = enhance(run, source, tmp_path / "out")
-        assert done.exit_code == 2 and "Traceback" not in done.output, done.output
-    assert "not there" in done.output
-    (tmp_path / "film.mp4").write_bytes(b"")
-    done = enhance(run, tmp_path / "film.mp4", tmp_path / "out")
-    assert done.exit_code == 2 and "film.mp4 is a file" in done.output
-    done = enhance(tmp_path / "nothing", write_frames(tmp_path / "shot"), tmp_path / "out")
-    assert done.exit_code == 2 and "holds no model" in done.output
-    done = enhance("pretraind", tmp_path / "shot", tmp_path / "out")
-    assert (
-        "there is no folder pretraind: give that of a training, or `pretrained`. Did you mean 'pretrained'?"
-        in done.output
-    )
-
-
 def drawn_frames(tmp_path: Path) -> tuple[Path, Path, Path]:
     """A model that sees the drawing, frames, and the drawing of the first of them."""
     save(tmp_path / "front.png", drawn_pair().gt)

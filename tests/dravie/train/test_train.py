@@ -24,13 +24,11 @@ from specsia_build.cli import main
 from specsia_build.cli.main import stoppable
 from specsia_build.dravie.config import PRESETS, TrainConfig, train_config
 from specsia_build.dravie.model.checkpoint import MODEL, TRAINING, load_generator
-from specsia_build.dravie.model.losses import on_both_grounds
 from specsia_build.dravie.runs import STATE, checkpoints
 from specsia_build.dravie.train import loop as module
 from specsia_build.dravie.train.loop import TERMS, build_networks, training_step
 from specsia_build.dravie.train.train import Rhythm, Trained, train
 from specsia_build.errors import SpecsiaError, UsageError, WriteError
-from tests.dataset.small import StoredRow, build_small, change, pixels, put
 
 SMALL = train_config("tiny", {"steps": 10, "batch": 4})
 RHYTHM = Rhythm(checkpoint=4, validate=10)
@@ -91,19 +89,6 @@ def test_steps_on_the_same_patches_lower_the_loss(architecture: str, steps: int)
     seen = torch.rand(2, 7, 16, 16, generator=torch.Generator().manual_seed(1)) * 2 - 1
     values = [training_step(networks, config, step, seen, -seen[:, :4]) for step in range(steps)]
     assert values[-1][TERMS.index("l1")] < 0.9 * values[0][TERMS.index("l1")]
-
-
-def test_what_may_or_may_not_be_there_does_not_become_pale_and_opaque() -> None:
-    config = replace(PRESETS["tiny"], reference="none", adversarial=0.0, gradient=0.0, schedule="constant")
-    networks = build_networks(config, None, torch.device("cpu"), bf16=False)
-    greys = torch.tensor([-0.8, -0.4, 0.0, 0.4, 0.8]).view(-1, 1, 1, 1)
-    drawn = torch.cat((greys.expand(5, 3, 16, 16), torch.ones(5, 1, 16, 16)), 1)
-    nothing = torch.cat((torch.ones(3, 3, 16, 16), -torch.ones(3, 1, 16, 16)), 1)
-    seen = torch.cat((torch.ones(8, 3, 16, 16), -torch.ones(8, 4, 16, 16)), 1)
-    for step in range(60):
-        training_step(networks, config, step, seen, torch.cat((drawn, nothing)))
-    white, black = on_both_grounds(networks.forwards["generator"](seen).detach().float()).mean((0, 2, 3)).split(3)
-    assert (white > 0.2).all() and (black < -0.2).all()
 
 
 class _Broken(Exception):
@@ -180,31 +165,6 @@ def test_a_training_that_is_not_there_is_not_resumed(dataset: Path, tmp_path: Pa
     assert (ran.exit_code, "has no checkpoint yet: its training begins anew" in ran.stderr) == (0, True), ran.stderr
 
 
-def _with_validation(folder: Path, changed: Callable[[StoredRow], None]) -> Path:
-    """Two characters, of which the second is to be validated on, with its rows changed."""
-    made = build_small(folder, ["a", "b"], views=2, fixed={"a": "train", "b": "validation"})
-
-    def change_all(rows: dict[str, StoredRow]) -> None:
-        for row in rows.values():
-            changed(row)
-
-    change(made, change_all, "validation")
-    return made
-
-
-@pytest.mark.filterwarnings("error::RuntimeWarning")
-def test_validation_frames_that_show_nothing_are_not_looked_at(tmp_path: Path) -> None:
-    def empty(row: StoredRow) -> None:
-        for name in ("color", "gt"):
-            put(row, name, pixels(row, name) * 0)
-
-    made = _with_validation(tmp_path / "dataset", empty)
-    ran = _cli("train", made, "--out", tmp_path / "run", "--steps", "1", "--set", "batch=2", "--device", "cpu")
-    assert ran.exit_code == 0, ran.output
-    assert "no validation frames" in ran.stderr
-    assert "nan" not in ran.output
-
-
 def _damage_state(checkpoint: Path, **changes: Any) -> None:
     state = json.loads((checkpoint / STATE).read_bytes())
     state["model"] |= changes
@@ -278,12 +238,6 @@ def test_a_damaged_training_is_not_resumed(
     with pytest.raises(SpecsiaError, match=named) as raised:
         _train(dataset, run, resume=True)
     assert str(raised.value).isprintable()
-
-
-def test_the_last_checkpoint_is_that_of_the_most_steps(tmp_path: Path) -> None:
-    for name in ("10000000", "9999000", "0000500", "²", "notes"):
-        (tmp_path / "checkpoints" / name).mkdir(parents=True)
-    assert [path.name for path in checkpoints(tmp_path)] == ["0000500", "9999000", "10000000"]
 
 
 def test_a_full_disk_leaves_the_checkpoints_that_are_there(

@@ -97,7 +97,6 @@ def item(name: str, number: int, frames: int = 4, fps: float | None = None) -> d
         "license": "CC0-1.0" if number % 2 else "CC-BY-4.0",
         "credit": "KayKit" if number % 3 else None,
         "warnings": ["its back is open"] if number % 5 == 0 else [],
-        "flags": [],
         "numbers": {"seconds": 1 + 0.1 * number, "coverage": 0.1 + 0.01 * (number % 20), "colours": 3 + number % 9},
         "sides": {"Y*": target, **made},
     }

@@ -63,13 +63,6 @@ def test_cards_show_z_beside_y_star_and_turn(show: Show) -> None:
     assert not alike(before, card.locator(".pictures").screenshot())
 
 
-def test_more_cards_come_as_one_scrolls(show: Show) -> None:
-    page = show("many", "#gallery")
-    assert page.locator(".card").count() < 400
-    page.evaluate("dispatchEvent(new Event('beforeprint'))")
-    assert page.locator(".card").count() == 400
-
-
 def test_a_selection_names_what_is_left_out(show: Show) -> None:
     page = show("few", "#gallery")
     page.locator(".card input").nth(1).check()

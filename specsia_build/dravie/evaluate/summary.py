@@ -1,0 +1,322 @@
+"""Means, intervals and paired differences of an evaluation, and the files that hold them."""
+
+from __future__ import annotations
+
+import csv
+import io
+import itertools
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from specsia_build import __version__
+from specsia_build.dravie.evaluate.evaluate import FRONTAL, NOVEL, Evaluation
+from specsia_build.dravie.evaluate.methods import Method
+from specsia_build.errors import plural
+from specsia_build.files.writing import write_bytes
+from specsia_build.look.evaluation import SCORES, TABLES
+
+MEANS, CHARACTERS = "scores.csv", "characters.csv"
+
+RESAMPLES, SEED, LEVEL = 10_000, 0, 0.95
+"""Draws, seed and coverage of the bootstrap over characters."""
+
+FEWEST = 6
+"""Characters below which no method is called better: of five, all differ one way by chance in 1 of 16 cases (the sign
+test's 2 / 2^5), which is more than the 1 in 20 that `LEVEL` leaves."""
+
+_DRAWN_AT_ONCE = 1 << 20
+
+
+class Metric(NamedTuple):
+    """Heading of a score, with an arrow towards better values; its decimals; its meaning."""
+
+    heading: str
+    decimals: int
+    note: str
+
+    @property
+    def name(self) -> str:
+        return self.heading.rpartition(" ")[0]
+
+    @property
+    def better(self) -> str:
+        """`high` or `low`."""
+        return "high" if "↑" in self.heading else "low"
+
+
+METRICS: Mapping[str, Metric] = {
+    "l1": Metric("L1 ↓", 4, "absolute error over Z ∪ Y*, on white"),
+    "psnr": Metric("PSNR ↑", 2, "decibels, over Z ∪ Y*"),
+    "ssim": Metric("SSIM ↑", 4, "structural similarity over Z ∪ Y*"),
+    "contour_f1": Metric("F1 ↑", 3, "lines of the result and Y*'s dark contour, within 2 px"),
+    "l1_interior": Metric("interior L1 ↓", 4, "the same where both silhouettes cover, off the line"),
+    "flicker": Metric("flicker ↓", 4, "change from frame to frame that Y* has not"),
+    "lpips": Metric("LPIPS ↓", 3, "distance to Y* by AlexNet"),
+    "clip": Metric("CLIP ↑", 3, "cosine to Y* by ViT-B/32"),
+    "l1_silhouette": Metric("silhouette L1 ↓", 4, "the same where one silhouette covers, off the line"),
+    "l1_line": Metric("line L1 ↓", 4, "the same on Y*'s contour"),
+    "ssim_frame": Metric("frame SSIM ↑", 4, "structural similarity over the whole frame"),
+    "contour_recall": Metric("recall ↑", 3, "share of Y*'s dark contour that is drawn"),
+    "contour_precision": Metric("precision ↑", 3, "share of drawn lines that are right"),
+    "l1_black": Metric("black L1 ↓", 4, "absolute error on black, wherever it is"),
+    "outside": Metric("outside ↓", 4, "paint where neither Z nor Y* has any"),
+}
+
+MAIN = ("l1", "psnr", "ssim", "contour_f1", "l1_interior", "flicker", "lpips", "clip")
+"""Scores of the first table, by which methods are also compared character by character."""
+
+REST = ("l1_silhouette", "l1_line", "contour_recall", "contour_precision", "ssim_frame", "l1_black", "outside")
+
+
+class Value(NamedTuple):
+    """Mean over characters and repeats.
+
+    Attributes:
+        mean: of the repeats' means over characters.
+        deviation: standard deviation of these, None for one repeat.
+        low, high: interval of the mean over characters, None for one character.
+    """
+
+    mean: float
+    deviation: float | None
+    low: float | None = None
+    high: float | None = None
+
+    def text(self, decimals: int) -> str:
+        """Format as `0.1234 ± 0.0010 [0.1100, 0.1370]`."""
+        deviation = "" if self.deviation is None else f" ± {self.deviation:.{decimals}f}"
+        return f"{self.mean:.{decimals}f}{deviation}{interval_text(self.low, self.high, decimals)}"
+
+
+def interval_text(low: float | None, high: float | None, decimals: int) -> str:
+    """Format as ` [0.1100, 0.1370]`; empty where there is no interval."""
+    return "" if low is None or high is None else f" [{low:.{decimals}f}, {high:.{decimals}f}]"
+
+
+Key = tuple[str, str, str, str]
+"""Configuration, method, kind of view, score."""
+
+
+@dataclass(frozen=True)
+class Summary:
+    """Means over characters and repeats; `characters` has the mean over repeats of each character, by its id."""
+
+    values: Mapping[Key, Value]
+    characters: Mapping[Key, Mapping[str, float]]
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Difference of a trained method to the best baseline in a score of novel views, on the same characters.
+
+    Attributes:
+        config, method, baseline, score: what is compared.
+        characters: number of characters with the score.
+        mean: of the characters' differences, the method's value less the baseline's.
+        low, high: interval of that mean, None for one character.
+    """
+
+    config: str
+    method: str
+    baseline: str
+    score: str
+    characters: int
+    mean: float
+    low: float | None
+    high: float | None
+
+    @property
+    def verdict(self) -> str:
+        """`better` or `worse` where the interval excludes zero, else `not significant`; or `too few characters`."""
+        if self.characters < FEWEST:
+            return "too few characters"
+        if self.low is None or self.high is None or self.low <= 0 <= self.high:
+            return "not significant"
+        return "better" if (self.mean < 0) == (METRICS[self.score].better == "low") else "worse"
+
+
+def bootstrap(values: Sequence[float]) -> tuple[float | None, float | None]:
+    """Percentile interval of a mean over characters by resampling; None twice for fewer than two values."""
+    if len(values) < 2:
+        return None, None
+    sample, count = np.asarray(values, np.float64), len(values)
+    rng, means = np.random.default_rng(SEED), np.empty(RESAMPLES)
+    # In parts, which draw the same numbers as one call would, so that memory stays bounded.
+    for part in np.array_split(means, min(RESAMPLES, 1 + RESAMPLES * count // _DRAWN_AT_ONCE)):
+        part[:] = sample[rng.integers(0, count, (len(part), count))].mean(axis=1)
+    low, high = np.quantile(means, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    return float(low), float(high)
+
+
+def by_character(evaluation: Evaluation) -> dict[tuple[str, str, int, str, str, str], float]:
+    """Mean over views of each score, by configuration, method, repeat, kind of view, character and score."""
+    values: dict[tuple[str, str, int, str, str, str], list[float]] = {}
+    for score in evaluation.scores:
+        for name, value in score.values.items():
+            # The flicker of a clip is stored with its first frame, which may be the frontal one.
+            kind = NOVEL if name == "flicker" else score.kind
+            values.setdefault((score.config, score.method, score.repeat, kind, score.character, name), []).append(value)
+    return {key: float(np.mean(group)) for key, group in values.items()}
+
+
+def summarise(evaluation: Evaluation) -> Summary:
+    """Compute means over characters and repeats, deviations over repeats and intervals over characters."""
+    repeats: dict[Key, dict[int, list[float]]] = {}
+    each: dict[Key, dict[str, list[float]]] = {}
+    for (config, method, repeat, kind, character, name), value in by_character(evaluation).items():
+        key = (config, method, kind, name)
+        repeats.setdefault(key, {}).setdefault(repeat, []).append(value)
+        each.setdefault(key, {}).setdefault(character, []).append(value)
+    characters = {key: {c: float(np.mean(values)) for c, values in group.items()} for key, group in each.items()}
+    values = {}
+    for key, group in repeats.items():
+        means = [float(np.mean(part)) for part in group.values()]
+        deviation = float(np.std(means, ddof=1)) if len(means) > 1 else None
+        values[key] = Value(float(np.mean(means)), deviation, *bootstrap(list(characters[key].values())))
+    return Summary(values, characters)
+
+
+def differences(evaluation: Evaluation, summary: Summary) -> Iterator[Difference]:
+    """Compare each trained method with the baseline that is best in a score."""
+    methods = {method.label: method for method in evaluation.methods}
+    baselines = [label for label, method in methods.items() if method.seen is None]
+    trained = [label for label, method in methods.items() if method.seen is not None]
+    for config, label, score in itertools.product(evaluation.configs, trained, MAIN):
+        sign = 1 if METRICS[score].better == "low" else -1
+        known = {name: summary.values.get((config, name, NOVEL, score)) for name in baselines}
+        means = {name: sign * value.mean for name, value in known.items() if value is not None}
+        ours = summary.characters.get((config, label, NOVEL, score), {})
+        if means and ours:
+            best = min(means, key=means.__getitem__)
+            theirs = summary.characters[config, best, NOVEL, score]
+            apart = [value - theirs[character] for character, value in ours.items() if character in theirs]
+            yield Difference(config, label, best, score, len(apart), float(np.mean(apart)), *bootstrap(apart))
+
+
+def markdown_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Format a Markdown table whose columns are aligned as text."""
+    cells = [list(head), *map(list, rows)]
+    widths = [max(3, *(len(row[k]) for row in cells)) for k in range(len(head))]
+    lines = ["| " + " | ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)) + " |" for row in cells]
+    lines.insert(1, "|" + "|".join("-" * (w + 2) for w in widths) + "|")
+    return "\n".join(lines)
+
+
+def _marked(evaluation: Evaluation, label: str) -> str:
+    """A method's label, marked where it has seen characters that it is scored on."""
+    return f"{label} (seen)" if evaluation.seen.get(label) else label
+
+
+def _table(evaluation: Evaluation, summary: Summary, config: str, kind: str, names: Sequence[str]) -> str:
+    there = [name for name in names if any(key[0::2] == (config, kind) and key[3] == name for key in summary.values)]
+    rows = []
+    for label in evaluation.labels:
+        values = [summary.values.get((config, label, kind, name)) for name in there]
+        cells = ["–" if v is None else v.text(METRICS[n].decimals) for v, n in zip(values, there, strict=True)]
+        rows.append([_marked(evaluation, label), *cells])
+    return markdown_table([f"{kind} views", *(METRICS[name].heading for name in there)], rows)
+
+
+def to_markdown(evaluation: Evaluation, summary: Summary) -> str:
+    """Format all tables of an evaluation."""
+    ids = {score.character for score in evaluation.scores}
+    repeats = max((method.repeat for method in evaluation.methods), default=0) + 1
+    over = f" ± standard deviation over up to {repeats} repeats" if repeats > 1 else ""
+    within = f" [{LEVEL:.0%} of {RESAMPLES:,} means over characters drawn anew]" if len(ids) > 1 else ""
+    parts = [
+        f"# Evaluation on the {evaluation.split} split",
+        f"{plural(len(ids), 'character')}. L1, PSNR and SSIM over Z ∪ Y*, on white, L1 of 0…1: mean{over}{within}. "
+        "Every method is given the frontal pair.",
+    ]
+    for label, seen in evaluation.seen.items():
+        if seen:
+            parts.append(f"(seen): {label} was trained on, or adapted to, {', '.join(seen)} of these characters.")
+    for config in evaluation.configs:
+        parts += [f"## {config}", _table(evaluation, summary, config, NOVEL, MAIN)]
+        parts += [_table(evaluation, summary, config, NOVEL, REST)]
+        parts += [_table(evaluation, summary, config, FRONTAL, MAIN)]
+    rows = []
+    for d in differences(evaluation, summary):
+        decimals = METRICS[d.score].decimals
+        gap = f"{d.mean:+.{decimals}f}{interval_text(d.low, d.high, decimals)}"
+        names = _marked(evaluation, d.method), METRICS[d.score].heading, _marked(evaluation, d.baseline)
+        rows.append((d.config, *names, gap, d.verdict))
+    if rows:
+        about = (
+            f"Mean over characters of a method's score less the best baseline's, with its {LEVEL:.0%} interval; "
+            f"significant where that leaves out zero and there are {FEWEST} characters or more."
+        )
+        table = markdown_table(("Backend", "Method", "Score", "Best baseline", "Difference", ""), rows)
+        parts += ["## Differences to the best baseline, novel views", about, table]
+    return "\n\n".join([*parts, *evaluation.notes]) + "\n"
+
+
+def to_document(evaluation: Evaluation, summary: Summary) -> dict[str, Any]:
+    """Return everything that was measured as plain values."""
+    return {
+        "dataset": evaluation.dataset,
+        "split": evaluation.split,
+        "specsia": __version__,
+        "methods": [
+            {
+                "label": method.label,
+                "repeat": method.repeat,
+                "folder": method.folder,
+                "trained": list(method.trained),
+                "adapted": method.adapted,
+                "seen": _seen(evaluation, method),
+            }
+            for method in evaluation.methods
+        ],
+        "measures": [
+            {"key": key, "name": m.name, "better": m.better, "digits": m.decimals, "note": m.note}
+            for key, m in METRICS.items()
+            if any(key in score.values for score in evaluation.scores)
+        ],
+        "means": [
+            {"config": config, "method": method, "views": kind, "score": name, **value._asdict()}
+            for (config, method, kind, name), value in summary.values.items()
+        ],
+        "differences": [vars(found) | {"verdict": found.verdict} for found in differences(evaluation, summary)],
+        "views": [vars(score) | {"values": dict(score.values)} for score in evaluation.scores],
+        "notes": list(evaluation.notes),
+    }
+
+
+def _seen(evaluation: Evaluation, method: Method) -> list[str] | None:
+    """Characters that a method's models have seen; None if there is no record."""
+    seen = list(evaluation.seen.get(method.label, ()))
+    unknown = method.seen is not None and method.seen.training is None
+    return None if unknown and not seen else seen
+
+
+def _csv(head: Sequence[str], rows: Iterable[Sequence[object]]) -> bytes:
+    stream = io.StringIO()
+    writer = csv.writer(stream, lineterminator="\n")
+    writer.writerow(head)
+    writer.writerows(rows)
+    return stream.getvalue().encode()
+
+
+def write_evaluation(evaluation: Evaluation, out: Path) -> tuple[str, dict[str, Any]]:
+    """Write `tables.md`, `scores.csv`, `characters.csv` and `scores.json`.
+
+    Returns:
+        The text of the tables, and everything as plain values.
+    """
+    summary = summarise(evaluation)
+    text, document = to_markdown(evaluation, summary), to_document(evaluation, summary)
+    means = [
+        (*key, *("" if number is None else repr(number) for number in value)) for key, value in summary.values.items()
+    ]
+    each = [(*key, repr(value)) for key, value in by_character(evaluation).items()]
+    write_bytes(out / TABLES, text.encode())
+    write_bytes(out / MEANS, _csv(("config", "method", "views", "score", "mean", "deviation", "low", "high"), means))
+    write_bytes(out / CHARACTERS, _csv(("config", "method", "repeat", "views", "character", "score", "value"), each))
+    write_bytes(out / SCORES, json.dumps(document, indent=1, ensure_ascii=False).encode())
+    return text, document
