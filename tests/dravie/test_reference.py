@@ -71,6 +71,21 @@ def test_frontal_pixels_give_their_own_colours() -> None:
     assert (reference.look_up(behind, gt)[..., :4] == [255, 255, 255, 0]).all()
 
 
+def test_even_colours_of_z_replace_the_drawing_seen_through_the_body() -> None:
+    y, x = np.mgrid[:64, :64]
+    front = np.stack([4 * x, 4 * y, 20 + 0 * x, 255 + 0 * x], axis=2).astype(np.uint8)
+    behind = front.copy()
+    behind[..., 2] = 220
+    gt = np.full((64, 64, 4), [250, 230, 40, 255], np.uint8)
+    hair = np.full((64, 64, 4), [240, 170, 60, 255], np.uint8)
+    noisy = hair.copy()
+    noisy[..., :3] = np.random.default_rng(0).integers(100, 256, (64, 64, 3))
+    drawing = Drawing.of(front, gt, gt[..., 3])
+    assert_array_equal(drawing.look_up(behind, hair)[..., 4:7], hair[..., :3])
+    assert_array_equal(drawing.look_up(behind, noisy)[..., 4:7], gt[..., :3])
+    assert_array_equal(drawing.look_up(front, hair)[..., 4:7], gt[..., :3])
+
+
 def test_equal_places_are_one_of_their_mean_colour() -> None:
     pos = np.full((1, 2, 4), [9, 9, 9, 255], np.uint8)
     gt = np.array([[[0, 10, 20, 255], [100, 20, 21, 255]]], np.uint8)

@@ -37,7 +37,7 @@ from specsia_build.pipeline.progress import Progress
 T = TypeVar("T")
 R = TypeVar("R")
 
-VERSION = 3
+VERSION = 4
 """Of what the files hold; part of their fingerprint."""
 
 PIXEL_BYTES = 24
