@@ -314,7 +314,7 @@ def _compile(config: BuildConfig) -> None:
 
 STAGE = CharacterStage(
     name="draw",
-    version=16,
+    version=17,
     earlier=(motions.STAGE,),
     make=draw,
     settings=_settings,

@@ -113,7 +113,7 @@ def _compile(config: BuildConfig) -> None:
 
 STAGE = CharacterStage(
     name="move",
-    version=8,
+    version=9,
     earlier=(motions.STAGE, draw.STAGE, reconstruct.STAGE, project.STAGE, carry.STAGE),
     make=move,
     settings=_settings,
