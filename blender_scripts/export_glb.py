@@ -1,4 +1,4 @@
-"""Export what a render shows of an FBX or .blend file as GLB, with Blender's own importers and exporter.
+"""Export what a render of an FBX or .blend file shows as GLB, with Blender's own importers and exporter.
 
     blender -b -P export_glb.py -- JOB.json
     python export_glb.py JOB.json            (with the bpy package)
@@ -59,10 +59,9 @@ def export(job):
     warnings += load_images(outside, job["images"])
     if path.lower().endswith(".fbx"):
         for material in bpy.data.materials:
-            mend_fbx_material(material)
-    things, takes, late = find_takes()
-    warnings += late
-    put_at_rest(things, takes, make_meshes())
+            repair_fbx_material(material)
+    owners, takes = find_takes(warnings)
+    put_at_rest(owners, takes, make_meshes())
     out, render = Path(job["out"]), bpy.context.scene.render
     # The exporter multiplies by the base where it is to divide.
     render.fps, render.fps_base = max(1, round(render.fps / render.fps_base)), 1.0
@@ -143,11 +142,10 @@ def load_images(outside, found):
     return warnings
 
 
-def mend_fbx_material(material):
-    """Undo what the importer takes an FBX material for.
+def repair_fbx_material(material):
+    """Ignore an opacity of 0, use an image's own alpha, and show vertex colours where there is no other colour.
 
-    Exporters write an opacity of 0 beside opaque surfaces, and have no way to say that vertex colours are meant. An
-    image's own opacity counts.
+    Exporters write an opacity of 0 beside opaque surfaces, and cannot say that vertex colours are meant.
     """
     nodes = material.node_tree.nodes if material.node_tree else ()
     for shader in [node for node in nodes if node.type == "BSDF_PRINCIPLED"]:
@@ -155,15 +153,15 @@ def mend_fbx_material(material):
         if not alpha.is_linked and alpha.default_value <= 0.0:
             alpha.default_value = 1.0
         source = colour.links[0].from_node if colour.is_linked else None
-        if source is not None and source.type == "TEX_IMAGE" and not alpha.is_linked and alpha.default_value >= 1.0:
+        is_image = source is not None and source.type == "TEX_IMAGE"
+        if is_image and not alpha.is_linked and alpha.default_value >= 1.0:
             material.node_tree.links.new(source.outputs["Alpha"], alpha)
         plain = np.allclose(colour.default_value[:3], DEFAULT_GREY, atol=1e-3) or min(colour.default_value[:3]) > 0.999
         meshes = [mesh for mesh in bpy.data.meshes if material.name in mesh.materials and len(mesh.color_attributes)]
-        if (source is None and plain) or (source is not None and source.type == "TEX_IMAGE" and source.image is None):
-            for mesh in meshes[:1]:
-                node = material.node_tree.nodes.new("ShaderNodeVertexColor")
-                node.layer_name = mesh.color_attributes[mesh.color_attributes.render_color_index].name
-                material.node_tree.links.new(node.outputs["Color"], colour)
+        if meshes and ((source is None and plain) or (is_image and source.image is None)):
+            node = material.node_tree.nodes.new("ShaderNodeVertexColor")
+            node.layer_name = meshes[0].color_attributes[meshes[0].color_attributes.render_color_index].name
+            material.node_tree.links.new(node.outputs["Color"], colour)
 
 
 def show_what_renders():
@@ -185,8 +183,7 @@ def show_what_renders():
         if seen:
             warnings.append("would show no mesh in a render: what the viewport shows was read")
         rendered |= seen
-    strands = [o for o in rendered if o.type in ("CURVES", "GPENCIL", "GREASEPENCIL") or _has_strands(o)]
-    if strands:
+    if any(o.type in ("CURVES", "GPENCIL", "GREASEPENCIL") or _has_strands(o) for o in rendered):
         warnings.append("has strands of hair or Grease Pencil, which were left out: make them meshes")
     if bpy.data.libraries:
         warnings.append("links other .blend files; changes in them are not noticed")
@@ -209,37 +206,37 @@ def _has_strands(item):
     return any(s.type == "HAIR" and s.render_type == "PATH" for s in systems)
 
 
-def find_takes():
-    """What may move, takes as (what moves, name of the take, action), and warnings."""
-    things = [*bpy.context.scene.objects]
-    things += [o.data.shape_keys for o in things if getattr(o.data, "shape_keys", None) is not None]
-    takes, warnings = [], []
+def find_takes(warnings):
+    """Whatever may move, and takes as (what moves, name of the take, action)."""
+    owners = [*bpy.context.scene.objects]
+    owners += [o.data.shape_keys for o in owners if getattr(o.data, "shape_keys", None) is not None]
+    takes = []
     for action in bpy.data.actions:
         first, last = action.frame_range
         if not np.isfinite((first, last)).all() or last - first >= MOST_FRAMES:
             warnings.append(f"has an action '{action.name}' of more than {MOST_FRAMES} frames, which was left out")
             continue
         owner, _, take = action.name.partition("|")
-        named = [thing for thing in things if thing.name == owner] if take else []
-        # FBX files have an action a moved thing for each take, called THING|TAKE.
-        takes += [(thing, take if named else action.name, action) for thing in named or _owners(things, action)]
-    return things, takes, warnings
+        named = [item for item in owners if item.name == owner] if take else []
+        # FBX files have an action for each object and take, called OBJECT|TAKE.
+        takes += [(item, take if named else action.name, action) for item in named or _owners(owners, action)]
+    return owners, takes
 
 
-def put_at_rest(things, takes, replaced):
-    """Put armatures at rest, and each take on a track of its own, by which the exporter tells animations apart.
+def put_at_rest(owners, takes, replaced):
+    """Put armatures at rest, and each take on a track of its own, which the exporter makes an animation of.
 
-    What is no armature stands as it does in the scene's own frame. `replaced` are shape keys in the place of others.
+    All else stands as in the scene's own frame. `replaced` gives new shape keys by old ones.
     """
     bpy.context.scene.frame_set(bpy.context.scene.frame_current)
-    for thing in things:
-        if (data := thing.animation_data) is not None:
+    for owner in owners:
+        if (data := owner.animation_data) is not None:
             data.action = None
             for track in list(data.nla_tracks):
                 data.nla_tracks.remove(track)
     for owner, take, action in takes:
-        thing = replaced.get(owner, owner)
-        data = thing.animation_data or thing.animation_data_create()
+        item = replaced.get(owner, owner)
+        data = item.animation_data or item.animation_data_create()
         track = data.nla_tracks.new()
         track.name = take
         strip = track.strips.new(take, int(action.frame_range[0]), action)
@@ -250,19 +247,19 @@ def put_at_rest(things, takes, replaced):
         armature.pose_position = "POSE"
 
 
-def _owners(things, action):
-    """What an action moves: what has it, or else an armature all of whose bones it names."""
-    having = [thing for thing in things if thing.animation_data is not None and action in _actions_of(thing)]
-    if having:
-        return having
+def _owners(owners, action):
+    """What an action moves: its users, or else armatures that have all the bones it names."""
+
+    def actions(item):
+        data = item.animation_data
+        strips = [] if data is None else [strip for track in data.nla_tracks for strip in track.strips]
+        return [] if data is None else [data.action, *(strip.action for strip in strips)]
+
+    if users := [item for item in owners if action in actions(item)]:
+        return users
     bones = {c.data_path.split('"')[1] for c in getattr(action, "fcurves", ()) if c.data_path.startswith("pose.bones[")}
     armatures = [o for o in bpy.context.scene.objects if o.type == "ARMATURE"]
     return [o for o in armatures if bones and bones <= set(o.data.bones.keys())]
-
-
-def _actions_of(thing):
-    data = thing.animation_data
-    return [data.action, *(strip.action for track in data.nla_tracks for strip in track.strips)]
 
 
 def make_meshes():

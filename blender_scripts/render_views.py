@@ -13,7 +13,7 @@ A job is a JSON object:
     cameras     list of {position: [x, y, z], right: [...], up: [...]}, unit vectors of the image
     size        pixels on a side
     ortho_width width of the image in units
-    engine      cycles, eevee or workbench (colour only, for timing)
+    engine      cycles or eevee
     samples     per pixel
     light       null for unlit, or {lights: [[x, y, z, intensity], ...], ambient}
     position    whether positions are wanted
@@ -58,8 +58,6 @@ def render(job):
     _fill(item, [surface_nodes.colour_material(m, images, has, job["light"]) for m in job["materials"]])
     scene.render.use_freestyle = False
     _views(scene, job["cameras"], out, "color")
-    if job["engine"] == "workbench":
-        return {"blender": bpy.app.version_string}
     if any(m["alpha_mode"] != "opaque" for m in job["materials"]):
         _fill(item, [surface_nodes.mask_material(m, images, has) for m in job["materials"]])
         _views(scene, job["cameras"], out, "coverage", channel=3)
@@ -156,12 +154,8 @@ def _scene(job):
     scene.camera = item
     if job["engine"] == "cycles":
         _cycles(scene, job["samples"])
-    elif job["engine"] == "eevee":
-        _eevee(scene, job["samples"])
     else:
-        scene.display.shading.light = "FLAT"
-        scene.display.shading.color_type = "TEXTURE"
-        scene.display.render_aa = str(min((5, 8, 11, 16, 32), key=lambda n: abs(n - job["samples"])))
+        _eevee(scene, job["samples"])
     return scene
 
 
@@ -171,7 +165,7 @@ def _set_engine(render, name):
 
         addon_utils.enable("cycles")
     # Eevee's name was changed in 4.2 and changed back in 5.0.
-    names = {"cycles": ["CYCLES"], "workbench": ["BLENDER_WORKBENCH"], "eevee": ["BLENDER_EEVEE_NEXT", "BLENDER_EEVEE"]}
+    names = {"cycles": ["CYCLES"], "eevee": ["BLENDER_EEVEE_NEXT", "BLENDER_EEVEE"]}
     for identifier in names[name]:
         try:
             render.engine = identifier

@@ -100,12 +100,7 @@ def colour_material(spec, images, has, light):
         emitted = graph.vector("MULTIPLY", glow.outputs["Color"], emitted) if glow is not None else emitted
         colour = graph.vector("ADD", colour, emitted)
     colour = graph.vector("MINIMUM", colour, (1.0, 1.0, 1.0))
-    material = graph.finish(spec, colour, opacity)
-    # What the workbench engine shows.
-    material.diffuse_color = spec["base_color"]
-    if texture is not None:
-        material.node_tree.nodes.active = texture
-    return material
+    return graph.finish(spec, colour, opacity)
 
 
 def mask_material(spec, images, has):

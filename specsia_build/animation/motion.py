@@ -11,7 +11,6 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from specsia_build.animation.constraints import followed
 from specsia_build.animation.skeleton import Skeleton, composed
 
 Path = Literal["translation", "rotation", "scale", "weights"]
@@ -101,7 +100,7 @@ class Poses:
 
 
 def poses(skeleton: Skeleton, motion: Motion | None, times: NDArray[np.float64]) -> Poses:
-    """A skeleton as a motion has it at times (T,), what it does not move at rest but for what follows; None is rest."""
+    """A skeleton as a motion has it at times (T,), what it does not move at rest; None is rest."""
     times = np.asarray(times, np.float64)
     count = len(times)
     translations = np.repeat(skeleton.translations[None], count, axis=0)
@@ -117,9 +116,6 @@ def poses(skeleton: Skeleton, motion: Motion | None, times: NDArray[np.float64])
         else:
             moved |= set(nodes)
             of[tracks[0].path][:, nodes] = values.transpose(1, 0, 2)
-    if motion is not None and skeleton.constraints:
-        rotations = followed(skeleton, translations, rotations, scales)
-        moved |= {one.node for one in skeleton.constraints}
     local = composed(translations, rotations, scales)
     for node, matrix in skeleton.matrices.items():
         if node not in moved:

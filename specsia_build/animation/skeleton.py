@@ -5,34 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Literal
 
 import numpy as np
 import scipy
 from numpy.typing import NDArray
-
-Following = Literal["rotation", "roll", "aim"]
-"""Ways in which a node follows another."""
-
-
-@dataclass(frozen=True)
-class Constraint:
-    """How a node is turned by another, its source, since rest.
-
-    Attributes:
-        node: which is turned so, whatever else would turn it.
-        source: the other node.
-        kind: what it takes: the source's whole `rotation`, or of that the `roll` about its own axis; or it turns its
-            axis to where the source is.
-        axis: (3,) of the node, of length 1; nothing to `rotation`.
-        weight: how much of it, in 0-1.
-    """
-
-    node: int
-    source: int
-    kind: Following
-    axis: NDArray[np.float64]
-    weight: float
 
 
 @dataclass(frozen=True)
@@ -50,7 +26,6 @@ class Skeleton:
         morph_weights: (M,) float64 by node, those of its morph targets at rest.
         bound: (4, 4) float64 by node, where a skin binds it, to the skin's own coordinates; empty where none says.
         joints: nodes that skins hang vertices on, or may; a mesh is often called as one of them.
-        constraints: of nodes that follow others in every motion, each after those that it rests on.
     """
 
     names: tuple[str, ...]
@@ -62,7 +37,6 @@ class Skeleton:
     morph_weights: Mapping[int, NDArray[np.float64]] = field(default_factory=dict)
     bound: Mapping[int, NDArray[np.float64]] = field(default_factory=dict)
     joints: frozenset[int] = frozenset()
-    constraints: tuple[Constraint, ...] = ()
 
     def above(self, node: int) -> Iterator[int]:
         """A node, and those that it hangs on, one after the other."""

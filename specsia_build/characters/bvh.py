@@ -37,9 +37,6 @@ _LOOKED_AT = 100
 _LEAST_STEPS, _LEAP, _LEAPS = 3, np.pi, 2.5
 """Steps from frame to frame by which a leap is told; radians of all joints together, and other steps' most."""
 
-_NO_LENGTH = 1e-3
-"""Share of a joint's offset within which its positions are where its parent is."""
-
 _GROUND = 10.0
 """Percentile of the frames' lowest joints that is taken for the ground."""
 
@@ -74,8 +71,7 @@ class BvhFile:
 def read_bvh(path: Path, root: Path | None = None) -> BvhFile:
     """Read a BVH file.
 
-    Channels may be of any order and number, positions of any joint; a position replaces the joint's offset, or is
-    added to it where most joints would else lie on their parents.
+    Channels may be of any order and number, positions of any joint; a position replaces the joint's offset.
 
     Args:
         path: the file.
@@ -165,38 +161,21 @@ def _frames(name: str, data: bytes, count: int, width: int) -> NDArray[np.float6
     return np.asarray(values.reshape(-1, width))
 
 
-def _columns(joints: Sequence[_Joint]) -> Iterator[tuple[int, _Joint, list[tuple[int, int]], list[tuple[int, int]]]]:
-    """Each joint with its node, and axis and column in the frames of its rotations and of its positions."""
+def _tracks(joints: Sequence[_Joint], times: NDArray[np.float64], frames: NDArray[np.float64]) -> Iterator[Track]:
     column = 0
     for node, joint in enumerate(joints):
-        found = [(kind, axis, column + k) for k, (kind, axis) in enumerate(joint.channels)]
-        column += len(found)
-        turns, shifts = ([(axis, k) for kind, axis, k in found if kind == of] for of in ("rotation", "position"))
-        yield node, joint, turns, shifts
-
-
-def _from_offsets(joints: Sequence[_Joint], frames: NDArray[np.float64]) -> bool:
-    """Whether positions of joints are added to their offsets: else most bones would have no length."""
-    lying = []
-    for _, joint, _, shifts in _columns(joints):
-        if joint.parent >= 0 and len(shifts) == 3 and any(joint.offset):
-            lying.append(np.abs(frames[:, [k for _, k in shifts]]).max() <= _NO_LENGTH * np.abs(joint.offset).max())
-    return bool(2 * sum(lying) > len(lying))
-
-
-def _tracks(joints: Sequence[_Joint], times: NDArray[np.float64], frames: NDArray[np.float64]) -> Iterator[Track]:
-    from_offsets = _from_offsets(joints, frames)
-    for node, joint, turns, shifts in _columns(joints):
+        channels = [(kind, axis, column + k) for k, (kind, axis) in enumerate(joint.channels)]
+        column += len(channels)
+        turns, shifts = ([(axis, k) for kind, axis, k in channels if kind == of] for of in ("rotation", "position"))
         if turns:
-            angles = frames[:, [k for _, k in turns]]
-            # Channels turn one after the other, each in what the one before has turned.
+            # Each channel turns in what the one before has turned.
             order = "".join("XYZ"[axis] for axis, _ in turns)
+            angles = frames[:, [k for _, k in turns]]
             values = scipy.spatial.transform.Rotation.from_euler(order, angles, degrees=True).as_quat()
             yield Track(node, ROTATION, times, np.asarray(values, np.float64))
         if shifts:
             places = np.tile(np.array(joint.offset), (len(frames), 1))
-            axes, own = [axis for axis, _ in shifts], frames[:, [k for _, k in shifts]]
-            places[:, axes] = own + places[:, axes] if from_offsets and joint.parent >= 0 else own
+            places[:, [axis for axis, _ in shifts]] = frames[:, [k for _, k in shifts]]
             yield Track(node, TRANSLATION, times, places)
 
 

@@ -1,4 +1,4 @@
-"""The nodes of a glTF file as a skeleton, with its skins and constraints."""
+"""The nodes of a glTF file as a skeleton, with its skins."""
 
 from __future__ import annotations
 
@@ -11,8 +11,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from specsia_build.animation.constraints import in_order
-from specsia_build.animation.skeleton import Constraint, Following, Skeleton, decomposed
+from specsia_build.animation.skeleton import Skeleton, decomposed
 from specsia_build.characters.gltf import schema
 from specsia_build.characters.gltf.document import Document
 from specsia_build.errors import CharacterError
@@ -22,8 +21,6 @@ MOST_NODES = 50_000
 
 _MOST_SKINS = 64
 """Skins that are searched for bind poses."""
-
-_AXES = {"roll": ("X", "Y", "Z"), "aim": tuple(w + a for w in ("Positive", "Negative") for a in "XYZ")}
 
 
 @dataclass(frozen=True)
@@ -138,32 +135,14 @@ def read_skin(document: Document, index: int) -> tuple[NDArray[np.int64], NDArra
 
 
 def with_binds(skeleton: Skeleton, document: Document, number: NDArray[np.int32]) -> Skeleton:
-    """Add bind poses of the skins and constraints of VRMC_node_constraint to a skeleton.
-
-    Damaged skins are skipped here; reading their mesh reports them. Damaged constraints are left out with a warning.
-    """
+    """Add the joints and bind poses of the skins; damaged skins are skipped, as reading their mesh reports them."""
     skins = []
     for index in range(min(document.root.count("skins"), _MOST_SKINS)):
         with suppress(CharacterError):
             joints, inverse = read_skin(document, index)
             skins.append((number[joints], inverse))
     held = frozenset(node for nodes, _ in skins for node in nodes.tolist())
-    skeleton = replace(skeleton, bound=_bind_poses(skins), joints=held)
-    constraints = []
-    for index, node in enumerate(document.entries(schema.Node)):
-        stored = None if node.extensions is None else node.extensions.constraint
-        try:
-            if stored is not None:
-                kinds = msgspec.convert(stored, schema.NodeConstraint).constraint
-                constraints.append(_constraint(kinds, index, number))
-        except ValueError as error:
-            name = node.name or f"nodes[{index}]"
-            document.warn(f"{document.name}: the constraint of '{name}' is damaged ({error}); it was left out")
-    try:
-        return replace(skeleton, constraints=in_order(constraints, skeleton))
-    except ValueError as error:
-        document.warn(f"{document.name} has constraints that {error}; they were left out")
-        return skeleton
+    return replace(skeleton, bound=_bind_poses(skins), joints=held)
 
 
 def _bind_poses(skins: Sequence[tuple[NDArray[np.int32], NDArray[np.float64]]]) -> Mapping[int, NDArray[np.float64]]:
@@ -182,21 +161,3 @@ def _bind_poses(skins: Sequence[tuple[NDArray[np.int32], NDArray[np.float64]]]) 
         if not merged or (shared and all(np.allclose(skin[node], merged[node], 1e-3, 1e-3) for node in shared)):
             merged = {**skin, **merged}
     return merged
-
-
-def _constraint(stored: schema.ConstraintKinds, node: int, number: NDArray[np.int32]) -> Constraint:
-    """The constraint of a node; raises ValueError if it is damaged."""
-    kinds: tuple[tuple[Following, schema.ConstraintSource | None], ...] = (
-        ("roll", stored.roll),
-        ("aim", stored.aim),
-        ("rotation", stored.rotation),
-    )
-    for kind, source in kinds:
-        if source is None:
-            continue
-        axis = source.roll_axis if kind == "roll" else source.aim_axis if kind == "aim" else "X"
-        if source.source >= len(number) or source.source == node or axis not in _AXES.get(kind, ("X",)):
-            raise ValueError("it has no such source or axis")
-        along = np.eye(3)["XYZ".index(axis[-1])] * (-1.0 if axis.startswith("Negative") else 1.0)
-        return Constraint(int(number[node]), int(number[source.source]), kind, along, min(max(source.weight, 0.0), 1.0))
-    raise ValueError("it is neither roll, aim nor rotation")

@@ -27,7 +27,6 @@ class Extensions(Struct):
     vrm: Any = field(default=None, name="VRM")
     vrmc_vrm: Any = field(default=None, name="VRMC_vrm")
     vrmc_vrm_animation: Any = field(default=None, name="VRMC_vrm_animation")
-    constraint: Any = field(default=None, name="VRMC_node_constraint")
     visibility: Any = field(default=None, name="KHR_node_visibility")
     draco: Draco | None = field(default=None, name="KHR_draco_mesh_compression")
     meshopt: Meshopt | None = field(default=None, name="KHR_meshopt_compression")
@@ -314,22 +313,3 @@ class Humanoid(Struct):
     """Bones by name in VRM 1.0, a list of named bones in VRM 0.x."""
 
     human_bones: dict[str, HumanBone] | tuple[HumanBone, ...] | None = None
-
-
-class ConstraintSource(Struct):
-    source: Index
-    roll_axis: str = ""
-    aim_axis: str = ""
-    weight: Number = 1.0
-
-
-class ConstraintKinds(Struct):
-    roll: ConstraintSource | None = None
-    aim: ConstraintSource | None = None
-    rotation: ConstraintSource | None = None
-
-
-class NodeConstraint(Struct):
-    """VRMC_node_constraint."""
-
-    constraint: ConstraintKinds

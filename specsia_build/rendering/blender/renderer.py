@@ -45,7 +45,7 @@ class Settings:
     """How Blender renders.
 
     Attributes:
-        engine: ``cycles``, ``eevee`` or ``workbench``; the last gives colour only, for timing.
+        engine: ``cycles`` or ``eevee``.
         samples: per pixel.
     """
 

@@ -209,28 +209,3 @@ def down(by: float) -> list[list[float]]:
 def test_a_skin_without_binds_moves_vertices_as_the_specification_says(tmp_path: Path) -> None:
     mesh = read_gltf(post_of_two(None).write_glb(tmp_path / "a.glb")).mesh
     assert_allclose(np.unique(mesh.vertices[:, 1]), [1.0, 1.5, 4.0, 4.5, 5.0], atol=1e-6)
-
-
-def test_nodes_of_a_vrm_follow_others(tmp_path: Path) -> None:
-    """A second triangle turns by half of what the first does; constraints that are damaged are told."""
-    writer = GltfWriter()
-    source, follower = writer.mesh_node(), writer.mesh_node()
-    animate(writer, "turn", "rotation", times=[0.0], values=[[0.0, 0, 1, 0]])
-    told = []
-    for constraint in (
-        {"rotation": {"source": source, "weight": 0.5}},
-        {"rotation": {"source": 99}},
-        {"roll": {"source": source, "rollAxis": "W"}},
-        {},
-    ):
-        writer.data["nodes"][follower]["extensions"] = {"VRMC_node_constraint": {"constraint": constraint}}
-        moving = read(writer, tmp_path)
-        mesh = posed(moving.character.mesh, moving.rig, moving.motions[0], 0.0)
-        told.append((moving.warnings, mesh.vertices[3:]))
-    (none, halfway), *damaged = told
-    assert none == ()
-    up = np.linalg.inv(moving.rig.placement)
-    assert_allclose(np.c_[halfway, np.ones(3)] @ up.T[:, :3], [(-y, x, z) for x, y, z in TRIANGLE], atol=1e-6)
-    for warnings, vertices in damaged:
-        assert len(warnings) == 1
-        assert_allclose(np.c_[vertices, np.ones(3)] @ up.T[:, :3], TRIANGLE, atol=1e-6)
