@@ -17,7 +17,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from specsia_build import memory, png
 from specsia_build.errors import CharacterError
-from specsia_build.files.sources import open_source_file, other_content, read_whole
+from specsia_build.files.sources import open_source_file, read_whole
 from specsia_build.rendering.mesh import Texture, Wrap
 
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tga", ".webp")
@@ -72,7 +72,7 @@ _DECODER_ERRORS = (
 
 
 def texels_at(pixels: NDArray[Any], uv: NDArray[np.floating]) -> NDArray[Any]:
-    """Of the pixels (H, W, …) of an image those at texture coordinates (…, 2), beyond 0-1 of its repetitions."""
+    """Pixels of an image (H, W, …) at texture coordinates (…, 2), repeated beyond 0-1."""
     height, width = pixels.shape[:2]
     u, v = np.moveaxis(np.nan_to_num(uv) % 1.0, -1, 0)
     rows, columns = (v * height).astype(int).clip(0, height - 1), (u * width).astype(int).clip(0, width - 1)
@@ -88,10 +88,9 @@ def load_texture(
 
     Args:
         source: the file, or its bytes.
-        name: what to call it in an error.
+        name: for errors.
         root: folder that the file may not lie outside of, links followed; None is its own.
-        upright: follow an orientation tag, as those who look at a drawing do; UV coordinates refer to the pixels as
-            they are stored.
+        upright: apply an orientation tag, as for a drawing; UV coordinates refer to the pixels as they are stored.
 
     Returns:
         (H, W, 4) uint8, sRGB-encoded, straight alpha (255 where the image has none), row 0 at the top.
@@ -125,7 +124,9 @@ def load_texture(
     except Image.DecompressionBombError as error:
         raise CharacterError(f"{name} has more pixels than the largest texture read, 16384x16384") from error
     except UnidentifiedImageError as error:
-        raise CharacterError(f"{name} {_other_kind(data)}") from error
+        raise CharacterError(
+            f"{name} is no image that can be read, or its beginning is damaged: save it as PNG"
+        ) from error
     except _DECODER_ERRORS as error:
         if "out of memory" in str(error):
             raise MemoryError from error
@@ -133,7 +134,7 @@ def load_texture(
 
 
 def _ktx2(data: bytes, name: str) -> NDArray[np.uint8]:
-    """The largest level of a KTX2 image of Basis Universal (KHR_texture_basisu) that is small enough to be kept."""
+    """Decode the largest level of a KTX2 image of Basis Universal (KHR_texture_basisu) that may be kept."""
     import opengl_basisu
 
     try:
@@ -182,16 +183,6 @@ def _resized(pixels: NDArray[np.uint8], width: int, height: int) -> NDArray[np.u
     return np.asarray(image.resize((width, height), Image.Resampling.BILINEAR))
 
 
-def _other_kind(data: bytes) -> str:
-    """What bytes are that are no image that is read, in words that follow a name."""
-    said = other_content(data)
-    if said is None:
-        return "is not an image of a known kind, or its beginning is damaged: save it as PNG"
-    # How to name a mesh file is of no use to who wants an image.
-    what, _, how = said.partition(": ")
-    return f"{what} and no image" if how.startswith("let its name") else said
-
-
 def _content(path: Path, name: str, root: Path) -> bytes:
     try:
         with open_source_file(path, root, MOST_IMAGE_BYTES) as stream:
@@ -214,7 +205,7 @@ def as_texture(
 
 @contextmanager
 def _pixels_allowed(most: int) -> Iterator[None]:
-    """Pillow's own guard, which errs at twice its limit, set to so many pixels."""
+    """Set Pillow's own limit of pixels, which raises at twice its value."""
     usual = Image.MAX_IMAGE_PIXELS
     Image.MAX_IMAGE_PIXELS = most
     try:
@@ -224,7 +215,7 @@ def _pixels_allowed(most: int) -> Iterator[None]:
 
 
 def _halved(image: Image.Image) -> NDArray[np.uint8]:
-    """2x2 texels of an opened image averaged, their colours by opacity; in strips, as it is large."""
+    """Average 2x2 texels of an opened image, colours weighted by opacity, strip by strip."""
     width, height = image.width, image.height
     rows = -(-height // 2)
     out = np.empty((rows, -(-width // 2), 4), np.uint8)
@@ -238,9 +229,9 @@ def _halved(image: Image.Image) -> NDArray[np.uint8]:
 
 
 def _plain_png(image: Image.Image, data: bytes) -> NDArray[np.uint8] | None:
-    """Pixels of an opened PNG in a fifth of Pillow's time, (H, W, 4) uint8; None where Pillow is to read or judge it.
+    """Decode an opened PNG in a fifth of Pillow's time, (H, W, 4) uint8; None where Pillow has to read it.
 
-    Pillow knows palettes, other depths and colours that are transparent, and forgives what is wrong outside of pixels.
+    Pillow reads palettes, other depths and transparent colours, and tolerates damaged metadata.
     """
     if (
         image.format != "PNG"
@@ -267,7 +258,7 @@ def _plain_png(image: Image.Image, data: bytes) -> NDArray[np.uint8] | None:
 
 
 def _whole(image: Image.Image) -> NDArray[np.uint8]:
-    """Pixels of an opened image, turned to RGBA in strips where it is large."""
+    """Pixels of an opened image as RGBA, converted in strips where it is large."""
     if image.height <= 4 * _STRIP:
         return _rgba(image)
     out = np.empty((image.height, image.width, 4), np.uint8)

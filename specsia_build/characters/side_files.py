@@ -1,10 +1,10 @@
-"""Files that a mesh file names: looked up in its folder and in folders of images beside it, inside the source alone."""
+"""Find files that a mesh file names: in its folder and in folders of images beside it, inside the source alone."""
 
 from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from itertools import takewhile
 from pathlib import Path, PurePosixPath
 
@@ -17,13 +17,13 @@ _IMAGE = re.compile(rf"{IMAGE_ENDING}$", re.IGNORECASE)
 
 
 class SideFiles:
-    """Finds what a mesh file names, and remembers every place that was tried.
+    """Finds files that a mesh file names, and records every place that was tried.
 
-    A name is only ever a hint: an absolute path, a drive or a way out of the root comes from the author's machine, and
-    only its last part counts. Links may lead elsewhere in the root, as those of the Hub's cache do, but not out of it.
+    A name is only a hint: of an absolute path, a drive or a way out of the root, which belong to the author's machine,
+    the last part counts. Links may lead elsewhere in the root, as those of the Hub's cache do, but not out of it.
 
     Args:
-        mesh_file: beside which, below whose folder, and in folders of images above which files are looked up.
+        mesh_file: the file; others are searched beside it, below its folder, and in folders of images above.
         root: folder that none of them may lie outside of, links followed; None is the mesh file's own.
     """
 
@@ -33,29 +33,29 @@ class SideFiles:
         self.name = mesh_file.name
         self.root = root or self.folder
         self._tried: dict[Path, None] = {mesh_file: None}
-        self._said: dict[str, None] = {}
+        self._warnings: dict[str, None] = {}
 
     @property
     def tried(self) -> tuple[Path, ...]:
-        """The mesh file, then every file found or looked for in vain, and searches for some, in order, no repeats."""
+        """The mesh file, then every file found or searched in vain, and every search, without repeats."""
         return tuple(self._tried)
 
     @property
     def nowhere(self) -> str:
-        """What to say of a name that `find` finds nothing for, as the end of a sentence."""
+        """End of a sentence about a name that `find` finds nothing for."""
         above = "" if self.folder == self.root else ", nor in the folders above and those of images in them"
         return f"is not in the folder of {self.name} or below it{above}"
 
     def warnings(self) -> list[str]:
-        """A sentence for each file that was there but not read, or that another might have been meant for."""
-        return list(self._said)
+        """A sentence for each file that was not read, or that is ambiguous."""
+        return list(self._warnings)
 
     def note(self, path: Path) -> None:
-        """Count a file that somebody else looked up among those that were tried."""
+        """Record a file that was looked up elsewhere."""
         self._tried[path] = None
 
     def read(self, path: Path, most: int = MOST_SOURCE_BYTES) -> bytes:
-        """The content of a file that was found.
+        """Read a file that was found.
 
         Raises:
             CharacterError: if it cannot be read, or has more than `most` bytes.
@@ -63,50 +63,44 @@ class SideFiles:
         return read_source(path, self.root, most)
 
     def find(self, name: str) -> Path | None:
-        """The file of that name: where it says, beside the mesh file, or, in any letter case, below it, or above it.
+        """Find a file: where the name says, beside the mesh file, or, in any letter case, below or above it.
 
-        Of several below, that in the folders that are named too, then the nearest, is the one. Above it, as packs have
-        it (``FBX/hero.fbx``, ``Textures/skin.png``), looked through are the folders up to the root, and below each
-        those that hold images, the nearest first; of several that differ none is. For an image that is not there, one
-        of that name in another format stands in.
+        Of several below, the one whose folders match the name best counts, then the nearest. Above, as in packs with
+        ``FBX/hero.fbx`` and ``Textures/skin.png``, the folders up to the root are searched, and below each those that
+        hold images, nearest first; of several that differ none counts. An image of that name in another format replaces
+        one that is missing.
         """
         parts = PurePosixPath(re.sub(r"^[A-Za-z]:", "/", name.strip().strip('"').replace("\\", "/"))).parts
         if not parts or parts[-1] in ("/", "..") or "\0" in name:
             return None
-        stated = self.stated(parts)
-        if stated is not None and self._there(stated):
-            return stated
-        if self._there(self.folder / parts[-1]):
-            return self.folder / parts[-1]
-        best = self._best(parts)
-        found = best if best is not None and self._there(best) else self._other_format(parts)
-        if found is None and not is_whole(self.folder):
+        for path in (self.stated(parts), self.folder / parts[-1]):
+            if path is not None and self._exists(path):
+                return path
+        path = self._search(parts)
+        if path is None or not self._exists(path):
+            path = self._other_format(parts)
+        if path is None and not is_whole(self.folder):
             few = f"only {MOST_WALKED:,} of the files below the folder of {self.name} were looked at"
-            self._said[f"{few}, and none is '{brief(parts[-1], 80)}': put the character into a smaller one"] = None
-        return found
+            self._warn(f"{few}, and none is '{brief(parts[-1], 80)}': put the character into a smaller one")
+        return path
 
     def place(self, name: str) -> Path | None:
-        """Where a relative path leads, each part in any letter case; None if that is outside of the root.
-
-        Of several files that letter case alone tells apart the first is the one.
-        """
+        """Where a relative path leads, each part in any letter case; None if that is outside of the root."""
         path = self.stated(PurePosixPath(name.replace("\\", "/")).parts)
         if path is None or "\0" in name or re.match(r"[A-Za-z][A-Za-z0-9+.-]*:", name):
             return None
-        if not self._there(path):
+        if not self._exists(path):
             top = self.root if path.is_relative_to(self.root) else self.folder
-            found = top
+            actual = top
             for part in path.relative_to(top).parts:
-                found /= next(iter(listing(found).alike(part)), part)
-            if found != path and self._there(found):
-                self._said[
-                    f"'{brief(name, 80)}' is not there: {found.name} was taken, as letter case is all that differs"
-                ] = None
-                return found
+                actual /= next(iter(listing(actual).alike(part)), part)
+            if actual != path and self._exists(actual):
+                self._warn(f"'{brief(name, 80)}' is not there: {actual.name}, which differs in letter case, was used")
+                return actual
         return path
 
     def stated(self, parts: Sequence[str]) -> Path | None:
-        """Where a name with some folders before it says that its file is; None where that is outside of the root."""
+        """The path that a name states, by its parts; None where that is outside of the root."""
         if not parts or parts[0].startswith("/"):
             return None
         path = self.folder.joinpath(*parts)
@@ -116,61 +110,61 @@ class SideFiles:
         inside = path.is_relative_to(self.root) and ".." not in path.relative_to(self.root).parts
         return path if inside else None
 
-    def _other_format(self, parts: Sequence[str]) -> Path | None:
-        stem = _IMAGE.sub("", parts[-1])
-        for suffix in IMAGE_SUFFIXES if 0 < len(stem) < len(parts[-1]) else ():
-            best = self._best((*parts[:-1], stem + suffix))
-            if best is not None and self._there(best):
-                self._said[f"'{brief(parts[-1], 80)}' is not there: {best.name} was taken in its stead"] = None
-                return best
-        return None
-
     def find_own(self, suffixes: tuple[str, ...]) -> Path | None:
-        """The file beside the mesh file with the same stem and the first of `suffixes` (lower case) that is there."""
-        for suffix in suffixes:
-            if self._there(self.folder / f"{self.stem}{suffix}"):
-                return self.folder / f"{self.stem}{suffix}"
+        """The file beside the mesh file with its stem and the first of `suffixes` (lower case) that exists."""
         near = listing(self.folder)
-        for suffix in suffixes:
-            for name in near.alike(f"{self.stem}{suffix}")[:1]:
-                if self._there(self.folder / name):
-                    return self.folder / name
+        exact = [f"{self.stem}{suffix}" for suffix in suffixes]
+        for name in (*exact, *(alike for own in exact for alike in near.alike(own)[:1])):
+            if self._exists(self.folder / name):
+                return self.folder / name
         return None
 
-    def _there(self, path: Path) -> bool:
+    def _warn(self, sentence: str) -> None:
+        self._warnings[sentence] = None
+
+    def _exists(self, path: Path) -> bool:
         self._tried[path] = None
         try:
             source_place(path, self.root)
         except OSError:
             return False
         except CharacterError as error:
-            self._said[str(error)] = None
+            self._warn(str(error))
             return False
         return True
 
-    def _best(self, parts: Sequence[str]) -> Path | None:
-        """The file that a name with some folders before it means, below the mesh file or else above; or None."""
-        # What is found, and that nothing is, decides as files do.
-        self._tried[self.folder / ANYWHERE / parts[-1]] = None
-        found = below(self.folder, parts[-1])
-        if found:
-            return self._chosen(self.folder, found, parts, "the first was taken")[0]
-        for top in self._above():
-            self._tried[top / BESIDE / parts[-1]] = None
-            if found := beside(top, parts[-1]):
-                best, sole = self._chosen(top, found, parts, "none was taken")
-                return best if sole else None
+    def _other_format(self, parts: Sequence[str]) -> Path | None:
+        """An image of the same name in another format."""
+        stem = _IMAGE.sub("", parts[-1])
+        for suffix in IMAGE_SUFFIXES if 0 < len(stem) < len(parts[-1]) else ():
+            path = self._search((*parts[:-1], stem + suffix))
+            if path is not None and self._exists(path):
+                self._warn(f"'{brief(parts[-1], 80)}' is not there: {path.name} was used instead")
+                return path
         return None
 
-    def _above(self) -> Iterator[Path]:
-        """The folders above the mesh file's, nearest first, the root last."""
-        if self.folder != self.root and self.folder.is_relative_to(self.root):
-            yield from (top for top in self.folder.parents if top.is_relative_to(self.root))
+    def _search(self, parts: Sequence[str]) -> Path | None:
+        """Find a file by name and preceding folders, below the mesh file's folder or else above it."""
+        # Searches count as inputs, so that a file that turns up later is noticed.
+        self._tried[self.folder / ANYWHERE / parts[-1]] = None
+        if paths := below(self.folder, parts[-1]):
+            return self._nearest(self.folder, paths, parts)
+        is_inside = self.folder != self.root and self.folder.is_relative_to(self.root)
+        for top in self.folder.parents if is_inside else ():
+            if top.is_relative_to(self.root):
+                self._tried[top / BESIDE / parts[-1]] = None
+                if paths := beside(top, parts[-1]):
+                    return self._nearest(top, paths, parts, sole=True)
+        return None
 
-    def _chosen(self, top: Path, found: Sequence[Path], parts: Sequence[str], taken: str) -> tuple[Path, bool]:
-        """The one of some files below a folder that a name means, and whether none that differs is as near to it.
+    def _nearest(self, top: Path, paths: Sequence[Path], parts: Sequence[str], *, sole: bool = False) -> Path | None:
+        """The path below `top` that matches a name best; warns where others that differ match as well.
 
-        Where one is, that is said, with what was `taken`.
+        Args:
+            top: folder that all lie below.
+            paths: to choose from.
+            parts: of the name.
+            sole: give None where others match as well.
         """
 
         def rank(path: Path) -> tuple[int, int]:
@@ -178,10 +172,11 @@ class SideFiles:
             same = takewhile(bool, (folded(a) == folded(b) for a, b in zip(own[::-1], parts[::-1], strict=False)))
             return -sum(same), len(own)
 
-        best = min(found, key=rank)
-        alike = [path for path in found if rank(path) == rank(best)]
+        best = min(paths, key=rank)
+        alike = [path for path in paths if rank(path) == rank(best)]
         if len({source_digest(path, self.root) for path in alike}) == 1:
-            return best, True
+            return best
         places = some([path.relative_to(top).as_posix() for path in alike])
-        self._said[f"'{brief(parts[-1], 80)}' may be any of {places}: {taken}; leave one alone"] = None
-        return best, False
+        taken = "none" if sole else "the first"
+        self._warn(f"'{brief(parts[-1], 80)}' may be any of {places}: {taken} was used; leave one alone")
+        return None if sole else best

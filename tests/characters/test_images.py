@@ -58,13 +58,10 @@ def test_an_orientation_tag_is_followed_where_that_is_asked_for(
     assert load_texture(encoded(corners_image(), "JPEG", exif=exif), "t", upright=upright).shape == shape
 
 
-def test_what_is_no_image_is_named() -> None:
-    with pytest.raises(CharacterError, match=r"notes\.png is not an image of a known kind"):
-        load_texture(b"hello there", "notes.png")
-    with pytest.raises(CharacterError, match=r"^hero\.glb is a GLB file and no image$"):
-        load_texture(b"glTF\2\0\0\0", "hero.glb")
-    with pytest.raises(CharacterError, match=r"^skin\.png is a ZIP archive: unpack it$"):
-        load_texture(b"PK\3\4", "skin.png")
+@pytest.mark.parametrize("content", [b"hello there", b"glTF\2\0\0\0", b"PK\3\4", b""])
+def test_other_files_are_refused(content: bytes) -> None:
+    with pytest.raises(CharacterError, match=r"^notes\.png "):
+        load_texture(content, "notes.png")
 
 
 @pytest.mark.parametrize("side", [17000, 60000])
@@ -74,7 +71,7 @@ def test_a_decompression_bomb_is_refused_before_decoding(side: int) -> None:
 
     header = struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0)
     data = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(b"")) + chunk(b"IEND", b"")
-    with pytest.raises(CharacterError, match=r"pixels.*16384x16384"):
+    with pytest.raises(CharacterError, match=r"^bomb\.png "):
         load_texture(data, "bomb.png")
 
 

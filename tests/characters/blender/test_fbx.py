@@ -90,7 +90,7 @@ def test_materials_of_an_fbx_file(tmp_path: Path, write: Write) -> None:
         "gone": (1.0, "opaque", False),
         "painted": (1.0, "opaque", False),
     }
-    assert raw.warnings == ("texture 'gone.png' of hero.fbx is not there; it was left out",)
+    assert len(raw.warnings) == 1 and "gone.png" in raw.warnings[0]
     assert tmp_path / "textures/hair.png" in raw.files
     (painted,) = (k for k, m in enumerate(raw.mesh.materials) if m.name == "painted")
     assert raw.mesh.colors is not None
@@ -113,7 +113,7 @@ def test_takes_are_motions_by_their_names(tmp_path: Path, write: Write) -> None:
 
 def test_a_file_of_motions_alone_is_no_character_but_moves_others(tmp_path: Path, write: Write) -> None:
     path = write(tmp_path / "slide.fbx", TAKES, "bare")
-    with pytest.raises(CharacterError, match="--motion"):
+    with pytest.raises(CharacterError, match="has no triangles"):
         read_with_blender(path)
     assert len(read_motions(path).motions) == 2
 
