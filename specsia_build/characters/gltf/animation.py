@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from typing import Any, cast, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from specsia_build import memory
-from specsia_build.animation.motion import WEIGHTS, Interpolation, Motion, Path, Track
+from specsia_build.animation.motion import Interpolation, Motion, Path, Track
 from specsia_build.characters.actions import chosen, outside, unknown_action
 from specsia_build.characters.gltf import schema
 from specsia_build.characters.gltf.document import Document
@@ -26,7 +25,7 @@ _KEY_COST = 32
 """Bytes of memory for a number of a key while it is read."""
 
 
-def read_motions(document: Document, number: NDArray[np.int32], broken: Collection[tuple[int, int]] = ()) -> Motions:
+def read_motions(document: Document, number: NDArray[np.int32]) -> Motions:
     """Read all animations of a file, and the humanoid bones that it names.
 
     Warnings go to the document.
@@ -34,7 +33,6 @@ def read_motions(document: Document, number: NDArray[np.int32], broken: Collecti
     Args:
         document: the file.
         number: (N,) each node's index in the skeleton.
-        broken: (index in the skeleton, morph target) of targets that cannot be drawn.
     """
     motions, spoilt = [], []
     for index in range(document.root.count("animations")):
@@ -43,8 +41,6 @@ def read_motions(document: Document, number: NDArray[np.int32], broken: Collecti
             tracks = _tracks(document, number, index)
             if not tracks:
                 raise CharacterError(f"{document.name}: animations[{index}] moves no node")
-            if any(track.path == WEIGHTS and _shows(track, broken) for track in tracks):
-                raise document.error(schema.Animation, index, "shows a morph target that is not of finite numbers")
         except (CharacterError, CostError) as error:
             spoilt.append((name, str(error)))
             continue
@@ -79,16 +75,10 @@ def read_pose(document: Document, number: NDArray[np.int32], pose: str) -> tuple
     return Motion(pose, tuple(tracks), time, time), time
 
 
-def _shows(track: Track, targets: Collection[tuple[int, int]]) -> bool:
-    """Whether a track of morph weights shows any of some targets."""
-    numbers = [number for node, number in targets if node == track.node and number < track.values.shape[-1]]
-    return bool(track.values[..., numbers].any())
-
-
 def _name(document: Document, index: int) -> str:
-    """An animation's name, even where the rest of it is damaged."""
+    """An animation's name; empty where it cannot be decoded."""
     try:
-        return document.entry(schema.AnimationName, index).name or ""
+        return document.entry(schema.Animation, index).name or ""
     except CharacterError:
         return ""
 

@@ -230,12 +230,10 @@ class RigBuilder:
     Attributes:
         document: the file.
         number: (N,) each node's index in the skeleton.
-        broken: (index in the skeleton, morph target) of targets that are not finite, which are left out.
     """
 
     document: Document
     number: NDArray[np.int32]
-    broken: set[tuple[int, int]] = field(default_factory=set)
     _points: list[NDArray[np.float32]] = field(default_factory=list)
     _slots: list[NDArray[np.int32]] = field(default_factory=list)
     _weights: list[NDArray[np.float32]] = field(default_factory=list)
@@ -264,11 +262,11 @@ class RigBuilder:
         self._weights.append(weights)
         for target, offsets in source.morphs("POSITION", (3,)):
             rows = np.flatnonzero(offsets.any(axis=1))
-            moved = (rows + self._vertex_count).astype(np.int32)
             if not np.isfinite(offsets).all():
-                self.broken.add((instance.place, target))
+                self.document.warn(f"{source.label} has a morph target of numbers that are not finite; it was left out")
             elif len(rows):
                 memory.take(16 * len(rows))
+                moved = (rows + self._vertex_count).astype(np.int32)
                 self._morphs.append(Morph(instance.place, target, moved, offsets[rows]))
         self._vertex_count += len(points)
 

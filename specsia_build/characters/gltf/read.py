@@ -96,7 +96,7 @@ def read_document(document: Document, *, texture: Path | None, drop: Sequence[st
 def _moving(document: Document, scene: Scene, rigs: RigBuilder) -> RawMoving:
     # A still picture is not warned about motions.
     document = replace(document, warnings={})
-    motions = read_motions(document, scene.number, rigs.broken)
+    motions = read_motions(document, scene.number)
     rig = rigs.rig(with_binds(scene.skeleton, document, scene.number))
     return RawMoving(rig, **vars(replace(motions, warnings=tuple(document.warnings))))
 

@@ -157,13 +157,6 @@ class Animation(Entry):
     samplers: tuple[AnimationSampler, ...] | None = None
 
 
-class AnimationName(Entry):
-    """An animation of which only the name is decoded."""
-
-    key = "animations"
-    name: Any = None
-
-
 class TextureTransform(Struct):
     tex_coord: Index | None = None
     offset: Two | None = None
