@@ -123,13 +123,6 @@ def test_old_folders_are_removed_and_others_left_alone(tmp_path: Path) -> None:
     assert prune(tmp_path / "none") == []
 
 
-def test_only_the_last_used_stay(tmp_path: Path) -> None:
-    folders = [kept(tmp_path, f"{i:02x}", i) for i in range(5)]
-    use(folders[4])
-    folders[4].touch()
-    assert set(prune(tmp_path, 2)) == {folders[1], folders[2], folders[3]}
-
-
 def test_a_folder_that_another_process_uses_stays(tmp_path: Path) -> None:
     folder = kept(tmp_path, "0a")
     code = "import sys; from pathlib import Path; from specsia_build.folders import use; use(Path(sys.argv[1])); "

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from specsia_build.dataset import exchange
 from specsia_build.errors import UsageError
 from specsia_build.ownership import is_vacant, listed_below, refuse_foreign_file, refuse_foreign_folder, remove_empty
 
@@ -53,10 +52,3 @@ def test_what_lies_below_is_listed_and_links_are_not_followed(tmp_path: Path) ->
     assert listed_below(tmp_path / "none") == []
     remove_empty(tmp_path / "top")
     assert listed_below(tmp_path / "top") == ["c/file", "link"]
-
-
-def test_a_dataset_that_is_not_there_holds_nothing(tmp_path: Path) -> None:
-    assert exchange.listed_names(tmp_path / "none") == set()
-    assert exchange.foreign_names(tmp_path / "none") == []
-    assert exchange.remove(tmp_path / "none") == []
-    assert not (tmp_path / "none").exists()

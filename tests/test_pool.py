@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -115,13 +114,6 @@ def test_once_it_is_enough_what_is_under_way_is_finished_and_no_more_begun() -> 
         done.append(index)
     assert 3 <= len(done) <= 3 + 4
     assert sorted(done) == list(range(len(done)))
-
-
-def test_a_temporary_folder_of_a_long_name_is_no_hindrance(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    folder = tmp_path / ("long" * 30)
-    folder.mkdir()
-    monkeypatch.setattr(tempfile, "tempdir", str(folder))
-    assert dict(Pool(1, 300).run(str, [7, 8])) == {0: "7", 1: "8"}
 
 
 @contextmanager

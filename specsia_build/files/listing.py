@@ -1,4 +1,4 @@
-"""What a folder lists: read once while it does not change, or each of its characters would cost a list of all."""
+"""Folder listings and trees, cached while folders do not change: thousands of characters may share one."""
 
 from __future__ import annotations
 
@@ -14,58 +14,51 @@ from functools import cached_property, lru_cache
 from pathlib import Path
 
 _SETTLED = 2 * 10**9
-"""Nanoseconds after which a folder's time tells each further change of it: the coarsest times are FAT's, of 2 s."""
+"""Nanoseconds after which a folder's modification time shows each further change: FAT's resolution is 2 s."""
 
 
 ANYWHERE = "**"
-"""As the folder of a path: its name is looked for below the folder of that one, in any spelling; see `searched`."""
+"""As the last folder of a path: search its name below the folder above, see `searched`."""
 
 BESIDE = "*"
-"""As the folder of a path: its name is looked for in the folder of that one and below those in it that hold images."""
+"""As the last folder of a path: search its name in the folder above and below image folders in it."""
 
 _IMAGE_FOLDERS = frozenset(
     {"texture", "textures", "tex", "maps", "images", "materials", "source", "skins", "colormap", "sourceimages"}
     | {"pbr", "png", "jpg", "jpeg", "tga", "贴图", "纹理", "テクスチャ"}
 )
-"""Words that folders of images are called by."""
+"""Words in names of image folders."""
 
-_TEXTURES = frozenset({"texture", "textures", "tex"})
-"""Those of them that say so whatever stands before them."""
-
-_SETS = frozenset({"set", "sets", "pack"})
-"""Words that may stand beside those."""
+_TEXTURES, _SETS = frozenset({"texture", "textures", "tex"}), frozenset({"set", "sets", "pack"})
+"""Last words that are enough, and words that may stand beside the others."""
 
 IMAGE_KINDS = re.compile(
     r"tex(tures?)?|diff(use)?|albedo|base|col(ou?r)?|basecolou?r|maps?|colormap|atlas|mat(erial)?|d|cm|\d+k?"
 )
-"""Words that say what kind of image a file is."""
+"""Words for kinds of images."""
 
 MOST_WALKED = 20_000
-"""Files of a folder's tree among which a name is looked for."""
+"""Files of a folder's tree that are searched."""
 
 _MOST_TREES = 64
 
-_AUTHORS_ENCODINGS = ("shift_jis", "gb18030", "big5", "euc_kr", "cp1251")
-"""Encodings in which programs write the names in their text files where they do not write UTF-8 or Western European."""
+_ENCODINGS = ("shift_jis", "gb18030", "big5", "euc_kr", "cp1251")
+"""Encodings of names in text files that are neither UTF-8 nor Western European."""
 
 
 @dataclass(frozen=True)
 class Listing:
-    """The names in a folder.
-
-    Attributes:
-        names: in order, of files and folders alike.
-    """
+    """The sorted names of files and folders in a folder."""
 
     names: tuple[str, ...]
 
     def alike(self, name: str) -> tuple[str, ...]:
-        """The names that are this one as `folded` has them, in order."""
+        """Names that are equal once `folded`, in order."""
         return tuple(self._alike.get(folded(name), ()))
 
     @cached_property
     def of_images(self) -> tuple[str, ...]:
-        """The names that folders of images have, in order."""
+        """Names of image folders, in order."""
         return tuple(filter(is_of_images, self.names))
 
     @cached_property
@@ -77,12 +70,12 @@ class Listing:
 
 
 def folded(name: str) -> str:
-    """A name whatever its letter case, and whether its accents are letters of their own."""
+    """Fold letter case and composition of a name."""
     return unicodedata.normalize("NFC", name).casefold()
 
 
 def listing(folder: Path) -> Listing:
-    """What is in a folder now; nothing where there is no folder, or none that one may look into."""
+    """List a folder; empty if it cannot be read."""
     try:
         changed = folder.stat().st_mtime_ns
         if time.time_ns() - changed < _SETTLED:
@@ -103,8 +96,7 @@ def _read(folder: Path) -> Listing:
 
 @dataclass(frozen=True)
 class _Tree:
-    """What lies below a folder: its folders with their times of change, its files by their spellings, and whether those
-    are all."""
+    """A folder's tree: folders with modification times, files by folded name, and whether those are all."""
 
     folders: Mapping[str, int]
     files: Mapping[str, Sequence[Path]]
@@ -115,13 +107,13 @@ _trees: dict[Path, _Tree] = {}
 
 
 def below(folder: Path, name: str) -> Sequence[Path]:
-    """The files of a name in a folder's tree, in any letter case, or else as other encodings misread it, those nearest
-    to the top first; of a large tree the first `MOST_WALKED` files are looked at."""
+    """Files of a name in a folder's tree, in any letter case or misread in other encodings, nearest to the top first; of
+    a large tree only the first `MOST_WALKED` files are searched."""
     return _tree(folder).files.get(folded(name), ())
 
 
 def is_whole(folder: Path) -> bool:
-    """Whether `below` looks at all files in a folder's tree."""
+    """Whether `below` searches all files in a folder's tree."""
     return _tree(folder).whole
 
 
@@ -130,7 +122,7 @@ def _tree(folder: Path) -> _Tree:
     if known is None or any(_changed(one) != when for one, when in known.folders.items()):
         known = _walked(folder)
     if time.time_ns() - max(known.folders.values(), default=0) >= _SETTLED:
-        # The one that was asked for longest ago makes room: what many characters share stays.
+        # The least recently used one makes room.
         if len(_trees) >= _MOST_TREES:
             del _trees[next(iter(_trees))]
         _trees[folder] = known
@@ -138,7 +130,7 @@ def _tree(folder: Path) -> _Tree:
 
 
 def beside(folder: Path, name: str) -> Sequence[Path]:
-    """The files of a name in a folder, in any letter case, and those that `below` finds in its folders of images."""
+    """Files of a name in a folder, in any letter case, and those that `below` finds in its image folders."""
     near = listing(folder)
     found = [folder / one for one in near.alike(name)]
     for one in near.of_images:
@@ -148,7 +140,7 @@ def beside(folder: Path, name: str) -> Sequence[Path]:
 
 
 def is_of_images(folder: str) -> bool:
-    """Whether a folder is called as those that hold images: "textures", "Color Maps", "Hero_Tex"."""
+    """Whether a name is one of image folders: "textures", "Color Maps", "Hero_Tex"."""
     spaced = re.sub(r"([a-z])([A-Z])", r"\1 \2", unicodedata.normalize("NFC", folder))
     words = [word.casefold() for word in re.split(r"[\W_]+", spaced) if word]
     if folder.casefold() in _IMAGE_FOLDERS or (words and words[-1] in _TEXTURES):
@@ -159,7 +151,7 @@ def is_of_images(folder: str) -> bool:
 
 
 def searched(path: str | Path) -> str | None:
-    """What a search finds, as seen from the folder that it looks into; None where it finds nothing or is no search.
+    """Paths that a search finds, relative to its folder; None if it finds nothing or `path` is no search.
 
     Args:
         path: a folder, `ANYWHERE` or `BESIDE`, and the name of a file.
@@ -182,7 +174,7 @@ def _walked(top: Path) -> _Tree:
     folders: dict[str, int] = {}
     found: list[Path] = []
     walked, whole = 0, True
-    # Before what is in it is listed: what comes then changes it once more.
+    # Times are read before the listing, so that later changes show.
     folders[str(top)] = _changed(str(top))
     for parent, subfolders, names in os.walk(top):
         if walked > MOST_WALKED:
@@ -202,10 +194,10 @@ def _walked(top: Path) -> _Tree:
 
 
 def _misread(name: str) -> list[str]:
-    """What becomes of a name that was written in another encoding and is read as Western European, folded."""
+    """Folded spellings of a name that was written in another encoding and is read as Western European."""
     spellings, name = [], unicodedata.normalize("NFC", name)
-    for encoding in () if name.isascii() else _AUTHORS_ENCODINGS:
+    for encoding in () if name.isascii() else _ENCODINGS:
         with contextlib.suppress(UnicodeError):
-            # Half of a character may be a backslash, up to which a name is taken for a folder.
+            # Half of a character may be a backslash, which separates folders.
             spellings.append(folded(name.encode(encoding).decode("cp1252", errors="replace")).rpartition("\\")[2])
     return spellings

@@ -70,11 +70,6 @@ def test_a_line_with_everything(folder: Path) -> None:
     )
 
 
-def test_the_least_line_and_null_values(folder: Path) -> None:
-    (entry,) = entries(folder, {"id": "a", "path": "a.glb", "license": None})
-    assert entry == Entry(id="a", format="gltf", path=folder / "a.glb", root=folder)
-
-
 def test_formats_by_suffix_and_folder(folder: Path) -> None:
     found = entries(folder, {"id": "b", "path": "b.VRM"}, {"id": "7", "path": "sub dir\\7"})
     assert [e.format for e in found] == ["vrm", "3dbicar"]

@@ -81,13 +81,6 @@ def test_nothing_tears_or_leaves_the_ground_that_it_stands_on(one: AnimatedChara
         assert lowest.max() < 0.01
 
 
-def test_heads_are_rigid(one: AnimatedCharacter) -> None:
-    rig, vertices = one.rig, one.character.mesh.vertices
-    top = vertices[:, 2] > vertices[:, 2].min() + 0.93 * height(one)
-    slots = rig.slots[top][np.arange(top.sum()), rig.weights[top].argmax(axis=1)]
-    assert {rig.skeleton.names[rig.nodes[slot]] for slot in slots} <= {"head", "leftEar", "rightEar"}
-
-
 def test_each_side_hangs_on_its_own_bones(one: AnimatedCharacter) -> None:
     rig, vertices = one.rig, one.character.mesh.vertices
     heaviest = rig.slots[np.arange(len(rig.slots)), rig.weights.argmax(axis=1)]
@@ -106,12 +99,6 @@ def test_a_wave_lifts_a_hand_above_its_shoulder(one: AnimatedCharacter) -> None:
     assert np.ptp(hand) > 0.1 * height(one)
     other = joints[:, one.humanoid["leftHand"], 2]
     assert np.ptp(other) < 0.5 * np.ptp(hand)
-
-
-def test_who_walks_goes_where_it_looks(one: AnimatedCharacter) -> None:
-    _, joints = over(one, "walk")
-    hips = joints[:, one.humanoid["hips"]]
-    assert hips[0, 1] - hips[-1, 1] > 0.02 * height(one)
 
 
 SPOILT: dict[str, Callable[[dict[str, Any]], Any]] = {

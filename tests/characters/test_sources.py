@@ -102,15 +102,6 @@ def test_a_3dbicar_folder(tmp_path: Path) -> None:
     assert {e.source for e in source.entries} == {"3DBiCar"}
 
 
-def test_3dbicar_folders_further_down(tmp_path: Path) -> None:
-    touch(tmp_path, "data/1/tpose/m.obj", "data/1/tpose/e.obj", "data/2/tpose/m.obj")
-    source = open_path(tmp_path)
-    assert (source.kind, ids(source)) == ("3dbicar", ["1", "2"])
-    touch(tmp_path, "more/2.glb")
-    mixed = open_path(tmp_path)
-    assert (mixed.kind, ids(mixed)) == ("folder", ["1", "data_2", "more_2"])
-
-
 def test_a_manifest(tmp_path: Path) -> None:
     touch(tmp_path, "a.glb")
     (tmp_path / "set.jsonl").write_text('{"id": "b", "path": "a.glb"}\n{"id": "2", "path": "a.glb"}\noops\n')
@@ -135,15 +126,6 @@ def test_what_is_no_source_says_what_to_give(tmp_path: Path, name: str, sentence
     touch(tmp_path, "empty/note.txt", "drawn/hero.PNG", f"run/{RUN_MARK}", "run/dataset/train.tar")
     with pytest.raises(UsageError, match=sentence):
         open_path(tmp_path / name)
-
-
-def test_samples(tmp_path: Path) -> None:
-    source = open_source("sample:12", tmp_path)
-    assert (source.name, source.kind) == ("sample:12", "sample")
-    assert ids(source) == [str(k) for k in range(12)]
-    assert {(e.license, e.source, e.format) for e in source.entries} == {
-        ("CC0-1.0", "specsia procedural samples", "3dbicar")
-    }
 
 
 def test_a_sample_is_made_where_it_is_read_and_no_other_is(tmp_path: Path) -> None:

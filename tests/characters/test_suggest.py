@@ -6,7 +6,6 @@ import json
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 from click.testing import CliRunner
 from PIL import Image
@@ -75,14 +74,6 @@ def test_what_a_manifest_states_is_kept(zoo: Path) -> None:
     assert {key: line[key] for key in stated} == stated | {"drop": ["Limbs", "Ground"]}
 
 
-def test_all_that_there_is_evidence_to_drop_is_dropped(tmp_path: Path) -> None:
-    """A ground is one finding, a second figure upon it another."""
-    other = {f"Other {name}": [solid + np.array([3, 0, 0]) for solid in solids] for name, solids in FIGURE.items()}
-    write_obj(tmp_path / "pair.obj", y_up(FIGURE | other | {"Ground": box((1.5, 0, -0.01), (8, 4, 0.02))}))
-    run("characters", tmp_path / "pair.obj", "--suggest", tmp_path / "all.jsonl")
-    assert sorted(lines_of(tmp_path / "all.jsonl")["pair"]["drop"]) == ["Ground", "Other Limbs", "Other Trunk"]
-
-
 def test_no_file_is_replaced_and_no_path_leads_out(zoo: Path, tmp_path: Path) -> None:
     (zoo / "mine.jsonl").write_text('{"id": "sound", "path": "sound.glb"}\n')
     for arguments, sentence in (
@@ -104,12 +95,6 @@ def test_parts_are_listed_with_their_sizes(zoo: Path) -> None:
     assert ground.split()[1:3] == ["12", "205.7"]
     assert "3 parts of staged" in said
     assert "aside" not in said
-
-
-def test_a_comment_may_be_anything(zoo: Path) -> None:
-    line = {"id": "a", "path": "sound.glb", "comment": {"by": ["hand", 1]}}
-    (zoo / "own.jsonl").write_text(json.dumps(line))
-    assert "0 with problems" in run("characters", zoo / "own.jsonl")
 
 
 def test_characters_of_one_shape_get_one_split(tmp_path: Path) -> None:

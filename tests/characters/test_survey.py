@@ -9,7 +9,6 @@ from PIL import Image
 from specsia_build.characters.character import Entry
 from specsia_build.characters.read import read_character
 from specsia_build.characters.survey import CharacterFacts, PartFacts, facts_of
-from specsia_build.pipeline.survey import surveyed
 
 
 def test_the_facts_of_a_character(tmp_path: Path) -> None:
@@ -35,9 +34,3 @@ def test_the_facts_of_a_character(tmp_path: Path) -> None:
         warnings=("texture gone.png is not in the folder of a.obj or below it",),
         shape=facts.shape,
     )
-
-
-def test_a_character_that_cannot_be_read_gives_its_problem(tmp_path: Path) -> None:
-    facts, _ = surveyed(Entry("hero", "obj", tmp_path / "a.obj"), pictured=False)
-    assert facts.problem == "a.obj cannot be read: No such file or directory"
-    assert facts.triangles == 0

@@ -20,12 +20,6 @@ def test_names_are_in_order_and_found_in_any_letter_case(tmp_path: Path) -> None
     assert found.alike("c.png") == ()
 
 
-def test_what_is_no_folder_lists_nothing(tmp_path: Path) -> None:
-    (tmp_path / "file").touch()
-    for path in (tmp_path / "none", tmp_path / "file", tmp_path / ("long" * 100)):
-        assert listing(path).names == ()
-
-
 @pytest.mark.parametrize("age", [0.0, 1.5])
 def test_a_folder_that_may_change_within_its_times_grain_is_read_again(tmp_path: Path, age: float) -> None:
     moment = time.time() - age

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import numpy as np
@@ -50,12 +49,6 @@ def test_an_obj_is_turned_as_its_shape_says(tmp_path: Path, up: str, front: str)
     fixes = {fix.key: fix.value for fix in character.fixes}
     assert fixes == {key: axis for key, axis, own in (("up", up, "+y"), ("front", front, "-y")) if axis != own}
     assert facts_of(character).front == "front"
-
-
-def test_a_stated_front_is_not_doubted_for_a_shape_alone(tmp_path: Path) -> None:
-    write_obj(tmp_path / "figure.obj", {"": boxes()}, into_file("+y", "+x"))
-    (tmp_path / "a.jsonl").write_text(json.dumps({"id": "a", "path": "figure.obj", "up": "+y", "front": "-y"}))
-    assert read(tmp_path / "a.jsonl").warnings == ()
 
 
 @pytest.mark.parametrize(

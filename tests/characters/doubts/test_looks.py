@@ -41,12 +41,6 @@ def test_an_image_of_its_name_is_offered(tmp_path: Path, name: str) -> None:
     assert [(fix.key, fix.value) for fix in found.fixes if fix.key == "texture"] == [("texture", name)]
 
 
-def test_several_colours_or_a_picture_are_not_doubted(tmp_path: Path) -> None:
-    pixels = np.random.default_rng(0).integers(0, 255, (64, 64, 3), np.uint8)
-    Image.fromarray(pixels).save(tmp_path / "skin.png")
-    assert not any("one plain" in warning for warning in facts(tmp_path, "map_Kd skin.png").warnings)
-
-
 def test_a_plain_picture_is_one_of_covered_pixels_alone() -> None:
     color, coverage = np.zeros((20, 20, 4), np.uint8), np.zeros((20, 20), np.uint8)
     assert plain_colour(color, coverage) is None

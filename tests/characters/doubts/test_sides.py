@@ -106,15 +106,3 @@ def test_a_cape_that_vanishes_from_behind_is_said(tmp_path: Path) -> None:
     assert "backs of single-sided faces would be" in warning
     assert "wound inwards" not in warning
     assert read(path, sides="both").warnings == ()
-
-
-def test_a_mirrored_part_keeps_its_front(tmp_path: Path) -> None:
-    path = written(tmp_path / "a.glb", ("skin", figure(), RED, False))
-    plain = seen(read(path))
-    writer = GltfWriter()
-    points = figure().vertices[:, [0, 2, 1]] * np.array([1, 1, -1], np.float32)
-    red = writer.add("materials", pbrMetallicRoughness={"baseColorFactor": list(RED)})
-    writer.mesh_node(writer.primitive(points, figure().faces.ravel().tolist(), red), scale=[-1, 1, 1])
-    mirrored = read(writer.write_glb(tmp_path / "b.glb"))
-    assert mirrored.warnings == ()
-    assert seen(mirrored)[0] == pytest.approx(plain[0], abs=0.005)
