@@ -107,8 +107,10 @@ _trees: dict[Path, _Tree] = {}
 
 
 def below(folder: Path, name: str) -> Sequence[Path]:
-    """Files of a name in a folder's tree, in any letter case or misread in other encodings, nearest to the top first; of
-    a large tree only the first `MOST_WALKED` files are searched."""
+    """Files of a name in a folder's tree, in any letter case or misread in other encodings, nearest to the top first.
+
+    Of a large tree only the first `MOST_WALKED` files are searched.
+    """
     return _tree(folder).files.get(folded(name), ())
 
 
