@@ -28,9 +28,7 @@ def write_card(folder: Path, configs: list[tuple[str, str]]) -> None:
     (folder / schema.SUMS_FILE).unlink(missing_ok=True)
 
 
-@pytest.mark.parametrize(
-    "name", ["../../x", "/tmp/x", "..", "c:x", "a\x1bb", "x" * 200, ""]
-)
+@pytest.mark.parametrize("name", ["../../x", "/tmp/x", "..", "c:x", "a\x1bb", "x" * 200, ""])
 def test_a_configuration_that_cannot_be_a_file_name_is_refused_wherever_it_lies(
     dataset: Path, upload: Callable[[Path], str], name: str
 ) -> None:
