@@ -13,6 +13,7 @@ from specsia_build.config import write_settings
 from specsia_build.dataset import splits
 from specsia_build.errors import SpecsiaError, UsageError, plural
 from specsia_build.files.writing import write_bytes
+from specsia_build.pipeline.disk import refuse_full_disk
 from specsia_build.pipeline.executors import Executor, Lost
 from specsia_build.pipeline.failures import Failure, Record, concerning, counted
 from specsia_build.pipeline.folder import write_mark
@@ -22,7 +23,7 @@ from specsia_build.pipeline.selection import Characters, parted_doubles
 from specsia_build.pipeline.store import discard
 from specsia_build.pipeline.summary import BuildSummary
 from specsia_build.pipeline.worker import Outcome, Phase, Unit, Work, failed, phases, work
-from specsia_build.stages.clips import motions
+from specsia_build.stages.clips import draw, motions
 from specsia_build.stages.registry import character_stages
 from specsia_build.stages.stage import CharacterStage, Clip, Meta, Stage, character_of
 from specsia_build.terminal.progress import Bar
@@ -104,6 +105,8 @@ class Build:
         if self.config.clips is not None and ids is None and not _finds_clips(steps):
             self.count_clips()
         for phase in phases(steps, self.config):
+            if ids is None and any(stage is draw.STAGE for stage, _ in phase.steps):
+                refuse_full_disk(self.config, self.layout, self._clips())
             if damaged := self._run_phase(phase, ids):
                 if again:
                     raise SpecsiaError(
@@ -177,10 +180,12 @@ class Build:
         found = (self.run.meta(motions.STAGE, None, entry.id) for entry in self.entries)
         return [meta for meta in found if meta is not None]
 
+    def _clips(self) -> list[Clip]:
+        return [clip for meta in self._motions() for clip in motions.clips_of(meta)]
+
     def count_clips(self) -> None:
         """Count the clips, and so how many may fail; name patterns of --clip that fit no character."""
-        metas = self._motions()
-        clips = sum(len(motions.clips_of(meta)) for meta in metas)
+        metas, clips = self._motions(), len(self._clips())
         self.summary = replace(self.summary, allowed_failures=self.config.allowed_failures(clips), clips=clips)
         patterns = () if self.config.clips is None else self.config.clips.patterns
         unheard = [motions.unheard_of(meta) for meta in metas] if patterns else []

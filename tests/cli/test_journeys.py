@@ -6,6 +6,7 @@ import json
 import re
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -14,6 +15,7 @@ from click.testing import CliRunner, Result
 
 from specsia_build.cli import main
 from specsia_build.stages.render import DARKEST, is_blank, outline
+from tests.clips import write_figures
 from tests.shapes import write_figure, write_folder
 
 pytestmark = pytest.mark.usefixtures("no_workers")
@@ -107,3 +109,19 @@ def test_what_is_seen_on_white_is_not_blank() -> None:
     assert is_blank(picture) and is_blank(np.zeros_like(picture))
     picture[8:12, 8:56, :3] = 90
     assert not is_blank(picture)
+
+
+def test_clips_that_do_not_fit_on_the_disk_are_refused_before_they_are_drawn(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_figures(tmp_path / "zoo", 1)
+    run, options = tmp_path / "run", ("--size", 256, "--fps", 8, "--views", 1, "--workers", 1, "--max-failures", "100%")
+    free = [10_000]
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=free[0]))
+    refused = specsia("clips", tmp_path / "zoo", "--out", run, *options, code=2)
+    assert all(flag in refused.stderr for flag in ("--clip", "--limit", "--size"))
+    assert not list(run.glob("artefacts/draw/**/*.tar"))
+    free[0] = 10**9
+    specsia("clips", tmp_path / "zoo", "--out", run, *options)
+    free[0] = 0
+    specsia("clips", tmp_path / "zoo", "--out", run, *options)
