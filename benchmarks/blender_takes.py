@@ -31,7 +31,7 @@ def main(path: str, request: str, folder: str) -> None:
         # A fresh scene for each: nothing is left of another take.
         export_glb.open_file(path)
         export_glb.show_what_renders()
-        things, takes, _ = export_glb.find_takes()
+        things, takes = export_glb.find_takes([])
         scene, name = bpy.context.scene, asked["names"].get(number)
         owned = [(thing, action) for thing, take, action in takes if take == name]
         first = min((action.frame_range[0] for _, action in owned), default=scene.frame_current)

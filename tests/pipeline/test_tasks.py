@@ -57,7 +57,7 @@ def test_a_full_disk_is_not_the_characters_fault(task: Task, monkeypatch: pytest
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr(Path, "write_bytes", fill)
-    with pytest.raises(WriteError, match=r"the disk is full, .*/\w\w/figure\.tar could not be written \(.* needed"):
+    with pytest.raises(WriteError, match=r"the disk is full.*/\w\w/figure\.tar"):
         perform(task)
     assert not list(task.layout.root.rglob("*.t*"))
     monkeypatch.undo()
