@@ -148,7 +148,8 @@ class Record:
         if not failure.low_quality:
             self.lost.add(failure.key)
         append(self._layout.failures, _line(failure))
-        self._progress.say(f"quarantined {failure.key}: {failure.reason}")
+        kind = "quarantined" if failure.low_quality else "failed"
+        self._progress.say(f"{kind}: {failure.key}: {failure.reason}")
 
     def warn(self, character: str, warnings: Sequence[str]) -> None:
         """Add sentences about a character that was built all the same."""

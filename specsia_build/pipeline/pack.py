@@ -161,7 +161,7 @@ def _pack_dataset(build: Build) -> BuildSummary:
     for name in build.run.backends:
         if len(build.entries) == len({f.id for f in failures if f.backend in (None, name) and f.clip is None}):
             return build.finished(
-                stopped=f"all characters are quarantined, so there is nothing of {name} to pack: see {layout.failures}"
+                stopped=f"all characters failed or are quarantined, so {name} cannot be packed: see {layout.failures}"
             )
     lost, _ = counted(failures)
     if lost > build.summary.allowed_failures:

@@ -32,7 +32,7 @@ class StageSummary:
     Attributes:
         made: characters built now.
         kept: characters that were up to date.
-        failed: characters quarantined now.
+        failed: characters that failed or were quarantined now.
         seconds: that workers were at it, in all.
     """
 
@@ -93,6 +93,6 @@ class Progress:
             return
         name = done.stage if done.backend is None else f"{done.stage} {done.backend}"
         kept = f", {done.kept} up to date" if done.kept and not again else ""
-        failed = f", {done.failed} quarantined" if done.failed else ""
+        failed = f", {done.failed} left out" if done.failed else ""
         taken = f" in {done.seconds:.1f} s of work" if worked else ""
         self.say(f"{name:<20} {done.made} built{' again' if again else ''}{kept}{failed}{taken}")

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from rich.console import Console, RenderableType
 
 _STYLES = {
-    **dict.fromkeys(("warning:", "warnings:", "quarantined", "quarantined:"), "yellow"),
+    **dict.fromkeys(("warning:", "warnings:", "quarantined:"), "yellow"),
     **dict.fromkeys(("problem:", "failed:", "FAILED:"), "red"),
     "note:": "cyan",
 }
