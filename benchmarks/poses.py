@@ -152,7 +152,7 @@ def with_weights(entry: Entry) -> bytes | None:
 
     Blender's importer puts vertices of other weights at the origin, which no comparison of poses is about.
     """
-    document, writer, mended = load_document(entry.path, entry.within), _Glb(entry.path.read_bytes()), False
+    document, writer, fixed = load_document(entry.path, entry.within), _Glb(entry.path.read_bytes()), False
     for index, mesh in enumerate(document.entries(schema.Mesh)):
         skinned = {k: p for k, p in enumerate(mesh.primitives or ()) if "WEIGHTS_0" in (p.attributes or {})}
         stored = {k: p.attributes or {} for k, p in skinned.items()}
@@ -163,8 +163,8 @@ def with_weights(entry: Entry) -> bytes | None:
             found = Vertices(document, primitive, entry.path.name, counts[k]).influences(MOST_JOINTS)
             held = {"JOINTS_0": writer.accessor(found.joints), "WEIGHTS_0": writer.accessor(found.weights)}
             writer.data["meshes"][index]["primitives"][k]["attributes"].update(held)
-        mended = True
-    return writer.glb() if mended else None
+        fixed = True
+    return writer.glb() if fixed else None
 
 
 def _times(motion: Motion, fps: float, most: int) -> NDArray[np.float64]:

@@ -47,7 +47,7 @@ class Fact:
         state: `OK`; `NOTE`, present with a limit; `MISSING`; `BROKEN`, present and not working.
         found: what is present, or what is wrong.
         enables: what it is for, where not all need it.
-        mend: line that installs or fixes it.
+        fix: the command that installs or fixes it.
         name: of it.
         core: whether nothing works without it.
     """
@@ -55,22 +55,22 @@ class Fact:
     state: str
     found: str
     enables: str = ""
-    mend: str = ""
+    fix: str = ""
     name: str = ""
     core: bool = False
 
 
-def _try(command: Sequence[str], enables: str = "", mend: str = "") -> Fact:
+def _try(command: Sequence[str], enables: str = "", fix: str = "") -> Fact:
     """Run a program; the fact is its output, or the last line of its error."""
     try:
         done = subprocess.run(  # noqa: S603  programs of this machine, none named by data
             command, stdin=subprocess.DEVNULL, capture_output=True, timeout=PATIENCE, env=homed(), check=False
         )
     except (OSError, subprocess.TimeoutExpired) as error:
-        return Fact(BROKEN, brief(str(error)), enables, mend)
+        return Fact(BROKEN, brief(str(error)), enables, fix)
     if done.returncode:
         lines = done.stderr.decode(errors="replace").strip().splitlines()
-        return Fact(BROKEN, brief(lines[-1] if lines else f"exit code {done.returncode}"), enables, mend)
+        return Fact(BROKEN, brief(lines[-1] if lines else f"exit code {done.returncode}"), enables, fix)
     return Fact(OK, done.stdout.decode(errors="replace").strip().replace("\n", "; "), enables)
 
 
@@ -87,13 +87,13 @@ def memory() -> Fact:
         size = min(size, int(text))
     workers = size // memory_bytes(MEMORY)
     fact = Fact(OK, f"{shown(size)}, for {workers} workers of {MEMORY}")
-    return fact if workers >= cores() else replace(fact, state=NOTE, mend=f"--workers {max(1, workers)}")
+    return fact if workers >= cores() else replace(fact, state=NOTE, fix=f"--workers {max(1, workers)}")
 
 
 def disk(folder: Path) -> Fact:
     """Whether a folder can be written, and its free space."""
     if not os.access(folder, os.W_OK):
-        return Fact(BROKEN, f"{folder} cannot be written", mend="go to a folder of your own")
+        return Fact(BROKEN, f"{folder} cannot be written", fix="go to a folder of your own")
     free = shutil.disk_usage(folder).free
     return Fact(NOTE if free < LITTLE_DISK else OK, f"{shown(free)} free in {folder}")
 
@@ -101,10 +101,10 @@ def disk(folder: Path) -> Fact:
 def packages() -> Fact:
     """Whether all that a build needs is installed and can be imported."""
     names = [re.split(r"[^\w.-]", line)[0] for line in requires("specsia") or () if "extra ==" not in line]
-    mend = "pip install -c constraints.txt ."
+    fix = "pip install -c constraints.txt ."
     lacking = [name for name in names if next(iter(distributions(name=name)), None) is None]
     code = "import datasets, numba; from specsia_build.pipeline import build; print('all that a build needs')"
-    return Fact(BROKEN, f"{some(lacking)} not installed", mend=mend) if lacking else _try(_python(code), "", mend)
+    return Fact(BROKEN, f"{some(lacking)} not installed", fix=fix) if lacking else _try(_python(code), "", fix)
 
 
 def extra(name: str, modules: str, code: str, enables: str) -> Fact:

@@ -32,7 +32,7 @@ def test_page_without_token(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     assert found["packages"]["state"] == OK
     assert (found["Ray"]["state"], found["Ray"]["found"]) == (OK, "9.9")
     assert found["torch"]["state"] == BROKEN
-    assert found["torch"]["mend"] == "pip install 'specsia[train]'"
+    assert found["torch"]["fix"] == "pip install 'specsia[train]'"
 
 
 def test_extras(monkeypatch: pytest.MonkeyPatch) -> None:

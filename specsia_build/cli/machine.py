@@ -33,7 +33,7 @@ def list_backends() -> None:
 @click.option("--python", type=click.Path(path_type=Path), help="The interpreter of its environment.")
 @json_option
 def diagnose_backend(name: str, root: Path | None, python: Path | None) -> None:
-    """Say what the upstream project NAME lacks, and what mends it.
+    """Say what the upstream project NAME lacks, and what fixes it.
 
     Looks at the checkout and its commit, Python, packages, weights and GPU, and at whether everything that the worker
     uses of the checkout is there; that part needs neither GPU nor weights.
@@ -45,7 +45,7 @@ def diagnose_backend(name: str, root: Path | None, python: Path | None) -> None:
     lines = []
     for check in found.checks:
         lines.append(f"{check.state:8}{check.name}: {check.found}")
-        lines += [f"{'':8}fix: {check.mend}"] if check.mend else []
+        lines += [f"{'':8}fix: {check.fix}"] if check.fix else []
     missing = sum(check.state == MISSING for check in found.checks)
     lacks = f"{found.name} lacks {missing} of {len(found.checks)} things"
     lines.append(f"{found.name} is ready" if found.ok else lacks)
@@ -94,7 +94,7 @@ def _lines(facts: Sequence[Fact]) -> list[str]:
         lines.append(f"{fact.state:8}{fact.name}: {fact.found}")
         if fact.state != OK:
             lines += [f"{'':8}for {fact.enables}"] if fact.enables else []
-            lines += [f"{'':8}fix: {fact.mend}"] if fact.mend else []
+            lines += [f"{'':8}fix: {fact.fix}"] if fact.fix else []
     return [
         *lines,
         "datasets can be built here" if works(facts) else "datasets cannot be built here: fix what is broken",

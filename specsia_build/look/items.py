@@ -134,7 +134,7 @@ class Lost:
         stage, backend: where.
         reason: a sentence.
         details: a file or folder with more, relative to the run.
-        command: that mends it or tries again.
+        command: that fixes it or tries again.
         side: under which the reader has its pictures, if it has any.
         frames: number of these.
     """

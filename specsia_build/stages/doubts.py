@@ -58,7 +58,7 @@ def doubts(seen: Seen, made: Meta) -> tuple[tuple[str, ...], str | None]:
 
 
 def misplaced(as_is: Likeness, turned: Turned, reading: Meta | None) -> str:
-    """What a mesh seems to do in its frame, the evidence, and what would mend it: the end of a sentence."""
+    """What a mesh seems to do in its frame, the evidence, and what would fix it: the end of a sentence."""
     now, then = as_is, turned.likeness
     read = () if reading is None else (reading["axes"], reading["stated_in"])
     line = stated_axes(turned.matrix, *read)

@@ -46,7 +46,7 @@ class Check:
     name: str
     state: str
     found: str
-    mend: str = ""
+    fix: str = ""
 
 
 @dataclass(frozen=True)

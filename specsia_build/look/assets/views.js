@@ -257,7 +257,7 @@ function showDock() {
   );
 }
 
-// Failures, those of one kind together, with the command that mends them.
+// Failures, those of one kind together, with the command that fixes them.
 
 const MANY = 12;
 

@@ -41,9 +41,9 @@ def test_what_is_missing_comes_in_order_with_what_mends_it(tmp_path: Path, monke
     assert not nothing.ok
     names = [found.name for found in nothing.checks]
     assert names == ["checkout", "python", "weights crm", "weights clip", "GPU"]
-    assert all(found.mend for found in nothing.checks if found.state != OK and found.name != "GPU")
-    assert f"git clone {pins.repository}" in nothing.checks[0].mend
-    assert pins.commit in nothing.checks[0].mend
+    assert all(found.fix for found in nothing.checks if found.state != OK and found.name != "GPU")
+    assert f"git clone {pins.repository}" in nothing.checks[0].fix
+    assert pins.commit in nothing.checks[0].fix
 
     root = write_upstream(tmp_path / "a checkout", "crm")
     python = write_environment(tmp_path / "environment")
@@ -53,10 +53,10 @@ def test_what_is_missing_comes_in_order_with_what_mends_it(tmp_path: Path, monke
     assert by_name["commit"].state == NOTE
     assert by_name["python"].state == NOTE
     assert by_name["packages"].state == MISSING
-    assert by_name["packages"].mend.startswith(f"{python} -m pip install")
-    assert all(name in by_name["packages"].mend for name in ("open-clip-torch==2.7.0", "kiui", "nvdiffrast/"))
+    assert by_name["packages"].fix.startswith(f"{python} -m pip install")
+    assert all(name in by_name["packages"].fix for name in ("open-clip-torch==2.7.0", "kiui", "nvdiffrast/"))
     assert by_name["names"].state == OK
-    assert by_name["weights crm"].mend.startswith("hf download Zhengyi/CRM CRM.pth")
+    assert by_name["weights crm"].fix.startswith("hf download Zhengyi/CRM CRM.pth")
 
     weights = write_files(tmp_path / "weights", dict.fromkeys(pins.weights[0].files[:2], ""))
     own = Installation(root, python, weights={"crm": str(weights)})

@@ -63,9 +63,9 @@ def documents() -> dict[str, dict[str, Any]]:
         {**lost, "key": "broken", "id": "broken", "reason": "no mesh in it", "command": "specsia build --out my-run"}
     ]
     low = {**lost, "stage": "project", "backend": "relief", "details": None, "strip": strip(120, 4), "frames": 4}
-    mend = "specsia build --out my-run --min-iou 0.1"
+    fix = "specsia build --out my-run --min-iou 0.1"
     failures += [
-        {**low, "key": f"low {k}", "id": f"low {k}", "reason": f"its mean IoU is 0.{k}, below 0.5", "command": mend}
+        {**low, "key": f"low {k}", "id": f"low {k}", "reason": f"its mean IoU is 0.{k}, below 0.5", "command": fix}
         for k in range(1, 15)
     ]
     counts = "<table><tbody><tr><td>written by the program</td></tr></tbody></table>"
