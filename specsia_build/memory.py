@@ -81,7 +81,7 @@ def allowed() -> int:
 
 
 @contextmanager
-def reckoned(name: str) -> Iterator[None]:
+def counting(name: str) -> Iterator[None]:
     """Count what the block takes towards one character; inner blocks count towards the same."""
     if _current.get() is not None:
         yield
@@ -96,7 +96,7 @@ def reckoned(name: str) -> Iterator[None]:
 def take(size: int, cure: str = CURE) -> None:
     """Count bytes that are kept until the character is done; call it before they are allocated.
 
-    Outside of `reckoned` each call stands for itself.
+    Outside of `counting` each call counts alone.
 
     Args:
         size: how many.

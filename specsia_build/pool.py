@@ -118,7 +118,7 @@ def _interpreter_flags() -> list[str]:
 
 
 def _context(preload: Sequence[str]) -> BaseContext:
-    # multiprocessing starts `python -c`, which would import modules from the current folder, whoever's that is.
+    # multiprocessing starts `python -c`, which would import modules from the current folder.
     setattr(util, "_args_from_interpreter_flags", _interpreter_flags)  # noqa: B010  a private name
     context = multiprocessing.get_context(start_method())
     if context.get_start_method() == "forkserver":

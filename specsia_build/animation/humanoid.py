@@ -1,7 +1,7 @@
 """One humanoid that the joints of people's rigs map onto, by the words of their names and by what hangs on what.
 
 Bones are called as in VRM 1.0. A rig of Mixamo, Quaternius, KayKit, Unreal, Rigify or a BVH file is no case of its own:
-sides and parts are words that all of them use, upper and lower are told by the hierarchy, and the hips are the joint
+sides and parts are words that all of them use, upper and lower follow from the hierarchy, and the hips are the joint
 that both legs and the upper body hang on, whatever it is called.
 """
 
@@ -322,7 +322,7 @@ def _arm(tree: _Tree, names: Sequence[str], side: int) -> dict[str, int | None]:
 
 
 def _numbered_fingers(tree: _Tree, names: Sequence[str], side: int, lower: int) -> dict[str, int | None]:
-    """Five fingers that are told by numbers alone, from the thumb on: ``L Finger0`` of 3ds Max, ``finger1-1.L``."""
+    """Five fingers that only numbers tell apart, from the thumb on: ``L Finger0`` of 3ds Max, ``finger1-1.L``."""
     nodes = [node for node in tree.found.get((side, "Finger"), ()) if lower in tree.above(node)]
     first = sorted((n for n in nodes if not set(tree.above(n)[1:]) & set(nodes)), key=lambda node: names[node])
     if len(first) != len(_FINGERS):

@@ -154,7 +154,7 @@ def _as_humanoids(a: Humanoid, b: Humanoid) -> dict[int, int]:
 
 
 def _stand(motion: Motion, source: Figure) -> tuple[Array, tuple[str, ...]]:
-    """The pose (J, 4, 4) that the source's motion is told from: as made, or where that does not stand its beginning.
+    """The pose (J, 4, 4) that the source's motion starts from: as made, or where that does not stand its beginning.
 
     Motions that are exported without a mesh often rest in a frame of theirs.
 

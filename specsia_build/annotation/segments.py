@@ -17,7 +17,7 @@ LINES, BACKGROUND, SEGMENT = 0, 1, 2
 """Numbers of what is no segment of the character, and of its first segment."""
 
 LEAST_PIXELS = 4
-"""Of a segment. Fewer, which lines leave between them, belong to the lines: nobody would fill them."""
+"""Smallest segment. Fewer pixels, such as lines leave between them, belong to the lines."""
 
 
 def segments(line: NDArray[np.uint8], label: NDArray[np.int32], mask: NDArray[np.uint8]) -> NDArray[np.int32]:

@@ -78,7 +78,7 @@ class Backend(Protocol):
         generates: False for a backend that reads meshes: only what is made must look like the picture (`gate`).
         sees_back: True if it uses `Context.back`.
         compiles: True if its first call compiles functions, which a build then does before it begins.
-        folder: Path that holds all that `Context.read` is told of.
+        folder: Path that holds all files passed to `Context.read`.
         slots, gpus, patience: pictures at a time, GPUs that each process holds (1 by default), and seconds that one
             picture may take where that is longer than the build's ``timeout``.
         logs_to(folder), work_on(device): called with the run's folder for logs, and with the GPU to use on a cluster.

@@ -21,7 +21,7 @@ LEAST_EXTENT, MOST_EXTENT = 0.05, 20.0
 """Units of the largest side of the bounding box. A backend that knows no scale gives about 1 or 2."""
 
 FARTHEST = 1e6
-"""Coordinates beyond this leave too few float32 digits for a surface, whoever made it."""
+"""Coordinates beyond this leave too few float32 digits for a surface."""
 
 PART = 0.05
 """Share of the surface from which a connected piece is a part of a figure, such as a wing; less is a crumb."""

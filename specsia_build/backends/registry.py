@@ -204,7 +204,7 @@ def _called(backend: Backend, doing: str, kind: type[SpecsiaError], call: Callab
     try:
         return call()
     except Exception as error:
-        # A full disk and too little memory are the machine's fault, whoever meets them.
+        # A full disk and too little memory are the machine's fault, not the backend's.
         ours = type(backend).__module__.partition(".")[0] == __name__.partition(".")[0]
         if ours or isinstance(error, SpecsiaError) or write_trouble(error) is not None or is_exhaustion(error):
             raise

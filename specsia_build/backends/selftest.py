@@ -197,5 +197,5 @@ def _verdict(result: SelfTest) -> str:
     if result.inside_out:
         return "returns its meshes inside out: reverse the order of each face's corners"
     if margin == 0:
-        return "shows the figure as well in another frame, so that nothing is told: its mesh needs its own colours"
+        return "shows the figure as well in another frame, so the frame is unknown: its mesh needs its own colours"
     return f"returns its meshes in the frame of the project, by a margin of {margin:.3f}"

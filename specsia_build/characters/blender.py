@@ -90,7 +90,7 @@ def read_with_blender(
 def exported_document(path: Path, files: SideFiles) -> Document:
     """An FBX or .blend file as the glTF document that Blender exports of it.
 
-    Images outside of the file are looked up by `files` and by nobody else. Blender is asked once for a file and the
+    Images outside of the file are looked up by `files` alone. Blender is asked once for a file and the
     images that it uses.
 
     Raises:

@@ -194,7 +194,7 @@ def _content(path: Path, name: str, root: Path) -> bytes:
 def as_texture(
     pixels: NDArray[np.uint8], wrap: tuple[Wrap, Wrap] = ("repeat", "repeat"), nearest: bool = False
 ) -> Texture:
-    """Pixels (H, W, 4) uint8 as a texture; what it costs to draw it is reckoned.
+    """Pixels (H, W, 4) uint8 as a texture; the memory that drawing it takes is counted.
 
     Raises:
         CostError: if that is too much.

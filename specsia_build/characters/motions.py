@@ -1,4 +1,4 @@
-"""Files of motions, whoever they were made for, and one of their motions on a character's own skeleton."""
+"""Files of motions made for any character, and one of their motions on a character's own skeleton."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def read_motions(path: Path, root: Path | None = None) -> MotionFile:
         CharacterError: with a sentence, if it cannot be read, or would cost more memory than a worker may use.
     """
     try:
-        with memory.reckoned(path.name):
+        with memory.counting(path.name):
             return _read(path, root or path.parent)
     except CostError as error:
         raise CharacterError(str(error)) from error

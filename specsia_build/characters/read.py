@@ -45,7 +45,7 @@ def read_character(entry: Entry) -> Character:
     Raises:
         CharacterError: if it cannot be built, or needs more memory than a worker may use.
     """
-    return _reckoned(entry, moving=False)[0]
+    return _read_within_memory(entry, moving=False)[0]
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ def read_animated(entry: Entry) -> AnimatedCharacter:
     Raises:
         CharacterError: as `read_character`.
     """
-    character, moving = _reckoned(entry, moving=True)
+    character, moving = _read_within_memory(entry, moving=True)
     return AnimatedCharacter(character=character, **vars(moving or RawMoving(_still(character.mesh.vertices))))
 
 
@@ -85,7 +85,7 @@ def _still(points: NDArray[np.float32]) -> Rig:
     )
 
 
-def _reckoned(entry: Entry, *, moving: bool) -> tuple[Character, RawMoving | None]:
+def _read_within_memory(entry: Entry, *, moving: bool) -> tuple[Character, RawMoving | None]:
     if entry.problem is not None:
         raise CharacterError(entry.problem)
     try:
@@ -93,7 +93,7 @@ def _reckoned(entry: Entry, *, moving: bool) -> tuple[Character, RawMoving | Non
             from specsia_build.characters.samples.write import provide
 
             provide(entry)
-        with memory.reckoned(entry.path.name):
+        with memory.counting(entry.path.name):
             return _read(entry, moving=moving)
     except CharacterError as error:
         said = _other_content(entry)

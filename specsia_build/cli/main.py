@@ -96,7 +96,7 @@ def stoppable() -> Iterator[None]:
         if asked > 2:
             os._exit(INTERRUPTED)
 
-    # Whoever started this process may have had it ignore one, as nohup does.
+    # nohup and some shells start a process with a signal ignored.
     kinds = [kind for kind in (signal.SIGINT, signal.SIGTERM) if signal.getsignal(kind) != signal.SIG_IGN]
     before = {kind: signal.signal(kind, handle) for kind in kinds}
     try:

@@ -124,7 +124,7 @@ def _setting(text: str) -> tuple[str, Any]:
 def adapt(run: Path, out: Path, steps: int | None, device: str, **of_frontal: Any) -> None:
     """Fit the model of RUN lightly to one character's frontal view and write a run of its own.
 
-    RUN is a folder of `specsia train`, or `pretrained`, the model that comes along.
+    RUN is a folder of `specsia train`, or `pretrained`, the model in the package.
 
     The frontal view is a dataset's (with its Y*, or a drawing), or a frame with a drawing, which is laid onto it by its
     silhouette; of clips it is the first frame of the character's first clip that is seen from the front. The run keeps
@@ -168,7 +168,7 @@ def adapt(run: Path, out: Path, steps: int | None, device: str, **of_frontal: An
 def enhance(run: Path, source: str, out: Path, video: bool, device: str, **given: Any) -> None:
     """Repair every frame of INPUT with the model of RUN and write RGBA pictures to --out.
 
-    RUN is a folder of `specsia train` or `specsia adapt`, or `pretrained`, the model that comes along.
+    RUN is a folder of `specsia train` or `specsia adapt`, or `pretrained`, the model in the package.
     INPUT is a dataset, or a folder of frames: color/, pos/ and, where color has no alpha, mask/, with a picture of the
     same name for every frame. Frames that are finished stay as they are, so that a stopped command goes on.
     The model sees the drawing of --drawing, else the one that RUN was adapted to; of a dataset it sees Y* of each
@@ -246,7 +246,7 @@ def enhance(run: Path, source: str, out: Path, video: bool, device: str, **given
 def evaluate(runs: tuple[Path, ...], dataset: str, out: Path, split: str, device: str, **given: Any) -> None:
     """Compare the models of RUN... with baselines on the test characters of DATASET, frontal and novel views apart.
 
-    A RUN is a folder of `specsia train` or `specsia adapt`, or `pretrained`, the model that comes along.
+    A RUN is a folder of `specsia train` or `specsia adapt`, or `pretrained`, the model in the package.
     All methods are given each character's frontal pair: models as they are and adapted to it, baselines likewise. Runs
     that differ only in their seed are repeats of one method. --out receives tables.md, scores.csv, characters.csv,
     scores.json, every result as a picture, and report.html, which shows all of it.

@@ -54,7 +54,7 @@ def backends(description: str) -> Callable[[Any], Any]:
 
 _SHARED = options(
     click.option(
-        "--config", "config_name", metavar="FILE|NAME", help="YAML file of settings, or one that comes along."
+        "--config", "config_name", metavar="FILE|NAME", help="YAML file of settings, or the name of one in the package."
     ),
     click.option("--size", type=int, help="Pixels on a side of every image.  [default: 512]"),
     click.option("--look", type=click.Choice(LOOKS), help="Plain colours, or shaded.  [default: unlit]"),
@@ -161,7 +161,7 @@ def clips(
     config_file = named_settings(config_name) if config_name is not None else None
     config, layout = effective(source, out or DEFAULT_CLIPS_OUT, config_file, {**others, "clips": of_clips}, fresh)
     assert config.clips is not None
-    # A run keeps what an earlier command asked of it: only who asks now is told.
+    # A run keeps settings of earlier commands: only those given now are reported.
     if of_clips.get("preview") and FRAMES not in config.clips.recipes:
         raise UsageError(
             f"films of clips are written by the recipe {FRAMES}, not by {some(config.clips.recipes)}: add "

@@ -1,4 +1,4 @@
-"""What the YAML at the head of a card says of a dataset; whoever wrote it may mean harm."""
+"""The YAML header of a dataset card, read as untrusted input."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ from specsia_build.dataset.schema import CARD, DATA
 T = TypeVar("T")
 
 NAMED = "LicenseRef-"
-"""What SPDX puts before the name of a licence that is not on its list: whoever writes it has looked at the licence."""
+"""Prefix that SPDX gives to licences that are not on its list."""
 
 FREE = (
     "0BSD AFL-3.0 Apache-2.0 Artistic-2.0 BSD-2-Clause BSD-3-Clause BSL-1.0 CC-PDDC CDLA-Permissive-1.0 "

@@ -178,7 +178,7 @@ def batches(
 ) -> Iterator[pa.RecordBatch]:
     """Decode rows of a stranger's file in order, as many at once as memory allows.
 
-    The cost of a row group is reckoned from the footer. Pages may hold more than the footer says, so the operating
+    The cost of a row group is computed from the footer. Pages may hold more than the footer says, so the operating
     system limits the process while it decodes, where it can.
 
     Args:

@@ -118,7 +118,7 @@ def read_errors(*more: type[Exception]) -> tuple[type[Exception], ...]:
 
     # Its bases are OSError and the error of the HTTP client that huggingface_hub uses.
     kinds = [base for base in HfHubHTTPError.__bases__ if issubclass(base, Exception)]
-    # Those of S3 are no OSError; whoever has raised one has imported it.
+    # Errors of S3 are not OSErrors; the module is imported wherever one was raised.
     for name, kind in (("botocore.exceptions", "BotoCoreError"), ("aiohttp", "ClientError")):
         kinds += [vars(sys.modules[name])[kind]] if name in sys.modules else []
     return (*kinds, *more)

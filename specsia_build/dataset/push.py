@@ -259,7 +259,7 @@ def plan_push(
 
 def plan_unseen(repo: str, files: Sequence[LocalFile], version: str, public: bool, why: str) -> Plan:
     """Plan a push to a repository of which nothing is known: the steps for one that is not there."""
-    note = f"these are the steps if {repo} is not there, as nobody could look: {why}"
+    note = f"these are the steps if {repo} does not exist, which could not be checked: {why}"
     return _first_push(repo, files, version, public, note)
 
 

@@ -30,7 +30,7 @@ DARK = 128
 """Luma below which a pixel counts as dark."""
 
 INK = 16
-"""Alpha by which Y* must exceed its silhouette where its contour is."""
+"""Least difference between the alpha of Y* and its silhouette on the contour."""
 
 RIM_PX = WIDEST_LINE_PX + 1
 """Depth inside the edge of a picture's alpha to which boundary lines are looked for: 4 px of line, 1 of softness."""

@@ -45,7 +45,7 @@ PALETTE_FALLOFF = 40.0
 """Cost at which the confidence of a palette's colour falls to 1/e: 13 levels in each of R, G and B, or 40 of place."""
 
 SAMPLES, ROUNDS = 4096, 12
-"""Pixels that a palette is made of, and rounds of k-means, by which it has settled."""
+"""Pixels that a palette is made of, and rounds of k-means, after which it no longer changes."""
 
 FALLOFF = 8.0
 """Levels of Zpos over which confidence falls to 1/e."""
@@ -452,7 +452,7 @@ def _keep_even_colours(looked_up: NDArray[np.uint8], z: NDArray[np.uint8]) -> ND
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Drawing:
-    """What a network is told of a character's drawing.
+    """What a network sees of a character's drawing.
 
     Attributes:
         places: (N, 3) uint8, positions as Zpos codes them, in no order; N = 0 where the colours are not known.

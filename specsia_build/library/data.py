@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from torch.utils.data import Dataset as Loadable
 
     class _Rows(Loadable[Row], Sequence[Row]):  # type: ignore[misc]
-        """What a loader takes, for a type checker alone: nobody needs torch to read rows."""
+        """What a data loader takes, for type checkers only: rows are read without torch."""
 
 else:
     _Rows = Sequence[Row]

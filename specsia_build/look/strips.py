@@ -112,7 +112,7 @@ class Made:
 def make(
     reader: Reader, key: str, sides: Mapping[str, Sequence[str]], frames: Sequence[int], tile: int, rest: int = 0
 ) -> Made:
-    """Make the strips of one item; what cannot be read is told in `problems`.
+    """Make the strips of one item; pictures that cannot be read are listed in `problems`.
 
     Args:
         reader: of its pictures.

@@ -1,4 +1,4 @@
-"""The end of a build: what was made is packed as a dataset or by recipes, and artefacts go if nobody keeps them."""
+"""The end of a build: pack a dataset or recipes, and remove artefacts that `--keep none` gives up."""
 
 from __future__ import annotations
 

@@ -103,7 +103,7 @@ class Task:
 
     @property
     def job(self) -> Job:
-        """What the stage is told."""
+        """The job that the stage is given."""
         return Job(self.entry, self.config, None if self.backend is None else backend_of(self.backend), self.clip)
 
     @property
@@ -177,7 +177,7 @@ class Judged:
     """A task and the state of its artefact.
 
     Attributes:
-        task, state: see `judge`; a task of all clips where nobody knows these.
+        task, state: see `judge`; a task of all clips where they are not known yet.
         sound: whether it and all that it rests on is up to date.
     """
 

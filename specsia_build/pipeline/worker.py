@@ -18,7 +18,7 @@ from specsia_build.config import BuildConfig
 from specsia_build.errors import MOST_SHOWN, LowQualityError, OthersError, SpecsiaError, brief
 from specsia_build.files.sources import source_digest, unchanging
 from specsia_build.files.writing import write_trouble
-from specsia_build.memory import exhausted, is_exhaustion, memory_bytes, reckoned
+from specsia_build.memory import counting, exhausted, is_exhaustion, memory_bytes
 from specsia_build.pipeline.executors import Needs
 from specsia_build.pipeline.index import packed_meta, source_stamp
 from specsia_build.pipeline.layout import WHY, RunLayout
@@ -283,7 +283,7 @@ def carry_out(task: Task, held: Held, digest_of: DigestOf = source_digest) -> tu
     if damaged:
         return Outcome(damaged=tuple(damaged)), None
     try:
-        with reckoned(task.key):
+        with counting(task.key):
             artefact = _make(task, loaded, watch, digest_of)
         with watch.part("store"):
             made = replace(artefact, meta=write_artefact(task.path, artefact))

@@ -1,4 +1,4 @@
-"""Pictures to paste characters on: made up of gradients, clouds and flat shapes, so that they are nobody's."""
+"""Backgrounds of gradients, clouds and flat shapes, which nobody holds rights to."""
 
 from __future__ import annotations
 

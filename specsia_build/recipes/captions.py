@@ -23,7 +23,7 @@ _PROGRAMS = frozenset(("action", "anim", "animation", "armature", "base", "com",
 _FILES = frozenset(
     ("animated", "copy", "fbx", "glb", "gltf", "model", "obj", "rigged", "scene", "sketchfab", "untitled", "vrm")
 )
-"""Words that files are named by, whoever is in them: ``scene.gltf``, ``fox_animated.glb``, ``robot (copy).glb``."""
+"""Words in file names that say nothing of the character: ``scene.gltf``, ``fox_animated.glb``, ``robot (copy).glb``."""
 
 _SAID = {"idle": "stands idle", "death": "dies", "die": "dies", "fly": "flies"}
 

@@ -19,7 +19,7 @@ AlphaMode = Literal["opaque", "mask", "blend"]
 
 @dataclass(frozen=True, repr=False)
 class _Reckoned(ByShape):
-    """What keeps with it what was reckoned from its fields: copies and other processes get the fields alone."""
+    """An object that caches values computed from its fields; copies and other processes get the fields alone."""
 
     def __getstate__(self) -> dict[str, Any]:
         return {field.name: getattr(self, field.name) for field in fields(self)}
@@ -338,6 +338,6 @@ def compacted(mesh: Mesh) -> Mesh:
 
 
 def finite(attribute: NDArray[np.float32]) -> NDArray[np.float32]:
-    """A contiguous attribute, 0 where it is no number: compiled look-ups would leave their tables."""
+    """A contiguous attribute, 0 where it is NaN: compiled look-ups would leave their tables."""
     whole = ready(attribute, np.float32)
     return whole if np.isfinite(whole).all() else np.nan_to_num(whole, posinf=0.0, neginf=0.0)

@@ -99,7 +99,7 @@ def _sources(job: Job) -> Sources | None:
 def accepted(mesh: Mesh, image: NDArray[np.uint8], backend: Backend, character_id: str) -> Mesh:
     """The mesh without vertices that no face uses, if it passes the gate for what the backend makes.
 
-    Its faces are there from both sides, whatever its file says: methods give surfaces, and heed no winding.
+    Its faces are there from both sides, whatever its file says: reconstruction methods ignore the winding of faces.
 
     Raises:
         CharacterError: if it does not, saying why; a `LowQualityError` without pictures where it is sound but bad.

@@ -206,7 +206,7 @@ class CharacterStage(Stage):
     warm: Callable[[BuildConfig], None] | None = None
 
     def made_by(self, config: BuildConfig, backend: Backend | None = None) -> dict[str, Any]:
-        """What is told of an artefact's origin where its source is not there: what was `chosen`, and versions."""
+        """Origin of an artefact whose source is missing: what was `chosen`, and versions."""
         drawn = {"renderer_version": load_renderer(config.renderer).version} if self.draws else {}
         return {"version": self.version, **drawn, **self.chosen(config, backend)}
 

@@ -33,7 +33,7 @@ def box_layers(look: Look = "unlit") -> Layers:
     """The box as a view shows it, each of whose pictures is a file's that was read again."""
     # So many texels are more than the view shows, and so of each kind of texture there is one.
     box = textured_box(128)
-    # Whoever reads a character looks at its faces.
+    # A character that is read is checked for faces.
     _ = box.doubled_areas
     layers = list(FastRenderer().render(box, CAMERAS, look))[-1]
     color = png.decode(png.encode(layers.color), 4)

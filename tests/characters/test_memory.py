@@ -1,4 +1,4 @@
-"""What a character costs is reckoned before it is spent: small files that would cost much are one sentence."""
+"""What a character costs is counted before it is spent: small files that would cost much are one sentence."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ The script runs in an environment of its own, Python 3.8 or newer, with nothing 
     serve("my-backend", load, axes=("+x", "-z", "+y"))
 
 Standard output belongs to the protocol: before the script and anything it imports is loaded, descriptor 1 becomes a
-copy of standard error, so that no print can break it. The process ends with whoever started it.
+copy of standard error, so that no print can break it. The process ends with its parent.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ _LOST_DEVICE_WORDS = ("cuda error", "device-side assert", "cublas_status", "cudn
 
 
 class InputError(Exception):
-    """The picture cannot be done, whoever tries; the message is one sentence."""
+    """The picture cannot be reconstructed, however often one tries; the message is one sentence."""
 
 
 class Request:
@@ -264,7 +264,7 @@ def _release() -> None:
 
 
 def _read_requests(descriptor: int, lines: queue.Queue[dict[str, Any]]) -> None:
-    """Pass requests on; their end means that nobody is left to answer to."""
+    """Pass requests on; at their end the parent is gone."""
     with os.fdopen(descriptor, "rb") as stream:
         for line in stream:
             with contextlib.suppress(ValueError):

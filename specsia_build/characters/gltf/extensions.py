@@ -1,6 +1,6 @@
 """Extensions that change how a shape or its texture is stored; `images` decodes KTX2.
 
-Sizes that a file states are reckoned against the memory before anything is decoded.
+Sizes that a file states are checked against the memory limit before anything is decoded.
 """
 
 from __future__ import annotations

@@ -113,7 +113,7 @@ def encode_input(
         z: (H, W, 4) uint8, Z with straight alpha; its alpha is Zmask.
         pos: (H, W, 4) uint8, Zpos.
         config: of the network.
-        drawing: of the character; of no account where the network does not see it.
+        drawing: of the character; ignored by a network that does not see it.
 
     Returns:
         (H, W, C) float32 in [-1, 1], C as `input_channels` says.

@@ -19,7 +19,7 @@ from specsia_build.dravie.data.encoding import CANDIDATES, GREY_CHANNEL, TARGET_
 
 
 class Geometry(NamedTuple):
-    """What tiles must heed: input sides are padded to a multiple, and pixels beyond `reach` have no influence."""
+    """Limits of tiles: input sides are padded to a multiple, and pixels beyond `reach` have no influence."""
 
     multiple: int
     reach: int

@@ -37,13 +37,13 @@ SAMPLES = 55
 known for its size. An odd number, so that no straight edge ties at half coverage."""
 
 ROUNDING = np.float32(1e-6)
-"""Units by which a depth may be off that is reckoned from the first of a row of pixels."""
+"""Error in units of a depth that is extrapolated from the first pixel of a row."""
 
 SLABS = 128
 """Parts of a character's depth by which faces are ordered; few, so that neighbours stay together in memory."""
 
 MOST_CROWDED = 1 << 18
-"""Close pixels, as many as outlines make, for which eight fragments each are reckoned with at first; where more are
+"""Close pixels, as many as outlines make, for which eight fragments each are reserved at first; where more are
 close, a translucent surface lies in front of most of them, and two are enough."""
 
 NO_FRAGMENT = -1

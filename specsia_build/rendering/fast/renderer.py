@@ -102,7 +102,7 @@ class FastRenderer:
         """A moving mesh: every camera's layers of each pose in turn.
 
         Layers last until the camera's next are asked for, which are drawn over them, and with `seen` until its next but
-        one are: what is told of two frames needs both.
+        one are: annotations of two frames need both.
 
         Args:
             still: the mesh at rest.

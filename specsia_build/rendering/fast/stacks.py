@@ -41,7 +41,7 @@ LAYERS = 8
 """Translucent surfaces at a sample that are drawn, the nearest ones."""
 
 ROUNDED = np.float32(1e-6)
-"""Part of itself by which a depth that is reckoned for a sample may leave the range of its face's corners."""
+"""Share of itself by which the computed depth of a sample may leave the range of its face's corners."""
 
 _FLOAT_X, _FLOAT_Y = SAMPLE_X.astype(np.float32), SAMPLE_Y.astype(np.float32)
 

@@ -75,7 +75,7 @@ class Actor:
 
 
 def box_of(mesh: Mesh) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Smallest and largest x, y, z, each (3,), of what is at rest, which `pos` is told in."""
+    """Smallest and largest x, y, z, each (3,), of the figure at rest, the box of `pos`."""
     low, high = extremes(mesh.vertices)
     return low.astype(np.float64), high.astype(np.float64)
 

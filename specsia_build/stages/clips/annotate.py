@@ -1,4 +1,4 @@
-"""What is told of a clip's frames beside their pictures: lines, regions, segments, strokes, flow, UDP, tracks."""
+"""Annotations of a clip's frames: lines, regions, segments, strokes, flow, UDP, tracks."""
 
 from __future__ import annotations
 
@@ -128,7 +128,7 @@ def _of_pair(here: Seen, there: Seen, k: int, surface: Surface, wanted: Collecti
 def annotated(
     frames: Iterable[Layers], surface: Surface, wanted: Collection[str], line_px: float
 ) -> Iterator[dict[tuple[str, int], Any]]:
-    """What is told of each frame in turn, and of it and the one before it, by layer and number of the frame.
+    """Annotations of each frame in turn, and of it and the one before it, by layer and number of the frame.
 
     Args:
         frames: drawn with `seen`, each of which lasts until the next but one.

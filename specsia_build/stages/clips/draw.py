@@ -223,7 +223,7 @@ def _frames(
     Args:
         actor: whom it is of.
         shot: how it is drawn.
-        surface: of the actor, where one of the layers is told of it.
+        surface: of the actor, where a layer needs it.
         contour: its thickness and its grey.
         config: of the run.
         watch: of what takes time.
@@ -269,7 +269,7 @@ def _frames(
 
 
 def _ink(found: Mapping[tuple[str, int], Any], k: int) -> NDArray[np.bool_] | None:
-    """Which pixels (S, S) of a frame are lines, by what is told of it; None where no lines are."""
+    """Which pixels (S, S) of a frame are lines; None where lines are not drawn."""
     if (LINE, k) in found:
         return np.asarray(found[LINE, k] < BINARY)
     return np.asarray(found[SEG, k] == LINES) if (SEG, k) in found else None
