@@ -7,7 +7,6 @@ import numpy as np
 from specsia_build.animation.skeleton import Skeleton
 
 _JOINTS = {
-    # name: parent, place (left, front is -y, up) in metres of a figure 1.7 tall, its arms held out
     "hips": (None, (0.0, 0.0, 0.92)),
     "spine": ("hips", (0.0, 0.0, 1.02)),
     "chest": ("spine", (0.0, 0.0, 1.17)),
@@ -22,7 +21,7 @@ _JOINTS = {
     "LowerArm": ("UpperArm", (0.43, 0.0, 1.38)),
     "Hand": ("LowerArm", (0.67, 0.0, 1.38)),
 }
-"""Joints by VRM's names, those of pairs once, with the left one's place."""
+"""Parent and place (left, -front, up) in metres of each joint by VRM's name, of pairs the left one; height 1.7 m."""
 
 _PAIRED = frozenset(name for name in _JOINTS if name[0].isupper())
 
