@@ -86,7 +86,7 @@ def train(dataset: str, run: Path, preset: str | None, device: str, resume: bool
         "log": [str(done.run / "log.csv")],
         "next": [
             f"specsia enhance {folder} my-frames --out repaired",
-            f"specsia evaluate {folder} {argument(dataset)} --out scores",
+            *([f"specsia evaluate {folder} {argument(dataset)} --out scores"] if done.has_test else []),
         ],
     }
     conclude({**vars(done), "run": str(done.run)}, lines, f"{steps} of training", facts)

@@ -59,6 +59,7 @@ class Trained:
         perceptual: network of the perceptual loss.
         l1, raw_l1: mean absolute error over Z ∪ Y* on the validation frames, of the result and of Z; None without any.
         warnings: about characters in both the training and the validation frames.
+        has_test: whether the dataset has a test split to evaluate on.
     """
 
     run: Path
@@ -70,6 +71,7 @@ class Trained:
     l1: float | None
     raw_l1: float | None
     warnings: tuple[str, ...] = ()
+    has_test: bool = True
 
 
 def train(
@@ -175,6 +177,7 @@ def train(
         l1=errors[0],
         raw_l1=errors[1],
         warnings=tuple(warnings),
+        has_test=any("test" in dataset.splits(name) for name in config.configs),
     )
 
 

@@ -29,6 +29,7 @@ from specsia_build.dravie.train import loop as module
 from specsia_build.dravie.train.loop import TERMS, build_networks, training_step
 from specsia_build.dravie.train.train import Rhythm, Trained, train
 from specsia_build.errors import SpecsiaError, UsageError, WriteError
+from tests.dataset.small import build_small
 
 SMALL = train_config("tiny", {"steps": 10, "batch": 4})
 RHYTHM = Rhythm(checkpoint=4, validate=10)
@@ -121,6 +122,15 @@ def test_a_stopped_run_goes_on_to_the_same_weights(
         assert (checkpoints(tmp_path / "run")[-1] / file.name).read_bytes() == file.read_bytes()
     before, after = (_log(run / "log.csv") for run in (whole, tmp_path / "run"))
     assert [row["l1"] for row in after] == [row["l1"] for row in before]
+
+
+def test_evaluate_is_the_next_command_only_where_there_is_a_test_split(dataset: Path, tmp_path: Path) -> None:
+    without = build_small(tmp_path / "without", ("a",), fixed={"a": "train"}, views=2)
+    for folder, expected in ((dataset, True), (without, False)):
+        done = _train(folder, tmp_path / f"run-{expected}", replace(SMALL, steps=1))
+        assert done.has_test == expected
+    printed = _cli("train", without, "--out", tmp_path / "run", "--steps", "1", "--device", "cpu")
+    assert printed.exit_code == 0 and "specsia evaluate" not in printed.output
 
 
 def test_a_loss_that_is_no_number_stops_the_run(dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
