@@ -75,7 +75,7 @@ def test_every_other_frame_is_found_out(degrees: int, mirrored: bool) -> None:
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        (lambda m: replace(m, colors=np.ones_like(m.colors)), "as well in another frame, so that nothing is told"),
+        (lambda m: replace(m, colors=np.ones_like(m.colors)), "as well in another frame"),
         (lambda m: ellipsoid((0, 0, 0), (0.3, 0.3, 0.4), (0.5, 0.5, 0.5), (0.5, 0.5, 0.5)), "the figure in no frame"),
     ],
 )

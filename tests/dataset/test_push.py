@@ -279,7 +279,7 @@ def test_a_dry_run_needs_neither_token_nor_network(
 
     found, note = planned()
     assert found == steps
-    assert "without a token" in note and f"these are the steps if {REPO} is not there" in note
+    assert "without a token" in note and REPO in note
     with monkeypatch.context() as patch:
         patch.setattr(constants, "ENDPOINT", "http://127.0.0.1:9")
         found, note = planned()
