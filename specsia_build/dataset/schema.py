@@ -151,12 +151,6 @@ def parse_shard_name(name: str, own: bool = False) -> ShardName | None:
     return parsed if not own or name == packed + shard_name(parsed.split, parsed.index, parsed.count) else None
 
 
-def series_of(name: str) -> tuple[str, str] | None:
-    """Configuration and split of a shard by its name; None if it is not named as one."""
-    parsed = parse_shard_name(name)
-    return None if parsed is None else (parsed.config, parsed.split)
-
-
 def odd_shards(names: Iterable[str]) -> list[tuple[str, str]]:
     """Names of shards that are missing or do not fit the others, by the names of the others, and what is wrong."""
     series: dict[tuple[str, str], dict[str, ShardName]] = {}

@@ -1,4 +1,4 @@
-"""What failed or was quarantined, what is warned of and how long it took: put on record as it comes."""
+"""The record of failures, quarantined characters, warnings and times, written while a build runs."""
 
 from __future__ import annotations
 
@@ -55,13 +55,15 @@ class Failure:
         return self.low_quality and self.clip is None and self.stage == project.STAGE.name
 
 
-def _stage_names() -> list[str]:
-    """Names of stages in the order in which failures are listed."""
-    return [stage.name for stage in all_stages()]
+def _stage_places() -> dict[str, int]:
+    """Place of each stage, by its name, in the order in which failures are listed."""
+    return {stage.name: place for place, stage in enumerate(all_stages())}
 
 
-def _order(failure: Failure) -> tuple[int, str, tuple[int, int, str], str]:
-    return _stage_names().index(failure.stage), failure.backend or "", id_order_key(failure.id), failure.clip or ""
+def _sorted(failures: Iterable[Failure]) -> list[Failure]:
+    """Sort failures by stage, backend, id and clip."""
+    places = _stage_places()
+    return sorted(failures, key=lambda f: (places[f.stage], f.backend or "", id_order_key(f.id), f.clip or ""))
 
 
 def concerning(failures: Iterable[Failure], ids: Collection[str], backends: Collection[str]) -> list[Failure]:
@@ -73,7 +75,7 @@ def concerning(failures: Iterable[Failure], ids: Collection[str], backends: Coll
         backends: their names; failures that came before any backend belong to each.
     """
     known = set(ids)
-    return sorted((f for f in failures if f.id in known and (f.backend is None or f.backend in backends)), key=_order)
+    return _sorted(f for f in failures if f.id in known and (f.backend is None or f.backend in backends))
 
 
 def counted(failures: Iterable[Failure]) -> tuple[int, int]:
@@ -90,7 +92,7 @@ def _line(failure: Failure) -> str:
 
 def write_failures(path: Path, failures: Iterable[Failure]) -> None:
     """Write `failures.jsonl` anew, sorted by stage, backend and id."""
-    write_bytes(path, "".join(map(_line, sorted(failures, key=_order))).encode())
+    write_bytes(path, "".join(map(_line, _sorted(failures))).encode())
 
 
 def read_failures(path: Path) -> list[Failure]:
@@ -102,7 +104,7 @@ def read_failures(path: Path) -> list[Failure]:
     try:
         *lines, _ = path.read_text(encoding="utf-8").split("\n")
         found = [msgspec.convert(parse_json(line, "a line"), Failure) for line in lines if line]
-        if any(failure.stage not in _stage_names() for failure in found):
+        if not {failure.stage for failure in found} <= _stage_places().keys():
             raise ValueError("it names an unknown stage")
     except FileNotFoundError:
         return []
