@@ -107,7 +107,7 @@ def _counts(stages: Sequence[StageSummary], which: str) -> list[str]:
 def _trouble(summary: BuildSummary, layout: RunLayout) -> str | None:
     """Why a build is not what was asked for."""
     if summary.stopped is not None:
-        return f"{'stopped before pack' if summary.clips is None else 'not all is there'}: {summary.stopped}"
+        return f"{'stopped before pack' if summary.clips is None else 'clips are missing'}: {summary.stopped}"
     if summary.failed > summary.allowed_failures:
         every = plural(summary.characters, "character") if summary.clips is None else plural(summary.clips, "clip")
         return f"{summary.failed} of {every} failed, {summary.allowed_failures} may: see {layout.failures}"
