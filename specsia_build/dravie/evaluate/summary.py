@@ -54,23 +54,13 @@ METRICS: Mapping[str, Metric] = {
     "psnr": Metric("PSNR ↑", 2, "decibels, over Z ∪ Y*"),
     "ssim": Metric("SSIM ↑", 4, "structural similarity over Z ∪ Y*"),
     "contour_f1": Metric("F1 ↑", 3, "lines of the result and Y*'s dark contour, within 2 px"),
-    "l1_interior": Metric("interior L1 ↓", 4, "the same where both silhouettes cover, off the line"),
+    "l1_interior": Metric("interior L1 ↓", 4, "the same where both silhouettes cover, off the contour"),
+    "l1_black": Metric("L1 on black ↓", 4, "absolute error on black, which sees white paint"),
     "flicker": Metric("flicker ↓", 4, "change from frame to frame that Y* has not"),
     "lpips": Metric("LPIPS ↓", 3, "distance to Y* by AlexNet"),
     "clip": Metric("CLIP ↑", 3, "cosine to Y* by ViT-B/32"),
-    "l1_silhouette": Metric("silhouette L1 ↓", 4, "the same where one silhouette covers, off the line"),
-    "l1_line": Metric("line L1 ↓", 4, "the same on Y*'s contour"),
-    "ssim_frame": Metric("frame SSIM ↑", 4, "structural similarity over the whole frame"),
-    "contour_recall": Metric("recall ↑", 3, "share of Y*'s dark contour that is drawn"),
-    "contour_precision": Metric("precision ↑", 3, "share of drawn lines that are right"),
-    "l1_black": Metric("black L1 ↓", 4, "absolute error on black, wherever it is"),
-    "outside": Metric("outside ↓", 4, "paint where neither Z nor Y* has any"),
 }
 
-MAIN = ("l1", "psnr", "ssim", "contour_f1", "l1_interior", "flicker", "lpips", "clip")
-"""Scores of the first table, by which methods are also compared character by character."""
-
-REST = ("l1_silhouette", "l1_line", "contour_recall", "contour_precision", "ssim_frame", "l1_black", "outside")
 
 
 class Value(NamedTuple):
@@ -186,7 +176,7 @@ def differences(evaluation: Evaluation, summary: Summary) -> Iterator[Difference
     methods = {method.label: method for method in evaluation.methods}
     baselines = [label for label, method in methods.items() if method.seen is None]
     trained = [label for label, method in methods.items() if method.seen is not None]
-    for config, label, score in itertools.product(evaluation.configs, trained, MAIN):
+    for config, label, score in itertools.product(evaluation.configs, trained, METRICS):
         sign = 1 if METRICS[score].better == "low" else -1
         known = {name: summary.values.get((config, name, NOVEL, score)) for name in baselines}
         means = {name: sign * value.mean for name, value in known.items() if value is not None}
@@ -212,8 +202,8 @@ def _marked(evaluation: Evaluation, label: str) -> str:
     return f"{label} (seen)" if evaluation.seen.get(label) else label
 
 
-def _table(evaluation: Evaluation, summary: Summary, config: str, kind: str, names: Sequence[str]) -> str:
-    there = [name for name in names if any(key[0::2] == (config, kind) and key[3] == name for key in summary.values)]
+def _table(evaluation: Evaluation, summary: Summary, config: str, kind: str) -> str:
+    there = [name for name in METRICS if any(key[0::2] == (config, kind) and key[3] == name for key in summary.values)]
     rows = []
     for label in evaluation.labels:
         values = [summary.values.get((config, label, kind, name)) for name in there]
@@ -237,9 +227,8 @@ def to_markdown(evaluation: Evaluation, summary: Summary) -> str:
         if seen:
             parts.append(f"(seen): {label} was trained on, or adapted to, {', '.join(seen)} of these characters.")
     for config in evaluation.configs:
-        parts += [f"## {config}", _table(evaluation, summary, config, NOVEL, MAIN)]
-        parts += [_table(evaluation, summary, config, NOVEL, REST)]
-        parts += [_table(evaluation, summary, config, FRONTAL, MAIN)]
+        parts += [f"## {config}", _table(evaluation, summary, config, NOVEL)]
+        parts += [_table(evaluation, summary, config, FRONTAL)]
     rows = []
     for d in differences(evaluation, summary):
         decimals = METRICS[d.score].decimals

@@ -15,7 +15,7 @@ from specsia_build.dataset.pairs import PAIR_COLUMNS, Pair, decode_pair
 from specsia_build.dataset.reading import OpenedDataset
 from specsia_build.dravie.config import ModelConfig
 from specsia_build.dravie.data.drawings import Drawings
-from specsia_build.dravie.metrics import on_white, regions
+from specsia_build.dravie.metrics import on_white, region
 from specsia_build.dravie.reference import NO_DRAWING, Drawing
 from specsia_build.dravie.repair.apply import repair
 
@@ -51,7 +51,7 @@ def validation_pairs(dataset: OpenedDataset, configs: Sequence[str], model: Mode
 
 def _error(picture: NDArray[np.uint8], pair: Pair) -> float:
     difference = np.abs(on_white(picture) - on_white(pair.gt))
-    return float(difference[regions(pair).region].mean())
+    return float(difference[region(pair)].mean())
 
 
 def _row(pictures: Sequence[NDArray[np.uint8]], height: int, width: int) -> NDArray[np.uint8]:
