@@ -1,4 +1,4 @@
-"""What each stage costs, beside a peer that is measured in the same run: ``python -m benchmarks COMMAND``.
+"""Cost of each stage, beside a peer measured in the same run: ``python -m benchmarks COMMAND``.
 
 Machines differ and are noisy, so compare the ratio to the peer between them, not the seconds. Every command prints one
 JSON document.

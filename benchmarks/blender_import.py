@@ -49,7 +49,7 @@ def main(path: str, out: str) -> None:
 
 
 def triangles() -> tuple[NDArray[np.float64], NDArray[np.int32]]:
-    """What the scene shows now: `vertices` (V, 3), Z up, and `faces` (F, 3)."""
+    """Return the evaluated scene: `vertices` (V, 3), Z up, and `faces` (F, 3)."""
     graph = bpy.context.evaluated_depsgraph_get()
     shapes = {item.name for c in bpy.data.collections if c.name.startswith(NOT_OF_THE_FILE) for item in c.objects}
     vertices, faces, base = [], [], 0

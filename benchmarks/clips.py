@@ -1,4 +1,4 @@
-"""What a frame of a clip costs on one core, drawn, encoded and stored, beside each frame as a still of its own."""
+"""Cost of a clip's frame on one core, drawn, encoded and stored, beside each frame as a still."""
 
 from __future__ import annotations
 

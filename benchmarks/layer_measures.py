@@ -86,7 +86,7 @@ def _cross(one: Floats, other: Floats) -> Floats:
 
 
 def first_hits(places: Floats, vertices: Floats, faces: NDArray[np.int32]) -> tuple[NDArray[np.intp], Floats, Floats]:
-    """What a ray through each place (N, 2) meets first: face (N,), -1 for none, its weights (N, 3) and depth (N,)."""
+    """First hit of a ray through each place (N, 2): face (N,), -1 for none, its weights (N, 3) and depth (N,)."""
     corners = vertices[faces]
     low, high = corners[..., :2].min(axis=1), corners[..., :2].max(axis=1)
     found, weights, depths = np.full(len(places), -1), np.zeros((len(places), 3)), np.full(len(places), np.inf)
@@ -202,7 +202,7 @@ def _interpolated(places: Floats, expected: NDArray[np.float32], there: Frame) -
 
 
 def segment_counts(frame: Frame) -> Counts:
-    """What the segments hold, those of the layer and those that lines alone enclose."""
+    """Contents of the segments: those of the layer, and those that lines alone enclose."""
     seg, label, line = frame.layers["seg"], frame.layers["label"], frame.layers["line"]
     held, sizes = _held(seg, label)
     own = np.arange(len(sizes)) > BACKGROUND

@@ -56,7 +56,7 @@ SAMPLES = 10
 
 MARGIN = 4.0
 TURN = 0.618034
-"""Of a full turn, by which each clip's camera stands farther round than the last one's."""
+"""Share of a full turn between the cameras of successive clips."""
 
 ROUNDS = 3
 WORST = 3
@@ -192,7 +192,7 @@ def frames_of(actor: Actor, shot: Shot, surface: Surface, line_px: float) -> Ite
 
 
 def measured(entries: Sequence[Entry], clips: int, settings: ClipSettings, size: int) -> dict[str, Counts]:
-    """What is counted of each clip."""
+    """Counts of each clip."""
     found: dict[str, Counts] = {}
     known: dict[str, NDArray[np.int32]] = {}
     random = np.random.default_rng(0)

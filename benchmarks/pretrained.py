@@ -20,7 +20,7 @@ from specsia_build.files.records import read_json
 from specsia_build.files.writing import write_bytes
 
 _LEFT_OUT = ("where",)
-"""Of a run's record: where its dataset lay on the machine that trained it."""
+"""Key of a run's record: path of its dataset on the machine that trained it."""
 
 
 def write_pretrained(run: Path, out: Path) -> Path:

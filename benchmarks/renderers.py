@@ -70,7 +70,7 @@ PEERS: dict[str, Callable[[], Renderer]] = {
     WorkbenchRenderer.name: WorkbenchRenderer,
     PlainPyrender.name: PlainPyrender,
 }
-"""What is compared with, besides the renderers that one may build with."""
+"""Peers to compare with, besides the renderers of a build."""
 
 
 def measure(names: Sequence[str], config: BuildConfig, scratch: Path) -> dict[str, Any]:

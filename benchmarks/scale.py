@@ -1,4 +1,4 @@
-"""What the parent of a build costs at sizes that nobody waits for: runs forged from a small real one.
+"""Cost of a build's parent process at sizes that nobody waits for: runs multiplied from a small real one.
 
 python -m benchmarks.scale forge RUN OUT COUNT   a source of COUNT characters and a run of it, up to date
 python -m benchmarks.scale idle RUN              what planning and status take where nothing is to be done

@@ -1,4 +1,4 @@
-"""What each stage of a build costs per character on one core, read from the log of a build by one worker."""
+"""Cost of each stage of a build per character on one core, read from the log of a build by one worker."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What must not change when the code does: bytes of datasets and clips, and exit codes.
+"""Record and compare what must not change: bytes of datasets and clips, and exit codes.
 
 python -m benchmarks.unchanged record DIR [--source FOLDER_OR_MANIFEST] [--characters 6] [--kills 3]
 python -m benchmarks.unchanged compare DIR OTHER

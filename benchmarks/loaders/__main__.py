@@ -57,7 +57,7 @@ READERS = (
 
 
 def rows(reader: Reader, folder: Path, upstream: Path, python: str) -> list[dict[str, str]]:
-    """What a reader found: `loader`, `read` and `checked` of each loader it called, or `wrong`, a sentence."""
+    """Result of a reader: `loader`, `read` and `checked` of each loader it called, or `wrong`, a sentence."""
     checkout = upstream / reader.project.replace("/", "+")
     if not checkout.is_dir():
         return [{"wrong": f"{checkout} is not there: git clone https://github.com/{reader.project} {checkout}"}]

@@ -51,7 +51,7 @@ def _aligned(dataset: Any) -> str:
 
 
 def _warped(dataset: Any) -> str:
-    """Of the moving points whose pixel changes colour, how many keep theirs along the flow."""
+    """Count moving points whose pixel changes colour, and those that keep their colour along the flow."""
     found = [_kept(dataset, index) for index in range(min(len(dataset), PAIRS))]
     kept, changed = (sum(counts) for counts in zip(*found, strict=True))
     return expect(

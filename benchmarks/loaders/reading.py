@@ -25,7 +25,7 @@ class WrongError(Exception):
 
 @dataclass(frozen=True)
 class Read:
-    """What one loader read.
+    """Result of one loader.
 
     Attributes:
         loader: its class.

@@ -30,7 +30,7 @@ INFLUENCES = 8
 """Nodes that a vertex hangs on at most."""
 
 SMALLEST_WEIGHT = 1e-3
-"""What is filled in below this is left out."""
+"""Filled-in weights below this are dropped."""
 
 FLATTEST = 1e-3
 """Smallest stretch of a node by its largest, below which it has no place in the frame."""
@@ -46,13 +46,13 @@ SPACING = 0.006
 """Between samples of a face, as a share of the surface's diagonal; corners of faces are samples too."""
 
 MOST_SAMPLES = 400_000
-"""Of a whole surface, besides its corners."""
+"""Samples of the whole surface, besides its corners."""
 
 NEAREST = 24
 """Samples that are compared for each vertex."""
 
 TURN = 0.02
-"""What a sample loses by turning away, as a share of the surface's diagonal for each unit of 1 - cosine."""
+"""Penalty for a normal that turns away, as a share of the surface's diagonal per unit of 1 - cosine."""
 
 
 @dataclass(frozen=True)

@@ -388,7 +388,7 @@ def _above_arms(tree: _Tree, names: Sequence[str], arms: Sequence[int]) -> list[
 
 
 def _carrier(tree: _Tree, bones: Mapping[str, int | None]) -> int | None:
-    """What neck, head or arms hang on, as long as the hips are above it."""
+    """Common parent of neck, head or arms, as long as the hips are above it."""
     top = bones["neck"] if bones["neck"] is not None else bones["head"]
     arms = [node for node in (bones["leftUpperArm"], bones["rightUpperArm"]) if node is not None]
     end = tree.common(arms) if top is None and len(arms) == 2 else None

@@ -1,4 +1,4 @@
-"""What moves a skeleton: keyed tracks as glTF has them, and their values at any times."""
+"""Motions of a skeleton: keyed tracks as in glTF, and their values at any time."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SCALE: Path = "scale"
 WEIGHTS: Path = "weights"
 
 ALIKE = 1e-6
-"""By which keys of one value may differ, as a share of a track's largest."""
+"""Tolerance within which keys count as equal, as a share of the track's largest value."""
 
 JOINT_COST = 500
 """Bytes of memory that a joint takes in each of the poses that are asked for."""

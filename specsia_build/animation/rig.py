@@ -91,7 +91,7 @@ class Rig:
 
     @cached_property
     def back_to_points(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """What takes normals at rest back to the points' coordinates, (V, 3, 3), and the sign of the volume, (V,)."""
+        """Matrices from normals at rest to the points' coordinates, (V, 3, 3), and the sign of the volume, (V,)."""
         blended = self.blended(self.skeleton.rest_worlds)
         return np.asarray(np.linalg.pinv(cofactors(blended)), np.float64), np.asarray(np.sign(np.linalg.det(blended)))
 

@@ -1,4 +1,4 @@
-"""What two figures' joints have to do with each other, and a motion carried from the one to the other by it.
+"""Correspondence of two figures' joints, and transfer of a motion from one to the other.
 
 Everything is compared in one frame, Z up and facing -Y. What a joint has turned from where it rests turns the other
 figure's joint likewise, so that it matters neither how bones are oriented nor what hangs on what; arms and legs that
@@ -77,7 +77,7 @@ def _onto(way: Array, other: Array) -> Array:
 
 
 class Transfer:
-    """What is the same for all frames of a motion."""
+    """Values that are the same for all frames of a motion."""
 
     def __init__(
         self, source: Figure, target: Figure, pairs: Mapping[int, int], stand: Array, flat: Array, people: bool
@@ -149,7 +149,7 @@ class Transfer:
         return aligned
 
     def _trunk(self) -> Array:
-        """What lays the target's back onto the source's (3, 3), where that stands as in a frame: bent as it may be."""
+        """Rotation (3, 3) from the target's back to the source's, as posed in a frame."""
         a, b = self.source.human.bones, self.target.human.bones
         top = next((bone for bone in ("neck", "head") if bone in a and bone in b), None)
         if self.stand is self.source.made.rest_worlds or top is None:
@@ -170,7 +170,7 @@ class Transfer:
         return here / there
 
     def _holders(self) -> dict[int, int]:
-        """What the target's bones hang on in a body, where it is not above them in the rig: feet below no shin."""
+        """Anatomical parents of the target's bones where the rig has others, such as feet without a shin above."""
         human, skeleton = self.target.human, self.target.skeleton
         found = {}
         for bone, node in human.bones.items():

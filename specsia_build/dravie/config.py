@@ -22,7 +22,7 @@ REFERENCES = ("drawing", "none")
 DEFAULT_PRESET = "tiny"
 
 ABLATIONS = ("adaptation", "drawing", "pos")
-"""What `specsia evaluate --without` takes."""
+"""Choices of `specsia evaluate --without`."""
 
 FIT_STEPS = 1500
 """Updates of the sample-wise baseline: two and a half times as many as an adaptation's."""
@@ -57,7 +57,7 @@ def need_torch() -> None:
 
 
 class Augment(IntEnum):
-    """What is changed in a patch, in Z and Y* alike.
+    """Augmentation of a patch, the same in Z and Y*.
 
     COLOURS mirrors half of the patches, turns the hue of half of them and scales the value of all. HINT mirrors half of
     them and turns the positions of most about the vertical axis, as if another side of the character were seen.
@@ -70,7 +70,7 @@ class Augment(IntEnum):
 
 @dataclass(frozen=True)
 class ModelConfig:
-    """What a generator is made of.
+    """Architecture and inputs of a generator.
 
     Attributes:
         architecture: `tiny` or `paper`.
@@ -180,12 +180,12 @@ class TrainConfig:
 
     @property
     def augmentation(self) -> Augment:
-        """Of the patches."""
+        """Augmentation of the patches."""
         return Augment.COLOURS if self.augment else Augment.NONE
 
     @property
     def model(self) -> ModelConfig:
-        """Of the generator that is trained."""
+        """Architecture and inputs of the generator."""
         return ModelConfig(self.architecture, self.with_pos, self.reference)
 
 
@@ -225,7 +225,7 @@ ADAPTATION = TrainConfig(
     ema=0.0,
     perceptual_weight=0.0,
 )
-"""Of a model that is fitted to one character's frontal pair; the network is that of the model."""
+"""Settings for fitting a model to one character's frontal pair; the network is that of the model."""
 
 
 def train_config(preset: str, changes: Mapping[str, Any]) -> TrainConfig:

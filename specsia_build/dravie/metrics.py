@@ -1,7 +1,8 @@
 """Scores of a picture against Y*: errors over Z ∪ Y*, similarity, and the drawn contour.
 
 The region of a view is Z ∪ Y*: every pixel that Z or Y* covers at all, the same for every method. Its interior is at
-least half covered by Z and by the silhouette of Y*, and off the contour. All scores but `l1_black` are measured on white.
+least half covered by Z and by the silhouette of Y*, and off the contour. All scores but `l1_black` are measured on
+white.
 """
 
 from __future__ import annotations
@@ -94,8 +95,8 @@ def contour_lines(pair: Pair) -> NDArray[np.bool_] | None:
 def contour_f1(result: NDArray[np.uint8], pair: Pair) -> float | None:
     """F1 of Y*'s dark contour in a result (H, W, 4) uint8, 0…1; None where Y*'s line is not dark.
 
-    Recall is the share of Y*'s contour pixels within 2 px of a dark boundary pixel of the result; precision is the share
-    of the result's dark boundary pixels within 2 px of one of Y*. Dark clothes at the edge count as line in both
+    Recall is the share of Y*'s contour pixels within 2 px of a dark boundary pixel of the result; precision is the
+    share of the result's dark boundary pixels within 2 px of one of Y*. Dark clothes at the edge count as line in both
     pictures alike, so Y* itself scores 1.
     """
     wanted = contour_lines(pair)

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from specsia_build.dataset.pairs import Pair
 
 CHANNELS = 12
-"""Of a look-up."""
+"""Channels of a look-up."""
 
 COLOURS = 12
 """Colours of a palette. Cartoons have fewer; a face or a print needs some of its own."""
@@ -300,7 +300,7 @@ def shown_places(
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Reference:
-    """What a character's drawing shows at which positions, ready for looking up.
+    """Colours of a character's drawing by position, prepared for look-ups.
 
     Attributes:
         places: (N, 3) uint8, distinct positions as Zpos codes them (x, z, -y), sorted.
@@ -344,7 +344,7 @@ class Reference:
         )
 
     def look_up(self, pos: NDArray[np.uint8], z: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """What the drawing shows at the positions of a view, (H, W, 12) uint8; see the module.
+        """Look up the positions of a view in the drawing: (H, W, 12) uint8; see the module.
 
         Args:
             pos: (H, W, 4) uint8, Zpos of the view, in the frame of the frontal one; alpha 0 where there is nothing.
@@ -418,7 +418,7 @@ def without_contour(drawing: NDArray[np.uint8], zmask: NDArray[np.uint8] | None 
 
 
 STYLE_STEP = 60
-"""Of the channel that holds the thickness, a pixel."""
+"""Levels per pixel of thickness in the channel that holds it."""
 
 UNKNOWN_STYLE, NO_CONTOUR = (0, 0), (0, 255)
 """The channels of a character without a drawing, and of a drawing without a contour."""
@@ -452,7 +452,7 @@ def _keep_even_colours(looked_up: NDArray[np.uint8], z: NDArray[np.uint8]) -> ND
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Drawing:
-    """What a network sees of a character's drawing.
+    """A character's drawing, as a network sees it.
 
     Attributes:
         places: (N, 3) uint8, positions as Zpos codes them, in no order; N = 0 where the colours are not known.
@@ -510,4 +510,4 @@ class Drawing:
 
 
 NO_DRAWING = Drawing()
-"""Of a character that nothing is known of."""
+"""Stands for a character without a drawing."""

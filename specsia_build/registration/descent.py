@@ -30,7 +30,7 @@ LEAD = 2.0
 """Growth of the first view's weight with each step that does not keep its IoU."""
 
 NOISE = 0.001
-"""What IoU at pixel centres may lose though the outlines lie no worse."""
+"""Loss of IoU at pixel centres that is accepted although the outlines fit no worse."""
 
 FLOOR = 0.1
 """Pixels below which an outline's distance is no longer divided by."""

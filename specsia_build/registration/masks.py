@@ -40,7 +40,7 @@ def _shrink(masks, size):  # type: ignore[no-untyped-def]
 
 @compiled
 def _pool(masks, step):  # type: ignore[no-untyped-def]
-    """What `_shrink` gives where `step` pixels of the old images lie in each of the new ones."""
+    """Shrink images by a whole factor: `step` old pixels along each axis for a new one; see `_shrink`."""
     views, size = masks.shape[0], masks.shape[1] // step
     out = np.empty((views, size, size), np.uint8)
     sums, area = np.empty(masks.shape[2], np.uint32), step * step

@@ -10,7 +10,7 @@ from specsia_build.rendering.mesh import Material, Mesh, Texture
 
 
 def kind_of(thing: object) -> str:
-    """What something is, in few words: ``list``, ``trimesh.Trimesh``, ``numpy.ndarray (4, 2)``."""
+    """Describe an object in a few words: ``list``, ``trimesh.Trimesh``, ``numpy.ndarray (4, 2)``."""
     shape = getattr(thing, "shape", None)
     kind = type(thing)
     name = kind.__name__ if kind.__module__ == "builtins" else f"{kind.__module__.partition('.')[0]}.{kind.__name__}"
@@ -18,7 +18,7 @@ def kind_of(thing: object) -> str:
 
 
 def misshapen(mesh: Mesh) -> str | None:
-    """What is wrong with the form of a mesh, as a sentence; None where its arrays can be drawn.
+    """Return what is wrong with the arrays of a mesh, as a sentence; None where they can be drawn.
 
     Numbers of another width than float32 and int32 are no fault, and neither is a mesh without faces. Whether
     numbers are finite is another question.
@@ -58,7 +58,7 @@ def _faults(mesh: Mesh) -> Iterator[str]:
 def _array(
     name: str, array: object, count: int | None, shape: tuple[int, ...], *, whole: bool = False
 ) -> Iterator[str]:
-    """What is wrong with an array of `count` items (any number where that is None) of a shape."""
+    """Return what is wrong with an array that must have `count` items (any number if None) of a shape."""
     told = ", ".join(map(str, ("N" if count is None else count, *shape))) + ("" if shape else ",")
     fits = isinstance(array, np.ndarray) and array.ndim == 1 + len(shape) and array.shape[1:] == shape
     if not isinstance(array, np.ndarray) or not fits or count not in (None, len(array)):

@@ -1,4 +1,4 @@
-"""What hangs together by links between its members."""
+"""Connected components of members joined by links."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every renderer returns, and what a renderer is."""
+"""The layers that every renderer returns, and the protocol of a renderer."""
 
 from __future__ import annotations
 

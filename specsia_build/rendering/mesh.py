@@ -41,7 +41,7 @@ class Texture(_Reckoned):
 
     @cached_property
     def kept(self) -> dict[str, Any]:
-        """What a renderer made of it and will need again, by a name of the renderer's: it lasts as long as this."""
+        """Cache for renderers, by a key of theirs; it lives as long as the mesh."""
         return {}
 
 
@@ -304,7 +304,7 @@ def _cofactors(matrices):  # type: ignore[no-untyped-def]
 
 
 def cofactors(matrices: NDArray[np.float64]) -> NDArray[np.float64]:
-    """What turns normals as matrices (..., 3, 3) turn a surface: the inverse transpose times the determinant.
+    """Matrices for normals of a surface transformed by matrices (..., 3, 3): inverse transpose times determinant.
 
     Column k is the cross product of columns k + 1 and k + 2. It exists for a matrix that flattens, too.
     """

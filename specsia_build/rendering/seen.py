@@ -16,7 +16,7 @@ SUBPIXEL = 256
 
 @dataclass(frozen=True)
 class Seen:
-    """What the renderer knew of a view of S x S pixels, of a mesh of V vertices, F faces and E welded edges.
+    """The renderer's record of a view of S x S pixels, of a mesh of V vertices, F faces and E welded edges.
 
     Pixel (row, column) has its centre at the place (column + 1/2, row + 1/2) of the screen, in pixels.
 

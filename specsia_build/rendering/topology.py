@@ -92,7 +92,7 @@ def weld(vertices: NDArray[np.float32], bound: NDArray[np.int32] | None = None) 
 
 @inlined
 def root(parent, v):  # type: ignore[no-untyped-def]
-    """What stands for all that is joined to `v`; `parent` holds for each what it is joined to, and is made flatter."""
+    """Find the root of `v` in a union-find forest `parent`, with path compression."""
     while parent[v] != v:
         parent[v] = parent[parent[v]]
         v = parent[v]

@@ -30,7 +30,7 @@ FARTHEST = 16.0
 """Pixels of a crop from the contour that are one unit of the network's input."""
 
 CHANNELS = 8
-"""Of the network's input: red, green, blue, alpha, x, y, length, distance to the contour."""
+"""Channels of the network's input: red, green, blue, alpha, x, y, length, distance to the contour."""
 
 RIM = 4.0
 """Pixels of a crop from the contour within which a colour is one of the rim."""
@@ -43,7 +43,7 @@ INK = 32
 """Levels within which a pixel has the contour's colour."""
 
 WIDEST_CONTOUR = 0.05
-"""Of the picture's longer side; what is wider is the figure's own colour."""
+"""Share of the picture's longer side; a wider band is part of the figure, not a contour."""
 
 FULL = 250
 """Coverage from which a pixel's colour is the figure's alone."""

@@ -31,7 +31,7 @@ TOLD = 3 + GUIDES + KEY
 """Channels for each pixel: middle, thickness, copy, how far each guide is trusted, and its query."""
 
 BOUND = 8.0
-"""What the network gives lies within, by a hyperbolic tangent."""
+"""Bound of the network's output, by a hyperbolic tangent."""
 
 THICKNESS = 0.15
 """Half thickness, in lengths of the figure's longest side, for one unit of what the network gives."""
@@ -93,7 +93,7 @@ def weights() -> Mapping[str, Floats]:
 
 
 def forward(x: Floats, tensors: Mapping[str, Floats]) -> tuple[Floats, Floats]:
-    """What the network tells: (S, S, `TOLD`), and keys (S / 2, S / 2, `KEY`) float32.
+    """Run the network: outputs (S, S, `TOLD`) and keys (S / 2, S / 2, `KEY`) float32.
 
     Args:
         x: (S, S, C) float32, see `drawing.inputs`.

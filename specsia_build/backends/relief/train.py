@@ -75,7 +75,7 @@ class Net(nn.Module):
         self.head = nn.Conv2d(WIDTHS[0], 4 * TOLD + KEY, 3, 1, 1)
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """What it tells of (N, `CHANNELS`, S, S): (N, `TOLD`, S, S) and keys (N, `KEY`, S / 2, S / 2)."""
+        """Map (N, `CHANNELS`, S, S) to outputs (N, `TOLD`, S, S) and keys (N, `KEY`, S / 2, S / 2)."""
         levels = [self.first(functional.pixel_unshuffle(x, 2).contiguous(memory_format=torch.channels_last))]
         for down in self.down:
             levels.append(down(levels[-1]))

@@ -1,4 +1,4 @@
-"""What the network sees and paints; no other module knows a channel.
+"""Channels of the network's input and output; no other module knows them.
 
 Every channel is a float32 in [-1, 1], which 0…255 is mapped to linearly. The input is
 
@@ -33,13 +33,13 @@ CANDIDATES = (0, *range(_WITH_POS, _WITH_POS + LOOKED_UP_CHANNELS, 4))
 """First of the three channels of each colour that a pixel may take: Z's, and those that were looked up."""
 
 GREY_CHANNEL = GUIDED - 1
-"""Of the contour's grey, which a pixel may take, too."""
+"""Channel of the contour's grey, another colour that a pixel may take."""
 
 TARGET_CHANNELS = 4
 """Y* on white, and its alpha; also what the network paints."""
 
 NO_CODE = np.float32(-1)
-"""What 0 is to the network."""
+"""Code of level 0."""
 
 
 def input_channels(config: ModelConfig) -> int:
@@ -126,7 +126,7 @@ def encode_input(
 
 
 def encode_target(gt: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """What the network shall paint, (H, W, 4) float32 in [-1, 1], of Y* (H, W, 4) uint8 with straight alpha."""
+    """Encode Y* (H, W, 4) uint8 with straight alpha as the network's target, (H, W, 4) float32 in [-1, 1]."""
     out = np.empty((*gt.shape[:2], TARGET_CHANNELS), np.float32)
     _encode_target(ready(gt, np.uint8), out)
     return out

@@ -18,7 +18,7 @@ COLOR, MASK, POS = "color", "mask", "pos"
 SUFFIXES = (".png", ".webp", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff")
 
 _UNREADABLE = (OSError, ValueError, SyntaxError, Image.DecompressionBombError)
-"""What Pillow raises for files that are no pictures."""
+"""Errors that Pillow raises for files that are not pictures."""
 
 FEW = 64
 """Opaque pixels below which positions are not judged."""

@@ -38,7 +38,7 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 VERSION = 4
-"""Of what the files hold; part of their fingerprint."""
+"""Version of the files' layout; part of their fingerprint."""
 
 PIXEL_BYTES = 24
 

@@ -57,7 +57,7 @@ MOST_TURN, MOST_SHADE = np.float32(0.25), np.float32(0.15)
 """Sixths of the circle by which hues of a redrawn drawing differ at most, and share of their value."""
 
 GAMMA = np.float32(2.2)
-"""Of sRGB, to take the contour out of pixels that it covers in part."""
+"""Approximate gamma of sRGB, to remove the contour from pixels that it covers in part."""
 
 _OFFSET, _HEIGHT, _WIDTH, _FIRST_RUN, _RUNS, _CENTRES, _THICKNESS, _GREY, _INK = map(
     Extent._fields.index,
@@ -80,7 +80,7 @@ def _hashed(x):  # type: ignore[no-untyped-def]
 
 @inlined
 def _key(seed, step, slot):  # type: ignore[no-untyped-def]
-    """What all choices of a patch are hashed from."""
+    """Key that all random choices of a patch are hashed from."""
     return _hashed(_hashed(_hashed(np.uint64(seed)) + np.uint64(step)) + np.uint64(slot))
 
 

@@ -56,13 +56,13 @@ class Score:
 
     @property
     def kind(self) -> str:
-        """Of the view."""
+        """`frontal` or `novel`."""
         return FRONTAL if self.frontal else NOVEL
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What was measured.
+    """Result of an evaluation.
 
     Attributes:
         seen: by the label of a trained method the characters that one of its models has seen, and under which id.
@@ -79,7 +79,7 @@ class Evaluation:
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """Of the methods, each once, in order."""
+        """Labels of the methods, each once, in order."""
         return tuple(dict.fromkeys(method.label for method in self.methods))
 
 
@@ -110,7 +110,7 @@ def _first(name: str, what: str, seen: set[str], dataset: OpenedDataset) -> None
 
 
 def _known_by(dataset: OpenedDataset, config: str, split: str) -> Iterator[Pair]:
-    """What a character can be known by: all its views, or of clips their first frames, which are so at any pace."""
+    """Yield pairs that identify characters: all views, or the first frames of clips, the same at any frame rate."""
     if not dataset.moving:
         yield from (pair for views in sequences(dataset, config, split) for _, pair in views)
         return
@@ -195,7 +195,7 @@ def evaluate(
 def _subject(
     dataset: OpenedDataset, config: str, split: str, fronts: Mapping[str, int], views: Sequence[tuple[int, Pair]]
 ) -> Subject:
-    """What methods are given of a character: of its first frontal row, which may be among these views."""
+    """Input of the methods: the character's first frontal row, which may be among these views."""
     character_id = views[0][1].character_id
     number = fronts.get(character_id)
     if number is None:

@@ -31,7 +31,7 @@ BASELINES = (RAW, LINE, PASTE, SINGLE)
 """Names that `--baselines` takes."""
 
 DEFAULT_BASELINES = (RAW, LINE, PASTE)
-"""Those that take no minute for each character."""
+"""The fast ones: a sample-wise fit takes minutes a character."""
 
 OURS = "DraViE"
 
@@ -39,12 +39,12 @@ UNNAMED = ("seed", "configs", "with_pos", "preset", "reference")
 """Settings that a label states in words, or not at all."""
 
 LINE_PX, LINE_GREY = 2, 0
-"""Of the drawn line where the drawing's style is not known."""
+"""Thickness and grey of the line where the drawing's style is unknown."""
 
 Picture = NDArray[np.uint8]
 
 Painter = Callable[[Pair], Picture]
-"""What repairs a view; Y* of the view is not there to be looked at (`Pair.without_truth`)."""
+"""Repairs a view, without access to its Y* (`Pair.without_truth`)."""
 
 Advance = Callable[[int], object]
 """Called after each update of a network."""
@@ -102,7 +102,7 @@ class Run:
 
 @dataclass(frozen=True)
 class Choice:
-    """What `specsia evaluate` is asked to compare.
+    """Methods that `specsia evaluate` compares.
 
     Attributes:
         baselines: of `BASELINES`.

@@ -62,7 +62,6 @@ METRICS: Mapping[str, Metric] = {
 }
 
 
-
 class Value(NamedTuple):
     """Mean over characters and repeats.
 

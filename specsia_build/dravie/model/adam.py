@@ -53,12 +53,12 @@ class Adam:
             weight.grad = None
 
     def state(self) -> dict[str, Tensor]:
-        """What the next update depends on besides weights and gradients, named by weights' numbers; not copied."""
+        """Return the optimiser's tensors, named by the numbers of the weights; not copied."""
         kept = {"step": self._steps, "exp_avg": self._means, "exp_avg_sq": self._squares}
         return {f"{number}.{name}": tensor for name, tensors in kept.items() for number, tensor in enumerate(tensors)}
 
     def restore(self, state: Mapping[str, Tensor]) -> None:
-        """Take what `state` gave.
+        """Load what `state` returned.
 
         Raises:
             ValueError: if it is of other weights.

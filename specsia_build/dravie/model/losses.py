@@ -1,4 +1,4 @@
-"""What a painted patch is measured by: L1, gradients, features of a fixed network, and the discriminator's opinion."""
+"""Losses of a painted patch: L1, gradients, features of a fixed network, and the discriminator's score."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ RANDOM_SEED = 19
 
 
 def on_both_grounds(patches: Tensor) -> Tensor:
-    """What patches show on white and on black, which is all of RGBA: where both are right, so they are on any ground.
+    """Composite patches on white and on black: where both are right, RGBA is right on any background.
 
     Colour and alpha are not compared apart, as an edge that may or may not be there would become pale and opaque: the
     colour on white of nothing, and the alpha of a line.

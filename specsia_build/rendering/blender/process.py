@@ -43,7 +43,7 @@ def scripts_folder() -> Path:
 
 
 def how_to_install() -> str:
-    """What brings Blender, for the Python that asks."""
+    """Command that installs Blender for this Python."""
     executable = f"set {EXECUTABLE_SETTING} to a Blender executable"
     if sys.version_info[:2] == PACKAGE_PYTHON:
         return f"pip install 'specsia[blender]', or {executable}"

@@ -57,7 +57,7 @@ look stands for all samples: they would else be mixed in other proportions where
 
 
 class Mixture(NamedTuple):
-    """What is known of a pixel, from front to back.
+    """State of a pixel, from front to back.
 
     `through` (LANES,) float32 is the share of light that a sample still lets pass, `light` (3,) float64 the sum of what
     the samples show. `bright` (1,) uint64 are the samples that let enough pass, `seen` (1,) uint64 those in which a

@@ -337,7 +337,7 @@ def visible_fragments(
     close: Close,
     far: NDArray[np.float32],
 ) -> Fragments:
-    """What is visible of the OPAQUE and MASK faces in the close pixels; `kinds` are the alpha classes that occur.
+    """Find the visible OPAQUE and MASK faces in the close pixels; `kinds` are the alpha classes that occur.
 
     `far` (H, W) float32 is `padded` and infinite in those; it becomes a depth behind which nothing is visible in them.
     """

@@ -1,4 +1,4 @@
-"""What a view is drawn into."""
+"""The buffers that a view is drawn into."""
 
 from __future__ import annotations
 

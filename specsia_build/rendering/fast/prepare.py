@@ -66,7 +66,7 @@ class Prepared:
     edges: Edges
 
     def moved(self, mesh: Mesh, lit: bool) -> Prepared:
-        """What is prepared of the same surface drawn elsewhere: with other vertices, and normals where it is lit."""
+        """Return the preparation of the same surface with other vertices, and other normals where it is lit."""
         surface = self.surface._replace(normals=lit_normals(mesh)) if lit else self.surface
         return replace(self, vertices=ready(mesh.vertices, np.float32), surface=surface)
 
@@ -203,7 +203,7 @@ def _near_uv(mesh: Mesh, textured: Sequence[tuple[Texture | None, Texture | None
 
 
 def laid_out(mesh: Mesh, finest_pixels_per_unit: float, lit: bool) -> tuple[Surface, TextureTable]:
-    """What a mesh looks like, every face taken for rough; arguments as those of `prepare`."""
+    """Appearance of a mesh, every face treated as rough; arguments as those of `prepare`."""
     materials = mesh.materials
     images: list[Texture] = []
 

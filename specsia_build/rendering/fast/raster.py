@@ -148,7 +148,7 @@ def reaches(ax, ay, bx, by, cx, cy):  # type: ignore[no-untyped-def]
 
 @inlined
 def depth_of(drawn, n, ax, ay, bx, by, cx, cy):  # type: ignore[no-untyped-def]
-    """What a drawn face's depth is made of: the weights of the edge functions bc, ca and ab, float64, and how it grows
+    """Depth of a drawn face: the weights of the edge functions bc, ca and ab, float64, and how it grows
     per 1/256 pixel right and down, float32."""
     inverse = 1.0 / ((bx - ax) * (cy - ay) - (by - ay) * (cx - ax))
     za, zb, zc = drawn.depth[n, 0] * inverse, drawn.depth[n, 1] * inverse, drawn.depth[n, 2] * inverse

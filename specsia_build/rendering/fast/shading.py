@@ -35,7 +35,7 @@ NO_ROW, ASKED_FOR = -1, -2
 
 
 class Loaded(NamedTuple):
-    """What shading needs of the faces seen in a view.
+    """Data of the faces seen in a view, for shading.
 
     `row` (F,) int32 is a face's row in the tables or -1; `faces` (N,) int32 the face of each row, `planes`
     (N, PLAIN_PLANES or PLANES, 3) float32 and `facts` (N, FACTS) int32 the tables.

@@ -1,4 +1,4 @@
-"""What shading reads of a mesh, laid out for compiled code."""
+"""Data of a mesh that shading reads, laid out for compiled code."""
 
 from __future__ import annotations
 
