@@ -11,8 +11,7 @@ from specsia_build import memory
 from specsia_build.animation.motion import Interpolation, Motion, Path, Track
 from specsia_build.characters.actions import chosen, outside, unknown_action
 from specsia_build.characters.gltf import schema
-from specsia_build.characters.gltf.document import Document
-from specsia_build.characters.gltf.extensions import denormalise
+from specsia_build.characters.gltf.document import Document, denormalise
 from specsia_build.characters.gltf.vrm import read_humanoid
 from specsia_build.characters.raw import Motions
 from specsia_build.errors import CharacterError, CostError, some

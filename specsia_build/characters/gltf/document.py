@@ -20,7 +20,6 @@ from numpy.typing import NDArray
 from specsia_build import memory
 from specsia_build.characters.actions import FRAMES
 from specsia_build.characters.character import legible
-from specsia_build.characters.gltf.extensions import denormalise, unpack_view
 from specsia_build.characters.gltf.schema import (
     Accessor,
     Buffer,
@@ -28,9 +27,9 @@ from specsia_build.characters.gltf.schema import (
     Entry,
     Extensions,
     Header,
+    Meshopt,
     Root,
     Sparse,
-    SparsePart,
     Struct,
 )
 from specsia_build.characters.side_files import SideFiles
@@ -123,11 +122,7 @@ class Document:
         self.warnings[sentence] = None
 
     def buffer(self, index: int) -> memoryview:
-        """Bytes of a buffer: the binary chunk, a data URI, or a file inside `within`.
-
-        Raises:
-            CharacterError: if the buffer is missing, damaged or lies outside of the folder.
-        """
+        """Bytes of a buffer: the binary chunk, a data URI, or a file inside `within`."""
         if index not in self._buffers:
             uri = self.entry(Buffer, index).uri
             if uri:
@@ -140,17 +135,14 @@ class Document:
 
     def _file(self, uri: str) -> bytes:
         path = self.files.place(unquote(uri))
-        if path is None:
-            raise CharacterError(
-                f"{self.name} refers to '{uri}', which is not a file inside its folder: put the file beside it and "
-                "name it by a relative path"
-            )
         try:
+            if path is None:
+                raise OSError("it is not a file inside the folder")
             with open_source_file(path, self.within) as stream:
                 return read_whole(stream)
         except OSError as error:
-            reason = error.strerror or error
-            raise CharacterError(f"{self.name} needs '{uri}' ({reason}): put it beside the file") from error
+            why = error.strerror or error
+            raise CharacterError(f"{self.name} refers to '{uri}' ({why}): put it beside the file") from error
 
     def image_file(self, uri: str) -> Path | None:
         """Find the image file that a URI names; warns where it lies elsewhere than the URI says."""
@@ -158,8 +150,8 @@ class Document:
         path = self.files.find(name) or self.files.find(uri)
         places = [self.files.stated(PurePosixPath(text.replace("\\", "/")).parts) for text in (name, uri)]
         if path is not None and path not in places:
-            found = Path(os.path.relpath(path, self.within)).as_posix()
-            self.warn(f"texture '{uri}' of {self.name} is not there: {found} was used instead")
+            place = Path(os.path.relpath(path, self.within)).as_posix()
+            self.warn(f"texture '{uri}' of {self.name} is not there: {place} was used instead")
         return path
 
     def view_bytes(self, index: int) -> memoryview:
@@ -194,30 +186,21 @@ class Document:
             memory.ask(dtype.itemsize * width * entry.count)
             values: NDArray[Any] = np.zeros(shape, dtype)
         else:
-            stride = self.entry(BufferView, entry.buffer_view).byte_stride or 0
-            values = self._elements(index, (entry.buffer_view, entry.byte_offset or 0, stride), dtype, shape)
+            values = self._elements(index, entry.buffer_view, entry.byte_offset or 0, dtype, shape)
         return values if entry.sparse is None else self._with_sparse(index, entry.sparse, values)
-
-    def floats(self, index: int) -> NDArray[np.float32]:
-        """Elements of an accessor as float32, normalised integers as 0-1 or -1-1."""
-        values = self.accessor(index)
-        return denormalise(values) if self.is_normalised(index) else values.astype(np.float32)
 
     def is_normalised(self, index: int) -> bool:
         """Whether an accessor's integers stand for 0-1 or -1-1."""
         return self.entry(Accessor, index).normalized is True
 
     def _elements(
-        self, index: int, place: tuple[int, int, int], dtype: np.dtype[Any], shape: tuple[int, int]
+        self, index: int, view: int, offset: int, dtype: np.dtype[Any], shape: tuple[int, int]
     ) -> NDArray[Any]:
-        """Elements (count, width) at a buffer view, an offset and a stride (0: tightly packed)."""
-        view, offset, stride = place
+        """Elements (count, width) of accessor `index` at an offset in a buffer view."""
         count, width = shape
         data, size = self.view_bytes(view), dtype.itemsize * width
-        if 0 < stride < size:
-            # Old exporters wrote the size of a component.
-            self.warn(f"{self.name}: accessors[{index}] has a byteStride smaller than its elements, which was ignored")
-        stride = max(stride, size)
+        # Old exporters wrote the size of a component as the stride.
+        stride = max(self.entry(BufferView, view).byte_stride or 0, size)
         if count and offset + stride * (count - 1) + size > len(data):
             raise self.error(Accessor, index, "reaches past the end of its bufferView")
         if count == 0:
@@ -226,20 +209,21 @@ class Document:
 
     def _with_sparse(self, index: int, sparse: Sparse, values: NDArray[Any]) -> NDArray[Any]:
         """Replace the elements that a sparse accessor names."""
-
-        def part(stored: SparsePart, dtype: np.dtype[Any], width: int) -> NDArray[Any]:
-            place = stored.buffer_view, stored.byte_offset or 0, 0
-            return self._elements(index, place, dtype, (sparse.count, width))
-
         code = COMPONENTS.get(sparse.indices.component_type or 0, "")
         if "u" not in code or sparse.count > len(values):
             raise self.error(Accessor, index, "has an unknown componentType or too many elements", ".sparse")
-        rows = part(sparse.indices, np.dtype(code), 1)[:, 0]
+        rows, new = (
+            self._elements(index, part.buffer_view, part.byte_offset or 0, dtype, (sparse.count, width))
+            for part, dtype, width in (
+                (sparse.indices, np.dtype(code), 1),
+                (sparse.values, values.dtype, values.shape[1]),
+            )
+        )
         if sparse.count and int(rows.max()) >= len(values):
             raise self.error(Accessor, index, "names an element that does not exist", ".sparse.indices")
         memory.ask(values.nbytes)
         filled = values.copy()
-        filled[rows] = part(sparse.values, values.dtype, values.shape[1])
+        filled[rows[:, 0]] = new
         return filled
 
 
@@ -270,6 +254,33 @@ def data_uri(uri: str, name: str) -> bytes:
     return content
 
 
+def unpack_view(data: memoryview, packed: Meshopt) -> memoryview:
+    """Decode a buffer view of EXT_meshopt_compression.
+
+    Raises:
+        ValueError: if the data is damaged or is not what the file says it is.
+        CostError: if it would take more memory than is left for the character.
+    """
+    import meshopt
+
+    memory.take(packed.count * packed.byte_stride)
+    if packed.count == 0:
+        return memoryview(b"")
+    with memory.held():
+        unpacked = meshopt.decode_gltf_buffer(
+            np.frombuffer(data, np.uint8), packed.count, packed.byte_stride, packed.mode, packed.filter
+        )
+    return np.ascontiguousarray(unpacked).data.cast("B")
+
+
+def denormalise(values: NDArray[Any]) -> NDArray[np.float32]:
+    """Normalised integers as float32, 0-1 or -1-1 (KHR_mesh_quantization); floats unchanged."""
+    if values.dtype.kind == "f":
+        return values.astype(np.float32)
+    scaled = values.astype(np.float32) / np.float32(np.iinfo(values.dtype).max)
+    return np.maximum(scaled, np.float32(-1)) if values.dtype.kind == "i" else scaled
+
+
 def load_document(path: Path, within: Path) -> Document:
     """Open a .glb, .gltf or .vrm file; its first bytes decide which it is, not its name.
 
@@ -294,22 +305,17 @@ def parse_document(path: Path, data: bytes, files: SideFiles, fps: float = FRAME
 
 def _glb_chunks(data: bytes, name: str) -> tuple[bytes, memoryview | None]:
     """JSON and binary chunk of a GLB file."""
-    cut = CharacterError(f"{name} is cut short or damaged: copy or export it again")
-    if len(data) < 20:
-        raise cut
-    _, version, length = struct.unpack_from("<4sII", data)
-    if version != 2:
-        raise CharacterError(f"{name} is a GLB of version {version}: export it again as glTF 2.0")
+    if data[4:8] != b"\2\0\0\0" and len(data) >= 20:
+        raise CharacterError(f"{name} is a GLB of another version than 2: export it again as glTF 2.0")
+    length = int.from_bytes(data[8:12], "little")
     chunks: list[tuple[int, memoryview]] = []
-    offset = 12
-    while offset + 8 <= min(length, len(data)) and len(chunks) < 2:
-        size, kind = struct.unpack_from("<II", data, offset)
-        if offset + 8 + size > min(length, len(data)):
-            raise cut
-        chunks.append((kind, memoryview(data)[offset + 8 : offset + 8 + size]))
-        offset += 8 + size
-    if length > len(data) or not chunks or chunks[0][0] != CHUNK_JSON:
-        raise cut
+    end = 12
+    while end + 8 <= min(length, len(data)) and len(chunks) < 2:
+        size, kind = struct.unpack_from("<II", data, end)
+        chunks.append((kind, memoryview(data)[end + 8 : end + 8 + size]))
+        end += 8 + size
+    if max(length, end) > len(data) or end > length or not chunks or chunks[0][0] != CHUNK_JSON:
+        raise CharacterError(f"{name} is cut short or damaged: copy or export it again")
     binary = chunks[1][1] if len(chunks) > 1 and chunks[1][0] == CHUNK_BINARY else None
     return bytes(chunks[0][1]), binary
 

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from specsia_build.characters.gltf import schema
 from specsia_build.characters.gltf.document import Document, data_uri, is_data
-from specsia_build.characters.gltf.extensions import UvTransform
-from specsia_build.characters.gltf.vrm import CULL_FRONT, CULL_NOTHING, vrm0_material
+from specsia_build.characters.gltf.vrm import vrm0_material
 from specsia_build.characters.images import as_texture, load_texture
 from specsia_build.errors import CharacterError
 from specsia_build.rendering.mesh import AlphaMode, Material, Texture, Wrap
@@ -24,6 +25,28 @@ GLASS = 0.2
 ALPHA_MODES: dict[str, AlphaMode] = {"OPAQUE": "opaque", "MASK": "mask", "BLEND": "blend"}
 
 
+class Placement(NamedTuple):
+    """Where a texture is looked up: n of ``TEXCOORD_n``, and the values of KHR_texture_transform, in radians."""
+
+    uv_set: int = 0
+    offset: tuple[float, float] = (0.0, 0.0)
+    rotation: float = 0.0
+    scale: tuple[float, float] = (1.0, 1.0)
+
+    def apply(self, uv: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Scale, rotate, then move UVs (..., 2).
+
+        A positive rotation takes +v to +u, as in the extension's worked example and in Blender; the shader printed in
+        its text turns the other way.
+        """
+        if self[1:] == Placement()[1:]:
+            return uv
+        c, s = np.cos(self.rotation), np.sin(self.rotation)
+        matrix = np.array([[c, s], [-s, c]]) * np.array(self.scale)
+        moved: NDArray[np.float64] = uv @ matrix.T + np.array(self.offset)
+        return moved.astype(np.float32)
+
+
 @dataclass(frozen=True)
 class GltfMaterial:
     """A material and how primitives use it.
@@ -31,12 +54,10 @@ class GltfMaterial:
     Attributes:
         material: with the alpha mode that the file states.
         placement: where its textures are looked up.
-        inside_out: whether its faces are visible from behind only, so that they are to be reversed.
     """
 
     material: Material
-    placement: UvTransform
-    inside_out: bool = False
+    placement: Placement
 
     @property
     def is_textured(self) -> bool:
@@ -57,7 +78,7 @@ class Materials:
     document: Document
     fallback: Path | None
     _pixels: dict[str | int, NDArray[np.uint8] | None] = field(default_factory=dict)
-    _textures: dict[tuple[int | Path, int | None], Texture | None] = field(default_factory=dict)
+    _textures: dict[tuple[int, int | None], Texture | None] = field(default_factory=dict)
     _built: dict[int | None, GltfMaterial] = field(default_factory=dict)
     _variants: dict[tuple[int | None, bool, bool], Material] = field(default_factory=dict)
 
@@ -95,17 +116,17 @@ class Materials:
         return schema.Material(pbr=grey, double_sided=True) if self.document.is_export else schema.Material()
 
     def _build(self, entry: schema.Material, index: int | None) -> GltfMaterial:
-        entry, cull, is_mtoon = vrm0_material(self.document, index, entry)
+        entry, is_mtoon = vrm0_material(self.document, index, entry)
         extensions = entry.extensions or schema.Extensions()
         base = extensions.specular_glossiness or entry.pbr or schema.BaseColor()
         texture, placement = self._texture_of(base.texture)
         r, g, b, a = base.factor or (1.0, 1.0, 1.0, 1.0)
         if texture is None and self.fallback is not None:
-            texture, placement = self._fallback_texture(self.fallback), UvTransform()
+            texture, placement = self._fallback_texture, Placement()
             if self.document.is_export and texture is not None:
                 r = g = b = 1.0
         unlit = extensions.unlit is not None
-        strength = (extensions.emissive_strength or schema.EmissiveStrength()).emissive_strength
+        strength = (extensions.emissive_strength or schema.Small()).emissive_strength
         emissive = (0.0, 0.0, 0.0)
         if entry.emissive_factor is not None and (is_mtoon or not unlit):
             red, green, blue = (_unit(value * strength) for value in entry.emissive_factor)
@@ -131,20 +152,23 @@ class Materials:
             alpha_mode=ALPHA_MODES.get((entry.alpha_mode or "OPAQUE").upper(), "opaque"),
             alpha_cutoff=max(0.0, 0.5 if entry.alpha_cutoff is None else entry.alpha_cutoff),
             unlit=unlit,
-            double_sided=entry.double_sided is True if cull is None else cull == CULL_NOTHING,
+            double_sided=entry.double_sided is True,
         )
         material = _as_glass(material, extensions.transmission)
         has_texture = texture is not None or emissive_texture is not None
-        return GltfMaterial(material, placement if has_texture else UvTransform(), cull == CULL_FRONT)
+        return GltfMaterial(material, placement if has_texture else Placement())
 
-    def _texture_of(self, info: schema.TextureInfo | None) -> tuple[Texture | None, UvTransform]:
+    def _texture_of(self, info: schema.TextureInfo | None) -> tuple[Texture | None, Placement]:
         """The texture that a material refers to, None where there is none, and where it is looked up."""
         if info is None:
-            return None, UvTransform()
-        placement = UvTransform.of(info.tex_coord or 0, (info.extensions or schema.Extensions()).transform)
+            return None, Placement()
+        stored = (info.extensions or schema.Extensions()).transform or schema.TextureTransform()
+        uv_set = (info.tex_coord or 0) if stored.tex_coord is None else stored.tex_coord
+        offset, scale = stored.offset or (0.0, 0.0), stored.scale or (1.0, 1.0)
+        placement = Placement(uv_set, offset, stored.rotation or 0.0, scale)
         try:
             entry = self.document.entry(schema.Texture, info.index)
-            extensions, none = entry.extensions or schema.Extensions(), schema.TextureSource()
+            extensions, none = entry.extensions or schema.Extensions(), schema.Small()
             sources = ((extensions.webp or none).source, entry.source, (extensions.basisu or none).source)
             images = [image for image in sources if image is not None]
             if not images:
@@ -195,20 +219,20 @@ class Materials:
             document.warn(f"{error}; it was left out")
             return None
 
-    def _fallback_texture(self, path: Path) -> Texture | None:
-        key = (path, None)
-        if key not in self._textures:
-            self._textures[key] = None
-            self.document.files.note(path)
-            try:
-                name = f"texture '{path.name}' of {self.document.name}"
-                self._textures[key] = as_texture(load_texture(path, name, self.document.within))
-            except CharacterError as error:
-                self.document.warn(f"{error}; it was left out")
-        return self._textures[key]
+    @cached_property
+    def _fallback_texture(self) -> Texture | None:
+        path = self.fallback
+        assert path is not None
+        self.document.files.note(path)
+        try:
+            name = f"texture '{path.name}' of {self.document.name}"
+            return as_texture(load_texture(path, name, self.document.within))
+        except CharacterError as error:
+            self.document.warn(f"{error}; it was left out")
+            return None
 
 
-def _as_glass(material: Material, stated: schema.Transmission | None) -> Material:
+def _as_glass(material: Material, stated: schema.Small | None) -> Material:
     """Make a material translucent as KHR_materials_transmission says: a glass cornea must not hide the eye.
 
     A factor that a texture modulates is ignored.

@@ -15,11 +15,9 @@ from specsia_build.animation.skeleton import Skeleton
 from specsia_build.characters.attributes import unit_normals, with_flat_gaps
 from specsia_build.characters.gltf import schema
 from specsia_build.characters.gltf.document import Document
-from specsia_build.characters.gltf.extensions import unpack_draco
 from specsia_build.characters.gltf.materials import Materials
 from specsia_build.characters.gltf.nodes import read_skin
-from specsia_build.characters.gltf.scene import Instance
-from specsia_build.characters.gltf.vertices import Influences, Vertices
+from specsia_build.characters.gltf.vertices import Influences, Vertices, unpack_draco
 from specsia_build.characters.polygons import MAX_TRIANGLES, TRIANGLE_COST, VERTEX_COST
 from specsia_build.errors import CharacterError
 from specsia_build.rendering.mesh import Mesh, cofactors
@@ -42,6 +40,28 @@ _FEW = 64
 
 
 @dataclass(frozen=True)
+class Instance:
+    """A mesh at a node.
+
+    Attributes:
+        node, mesh: as stored.
+        index: of the mesh.
+        place: index of the node in the skeleton.
+        weights: of the mesh's morph targets; as many as are stated, or zeros.
+        world: (4, 4) float64, from the mesh's coordinates to the file's.
+        names: of the node, of the mesh and of the nodes above, nearest first; at most 16.
+    """
+
+    node: schema.Node
+    mesh: schema.Mesh
+    index: int
+    place: int
+    weights: tuple[float, ...]
+    world: NDArray[np.float64]
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Placed:
     """A primitive in the file's coordinates, with its attributes and its skinning (None where the node moves it)."""
 
@@ -52,14 +72,9 @@ class Placed:
 
 @dataclass(frozen=True)
 class _Part:
-    """A primitive before a node or a skin puts it in place.
+    """A primitive before a node or a skin puts it in place: points (V, 3) and normals (V, 3) or None as stored.
 
-    Attributes:
-        source: its attributes.
-        points: (V, 3) float64.
-        normals: (V, 3) float32 as stored, or None.
-        surface: faces, materials, UV and colours; without vertices.
-        lacks_uv: whether it has a texture and no UV for it.
+    `surface` has no vertices; `lacks_uv` says that it has a texture and no UV for it.
     """
 
     source: Vertices
@@ -116,8 +131,6 @@ class MeshReader:
         source = replace(whole, used=used)
         normals = self._or_none(lambda: source.optional("NORMAL", 3))
         material = self.materials.material(primitive.material)
-        if material.inside_out:
-            faces = faces[:, ::-1]
         uv = self._or_none(lambda: source.optional(f"TEXCOORD_{material.placement.uv_set}", 2))
         if uv is not None:
             moved = material.placement.apply(uv)
@@ -234,32 +247,32 @@ class RigBuilder:
 
     document: Document
     number: NDArray[np.int32]
-    _points: list[NDArray[np.float32]] = field(default_factory=list)
-    _slots: list[NDArray[np.int32]] = field(default_factory=list)
-    _weights: list[NDArray[np.float32]] = field(default_factory=list)
-    _nodes: list[NDArray[np.int32]] = field(default_factory=list)
-    _binds: list[NDArray[np.float64]] = field(default_factory=list)
-    _morphs: list[Morph] = field(default_factory=list)
+    _vertices: list[tuple[NDArray[np.float32], NDArray[np.int32], NDArray[np.float32]]] = field(default_factory=list)
+    _joints: dict[tuple[str, int], tuple[NDArray[np.int32], NDArray[np.float64]]] = field(default_factory=dict)
     _first: dict[tuple[str, int], int] = field(default_factory=dict)
+    _morphs: list[Morph] = field(default_factory=list)
     _vertex_count: int = 0
     _slot_count: int = 0
 
     def add(self, instance: Instance, primitive: Placed) -> None:
         """Add the vertices of a primitive."""
-        source, influences = primitive.source, primitive.influences
+        source, influences, skin = primitive.source, primitive.influences, instance.node.skin
         points = source.floats("POSITION", 3, morphed=False)
-        if influences is not None:
-            skin = instance.node.skin or 0
-            joints, binds = read_skin(self.document, skin)
-            first = self._first_slot(("skin", skin), self.number[joints], binds)
-            slots, weights = (influences.joints + first).astype(np.int32), influences.weights.astype(np.float32)
+        key = ("node", instance.place) if influences is None or skin is None else ("skin", skin)
+        if key not in self._first:
+            self._first[key] = self._slot_count
+            if key[0] == "node":
+                self._joints[key] = np.array([instance.place], np.int32), np.eye(4)[None]
+            else:
+                joints, binds = read_skin(self.document, key[1])
+                self._joints[key] = self.number[joints], binds
+            self._slot_count += len(self._joints[key][0])
+        if influences is None:
+            slots, weights = np.zeros((len(points), 1), np.int64), np.ones((len(points), 1))
         else:
-            first = self._first_slot(("node", instance.place), np.array([instance.place], np.int32), np.eye(4)[None])
-            slots, weights = np.full((len(points), 1), first, np.int32), np.ones((len(points), 1), np.float32)
+            slots, weights = influences.joints, influences.weights
         memory.take(len(points) * (_RIG_VERTEX_COST + _RIG_INFLUENCE_COST * slots.shape[1]))
-        self._points.append(points)
-        self._slots.append(slots)
-        self._weights.append(weights)
+        self._vertices.append((points, (slots + self._first[key]).astype(np.int32), weights.astype(np.float32)))
         for target, offsets in source.morphs("POSITION", (3,)):
             rows = np.flatnonzero(offsets.any(axis=1))
             if not np.isfinite(offsets).all():
@@ -272,28 +285,18 @@ class RigBuilder:
 
     def rig(self, skeleton: Skeleton) -> Rig:
         """The rig of all that was added, placed in the file's own coordinates."""
-        points = np.concatenate(self._points)
-        most = max(slots.shape[1] for slots in self._slots)
-        memory.take(len(points) * (_RIG_VERTEX_COST + _RIG_INFLUENCE_COST * most))
+        most = max(slots.shape[1] for _, slots, _ in self._vertices)
+        memory.take(self._vertex_count * (_RIG_VERTEX_COST + _RIG_INFLUENCE_COST * most))
         return Rig(
             skeleton=skeleton,
-            points=points,
-            slots=np.concatenate([padded(slots, most) for slots in self._slots]),
-            weights=np.concatenate([padded(weights, most) for weights in self._weights]),
-            nodes=np.concatenate(self._nodes),
-            inverse_binds=np.concatenate(self._binds),
+            points=np.concatenate([points for points, _, _ in self._vertices]),
+            slots=np.concatenate([padded(slots, most) for _, slots, _ in self._vertices]),
+            weights=np.concatenate([padded(weights, most) for _, _, weights in self._vertices]),
+            nodes=np.concatenate([nodes for nodes, _ in self._joints.values()]),
+            inverse_binds=np.concatenate([binds for _, binds in self._joints.values()]),
             placement=np.eye(4),
             morphs=tuple(self._morphs),
         )
-
-    def _first_slot(self, key: tuple[str, int], nodes: NDArray[np.int32], binds: NDArray[np.float64]) -> int:
-        """First slot of a skin or node, which is added where it is new."""
-        if key not in self._first:
-            self._first[key] = self._slot_count
-            self._slot_count += len(nodes)
-            self._nodes.append(nodes)
-            self._binds.append(binds)
-        return self._first[key]
 
 
 def _triangles(indices: NDArray[np.int64], mode: int) -> NDArray[np.int64]:
@@ -304,8 +307,8 @@ def _triangles(indices: NDArray[np.int64], mode: int) -> NDArray[np.int64]:
     step = np.arange(len(indices) - 2)
     if mode == MODE_FAN:
         return indices[np.stack([step + 1, step + 2, np.zeros_like(step)], axis=1)]
-    odd = step % 2
-    return indices[np.stack([step, step + 1 + odd, step + 2 - odd], axis=1)]
+    swap = step % 2
+    return indices[np.stack([step, step + 1 + swap, step + 2 - swap], axis=1)]
 
 
 def _compacted(faces: NDArray[np.int64], count: int) -> tuple[NDArray[np.int64] | None, NDArray[np.int32]]:

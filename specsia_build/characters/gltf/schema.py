@@ -33,11 +33,11 @@ class Extensions(Struct):
     meshopt_ext: Meshopt | None = field(default=None, name="EXT_meshopt_compression")
     specular_glossiness: SpecularGlossiness | None = field(default=None, name="KHR_materials_pbrSpecularGlossiness")
     unlit: dict[str, Any] | None = field(default=None, name="KHR_materials_unlit")
-    emissive_strength: EmissiveStrength | None = field(default=None, name="KHR_materials_emissive_strength")
-    transmission: Transmission | None = field(default=None, name="KHR_materials_transmission")
+    emissive_strength: Small | None = field(default=None, name="KHR_materials_emissive_strength")
+    transmission: Small | None = field(default=None, name="KHR_materials_transmission")
     transform: TextureTransform | None = field(default=None, name="KHR_texture_transform")
-    basisu: TextureSource | None = field(default=None, name="KHR_texture_basisu")
-    webp: TextureSource | None = field(default=None, name="EXT_texture_webp")
+    basisu: Small | None = field(default=None, name="KHR_texture_basisu")
+    webp: Small | None = field(default=None, name="EXT_texture_webp")
 
     def __post_init__(self) -> None:
         # A damaged VRM extension counts as an empty one.
@@ -180,13 +180,13 @@ class SpecularGlossiness(Struct):
     texture: TextureInfo | None = field(default=None, name="diffuseTexture")
 
 
-class EmissiveStrength(Struct):
+class Small(Struct):
+    """The values of several small extensions of materials and textures."""
+
     emissive_strength: Number = 1.0
-
-
-class Transmission(Struct):
     transmission_factor: Number = 0.0
     transmission_texture: TextureInfo | None = None
+    source: Index | None = None
 
 
 class Material(Entry):
@@ -199,10 +199,6 @@ class Material(Entry):
     emissive_factor: Three | None = None
     emissive_texture: TextureInfo | None = None
     extensions: Extensions | None = None
-
-
-class TextureSource(Struct):
-    source: Index | None = None
 
 
 class Texture(Entry):
@@ -280,11 +276,8 @@ class Meshopt(Struct):
 class Vrm(Struct):
     """VRM 0.x, VRM 1.0 or a VRM animation; each part is checked where it is used."""
 
-    exporter_version: Any = None
     material_properties: Any = None
     humanoid: Any = None
-    expressions: Any = None
-    look_at: Any = None
 
 
 class VrmMaterial(Struct):

@@ -1,4 +1,4 @@
-"""Vertex attributes of a glTF primitive, with its morph targets."""
+"""Vertex attributes of a glTF primitive, with its morph targets, stored plainly or packed by Draco."""
 
 from __future__ import annotations
 
@@ -12,8 +12,7 @@ from numpy.typing import NDArray
 
 from specsia_build import memory
 from specsia_build.characters.gltf import schema
-from specsia_build.characters.gltf.document import COMPONENTS, Document, damaged
-from specsia_build.characters.gltf.extensions import denormalise
+from specsia_build.characters.gltf.document import COMPONENTS, Document, damaged, denormalise
 from specsia_build.errors import CharacterError
 
 _INFLUENCE_COST = 250
@@ -152,3 +151,40 @@ class Vertices:
                 if index < len(self.morph) and self.morph[index]:
                     values[:, : offsets.shape[1]] += np.float32(self.morph[index]) * offsets
         return values
+
+
+_INTEGERS = range(1, 9)
+"""`DT_INT8` to `DT_UINT64` of Draco's draco_types.h."""
+
+
+def unpack_draco(data: bytes, packed: schema.Draco) -> tuple[NDArray[np.int64], dict[str, NDArray[Any]]]:
+    """Decode a primitive of KHR_draco_mesh_compression.
+
+    Returns:
+        Faces (F, 3), and attributes (V, width) by their names in the glTF file, in the types that Draco stores.
+
+    Raises:
+        ValueError: if the data is damaged or lacks an attribute.
+        MemoryError, CostError: if it takes more than the character may.
+    """
+    import DracoPy
+
+    try:
+        with memory.held():
+            mesh = DracoPy.decode(data)
+            stored = {entry["unique_id"]: _draco_values(entry) for entry in mesh.attributes}
+            faces = np.asarray(mesh.faces, np.int64).reshape(-1, 3)
+    except (DracoPy.FileTypeException, TypeError, AttributeError) as error:
+        raise ValueError(str(error)) from error
+    attributes = {"POSITION": -1, **(packed.attributes or {})}
+    if missing := [name for name, number in attributes.items() if number not in stored]:
+        raise ValueError(f"no {missing[0]} in it")
+    memory.take(faces.nbytes + sum(values.nbytes for values in stored.values()))
+    return faces, {name: stored[number] for name, number in attributes.items()}
+
+
+def _draco_values(attribute: Mapping[str, Any]) -> NDArray[Any]:
+    """Values of an attribute; the decoder gives signed integers as floats."""
+    values = np.asarray(attribute["data"])
+    is_integer = attribute["data_type"] in _INTEGERS and values.dtype.kind == "f"
+    return values.astype(np.int32) if is_integer else values

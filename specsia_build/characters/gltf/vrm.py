@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import re
-from typing import NamedTuple
-
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
@@ -17,15 +14,12 @@ from specsia_build.rendering.colour import srgb_to_linear
 GLTF_SHADER = "VRM_USE_GLTFSHADER"
 """Shader of a VRM 0.x material that glTF's own properties describe."""
 
-CULL_NOTHING, CULL_FRONT = 0, 1
-"""Values of MToon's ``_CullMode``; 2 culls backs."""
+CULL_NOTHING = 0
+"""Value of MToon's ``_CullMode`` for both sides."""
 
 _UNLIT_MODES = {"VRM/UnlitTransparent": "BLEND", "VRM/UnlitTransparentZWrite": "BLEND", "VRM/UnlitCutout": "MASK"}
 _BLEND_MODES = {0: "OPAQUE", 1: "MASK", 2: "BLEND", 3: "BLEND"}
 """MToon's ``_BlendMode``."""
-
-_GAMMA_UNTIL = (0, 54)
-"""UniVRM before 0.54 wrote ``baseColorFactor`` in gamma (UniVRM's `MigrationFlags.IsBaseColorFactorGamma`)."""
 
 
 def is_vrm0(document: Document) -> bool:
@@ -55,21 +49,7 @@ def read_humanoid(document: Document, number: NDArray[np.int32]) -> dict[str, in
     return {name: int(number[bone.node]) for name, bone in bones.items() if name not in missing}
 
 
-class Vrm0Material(NamedTuple):
-    """A glTF material with the values that VRM 0.x gives it.
-
-    Attributes:
-        entry: the material.
-        cull: MToon's ``_CullMode``, or None where glTF's ``doubleSided`` counts.
-        is_mtoon: whether it is MToon, which emits light although exporters call it unlit.
-    """
-
-    entry: schema.Material
-    cull: int | None = None
-    is_mtoon: bool = False
-
-
-def vrm0_material(document: Document, index: int | None, entry: schema.Material) -> Vrm0Material:
+def vrm0_material(document: Document, index: int | None, entry: schema.Material) -> tuple[schema.Material, bool]:
     """Replace a material's values by the ``materialProperties`` of VRM 0.x.
 
     As in UniVRM and three-vrm, colour, texture, texture transform, cut-out and blending of MToon and of VRM's unlit
@@ -79,10 +59,13 @@ def vrm0_material(document: Document, index: int | None, entry: schema.Material)
         document: the file; if it is no VRM 0.x, the material stays as it is.
         index: of the material, None for the default one.
         entry: as glTF stores it.
+
+    Returns:
+        The material, and whether it is MToon, which emits light although exporters call it unlit.
     """
     vrm = document.extensions.vrm if is_vrm0(document) else None
     if vrm is None or index is None:
-        return Vrm0Material(entry)
+        return entry, False
     listed = vrm.material_properties if isinstance(vrm.material_properties, list) else []
     stated = schema.VrmMaterial()
     try:
@@ -91,11 +74,11 @@ def vrm0_material(document: Document, index: int | None, entry: schema.Material)
     except msgspec.ValidationError as error:
         document.warn(f"{document.name}: materialProperties[{index}] of VRM is damaged ({error}); glTF's was used")
     shader = stated.shader or ""
-    mode = None if shader == GLTF_SHADER else stated.float_properties.get("_CullMode")
-    cull = None if mode is None else int(mode)
+    if shader != GLTF_SHADER and (cull := stated.float_properties.get("_CullMode")) is not None:
+        entry = msgspec.structs.replace(entry, double_sided=int(cull) == CULL_NOTHING)
     if shader == "VRM/MToon" or shader.startswith("VRM/Unlit"):
-        return Vrm0Material(_from_unity(entry, stated, shader), cull, shader == "VRM/MToon")
-    return Vrm0Material(_from_gamma(entry, vrm), cull)
+        entry = _from_unity(entry, stated, shader)
+    return entry, shader == "VRM/MToon"
 
 
 def _from_unity(entry: schema.Material, stated: schema.VrmMaterial, shader: str) -> schema.Material:
@@ -127,15 +110,6 @@ def _from_unity(entry: schema.Material, stated: schema.VrmMaterial, shader: str)
         emissive_texture=textures.get("_EmissionMap"),
         extensions=schema.Extensions(unlit={}),
     )
-
-
-def _from_gamma(entry: schema.Material, vrm: schema.Vrm) -> schema.Material:
-    """Correct the colour of an old exporter."""
-    version = re.match(r"(?:UniVRM-)?(\d+)\.(\d+)", str(vrm.exporter_version or ""))
-    is_old = version is not None and (int(version[1]), int(version[2])) < _GAMMA_UNTIL
-    if not is_old or entry.pbr is None or entry.pbr.factor is None:
-        return entry
-    return msgspec.structs.replace(entry, pbr=msgspec.structs.replace(entry.pbr, factor=_to_linear(entry.pbr.factor)))
 
 
 def _to_linear(color: tuple[float, ...]) -> schema.Four:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import io
 import math
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,6 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
-from PIL import Image
 
 from specsia_build.characters.gltf.read import read_gltf
 from specsia_build.characters.raw import RawMesh
@@ -64,12 +62,6 @@ def test_factors_are_taken_as_linear(tmp_path: Path) -> None:
     assert (material.alpha_mode, material.alpha_cutoff, material.unlit) == ("mask", 0.3, False)
 
 
-def test_an_unlit_material_shows_its_base_colour_alone(tmp_path: Path) -> None:
-    material = with_material(tmp_path, emissiveFactor=[1, 1, 1], extensions={"KHR_materials_unlit": {}})
-    assert material.unlit
-    assert material.emissive == (0.0, 0.0, 0.0)
-
-
 @pytest.mark.parametrize(
     ("stated", "opacity"), [({"alphaMode": "OPAQUE"}, 0.2), ({"alphaMode": "BLEND"}, 0.1), ({"alphaMode": "MASK"}, 0.5)]
 )
@@ -78,12 +70,6 @@ def test_glass_does_not_hide_what_is_behind(tmp_path: Path, stated: dict[str, st
     made = with_material(tmp_path, pbrMetallicRoughness={"baseColorFactor": [1, 1, 1, 0.5]}, extensions=glass, **stated)
     assert made.alpha_mode == ("mask" if stated["alphaMode"] == "MASK" else "blend")
     assert made.base_color[3] == pytest.approx(opacity)
-
-
-def test_sides_are_as_the_file_says(tmp_path: Path) -> None:
-    assert with_material(tmp_path, doubleSided=True).double_sided
-    assert not with_material(tmp_path).double_sided
-    assert not with_material(tmp_path, doubleSided=False).double_sided
 
 
 def test_specular_glossiness_gives_its_diffuse_colour(tmp_path: Path) -> None:
@@ -147,18 +133,6 @@ def test_what_is_opaque_everywhere_is_opaque(
     uv = writer.accessor(UV)
     writer.mesh_node(writer.primitive(material=material, TEXCOORD_0=uv, COLOR_0=colors))
     assert only_material(read(writer, tmp_path)).alpha_mode == expected
-
-
-def test_webp_images(tmp_path: Path) -> None:
-    stream = io.BytesIO()
-    Image.fromarray(RED_GREEN).save(stream, "WEBP", lossless=True)
-    writer = textured(GltfWriter())
-    writer.data["extensionsRequired"] = ["EXT_texture_webp"]
-    image = writer.add("images", bufferView=writer.view(stream.getvalue()), mimeType="image/webp")
-    writer.data["textures"][0] = {"extensions": {"EXT_texture_webp": {"source": image}}}
-    texture = only_material(read(writer, tmp_path)).texture
-    assert texture is not None
-    assert_array_equal(texture.pixels[..., :3], RED_GREEN)
 
 
 def test_where_one_image_is_damaged_the_other_of_its_texture_stands_in(tmp_path: Path) -> None:

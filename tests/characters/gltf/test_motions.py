@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 
 from specsia_build.animation.rig import posed
 from specsia_build.characters.character import Entry
-from specsia_build.characters.gltf.read import read_gltf
 from specsia_build.characters.motions import motion_for, read_motions
 from specsia_build.characters.read import AnimatedCharacter, read_animated, read_character
 from tests.characters.gltf.writer import TRIANGLE, GltfWriter
@@ -103,14 +102,6 @@ def test_morph_targets_whose_weights_are_not_stated_follow_another_file(tmp_path
         assert_allclose(mesh.vertices[:, 1], -1.0, atol=1e-6)
 
 
-def test_a_moved_node_keeps_the_rest_of_its_matrix(tmp_path: Path) -> None:
-    writer = GltfWriter()
-    writer.mesh_node(matrix=[0, 2, 0, 0, -2, 0, 0, 0, 0, 0, 2, 0, 7, 0, 0, 1])
-    animate(writer, "rise")
-    turned = [(-2 * y, 2 * x, z) for x, y, z in TRIANGLE]
-    assert_allclose(corners(read(writer, tmp_path), 2.0), np.add(turned, [4, 0, 0]), atol=1e-5)
-
-
 @pytest.mark.parametrize(
     ("given", "seconds", "expected"),
     [
@@ -179,31 +170,3 @@ def test_the_bones_that_a_vrm_states(tmp_path: Path, extensions: dict[str, Any],
     }
     alone = read_motions(tmp_path / "a.glb")
     assert (alone.humanoid, alone.front, len(alone.motions)) == (moving.humanoid, front, 1)
-
-
-def post_of_two(binds: list[Any] | None, *, joined: bool = True) -> GltfWriter:
-    """A post of two joints, the upper two metres above the lower; its halves share triangles, or do not."""
-    writer = GltfWriter()
-    heights = [0.0, 0.5, 1.0, 1.5, 2.0]
-    points = [[x, y, 0.0] for y in heights for x in (0.0, 0.2)]
-    strip = [[k, k + 1, k + 2] for k in range(8)]
-    kept = strip if joined else [row for row in strip if max(row) < 4 or min(row) >= 4]
-    lower = [1.0 if k < 4 else 0.0 for k in range(10)]
-    joints, weights = writer.accessor([[0, 1, 0, 0]] * 10, "u1"), writer.accessor([[w, 1 - w, 0, 0] for w in lower])
-    post = writer.primitive(points, [k for row in kept for k in row], JOINTS_0=joints, WEIGHTS_0=weights)
-    writer.mesh_node(post, name="post", skin=0)
-    writer.add("nodes", name="hip", translation=[0, 1, 0], children=[2])
-    writer.add("nodes", name="chest", translation=[0, 2, 0])
-    inverse = {} if binds is None else {"inverseBindMatrices": writer.accessor(np.array(binds).reshape(-1, 16))}
-    writer.add("skins", joints=[1, 2], **inverse)
-    return writer
-
-
-def down(by: float) -> list[list[float]]:
-    """An inverse bind matrix of a joint so high, as glTF stores it."""
-    return [[1, 0, 0, 0], [0, 1, 0, 0], [0, 0, 1, 0], [0, -by, 0, 1]]
-
-
-def test_a_skin_without_binds_moves_vertices_as_the_specification_says(tmp_path: Path) -> None:
-    mesh = read_gltf(post_of_two(None).write_glb(tmp_path / "a.glb")).mesh
-    assert_allclose(np.unique(mesh.vertices[:, 1]), [1.0, 1.5, 4.0, 4.5, 5.0], atol=1e-6)
