@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from specsia_build.characters.character import AUTO, OWN, SETTLED, UNSETTLED, Entry
 from specsia_build.characters.doubts.axes import AROUND, Evidence, front_of, up_of
@@ -50,7 +50,8 @@ def axes_of(entry: Entry, raw: RawMesh, probe: Probe) -> Axes:
     doubts: list[Doubt] = []
     if _is_checked(entry, stated_up, raw.up):
         # A pose may lay a character down, which has nothing to do with its file's axes.
-        evidence = up_of(probe.at_rest(raw.rest_landmarks), up, settled=stated_up != AUTO)
+        resting = replace(probe, landmarks=raw.rest_landmarks) if raw.rest_landmarks else probe
+        evidence = up_of(resting, up, settled=stated_up != AUTO)
         doubts += _doubt("up", stated_up, up, evidence, f"{name} stands along {evidence.axis}")
         up = (evidence.axis or up) if stated_up == AUTO else up
     if not _is_checked(entry, stated_front, raw.front):

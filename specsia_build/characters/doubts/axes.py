@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from specsia_build.characters.doubts import joints
-from specsia_build.characters.doubts.joints import Points
 from specsia_build.characters.doubts.looks import face_detail
 from specsia_build.characters.doubts.probe import Probe
 from specsia_build.frame import axis_vector, up_rotation
@@ -30,21 +29,15 @@ LEAST_TOES, LEAST_HEAD = 0.02, 0.1  # Heights of feet ahead of shins, and of a h
 LONG = 1.3  # Length over width of a body on four legs.
 FLAT = 0.05  # Thinnest over longest side of what has no front by its shape.
 LYING = 0.45  # Height over the lesser of width and depth of what lies.
-RESTS, STRADDLES = (
-    0.02,
-    0.2,
-)  # Extent below the origin of what stands on it, and on both sides of what does not.
+RESTS = 0.02  # Extent below the origin of what stands on it.
+STRADDLES = 0.2  # Extent on both sides of the origin of what does not stand on it.
 
 
 @dataclass
 class Votes:
     """Votes for signed axes with their reasons.
 
-    Attributes:
-        count: votes by axis.
-        why: reasons by axis.
-        along: ``x`` or ``y`` for a symmetric shape, along which it faces, else None.
-        even: whether that symmetry is beyond doubt.
+    A symmetric shape faces `along` ``x`` or ``y``; `even` says that its symmetry is beyond doubt.
     """
 
     count: defaultdict[str, float] = field(default_factory=lambda: defaultdict(float))
@@ -63,14 +56,10 @@ class Votes:
         symmetry = 0 if self.along is None else 1 if self.along == axis[1] else -1
         return self.count[axis] + symmetry - others
 
-    def winner(self) -> str | None:
-        """The axis that leads by `LEAST_LEAD`."""
-        best = max(self.why, key=self.lead, default=None)
-        return best if best is not None and self.lead(best) >= LEAST_LEAD else None
-
     def evidence(self, strong: bool) -> Evidence | None:
-        """The evidence for the winner."""
-        if (axis := self.winner()) is None:
+        """The evidence for the axis that leads by `LEAST_LEAD`, if one does."""
+        axis = max(self.why, key=self.lead, default=None)
+        if axis is None or self.lead(axis) < LEAST_LEAD:
             return None
         reasons = [*self.why[axis], *(["its symmetry"] if self.along == axis[1] else [])]
         return Evidence(axis, "by " + " and ".join(reasons), strong, lead=self.lead(axis))
@@ -115,10 +104,10 @@ def front_of(probe: Probe, usual: str | None = None, taken: str | None = None) -
     if by_sides is not None and usual == opposite(by_sides):
         votes.count[usual] += AGAINST_FORMAT
     strong = by_sides is not None
-    if votes.winner() is None and taken is None and len(probe.points):
+    if votes.evidence(strong) is None and taken is None and len(probe.points):
         if probe.extent.min() >= FLAT * probe.extent.max():
             _add_shape(probe, votes)
-        if votes.winner() is None or not strong:
+        if votes.evidence(strong) is None or not strong:
             votes.add(*face_detail(probe), "its face")
     along = by_sides[1] if by_sides else votes.along if votes.even else None
     return votes.evidence(strong) or Evidence(None, "its joints, shape and face do not say it", strong, along)
@@ -196,22 +185,23 @@ def up_of(probe: Probe, usual: str, *, settled: bool = False) -> Evidence:
                 votes.add(axis, 1, "feet below")
                 if _is_head(standing, side) and standing.extent[2] >= probe.extent[1:].max():
                     votes.add(axis, 1, "a head above")
-    if by_feet is None and _reach(probe, usual).min() >= STRADDLES:
+    if by_feet is None and min(_reach(probe, usual)) >= STRADDLES:
         for axis in ("+y", "+z"):
             if axis != usual and _rests(probe, axis):
                 votes.add(axis, 2, "the ground through its origin")
     best = votes.evidence(strong=True)
-    if best is None or best.axis is None or (best.axis != usual and _rests(probe, usual) > _rests(probe, best.axis)):
-        return Evidence(None, "its joints, shape and ground do not say it")
-    return best
+    if best is not None and best.axis not in (None, usual) and _rests(probe, usual) > _rests(probe, best.axis or usual):
+        best = None
+    return best or Evidence(None, "its joints, shape and ground do not say it")
 
 
-def _reach(probe: Probe, up: str) -> Points:
-    """(2,) extent of a mesh below and above the origin along an axis, 0-1."""
+def _reach(probe: Probe, up: str) -> tuple[float, float]:
+    """Extent of a mesh below and above the origin along an axis, 0-1."""
     along = probe.mesh.vertices[probe.mesh.used] @ (axis_vector(up) @ probe.rotation)
-    return np.array([-along.min(), along.max()]) / max(float(np.ptp(along)), 1e-12)
+    size = max(float(np.ptp(along)), 1e-12)
+    return -float(along.min()) / size, float(along.max()) / size
 
 
 def _rests(probe: Probe, up: str) -> bool:
     """Whether the mesh rests on the plane through its origin that is square to an axis."""
-    return bool(abs(_reach(probe, up)[0]) < RESTS)
+    return abs(_reach(probe, up)[0]) < RESTS

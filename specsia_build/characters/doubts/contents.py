@@ -7,20 +7,18 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 import scipy
+from numpy.typing import NDArray
 
 from specsia_build.animation.humanoid import words_of
 from specsia_build.characters.doubts import joints
 from specsia_build.characters.doubts.doubt import Doubt, drop, listed
 from specsia_build.characters.doubts.joints import Points
-from specsia_build.characters.doubts.probe import Probe, groups_of, surface_samples
+from specsia_build.characters.doubts.probe import Probe, surface_samples
 
 MOST_PARTS = 400  # Number above which no part is compared with the others.
 GAP = 0.03  # Heights between two figures.
 LEAST_FIGURE = (0.5, 0.2)  # Height and surface of a figure, relative to the largest.
-PLATE, ROOM = (
-    1.3,
-    2.0,
-)  # Footprint of a floor and of a room relative to the rest; bodies reach 1.6 around their eyes.
+PLATE, ROOM = 1.3, 2.0  # Footprint of a floor and of a room relative to the rest; bodies reach 1.6 around their eyes.
 STRAY = 3.0  # Extent of all vertices relative to that of the sampled surface; a thin spear reaches 1.3.
 SAME_PLACE, ALIKE = 0.7, 0.4  # Shares of two parts that lie close to each other, the larger and the lesser one.
 COLLISION = frozenset({"ucx", "collider", "collision", "colonly"})  # Words in names of collision shapes.
@@ -106,6 +104,23 @@ def _figures(probe: Probe, name: str) -> Iterator[Doubt]:
         yield Doubt(f"{problem}, and they share parts: split them in the file", score)
     else:
         yield drop(problem, "keeps the one nearest to the origin", others, probe.part_names, score)
+
+
+def groups_of(points: Points, gap: float) -> list[NDArray[np.intp]]:
+    """Indices of points (N, 3), grouped by gaps along x or y."""
+    groups: list[NDArray[np.intp]] = []
+    pending = [np.arange(len(points))]
+    while pending:
+        group = pending.pop()
+        for axis in (0, 1):
+            order = group[np.argsort(points[group, axis], kind="stable")]
+            cuts = np.flatnonzero(np.diff(points[order, axis]) > gap) + 1
+            if len(cuts):
+                pending += np.split(order, cuts)
+                break
+        else:
+            groups.append(group)
+    return groups
 
 
 def shown_at_once(probe: Probe, name: str) -> Iterator[Doubt]:

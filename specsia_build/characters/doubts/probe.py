@@ -35,8 +35,7 @@ class Probe:
         face_part: (F,) part of each face.
         points: (N, 3), evenly spread by area, rotated; empty if the mesh has no area.
         faces: (N,) face of each point.
-        part_names: names of each part, its own first.
-        landmarks: joints and nodes, rotated.
+        part_names, landmarks: as in `RawMesh`; the landmarks are rotated.
         rotation: (3, 3).
     """
 
@@ -99,10 +98,6 @@ class Probe:
             probe.__dict__["mirror_distance"] = np.abs(rotation) @ self.mirror_distance
         return probe
 
-    def at_rest(self, landmarks: Sequence[Landmark]) -> Probe:
-        """The same points with other landmarks, if there are any."""
-        return replace(self, landmarks=landmarks) if landmarks else self
-
     def without(self, parts: Collection[int]) -> Probe:
         """New points on the mesh without some parts."""
         kept = ~np.isin(self.face_part, [*parts])
@@ -146,20 +141,3 @@ def surface_samples(mesh: Mesh, count: int) -> tuple[Points, NDArray[np.intp]]:
     u[over], v[over] = 1 - u[over], 1 - v[over]
     a, b, c = mesh.vertices[mesh.faces[chosen]].astype(np.float64).transpose(1, 0, 2)
     return np.asarray(a + u[:, None] * (b - a) + v[:, None] * (c - a)), chosen
-
-
-def groups_of(points: Points, gap: float) -> list[NDArray[np.intp]]:
-    """Indices of points (N, 3), grouped by gaps along x or y."""
-    groups: list[NDArray[np.intp]] = []
-    pending = [np.arange(len(points))]
-    while pending:
-        group = pending.pop()
-        for axis in (0, 1):
-            order = group[np.argsort(points[group, axis], kind="stable")]
-            cuts = np.flatnonzero(np.diff(points[order, axis]) > gap) + 1
-            if len(cuts):
-                pending += np.split(order, cuts)
-                break
-        else:
-            groups.append(group)
-    return groups

@@ -90,12 +90,12 @@ def _is_hull(mesh: Mesh, inward: NDArray[np.bool_]) -> bool:
     mesh = _placed(mesh.with_sides(double=True))
     both, body = _depths(mesh), _depths(mesh.of_faces(~inward))
     behind = (body < _NOTHING) & (body - both > _MOVED)
-    shown = int((body < _NOTHING).sum())
+    covered = int((body < _NOTHING).sum())
     near = behind & (body - both < NEAR)
     return bool(
-        behind.sum() >= HULL_HIDES * max(shown, 1)
+        behind.sum() >= HULL_HIDES * max(covered, 1)
         and near.sum() >= HULL_NEAR * behind.sum()
-        and shown >= HULL_FITS * (both < _NOTHING).sum()
+        and covered >= HULL_FITS * (both < _NOTHING).sum()
     )
 
 

@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 from specsia_build.characters.character import Character
 from specsia_build.characters.doubts.axes import front_of, opposite, up_of
 from specsia_build.characters.doubts.joints import front_axis, turned, up_axis
-from specsia_build.characters.doubts.looks import detail
 from specsia_build.characters.doubts.probe import Probe, probe_of
 from specsia_build.characters.survey import facts_of
 from specsia_build.frame import AXES, front_rotation, up_rotation
@@ -119,12 +118,3 @@ def test_the_ground_through_its_origin_says_up() -> None:
     post = mesh_of([CORNERS * (0.5, 0.4, 1) + (0, 0, 0.5)])
     assert up_of(probe_of(post), "+y").axis == "+z"
     assert up_of(probe_of(post.rotated(up_rotation("+y").T)), "+y").axis in (None, "+y")
-
-
-def test_detail_is_that_within_the_figure() -> None:
-    color, coverage = np.zeros((40, 40, 4), np.uint8), np.zeros((40, 40), np.uint8)
-    assert detail(color, coverage) == (0.0, 0.0)
-    color[10:30, 10:30], coverage[10:30, 10:30] = (200, 200, 200, 255), 255
-    assert detail(color, coverage) == (0.0, 0.0)
-    color[20:25, 15:20, :3] = 0
-    assert detail(color, coverage)[0] == 0.0 < detail(color, coverage)[1]

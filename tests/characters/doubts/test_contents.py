@@ -65,11 +65,6 @@ def test_a_second_figure_is_named_and_the_one_at_the_origin_kept(tmp_path: Path)
     assert dropped(doubts(FIGURE | aside(FIGURE, 3), tmp_path)) == ["OtherLimbs", "OtherTrunk"]
 
 
-def test_what_lies_far_away_is_told(tmp_path: Path) -> None:
-    (doubt,) = doubts(FIGURE | {"Stray": box((40, 0, 1), (0.01, 0.01, 0.01))}, tmp_path)
-    assert doubt.score > 5
-
-
 @pytest.mark.parametrize(
     "more",
     [
@@ -124,9 +119,11 @@ def test_joints_without_surface(tmp_path: Path, head: float, hand: float, said: 
     assert len(read(path, "gltf").doubts) == said
 
 
-def test_what_is_flat_or_rounded_is_told(tmp_path: Path) -> None:
+def test_what_is_flat_rounded_or_far_away_is_told(tmp_path: Path) -> None:
     flat = {"A": [solid * (1, 0.001, 1) for solid in boxes()]}
     assert [doubt.score > 1 for doubt in doubts(flat, tmp_path)] == [True]
+    (doubt,) = doubts(FIGURE | {"Stray": box((40, 0, 1), (0.01, 0.01, 0.01))}, tmp_path)
+    assert doubt.score > 5
     path = write_obj(tmp_path / "far.obj", FIGURE)
     mesh = read(path).mesh
     far = replace(mesh, vertices=mesh.vertices + np.float32(1e5))
