@@ -1,7 +1,4 @@
-"""Which of a file's actions a manifest's `pose` means, or a pattern of `--clip`.
-
-Blender's script reads this file too: it needs nothing but Python 3.10.
-"""
+"""Find the actions of a file that a manifest's `pose` names, or a pattern of `--clip`."""
 
 from __future__ import annotations
 
@@ -13,61 +10,52 @@ from itertools import product, takewhile
 from specsia_build.errors import some
 
 FRAMES = 24.0
-"""A second, where a file counts in seconds; what Blender takes them for."""
+"""Frames per second where a file counts in seconds, as in Blender."""
 
 _MOST_LISTED = 20
 
 
 def chosen(names: Sequence[str], pose: str) -> tuple[list[int], float | None]:
-    """The actions that a pose names, see `called`, and the frame that it gives.
+    """Indices of the actions that a pose names, none where no name fits, and the frame that it states or None.
 
     Args:
         names: of the file's actions.
         pose: a name with an optional ``@frame``; ``@`` may stand in a name too.
-
-    Returns:
-        Indices of actions, none where none fits, and the frame or None.
     """
-    readings: list[tuple[str, float | None]] = [(pose, None)]
+    if indices := named(names, pose, str.__eq__):
+        return indices, None
     name, at, number = pose.rpartition("@")
     try:
         frame = float(number) if at else math.nan
     except ValueError:
         frame = math.nan
-    if math.isfinite(frame):
-        readings.append((name, frame))
-    for text, at_frame in readings:
-        if found := called(names, text, str.__eq__):
-            return found, at_frame
-    return [], None
+    indices = named(names, name, str.__eq__) if math.isfinite(frame) else []
+    return indices, frame if indices else None
 
 
 def outside(pose: str, frame: float | None, first: float, last: float) -> str | None:
-    """What to say of a pose whose frame is none of its action's, from `first` to `last`; None where it is one."""
+    """Warning about a pose whose frame lies outside of its action's, from `first` to `last`; None where it does not."""
     if frame is None or first - 0.5 <= frame <= last + 0.5:
         return None
     return f"the pose '{pose}' lies outside its action, whose frames are {first:.6g} to {last:.6g}: name one of these"
 
 
 def matching(names: Sequence[str], pattern: str) -> list[int]:
-    """Indices of the actions that a shell pattern names, or is the name of, see `called`."""
-    return called(names, pattern, lambda name, text: name == text or fnmatchcase(name, text))
+    """Indices of the actions that a shell pattern matches, or whose name it is, see `named`."""
+    return named(names, pattern, lambda name, text: name == text or fnmatchcase(name, text))
 
 
-def called(names: Sequence[str], text: str, fits: Callable[[str, str], bool]) -> list[int]:
-    """The actions that are meant by what fits a name.
+def named(names: Sequence[str], text: str, fits: Callable[[str, str], bool]) -> list[int]:
+    """Indices of the actions that a text names, none where none fits.
 
-    An action is named whole, by what follows a ``|`` in its name, or by that without what all names begin with, as in
-    ``Man_Walk`` and ``Man_Idle``: the surest of these that fits any. Where none does, small letters and capitals are
-    the same.
+    A text may be the whole name, what follows a ``|`` in it, or that without what all names begin with, as in
+    ``Man_Walk`` and ``Man_Idle``: the first of these that fits any action counts. Where none does, letter case is
+    ignored.
 
     Args:
         names: of the file's actions.
-        text: by which some are meant.
-        fits: whether a name is meant by it.
-
-    Returns:
-        Indices of actions, none where none fits.
+        text: a name or a pattern.
+        fits: whether a name (first argument) fits the text.
     """
     ends = [name.rpartition("|")[2] for name in names]
     alike = (len(set(letters)) == 1 for letters in zip(*filter(None, ends), strict=False))
@@ -75,23 +63,24 @@ def called(names: Sequence[str], text: str, fits: Callable[[str, str], bool]) ->
     ways = (
         [[name] for name in names],
         [[end, name.partition("|")[2]] if "|" in name else [] for name, end in zip(names, ends, strict=True)],
-        [[end[cut:] for cut in range(1, min(shared, len(end) - 1) + 1) if _parted(end, cut)] for end in ends],
+        [[end[cut:] for cut in range(1, min(shared, len(end) - 1) + 1) if _begins_word(end, cut)] for end in ends],
     )
-    readings: tuple[Callable[[str], str], ...] = (str, str.casefold)
-    for read, way in product(readings, ways):
-        if found := [index for index, known in enumerate(way) if any(fits(read(name), read(text)) for name in known)]:
-            return found
+    cases: tuple[Callable[[str], str], ...] = (str, str.casefold)
+    for case, way in product(cases, ways):
+        indices = [k for k, short in enumerate(way) if any(fits(case(name), case(text)) for name in short)]
+        if indices:
+            return indices
     return []
 
 
-def _parted(name: str, cut: int) -> bool:
+def _begins_word(name: str, cut: int) -> bool:
     """Whether a word of a name begins at a place in it."""
     before, after = name[cut - 1], name[cut]
     return not before.isalnum() or (before.islower() and after.isupper())
 
 
 def unknown_action(file: str, pose: str, names: Sequence[str]) -> str:
-    """The sentence for a pose that names no action of a file."""
+    """Error about a pose that names no action of a file."""
     if not names:
         return f"{file} has no actions, so it cannot take the pose '{pose}': leave 'pose' out"
     listed = sorted(name or "(without a name)" for name in names)

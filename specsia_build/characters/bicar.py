@@ -12,7 +12,7 @@ from specsia_build.characters.bicar_rig import RIG, StoredRig, read_rig
 from specsia_build.characters.character import Entry, is_unicode
 from specsia_build.characters.images import IMAGE_SUFFIXES
 from specsia_build.characters.motions import built_in, motion_for
-from specsia_build.characters.obj import read_obj_with_image
+from specsia_build.characters.obj import read_obj
 from specsia_build.characters.raw import RawMesh, RawMoving
 from specsia_build.characters.side_files import SideFiles
 from specsia_build.errors import CharacterError, SpecsiaError
@@ -105,7 +105,7 @@ def read_bicar(
         warnings.extend(side.warnings())
         if image is None and texture is None:
             warnings.append(f"tpose/{name}.obj has no image {name}.bmp beside it: it is built white")
-        raws[name] = read_obj_with_image(path, image or texture, drop=drop, root=root or folder)
+        raws[name] = read_obj(path, texture=image or texture, drop=drop, root=root or folder, plain=True)
         files.extend(raws[name].files)
     whole = [part for name in present for part in _PARTS[name]]
     if not raws:

@@ -54,13 +54,6 @@ class StoredRig:
     places: NDArray[np.float64]
     skins: Mapping[str, Skin]
 
-    def skeleton(self) -> Skeleton:
-        """Its joints as nodes without turn or scale."""
-        count = len(self.names)
-        from_parent = self.places - np.where((self.parents >= 0)[:, None], self.places[self.parents], 0.0)
-        turns = np.tile([0.0, 0.0, 0.0, 1.0], (count, 1))
-        return Skeleton(self.names, self.parents, from_parent, turns, np.ones((count, 3)))
-
     def rig(self, points: NDArray[np.float32], meshes: Iterable[str]) -> Rig:
         """The rig of some meshes' vertices, placed in the OBJs' coordinates.
 
@@ -74,16 +67,17 @@ class StoredRig:
         skins = [self.skins.get(name, _NOTHING) for name in meshes]
         if (count := sum(len(skin.joints) for skin in skins)) != len(points):
             raise ValueError(f"{RIG} is of {count} vertices, its meshes have {len(points)}; {_REMEDY}")
-        width = max((skin.joints.shape[1] for skin in skins), default=1)
-
-        binds = np.tile(np.eye(4), (len(self.names), 1, 1))
+        width, joints = max((skin.joints.shape[1] for skin in skins), default=1), len(self.names)
+        from_parent = self.places - np.where((self.parents >= 0)[:, None], self.places[self.parents], 0.0)
+        unturned = np.tile([0.0, 0.0, 0.0, 1.0], (joints, 1))
+        binds = np.tile(np.eye(4), (joints, 1, 1))
         binds[:, :3, 3] = -self.places
         return Rig(
-            skeleton=self.skeleton(),
+            skeleton=Skeleton(self.names, self.parents, from_parent, unturned, np.ones((joints, 3))),
             points=points,
             slots=np.concatenate([padded(skin.joints, width) for skin in skins]),
             weights=np.concatenate([padded(skin.weights, width) for skin in skins]).astype(np.float32),
-            nodes=np.arange(len(self.names), dtype=np.int32),
+            nodes=np.arange(joints, dtype=np.int32),
             inverse_binds=binds,
             placement=np.eye(4),
         )

@@ -54,15 +54,9 @@ def read_with_blender(
     root: Path | None = None,
     moving: bool = False,
 ) -> RawMesh:
-    """The character of an FBX or .blend file: what a render would show, by way of the GLB that Blender exports of it.
+    """Read an FBX or .blend file by way of the GLB that Blender exports of it; arguments are those of `read_gltf`.
 
-    Args:
-        path: the file.
-        texture: base-colour image for materials without a texture; it replaces their colour.
-        drop: names of parts to leave out, as `read_gltf` takes them.
-        pose: ``rest``, or the name of an action with an optional ``@frame`` of the file's own.
-        root: folder that no file may lie outside of, links followed; None is the file's own.
-        moving: read what moves it too.
+    `texture` replaces the colour of materials without one; frames of a `pose` are the file's own.
 
     Returns:
         The mesh in Blender's axes, Z up, facing -Y.
@@ -108,8 +102,8 @@ def exported_document(path: Path, files: SideFiles) -> Document:
         try:
             digest = _digest(path, files.root)
             hints = _hints(digest, ask)
-            found = {name: files.find(hint.removeprefix("//")) for name, hint in hints.items()}
-            kept = _exported(digest, found, files.root, ask)
+            images = {name: files.find(hint.removeprefix("//")) for name, hint in hints.items()}
+            kept = _exported(digest, images, files.root, ask)
         except CharacterError as error:
             raise CharacterError(_unread(path, error) if started else str(error)) from error
         except UsageError as error:
@@ -121,7 +115,7 @@ def exported_document(path: Path, files: SideFiles) -> Document:
             raise CharacterError(_unread(path, error)) from error
     facts = remembered_json(kept / _FACTS)
     document = parse_document(path, (kept / _SCENE).read_bytes(), files, float(facts["fps"]), is_export=True)
-    missing = {hints[name].replace("\\", "/").rpartition("/")[2] for name, image in found.items() if image is None}
+    missing = {hints[name].replace("\\", "/").rpartition("/")[2] for name, image in images.items() if image is None}
     document.warnings.update(
         (f"texture '{name}' of {path.name} is not there; it was left out", None) for name in missing
     )
@@ -145,28 +139,28 @@ def _hints(digest: str, ask: Ask) -> Mapping[str, str]:
     """The images outside of a file: where it says that they are, by their names."""
     kept = cache_folder() / digest
 
-    def read(folder: Path) -> Any:
-        return remembered_json(folder / _IMAGES)
+    def whole(folder: Path) -> bool:
+        return isinstance(remembered_json(folder / _IMAGES), dict)
 
-    if not isinstance(read(kept), dict):
+    if not whole(kept):
         answer = ask({})
-        with replacing_folder(kept, lambda folder: isinstance(read(folder), dict)) as out:
+        with replacing_folder(kept, whole) as out:
             (out / _IMAGES).write_text(json.dumps(answer["images"]), encoding="utf-8")
-    hints: dict[str, str] = read(kept)
+    hints: dict[str, str] = remembered_json(kept / _IMAGES)
     return hints
 
 
-def _exported(digest: str, found: Mapping[str, Path | None], root: Path, ask: Ask) -> Path:
+def _exported(digest: str, images: Mapping[str, Path | None], root: Path, ask: Ask) -> Path:
     """The folder of the GLB of a file with images that were found for it."""
-    images = {name: None if image is None else source_digest(image, root) for name, image in sorted(found.items())}
-    kept = cache_folder() / hashlib.sha256(f"{digest}{json.dumps(images)}".encode()).hexdigest()
+    digests = {name: None if image is None else source_digest(image, root) for name, image in sorted(images.items())}
+    kept = cache_folder() / hashlib.sha256(f"{digest}{json.dumps(digests)}".encode()).hexdigest()
 
     def whole(folder: Path) -> bool:
         # The facts are written last.
         return isinstance(remembered_json(folder / _FACTS), dict) and (folder / _SCENE).is_file()
 
     if not whole(kept):
-        places = {name: None if image is None else str(image.absolute()) for name, image in found.items()}
+        places = {name: None if image is None else str(image.absolute()) for name, image in images.items()}
         with replacing_folder(kept, whole) as out:
             ask({"out": str(out.absolute()), "images": places})
     return kept

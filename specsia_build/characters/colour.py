@@ -31,19 +31,19 @@ def one_colour(character: Character, color: NDArray[np.uint8], coverage: NDArray
     plain = None if has_colours(mesh) else plain_colour(color, coverage)
     if plain is None:
         return
-    told = f"{legible(entry.path.name)} shows one plain {plain} in view 0"
+    problem = f"{legible(entry.path.name)} shows one plain {plain} in view 0"
     bare = all(mesh.materials[k].texture is None for k in np.unique(mesh.face_material))
     if not bare or mesh.uv is None or entry.format in SETTLED:
-        yield Doubt(f"{told} and nothing else: look at it, and at its textures")
+        yield Doubt(f"{problem} and nothing else: look at it, and at its textures")
         return
     images = [os.path.relpath(path, entry.within).replace(os.sep, "/") for path in _images(character)]
     if not images:
-        yield Doubt(f'{told}: no image was found for it; name one as "texture" in its manifest line')
+        yield Doubt(f'{problem}: no image was found for it; name one as "texture" in its manifest line')
         return
     lines = " or ".join(f'"texture": "{image}"' for image in images)
     why = "an image of the character's name, which it does not show"
     fix = Fix("texture", images[0], why) if len(images) == 1 else None
-    yield Doubt(f"{told}; {lines} in its manifest line would colour it", fix=fix)
+    yield Doubt(f"{problem}; {lines} in its manifest line would colour it", fix=fix)
 
 
 def _images(character: Character) -> list[Path]:

@@ -12,7 +12,7 @@ import scipy
 from numpy.typing import NDArray
 
 from specsia_build.characters.character import SETTLED, Entry
-from specsia_build.files.sources import source_digest
+from specsia_build.files.sources import is_file, source_digest
 from specsia_build.rendering import joining
 from specsia_build.rendering.mesh import Mesh
 
@@ -32,25 +32,16 @@ DigestsOf: TypeAlias = Callable[[Sequence[tuple[Path, Path]]], Iterable[str | No
 """Gives the SHA-256 of each of some files within their roots, None where one cannot be read."""
 
 
-def _read(files: Sequence[tuple[Path, Path]]) -> Iterator[str | None]:
-    """Of those files alone that are of one size with another, as the others are like none."""
-    sizes = [_size(path) for path, _ in files]
+def _digests(files: Sequence[tuple[Path, Path]]) -> Iterator[str | None]:
+    """Digests of the files that are as large as another; the others are like none."""
+    sizes = [path.stat().st_size if is_file(path) else None for path, _ in files]
     alike = Counter(sizes)
     for (path, root), size in zip(files, sizes, strict=True):
         yield source_digest(path, root) if size is not None and alike[size] > 1 else None
 
 
-def _size(path: Path) -> int | None:
-    try:
-        return path.stat().st_size
-    except OSError:
-        return None  # Reading it says why.
-
-
-def same_files(entries: Iterable[Entry], digests: DigestsOf = _read) -> list[tuple[str, ...]]:
-    """Ids of characters whose mesh files hold the same bytes, each such set in the order of `entries`.
-
-    3DBiCar folders are passed over.
+def same_files(entries: Iterable[Entry], digests: DigestsOf = _digests) -> list[tuple[str, ...]]:
+    """Ids of characters whose mesh files hold the same bytes, in the order of `entries`; not of 3DBiCar folders.
 
     Args:
         entries: of a source.
@@ -58,11 +49,11 @@ def same_files(entries: Iterable[Entry], digests: DigestsOf = _read) -> list[tup
     """
     single = [entry for entry in entries if entry.problem is None and entry.format != "3dbicar"]
     first, alike = dict[str, str](), defaultdict[str, list[str]](list)
-    for entry, found in zip(single, digests([(one.path, one.within) for one in single]), strict=True):
+    for entry, digest in zip(single, digests([(entry.path, entry.within) for entry in single]), strict=True):
         # Of a million files hardly one is like another, so that no list is made of one alone.
-        if found is not None and first.setdefault(found, entry.id) != entry.id:
-            alike[found].append(entry.id)
-    return [(first[content], *ids) for content, ids in alike.items()]
+        if digest is not None and first.setdefault(digest, entry.id) != entry.id:
+            alike[digest].append(entry.id)
+    return [(first[digest], *ids) for digest, ids in alike.items()]
 
 
 def shape_of(mesh: Mesh) -> Shape:
@@ -88,11 +79,12 @@ def same_shapes(entries: Iterable[Entry], shapes: Sequence[Shape]) -> list[tuple
         entries: of a source.
         shapes: of each, as `shape_of` gives them; empty where there is none.
     """
-    told = [(one, shape) for one, shape in zip(entries, shapes, strict=True) if shape and one.format not in SETTLED]
-    if not told:
+    described = zip(entries, shapes, strict=True)
+    shaped = [(entry.id, shape) for entry, shape in described if shape and entry.format not in SETTLED]
+    if not shaped:
         return []
-    # Of what is the same to the last digit one stands for all, or a thousand copies would be a million pairs.
-    values, which = np.unique(np.array([shape for _, shape in told], np.float64), axis=0, return_inverse=True)
+    # One of several equal shapes stands for all, or a thousand copies would be a million pairs.
+    values, which = np.unique(np.array([shape for _, shape in shaped], np.float64), axis=0, return_inverse=True)
     near: NDArray[np.intp] = scipy.spatial.cKDTree(values[:, 2:]).query_pairs(
         MOST_UNLIKE, np.inf, output_type="ndarray"
     )
@@ -100,6 +92,6 @@ def same_shapes(entries: Iterable[Entry], shapes: Sequence[Shape]) -> list[tuple
     near = near[(np.ptp(counts, axis=1) <= MOST_UNCOUNTED * counts.max(axis=1)).all(axis=1)]
     groups = joining.joined(near[:, 0], near[:, 1], len(values))
     alike = defaultdict[int, list[str]](list)
-    for (one, _), group in zip(told, groups[which.ravel()].tolist(), strict=True):
-        alike[group].append(one.id)
+    for (character_id, _), group in zip(shaped, groups[which.ravel()].tolist(), strict=True):
+        alike[group].append(character_id)
     return [tuple(ids) for ids in alike.values() if len(ids) > 1]

@@ -30,15 +30,12 @@ MAX_TEXTURE_PIXELS = 16384 * 16384
 """Largest texture that is decoded."""
 
 KEPT_TEXTURE_PIXELS = 8192 * 8192
-"""Largest texture that is kept as it is, 256 MiB; of a larger one 2x2 texels become one."""
+"""Largest texture that is kept as it is, 256 MiB; a larger one is halved."""
 
 MOST_IMAGE_BYTES = 2**30
 """Largest image file that is read."""
 
 _PLAIN = ("L", "LA", "RGB", "RGBA")
-
-_STRIP = 256
-"""Rows that are turned to RGBA or halved at a time."""
 
 TEXEL_COST = 4
 """Bytes of a texel that is kept."""
@@ -55,19 +52,8 @@ _FORMATS = ("PNG", "JPEG", "BMP", "DIB", "TGA", "WEBP", "GIF", "TIFF", "PPM", "D
 
 # What Pillow's decoders raise on files that are cut, forged or not images at all.
 _DECODER_ERRORS = (
-    OSError,
-    ValueError,
-    SyntaxError,
-    EOFError,
-    KeyError,
-    IndexError,
-    TypeError,
-    AttributeError,
-    ArithmeticError,
-    NotImplementedError,
-    struct.error,
-    zlib.error,
-    Image.DecompressionBombError,
+    *(OSError, ValueError, SyntaxError, EOFError, LookupError, TypeError, AttributeError, ArithmeticError),
+    *(NotImplementedError, struct.error, zlib.error, Image.DecompressionBombError),
 )
 
 
@@ -107,30 +93,24 @@ def load_texture(
             # Size is judged below; damaged metadata beside good pixels is no concern of ours.
             warnings.simplefilter("ignore")
             with _pixels_allowed(MAX_TEXTURE_PIXELS), Image.open(io.BytesIO(data), formats=_FORMATS) as image:
-                if image.width * image.height > MAX_TEXTURE_PIXELS:
-                    raise CharacterError(
-                        f"{name} has {image.width}x{image.height} pixels; the largest texture read is 16384x16384"
-                    )
-                halved = image.width * image.height > KEPT_TEXTURE_PIXELS
-                kept = image.width * image.height // (4 if halved else 1)
-                memory.take(TEXEL_COST * kept)
-                memory.ask((_DECODER_COST.get(image.format or "", 4) + 4 * upright) * image.width * image.height)
+                count = image.width * image.height
+                if count > MAX_TEXTURE_PIXELS:
+                    raise Image.DecompressionBombError("it has more than 16384x16384 pixels")
+                large = count > KEPT_TEXTURE_PIXELS
+                memory.take(TEXEL_COST * count // (4 if large else 1))
+                memory.ask((_DECODER_COST.get(image.format or "", 4) + 4) * count)
                 if upright:
                     ImageOps.exif_transpose(image, in_place=True)
-                if halved:
-                    return _halved(image)
+                if large:
+                    return np.asarray(image.convert("RGBA").reduce(2))
                 quick = None if upright else _plain_png(image, data)
-                return _whole(image) if quick is None else quick
-    except Image.DecompressionBombError as error:
-        raise CharacterError(f"{name} has more pixels than the largest texture read, 16384x16384") from error
+                return _rgba(image) if quick is None else quick
     except UnidentifiedImageError as error:
-        raise CharacterError(
-            f"{name} is no image that can be read, or its beginning is damaged: save it as PNG"
-        ) from error
+        raise CharacterError(f"{name} is no image that can be read: save it as PNG") from error
     except _DECODER_ERRORS as error:
         if "out of memory" in str(error):
             raise MemoryError from error
-        raise CharacterError(f"{name} is a damaged image: {error}") from error
+        raise CharacterError(f"{name} is a damaged image, or too large: {error}") from error
 
 
 def _ktx2(data: bytes, name: str) -> NDArray[np.uint8]:
@@ -214,20 +194,6 @@ def _pixels_allowed(most: int) -> Iterator[None]:
         Image.MAX_IMAGE_PIXELS = usual
 
 
-def _halved(image: Image.Image) -> NDArray[np.uint8]:
-    """Average 2x2 texels of an opened image, colours weighted by opacity, strip by strip."""
-    width, height = image.width, image.height
-    rows = -(-height // 2)
-    out = np.empty((rows, -(-width // 2), 4), np.uint8)
-    for top in range(0, rows, _STRIP):
-        strip = image.crop((0, 2 * top, width, min(2 * (top + _STRIP), height)))
-        texels = Image.fromarray(_rgba(strip), "RGBA")
-        weighed = np.asarray(texels.convert("RGBa").reduce(2).convert("RGBA"))
-        # What is hidden has a colour too, which shows where a material takes no alpha from its texture.
-        out[top : top + _STRIP] = np.where(weighed[..., 3:] > 0, weighed, np.asarray(texels.reduce(2)))
-    return out
-
-
 def _plain_png(image: Image.Image, data: bytes) -> NDArray[np.uint8] | None:
     """Decode an opened PNG in a fifth of Pillow's time, (H, W, 4) uint8; None where Pillow has to read it.
 
@@ -254,16 +220,6 @@ def _plain_png(image: Image.Image, data: bytes) -> NDArray[np.uint8] | None:
         )
     if image.mode == "LA":
         out[..., 3] = pixels[..., 1]
-    return out
-
-
-def _whole(image: Image.Image) -> NDArray[np.uint8]:
-    """Pixels of an opened image as RGBA, converted in strips where it is large."""
-    if image.height <= 4 * _STRIP:
-        return _rgba(image)
-    out = np.empty((image.height, image.width, 4), np.uint8)
-    for top in range(0, image.height, _STRIP):
-        out[top : top + _STRIP] = _rgba(image.crop((0, top, image.width, min(top + _STRIP, image.height))))
     return out
 
 

@@ -49,14 +49,17 @@ class _Line(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     drop: tuple[str, ...] | None = None
     comment: Any = None
 
+    def __post_init__(self) -> None:
+        if not is_safe_id(self.id):
+            allowed = f"letters (in NFC), digits, '_' and '-' only, {MOST_ID_BYTES} bytes at most"
+            raise ValueError(f"the id '{brief(self.id, 60)}' may hold {allowed}")
+        if self.up not in (None, AUTO):
+            signed_axis(self.up)
+        if self.front not in (None, AUTO):
+            front_rotation(self.front)
 
-class _Named(msgspec.Struct):
-    """A line of which only the id is read."""
 
-    id: Any = None
-
-
-L = TypeVar("L", _Line, _Named)
+L = TypeVar("L")
 
 
 class _LineError(Exception):
@@ -125,10 +128,10 @@ def _with_unique_id(line: int, entry: Entry, first_use: dict[str, tuple[int, str
     first, other = first_use.get(entry.id.casefold(), (line, entry.id))
     if entry.id and first == line:
         return entry
-    problem = entry.problem or f"line {line}: the id '{entry.id}' is used on line {first} already, as '{other}'"
     unique = f"line-{line}"
     while unique.casefold() in first_use:
         unique += "-"
+    problem = entry.problem or f"line {line}: the id '{entry.id}' is used on line {first} already, as '{other}'"
     return Entry(id=unique, format=entry.format, path=entry.path, problem=problem)
 
 
@@ -139,9 +142,9 @@ def _parse(manifest: Path, number: int, line: bytes, real: dict[Path, Path]) -> 
             raise _LineError(f"it is longer than {MOST_LINE_BYTES // 2**10} kB")
         return number, _entry(manifest.parent, _decoded(line, _Line), real)
     except _LineError as error:
-        named = None
+        named: object = None
         with contextlib.suppress(_LineError):
-            named = _decoded(line, _Named).id
+            named = _decoded(line, dict[str, Any]).get("id")
         usable = named if isinstance(named, str) and is_safe_id(named) else ""
         return number, Entry(id=usable, format="", path=manifest, problem=f"line {number}: {error}")
 
@@ -150,11 +153,10 @@ def _decoded(line: bytes, kind: type[L]) -> L:
     try:
         return msgspec.json.decode(line, type=kind)
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
-        raise _LineError(f"it is not an object that describes a character ({error})") from error
+        raise _LineError(f"it does not describe a character ({error})") from error
 
 
 def _entry(folder: Path, line: _Line, real: dict[Path, Path]) -> Entry:
-    _check(line)
     path, mode = _inside(folder, line.path, "path", real)
     kind = _format(path, mode)
     usual = AUTO if kind in UNSETTLED else None
@@ -179,26 +181,10 @@ def _entry(folder: Path, line: _Line, real: dict[Path, Path]) -> Entry:
 def problem_of(values: Mapping[str, Any]) -> str | None:
     """What is wrong with keys and values of a manifest's line, None if nothing is."""
     try:
-        _check(msgspec.convert({"id": "id", "path": "path", **values}, _Line))
-    except (_LineError, msgspec.ValidationError) as error:
+        msgspec.convert({"id": "id", "path": "path", **values}, _Line)
+    except msgspec.ValidationError as error:
         return str(error)
     return None
-
-
-def _check(line: _Line) -> None:
-    """Check what the types of `_Line` do not."""
-    if not is_safe_id(line.id):
-        raise _LineError(
-            f"the id '{brief(line.id, 60)}' may hold letters (in NFC), digits, '_' and '-' only, "
-            f"{MOST_ID_BYTES} bytes at most"
-        )
-    try:
-        if line.up not in (None, AUTO):
-            signed_axis(line.up)
-        if line.front not in (None, AUTO):
-            front_rotation(line.front)
-    except ValueError as error:
-        raise _LineError(str(error)) from error
 
 
 def _inside(folder: Path, text: str, key: str, real: dict[Path, Path]) -> tuple[Path, int]:

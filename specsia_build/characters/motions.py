@@ -30,10 +30,7 @@ SUFFIXES = (".glb", ".gltf", ".vrm", ".vrma", ".fbx", ".blend", ".bvh")
 """Of files that motions are read from."""
 
 
-_STIFF = (
-    "all of the character hangs on one node, so that nothing of it can bend: give it a skeleton with skin weights, and "
-    "export it with them"
-)
+_STIFF = "all of the character hangs on one node: give it a skeleton with skin weights, and export it with them"
 
 
 @dataclass(frozen=True)
@@ -102,7 +99,7 @@ def _read(path: Path, root: Path) -> MotionFile:
 
 
 def _of_document(document: Document) -> MotionFile:
-    """The motions of a glTF file, a VRM's or VRM animation's among them; its meshes are not read."""
+    """The motions of a glTF file; its meshes are not read."""
     from specsia_build.characters.gltf.animation import read_motions as read_gltf_motions
     from specsia_build.characters.gltf.nodes import read_hierarchy, with_binds
     from specsia_build.characters.gltf.vrm import is_vrm0
@@ -111,36 +108,23 @@ def _of_document(document: Document) -> MotionFile:
     with np.errstate(all="ignore"):
         hierarchy = read_hierarchy(document)
         hierarchy.check(document, range(len(hierarchy.nodes)))
-        found = read_gltf_motions(document, hierarchy.number)
+        motions = read_gltf_motions(document, hierarchy.number)
         skeleton = with_binds(hierarchy.skeleton, document, hierarchy.number)
-        front = None if found.humanoid else _front(skeleton, "+y")
+        front = None if motions.humanoid else _front(skeleton)
     return MotionFile(
         path.name,
         skeleton,
         front=front or ("+y" if is_vrm0(document) else "-y"),
-        motions=tuple(motion if motion.name else replace(motion, name=path.stem) for motion in found.motions),
-        spoilt=found.spoilt,
-        humanoid=found.humanoid,
-        warnings=(*document.warnings, *_unplayed(document)),
+        motions=tuple(motion if motion.name else replace(motion, name=path.stem) for motion in motions.motions),
+        spoilt=motions.spoilt,
+        humanoid=motions.humanoid,
+        warnings=tuple(document.warnings),
     )
 
 
-def _unplayed(document: Document) -> tuple[str, ...]:
-    """A sentence on what a VRM animation moves that no skeleton has."""
-    extensions = document.root.extensions
-    said = None if extensions is None else extensions.vrmc_vrm_animation
-    if said is None:
-        return ()
-    faces = said.expressions
-    # Exporters write empty lists of presets and of a user's own.
-    named = (("expressions", any(faces.values()) if isinstance(faces, dict) else faces), ("a gaze", said.look_at))
-    moved = " and ".join(name for name, found in named if found)
-    return (f"{document.name} moves {moved} too, which is not played",) if moved else ()
-
-
-def _front(skeleton: Skeleton, up: str) -> str | None:
-    """The axis that a skeleton faces at rest by its joints' names, or None where they do not say."""
-    places = skeleton.rest_worlds[:, :3, 3] @ up_rotation(up).T
+def _front(skeleton: Skeleton) -> str | None:
+    """The axis that a Y-up skeleton faces at rest by its joints' names, or None where they do not say."""
+    places = skeleton.rest_worlds[:, :3, 3] @ up_rotation("+y").T
     named = zip(skeleton.names, places.tolist(), strict=True)
     return front_axis([(name, (x, y, z)) for name, (x, y, z) in named if name])
 
@@ -167,10 +151,9 @@ def motion_for(
     source = figure_moved(file.skeleton, front_rotation(file.front) @ up_rotation(file.up), file.humanoid, motion)
     try:
         with np.errstate(all="ignore"):
-            found = retargeted(motion, source, figure_of(rig, humanoid))
+            played = retargeted(motion, source, figure_of(rig, humanoid))
     except (CharacterError, CostError) as error:
         stiff = isinstance(error, CharacterError) and len(rig.holding) == 1
         why = _STIFF if stiff else error
         raise CharacterError(f"'{motion.name}' of {file.name} cannot be played: {why}") from error
-    notes = (f"'{motion.name}' of {file.name}: {note}" for note in found.notes)
-    return found.motion, (*file.warnings, *notes)
+    return played.motion, (*file.warnings, *(f"'{motion.name}' of {file.name}: {note}" for note in played.notes))

@@ -10,6 +10,7 @@ import re
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,7 +24,7 @@ from specsia_build.characters.attributes import (
     without_repeated_colours,
 )
 from specsia_build.characters.images import as_texture, load_texture
-from specsia_build.characters.mtl import MaterialBuilder, ObjMaterial, decode_text, read_libraries
+from specsia_build.characters.mtl import MaterialBuilder, decode_text, read_libraries
 from specsia_build.characters.polygons import Ints, triangulate
 from specsia_build.characters.raw import RawMesh
 from specsia_build.characters.side_files import SideFiles
@@ -35,13 +36,10 @@ _SPACE, _NEWLINE = 32, 10
 _WHITE = bytes.maketrans(b"\t\x0b\x0c\x00", b"    ")
 _BYTE_COST, _LINE_COST, _WORD_COST, _INDEX_COST, _STATEMENT_COST = 5, 100, 24, 130, 400
 """Bytes of memory that parsing takes, measured, for each byte, line, word, index of a face, and name."""
-_CONTINUED = re.compile(rb"(?m)^(?:v|vt|vn|f) (?:[^\n\\]*\\ *\n)+")
-"""Lines of numbers that end in a backslash; comments and names may do so without meaning it."""
 
 
-@dataclass(frozen=True)
-class _Statement:
-    """A line of a keyword (``o``, ``g``, ``usemtl``, ``mtllib``), its rest, and its index."""
+class _Statement(NamedTuple):
+    """A line of ``o``, ``g``, ``usemtl`` or ``mtllib``: its keyword, its rest, and its index."""
 
     keyword: str
     value: str
@@ -55,10 +53,10 @@ class _ObjText:
     Attributes:
         points: (V, 3) float64.
         point_colors: (V, 3) float64 as written after the coordinates, NaN where a vertex has none; or None.
-        uv: (T, 2) float64 as written, v up; NaN where they are no numbers.
-        normals: (N, 3) float64 as written; NaN where they are no numbers.
+        uv: (T, 2) float64, v up; NaN where they are no numbers.
+        normals: (N, 3) float64; NaN where they are no numbers.
         corners: (C, 3) int64, each face corner's indices into points, uv and normals; -1 for none.
-        lost: number of texture coordinates and normals of corners that the file lacks.
+        missing: number of texture coordinates and normals of corners that the file lacks.
         first: (F + 1,) int64, where each face's corners begin in `corners`.
         face_line: (F,) int64, the line of each face, to place it among `statements`.
         statements: in file order.
@@ -69,26 +67,31 @@ class _ObjText:
     uv: NDArray[np.float64]
     normals: NDArray[np.float64]
     corners: Ints
-    lost: int
+    missing: int
     first: Ints
     face_line: Ints
-    statements: tuple[_Statement, ...]
+    statements: list[_Statement]
 
 
 def read_obj(
-    path: Path, *, texture: Path | None = None, drop: Collection[str] = (), root: Path | None = None
+    path: Path,
+    *,
+    texture: Path | None = None,
+    drop: Collection[str] = (),
+    root: Path | None = None,
+    plain: bool = False,
 ) -> RawMesh:
     """Read an OBJ file with its material libraries and textures.
 
-    Polygons are cut as `triangulate` does. Objects and groups are the parts. Kd, Ke and vertex colours
-    (``v x y z r g b``) are sRGB-encoded. A texture replaces Kd. Where a texture or the library is missing, an image
-    named like the OBJ is used.
+    Objects and groups are the parts. Kd, Ke and vertex colours (``v x y z r g b``) are sRGB-encoded. A texture replaces
+    Kd. Where a texture or the library is missing, an image named like the OBJ is used.
 
     Args:
         path: the file.
         texture: base colour for materials without one.
         drop: names of parts to leave out.
         root: folder that no file may lie outside of, links followed; None is the file's own.
+        plain: ignore libraries and materials: the mesh has one material with `texture`.
 
     Returns:
         The mesh in the file's coordinates, ``up`` +y, ``front`` -y.
@@ -98,45 +101,33 @@ def read_obj(
     """
     files = SideFiles(path, root)
     text = _parse(files.read(path), path.name)
+    if plain:
+        text = replace(text, statements=[s for s in text.statements if s.keyword in "og"])
     library, warnings = read_libraries(files, [s.value for s in text.statements if s.keyword == "mtllib"])
     override = None if texture is None else as_texture(load_texture(texture, texture.name, files.root))
-    own_image = len(text.uv) > 0 and text.point_colors is None
+    own_image = len(text.uv) > 0 and text.point_colors is None and not plain
     builder = MaterialBuilder(files, library, warnings, override, own_image)
     raw = _assemble(text, drop, builder, path.name)
-    mesh, repeated = without_repeated_colours(raw.mesh, path.name)
-    return replace(
-        raw,
-        mesh=mesh,
-        files=files.tried if texture is None else (*files.tried, texture),
-        warnings=(*files.warnings(), *builder.warnings, *repeated),
-    )
+    mesh, repeated = (raw.mesh, ()) if plain else without_repeated_colours(raw.mesh, path.name)
+    tried = files.tried if texture is None else (*files.tried, texture)
+    return replace(raw, mesh=mesh, files=tried, warnings=(*files.warnings(), *builder.warnings, *repeated))
 
 
-def read_obj_with_image(
-    path: Path, image: Path | None, *, drop: Collection[str] = (), root: Path | None = None
-) -> RawMesh:
-    """Read an OBJ file as one material with the given image (or none), whatever its libraries say.
-
-    Raises:
-        CharacterError: as `read_obj`.
-    """
-    files = SideFiles(path, root)
-    text = _parse(files.read(path), path.name)
-    plain = replace(text, statements=tuple(s for s in text.statements if s.keyword in ("o", "g")))
-    texture = None if image is None else as_texture(load_texture(image, image.name, files.root))
-    builder = MaterialBuilder(files, {}, {}, texture, own_image=False)
-    raw = _assemble(plain, drop, builder, path.name)
-    return replace(raw, files=(path,) if image is None else (path, image), warnings=tuple(builder.warnings))
-
-
-@dataclass(frozen=True)
 class _Lines:
     """Bytes of a file, where each line starts and where its newline is."""
 
-    name: str
-    data: bytes
-    starts: Ints
-    ends: Ints
+    def __init__(self, data: bytes) -> None:
+        if data.startswith((b"\xff\xfe", b"\xfe\xff")):
+            data = decode_text(data).encode()
+        data = data.removeprefix(b"\xef\xbb\xbf")
+        if b"\r" in data:
+            data = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+        data = data.translate(_WHITE)
+        if data.startswith(b" ") or b"\n " in data:
+            data = re.sub(rb"(?m)^ +", b"", data)
+        self.data = data + b"\n"
+        self.ends = np.flatnonzero(np.frombuffer(self.data, np.uint8) == _NEWLINE)
+        self.starts = np.concatenate([[0], self.ends[:-1] + 1])
 
     def block(self, at: Ints, keyword: int) -> bytes:
         """The lines `at`, their keyword of `keyword` bytes and their comments blanked out."""
@@ -145,24 +136,23 @@ class _Lines:
         cuts = np.flatnonzero(np.diff(at) != 1)
         begins = self.starts[at[np.concatenate([[0], cuts + 1])]].tolist()
         stops = self.ends[at[np.concatenate([cuts, [len(at) - 1]])]].tolist()
-        text = np.frombuffer(
-            b"".join(self.data[a : b + 1] for a, b in zip(begins, stops, strict=True)), np.uint8
-        ).copy()
-        rows = _row_starts(text)
+        text = bytearray().join(self.data[a : b + 1] for a, b in zip(begins, stops, strict=True))
+        array = np.frombuffer(text, np.uint8)
+        rows = _row_starts(array)
         for k in range(keyword):
-            text[rows + k] = _SPACE
-        data = text.tobytes()
+            array[rows + k] = _SPACE
+        data = bytes(text)
         return re.sub(rb"#[^\n]*", b"", data) if b"#" in data else data
 
 
 def _parse(data: bytes, name: str) -> _ObjText:
     """Split an OBJ file into arrays; `name` is for errors."""
     memory.ask(_BYTE_COST * len(data) + _LINE_COST * data.count(b"\n") + _WORD_COST * data.count(b" "))
-    lines = _split(data, name)
+    lines = _Lines(data)
     # The first three bytes of each line; newlines where it is shorter.
-    text = np.frombuffer(lines.data + b"\n\n", np.uint8)
     at = lines.starts[:, None] + np.arange(3)
-    head = np.where(at > lines.ends[:, None], np.uint8(_NEWLINE), text[at])
+    head = np.frombuffer(lines.data + b"\n\n", np.uint8)[at]
+    head[at > lines.ends[:, None]] = _NEWLINE
     blank1, blank2 = head[:, 1] <= _SPACE, head[:, 2] <= _SPACE
     is_v = head[:, 0] == ord("v")
     at_v = np.flatnonzero(is_v & blank1)
@@ -175,35 +165,19 @@ def _parse(data: bytes, name: str) -> _ObjText:
     except ValueError as error:
         raise CharacterError(f"{name} has vertices or faces that are damaged ({error}): export it again") from error
     # A texture coordinate or normal that is missing costs no more than itself.
-    lost = corners >= np.array([len(at_v), len(at_vt), len(at_vn)])
-    corners[lost] = -1
+    missing = corners >= np.array([len(at_v), len(at_vt), len(at_vn)])
+    corners[missing] = -1
     return _ObjText(
         points=points,
         point_colors=colors,
         uv=_columns(lines, at_vt, 2),
         normals=_columns(lines, at_vn, 3),
         corners=corners,
-        lost=int(np.count_nonzero(lost)),
+        missing=int(np.count_nonzero(missing)),
         first=np.concatenate([[0], np.cumsum(counts)]),
         face_line=at_f,
         statements=_statements(lines, np.flatnonzero(np.isin(head[:, 0], list(b"ogum")))),
     )
-
-
-def _split(data: bytes, name: str) -> _Lines:
-    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
-        data = decode_text(data).encode()
-    data = data.removeprefix(b"\xef\xbb\xbf")
-    if b"\r" in data:
-        data = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
-    data = data.translate(_WHITE)
-    if data.startswith(b" ") or b"\n " in data:
-        data = re.sub(rb"(?m)^ +", b"", data)
-    if b"\\" in data:
-        data = _CONTINUED.sub(lambda lines: re.sub(rb"\\ *\n", b" ", lines[0]), data)
-    data += b"\n"
-    ends = np.flatnonzero(np.frombuffer(data, np.uint8) == _NEWLINE)
-    return _Lines(name, data, np.concatenate([[0], ends[:-1] + 1]), ends)
 
 
 def _row_starts(text: NDArray[np.uint8]) -> Ints:
@@ -257,14 +231,14 @@ def _points(lines: _Lines, at: Ints) -> tuple[NDArray[np.float64], NDArray[np.fl
     return points, colors
 
 
-def _statements(lines: _Lines, at: Ints) -> tuple[_Statement, ...]:
+def _statements(lines: _Lines, at: Ints) -> list[_Statement]:
     memory.take(_STATEMENT_COST * len(at))
     statements = []
     for line in at.tolist():
         keyword, _, value = decode_text(lines.data[lines.starts[line] : lines.ends[line]]).partition(" ")
         if keyword in ("o", "g", "usemtl", "mtllib"):
             statements.append(_Statement(keyword, value.strip(), line))
-    return tuple(statements)
+    return statements
 
 
 def _faces(lines: _Lines, at: Ints, declared: tuple[Ints, Ints, Ints]) -> tuple[Ints, Ints]:
@@ -302,104 +276,73 @@ def _faces(lines: _Lines, at: Ints, declared: tuple[Ints, Ints, Ints]) -> tuple[
     return corners, np.bincount(row, minlength=len(at))
 
 
-@dataclass(frozen=True)
-class _Labels:
-    """Parts and materials of F faces.
-
-    Attributes:
-        part: (F,) into `part_names`, the names of group and object in force.
-        material: (F,) into `material_names`.
-        names: every object and group name in file order.
-    """
-
-    part: Ints
-    part_names: tuple[tuple[str, ...], ...]
-    material: Ints
-    material_names: tuple[str | None, ...]
-    names: tuple[str, ...]
-
-
-def _label_faces(text: _ObjText) -> _Labels:
-    parts: dict[tuple[str, ...], int] = {(): 0}
-    materials: dict[str | None, int] = {None: 0}
-    part_at, material_at = ([-1], [0]), ([-1], [0])
-    named = {"o": "", "g": ""}
-    for statement in text.statements:
-        if statement.keyword == "usemtl":
-            material_at[0].append(statement.line)
-            material_at[1].append(materials.setdefault(statement.value, len(materials)))
-        elif statement.keyword in named:
-            named = {"o": statement.value, "g": ""} if statement.keyword == "o" else {**named, "g": statement.value}
-            names = tuple(dict.fromkeys(filter(None, (named["g"], named["o"]))))
-            part_at[0].append(statement.line)
-            part_at[1].append(parts.setdefault(names, len(parts)))
-    part, material = (
-        np.array(labels)[np.searchsorted(np.array(lines), text.face_line) - 1]
-        for lines, labels in (part_at, material_at)
-    )
-    all_names = dict.fromkeys(s.value for s in text.statements if s.keyword in named and s.value)
-    return _Labels(part, tuple(parts), material, tuple(materials), tuple(all_names))
-
-
 def _assemble(text: _ObjText, drop: Collection[str], builder: MaterialBuilder, name: str) -> RawMesh:
     """The mesh of the faces that lie in none of the dropped parts."""
-    labels = _label_faces(text)
-    dropped = [k for k, names in enumerate(labels.part_names) if set(names) & set(drop)]
-    triangles, face = triangulate(text.points, text.corners[:, 0], text.first, ~np.isin(labels.part, dropped))
+    part, part_names, material, material_names = _label_faces(text)
+    dropped = [k for k, names in enumerate(part_names) if set(names) & set(drop)]
+    triangles, face = triangulate(text.points, text.corners[:, 0], text.first, ~np.isin(part, dropped))
     if len(triangles) == 0:
-        raise CharacterError(
-            f"{name} has no faces of three corners or more" + " once its parts are dropped" * bool(drop)
-        )
+        raise CharacterError(f"{name} has no faces of three corners or more that are not dropped")
     point, uv_at, normal_at = (text.corners[:, k][triangles] for k in range(3))
-    used, first, slots = np.unique(labels.material[face], return_index=True, return_inverse=True)
+    used, first, slots = np.unique(material[face], return_index=True, return_inverse=True)
     order = np.argsort(first)
     face_material = np.argsort(order)[slots].astype(np.int32)
-    built = builder.build_all([labels.material_names[k] for k in used[order]])
-    textured = np.array([b.material.texture is not None or b.material.emissive_texture is not None for b in built])
+    materials = builder.build_all([material_names[k] for k in used[order]])
+    textured = np.array([m.texture is not None or m.emissive_texture is not None for m in materials])
     bare = int(((uv_at < 0).any(axis=1) & textured[face_material]).sum())
     if bare:
         share = f"{bare:,} of {plural(len(face), 'triangle')} of {name}"
-        builder.warnings[f"{share} have a texture and no texture coordinates: they show its corner's colour"] = None
-    if text.lost > 0:
-        corners = plural(text.lost, "face corner")
-        builder.warnings[f"{corners} of {name} with a texture coordinate or normal that is not there"] = None
+        builder.warn(f"{share} have a texture and no texture coordinates: they show its corner's colour")
+    if text.missing > 0:
+        corners = plural(text.missing, "face corner")
+        builder.warn(f"{corners} of {name} with a texture coordinate or normal that is not there")
     with np.errstate(over="ignore"):
         vertices = text.points.astype(np.float32)
     mesh = Mesh(
         vertices=vertices,
         faces=point.astype(np.int32),
-        materials=tuple(b.material for b in built),
+        materials=materials,
         face_material=face_material,
-        uv=_uv(text, uv_at, face_material, built),
-        colors=_colors(text, point),
+        uv=_uv(text.uv, uv_at),
+        colors=None if text.point_colors is None else _linear(text.point_colors)[point],
     )
     if len(text.normals) and (normal_at >= 0).any():
         normals = np.where((normal_at >= 0)[..., None], unit_normals(text.normals)[normal_at], 0.0)
         mesh = with_flat_gaps(replace(mesh, normals=normals.astype(np.float32)))
-    return RawMesh(
-        mesh=mesh,
-        parts=labels.names,
-        part_names=labels.part_names,
-        face_part=labels.part[face].astype(np.int32),
+    names = dict.fromkeys(s.value for s in text.statements if s.keyword in "og" and s.value)
+    return RawMesh(mesh, parts=tuple(names), part_names=part_names, face_part=part[face].astype(np.int32))
+
+
+def _label_faces(text: _ObjText) -> tuple[Ints, tuple[tuple[str, ...], ...], Ints, tuple[str | None, ...]]:
+    """Part of each face, names of each part (its group's and its object's), material of each face, and its name."""
+    parts: dict[tuple[str, ...], int] = {(): 0}
+    materials: dict[str | None, int] = {None: 0}
+    part_at, material_at = [(-1, 0)], [(-1, 0)]
+    named = {"o": "", "g": ""}
+    for keyword, value, line in text.statements:
+        if keyword == "usemtl":
+            material_at.append((line, materials.setdefault(value, len(materials))))
+        elif keyword in named:
+            named = {"o": value, "g": ""} if keyword == "o" else {**named, "g": value}
+            names = tuple(dict.fromkeys(filter(None, (named["g"], named["o"]))))
+            part_at.append((line, parts.setdefault(names, len(parts))))
+    part, material = (
+        np.array(labels)[np.searchsorted(np.array(lines), text.face_line) - 1]
+        for lines, labels in (zip(*pairs, strict=True) for pairs in (part_at, material_at))
     )
+    return part, tuple(parts), material, tuple(materials)
 
 
-def _uv(
-    text: _ObjText, at: Ints, face_material: NDArray[np.int32], built: tuple[ObjMaterial, ...]
-) -> NDArray[np.float32] | None:
-    if len(text.uv) == 0 or not (at >= 0).any():
+def _uv(uv: NDArray[np.float64], at: Ints) -> NDArray[np.float32] | None:
+    if len(uv) == 0 or not (at >= 0).any():
         return None
-    scale, offset = (np.array([getattr(b.placement, key) for b in built]) for key in ("scale", "offset"))
-    uv = np.where((at >= 0)[..., None], text.uv[at], 0.0)
-    uv = uv * scale[face_material][:, None] + offset[face_material][:, None]
+    corners = np.where((at >= 0)[..., None], uv[at], 0.0)
     with np.errstate(over="ignore"):
-        return np.stack([uv[..., 0], 1.0 - uv[..., 1]], axis=-1).astype(np.float32)
+        return np.stack([corners[..., 0], 1.0 - corners[..., 1]], axis=-1).astype(np.float32)
 
 
-def _colors(text: _ObjText, point: Ints) -> NDArray[np.float32] | None:
-    if text.point_colors is None:
-        return None
-    encoded = text.point_colors / full_scale(text.point_colors)
-    linear = np.ones((len(encoded), 4), np.float32)
-    linear[:, :3] = srgb_to_linear(np.nan_to_num(encoded, nan=1.0))
-    return linear[point]
+def _linear(colors: NDArray[np.float64]) -> NDArray[np.float32]:
+    """Vertex colours as linear RGB and opacity, white where a vertex has none."""
+    linear = np.ones((len(colors), 4), np.float32)
+    linear[:, :3] = srgb_to_linear(np.nan_to_num(colors / full_scale(colors), nan=1.0))
+    return linear

@@ -1,15 +1,14 @@
 """Read Stanford PLY files as meshes.
 
-Parsed here, as `plyfile` reads text and lists of mixed lengths row by row, and allocates what a header promises.
+Parsed here, since general readers allocate what a header promises, or read lists of mixed lengths wrongly or slowly.
 """
 
 from __future__ import annotations
 
 import struct
 from collections.abc import Collection
-from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,29 +23,32 @@ from specsia_build.errors import CharacterError
 from specsia_build.rendering.colour import srgb_to_linear
 from specsia_build.rendering.mesh import Material, Mesh, Texture
 
-_TYPES = {"char": "i1", "uchar": "u1", "short": "i2", "ushort": "u2", "int": "i4", "uint": "u4"}
-_TYPES |= {f"{word}{8 * size}": f"{word[0]}{size}" for word in ("int", "uint") for size in (1, 2, 4, 8)}
-_TYPES |= {"float": "f4", "float32": "f4", "double": "f8", "float64": "f8"}
-_BYTE_ORDERS = {"ascii": None, "binary_little_endian": "<", "binary_big_endian": ">"}
+_TYPES = {"char": "b", "uchar": "B", "short": "h", "ushort": "H", "int": "i", "uint": "I", "float": "f", "double": "d"}
+_TYPES |= {"int8": "b", "uint8": "B", "int16": "h", "uint16": "H", "int32": "i", "uint32": "I", "int64": "q"}
+_TYPES |= {"uint64": "Q", "float32": "f", "float64": "d"}
+"""Codes of the types, which `struct` and NumPy share."""
 
+_BYTE_ORDERS = {"ascii": "", "binary_little_endian": "<", "binary_big_endian": ">"}
 _MAX_HEADER = 1 << 20
 _NUMBER_COST, _UNEVEN_COST, _VALUE_COST = 16, 110, 16
 """Bytes of memory, measured, for a number of a text file, a property of a row whose lists differ, and a value kept."""
 
-_COLOUR_NAMES = (("red", "green", "blue"), ("diffuse_red", "diffuse_green", "diffuse_blue"), ("r", "g", "b"))
+_COLOR_NAMES = (("red", "green", "blue"), ("diffuse_red", "diffuse_green", "diffuse_blue"), ("r", "g", "b"))
 _ALPHA_NAMES = ("alpha", "diffuse_alpha", "a")
 _UV_NAMES = (("s", "t"), ("u", "v"), ("texture_u", "texture_v"), ("texture_s", "texture_t"))
 
 
-@dataclass(frozen=True)
-class _Column:
-    """A property of all rows.
+class _Property(NamedTuple):
+    """A property: its declared type, and the types that its values and the length of its list, or None, have."""
 
-    Attributes:
-        values: in row order.
-        counts: how many each row has; None for a scalar.
-        kind: declared type, such as ``u1``; the values of a text file are float64.
-    """
+    name: str
+    kind: str
+    value: str
+    length: str | None
+
+
+class _Column(NamedTuple):
+    """Values of a property of all rows, how many each row has (None for a scalar), and its declared type."""
 
     values: NDArray[Any]
     counts: Ints | None
@@ -56,35 +58,14 @@ class _Column:
 _Columns = dict[str, _Column]
 
 
-@dataclass(frozen=True)
-class _Property:
-    """A property: its declared type, and how its values and the length of its list are stored."""
-
-    name: str
-    kind: str
-    stored: np.dtype[Any]
-    counted: np.dtype[Any] | None
-
-
-@dataclass(frozen=True)
-class _Header:
-    """Elements as name, rows and properties; textures that comments name; where the data begins, and its form."""
-
-    elements: list[tuple[str, int, list[_Property]]]
-    textures: list[str]
-    start: int
-    is_text: bool
-
-
 def read_ply(
     path: Path, *, texture: Path | None = None, drop: Collection[str] = (), root: Path | None = None
 ) -> RawMesh:
     """Read a PLY file, text or binary.
 
-    It is taken to be in the project's own frame. Colours of vertices or of faces, the first that are not all one, are
-    sRGB-encoded; their opacity is kept, but the material is opaque. Texture coordinates of face corners or vertices
-    have v up; the textures are those that ``comment TextureFile`` lines name, or an image named like the file. Polygons
-    are cut as those of an OBJ.
+    Colours of vertices or faces are sRGB-encoded; their opacity is kept, but the material is opaque. Texture
+    coordinates of face corners or vertices have v up; the textures are those of ``comment TextureFile`` lines, or an
+    image named like the file.
 
     Args:
         path: the file.
@@ -117,52 +98,27 @@ def read_ply(
     point = corners[triangles]
     uv = _uv(vertex, face, sides, triangles, point)
     override = None if texture is None else as_texture(load_texture(texture, texture.name, files.root))
-    materials, warnings = _materials(textures, files, override, uv is not None)
-    face_material = np.zeros(len(polygon), np.int32)
-    if (number := _stacked(face, ("texnumber",))) is not None:
-        face_material = np.clip(np.nan_to_num(number[polygon, 0]), 0, len(materials) - 1).astype(np.int32)
+    material, warnings = _material(textures, files, override, uv is not None)
+    normals = _stacked(vertex, ("nx", "ny", "nz"))
+    unit = None if normals is None else unit_normals(normals)[point].astype(np.float32)
     with np.errstate(over="ignore"):
         vertices = points.astype(np.float32)
     mesh = Mesh(
         vertices=vertices,
         faces=point.astype(np.int32),
-        materials=materials,
-        face_material=face_material,
+        materials=(material,),
+        face_material=np.zeros(len(polygon), np.int32),
         uv=uv,
         colors=_colors(vertex, face, point, polygon),
-        normals=_normals(vertex, point),
+        normals=unit if unit is not None and unit.any(axis=-1).all() else None,
     )
     mesh, repeated = without_repeated_colours(mesh, path.name)
-    return RawMesh(
-        mesh=mesh,
-        up="+z",
-        front="-y",
-        files=files.tried if texture is None else (*files.tried, texture),
-        warnings=(*files.warnings(), *warnings, *repeated),
-    )
+    tried = files.tried if texture is None else (*files.tried, texture)
+    return RawMesh(mesh, up="+z", front="-y", files=tried, warnings=(*files.warnings(), *warnings, *repeated))
 
 
 def _parse(data: bytes, name: str) -> tuple[dict[str, _Columns], list[str]]:
     """Columns by element and property, and the textures that comments name."""
-    header = _header(data, name)
-    body = data[header.start :]
-    columns: dict[str, _Columns] = {}
-    at = 0
-    try:
-        if header.is_text:
-            memory.take(_NUMBER_COST * (1 + len(body) // 2))
-            body = numbers(body).astype("<f8", copy=False).tobytes()
-        for element, rows, properties in header.elements:
-            even = _read_even(body, rows, properties, at)
-            columns[element], at = _read_uneven(body, rows, properties, at) if even is None else even
-    except (ValueError, OverflowError, struct.error) as error:
-        # A fault behind vertices and faces costs nothing.
-        if not {"vertex", "face"} <= columns.keys():
-            raise CharacterError(f"{name} is cut short or damaged: export it again") from error
-    return columns, header.textures
-
-
-def _header(data: bytes, name: str) -> _Header:
     end = data.find(b"end_header", 0, _MAX_HEADER)
     # Lines end in \n, \r\n or, as Rhino writes them, in \r alone: as the first one does.
     feed = b"\r" if data[3:4] == b"\r" and data[4:5] != b"\n" else b"\n"
@@ -178,45 +134,53 @@ def _header(data: bytes, name: str) -> _Header:
             if words[:1] == ["element"]:
                 elements.append((words[1], max(0, int(words[2])), []))
             elif words[:1] == ["property"]:
-                kind = _TYPES[words[-2]]
                 # All numbers of a text become float64.
-                stored = np.dtype("<f8" if order is None else order + kind)
-                counted = stored if order is None else np.dtype(order + _TYPES[words[2 if words[1] == "list" else 1]])
-                elements[-1][2].append(_Property(words[-1], kind, stored, counted if words[1] == "list" else None))
+                kind, length = (_TYPES[words[k]] for k in (-2, 2 if words[1] == "list" else 1))
+                value, count = (order + code if order else "<d" for code in (kind, length))
+                elements[-1][2].append(_Property(words[-1], kind, value, count if words[1] == "list" else None))
             elif len(words) > 2 and words[0] == "comment" and words[1].lower() == "texturefile":
                 textures.append(" ".join(words[2:]))
     except (IndexError, KeyError, ValueError, StopIteration) as error:
         raise CharacterError(f"{name} has a PLY header that cannot be understood: export it again") from error
-    return _Header(elements, textures, newline + 1, order is None)
+    body, at = data[newline + 1 :], 0
+    columns: dict[str, _Columns] = {}
+    try:
+        if not order:
+            memory.take(_NUMBER_COST * (1 + len(body) // 2))
+            body = numbers(body).astype("<f8", copy=False).tobytes()
+        for element, rows, properties in elements:
+            even = _read_even(body, rows, properties, at)
+            columns[element], at = even or _read_uneven(body, rows, properties, at)
+    except (ValueError, OverflowError, struct.error) as error:
+        # A fault behind vertices and faces costs nothing.
+        if not {"vertex", "face"} <= columns.keys():
+            raise CharacterError(f"{name} is cut short or damaged: export it again") from error
+    return columns, textures
 
 
 def _read_even(body: bytes, rows: int, properties: list[_Property], at: int) -> tuple[_Columns, int] | None:
-    """Columns of an element whose rows are laid out as the first, and where it ends; None if its lists differ.
-
-    Raises:
-        ValueError: if the data ends before.
-    """
-    fields: list[tuple[str, np.dtype[Any], int]] = []
+    """Columns of an element whose rows are laid out as the first, and where it ends; None if its lists differ."""
+    fields: list[tuple[str, str, tuple[int]]] = []
     end = at
     for k, prop in enumerate(properties):
         count = 1
-        if prop.counted is not None:
-            count = _count(np.frombuffer(body, prop.counted, 1, end)[0]) if rows else 0
-            fields.append((f"count {k}", prop.counted, 1))
-            end += prop.counted.itemsize
-        fields.append((f"values {k}", prop.stored, count))
-        end += count * prop.stored.itemsize
+        if prop.length is not None:
+            count = _length(struct.Struct(prop.length), body, end) if rows else 0
+            fields.append((f"count {k}", prop.length, (1,)))
+            end += struct.calcsize(prop.length)
+        fields.append((f"values {k}", prop.value, (count,)))
+        end += count * struct.calcsize(prop.value)
     if rows and end > len(body):
         raise ValueError("past the end")
-    row = np.dtype([(name, dtype, (count,)) for name, dtype, count in fields])
+    row = np.dtype(fields)
     if row.itemsize * rows > len(body) - at:
         return None
-    memory.take(_VALUE_COST * rows * sum(count for _, _, count in fields))
+    memory.take(_VALUE_COST * rows * sum(count for name, _, (count,) in fields if name[0] == "v"))
     table = np.frombuffer(body, row, rows, at) if rows else np.zeros(0, row)
     columns = {}
     for k, prop in enumerate(properties):
         values, counts = table[f"values {k}"], None
-        if prop.counted is not None:
+        if prop.length is not None:
             if (table[f"count {k}"] != values.shape[1]).any():
                 return None
             counts = np.full(rows, values.shape[1], np.int64)
@@ -226,21 +190,17 @@ def _read_even(body: bytes, rows: int, properties: list[_Property], at: int) -> 
 
 def _read_uneven(body: bytes, rows: int, properties: list[_Property], at: int) -> tuple[_Columns, int]:
     """As `_read_even`, row by row."""
-    if at + rows * sum((prop.counted or prop.stored).itemsize for prop in properties) > len(body):
+    if at + rows * sum(struct.calcsize(prop.length or prop.value) for prop in properties) > len(body):
         raise ValueError("past the end")
     memory.ask(_UNEVEN_COST * rows * len(properties) + len(body))
-    # NumPy's long has 8 bytes where struct's standard one has 4.
-    codes = {"l": "q", "L": "Q"}
-    plan = []
-    for prop in properties:
-        counted = prop.counted
-        code = None if counted is None else counted.str[0].replace("|", "<") + codes.get(counted.char, counted.char)
-        plan.append((None if code is None else struct.Struct(code), prop.stored.itemsize, list[int](), list[int]()))
+    readers = [None if prop.length is None else struct.Struct(prop.length) for prop in properties]
+    sizes = [struct.calcsize(prop.value) for prop in properties]
+    plan = [(reader, size, list[int](), list[int]()) for reader, size in zip(readers, sizes, strict=True)]
     for _ in range(rows):
         for reader, size, starts, counts in plan:
             count = 1
             if reader is not None:
-                count = _count(reader.unpack_from(body, at)[0])
+                count = _length(reader, body, at)
                 at += reader.size
             starts.append(at)
             counts.append(count)
@@ -249,22 +209,23 @@ def _read_uneven(body: bytes, rows: int, properties: list[_Property], at: int) -
             raise ValueError("past the end")
     data = np.frombuffer(body, np.uint8)
     columns = {}
-    for prop, (_, size, starts, counts) in zip(properties, plan, strict=True):
+    for prop, (reader, size, starts, counts) in zip(properties, plan, strict=True):
         many = np.array(counts, np.int64)
         total = int(many.sum())
         memory.take(_VALUE_COST * total)
         step = np.arange(total) - np.repeat(np.cumsum(many) - many, many)
         places = np.repeat(np.array(starts, np.int64), many) + size * step
-        values = data[places[:, None] + np.arange(size)].view(prop.stored)[:, 0]
-        columns[prop.name] = _Column(values, None if prop.counted is None else many, prop.kind)
+        values = data[places[:, None] + np.arange(size)].view(prop.value)[:, 0]
+        columns[prop.name] = _Column(values, None if reader is None else many, prop.kind)
     return columns, at
 
 
-def _count(value: Any) -> int:
-    count = int(value)
-    if count < 0 or count != value:
+def _length(reader: struct.Struct, body: bytes, at: int) -> int:
+    """The length of a list, which is a number of any type."""
+    (value,) = reader.unpack_from(body, at)
+    if value < 0 or int(value) != value:
         raise ValueError("a list has no such length")
-    return count
+    return int(value)
 
 
 def _stacked(columns: _Columns, names: tuple[str, ...]) -> NDArray[np.float64] | None:
@@ -291,52 +252,36 @@ def _uv(vertex: _Columns, face: _Columns, sides: Ints, triangles: Ints, point: I
 
 
 def _colors(vertex: _Columns, face: _Columns, point: Ints, polygon: Ints) -> NDArray[np.float32] | None:
-    """Colours of each corner, (T, 3, 4): the first table that has several colours, else the first; None without."""
-    sides = np.repeat(polygon[:, None], 3, axis=1)
-    tables = [(rows, at) for columns, at in ((vertex, point), (face, sides)) for rows in _linear_colors(columns)]
-    # Programs write white or grey for what they have no colours of.
-    several = (table for table in tables if len(table[0]) and np.ptp(table[0][:, :3], axis=0).any())
-    rows, at = next(several, tables[0] if tables else (None, point))
-    return None if rows is None else rows[at]
+    """Linear RGB and opacity of each corner, (T, 3, 4), of the first table of several colours, else of the first."""
 
-
-def _linear_colors(columns: _Columns) -> list[NDArray[np.float32]]:
-    """Linear RGB and opacity of each row, (N, 4), for each set of colours."""
-
-    def unit(name: str, values: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Values as 0-1, by the largest of a small unsigned type; floats tell their range themselves."""
-        kind = columns[name].kind
-        most = 65535.0 if kind == "u2" and values.max(initial=0.0) > 255 else 255.0
-        return values / (full_scale(values) if kind[0] == "f" else most)
+    def unit(kind: str, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Values as 0-1; integers count to 255, or to 65535 where they are larger."""
+        most = 65535.0 if kind == "H" and values.max(initial=0.0) > 255 else 255.0
+        return values / (full_scale(values) if kind in "fd" else most)
 
     tables = []
-    for names in _COLOUR_NAMES:
-        if (rgb := _stacked(columns, names)) is not None:
-            linear = np.ones((len(rgb), 4), np.float32)
-            linear[:, :3] = srgb_to_linear(unit(names[0], rgb))
-            for name in _ALPHA_NAMES:
-                if (alpha := _stacked(columns, (name,))) is not None:
-                    linear[:, 3] = np.clip(unit(name, alpha[:, 0]), 0.0, 1.0)
-            tables.append(linear)
-    return tables
+    for columns, rows in ((vertex, point), (face, np.repeat(polygon[:, None], 3, axis=1))):
+        for names in _COLOR_NAMES:
+            if (rgb := _stacked(columns, names)) is not None:
+                linear = np.ones((len(rgb), 4), np.float32)
+                linear[:, :3] = srgb_to_linear(unit(columns[names[0]].kind, rgb))
+                for name in _ALPHA_NAMES:
+                    if (alpha := _stacked(columns, (name,))) is not None:
+                        linear[:, 3] = np.clip(unit(columns[name].kind, alpha[:, 0]), 0.0, 1.0)
+                tables.append((linear, rows))
+    # Programs write white or grey for what they have no colours of.
+    several = (table for table in tables if len(table[0]) and np.ptp(table[0][:, :3], axis=0).any())
+    table, rows = next(several, tables[0] if tables else (None, point))
+    return None if table is None else table[rows]
 
 
-def _normals(vertex: _Columns, point: Ints) -> NDArray[np.float32] | None:
-    """Unit normals of each corner; None unless every vertex in use has one."""
-    normals = _stacked(vertex, ("nx", "ny", "nz"))
-    if normals is None:
-        return None
-    unit = unit_normals(normals)[point]
-    return unit.astype(np.float32) if unit.any(axis=-1).all() else None
-
-
-def _materials(
+def _material(
     named: list[str], files: SideFiles, override: Texture | None, has_uv: bool
-) -> tuple[tuple[Material, ...], list[str]]:
-    """A material for each texture the file names, or one; and warnings about what is missing."""
+) -> tuple[Material, dict[str, None]]:
+    """The material with the first texture that the file names, and warnings, as keys, about what is missing."""
     if not has_uv:
         warning = f"{files.name} names textures and has no texture coordinates that can be read: they were left out"
-        return (Material(texture=override),), [warning] if named else []
+        return Material(texture=override), {warning: None} if named else {}
     warnings: dict[str, None] = {}
 
     def decoded(path: Path | None) -> Texture | None:
@@ -346,13 +291,10 @@ def _materials(
             warnings[str(error)] = None
             return None
 
-    materials = []
-    for name in named or [""]:
-        short, path = name.replace("\\", "/").rpartition("/")[2], files.find(name)
-        if name and path is None:
-            warnings[f"texture {short} {files.nowhere}"] = None
-        materials.append(Material(name=short, texture=decoded(path) or override))
-    if any(material.texture is None for material in materials):
-        image = decoded(files.find_own(IMAGE_SUFFIXES))
-        materials = [material if material.texture else replace(material, texture=image) for material in materials]
-    return tuple(materials), list(warnings)
+    name = named[0].replace("\\", "/").rpartition("/")[2] if named else ""
+    path = files.find(named[0]) if named else None
+    if named and path is None:
+        warnings[f"texture {name} {files.nowhere}"] = None
+    if len(named) > 1:
+        warnings[f"{files.name} names {len(named)} textures: the first is used for all of it"] = None
+    return Material(name=name, texture=decoded(path) or override or decoded(files.find_own(IMAGE_SUFFIXES))), warnings

@@ -75,20 +75,20 @@ def triangulate(points: NDArray[np.floating], corners: Ints, first: Ints, keep: 
 def _cut_across(quads: NDArray[np.float64]) -> NDArray[np.bool_]:
     """Which of some quads (Q, 4, 3) are cut from their second corner to the fourth, not from the first to the third."""
     with np.errstate(invalid="ignore", over="ignore"):
-        one, other = quads[:, 2] - quads[:, 0], quads[:, 3] - quads[:, 1]
-        normal = np.cross(one, other)
+        first, second = quads[:, 2] - quads[:, 0], quads[:, 3] - quads[:, 1]
+        normal = np.cross(first, second)
         least = -_REFLEX * np.square(normal).sum(axis=1)
         # The area beyond a diagonal that lies outside counts against the quad's.
         sides = (
-            np.cross(quads[:, 1] - quads[:, 0], one),
-            np.cross(one, quads[:, 3] - quads[:, 0]),
-            np.cross(quads[:, 2] - quads[:, 1], other),
-            np.cross(other, quads[:, 0] - quads[:, 1]),
+            np.cross(quads[:, 1] - quads[:, 0], first),
+            np.cross(first, quads[:, 3] - quads[:, 0]),
+            np.cross(quads[:, 2] - quads[:, 1], second),
+            np.cross(second, quads[:, 0] - quads[:, 1]),
         )
         outside = [np.einsum("ij,ij->i", side, normal) < least for side in sides]
-        shorter = np.square(other).sum(axis=1) < np.square(one).sum(axis=1)
-    one_is_outside, other_is_outside = outside[0] | outside[1], outside[2] | outside[3]
-    across: NDArray[np.bool_] = np.where(one_is_outside == other_is_outside, shorter, one_is_outside)
+        shorter = np.square(second).sum(axis=1) < np.square(first).sum(axis=1)
+    first_outside, second_outside = outside[0] | outside[1], outside[2] | outside[3]
+    across: NDArray[np.bool_] = np.where(first_outside == second_outside, shorter, first_outside)
     return across
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -96,10 +95,10 @@ def _read_within_memory(entry: Entry, *, moving: bool) -> tuple[Character, RawMo
         with memory.counting(entry.path.name):
             return _read(entry, moving=moving)
     except CharacterError as error:
-        said = _other_content(entry)
-        if said is None:
+        content = _other_content(entry)
+        if content is None:
             raise
-        raise CharacterError(said) from error
+        raise CharacterError(content) from error
     except CostError as error:
         raise CharacterError(str(error)) from error
     except MemoryError as error:
@@ -111,10 +110,10 @@ def _other_content(entry: Entry) -> str | None:
     path = entry.path / "tpose" / "m.obj" if entry.format == "3dbicar" else entry.path
     try:
         with open_source_file(path, entry.within) as stream:
-            said = other_content(stream.read(BEGINNING), entry.format)
+            content = other_content(stream.read(BEGINNING), entry.format)
     except (OSError, CharacterError):
         return None
-    return None if said is None else f"{path.name} {said}"
+    return None if content is None else f"{path.name} {content}"
 
 
 def _read(entry: Entry, *, moving: bool) -> tuple[Character, RawMoving | None]:
@@ -143,12 +142,7 @@ def _read(entry: Entry, *, moving: bool) -> tuple[Character, RawMoving | None]:
         entry=entry,
         mesh=sided,
         files=raw.files,
-        warnings=(
-            *raw.warnings,
-            *repaired,
-            *dropped,
-            *(doubt.sentence for doubt in doubts),
-        ),
+        warnings=(*raw.warnings, *repaired, *dropped, *(doubt.sentence for doubt in doubts)),
         parts=raw.parts,
         skinned=raw.skinned,
         animations=raw.animations,
@@ -168,23 +162,23 @@ def _read(entry: Entry, *, moving: bool) -> tuple[Character, RawMoving | None]:
 
 
 def _read_raw(entry: Entry, *, moving: bool) -> RawMesh:
-    said: dict[str, Any] = {"texture": entry.texture, "drop": entry.drop, "root": entry.within}
+    options: dict[str, Any] = {"texture": entry.texture, "drop": entry.drop, "root": entry.within}
     if entry.format in ("gltf", "vrm"):
         from specsia_build.characters.gltf.read import read_gltf
 
-        return read_gltf(entry.path, pose=entry.pose, moving=moving, **said)
+        return read_gltf(entry.path, pose=entry.pose, moving=moving, **options)
     if entry.format in ("fbx", "blend"):
         from specsia_build.characters.blender import read_with_blender
 
-        return read_with_blender(entry.path, pose=entry.pose, moving=moving, **said)
+        return read_with_blender(entry.path, pose=entry.pose, moving=moving, **options)
     if entry.pose != "rest":
         raise CharacterError(unknown_action(entry.path.name, entry.pose, ()))
     if entry.format == "3dbicar":
-        return read_bicar(entry.path, moving=moving, **said)
+        return read_bicar(entry.path, moving=moving, **options)
     if entry.format == "obj":
-        return read_obj(entry.path, **said)
+        return read_obj(entry.path, **options)
     if entry.format == "ply":
-        return read_ply(entry.path, **said)
+        return read_ply(entry.path, **options)
     raise CharacterError(f"{entry.path.name} is of no format that is read: '{entry.format}'")
 
 
@@ -206,17 +200,17 @@ def check_shape(mesh: Mesh, name: str) -> None:
 
 def _repaired(mesh: Mesh, name: str) -> tuple[Mesh, list[str]]:
     """Replace attributes that are not finite, with a warning for each kind."""
-    fillings: dict[str, tuple[str, str, Callable[[], NDArray[np.float32] | np.float32]]] = {
-        "uv": ("texture coordinate", "set to 0", lambda: np.float32(0)),
-        "colors": ("vertex colour", "set to white", lambda: np.float32(1)),
-        "normals": ("normal", "taken from the faces", lambda: flat_normals(mesh)),
-    }
     repaired: dict[str, Any] = {}
     warnings = []
-    for attribute, (what, how, filling) in fillings.items():
+    for attribute, what, how in (
+        ("uv", "texture coordinate", "set to 0"),
+        ("colors", "vertex colour", "set to white"),
+        ("normals", "normal", "taken from the faces"),
+    ):
         values = getattr(mesh, attribute)
         if values is not None and not np.isfinite(values).all():
             finite = np.isfinite(values).all(axis=-1, keepdims=True)
-            repaired[attribute] = np.where(finite, values, filling())
+            filling = flat_normals(mesh) if attribute == "normals" else np.float32(attribute == "colors")
+            repaired[attribute] = np.where(finite, values, filling)
             warnings.append(f"{name} has {plural(int((~finite).sum()), what)} {_NOT_FINITE}: {how}")
     return replace(mesh, **repaired) if repaired else mesh, warnings

@@ -85,18 +85,11 @@ class SideFiles:
         return path
 
     def place(self, name: str) -> Path | None:
-        """Where a relative path leads, each part in any letter case; None if that is outside of the root."""
+        """Where a relative path leads; None if that is outside of the root."""
         path = self.stated(PurePosixPath(name.replace("\\", "/")).parts)
         if path is None or "\0" in name or re.match(r"[A-Za-z][A-Za-z0-9+.-]*:", name):
             return None
-        if not self._exists(path):
-            top = self.root if path.is_relative_to(self.root) else self.folder
-            actual = top
-            for part in path.relative_to(top).parts:
-                actual /= next(iter(listing(actual).alike(part)), part)
-            if actual != path and self._exists(actual):
-                self._warn(f"'{brief(name, 80)}' is not there: {actual.name}, which differs in letter case, was used")
-                return actual
+        self._tried[path] = None
         return path
 
     def stated(self, parts: Sequence[str]) -> Path | None:

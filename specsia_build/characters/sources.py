@@ -14,7 +14,6 @@ import msgspec
 from specsia_build.characters.bicar import DRAWING, bicar_entry, is_bicar
 from specsia_build.characters.character import AUTO, UNSETTLED, Entry, Sample, id_order_key, is_unicode, safe_id
 from specsia_build.characters.formats import FORMATS, REFUSED
-from specsia_build.characters.images import IMAGE_SUFFIXES
 from specsia_build.characters.manifest import is_manifest, read_manifest
 from specsia_build.characters.samples import LICENSE, SOURCE, VERSION
 from specsia_build.errors import UsageError, plural, some
@@ -30,7 +29,6 @@ MOST_WALKED = 5_000_000
 DEFAULT_SAMPLE_SEED = 42
 
 _KINDS = "give sample:N (sample:24, say), a 3DBiCar folder, a mesh file or a folder of them, or a .jsonl manifest"
-_IN_3D = "a dataset is made of characters in 3D"
 _SAMPLE = re.compile(r"sample:([0-9]{1,18})(?:@([0-9]{1,18}))?")
 
 
@@ -70,19 +68,16 @@ def open_source(source: str, scratch: Path) -> Source:
     name = Path(os.path.abspath(path)).name or "source"  # noqa: PTH100  a link's own name, not its target's
     try:
         if not is_unicode(str(path)):
-            raise UsageError(f"the name of '{source}' is not UTF-8: rename it, or the folder that is so named")
+            raise UsageError(f"the name of '{source}' is not UTF-8: rename it")
         if path.is_dir():
-            return _suggested(path, name) or _folder(path, name)
+            return _folder(path, name)
         if not path.is_file():
-            what = f"'{source}' is neither a regular file nor a folder" if path.exists() else f"there is no '{source}'"
-            raise UsageError(f"{what}: {_KINDS}")
+            raise UsageError(f"there is no file or folder '{source}': {_KINDS}")
     except OSError as error:
         raise UsageError(f"'{source}' cannot be opened: {error.strerror or error}") from error
     suffix = path.suffix.lower()
     if suffix == ".jsonl":
         return Source(name, "manifest", _sorted(read_manifest(path)))
-    if suffix in IMAGE_SUFFIXES:
-        raise UsageError(f"'{name}' is a picture, and {_IN_3D}: {_KINDS}")
     if suffix not in FORMATS and suffix not in REFUSED:
         raise UsageError(f"'{name}' is neither a mesh file ({' '.join(FORMATS)}) nor a .jsonl manifest: {_KINDS}")
     return Source(name, "file", (_of_file(safe_id(path.stem), path, suffix),))
@@ -117,51 +112,47 @@ def _samples(source: str, scratch: Path) -> Source:
 
 
 def _folder(folder: Path, name: str) -> Source:
+    """Find the characters of a folder: through its manifest if `--suggest` wrote it, else its meshes."""
     if is_bicar(folder):
         return Source(name, "3dbicar", (bicar_entry(folder, safe_id(name), folder),))
-    unread = _manifests(folder)
-    notes = [f"{some(unread)} was not read: give it in the folder's place to build its characters"] if unread else []
-    children = _subfolders(folder)
-    if any(is_bicar(child) for child in children):
-        found = [_Found(folder, child.name, child.name, "") for child in children if _looks_bicar(child)]
-        return Source(name, "3dbicar", _sorted(_identified(folder, found)), tuple(notes))
-    meshes, refused, links = _meshes(folder)
-    found = meshes or refused
-    if not meshes and (folder / RUN_MARK).is_file():
-        raise UsageError(
-            f"'{name}' is the folder of a run, and holds none of the characters that it was made of: {_KINDS}"
-        )
-    if not found:
-        lacking = f"the folder '{name}' holds no character ({' '.join(FORMATS)} or 3DBiCar)"
-        pictured = any(path.suffix.lower() in IMAGE_SUFFIXES for path in folder.iterdir())
-        raise UsageError(f"{lacking} but pictures, and {_IN_3D}: {_KINDS}" if pictured else f"{lacking}: {_KINDS}")
-    kind = "3dbicar" if all(not one.suffix for one in found) else "folder"
-    known = {one.stem.casefold() for one in meshes}
-    others = [one.name for one in refused if meshes and one.stem.casefold() not in known]
-    notes += [f"{plural(len(others), 'file')} of other formats passed over: {some(others)}"] if others else []
-    notes += [f"links to folders are not followed: {some(links)}"] if links else []
-    return Source(name, kind, _sorted(_identified(folder, found)), tuple(notes))
-
-
-def _manifests(folder: Path, *, suggested: bool = False) -> list[str]:
-    """Names of the manifests in a folder, or of those that `--suggest` wrote."""
     with os.scandir(folder) as listed:
-        names = sorted(one.name for one in listed if one.name.lower().endswith(".jsonl") and one.name[0] != ".")
-    return [name for name in names if is_manifest(folder / name, suggested=suggested)]
+        visible = sorted((entry for entry in listed if entry.name[0] != "."), key=lambda entry: entry.name)
+    manifests = [entry.name for entry in visible if entry.name.lower().endswith(".jsonl")]
+    suggested = [manifest for manifest in manifests if is_manifest(folder / manifest, suggested=True)]
+    if len(suggested) > 1:
+        raise UsageError(f"'{name}' holds several manifests ({some(suggested)}): give the one that is meant")
+    if suggested:
+        note = f"{name} is read through its manifest {suggested[0]}"
+        return Source(name, "manifest", _sorted(read_manifest(folder / suggested[0])), (note,))
+    unread = [manifest for manifest in manifests if is_manifest(folder / manifest)]
+    notes: tuple[str, ...] = tuple(f"{manifest} was not read: give it in the folder's place" for manifest in unread)
+    children = [
+        Path(entry.path)
+        for entry in visible
+        if entry.is_dir(follow_symlinks=False) or (entry.is_symlink() and is_folder(Path(entry.path)))
+    ]
+    if any(is_bicar(child) for child in children):
+        # A folder beside 3DBiCar characters is meant to be one, complete or not.
+        meant = [child for child in children if child.name.isdecimal() or is_folder(child / "tpose")]
+        files = [_File(folder, child.name, child.name, "") for child in meant]
+        return Source(name, "3dbicar", _sorted(_identified(folder, files)), notes)
+    meshes, refused, links = _meshes(folder)
+    is_run = (folder / RUN_MARK).is_file()
+    if not meshes and (is_run or not refused):
+        what = f"'{name}' holds no character ({' '.join(FORMATS)} or 3DBiCar)"
+        raise UsageError(f"the folder {what}{' but a run' if is_run else ''}: {_KINDS}")
+    known = {mesh.stem.casefold() for mesh in meshes}
+    others = [file.name for file in refused if meshes and file.stem.casefold() not in known]
+    if others:
+        notes += (f"{plural(len(others), 'file')} of other formats passed over: {some(others)}",)
+    if links:
+        notes += (f"links to folders are not followed: {some(links)}",)
+    files = meshes or refused
+    kind = "folder" if any(file.suffix for file in files) else "3dbicar"
+    return Source(name, kind, _sorted(_identified(folder, files)), notes)
 
 
-def _suggested(folder: Path, name: str) -> Source | None:
-    """The characters of a folder with a manifest that `specsia characters --suggest` wrote; None without one."""
-    names = _manifests(folder, suggested=True)
-    if not names:
-        return None
-    if len(names) > 1:
-        raise UsageError(f"'{name}' holds several manifests ({some(names)}): give the one that is meant as the source")
-    notes = (f"{name} is read through its manifest {names[0]}",)
-    return Source(name, "manifest", _sorted(read_manifest(folder / names[0])), notes)
-
-
-class _Found(msgspec.Struct, frozen=True, gc=False):
+class _File(msgspec.Struct, frozen=True, gc=False):
     """A mesh file, or the folder of a 3DBiCar character, whose suffix is empty; paths would be slow for a million."""
 
     parent: Path
@@ -170,23 +161,7 @@ class _Found(msgspec.Struct, frozen=True, gc=False):
     suffix: str
 
 
-def _subfolders(folder: Path) -> list[Path]:
-    """Subfolders that are not hidden, and links to folders, in order."""
-    with os.scandir(folder) as listed:
-        visible = [entry for entry in listed if not entry.name.startswith(".")]
-    return sorted(
-        Path(entry.path)
-        for entry in visible
-        if (is_folder(Path(entry.path)) if entry.is_symlink() else entry.is_dir(follow_symlinks=False))
-    )
-
-
-def _looks_bicar(folder: Path) -> bool:
-    """Whether a folder beside 3DBiCar characters is meant to be one, complete or not."""
-    return folder.name.isdecimal() or is_folder(folder / "tpose")
-
-
-def _meshes(top: Path) -> tuple[list[_Found], list[_Found], list[str]]:
+def _meshes(top: Path) -> tuple[list[_File], list[_File], list[str]]:
     """Mesh files and 3DBiCar folders below a folder, files that are `REFUSED`, and links to folders.
 
     Hidden folders and runs are skipped.
@@ -195,8 +170,8 @@ def _meshes(top: Path) -> tuple[list[_Found], list[_Found], list[str]]:
     def refuse(error: OSError) -> None:
         raise UsageError(f"the folder {error.filename} cannot be read: {error.strerror}; make it readable")
 
-    found: list[_Found] = []
-    refused: list[_Found] = []
+    meshes: list[_File] = []
+    refused: list[_File] = []
     links: list[str] = []
     walked = 0
     for parent, subfolders, names in os.walk(top, onerror=refuse):
@@ -206,7 +181,7 @@ def _meshes(top: Path) -> tuple[list[_Found], list[_Found], list[str]]:
             raise UsageError(f"the folder '{top.name}' holds more than {MOST_WALKED:,} files: name one below it")
         is_character = folder != top and is_bicar(folder)
         if is_character:
-            found.append(_Found(folder.parent, folder.name, folder.name, ""))
+            meshes.append(_File(folder.parent, folder.name, folder.name, ""))
         if is_character or (folder != top and RUN_MARK in names):
             subfolders.clear()
             continue
@@ -216,44 +191,43 @@ def _meshes(top: Path) -> tuple[list[_Found], list[_Found], list[str]]:
             stem, dot, suffix = name.rpartition(".")
             suffix = f"{dot}{suffix.lower()}"
             if (suffix in FORMATS or suffix in REFUSED) and not name.startswith("."):
-                (found if suffix in FORMATS else refused).append(_Found(folder, name, stem, suffix))
-    return found, refused, links
+                (meshes if suffix in FORMATS else refused).append(_File(folder, name, stem, suffix))
+    return meshes, refused, links
 
 
-def _identified(top: Path, found: list[_Found]) -> list[Entry]:
+def _identified(top: Path, files: list[_File]) -> list[Entry]:
     """An entry for each mesh file or 3DBiCar folder, ids unique whatever the letter case.
 
     The id is the stem, or the path below `top` if characters of several folders share a stem. Of files that differ in
     their suffix alone the most complete format is the character; the others have a problem.
     """
     rank = {suffix: k for k, suffix in enumerate(FORMATS)}
-    by_place: dict[tuple[str, str], list[_Found]] = {}
-    for one in found:
-        by_place.setdefault((str(one.parent), one.stem), []).append(one)
-    chosen = [min(same, key=lambda one: (rank.get(one.suffix, -1), one.name)) for same in by_place.values()]
-    ids = [safe_id(one.stem) for one in chosen]
-    shared = Counter(map(str.casefold, ids))
+    by_place: dict[tuple[str, str], list[_File]] = {}
+    for file in files:
+        by_place.setdefault((str(file.parent), file.stem), []).append(file)
+    groups = [sorted(same, key=lambda file: (rank.get(file.suffix, -1), file.name)) for same in by_place.values()]
+    shared = Counter(safe_id(chosen.stem).casefold() for chosen, *_ in groups)
     taken: set[str] = set()
     entries: list[Entry] = []
-    for one, character_id in zip(chosen, ids, strict=True):
+    for chosen, *_ in groups:
+        character_id = safe_id(chosen.stem)
         if shared[character_id.casefold()] > 1:
-            character_id = safe_id("_".join((*one.parent.relative_to(top).parts, one.stem)))
-        entries.append(_entry(top, one, _unused(character_id, taken)))
-    for winner, entry, same in zip(chosen, list(entries), by_place.values(), strict=True):
-        for one in same:
-            if one is not winner:
-                double = _unused(f"{entry.id}_{one.suffix[1:]}", taken)
-                problem = f"{one.name} has the same name as {winner.name}: keep one, or list both in a manifest"
-                entries.append(msgspec.structs.replace(_entry(top, one, double), problem=problem))
+            character_id = safe_id("_".join((*chosen.parent.relative_to(top).parts, chosen.stem)))
+        entries.append(_entry(top, chosen, _unused(character_id, taken)))
+    for (chosen, *others), entry in zip(groups, list(entries), strict=True):
+        for other in others:
+            double = _entry(top, other, _unused(f"{entry.id}_{other.suffix[1:]}", taken))
+            problem = f"{other.name} has the same name as {chosen.name}: keep one, or list both in a manifest"
+            entries.append(msgspec.structs.replace(double, problem=problem))
     return entries
 
 
-def _entry(top: Path, found: _Found, character_id: str) -> Entry:
-    path = found.parent / found.name
+def _entry(top: Path, file: _File, character_id: str) -> Entry:
+    path = file.parent / file.name
     if not is_unicode(str(path)):
         problem = f"{path.relative_to(top)} has a name that is not UTF-8: rename it"
-        return Entry(character_id, FORMATS.get(found.suffix, "3dbicar"), path, problem=problem, root=top)
-    return _of_file(character_id, path, found.suffix, top) if found.suffix else bicar_entry(path, character_id, top)
+        return Entry(character_id, FORMATS.get(file.suffix, "3dbicar"), path, problem=problem, root=top)
+    return _of_file(character_id, path, file.suffix, top) if file.suffix else bicar_entry(path, character_id, top)
 
 
 def _of_file(character_id: str, path: Path, suffix: str, root: Path | None = None) -> Entry:

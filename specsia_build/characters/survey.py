@@ -22,7 +22,6 @@ from specsia_build.rendering.mesh import Mesh
 FRONT, UNSURE = "front", "unsure"
 """What view 0 shows if the front is known, and if it is not."""
 
-
 TOGETHER = "train"
 """Split of characters of one shape if the source states none."""
 
@@ -125,14 +124,14 @@ def _pieces(character: Character) -> tuple[PartFacts, ...]:
     mesh = character.mesh
     numbers = np.zeros(len(mesh.faces), np.int32) if character.face_part is None else character.face_part
     order = np.argsort(numbers, kind="stable")
-    found, first, counts = np.unique(numbers[order], return_index=True, return_counts=True)
+    present, first, counts = np.unique(numbers[order], return_index=True, return_counts=True)
     corners = mesh.vertices[mesh.faces[order]]
     low = np.minimum.reduceat(corners.min(axis=1), first)
     extent = np.maximum.reduceat(corners.max(axis=1), first) - low
     height = max(float(np.ptp(corners[..., 2])), 1e-12)
     return tuple(
         PartFacts(character.part_names[k], int(count), (float(x), float(y), float(z)))
-        for k, count, (x, y, z) in zip(found.tolist(), counts, np.round(extent / height, 4), strict=True)
+        for k, count, (x, y, z) in zip(present.tolist(), counts, np.round(extent / height, 4), strict=True)
     )
 
 
@@ -160,11 +159,8 @@ def suggested_manifest(
         raise UsageError(f"{source.name} is made anew by each command, so no manifest can name its files")
     folder = Path(os.path.abspath(place.parent))  # noqa: PTH100  as the user wrote it, links not followed
     splits = _splits(source.entries, alike)
-    lines = [
-        _line(entry, one, folder, splits.get(entry.id))
-        for entry, one in zip(source.entries, facts, strict=True)
-        if not entry.problem
-    ]
+    described = zip(source.entries, facts, strict=True)
+    lines = [_line(entry, fact, folder, splits.get(entry.id)) for entry, fact in described if not entry.problem]
     if not lines:
         raise UsageError(f"{source.name} holds no character that a manifest could name")
     return "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines).encode()
@@ -173,16 +169,14 @@ def suggested_manifest(
 def _splits(entries: Sequence[Entry], alike: Sequence[Sequence[str]]) -> dict[str, tuple[str, str]]:
     """Split and evidence for characters without one: that of those that are alike, if they agree."""
     stated = {entry.id: entry.split for entry in entries}
-    found: dict[str, tuple[str, str]] = {}
+    splits: dict[str, tuple[str, str]] = {}
     for ids in alike:
-        known = {split for one in ids if (split := stated[one]) is not None}
-        if len(known) < 2:
-            split = next(iter(known), TOGETHER)
-            for one in ids:
-                if stated[one] is None:
-                    others = some([other for other in ids if other != one])
-                    found.setdefault(one, (split, f"split: the same for {others}, which no split should part from it"))
-    return found
+        known = {split for character in ids if (split := stated[character]) is not None}
+        for character in ids if len(known) < 2 else ():
+            if stated[character] is None:
+                why = f"split: the same for {some([other for other in ids if other != character])}, which are alike"
+                splits.setdefault(character, (next(iter(known), TOGETHER), why))
+    return splits
 
 
 def _line(entry: Entry, facts: CharacterFacts, folder: Path, kept: tuple[str, str] | None) -> dict[str, Any]:
@@ -206,12 +200,11 @@ def _line(entry: Entry, facts: CharacterFacts, folder: Path, kept: tuple[str, st
         line["split"], why = kept
         evidence.append(why)
     for fix in facts.fixes:
-        value: object = fix.value
+        line[fix.key] = fix.value
         if fix.key == "drop":
-            value = list(dict.fromkeys((*(line["drop"] or ()), *fix.value)))
-        if fix.key == "texture":
-            value = _below(entry.within / str(fix.value), folder, entry)
-        line[fix.key] = value
+            line["drop"] = list(dict.fromkeys((*entry.drop, *fix.value)))
+        elif fix.key == "texture":
+            line["texture"] = _below(entry.within / str(fix.value), folder, entry)
         evidence.append(f"{fix.key}: {fix.why}")
     if facts.problem is not None:
         evidence.append(f"problem: {facts.problem}")

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import struct
-import zlib
+import io
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from PIL import Image
 
 from tests.characters.bad_characters import figure
 from tests.characters.gltf.writer import GltfWriter
@@ -33,18 +33,6 @@ def unbacked(folder: Path, count: int = MANY) -> Path:
         nodes=[{"mesh": 0}],
         meshes=[{"primitives": [primitive]}],
         accessors=[_unbacked(count, "VEC3")],
-    )
-
-
-def skinned(folder: Path, count: int = MANY) -> Path:
-    """Skinned vertices that no bytes stand behind."""
-    primitive = {"attributes": {"POSITION": 0, "JOINTS_0": 1, "WEIGHTS_0": 2}}
-    return _glb(
-        folder / "skinned.glb",
-        nodes=[{"mesh": 0, "skin": 0}],
-        meshes=[{"primitives": [primitive]}],
-        skins=[{"joints": [0]}],
-        accessors=[_unbacked(count, "VEC3"), _unbacked(count, "VEC4", 5121), _unbacked(count, "VEC4")],
     )
 
 
@@ -74,32 +62,20 @@ def shared(folder: Path, instances: int = 100_000, triangles: int = 12) -> Path:
     return file.write_glb(folder / "shared.glb")
 
 
-def png(width: int, height: int) -> bytes:
-    """A black PNG, grey, of a size that is nothing beside its pixels."""
-
-    def chunk(kind: bytes, body: bytes) -> bytes:
-        return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
-
-    packer = zlib.compressobj(9)
-    row = bytes(1 + width)
-    rows = b"".join([*(packer.compress(row) for _ in range(height)), packer.flush()])
-    header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", rows) + chunk(b"IEND", b"")
+def png(side: int) -> bytes:
+    """A black grey PNG of a size that is nothing beside its pixels."""
+    stream = io.BytesIO()
+    Image.new("L", (side, side)).save(stream, "PNG")
+    return stream.getvalue()
 
 
-def textures(folder: Path, count: int = 16, side: int = 8192, samplers: int = 1) -> Path:
-    """A figure of so many materials, each with a large texture of its own, or one under so many samplers."""
+def textures(folder: Path, count: int, side: int) -> Path:
+    """A figure of so many materials, each with a large texture of its own."""
     points, faces, uv, _ = figure()
     file = GltfWriter()
-    content = png(side, side)
     primitives = []
-    for k in range(count * samplers):
-        if k < count:
-            file.image(content)
-        source = k % count
-        if samplers > 1:
-            file.add("samplers", wrapS=10497)
-        texture = file.add("textures", source=source, **({"sampler": k} if samplers > 1 else {}))
+    for _ in range(count):
+        texture = file.add("textures", source=file.image(png(side)))
         number = file.add("materials", pbrMetallicRoughness={"baseColorTexture": {"index": texture}})
         primitive = file.primitive(points, material=number, TEXCOORD_0=file.accessor(uv))
         primitive["indices"] = file.accessor(faces.reshape(-1), "u4")
@@ -120,13 +96,6 @@ def obj_line(folder: Path, size: int = 40_000_000) -> Path:
     """An OBJ whose one face has very many corners."""
     path = folder / "line.obj"
     path.write_text("v 0 0 0\nv 1 0 0\nv 0 1 0\nf" + " 1 2 3" * (size // 6) + "\n")
-    return path
-
-
-def obj_lines(folder: Path, size: int = 40_000_000) -> Path:
-    """An OBJ of very many empty lines and groups."""
-    path = folder / "lines.obj"
-    path.write_text("v 0 0 0\nv 1 0 0\nv 0 1 0\nf 1 2 3\n" + "g\n" * (size // 2))
     return path
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from specsia_build.characters.actions import chosen, matching, unknown_action
+from specsia_build.characters.actions import chosen, matching
 
 MAN = ("HumanArmature|HumanArmature|Man_Idle", "HumanArmature|HumanArmature|Man_Walk", "HumanArmature|Man_Walk@run")
 ZOMBIE = ("Zombie|ZombieBite", "Zombie|ZombieWalk")
@@ -53,9 +53,3 @@ def test_an_action_is_named_whole_by_its_end_or_without_what_all_begin_with(
 )
 def test_a_pattern_names_actions_by_the_same_rule(names: tuple[str, ...], pattern: str, indices: list[int]) -> None:
     assert matching(names, pattern) == indices
-
-
-def test_a_wrong_name_is_answered_by_those_there_are() -> None:
-    message = unknown_action("a.glb", "Fly", PLAIN)
-    assert all(name in message for name in ("a.glb", "Fly", *PLAIN))
-    assert len(unknown_action("a.glb", "Fly", [f"{n:02}" for n in range(400)])) < 300

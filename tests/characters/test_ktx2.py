@@ -11,13 +11,6 @@ from specsia_build import memory
 from specsia_build.characters.images import load_texture
 from specsia_build.errors import CharacterError, CostError
 
-ETC1S = base64.b64decode(
-    "q0tUWCAyMLsNChoKAAAAAAEAAAAQAAAAEAAAAAAAAAAAAAAAAQAAAAEAAAABAAAAaAAAACwAAACUAAAAJAAAALgAAAAAAAAAjgAAAAAA"
-    "AABGAQAAAAAAAAYAAAAAAAAAAAAAAAAAAAAsAAAAAAAAAAIAKACjAQIAAwMAAAgAAAAAAAAAAAA/AAAAAAAAAAAA/////x8AAABLVFh3"
-    "cml0ZXIAQmFzaXMgVW5pdmVyc2FsIDIuMTAAAAQAAgAuAAAACQAAAC8AAAAAAAAAAAAAAAAAAAAGAAAAAAAAAAAAAAAXwIQAAQAAABDk"
-    "iAgDmBAgAAAAAIJOFC4AMwAAAAAAAIgWAEwAAAAAAAAgOMYYrKqqqlJVVVUFFMBEAAAAAAAAEoEAmAEAAAAAAEDCEPA2YAAAYEhaYjA6"
-    "wSkKgBkAAAAAAABkAAFciUU8GAA="
-)
 UASTC = base64.b64decode(
     "q0tUWCAyMLsNChoKAAAAAAEAAAAQAAAAEAAAAAAAAAAAAAAAAQAAAAEAAAAAAAAAaAAAACwAAACUAAAALAAAAAAAAAAAAAAAAAAAAAAA"
     "AADAAAAAAAAAAAABAAAAAAAAAAEAAAAAAAAsAAAAAAAAAAIAKACmAQIAAwMAABAAAAAAAAAAAAB/AAAAAAAAAAAA/////x8AAABLVFh3"
@@ -29,20 +22,15 @@ UASTC = base64.b64decode(
 """16 x 16 texels in four squares: red changes from left to right, green from top to bottom."""
 
 
-@pytest.mark.parametrize(("data", "tolerance"), [(ETC1S, 5), (UASTC, 0)])
-def test_both_of_its_codecs_are_decoded(data: bytes, tolerance: int) -> None:
-    pixels = load_texture(data, "skin")
+def test_what_basis_universal_wrote_is_decoded() -> None:
+    pixels = load_texture(UASTC, "skin")
     assert pixels.dtype == np.uint8
     y, x = np.indices((16, 16))
     expected = np.stack([np.where(x < 8, 220, 40), np.where(y < 8, 200, 30), 0 * x + 60, 0 * x + 255], axis=-1)
-    assert np.abs(pixels - expected).max() <= tolerance
+    np.testing.assert_array_equal(pixels, expected)
 
 
-def _with_format(number: int) -> bytes:
-    return UASTC[:12] + number.to_bytes(4, "little") + UASTC[16:]
-
-
-@pytest.mark.parametrize("data", [UASTC[:60], UASTC[:300], UASTC[:12], _with_format(37)])
+@pytest.mark.parametrize("data", [UASTC[:60], UASTC[:300], UASTC[:12]])
 def test_what_cannot_be_decoded_says_how_to_export_it(data: bytes) -> None:
     with pytest.raises(CharacterError, match=r"^skin "):
         load_texture(data, "skin")

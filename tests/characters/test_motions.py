@@ -114,7 +114,7 @@ def test_joints_bend_by_the_files_angles(tmp_path: Path, suffix: str, kind: str)
     elbow, knee, off = angles(moving, motion, [bones[bone] for bone in LIMBS])
     assert (elbow, knee) == pytest.approx((90.0, 90.0), abs=0.1)
     assert off < 0.1
-    assert notes == (("exercise.vrma moves expressions too, which is not played",) if suffix == ".vrma" else ())
+    assert notes == ()
 
 
 def guarding(figure: Figure, bones: Mapping[str, int]) -> Figure:

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import os
 import socket
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
-from click.testing import CliRunner
 
 from specsia_build.characters.character import Entry
 from specsia_build.characters.read import read_character
 from specsia_build.characters.sources import open_source
-from specsia_build.cli import main
 from specsia_build.errors import CharacterError
 from specsia_build.pipeline.index import open_index
 from specsia_build.pipeline.layout import RunLayout
@@ -37,14 +33,8 @@ REFUSED = r"is no regular file|is a link that leads out of"
 
 def glb(path: Path) -> Path:
     points, faces, _, colours = figure()
-    write_glb(path, points, faces, colours=colours)
+    write_glb(path, points, faces, colours)
     return path
-
-
-def survey(source: Path) -> dict[str, Any]:
-    ran = CliRunner().invoke(main, ["characters", str(source), "--json"])
-    document: dict[str, Any] = json.loads(ran.stdout)
-    return document
 
 
 @pytest.mark.parametrize("kind", STRANGE)
@@ -60,20 +50,6 @@ def test_a_mesh_that_is_no_file_of_the_source_is_a_sentence(
     assert file_inputs([Path(name)], Sources(Path(), entry.within)) == {name: None}
     with open_index(RunLayout(tmp_path / "run"), writes=False) as index:
         assert index.digest(Path(name), entry.within) is None
-
-
-def test_the_good_of_a_folder_of_strange_files_are_listed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    folder = Path("set")
-    folder.mkdir()
-    glb(folder / "good.glb")
-    for kind, make in STRANGE.items():
-        make(folder / f"{kind}.glb")
-    (folder / "round").symlink_to(folder.absolute())
-    found = {each["id"]: each["problem"] for each in survey(folder)["characters"]}
-    assert found.pop("good") is None
-    assert set(found) == set(STRANGE) - {"folder"}
-    assert all("is no regular file" in text or "leads out of set" in text for text in found.values())
 
 
 def test_links_inside_the_folder_that_is_named_are_followed(tmp_path: Path) -> None:

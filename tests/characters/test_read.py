@@ -34,28 +34,6 @@ def test_an_obj_is_turned_to_z_up_facing_minus_y(tmp_path: Path) -> None:
     assert character.files[0] == tmp_path / "hero.obj"
 
 
-def test_a_ply_is_in_our_frame(tmp_path: Path) -> None:
-    text = (
-        "ply\nformat ascii 1.0\nelement vertex 3\nproperty float x\nproperty float y\nproperty float z\n"
-        "element face 1\nproperty list uchar int vertex_indices\nend_header\n0 0 0\n3 0 0\n0 2 1\n3 0 1 2\n"
-    )
-    character = read_character(entry_of(tmp_path, text, "hero.ply", "ply"))
-    assert_allclose(character.mesh.vertices, [[0, 0, 0], [3, 0, 0], [0, 2, 1]])
-
-
-@pytest.mark.parametrize(("away", "odd"), [(0, 0), (-1000, 0), (1_000_000, 1)])
-def test_what_lies_so_far_away_that_it_is_rounded_is_told(tmp_path: Path, away: int, odd: int) -> None:
-    text = "\n".join(
-        f"v {int(line.split()[1]) + away} {line.split(maxsplit=2)[2]}" if line.startswith("v ") else line
-        for line in ARROW.splitlines()
-    )
-    told = (
-        "hero.obj lies so far from its file's origin that its positions are rounded to 1/48 of its size: move it to "
-        "the origin in the file"
-    )
-    assert read_character(entry_of(tmp_path, text)).warnings == (told,) * odd
-
-
 @pytest.mark.parametrize(
     ("up", "front", "expected"),
     [
@@ -70,15 +48,6 @@ def test_up_and_front_replace_the_format_s(
 ) -> None:
     character = read_character(msgspec.structs.replace(entry_of(tmp_path, ARROW), up=up, front=front))
     assert_allclose(character.mesh.vertices[1:], expected, atol=1e-6)
-
-
-def test_a_3dbicar_character(tmp_path: Path) -> None:
-    (tmp_path / "5" / "tpose").mkdir(parents=True)
-    (tmp_path / "5" / "tpose" / "m.obj").write_text(ARROW)
-    (entry,) = open_source(str(tmp_path / "5"), tmp_path).entries
-    character = read_character(entry)
-    assert_allclose(character.mesh.vertices[2], [0, 0, 2], atol=1e-6)
-    assert len(character.warnings) == 1
 
 
 def test_dropping_a_part_that_is_not_there_is_said(tmp_path: Path) -> None:

@@ -43,18 +43,12 @@ def square(folder: Path, kind: str, levels: tuple[tuple[int, int, int], ...]) ->
 
 
 @pytest.mark.parametrize("kind", ["obj", "ply"])
-def test_colours_that_repeat_the_texture_are_left_out(tmp_path: Path, kind: str) -> None:
-    raw = square(tmp_path, kind, LEVELS)
-    assert raw.mesh.colors is not None
-    assert (raw.mesh.colors == 1.0).all()
-    assert len(raw.warnings) == 1
-
-
-@pytest.mark.parametrize("kind", ["obj", "ply"])
-@pytest.mark.parametrize("level", [0, 192])
-def test_one_grey_beside_a_texture_is_left_out(tmp_path: Path, kind: str, level: int) -> None:
-    """Scanners and MeshLab write it where they have no colours of vertices."""
-    raw = square(tmp_path, kind, ((level, level, level),) * 4)
+@pytest.mark.parametrize("levels", [LEVELS, ((0, 0, 0),) * 4, ((192, 192, 192),) * 4])
+def test_colours_that_repeat_the_texture_or_are_one_grey_are_left_out(
+    tmp_path: Path, kind: str, levels: tuple[tuple[int, int, int], ...]
+) -> None:
+    """Scanners and MeshLab write grey where they have no colours of vertices."""
+    raw = square(tmp_path, kind, levels)
     assert raw.mesh.colors is not None
     assert (raw.mesh.colors == 1.0).all()
     assert len(raw.warnings) == 1

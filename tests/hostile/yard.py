@@ -167,7 +167,7 @@ class Yard:
             folder.mkdir(parents=True)
         write_figure(self.outside / "secret.obj")
         points, faces, _, colours = figure()
-        write_glb(self.outside / "secret.glb", points, faces, colours=colours)
+        write_glb(self.outside / "secret.glb", points, faces, colours)
         (self.outside / "secret.png").write_bytes(png(255 - checks(48)))
         self._before: dict[str, Snapshot] = {}
 

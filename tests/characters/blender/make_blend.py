@@ -76,47 +76,12 @@ paint = hand.data.color_attributes.new("paint", "FLOAT_COLOR", "POINT")
 for k, value in enumerate(paint.data):
     value.color = (k / 4, 0.5, 1.0, 1.0)
 
-hidden = square("Hidden", (0, 20, 0), red)
-hidden.hide_render = True
+for name, hide in (("Unseen", "hide_viewport"), ("Hidden", "hide_render")):
+    setattr(square(name, (0, 20, 0), red), hide, True)
 
-green, _ = material("green", (0.0, 1.0, 0.0))
-for number, hide in enumerate(("hide_viewport", "eye", "collection")):
-    item = square(f"Out of sight {number}", (5, 5 * number, 0), green)
-    if hide == "hide_viewport":
-        item.hide_viewport = True
-    elif hide == "eye":
-        item.hide_set(True)
-    else:
-        unseen = bpy.data.collections.new("Not rendered")
-        bpy.context.scene.collection.children.link(unseen)
-        bpy.context.scene.collection.objects.unlink(item)
-        unseen.objects.link(item)
-        unseen.hide_render = True
-
-cornea, shader = material("cornea", (1.0, 1.0, 1.0))
-shader.inputs["Transmission Weight"].default_value = 1.0
-square("Cornea", (10, 0, 0), cornea)
-
-
-glowing, shader = material("glowing", (0.0, 0.0, 0.0))
-shader.inputs["Emission Strength"].default_value = 1.0
-texture = glowing.node_tree.nodes.new("ShaderNodeTexImage")
-texture.image = image
-glowing.node_tree.links.new(texture.outputs["Color"], shader.inputs["Emission Color"])
-square("Glow", (10, 15, 0), glowing)
-
-furry = square("Furry", (15, 0, 0), green)
+furry = square("Furry", (15, 0, 0), red)
 furry.modifiers.new("hair", "PARTICLE_SYSTEM")
 furry.particle_systems[0].settings.type = "HAIR"
-
-tinted, shader = material("tinted", (1.0, 1.0, 1.0))
-attribute = tinted.node_tree.nodes.new("ShaderNodeVertexColor")
-tinted.node_tree.links.new(attribute.outputs["Color"], shader.inputs["Base Color"])
-colours = square("Tinted", (15, 10, 0), tinted).data.color_attributes
-for name, value in (("mask", 0.0), ("tint", 0.5)):
-    for point in colours.new(name, "FLOAT_COLOR", "POINT").data:
-        point.color = (value, value, value, 1.0)
-colours.render_color_index = 1
 
 bpy.context.scene.collection.objects.link(bpy.data.objects.new("Brows", bpy.data.grease_pencils.new("Lines")))
 

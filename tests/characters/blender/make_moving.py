@@ -83,7 +83,7 @@ keys.key_blocks["Smile"].data[2].co = (3, 10, 2)
 keys.key_blocks["Frown"].data[1].co = (2, 11, 0)
 keys.key_blocks["Frown"].value = 0.5
 
-for name in ("Rig|Bend", "BoxAction", "Smiling", "Lift", "Still", "Endless", "Broken", "Nothing"):
+for name in ("Rig|Bend", "BoxAction", "Smiling", "Lift", "Endless", "Nothing"):
     action(name)
 curve("Rig|Bend", "location", 1, [(1, 0), (11, 3)])
 for index, values in ((0, (1, math.cos(math.pi / 4))), (1, (0, math.sin(math.pi / 4)))):
@@ -95,7 +95,5 @@ give(box, bpy.data.actions["BoxAction"])
 give(keys, bpy.data.actions["Smiling"])
 # Nothing has these, so that they are the rig's.
 curve("Lift", 'pose.bones["lower"].location', 1, [(1, 0), (6, 1)])
-curve("Still", 'pose.bones["lower"].location', 1, [(4, 1)])
 curve("Endless", 'pose.bones["lower"].location', 1, [(0, 0), (100_000, 1)])
-curve("Broken", 'pose.bones["lower"].location', 1, [(1, 0), (3, math.nan), (9, 1)])
 bpy.ops.wm.save_as_mainfile(filepath=sys.argv[-1])

@@ -57,7 +57,7 @@ def fbx(tmp_path: Path) -> Path:
     return path
 
 
-def test_blender_is_asked_once_for_a_file_and_its_images(fbx: Path, asked: Path) -> None:
+def test_blender_is_asked_once_for_a_file_and_its_images(fbx: Path, asked: Path, own_cache: Path) -> None:
     raw = read_with_blender(fbx)
     assert (raw.up, raw.front, raw.parts, len(raw.mesh.faces)) == ("+z", "-y", ("body",), 1)
     # +Y of glTF is +Z here.
@@ -69,11 +69,7 @@ def test_blender_is_asked_once_for_a_file_and_its_images(fbx: Path, asked: Path)
     Image.new("RGB", (1, 1)).save(fbx.with_name("skin.png"))
     assert read_with_blender(fbx).warnings == ("x.fbx is odd",)
     assert asked.read_text() == "xxx"
-
-
-@pytest.mark.usefixtures("asked")
-def test_what_is_kept_and_damaged_is_made_again(fbx: Path, own_cache: Path) -> None:
-    read_with_blender(fbx)
+    # What is kept and damaged is made again.
     for file in own_cache.glob("*/*.json"):
         file.write_bytes(b"{")
     assert len(read_with_blender(fbx).mesh.faces) == 1

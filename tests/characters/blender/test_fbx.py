@@ -10,7 +10,6 @@ from msgspec.structs import replace
 from PIL import Image
 
 from specsia_build.characters.blender import SCRIPT, read_with_blender
-from specsia_build.characters.motions import read_motions
 from specsia_build.characters.read import read_character
 from specsia_build.characters.sources import open_source
 from specsia_build.errors import CharacterError
@@ -61,10 +60,6 @@ TAKES = (
     BEGIN
     + """
 box = triangle("box")[0]
-if len(sys.argv) > 2:
-    bpy.data.objects.remove(box)
-    box = bpy.data.objects.new("box", None)
-    bpy.context.scene.collection.objects.link(box)
 box.animation_data_create()
 for name, index in (("slide", 0), ("rise", 2)):
     box.animation_data.action = bpy.data.actions.new(name)
@@ -109,13 +104,6 @@ def test_takes_are_motions_by_their_names(tmp_path: Path, write: Write) -> None:
     starts = {name: read_with_blender(path, pose=f"{name}@1").mesh.vertices for name in ("slide", "rise")}
     np.testing.assert_allclose(ends["slide"] - starts["slide"], [[10, 0, 0]] * 3, atol=1e-3)
     np.testing.assert_allclose(ends["rise"] - starts["rise"], [[0, 0, 10]] * 3, atol=1e-3)
-
-
-def test_a_file_of_motions_alone_is_no_character_but_moves_others(tmp_path: Path, write: Write) -> None:
-    path = write(tmp_path / "slide.fbx", TAKES, "bare")
-    with pytest.raises(CharacterError, match="has no triangles"):
-        read_with_blender(path)
-    assert len(read_motions(path).motions) == 2
 
 
 def test_a_real_character_stands_upright_faces_front_and_poses(characters_dir: Path, tmp_path: Path) -> None:
