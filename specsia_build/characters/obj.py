@@ -282,7 +282,7 @@ def _assemble(text: _ObjText, drop: Collection[str], builder: MaterialBuilder, n
     dropped = [k for k, names in enumerate(part_names) if set(names) & set(drop)]
     triangles, face = triangulate(text.points, text.corners[:, 0], text.first, ~np.isin(part, dropped))
     if len(triangles) == 0:
-        raise CharacterError(f"{name} has no faces of three corners or more that are not dropped")
+        raise CharacterError(f"{name} has no faces of three corners or more{' beside dropped parts' * bool(drop)}")
     point, uv_at, normal_at = (text.corners[:, k][triangles] for k in range(3))
     used, first, slots = np.unique(material[face], return_index=True, return_inverse=True)
     order = np.argsort(first)
