@@ -10,7 +10,6 @@ import re
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,12 +37,8 @@ _BYTE_COST, _LINE_COST, _WORD_COST, _INDEX_COST, _STATEMENT_COST = 5, 100, 24, 1
 """Bytes of memory that parsing takes, measured, for each byte, line, word, index of a face, and name."""
 
 
-class _Statement(NamedTuple):
-    """A line of ``o``, ``g``, ``usemtl`` or ``mtllib``: its keyword, its rest, and its index."""
-
-    keyword: str
-    value: str
-    line: int
+_Statement = tuple[str, str, int]
+"""A line of ``o``, ``g``, ``usemtl`` or ``mtllib``: its keyword, its rest, and its index."""
 
 
 @dataclass(frozen=True)
@@ -102,8 +97,8 @@ def read_obj(
     files = SideFiles(path, root)
     text = _parse(files.read(path), path.name)
     if plain:
-        text = replace(text, statements=[s for s in text.statements if s.keyword in "og"])
-    library, warnings = read_libraries(files, [s.value for s in text.statements if s.keyword == "mtllib"])
+        text = replace(text, statements=[s for s in text.statements if s[0] in ("o", "g")])
+    library, warnings = read_libraries(files, [name for keyword, name, _ in text.statements if keyword == "mtllib"])
     override = None if texture is None else as_texture(load_texture(texture, texture.name, files.root))
     own_image = len(text.uv) > 0 and text.point_colors is None and not plain
     builder = MaterialBuilder(files, library, warnings, override, own_image)
@@ -160,18 +155,21 @@ def _parse(data: bytes, name: str) -> _ObjText:
     at_vn = np.flatnonzero(is_v & (head[:, 1] == ord("n")) & blank2)
     at_f = np.flatnonzero((head[:, 0] == ord("f")) & blank1)
     try:
-        points, colors = _points(lines, at_v)
+        vertices, numbered = _rows(lines, at_v, 1, 6, np.nan)
+        if (numbered < 3).any():
+            raise ValueError("too few numbers")
         corners, counts = _faces(lines, at_f, (at_v, at_vt, at_vn))
     except ValueError as error:
         raise CharacterError(f"{name} has vertices or faces that are damaged ({error}): export it again") from error
     # A texture coordinate or normal that is missing costs no more than itself.
     missing = corners >= np.array([len(at_v), len(at_vt), len(at_vn)])
     corners[missing] = -1
+    coloured = numbered >= 6
     return _ObjText(
-        points=points,
-        point_colors=colors,
-        uv=_columns(lines, at_vt, 2),
-        normals=_columns(lines, at_vn, 3),
+        points=vertices[:, :3],
+        point_colors=np.where(coloured[:, None], vertices[:, 3:], np.nan) if coloured.any() else None,
+        uv=_attribute(lines, at_vt, 2),
+        normals=_attribute(lines, at_vn, 3),
         corners=corners,
         missing=int(np.count_nonzero(missing)),
         first=np.concatenate([[0], np.cumsum(counts)]),
@@ -191,44 +189,35 @@ def _word_starts(text: NDArray[np.uint8]) -> NDArray[np.bool_]:
     return begins
 
 
-def _table(data: bytes) -> tuple[NDArray[np.float64], Ints]:
-    """All numbers of a block of lines, and how many each line has; ValueError if a word is no number."""
+def _rows(lines: _Lines, at: Ints, keyword: int, take: int, fill: float) -> tuple[NDArray[np.float64], Ints]:
+    """The first `take` numbers of lines, (L, take), `fill` where there are fewer, and how many each line has.
+
+    Raises ValueError if a word is no number.
+    """
+    data = lines.block(at, keyword)
     if not data:
-        return np.zeros(0), np.zeros(0, np.int64)
+        return np.zeros((0, take)), np.zeros(0, np.int64)
     text = np.frombuffer(data, np.uint8)
     counts = np.add.reduceat(_word_starts(text).astype(np.int64), _row_starts(text))
     values = numbers(data)
     if len(values) != counts.sum():
         raise ValueError("words are not numbers")
-    return values, counts
-
-
-def _columns(lines: _Lines, at: Ints, take: int) -> NDArray[np.float64]:
-    """The first `take` numbers of lines, (L, take): 0 where there are fewer, NaN if any word is no number."""
-    try:
-        values, counts = _table(lines.block(at, 2))
-    except ValueError:
-        return np.full((len(at), take), np.nan)
+    table = np.full((len(counts), take), fill)
+    if (counts == counts[0]).all():
+        table[:, : counts[0]] = values.reshape(len(counts), -1)[:, :take]
+        return table, counts
     places = (np.cumsum(counts) - counts)[:, None] + np.arange(take)
     present = np.arange(take) < counts[:, None]
-    table = np.zeros(places.shape)
     table[present] = values[places[present]]
-    return table
+    return table, counts
 
 
-def _points(lines: _Lines, at: Ints) -> tuple[NDArray[np.float64], NDArray[np.float64] | None]:
-    """Coordinates of vertices, and the colours that follow them; ValueError if they are damaged."""
-    values, counts = _table(lines.block(at, 1))
-    if (counts < 3).any():
-        raise ValueError("too few numbers")
-    first = np.cumsum(counts) - counts
-    points = values[first[:, None] + np.arange(3)]
-    coloured = counts >= 6
-    if not coloured.any():
-        return points, None
-    colors = np.full(points.shape, np.nan)
-    colors[coloured] = values[first[coloured, None] + np.arange(3, 6)]
-    return points, colors
+def _attribute(lines: _Lines, at: Ints, take: int) -> NDArray[np.float64]:
+    """Numbers of ``vt`` or ``vn`` lines, (L, take): 0 where there are fewer, NaN if any word is no number."""
+    try:
+        return _rows(lines, at, 2, take, 0.0)[0]
+    except ValueError:
+        return np.full((len(at), take), np.nan)
 
 
 def _statements(lines: _Lines, at: Ints) -> list[_Statement]:
@@ -237,7 +226,7 @@ def _statements(lines: _Lines, at: Ints) -> list[_Statement]:
     for line in at.tolist():
         keyword, _, value = decode_text(lines.data[lines.starts[line] : lines.ends[line]]).partition(" ")
         if keyword in ("o", "g", "usemtl", "mtllib"):
-            statements.append(_Statement(keyword, value.strip(), line))
+            statements.append((keyword, value.strip(), line))
     return statements
 
 
@@ -304,12 +293,12 @@ def _assemble(text: _ObjText, drop: Collection[str], builder: MaterialBuilder, n
         materials=materials,
         face_material=face_material,
         uv=_uv(text.uv, uv_at),
-        colors=None if text.point_colors is None else _linear(text.point_colors)[point],
+        colors=_colors(text.point_colors, point),
     )
     if len(text.normals) and (normal_at >= 0).any():
         normals = np.where((normal_at >= 0)[..., None], unit_normals(text.normals)[normal_at], 0.0)
         mesh = with_flat_gaps(replace(mesh, normals=normals.astype(np.float32)))
-    names = dict.fromkeys(s.value for s in text.statements if s.keyword in "og" and s.value)
+    names = dict.fromkeys(name for keyword, name, _ in text.statements if keyword in ("o", "g") and name)
     return RawMesh(mesh, parts=tuple(names), part_names=part_names, face_part=part[face].astype(np.int32))
 
 
@@ -341,8 +330,10 @@ def _uv(uv: NDArray[np.float64], at: Ints) -> NDArray[np.float32] | None:
         return np.stack([corners[..., 0], 1.0 - corners[..., 1]], axis=-1).astype(np.float32)
 
 
-def _linear(colors: NDArray[np.float64]) -> NDArray[np.float32]:
-    """Vertex colours as linear RGB and opacity, white where a vertex has none."""
-    linear = np.ones((len(colors), 4), np.float32)
-    linear[:, :3] = srgb_to_linear(np.nan_to_num(colors / full_scale(colors), nan=1.0))
-    return linear
+def _colors(encoded: NDArray[np.float64] | None, point: Ints) -> NDArray[np.float32] | None:
+    """Linear RGB and opacity of corners, white where a vertex has no colour."""
+    if encoded is None:
+        return None
+    linear = np.ones((len(encoded), 4), np.float32)
+    linear[:, :3] = srgb_to_linear(np.nan_to_num(encoded / full_scale(encoded), nan=1.0))
+    return linear[point]
