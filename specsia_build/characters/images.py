@@ -17,7 +17,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from specsia_build import memory, png
 from specsia_build.errors import CharacterError
-from specsia_build.files.sources import open_source_file, read_whole
+from specsia_build.files.sources import read_source
 from specsia_build.rendering.mesh import Texture, Wrap
 
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tga", ".webp")
@@ -85,7 +85,7 @@ def load_texture(
         CharacterError: if it is missing, is no image of a known kind, is damaged or has more than 16384 x 16384 pixels.
         CostError: if it would take more memory than is left for the character.
     """
-    data = source if isinstance(source, bytes) else _content(source, name, root or source.parent)
+    data = source if isinstance(source, bytes) else read_source(source, root or source.parent, MOST_IMAGE_BYTES)
     if data.startswith(b"\xabKTX 20\xbb\r\n\x1a\n"):
         return _ktx2(data, name)
     try:
@@ -161,14 +161,6 @@ def _resized(pixels: NDArray[np.uint8], width: int, height: int) -> NDArray[np.u
         return pixels
     image = Image.fromarray(np.ascontiguousarray(pixels))
     return np.asarray(image.resize((width, height), Image.Resampling.BILINEAR))
-
-
-def _content(path: Path, name: str, root: Path) -> bytes:
-    try:
-        with open_source_file(path, root, MOST_IMAGE_BYTES) as stream:
-            return read_whole(stream)
-    except OSError as error:
-        raise CharacterError(f"{name} cannot be read: {error.strerror or error}") from error
 
 
 def as_texture(

@@ -34,7 +34,7 @@ from specsia_build.characters.gltf.schema import (
 )
 from specsia_build.characters.side_files import SideFiles
 from specsia_build.errors import CharacterError
-from specsia_build.files.sources import open_source_file, read_source, read_whole
+from specsia_build.files.sources import read_source
 
 E = TypeVar("E", bound=Entry)
 S = TypeVar("S", bound=Struct)
@@ -135,14 +135,9 @@ class Document:
 
     def _file(self, uri: str) -> bytes:
         path = self.files.place(unquote(uri))
-        try:
-            if path is None:
-                raise OSError("it is not a file inside the folder")
-            with open_source_file(path, self.within) as stream:
-                return read_whole(stream)
-        except OSError as error:
-            why = error.strerror or error
-            raise CharacterError(f"{self.name} refers to '{uri}' ({why}): put it beside the file") from error
+        if path is None:
+            raise CharacterError(f"{self.name} refers to '{uri}', which is not a file inside its folder")
+        return read_source(path, self.within)
 
     def image_file(self, uri: str) -> Path | None:
         """Find the image file that a URI names; warns where it lies elsewhere than the URI says."""
