@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
+from unittest.mock import Mock
 
 import msgspec
 import numpy as np
@@ -68,22 +68,13 @@ def test_shapes_that_cannot_be_drawn(tmp_path: Path, text: str, sentence: str) -
         read_character(entry_of(tmp_path, text))
 
 
-def raw_triangle(**changes: object) -> RawMesh:
-    mesh = Mesh(
-        vertices=np.eye(3, dtype=np.float32),
-        faces=np.array([[0, 1, 2]], np.int32),
-        materials=(Material(),),
-        face_material=np.zeros(1, np.int32),
-    )
-    return RawMesh(replace(mesh, **changes), up="+z")  # type: ignore[arg-type]
-
-
 def test_broken_colours_and_normals_are_mended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     colors, normals = np.zeros((1, 3, 4), np.float32), np.zeros((1, 3, 3), np.float32)
     colors[0, 1, 2] = np.inf
     normals[0, 2] = np.nan
-    raw = raw_triangle(colors=colors, normals=normals)
-    monkeypatch.setattr("specsia_build.characters.read.read_obj", lambda *_, **__: raw)
+    points, faces = np.eye(3, dtype=np.float32), np.array([[0, 1, 2]], np.int32)
+    mesh = Mesh(points, faces, (Material(),), np.zeros(1, np.int32), colors=colors, normals=normals)
+    monkeypatch.setattr("specsia_build.characters.read.read_obj", lambda *_, **__: RawMesh(mesh, up="+z"))
     character = read_character(entry_of(tmp_path, ""))
     assert character.mesh.colors is not None
     assert character.mesh.colors[0, 1].tolist() == [1, 1, 1, 1]
@@ -93,21 +84,16 @@ def test_broken_colours_and_normals_are_mended(tmp_path: Path, monkeypatch: pyte
     assert not np.isfinite(colors).all()
 
 
-@pytest.mark.parametrize("error", [ValueError("bad"), KeyError("k"), IndexError("i"), OSError("disk")])
+@pytest.mark.parametrize("error", [ValueError("bad"), KeyError("k"), OSError("disk")])
 def test_what_a_parser_raises_becomes_a_sentence(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
-    def fail(*_: object, **__: object) -> RawMesh:
-        raise error
-
-    monkeypatch.setattr("specsia_build.characters.read.read_obj", fail)
-    with pytest.raises(CharacterError, match=r"hero\.obj could not be read: \S+") as caught:
+    monkeypatch.setattr("specsia_build.characters.read.read_obj", Mock(side_effect=error))
+    with pytest.raises(CharacterError, match=r"hero\.obj could not be read: \S+"):
         read_character(entry_of(tmp_path, ""))
-    assert caught.value.__cause__ is error
 
 
 def test_the_real_glb_characters(characters_dir: Path, tmp_path: Path) -> None:
-    pytest.importorskip("specsia_build.characters.gltf.read")
     entries = open_source(str(characters_dir / "characters.jsonl"), tmp_path).entries
     for entry in (e for e in entries if e.format == "gltf"):
         character = read_character(entry)

@@ -73,14 +73,11 @@ def lit_square(folder: Path, library: str) -> Material:
     return material
 
 
-def test_light_that_is_the_image_again_is_shown_once(tmp_path: Path) -> None:
+def test_light_that_is_the_image_again_is_shown_once_and_another_added(tmp_path: Path) -> None:
     material = lit_square(tmp_path, "map_Kd skin.png\nmap_Ke skin.png")
     assert material.texture is not None
     assert (material.emissive_texture, material.emissive) == (None, (0.0, 0.0, 0.0))
     assert (material.base_color, material.unlit) == ((1.0, 1.0, 1.0, 1.0), True)
-
-
-def test_light_of_another_image_is_added(tmp_path: Path) -> None:
     material = lit_square(tmp_path, "map_Kd skin.png\nmap_Ke lamp.png")
     assert material.emissive_texture is not material.texture is not None
     assert (material.emissive, material.unlit) == ((1.0, 1.0, 1.0), False)

@@ -28,12 +28,16 @@ def test_folders_that_a_name_gives_tell_files_of_one_name_apart(tmp_path: Path, 
     assert files.warnings() == []
 
 
-@pytest.mark.parametrize(("content", "said"), [("blue", False), ("red", True)])
-def test_one_of_several_that_are_alike_in_all_but_content_is_told(tmp_path: Path, content: str, said: bool) -> None:
-    written(tmp_path, blue="blue", red=content)
-    files = SideFiles(tmp_path / "hero.obj")
-    assert files.find("body.png") == tmp_path / "blue" / "Body.png"
-    assert len(files.warnings()) == said
+@pytest.mark.parametrize(("content", "warnings"), [("blue", 0), ("red", 1)])
+def test_one_of_several_alike_is_taken_below_and_none_beside(tmp_path: Path, content: str, warnings: int) -> None:
+    written(tmp_path / "hero", blue="blue", red=content)
+    files = SideFiles(tmp_path / "hero" / "hero.obj")
+    assert files.find("body.png") == tmp_path / "hero" / "blue" / "Body.png"
+    assert len(files.warnings()) == warnings
+    written(tmp_path, Knight_Textures="blue", Mage_Textures=content)
+    files = SideFiles(tmp_path / "FBX" / "thief.fbx", tmp_path)
+    assert (files.find("body.png") is None) == bool(warnings)
+    assert len(files.warnings()) == warnings
 
 
 @pytest.mark.parametrize(
@@ -63,14 +67,6 @@ def test_the_nearest_folder_beside_is_the_one_and_another_character_s_none(tmp_p
     assert SideFiles(tmp_path / "thief" / "FBX" / "a.fbx", tmp_path).find("body.png") == tmp_path / "Textures/Body.png"
     (tmp_path / "Textures" / "Body.png").unlink()
     assert SideFiles(tmp_path / "thief" / "FBX" / "a.fbx", tmp_path).find("body.png") is None
-
-
-@pytest.mark.parametrize(("other", "found"), [("mage", False), ("knight", True)])
-def test_of_several_beside_that_differ_none_is_taken_and_that_is_told(tmp_path: Path, other: str, found: bool) -> None:
-    written(tmp_path, Knight_Textures="knight", Mage_Textures=other)
-    files = SideFiles(tmp_path / "FBX" / "thief.fbx", tmp_path)
-    assert (files.find("body.png") is not None) is found
-    assert len(files.warnings()) == (not found)
 
 
 def test_an_image_that_turns_up_beside_or_changes_is_noticed(tmp_path: Path) -> None:

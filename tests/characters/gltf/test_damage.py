@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import struct
 import tempfile
 from pathlib import Path
@@ -161,12 +162,15 @@ def test_a_link_out_of_the_folder_is_not_followed(tmp_path: Path) -> None:
     assert any("inside.bin" in warning for warning in raw.warnings)
 
 
-def test_buffers_in_a_data_uri_and_beside_the_file(tmp_path: Path) -> None:
+def test_buffers_and_images_in_a_data_uri_and_beside_the_file(tmp_path: Path) -> None:
     writer = full_writer()
+    pixels = base64.b64encode(png([[[255, 0, 0, 255], [0, 255, 0, 9]]])).decode()
+    writer.data["images"] = [{"uri": f"data:image/png;base64,{pixels}"}]
     embedded = read_gltf(writer.write_gltf(tmp_path / "a.gltf"))
     (tmp_path / "geometry 1.bin").write_bytes(writer.binary)
     beside = read_gltf(writer.write_gltf(tmp_path / "b.gltf", "geometry%201.bin"))
     np.testing.assert_array_equal(embedded.mesh.vertices, beside.mesh.vertices)
+    assert any(material.texture is not None for material in embedded.mesh.materials)
     assert embedded.files == (tmp_path / "a.gltf",)
     assert beside.files == (tmp_path / "b.gltf", tmp_path / "geometry 1.bin")
 

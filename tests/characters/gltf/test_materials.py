@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import math
 from pathlib import Path
 from typing import Any
@@ -73,11 +72,8 @@ def test_glass_does_not_hide_what_is_behind(tmp_path: Path, stated: dict[str, st
 
 
 def test_specular_glossiness_gives_its_diffuse_colour(tmp_path: Path) -> None:
-    material = with_material(
-        tmp_path,
-        pbrMetallicRoughness={"baseColorFactor": [1, 0, 0, 1]},
-        extensions={"KHR_materials_pbrSpecularGlossiness": {"diffuseFactor": [0.2, 0.4, 0.6, 1.0]}},
-    )
+    extensions = {"KHR_materials_pbrSpecularGlossiness": {"diffuseFactor": [0.2, 0.4, 0.6, 1.0]}}
+    material = with_material(tmp_path, pbrMetallicRoughness={"baseColorFactor": [1, 0, 0, 1]}, extensions=extensions)
     assert material.base_color == (0.2, 0.4, 0.6, 1.0)
 
 
@@ -135,35 +131,26 @@ def test_what_is_opaque_everywhere_is_opaque(
     assert only_material(read(writer, tmp_path)).alpha_mode == expected
 
 
-def test_where_one_image_is_damaged_the_other_of_its_texture_stands_in(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("extension", "content", "plain", "size"),
+    [
+        ("EXT_texture_webp", b"RIFF\0\0\0\0WEBPVP8 ", 0, (1, 2)),
+        ("KHR_texture_basisu", UASTC, 0, (1, 2)),
+        ("KHR_texture_basisu", UASTC, None, (16, 16)),
+    ],
+)
+def test_an_image_of_another_format_and_the_plain_one_beside_it(
+    tmp_path: Path, extension: str, content: bytes, plain: int | None, size: tuple[int, int]
+) -> None:
     writer = textured(GltfWriter())
-    image = writer.add("images", bufferView=writer.view(b"RIFF\0\0\0\0WEBPVP8 "), mimeType="image/webp")
-    writer.data["textures"][0]["extensions"] = {"EXT_texture_webp": {"source": image}}
+    image = writer.add("images", bufferView=writer.view(content))
+    kept = {} if plain is None else {"source": plain}
+    writer.data["textures"][0] = {**kept, "extensions": {extension: {"source": image}}}
     raw = read(writer, tmp_path)
     texture = only_material(raw).texture
     assert texture is not None
-    assert_array_equal(texture.pixels[..., :3], RED_GREEN)
-    assert len(raw.warnings) == 1
-
-
-@pytest.mark.parametrize("plain", [None, 0])
-def test_ktx2_images_stand_in_where_there_is_no_plain_one(tmp_path: Path, plain: int | None) -> None:
-    writer = textured(GltfWriter())
-    writer.data["extensionsRequired"] = ["KHR_texture_basisu"]
-    image = writer.add("images", bufferView=writer.view(UASTC), mimeType="image/ktx2")
-    kept = {} if plain is None else {"source": plain}
-    writer.data["textures"][0] = {**kept, "extensions": {"KHR_texture_basisu": {"source": image}}}
-    texture = only_material(read(writer, tmp_path)).texture
-    assert texture is not None
-    assert texture.pixels.shape[:2] == ((16, 16) if plain is None else (1, 2))
-
-
-def test_an_image_in_a_data_uri(tmp_path: Path) -> None:
-    writer = textured(GltfWriter())
-    writer.data["images"] = [{"uri": "data:image/png;base64," + base64.b64encode(png(RED_GREEN)).decode()}]
-    texture = only_material(read(writer, tmp_path)).texture
-    assert texture is not None
-    assert_array_equal(texture.pixels[..., :3], RED_GREEN)
+    assert texture.pixels.shape[:2] == size
+    assert len(raw.warnings) == (extension == "EXT_texture_webp")
 
 
 @pytest.mark.parametrize(
