@@ -323,9 +323,12 @@ class Reference:
     palette: Palette
 
     @staticmethod
-    def from_places(places: NDArray[np.uint8], colours: NDArray[np.uint8]) -> Reference:
-        """Prepare colours (N, 3) uint8 at positions (N, 3) uint8, at least one."""
-        codes = places.astype(np.int64)
+    def from_places(
+        places: NDArray[np.uint8], colours: NDArray[np.uint8], back: tuple[NDArray[np.uint8], NDArray[np.uint8]]
+    ) -> Reference:
+        """Prepare positions and colours (N, 3) uint8 of the front, at least one, and those of a drawn back."""
+        front, shown = places.astype(np.int64), colours
+        codes, colours = np.concatenate([front, back[0]]), np.concatenate([colours, back[1]])
         keys, means = _means((codes[:, 0] * 256 + codes[:, 1]) * 256 + codes[:, 2], colours)
         distinct = np.stack([keys >> 16, (keys >> 8) & 255, keys & 255], axis=1).astype(np.uint8)
         first = np.searchsorted(keys >> 8, np.arange(65537)).astype(np.int32)
@@ -333,7 +336,8 @@ class Reference:
         # Of several places in one cell the last one stays; near ones are compared one by one anyway.
         cells[tuple((distinct >> 1).T)] = np.arange(len(distinct))
         _spread_3d(cells)
-        columns, flat_colours = _means(codes[:, 0] * 256 + codes[:, 1], colours)
+        # Through the body one sees the front alone.
+        columns, flat_colours = _means(front[:, 0] * 256 + front[:, 1], shown)
         numbers = np.full((256, 256), -1, np.int32)
         numbers[columns >> 8, columns & 255] = np.arange(len(columns))
         apart, (x, z) = scipy.ndimage.distance_transform_edt(numbers < 0, return_indices=True)
@@ -459,12 +463,14 @@ class Drawing:
         colours: (N, 3) uint8, the drawing there.
         style: of its contour, two bytes: `STYLE_STEP` times the thickness in pixels, and the grey.
         subject: of which reconstruction the positions are, see `pairs.subject_of`.
+        back: positions and colours of a drawn back, likewise.
     """
 
     places: NDArray[np.uint8] = field(default_factory=_nowhere)
     colours: NDArray[np.uint8] = field(default_factory=_nowhere)
     style: tuple[int, int] = UNKNOWN_STYLE
     subject: str = ""
+    back: tuple[NDArray[np.uint8], NDArray[np.uint8]] = field(default_factory=lambda: (_nowhere(), _nowhere()))
 
     @staticmethod
     def of(
@@ -489,7 +495,7 @@ class Drawing:
     @cached_property
     def reference(self) -> Reference | None:
         """The colours, ready for looking up."""
-        return Reference.from_places(self.places, self.colours) if len(self.places) else None
+        return Reference.from_places(self.places, self.colours, self.back) if len(self.places) else None
 
     def look_up(self, pos: NDArray[np.uint8], z: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """See `Reference.look_up`; 0 where nothing is known."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -18,7 +18,7 @@ from specsia_build.dravie.adapt.command import Adapted, adapt_pair
 from specsia_build.dravie.adapt.command import Frontal as Fitting
 from specsia_build.dravie.config import ADAPTATION
 from specsia_build.dravie.model.checkpoint import load_generator
-from specsia_build.dravie.reference import Drawing
+from specsia_build.dravie.reference import Drawing, shown_places
 from specsia_build.dravie.repair.apply import find_device, repair
 from specsia_build.dravie.runs import NAME, find_run
 from specsia_build.errors import UsageError, spelled
@@ -53,7 +53,7 @@ class RepairSettings:
         size: pixels on a side of a frame.
         motion: name of a motion or a file of one, for a rigged character.
         adapt: whether the model is fitted to the drawing first.
-        back: file of the character drawn from behind, for a backend that takes one.
+        back: file of the character drawn from behind, which the backend (if it takes one) and the model see.
     """
 
     backend: str = field(default_factory=lambda: BuildConfig().backends[0])
@@ -142,8 +142,8 @@ def run_repair(
     run = find_run(settings.model)
     with Progress().bar("reconstruct" if mesh is None else "place", 1, "mesh") as bar:
         front = load_subject(subject, settings)
+        back = None if settings.back is None else read_drawing(Path(settings.back), settings.size)
         if mesh is None:
-            back = None if settings.back is None else read_drawing(Path(settings.back), settings.size)
             placed = reconstruct(front, settings.backend, settings.views, back)
         else:
             placed = place_file(read_one(mesh), front, settings.views)
@@ -156,7 +156,10 @@ def run_repair(
         if settings.adapt:
             adapted = adapt_pair(run, made / MODEL, ADAPTATION, device, Fitting(pair))
             run = made / MODEL
-        films = _write(made, front, _frames(placed, moved, settings), _painter(run, pair, device), settings)
+        drawing = Drawing.of_pair(pair)
+        if back is not None:
+            drawing = with_back(drawing, back.shrunk(placed.fit), placed)
+        films = _write(made, front, _frames(placed, moved, settings), _painter(run, drawing, device), settings)
         record = {"specsia": __version__, "name": front.name, "frames": settings.views, "placed": placed.note}
         write_bytes(made / RECORD, json.dumps(record, indent=1, ensure_ascii=False).encode())
     warnings = (*placed.warnings, *(moved.warnings if moved else ()), *(adapted.warnings if adapted else ()))
@@ -170,10 +173,16 @@ def _pair(front: Frontal, placed: Placed, size: int) -> Pair:
     return Pair("front", front.name, 0, frame.z, frame.pos, front.image, front.mask, placed.iou)
 
 
-def _painter(run: Path, pair: Pair, device: str) -> Callable[[Frame], Pixels]:
-    """What repairs a frame: the model of a run with the drawing of a pair."""
+def with_back(drawing: Drawing, back: Frontal, placed: Placed) -> Drawing:
+    """Add the colours of a drawn back, at the positions that the reconstruction shows from behind."""
+    _, behind = turntable(placed, 2, len(back.image))
+    return replace(drawing, back=shown_places(behind.pos, back.image, back.mask))
+
+
+def _painter(run: Path, drawing: Drawing, device: str) -> Callable[[Frame], Pixels]:
+    """Return a function that repairs a frame by the model of a run, with a drawing."""
     config, model = load_generator(run)
-    where, drawing = find_device(device), Drawing.of_pair(pair)
+    where = find_device(device)
     model = model.to(where)
     return lambda frame: repair(model, config, frame.z, frame.pos, where, drawing)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -17,6 +19,7 @@ from specsia_build.dravie.reference import (
     SLACK,
     Drawing,
     contour_style,
+    shown_places,
     without_contour,
 )
 from specsia_build.rendering.contour import draw_contour
@@ -165,3 +168,17 @@ def test_no_style_without_a_contour() -> None:
     assert contour_style(coloured(mask, (60, 60, 60))) is None
     assert contour_style(np.zeros((8, 8, 4), np.uint8)) is None
     assert_array_equal(without_contour(coloured(mask)), mask)
+
+
+def test_a_drawn_back_is_found_by_position_and_not_seen_through_the_body() -> None:
+    pos = np.zeros((8, 8, 4), np.uint8)
+    pos[..., 0], pos[..., 1] = 30 * np.arange(8), 30 * np.arange(8)[:, None]
+    pos[..., 2:] = 255
+    behind = pos.copy()
+    behind[..., 2] = 0
+    red, blue = (np.broadcast_to(np.array(c, np.uint8), (8, 8, 4)) for c in ((255, 0, 0, 255), (0, 0, 255, 255)))
+    drawing = replace(Drawing.of(pos, red, red[..., 3]), back=shown_places(behind, blue, blue[..., 3]))
+    for view, colour in ((pos, red), (behind, blue)):
+        channels = drawing.look_up(view, colour)
+        assert (channels[..., :3] == colour[..., :3]).all() and (channels[..., 3] == 255).all()
+    assert drawing.reference is not None and (drawing.reference.flat_colours == [255, 0, 0]).all()
