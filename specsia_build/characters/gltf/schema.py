@@ -276,6 +276,7 @@ class Meshopt(Struct):
 class Vrm(Struct):
     """VRM 0.x, VRM 1.0 or a VRM animation; each part is checked where it is used."""
 
+    exporter_version: Any = None
     material_properties: Any = None
     humanoid: Any = None
 

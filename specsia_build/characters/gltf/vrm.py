@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +22,9 @@ CULL_NOTHING = 0
 _UNLIT_MODES = {"VRM/UnlitTransparent": "BLEND", "VRM/UnlitTransparentZWrite": "BLEND", "VRM/UnlitCutout": "MASK"}
 _BLEND_MODES = {0: "OPAQUE", 1: "MASK", 2: "BLEND", 3: "BLEND"}
 """MToon's ``_BlendMode``."""
+
+_GAMMA_UNTIL = (0, 54)
+"""UniVRM before 0.54 wrote ``baseColorFactor`` in gamma (UniVRM's `MigrationFlags.IsBaseColorFactorGamma`)."""
 
 
 def is_vrm0(document: Document) -> bool:
@@ -78,6 +83,9 @@ def vrm0_material(document: Document, index: int | None, entry: schema.Material)
         entry = msgspec.structs.replace(entry, double_sided=int(cull) == CULL_NOTHING)
     if shader == "VRM/MToon" or shader.startswith("VRM/Unlit"):
         entry = _from_unity(entry, stated, shader)
+    elif _is_gamma(vrm) and entry.pbr is not None and entry.pbr.factor is not None:
+        linear = msgspec.structs.replace(entry.pbr, factor=_to_linear(entry.pbr.factor))
+        entry = msgspec.structs.replace(entry, pbr=linear)
     return entry, shader == "VRM/MToon"
 
 
@@ -110,6 +118,12 @@ def _from_unity(entry: schema.Material, stated: schema.VrmMaterial, shader: str)
         emissive_texture=textures.get("_EmissionMap"),
         extensions=schema.Extensions(unlit={}),
     )
+
+
+def _is_gamma(vrm: schema.Vrm) -> bool:
+    """Return whether the exporter wrote colours in gamma."""
+    version = re.match(r"(?:UniVRM-)?(\d+)\.(\d+)", str(vrm.exporter_version or ""))
+    return version is not None and (int(version[1]), int(version[2])) < _GAMMA_UNTIL
 
 
 def _to_linear(color: tuple[float, ...]) -> schema.Four:

@@ -17,15 +17,15 @@ HALF_IN_GAMMA = 0.21404114
 """Linear light of 0.5 in sRGB."""
 
 
-def vrm0(folder: Path, properties: Any) -> RawMesh:
+def vrm0(folder: Path, properties: Any, version: str = "UniVRM-0.99.0", factor: list[float] | None = None) -> RawMesh:
     """A textured triangle whose glTF material is opaque blue, with what a VRM 0.x file says of it."""
     writer = GltfWriter()
     for colour in (RED_GREEN, RED_GREEN[:, ::-1]):
         writer.add("textures", source=writer.image(png(colour)))
-    base = {"baseColorTexture": {"index": 0}, "baseColorFactor": [0, 0, 1, 1]}
+    base = {"baseColorTexture": {"index": 0}, "baseColorFactor": factor or [0, 0, 1, 1]}
     material = writer.add("materials", pbrMetallicRoughness=base, extensions={"KHR_materials_unlit": {}})
     writer.mesh_node(writer.primitive(material=material, TEXCOORD_0=writer.accessor(UV)))
-    writer.data["extensions"] = {"VRM": {"materialProperties": properties}}
+    writer.data["extensions"] = {"VRM": {"exporterVersion": version, "materialProperties": properties}}
     return read_gltf(writer.write_glb(folder / "a.vrm"))
 
 
@@ -71,6 +71,14 @@ def test_shader_and_keywords_say_how_it_blends(tmp_path: Path, shader: str, keyw
     assert (material.alpha_mode, material.unlit) == (mode, True)
     assert material.base_color == (1.0, 1.0, 1.0, 0.5)
     assert material.texture is None
+
+
+@pytest.mark.parametrize(
+    ("version", "red"), [("UniVRM-0.53.0", HALF_IN_GAMMA), ("UniVRM-0.54.0", 0.5), ("0.51.1", HALF_IN_GAMMA), ("", 0.5)]
+)
+def test_older_exporters_wrote_factors_in_gamma(tmp_path: Path, version: str, red: float) -> None:
+    raw = vrm0(tmp_path, [{"shader": "VRM_USE_GLTFSHADER"}], version, [0.5, 0, 0, 0.5])
+    assert_allclose(raw.mesh.materials[0].base_color, [red, 0, 0, 0.5], atol=1e-6)
 
 
 @pytest.mark.parametrize("damaged", [5, {"vectorProperties": {"_Color": "red"}}, {"textureProperties": []}])
