@@ -15,7 +15,7 @@ from specsia_build import memory
 from specsia_build.animation.motion import JOINT_COST, ROTATION, TRANSLATION, Motion, Track, poses
 from specsia_build.animation.skeleton import Skeleton
 from specsia_build.characters.attributes import numbers
-from specsia_build.characters.doubts.joints import Landmark, front_axis, turned, up_axis
+from specsia_build.characters.doubts.joints import front_axis, landmarks_of, turned, up_axis
 from specsia_build.errors import CharacterError
 from specsia_build.files.sources import read_source
 from specsia_build.frame import axis_vector, up_rotation
@@ -23,22 +23,23 @@ from specsia_build.frame import axis_vector, up_rotation
 MOST_JOINTS = 10_000
 
 _CHANNEL = re.compile(r"[XYZ](position|rotation)", re.IGNORECASE)
-_OFFSET = re.compile(r"\w+(\s+[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d{1,2})?){3}", re.IGNORECASE)
+_NUMBER = r"(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d{1,2})?"
+_OFFSET = re.compile(rf"\w+(\s+[-+]?{_NUMBER}){{3}}", re.IGNORECASE)
 _MOTION = re.compile(
-    rb"^[ \t]*MOTION[ \t]*\n\s*Frames[ \t]*:[ \t]*(\d{1,9})[ \t]*\n\s*Frame[ \t]*Time[ \t]*:[ \t]*(\S+)[ \t]*(?:\n|$)",
+    (
+        r"^[ \t]*MOTION[ \t]*\n\s*Frames[ \t]*:[ \t]*(\d{1,9})[ \t]*\n"
+        rf"\s*Frame[ \t]*Time[ \t]*:[ \t]*({_NUMBER})[ \t]*(?:\n|$)"
+    ).encode(),
     re.MULTILINE | re.IGNORECASE,
 )
 _WORD_COST = 64
 """Bytes of memory for a number of a frame until it is part of a track."""
 
-_LOOKED_AT = 100
-"""Frames that are asked where the ground and which way up is."""
+_LOOKED_AT = 100  # Frames that decide where the ground is, and which way is up.
+_GROUND = 10.0  # Percentile of the frames' lowest joints that is taken for the ground.
 
 _LEAST_STEPS, _LEAP, _LEAPS = 3, np.pi, 2.5
-"""Steps from frame to frame by which a leap is told; radians of all joints together, and other steps' most."""
-
-_GROUND = 10.0
-"""Percentile of the frames' lowest joints that is taken for the ground."""
+"""Steps, radians of all joints together, and ratio to the other steps, from which the first step leaves a T-pose."""
 
 
 @dataclass
@@ -83,15 +84,10 @@ def read_bvh(path: Path, root: Path | None = None) -> BvhFile:
     """
     data = read_source(path, root or path.parent).replace(b"\r\n", b"\n").replace(b"\r", b"\n")
     header = _MOTION.search(data)
-    if header is None:
-        raise CharacterError(f"{path.name} has no MOTION section with Frames and Frame Time: it is cut short or no BVH")
+    seconds = float(header[2]) if header else 0.0
+    if header is None or not 0 < seconds < np.inf:
+        raise CharacterError(f"{path.name} has no MOTION section with Frames and a Frame Time above 0 seconds")
     joints = _hierarchy(path.name, data[: header.start()].decode("utf-8-sig", errors="replace"))
-    try:
-        seconds = float(header[2])
-    except ValueError:
-        seconds = np.nan
-    if not 0 < seconds < np.inf:
-        raise CharacterError(f"{path.name} has a Frame Time that is no number of seconds above 0")
     frames = _frames(path.name, data[header.end() :], int(header[1]), sum(len(joint.channels) for joint in joints))
     skeleton = Skeleton(
         names=tuple(joint.name for joint in joints),
@@ -136,10 +132,10 @@ def _hierarchy(name: str, text: str) -> list[_Joint]:
                 joints[open_[-1]].channels = [(word[1:].lower(), "XYZ".index(word[0].upper())) for word in words[2:]]
             else:
                 raise CharacterError(f"{name}, line {number} is damaged: '{part.strip()[:40]}' means nothing here")
-    if open_ or not any(joint.channels for joint in joints):
-        raise CharacterError(f"{name} has a joint that is not closed, or none with CHANNELS, so that nothing moves")
-    if len(joints) > MOST_JOINTS:
-        raise CharacterError(f"{name} has more than {MOST_JOINTS:,} joints")
+    if open_ or len(joints) > MOST_JOINTS or not any(joint.channels for joint in joints):
+        raise CharacterError(
+            f"{name} has a joint that is not closed, none with CHANNELS, or over {MOST_JOINTS:,} joints"
+        )
     return joints
 
 
@@ -154,8 +150,8 @@ def _frames(name: str, data: bytes, count: int, width: int) -> NDArray[np.float6
     memory.ask(_WORD_COST * (1 + sum(data.count(space) for space in (b" ", b"\t", b"\n"))))
     try:
         values = numbers(data)
-    except ValueError as error:
-        raise CharacterError(f"{name} has frames that are not numbers: {error}") from error
+    except ValueError:
+        values = np.zeros(0)
     if not len(values) or len(values) < count * width or len(values) % width or not np.isfinite(values).all():
         raise CharacterError(f"{name} has frames that are cut short, or not {width} finite numbers each")
     return np.asarray(values.reshape(-1, width))
@@ -185,9 +181,10 @@ def _stood(skeleton: Skeleton, motion: Motion) -> BvhFile:
     times = times[np.linspace(0, len(times) - 1, min(len(times), _LOOKED_AT)).astype(np.int64)]
     memory.ask(JOINT_COST * len(times) * len(skeleton.names))
     places = poses(skeleton, motion, times).worlds[..., :3, 3]
-    resting = _landmarks(skeleton, skeleton.rest_worlds[:, :3, 3])
+    resting = landmarks_of(skeleton.names, skeleton.rest_worlds[:, :3, 3])
     at_rest = up_axis(resting)
-    up = up_axis(_landmarks(skeleton, (places - places[:, :1]).mean(axis=0))) or at_rest or "+y"
+    moving = landmarks_of(skeleton.names, (places - places[:, :1]).mean(axis=0))
+    up = up_axis(moving) or at_rest or "+y"
     turn = up_rotation(at_rest or up)
     front = front_axis(turned(resting, turn)) or "-y"
     rotations = skeleton.rotations.copy()
@@ -204,8 +201,3 @@ def _stood(skeleton: Skeleton, motion: Motion) -> BvhFile:
         moved[[track.node for track in roots]] += way
         skeleton = replace(skeleton, translations=moved)
     return BvhFile(skeleton, motion, up, front)
-
-
-def _landmarks(skeleton: Skeleton, places: NDArray[np.float64]) -> tuple[Landmark, ...]:
-    named = ((name, place) for name, place in zip(skeleton.names, places.tolist(), strict=True) if name)
-    return tuple((name, (x, y, z)) for name, (x, y, z) in named)

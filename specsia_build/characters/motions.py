@@ -17,7 +17,7 @@ from specsia_build.animation.retarget import retargeted
 from specsia_build.animation.rig import Rig
 from specsia_build.animation.skeleton import Skeleton
 from specsia_build.characters.bvh import read_bvh
-from specsia_build.characters.doubts.joints import front_axis
+from specsia_build.characters.doubts.joints import front_axis, landmarks_of
 from specsia_build.characters.raw import PARSER_ERRORS, Motions
 from specsia_build.characters.side_files import SideFiles
 from specsia_build.errors import CharacterError, CostError
@@ -110,7 +110,8 @@ def _of_document(document: Document) -> MotionFile:
         hierarchy.check(document, range(len(hierarchy.nodes)))
         motions = read_gltf_motions(document, hierarchy.number)
         skeleton = with_binds(hierarchy.skeleton, document, hierarchy.number)
-        front = None if motions.humanoid else _front(skeleton)
+        places = skeleton.rest_worlds[:, :3, 3] @ up_rotation("+y").T
+        front = None if motions.humanoid else front_axis(landmarks_of(skeleton.names, places))
     return MotionFile(
         path.name,
         skeleton,
@@ -120,13 +121,6 @@ def _of_document(document: Document) -> MotionFile:
         humanoid=motions.humanoid,
         warnings=tuple(document.warnings),
     )
-
-
-def _front(skeleton: Skeleton) -> str | None:
-    """The axis that a Y-up skeleton faces at rest by its joints' names, or None where they do not say."""
-    places = skeleton.rest_worlds[:, :3, 3] @ up_rotation("+y").T
-    named = zip(skeleton.names, places.tolist(), strict=True)
-    return front_axis([(name, (x, y, z)) for name, (x, y, z) in named if name])
 
 
 def motion_for(

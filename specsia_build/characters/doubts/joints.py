@@ -31,6 +31,11 @@ LEAST_AHEAD = 0.01  # Heights of eyes ahead of the head and of toes ahead of ank
 MOST_BELOW = 0.1  # Heights of a tail below the feet of who stands; a flying bird's reaches 0.3.
 
 
+def landmarks_of(names: Iterable[str], places: Points) -> tuple[Landmark, ...]:
+    """Landmarks of the nodes that have a name, by names and places (N, 3)."""
+    return tuple((name, (x, y, z)) for name, (x, y, z) in zip(names, places.tolist(), strict=True) if name)
+
+
 @lru_cache(maxsize=4096)
 def words(name: str) -> frozenset[str]:
     """Words of a name without trailing numbers."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from specsia_build.animation.motion import poses
 from specsia_build.animation.skeleton import Skeleton
-from specsia_build.characters.doubts.joints import Landmark
+from specsia_build.characters.doubts.joints import Landmark, landmarks_of
 from specsia_build.characters.gltf import schema
 from specsia_build.characters.gltf.animation import read_motions, read_pose
 from specsia_build.characters.gltf.document import Document, load_document
@@ -177,14 +177,15 @@ def read_scene(document: Document, drop: Sequence[str], pose: str = "rest") -> S
             instances.append(Instance(nodes[index], mesh, places[index], place, morph, worlds[index], names))
     used = _used(hierarchy, joints, meshes)
     named = {i: name for i in sorted(reached) if i in used and (name := nodes[i].name)}
+    rest_worlds = worlds if pose == "rest" else skeleton.rest_worlds[number]
     all_meshes = document.entries(schema.Mesh) if drop else ()
     return Scene(
         instances=tuple(instances),
         worlds=worlds,
         parts=tuple(dict.fromkeys(name for i, mesh in meshes.items() if (name := nodes[i].name or mesh.name))),
         names=frozenset(entry.name for entry in (*nodes, *all_meshes) if entry.name),
-        landmarks=_landmarks(named, worlds),
-        rest_landmarks=() if pose == "rest" else _landmarks(named, skeleton.rest_worlds[number]),
+        landmarks=landmarks_of(named.values(), worlds[[*named], :3, 3]),
+        rest_landmarks=() if pose == "rest" else landmarks_of(named.values(), rest_worlds[[*named], :3, 3]),
         skeleton=skeleton,
         number=number,
     )
@@ -218,10 +219,6 @@ def _used(hierarchy: Hierarchy, joints: Sequence[int], meshes: Iterable[int]) ->
             used.add(above)
             above = hierarchy.parents[above]
     return used
-
-
-def _landmarks(named: Mapping[int, str], worlds: NDArray[np.float64]) -> tuple[Landmark, ...]:
-    return tuple((name, (x, y, z)) for i, name in named.items() for x, y, z in [worlds[i, :3, 3].tolist()])
 
 
 def _names(hierarchy: Hierarchy, index: int, mesh: schema.Mesh) -> tuple[str, ...]:
