@@ -22,14 +22,14 @@ def chosen(names: Sequence[str], pose: str) -> tuple[list[int], float | None]:
         names: of the file's actions.
         pose: a name with an optional ``@frame``; ``@`` may stand in a name too.
     """
-    if indices := named(names, pose, str.__eq__):
+    if indices := find_actions(names, pose, str.__eq__):
         return indices, None
     name, at, number = pose.rpartition("@")
     try:
         frame = float(number) if at else math.nan
     except ValueError:
         frame = math.nan
-    indices = named(names, name, str.__eq__) if math.isfinite(frame) else []
+    indices = find_actions(names, name, str.__eq__) if math.isfinite(frame) else []
     return indices, frame if indices else None
 
 
@@ -41,11 +41,11 @@ def outside(pose: str, frame: float | None, first: float, last: float) -> str | 
 
 
 def matching(names: Sequence[str], pattern: str) -> list[int]:
-    """Indices of the actions that a shell pattern matches, or whose name it is, see `named`."""
-    return named(names, pattern, lambda name, text: name == text or fnmatchcase(name, text))
+    """Indices of the actions that a shell pattern matches, or whose name it is, see `find_actions`."""
+    return find_actions(names, pattern, lambda name, text: name == text or fnmatchcase(name, text))
 
 
-def named(names: Sequence[str], text: str, fits: Callable[[str, str], bool]) -> list[int]:
+def find_actions(names: Sequence[str], text: str, fits: Callable[[str, str], bool]) -> list[int]:
     """Indices of the actions that a text names, none where none fits.
 
     A text may be the whole name, what follows a ``|`` in it, or that without what all names begin with, as in

@@ -126,7 +126,7 @@ class Materials:
             if self.document.is_export and texture is not None:
                 r = g = b = 1.0
         unlit = extensions.unlit is not None
-        strength = (extensions.emissive_strength or schema.Small()).emissive_strength
+        strength = (extensions.emissive_strength or schema.ExtensionValues()).emissive_strength
         emissive = (0.0, 0.0, 0.0)
         if entry.emissive_factor is not None and (is_mtoon or not unlit):
             red, green, blue = (_unit(value * strength) for value in entry.emissive_factor)
@@ -168,7 +168,7 @@ class Materials:
         placement = Placement(uv_set, offset, stored.rotation or 0.0, scale)
         try:
             entry = self.document.entry(schema.Texture, info.index)
-            extensions, none = entry.extensions or schema.Extensions(), schema.Small()
+            extensions, none = entry.extensions or schema.Extensions(), schema.ExtensionValues()
             sources = ((extensions.webp or none).source, entry.source, (extensions.basisu or none).source)
             images = [image for image in sources if image is not None]
             if not images:
@@ -232,7 +232,7 @@ class Materials:
             return None
 
 
-def _as_glass(material: Material, stated: schema.Small | None) -> Material:
+def _as_glass(material: Material, stated: schema.ExtensionValues | None) -> Material:
     """Make a material translucent as KHR_materials_transmission says: a glass cornea must not hide the eye.
 
     A factor that a texture modulates is ignored.

@@ -63,11 +63,8 @@ def read_hierarchy(document: Document) -> Hierarchy:
     parents = _parents(document, nodes)
     order = list(below(nodes, [i for i, parent in enumerate(parents) if parent is None]))
     if len(order) < len(nodes):
-        # Whatever no root reaches is a cycle or hangs below one; going up ends in it.
-        index = min(set(range(len(nodes))) - set(order))
-        for _ in nodes:
-            index = parents[index] or 0
-        raise document.error(schema.Node, index, "hangs below itself")
+        lost = min(set(range(len(nodes))) - set(order))
+        raise document.error(schema.Node, lost, "hangs below itself, or below a node that does")
     number = np.empty(len(nodes), np.int32)
     number[order] = np.arange(len(nodes))
     return Hierarchy(nodes, parents, _skeleton(nodes, parents, order, number), number, frozenset(broken))

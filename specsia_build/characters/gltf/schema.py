@@ -33,11 +33,11 @@ class Extensions(Struct):
     meshopt_ext: Meshopt | None = field(default=None, name="EXT_meshopt_compression")
     specular_glossiness: SpecularGlossiness | None = field(default=None, name="KHR_materials_pbrSpecularGlossiness")
     unlit: dict[str, Any] | None = field(default=None, name="KHR_materials_unlit")
-    emissive_strength: Small | None = field(default=None, name="KHR_materials_emissive_strength")
-    transmission: Small | None = field(default=None, name="KHR_materials_transmission")
+    emissive_strength: ExtensionValues | None = field(default=None, name="KHR_materials_emissive_strength")
+    transmission: ExtensionValues | None = field(default=None, name="KHR_materials_transmission")
     transform: TextureTransform | None = field(default=None, name="KHR_texture_transform")
-    basisu: Small | None = field(default=None, name="KHR_texture_basisu")
-    webp: Small | None = field(default=None, name="EXT_texture_webp")
+    basisu: ExtensionValues | None = field(default=None, name="KHR_texture_basisu")
+    webp: ExtensionValues | None = field(default=None, name="EXT_texture_webp")
 
     def __post_init__(self) -> None:
         # A damaged VRM extension counts as an empty one.
@@ -180,7 +180,7 @@ class SpecularGlossiness(Struct):
     texture: TextureInfo | None = field(default=None, name="diffuseTexture")
 
 
-class Small(Struct):
+class ExtensionValues(Struct):
     """The values of several small extensions of materials and textures."""
 
     emissive_strength: Number = 1.0
