@@ -1,4 +1,4 @@
-"""Posing: known turns give known places, whatever the interpolation."""
+"""Posing: known turns give known places, whatever the interpolation; transforms come apart and together again."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
 
 from specsia_build.animation.motion import Motion, Track, poses
 from specsia_build.animation.rig import Morph, Rig, posed
-from specsia_build.animation.skeleton import Skeleton, rotation_matrices
+from specsia_build.animation.skeleton import Skeleton, composed, decomposed, rotation_matrices
 from specsia_build.rendering.mesh import Material, Mesh, flat_normals
 
 
@@ -135,3 +136,28 @@ def test_vertices_that_are_left_out_take_their_morphs_with_them() -> None:
     _, rig = arm()
     assert rig.of_vertices(np.array([1, 1, 1, 1, 0, 1], bool)).morphs == ()
     assert rig.of_vertices(np.array([0, 0, 0, 1, 1, 1], bool)).morphs[0].vertices.tolist() == [1]
+
+
+_SCALES = st.floats(-3, 3).filter(lambda value: value == 0 or abs(value) > 1e-3)
+
+
+@given(
+    arrays(np.float64, (2, 3), elements=st.floats(-5, 5)),
+    arrays(np.float64, (2, 4), elements=st.floats(-1, 1)),
+    arrays(np.float64, (2, 3), elements=_SCALES),
+)
+def test_what_is_composed_comes_apart_into_the_same(
+    translations: np.ndarray, rotations: np.ndarray, scales: np.ndarray
+) -> None:
+    matrices = composed(translations, rotations, scales)
+    parts = decomposed(matrices)
+    np.testing.assert_allclose(composed(*parts), matrices, atol=1e-9)
+    np.testing.assert_allclose(np.linalg.norm(parts[1], axis=-1), 1)
+
+
+def test_of_a_sheared_matrix_the_nearest_rotation_is_taken() -> None:
+    sheared = np.eye(4)
+    sheared[0, 1] = 0.5
+    translation, rotation, scale = decomposed(sheared)
+    assert np.abs(composed(translation, rotation, scale) - sheared).max() < 0.3
+    np.testing.assert_allclose(scale, (1, 1.25**0.5, 1))
