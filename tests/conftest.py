@@ -38,7 +38,6 @@ LONGEST = (
     "pipeline/test_ray.py",
     "rendering/blender/test_renderer.py",
     "pipeline/test_build.py",
-    "rendering/fast/test_processors.py",
     "hostile/test_full_disk.py",
     "pipeline/test_clips.py",
     "hostile/test_datasets.py",

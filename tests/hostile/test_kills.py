@@ -1,4 +1,4 @@
-"""Commands that are killed at any moment: the same command goes on, to the bytes of one that was left alone."""
+"""Builds that are killed at any moment: the same command goes on, to the bytes of one that was left alone."""
 
 from __future__ import annotations
 
@@ -20,25 +20,26 @@ from tests.shapes import write_folder
 
 FIGURES = 6
 BUILD = ("--size", "64", "--views", "2", "--workers", "2", "--max-failures", "100%", "--json")
-TOLD_BY_TIME = ("logs", "state/index.sqlite")
-"""What differs from build to build: times, and when files were changed."""
+KINDS = ("the parent", "a child", "all of its processes", "at pack", "a child")
 
 
 def results(yard: Yard) -> dict[str, str]:
-    """Digest of every file of a run but for those that tell times; wherever the yard lies."""
-    names = {path.relative_to(yard.out).as_posix(): path for path in yard.out.rglob("*") if not path.is_dir()}
-    contents = {n: p.read_bytes() for n, p in names.items() if not n.startswith(TOLD_BY_TIME)}
-    here = str(yard.top).encode()
-    return {name: hashlib.sha256(content.replace(here, b"")).hexdigest() for name, content in contents.items()}
+    """Digest of every file of a run, wherever the yard lies, but of those that hold times."""
+    here, digests = str(yard.top).encode(), {}
+    for path in yard.out.rglob("*"):
+        name = path.relative_to(yard.out).as_posix()
+        if not path.is_dir() and not name.startswith(("logs", "state/index.sqlite")):
+            digests[name] = hashlib.sha256(path.read_bytes().replace(here, b"")).hexdigest()
+    return digests
 
 
-def start(yard: Yard, **environment: str) -> Command:
-    return yard.start("build", yard.source, "--out", yard.out, *BUILD, environment=environment)
+def start(yard: Yard) -> Command:
+    return yard.start("build", yard.source, "--out", yard.out, *BUILD)
 
 
 @pytest.fixture(scope="session")
 def undisturbed() -> dict[str, str]:
-    """What a build that is left alone leaves in its folder."""
+    """The files of a build that is left alone."""
     with new_yard() as yard:
         write_folder(yard.source, FIGURES)
         ran = start(yard).end()
@@ -46,37 +47,19 @@ def undisturbed() -> dict[str, str]:
         return results(yard)
 
 
-def wait(command: Command, moment: Callable[[], bool], patience: float = 300.0) -> bool:
+def wait(command: Command, moment: Callable[[], bool]) -> bool:
     """Wait for a moment; False where the command ended before."""
-    deadline = time.monotonic() + patience
+    deadline = time.monotonic() + 300
     while time.monotonic() < deadline:
-        if moment():
-            return True
-        if command.process.poll() is not None:
-            return False
+        if moment() or command.process.poll() is not None:
+            return command.process.poll() is None
         time.sleep(0.002)
     raise AssertionError("the moment did not come")
-
-
-def after(seconds: float) -> Callable[[], bool]:
-    """The moment so many seconds from now."""
-    at = time.monotonic() + seconds
-    return lambda: time.monotonic() >= at
 
 
 def tasks_done(yard: Yard) -> int:
     log = yard.out / "logs" / "tasks.jsonl"
     return len(log.read_bytes().splitlines()) if log.is_file() else 0
-
-
-def kill_one(command: Command, random: Random, child: bool) -> bool:
-    """Kill the command's own process, or one of those that it started; False where there is none."""
-    try:
-        own = psutil.Process(command.process.pid)
-        (random.choice(own.children(recursive=True)) if child else own).send_signal(signal.SIGKILL)
-    except (psutil.NoSuchProcess, IndexError):
-        return False
-    return True
 
 
 def datasets_under_way(yard: Yard) -> set[str]:
@@ -90,16 +73,16 @@ def moment_of(kind: str, yard: Yard, random: Random) -> Callable[[], bool]:
         before = datasets_under_way(yard)
         return lambda: bool(datasets_under_way(yard) - before)
     if random.random() < 0.3:
-        return after(random.uniform(0.0, 3.0))
+        at = time.monotonic() + random.uniform(0.0, 3.0)
+        return lambda: time.monotonic() >= at
     goal = tasks_done(yard) + random.randrange(FIGURES)
     return lambda: tasks_done(yard) >= goal
 
 
 def leave_something_to_do(yard: Yard, random: Random) -> None:
-    """Take the dataset and some artefacts away where a build has come to its end."""
-    dataset = yard.out / "dataset"
-    if dataset.is_dir():
-        shutil.rmtree(dataset)
+    """Remove the dataset and some artefacts where a build has come to its end."""
+    if (yard.out / "dataset").is_dir():
+        shutil.rmtree(yard.out / "dataset")
         for stage, backend in (("render", None), ("project", "relief")):
             for figure in random.sample(range(FIGURES), FIGURES // 2):
                 artefact(yard.out, stage, str(figure), backend).unlink(missing_ok=True)
@@ -109,20 +92,21 @@ def kill_once(kind: str, yard: Yard, random: Random) -> str:
     """Start the build and kill it, or a part of it; returns what happened."""
     leave_something_to_do(yard, random)
     command = start(yard)
-    come = wait(command, moment_of(kind, yard, random))
+    alive = wait(command, moment_of(kind, yard, random))
     time.sleep(random.choice((0.0, random.uniform(0.0, 0.05 if kind == "at pack" else 0.3))))
     if kind == "all of its processes":
         command.kill()
-        return "killed" if come else "had ended before"
-    killed = kill_one(command, random, kind == "a child") if come else False
+        return "killed" if alive else "had ended before"
+    try:
+        own = psutil.Process(command.process.pid)
+        (random.choice(own.children(recursive=True)) if kind == "a child" else own).kill()
+    except (psutil.NoSuchProcess, IndexError):
+        alive = False
     ran = command.end()
     if kind == "a child":
         assert ran.code in (0, 1), ran.err
         assert "Traceback" not in ran.err, ran.err
-    return "killed" if killed and (kind == "a child" or ran.code == -signal.SIGKILL) else "had ended before"
-
-
-KINDS = ("the parent", "a child", "all of its processes", "at pack", "a child")
+    return "killed" if alive and (kind == "a child" or ran.code == -signal.SIGKILL) else "had ended before"
 
 
 @pytest.mark.seeds(1, 44)

@@ -7,8 +7,6 @@ import json
 import os
 import resource
 import secrets
-import signal
-import stat
 import subprocess
 import sys
 import tempfile
@@ -42,13 +40,7 @@ Snapshot = dict[bytes, tuple[Any, ...]]
 
 @dataclass(frozen=True)
 class Ran:
-    """How a command ended.
-
-    Attributes:
-        code: exit status.
-        out, err: what it printed.
-        peak_mb: largest resident memory that was seen of one of its processes.
-    """
+    """How a command ended: its exit status, what it printed, and the largest memory of one of its processes."""
 
     code: int
     out: str
@@ -57,22 +49,22 @@ class Ran:
 
     def document(self) -> dict[str, Any]:
         """The JSON that it printed."""
-        found = json.loads(self.out)
-        assert isinstance(found, dict)
-        return found
+        document = json.loads(self.out)
+        assert isinstance(document, dict)
+        return document
 
 
-def _peak_mb(process: psutil.Process) -> float:
-    """The most memory that a process had resident so far, in MB; what it has now where the system keeps no account."""
+def peak_mb(pid: int) -> float:
+    """The most memory that a process had resident so far, in MB."""
     with suppress(OSError, StopIteration):
-        lines = Path(f"/proc/{process.pid}/status").read_text().splitlines()
+        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
         return int(next(line for line in lines if line.startswith("VmHWM:")).split()[1]) / 2**10
-    return float(process.memory_info().rss / 2**20)
+    return float(psutil.Process(pid).memory_info().rss / 2**20)
 
 
 @dataclass
 class Command:
-    """A command that runs, with all that it started; made by `Yard.start`."""
+    """A command that runs, with all that it started; `Yard.start` starts it."""
 
     process: subprocess.Popen[str]
     token: str
@@ -80,38 +72,33 @@ class Command:
     watch: threading.Thread | None = field(default=None, repr=False)
 
     def family(self) -> list[psutil.Process]:
-        """Processes that it started and that are alive, wherever they hang now, itself first."""
-        found = []
-        for one in psutil.process_iter():
-            try:
-                if one.environ().get(_TOKEN) == self.token and one.status() != psutil.STATUS_ZOMBIE:
-                    found.append(one)
-            except psutil.Error:
-                continue
-        return sorted(found, key=lambda one: one.pid != self.process.pid)
-
-    def _look(self) -> None:
-        root = psutil.Process(self.process.pid)
-        while self.process.returncode is None:
-            try:
-                for one in (root, *root.children(recursive=True)):
-                    self.peak = max(self.peak, _peak_mb(one))
-            except psutil.Error:
-                pass
-            time.sleep(0.2)
+        """Processes that it started and that are alive, whatever their parents are now, itself first."""
+        members = []
+        for process in psutil.process_iter():
+            with suppress(psutil.Error):
+                if process.environ().get(_TOKEN) == self.token and process.status() != psutil.STATUS_ZOMBIE:
+                    members.append(process)
+        return sorted(members, key=lambda process: process.pid != self.process.pid)
 
     def follow(self) -> None:
-        """Look at its memory from now on."""
-        self.watch = threading.Thread(target=self._look, daemon=True)
+        """Measure its memory from now on."""
+
+        def measure() -> None:
+            root = psutil.Process(self.process.pid)
+            while self.process.returncode is None:
+                with suppress(psutil.Error):
+                    for process in (root, *root.children(recursive=True)):
+                        self.peak = max(self.peak, peak_mb(process.pid))
+                time.sleep(0.2)
+
+        self.watch = threading.Thread(target=measure, daemon=True)
         self.watch.start()
 
     def kill(self) -> None:
         """Kill it and all that it started."""
-        for one in self.family():
-            try:
-                one.send_signal(signal.SIGKILL)
-            except psutil.Error:
-                continue
+        for process in self.family():
+            with suppress(psutil.Error):
+                process.kill()
         self.process.communicate()
 
     def end(self, patience: float = PATIENCE) -> Ran:
@@ -128,25 +115,21 @@ class Command:
     def orphans(self, patience: float = 10.0) -> list[str]:
         """What still runs a moment after its end."""
         deadline = time.monotonic() + patience
-        while (found := self.family()) and time.monotonic() < deadline:
+        while (alive := self.family()) and time.monotonic() < deadline:
             time.sleep(0.05)
-        return [f"{one.pid} {one.name()}" for one in found]
+        return [f"{process.pid} {process.name()}" for process in alive]
 
 
 def snapshot(folder: Path) -> Snapshot:
-    """All that lies below a folder: kind, time of change, and content or where a link leads."""
-    found: Snapshot = {}
+    """All that lies below a folder by name: mode, time of change, and content or where a link leads."""
+    entries: Snapshot = {}
     for parent, folders, names in os.walk(os.fsencode(folder)):
         for name in (*folders, *names):
-            path = os.path.join(parent, name)  # noqa: PTH118  names are bytes here
-            facts = os.lstat(path)
-            content: Any = None
-            if stat.S_ISLNK(facts.st_mode):
-                content = os.readlink(path)  # noqa: PTH115
-            elif stat.S_ISREG(facts.st_mode):
-                content = hashlib.sha256(Path(os.fsdecode(path)).read_bytes()).hexdigest()
-            found[os.path.relpath(path, os.fsencode(folder))] = (facts.st_mode, facts.st_mtime_ns, content)
-    return found
+            path = Path(os.fsdecode(os.path.join(parent, name)))  # noqa: PTH118  names are bytes here
+            status = path.lstat()
+            content = path.readlink() if path.is_symlink() else path.read_bytes() if path.is_file() else None
+            entries[os.fsencode(path.relative_to(folder))] = (status.st_mode, status.st_mtime_ns, content)
+    return entries
 
 
 class Yard:
@@ -155,7 +138,7 @@ class Yard:
     Attributes:
         source: characters to build.
         out: of the run; the only folder that the command may write to, besides the cache of compiled code.
-        outside: files that are nobody's business.
+        outside: files that the command may not read.
         home, temporary: what the command takes for the user's and the system's own.
     """
 
@@ -172,20 +155,13 @@ class Yard:
         self._before: dict[str, Snapshot] = {}
 
     def start(self, *arguments: str | Path, environment: Mapping[str, str] | None = None) -> Command:
-        """Start the command with all limits and a look at what it may not touch."""
+        """Start the command with all limits, and note the state of what it may not touch."""
         token = secrets.token_hex(8)
-        full = {
-            **os.environ,
-            "HOME": str(self.home),
-            "TMPDIR": str(self.temporary),
-            _TOKEN: token,
-            **(environment or {}),
-        }
-        call = "from specsia_build.cli import main; main()"
+        own = {"HOME": str(self.home), "TMPDIR": str(self.temporary), _TOKEN: token}
         self._before = self._untouchable()
         process = subprocess.Popen(
-            [sys.executable, "-c", call, *map(str, arguments)],
-            env=full,
+            [sys.executable, "-c", "from specsia_build.cli import main; main()", *map(str, arguments)],
+            env={**os.environ, **own, **(environment or {})},
             cwd=self.top,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -198,7 +174,7 @@ class Yard:
         return Command(process, token)
 
     def run(self, *arguments: str | Path, environment: Mapping[str, str] | None = None) -> Ran:
-        """Run the command to its end; nothing of it is left running."""
+        """Run the command to its end; none of its processes may be left running."""
         command = self.start(*arguments, environment=environment)
         command.follow()
         ran = command.end()
@@ -209,26 +185,19 @@ class Yard:
         return {"outside": snapshot(self.outside), "source": snapshot(self.source)}
 
     def trespasses(self) -> list[str]:
-        """What the latest command changed or left where it has no business."""
-        found = [f"{name} was changed" for name, then in self._before.items() if self._untouchable()[name] != then]
+        """What the latest command changed, left or copied where it may not."""
+        faults = [f"{name} was changed" for name, then in self._before.items() if self._untouchable()[name] != then]
         strange = {path.name for path in self.top.iterdir()} - {"source", "out", "outside", "home", "temporary"}
-        found += [f"{name} is new" for name in sorted(strange)]
+        faults += [f"{name} is new" for name in sorted(strange)]
         for folder in (self.home, self.temporary):
-            found += [f"{folder.name}/{os.fsdecode(name)} was left" for name in snapshot(folder)]
-        return [*found, *self._copies()]
-
-    def _copies(self) -> list[str]:
-        """Traces of what lies outside in what the run wrote."""
-        traces = {}
-        for path in self.outside.iterdir():
-            traces[path.name] = (path.read_bytes(), hashlib.sha256(path.read_bytes()).hexdigest().encode())
-        found = []
+            faults += [f"{folder.name}/{os.fsdecode(name)} was left" for name in snapshot(folder)]
+        private = {path.name: path.read_bytes() for path in self.outside.iterdir()}
         for path in self.out.rglob("*"):
             data = path.read_bytes() if path.is_file() and not path.is_symlink() else b""
-            for name, (content, digest) in traces.items():
-                if content in data or digest in data:
-                    found.append(f"{path.relative_to(self.out)} holds outside/{name} or its digest")
-        return found
+            for name, content in private.items():
+                if content in data or hashlib.sha256(content).hexdigest().encode() in data:
+                    faults.append(f"{path.relative_to(self.out)} holds outside/{name} or its digest")
+        return faults
 
 
 @contextmanager
@@ -239,12 +208,9 @@ def new_yard() -> Iterator[Yard]:
 
 
 def rows_of(dataset: Path) -> dict[str, Row]:
-    """All rows of a packed dataset by configuration, uid and all of their values, whichever split they are in."""
-    rows: dict[str, Row] = {}
-    for path in sorted((dataset / "data").rglob("*.parquet")):
-        for row in pq.read_table(path).to_pylist():
-            rows[row["uid"]] = row
-    return rows
+    """All rows of a packed dataset by uid, whichever split they are in."""
+    tables = [pq.read_table(path) for path in sorted((dataset / "data").rglob("*.parquet"))]
+    return {row["uid"]: row for table in tables for row in table.to_pylist()}
 
 
 def printable_lines(text: str) -> bool:
