@@ -20,7 +20,7 @@ from specsia_build.rendering.blender.renderer import EeveeRenderer
 from specsia_build.rendering.colour import srgb_to_linear
 from specsia_build.rendering.layers import Layers, Look, Renderer
 from specsia_build.rendering.mesh import Material, Mesh
-from specsia_build.rendering.pyrender import Scene, check_drawable, offscreen
+from specsia_build.rendering.pyrender import offscreen, pictures
 from specsia_build.rendering.registry import load_renderer
 from specsia_build.stages.render import in_frame
 
@@ -52,16 +52,16 @@ class PlainPyrender:
         offscreen(8)
 
     def render(self, mesh: Mesh, cameras: Sequence[Camera], look: Look = "unlit") -> Iterator[Layers]:
-        check_drawable(mesh, look)
+        if look != "unlit":
+            raise UsageError("pyrender draws unlit pictures only")
         low, high = (bound.astype(np.float32) for bound in mesh.bounds())
         places = np.ones((len(mesh.faces), 3, 4), np.float32)
         # Vertex colours are linear light, which is shown encoded.
         places[..., :3] = srgb_to_linear((mesh.vertices[mesh.faces] - low) / np.maximum(high - low, 1e-6))
         bare = tuple(Material(double_sided=m.double_sided) for m in mesh.materials)
-        coloured, placed = Scene(mesh), Scene(replace(mesh, uv=None, colors=places, materials=bare))
-        for camera in cameras:
-            color, _ = coloured.draw(camera, camera.size)
-            position, _ = placed.draw(camera, camera.size)
+        placed = replace(mesh, uv=None, colors=places, materials=bare)
+        both = zip(pictures(mesh, cameras, 1), pictures(placed, cameras, 1), strict=True)
+        for (color, _), (position, _) in both:
             scale = np.asarray((high - low) / 255, np.float32)
             yield Layers(color, color[..., 3], position[..., :3].astype(np.float32) * scale + low)
 

@@ -35,12 +35,14 @@ from mathutils import Matrix, Vector
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 import job_server
-import surface_nodes
 
 GRID = 3
 """Cells along a side of a pixel in the position pass; odd, so that one lies at the pixel's centre."""
 
 TRANSPARENT_LAYERS = 64
+
+LEAST_SEEN = 1 / 255
+"""Opacity from which a translucent surface counts as covering."""
 
 
 def render(job):
@@ -55,14 +57,24 @@ def render(job):
     item = _object(arrays)
     images = [_image(t, job["materials"], k) for k, t in enumerate(job["textures"])]
     scene = _scene(job)
-    _fill(item, [surface_nodes.colour_material(m, images, has, job["light"]) for m in job["materials"]])
-    scene.render.use_freestyle = False
+
+    def show(shown):
+        # To clear the slots would forget which face has which.
+        slots = item.data.materials
+        for k, spec in enumerate(job["materials"]):
+            material = surface_material(shown, spec, images, has, job["light"])
+            if k < len(slots):
+                slots[k] = material
+            else:
+                slots.append(material)
+
+    show("color")
     _views(scene, job["cameras"], out, "color")
     if any(m["alpha_mode"] != "opaque" for m in job["materials"]):
-        _fill(item, [surface_nodes.mask_material(m, images, has) for m in job["materials"]])
+        show("coverage")
         _views(scene, job["cameras"], out, "coverage", channel=3)
     if job["position"]:
-        _fill(item, [surface_nodes.position_material(m, images, has) for m in job["materials"]])
+        show("position")
         _sample_centres(scene, job)
         _views(scene, job["cameras"], out, "position", scale=side, offset=low)
     return {"blender": bpy.app.version_string, "grid": GRID}
@@ -109,16 +121,6 @@ def _attribute(mesh, name, kind, domain, field, values):
     attribute.data.foreach_set(field, np.ascontiguousarray(values, np.float32).ravel())
 
 
-def _fill(item, materials):
-    """Give the object other materials for the same slots."""
-    slots = item.data.materials
-    for k, material in enumerate(materials):
-        if k < len(slots):
-            slots[k] = material
-        else:
-            slots.append(material)
-
-
 def _image(texture, materials, index):
     image = bpy.data.images.load(texture["file"])
     image.colorspace_settings.name = "sRGB"
@@ -131,12 +133,12 @@ def _image(texture, materials, index):
 def _scene(job):
     scene = bpy.context.scene
     render = scene.render
-    _set_engine(render, job["engine"])
+    _set_engine(scene, job["engine"], job["samples"])
     render.resolution_x = render.resolution_y = job["size"]
     render.resolution_percentage = 100
     render.film_transparent = True
     render.dither_intensity = 0.0
-    render.use_compositing = render.use_sequencer = False
+    render.use_compositing = render.use_sequencer = render.use_freestyle = False
     render.use_persistent_data = True
     if job["threads"]:
         render.threads_mode, render.threads = "FIXED", job["threads"]
@@ -152,49 +154,35 @@ def _scene(job):
     item = bpy.data.objects.new("camera", camera)
     scene.collection.objects.link(item)
     scene.camera = item
-    if job["engine"] == "cycles":
-        _cycles(scene, job["samples"])
-    else:
-        _eevee(scene, job["samples"])
     return scene
 
 
-def _set_engine(render, name):
-    if name == "cycles" and not hasattr(bpy.context.scene, "cycles"):
+def _set_engine(scene, name, samples):
+    if name == "cycles" and not hasattr(scene, "cycles"):
         import addon_utils
 
         addon_utils.enable("cycles")
     # Eevee's name was changed in 4.2 and changed back in 5.0.
-    names = {"cycles": ["CYCLES"], "eevee": ["BLENDER_EEVEE_NEXT", "BLENDER_EEVEE"]}
-    for identifier in names[name]:
+    for identifier in ["CYCLES"] if name == "cycles" else ["BLENDER_EEVEE_NEXT", "BLENDER_EEVEE"]:
         try:
-            render.engine = identifier
+            scene.render.engine = identifier
+            break
         except TypeError:
             continue
+    else:
+        raise job_server.JobError(f"this Blender has no {name}")
+    if name == "cycles":
+        settings = {"device": "CPU", "samples": samples, "seed": 0, "pixel_filter_type": "BOX", "max_bounces": 0}
+        settings |= dict.fromkeys(("use_adaptive_sampling", "use_denoising", "film_transparent_glass"), False)
+        for key, value in {**settings, "transparent_max_bounces": TRANSPARENT_LAYERS}.items():
+            setattr(scene.cycles, key, value)
         return
-    raise job_server.JobError(f"this Blender has no {name}")
-
-
-def _cycles(scene, samples):
-    cycles = scene.cycles
-    cycles.device = "CPU"
-    cycles.samples = samples
-    cycles.use_adaptive_sampling = False
-    cycles.use_denoising = False
-    cycles.seed = 0
-    cycles.pixel_filter_type = "BOX"
-    cycles.max_bounces = 0
-    cycles.transparent_max_bounces = TRANSPARENT_LAYERS
-    cycles.film_transparent_glass = False
-
-
-def _eevee(scene, samples):
     scene.eevee.taa_render_samples = samples
     # Eevee has no box filter; at this width its own spreads light as far as a box of one pixel does.
     scene.render.filter_size = 1.1
-    for name in ("use_gtao", "use_bloom", "use_ssr", "use_motion_blur", "use_raytracing", "use_shadows"):
-        if hasattr(scene.eevee, name):
-            setattr(scene.eevee, name, False)
+    for key in ("use_gtao", "use_bloom", "use_ssr", "use_motion_blur", "use_raytracing", "use_shadows"):
+        if hasattr(scene.eevee, key):
+            setattr(scene.eevee, key, False)
 
 
 def _sample_centres(scene, job):
@@ -234,6 +222,145 @@ def _pixels(path):
     finally:
         bpy.data.images.remove(image)
     return np.ascontiguousarray(pixels.reshape(height, width, 4)[::-1])
+
+
+class Graph:
+    """Adds shader nodes to a new material: emission only, so that no engine adds light of its own."""
+
+    def __init__(self, name):
+        self.material = bpy.data.materials.new(name)
+        self.material.use_nodes = True
+        self.tree = self.material.node_tree
+        self.tree.nodes.clear()
+        cycles = getattr(self.material, "cycles", None)
+        # A mesh that emits would else be sampled as a lamp.
+        if hasattr(cycles, "emission_sampling"):
+            cycles.emission_sampling = "NONE"
+        elif hasattr(cycles, "sample_as_light"):
+            cycles.sample_as_light = False
+        self.material.use_backface_culling = False
+
+    def node(self, kind, *inputs, **settings):
+        """Add a node; inputs are sockets, values, or None for those left as they are."""
+        node = self.tree.nodes.new(f"ShaderNode{kind}")
+        for key, value in settings.items():
+            setattr(node, key, value)
+        for socket, value in zip(node.inputs, inputs, strict=False):
+            if isinstance(value, bpy.types.NodeSocket):
+                self.tree.links.new(value, socket)
+            elif value is not None:
+                socket.default_value = value
+        return node
+
+    def vector(self, operation, a, b=None):
+        """Output of a vector operation on sockets or triples."""
+        node = self.node("VectorMath", a, b, operation=operation)
+        return node.outputs["Value" if operation == "DOT_PRODUCT" else "Vector"]
+
+    def math(self, operation, a, b=None):
+        """Output of an operation on sockets or numbers."""
+        return self.node("Math", a, b, operation=operation).outputs[0]
+
+    def attribute(self, name, output="Vector"):
+        return self.node("Attribute", attribute_name=name).outputs[output]
+
+    def finish(self, spec, colour, opacity):
+        """Emit a colour, let the rest through, and return the material; a single-sided one is not there from behind.
+
+        Cycles knows no culling, so that is part of the opacity.
+        """
+        if not spec["double_sided"]:
+            front = self.math("SUBTRACT", 1.0, self.node("NewGeometry").outputs["Backfacing"])
+            opacity = front if opacity is None else self.math("MULTIPLY", opacity, front)
+        shader = self.node("Emission", colour).outputs[0]
+        if opacity is not None:
+            shader = self.node("MixShader", opacity, self.node("BsdfTransparent").outputs[0], shader).outputs[0]
+            if hasattr(self.material, "surface_render_method"):
+                self.material.surface_render_method = "DITHERED"
+            else:
+                self.material.blend_method = "HASHED"
+        self.node("OutputMaterial", shader)
+        return self.material
+
+
+def surface_material(shown, spec, images, has, light):
+    """A material that shows a mesh's colour, its coverage (white) or its rest position (`shown`).
+
+    Args:
+        shown: color, coverage or position.
+        spec: of the job: base_color, texture, emissive, emissive_texture, alpha_mode, alpha_cutoff, unlit,
+            double_sided.
+        images: Blender image and sampler settings of each texture of the job.
+        has: names of the mesh's corner attributes (uv, colors, normals).
+        light: {lights, ambient} of the look, or None for unlit.
+    """
+    graph = Graph(spec["name"] or "material")
+    colour, opacity = _base(graph, spec, images, has)
+    if shown != "color":
+        if spec["alpha_mode"] == "blend":
+            opacity = graph.math("GREATER_THAN", opacity, LEAST_SEEN)
+        colour = graph.attribute("rest") if shown == "position" else (1.0, 1.0, 1.0, 1.0)
+        return graph.finish(spec, colour, opacity)
+    if light is not None and not spec["unlit"] and "normals" in has:
+        colour = graph.vector("MULTIPLY", colour, _light(graph, light))
+    if any(spec["emissive"]):
+        glow, emitted = _look_up(graph, images, spec["emissive_texture"], has), tuple(spec["emissive"])
+        emitted = emitted if glow is None else graph.vector("MULTIPLY", glow.outputs["Color"], emitted)
+        colour = graph.vector("ADD", colour, emitted)
+    return graph.finish(spec, graph.vector("MINIMUM", colour, (1.0, 1.0, 1.0)), opacity)
+
+
+def _base(graph, spec, images, has):
+    """Colour output and opacity (None if opaque) of factor x texture x vertex colour."""
+    *colour, opacity = spec["base_color"]
+    colour = graph.vector("ADD", colour, (0.0, 0.0, 0.0))
+    texture = _look_up(graph, images, spec["texture"], has)
+    factors = [] if texture is None else [texture.outputs]
+    if "colors" in has:
+        factors.append(graph.node("Attribute", attribute_name="colors").outputs)
+    for factor in factors:
+        colour = graph.vector("MULTIPLY", factor["Color"], colour)
+        opacity = graph.math("MULTIPLY", factor["Alpha"], opacity)
+    if spec["alpha_mode"] == "opaque":
+        return colour, None
+    if spec["alpha_mode"] == "mask":
+        # From the cutoff on, itself included.
+        return colour, graph.math("GREATER_THAN", opacity, spec["alpha_cutoff"] - 1e-6)
+    return colour, graph.math("MINIMUM", opacity, 1.0)
+
+
+def _look_up(graph, images, index, has):
+    """Image node of a texture of the job, or None. Each axis is wrapped before the node, which wraps both alike."""
+    if index is None or "uv" not in has:
+        return None
+    image, settings = images[index]
+    parts = graph.node("SeparateXYZ", graph.node("UVMap", uv_map="uv").outputs[0])
+    wrapped = []
+    for axis, wrap in enumerate(settings["wrap"]):
+        value, half = parts.outputs[axis], 0.5 / image.size[axis]
+        if wrap == "mirror":
+            value = graph.math("PINGPONG", value, 1.0)
+        if wrap != "repeat":
+            value = graph.math("MINIMUM", graph.math("MAXIMUM", value, half), 1.0 - half)
+        wrapped.append(value)
+    interpolation = "Closest" if settings["nearest"] else "Linear"
+    at = graph.node("CombineXYZ", *wrapped).outputs[0]
+    return graph.node("TexImage", at, image=image, extension="REPEAT", interpolation=interpolation)
+
+
+def _light(graph, light):
+    """Light that falls on the surface: ambient + sum of intensity x max(0, normal . direction), at most 1.
+
+    The side that is seen decides: the normal of an inside is turned round.
+    """
+    inside = graph.node("NewGeometry").outputs["Backfacing"]
+    side = graph.math("SUBTRACT", 1.0, graph.math("MULTIPLY", inside, 2.0))
+    normal = graph.vector("NORMALIZE", graph.attribute("normals"))
+    total = light["ambient"]
+    for x, y, z, intensity in light["lights"]:
+        facing = graph.math("MULTIPLY", graph.vector("DOT_PRODUCT", normal, (x, y, z)), side)
+        total = graph.math("ADD", total, graph.math("MULTIPLY", graph.math("MAXIMUM", facing, 0.0), intensity))
+    return graph.math("MINIMUM", total, 1.0)
 
 
 if __name__ == "__main__":

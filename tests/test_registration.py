@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from itertools import product
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -15,7 +14,7 @@ from numpy.typing import NDArray
 from specsia_build.characters.read import read_character
 from specsia_build.characters.sources import open_source
 from specsia_build.frame import Camera, normalise, view_cameras
-from specsia_build.registration import FRONTAL_LOSS, Similarity, iou, register
+from specsia_build.registration import FRONTAL_LOSS, LOST, Similarity, iou, lost_part, recall, register
 from specsia_build.rendering.fast.renderer import silhouettes
 from specsia_build.rendering.mesh import Mesh, concatenate
 from tests.rendering.scenes import box, sphere
@@ -36,10 +35,6 @@ def figure(*limbs: Mesh) -> Mesh:
             *limbs,
         ]
     )
-
-
-def masks_of(mesh: Mesh, cameras: Sequence[Camera] = CAMERAS) -> NDArray[np.uint8]:
-    return silhouettes(mesh, cameras)
 
 
 def ious(mesh: Mesh, found: Similarity, masks: NDArray[np.uint8], cameras: Sequence[Camera]) -> NDArray[np.float64]:
@@ -81,7 +76,7 @@ def test_iou_counts_what_is_at_least_half_covered() -> None:
 
 def test_what_already_fits_stays() -> None:
     mesh = figure()
-    masks = masks_of(mesh)
+    masks = silhouettes(mesh, CAMERAS)
     found = register(mesh, masks, CAMERAS)
     assert found.frontal_iou_before > 0.98
     assert found.similarity.scale == pytest.approx(1, abs=0.003)
@@ -106,7 +101,7 @@ HOSTILE = [
 @pytest.mark.parametrize("wanted", HOSTILE)
 def test_a_known_similarity_is_found_again(wanted: Similarity) -> None:
     target = figure()
-    masks = masks_of(target)
+    masks = silhouettes(target, CAMERAS)
     mesh = undone(target, wanted)
     found = register(mesh, masks, CAMERAS).similarity
     assert found.scale == pytest.approx(wanted.scale, rel=0.004)
@@ -118,7 +113,7 @@ def test_a_known_similarity_is_found_again(wanted: Similarity) -> None:
 def test_a_figure_that_looks_alike_from_front_and_back_is_not_turned_round() -> None:
     target = concatenate([sphere(0.17, 16, 32, (0, 0, 0.33)), box((0, 0, 0), (0.25, 0.1, 0.2))])
     target = concatenate([target, box((0, -0.05, -0.33), (0.1, 0.12, 0.14))])
-    masks = masks_of(target)
+    masks = silhouettes(target, CAMERAS)
     for yaw in (0.0, 120.0, -150.0):
         mesh = undone(target, Similarity(1.2, -8, yaw, (0.05, -0.04, 0.03)))
         found = register(mesh, masks, CAMERAS, with_yaw=True).similarity
@@ -129,7 +124,7 @@ def test_a_limb_too_many_or_too_few_does_not_pull_the_rest_away() -> None:
     limb = box((-0.25, 0.0, 0.1), (0.13, 0.04, 0.04))
     wanted = Similarity(1.2, 8, 0, (0.06, -0.03, 0.05))
     for target, other in ((figure(), figure(limb)), (figure(limb), figure())):
-        masks = masks_of(target)
+        masks = silhouettes(target, CAMERAS)
         mesh = undone(other, wanted)
         found = register(mesh, masks, CAMERAS).similarity
         best = ious(mesh, wanted, masks, CAMERAS).mean()
@@ -141,7 +136,7 @@ def test_a_limb_too_many_or_too_few_does_not_pull_the_rest_away() -> None:
 def test_the_frontal_view_is_not_sold_for_the_mean() -> None:
     # A reconstruction that is right from the front, too flat, and too far back.
     target = figure()
-    masks = masks_of(target)
+    masks = silhouettes(target, CAMERAS)
     flat = target.with_vertices(target.vertices * np.array([1.0, 0.3, 1.0]) + np.array([0, 0.12, 0]))
     found = register(flat, masks, CAMERAS)
     before, after = ious(flat, Similarity(), masks, CAMERAS), ious(flat, found.similarity, masks, CAMERAS)
@@ -165,35 +160,23 @@ FARTHEST = [
 ]
 
 
-def _comes_back(target: Mesh, size: int) -> None:
-    cameras = view_cameras(10, size)
-    masks = masks_of(target, cameras)
+@pytest.mark.parametrize("name", ["kaykit_knight", "kenney_character"])
+def test_real_characters_come_back_onto_themselves(characters_dir: Path, name: str) -> None:
+    target, cameras = character(characters_dir, name), view_cameras(10, 256)
+    masks = silhouettes(target, cameras)
     for wanted in FARTHEST:
         mesh = undone(target, wanted)
         found = register(mesh, masks, cameras).similarity
         assert ious(mesh, found, masks, cameras).min() >= 0.995
 
 
-@pytest.mark.parametrize("name", ["kaykit_knight", "kaykit_mage", "kaykit_barbarian", "kenney_character"])
-def test_real_characters_come_back_onto_themselves(characters_dir: Path, name: str) -> None:
-    _comes_back(character(characters_dir, name), 256)
-
-
 @pytest.mark.parametrize("lost", [True, False])
-@pytest.mark.parametrize("name", ["kaykit_knight", "kaykit_mage", "kenney_character"])
+@pytest.mark.parametrize("name", ["kaykit_mage", "kenney_character"])
 def test_a_character_without_an_arm_or_with_a_third_leg(characters_dir: Path, name: str, lost: bool) -> None:
-    whole = character(characters_dir, name)
-    middle = whole.vertices[whole.faces].mean(axis=1)
-    cut = whole.vertices[:, 0].max() * 0.45
-    less = replace(whole, faces=whole.faces[middle[:, 0] < cut], face_material=whole.face_material[middle[:, 0] < cut])
-    for attribute in ("uv", "colors", "normals"):
-        values = getattr(whole, attribute)
-        kept: Any = {attribute: None if values is None else values[middle[:, 0] < cut]}
-        less = replace(less, **kept)
-    leg = box((-0.3, 0.1, -0.35), (0.04, 0.04, 0.14))
-    mesh = less if lost else concatenate([whole, leg])
-    cameras = view_cameras(10, 256)
-    masks = masks_of(whole, cameras)
+    whole, cameras = character(characters_dir, name), view_cameras(10, 256)
+    armless = whole.of_faces(whole.vertices[whole.faces].mean(axis=1)[:, 0] < whole.vertices[:, 0].max() * 0.45)
+    mesh = armless if lost else concatenate([whole, box((-0.3, 0.1, -0.35), (0.04, 0.04, 0.14))])
+    masks = silhouettes(whole, cameras)
     wanted = Similarity(1.25, 9, 0, (0.08, -0.05, 0.06))
     moved = undone(mesh, wanted)
     found = register(moved, masks, cameras).similarity
@@ -206,17 +189,42 @@ def test_a_character_without_an_arm_or_with_a_third_leg(characters_dir: Path, na
 def test_no_worse_than_a_brute_force_search(characters_dir: Path) -> None:
     target = character(characters_dir, "kaykit_mage")
     cameras = view_cameras(10, 128)
-    masks = masks_of(target, cameras)
+    masks = silhouettes(target, cameras)
     # A reconstruction with a wrong depth: no similarity fits, so that the best one is not known beforehand.
     mesh = target.with_vertices(target.vertices * np.array([1.0, 0.7, 1.0], np.float32))
     found = register(mesh, masks, cameras).similarity
     ours = ious(mesh, found, masks, cameras)
     best = ours.mean()
-    for pitch in (-3.0, 0.0, 3.0):
-        for scale in (0.97, 1.0, 1.03):
-            for y in (-0.03, 0.0, 0.03):
-                for z in (-0.02, 0.0, 0.02):
-                    tried = ious(mesh, Similarity(scale, pitch, 0, (0, y, z)), masks, cameras)
-                    if tried[0] >= ours[0] - FRONTAL_LOSS:
-                        best = max(best, tried.mean())
+    steps = ((-3.0, 0.0, 3.0), (0.97, 1.0, 1.03), (-0.03, 0.0, 0.03), (-0.02, 0.0, 0.02))
+    for pitch, scale, y, z in product(*steps):
+        tried = ious(mesh, Similarity(scale, pitch, 0, (0, y, z)), masks, cameras)
+        if tried[0] >= ours[0] - FRONTAL_LOSS:
+            best = max(best, tried.mean())
     assert ours.mean() >= best - 0.004
+
+
+def with_arms(size: int) -> np.ndarray:
+    """A body with two arms, (size, size) uint8."""
+    mask = np.zeros((size, size), np.uint8)
+    unit = size // 64
+    mask[16 * unit : 56 * unit, 24 * unit : 40 * unit] = 255
+    mask[24 * unit : 28 * unit, 8 * unit : 56 * unit] = 255
+    return mask
+
+
+@pytest.mark.parametrize("size", [64, 192, 512])
+def test_a_lost_arm_is_told_from_a_thinner_outline(size: int) -> None:
+    whole, unit = with_arms(size), size // 64
+    amputated = whole.copy()
+    amputated[:, 40 * unit :] = 0
+    area = 16 * 40 + 2 * 16 * 4
+    assert recall(amputated, whole) == pytest.approx(1 - 64 / area)
+    assert lost_part(amputated, whole) == pytest.approx(64 / area, abs=0.01)
+    thinner = np.roll(whole, unit // 2, axis=1) & whole
+    assert lost_part(thinner, whole) < LOST < lost_part(amputated, whole)
+
+
+def test_a_reconstruction_that_covers_nothing_lacks_everything() -> None:
+    whole, nothing = with_arms(64), np.zeros((64, 64), np.uint8)
+    assert (recall(nothing, whole), lost_part(nothing, whole)) == (0.0, 1.0)
+    assert (recall(whole, nothing), lost_part(whole, nothing)) == (1.0, 0.0)

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from specsia_build.animation.motion import Poses, poses
 from specsia_build.animation.rig import Morph, Rig
 from specsia_build.errors import CharacterError
-from specsia_build.rendering.mesh import Mesh, doubled_areas
+from specsia_build.rendering.mesh import Mesh, face_normals
 
 Array = NDArray[np.float64]
 
@@ -242,9 +242,7 @@ def _most(weights: scipy.sparse.csr_array) -> tuple[NDArray[np.int32], NDArray[n
 
 
 def _vertex_areas(mesh: Mesh) -> NDArray[np.float64]:
-    corners = mesh.vertices[mesh.faces].astype(np.float64)
-    area = doubled_areas(corners)
-    return np.asarray(np.bincount(mesh.faces.ravel(), np.repeat(area, 3), len(mesh.vertices)), np.float64)
+    return np.asarray(np.bincount(mesh.faces.ravel(), np.repeat(mesh.doubled_areas, 3), len(mesh.vertices)), np.float64)
 
 
 @dataclass(frozen=True)
@@ -271,7 +269,7 @@ def _nearest_on(surface: Mesh, mesh: Mesh) -> _Nearest | None:
         None if the surface has no face of any area.
     """
     corners = surface.vertices[surface.faces].astype(np.float64)
-    area = doubled_areas(corners)
+    area = surface.doubled_areas
     if not area.any():
         return None
     diagonal = float(np.linalg.norm(np.ptp(corners[area > 0].reshape(-1, 3), axis=0)))
@@ -318,11 +316,9 @@ def _cosine(a: Array, b: Array) -> Array:
 
 def _vertex_normals(mesh: Mesh) -> Array:
     """(V, 3) unit, of the faces about each vertex by their areas; zero where there are none, or they cancel out."""
-    corners = mesh.vertices[mesh.faces].astype(np.float64)
-    normal = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
-    total = _summed(np.repeat(normal, 3, axis=0), mesh.faces.ravel(), len(mesh.vertices))
+    total = _summed(np.repeat(face_normals(mesh), 3, axis=0), mesh.faces.ravel(), len(mesh.vertices))
     length = np.linalg.norm(total, axis=1, keepdims=True)
-    area = _summed(np.repeat(np.linalg.norm(normal, axis=1), 3)[:, None], mesh.faces.ravel(), len(mesh.vertices))
+    area = _summed(np.repeat(mesh.doubled_areas, 3)[:, None], mesh.faces.ravel(), len(mesh.vertices))
     return np.asarray(np.divide(total, length, out=np.zeros_like(total), where=length > 1e-6 * area))
 
 

@@ -25,7 +25,7 @@ from specsia_build.annotation.merging import (
 from specsia_build.errors import CharacterError
 from specsia_build.rendering import joining
 from specsia_build.rendering.fast.prepare import Prepared, prepare
-from specsia_build.rendering.mesh import Material, Mesh, Texture, doubled_areas
+from specsia_build.rendering.mesh import Material, Mesh, Texture
 from specsia_build.rendering.topology import weld
 
 LEAST_SIDE = 1 / 128
@@ -70,7 +70,7 @@ def regions(mesh: Mesh) -> Regions:
     if len(mesh.faces) == 0:
         raise CharacterError("the mesh has no faces to divide into regions")
     corners = mesh.vertices[mesh.faces].astype(np.float64)
-    area = doubled_areas(corners) / 2
+    area = mesh.doubled_areas / 2
     # A face without area has a colour too, but next to no say.
     weight = area + 1e-9 * (area.mean() or 1.0)
     low, high = mesh.bounds()

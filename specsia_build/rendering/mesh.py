@@ -72,27 +72,22 @@ class Material:
     double_sided: bool = True
 
 
+def place_of(texture: Texture | None, textures: list[Texture]) -> int | None:
+    """The place of a texture among `textures`, where a new one is added; None of none."""
+    if texture is None:
+        return None
+    place = next((k for k, known in enumerate(textures) if known is texture), len(textures))
+    if place == len(textures):
+        textures.append(texture)
+    return place
+
+
 def material_spec(material: Material, textures: list[Texture]) -> dict[str, Any]:
     """A material but for its sides as JSON has it, its textures by their place among `textures`, where new ones go."""
-
-    def place(texture: Texture | None) -> int | None:
-        if texture is None:
-            return None
-        found = next((k for k, known in enumerate(textures) if known is texture), len(textures))
-        if found == len(textures):
-            textures.append(texture)
-        return found
-
-    return {
-        "name": material.name,
-        "base_color": list(material.base_color),
-        "texture": place(material.texture),
-        "emissive": list(material.emissive),
-        "emissive_texture": place(material.emissive_texture),
-        "alpha_mode": material.alpha_mode,
-        "alpha_cutoff": material.alpha_cutoff,
-        "unlit": material.unlit,
-    }
+    names = ("name", "base_color", "texture", "emissive", "emissive_texture", "alpha_mode", "alpha_cutoff", "unlit")
+    spec = {name: getattr(material, name) for name in names}
+    spec |= {name: list(spec[name]) for name in ("base_color", "emissive")}
+    return spec | {name: place_of(spec[name], textures) for name in ("texture", "emissive_texture")}
 
 
 @compiled
@@ -250,11 +245,6 @@ def concatenate(meshes: Sequence[Mesh]) -> Mesh:
         normals=joined("normals", flat_normals),
         rest=joined("rest", lambda mesh: mesh.vertices),
     )
-
-
-def doubled_areas(corners: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Twice the area of each face, (F,), by its corners (F, 3, 3)."""
-    return np.asarray(np.linalg.norm(np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]), axis=1))
 
 
 @compiled

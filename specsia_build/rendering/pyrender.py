@@ -41,27 +41,50 @@ class PyrenderRenderer:
         offscreen(8)
 
     def render(self, mesh: Mesh, cameras: Sequence[Camera], look: Look = "unlit") -> Iterator[Layers]:
-        check_drawable(mesh, look)
-        scene = Scene(mesh)
-        for camera in cameras:
-            yield _layers(*scene.draw(camera, camera.size * GRID), camera)
+        if look != "unlit":
+            raise UsageError("the pyrender renderer draws unlit pictures only: use --renderer fast")
+        for camera, (picture, depths) in zip(cameras, pictures(mesh, cameras, GRID), strict=True):
+            yield _layers(picture, depths, camera)
 
 
-def check_drawable(mesh: Mesh, look: Look) -> None:
-    """Refuse what OpenGL through pyrender would draw wrongly.
+def pictures(
+    mesh: Mesh, cameras: Sequence[Camera], grid: int
+) -> Iterator[tuple[NDArray[np.uint8], NDArray[np.float32]]]:
+    """Colours (N, N, 4) and depths (N, N) of each view as pyrender gives them, `grid` times as fine as the camera.
 
     Raises:
-        UsageError: if it never could.
-        CharacterError: if it cannot draw this mesh.
+        UsageError: if it never could draw such a mesh, or is not installed.
+        CharacterError: if it would draw this mesh wrongly.
+        SpecsiaError: if OpenGL cannot be loaded.
     """
-    if look != "unlit":
-        raise UsageError("the pyrender renderer draws unlit pictures only: use --renderer fast")
     if mesh.rest is not None:
         raise UsageError("the pyrender renderer cannot draw rest positions: use --renderer fast")
     if any(m.alpha_mode != "opaque" for m in mesh.materials):
         raise CharacterError("it has see-through materials, which pyrender draws wrongly: use --renderer fast")
     if len(mesh.faces) == 0 or not np.isfinite(mesh.vertices[mesh.used]).all():
         raise CharacterError("the mesh has no faces to draw, or vertices that are not finite numbers")
+    offscreen(8)
+    import pyrender
+
+    base: Any = pyrender.Mesh
+
+    class Bounded(base):  # type: ignore[misc]
+        # pyrender's own asks NumPy for a name that it lost in version 2.
+        @property
+        def bounds(self) -> NDArray[np.float64]:
+            return np.array([[-1.0, -1.0, -1.0], [1.0, 1.0, 1.0]])
+
+    scene = pyrender.Scene(bg_color=[0.0, 0.0, 0.0, 0.0])
+    used = np.unique(mesh.face_material).tolist()
+    scene.add(Bounded([_primitive(mesh, mesh.materials[k], mesh.face_material == k) for k in used]))
+    node = scene.add(pyrender.OrthographicCamera(ORTHO_WIDTH / 2, ORTHO_WIDTH / 2, znear=NEAR, zfar=FAR))
+    for camera in cameras:
+        right, up, forward = camera.basis()
+        pose = np.eye(4)
+        pose[:3, :3], pose[:3, 3] = np.stack([right, up, -forward], axis=1), camera.position()
+        scene.set_pose(node, pose)
+        flags = pyrender.RenderFlags.FLAT | pyrender.RenderFlags.RGBA
+        yield offscreen(camera.size * grid).render(scene, flags)
 
 
 @cache
@@ -86,41 +109,9 @@ def offscreen(size: int) -> Any:
         raise SpecsiaError(f"pyrender cannot open OpenGL here ({error}): {cure}") from error
 
 
-class Scene:
-    """A mesh and an orthographic camera for pyrender."""
+def _primitive(mesh: Mesh, material: Material, chosen: NDArray[np.bool_]) -> Any:
+    import pyrender
 
-    def __init__(self, mesh: Mesh) -> None:
-        offscreen(8)
-        import pyrender
-
-        base: Any = pyrender.Mesh
-
-        class Bounded(base):  # type: ignore[misc]
-            # pyrender's own asks NumPy for a name that it lost in version 2.
-            @property
-            def bounds(self) -> NDArray[np.float64]:
-                return np.array([[-1.0, -1.0, -1.0], [1.0, 1.0, 1.0]])
-
-        self._scene = pyrender.Scene(bg_color=[0.0, 0.0, 0.0, 0.0])
-        used = [k for k in range(len(mesh.materials)) if (mesh.face_material == k).any()]
-        primitives = [_primitive(pyrender, mesh, mesh.materials[k], mesh.face_material == k) for k in used]
-        self._scene.add(Bounded(primitives))
-        camera = pyrender.OrthographicCamera(ORTHO_WIDTH / 2, ORTHO_WIDTH / 2, znear=NEAR, zfar=FAR)
-        self._camera = self._scene.add(camera)
-        self._flags = pyrender.RenderFlags.FLAT | pyrender.RenderFlags.RGBA
-
-    def draw(self, camera: Camera, size: int) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
-        """Colours (size, size, 4) and depths (size, size) of a view, as pyrender gives them."""
-        right, up, forward = camera.basis()
-        pose = np.eye(4)
-        pose[:3, :3] = np.stack([right, up, -forward], axis=1)
-        pose[:3, 3] = camera.position()
-        self._scene.set_pose(self._camera, pose)
-        picture, depth = offscreen(size).render(self._scene, self._flags)
-        return picture, depth
-
-
-def _primitive(pyrender: Any, mesh: Mesh, material: Material, chosen: NDArray[np.bool_]) -> Any:
     corners = mesh.vertices[mesh.faces[chosen]].reshape(-1, 3)
     shown = pyrender.MetallicRoughnessMaterial(doubleSided=material.double_sided, alphaMode="OPAQUE")
     colors = uv = None
@@ -130,15 +121,17 @@ def _primitive(pyrender: Any, mesh: Mesh, material: Material, chosen: NDArray[np
     if mesh.uv is not None and (material.texture or material.emissive_texture):
         # Rows are turned over on their way to OpenGL, whose v grows upwards.
         uv = mesh.uv[chosen].reshape(-1, 2) * [1.0, -1.0] + [0.0, 1.0]
-        shown.baseColorTexture = _texture(pyrender, material)
+        shown.baseColorTexture = _texture(material)
     else:
         shown.baseColorFactor = [*linear_to_srgb(np.array(material.base_color[:3]) + material.emissive), 1.0]
     indices = np.arange(len(corners), dtype=np.uint32).reshape(-1, 3)
     return pyrender.Primitive(positions=corners, texcoord_0=uv, color_0=colors, indices=indices, material=shown, mode=4)
 
 
-def _texture(pyrender: Any, material: Material) -> Any:
+def _texture(material: Material) -> Any:
     """Base colour x factor + emission as one encoded image."""
+    import pyrender
+
     texture = material.texture or material.emissive_texture
     assert texture is not None
     light = np.zeros((*texture.pixels.shape[:2], 3))
@@ -153,24 +146,18 @@ def _texture(pyrender: Any, material: Material) -> Any:
     return pyrender.Texture(source=pixels, source_channels="RGBA", sampler=sampler)
 
 
-def _layers(picture: NDArray[np.uint8], depth: NDArray[np.float32], camera: Camera) -> Layers:
-    """The layers of a view from a picture `GRID` times as fine and its depths."""
-    fine = picture / 255
+def _layers(picture: NDArray[np.uint8], depths: NDArray[np.float32], camera: Camera) -> Layers:
+    """Layers of a view from a picture `GRID` times as fine and its depths, as pyrender gives both."""
+    fine, size = picture / 255, len(picture)
     # Samples beside the character were averaged in as black.
     fine[..., :3] = srgb_to_linear(fine[..., :3] / np.maximum(fine[..., 3:], 1e-6)) * fine[..., 3:]
     mean = fine.reshape(camera.size, GRID, camera.size, GRID, 4).mean(axis=(1, 3))
-    return encoded(mean, mean[..., 3], _positions(np.asarray(depth, np.float64), camera))
-
-
-def _positions(told: NDArray[np.float64], camera: Camera) -> NDArray[np.float32]:
-    """Points (N, N, 4) of the finer picture, and whether there is one, from depths as pyrender tells them.
-
-    It takes every camera for a perspective one, so its depths are turned back into the buffer's first.
-    """
-    there = told > 0
-    buffer = (FAR + NEAR - 2 * NEAR * FAR / np.where(there, told, 1.0)) / (FAR - NEAR)
+    # It takes every camera for a perspective one, so its depths are turned back into the buffer's first.
+    there = depths > 0
+    buffer = (FAR + NEAR - 2 * NEAR * FAR / np.where(there, depths, 1.0).astype(np.float64)) / (FAR - NEAR)
     depth = (buffer * (FAR - NEAR) + FAR + NEAR) / 2
-    at = ((np.arange(told.shape[0]) + 0.5) / told.shape[0] - 0.5) * ORTHO_WIDTH
+    at = ((np.arange(size) + 0.5) / size - 0.5) * ORTHO_WIDTH
     right, up, forward = camera.basis()
     points = camera.position() + at[None, :, None] * right - at[:, None, None] * up + depth[..., None] * forward
-    return np.concatenate([points, there[..., None]], axis=-1).astype(np.float32)
+    cells = np.concatenate([points, there[..., None]], axis=-1).astype(np.float32)
+    return encoded(mean, mean[..., 3], cells)

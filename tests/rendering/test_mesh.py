@@ -1,20 +1,24 @@
-"""What is measured of meshes, against NumPy."""
+"""What is measured of meshes and of links between their members, against NumPy."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from specsia_build.rendering.joining import joined
+from specsia_build.rendering.mesh import cofactors
 from tests.rendering.scenes import box
 
 
-def test_what_is_made_of_a_mesh_is_made_once_and_never_of_another() -> None:
+def test_cached_values_are_read_only_and_not_those_of_another_mesh() -> None:
     mesh = box((0, 0, 0), (0.5, 0.5, 0.5))
     assert mesh.used is mesh.used
     assert mesh.doubled_areas is mesh.doubled_areas
-    for made in (mesh.used, mesh.doubled_areas):
+    for cached in (mesh.used, mesh.doubled_areas):
         with pytest.raises(ValueError, match="read-only"):
-            made[0] = 0
+            cached[0] = 0
     low, _ = mesh.bounds()
     low -= 1
     assert mesh.bounds()[0].tolist() == [-0.5, -0.5, -0.5]
@@ -24,3 +28,20 @@ def test_what_is_made_of_a_mesh_is_made_once_and_never_of_another() -> None:
     half = mesh.of_faces(np.arange(len(mesh.faces)) < 2)
     assert half.used.sum() == 4
     assert len(half.doubled_areas) == 2
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(0, 9))
+def test_cofactors_are_cross_products_of_columns(seed: int, count: int) -> None:
+    matrices = np.random.default_rng(seed).normal(size=(count, 3, 3))
+    a, b, c = np.moveaxis(matrices, -1, 0)
+    expected = np.stack([np.cross(b, c), np.cross(c, a), np.cross(a, b)], axis=-1)
+    np.testing.assert_array_equal(cofactors(matrices), expected)
+
+
+def test_groups_are_numbered_in_the_order_of_their_first_members() -> None:
+    # 0-3 and 3-5, 1-4 many times over, which no count of links may hide, and 2 to itself.
+    one, other = np.array([3, 0, 2, *[4] * 256]), np.array([5, 3, 2, *[1] * 256])
+    assert joined(one, other, 6).tolist() == [0, 1, 2, 0, 1, 0]
+    none = np.zeros(0, np.int64)
+    assert joined(none, none, 3).tolist() == [0, 1, 2]
+    assert joined(none, none, 0).tolist() == []

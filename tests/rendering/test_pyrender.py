@@ -59,19 +59,17 @@ def test_the_picture_is_the_default_renderer_s(yaw: float) -> None:
     assert (theirs.mask == 0).any()
 
 
+BOX = box((0, 0, 0), (0.1, 0.1, 0.1))
+
+
 @pytest.mark.parametrize(
-    ("mesh", "look", "error", "sentence"),
+    ("mesh", "look", "error"),
     [
-        (box((0, 0, 0), (0.1, 0.1, 0.1)), "lit", UsageError, "unlit pictures only"),
-        (box((0, 0, 0), (0.1, 0.1, 0.1), alpha_mode="blend"), "unlit", CharacterError, "see-through materials"),
-        (
-            replace(box((0, 0, 0), (0.1, 0.1, 0.1)), rest=np.zeros((8, 3), np.float32)),
-            "unlit",
-            UsageError,
-            "rest positions",
-        ),
+        (BOX, "lit", UsageError),
+        (replace(BOX, rest=np.zeros((8, 3), np.float32)), "unlit", UsageError),
+        (box((0, 0, 0), (0.1, 0.1, 0.1), alpha_mode="blend"), "unlit", CharacterError),
     ],
 )
-def test_what_it_cannot_draw_is_said(mesh: Mesh, look: Any, error: type[Exception], sentence: str) -> None:
-    with pytest.raises(error, match=sentence):
+def test_what_it_cannot_draw_is_refused(mesh: Mesh, look: Any, error: type[Exception]) -> None:
+    with pytest.raises(error, match="use --renderer fast"):
         next(load_renderer("pyrender").render(mesh, [Camera(0.0, SIZE)], look))

@@ -12,6 +12,8 @@ from specsia_build.characters.samples.shapes import Array, blob, by, hoop, lathe
 from specsia_build.characters.samples.texture import Stamp
 from specsia_build.characters.samples.traits import INK, WHITE, Build, Colour, mix, shade
 
+Triple = tuple[float, float, float]
+
 
 @dataclass(frozen=True)
 class Skull:
@@ -84,42 +86,42 @@ def add_head(body: Body, skull: Skull) -> None:
         _glasses(body, skull)
 
 
-def _ears(body: Body, skull: Skull, kind: str) -> None:
-    at, sized, size = skull.at, skull.sized, skull.size
-    bones = ("Ear",) if kind in MOVING_EARS else ("head",)
+_POINTED: dict[str, tuple[Triple, tuple[Triple, ...], tuple[float, ...], float]] = {
+    "elf": ((0.9, -0.08, -0.02), ((0.55, 0.32, -0.12),), (0.16, 0.05), 0.55),
+    "cat": ((0.56, 0.6, 0.0), ((0.2, 0.62, -0.02),), (0.34, 0.05), 0.5),
+    "bunny": ((0.36, 0.8, -0.05), ((0.08, 0.6, -0.06), (0.2, 1.05, -0.08)), (0.14, 0.21, 0.1), 0.5),
+    "floppy": ((0.75, 0.66, -0.05), ((0.3, 0.02, 0), (0.42, -0.75, 0.05)), (0.16, 0.22, 0.2), 0.55),
+    "fold": ((0.55, 0.72, 0.05), ((0.16, 0.26, 0.05), (0.26, 0.1, 0.32)), (0.2, 0.18, 0.07), 0.55),
+    "side": ((0.82, 0.32, -0.05), ((0.34, 0.08, 0), (0.62, -0.06, 0)), (0.1, 0.19, 0.06), 0.55),
+    "fin": ((0.85, 0.1, -0.1), (), (0.16, 0.04), 0.55),
+}
+"""Ears along a path: their root on the skull, steps from there, radii, and depth over width. A fin has three tips."""
 
-    def cone(root: Array, *steps: tuple[float, float, float], radii: tuple[float, ...], flat: float = 0.55) -> None:
-        path = [root, *(root + sized(*step) for step in steps)]
-        body.both("ear", loft(path, [(r * size, r * size * flat) for r in radii], 7, 11), *bones)
+_ROUND: dict[str, tuple[Triple, Triple, dict[str, float]]] = {
+    "human": ((0.98, -0.1, -0.05), (0.09, 0.19, 0.14), {"z_deg": -12}),
+    "round": ((0.7, 0.78, -0.05), (0.3, 0.3, 0.15), {}),
+    "dish": ((0.95, 0.75, -0.08), (0.46, 0.48, 0.13), {"y_deg": 12}),
+}
+"""Middle, radii and turn of ears that are ellipsoids."""
 
-    if kind == "human":
-        body.both("ear", blob(at(0.98, -0.1, -0.05), sized(0.09, 0.19, 0.14), turn=turned(z_deg=-12)), *bones)
-    elif kind == "elf":
-        cone(at(0.9, -0.08, -0.02), (0.55, 0.32, -0.12), radii=(0.16, 0.05))
-    elif kind == "cat":
-        cone(at(0.56, 0.6, 0.0), (0.2, 0.62, -0.02), radii=(0.34, 0.05), flat=0.5)
-    elif kind == "bunny":
-        cone(at(0.36, 0.8, -0.05), (0.08, 0.6, -0.06), (0.2, 1.05, -0.08), radii=(0.14, 0.21, 0.1), flat=0.5)
-    elif kind == "round":
-        body.both("ear", blob(at(0.7, 0.78, -0.05), sized(0.3, 0.3, 0.15)), *bones)
-    elif kind == "dish":
-        body.both("ear", blob(at(0.95, 0.75, -0.08), sized(0.46, 0.48, 0.13), turn=turned(y_deg=12)), *bones)
-    elif kind == "floppy":
-        cone(at(0.75, 0.66, -0.05), (0.3, 0.02, 0), (0.42, -0.75, 0.05), radii=(0.16, 0.22, 0.2))
-    elif kind == "fold":
-        cone(at(0.55, 0.72, 0.05), (0.16, 0.26, 0.05), (0.26, 0.1, 0.32), radii=(0.2, 0.18, 0.07))
-    elif kind == "side":
-        cone(at(0.82, 0.32, -0.05), (0.34, 0.08, 0), (0.62, -0.06, 0), radii=(0.1, 0.19, 0.06))
-    elif kind == "bolts":
-        rows = [(0.26 * size, 0), (0.2 * size, 0.14 * size)]
-        body.both("joint", lathe(at(1.0, -0.02, 0), rows, turn=turned(z_deg=-90), columns=13), *bones)
-    elif kind == "fin":
-        for lift in (0.55, 0.15, -0.2):
-            cone(at(0.85, 0.1, -0.1), (0.5, lift, -0.1), radii=(0.16, 0.04))
-
-
-MOVING_EARS = ("elf", "cat", "bunny", "dish", "floppy", "fold", "side", "fin")
+MOVING_EARS = (*_POINTED, "dish")
 """Kinds of ears that have a joint."""
+
+
+def _ears(body: Body, skull: Skull, kind: str) -> None:
+    size, bones = skull.size, ("Ear",) if kind in MOVING_EARS else ("head",)
+    if kind in _ROUND:
+        place, radii, turn = _ROUND[kind]
+        body.both("ear", blob(skull.at(*place), skull.sized(*radii), turn=turned(**turn) if turn else None), *bones)
+    elif kind in _POINTED:
+        place, steps, widths, flat = _POINTED[kind]
+        root = skull.at(*place)
+        for tips in [((0.5, lift, -0.1),) for lift in (0.55, 0.15, -0.2)] if kind == "fin" else [steps]:
+            path = [root, *(root + skull.sized(*tip) for tip in tips)]
+            body.both("ear", loft(path, [(r * size, r * size * flat) for r in widths], 7, 11), *bones)
+    else:
+        rows = [(0.26 * size, 0), (0.2 * size, 0.14 * size)]
+        body.both("joint", lathe(skull.at(1.0, -0.02, 0), rows, turn=turned(z_deg=-90), columns=13), *bones)
 
 
 def _muzzle(body: Body, skull: Skull, kind: str) -> None:
@@ -128,28 +130,26 @@ def _muzzle(body: Body, skull: Skull, kind: str) -> None:
     if kind == "small":
         body.both("muzzle", blob(root + sized(0.1, 0, 0), sized(0.17, 0.14, 0.16)))
         tip = 0.14
-    elif kind in ("wide", "snout"):
-        wide, deep = (0.36, 0.24) if kind == "wide" else (0.27, 0.3)
-        shape = blob(root, sized(wide, 0.24, deep), 2.4) if kind == "wide" else lathe(
-            root, [(0.27 * size, -0.1 * size), (0.24 * size, 0.28 * size)], (1.15, 0.9), turned(x_deg=90))  # fmt: skip
-        body.add("muzzle", shape)
-        tip, nose = deep, (0.13, 0.09, 0.06)
-        if kind == "snout":
-            body.both("dark", blob(root + sized(0.09, 0.02, 0.28), sized(0.045, 0.07, 0.02)))
-            return
-    elif kind in ("long", "point"):
-        tip = body.chance.between(0.36, 0.55) if kind == "long" else 0.42
-        ends = ((0.32, 0.26), (0.24, 0.2)) if kind == "long" else ((0.3, 0.24), (0.09, 0.08))
-        radii = [(a * size, b * size) for a, b in ends]
-        path = [root - sized(0, 0, 0.15), root + sized(0, -0.06, tip)]
-        body.add("muzzle", loft(path, radii, 6, 15, front=(0, 1, 0)), detail=1.5)
-        lift = 0.1
-    else:
-        wide, high, tip = 0.2, 0.13, body.chance.between(0.3, 0.55)
-        path = [root + sized(0, 0.12, -0.1), root + sized(0, 0.02, tip)]
-        radii = [(wide * size, high * size), (0.04 * size, 0.03 * size)]
-        body.add("beak", loft(path, radii, 6, 13, front=(0, 1, 0)))
+    elif kind == "wide":
+        body.add("muzzle", blob(root, sized(0.36, 0.24, 0.24), 2.4))
+        tip, nose = 0.24, (0.13, 0.09, 0.06)
+    elif kind == "snout":
+        rows = [(0.27 * size, -0.1 * size), (0.24 * size, 0.28 * size)]
+        body.add("muzzle", lathe(root, rows, (1.15, 0.9), turned(x_deg=90)))
+        body.both("dark", blob(root + sized(0.09, 0.02, 0.28), sized(0.045, 0.07, 0.02)))
         return
+    else:
+        tip = 0.42 if kind == "point" else body.chance.between(*((0.36, 0.55) if kind == "long" else (0.3, 0.55)))
+        ends, look, low, high, columns, detail = {
+            "long": (((0.32, 0.26), (0.24, 0.2)), "muzzle", (0, 0, -0.15), -0.06, 15, 1.5),
+            "point": (((0.3, 0.24), (0.09, 0.08)), "muzzle", (0, 0, -0.15), -0.06, 15, 1.5),
+            "beak": (((0.2, 0.13), (0.04, 0.03)), "beak", (0, 0.12, -0.1), 0.02, 13, 1.0),
+        }[kind]
+        path, radii = [root + sized(*low), root + sized(0, high, tip)], [(a * size, b * size) for a, b in ends]
+        body.add(look, loft(path, radii, 6, columns, front=(0, 1, 0)), detail=detail)
+        if kind == "beak":
+            return
+        lift = 0.1
     body.add("noseink", blob(root + sized(0, lift, tip), sized(*nose)))
 
 
@@ -194,9 +194,6 @@ def _glasses(body: Body, skull: Skull) -> None:
     body.both("dark", hoop(place, (radius, radius), (thick, thick), turned(90)))
     body.both("dark", loft([place + by(0.9 * radius, 0, 0), skull.at(1.03, 0.07, -0.1)], [thick] * 2, 0, 7))
     body.add("dark", loft([inner, inner * (-1, 1, 1)], [thick] * 2, 0, 7))
-
-
-Triple = tuple[float, float, float]
 
 
 def _cap(skull: Skull, front: float, side: float, back: float, scale: float, jag: Array | float = 0.0) -> Array:

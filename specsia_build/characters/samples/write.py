@@ -76,8 +76,25 @@ def write_sample(folder: Path, index: int, seed: int = 0) -> None:
     if target.exists() and not _is_ours(target):
         raise UsageError(f"{target} holds something else than a procedural sample: choose another folder")
     sample = make_sample(seed, index)
+    picture, mask = draw_front(sample)
+    metadata = {
+        "name": sample.traits.name, "license": LICENSE, "source": SOURCE, "version": VERSION, "seed": seed, "id": index,
+        "parameters": asdict(sample.traits),
+    }  # fmt: skip
+    texts = {
+        "tpose/m.obj": obj_text(sample),
+        "tpose/m.mtl": "newmtl m\nKa 0 0 0\nKd 1 1 1\nKs 0 0 0\nd 1\nillum 1\nmap_Kd m.png\n",
+        RIG: rig_text(sample.rig),
+        "metadata.json": json.dumps(metadata, indent=1) + "\n",
+    }
+    pictures = {"tpose/m.png": sample.image, "image/image_reshape512.jpeg": picture, "image/mask512.png": mask}
     with replacing_folder(target, partial(_is_complete, seed=seed)) as temporary:
-        _write(temporary, sample, index, seed)
+        for name in FILES:
+            (temporary / name).parent.mkdir(exist_ok=True)
+            if name in texts:
+                (temporary / name).write_text(texts[name], encoding="utf-8", newline="\n")
+            else:
+                Image.fromarray(pictures[name]).save(temporary / name, quality=92)
 
 
 def _metadata(target: Path) -> dict[str, object]:
@@ -100,34 +117,12 @@ def _is_ours(target: Path) -> bool:
     if _metadata(target).get("source") == SOURCE:
         return True
     try:
-        if not any(target.iterdir()):
-            return True
-        with (target / "tpose" / "m.obj").open(encoding="ascii", errors="replace") as lines:
+        with (target / FILES[0]).open(encoding="ascii", errors="replace") as lines:
             return lines.readline().strip() == MARK
+    except FileNotFoundError:
+        return target.is_dir() and not any(target.iterdir())
     except OSError:
         return False
-
-
-def _write(folder: Path, sample: Sample, index: int, seed: int) -> None:
-    tpose, drawings = folder / "tpose", folder / "image"
-    tpose.mkdir(parents=True)
-    drawings.mkdir()
-    _write_text(tpose / "m.obj", obj_text(sample))
-    _write_text(tpose / "m.mtl", "newmtl m\nKa 0 0 0\nKd 1 1 1\nKs 0 0 0\nd 1\nillum 1\nmap_Kd m.png\n")
-    Image.fromarray(sample.image).save(tpose / "m.png")
-    _write_text(folder / RIG, rig_text(sample.rig))
-    picture, mask = draw_front(sample)
-    Image.fromarray(picture).save(drawings / "image_reshape512.jpeg", quality=92)
-    Image.fromarray(mask).save(drawings / "mask512.png")
-    stated = {
-        "name": sample.traits.name, "license": LICENSE, "source": SOURCE, "version": VERSION, "seed": seed, "id": index,
-        "parameters": asdict(sample.traits),
-    }  # fmt: skip
-    _write_text(folder / "metadata.json", json.dumps(stated, indent=1) + "\n")
-
-
-def _write_text(path: Path, text: str) -> None:
-    path.write_text(text, encoding="utf-8", newline="\n")
 
 
 def obj_text(sample: Sample) -> str:
@@ -136,12 +131,11 @@ def obj_text(sample: Sample) -> str:
     _, first, ids = np.unique(uv[:, 0] * 1_000_003 + uv[:, 1], return_index=True, return_inverse=True)
     pairs = np.stack([sample.corners + 1, ids.reshape(-1, 4) + 1], axis=2)
     keep = sample.corners != np.roll(sample.corners, 1, axis=1)
-    corner = "%d/%d"
     parts = [f"{MARK}\nmtllib m.mtl\no m\n", _lines("v %.4f %.4f %.4f\n", sample.vertices)]
     parts += [_lines("vt %.5f %.5f\n", uv[first] / 1e5), "usemtl m\n"]
     for count in (4, 3):
         faces = keep.sum(axis=1) == count
-        parts.append(_lines("f" + f" {corner}" * count + "\n", pairs[faces][keep[faces]].reshape(-1, 2 * count)))
+        parts.append(_lines("f" + " %d/%d" * count + "\n", pairs[faces][keep[faces]].reshape(-1, 2 * count)))
     return "".join(parts)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -13,7 +13,7 @@ from specsia_build.jit import inlined, ready, uncounted
 from specsia_build.rendering.fast.surface import Surface
 from specsia_build.rendering.fast.textures import TextureTable, pack_textures, rough_faces, sample, texel_range
 from specsia_build.rendering.light import lit_normals
-from specsia_build.rendering.mesh import Mesh, Texture, finite
+from specsia_build.rendering.mesh import Mesh, Texture, finite, place_of
 from specsia_build.rendering.topology import topology
 
 OPAQUE, MASK, BLEND, INVISIBLE = 0, 1, 2, 3
@@ -207,17 +207,12 @@ def laid_out(mesh: Mesh, finest_pixels_per_unit: float, lit: bool) -> tuple[Surf
     materials = mesh.materials
     images: list[Texture] = []
 
-    def index(texture: Texture | None) -> int:
-        if texture is None:
-            return -1
-        for i, known in enumerate(images):
-            if known is texture:
-                return i
-        images.append(texture)
-        return len(images) - 1
+    def places(textures: Iterable[Texture | None]) -> NDArray[np.int32]:
+        found = (place_of(texture, images) for texture in textures)
+        return np.array([-1 if place is None else place for place in found], np.int32)
 
-    texture_index = np.array([index(m.texture) for m in materials], np.int32)
-    glow_index = np.array([index(m.emissive_texture) for m in materials], np.int32)
+    texture_index = places(m.texture for m in materials)
+    glow_index = places(m.emissive_texture for m in materials)
     base = np.array([m.base_color for m in materials], np.float32)
     emissive = np.array([m.emissive for m in materials], np.float32)
     plain = (base == 1).all(axis=1) & (emissive == 0).all(axis=1) & (texture_index >= 0)

@@ -16,7 +16,7 @@ from specsia_build.rendering.layers import Layers, Look
 from specsia_build.rendering.mesh import Mesh
 from tests.rendering.scenes import look_at
 
-NAMES = ["kaykit_knight", "kaykit_mage", "kaykit_barbarian", "kenney_character"]
+NAMES = ["kaykit_knight", "kaykit_barbarian", "kenney_character"]
 
 
 @cache
@@ -31,8 +31,7 @@ def view(folder: Path, name: str, yaw: float, size: int = 512, look: Look = "unl
     return look_at(character(folder, name), yaw, size, look)
 
 
-@pytest.mark.parametrize("name", NAMES)
-@pytest.mark.parametrize("look", ["unlit", "lit"])
+@pytest.mark.parametrize(("name", "look"), [*((name, "unlit") for name in NAMES), ("kaykit_knight", "lit")])
 def test_a_picture_is_the_mean_of_a_finer_one(characters_dir: Path, name: str, look: Look) -> None:
     size, finer = 160, 7
     for yaw in (0.0, 36.0):
