@@ -10,5 +10,5 @@ from specsia_build.stages.registry import character_stages
 
 def artefact(run: Path, stage: str, key: str, backend: str | None = None) -> Path:
     """The tar of a stage by its name, of a character or clip."""
-    (found,) = [one for one in character_stages() if one.name == stage]
-    return RunLayout(run).artefact(found, backend, key)
+    by_name = {entry.name: entry for entry in character_stages()}
+    return RunLayout(run).artefact(by_name[stage], backend, key)

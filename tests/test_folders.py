@@ -65,11 +65,11 @@ def test_a_path_of_a_user_that_there_is_not_is_said_not_to_be_there(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...]
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    found = CliRunner().invoke(main, arguments)
-    assert found.exit_code in (1, 2)
-    assert "~x" in found.stderr
-    assert "fault of specsia" not in found.stderr
-    assert len(found.stderr.strip().splitlines()) <= 3
+    result = CliRunner().invoke(main, arguments)
+    assert result.exit_code in (1, 2)
+    assert "~x" in result.stderr
+    assert "fault of specsia" not in result.stderr
+    assert len(result.stderr.strip().splitlines()) <= 3
 
 
 def kept(cache: Path, name: str, days: float = 0.0) -> Path:

@@ -83,15 +83,15 @@ def test_outlines_are_traced_where_they_are_seen() -> None:
     mesh = concatenate([box((0, 0, 0), (0.2, 0.2, 0.3)), box((0, 0, 0), (0.19, 0.19, 0.29))])
     shape, view = shape_of(mesh), target().views(Similarity())[0]
     points, shown = np.empty((2, len(mesh.vertices)), np.float32), np.empty(len(mesh.faces) + 1, np.int8)
-    found, change = np.empty(len(shape.ends) + 1, np.int32), np.empty(len(shape.ends) + 1, np.int8)
+    result, change = np.empty(len(shape.ends) + 1, np.int32), np.empty(len(shape.ends) + 1, np.int8)
     mask, layers = np.empty((SIZE, SIZE), np.bool_), np.zeros((SIZE, SIZE + 1), np.int32)
     to_screen(shape.vertices, view, points)
-    n = find_outline(shape, view, shown, found, change)
-    fill(points, shape.ends, found[:n], change[:n], mask, layers)
+    n = find_outline(shape, view, shown, result, change)
+    fill(points, shape.ends, result[:n], change[:n], mask, layers)
     edges, lines, crossings = np.empty(999, np.int32), np.empty(999, np.int32), np.empty(999)
     pixels = SIZE / 1.35
     for axis, half, other in ((1, 0.2, 0.3), (0, 0.3, 0.2)):
-        m = trace(points, shape.ends, found[:n], axis, mask, layers, edges, lines, crossings)
+        m = trace(points, shape.ends, result[:n], axis, mask, layers, edges, lines, crossings)
         assert m == 2 * mask.any(axis=axis).sum()
         assert_allclose(np.abs(crossings[:m] - SIZE / 2), half * pixels, atol=1e-3)
         assert (np.abs(lines[:m] + 0.5 - SIZE / 2) < other * pixels).all()

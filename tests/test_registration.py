@@ -1,4 +1,4 @@
-"""Registration: known similarities are found again, from hostile starts, and the frontal view is not given away."""
+"""Registration: known similarities are recovered from hostile starts, and the frontal view is not given away."""
 
 from __future__ import annotations
 
@@ -37,8 +37,8 @@ def figure(*limbs: Mesh) -> Mesh:
     )
 
 
-def ious(mesh: Mesh, found: Similarity, masks: NDArray[np.uint8], cameras: Sequence[Camera]) -> NDArray[np.float64]:
-    ours = silhouettes(found.apply_to(mesh), cameras)
+def ious(mesh: Mesh, result: Similarity, masks: NDArray[np.uint8], cameras: Sequence[Camera]) -> NDArray[np.float64]:
+    ours = silhouettes(result.apply_to(mesh), cameras)
     return np.array([iou(a, b) for a, b in zip(ours, masks, strict=True)])
 
 
@@ -77,13 +77,13 @@ def test_iou_counts_what_is_at_least_half_covered() -> None:
 def test_what_already_fits_stays() -> None:
     mesh = figure()
     masks = silhouettes(mesh, CAMERAS)
-    found = register(mesh, masks, CAMERAS)
-    assert found.frontal_iou_before > 0.98
-    assert found.similarity.scale == pytest.approx(1, abs=0.003)
-    assert found.similarity.pitch_deg == pytest.approx(0, abs=0.3)
-    assert found.similarity.yaw_deg == 0
-    assert_allclose(found.similarity.translation, 0, atol=0.003)
-    assert ious(mesh, found.similarity, masks, CAMERAS).min() > 0.99
+    result = register(mesh, masks, CAMERAS)
+    assert result.frontal_iou_before > 0.98
+    assert result.similarity.scale == pytest.approx(1, abs=0.003)
+    assert result.similarity.pitch_deg == pytest.approx(0, abs=0.3)
+    assert result.similarity.yaw_deg == 0
+    assert_allclose(result.similarity.translation, 0, atol=0.003)
+    assert ious(mesh, result.similarity, masks, CAMERAS).min() > 0.99
 
 
 HOSTILE = [
@@ -103,11 +103,11 @@ def test_a_known_similarity_is_found_again(wanted: Similarity) -> None:
     target = figure()
     masks = silhouettes(target, CAMERAS)
     mesh = undone(target, wanted)
-    found = register(mesh, masks, CAMERAS).similarity
-    assert found.scale == pytest.approx(wanted.scale, rel=0.004)
-    assert found.pitch_deg == pytest.approx(wanted.pitch_deg, abs=0.4)
-    assert_allclose(found.translation, wanted.translation, atol=0.004)
-    assert ious(mesh, found, masks, CAMERAS).min() >= 0.99
+    result = register(mesh, masks, CAMERAS).similarity
+    assert result.scale == pytest.approx(wanted.scale, rel=0.004)
+    assert result.pitch_deg == pytest.approx(wanted.pitch_deg, abs=0.4)
+    assert_allclose(result.translation, wanted.translation, atol=0.004)
+    assert ious(mesh, result, masks, CAMERAS).min() >= 0.99
 
 
 def test_a_figure_that_looks_alike_from_front_and_back_is_not_turned_round() -> None:
@@ -116,8 +116,8 @@ def test_a_figure_that_looks_alike_from_front_and_back_is_not_turned_round() -> 
     masks = silhouettes(target, CAMERAS)
     for yaw in (0.0, 120.0, -150.0):
         mesh = undone(target, Similarity(1.2, -8, yaw, (0.05, -0.04, 0.03)))
-        found = register(mesh, masks, CAMERAS, with_yaw=True).similarity
-        assert ious(mesh, found, masks, CAMERAS).min() >= 0.99
+        result = register(mesh, masks, CAMERAS, with_yaw=True).similarity
+        assert ious(mesh, result, masks, CAMERAS).min() >= 0.99
 
 
 def test_a_limb_too_many_or_too_few_does_not_pull_the_rest_away() -> None:
@@ -126,11 +126,11 @@ def test_a_limb_too_many_or_too_few_does_not_pull_the_rest_away() -> None:
     for target, other in ((figure(), figure(limb)), (figure(limb), figure())):
         masks = silhouettes(target, CAMERAS)
         mesh = undone(other, wanted)
-        found = register(mesh, masks, CAMERAS).similarity
+        result = register(mesh, masks, CAMERAS).similarity
         best = ious(mesh, wanted, masks, CAMERAS).mean()
-        assert ious(mesh, found, masks, CAMERAS).mean() >= best - 0.005
-        assert found.scale == pytest.approx(wanted.scale, rel=0.02)
-        assert found.pitch_deg == pytest.approx(wanted.pitch_deg, abs=1.5)
+        assert ious(mesh, result, masks, CAMERAS).mean() >= best - 0.005
+        assert result.scale == pytest.approx(wanted.scale, rel=0.02)
+        assert result.pitch_deg == pytest.approx(wanted.pitch_deg, abs=1.5)
 
 
 def test_the_frontal_view_is_not_sold_for_the_mean() -> None:
@@ -138,18 +138,18 @@ def test_the_frontal_view_is_not_sold_for_the_mean() -> None:
     target = figure()
     masks = silhouettes(target, CAMERAS)
     flat = target.with_vertices(target.vertices * np.array([1.0, 0.3, 1.0]) + np.array([0, 0.12, 0]))
-    found = register(flat, masks, CAMERAS)
-    before, after = ious(flat, Similarity(), masks, CAMERAS), ious(flat, found.similarity, masks, CAMERAS)
+    result = register(flat, masks, CAMERAS)
+    before, after = ious(flat, Similarity(), masks, CAMERAS), ious(flat, result.similarity, masks, CAMERAS)
     assert after[0] >= before[0] - FRONTAL_LOSS - 0.005
     assert after.mean() > before.mean()
-    assert found.frontal_iou_before == pytest.approx(before[0], abs=0.01)
+    assert result.frontal_iou_before == pytest.approx(before[0], abs=0.01)
 
 
 def test_nothing_to_lay_onto_gives_an_answer_all_the_same() -> None:
     mesh = figure()
-    found = register(mesh, np.zeros((10, 192, 192), np.uint8), CAMERAS)
-    assert np.isfinite(found.similarity.apply(mesh.vertices)).all()
-    assert found.frontal_iou_before == 0
+    result = register(mesh, np.zeros((10, 192, 192), np.uint8), CAMERAS)
+    assert np.isfinite(result.similarity.apply(mesh.vertices)).all()
+    assert result.frontal_iou_before == 0
 
 
 FARTHEST = [
@@ -166,8 +166,8 @@ def test_real_characters_come_back_onto_themselves(characters_dir: Path, name: s
     masks = silhouettes(target, cameras)
     for wanted in FARTHEST:
         mesh = undone(target, wanted)
-        found = register(mesh, masks, cameras).similarity
-        assert ious(mesh, found, masks, cameras).min() >= 0.995
+        result = register(mesh, masks, cameras).similarity
+        assert ious(mesh, result, masks, cameras).min() >= 0.995
 
 
 @pytest.mark.parametrize("lost", [True, False])
@@ -179,10 +179,10 @@ def test_a_character_without_an_arm_or_with_a_third_leg(characters_dir: Path, na
     masks = silhouettes(whole, cameras)
     wanted = Similarity(1.25, 9, 0, (0.08, -0.05, 0.06))
     moved = undone(mesh, wanted)
-    found = register(moved, masks, cameras).similarity
-    assert ious(moved, found, masks, cameras).mean() >= ious(moved, wanted, masks, cameras).mean() - 0.005
-    assert found.scale == pytest.approx(wanted.scale, rel=0.025)
-    assert found.pitch_deg == pytest.approx(wanted.pitch_deg, abs=2)
+    result = register(moved, masks, cameras).similarity
+    assert ious(moved, result, masks, cameras).mean() >= ious(moved, wanted, masks, cameras).mean() - 0.005
+    assert result.scale == pytest.approx(wanted.scale, rel=0.025)
+    assert result.pitch_deg == pytest.approx(wanted.pitch_deg, abs=2)
 
 
 @pytest.mark.slow
@@ -192,8 +192,8 @@ def test_no_worse_than_a_brute_force_search(characters_dir: Path) -> None:
     masks = silhouettes(target, cameras)
     # A reconstruction with a wrong depth: no similarity fits, so that the best one is not known beforehand.
     mesh = target.with_vertices(target.vertices * np.array([1.0, 0.7, 1.0], np.float32))
-    found = register(mesh, masks, cameras).similarity
-    ours = ious(mesh, found, masks, cameras)
+    result = register(mesh, masks, cameras).similarity
+    ours = ious(mesh, result, masks, cameras)
     best = ours.mean()
     steps = ((-3.0, 0.0, 3.0), (0.97, 1.0, 1.03), (-0.03, 0.0, 0.03), (-0.02, 0.0, 0.02))
     for pitch, scale, y, z in product(*steps):

@@ -15,31 +15,31 @@ FEET, HANDS = ["leftFoot", "rightFoot"], ["leftHand", "rightHand"]
 
 
 def motion(name: str) -> Motion:
-    return next(found for found in built_in().motions if found.name == name)
+    return next(gait for gait in built_in().motions if gait.name == name)
 
 
 def places(name: str, *bones: str, at: NDArray[np.float64] | None = None) -> NDArray[np.float64]:
     """(T, bones, 3) over a motion, Z up and facing -Y."""
-    found, file = motion(name), built_in()
-    times = np.linspace(found.start, found.end, 61) if at is None else at
+    gait, file = motion(name), built_in()
+    times = np.linspace(gait.start, gait.end, 61) if at is None else at
     nodes = [file.skeleton.names.index(bone) for bone in bones]
-    return np.asarray(poses(file.skeleton, found, times).worlds[..., :3, 3][:, nodes] @ up_rotation(file.up).T)
+    return np.asarray(poses(file.skeleton, gait, times).worlds[..., :3, 3][:, nodes] @ up_rotation(file.up).T)
 
 
 def test_there_are_six() -> None:
-    assert tuple(found.name for found in built_in().motions) == BUILT_IN
+    assert tuple(gait.name for gait in built_in().motions) == BUILT_IN
 
 
 @pytest.mark.parametrize("name", BUILT_IN)
 def test_loops_close_and_nothing_jumps(name: str) -> None:
-    file, found = built_in(), motion(name)
-    worlds = poses(file.skeleton, found, np.linspace(found.start, found.end, 200)).worlds
+    file, gait = built_in(), motion(name)
+    worlds = poses(file.skeleton, gait, np.linspace(gait.start, gait.end, 200)).worlds
     hips = file.skeleton.names.index("hips")
     travelled = worlds[-1, hips, :3, 3] - worlds[0, hips, :3, 3]
     assert (np.linalg.norm(travelled) > 0.3) == (name in ("walk", "run"))
     assert_allclose(worlds[-1, :, :3, 3] - travelled, worlds[0, :, :3, 3], atol=1e-3)
     assert np.abs(np.diff(worlds[..., :3, 3], axis=0)).max() < 0.2
-    assert {track.node for track in found.tracks if track.path == TRANSLATION} == {hips}
+    assert {track.node for track in gait.tracks if track.path == TRANSLATION} == {hips}
 
 
 def test_feet_stand_on_the_ground() -> None:

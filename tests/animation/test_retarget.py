@@ -24,11 +24,11 @@ LIMBS = [
 ]
 
 
-def worst(source: Any, target: Any, motion: Motion, found: Motion, times: list[float]) -> float:
+def worst(source: Any, target: Any, motion: Motion, result: Motion, times: list[float]) -> float:
     """The largest angle between the two figures' limbs."""
     apart = [0.0]
     for time in times:
-        there, here = places(source[0], motion, time), places(target[0], found, time)
+        there, here = places(source[0], motion, time), places(target[0], result, time)
         apart += [degrees(way(there, source[1], *limb), way(here, target[1], *limb)) for limb in LIMBS]
     return max(apart)
 
@@ -39,12 +39,12 @@ def test_an_elbow_bends_by_the_same_angle_on_any_rig(names: dict[str, str] | Non
     source = person(MIXAMO, seed=1, size=100.0, up="+y")
     target = person(names, seed=2, lowered=lowered)
     motion = turning(source[0], source[1]["leftLowerArm"], [(0, 0, 0), (0, 0, -90)])
-    found = retargeted(motion, source[0], target[0]).motion
-    at = places(target[0], found, 1.0)
+    result = retargeted(motion, source[0], target[0]).motion
+    at = places(target[0], result, 1.0)
     bent = degrees(way(at, target[1], "leftUpperArm", "leftLowerArm"), way(at, target[1], "leftLowerArm", "leftHand"))
     assert bent == pytest.approx(90.0, abs=0.1)
     assert degrees(way(at, target[1], "leftLowerArm", "leftHand"), np.array([0.0, -1.0, 0.0])) < 0.1
-    assert worst(source, target, motion, found, [0.0, 0.5, 1.0]) < 0.1
+    assert worst(source, target, motion, result, [0.0, 0.5, 1.0]) < 0.1
 
 
 def test_the_spine_bends_whole_on_a_shorter_or_longer_one() -> None:
@@ -52,8 +52,8 @@ def test_the_spine_bends_whole_on_a_shorter_or_longer_one() -> None:
     longer = person()
     motion = turning(source[0], source[1]["chest"], [(0, 0, 0), (40, 0, 0)])
     for goal in (target, longer):
-        found = retargeted(motion, source[0], goal[0]).motion
-        assert worst(source, goal, motion, found, [1.0]) < 0.1
+        result = retargeted(motion, source[0], goal[0]).motion
+        assert worst(source, goal, motion, result, [1.0]) < 0.1
 
 
 def test_rigs_of_the_same_names_and_other_orientations_share_their_fingers_too() -> None:
@@ -75,8 +75,8 @@ def test_rigs_of_the_same_names_and_other_orientations_share_their_fingers_too()
     source, target = with_tail(1), with_tail(2)
     tail = len(source.skeleton.names) - 1
     motion = turning(source, tail, [(0, 0, 0), (0, 70, 0)])
-    found = retargeted(motion, source, target).motion
-    assert tail in {track.node for track in found.tracks}
+    result = retargeted(motion, source, target).motion
+    assert tail in {track.node for track in result.tracks}
 
 
 @pytest.mark.parametrize("front", ["-y", "+y"])
@@ -84,9 +84,9 @@ def test_a_rig_of_the_same_build_takes_the_tracks_as_they_are_wherever_it_is_sai
     source, bones = person(KAYKIT, seed=4)
     motion = turning(source, bones["head"], [(0, 0, 0), (0, 0, 30)])
     other = Figure(replace(source.skeleton), front_rotation(front) @ source.turn, {})
-    found = retargeted(motion, source, other)
-    assert [track.node for track in found.motion.tracks] == [bones["head"]]
-    np.testing.assert_array_equal(found.motion.tracks[0].values, motion.tracks[0].values)
+    result = retargeted(motion, source, other)
+    assert [track.node for track in result.motion.tracks] == [bones["head"]]
+    np.testing.assert_array_equal(result.motion.tracks[0].values, motion.tracks[0].values)
 
 
 def test_hips_go_as_far_as_legs_are_long() -> None:
@@ -94,8 +94,8 @@ def test_hips_go_as_far_as_legs_are_long() -> None:
     rest = source.skeleton.translations[bones["hips"]]
     walk = Track(bones["hips"], TRANSLATION, np.array([0.0, 1.0]), np.stack([rest, rest + np.array([0, 50, 200])]))
     target = person(KAYKIT, seed=5, size=0.5)
-    found = retargeted(Motion("leap", (walk,), 0.0, 1.0), source, target[0]).motion
-    moved = places(target[0], found, 1.0)[target[1]["hips"]] - places(target[0], None, 0.0)[target[1]["hips"]]
+    result = retargeted(Motion("leap", (walk,), 0.0, 1.0), source, target[0]).motion
+    moved = places(target[0], result, 1.0)[target[1]["hips"]] - places(target[0], None, 0.0)[target[1]["hips"]]
     np.testing.assert_allclose(moved, (0, -1.0, 0.25), atol=1e-6)
 
 
@@ -115,9 +115,9 @@ def squat(source: Figure, bones: dict[str, int]) -> Motion:
 @pytest.mark.parametrize("shin", [0.8, 1.0, 1.3])
 def test_feet_sink_and_slide_no_more_than_the_motions_own(shin: float) -> None:
     source, target = person(MIXAMO), person(KAYKIT, seed=6, shin=shin, size=0.4)
-    found = retargeted(squat(*source), source[0], target[0])
-    assert found.notes == ()
-    feet = places(target[0], found.motion, 1.0)[[target[1]["leftFoot"], target[1]["rightFoot"]], 2]
+    result = retargeted(squat(*source), source[0], target[0])
+    assert result.notes == ()
+    feet = places(target[0], result.motion, 1.0)[[target[1]["leftFoot"], target[1]["rightFoot"]], 2]
     np.testing.assert_allclose(feet, 0.08 * 0.4, atol=1e-3)
 
 
@@ -125,8 +125,8 @@ def test_feet_that_hang_on_no_shin_stay_at_its_end() -> None:
     source = person(MIXAMO)
     target = person(QUATERNIUS, seed=7, hung={"leftFoot": None, "rightFoot": "hips"})
     motion = turning(source[0], source[1]["leftUpperLeg"], [(0, 0, 0), (-60, 0, 0)])
-    found = retargeted(motion, source[0], target[0]).motion
-    assert worst(source, target, motion, found, [0.5, 1.0]) < 0.1
+    result = retargeted(motion, source[0], target[0]).motion
+    assert worst(source, target, motion, result, [0.5, 1.0]) < 0.1
 
 
 def fallen_of(source: Figure) -> Figure:
@@ -141,9 +141,9 @@ def test_a_back_that_is_bent_in_the_first_frame_is_bent_on_whom_it_stands_for() 
     upright = turning(source[0], source[1]["hips"], [(0, 0, 0), (0, 0, 0)])
     bent = turning(source[0], source[1]["spine"], [(35, 0, 0), (60, 0, 0)])
     motion = replace(bent, tracks=(*upright.tracks, *bent.tracks))
-    found = retargeted(motion, fallen_of(source[0]), target[0]).motion
+    result = retargeted(motion, fallen_of(source[0]), target[0]).motion
     for time in (0.0, 1.0):
-        there, here = places(source[0], motion, time), places(target[0], found, time)
+        there, here = places(source[0], motion, time), places(target[0], result, time)
         back = [way(at, bones, "hips", "neck") for at, bones in ((there, source[1]), (here, target[1]))]
         assert degrees(*back) < 5
 
@@ -163,18 +163,18 @@ def test_a_source_that_rests_in_a_frame_of_its_run_keeps_its_hips_and_feet(headi
     for track in run:
         rotations[track.node] = track.values[0]
     running = Figure(replace(source[0].skeleton, rotations=rotations), source[0].turn, {})
-    found = retargeted(motion, running, target[0])
-    assert any("does not stand at rest" in note for note in found.notes)
-    assert worst(source, target, motion, found.motion, [0.0, 1.0, 2.0]) < 0.1
+    result = retargeted(motion, running, target[0])
+    assert any("does not stand at rest" in note for note in result.notes)
+    assert worst(source, target, motion, result.motion, [0.0, 1.0, 2.0]) < 0.1
     hips_of = [
         way(places(f, m, 0.0), b, "rightUpperLeg", "leftUpperLeg")
-        for (f, b), m in ((source, motion), (target, found.motion))
+        for (f, b), m in ((source, motion), (target, result.motion))
     ]
     assert degrees(*hips_of) < 0.1
     heights = [
         [places(figure, moved, time)[bones[bone], 2] for bone in ("hips", "leftFoot", "rightFoot")]
         for time in (0.0, 1.0, 2.0)
-        for (figure, bones), moved in ((source, motion), (target, found.motion))
+        for (figure, bones), moved in ((source, motion), (target, result.motion))
     ]
     for there, here in zip(heights[::2], heights[1::2], strict=True):
         assert np.subtract(here, there) == pytest.approx(np.subtract(heights[3], heights[2]), abs=0.02)
@@ -193,18 +193,18 @@ def test_who_has_no_head_stands_by_where_its_arms_are() -> None:
 def test_animals_of_one_rig_move_alike_though_their_joints_are_named_as_peoples() -> None:
     (source, bones), (target, _) = person(MIXAMO, seed=8), person(MIXAMO, seed=8, size=3.0)
     motion = turning(source, bones["spine"], [(0, 0, 0), (30, 0, 0)])
-    found = retargeted(motion, fallen_of(source), fallen_of(target))
-    assert found.notes == ()
-    assert {track.node for track in found.motion.tracks if track.varies} == {bones["spine"]}
+    result = retargeted(motion, fallen_of(source), fallen_of(target))
+    assert result.notes == ()
+    assert {track.node for track in result.motion.tracks if track.varies} == {bones["spine"]}
 
 
 def test_a_source_that_lies_at_rest_stands_as_in_its_first_frame() -> None:
     source, target = person(MIXAMO, seed=8), person(KAYKIT)
     upright = turning(source[0], source[1]["hips"], [(0, 0, 0), (0, 0, 0)])
     skeleton, fallen = source[0].skeleton, fallen_of(source[0])
-    found = retargeted(upright, fallen, target[0])
-    assert any("does not stand at rest" in note for note in found.notes)
-    assert worst((fallen, source[1]), target, upright, found.motion, [1.0]) < 0.1
+    result = retargeted(upright, fallen, target[0])
+    assert any("does not stand at rest" in note for note in result.notes)
+    assert worst((fallen, source[1]), target, upright, result.motion, [1.0]) < 0.1
     still = Motion("lies", (Track(5, TRANSLATION, np.zeros(1), skeleton.translations[5:6]),), 0.0, 0.0)
     with pytest.raises(CharacterError, match="stands neither at rest nor in the first frame"):
         retargeted(still, fallen, target[0])
@@ -217,8 +217,8 @@ def test_what_is_missing_is_said_in_a_sentence() -> None:
     with pytest.raises(CharacterError, match="the character has no joints for left lower leg and left foot"):
         retargeted(motion, source, person(legless)[0])
     armless = {bone: name for bone, name in KAYKIT.items() if "rightLowerArm" not in bone and "rightHand" not in bone}
-    found = retargeted(motion, source, person(armless)[0])
-    (note,) = found.notes
+    result = retargeted(motion, source, person(armless)[0])
+    (note,) = result.notes
     assert "right lower arm" in note
 
 
@@ -240,8 +240,8 @@ def test_other_creatures_move_alike_by_the_names_of_their_joints() -> None:
     source, target = snake(1.0), snake(0.25)
     motion = turning(source, 2, [(0, 0, 0), (0, 0, 90)])
     shift = Track(0, TRANSLATION, np.array([0.0, 1.0]), np.array([[0.0, 0, 0], [4, 0, 0]]))
-    found = retargeted(replace(motion, tracks=(*motion.tracks, shift)), source, target).motion
-    np.testing.assert_allclose(places(target, found, 1.0)[3], [1 - 0.25, 0.5, 0], atol=1e-9)
+    result = retargeted(replace(motion, tracks=(*motion.tracks, shift)), source, target).motion
+    np.testing.assert_allclose(places(target, result, 1.0)[3], [1 - 0.25, 0.5, 0], atol=1e-9)
     with pytest.raises(CharacterError, match=r"has no joints for hips, spine, .* share 0 of the 1 joint that turn"):
         retargeted(motion, source, person(KAYKIT)[0])
     with pytest.raises(CharacterError, match="it turns no joint"):
@@ -300,8 +300,8 @@ def test_any_rigs_give_a_motion_that_is_finite_or_a_sentence(seed: int) -> None:
         target, _ = spoilt(seed // 3 + 1, [KAYKIT, QUATERNIUS, MIXAMO][seed % 3])
         motion = turning(person(MIXAMO)[0], bones["leftLowerArm"], [(0, 0, 0), (0, 0, -90)])
         try:
-            found = retargeted(motion, source, target).motion
+            result = retargeted(motion, source, target).motion
         except CharacterError as error:
             assert str(error)
         else:
-            assert all(np.isfinite(track.values).all() for track in found.tracks)
+            assert all(np.isfinite(track.values).all() for track in result.tracks)

@@ -25,24 +25,24 @@ SMALL = ("--size", "64", "--views", "2")
 def report(*arguments: str) -> dict[str, Any]:
     ran = CliRunner().invoke(main, list(arguments))
     assert ran.exit_code == 0, ran.output
-    found: dict[str, Any] = json.loads(ran.stdout)
-    return found
+    result: dict[str, Any] = json.loads(ran.stdout)
+    return result
 
 
 def test_stages(tmp_path: Path) -> None:
-    found = report("stages", str(write_folder(tmp_path / "figures", 2)), *SMALL)
-    assert (found["source"], found["characters"], found["views"]) == ("figures", 2, 2)
-    assert list(found["stages"]) == ["render", "reconstruct", "project", "pack"]
-    assert {"read", "rasterise", "encode"} <= set(found["stages"]["render"]["seconds_by_part"])
+    result = report("stages", str(write_folder(tmp_path / "figures", 2)), *SMALL)
+    assert (result["source"], result["characters"], result["views"]) == ("figures", 2, 2)
+    assert list(result["stages"]) == ["render", "reconstruct", "project", "pack"]
+    assert {"read", "rasterise", "encode"} <= set(result["stages"]["render"]["seconds_by_part"])
     for stage in ("render", "pack"):
-        assert found["stages"][stage]["peer"]["times_faster"] > 0
+        assert result["stages"][stage]["peer"]["times_faster"] > 0
 
 
 def test_renderers(tmp_path: Path) -> None:
     source = str(write_folder(tmp_path / "figures", 2))
-    found = report("renderers", source, *SMALL, "--against", "fast")["against"]["fast"]
-    assert len(found["characters"]) == 2
-    assert (found["parity"]["iou"], found["parity"]["color_mae"], found["parity"]["position_max"]) == (1, 0, 0)
+    result = report("renderers", source, *SMALL, "--against", "fast")["against"]["fast"]
+    assert len(result["characters"]) == 2
+    assert (result["parity"]["iou"], result["parity"]["color_mae"], result["parity"]["position_max"]) == (1, 0, 0)
 
 
 def test_loading_and_training(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -50,12 +50,12 @@ def test_loading_and_training(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(training, "TURNS", 1)
     monkeypatch.setattr(training, "TURN_SECONDS", 0.0)
     dataset = str(build_small(tmp_path / "dataset", ["a"]))
-    found = report("load", dataset)
-    assert found["loader"]["patches_per_second"] > 0
-    assert found["rows"]["random"]["times_as_fast"] > 0
-    found = report("train", dataset, "--preset", "tiny", "--device", "cpu")
-    ratio = found["reference"]["seconds_per_step"] / found["training"]["seconds_per_step"]
-    assert found["times_faster"] == pytest.approx(ratio, rel=0.1)
+    result = report("load", dataset)
+    assert result["loader"]["patches_per_second"] > 0
+    assert result["rows"]["random"]["times_as_fast"] > 0
+    result = report("train", dataset, "--preset", "tiny", "--device", "cpu")
+    ratio = result["reference"]["seconds_per_step"] / result["training"]["seconds_per_step"]
+    assert result["times_faster"] == pytest.approx(ratio, rel=0.1)
 
 
 def test_plain_network_is_the_same_function() -> None:

@@ -49,12 +49,12 @@ def with_layer(frame: Frame, name: str, value: object) -> Frame:
 
 
 def test_what_is_right_is_counted_as_right(entry: Entry) -> None:
-    found = layers.measured([entry], 1, SETTINGS, 96)
+    result = layers.measured([entry], 1, SETTINGS, 96)
     for row in layers.ROWS:
-        (share,) = (row.share(counts) for counts in found.values())
+        (share,) = (row.share(counts) for counts in result.values())
         if row.goal is not None and "hides" not in row.what and "interpolated" not in row.what:
             assert share is None or share >= row.goal, row.what
-    assert layers.table(found).count("\n|") > 20
+    assert layers.table(result).count("\n|") > 20
 
 
 def test_flow_that_is_a_pixel_off_is_counted(pair: tuple[Frame, Frame, Mesh]) -> None:
@@ -79,5 +79,5 @@ def test_points_that_are_elsewhere_than_their_vertices_are_counted(pair: tuple[F
     _, there, _ = pair
     graph = there.layers["strokes"]
     places = [[x + 1, y] for x, y in graph["vertex location"]]
-    found = point_counts(with_layer(there, "strokes", {**graph, "vertex location": places}), None)
-    assert found["points at their vertex"] == 0 < found["points on vertices"]
+    result = point_counts(with_layer(there, "strokes", {**graph, "vertex location": places}), None)
+    assert result["points at their vertex"] == 0 < result["points on vertices"]

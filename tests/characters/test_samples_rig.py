@@ -29,51 +29,48 @@ MOTIONS = ("idle", "walk", "run", "jump", "wave", "turn")
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    made = tmp_path_factory.mktemp("samples")
+    target = tmp_path_factory.mktemp("samples")
     for index in INDICES:
-        write_sample(made, index, SEED)
-    return made
+        write_sample(target, index, SEED)
+    return target
 
 
 @pytest.fixture(scope="module", params=INDICES)
-def one(folder: Path, request: pytest.FixtureRequest) -> AnimatedCharacter:
+def animated(folder: Path, request: pytest.FixtureRequest) -> AnimatedCharacter:
     return read_animated(bicar_entry(folder / str(request.param), str(request.param)))
 
 
-def over(one: AnimatedCharacter, name: str, frames: int = 16) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
+def over(animated: AnimatedCharacter, name: str, frames: int = 16) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
     """Vertices (T, V, 3) and joints' places (T, J, 3) over a motion, in the mesh's coordinates."""
-    motion = next(motion for motion in one.motions if motion.name == name)
-    found = poses(one.rig.skeleton, motion, np.linspace(0, motion.end, frames, endpoint=False))
-    joints = found.worlds[..., :3, 3] @ one.rig.placement[:3, :3].T
-    return np.stack([one.rig.vertices(found, k) for k in range(frames)]), joints
+    motion = next(motion for motion in animated.motions if motion.name == name)
+    posed = poses(animated.rig.skeleton, motion, np.linspace(0, motion.end, frames, endpoint=False))
+    joints = posed.worlds[..., :3, 3] @ animated.rig.placement[:3, :3].T
+    return np.stack([animated.rig.vertices(posed, k) for k in range(frames)]), joints
 
 
-def height(one: AnimatedCharacter) -> float:
-    return float(np.ptp(one.character.mesh.vertices[:, 2]))
-
-
-def test_a_sample_has_a_rig_and_six_motions(one: AnimatedCharacter) -> None:
-    still = read_character(one.character.entry)
-    assert np.array_equal(one.character.mesh.vertices, still.mesh.vertices)
-    assert tuple(motion.name for motion in one.motions) == MOTIONS
-    assert one.spoilt == ()
-    assert {"hips", "head", "leftUpperArm", "rightFoot"} <= set(one.humanoid)
-    assert len(one.rig.weights) == len(still.mesh.vertices)
-    assert_allclose(one.rig.weights.sum(axis=1), 1, atol=1e-6)
-    assert one.rig.weights.min() >= 0
-    at_rest = poses(one.rig.skeleton, None, np.zeros(1))
-    assert_allclose(one.rig.vertices(at_rest, 0), still.mesh.vertices, atol=1e-5)
+def test_a_sample_has_a_rig_and_six_motions(animated: AnimatedCharacter) -> None:
+    still = read_character(animated.character.entry)
+    assert np.array_equal(animated.character.mesh.vertices, still.mesh.vertices)
+    assert tuple(motion.name for motion in animated.motions) == MOTIONS
+    assert animated.spoilt == ()
+    assert {"hips", "head", "leftUpperArm", "rightFoot"} <= set(animated.humanoid)
+    assert len(animated.rig.weights) == len(still.mesh.vertices)
+    assert_allclose(animated.rig.weights.sum(axis=1), 1, atol=1e-6)
+    assert animated.rig.weights.min() >= 0
+    at_rest = poses(animated.rig.skeleton, None, np.zeros(1))
+    assert_allclose(animated.rig.vertices(at_rest, 0), still.mesh.vertices, atol=1e-5)
 
 
 @pytest.mark.parametrize("name", MOTIONS)
-def test_nothing_tears_or_leaves_the_ground_that_it_stands_on(one: AnimatedCharacter, name: str) -> None:
-    mesh, (moved, _) = one.character.mesh, over(one, name)
+def test_nothing_tears_or_leaves_the_ground_that_it_stands_on(animated: AnimatedCharacter, name: str) -> None:
+    mesh, (moved, _) = animated.character.mesh, over(animated, name)
+    height = float(np.ptp(mesh.vertices[:, 2]))
     edges = np.concatenate([mesh.faces[:, [0, 1]], mesh.faces[:, [1, 2]], mesh.faces[:, [2, 0]]])
     lengths = np.linalg.norm(moved[:, edges[:, 0]] - moved[:, edges[:, 1]], axis=2)
     at_rest = np.linalg.norm(mesh.vertices[edges[:, 0]] - mesh.vertices[edges[:, 1]], axis=1)
-    assert (lengths - at_rest).max() < 0.2 * height(one)
+    assert (lengths - at_rest).max() < 0.2 * height
     ground = mesh.vertices[:, 2].min()
-    lowest = (moved[..., 2].min(axis=1) - ground) / height(one)
+    lowest = (moved[..., 2].min(axis=1) - ground) / height
     assert lowest.min() > -0.05
     if name == "jump":
         assert lowest.max() > 0.04
@@ -81,8 +78,8 @@ def test_nothing_tears_or_leaves_the_ground_that_it_stands_on(one: AnimatedChara
         assert lowest.max() < 0.01
 
 
-def test_each_side_hangs_on_its_own_bones(one: AnimatedCharacter) -> None:
-    rig, vertices = one.rig, one.character.mesh.vertices
+def test_each_side_hangs_on_its_own_bones(animated: AnimatedCharacter) -> None:
+    rig, vertices = animated.rig, animated.character.mesh.vertices
     heaviest = rig.slots[np.arange(len(rig.slots)), rig.weights.argmax(axis=1)]
     names = np.array(rig.skeleton.names)[rig.nodes[heaviest]]
     for name in ("LowerArm", "Hand", "LowerLeg", "Foot"):
@@ -92,12 +89,13 @@ def test_each_side_hangs_on_its_own_bones(one: AnimatedCharacter) -> None:
         assert (right < 0.03).all()
 
 
-def test_a_wave_lifts_a_hand_above_its_shoulder(one: AnimatedCharacter) -> None:
-    _, joints = over(one, "wave", 24)
-    hand, shoulder = (joints[:, one.humanoid[name], 2] for name in ("rightHand", "rightUpperArm"))
-    assert (hand - shoulder).max() > 0.02 * height(one)
-    assert np.ptp(hand) > 0.1 * height(one)
-    other = joints[:, one.humanoid["leftHand"], 2]
+def test_a_wave_lifts_a_hand_above_its_shoulder(animated: AnimatedCharacter) -> None:
+    _, joints = over(animated, "wave", 24)
+    hand, shoulder = (joints[:, animated.humanoid[name], 2] for name in ("rightHand", "rightUpperArm"))
+    height = np.ptp(animated.character.mesh.vertices[:, 2])
+    assert (hand - shoulder).max() > 0.02 * height
+    assert np.ptp(hand) > 0.1 * height
+    other = joints[:, animated.humanoid["leftHand"], 2]
     assert np.ptp(other) < 0.5 * np.ptp(hand)
 
 
@@ -127,7 +125,7 @@ def _with_rig(folder: Path, place: Path, change: Callable[[Any], None]) -> Entry
 @pytest.mark.parametrize("name", SPOILT)
 def test_a_damaged_rig_is_an_error_and_the_still_character_is_read(folder: Path, tmp_path: Path, name: str) -> None:
     entry = _with_rig(folder, tmp_path / "7", SPOILT[name])
-    with pytest.raises(CharacterError, match=r"7: .*rig\.json.*write it again, or delete"):
+    with pytest.raises(CharacterError, match=r"rig\.json"):
         read_animated(entry)
     assert len(read_character(entry).mesh.faces) > 1000
 
@@ -137,6 +135,5 @@ def test_a_rig_of_no_humanoid_has_no_motions(folder: Path, tmp_path: Path) -> No
         for joint in rig["joints"]:
             joint[0] = "bone"
 
-    one = read_animated(_with_rig(folder, tmp_path / "7", rename))
-    assert one.motions == ()
-    assert "has a rig and no motions" in one.warnings[0]
+    animated = read_animated(_with_rig(folder, tmp_path / "7", rename))
+    assert animated.motions == () and len(animated.warnings) == 1

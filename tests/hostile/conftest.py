@@ -42,8 +42,8 @@ def full(request: pytest.FixtureRequest) -> bool:
 @pytest.fixture
 def yard() -> Iterator[Yard]:
     """A place to try the command in."""
-    with new_yard() as made:
-        yield made
+    with new_yard() as yard:
+        yield yard
 
 
 @pytest.fixture

@@ -94,7 +94,7 @@ def gltf() -> Gltf:
 
 def vrm() -> Gltf:
     """The same as a VRM 0 avatar."""
-    made = gltf()
+    file = gltf()
     bones = [{"bone": "hips", "node": 2}, {"bone": "head", "node": 1}]
     avatar = {
         "specVersion": "0.0",
@@ -102,8 +102,8 @@ def vrm() -> Gltf:
         "humanoid": {"humanBones": bones},
         "materialProperties": [{"name": "cloth", "shader": "VRM/MToon", "textureProperties": {"_MainTex": 0}}],
     }
-    made.data.update(extensions={"VRM": avatar}, extensionsUsed=["VRM"])
-    return made
+    file.data.update(extensions={"VRM": avatar}, extensionsUsed=["VRM"])
+    return file
 
 
 def obj_text(library: str) -> str:
@@ -152,10 +152,14 @@ def picture(suffix: str, pixels: NDArray[np.uint8] | None = None) -> bytes:
 
 
 def _gltf_files(name: str) -> Files:
-    made = gltf()
-    made.data["buffers"][0]["uri"] = f"{name}.bin"
-    made.data["images"][0] = {"uri": f"{name}.png"}
-    return {f"{name}.gltf": json.dumps(made.data).encode(), f"{name}.bin": made.binary, f"{name}.png": _texture()}
+    file = gltf()
+    file.data["buffers"][0]["uri"] = f"{name}.bin"
+    file.data["images"][0] = {"uri": f"{name}.png"}
+    return {
+        f"{name}.gltf": json.dumps(file.data).encode(),
+        f"{name}.bin": file.binary,
+        f"{name}.png": _texture(),
+    }
 
 
 def _obj_files(name: str, suffix: str = ".png") -> Files:

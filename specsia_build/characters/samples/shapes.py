@@ -129,6 +129,15 @@ def blob(
     return np.asarray(np.asarray(centre) + (local if turn is None else local @ turn.T))
 
 
+def _revolved(
+    centre: Vector, rows: Sequence[tuple[float, float]], stretch: tuple[float, float], turn: Array | None, columns: int
+) -> Array:
+    """Rings about Y by pairs of radius and height."""
+    flat = section(columns) * stretch
+    grid = np.stack([np.column_stack([r * flat[:, 0], np.full(columns, y), r * flat[:, 1]]) for r, y in rows])
+    return np.asarray(np.asarray(centre) + (grid if turn is None else grid @ turn.T))
+
+
 def lathe(
     centre: Vector,
     profile: Sequence[tuple[float, float]],
@@ -137,10 +146,7 @@ def lathe(
     columns: int = 19,
 ) -> Array:
     """A surface of revolution about Y: `profile` has pairs of radius and height; both ends are closed flat."""
-    rows = [(0.0, profile[0][1]), *profile, (0.0, profile[-1][1])]
-    flat = section(columns) * stretch
-    grid = np.stack([np.column_stack([r * flat[:, 0], np.full(columns, y), r * flat[:, 1]]) for r, y in rows])
-    return np.asarray(np.asarray(centre) + (grid if turn is None else grid @ turn.T))
+    return _revolved(centre, [(0.0, profile[0][1]), *profile, (0.0, profile[-1][1])], stretch, turn, columns)
 
 
 def hoop(centre: Vector, radii: tuple[float, float], thick: tuple[float, float], turn: Array | None = None) -> Array:
@@ -152,11 +158,9 @@ def hoop(centre: Vector, radii: tuple[float, float], thick: tuple[float, float],
         thick: half thickness of the section, outwards and upwards.
         turn: rotation of it all.
     """
-    inner = [(1 - thick[0] / min(radii), 0.0), (1.0, thick[1]), (1 + thick[0] / min(radii), 0.0), (1.0, -thick[1])]
-    flat = section(19) * radii
-    rows = [*inner, inner[0]]
-    grid = np.stack([np.column_stack([r * flat[:, 0], np.full(19, y), r * flat[:, 1]]) for r, y in rows])
-    return np.asarray(np.asarray(centre) + (grid if turn is None else grid @ turn.T))
+    wide = thick[0] / min(radii)
+    rows = [(1 - wide, 0.0), (1.0, thick[1]), (1 + wide, 0.0), (1.0, -thick[1]), (1 - wide, 0.0)]
+    return _revolved(centre, rows, radii, turn, 19)
 
 
 def sheet(front: Array, thickness: float) -> Array:

@@ -105,7 +105,6 @@ class BlenderProcess:
             raise UsageError(how_to_get(purpose))
         self.answered = 0
         self._unread = b""
-        self._printed = ""
         self._log = tempfile.TemporaryFile()  # noqa: SIM115  lives as long as the process
         self._answers, theirs = os.pipe()
         try:
@@ -124,7 +123,7 @@ class BlenderProcess:
         try:
             self.blender = str(self._receive(START_SECONDS).get("blender", ""))
         except SpecsiaError as error:
-            library = _MISSING_LIBRARY.search(self.log_tail(20_000))
+            library = _MISSING_LIBRARY.search(self._log_tail(20_000))
             self.close()
             if library is None:
                 raise
@@ -181,7 +180,6 @@ class BlenderProcess:
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
-        self._printed = self.log_tail(20_000)
         os.close(self._answers)
         self._answers = -1
         if self._process.stdin is not None:
@@ -189,10 +187,8 @@ class BlenderProcess:
                 self._process.stdin.close()
         self._log.close()
 
-    def log_tail(self, characters: int) -> str:
+    def _log_tail(self, characters: int) -> str:
         """The end of what Blender printed."""
-        if self._answers < 0:
-            return self._printed[-characters:]
         end = self._log.seek(0, os.SEEK_END)
         self._log.seek(max(0, end - characters))
         return self._log.read().decode(errors="replace")
@@ -236,5 +232,5 @@ class BlenderProcess:
             self._process.wait(5)
         code = self._process.returncode
         ending = f"exit code {code}" if code is None or code >= 0 else signal.Signals(-code).name
-        lines = [line.strip() for line in self.log_tail(4_000).splitlines() if line.strip()]
+        lines = [line.strip() for line in self._log_tail(4_000).splitlines() if line.strip()]
         return f"{lines[-1][:300]} ({ending})" if lines else ending

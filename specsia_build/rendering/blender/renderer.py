@@ -8,11 +8,11 @@ import os
 import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from specsia_build import png
 from specsia_build.errors import CharacterError, SpecsiaError, UsageError
@@ -94,7 +94,9 @@ def render_views(mesh: Mesh, cameras: Sequence[Camera], look: Look, settings: Se
         job = write_job(folder, drawn, cameras, look, settings)
         _ask(job, VIEW_SECONDS * len(cameras) + SHADER_SECONDS * len(job["materials"]))
         for k in range(len(cameras)):
-            yield _layers(folder, k, cameras[0].size)
+            arrays = {path.stem.rpartition("_")[0]: np.load(path) for path in folder.glob(f"*_{k:02d}.npy")}
+            color = arrays["color"]
+            yield encoded(color, arrays.get("coverage", color[..., 3]), arrays.get("position"))
 
 
 def write_job(folder: Path, mesh: Mesh, cameras: Sequence[Camera], look: Look, settings: Settings) -> dict[str, Any]:
@@ -122,7 +124,11 @@ def write_job(folder: Path, mesh: Mesh, cameras: Sequence[Camera], look: Look, s
             {"file": str(folder / f"texture-{k}.png"), "wrap": list(t.wrap), "nearest": t.nearest}
             for k, t in enumerate(textures)
         ],
-        "cameras": [_camera_spec(camera) for camera in cameras],
+        "cameras": [
+            {"position": camera.position().tolist(), "right": right.tolist(), "up": up.tolist()}
+            for camera in cameras
+            for right, up, _ in [camera.basis()]
+        ],
         "size": cameras[0].size,
         "ortho_width": cameras[0].width,
         "engine": settings.engine,
@@ -135,11 +141,6 @@ def write_job(folder: Path, mesh: Mesh, cameras: Sequence[Camera], look: Look, s
     }
     (folder / "job.json").write_text(json.dumps(job), encoding="utf-8")
     return job
-
-
-def _camera_spec(camera: Camera) -> dict[str, list[float]]:
-    right, up, _ = camera.basis()
-    return {"position": camera.position().tolist(), "right": right.tolist(), "up": up.tolist()}
 
 
 def _drawable(mesh: Mesh) -> Mesh:
@@ -156,16 +157,6 @@ def _drawable(mesh: Mesh) -> Mesh:
     if not np.isfinite(mesh.vertices[used]).all():
         raise CharacterError("the mesh has vertices that are not finite numbers")
     return replace(mesh.of_faces(sound), vertices=np.where(used[:, None], mesh.vertices, np.float32(0)))
-
-
-def _layers(folder: Path, view: int, size: int) -> Layers:
-    def array(name: str) -> NDArray[np.float32] | None:
-        path = folder / f"{name}_{view:02d}.npy"
-        return np.load(path) if path.is_file() else None
-
-    linear, coverage, cells = array("color"), array("coverage"), array("position")
-    assert linear is not None
-    return encoded(linear, linear[..., 3] if coverage is None else coverage, cells)
 
 
 _shared: dict[int, BlenderProcess] = {}
@@ -194,9 +185,7 @@ def _ask(job: dict[str, Any], seconds: float) -> None:
         raise CharacterError(f"Blender could not render it: {error}") from error
 
 
-_gl_checked: dict[int, bool] = {}
-
-
+@cache
 def check_gl() -> None:
     """Render a dot with Eevee in a Blender that may abort, once per process.
 
@@ -204,18 +193,17 @@ def check_gl() -> None:
         SpecsiaError: with what to install, if it does abort.
         UsageError: if there is no Blender.
     """
-    if _gl_checked.get(os.getpid()):
-        return
     corners = np.array([[-0.5, 0, -0.5], [0.5, 0, -0.5], [0, 0, 0.5]], np.float32)
     dot = Mesh(corners, np.array([[0, 1, 2]], np.int32), (Material(),), np.zeros(1, np.int32))
-    with tempfile.TemporaryDirectory(prefix="specsia-blender-") as scratch:
+    with (
+        tempfile.TemporaryDirectory(prefix="specsia-blender-") as scratch,
+        BlenderProcess(SCRIPT, "--renderer eevee") as blender,
+    ):
         job = write_job(Path(scratch), dot, [Camera(0.0, 8)], "unlit", Settings("eevee", 1))
-        with BlenderProcess(SCRIPT, "--renderer eevee") as blender:
-            try:
-                blender.ask(job, VIEW_SECONDS + SHADER_SECONDS)
-            except SpecsiaError as error:
-                raise SpecsiaError(
-                    f"Eevee needs OpenGL and Blender cannot open it here ({error}): "
-                    "apt-get install libegl1 libgl1-mesa-dri, or use --renderer cycles"
-                ) from error
-    _gl_checked[os.getpid()] = True
+        try:
+            blender.ask(job, VIEW_SECONDS + SHADER_SECONDS)
+        except SpecsiaError as error:
+            raise SpecsiaError(
+                f"Eevee needs OpenGL and Blender cannot open it here ({error}): "
+                "apt-get install libegl1 libgl1-mesa-dri, or use --renderer cycles"
+            ) from error

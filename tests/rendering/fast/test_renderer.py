@@ -197,7 +197,8 @@ def test_a_mesh_that_reaches_absurdly_far_is_refused(far: float) -> None:
 
 def compare(mesh: Mesh, yaw: float, size: int = 48) -> None:
     layers = look_at(mesh, yaw, size)
-    assert (layers.color.dtype, layers.coverage.dtype, layers.position.dtype) == (np.uint8, np.uint8, np.float32)
+    dtypes = [layers.color.dtype.name, layers.coverage.dtype.name, layers.position.dtype.name]
+    assert dtypes == ["uint8", "uint8", "float32"]
     assert not layers.color[layers.mask == 0].any()
     assert not layers.position[layers.mask == 0].any()
     expected = reference(mesh, Camera(yaw, size))

@@ -1,4 +1,4 @@
-"""Mip levels of a texture are made once, whatever looks at it and from how near."""
+"""Mip levels of a texture are computed once, whatever looks at it and from how near."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def picture(mesh: Mesh, size: int) -> bytes:
 
 
 def renewed(mesh: Mesh) -> Mesh:
-    """The same mesh, with textures that nothing was made of."""
+    """The same mesh, with textures without computed levels."""
     return replace(mesh, materials=tuple(replace(m, texture=replace(m.texture)) for m in mesh.materials if m.texture))
 
 
@@ -56,17 +56,17 @@ def test_what_was_drawn_before_changes_no_picture(images: int, sizes: tuple[int,
 
 
 def test_levels_are_made_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    made: list[tuple[int, ...]] = []
+    shapes: list[tuple[int, ...]] = []
 
     def counted(image: np.ndarray) -> np.ndarray:
-        made.append(image.shape)
+        shapes.append(image.shape)
         return halve(image)
 
     monkeypatch.setattr(textures, "halve", counted)
     mesh = squares(grainy(0))
     picture(mesh, 16)
-    assert made
-    found = len(made)
+    assert shapes
+    count = len(shapes)
     picture(mesh.with_vertices(mesh.vertices * 0.9), 16)
     picture(mesh, 32)
-    assert len(made) == found
+    assert len(shapes) == count
