@@ -19,7 +19,7 @@ from click.testing import CliRunner
 from specsia_build.cli import main
 from tests.hostile.conftest import Tally
 
-BUILD = ("build", "sample:2", "--size", "96", "--views", "4", "--workers", "2")
+BUILD = ("build", "sample:2", "--size", "64", "--views", "2", "--workers", "1")
 
 SHARES = (0.84, 0.96, 0.001, 0.03, 0.2, 0.375, 0.4, 0.55, 0.7, 0.9, 0.975, 0.985)
 """Sizes of the disk, of what a whole build takes; the first are tried in the bounded form."""

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import weakref
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -35,8 +33,6 @@ half a texel along the other."""
 
 MOST_LOOKS = 4 * MOST_TAPS
 """Look-ups along one side of a pixel at most."""
-
-_KEPT = "packed"
 
 
 class TextureTable(NamedTuple):
@@ -124,23 +120,36 @@ def pack_textures(
             wrap=np.zeros((0, 2), np.int32),
             nearest=np.zeros(0, np.bool_),
         )
-    last = []
+    last: list[int] = []
+    chunks: list[NDArray[np.uint8]] = []
+    rows: list[list[tuple[int, int, int]]] = []
+    offset = 0
     for i, image in enumerate(images):
         faces = np.flatnonzero(((surface.texture == i) | (surface.glow == i))[surface.material])
         height, width = image.pixels.shape[:2]
         densities = _texels_per_unit(vertices, surface.faces, surface.uv, faces, width, height)
         last.append(_last_level(float(densities.max(initial=0.0)) / pixels_per_unit, max(height, width)))
-    packed = _packed(images, last)
+        rows.append([])
+        for level in _levels(image, last[-1]):
+            rows[-1].append((offset, level.shape[1], level.shape[0]))
+            chunks.append(level.reshape(-1, 4))
+            offset += len(chunks[-1])
     most = max(last)
     return TextureTable(
-        texels=packed.texels,
-        levels=np.array(
-            [[rows[min(k, end)] for k in range(most + 1)] for rows, end in zip(packed.rows, last, strict=True)]
-        ),
+        texels=np.concatenate(chunks) if len(chunks) > 1 else chunks[0],
+        levels=np.array([own + own[-1:] * (most + 1 - len(own)) for own in rows]),
         last=np.array(last, np.int32),
         wrap=np.array([[WRAPS[w] for w in image.wrap] for image in images], np.int32),
         nearest=np.array([image.nearest for image in images], np.bool_),
     )
+
+
+def _levels(image: Texture, last: int) -> list[NDArray[np.uint8]]:
+    """A texture and its mip levels up to `last`, which are computed once: characters are drawn several times."""
+    levels: list[NDArray[np.uint8]] = image.kept.setdefault("levels", [ready(image.pixels)])
+    while len(levels) <= last:
+        levels.append(halve(levels[-1]))
+    return levels[: last + 1]
 
 
 def _last_level(density: float, longest: int) -> int:
@@ -149,51 +158,6 @@ def _last_level(density: float, longest: int) -> int:
     while density > MOST_TAPS and longest >> level > 1:
         level, density = level + 1, density / 2
     return level
-
-
-@dataclass(frozen=True)
-class _Packed:
-    """Textures and coarser levels of theirs, one after the other.
-
-    Attributes:
-        images: the T textures, by references that do not keep them: one of them holds this.
-        texels: (N, 4) uint8.
-        rows: of each texture, offset, width and height of each level that was made.
-    """
-
-    images: tuple[weakref.ref[Texture], ...]
-    texels: NDArray[np.uint8]
-    rows: tuple[tuple[tuple[int, int, int], ...], ...]
-
-    def holds(self, images: Sequence[Texture], last: Sequence[int]) -> bool:
-        """Whether these are those textures, each with its levels up to `last`."""
-        return (
-            len(self.images) == len(images)
-            and all(mine() is other for mine, other in zip(self.images, images, strict=True))
-            and all(len(rows) > end for rows, end in zip(self.rows, last, strict=True))
-        )
-
-
-def _packed(images: Sequence[Texture], last: Sequence[int]) -> _Packed:
-    """Textures, at least one, with their levels up to `last` or further: a character is drawn from afar and closely."""
-    kept: _Packed | None = images[0].kept.get(_KEPT)
-    if kept is not None and kept.holds(images, last):
-        return kept
-    chunks: list[NDArray[np.uint8]] = []
-    rows: list[tuple[tuple[int, int, int], ...]] = []
-    offset = 0
-    for image, end in zip(images, last, strict=True):
-        level, own = ready(image.pixels), []
-        for k in range(end + 1):
-            level = halve(level) if k else level
-            own.append((offset, level.shape[1], level.shape[0]))
-            chunks.append(level.reshape(-1, 4))
-            offset += level.shape[0] * level.shape[1]
-        rows.append(tuple(own))
-    texels = np.concatenate(chunks) if len(chunks) > 1 else chunks[0]
-    packed = _Packed(tuple(map(weakref.ref, images)), texels, tuple(rows))
-    images[0].kept[_KEPT] = packed
-    return packed
 
 
 @inlined
