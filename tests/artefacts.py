@@ -1,4 +1,4 @@
-"""Where a run keeps an artefact."""
+"""Path of an artefact of a run."""
 
 from __future__ import annotations
 

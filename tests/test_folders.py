@@ -61,7 +61,7 @@ def test_a_user_without_a_home_folder_has_one_that_cannot_be() -> None:
         ("verify", "~x"),
     ],
 )
-def test_a_path_of_a_user_that_there_is_not_is_said_not_to_be_there(
+def test_a_path_of_an_unknown_user_is_an_error(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...]
 ) -> None:
     monkeypatch.chdir(tmp_path)

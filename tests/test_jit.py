@@ -1,4 +1,4 @@
-"""Where compiled code is kept."""
+"""Folders of compiled code."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def test_each_installation_keeps_its_own(tmp_path: Path) -> None:
     assert sources_digest(one) != first
 
 
-def test_what_compiles_nothing_changes_nothing(tmp_path: Path) -> None:
+def test_files_without_compiled_functions_change_nothing(tmp_path: Path) -> None:
     one = _package(tmp_path / "one")
     first = sources_digest(one)
     (one / "plain.py").write_text("")
@@ -51,7 +51,7 @@ def _half_and_one(x: float) -> float:
     return float(_half(x)) + 1.0
 
 
-def test_python_calls_what_was_kept_for_a_compiled_function(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_python_calls_a_cached_function(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(jit, "cache_folder", lambda: tmp_path)
     assert _half_and_one(3.0) == 2.5
     kept = {path.name for path in tmp_path.rglob("*.nbc")}

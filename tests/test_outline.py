@@ -58,7 +58,7 @@ SCENES = {
 
 
 @pytest.mark.parametrize("scene", SCENES)
-def test_a_silhouette_is_what_some_triangle_covers(scene: str) -> None:
+def test_a_silhouette_is_the_union_of_triangles(scene: str) -> None:
     mesh = SCENES[scene]()
     similarity = Similarity(1.1, 9, 20, (0.03, 0.01, -0.02))
     masks = drawn(shape_of(mesh), similarity, target())
@@ -78,7 +78,7 @@ def test_faces_that_are_folded_back_or_turned_round_count_all_the_same() -> None
         assert (drawn(shape_of(other), Similarity(), target()) == whole).all()
 
 
-def test_a_step_sees_what_is_drawn_where_outlines_cross_lines_beside_a_pixels_centre() -> None:
+def test_a_step_counts_the_pixels_that_are_drawn() -> None:
     shape, cameras = shape_of(sphere(0.31)), view_cameras(3, 256)
     aim = Target.of(silhouettes(sphere(0.3), cameras), cameras, 256)
     for k in range(100):

@@ -64,13 +64,13 @@ def test_a_wheel_brings_one_package_and_nothing_beside_it(wheel: Path) -> None:
     assert set(PRETRAINED) <= set(names)
 
 
-def test_a_wheel_is_made_without_a_package_that_seems_forgotten(wheel: Path) -> None:
+def test_a_wheel_is_built_without_warnings_of_a_forgotten_package(wheel: Path) -> None:
     log = (wheel.parent / "log.txt").read_text(encoding="utf-8", errors="replace")
     assert "creating" in log
     assert "is absent from the `packages` configuration" not in log
 
 
-def test_an_sdist_brings_what_stands_beside_the_package(copy: Path, tmp_path: Path) -> None:
+def test_an_sdist_brings_the_files_beside_the_package(copy: Path, tmp_path: Path) -> None:
     call = f"from setuptools.build_meta import build_sdist; build_sdist({str(tmp_path)!r})"
     subprocess.run([sys.executable, "-c", call], cwd=copy, check=True, capture_output=True, timeout=300)
     (path,) = tmp_path.glob("*.tar.gz")
@@ -79,7 +79,7 @@ def test_an_sdist_brings_what_stands_beside_the_package(copy: Path, tmp_path: Pa
     assert {*BESIDE, *PRETRAINED, "manifests/specsia-15k.yaml", "specsia_build/py.typed"} <= names
 
 
-def test_what_comes_with_an_installed_package_is_what_lies_in_the_checkout(wheel: Path, tmp_path: Path) -> None:
+def test_an_installed_package_brings_the_files_of_the_checkout(wheel: Path, tmp_path: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         archive.extractall(tmp_path)
     environment = {"PYTHONPATH": str(tmp_path), "PATH": ""}

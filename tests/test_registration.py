@@ -65,7 +65,7 @@ def test_a_similarity_scales_pitches_and_moves() -> None:
     assert_allclose(yaw_comes_first, [[0.1, 0.2, 2.3]], atol=1e-12)
 
 
-def test_iou_counts_what_is_at_least_half_covered() -> None:
+def test_iou_counts_pixels_covered_by_half_or_more() -> None:
     one = np.array([[255, 128, 127, 0]], np.uint8)
     two = np.array([[255, 127, 128, 0]], np.uint8)
     assert iou(one, two) == pytest.approx(1 / 3)
@@ -74,7 +74,7 @@ def test_iou_counts_what_is_at_least_half_covered() -> None:
     assert iou(np.zeros_like(one), np.full_like(one, 127)) == 1
 
 
-def test_what_already_fits_stays() -> None:
+def test_a_mesh_that_fits_stays() -> None:
     mesh = figure()
     masks = silhouettes(mesh, CAMERAS)
     result = register(mesh, masks, CAMERAS)
@@ -99,7 +99,7 @@ HOSTILE = [
 
 
 @pytest.mark.parametrize("wanted", HOSTILE)
-def test_a_known_similarity_is_found_again(wanted: Similarity) -> None:
+def test_a_known_similarity_is_recovered(wanted: Similarity) -> None:
     target = figure()
     masks = silhouettes(target, CAMERAS)
     mesh = undone(target, wanted)
@@ -213,7 +213,7 @@ def with_arms(size: int) -> np.ndarray:
 
 
 @pytest.mark.parametrize("size", [64, 192, 512])
-def test_a_lost_arm_is_told_from_a_thinner_outline(size: int) -> None:
+def test_a_lost_arm_differs_from_a_thinner_outline(size: int) -> None:
     whole, unit = with_arms(size), size // 64
     amputated = whole.copy()
     amputated[:, 40 * unit :] = 0

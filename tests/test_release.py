@@ -52,7 +52,7 @@ def pins(name: str) -> dict[str, str]:
     return {canonicalize_name(one.name): str(one.specifier).removeprefix("==") for one in found}
 
 
-def test_what_makes_a_dataset_is_named_by_version_and_hash() -> None:
+def test_dependencies_are_pinned_by_version_and_hash() -> None:
     text, hashed, fixed = (TOP / "requirements.txt").read_text(), pins("requirements.txt"), pins("constraints.txt")
     needed = tomllib.loads((TOP / "pyproject.toml").read_text())["project"]["dependencies"]
     assert not {canonicalize_name(Requirement(line).name) for line in needed} - set(hashed), "run `make hashes`"

@@ -104,7 +104,7 @@ def test_another_net_of_the_same_surface_moves_as_it_does() -> None:
     assert how.matched == 1
 
 
-def test_what_has_no_counterpart_is_filled_in_between() -> None:
+def test_weights_without_a_counterpart_are_interpolated() -> None:
     mesh = tube()
     ends = mesh.of_faces(np.abs(mesh.vertices[mesh.faces].mean(axis=1)[:, 2] - 0.5) > 0.2)
     new, how = carried(ends, rigged(mesh, (mesh.vertices[:, 2] > 0.5).astype(float)), mesh)
@@ -124,7 +124,7 @@ def test_a_piece_beside_the_character_takes_the_nearest() -> None:
     assert (new.nodes[new.slots[len(mesh.vertices) :, 0]] == 1).all()
 
 
-def test_little_in_common_is_said() -> None:
+def test_little_in_common_is_a_warning() -> None:
     mesh, far = tube(), tube(x=0.5)
     _, how = carried(mesh, rigged(mesh, smooth(mesh)), far)
     assert how.matched == 0 and how.unmatched_pieces == 1
@@ -141,7 +141,7 @@ def test_a_rest_that_is_not_the_bind_pose_is_undone() -> None:
     assert apart(posed(rest, new, BEND, 1), posed(rest, bent, BEND, 1)) < 0.01
 
 
-def test_what_is_filled_in_between_joints_that_face_apart_at_rest_stays_near() -> None:
+def test_interpolation_between_opposite_joints_stays_near() -> None:
     mesh = tube()
     half = np.array([0, 0, np.sin(1.55), np.cos(1.55)])
     rig = rigged(mesh, smooth(mesh))

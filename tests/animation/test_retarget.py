@@ -80,7 +80,7 @@ def test_rigs_of_the_same_names_and_other_orientations_share_their_fingers_too()
 
 
 @pytest.mark.parametrize("front", ["-y", "+y"])
-def test_a_rig_of_the_same_build_takes_the_tracks_as_they_are_wherever_it_is_said_to_face(front: str) -> None:
+def test_a_rig_of_the_same_build_takes_the_tracks_unchanged_whichever_way_it_faces(front: str) -> None:
     source, bones = person(KAYKIT, seed=4)
     motion = turning(source, bones["head"], [(0, 0, 0), (0, 0, 30)])
     other = Figure(replace(source.skeleton), front_rotation(front) @ source.turn, {})
@@ -136,7 +136,7 @@ def fallen_of(source: Figure) -> Figure:
     return Figure(replace(source.skeleton, rotations=lying), source.turn, {})
 
 
-def test_a_back_that_is_bent_in_the_first_frame_is_bent_on_whom_it_stands_for() -> None:
+def test_a_back_bent_in_the_first_frame_stays_bent_on_the_target() -> None:
     source, target = person(MIXAMO, seed=8), person(QUATERNIUS)
     upright = turning(source[0], source[1]["hips"], [(0, 0, 0), (0, 0, 0)])
     bent = turning(source[0], source[1]["spine"], [(35, 0, 0), (60, 0, 0)])
@@ -180,7 +180,7 @@ def test_a_source_that_rests_in_a_frame_of_its_run_keeps_its_hips_and_feet(headi
         assert np.subtract(here, there) == pytest.approx(np.subtract(heights[3], heights[2]), abs=0.02)
 
 
-def test_who_has_no_head_stands_by_where_its_arms_are() -> None:
+def test_a_figure_without_a_head_is_upright_by_its_arms() -> None:
     names = {bone: name for bone, name in KAYKIT.items() if bone not in ("head", "neck", "chest")}
     figure, bones = person(names)
     places, low = figure.skeleton.translations.copy(), np.array([0.0, -0.1, 0.195])
@@ -210,7 +210,7 @@ def test_a_source_that_lies_at_rest_stands_as_in_its_first_frame() -> None:
         retargeted(still, fallen, target[0])
 
 
-def test_what_is_missing_is_said_in_a_sentence() -> None:
+def test_missing_joints_are_named() -> None:
     source, bones = person(MIXAMO)
     motion = turning(source, bones["head"], [(0, 0, 0), (0, 0, 30)])
     legless = {bone: name for bone, name in KAYKIT.items() if bone not in ("leftFoot", "leftLowerLeg", "leftToes")}
@@ -294,7 +294,7 @@ def spoilt(seed: int, names: dict[str, str] | None) -> tuple[Figure, dict[str, i
 
 
 @pytest.mark.parametrize("seed", range(28))
-def test_any_rigs_give_a_motion_that_is_finite_or_a_sentence(seed: int) -> None:
+def test_any_two_rigs_give_a_finite_motion_or_an_error(seed: int) -> None:
     with np.errstate(all="ignore"):
         source, bones = spoilt(seed, MIXAMO)
         target, _ = spoilt(seed // 3 + 1, [KAYKIT, QUATERNIUS, MIXAMO][seed % 3])

@@ -61,7 +61,7 @@ def test_rest_is_the_mesh_itself() -> None:
 
 
 @pytest.mark.parametrize(("interpolation", "degrees"), [("LINEAR", 45.0), ("STEP", 0.0)])
-def test_an_elbow_turns_what_hangs_on_it(interpolation: str, degrees: float) -> None:
+def test_an_elbow_turns_the_vertices_below_it(interpolation: str, degrees: float) -> None:
     mesh, rig = arm()
     bent = posed(mesh, rig, bending([about_z(0), about_z(90)], [0, 1], interpolation), 0.5)
     radians = np.deg2rad(degrees)
@@ -146,7 +146,7 @@ _SCALES = st.floats(-3, 3).filter(lambda value: value == 0 or abs(value) > 1e-3)
     arrays(np.float64, (2, 4), elements=st.floats(-1, 1)),
     arrays(np.float64, (2, 3), elements=_SCALES),
 )
-def test_what_is_composed_comes_apart_into_the_same(
+def test_composed_transforms_decompose_into_the_same(
     translations: np.ndarray, rotations: np.ndarray, scales: np.ndarray
 ) -> None:
     matrices = composed(translations, rotations, scales)

@@ -1,4 +1,4 @@
-"""What is counted of frames tells right layers from wrong ones."""
+"""Counts over frames tell right layers from wrong ones."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def with_layer(frame: Frame, name: str, value: object) -> Frame:
     return replace(frame, layers={**frame.layers, name: value})
 
 
-def test_what_is_right_is_counted_as_right(entry: Entry) -> None:
+def test_right_layers_are_counted_as_right(entry: Entry) -> None:
     result = layers.measured([entry], 1, SETTINGS, 96)
     for row in layers.ROWS:
         (share,) = (row.share(counts) for counts in result.values())

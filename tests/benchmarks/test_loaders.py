@@ -1,4 +1,4 @@
-"""What `benchmarks.loaders` says where there is nothing to read, and where a loader stumbles."""
+"""Errors of `benchmarks.loaders` where there is nothing to read or a loader fails."""
 
 from __future__ import annotations
 

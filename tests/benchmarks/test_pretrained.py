@@ -1,4 +1,4 @@
-"""What `make pretrained` makes of a training is a run that can be used, without what only training needs."""
+"""`make pretrained` turns a training run into one that can be used, without the files that only training needs."""
 
 from __future__ import annotations
 

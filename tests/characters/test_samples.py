@@ -66,7 +66,7 @@ def test_surfaces_are_closed_and_face_outwards(dozen: list[Sample]) -> None:
         assert sample.uv.max() < 1
 
 
-def test_what_is_read_is_what_was_made(folder: Path, dozen: list[Sample]) -> None:
+def test_a_written_sample_reads_back_the_same(folder: Path, dozen: list[Sample]) -> None:
     for index in range(COUNT):
         character = read_character(bicar_entry(folder / str(index), str(index)))
         turned = (dozen[index].vertices * (1, 1, -1))[:, [0, 2, 1]]
@@ -112,7 +112,7 @@ def test_silhouettes_differ_and_so_do_fronts_and_backs(dozen: list[Sample]) -> N
         assert np.abs(front.astype(int) - back[:, ::-1]).mean() > 1.0
 
 
-def test_a_whole_character_is_not_rewritten_and_a_broken_one_is_mended(folder: Path, tmp_path: Path) -> None:
+def test_a_whole_character_is_not_rewritten_and_a_broken_one_is(folder: Path, tmp_path: Path) -> None:
     path = folder / "0" / "tpose" / "m.obj"
     before = path.stat().st_mtime_ns
     write_sample(folder, 0, SEED)

@@ -1,4 +1,4 @@
-"""What moves procedural samples: stored beside their OBJs, whole, and fit for six motions."""
+"""Rigs of procedural samples: stored beside their OBJs, complete, and fit for six motions."""
 
 from __future__ import annotations
 

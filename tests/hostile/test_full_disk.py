@@ -68,7 +68,7 @@ def mount(folder: Path, kilobytes: int) -> bool:
 
 
 @pytest.mark.seeds(2, len(SHARES))
-def test_a_full_disk_is_a_sentence_and_the_same_command_goes_on(
+def test_a_full_disk_is_an_error_and_the_same_command_goes_on(
     seed: int, whole: tuple[str, list[os.stat_result]], disk: Path, tally: Tally
 ) -> None:
     sums, files = whole

@@ -30,7 +30,7 @@ def test_poses_are_drawn_as_by_themselves() -> None:
         np.testing.assert_array_equal(ours.position, theirs.position)
 
 
-def test_what_comes_apart_is_seen_from_inside() -> None:
+def test_parts_that_come_apart_show_their_inside() -> None:
     """A closed box whose lid hangs on something else shows its inside once the lid is off."""
     mesh = block()
     corners = mesh.vertices[mesh.faces]

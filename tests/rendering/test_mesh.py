@@ -1,4 +1,4 @@
-"""What is measured of meshes and of links between their members, against NumPy."""
+"""Measures of meshes, and groups of linked members, against NumPy."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a view shows where, which all else that is said of it follows from."""
+"""Which point of the surface each pixel shows; all other layers of a view follow from it."""
 
 from __future__ import annotations
 

@@ -186,7 +186,7 @@ def stand_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], Bl
     return lambda: BlenderProcess("script.py", "testing")
 
 
-def test_answers_are_told_from_noise(stand_in: Callable[[], BlenderProcess]) -> None:
+def test_answers_are_separate_from_printed_output(stand_in: Callable[[], BlenderProcess]) -> None:
     with stand_in() as process:
         assert process.blender == "none"
         first, second = process.ask({"n": 2}, 300), process.ask({"n": 5}, 30)

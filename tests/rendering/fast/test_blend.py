@@ -51,8 +51,8 @@ def assert_layered(mesh: Mesh, yaw: float = 0.0, size: int = SIZE, atol: float =
     assert_allclose(drawn.position[clear], plain.position[clear], atol=1e-4)
 
 
-def test_twenty_shells() -> None:
-    assert_layered(shells(20), 25, stacks.TILE + 8)
+def test_more_shells_than_layers_count() -> None:
+    assert_layered(shells(stacks.LAYERS // 2 + 2), 25, stacks.TILE + 8)
 
 
 def half_glassy(seed: int) -> Mesh:

@@ -62,7 +62,7 @@ def test_positions_are_those_of_the_nearest_surface() -> None:
     assert_allclose(left.position[27, 27], [0.5, 0.5 * PIXEL, -0.5 * PIXEL], atol=1e-5)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(st.floats(0, 360), st.floats(-0.5, 0.5))
 def test_coverage_of_a_half_plane(degrees: float, offset: float) -> None:
     a = np.deg2rad(degrees)

@@ -47,7 +47,7 @@ def renewed(mesh: Mesh) -> Mesh:
 
 @pytest.mark.parametrize("sizes", [(16, 32), (32, 16)], ids=["from afar first", "closely first"])
 @pytest.mark.parametrize("images", [1, 2])
-def test_what_was_drawn_before_changes_no_picture(images: int, sizes: tuple[int, int]) -> None:
+def test_earlier_views_change_no_picture(images: int, sizes: tuple[int, int]) -> None:
     mesh = squares(*map(grainy, range(images)))
     for size in sizes:
         assert picture(mesh, size) == picture(renewed(mesh), size)
@@ -55,7 +55,7 @@ def test_what_was_drawn_before_changes_no_picture(images: int, sizes: tuple[int,
     assert picture(swapped, 16) == picture(renewed(swapped), 16)
 
 
-def test_levels_are_made_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_levels_are_computed_once(monkeypatch: pytest.MonkeyPatch) -> None:
     shapes: list[tuple[int, ...]] = []
 
     def counted(image: np.ndarray) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""What is computed for several samples, pixels or texels at once, against NumPy, and on processors of other widths."""
+"""Functions on several samples, pixels or texels at once, against NumPy, and on processors of other widths."""
 
 from __future__ import annotations
 
