@@ -10,17 +10,16 @@ import stat
 import struct
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+import trimesh
 from PIL import Image
 
 from tests.characters.bad_characters import checks, figure
 from tests.characters.gltf.packed import draco, meshopted
-from tests.characters.gltf.writer import GltfWriter, glb_of, png
+from tests.characters.gltf.writer import GltfWriter, glb_of
 
 
 @dataclass(frozen=True)
@@ -55,16 +54,11 @@ class Gltf:
         return glb_of(json.dumps(self.data).encode() if text is None else text, self.binary)
 
 
-@cache
-def _texture() -> bytes:
-    return png(checks(32))
-
-
 def gltf() -> Gltf:
     """The figure of boxes with a texture, vertex colours, a skin, a morph target, a hierarchy and a sparse accessor."""
     points, faces, uv, colours = figure()
     file = GltfWriter()
-    image = file.image(_texture())
+    image = file.image(picture(".png"))
     slot = {"index": file.add("textures", source=image, sampler=file.add("samplers", wrapS=33071))}
     material = file.add("materials", name="cloth", pbrMetallicRoughness={"baseColorTexture": slot}, doubleSided=True)
     count = len(points)
@@ -127,27 +121,18 @@ def mtl_text(image: str) -> str:
 def ply_bytes(binary: bool, image: str) -> bytes:
     """The figure of boxes as PLY with colours."""
     points, faces, _, colours = figure()
-    rgb = (np.clip(colours, 0, 1) * 255).astype(np.uint8)
-    header = (
-        f"ply\nformat {'binary_little_endian' if binary else 'ascii'} 1.0\ncomment TextureFile {image}\n"
-        f"element vertex {len(points)}\nproperty float x\nproperty float y\nproperty float z\n"
-        "property uchar red\nproperty uchar green\nproperty uchar blue\n"
-        f"element face {len(faces)}\nproperty list uchar int vertex_indices\nend_header\n"
-    ).encode()
-    points = np.c_[points[:, 0], -points[:, 2], points[:, 1]]
-    if binary:
-        vertices = b"".join(struct.pack("<3f3B", *p, *c) for p, c in zip(points, rgb, strict=True))
-        return header + vertices + b"".join(struct.pack("<B3i", 3, *face) for face in faces)
-    rows = [" ".join([*(f"{x:.5f}" for x in p), *map(str, c)]) for p, c in zip(points, rgb, strict=True)]
-    rows += ["3 " + " ".join(map(str, face)) for face in faces]
-    return header + ("\n".join(rows) + "\n").encode()
+    upright = np.c_[points[:, 0], -points[:, 2], points[:, 1]]
+    mesh = trimesh.Trimesh(upright, faces, vertex_colors=(np.clip(colours, 0, 1) * 255).astype(np.uint8), process=False)
+    data: bytes = trimesh.exchange.ply.export_ply(mesh, "binary" if binary else "ascii")
+    at = data.index(b"element vertex")
+    return data[:at] + f"comment TextureFile {image}\n".encode() + data[at:]
 
 
-def picture(suffix: str, pixels: NDArray[np.uint8] | None = None) -> bytes:
+def picture(suffix: str) -> bytes:
     """A picture in the format of a suffix, such as ``.tga``."""
     stream = io.BytesIO()
     kind = {".jpg": "JPEG", ".jpeg": "JPEG"}.get(suffix, suffix[1:].upper())
-    Image.fromarray(checks(32) if pixels is None else pixels).save(stream, kind)
+    Image.fromarray(checks(32)).save(stream, kind)
     return stream.getvalue()
 
 
@@ -158,7 +143,7 @@ def _gltf_files(name: str) -> Files:
     return {
         f"{name}.gltf": json.dumps(file.data).encode(),
         f"{name}.bin": file.binary,
-        f"{name}.png": _texture(),
+        f"{name}.png": picture(".png"),
     }
 
 
@@ -191,8 +176,8 @@ SOUND: dict[str, Callable[[str], Files]] = {
     "glTF": _gltf_files,
     "VRM": lambda name: {f"{name}.vrm": vrm().glb()},
     "OBJ": _obj_files,
-    "PLY text": lambda name: {f"{name}.ply": ply_bytes(False, f"{name}.png"), f"{name}.png": _texture()},
-    "PLY binary": lambda name: {f"{name}.ply": ply_bytes(True, f"{name}.png"), f"{name}.png": _texture()},
+    "PLY text": lambda name: {f"{name}.ply": ply_bytes(False, f"{name}.png"), f"{name}.png": picture(".png")},
+    "PLY binary": lambda name: {f"{name}.ply": ply_bytes(True, f"{name}.png"), f"{name}.png": picture(".png")},
     "3DBiCar": _bicar_files,
     "PNG": lambda name: _obj_files(name, ".png"),
     "JPEG": lambda name: _obj_files(name, ".jpg"),
