@@ -1,4 +1,4 @@
-"""How much of a character a registered reconstruction covers, and what it lacks: an arm, a tail, a wing."""
+"""The share of a character that a registered reconstruction covers, and its largest missing part."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from specsia_build.rendering.layers import HALF_COVERED
 from specsia_build.rendering.overlap import overlap
 
 SIZE = 128
-"""Pixels of the silhouettes in which lost parts are looked for."""
+"""Pixels along a side of the silhouettes in which missing parts are searched."""
 
 REACH = 2.0
-"""Pixels of those from what is covered beyond which something lacks; nearer than that outlines only differ."""
+"""Pixels from the covered area beyond which a part is missing; nearer than that, outlines only differ."""
 
 LOST = 0.025
-"""Share of a silhouette from which what lacks is a part, such as a hand. Measured on 48 real characters, sound
-reconstructions lack 0.015 at most, those that lost a leg or a sword 0.04 and more."""
+"""Share of a silhouette from which a missing area is a part, such as a hand. Measured on 48 real characters: sound
+reconstructions miss at most 0.015, those without a leg or a sword at least 0.04."""
 
 
 def recall(mask: NDArray[np.uint8], gt_mask: NDArray[np.uint8]) -> float:

@@ -37,7 +37,7 @@ COARSE_CELLS, LIGHT_CELLS = 24, 48
 """Cells along the longest side in which vertices are merged for the coarse search and for the first steps."""
 
 LIGHT_FACES = 9_000
-"""A mesh of at most so many faces is light enough as it is."""
+"""Most faces of a mesh that is not simplified for the first steps."""
 
 COARSE_PITCHES = (-24.0, -12.0, 0.0, 12.0, 24.0)
 COARSE_YAWS = tuple(15.0 * k for k in range(-12, 12))
@@ -51,11 +51,10 @@ FRONTAL_LOSS = 0.02
 """IoU of the frontal view that registration may give up for a better mean."""
 
 PLAUSIBLE = 0.5
-"""Mean IoU from which a reconstruction as it came is worth refining."""
+"""Least mean IoU at which the reconstruction's own place is a start."""
 
 POOR = 0.6
-"""Mean IoU below which outlines lie so far apart that the steps may end anywhere: all starts are then followed to their
-end."""
+"""Mean IoU below which outlines are so far apart that the steps may end anywhere: all starts are then refined."""
 
 
 @dataclass(frozen=True)

@@ -1,73 +1,67 @@
-"""Whether what somebody else made of arrays is a mesh: arrays of the right shapes and types that belong together."""
+"""Whether arrays that somebody else created form a mesh: right shapes and types, and indices that exist."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
-from specsia_build.rendering.mesh import Material, Mesh, Texture
+from specsia_build.rendering.mesh import Material, Mesh
+
+_ARRAYS: dict[str, tuple[str, tuple[int, ...], str]] = {
+    "vertices": ("N", (3,), "f"),
+    "faces": ("N", (3,), "ui"),
+    "face_material": ("F", (), "ui"),
+    "uv": ("F", (3, 2), "f"),
+    "colors": ("F", (3, 4), "f"),
+    "normals": ("F", (3, 3), "f"),
+    "rest": ("V", (3,), "f"),
+}
+"""Length (N for any), shape of an item and kinds of dtypes of a mesh's arrays."""
 
 
 def kind_of(thing: object) -> str:
-    """Describe an object in a few words: ``list``, ``trimesh.Trimesh``, ``numpy.ndarray (4, 2)``."""
-    shape = getattr(thing, "shape", None)
-    kind = type(thing)
+    """Describe a value in few words: ``list``, ``trimesh.Trimesh``, ``numpy.ndarray (4, 2)``."""
+    shape, kind = getattr(thing, "shape", None), type(thing)
     name = kind.__name__ if kind.__module__ == "builtins" else f"{kind.__module__.partition('.')[0]}.{kind.__name__}"
     return f"{name} {tuple(shape)}" if isinstance(shape, tuple) else name
 
 
 def misshapen(mesh: Mesh) -> str | None:
-    """Return what is wrong with the arrays of a mesh, as a sentence; None where they can be drawn.
+    """Describe the first fault of a mesh's arrays; None where they can be drawn.
 
-    Numbers of another width than float32 and int32 are no fault, and neither is a mesh without faces. Whether
-    numbers are finite is another question.
+    Floats and integers of any width will do, and so does a mesh without faces. Values are not checked to be finite.
     """
-    return next(_faults(mesh), None)
-
-
-def _faults(mesh: Mesh) -> Iterator[str]:
-    yield from _array("vertices", mesh.vertices, None, (3,))
-    yield from _array("faces", mesh.faces, None, (3,), whole=True)
-    if (count := len(mesh.faces)) == 0:
-        return
-    if mesh.faces.min() < 0 or mesh.faces.max() >= len(mesh.vertices):
-        yield f"the mesh has {len(mesh.vertices):,} vertices, and faces that name others"
-    yield from _array("face_material", mesh.face_material, count, (), whole=True)
-    for name, array, shape in (
-        ("uv", mesh.uv, (3, 2)),
-        ("colors", mesh.colors, (3, 4)),
-        ("normals", mesh.normals, (3, 3)),
-    ):
-        if array is not None:
-            yield from _array(name, array, count, shape)
-    if mesh.rest is not None:
-        yield from _array("rest", mesh.rest, len(mesh.vertices), (3,))
+    lengths = {}
+    for name, (length, shape, kinds) in _ARRAYS.items():
+        array = getattr(mesh, name)
+        if array is None and name in ("uv", "colors", "normals", "rest"):
+            continue
+        count = lengths.get(length, length)
+        fits = isinstance(array, np.ndarray) and array.ndim == 1 + len(shape) and array.shape[1:] == shape
+        fits = fits and count in ("N", len(array))
+        if not fits or array.dtype.kind not in kinds:
+            wanted = f"({', '.join(map(str, (count, *shape)))}{'' if shape else ','})"
+            values = "floats" if kinds == "f" else "integers"
+            dtype = f"{array.dtype} " if isinstance(array, np.ndarray) else ""
+            return f"{name} of a mesh are a numpy array {wanted} of {values}, not {dtype}{kind_of(array)}"
+        if name == "vertices":
+            lengths["V"] = len(array)
+        elif name == "faces":
+            lengths["F"] = len(array)
+            if len(array) == 0:
+                return None
     materials = mesh.materials
     if not isinstance(materials, tuple) or not materials or not all(isinstance(m, Material) for m in materials):
-        yield f"materials of a mesh are a tuple of one Material or more, not {kind_of(materials)}"
-    if mesh.face_material.min() < 0 or mesh.face_material.max() >= len(materials):
-        yield f"the mesh has {len(materials):,} materials, and faces that name others"
+        return f"materials of a mesh are a tuple of one Material or more, not {kind_of(materials)}"
+    for name, count in (("faces", lengths["V"]), ("face_material", len(materials))):
+        if getattr(mesh, name).min() < 0 or getattr(mesh, name).max() >= count:
+            kind = "vertices" if name == "faces" else "materials"
+            return f"the mesh has {count:,} {kind}, and faces that name others"
     for texture in (t for m in materials for t in (m.texture, m.emissive_texture) if t is not None):
-        pixels = texture.pixels if isinstance(texture, Texture) else texture
-        if not _is_picture(pixels):
-            kind = f"{pixels.dtype} " if isinstance(pixels, np.ndarray) else ""
-            yield f"pixels of a texture are a numpy array (H, W, 4) of uint8, not {kind}{kind_of(pixels)}"
-
-
-def _array(
-    name: str, array: object, count: int | None, shape: tuple[int, ...], *, whole: bool = False
-) -> Iterator[str]:
-    """Return what is wrong with an array that must have `count` items (any number if None) of a shape."""
-    told = ", ".join(map(str, ("N" if count is None else count, *shape))) + ("" if shape else ",")
-    fits = isinstance(array, np.ndarray) and array.ndim == 1 + len(shape) and array.shape[1:] == shape
-    if not isinstance(array, np.ndarray) or not fits or count not in (None, len(array)):
-        yield f"{name} of a mesh are a numpy array ({told}), not {kind_of(array)}"
-    elif array.dtype.kind not in ("ui" if whole else "f"):
-        yield f"{name} of a mesh are {'whole numbers, int32' if whole else 'float32'}, not {array.dtype}"
-
-
-def _is_picture(pixels: object) -> bool:
-    if not isinstance(pixels, np.ndarray) or pixels.ndim != 3:
-        return False
-    return pixels.shape[2] == 4 and pixels.dtype == np.uint8 and pixels.size > 0
+        pixels: Any = getattr(texture, "pixels", texture)
+        is_array = isinstance(pixels, np.ndarray)
+        if not is_array or pixels.dtype != np.uint8 or pixels.shape[2:] != (4,) or pixels.size == 0:
+            kind = f"{pixels.dtype} " if is_array else ""
+            return f"pixels of a texture are a numpy array (H, W, 4) of uint8, not {kind}{kind_of(pixels)}"
+    return None
