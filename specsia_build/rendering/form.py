@@ -32,12 +32,12 @@ def misshapen(mesh: Mesh) -> str | None:
 
     Floats and integers of any width will do, and so does a mesh without faces. Values are not checked to be finite.
     """
-    lengths = {}
+    lengths: dict[str, int] = {}
     for name, (length, shape, kinds) in _ARRAYS.items():
         array = getattr(mesh, name)
         if array is None and name in ("uv", "colors", "normals", "rest"):
             continue
-        count = lengths.get(length, length)
+        count: int | str = lengths.get(length, length)
         fits = isinstance(array, np.ndarray) and array.ndim == 1 + len(shape) and array.shape[1:] == shape
         fits = fits and count in ("N", len(array))
         if not fits or array.dtype.kind not in kinds:
