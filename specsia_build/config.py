@@ -6,10 +6,10 @@ import hashlib
 import os
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, TypeVar, get_origin, get_type_hints
+from typing import Any, get_origin, get_type_hints
 
 from specsia_build.errors import UsageError, no_such
 from specsia_build.files.writing import write_bytes
@@ -28,24 +28,33 @@ RANDOM, DARK = OUTLINES = ("random", "dark")
 
 RENDERERS = ("cycles", "eevee", "fast", "pyrender")
 
-DEFAULT_SOURCE = "sample:24"
-DEFAULT_OUT = "specsia-out"
-DEFAULT_CLIPS_OUT = "specsia-clips"
-
-
-def cores() -> int:
-    """Cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
+DEFAULT_SOURCE, DEFAULT_OUT, DEFAULT_CLIPS_OUT = "sample:24", "specsia-out", "specsia-clips"
 
 FRAMES, DRAVIE = "frames", "dravie"
 """Layouts of clips; entry points may add others."""
 
 MAX_FAILURES = "1%"
-"""Default of `max_failures`."""
+"""Failed characters that a build tolerates by default."""
 
 OWN = "own"
-"""As a motion: those of the character's own file."""
+"""Name for the motions of the character's own file."""
+
+_WHOLE = {"views": (1, 360), "size": (32, 2048), "seed": (0, 2**63 - 1), "workers": (0, 1024), "limit": (1, 10**9)}
+_NUMBERS = {"min_iou": (0, 1), "timeout": (1, 10**9)}
+_CHOICES = {
+    "look": LOOKS,
+    "frontal": FRONTALS,
+    "pos_frame": POS_FRAMES,
+    "low_iou": LOW_IOU_ACTIONS,
+    "executor": EXECUTORS,
+    "keep": (None, *KEEPS),
+}
+"""Ranges and values of settings; `limit` may be None as well."""
+
+
+def cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 @dataclass(frozen=True)
@@ -149,17 +158,16 @@ class BuildConfig:
     clips: ClipSettings | None = None
 
     def __post_init__(self) -> None:
-        ranges = {"views": (1, 360), "size": (32, 2048), "seed": (0, 2**63 - 1), "workers": (0, 1024)}
-        for name, (low, high) in ranges.items():
-            check_whole(name, getattr(self, name), low, high)
-        check_number("min_iou", self.min_iou, 0, 1)
-        check_number("timeout", self.timeout, 1, 10**9)
-        memory_bytes(self.memory)
-        in_shard("", self.shard or "1/1")
-        check_whole("limit", 1 if self.limit is None else self.limit, 1, 10**9)
-        choices = {"look": LOOKS, "frontal": FRONTALS, "pos_frame": POS_FRAMES, "low_iou": LOW_IOU_ACTIONS}
-        for name, known in {**choices, "executor": EXECUTORS, "keep": (None, *KEEPS)}.items():
+        for name, (low, high) in _WHOLE.items():
+            if name != "limit" or self.limit is not None:
+                check_whole(name, getattr(self, name), low, high)
+        for name, (least, most) in _NUMBERS.items():
+            check_number(name, getattr(self, name), least, most)
+        for name, known in _CHOICES.items():
             check_choice(name, getattr(self, name), known)
+        memory_bytes(self.memory)
+        check_failures(self.max_failures)
+        in_shard("", self.shard or "1/1")
         if self.outline not in OUTLINES and not (self.outline.isdecimal() and int(self.outline) <= 255):
             raise UsageError(f"outline cannot be '{self.outline}': it is random, dark, or a grey from 0 to 255")
         if self.renderer not in RENDERERS:
@@ -167,31 +175,30 @@ class BuildConfig:
         names = [backend_name(spec) for spec in self.backends]
         if not names or len(set(names)) < len(names):
             raise UsageError(f"backends cannot be {', '.join(names) or 'empty'}: name at least one, and each only once")
-        check_failures(self.max_failures)
 
     def allowed_failures(self, characters: int) -> int:
-        """Failed characters that a build of so many tolerates; a share allows at least one."""
-        stated = MAX_FAILURES if self.max_failures is None else self.max_failures
-        return max(1, int(characters * Fraction(stated[:-1]) / 100)) if stated.endswith("%") else int(stated)
+        """Number of failed characters that a build tolerates; a share allows at least one."""
+        limit = self.max_failures or MAX_FAILURES
+        return max(1, int(characters * Fraction(limit[:-1]) / 100)) if limit.endswith("%") else int(limit)
 
     @property
     def command(self) -> str:
-        """The command that makes such a run."""
+        """The command that makes a run with these settings."""
         return "specsia build" if self.clips is None else "specsia clips"
 
     def worker_count(self) -> int:
-        """Processes to start: `workers`, or one for each core this process may use."""
+        """Number of processes: `workers`, or one for each core."""
         return self.workers or cores()
 
 
-def check_failures(stated: str | None) -> None:
+def check_failures(max_failures: str | None) -> None:
     """Raise a `UsageError` unless `max_failures` is a count or a share of at most 100 %."""
-    if stated is not None and not re.fullmatch(r"\d+|(\d{1,2}(\.\d+)?|100)%", stated, re.ASCII):
-        raise UsageError(f"max_failures cannot be '{stated}': give a count (3) or a share of all (1%)")
+    if max_failures is not None and not re.fullmatch(r"\d+|(\d{1,2}(\.\d+)?|100)%", max_failures, re.ASCII):
+        raise UsageError(f"max_failures cannot be '{max_failures}': give a count (3) or a share of all (1%)")
 
 
 RUN_SETTINGS = frozenset({"workers", "executor", "limit", "exclude", "max_failures", "timeout", "memory", "keep"})
-"""Settings of one command, which the next one does not inherit from the run."""
+"""Settings that the next command does not inherit from the run."""
 
 
 def backend_name(spec: str) -> str:
@@ -231,28 +238,22 @@ def check_whole(name: str, value: object, low: int, high: int) -> None:
 
 
 def result_settings(config: BuildConfig) -> dict[str, Any]:
-    """Settings that decide the result, without `RUN_SETTINGS`, as plain values in the order of `BuildConfig`."""
-    out: dict[str, Any] = {}
-    for field in fields(config):
-        value = getattr(config, field.name)
-        unset = (value is None and field.name in ("clips", "shard")) or (field.name == "outline" and value == RANDOM)
-        if field.name in RUN_SETTINGS or unset:
-            continue
-        if isinstance(value, ClipSettings):
-            out[field.name] = {name: _plain(inner) for name, inner in asdict(value).items()}
-        else:
-            out[field.name] = _plain(value)
-    return out
+    """Return the settings that decide the result, without `RUN_SETTINGS`, as plain values in order."""
+    settings = {name: _plain(value) for name, value in asdict(config).items() if name not in RUN_SETTINGS}
+    # Left out while they are unset, so that datasets of versions without them keep their fingerprints.
+    for name, unset in (("clips", None), ("shard", None), ("outline", RANDOM)):
+        if settings[name] == unset:
+            del settings[name]
+    return settings
 
 
 def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _plain(inner) for name, inner in value.items()}
     return list(value) if isinstance(value, tuple) else value
 
 
-C = TypeVar("C", BuildConfig, ClipSettings)
-
-
-def with_settings(config: C, settings: Mapping[str, Any], where: str) -> C:
+def with_settings(config: BuildConfig, settings: Mapping[str, Any], where: str) -> BuildConfig:
     """Replace some settings.
 
     Args:
@@ -263,36 +264,36 @@ def with_settings(config: C, settings: Mapping[str, Any], where: str) -> C:
     Raises:
         UsageError: if a setting is unknown or its value cannot be used.
     """
-    known, changes = get_type_hints(type(config)), dict[str, Any]()
+    import msgspec
+
+    changes = _normalised(BuildConfig, settings, where)
+    if changes.get("clips") is not None:
+        if not isinstance(changes["clips"], Mapping):
+            raise UsageError(f"{where}: clips must hold settings as `name: value`")
+        changes["clips"] = asdict(config.clips or ClipSettings()) | _normalised(ClipSettings, changes["clips"], where)
+    try:
+        return msgspec.convert(asdict(config) | changes, BuildConfig)
+    except msgspec.ValidationError as error:
+        raise UsageError(f"{where}: {error}") from error
+
+
+def _normalised(kind: type, settings: Mapping[str, Any], where: str) -> dict[str, Any]:
+    """Spell names as the fields of a dataclass, and make lists of single values."""
+    known, normalised = get_type_hints(kind), {}
     for key, value in settings.items():
         name = "backends" if key == "backend" else str(key).replace("-", "_")
         if name not in known:
             raise UsageError(f"{where}: {no_such('setting', str(key), sorted(known))}")
-        if name == "clips" and value is not None:
-            if not isinstance(value, Mapping):
-                raise UsageError(f"{where}: clips must hold settings as `name: value`")
-            assert isinstance(config, BuildConfig)
-            changes[name] = with_settings(config.clips or ClipSettings(), value, where)
-        else:
-            changes[name] = _converted(name, known[name], value, where)
-    return replace(config, **changes)
-
-
-def _converted(name: str, kind: Any, value: Any, where: str) -> Any:
-    """Convert a value of YAML or the command line to a setting's type."""
-    import msgspec
-
-    if isinstance(value, str) and get_origin(kind) is tuple:
-        value = [value]
-    if name in ("max_failures", "memory") and value is not None:
-        # YAML reads "3" as a number.
-        value = str(value)
-    try:
-        converted = msgspec.convert(value, kind)
-    except msgspec.ValidationError as error:
-        raise UsageError(f"{where}: {name} cannot be {value!r}: {error}") from error
-    unique = isinstance(converted, tuple) and name != "backends"
-    return tuple(dict.fromkeys(converted)) if unique else converted
+        if name in ("max_failures", "memory") and value is not None:
+            # YAML reads "3" as a number.
+            value = str(value)
+        if get_origin(known[name]) is tuple and isinstance(value, str):
+            value = [value]
+        # A backend that is named twice is refused, other repetitions are dropped.
+        if isinstance(value, list | tuple) and name != "backends":
+            value = [item for k, item in enumerate(value) if item not in value[:k]]
+        normalised[name] = value
+    return normalised
 
 
 def read_settings(path: Path) -> dict[str, Any]:
@@ -308,18 +309,21 @@ def read_settings(path: Path) -> dict[str, Any]:
     class Loader(PlainLoader):
         def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
             keys = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
-            twice = next((key for key in keys if keys.count(key) > 1), None)
-            if twice is not None:
-                raise yaml.YAMLError(f"'{twice}' is there twice: keep one")
+            if twice := [key for key in keys if keys.count(key) > 1]:
+                raise yaml.YAMLError(f"'{twice[0]}' is there twice: keep one")
             return super().construct_mapping(node, deep)
 
     try:
-        loaded = yaml.load(path.read_text(encoding="utf-8"), Loader)  # noqa: S506  a loader of plain values
+        settings = yaml.load(path.read_text(encoding="utf-8"), Loader)  # noqa: S506  a loader of plain values
     except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
         raise UsageError(f"the config file {path} cannot be read: {' '.join(str(error).split())}") from error
-    if not isinstance(loaded, dict | None):
+    if not isinstance(settings, dict | None):
         raise UsageError(f"the config file {path} must hold settings as `name: value`")
-    return loaded or {}
+    return settings or {}
+
+
+_FIRST, _LAST = "source", "low_iou"
+"""The first and the last setting of a run's file; a file that was cut off lacks one."""
 
 
 def read_run_settings(path: Path) -> dict[str, Any]:
@@ -329,14 +333,10 @@ def read_run_settings(path: Path) -> dict[str, Any]:
         UsageError: if the file cannot be read, or was emptied or cut off.
     """
     settings = read_settings(path)
-    missing = next((name for name in _ENDS if name not in settings), None)
-    if missing is not None:
-        raise UsageError(f"{path} is cut off ({missing} is missing): delete it and give SOURCE and all settings again")
+    for name in (_FIRST, _LAST):
+        if name not in settings:
+            raise UsageError(f"{path} is cut off ({name} is missing): delete it and give SOURCE and all settings again")
     return settings
-
-
-_ENDS = ("source", "low_iou")
-"""The first and the last setting in a run's file; one that was cut off lacks one."""
 
 
 def write_settings(config: BuildConfig, path: Path) -> None:
@@ -344,5 +344,5 @@ def write_settings(config: BuildConfig, path: Path) -> None:
     import yaml
 
     settings = result_settings(config)
-    settings[_ENDS[1]] = settings.pop(_ENDS[1])
+    settings[_LAST] = settings.pop(_LAST)
     write_bytes(path, yaml.safe_dump(settings, sort_keys=False, allow_unicode=True).encode(), lasting=True)

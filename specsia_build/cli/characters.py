@@ -17,12 +17,14 @@ from specsia_build.errors import UsageError, plural, some
 from specsia_build.files.writing import write_bytes
 from specsia_build.memory import MEMORY
 from specsia_build.ownership import refuse_foreign_file
-from specsia_build.terminal.layout import Table, folded
+from specsia_build.terminal.folding import folded
+from specsia_build.terminal.screen import Table
 
 if TYPE_CHECKING:
     from specsia_build.characters.survey import CharacterFacts
 
 _MOST_SHAPES = 20
+"""Shapes that several characters share which are listed."""
 
 
 @command(
@@ -66,22 +68,24 @@ def characters(source: str, parts: str | None, suggest: Path | None, pictures: P
         sound = {one.id for one in facts if one.problem is None}
         doubles = same_files(entry for entry in opened.entries if entry.id in sound)
         alike = same_shapes(opened.entries, [one.shape for one in facts])
-        suggested = None if suggest is None else suggested_manifest(opened, facts, suggest, [*alike, *doubles])
+        if suggest is not None:
+            manifest = suggested_manifest(opened, facts, suggest, [*alike, *doubles])
     notes = [*opened.notes, *_notes(facts, doubles, alike)] if parts is None else []
-    document = {"source": opened.name, "kind": opened.kind, "characters": [asdict(f) for f in facts], "notes": notes}
-    lines: list[str | Table] = [*_table(facts), *_lines(facts, notes)] if parts is None else _part_lines(facts[0])
-    if suggest is not None and suggested is not None:
-        write_bytes(suggest, suggested)
-        count = suggested.count(b"\n")
+    lines = _part_lines(facts[0]) if parts is not None else _lines(facts, notes)
+    if suggest is not None:
+        write_bytes(suggest, manifest)
+        count = manifest.count(b"\n")
         are = "is" if count == 1 else "are"
         lines.append(f"{plural(count, 'character')} {are} in {suggest}: read its comments, edit it, build it")
     if pictures is not None:
         write_page(gallery_of_source(opened.name, facts, views), {}, pictures, Progress())
         lines.append(f"the pictures are in {pictures}")
+    document = {"source": opened.name, "kind": opened.kind, "characters": [asdict(f) for f in facts], "notes": notes}
     tell(document, lines, ok=bool(sound))
 
 
 def _part_lines(facts: CharacterFacts) -> list[str | Table]:
+    """A table of one character's parts, and its warnings or its problem."""
     rows = [
         (
             piece.names[0] if piece.names else "(no name)",
@@ -92,15 +96,32 @@ def _part_lines(facts: CharacterFacts) -> list[str | Table]:
         for piece in facts.pieces
     ]
     head = ("part", "triangles", "width", "depth", "height", "also called, or below")
-    lines: list[str | Table] = [Table(head, rows, right=(1, 2, 3, 4))] if rows else []
+    lines: list[str | Table] = [Table(head, rows, right=range(1, 5))] if rows else []
     lines += [f"warning: {facts.id}: {sentence}" for sentence in facts.warnings]
     if facts.problem is not None:
         return [*lines, f"problem: {facts.id}: {facts.problem}"]
     return [*lines, f"{plural(len(rows), 'part')} of {facts.id}; sizes are in its height"]
 
 
-def _table(facts: Sequence[CharacterFacts]) -> list[Table]:
-    """Table of the characters that can be read."""
+def _notes(
+    facts: Sequence[CharacterFacts], doubles: Sequence[Sequence[str]], alike: Sequence[Sequence[str]]
+) -> list[str]:
+    """Notes about several characters: unsure fronts, files and shapes that are there twice."""
+    from specsia_build.characters.survey import UNSURE
+
+    notes = []
+    if unsure := [one.id for one in facts if one.front == UNSURE]:
+        verb, whose = ("faces", "its picture") if len(unsure) == 1 else ("face", "their pictures")
+        notes.append(f"cannot tell which way {some(unsure)} {verb}: look at {whose} (--pictures FILE.html)")
+    notes += [f"{some(ids)} are one file" for ids in doubles]
+    shapes = [ids for ids in alike if not any(set(ids) <= set(files) for files in doubles)]
+    keep = 'have one shape: keep one of them, or give them the same "split" in a manifest'
+    notes += [f"{some(ids)} {keep}" for ids in shapes[:_MOST_SHAPES]]
+    return notes + [f"{plural(len(shapes) - _MOST_SHAPES, 'more shape')} likewise"] * (len(shapes) > _MOST_SHAPES)
+
+
+def _lines(facts: Sequence[CharacterFacts], notes: Sequence[str]) -> list[str | Table]:
+    """A table of the characters that can be read, and warnings, problems, notes and counts of all."""
     head = ("id", "format", "vertices", "triangles", "textures", "front", "rig")
     rows = [
         (
@@ -115,35 +136,15 @@ def _table(facts: Sequence[CharacterFacts]) -> list[Table]:
         for one in facts
         if one.problem is None
     ]
-    return [Table(head, rows, right=(2, 3))] if rows else []
-
-
-def _notes(
-    facts: Sequence[CharacterFacts], doubles: Sequence[Sequence[str]], alike: Sequence[Sequence[str]]
-) -> list[str]:
-    """Notes about several characters together."""
-    from specsia_build.characters.survey import UNSURE
-
-    files, notes = [set(ids) for ids in doubles], []
-    shapes = [ids for ids in alike if not any(map(set(ids).issubset, files))]
-    if unsure := [one.id for one in facts if one.front == UNSURE]:
-        said = f"cannot tell which way {some(unsure)} face{'s' * (len(unsure) == 1)}: look at "
-        notes.append(f"{said}{'its picture' if len(unsure) == 1 else 'their pictures'} (--pictures FILE.html)")
-    notes += [f"{some(ids)} are one file" for ids in doubles]
-    keep = 'have one shape: keep one of them, or give them the same "split" in a manifest'
-    more = [f"{plural(len(shapes) - _MOST_SHAPES, 'more shape')} likewise"] if len(shapes) > _MOST_SHAPES else []
-    return [*notes, *(f"{some(ids)} {keep}" for ids in shapes[:_MOST_SHAPES]), *more]
-
-
-def _lines(facts: Sequence[CharacterFacts], notes: Sequence[str]) -> list[str]:
     problems = [(one.id, one.problem) for one in facts if one.problem is not None]
-    formats = ", ".join(
-        f"{count} {name}" for name, count in sorted(Counter(one.format or "?" for one in facts).items())
-    )
+    formats = Counter(one.format or "?" for one in facts)
+    counts = ", ".join(f"{count} {name}" for name, count in sorted(formats.items()))
     triangles = plural(sum(one.triangles for one in facts), "triangle")
+    warnings = folded((one.id, sentence) for one in facts for sentence in one.warnings)
     return [
-        *(f"warning: {fold.line()}" for fold in folded((one.id, said) for one in facts for said in one.warnings)),
+        *([Table(head, rows, right=(2, 3))] if rows else []),
+        *(f"warning: {fold.line()}" for fold in warnings),
         *(f"problem: {fold.line()}" for fold in folded(problems)),
         *(f"note: {note}" for note in notes),
-        f"{plural(len(facts), 'character')} ({formats}), {triangles}, {len(problems)} with problems",
+        f"{plural(len(facts), 'character')} ({counts}), {triangles}, {len(problems)} with problems",
     ]

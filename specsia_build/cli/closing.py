@@ -1,4 +1,4 @@
-"""The end of a build: what it made, what failed, where things are, and what comes next."""
+"""The end of a build: its result, what failed, where things are, and what comes next."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from specsia_build.cli.command import conclude
 from specsia_build.config import FRAMES, NONE, BuildConfig, backend_name
 from specsia_build.errors import argument, plural
-from specsia_build.terminal.layout import Fold, folded, most
+from specsia_build.terminal.folding import Fold, folded, most
 
 if TYPE_CHECKING:
     from specsia_build.pipeline.failures import Failure
@@ -21,39 +21,41 @@ if TYPE_CHECKING:
 
 
 def document_of(summary: BuildSummary) -> dict[str, Any]:
-    """What a build did, as one JSON document."""
-    found = asdict(summary)
-    found["warnings"] = {i: list(told) for i, told in sorted(summary.warnings.items())}
-    found |= {"failed": summary.failed, "low_quality": summary.low_quality}
-    found["dataset"] = None if summary.dataset is None else str(summary.dataset)
-    found["rows"] = None if summary.rows is None else sum(summary.rows.values())
-    found["configurations"] = dict(summary.rows or {})
+    """The result of a build as one JSON document."""
+    document = asdict(summary) | {
+        "warnings": {key: list(sentences) for key, sentences in sorted(summary.warnings.items())},
+        "failed": summary.failed,
+        "low_quality": summary.low_quality,
+        "dataset": None if summary.dataset is None else str(summary.dataset),
+        "rows": None if summary.rows is None else sum(summary.rows.values()),
+        "configurations": dict(summary.rows or {}),
+    }
     if summary.clips is None:
-        del found["clips"], found["recipes"]
-    return found
+        del document["clips"], document["recipes"]
+    return document
 
 
 def folded_warnings(warnings: Mapping[str, Sequence[str]]) -> list[Fold]:
-    """Sentences about characters by id, those together that say the same."""
-    return folded((name, sentence) for name, found in sorted(warnings.items()) for sentence in found)
+    """Fold warnings, which are listed by character."""
+    return folded((name, sentence) for name, sentences in sorted(warnings.items()) for sentence in sentences)
 
 
 def failure_sentences(failures: Iterable[Failure]) -> dict[str, list[str]]:
-    """Sentences about what ``failed`` and what was ``quarantined``, those that say the same as one."""
+    """Fold failures into sentences by their kind, ``failed`` or ``quarantined``."""
     groups: dict[tuple[str, str, str], list[tuple[str, str]]] = {}
     for failure in failures:
         kind = "quarantined" if failure.low_quality else "failed"
+        noun = "characters" if failure.clip is None else "clips"
         stage = f"{failure.stage} {failure.backend or ''}".rstrip()
-        what = "characters" if failure.clip is None else "clips"
-        groups.setdefault((kind, what, stage), []).append((failure.key, failure.reason))
-    said: dict[str, list[str]] = {"failed": [], "quarantined": []}
-    for (kind, what, stage), found in groups.items():
-        said[kind] += [fold.line(what, f" at {stage}") for fold in folded(found)]
-    return said
+        groups.setdefault((kind, noun, stage), []).append((failure.key, failure.reason))
+    sentences: dict[str, list[str]] = {"failed": [], "quarantined": []}
+    for (kind, noun, stage), reasons in groups.items():
+        sentences[kind] += [fold.line(noun, f" at {stage}") for fold in folded(reasons)]
+    return sentences
 
 
 def load_lines(dataset: Path | str | None, configs: Collection[str]) -> list[str]:
-    """Python that loads each configuration of a dataset; none where there is nothing to load."""
+    """Return Python that loads each configuration of a dataset; nothing where there is none."""
     from specsia_build.dataset.schema import data_folder
 
     if dataset is None or not configs:
@@ -61,35 +63,43 @@ def load_lines(dataset: Path | str | None, configs: Collection[str]) -> list[str
     several, lines = len(configs) > 1, ["from datasets import load_dataset"]
     for name in configs:
         if isinstance(dataset, Path):
-            named = ", ".join(json.dumps(text, ensure_ascii=False) for text in [str(dataset), name][: 1 + several])
-            lines.append(f"pairs = load_dataset({named})")
+            arguments = [str(dataset), name][: 1 + several]
+            lines.append(f"pairs = load_dataset({', '.join(map(_quoted, arguments))})")
         else:
-            # `datasets` takes no URL for a folder, but takes its files.
-            files = json.dumps(f"{dataset}/{data_folder(name, several)}/train-*.parquet", ensure_ascii=False)
+            # `datasets` takes no URL of a folder, but URLs of its files.
+            files = _quoted(f"{dataset}/{data_folder(name, several)}/train-*.parquet")
             lines.append(f'pairs = load_dataset("parquet", data_files={{"train": {files}}})')
     return lines
 
 
+def _quoted(text: str) -> str:
+    return json.dumps(text, ensure_ascii=False)
+
+
 def end(summary: BuildSummary, config: BuildConfig, layout: RunLayout) -> None:
-    """Say what a build with these settings did in a run, and end with an exit code if it could not do it."""
+    """Print what a build did in a run.
+
+    Raises:
+        click.exceptions.Exit: if it failed.
+    """
     results, load, follows = _results(summary, config, layout)
     trouble, run = _trouble(summary, layout), argument(layout.out)
-    set_aside = failure_sentences(summary.failures)
     counts = [f"{summary.failed:,} failed"] * bool(summary.failed)
     counts += [f"{summary.low_quality:,} quarantined for their looks"] * bool(summary.low_quality)
-    shows = f"{layout.root / 'quarantine'} shows why"
+    pictures = f"{layout.root / 'quarantine'} shows why"
     if any(failure.may_be_kept for failure in summary.failures):
-        shows += "; --min-iou lowers what is asked, --low-iou keep packs them"
+        pictures += "; --min-iou lowers what is asked, --low-iou keep packs them"
+    failures = failure_sentences(summary.failures)
     facts = {
         "built": _counts(summary.stages, "made") or ["nothing" if trouble else "nothing: all is up to date"],
         "up to date": _counts(summary.stages, "kept"),
         "freed": [f"{summary.freed:,} bytes of {layout.root}, by --keep {config.keep}"] * bool(summary.freed),
-        **{kind: most(told, f"specsia status {run}") for kind, told in set_aside.items()},
+        **{kind: most(sentences, f"specsia status {run}") for kind, sentences in failures.items()},
         "warnings": most([fold.line() for fold in folded_warnings(summary.warnings)], f"specsia report {run}"),
         "splits": [*summary.doubles, *summary.empty_splits],
         "dataset": [] if summary.dataset is None else [str(summary.dataset)],
         "failures": [str(layout.failures)] * bool(summary.failures),
-        "pictures": [shows] * bool(summary.low_quality),
+        "pictures": [pictures] * bool(summary.low_quality),
         "logs": [str(layout.log.parent)],
         "load": load,
         "next": follows,
@@ -98,14 +108,15 @@ def end(summary: BuildSummary, config: BuildConfig, layout: RunLayout) -> None:
     conclude(document_of(summary), results, title, facts, trouble=trouble)
 
 
-def _counts(stages: Sequence[StageSummary], which: str) -> list[str]:
-    counts = {f"{stage.stage} {stage.backend or ''}".rstrip(): getattr(stage, which) for stage in stages}
+def _counts(stages: Sequence[StageSummary], field: str) -> list[str]:
+    """A line of counts by stage; none if all are 0."""
+    counts = {f"{stage.stage} {stage.backend or ''}".rstrip(): getattr(stage, field) for stage in stages}
     line = ", ".join(f"{name} {count:,}" for name, count in counts.items() if count)
     return [line] if line else []
 
 
 def _trouble(summary: BuildSummary, layout: RunLayout) -> str | None:
-    """Why a build is not what was asked for."""
+    """Why a build failed; None if it did not."""
     if summary.stopped is not None:
         return f"{'stopped before pack' if summary.clips is None else 'clips are missing'}: {summary.stopped}"
     if summary.failed > summary.allowed_failures:
@@ -115,39 +126,42 @@ def _trouble(summary: BuildSummary, layout: RunLayout) -> str | None:
 
 
 def _results(summary: BuildSummary, config: BuildConfig, layout: RunLayout) -> tuple[list[str], list[str], list[str]]:
-    """What was packed or written where, how it is loaded, and the commands that come next."""
+    """Lines on what was written where and how it is loaded, and the commands that come next."""
     from specsia_build.dataset.schema import CARD
     from specsia_build.pipeline.recipes import recipe_folder
     from specsia_build.recipes.registry import load_recipe
 
-    made, load, follows, rows = [], [], [], summary.rows or {}
+    lines, load, follows, rows, run = [], [], [], summary.rows or {}, argument(layout.out)
     for name, count in (summary.recipes or {}).items():
-        where = recipe_folder(layout, name, None)
-        moves = name == FRAMES and config.clips is not None and config.clips.pairs
-        backends = [backend_name(spec) for spec in config.backends] if moves else []
-        moved = "".join(f" and, by {backend}, in {recipe_folder(layout, name, backend)}" for backend in backends)
-        made.append(f"{_are(count, load_recipe(name).by, summary.source)} in {where}{moved}")
+        folder = damaged = recipe_folder(layout, name, None)
+        line = f"{_are(count, load_recipe(name).by, summary.source)} in {folder}"
         if name == FRAMES:
-            damaged = recipe_folder(layout, name, backends[0]) if backends else where
+            moved = config.backends if config.clips is not None and config.clips.pairs else ()
+            folders = {backend_name(spec): recipe_folder(layout, name, backend_name(spec)) for spec in moved}
+            line += "".join(f" and, by {backend}, in {where}" for backend, where in folders.items())
+            damaged = next(iter(folders.values()), folder)
             follows.append(f"specsia enhance pretrained {argument(damaged)}/CLIP --out repaired")
         else:
-            load.append(f"{where / CARD} says how")
-        follows.append(f"specsia verify {argument(where)}")
+            load.append(f"{folder / CARD} says how")
+        lines.append(line)
+        follows.append(f"specsia verify {argument(folder)}")
     for name, count in rows.items():
-        by = f"{summary.source} by {name}" if len(rows) > 1 else summary.source
-        made.append(f"{_are(count, 'row', by)} in {summary.dataset}")
-    if summary.stopped is None and not made:
-        made = [f"done: {', '.join(dict.fromkeys(stage.stage for stage in summary.stages))} in {layout.root}"]
-    run = argument(layout.out)
+        source = f"{summary.source} by {name}" if len(rows) > 1 else summary.source
+        lines.append(f"{_are(count, 'row', source)} in {summary.dataset}")
     if summary.stopped is not None:
         follows = [f"specsia status {run}"]
-    elif summary.dataset is None and not summary.recipes:
+    elif not lines:
+        lines = [f"done: {', '.join(dict.fromkeys(stage.stage for stage in summary.stages))} in {layout.root}"]
+    if summary.stopped is None and summary.dataset is None and not summary.recipes:
         follows = [f"{config.command} --out {run}"]
-    else:
+    elif summary.stopped is None:
         packed = [] if summary.dataset is None else [argument(summary.dataset)]
         pictured = packed if config.keep == NONE and "://" not in str(summary.dataset) else [run]
-        follows += [*(f"specsia report {one}" for one in pictured), *(f"specsia verify {one}" for one in packed)]
-    return made, [*load, *load_lines(summary.dataset, rows)], follows
+        follows += [
+            *(f"specsia report {where}" for where in pictured),
+            *(f"specsia verify {where}" for where in packed),
+        ]
+    return lines, [*load, *load_lines(summary.dataset, rows)], follows
 
 
 def _are(count: int, noun: str, source: str) -> str:

@@ -1,4 +1,4 @@
-"""What commands share: help that ends with examples, `--json`, results, and the panel at their end."""
+"""What commands share: help with examples, `--json`, results, and the panel that ends them."""
 
 from __future__ import annotations
 
@@ -13,8 +13,7 @@ from typing import Any
 import click
 
 from specsia_build.errors import meant
-from specsia_build.terminal.layout import Table
-from specsia_build.terminal.screen import close, complain, show
+from specsia_build.terminal.screen import Table, close, complain, show
 
 DONE, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
 """Exit codes."""
@@ -23,21 +22,21 @@ FOLDER = click.Path(file_okay=False, path_type=Path)
 FILE = click.Path(dir_okay=False, path_type=Path)
 OLD_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
-STOPPED, PAUSED = "stopped; the same command begins anew", "stopped; the same command goes on from here"
-"""What is said after Ctrl-C."""
+STOPPED, RESUMABLE = "stopped; the same command begins anew", "stopped; the same command goes on from here"
+"""Messages after Ctrl-C."""
 
 JSON, BEGAN = "specsia.json", "specsia.began"
-"""Among the `meta` of a context: whether one JSON document is printed, and when the command began."""
+"""Keys of `Context.meta`: whether to print one JSON document, and when the command began."""
 
-_HIDDEN = re.compile(r"[^\x20-\x7e\n]")
+_NOT_ASCII = re.compile(r"[^\x20-\x7e\n]")
 
 
 class _WithExamples(click.Command):
-    """Help that ends with examples.
+    """A command whose help ends with examples.
 
     Attributes:
-        examples: command lines that work as they are printed, in the folder of a reader who followed the README.
-        takes_source: whether it takes characters, and says which.
+        examples: command lines that work as printed, in the folder of a reader who followed the README.
+        takes_source: whether its help explains SOURCE.
     """
 
     def __init__(self, *args: Any, examples: Sequence[str] = (), takes_source: bool = False, **settings: Any) -> None:
@@ -45,7 +44,7 @@ class _WithExamples(click.Command):
         self.examples, self.takes_source = tuple(examples), takes_source
 
     def format_help_text(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write what the command does, and what a SOURCE is."""
+        """Write what the command does and what SOURCE is."""
         super().format_help_text(ctx, formatter)
         if self.takes_source:
             from specsia_build.characters.formats import FORMATS
@@ -58,7 +57,7 @@ class _WithExamples(click.Command):
                 )
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write the examples, each whole on its line, so that it can be copied."""
+        """Write the examples, one a line and never wrapped, so that they can be copied."""
         with formatter.section("Examples"):
             for line in self.examples:
                 formatter.write(f"{'':{formatter.current_indent}}{line}\n")
@@ -68,7 +67,7 @@ class Command(_WithExamples):
     """A command; see `command`.
 
     Attributes:
-        goes_on: whether it keeps what it has done when it is stopped, and goes on from there.
+        goes_on: whether a rerun continues where a stopped one ended.
     """
 
     def __init__(self, *args: Any, goes_on: bool = False, **settings: Any) -> None:
@@ -76,31 +75,30 @@ class Command(_WithExamples):
         self.goes_on = goes_on
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run it.
+        """Run the command.
 
         Raises:
-            KeyboardInterrupt: where it was stopped, with what is to be said.
+            KeyboardInterrupt: if it was stopped, with the message to print.
         """
         ctx.meta[BEGAN] = time.monotonic()
         try:
             return super().invoke(ctx)
         except KeyboardInterrupt as error:
-            raise KeyboardInterrupt(str(error) or (PAUSED if self.goes_on else STOPPED)) from error
+            raise KeyboardInterrupt(str(error) or (RESUMABLE if self.goes_on else STOPPED)) from error
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Take the words after the command's name.
+        """Parse the words after the command's name.
 
         Raises:
-            click.UsageError: if one is empty, as a path it would be the current folder; or if one is not UTF-8, which
-                neither JSON nor Parquet can hold.
+            click.UsageError: if one is empty (as a path it would be the current folder) or not UTF-8 (neither JSON nor
+                Parquet can hold it).
         """
-        for word in args:
+        for before, word in zip(("", *args), args, strict=False):
             if any("\ud800" <= letter <= "\udfff" for letter in word) and not ctx.resilient_parsing:
                 raise click.UsageError(f"the name of '{word}' is not UTF-8: rename it", ctx)
-        for before, word in zip(("", *args), args, strict=False):
             if word == "" or (word.startswith("--") and word.endswith("=")):
-                named = word[:-1] or (before if before.startswith("-") else "an argument")
-                raise click.UsageError(f"{named} is empty: give it a value, or leave it out", ctx)
+                option = word[:-1] or (before if before.startswith("-") else "an argument")
+                raise click.UsageError(f"{option} is empty: give it a value, or leave it out", ctx)
         return super().parse_args(ctx, args)
 
 
@@ -124,27 +122,28 @@ class CommandGroup(_WithExamples, click.Group):
 
 
 def command(*examples: str, **settings: Any) -> Callable[[Callable[..., None]], click.Command]:
-    """Decorate a function as a command with two examples; see `Command` for the settings."""
+    """Decorate a function as a command with examples; see `Command` for the settings."""
     return click.command(cls=Command, examples=examples, **settings)
 
 
-def options(*added: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    """Decorate a command with several arguments and options, which its help shows in this order."""
+def options(*decorators: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """Join arguments and options to one decorator; help lists them in this order."""
 
     def decorate(function: Any) -> Any:
-        for option in reversed(added):
-            function = option(function)
+        for decorator in reversed(decorators):
+            function = decorator(function)
         return function
 
     return decorate
 
 
-def _heed(ctx: click.Context, _option: click.Parameter, asked: bool) -> None:
-    ctx.meta[JSON] = asked
+def _remember_json(ctx: click.Context, _option: click.Parameter, value: bool) -> None:
+    ctx.meta[JSON] = value
 
 
-json_option = click.option("--json", is_flag=True, expose_value=False, callback=_heed, help="Print one JSON document.")
-"""Of every command that says something; see `tell`."""
+json_option = click.option(
+    "--json", is_flag=True, expose_value=False, callback=_remember_json, help="Print one JSON document."
+)
 
 device = click.option(
     "--device",
@@ -159,33 +158,26 @@ processes = click.option(
 
 
 def configs(description: str) -> Callable[[Any], Any]:
-    """The option that names configurations of a dataset, by either of its names."""
+    """Return the option that names configurations of a dataset."""
     return click.option("--config-name", "--backend", "configs", multiple=True, metavar="NAME", help=description)
 
 
-def is_document() -> bool:
-    """Whether the result of the command at work is one JSON document, and nothing else is said."""
-    return bool(click.get_current_context().meta.get(JSON))
-
-
 def tell(document: Any, lines: Sequence[str | Table], *, ok: bool = True, trouble: str | None = None) -> None:
-    """Print a command's result as lines, or as one JSON document of printable text.
+    """Print a command's result as lines, or with `--json` as one document of printable text.
 
     Raises:
-        click.exceptions.Exit: with `FAILED`, where that is not `ok`, or after the `trouble` was said.
+        click.exceptions.Exit: with `FAILED`, if not `ok`, or if there is a `trouble`, which is printed as an error.
     """
-    if is_document():
-        click.echo(_HIDDEN.sub(_escaped, json.dumps(document, indent=1, ensure_ascii=False)))
+    context = click.get_current_context()
+    if context.meta.get(JSON):
+        text = json.dumps(document, indent=1, ensure_ascii=False)
+        click.echo(_NOT_ASCII.sub(lambda m: m[0] if m[0].isprintable() else json.dumps(m[0])[1:-1], text))
     else:
         show(*lines)
     if trouble is not None:
         complain(trouble)
     if trouble is not None or not ok:
-        click.get_current_context().exit(FAILED)
-
-
-def _escaped(match: re.Match[str]) -> str:
-    return match[0] if match[0].isprintable() else json.dumps(match[0])[1:-1]
+        context.exit(FAILED)
 
 
 def conclude(
@@ -197,20 +189,20 @@ def conclude(
     ok: bool = True,
     trouble: str | None = None,
 ) -> None:
-    """Print the closing panel, and the result of a command as `tell` does.
+    """Print the closing panel (not with `--json`), then the result as `tell` does.
 
     Args:
         document: the result as JSON.
-        lines: the result in words.
+        lines: the result as lines.
         title: what was done, in a few words.
-        facts: lines by their label; ``load`` and ``next`` are to be copied. Labels without lines are left out.
+        facts: lines by label; labels without lines are left out, and ``next`` (commands) comes last.
         ok: whether the result is good.
-        trouble: why it is not what was asked for, said last.
+        trouble: why the command failed.
     """
-    if not is_document():
-        seconds = time.monotonic() - float(click.get_current_context().meta.get(BEGAN, time.monotonic()))
-        shown = {label: list(told) for label, told in facts.items() if told and label != "next"}
-        shown["time"] = [str(timedelta(seconds=round(seconds)))]
-        shown |= {"next": list(facts["next"])} if facts.get("next") else {}
-        close(title, shown, bad=trouble is not None or not ok)
+    context = click.get_current_context()
+    if not context.meta.get(JSON):
+        seconds = round(time.monotonic() - context.meta.get(BEGAN, time.monotonic()))
+        ordered = {**facts, "time": [str(timedelta(seconds=seconds))], "next": facts.get("next", ())}
+        ordered["next"] = ordered.pop("next")
+        close(title, {label: list(texts) for label, texts in ordered.items() if texts}, bad=bool(trouble) or not ok)
     tell(document, lines, ok=ok, trouble=trouble)

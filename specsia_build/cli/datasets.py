@@ -13,13 +13,11 @@ from specsia_build.cli.closing import load_lines
 from specsia_build.cli.command import command, conclude, json_option, processes
 from specsia_build.config import cores
 from specsia_build.errors import argument, plural
-from specsia_build.terminal.layout import most
+from specsia_build.terminal.folding import most
 from specsia_build.terminal.progress import amount
 
 if TYPE_CHECKING:
     from specsia_build.dataset.push import Plan, Pushed
-
-PUBLISHED = "published"
 
 dataset_argument = click.argument("dataset", metavar="DATASET")
 
@@ -41,14 +39,14 @@ def verify(dataset: str, workers: int) -> None:
 
     with Progress().bar("verify", None) as bar:
         report = verify_folder(dataset, workers=workers or cores(), progress=bar.at)
-    named, local = argument(dataset), Path(dataset).is_dir()
+    name, local = argument(dataset), Path(dataset).is_dir()
     of_recipe = local and mark_of(Path(dataset)) is not None
-    follows = [] if of_recipe else [f"specsia report {named}{'' if local else ' --out page.html'}"]
+    follows = [] if of_recipe else [f"specsia report {name}{'' if local else ' --out page.html'}"]
     if local and report.ok:
-        follows.append(f"specsia push {named} --repo OWNER/NAME --dry-run")
+        follows.append(f"specsia push {name} --repo OWNER/NAME --dry-run")
     facts = {
         "checked": [f"{plural(report.rows, report.unit[:-1])}, by {plural(len(report.checks), 'check')}"],
-        "failed": [f"{one.name}: {plural(one.count, 'problem')}" for one in report.checks if not one.passed],
+        "failed": [f"{check.name}: {plural(check.count, 'problem')}" for check in report.checks if not check.passed],
         "note": list(report.notes),
         "next": follows,
     }
@@ -81,7 +79,7 @@ def diff(one: str, two: str) -> None:
     "specsia convert specsia-out/dataset --to published --out published",
 )
 @dataset_argument
-@click.option("--to", required=True, type=click.Choice([PUBLISHED]), help="The schema that is wanted.")
+@click.option("--to", required=True, type=click.Choice(["published"]), help="The schema that is wanted.")
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder to write; it must be new.")
 @click.option("--config", "configs", multiple=True, metavar="NAME", help="Only this configuration.  [default: all]")
 @processes
@@ -95,21 +93,22 @@ def convert(dataset: str, to: str, out: Path, configs: tuple[str, ...], workers:
     from specsia_build.dataset.reading import open_dataset
     from specsia_build.pipeline.progress import Progress
 
-    opened = open_dataset(dataset)
+    source = open_dataset(dataset)
     with Progress().bar("convert", None, "row") as bar:
-        done = to_published(opened, out, configs, workers or cores(), bar)
-    document = {"dataset": str(done.folder), "schema": to, "rows": {c: dict(r) for c, r in done.rows.items()}}
-    counts = {config: sum(rows.values()) for config, rows in done.rows.items()}
-    total, folder = plural(sum(counts.values()), "row"), argument(done.folder)
+        converted = to_published(source, out, configs, workers or cores(), bar)
+    rows = {config: dict(splits) for config, splits in converted.rows.items()}
+    counts = {config: sum(splits.values()) for config, splits in rows.items()}
+    total, folder = plural(sum(counts.values()), "row"), argument(converted.folder)
     facts = {
         "packed": [", ".join(f"{config} {count:,}" for config, count in counts.items())],
-        "left out": [name for name in opened.configs if name not in counts],
-        "dataset": [str(done.folder)],
-        "load": load_lines(done.folder, list(counts)),
+        "left out": [name for name in source.configs if name not in counts],
+        "dataset": [str(converted.folder)],
+        "load": load_lines(converted.folder, list(counts)),
         "next": [f"specsia verify {folder}", f"specsia push {folder} --repo OWNER/NAME --dry-run"],
     }
-    lines = [f"{total} of {opened.where} are in {done.folder}, in the published schema"]
-    conclude(document, lines, f"{total} of {opened.where} in the published schema", facts)
+    lines = [f"{total} of {source.where} are in {converted.folder}, in the published schema"]
+    document = {"dataset": str(converted.folder), "schema": to, "rows": rows}
+    conclude(document, lines, f"{total} of {source.where} in the published schema", facts)
 
 
 @command(
@@ -145,60 +144,57 @@ def push(folder: Path, repo: str, private: bool, prune: bool, dry_run: bool) -> 
     version = version_tag(folder, RECIPE_FILE if of_recipe else BUILD_FILE)
     if not private:
         hub.check_public(folder, licences_against if of_recipe else redistribution_problems)
-    done = None
+    pushed: Pushed | None = None
     try:
         with hub.connect(repo, look=dry_run) as api:
             plan = hub.plan_push(api, repo, files, version, public=not private, prune=prune, look=dry_run)
             if not dry_run:
-                done = hub.push(api, plan, files)
+                pushed = hub.push(api, plan, files)
     except hub.UnseenError as error:
         if not dry_run:
             raise
         plan = hub.plan_unseen(repo, files, version, not private, str(error))
-    differences = {} if done is None else done.differences
+    visibility, changes = "private" if plan.private else "public", _changes(plan)
     again = ["specsia", "push", str(folder), "--repo", repo, *["--public"] * (not private), *["--prune"] * prune]
-    pushed = done is not None and done.ok
-    configs = sorted({Path(file.name).parts[1] for file in files if fnmatchcase(file.name, "data/*/*")})
     facts = {
-        "to send" if done is None else "sent": [_changes(plan)],
+        "to send" if pushed is None else "sent": [changes],
         "up to date": [plural(plan.kept, "file")] if plan.kept else [],
-        "failed": most([f"{name} {why}" for name, why in differences.items()], f"{shlex.join(again)} --json"),
         "note": list(plan.notes),
-        "page": [f"{plan.page} ({'private' if plan.private else 'public'})"],
-        "version": [plan.tag] if pushed else [],
-        "load": load_lines(Path(repo), configs or ["default"]) if pushed and not of_recipe else [],
-        "next": [shlex.join(again)] if not pushed else [] if of_recipe else [f"specsia verify {repo}"],
+        "page": [f"{plan.page} ({visibility})"],
+        "next": [shlex.join(again)],
     }
-    title = f"{folder} on the Hub" + (", as planned" if done is None else "" if done.ok else ", not whole")
-    lines = _planned(plan) if done is None else _verdict(done)
-    conclude((done or plan).to_json(), lines, title, facts, ok=not differences)
+    if pushed is None:
+        title, lines = f"{folder} on the Hub, as planned", _planned(plan, visibility)
+    elif not pushed.ok:
+        differences = [f"{name} {problem}" for name, problem in pushed.differences.items()]
+        facts["failed"] = most(differences, f"{shlex.join(again)} --json")
+        failure = f"FAILED: {plan.page} is not the dataset at {pushed.commit[:12]}; it was not tagged"
+        title, lines = f"{folder} on the Hub, not whole", [*differences, failure]
+    else:
+        changes = changes if plan.of("add", "replace", "delete") else "nothing to push"
+        compared = f"all {plural(pushed.files, 'file')} compared by checksum at {pushed.commit[:12]}, tagged {plan.tag}"
+        title = f"{folder} on the Hub"
+        lines = [f"{plan.page} ({visibility}) is the dataset: {changes}; {compared}"]
+        configs = sorted({Path(file.name).parts[1] for file in files if fnmatchcase(file.name, "data/*/*")})
+        load = [] if of_recipe else load_lines(Path(repo), configs or ["default"])
+        facts |= {"version": [plan.tag], "load": load, "next": [] if of_recipe else [f"specsia verify {repo}"]}
+    conclude((pushed or plan).to_json(), lines, title, facts, ok=pushed is None or not pushed.differences)
 
 
 def _changes(plan: Plan) -> str:
     """What a push sends and removes."""
-    sent, deleted = len(plan.of("add", "replace")), len(plan.of("delete"))
-    said = [f"{plural(sent, 'file')} of {amount(plan.size, 'B')}"] * bool(sent)
-    return ", ".join([*said, *[f"{plural(deleted, 'file')} removed"] * bool(deleted)]) or "nothing: all is up to date"
+    added, deleted = len(plan.of("add", "replace")), len(plan.of("delete"))
+    parts = [f"{plural(added, 'file')} of {amount(plan.size, 'B')}"] * bool(added)
+    parts += [f"{plural(deleted, 'file')} removed"] * bool(deleted)
+    return ", ".join(parts) or "nothing: all is up to date"
 
 
-def _planned(plan: Plan) -> list[str]:
-    kept = f"; {plural(plan.kept, 'file')} there already" if plan.kept else ""
+def _planned(plan: Plan, visibility: str) -> list[str]:
+    """The operations of a push that was only planned."""
     lines = []
-    for one in plan.operations:
-        size = f" {amount(one.size, 'B')}"
-        more = {"create": f"({'private' if plan.private else 'public'})", "tag": ""}.get(one.kind, size)
-        lines.append(f"{one.kind:<8} {one.name} {more}".rstrip())
-    sent = plural(len(plan.of("add", "replace")), "file")
-    return [*lines, f"{plan.page}: {sent} of {amount(plan.size, 'B')} to send{kept}"]
-
-
-def _verdict(done: Pushed) -> list[str]:
-    plan = done.plan
-    if not done.ok:
-        lines = [f"{name} {problem}" for name, problem in done.differences.items()]
-        return [*lines, f"FAILED: {plan.page} is not the dataset at {done.commit[:12]}; it was not tagged"]
-    did = _changes(plan) if plan.of("add", "replace", "delete") else "nothing to push"
-    return [
-        f"{plan.page} ({'private' if plan.private else 'public'}) is the dataset: {did}; "
-        f"all {plural(done.files, 'file')} compared by checksum at {done.commit[:12]}, tagged {plan.tag}"
-    ]
+    for operation in plan.operations:
+        extra = {"create": f"({visibility})", "tag": ""}.get(operation.kind, f" {amount(operation.size, 'B')}")
+        lines.append(f"{operation.kind:<8} {operation.name} {extra}".rstrip())
+    kept = f"; {plural(plan.kept, 'file')} there already" if plan.kept else ""
+    added = plural(len(plan.of("add", "replace")), "file")
+    return [*lines, f"{plan.page}: {added} of {amount(plan.size, 'B')} to send{kept}"]

@@ -9,14 +9,14 @@ import click
 
 from specsia_build.cli.command import FILE, command, conclude, options
 from specsia_build.errors import UsageError, argument, plural, some
-from specsia_build.terminal.layout import most
+from specsia_build.terminal.folding import most
 
 if TYPE_CHECKING:
-    from specsia_build.look.drawing import Choice, Drawn, Look
+    from specsia_build.look.drawing import Choice, Drawing, Style
     from specsia_build.look.items import Gallery
 
 _FEW = 4
-"""Characters or clips that are drawn where neither they nor a split is named."""
+"""Items that are drawn if neither they nor a split is named."""
 
 
 @command("specsia report my-run", "specsia report my-run/dataset --out pairs.html")
@@ -29,42 +29,13 @@ def report(where: str, out: Path | None) -> None:
     method's results beside each other. About a packed DATASET alone (a folder, an fsspec URL or OWNER/NAME on the Hub,
     of either schema): pairs, counts and, where it has them, quality and licences.
     """
-    from specsia_build.dataset.reading import open_dataset
-    from specsia_build.look.dataset import gallery_of_dataset
-    from specsia_build.look.evaluation import REPORT, gallery_of_evaluation
-    from specsia_build.look.open import is_evaluation, is_run
+    from specsia_build.look.open import open_with_sections, page_of
     from specsia_build.look.page import refuse_other_file, write_page
-    from specsia_build.look.run import open_run
-    from specsia_build.look.sections import sections_of_dataset, sections_of_evaluation, sections_of_run
     from specsia_build.pipeline.progress import Progress
-    from specsia_build.pipeline.settings import existing_run
 
-    scored, run = is_evaluation(where), None
-    if not scored and is_run(where):
-        run = existing_run(where)
-    folder = Path(where).absolute()
-    if out is not None:
-        path = out
-    elif scored:
-        path = Path(where) / REPORT
-    elif run is not None:
-        path = run[1].report
-    elif "://" in where or not folder.is_dir():
-        raise UsageError(f"{where} is not in a folder here: say where the page goes with --out page.html")
-    else:
-        path = folder.with_name(f"{folder.name}-report.html")
+    path = out or page_of(where)
     refuse_other_file(path)
-    if scored:
-        gallery = gallery_of_evaluation(where)
-        sections = sections_of_evaluation(folder, gallery)
-    elif run is not None:
-        gallery, known = open_run(*run)
-        sections = sections_of_run(known, gallery)
-    else:
-        dataset = open_dataset(where)
-        gallery = gallery_of_dataset(dataset)
-        sections = sections_of_dataset(dataset, gallery)
-    page = write_page(gallery, sections, path, Progress())
+    page = write_page(*open_with_sections(where), path, Progress())
     gallery = page.gallery
     count, lost = plural(len(gallery.items), gallery.noun), len(gallery.lost)
     sides = ", ".join(gallery.side_names)
@@ -107,12 +78,12 @@ _DRAWING = options(
     click.option("--values", is_flag=True, help="Write each picture's IoU, or other main measure, below it."),
     click.option("--out", required=True, type=click.Path(path_type=Path), help="File to write."),
 )
-"""What both commands take."""
+"""Arguments and options of both commands that draw."""
 
 
-def _asked(where: str, given: dict[str, Any]) -> tuple[Gallery, Choice, Look]:
-    """What is drawn and how, from the command line."""
-    from specsia_build.look.drawing import Choice, Look
+def _parse(where: str, given: dict[str, Any]) -> tuple[Gallery, Choice, Style]:
+    """Open a gallery; returns it with what to draw of it, and how."""
+    from specsia_build.look.drawing import Choice, Style
     from specsia_build.look.open import open_gallery
     from specsia_build.sheets import parse_ground
 
@@ -120,21 +91,20 @@ def _asked(where: str, given: dict[str, Any]) -> tuple[Gallery, Choice, Look]:
     if ids and (split or limit):
         raise UsageError("name characters, or a --split or --limit, not both")
     choice = Choice(ids, split, _FEW if limit is None and split is None else limit, given["show"])
-    look = Look(given["size"], parse_ground(given["background"]), given["labels"], given["values"], given["columns"])
-    return open_gallery(where), choice, look
+    style = Style(given["size"], parse_ground(given["background"]), given["labels"], given["values"], given["columns"])
+    return open_gallery(where), choice, style
 
 
-def _conclude(where: str, drawn: Drawn, noun: str, what: str, other: str) -> None:
-    """Say what was drawn, and the command that draws the same another way."""
-    items, named = plural(drawn.items, noun), argument(where)
-    what += f"{drawn.size[0]} x {drawn.size[1]} pixels"
+def _conclude(where: str, drawing: Drawing, noun: str, frames: str, follow: str) -> None:
+    """Print what was drawn, and the command that draws the same another way."""
+    items, what = plural(drawing.items, noun), f"{frames}{drawing.size[0]} x {drawing.size[1]} pixels"
     facts = {
         "drawn": [what],
-        "warnings": most(drawn.warnings, f"specsia report {named}"),
-        "file": [str(drawn.path)],
-        "next": [f"specsia {other.format(named)}"],
+        "warnings": most(drawing.warnings, f"specsia report {argument(where)}"),
+        "file": [str(drawing.path)],
+        "next": [f"specsia {follow.format(argument(where))}"],
     }
-    conclude(None, [f"{drawn.path}: {items}, {what}"], f"{items} of {where}", facts)
+    conclude(None, [f"{drawing.path}: {items}, {what}"], f"{items} of {where}", facts)
 
 
 @command(
@@ -157,19 +127,19 @@ def turntable(where: str, out: Path, seconds: float, fps: float | None, **given:
     from specsia_build.look.turning import smooth
     from specsia_build.pipeline.settings import existing_run
 
-    gallery, choice, look = _asked(where, given)
-    if gallery.kind == "run" and not look.values:
+    gallery, choice, style = _parse(where, given)
+    if gallery.kind == "run" and not style.values:
         gallery = smooth(gallery, *existing_run(where))
-    drawn = draw_turntable(gallery, out, choice, look, seconds=seconds, fps=fps)
-    frames = f"{plural(drawn.frames, 'frame')} in {float(drawn.frames / drawn.fps):.1f} s, "
-    _conclude(where, drawn, gallery.noun, frames, "sheet {} --out sheet.png")
+    film = draw_turntable(gallery, out, choice, style, seconds=seconds, fps=fps)
+    frames = f"{plural(film.frames, 'frame')} in {float(film.frames / film.fps):.1f} s, "
+    _conclude(where, film, gallery.noun, frames, "sheet {} --out sheet.png")
 
 
 def _numbers(_ctx: click.Context, _option: click.Parameter, text: str | None) -> tuple[int, ...]:
-    """Whole numbers with commas between them."""
+    """Parse whole numbers with commas between them."""
     parts = [part.strip() for part in text.split(",")] if text else []
     if not all(part.isdecimal() and len(part) < 8 for part in parts):
-        raise click.BadParameter("numbers with commas between them are wanted, such as 0,2,5")
+        raise click.BadParameter("give whole numbers with commas between them, such as 0,2,5")
     return tuple(map(int, parts))
 
 
@@ -189,6 +159,6 @@ def sheet(where: str, out: Path, views: tuple[int, ...], **given: Any) -> None:
     """
     from specsia_build.look.drawing import draw_sheet
 
-    gallery, choice, look = _asked(where, given)
-    drawn = draw_sheet(gallery, out, choice, look, views=views)
-    _conclude(where, drawn, gallery.noun, "", "turntable {} --out turntable.webp")
+    gallery, choice, style = _parse(where, given)
+    picture = draw_sheet(gallery, out, choice, style, views=views)
+    _conclude(where, picture, gallery.noun, "", "turntable {} --out turntable.webp")

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
 import click
 
 from specsia_build.cli.command import CommandGroup, command, json_option, tell
-from specsia_build.doctor import OK, Fact, examine, works
+from specsia_build.doctor import OK, examine, works
 
 
 @click.group(cls=CommandGroup, examples=("specsia backends list", "specsia backends selftest relief"))
@@ -41,15 +40,12 @@ def diagnose_backend(name: str, root: Path | None, python: Path | None) -> None:
     from specsia_build.backends.upstream.doctor import MISSING, diagnose
     from specsia_build.backends.upstream.pins import find_installation, read_pins
 
-    found = diagnose(read_pins(name), find_installation(name, root, python))
-    lines = []
-    for check in found.checks:
-        lines.append(f"{check.state:8}{check.name}: {check.found}")
-        lines += [f"{'':8}fix: {check.fix}"] if check.fix else []
-    missing = sum(check.state == MISSING for check in found.checks)
-    lacks = f"{found.name} lacks {missing} of {len(found.checks)} things"
-    lines.append(f"{found.name} is ready" if found.ok else lacks)
-    tell({**asdict(found), "ok": found.ok}, lines, ok=found.ok)
+    diagnosis = diagnose(read_pins(name), find_installation(name, root, python))
+    lines = [line for check in diagnosis.checks for line in _finding(check.state, check.name, check.found, check.fix)]
+    missing = sum(check.state == MISSING for check in diagnosis.checks)
+    lacks = f"{diagnosis.name} lacks {missing} of {len(diagnosis.checks)} things"
+    lines.append(f"{diagnosis.name} is ready" if diagnosis.ok else lacks)
+    tell({**asdict(diagnosis), "ok": diagnosis.ok}, lines, ok=diagnosis.ok)
 
 
 @backends.command(
@@ -69,11 +65,11 @@ def run_selftest(name: str) -> None:
 
     backend = load_backend(name)
     try:
-        found = selftest(backend)
+        result = selftest(backend)
     finally:
         if (close := getattr(backend, "close", None)) is not None:
             close()
-    tell(found.document(), report(found), ok=found.ok)
+    tell(result.document(), report(result), ok=result.ok)
 
 
 @command("specsia doctor", "specsia doctor --json")
@@ -85,17 +81,16 @@ def doctor() -> None:
     needs. `specsia backends doctor NAME` looks at one upstream project.
     """
     facts = examine()
-    tell({"facts": [asdict(fact) for fact in facts], "ok": works(facts)}, _lines(facts), ok=works(facts))
-
-
-def _lines(facts: Sequence[Fact]) -> list[str]:
-    lines = []
+    ok, lines = works(facts), []
     for fact in facts:
-        lines.append(f"{fact.state:8}{fact.name}: {fact.found}")
-        if fact.state != OK:
-            lines += [f"{'':8}for {fact.enables}"] if fact.enables else []
-            lines += [f"{'':8}fix: {fact.fix}"] if fact.fix else []
-    return [
-        *lines,
-        "datasets can be built here" if works(facts) else "datasets cannot be built here: fix what is broken",
-    ]
+        lacking = fact.state != OK
+        enables = f"for {fact.enables}" if lacking and fact.enables else ""
+        lines += _finding(fact.state, fact.name, fact.found, fact.fix if lacking else "", enables)
+    lines.append("datasets can be built here" if ok else "datasets cannot be built here: fix what is broken")
+    tell({"facts": [asdict(fact) for fact in facts], "ok": ok}, lines, ok=ok)
+
+
+def _finding(state: str, name: str, found: str, fix: str | None, enables: str = "") -> list[str]:
+    """Lines about one thing that was looked at."""
+    more = [enables, f"fix: {fix}" if fix else ""]
+    return [f"{state:8}{name}: {found}", *(f"{'':8}{line}" for line in more if line)]

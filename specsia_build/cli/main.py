@@ -7,7 +7,7 @@ import os
 import signal
 import threading
 import traceback
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
@@ -20,14 +20,14 @@ from specsia_build.files.writing import write_trouble
 from specsia_build.terminal.screen import complain, say
 
 
-class _Known(NamedTuple):
+class _Entry(NamedTuple):
     module: str
-    does: str
+    summary: str
 
 
 COMMANDS = {
-    name: _Known(f"specsia_build.cli.{module}", does)
-    for name, module, does in (
+    name: _Entry(f"specsia_build.cli.{module}", summary)
+    for name, module, summary in (
         ("build", "runs", "Build and pack a dataset from characters."),
         ("clips", "runs", "Draw characters in motion, layer by layer."),
         ("merge", "runs", "Join runs that each built a share of one source."),
@@ -49,10 +49,7 @@ COMMANDS = {
         ("doctor", "machine", "Say what this machine has, lacks and how to get it."),
     )
 }
-"""Module of each command and what it does; it is imported only when the command is asked for, so that help is quick."""
-
-_IN_TROUBLE = {"diff": USAGE}
-"""Exit codes of commands that could not be done, where `FAILED` says what was found."""
+"""Module and summary of each command; the module is imported only when the command runs, so that help is quick."""
 
 
 class _Commands(CommandGroup):
@@ -62,20 +59,20 @@ class _Commands(CommandGroup):
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
         if name not in COMMANDS:
             return None
-        found = getattr(importlib.import_module(COMMANDS[name].module), name)
-        assert isinstance(found, click.Command)
-        return found
+        command = getattr(importlib.import_module(COMMANDS[name].module), name)
+        assert isinstance(command, click.Command)
+        return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
-            formatter.write_dl([(name, known.does) for name, known in COMMANDS.items()])
+            formatter.write_dl([(name, entry.summary) for name, entry in COMMANDS.items()])
 
     def make_context(self, *args: Any, **settings: Any) -> click.Context:
-        with _reported():
+        with _report_errors(None):
             return super().make_context(*args, **settings)
 
     def invoke(self, ctx: click.Context) -> Any:
-        with stoppable(), _reported(ctx):
+        with stoppable(), _report_errors(ctx):
             return super().invoke(ctx)
 
 
@@ -85,15 +82,15 @@ def stoppable() -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    asked = 0
+    signals = 0
 
     def handle(_number: int, _frame: object) -> None:
-        nonlocal asked
-        asked += 1
-        if asked == 1:
+        nonlocal signals
+        signals += 1
+        if signals == 1:
             raise KeyboardInterrupt
         os.write(2, b"specsia: stopping; once more ends it at once\n")
-        if asked > 2:
+        if signals > 2:
             os._exit(INTERRUPTED)
 
     # nohup and some shells start a process with a signal ignored.
@@ -103,65 +100,60 @@ def stoppable() -> Iterator[None]:
         yield
     finally:
         for kind, handler in before.items():
-            # Later signals do not disturb the end of a process that was stopped.
-            signal.signal(kind, signal.SIG_IGN if asked else handler)
+            # Later signals must not disturb the cleanup of a stopped process.
+            signal.signal(kind, signal.SIG_IGN if signals else handler)
 
 
-@contextmanager
-def _reported(ctx: click.Context | None = None) -> Iterator[None]:
-    """Turn errors into one sentence on standard error and an exit code."""
+class _Failure(click.ClickException):
+    """An error with its exit code, the command that says more, and the traceback of a fault of the program."""
 
-    def failed() -> int:
-        # Which command it is, is known only once the group has been invoked.
-        return _IN_TROUBLE.get((ctx and ctx.invoked_subcommand) or "", FAILED)
-
-    try:
-        yield
-    except (click.exceptions.NoArgsIsHelpError, click.exceptions.Exit, click.Abort):
-        raise
-    except click.UsageError as error:
-        asked = error.ctx.command_path if error.ctx is not None else "specsia"
-        raise _Sentence(_usage(error), USAGE, f"{asked} --help") from error
-    except click.ClickException:
-        raise
-    except SpecsiaError as error:
-        raise _Sentence(str(error), USAGE if isinstance(error, UsageError) else failed()) from error
-    except KeyboardInterrupt as error:
-        raise _Sentence(str(error) or STOPPED, INTERRUPTED) from error
-    except BrokenPipeError:
-        # click ends the process with exit code 1.
-        raise
-    except OSError as error:
-        where = f"{error.filename}: " if isinstance(error.filename, str) else ""
-        raise _Sentence(str(write_trouble(error) or brief(f"{where}{error.strerror or error}")), failed()) from error
-    # A fault of the program: where it happened is needed to fix it.
-    except Exception as error:
-        fault = brief(f"{type(error).__name__}: {error}")
-        said = f"a fault of specsia itself, please report it with the lines below: {fault}"
-        raise _Sentence(said, failed(), where=traceback.format_exc().splitlines()) from error
-
-
-def _usage(error: click.UsageError) -> str:
-    """A wrong command line in a sentence, with an example where something is missing."""
-    said = " ".join(error.format_message().split())
-    examples = [*getattr(error.ctx.command, "examples", ())] if error.ctx is not None else []
-    if isinstance(error, click.MissingParameter) and examples:
-        return f"{said.removesuffix('.')}. For example: {examples[0]}"
-    return said
-
-
-class _Sentence(click.ClickException):
-    """An error: its sentence, the command that says more, and a traceback of a fault of the program."""
-
-    def __init__(self, message: str, code: int, more: str | None = None, where: Sequence[str] = ()) -> None:
+    def __init__(self, message: str, code: int, more: str | None = None, trace: str = "") -> None:
         super().__init__(message)
         vars(self)["exit_code"] = code
-        self.more, self.where = more, where
+        self.more, self.trace = more, trace
 
     def show(self, file: Any = None) -> None:
         complain(self.format_message(), self.more)
-        for line in self.where:
+        for line in self.trace.splitlines():
             say(line)
+
+
+@contextmanager
+def _report_errors(ctx: click.Context | None) -> Iterator[None]:
+    """Turn every error into a `_Failure`."""
+    try:
+        yield
+    except (click.exceptions.Exit, click.Abort, click.exceptions.NoArgsIsHelpError):
+        raise
+    except click.UsageError as error:
+        command = "specsia" if error.ctx is None else error.ctx.command_path
+        raise _Failure(_usage_message(error), USAGE, f"{command} --help") from error
+    except KeyboardInterrupt as error:
+        raise _Failure(str(error) or STOPPED, INTERRUPTED) from error
+    except (click.ClickException, BrokenPipeError):
+        # click prints the first, and ends with exit code 1 at the second.
+        raise
+    except Exception as error:
+        # `diff` uses exit code 1 for datasets that differ.
+        failed = USAGE if ctx is not None and ctx.invoked_subcommand == "diff" else FAILED
+        if isinstance(error, SpecsiaError):
+            raise _Failure(str(error), USAGE if isinstance(error, UsageError) else failed) from error
+        if isinstance(error, OSError):
+            where = f"{error.filename}: " if isinstance(error.filename, str) else ""
+            message = str(write_trouble(error) or brief(f"{where}{error.strerror or error}"))
+            raise _Failure(message, failed) from error
+        fault = brief(f"{type(error).__name__}: {error}")
+        message = f"a fault of specsia itself, please report it with the lines below: {fault}"
+        raise _Failure(message, failed, trace=traceback.format_exc()) from error
+
+
+def _usage_message(error: click.UsageError) -> str:
+    """Format a wrong command line as one sentence, with an example if something is missing."""
+    message = " ".join(error.format_message().split())
+    examples = getattr(error.ctx.command, "examples", ()) if error.ctx is not None else ()
+    if isinstance(error, click.MissingParameter) and examples:
+        return f"{message.removesuffix('.')}. For example: {examples[0]}"
+    return message
 
 
 @click.group(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
@@ -49,8 +48,7 @@ def train(dataset: str, run: Path, preset: str | None, device: str, resume: bool
     --out receives checkpoints, log.csv, and validation/ with pictures of Z, the result and Y* side by side.
     """
     names = ("steps", "seed", "reference", "perceptual", "configs")
-    stated = {name: given[name] for name in names if given[name] not in (None, ())}
-    changes = dict(map(_setting, given["settings"])) | stated
+    changes = dict(map(_setting, given["settings"])) | {n: given[n] for n in names if given[n] not in (None, ())}
     changes |= {"with_pos": False, "reference": "none"} if given["without"] == "pos" else {}
     try:
         need_torch()
@@ -58,42 +56,35 @@ def train(dataset: str, run: Path, preset: str | None, device: str, resume: bool
         from specsia_build.dravie.train.train import Rhythm
         from specsia_build.dravie.train.train import train as run_train
 
-        found = read_run_config(run) if resume else None
-        if found is not None and preset in (None, found.preset):
-            config = replace(found, **changes)
+        earlier = read_run_config(run) if resume else None
+        if earlier is not None and preset in (None, earlier.preset):
+            config = replace(earlier, **changes)
         else:
             config = train_config(preset or DEFAULT_PRESET, changes)
         rhythm = Rhythm(given["checkpoint_every"], given["validate_every"])
-        done = run_train(dataset, run, config, resume=resume, device_name=device, rhythm=rhythm)
+        result = run_train(dataset, run, config, resume=resume, device_name=device, rhythm=rhythm)
     except WriteError as error:
         raise WriteError(f"{error}; {RESUMED}") from error
     except KeyboardInterrupt as error:
         raise KeyboardInterrupt(f"stopped; {RESUMED}") from error
-    steps, rows, folder = plural(done.steps, "step"), plural(done.rows, "row"), argument(done.run)
+    steps, rows, folder = plural(result.steps, "step"), plural(result.rows, "row"), argument(result.run)
     lines = [
-        f"{steps} on {rows} {'is' if done.steps == 1 else 'are'} in {done.run} ({done.patches_per_second:.0f} patches "
-        f"a second, perceptual loss: {done.perceptual})"
+        f"{steps} on {rows} {'is' if result.steps == 1 else 'are'} in {result.run} ({result.patches_per_second:.0f} "
+        f"patches a second, perceptual loss: {result.perceptual})"
     ]
-    doubts = list(done.warnings)
-    if done.l1 is not None and done.raw_l1 is not None:
-        lines.append(f"validation frames: mean absolute error {done.l1:.4f}, before repair {done.raw_l1:.4f}")
-        if done.l1 >= done.raw_l1:
-            doubts.append(f"{steps} made no model that repairs: train for more --steps into another --out")
-    facts = {
-        "trained": [f"a {config.preset} model on {rows}"],
-        "warnings": doubts,
-        "model": [str(done.run)],
-        "log": [str(done.run / "log.csv")],
-        "next": [
-            f"specsia enhance {folder} my-frames --out repaired",
-            *([f"specsia evaluate {folder} {argument(dataset)} --out scores"] if done.has_test else []),
-        ],
-    }
-    conclude({**vars(done), "run": str(done.run)}, lines, f"{steps} of training", facts)
+    warnings = list(result.warnings)
+    if result.l1 is not None and result.raw_l1 is not None:
+        lines.append(f"validation frames: mean absolute error {result.l1:.4f}, before repair {result.raw_l1:.4f}")
+        if result.l1 >= result.raw_l1:
+            warnings.append(f"{steps} made no model that repairs: train for more --steps into another --out")
+    follows = [f"specsia enhance {folder} my-frames --out repaired"]
+    follows += [f"specsia evaluate {folder} {argument(dataset)} --out scores"] * result.has_test
+    facts = {"warnings": warnings, "model": [str(result.run)], "next": follows}
+    conclude({**vars(result), "run": str(result.run)}, lines, f"{steps} of training on {rows}", facts)
 
 
 def _setting(text: str) -> tuple[str, Any]:
-    """A setting of `NAME=VALUE`, its value of the setting's own type."""
+    """Parse `NAME=VALUE`, the value as the setting's type."""
     name, equals, value = text.partition("=")
     kinds = {field.name: str(field.type) for field in fields(TrainConfig) if field.name not in ("preset", "configs")}
     if name not in kinds or not equals:
@@ -134,22 +125,21 @@ def adapt(run: Path, out: Path, steps: int | None, device: str, **of_frontal: An
     from specsia_build.dravie.adapt.command import PICTURE, FrontalOptions, adapt_run
 
     settings = ADAPTATION if steps is None else replace(ADAPTATION, steps=steps)
-    done = adapt_run(run, out, settings, device, FrontalOptions(**of_frontal))
+    result = adapt_run(run, out, settings, device, FrontalOptions(**of_frontal))
     lines = [
-        f"adapted in {done.seconds:.0f} s: {done.run}",
-        f"frontal view {done.frontal}: mean absolute error {done.l1:.4f}, before {done.l1_before:.4f}",
+        f"adapted in {result.seconds:.0f} s: {result.run}",
+        f"frontal view {result.frontal}: mean absolute error {result.l1:.4f}, before {result.l1_before:.4f}",
     ]
-    if done.iou is not None:
-        lines.append(f"the drawing lies on it with an IoU of {done.iou:.2f}")
+    if result.iou is not None:
+        lines.append(f"the drawing lies on it with an IoU of {result.iou:.2f}")
     frames = argument(of_frontal["frames"] or of_frontal["dataset"])
     facts = {
-        "fitted": ["the model"],
-        "warnings": list(done.warnings),
-        "model": [str(done.run)],
-        "picture": [str(done.run / PICTURE)],
-        "next": [f"specsia enhance {argument(done.run)} {frames} --out repaired"],
+        "warnings": list(result.warnings),
+        "model": [str(result.run)],
+        "picture": [str(result.run / PICTURE)],
+        "next": [f"specsia enhance {argument(result.run)} {frames} --out repaired"],
     }
-    conclude({**done._asdict(), "run": str(done.run)}, lines, f"fitted to {done.frontal}", facts)
+    conclude({**result._asdict(), "run": str(result.run)}, lines, f"fitted to {result.frontal}", facts)
 
 
 @command(
@@ -161,11 +151,13 @@ def adapt(run: Path, out: Path, steps: int | None, device: str, **of_frontal: An
 @click.argument("source", metavar="INPUT")
 @click.option("--out", required=True, type=FOLDER, help="Folder of the results.")
 @click.option("--drawing", type=OLD_FILE, help="The character from the front, any size, for frames of a folder.")
-@click.option("--reference-frame", metavar="NAME", help="The frontal one of the frames.  [default: the first]")
+@click.option("--reference-frame", "frame", metavar="NAME", help="The frontal one of the frames.  [default: the first]")
 @click.option("--split", help="Of a dataset: train, validation or test.  [default: all]")
 @click.option("--video", is_flag=True, help="Also write a film: Z beside the result; of clips one each, with Y*.")
 @device
-def enhance(run: Path, source: str, out: Path, video: bool, device: str, **given: Any) -> None:
+def enhance(
+    run: Path, source: str, out: Path, drawing: Path | None, frame: str | None, split: str | None, **given: Any
+) -> None:
     """Repair every frame of INPUT with the model of RUN and write RGBA pictures to --out.
 
     RUN is a folder of `specsia train` or `specsia adapt`, or `pretrained`, the model in the package.
@@ -183,44 +175,39 @@ def enhance(run: Path, source: str, out: Path, video: bool, device: str, **given
     from specsia_build.dravie.repair.apply import find_device
 
     config, model = load_generator(run)
-    kept_drawing, where = load_drawing(run), find_device(device)
-    drawing, frame, split = given["drawing"], given["reference_frame"], given["split"]
-    seen, warnings = None, tuple[str, ...]()
+    reference, where, warnings = load_drawing(run), find_device(given["device"]), tuple[str, ...]()
     of_folder = is_frame_folder(Path(source))
     if drawing is not None and not config.sees_drawing:
         raise UsageError("--drawing: this model was trained with --reference none and sees no drawing")
     if frame is not None and drawing is None:
         raise UsageError("--reference-frame also needs --drawing PNG")
-    if of_folder:
-        if split is not None:
-            raise UsageError(f"{source} is a folder of frames, which has no splits: leave --split out")
+    if not of_folder and drawing is not None:
+        raise UsageError("--drawing and --reference-frame are for a folder of frames; a dataset has its own")
+    if of_folder and split is not None:
+        raise UsageError(f"{source} is a folder of frames, which has no splits: leave --split out")
+    if not of_folder:
+        frames = work.dataset_frames(open_dataset(source), split, config.sees_drawing)
+    else:
         frames = work.folder_frames(Path(source), config.with_pos)
         if drawing is not None:
             frontal = frontal_frame(Path(source), frame, drawing, config.with_pos)
-            seen, warnings = frontal.drawing(), frontal.warnings
-        if config.sees_drawing and seen is None and kept_drawing is None:
+            reference, warnings = frontal.drawing(), frontal.warnings
+        elif config.sees_drawing and reference is None:
             warnings = ("this model repairs better with the drawing: add --drawing front.png",)
-    else:
-        if drawing is not None or frame is not None:
-            raise UsageError("--drawing and --reference-frame are for a folder of frames; a dataset has its own")
-        frames = work.dataset_frames(open_dataset(source), split, config.sees_drawing)
-    repairer = work.Repairer(model.to(where), config, where, seen or kept_drawing)
-    done = work.enhance(repairer, frames, out, video)
-    kept = f", {done.kept} were there already" if done.kept else ""
-    lines = [f"{plural(done.made, 'frame')} repaired{kept}: {out}"]
-    if done.film is not None:
-        lines.append(f"the films of its clips are in {done.film}" if done.film.is_dir() else f"the film is {done.film}")
-    named = argument(source)
-    follows = [f"specsia evaluate {argument(run_name(run))} {named} --out scores"]
+    result = work.enhance(work.Repairer(model.to(where), config, where, reference), frames, out, given["video"])
+    kept = f", {result.kept} were there already" if result.kept else ""
+    lines = [f"{plural(result.made, 'frame')} repaired{kept}: {out}"]
+    if result.film is not None:
+        several = result.film.is_dir()
+        lines.append(f"the films of its clips are in {result.film}" if several else f"the film is {result.film}")
+    name, folder = argument(source), argument(run_name(run))
+    follows = [f"specsia evaluate {folder} {name} --out scores"]
     if of_folder:
-        follows = [f"specsia adapt {argument(run_name(run))} --frames {named} --drawing front.png --out mine"]
-        follows = [] if kept_drawing is not None or seen is not None else follows
+        follows = [f"specsia adapt {folder} --frames {name} --drawing front.png --out mine"] * (reference is None)
     facts = {
-        "repaired": [f"{done.made:,}" if done.made else "nothing: all is up to date"],
-        "up to date": [f"{done.kept:,}"] if done.kept else [],
-        "warnings": [*warnings, *done.warnings],
+        "repaired": [f"{result.made:,}" if result.made else "nothing: all is up to date"],
+        "warnings": [*warnings, *result.warnings],
         "pictures": [str(out)],
-        "film": [] if done.film is None else [str(done.film)],
         "next": follows,
     }
     conclude(None, lines, f"{plural(frames.count, 'frame')} of {source}", facts)
@@ -259,42 +246,41 @@ def evaluate(runs: tuple[Path, ...], dataset: str, out: Path, split: str, device
     from specsia_build.dravie.evaluate.summary import FEWEST, write_evaluation
     from specsia_build.dravie.repair.apply import find_device
     from specsia_build.dravie.runs import SEEN_FILE
-    from specsia_build.look.evaluation import REPORT, TABLES, gallery_of_evaluation
+    from specsia_build.look.evaluation import REPORT, TABLES
+    from specsia_build.look.open import open_with_sections
     from specsia_build.look.page import refuse_other_file, write_page
-    from specsia_build.look.sections import sections_of_evaluation
     from specsia_build.pipeline.progress import Progress
 
     refuse_other_file(out / REPORT)
-    wanted = [name for name in given["baselines"].split(",") if name and name != "none"]
-    if unknown := [name for name in wanted if name not in known.BASELINES]:
+    baselines = [name for name in given["baselines"].split(",") if name and name != "none"]
+    if unknown := [name for name in baselines if name not in known.BASELINES]:
         raise UsageError(f"--baselines: there is no '{unknown[0]}'; they are {', '.join(known.BASELINES)}")
     where, opened = find_device(device), open_dataset(dataset)
     trained = known.load_runs(runs, where)
     adaptation = replace(ADAPTATION, steps=given["adapt_steps"])
-    choice = known.Choice(wanted, given["without"], given["repeats"], adaptation, given["fit_steps"])
+    choice = known.Choice(baselines, given["without"], given["repeats"], adaptation, given["fit_steps"])
     networks, notes = find_perceptual(where)
     chosen = known.choose_methods(trained, choice, where)
-    measured = measure(opened, split, chosen, out, networks, given["configs"], given["allow_seen"])
-    untold: Sequence[str] = [
+    scores = measure(opened, split, chosen, out, networks, given["configs"], given["allow_seen"])
+    unrecorded = [
         f"Which characters {run.path} was trained on is not known: it has no {SEEN_FILE}."
         for run in trained
         if run.seen.training is None
     ]
-    characters = len({score.character for score in measured.scores})
+    characters = len({score.character for score in scores.scores})
     few = f"Below {FEWEST} characters no method is called better or worse; these are {characters}."
-    found = replace(measured, notes=(*untold, *notes, *([few] if characters < FEWEST else ())))
-    text, document = write_evaluation(found, out)
-    gallery = gallery_of_evaluation(str(out))
-    write_page(gallery, sections_of_evaluation(out, gallery), out / REPORT, Progress())
+    scores = replace(scores, notes=(*unrecorded, *notes, *([few] if characters < FEWEST else ())))
+    text, document = write_evaluation(scores, out)
+    write_page(*open_with_sections(str(out)), out / REPORT, Progress())
     folder = argument(out)
     facts = {
-        "compared": [", ".join(found.labels)],
-        "note": list(found.notes),
+        "compared": [", ".join(scores.labels)],
+        "note": list(scores.notes),
         "tables": [str(out / TABLES)],
         "report": [str(out / REPORT)],
         "next": [f"specsia turntable {folder} --out turntable.webp", f"specsia sheet {folder} --out sheet.png"],
     }
-    title = f"{plural(len(found.labels), 'method')} on {plural(characters, 'character')} of {dataset}"
+    title = f"{plural(len(scores.labels), 'method')} on {plural(characters, 'character')} of {dataset}"
     conclude(document, text.split("\n"), title, facts)
 
 
@@ -324,20 +310,20 @@ def repair(subject: str, mesh: Path | None, out: Path, device: str, **given: Any
     from specsia_build.repairing.repair import LAYERS, MODEL, SHEET, RepairSettings, run_repair
 
     settings = RepairSettings(**{name: value for name, value in given.items() if value is not None})
-    done = run_repair(subject, mesh, settings, out, device)
-    films = [str(film) for film in done.films]
+    result = run_repair(subject, mesh, settings, out, device)
+    films = [str(film) for film in result.films]
     document = {
-        "name": done.name,
-        "frames": done.frames,
-        "mesh": done.note,
+        "name": result.name,
+        "frames": result.frames,
+        "mesh": result.note,
         "repaired": str(out / LAYERS[3]),
-        "model": None if done.adapted is None else str(out / MODEL),
+        "model": None if result.adapted is None else str(out / MODEL),
         "films": films,
         "sheet": str(out / SHEET),
-        "warnings": list(done.warnings),
+        "warnings": list(result.warnings),
     }
-    lines = [f"frames: {', '.join(LAYERS[:3])} in {out}", f"repaired: {document['repaired']}"]
-    lines += [] if done.adapted is None else [f"model: {document['model']}"]
-    lines += [f"film: {', '.join(films)}", f"sheet: {document['sheet']}"]
-    facts = {"mesh": [done.note], "warnings": list(done.warnings)}
-    conclude(document, lines, f"{plural(done.frames, 'frame')} of {done.name} repaired", facts)
+    lines = [f"frames: {', '.join(LAYERS[:3])} in {out}"]
+    lines += [f"{name}: {document[name]}" for name in ("repaired", "model", "sheet") if document[name] is not None]
+    lines.append(f"film: {', '.join(films)}")
+    facts = {"mesh": [result.note], "warnings": list(result.warnings)}
+    conclude(document, lines, f"{plural(result.frames, 'frame')} of {result.name} repaired", facts)

@@ -26,21 +26,16 @@ from specsia_build.config import (
 )
 from specsia_build.errors import UsageError, plural, some
 from specsia_build.folders import expanded
-from specsia_build.terminal.layout import Table
+from specsia_build.terminal.screen import Table
 
 if TYPE_CHECKING:
     from specsia_build.pipeline.status import RunStatus
 
+# Help lists these without importing what they name.
 STAGES = ("render", "reconstruct", "project", "pack")
 CLIP_STAGES = ("motions", "draw", "render", "reconstruct", "project", "carry", "move", "pack")
 MOTIONS = ("idle", "walk", "run", "jump", "wave", "turn")
-"""Names that help knows without importing what they stand for."""
-
-
-def recipe_names() -> list[str]:
-    """Layouts that clips are written in; nothing is imported."""
-    return sorted({point.name for point in entry_points(group="specsia.recipes")} | {DRAVIE})
-
+RECIPES = sorted({point.name for point in entry_points(group="specsia.recipes")} | {DRAVIE})
 
 source = click.argument("source", required=False)
 
@@ -48,7 +43,7 @@ max_failures = click.option("--max-failures", metavar="N|P%", help="Failed ones 
 
 
 def backends(description: str) -> Callable[[Any], Any]:
-    """The option that names backends."""
+    """Return the option that names backends."""
     return click.option("--backend", "backends", multiple=True, metavar="NAME[:ARG]", help=description)
 
 
@@ -89,9 +84,7 @@ _SHARED = options(
 @click.option("--min-iou", type=float, help="Mean IoU below which a reconstruction is of low quality.  [default: 0.5]")
 @click.option("--low-iou", type=click.Choice(LOW_IOU_ACTIONS), help="What becomes of these.  [default: quarantine]")
 @_SHARED
-def build(
-    source: str | None, out: str | None, stages: tuple[str, ...], config_name: str | None, fresh: bool, **flags: Any
-) -> None:
+def build(source: str | None, out: str | None, stages: tuple[str, ...], fresh: bool, **settings: Any) -> None:
     """Build and pack a dataset from the characters of SOURCE.
 
     Without SOURCE the run found in --out goes on, or sample:24 is built. A build that was stopped goes on where it was;
@@ -101,8 +94,8 @@ def build(
     from specsia_build.pipeline.progress import Progress
     from specsia_build.pipeline.settings import effective, named_settings
 
-    config_file = named_settings(config_name) if config_name is not None else None
-    config, layout = effective(source, out, config_file, flags, fresh)
+    name = settings.pop("config_name")
+    config, layout = effective(source, out, None if name is None else named_settings(name), settings, fresh)
     end(run_build(config, layout, stages or STAGES, fresh, Progress()), config, layout)
 
 
@@ -114,7 +107,7 @@ def build(
 )
 @source
 @click.option("--out", help=f"Folder of the run.  [default: {DEFAULT_CLIPS_OUT}]")
-@click.option("--recipe", "recipes", multiple=True, metavar="NAME", help=f"Layout: {', '.join(recipe_names())}.")
+@click.option("--recipe", "recipes", multiple=True, metavar="NAME", help=f"Layout: {', '.join(RECIPES)}.")
 @click.option(
     "--motion",
     "motions",
@@ -134,9 +127,7 @@ def build(
 @backends("Move reconstructions by it too; may be repeated.  [default: build's with the recipe dravie, else none]")
 @click.option("--stage", "stages", multiple=True, type=click.Choice(CLIP_STAGES), help="Run only this stage.")
 @_SHARED
-def clips(
-    source: str | None, out: str | None, stages: tuple[str, ...], config_name: str | None, fresh: bool, **flags: Any
-) -> None:
+def clips(source: str | None, out: str | None, stages: tuple[str, ...], fresh: bool, **settings: Any) -> None:
     """Draw the characters of SOURCE in motion, with layers that agree to the byte.
 
     The recipe `frames` writes DIR/frames/CLIP/{color,mask,pos}, which `specsia
@@ -150,18 +141,18 @@ def clips(
     from specsia_build.stages.clips.origins import is_file_name
     from specsia_build.stages.registry import refuse_stages_of_none
 
+    name = settings.pop("config_name")
     names = set(ClipSettings.__dataclass_fields__)
-    of_clips = {name: value for name, value in stated(flags).items() if name in names}
-    others = {name: value for name, value in flags.items() if name not in names}
+    of_clips = {key: value for key, value in stated(settings).items() if key in names}
+    others = {key: value for key, value in settings.items() if key not in names}
     if others["backends"]:
         of_clips["reconstructed"] = True
-    if "motions" in of_clips:
-        found = of_clips["motions"]
-        of_clips["motions"] = [str(expanded(name).absolute()) if is_file_name(name) else name for name in found]
-    config_file = named_settings(config_name) if config_name is not None else None
+    if motions := of_clips.get("motions"):
+        of_clips["motions"] = [str(expanded(one).absolute()) if is_file_name(one) else one for one in motions]
+    config_file = None if name is None else named_settings(name)
     config, layout = effective(source, out or DEFAULT_CLIPS_OUT, config_file, {**others, "clips": of_clips}, fresh)
     assert config.clips is not None
-    # A run keeps settings of earlier commands: only those given now are reported.
+    # A preview that an earlier command of the run asked for is no error.
     if of_clips.get("preview") and FRAMES not in config.clips.recipes:
         raise UsageError(
             f"films of clips are written by the recipe {FRAMES}, not by {some(config.clips.recipes)}: add "
@@ -206,22 +197,22 @@ def status(folder: str) -> None:
     from specsia_build.pipeline.settings import existing_run
     from specsia_build.pipeline.status import run_status
 
-    found = run_status(*existing_run(folder))
-    tell(asdict(found) | {"next": found.next_step}, _status_lines(found))
+    state = run_status(*existing_run(folder))
+    tell(asdict(state) | {"next": state.next_step}, _status_lines(state))
 
 
-def _status_lines(found: RunStatus) -> list[str | Table]:
+def _status_lines(state: RunStatus) -> list[str | Table]:
     rows = [
-        (f"{s.stage} {s.backend or ''}".rstrip(), s.done, s.stale, s.missing, s.waiting, s.failed) for s in found.stages
+        (f"{s.stage} {s.backend or ''}".rstrip(), s.done, s.stale, s.missing, s.waiting, s.failed) for s in state.stages
     ]
     head = ("stage", "done", "stale", "missing", "waiting", "failed")
-    packed = "all is packed" if found.current else "packed, but not as a build would pack it now"
+    packed = "all is packed" if state.current else "packed, but not as a build would pack it now"
     return [
-        f"{found.source}: {plural(found.characters, 'character')}",
-        Table(head, rows, right=(1, 2, 3, 4, 5)),
-        *(f"warning: {fold.line()}" for fold in folded_warnings(found.warnings)),
-        f"pack                 {packed if found.packed else 'nothing is packed yet'}",
-        *(f"{kind}: {line}" for kind, lines in failure_sentences(found.failures).items() for line in lines),
-        *(f"note: {note}" for note in found.empty_splits),
-        found.next_step,
+        f"{state.source}: {plural(state.characters, 'character')}",
+        Table(head, rows, right=range(1, 6)),
+        *(f"warning: {fold.line()}" for fold in folded_warnings(state.warnings)),
+        f"pack                 {packed if state.packed else 'nothing is packed yet'}",
+        *(f"{kind}: {line}" for kind, lines in failure_sentences(state.failures).items() for line in lines),
+        *(f"note: {note}" for note in state.empty_splits),
+        state.next_step,
     ]

@@ -1,4 +1,4 @@
-"""A packed dataset as a sequence of rows that loaders and people read."""
+"""A packed dataset as a sequence of rows."""
 
 from __future__ import annotations
 
@@ -9,11 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from specsia_build.dataset import reading
 from specsia_build.dataset.pairs import Pair, pair_at
-from specsia_build.dataset.reading import OpenedDataset
-from specsia_build.dataset.reading import open_dataset as find_dataset
 from specsia_build.errors import UsageError, plural
-from specsia_build.library.given import given_path
 
 Row = dict[str, Any]
 """A row: `uid`, `character_id`, `backend` (text), `view` (int), `iou` (float), and uint8 arrays `color`, `pos`, `gt`
@@ -21,6 +19,7 @@ Row = dict[str, Any]
 frames of clips also have `clip`, `action` (text), `frame` (int) and `time` (float, seconds)."""
 
 _KEPT = ("uid", "character_id", "view", "pos", "gt", "gt_mask", "iou", "backend", "clip", "frame", "time", "action")
+
 
 if TYPE_CHECKING:
     from torch.utils.data import Dataset as Loadable
@@ -38,15 +37,14 @@ class Dataset(_Rows):
     It can be sent to worker processes, which open it anew.
 
     Attributes:
-        where: what the user called it.
-        split: which rows.
-        config: which configuration, that is, which backend.
+        where: the folder, URL or Hub id as given.
+        split: `train`, `validation` or `test`.
+        config: the configuration, that is, the backend.
         opened: the whole dataset, for streaming and for its other configurations.
     """
 
     def __init__(self, where: str | Path, split: str = "train", config: str | None = None) -> None:
-        self.where, self.split = given_path(where, "a dataset"), split
-        self.opened: OpenedDataset = find_dataset(self.where)
+        self.where, self.split, self.opened = where, split, reading.open_dataset(where)
         self.config = self.opened.configs[0] if config is None else config
         sizes = self.opened.splits(self.config)
         if split not in sizes:
@@ -61,12 +59,12 @@ class Dataset(_Rows):
         return f"Dataset({str(self.where)!r}, split={self.split!r}, config={self.config!r}: {rows})"
 
     def pair(self, index: int) -> Pair:
-        """A row, decoded.
+        """Read and decode a row.
 
         Raises:
-            IndexError: if there is none of that number.
-            TypeError: if it is no whole number, such as a slice.
-            SpecsiaError: if it is damaged.
+            IndexError: if there is no such row.
+            TypeError: if `index` is no whole number, such as a slice.
+            SpecsiaError: if the row is damaged.
         """
         number = operator.index(index)
         number += self._size if number < 0 else 0
@@ -77,8 +75,7 @@ class Dataset(_Rows):
     def __getitem__(self, index: int) -> Row:  # type: ignore[override]
         pair = self.pair(index)
         row = {"color": pair.z, "mask": np.ascontiguousarray(pair.z[..., 3])}
-        row |= {name: value for name in _KEPT if (value := getattr(pair, name)) is not None}
-        return row
+        return row | {name: value for name in _KEPT if (value := getattr(pair, name)) is not None}
 
     def __reduce__(self) -> tuple[type[Dataset], tuple[str | Path, str, str]]:
         return Dataset, (self.where, self.split, self.config)

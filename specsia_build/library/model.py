@@ -9,15 +9,15 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from specsia_build import png
 from specsia_build.dataset.pairs import Pair
 from specsia_build.dravie.config import need_torch, train_config
 from specsia_build.dravie.runs import find_run
 from specsia_build.errors import UsageError
+from specsia_build.films import Pixels
+from specsia_build.library.checks import check_pixels, plain
 from specsia_build.library.data import Dataset
-from specsia_build.library.given import given_path, given_pixels, given_whole
 
 if TYPE_CHECKING:
     from specsia_build.dravie.reference import Drawing
@@ -27,8 +27,8 @@ class Model:
     """A trained generator.
 
     Attributes:
-        run: the folder of its training, which the commands `specsia adapt`, `enhance` and `evaluate` take; it goes with
-            the model where `train` was given none.
+        run: the folder of its training, which `specsia adapt`, `enhance` and `evaluate` take; a temporary folder, which
+            lasts as long as the model, if `train` was given none.
     """
 
     def __init__(self, run: str | Path, device: str = "auto", _keep: TemporaryDirectory[str] | None = None) -> None:
@@ -36,7 +36,7 @@ class Model:
         from specsia_build.dravie.model.checkpoint import load_generator
         from specsia_build.dravie.repair.apply import find_device
 
-        self.run, self._keep = find_run(given_path(run, "a run")), _keep
+        self.run, self._keep = find_run(run), _keep
         self._device = find_device(str(device))
         self._config, model = load_generator(self.run)
         self._model = model.to(self._device)
@@ -46,17 +46,14 @@ class Model:
         return f"Model({str(self.run)!r})"
 
     def enhance(
-        self,
-        frame: Mapping[str, Any] | Pair | NDArray[np.uint8],
-        pos: NDArray[np.uint8] | None = None,
-        frontal: Pair | None = None,
-    ) -> NDArray[np.uint8]:
+        self, frame: Mapping[str, Any] | Pair | Pixels, pos: Pixels | None = None, frontal: Pair | None = None
+    ) -> Pixels:
         """Repair a frame.
 
         Args:
             frame: a row of `open_dataset`, a pair, or Z: (H, W, 4) uint8 with straight alpha, of any size.
-            pos: (H, W, 3) or (H, W, 4) uint8, Zpos, where `frame` is a picture and the model sees positions.
-            frontal: the frontal pair of the same character, for a model that sees the drawing: its Y* is the drawing.
+            pos: (H, W, 3) or (H, W, 4) uint8, Zpos, if `frame` is a picture and the model sees positions.
+            frontal: the frontal pair of the same character, whose Y* is the drawing, for a model that sees drawings.
 
         Returns:
             (H, W, 4) uint8 with straight alpha.
@@ -70,15 +67,15 @@ class Model:
         if isinstance(frame, Pair):
             picture, pos = frame.z, frame.pos
         elif isinstance(frame, Mapping):
-            if lacking := [name for name in ("color", "pos") if name not in frame]:
-                raise UsageError(f"a row holds color and pos, as those of open_dataset do: this has no {lacking[0]}")
+            if missing := [name for name in ("color", "pos") if name not in frame]:
+                raise UsageError(f"a row holds color and pos, as those of open_dataset do: this has no {missing[0]}")
             picture, pos = frame["color"], frame["pos"]
-        z = given_pixels(picture, "a frame")
+        z = check_pixels(picture, "a frame")
         if pos is None:
             if self._config.with_pos:
                 raise UsageError("this model sees positions: give pos, or train with with_pos=False")
             pos = np.zeros_like(z)
-        pos = given_pixels(pos, "a picture of positions", alpha=False)
+        pos = check_pixels(pos, "a picture of positions", alpha=False)
         if pos.shape[:2] != z.shape[:2]:
             raise UsageError(f"a frame is (H, W, 4) uint8 with positions of its size, not {z.shape} with {pos.shape}")
         if pos.shape[2] == 3:
@@ -86,7 +83,7 @@ class Model:
         return repair(self._model, self._config, z, pos, self._device, self._drawing(frontal))
 
     def _drawing(self, frontal: Pair | None) -> Drawing:
-        """The drawing of a frontal pair, made once for frames that follow each other."""
+        """The drawing of a frontal pair; the last one is kept for the frames that follow."""
         from specsia_build.dravie.reference import NO_DRAWING, Drawing
 
         if frontal is None or not self._config.sees_drawing:
@@ -97,11 +94,10 @@ class Model:
 
 
 def load_model(run: str | Path, device: str = "auto") -> Model:
-    """The model of a run of `specsia train` or `specsia adapt`.
+    """Load the model of a run of `specsia train` or `specsia adapt`.
 
     Args:
-        run: its folder, or the text `pretrained` for the model that comes with the package (`./pretrained`, or a path,
-            is a folder).
+        run: its folder, or `pretrained` for the model in the package (`./pretrained` is a folder).
         device: `auto`, `cpu` or `cuda`.
 
     Raises:
@@ -123,10 +119,10 @@ def train(
     """Train on the train split of a dataset.
 
     Args:
-        data: from `open_dataset`, of whose configuration it learns, or where a dataset is.
+        data: from `open_dataset` (its configuration is used), or a folder, URL or Hub id.
         preset: `tiny` or `paper`.
         steps: the preset's own by default.
-        out: folder that keeps the run; without it the run goes with the model.
+        out: folder that keeps the run; without it the run is deleted with the model.
         device: `auto`, `cpu` or `cuda`.
         settings: others of `TrainConfig`, such as ``seed=1`` or ``with_pos=False``.
 
@@ -137,26 +133,21 @@ def train(
     need_torch()
     from specsia_build.dravie.train.train import train as run_train
 
-    given = {**settings} if steps is None else {**settings, "steps": steps}
-    changes = {name: value.item() if isinstance(value, np.generic) else value for name, value in given.items()}
-    config = train_config(preset, changes)
+    config = train_config(preset, plain(settings if steps is None else {**settings, "steps": steps}))
     if isinstance(data, Dataset):
         if data.split != "train":
             opened = f"open_dataset({str(data.where)!r})"
             raise UsageError(f"a model learns from the train split, not from {data.split}: {opened}")
         config, data = replace(config, configs=config.configs or (data.config,)), data.where
-    elif not isinstance(data, str | Path):
-        what = type(data).__name__
-        raise UsageError(f"a model learns from a packed dataset, its path or what open_dataset gives, not from {what}")
     keep = TemporaryDirectory(prefix="specsia-run-") if out is None else None
-    run = Path(given_path(out, "out")) if keep is None else Path(keep.name) / "run"
+    run = Path(out) if keep is None else Path(keep.name) / "run"  # type: ignore[arg-type]
     run_train(data, run, config, device_name=str(device))
     return Model(run, device, keep)
 
 
 @dataclass(frozen=True, eq=False)
 class Repair:
-    """What `repair` gives.
+    """A repaired drawing.
 
     Attributes:
         z, pos: (N, S, S, 4) uint8, Z and Zpos of each frame.
@@ -166,9 +157,9 @@ class Repair:
         warnings: sentences.
     """
 
-    z: NDArray[np.uint8] = field(repr=False)
-    pos: NDArray[np.uint8] = field(repr=False)
-    repaired: NDArray[np.uint8] = field(repr=False)
+    z: Pixels = field(repr=False)
+    pos: Pixels = field(repr=False)
+    repaired: Pixels = field(repr=False)
     model: Model
     mesh: str
     warnings: tuple[str, ...] = ()
@@ -178,11 +169,10 @@ class Repair:
 
 
 def repair(
-    drawing: str | Path | NDArray[np.uint8],
+    drawing: str | Path | Pixels,
     mesh: str | Path | None = None,
     *,
     out: str | Path | None = None,
-    views: int = 36,
     device: str = "auto",
     **settings: Any,
 ) -> Repair:
@@ -193,35 +183,28 @@ def repair(
             or ``sample:1``, whose frontal render is the drawing.
         mesh: file of its reconstruction by any tool, in any axes and scale; by the backend without it.
         out: folder that keeps all that the command writes; without it nothing stays on the disk.
-        views: frames, 1-360.
         device: `auto`, `cpu` or `cuda`.
-        settings: ``size`` (pixels on a side of a frame, 64-2048), ``backend``, ``back`` (a file), ``model`` (a run),
-            ``motion`` (a name or a file) and ``adapt`` (fit the model first).
+        settings: ``views`` (frames, 1-360, 36 by default), ``size`` (pixels on a side, 64-2048), ``backend``, ``back``
+            (a file), ``model`` (a run), ``motion`` (a name or a file) and ``adapt`` (fit the model first).
 
     Raises:
-        UsageError: if a setting is unknown, or the folder holds something else.
+        UsageError: if a setting is unknown or cannot be used, or the folder holds something else.
         SpecsiaError: if the drawing cannot be cut out, or the mesh does not fit it.
     """
     need_torch()
     from specsia_build.repairing.repair import LAYERS, MODEL, RepairSettings, run_repair
 
-    what = "a drawing"
-    subject = given_pixels(drawing, what) if isinstance(drawing, np.ndarray) else given_path(drawing, what)
-    given: dict[str, Any] = {k: str(v) if isinstance(v, Path) and k != "back" else v for k, v in settings.items()}
-    given |= {"back": Path(given_path(given["back"], "back"))} if given.get("back") is not None else {}
-    given |= {"views": given_whole("views", views, 1, 360)}
-    given |= {"size": given_whole("size", given.get("size", 512), 64, 2048)}
+    subject = check_pixels(drawing, "a drawing") if isinstance(drawing, np.ndarray) else drawing
     try:
-        chosen = RepairSettings(**given)
+        chosen = RepairSettings(**plain(settings))
     except TypeError as error:
-        raise UsageError(f"repair takes size, backend, back, model, motion and adapt: {error}") from error
-    found = None if mesh is None else Path(given_path(mesh, "a mesh"))
+        raise UsageError(f"repair takes views, size, backend, back, model, motion and adapt: {error}") from error
     keep = TemporaryDirectory(prefix="specsia-repair-") if out is None else None
-    folder = Path(given_path(out, "out")) if keep is None else Path(keep.name)
-    done = run_repair(subject, found, chosen, folder, str(device))
+    folder = Path(out) if keep is None else Path(keep.name)  # type: ignore[arg-type]
+    result = run_repair(subject, None if mesh is None else Path(mesh), chosen, folder, str(device))
     z, pos, repaired = (
         np.stack([png.decode(path.read_bytes(), 4) for path in sorted((folder / layer).glob("*.png"))])
         for layer in (LAYERS[0], LAYERS[2], LAYERS[3])
     )
-    model = Model(chosen.model if done.adapted is None else folder / MODEL, device, keep)
-    return Repair(z, pos, repaired, model, done.note, done.warnings)
+    model = Model(chosen.model if result.adapted is None else folder / MODEL, device, keep)
+    return Repair(z, pos, repaired, model, result.note, result.warnings)

@@ -19,7 +19,7 @@ from specsia_build.characters.character import Character, safe_id
 from specsia_build.characters.manifest import problem_of
 from specsia_build.characters.read import read_character
 from specsia_build.characters.sources import open_source
-from specsia_build.config import LOOKS, POS_FRAMES, BuildConfig, check_choice
+from specsia_build.config import POS_FRAMES, BuildConfig, check_choice, check_whole
 from specsia_build.dataset.layers import view_file
 from specsia_build.dataset.pairs import Pair
 from specsia_build.dataset.schema import row_uid
@@ -28,7 +28,7 @@ from specsia_build.files.names import file_name
 from specsia_build.files.writing import write_bytes
 from specsia_build.films import Pixels
 from specsia_build.frame import Camera, Normalisation, normalise, view_cameras
-from specsia_build.library.given import given_mesh, given_path, given_pixels, given_whole
+from specsia_build.library.checks import check_mesh, check_pixels, plain
 from specsia_build.registration import Registration, iou
 from specsia_build.rendering.contour import MOST_THICKNESS, draw_contour
 from specsia_build.rendering.layers import Layers, Look
@@ -38,13 +38,8 @@ from specsia_build.stages.project import positioned, registered
 from specsia_build.stages.reconstruct import accepted, backend_seed
 from specsia_build.stages.render import outline as outline_of
 
-DEFAULT_SEED = 42
-
-SEEDS = (-(2**63), 2**63 - 1)
-"""The smallest and the largest seed."""
-
 OVERRIDES = ("id", "texture", "up", "front", "sides", "pose", "drop", "license", "source")
-"""What `load` takes besides the path."""
+"""Keys of a manifest line that `load` takes."""
 
 T = TypeVar("T")
 
@@ -57,7 +52,7 @@ def load(path: str | Path, **overrides: Any) -> Character:
 
     Args:
         path: a mesh file, the folder of a 3DBiCar character, or ``sample:1`` for a procedural one.
-        overrides: what a manifest's line may say of it, of `OVERRIDES`; ``texture`` is a path, ``drop`` names parts.
+        overrides: keys of a manifest line, see `OVERRIDES`; ``texture`` is a path, ``drop`` names parts.
 
     Returns:
         Its ``mesh``, Z up and facing -Y, in its own units; ``warnings`` in sentences; ``parts`` that can be dropped.
@@ -68,23 +63,23 @@ def load(path: str | Path, **overrides: Any) -> Character:
     """
     if unknown := sorted(overrides.keys() - {*OVERRIDES}):
         raise UsageError(f"a character has no '{unknown[0]}' to override: there are {', '.join(OVERRIDES)}")
-    stated = {name: str(value) if isinstance(value, Path) else value for name, value in overrides.items()}
-    stated |= {"drop": list(stated["drop"])} if isinstance(stated.get("drop"), tuple) else {}
-    if (problem := problem_of(stated)) is not None:
+    line: dict[str, Any] = {name: str(value) if isinstance(value, Path) else value for name, value in overrides.items()}
+    if (problem := problem_of(line)) is not None:
         raise UsageError(problem)
-    overrides = stated | ({"drop": tuple(stated["drop"])} if "drop" in stated else {})
-    if "texture" in overrides:
-        overrides["texture"] = Path(overrides["texture"])
-        if not overrides["texture"].is_file():
-            raise UsageError(f"there is no '{overrides['texture']}' for 'texture'")
-    # A procedural one is made by its id, which is another's to choose only afterwards.
-    own = overrides.pop("id", None)
+    if "drop" in line:
+        line["drop"] = tuple(line["drop"])
+    if "texture" in line:
+        line["texture"] = Path(line["texture"])
+        if not line["texture"].is_file():
+            raise UsageError(f"there is no '{line['texture']}' for 'texture'")
+    # A procedural character is made by its own id, so that another one is set afterwards.
+    name = line.pop("id", None)
     with TemporaryDirectory(prefix="specsia-") as scratch:
-        entries = open_source(str(given_path(path, "a character")), Path(scratch)).entries
+        entries = open_source(str(path), Path(scratch)).entries
         if len(entries) != 1:
             raise UsageError(f"{path} holds {len(entries)} characters: name one mesh file, or build a dataset of all")
-        found = read_character(msgspec.structs.replace(entries[0], **overrides))
-    return found if own is None else replace(found, entry=msgspec.structs.replace(found.entry, id=own))
+        character = read_character(msgspec.structs.replace(entries[0], **line))
+    return character if name is None else replace(character, entry=msgspec.structs.replace(character.entry, id=name))
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -136,7 +131,7 @@ class Views(_Items[View]):
 
     @property
     def cameras(self) -> tuple[Camera, ...]:
-        """Of each view."""
+        """The camera of each view."""
         return tuple(view.camera for view in self)
 
     def save(self, folder: str | Path) -> Path:
@@ -145,13 +140,12 @@ class Views(_Items[View]):
         Raises:
             WriteError: if that cannot be written.
         """
-        top = Path(given_path(folder, "a folder"))
         for number, view in enumerate(self):
             pos, _, _ = positioned(view.layers, self.mesh, view.camera, POS_FRAMES[0])
             layers = {"color": view.layers.color, "mask": view.layers.mask, "pos": pos, "gt": view.target}
             for name, pixels in layers.items():
-                write_bytes(top / view_file(name, number), png.encode(pixels))
-        return top
+                write_bytes(Path(folder) / view_file(name, number), png.encode(pixels))
+        return Path(folder)
 
 
 def render(
@@ -159,11 +153,9 @@ def render(
     views: int = 10,
     size: int = 512,
     *,
-    look: str = "unlit",
-    renderer: str = "fast",
     character_id: str | None = None,
     outline: tuple[int, int] | None = None,
-    seed: int = DEFAULT_SEED,
+    **settings: Any,
 ) -> Views:
     """Draw a character from evenly spaced views, as `specsia build` does.
 
@@ -171,39 +163,39 @@ def render(
         character: read by `load`, or a mesh of your own, Z up and facing -Y, in any units.
         views: cameras, 1-360; view 0 is the front, then counter-clockwise seen from above.
         size: pixels on a side, 32-2048.
-        look: `unlit` or `lit`.
-        renderer: `fast`, or one of the extras.
         character_id: decides the contour; a character's own id by default.
         outline: thickness (0-16 px) and grey (0-255) of the contour, drawn from `seed` and the id by default.
-        seed: of the contour.
+        settings: ``look`` (`unlit` or `lit`), ``renderer`` (`fast`, or one of the extras), ``seed`` (of the contour).
 
     Raises:
-        UsageError: if a setting is out of range.
+        UsageError: if a setting is unknown or out of range.
         CharacterError: if the mesh cannot be drawn.
     """
-    views, size = given_whole("views", views, 1, 360), given_whole("size", size, 32, 2048)
-    seed = given_whole("seed", seed, *SEEDS)
-    check_choice("look", look, LOOKS)
+    if unknown := sorted(settings.keys() - {"look", "renderer", "seed"}):
+        raise UsageError(f"render takes look, renderer and seed, not {unknown[0]}")
+    config = BuildConfig(**plain({"views": views, "size": size, **settings}))
     own = character.entry.id if isinstance(character, Character) else "character"
     name = file_name(str(character_id or own), "character's id")
-    if outline is not None and (not isinstance(outline, tuple | list) or len(outline) != 2):
+    if outline is None:
+        outline = outline_of(config.seed, name)
+    if not isinstance(outline, tuple | list) or len(outline) != 2:
         raise UsageError(f"outline is (thickness in px, grey level), not {outline!r}")
-    thickness, grey = outline_of(seed, name) if outline is None else outline
-    thickness = given_whole("outline thickness", thickness, 0, int(MOST_THICKNESS))
-    grey = given_whole("outline grey", grey, 0, 255)
-    drawn = load_renderer(renderer)
-    drawn.check()
-    mesh = compacted(given_mesh(character))
-    cameras = view_cameras(views, size)
+    thickness, grey = plain({"thickness": outline[0], "grey": outline[1]}).values()
+    check_whole("outline thickness", thickness, 0, int(MOST_THICKNESS))
+    check_whole("outline grey", grey, 0, 255)
+    renderer = load_renderer(config.renderer)
+    renderer.check()
+    mesh = compacted(check_mesh(character))
+    cameras = view_cameras(config.views, config.size)
     placed = normalise(mesh.vertices, cameras, thickness + 1)
     mesh = mesh.with_vertices(placed.apply(mesh.vertices))
-    layers = drawn.render(mesh, cameras, look)  # type: ignore[arg-type]
-    seen = [
-        View(camera, one, draw_contour(one.color, one.coverage, thickness, grey))
-        for camera, one in zip(cameras, layers, strict=True)
+    look: Look = config.look  # type: ignore[assignment]
+    drawn = [
+        View(camera, layers, draw_contour(layers.color, layers.coverage, thickness, grey))
+        for camera, layers in zip(cameras, renderer.render(mesh, cameras, look), strict=True)
     ]
-    contour = (thickness, grey)
-    return Views(seen, mesh, placed, contour, character_id=name, look=look, renderer=renderer)
+    given = {"character_id": name, "look": config.look, "renderer": config.renderer}
+    return Views(drawn, mesh, placed, (thickness, grey), **given)
 
 
 @dataclass(frozen=True)
@@ -222,7 +214,7 @@ def reconstruct(
     *,
     character_id: str = "character",
     ground_truth: Mesh | None = None,
-    seed: int = DEFAULT_SEED,
+    seed: int = 42,
 ) -> Reconstruction:
     """Reconstruct a character from its frontal picture.
 
@@ -237,23 +229,22 @@ def reconstruct(
         UsageError: if there is no such backend, or it needs the ground truth and there is none.
         CharacterError: if it gives no usable mesh.
     """
-    image = picture.layers.color if isinstance(picture, View) else given_pixels(picture, "a picture")
-    found = load_backend(BuildConfig().backends[0] if backend is None else str(backend))
-    seed, character_id = given_whole("seed", seed, *SEEDS), str(character_id)
-    if found.sees_ground_truth and ground_truth is None:
-        raise UsageError(f"the backend {found.name} damages the ground truth: give it as ground_truth=views.mesh")
-    truth = None if ground_truth is None else given_mesh(ground_truth)
+    image = picture.layers.color if isinstance(picture, View) else check_pixels(picture, "a picture")
+    source = load_backend(BuildConfig(seed=seed).backends[0] if backend is None else backend)
+    if source.sees_ground_truth and ground_truth is None:
+        raise UsageError(f"the backend {source.name} damages the ground truth: give it as ground_truth=views.mesh")
+    truth = None if ground_truth is None else check_mesh(ground_truth)
     warnings: list[str] = []
     context = Context(
         character_id=safe_id(character_id),
-        seed=backend_seed(seed, character_id, found.name),
-        ground_truth=(lambda: truth) if found.sees_ground_truth and truth is not None else None,
+        seed=backend_seed(seed, character_id, source.name),
+        ground_truth=(lambda: truth) if source.sees_ground_truth and truth is not None else None,
         note=lambda reading: warnings.extend(reading.warnings),
         framed=isinstance(picture, View),
         doubt=warnings.append,
     )
-    mesh = accepted(asked(found, image, context), image, found, character_id)
-    return Reconstruction(mesh, found.name, found.needs_yaw, tuple(warnings))
+    mesh = accepted(asked(source, image, context), image, source, character_id)
+    return Reconstruction(mesh, source.name, source.needs_yaw, tuple(warnings))
 
 
 class Pairs(_Items[Pair]):
@@ -274,7 +265,7 @@ class Pairs(_Items[Pair]):
 
     @property
     def mean_iou(self) -> float:
-        """Of the silhouettes, over all views; `specsia build` sets characters below 0.5 aside."""
+        """Mean IoU of the silhouettes over all views; `specsia build` quarantines characters below 0.5."""
         return float(np.mean([pair.iou for pair in self if pair.iou is not None]))
 
     def save(self, folder: str | Path) -> Path:
@@ -283,12 +274,11 @@ class Pairs(_Items[Pair]):
         Raises:
             WriteError: if that cannot be written.
         """
-        top = Path(given_path(folder, "a folder"))
         for pair in self:
             layers = {"color": pair.z, "mask": pair.z[..., 3], "pos": pair.pos, "gt": pair.gt}
             for name, pixels in layers.items():
-                write_bytes(top / name / f"{file_name(pair.uid, 'uid')}.png", png.encode(pixels))
-        return top
+                write_bytes(Path(folder) / name / f"{file_name(pair.uid, 'uid')}.png", png.encode(pixels))
+        return Path(folder)
 
 
 def pair(guess: Reconstruction | Mesh | Character, views: Views, *, pos_frame: str = "character") -> Pairs:
@@ -297,39 +287,37 @@ def pair(guess: Reconstruction | Mesh | Character, views: Views, *, pos_frame: s
     Args:
         guess: from `reconstruct`, from `load`, or a mesh of your own in the frame's axes, in any scale.
         views: of the character.
-        pos_frame: what Zpos shows places in, the `character` or each `view`.
+        pos_frame: whether Zpos shows places on the `character`, or in each `view`.
 
     Raises:
         UsageError: if it is no mesh.
         CharacterError: if the mesh cannot be drawn.
     """
     check_choice("pos_frame", pos_frame, POS_FRAMES)
-    made = guess if isinstance(guess, Reconstruction) else Reconstruction(given_mesh(guess))
-    if not isinstance(views, Views):
-        raise UsageError("views are what specsia.render gives: pair(guess, views)")
+    made = guess if isinstance(guess, Reconstruction) else Reconstruction(check_mesh(guess))
     masks = np.stack([view.layers.mask for view in views])
-    mesh = compacted(given_mesh(made.mesh))
+    mesh = compacted(check_mesh(made.mesh))
     look: Look = views.look  # type: ignore[assignment]
-    found = registered(mesh, masks, views.cameras, next(iter(views)).target, look, any_yaw=made.needs_yaw)
-    placed = found.similarity.apply_to(mesh)
-    drawn = load_renderer(views.renderer).render(placed, views.cameras, look)
+    registration = registered(mesh, masks, views.cameras, views[0].target, look, any_yaw=made.needs_yaw)
+    placed = registration.similarity.apply_to(mesh)
+    layers = load_renderer(views.renderer).render(placed, views.cameras, look)
     pairs, boxes = [], []
-    for number, (view, layers) in enumerate(zip(views, drawn, strict=True)):
-        pos, low, high = positioned(layers, placed, view.camera, pos_frame)
+    for number, (view, drawn) in enumerate(zip(views, layers, strict=True)):
+        pos, low, high = positioned(drawn, placed, view.camera, pos_frame)
         boxes.append((low, high))
         pairs.append(
             Pair(
                 uid=row_uid(views.character_id, number),
                 character_id=views.character_id,
                 view=number,
-                z=layers.color,
+                z=drawn.color,
                 pos=pos,
                 gt=view.target,
                 gt_mask=view.layers.mask,
-                iou=iou(layers.mask, view.layers.mask),
+                iou=iou(drawn.mask, view.layers.mask),
                 backend=made.backend,
                 outline_px=views.outline[0],
                 outline_grey=views.outline[1],
             )
         )
-    return Pairs(pairs, found, placed, boxes)
+    return Pairs(pairs, registration, placed, boxes)

@@ -7,9 +7,9 @@ from dataclasses import asdict
 from math import isfinite
 from typing import Any
 
-from specsia_build.look.items import LAYERS, Gallery, Item, Lost, Side, layers_of
+from specsia_build.look.items import LAYERS, Gallery, Item, Lost, layers_of
 from specsia_build.look.markup import Sections
-from specsia_build.look.strips import COLUMNS, COVER, LARGE, Made, rest_frame, shown_frames
+from specsia_build.look.strips import COLUMNS, COVER, LARGE, rest_frame, shown_frames
 
 NUMBERS = {
     "outline_px": ("contour", "px", 0, "thickness of the contour"),
@@ -25,55 +25,47 @@ Addresses = Mapping[str, Mapping[str, str]]
 """Address of the picture of each layer, and of cover and larger frames, by side."""
 
 
-def item_of(item: Item, pictures: Addresses, made: Made) -> dict[str, Any]:
-    """One item of the document.
-
-    Args:
-        item: of the gallery.
-        pictures: of it.
-        made: problems of its pictures.
-    """
-    frames = shown_frames(item.frames)
-    found: dict[str, Any] = {
+def item_of(item: Item, pictures: Addresses, problems: Mapping[str, str]) -> dict[str, Any]:
+    """One item of the document, with the addresses and the problems of its sides' pictures."""
+    frames, sides = shown_frames(item.frames), {}
+    for name, side in item.sides.items():
+        addresses = pictures.get(name, {})
+        entry: dict[str, Any] = {"strips": {k: address for k, address in addresses.items() if k in LAYERS}}
+        entry |= {key: addresses[key] for key in (COVER, LARGE) if key in addresses}
+        if side.values:
+            entry["values"] = {key: [_rounded(values[k]) for k in frames] for key, values in side.values.items()}
+        if side.facts:
+            entry["facts"] = {key: _rounded(v) if isinstance(v, float) else v for key, v in side.facts.items()}
+        if name in problems:
+            entry["problem"] = problems[name]
+        sides[name] = entry
+    document = {
         "id": item.id,
         "character": item.character,
         "split": item.split,
         "frames": len(frames),
         "rest": rest_frame(len(frames), item.fps is not None),
         "yaws": None if item.yaws is None else [item.yaws[k] for k in frames],
-        "fps": None if item.fps is None else _number(item.fps / frames.step),
+        "fps": None if item.fps is None else _rounded(item.fps / frames.step),
         "action": item.action,
         "license": item.license,
         "credit": item.credit,
         "warnings": list(item.warnings),
-        "numbers": {k: _number(v) for k, v in item.numbers.items() if isfinite(v)},
-        "sides": {
-            name: _side(side, frames, pictures.get(name, {}), made.problems.get(name))
-            for name, side in item.sides.items()
-        },
+        "numbers": {k: _rounded(v) for k, v in item.numbers.items() if isfinite(v)},
+        "sides": sides,
     }
-    return found if frames.step == 1 else {**found, "every": frames.step, "of": item.frames}
+    return document if frames.step == 1 else {**document, "every": frames.step, "of": item.frames}
 
 
-def _side(side: Side, frames: range, pictures: Mapping[str, str], problem: str | None) -> dict[str, Any]:
-    found: dict[str, Any] = {"strips": {layer: strip for layer, strip in pictures.items() if layer in LAYERS}}
-    found |= {name: pictures[name] for name in (COVER, LARGE) if name in pictures}
-    if side.values:
-        found["values"] = {key: [_number(values[k]) for k in frames] for key, values in side.values.items()}
-    if side.facts:
-        found["facts"] = {key: _number(v) if isinstance(v, float) else v for key, v in side.facts.items()}
-    return found if problem is None else {**found, "problem": problem}
-
-
-def _number(value: float | None) -> float | None:
+def _rounded(value: float | None) -> float | None:
     return None if value is None or not isfinite(value) else round(value, 5)
 
 
 def failure_of(lost: Lost, pictures: Addresses) -> dict[str, Any]:
     """One failure of the document, with the first of its strips."""
-    strips = [strip for of in pictures.values() for layer, strip in of.items() if layer in LAYERS]
-    found = {name: value for name, value in asdict(lost).items() if name != "side"}
-    return found | {"strip": strips[0] if strips else None, "frames": len(shown_frames(lost.frames)) if strips else 0}
+    strip = next((address for side in pictures.values() for layer, address in side.items() if layer in LAYERS), None)
+    entry = {name: value for name, value in asdict(lost).items() if name != "side"}
+    return entry | {"strip": strip, "frames": len(shown_frames(lost.frames)) if strip else 0}
 
 
 def document(
@@ -86,9 +78,9 @@ def document(
     """The whole document.
 
     Args:
-        gallery: that it is of.
+        gallery: to show.
         tile: pixels on a side of each frame.
-        items, failures: as `item_of` and `failure_of` give them.
+        items, failures: as `item_of` and `failure_of` return them.
         sections: titles and markup by anchor.
     """
     layers = layers_of(side for item in gallery.items for side in item.sides.values())

@@ -19,16 +19,16 @@ from specsia_build.sheets import Ground, Sheet, rgba, spread
 VIEWS = 5
 """Views of each item on a sheet, unless they are named."""
 
-_WIDE = 1.6
+_ASPECT = 1.6
 """Width to height that sheets and turntables aim at."""
 
 
 @dataclass(frozen=True)
-class Shown:
+class Layer:
     """A layer of a side, and its heading."""
 
     side: str
-    layer: str
+    name: str
     heading: str
 
 
@@ -50,7 +50,7 @@ class Choice:
 
 
 @dataclass(frozen=True)
-class Look:
+class Style:
     """How it is drawn.
 
     Attributes:
@@ -69,7 +69,7 @@ class Look:
 
 
 @dataclass(frozen=True)
-class Drawn:
+class Drawing:
     """A picture or film that was written."""
 
     path: Path
@@ -81,31 +81,32 @@ class Drawn:
 
 
 def chosen_items(gallery: Gallery, choice: Choice) -> tuple[Item, ...]:
-    """The named items, or the best by the mean of the main measure; without a measure some spread over all.
+    """Choose the named items, or the best by the mean of the main measure; without a measure some spread over all.
 
     Raises:
         UsageError: if one that is named is not there, or there is none.
     """
     known = {item.id: item for item in gallery.items}
     if choice.ids:
-        for name in choice.ids:
-            if name not in known:
-                raise UsageError(_unknown(gallery, name, list(known)))
+        if missing := [name for name in choice.ids if name not in known]:
+            raise UsageError(_unknown(gallery, missing[0]))
         return tuple(known[name] for name in dict.fromkeys(choice.ids))
-    found = [item for item in gallery.items if choice.split in (None, item.split)]
-    if not found:
+    items = [item for item in gallery.items if choice.split in (None, item.split)]
+    if not items:
         splits = Counter(item.split for item in gallery.items)
         there = ", ".join(f"{name} ({count})" for name, count in splits.items())
-        of = f" in split '{choice.split}'" if choice.split else ""
-        raise UsageError(f"{gallery.where} has nothing{of} to draw: {f'it has {there}' if there else _empty(gallery)}")
-    most = len(found) if choice.most is None else choice.most
-    ranked = sorted((-quality, k) for k, item in enumerate(found) if (quality := _quality(gallery, item)) is not None)
-    numbers = [k for _, k in ranked[:most]] if ranked else spread(len(found), most)
-    return tuple(found[k] for k in sorted(numbers))
+        split = f" in split '{choice.split}'" if choice.split else ""
+        raise UsageError(
+            f"{gallery.where} has nothing{split} to draw: {f'it has {there}' if there else _empty(gallery)}"
+        )
+    most = len(items) if choice.most is None else choice.most
+    ranked = sorted((-quality, k) for k, item in enumerate(items) if (quality := _quality(gallery, item)) is not None)
+    numbers = [k for _, k in ranked[:most]] if ranked else spread(len(items), most)
+    return tuple(items[k] for k in sorted(numbers))
 
 
 def _quality(gallery: Gallery, item: Item) -> float | None:
-    """Mean of the main measure over all sides, higher is better."""
+    """Mean of the main measure over all sides, higher is better; None without a value."""
     for measure in gallery.measures[:1]:
         means = [mean for side in item.sides.values() if (mean := side.mean(measure.key)) is not None]
         if means:
@@ -117,132 +118,124 @@ def _empty(gallery: Gallery) -> str:
     return " ".join(gallery.missing) or "it has nothing yet"
 
 
-def _unknown(gallery: Gallery, name: str, known: Sequence[str]) -> str:
-    lost = next((one for one in gallery.lost if name in (one.key, one.id)), None)
+def _unknown(gallery: Gallery, name: str) -> str:
+    known = [item.id for item in gallery.items]
+    lost = next((lost for lost in gallery.lost if name in (lost.key, lost.id)), None)
     if lost is not None:
         return f"'{brief(name, 80)}' has no pictures: it failed at {lost.stage}: {brief(lost.reason)}"
     hint = meant(name, known) or f" It has {some(known)}." if known else f" {_empty(gallery)}"
     return f"{gallery.where} has no {gallery.noun} '{brief(name, 80)}'.{hint}"
 
 
-def chosen_layers(items: Sequence[Item], wanted: Sequence[str], plain_results: bool = False) -> tuple[Shown, ...]:
-    """The layers that are drawn of each item.
+def chosen_layers(items: Sequence[Item], show: Sequence[str], plain_results: bool = False) -> tuple[Layer, ...]:
+    """Choose the layers that are drawn of each item.
 
     Args:
         items: at least one.
-        wanted: see `Choice.show`.
+        show: see `Choice.show`.
         plain_results: whether a method's result is called by its side alone.
 
     Raises:
         UsageError: if there is no such side or layer.
         SpecsiaError: if no side has pictures.
     """
-    sides: dict[str, list[str]] = {}
-    for side in (side for item in items for side in item.sides.values()):
-        layers = sides.setdefault(side.name, [])
-        layers += [layer for layer in side.layers if layer not in layers]
-    sides = {name: layers for name, layers in sides.items() if layers}
+    sides: dict[str, dict[str, None]] = {}
+    for side in (side for item in items for side in item.sides.values() if side.layers):
+        sides.setdefault(side.name, {}).update(dict.fromkeys(side.layers))
     if not sides:
         raise SpecsiaError("none of them has any picture")
     names = {key: name for key, (name, _) in layers_of(s for item in items for s in item.sides.values()).items()}
-    pairs = [_parsed(text, sides, names) for text in wanted] or [(name, _main(found)) for name, found in sides.items()]
+    main = {side: next((layer for layer in (GT, COLOR) if layer in of), next(iter(of))) for side, of in sides.items()}
+    pairs = [(text, main[text]) if text in main else _parsed(text, sides, names) for text in show] or [*main.items()]
     several = len({side for side, _ in pairs if side != TARGET}) > 1
-    named = {layer: "" if plain_results and layer == COLOR else names[layer] for _, layer in pairs}
-    return tuple(Shown(side, layer, _heading(side, named[layer], several)) for side, layer in dict.fromkeys(pairs))
+    layers = []
+    for maker, layer in dict.fromkeys(pairs):
+        heading = "" if plain_results and layer == COLOR else names[layer]
+        if maker != TARGET and (several or not heading):
+            heading = f"{heading} {maker}".strip()
+        layers.append(Layer(maker, layer, heading))
+    return tuple(layers)
 
 
-def _main(layers: Sequence[str]) -> str:
-    return next((layer for layer in (GT, COLOR) if layer in layers), layers[0])
-
-
-def _parsed(text: str, sides: Mapping[str, list[str]], names: Mapping[str, str]) -> tuple[str, str]:
-    if text in sides:
-        return text, _main(sides[text])
+def _parsed(text: str, sides: Mapping[str, Mapping[str, None]], names: Mapping[str, str]) -> tuple[str, str]:
+    """Parse ``SIDE:LAYER``, the layer by its key or its name."""
     side, colon, layer = text.rpartition(":")
     name = side if colon else text
     if name not in sides:
         raise UsageError(f"nothing is shown by '{brief(name, 80)}': there is {some(list(sides))}.{meant(name, sides)}")
-    by_name = {names[one]: one for one in sides[name]} | {one: one for one in sides[name]}
+    by_name = {names[key]: key for key in sides[name]} | {key: key for key in sides[name]}
     if layer not in by_name:
-        there = ", ".join(f"{name}:{one}" for one in sides[name])
+        there = ", ".join(f"{name}:{key}" for key in sides[name])
         raise UsageError(f"{name} has no layer '{brief(layer, 80)}': there is {there}.{meant(layer, by_name)}")
     return name, by_name[layer]
-
-
-def _heading(side: str, layer: str, several: bool) -> str:
-    if side == TARGET:
-        return layer
-    return f"{layer} {side}".strip() if several or not layer else layer
 
 
 class _Pictures:
     """The pictures of a drawing, read once and decoded when they are drawn; collects warnings."""
 
-    def __init__(self, gallery: Gallery, items: Sequence[Item], shown: Sequence[Shown]) -> None:
+    def __init__(
+        self, gallery: Gallery, items: Sequence[Item], layers: Sequence[Layer], frames: Callable[[Item], Sequence[int]]
+    ) -> None:
         self.warnings: list[str] = []
-        self._drawn = False
-        self._gallery, self._items, self._shown = gallery, items, shown
-        self._read: dict[tuple[str, Shown], dict[int, bytes]] = {}
-
-    def read(self, frames: Callable[[Item], Sequence[int]]) -> None:
-        """Read those frames of each item."""
-        for item in self._items:
+        self._drawn, self._measures = False, gallery.measures[:1]
+        self._read: dict[tuple[str, Layer], dict[int, bytes]] = {}
+        for item in items:
             numbers = sorted(set(frames(item)))
-            for shown in self._shown:
-                if shown.side not in item.sides or shown.layer not in item.sides[shown.side].layers:
-                    self.warnings.append(f"{shown.heading} of {item.id} is not there")
+            for layer in layers:
+                if layer.side not in item.sides or layer.name not in item.sides[layer.side].layers:
+                    self.warnings.append(f"{layer.heading} of {item.id} is not there")
                     continue
                 try:
-                    found = self._gallery.reader.read(item.id, shown.side, [shown.layer], numbers)[shown.layer]
+                    images = gallery.reader.read(item.id, layer.side, [layer.name], numbers)[layer.name]
                 except SpecsiaError as error:
-                    self.warnings.append(f"{shown.heading} of {item.id} cannot be read: {error}")
-                    found = [b""] * len(numbers)
-                self._read[item.id, shown] = dict(zip(numbers, found, strict=True))
+                    self.warnings.append(f"{layer.heading} of {item.id} cannot be read: {error}")
+                    images = [b""] * len(numbers)
+                self._read[item.id, layer] = dict(zip(numbers, images, strict=True))
 
-    def tile(self, item: Item, shown: Shown, frame: int) -> Pixels | str:
-        """A picture, or what stands in its place."""
-        data = self._read.get((item.id, shown), {}).get(frame)
+    def draw(self, sheet: Sheet, cells: Sequence[tuple[Item, Layer, int]]) -> Pixels:
+        """Draw a sheet with its pictures."""
+        notes = [self._note(*cell) for cell in cells] if sheet.notes else []
+        return sheet.draw([self._tile(*cell) for cell in cells], notes)
+
+    def _tile(self, item: Item, layer: Layer, frame: int) -> Pixels | str:
+        """A picture, or the text in its place."""
+        data = self._read.get((item.id, layer), {}).get(frame)
         if data is None:
             return "none"
         try:
             picture = rgba(data)
         except ValueError as error:
             if data:
-                self.warnings.append(f"{shown.heading} of {item.id} in {_name(item, frame)} {error}")
-                self._read[item.id, shown][frame] = b""
+                self.warnings.append(f"{layer.heading} of {item.id} in {_name(item, frame)} {error}")
+                self._read[item.id, layer][frame] = b""
             return "cannot be read"
         self._drawn = True
         return picture
+
+    def _note(self, item: Item, layer: Layer, frame: int) -> str:
+        """The value of the main measure, or nothing."""
+        for measure in self._measures:
+            values = item.sides[layer.side].values.get(measure.key, ()) if layer.side in item.sides else ()
+            if 0 <= frame < len(values) and (value := values[frame]) is not None:
+                return f"{measure.name} {value:.{measure.digits}f}"
+        return ""
 
     def check(self) -> None:
         """Raise a SpecsiaError if no picture could be drawn."""
         if not self._drawn:
             raise SpecsiaError(self.warnings[0] if self.warnings else "none of them has any of these pictures")
 
-    def note(self, item: Item, shown: Shown, frame: int) -> str:
-        """The value of the main measure, or nothing."""
-        for measure in self._gallery.measures[:1]:
-            values = item.sides[shown.side].values.get(measure.key, ()) if shown.side in item.sides else ()
-            if 0 <= frame < len(values) and (value := values[frame]) is not None:
-                return f"{measure.name} {value:.{measure.digits}f}"
-        return ""
-
-    def drawn(self, sheet: Sheet, cells: Sequence[tuple[Item, Shown, int]]) -> Pixels:
-        """A sheet with its pictures."""
-        notes = [self.note(*cell) for cell in cells] if sheet.notes else []
-        return sheet.draw([self.tile(*cell) for cell in cells], notes)
-
 
 def draw_turntable(
-    gallery: Gallery, out: Path, choice: Choice, look: Look, *, seconds: float = 4, fps: float | None = None
-) -> Drawn:
+    gallery: Gallery, out: Path, choice: Choice, style: Style, *, seconds: float = 4, fps: float | None = None
+) -> Drawing:
     """Write a film of characters that turn, by the views that there are, or of clips that play.
 
     Args:
-        gallery: that they are of.
+        gallery: of the items.
         out: file to write, `.mp4`, `.webp`, `.gif` or `.png`.
-        choice: which they are.
-        look: of the film.
+        choice: which items.
+        style: of the film.
         seconds: of a turn; clips play at their own pace.
         fps: views or frames a second instead.
 
@@ -251,65 +244,65 @@ def draw_turntable(
         SpecsiaError: if none of the pictures can be read.
         WriteError: if it cannot be written.
     """
-    items, shown = _begin(gallery, out, choice, look, film=True)
+    items, layers = _begin(gallery, out, choice, style, film=True)
     rates = {item.id: _rate(item, seconds, fps) for item in items}
     fastest = max(rates.values())
     count = max(ceil(item.frames * fastest / rates[item.id]) for item in items)
-    sheet = _sheet([item.id for item in items], [""], [one.heading for one in shown], look)
+    sheet = _sheet([item.id for item in items], [""], [layer.heading for layer in layers], style)
     size = check_size(out, sheet.size, count)
-    pictures = _Pictures(gallery, items, shown)
-    pictures.read(lambda item: range(item.frames))
+    pictures = _Pictures(gallery, items, layers, lambda item: range(item.frames))
 
     def frames() -> Iterator[Pixels]:
         for k in range(count):
             numbers = {item.id: int(k * rates[item.id] // fastest) % item.frames for item in items}
-            frame = pictures.drawn(sheet, [(item, one, numbers[item.id]) for item in items for one in shown])
+            frame = pictures.draw(sheet, [(item, layer, numbers[item.id]) for item in items for layer in layers])
             if k == count - 1:
                 pictures.check()
             yield frame
 
     write_moving(out, count, frames(), fastest)
-    return Drawn(out, len(items), count, fastest, size, tuple(pictures.warnings))
+    return Drawing(out, len(items), count, fastest, size, tuple(pictures.warnings))
 
 
-def draw_sheet(gallery: Gallery, out: Path, choice: Choice, look: Look, *, views: Sequence[int] = ()) -> Drawn:
+def draw_sheet(gallery: Gallery, out: Path, choice: Choice, style: Style, *, views: Sequence[int] = ()) -> Drawing:
     """Write a picture of characters from several views, or of clips in several frames: a column for each.
 
     Args:
-        gallery: that they are of.
+        gallery: of the items.
         out: file to write, `.png`, `.webp`, `.jpg` or `.pdf`.
-        choice: which they are.
-        look: of the sheet.
+        choice: which items.
+        style: of the sheet.
         views: or frames of each, by number; by default a few spread over all.
 
     Raises:
         As `draw_turntable`.
     """
-    items, shown = _begin(gallery, out, choice, look, film=False)
+    items, layers = _begin(gallery, out, choice, style, film=False)
     for item in items:
-        beyond = [view for view in views if view >= item.frames]
-        if beyond:
-            one = "frame" if gallery.moving else "view"
-            raise UsageError(f"{item.id} has no {one} {beyond[0]}: the last of its {item.frames} is {item.frames - 1}")
-    chosen = {item.id: list(views) or spread(item.frames, VIEWS) for item in items}
-    count = max(map(len, chosen.values()))
-    columns = _shared([[_name(item, frame) for frame in chosen[item.id]] for item in items], count)
-    sheet = _sheet([item.id for item in items], [one.heading for one in shown], columns, look)
+        if beyond := [view for view in views if view >= item.frames]:
+            noun = "frame" if gallery.moving else "view"
+            raise UsageError(f"{item.id} has no {noun} {beyond[0]}: the last of its {item.frames} is {item.frames - 1}")
+    frames = {item.id: list(views) or spread(item.frames, VIEWS) for item in items}
+    count = max(map(len, frames.values()))
+    names = [[_name(item, frame) for frame in frames[item.id]] for item in items]
+    # Columns have headings where all items call their views the same.
+    longest = next(of_item for of_item in names if len(of_item) == count)
+    columns = longest if all(of_item == longest[: len(of_item)] for of_item in names) else [""] * count
+    sheet = _sheet([item.id for item in items], [layer.heading for layer in layers], columns, style)
     size = check_size(out, sheet.size)
-    pictures = _Pictures(gallery, items, shown)
-    pictures.read(lambda item: chosen[item.id])
-    padded = {item.id: [*chosen[item.id], *[-1] * (count - len(chosen[item.id]))] for item in items}
-    picture = pictures.drawn(sheet, [(i, one, frame) for i in items for one in shown for frame in padded[i.id]])
+    pictures = _Pictures(gallery, items, layers, lambda item: frames[item.id])
+    padded = {key: [*numbers, *[-1] * (count - len(numbers))] for key, numbers in frames.items()}
+    picture = pictures.draw(sheet, [(i, layer, frame) for i in items for layer in layers for frame in padded[i.id]])
     pictures.check()
     write_still(out, picture)
-    return Drawn(out, len(items), 1, Fraction(1), size, tuple(pictures.warnings))
+    return Drawing(out, len(items), 1, Fraction(1), size, tuple(pictures.warnings))
 
 
 def _begin(
-    gallery: Gallery, out: Path, choice: Choice, look: Look, film: bool
-) -> tuple[tuple[Item, ...], tuple[Shown, ...]]:
-    """Items and layers, after a check that the file can be written."""
-    check_target(out, film, look.ground.page is None)
+    gallery: Gallery, out: Path, choice: Choice, style: Style, film: bool
+) -> tuple[tuple[Item, ...], tuple[Layer, ...]]:
+    """Check that the file can be written; returns items and layers."""
+    check_target(out, film, style.ground.page is None)
     items = chosen_items(gallery, choice)
     return items, chosen_layers(items, choice.show, gallery.kind == "evaluation")
 
@@ -328,15 +321,9 @@ def _name(item: Item, frame: int) -> str:
     return f"{frame / item.fps:.2f} s" if item.fps else f"frame {frame}"
 
 
-def _shared(names: Sequence[Sequence[str]], count: int) -> list[str]:
-    """Headings of the columns; empty where items call their views differently."""
-    longest = next(found for found in names if len(found) == count)
-    return [*longest] if all(found == longest[: len(found)] for found in names) else [""] * count
-
-
-def _sheet(titles: Sequence[str], rows: Sequence[str], columns: Sequence[str], look: Look) -> Sheet:
-    """The sheet, with as many items beside each other as give it the shape of a screen."""
-    if not look.labels:
+def _sheet(titles: Sequence[str], rows: Sequence[str], columns: Sequence[str], style: Style) -> Sheet:
+    """Lay out the sheet, with as many items beside each other as give it the shape of a screen."""
+    if not style.labels:
         titles, rows, columns = ([""] * len(names) for names in (titles, rows, columns))
-    across = look.across or max(1, round(sqrt(len(titles) * _WIDE * len(rows) / len(columns))))
-    return Sheet(titles, rows, columns, across, look.tile, look.ground, look.values)
+    across = style.across or max(1, round(sqrt(len(titles) * _ASPECT * len(rows) / len(columns))))
+    return Sheet(titles, rows, columns, across, style.tile, style.ground, style.values)

@@ -24,14 +24,8 @@ LAYERS = {
 }
 """Name and meaning of each layer, in the order in which they are shown."""
 
-_CLEAN = {COLOR: ("colour", "without a contour"), POS: ("position", "on the surface as colour")}
-_RESULTS = {COLOR: ("result", "what a method made of Z")}
-
-MADE = (COLOR, MASK, POS, EDGE)
-"""Layers of a reconstruction."""
-
-CLEAN = (GT, GT_MASK)
-"""Layers of a character's views."""
+TARGET_LAYERS, RESULT_LAYERS = (GT, GT_MASK), (COLOR, MASK, POS, EDGE)
+"""Layers of a character's views, and of its reconstruction."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +34,7 @@ class Measure:
 
     Attributes:
         key, name: for programs, for people.
-        better: which end of it is good.
+        better: which end is good.
         digits: after the point.
         note: its meaning.
     """
@@ -57,11 +51,11 @@ IOU = Measure("iou", "IoU", "high", 3, "of Zmask and the silhouette of Y*")
 
 @dataclass(frozen=True)
 class Side:
-    """One item by one maker: the clean target, a backend, a trained model.
+    """One item as one maker shows it: the clean target, a backend, a trained model.
 
     Attributes:
-        name: of the maker; `TARGET` of the target.
-        layers: names of the columns that the reader has.
+        name: of the maker; `TARGET` for the target.
+        layers: columns that the reader has.
         values: by measure, one a frame; None where it could not be computed.
         facts: such as the parameters of its registration.
     """
@@ -72,24 +66,23 @@ class Side:
     facts: Mapping[str, float | str] = field(default_factory=dict)
 
     def known(self, measure: str) -> list[float]:
-        """The values that there are."""
+        """Values of the frames that have one."""
         return [value for value in self.values.get(measure, ()) if value is not None]
 
     def mean(self, measure: str) -> float | None:
-        """Mean over the frames that have a value."""
+        """Mean over the frames that have a value; None if none has."""
         known = self.known(measure)
         return fmean(known) if known else None
 
 
 def layers_of(sides: Iterable[Side]) -> dict[str, tuple[str, str]]:
     """Name and meaning of each layer of some sides, in the order in which they are shown."""
-    held = {side.layers for side in sides}
-    named = dict(LAYERS)
+    held, names = {side.layers for side in sides}, dict(LAYERS)
     if any(COLOR in layers and GT_MASK in layers for layers in held):
-        named |= _CLEAN
+        names |= {COLOR: ("colour", "without a contour"), POS: ("position", "on the surface as colour")}
     elif any(COLOR in layers and MASK not in layers for layers in held):
-        named |= _RESULTS
-    return {key: found for key, found in named.items() if any(key in layers for layers in held)}
+        names |= {COLOR: ("result", "what a method made of Z")}
+    return {key: name for key, name in names.items() if any(key in layers for layers in held)}
 
 
 @dataclass(frozen=True)
@@ -102,11 +95,11 @@ class Item:
         split: that it belongs to.
         frames: number of views or frames.
         sides: by name, the target first.
-        yaws: turn of the camera in each view in degrees; None of a clip.
-        fps: frames a second of a clip; None of views.
+        yaws: turn of the camera in each view in degrees; None for a clip.
+        fps: frames a second of a clip; None for views.
         action: of a clip.
         license, credit: as the source states them.
-        warnings: sentences about it.
+        warnings: sentences.
         numbers: to sort by, such as `seconds`, `fit`, `outline_px`.
     """
 
@@ -135,8 +128,8 @@ class Lost:
         reason: a sentence.
         details: a file or folder with more, relative to the run.
         command: that fixes it or tries again.
-        side: under which the reader has its pictures, if it has any.
-        frames: number of these.
+        side: whose pictures the reader has, if any.
+        frames: number of these pictures.
     """
 
     key: str
@@ -154,7 +147,7 @@ class Reader(Protocol):
     """Reads the pictures of a gallery; used from several threads."""
 
     def read(self, item: str, side: str, layers: Sequence[str], frames: Sequence[int]) -> dict[str, list[bytes]]:
-        """PNGs of some frames, by layer.
+        """Read PNGs of some frames, by layer.
 
         Raises:
             SpecsiaError: if they cannot be read.
@@ -169,13 +162,13 @@ class Gallery:
     Attributes:
         kind: of the place.
         where: as the user calls it.
-        title, lead: its name, and what it is in a sentence.
+        title, lead: its name, and a sentence about it.
         moving: whether its items are clips.
         items: in the order of their ids.
         lost: what failed or was quarantined.
         measures: the main one first.
         reader: of pictures.
-        missing: sentences on what a complete run would have besides.
+        missing: sentences on what a complete run would also have.
         go_on: command that continues it.
     """
 
@@ -193,7 +186,7 @@ class Gallery:
 
     @property
     def noun(self) -> str:
-        """Name of one of its items."""
+        """What an item is."""
         return "clip" if self.moving else "character"
 
     @property

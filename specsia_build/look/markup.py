@@ -18,24 +18,15 @@ Sections = Mapping[str, tuple[str, Html]]
 """Title and markup by anchor."""
 
 
-def text(value: object) -> Html:
-    """A value as markup."""
-    return value if isinstance(value, Html) else Html(_escaped(value))
-
-
-def _escaped(value: object) -> str:
-    return escape(printable(str(value)), quote=True)
-
-
 def join(parts: Iterable[object], between: str = "") -> Html:
-    """Values as markup, one after the other."""
-    return Html(between.join(text(part) for part in parts))
+    """Join values as markup."""
+    return Html(between.join(part if isinstance(part, Html) else escape(printable(str(part))) for part in parts))
 
 
 def tag(name: str, *content: object, **attributes: object) -> Html:
-    """An element; `cls` stands for `class`, an underscore in an attribute's name for a hyphen."""
+    """Make an element; `cls` stands for `class`, an underscore in an attribute's name for a hyphen."""
     pairs = "".join(
-        f' {"class" if key == "cls" else key.replace("_", "-")}="{_escaped(value)}"'
+        f' {"class" if key == "cls" else key.replace("_", "-")}="{join([str(value)])}"'
         for key, value in attributes.items()
         if value is not None and value != ""
     )
@@ -43,7 +34,7 @@ def tag(name: str, *content: object, **attributes: object) -> Html:
 
 
 def table(head: Sequence[object], rows: Iterable[Sequence[object]], numbers: Sequence[int] = ()) -> Html:
-    """A table that scrolls sideways where it is too wide; the columns of `numbers` are right-aligned."""
+    """Make a table that scrolls sideways where it is too wide; the columns of `numbers` are right-aligned."""
 
     def line(kind: str, cells: Sequence[object]) -> Html:
         scope = "col" if kind == "th" else None
@@ -54,6 +45,6 @@ def table(head: Sequence[object], rows: Iterable[Sequence[object]], numbers: Seq
 
 
 def fixed(value: float | None, digits: int = 3) -> str:
-    """A number with so many digits after the point; a dash for None."""
+    """Format a number with so many digits after the point; a dash for None."""
     # Adding zero turns a rounded -0 into 0.
     return "–" if value is None else f"{round(value, digits) + 0.0:.{digits}f}"

@@ -8,7 +8,7 @@ import json
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from itertools import islice
@@ -21,7 +21,7 @@ from specsia_build.files.writing import write_bytes
 from specsia_build.look.document import document, failure_of, item_of
 from specsia_build.look.items import Gallery
 from specsia_build.look.markup import Html, Sections, join, tag
-from specsia_build.look.strips import TYPES, Made, Strip, make, rest_frame, shown_frames, tile_of
+from specsia_build.look.strips import TYPES, Strip, Strips, make_strips, rest_frame, shown_frames, tile_of
 from specsia_build.ownership import refuse_foreign_file, refuse_foreign_folder
 from specsia_build.pipeline.folder import PICTURES_MARK, pictures_of, sweep_pictures
 from specsia_build.pipeline.layout import REPORT_MARK
@@ -29,7 +29,7 @@ from specsia_build.pipeline.progress import Progress
 
 STYLES = ("page.css", "viewer.css")
 SCRIPTS = ("base.js", "choose.js", "cards.js", "views.js", "item.js", "compare.js")
-"""The page is made of these, in this order."""
+"""Parts of the page, in this order."""
 
 VIEWS = {"overview": "Overview", "gallery": "Gallery", "failures": "Failures"}
 
@@ -39,14 +39,14 @@ MOST_WITHIN = 29_000_000
 _MARK_TEXT = "Pictures of the page beside this folder, written by specsia; the next report replaces them.\n"
 
 AHEAD = 64
-"""Items that are made before their pictures are written."""
+"""Items whose strips are made before those of the first are written."""
 
 
 def refuse_other_file(path: Path) -> None:
-    """Refuse to write a page over a file that is none, or under a name that browsers do not open.
+    """Check that a page may be written here.
 
     Raises:
-        UsageError: if so.
+        UsageError: if the file is there and no report, or has a name that browsers do not open.
     """
     if path.suffix.lower() not in (".html", ".htm"):
         raise UsageError(f"'{path}' would not be opened as a page: name it something.html")
@@ -54,7 +54,7 @@ def refuse_other_file(path: Path) -> None:
 
 
 class Pictures:
-    """The pictures of a page that is being made: in memory while they fit into the page, else in a folder beside it.
+    """Pictures of a page: in memory while they fit into the page, else in a folder beside it.
 
     Their names are digests of their content, so that an earlier page stays whole until this one takes its place.
     """
@@ -85,7 +85,7 @@ class Pictures:
                 write_bytes(self._folder / name, strip.data)
             return name
         self._held[name] = strip.data
-        # The page would hold a picture as often as it is shown.
+        # The page holds a picture as often as it is shown.
         self._bytes += 4 * -(-len(strip.data) // 3)
         if self._bytes > MOST_WITHIN:
             refuse_foreign_folder(self._folder, "pictures of a report", PICTURES_MARK)
@@ -95,22 +95,19 @@ class Pictures:
             self._held = None
         return name
 
-    def addresses(self, names: Mapping[str, Mapping[str, str]]) -> dict[str, dict[str, str]]:
-        """The pictures themselves, or their addresses relative to the page, by side and layer."""
-        return {side: {layer: self._address(name) for layer, name in of.items()} for side, of in names.items()}
-
-    def _address(self, name: str) -> str:
+    def address(self, name: str) -> str:
+        """The picture itself as a data URL, or its address relative to the page."""
         if self._held is None:
             return f"{quote(self._folder.name)}/{name}"
         return f"data:{TYPES[name.rpartition('.')[2]]};base64,{base64.b64encode(self._held[name]).decode()}"
 
-    def publish(self, page: Callable[[], str]) -> None:
+    def publish(self, render: Callable[[], str]) -> None:
         """Write the page over an earlier one, then remove the pictures that only that one showed.
 
         Raises:
             WriteError: if it cannot be written.
         """
-        write_bytes(self._page, page().encode())
+        write_bytes(self._page, render().encode())
         sweep_pictures(self._folder, self._names if self._held is None else ())
 
 
@@ -134,7 +131,7 @@ def write_page(gallery: Gallery, sections: Sections, path: Path, progress: Progr
 
     Args:
         gallery: to show; pictures that cannot be read are named on the page.
-        sections: tables and charts of the overview.
+        sections: tables of the overview.
         path: of the page.
         progress: shows a bar.
 
@@ -144,48 +141,76 @@ def write_page(gallery: Gallery, sections: Sections, path: Path, progress: Progr
     """
     refuse_other_file(path)
     pictures, tile = Pictures(path), tile_of(gallery)
-    shown: list[tuple[Made, Mapping[str, Mapping[str, str]]]] = []
+    names: list[dict[str, dict[str, str]]] = []
+    problems: list[Mapping[str, str]] = []
     with progress.bar("report", len(gallery.items) + len(gallery.lost)) as advance:
-        for made in _strips(gallery, tile):
-            names = {side: {k: pictures.add(strip) for k, strip in of.items()} for side, of in made.strips.items()}
-            shown.append((replace(made, strips={}), names))
+        for entry in _all_strips(gallery, tile):
+            sides = entry.strips.items()
+            names.append({side: {k: pictures.add(strip) for k, strip in strips.items()} for side, strips in sides})
+            problems.append(entry.problems)
             advance(1)
 
     def render() -> str:
-        items, failures = [], []
-        for item, (made, names) in zip(gallery.items, shown, strict=False):
-            items.append(item_of(item, pictures.addresses(names), made))
-        for lost, (_, names) in zip(gallery.lost, shown[len(gallery.items) :], strict=True):
-            failures.append(failure_of(lost, pictures.addresses(names)))
+        addresses = (
+            {side: {k: pictures.address(name) for k, name in of_side.items()} for side, of_side in entry.items()}
+            for entry in names
+        )
+        items = [item_of(*entry) for entry in zip(gallery.items, addresses, problems, strict=False)]
+        failures = [failure_of(*entry) for entry in zip(gallery.lost, addresses, strict=True)]
         return html_of(document(gallery, tile, items, failures, sections))
 
     pictures.publish(render)
-    return Page(gallery, tuple(made.key for made, _ in shown if made.problems), pictures.folder)
+    unreadable = tuple(item.id for item, entry in zip(gallery.items, problems, strict=False) if entry)
+    return Page(gallery, unreadable, pictures.folder)
 
 
-def _strips(gallery: Gallery, tile: int) -> Iterator[Made]:
-    """Strips of all items and then of the lost ones, in order, made by a thread for each processor."""
-    wanted: list[tuple[str, dict[str, Sequence[str]], int]] = [
+def _all_strips(gallery: Gallery, tile: int) -> Iterator[Strips]:
+    """Make the strips of all items and then of the lost ones, in order, with a thread for each processor."""
+    jobs: list[tuple[str, dict[str, Sequence[str]], int]] = [
         (item.id, {side.name: side.layers for side in item.sides.values()}, item.frames) for item in gallery.items
     ]
-    wanted += [
-        (one.key, {} if one.side is None else {one.side.name: one.side.layers[:1]}, one.frames) for one in gallery.lost
+    jobs += [
+        (lost.key, {} if lost.side is None else {lost.side.name: lost.side.layers[:1]}, lost.frames)
+        for lost in gallery.lost
     ]
 
-    def strips(one: tuple[str, Mapping[str, Sequence[str]], int]) -> Made:
-        key, sides, count = one
+    def make(job: tuple[str, Mapping[str, Sequence[str]], int]) -> Strips:
+        key, sides, count = job
         frames = shown_frames(count)
-        return make(gallery.reader, key, sides, frames, tile, rest_frame(len(frames), gallery.moving))
+        return make_strips(gallery.reader, key, sides, frames, tile, rest_frame(len(frames), gallery.moving))
 
-    rest = iter(wanted)
+    rest = iter(jobs)
     with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
         try:
-            queue = [pool.submit(strips, one) for one in islice(rest, AHEAD)]
+            queue = [pool.submit(make, job) for job in islice(rest, AHEAD)]
             while queue:
                 yield queue.pop(0).result()
-                queue += [pool.submit(strips, one) for one in islice(rest, 1)]
+                queue += [pool.submit(make, job) for job in islice(rest, 1)]
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
+
+
+_TEMPLATE = """<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<link rel="icon" href="data:,">
+<title>specsia: {title}</title>
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta http-equiv="Content-Security-Policy" content="{policy}">
+<style>{style}</style>
+</head>
+<body>
+<a href="#main" class="skip">Skip to the content</a>
+<header class="top"><span class="brand">specsia</span><span class="name" dir="auto">{title}</span>\
+<nav aria-label="Views"><ul role="list">{links}</ul></nav></header>
+<main id="main" tabindex="-1"><noscript><p>This page needs JavaScript.</p></noscript></main>
+<div id="said" class="unseen" role="status" aria-live="polite"></div>
+<script type="application/json" id="data">{data}</script>
+<script>{script}</script>
+</body>
+</html>
+"""
 
 
 def html_of(document: Mapping[str, Any]) -> str:
@@ -196,20 +221,15 @@ def html_of(document: Mapping[str, Any]) -> str:
         f"default-src 'none'; img-src 'self' file: data: blob:; style-src {_digest(style)}; "
         f"script-src {_digest(script)}; base-uri 'none'; form-action 'none'"
     )
-    head = join(
-        [
-            Html('<meta charset="utf-8">'),
-            Html('<link rel="icon" href="data:,">'),
-            tag("title", f"specsia: {document['title'][:200]}"),
-            Html('<meta name="viewport" content="width=device-width, initial-scale=1">'),
-            Html(f'<meta http-equiv="Content-Security-Policy" content="{policy}">'),
-            tag("style", style),
-        ],
-        "\n",
+    links = (
+        tag("li", tag("a", name, *[tag("span", id="lost")] * (key == "failures"), href=f"#{key}", data_view=key))
+        for key, name in VIEWS.items()
     )
-    data = f'<script type="application/json" id="data">{_embedded(document)}</script>'
-    body = f"<body>\n{_frame(document)}\n{data}\n<script>{script}</script>\n</body>"
-    return f'<!DOCTYPE html>\n<html lang="en">\n<head>\n{head}\n</head>\n{body}\n</html>\n'
+    # No text ends the script element, and half of a surrogate pair becomes a question mark.
+    data = json.dumps(document, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    data = data.encode("utf-8", "replace").decode().replace("<", "\\u003c")
+    title = join([document["title"][:200]])
+    return _TEMPLATE.format(title=title, policy=policy, style=style, links=join(links), data=data, script=script)
 
 
 @cache
@@ -220,34 +240,3 @@ def asset(name: str) -> Html:
 
 def _digest(text: str) -> str:
     return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
-
-
-def _embedded(document: Mapping[str, Any]) -> str:
-    """JSON that begins and ends no element; half of a surrogate pair becomes a question mark."""
-    text = json.dumps(document, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
-    return text.encode("utf-8", "replace").decode().replace("<", "\\u003c")
-
-
-def _frame(document: Mapping[str, Any]) -> Html:
-    links = [
-        tag(
-            "li",
-            tag("a", name, *([tag("span", id="lost")] if key == "failures" else []), href=f"#{key}", data_view=key),
-        )
-        for key, name in VIEWS.items()
-    ]
-    return join(
-        [
-            tag("a", "Skip to the content", href="#main", cls="skip"),
-            tag(
-                "header",
-                tag("span", "specsia", cls="brand"),
-                tag("span", document["title"][:200], cls="name", dir="auto"),
-                tag("nav", tag("ul", *links, role="list"), aria_label="Views"),
-                cls="top",
-            ),
-            tag("main", tag("noscript", tag("p", "This page needs JavaScript.")), id="main", tabindex="-1"),
-            tag("div", id="said", cls="unseen", role="status", aria_live="polite"),
-        ],
-        "\n",
-    )

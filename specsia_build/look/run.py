@@ -18,7 +18,7 @@ from specsia_build.dataset.layers import LINE, frame_file, view_file
 from specsia_build.errors import SpecsiaError, argument, plural, some
 from specsia_build.files.records import parse_json, remembered_json
 from specsia_build.frame import view_yaws
-from specsia_build.look.items import CLEAN, IOU, MADE, TARGET, Gallery, Item, Lost, Side
+from specsia_build.look.items import IOU, RESULT_LAYERS, TARGET, TARGET_LAYERS, Gallery, Item, Lost, Side
 from specsia_build.pipeline.failures import Failure, concerning, read_failures
 from specsia_build.pipeline.index import Index, open_index
 from specsia_build.pipeline.layout import RunLayout
@@ -28,7 +28,7 @@ from specsia_build.stages.clips import carry, draw, motions, move
 from specsia_build.stages.registry import character_stages
 from specsia_build.stages.stage import CharacterStage, Clip, Meta
 
-DRAWN = {
+CLIP_FILES = {
     schema.GT: schema.GT,
     schema.COLOR: schema.COLOR,
     schema.GT_MASK: schema.MASK,
@@ -40,7 +40,7 @@ DRAWN = {
 
 @dataclass(frozen=True)
 class TaskTime:
-    """Latest time of one stage of one character or clip, as the log has it."""
+    """Latest time of one stage of one character or clip, from the log."""
 
     stage: str
     backend: str | None
@@ -68,35 +68,34 @@ class RunReader:
 
     def read(self, item: str, side: str, layers: Sequence[str], frames: Sequence[int]) -> dict[str, list[bytes]]:
         """See `Reader`."""
-        clean, made = (draw.STAGE, move.STAGE) if self.moving else (render.STAGE, project.STAGE)
+        clean, result = (draw.STAGE, move.STAGE) if self.moving else (render.STAGE, project.STAGE)
         backend = None if side == TARGET else side
-        name = frame_file if self.moving else view_file
-        names = {layer: DRAWN[layer] if self.moving and backend is None else layer for layer in layers}
-        path = self.layout.artefact(clean if backend is None else made, backend, item)
+        file_of = frame_file if self.moving else view_file
+        names = {
+            layer: [file_of(CLIP_FILES[layer] if self.moving and backend is None else layer, k) for k in frames]
+            for layer in layers
+        }
+        path = self.layout.artefact(clean if backend is None else result, backend, item)
         if stamp_of(path) is not None:
             files = read_artefact(path, item).files
             try:
-                return {layer: [files[name(file, frame)] for frame in frames] for layer, file in names.items()}
+                return {layer: [files[name] for name in of_layer] for layer, of_layer in names.items()}
             except KeyError as error:
                 raise DamagedError(f"the artefact {path} has no {error.args[0]}") from error
         for stage in character_stages():
             if (folder := self.layout.pictures(stage.name, backend, item)).is_dir():
-                return {layer: [_read(folder / name(file, frame)) for frame in frames] for layer, file in names.items()}
+                try:
+                    return {k: [(folder / name).read_bytes() for name in of_layer] for k, of_layer in names.items()}
+                except OSError as error:
+                    raise SpecsiaError(f"{folder} cannot be read: {error.strerror}") from error
         raise DamagedError(f"the artefact {path} is not there: build again")
-
-
-def _read(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise SpecsiaError(f"{path} cannot be read: {error.strerror}") from error
 
 
 @lru_cache(maxsize=32)
 def _made_by(stage: CharacterStage, config: BuildConfig, spec: str | None) -> Mapping[str, Any]:
-    """Settings and versions that an artefact of now has on record."""
+    """Settings and versions that an artefact built now would have on record."""
     backend = None
-    # The backend need not be installed to look at what it made.
+    # The backend need not be installed to look at its results.
     with suppress(SpecsiaError):
         backend = None if spec is None else load_backend(spec)
     return stage.made_by(config, backend)
@@ -113,44 +112,40 @@ class _Survey:
     damaged: list[str] = field(default_factory=list)
     left_out: int = 0
 
-    def meta(self, stage: CharacterStage, backend: str | None, key: str) -> Meta | None:
-        """Meta data of an artefact that reads and is of the settings and versions of now."""
-        name = None if backend is None else backend_name(backend)
-        path = self.layout.artefact(stage, name, key)
+    def meta(self, stage: CharacterStage, spec: str | None, key: str) -> Meta | None:
+        """Metadata of an artefact that reads and has the settings and versions of now."""
+        path = self.layout.artefact(stage, None if spec is None else backend_name(spec), key)
         there, meta = self.index.seen(path)
         if meta is None:
             if there:
                 self.damaged.append(str(path))
             return None
-        if not stage.is_current(meta, _made_by(stage, self.config, backend), self.config):
-            self.old(stage, name)
-            return None
-        return meta
+        return self.current(stage, spec, stage.is_current(meta, _made_by(stage, self.config, spec), self.config), meta)
 
-    def old(self, stage: CharacterStage, backend: str | None) -> None:
-        """Count an artefact that later changes have overtaken."""
-        self.outdated[f"{stage.name} {backend or ''}".rstrip()] += 1
+    def current(self, stage: CharacterStage, spec: str | None, current: bool, meta: Meta) -> Meta | None:
+        """Return the metadata of a current artefact; count any other as outdated."""
+        if not current:
+            self.outdated[f"{stage.name} {backend_name(spec or '')}".rstrip()] += 1
+        return meta if current else None
 
     def characters(self, ids: Iterable[str], split_of: Mapping[str, str]) -> Iterator[Item]:
-        """Rendered characters, with those reconstructions that are up to date."""
+        """Rendered characters, with the reconstructions that are up to date."""
         views = self.config.views
         for key in ids:
             rendered = self.meta(render.STAGE, None, key)
             if rendered is None:
                 continue
-            sides, warnings = {TARGET: Side(TARGET, CLEAN)}, list(rendered["warnings"])
+            sides, warnings = {TARGET: Side(TARGET, TARGET_LAYERS)}, list(rendered["warnings"])
             for spec in self.config.backends:
-                mesh, found = self.meta(reconstruct.STAGE, spec, key), self.meta(project.STAGE, spec, key)
-                if mesh is not None and not reconstruct.made_from(rendered, mesh):
-                    self.old(reconstruct.STAGE, backend_name(spec))
-                    mesh = None
-                if found is None:
-                    continue
-                if mesh is None or found["inputs"] != project.made_from(self.config, rendered, mesh):
-                    self.old(project.STAGE, backend_name(spec))
-                    continue
-                sides[backend_name(spec)] = _projected(backend_name(spec), found)
-                warnings += found["warnings"]
+                mesh, projected = self.meta(reconstruct.STAGE, spec, key), self.meta(project.STAGE, spec, key)
+                if mesh is not None:
+                    mesh = self.current(reconstruct.STAGE, spec, reconstruct.made_from(rendered, mesh), mesh)
+                if projected is not None:
+                    inputs = None if mesh is None else project.made_from(self.config, rendered, mesh)
+                    projected = self.current(project.STAGE, spec, projected["inputs"] == inputs, projected)
+                if projected is not None:
+                    sides[backend_name(spec)] = _projected(backend_name(spec), projected)
+                    warnings += projected["warnings"]
             yield Item(
                 id=rendered["id"],
                 character=rendered["id"],
@@ -165,34 +160,33 @@ class _Survey:
             )
 
     def clips(self, ids: Iterable[str], split_of: Mapping[str, str], planned: list[Clip]) -> Iterator[Item]:
-        """Drawn clips, with those of reconstructions that are up to date; `planned` receives all that there are."""
+        """Drawn clips, with the reconstructions that are up to date; `planned` receives all clips of the run."""
         settings = self.config.clips
         specs = self.config.backends if settings is not None and settings.pairs else ()
         for character in ids:
-            known = self.meta(motions.STAGE, None, character)
-            if known is None:
+            plan = self.meta(motions.STAGE, None, character)
+            if plan is None:
                 continue
-            every = motions.clips_of(known)
-            planned += every
+            clips = motions.clips_of(plan)
+            planned += clips
             meshes = {spec: self.meta(reconstruct.STAGE, spec, character) for spec in specs}
-            carried = [found for spec in specs if (found := self.meta(carry.STAGE, spec, character)) is not None]
-            warnings = [said for meta in (known, *carried) for said in meta.get("warnings", ())]
-            for clip in every:
+            carried = [meta for spec in specs if (meta := self.meta(carry.STAGE, spec, character)) is not None]
+            warnings = [sentence for meta in (plan, *carried) for sentence in meta.get("warnings", ())]
+            for clip in clips:
                 clean = self.meta(draw.STAGE, None, clip.id)
+                if clean is not None:
+                    current = clean["clip"] == asdict(clip) and clean["size"] == self.config.size
+                    clean = self.current(draw.STAGE, None, current, clean)
                 if clean is None:
-                    continue
-                if clean["clip"] != asdict(clip) or clean["size"] != self.config.size:
-                    self.old(draw.STAGE, None)
                     continue
                 sides = {TARGET: Side(TARGET, _layers(clean))}
                 for spec, mesh in meshes.items():
                     name, moved = backend_name(spec), self.meta(move.STAGE, spec, clip.id)
-                    if moved is None:
-                        continue
-                    if mesh is None or not _follows(moved, clean, mesh):
-                        self.old(move.STAGE, name)
-                        continue
-                    sides[name] = Side(name, MADE, {IOU.key: tuple(moved["iou"])})
+                    if moved is not None:
+                        current = mesh is not None and _follows(moved, clean, mesh)
+                        moved = self.current(move.STAGE, spec, current, moved)
+                    if moved is not None:
+                        sides[name] = Side(name, RESULT_LAYERS, {IOU.key: tuple(moved["iou"])})
                 yield Item(
                     id=clip.id,
                     character=character,
@@ -209,29 +203,29 @@ class _Survey:
 
 
 def _projected(name: str, meta: Meta) -> Side:
-    found = meta["registration"]
-    facts = {"scale": found["scale"], "pitch": found["pitch_deg"], "yaw": found["yaw_deg"]}
-    facts |= dict(zip("xyz", found["translation"], strict=True))
+    registration = meta["registration"]
+    facts = {"scale": registration["scale"], "pitch": registration["pitch_deg"], "yaw": registration["yaw_deg"]}
+    facts |= dict(zip("xyz", registration["translation"], strict=True))
     facts["frontal_before"] = meta["frontal_iou_before"]
-    return Side(name, MADE, {IOU.key: tuple(meta["iou"])}, facts)
+    return Side(name, RESULT_LAYERS, {IOU.key: tuple(meta["iou"])}, facts)
 
 
 def _layers(clean: Meta) -> tuple[str, ...]:
-    """Layers shown of a clip's frames: those that Y* is drawn from are left out where Y* is there."""
+    """Layers shown of a clip's frames: colour and position only where Y*, which is drawn from them, is not there."""
     files = {name.rpartition("_")[0] for name in clean["files"]}
     hidden = {schema.COLOR, schema.POS} if schema.GT in files else set()
-    return tuple(layer for layer, file in DRAWN.items() if file in files and layer not in hidden)
+    return tuple(layer for layer, file in CLIP_FILES.items() if file in files and layer not in hidden)
 
 
 def _follows(moved: Meta, clean: Meta, mesh: Meta) -> bool:
-    """Whether a moved reconstruction was made from the mesh and compared with the frames that are there."""
+    """Whether a moved reconstruction was made from this mesh and compared with these frames."""
     expected = {name: file["sha256"] for name, file in clean["files"].items() if name.startswith(schema.MASK)}
     expected |= {f"reconstruction/{name}": file["sha256"] for name, file in mesh["files"].items()}
     return all(moved["inputs"].get(name) == digest for name, digest in expected.items())
 
 
 def open_run(config: BuildConfig, layout: RunLayout) -> tuple[Gallery, RunFacts]:
-    """The gallery of a run, and what else is known of it.
+    """Open the gallery of a run, and what else is known of it.
 
     Raises:
         SpecsiaError: if its records cannot be read.
@@ -239,22 +233,20 @@ def open_run(config: BuildConfig, layout: RunLayout) -> tuple[Gallery, RunFacts]
     split_of = splits.frozen(layout.splits)
     left_out = remembered_json(layout.left_out)
     without = set(map(str, left_out)) if isinstance(left_out, list) else set()
-    ids = [one for one in sorted(split_of, key=id_order_key) if one not in without]
+    ids = [key for key in sorted(split_of, key=id_order_key) if key not in without]
     moving, planned = config.clips is not None, list[Clip]()
     with open_index(layout, writes=False) as index:
         survey = _Survey(config, layout, index, left_out=len(split_of) - len(ids))
         items = list(survey.clips(ids, split_of, planned) if moving else survey.characters(ids, split_of))
-    names = [backend_name(spec) for spec in config.backends]
-    failures = concerning(read_failures(layout.failures), ids, names)
-    keys = {*split_of, *(clip.id for clip in planned)}
-    times = read_times(layout.log, keys)
+    failures = concerning(read_failures(layout.failures), ids, [backend_name(spec) for spec in config.backends])
+    times = read_times(layout.log, {*split_of, *(clip.id for clip in planned)})
     seconds = Counter[str]()
     for time in times:
         seconds[time.id] += time.seconds  # type: ignore[assignment]
     timed = [replace(i, numbers={**i.numbers, "seconds": seconds[i.id]}) if i.id in seconds else i for i in items]
     facts = RunFacts(config, layout, times, (layout.dataset / schema.BUILD_FILE).is_file())
     command = f"{config.command} --out {argument(layout.out)}"
-    wanted = [clip.id for clip in planned] if moving else ids
+    expected = [clip.id for clip in planned] if moving else ids
     gallery = Gallery(
         kind="run",
         where=str(layout.root),
@@ -265,7 +257,7 @@ def open_run(config: BuildConfig, layout: RunLayout) -> tuple[Gallery, RunFacts]
         lost=tuple(_lost(failure, layout, command) for failure in failures),
         measures=(IOU,) if not moving or any(len(item.sides) > 1 for item in items) else (),
         reader=RunReader(layout, moving),
-        missing=tuple(_missing(survey, items, wanted, failures, facts)),
+        missing=tuple(_missing(survey, items, expected, failures, facts)),
         go_on=command,
     )
     return gallery, facts
@@ -278,41 +270,41 @@ def source_name(config: BuildConfig) -> str:
 
 def _lead(config: BuildConfig, items: Sequence[Item]) -> str:
     size = f"{config.size}×{config.size} px"
-    made = ", ".join(dict.fromkeys(name for item in items for name in item.sides if name != TARGET))
+    makers = ", ".join(dict.fromkeys(name for item in items for name in item.sides if name != TARGET))
     if config.clips is None:
         what = f"{plural(len(items), 'character')}, {plural(config.views, 'view')} of {size}"
     else:
         characters, frames = len({item.character for item in items}), sum(item.frames for item in items)
         what = f"{plural(len(items), 'clip')} of {plural(characters, 'character')}, {plural(frames, 'frame')} of {size}"
-    return f"{what}, reconstructed by {made}." if made else f"{what}."
+    return f"{what}, reconstructed by {makers}." if makers else f"{what}."
 
 
 def _missing(
-    survey: _Survey, items: Sequence[Item], wanted: Sequence[str], failures: Sequence[Failure], facts: RunFacts
+    survey: _Survey, items: Sequence[Item], expected: Sequence[str], failures: Sequence[Failure], facts: RunFacts
 ) -> Iterator[str]:
-    """Sentences on what a complete run would have besides."""
-    noun = "character" if survey.config.clips is None else "clip"
+    """Sentences on what a complete run would also have."""
+    config = survey.config
+    noun, first = ("character", render.STAGE) if config.clips is None else ("clip", draw.STAGE)
     if survey.left_out:
         yield f"{plural(survey.left_out, 'character')} of the source left out by --limit, --exclude or --shard."
     for name, count in survey.outdated.items():
         yield f"{plural(count, 'artefact')} of {name} made with other settings or versions; a build makes them again."
     gone = {failure.key for failure in failures if failure.backend is None}
-    first = render.STAGE if survey.config.clips is None else draw.STAGE
-    waiting = len(set(wanted) - gone - {item.id for item in items}) - survey.outdated[first.name]
+    waiting = len(set(expected) - gone - {item.id for item in items}) - survey.outdated[first.name]
     if waiting > 0:
-        yield f"{plural(waiting, noun)} of {len(wanted):,} not built yet."
-    pairs = survey.config.clips is None or survey.config.clips.pairs
-    for name in map(backend_name, survey.config.backends if pairs else ()):
+        yield f"{plural(waiting, noun)} of {len(expected):,} not built yet."
+    pairs = config.clips is None or config.clips.pairs
+    for name in map(backend_name, config.backends if pairs else ()):
         lost = {failure.key for failure in failures if failure.backend == name}
         without = [item for item in items if name not in item.sides and item.id not in lost]
         if without:
             yield f"{plural(len(without), noun)} without a result of {name} yet."
-    if survey.config.keep == NONE:
+    if config.keep == NONE:
         dataset = argument(facts.layout.dataset)
         yield f"Pictures are not kept (--keep none): specsia report {dataset} shows what is packed."
     if survey.damaged:
         yield f"Damaged, made again by the next build: {some(survey.damaged)}"
-    if not facts.packed and survey.config.clips is None:
+    if not facts.packed and config.clips is None:
         yield "Nothing is packed yet, so there is no dataset to load."
 
 
@@ -323,7 +315,7 @@ def _lost(failure: Failure, layout: RunLayout, command: str) -> Lost:
         if layout.root / failure.details == folder:
             while (folder / view_file(schema.COLOR, frames)).is_file():
                 frames += 1
-        layers = tuple(layer for layer in MADE if (folder / view_file(layer, 0)).is_file())
+        layers = tuple(layer for layer in RESULT_LAYERS if (folder / view_file(layer, 0)).is_file())
         side = Side(failure.backend, layers) if frames else None
     return Lost(
         key=failure.key,
@@ -339,7 +331,7 @@ def _lost(failure: Failure, layout: RunLayout, command: str) -> Lost:
 
 
 def read_times(log: Path, ids: set[str]) -> tuple[TaskTime, ...]:
-    """The latest time of each task of a run's log, in its order; damaged lines are left out."""
+    """Read the latest time of each task from a run's log, in its order; damaged lines are left out."""
     try:
         lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:

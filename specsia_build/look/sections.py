@@ -1,15 +1,15 @@
-"""Tables and charts of the page's overview: ranking, counts, quality, registration, times, settings, evaluations."""
+"""Tables of the page's overview: counts, registration, times, settings, evaluations."""
 
 from __future__ import annotations
 
-import json
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from json import dumps
 from pathlib import Path
 from statistics import fmean, median
 
-from specsia_build.config import result_settings
+from specsia_build.config import backend_name, result_settings
 from specsia_build.dataset.reading import OpenedDataset
 from specsia_build.dataset.schema import SPLITS
 from specsia_build.errors import SpecsiaError
@@ -40,17 +40,20 @@ def sections_of_dataset(dataset: OpenedDataset, gallery: Gallery) -> Sections:
     Raises:
         SpecsiaError: if a shard cannot be read.
     """
-    return _present(
-        counts=("Counts", _counts(gallery)),
-        dataset=("Dataset", _about(dataset)),
-    )
+    facts = {
+        "schema": SCHEMAS[dataset.kind],
+        "columns": ", ".join(dataset.columns),
+        "files": f"{len(dataset.files):,}, {sum(dataset.files.values()) / 1e6:,.1f} MB",
+        "digest": dataset.digest(),
+    }
+    return _present(counts=("Counts", _counts(gallery)), dataset=("Dataset", _list(facts)))
 
 
-def sections_of_evaluation(folder: Path, gallery: Gallery) -> Sections:
-    """Sections of an evaluation's page: methods ranked by the main measure, and the tables in its Markdown.
+def sections_of_evaluation(folder: Path) -> Sections:
+    """Sections of an evaluation's page: the parts of its Markdown.
 
     Raises:
-        SpecsiaError: if they cannot be read.
+        SpecsiaError: if that cannot be read.
     """
     path = folder / TABLES
     try:
@@ -73,41 +76,36 @@ def _counts(gallery: Gallery) -> Html | None:
     """Items of each split by each maker, and their licences."""
     if not gallery.items:
         return None
+    order = {name: k for k, name in enumerate(SPLITS)}
     rows = []
-    for split in sorted({item.split for item in gallery.items}, key=_split_order):
+    for split in sorted({item.split for item in gallery.items}, key=lambda name: (order.get(name, len(order)), name)):
         items = [item for item in gallery.items if item.split == split]
+        characters = [f"{len({item.character for item in items}):,}"] if gallery.moving else []
         for name in gallery.makers or [TARGET]:
-            found = [item.sides[name] for item in items if name in item.sides]
-            means = [mean for side in found if (mean := side.mean(IOU.key)) is not None]
-            first = [v for side in found for v in side.values.get(IOU.key, ())[:1] if v is not None]
+            sides = [item.sides[name] for item in items if name in item.sides]
+            means = [mean for side in sides if (mean := side.mean(IOU.key)) is not None]
+            first = [v for side in sides for v in side.values.get(IOU.key, ())[:1] if v is not None]
             frames = sum(item.frames for item in items if name in item.sides)
-            characters = [f"{len({item.character for item in items}):,}"] if gallery.moving else []
             measured = (fixed(fmean(v) if v else None) for v in (means, first)) if gallery.measures else ()
-            rows.append((split, name, *characters, f"{len(found):,}", f"{frames:,}", *measured))
-    of = ("characters", "clips", "frames") if gallery.moving else ("characters", "views")
+            rows.append((split, name, *characters, f"{len(sides):,}", f"{frames:,}", *measured))
+    counted = ("characters", "clips", "frames") if gallery.moving else ("characters", "views")
     measures = ("mean IoU", "first frame" if gallery.moving else "frontal") if gallery.measures else ()
     stated = Counter({item.character: item.license or "not stated" for item in gallery.items}.values())
-    licences = [(name, f"{count:,}") for name, count in sorted(stated.items(), key=lambda found: (-found[1], found[0]))]
-    shown = table(("split", "by", *of, *measures), rows, numbers=range(2, 7))
-    return join([shown, table(("licence", "characters"), licences, numbers=(1,))])
-
-
-def _split_order(name: str) -> tuple[int, str]:
-    return SPLITS.index(name) if name in SPLITS else len(SPLITS), name
+    licences = [(name, f"{count:,}") for name, count in sorted(stated.items(), key=lambda pair: (-pair[1], pair[0]))]
+    counts = table(("split", "by", *counted, *measures), rows, numbers=range(2, 7))
+    return join([counts, table(("licence", "characters"), licences, numbers=(1,))])
 
 
 def _registration(gallery: Gallery) -> Html | None:
     """Frontal IoU before and after registration; None where nothing is registered."""
     rows = []
     for name in gallery.makers:
-        pairs = [
-            (float(side.facts["frontal_before"]), side.known(IOU.key)[0])
-            for item in gallery.items
-            if (side := item.sides.get(name)) and "frontal_before" in side.facts and side.known(IOU.key)
-        ]
-        if pairs:
-            before, after = zip(*pairs, strict=True)
-            loss = max(0.0, *(b - a for b, a in pairs))
+        sides = [item.sides[name] for item in gallery.items if name in item.sides]
+        sides = [side for side in sides if "frontal_before" in side.facts and side.known(IOU.key)]
+        if sides:
+            before = [float(side.facts["frontal_before"]) for side in sides]
+            after = [side.known(IOU.key)[0] for side in sides]
+            loss = max(0.0, *(b - a for b, a in zip(before, after, strict=True)))
             rows.append((name, *map(fixed, (fmean(before), min(before), fmean(after), min(after), loss))))
     head = ("frontal IoU", "before: mean", "lowest", "after: mean", "lowest", "largest loss")
     return table(head, rows, numbers=range(1, 6)) if rows else None
@@ -115,48 +113,38 @@ def _registration(gallery: Gallery) -> Html | None:
 
 def _times(times: Sequence[TaskTime]) -> Html | None:
     """Seconds by stage, and the slowest characters or clips; None where there is no log."""
-    groups: dict[str, list[TaskTime]] = {}
-    for time in times:
-        groups.setdefault(f"{time.stage} {time.backend or ''}".rstrip(), []).append(time)
-    rows = []
-    for name, found in groups.items():
-        seconds = [time.seconds for time in found]
-        cells = (f"{sum(seconds):,.1f}", f"{median(seconds):.2f}", f"{max(seconds):.2f}")
-        rows.append((name, f"{len(found):,}", *cells, f"{max(time.peak_mb for time in found):,.0f}"))
+    if not times:
+        return None
+    stages: dict[str, list[TaskTime]] = {}
     total = Counter[str]()
     for time in times:
+        stages.setdefault(f"{time.stage} {time.backend or ''}".rstrip(), []).append(time)
         total[time.id] += time.seconds  # type: ignore[assignment]
+    rows = []
+    for name, tasks in stages.items():
+        seconds = [task.seconds for task in tasks]
+        cells = (f"{sum(seconds):,.1f}", f"{median(seconds):.2f}", f"{max(seconds):.2f}")
+        rows.append((name, f"{len(tasks):,}", *cells, f"{max(task.peak_mb for task in tasks):,.0f}"))
     slowest = [(key, fixed(seconds, 2)) for key, seconds in total.most_common(LISTED) if key]
-    if not rows:
-        return None
     head = ("stage", "tasks", "total s", "median s", "longest s", "peak MB")
     return join([table(head, rows, numbers=range(1, 6)), table(("slowest", "s"), slowest, numbers=(1,))])
 
 
 def _loading(facts: RunFacts) -> Html:
-    """How the packed dataset of a run is loaded."""
-    folder, config = facts.layout.dataset, facts.config
-    named = [str(folder), *([config.backends[0].partition(":")[0]] if len(config.backends) > 1 else [])]
-    told = ", ".join(json.dumps(name, ensure_ascii=False) for name in named)
-    lines = f"from datasets import load_dataset\npairs = load_dataset({told})"
+    """Python that loads the packed dataset of a run."""
+    folder, backends = facts.layout.dataset, facts.config.backends
+    arguments = [str(folder), *map(backend_name, backends[: len(backends) > 1])]
+    quoted = ", ".join(dumps(name, ensure_ascii=False) for name in arguments)
+    lines = f"from datasets import load_dataset\npairs = load_dataset({quoted})"
     return join([tag("p", "The dataset is in ", tag("code", folder), "."), tag("pre", Html(lines))])
 
 
-def _about(dataset: OpenedDataset) -> Html:
-    facts = {
-        "schema": SCHEMAS[dataset.kind],
-        "columns": ", ".join(dataset.columns),
-        "files": f"{len(dataset.files):,}, {sum(dataset.files.values()) / 1e6:,.1f} MB",
-        "digest": dataset.digest(),
-    }
-    return _list(facts)
-
-
 def _settings(facts: RunFacts) -> Html:
-    names = ", ".join(spec.partition(":")[0] for spec in facts.config.backends)
+    """Settings of a run, without paths."""
+    names = ", ".join(map(backend_name, facts.config.backends))
     values = {**result_settings(facts.config), "source": source_name(facts.config), "backends": names}
     values |= {f"clips: {name}": value for name, value in (values.pop("clips", None) or {}).items()}
-    return _list({name: ", ".join(map(str, v)) if isinstance(v, list | tuple) else v for name, v in values.items()})
+    return _list({name: ", ".join(map(str, v)) if isinstance(v, list) else v for name, v in values.items()})
 
 
 def _list(values: Mapping[str, object]) -> Html:
@@ -164,22 +152,18 @@ def _list(values: Mapping[str, object]) -> Html:
 
 
 def _blocks(blocks: Sequence[str]) -> Iterator[Html]:
-    """Tables and paragraphs of an evaluation's Markdown."""
+    """Convert tables and paragraphs of Markdown."""
     for block in filter(None, map(str.strip, blocks)):
         if not block.startswith("|"):
             yield tag("p", block)
             continue
-        rows = [[cell.strip() for cell in line.strip("| ").split("|")] for line in block.split("\n")]
-        rows = [row for row in rows if set("".join(row)) - set("-: ")]
-        body = [[_emphasised(cell) for cell in row] for row in rows[1:]]
-        numbers = [
-            k
-            for k in range(1, len(rows[0]))
-            if all(re.fullmatch(r"\*?(–|[+-]?\d.*)", r[k]) for r in rows[1:] if k < len(r))
-        ]
-        yield table(rows[0], body, numbers=numbers)
+        lines = [[cell.strip() for cell in line.strip("| ").split("|")] for line in block.split("\n")]
+        head, *rows = [line for line in lines if set("".join(line)) - set("-: ")]
+        numeric = re.compile(r"\*?(–|[+-]?\d.*)")
+        numbers = [k for k in range(1, len(head)) if all(numeric.fullmatch(row[k]) for row in rows if k < len(row))]
+        yield table(head, [[_cell(cell) for cell in row] for row in rows], numbers=numbers)
 
 
-def _emphasised(cell: str) -> str | Html:
-    inner = cell.removeprefix("*").removesuffix("*")
-    return tag("em", inner) if cell == f"*{inner}*" and inner else cell
+def _cell(text: str) -> str | Html:
+    emphasised = re.fullmatch(r"\*(.+)\*", text)
+    return tag("em", emphasised[1]) if emphasised else text

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from math import ceil
@@ -14,7 +14,6 @@ from PIL import Image
 from specsia_build import png
 from specsia_build.dataset.schema import COLOR, GT
 from specsia_build.errors import SpecsiaError
-from specsia_build.films import Pixels
 from specsia_build.look.items import Gallery, Reader
 from specsia_build.sheets import as_stored
 
@@ -25,16 +24,16 @@ MOST_FRAMES = 60
 """Frames of a strip; of a longer clip every n-th is shown."""
 
 TILES = (256, 192, 160, 128, 96, 64, 48, 32)
-"""Pixels on a side of a frame, if the pictures are no smaller."""
+"""Pixels on a side of a frame, unless the pictures are smaller."""
 
 MOST_PIXELS = 3_500_000_000
-"""Pixels of all strips together: two processors encode them in about a minute."""
+"""Pixels of all strips together, which two processors encode in about a minute."""
 
 MOST_IN_ONE = 8_000_000
 """Pixels of a strip with larger frames: a browser holds four bytes of each."""
 
 COVER, LARGE = "cover", "large"
-"""Keys beside the layers: one frame alone, which is shown until the strip is loaded, and Y* in larger frames."""
+"""Keys beside the layers: one frame alone, shown until the strip is loaded, and Y* in larger frames."""
 
 TYPES = {"webp": "image/webp", "png": "image/png"}
 """Media type of a strip by its suffix."""
@@ -48,12 +47,28 @@ def shown_frames(count: int) -> range:
 
 
 def rest_frame(frames: int, moving: bool) -> int:
-    """Number among the shown frames of the one that a card shows: a view from an eighth of a turn, a clip's first."""
+    """Number among the shown frames of the one on a card: a view from an eighth of a turn, or a clip's first."""
     return 0 if moving else frames // 8
 
 
-def size_of(gallery: Gallery) -> int | None:
-    """Pixels on a side of a gallery's pictures, of the first that can be read; None if there is none."""
+def tile_of(gallery: Gallery) -> int:
+    """Pixels on a side of every frame: those of the pictures, but less the more there are."""
+    size = _size_of(gallery) or TILES[0]
+
+    def pixels(tile: int) -> int:
+        total = 0
+        for item in gallery.items:
+            frames = len(shown_frames(item.frames))
+            layers = [layer for side in item.sides.values() for layer in side.layers]
+            large = large_of(tile, size, frames) or 0
+            total += frames * (len(layers) * tile**2 + layers.count(GT) * large**2)
+        return total
+
+    return min(size, next((tile for tile in TILES if pixels(min(tile, size)) <= MOST_PIXELS), TILES[-1]))
+
+
+def _size_of(gallery: Gallery) -> int | None:
+    """Pixels on a side of the first picture of a gallery that can be read; None if there is none."""
     for item in gallery.items:
         for side in item.sides.values():
             with suppress(SpecsiaError, OSError, ValueError):
@@ -63,39 +78,22 @@ def size_of(gallery: Gallery) -> int | None:
     return None
 
 
-def tile_of(gallery: Gallery) -> int:
-    """Pixels on a side of every frame: those of the pictures, but less the more there are."""
-    size = size_of(gallery) or TILES[0]
-    fitting = (tile for tile in TILES if _pixels_of(gallery, min(tile, size), size) <= MOST_PIXELS)
-    return min(size, next(fitting, TILES[-1]))
-
-
 def large_of(tile: int, size: int, frames: int) -> int | None:
-    """Pixels on a side of the larger frames of Y*, at most twice the others'; None where there is nothing to gain."""
+    """Pixels on a side of the larger frames of Y*, at most twice a tile; None where there is nothing to gain."""
     large = min(2 * tile, size)
     return large if large > tile and frames * large * large <= MOST_IN_ONE else None
 
 
-def _pixels_of(gallery: Gallery, tile: int, size: int) -> int:
-    pixels = 0
-    for item in gallery.items:
-        frames = len(shown_frames(item.frames))
-        larger = (large_of(tile, size, frames) or 0) ** 2
-        layers = [layer for side in item.sides.values() for layer in side.layers]
-        pixels += frames * (len(layers) * tile**2 + layers.count(GT) * larger)
-    return pixels
-
-
 @dataclass(frozen=True)
 class Strip:
-    """A picture, encoded; `suffix` names the format."""
+    """An encoded picture; `suffix` names its format."""
 
     data: bytes
     suffix: str
 
 
 @dataclass
-class Made:
+class Strips:
     """Strips of one item.
 
     Attributes:
@@ -109,70 +107,58 @@ class Made:
     problems: dict[str, str] = field(default_factory=dict)
 
 
-def make(
+def make_strips(
     reader: Reader, key: str, sides: Mapping[str, Sequence[str]], frames: Sequence[int], tile: int, rest: int = 0
-) -> Made:
+) -> Strips:
     """Make the strips of one item; pictures that cannot be read are listed in `problems`.
 
     Args:
         reader: of its pictures.
-        key: of it.
+        key: id of the item.
         sides: layers by side.
-        frames: numbers of them.
+        frames: their numbers.
         tile: pixels on a side of each.
         rest: place of the cover among them.
     """
-    made = Made(key)
+    result = Strips(key)
     for side, layers in sides.items():
-        strips: dict[str, Strip] = {}
+        strips = result.strips[side] = {}
         try:
-            stored = reader.read(key, side, layers, frames) if frames and layers else {}
-            for layer, images in stored.items():
+            for layer, images in (reader.read(key, side, layers, frames) if frames and layers else {}).items():
                 tiles = {layer: tile}
-                size = min(as_stored(images[0]).shape[:2])
-                if layer == GT and (larger := large_of(tile, size, len(images))):
-                    tiles[LARGE] = larger
-                strips |= {name: encoded(sheet) for name, sheet in _sheets(images, tiles).items()}
+                if layer == GT and (large := large_of(tile, min(as_stored(images[0]).shape[:2]), len(images))):
+                    tiles[LARGE] = large
+                strips |= {name: _encoded(sheet) for name, sheet in _sheets(images, tiles).items()}
                 if COVER not in strips and layer in (GT, COLOR) and len(images) > 1:
                     strips[COVER] = strip_of([images[rest]], tile)
         except (SpecsiaError, OSError, ValueError) as error:
-            made.problems[side] = f"its pictures cannot be read: {error}"
-        made.strips[side] = strips
-    return made
+            strips.clear()
+            result.problems[side] = f"its pictures cannot be read: {error}"
+    return result
 
 
 def strip_of(images: Sequence[bytes], tile: int) -> Strip:
-    """All PNGs in one picture: rows of `COLUMNS`, each in a square of `tile` pixels."""
-    (sheet,) = _sheets(images, {"": tile}).values()
-    return encoded(sheet)
+    """Put PNGs in one picture: rows of `COLUMNS`, each in a square of `tile` pixels."""
+    return _encoded(_sheets(images, {"": tile})[""])
 
 
 def _sheets(images: Sequence[bytes], tiles: Mapping[str, int]) -> dict[str, Image.Image]:
-    """All PNGs in one picture, for each of several tiles, the smallest first."""
+    """Put PNGs in one picture, for each of several sizes of tiles, the smallest first."""
     sheets: dict[str, Image.Image] = {}
     # One at a time, since frames may be large.
     for k, data in enumerate(images):
         column, row = k % COLUMNS, k // COLUMNS
-        fits = _fitted(as_stored(data), tiles.values())
-        for (name, tile), (fitted, left, top) in zip(tiles.items(), fits, strict=True):
+        for (name, tile), (scaled, left, top) in zip(tiles.items(), _scaled(data, list(tiles.values())), strict=True):
             if name not in sheets:
                 size = tile * min(COLUMNS, len(images)), tile * ceil(len(images) / COLUMNS)
-                sheets[name] = Image.new(fitted.mode, size)
-            sheets[name].paste(fitted, (tile * column + left, tile * row + top))
+                sheets[name] = Image.new(scaled.mode, size)
+            sheets[name].paste(scaled, (tile * column + left, tile * row + top))
     return sheets
 
 
-def encoded(strip: Image.Image) -> Strip:
-    """A WebP; a PNG of grey pictures, which is lossless and ten times as fast."""
-    if strip.mode == "L":
-        return Strip(png.encode(np.asarray(strip)), "png")
-    stream = io.BytesIO()
-    strip.save(stream, "WEBP", quality=QUALITY, method=0, alpha_quality=ALPHA_QUALITY)
-    return Strip(stream.getvalue(), "webp")
-
-
-def _fitted(picture: Pixels, tiles: Collection[int]) -> Iterator[tuple[Image.Image, int, int]]:
-    """Scale a picture to each of several squares; yields it with its left and top pixel in the square."""
+def _scaled(data: bytes, tiles: Sequence[int]) -> Iterator[tuple[Image.Image, int, int]]:
+    """Scale a PNG to each of several squares; yields it with its left and top pixel in the square."""
+    picture = as_stored(data)
     (height, width), side = picture.shape[:2], max(picture.shape[:2])
     image = Image.fromarray(picture)
     # Averaged premultiplied, or clear pixels would colour the edges.
@@ -181,3 +167,12 @@ def _fitted(picture: Pixels, tiles: Collection[int]) -> Iterator[tuple[Image.Ima
         wide, high = (max(1, round(n * tile / side)) for n in (width, height))
         small = image if tile == side else ready.resize((wide, high), Image.Resampling.HAMMING, reducing_gap=1.0)
         yield small.convert(image.mode), (tile - wide) // 2, (tile - high) // 2
+
+
+def _encoded(strip: Image.Image) -> Strip:
+    """Encode as WebP, or as PNG if grey, which is lossless and ten times as fast."""
+    if strip.mode == "L":
+        return Strip(png.encode(np.asarray(strip)), "png")
+    stream = io.BytesIO()
+    strip.save(stream, "WEBP", quality=QUALITY, method=0, alpha_quality=ALPHA_QUALITY)
+    return Strip(stream.getvalue(), "webp")

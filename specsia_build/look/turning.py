@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from specsia_build import png
@@ -45,47 +45,47 @@ class TurnedReader:
 
     def read(self, item: str, side: str, layers: Sequence[str], frames: Sequence[int]) -> dict[str, list[bytes]]:
         """See `Reader`."""
-        every = view_cameras(STEPS, self.config.size)
-        cameras, mesh = [every[k] for k in frames], self._mesh(item, side)
-        found: dict[str, list[bytes]] = {layer: [] for layer in layers}
-        drawn: Iterator[Layers] = load_renderer(self.config.renderer).render(mesh, cameras, self.config.look)  # type: ignore[arg-type]
-        for camera, seen in zip(cameras, drawn, strict=True):
-            for layer, pictures in found.items():
-                pictures.append(png.encode(self._picture(item, layer, seen, mesh, camera)))
-        return found
+        every, mesh = view_cameras(STEPS, self.config.size), self._mesh(item, side)
+        cameras = [every[k] for k in frames]
+        views = load_renderer(self.config.renderer).render(mesh, cameras, self.config.look)  # type: ignore[arg-type]
+        pictures: dict[str, list[bytes]] = {layer: [] for layer in layers}
+        for camera, view in zip(cameras, views, strict=True):
+            for layer in layers:
+                pictures[layer].append(png.encode(self._picture(item, layer, view, mesh, camera)))
+        return pictures
 
     def _mesh(self, item: str, side: str) -> Mesh:
-        """The character, or its reconstruction by the backend of this name, as it was laid onto it."""
+        """The character, or its registered reconstruction by the backend of this name."""
         if side == TARGET:
             return render.in_frame(read_character(self.entries[item]), self.config)[0]
-        made, laid = (
+        reconstruction, projection = (
             read_artefact(self.layout.artefact(stage, side, item), item) for stage in (reconstruct.STAGE, project.STAGE)
         )
-        found = laid.meta["registration"]
-        similarity = Similarity(**{**found, "translation": tuple(found["translation"])})
-        return similarity.apply_to(mesh_from_files(made.files))
+        values = projection.meta["registration"]
+        similarity = Similarity(**{**values, "translation": tuple(values["translation"])})
+        return similarity.apply_to(mesh_from_files(reconstruction.files))
 
-    def _picture(self, item: str, layer: str, seen: Layers, mesh: Mesh, camera: Camera) -> Pixels:
+    def _picture(self, item: str, layer: str, view: Layers, mesh: Mesh, camera: Camera) -> Pixels:
         if layer == schema.GT:
             contour = render.outline(self.config.seed, item, self.config.outline)
-            return draw_contour(seen.color, seen.coverage, *contour)
+            return draw_contour(view.color, view.coverage, *contour)
         if layer == schema.COLOR:
-            return seen.color
+            return view.color
         if layer in (schema.MASK, schema.GT_MASK):
-            return seen.mask
-        pos, _, _ = project.positioned(seen, mesh, camera, self.config.pos_frame)
+            return view.mask
+        pos, _, _ = project.positioned(view, mesh, camera, self.config.pos_frame)
         return pos if layer == schema.POS else edge_image(pos)
 
 
 def smooth(gallery: Gallery, config: BuildConfig, layout: RunLayout) -> Gallery:
-    """A run of stills at `STEPS` angles; the same gallery where it has as many, or its source is not at hand."""
+    """Show a run of stills at `STEPS` angles; the same gallery if it has as many, or its source is not at hand."""
     if config.clips is not None or config.views >= STEPS:
         return gallery
     try:
         entries = {entry.id: entry for entry in source_of(config, layout).entries}
     except SpecsiaError:
         return gallery
-    there = {one for one, entry in entries.items() if entry.sample is not None or entry.path.exists()}
+    there = {key for key, entry in entries.items() if entry.sample is not None or entry.path.exists()}
     if not {item.id for item in gallery.items} <= there:
         return gallery
     items = tuple(replace(item, frames=STEPS, yaws=tuple(view_yaws(STEPS))) for item in gallery.items)

@@ -1,4 +1,4 @@
-"""Progress of stages on standard error: bars of `rich.progress`, or a line a minute where there is no terminal."""
+"""Progress of stages on standard error: a live table of `rich.progress`, or a line a minute in logs."""
 
 from __future__ import annotations
 
@@ -8,8 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from specsia_build.terminal.layout import sayable
-from specsia_build.terminal.screen import above, console_of, is_plain, say, style_of
+from specsia_build.terminal.screen import above, console_of, is_plain, say, shortened, style_of
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -20,30 +19,28 @@ _LINE_EVERY = 60.0
 _TIMES_A_SECOND = 8
 
 _live: list[Progress] = []
-"""The table of the command under way, where it has a terminal."""
+"""The live table of the command, on a terminal."""
 
 
 class Bar:
-    """One stage under way; calling it with a count advances it.
+    """Progress of one stage; call it with a count to advance it.
 
     Args:
-        label: of the stage.
-        total: number of units that it will do; None if unknown.
+        label: name of the stage.
+        total: units to do; None if unknown.
         unit: ``B`` for bytes.
         kept: units that were up to date before.
-        shown: whether anything is printed.
     """
 
-    def __init__(
-        self, label: str, total: int | None = None, unit: str = "", kept: int = 0, *, shown: bool = True
-    ) -> None:
-        self._label, self._unit, self._shown, self._note = sayable(label), unit, shown, ""
+    def __init__(self, label: str, total: int | None = None, unit: str = "", kept: int = 0) -> None:
+        self._label, self._unit, self._note = shortened(label), unit, ""
         self.done, self.kept, self.total = 0, kept, None if total is None else total + kept
         self._latest = time.monotonic()
-        self._live = _live[-1] if _live and shown else None
+        self._live = _live[-1] if _live else None
         if self._live is not None:
-            self._task = self._live.add_task(self._label, mark="›", amount=self.amount(), note="", total=self.total)
-            self._show(0.0)
+            self._task = self._live.add_task(
+                self._label, mark="›", amount=self._amount(), note="", total=self.total, completed=kept
+            )
 
     def __call__(self, count: int = 1) -> None:
         """Advance by `count` units."""
@@ -67,35 +64,35 @@ class Bar:
 
     def note(self, text: str) -> None:
         """Show a text beside the bar."""
-        self._note = sayable(text)
+        self._note = shortened(text)
         self._show()
 
     def end(self) -> None:
         """Show that the stage is done."""
         if self._live is not None:
-            self._show(0.0, "✓")
+            self._show("✓")
             self._live.stop_task(self._task)
 
-    def amount(self) -> str:
-        """Units that are done, of how many."""
-        at = amount(self.kept + self.done, self._unit)
-        return at if self.total is None else f"{at}/{amount(self.total, self._unit)}"
+    def _amount(self) -> str:
+        done = amount(self.kept + self.done, self._unit)
+        return done if self.total is None else f"{done}/{amount(self.total, self._unit)}"
 
-    def _show(self, pause: float = 1 / _TIMES_A_SECOND, mark: str = "›") -> None:
+    def _show(self, mark: str = "›") -> None:
         now = time.monotonic()
-        if not self._shown or now - self._latest < (_LINE_EVERY if self._live is None else pause):
+        pause = _LINE_EVERY if self._live is None else 1 / _TIMES_A_SECOND
+        if mark == "›" and now - self._latest < pause:
             return
         self._latest = now
         if self._live is None:
-            say(", ".join(filter(None, [f"{self._label}: {self.amount()}", self._note])))
+            say(", ".join(filter(None, [f"{self._label}: {self._amount()}", self._note])))
         else:
-            fields: dict[str, Any] = {"mark": mark, "amount": self.amount(), "note": self._note}
+            fields: dict[str, Any] = {"mark": mark, "amount": self._amount(), "note": self._note}
             self._live.update(self._task, completed=self.kept + self.done, total=self.total, **fields)
 
 
 @contextmanager
 def stages(*, transient: bool = False) -> Iterator[None]:
-    """Show bars as a table while the context lasts, and leave it on the terminal unless `transient`."""
+    """Show bars as one live table inside the context, and leave it on the terminal unless `transient`."""
     if is_plain(sys.stderr):
         yield
         return
@@ -121,9 +118,9 @@ def stages(*, transient: bool = False) -> Iterator[None]:
         redirect_stderr=False,
     )
     with live:
-        # A command that is killed has no time to bring it back.
+        # A command that is killed cannot bring the cursor back.
         console.show_cursor(True)
-        above.append(lambda line: console.print(Text(sayable(line), style_of(line))))
+        above.append(lambda line: console.print(Text(shortened(line), style_of(line))))
         _live.append(live)
         try:
             yield
@@ -134,7 +131,7 @@ def stages(*, transient: bool = False) -> Iterator[None]:
 
 @contextmanager
 def bar(name: str, total: int | None, unit: str, backend: str = "", kept: int = 0) -> Iterator[Bar]:
-    """Show one stage while it is done: in the table of `stages`, or where there is none on a line that goes away.
+    """Show one stage in the table of `stages`, or on a line of its own that goes away.
 
     Args:
         name, backend: label of the stage.
@@ -144,14 +141,14 @@ def bar(name: str, total: int | None, unit: str, backend: str = "", kept: int = 
         with stages(transient=True), bar(name, total, unit, backend, kept) as inner:
             yield inner
         return
-    found = Bar(f"{name} {backend}".rstrip(), total, unit, kept)
-    yield found
-    # A stage that was broken off is not done.
-    found.end()
+    stage = Bar(f"{name} {backend}".rstrip(), total, unit, kept)
+    yield stage
+    # Not after an exception: the stage is not done.
+    stage.end()
 
 
 def amount(count: float, unit: str) -> str:
-    """Return a count as text; bytes in the unit that suits them."""
+    """Format a count; bytes (unit ``B``) as kB, MB, GB or TB."""
     if unit != "B" or count < 1000:
         return f"{count:,.0f}" if unit != "B" else f"{count:.0f} B"
     for prefix in "kMGT":

@@ -1,36 +1,69 @@
-"""Output: results on standard output, all else on standard error; colours only where a terminal takes them."""
+"""Printing: results to standard output, all else to standard error; colours only where a terminal takes them."""
 
 from __future__ import annotations
 
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, TextIO
 
 from specsia_build.errors import printable
-from specsia_build.terminal.layout import Table, sayable
 
 if TYPE_CHECKING:
-    from rich.console import Console, RenderableType
+    from rich.console import Console
+
+LONGEST = 240
+"""Characters of one word that a terminal shows."""
 
 _STYLES = {
     **dict.fromkeys(("warning:", "warnings:", "quarantined:"), "yellow"),
     **dict.fromkeys(("problem:", "failed:", "FAILED:"), "red"),
-    "note:": "cyan",
+    **dict.fromkeys(("note:", "load:", "next:"), "cyan"),
 }
 """Style of a line by its first word."""
 
-_TO_COPY = frozenset({"load", "next"})
-"""Facts whose lines are to be copied."""
-
 above: list[Callable[[str], None]] = []
-"""While something moves on standard error: what writes a line above it, the last one that counts."""
+"""Functions that print a line above live progress; the last one is in use."""
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table of text; cells are made printable, and the columns numbered in `right` are right-aligned."""
+
+    head: Sequence[str]
+    rows: Sequence[Sequence[object]]
+    right: Sequence[int] = ()
+
+    @property
+    def cells(self) -> list[list[str]]:
+        """All cells, the head first."""
+        return [[printable(str(cell)) for cell in row] for row in (self.head, *self.rows)]
+
+    def lines(self) -> list[str]:
+        """Format as plain lines, the head first."""
+        cells = self.cells
+        widths = [max(_width(row[i]) for row in cells) for i in range(len(self.head))]
+        return ["  ".join(self._pad(i, cell, widths[i]) for i, cell in enumerate(row)).rstrip() for row in cells]
+
+    def _pad(self, column: int, cell: str, width: int) -> str:
+        space = " " * (width - _width(cell))
+        return space + cell if column in self.right else cell + space
+
+
+def _width(text: str) -> int:
+    """Columns of a printable text in a terminal."""
+    if text.isascii():
+        return len(text)
+    from rich.cells import cell_len
+
+    return cell_len(text)
 
 
 def is_plain(stream: TextIO) -> bool:
     """Whether a stream gets neither colours nor anything that moves."""
-    asked = bool(os.environ.get("NO_COLOR")) or os.environ.get("TERM", "") in ("dumb", "unknown")
-    return asked or not stream.isatty() or "utf" not in (stream.encoding or "").lower()
+    refused = bool(os.environ.get("NO_COLOR")) or os.environ.get("TERM", "") in ("dumb", "unknown")
+    return refused or not stream.isatty() or "utf" not in (stream.encoding or "").lower()
 
 
 def console_of(stream: TextIO) -> Console:
@@ -40,37 +73,10 @@ def console_of(stream: TextIO) -> Console:
     return Console(file=stream, force_terminal=True, highlight=False, markup=False, emoji=False)
 
 
-def _put(stream: TextIO, lines: Sequence[str | Table], style: str | None = None) -> None:
-    """Write lines and tables; by default each line has the style of its first word."""
-    if is_plain(stream):
-        texts = [one for line in lines for one in (line.lines() if isinstance(line, Table) else [printable(line)])]
-        text = "".join(f"{line}\n" for line in texts)
-        stream.write(text.encode(stream.encoding or "utf-8", "backslashreplace").decode(stream.encoding or "utf-8"))
-    else:
-        from rich.text import Text
-
-        console = console_of(stream)
-        for line in lines:
-            if isinstance(line, Table):
-                console.print(_grid(line))
-            else:
-                # An address alone stays whole, to be copied.
-                said = sayable(line)
-                console.print(Text(said, style_of(said) if style is None else style), soft_wrap=" " not in said)
-    stream.flush()
-
-
-def _grid(table: Table) -> RenderableType:
-    from rich.table import Table as Grid
-    from rich.text import Text
-
-    grid = Grid(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
-    head, *rows = table.cells
-    for i, name in enumerate(head):
-        grid.add_column(Text(name), justify="right" if i in table.right else "left", overflow="ellipsis", no_wrap=True)
-    for row in rows:
-        grid.add_row(*map(Text, row))
-    return grid
+def shortened(text: str) -> str:
+    """Make text one printable line, and cut the middle out of words longer than `LONGEST`."""
+    words = printable(text).split(" ")
+    return " ".join(word if len(word) <= LONGEST else f"{word[:120]}…{word[-119:]}" for word in words)
 
 
 def style_of(line: str) -> str:
@@ -78,38 +84,67 @@ def style_of(line: str) -> str:
     return _STYLES.get(line.split(" ", 1)[0], "")
 
 
-def show(*found: str | Table) -> None:
-    """Print results; whatever names they quote, each stays one line and does nothing to a terminal."""
-    _put(sys.stdout, found)
+def _print(stream: TextIO, lines: Sequence[str | Table], style: str | None = None) -> None:
+    """Print lines and tables; by default each line has the style of its first word."""
+    if is_plain(stream):
+        for line in lines:
+            text = "\n".join(line.lines()) if isinstance(line, Table) else printable(line)
+            encoding = stream.encoding or "utf-8"
+            stream.write(f"{text}\n".encode(encoding, "backslashreplace").decode(encoding))
+    else:
+        from rich.table import Table as Grid
+        from rich.text import Text
+
+        console = console_of(stream)
+        for line in lines:
+            if isinstance(line, str):
+                text = shortened(line)
+                # A line without spaces, such as a path, stays whole so that it can be copied.
+                console.print(Text(text, style_of(text) if style is None else style), soft_wrap=" " not in text)
+                continue
+            grid = Grid(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+            head, *rows = line.cells
+            for i, name in enumerate(head):
+                side = "right" if i in line.right else "left"
+                grid.add_column(Text(name), justify=side, overflow="ellipsis", no_wrap=True)  # type: ignore[arg-type]
+            for row in rows:
+                grid.add_row(*map(Text, row))
+            console.print(grid)
+    stream.flush()
+
+
+def show(*lines: str | Table) -> None:
+    """Print results."""
+    _print(sys.stdout, lines)
 
 
 def say(line: str) -> None:
-    """Print a line on standard error, above what moves there."""
+    """Print a line on standard error, above live progress."""
     if above:
         above[-1](line)
     else:
-        _put(sys.stderr, [line])
+        _print(sys.stderr, [line])
 
 
-def complain(sentence: str, more: str | None = None) -> None:
-    """Print an error: one line that begins with ``specsia: `` and, beneath, the command that says more."""
-    _put(sys.stderr, [f"specsia: {sentence}"], "bold red")
-    if more is not None:
-        _put(sys.stderr, [f"  see {more}"], "dim")
+def complain(sentence: str, command: str | None = None) -> None:
+    """Print an error as one line that begins with ``specsia: `` and, beneath, the command that says more."""
+    _print(sys.stderr, [f"specsia: {sentence}"], "bold red")
+    if command is not None:
+        _print(sys.stderr, [f"  see {command}"], "dim")
 
 
 def close(title: str, facts: Mapping[str, Sequence[str]], *, bad: bool = False) -> None:
-    """Print on standard error what a command did.
+    """Print the panel that ends a command on standard error.
 
     Args:
-        title: of it.
+        title: what was done.
         facts: lines by their label.
-        bad: whether it could not be finished.
+        bad: whether the command failed.
     """
-    stream, width = sys.stderr, max(map(len, facts), default=0) + 2
-    rows = [(label if k == 0 else "", line) for label, told in facts.items() for k, line in enumerate(told)]
-    if is_plain(stream):
-        _put(stream, [title, *(f"  {label:<{width}}{line}" for label, line in rows)])
+    rows = [("" if k else label, label, line) for label, lines in facts.items() for k, line in enumerate(lines)]
+    if is_plain(sys.stderr):
+        width = max(map(len, facts), default=0) + 2
+        _print(sys.stderr, [title, *(f"  {heading:<{width}}{line}" for heading, _, line in rows)])
         return
     from rich.box import HORIZONTALS
     from rich.panel import Panel
@@ -119,12 +154,10 @@ def close(title: str, facts: Mapping[str, Sequence[str]], *, bad: bool = False) 
     grid = Grid.grid(padding=(0, 2, 0, 0))
     grid.add_column(style="bold", no_wrap=True)
     grid.add_column(overflow="fold")
-    label = ""
-    for name, line in rows:
-        label = name or label
-        grid.add_row(Text(name), Text(sayable(line), "cyan" if label in _TO_COPY else style_of(f"{label}:")))
+    for heading, label, line in rows:
+        grid.add_row(Text(heading), Text(shortened(line), style_of(f"{label}:")))
     colour = "red" if bad else "green"
-    heading = Text(sayable(title), f"bold {colour}")
-    panel = Panel(grid, HORIZONTALS, title=heading, title_align="left", border_style=colour, padding=(0, 1))
-    console_of(stream).print(panel)
-    stream.flush()
+    text = Text(shortened(title), f"bold {colour}")
+    panel = Panel(grid, HORIZONTALS, title=text, title_align="left", border_style=colour, padding=(0, 1))
+    console_of(sys.stderr).print(panel)
+    sys.stderr.flush()

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from rich.cells import cell_len as columns
 
 from specsia_build.cli.main import main
-from specsia_build.terminal.layout import columns
 from tests.shapes import write_figure
 from tests.terminal.typed import CODE, harmless, lines_of
 

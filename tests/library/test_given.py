@@ -11,7 +11,7 @@ import pytest
 
 import specsia_build as specsia
 from specsia_build.backends.selftest import figure
-from specsia_build.library.given import given_mesh, given_pixels
+from specsia_build.library.checks import check_mesh, check_pixels
 
 PICTURE = np.zeros((8, 8, 4), np.uint8)
 PICTURE[2:6, 2:6] = (200, 100, 50, 255)
@@ -19,7 +19,7 @@ PICTURE[2:6, 2:6] = (200, 100, 50, 255)
 
 @pytest.mark.parametrize("same", [PICTURE, PICTURE.tolist(), PICTURE.astype(np.int64), np.asfortranarray(PICTURE)])
 def test_whole_numbers_are_a_picture(same: Any) -> None:
-    found = given_pixels(same, "a picture")
+    found = check_pixels(same, "a picture")
     np.testing.assert_array_equal(found, PICTURE)
     assert found.dtype == np.uint8 and found.flags.c_contiguous
 
@@ -38,7 +38,7 @@ def test_whole_numbers_are_a_picture(same: Any) -> None:
     ],
 )
 def test_other_numbers_are_refused(other: Any) -> None:
-    for call in (lambda: given_pixels(other, "a picture"), lambda: specsia.reconstruct(other)):
+    for call in (lambda: check_pixels(other, "a picture"), lambda: specsia.reconstruct(other)):
         with pytest.raises(specsia.UsageError):
             call()
 
@@ -61,7 +61,7 @@ def test_arrays_that_are_no_mesh(change: dict[str, Any]) -> None:
         object.__setattr__(mesh, name, value)
     for thing in (mesh, "man.glb", None, PICTURE):
         with pytest.raises(specsia.UsageError):
-            given_mesh(thing)
+            check_mesh(thing)
 
 
 @pytest.mark.parametrize(

@@ -14,12 +14,12 @@ from PIL import Image, ImageSequence
 from specsia_build import png
 from specsia_build.dataset import schema
 from specsia_build.errors import SpecsiaError, UsageError
-from specsia_build.look.drawing import Choice, Look, chosen_items, draw_sheet, draw_turntable
+from specsia_build.look.drawing import Choice, Style, chosen_items, draw_sheet, draw_turntable
 from specsia_build.look.items import Gallery, Lost
 from specsia_build.sheets import Ground, Sheet
 from tests.look.made import gallery, item
 
-FEW = Look(tile=16)
+FEW = Style(tile=16)
 
 
 def some() -> Gallery:

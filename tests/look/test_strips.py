@@ -17,10 +17,10 @@ from specsia_build.look.items import TARGET, Gallery, Item, Side
 from specsia_build.look.strips import (
     COLUMNS,
     MOST_FRAMES,
-    Made,
     Strip,
+    Strips,
     large_of,
-    make,
+    make_strips,
     shown_frames,
     tile_of,
 )
@@ -94,8 +94,8 @@ class Kept:
         return {layer: [png.encode(pictures[k]) for k in frames] for layer, pictures in found.items()}  # type: ignore[arg-type]
 
 
-def made_of(reader: Kept, sides: Mapping[str, Sequence[str]], frames: range, tile: int) -> Made:
-    return make(reader, "x", sides, frames, tile)
+def made_of(reader: Kept, sides: Mapping[str, Sequence[str]], frames: range, tile: int) -> Strips:
+    return make_strips(reader, "x", sides, frames, tile)
 
 
 def test_one_side_that_cannot_be_read_leaves_the_others() -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from specsia_build.terminal.layout import Table, folded, most, sayable
+from specsia_build.terminal.folding import folded, most
+from specsia_build.terminal.screen import Table, shortened
 
 LONG = "a" * 5000
 
 
 def test_a_word_without_end_is_cut_and_nothing_steers() -> None:
-    said = sayable(f"{LONG} is \x1b[2J\u202e no [bold]name[/bold]")
+    said = shortened(f"{LONG} is \x1b[2J\u202e no [bold]name[/bold]")
     assert len(said) < 400
     assert said.isprintable()
     assert "[bold]name[/bold]" in said

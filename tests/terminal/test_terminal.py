@@ -6,13 +6,13 @@ import subprocess
 import sys
 
 import pytest
+from rich.cells import cell_len as columns
 
-from specsia_build.terminal.layout import columns
 from tests.terminal.typed import CODE, harmless, lines_of, on_terminal
 
 ALL = """
 from specsia_build.terminal import progress, screen
-from specsia_build.terminal.layout import Table
+from specsia_build.terminal.screen import Table
 
 nasty = "\\x1b]0;owned\\x07\\n\\x9b2J\\u202eeno[red]x[/red][link=http://x]\\u2028" + "y" * 5000
 with progress.stages():
