@@ -31,19 +31,19 @@ _SAME_EVERYWHERE = ("-threads", "1", "-fflags", "+bitexact", "-flags:v", "+bitex
 
 
 def over(picture: Pixels, ground: Pixels | int) -> Pixels:
-    """An RGBA picture (H, W, 4) uint8 on a ground, (H, W, 3) uint8 or a grey: (H, W, 3) uint8."""
+    """Composite an RGBA picture (H, W, 4) uint8 on a ground, (H, W, 3) uint8 or a grey: (H, W, 3) uint8."""
     alpha = picture[..., 3:].astype(np.uint16)
     behind = np.asarray(ground, np.uint16)
     return np.asarray((picture[..., :3] * alpha + behind * (255 - alpha) + 127) // 255, np.uint8)
 
 
 def on_white(picture: Pixels) -> Pixels:
-    """A picture (H, W, 4) uint8 with straight alpha, composited on white: (H, W, 3) uint8."""
+    """Composite a picture (H, W, 4) uint8 with straight alpha on white: (H, W, 3) uint8."""
     return over(picture, 255)
 
 
 def side_by_side(pictures: Sequence[Pixels], shape: tuple[int, int]) -> Pixels:
-    """RGBA pictures on white, each in a field of `shape` (height, width): (H, W, 3) uint8, sides even."""
+    """Put RGBA pictures on white, each in a field of `shape` (height, width): (H, W, 3) uint8, sides even."""
     height, width = shape
     whole = len(pictures) * (width + GAP) - GAP
     out = np.full((height + height % 2, whole + whole % 2, 3), 255, np.uint8)
@@ -59,11 +59,7 @@ def has_ffmpeg() -> bool:
 
 
 def need_ffmpeg(who: str) -> None:
-    """See that MP4 can be written and read.
-
-    Raises:
-        UsageError: if not, with what to install for `who`.
-    """
+    """Raise a UsageError unless MP4 can be written and read, with what to install for `who`."""
     if not has_ffmpeg():
         raise UsageError(f"{who}'s films are MP4, for which ffmpeg is missing: pip install 'specsia[video]'")
 
@@ -83,31 +79,30 @@ def write_mp4(
     import imageio_ffmpeg
 
     first = next(frames)
-    taken = ("-f", "rawvideo", "-pix_fmt", "rgb24", "-s", f"{first.shape[1]}x{first.shape[0]}")
-    rate = ("-r", str(Fraction(fps).limit_denominator()))
-    made = ("-c:v", "libx264", "-pix_fmt", "yuv420p", "-crf", "0" if lossless else str(_QUALITY), *_SAME_EVERYWHERE)
-    said_of = ("-metadata", f"comment={comment}") if comment else ()
-    ffmpeg = (imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error")
-    command = (*ffmpeg, *taken, *rate, "-i", "-", *made, *said_of, "-f", "mp4")
-    with replacing(path) as temporary, tempfile.TemporaryFile() as said:
-        with subprocess.Popen([*command, str(temporary)], stdin=subprocess.PIPE, stderr=said) as process:  # noqa: S603
+    size, rate = f"{first.shape[1]}x{first.shape[0]}", str(Fraction(fps).limit_denominator())
+    raw = ("-f", "rawvideo", "-pix_fmt", "rgb24", "-s", size, "-r", rate, "-i", "-")
+    film = ("-c:v", "libx264", "-pix_fmt", "yuv420p", "-crf", "0" if lossless else str(_QUALITY), *_SAME_EVERYWHERE)
+    film += ("-metadata", f"comment={comment}") if comment else ()
+    command = (imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", *raw, *film, "-f", "mp4")
+    with replacing(path) as temporary, tempfile.TemporaryFile() as log:
+        with subprocess.Popen([*command, str(temporary)], stdin=subprocess.PIPE, stderr=log) as process:  # noqa: S603
             assert process.stdin is not None
-            # What stops it, it says itself.
+            # Where ffmpeg ends early, its log says why.
             with suppress(BrokenPipeError):
                 for frame in chain((first,), frames):
                     process.stdin.write(np.ascontiguousarray(frame).data)
             with suppress(BrokenPipeError):
                 process.stdin.close()
         if process.returncode:
-            said.seek(0)
-            raise WriteError(f"{path} cannot be written by ffmpeg: {brief(said.read().decode(errors='replace'))}")
+            log.seek(0)
+            raise WriteError(f"{path} cannot be written by ffmpeg: {brief(log.read().decode(errors='replace'))}")
 
 
 def read_mp4(path: Path) -> tuple[float, Iterator[Pixels]]:
-    """Frames a second and the frames of a film, each (H, W, 3) uint8; they raise ValueError where it is damaged.
+    """Return frames a second and the frames of a film, each (H, W, 3) uint8.
 
     Raises:
-        ValueError: if the file is no film.
+        ValueError: if the file is no film; or by the frames, where it is damaged.
     """
     import imageio_ffmpeg
 

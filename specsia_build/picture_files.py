@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import chain
@@ -23,28 +23,22 @@ DPI = 300
 _MARK = b"drawn by specsia"
 
 _QUALITY = 90
-"""Of what loses something: WebP, JPEG and PDF."""
+"""Quality of WebP, JPEG and PDF."""
 
-_HELD = 1 << 27
-"""Pixels that are in memory at once, at most."""
+_MOST_PIXELS = 1 << 27
+"""Pixels that are in memory at once."""
 
 _SOFTWARE = 0x0131
+"""Tag of EXIF."""
 
 _INDEX = 255
-"""In the palette of a GIF, of the colour that the page has, or of what is transparent."""
+"""Index in the palette of a GIF of the page's colour, or of transparency."""
 
 
 @dataclass(frozen=True)
 class Format:
-    """What a kind of file can hold.
-
-    Attributes:
-        name: of the format.
-        most: pixels on a side.
-        clear: whether it may be transparent.
-        still, film: whether it holds one picture, and many.
-        held: whether all frames are in memory while it is written.
-    """
+    """What a kind of file can hold: `most` pixels on a side, transparency (`clear`), one picture (`still`), many
+    (`film`); and whether all frames are in memory while it is written (`held`)."""
 
     name: str
     most: int
@@ -67,31 +61,27 @@ FORMATS = {
 
 def check_target(path: Path, film: bool, clear: bool) -> None:
     """Raise a UsageError if a still or `film`, transparent if `clear`, cannot be written to a file of that name."""
-    fit = {end: form for end, form in FORMATS.items() if (form.film if film else form.still)}
-    form = fit.get(path.suffix.lower())
-    what = "a film" if film else "a sheet"
-    if form is None:
-        raise UsageError(f"{path} is no name for {what}: it must end in {', '.join(fit)}")
-    if clear and not form.clear:
-        can = ", ".join(end for end, found in fit.items() if found.clear)
-        raise UsageError(f"{form.name} cannot be transparent: name another --background, or a file ending in {can}")
-    if form.name == "MP4" and not has_ffmpeg():
-        others = ", ".join(end for end in fit if end != ".mp4")
-        raise UsageError(
-            f"MP4 needs ffmpeg, which is missing: pip install 'specsia[video]', or name a file ending in {others}"
-        )
+    known = {end: form for end, form in FORMATS.items() if (form.film if film else form.still)}
+    end = path.suffix.lower()
+    if end not in known:
+        raise UsageError(f"{path} is no name for {'a film' if film else 'a sheet'}: it must end in {', '.join(known)}")
+    if clear and not known[end].clear:
+        others = ", ".join(end for end, form in known.items() if form.clear)
+        raise UsageError(f"{end} cannot be transparent: name another --background, or a file ending in {others}")
+    if end == ".mp4" and not has_ffmpeg():
+        raise UsageError("MP4 needs ffmpeg, which is missing: pip install 'specsia[video]', or name a .webp file")
     refuse_foreign_file(path, "picture that specsia drew", _MARK)
 
 
 def check_size(path: Path, size: tuple[int, int], count: int = 1) -> tuple[int, int]:
-    """Width and height in the file of so many pictures; a UsageError if the format cannot hold them."""
+    """Return width and height in a file of `count` pictures; raise a UsageError if the format cannot hold them."""
     form, (width, height) = FORMATS[path.suffix.lower()], size
     if max(size) > form.most:
         raise UsageError(
             f"a picture of {width} x {height} pixels is more than {form.name} can hold, {form.most} on a side: choose "
             "fewer characters or views, a smaller --size, or other --columns"
         )
-    if width * height * (count if form.held else 1) > _HELD:
+    if width * height * (count if form.held else 1) > _MOST_PIXELS:
         raise UsageError(
             f"{plural(count, 'picture')} of {width} x {height} pixels {'are' if count > 1 else 'is'} more than fits "
             "into memory: choose fewer characters or views, or a smaller --size"
@@ -103,29 +93,24 @@ def write_still(path: Path, picture: Pixels) -> None:
     """Write one picture, (H, W, 4) uint8 with straight alpha, whole or not at all."""
     name = FORMATS[path.suffix.lower()].name
     with replacing(path) as temporary:
-        _plain(picture).save(temporary, name, **_MARKS[name](), **_STILLS[name])
+        _plain(picture).save(temporary, name, **_mark(name), **_STILLS[name])
 
 
-def _exif() -> bytes:
-    found = Image.Exif()
-    found[_SOFTWARE] = _MARK.decode()
-    return found.tobytes()
+def _mark(name: str) -> dict[str, Any]:
+    """Options of Pillow that mark a file of a format as ours."""
+    if name == "WebP":
+        exif = Image.Exif()
+        exif[_SOFTWARE] = _MARK.decode()
+        return {"exif": exif.tobytes()}
+    if name == "PNG":
+        info = PngImagePlugin.PngInfo()
+        info.add_text("Software", _MARK.decode())
+        return {"pnginfo": info}
+    if name == "PDF":
+        # Without dates, Pillow writes the time.
+        return {"producer": _MARK, "title": None, "creationDate": None, "modDate": None}
+    return {"comment": _MARK}
 
-
-def _png_info() -> PngImagePlugin.PngInfo:
-    info = PngImagePlugin.PngInfo()
-    info.add_text("Software", _MARK.decode())
-    return info
-
-
-_MARKS: dict[str, Callable[[], dict[str, Any]]] = {
-    "WebP": lambda: {"exif": _exif()},
-    "GIF": lambda: {"comment": _MARK},
-    "PNG": lambda: {"pnginfo": _png_info()},
-    "JPEG": lambda: {"comment": _MARK},
-    # Without them, Pillow writes the time.
-    "PDF": lambda: {"producer": _MARK, "title": None, "creationDate": None, "modDate": None},
-}
 
 _STILLS: dict[str, dict[str, Any]] = {
     "WebP": {"quality": _QUALITY, "method": 4},
@@ -136,7 +121,7 @@ _STILLS: dict[str, dict[str, Any]] = {
 
 
 class _Frames:
-    """Frames for Pillow, made one at a time, so that a long film fits into memory."""
+    """Frames for Pillow, drawn one at a time, so that a long film fits into memory."""
 
     mode = "composed"
     has_transparency_data = False
@@ -145,7 +130,7 @@ class _Frames:
         self.n_frames, self._frames = count, frames
 
     def seek(self, index: int) -> None:
-        """Nothing: frames are asked for in order, once."""
+        """Do nothing: Pillow takes each frame once, in order."""
 
     def convert(self, *_: Any) -> Image.Image:
         return next(self._frames)
@@ -168,7 +153,7 @@ def write_moving(path: Path, count: int, frames: Iterator[Pixels], fps: Fraction
     clear = _is_clear(start)
     images = map(_indexed if name == "GIF" else _plain, chain([start], frames))
     first = next(images)
-    how: dict[str, Any] = {"save_all": True, "duration": float(1000 / fps), "loop": 0, **_MARKS[name]()}
+    how: dict[str, Any] = {"save_all": True, "duration": float(1000 / fps), "loop": 0, **_mark(name)}
     if name == "WebP":
         rest: Any = [_Frames(count - 1, images)] if count > 1 else []
         how |= _STILLS[name]
@@ -176,7 +161,7 @@ def write_moving(path: Path, count: int, frames: Iterator[Pixels], fps: Fraction
         rest = list(images)
     if name == "GIF":
         how |= {"optimize": False} | ({"transparency": _INDEX, "disposal": 2} if clear else {})
-        # Hundredths of a second are all that there is.
+        # GIF counts hundredths of a second.
         how["duration"] = max(2, round(100 / fps)) * 10
     with replacing(path) as temporary:
         first.save(temporary, name, append_images=rest, **how)
@@ -191,12 +176,12 @@ def _plain(frame: Pixels) -> Image.Image:
 
 
 def _even(frame: Pixels) -> Pixels:
-    """A picture padded to even sides."""
+    """Pad a picture to even sides."""
     return np.pad(frame, ((0, frame.shape[0] % 2), (0, frame.shape[1] % 2), (0, 0)), mode="edge")
 
 
 def _indexed(frame: Pixels) -> Image.Image:
-    """A frame in 255 colours of its own, and that of its corner, or transparency."""
+    """Quantise a frame to 255 colours of its own, and that of its corner, or transparency."""
     corner = frame[0, 0]
     kept = frame[..., 3] < 128 if _is_clear(frame) else (frame == corner).all(axis=-1)
     image = Image.fromarray(np.ascontiguousarray(frame[..., :3])).quantize(
@@ -209,7 +194,7 @@ def _indexed(frame: Pixels) -> Image.Image:
 
 
 def write_film(stem: Path, count: int, frames: Iterator[Pixels], fps: float) -> Path:
-    """Write a film of opaque frames as MP4, or as WebP where ffmpeg is missing; the file. See `write_moving`."""
+    """Write a film of opaque frames as MP4, or as WebP without ffmpeg; returns the file. See `write_moving`."""
     path = stem.with_name(f"{stem.name}{'.mp4' if has_ffmpeg() else '.webp'}")
     write_moving(path, count, frames, Fraction(fps).limit_denominator())
     return path

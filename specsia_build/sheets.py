@@ -22,9 +22,11 @@ _SQUARES, _CHECKS = (255, 222), 16
 _PROBLEM = (236, 228, 222)
 """Colour of a tile without a picture."""
 
-
 _MOST_LETTERS = 400
 """Letters of a text that are looked at."""
+
+_CHANNELS, _PALETTE = {0: 1, 2: 3, 4: 2, 6: 4}, 3
+"""Channels of a PNG by its colour type, which is its byte 25; the type with a palette."""
 
 
 @dataclass(frozen=True)
@@ -70,18 +72,14 @@ def shortened(text: str, size: int, width: float) -> str:
     return next((cut for cut in cuts if _font(size).getlength(cut) <= width), "")
 
 
-_CHANNELS, _PALETTE = {0: 1, 2: 3, 4: 2, 6: 4}, 3
-"""Channels of a PNG by its colour type, which is its byte 25; the type with a palette."""
-
-
 def as_stored(data: bytes) -> Pixels:
-    """The pixels of a PNG in the channels that it has; a ValueError if it is damaged or not of 8 bits."""
+    """Decode a PNG in the channels that it has; raises ValueError if it is damaged or not of 8 bits."""
     kind = data[25] if data.startswith(png.SIGNATURE) and len(data) > 25 else 0
     return png.decode_rgba(data) if kind == _PALETTE else png.decode(data, _CHANNELS.get(kind, 1))
 
 
 def rgba(data: bytes) -> Pixels:
-    """The pixels of a PNG as (H, W, 4) uint8 with straight alpha; raises as `as_stored`."""
+    """Decode a PNG to (H, W, 4) uint8 with straight alpha; raises as `as_stored`."""
     pixels = as_stored(data)
     pixels = pixels.reshape(*pixels.shape[:2], -1)
     alpha = pixels[..., -1:] if pixels.shape[2] in (2, 4) else np.full_like(pixels[..., :1], 255)
@@ -107,11 +105,11 @@ _Text = tuple[float, float, str, str]
 """Anchor (x, y), text, and which of its points is anchored."""
 
 
-def _written(picture: Pixels, said: Sequence[_Text], size: int, ink: tuple[int, int, int]) -> Pixels:
-    """An RGBA picture with texts on it."""
+def _write(picture: Pixels, texts: Sequence[_Text], size: int, ink: tuple[int, int, int]) -> Pixels:
+    """Write texts on an RGBA picture."""
     mask = Image.new("L", (picture.shape[1], picture.shape[0]))
     draw = ImageDraw.Draw(mask)
-    for x, y, text, anchor in said:
+    for x, y, text, anchor in texts:
         draw.text((x, y), text, fill=255, font=_font(size), anchor=anchor)
     inked = np.dstack([np.full((*picture.shape[:2], 3), ink, np.uint8), np.asarray(mask)])
     blended = np.dstack([over(inked, picture[..., :3]), picture[..., 3]])
@@ -159,52 +157,40 @@ class Sheet:
         return [shortened(text, self.letters, self.tile) for text in self.rows]
 
     @cached_property
-    def _beside(self) -> int:
-        """Pixels to the left of a block's tiles."""
+    def _layout(self) -> tuple[int, int, int, int]:
+        """Pixels to the left of a block's tiles, between two tiles of a column, from block to block across and down."""
         widest = max((_font(self.letters).getlength(text) for text in self._heads), default=0.0)
-        return int(widest) + 1 + self.gap * 2 if widest else 0
-
-    @property
-    def _below(self) -> int:
-        return self._line if self.notes else 0
+        left = int(widest) + 1 + self.gap * 2 if widest else 0
+        step = self.tile + self.gap + self._line * self.notes
+        width = left + len(self.columns) * (self.tile + self.gap) + 3 * self.gap
+        return left, step, width, self._above + len(self.rows) * step + 3 * self.gap
 
     @property
     def _above(self) -> int:
-        return self._line if any(self.titles) else 0
-
-    @property
-    def _block(self) -> tuple[int, int]:
-        """Width and height of a block."""
-        width = self._beside + len(self.columns) * (self.tile + self.gap) - self.gap
-        return width, self._above + len(self.rows) * (self.tile + self._below + self.gap) - self.gap
-
-    @property
-    def _beside_each_other(self) -> int:
-        return min(self.across, len(self.titles))
+        """Height of the titles of blocks."""
+        return self._line * any(self.titles)
 
     @property
     def _head(self) -> int:
         """Height of the headings of columns, which stand between the uppermost titles and tiles."""
-        return self._line if any(self.columns) else 0
+        return self._line * any(self.columns)
 
     @property
-    def _top(self) -> int:
-        return self.gap + self._head
+    def _across(self) -> int:
+        return min(self.across, len(self.titles))
 
     @property
     def size(self) -> tuple[int, int]:
         """Width and height of the sheet in pixels."""
-        across, down = self._beside_each_other, -(-len(self.titles) // self._beside_each_other)
-        (width, height), apart = self._block, 4 * self.gap
-        return across * (width + apart) - apart + 2 * self.gap, down * (height + apart) - apart + self._top + self.gap
+        down, (_, _, width, height) = -(-len(self.titles) // self._across), self._layout
+        return self._across * width - 2 * self.gap, down * height - 2 * self.gap + self._head
 
     def place(self, block: int, row: int = 0, column: int = 0) -> tuple[int, int]:
         """Left and top pixel of a tile."""
-        down, across = divmod(block, self._beside_each_other)
-        (width, height), apart = self._block, 4 * self.gap
-        left = self.gap + across * (width + apart) + self._beside + column * (self.tile + self.gap)
-        top = self._top + down * (height + apart) + self._above + row * (self.tile + self._below + self.gap)
-        return left, top
+        down, across = divmod(block, self._across)
+        left, step, width, height = self._layout
+        x = self.gap + across * width + left + column * (self.tile + self.gap)
+        return x, self.gap + self._head + down * height + self._above + row * step
 
     @cached_property
     def _bare(self) -> Pixels:
@@ -214,19 +200,19 @@ class Sheet:
         if self.ground.page is not None:
             out[:] = (*self.ground.page, 255)
         half, inside = self._line / 2, len(self.columns) * (self.tile + self.gap) - self.gap
-        said: list[_Text] = []
+        texts: list[_Text] = []
         for block, title in enumerate(self.titles):
             left, top = self.place(block)
-            above = top - half - (self._head if block < self._beside_each_other else 0)
-            said.append((left + inside / 2, above, shortened(title, self.letters, inside), "mm"))
+            above = top - half - (self._head if block < self._across else 0)
+            texts.append((left + inside / 2, above, shortened(title, self.letters, inside), "mm"))
             for row, text in enumerate(self._heads):
                 x, y = self.place(block, row)
-                said.append((x - 2 * self.gap, y + self.tile / 2, text, "rm"))
-        for block in range(self._beside_each_other):
+                texts.append((x - 2 * self.gap, y + self.tile / 2, text, "rm"))
+        for block in range(self._across):
             for column, text in enumerate(self.columns):
                 x, y = self.place(block, 0, column)
-                said.append((x + self.tile / 2, y - half, shortened(text, self.letters, self.tile), "mm"))
-        return _written(out, said, self.letters, self._ink)
+                texts.append((x + self.tile / 2, y - half, shortened(text, self.letters, self.tile), "mm"))
+        return _write(out, texts, self.letters, self._ink)
 
     @property
     def _ink(self) -> tuple[int, int, int]:
@@ -234,7 +220,7 @@ class Sheet:
         return _INK[None if page is None else sum(page) > 3 * 128]
 
     def draw(self, tiles: Sequence[Pixels | str], notes: Sequence[str] = ()) -> Pixels:
-        """The sheet with its tiles.
+        """Draw the sheet with its tiles.
 
         Args:
             tiles: block by block and row by row, RGBA (H, W, 4) uint8 of any size, or a text instead of a picture.
@@ -243,22 +229,21 @@ class Sheet:
         Returns:
             (height, width, 4) uint8, straight alpha.
         """
-        out, per = self._bare.copy(), len(self.rows) * len(self.columns)
-        said: list[_Text] = []
+        out, texts = self._bare.copy(), list[_Text]()
         for number, tile in enumerate(tiles):
-            block, inner = divmod(number, per)
+            block, inner = divmod(number, len(self.rows) * len(self.columns))
             x, y = self.place(block, *divmod(inner, len(self.columns)))
             field = out[y : y + self.tile, x : x + self.tile]
             if isinstance(tile, str):
                 field[:] = (*_PROBLEM, 255)
                 text = shortened(tile, self.letters, self.tile - 2 * self.gap)
-                field[:] = _written(field, [(self.tile / 2, self.tile / 2, text, "mm")], self.letters, _INK[True])
+                field[:] = _write(field, [(self.tile / 2, self.tile / 2, text, "mm")], self.letters, _INK[True])
             else:
                 self._lay(field, scaled(tile, self.tile))
             if notes and notes[number]:
                 text = shortened(notes[number], self.letters, self.tile)
-                said.append((x + self.tile / 2, y + self.tile + self._line / 2, text, "mm"))
-        return _written(out, said, self.letters, self._ink) if said else out
+                texts.append((x + self.tile / 2, y + self.tile + self._line / 2, text, "mm"))
+        return _write(out, texts, self.letters, self._ink) if texts else out
 
     def _lay(self, field: Pixels, picture: Pixels) -> None:
         """Composite a picture of a tile's size on the background, into its field."""

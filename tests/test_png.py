@@ -95,42 +95,21 @@ def test_bytes_do_not_depend_on_where_memory_lies() -> None:
 
 
 @pytest.mark.parametrize(
-    "array",
-    [
-        np.zeros((4, 4), np.uint16),
-        np.zeros((4, 4, 4), np.float32),
-        np.zeros((4, 4), np.bool_),
-        np.zeros((4, 4, 5), np.uint8),
-        np.zeros((4, 4, 0), np.uint8),
-        np.zeros((0, 4), np.uint8),
-        np.zeros((4, 0, 3), np.uint8),
-        np.zeros(4, np.uint8),
-        np.zeros((1, 4, 4, 3), np.uint8),
-    ],
+    "array", [np.zeros((4, 4), np.uint16), np.zeros((4, 4, 5), np.uint8), np.zeros((0, 4), np.uint8)]
 )
-def test_what_is_no_image_is_refused(array: NDArray[np.generic]) -> None:
+def test_what_is_no_image_is_refused(array: NDArray[np.uint8]) -> None:
     with pytest.raises(ValueError, match="cannot write"):
-        encode(array)  # type: ignore[arg-type]
+        encode(array)
 
 
-@pytest.mark.parametrize("size", [(1, 1), (24, 16)])
-def test_a_file_cut_anywhere_is_refused(size: tuple[int, int]) -> None:
-    data = encode(noise(*size, 4))
-    for length in range(0, len(data), max(1, len(data) // 97)):
-        with pytest.raises(ValueError, match=r"PNG|cut off|damaged"):
-            decode(data[:length], 4)
-    for lost in range(1, 20):
-        with pytest.raises(ValueError, match=r"PNG|cut off|damaged"):
-            decode(data[:-lost], 4)
-
-
-def test_a_flipped_bit_anywhere_is_refused() -> None:
+def test_a_file_cut_or_changed_anywhere_is_refused() -> None:
     data = encode(noise(6, 5, 3))
     for at in range(len(data)):
         broken = bytearray(data)
         broken[at] ^= 0x10
-        with pytest.raises(ValueError, match=r"PNG|cut off|damaged"):
-            decode(bytes(broken), 3)
+        for damaged in (bytes(broken), data[:at]):
+            with pytest.raises(ValueError, match=r"PNG|cut off|damaged"):
+                decode(damaged, 3)
 
 
 RAMP = np.arange(60, dtype=np.uint8).reshape(6, 10)

@@ -19,6 +19,7 @@ from specsia_build.config import BuildConfig
 from specsia_build.dravie.adapt.placing import cut_out
 from specsia_build.dravie.reference import MOST_WIDTH, contour_style, without_contour
 from specsia_build.errors import CharacterError, SpecsiaError, UsageError
+from specsia_build.films import Pixels
 from specsia_build.frame import EXTENT, ORTHO_WIDTH, Camera, view_cameras
 from specsia_build.rendering.contour import draw_contour
 from specsia_build.rendering.fast.renderer import FastRenderer, silhouettes
@@ -27,11 +28,9 @@ from specsia_build.rendering.mesh import Mesh
 from specsia_build.stages.clips.actor import in_frame
 from specsia_build.stages.render import outline
 
-Pixels = NDArray[np.uint8]
-
 BORDER, MOST_ON_BORDER = 0.02, 0.35
-"""Share of a picture's sides that counts as its border, and share of that which a figure on plain paper may cover:
-uneven paper is cut out along with the figure, and lies mostly there."""
+"""Depth of a picture's border as a share of its side, and share of it that a figure on plain paper may cover: uneven
+paper counts as figure, and lies mostly there."""
 
 SPECK, MOST_SPECKS = 0.002, 150
 """Share of the figure's area below which a separate part is a speck, and how many plain paper may have."""
@@ -55,10 +54,9 @@ class Frontal:
     Attributes:
         name: of the character.
         image: (S, S, 4) uint8, the drawing with its contour, straight alpha: what Y* is in a dataset.
-        masks: (V, S, S) uint8, its silhouettes without the contour from evenly spaced views; of a
-            drawing that from the front.
-        mesh, rig: of the character itself where there is one, in the frame.
-        own: it, as its file has it.
+        masks: (V, S, S) uint8, its silhouettes without the contour from V evenly spaced views; V is 1 for a drawing.
+        mesh, rig: of the character itself in the frame; None for a drawing.
+        own: the character as in its file.
     """
 
     name: str
@@ -83,17 +81,17 @@ class Frontal:
         return out
 
     def shrunk(self, factor: float) -> Frontal:
-        """The same, scaled about the middle of the frame by a factor of at most 1."""
+        """Scale it about the middle of the frame by a factor of at most 1."""
         if factor >= 1:
             return self
         size, span = len(self.image), len(self.image) / factor
         box = ((size - span) / 2, (size - span) / 2, (size + span) / 2, (size + span) / 2)
         masks = np.stack([np.asarray(_crop(Image.fromarray(mask), box, size)) for mask in self.masks])
-        found = replace(self, image=_rgba(self.image, box, size), masks=masks)
+        front = replace(self, image=_rgba(self.image, box, size), masks=masks)
         if self.mesh is None or self.rig is None:
-            return found
+            return front
         mesh = self.mesh.with_vertices(self.mesh.vertices * np.float32(factor))
-        return replace(found, mesh=mesh, rig=self.rig.placed(np.diag([factor, factor, factor, 1.0])))
+        return replace(front, mesh=mesh, rig=self.rig.placed(np.diag([factor, factor, factor, 1.0])))
 
 
 def read_drawing(path: Path, size: int) -> Frontal:
@@ -148,7 +146,7 @@ def render_front(own: AnimatedCharacter, size: int) -> Frontal:
 
 
 def _figure(picture: Pixels) -> Pixels:
-    """What a picture shows on its background, without specks."""
+    """Cut out what a picture shows on its background, without specks."""
     opaque = bool((picture[..., 3] >= HALF_COVERED).all())
     try:
         figure = cut_out(picture)
@@ -159,24 +157,19 @@ def _figure(picture: Pixels) -> Pixels:
     areas = np.bincount(parts.ravel(), minlength=count + 1)
     areas[0] = 0
     specks = areas < SPECK * covered.sum()
-    if opaque and (_on_border(covered) > MOST_ON_BORDER or np.count_nonzero(specks) - 1 > MOST_SPECKS):
+    border = np.ones_like(covered)
+    depth = max(1, round(BORDER * min(covered.shape)))
+    border[depth:-depth, depth:-depth] = False
+    if opaque and (covered[border].mean() > MOST_ON_BORDER or np.count_nonzero(specks) - 1 > MOST_SPECKS):
         raise UsageError(f"the drawing's paper is uneven, as on a photograph: {REPAINT}")
     figure[specks[parts] & covered] = 0
     return _unmixed(figure, picture) if opaque else figure
 
 
-def _on_border(covered: NDArray[np.bool_]) -> float:
-    """Share of a picture's border that is covered."""
-    inner = np.ones_like(covered)
-    depth = max(1, round(BORDER * min(covered.shape)))
-    inner[depth:-depth, depth:-depth] = False
-    return float(covered[inner].mean())
-
-
 def _unmixed(figure: Pixels, picture: Pixels) -> Pixels:
-    """A figure that was cut out of paper, with paper taken out of the colours of its outermost pixels.
+    """Take the paper out of the outermost pixels of a figure.
 
-    Such a pixel mixes the paper with the next pixel inside; how far it is between the two gives its coverage.
+    Such a pixel mixes the paper with the next pixel inside; its place between the two colours gives its coverage.
     """
     covered = figure[..., 3] >= HALF_COVERED
     inner = scipy.ndimage.binary_erosion(covered, np.ones((3, 3), np.bool_))
@@ -202,7 +195,7 @@ class _Ink(NamedTuple):
     Attributes:
         width: in pixels, of whatever thickness; 0 where there is none.
         grey: 0-255.
-        pixels: (S, S) bool, of the contour and of what it mixes with inside.
+        pixels: (S, S) bool, the contour and the pixels inside that it mixes with.
     """
 
     width: float
@@ -211,7 +204,7 @@ class _Ink(NamedTuple):
 
     @property
     def thickness(self) -> int:
-        """Of the contour as a dataset would draw it, which is what models know."""
+        """Thickness that a dataset would draw, which is what models know."""
         return min(MOST_WIDTH, max(1, round(self.width)))
 
 
@@ -219,7 +212,7 @@ _NO_INK = _Ink(0.0, 0, np.zeros((0, 0), np.bool_))
 
 
 def _find_ink(image: Pixels) -> _Ink:
-    """The contour of a drawing (S, S, 4): what has the colour of its rim and is connected with that."""
+    """Find the contour of a drawing (S, S, 4): pixels of the rim's colour that are connected with the rim."""
     inside = image[..., 3] >= HALF_COVERED
     depth = scipy.ndimage.distance_transform_edt(np.pad(inside, 1))[1:-1, 1:-1]
     rim = (depth > 1) & (depth <= 2.5)
@@ -230,7 +223,7 @@ def _find_ink(image: Pixels) -> _Ink:
     rings = np.where(inside, np.minimum(np.ceil(depth), RINGS), 0).astype(np.int64).ravel()
     counts = np.bincount(rings, minlength=RINGS + 1)
     shares = np.bincount(rings[like.ravel()], minlength=RINGS + 1)[1:RINGS] / np.maximum(counts[1:RINGS], 1)
-    # The outermost pixels are mixed with what lies behind.
+    # The outermost pixels are mixed with the background.
     shares[0] = shares[1]
     anyway = float(shares[RINGS // 2 :].min())
     if shares[1] < INKED or anyway > 1 - INKED:
@@ -242,7 +235,7 @@ def _find_ink(image: Pixels) -> _Ink:
 
 
 def _framed(figure: Pixels, size: int, contour: float) -> Pixels:
-    """A figure (h, w, 4) in a frame of `size` pixels, whose longer side is `EXTENT` with a contour of some pixels."""
+    """Scale a figure (h, w, 4) so that its longer side is `EXTENT`, besides a contour of so many pixels."""
     covered = figure[..., 3] >= HALF_COVERED
     rows, columns = np.flatnonzero(covered.any(axis=1)), np.flatnonzero(covered.any(axis=0))
     top, bottom, left, right = int(rows[0]), int(rows[-1]) + 1, int(columns[0]), int(columns[-1]) + 1
@@ -256,14 +249,14 @@ _Box = tuple[float, float, float, float]
 
 
 def _rgba(picture: Pixels, box: _Box, size: int) -> Pixels:
-    """A box of a picture (h, w, 4), which may reach beyond it, at (size, size, 4); colours weighed by their alpha."""
+    """Crop and scale a picture (h, w, 4) to (size, size, 4), colours weighed by alpha; the box may reach beyond it."""
     out = np.array(_crop(Image.fromarray(picture).convert("RGBa"), box, size).convert("RGBA"))
     out[out[..., 3] == 0] = 0
     return out
 
 
 def _crop(image: Image.Image, box: _Box, size: int) -> Image.Image:
-    """A box of an image at (size, size), averaged where it is made smaller."""
+    """Crop and scale an image to (size, size), averaged where it gets smaller."""
     margin = int(max(0.0, -min(box), box[2] - image.width, box[3] - image.height)) + 2
     wide = Image.new(image.mode, (image.width + 2 * margin, image.height + 2 * margin))
     wide.paste(image, (margin, margin))

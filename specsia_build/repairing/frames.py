@@ -16,11 +16,12 @@ from specsia_build.characters.motions import BUILT_IN, SUFFIXES, built_in, motio
 from specsia_build.characters.read import AnimatedCharacter
 from specsia_build.dataset.images import position_image
 from specsia_build.errors import UsageError, brief, meant, some
+from specsia_build.films import Pixels
 from specsia_build.frame import ORTHO_WIDTH, Camera, view_cameras
 from specsia_build.rendering.fast.renderer import FastRenderer, Still
 from specsia_build.rendering.layers import Layers
 from specsia_build.rendering.mesh import Mesh, extremes
-from specsia_build.repairing.drawing import Frontal, Pixels
+from specsia_build.repairing.drawing import Frontal
 from specsia_build.repairing.placing import MARGIN, Placed
 from specsia_build.stages.clips.actor import standing
 
@@ -46,25 +47,25 @@ class Frame:
         return self.z[..., 3]
 
 
-def front_of(placed: Placed, size: int) -> Frame:
-    """The reconstruction at rest, from the front: what the drawing lies on."""
-    return next(turntable(placed, 1, size))
+def _frame(layers: Layers, mesh: Mesh) -> Frame:
+    low, high = (bound.astype(np.float64) for bound in extremes(mesh.vertices))
+    return Frame(layers.color.copy(), position_image(layers.position, layers.mask, low, high))
 
 
 def turntable(placed: Placed, views: int, size: int) -> Iterator[Frame]:
-    """The reconstruction from evenly spaced views, the frontal one first."""
+    """Draw a reconstruction from evenly spaced views, the frontal one first."""
     layers = FastRenderer().render(placed.mesh, view_cameras(views, size))
     return (_frame(view, placed.mesh) for view in layers)
 
 
 @dataclass(frozen=True, eq=False)
 class Moving:
-    """A reconstruction with what moves it.
+    """A motion of a reconstruction.
 
     Attributes:
         rig: in the frame, of the vertices of the reconstruction.
         motion: of its skeleton.
-        warnings: sentences about it.
+        warnings: sentences.
     """
 
     rig: Rig
@@ -72,25 +73,25 @@ class Moving:
     warnings: tuple[str, ...] = ()
 
     def frames(self, placed: Placed, count: int, size: int) -> Iterator[Frame]:
-        """So many frames of a figure that turns once as it moves, over and over, in one place."""
+        """Draw a figure that turns once while it repeats its motion in one place."""
         times = self.motion.start + np.arange(count) / FPS % max(self.motion.duration, 1 / FPS)
-        found = poses(self.rig.skeleton, self.motion, times)
-        shifts, width = self._room(found, size)
-        # Turning normals costs more than all the rest, and colours without light need none.
+        track = poses(self.rig.skeleton, self.motion, times)
+        shifts, width = self._room(track, size)
+        # Turning normals costs more than all the rest, and unlit colours need none.
         mesh, camera = replace(placed.mesh, normals=None), Camera(0.0, size, width)
         turns = [view.turn().T.astype(np.float32) for view in view_cameras(count, size)]
 
         def moved() -> Iterator[Mesh]:
-            for k, pose in enumerate(posed_through(mesh, self.rig, found)):
+            for k, pose in enumerate(posed_through(mesh, self.rig, track)):
                 yield pose.with_vertices((pose.vertices + shifts[k]) @ turns[k])
 
         still = Still.of(mesh, self.rig.bound, camera.pixels_per_unit)
         return (_frame(layers, placed.mesh) for layers in FastRenderer().animate(still, moved(), [camera]))
 
-    def _room(self, found: Poses, size: int) -> tuple[NDArray[np.float32], float]:
-        """Moves (T, 3) that hold the figure's middle over the origin, and the width that shows all of it."""
-        shifts, reach = np.zeros((len(found.worlds), 3), np.float32), 0.0
-        for k, vertices in enumerate(self.rig.each_vertices(found)):
+    def _room(self, track: Poses, size: int) -> tuple[NDArray[np.float32], float]:
+        """Shifts (T, 3) that hold the figure's middle over the origin, and the width that shows all of it."""
+        shifts, reach = np.zeros((len(track.worlds), 3), np.float32), 0.0
+        for k, vertices in enumerate(self.rig.each_vertices(track)):
             shifts[k, :2] = -vertices[:, :2].mean(axis=0)
             moved = vertices + shifts[k]
             reach = max(reach, float(np.linalg.norm(moved[:, :2], axis=1).max()), float(np.abs(moved[:, 2]).max()))
@@ -98,7 +99,7 @@ class Moving:
 
 
 def moving(placed: Placed, front: Frontal, name: str) -> Moving:
-    """What moves a reconstruction: its own rig, or else that of the character, whose weights are carried over.
+    """Set a reconstruction in motion by its own rig, or by the character's, whose weights are carried over.
 
     Args:
         placed: the reconstruction.
@@ -122,30 +123,25 @@ def moving(placed: Placed, front: Frontal, name: str) -> Moving:
 
 
 def _motion(own: AnimatedCharacter, rig: Rig, name: str) -> tuple[Motion, tuple[str, ...]]:
-    """A motion by its name, or of a file, for the skeleton of a character, and warnings about it."""
+    """Find a motion of the character, a built-in one or that of a file; returns it with warnings."""
     file = own.character.entry.path.name
     if len(rig.nodes) < 2:
         raise UsageError(f"--motion needs a rig, and {file} has none: give it a skeleton with skin weights")
-    mine = next((motion for motion in own.motions if motion.name == name), None)
-    if mine is not None:
-        return mine, ()
+    for motion in own.motions:
+        if motion.name == name:
+            return motion, ()
     if name in BUILT_IN:
         source = built_in()
-        chosen = next(motion for motion in source.motions if motion.name == name)
+        motions = [motion for motion in source.motions if motion.name == name]
     elif Path(name).is_file() and Path(name).suffix.lower() in SUFFIXES:
         source = read_motions(Path(name))
-        if not source.motions:
+        motions = list(source.motions)
+        if not motions:
             raise UsageError(f"--motion: {name} holds no motion that can be played")
-        chosen = source.motions[0]
     else:
         known = [*(motion.name for motion in own.motions if motion.name), *BUILT_IN]
         raise UsageError(
             f"--motion takes a name or a file ({', '.join(SUFFIXES)}), and {file} has no motion '{brief(name, 80)}': "
             f"it has {some(known, 12)}{meant(name, known)}"
         )
-    return motion_for(rig, own.humanoid, source, chosen)
-
-
-def _frame(layers: Layers, mesh: Mesh) -> Frame:
-    low, high = (bound.astype(np.float64) for bound in extremes(mesh.vertices))
-    return Frame(layers.color.copy(), position_image(layers.position, layers.mask, low, high))
+    return motion_for(rig, own.humanoid, source, motions[0])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from specsia_build.animation.rig import Rig
-from specsia_build.backends.base import Context, Reading
+from specsia_build.backends.base import Context
 from specsia_build.backends.likeness import Likeness, Turned, in_frames, small, turns
 from specsia_build.backends.registry import asked, load_backend
 from specsia_build.characters.read import AnimatedCharacter, read_animated
@@ -19,7 +19,7 @@ from specsia_build.characters.sources import open_source
 from specsia_build.config import BuildConfig
 from specsia_build.errors import SpecsiaError, UsageError
 from specsia_build.frame import Camera, axis_names, front_rotation, up_rotation, view_cameras
-from specsia_build.registration import Registration, Similarity, iou
+from specsia_build.registration import Similarity, iou
 from specsia_build.rendering.fast.renderer import FastRenderer
 from specsia_build.rendering.mesh import Mesh, compacted
 from specsia_build.repairing.drawing import Frontal
@@ -27,13 +27,13 @@ from specsia_build.stages.project import registered
 from specsia_build.stages.reconstruct import accepted, backend_seed
 
 LEAST_IOU = 0.8
-"""IoU of the silhouettes below which a mesh is not taken for the drawing's character: 0.88 at least of 96 sound meshes
-by two backends; a fox reaches 0.73 on a knight."""
+"""IoU of the silhouettes below which a mesh is not the drawing's character: at least 0.88 for 96 sound meshes by two
+backends; a fox reaches 0.73 on a knight."""
 
 TRIED = 3
 """Frames by right angles that are registered, of the 48 that are looked at."""
 
-OTHERWISE, MIRRORED = 0.005, 0.02
+TURNED, MIRRORED = 0.005, 0.02
 """By how much a score must be better for a mesh to be turned at all, and to be mirrored."""
 
 ASKEW_IOU, ASKEW_BY = 0.85, 0.03
@@ -53,8 +53,8 @@ class Placed:
         iou: of its silhouette with the drawing's.
         note: how it was found, in a sentence.
         fit: 1, or the factor by which it was shrunk so that no view cuts it.
-        own: the file's character with its rig; None of a backend.
-        warnings: sentences about it.
+        own: the file's character with its rig; None for a backend's mesh.
+        warnings: sentences.
     """
 
     mesh: Mesh
@@ -74,7 +74,7 @@ class Placed:
 
 
 def read_one(path: Path) -> AnimatedCharacter:
-    """Read the one character that a path or a `sample:1` names, with its rig.
+    """Read the one character that a path or `sample:1` names, with its rig.
 
     Raises:
         UsageError: if it names none, or several.
@@ -88,45 +88,36 @@ def read_one(path: Path) -> AnimatedCharacter:
 
 
 def reconstruct(front: Frontal, spec: str, views: int, back: Frontal | None = None) -> Placed:
-    """Have a backend reconstruct a drawing, and a drawn back if there is one, and lay that onto its silhouette.
+    """Reconstruct a drawing, and a drawn back if there is one, by a backend, and register it to the silhouette.
 
     Raises:
         UsageError: if there is no such backend, it takes no back, or it needs the character itself and there is none.
         CharacterError: if it gives no usable mesh.
-        SpecsiaError: if that does not fit the drawing.
+        SpecsiaError: if the mesh does not fit the drawing.
     """
-    backend, warnings = load_backend(spec), list[str]()
-    if backend.sees_ground_truth and front.mesh is None:
+    backend, warnings, truth = load_backend(spec), list[str](), front.mesh
+    if backend.sees_ground_truth and truth is None:
         raise UsageError(f"the backend {backend.name} damages a character, and a drawing is none: name another")
-
     if back is not None and not getattr(backend, "sees_back", False):
         raise UsageError(f"the backend {backend.name} takes no drawn back: use relief, or leave out --back")
-
-    def truth() -> Mesh:
-        assert front.mesh is not None
-        return front.mesh
-
-    def note(reading: Reading) -> None:
-        warnings.extend(reading.warnings)
-
     context = Context(
         character_id=front.name,
         seed=backend_seed(BuildConfig().seed, front.name, backend.name),
-        ground_truth=truth if backend.sees_ground_truth else None,
-        note=note,
-        # Only of a character is it known how its size in the frontal view compares with its length.
-        framed=front.mesh is not None,
+        ground_truth=(lambda: truth) if backend.sees_ground_truth and truth is not None else None,
+        note=lambda reading: warnings.extend(reading.warnings),
+        # How the size in the frontal view compares with the length is known for a character only.
+        framed=truth is not None,
         back=None if back is None else back.color,
         doubt=warnings.append,
     )
     mesh = accepted(asked(backend, front.color, context), front.color, backend, front.name)
-    found = _registered(mesh, front, any_yaw=backend.needs_yaw)
-    how = f"reconstructed by {backend.name}"
-    return _placed(mesh, found.similarity, np.eye(3), front, how, views, warnings=warnings)
+    similarity = _register(mesh, front, any_yaw=backend.needs_yaw)
+    placed = _placed(mesh, similarity, np.eye(3), front, f"reconstructed by {backend.name}", views)
+    return replace(placed, warnings=tuple(warnings))
 
 
 def place_file(own: AnimatedCharacter, front: Frontal, views: int) -> Placed:
-    """Find the frame of a mesh that somebody else made, by the silhouette and the colours of the drawing.
+    """Find the frame of a mesh by any tool, by the silhouette and the colours of the drawing.
 
     Raises:
         SpecsiaError: if no frame brings it onto the drawing.
@@ -135,63 +126,54 @@ def place_file(own: AnimatedCharacter, front: Frontal, views: int) -> Placed:
     mesh, goal = compacted(character.mesh), small(front.color, front.mask)
     proper, mirrored = in_frames(mesh, goal, "unlit", turns(upright=False))
     likely = sorted([*proper, *mirrored], key=_preference, reverse=True)[:TRIED]
-    tried = [_tried(mesh, turn.matrix, front, goal) for turn in likely]
-    best = max(tried, key=lambda trial: _preference(trial[0]))
+    best = max((_try(mesh, turn.matrix, front, goal) for turn in likely), key=lambda trial: _preference(trial[0]))
     if best[0].likeness.iou < ASKEW_IOU:
-        askew = _tried(mesh, best[0].matrix, front, goal, any_yaw=True)
+        askew = _try(mesh, best[0].matrix, front, goal, any_yaw=True)
         best = askew if _preference(askew[0]) > _preference(best[0]) + ASKEW_BY else best
     turn, similarity = best
     x, y, z = axis_names(turn.matrix @ front_rotation(character.front) @ up_rotation(character.up))
-    facing = ("-" if y[0] == "+" else "+") + y[1]
-    note = f"{z} is up and it faces {facing} in its file"
+    note = f"{z} is up and it faces {'-' if y[0] == '+' else '+'}{y[1]} in its file"
     if np.linalg.det(turn.matrix) < 0:
         note += f", where it is mirrored ({x} is its left)"
     if abs(similarity.yaw_deg) > 1:
         note += f", turned by {similarity.yaw_deg:.0f}°"
     if abs(similarity.pitch_deg) > 3:
         note += f", tilted by {similarity.pitch_deg:.0f}°"
-    return _placed(mesh, similarity, turn.matrix, front, note, views, own, character.warnings)
+    return replace(_placed(mesh, similarity, turn.matrix, front, note, views), own=own, warnings=character.warnings)
 
 
 def _preference(turned: Turned) -> float:
-    """The score by which frames are compared: the one that the file's format or its joints state comes first."""
+    """The score by which frames are compared; the frame that the file states comes first."""
     as_is = bool((turned.matrix == np.eye(3)).all())
     mirrored = np.linalg.det(turned.matrix) < 0
-    return turned.likeness.score - (0.0 if as_is else MIRRORED if mirrored else OTHERWISE)
+    return turned.likeness.score - (0.0 if as_is else MIRRORED if mirrored else TURNED)
 
 
-def _tried(
+def _try(
     mesh: Mesh, turn: NDArray[np.float64], front: Frontal, goal: NDArray[np.uint8], *, any_yaw: bool = False
 ) -> tuple[Turned, Similarity]:
-    """How much a mesh in a frame by right angles looks like the drawing once it is registered, and its place."""
-    moved = _moved(mesh, turn)
-    similarity = _registered(moved, front, any_yaw=any_yaw).similarity
+    """Register a mesh that was turned by right angles; returns how much it looks like the drawing, and its place."""
+    moved = _turned(mesh, turn)
+    similarity = _register(moved, front, any_yaw=any_yaw)
     layers = next(FastRenderer().render(similarity.apply_to(moved), [Camera(0.0, len(goal))]))
     return Turned(turn, Likeness.of(layers.color, goal)), similarity
 
 
-def _moved(mesh: Mesh, turn: NDArray[np.float64]) -> Mesh:
-    """A mesh turned by a (3, 3) matrix; the faces of one that this mirrors are wound anew."""
+def _turned(mesh: Mesh, turn: NDArray[np.float64]) -> Mesh:
+    """Turn a mesh by a (3, 3) matrix; its faces are wound anew if that mirrors it."""
     moved = mesh.rotated(turn)
     return moved if np.linalg.det(turn) > 0 else moved.rewound(np.ones(len(mesh.faces), np.bool_))
 
 
-def _registered(mesh: Mesh, front: Frontal, *, any_yaw: bool) -> Registration:
+def _register(mesh: Mesh, front: Frontal, *, any_yaw: bool) -> Similarity:
     cameras = view_cameras(len(front.masks), len(front.mask))
-    return registered(mesh, front.masks, cameras, front.color, "unlit", any_yaw=any_yaw)
+    return registered(mesh, front.masks, cameras, front.color, "unlit", any_yaw=any_yaw).similarity
 
 
 def _placed(
-    mesh: Mesh,
-    similarity: Similarity,
-    turn: NDArray[np.float64],
-    front: Frontal,
-    note: str,
-    views: int,
-    own: AnimatedCharacter | None = None,
-    warnings: Sequence[str] = (),
+    mesh: Mesh, similarity: Similarity, turn: NDArray[np.float64], front: Frontal, note: str, views: int
 ) -> Placed:
-    """A mesh where its turn and its similarity put it, its middle at depth 0, and no larger than all views show.
+    """Place a mesh by its turn and its similarity, its middle at depth 0, and no larger than all views show.
 
     Raises:
         SpecsiaError: if its silhouette is not that of the drawing.
@@ -199,9 +181,9 @@ def _placed(
     matrix = np.eye(4)
     matrix[:3, :3] = similarity.scale * similarity.rotation() @ turn
     matrix[:3, 3] = similarity.translation
-    moved = similarity.apply_to(_moved(mesh, turn))
+    moved = similarity.apply_to(_turned(mesh, turn))
     if len(front.masks) == 1:
-        # The front does not tell how deep a mesh lies: the figure turns about the middle of its box.
+        # The front does not show how deep a mesh lies: the figure turns about the middle of its box.
         low, high = moved.bounds()
         depth = np.array([0.0, float(low[1] + high[1]) / 2, 0.0])
         moved, matrix[:3, 3] = moved.with_vertices(moved.vertices - depth.astype(np.float32)), matrix[:3, 3] - depth
@@ -215,7 +197,7 @@ def _placed(
     fit = _fit(moved, view_cameras(views, len(front.mask)))
     if fit < 1:
         moved, matrix[:3] = moved.with_vertices(moved.vertices * np.float32(fit)), matrix[:3] * fit
-    return Placed(moved, matrix, reached, f"{note}; IoU {reached:.2f}", fit, own, tuple(warnings))
+    return Placed(moved, matrix, reached, f"{note}; IoU {reached:.2f}", fit)
 
 
 def _fit(mesh: Mesh, cameras: Sequence[Camera]) -> float:

@@ -12,7 +12,7 @@ import numpy as np
 
 from specsia_build import __version__, png
 from specsia_build.characters.formats import FORMATS
-from specsia_build.config import BuildConfig
+from specsia_build.config import BuildConfig, check_whole
 from specsia_build.dataset.pairs import Pair
 from specsia_build.dravie.adapt.command import Adapted, adapt_pair
 from specsia_build.dravie.adapt.command import Frontal as Fitting
@@ -23,12 +23,12 @@ from specsia_build.dravie.repair.apply import find_device, repair
 from specsia_build.dravie.runs import NAME, find_run
 from specsia_build.errors import UsageError, spelled
 from specsia_build.files.writing import replacing_folder, require_writable, write_bytes
-from specsia_build.films import has_ffmpeg, side_by_side
+from specsia_build.films import Pixels, has_ffmpeg, side_by_side
 from specsia_build.picture_files import write_moving, write_still
 from specsia_build.pipeline.progress import Progress
-from specsia_build.repairing.drawing import Frontal, Pixels, frame_drawing, read_drawing, render_front
-from specsia_build.repairing.frames import FPS, Frame, Moving, front_of, moving, turntable
-from specsia_build.repairing.placing import Placed, place_file, read_one, reconstruct
+from specsia_build.repairing.drawing import Frontal, frame_drawing, read_drawing, render_front
+from specsia_build.repairing.frames import FPS, Frame, moving, turntable
+from specsia_build.repairing.placing import place_file, read_one, reconstruct
 from specsia_build.sheets import Sheet, spread
 
 RECORD, MODEL, FILM, SHEET = "repair.json", "model", "film", "sheet.png"
@@ -44,38 +44,42 @@ ANGLES = 5
 
 @dataclass(frozen=True)
 class RepairSettings:
-    """What decides a repair besides the drawing and its mesh.
+    """Settings of a repair.
 
     Attributes:
-        backend: `NAME[:ARG]`, which reconstructs where no mesh is given.
+        backend: `NAME[:ARG]`, which reconstructs if no mesh is given.
         model: a run, or `pretrained`.
-        views: frames, evenly spaced over one turn.
-        size: pixels on a side of a frame.
+        views: frames, evenly spaced over one turn, 1-360.
+        size: pixels on a side of a frame, 64-2048.
         motion: name of a motion or a file of one, for a rigged character.
         adapt: whether the model is fitted to the drawing first.
         back: file of the character drawn from behind, which the backend (if it takes one) and the model see.
     """
 
     backend: str = field(default_factory=lambda: BuildConfig().backends[0])
-    model: str = NAME
+    model: str | Path = NAME
     views: int = 36
     size: int = 512
-    motion: str | None = None
+    motion: str | Path | None = None
     adapt: bool = False
-    back: Path | None = None
+    back: str | Path | None = None
+
+    def __post_init__(self) -> None:
+        check_whole("views", self.views, 1, 360)
+        check_whole("size", self.size, 64, 2048)
 
 
 @dataclass(frozen=True)
 class Repaired:
-    """What was done.
+    """The result of a repair.
 
     Attributes:
         out: the folder.
         name: of the character.
-        frames: how many there are.
+        frames: number of them.
         note: how the reconstruction was found.
         films: their files.
-        adapted: what fitting the model gave; None where it was not fitted.
+        adapted: what fitting the model gave; None if it was not fitted.
         warnings: sentences.
     """
 
@@ -89,7 +93,7 @@ class Repaired:
 
 
 def load_subject(subject: str | Path | Pixels | Frontal, settings: RepairSettings) -> Frontal:
-    """The front of what is to be repaired: a drawing's file or pixels, a mesh file, or `sample:1`.
+    """Load the front of a character: from a drawing's file or pixels, a mesh file, or `sample:1`.
 
     Raises:
         UsageError: if there is no such file.
@@ -107,8 +111,8 @@ def load_subject(subject: str | Path | Pixels | Frontal, settings: RepairSetting
     return read_drawing(path, settings.size)
 
 
-def see_ours(out: Path) -> None:
-    """See that a folder may be written: new, empty, or of an earlier repair.
+def require_own_folder(out: Path) -> None:
+    """Check that a folder may be written: new, empty, or of an earlier repair.
 
     Raises:
         UsageError: if it holds something else.
@@ -128,8 +132,8 @@ def run_repair(
     """Repair a drawing and write a folder of its frames, a film and a sheet; whole, or not at all.
 
     Args:
-        subject: a drawing's file or pixels, a character, whose frontal render is the drawing, or one that is framed.
-        mesh: its reconstruction by whatever tool; None has the backend make one.
+        subject: a drawing's file or pixels, a character, whose frontal render is the drawing, or a framed front.
+        mesh: its reconstruction by any tool; None for one by the backend.
         settings: of the repair.
         out: the folder, which must be new, empty, or of an earlier repair.
         device: that the model computes on.
@@ -138,39 +142,33 @@ def run_repair(
         UsageError: if the folder holds something else, or the motion has no rig.
         SpecsiaError: if the drawing cannot be cut out, or the mesh does not fit it.
     """
-    see_ours(out)
-    run = find_run(settings.model)
+    require_own_folder(out)
+    run, size = find_run(settings.model), settings.size
     with Progress().bar("reconstruct" if mesh is None else "place", 1, "mesh") as bar:
         front = load_subject(subject, settings)
-        back = None if settings.back is None else read_drawing(Path(settings.back), settings.size)
+        back = None if settings.back is None else read_drawing(Path(settings.back), size)
         if mesh is None:
             placed = reconstruct(front, settings.backend, settings.views, back)
         else:
             placed = place_file(read_one(mesh), front, settings.views)
         front = front.shrunk(placed.fit)
-        moved = None if settings.motion is None else moving(placed, front, settings.motion)
+        motion = None if settings.motion is None else moving(placed, front, str(settings.motion))
         bar()
-    with replacing_folder(out, lambda _: False) as made:
-        pair = _pair(front, placed, settings.size)
-        adapted = None
-        if settings.adapt:
-            adapted = adapt_pair(run, made / MODEL, ADAPTATION, device, Fitting(pair))
-            run = made / MODEL
+    with replacing_folder(out, lambda _: False) as folder:
+        # The drawing is Y* of the frontal pair.
+        frame = next(turntable(placed, 1, size))
+        pair = Pair("front", front.name, 0, frame.z, frame.pos, front.image, front.mask, placed.iou)
+        adapted = adapt_pair(run, folder / MODEL, ADAPTATION, device, Fitting(pair)) if settings.adapt else None
         drawing = Drawing.of_pair(pair)
         if back is not None:
             drawing = with_back(drawing, back.shrunk(placed.fit), placed)
-        films = _write(made, front, _frames(placed, moved, settings), _painter(run, drawing, device), settings)
+        paint = _painter(run if adapted is None else folder / MODEL, drawing, device)
+        frames = (turntable if motion is None else motion.frames)(placed, settings.views, size)
+        films = _write(folder, front, frames, paint, settings)
         record = {"specsia": __version__, "name": front.name, "frames": settings.views, "placed": placed.note}
-        write_bytes(made / RECORD, json.dumps(record, indent=1, ensure_ascii=False).encode())
-    warnings = (*placed.warnings, *(moved.warnings if moved else ()), *(adapted.warnings if adapted else ()))
-    files = tuple(out / film.name for film in films)
-    return Repaired(out, front.name, settings.views, placed.note, files, adapted, warnings)
-
-
-def _pair(front: Frontal, placed: Placed, size: int) -> Pair:
-    """The frontal pair of a drawing, in which that is Y*."""
-    frame = front_of(placed, size)
-    return Pair("front", front.name, 0, frame.z, frame.pos, front.image, front.mask, placed.iou)
+        write_bytes(folder / RECORD, json.dumps(record, indent=1, ensure_ascii=False).encode())
+    warnings = (*placed.warnings, *(motion.warnings if motion else ()), *(adapted.warnings if adapted else ()))
+    return Repaired(out, front.name, settings.views, placed.note, tuple(out / f for f in films), adapted, warnings)
 
 
 def with_back(drawing: Drawing, back: Frontal, placed: Placed) -> Drawing:
@@ -187,41 +185,31 @@ def _painter(run: Path, drawing: Drawing, device: str) -> Callable[[Frame], Pixe
     return lambda frame: repair(model, config, frame.z, frame.pos, where, drawing)
 
 
-def _frames(placed: Placed, moved: Moving | None, settings: RepairSettings) -> Iterator[Frame]:
-    if moved is None:
-        return turntable(placed, settings.views, settings.size)
-    return moved.frames(placed, settings.views, settings.size)
-
-
-def _name(number: int) -> str:
-    return f"{number:04d}.png"
-
-
 def _write(
-    made: Path, front: Frontal, frames: Iterator[Frame], paint: Callable[[Frame], Pixels], settings: RepairSettings
-) -> tuple[Path, ...]:
-    """Write all frames and their results, the sheet and the films; returns the films."""
+    folder: Path, front: Frontal, frames: Iterator[Frame], paint: Callable[[Frame], Pixels], settings: RepairSettings
+) -> list[str]:
+    """Write all frames and their results, the sheet and the films; returns the names of the films."""
     count = settings.views
     with Progress().bar("repair", count, "frame") as bar:
         for number, frame in enumerate(frames):
             pictures = (frame.z, frame.mask, frame.pos, paint(frame))
             for layer, picture in zip(LAYERS, pictures, strict=True):
-                write_bytes(made / layer / _name(number), png.encode(picture))
+                write_bytes(folder / layer / f"{number:04d}.png", png.encode(picture))
             bar()
 
-    def stored(layer: str, number: int) -> Pixels:
-        return png.decode((made / layer / _name(number)).read_bytes(), 4)
+    def stored(number: int) -> tuple[Pixels, Pixels]:
+        """Z and the result of a frame."""
+        z, result = (folder / layer / f"{number:04d}.png" for layer in (LAYERS[0], LAYERS[-1]))
+        return png.decode(z.read_bytes(), 4), png.decode(result.read_bytes(), 4)
 
-    shown = spread(count, ANGLES)
-    before, after = ([stored(layer, number) for number in shown] for layer in (LAYERS[0], LAYERS[-1]))
-    turns = [f"{360 * number / count:.0f}°" for number in shown]
-    sheet = Sheet(("",), ("Z", "repaired"), ("drawing", *turns))
-    write_still(made / SHEET, sheet.draw([front.image, *before, np.zeros_like(front.image), *after]))
-    films = tuple(made / f"{FILM}{end}" for end in (".webp", *([".mp4"] if has_ffmpeg() else [])))
+    numbers = spread(count, ANGLES)
+    before, after = zip(*map(stored, numbers), strict=True)
+    sheet = Sheet(("",), ("Z", "repaired"), ("drawing", *(f"{360 * number / count:.0f}°" for number in numbers)))
+    write_still(folder / SHEET, sheet.draw([front.image, *before, np.zeros_like(front.image), *after]))
+    films = [f"{FILM}{end}" for end in (".webp", *([".mp4"] if has_ffmpeg() else []))]
     with Progress().bar("film", len(films), "film") as bar:
-        for path in films:
-            pairs = ((stored(LAYERS[0], number), stored(LAYERS[-1], number)) for number in range(count))
-            composed = (side_by_side(pair, (settings.size, settings.size)) for pair in pairs)
-            write_moving(path, count, composed, Fraction(FPS))
+        for name in films:
+            composed = (side_by_side(stored(number), (settings.size, settings.size)) for number in range(count))
+            write_moving(folder / name, count, composed, Fraction(FPS))
             bar()
     return films

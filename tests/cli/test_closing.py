@@ -11,7 +11,7 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from specsia_build.cli.closing import end, failure_sentences
+from specsia_build.cli.closing import end
 from specsia_build.cli.main import main
 from specsia_build.config import BuildConfig
 from specsia_build.pipeline.failures import Failure
@@ -59,14 +59,6 @@ def test_a_document_is_all_that_is_said(at: Path, line: str, monkeypatch: pytest
     ran = CliRunner().invoke(main, line.split())
     assert json.loads(ran.stdout)
     assert "next" not in ran.stderr
-
-
-def test_what_fails_alike_is_one_line() -> None:
-    said = [("half", "render"), ("other", "render"), ("half", "motions")]
-    assert failure_sentences(Failure(character, stage, None, "cut short") for character, stage in said) == {
-        "failed": ["2 characters (half, other) at render: cut short", "half at motions: cut short"],
-        "quarantined": [],
-    }
 
 
 def test_a_run_is_called_what_its_out_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

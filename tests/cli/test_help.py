@@ -93,10 +93,6 @@ def test_a_wrong_command_line_is_one_line_and_exit_code_2(
     assert first.startswith("specsia: ") and says in first
 
 
-def test_no_command_at_all_gives_the_help() -> None:
-    assert "\nCommands:\n" in CliRunner().invoke(main, []).output
-
-
 @pytest.mark.parametrize("words", [["verify"], ["build", "sample:1", "--out"], ["sheet"]])
 def test_a_name_that_is_not_utf_8_is_refused(words: list[str], tmp_path: Path) -> None:
     ran = CliRunner().invoke(main, [*words, str(tmp_path / "h\udce9ro")])

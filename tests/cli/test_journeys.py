@@ -8,13 +8,12 @@ import shutil
 from pathlib import Path
 from types import SimpleNamespace
 
-import numpy as np
 import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner, Result
 
 from specsia_build.cli import main
-from specsia_build.stages.render import DARKEST, is_blank, outline
+from specsia_build.stages.render import DARKEST, outline
 from tests.clips import write_figures
 from tests.shapes import write_figure, write_folder
 
@@ -101,14 +100,6 @@ def test_a_character_whose_views_are_blank_on_white_is_quarantined_with_its_pict
     assert (failure["id"], failure["stage"], failure["low_quality"], said["rows"]) == ("white", "render", True, 4)
     assert next((run / "quarantine").rglob("gt_00.png"))
     assert build(tmp_path / "zoo", tmp_path / "dark", "--outline", "dark").exit_code == 0
-
-
-def test_what_is_seen_on_white_is_not_blank() -> None:
-    picture = np.zeros((64, 64, 4), np.uint8)
-    picture[8:56, 8:56] = 255
-    assert is_blank(picture) and is_blank(np.zeros_like(picture))
-    picture[8:12, 8:56, :3] = 90
-    assert not is_blank(picture)
 
 
 def test_clips_that_do_not_fit_on_the_disk_are_refused_before_they_are_drawn(

@@ -90,11 +90,6 @@ def test_tables_fit_and_shorten_ids(
     assert "reconstruct relief" in state
 
 
-def test_without_colours_lines_are_plain(figures: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    out, err = seen(monkeypatch, 60, "characters", figures, NO_COLOR="1")
-    assert "\x1b" not in out + err
-
-
 def test_a_pipe_gets_one_line_for_each_thing_made(built: tuple[Path, str, str]) -> None:
     ran = CliRunner().invoke(main, ["build", "--out", str(built[0]), *SMALL])
     assert ran.exit_code == 0

@@ -10,7 +10,6 @@ import pytest
 from click.testing import CliRunner
 
 import specsia_build
-import specsia_build.cli
 from specsia_build.cli.command import JSON, tell
 from specsia_build.cli.main import main
 from tests.shapes import write_figure
@@ -28,21 +27,14 @@ def test_json_holds_the_very_text_and_nothing_raw(capsys: pytest.CaptureFixture[
     assert "é\U0001f9d9" in out
 
 
-def test_commands_print_through_one_place() -> None:
-    folder = Path(specsia_build.cli.__file__).parent
-    others = [path.name for path in folder.glob("*.py") if "click.echo" in path.read_text(encoding="utf-8")]
-    assert sorted(others) == ["command.py"]
-
-
-def test_one_package_draws() -> None:
-    package = Path(specsia_build.__file__).parent
-    drawing = [path for path in package.rglob("*.py") if "from rich" in path.read_text(encoding="utf-8")]
-    assert {path.parent.name for path in drawing} == {"terminal"}
+def test_commands_print_and_draw_through_one_place() -> None:
+    sources = {path: path.read_text(encoding="utf-8") for path in Path(specsia_build.__file__).parent.rglob("*.py")}
+    assert [path.name for path, text in sources.items() if "click.echo" in text] == ["command.py"]
+    assert {path.parent.name for path, text in sources.items() if "from rich" in text} == {"terminal"}
 
 
 def test_names_of_files_are_shown_printable(tmp_path: Path) -> None:
-    write_figure(tmp_path / "a.obj")
-    (tmp_path / "a.obj").rename(tmp_path / "a\x1b]0;x\x07\u202e.obj")
+    write_figure(tmp_path / "a.obj").rename(tmp_path / "a\x1b]0;x\x07\u202e.obj")
     (tmp_path / "b\n\x9b2J.obj").write_text("v 0 0 0\n")
     for more in ((), ("--json",)):
         ran = CliRunner().invoke(main, ["characters", str(tmp_path), *more])
@@ -50,28 +42,20 @@ def test_names_of_files_are_shown_printable(tmp_path: Path) -> None:
         assert all(line.isprintable() for line in ran.output.split("\n")), ran.output
 
 
-def test_a_fault_of_the_program_is_told_in_one_line_with_the_place_beneath(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_fault_of_the_program_is_one_line_with_the_place_beneath(monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(*_arguments: object) -> None:
         raise KeyError(NASTY)
 
     monkeypatch.setattr("specsia_build.backends.registry.available_backends", broken)
     ran = CliRunner().invoke(main, ["backends", "list"])
-    assert ran.exit_code == 1
-    assert ran.stdout == ""
+    assert (ran.exit_code, ran.stdout) == (1, "")
     first, *where = ran.stderr.splitlines()
-    assert first.startswith("specsia: a fault of specsia itself, please report it with the lines below: KeyError: ")
+    assert first.startswith("specsia: ") and "KeyError: " in first
     assert where[0].startswith("Traceback")
     assert all(line.isprintable() for line in ran.stderr.split("\n"))
 
 
-@pytest.mark.parametrize(
-    ("words", "said"),
-    [
-        (("characters", ""), "an argument is empty"),
-        (("build", "sample:1", "--out", ""), "--out is empty"),
-        (("build", "sample:1", "--config="), "--config is empty"),
-    ],
-)
-def test_an_empty_word_is_not_the_folder_that_one_is_in(words: tuple[str, ...], said: str) -> None:
+@pytest.mark.parametrize("words", [("characters", ""), ("build", "--out", ""), ("build", "sample:1", "--config=")])
+def test_an_empty_word_is_not_the_folder_that_one_is_in(words: tuple[str, ...]) -> None:
     done = CliRunner().invoke(main, words)
-    assert (done.exit_code, done.output.partition(": give")[0]) == (2, f"specsia: {said}")
+    assert done.exit_code == 2 and " is empty" in done.output

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 CLUSTER = "it needs several machines; tests/pipeline builds on a cluster of one"
-MEASURES = "it takes minutes, and characters that do not come along; tests/cli/test_bench.py runs the commands"
+MEASURES = "it takes minutes, and characters that do not come along; tests/benchmarks runs the commands"
 BLENDER = "it starts a Blender; tests/rendering/blender and tests/characters/blender run the scripts"
 MINUTE = "it takes a minute; tests/repairing runs the command"
 HOURS = "it takes hours, and characters that do not come along"
@@ -13,15 +13,11 @@ UPSTREAM = "it needs the upstream project; tests/backends/upstream has stand-ins
 NOT_RUN = {
     ("README.md", "ray start --head --port 6379"): CLUSTER,
     ("docs/backends.md", "specsia backends doctor wonder3d"): UPSTREAM,
-    ("--help", "specsia backends doctor wonder3d"): UPSTREAM,
-    ("--help", "specsia backends doctor crm --json"): UPSTREAM,
     ("docs/backends.md", "from specsia_worker import serve"): "it loads a model of the reader's own",
     ("docs/benchmarks.md", "python -m benchmarks stages KAYKIT-21"): MEASURES,
     ("docs/reliability.md", "pytest -m hostile"): TESTS,
     ("docs/repair.md", "specsia repair drawing.png --out hero"): MINUTE,
     ("docs/repair.md", "import specsia_build as specsia"): MINUTE,
-    ("--help", "specsia repair drawing.png --out hero"): MINUTE,
-    ("--help", "specsia repair drawing.png --mesh hero.glb --out hero"): MINUTE,
     ("docs/rendering.md", "blender -b -P blender_scripts/render_views.py -- JOB.json"): BLENDER,
     ("docs/rendering.md", "python -m benchmarks renderers characters.jsonl --against cycles"): BLENDER,
     (

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import click
 import pytest
+from click.testing import CliRunner
 
 from specsia_build.cli import main
 from tests.cli.test_help import commands
@@ -82,16 +84,14 @@ def _is_listed(block: Block) -> bool:
     return (block.page, block.first) in NOT_RUN
 
 
-HELP = "--help"
+BLOCKS = [block for page in PAGES for block in runnable(page)]
 
-_EXAMPLES = (line for _, command in commands() for line in getattr(command, "examples", ()))
+RUN = [page for page in PAGES if any(block.page == page and not _is_listed(block) for block in BLOCKS)]
 
-EXAMPLES = [Block(HELP, 0, "sh", f"{line}\n") for line in dict.fromkeys(_EXAMPLES)]
-"""Those of every command, each once, as blocks of a page of their own."""
+EXAMPLES = [line for _, command in commands() for line in getattr(command, "examples", ())]
 
-BLOCKS = [*(block for page in PAGES for block in runnable(page)), *EXAMPLES]
-
-RUN = [page for page in (*PAGES, HELP) if any(block.page == page and not _is_listed(block) for block in BLOCKS)]
+QUICK = {"characters", "convert", "diff", "report", "sheet", "status", "turntable"}
+"""Commands whose examples are run in this process where the surroundings hold what they name."""
 
 
 @pytest.mark.parametrize("page", RUN)
@@ -123,6 +123,19 @@ def _parse(words: list[str]) -> None:
                     parameter.type(one, parameter, context)
 
 
+@pytest.mark.usefixtures("no_workers")
+def test_the_examples_of_help_are_parsed_and_the_quick_ones_work(
+    surroundings: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(shutil.copytree(surroundings, tmp_path / "sandbox"))
+    for line in dict.fromkeys(EXAMPLES):
+        _, *words = shlex.split(line)
+        _parse(words)
+        if words[0] in QUICK and Path(words[1]).exists():
+            ran = CliRunner().invoke(main, [*words, *["--workers", "1"] * (words[0] in ("characters", "convert"))])
+            assert ran.exit_code == 0, f"{line}\n{ran.output}"
+
+
 @pytest.mark.parametrize("block", [b for b in BLOCKS if _is_listed(b)], ids=lambda b: f"{b.page}:{b.line}")
 def test_the_commands_that_are_not_run_are_parsed(block: Block) -> None:
     if block.language != "python":
@@ -142,5 +155,5 @@ def test_every_option_that_a_text_names_is_one_of_its_command(page: str) -> None
 
 
 def test_what_is_listed_is_there_once() -> None:
-    found = [(block.page, block.first) for block in BLOCKS if block.page != HELP or _is_listed(block)]
+    found = [(block.page, block.first) for block in BLOCKS]
     assert [found.count(listed) for listed in NOT_RUN] == [1] * len(NOT_RUN)

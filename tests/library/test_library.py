@@ -13,12 +13,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from numpy.typing import NDArray
 
 import specsia_build as specsia
 from specsia_build.cli.main import main
 from specsia_build.dataset.pairs import Pair
-from tests.shapes import write_figure
 
 EXAMPLES = Path(__file__).parent.parent.parent / "examples"
 PIXELS = ("z", "pos", "gt", "gt_mask")
@@ -78,30 +76,6 @@ def test_a_mesh_of_ones_own_is_drawn_and_paired_without_any_file() -> None:
     pairs = specsia.pair(views.mesh, views)
     assert pairs.mean_iou > 0.99
     assert pairs[0].backend == "own"
-
-
-def test_a_file_of_several_characters_and_an_unknown_override_are_told(tmp_path: Path) -> None:
-    with pytest.raises(specsia.UsageError, match="holds 2 characters"):
-        specsia.load("sample:2")
-    write_figure(tmp_path / "figure.obj")
-    with pytest.raises(specsia.UsageError, match="no 'colour' to override"):
-        specsia.load(tmp_path / "figure.obj", colour="red")
-    assert specsia.load(tmp_path / "figure.obj", id="hero").entry.id == "hero"
-
-
-def test_views_and_settings_out_of_range_are_told() -> None:
-    mesh = specsia.load("sample:1")
-    with pytest.raises(specsia.UsageError, match="views cannot be 0"):
-        specsia.render(mesh, views=0)
-    with pytest.raises(specsia.UsageError, match="grey"):
-        specsia.render(mesh, views=1, size=32, outline=(1, 256))
-    with pytest.raises(specsia.SpecsiaError, match="cannot be a file name"):
-        specsia.render(mesh, views=1, size=32, character_id="../x")
-    flat: NDArray[np.uint8] = np.zeros((8, 8, 3), np.uint8)
-    with pytest.raises(specsia.UsageError, match=r"\(H, W, 4\)"):
-        specsia.reconstruct(flat)
-    with pytest.raises(specsia.UsageError, match="ground_truth"):
-        specsia.reconstruct(np.zeros((8, 8, 4), np.uint8), "fusion")
 
 
 def test_saved_views_and_pairs_are_files_that_enhance_reads(run: Path, tmp_path: Path) -> None:
@@ -172,19 +146,6 @@ def test_what_learns_says_what_to_install_where_torch_is_missing(monkeypatch: py
             specsia.UsageError, match=r"this needs torch and safetensors .*: pip install 'specsia\[train\]'"
         ):
             learn()
-
-
-def test_all_names_and_their_help_are_there_without_torch() -> None:
-    code = """
-import sys
-sys.modules["torch"] = None
-from pydoc import render_doc
-import specsia_build
-from specsia_build import *
-assert "Train on the train split" in render_doc(train)
-render_doc(specsia_build)
-"""
-    subprocess.run([sys.executable, "-c", code], check=True, timeout=300)
 
 
 def test_the_examples_run_and_are_short(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

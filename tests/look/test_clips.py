@@ -8,16 +8,14 @@ from typing import Any
 
 import numpy as np
 import pytest
-from click.testing import CliRunner
 
-from specsia_build.cli.main import main
 from specsia_build.config import BuildConfig, read_settings, with_settings, write_settings
 from specsia_build.pipeline.failures import Failure, write_failures
 from specsia_build.pipeline.layout import RunLayout, layout_of
 from specsia_build.pipeline.store import read_artefact, write_artefact
 from specsia_build.stages.artefact import Artefact, seal
 from specsia_build.stages.clips import motions
-from tests.clips import FPS, SIZE, run_clips
+from tests.clips import FPS, SIZE
 from tests.look.shown import frames_of, item_of, report_of
 
 
@@ -45,14 +43,6 @@ def test_clips_are_items_whose_frames_are_times(clips_run: RunLayout, tmp_path: 
     assert len(gt) == len(color) == FPS
     assert gt[0].shape == (SIZE, SIZE, 4)
     assert np.abs(gt[0].astype(int) - gt[-1]).mean() > 1
-
-
-def test_a_run_of_frames_alone_shows_the_characters(run: RunLayout, tmp_path: Path) -> None:
-    settings = read_settings(run.config)
-    settings["clips"] |= {"recipes": ["frames"], "reconstructed": False}
-    run_clips(run.root, with_settings(BuildConfig(), settings, "a test"))
-    document = report_of(run.root, tmp_path / "page.html")
-    assert (document["sides"], document["measures"], len(document["items"])) == (["Y*"], [], 15)
 
 
 @pytest.mark.parametrize(("changed", "of_clips"), [({"look": "lit"}, {}), ({}, {"fps": 5.0})])
@@ -87,17 +77,3 @@ def test_warnings_of_a_character_stand_at_each_of_its_clips(run: RunLayout, tmp_
     document = report_of(run.root, tmp_path / "page.html")
     for item in document["items"]:
         assert ("its left hand is loose" in item["warnings"]) == (item["character"] == "a")
-
-
-def test_the_published_schema_has_no_clips(clips_run: RunLayout, tmp_path: Path) -> None:
-    out = tmp_path / "published"
-    done = CliRunner().invoke(main, ["convert", str(clips_run.dataset), "--to", "published", "--out", str(out)])
-    assert done.exit_code != 0
-    assert "clips" in done.output
-    assert not out.exists()
-
-
-def test_diff_names_the_frames_that_differ(clips_run: RunLayout, tmp_path: Path) -> None:
-    done = CliRunner().invoke(main, ["diff", str(clips_run.dataset), str(clips_run.dataset)])
-    assert done.exit_code == 0, done.output
-    assert "the datasets are equal" in done.output

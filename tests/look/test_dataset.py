@@ -12,7 +12,6 @@ from specsia_build import png
 from specsia_build.cli import main
 from specsia_build.dataset.convert import to_published
 from specsia_build.dataset.reading import open_dataset
-from specsia_build.errors import UsageError
 from specsia_build.look.items import TARGET
 from specsia_build.look.open import open_gallery
 from tests.characters.bodies import write_glb
@@ -64,12 +63,6 @@ def test_published_schema_behind_a_url(dataset: Path, tmp_path: Path) -> None:
         assert CliRunner().invoke(main, ["report", "memory://bucket/set"]).exit_code == 2, "there is no place beside it"
     finally:
         store.store.clear()
-
-
-def test_missing_places(tmp_path: Path) -> None:
-    for where in (tmp_path, tmp_path / "nothing"):
-        with pytest.raises(UsageError):
-            open_gallery(str(where))
 
 
 def test_source(tmp_path: Path) -> None:

@@ -126,15 +126,6 @@ def test_what_cannot_be_read_says_so_in_its_tile_and_in_a_warning(tmp_path: Path
     assert [path.name for path in tmp_path.iterdir()] == ["sheet.png"]
 
 
-def test_what_a_backend_did_not_make_is_a_tile_without_it_and_a_warning(tmp_path: Path) -> None:
-    found = gallery("run", item("a", {"relief": [0.9] * 4, "fusion": [0.8] * 4}), item("b", {"relief": [0.9] * 4}))
-    told = draw_sheet(found, tmp_path / "sheet.png", Choice(), replace(FEW, across=1), views=[0])
-    assert told.warnings == ("Z fusion of b is not there",)
-    (drawn,) = frames(tmp_path / "sheet.png")
-    sheet = Sheet(["a", "b"], ["Y*", "Z relief", "Z fusion"], ["0°"], tile=16)
-    assert tuple(held(sheet, drawn, 5)[0, 0]) == (236, 228, 222, 255)
-
-
 @pytest.mark.parametrize(
     ("choice", "views"),
     [

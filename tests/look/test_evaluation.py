@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from specsia_build.errors import SpecsiaError, UsageError
+from specsia_build.errors import SpecsiaError
 from specsia_build.look.evaluation import gallery_of_evaluation, holds_evaluation
 from specsia_build.look.items import TARGET
 
@@ -54,16 +54,9 @@ def test_what_a_method_has_seen_is_said(tmp_path: Path) -> None:
     assert item.warnings == ("mine has seen it: its scores say nothing of others",)
 
 
-def test_one_of_an_earlier_version_is_one_sentence(tmp_path: Path) -> None:
-    where = written(tmp_path)
-    told = {key: value for key, value in TOLD.items() if key != "measures"}
-    (tmp_path / "scores.json").write_text(json.dumps(told))
-    with pytest.raises(UsageError):
-        gallery_of_evaluation(where)
-
-
 @pytest.mark.parametrize(
-    "changes", [{"views": 3}, {"views": [{}]}, {"methods": ["raw"]}, {"measures": [{}]}, {"notes": None}]
+    "changes",
+    [{"measures": None}, {"views": 3}, {"views": [{}]}, {"methods": ["raw"]}, {"measures": [{}]}, {"notes": None}],
 )
 def test_damage_is_one_sentence(tmp_path: Path, changes: dict[str, Any]) -> None:
     with pytest.raises(SpecsiaError):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,9 +12,6 @@ import pytest
 
 from specsia_build import png
 from specsia_build.config import write_settings
-from specsia_build.errors import SpecsiaError
-from specsia_build.look.items import TARGET
-from specsia_build.look.open import open_gallery
 from specsia_build.look.run import open_run
 from specsia_build.pipeline.failures import Failure, read_failures, write_failures
 from specsia_build.pipeline.store import read_artefact
@@ -93,16 +89,6 @@ def test_results_of_other_settings_are_left_out(copied: Run, changed: dict[str, 
     assert any("other settings" in sentence for sentence in gallery.missing)
 
 
-def test_nothing_built(copied: Run, tmp_path: Path) -> None:
-    layout = copied[1]
-    shutil.rmtree(layout.root / "artefacts")
-    shutil.rmtree(layout.dataset)
-    layout.log.unlink()
-    document = report_of(layout.root, tmp_path / "page.html")
-    assert document["items"] == []
-    assert document["missing"]
-
-
 def test_damage_costs_one_side_its_pictures(copied: Run, tmp_path: Path) -> None:
     path = copied[1].artefact(project.STAGE, "relief", "1")
     data = bytearray(path.read_bytes())
@@ -121,15 +107,3 @@ def test_times_of_the_log(copied: Run) -> None:
         stream.write('{"stage": "render", "backend": nu{"stage"\n[1]\n')
     times = open_run(*copied)[1].times
     assert [time.seconds for time in times if (time.stage, time.id) == ("render", "0")] == [123.0]
-
-
-def test_reader(copied: Run) -> None:
-    gallery = open_gallery(str(copied[1].root))
-    clean = read_artefact(copied[1].artefact(render.STAGE, None, STRANGE_ID), STRANGE_ID).files
-    read = gallery.reader.read(STRANGE_ID, TARGET, ["gt"], [2, 0])
-    assert read == {"gt": [clean["gt_02.png"], clean["gt_00.png"]]}
-    with pytest.raises(SpecsiaError):
-        gallery.reader.read("0", TARGET, ["gt"], [4])
-    shutil.rmtree(copied[1].root / "artefacts")
-    with pytest.raises(SpecsiaError):
-        gallery.reader.read("1", "relief", ["color"], [0])

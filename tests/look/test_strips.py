@@ -18,7 +18,6 @@ from specsia_build.look.strips import (
     COLUMNS,
     MOST_FRAMES,
     Strip,
-    Strips,
     large_of,
     make_strips,
     shown_frames,
@@ -34,7 +33,7 @@ def square(level: int, size: int = 32) -> NDArray[np.uint8]:
     return picture
 
 
-def strip_of(pictures: Iterable[NDArray[np.uint8]], _count: int, tile: int) -> Strip:
+def strip_of(pictures: Iterable[NDArray[np.uint8]], tile: int) -> Strip:
     return strip_of_pngs([png.encode(picture) for picture in pictures], tile)
 
 
@@ -45,7 +44,7 @@ def opened(data: bytes) -> NDArray[np.uint8]:
 @pytest.mark.parametrize("tile", [16, 32, 48])
 def test_frames_lie_in_rows_left_to_right(tile: int) -> None:
     pictures = [square(10 * k) for k in range(23)]
-    strip = strip_of(iter(pictures), 23, tile)
+    strip = strip_of(pictures, tile)
     pixels = opened(strip.data)
     assert strip.suffix == "webp"
     assert pixels.shape == (3 * tile, COLUMNS * tile, 4)
@@ -59,7 +58,7 @@ def test_frames_lie_in_rows_left_to_right(tile: int) -> None:
 
 def test_grey_layers_lose_nothing() -> None:
     masks = [np.random.default_rng(k).integers(0, 255, (32, 32), np.uint8) for k in range(3)]
-    strip = strip_of(masks, 3, 32)
+    strip = strip_of(masks, 32)
     assert strip.suffix == "png"
     assert (opened(strip.data) == np.concatenate(masks, axis=1)).all()
 
@@ -67,7 +66,7 @@ def test_grey_layers_lose_nothing() -> None:
 def test_what_is_clear_does_not_colour_the_edges() -> None:
     picture = np.zeros((64, 64, 4), np.uint8)
     picture[:, 31:] = (255, 255, 255, 255)
-    pixels = opened(strip_of([picture], 1, 32).data)
+    pixels = opened(strip_of([picture], 32).data)
     partly = pixels[:, 15]
     assert (partly[:, :3] > 235).all()
 
@@ -94,13 +93,9 @@ class Kept:
         return {layer: [png.encode(pictures[k]) for k in frames] for layer, pictures in found.items()}  # type: ignore[arg-type]
 
 
-def made_of(reader: Kept, sides: Mapping[str, Sequence[str]], frames: range, tile: int) -> Strips:
-    return make_strips(reader, "x", sides, frames, tile)
-
-
 def test_one_side_that_cannot_be_read_leaves_the_others() -> None:
     reader = Kept({(TARGET, "gt"): [square(100)] * 2, ("a", "color"): "it is damaged", ("b", "color"): [square(0)] * 2})
-    made = made_of(reader, {TARGET: ("gt",), "a": ("color",), "b": ("color",)}, range(2), 32)
+    made = make_strips(reader, "x", {TARGET: ("gt",), "a": ("color",), "b": ("color",)}, range(2), 32)
     assert list(made.problems) == ["a"]
     assert {side: set(strips) for side, strips in made.strips.items()} == {
         TARGET: {"gt", "cover"},
@@ -114,27 +109,22 @@ def test_the_target_alone_is_kept_in_larger_frames_too_as_far_as_a_browser_holds
     reader = Kept({(TARGET, "gt"): pictures, ("a", "color"): pictures})
     sides = {TARGET: ("gt",), "a": ("color",)}
     for tile, side in ((32, 64), (64, 96)):
-        made = made_of(reader, sides, range(12), tile)
+        made = make_strips(reader, "x", sides, range(12), tile)
         assert set(made.strips["a"]) == {"color", "cover"}
         assert made.strips[TARGET]["gt"] == made.strips["a"]["color"]
-        assert made.strips[TARGET]["large"] == strip_of(pictures, 12, side)
-    made = made_of(reader, sides, range(12), 96)
+        assert made.strips[TARGET]["large"] == strip_of(pictures, side)
+    made = make_strips(reader, "x", sides, range(12), 96)
     assert set(made.strips[TARGET]) == {"gt", "cover"}
     assert [large_of(128, 512, frames) for frames in (10, 60, 200)] == [256, 256, None]
 
 
-def gallery(count: int, size: int, frames: int = 60) -> Gallery:
-    side = Side(TARGET, ("gt",))
-    items = [
-        Item(id=str(k), character=str(k), split="train", frames=frames, sides={TARGET: side}) for k in range(count)
-    ]
-    reader = Kept({(TARGET, "gt"): [square(9, size)] * frames})
-    return Gallery("run", "here", "t", "l", False, tuple(items), (), (), reader)
-
-
 def test_the_more_pictures_there_are_the_smaller_they_get() -> None:
-    assert tile_of(gallery(3, 96)) == 96
-    assert tile_of(gallery(3, 1024)) == 256
-    many = [tile_of(gallery(count, 1024)) for count in (3, 500, 4_000, 15_000)]
-    assert many == sorted(many, reverse=True)
-    assert many[-1] < 96
+    side, reader = Side(TARGET, ("gt",)), Kept({(TARGET, "gt"): [square(9, 1024)] * 60})
+
+    def tile(count: int) -> int:
+        items = (Item(str(k), str(k), "train", 60, {TARGET: side}) for k in range(count))
+        return tile_of(Gallery("run", "here", "t", "l", False, tuple(items), (), (), reader))
+
+    tiles = [tile(count) for count in (3, 500, 4_000, 15_000)]
+    assert tiles[0] == 256 and tiles[-1] < 96
+    assert tiles == sorted(tiles, reverse=True)

@@ -62,23 +62,15 @@ def test_specks_are_left_out() -> None:
     assert np.array_equal(front.image, clean.image)
 
 
-def test_uneven_paper_is_refused() -> None:
-    picture = np.asarray(_cross(8), float)
-    shade = np.linspace(0.5, 1.0, picture.shape[1])[None, :, None]
-    noise = np.random.default_rng(0).normal(0, 5, picture.shape)
-    photo = np.clip(picture * shade + noise, 0, 255).astype(np.uint8)
+@pytest.mark.parametrize("paper", ["shaded", "spotted", "empty"])
+def test_uneven_and_empty_paper_is_refused(paper: str) -> None:
+    picture, random = np.asarray(_cross(8), float), np.random.default_rng(0)
+    if paper == "shaded":
+        picture = picture * np.linspace(0.5, 1.0, picture.shape[1])[None, :, None] + random.normal(0, 5, picture.shape)
+    elif paper == "spotted":
+        picture = np.where(random.random((*picture.shape[:2], 1)) < 0.01, 100, picture)
+    else:
+        picture = np.full(picture.shape, 255)
+    photo = np.clip(picture, 0, 255).astype(np.uint8)
     with pytest.raises(UsageError):
         frame_drawing(np.dstack([photo, np.full(photo.shape[:2], 255, np.uint8)]), 256)
-
-
-def test_noisy_paper_is_refused() -> None:
-    picture = np.asarray(_cross(8).convert("RGBA")).copy()
-    spots = np.random.default_rng(0).random(picture.shape[:2]) < 0.01
-    picture[spots, :3] = 100
-    with pytest.raises(UsageError):
-        frame_drawing(picture, 256)
-
-
-def test_empty_paper_is_refused() -> None:
-    with pytest.raises(UsageError):
-        frame_drawing(np.full((64, 64, 4), 255, np.uint8), 256)

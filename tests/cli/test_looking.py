@@ -1,7 +1,9 @@
-"""`specsia turntable` and `specsia sheet` as a user types them."""
+"""`specsia report`, `turntable`, `sheet` and `verify` as a user types them."""
 
 from __future__ import annotations
 
+import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -28,18 +30,18 @@ def run(*words: object) -> Result:
 def test_a_turntable_of_a_dataset(dataset: Path, tmp_path: Path) -> None:
     out = tmp_path / "turn.webp"
     for _ in range(2):
-        told = run("turntable", dataset, "--size", 32, "--seconds", 2, "--out", out)
-        assert told.exit_code == 0, told.output
+        result = run("turntable", dataset, "--size", 32, "--seconds", 2, "--out", out)
+        assert result.exit_code == 0, result.output
     with Image.open(out) as opened:
         assert getattr(opened, "n_frames", 1) == VIEWS
-        assert told.stdout == f"{out}: 3 characters, {VIEWS} frames in 2.0 s, {opened.width} x {opened.height} pixels\n"
+        assert f"{VIEWS} frames in 2.0 s, {opened.width} x {opened.height} pixels\n" in result.stdout
 
 
 def test_a_sheet_of_a_split(dataset: Path, tmp_path: Path) -> None:
     out = tmp_path / "sheet.png"
-    asked = ("--split", "test", "--views", "0, 2", "--show", "Y*", "--show", "fat:Zpos", "--no-labels")
-    told = run("sheet", dataset, *asked, "--size", 32, "--background", "transparent", "--out", out)
-    assert told.exit_code == 0, told.output
+    options = ("--split", "test", "--views", "0, 2", "--show", "Y*", "--show", "fat:Zpos", "--no-labels")
+    result = run("sheet", dataset, *options, "--size", 32, "--background", "transparent", "--out", out)
+    assert result.exit_code == 0, result.output
     with Image.open(out) as opened:
         assert (opened.mode, opened.size) == ("RGBA", (2 * 32 + 3 * 2, 2 * 32 + 3 * 2))
 
@@ -52,14 +54,18 @@ def test_a_sheet_of_a_split(dataset: Path, tmp_path: Path) -> None:
         ["sheet", "--out", "a.png", "--views", "0,two"],
         ["sheet", "--out", "mine.png"],
         ["sheet", "--out", "a.png", "--background", "mauv"],
+        ["report", "--out", "mine.html"],
+        ["report", "--out", "mine.png/page.html"],
+        ["report", "--out", "page.png"],
     ],
 )
 def test_wrong_command_lines(dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: list[str]) -> None:
     monkeypatch.chdir(tmp_path)
-    Path("mine.png").write_bytes(b"a drawing")
-    told = run(words[0], dataset, *words[1:])
-    assert (told.exit_code, told.stdout, told.stderr.count("specsia: ")) == (2, "", 1)
-    assert [path.name for path in tmp_path.iterdir()] == ["mine.png"]
+    for name in ("mine.png", "mine.html"):
+        Path(name).write_bytes(b"a drawing")
+    result = run(words[0], dataset, *words[1:])
+    assert (result.exit_code, result.stdout, result.stderr.count("specsia: ")) == (2, "", 1)
+    assert {path.read_bytes() for path in tmp_path.iterdir()} == {b"a drawing"}
 
 
 def test_a_run_turns_in_36_steps_while_its_source_is_there(tmp_path: Path) -> None:
@@ -69,7 +75,21 @@ def test_a_run_turns_in_36_steps_while_its_source_is_there(tmp_path: Path) -> No
     for side, layer in (("Y*", "gt"), ("Y*", "gt_mask"), ("relief", "color"), ("relief", "pos"), ("relief", "edge")):
         there = gallery.reader.read("0", side, [layer], [0, 1, 2, 3])
         assert turned.reader.read("0", side, [layer], [0, 9, 18, 27]) == there
-    asked = ("0", "--size", 32, "--out", tmp_path / "turn.webp")
-    assert "36 frames" in run("turntable", layout.root, *asked).stdout
+    options = ("0", "--size", 32, "--out", tmp_path / "turn.webp")
+    assert "36 frames" in run("turntable", layout.root, *options).stdout
     Path(config.source).unlink()
-    assert "4 frames" in run("turntable", layout.root, *asked).stdout
+    assert "4 frames" in run("turntable", layout.root, *options).stdout
+    page = tmp_path / "page.html"
+    assert [run("report", layout.root, "--out", page).exit_code for _ in range(2)] == [0, 0]
+    assert f"did you mean {layout.dataset}?" in run("verify", layout.root).stderr
+
+
+def test_verify_names_what_has_changed(dataset: Path, tmp_path: Path) -> None:
+    copy = shutil.copytree(dataset, tmp_path / "dataset")
+    card = copy / "README.md"
+    card.write_text(card.read_text(encoding="utf-8") + "\none more line\n", encoding="utf-8")
+    result = run("verify", copy, "--workers", 1, "--json")
+    report = json.loads(result.stdout)
+    assert (result.exit_code, report["ok"]) == (1, False)
+    assert {problem["where"] for problem in report["problems"]} == {"README.md"}
+    assert run("verify", tmp_path / "missing").exit_code == 2
