@@ -26,17 +26,10 @@ from specsia_build.memory import MEMORY, memory_bytes, shown
 OK, NOTE, MISSING, BROKEN = "ok", "note", "missing", "broken"
 
 PATIENCE = 60.0
-"""Time limit in seconds of a program that is asked something."""
+"""Time limit of a program in seconds."""
 
 LITTLE_DISK = 5 * 2**30
 """Bytes: a dataset of 1,500 characters takes several gigabytes, with its artefacts."""
-
-_TORCH = (
-    "import safetensors, torch; print(torch.__version__, 'with', 'a GPU' if torch.cuda.is_available() else 'no GPU')"
-)
-_OPENGL = (
-    "from specsia_build.rendering.registry import load_renderer; load_renderer('pyrender').check(); print('draws')"
-)
 
 
 @dataclass(frozen=True)
@@ -46,9 +39,9 @@ class Fact:
     Attributes:
         state: `OK`; `NOTE`, present with a limit; `MISSING`; `BROKEN`, present and not working.
         found: what is present, or what is wrong.
-        enables: what it is for, where not all need it.
+        enables: what it is for; empty if every build needs it.
         fix: the command that installs or fixes it.
-        name: of it.
+        name: of the check.
         core: whether nothing works without it.
     """
 
@@ -60,18 +53,18 @@ class Fact:
     core: bool = False
 
 
-def _try(command: Sequence[str], enables: str = "", fix: str = "") -> Fact:
+def _run(command: Sequence[str], enables: str = "", fix: str = "") -> Fact:
     """Run a program; the fact is its output, or the last line of its error."""
     try:
-        done = subprocess.run(  # noqa: S603  programs of this machine, none named by data
+        result = subprocess.run(  # noqa: S603  programs of this machine, none named by data
             command, stdin=subprocess.DEVNULL, capture_output=True, timeout=PATIENCE, env=homed(), check=False
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         return Fact(BROKEN, brief(str(error)), enables, fix)
-    if done.returncode:
-        lines = done.stderr.decode(errors="replace").strip().splitlines()
-        return Fact(BROKEN, brief(lines[-1] if lines else f"exit code {done.returncode}"), enables, fix)
-    return Fact(OK, done.stdout.decode(errors="replace").strip().replace("\n", "; "), enables)
+    if result.returncode:
+        lines = result.stderr.decode(errors="replace").strip().splitlines()
+        return Fact(BROKEN, brief(lines[-1] if lines else f"exit code {result.returncode}"), enables, fix)
+    return Fact(OK, result.stdout.decode(errors="replace").strip().replace("\n", "; "), enables)
 
 
 def _python(code: str) -> list[str]:
@@ -80,7 +73,7 @@ def _python(code: str) -> list[str]:
 
 
 def memory() -> Fact:
-    """Memory, and for how many workers it is enough."""
+    """Report memory, and for how many workers it is enough."""
     size = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     limit = Path("/sys/fs/cgroup/memory.max")
     if limit.is_file() and (text := limit.read_text().strip()).isdecimal():
@@ -91,7 +84,7 @@ def memory() -> Fact:
 
 
 def disk(folder: Path) -> Fact:
-    """Whether a folder can be written, and its free space."""
+    """Report whether a folder can be written, and its free space."""
     if not os.access(folder, os.W_OK):
         return Fact(BROKEN, f"{folder} cannot be written", fix="go to a folder of your own")
     free = shutil.disk_usage(folder).free
@@ -99,32 +92,33 @@ def disk(folder: Path) -> Fact:
 
 
 def packages() -> Fact:
-    """Whether all that a build needs is installed and can be imported."""
+    """Report whether all that a build needs is installed and can be imported."""
     names = [re.split(r"[^\w.-]", line)[0] for line in requires("specsia") or () if "extra ==" not in line]
     fix = "pip install -c constraints.txt ."
-    lacking = [name for name in names if next(iter(distributions(name=name)), None) is None]
+    if missing := [name for name in names if next(iter(distributions(name=name)), None) is None]:
+        return Fact(BROKEN, f"{some(missing)} not installed", fix=fix)
     code = "import datasets, numba; from specsia_build.pipeline import build; print('all that a build needs')"
-    return Fact(BROKEN, f"{some(lacking)} not installed", fix=fix) if lacking else _try(_python(code), "", fix)
+    return _run(_python(code), "", fix)
 
 
 def extra(name: str, modules: str, code: str, enables: str) -> Fact:
-    """Whether the modules of an extra are installed, and its code works."""
+    """Report whether the modules of an extra are installed, and its code works."""
     install = f"pip install 'specsia[{name}]'"
     if any(importlib.util.find_spec(module) is None for module in modules.split()):
         return Fact(MISSING, "not installed", enables, install)
-    return _try(_python(code), enables, install)
+    return _run(_python(code), enables, install)
 
 
 def gpu() -> Fact:
-    """What NVIDIA's driver reports."""
+    """Report what NVIDIA's driver says."""
     enables, smi = "training in minutes, --preset paper, upstream backends", shutil.which("nvidia-smi")
     if smi is None:
         return Fact(MISSING, "no NVIDIA driver (nvidia-smi)", enables)
-    return _try([smi, "--query-gpu=name,memory.total", "--format=csv,noheader"], enables)
+    return _run([smi, "--query-gpu=name,memory.total", "--format=csv,noheader"], enables)
 
 
 def blender() -> Fact:
-    """The Blender that would be used."""
+    """Report the Blender that would be used."""
     from specsia_build.rendering.blender.process import find_command, how_to_install
 
     enables, install = "FBX and .blend files, --renderer cycles and eevee", how_to_install()
@@ -135,13 +129,13 @@ def blender() -> Fact:
     if command is None:
         return Fact(MISSING, "neither the package bpy nor a program blender", enables, install)
     if command[0] == sys.executable:
-        return _try(_python("import bpy; print(bpy.app.version_string)"), enables, install)
-    fact = _try([command[0], "--version"], enables, install)
+        return _run(_python("import bpy; print(bpy.app.version_string)"), enables, install)
+    fact = _run([command[0], "--version"], enables, install)
     return replace(fact, found=fact.found.split("; ")[0])
 
 
 def hub() -> Fact:
-    """Whether a token of the Hub is stored; it is neither printed nor sent."""
+    """Report whether a token of the Hub is stored; it is neither printed nor sent."""
     from huggingface_hub import constants, get_token
 
     enables = "push, and private datasets"
@@ -150,55 +144,51 @@ def hub() -> Fact:
     return Fact(OK, f"a token for {constants.ENDPOINT}, which was not tried", enables)
 
 
-EXTRAS = (
-    ("torch", "train", "torch safetensors", _TORCH, "train, adapt, enhance, evaluate"),
-    (
-        "ffmpeg",
-        "video",
-        "imageio_ffmpeg",
-        "import imageio_ffmpeg as f; print(f.get_ffmpeg_version())",
-        "films as MP4; recipes anidoc, flipsketch, control-video",
-    ),
-    ("metrics", "metrics", "lpips open_clip", "print('installed')", "LPIPS and CLIP in evaluate"),
-    ("Ray", "ray", "ray", "import ray; print(ray.__version__)", "--executor ray, builds on a cluster"),
-    ("S3", "s3", "s3fs", "import s3fs; print(s3fs.__version__)", "s3:// as --out and as a DATASET"),
-    ("pyrender", "pyrender", "pyrender", _OPENGL, "--renderer pyrender"),
+_TORCH = (
+    "import safetensors, torch; print(torch.__version__, 'with', 'a GPU' if torch.cuda.is_available() else 'no GPU')"
 )
-"""Name, extra, modules, code that tries it, and what it enables."""
+_FFMPEG = "import imageio_ffmpeg as f; print(f.get_ffmpeg_version())"
+_OPENGL = (
+    "from specsia_build.rendering.registry import load_renderer; load_renderer('pyrender').check(); print('draws')"
+)
 
-CHECKS: tuple[tuple[str, Callable[[], Fact]], ...] = (
-    ("Python", lambda: Fact(OK, f"{platform.python_version()} ({sys.executable}), specsia {__version__}")),
-    ("packages", packages),
-    ("disk", lambda: disk(Path.cwd())),
-    ("scratch", lambda: disk(Path(tempfile.gettempdir()))),
-    ("cores", lambda: Fact(OK, f"{cores()} of {os.cpu_count() or 1}")),
-    ("memory", memory),
-    ("cache", lambda: Fact(OK, str(user_cache()), "compiled code and what else can be made again")),
-    ("GPU", gpu),
-    *((name, partial(extra, *what)) for name, *what in EXTRAS),
-    ("Blender", blender),
-    ("Hub", hub),
-)
-"""Checks by name."""
+CHECKS: dict[str, Callable[[], Fact]] = {
+    "Python": lambda: Fact(OK, f"{platform.python_version()} ({sys.executable}), specsia {__version__}"),
+    "packages": packages,
+    "disk": lambda: disk(Path.cwd()),
+    "scratch": lambda: disk(Path(tempfile.gettempdir())),
+    "cores": lambda: Fact(OK, f"{cores()} of {os.cpu_count() or 1}"),
+    "memory": memory,
+    "cache": lambda: Fact(OK, str(user_cache()), "compiled code and what else can be made again"),
+    "GPU": gpu,
+    "torch": partial(extra, "train", "torch safetensors", _TORCH, "train, adapt, enhance, evaluate"),
+    "ffmpeg": partial(
+        extra, "video", "imageio_ffmpeg", _FFMPEG, "films as MP4; recipes anidoc, flipsketch, control-video"
+    ),
+    "metrics": partial(extra, "metrics", "lpips open_clip", "print('installed')", "LPIPS and CLIP in evaluate"),
+    "Ray": partial(extra, "ray", "ray", "import ray; print(ray.__version__)", "--executor ray, builds on a cluster"),
+    "S3": partial(extra, "s3", "s3fs", "import s3fs; print(s3fs.__version__)", "s3:// as --out and as a DATASET"),
+    "pyrender": partial(extra, "pyrender", "pyrender", _OPENGL, "--renderer pyrender"),
+    "Blender": blender,
+    "Hub": hub,
+}
 
 CORE = ("packages", "disk", "scratch")
-"""Those that every build needs."""
+"""Checks that every build needs."""
 
 
 def examine() -> list[Fact]:
-    """Look at the machine; nothing is asked of a network."""
+    """Look at the machine, without a network; a check that raises is broken."""
+
+    def check(name: str) -> Fact:
+        try:
+            fact = CHECKS[name]()
+        except Exception as error:
+            fact = Fact(BROKEN, brief(f"{type(error).__name__}: {error}"))
+        return replace(fact, name=name, core=name in CORE)
+
     with ThreadPoolExecutor(4) as pool:
-        return list(pool.map(_fact, CHECKS))
-
-
-def _fact(check: tuple[str, Callable[[], Fact]]) -> Fact:
-    """Result of a check; one that raises is broken, so that the others are reported."""
-    name, find = check
-    try:
-        fact = find()
-    except Exception as error:
-        fact = Fact(BROKEN, brief(f"{type(error).__name__}: {error}"))
-    return replace(fact, name=name, core=name in CORE)
+        return list(pool.map(check, CHECKS))
 
 
 def works(facts: Sequence[Fact]) -> bool:

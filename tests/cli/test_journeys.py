@@ -13,7 +13,6 @@ import pytest
 from click.testing import CliRunner, Result
 
 from specsia_build.cli import main
-from specsia_build.stages.render import DARKEST, outline
 from tests.clips import write_figures
 from tests.shapes import write_figure, write_folder
 
@@ -70,14 +69,6 @@ def test_another_source_does_not_make_a_dataset_smaller_unless_told_so(tmp_path:
     assert (run / "dataset" / "SHA256SUMS").read_text() == before
     build(folder, run, "--limit", 2)
     build(less, run, "--fresh")
-
-
-@pytest.mark.parametrize(("grey", "low", "high"), [("dark", 0, DARKEST - 1), ("200", 200, 200), ("random", 0, 255)])
-def test_the_greys_of_contours_are_as_asked(grey: str, low: int, high: int) -> None:
-    found = {outline(seed, "knight", grey) for seed in range(400)}
-    greys = sorted({one for _, one in found})
-    assert (greys[0], greys[-1]) == pytest.approx((low, high), abs=8)
-    assert {thickness for thickness, _ in found} == {1, 2, 3, 4}
 
 
 def test_the_contour_is_drawn_and_recorded_in_the_grey_that_is_asked_for(tmp_path: Path) -> None:

@@ -57,16 +57,6 @@ def test_pairs_made_by_hand_are_those_of_the_build(run: Path) -> None:
         assert pair.iou == packed.iou and pair.backend == packed.backend and pair.outline_px == packed.outline_px
 
 
-def test_a_mesh_that_was_drawn_goes_to_other_processes_as_one_that_was_not() -> None:
-    mesh = specsia.load("sample:1").mesh
-    size = len(pickle.dumps(mesh))
-    views = specsia.render(mesh, views=2, size=64)
-    mesh.bounds()
-    assert len(pickle.dumps(mesh)) == size
-    again = specsia.render(pickle.loads(pickle.dumps(views.mesh)), views=2, size=64)
-    assert (again[1].layers.color == specsia.render(views.mesh, views=2, size=64)[1].layers.color).all()
-
-
 def test_a_mesh_of_ones_own_is_drawn_and_paired_without_any_file() -> None:
     mesh = specsia.load("sample:1").mesh
     own = specsia.Mesh(**{field.name: getattr(mesh, field.name) for field in fields(mesh)})
@@ -76,20 +66,6 @@ def test_a_mesh_of_ones_own_is_drawn_and_paired_without_any_file() -> None:
     pairs = specsia.pair(views.mesh, views)
     assert pairs.mean_iou > 0.99
     assert pairs[0].backend == "own"
-
-
-def test_saved_views_and_pairs_are_files_that_enhance_reads(run: Path, tmp_path: Path) -> None:
-    pairs = pairs_of(run)
-    pairs.save(tmp_path / "pairs")
-    names = sorted(path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*.png"))
-    assert names == [f"pairs/{layer}/0_{view:02d}.png" for layer in ("color", "gt", "mask", "pos") for view in range(4)]
-    specsia.render(specsia.load("sample:1"), views=1, size=32).save(tmp_path / "views")
-    assert sorted(path.name for path in (tmp_path / "views").iterdir()) == [
-        "color_00.png",
-        "gt_00.png",
-        "mask_00.png",
-        "pos_00.png",
-    ]
 
 
 def test_a_dataset_is_a_sequence_that_loaders_make_batches_of(run: Path) -> None:

@@ -16,31 +16,24 @@ from specsia_build.look.items import TARGET, Gallery, Item, Measure, Side
 IOU = Measure("iou", "IoU", "high", 3, "of both silhouettes")
 
 
-def picture(*colour: int, size: int = 16) -> bytes:
+def picture(*colour: int) -> bytes:
     """A PNG of one colour."""
-    return png.encode(np.full((size, size, 4), (*colour, 255), np.uint8))
+    return png.encode(np.full((16, 16, 4), (*colour, 255), np.uint8))
 
 
 @dataclass(frozen=True)
 class Colours:
-    """Reads pictures whose red tells the item, whose green the side and layer, and whose blue the frame's angle.
-
-    Attributes:
-        tint: added to the red, as another render of the same would be.
-        unreadable: ids that cannot be read.
-    """
+    """Reads pictures whose red shows the item, whose green the side and layer, and whose blue the frame's angle."""
 
     steps: Mapping[str, int]
-    tint: int = 0
-    size: int = 16
-    unreadable: frozenset[str] = frozenset()
+    unreadable: str = ""
 
     def read(self, item: str, side: str, layers: Sequence[str], frames: Sequence[int]) -> dict[str, list[bytes]]:
-        if item in self.unreadable:
+        if item == self.unreadable:
             raise SpecsiaError(f"{item} is damaged")
-        red = sum(item.encode()) % 200 + self.tint
+        red = sum(item.encode()) % 200
         green = {layer: sum(f"{side} {layer}".encode()) % 250 for layer in layers}
-        return {k: [picture(red, g, self.steps[item] * f, size=self.size) for f in frames] for k, g in green.items()}
+        return {k: [picture(red, g, self.steps[item] * f) for f in frames] for k, g in green.items()}
 
 
 def item(item_id: str, values: Mapping[str, Sequence[float | None]], **more: Any) -> Item:
@@ -57,9 +50,9 @@ def item(item_id: str, values: Mapping[str, Sequence[float | None]], **more: Any
     return Item(id=item_id, frames=frames, **(stated | more))
 
 
-def gallery(where: str, *items: Item, tint: int = 0, size: int = 16, unreadable: str = "", **more: Any) -> Gallery:
+def gallery(where: str, *items: Item, unreadable: str = "", **more: Any) -> Gallery:
     """A gallery of items; the blue of a picture is half its angle in degrees."""
-    reader = Colours({i.id: 180 // i.frames for i in items}, tint, size, frozenset(unreadable.split()))
+    reader = Colours({i.id: 180 // i.frames for i in items}, unreadable)
     stated: dict[str, Any] = {
         "kind": "run",
         "title": where,

@@ -12,9 +12,6 @@ import pytest
 from specsia_build.config import BuildConfig, read_settings, with_settings, write_settings
 from specsia_build.pipeline.failures import Failure, write_failures
 from specsia_build.pipeline.layout import RunLayout, layout_of
-from specsia_build.pipeline.store import read_artefact, write_artefact
-from specsia_build.stages.artefact import Artefact, seal
-from specsia_build.stages.clips import motions
 from tests.clips import FPS, SIZE
 from tests.look.shown import frames_of, item_of, report_of
 
@@ -67,13 +64,3 @@ def test_failures_have_their_clips(run: RunLayout, tmp_path: Path) -> None:
     document = report_of(run.root, tmp_path / "page.html")
     assert [(one["key"], one["id"], one["stage"]) for one in document["failures"]] == [("a-sway-01", "a", "draw")]
     assert document["missing"] == []
-
-
-def test_warnings_of_a_character_stand_at_each_of_its_clips(run: RunLayout, tmp_path: Path) -> None:
-    path = run.artefact(motions.STAGE, None, "a")
-    found = read_artefact(path, "a")
-    warned = Artefact("a", found.files, {**found.meta, "warnings": ["its left hand is loose"]})
-    write_artefact(path, seal(warned, "motions", found.meta["fingerprint"], found.meta["inputs"]))
-    document = report_of(run.root, tmp_path / "page.html")
-    for item in document["items"]:
-        assert ("its left hand is loose" in item["warnings"]) == (item["character"] == "a")

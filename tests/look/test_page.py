@@ -14,8 +14,7 @@ from specsia_build.errors import UsageError
 from specsia_build.look import page as pages
 from specsia_build.look.items import TARGET, Gallery, Item, Side
 from specsia_build.look.page import write_page
-from specsia_build.pipeline.folder import PICTURES_MARK, forget
-from specsia_build.pipeline.layout import RunLayout
+from specsia_build.pipeline.folder import PICTURES_MARK
 from specsia_build.pipeline.progress import Progress
 from tests.look.shown import document_of, frames_of, item_of
 
@@ -112,12 +111,3 @@ def test_a_folder_of_someone_else_is_not_written_into(tmp_path: Path) -> None:
         write(gallery_of("abcdef"), tmp_path / "page.html")
     assert not (tmp_path / "page.html").exists()
     assert [path.name for path in folder.iterdir()] == ["notes.txt"]
-
-
-@pytest.mark.usefixtures("little")
-def test_a_fresh_build_forgets_the_page_with_its_pictures(tmp_path: Path) -> None:
-    layout = RunLayout(tmp_path / "run")
-    write(gallery_of("abcdef"), layout.report)
-    (layout.root / "report_files" / "notes.txt").write_text("mine")
-    forget(layout)
-    assert [path.name for path in layout.root.rglob("*")] == ["report_files", "notes.txt"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -97,13 +96,3 @@ def test_damage_costs_one_side_its_pictures(copied: Run, tmp_path: Path) -> None
     document = report_of(copied[1].root, tmp_path / "page.html")
     assert "problem" in item_of(document, "1")["sides"]["relief"]
     assert set(item_of(document, "1")["sides"]["Y*"]["strips"]) == {"gt", "gt_mask"}
-
-
-def test_times_of_the_log(copied: Run) -> None:
-    with copied[1].log.open("a", encoding="utf-8") as stream:
-        stream.write(
-            json.dumps({"stage": "render", "backend": None, "id": "0", "seconds": 123.0, "peak_mb": 7.0}) + "\n"
-        )
-        stream.write('{"stage": "render", "backend": nu{"stage"\n[1]\n')
-    times = open_run(*copied)[1].times
-    assert [time.seconds for time in times if (time.stage, time.id) == ("render", "0")] == [123.0]
