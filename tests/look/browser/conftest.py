@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import shutil
 from collections.abc import Callable, Iterator
 from functools import cache
@@ -12,8 +13,9 @@ from typing import Any, Literal
 import numpy as np
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from numpy.typing import NDArray
 from PIL import Image
-from playwright.sync_api import Browser, Dialog, Page, expect, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Dialog, Error, Page, expect, sync_playwright
 
 from specsia_build.look.page import html_of
 from tests.look.browser.pages import HOSTILE, document, strip
@@ -21,7 +23,7 @@ from tests.look.browser.pages import HOSTILE, document, strip
 Show = Callable[..., Page]
 
 PATIENCE_MS = 60_000
-"""Time limit of what is waited for, on a machine that has other work."""
+"""What is waited for may take long on a machine that has other work; by default 5 seconds is all it may."""
 
 expect.set_options(timeout=PATIENCE_MS)
 
@@ -29,18 +31,32 @@ expect.set_options(timeout=PATIENCE_MS)
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
     """Chromium, as the system has it."""
-    path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if path is None:
+    found = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if found is None:
         pytest.fail("tests of pages need Chromium: `apt-get install chromium`, or have it on the PATH")
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        browser = playwright.chromium.launch(executable_path=found, args=["--no-sandbox"])
         yield browser
         browser.close()
 
 
+@pytest.fixture(scope="session")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """The page of a name of `documents`, written once."""
+    folder = tmp_path_factory.mktemp("pages")
+
+    def page_of(name: str) -> Path:
+        path = folder / f"{name}.html"
+        if not path.exists():
+            path.write_text(html_of(documents()[name]), encoding="utf-8")
+        return path
+
+    return page_of
+
+
 @cache
 def documents() -> dict[str, dict[str, Any]]:
-    """Documents of pages by name."""
+    """What is looked at, by name."""
     lost = {"stage": "render", "backend": None, "details": "logs/one.log", "strip": None, "frames": 0}
     failures = [
         {**lost, "key": "broken", "id": "broken", "reason": "no mesh in it", "command": "specsia build --out my-run"}
@@ -55,8 +71,9 @@ def documents() -> dict[str, dict[str, Any]]:
     sections = [{"anchor": "counts", "title": "Counts", "html": counts}]
     names = [f"figure {number}" for number in range(40)]
     hostile = document(HOSTILE, title=HOSTILE[1], lead=HOSTILE[0], root=HOSTILE[5], missing=[HOSTILE[0]])
-    for item, text in zip(hostile["items"], HOSTILE, strict=True):
-        item.update(license=text, credit=text, split=text, warnings=[text, text])
+    for number, one in enumerate(hostile["items"]):
+        text = HOSTILE[number]
+        one.update(license=text, credit=text, split=text, warnings=[text, text])
     hostile["failures"] = [
         {**failures[0], "key": text, "id": text, "reason": text, "command": text} for text in HOSTILE
     ]
@@ -72,44 +89,91 @@ def documents() -> dict[str, dict[str, Any]]:
     }
 
 
-@pytest.fixture
-def show(browser: Browser, tmp_path: Path) -> Iterator[Show]:
-    """Open a document's page at an address; at the end, check that no console said anything."""
-    messages: list[str] = []
-    pages: list[Page] = []
+def alike(one: bytes, other: bytes) -> bool:
+    """Whether two pictures show the same, however they were scaled."""
+    differ = np.abs(pixels(one).astype(int) - pixels(other)).max(axis=2) > 64
+    return bool(differ.mean() < 0.02)
 
-    def dismiss(dialog: Dialog) -> None:
-        messages.append(f"dialog: {dialog.message}")
+
+def pixels(screenshot: bytes) -> NDArray[np.uint8]:
+    """(height, width, 3)."""
+    with Image.open(io.BytesIO(screenshot)) as opened:
+        return np.asarray(opened.convert("RGB"))
+
+
+@pytest.fixture(scope="session")
+def tab(browser: Browser) -> Page:
+    """A page that one test after the other looks at: to begin another takes three times what it takes to show one."""
+    page = browser.new_page()
+    page.set_default_timeout(PATIENCE_MS)
+    return page
+
+
+def _cleared(tab: Page) -> None:
+    """Leave nothing of a test to the next one."""
+    tab.evaluate("() => { localStorage.clear(); sessionStorage.clear() }")
+    tab.emulate_media(media="null", color_scheme="null")
+    tab.mouse.move(0, 0)
+    tab.goto("about:blank")
+
+
+@pytest.fixture
+def show(browser: Browser, tab: Page, site: Callable[[str], Path]) -> Iterator[Show]:
+    """Open a page at an address; at the end see that nothing was said in any console, and close them all.
+
+    The first that asks for nothing more has `tab`, each other one a page of its own.
+    """
+    contexts, said, shown = [], [], []
+
+    def heard(message: ConsoleMessage) -> None:
+        said.append(_line(message))
+
+    def failed(error: Error) -> None:
+        said.append(str(error))
+
+    def asked(dialog: Dialog) -> None:
+        said.append(f"dialog: {dialog.message}")
         dialog.dismiss()
 
+    hears: dict[Any, Callable[[Any], None]] = {"console": heard, "pageerror": failed, "dialog": asked}
+
     def open_page(
-        name: str = "figures", at: str = "", width: int = 1280, theme: Literal["light", "dark"] = "light"
+        name: str | Path = "figures",
+        at: str = "",
+        width: int = 1280,
+        theme: Literal["light", "dark"] = "light",
+        **more: Any,
     ) -> Page:
-        path = tmp_path / f"{name}.html"
-        path.write_text(html_of(documents()[name]), encoding="utf-8")
-        page = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=theme)
-        page.set_default_timeout(PATIENCE_MS)
-        pages.append(page)
-        page.on("console", lambda message: messages.append(message.text))
-        page.on("pageerror", lambda error: messages.append(str(error)))
-        page.on("dialog", dismiss)
-        page.goto(path.as_uri() + at)
+        if more or tab in shown:
+            contexts.append(browser.new_context(**more))
+            page = contexts[-1].new_page()
+            page.set_default_timeout(PATIENCE_MS)
+        else:
+            page = tab
+        shown.append(page)
+        page.set_viewport_size({"width": width, "height": 900})
+        page.emulate_media(color_scheme=theme)
+        for event, listener in hears.items():
+            page.on(event, listener)
+        page.goto((site(name) if isinstance(name, str) else name).as_uri() + at)
         page.wait_for_selector("main h1")
         return page
 
     yield open_page
-    for page in pages:
-        page.close()
-    assert messages == []
+    if tab in shown:
+        _cleared(tab)
+        for event, listener in hears.items():
+            tab.remove_listener(event, listener)
+    for context in contexts:
+        context.close()
+    assert said == []
 
 
-def alike(one: bytes, other: bytes) -> bool:
-    """Whether two screenshots show the same, however they were scaled."""
-    pixels = [np.asarray(Image.open(io.BytesIO(shot)).convert("RGB")).astype(int) for shot in (one, other)]
-    return bool((np.abs(pixels[0] - pixels[1]).max(axis=2) > 64).mean() < 0.02)
+def _line(message: ConsoleMessage) -> str:
+    return json.dumps([message.type, message.text])
 
 
 def serious(page: Page) -> list[str]:
-    """What keeps people out of a page: each a rule and the first element that breaks it."""
-    violations = Axe().run(page).response["violations"]
-    return [f"{v['id']}: {v['nodes'][0]['html']}" for v in violations if v["impact"] in ("serious", "critical")]
+    """What keeps people out of a page as it is: each a rule and the first element that breaks it."""
+    found = Axe().run(page).response["violations"]
+    return [f"{one['id']}: {one['nodes'][0]['html']}" for one in found if one["impact"] in ("serious", "critical")]

@@ -85,6 +85,16 @@ def test_an_item_opens_on_its_worst_view_and_turns(show: Show) -> None:
     page.wait_for_selector("main.gallery")
 
 
+def test_layers_hide_and_the_address_keeps_it(show: Show) -> None:
+    page = show(at=ITEM)
+    page.click("button.toggle:has-text('Zpos')")
+    page.wait_for_url("**layer=**")
+    page.reload()
+    page.wait_for_selector("main.item h1")
+    assert page.locator("figure[data-layer=pos]:visible").count() == 0
+    assert page.locator("figure[data-layer=color]:visible").count() == 2
+
+
 def test_the_wipe_and_the_difference(show: Show) -> None:
     page = show(at=ITEM)
     duel = page.locator(".duel.wiped")
@@ -95,6 +105,13 @@ def test_the_wipe_and_the_difference(show: Show) -> None:
     expect(page.locator(".part.left")).to_have_css("clip-path", "inset(0px 0% 0px 0px)")
     page.click("button.toggle:has-text('Difference')")
     expect(page.locator(".heat")).to_be_visible()
+
+
+def test_problems_are_shown(show: Show) -> None:
+    page = show(at="#/item/figure%203")
+    assert "<cut short>" in page.inner_text(".side .problem")
+    page.evaluate("location.hash = '#/item/nobody'")
+    expect(page.locator(".problem")).to_contain_text("No character")
 
 
 def test_clips_play(show: Show) -> None:
