@@ -81,8 +81,8 @@ def write_mp4(
     first = next(frames)
     size, rate = f"{first.shape[1]}x{first.shape[0]}", str(Fraction(fps).limit_denominator())
     raw = ("-f", "rawvideo", "-pix_fmt", "rgb24", "-s", size, "-r", rate, "-i", "-")
-    film = ("-c:v", "libx264", "-pix_fmt", "yuv420p", "-crf", "0" if lossless else str(_QUALITY), *_SAME_EVERYWHERE)
-    film += ("-metadata", f"comment={comment}") if comment else ()
+    film = ["-c:v", "libx264", "-pix_fmt", "yuv420p", "-crf", "0" if lossless else str(_QUALITY), *_SAME_EVERYWHERE]
+    film += ["-metadata", f"comment={comment}"] if comment else []
     command = (imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", *raw, *film, "-f", "mp4")
     with replacing(path) as temporary, tempfile.TemporaryFile() as log:
         with subprocess.Popen([*command, str(temporary)], stdin=subprocess.PIPE, stderr=log) as process:  # noqa: S603

@@ -95,36 +95,38 @@ class View(ByShape):
 class _Items(Sequence[T]):
     """A sequence whose slices are tuples."""
 
-    def __init__(self, items: Sequence[T]) -> None:
-        self._items = tuple(items)
+    items: tuple[T, ...]
 
     def __len__(self) -> int:
-        return len(self._items)
+        return len(self.items)
 
     @overload
     def __getitem__(self, index: int) -> T: ...
     @overload
     def __getitem__(self, index: slice) -> tuple[T, ...]: ...
     def __getitem__(self, index: int | slice) -> T | tuple[T, ...]:
-        return self._items[index]
+        return self.items[index]
 
 
+@dataclass(frozen=True, eq=False, repr=False)
 class Views(_Items[View]):
     """The views of one character, the frontal one first; ``views[0]`` is what `reconstruct` takes.
 
     Attributes:
+        items: the views.
         mesh: the character in the frame: its box's centre at the origin, its largest extent 1.
         placed: the transform that brought it there.
         outline: thickness in pixels and grey level of the contour.
         character_id, look, renderer: as given to `render`.
     """
 
-    def __init__(
-        self, views: Sequence[View], mesh: Mesh, placed: Normalisation, outline: tuple[int, int], **given: str
-    ) -> None:
-        super().__init__(views)
-        self.mesh, self.placed, self.outline = mesh, placed, outline
-        self.character_id, self.look, self.renderer = given["character_id"], given["look"], given["renderer"]
+    items: tuple[View, ...]
+    mesh: Mesh
+    placed: Normalisation
+    outline: tuple[int, int]
+    character_id: str
+    look: str
+    renderer: str
 
     def __repr__(self) -> str:
         return f"Views({self.character_id!r}, {plural(len(self), 'view')} of {self[0].camera.size} pixels)"
@@ -194,8 +196,7 @@ def render(
         View(camera, layers, draw_contour(layers.color, layers.coverage, thickness, grey))
         for camera, layers in zip(cameras, renderer.render(mesh, cameras, look), strict=True)
     ]
-    given = {"character_id": name, "look": config.look, "renderer": config.renderer}
-    return Views(drawn, mesh, placed, (thickness, grey), **given)
+    return Views(tuple(drawn), mesh, placed, (thickness, grey), name, config.look, config.renderer)
 
 
 @dataclass(frozen=True)
@@ -247,18 +248,21 @@ def reconstruct(
     return Reconstruction(mesh, source.name, source.needs_yaw, tuple(warnings))
 
 
+@dataclass(frozen=True, eq=False, repr=False)
 class Pairs(_Items[Pair]):
     """The pairs of one character: Z and Zpos (Zmask is their alpha) beside Y*, view by view.
 
     Attributes:
+        items: the pairs.
         registration: the similarity that laid the reconstruction onto the character, and how well it lies.
         mesh: the registered reconstruction.
         boxes: of each view the smallest and largest x, y, z that Zpos spans, in units of the frame.
     """
 
-    def __init__(self, pairs: Sequence[Pair], registration: Registration, mesh: Mesh, boxes: Sequence[Box]) -> None:
-        super().__init__(pairs)
-        self.registration, self.mesh, self.boxes = registration, mesh, tuple(boxes)
+    items: tuple[Pair, ...]
+    registration: Registration
+    mesh: Mesh
+    boxes: tuple[Box, ...]
 
     def __repr__(self) -> str:
         return f"Pairs({plural(len(self), 'pair')} of {self[0].character_id!r} by {self[0].backend})"
@@ -320,4 +324,4 @@ def pair(guess: Reconstruction | Mesh | Character, views: Views, *, pos_frame: s
                 outline_grey=views.outline[1],
             )
         )
-    return Pairs(pairs, registration, placed, boxes)
+    return Pairs(tuple(pairs), registration, placed, tuple(boxes))
