@@ -274,7 +274,8 @@ def with_settings(config: BuildConfig, settings: Mapping[str, Any], where: str) 
     try:
         return msgspec.convert(asdict(config) | changes, BuildConfig)
     except msgspec.ValidationError as error:
-        raise UsageError(f"{where}: {error}") from error
+        message, _, name = str(error).partition(" - at `$.")
+        raise UsageError(f"{where}: {name.rstrip('`')} cannot be used: {message}") from error
 
 
 def _normalised(kind: type, settings: Mapping[str, Any], where: str) -> dict[str, Any]:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from specsia_build.errors import MOST_SHOWN, argument, brief, printable, spelled
+from specsia_build.errors import argument, printable, spelled
 
 
 @given(st.text(st.characters()))
@@ -17,11 +17,6 @@ def test_printable_text_is_one_line_without_control_characters(text: str) -> Non
     assert len(shown.splitlines()) <= 1
     assert "\x1b" not in shown
     shown.encode()
-
-
-@given(st.text(st.characters(), max_size=700))
-def test_a_brief_text_is_bounded(text: str) -> None:
-    assert len(brief(text)) <= MOST_SHOWN
 
 
 def test_a_folder_without_a_name_of_its_own_is_spelled_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

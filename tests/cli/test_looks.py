@@ -99,10 +99,3 @@ def test_a_pipe_gets_one_line_for_each_thing_made(built: tuple[Path, str, str]) 
     assert "\x1b" not in ran.stderr
     assert all(line.isprintable() for line in told)
     assert any(line.startswith("  up to date") for line in told)
-
-
-def test_a_build_that_fails_ends_with_one_line_that_says_so(figures: Path, built: tuple[Path, str, str]) -> None:
-    ran = CliRunner().invoke(main, ["build", "--out", str(built[0]), *SMALL[:-1], "3"])
-    assert ran.exit_code == 1
-    assert ran.stdout == ""
-    assert ran.stderr.splitlines()[-1].startswith("specsia: stopped before pack: 4 of 8 characters failed, 3 may")

@@ -115,15 +115,6 @@ def test_importing_the_package_imports_nothing_heavy() -> None:
         assert getattr(specsia, name) is not None
 
 
-def test_what_learns_says_what_to_install_where_torch_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "torch", None)
-    for learn in (lambda: specsia.train("data"), lambda: specsia.load_model("pretrained")):
-        with pytest.raises(
-            specsia.UsageError, match=r"this needs torch and safetensors .*: pip install 'specsia\[train\]'"
-        ):
-            learn()
-
-
 def test_the_examples_run_and_are_short(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     before = Path.cwd()
     os.chdir(tmp_path)

@@ -14,7 +14,7 @@ from PIL import Image, ImageSequence
 from specsia_build import png
 from specsia_build.dataset import schema
 from specsia_build.errors import SpecsiaError, UsageError
-from specsia_build.look.drawing import Choice, Style, chosen_items, draw_sheet, draw_turntable
+from specsia_build.look.drawing import Choice, Style, draw_sheet, draw_turntable
 from specsia_build.look.items import Gallery, Lost
 from specsia_build.sheets import Ground, Sheet
 from tests.look.made import gallery, item
@@ -102,15 +102,6 @@ def test_a_sheet_has_a_column_for_each_view(tmp_path: Path) -> None:
     for block, key in enumerate("ca"):
         for number, ((side, layer), view) in enumerate((one, view) for one in layers for view in (3, 1)):
             np.testing.assert_array_equal(held(sheet, drawn, 6 * block + number), read(found, key, side, layer, view))
-
-
-def test_the_best_are_drawn_and_laid_out_wide(tmp_path: Path) -> None:
-    values = {"a": 0.6, "b": 0.9, "c": 0.7, "d": 0.95, "e": 0.8}
-    found = gallery("run", *(item(key, {"relief": [value] * 4}) for key, value in values.items()))
-    assert [one.id for one in chosen_items(found, Choice(most=2))] == ["b", "d"]
-    assert [one.id for one in chosen_items(found, Choice(["a"]))] == ["a"]
-    wide, high = draw_sheet(found, tmp_path / "sheet.png", Choice(most=4), FEW).size
-    assert wide > high
 
 
 def test_what_cannot_be_read_says_so_in_its_tile_and_in_a_warning(tmp_path: Path) -> None:
