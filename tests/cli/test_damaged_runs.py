@@ -63,7 +63,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return top / "run"
 
 
-@pytest.mark.parametrize(("place", "damage"), zip(PLACES, itertools.cycle(DAMAGES), strict=False))
+@pytest.mark.parametrize(("place", "damage"), [*zip(PLACES, itertools.cycle(DAMAGES), strict=False)])
 def test_a_damaged_file_of_a_run_is_healed_or_named(place: str, damage: str, finished: Path, tmp_path: Path) -> None:
     run = Path(shutil.copytree(finished, tmp_path / "run"))
     path = run / place
