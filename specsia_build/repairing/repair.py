@@ -28,7 +28,7 @@ from specsia_build.picture_files import write_moving, write_still
 from specsia_build.pipeline.progress import Progress
 from specsia_build.repairing.drawing import Frontal, frame_drawing, read_drawing, render_front
 from specsia_build.repairing.frames import FPS, Frame, moving, turntable
-from specsia_build.repairing.placing import place_file, read_one, reconstruct
+from specsia_build.repairing.placing import Placed, place_file, read_one, reconstruct
 from specsia_build.sheets import Sheet, spread
 
 RECORD, MODEL, FILM, SHEET = "repair.json", "model", "film", "sheet.png"
