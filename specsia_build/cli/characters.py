@@ -33,12 +33,12 @@ _MOST_SHAPES = 20
     takes_source=True,
 )
 @click.argument("source")
-@click.option("--memory", metavar="SIZE", default=MEMORY, show_default=True, help="What a character may cost.")
+@click.option("--memory", metavar="SIZE", default=MEMORY, show_default=True, help="Memory that one character may take.")
 @click.option("--workers", type=int, default=0, help="Processes; 0 is one for each core.  [default: 0]")
 @click.option("--limit", type=int, help="Only the first so many characters of the source.")
-@click.option("--parts", metavar="ID", help="List the parts of one character, with what `drop` may call them.")
-@click.option("--suggest", metavar="FILE.jsonl", type=FILE, help="Write a manifest to edit, with what evidence says.")
-@click.option("--pictures", metavar="FILE.html", type=FILE, help="Write a page with view 0 of each character.")
+@click.option("--parts", metavar="ID", help="List the parts of one character, by the names that `drop` takes.")
+@click.option("--suggest", metavar="FILE.jsonl", type=FILE, help="Write a manifest to edit, with suggested settings.")
+@click.option("--pictures", metavar="FILE.html", type=FILE, help="Write an HTML page with view 0 of each character.")
 @json_option
 def characters(source: str, parts: str | None, suggest: Path | None, pictures: Path | None, **limits: Any) -> None:
     """List what SOURCE holds before anything is built: formats, sizes, fronts, problems."""

@@ -79,7 +79,7 @@ def diff(one: str, two: str) -> None:
     "specsia convert specsia-out/dataset --to published --out published",
 )
 @dataset_argument
-@click.option("--to", required=True, type=click.Choice(["published"]), help="The schema that is wanted.")
+@click.option("--to", required=True, type=click.Choice(["published"]), help="Schema to convert to.")
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder to write; it must be new.")
 @click.option("--config", "configs", multiple=True, metavar="NAME", help="Only this configuration.  [default: all]")
 @processes
@@ -118,8 +118,8 @@ def convert(dataset: str, to: str, out: Path, configs: tuple[str, ...], workers:
 )
 @click.argument("folder", metavar="DATASET", type=click.Path(path_type=Path))
 @click.option("--repo", required=True, metavar="OWNER/NAME", help="Dataset repository; created if it is not there.")
-@click.option("--private/--public", default=True, help="Who sees a new repository; private unless told otherwise.")
-@click.option("--prune", is_flag=True, help="Also replace and remove files there that no push made.")
+@click.option("--private/--public", default=True, help="Visibility of a new repository.  [default: private]")
+@click.option("--prune", is_flag=True, help="Also replace and remove files that no push made.")
 @click.option("--dry-run", is_flag=True, help="Print what would be done, and do nothing; needs no token.")
 @json_option
 def push(folder: Path, repo: str, private: bool, prune: bool, dry_run: bool) -> None:

@@ -21,7 +21,7 @@ _FEW = 4
 
 @command("specsia report my-run", "specsia report my-run/dataset --out pairs.html")
 @click.argument("where", metavar="DIR|DATASET")
-@click.option("--out", type=FILE, help="The page's file.  [default: in DIR, or beside the folder of a packed dataset]")
+@click.option("--out", type=FILE, help="File of the page.  [default: in DIR, or beside the folder of a packed dataset]")
 def report(where: str, out: Path | None) -> None:
     """Write one self-contained HTML page to look at.
 
@@ -59,14 +59,12 @@ _DRAWING = options(
     click.argument("where", metavar="WHERE"),
     click.argument("ids", metavar="[ID]...", nargs=-1),
     click.option("--split", help="Characters or clips of this split."),
-    click.option(
-        "--limit", type=click.IntRange(1), help=f"At most so many, the best.  [default: {_FEW}; all of a --split]"
-    ),
+    click.option("--limit", type=click.IntRange(1), help=f"Show only the best N.  [default: {_FEW}; all of a --split]"),
     click.option(
         "--show",
         multiple=True,
         metavar="SIDE[:LAYER]",
-        help="What is drawn of each: 'Y*' or a backend, and one of its layers, such as relief:mask; may be repeated.  "
+        help="What to draw: 'Y*' or a backend, with one of its layers as in relief:mask; may be repeated.  "
         "[Y* and Z of each backend]",
     ),
     click.option(
@@ -75,7 +73,7 @@ _DRAWING = options(
     click.option("--columns", type=click.IntRange(1), help="Characters or clips beside each other."),
     click.option("--background", default="white", metavar="NAME", help="white, transparent, checkerboard or #f0f0f0."),
     click.option("--labels/--no-labels", default=True, help="Write names beside the pictures."),
-    click.option("--values", is_flag=True, help="Write each picture's IoU, or other main measure, below it."),
+    click.option("--values", is_flag=True, help="Write the IoU, or another main measure, below each picture."),
     click.option("--out", required=True, type=click.Path(path_type=Path), help="File to write."),
 )
 """Arguments and options of both commands that draw."""
@@ -112,10 +110,8 @@ def _conclude(where: str, drawing: Drawing, noun: str, frames: str, follow: str)
     "specsia turntable my-run/dataset --split test --limit 2 --show 'Y*' --background transparent --out test.gif",
 )
 @_DRAWING
-@click.option("--seconds", type=click.FloatRange(0.1, 3600), default=4, help="Time of a turn.", show_default=True)
-@click.option(
-    "--fps", type=click.FloatRange(0.1, 60), help="Views a second instead, or frames of clips.  [clips: their own]"
-)
+@click.option("--seconds", type=click.FloatRange(0.1, 3600), default=4, help="Seconds of a turn.", show_default=True)
+@click.option("--fps", type=click.FloatRange(0.1, 60), help="Views or frames a second instead.  [clips: their own]")
 def turntable(where: str, out: Path, seconds: float, fps: float | None, **given: Any) -> None:
     """Write a film of characters that turn, or of clips that play: MP4, animated WebP, GIF or PNG, by the file's name.
 
@@ -149,7 +145,10 @@ def _numbers(_ctx: click.Context, _option: click.Parameter, text: str | None) ->
 )
 @_DRAWING
 @click.option(
-    "--views", callback=_numbers, metavar="K,K,...", help="Views, or frames of clips, by number.  [five of them]"
+    "--views",
+    callback=_numbers,
+    metavar="K,K,...",
+    help="Numbers of views, or of frames of clips.  [default: five of them]",
 )
 def sheet(where: str, out: Path, views: tuple[int, ...], **given: Any) -> None:
     """Write one picture of characters from several views, or of clips in several frames: PNG, WebP, JPEG or PDF.

@@ -50,7 +50,7 @@ def diagnose_backend(name: str, root: Path | None, python: Path | None) -> None:
 
 @backends.command(
     "selftest",
-    short_help="Say whether the mesh of backend NAME comes in the right frame.",
+    short_help="Check whether the mesh of backend NAME comes in the right frame.",
     examples=("specsia backends selftest relief", "specsia backends selftest fusion:0.5"),
 )
 @click.argument("name", metavar="NAME[:ARG]")

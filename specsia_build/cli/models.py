@@ -33,14 +33,16 @@ RESUMED = "the same command with --resume goes on from the last checkpoint"
 @click.option("--steps", type=int, help="Updates to make.  [default: the preset's]")
 @configs("Configuration of the dataset (a backend's name); may be repeated.  [default: its first]")
 @device
-@click.option("--seed", type=int, help="Of weights and patches.  [default: 0]")
-@click.option("--without", type=click.Choice(("pos",)), help="Leave the position hint out, and with it the drawing.")
-@click.option("--reference", type=click.Choice(REFERENCES), help="What else the model sees.  [default: drawing]")
+@click.option("--seed", type=int, help="Seed of weights and patches.  [default: 0]")
+@click.option("--without", type=click.Choice(("pos",)), help="Train without positions, and so without the drawing.")
+@click.option(
+    "--reference", type=click.Choice(REFERENCES), help="Whether the model sees the drawing.  [default: drawing]"
+)
 @click.option("--perceptual", metavar="vgg19|PATH|random|none", help="Network of the perceptual loss.")
 @click.option("--set", "settings", multiple=True, metavar="NAME=VALUE", help="Any other setting of run.json.")
 @click.option("--checkpoint-every", type=click.IntRange(1), default=1000, help="Steps.  [default: 1000]")
 @click.option("--validate-every", type=click.IntRange(1), default=2000, help="Steps.  [default: 2000]")
-@click.option("--resume", is_flag=True, help="Go on with the training that --out holds.")
+@click.option("--resume", is_flag=True, help="Continue the training that --out holds.")
 @json_option
 def train(dataset: str, run: Path, preset: str | None, device: str, resume: bool, **given: Any) -> None:
     """Train DraViE on the train split of DATASET: a folder, a URL or a Hub id.
@@ -103,12 +105,12 @@ def _setting(text: str) -> tuple[str, Any]:
 )
 @click.argument("run", type=find_run)
 @click.option("--out", type=FOLDER, required=True, help="Folder of the adapted run.")
-@click.option("--dataset", metavar="DATASET", help="That holds the character.")
-@click.option("--character", metavar="ID", help="Whose frontal view, in --dataset.")
+@click.option("--dataset", metavar="DATASET", help="Dataset that holds the character.")
+@click.option("--character", metavar="ID", help="Id of the character in --dataset.")
 @click.option("--config-name", "--backend", metavar="NAME", help="Configuration of the dataset.  [default: its first]")
 @click.option("--frames", type=FOLDER, help="Folder of frames: color/, pos/ and, where color has no alpha, mask/.")
-@click.option("--frame", metavar="NAME", help="The frontal one of --frames.  [default: the first]")
-@click.option("--drawing", type=OLD_FILE, help="In the place of Y*: the character in the frontal pose, any size.")
+@click.option("--frame", metavar="NAME", help="Name of the frontal frame.  [default: the first]")
+@click.option("--drawing", type=OLD_FILE, help="Drawing of the frontal view, any size, instead of Y*.")
 @click.option("--steps", type=int, help=f"Updates to make.  [default: {ADAPTATION.steps}]")
 @device
 @json_option
@@ -151,9 +153,11 @@ def adapt(run: Path, out: Path, steps: int | None, device: str, **of_frontal: An
 @click.argument("source", metavar="INPUT")
 @click.option("--out", required=True, type=FOLDER, help="Folder of the results.")
 @click.option("--drawing", type=OLD_FILE, help="The character from the front, any size, for frames of a folder.")
-@click.option("--reference-frame", "frame", metavar="NAME", help="The frontal one of the frames.  [default: the first]")
-@click.option("--split", help="Of a dataset: train, validation or test.  [default: all]")
-@click.option("--video", is_flag=True, help="Also write a film: Z beside the result; of clips one each, with Y*.")
+@click.option("--reference-frame", "frame", metavar="NAME", help="Name of the frontal frame.  [default: the first]")
+@click.option("--split", help="Split of a dataset: train, validation or test.  [default: all]")
+@click.option(
+    "--video", is_flag=True, help="Also write a film of Z beside the result; for clips one film each, with Y*."
+)
 @device
 def enhance(
     run: Path, source: str, out: Path, drawing: Path | None, frame: str | None, split: str | None, **given: Any
@@ -220,11 +224,11 @@ def enhance(
 @click.argument("runs", metavar="RUN...", nargs=-1, required=True, type=find_run)
 @click.argument("dataset")
 @click.option("--out", required=True, type=FOLDER, help="Folder of the tables, the figures and the results.")
-@click.option("--baselines", default="raw,line,look-up", show_default=True, help="What to compare with, or none.")
+@click.option("--baselines", default="raw,line,look-up", show_default=True, help="Baselines to compare with, or none.")
 @click.option("--without", multiple=True, type=click.Choice(ABLATIONS), help="Ablation to compare with.")
 @click.option("--repeats", default=1, type=click.IntRange(1, 100), help="Seeds of adaptations and fits.  [default: 1]")
 @configs("Configuration of DATASET to score; may be repeated.  [default: all]")
-@click.option("--split", default="test", show_default=True, help="That training did not see.")
+@click.option("--split", default="test", show_default=True, help="Split to score, which training did not see.")
 @click.option("--allow-seen", is_flag=True, help="Score models on characters that they have seen, and mark these rows.")
 @click.option("--adapt-steps", default=ADAPTATION.steps, type=click.IntRange(1), help="Updates of an adaptation.")
 @click.option("--fit-steps", default=FIT_STEPS, type=click.IntRange(1), help="Updates of a sample-wise fit.")
@@ -286,11 +290,11 @@ def evaluate(runs: tuple[Path, ...], dataset: str, out: Path, split: str, device
 
 @command("specsia repair drawing.png --out hero", "specsia repair drawing.png --mesh hero.glb --out hero")
 @click.argument("subject", metavar="DRAWING|CHARACTER")
-@click.option("--mesh", type=click.Path(exists=True, path_type=Path), help="Its reconstruction by any tool.")
-@click.option("--back", type=OLD_FILE, help="The character drawn from behind, for the backend relief.")
+@click.option("--mesh", type=click.Path(exists=True, path_type=Path), help="Reconstruction of the drawing by any tool.")
+@click.option("--back", type=OLD_FILE, help="The character drawn from behind, for relief and the model.")
 @click.option("--motion", metavar="NAME|FILE", help="Play a motion; the mesh or the character needs a rig.")
 @click.option("--out", required=True, type=FOLDER, help="Folder of the results: new, empty, or of an earlier repair.")
-@click.option("--backend", metavar="NAME[:ARG]", help="What reconstructs the drawing.  [default: that of build]")
+@click.option("--backend", metavar="NAME[:ARG]", help="Backend that reconstructs the drawing.  [default: relief]")
 @click.option("--model", metavar="RUN", help="Run of `specsia train` or `adapt`.  [default: pretrained]")
 @click.option("--adapt", is_flag=True, default=None, help="Fit the model to the drawing first, which takes longer.")
 @click.option("--views", type=click.IntRange(1, 360), help="Frames of one turn.  [default: 36]")

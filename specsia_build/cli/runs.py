@@ -39,7 +39,7 @@ RECIPES = sorted({point.name for point in entry_points(group="specsia.recipes")}
 
 source = click.argument("source", required=False)
 
-max_failures = click.option("--max-failures", metavar="N|P%", help="Failed ones to put up with.  [default: 1%, or 1]")
+max_failures = click.option("--max-failures", metavar="N|P%", help="Failed characters to accept.  [default: 1%, or 1]")
 
 
 def backends(description: str) -> Callable[[Any], Any]:
@@ -52,18 +52,18 @@ _SHARED = options(
         "--config", "config_name", metavar="FILE|NAME", help="YAML file of settings, or the name of one in the package."
     ),
     click.option("--size", type=int, help="Pixels on a side of every image.  [default: 512]"),
-    click.option("--look", type=click.Choice(LOOKS), help="Plain colours, or shaded.  [default: unlit]"),
+    click.option("--look", type=click.Choice(LOOKS), help="Plain or shaded colours.  [default: unlit]"),
     click.option("--outline", metavar="random|dark|GREY", help="Grey of the contour of Y*, 0-255.  [default: random]"),
     click.option("--workers", type=int, help="Processes; 0 is one for each core.  [default: 0]"),
-    click.option("--executor", type=click.Choice(EXECUTORS), help="Here, or on a Ray cluster.  [default: local]"),
-    click.option("--memory", metavar="SIZE", help="What a character may cost in a worker.  [default: 2 GB]"),
+    click.option("--executor", type=click.Choice(EXECUTORS), help="This machine, or a Ray cluster.  [default: local]"),
+    click.option("--memory", metavar="SIZE", help="Memory that one character may take.  [default: 2 GB]"),
     click.option("--shard", metavar="I/N", help="Only the I-th of N shares of the source.  [default: all]"),
     click.option("--limit", type=int, help="Only the first so many characters of the source."),
     click.option("--exclude", metavar="FILE", help="Leave out the characters whose ids this file names, one a line."),
-    click.option("--seed", type=int, help="Of contours and backends; splits do not depend on it.  [default: 42]"),
+    click.option("--seed", type=int, help="Seed of contours and backends; splits do not depend on it.  [default: 42]"),
     max_failures,
     click.option("--keep", type=click.Choice(KEEPS), help="Artefacts to keep once all is packed.  [default: all]"),
-    click.option("--fresh", is_flag=True, help="Forget what the folder holds of an earlier run."),
+    click.option("--fresh", is_flag=True, help="Start over in a folder that holds a run."),
     json_option,
 )
 
@@ -78,11 +78,11 @@ _SHARED = options(
 @click.option("--out", help="Folder of the run, or a URL (s3://...) to send its dataset to.  [default: specsia-out]")
 @click.option("--stage", "stages", multiple=True, type=click.Choice(STAGES), help="Run only this stage.")
 @backends("Reconstruction backend, of `specsia backends list`; may be repeated.")
-@click.option("--like", metavar="DATASET", help="Build the characters of this packed dataset only, in its splits.")
-@click.option("--renderer", metavar="NAME", help=f"What draws Y* and Z, of {', '.join(RENDERERS)}.  [default: fast]")
+@click.option("--like", metavar="DATASET", help="Build only the characters of this packed dataset, in its splits.")
+@click.option("--renderer", metavar="NAME", help=f"Renderer of Y* and Z: {', '.join(RENDERERS)}.  [default: fast]")
 @click.option("--views", type=int, help="Evenly spaced views of a character.  [default: 10]")
 @click.option("--min-iou", type=float, help="Mean IoU below which a reconstruction is of low quality.  [default: 0.5]")
-@click.option("--low-iou", type=click.Choice(LOW_IOU_ACTIONS), help="What becomes of these.  [default: quarantine]")
+@click.option("--low-iou", type=click.Choice(LOW_IOU_ACTIONS), help="What to do with these.  [default: quarantine]")
 @_SHARED
 def build(source: str | None, out: str | None, stages: tuple[str, ...], fresh: bool, **settings: Any) -> None:
     """Build and pack a dataset from the characters of SOURCE.
@@ -116,13 +116,17 @@ def build(source: str | None, out: str | None, stages: tuple[str, ...], fresh: b
     help=f"The characters' own motions, a built-in one ({', '.join(MOTIONS)}), or those of a file made for "
     "another character (GLB, VRM, VRMA, FBX, .blend, BVH); may be repeated.  [default: own]",
 )
-@click.option("--clip", "patterns", multiple=True, metavar="PATTERN", help="Only motions of such names, as 'Walk*'.")
+@click.option(
+    "--clip", "patterns", multiple=True, metavar="PATTERN", help="Only motions whose names match, as 'Walk*'."
+)
 @click.option("--fps", type=float, help="Frames a second.  [default: 12]")
 @click.option("--frames", type=int, help="Most frames of a clip.  [default: all]")
 @click.option("--views", type=int, help="Evenly spaced cameras that see each motion.  [default: 4]")
 @click.option("--line-px", type=float, help="Width of lines in pixels, 1 to 4.  [default: 2]")
-@click.option("--in-place/--travel", "in_place", default=None, help="Hold the figure over its place, or let it go.")
-@click.option("--turntable/--no-turntable", "turntable", default=None, help="Also a still figure, walked around.")
+@click.option("--in-place/--travel", "in_place", default=None, help="Keep the figure in place, or let it travel.")
+@click.option(
+    "--turntable/--no-turntable", "turntable", default=None, help="Also draw a camera's turn around the still figure."
+)
 @click.option("--preview/--no-preview", "preview", default=None, help="Write a film of each clip beside its frames.")
 @backends("Move reconstructions by it too; may be repeated.  [default: build's with the recipe dravie, else none]")
 @click.option("--stage", "stages", multiple=True, type=click.Choice(CLIP_STAGES), help="Run only this stage.")
@@ -165,7 +169,7 @@ def clips(source: str | None, out: str | None, stages: tuple[str, ...], fresh: b
 
 @command("specsia merge share-1 share-2 --out whole", "specsia merge share-* --out whole", goes_on=True)
 @click.argument("runs", metavar="RUN...", nargs=-1, required=True)
-@click.option("--out", required=True, help="Folder of the run that they become, or a URL to send its dataset to.")
+@click.option("--out", required=True, help="Folder of the merged run, or a URL to send its dataset to.")
 @max_failures
 @json_option
 def merge(runs: tuple[str, ...], out: str, max_failures: str | None) -> None:
