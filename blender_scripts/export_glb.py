@@ -65,6 +65,7 @@ def export(job):
     out, render = Path(job["out"]), bpy.context.scene.render
     # The exporter multiplies by the base where it is to divide.
     render.fps, render.fps_base = max(1, round(render.fps / render.fps_base)), 1.0
+    _enable("io_scene_gltf2")
     known = bpy.ops.export_scene.gltf.get_rna_type().properties
     options = {key: value for key, value in EXPORTED.items() if key in known}
     bpy.ops.export_scene.gltf(filepath=str(out / "scene.glb"), **options)
@@ -77,25 +78,21 @@ def open_file(path):
     """Make a file the scene."""
     if not Path(path).is_file():
         raise job_server.JobError("there is no such file")
-    for module in ("io_scene_fbx", "io_scene_gltf2"):
-        _enable(module)
     try:
         if path.lower().endswith(".blend"):
             # No script of the file is run: it may come from anywhere.
             bpy.ops.wm.open_mainfile(filepath=path, load_ui=False, use_scripts=False)
-            _enable("io_scene_gltf2")
-            return
-        bpy.ops.wm.read_factory_settings(use_empty=True)
-        for module in ("io_scene_fbx", "io_scene_gltf2"):
-            _enable(module)
-        import_fbx(path)
+        else:
+            bpy.ops.wm.read_factory_settings(use_empty=True)
+            _enable("io_scene_fbx")
+            import_fbx(path)
     except RuntimeError as error:
         lines = [line.strip() for line in str(error).splitlines() if line.strip() and "Location: " not in line]
         raise job_server.JobError(lines[-1].removeprefix("Error: ") if lines else "no reason given") from error
 
 
 def import_fbx(path):
-    """Import an FBX file; what it calls invisible is hidden from renders too."""
+    """Import an FBX file; objects that it hides are hidden from renders too."""
     with Path(path).open("rb") as stream:
         is_text = not stream.read(18).startswith(b"Kaydara FBX Binary")
     if "fbx_import" in dir(bpy.ops.wm) and (is_text or "fbx" not in dir(bpy.ops.import_scene)):
@@ -183,7 +180,14 @@ def show_what_renders():
         if seen:
             warnings.append("would show no mesh in a render: what the viewport shows was read")
         rendered |= seen
-    if any(o.type in ("CURVES", "GPENCIL", "GREASEPENCIL") or _has_strands(o) for o in rendered):
+    systems = [
+        m.particle_system.settings
+        for o in rendered
+        for m in o.modifiers
+        if m.type == "PARTICLE_SYSTEM" and m.show_render
+    ]
+    strands = any(s.type == "HAIR" and s.render_type == "PATH" for s in systems)
+    if strands or any(o.type in ("CURVES", "GPENCIL", "GREASEPENCIL") for o in rendered):
         warnings.append("has strands of hair or Grease Pencil, which were left out: make them meshes")
     if bpy.data.libraries:
         warnings.append("links other .blend files; changes in them are not noticed")
@@ -199,11 +203,6 @@ def show_what_renders():
             if modifier.type in ("SUBSURF", "MULTIRES"):
                 modifier.levels = modifier.render_levels
     return warnings
-
-
-def _has_strands(item):
-    systems = [m.particle_system.settings for m in item.modifiers if m.type == "PARTICLE_SYSTEM" and m.show_render]
-    return any(s.type == "HAIR" and s.render_type == "PATH" for s in systems)
 
 
 def find_takes(warnings):
@@ -281,7 +280,9 @@ def make_meshes():
             modifier.show_viewport = modifier.show_viewport and modifier.type != "ARMATURE"
     made, replaced = {}, {}
     for item in meshes:
-        if item.hide_render or not _shows_itself(item):
+        # A scalp is not shown where only the hair on it is.
+        emits = item.is_instancer or len(item.particle_systems)
+        if item.hide_render or (emits and not item.show_instancer_for_render):
             made[item] = [bpy.data.meshes.new(item.data.name)]
         elif any(m.type not in ("ARMATURE", "PARTICLE_SYSTEM") and m.show_viewport for m in item.modifiers):
             made[item] = _shapes(item)
@@ -317,11 +318,6 @@ def _shapes(item):
         found.append(bpy.data.meshes.new_from_object(evaluated, preserve_all_data_layers=True, depsgraph=graph))
     item.show_only_shape_key = False
     return found
-
-
-def _shows_itself(item):
-    """Whether a render shows an object, and not what hangs on it alone, as the hair on a scalp."""
-    return item.show_instancer_for_render or not (item.is_instancer or len(item.particle_systems))
 
 
 if __name__ == "__main__":

@@ -146,9 +146,11 @@ def pack_textures(
 
 def _levels(image: Texture, last: int) -> list[NDArray[np.uint8]]:
     """A texture and its mip levels up to `last`, which are computed once: characters are drawn several times."""
-    levels: list[NDArray[np.uint8]] = image.kept.setdefault("levels", [ready(image.pixels)])
+    levels = [*image.kept.get("levels", [ready(image.pixels)])]
     while len(levels) <= last:
         levels.append(halve(levels[-1]))
+    # Replaced as a whole: threads may draw the same mesh.
+    image.kept["levels"] = levels
     return levels[: last + 1]
 
 
