@@ -9,7 +9,7 @@ import numpy as np
 
 from specsia_build.characters.samples.body import Body
 from specsia_build.characters.samples.shapes import Array, blob, by, hoop, lathe, loft, section, turned
-from specsia_build.characters.samples.texture import Stamp
+from specsia_build.characters.samples.texture import Stamp, Stamps
 from specsia_build.characters.samples.traits import INK, WHITE, Build, Colour, mix, shade
 
 Triple = tuple[float, float, float]
@@ -367,7 +367,7 @@ def add_hat(body: Body, skull: Skull) -> None:
 _FACE = ("head", "eye", "muzzle", "skin")
 
 
-def add_face(body: Body, skull: Skull, tint: dict[str, Colour]) -> list[Stamp]:
+def add_face(body: Body, skull: Skull, tint: dict[str, Colour]) -> Stamps:
     """Add eyeballs, and return what is painted of the face, the lowest first."""
     chance, traits, kind = body.chance, body.traits, body.traits.kind
     a, b, _ = skull.radii
@@ -381,11 +381,10 @@ def add_face(body: Body, skull: Skull, tint: dict[str, Colour]) -> list[Stamp]:
         y, wide = 0.84 * b, min(wide, 0.2 * a)
         x = 0.5 * a
     level = skull.centre[1] + y
-    found: list[Stamp] = []
+    stamps = Stamps()
 
     def both(shape: str, dx: float, dy: float, size: tuple[float, float], colour: Colour, **more: float) -> None:
-        stamp = Stamp(shape, (x + dx, level + dy), size, colour, _FACE, **more)  # type: ignore[arg-type]
-        found.extend(stamp.mirrored())
+        stamps.put(shape, (x + dx, level + dy), size, colour, _FACE, pair=True, **more)
 
     if style == "ball":
         ball = min(wide, high)
@@ -393,7 +392,7 @@ def add_face(body: Body, skull: Skull, tint: dict[str, Colour]) -> list[Stamp]:
         body.both("eye", blob(place, (wide, high, ball)), detail=2.0)
     _eyes(style, both, wide, high, tint, chance.between(0.5, 0.75))
     if style == "screen":
-        found.insert(0, Stamp("box", (0, level - 0.12 * b), (0.78 * a, 0.5 * b), shade(INK, 0.2), _FACE))
+        stamps.insert(0, Stamp("box", (0, level - 0.12 * b), (0.78 * a, 0.5 * b), shade(INK, 0.2), _FACE))
     lid = chance.between(0.2, 0.5)
     if style in ("anime", "toon") and chance.true(0.35):
         size, tilt = (1.15 * wide, 0.5 * high), chance.between(-12, 12)
@@ -410,8 +409,9 @@ def add_face(body: Body, skull: Skull, tint: dict[str, Colour]) -> list[Stamp]:
             both("ellipse", dx * a, -high - (0.1 - dy) * b, (0.02 * a, 0.02 * b), shade(tint["head"], 0.3))
     if not kind.muzzle:
         nose = (0, skull.centre[1] - 0.16 * b)
-        found.append(Stamp("ellipse", nose, (0.05 * a, 0.03 * b), shade(tint["head"], 0.3), ("head",)))
-    return found + _mouth(body, skull, tint, glowing=style == "screen")
+        stamps.put("ellipse", nose, (0.05 * a, 0.03 * b), shade(tint["head"], 0.3), ("head",))
+    _mouth(body, skull, tint, stamps, glowing=style == "screen")
+    return stamps
 
 
 def _eyes(style: str, both, wide: float, high: float, tint: dict[str, Colour], iris: float) -> None:  # type: ignore[no-untyped-def]
@@ -441,30 +441,32 @@ def _eyes(style: str, both, wide: float, high: float, tint: dict[str, Colour], i
         both("ellipse", 0.25 * wide, 0.3 * wide, (0.25 * wide, 0.25 * wide), WHITE)
 
 
-def _mouth(body: Body, skull: Skull, tint: dict[str, Colour], *, glowing: bool) -> list[Stamp]:
+def _mouth(body: Body, skull: Skull, tint: dict[str, Colour], stamps: Stamps, *, glowing: bool) -> None:
     chance, traits = body.chance, body.traits
     a, b, _ = skull.radii
     kind = traits.kind.muzzle
     if kind in ("beak", "snout", "long", "point"):
-        return []
+        return
     shape = chance.pick("smile", "grin", "line", "open", "teeth", "frown", weights=(4, 2.5, 1.3, 1.2, 1, 0.7))
     wide = chance.between(0.14, 0.34) * a * (0.6 if kind else 1.0)
     y = float(skull.centre[1]) - chance.between(0.42, 0.54) * b
     ink, thick = (tint["accent"] if glowing else shade(tint["head"], 0.7)), chance.between(0.018, 0.035) * b
     where = (0.0, y)
     if traits.species == "skeleton":
-        teeth = [Stamp("box", (k * 0.11 * a, y), (0.012 * a, 0.1 * b), INK, _FACE) for k in (-2, -1, 0, 1, 2)]
-        return [Stamp("box", where, (0.3 * a, 0.012 * b), INK, _FACE), *teeth]
+        stamps.put("box", where, (0.3 * a, 0.012 * b), INK, _FACE)
+        for k in (-2, -1, 0, 1, 2):
+            stamps.put("box", (k * 0.11 * a, y), (0.012 * a, 0.1 * b), INK, _FACE)
+        return
     if shape in ("smile", "frown", "line"):
         bend = {"smile": 0.35, "frown": -0.3, "line": 0.0}[shape] * wide
-        return [Stamp("arc", where, (wide, thick), ink, _FACE, bend=bend)]
+        stamps.put("arc", where, (wide, thick), ink, _FACE, bend=bend)
+        return
     tall = wide * (0.75 if shape == "open" else 0.5)
-    found = [Stamp("ellipse", where, (wide, tall), (0.45, 0.12, 0.14), _FACE)]
+    stamps.put("ellipse", where, (wide, tall), (0.45, 0.12, 0.14), _FACE)
     if shape == "teeth":
-        found.append(Stamp("box", (0, y + 0.35 * tall), (0.75 * wide, 0.3 * tall), WHITE, _FACE))
+        stamps.put("box", (0, y + 0.35 * tall), (0.75 * wide, 0.3 * tall), WHITE, _FACE)
     else:
-        found.append(Stamp("ellipse", (0, y - 0.55 * tall), (0.55 * wide, 0.4 * tall), (0.9, 0.45, 0.45), _FACE))
+        stamps.put("ellipse", (0, y - 0.55 * tall), (0.55 * wide, 0.4 * tall), (0.9, 0.45, 0.45), _FACE)
     if shape == "grin":
-        cover = Stamp("box", (0, y + 0.75 * tall), (1.1 * wide, 0.6 * tall), tint["head"], _FACE)
-        found += [cover, Stamp("box", (0, y + 0.12 * tall), (wide, thick * 0.7), ink, _FACE)]
-    return found
+        stamps.put("box", (0, y + 0.75 * tall), (1.1 * wide, 0.6 * tall), tint["head"], _FACE)
+        stamps.put("box", (0, y + 0.12 * tall), (wide, thick * 0.7), ink, _FACE)

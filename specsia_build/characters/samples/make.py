@@ -14,7 +14,7 @@ from specsia_build.characters.bicar_rig import Skin, StoredRig
 from specsia_build.characters.samples.body import SIDES, Body, add_body, add_extras, cloak, tail_points
 from specsia_build.characters.samples.head import MOVING_EARS, Skull, add_face, add_hair, add_hat, add_head
 from specsia_build.characters.samples.shapes import Array, Piece, by
-from specsia_build.characters.samples.texture import TEXTURE, Paint, colours, paint, placed, prints, stamps
+from specsia_build.characters.samples.texture import TEXTURE, Paint, body_stamps, colours, paint, placed, prints
 from specsia_build.characters.samples.traits import Chance, Traits, draw_build, draw_traits
 from specsia_build.rendering.fast.renderer import FastRenderer
 from specsia_build.rendering.mesh import Material, Mesh, Texture
@@ -65,7 +65,7 @@ def weights_of(
             ends[parent] = place
     for side, way in zip(SIDES, (1, -1), strict=True):
         ends[side + "Hand"] = ends[side + "Hand"] + body.frame.along * (way * 0.15, 0.15, 0)
-    found = []
+    weights = []
     for piece, points in zip(pieces, vertices, strict=True):
         shares = np.zeros((len(points), len(names)))
         if piece.bones in (("skirt",), ("cape",)):
@@ -73,10 +73,10 @@ def weights_of(
         else:
             bones = [bone for bone in piece.bones if bone in joints] or ["head"]
             away = np.stack([_distance(points, joints[bone][1], ends[bone]) for bone in bones], axis=1)
-            say = np.clip(1 - (away - away.min(axis=1, keepdims=True)) / _SEAM, 0, 1) ** 2
-            shares[:, [names.index(bone) for bone in bones]] = say
-        found.append(shares / shares.sum(axis=1, keepdims=True))
-    return np.concatenate(found)
+            near = np.clip(1 - (away - away.min(axis=1, keepdims=True)) / _SEAM, 0, 1) ** 2
+            shares[:, [names.index(bone) for bone in bones]] = near
+        weights.append(shares / shares.sum(axis=1, keepdims=True))
+    return np.concatenate(weights)
 
 
 def _distance(points: Array, start: Array, end: Array) -> Array:
@@ -150,7 +150,7 @@ def make_sample(seed: int, index: int) -> Sample:
     add_extras(body)
     face = add_face(body, skull, tint)
     shadow, fade = chance.between(0.05, 0.2), chance.between(0.15, 0.45) if chance.true(0.25) else 0.0
-    how = Paint(tint, prints(body, tint), [*stamps(body, tint), *face], shadow, fade)
+    how = Paint(tint, prints(body, tint), [*body_stamps(body, tint), *face], shadow, fade)
     welded = [_welded(piece) for piece in body.pieces]
     boxes = placed(body.pieces)
     image = paint(body.pieces, [normals[ids] for _, _, normals, ids in welded], boxes, how)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,11 +46,6 @@ class Stamp:
     bend: float = 0.0
     soft: float = 0.006
 
-    def mirrored(self) -> tuple[Stamp, Stamp]:
-        """It and its mirror image."""
-        fields = self.__dict__ | {"at": (-self.at[0], self.at[1]), "turn_deg": -self.turn_deg}
-        return self, Stamp(**fields)
-
     def near(self, points: Array) -> NDArray[np.int64]:
         """Which of some points (N, 3) it may cover."""
         reach = float(np.hypot(*self.size)) + abs(self.bend) + self.soft
@@ -73,6 +69,17 @@ class Stamp:
             distance = (np.hypot(x / a, y / b) - _EMBLEMS[self.kind](angle)) * min(a, b)
         alpha = np.clip(0.5 - distance / self.soft, 0.0, 1.0)
         return np.asarray(alpha if self.side == 0 else alpha * np.clip(0.5 + 4 * self.side * facing, 0.0, 1.0))
+
+
+class Stamps(list[Stamp]):
+    """Stamps in the order in which they are painted."""
+
+    def put(self, *fields: Any, pair: bool = False, **named: Any) -> None:
+        """Add a stamp by the fields of `Stamp`; one of a pair is mirrored."""
+        stamp = Stamp(*fields, **named)
+        self.append(stamp)
+        if pair:
+            self.append(replace(stamp, at=(-stamp.at[0], stamp.at[1]), turn_deg=-stamp.turn_deg))
 
 
 def _star(points: int, depth: float):  # type: ignore[no-untyped-def]
@@ -158,8 +165,8 @@ def placed(pieces: Sequence[Piece]) -> list[tuple[int, int, int, int]]:
     density = TEXTURE / float(np.sqrt(lengths.prod(axis=1).sum()))
     while True:
         sizes = np.clip(np.ceil(lengths * density).astype(int), 3, TEXTURE - 2 * _RIM)
-        if (found := _packed(sizes + 2 * _RIM)) is not None:
-            return [(r + _RIM, c + _RIM, int(h), int(w)) for (r, c), (h, w) in zip(found, sizes, strict=True)]
+        if (corners := _packed(sizes + 2 * _RIM)) is not None:
+            return [(r + _RIM, c + _RIM, int(h), int(w)) for (r, c), (h, w) in zip(corners, sizes, strict=True)]
         density *= 0.97
 
 
@@ -284,54 +291,58 @@ def colours(body: Body) -> dict[str, Colour]:
 def prints(body: Body, tint: dict[str, Colour]) -> dict[str, tuple[str, Colour, float]]:
     """Prints of clothes, hair and fur by look."""
     chance, traits = body.chance, body.traits
-    found = {"hair": ("strands", shade(tint["hair"], 0.5), 0.1), "mane": ("strands", shade(tint["mane"], 0.5), 0.1)}
+    patterns = {"hair": ("strands", shade(tint["hair"], 0.5), 0.1), "mane": ("strands", shade(tint["mane"], 0.5), 0.1)}
     if not traits.bare and traits.top != "overalls":
         kind = chance.pick("plain", "stripes", "dots", "checks", "gradient", "pinstripes", "halves", "band",
                            weights=(7, 2, 1, 1, 1, 0.7, 0.5, 0.7))  # fmt: skip
         repeat = chance.between(0.07, 0.17)
-        found["torso"] = (kind, tint["top2"], repeat)
+        patterns["torso"] = (kind, tint["top2"], repeat)
         if kind not in ("halves", "band", "gradient"):
-            found["sleeve"] = found["torso"]
+            patterns["sleeve"] = patterns["torso"]
     if traits.skirt > 0:
         kind = chance.pick("plain", "hem", "checks", "dots", "stripes", "gradient", weights=(4, 2, 1, 1, 1, 1))
-        found["skirt"] = (kind, tint["bottom2"], chance.between(0.07, 0.16))
+        patterns["skirt"] = (kind, tint["bottom2"], chance.between(0.07, 0.16))
     if traits.hem > 0:
         kind = chance.pick("plain", "pinstripes", "checks", "dots", weights=(7, 0.8, 0.9, 0.5))
-        found["bottom"] = (kind, tint["bottom2"], chance.between(0.06, 0.12))
+        patterns["bottom"] = (kind, tint["bottom2"], chance.between(0.06, 0.12))
     for look, share in (("hat", 0.2), ("sock", 0.4), ("scarf", 0.4), ("cape", 0.25), ("shield", 0.4)):
         if chance.true(share):
-            found[look] = (chance.pick("stripes", "hem", "dots"), tint["light"], chance.between(0.06, 0.12))
+            patterns[look] = (chance.pick("stripes", "hem", "dots"), tint["light"], chance.between(0.06, 0.12))
     if traits.markings == "stripes":
-        found |= dict.fromkeys(("tail", "arm", "leg"), ("stripes", tint["mark"], 0.14))
-    return found
+        patterns |= dict.fromkeys(("tail", "arm", "leg"), ("stripes", tint["mark"], 0.14))
+    return patterns
 
 
-def stamps(body: Body, tint: dict[str, Colour]) -> list[Stamp]:
-    """What is painted on the body and its clothes, the lowest first."""
-    return [*_markings(body, tint), *(() if body.traits.bare else _clothes(body, tint))]
+def body_stamps(body: Body, tint: dict[str, Colour]) -> Stamps:
+    """Stamps on the body and its clothes, the lowest first."""
+    stamps = Stamps()
+    _markings(body, tint, stamps)
+    if not body.traits.bare:
+        _clothes(body, tint, stamps)
+    return stamps
 
 
-def _markings(body: Body, tint: dict[str, Colour]) -> list[Stamp]:
+def _markings(body: Body, tint: dict[str, Colour], stamps: Stamps) -> None:
     chance, traits, frame, build = body.chance, body.traits, body.frame, body.build
     kind, span, bare = traits.markings, frame.span, _TORSO if traits.bare else ()
     head, (a, b, _) = 1.8 - build.head[1], build.head
-    found: list[Stamp] = []
     if kind in ("bib", "stripes", "panda", "plain") and traits.kind.hair < 0.5 and bare:
-        found.append(Stamp("ellipse", (0, frame.trunk(0.4)), (0.62 * build.hips, 0.42 * span), tint["belly"], bare))
+        stamps.put("ellipse", (0, frame.trunk(0.4)), (0.62 * build.hips, 0.42 * span), tint["belly"], bare)
     if kind == "bib":
-        found.append(Stamp("ellipse", (0, head - 0.5 * b), (0.75 * a, 0.5 * b), tint["belly"], ("head",)))
+        stamps.put("ellipse", (0, head - 0.5 * b), (0.75 * a, 0.5 * b), tint["belly"], ("head",))
     if kind == "panda":
-        patch = Stamp("ellipse", (0.4 * a, head - 0.02 * b), (0.28 * a, 0.36 * b), tint["mark"], ("head",), 20)
-        found += [*patch.mirrored(), Stamp("box", (0, frame.trunk(0.85)), (1, 0.09), tint["mark"], bare, side=0)]
+        patch = (0.4 * a, head - 0.02 * b)
+        stamps.put("ellipse", patch, (0.28 * a, 0.36 * b), tint["mark"], ("head",), 20, pair=True)
+        stamps.put("box", (0, frame.trunk(0.85)), (1, 0.09), tint["mark"], bare, side=0)
     if kind == "stripes":
         for k in (-0.4, 0.0, 0.4):
-            found.append(Stamp("ellipse", (k * a, head + 0.78 * b), (0.06 * a, 0.24 * b), tint["mark"], ("head",)))
-            found.append(Stamp("ellipse", (0, head + k * b), (0.6 * a, 0.07 * b), tint["mark"], ("head",), side=-1))
+            stamps.put("ellipse", (k * a, head + 0.78 * b), (0.06 * a, 0.24 * b), tint["mark"], ("head",))
+            stamps.put("ellipse", (0, head + k * b), (0.6 * a, 0.07 * b), tint["mark"], ("head",), side=-1)
             where = (0.0, frame.trunk(0.5 + 0.7 * k))
-            found.append(Stamp("ellipse", where, (0.6 * build.hips, 0.03), tint["mark"], bare, side=-1))
+            stamps.put("ellipse", where, (0.6 * build.hips, 0.03), tint["mark"], bare, side=-1)
     if kind == "patch":
         where = (traits.side * 0.42 * a, head)
-        found.append(Stamp("ellipse", where, (0.34 * a, 0.42 * b), tint["mark"], ("head",)))
+        stamps.put("ellipse", where, (0.34 * a, 0.42 * b), tint["mark"], ("head",))
     if kind in ("spots", "patch"):
         looks = ("head", "tail", *(("torso", "arm", "leg") if traits.bare else ("arm",)))
         for _ in range(int(chance.rng.integers(8, 16))):
@@ -339,82 +350,76 @@ def _markings(body: Body, tint: dict[str, Colour]) -> list[Stamp]:
             size = chance.between(0.03, 0.1)
             side = 1 if chance.true(0.5) else -1
             if side < 0 or where[1] < 1.8 - 1.8 * b or where[1] > head + 0.4 * b:
-                found.append(Stamp("ellipse", where, (size, size * 0.8), tint["mark"], looks, side=side))
+                stamps.put("ellipse", where, (size, size * 0.8), tint["mark"], looks, side=side)
     if kind == "ribs":
         for k in range(4):
             rib = (0, frame.trunk(0.5 + 0.12 * k))
-            found.append(Stamp("box", rib, (0.75 * build.chest, 0.018), tint["dark"], bare, side=0))
-        found.append(Stamp("box", (0, frame.trunk(0.4)), (0.6 * build.hips, 0.06), tint["dark"], bare, side=0))
+            stamps.put("box", rib, (0.75 * build.chest, 0.018), tint["dark"], bare, side=0)
+        stamps.put("box", (0, frame.trunk(0.4)), (0.6 * build.hips, 0.06), tint["dark"], bare, side=0)
     if kind == "panel" and bare:
         screen = (0, frame.trunk(0.58))
         lamp = (0.25 * build.chest, screen[1] + 0.08 * span)
-        found += [
-            Stamp("box", screen, (0.62 * build.chest, 0.2 * span), tint["joint"], bare),
-            Stamp("box", (0, screen[1] - 0.06 * span), (0.42 * build.chest, 0.02), tint["light"], bare),
-            Stamp("box", (0, frame.trunk(0.5)), (0.55 * build.chest, 0.24 * span), tint["joint"], bare, side=-1),
-            *Stamp("ellipse", lamp, (0.035, 0.035), tint["accent"], bare).mirrored(),
-            Stamp("box", (0, frame.trunk(0.2)), (1, 0.025), tint["joint"], bare, side=0),
-        ]
-    return found
+        stamps.put("box", screen, (0.62 * build.chest, 0.2 * span), tint["joint"], bare)
+        stamps.put("box", (0, screen[1] - 0.06 * span), (0.42 * build.chest, 0.02), tint["light"], bare)
+        stamps.put("box", (0, frame.trunk(0.5)), (0.55 * build.chest, 0.24 * span), tint["joint"], bare, side=-1)
+        stamps.put("ellipse", lamp, (0.035, 0.035), tint["accent"], bare, pair=True)
+        stamps.put("box", (0, frame.trunk(0.2)), (1, 0.025), tint["joint"], bare, side=0)
 
 
-def _clothes(body: Body, tint: dict[str, Colour]) -> list[Stamp]:
+def _clothes(body: Body, tint: dict[str, Colour], stamps: Stamps) -> None:
     chance, traits, frame, build = body.chance, body.traits, body.frame, body.build
     chest, span, trunk = build.chest, frame.span, ("torso", "skirt")
     top, waist = frame.trunk(0.97), frame.trunk(0.34)
-    found: list[Stamp] = []
     shirt = tint["shirt"]
     if traits.top in ("jacket", "coat"):
         width = chance.between(0.12, 0.34) * chest
         looks = trunk if traits.top == "coat" else _TORSO
-        found.append(Stamp("box", (0, 0.9), (width, 0.9), shirt, looks))
-        found += Stamp("box", (width, 0.9), (0.012, 0.9), shade(tint["top"], 0.3), looks).mirrored()
+        stamps.put("box", (0, 0.9), (width, 0.9), shirt, looks)
+        stamps.put("box", (width, 0.9), (0.012, 0.9), shade(tint["top"], 0.3), looks, pair=True)
     elif traits.top == "suit":
-        found.append(Stamp("triangle", (0, top - 0.22 * span), (0.45 * chest, 0.34 * span), shirt, _TORSO, 180))
-        found.append(Stamp("box", (0, waist + 0.12 * span), (0.006, 0.14 * span), shade(tint["top"], 0.4), _TORSO))
+        stamps.put("triangle", (0, top - 0.22 * span), (0.45 * chest, 0.34 * span), shirt, _TORSO, 180)
+        stamps.put("box", (0, waist + 0.12 * span), (0.006, 0.14 * span), shade(tint["top"], 0.4), _TORSO)
     elif traits.top == "hoodie":
         pouch = (0.5 * chest, 0.1 * span)
-        found.append(Stamp("box", (0, waist + 0.14 * span), pouch, shade(tint["top"], 0.16), _TORSO))
-        found += Stamp("box", (0.05, top - 0.16 * span), (0.009, 0.1 * span), tint["light"], _TORSO).mirrored()
+        stamps.put("box", (0, waist + 0.14 * span), pouch, shade(tint["top"], 0.16), _TORSO)
+        stamps.put("box", (0.05, top - 0.16 * span), (0.009, 0.1 * span), tint["light"], _TORSO, pair=True)
     elif traits.top == "robe":
-        found.append(Stamp("box", (0, 0.9), (0.04, 0.9), tint["top2"], trunk))
+        stamps.put("box", (0, 0.9), (0.04, 0.9), tint["top2"], trunk)
     elif traits.top == "armour":
-        found.append(Stamp("box", (0, frame.trunk(0.66)), (0.008, 0.3 * span), shade(tint["metal"], 0.35), ("metal",)))
+        stamps.put("box", (0, frame.trunk(0.66)), (0.008, 0.3 * span), shade(tint["metal"], 0.35), ("metal",))
     elif traits.top in ("tank", "dress") and chance.true(0.6):
-        found.append(Stamp("ellipse", (0, top + 0.02), (0.5 * chest, 0.16 * span), tint["skin"], _TORSO, side=0))
+        stamps.put("ellipse", (0, top + 0.02), (0.5 * chest, 0.16 * span), tint["skin"], _TORSO, side=0)
     low = frame.trunk(0.36)
     if traits.bottom != "none":
-        found.append(Stamp("box", (0, low - 1), (2, 1), tint["bottom"], _TORSO, side=0))
+        stamps.put("box", (0, low - 1), (2, 1), tint["bottom"], _TORSO, side=0)
     if traits.top == "overalls":
-        found.append(Stamp("box", (0, low), (0.55 * chest, 0.26 * span), tint["bottom"], _TORSO))
-        strap = Stamp("box", (0.45 * chest, top), (0.1 * chest, 0.42 * span), tint["bottom"], _TORSO, 4, side=0)
-        stud = Stamp("ellipse", (0.45 * chest, low + 0.22 * span), (0.022, 0.022), tint["gold"], _TORSO)
-        found += [*strap.mirrored(), *stud.mirrored()]
-        pouch = (0.28 * chest, 0.07 * span)
-        found.append(Stamp("box", (0, low + 0.1 * span), pouch, shade(tint["bottom"], 0.2), _TORSO))
+        stamps.put("box", (0, low), (0.55 * chest, 0.26 * span), tint["bottom"], _TORSO)
+        strap, stud, pouch = (0.45 * chest, top), (0.45 * chest, low + 0.22 * span), (0.28 * chest, 0.07 * span)
+        stamps.put("box", strap, (0.1 * chest, 0.42 * span), tint["bottom"], _TORSO, 4, side=0, pair=True)
+        stamps.put("ellipse", stud, (0.022, 0.022), tint["gold"], _TORSO, pair=True)
+        stamps.put("box", (0, low + 0.1 * span), pouch, shade(tint["bottom"], 0.2), _TORSO)
     if traits.top in ("tee", "sweater", "dress", "hoodie", "tank") and chance.true(0.45):
         radius = chance.between(0.16, 0.36) * chest
         where = (0.0 if radius > 0.25 * chest else 0.42 * chest * traits.side, frame.trunk(0.68))
-        found.append(Stamp(chance.pick(*EMBLEMS), where, (radius, radius), tint["accent"], _TORSO))
+        stamps.put(chance.pick(*EMBLEMS), where, (radius, radius), tint["accent"], _TORSO)
     elif traits.top in ("coat", "dress", "suit", "sweater") and chance.true(0.6):
         for k in range(int(chance.rng.integers(2, 5))):
-            found.append(Stamp("ellipse", (0, top - (0.16 + 0.15 * k) * span), (0.02, 0.02), tint["gold"], trunk))
+            stamps.put("ellipse", (0, top - (0.16 + 0.15 * k) * span), (0.02, 0.02), tint["gold"], trunk)
     if chance.true(0.3):
         radius = chance.between(0.25, 0.45) * chest
         emblem, where = chance.pick(*EMBLEMS), (0, frame.trunk(0.66))
-        found.append(Stamp(emblem, where, (radius, radius), tint["top2"], ("torso", "cape"), side=-1))
+        stamps.put(emblem, where, (radius, radius), tint["top2"], ("torso", "cape"), side=-1)
     if traits.sash or traits.bag == "satchel":
         where, tone = (0, frame.trunk(0.66)), tint["accent"] if traits.sash else tint["leather"]
-        strap = Stamp("box", where, (0.035, 1), tone, _TORSO, traits.side * 40)
-        found += [strap, Stamp(**(strap.__dict__ | {"side": -1}))]
+        for side in (1, -1):
+            stamps.put("box", where, (0.035, 1), tone, _TORSO, traits.side * 40, side=side)
     if traits.bag == "backpack":
-        found += Stamp("box", (0.55 * chest, frame.trunk(0.85)), (0.03, 0.3 * span), tint["leather"], _TORSO).mirrored()
+        stamps.put("box", (0.55 * chest, frame.trunk(0.85)), (0.03, 0.3 * span), tint["leather"], _TORSO, pair=True)
     if traits.hem > 0:
         where, tone = (build.gap + 0.3 * build.leg, frame.trunk(0.05)), shade(tint["bottom"], 0.35)
-        found += Stamp("arc", where, (0.06, 0.012), tone, ("bottom",), 20, bend=0.02).mirrored()
+        stamps.put("arc", where, (0.06, 0.012), tone, ("bottom",), 20, bend=0.02, pair=True)
         if chance.true(0.2):
             patch = (traits.side * build.gap, 0.55 * build.crotch)
-            found.append(Stamp("box", patch, (0.05, 0.045), tint["accent"], ("bottom",), 10))
+            stamps.put("box", patch, (0.05, 0.045), tint["accent"], ("bottom",), 10)
     if traits.shoes in ("shoes", "sneakers"):
-        found.append(Stamp("box", (0, -0.5), (2, 0.522), tint["light"], ("shoe",), side=0))
-    return found
+        stamps.put("box", (0, -0.5), (2, 0.522), tint["light"], ("shoe",), side=0)
