@@ -7,7 +7,6 @@ from numpy.typing import NDArray
 
 from specsia_build.frame import POSITION_AXES, position_codes
 from specsia_build.jit import compiled, inlined, ready
-from specsia_build.rendering.contour import covered
 from specsia_build.rendering.layers import HALF_COVERED
 
 EDGE_THRESHOLD = 0.3
@@ -72,24 +71,6 @@ def _mirrored(i, count):  # type: ignore[no-untyped-def]
     return i if i < count else max(0, count - 2)
 
 
-@compiled
-def _box(pos):  # type: ignore[no-untyped-def]
-    """First and end row, first and end column of the pixels that are wholly covered."""
-    height, width = pos.shape[0], pos.shape[1]
-    top, bottom = height, 0
-    columns = np.zeros(width, np.uint8)
-    for y in range(height):
-        row, any_whole = pos[y], np.uint8(0)
-        for x in range(width):
-            whole = np.uint8(row[x, 3] == 255)
-            columns[x] |= whole
-            any_whole |= whole
-        if any_whole != 0:
-            top, bottom = min(top, y), y + 1
-    left, right = covered(columns)
-    return top, bottom, left, right
-
-
 @inlined
 def _level(pixel, c):  # type: ignore[no-untyped-def]
     """What the edge image looks at: channel `c` of a pixel, or what stands for it."""
@@ -99,25 +80,18 @@ def _level(pixel, c):  # type: ignore[no-untyped-def]
 @compiled
 def _edge(pos):  # type: ignore[no-untyped-def]
     height, width = pos.shape[0], pos.shape[1]
-    out = np.full((height, width), np.uint8(255))
-    top, bottom, left, right = _box(pos)
-    if bottom == 0:
-        return out
-    # Farther away than one pixel nothing changes, so that there is no edge.
-    top, bottom, left, right = max(0, top - 1), min(height, bottom + 1), max(0, left - 1), min(width, right + 1)
-    rows, columns = bottom - top, right - left
-    padded = np.empty((rows + 2, columns + 2), np.int16)
-    largest = np.zeros((rows, columns), np.int32)
-    before, after = _mirrored(left - 1, width), _mirrored(right, width)
+    padded = np.empty((height + 2, width + 2), np.int16)
+    largest = np.zeros((height, width), np.int32)
+    out = np.empty((height, width), np.uint8)
     for c in range(3):
-        for y in range(rows + 2):
-            row, to = pos[_mirrored(top + y - 1, height)], padded[y]
-            for x in range(columns):
-                to[x + 1] = _level(row[left + x], c)
-            to[0], to[columns + 1] = _level(row[before], c), _level(row[after], c)
-        for y in range(rows):
+        for y in range(height + 2):
+            row, to = pos[_mirrored(y - 1, height)], padded[y]
+            for x in range(width):
+                to[x + 1] = _level(row[x], c)
+            to[0], to[width + 1] = to[_mirrored(-1, width) + 1], to[_mirrored(width, width) + 1]
+        for y in range(height):
             upper, middle, lower, to = padded[y], padded[y + 1], padded[y + 2], largest[y]
-            for x in range(columns):
+            for x in range(width):
                 # In 16 bits as far as they fit: twice as many then fit a register.
                 west = np.int16(upper[x] + 2 * middle[x] + lower[x])
                 east = np.int16(upper[x + 2] + 2 * middle[x + 2] + lower[x + 2])
@@ -125,15 +99,27 @@ def _edge(pos):  # type: ignore[no-untyped-def]
                 south = np.int16(lower[x] + 2 * lower[x + 1] + lower[x + 2])
                 gx, gy = np.int32(np.int16(east - west)), np.int32(np.int16(south - north))
                 to[x] = max(to[x], np.int32(gx * gx + gy * gy))
-    for y in range(rows):
-        for x in range(columns):
-            out[top + y, left + x] = 0 if largest[y, x] > _MOST_SQUARED else 255
+    for y in range(height):
+        for x in range(width):
+            out[y, x] = 0 if largest[y, x] > _MOST_SQUARED else 255
     return out
+
+
+def window_of(covered: NDArray[np.bool_], margin: int) -> tuple[slice, slice]:
+    """Rows and columns of an image (H, W) that hold all that is covered, with a margin; empty if nothing is."""
+    places = np.flatnonzero(covered.any(axis=1)), np.flatnonzero(covered.any(axis=0))
+    top, left = (slice(max(0, i[0] - margin), i[-1] + margin + 1) if len(i) else slice(0, 0) for i in places)
+    return top, left
 
 
 def edge_image(pos: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """The published set's edge image of a position image (H, W, 4): (H, W) uint8, 0 on edges and 255 elsewhere."""
-    return np.asarray(_edge(pos))
+    out = np.full(pos.shape[:2], np.uint8(255))
+    # Two pixels away from the figure everything is empty, and a mirrored border changes nothing.
+    window = window_of(pos[..., 3] == 255, 2)
+    if out[window].size:
+        out[window] = _edge(ready(pos[window]))
+    return out
 
 
 def overlay_image(mask: NDArray[np.uint8], gt_mask: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -15,7 +15,6 @@ from specsia_build.dataset.schema import COLOR as COLOR
 from specsia_build.dataset.schema import GT as GT
 from specsia_build.dataset.schema import MASK as MASK
 from specsia_build.dataset.schema import POS as POS
-from specsia_build.jit import compiled, ready
 
 LINE, LABEL, SEG, STROKES = "line", "label", "seg", "strokes"
 
@@ -30,53 +29,29 @@ TRACKS = "tracks"
 
 @dataclass(frozen=True)
 class Kind:
-    """How a layer is written.
-
-    Attributes:
-        suffix: of its files.
-        encode: bytes of what it holds.
-        decode: what bytes hold; raises ValueError where they are damaged.
-    """
+    """How a layer is written: the ending of its files and its codec, which raises ValueError for damaged bytes."""
 
     suffix: str
     encode: Callable[[Any], bytes]
     decode: Callable[[bytes], Any]
 
 
-def _picture(channels: int) -> Kind:
-    return Kind(".png", png.encode, lambda data: png.decode(data, channels))
+_GREY = Kind(".png", png.encode, lambda data: png.decode(data, 1))
+
+_RGBA = Kind(".png", png.encode, lambda data: png.decode(data, 4))
 
 
-def _numbers_image(numbers: NDArray[np.int32]) -> bytes:
+def _encode_numbers(numbers: NDArray[np.int32]) -> bytes:
     """A PNG of numbers from -1 to 2^24 - 2 (H, W): one more than each in red, green and blue, red the greatest."""
-    return png.encode(_parts(ready(numbers, np.int32)))
+    return png.encode((numbers + 1).astype(">u4")[..., None].view(np.uint8)[..., 1:])
 
 
-@compiled
-def _parts(numbers):  # type: ignore[no-untyped-def]
-    out = np.empty((*numbers.shape, 3), np.uint8)
-    for y in range(len(numbers)):
-        for x in range(numbers.shape[1]):
-            more = numbers[y, x] + 1
-            out[y, x, 0], out[y, x, 1], out[y, x, 2] = more >> 16 & 255, more >> 8 & 255, more & 255
-    return out
+def _decode_numbers(data: bytes) -> NDArray[np.int32]:
+    padded = np.pad(png.decode(data, 3), ((0, 0), (0, 0), (1, 0)))
+    return padded.view(">u4")[..., 0].astype(np.int32) - 1
 
 
-def _numbers(data: bytes) -> NDArray[np.int32]:
-    found: NDArray[np.int32] = _joined(png.decode(data, 3))
-    return found
-
-
-@compiled
-def _joined(parts):  # type: ignore[no-untyped-def]
-    out = np.empty(parts.shape[:2], np.int32)
-    for y in range(len(parts)):
-        for x in range(parts.shape[1]):
-            out[y, x] = (np.int32(parts[y, x, 0]) << 16 | np.int32(parts[y, x, 1]) << 8 | np.int32(parts[y, x, 2])) - 1
-    return out
-
-
-_NUMBERS = Kind(".png", _numbers_image, _numbers)
+_NUMBERS = Kind(".png", _encode_numbers, _decode_numbers)
 
 _ARRAY = Kind(".npz", npz.encode, npz.decode)
 
@@ -88,14 +63,14 @@ _FLAGS = Kind(
     lambda data: png.decode(data, 1) > 0,
 )
 
-_RECORD = Kind(".json", lambda found: json.dumps(found, separators=(",", ":")).encode(), json.loads)
+_RECORD = Kind(".json", lambda record: json.dumps(record, separators=(",", ":")).encode(), json.loads)
 
 LAYERS: dict[str, Kind] = {
-    COLOR: _picture(4),
-    MASK: _picture(1),
-    POS: _picture(4),
-    GT: _picture(4),
-    LINE: _picture(1),
+    COLOR: _RGBA,
+    MASK: _GREY,
+    POS: _RGBA,
+    GT: _RGBA,
+    LINE: _GREY,
     LABEL: _NUMBERS,
     SEG: _NUMBERS,
     STROKES: _RECORD,
@@ -106,7 +81,7 @@ LAYERS: dict[str, Kind] = {
     UDP: _ARRAY,
     TRACKS: _ARRAY,
 }
-"""What there is of a frame, in order: pictures (H, W) or (H, W, 4) uint8; numbers (H, W) int32 from -1 on; float32
+"""The layers of a frame, in order: pictures (H, W) or (H, W, 4) uint8; numbers (H, W) int32 from -1 on; float32
 arrays, the flows (H, W, 2) in pixels, UDP (H, W, 4) from 0 to 1, and tracks (N, 3): x and y in pixels, the first one's
 centre at (0.5, 0.5), and 1 where the frame shows the point; flags (H, W) bool; and strokes as a mapping."""
 

@@ -24,26 +24,9 @@ if TYPE_CHECKING:
 BACKGROUND = 240
 """Grey that the published set's pictures are composited on."""
 
-_PUBLISHED = ("uid", schema.COLOR, schema.MASK, schema.POS, schema.GT)
-
-_OWN = (
-    "uid",
-    "character_id",
-    "view",
-    schema.COLOR,
-    schema.POS,
-    schema.GT,
-    schema.GT_MASK,
-    "iou",
-    "backend",
-    "outline_px",
-    "outline_grey",
-)
+_OWN = ("uid", "character_id", "view", "iou", "backend", "outline_px", "outline_grey")
 
 _CLIP = tuple(schema.CLIP_COLUMNS)
-
-_WHOLE = 255
-"""Coverage inside of the silhouette, where Y* has no contour."""
 
 _FOREIGN_MASK = 0.002
 """Share of a picture's pixels that must be drawn outside of `mask` for it to be another picture's."""
@@ -56,21 +39,16 @@ class Pair(ByShape):
     It is equal to itself alone.
 
     Attributes:
-        uid: of the row.
-        character_id: id of the character.
+        uid, character_id: of the row.
         view: number of the view, 0 the frontal one; of a clip, that of its camera.
         z: (H, W, 4) uint8, straight sRGB alpha, RGB 0 where alpha is 0; its alpha is Zmask.
         pos: (H, W, 4) uint8, Zpos, with the alpha of `z`.
         gt: (H, W, 4) uint8, Y*, straight alpha, which covers the contour.
         gt_mask: (H, W) uint8, silhouette of Y* without the contour.
         iou: of the silhouettes.
-        backend: what made the reconstruction.
-        outline_px: thickness of the contour in pixels.
-        outline_grey: its sRGB level.
-        clip: id of the clip.
-        frame: number of the frame in it.
-        time: seconds from its first frame.
-        action: name of its motion.
+        backend: that made the reconstruction.
+        outline_px, outline_grey: thickness of the contour in pixels, and its sRGB level.
+        clip, frame, time, action: id of the clip, number of the frame, seconds from the first, name of the motion.
     """
 
     uid: str
@@ -106,17 +84,21 @@ class Pair(ByShape):
     @property
     def content(self) -> str:
         """Digest of Y* without its contour, if the silhouette is known: the same for one mesh under two ids."""
-        shown = self.gt[..., 3] if self.gt_mask is None else self.gt_mask
-        colours = np.where((shown == _WHOLE)[..., None], self.gt[..., :3], np.uint8(0))
-        found = hashlib.sha256(repr(shown.shape).encode())
-        found.update(shown.tobytes())
-        found.update(colours.tobytes())
-        return found.hexdigest()[:32]
+        return content_of(self.gt, self.gt[..., 3] if self.gt_mask is None else self.gt_mask)
+
+
+def content_of(gt: Pixels, silhouette: Pixels) -> str:
+    """Digest of a silhouette (H, W) and the colours of `gt` (H, W, 4) where it is wholly covered, without contour."""
+    colours = np.where((silhouette == 255)[..., None], gt[..., :3], np.uint8(0))
+    return hashlib.sha256(repr(silhouette.shape).encode() + silhouette.tobytes() + colours.tobytes()).hexdigest()[:32]
 
 
 def PAIR_COLUMNS(kind: str) -> tuple[str, ...]:
     """Columns that `decode_pair` needs of a row of a dataset of that kind, see `OpenedDataset.kind`."""
-    return {"specsia": _OWN, "clips": (*_OWN, *_CLIP), "published": _PUBLISHED}[kind]
+    if kind == "published":
+        return ("uid", schema.COLOR, schema.MASK, schema.POS, schema.GT)
+    own = (*_OWN, schema.COLOR, schema.POS, schema.GT, schema.GT_MASK)
+    return (*own, *_CLIP) if kind == "clips" else own
 
 
 def is_frontal(view: int, frame: int | None = None) -> bool:
@@ -157,11 +139,6 @@ def place_of(row: Mapping[str, Any], where: str) -> tuple[str, int, int | None]:
         raise SpecsiaError(f"{where}: {error}") from error
 
 
-def character_of(row: Mapping[str, Any], where: str) -> str:
-    """Character's id of a row that holds `character_id`, or `uid` where there is no such column; as `place_of`."""
-    return place_of(row, where)[0]
-
-
 def subject_of(row: Mapping[str, Any]) -> str:
     """Name of the reconstruction that a row shows: the character and the backend."""
     character_id = row["character_id"] if "character_id" in row else str(row["uid"]).rpartition("_")[0]
@@ -178,15 +155,32 @@ def decode_pair(row: Mapping[str, Any]) -> Pair:
     Raises:
         SpecsiaError: if an image cannot be decoded or the row's images do not belong together; it names the row.
     """
+    own = schema.GT_MASK in row
     try:
-        pair = _own_pair(row) if schema.GT_MASK in row else _published_pair(row)
-        images = (pair.z, pair.pos, pair.gt, *(() if pair.gt_mask is None else (pair.gt_mask,)))
-        shapes = {image.shape[:2] for image in images}
-        if len(shapes) > 1:
+        images = {}
+        for name in (schema.COLOR, schema.POS, schema.GT, schema.GT_MASK if own else schema.MASK):
+            mode = schema.IMAGE_COLUMNS[name] if own else schema.IMAGE_COLUMNS[name].removesuffix("A")
+            images[name] = _decode(row, name, len(mode))
+        if len(shapes := {image.shape[:2] for image in images.values()}) > 1:
             raise ValueError(f"its images differ in size: {sorted(shapes)}")
+        color, pos, gt, mask = images.values()
+        if own:
+            values = {name: row[name] for name in (*_OWN, *_CLIP) if name in row}
+            return Pair(z=color, pos=pos, gt=gt, gt_mask=mask, **values)
+        alpha = silhouette_of(color, pos, mask)
+        return Pair(row["uid"], *split_uid(row["uid"]), lift(color, alpha), lift(pos, alpha), _cut_out(gt, alpha))
     except ValueError as error:
         raise SpecsiaError(f"the row {row['uid']} cannot be decoded: {error}") from error
-    return pair
+
+
+def _decode(row: Mapping[str, Any], column: str, channels: int) -> Pixels:
+    data = row[column]
+    if not isinstance(data, bytes):
+        raise ValueError(f"{column} holds no image, or only the name of a file")
+    try:
+        return png.decode(data, channels)
+    except ValueError as error:
+        raise ValueError(f"{column} {error}") from error
 
 
 def pair_at(dataset: OpenedDataset, config: str, split: str, number: int) -> Pair:
@@ -208,48 +202,11 @@ def splits_of(dataset: OpenedDataset) -> dict[str, str]:
     splits: dict[str, str] = {}
     for config, split in ((name, split) for name in dataset.configs for split in dataset.splits(name)):
         for row in dataset.stream(config, split, columns):
-            character_id = character_of(row, dataset.where)
+            character_id = place_of(row, dataset.where)[0]
             if (other := splits.setdefault(character_id, split)) != split:
                 where = f"{dataset.where} has the character {character_id} in two splits"
                 raise SpecsiaError(f"{where}, {other} and {split}, and cannot be followed")
     return {i: splits[i] for i in sorted(splits, key=id_order_key)}
-
-
-def _own_pair(row: Mapping[str, Any]) -> Pair:
-    return Pair(
-        uid=row["uid"],
-        character_id=row["character_id"],
-        view=row["view"],
-        z=_decode(row, schema.COLOR, "RGBA"),
-        pos=_decode(row, schema.POS, "RGBA"),
-        gt=_decode(row, schema.GT, "RGBA"),
-        gt_mask=_decode(row, schema.GT_MASK, "L"),
-        iou=row["iou"],
-        backend=row["backend"],
-        outline_px=row["outline_px"],
-        outline_grey=row["outline_grey"],
-        **{name: row[name] for name in _CLIP if name in row},
-    )
-
-
-def _published_pair(row: Mapping[str, Any]) -> Pair:
-    character_id, view = split_uid(row["uid"])
-    color, pos, gt = (_decode(row, name, "RGB") for name in (schema.COLOR, schema.POS, schema.GT))
-    mask = _decode(row, schema.MASK, "L")
-    if not color.shape[:2] == pos.shape[:2] == gt.shape[:2] == mask.shape:
-        raise ValueError("its images differ in size")
-    alpha = silhouette_of(color, pos, mask)
-    return Pair(row["uid"], character_id, view, z=lift(color, alpha), pos=lift(pos, alpha), gt=_cut_out(gt, alpha))
-
-
-def _decode(row: Mapping[str, Any], column: str, mode: str) -> Pixels:
-    data = row[column]
-    if not isinstance(data, bytes):
-        raise ValueError(f"{column} holds no image, or only the name of a file")
-    try:
-        return png.decode(data, len(mode))
-    except ValueError as error:
-        raise ValueError(f"{column} {error}") from error
 
 
 def composite(image: Pixels) -> Pixels:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import accumulate
+from itertools import accumulate, chain
 from operator import index
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,6 @@ import pyarrow.parquet as pq
 
 from specsia_build import memory
 from specsia_build.dataset.schema import IMAGE_COLUMNS, Row
-from specsia_build.errors import SpecsiaError, plural
 from specsia_build.files.writing import replacing
 
 SHARD_BYTES = 500_000_000
@@ -37,8 +36,6 @@ _VALUE_BYTES = 256
 _MOST_ROWS = 4096
 """Rows that are decoded at once."""
 
-_MOST_BYTES = int(np.iinfo(np.int32).max)
-
 
 def array_of(values: Sequence[Any], kind: pa.DataType) -> pa.Array:
     """The array that `pyarrow.array` makes of text, bytes, numbers, or lists of a fixed number of these.
@@ -50,24 +47,25 @@ def array_of(values: Sequence[Any], kind: pa.DataType) -> pa.Array:
         TypeError, ValueError: if a value is none of the type, or a list has another number of them.
     """
     known = np.array([value is not None for value in values], np.bool_)
-    valid = None if known.all() else pa.py_buffer(np.packbits(known, bitorder="little"))
     nulls = len(values) - int(known.sum())
+    valid = pa.py_buffer(np.packbits(known, bitorder="little")) if nulls else None
     if pa.types.is_fixed_size_list(kind):
         lists = [(0,) * kind.list_size if value is None else value for value in values]
-        if any(len(one) != kind.list_size for one in lists):
+        if any(len(value) != kind.list_size for value in lists):
             raise ValueError(f"not all lists have {kind.list_size} values")
-        inner = array_of([one for each in lists for one in each], kind.value_type)
+        inner = array_of(list(chain.from_iterable(lists)), kind.value_type)
         return pa.Array.from_buffers(kind, len(values), [valid], nulls, children=[inner])
     if pa.types.is_string(kind) or pa.types.is_binary(kind):
-        coded = [value.encode() if isinstance(value, str) else value or b"" for value in values]
-        ends = np.cumsum([0, *map(len, coded)], dtype=np.int64)
-        if ends[-1] > _MOST_BYTES:
-            raise OverflowError(f"an array holds no more than {_MOST_BYTES:,} bytes, not {ends[-1]:,}")
-        stored = [valid, pa.py_buffer(ends.astype(np.int32)), pa.py_buffer(b"".join(coded))]
-        return pa.Array.from_buffers(kind, len(values), stored, nulls)
-    convert = index if pa.types.is_integer(kind) else float
-    numbers = np.array([convert(0 if value is None else value) for value in values], kind.to_pandas_dtype())
-    return pa.Array.from_buffers(kind, len(values), [valid, pa.py_buffer(numbers)], nulls)
+        encoded = [value.encode() if isinstance(value, str) else value or b"" for value in values]
+        ends = np.cumsum([0, *map(len, encoded)], dtype=np.int64)
+        if ends[-1] > np.iinfo(np.int32).max:
+            raise OverflowError(f"an array cannot hold {ends[-1]:,} bytes")
+        buffers = [valid, pa.py_buffer(ends.astype(np.int32)), pa.py_buffer(b"".join(encoded))]
+    else:
+        convert = index if pa.types.is_integer(kind) else float
+        numbers = np.array([convert(0 if value is None else value) for value in values], kind.to_pandas_dtype())
+        buffers = [valid, pa.py_buffer(numbers)]
+    return pa.Array.from_buffers(kind, len(values), buffers, nulls)
 
 
 def table_of(rows: Sequence[Row], schema: pa.Schema) -> pa.Table:
@@ -75,10 +73,9 @@ def table_of(rows: Sequence[Row], schema: pa.Schema) -> pa.Table:
     columns = []
     for field in schema:
         if field.name in IMAGE_COLUMNS:
-            pictures = [row.images[field.name] for row in rows]
-            names = [f"{row.scalars['uid']}_{field.name}.png" for row in rows]
-            stored = [array_of(pictures, pa.binary()), array_of(names, pa.string())]
-            columns.append(pa.StructArray.from_arrays(stored, fields=list(field.type)))
+            data = array_of([row.images[field.name] for row in rows], pa.binary())
+            names = array_of([f"{row.scalars['uid']}_{field.name}.png" for row in rows], pa.string())
+            columns.append(pa.StructArray.from_arrays([data, names], fields=list(field.type)))
         else:
             columns.append(array_of([row.scalars[field.name] for row in rows], field.type))
     return pa.Table.from_arrays(columns, schema=schema)
@@ -133,17 +130,15 @@ def write_shard(path: Path, rows: Iterable[Row], schema: pa.Schema) -> int:
         path: of the shard.
         rows: in their order; views of a character stand together.
         schema: of the table.
-
-    Raises:
-        SpecsiaError: if what was written cannot be read back.
     """
     images = [name for name in schema.names if name in IMAGE_COLUMNS]
     others = [name for name in schema.names if name not in images]
     compression = {f"{name}.{part}": "none" for name in images for part in ("bytes", "path")}
     compression |= {f"{name}.list.element" if name.startswith("bbox") else name: "zstd" for name in others}
     count = 0
-    with replacing(path) as temporary:
-        with pq.ParquetWriter(
+    with (
+        replacing(path) as temporary,
+        pq.ParquetWriter(
             local_path(temporary),
             schema,
             compression=compression,
@@ -151,14 +146,11 @@ def write_shard(path: Path, rows: Iterable[Row], schema: pa.Schema) -> int:
             write_statistics=["uid", "character_id", "view"],
             write_page_index=True,
             use_content_defined_chunking=True,
-        ) as writer:
-            for group in _groups(rows):
-                writer.write_table(table_of(group, schema), row_group_size=len(group))
-                count += len(group)
-        read_back = pq.read_metadata(local_path(temporary)).num_rows
-        if read_back != count:
-            written = f"was written with {plural(count, 'row')} but reads back with {read_back}"
-            raise SpecsiaError(f"{path.name} {written}: check the disk")
+        ) as writer,
+    ):
+        for group in _groups(rows):
+            writer.write_table(table_of(group, schema), row_group_size=len(group))
+            count += len(group)
     return count
 
 
@@ -194,17 +186,18 @@ def batches(
     width = len(opened.schema_arrow) if columns is None else len(columns)
     for number in range(footer.num_row_groups) if groups is None else groups:
         # Asking a damaged footer about a column ends the process.
-        cost = max(footer.row_group(number).total_byte_size, _VALUE_BYTES * width * footer.row_group(number).num_rows)
-        _check_cost(cost, allowed)
+        group = footer.row_group(number)
+        cost = max(group.total_byte_size, _VALUE_BYTES * width * group.num_rows)
+        _check_cost(cost)
         # A value of a dictionary may stand in every row, and its buffer is doubled as it grows.
         rows = max(1, min(most, allowed // max(1, 2 * cost)))
-        left = opened.iter_batches(rows, [number], None if columns is None else list(columns), use_threads=False)
+        decoded = opened.iter_batches(rows, [number], None if columns is None else list(columns), use_threads=False)
         while True:
             with memory.held():
-                batch = next(left, None)
+                batch = next(decoded, None)
             if batch is None:
                 break
-            _check_cost(batch.nbytes, allowed)
+            _check_cost(batch.nbytes)
             yield batch
 
 
@@ -212,16 +205,17 @@ def table(
     opened: pq.ParquetFile, columns: Sequence[str] | None = None, groups: Iterable[int] | None = None
 ) -> pa.Table:
     """Rows as `batches` decodes them, as one table."""
-    kept: list[pa.RecordBatch] = []
+    decoded: list[pa.RecordBatch] = []
     for batch in batches(opened, columns, groups):
-        kept.append(batch)
-        _check_cost(sum(one.nbytes for one in kept), memory.allowed())
+        decoded.append(batch)
+        _check_cost(sum(each.nbytes for each in decoded))
     schema = opened.schema_arrow
     if columns is not None:
         schema = pa.schema([schema.field(name) for name in columns])
-    return pa.Table.from_batches(kept, kept[0].schema if kept else schema)
+    return pa.Table.from_batches(decoded, decoded[0].schema if decoded else schema)
 
 
-def _check_cost(cost: int, allowed: int) -> None:
-    if cost > allowed:
-        raise pa.ArrowInvalid(f"a row group takes {memory.shown(cost)} of memory and may take {memory.shown(allowed)}")
+def _check_cost(cost: int) -> None:
+    if cost > memory.allowed():
+        most = memory.shown(memory.allowed())
+        raise pa.ArrowInvalid(f"a row group takes {memory.shown(cost)} of memory and may take {most}")

@@ -58,6 +58,9 @@ MOVING_COLUMNS = (*COLUMNS, *CLIP_COLUMNS)
 PUBLISHED_COLUMNS = ("uid", COLOR, MASK, POS, EDGE, GT)
 """Columns of SPECSIA-15K, whose `color`, `pos` and `gt` are RGB on grey."""
 
+COLUMNS_OF = {"specsia": COLUMNS, "clips": MOVING_COLUMNS, "published": PUBLISHED_COLUMNS}
+"""Columns by the kind of a dataset, see `reading.Kind`."""
+
 CARD = "README.md"
 
 TEASER = "teaser.webp"
@@ -95,12 +98,7 @@ def own_files(folder: Path) -> list[str]:
 
 @dataclass(frozen=True)
 class Row:
-    """One pair.
-
-    Attributes:
-        scalars: value of each of `SCALAR_COLUMNS`.
-        images: PNG bytes of each of `IMAGE_COLUMNS`.
-    """
+    """One pair: the value of each of `SCALAR_COLUMNS`, and PNG bytes of each of `IMAGE_COLUMNS`."""
 
     scalars: Mapping[str, Any]
     images: Mapping[str, bytes]
@@ -139,9 +137,7 @@ class ShardName:
 def parse_shard_name(name: str, own: bool = False) -> ShardName | None:
     """Parse the name of a shard, relative to its dataset; None if it is not named as one.
 
-    Args:
-        name: of the file.
-        own: accept only the names that `pack` gives, and not the others of the Hub and of people.
+    With `own`, only the names that `pack` gives are accepted, and not the others of the Hub and of people.
     """
     match = _SHARD.fullmatch(name)
     if match is None:
@@ -160,21 +156,18 @@ def odd_shards(names: Iterable[str]) -> list[tuple[str, str]]:
     odd: list[tuple[str, str]] = []
     for (config, split), shards in series.items():
         count = max(shard.count for shard in shards.values())
-        for name, shard in shards.items():
-            if shard.count != count or shard.index >= count:
-                odd.append((name, f"does not fit the other shards of {split}: by their names there should be {count}"))
+        wrong = [name for name, shard in shards.items() if shard.count != count or shard.index >= count]
+        odd += [(name, f"does not fit the other shards of {split}: they say that there are {count}") for name in wrong]
         folder = next(iter(shards)).rpartition("/")[0]
         for index in sorted(set(range(count)) - {shard.index for shard in shards.values()}):
-            name = f"{folder}/{shard_name(split, index, count)}"
-            odd.append((name, f"is missing from the shards of {split} ({config})"))
+            odd.append((f"{folder}/{shard_name(split, index, count)}", f"is missing from {split} ({config})"))
     return odd
 
 
 def arrow_schema(columns: Sequence[str] = COLUMNS) -> pa.Schema:
     """The Arrow schema of a shard, with the `huggingface` metadata that makes `datasets` decode the images.
 
-    It is what `datasets.Features.arrow_schema` is of the same columns, without that library, which takes longer to
-    import than all else that packs.
+    It equals `datasets.Features.arrow_schema`, without that library, which takes longer to import than all the rest.
     """
     import pyarrow as pa
 

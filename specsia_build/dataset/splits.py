@@ -6,10 +6,13 @@ import json
 import random
 from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
+from typing import Any
+
+import msgspec
 
 from specsia_build.characters.character import id_order_key
 from specsia_build.dataset.schema import SPLITS
-from specsia_build.errors import SpecsiaError, brief, plural
+from specsia_build.errors import SpecsiaError, plural
 from specsia_build.files.records import parse_json
 
 SPLIT_SEED = 42
@@ -52,7 +55,7 @@ def grown(frozen: Mapping[str, str], ids: Iterable[str], fixed: Mapping[str, str
 
 def to_json(splits: Mapping[str, str]) -> str:
     """Text of `splits.json`; the ids of a split stand in the order of the mapping."""
-    by_split = {name: [i for i, found in splits.items() if found == name] for name in SPLITS}
+    by_split = {name: [i for i, split in splits.items() if split == name] for name in SPLITS}
     return json.dumps({"seed": SPLIT_SEED, "rule": RULE, **by_split}, indent=1, ensure_ascii=False) + "\n"
 
 
@@ -60,26 +63,14 @@ def from_json(path: Path) -> dict[str, str]:
     """Split of each id in a `splits.json`, in its order.
 
     Raises:
-        SpecsiaError: if the file is not one.
-    """
-    try:
-        return parse(path.read_bytes(), str(path))
-    except OSError as error:
-        raise SpecsiaError(f"{path} is not a splits file: {error.strerror or error}") from error
-
-
-def frozen(path: Path) -> dict[str, str]:
-    """Split of each id in the `splits.json` of a run, as `from_json` gives it.
-
-    Raises:
         SpecsiaError: if the file is not one, with what to do.
     """
     try:
-        return from_json(path)
-    except SpecsiaError as error:
-        raise SpecsiaError(
-            f"{error}: put that of the run's dataset in its place, or delete it and build again, which draws them anew"
-        ) from error
+        return parse(path.read_bytes(), str(path))
+    except (OSError, SpecsiaError) as error:
+        reason = str(error) if isinstance(error, SpecsiaError) else f"{path} is not a splits file: {error.strerror}"
+        cure = "put that of the run's dataset in its place, or delete it and build again, which draws them anew"
+        raise SpecsiaError(f"{reason}: {cure}") from error
 
 
 def parse(data: bytes | str, what: str) -> dict[str, str]:
@@ -89,27 +80,17 @@ def parse(data: bytes | str, what: str) -> dict[str, str]:
         SpecsiaError: if it is none.
     """
     try:
-        loaded = parse_json(data, "it")
-        lists = {name: loaded.get(name) if isinstance(loaded, dict) else None for name in SPLITS}
-        if lacking := [name for name, ids in lists.items() if not isinstance(ids, list)]:
-            raise ValueError(f"it has no list of ids called {lacking[0]}")
-        out: dict[str, str] = {}
-        for name, character_id in ((name, i) for name, ids in lists.items() for i in ids or ()):
-            if not isinstance(character_id, str) or character_id in out:
-                raise ValueError(f"{brief(repr(character_id), 80)} is no id or stands twice")
-            out[character_id] = name
-    except (SpecsiaError, ValueError) as error:
+        lists = msgspec.convert(parse_json(data, "it"), dict[str, Any])
+        ids = [(i, name) for name in SPLITS for i in msgspec.convert(lists.get(name), list[str])]
+    except (SpecsiaError, msgspec.ValidationError) as error:
         raise SpecsiaError(f"{what} is not a splits file: {error}") from error
-    return out
+    if len(dict(ids)) < len(ids):
+        raise SpecsiaError(f"{what} is not a splits file: it has an id twice")
+    return dict(ids)
 
 
 def empty_notes(planned: Mapping[str, str], packed: Collection[str]) -> list[str]:
-    """A note on each planned split none of whose characters is packed, with the manifest line that fills it.
-
-    Args:
-        planned: split of each id.
-        packed: ids of the characters that have rows.
-    """
+    """A note on each split of `planned` ids none of which is `packed`, with the manifest line that fills it."""
     notes = []
     for name in SPLITS:
         members = [i for i, split in planned.items() if split == name]

@@ -230,7 +230,7 @@ def open_run(config: BuildConfig, layout: RunLayout) -> tuple[Gallery, RunFacts]
     Raises:
         SpecsiaError: if its records cannot be read.
     """
-    split_of = splits.frozen(layout.splits)
+    split_of = splits.from_json(layout.splits)
     left_out = remembered_json(layout.left_out)
     without = set(map(str, left_out)) if isinstance(left_out, list) else set()
     ids = [key for key in sorted(split_of, key=id_order_key) if key not in without]

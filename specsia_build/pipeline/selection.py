@@ -121,7 +121,7 @@ def _split(
     config: BuildConfig, layout: RunLayout, entries: Sequence[Entry], before: Mapping[str, Any] | None
 ) -> tuple[Sequence[Entry], Mapping[str, str], list[str]]:
     """Characters of a source that have a split, all splits, and sentences about them."""
-    frozen = splits.frozen(layout.splits) if layout.splits.exists() and before is not None else None
+    frozen = splits.from_json(layout.splits) if layout.splits.exists() and before is not None else None
     ids = {entry.id: None for entry in entries}
     if frozen is not None and not frozen.keys() & ids.keys():
         raise UsageError(

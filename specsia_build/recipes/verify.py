@@ -19,7 +19,7 @@ from specsia_build.dataset.schema import CARD, FOREIGN, PARTS_FILE, RECIPE_FILE,
 from specsia_build.dataset.verify import files
 from specsia_build.dataset.verify.check import verify as verify_dataset
 from specsia_build.dataset.verify.pixels import extra_chunks
-from specsia_build.dataset.verify.report import FILES, IMAGES, LAYOUT, LICENSES, SPLITS, SUMS, Findings, Report
+from specsia_build.dataset.verify.report import Check, Findings, Report
 from specsia_build.errors import CharacterError, SpecsiaError, brief, some
 from specsia_build.files.records import MOST_JSON_BYTES, read_json
 from specsia_build.files.sources import open_source_file
@@ -76,14 +76,14 @@ def _verify_recipe(folder: Path, mark: Mapping[str, Any], workers: int, progress
     findings, counts, machine = Findings(), Counts(), files.known_folders(folder)
     for name in OWN_FILES:
         if not _is_there(folder, name):
-            findings.add(FILES, name, "is missing, or no file of this folder")
+            findings.add("files", name, "is missing, or no file of this folder")
     name = brief(str(mark.get("recipe")), 80)
     usable, notes = _usable(folder, name, mark.get("version"))
-    sums = files.read_sums(_text(folder, SUMS_FILE), findings) or {}
+    sums = files.read_sums(_text(folder, SUMS_FILE), findings)
     listed = _count_parts(folder, counts, sums, findings)
     own = {other: digest for other, digest in sums.items() if other not in listed}
     for other in sorted({*OWN_FILES} - {SUMS_FILE, *own}) if sums else ():
-        findings.add(SUMS, other, f"is not listed in {SUMS_FILE}")
+        findings.add("sums", other, f"is not listed in {SUMS_FILE}")
     count, total, done = sum(counts.parts.values()), len(listed), 0
     findings.merge(_check_files(folder, machine, own))
     progress(done, total)
@@ -101,13 +101,15 @@ def _verify_recipe(folder: Path, mark: Mapping[str, Any], workers: int, progress
         if (text := _text(folder, CARD)) is not None:
             files.check_licences(card_fields(text), licenses, "parts", findings)
     except ValueError as error:
-        findings.add(FILES, CARD, str(error))
+        findings.add("files", CARD, str(error))
     if unknown := sorted(set(_below(folder)) - listed - own.keys() - {*OWN_FILES}):
         notes.append(f"{some(unknown)}: of no part, so not checked")
     for other in unknown:
         if Path(other).suffix.lower() in FORMATS:
-            findings.add(FILES, other, "is a 3D asset, which a dataset must not hold")
-    checks = [FILES, SUMS, IMAGES, *([SPLITS, LICENSES, *([LAYOUT] if usable else [])] if count else [])]
+            findings.add("files", other, "is a 3D asset, which a dataset must not hold")
+    checks: list[Check] = ["files", "sums", "images"]
+    if count:
+        checks += ["splits", "licences", "layout"] if usable else ["splits", "licences"]
     return Report(
         rows=sum(counts.frames.values()),
         characters=len(counts.characters),
@@ -140,20 +142,20 @@ def _count_parts(folder: Path, counts: Counts, sums: Mapping[str, str], findings
     try:
         for part in read_parts(folder):
             if counts.characters.get(part.character, part.split) != part.split:
-                findings.add(SPLITS, part.character, f"is in {counts.characters[part.character]} and in {part.split}")
+                findings.add("splits", part.character, f"is in {counts.characters[part.character]} and in {part.split}")
             stated = (part.license, part.credit)
             if counts.licenses.get(part.character, stated) != stated:
-                findings.add(LICENSES, part.character, "has another licence or credit in another part")
+                findings.add("licences", part.character, "has another licence or credit in another part")
             for name, (_, digest) in part.files.items():
                 if sums and sums.get(name) != digest:
-                    findings.add(SUMS, SUMS_FILE, f"does not list {name} where {PARTS_FILE} does")
+                    findings.add("sums", SUMS_FILE, f"does not list {name} where {PARTS_FILE} does")
             counts.add(part)
             listed.update(part.files)
     except SpecsiaError as error:
-        findings.add(FILES, PARTS_FILE, str(error))
+        findings.add("files", PARTS_FILE, str(error))
     else:
         if not counts.parts:
-            findings.add(FILES, PARTS_FILE, "lists no part: there is nothing in this folder")
+            findings.add("files", PARTS_FILE, "lists no part: there is nothing in this folder")
     return listed
 
 
@@ -168,16 +170,16 @@ def _text(folder: Path, name: str) -> str | None:
 def _check_part(folder: Path, machine: tuple[str, ...], recipe: str | None, part: Written) -> tuple[int, Findings]:
     """Check a part's files and its layout; returns how many files it has."""
     findings = _check_files(folder, machine, {name: digest for name, (_, digest) in part.files.items()})
-    if recipe is None or FILES in findings.counts:
+    if recipe is None or "files" in findings.counts:
         return len(part.files), findings
     try:
         for sentence in load_recipe(recipe).verify(folder, part):
-            findings.add(LAYOUT, part.key, str(sentence))
+            findings.add("layout", part.key, str(sentence))
     except (SpecsiaError, ValueError) as error:
-        findings.add(LAYOUT, part.key, str(error))
+        findings.add("layout", part.key, str(error))
     # A recipe may be a third party's, and its input too.
     except Exception as error:
-        findings.add(LAYOUT, part.key, f"cannot be checked: {type(error).__name__}: {error}")
+        findings.add("layout", part.key, f"cannot be checked: {type(error).__name__}: {error}")
     return len(part.files), findings
 
 
@@ -187,23 +189,23 @@ def _check_files(folder: Path, machine: tuple[str, ...], listed: Mapping[str, st
     for name, digest in listed.items():
         suffix = Path(name).suffix.lower()
         if suffix in FORMATS:
-            findings.add(FILES, name, "is a 3D asset, which a dataset must not hold")
+            findings.add("files", name, "is a 3D asset, which a dataset must not hold")
         if leads_out(folder, name):
-            findings.add(FILES, name, "is a link that leads out of the dataset, so it is not read: copy the file")
+            findings.add("files", name, "is a link that leads out of the dataset, so it is not read: copy the file")
             continue
         try:
             actual, data = _read(folder, name)
         except FileNotFoundError:
-            findings.add(FILES, name, "is missing")
+            findings.add("files", name, "is missing")
             continue
         except (CharacterError, OSError) as error:
-            findings.add(FILES, name, f"cannot be read: {error}")
+            findings.add("files", name, f"cannot be read: {error}")
             continue
         files.check_sum(name, digest, actual, findings)
         if suffix in TEXTS and (path := files.machine_path(data.decode(errors="replace"), machine)):
-            findings.add(FILES, name, f"holds a path of a machine: {path}")
+            findings.add("files", name, f"holds a path of a machine: {path}")
         if suffix == ".png" and (more := extra_chunks(data)):
-            findings.add(IMAGES, name, f"holds more than its pixels: {', '.join(more)}")
+            findings.add("images", name, f"holds more than its pixels: {', '.join(more)}")
     return findings
 
 
@@ -222,7 +224,7 @@ def _check_splits(folder: Path, counts: Counts, findings: Findings) -> None:
     for character, split in counts.characters.items() if frozen is not None else ():
         stated = (frozen or {}).get(character, "no split")
         if stated != split:
-            findings.add(SPLITS, character, f"is in {split} by {PARTS_FILE}, in {stated} by {SPLITS_FILE}")
+            findings.add("splits", character, f"is in {split} by {PARTS_FILE}, in {stated} by {SPLITS_FILE}")
 
 
 def _below(folder: Path) -> Iterator[str]:

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from specsia_build.dataset.splits import assign, from_json, grown, held_out, to_json
+from specsia_build.dataset.splits import assign, from_json, grown, held_out, parse, to_json
 from specsia_build.errors import SpecsiaError
 
 IDS = st.sets(st.one_of(st.integers(0, 500).map(str), st.text("abcÄ_-7", min_size=1, max_size=4)), max_size=60)
@@ -36,12 +36,9 @@ def test_every_id_is_in_one_split_whatever_the_order(ids: set[str]) -> None:
 
 
 def test_fixed_ids_take_no_part_in_the_draw() -> None:
-    ids = [str(i) for i in range(30)]
-    fixed = {"3": "test", "4": "train"}
-    found = assign(ids, fixed)
-    assert (found["3"], found["4"]) == ("test", "train")
-    rest = assign([i for i in ids if i not in fixed], {})
-    assert all(found[i] == rest[i] for i in rest)
+    ids, fixed = [str(i) for i in range(30)], {"3": "test", "4": "train"}
+    splits = assign(ids, fixed)
+    assert splits == {**splits, **fixed, **assign([i for i in ids if i not in fixed], {})}
 
 
 @given(IDS, IDS)
@@ -60,13 +57,7 @@ def test_a_manifest_places_later_characters_and_moves_those_it_names() -> None:
 
 @given(IDS)
 def test_the_file_holds_them_all(ids: set[str]) -> None:
-    import tempfile
-
-    splits = assign(ids, {})
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "splits.json"
-        path.write_text(to_json(splits), encoding="utf-8")
-        assert from_json(path) == splits
+    assert parse(to_json(assign(ids, {})), "it") == assign(ids, {})
 
 
 def test_ids_stand_in_their_order_and_later_ones_after_them() -> None:
@@ -82,11 +73,9 @@ def test_ids_stand_in_their_order_and_later_ones_after_them() -> None:
     [
         "",
         "[]",
-        '{"train": []}',
         '{"train": "ab", "validation": [], "test": []}',
         '{"train": [1], "validation": [], "test": []}',
         '{"train": ["a"], "validation": ["a"], "test": []}',
-        '{"train": null, "validation": [], "test": []}',
     ],
 )
 def test_a_file_that_is_none(tmp_path: Path, text: str) -> None:

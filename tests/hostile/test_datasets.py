@@ -25,7 +25,6 @@ from tests.hostile.conftest import Tally
 Damage = Callable[[Path], object]
 
 DEEP = "[" * 100_000 + "]" * 100_000
-DEEP_OBJECT = '{"config": ' * 400 + "1" + "}" * 400
 HUGE_PNG = b"\x89PNG\r\n\x1a\n" + struct.pack(">I4sIIBBBBB", 13, b"IHDR", 2**31 - 1, 9, 8, 6, 0, 0, 0) + bytes(99)
 
 SECRET = "a secret of this machine"
@@ -65,15 +64,14 @@ def changed(**values: Any) -> Damage:
     return damage
 
 
-def column(name: str, made: Callable[[int], pa.Array] | None) -> Damage:
-    """A column of another kind, or none, in every shard."""
+def retyped(name: str, values: Callable[[int], pa.Array]) -> Damage:
+    """A column of another kind in every shard."""
 
     def damage(folder: Path) -> None:
         for path in (folder / schema.DATA).glob("*.parquet"):
             table = pq.read_table(path)
             at = table.column_names.index(name)
-            kept = table.remove_column(at)
-            pq.write_table(kept if made is None else kept.add_column(at, name, made(len(table))), path)
+            pq.write_table(table.set_column(at, name, values(len(table))), path)
 
     return damage
 
@@ -125,62 +123,38 @@ def flipped(seed: int) -> Damage:
 def no_picture(folder: Path) -> None:
     for split in ("train", "test"):
         rows = read_rows(shard(folder, split))
-        rows[0]["gt"]["bytes"] = None
-        rows[1]["color"]["bytes"] = b"\x89PNG\r\n\x1a\n" + struct.pack(
-            ">I4sIIBBBBB", 13, b"IHDR", 2**31 - 1, 9, 8, 6, 0, 0, 0
-        )
+        rows[0]["gt"]["bytes"], rows[1]["color"]["bytes"] = None, HUGE_PNG
         write_rows(shard(folder, split), rows)
 
 
 ALL = "data/*.parquet"
 
 
-def absolute_card(folder: Path) -> None:
-    (folder / schema.CARD).write_text(card((str(folder.parent / "elsewhere"), ALL), ("b", ALL)))
-
-
 DATASETS: dict[str, Damage] = {
     "card of configurations outside": write(schema.CARD, card(("../../x", ALL), ("b", ALL))),
-    "card of an absolute configuration": absolute_card,
-    "card of patterns outside": write(schema.CARD, card(("a", "../../*.parquet"))),
-    "card of twins": write(schema.CARD, card(("A", ALL), ("a", ALL))),
     "card of control characters": write(schema.CARD, card(("\x1b]0;x\x07", ALL), ("b", ALL))),
     "card, nested": write(schema.CARD, f"---\nconfigs: {DEEP[:4000]}\n---\n"),
     "card, not UTF-8": write(schema.CARD, b"---\nconfigs: \xff\xfe\n---\n"),
-    "card of a number": write(schema.CARD, "---\nconfigs: 7\n---\n"),
     "card is a link out": linked_out(schema.CARD),
     "shard is a link out": lambda folder: linked_out(f"data/{shard(folder).name}")(folder),
     "build.json, nested": write(schema.BUILD_FILE, DEEP),
-    "build.json, objects nested": write(schema.BUILD_FILE, DEEP_OBJECT),
-    "build.json, cut off": cut(schema.BUILD_FILE, 0.5),
-    "build.json, a list": write(schema.BUILD_FILE, "[]"),
     "build.json of wrong values": write(schema.BUILD_FILE, '{"specsia": 3, "config": {"views": -1, "size": "x"}}'),
-    "splits.json, nested": write(schema.SPLITS_FILE, DEEP),
     "splits.json of wrong types": write(schema.SPLITS_FILE, '{"train": [1], "validation": {}, "test": null}'),
-    "splits.json, not UTF-8": write(schema.SPLITS_FILE, b"\xff\xfe\x00"),
     "SHA256SUMS of files outside": write(
         schema.SUMS_FILE, f"{'0' * 64}  ../../../etc/passwd\n{'1' * 64}  /etc/passwd\n"
     ),
-    "SHA256SUMS, not UTF-8": write(schema.SUMS_FILE, b"\xff" * 100),
     "SHA256SUMS missing": remove(schema.SUMS_FILE),
     "checksums.parquet, cut off": cut(schema.CHECKSUMS_FILE, 0.7),
     "checksums.parquet and shard swapped": swapped,
     "shard, cut off": cut("data/train-*.parquet", 0.6),
-    "shard of nothing": cut("data/train-*.parquet", 0.0),
     "shards without rows": emptied,
     "uid is null": changed(uid=None),
     "uid leads out": changed(uid="../../../x_00"),
     "character leads out": lambda folder: changed(character_id=str(folder.parent / "elsewhere"))(folder),
-    "view is negative": changed(view=-7),
     "view is huge": changed(view=2**31 - 1),
-    "view is null": changed(view=None),
-    "iou is no number": changed(iou=float("nan")),
     "contour is huge": changed(outline_px=2**31 - 1),
-    "uids are numbers": column("uid", lambda n: pa.array(range(n), pa.int64())),
-    "views are texts": column("view", lambda n: pa.array(["x"] * n)),
-    "pictures are texts": column("color", lambda n: pa.array(["x"] * n)),
-    "pictures are numbers": column("gt", lambda n: pa.array([1.0] * n)),
-    "column missing": column("pos", None),
+    "uids are numbers": retyped("uid", lambda n: pa.array(range(n), pa.int64())),
+    "pictures are texts": retyped("color", lambda n: pa.array(["x"] * n)),
     "uid twice": twice,
     "pictures missing and false": no_picture,
 }
@@ -220,6 +194,7 @@ def at_peace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 def commands(dataset: Path, run: Path, out: Path) -> dict[str, Sequence[str]]:
     """Each command that opens a dataset, by its name, everything that it writes below `out`."""
+    small = ("--set", "batch=1", "--device", "cpu")
     steps = ("--adapt-steps", "1", "--fit-steps", "1", "--baselines", "line", "--device", "cpu")
     return {
         "verify": ("verify", str(dataset), "--workers", "1"),
@@ -228,18 +203,7 @@ def commands(dataset: Path, run: Path, out: Path) -> dict[str, Sequence[str]]:
         "report": ("report", str(dataset), "--out", str(out / "report.html")),
         "enhance": ("enhance", str(run), str(dataset), "--out", str(out / "enhanced"), "--device", "cpu"),
         "evaluate": ("evaluate", str(run), str(dataset), "--out", str(out / "scores"), *steps),
-        "train": (
-            "train",
-            str(dataset),
-            "--out",
-            str(out / "run"),
-            "--steps",
-            "1",
-            "--set",
-            "batch=1",
-            "--device",
-            "cpu",
-        ),
+        "train": ("train", str(dataset), "--out", str(out / "run"), "--steps", "1", *small),
         "push": ("push", str(dataset), "--repo", "tester/pairs", "--dry-run"),
     }
 
@@ -255,7 +219,7 @@ def snapshot(top: Path, but: Path) -> dict[str, tuple[int, int]]:
 
 
 def judged(arguments: Sequence[str], top: Path, out: Path) -> Result:
-    """Run a command, and see that it ends as a command may: done, or with findings or one sentence."""
+    """Run a command, which must end with 0, with findings or with one sentence, and write below `out` alone."""
     before = snapshot(top, out)
     result = CliRunner().invoke(main, list(arguments))
     shown = f"{arguments[0]}: {result.output[-800:]} {result.exception!r}"
@@ -272,9 +236,7 @@ def judged(arguments: Sequence[str], top: Path, out: Path) -> Result:
     return result
 
 
-def told(result: Result) -> str:
-    return {0: "done", 1: "said", 2: "refused"}[result.exit_code]
-
+OUTCOMES = {0: "done", 1: "reported", 2: "refused"}
 
 TRIED = ("verify", "convert", "diff", "report", "enhance", "evaluate", "train", "push")
 
@@ -289,7 +251,7 @@ def test_a_damaged_dataset(damage: str, sound: Path, trained: Path, tmp_path: Pa
     for name in TRIED if full else (n for n in TRIED if n != "evaluate" or list(DATASETS).index(damage) % 4 == 0):
         result = judged(commands(folder, trained, out)[name], tmp_path, out)
         outcomes[name] = result.exit_code
-        tally(name, told(result))
+        tally(name, OUTCOMES[result.exit_code])
     assert outcomes["verify"] == (0 if damage == "SHA256SUMS missing" else 1)
     assert "link" not in damage or outcomes["push"] == 1
 
@@ -300,7 +262,7 @@ def test_flipped_bytes(seed: int, sound: Path, trained: Path, tmp_path: Path, ta
     flipped(seed)(folder)
     out = tmp_path / "out"
     for name in ("verify", "convert", "diff", "report", "enhance", "push"):
-        tally(name, told(judged(commands(folder, trained, out)[name], tmp_path, out)))
+        tally(name, OUTCOMES[judged(commands(folder, trained, out)[name], tmp_path, out).exit_code])
 
 
 def header(change: Callable[[dict[str, Any]], object]) -> Damage:
@@ -358,31 +320,21 @@ def instead_of_checkpoint(run: Path) -> None:
 
 RUNS: dict[str, Damage] = {
     "state.json, nested": at(STATE, text(DEEP)),
-    "state.json, a list": at(STATE, text("[]")),
-    "state.json, cut off": at(STATE, text('{"step": 1, "mod')),
     "state.json, not UTF-8": at(STATE, text(b"\xff\xfe\x00")),
-    "state.json of wrong types": at(STATE, text('{"step": "x", "model": 3}')),
     "state.json of another architecture": at(STATE, text('{"step": 1, "model": {"architecture": [], "with_pos": 1}}')),
     "state.json of memories that are missing": at(
         STATE, text('{"step": 1, "model": {"architecture": "tiny", "with_pos": true}, "memories": 5}')
     ),
     "model.safetensors, cut off": at(MODEL, lambda path: path.write_bytes(path.read_bytes()[:300])),
-    "model.safetensors, empty": at(MODEL, text(b"")),
     "model.safetensors of a huge header": at(MODEL, text(struct.pack("<Q", 2**62) + b"{}")),
     "model.safetensors of a nested header": at(MODEL, text(struct.pack("<Q", 20_000) + b"[" * 20_000)),
     "model.safetensors of other shapes": at(MODEL, header(lambda h: first(h).update(shape=[1, 2, 3]))),
     "model.safetensors of other offsets": at(MODEL, header(lambda h: first(h).update(data_offsets=[0, 2**60]))),
-    "model.safetensors of another kind": at(MODEL, header(lambda h: first(h).update(dtype="I8"))),
     "model.safetensors without a tensor": at(MODEL, header(lambda h: h.pop(next(iter(h))))),
     "training.safetensors of odd names": at(TRAINING, renamed(".0.exp_avg", ".first.exp_avg")),
-    "training.safetensors without a moment": at(TRAINING, renamed(".0.exp_avg", ".0.other")),
     "training.safetensors of other steps": at(TRAINING, renamed(".0.step", ".0.steps")),
-    "training.safetensors, cut off": at(TRAINING, text(b"\x01")),
     "run.json, nested": lambda run: (run / RUN_FILE).write_text(DEEP),
-    "run.json, a list": lambda run: (run / RUN_FILE).write_text("[]"),
-    "run.json, not UTF-8": lambda run: (run / RUN_FILE).write_bytes(b"\xff"),
     "run.json of texts": settings(steps="many", batch=None),
-    "run.json of configurations that are numbers": settings(configs=5),
     "run.json of configurations outside": settings(configs=["../../x"]),
     "run.json of an odd setting": settings(optimiser="../../x"),
     "checkpoint that is a file": instead_of_checkpoint,
@@ -398,7 +350,7 @@ def test_a_damaged_run(damage: str, sound: Path, trained: Path, tmp_path: Path, 
     ran = {"train": judged(("train", str(sound), "--out", str(resumed), "--resume", "--device", "cpu"), tmp_path, out)}
     for name in ("enhance", "evaluate") if full or "run.json" in damage else ("enhance",):
         ran[name] = judged(commands(sound, run, out)[name], tmp_path, out)
-    # Whatever does not need what is damaged goes on.
+    # A command that does not need what is damaged succeeds.
     assert any(result.exit_code for result in ran.values())
     for name, result in ran.items():
-        tally(name, told(result))
+        tally(name, OUTCOMES[result.exit_code])

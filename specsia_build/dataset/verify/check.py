@@ -2,40 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from itertools import chain, islice
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import chain, groupby, islice, product
 from pathlib import Path
 from typing import Any
-
-import pyarrow as pa
-import pyarrow.parquet as pq
 
 from specsia_build.dataset import schema, splits
 from specsia_build.dataset.checksums import ImageSums
 from specsia_build.dataset.licences import stated_by_card
-from specsia_build.dataset.places import Place, find_place, read_errors
-from specsia_build.dataset.reading import Kind, Shard, kind_of, no_dataset
+from specsia_build.dataset.places import find_place
+from specsia_build.dataset.reading import Kind, Shard
+from specsia_build.dataset.schema import CHECKSUMS_FILE, GT, GT_MASK, IMAGE_COLUMNS, MOST_VIEWS, SPLITS_FILE, SUMS_FILE
 from specsia_build.dataset.verify import files
-from specsia_build.dataset.verify.report import (
-    ALPHA,
-    CONTOUR,
-    EDGE,
-    IOU,
-    LICENSES,
-    OF_DATASETS,
-    POSITION,
-    SUMS,
-    Findings,
-    Report,
-)
-from specsia_build.dataset.verify.rows import COLUMNS, GroupTask, check_group
-from specsia_build.dataset.verify.tracker import Tracker
-from specsia_build.errors import UsageError
+from specsia_build.dataset.verify.report import OF_DATASETS, Check, Findings, Report
+from specsia_build.dataset.verify.rows import Group, RowFacts, Values, check_group
+from specsia_build.errors import SpecsiaError, plural, some
 from specsia_build.files.names import pattern_note
+from specsia_build.frame import view_yaws
 from specsia_build.pool import results as results_of
 
-_UNPUBLISHED = frozenset({CONTOUR, POSITION, IOU, LICENSES})
-"""Checks that need what the published schema does not hold."""
+TOLERANCE = 1e-6
+"""Degrees or seconds by which a yaw or a time may differ from what it must be."""
+
+_CONSTANTS = ("backend", "outline_px", "outline_grey", "license", "bbox_min", "bbox_max")
+"""Columns that are the same in all rows of a character; the box only if positions are in the character's frame."""
+
+_UNPUBLISHED: frozenset[Check] = frozenset({"alpha", "contour", "edge", "position", "iou", "licences"})
+"""Checks of what the published schema does not hold."""
 
 Progress = Callable[[int, int], None]
 
@@ -49,47 +43,67 @@ def verify(where: str | Path, *, workers: int = 1, progress: Progress | None = N
         progress: called with the rows that are done and the number of all rows.
 
     Raises:
-        UsageError: if there is no such folder.
-        SpecsiaError: if it cannot be reached or holds no dataset.
+        UsageError: if there is no such folder, or it holds no dataset.
+        SpecsiaError: if it cannot be reached.
     """
     place = find_place(where)
     findings, folders = Findings(), files.known_folders(place.folder)
-    names = [name for name in _names(place) if files.may_be_read(place, name, findings)]
-    texts = files.read_texts(place, names, folders, findings)
-    shards = files.named_shards(names, findings)
-    kind = _kind_of(place, shards)
-    sums = files.read_sums(texts.get(schema.SUMS_FILE), findings)
-    needed = files.NEEDED if kind != "published" else (schema.CARD,)
-    files.check_presence(names, shards, sums, findings, needed)
+    names = files.list_files(place, findings)
+    shards = files.find_shards(names, findings)
+    kind = files.kind_of_shards(place, shards)
+    texts = files.check_files(place, names, kind, folders, findings)
+    sums = files.read_sums(texts.get(SUMS_FILE), findings)
+    for name in sorted({*names} - {*sums, SUMS_FILE}) if SUMS_FILE in texts else ():
+        findings.add("sums", name, f"is not listed in {SUMS_FILE}")
     card = files.check_card(texts.get(schema.CARD), shards, findings)
-    frozen = files.read_splits(texts.get(schema.SPLITS_FILE), findings)
-    build = files.read_build(texts.get(schema.BUILD_FILE), findings)
-    expected = schema.arrow_schema(COLUMNS[kind])
-    groups = {shard: files.check_shard(place, shard, expected, folders, findings) for shard in shards}
+    frozen = files.read_splits(texts.get(SPLITS_FILE), findings)
+    settings = files.read_build(texts.get(schema.BUILD_FILE), findings)
+    counts = {shard: files.check_shard(place, shard, kind, findings) for shard in shards}
+
+    groups = [
+        Group(place, shard, number, kind, settings, folders)
+        for shard, rows in counts.items()
+        for number in range(len(rows or ()))
+    ]
+    hashing: list[tuple[Callable[[Any], Any], Any]] = [(files.hash_file, (place, name)) for name in sums]
+    results = results_of(chain(hashing, ((check_group, group) for group in groups)), workers)
+    for (name, listed), actual in zip(sums.items(), islice(results, len(sums)), strict=True):
+        files.check_sum(name, listed, actual, findings)
     configs = tuple(dict.fromkeys(shard.config for shard in shards))
-    image_sums = ImageSums(place) if schema.CHECKSUMS_FILE in names else None
-    tracker = Tracker(build, kind == "clips", frozen, image_sums, len(configs) > 1, findings)
+    image_sums = ImageSums(place) if CHECKSUMS_FILE in names else None
+    comparison = Comparison(settings, kind, image_sums, len(configs) > 1, findings)
+    total, done = sum(sum(rows or ()) for rows in counts.values()), 0
 
-    tasks = []
-    for shard, rows in groups.items():
-        backend = build.backends[0] if len(build.backends) == 1 else None
-        backend = backend if shard.config == schema.DEFAULT_CONFIG else shard.config
-        for group in range(len(rows or ())):
-            tasks.append((shard, GroupTask(place, shard.name, group, kind, build.pos_frame, backend, folders)))
-    seen = _check_rows(place, sums or {}, tasks, groups, workers, progress or (lambda done, total: None), tracker)
-    total = sum(sum(rows or ()) for rows in groups.values())
-    whole = seen == total and None not in groups.values()
-    tracker.finish(whole)
+    def facts() -> Iterator[tuple[Shard, RowFacts]]:
+        nonlocal done
+        for group, (rows, problems) in zip(groups, results, strict=True):
+            findings.merge(problems)
+            yield from ((group.shard, row) for row in rows)
+            done += (counts[group.shard] or ())[group.number]
+            if progress is not None:
+                progress(done, total)
 
-    licenses = list(tracker.licenses.values())
+    if progress is not None:
+        progress(done, total)
+    for (shard, _), same in groupby(facts(), lambda pair: (pair[0], pair[1].values["character_id"])):
+        comparison.compare(shard, [row for _, row in same])
+    whole = comparison.rows == total and None not in counts.values()
+    comparison.finish(whole, frozen)
+
+    characters, licenses = {name for _, name in comparison.characters}, comparison.licenses()
     if kind == "published":
         licenses = [stated_by_card(card or {})] * len(licenses)
     elif card is not None and whole:
         files.check_licences(card, licenses, "rows", findings)
-    skipped, notes = _left_out(names, kind, findings, seen)
+    absent = {SUMS_FILE: "files have", CHECKSUMS_FILE: "images were"}
+    notes = [f"there is no {n}: whether {w} changed was not checked" for n, w in absent.items() if n not in names]
+    skipped = set(_UNPUBLISHED if kind == "published" else ()) | ({"sums"} if len(notes) == len(absent) else set())
+    if kind == "clips":
+        notes.append("positions of a clip are those at rest: whether they land was checked in turntables alone")
+    if kind == "published":
+        notes.append("the published schema has no alpha, gt_mask, iou, boxes and contours: these were not checked")
     if place.folder is not None and (hidden := pattern_note(place.folder, "load_dataset takes")) is not None:
         notes.append(hidden)
-    characters = {character_id for _, character_id in tracker.characters}
     if frozen is not None and whole:
         notes += splits.empty_notes(frozen, characters)
     carried_out = [name for name in OF_DATASETS if name not in skipped]
@@ -103,66 +117,149 @@ def verify(where: str | Path, *, workers: int = 1, progress: Progress | None = N
     )
 
 
-def _names(place: Place) -> list[str]:
-    names = schema.own_files(place.folder) if place.folder is not None else list(place.files())
-    if not any(name.startswith(f"{schema.DATA}/") and name.endswith(".parquet") for name in names):
-        if {schema.RECIPE_FILE, schema.PARTS_FILE} <= set(names):
-            raise UsageError(f"{place.where} is a recipe's folder: download it, then verify it here")
-        raise UsageError(no_dataset(place.where, names))
-    return names
+@dataclass
+class _Character:
+    """What is known of one character in one configuration: the values of its first row, its splits and views."""
+
+    first: Values
+    splits: set[str] = field(default_factory=set)
+    views: set[int] = field(default_factory=set)
 
 
-def _kind_of(place: Place, shards: Sequence[Shard]) -> Kind:
-    """The kind of the first readable shard; this project's if there is none."""
-    for shard in shards:
+class Comparison:
+    """Checks between rows: views, frames, constants, splits, configurations and digests; holds no rows.
+
+    Attributes:
+        characters: by configuration and id.
+        rows: number of rows that were compared.
+    """
+
+    def __init__(
+        self, settings: files.Settings, kind: Kind, sums: ImageSums | None, several: bool, findings: Findings
+    ) -> None:
+        self.characters: dict[tuple[str, str], _Character] = {}
+        self.rows = 0
+        self._settings, self._kind, self._sums, self._several = settings, kind, sums, several
+        self._add = findings.add
+        self._views = settings.cameras or MOST_VIEWS
+        self._yaws = view_yaws(settings.views) if settings.views is not None and kind == "specsia" else ()
+        self._size: tuple[int, int] | None = None if settings.size is None else (settings.size, settings.size)
+        self._targets: dict[str, tuple[bytes, bytes]] = {}
+        self._contents: dict[str, tuple[str, str, str]] = {}
+        self._clips: set[tuple[str, str]] = set()
+
+    def licenses(self) -> list[str | None]:
+        """Licence of each character; None where the rows have none."""
+        return list({name: known.first.get("license") for (_, name), known in self.characters.items()}.values())
+
+    def compare(self, shard: Shard, rows: Sequence[RowFacts]) -> None:
+        """Compare rows of one character, which stand together, with each other and with all before them."""
+        key = shard.config, rows[0].values["character_id"]
+        character = self.characters.setdefault(key, _Character(rows[0].values))
+        character.splits.add(shard.split)
+        self.rows += len(rows)
+        checks = [self._check_view, self._check_constants, self._check_size, self._check_content, self._check_targets]
+        for row, check in product(rows, [*checks, self._check_sums]):
+            check(shard, row, character)
+        if self._kind == "clips":
+            for clip, frames in groupby((row.values for row in rows), lambda values: str(values["clip"])):
+                self._check_clip(shard.config, clip, list(frames))
+
+    def _check_view(self, shard: Shard, row: RowFacts, character: _Character) -> None:
+        uid, view = row.values["uid"], row.values["view"]
+        if not 0 <= view < self._views:
+            self._add("views", uid, f"view {view} is none of 0 to {self._views - 1}")
+            return
+        if view in character.views and self._kind != "clips":
+            self._add("views", uid, f"stands more than once in {shard.config}")
+        character.views.add(view)
+        if self._yaws and not abs(row.values["yaw_deg"] - self._yaws[view]) <= TOLERANCE:
+            self._add("views", uid, f"yaw_deg is {row.values['yaw_deg']:g}, not {self._yaws[view]:g}")
+
+    def _check_clip(self, config: str, clip: str, frames: Sequence[Values]) -> None:
+        first, last = frames[0], None
+        if (config, clip) in self._clips:
+            self._add("views", first["uid"], f"stands apart from the other frames of {clip}")
+        self._clips.add((config, clip))
+        for values in frames:
+            uid, frame, time = values["uid"], values["frame"], values["time"]
+            if (values["view"], values["action"]) != (first["view"], first["action"]):
+                self._add("views", uid, f"has another view or action than the first frame of {clip}")
+            number = 0 if last is None else last["frame"] + 1
+            if frame != number:
+                self._add("views", uid, f"is frame {frame} where frame {number} of {clip} must be")
+            if self._settings.clips is not None:
+                wrong = not abs(time - frame / self._settings.clips.fps) <= TOLERANCE
+            else:
+                wrong = time != 0 if last is None else not time > last["time"]
+            if wrong:
+                self._add("views", uid, f"time cannot be {time:g} s in frame {frame}")
+            last = values
+
+    def _check_constants(self, shard: Shard, row: RowFacts, character: _Character) -> None:
+        for name in _CONSTANTS if self._kind != "published" else ():
+            value, first = row.values[name], character.first[name]
+            if value != first and (self._settings.pos_frame == "character" or not name.startswith("bbox")):
+                message = f"{name} is {value!r} but {first!r} in another row of its character"
+                self._add("licences" if name == "license" else "views", row.values["uid"], message)
+
+    def _check_size(self, shard: Shard, row: RowFacts, character: _Character) -> None:
+        self._size = self._size or row.size
+        if self._size is not None and row.size not in (None, self._size):
+            self._add("images", row.values["uid"], f"its images have {row.size} pixels, not {self._size}")
+
+    def _check_content(self, shard: Shard, row: RowFacts, character: _Character) -> None:
+        if row.content is not None:
+            uid, name = row.values["uid"], row.values["character_id"]
+            other, other_uid, split = self._contents.setdefault(row.content, (name, uid, shard.split))
+            if other != name and split != shard.split:
+                self._add("splits", uid, f"shows the same character as {other_uid} of {split}")
+
+    def _check_targets(self, shard: Shard, row: RowFacts, character: _Character) -> None:
+        uid, targets = row.values["uid"], (row.digests[GT], row.digests[GT_MASK])
+        if self._several and self._targets.setdefault(uid, targets) != targets:
+            self._add("views", uid, f"gt or gt_mask differ between {shard.config} and another configuration")
+
+    def _check_sums(self, shard: Shard, row: RowFacts, character: _Character) -> None:
+        uid = row.values["uid"]
+        if self._sums is None:
+            return
         try:
-            with place.open(shard.name) as stream:
-                names = set(pq.read_schema(stream).names)
-        except (*read_errors(), pa.ArrowException, ValueError):
-            continue
-        return "clips" if schema.CLIP_COLUMNS.keys() & names else kind_of(names) or "specsia"
-    return "specsia"
+            listed = self._sums.take((shard.config, uid))
+        except SpecsiaError as error:
+            self._add("files", CHECKSUMS_FILE, str(error))
+            self._sums = None
+            return
+        if listed is None:
+            self._add("sums", uid, f"is not listed in {CHECKSUMS_FILE} (or stands twice) for {shard.config}")
+            return
+        for index, column in enumerate(IMAGE_COLUMNS):
+            if (row.digests[column] or bytes(32)) != listed[32 * index : 32 * index + 32]:
+                self._add("sums", uid, f"{column} is not the image that {CHECKSUMS_FILE} lists")
 
+    def finish(self, whole: bool, frozen: Mapping[str, str] | None) -> None:
+        """Check what only all rows tell.
 
-def _check_rows(
-    place: Place,
-    sums: Mapping[str, str],
-    tasks: Sequence[tuple[Shard, GroupTask]],
-    groups: Mapping[Shard, tuple[int, ...] | None],
-    workers: int,
-    progress: Progress,
-    tracker: Tracker,
-) -> int:
-    """Check the sums of all files, and all rows; returns the number of rows that could be read."""
-    calls: chain[tuple[Callable[[Any], Any], Any]] = chain(
-        ((files.hash_file, (place, name)) for name in sums), ((check_group, task) for _, task in tasks)
-    )
-    results = results_of(calls, workers)
-    for (name, listed), actual in zip(sums.items(), islice(results, len(sums)), strict=True):
-        files.check_sum(name, listed, actual, tracker.findings)
-    total, done, seen = sum(sum(rows or ()) for rows in groups.values()), 0, 0
-    progress(done, total)
-    for (shard, task), result in zip(tasks, results, strict=True):
-        tracker.findings.merge(result.findings)
-        for row in result.rows:
-            tracker.feed(shard, row)
-        done, seen = done + (groups[shard] or ())[task.group], seen + len(result.rows)
-        progress(done, total)
-    return seen
-
-
-def _left_out(names: Sequence[str], kind: Kind, findings: Findings, seen: int) -> tuple[set[str], list[str]]:
-    """Checks that were not carried out, and why."""
-    absent = {schema.SUMS_FILE: "files have", schema.CHECKSUMS_FILE: "images were"}
-    notes = [f"there is no {n}: whether {w} changed was not checked" for n, w in absent.items() if n not in names]
-    skipped = {SUMS} if len(notes) == len(absent) else set()
-    if kind == "clips":
-        notes.append("positions of a clip are those at rest: whether they land was checked in turntables alone")
-    if kind == "published":
-        skipped |= _UNPUBLISHED
-        notes.append("the published schema has no alpha, gt_mask, iou, boxes and contours: these were not checked")
-        # A mask that is wrong by mistake gives up to three problems in its row, and no other row.
-        if findings.counts.get(ALPHA, 0) > 1.5 * seen:
-            skipped |= {ALPHA, EDGE}
-            notes.append("mask is not the silhouette of color and pos but the ground truth's, as in the published set")
-    return skipped, notes
+        Args:
+            whole: whether all rows were compared; if not, that some are missing is no problem.
+            frozen: split of each id by `splits.json`, if there is one.
+        """
+        splits_of: dict[str, set[str]] = {}
+        most = max((max(character.views, default=-1) for character in self.characters.values()), default=-1) + 1
+        views = self._settings.cameras or most
+        for (config, name), character in self.characters.items():
+            splits_of.setdefault(name, set()).update(character.splits)
+            missing = [str(view) for view in range(views) if view not in character.views]
+            if missing and whole and self._kind != "clips":
+                message = f"lacks {plural(len(missing), 'view')} of {views} in {config}: {some(missing, 10)}"
+                self._add("views", name, message)
+        for name, present in splits_of.items():
+            if len(present) > 1:
+                self._add("splits", name, f"stands in {' and in '.join(sorted(present))}")
+            elif frozen is not None and present != {planned := frozen.get(name, "no split")}:
+                self._add("splits", name, f"is in {', '.join(present)}, but in {planned} by {SPLITS_FILE}")
+        try:
+            for config, uid in self._sums.rest() if self._sums is not None and whole else ():
+                self._add("sums", uid, f"is listed in {CHECKSUMS_FILE} but not in {config}")
+        except SpecsiaError as error:
+            self._add("files", CHECKSUMS_FILE, str(error))

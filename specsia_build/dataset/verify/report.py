@@ -4,42 +4,45 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from specsia_build.errors import brief, plural
 
 MOST_LISTED = 20
 """Problems listed for each check; all are counted."""
 
-FILES, SUMS, SCHEMA, SPLITS, VIEWS, IMAGES = "files", "sums", "schema", "splits", "views", "images"
-ALPHA, CONTOUR, EDGE, POSITION, IOU = "alpha", "contour", "edge", "position", "iou"
-LICENSES, LAYOUT = "licences", "layout"
+# fmt: off
+Check = Literal[
+    "files", "sums", "schema", "splits", "views", "images",
+    "alpha", "contour", "edge", "position", "iou", "licences", "layout",
+]
+# fmt: on
 
-CHECKS = {
-    FILES: "all files are there and readable, the card names them, and none holds a path of a machine",
-    SUMS: "SHA256SUMS fits every file, and checksums.parquet every image",
-    SCHEMA: "columns and types",
-    SPLITS: "no character in two splits, and each in that of splits.json",
-    VIEWS: "every view of a character once, or every frame of a clip in order, with its own uid",
-    IMAGES: "whole PNG files of the right mode and size that hold pixels and nothing else",
-    ALPHA: "mask equals the alpha of color and pos, and nothing is coloured where alpha is 0",
-    CONTOUR: "gt covers gt_mask and has its contour around it",
-    EDGE: "edge follows from pos",
-    POSITION: "pos lands on its own pixel",
-    IOU: "iou is that of mask and gt_mask",
-    LICENSES: "a character has one licence, and the card states all of them",
-    LAYOUT: "each part has the files of its recipe, of the right shapes and ranges, and its layers agree",
+CHECKS: dict[Check, str] = {
+    "files": "all files are there and readable, the card names them, and none holds a path of a machine",
+    "sums": "SHA256SUMS fits every file, and checksums.parquet every image",
+    "schema": "columns and types",
+    "splits": "no character in two splits, and each in that of splits.json",
+    "views": "every view of a character once, or every frame of a clip in order, with its own uid",
+    "images": "whole PNG files of the right mode and size that hold pixels and nothing else",
+    "alpha": "mask equals the alpha of color and pos, and nothing is coloured where alpha is 0",
+    "contour": "gt covers gt_mask and has its contour around it",
+    "edge": "edge follows from pos",
+    "position": "pos lands on its own pixel",
+    "iou": "iou is that of mask and gt_mask",
+    "licences": "a character has one licence, and the card states all of them",
+    "layout": "each part has the files of its recipe, of the right shapes and ranges, and its layers agree",
 }
-"""Every check and what it says of a dataset that passes; `layout` is of recipes' folders."""
+"""What is true of a dataset that passes each check; `layout` is for recipes' folders."""
 
-OF_DATASETS = tuple(name for name in CHECKS if name != LAYOUT)
+OF_DATASETS: tuple[Check, ...] = tuple(name for name in CHECKS if name != "layout")
 
 
 @dataclass(frozen=True)
 class Problem:
-    """A problem: a name of `CHECKS`; uid, character or file; and one sentence."""
+    """A problem: name of the check; uid, character or file; and one sentence."""
 
-    check: str
+    check: Check
     where: str
     message: str
 
@@ -48,14 +51,14 @@ class Problem:
 class CheckResult:
     """Verdict of a check that was carried out, and the number of its problems."""
 
-    name: str
+    name: Check
     passed: bool
     count: int
 
 
 @dataclass(frozen=True)
 class Report:
-    """Contents of a dataset and the verdicts.
+    """Size of a dataset and the verdicts.
 
     Attributes:
         rows: of all configurations; frames of a recipe's folder.
@@ -102,13 +105,12 @@ class Report:
 class Findings:
     """Problems in the order of their discovery: all counted, the first of each check kept."""
 
-    counts: dict[str, int] = field(default_factory=dict)
-    listed: dict[str, list[Problem]] = field(default_factory=dict)
+    counts: dict[Check, int] = field(default_factory=dict)
+    listed: dict[Check, list[Problem]] = field(default_factory=dict)
 
-    def add(self, check: str, where: str, message: str) -> None:
+    def add(self, check: Check, where: str, message: str) -> None:
         """Add a problem; names and values in it are made printable and short."""
-        problem = Problem(check, brief(where), brief(message))
-        self.merge(Findings({check: 1}, {check: [problem]}))
+        self.merge(Findings({check: 1}, {check: [Problem(check, brief(where), brief(message))]}))
 
     def merge(self, later: Findings) -> None:
         """Append other findings."""
@@ -117,11 +119,11 @@ class Findings:
             kept = self.listed.setdefault(check, [])
             kept += later.listed[check][: MOST_LISTED - len(kept)]
 
-    def results(self, carried_out: Collection[str]) -> tuple[CheckResult, ...]:
+    def results(self, carried_out: Collection[Check]) -> tuple[CheckResult, ...]:
         """Verdicts of the checks that were carried out."""
         counts = {name: self.counts.get(name, 0) for name in CHECKS if name in carried_out}
         return tuple(CheckResult(name, not count, count) for name, count in counts.items())
 
-    def problems(self, carried_out: Collection[str]) -> tuple[Problem, ...]:
+    def problems(self, carried_out: Collection[Check]) -> tuple[Problem, ...]:
         """Problems of the checks that were carried out."""
         return tuple(problem for name in CHECKS if name in carried_out for problem in self.listed.get(name, ()))

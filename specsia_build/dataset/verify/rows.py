@@ -1,11 +1,11 @@
-"""Checks of one row group: each row by itself, and the facts that are needed to compare rows."""
+"""Checks of one row group: each row by itself, with its pixels, and the facts that are needed to compare rows."""
 
 from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import pyarrow as pa
@@ -13,39 +13,33 @@ import pyarrow.parquet as pq
 
 from specsia_build import png
 from specsia_build.dataset import schema
-from specsia_build.dataset.pairs import background, is_frontal, lift, split_uid
+from specsia_build.dataset.pairs import content_of, is_frontal, split_uid
 from specsia_build.dataset.parquet import table
-from specsia_build.dataset.places import Place, read_errors
-from specsia_build.dataset.reading import Kind
+from specsia_build.dataset.places import Place, read_errors, sentence
+from specsia_build.dataset.reading import Kind, Shard
 from specsia_build.dataset.schema import COLOR, EDGE, GT, GT_MASK, IMAGE_COLUMNS, MASK, POS
-from specsia_build.dataset.verify import pixels as checks
-from specsia_build.dataset.verify.files import machine_path
+from specsia_build.dataset.verify import pixels
+from specsia_build.dataset.verify.files import Settings, machine_path
 from specsia_build.dataset.verify.pixels import Pixels
-from specsia_build.dataset.verify.report import ALPHA, CONTOUR, FILES, IMAGES, IOU, POSITION, SCHEMA, VIEWS, Findings
-from specsia_build.dataset.verify.report import EDGE as EDGE_CHECK
+from specsia_build.dataset.verify.report import Check, Findings
 from specsia_build.frame import Camera
 
-COLUMNS: Mapping[Kind, Sequence[str]] = {
-    "specsia": schema.COLUMNS,
-    "clips": schema.MOVING_COLUMNS,
-    "published": schema.PUBLISHED_COLUMNS,
-}
-"""Columns of each kind of dataset."""
+Values = Mapping[str, Any]
+"""A row as pyarrow gives it: value by column, an image as a mapping of `bytes` and `path`."""
 
 TURNTABLE = "turntable"
 """Action of the clips that show a character at rest, whose positions are where they are seen."""
 
 
 @dataclass(frozen=True)
-class GroupTask:
-    """Row group number `group` of the shard `name`, the backend of its rows if known, and paths of this machine."""
+class Group:
+    """A row group by number, what its rows must fit, and folders of this machine that no text may hold."""
 
     place: Place
-    name: str
-    group: int
+    shard: Shard
+    number: int
     kind: Kind
-    pos_frame: str
-    backend: str | None
+    settings: Settings
     folders: tuple[str, ...]
 
 
@@ -54,163 +48,136 @@ class RowFacts:
     """What is compared between rows.
 
     Attributes:
-        uid, character_id, view: of the row.
-        constants: values that all rows of a character share, by name.
-        digests: SHA-256 of each image column's bytes, empty if there are none.
-        size: width and height of its images; None if they could not be read or differ.
-        yaw: of the camera in degrees; None in the published schema.
-        front: SHA-256 of `gt` within `gt_mask` in the frontal view, None in others.
-        clip: clip, frame, time and action; None if rows are views.
+        values: of the columns without images; in the published schema `uid`, `character_id` and `view`.
+        digests: SHA-256 of each image's bytes by column, empty if there are none.
+        size: width and height of the images; None if they could not be read or differ.
+        content: digest of `gt` within `gt_mask` in the frontal view; None in others.
     """
 
-    uid: str
-    character_id: str
-    view: int
-    constants: tuple[tuple[str, Any], ...] = ()
-    digests: tuple[bytes, ...] = ()
-    size: tuple[int, int] | None = None
-    yaw: float | None = None
-    front: bytes | None = None
-    clip: tuple[str, int, float, str] | None = None
+    values: Values
+    digests: Mapping[str, bytes]
+    size: tuple[int, int] | None
+    content: str | None
 
 
-@dataclass
-class GroupResult:
-    """Facts of the rows of a row group, and what is wrong with them."""
-
-    rows: list[RowFacts] = field(default_factory=list)
-    findings: Findings = field(default_factory=Findings)
-
-
-def check_group(task: GroupTask) -> GroupResult:
+def check_group(group: Group) -> tuple[list[RowFacts], Findings]:
     """Check one row group; whatever is wrong with it, unreadable bytes included, comes back as findings."""
-    result = GroupResult()
-    findings = result.findings
-    names = COLUMNS[task.kind]
+    facts: list[RowFacts] = []
+    findings = Findings()
+    name = group.shard.name
     try:
-        with task.place.open(task.name) as stream, pq.ParquetFile(stream) as shard:
-            rows = table(shard, groups=[task.group]).combine_chunks()
-        scalars = rows.select([name for name in names if name not in IMAGE_COLUMNS]).to_pylist()
-        columns = {name: rows.column(name) for name in names if name in IMAGE_COLUMNS}
+        with group.place.open(name) as stream, pq.ParquetFile(stream) as opened:
+            rows = table(opened, groups=[group.number]).select(list(schema.COLUMNS_OF[group.kind]))
     except (*read_errors(), pa.ArrowException, ValueError) as error:
-        findings.add(FILES, task.name, f"row group {task.group} cannot be read: {' '.join(str(error).split())}")
-        return result
-    for index, row in enumerate(scalars):
-        where = f"{task.name}, row group {task.group}, row {index}"
-        absent = [name for name, value in row.items() if name != "license" and _is_absent(value)]
-        if absent:
-            findings.add(SCHEMA, str(row["uid"] or where), f"has no {', '.join(absent)}")
-            continue
+        findings.add("files", name, f"row group {group.number} cannot be read: {sentence(error)}")
+        return facts, findings
+    for index in range(len(rows)):
+        where = f"{name}, row group {group.number}, row {index}"
         try:
-            owner = split_uid(row["uid"]) if task.kind == "published" else (row["character_id"], row["view"])
-            images = {name: column[index].as_py() or {} for name, column in columns.items()}
+            (row,) = rows.slice(index, 1).to_pylist()
+            if missing := [column for column, value in row.items() if _is_missing(column, value)]:
+                findings.add("schema", str(row["uid"] or where), f"has no {', '.join(missing)}")
+            else:
+                facts.append(_check_row(row, group, findings))
         except UnicodeDecodeError:
-            findings.add(SCHEMA, row["uid"], "the file name of an image is not text")
+            findings.add("schema", where, "holds text that is not UTF-8")
         except ValueError as error:
-            findings.add(VIEWS, where, str(error))
-        else:
-            result.rows.append(_check_row(row, owner, images, task, findings))
-    return result
+            findings.add("views", where, str(error))
+    return facts, findings
 
 
-def _is_absent(value: Any) -> bool:
-    return value is None or (isinstance(value, list) and any(v is None for v in value))
+def _is_missing(column: str, value: Any) -> bool:
+    optional = column in IMAGE_COLUMNS or column == "license"
+    return not optional and (value is None or (isinstance(value, list) and None in value))
 
 
-def _check_row(
-    row: Mapping[str, Any],
-    owner: tuple[str, int],
-    images: Mapping[str, Mapping[str, Any]],
-    task: GroupTask,
-    findings: Findings,
-) -> RowFacts:
-    uid, (character_id, view) = row["uid"], owner
-    pixels = _decode(uid, images, task, findings)
-    sizes = {name: (image.shape[1], image.shape[0]) for name, image in pixels.items()}
+def _check_row(row: Values, group: Group, findings: Findings) -> RowFacts:
+    """Check a row; raises ValueError if in the published schema its uid is none."""
+    uid, own = row["uid"], group.kind != "published"
+    values = {name: value for name, value in row.items() if name not in IMAGE_COLUMNS}
+    if own:
+        _check_names(values, group, findings)
+    else:
+        values["character_id"], values["view"] = split_uid(uid)
+    paths = {name: (row[name] or {}).get("path") for name in IMAGE_COLUMNS if name in row}
+    for name, text in (values | paths).items():
+        if isinstance(text, str) and (path := machine_path(text, group.folders)):
+            findings.add("files", uid, f"{name} holds a path: {path}")
+    images = _decode(row, group, findings)
+    sizes = {name: (image.shape[1], image.shape[0]) for name, image in images.items()}
     size = next(iter(sizes.values())) if len(set(sizes.values())) == 1 else None
-    if size is not None:
-        for check, messages in _check_pixels(row, pixels, task):
-            for message in messages:
+    if size is None and sizes:
+        listed = ", ".join(f"{name} {width} x {height}" for name, (width, height) in sizes.items())
+        findings.add("images", uid, f"its images differ in size: {listed}")
+    elif size is not None and size[0] != size[1]:
+        findings.add("images", uid, f"its images are not square: {size[0]} x {size[1]}")
+    for check, columns, problems_of in PIXEL_CHECKS if own and size is not None else ():
+        if images.keys() >= set(columns):
+            for message in problems_of(row, group, *(images[name] for name in columns)):
                 findings.add(check, uid, message)
-    elif sizes:
-        listed = ", ".join(f"{name} {w} x {h}" for name, (w, h) in sizes.items())
-        findings.add(IMAGES, uid, f"its images differ in size: {listed}")
-    stored = (images.get(name, {}).get("bytes") for name in IMAGE_COLUMNS)
-    digests = tuple(hashlib.sha256(data).digest() if data else b"" for data in stored)
-    if task.kind == "published":
-        return RowFacts(uid, character_id, view, digests=digests, size=size)
-    clip = (row["clip"], row["frame"], row["time"], row["action"]) if task.kind == "clips" else None
-    wanted = schema.row_uid(character_id, view) if clip is None else schema.frame_uid(clip[0], clip[1])
-    if uid != wanted:
-        what = f"view {view} of {character_id}" if clip is None else f"frame {clip[1]} of {clip[0]}"
-        findings.add(VIEWS, uid, f"{what} must be {wanted}")
-    if task.backend is not None and row["backend"] != task.backend:
-        findings.add(VIEWS, uid, f"backend is '{row['backend']}', not '{task.backend}'")
-    for name in ("uid", "character_id", "backend", "license", "clip"):
-        if path := machine_path(row.get(name) or "", task.folders):
-            findings.add(FILES, uid, f"{name} holds a path: {path}")
-    box = (tuple(row["bbox_min"]), tuple(row["bbox_max"])) if task.pos_frame == "character" else None
-    constants = *((name, row[name]) for name in ("backend", "outline_px", "outline_grey", "license")), ("bbox", box)
-    front = None
-    if is_frontal(view, row.get("frame")) and size is not None and {GT, GT_MASK} <= pixels.keys():
-        # Without its contour, which differs where the same character stands under another id.
-        front = hashlib.sha256(pixels[GT_MASK].tobytes() + pixels[GT][pixels[GT_MASK] == 255].tobytes()).digest()
-    return RowFacts(uid, character_id, view, constants, digests, size, row["yaw_deg"], front, clip)
+    data = {name: (row.get(name) or {}).get("bytes") for name in IMAGE_COLUMNS}
+    content = None
+    if size is not None and {GT, GT_MASK} <= images.keys() and is_frontal(values["view"], values.get("frame")):
+        content = content_of(images[GT], images[GT_MASK])
+    digests = {name: hashlib.sha256(stored).digest() if stored else b"" for name, stored in data.items()}
+    return RowFacts(values, digests, size, content)
 
 
-def _decode(
-    uid: str, images: Mapping[str, Mapping[str, Any]], task: GroupTask, findings: Findings
-) -> dict[str, Pixels]:
-    """The images of a row that are whole."""
-    pixels: dict[str, Pixels] = {}
-    for name, image in images.items():
-        data, path = image.get("bytes"), image.get("path")
+def _check_names(values: Values, group: Group, findings: Findings) -> None:
+    """Check that the uid fits the other columns, and the backend the configuration."""
+    uid, clip, config = values["uid"], values.get("clip"), group.shard.config
+    view_uid = schema.row_uid(values["character_id"], values["view"])
+    expected = view_uid if clip is None else schema.frame_uid(clip, values["frame"])
+    if uid != expected:
+        findings.add("views", uid, f"its uid must be {expected} by its other columns")
+    backends = group.settings.backends if config == schema.DEFAULT_CONFIG else [config]
+    if len(backends) == 1 and values["backend"] != backends[0]:
+        findings.add("views", uid, f"backend is '{values['backend']}', not '{backends[0]}'")
+
+
+def _decode(row: Values, group: Group, findings: Findings) -> dict[str, Pixels]:
+    """The images of a row that are whole, by column."""
+    uid, own = row["uid"], group.kind != "published"
+    images: dict[str, Pixels] = {}
+    for name in (name for name in IMAGE_COLUMNS if name in row):
+        data, path = (row[name] or {}).get("bytes"), (row[name] or {}).get("path")
         if not data:
-            findings.add(IMAGES, uid, f"has no {name}")
+            findings.add("images", uid, f"has no {name}")
             continue
-        if task.kind != "published" and path is not None and path != f"{uid}_{name}.png":
-            findings.add(IMAGES, uid, f"the file name of {name} is '{path}', not '{uid}_{name}.png'")
-        elif leak := machine_path(path or "", task.folders):
-            findings.add(FILES, uid, f"the file name of {name} holds a path: {leak}")
-        if extra := checks.extra_chunks(data):
-            findings.add(IMAGES, uid, f"{name} carries more than pixels: {', '.join(extra)}")
-        mode = IMAGE_COLUMNS[name].removesuffix("A") if task.kind == "published" else IMAGE_COLUMNS[name]
+        if own and path not in (None, f"{uid}_{name}.png"):
+            findings.add("images", uid, f"the file name of {name} is '{path}', not '{uid}_{name}.png'")
+        if extra := pixels.extra_chunks(data):
+            findings.add("images", uid, f"{name} carries more than pixels: {', '.join(extra)}")
+        mode = IMAGE_COLUMNS[name] if own else IMAGE_COLUMNS[name].removesuffix("A")
         try:
-            pixels[name] = png.decode(data, len(mode))
+            images[name] = png.decode(data, len(mode))
         except ValueError as error:
-            findings.add(IMAGES, uid, f"{name} {error}")
-    return pixels
+            findings.add("images", uid, f"{name} {error}")
+    return images
 
 
-def _check_pixels(
-    row: Mapping[str, Any], pixels: Mapping[str, Pixels], task: GroupTask
-) -> Iterator[tuple[str, Sequence[str]]]:
-    """Problems of the images of a row, all of one size, by check; images that could not be read are not checked."""
-    height, width = next(iter(pixels.values())).shape[:2]
-    if width != height:
-        yield IMAGES, [f"its images are not square: {width} x {height}"]
-    has_z = {COLOR, MASK, POS} <= pixels.keys()
-    if task.kind == "published":
-        if GT in pixels and background(pixels[GT]).all():
-            yield IMAGES, ["gt shows nothing but the background"]
-        if has_z:
-            unfit = checks.check_composited_mask(pixels[COLOR], pixels[MASK], pixels[POS])
-            yield ALPHA, unfit
-            if EDGE in pixels and not unfit:
-                yield EDGE_CHECK, checks.check_edge(pixels[EDGE], lift(pixels[POS], pixels[MASK]))
-        return
-    if has_z:
-        yield ALPHA, checks.check_alpha(pixels[COLOR], pixels[MASK], pixels[POS])
+def _contour(row: Values, group: Group, gt: Pixels, gt_mask: Pixels) -> list[str]:
     # A figure may leave the frame in a clip, but not in a view.
-    if {GT, GT_MASK} <= pixels.keys() and (task.kind != "clips" or pixels[GT_MASK].any() or pixels[GT].any()):
-        yield CONTOUR, checks.check_contour(pixels[GT], pixels[GT_MASK], row["outline_px"], row["outline_grey"])
-    if {MASK, GT_MASK} <= pixels.keys():
-        yield IOU, checks.check_iou(pixels[MASK], pixels[GT_MASK], row["iou"])
-    if {EDGE, POS} <= pixels.keys():
-        yield EDGE_CHECK, checks.check_edge(pixels[EDGE], pixels[POS])
+    if group.kind == "clips" and not gt_mask.any() and not gt.any():
+        return []
+    return pixels.check_contour(gt, gt_mask, row["outline_px"], row["outline_grey"])
+
+
+def _position(row: Values, group: Group, pos: Pixels) -> list[str]:
     low, high = row["bbox_min"], row["bbox_max"]
-    at_rest = task.kind == "specsia" or row["action"] == TURNTABLE
-    if not all(math.isfinite(a) and math.isfinite(b) and a <= b for a, b in zip(low, high, strict=True)):
-        yield POSITION, ["bbox_min and bbox_max are no box"]
-    elif at_rest and POS in pixels and width == height and math.isfinite(row["yaw_deg"]):
-        yield POSITION, checks.check_position(pixels[POS], Camera(row["yaw_deg"], width), (low, high), task.pos_frame)
+    if not all(-math.inf < a <= b < math.inf for a, b in zip(low, high, strict=True)):
+        return ["bbox_min and bbox_max are no box"]
+    moving = group.kind == "clips" and row["action"] != TURNTABLE
+    if moving or pos.shape[0] != pos.shape[1] or not math.isfinite(row["yaw_deg"]):
+        return []
+    return pixels.check_position(pos, Camera(row["yaw_deg"], len(pos)), (low, high), group.settings.pos_frame)
+
+
+PIXEL_CHECKS: tuple[tuple[Check, Sequence[str], Callable[..., Sequence[str]]], ...] = (
+    ("alpha", (COLOR, MASK, POS), lambda row, group, *images: pixels.check_alpha(*images)),
+    ("contour", (GT, GT_MASK), _contour),
+    ("edge", (EDGE, POS), lambda row, group, *images: pixels.check_edge(*images)),
+    ("position", (POS,), _position),
+    ("iou", (MASK, GT_MASK), lambda row, group, mask, gt_mask: pixels.check_iou(mask, gt_mask, row["iou"])),
+)
+"""Name of each check of a row's pixels, the image columns that it needs, and its function of row, group and these."""

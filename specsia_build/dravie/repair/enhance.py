@@ -19,7 +19,7 @@ from PIL import Image
 from torch import nn
 
 from specsia_build import __version__, png
-from specsia_build.dataset.pairs import PAIR_COLUMNS, character_of, decode_pair, subject_of
+from specsia_build.dataset.pairs import PAIR_COLUMNS, decode_pair, place_of, subject_of
 from specsia_build.dataset.reading import OpenedDataset
 from specsia_build.dravie.config import ModelConfig
 from specsia_build.dravie.data.drawings import Drawings
@@ -156,7 +156,7 @@ def dataset_frames(dataset: OpenedDataset, split: str | None, with_drawing: bool
             above = f"{config}/{name}" if len(dataset.configs) > 1 else name
             drawings = Drawings(dataset, config, tuple(counts[config])) if with_drawing else None
             for row in dataset.stream(config, name, columns):
-                character_id = character_of(row, dataset.where)
+                character_id = place_of(row, dataset.where)[0]
                 drawing = partial(drawings.of, character_id) if drawings is not None else lambda: NO_DRAWING
                 film, time = (f"{above}/{row['clip']}", row["time"]) if dataset.moving else (None, 0.0)
                 subject = subject_of(row) if places else ""

@@ -59,7 +59,7 @@ def test_two_backends_pass_in_two_processes_and_in_one(two_backends: Path) -> No
     assert report == verify(two_backends)
 
 
-@pytest.mark.parametrize(("views", "size", "pos_frame"), [(4, 96, "view"), (3, 50, "character"), (1, 64, "character")])
+@pytest.mark.parametrize(("views", "size", "pos_frame"), [(4, 96, "view"), (1, 50, "character")])
 def test_other_settings_pass_with_sums_and_without(tmp_path: Path, views: int, size: int, pos_frame: str) -> None:
     folder = build_small(tmp_path / "d", ("a", "b"), views=views, size=size, pos_frame=pos_frame)
     assert verify(folder).ok, verify(folder).lines()
@@ -72,12 +72,18 @@ def test_other_settings_pass_with_sums_and_without(tmp_path: Path, views: int, s
 
 
 def test_the_report_is_plain_json(dataset: Path) -> None:
-    change(dataset, lambda rows: rows["0_01"].update(iou=0.25))
+    for split in schema.SPLITS:
+        change(dataset, lambda rows: [row.update(iou=2.0) for row in rows.values()], split)
     report = verify(dataset)
     stated = json.loads(json.dumps(report.to_json()))
     assert stated["ok"] is False
-    assert stated["problems"] == [{"check": "iou", "where": "0_01", "message": report.problems[0].message}]
+    assert set(stated) == {"ok", "rows", "characters", "configs", "checks", "problems", "notes", "unit"}
+    assert {"name": "iou", "passed": False, "count": 24} in stated["checks"]
+    first = report.problems[0]
+    assert stated["problems"][0] == {"check": "iou", "where": first.where, "message": first.message}
+    assert len(stated["problems"]) == MOST_LISTED
     assert any(line.startswith("FAILED iou") for line in report.lines())
+    assert report == verify(dataset, workers=2)
 
 
 # The planted faults: a function that changes rows by uid, checks of which one must fail, and the rows they name.
@@ -93,11 +99,6 @@ def _shift(rows: Rows, columns: tuple[str, ...], shift: tuple[int, int]) -> None
     for name in columns:
         put(row, name, np.roll(pixels(row, name), shift, (0, 1)))
     row["iou"] = iou(pixels(row, "mask"), pixels(row, "gt_mask"))
-
-
-def _shift_the_target_only(rows: Rows) -> None:
-    for name in ("gt", "gt_mask"):
-        put(rows["0_02"], name, np.roll(pixels(rows["0_02"], name), 1, 1))
 
 
 def _turn_positions(rows: Rows) -> None:
@@ -135,14 +136,6 @@ def _as_jpeg(rows: Rows) -> None:
     rows["0_00"]["color"]["bytes"] = stream.getvalue()
 
 
-def _hide_text(rows: Rows) -> None:
-    rows["0_01"]["mask"]["bytes"] += b"secret"
-
-
-def _other_mode(rows: Rows) -> None:
-    put(rows["0_00"], "mask", np.repeat(pixels(rows["0_00"], "mask")[..., None], 3, axis=-1))
-
-
 def _other_size(rows: Rows) -> None:
     for name in ALL:
         put(rows["0_02"], name, pixels(rows["0_02"], name)[8:-8, 8:-8])
@@ -164,23 +157,24 @@ def _swapped(columns: tuple[str, ...], one: str = "2_00", two: str = "2_01") -> 
     return lambda rows: swap(rows[one], rows[two], columns)
 
 
+def _add_bytes(rows: Rows) -> None:
+    rows["0_01"]["mask"]["bytes"] += b"secret"
+
+
 FAULTS: dict[str, tuple[Callable[[Rows], object], set[str], set[str]]] = {
     "swapped views": (_swapped(ALL), {"position", "iou"}, {"2_00", "2_01"}),
     "swapped Z": (_swapped(Z), {"position", "iou"}, {"2_00", "2_01"}),
     "swapped pos and edge": (_swapped(("pos", "edge")), {"position", "alpha"}, {"2_00", "2_01"}),
     "swapped color": (_swapped(("color",)), {"alpha"}, {"2_00", "2_01"}),
-    "swapped mask": (_swapped(("mask",)), {"alpha", "iou"}, {"2_00", "2_01"}),
     "swapped edge": (_swapped(("edge",)), {"edge"}, {"2_00", "2_01"}),
     "swapped targets": (_swapped(("gt", "gt_mask")), {"iou"}, {"2_00", "2_01"}),
     "swapped gt": (_swapped(("gt",)), {"contour"}, {"2_00", "2_01"}),
-    "swapped gt_mask": (_swapped(("gt_mask",)), {"contour", "iou"}, {"2_00", "2_01"}),
     "swapped opposites": (_swapped(ALL, "hero_01", "hero_03"), {"position", "iou"}, {"hero_01", "hero_03"}),
     "swapped characters": (_swapped(ALL, "0_02", "2_02"), {"position", "iou", "contour"}, {"0_02", "2_02"}),
     "mirrored Z": (lambda rows: _mirror(rows, Z), {"position", "iou", "edge"}, {"0_00"}),
     "mirrored pair": (lambda rows: _mirror(rows, ALL), {"position", "edge"}, {"0_00"}),
     "shifted Z": (lambda rows: _shift(rows, Z, (0, 1)), {"position"}, {"0_02"}),
     "shifted pair": (lambda rows: _shift(rows, ALL, (-1, 0)), {"position"}, {"0_02"}),
-    "shifted target": (_shift_the_target_only, {"iou"}, {"0_02"}),
     "shifted gt": (lambda rows: _shift(rows, ("gt",), (0, 1)), {"contour"}, {"0_02"}),
     "positions of the view's frame": (_turn_positions, {"position", "edge"}, {"0_01"}),
     "the wrong mask": (_take_mask_of_target, {"alpha"}, {"0_01"}),
@@ -190,8 +184,7 @@ FAULTS: dict[str, tuple[Callable[[Rows], object], set[str], set[str]]] = {
     "a truncated image": (_cut, {"images"}, {"0_00"}),
     "a JPEG image": (_as_jpeg, {"images"}, {"0_00"}),
     "an absent image": (lambda rows: rows["0_01"]["pos"].update(bytes=b""), {"images", "sums"}, {"0_01"}),
-    "hidden bytes": (_hide_text, {"images"}, {"0_01"}),
-    "another mode": (_other_mode, {"images"}, {"0_00"}),
+    "more bytes than the image": (_add_bytes, {"images"}, {"0_01"}),
     "another size": (_other_size, {"images", "position"}, {"0_02"}),
     "no contour": (_erase_contour, {"contour"}, {"0_00"}),
     "another grey": (_recolour_contour, {"contour"}, {"0_01"}),
@@ -270,22 +263,19 @@ def test_targets_that_differ_between_configurations(two_backends: Path, copied: 
     assert "views" in failed(verify(folder))
 
 
-def test_an_image_written_anew(dataset: Path) -> None:
+def test_an_image_written_anew_and_a_row_removed(dataset: Path) -> None:
     rows = read_rows(shard(dataset))
     stream = io.BytesIO()
     Image.open(io.BytesIO(rows[2]["gt"]["bytes"])).save(stream, "PNG")
     rows[2]["gt"]["bytes"] = stream.getvalue()
-    write_rows(shard(dataset), rows)
-    report = verify(dataset)
-    assert failed(report) == {"sums"}
-    assert [where for where, _ in found(report, "sums")] == ["data/train-00000-of-00001.parquet", rows[2]["uid"]]
-
-
-def test_a_removed_row_is_missed_by_the_image_sums(dataset: Path) -> None:
-    write_rows(shard(dataset), [row for row in read_rows(shard(dataset)) if row["uid"] != "2_03"])
+    write_rows(shard(dataset), [row for row in rows if row["uid"] != "2_03"])
     report = verify(dataset)
     assert failed(report) == {"sums", "views"}
-    assert "2_03" in [where for where, _ in found(report, "sums")]
+    assert [where for where, _ in found(report, "sums")] == [
+        "data/train-00000-of-00001.parquet",
+        rows[2]["uid"],
+        "2_03",
+    ]
 
 
 def test_licences_that_let_nothing_be_passed_on_are_noted(dataset: Path) -> None:
@@ -302,15 +292,6 @@ def test_licences_that_let_nothing_be_passed_on_are_noted(dataset: Path) -> None
     report = verify(dataset)
     assert report.ok, report.lines()
     assert "not to be passed on" in report.notes[0]
-
-
-def test_all_problems_are_counted_and_some_listed(dataset: Path) -> None:
-    for split in schema.SPLITS:
-        change(dataset, lambda rows: [row.update(iou=2.0) for row in rows.values()], split)
-    report = verify(dataset)
-    assert [check.count for check in report.checks if check.name == "iou"] == [24]
-    assert len(report.problems) == MOST_LISTED
-    assert report == verify(dataset, workers=2)
 
 
 def test_no_folder_and_no_dataset(tmp_path: Path, one_backend: Path) -> None:

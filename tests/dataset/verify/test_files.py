@@ -14,19 +14,18 @@ from specsia_build.dataset import schema
 from specsia_build.dataset.checksums import write_sums
 from specsia_build.dataset.verify.check import verify
 from specsia_build.dataset.verify.files import machine_path
-from tests.dataset.small import failed, found, read_rows, shard, write_rows
+from tests.dataset.small import failed, found, read_rows, shard
 
 
 def test_files_that_nobody_listed(dataset: Path) -> None:
     (dataset / "notes.txt").write_text("x")
+    (dataset / "data" / "more.parquet").write_bytes(b"")
     (dataset / ".cache" / "huggingface").mkdir(parents=True)
     (dataset / ".cache" / "huggingface" / "x.lock").write_text("")
     (dataset / ".gitattributes").write_text("*.parquet filter=lfs\n")
     report = verify(dataset)
-    assert failed(report) == {"sums"}
-    assert found(report, "sums") == [("notes.txt", "is not listed in SHA256SUMS")]
-    (dataset / schema.SUMS_FILE).unlink()
-    assert found(verify(dataset), "files") == [("notes.txt", "is no part of a dataset")]
+    assert [where for where, _ in found(report, "sums")] == ["data/more.parquet", "notes.txt"]
+    assert [where for where, _ in found(report, "files")] == ["data/more.parquet"]
 
 
 @pytest.mark.parametrize("name", ["textures/m.png", "hero.GLB", "raw.zip"])
@@ -48,27 +47,22 @@ def test_a_missing_file(dataset: Path, name: str) -> None:
 def test_a_missing_shard(dataset: Path) -> None:
     shard(dataset).rename(dataset / "data" / "train-00001-of-00003.parquet")
     write_sums(dataset)
-    report = verify(dataset)
-    assert found(report, "files") == [
-        ("data/train-00000-of-00003.parquet", "is missing from the shards of train (default)"),
-        ("data/train-00002-of-00003.parquet", "is missing from the shards of train (default)"),
-    ]
+    missing = [f"data/train-0000{index}-of-00003.parquet" for index in (0, 2)]
+    assert [where for where, _ in found(verify(dataset), "files")] == missing
 
 
 @pytest.mark.parametrize("sums", [True, False])
 def test_a_bit_flipped_in_an_image(dataset: Path, sums: bool) -> None:
     row = read_rows(shard(dataset))[3]
     content = bytearray(shard(dataset).read_bytes())
-    at = content.find(row["gt"]["bytes"]) + len(row["gt"]["bytes"]) // 2
-    content[at] ^= 4
+    content[content.find(row["gt"]["bytes"]) + len(row["gt"]["bytes"]) // 2] ^= 4
     shard(dataset).write_bytes(content)
     if not sums:
         (dataset / schema.SUMS_FILE).unlink()
         (dataset / schema.CHECKSUMS_FILE).unlink()
     report = verify(dataset)
     assert failed(report) == ({"sums", "images"} if sums else {"images"})
-    message = "gt is damaged: a checksum inside of it does not match (IDAT)"
-    assert found(report, "images") == [(row["uid"], message)]
+    assert [where for where, _ in found(report, "images")] == [row["uid"]]
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -89,18 +83,25 @@ def test_any_flipped_bit_is_told_by_the_sums(dataset: Path, place: float, bit: i
 def test_a_shard_that_was_cut_off(dataset: Path, kept: int) -> None:
     shard(dataset, "test").write_bytes(shard(dataset, "test").read_bytes()[:kept])
     report = verify(dataset)
-    where, message = found(report, "files")[0]
-    assert where == "data/test-00000-of-00001.parquet"
-    assert message.startswith("cannot be read as parquet: ")
+    assert found(report, "files")[0][0] == "data/test-00000-of-00001.parquet"
     assert report.rows == 20
 
 
-def test_a_damaged_list_of_image_sums(dataset: Path) -> None:
-    (dataset / schema.CHECKSUMS_FILE).write_bytes(b"PAR1")
+@pytest.mark.parametrize(
+    ("name", "check", "text"),
+    [
+        (schema.CHECKSUMS_FILE, "files", "PAR1"),
+        *((schema.CARD, "files", text) for text in ("# none\n", "---\nconfigs: 3\n---\n", "---\n: [\n---\n")),
+        *((schema.BUILD_FILE, "files", text) for text in ("", "[]", '{"config": 3}', '{"config": {"views": 0}}')),
+        *((schema.SPLITS_FILE, "splits", text) for text in ("{}", "nonsense", '{"train": ["0"], "test": ["0"]}')),
+    ],
+)
+def test_a_file_that_cannot_be_used(dataset: Path, name: str, check: str, text: str) -> None:
+    (dataset / name).write_text(text)
     write_sums(dataset)
     report = verify(dataset)
-    assert failed(report) == {"files"}
-    assert found(report, "files")[0][0] == "checksums.parquet"
+    assert [where for where, _ in found(report, check)] == [name]
+    assert failed(report) == {check}
 
 
 def card(dataset: Path, old: str, new: str) -> None:
@@ -110,43 +111,10 @@ def card(dataset: Path, old: str, new: str) -> None:
     write_sums(dataset)
 
 
-def test_a_card_that_names_no_shard(dataset: Path) -> None:
-    card(dataset, "path: data/test-*.parquet", "path: data/tests-*.parquet")
-    wanted = ["README.md", "data/test-00000-of-00001.parquet"]
-    assert [where for where, _ in found(verify(dataset), "files")] == wanted
-
-
-def test_a_card_that_takes_one_split_for_another(dataset: Path) -> None:
-    card(dataset, "path: data/test-*.parquet", "path: data/train-*.parquet")
-    assert "data/train-00000-of-00001.parquet" in [where for where, _ in found(verify(dataset), "files")]
-
-
-@pytest.mark.parametrize("text", ["# no front matter\n", "---\nconfigs: 3\n---\n", "---\n: [\n---\n"])
-def test_a_card_without_configurations(dataset: Path, text: str) -> None:
-    (dataset / schema.CARD).write_text(text)
-    write_sums(dataset)
-    (problem,) = found(verify(dataset), "files")
-    assert problem[0] == "README.md"
-
-
-@pytest.mark.parametrize(
-    "text", ["", "[]", '{"config": 3}', '{"config": {"views": 0, "size": "x", "pos_frame": 1, "backends": [3]}}']
-)
-def test_a_build_record_that_cannot_be_used(dataset: Path, text: str) -> None:
-    (dataset / schema.BUILD_FILE).write_text(text)
-    write_sums(dataset)
-    report = verify(dataset)
-    assert failed(report) == {"files"}
-    assert {where for where, _ in found(report, "files")} == {"build.json"}
-
-
-@pytest.mark.parametrize("text", ["{}", "nonsense", '{"train": ["0"], "validation": ["0"], "test": []}'])
-def test_splits_that_cannot_be_used(dataset: Path, text: str) -> None:
-    (dataset / schema.SPLITS_FILE).write_text(text)
-    write_sums(dataset)
-    (problem,) = found(verify(dataset), "splits")
-    assert problem[0] == "splits.json"
-    assert problem[1].startswith("is not a splits file: ")
+@pytest.mark.parametrize("pattern", ["data/tests-*.parquet", "data/train-*.parquet"])
+def test_a_card_that_names_other_shards(dataset: Path, pattern: str) -> None:
+    card(dataset, "path: data/test-*.parquet", f"path: {pattern}")
+    assert "data/test-00000-of-00001.parquet" in [where for where, _ in found(verify(dataset), "files")]
 
 
 def test_columns_that_are_not_as_promised(dataset: Path) -> None:
@@ -156,22 +124,16 @@ def test_columns_that_are_not_as_promised(dataset: Path) -> None:
     altered = altered.drop_columns(["license"]).append_column("extra", pa.array([1] * len(table)))
     pq.write_table(altered.replace_schema_metadata(None), shard(dataset))
     write_sums(dataset)
-    report = verify(dataset)
-    assert [message for _, message in found(report, "schema")] == [
-        "has outline_px as int64, not int32",
-        "has no column license",
-        "lacks the huggingface metadata by which datasets decodes the images",
-    ]
+    messages = [message for _, message in found(verify(dataset), "schema")]
+    assert len(messages) == 3
+    assert all(
+        word in message for word, message in zip(("outline_px", "license", "huggingface"), messages, strict=True)
+    )
 
 
-def test_paths_of_a_machine_in_texts_and_schema(dataset: Path) -> None:
+def test_paths_of_a_machine_in_texts(dataset: Path) -> None:
     card(dataset, "# SPECSIA", "built in /home/somebody/specsia\n# SPECSIA")
-    arrow = schema.arrow_schema()
-    arrow = arrow.with_metadata({**arrow.metadata, b"made": b"C:\\Users\\somebody"})
-    write_rows(shard(dataset), read_rows(shard(dataset)), arrow)
-    write_sums(dataset)
-    wanted = ["README.md", "data/train-00000-of-00001.parquet"]
-    assert [where for where, _ in found(verify(dataset), "files")] == wanted
+    assert [where for where, _ in found(verify(dataset), "files")] == ["README.md"]
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from specsia_build.dataset import schema
 from specsia_build.dataset.convert import to_published
 from specsia_build.dataset.reading import open_dataset
 from specsia_build.dataset.verify.check import verify
-from tests.dataset.small import StoredRow, failed, found, pixels, put, read_rows, shard, swap, write_rows
+from tests.dataset.small import StoredRow, failed, found, pixels, put, read_rows, shard, write_rows
 
 Rows = dict[str, StoredRow]
 
@@ -55,7 +55,7 @@ def test_a_url_is_verified_as_the_folder_is(dataset: Path, upload: Callable[[Pat
 def test_a_converted_dataset_passes_and_says_what_was_not_checked(converted: Path) -> None:
     report = verify(converted)
     assert report.ok, report.lines()
-    assert not {"contour", "position", "iou", "licences"} & {check.name for check in report.checks}
+    assert {check.name for check in report.checks} == {"files", "sums", "schema", "splits", "views", "images"}
     assert report.notes
 
 
@@ -63,21 +63,9 @@ def _cut(rows: Rows) -> None:
     rows["2_01"]["gt"]["bytes"] = rows["2_01"]["gt"]["bytes"][:-30]
 
 
-def _shift(rows: Rows) -> None:
-    put(rows["2_01"], "color", np.roll(pixels(rows["2_01"], "color"), 3, axis=1))
-
-
 def _with_alpha(rows: Rows) -> None:
     image = pixels(rows["2_01"], "gt")
     put(rows["2_01"], "gt", np.dstack([image, image[..., 0]]))
-
-
-def _other_edge(rows: Rows) -> None:
-    put(rows["2_01"], "edge", np.roll(pixels(rows["2_01"], "edge"), 5, axis=0))
-
-
-def _blank(rows: Rows) -> None:
-    put(rows["2_01"], "gt", np.full_like(pixels(rows["2_01"], "gt"), 240))
 
 
 def _text(rows: Rows) -> None:
@@ -91,10 +79,6 @@ def _text(rows: Rows) -> None:
     [
         (_cut, "images", "2_01"),
         (_with_alpha, "images", "2_01"),
-        (_blank, "images", "2_01"),
-        (_shift, "alpha", "2_01"),
-        (lambda rows: swap(rows["2_00"], rows["2_01"], ["color"]), "alpha", "2_01"),
-        (_other_edge, "edge", "2_01"),
         (_text, "images", "2_01"),
         (lambda rows: rows.pop("2_01"), "views", "2"),
         (lambda rows: rows["2_01"].update(uid="2_00"), "views", "2_00"),
@@ -115,16 +99,3 @@ def test_a_character_in_two_splits_is_found(published: Path) -> None:
     moved = read_rows(shard(published, "test")) + [row for row in rows if row["uid"].startswith("2_")]
     write_rows(shard(published, "test"), moved, schema.arrow_schema(schema.PUBLISHED_COLUMNS))
     assert found(verify(published), "splits")[0][0] == "2"
-
-
-def test_masks_of_the_ground_truth_are_a_note_as_the_published_set_has_them(published: Path, one_backend: Path) -> None:
-    for split in schema.SPLITS:
-        targets = {row["uid"]: row["gt_mask"]["bytes"] for row in read_rows(shard(one_backend, split))}
-        rows = read_rows(shard(published, split))
-        for row in rows:
-            row["mask"]["bytes"] = targets[row["uid"]]
-        write_rows(shard(published, split), rows, schema.arrow_schema(schema.PUBLISHED_COLUMNS))
-    report = verify(published)
-    assert report.ok, report.lines()
-    assert any("the ground truth's" in note for note in report.notes)
-    assert {"alpha", "edge", "layout"}.isdisjoint(check.name for check in report.checks)
