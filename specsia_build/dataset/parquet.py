@@ -18,11 +18,8 @@ from specsia_build import memory
 from specsia_build.dataset.schema import IMAGE_COLUMNS, Row
 from specsia_build.files.writing import replacing
 
-SHARD_BYTES = 500_000_000
-"""Most image bytes of a shard, unless one character alone has more."""
-
-SHARD_LEAST = 0.8
-"""Share of `SHARD_BYTES` from which a shard may end."""
+SHARD_BYTES, SHARD_LEAST = 500_000_000, 0.8
+"""Most image bytes of a shard, unless one character alone has more, and the share of it from which one may end."""
 
 GROUP_BYTES = 2_000_000
 """Image bytes from which a row group ends with its character: one character at 512 pixels, quick to open at random."""

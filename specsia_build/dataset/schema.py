@@ -19,11 +19,8 @@ SCHEMA_VERSION = 1
 
 SPLITS = character.SPLITS
 
-MOST_VIEWS = 10_000
-"""Of a character, in a dataset of whatever origin; more is damage."""
-
-MOST_FRAMES = 1_000_000
-"""Of a clip; more is damage."""
+MOST_VIEWS, MOST_FRAMES = 10_000, 1_000_000
+"""Views of a character and frames of a clip in a dataset of whatever origin; more is damage."""
 
 COLOR, MASK, POS, EDGE, GT, GT_MASK = "color", "mask", "pos", "edge", "gt", "gt_mask"
 
@@ -61,22 +58,11 @@ PUBLISHED_COLUMNS = ("uid", COLOR, MASK, POS, EDGE, GT)
 COLUMNS_OF = {"specsia": COLUMNS, "clips": MOVING_COLUMNS, "published": PUBLISHED_COLUMNS}
 """Columns by the kind of a dataset, see `reading.Kind`."""
 
-CARD = "README.md"
+CARD, TEASER, SPLITS_FILE, BUILD_FILE = "README.md", "teaser.webp", "splits.json", "build.json"
+CHECKSUMS_FILE, SUMS_FILE, DATA = "checksums.parquet", "SHA256SUMS", "data"
 
-TEASER = "teaser.webp"
-"""What the card shows at its top."""
-
-SPLITS_FILE = "splits.json"
-BUILD_FILE = "build.json"
-CHECKSUMS_FILE = "checksums.parquet"
-SUMS_FILE = "SHA256SUMS"
-DATA = "data"
-
-RECIPE_FILE = "specsia.json"
-"""Says that a folder is a recipe's, and which one's."""
-
-PARTS_FILE = "parts.jsonl"
-"""What a recipe's folder holds of each clip or character, a line for each."""
+RECIPE_FILE, PARTS_FILE = "specsia.json", "parts.jsonl"
+"""In a recipe's folder: which recipe wrote it, and what it holds of each clip or character, a line for each."""
 
 DEFAULT_CONFIG = "default"
 """Name of the only configuration of a dataset with one backend."""

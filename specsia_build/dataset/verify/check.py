@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from itertools import chain, groupby, islice, product
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
@@ -62,8 +62,8 @@ def verify(where: str | Path, *, workers: int = 1, progress: Progress | None = N
 
     groups = [
         Group(place, shard, number, kind, settings, folders)
-        for shard, rows in counts.items()
-        for number in range(len(rows or ()))
+        for shard, sizes in counts.items()
+        for number in range(len(sizes or ()))
     ]
     hashing: list[tuple[Callable[[Any], Any], Any]] = [(files.hash_file, (place, name)) for name in sums]
     results = results_of(chain(hashing, ((check_group, group) for group in groups)), workers)
@@ -72,21 +72,15 @@ def verify(where: str | Path, *, workers: int = 1, progress: Progress | None = N
     configs = tuple(dict.fromkeys(shard.config for shard in shards))
     image_sums = ImageSums(place) if CHECKSUMS_FILE in names else None
     comparison = Comparison(settings, kind, image_sums, len(configs) > 1, findings)
-    total, done = sum(sum(rows or ()) for rows in counts.values()), 0
-
-    def facts() -> Iterator[tuple[Shard, RowFacts]]:
-        nonlocal done
-        for group, (rows, problems) in zip(groups, results, strict=True):
-            findings.merge(problems)
-            yield from ((group.shard, row) for row in rows)
-            done += (counts[group.shard] or ())[group.number]
-            if progress is not None:
-                progress(done, total)
-
-    if progress is not None:
+    total = sum(sum(rows or ()) for rows in counts.values())
+    done, progress = 0, progress or (lambda done, total: None)
+    progress(done, total)
+    for group, (rows, problems) in zip(groups, results, strict=True):
+        findings.merge(problems)
+        for row in rows:
+            comparison.compare(group.shard, row)
+        done += (counts[group.shard] or ())[group.number]
         progress(done, total)
-    for (shard, _), same in groupby(facts(), lambda pair: (pair[0], pair[1].values["character_id"])):
-        comparison.compare(shard, [row for _, row in same])
     whole = comparison.rows == total and None not in counts.values()
     comparison.finish(whole, frozen)
 
@@ -147,23 +141,28 @@ class Comparison:
         self._targets: dict[str, tuple[bytes, bytes]] = {}
         self._contents: dict[str, tuple[str, str, str]] = {}
         self._clips: set[tuple[str, str]] = set()
+        self._before: Values | None = None
 
     def licenses(self) -> list[str | None]:
         """Licence of each character; None where the rows have none."""
         return list({name: known.first.get("license") for (_, name), known in self.characters.items()}.values())
 
-    def compare(self, shard: Shard, rows: Sequence[RowFacts]) -> None:
-        """Compare rows of one character, which stand together, with each other and with all before them."""
-        key = shard.config, rows[0].values["character_id"]
-        character = self.characters.setdefault(key, _Character(rows[0].values))
+    def compare(self, shard: Shard, row: RowFacts) -> None:
+        """Compare a row with those before it."""
+        key = shard.config, row.values["character_id"]
+        character = self.characters.setdefault(key, _Character(row.values))
         character.splits.add(shard.split)
-        self.rows += len(rows)
-        checks = [self._check_view, self._check_constants, self._check_size, self._check_content, self._check_targets]
-        for row, check in product(rows, [*checks, self._check_sums]):
+        self.rows += 1
+        for check in (
+            self._check_view,
+            self._check_frame,
+            self._check_constants,
+            self._check_size,
+            self._check_content,
+            self._check_targets,
+            self._check_sums,
+        ):
             check(shard, row, character)
-        if self._kind == "clips":
-            for clip, frames in groupby((row.values for row in rows), lambda values: str(values["clip"])):
-                self._check_clip(shard.config, clip, list(frames))
 
     def _check_view(self, shard: Shard, row: RowFacts, character: _Character) -> None:
         uid, view = row.values["uid"], row.values["view"]
@@ -176,25 +175,25 @@ class Comparison:
         if self._yaws and not abs(row.values["yaw_deg"] - self._yaws[view]) <= TOLERANCE:
             self._add("views", uid, f"yaw_deg is {row.values['yaw_deg']:g}, not {self._yaws[view]:g}")
 
-    def _check_clip(self, config: str, clip: str, frames: Sequence[Values]) -> None:
-        first, last = frames[0], None
-        if (config, clip) in self._clips:
-            self._add("views", first["uid"], f"stands apart from the other frames of {clip}")
-        self._clips.add((config, clip))
-        for values in frames:
-            uid, frame, time = values["uid"], values["frame"], values["time"]
-            if (values["view"], values["action"]) != (first["view"], first["action"]):
-                self._add("views", uid, f"has another view or action than the first frame of {clip}")
-            number = 0 if last is None else last["frame"] + 1
-            if frame != number:
-                self._add("views", uid, f"is frame {frame} where frame {number} of {clip} must be")
-            if self._settings.clips is not None:
-                wrong = not abs(time - frame / self._settings.clips.fps) <= TOLERANCE
-            else:
-                wrong = time != 0 if last is None else not time > last["time"]
-            if wrong:
-                self._add("views", uid, f"time cannot be {time:g} s in frame {frame}")
-            last = values
+    def _check_frame(self, shard: Shard, row: RowFacts, character: _Character) -> None:
+        if self._kind != "clips":
+            return
+        values, before, clips = row.values, self._before, self._settings.clips
+        uid, clip, frame, time = (values[name] for name in ("uid", "clip", "frame", "time"))
+        if before is not None and before["clip"] != clip:
+            before = None
+        if before is None and (shard.config, clip) in self._clips:
+            self._add("views", uid, f"stands apart from the other frames of {clip}")
+        self._clips.add((shard.config, clip))
+        self._before = values
+        number = 0 if before is None else before["frame"] + 1
+        if frame != number:
+            self._add("views", uid, f"is frame {frame} where frame {number} of {clip} must be")
+        if before is not None and any(values[name] != before[name] for name in ("character_id", "view", "action")):
+            self._add("views", uid, f"has another character, view or action than the frame of {clip} before it")
+        wrong = time != 0 if before is None else not time > before["time"]
+        if wrong or (clips is not None and not abs(time - frame / clips.fps) <= TOLERANCE):
+            self._add("views", uid, f"time cannot be {time:g} s in frame {frame}")
 
     def _check_constants(self, shard: Shard, row: RowFacts, character: _Character) -> None:
         for name in _CONSTANTS if self._kind != "published" else ():
