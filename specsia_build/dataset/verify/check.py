@@ -137,7 +137,7 @@ class Comparison:
         self._add = findings.add
         self._views = settings.cameras or MOST_VIEWS
         self._yaws = view_yaws(settings.views) if settings.views is not None and kind == "specsia" else ()
-        self._size: tuple[int, int] | None = None if settings.size is None else (settings.size, settings.size)
+        self._size = settings.size
         self._targets: dict[str, tuple[bytes, bytes]] = {}
         self._contents: dict[str, tuple[str, str, str]] = {}
         self._clips: set[tuple[str, str]] = set()
@@ -203,9 +203,10 @@ class Comparison:
                 self._add("licences" if name == "license" else "views", row.values["uid"], message)
 
     def _check_size(self, shard: Shard, row: RowFacts, character: _Character) -> None:
-        self._size = self._size or row.size
-        if self._size is not None and row.size not in (None, self._size):
-            self._add("images", row.values["uid"], f"its images have {row.size} pixels, not {self._size}")
+        if row.size is not None:
+            self._size = self._size or row.size[0]
+            if row.size != (self._size, self._size):
+                self._add("images", row.values["uid"], f"its images have {row.size} pixels, not {self._size} squared")
 
     def _check_content(self, shard: Shard, row: RowFacts, character: _Character) -> None:
         if row.content is not None:

@@ -95,31 +95,30 @@ def _check_row(row: Values, group: Group, findings: Findings) -> RowFacts:
     """Check a row; raises ValueError if in the published schema its uid is none."""
     uid, own = row["uid"], group.kind != "published"
     values = {name: value for name, value in row.items() if name not in IMAGE_COLUMNS}
+    stored = {name: row[name] or {} for name in IMAGE_COLUMNS if name in row}
     if own:
         _check_names(values, group, findings)
     else:
         values["character_id"], values["view"] = split_uid(uid)
-    paths = {name: (row[name] or {}).get("path") for name in IMAGE_COLUMNS if name in row}
-    for name, text in (values | paths).items():
+    for name, text in (values | {name: image.get("path") for name, image in stored.items()}).items():
         if isinstance(text, str) and (path := machine_path(text, group.folders)):
             findings.add("files", uid, f"{name} holds a path: {path}")
-    images = _decode(row, group, findings)
+    images = _decode(uid, stored, own, findings)
     sizes = {name: (image.shape[1], image.shape[0]) for name, image in images.items()}
     size = next(iter(sizes.values())) if len(set(sizes.values())) == 1 else None
+    content = None
     if size is None and sizes:
         listed = ", ".join(f"{name} {width} x {height}" for name, (width, height) in sizes.items())
         findings.add("images", uid, f"its images differ in size: {listed}")
-    elif size is not None and size[0] != size[1]:
-        findings.add("images", uid, f"its images are not square: {size[0]} x {size[1]}")
-    for check, columns, problems_of in PIXEL_CHECKS if own and size is not None else ():
-        if images.keys() >= set(columns):
-            for message in problems_of(row, group, *(images[name] for name in columns)):
-                findings.add(check, uid, message)
-    data = {name: (row.get(name) or {}).get("bytes") for name in IMAGE_COLUMNS}
-    content = None
-    if size is not None and {GT, GT_MASK} <= images.keys() and is_frontal(values["view"], values.get("frame")):
-        content = content_of(images[GT], images[GT_MASK])
-    digests = {name: hashlib.sha256(stored).digest() if stored else b"" for name, stored in data.items()}
+    elif size is not None and own:
+        for check, columns, problems_of in PIXEL_CHECKS:
+            if images.keys() >= set(columns):
+                for message in problems_of(row, group, *(images[name] for name in columns)):
+                    findings.add(check, uid, message)
+        if {GT, GT_MASK} <= images.keys() and is_frontal(values["view"], values.get("frame")):
+            content = content_of(images[GT], images[GT_MASK])
+    data = {name: stored.get(name, {}).get("bytes") for name in IMAGE_COLUMNS}
+    digests = {name: hashlib.sha256(png_bytes).digest() if png_bytes else b"" for name, png_bytes in data.items()}
     return RowFacts(values, digests, size, content)
 
 
@@ -135,22 +134,20 @@ def _check_names(values: Values, group: Group, findings: Findings) -> None:
         findings.add("views", uid, f"backend is '{values['backend']}', not '{backends[0]}'")
 
 
-def _decode(row: Values, group: Group, findings: Findings) -> dict[str, Pixels]:
-    """The images of a row that are whole, by column."""
-    uid, own = row["uid"], group.kind != "published"
+def _decode(uid: str, stored: Mapping[str, Values], own: bool, findings: Findings) -> dict[str, Pixels]:
+    """The images of a row that are whole, by column; RGB instead of RGBA where they are not of our `own` schema."""
     images: dict[str, Pixels] = {}
-    for name in (name for name in IMAGE_COLUMNS if name in row):
-        data, path = (row[name] or {}).get("bytes"), (row[name] or {}).get("path")
-        if not data:
+    for name, image in stored.items():
+        if not image.get("bytes"):
             findings.add("images", uid, f"has no {name}")
             continue
-        if own and path not in (None, f"{uid}_{name}.png"):
-            findings.add("images", uid, f"the file name of {name} is '{path}', not '{uid}_{name}.png'")
-        if extra := pixels.extra_chunks(data):
+        if own and image.get("path") not in (None, f"{uid}_{name}.png"):
+            findings.add("images", uid, f"the file name of {name} is '{image['path']}', not '{uid}_{name}.png'")
+        if extra := pixels.extra_chunks(image["bytes"]):
             findings.add("images", uid, f"{name} carries more than pixels: {', '.join(extra)}")
         mode = IMAGE_COLUMNS[name] if own else IMAGE_COLUMNS[name].removesuffix("A")
         try:
-            images[name] = png.decode(data, len(mode))
+            images[name] = png.decode(image["bytes"], len(mode))
         except ValueError as error:
             findings.add("images", uid, f"{name} {error}")
     return images
