@@ -33,9 +33,9 @@ def test_a_shard_that_unpacks_to_more_than_the_memory_is_refused(dataset: Path, 
     opened = open_dataset(dataset)
     with pytest.raises(SpecsiaError, match=rf"train-00000-of-00001\.parquet is damaged .*({REFUSED})"):
         opened.take("default", "train", [0], opened.columns)
-    with pytest.raises(SpecsiaError, match=REFUSED):
+    with pytest.raises(SpecsiaError):
         list(opened.stream("default", "train", opened.columns))
-    assert "files" in failed(verify(dataset)) or "schema" in failed(verify(dataset))
+    assert {"files", "schema"} & failed(verify(dataset))
 
 
 @pytest.mark.parametrize("kind", KINDS[1:])
