@@ -14,7 +14,7 @@ from specsia_build.errors import CharacterError, plural
 from specsia_build.rendering.mesh import Mesh
 
 SMALLEST = 64
-"""Width in pixels below which a picture tells too little."""
+"""Width in pixels below which a picture shows too little."""
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class Reading:
     Attributes:
         axes: which signed axes of the file were taken for our x, y, z.
         linear: whether it has colours of vertices that were taken for linear ones.
-        stated_in: the file in which the user may say otherwise, by ``axes`` and ``colors``; None where there is none.
+        stated_in: the file in which the user may change both, by ``axes`` and ``colors``; None where there is none.
         warnings: sentences about what is doubtful in the file.
     """
 
@@ -45,11 +45,11 @@ class Context:
         character_id: whose picture it is.
         seed: 64-bit integer drawn from the build's seed and the character's id; the only source of randomness.
         ground_truth: reads the character's normalised mesh; None unless the backend declares `sees_ground_truth`.
-        read: call it with every file that was read for this character or looked for in vain: it is made again where one
-            changes. All lie in the backend's ``folder``.
+        read: call it with every file that was read for this character or looked for in vain: the mesh is made again
+            when one changes. All lie in the backend's ``folder``.
         note: call it with how the mesh was read, if it was from a file.
         framed: whether the image is the frame's frontal view, `ORTHO_WIDTH` units wide with the character in its middle
-            and its longest side, seen or not, about one unit; not a picture of anybody's own.
+            and its longest side, seen or not, about one unit; False for a user's own picture.
         back: (S, S, 4) uint8, straight alpha: the figure from behind in a frame of the same size, where it is drawn;
             only backends with ``sees_back = True`` are given one.
         doubt: call it with a sentence to add a warning to the character.
@@ -95,10 +95,7 @@ class Backend(Protocol):
         ...
 
     def inputs(self, character_id: str) -> Sequence[Path]:
-        """Files that the result for this character depends on, besides the image and what `Context.read` was told.
-
-        None, where a class that inherits from this one does not say otherwise.
-        """
+        """Files that the result for this character depends on, besides the image and those given to `Context.read`."""
         return ()
 
     def reconstruct(self, image: NDArray[np.uint8], context: Context) -> Mesh:

@@ -12,17 +12,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from specsia_build import png
-from specsia_build.backends.base import Context
-from specsia_build.backends.placing import FORMATS, Terms, read_placed, read_terms
+from specsia_build.backends.base import Backend, Context
+from specsia_build.backends.placing import FORMATS, axes_matrix, only_mesh, picture_file, read_placed
+from specsia_build.backends.settings import Terms, all_settings, settings_file, stated_in
 from specsia_build.backends.upstream.processes import Program, worker_environment
-from specsia_build.backends.user_settings import stated_in
-from specsia_build.errors import CharacterError, UsageError, brief
+from specsia_build.errors import CharacterError, UsageError
 from specsia_build.files.sources import is_file
-from specsia_build.files.writing import remove_tree
 from specsia_build.folders import expanded
 from specsia_build.rendering.mesh import Mesh
 
@@ -30,7 +29,7 @@ USUAL_MESH = "mesh.glb"
 
 
 @dataclass
-class Command:
+class Command(Backend):
     """Backend that runs a program for each picture.
 
     Attributes:
@@ -59,8 +58,8 @@ class Command:
     def settings(self) -> Mapping[str, Any]:
         """The command, with files by their names alone, and the terms."""
         program, *others = self.words
-        named = [Path(word).name if is_file(Path(word)) else word for word in others]
-        return {"command": [program, *named], **self.terms.settings()}
+        names = [Path(word).name if is_file(Path(word)) else word for word in others]
+        return {"command": [program, *names], **self.terms.settings()}
 
     def inputs(self, character_id: str) -> Sequence[Path]:
         """Files among the words of the command, such as a script."""
@@ -76,27 +75,23 @@ class Command:
         Raises:
             CharacterError: if it fails, takes too long or leaves no mesh.
         """
-        folder = Path(tempfile.mkdtemp(prefix=f"specsia-{self.name}-"))
-        try:
-            picture, out = folder / f"{context.character_id}.png", folder / "made"
-            picture.write_bytes(png.encode(image))
+        with tempfile.TemporaryDirectory(prefix=f"specsia-{self.name}-", ignore_cleanup_errors=True) as scratch:
+            out = Path(scratch) / "made"
             out.mkdir()
-            values = {"image": picture, "mesh": out / USUAL_MESH, "folder": out}
-            last = self._run(self._filled({**values, "seed": context.seed, "id": context.character_id}))
-            return read_placed(self._mesh(out, last), self.terms, image[..., 3], context, stated_in(self.name))
-        finally:
-            remove_tree(folder)
+            values = {"mesh": out / USUAL_MESH, "folder": out, "seed": context.seed, "id": context.character_id}
+            printed = self._run({"image": picture_file(scratch, image, context), **values})
+            mesh = out / USUAL_MESH
+            if not is_file(mesh):
+                meshes = [path for path in out.rglob("*") if path.suffix.lower() in FORMATS and is_file(path)]
+                owner = f"{self.name}, which printed '{printed}' last, left" if printed else f"{self.name} left"
+                mesh = only_mesh(sorted(meshes), out, owner)
+            return read_placed(mesh, self.terms, image[..., 3], context, stated_in(self.name))
 
-    def _filled(self, values: Mapping[str, object]) -> list[str]:
-        words = []
-        for word in self.words:
-            for name, value in values.items():
-                word = word.replace(f"{{{name}}}", str(value))
-            words.append(word)
-        return words
-
-    def _run(self, argv: Sequence[str]) -> str:
-        """Run the program; returns the last line that it printed."""
+    def _run(self, values: Mapping[str, object]) -> str:
+        """Run the program with values in its words; returns the last line that it printed."""
+        argv = list(self.words)
+        for name, value in values.items():
+            argv = [word.replace(f"{{{name}}}", str(value)) for word in argv]
         try:
             program = Program(argv, worker_environment(), log=self._log)
         except (OSError, ValueError) as error:
@@ -106,25 +101,10 @@ class Command:
                 raise CharacterError(f"{self.name} {program.ending()}")
             return program.last_line()
         except subprocess.TimeoutExpired as error:
-            raise CharacterError(
-                f"{self.name} did not end within {self.terms.seconds:g} seconds; raise `seconds` in "
-                f"{stated_in(self.name)}"
-            ) from error
+            limit = f"{self.terms.seconds:g} seconds; raise `seconds` in {stated_in(self.name)}"
+            raise CharacterError(f"{self.name} did not end within {limit}") from error
         finally:
             program.end()
-
-    def _mesh(self, folder: Path, last: str) -> Path:
-        """The usual file, or else the only mesh anywhere in the folder; `last` is what was printed last."""
-        if is_file(folder / USUAL_MESH):
-            return folder / USUAL_MESH
-        meshes = sorted(path for path in folder.rglob("*") if path.suffix.lower() in FORMATS and is_file(path))
-        if len(meshes) == 1:
-            return meshes[0]
-        if not meshes:
-            printed = f"; the last it printed: {last}" if last else ""
-            raise CharacterError(f"{self.name} left no mesh: no {{mesh}}, nor any of {', '.join(FORMATS)}{printed}")
-        names = brief(", ".join(path.relative_to(folder).as_posix() for path in meshes), 200)
-        raise CharacterError(f"{self.name} left {len(meshes)} meshes, none of them {USUAL_MESH}: {names}")
 
 
 def create(argument: str | None) -> Command:
@@ -138,41 +118,45 @@ def create(argument: str | None) -> Command:
     return make("command", argument)
 
 
-def standing(argument: str) -> str:
-    """Make paths in the words of ``command:WORDS`` absolute: files, and folders that are written with a slash."""
-    try:
-        words = shlex.split(argument)
-    except ValueError:
-        return argument
-    # A program without a folder is looked for on the PATH.
-    there = [("/" in word and Path(word).exists()) or (k > 0 and is_file(Path(word))) for k, word in enumerate(words)]
-    placed = [str(Path(word).absolute()) if found else word for word, found in zip(words, there, strict=True)]
-    return argument if placed == words else shlex.join(placed)
-
-
-def placeless(argument: str) -> str:
-    """The words of ``command:WORDS`` with names in the place of paths from the root."""
-    try:
-        return shlex.join(Path(word).name if word.startswith("/") else word for word in shlex.split(argument))
-    except ValueError:
-        return argument
-
-
 def make(name: str, stated: object) -> Command:
     """The backend of that name, which runs the stated command: a text, or a list of words.
 
     Raises:
         UsageError: as of `create`.
     """
-    terms = read_terms(name)
+    try:
+        terms = msgspec.convert(all_settings().get(name, {}), Terms)
+        axes_matrix(terms.axes or ("+x", "+y", "+z"))
+    except ValueError as error:
+        raise UsageError(f"{settings_file()}: {name}: {error}") from error
     try:
         words = tuple(map(str, stated) if isinstance(stated, list) else shlex.split(str(stated)))
     except ValueError as error:
         raise UsageError(f"{name}: the command cannot be split into words: {error}") from error
     words = tuple(str(expanded(word)) if word.startswith("~") else word for word in words)
-    places = [place for place in ("image", "mesh", "folder") if any(f"{{{place}}}" in word for word in words)]
-    if len(places) < 2 or places[0] != "image":
+    places = {place for place in ("image", "mesh", "folder") if any(f"{{{place}}}" in word for word in words)}
+    if "image" not in places or len(places) < 2:
         raise UsageError(f"{name}: the command must name {{image}}, and {{mesh}} or {{folder}}")
     if shutil.which(words[0]) is None:
         raise UsageError(f"{name}: there is no program '{words[0]}' that can be run")
     return Command(name, words, terms)
+
+
+def absolute(argument: str) -> str:
+    """Make paths in the words of ``command:WORDS`` absolute: files, and folders that are written with a slash."""
+    try:
+        words = shlex.split(argument)
+    except ValueError:
+        return argument
+    # A program without a folder is looked for on the PATH.
+    exists = [("/" in word and Path(word).exists()) or (k > 0 and is_file(Path(word))) for k, word in enumerate(words)]
+    placed = [str(Path(word).absolute()) if there else word for word, there in zip(words, exists, strict=True)]
+    return argument if placed == words else shlex.join(placed)
+
+
+def portable(argument: str) -> str:
+    """The words of ``command:WORDS`` with names in the place of absolute paths."""
+    try:
+        return shlex.join(Path(word).name if word.startswith("/") else word for word in shlex.split(argument))
+    except ValueError:
+        return argument

@@ -13,10 +13,10 @@ import yaml
 from numpy.typing import NDArray
 
 from specsia_build.backends.base import Context
-from specsia_build.backends.placing import FORMATS, axes_matrix, read_stated
+from specsia_build.backends.placing import FORMATS, axes_matrix, only_mesh, read_foreign
 from specsia_build.characters.character import Entry
 from specsia_build.characters.read import READING, AnimatedCharacter, read_animated
-from specsia_build.errors import CharacterError, SpecsiaError, UsageError
+from specsia_build.errors import CharacterError, UsageError
 from specsia_build.files.listing import listing
 from specsia_build.files.sources import is_file
 from specsia_build.folders import expanded
@@ -61,14 +61,12 @@ class MeshDir:
     generates: bool = False
 
     def settings(self) -> Mapping[str, Any]:
-        stated = self.manifest
-        axes = stated.axes and list(stated.axes)
-        return {"up": stated.up, "front": stated.front, "axes": axes, "colors": stated.colors}
+        """What the manifest says of all meshes."""
+        return {name: value for name, value in msgspec.to_builtins(self.manifest).items() if name != "meshes"}
 
     def inputs(self, character_id: str) -> Sequence[Path]:
         """Existing files that could be the character's mesh, and the folder's manifest."""
-        manifest = () if self.stated_in is None else (self.stated_in,)
-        return (*candidates(self.folder, self.manifest, character_id), *manifest)
+        return (*self._candidates(character_id), *(() if self.stated_in is None else (self.stated_in,)))
 
     def reconstruct(self, image: NDArray[np.uint8], context: Context) -> Mesh:
         """Read the character's mesh, Z up, facing -Y, in its file's own units and place; the image is not used.
@@ -76,8 +74,8 @@ class MeshDir:
         Raises:
             CharacterError: if there is no mesh for this character, or several, or it cannot be read or drawn.
         """
-        entry = self._entry(context.character_id)
-        character, reading = read_stated(entry, self.manifest.axes, self.manifest.colors, STATED_IN)
+        entry, manifest = self._entry(context.character_id), self.manifest
+        character, reading = read_foreign(entry, manifest.axes, manifest.colors, STATED_IN)
         context.read(character.files)
         context.note(reading)
         return character.mesh
@@ -100,26 +98,21 @@ class MeshDir:
         return read_animated(entry)
 
     def _entry(self, character_id: str) -> Entry:
-        path = self._mesh_file(character_id)
-        return Entry(
-            id=character_id,
-            format=FORMATS[path.suffix.lower()],
-            path=path,
-            up=self.manifest.up,
-            front=self.manifest.front,
-            sides="both",
-            root=self.folder,
-        )
+        path = only_mesh(self._candidates(character_id), self.folder, f"{self.folder} has", f" for '{character_id}'")
+        up, front = self.manifest.up, self.manifest.front
+        kind = FORMATS[path.suffix.lower()]
+        return Entry(id=character_id, format=kind, path=path, up=up, front=front, sides="both", root=self.folder)
 
-    def _mesh_file(self, character_id: str) -> Path:
-        paths = candidates(self.folder, self.manifest, character_id)
-        if len(paths) == 1:
-            return paths[0]
-        if paths:
-            names = " and ".join(str(path.relative_to(self.folder)) for path in paths)
-            raise CharacterError(f"{self.folder} has more than one mesh for '{character_id}': {names}")
-        named = self.manifest.meshes.get(character_id, character_id)
-        raise CharacterError(f"{self.folder} has no mesh for '{character_id}': no '{named}' with {', '.join(FORMATS)}")
+    def _candidates(self, character_id: str) -> tuple[Path, ...]:
+        """Files that could be the character's mesh, sorted."""
+        named = self.folder / self.manifest.meshes.get(character_id, character_id)
+        if named.suffix.lower() in FORMATS and is_file(named):
+            return (named,)
+        near = listing(named.parent)
+        names = (name for suffix in FORMATS for name in near.alike(f"{named.name}{suffix}"))
+        beside = [named.parent / name for name in names if Path(name).stem == named.name]
+        inside = [named / name for name in listing(named).names if Path(name).suffix.lower() in FORMATS]
+        return tuple(sorted(path for path in (*beside, *inside) if is_file(path)))
 
 
 def create(argument: str | None) -> MeshDir:
@@ -133,51 +126,31 @@ def create(argument: str | None) -> MeshDir:
     folder = expanded(argument)
     if not folder.is_dir():
         raise UsageError(f"mesh-dir: there is no folder {folder}")
-    return MeshDir(folder, *_read_manifest(folder))
-
-
-def _read_manifest(folder: Path) -> tuple[Manifest, Path | None]:
-    """The folder's ``manifest.json`` or ``manifest.yaml`` and its path; an empty `Manifest` if it has neither.
-
-    Raises:
-        UsageError: if there are two manifests, or one cannot be used.
-    """
     paths = [folder / name for name in MANIFESTS if (folder / name).is_file()]
     if not paths:
-        return Manifest(), None
+        return MeshDir(folder, Manifest())
     if len(paths) > 1:
         raise UsageError(f"{folder} has both {MANIFESTS[0]} and {MANIFESTS[1]}; keep one")
-    path = paths[0]
     try:
-        # YAML includes JSON.
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-        manifest = msgspec.convert({} if content is None else content, Manifest)
-        if manifest.axes is not None:
-            axes_matrix(manifest.axes)
-            if manifest.up is not None or manifest.front is not None:
-                raise ValueError("axes say what up and front say; keep one of them")
-        if manifest.up is not None:
-            axis_vector(manifest.up)
-        if manifest.front is not None:
-            front_rotation(manifest.front)
-        for name in manifest.meshes.values():
-            if not (folder / name).resolve().is_relative_to(folder.resolve()):
-                raise ValueError(f"'{name}' lies outside {folder}")
+        return MeshDir(folder, _read_manifest(paths[0]), paths[0])
     # msgspec's errors are ValueErrors.
-    except (OSError, ValueError, RecursionError, yaml.YAMLError, SpecsiaError) as error:
-        raise UsageError(f"{path} cannot be used: {' '.join(str(error).split())}") from error
-    return manifest, path
+    except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
+        raise UsageError(f"{paths[0]} cannot be used: {' '.join(str(error).split())}") from error
 
 
-def candidates(folder: Path, manifest: Manifest, character_id: str) -> tuple[Path, ...]:
-    """Files that could be the character's mesh, sorted."""
-    named = folder / manifest.meshes.get(character_id, character_id)
-    if named.suffix.lower() in FORMATS and is_file(named):
-        return (named,)
-    near = listing(named.parent)
-    names = (
-        name for suffix in FORMATS for name in near.alike(f"{named.name}{suffix}") if Path(name).stem == named.name
-    )
-    beside = [named.parent / name for name in names]
-    inside = [named / name for name in listing(named).names if Path(name).suffix.lower() in FORMATS]
-    return tuple(sorted(path for path in (*beside, *inside) if is_file(path)))
+def _read_manifest(path: Path) -> Manifest:
+    # YAML includes JSON.
+    content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    manifest = msgspec.convert({} if content is None else content, Manifest)
+    if manifest.axes is not None:
+        axes_matrix(manifest.axes)
+        if manifest.up is not None or manifest.front is not None:
+            raise ValueError("axes say what up and front say; keep one of them")
+    if manifest.up is not None:
+        axis_vector(manifest.up)
+    if manifest.front is not None:
+        front_rotation(manifest.front)
+    for name in manifest.meshes.values():
+        if not (path.parent / name).resolve().is_relative_to(path.parent.resolve()):
+            raise ValueError(f"'{name}' lies outside {path.parent}")
+    return manifest

@@ -1,10 +1,12 @@
-"""Backends by name: the entry points of the group ``specsia.backends``, those that the user's settings
-describe, and calls of them: meshes are checked, and faults of other packages reported as theirs."""
+"""Backends by name: the entry points of the group ``specsia.backends``, and commands that the user's settings name.
+
+Their meshes are checked, and faults of other packages are reported as theirs.
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
 from importlib.metadata import EntryPoint, EntryPoints, entry_points
 from pathlib import Path
@@ -15,8 +17,8 @@ from numpy.typing import NDArray
 
 from specsia_build.backends import command
 from specsia_build.backends.base import Backend, Context
+from specsia_build.backends.settings import all_settings, settings_file
 from specsia_build.backends.upstream.pins import NAMES
-from specsia_build.backends.user_settings import all_settings, settings_file
 from specsia_build.errors import MOST_SHOWN, CharacterError, OthersError, SpecsiaError, UsageError, brief, no_such
 from specsia_build.files.writing import write_trouble
 from specsia_build.folders import expanded
@@ -65,58 +67,50 @@ def load_backend(spec: str) -> Backend:
 
     Raises:
         UsageError: if no installed package declares the name, two packages declare it, or the backend refuses the
-            argument.
+            argument or has settings that nobody reads.
         SpecsiaError: if the package that declares it cannot be imported or does not give a backend.
     """
     name, colon, argument = spec.partition(":")
     points, own = (*_OWN.select(name=name), *entry_points(group=GROUP, name=name)), all_settings().get(name, {})
-    if not points and "command" in own:
-        if colon:
-            raise UsageError(f"{name} takes no argument: {settings_file()} says what it is")
-        return command.make(name, own["command"])
+    where = f"{settings_file()}: {name}"
     if not points:
-        if own:
-            raise UsageError(f"{settings_file()}: {name} is no installed backend and has no command")
-        raise UsageError(no_such("backend", name, available_backends()))
-    _refuse_unused(points[0], own)
+        if "command" in own and colon:
+            raise UsageError(f"{name} takes no argument: {settings_file()} says what it is")
+        if "command" in own:
+            return command.make(name, own["command"])
+        raise UsageError(f"{where} has no command" if own else no_such("backend", name, available_backends()))
+    if "command" in own:
+        raise UsageError(f"{where} is the name of an installed backend: give your command another one")
+    if own and name not in _WITH_SETTINGS and _is_own(points[0].module):
+        raise UsageError(f"{where} takes no settings here")
     targets = sorted({point.value for point in points})
     if len(targets) > 1:
         raise UsageError(f"the backend '{name}' is declared more than once: {', '.join(targets)}")
     return _created(points[0], argument if colon else None)
 
 
-def standing(spec: str) -> str:
-    """``NAME:ARGUMENT`` with paths from the root where the argument names places here, so that a run goes on anywhere.
+def absolute_spec(spec: str) -> str:
+    """``NAME:ARGUMENT`` with absolute paths where the argument names places here, so that a run goes on anywhere.
 
-    What an argument means is known of our own backends alone; those of other packages stay as they are.
+    Only what arguments of our own backends mean is known; those of other packages stay as they are.
     """
     name, _, argument = spec.partition(":")
-    if not argument:
-        return spec
-    if name == "command":
-        return f"{name}:{command.standing(argument)}"
-    return f"{name}:{expanded(argument).absolute()}" if name in _OF_FOLDERS else spec
+    if argument and name == "command":
+        return f"{name}:{command.absolute(argument)}"
+    return f"{name}:{expanded(argument).absolute()}" if argument and name in _OF_FOLDERS else spec
 
 
-def placeless(spec: str) -> str:
+def portable_spec(spec: str) -> str:
     """A spec without the folders of this machine, to be compared with one that was given on another."""
     name, _, argument = spec.partition(":")
     if name == "command":
-        return f"{name}:{command.placeless(argument)}"
+        return f"{name}:{command.portable(argument)}"
     return name if name in _OF_FOLDERS else spec
 
 
-def _refuse_unused(point: EntryPoint, own: Mapping[str, Any]) -> None:
-    """Refuse settings of an installed backend that nobody reads.
-
-    Raises:
-        UsageError: if there are any.
-    """
-    if "command" in own:
-        raise UsageError(f"{settings_file()}: {point.name} is the name of an installed backend: use another")
-    if own and point.name not in _WITH_SETTINGS and point.module.partition(".")[0] == __name__.partition(".")[0]:
-        where = "use a manifest.yaml beside its meshes" if point.name == "mesh-dir" else "remove them"
-        raise UsageError(f"{settings_file()}: {point.name} takes no settings here: {where}")
+def _is_own(module: str) -> bool:
+    """Whether a module is one of this package."""
+    return module.partition(".")[0] == __name__.partition(".")[0]
 
 
 def _created(point: EntryPoint, argument: str | None) -> Backend:
@@ -124,17 +118,14 @@ def _created(point: EntryPoint, argument: str | None) -> Backend:
     whose = f"the backend '{point.name}' ({point.value}{package})"
     # A third-party module may raise anything, and the reader needs to know whose fault it is.
     try:
-        factory = point.load()
-        if not callable(factory):
-            raise TypeError("it is not a factory: it cannot be called")
-        backend: Backend = factory(argument)
-        wrong = _lack(backend, point.name)
+        backend: Backend = point.load()(argument)
+        fault = _fault(backend, point.name)
     except SpecsiaError:
         raise
     except Exception as error:
         raise SpecsiaError(f"{whose} cannot be loaded: {type(error).__name__}: {error}") from error
-    if wrong is not None:
-        raise SpecsiaError(f"{whose} {wrong}")
+    if fault is not None:
+        raise SpecsiaError(f"{whose} {fault}")
     return backend
 
 
@@ -142,18 +133,18 @@ _MEMBERS = {"name": str, "version": int, "sees_ground_truth": bool, "needs_yaw":
 _METHODS = ("settings", "inputs", "reconstruct")
 
 
-def _lack(made: Any, name: str) -> str | None:
-    """What an object lacks of a backend of that name, the end of a sentence; None if it is one."""
-    missing = [member for member in (*_MEMBERS, *_METHODS) if not hasattr(made, member)]
+def _fault(backend: Any, name: str) -> str | None:
+    """Why an object is no backend of that name, the end of a sentence; None if it is one."""
+    missing = [member for member in (*_MEMBERS, *_METHODS) if not hasattr(backend, member)]
     if missing:
-        return f"is a {type(made).__name__} without {' and '.join(missing)}: see docs/backends.md"
+        return f"is a {type(backend).__name__} without {' and '.join(missing)}: see docs/backends.md"
     for member, kind in _MEMBERS.items():
-        if not isinstance(value := getattr(made, member), kind):
+        if not isinstance(value := getattr(backend, member), kind):
             return f"has a {member} that is no {kind.__name__} but {value!r}"
-    if made.name != name:
-        return f"is called '{name}' where it is installed and '{made.name}' by itself: its name must be the same"
+    if backend.name != name:
+        return f"is called '{name}' where it is installed and '{backend.name}' by itself: its name must be the same"
     try:
-        json.dumps(dict(made.settings()), sort_keys=True, allow_nan=False)
+        json.dumps(dict(backend.settings()), sort_keys=True, allow_nan=False)
     except (TypeError, ValueError) as error:
         return f"has settings that are no JSON: {error}"
     return None
@@ -168,7 +159,7 @@ _ARRAYS = {
 _Answer = TypeVar("_Answer")
 
 
-def asked(backend: Backend, image: NDArray[np.uint8], context: Context) -> Mesh:
+def call_backend(backend: Backend, image: NDArray[np.uint8], context: Context) -> Mesh:
     """Reconstruct a picture by a backend and check what it returns.
 
     Args:
@@ -182,15 +173,15 @@ def asked(backend: Backend, image: NDArray[np.uint8], context: Context) -> Mesh:
     mesh = _called(
         backend, f"failed on {context.character_id}", OthersError, lambda: backend.reconstruct(image.copy(), context)
     )
-    wrong = misshapen(mesh) if isinstance(mesh, Mesh) else f"it is a {kind_of(mesh)}, and no Mesh of specsia"
-    if wrong is not None:
-        raise CharacterError(f"the backend {backend.name} gave no usable mesh for {context.character_id}: {wrong}")
-    there = {name: getattr(mesh, name) for name in _ARRAYS}
-    plain: dict[str, Any] = {k: np.ascontiguousarray(v, _ARRAYS[k]) for k, v in there.items() if v is not None}
+    fault = misshapen(mesh) if isinstance(mesh, Mesh) else f"it is a {kind_of(mesh)}, and no Mesh of specsia"
+    if fault is not None:
+        raise CharacterError(f"the backend {backend.name} gave no usable mesh for {context.character_id}: {fault}")
+    arrays = {name: (getattr(mesh, name), dtype) for name, dtype in _ARRAYS.items()}
+    plain: dict[str, Any] = {k: np.ascontiguousarray(v, dtype) for k, (v, dtype) in arrays.items() if v is not None}
     return replace(mesh, **plain)
 
 
-def stated_inputs(backend: Backend, character_id: str) -> tuple[Path, ...]:
+def backend_inputs(backend: Backend, character_id: str) -> tuple[Path, ...]:
     """The files that a backend names as its inputs for a character.
 
     Raises:
@@ -205,8 +196,12 @@ def _called(backend: Backend, doing: str, kind: type[SpecsiaError], call: Callab
         return call()
     except Exception as error:
         # A full disk and too little memory are the machine's fault, not the backend's.
-        ours = type(backend).__module__.partition(".")[0] == __name__.partition(".")[0]
-        if ours or isinstance(error, SpecsiaError) or write_trouble(error) is not None or is_exhaustion(error):
+        if (
+            _is_own(type(backend).__module__)
+            or isinstance(error, SpecsiaError)
+            or write_trouble(error) is not None
+            or is_exhaustion(error)
+        ):
             raise
-        what = brief(f"{type(error).__name__}: {error}".rstrip(": "), MOST_SHOWN // 2)
-        raise kind(f"the backend {backend.name} {doing} ({what})") from error
+        reason = brief(f"{type(error).__name__}: {error}".rstrip(": "), MOST_SHOWN // 2)
+        raise kind(f"the backend {backend.name} {doing} ({reason})") from error

@@ -11,8 +11,8 @@ import numpy as np
 
 from specsia_build.backends.base import Backend, Context, Reading
 from specsia_build.backends.gate import check_mesh, closed_volume
-from specsia_build.backends.likeness import LEAST_IOU, Turned, in_frames, stated_axes, turns
-from specsia_build.backends.registry import asked
+from specsia_build.backends.likeness import LEAST_IOU, Turned, in_frames, stated_axes
+from specsia_build.backends.registry import call_backend
 from specsia_build.errors import plural
 from specsia_build.frame import Camera, axis_names, normalise, view_cameras
 from specsia_build.rendering.colour import srgb_to_linear
@@ -23,14 +23,17 @@ from specsia_build.rendering.topology import topology
 CHARACTER_ID = "selftest"
 """Id that the backend is given; `mesh-dir` looks for a mesh of that name."""
 
-SIZE = 512
-"""Pixels of the picture that the backend sees."""
-
-LOOK_SIZE = 256
-"""Pixels of the pictures that are compared."""
+SIZE, LOOK_SIZE = 512, 256
+"""Pixels of the picture that the backend gets, and of the pictures that are compared."""
 
 SEED = 20_240_229
-"""Of the backend's chance, so that two runs agree."""
+"""Seed of the backend, so that two runs agree."""
+
+MOST_LISTED = 8
+"""Candidates that the report lists, besides the mesh as it is."""
+
+FRONT_UP_TO = -0.3
+"""A point of an ellipsoid is its front up to this share of its half depth, so that a picture's rim shows the rest."""
 
 Triple = tuple[float, float, float]
 
@@ -51,12 +54,6 @@ PARTS: tuple[tuple[Triple, Triple, Triple, Triple], ...] = (
 )
 """Ellipsoids of the figure: centre, half axes, sRGB colour of the front and of the rest. Its left arm is long, high and
 blue, its right arm short, low and green, and its chest wears a crest on its left."""
-
-MOST_SHOWN = 8
-"""Candidates that are shown, besides the mesh as it is."""
-
-FRONT_UP_TO = -0.3
-"""A point of an ellipsoid is its front up to this share of its half depth, so that a picture's rim shows the rest."""
 
 
 @dataclass(frozen=True)
@@ -82,13 +79,13 @@ class SelfTest:
     @property
     def declared(self) -> Turned:
         """The mesh as it is."""
-        return next(candidate for candidate in self.candidates if _is_declared(candidate))
+        return next(candidate for candidate in self.candidates if candidate.as_is)
 
     @property
     def margin(self) -> float:
         """Score of the mesh as it is less that of the best other candidate."""
-        others = (candidate for candidate in self.candidates if not _is_declared(candidate))
-        return self.declared.likeness.score - max(candidate.likeness.score for candidate in others)
+        others = (candidate.likeness.score for candidate in self.candidates if not candidate.as_is)
+        return self.declared.likeness.score - max(others)
 
     @property
     def inside_out(self) -> bool:
@@ -103,24 +100,16 @@ class SelfTest:
     def document(self) -> dict[str, Any]:
         """The result for ``--json``."""
         candidates = [
-            {
-                "axes": axis_names(c.matrix),
-                "mirrored": bool(np.linalg.det(c.matrix) < 0),
-                "iou": c.likeness.iou,
-                "score": c.likeness.score,
-            }
+            {"axes": axis_names(c.matrix), "mirrored": c.mirrored, "iou": c.likeness.iou, "score": c.likeness.score}
             for c in self.candidates
         ]
         own = {name: getattr(self, name) for name in ("backend", "volume", "faces", "seconds", "margin", "ok")}
         return {**own, "candidates": candidates}
 
 
-def _is_declared(candidate: Turned) -> bool:
-    return bool((candidate.matrix == np.eye(3)).all())
-
-
-def ellipsoid(centre: Triple, half: Triple, front: Triple, rest: Triple, rows: int = 24, columns: int = 40) -> Mesh:
-    """A closed ellipsoid with two colours."""
+def ellipsoid(centre: Triple, half: Triple, front: Triple, rest: Triple) -> Mesh:
+    """A closed ellipsoid of 24 by 40 facets with two colours."""
+    rows, columns = 24, 40
     polar, around = np.meshgrid(
         np.linspace(0, np.pi, rows + 1), 2 * np.pi * np.arange(columns) / columns, indexing="ij"
     )
@@ -134,13 +123,8 @@ def ellipsoid(centre: Triple, half: Triple, front: Triple, rest: Triple, rows: i
     faces = np.concatenate([lower.reshape(-1, 3), upper.reshape(-1, 3)]).astype(np.int32)
     colours = np.ones((len(unit), 4), np.float32)
     colours[:, :3] = srgb_to_linear(np.where((unit[:, 1] <= FRONT_UP_TO)[:, None], front, rest))
-    return Mesh(
-        (unit * half + centre).astype(np.float32),
-        faces,
-        (Material(),),
-        np.zeros(len(faces), np.int32),
-        colors=colours[faces],
-    )
+    vertices = (unit * half + centre).astype(np.float32)
+    return Mesh(vertices, faces, (Material(),), np.zeros(len(faces), np.int32), colors=colours[faces])
 
 
 def figure() -> Mesh:
@@ -156,19 +140,16 @@ def selftest(backend: Backend) -> SelfTest:
         CharacterError: if the backend gives up or its mesh is empty, not finite or has no size.
     """
     truth = figure()
-    image = next(FastRenderer().render(truth, [Camera(0.0, SIZE)])).color
+    image, goal = (next(FastRenderer().render(truth, [Camera(0.0, size)])).color for size in (SIZE, LOOK_SIZE))
     readings: list[Reading] = []
-    sight = (lambda: truth) if backend.sees_ground_truth else None
-    context = Context(CHARACTER_ID, SEED, sight, note=readings.append)
+    ground_truth = (lambda: truth) if backend.sees_ground_truth else None
     start = time.perf_counter()
-    mesh = asked(backend, image, context)
+    mesh = call_backend(backend, image, Context(CHARACTER_ID, SEED, ground_truth, note=readings.append))
     seconds = time.perf_counter() - start
     if len(mesh.faces) > 0:
         mesh = compacted(mesh)
     check_mesh(mesh)
-    goal = next(FastRenderer().render(truth, [Camera(0.0, LOOK_SIZE)])).color
-    proper, mirrored = in_frames(mesh, goal, "unlit", turns(upright=False))
-    candidates = sorted([*proper, *mirrored], key=lambda candidate: candidate.likeness, reverse=True)
+    candidates = sorted(in_frames(mesh, goal, "unlit"), key=lambda candidate: candidate.likeness, reverse=True)
     volume, reading = closed_volume(topology(mesh)), readings[-1] if readings else None
     return SelfTest(backend.name, tuple(candidates), volume, len(mesh.faces), seconds, reading)
 
@@ -177,11 +158,10 @@ def report(result: SelfTest) -> Sequence[str]:
     """The result for people, in lines."""
     lines = ["axes        silhouette  colour  score"]
     for i, candidate in enumerate(result.candidates):
-        likeness, own = candidate.likeness, _is_declared(candidate)
-        if i < MOST_SHOWN or own:
+        if i < MOST_LISTED or candidate.as_is:
+            likeness, axes = candidate.likeness, " ".join(axis_names(candidate.matrix))
             numbers = f"{likeness.iou:10.3f}  {1 - likeness.apart:6.3f}  {likeness.score:5.3f}"
-            axes = " ".join(axis_names(candidate.matrix))
-            lines.append(f"{axes:10}  {numbers}{'  the frame of the project' if own else ''}")
+            lines.append(f"{axes:10}  {numbers}{'  the frame of the project' if candidate.as_is else ''}")
     volume = "no closed part" if result.volume is None else f"signed volume {result.volume:.4f}"
     lines.append(f"{plural(result.faces, 'face')}, {volume}, {result.seconds:.1f} s")
     return [*lines, f"{result.backend} {_verdict(result)}"]

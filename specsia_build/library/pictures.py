@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from specsia_build import png
 from specsia_build.backends.base import Context
-from specsia_build.backends.registry import asked, load_backend
+from specsia_build.backends.registry import call_backend, load_backend
 from specsia_build.characters.character import Character, safe_id
 from specsia_build.characters.manifest import problem_of
 from specsia_build.characters.read import read_character
@@ -244,7 +244,7 @@ def reconstruct(
         framed=isinstance(picture, View),
         doubt=warnings.append,
     )
-    mesh = accepted(asked(source, image, context), image, source, character_id)
+    mesh = accepted(call_backend(source, image, context), image, source, character_id)
     return Reconstruction(mesh, source.name, source.needs_yaw, tuple(warnings))
 
 

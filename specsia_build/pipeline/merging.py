@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from specsia_build.backends.registry import placeless
+from specsia_build.backends.registry import portable_spec
 from specsia_build.config import BuildConfig, result_settings, write_settings
 from specsia_build.errors import UsageError
 from specsia_build.files.writing import replacing, write_bytes
@@ -72,7 +72,7 @@ def merge(runs: Sequence[Path], layout: RunLayout) -> BuildConfig:
 
 def _portable(config: BuildConfig) -> BuildConfig:
     """Settings without a machine's own places: of the source, of backends, and the share."""
-    return replace(config, shard=None, source="", backends=tuple(map(placeless, config.backends)))
+    return replace(config, shard=None, source="", backends=tuple(map(portable_spec, config.backends)))
 
 
 def _copy(old: Path, new: Path, folder: str) -> None:

@@ -7,7 +7,7 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
-from specsia_build.backends.registry import standing
+from specsia_build.backends.registry import absolute_spec
 from specsia_build.config import DEFAULT_OUT, BuildConfig, ClipSettings, read_run_settings, read_settings, with_settings
 from specsia_build.errors import UsageError, meant, spelled
 from specsia_build.folders import expanded, shipped
@@ -112,4 +112,4 @@ def effective(
         config = replace(config, source=str(expanded(config.source).absolute()))
     if config.like is not None and expanded(config.like).is_dir():
         config = replace(config, like=str(expanded(config.like).absolute()))
-    return replace(config, backends=tuple(map(standing, config.backends))), layout
+    return replace(config, backends=tuple(map(absolute_spec, config.backends))), layout

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from specsia_build.animation.rig import Rig
 from specsia_build.backends.base import Context
-from specsia_build.backends.likeness import Likeness, Turned, in_frames, small, turns
-from specsia_build.backends.registry import asked, load_backend
+from specsia_build.backends.likeness import Likeness, Turned, in_frames, small
+from specsia_build.backends.registry import call_backend, load_backend
 from specsia_build.characters.read import AnimatedCharacter, read_animated
 from specsia_build.characters.sources import open_source
 from specsia_build.config import BuildConfig
@@ -110,7 +110,7 @@ def reconstruct(front: Frontal, spec: str, views: int, back: Frontal | None = No
         back=None if back is None else back.color,
         doubt=warnings.append,
     )
-    mesh = accepted(asked(backend, front.color, context), front.color, backend, front.name)
+    mesh = accepted(call_backend(backend, front.color, context), front.color, backend, front.name)
     similarity = _register(mesh, front, any_yaw=backend.needs_yaw)
     placed = _placed(mesh, similarity, np.eye(3), front, f"reconstructed by {backend.name}", views)
     return replace(placed, warnings=tuple(warnings))
@@ -124,8 +124,7 @@ def place_file(own: AnimatedCharacter, front: Frontal, views: int) -> Placed:
     """
     character = own.character
     mesh, goal = compacted(character.mesh), small(front.color, front.mask)
-    proper, mirrored = in_frames(mesh, goal, "unlit", turns(upright=False))
-    likely = sorted([*proper, *mirrored], key=_preference, reverse=True)[:TRIED]
+    likely = sorted(in_frames(mesh, goal, "unlit"), key=_preference, reverse=True)[:TRIED]
     best = max((_try(mesh, turn.matrix, front, goal) for turn in likely), key=lambda trial: _preference(trial[0]))
     if best[0].likeness.iou < ASKEW_IOU:
         askew = _try(mesh, best[0].matrix, front, goal, any_yaw=True)
@@ -144,9 +143,7 @@ def place_file(own: AnimatedCharacter, front: Frontal, views: int) -> Placed:
 
 def _preference(turned: Turned) -> float:
     """The score by which frames are compared; the frame that the file states comes first."""
-    as_is = bool((turned.matrix == np.eye(3)).all())
-    mirrored = np.linalg.det(turned.matrix) < 0
-    return turned.likeness.score - (0.0 if as_is else MIRRORED if mirrored else TURNED)
+    return turned.likeness.score - (0.0 if turned.as_is else MIRRORED if turned.mirrored else TURNED)
 
 
 def _try(

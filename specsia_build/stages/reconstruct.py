@@ -16,7 +16,7 @@ from specsia_build import png
 from specsia_build.backends.base import Backend, Context, Reading
 from specsia_build.backends.gate import check_generated, check_mesh
 from specsia_build.backends.likeness import better_frame, fitted, small
-from specsia_build.backends.registry import asked, load_backend, stated_inputs
+from specsia_build.backends.registry import backend_inputs, call_backend, load_backend
 from specsia_build.characters.read import read_character
 from specsia_build.config import BuildConfig
 from specsia_build.dataset.layers import view_file
@@ -83,7 +83,7 @@ def _inputs(job: Job, earlier: EarlierMeta, digest_of: DigestOf) -> Digests:
     """The frontal picture, the files that the backend states, and all of the render where it sees the ground truth."""
     backend, rendered = _backend(job), earlier[render.STAGE]
     found = {render.FRONT: rendered["files"][render.FRONT]["sha256"]}
-    for i, path in enumerate(stated_inputs(backend, job.entry.id)):
+    for i, path in enumerate(backend_inputs(backend, job.entry.id)):
         found[f"backend/{i}/{path.name}"] = digest_of(path, path.parent)
     if backend.sees_ground_truth:
         found[_TRUTH] = rendered["fingerprint"]
@@ -167,7 +167,7 @@ def reconstruct(job: Job, earlier: Earlier, watch: Stopwatch) -> tuple[Artefact,
         doubt=doubts.append,
     )
     with watch.part("reconstruct"):
-        mesh = asked(backend, image, context)
+        mesh = call_backend(backend, image, context)
     with watch.part("gate"):
         try:
             mesh = accepted(mesh, image, backend, entry.id)
@@ -203,7 +203,7 @@ def _compile(config: BuildConfig) -> None:
         # A backend may refuse what is no character, having called what there is to call for it.
         with suppress(CharacterError):
             if getattr(backend, "compiles", False):
-                asked(backend, figure, Context("compile", 0, textured_box))
+                call_backend(backend, figure, Context("compile", 0, textured_box))
 
 
 STAGE = CharacterStage(

@@ -51,41 +51,38 @@ def test_formats_come_in_our_axes(tmp_path: Path, suffix: str) -> None:
     assert create(str(tmp_path)).inputs("7") == (tmp_path / f"7{suffix}",)
 
 
-@pytest.mark.parametrize("name", ["manifest.json", "manifest.yaml"])
-def test_manifest_states_axes(tmp_path: Path, name: str) -> None:
-    facing_left = OURS @ np.array([[0.0, 1, 0], [-1, 0, 0], [0, 0, 1]])
-    write(tmp_path / "7.ply", facing_left)
-    (tmp_path / name).write_text(json.dumps({"up": "+z", "front": "+x"}))
+def test_manifest_states_up_and_front(tmp_path: Path) -> None:
+    write(tmp_path / "7.ply", OURS @ np.array([[0.0, 1, 0], [-1, 0, 0], [0, 0, 1]]))
+    (tmp_path / "manifest.json").write_text(json.dumps({"up": "+z", "front": "+x"}))
     assert_ours(read(tmp_path, "7"))
     backend = create(str(tmp_path))
     assert backend.settings() == {"up": "+z", "front": "+x", "axes": None, "colors": "own"}
-    assert tmp_path / name in backend.inputs("7")
+    assert tmp_path / "manifest.json" in backend.inputs("7")
 
 
 @pytest.mark.parametrize("axes", [["+y", "-x", "+z"], ["-y", "-x", "+z"]])
 def test_manifest_states_axes_that_may_be_a_mirror(tmp_path: Path, axes: list[str]) -> None:
     rows = np.array([axis_vector(axis) for axis in axes])
-    trimesh.Trimesh(OURS @ rows, FACES if np.linalg.det(rows) > 0 else FACES[:, ::-1], process=False).export(
-        tmp_path / "7.obj"
-    )
+    faces = FACES if np.linalg.det(rows) > 0 else FACES[:, ::-1]
+    trimesh.Trimesh(OURS @ rows, faces, process=False).export(tmp_path / "7.obj")
     (tmp_path / "manifest.yaml").write_text(json.dumps({"axes": axes}))
-    read_as: list[Reading] = []
-    assert_ours(create(str(tmp_path)).reconstruct(NO_IMAGE, Context("7", 0, note=read_as.append)))
-    assert [reading.axes for reading in read_as] == [tuple(axes)]
+    readings: list[Reading] = []
+    assert_ours(create(str(tmp_path)).reconstruct(NO_IMAGE, Context("7", 0, note=readings.append)))
+    assert [reading.axes for reading in readings] == [tuple(axes)]
 
 
-def test_colours_of_vertices_are_decoded_where_the_manifest_says_so(tmp_path: Path) -> None:
+def test_manifest_states_the_encoding_of_colours(tmp_path: Path) -> None:
     turned = OURS[:, [0, 2, 1]] * (1, 1, -1)
     trimesh.Trimesh(turned, FACES, vertex_colors=[[128, 64, 200, 255]] * 4, process=False).export(tmp_path / "7.glb")
-    read_as: list[Reading] = []
-    context = Context("7", 0, note=read_as.append)
-    pale = create(str(tmp_path)).reconstruct(NO_IMAGE, context).colors
+    readings: list[Reading] = []
+    context = Context("7", 0, note=readings.append)
+    own = create(str(tmp_path)).reconstruct(NO_IMAGE, context).colors
     (tmp_path / "manifest.yaml").write_text("colors: srgb")
-    told = create(str(tmp_path)).reconstruct(NO_IMAGE, context).colors
-    assert pale is not None and told is not None
-    np.testing.assert_allclose(pale[0, 0], np.array([128, 64, 200, 255]) / 255, atol=1e-6)
-    np.testing.assert_allclose(linear_to_srgb(told[0, 0, :3]) * 255, [128, 64, 200], atol=0.01)
-    assert [reading.linear for reading in read_as] == [True, False]
+    decoded = create(str(tmp_path)).reconstruct(NO_IMAGE, context).colors
+    assert own is not None and decoded is not None
+    np.testing.assert_allclose(own[0, 0], np.array([128, 64, 200, 255]) / 255, atol=1e-6)
+    np.testing.assert_allclose(linear_to_srgb(decoded[0, 0, :3]) * 255, [128, 64, 200], atol=0.01)
+    assert [reading.linear for reading in readings] == [True, False]
 
 
 def test_manifest_names_files(tmp_path: Path) -> None:
@@ -98,19 +95,11 @@ def test_manifest_names_files(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "content",
-    [
-        "[]",
-        '{"upp": "+z"}',
-        '{"up": "north"}',
-        '{"front": "+z"}',
-        '{"meshes": ["a"]}',
-        '{"meshes": {"7": "../elsewhere.ply"}}',
-        "{",
-    ],
+    ["[]", '{"upp": "+z"}', '{"up": "north"}', '{"front": "+z"}', '{"meshes": {"7": "../elsewhere.ply"}}', "{"],
 )
 def test_bad_manifest(tmp_path: Path, content: str) -> None:
     (tmp_path / "manifest.json").write_text(content)
-    with pytest.raises(UsageError, match=r"manifest\.json|outside"):
+    with pytest.raises(UsageError, match=r"manifest\.json"):
         create(str(tmp_path))
 
 
@@ -121,22 +110,19 @@ def test_no_mesh_and_two_meshes(tmp_path: Path) -> None:
     assert create(str(tmp_path)).inputs("7") == ()
     for suffix in ("ply", "obj"):
         write(tmp_path / f"7.{suffix}")
-    with pytest.raises(CharacterError, match="more than one mesh"):
+    with pytest.raises(CharacterError, match="2 meshes for '7'"):
         read(tmp_path, "7")
 
 
-def test_what_a_mesh_refers_to_is_told_and_stays_in_the_folder(tmp_path: Path) -> None:
+def test_files_that_a_mesh_names_are_reported_and_stay_in_the_folder(tmp_path: Path) -> None:
     folder = tmp_path / "meshes"
-    write(folder / "7.obj")
-    for path in folder.iterdir():
-        path.unlink()
-    (folder / "7.obj").write_text(
-        "mtllib 7.mtl\nv 0 0 0\nv 1 0 0\nv 0 1 0\nv 0 0 1\nvt 0 0\nusemtl skin\nf 1/1 3/1 2/1\nf 1/1 2/1 4/1\n"
-    )
+    folder.mkdir()
+    mesh = "mtllib 7.mtl\nv 0 0 0\nv 1 0 0\nv 0 1 0\nv 0 0 1\nvt 0 0\nusemtl skin\nf 1/1 3/1 2/1\nf 1/1 2/1 4/1\n"
+    (folder / "7.obj").write_text(mesh)
     (folder / "7.mtl").write_text("newmtl skin\nmap_Kd skin.png\n")
     (tmp_path / "secret.png").write_bytes(b"")
     (folder / "skin.png").symlink_to(tmp_path / "secret.png")
-    read: dict[Path, None] = {}
-    context = Context("7", 0, read=lambda paths: read.update(dict.fromkeys(paths)))
-    create(str(folder)).reconstruct(NO_IMAGE, context)
-    assert {folder / "7.obj", folder / "7.mtl", folder / "skin.png"} <= set(read)
+    files: set[Path] = set()
+    mesh_read = create(str(folder)).reconstruct(NO_IMAGE, Context("7", 0, read=files.update))
+    assert {folder / "7.obj", folder / "7.mtl", folder / "skin.png"} <= files
+    assert mesh_read.materials[0].texture is None

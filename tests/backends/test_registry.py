@@ -1,64 +1,171 @@
-"""Backends are found by name through the entry points."""
+"""Backends are found by name, and one that is no backend, fails or gives no mesh is reported as the one at fault."""
 
 from __future__ import annotations
 
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from importlib.metadata import EntryPoint, EntryPoints
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 
 from specsia_build.backends import registry
-from specsia_build.backends.base import Backend
-from specsia_build.backends.registry import available_backends, load_backend
+from specsia_build.backends.base import Context
+from specsia_build.backends.registry import available_backends, call_backend, load_backend
 from specsia_build.backends.relief.backend import Relief
-from specsia_build.errors import SpecsiaError, UsageError
+from specsia_build.errors import CharacterError, SpecsiaError, UsageError
+from specsia_build.rendering.mesh import Material, Mesh, Texture
+from tests.backends.upstream.upstreams import write_files
+from tests.shapes import write_folder
+
+ROOT = Path(__file__).parents[2]
 
 
-def declare(monkeypatch: pytest.MonkeyPatch, **points: str) -> None:
-    """Pretend that these and no other backends are installed."""
-    declared = EntryPoints(EntryPoint(name, value, registry.GROUP) for name, value in points.items())
-    monkeypatch.setattr(registry, "entry_points", lambda **wanted: declared.select(**wanted))
+def card(image: np.ndarray) -> Mesh:
+    """The billboard of docs/backends.md."""
+    h = 1.35 / 2
+    corners = np.array([[-h, 0, h], [h, 0, h], [h, 0, -h], [-h, 0, -h]], np.float32)
+    uv = np.array([[0, 0], [1, 0], [1, 1], [0, 1]], np.float32)
+    faces = np.array([[0, 3, 2], [0, 2, 1]], np.int32)
+    material = Material(texture=Texture(image), alpha_mode="mask")
+    return Mesh(corners, faces, (material,), np.zeros(2, np.int32), uv=uv[faces])
 
 
-def test_own_backends_are_installed() -> None:
-    assert {"relief", "mesh-dir"} <= set(available_backends())
-    backend: Backend = load_backend("relief")
-    assert isinstance(backend, Relief)
+class Theirs:
+    name = "theirs"
+    version: Any = 1
+    sees_ground_truth = False
+    needs_yaw = False
+
+    def __init__(self, make: Callable[[np.ndarray], Any] = card, **members: Any) -> None:
+        self.make = make
+        vars(self).update(members)
+
+    def settings(self) -> Mapping[str, Any]:
+        return {}
+
+    def inputs(self, character_id: str) -> Sequence[Path]:
+        return ()
+
+    def reconstruct(self, image: np.ndarray, context: Context) -> Mesh:
+        mesh: Mesh = self.make(image)
+        return mesh
 
 
-def test_package_that_cannot_be_imported_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    declare(monkeypatch, theirs="no_such_package.backend:create")
-    with pytest.raises(SpecsiaError, match=r"'theirs' \(no_such_package\.backend:create\).*ModuleNotFoundError"):
+def picture() -> np.ndarray:
+    image = np.zeros((64, 64, 4), np.uint8)
+    image[8:56, 16:48] = (200, 30, 30, 255)
+    return image
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda _: None,
+        lambda i: replace(card(i), faces=np.array([[0, -1, 2]] * 2, np.int32)),
+        lambda i: replace(card(i), faces=np.array([[0, 4, 2]] * 2, np.int32)),
+        lambda i: replace(card(i), face_material=np.ones(2, np.int32)),
+        lambda i: replace(card(i), vertices=np.zeros((4, 2), np.float32)),
+        lambda i: replace(card(i), uv=np.zeros((4, 2), np.float32)),
+        lambda i: card(i[..., :3]),
+    ],
+)
+def test_answers_that_are_no_mesh(make: Callable[[np.ndarray], Any]) -> None:
+    with pytest.raises(CharacterError, match="the backend theirs gave no usable mesh for a: "):
+        call_backend(Theirs(make), picture(), Context("a", 1))
+
+
+def test_numbers_of_another_width_are_taken() -> None:
+    def wide(image: np.ndarray) -> Mesh:
+        mesh, wider = card(image), {"vertices": np.float64, "faces": np.int64}
+        return replace(mesh, **{name: getattr(mesh, name).astype(dtype) for name, dtype in wider.items()})
+
+    mesh = call_backend(Theirs(wide), picture(), Context("a", 1))
+    assert [str(array.dtype) for array in (mesh.vertices, mesh.faces)] == ["float32", "int32"]
+
+
+def declare(monkeypatch: pytest.MonkeyPatch, *values: str) -> None:
+    """Pretend that `theirs` is installed, with these factories, and nothing else."""
+    points = EntryPoints(EntryPoint("theirs", value, registry.GROUP) for value in values)
+    monkeypatch.setattr(registry, "entry_points", lambda **wanted: points.select(**wanted))
+
+
+def no_gpu(argument: str | None) -> Theirs:
+    raise RuntimeError("no GPU")
+
+
+@pytest.mark.parametrize(
+    ("create", "reason"),
+    [
+        (no_gpu, "RuntimeError: no GPU"),
+        (5, "TypeError"),
+        (lambda _: None, "is a NoneType without name and version"),
+        (lambda _: Theirs(name="../mine"), r"'theirs' where it is installed and '\.\./mine' by itself"),
+        (lambda _: Theirs(settings=lambda: {"model": object()}), "settings that are no JSON"),
+        (lambda _: Theirs(settings=lambda: {"far": float("inf")}), "settings that are no JSON"),
+        (lambda _: Theirs(version="1.0"), "a version that is no int but '1.0'"),
+    ],
+)
+def test_objects_that_are_no_backend(monkeypatch: pytest.MonkeyPatch, create: object, reason: str) -> None:
+    monkeypatch.setattr(sys.modules[__name__], "created", create, raising=False)
+    declare(monkeypatch, f"{__name__}:created")
+    with pytest.raises(SpecsiaError, match=rf"the backend 'theirs' \({__name__}:created\) .*{reason}"):
         load_backend("theirs")
 
 
-def test_two_packages_with_one_name(monkeypatch: pytest.MonkeyPatch) -> None:
-    points = [EntryPoint("theirs", value, registry.GROUP) for value in ("a:create", "b:create")]
-    monkeypatch.setattr(registry, "entry_points", lambda **wanted: EntryPoints(points).select(**wanted))
+def test_names_of_installed_backends(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert {"relief", "mesh-dir"} <= set(available_backends())
+    assert isinstance(load_backend("relief"), Relief)
+    declare(monkeypatch, "no_such_package.backend:create")
+    with pytest.raises(SpecsiaError, match=r"no_such_package.*ModuleNotFoundError"):
+        load_backend("theirs")
+    declare(monkeypatch, "a:create", "b:create")
     assert available_backends().count("theirs") == 1
     with pytest.raises(UsageError, match="more than once: a:create, b:create"):
         load_backend("theirs")
 
 
 @pytest.mark.parametrize(
-    ("settings", "backend", "reason"),
+    ("settings", "backend"),
     [
-        ("relief: {command: a}", "relief", "relief is the name of an installed backend"),
-        ("fusion: {slots: 2}", "fusion", "fusion takes no settings here"),
-        (
-            "mesh-dir: {axes: [-x, +z, +y]}",
-            "mesh-dir:.",
-            r"takes no settings here: use a manifest\.yaml beside its meshes",
-        ),
-        ("triposr: {comand: python recon.py}", "triposr", "triposr is no installed backend and has no command"),
-        ("command: {axes: [1, 2, 3]}", "command:true {image} {mesh}", "command: "),
+        ("relief: {command: a}", "relief"),
+        ("fusion: {slots: 2}", "fusion"),
+        ("mesh-dir: {axes: [-x, +z, +y]}", "mesh-dir:."),
+        ("triposr: {comand: python recon.py}", "triposr"),
+        ("command: {axes: [1, 2, 3]}", "command:true {image} {mesh}"),
     ],
 )
-def test_settings_that_nobody_would_heed_are_refused(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, settings: str, backend: str, reason: str
+def test_settings_that_nobody_reads_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, settings: str, backend: str
 ) -> None:
     path = tmp_path / "backends.yaml"
     path.write_text(settings)
     monkeypatch.setenv("SPECSIA_BACKENDS", str(path))
-    with pytest.raises(UsageError, match=f"backends.yaml: .*{reason}"):
+    with pytest.raises(UsageError, match=f"backends.yaml: {backend.partition(':')[0]}"):
         load_backend(backend)
+
+
+def test_the_documented_example_builds_and_its_fault_is_its_own(tmp_path: Path) -> None:
+    """The card has no height in other frames, which must not cost it its pairs."""
+    code = (ROOT / "docs/backends.md").read_text().partition("```python\n")[2].partition("```")[0]
+    package = {
+        "my_backend.py": code.replace("h = 1.35 / 2", "h = 1.35 / 2 if context.character_id == '0' else [][1]"),
+        "mine-1.0.dist-info/METADATA": "Metadata-Version: 2.1\nName: mine\nVersion: 1.0\n",
+        "mine-1.0.dist-info/entry_points.txt": "[specsia.backends]\nbillboard = my_backend:create\n",
+    }
+    write_files(tmp_path / "site", package)
+    source, out = write_folder(tmp_path / "characters", 2), tmp_path / "run"
+    command = [sys.executable, "-c", "from specsia_build.cli import main; main()", "build", str(source)]
+    settings = ["--backend=billboard", "--size=64", "--views=4", "--workers=1", "--min-iou=0", f"--out={out}"]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path / "site"), str(ROOT)])}
+    ran = subprocess.run([*command, *settings], env=environment, capture_output=True, text=True, check=False)
+    assert ran.returncode == 0, ran.stderr
+    (line,) = (out / "failures.jsonl").read_text().splitlines()
+    assert "the backend billboard failed on 1 (IndexError: list index out of range)" in json.loads(line)["reason"]
+    assert "[][1]" in (out / "logs/reconstruct/billboard/1.txt").read_text()

@@ -19,14 +19,13 @@ from dataclasses import replace
 from pathlib import Path
 from specsia_build.backends.upstream.bridged import Bridged
 from specsia_build.backends.upstream.pins import Installation, read_pins
-from specsia_build.backends.upstream.supervisor import Limits
 
 def create(argument):
     folder = Path(argument)
     devices = tuple(json.loads((folder / "faults.json").read_text())["devices"])
     pins = replace(read_pins("crm"), name="standin", weights=())
-    limits = Limits(start=30.0, item=2.0, heartbeat=2.0, stop=2.0)
-    return Bridged(pins, Installation(folder, Path(sys.executable), devices), folder / "script.py", limits)
+    place = Installation(folder, Path(sys.executable), devices, seconds={"start": 30.0, "item": 2.0})
+    return Bridged(pins, place, folder / "script.py")
 """
 
 SCRIPT = FAULTY.replace(

@@ -1,10 +1,10 @@
 """A multi-view diffusion model and its fusion, imitated: six damaged views of the ground truth become one mesh.
 
 Wonder3D draws six views of a character from one picture and fuses them with instant-nsr. Neither runs without a GPU,
-but what they leave behind can be made: views that disagree in colour, detail and outline (`damage`), a soft hull
-carved from them (`carve`), and colours taken per vertex from whichever view faces it (`fusion_colour`). The
-result lacks contours and what is thin as a hair, fuses legs, and is blotchy and speckled where views meet. The truth is
-looked at to draw the views, so that its silhouettes are better than a single picture allows.
+but their faults can be imitated: views that disagree in colour, detail and outline (`damage`), a soft hull carved from
+them (`carve`), and colours taken per vertex from whichever view faces it (`colour`). The result lacks contours and
+parts as thin as a hair, fuses legs, and is blotchy and speckled where views meet. The views are drawn from the truth,
+so that its silhouettes are better than a single picture allows.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from numpy.typing import NDArray
 
 from specsia_build.backends.base import Backend, Context, check_image
 from specsia_build.backends.fusion.carve import fused_surface
-from specsia_build.backends.fusion.colour import bare_mesh, vertex_colours
+from specsia_build.backends.fusion.colour import vertex_colours
 from specsia_build.backends.fusion.damage import damaged, turns
-from specsia_build.backends.fusion.views import YAWS, canonical_views
+from specsia_build.backends.fusion.views import CAMERAS, Views, true_views
 from specsia_build.errors import CharacterError, UsageError
 from specsia_build.rendering.colour import srgb_to_linear
 from specsia_build.rendering.mesh import Mesh
@@ -63,15 +63,15 @@ class Fusion(Backend):
         check_image(image)
         if context.ground_truth is None:
             raise CharacterError("fusion draws its views from the ground truth, and there is none")
-        # Streams of their own, so that one view's damage does not hang on another's.
-        streams = [np.random.Generator(np.random.PCG64([context.seed, k])) for k in range(len(YAWS) + 2)]
-        true = canonical_views(context.ground_truth(), image, turns(streams[-1], self.strength))
-        views = [damaged(view, k, streams[k], self.strength) for k, view in enumerate(true)]
-        surface = fused_surface(views)
-        colours = vertex_colours(surface, views, streams[-2], self.strength)
-        linear = np.ones((len(colours), 4), np.float32)
-        linear[:, :3] = srgb_to_linear(colours)
-        return replace(bare_mesh(surface), colors=linear[surface.faces])
+        # Streams of their own, so that one view's damage does not depend on another's.
+        streams = [np.random.Generator(np.random.PCG64([context.seed, k])) for k in range(len(CAMERAS) + 2)]
+        truth = true_views(context.ground_truth(), image, turns(streams[-1], self.strength))
+        drawn = [damaged(*view, k, streams[k], self.strength) for k, view in enumerate(truth)]
+        views = Views(*(np.stack(layer) for layer in zip(*drawn, strict=True)))
+        mesh, normals = fused_surface(views)
+        linear = np.ones((len(mesh.vertices), 4), np.float32)
+        linear[:, :3] = srgb_to_linear(vertex_colours(mesh, normals, views, streams[-2], self.strength))
+        return replace(mesh, colors=linear[mesh.faces])
 
 
 def create(argument: str | None) -> Fusion:

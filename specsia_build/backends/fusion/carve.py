@@ -6,22 +6,31 @@ its surface lies, and the part gets a thin shell there.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-
 import numpy as np
 import scipy
 import skimage
 from numpy.typing import NDArray
 
-from specsia_build.backends.fusion.damage import Damaged
 from specsia_build.backends.fusion.noise import between, bilinear, blended
-from specsia_build.backends.fusion.views import BACK, FRONT, LEFT, OPPOSITE, RIGHT
+from specsia_build.backends.fusion.views import (
+    BACK,
+    BASES,
+    CAMERAS,
+    FRONT,
+    HALF,
+    LEFT,
+    RIGHT,
+    SCALE,
+    VIEW_SIZE,
+    Floats,
+    Views,
+)
 from specsia_build.errors import CharacterError
 from specsia_build.jit import compiled
 from specsia_build.rendering.light import vertex_normals
+from specsia_build.rendering.mesh import Material, Mesh
 
-Floats = NDArray[np.float32]
+Point = NDArray[np.float64]
 
 BEHIND = 0.03
 """Units by which a surface may lie behind the depth that a view shows and still be what the view shows."""
@@ -37,7 +46,6 @@ FEWEST_SHELLS = 1.5
 
 SHOWN = 9
 """Pixels of some view that a separate piece must fill to be more than a crumb."""
-
 
 GRAZING = 0.2
 """Least cosine; a step in depth has none of its own."""
@@ -73,20 +81,9 @@ CUT = 0.04
 TAUBIN, TAUBIN_STEPS = (0.5, -0.53), 3
 """Factors and rounds of Taubin's smoothing (Signal Processing Approach to Fair Surface Design, 1995)."""
 
-
-@dataclass(frozen=True)
-class Fused:
-    """Closed, counter-clockwise seen from outside.
-
-    Attributes:
-        vertices: (V, 3) float32 units of the frame.
-        faces: (F, 3) int32.
-        normals: (V, 3) float32 unit vectors.
-    """
-
-    vertices: Floats
-    faces: NDArray[np.int32]
-    normals: Floats
+OPPOSITE = np.full(len(CAMERAS), -1)
+OPPOSITE[[FRONT, BACK, RIGHT, LEFT]] = BACK, FRONT, LEFT, RIGHT
+"""The view whose silhouette mirrors each view's; -1 where there is none."""
 
 
 @compiled
@@ -135,66 +132,6 @@ def _put_back(volume, lacking, inside, depth, bases, low, cell, scale, half, thi
                     behind = far - bilinear(depth[k], u, v)
                     value = min(bilinear(inside[k], u, v) / scale + 0.25 * cell, behind, thick - behind)
                     volume[i, j, l] = max(volume[i, j, l], value)
-
-
-def facing(view: Damaged) -> Floats:
-    """Cosine between a view's line of sight and its surface's normal, (H, H), not less than `GRAZING`.
-
-    It turns a difference in depth into a distance to the surface. The steepest slope nearby counts, as the nearest
-    depth nearby has flattened the slopes themselves.
-    """
-    rise = scipy.ndimage.maximum_filter(view.depth, NEARBY) - scipy.ndimage.minimum_filter(view.depth, NEARBY)
-    run = (NEARBY - 1) / view.camera.pixels_per_unit
-    return np.asarray(np.maximum(1 / np.sqrt(1 + (rise / run) ** 2), GRAZING), np.float32)
-
-
-def _lacking(view: Damaged, slope: Floats, nearest: Floats) -> NDArray[np.bool_]:
-    """Pixels (H, H) of the parts that a view shows and that are not there."""
-    shown = view.inside > 0
-    there = shown & (nearest <= view.depth + BEHIND)
-    missing = shown & ~there & (slope > STEP)
-    core = missing & ~_near(there, REACH, missing)
-    return missing & _near(core, REACH + 1, missing)
-
-
-def _near(mask: NDArray[np.bool_], reach: float, asked: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Which of the pixels `asked` for, (H, H), lie at most `reach` pixels from those of a mask; of others, anything."""
-    rows, columns = np.flatnonzero(asked.any(axis=1)), np.flatnonzero(asked.any(axis=0))
-    near = np.zeros(mask.shape, np.bool_)
-    if len(rows) == 0:
-        return near
-    # What is farther from all that is asked for decides nothing.
-    rim = int(np.ceil(reach)) + 1
-    box = tuple(slice(max(0, int(line[0]) - rim), int(line[-1]) + rim + 1) for line in (rows, columns))
-    if mask[box].any():
-        near[box] = scipy.ndimage.distance_transform_edt(~mask[box]) <= reach
-    return near
-
-
-def kept(volume: Floats, views: Sequence[Damaged], slopes: Floats, low: NDArray[np.float64], cell: float) -> Floats:
-    """A carved volume with all parts that some view shows, and without separate crumbs that none does.
-
-    Args:
-        volume: signed distance in units, positive inside, at points `cell` apart from `low` on: (nx, ny, nz).
-        views: the canonical ones.
-        slopes: (K, H, H), how far each faces its camera: `facing`.
-        low: smallest x, y, z.
-        cell: units between points.
-    """
-    camera = views[0].camera
-    bases, scale = np.stack([view.camera.basis() for view in views]), camera.pixels_per_unit
-    ids, count = scipy.ndimage.label(volume > 0)
-    nearest, piece = _look(ids.astype(np.int32), bases, low, cell, scale, camera.size)
-    sizes = [np.bincount(seen[view.inside > 0], minlength=count + 1) for seen, view in zip(piece, views, strict=True)]
-    shown = np.max(sizes, axis=0) >= SHOWN
-    shown[0] = True
-    volume = np.where(shown[ids], volume, volume.min())
-    lacking = np.stack([_lacking(*seen) for seen in zip(views, slopes, nearest, strict=True)])
-    if lacking.any():
-        inside, depth = np.stack([view.inside for view in views]), np.stack([view.depth for view in views])
-        thick = max(SHELL, FEWEST_SHELLS * cell)
-        _put_back(volume, lacking, inside, depth, bases, low, cell, scale, camera.size / 2, thick)
-    return volume
 
 
 @compiled
@@ -267,98 +204,131 @@ def _relaxed(vertices, faces, factors, steps):  # type: ignore[no-untyped-def]
     return points
 
 
-def _bounds(views: Sequence[Damaged]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _facing(depths: Floats) -> Floats:
+    """Cosine between each view's line of sight and its surface's normal, (6, H, H), not less than `GRAZING`.
+
+    It turns a difference in depth into a distance to the surface. The steepest slope nearby counts, as the nearest
+    depth nearby has flattened the slopes themselves.
+    """
+    near = (1, NEARBY, NEARBY)
+    rise = scipy.ndimage.maximum_filter(depths, near) - scipy.ndimage.minimum_filter(depths, near)
+    run = (NEARBY - 1) / SCALE
+    return np.asarray(np.maximum(1 / np.sqrt(1 + (rise / run) ** 2), GRAZING), np.float32)
+
+
+def _near(mask: NDArray[np.bool_], reach: float, wanted: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Which of the wanted pixels (H, H) lie at most `reach` pixels from those of a mask; of others, anything."""
+    near, rim = np.zeros(mask.shape, np.bool_), int(np.ceil(reach)) + 1
+    # Pixels farther from all wanted ones decide nothing.
+    for lines in scipy.ndimage.find_objects(wanted.astype(np.uint8)):
+        box = tuple(slice(max(0, line.start - rim), line.stop + rim) for line in lines)
+        if mask[box].any():
+            near[box] = scipy.ndimage.distance_transform_edt(~mask[box]) <= reach
+    return near
+
+
+def _lacking(inside: Floats, depth: Floats, facing: Floats, nearest: Floats) -> NDArray[np.bool_]:
+    """Pixels (H, H) of the parts that a view shows and that the volume, `nearest` deep there, lacks."""
+    shown = inside > 0
+    there = shown & (nearest <= depth + BEHIND)
+    missing = shown & ~there & (facing > STEP)
+    core = missing & ~_near(there, REACH, missing)
+    return missing & _near(core, REACH + 1, missing)
+
+
+def _with_shown_parts(volume: Floats, views: Views, facing: Floats, low: Point, cell: float) -> Floats:
+    """A carved volume with all parts that some view shows, and without separate crumbs that none does; see `_carved`.
+
+    Args:
+        volume: (nx, ny, nz), at points `cell` apart from `low` on.
+        views, facing, low, cell: as of `_carved`.
+    """
+    ids, count = scipy.ndimage.label(volume > 0)
+    nearest, piece = _look(ids.astype(np.int32), BASES, low, cell, SCALE, VIEW_SIZE)
+    pixels = [
+        np.bincount(ids[inside > 0], minlength=count + 1) for ids, inside in zip(piece, views.inside, strict=True)
+    ]
+    shown = np.max(pixels, axis=0) >= SHOWN
+    shown[0] = True
+    volume = np.where(shown[ids], volume, volume.min())
+    lacking = np.stack([_lacking(*view) for view in zip(views.inside, views.depth, facing, nearest, strict=True)])
+    if lacking.any():
+        thick = max(SHELL, FEWEST_SHELLS * cell)
+        _put_back(volume, lacking, views.inside, views.depth, BASES, low, cell, SCALE, HALF, thick)
+    return volume
+
+
+def _carved(views: Views, facing: Floats, low: Point, high: Point, cell: float) -> Floats:
+    """Signed distance in units, positive inside, at points `cell` apart from `low` on: (nx, ny, nz) float32.
+
+    Args:
+        views: the drawn ones.
+        facing: (6, H, H), see `_facing`.
+        low, high: smallest and largest x, y, z.
+        cell: units between points.
+    """
+    counts = np.ceil((high - low) / cell).astype(np.int64) + 1
+    frame = (BASES, OPPOSITE, low, cell, counts, SCALE, HALF, SLACK, CUT)
+    return np.asarray(_carve(views.inside, views.depth, facing, *frame))
+
+
+def _bounds(views: Views) -> tuple[Point, Point]:
     """Smallest and largest x, y, z of what the front, the back and the sides show.
 
     Raises:
         CharacterError: if the front shows nothing.
     """
-    points = []
-    for which in (FRONT, RIGHT, BACK, LEFT):
-        view = views[which]
-        filled = view.inside > 0
-        if not filled.any():
-            continue
-        scale, half = view.camera.pixels_per_unit, view.camera.size / 2
-        rows, columns = np.flatnonzero(filled.any(axis=1)), np.flatnonzero(filled.any(axis=0))
-        right, _, forward = view.camera.basis()
-        for column, row, depth in zip(
-            (columns[0], columns[-1] + 1),
-            (rows[0], rows[-1] + 1),
-            (view.depth[filled].min(), view.depth[filled].max()),
-            strict=True,
-        ):
-            points.append((column - half) / scale * right + depth * forward + [0, 0, (half - row) / scale])
-    if not (views[FRONT].inside > 0).any():
+    if not (views.inside[FRONT] > 0).any():
         raise CharacterError("all of the character is too thin to be reconstructed")
+    points = []
+    for view in (FRONT, RIGHT, BACK, LEFT):
+        rows, columns = np.nonzero(views.inside[view] > 0)
+        depth, (right, _, forward) = views.depth[view][rows, columns], BASES[view]
+        for corner in (np.min, np.max) if len(rows) else ():
+            past = int(corner is np.max)
+            across, down = corner(columns) + past, corner(rows) + past
+            height = [0, 0, (HALF - down) / SCALE]
+            points.append((across - HALF) / SCALE * right + corner(depth) * forward + height)
     return np.min(points, axis=0), np.max(points, axis=0)
 
 
-def carved(
-    views: Sequence[Damaged], slopes: Floats, low: NDArray[np.float64], high: NDArray[np.float64], cell: float
-) -> Floats:
-    """Signed distance in units, positive inside, at points `cell` apart from `low` on: (nx, ny, nz) float32.
-
-    Args:
-        views: the canonical ones.
-        slopes: (K, H, H), how far each faces its camera: `facing`.
-        low, high: smallest and largest x, y, z.
-        cell: units between points.
-    """
-    mirror = np.full(len(views), -1)
-    for one, other in OPPOSITE.items():
-        mirror[one], mirror[other] = other, one
-    camera = views[0].camera
-    volume = _carve(
-        np.stack([view.inside for view in views]),
-        np.stack([view.depth for view in views]),
-        slopes,
-        np.stack([view.camera.basis() for view in views]),
-        mirror,
-        low,
-        cell,
-        np.ceil((high - low) / cell).astype(np.int64) + 1,
-        camera.pixels_per_unit,
-        camera.size / 2,
-        SLACK,
-        CUT,
-    )
-    return np.asarray(volume)
-
-
-def _fitting_cell(
-    views: Sequence[Damaged], slopes: Floats, low: NDArray[np.float64], high: NDArray[np.float64]
-) -> float:
+def _fitting_cell(views: Views, facing: Floats, low: Point, high: Point) -> float:
     """Units between voxels that give about `FACES` faces.
 
     Marching cubes puts a vertex on each edge of the lattice that crosses the surface, and two faces to a vertex.
     """
     low = low - PROBE
-    filled = kept(carved(views, slopes, low, high + PROBE, PROBE), views, slopes, low, PROBE) > 0
+    volume = _carved(views, facing, low, high + PROBE, PROBE)
+    filled = _with_shown_parts(volume, views, facing, low, PROBE) > 0
     crossings = sum(int(np.count_nonzero(np.diff(filled, axis=axis))) for axis in range(3))
     return float(np.clip(PROBE * np.sqrt(2 * crossings / FACES), 1 / MOST, 1 / FEWEST))
 
 
-def fused_surface(views: Sequence[Damaged]) -> Fused:
-    """Fuse the canonical views, in the order of `YAWS`, to a closed surface of about `FACES` faces.
+def fused_surface(views: Views) -> tuple[Mesh, Floats]:
+    """Fuse the views to a closed surface of about `FACES` faces, counter-clockwise seen from outside.
 
     A point is inside where every silhouette, the mean of two opposite ones, holds it and no view looks through it, or
     where a view shows a part that is not there then.
+
+    Returns:
+        The surface without colours, and the unit normals of its vertices, (V, 3) float32.
 
     Raises:
         CharacterError: if nothing is left.
     """
     low, high = _bounds(views)
-    slopes = np.stack([facing(view) for view in views])
-    cell = _fitting_cell(views, slopes, low, high)
+    facing = _facing(views.depth)
+    cell = _fitting_cell(views, facing, low, high)
     # Room for the Gaussian, so that the surface closes inside the volume.
     low, high = low - 4 * cell, high + 4 * cell
-    volume = carved(views, slopes, low, high, cell)
+    volume = _carved(views, facing, low, high, cell)
     smooth = scipy.ndimage.gaussian_filter(volume, SMOOTH, mode="nearest", truncate=2.5)
-    volume = kept(np.maximum(smooth, volume + np.float32(PUFF * cell)), views, slopes, low, cell)
+    swollen = np.maximum(smooth, volume + np.float32(PUFF * cell))
+    volume = _with_shown_parts(swollen, views, facing, low, cell)
     if not (volume > 0).any():
         raise CharacterError("nothing is left of the character after carving: all of it is too thin")
     points, faces, _, _ = skimage.measure.marching_cubes(volume, 0.0, gradient_direction="ascent")
     faces = np.ascontiguousarray(faces, np.int32)
     points = _relaxed(points, faces, TAUBIN, TAUBIN_STEPS) * cell + low
-    return Fused(points.astype(np.float32), faces, vertex_normals(points, faces))
+    mesh = Mesh(points.astype(np.float32), faces, (Material(name="fusion"),), np.zeros(len(faces), np.int32))
+    return mesh, vertex_normals(points, faces)

@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 import scipy
 from numpy.typing import NDArray
 
-from specsia_build.backends.fusion.carve import Fused
-from specsia_build.backends.fusion.damage import Damaged
-from specsia_build.backends.fusion.views import depth_along
+from specsia_build.backends.fusion.views import BASES, CAMERAS, HALF, SCALE, Floats, Views, depth_along
 from specsia_build.jit import compiled
 from specsia_build.rendering.fast.renderer import FastRenderer
-from specsia_build.rendering.mesh import Material, Mesh
-
-Floats = NDArray[np.float32]
+from specsia_build.rendering.mesh import Mesh
 
 SHARPNESS = 5.0
 """Power of the cosine between normal and line of sight that weighs a view."""
@@ -89,45 +83,28 @@ def _gather(vertices, normals, colors, inside, depths, bases, scale, half, power
     return out, weights
 
 
-def bare_mesh(surface: Fused) -> Mesh:
-    """The surface as a mesh without colours."""
-    return Mesh(surface.vertices, surface.faces, (Material(name="fusion"),), np.zeros(len(surface.faces), np.int32))
-
-
-def vertex_colours(surface: Fused, views: Sequence[Damaged], generator: np.random.Generator, strength: float) -> Floats:
+def vertex_colours(
+    mesh: Mesh, normals: Floats, views: Views, generator: np.random.Generator, strength: float
+) -> Floats:
     """Colour of each vertex, (V, 3) float32 sRGB-encoded 0-1.
 
     Args:
-        surface: to be coloured.
-        views: what is drawn on each view.
+        mesh: to be coloured.
+        normals: (V, 3), unit vectors.
+        views: the drawn ones.
         generator: of the speckle and of errors in the depth test.
         strength: 0 for none of these.
     """
-    cameras = [view.camera for view in views]
-    depths = []
-    for camera, layers in zip(cameras, FastRenderer().render(bare_mesh(surface), cameras), strict=True):
+    depths = np.empty_like(views.depth)
+    for k, (camera, layers) in enumerate(zip(CAMERAS, FastRenderer().render(mesh, CAMERAS), strict=True)):
         covered = layers.coverage > 0
-        depths.append(np.where(covered, depth_along(camera, layers.position, covered), np.inf).astype(np.float32))
-    shape = (len(surface.vertices), len(views))
+        depths[k] = np.where(covered, depth_along(camera, layers.position, covered), np.inf)
+    shape = (len(mesh.vertices), len(CAMERAS))
     jitter = generator.standard_normal(shape, dtype=np.float32) * np.float32(SPECKLE * strength)
     peek = np.abs(generator.standard_normal(shape, dtype=np.float32)) * np.float32(PEEK * strength)
-    colours, weights = _gather(
-        surface.vertices,
-        surface.normals,
-        np.stack([view.color for view in views]),
-        np.stack([view.inside for view in views]),
-        np.stack(depths),
-        np.stack([camera.basis() for camera in cameras]),
-        cameras[0].pixels_per_unit,
-        cameras[0].size / 2,
-        SHARPNESS,
-        SEEN,
-        FRINGE,
-        PAPER,
-        jitter,
-        peek,
-    )
-    filled = _filled(surface.vertices, colours, weights >= FEWEST)
+    limits = (SCALE, HALF, SHARPNESS, SEEN, FRINGE, PAPER)
+    colours, weights = _gather(mesh.vertices, normals, views.color, views.inside, depths, BASES, *limits, jitter, peek)
+    filled = _filled(mesh.vertices, colours, weights >= FEWEST)
     return np.clip(filled + _grain(weights, generator) * np.float32(strength), 0, 1)
 
 

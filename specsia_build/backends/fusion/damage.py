@@ -7,15 +7,12 @@ drawing tools built on it, publish, and so that the fused figures keep a novel-v
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 import scipy
 from numpy.typing import NDArray
 
-from specsia_build.backends.fusion.noise import Floats, signed_distance, smooth_noise, smooth_vectors, warped
-from specsia_build.backends.fusion.views import BACK, FRONT, VIEW_SIZE, View
-from specsia_build.frame import Camera
+from specsia_build.backends.fusion.noise import signed_distance, smooth_noise, smooth_vectors, warped
+from specsia_build.backends.fusion.views import BACK, FRONT, VIEW_SIZE, Floats, Views
 
 FRONT_SHARE = 0.5
 """Share of the damage that the front view gets: the network has seen it."""
@@ -57,23 +54,6 @@ NEARER, DEPTH_BLUR, DEPTH, DEPTH_WAVE = (3, 3), 1.5, 0.0035, 44.0
 """Pixels over which the nearest depth counts; blur of the depth, and its error in units."""
 
 
-@dataclass(frozen=True)
-class Damaged:
-    """One view as the network draws it.
-
-    Attributes:
-        camera: what the fusion takes for the camera.
-        color: (H, H, 3) float32 encoded, continued beyond the outline.
-        inside: (H, H) float32 signed distance to the outline in pixels, positive inside.
-        depth: (H, H) float32 units along the camera's forward direction, continued beyond the outline.
-    """
-
-    camera: Camera
-    color: Floats
-    inside: Floats
-    depth: Floats
-
-
 def turns(generator: np.random.Generator, strength: float) -> tuple[float, ...]:
     """Degrees by which each of the six views is seen from beside its camera; the front is as given."""
     drawn = generator.normal(0.0, TURN_DEG * strength, 6)
@@ -81,32 +61,31 @@ def turns(generator: np.random.Generator, strength: float) -> tuple[float, ...]:
     return tuple(float(turn) for turn in drawn)
 
 
-def damaged(view: View, which: int, generator: np.random.Generator, strength: float) -> Damaged:
+def damaged(
+    color: Floats, coverage: Floats, depth: Floats, which: int, generator: np.random.Generator, strength: float
+) -> Views:
     """Draw one view as the network would.
 
     Args:
-        view: as it truly looks.
-        which: its order in `YAWS`; the front is close to the picture, the back is mostly made up.
+        color, coverage, depth: how it truly looks, see `true_views`.
+        which: its index; the front is close to the picture, the back is mostly made up.
         generator: of this view alone. What is drawn from it does not depend on the strength.
         strength: 0 leaves the view as it is.
     """
-    faith = FRONT_SHARE if which == FRONT else 1.0
-    bend = _similarity(generator, strength * faith)
-    bend += smooth_vectors(generator, VIEW_SIZE, BEND_WAVE) * np.float32(BEND * strength * faith)
-    covered = view.coverage >= 0.5
-    whole = np.dstack([view.color, view.coverage])
-    moved = warped(whole, bend)
+    share = FRONT_SHARE if which == FRONT else 1.0
+    bend = _similarity(generator, strength * share)
+    bend += smooth_vectors(generator, VIEW_SIZE, BEND_WAVE) * np.float32(BEND * strength * share)
+    moved = warped(np.dstack([color, coverage]), bend)
     # The nearer surface wins at a step in depth: blurring and resampling would else eat thin parts from behind.
-    nearer = scipy.ndimage.grey_erosion(_continued(view.depth[..., None], covered)[..., 0], NEARER)
-    depth = warped(np.ascontiguousarray(nearer[..., None]), bend)[..., 0]
-    coverage = moved[..., 3]
-    known = coverage >= 0.5
-    color = _continued(moved[..., :3] / np.maximum(coverage, 1e-3)[..., None], known)
-    return Damaged(
-        view.camera,
-        _repainted(color, known, which, generator, strength),
-        _recut(coverage, generator, strength * faith),
-        _redepth(depth, generator, strength),
+    nearer = scipy.ndimage.grey_erosion(_continued(depth[..., None], coverage >= 0.5)[..., 0], NEARER)
+    bent = warped(np.ascontiguousarray(nearer[..., None]), bend)[..., 0]
+    alpha = moved[..., 3]
+    known = alpha >= 0.5
+    whole = _continued(moved[..., :3] / np.maximum(alpha, 1e-3)[..., None], known)
+    return Views(
+        _repainted(whole, known, which, generator, strength),
+        _recut(alpha, generator, strength * share),
+        _redepth(bent, generator, strength),
     )
 
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from specsia_build.backends.fusion.views import Floats
 from specsia_build.jit import compiled
-
-Floats = NDArray[np.float32]
 
 SPREAD = 0.479
 """Standard deviation of a bicubic B-spline whose coefficients are independent and of deviation 1: the mean over a cell
@@ -165,7 +164,7 @@ def _sweep(distance: NDArray[np.float64]) -> None:
             for c in range(width):
                 nearest[c] = min(above[c], below[c])
             first = 0 if step > 0 else width - 1
-            # What was passed last, which is known without looking it up again.
+            # The value before, which need not be looked up again.
             before = np.inf
             for j in range(width):
                 c = first + step * j
@@ -174,11 +173,11 @@ def _sweep(distance: NDArray[np.float64]) -> None:
                 a = min(before, after)
                 before = here
                 low, high = min(a, b), max(a, b)
-                # What is found is farther than the nearer one by the root of a half at least.
+                # A new distance exceeds the nearer neighbour's by the root of a half at least.
                 if held[c] or low + 0.7071 >= here or low == np.inf:
                     continue
-                found = low + 1.0
-                if high < found:
-                    found = 0.5 * (low + high + np.sqrt(2.0 - (high - low) ** 2))
-                if found < here:
-                    row[c] = before = found
+                new = low + 1.0
+                if high < new:
+                    new = 0.5 * (low + high + np.sqrt(2.0 - (high - low) ** 2))
+                if new < here:
+                    row[c] = before = new

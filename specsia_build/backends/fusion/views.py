@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,39 +16,34 @@ from specsia_build.rendering.mesh import Mesh
 Floats = NDArray[np.float32]
 
 VIEW_SIZE = 256
-"""Pixels of each side of a view: what Wonder3D's network makes."""
+"""Pixels of each side of a view: what Wonder3D's network draws."""
 
-YAWS = {"front": 0.0, "front-right": 45.0, "right": 90.0, "back": 180.0, "left": 270.0, "front-left": 315.0}
-"""Yaw of each view's `Camera`. As in Wonder3D there is none between back and side. "Right" is the right hand of one who
-looks at the character: that camera stands at +x and sees the character's own left side."""
+CAMERAS = tuple(Camera(yaw, VIEW_SIZE) for yaw in (0.0, 45.0, 90.0, 180.0, 270.0, 315.0))
+"""Front, front right, right, back, left, front left. As in Wonder3D there is none between back and side. "Right" is the
+right hand of one who looks at the character: that camera stands at +x and sees the character's own left side."""
 
 FRONT, RIGHT, BACK, LEFT = 0, 2, 3, 4
-"""Order of those views in `YAWS`."""
+"""Indices of those views."""
 
-OPPOSITE = {FRONT: BACK, RIGHT: LEFT}
-"""Views whose silhouettes mirror each other's."""
+BASES = np.stack([camera.basis() for camera in CAMERAS])
+"""Each camera's right, up and forward direction in rows, (6, 3, 3)."""
+
+SCALE, HALF = CAMERAS[0].pixels_per_unit, VIEW_SIZE / 2
+"""Pixels in one unit of the frame, and from a view's border to its centre."""
 
 
-@dataclass(frozen=True)
-class View:
-    """One canonical view.
+class Views(NamedTuple):
+    """The views as the network draws them, or one of them without the first dimension.
 
     Attributes:
-        camera: what the fusion takes for the camera that saw it.
-        color: (H, H, 3) float32 sRGB-encoded 0-1, premultiplied by `coverage`.
-        coverage: (H, H) float32 0-1.
-        depth: (H, H) float32 units along the camera's forward direction, of the nearest surface; 0 where none is.
+        color: (6, H, H, 3) float32 encoded 0-1, continued beyond the outline.
+        inside: (6, H, H) float32 signed distance to the outline in pixels, positive inside.
+        depth: (6, H, H) float32 units along the camera's forward direction, continued beyond the outline.
     """
 
-    camera: Camera
     color: Floats
-    coverage: Floats
+    inside: Floats
     depth: Floats
-
-
-def cameras() -> tuple[Camera, ...]:
-    """The canonical cameras in the order of `YAWS`."""
-    return tuple(Camera(yaw, VIEW_SIZE) for yaw in YAWS.values())
 
 
 def depth_along(camera: Camera, position: NDArray[np.floating], covered: NDArray[np.bool_]) -> Floats:
@@ -57,21 +52,24 @@ def depth_along(camera: Camera, position: NDArray[np.floating], covered: NDArray
     return np.where(covered, position @ forward, np.float32(0)).astype(np.float32)
 
 
-def canonical_views(mesh: Mesh, image: NDArray[np.uint8], turns: Sequence[float]) -> Iterator[View]:
-    """The views in the order of `YAWS`; the front is the picture itself.
+def true_views(mesh: Mesh, image: NDArray[np.uint8], turns: Sequence[float]) -> Iterator[tuple[Floats, Floats, Floats]]:
+    """The views of the truth; the front is the picture itself.
 
     Args:
         mesh: the ground truth in the frame.
         image: (S, S, 4) uint8 sRGB, straight alpha: the frontal view.
         turns: degrees by which each view is seen from beside its camera, the front's included (its depth only).
+
+    Yields:
+        Of each view the colour (H, H, 3), sRGB-encoded 0-1 and premultiplied by the coverage, the coverage (H, H), 0-1,
+        and the depth (H, H) in units along the camera's forward direction of the nearest surface, 0 without one.
     """
-    seen = [Camera(c.yaw_deg + turn, VIEW_SIZE) for c, turn in zip(cameras(), turns, strict=True)]
-    for k, (camera, layers) in enumerate(zip(cameras(), FastRenderer().render(mesh, seen), strict=True)):
-        depth = depth_along(seen[k], layers.position, layers.coverage > 0)
-        pixels = _resized(image) if k == 0 else layers.color
+    beside = [Camera(camera.yaw_deg + turn, VIEW_SIZE) for camera, turn in zip(CAMERAS, turns, strict=True)]
+    for k, layers in enumerate(FastRenderer().render(mesh, beside)):
+        depth = depth_along(beside[k], layers.position, layers.coverage > 0)
+        pixels = _resized(image) if k == FRONT else layers.color
         coverage = pixels[..., 3].astype(np.float32) / np.float32(255)
-        color = pixels[..., :3].astype(np.float32) / np.float32(255) * coverage[..., None]
-        yield View(camera, color, coverage, depth)
+        yield pixels[..., :3].astype(np.float32) / np.float32(255) * coverage[..., None], coverage, depth
 
 
 def _resized(image: NDArray[np.uint8]) -> NDArray[np.uint8]:

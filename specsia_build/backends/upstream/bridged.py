@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import platform
+import re
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
@@ -17,23 +18,23 @@ import numpy as np
 from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 
-from specsia_build import png
 from specsia_build.backends.base import Backend, Context
-from specsia_build.backends.placing import Terms, read_placed
+from specsia_build.backends.placing import picture_file, read_placed
+from specsia_build.backends.settings import Terms
 from specsia_build.backends.upstream import worker
 from specsia_build.backends.upstream.pins import (
     BRIDGES,
+    NAMES,
     Installation,
     Pins,
     checkout_commit,
     find_installation,
     read_pins,
-    worker_settings,
 )
 from specsia_build.backends.upstream.processes import worker_environment
-from specsia_build.backends.upstream.supervisor import Limits, Made, Supervisor, WorkerCommand
+from specsia_build.backends.upstream.supervisor import STOP_SECONDS, Supervisor, WorkerCommand
 from specsia_build.errors import CharacterError, UsageError, WriteError
-from specsia_build.files.writing import remove_tree, writing
+from specsia_build.files.writing import writing
 from specsia_build.folders import private_folder
 from specsia_build.rendering.mesh import Mesh
 
@@ -44,28 +45,25 @@ _OFFLINE = {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1", "DIFFUSERS_OFFLI
 
 
 class Bridged(Backend):
-    """A backend whose work is done by a worker process, which starts with the first picture; see `Backend`."""
+    """A backend whose work is done by a worker process, which starts with the first picture; see `Backend`.
+
+    Args:
+        pins: of the bridge.
+        place: with root and python.
+        script: worker script, by default that of the pins.
+    """
 
     sees_ground_truth = False
     needs_yaw = False
 
-    def __init__(
-        self, pins: Pins, place: Installation, script: Path | None = None, limits: Limits | None = None
-    ) -> None:
-        """Prepare a backend; nothing is started.
-
-        Args:
-            pins: of the bridge.
-            place: with root and python.
-            script: worker script, by default that of the pins.
-            limits: by default those of the pins and the user's settings.
-        """
-        seconds = {**pins.seconds, **place.seconds}
+    def __init__(self, pins: Pins, place: Installation, script: Path | None = None) -> None:
         self.name, self.version = pins.name, pins.version
         self.slots = len(place.devices)
         self.gpus = 0 if set(place.devices) == {"cpu"} else 1
-        self._limits = limits or Limits(start=float(seconds["start"]), item=float(seconds["item"]))
-        self.patience = self._limits.patience
+        seconds = {**pins.seconds, **place.seconds}
+        self._start_seconds, self._item_seconds = float(seconds["start"]), float(seconds["item"])
+        # Two attempts, each with a start, and the wait for a device.
+        self.patience = 2 * (self._start_seconds + self._item_seconds + STOP_SECONDS) + self._start_seconds
         self._pins, self._place = pins, place
         self._script = script or BRIDGES / pins.scripts[0]
         self._logs: Path | None = None
@@ -75,11 +73,17 @@ class Bridged(Backend):
 
     def settings(self) -> Mapping[str, Any]:
         """Commit of the checkout and the weights."""
-        root = self._place.root
-        return {
-            "commit": None if root is None else checkout_commit(root),
-            "weights": worker_settings(self._pins, self._place)["weights"],
+        root, own = self._place.root, self._place.weights
+        weights = {
+            w.name: {
+                "source": own.get(w.name, w.source),
+                "revision": None if w.name in own else w.revision,
+                "files": list(w.files) or None,
+            }
+            for w in self._pins.weights
+            if w.source is not None
         }
+        return {"commit": None if root is None else checkout_commit(root), "weights": weights}
 
     def logs_to(self, folder: Path) -> None:
         """From the next start on, write the worker's prints and a line per picture to a folder."""
@@ -96,17 +100,22 @@ class Bridged(Backend):
             CharacterError: if the worker failed twice, or its mesh cannot be read.
         """
         supervisor = self._supervisor or self._start()
-        folder = Path(tempfile.mkdtemp(prefix=f"specsia-{self.name}-"))
-        try:
-            picture = folder / f"{context.character_id}.png"
-            picture.write_bytes(png.encode(image))
-            made = supervisor.reconstruct(picture, folder / "made", context.seed % SEEDS)
-            self._record(context, made)
-            frame = made.hello.frame
-            terms = Terms(axes=frame.axes or self._pins.axes, framing=frame.framing or self._pins.framing)
-            return read_placed(made.mesh, terms, image[..., 3], context)
-        finally:
-            remove_tree(folder)
+        with tempfile.TemporaryDirectory(prefix=f"specsia-{self.name}-", ignore_cleanup_errors=True) as folder:
+            picture, seed, start = picture_file(folder, image, context), context.seed % SEEDS, time.monotonic()
+            mesh = supervisor.reconstruct(picture, Path(folder) / "made", seed)
+            hello = supervisor.hello
+            assert hello is not None
+            self._record(
+                id=context.character_id,
+                seed=seed,
+                seconds=round(time.monotonic() - start, 3),
+                versions=hello.versions,
+                revisions=hello.weights,
+                **self.settings(),
+            )
+            frame, pins = hello.frame, self._pins
+            terms = Terms(axes=frame.axes or pins.axes, framing=frame.framing or pins.framing)
+            return read_placed(mesh, terms, image[..., 3], context)
 
     def close(self) -> None:
         """End the worker and free its device. Can be called twice."""
@@ -118,7 +127,8 @@ class Bridged(Backend):
             self._lock = None
 
     def _start(self) -> Supervisor:
-        device, label, self._lock = claim(self._place.devices, self._limits.start)
+        place = self._place
+        device, label, self._lock = claim(place.devices, self._start_seconds)
         # Several machines may write to one folder.
         self._label = f"{self.name}-{platform.node()}-{label}"
         visible = {
@@ -127,33 +137,26 @@ class Bridged(Backend):
         }
         command = WorkerCommand(
             name=self.name,
-            argv=(str(self._place.python), worker.__file__, str(self._script)),
-            settings=worker_settings(self._pins, self._place),
-            cwd=self._place.root,
-            env=worker_environment({**visible, **(_OFFLINE if self._place.offline else {})}),
+            argv=(str(place.python), worker.__file__, str(self._script)),
+            settings={"root": str(place.root), "offline": place.offline, "weights": self.settings()["weights"]},
+            cwd=place.root,
+            env=worker_environment({**visible, **(_OFFLINE if place.offline else {})}),
             log=None if self._logs is None else self._logs / f"{self._label}.log",
             hint=f"`specsia backends doctor {self.name}` lists what is missing",
+            start=self._start_seconds,
+            item=self._item_seconds,
         )
-        self._supervisor = Supervisor(command, self._limits)
+        self._supervisor = Supervisor(command)
         return self._supervisor
 
-    def _record(self, context: Context, made: Made) -> None:
-        """Append versions, seed and seconds of a picture to the log folder."""
-        if self._logs is None:
-            return
-        record = {
-            "id": context.character_id,
-            "seed": context.seed % SEEDS,
-            "seconds": made.done.seconds,
-            "versions": made.hello.versions,
-            "revisions": made.hello.weights,
-            **self.settings(),
-        }
-        path = self._logs / f"{self._label}.jsonl"
-        with writing(path):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            with path.open("a", encoding="utf-8") as stream:
-                stream.write(json.dumps(record) + "\n")
+    def _record(self, **entry: Any) -> None:
+        """Append a line about a picture to the log folder."""
+        if self._logs is not None:
+            path = self._logs / f"{self._label}.jsonl"
+            with writing(path):
+                path.parent.mkdir(parents=True, exist_ok=True)
+                with path.open("a", encoding="utf-8") as stream:
+                    stream.write(json.dumps(entry) + "\n")
 
 
 def claim(devices: Sequence[str], seconds: float, folder: Path | None = None) -> tuple[str, str, FileLock]:
@@ -172,14 +175,13 @@ def claim(devices: Sequence[str], seconds: float, folder: Path | None = None) ->
         WriteError: if the folder cannot be written, or its file system has no locks.
     """
     place, deadline = folder or private_folder("specsia-devices"), time.monotonic() + seconds
-    with writing(place):
-        place.mkdir(parents=True, exist_ok=True)
     while True:
         for k, name in enumerate(devices):
             slot = devices[:k].count(name)
-            label = "".join(c if c.isalnum() or c in "-_" else "_" for c in name) + (f".{slot}" if slot else "")
+            label = re.sub(r"[^\w-]", "_", name) + (f".{slot}" if slot else "")
             lock = FileLock(place / f"{label}.lock", timeout=0)
             try:
+                place.mkdir(parents=True, exist_ok=True)
                 lock.acquire()
                 return name, label, lock
             except Timeout:
@@ -207,7 +209,5 @@ def create(name: str, argument: str | None) -> Bridged:
     return Bridged(read_pins(name), place)
 
 
-wonder3d, drawingspinup, instantmesh, crm = (
-    partial(create, name) for name in ("wonder3d", "drawingspinup", "instantmesh", "crm")
-)
+wonder3d, drawingspinup, instantmesh, crm = (partial(create, name) for name in NAMES)
 """Factories of the backends of these names."""

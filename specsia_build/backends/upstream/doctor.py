@@ -26,14 +26,14 @@ from importlib import metadata, util
 # Modules of the checkout, which is the working directory, must not pass for installed ones.
 sys.path = [path for path in sys.path if path]
 packages, imports = json.loads(sys.argv[1])
-found = {"python": "%d.%d.%d" % sys.version_info[:3], "packages": {}}
+versions = {}
 for name in packages:
     try:
-        found["packages"][name] = metadata.version(name)
+        versions[name] = metadata.version(name)
     except metadata.PackageNotFoundError:
         pass
-found["imports"] = [name for name in imports if util.find_spec(name) is not None]
-print(json.dumps(found))
+there = [name for name in imports if util.find_spec(name) is not None]
+print(json.dumps(["%d.%d.%d" % sys.version_info[:3], versions, there]))
 """
 
 _ASK_TORCH = "import torch; print(torch.cuda.device_count() if torch.cuda.is_available() else 0)"
@@ -64,28 +64,26 @@ class Diagnosis:
 
 def diagnose(pins: Pins, place: Installation) -> Diagnosis:
     """Check everything that a bridge needs; nothing is changed, loaded or fetched."""
-    weights = (_weights(one, place) for one in pins.weights)
+    weights = (_weights(each, place) for each in pins.weights)
     return Diagnosis(pins.name, (*_checkout(pins, place), *_python(pins, place), *weights, _gpu(pins, place)))
 
 
 def _checkout(pins: Pins, place: Installation) -> Iterator[Check]:
     """Folder, commit, and the files and names that the bridge uses."""
     root = _q(place.root or pins.repository.rpartition("/")[2])
+    checkout = f"git -C {root} checkout {pins.commit}"
     if place.root is None or not place.root.is_dir():
-        clone = f"git clone {pins.repository} {root} && git -C {root} checkout {pins.commit}"
-        yield Check(
-            "checkout", MISSING, f"no folder {place.root or ''}: --root, SPECSIA_{pins.name.upper()}_ROOT", clone
-        )
+        lack = f"no folder {place.root or ''}: --root, SPECSIA_{pins.name.upper()}_ROOT"
+        yield Check("checkout", MISSING, lack, f"git clone {pins.repository} {root} && {checkout}")
         return
     yield Check("checkout", OK, str(place.root))
-    commit, checkout = checkout_commit(place.root), f"git -C {root} fetch && git -C {root} checkout {pins.commit}"
+    commit, update = checkout_commit(place.root), f"git -C {root} fetch && {checkout}"
     if commit == pins.commit:
         yield Check("commit", OK, commit)
     else:
-        yield Check("commit", NOTE, f"{commit or 'unknown'}; the bridge was written against {pins.commit}", checkout)
-    gone = missing_names(pins, place.root)
-    if gone:
-        yield Check("names", MISSING, "; ".join(gone), checkout)
+        yield Check("commit", NOTE, f"{commit or 'unknown'}; the bridge was written against {pins.commit}", update)
+    if gone := missing_names(pins, place.root):
+        yield Check("names", MISSING, "; ".join(gone), update)
     else:
         count = sum(map(len, pins.uses.values()))
         yield Check("names", OK, f"all {len(pins.uses)} files and {count} names that the bridge uses are there")
@@ -111,29 +109,26 @@ def _python(pins: Pins, place: Installation) -> Iterator[Check]:
     if place.python is None:
         yield Check("python", MISSING, f"not given: --python, SPECSIA_{pins.name.upper()}_PYTHON", create)
         return
-    asked = json.dumps([list(pins.packages), list(pins.imports)])
+    question = json.dumps([list(pins.packages), list(pins.imports)])
     try:
-        found = json.loads(_run([str(place.python), "-c", _ASK_VERSIONS, asked], place) or "")
+        python, versions, modules = json.loads(_run([str(place.python), "-c", _ASK_VERSIONS, question], place))
     except ValueError:
         yield Check("python", MISSING, f"{place.python} does not run", create)
         return
-    exact = found["python"].startswith(f"{pins.python}.")
-    upstream = "" if exact else f"; upstream says {pins.python}"
-    yield Check("python", OK if exact else NOTE, f"{place.python} ({found['python']}{upstream})")
+    exact = python.startswith(f"{pins.python}.")
+    state, remark = (OK, "") if exact else (NOTE, f"; upstream says {pins.python}")
+    yield Check("python", state, f"{place.python} ({python}{remark})")
     wanted = {name: version if version[0] in "<>" else f"=={version}" for name, version in pins.packages.items()}
-    lacking = {name: name + wanted[name] for name in wanted if name not in found["packages"]}
-    lacking |= {name: source for name, source in pins.imports.items() if name not in found["imports"]}
-    other = {
-        name: f"{name} {version} ({wanted[name]})"
-        for name, version in found["packages"].items()
-        if not SpecifierSet(wanted[name]).contains(version, prereleases=True)
-    }
-    requirements = [*lacking.values(), *(name + wanted[name] for name in other)]
+    lacking = {name: name + wanted[name] for name in wanted if name not in versions}
+    lacking |= {name: source for name, source in pins.imports.items() if name not in modules}
+    others = [n for n, v in versions.items() if not SpecifierSet(wanted[n]).contains(v, prereleases=True)]
+    requirements = [*lacking.values(), *(name + wanted[name] for name in others)]
     install = f"{_q(place.python)} -m pip install {' '.join(map(_q, requirements))}"
     if lacking:
         yield Check("packages", MISSING, f"not installed: {', '.join(lacking)}", install)
-    elif other:
-        yield Check("packages", NOTE, f"upstream has other versions: {', '.join(other.values())}", install)
+    elif others:
+        names = ", ".join(f"{name} {versions[name]} ({wanted[name]})" for name in others)
+        yield Check("packages", NOTE, f"upstream has other versions: {names}", install)
     else:
         yield Check("packages", OK, f"all {len(wanted) + len(pins.imports)} that the bridge needs")
 
@@ -141,8 +136,7 @@ def _python(pins: Pins, place: Installation) -> Iterator[Check]:
 def _weights(weights: Weights, place: Installation) -> Check:
     label = f"weights {weights.name}"
     if weights.path is not None:
-        path = expanded(weights.path)
-        path = path if path.is_absolute() or place.root is None else place.root / path
+        path = (place.root or Path()) / expanded(weights.path)
         if path.is_file():
             return Check(label, OK, str(path))
         before = "" if place.root is None else f"cd {_q(place.root)} && "
@@ -173,27 +167,26 @@ def _cached(repository: str, revision: str | None) -> Path | None:
 def _gpu(pins: Pins, place: Installation) -> Check:
     smi = shutil.which("nvidia-smi")
     query = ["--query-gpu=index,name,memory.total", "--format=csv,noheader,nounits"]
-    lines = (_run([smi, *query], place) or "").strip().splitlines() if smi else []
+    lines = _run([smi, *query], place).strip().splitlines() if smi else []
     if not lines:
         return Check("GPU", MISSING, "nvidia-smi shows no NVIDIA GPU")
-    found, need = "; ".join(" ".join(line.split()) for line in lines) + " MiB", pins.memory.get("gpu_gb")
+    gpus, need = "; ".join(" ".join(line.split()) for line in lines) + " MiB", pins.memory.get("gpu_gb")
     if need is not None and max(float(line.rpartition(",")[2]) / 1024 for line in lines) < float(need) * 0.95:
-        return Check("GPU", NOTE, f"{found}; {pins.name} wants {need} GB")
-    if place.python is not None and (_run([str(place.python), "-c", _ASK_TORCH], place) or "0").strip() == "0":
-        return Check("GPU", MISSING, f"{found}, but torch of {place.python} does not see one")
-    return Check("GPU", OK, found)
+        return Check("GPU", NOTE, f"{gpus}; {pins.name} wants {need} GB")
+    if place.python is not None and (_run([str(place.python), "-c", _ASK_TORCH], place).strip() or "0") == "0":
+        return Check("GPU", MISSING, f"{gpus}, but torch of {place.python} does not see one")
+    return Check("GPU", OK, gpus)
 
 
-def _run(command: Sequence[str], place: Installation) -> str | None:
-    """Standard output of a command; None if it fails."""
+def _run(command: Sequence[str], place: Installation) -> str:
+    """Standard output of a command; empty if it fails."""
     cwd = place.root if place.root is not None and place.root.is_dir() else None
     try:
-        ran = subprocess.run(  # noqa: S603  the user's own interpreter
+        return subprocess.run(  # noqa: S603  the user's own interpreter
             command, capture_output=True, text=True, timeout=120, check=True, cwd=cwd, env=worker_environment()
-        )
+        ).stdout
     except (OSError, subprocess.SubprocessError):
-        return None
-    return ran.stdout
+        return ""
 
 
 def _q(value: object) -> str:

@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 import yaml
 
-from specsia_build.backends.user_settings import all_settings, settings_file
+from specsia_build.backends.settings import all_settings, settings_file
 from specsia_build.errors import UsageError, meant
 from specsia_build.folders import expanded, shipped
 
@@ -25,9 +25,10 @@ BRIDGES = Path(__file__).parent / "bridges"
 NAMES = ("wonder3d", "drawingspinup", "instantmesh", "crm")
 
 _Device = int | str
+_Limit = Literal["start", "item"]
 
 
-class _Stated(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class _Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """User settings of a bridge; see `Installation`."""
 
     root: str | None = None
@@ -35,7 +36,7 @@ class _Stated(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     devices: Annotated[list[_Device], msgspec.Meta(min_length=1)] | _Device | None = None
     offline: bool = False
     weights: dict[str, str] = {}
-    seconds: dict[Literal["start", "item"], Annotated[float, msgspec.Meta(gt=0)]] = {}
+    seconds: dict[_Limit, Annotated[float, msgspec.Meta(gt=0)]] = {}
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,7 @@ class Pins:
     memory: Mapping[str, Any]
     axes: tuple[str, str, str]
     framing: Literal["kept", "free"]
-    seconds: Mapping[Literal["start", "item"], float]
+    seconds: Mapping[_Limit, float]
 
 
 @dataclass(frozen=True)
@@ -98,7 +99,7 @@ class Installation:
     devices: tuple[str, ...] = ("0",)
     offline: bool = False
     weights: Mapping[str, str] = field(default_factory=dict)
-    seconds: Mapping[Literal["start", "item"], float] = field(default_factory=dict)
+    seconds: Mapping[_Limit, float] = field(default_factory=dict)
 
 
 def pins_folder() -> Path:
@@ -114,9 +115,7 @@ def read_pins(name: str) -> Pins:
         UsageError: if there is no such bridge.
     """
     if name not in NAMES:
-        raise UsageError(
-            f"'{name}' is no bridge to an upstream project; those are {', '.join(NAMES)}.{meant(name, NAMES)}"
-        )
+        raise UsageError(f"'{name}' is none of the bridges {', '.join(NAMES)}.{meant(name, NAMES)}")
     content = yaml.safe_load((pins_folder() / f"{name}.yaml").read_text(encoding="utf-8"))
     return msgspec.convert({**content, **content["frame"]}, Pins)
 
@@ -129,24 +128,25 @@ def find_installation(name: str, root: Path | None = None, python: Path | None =
     Raises:
         UsageError: if the settings file cannot be used.
     """
-    variable = f"SPECSIA_{name.upper()}"
+
+    def place(path: Path | str | None) -> Path | None:
+        return expanded(str(path)).absolute() if path else None
+
     try:
-        own = msgspec.convert(all_settings().get(name, {}), _Stated)
+        own = msgspec.convert(all_settings().get(name, {}), _Settings)
     except msgspec.ValidationError as error:
         raise UsageError(f"{settings_file()}: {name}: {error}") from error
     if unknown := own.weights.keys() - {weights.name for weights in read_pins(name).weights if weights.source}:
         raise UsageError(f"{settings_file()}: {name} loads no weights '{min(unknown)}'")
-
-    def place(given: Path | None, suffix: str, stated: str | None) -> Path | None:
-        path = given or os.environ.get(f"{variable}_{suffix}") or stated
-        return expanded(str(path)).absolute() if path else None
-
-    root, python = place(root, "ROOT", own.root), place(python, "PYTHON", own.python)
+    stated = {key: os.environ.get(f"SPECSIA_{name.upper()}_{key}") for key in ("ROOT", "PYTHON", "DEVICES")}
+    root = place(root or stated["ROOT"] or own.root)
+    python = place(python or stated["PYTHON"] or own.python)
     if python is None and root is not None and (root / ".venv/bin/python").exists():
         python = root / ".venv/bin/python"
-    devices: Any = os.environ.get(f"{variable}_DEVICES") or own.devices
-    # A scheduler that lends GPUs names them there; any other would be somebody else's.
-    devices = os.environ.get("CUDA_VISIBLE_DEVICES") or "0" if devices is None else devices
+    devices: Any = stated["DEVICES"] or own.devices
+    if devices is None:
+        # A scheduler that lends GPUs names them there; any other would be somebody else's.
+        devices = os.environ.get("CUDA_VISIBLE_DEVICES") or "0"
     return Installation(
         root=root,
         python=python,
@@ -155,23 +155,6 @@ def find_installation(name: str, root: Path | None = None, python: Path | None =
         weights=own.weights,
         seconds=own.seconds,
     )
-
-
-def worker_settings(pins: Pins, place: Installation) -> dict[str, Any]:
-    """Settings that the worker is greeted with."""
-    return {
-        "root": str(place.root),
-        "offline": place.offline,
-        "weights": {
-            w.name: {
-                "source": place.weights.get(w.name, w.source),
-                "revision": None if w.name in place.weights else w.revision,
-                "files": list(w.files) or None,
-            }
-            for w in pins.weights
-            if w.source is not None
-        },
-    }
 
 
 @cache

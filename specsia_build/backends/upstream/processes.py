@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import ctypes
 import os
 import signal
@@ -12,7 +11,10 @@ import tempfile
 import time
 import uuid
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
+from queue import SimpleQueue
+from threading import Thread
 from typing import IO
 
 import psutil
@@ -27,13 +29,16 @@ MAX_LOG_BYTES = 20 * 2**20
 MAX_QUOTED = 200
 """Characters of a program's last line that an error quotes."""
 
+MAX_LINE_BYTES = 2**20
+"""Longest line that is read from a program's output at once."""
+
 _MARK = "SPECSIA_PROCESS"
 """Environment variable by which a program's descendants are known, whatever their session and parent."""
 
-_KILL_SECONDS = 10.0
 _NOT_PASSED = ("PYTHONPATH", "PYTHONHOME", "PYTHONSTARTUP", "VIRTUAL_ENV")
 """Variables of this interpreter that would break another one."""
 
+_KILL_SECONDS = 10.0
 _LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
 _PR_SET_PDEATHSIG = 1
 
@@ -51,11 +56,22 @@ def _end_with_parent() -> None:
 
 
 class Program:
-    """A running program.
+    """A running program, started without a shell.
 
     Attributes:
-        process: its process, with its input, output and exit code.
-        log: the file that its standard error goes to.
+        process: it has the program's standard input and exit code.
+        lines: what the program writes to a pipe, line by line; None at its end.
+
+    Args:
+        argv: program and arguments.
+        env: all of its environment variables.
+        cwd: working directory, by default this process's.
+        log: file that its prints are appended to; a temporary one by default.
+        piped: whether standard input and output are pipes; otherwise there is no input, and output is logged.
+
+    Raises:
+        OSError, ValueError: if it cannot be started.
+        WriteError: if the log cannot be written.
     """
 
     def __init__(
@@ -67,21 +83,8 @@ class Program:
         *,
         piped: bool = False,
     ) -> None:
-        """Start a program without a shell.
-
-        Args:
-            argv: program and arguments.
-            env: all of its environment variables.
-            cwd: working directory, by default this process's.
-            log: file to append its prints to; a temporary one by default.
-            piped: whether standard input and output are pipes; otherwise there is no input, and output is logged.
-
-        Raises:
-            OSError, ValueError: if it cannot be started.
-            WriteError: if the log cannot be written.
-        """
-        self._mark = uuid.uuid4().hex
-        self.log = _opened(log)
+        self._mark, self._log = uuid.uuid4().hex, _opened(log)
+        self.lines: SimpleQueue[bytes | None] = SimpleQueue()
         try:
             with unlimited():
                 self.process = subprocess.Popen(  # noqa: S603  the user's own settings name the program
@@ -89,22 +92,30 @@ class Program:
                     cwd=cwd,
                     env={**env, _MARK: self._mark},
                     stdin=subprocess.PIPE if piped else subprocess.DEVNULL,
-                    stdout=subprocess.PIPE if piped else self.log,
-                    stderr=self.log,
+                    stdout=subprocess.PIPE if piped else self._log,
+                    stderr=self._log,
                     start_new_session=True,
-                    # A worker notices the end of its input instead.
+                    # A program with pipes notices the end of its input instead.
                     preexec_fn=None if piped else _end_with_parent,
                 )
         except BaseException:
-            self.log.close()
+            self._log.close()
             raise
+        if piped:
+            Thread(target=self._listen, daemon=True).start()
+
+    def _listen(self) -> None:
+        assert self.process.stdout is not None
+        with self.process.stdout as stream:
+            while line := stream.readline(MAX_LINE_BYTES):
+                self.lines.put(line)
+        self.lines.put(None)
 
     def last_line(self) -> str:
         """The last line of the log that is not blank, short and printable, or nothing."""
-        size = os.fstat(self.log.fileno()).st_size
-        end = os.pread(self.log.fileno(), 4096, max(0, size - 4096))
-        lines = [line.strip() for line in end.decode(errors="replace").splitlines()]
-        return next((brief(line, MAX_QUOTED) for line in reversed(lines) if line), "")
+        size = os.fstat(self._log.fileno()).st_size
+        text = os.pread(self._log.fileno(), 4096, max(0, size - 4096)).decode(errors="replace")
+        return next((brief(line.strip(), MAX_QUOTED) for line in reversed(text.splitlines()) if line.strip()), "")
 
     def ending(self) -> str:
         """How the program ended, such as "ended with exit code 3; the last it printed: ..."."""
@@ -123,19 +134,19 @@ class Program:
         deadline = time.monotonic() + _KILL_SECONDS
         while (living := [p for p in psutil.process_iter() if self._started(p)]) and time.monotonic() < deadline:
             for process in living:
-                with contextlib.suppress(psutil.Error):
+                with suppress(psutil.Error):
                     process.kill()
             psutil.wait_procs(living, timeout=0.5)
-        with contextlib.suppress(subprocess.TimeoutExpired):
+        with suppress(subprocess.TimeoutExpired):
             self.process.wait(1.0)
-        for stream in (self.process.stdin, self.process.stdout, self.log):
+        for stream in (self.process.stdin, self._log):
             if stream is not None:
-                with contextlib.suppress(OSError):
+                with suppress(OSError):
                     stream.close()
 
     def _started(self, process: psutil.Process) -> bool:
         """Whether a process is the program or descends from it, and runs."""
-        # Other users' processes cannot be looked at, and any may end meanwhile.
+        # Other users' processes cannot be inspected, and any may end meanwhile.
         try:
             own = process.environ().get(_MARK) == self._mark or os.getsid(process.pid) == self.process.pid
             return own and process.status() != psutil.STATUS_ZOMBIE

@@ -33,7 +33,6 @@ import signal
 import sys
 import tempfile
 import threading
-import time
 import traceback
 from typing import Any, Callable, Mapping, Optional, Sequence
 
@@ -42,9 +41,6 @@ PROTOCOL = 1
 
 MODULE = "specsia_worker"
 """Name by which a script imports this file."""
-
-HEARTBEAT_SECONDS = 2.0
-"""Time between two signs of life unless the greeting asks for another."""
 
 INPUT, OOM, INTERNAL = "input", "oom", "internal"
 """Kinds of error: the picture's fault, out of memory, anything else."""
@@ -95,35 +91,26 @@ class Request:
 Reconstruct = Callable[[Request], str]
 Load = Callable[[Mapping[str, Any]], Reconstruct]
 
-
-class _Channel:
-    """Private copies of standard input and output; what upstream code reads or prints goes elsewhere."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._out = os.dup(1)
-        os.dup2(2, 1)
-        self.requests = os.dup(0)
-        null = os.open(os.devnull, os.O_RDONLY)
-        os.dup2(null, 0)
-        os.close(null)
-
-    def send(self, message: Mapping[str, Any]) -> None:
-        """Write one JSON object and a line end."""
-        line = json.dumps(message).encode("ascii") + b"\n"
-        with self._lock:
-            while line:
-                line = line[os.write(self._out, line) :]
-
-
-_channels: list[_Channel] = []
+_pipes: list[int] = []
 _revisions: dict[str, str] = {}
 
 
-def _channel() -> _Channel:
-    if not _channels:
-        _channels.append(_Channel())
-    return _channels[0]
+def _take_pipes() -> list[int]:
+    """Private copies of standard input and output; what upstream code reads or prints goes elsewhere."""
+    if not _pipes:
+        _pipes.extend([os.dup(0), os.dup(1)])
+        os.dup2(2, 1)
+        null = os.open(os.devnull, os.O_RDONLY)
+        os.dup2(null, 0)
+        os.close(null)
+    return _pipes
+
+
+def _send(message: Mapping[str, Any]) -> None:
+    """Write one JSON object and a line end."""
+    line = json.dumps(message).encode("ascii") + b"\n"
+    while line:
+        line = line[os.write(_pipes[1], line) :]
 
 
 def serve(
@@ -143,12 +130,9 @@ def serve(
         framing: ``kept`` if the mesh is in the units of the picture's camera, whose width is 1.35, else ``free``.
         packages: names of those whose versions are logged.
     """
-    channel = _channel()
-    lines: queue.Queue[dict[str, Any]] = queue.Queue()
-    threading.Thread(target=_read_requests, args=(channel.requests, lines), daemon=True).start()
-    greeting = lines.get()
-    every = float(greeting.get("heartbeat", HEARTBEAT_SECONDS))
-    threading.Thread(target=_beat, args=(channel, every), daemon=True).start()
+    messages: queue.Queue[dict[str, Any]] = queue.Queue()
+    threading.Thread(target=_read_messages, args=(_take_pipes()[0], messages), daemon=True).start()
+    greeting = messages.get()
     try:
         if greeting.get("type") != "hello":
             raise ValueError("the first message must be hello, not {!r}".format(greeting.get("type")))
@@ -156,23 +140,18 @@ def serve(
     # Whatever loading raises is the reason that the other side has to tell its user.
     except BaseException as error:
         traceback.print_exc()
-        channel.send(dict(describe(error), type="error"))
+        _send(dict(describe(error), type="error"))
         raise SystemExit(1) from error
-    hello = {
-        "type": "hello",
-        "protocol": PROTOCOL,
-        "backend": backend,
-        "versions": dict(_versions(packages), python=sys.version.split()[0]),
-        "weights": dict(_revisions),
-        "frame": {"axes": axes and list(axes), "framing": framing},
-    }
-    channel.send(hello)
+    versions = dict(_versions(packages), python=sys.version.split()[0])
+    frame = {"axes": axes and list(axes), "framing": framing}
+    hello = {"protocol": PROTOCOL, "backend": backend, "versions": versions, "weights": _revisions, "frame": frame}
+    _send(dict(hello, type="hello"))
     while True:
-        message = lines.get()
+        message = messages.get()
         if message.get("type") == "shutdown":
             return
         if message.get("type") == "reconstruct":
-            channel.send(_answer(reconstruct, message))
+            _send(_answer(reconstruct, message))
 
 
 def enter(*folders: str) -> str:
@@ -205,11 +184,11 @@ def _versions(packages: Sequence[str]) -> dict[str, str]:
     """Versions of those packages that are installed."""
     from importlib import metadata
 
-    found = {}
+    versions = {}
     for name in packages:
         with contextlib.suppress(metadata.PackageNotFoundError):
-            found[name] = metadata.version(name)
-    return found
+            versions[name] = metadata.version(name)
+    return versions
 
 
 def describe(error: BaseException) -> dict[str, Any]:
@@ -223,17 +202,14 @@ def describe(error: BaseException) -> dict[str, Any]:
         return {"kind": INPUT, "message": text, "restart": False}
     lower, names = text.lower(), [kind.__name__ for kind in type(error).__mro__]
     oom = "MemoryError" in names or "OutOfMemoryError" in names or any(word in lower for word in _OOM_WORDS)
-    return {
-        "kind": OOM if oom else INTERNAL,
-        "message": f"{type(error).__name__}: {text}" if text else type(error).__name__,
-        "restart": oom or any(word in lower for word in _LOST_DEVICE_WORDS),
-    }
+    message = "{}: {}".format(names[0], text) if text else names[0]
+    restart = oom or any(word in lower for word in _LOST_DEVICE_WORDS)
+    return {"kind": OOM if oom else INTERNAL, "message": message, "restart": restart}
 
 
 def _answer(reconstruct: Reconstruct, message: Mapping[str, Any]) -> dict[str, Any]:
     """Do one request; returns the answer. The folder holds the kept files if the mesh is done, and is gone if not."""
-    start, before = time.time(), tempfile.tempdir
-    folder = os.path.abspath(str(message.get("folder")))
+    before, folder = tempfile.tempdir, os.path.abspath(str(message.get("folder")))
     scratch = os.path.join(folder, "scratch")
     try:
         shutil.rmtree(folder, ignore_errors=True)
@@ -241,7 +217,7 @@ def _answer(reconstruct: Reconstruct, message: Mapping[str, Any]) -> dict[str, A
         tempfile.tempdir = scratch
         mesh = os.path.abspath(reconstruct(Request(message, folder, scratch)))
         if not os.path.isfile(mesh):
-            raise RuntimeError(f"no mesh was written to {mesh}")
+            raise RuntimeError("no mesh was written to {}".format(mesh))
     # One picture's fault, of whatever kind, must not take the loaded model along.
     except BaseException as error:
         traceback.print_exc()
@@ -251,7 +227,7 @@ def _answer(reconstruct: Reconstruct, message: Mapping[str, Any]) -> dict[str, A
         tempfile.tempdir = before
         shutil.rmtree(scratch, ignore_errors=True)
         _release()
-    return {"type": "done", "id": message.get("id"), "mesh": mesh, "seconds": round(time.time() - start, 3)}
+    return {"type": "done", "id": message.get("id"), "mesh": mesh}
 
 
 def _release() -> None:
@@ -263,33 +239,16 @@ def _release() -> None:
             torch.cuda.empty_cache()
 
 
-def _read_requests(descriptor: int, lines: queue.Queue[dict[str, Any]]) -> None:
-    """Pass requests on; at their end the parent is gone."""
+def _read_messages(descriptor: int, messages: queue.Queue[dict[str, Any]]) -> None:
+    """Pass messages on; at their end the parent is gone, and this process ends with all that it started."""
     with os.fdopen(descriptor, "rb") as stream:
         for line in stream:
             with contextlib.suppress(ValueError):
                 message = json.loads(line.decode("utf-8"))
                 if isinstance(message, dict):
-                    lines.put(message)
+                    messages.put(message)
                     if message.get("type") == "shutdown":
                         return
-    _die()
-
-
-def _beat(channel: _Channel, seconds: float) -> None:
-    """Say that this process is alive, and notice when its parent is not."""
-    parent = os.getppid()
-    while os.getppid() == parent:
-        try:
-            channel.send({"type": "progress"})
-        except OSError:
-            break
-        time.sleep(seconds)
-    _die()
-
-
-def _die() -> None:
-    """End at once, with all that this process started if it leads its group."""
     if os.getpgrp() == os.getpid():
         os.killpg(os.getpgrp(), signal.SIGKILL)
     os._exit(1)
@@ -299,7 +258,7 @@ def main(arguments: Sequence[str]) -> None:
     """Run a script: ``SCRIPT [ARGUMENT]...``."""
     if not arguments:
         raise SystemExit("usage: python worker.py SCRIPT [ARGUMENT]...")
-    _channel()
+    _take_pipes()
     # The folder of this file holds modules of other names that the script must not find.
     own = os.path.dirname(os.path.abspath(__file__))
     sys.path[:] = [os.path.dirname(os.path.abspath(arguments[0])), *(path for path in sys.path if path != own)]

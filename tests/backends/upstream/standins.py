@@ -12,24 +12,12 @@ import psutil
 
 from specsia_build.backends.upstream import worker
 from specsia_build.backends.upstream.processes import worker_environment
-from specsia_build.backends.upstream.supervisor import Limits, WorkerCommand
+from specsia_build.backends.upstream.supervisor import WorkerCommand
 
-QUICK = Limits(start=20.0, item=3.0, heartbeat=2.0, stop=2.0, rest=0.2)
+SECONDS = 3.0
+"""Limit for a picture."""
 
 TETRAHEDRON = "v -1 -1 -1\nv 1 1 -1\nv 1 -1 1\nv -1 1 1\nf 1 2 3\nf 1 4 2\nf 1 3 4\nf 2 4 3\n"
-
-TEN_LINES = f"""
-from specsia_worker import serve
-
-def load(settings):
-    def reconstruct(request):
-        with open(request.out("mesh.obj"), "w") as stream:
-            stream.write({TETRAHEDRON!r})
-        return request.out("mesh.obj")
-    return reconstruct
-
-serve("ten", load, axes=("+x", "-z", "+y"))
-"""
 
 FAULTY = f"""
 import os, signal, subprocess, sys, time
@@ -112,11 +100,9 @@ def slab(path):
                 faces.append([corner(*p, 0, grey), corner(*q, 0, grey), corner(*q, 1, front), corner(*p, 1, front)])
     return "\\n".join(text + ["f " + " ".join(map(str, face)) for face in faces]) + "\\n"
 """
-"""A function for worker scripts: the honest reconstruction of somebody who knows no depth."""
+"""A function for worker scripts: the reconstruction of somebody who knows no depth."""
 
-HONEST = (
-    SLAB
-    + """
+HONEST = f"""{SLAB}
 from specsia_worker import serve
 
 def load(settings):
@@ -128,7 +114,6 @@ def load(settings):
 
 serve("honest", load, axes=("+x", "-z", "+y"))
 """
-)
 
 RAW = """
 # A worker that knows no library: it writes what it is told to, line by line, as a foreign program might.
@@ -174,6 +159,8 @@ def command(folder: Path, script: str, python: str = sys.executable, **settings:
         env=worker_environment(),
         log=folder / "worker.log",
         hint="look at it",
+        start=20.0,
+        item=SECONDS,
     )
 
 
@@ -194,9 +181,11 @@ def eventually(condition: Callable[[], bool], seconds: float = 300.0) -> bool:
 
 def processes_naming(text: str) -> list[int]:
     """Living processes, other than this one, with a text in their command line."""
-    found = []
-    for process in psutil.process_iter(["pid", "cmdline", "status"]):
-        info = process.info
-        if info["pid"] != os.getpid() and info["status"] != psutil.STATUS_ZOMBIE:
-            found += [info["pid"]] if any(text in part for part in info["cmdline"] or ()) else []
-    return found
+    infos = [process.info for process in psutil.process_iter(["pid", "cmdline", "status"])]
+    return [
+        info["pid"]
+        for info in infos
+        if any(text in part for part in info["cmdline"] or ())
+        and info["pid"] != os.getpid()
+        and info["status"] != psutil.STATUS_ZOMBIE
+    ]

@@ -17,7 +17,6 @@ from specsia_build.backends.placing import axes_matrix
 from specsia_build.backends.selftest import selftest
 from specsia_build.backends.upstream.bridged import Bridged, claim, create
 from specsia_build.backends.upstream.pins import NAMES, Installation, find_installation, read_pins
-from specsia_build.backends.upstream.supervisor import Limits
 from specsia_build.errors import CharacterError, UsageError
 from specsia_build.frame import ORTHO_WIDTH
 from specsia_build.rendering.mesh import Mesh
@@ -25,7 +24,6 @@ from tests.backends.upstream.standins import HONEST, eventually, processes_namin
 from tests.backends.upstream.upstreams import FIGURE_SOURCE, write_environment, write_upstream
 
 SIZE = 128
-LIMITS = Limits(start=60.0, item=60.0, heartbeat=30.0)
 
 
 def figure() -> tuple[NDArray[np.float64], NDArray[np.int64]]:
@@ -68,8 +66,10 @@ def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_a_bridge_gives_the_figure_back_in_our_frame(tmp_path: Path, python: Path, hub: Path, name: str) -> None:
     root = write_upstream(tmp_path / "checkout", name)
     before = sorted(root.rglob("*"))
-    place = Installation(root, python, devices=(f"{name}-{os.getpid()}",), offline=name == "crm")
-    backend = Bridged(read_pins(name), place, limits=LIMITS)
+    place = Installation(
+        root, python, devices=(f"{name}-{os.getpid()}",), offline=name == "crm", seconds={"start": 60.0, "item": 60.0}
+    )
+    backend = Bridged(read_pins(name), place)
     backend.logs_to(tmp_path / "logs")
     try:
         meshes = [backend.reconstruct(picture(), Context(f"c{seed}", seed)) for seed in (7, 2**60 + 1)]
@@ -96,22 +96,24 @@ def test_a_bridge_gives_the_figure_back_in_our_frame(tmp_path: Path, python: Pat
 
 
 @pytest.mark.parametrize("axes", [("+x", "-z", "+y"), ("-x", "-z", "+y"), ("-z", "-x", "+y"), ("+x", "+z", "+y")])
-def test_the_self_test_tells_the_frame_of_a_worker(tmp_path: Path, axes: tuple[str, str, str]) -> None:
+def test_the_self_test_finds_the_frame_of_a_worker(tmp_path: Path, axes: tuple[str, str, str]) -> None:
     script = tmp_path / "worker.py"
     script.write_text(HONEST.replace('("+x", "-z", "+y")', str(axes)))
     pins = replace(read_pins("crm"), name="honest", weights=())
-    place = Installation(tmp_path, Path(sys.executable), (f"honest-{os.getpid()}",))
-    backend = Bridged(pins, place, script=script, limits=LIMITS)
+    place = Installation(
+        tmp_path, Path(sys.executable), (f"honest-{os.getpid()}",), seconds={"start": 60.0, "item": 60.0}
+    )
+    backend = Bridged(pins, place, script=script)
     try:
-        told = selftest(backend)
+        result = selftest(backend)
     finally:
         backend.close()
-    assert told.ok == (axes == ("+x", "-z", "+y"))
+    assert result.ok == (axes == ("+x", "-z", "+y"))
     stated, right = axes_matrix(axes), axes_matrix(("+x", "-z", "+y"))
-    np.testing.assert_array_equal(told.candidates[0].matrix @ stated, right)
+    np.testing.assert_array_equal(result.candidates[0].matrix @ stated, right)
 
 
-def test_what_is_not_said_or_not_there_is_wrong_usage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_checkout_or_python_is_wrong_usage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SPECSIA_BACKENDS", str(tmp_path / "backends.yaml"))
     for name in ("ROOT", "PYTHON"):
         monkeypatch.delenv(f"SPECSIA_CRM_{name}", raising=False)
@@ -136,27 +138,21 @@ def test_settings_come_from_argument_environment_and_file(tmp_path: Path, monkey
     backend = Bridged(read_pins("crm"), place)
     assert backend.slots == 2
     assert backend.patience > 2 * 99
-    assert backend.settings()["weights"]["crm"] == {
-        "source": "/my/weights",
-        "revision": None,
-        "files": list(read_pins("crm").weights[0].files),
-    }
-    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "5,6")
-    assert find_installation("wonder3d").devices == ("5", "6")
-    monkeypatch.delenv("CUDA_VISIBLE_DEVICES")
-    assert find_installation("wonder3d").devices == ("0",)
+    weights = backend.settings()["weights"]["crm"]
+    assert (weights["source"], weights["revision"]) == ("/my/weights", None)
+    for variable, devices in (("5,6", ("5", "6")), ("", ("0",))):
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", variable)
+        assert find_installation("wonder3d").devices == devices
     monkeypatch.setenv("SPECSIA_CRM_ROOT", "/in/environment")
     monkeypatch.setenv("SPECSIA_CRM_DEVICES", "3, 4")
     assert find_installation("crm").root == Path("/in/environment")
     assert find_installation("crm").devices == ("3", "4")
     assert find_installation("crm", root=Path("/argument")).root == Path("/argument")
-    path.write_text("crm:\n  rot: /in/file\n")
-    with pytest.raises(UsageError, match=r"backends\.yaml: crm: .*`rot`"):
-        find_installation("crm")
 
 
 @pytest.mark.parametrize(
-    "setting", ["token: true", "offline: 'no'", "seconds: {strat: 5}", "seconds: {item: .nan}", "weights: {crn: /my}"]
+    "setting",
+    ["rot: /in/file", "offline: 'no'", "seconds: {strat: 5}", "seconds: {item: .nan}", "weights: {crn: /my}"],
 )
 def test_settings_that_would_not_count_are_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, setting: str
@@ -164,15 +160,14 @@ def test_settings_that_would_not_count_are_refused(
     path = tmp_path / "backends.yaml"
     path.write_text(f"crm: {{{setting}}}\n")
     monkeypatch.setenv("SPECSIA_BACKENDS", str(path))
-    with pytest.raises(UsageError):
+    with pytest.raises(UsageError, match=r"backends\.yaml: crm"):
         find_installation("crm")
 
 
 def test_a_device_is_claimed_once(tmp_path: Path) -> None:
     claimed = [claim(["0", "1"], 0.0, tmp_path) for _ in range(2)]
     assert [device for device, _, _ in claimed] == ["0", "1"]
-    with pytest.raises(CharacterError, match="in use by other builds"):
+    with pytest.raises(CharacterError):
         claim(["0", "1"], 0.3, tmp_path)
     claimed[0][2].release()
     assert claim(["0", "1"], 0.0, tmp_path)[0] == "0"
-    assert [claim(["7", "7"], 0.0, tmp_path / "twice")[:2] for _ in range(1)] == [("7", "7")]

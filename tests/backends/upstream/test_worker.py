@@ -15,7 +15,7 @@ import pytest
 from specsia_build.backends.upstream import worker
 from specsia_build.backends.upstream.pins import BRIDGES
 from specsia_build.backends.upstream.supervisor import Supervisor
-from tests.backends.upstream.standins import QUICK, TEN_LINES, command
+from tests.backends.upstream.standins import FAULTY, command
 
 LIBRARY = Path(worker.__file__)
 SCRIPTS = sorted(BRIDGES.glob("*_*.py"))
@@ -37,22 +37,18 @@ def test_it_is_python_3_8(path: Path) -> None:
 
 
 def test_a_worker_in_a_bare_environment(tmp_path: Path, bare: str) -> None:
-    script = "import importlib.util\nassert importlib.util.find_spec('numpy') is None\n" + TEN_LINES
-    with closing(Supervisor(command(tmp_path, script, bare), QUICK)) as supervisor:
-        assert supervisor.reconstruct(tmp_path / "a.png", tmp_path / "a", 1).mesh.is_file()
+    script = "import importlib.util\nassert importlib.util.find_spec('numpy') is None\n" + FAULTY
+    with closing(Supervisor(command(tmp_path, script, bare))) as supervisor:
+        assert supervisor.reconstruct(tmp_path / "a.png", tmp_path / "a", 1).is_file()
 
 
-def talk(folder: Path, script: str, said: str) -> tuple[list[dict[str, Any]], str]:
-    """Everything that a worker answers to what it is told, and its prints."""
-    (folder / "script.py").write_text(script)
+def talk(folder: Path, *requests: dict[str, Any]) -> tuple[list[dict[str, Any]], str]:
+    """Everything that the loud worker answers to a greeting and requests, and its prints."""
+    (folder / "script.py").write_text(LOUD)
     argv = [sys.executable, str(LIBRARY), str(folder / "script.py")]
-    ran = subprocess.run(argv, input=said, capture_output=True, text=True, timeout=300, check=False, cwd=folder)
+    lines = "".join(json.dumps(each) + "\n" for each in ({"type": "hello"}, *requests, {"type": "shutdown"}))
+    ran = subprocess.run(argv, input=lines, capture_output=True, text=True, timeout=300, check=False, cwd=folder)
     return [json.loads(line) for line in ran.stdout.splitlines()], ran.stderr
-
-
-def told(*requests: dict[str, Any]) -> str:
-    """Requests between a greeting and the word to leave."""
-    return "".join(json.dumps(request) + "\n" for request in ({"type": "hello"}, *requests, {"type": "shutdown"}))
 
 
 LOUD = """
@@ -83,13 +79,12 @@ serve("loud", load, ("+x", "+z", "+y"), "kept")
 
 def test_prints_go_to_the_log_and_answers_to_the_output(tmp_path: Path) -> None:
     request = {"type": "reconstruct", "id": 1, "image": "a.png", "folder": str(tmp_path / "out"), "seed": 2**32 + 5}
-    answers, log = talk(tmp_path, LOUD, told(request))
-    hello, done = (a for a in answers if a["type"] != "progress")
+    answers, log = talk(tmp_path, request)
+    hello, done = answers
     assert hello["protocol"] == worker.PROTOCOL
     assert hello["frame"] == {"axes": ["+x", "+z", "+y"], "framing": "kept"}
     assert done["id"] == 1
     assert done["mesh"] == str(tmp_path / "out" / "mesh.obj")
-    assert done["seconds"] >= 0
     assert (tmp_path / "out" / "mesh.obj").read_text() == "5"
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["mesh.obj"]
     for words in ("at import", "at load", "no line end", "descriptor one", "from a child"):
@@ -108,13 +103,11 @@ def test_prints_go_to_the_log_and_answers_to_the_output(tmp_path: Path) -> None:
         ("KeyboardInterrupt", "", "internal", False),
     ],
 )
-def test_what_is_raised_becomes_a_kind_of_error(
-    tmp_path: Path, kind: str, text: str, expected: str, restart: bool
-) -> None:
+def test_exceptions_become_kinds_of_error(tmp_path: Path, kind: str, text: str, expected: str, restart: bool) -> None:
     bad = {"type": "reconstruct", "id": 1, "image": f"{kind} {text}", "folder": str(tmp_path / "bad")}
     good = {"type": "reconstruct", "id": 2, "image": "a.png", "folder": str(tmp_path / "good")}
-    answers, log = talk(tmp_path, LOUD, told(bad, good))
-    _, error, done = (a for a in answers if a["type"] != "progress")
+    answers, log = talk(tmp_path, bad, good)
+    _, error, done = answers
     assert (error["type"], error["id"], error["kind"], error["restart"]) == ("error", 1, expected, restart)
     assert text in error["message"]
     assert "Traceback" in log

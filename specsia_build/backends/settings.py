@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
+import msgspec
 import yaml
 
 from specsia_build.errors import UsageError
@@ -13,6 +14,33 @@ from specsia_build.folders import expanded, home
 
 SETTINGS_VARIABLE = "SPECSIA_BACKENDS"
 """Names the settings file; without it, ``specsia/backends.yaml`` in the user's configuration folder counts."""
+
+
+class Terms(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Settings of a user's own program, and of the mesh files that it writes.
+
+    Attributes:
+        axes: which signed axes of the file are x, y, z of the frame; None for the convention of its format.
+        framing: `free` to fit the mesh to the picture's silhouette, `kept` where it has the picture's scale and place.
+        colors: encoding of vertex colours: `own` of the format, which is linear in glTF, or `srgb`.
+        seconds: limit for one picture.
+        slots: pictures at a time.
+        version: the user's; another one makes all meshes anew.
+        command: of a backend that only the settings describe: a text, or a list of words.
+    """
+
+    axes: tuple[str, str, str] | None = None
+    framing: Literal["free", "kept"] = "free"
+    colors: Literal["own", "srgb"] = "own"
+    seconds: Annotated[float, msgspec.Meta(ge=1, le=1e6)] = 600.0
+    slots: Annotated[int, msgspec.Meta(ge=1, le=1024)] = 1
+    version: Annotated[int, msgspec.Meta(ge=0, le=2**31)] = 1
+    command: Any = None
+
+    def settings(self) -> dict[str, Any]:
+        """Those that decide the mesh."""
+        axes = self.axes and list(self.axes)
+        return {"axes": axes, "framing": self.framing, "colors": self.colors, "version": self.version}
 
 
 def settings_file() -> Path:
