@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -23,20 +23,6 @@ BRIDGES = Path(__file__).parent / "bridges"
 """Folder of the worker scripts."""
 
 NAMES = ("wonder3d", "drawingspinup", "instantmesh", "crm")
-
-_Device = int | str
-_Limit = Literal["start", "item"]
-
-
-class _Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """User settings of a bridge; see `Installation`."""
-
-    root: str | None = None
-    python: str | None = None
-    devices: Annotated[list[_Device], msgspec.Meta(min_length=1)] | _Device | None = None
-    offline: bool = False
-    weights: dict[str, str] = {}
-    seconds: dict[_Limit, Annotated[float, msgspec.Meta(gt=0)]] = {}
 
 
 @dataclass(frozen=True)
@@ -80,26 +66,25 @@ class Pins:
     memory: Mapping[str, Any]
     axes: tuple[str, str, str]
     framing: Literal["kept", "free"]
-    seconds: Mapping[_Limit, float]
+    seconds: Mapping[Literal["start", "item"], float]
 
 
-@dataclass(frozen=True)
-class Installation:
-    """Where an upstream project is installed; None where the user has not said.
+class Installation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Where an upstream project is installed, as the user's settings state it; None where they do not.
 
     Attributes:
         root, python: the checkout, and the interpreter of its environment.
         devices: one worker each, as CUDA_VISIBLE_DEVICES names them.
-        offline: whether the Hugging Face Hub may not be asked.
+        offline: whether the Hugging Face Hub may not be used.
         weights, seconds: folders or repositories, and limits, that replace pinned ones.
     """
 
     root: Path | None = None
     python: Path | None = None
-    devices: tuple[str, ...] = ("0",)
+    devices: Annotated[tuple[str, ...], msgspec.Meta(min_length=1)] = ("0",)
     offline: bool = False
-    weights: Mapping[str, str] = field(default_factory=dict)
-    seconds: Mapping[_Limit, float] = field(default_factory=dict)
+    weights: dict[str, str] = {}
+    seconds: dict[Literal["start", "item"], Annotated[float, msgspec.Meta(gt=0)]] = {}
 
 
 def pins_folder() -> Path:
@@ -128,33 +113,25 @@ def find_installation(name: str, root: Path | None = None, python: Path | None =
     Raises:
         UsageError: if the settings file cannot be used.
     """
-
-    def place(path: Path | str | None) -> Path | None:
-        return expanded(str(path)).absolute() if path else None
-
+    own = dict(all_settings().get(name, {}))
+    stated = {key: os.environ.get(f"SPECSIA_{name.upper()}_{key.upper()}") for key in ("root", "python", "devices")}
+    stated |= {"root": str(root or "") or stated["root"], "python": str(python or "") or stated["python"]}
+    own |= {key: value for key, value in stated.items() if value}
+    # A scheduler that lends GPUs names them there; any other would be somebody else's.
+    devices = own.get("devices", os.environ.get("CUDA_VISIBLE_DEVICES") or "0")
+    own["devices"] = [str(d).strip() for d in (devices if isinstance(devices, list) else str(devices).split(","))]
     try:
-        own = msgspec.convert(all_settings().get(name, {}), _Settings)
+        installed = msgspec.convert(own, Installation, dec_hook=lambda _, path: expanded(path).absolute())
     except msgspec.ValidationError as error:
         raise UsageError(f"{settings_file()}: {name}: {error}") from error
-    if unknown := own.weights.keys() - {weights.name for weights in read_pins(name).weights if weights.source}:
+    if unknown := installed.weights.keys() - {weights.name for weights in read_pins(name).weights if weights.source}:
         raise UsageError(f"{settings_file()}: {name} loads no weights '{min(unknown)}'")
-    stated = {key: os.environ.get(f"SPECSIA_{name.upper()}_{key}") for key in ("ROOT", "PYTHON", "DEVICES")}
-    root = place(root or stated["ROOT"] or own.root)
-    python = place(python or stated["PYTHON"] or own.python)
-    if python is None and root is not None and (root / ".venv/bin/python").exists():
-        python = root / ".venv/bin/python"
-    devices: Any = stated["DEVICES"] or own.devices
-    if devices is None:
-        # A scheduler that lends GPUs names them there; any other would be somebody else's.
-        devices = os.environ.get("CUDA_VISIBLE_DEVICES") or "0"
-    return Installation(
-        root=root,
-        python=python,
-        devices=tuple(str(d).strip() for d in (devices if isinstance(devices, list) else str(devices).split(","))),
-        offline=os.environ.get(OFFLINE_VARIABLE, "") not in ("", "0") or own.offline,
-        weights=own.weights,
-        seconds=own.seconds,
-    )
+    usual = None if installed.root is None else installed.root / ".venv/bin/python"
+    if installed.python is None and usual is not None and usual.exists():
+        installed = msgspec.structs.replace(installed, python=usual)
+    if os.environ.get(OFFLINE_VARIABLE, "") not in ("", "0"):
+        installed = msgspec.structs.replace(installed, offline=True)
+    return installed
 
 
 @cache

@@ -23,9 +23,6 @@ from specsia_build.errors import brief
 from specsia_build.files.writing import writing
 from specsia_build.memory import unlimited
 
-MAX_LOG_BYTES = 20 * 2**20
-"""Size of a log above which the next program begins a new one."""
-
 MAX_QUOTED = 200
 """Characters of a program's last line that an error quotes."""
 
@@ -160,6 +157,4 @@ def _opened(log: Path | None) -> IO[bytes]:
         return tempfile.TemporaryFile()
     with writing(log):
         log.parent.mkdir(parents=True, exist_ok=True)
-        if log.exists() and log.stat().st_size > MAX_LOG_BYTES:
-            log.unlink()
         return log.open("ab+")

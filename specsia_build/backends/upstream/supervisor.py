@@ -15,7 +15,7 @@ import msgspec
 
 from specsia_build.backends.placing import axes_matrix
 from specsia_build.backends.upstream.processes import MAX_QUOTED, Program
-from specsia_build.backends.upstream.worker import INPUT, OOM, PROTOCOL
+from specsia_build.backends.upstream.worker import INPUT, PROTOCOL
 from specsia_build.errors import CharacterError, brief
 from specsia_build.files.sources import is_file
 from specsia_build.files.writing import remove_tree
@@ -36,12 +36,14 @@ class Frame(msgspec.Struct, frozen=True):
 
 
 class Hello(msgspec.Struct, frozen=True, tag="hello"):
-    """Greeting once everything is loaded; versions of packages and revisions of weights are only logged."""
+    """Greeting once everything is loaded."""
 
     protocol: int
-    versions: dict[str, str] = {}
-    weights: dict[str, str] = {}
     frame: Frame = Frame()
+
+
+class Progress(msgspec.Struct, frozen=True, tag="progress"):
+    """A sign of life, which workers may give and nothing needs."""
 
 
 class Done(msgspec.Struct, frozen=True, tag="done"):
@@ -52,12 +54,11 @@ class Done(msgspec.Struct, frozen=True, tag="done"):
 
 
 class Failed(msgspec.Struct, frozen=True, tag="error"):
-    """Why a picture, or the start if `id` is None, failed; `restart` if the worker must start anew."""
+    """Why a picture, or the start if `id` is None, failed."""
 
     id: int | None = None
     kind: str = "internal"
     message: str = "no reason given"
-    restart: bool = False
 
 
 _Answer = TypeVar("_Answer", Hello, Done)
@@ -85,17 +86,8 @@ class WorkerCommand:
     item: float = 1800.0
 
 
-class AttemptError(Exception):
-    """One attempt failed; the message completes "the worker ...".
-
-    Attributes:
-        restart: whether the worker must be started anew.
-        final: whether another attempt would be in vain.
-    """
-
-    def __init__(self, message: str, *, restart: bool = True, final: bool = False) -> None:
-        super().__init__(message)
-        self.restart, self.final = restart, final
+class WorkerError(Exception):
+    """The worker is of no more use; the message completes "the worker ..."."""
 
 
 class Supervisor:
@@ -103,19 +95,19 @@ class Supervisor:
 
     Attributes:
         starts: how often it was started.
-        hello: its last greeting; None before the first.
+        frame: what the worker last stated of its mesh files.
     """
 
     def __init__(self, command: WorkerCommand) -> None:
         self.starts = 0
-        self.hello: Hello | None = None
+        self.frame = Frame()
         self._command = command
         self._program: Program | None = None
         self._failed_starts = self._number = 0
         self._failure = ""
 
     def reconstruct(self, image: Path, folder: Path, seed: int) -> Path:
-        """Reconstruct a picture and return the mesh file; a failed attempt is repeated once.
+        """Reconstruct a picture and return the mesh file.
 
         Args:
             image: RGBA file.
@@ -123,26 +115,26 @@ class Supervisor:
             seed: the only source of randomness.
 
         Raises:
-            CharacterError: if both attempts failed, or another one would be in vain.
+            CharacterError: if the picture cannot be done, or the worker failed, which is then started anew.
         """
-        reasons: list[str] = []
-        for _ in range(2):
-            try:
-                program = self._program
-                if program is None or program.process.poll() is not None:
-                    program = self._start()
-                return self._ask(program, image, folder, seed)
-            except AttemptError as error:
-                if error.restart:
-                    self.kill()
-                remove_tree(folder)
-                reasons.append(str(error))
-                if error.final:
-                    break
-        first, last = reasons[0], reasons[-1]
-        before = "" if len(reasons) == 1 else ", twice" if first == last else f" (before that it {first})"
-        log = f"; its log is {self._command.log}" if self._command.log else ""
-        raise CharacterError(f"the worker of {self._command.name} {last}{before}{log}")
+        command = self._command
+        self._number += 1
+        request = {"id": self._number, "image": str(image), "folder": str(folder), "seed": seed}
+        try:
+            program = self._started()
+            _send(program, {"type": "reconstruct", **request})
+            answer = _wait(program, Done, self._number, command.item)
+            if isinstance(answer, Done):
+                return _mesh_in(folder, answer.mesh)
+            reason = f"failed: {brief(answer.message, MAX_QUOTED)}"
+            if answer.kind != INPUT:
+                self.kill()
+        except WorkerError as error:
+            self.kill()
+            reason = str(error)
+        remove_tree(folder)
+        log = f"; its log is {command.log}" if command.log else ""
+        raise CharacterError(f"the worker of {command.name} {reason}{log}")
 
     def kill(self) -> None:
         """End the worker with all that it started, at once."""
@@ -153,56 +145,39 @@ class Supervisor:
     def close(self) -> None:
         """Ask the worker to leave, then kill it. Can be called twice."""
         if self._program is not None:
-            with suppress(AttemptError, subprocess.TimeoutExpired):
+            with suppress(WorkerError, subprocess.TimeoutExpired):
                 _send(self._program, {"type": "shutdown"})
                 self._program.process.wait(STOP_SECONDS)
         self.kill()
 
-    def _start(self) -> Program:
+    def _started(self) -> Program:
+        if self._program is not None and self._program.process.poll() is None:
+            return self._program
         self.kill()
         if self._failed_starts >= MOST_STARTS:
-            raise AttemptError(self._failure, final=True)
+            raise WorkerError(self._failure)
         self.starts += 1
         command = self._command
         try:
             self._program = Program(command.argv, command.env, command.cwd, command.log, piped=True)
-            self.hello = _greet(self._program, command)
-        except (OSError, ValueError, AttemptError) as error:
+            self.frame = _greet(self._program, command)
+        except (OSError, ValueError, WorkerError) as error:
             self._failed_starts += 1
-            reason = str(error) if isinstance(error, AttemptError) else f"cannot be started: {error}"
-            self._failure = f"{reason}; {command.hint}" if command.hint else reason
-            raise AttemptError(self._failure) from error
+            self._failure = f"does not start: {error}; {command.hint}"
+            raise WorkerError(self._failure) from error
         self._failed_starts = 0
         return self._program
 
-    def _ask(self, program: Program, image: Path, folder: Path, seed: int) -> Path:
-        self._number += 1
-        request = {"id": self._number, "image": str(image), "folder": str(folder), "seed": seed}
-        _send(program, {"type": "reconstruct", **request})
-        answer = _wait(program, Done, self._number, self._command.item)
-        if isinstance(answer, Failed):
-            message, oom = brief(answer.message, MAX_QUOTED), answer.kind == OOM
-            reason = f"ran out of memory ({message})" if oom else f"failed: {message}"
-            raise AttemptError(reason, restart=answer.restart or oom, final=answer.kind == INPUT)
-        mesh = folder / answer.mesh
-        with suppress(OSError, ValueError):
-            if mesh.resolve().is_relative_to(folder.resolve()) and is_file(mesh):
-                return mesh
-        raise AttemptError(f"is done, but there is no mesh {brief(answer.mesh, 80)} in its folder", restart=False)
 
-
-def _greet(program: Program, command: WorkerCommand) -> Hello:
+def _greet(program: Program, command: WorkerCommand) -> Frame:
     _send(program, {"type": "hello", "protocol": PROTOCOL, "settings": dict(command.settings)})
     hello = _wait(program, Hello, None, command.start)
     if isinstance(hello, Failed):
-        raise AttemptError(f"does not start: {brief(hello.message, MAX_QUOTED)}")
+        raise WorkerError(brief(hello.message, MAX_QUOTED))
     if hello.protocol != PROTOCOL:
-        raise AttemptError(f"speaks version {hello.protocol} of the protocol, not {PROTOCOL}")
-    try:
-        axes_matrix(hello.frame.axes or ("+x", "+y", "+z"))
-    except ValueError as error:
-        raise AttemptError(f"states axes that are none: {brief(str(error), 80)}") from error
-    return hello
+        raise WorkerError(f"it speaks version {hello.protocol} of the protocol, not {PROTOCOL}")
+    axes_matrix(hello.frame.axes or ("+x", "+y", "+z"))
+    return hello.frame
 
 
 def _send(program: Program, message: Mapping[str, Any]) -> None:
@@ -211,7 +186,7 @@ def _send(program: Program, message: Mapping[str, Any]) -> None:
         program.process.stdin.write(json.dumps(message).encode("ascii") + b"\n")
         program.process.stdin.flush()
     except OSError as error:
-        raise AttemptError(_ending(program)) from error
+        raise WorkerError(_ending(program)) from error
 
 
 def _wait(program: Program, kind: type[_Answer], number: int | None, seconds: float) -> _Answer | Failed:
@@ -224,13 +199,18 @@ def _wait(program: Program, kind: type[_Answer], number: int | None, seconds: fl
         try:
             line = program.lines.get(timeout=clock.left(deadline))
         except Empty:
-            line = None if gone else b""
+            if gone:
+                raise WorkerError(_ending(program)) from None
+            continue
         if line is None:
-            raise AttemptError(_ending(program))
-        message = _parsed(line)
+            raise WorkerError(_ending(program))
+        try:
+            message = msgspec.json.decode(line, type=Hello | Progress | Done | Failed)
+        except (ValueError, RecursionError) as error:
+            raise WorkerError(f"wrote a line that is no message: {brief(str(error), 80)}") from error
         if isinstance(message, (kind, Failed)) and getattr(message, "id", None) == number:
             return message
-    raise AttemptError(f"gave no {'start' if number is None else 'answer'} within {seconds:g} seconds")
+    raise WorkerError(f"gave no answer within {seconds:g} seconds")
 
 
 def _ending(program: Program) -> str:
@@ -240,16 +220,10 @@ def _ending(program: Program) -> str:
     return program.ending()
 
 
-def _parsed(line: bytes) -> Hello | Done | Failed | None:
-    """The message of a line; None for any other line."""
-    try:
-        fields = msgspec.json.decode(line)
-        if fields["type"] not in ("hello", "done", "error"):
-            return None
-    except (ValueError, RecursionError, TypeError, KeyError):
-        return None
-    try:
-        message: Hello | Done | Failed = msgspec.convert(fields, Hello | Done | Failed)
-    except msgspec.ValidationError as error:
-        raise AttemptError(f"wrote a message that cannot be used: {brief(str(error), 80)}") from error
-    return message
+def _mesh_in(folder: Path, name: str) -> Path:
+    """The mesh that a worker names: a regular file in the folder that it was given."""
+    mesh = folder / name
+    with suppress(OSError, ValueError):
+        if mesh.resolve().is_relative_to(folder.resolve()) and is_file(mesh):
+            return mesh
+    raise WorkerError(f"is done, but there is no mesh {brief(name, 80)} in its folder")

@@ -42,11 +42,8 @@ PROTOCOL = 1
 MODULE = "specsia_worker"
 """Name by which a script imports this file."""
 
-INPUT, OOM, INTERNAL = "input", "oom", "internal"
-"""Kinds of error: the picture's fault, out of memory, anything else."""
-
-_OOM_WORDS = ("out of memory", "cublas_status_alloc_failed", "cudnn_status_alloc_failed", "cannot allocate memory")
-_LOST_DEVICE_WORDS = ("cuda error", "device-side assert", "cublas_status", "cudnn_status", "illegal memory access")
+INPUT, INTERNAL = "input", "internal"
+"""Kinds of error: the picture's fault, or anything else, after which the worker is started anew."""
 
 
 class InputError(Exception):
@@ -128,7 +125,7 @@ def serve(
             the path of the mesh it wrote.
         axes: which signed axis of the mesh file is x, y and z of the frame (Z up, facing -Y, its left is +X).
         framing: ``kept`` if the mesh is in the units of the picture's camera, whose width is 1.35, else ``free``.
-        packages: names of those whose versions are logged.
+        packages: names of those whose versions are printed.
     """
     messages: queue.Queue[dict[str, Any]] = queue.Queue()
     threading.Thread(target=_read_messages, args=(_take_pipes()[0], messages), daemon=True).start()
@@ -140,12 +137,10 @@ def serve(
     # Whatever loading raises is the reason that the other side has to tell its user.
     except BaseException as error:
         traceback.print_exc()
-        _send(dict(describe(error), type="error"))
+        _send(describe(error))
         raise SystemExit(1) from error
-    versions = dict(_versions(packages), python=sys.version.split()[0])
-    frame = {"axes": axes and list(axes), "framing": framing}
-    hello = {"protocol": PROTOCOL, "backend": backend, "versions": versions, "weights": _revisions, "frame": frame}
-    _send(dict(hello, type="hello"))
+    sys.stderr.write("{}: Python {}, {}, weights {}\n".format(backend, sys.version, _versions(packages), _revisions))
+    _send({"type": "hello", "protocol": PROTOCOL, "frame": {"axes": axes and list(axes), "framing": framing}})
     while True:
         message = messages.get()
         if message.get("type") == "shutdown":
@@ -199,12 +194,9 @@ def describe(error: BaseException) -> dict[str, Any]:
     except Exception:
         text = ""
     if isinstance(error, InputError):
-        return {"kind": INPUT, "message": text, "restart": False}
-    lower, names = text.lower(), [kind.__name__ for kind in type(error).__mro__]
-    oom = "MemoryError" in names or "OutOfMemoryError" in names or any(word in lower for word in _OOM_WORDS)
-    message = "{}: {}".format(names[0], text) if text else names[0]
-    restart = oom or any(word in lower for word in _LOST_DEVICE_WORDS)
-    return {"kind": OOM if oom else INTERNAL, "message": message, "restart": restart}
+        return {"type": "error", "kind": INPUT, "message": text}
+    name = type(error).__name__
+    return {"type": "error", "kind": INTERNAL, "message": "{}: {}".format(name, text) if text else name}
 
 
 def _answer(reconstruct: Reconstruct, message: Mapping[str, Any]) -> dict[str, Any]:
@@ -222,7 +214,7 @@ def _answer(reconstruct: Reconstruct, message: Mapping[str, Any]) -> dict[str, A
     except BaseException as error:
         traceback.print_exc()
         shutil.rmtree(folder, ignore_errors=True)
-        return dict(describe(error), type="error", id=message.get("id"))
+        return dict(describe(error), id=message.get("id"))
     finally:
         tempfile.tempdir = before
         shutil.rmtree(scratch, ignore_errors=True)
