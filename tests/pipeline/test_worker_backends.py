@@ -13,6 +13,8 @@ from tests.backends.upstream.standins import FAULTY, SLAB, eventually, lines, pr
 from tests.backends.upstream.upstreams import write_files
 from tests.shapes import write_folder
 
+ROOT = Path(__file__).parents[2]
+
 BACKEND = """
 import json, sys
 from dataclasses import replace
@@ -75,7 +77,7 @@ def write_backend(
         "standin-1.0.dist-info/entry_points.txt": entry,
     }
     write_files(folder / "site", package)
-    return f"standin:{up}", {**os.environ, "PYTHONPATH": str(folder / "site")}
+    return f"standin:{up}", {**os.environ, "PYTHONPATH": os.pathsep.join([str(folder / "site"), str(ROOT)])}
 
 
 def arguments(source: Path, out: Path, backend: str) -> list[str]:
