@@ -175,10 +175,8 @@ def _read_raw(entry: Entry, *, moving: bool) -> RawMesh:
         raise CharacterError(unknown_action(entry.path.name, entry.pose, ()))
     if entry.format == "3dbicar":
         return read_bicar(entry.path, moving=moving, **options)
-    if entry.format == "obj":
-        return read_obj(entry.path, **options)
-    if entry.format == "ply":
-        return read_ply(entry.path, **options)
+    if entry.format in ("obj", "ply"):
+        return (read_obj if entry.format == "obj" else read_ply)(entry.path, **options)
     raise CharacterError(f"{entry.path.name} is of no format that is read: '{entry.format}'")
 
 
