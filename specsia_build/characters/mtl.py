@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
+from dataclasses import InitVar, dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
@@ -56,25 +56,6 @@ def decode_text(data: bytes) -> str:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError:
         return data.decode("cp1252", errors="replace")
-
-
-def read_libraries(files: SideFiles, names: Iterable[str]) -> tuple[dict[str, MtlMaterial], dict[str, None]]:
-    """Materials of the libraries that ``mtllib`` statements name, and a warning for each that cannot be read."""
-    library: dict[str, MtlMaterial] = {}
-    warnings: dict[str, None] = {}
-    for name in names:
-        # One statement may list several libraries, but one name may hold spaces too.
-        several = [part.strip() + ".mtl" for part in name[:-4].replace(".MTL ", ".mtl ").split(".mtl ")]
-        for part in [name] if len(several) == 1 or files.find(name) is not None else several:
-            try:
-                path = files.find(part)
-                if path is None:
-                    warnings[f"material library {_base_name(part)} {files.nowhere}"] = None
-                else:
-                    library.update(parse_mtl(decode_text(files.read(path, MOST_LIBRARY_BYTES))))
-            except CharacterError as error:
-                warnings[f"material library {error}"] = None
-    return library, warnings
 
 
 def parse_mtl(text: str) -> dict[str, MtlMaterial]:
@@ -134,20 +115,35 @@ class MaterialBuilder:
     """Builds the materials of one OBJ file, each texture decoded once.
 
     Attributes:
-        files: finds textures.
-        library: materials of the OBJ's libraries by name.
-        warnings: sentences as keys, in order; at first those about libraries that are missing.
+        files: finds libraries and textures.
+        libraries: rests of the OBJ's ``mtllib`` lines.
         override: texture for materials without one.
         own_image: whether an image named like the OBJ replaces what is missing.
+        warnings: sentences as keys, in order.
     """
 
     files: SideFiles
-    library: Mapping[str, MtlMaterial]
-    warnings: dict[str, None]
+    libraries: InitVar[Iterable[str]]
     override: Texture | None
     own_image: bool
+    warnings: dict[str, None] = field(default_factory=dict)
+    _library: dict[str, MtlMaterial] = field(default_factory=dict)
     _decoded: dict[Path, NDArray[np.uint8] | None] = field(default_factory=dict)
     _textures: dict[tuple[Path, Path | None, Wrap], Texture] = field(default_factory=dict)
+
+    def __post_init__(self, libraries: Iterable[str]) -> None:
+        for line in libraries:
+            # One line may list several libraries, but one name may hold spaces too.
+            several = [part.strip() + ".mtl" for part in line[:-4].replace(".MTL ", ".mtl ").split(".mtl ")]
+            for name in [line] if len(several) == 1 or self.files.find(line) is not None else several:
+                try:
+                    path = self.files.find(name)
+                    if path is None:
+                        self.warn(f"material library {_base_name(name)} {self.files.nowhere}")
+                    else:
+                        self._library.update(parse_mtl(decode_text(self.files.read(path, MOST_LIBRARY_BYTES))))
+                except CharacterError as error:
+                    self.warn(f"material library {error}")
 
     def build_all(self, names: Sequence[str | None]) -> tuple[Material, ...]:
         """Build all materials in use; None is that of faces before any ``usemtl``.
@@ -174,9 +170,9 @@ class MaterialBuilder:
 
     def _stated(self, name: str) -> MtlMaterial | None:
         """A material of the libraries; letter case does not count where no other is called so."""
-        if name in self.library:
-            return self.library[name]
-        alike = (m for key, m in self.library.items() if key.strip().casefold() == name.strip().casefold())
+        if name in self._library:
+            return self._library[name]
+        alike = (m for key, m in self._library.items() if key.strip().casefold() == name.strip().casefold())
         return next(alike, None)
 
     def _build(self, stated: MtlMaterial, opacity: float) -> Material:

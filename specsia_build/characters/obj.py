@@ -23,7 +23,7 @@ from specsia_build.characters.attributes import (
     without_repeated_colours,
 )
 from specsia_build.characters.images import as_texture, load_texture
-from specsia_build.characters.mtl import MaterialBuilder, decode_text, read_libraries
+from specsia_build.characters.mtl import MaterialBuilder, decode_text
 from specsia_build.characters.polygons import Ints, triangulate
 from specsia_build.characters.raw import RawMesh
 from specsia_build.characters.side_files import SideFiles
@@ -98,10 +98,10 @@ def read_obj(
     text = _parse(files.read(path), path.name)
     if plain:
         text = replace(text, statements=[s for s in text.statements if s[0] in ("o", "g")])
-    library, warnings = read_libraries(files, [name for keyword, name, _ in text.statements if keyword == "mtllib"])
+    libraries = [name for keyword, name, _ in text.statements if keyword == "mtllib"]
     override = None if texture is None else as_texture(load_texture(texture, texture.name, files.root))
     own_image = len(text.uv) > 0 and text.point_colors is None and not plain
-    builder = MaterialBuilder(files, library, warnings, override, own_image)
+    builder = MaterialBuilder(files, libraries, override, own_image)
     raw = _assemble(text, drop, builder, path.name)
     mesh, repeated = (raw.mesh, ()) if plain else without_repeated_colours(raw.mesh, path.name)
     tried = files.tried if texture is None else (*files.tried, texture)
