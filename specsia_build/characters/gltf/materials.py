@@ -54,10 +54,12 @@ class GltfMaterial:
     Attributes:
         material: with the alpha mode that the file states.
         placement: where its textures are looked up.
+        inside_out: whether its faces are visible from behind only, so that they are to be reversed.
     """
 
     material: Material
     placement: Placement
+    inside_out: bool
 
     @property
     def is_textured(self) -> bool:
@@ -116,7 +118,7 @@ class Materials:
         return schema.Material(pbr=grey, double_sided=True) if self.document.is_export else schema.Material()
 
     def _build(self, entry: schema.Material, index: int | None) -> GltfMaterial:
-        entry, is_mtoon = vrm0_material(self.document, index, entry)
+        entry, is_mtoon, inside_out = vrm0_material(self.document, index, entry)
         extensions = entry.extensions or schema.Extensions()
         base = extensions.specular_glossiness or entry.pbr or schema.BaseColor()
         texture, placement = self._texture_of(base.texture)
@@ -156,7 +158,7 @@ class Materials:
         )
         material = _as_glass(material, extensions.transmission)
         has_texture = texture is not None or emissive_texture is not None
-        return GltfMaterial(material, placement if has_texture else Placement())
+        return GltfMaterial(material, placement if has_texture else Placement(), inside_out)
 
     def _texture_of(self, info: schema.TextureInfo | None) -> tuple[Texture | None, Placement]:
         """The texture that a material refers to, None where there is none, and where it is looked up."""

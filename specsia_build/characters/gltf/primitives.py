@@ -131,6 +131,8 @@ class MeshReader:
         source = replace(whole, used=used)
         normals = self._or_none(lambda: source.optional("NORMAL", 3))
         material = self.materials.material(primitive.material)
+        if material.inside_out:
+            faces = faces[:, ::-1]
         uv = self._or_none(lambda: source.optional(f"TEXCOORD_{material.placement.uv_set}", 2))
         if uv is not None:
             moved = material.placement.apply(uv)

@@ -16,8 +16,8 @@ from specsia_build.rendering.colour import srgb_to_linear
 GLTF_SHADER = "VRM_USE_GLTFSHADER"
 """Shader of a VRM 0.x material that glTF's own properties describe."""
 
-CULL_NOTHING = 0
-"""Value of MToon's ``_CullMode`` for both sides."""
+CULL_NOTHING, CULL_FRONT = 0, 1
+"""Values of MToon's ``_CullMode``; 2 culls backs."""
 
 _UNLIT_MODES = {"VRM/UnlitTransparent": "BLEND", "VRM/UnlitTransparentZWrite": "BLEND", "VRM/UnlitCutout": "MASK"}
 _BLEND_MODES = {0: "OPAQUE", 1: "MASK", 2: "BLEND", 3: "BLEND"}
@@ -54,7 +54,7 @@ def read_humanoid(document: Document, number: NDArray[np.int32]) -> dict[str, in
     return {name: int(number[bone.node]) for name, bone in bones.items() if name not in missing}
 
 
-def vrm0_material(document: Document, index: int | None, entry: schema.Material) -> tuple[schema.Material, bool]:
+def vrm0_material(document: Document, index: int | None, entry: schema.Material) -> tuple[schema.Material, bool, bool]:
     """Replace a material's values by the ``materialProperties`` of VRM 0.x.
 
     As in UniVRM and three-vrm, colour, texture, texture transform, cut-out and blending of MToon and of VRM's unlit
@@ -66,11 +66,12 @@ def vrm0_material(document: Document, index: int | None, entry: schema.Material)
         entry: as glTF stores it.
 
     Returns:
-        The material, and whether it is MToon, which emits light although exporters call it unlit.
+        The material; whether it is MToon, which emits light although exporters call it unlit; and whether its faces
+        are visible from behind only.
     """
     vrm = document.extensions.vrm if is_vrm0(document) else None
     if vrm is None or index is None:
-        return entry, False
+        return entry, False, False
     listed = vrm.material_properties if isinstance(vrm.material_properties, list) else []
     stated = schema.VrmMaterial()
     try:
@@ -79,14 +80,15 @@ def vrm0_material(document: Document, index: int | None, entry: schema.Material)
     except msgspec.ValidationError as error:
         document.warn(f"{document.name}: materialProperties[{index}] of VRM is damaged ({error}); glTF's was used")
     shader = stated.shader or ""
-    if shader != GLTF_SHADER and (cull := stated.float_properties.get("_CullMode")) is not None:
+    cull = None if shader == GLTF_SHADER else stated.float_properties.get("_CullMode")
+    if cull is not None:
         entry = msgspec.structs.replace(entry, double_sided=int(cull) == CULL_NOTHING)
     if shader == "VRM/MToon" or shader.startswith("VRM/Unlit"):
         entry = _from_unity(entry, stated, shader)
     elif _is_gamma(vrm) and entry.pbr is not None and entry.pbr.factor is not None:
         linear = msgspec.structs.replace(entry.pbr, factor=_to_linear(entry.pbr.factor))
         entry = msgspec.structs.replace(entry, pbr=linear)
-    return entry, shader == "VRM/MToon"
+    return entry, shader == "VRM/MToon", cull == CULL_FRONT
 
 
 def _from_unity(entry: schema.Material, stated: schema.VrmMaterial, shader: str) -> schema.Material:
