@@ -1,6 +1,5 @@
-"""What is said of a drawn frame beside its picture: lines, strokes, regions, segments, flow, tracks, Ultra-Dense Pose.
+"""Annotations of drawn frames: lines, strokes, regions, segments, flow, tracks, Ultra-Dense Pose.
 
-Functions on arrays, no files: all of it is derived from what a view knew (`rendering.seen`), so that it agrees with
-the frame to the pixel. Others use `features`, `regions` and `udp.landmarks` once a character, the rest once a frame, or
-of two frames or many (`tracks`).
+Functions on arrays, computed from what the renderer knew of a view (`rendering.seen`), so that they agree with it to
+the pixel. Features, regions and landmarks are found once for each character, everything else for each frame.
 """

@@ -1,4 +1,4 @@
-"""What colour the faces of a mesh show without light: their mean, how it varies on them, how it jumps between them."""
+"""Colours of faces without light: mean, variance, and jumps at edges."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from specsia_build.rendering.fast.textures import sample
 from specsia_build.rendering.mesh import Mesh
 
 CUTS = 6
-"""Parts that a face's sides are cut in: it is looked at in the middle of CUTS² triangles of one size."""
+"""Parts of each side: a face is sampled in the middle of CUTS² equal triangles."""
 
 ALONG = 4
-"""Points of an edge where the colours on both its sides are compared."""
+"""Points of an edge at which colours are compared."""
 
 SPAN = 1.5
-"""Texels between two looks, beyond which a coarser mip level is looked up."""
+"""Texels between samples beyond which a coarser mip level is read."""
 
 
 @inlined
@@ -37,7 +37,7 @@ def _lab(red, green, blue):  # type: ignore[no-untyped-def]
 
 @uncounted
 def _texel(t, reach, u, v, textures):  # type: ignore[no-untyped-def]
-    """Linear RGB and opacity of texture `t`, of a level that has about one texel between looks `reach` apart."""
+    """Linear RGB and opacity of texture `t`, at a level with about one texel between samples `reach` apart."""
     levels, wrap = textures.levels, textures.wrap
     level, side = 0, reach * np.sqrt(np.float64(levels[t, 0, 1]) * levels[t, 0, 2])
     while level < textures.last[t] and side > SPAN:
@@ -54,7 +54,7 @@ def _texel(t, reach, u, v, textures):  # type: ignore[no-untyped-def]
 
 @uncounted
 def _shown(f, wb, wc, surface, textures):  # type: ignore[no-untyped-def]
-    """L*, a*, b* and opacity of a face, where its second and third corner weigh `wb` and `wc`."""
+    """L*, a*, b* and opacity of a face at the weights `wb` and `wc` of its second and third corner."""
     m, uv, colors, base, emissive = surface.material[f], surface.uv, surface.colors, surface.base, surface.emissive
     wa = 1 - wb - wc
     red, green, blue = np.float64(base[m, 0]), np.float64(base[m, 1]), np.float64(base[m, 2])
@@ -96,7 +96,7 @@ def _face_colors(surface, textures, opaque):  # type: ignore[no-untyped-def]
                 for turned in range(2 if i + j < cuts - 1 else 1):
                     middle = (1 + turned) / 3
                     x, y, z, alpha = _shown(f, (i + middle) / cuts, (j + middle) / cuts, surface, textures)
-                    # What is cut out has no say, unless nothing is left.
+                    # Transparent samples count only if there are no others.
                     weight = 1.0 if opaque[f] else max(alpha, 1e-6)
                     total += weight
                     light, red, yellow = light + weight * x, red + weight * y, yellow + weight * z
@@ -126,14 +126,14 @@ def _jumps(halves, surface, textures):  # type: ignore[no-untyped-def]
 
 
 def face_colors(mesh: Mesh, prepared: Prepared) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """The colours that the faces of a mesh show without light: texture x factor x vertex colour + emission.
+    """Compute colours of faces without light: texture x factor x vertex colour + emission.
 
     Args:
-        mesh: its F faces.
+        mesh: with F faces.
         prepared: the same mesh, with all mip levels of its textures.
 
     Returns:
-        Means (F, 3), CIE L*a*b*, and variances (F,), the mean squared distance from them.
+        Means (F, 3) in CIE L*a*b*, and variances (F,), the mean squared distance from them.
     """
     opaque = np.array([m.alpha_mode == "opaque" for m in mesh.materials])[mesh.face_material]
     mean, variance = _face_colors(prepared.surface, prepared.textures, opaque)
@@ -141,11 +141,11 @@ def face_colors(mesh: Mesh, prepared: Prepared) -> tuple[NDArray[np.float64], ND
 
 
 def jumps(prepared: Prepared, halves: NDArray[np.int64]) -> NDArray[np.float64]:
-    """How colours jump across edges (E, 3): CIE L*a*b* on the first side less that on the second, mean of the edge.
+    """Mean jump of CIE L*a*b* across edges (E, 3): the first side less the second.
 
     Args:
         prepared: see `face_colors`.
-        halves: (E, 2) the half-edges of each edge, see `rendering.topology.Topology`.
+        halves: (E, 2), half-edges of each edge, see `rendering.topology.Topology`.
     """
     found: NDArray[np.float64] = _jumps(ready(halves, np.int64), prepared.surface, prepared.textures)
     return found

@@ -1,4 +1,4 @@
-"""The line art of a frame: creases, borders, silhouettes and where parts cover each other, without what is hidden."""
+"""The line art of a frame: creases, borders, silhouettes, and borders between parts, where they are visible."""
 
 from __future__ import annotations
 
@@ -7,189 +7,167 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from specsia_build.annotation.features import Features
-from specsia_build.annotation.tracing import CUT, View, candidates, depths_around, plane_at, seen_pieces
-from specsia_build.jit import compiled, inlined, uncounted
+from specsia_build.annotation.tracing import (
+    CUT,
+    View,
+    candidates,
+    depths_around,
+    ink,
+    lengths_together,
+    seams,
+    seen_pieces,
+)
+from specsia_build.rendering import joining
+from specsia_build.rendering.mesh import Mesh
 from specsia_build.rendering.seen import Seen
-from specsia_build.rendering.topology import root
+from specsia_build.rendering.topology import weld
+
+CREASE_DEG = 65.0
+"""Angle between normals from which an edge is a crease. Six-sided tubes, as limbs of low-poly characters are, have 60
+degrees and are meant to look round; boxes have 90."""
+
+LEAST_CREASE = 0.05
+"""Length of connected creases, of a character about 1 tall, below which they are noise of a surface cut from a grid."""
+
+SLIVER = 1e-3
+"""Height over longest side below which the normal of a face is not trusted."""
 
 
-@uncounted
-def ink(places, width, out):  # type: ignore[no-untyped-def]
-    """Darken `out` (H, W) uint8 under pieces (P, 2, 2) in pixels, round at their ends.
+@dataclass(frozen=True)
+class Features:
+    """The E edges of a mesh of V vertices and F faces; vertices at one place count as one.
 
-    A pixel is as dark as the nearest piece makes it: lines that meet or lie on each other are no darker than one.
+    Attributes:
+        ends: (E, 2) int32, vertices.
+        start: (E + 1,) int32, offsets of the edges in `faces` and `third`.
+        faces: (H,) int32, faces at each edge.
+        third: (H,) int32, the vertex of each that is not on the edge.
+        always: (E,) bool, creases and borders: lines wherever visible.
+        turning: (E,) bool, edges that may be silhouettes; not those of slivers.
+        opaque: (E,) bool, whether an opaque face is at the edge.
+        welded: (V,) int32, lowest vertex at the same place.
+        corners: (F, 3) int32, welded vertices of faces.
+        points: (V,) int32, lowest vertex at the same place that moves with it.
+        region: (F,) int32, region of each face.
     """
-    reach = 0.5 * width + 0.5
-    for p in range(len(places)):
-        x0, y0 = np.float64(places[p, 0, 0]), np.float64(places[p, 0, 1])
-        dx, dy = places[p, 1, 0] - x0, places[p, 1, 1] - y0
-        squared = dx * dx + dy * dy
-        top = max(0, int(np.floor(min(y0, y0 + dy) - reach)))
-        bottom = min(out.shape[0] - 1, int(np.floor(max(y0, y0 + dy) + reach)))
-        for row in range(top, bottom + 1):
-            y = row + 0.5 - y0
-            # The columns beside the part of the piece that is near this row.
-            low, high = 0.0, 1.0
-            if dy > 0:
-                low, high = max(low, (y - reach) / dy), min(high, (y + reach) / dy)
-            elif dy < 0:
-                low, high = max(low, (y + reach) / dy), min(high, (y - reach) / dy)
-            xa, xb = x0 + low * dx, x0 + high * dx
-            left = max(0, int(np.floor(min(xa, xb) - reach)))
-            right = min(out.shape[1] - 1, int(np.floor(max(xa, xb) + reach)))
-            for column in range(left, right + 1):
-                x = column + 0.5 - x0
-                t = min(1.0, max(0.0, (x * dx + y * dy) / squared)) if squared > 0 else 0.0
-                u, v = x - t * dx, y - t * dy
-                away = u * u + v * v
-                if away < reach * reach:
-                    level = np.uint8(255 * (1 - min(1.0, reach - np.sqrt(away))) + 0.5)
-                    out[row, column] = min(out[row, column], level)
+
+    ends: NDArray[np.int32]
+    start: NDArray[np.int32]
+    faces: NDArray[np.int32]
+    third: NDArray[np.int32]
+    always: NDArray[np.bool_]
+    turning: NDArray[np.bool_]
+    opaque: NDArray[np.bool_]
+    welded: NDArray[np.int32]
+    corners: NDArray[np.int32]
+    points: NDArray[np.int32]
+    region: NDArray[np.int32]
 
 
-NEAR = 2
-"""Pixels around that of an end which is no vertex, in which what is there is joined to it: a line closes the gap
-between two others though it ends beside the pixels that they darken."""
+def feature_edges(mesh: Mesh, region: NDArray[np.int32], bound: NDArray[np.int32] | None = None) -> Features:
+    """Find the edges of a mesh.
 
+    An edge is always a line if it has one face, if its faces differ in region or material, or if they meet at
+    `CREASE_DEG` or more. Faces that cover each other count as one.
 
-@inlined
-def _join(parent, p, q):  # type: ignore[no-untyped-def]
-    p, q = root(parent, p), root(parent, q)
-    if p != q:
-        parent[max(p, q)] = min(p, q)
-
-
-@compiled
-def lengths_together(places, vertices, count, height, width):  # type: ignore[no-untyped-def]
-    """(P,) float64, for each piece the length in pixels of all that it is joined to: by a vertex, or by a pixel that
-    both touch; the pixels around an end that is no vertex, `NEAR` on each side, count too."""
-    parent = np.arange(len(places))
-    at_vertex = np.full(count, -1, np.int32)
-    at_pixel = np.full((height, width), -1, np.int32)
-    length = np.zeros(len(places))
-    for p in range(len(places)):
-        for i in range(2):
-            v = vertices[p, i]
-            if v >= 0:
-                if at_vertex[v] >= 0:
-                    _join(parent, at_vertex[v], p)
-                at_vertex[v] = p
-        x, y = places[p, 0, 0], places[p, 0, 1]
-        dx, dy = places[p, 1, 0] - x, places[p, 1, 1] - y
-        length[p] = np.hypot(dx, dy)
-        steps = 1 + int(2 * length[p])
-        for k in range(steps + 1):
-            row, column = int(y + dy * k / steps), int(x + dx * k / steps)
-            if 0 <= row < height and 0 <= column < width:
-                if at_pixel[row, column] >= 0:
-                    _join(parent, at_pixel[row, column], p)
-                at_pixel[row, column] = p
-    for p in range(len(places)):
-        for i in range(2):
-            if vertices[p, i] >= 0:
-                continue
-            row, column = int(places[p, i, 1]), int(places[p, i, 0])
-            for r in range(max(0, row - NEAR), min(height, row + NEAR + 1)):
-                for c in range(max(0, column - NEAR), min(width, column + NEAR + 1)):
-                    if at_pixel[r, c] >= 0:
-                        _join(parent, at_pixel[r, c], p)
-    total = np.zeros(len(places))
-    for p in range(len(places)):
-        total[root(parent, p)] += length[p]
-    out = np.empty(len(places))
-    for p in range(len(places)):
-        out[p] = total[root(parent, p)]
-    return out
-
-
-@uncounted
-def _crossing(f, g, x, y, right, view):  # type: ignore[no-untyped-def]
-    """How far on the way from a pixel's centre to the next, right or down, the planes of their faces cross; half where
-    they do not."""
-    if f < 0 or g < 0:
-        return 0.5
-    x1, y1 = (x + 1, y) if right else (x, y + 1)
-    here = plane_at(f, x, y, view) - plane_at(g, x, y, view)
-    there = plane_at(f, x1, y1, view) - plane_at(g, x1, y1, view)
-    t = here / (here - there)
-    return t if 0.0 <= t <= 1.0 else 0.5
-
-
-@inlined
-def _put(row, column, right, label, drawn, binary, view, spots, m):  # type: ignore[no-untyped-def]
-    """Put where a border without a line runs between a pixel and the next, right or down, behind `m` of the spots."""
-    r, c = (row, column + 1) if right else (row + 1, column)
-    if label[row, column] == label[r, c] or drawn[row, column] < binary or drawn[r, c] < binary:
-        return m
-    x, y = column + 0.5, row + 0.5
-    t = np.float32(_crossing(view.face[row, column], view.face[r, c], x, y, right, view))
-    spots[m, 0], spots[m, 1] = (x + t, y) if right else (x, y + t)
-    return m + 1
-
-
-@inlined
-def _is_even(label, row, column):  # type: ignore[no-untyped-def]
-    """Whether the four pixels at a corner, of which that one is the first, are of one region."""
-    one = label[row, column]
-    return one == label[row, column + 1] and one == label[row + 1, column] and one == label[row + 1, column + 1]
-
-
-@compiled
-def seams(label, box, drawn, binary, view):  # type: ignore[no-untyped-def]
-    """Pieces (P, 2, 2) float32, in pixels, of the borders between the regions of `label` (H, W) where no line is.
-
-    A border runs between two neighbouring pixels of which `drawn` (H, W) uint8 is not darker than `binary` in either.
-    Nothing is seen outside of the first and end row, first and end column of `box`.
+    Args:
+        mesh: at rest, in the frame.
+        region: (F,) region of each face, not negative.
+        bound: (V,) what moves each vertex, see `Rig.bound`; None for a mesh that does not move.
     """
-    height, width = label.shape
-    top, left = max(0, box[0] - 1), max(0, box[2] - 1)
-    bottom, right = min(height - 1, box[1] + 1), min(width - 1, box[3] + 1)
-    room = 0
-    for row in range(top, bottom):
-        for column in range(left, right):
-            room += 0 if _is_even(label, row, column) else 4
-    places, n = np.empty((room, 2, 2), np.float32), 0
-    spots = np.empty((4, 2), np.float32)
-    for row in range(top, bottom):
-        for column in range(left, right):
-            if _is_even(label, row, column):
-                continue
-            # The four borders that meet at the pixels' common corner.
-            m = _put(row, column, True, label, drawn, binary, view, spots, 0)
-            m = _put(row + 1, column, True, label, drawn, binary, view, spots, m)
-            m = _put(row, column, False, label, drawn, binary, view, spots, m)
-            m = _put(row, column + 1, False, label, drawn, binary, view, spots, m)
-            if m == 2:
-                for i in range(2):
-                    places[n, i] = spots[i]
-                n += 1
-            elif m > 0:
-                for i in range(m):
-                    places[n, 0] = spots[i]
-                    places[n, 1, 0], places[n, 1, 1] = column + 1, row + 1
-                    n += 1
-    return places[:n]
+    welded = weld(mesh.vertices)
+    corners = welded[mesh.faces]
+    here, there, third = (np.roll(corners, -k, axis=1).reshape(-1) for k in (0, 1, 2))
+    low, high = np.minimum(here, there), np.maximum(here, there)
+    order = np.lexsort((third, high, low))
+    order = order[(here != there)[order]]
+    low, high, third = low[order], high[order], third[order]
+    fresh = np.ones(len(order), np.bool_)
+    fresh[1:] = (low[1:] != low[:-1]) | (high[1:] != high[:-1])
+    start = np.append(np.flatnonzero(fresh), len(order)).astype(np.int32)
+    normals, flat = _directions(mesh)
+    face, corner = order // 3, order % 3
+    first, last = start[:-1], start[1:] - 1
+    sheet = fresh.copy()
+    sheet[1:] |= third[1:] != third[:-1]
+    sheets = np.add.reduceat(sheet, first)
+    # Sorted by their third corner: of two sheets, the first and the last face are on different ones.
+    one, other = face[first], face[last]
+    opposed = here[order[first]] == there[order[last]]
+    cosine = np.einsum("ij,ij->i", normals[one], normals[other]) * np.where(opposed, 1, -1)
+    slivers = np.logical_or.reduceat(flat[face], first)
+    creased = (sheets == 2) & (cosine <= np.cos(np.deg2rad(CREASE_DEG))) & ~slivers
+    border = (sheets == 1) & ~slivers
+    for kind in (region, mesh.face_material):
+        border |= _differ(kind[face], first, sheet)
+    creased &= ~border & (_joined(mesh, low[first], high[first], creased | border) >= LEAST_CREASE)
+    opaque = np.array([material.alpha_mode == "opaque" for material in mesh.materials])[mesh.face_material]
+    ends = [mesh.faces[one, (corner[first] + k) % 3] for k in range(2)]
+    return Features(
+        ends=np.stack(ends, axis=1).astype(np.int32),
+        start=start,
+        faces=face.astype(np.int32),
+        third=mesh.faces[face, (corner + 2) % 3].astype(np.int32),
+        always=creased | border,
+        turning=~slivers,
+        opaque=np.logical_or.reduceat(opaque[face], first),
+        welded=welded,
+        corners=corners,
+        points=weld(mesh.vertices, bound),
+        region=np.ascontiguousarray(region, np.int32),
+    )
+
+
+def _directions(mesh: Mesh) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """Unit normals (F, 3), and which faces are slivers (F,)."""
+    corners = mesh.vertices[mesh.faces].astype(np.float64)
+    sides = corners - np.roll(corners, 1, axis=1)
+    normal = np.cross(sides[:, 1], sides[:, 2])
+    area = np.linalg.norm(normal, axis=1)
+    longest = (sides**2).sum(axis=2).max(axis=1, initial=0)
+    flat = area <= SLIVER * longest
+    return normal / np.where(flat, 1, area)[:, None], flat
+
+
+def _joined(
+    mesh: Mesh, one: NDArray[np.int32], other: NDArray[np.int32], chosen: NDArray[np.bool_]
+) -> NDArray[np.float64]:
+    """Total length (E,) of the chosen edges between (welded) vertices that are connected with each edge."""
+    count = len(mesh.vertices)
+    lengths = np.linalg.norm(mesh.vertices[one] - mesh.vertices[other], axis=1) * chosen
+    label = joining.joined(one[chosen], other[chosen], count)
+    return np.asarray(np.bincount(label[one], lengths, minlength=count)[label[one]])
+
+
+def _differ(kind: NDArray[np.int32], first: NDArray[np.int32], sheet: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Whether the sheets of faces at each edge (E,) have different kinds."""
+    begins = np.flatnonzero(sheet)
+    least, most = np.minimum.reduceat(kind, begins), np.maximum.reduceat(kind, begins)
+    edges = np.searchsorted(begins, first)
+    return np.asarray(
+        (np.minimum.reduceat(least, edges) != np.maximum.reduceat(least, edges))
+        | (np.minimum.reduceat(most, edges) != np.maximum.reduceat(most, edges))
+    )
 
 
 BINARY = 200
-"""Level below which a pixel of a line picture is line, where it is binarised."""
+"""Level below which a pixel of a line picture counts as line."""
 
 WIDTHS = (1.0, 4.0)
-"""Narrowest and widest line, in pixels."""
+"""Least and greatest width of lines, in pixels."""
 
 SPECK = 4.0
-"""Pixels of line below which what is joined to nothing else is left out."""
+"""Length in pixels below which connected lines are left out."""
 
 
 @dataclass(frozen=True)
 class Lines:
-    """Straight pieces of lines, P of them.
+    """P straight pieces of lines.
 
     Attributes:
-        places: (P, 2, 2) float32, x and y in pixels of their ends.
-        vertices: (P, 2) int32, the `Features.points` of the mesh that they end in, -1 where they end in none: where
-            something begins to hide an edge, and along borders at which the mesh has no edge.
+        places: (P, 2, 2) float32, x and y of their ends in pixels.
+        vertices: (P, 2) int32, `Features.points` of their ends; -1 where an edge becomes hidden, and along borders at
+            which the mesh has no edge.
     """
 
     places: NDArray[np.float32]
@@ -197,27 +175,15 @@ class Lines:
 
 
 def visible_lines(seen: Seen, features: Features) -> Lines:
-    """The lines of a frame.
-
-    Every border between two regions of the picture, and between a region and the background, has a line on it, unless
-    it is a speck's.
+    """Find the lines of a frame, on every border between two regions, or a region and the background, but of specks.
 
     Args:
-        seen: what the view knew.
+        seen: of the frame.
         features: of the same mesh.
     """
     height, width = seen.face.shape
-    which = candidates(
-        seen.faces,
-        features.ends,
-        features.start,
-        features.faces,
-        features.third,
-        features.always,
-        features.turning,
-        seen.screen,
-        seen.facing,
-    )
+    edges = (features.ends, features.start, features.faces, features.third, features.always, features.turning)
+    which = candidates(seen.faces, *edges, seen.screen, seen.facing)
     far = depths_around(seen.faces, seen.screen, seen.depth)
     view = View(seen.faces, seen.screen, seen.depth, seen.face, seen.sample, far)
     known = features.ends, features.opaque, features.welded, features.corners, features.points
@@ -232,16 +198,14 @@ def visible_lines(seen: Seen, features: Features) -> Lines:
 
 
 def draw_lines(lines: Lines, size: int, width: float) -> NDArray[np.uint8]:
-    """Lines as a picture, black on white and anti-aliased.
+    """Draw lines black on white, anti-aliased, as (S, S) uint8.
+
+    Binarised at `BINARY`, lines separate pixels that are neighbours in rows or columns.
 
     Args:
         lines: of the frame.
         size: of the picture, in pixels.
         width: of the lines in pixels, 1 to 4.
-
-    Returns:
-        (S, S) uint8. Binarised at `BINARY`, lines let nothing through between neighbours right and left, above and
-        below.
 
     Raises:
         ValueError: if the width is out of range.

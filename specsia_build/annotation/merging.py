@@ -1,4 +1,4 @@
-"""Neighbouring patches of a surface joined by their colours: those that agree most first, each time by their means."""
+"""Merging of neighbouring patches of a surface by their mean colours, the most similar first."""
 
 from __future__ import annotations
 
@@ -13,46 +13,35 @@ from specsia_build.rendering import joining
 from specsia_build.rendering.topology import root
 
 JUST_NOTICEABLE = 2.3
-"""Distance in CIE L*a*b* that is just noticed: Mahy, Van Eycken and Oosterlinck, Color Research and Application 19
+"""Just noticeable distance in CIE L*a*b*: Mahy, Van Eycken and Oosterlinck, Color Research and Application 19
 (1994) 105-121."""
 
 SPREAD_SHARE = 0.5
-"""Of what colours vary within two patches, up to which their difference is no border but the same texture."""
+"""Difference of means, as a share of the deviation within two patches, up to which they are one texture."""
 
 GRADIENT = 3.5
-"""How many times what colours vary within them the means of two parts of one gradient may differ. Two halves of an even
-one differ by 2.4 times that, a flat end and the rest by 1.7; 3.5 was chosen by looking at characters."""
+"""Difference of means over the deviation within, up to which two patches may be one gradient. Halves of an even
+gradient have 2.4, a flat end and the rest 1.7; 3.5 was chosen by looking at characters."""
 
 MOST_APART = 30.0
-"""Distance in CIE L*a*b* of the halves of a gradient, from which they are two colours; chosen by looking at them."""
+"""Distance in CIE L*a*b* from which two halves of a gradient are two colours; chosen by looking at characters."""
 
 ROUNDS = (0.5 * JUST_NOTICEABLE, JUST_NOTICEABLE, 2 * JUST_NOTICEABLE, 4 * JUST_NOTICEABLE, MOST_APART)
-"""Differences up to which patches are joined, one after the other."""
+"""Differences up to which patches are merged, in rounds."""
 
 
 class Links(NamedTuple):
-    """What connects faces, L links.
+    """L links between faces.
 
-    `faces` (L, 2) are the two, `length` (L,) that of their common edge, or 0 where they are only near each other, and
-    `jump` (L, 3) how colours jump from the second to the first along it.
+    Attributes:
+        faces: (L, 2), the two faces.
+        length: (L,) of their common edge; 0 for faces that are only near each other.
+        jump: (L, 3), colour of the first less that of the second, along the edge.
     """
 
     faces: NDArray[np.int64]
     length: NDArray[np.float64]
     jump: NDArray[np.float64]
-
-    def of(self, chosen: NDArray[np.bool_]) -> Links:
-        """The chosen ones (L,)."""
-        return Links(self.faces[chosen], self.length[chosen], self.jump[chosen])
-
-    def and_near(self, faces: NDArray[np.int64]) -> Links:
-        """Those and pairs (N, 2) of faces that are only near each other."""
-        none = np.zeros(len(faces))
-        return Links(
-            np.concatenate([self.faces, faces]),
-            np.concatenate([self.length, none]),
-            np.concatenate([self.jump, np.stack([none] * 3, axis=1)]),
-        )
 
 
 @dataclass(frozen=True)
@@ -60,11 +49,11 @@ class Patches:
     """P patches of F faces.
 
     Attributes:
-        of_face: (F,) number of the patch.
-        area: (P,) more than 0.
-        color: (P, 3) sums of CIE L*a*b* over the area.
-        square: (P,) sums of the squared length of CIE L*a*b* over the area.
-        material: (P,) number of the material of its first face.
+        of_face: (F,) patch of each face.
+        area: (P,), positive.
+        color: (P, 3), integral of CIE L*a*b* over the area.
+        square: (P,), integral of the squared length of CIE L*a*b*.
+        material: (P,), material of the first face.
     """
 
     of_face: NDArray[np.int64]
@@ -75,29 +64,23 @@ class Patches:
 
     @property
     def mean(self) -> NDArray[np.float64]:
-        """(P, 3) CIE L*a*b*."""
+        """Mean CIE L*a*b* (P, 3)."""
         return self.color / self.area[:, None]
 
     def joined(self, into: NDArray[np.integer]) -> Patches:
-        """Each patch as part of the one whose number `into` (P,) holds; new numbers are in the order of those."""
+        """Merge patches with equal values in `into` (P,), which order the new numbers."""
         _, first, number = np.unique(into, return_index=True, return_inverse=True)
         return Patches(
             of_face=number[self.of_face],
-            area=sums(number, self.area),
-            color=np.stack([sums(number, self.color[:, k]) for k in range(3)], axis=1),
-            square=sums(number, self.square),
+            area=np.bincount(number, self.area),
+            color=np.stack([np.bincount(number, self.color[:, k]) for k in range(3)], axis=1),
+            square=np.bincount(number, self.square),
             material=self.material[first],
         )
 
 
-def sums(number: NDArray[np.integer], values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The values (N,) of each number (N,) added up."""
-    return np.bincount(number, values).astype(np.float64)
-
-
 class _Borders(NamedTuple):
-    """B pairs of patches (B, 2), the lower number first, how much colours jump along what they share (B,), and how far
-    apart their means are (B,)."""
+    """B borders: patches (B, 2), the lower first, jump of colours along the border (B,), distance of means (B,)."""
 
     pairs: NDArray[np.int64]
     jump: NDArray[np.float64]
@@ -110,9 +93,9 @@ def _borders(patches: Patches, links: Links) -> _Borders:
     ends = ends[across]
     turned = np.where(ends[:, 0] < ends[:, 1], 1.0, -1.0) * links.length[across]
     key, number = np.unique(ends.min(axis=1) * count + ends.max(axis=1), return_inverse=True)
-    length = sums(number, links.length[across])
-    # With their sign: what jumps now up, now down along a border is a texture's noise.
-    jump = np.linalg.norm([sums(number, turned * links.jump[across, k]) for k in range(3)], axis=0)
+    length = np.bincount(number, links.length[across])
+    # Signed: jumps up and down along a border are a texture's noise.
+    jump = np.linalg.norm([np.bincount(number, turned * links.jump[across, k]) for k in range(3)], axis=0)
     jump /= np.where(length > 0, length, 1)
     pairs, mean = np.stack(np.divmod(key, count), axis=1), patches.mean
     return _Borders(pairs, jump, np.linalg.norm(mean[pairs[:, 0]] - mean[pairs[:, 1]], axis=1))
@@ -120,10 +103,9 @@ def _borders(patches: Patches, links: Links) -> _Borders:
 
 @uncounted
 def _join(pairs, jump, area, color, square, parent):  # type: ignore[no-untyped-def]
-    """Join the patches of each pair in turn that agree as they then are; returns how many were joined.
+    """Merge the patches of each pair in turn if they agree by now; returns the number of merges.
 
-    `parent` (P,) holds their own numbers at first and the lower of two joined ones then; `area`, `color` and `square`
-    are kept for those that stay.
+    `parent` (P,) is initially their own numbers; `area`, `color` and `square` are updated.
     """
     joined = 0
     for i in range(len(pairs)):
@@ -151,11 +133,10 @@ def _join(pairs, jump, area, color, square, parent):  # type: ignore[no-untyped-
 
 
 def merged(patches: Patches, links: Links) -> Patches:
-    """Neighbouring patches of one material joined until no two agree.
+    """Merge neighbouring patches of one material until no two agree.
 
-    Two agree whose means differ by less than is noticed, or by less than colours vary within them; or where no border
-    is seen between them, because a gradient goes on from one to the other. As it is their means that are compared, a
-    chain of small steps ends where it has gone too far.
+    Two agree if their means differ by less than is noticeable or than colours vary within them, or if a gradient runs
+    across their border without a jump. As means are compared, a chain of small steps does not merge black with white.
     """
     for limit in ROUNDS:
         while True:
@@ -174,7 +155,7 @@ def merged(patches: Patches, links: Links) -> Patches:
 def nearest_neighbours(
     patches: Patches, links: Links, which: NDArray[np.bool_], among: NDArray[np.bool_]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """The patches of `which` (P,) that have a neighbour `among` others (P,), and each one's whose mean is nearest."""
+    """Patches of `which` (P,) bool with a neighbour in `among` (P,) bool, and their neighbour of the nearest mean."""
     borders = _borders(patches, links)
     here, there = np.concatenate([borders.pairs, borders.pairs[:, ::-1]]).T
     apart = np.tile(borders.apart, 2)
@@ -185,7 +166,7 @@ def nearest_neighbours(
 
 
 def without_specks(patches: Patches, links: Links, least: float) -> Patches:
-    """Patches of an area below `least` joined to the neighbour whose mean is nearest, as long as they have one."""
+    """Merge patches of an area below `least` with the neighbour of the nearest mean, as long as they have one."""
     while True:
         count = len(patches.area)
         pairs = nearest_neighbours(patches, links, patches.area < least, np.ones(count, np.bool_))
@@ -195,25 +176,24 @@ def without_specks(patches: Patches, links: Links, least: float) -> Patches:
 
 
 FINEST = 512
-"""Pixels that a character fills where a colour that changes by what is just noticed from one to the next is a gradient
-still; one that changes more is a border."""
+"""Pixels of a character's extent; a just noticeable change over one of them is a gradient, a larger one a border."""
 
 DEEP = 2
-"""Faces that a border may be wide on each side."""
+"""Width of a border in faces, on each side."""
 
 SWEEPS = 8
-"""Times that borders are straightened at most."""
+"""Passes that straighten borders, at most."""
 
 
 def straddling(variance: NDArray[np.float64], area: NDArray[np.float64], extent: float) -> NDArray[np.bool_]:
-    """(F,) whether a border runs through each face.
+    """Whether a painted border runs through each face (F,).
 
     Args:
-        variance: (F,) of the face's colour, in squared CIE L*a*b*.
-        area: (F,) of the face.
+        variance: (F,) of colours, in squared CIE L*a*b*.
+        area: (F,) of faces.
         extent: of the character, in the same units.
     """
-    # An even gradient over a triangle changes over a length of the root of its area by three standard deviations.
+    # An even gradient changes by three standard deviations over the square root of a triangle's area.
     change = 3 * np.sqrt(variance)
     return np.asarray(
         (change > 2 * JUST_NOTICEABLE) & (change * extent > JUST_NOTICEABLE * FINEST * np.sqrt(area)), np.bool_
@@ -223,14 +203,14 @@ def straddling(variance: NDArray[np.float64], area: NDArray[np.float64], extent:
 def with_borders(
     links: Links, faces: Patches, middle: NDArray[np.float64], across: NDArray[np.bool_], extent: float
 ) -> Links:
-    """Links between faces whose colours jump by all that they differ in, where no gradient would make that of the way.
+    """Links with jumps set to the difference of the faces' means, where it is too steep for a gradient.
 
     Args:
-        links: with how colours jump at the very edges.
-        faces: each for itself.
-        middle: (F, 3) places of faces.
-        across: (F,) which faces straddle a border.
-        extent: see `straddling`.
+        links: with jumps at the edges.
+        faces: a patch for each face.
+        middle: (F, 3), centres of faces.
+        across: (F,), result of `straddling`.
+        extent: of the character.
     """
     one, other = links.faces.T
     apart, away = faces.mean[one] - faces.mean[other], np.linalg.norm(middle[one] - middle[other], axis=1)
@@ -240,7 +220,7 @@ def with_borders(
 
 
 def shared_out(patches: Patches, links: Links, across: NDArray[np.bool_]) -> Patches:
-    """Patches with the faces that straddle a border (F,), patches of their own, joined to what is on its two sides."""
+    """Merge faces across a border (F,), which are patches of their own, with the patches on its two sides."""
     for _ in range(DEEP):
         loose = np.bincount(patches.of_face, ~across) == 0
         which, into = nearest_neighbours(patches, links, loose, ~loose)
@@ -251,20 +231,20 @@ def shared_out(patches: Patches, links: Links, across: NDArray[np.bool_]) -> Pat
 
 
 def straightened(faces: Patches, patches: Patches, links: Links, across: NDArray[np.bool_]) -> Patches:
-    """Patches that meet in shorter lines: a face that straddles their border is of the one it shares more edge with.
+    """Shorten borders: give each face across a border (F,) to the patch that it shares most edge with.
 
     Args:
-        faces: each face for itself.
+        faces: a patch for each face.
         patches: of the same faces.
         links: between faces.
-        across: (F,) which faces straddle a border.
+        across: (F,), result of `straddling`.
     """
     order = np.argsort(links.faces.T.ravel(), kind="stable")
     start = np.append(0, np.cumsum(np.bincount(links.faces.ravel(), minlength=len(across))))
     other, length = links.faces[:, ::-1].T.ravel()[order], np.tile(links.length, 2)[order]
     number = patches.of_face.copy()
     _straighten(np.flatnonzero(across), start, other, length, faces.material, number)
-    # What was cut off is a patch of its own.
+    # Parts that were cut off become patches of their own.
     ends = number[links.faces]
     whole = links.faces[ends[:, 0] == ends[:, 1]]
     return faces.joined(joining.joined(whole[:, 0], whole[:, 1], len(number)))
@@ -272,7 +252,7 @@ def straightened(faces: Patches, patches: Patches, links: Links, across: NDArray
 
 @uncounted
 def _straighten(faces, start, other, length, material, number):  # type: ignore[no-untyped-def]
-    """Give each of the faces to the patch it shares most edge with, as often as that changes anything."""
+    """Give each of the faces to the patch that it shares most edge with, until nothing changes."""
     for _ in range(SWEEPS):
         changed = False
         for k in range(len(faces)):

@@ -1,4 +1,4 @@
-"""The parts of a character's surface that a flat-colouring artist would give one colour each."""
+"""Regions: the parts of a character's surface that an artist would fill with one flat colour each."""
 
 from __future__ import annotations
 
@@ -18,7 +18,6 @@ from specsia_build.annotation.merging import (
     shared_out,
     straddling,
     straightened,
-    sums,
     with_borders,
     without_specks,
 )
@@ -29,14 +28,13 @@ from specsia_build.rendering.mesh import Material, Mesh, Texture
 from specsia_build.rendering.topology import weld
 
 LEAST_SIDE = 1 / 128
-"""Side of the smallest square that is seen as a region, as a share of the character's largest extent: 4 pixels where
-the character fills 512."""
+"""Side of the smallest square that is a region, as a share of the character's extent: 4 of 512 pixels."""
 
 NEAR = 4
-"""Parts of a surface that a speck without neighbours is compared with."""
+"""Parts that a speck without neighbours is compared with."""
 
 _COARSE = 1e-3
-"""Pixels to a unit, for which all mip levels are made."""
+"""Pixels a unit at which all mip levels are made."""
 
 
 @dataclass(frozen=True)
@@ -44,8 +42,8 @@ class Regions:
     """R regions of F faces, the largest first.
 
     Attributes:
-        of_face: (F,) int32, the region of each face, 0 to R - 1.
-        colors: (R, 3) uint8, sRGB, the flat colour of each.
+        of_face: (F,) int32, region of each face.
+        colors: (R, 3) uint8, flat sRGB colours.
     """
 
     of_face: NDArray[np.int32]
@@ -53,16 +51,14 @@ class Regions:
 
 
 def regions(mesh: Mesh) -> Regions:
-    """The regions of a character: connected parts of its surface of one material and one colour.
+    """Divide a character into connected parts of its surface of one material and one colour.
 
-    Faces are connected that share an edge, vertices at one place taken as one. What colour a face has is the mean over
-    it of what it shows without light; a face that is larger than what is painted on it, such as an eye within one
-    triangle, has but that one colour, and a border that is painted across faces runs along their edges. A gradient is
-    one region as long as its halves are not two colours (`merging.MOST_APART`). What is too small to be seen belongs to
-    the neighbour, or if there is none to what is near.
+    Faces are connected by common edges; vertices at one place count as one. The colour of a face is its mean without
+    light, so that details within a face are lost, and a border painted across faces runs along their edges. A gradient
+    is one region unless its halves are two colours (`merging.MOST_APART`). Specks join a neighbour or what is near.
 
     Args:
-        mesh: at rest; finite.
+        mesh: at rest, with finite vertices.
 
     Raises:
         CharacterError: if the mesh has no faces.
@@ -71,7 +67,7 @@ def regions(mesh: Mesh) -> Regions:
         raise CharacterError("the mesh has no faces to divide into regions")
     corners = mesh.vertices[mesh.faces].astype(np.float64)
     area = mesh.doubled_areas / 2
-    # A face without area has a colour too, but next to no say.
+    # Faces without area have a colour, too, but hardly any weight.
     weight = area + 1e-9 * (area.mean() or 1.0)
     low, high = mesh.bounds()
     extent, middle = float((high - low).max()), corners.mean(axis=1)
@@ -87,24 +83,30 @@ def regions(mesh: Mesh) -> Regions:
     )
     across = straddling(variance, weight, extent)
     links = with_borders(_links(mesh, prepared, corners), faces, middle, across, extent)
-    near = links.and_near(_near(middle, weight, links.faces, least))
-    patches = merged(faces, links.of(np.asarray(~across[links.faces].any(axis=1))))
+    beside = _near(middle, weight, links.faces, least)
+    none = np.zeros((len(beside), 3))
+    near = Links(*map(np.concatenate, zip(links, (beside, none[:, 0], none), strict=True)))
+    within = ~across[links.faces].any(axis=1)
+    patches = merged(faces, Links(*(field[within] for field in links)))
     patches = merged(shared_out(patches, links, across), links)
-    # Of what a speck kept apart, some belongs together.
+    # Some patches were separated by specks only.
     patches = merged(without_specks(patches, near, least), links)
     patches = without_specks(straightened(faces, patches, links, across), near, least)
     order = np.argsort(-patches.area, kind="stable")
     number = np.empty(len(order), np.int32)
     number[order] = np.arange(len(order), dtype=np.int32)
     of_face = number[patches.of_face]
-    # What straddles a border has next to no say in the colours on its two sides.
+    # Faces across a border have hardly any weight in the colours on its two sides.
     say = np.where(across, 1e-6, 1.0) * weight
-    flat = np.stack([sums(of_face, say * mean[:, k]) for k in range(3)], axis=1) / sums(of_face, say)[:, None]
+    flat = (
+        np.stack([np.bincount(of_face, say * mean[:, k]) for k in range(3)], axis=1)
+        / np.bincount(of_face, say)[:, None]
+    )
     return Regions(of_face, np.round(skimage.color.lab2rgb(flat) * 255).astype(np.uint8))
 
 
 def _numbers_of(materials: tuple[Material, ...]) -> NDArray[np.int64]:
-    """A number for each material (M,), the same for those that are the same."""
+    """Number the materials (M,); equal ones get one number."""
     known: dict[object, int] = {}
     pixels: dict[int, bytes] = {}
 
@@ -123,7 +125,7 @@ def _numbers_of(materials: tuple[Material, ...]) -> NDArray[np.int64]:
 
 
 def _links(mesh: Mesh, prepared: Prepared, corners: NDArray[np.float64]) -> Links:
-    """Faces that share an edge; where more than two do, each with the next."""
+    """Link faces that share an edge; of more than two, each with the next."""
     welded = weld(mesh.vertices)[mesh.faces].astype(np.int64)
     start, end = welded.ravel(), np.roll(welded, -1, axis=1).ravel()
     edge = np.minimum(start, end) * len(mesh.vertices) + np.maximum(start, end)
@@ -139,20 +141,20 @@ def _links(mesh: Mesh, prepared: Prepared, corners: NDArray[np.float64]) -> Link
 def _near(
     middle: NDArray[np.float64], area: NDArray[np.float64], linked: NDArray[np.int64], least: float
 ) -> NDArray[np.int64]:
-    """(N, 2) faces of connected parts too small to be seen, one of each, and faces of other parts near them.
+    """Pairs (N, 2) of a face of each connected part of an area below `least`, and a face of another part near it.
 
     Args:
-        middle: (F, 3) of faces.
-        area: (F,) of faces.
-        linked: (L, 2) faces that are connected.
-        least: area of a part that is seen.
+        middle: (F, 3), centres of faces.
+        area: (F,), of faces.
+        linked: (L, 2), connected faces.
+        least: area of a visible part.
     """
     count = len(middle)
     part = joining.joined(linked[:, 0], linked[:, 1], count)
-    total, first = sums(part, area), np.unique(part, return_index=True)[1]
+    total, first = np.bincount(part, area), np.unique(part, return_index=True)[1]
     small, rest = np.flatnonzero(total < least), np.flatnonzero(total[part] >= least)
-    # A small part is one place, a large one all its faces.
-    centres = np.stack([sums(part, area * middle[:, k]) for k in range(3)], axis=1)[small] / total[small, None]
+    # A small part is represented by one place, a large one by all its faces.
+    centres = np.stack([np.bincount(part, area * middle[:, k]) for k in range(3)], axis=1)[small] / total[small, None]
     places, faces = np.concatenate([centres, middle[rest]]), np.concatenate([first[small], rest])
     nearest = min(NEAR + 1, len(places))
     found = scipy.spatial.cKDTree(places).query(centres, nearest)[1].reshape(len(small), nearest)

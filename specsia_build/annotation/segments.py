@@ -1,4 +1,4 @@
-"""What the lines of a frame enclose: numbered areas, what they hold, and to which of another frame they go."""
+"""Segments, the areas that lines enclose: their numbers, contents, and matches in another frame."""
 
 from __future__ import annotations
 
@@ -6,92 +6,53 @@ from dataclasses import dataclass
 
 import numpy as np
 import scipy
+import skimage
 from numpy.typing import NDArray
 
 from specsia_build.annotation.lines import BINARY
-from specsia_build.jit import compiled, ready
 from specsia_build.rendering.layers import HALF_COVERED
-from specsia_build.rendering.topology import root
 
 LINES, BACKGROUND, SEGMENT = 0, 1, 2
-"""Numbers of what is no segment of the character, and of its first segment."""
+"""Numbers of lines, of the background, and of the first segment of the character."""
 
 LEAST_PIXELS = 4
-"""Smallest segment. Fewer pixels, such as lines leave between them, belong to the lines."""
+"""Smallest segment; fewer pixels, as between two lines, count as line."""
 
 
 def segments(line: NDArray[np.uint8], label: NDArray[np.int32], mask: NDArray[np.uint8]) -> NDArray[np.int32]:
-    """The segments of a frame: pixels of one region that hang together side by side and are not line.
-
-    Where two regions touch without a line between them, they are two segments, so that each holds one region.
+    """Number the segments of a frame: 4-connected pixels of one region that are no line.
 
     Args:
-        line: (H, W) the frame's lines, dark on white; they are binarised at `lines.BINARY`.
-        label: (H, W) the region at each pixel, -1 outside.
-        mask: (H, W) how much of each pixel the character covers.
+        line: (H, W) lines, dark on white; binarised at `BINARY`.
+        label: (H, W) region of each pixel, -1 outside.
+        mask: (H, W) coverage of each pixel.
 
     Returns:
-        (H, W) int32: 0 on lines, 1 the background with all that is seen through holes, then the segments in reading
-        order of their first pixels.
+        (H, W) int32: 0 for lines, 1 for background, also in holes, then segments in reading order.
     """
-    found: NDArray[np.int32] = _segments(ready(line), ready(label), ready(mask))
-    return found
-
-
-@compiled
-def _segments(line, label, mask):  # type: ignore[no-untyped-def]
-    height, width = label.shape
-    out = np.empty((height, width), np.int32)
-    # Parts that hang together are numbered as they are met, from the first number of a segment on: of each the one that
-    # it is joined to, the lowest of all, and how many pixels it has.
-    parent, pixels = np.empty(height * width + SEGMENT, np.int32), np.empty(height * width + SEGMENT, np.int32)
-    end = SEGMENT
-    for row in range(height):
-        for column in range(width):
-            region, part = label[row, column], end
-            if line[row, column] < BINARY:
-                out[row, column] = LINES
-                continue
-            if region < 0 or mask[row, column] < HALF_COVERED:
-                out[row, column] = BACKGROUND
-                continue
-            if column > 0 and out[row, column - 1] >= SEGMENT and label[row, column - 1] == region:
-                part = root(parent, out[row, column - 1])
-            if row > 0 and out[row - 1, column] >= SEGMENT and label[row - 1, column] == region:
-                above = root(parent, out[row - 1, column])
-                if part < end and part != above:
-                    pixels[min(part, above)] += pixels[max(part, above)]
-                    parent[max(part, above)] = min(part, above)
-                part = min(part, above)
-            if part == end:
-                parent[end], pixels[end] = end, 0
-                end += 1
-            pixels[part] += 1
-            out[row, column] = part
-    number, count = np.empty(end, np.int32), SEGMENT
-    number[LINES], number[BACKGROUND] = LINES, BACKGROUND
-    for part in range(SEGMENT, end):
-        if parent[part] != part:
-            number[part] = number[parent[part]]
-        elif pixels[part] < LEAST_PIXELS:
-            number[part] = LINES
-        else:
-            number[part] = count
-            count += 1
-    for row in range(height):
-        for column in range(width):
-            out[row, column] = number[out[row, column]]
+    dark = line < BINARY
+    out = np.where(dark, LINES, BACKGROUND).astype(np.int32)
+    region = np.where(dark | (mask < HALF_COVERED), -1, label)
+    rows, columns = (np.flatnonzero((region >= 0).any(axis=axis)) for axis in (1, 0))
+    if len(rows):
+        # Most of a frame is background, which need not be searched.
+        box = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+        part = skimage.measure.label(region[box], background=-1, connectivity=1)
+        kept = np.bincount(part.ravel()) >= LEAST_PIXELS
+        kept[0] = False
+        number = np.where(kept, BACKGROUND + np.cumsum(kept), LINES).astype(np.int32)
+        out[box] = np.where(part > 0, number[part], out[box])
     return out
 
 
 @dataclass(frozen=True)
 class Contents:
-    """What the segments of a frame hold, by their numbers, the lines and the background among them.
+    """Contents of segments by their number, lines and background included.
 
     Attributes:
-        region: (N,) int32, the region that most of a segment's pixels show; -1 for lines and background.
-        pixels: (N,) int64, how many it has.
-        colors: (N, 4) uint8, the region's flat sRGB colour, opaque; 0 for lines and background.
+        region: (N,) int32, most frequent region; -1 for lines and background.
+        pixels: (N,) int64, number of pixels.
+        colors: (N, 4) uint8, flat sRGB colour of the region, opaque; 0 for lines and background.
     """
 
     region: NDArray[np.int32]
@@ -100,12 +61,12 @@ class Contents:
 
 
 def contents(seg: NDArray[np.int32], label: NDArray[np.int32], palette: NDArray[np.uint8]) -> Contents:
-    """What the segments of a frame hold.
+    """Compute the contents of segments.
 
     Args:
-        seg: (H, W) of `segments`.
-        label: (H, W) the region at each pixel, -1 outside.
-        palette: (R, 3) the regions' flat colours.
+        seg: (H, W) from `segments`.
+        label: (H, W) region of each pixel, -1 outside.
+        palette: (R, 3) flat colours of regions.
     """
     count = max(int(seg.max(initial=0)), BACKGROUND) + 1
     pixels = np.bincount(seg.ravel(), minlength=count)
@@ -126,19 +87,17 @@ def matching(
     flow: NDArray[np.float32],
     unmatched: NDArray[np.bool_],
 ) -> NDArray[np.int32]:
-    """Which segment of another frame each segment of a frame goes to.
+    """Match the segments of a frame with those of another.
 
     Args:
-        seg: (H, W) of the frame.
-        label: (H, W) its regions.
-        other_seg: (H, W) of the other frame.
-        other_label: (H, W) its regions.
-        flow: (H, W, 2) pixels right and down to where each visible point is in the other frame.
-        unmatched: (H, W) whether it is hidden or outside there.
+        seg, label: (H, W) segments and regions of the frame.
+        other_seg, other_label: (H, W) of the other frame.
+        flow: (H, W, 2) pixels right and down to the place of each visible point in the other frame.
+        unmatched: (H, W) whether the point is hidden or outside there.
 
     Returns:
-        (N,) int32 by the number of the segment: the one that most of its points are seen in, of those that show the
-        same region there; -1 where none is. Lines go to lines and the background to the background.
+        (N,) int32 by number: the segment of the same region in which most of the points are, or -1. Lines match lines,
+        background matches background.
     """
     height, width = seg.shape
     count = max(int(seg.max(initial=0)), BACKGROUND) + 1
@@ -154,7 +113,7 @@ def matching(
 
 
 def _most_frequent(group: NDArray[np.int32], value: NDArray[np.int32], count: int) -> NDArray[np.int32]:
-    """(count,) the most frequent value of each group, at least 0, the lowest of several; -1 for a group without any."""
+    """Most frequent value (count,) of each group, the lowest of equals; -1 for an empty group."""
     width = int(value.max(initial=0)) + 1
     tally = scipy.sparse.coo_array((np.ones(len(group), np.int32), (group, value)), shape=(count, width)).tocsr()
     most = np.asarray(tally.argmax(axis=1), np.int32).reshape(count)

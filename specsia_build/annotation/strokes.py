@@ -1,8 +1,7 @@
-"""The lines of a frame as a graph: places joined by straight pieces, each with the surface point that it shows.
+"""The lines of a frame as a graph whose points are vertices of the mesh, as in AnimeInbet's data.
 
-As in AnimeInbet's data a point is a vertex of the mesh, the same number in all frames. Where something begins to hide
-an edge there is no such vertex, nor along borders at which the mesh has no edge: those points have numbers of their
-own, which no other frame has, so that nothing is matched that is not the same.
+A vertex has the same number in all frames. Points where an edge becomes hidden, or on borders without an edge, get
+numbers that no other frame has, so that they are not matched.
 """
 
 from __future__ import annotations
@@ -21,16 +20,16 @@ from specsia_build.rendering.mesh import Mesh
 from specsia_build.rendering.topology import weld
 
 MOST_POINTS = 3050
-"""Points of a frame at most, as many as AnimeInbet's loader has room for."""
+"""Points of a frame, at most: the size of AnimeInbet's loader."""
 
 JOINED = 1.5
-"""Pixels within which a line that ends at no vertex of the mesh is joined to what is nearest."""
+"""Pixels within which a loose end that is no vertex is joined to the nearest point."""
 
 STRAIGHT = 0.5
-"""Pixels by which a line without vertices of the mesh may be moved to have fewer points."""
+"""Tolerance in pixels of simplifying lines without vertices."""
 
 LEVELS = 20
-"""Halvings of the unit cube by which vertices are put in order."""
+"""Halvings of the unit cube that order vertices."""
 
 
 @dataclass(frozen=True)
@@ -39,8 +38,8 @@ class Strokes:
 
     Attributes:
         places: (N, 2) float32, x and y in pixels.
-        points: (N,) int64, which point of the surface it is: unique in a frame, the same in all frames.
-        joined: (M, 2) int32, pairs of points that a straight line joins, each once, the lower number first.
+        points: (N,) int64, points of the surface: unique in a frame, the same in all frames.
+        joined: (M, 2) int32, pairs joined by straight lines, each once, the lower index first.
     """
 
     places: NDArray[np.float32]
@@ -48,7 +47,7 @@ class Strokes:
     joined: NDArray[np.int32]
 
     def neighbours(self) -> list[list[int]]:
-        """The points that each is joined to, in order."""
+        """Neighbours of each point, sorted."""
         found: list[list[int]] = [[] for _ in self.points]
         for one, other in self.joined.tolist():
             found[one].append(other)
@@ -57,9 +56,9 @@ class Strokes:
 
 
 def vertex_ranks(mesh: Mesh) -> NDArray[np.int32]:
-    """Vertices (V,) in an order of which every beginning is spread evenly over the surface at rest, 0 the first.
+    """Rank the vertices (V,) such that the first N, for any N, are spread evenly over the surface at rest.
 
-    The unit cube is halved again and again; in each cell without a vertex of earlier halvings the lowest comes next.
+    The unit cube is halved repeatedly; in each cell without a vertex so far, the lowest vertex comes next.
     """
     low, _ = mesh.bounds()
     welded = weld(mesh.vertices)
@@ -79,16 +78,16 @@ def vertex_ranks(mesh: Mesh) -> NDArray[np.int32]:
 
 
 def strokes(lines: Lines, ranks: NDArray[np.int32], frame: int = 0, most: int = MOST_POINTS) -> Strokes:
-    """The lines of a frame as a graph.
+    """Convert the lines of a frame to a graph.
 
-    Points between two others go first where there are too many: those latest by rank, so that neighbouring frames keep
-    the same. Where that is not enough those latest by rank go with the lines that they end.
+    If there are too many points, those between two others are removed first, then any, the last by rank first, so that
+    neighbouring frames keep the same ones.
 
     Args:
         lines: of the frame.
         ranks: of the mesh's vertices.
-        frame: its number in the clip, which decides the numbers of points that are no vertices.
-        most: points at most.
+        frame: number in the clip, which decides the numbers of points that are no vertices.
+        most: number of points, at most.
     """
     count = len(ranks)
     places, points, joined = _straightened(*_closed(*_graph(lines, count), count), count)
@@ -113,11 +112,11 @@ def strokes(lines: Lines, ranks: NDArray[np.int32], frame: int = 0, most: int = 
 
 
 _Graph = tuple[NDArray[np.float32], NDArray[np.int64], NDArray[np.int32]]
-"""Places, points and pairs; see `Strokes`."""
+"""Places, points and pairs, see `Strokes`."""
 
 
 def _graph(lines: Lines, count: int) -> _Graph:
-    """Ends at one vertex are one point, others where they are at the same place; those are numbered from `count`."""
+    """Join ends at one vertex, or at one place; the latter are numbered from `count`."""
     ends, places = lines.vertices.reshape(-1).astype(np.int64), lines.places.reshape(-1, 2)
     cut = ends < 0
     ends[cut] = count + np.unique(places[cut], axis=0, return_inverse=True)[1].reshape(-1)
@@ -126,13 +125,13 @@ def _graph(lines: Lines, count: int) -> _Graph:
 
 
 def _once(pairs: NDArray[np.integer]) -> NDArray[np.int32]:
-    """Each pair of different points once, the lower first, in order."""
+    """Sort pairs of different points and drop duplicates."""
     pairs = np.sort(pairs[pairs[:, 0] != pairs[:, 1]], axis=1)
     return np.asarray(np.unique(pairs, axis=0), np.int32)
 
 
 def _closed(places: NDArray[np.float32], points: NDArray[np.int64], joined: NDArray[np.int32], count: int) -> _Graph:
-    """The graph with loose ends that are no vertices made one with the point that is nearest, if it is near."""
+    """Join loose ends that are no vertices with the nearest point, if it is near."""
     loose = np.flatnonzero((points >= count) & (np.bincount(joined.reshape(-1), minlength=len(points)) == 1))
     if len(loose) == 0:
         return places, points, joined
@@ -140,7 +139,7 @@ def _closed(places: NDArray[np.float32], points: NDArray[np.int64], joined: NDAr
     # Two points may be at one place, so that either comes first.
     other = np.where(nearest[:, 0] == loose, nearest[:, 1], nearest[:, 0])
     near = away[:, 1] <= JOINED
-    # Points are in the order of their numbers: a vertex comes first among those that become one.
+    # Points are sorted by number, so that a vertex comes first among those that are joined.
     _, first, of = np.unique(
         joining.joined(loose[near], other[near], len(points)), return_index=True, return_inverse=True
     )
@@ -150,7 +149,7 @@ def _closed(places: NDArray[np.float32], points: NDArray[np.int64], joined: NDAr
 def _straightened(
     places: NDArray[np.float32], points: NDArray[np.int64], joined: NDArray[np.int32], count: int
 ) -> _Graph:
-    """The graph with as few points as will do along lines without vertices of the mesh."""
+    """Simplify lines without vertices of the mesh."""
     free = (points >= count) & (np.bincount(joined.reshape(-1), minlength=len(points)) == 2)
     kept, pairs = ~free, list[tuple[int, int]]()
     for path in _paths(joined, free):
@@ -163,9 +162,9 @@ def _straightened(
 
 
 def _corners(line: list[list[float]]) -> list[int]:
-    """Which points of a line are left of it, the first and the last among them, by Douglas and Peucker's rule.
+    """Indices of the points that the Douglas-Peucker algorithm keeps.
 
-    In lists: lines are short, and numpy takes longer to begin than these to end.
+    On lists: lines are short, and `skimage.measure.approximate_polygon` takes longer.
     """
     left, open_parts = {0, len(line) - 1}, [(0, len(line) - 1)]
     while open_parts:
@@ -187,13 +186,13 @@ def _corners(line: list[list[float]]) -> list[int]:
 
 
 def _paths(joined: NDArray[np.int32], free: NDArray[np.bool_]) -> list[list[int]]:
-    """Lines of free points, each between two others, with the points at both ends; closed ones begin and end in one."""
+    """Lines of free points with the points at both ends; closed lines end in their first point."""
     beside: dict[int, list[int]] = {}
     for one, other in joined[free[joined].any(axis=1)].tolist():
         beside.setdefault(one, []).append(other)
         beside.setdefault(other, []).append(one)
     found, done = [], np.zeros(len(free), np.bool_)
-    # Those beside a point that is not free come first: what is left then is closed.
+    # Points beside one that is not free come first, so that only closed lines are left.
     starts = sorted(np.flatnonzero(free).tolist(), key=lambda point: all(free[other] for other in beside[point]))
     for start in starts:
         if done[start]:
@@ -210,7 +209,7 @@ def _paths(joined: NDArray[np.int32], free: NDArray[np.bool_]) -> list[list[int]
 
 
 def _bridged(joined: NDArray[np.int32], kept: NDArray[np.bool_]) -> NDArray[np.int32]:
-    """The pairs of kept points that are left when the others, each between two, are taken out."""
+    """Pairs of kept points after removing the others, each of which is between two."""
     pairs = [joined[kept[joined].all(axis=1)]]
     ends = [(path[0], path[-1]) for path in _paths(joined, ~kept) if kept[path[0]] and kept[path[-1]]]
     pairs.append(np.array(ends, np.int32).reshape(-1, 2))

@@ -1,4 +1,4 @@
-"""Compiled: which edges of a frame may be lines, and which pieces of them are seen."""
+"""Compiled code of lines: which edges of a frame may be lines, which pieces of them are visible, and their pixels."""
 
 from __future__ import annotations
 
@@ -10,28 +10,32 @@ from numpy.typing import NDArray
 from specsia_build.jit import compiled, inlined, uncounted
 from specsia_build.rendering.fast.raster import HIDDEN
 from specsia_build.rendering.seen import SUBPIXEL
+from specsia_build.rendering.topology import root
 
 STEP = 0.5
-"""Pixels between the points of an edge that are looked at."""
+"""Pixels between the points of an edge that are tested."""
 
 HALVINGS = 3
-"""How often the step across which an edge comes in sight is halved to find where."""
+"""Bisections of a step in which an edge becomes visible or hidden."""
 
 SLACK = 1e-3
-"""Units by which a line may lie behind what is seen, a thousandth of a character: rounding, and its own surface."""
+"""Units, a thousandth of a character, by which a line may lie behind the visible surface: its own, and rounding."""
 
 ROUNDING = 1e-6
-"""Units that are more than what a depth may be rounded by."""
+"""Units above the rounding error of depths."""
 
 SHORT_GAP = 1.5
-"""Pixels of an edge up to which a break in it is closed."""
+"""Pixels of an edge up to which a gap is closed."""
+
+NEAR = 2
+"""Pixels around a loose end within which it is joined to other lines: it may end beside the pixels that they darken."""
 
 CUT = -1
-"""In place of a vertex, where a line ends between vertices."""
+"""Vertex number of an end that lies between vertices."""
 
 
 class View(NamedTuple):
-    """What of `Seen` compiled code asks, by the same names, and what `depths_around` gives."""
+    """Fields of `Seen` that compiled code needs, and the result of `depths_around`."""
 
     faces: NDArray[np.int32]
     screen: NDArray[np.int32]
@@ -43,8 +47,7 @@ class View(NamedTuple):
 
 @compiled
 def candidates(faces, ends, start, beside, third, always, turning, screen, facing):  # type: ignore[no-untyped-def]
-    """Edges that are lines where nothing hides them, int32: those that always are, and those on whose one side all
-    faces lie in the picture."""
+    """Numbers (N,) int32 of edges that are lines if visible: features, and edges with all faces on one side."""
     found, n = np.empty(len(ends), np.int32), 0
     for e in range(len(ends)):
         a, b = ends[e, 0], ends[e, 1]
@@ -57,7 +60,7 @@ def candidates(faces, ends, start, beside, third, always, turning, screen, facin
             if facing[f] != HIDDEN:
                 shown = True
             elif _is_turned_here(faces, f, screen):
-                # It is not seen though it is turned to the camera: it is not there.
+                # Hidden though it faces the camera: it is not drawn at all.
                 continue
             left |= side > 0
             right |= side < 0
@@ -76,7 +79,7 @@ def _is_turned_here(faces, f, screen):  # type: ignore[no-untyped-def]
 
 @inlined
 def plane_at(f, x, y, view):  # type: ignore[no-untyped-def]
-    """Depth of the plane of a face at a place in pixels; infinite where it is seen edge on."""
+    """Depth of the plane of a face at a place in pixels; infinite for a face seen edge on."""
     a, b, c = view.faces[f, 0], view.faces[f, 1], view.faces[f, 2]
     ax, ay = np.float64(view.screen[a, 0]), np.float64(view.screen[a, 1])
     bx, by, cx, cy = view.screen[b, 0] - ax, view.screen[b, 1] - ay, view.screen[c, 0] - ax, view.screen[c, 1] - ay
@@ -90,7 +93,7 @@ def plane_at(f, x, y, view):  # type: ignore[no-untyped-def]
 
 @compiled
 def depths_around(faces, screen, depth):  # type: ignore[no-untyped-def]
-    """(F,) float64, a depth that no face has within a pixel of itself, were it larger; infinite where it is edge on."""
+    """Largest depth (F,) float64 of the plane of each face within a pixel of it; infinite if it is edge on."""
     out = np.full(len(faces), np.inf)
     for f in range(len(faces)):
         a, b, c = faces[f, 0], faces[f, 1], faces[f, 2]
@@ -106,11 +109,11 @@ def depths_around(faces, screen, depth):  # type: ignore[no-untyped-def]
 
 @inlined
 def _is_seen(t, line, own, corners, view):  # type: ignore[no-untyped-def]
-    """Whether the point t of 0 … 1 of an edge is seen: at one of the four pixels around it nothing is in front of it.
+    """Whether the point t (0 to 1) of an edge is visible: nothing is in front of it at one of the four pixels around.
 
-    `line` is x, y and depth of the edge's first end and what they grow by to the other; `own` is whether it is opaque,
-    and its welded vertices. Faces at these are never in front. Of an edge that is not opaque one of them must be seen
-    there, for it may be cut out.
+    `line` is x, y and depth of the first end and their differences to the other; `own` is whether the edge is opaque,
+    and its welded vertices. Faces at these are never in front. A face at an edge that is
+    not opaque, which may be cut out, must be visible.
     """
     x, y, z = line[0] + t * line[3], line[1] + t * line[4], line[2] + t * line[5] - SLACK
     opaque, one, other = own
@@ -121,7 +124,7 @@ def _is_seen(t, line, own, corners, view):  # type: ignore[no-untyped-def]
     for row in range(top, bottom):
         for column in range(left, right):
             f = view.face[row, column]
-            # What is seen beside the centre is not there at the centre.
+            # A sample beside the centre: the surface does not cover the centre.
             if opaque and (f < 0 or view.sample[row, column] != 0):
                 return True
             if f < 0:
@@ -144,8 +147,7 @@ def _is_seen(t, line, own, corners, view):  # type: ignore[no-untyped-def]
 
 @uncounted
 def _where_it_turns(low, high, after, line, own, corners, view):  # type: ignore[no-untyped-def]
-    """Where an edge comes in sight or goes out of it between two points, of which the latter is seen as `after` says
-    and the former is not so."""
+    """Bisect for the point at which an edge becomes visible (`after`) or hidden, between two points of it."""
     for _ in range(HALVINGS):
         middle = 0.5 * (low + high)
         if _is_seen(middle, line, own, corners, view) == after:
@@ -157,15 +159,14 @@ def _where_it_turns(low, high, after, line, own, corners, view):  # type: ignore
 
 @compiled
 def seen_pieces(which, ends, opaque, welded, corners, points, view):  # type: ignore[no-untyped-def]
-    """The pieces of edges that are seen: places (P, 2, 2) float32 in pixels, and the `points` (P, 2) int32 of the
-    vertices that they end in, or `CUT`."""
+    """Visible pieces of edges: places (P, 2, 2) float32 in pixels, and `points` (P, 2) int32 of their ends or `CUT`."""
     screen, depth = view.screen, view.depth
     height, width = view.face.shape
     room = 0
     for e in which:
         a, b = ends[e, 0], ends[e, 1]
         across, down = np.float64(screen[b, 0] - screen[a, 0]), np.float64(screen[b, 1] - screen[a, 1])
-        # An edge cannot be seen over more than the picture's diagonal.
+        # No more of an edge is visible than the picture's diagonal.
         room += 1 + int(min(np.hypot(across, down) / SUBPIXEL, np.hypot(height, width)) / SHORT_GAP)
     places, vertices = np.empty((room, 2, 2), np.float32), np.empty((room, 2), np.int32)
     n = 0
@@ -175,7 +176,6 @@ def seen_pieces(which, ends, opaque, welded, corners, points, view):  # type: ig
         dx, dy = screen[b, 0] / SUBPIXEL - x, screen[b, 1] / SUBPIXEL - y
         line, own, length = (x, y, z, dx, dy, depth[b] - z), (opaque[e], welded[a], welded[b]), np.hypot(dx, dy)
         two = points[a], points[b]
-        # What lies outside the picture is not looked at.
         first, last = _inside(x, dx, width, 0.0, 1.0)
         first, last = _inside(y, dy, height, first, last)
         if first > last:
@@ -206,7 +206,7 @@ def seen_pieces(which, ends, opaque, welded, corners, points, view):  # type: ig
 
 @inlined
 def _inside(x, dx, size, first, last):  # type: ignore[no-untyped-def]
-    """The part of first … last in which x + t dx lies in 0 … size; none where the first is more than the last."""
+    """Part of first to last in which 0 <= x + t dx <= size; empty if its start exceeds its end."""
     if dx > 0:
         return max(first, -x / dx), min(last, (size - x) / dx)
     if dx < 0:
@@ -221,3 +221,157 @@ def _put(places, vertices, n, line, points, begin, end):  # type: ignore[no-unty
     vertices[n, 0] = points[0] if begin == 0.0 else CUT
     vertices[n, 1] = points[1] if end == 1.0 else CUT
     return n + 1
+
+
+@uncounted
+def ink(places, width, out):  # type: ignore[no-untyped-def]
+    """Draw pieces (P, 2, 2) in pixels, with round ends, black into `out` (H, W) uint8.
+
+    A pixel is as dark as the nearest piece makes it, so that lines that meet are no darker than one.
+    """
+    reach = 0.5 * width + 0.5
+    for p in range(len(places)):
+        x0, y0 = np.float64(places[p, 0, 0]), np.float64(places[p, 0, 1])
+        dx, dy = places[p, 1, 0] - x0, places[p, 1, 1] - y0
+        squared = dx * dx + dy * dy
+        top = max(0, int(np.floor(min(y0, y0 + dy) - reach)))
+        bottom = min(out.shape[0] - 1, int(np.floor(max(y0, y0 + dy) + reach)))
+        for row in range(top, bottom + 1):
+            y = row + 0.5 - y0
+            # Columns near the part of the piece that is near this row.
+            low, high = 0.0, 1.0
+            if dy > 0:
+                low, high = max(low, (y - reach) / dy), min(high, (y + reach) / dy)
+            elif dy < 0:
+                low, high = max(low, (y + reach) / dy), min(high, (y - reach) / dy)
+            xa, xb = x0 + low * dx, x0 + high * dx
+            left = max(0, int(np.floor(min(xa, xb) - reach)))
+            right = min(out.shape[1] - 1, int(np.floor(max(xa, xb) + reach)))
+            for column in range(left, right + 1):
+                x = column + 0.5 - x0
+                t = min(1.0, max(0.0, (x * dx + y * dy) / squared)) if squared > 0 else 0.0
+                u, v = x - t * dx, y - t * dy
+                away = u * u + v * v
+                if away < reach * reach:
+                    level = np.uint8(255 * (1 - min(1.0, reach - np.sqrt(away))) + 0.5)
+                    out[row, column] = min(out[row, column], level)
+
+
+@inlined
+def _join(parent, p, q):  # type: ignore[no-untyped-def]
+    p, q = root(parent, p), root(parent, q)
+    if p != q:
+        parent[max(p, q)] = min(p, q)
+
+
+@compiled
+def lengths_together(places, vertices, count, height, width):  # type: ignore[no-untyped-def]
+    """For each piece the total length (P,) float64 in pixels of the pieces connected to it.
+
+    Pieces are connected by a common vertex or pixel, and by pixels within `NEAR` of an end that is no vertex.
+    """
+    parent = np.arange(len(places))
+    at_vertex = np.full(count, -1, np.int32)
+    at_pixel = np.full((height, width), -1, np.int32)
+    length = np.zeros(len(places))
+    for p in range(len(places)):
+        for i in range(2):
+            v = vertices[p, i]
+            if v >= 0:
+                if at_vertex[v] >= 0:
+                    _join(parent, at_vertex[v], p)
+                at_vertex[v] = p
+        x, y = places[p, 0, 0], places[p, 0, 1]
+        dx, dy = places[p, 1, 0] - x, places[p, 1, 1] - y
+        length[p] = np.hypot(dx, dy)
+        steps = 1 + int(2 * length[p])
+        for k in range(steps + 1):
+            row, column = int(y + dy * k / steps), int(x + dx * k / steps)
+            if 0 <= row < height and 0 <= column < width:
+                if at_pixel[row, column] >= 0:
+                    _join(parent, at_pixel[row, column], p)
+                at_pixel[row, column] = p
+    for p in range(len(places)):
+        for i in range(2):
+            if vertices[p, i] >= 0:
+                continue
+            row, column = int(places[p, i, 1]), int(places[p, i, 0])
+            for r in range(max(0, row - NEAR), min(height, row + NEAR + 1)):
+                for c in range(max(0, column - NEAR), min(width, column + NEAR + 1)):
+                    if at_pixel[r, c] >= 0:
+                        _join(parent, at_pixel[r, c], p)
+    total = np.zeros(len(places))
+    for p in range(len(places)):
+        total[root(parent, p)] += length[p]
+    out = np.empty(len(places))
+    for p in range(len(places)):
+        out[p] = total[root(parent, p)]
+    return out
+
+
+@uncounted
+def _crossing(f, g, x, y, right, view):  # type: ignore[no-untyped-def]
+    """Share of the way from a pixel's centre to the next one, right or down, at which their planes cross, else half."""
+    if f < 0 or g < 0:
+        return 0.5
+    x1, y1 = (x + 1, y) if right else (x, y + 1)
+    here = plane_at(f, x, y, view) - plane_at(g, x, y, view)
+    there = plane_at(f, x1, y1, view) - plane_at(g, x1, y1, view)
+    t = here / (here - there)
+    return t if 0.0 <= t <= 1.0 else 0.5
+
+
+@inlined
+def _put_spot(row, column, right, label, drawn, binary, view, spots, m):  # type: ignore[no-untyped-def]
+    """Append the point at which a border without a line crosses from a pixel to the next, right or down, to `spots`."""
+    r, c = (row, column + 1) if right else (row + 1, column)
+    if label[row, column] == label[r, c] or drawn[row, column] < binary or drawn[r, c] < binary:
+        return m
+    x, y = column + 0.5, row + 0.5
+    t = np.float32(_crossing(view.face[row, column], view.face[r, c], x, y, right, view))
+    spots[m, 0], spots[m, 1] = (x + t, y) if right else (x, y + t)
+    return m + 1
+
+
+@inlined
+def _is_even(label, row, column):  # type: ignore[no-untyped-def]
+    """Whether a pixel and those right, below and diagonal have one label."""
+    one = label[row, column]
+    return one == label[row, column + 1] and one == label[row + 1, column] and one == label[row + 1, column + 1]
+
+
+@compiled
+def seams(label, box, drawn, binary, view):  # type: ignore[no-untyped-def]
+    """Borders between the regions of `label` (H, W) without a line, as pieces (P, 2, 2) float32 in pixels.
+
+    A border has no line if `drawn` (H, W) uint8 is not darker than `binary` on either side. `box` is the first and end
+    row, first and end column of what is visible.
+    """
+    height, width = label.shape
+    top, left = max(0, box[0] - 1), max(0, box[2] - 1)
+    bottom, right = min(height - 1, box[1] + 1), min(width - 1, box[3] + 1)
+    room = 0
+    for row in range(top, bottom):
+        for column in range(left, right):
+            room += 0 if _is_even(label, row, column) else 4
+    places, n = np.empty((room, 2, 2), np.float32), 0
+    spots = np.empty((4, 2), np.float32)
+    for row in range(top, bottom):
+        for column in range(left, right):
+            if _is_even(label, row, column):
+                continue
+            # The four borders that meet at the common corner.
+            m = _put_spot(row, column, True, label, drawn, binary, view, spots, 0)
+            m = _put_spot(row + 1, column, True, label, drawn, binary, view, spots, m)
+            m = _put_spot(row, column, False, label, drawn, binary, view, spots, m)
+            m = _put_spot(row, column + 1, False, label, drawn, binary, view, spots, m)
+            if m == 2:
+                for i in range(2):
+                    places[n, i] = spots[i]
+                n += 1
+            elif m > 0:
+                for i in range(m):
+                    places[n, 0] = spots[i]
+                    places[n, 1, 0], places[n, 1, 1] = column + 1, row + 1
+                    n += 1
+    return places[:n]

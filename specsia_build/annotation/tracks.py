@@ -1,4 +1,4 @@
-"""Points of a moving surface: what one frame shows of them, found again in others as exactly as they are drawn."""
+"""Flow and tracks: points of a surface that one frame shows, located in other frames."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from specsia_build.rendering.seen import SUBPIXEL, Seen
 _HALF = SUBPIXEL // 2
 
 _ROUNDING = 2.0
-"""How far apart, in parts of a pixel, the edges of faces may lie that meet: vertices lie on whole ones."""
+"""Parts of a pixel between edges of adjacent faces: vertices are rounded to whole parts."""
 
 _SLACK = 32.0
-"""Parts of a pixel that a point may be off beyond its distance from the pixel that shows it."""
+"""Parts of a pixel of tolerance beyond a point's distance from the pixel that shows it."""
 
 
 @inlined
 def _weights(corners, screen, x, y):  # type: ignore[no-untyped-def]
-    """The weights of a face's corners at a place of the screen, inside of it or not."""
+    """Barycentric weights of a place on the screen, inside of the face or not."""
     a, b, c = corners[0], corners[1], corners[2]
     ax, ay = screen[a, 0] - x, screen[a, 1] - y
     bx, by = screen[b, 0] - x, screen[b, 1] - y
@@ -33,7 +33,7 @@ def _weights(corners, screen, x, y):  # type: ignore[no-untyped-def]
 
 @inlined
 def _slopes(corners, screen, u, v, w):  # type: ignore[no-untyped-def]
-    """What values of a face's corners grow by along x and along y, for a part of a pixel."""
+    """Slopes along x and y, for each part of a pixel, of values at a face's corners."""
     bx, by = screen[corners[1], 0] - screen[corners[0], 0], screen[corners[1], 1] - screen[corners[0], 1]
     cx, cy = screen[corners[2], 0] - screen[corners[0], 0], screen[corners[2], 1] - screen[corners[0], 1]
     share = 1.0 / (np.float64(bx) * cy - np.float64(by) * cx)
@@ -42,8 +42,7 @@ def _slopes(corners, screen, u, v, w):  # type: ignore[no-untyped-def]
 
 @inlined
 def _depths(corners, screen, depth, i, j, k):  # type: ignore[no-untyped-def]
-    """Least and most depth of a face where its corners weigh i, j and k, within what vertices are rounded by: however
-    steep it is, it is nowhere nearer than its nearest corner, nor farther than its farthest."""
+    """Least and greatest depth of a face at weights i, j, k within the rounding of its vertices, and of its corners."""
     a, b, c = np.float64(depth[corners[0]]), np.float64(depth[corners[1]]), np.float64(depth[corners[2]])
     x, y = _slopes(corners, screen, a, b, c)
     z, more = i * a + j * b + k * c, _ROUNDING * (abs(x) + abs(y))
@@ -52,7 +51,7 @@ def _depths(corners, screen, depth, i, j, k):  # type: ignore[no-untyped-def]
 
 @inlined
 def _stretch(corners, screen, rest):  # type: ignore[no-untyped-def]
-    """How far points of a face that are a part of a pixel apart lie from each other at rest, at most; squared."""
+    """Largest squared distance at rest of points of a face that are a part of a pixel apart on the screen."""
     total = 0.0
     for k in range(3):
         x, y = _slopes(corners, screen, rest[corners[0], k], rest[corners[1], k], rest[corners[2], k])
@@ -62,19 +61,16 @@ def _stretch(corners, screen, rest):  # type: ignore[no-untyped-def]
 
 @inlined
 def _beside(x, y, n):  # type: ignore[no-untyped-def]
-    """Row and column of the n-th of the four pixels whose centres are around a place of the screen."""
+    """Row and column of the n-th of the four pixels whose centres surround a place on the screen."""
     return int(np.floor(y - _HALF)) // SUBPIXEL + (n >> 1), int(np.floor(x - _HALF)) // SUBPIXEL + (n & 1)
 
 
 @uncounted
 def _is_shown_among(x, y, f, corners, weights, facing, found, seen, rest):  # type: ignore[no-untyped-def]
-    """Whether a frame shows the point of a face that is at a place of its screen, where it shows other faces too.
-
-    `found` is whether it shows the same face there.
-    """
+    """Whether a point of a face is visible at a place where other faces are, too; `found`: its own face is there."""
     faces, facings, screen, depth, shown, sample, offsets = seen
     a, b, c = corners[0], corners[1], corners[2]
-    # Of a face that is edge on here nothing is known but where it is.
+    # Nothing but its place is known of a face seen edge on.
     flat = facings[f] == 0
     z = np.float64(weights[0] * depth[a] + weights[1] * depth[b] + weights[2] * depth[c])
     if not flat:
@@ -109,7 +105,7 @@ def _is_shown_among(x, y, f, corners, weights, facing, found, seen, rest):  # ty
 
 @inlined
 def _placed(corners, weights, screen):  # type: ignore[no-untyped-def]
-    """Where a point is by the vertices that it lies between, x and y in parts of a pixel."""
+    """Place of a point on the screen from its vertices, in parts of a pixel."""
     x, y = 0.0, 0.0
     for k in range(3):
         x += weights[k] * screen[corners[k], 0]
@@ -119,7 +115,7 @@ def _placed(corners, weights, screen):  # type: ignore[no-untyped-def]
 
 @inlined
 def _is_shown(x, y, f, corners, weights, facing, seen, rest):  # type: ignore[no-untyped-def]
-    """Whether a frame shows a point of a face that is at a place of its screen; see `tracks.shown`."""
+    """Whether a frame shows a point of a face that is at a place of its screen; see `tracked`."""
     facings, shown = seen[1], seen[4]
     size = len(shown)
     turned = facings[f] != facing and facings[f] != 0
@@ -137,35 +133,19 @@ def _is_shown(x, y, f, corners, weights, facing, seen, rest):  # type: ignore[no
 
 
 @uncounted
-def place(corners, weights, screen, places):  # type: ignore[no-untyped-def]
-    """Fill `places` (N, 2) float64, in pixels, of points by the vertices that they lie between."""
-    for n in range(len(corners)):
-        x, y = _placed(corners[n], weights[n], screen)
-        places[n, 0], places[n, 1] = x / SUBPIXEL, y / SUBPIXEL
-
-
-@uncounted
-def show(face, corners, weights, facing, places, seen, rest, visible):  # type: ignore[no-untyped-def]
-    """Fill `visible` (N,) bool of points that are at places of a frame; see `tracks.shown`.
-
-    Args:
-        seen: faces, facing, screen, depth, face, sample and offsets of the frame's `Seen`.
-        rest: (V, 3) float64.
-    """
+def _track(face, corners, weights, facing, seen, rest, out):  # type: ignore[no-untyped-def]
+    """Fill `out` (N, 3) float32: x and y of points in pixels, and 1 if visible; `seen` is the result of `_fields`."""
     for n in range(len(face)):
-        x, y = places[n, 0] * SUBPIXEL, places[n, 1] * SUBPIXEL
-        visible[n] = _is_shown(x, y, face[n], corners[n], weights[n], facing[n], seen, rest)
+        x, y = _placed(corners[n], weights[n], seen[2])
+        out[n, 0], out[n, 1] = x / SUBPIXEL, y / SUBPIXEL
+        out[n, 2] = _is_shown(x, y, face[n], corners[n], weights[n], facing[n], seen, rest)
 
 
 @uncounted
-def carry(box, weights, here, there, rest, pixels, unmatched):  # type: ignore[no-untyped-def]
-    """Fill `pixels` (S, S, 2), zeros before, and `unmatched` (S, S), true before, where a frame shows a point.
+def _carry(box, weights, here, there, rest, pixels, unmatched):  # type: ignore[no-untyped-def]
+    """Fill `pixels` (S, S, 2), initially 0, and `unmatched` (S, S), initially true, where `here` shows a point.
 
-    Args:
-        box: outside of which it shows none, see `Seen`.
-        weights: (S, S, 3) float32 of the points.
-        here, there: of the frame and the other one; see `show`.
-        rest: (V, 3) float64.
+    `here` and `there` are results of `_fields`; `weights` (S, S, 3) float32 and `box` are of `here`.
     """
     for row in range(box[0], box[1]):
         for column in range(box[2], box[3]):
@@ -182,13 +162,13 @@ def carry(box, weights, here, there, rest, pixels, unmatched):  # type: ignore[n
 
 @dataclass(frozen=True)
 class Points:
-    """N points of a mesh's surface.
+    """N points of the surface of a mesh.
 
     Attributes:
-        face: (N,) int32, which each lies on.
-        corners: (N, 3) int32, vertices of that.
-        weights: (N, 3) float32 of the corners, summing to 1.
-        facing: (N,) int8, from which side it was seen: 1 outside, -1 inside.
+        face: (N,) int32, their faces.
+        corners: (N, 3) int32, vertices of these.
+        weights: (N, 3) float32, barycentric.
+        facing: (N,) int8, the side on which they were seen: 1 outside, -1 inside.
     """
 
     face: NDArray[np.int32]
@@ -196,55 +176,22 @@ class Points:
     weights: NDArray[np.float32]
     facing: NDArray[np.int8]
 
-    def places(self, seen: Seen) -> NDArray[np.float64]:
-        """(N, 2) where they are in a frame of the mesh, x and y in pixels, centres of pixels at halves."""
-        places = np.empty((len(self.face), 2))
-        place(self.corners, self.weights, seen.screen, places)
-        return places
-
 
 def points_at(seen: Seen, pixels: NDArray[np.intp]) -> Points:
-    """The points that a frame shows at pixels (N,), counted row by row, all of which show one."""
+    """The points that a frame shows at pixels (N,), flat indices, each of which shows one."""
     face = seen.face.reshape(-1).take(pixels)
     weights = seen.weights.reshape(-1, 3).take(pixels, axis=0)
     return Points(face, seen.faces.take(face, axis=0), weights, seen.facing.take(face))
 
 
-def shown(points: Points, places: NDArray[np.float64], seen: Seen, rest: NDArray[np.floating]) -> NDArray[np.bool_]:
-    """Whether a frame shows points.
-
-    It does where a point lies inside the frame, on a face that is turned as it was, in a pixel that shows that face. At
-    edges, and where faces are smaller than pixels, it does too where one of the four pixels around it shows the face,
-    or what lies beside it at rest, and none of them a face that is in front of it.
-
-    Args:
-        points: N of them.
-        places: (N, 2), theirs in the frame.
-        seen: of a frame of the same mesh, in whatever pose, by whatever camera.
-        rest: (V, 3), the mesh's vertices at rest.
-
-    Returns:
-        (N,).
-    """
-    visible = np.empty(len(places), np.bool_)
-    of = (points.face, points.corners, points.weights, points.facing)
-    show(*of, places, _known(seen), ready(rest, np.float64), visible)
-    return visible
-
-
-def _known(seen: Seen) -> tuple[NDArray[Any], ...]:
-    """What `visible` asks of a frame."""
-    return seen.faces, seen.facing, seen.screen, seen.depth, seen.face, seen.sample, seen.offsets
-
-
 def chosen(seen: Seen, most: int) -> Points:
-    """Points spread evenly over what a frame shows, at centres of pixels and away from outlines where that is possible.
+    """Choose points spread evenly over a frame, at centres of pixels and, if possible, away from outlines.
 
-    Each is the farthest on the screen from those before it, so that the first N of more are spread evenly too.
+    Each is the farthest from those before it, so that any first N are spread evenly.
 
     Args:
         seen: of the frame.
-        most: how many, where so many pixels show something; else there are fewer.
+        most: number of points; fewer if fewer pixels show something.
     """
     there = seen.face >= 0
     inner = there & (seen.sample == 0)
@@ -256,7 +203,7 @@ def chosen(seen: Seen, most: int) -> Points:
 
 
 def _spread(rows: NDArray[np.intp], columns: NDArray[np.intp], most: int) -> NDArray[np.intp]:
-    """Numbers of some of the pixels (M,), each the farthest from those before it; the first is the middle one."""
+    """Indices of some of the pixels (M,), each the farthest from those before it; the first is in the middle."""
     if not len(rows):
         return np.zeros(0, np.intp)
     x, y = columns.astype(np.float32), rows.astype(np.float32)
@@ -268,28 +215,37 @@ def _spread(rows: NDArray[np.intp], columns: NDArray[np.intp], most: int) -> NDA
     return np.array(taken)
 
 
+def _fields(seen: Seen) -> tuple[NDArray[Any], ...]:
+    """Fields of a frame that compiled code needs."""
+    return seen.faces, seen.facing, seen.screen, seen.depth, seen.face, seen.sample, seen.offsets
+
+
 def tracked(points: Points, seen: Seen, rest: NDArray[np.floating]) -> NDArray[np.float32]:
-    """Points in a frame: x and y in pixels, and 1 where it shows them, else 0; (N, 3).
+    """Track points into a frame: x and y in pixels, with centres of pixels at halves, and 1 if visible; (N, 3).
+
+    A point is visible if it is inside the frame on a face turned as it was, and its pixel shows that face. At edges,
+    and where faces are smaller than pixels, one of the four pixels around it must show the face, or the surface beside
+    it at rest, and none of them a face in front.
 
     Args:
-        points: N of them, as `chosen` from another frame of the mesh, or this one.
-        seen: of the frame.
-        rest: (V, 3), the mesh's vertices at rest.
+        points: from a frame of the same mesh.
+        seen: of the frame, in any pose and by any camera.
+        rest: (V, 3), vertices of the mesh at rest.
     """
-    places = points.places(seen)
-    return np.concatenate([places, shown(points, places, seen, rest)[:, None]], axis=1, dtype=np.float32)
+    out = np.empty((len(points.face), 3), np.float32)
+    of_points = (points.face, points.corners, points.weights, points.facing)
+    _track(*of_points, _fields(seen), ready(rest, np.float64), out)
+    return out
 
 
 @dataclass(frozen=True)
 class Flow:
-    """Where the points seen at pixels go.
+    """Motion of the visible points to another frame.
 
     Attributes:
-        pixels: (S, S, 2) float32, columns and rows by which the point is elsewhere in the other frame; exactly 0 for
-            one that does not move, and where nothing is seen. A pixel's point is at its centre, or where the surface
-            covers the pixel in part at the covered sample nearest to that: a pixel's centre is carried to within half
-            a column and half a row of where its point is.
-        unmatched: (S, S) bool, the other frame does not show the point, see `shown`; true where nothing is seen.
+        pixels: (S, S, 2) float32, columns and rows to the point's place in the other frame; 0 where nothing is
+            visible. In partly covered pixels the point is at the covered sample nearest to the centre.
+        unmatched: (S, S) bool, the other frame does not show the point, see `tracked`; true where nothing is visible.
     """
 
     pixels: NDArray[np.float32]
@@ -297,13 +253,13 @@ class Flow:
 
 
 def flow(here: Seen, there: Seen, rest: NDArray[np.floating]) -> Flow:
-    """The flow of a surface from one frame to another; the other way round it is that backward.
+    """Compute the flow of a surface from one frame to another.
 
     Args:
         here: of the frame.
-        there: of the other, of the same mesh in whatever pose, by whatever camera.
-        rest: (V, 3), the mesh's vertices at rest.
+        there: of the other, of the same mesh in any pose and by any camera.
+        rest: (V, 3), vertices of the mesh at rest.
     """
     pixels, unmatched = np.zeros((*here.face.shape, 2), np.float32), np.ones(here.face.shape, np.bool_)
-    carry(here.box, here.weights, _known(here), _known(there), ready(rest, np.float64), pixels, unmatched)
+    _carry(here.box, here.weights, _fields(here), _fields(there), ready(rest, np.float64), pixels, unmatched)
     return Flow(pixels, unmatched)

@@ -1,4 +1,4 @@
-"""Ultra-Dense Pose, as CoNR reads it: of each pixel the point of the standing body that it shows."""
+"""Ultra-Dense Pose, as CoNR reads it: the place of each pixel's point on the standing body."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ from specsia_build.rendering.layers import HALF_COVERED, Layers
 from specsia_build.rendering.mesh import Mesh
 
 BELOW_DEG = 30.0
-"""How far below the horizontal the arms of the A-pose point, to the sides; its legs are straight down."""
+"""Angle of the arms of the A-pose below the horizontal; its legs are straight down."""
 
 
 @dataclass(frozen=True)
 class Landmarks:
-    """Where the vertices of a character are as it stands.
+    """Places of the vertices of a standing character.
 
     Attributes:
-        values: (V, 3) float32 in 0-1 over the box of all of them, each axis by itself: x from the character's right to
-            its left, y from its front to its back, z from below to above; 0 along an axis on which the box is flat.
-        doubt: a sentence that says why they are of the character's rest pose; empty where they are of the A-pose.
+        values: (V, 3) float32, 0 to 1 over the character's box along each axis: x from its right to its left, y from
+            front to back, z upwards; 0 along an axis on which the box is flat.
+        doubt: a warning if they are of the rest pose, empty if they are of the A-pose.
     """
 
     values: NDArray[np.float32]
@@ -39,12 +39,12 @@ class Landmarks:
 
 
 def landmarks(mesh: Mesh, rig: Rig, stated: Mapping[str, int]) -> Landmarks:
-    """The landmarks of a character: of a humanoid in the one A-pose, of any other in its rest pose.
+    """Compute the landmarks of a character: of a humanoid in the A-pose, of any other in its rest pose.
 
     Args:
         mesh: at rest, Z up and facing -Y.
         rig: of its vertices.
-        stated: node of each humanoid bone as the character's file says; else empty.
+        stated: node of each humanoid bone by the character's file, or empty.
     """
     figure, vertices, doubt = figure_of(rig, stated), mesh.vertices, ""
     if figure.human.missing:
@@ -66,7 +66,7 @@ def landmarks(mesh: Mesh, rig: Rig, stated: Mapping[str, int]) -> Landmarks:
 
 
 def _a_pose() -> tuple[Motion, Figure]:
-    """The A-pose as a motion of no length, and the figure that it is of."""
+    """The A-pose as a motion of length 0, and its figure."""
     skeleton = dummy()
     bones = {name: node for node, name in enumerate(skeleton.names)}
     tracks = []
@@ -77,15 +77,15 @@ def _a_pose() -> tuple[Motion, Figure]:
 
 
 def udp(layers: Layers, values: NDArray[np.float32]) -> NDArray[np.float32]:
-    """The Ultra-Dense Pose of a frame.
+    """Compute the Ultra-Dense Pose of a frame.
 
     Args:
         layers: drawn with `seen`.
         values: (V, 3), see `Landmarks`.
 
     Returns:
-        (S, S, 4) float32 in 0-1: the landmark of the visible point, and 1 for occupied. All four are 0 where the figure
-        covers less than half of the pixel, so that no landmark is mixed with what is beside it.
+        (S, S, 4) float32, 0 to 1: the landmark of the visible point, and 1 for occupied; 0 in pixels that the figure
+        covers by less than half.
     """
     assert layers.seen is not None
     found: NDArray[np.float32] = _occupied(layers.seen.values(values), ready(layers.mask))

@@ -133,8 +133,7 @@ def push(folder: Path, repo: str, private: bool, prune: bool, dry_run: bool) -> 
     from specsia_build.dataset.local_files import read_local, version_tag
     from specsia_build.dataset.schema import BUILD_FILE, RECIPE_FILE
     from specsia_build.pipeline.progress import Progress
-    from specsia_build.recipes.publish import licences_against, read_recipe
-    from specsia_build.recipes.verify import mark_of
+    from specsia_build.recipes.verify import licences_against, mark_of, read_recipe
 
     hub.check_repo(repo)
     of_recipe = mark_of(folder) is not None

@@ -1,5 +1,6 @@
-"""Layouts that clips are packed in: what people's loaders read, one small file each.
+"""Layouts that clips are packed in, one module for each.
 
-`recipe` says what a recipe is, `registry` knows them by name, `folder` keeps the record of what each part wrote, and
-`card` writes what lies beside it. The rows of `dravie` are packed by `stages.pack`.
+`recipe` is the interface, `registry` finds recipes by name, `media` has films, captions and backgrounds, `checks` reads
+files for verification, `folder` keeps records of what was written, `card` writes the files about all parts, `verify`
+checks a folder. The rows of `dravie` are packed by `stages.pack`.
 """

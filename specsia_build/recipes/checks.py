@@ -1,81 +1,93 @@
-"""Read a recipe's files for `verify`; each ValueError names the file that is wrong."""
+"""The check of a part's files that all recipes share: they are complete, and each can be decoded."""
 
 from __future__ import annotations
 
 import io
-from collections.abc import Collection, Iterator
-from pathlib import Path
-from typing import Any
+import zipfile
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import DTypeLike, NDArray
 
-from specsia_build import npz, png
+from specsia_build.errors import SpecsiaError
 from specsia_build.files.records import read_json
-from specsia_build.recipes.recipe import Written
+from specsia_build.films import read_mp4
+from specsia_build.sheets import as_stored
+
+if TYPE_CHECKING:
+    from specsia_build.recipes.recipe import Written
+
+MOST_FRAMES = 100_000
+"""Frames of a part that are checked; more are refused, so that a false number costs no memory."""
+
+MOST_BYTES = 1 << 28
+"""Size of an unpacked array, at most; layers of frames are far smaller."""
 
 
-def picture(folder: Path, name: str, channels: int, size: tuple[int, int] | None = None) -> NDArray[np.uint8]:
-    """Read a PNG of a recipe's folder as (H, W) for one channel, or (H, W, channels) uint8.
+def check_files(folder: Path, part: Written, expected: Mapping[str, int] | None) -> Iterator[str]:
+    """Check the files of a part.
+
+    Pictures, arrays, films and JSON must be decodable, arrays be finite, and files of one kind in one folder have one
+    shape and type.
 
     Args:
-        folder: the recipe's.
-        name: the file's, relative to the folder.
-        channels: 1 grey, 3 RGB, 4 RGBA.
-        size: the expected height and width.
+        folder: of the recipe.
+        part: the record of the part.
+        expected: names of all files with the number of frames of films, else 0; None if they are not known.
+
+    Yields:
+        Problems, each of which begins with a name.
+    """
+    if expected is not None:
+        yield from (f"{name} is missing" for name in sorted(expected.keys() - part.files.keys()))
+        yield from (f"{name} is none of its files" for name in sorted(part.files.keys() - expected.keys()))
+    first: dict[tuple[PurePosixPath, str], tuple[str, Any]] = {}
+    for name in part.files:
+        try:
+            form, frames = form_of(folder / name)
+        except (SpecsiaError, ValueError) as error:
+            yield f"{name} cannot be decoded: {error}"
+            continue
+        path = PurePosixPath(name)
+        other, other_form = first.setdefault((path.parent, path.suffix), (name, form))
+        if form != other_form:
+            yield f"{name} holds {form}, and {other} {other_form}"
+        if expected and expected.get(name, 0) not in (0, frames):
+            yield f"{name} has {frames} frames, not {expected[name]}"
+
+
+def form_of(path: Path) -> tuple[Any, int]:
+    """Decode a file; returns what files of its kind share, such as shape and type, and the number of frames of a film.
 
     Raises:
-        ValueError: if it is damaged, or of another mode or size.
+        ValueError, SpecsiaError: if it is damaged.
         OSError: if it cannot be read.
     """
+    if path.suffix == ".png":
+        return as_stored(path.read_bytes()).shape, 0
+    if path.suffix == ".mp4":
+        shapes = Counter(frame.shape for frame in read_mp4(path)[1])
+        return tuple(shapes), shapes.total()
+    if path.suffix == ".json":
+        return type(read_json(path, path.name)).__name__, 0
+    if path.suffix in (".npy", ".npz"):
+        return _form_of_arrays(path), 0
+    return None, 0
+
+
+def _form_of_arrays(path: Path) -> dict[str, tuple[str, tuple[int, ...]]]:
+    data = path.read_bytes()
     try:
-        pixels = png.decode((folder / name).read_bytes(), channels)
-    except ValueError as error:
-        raise ValueError(f"{name} {error}") from error
-    if size is not None and pixels.shape[:2] != size:
-        height, width = pixels.shape[:2]
-        raise ValueError(f"{name} has {width} x {height} pixels, not {size[1]} x {size[0]}")
-    return pixels
-
-
-def array(folder: Path, name: str, shape: tuple[int, ...] | None, dtype: DTypeLike) -> NDArray[Any]:
-    """Read the array of a `.npz` or `.npy` in a recipe's folder; None is any height and width.
-
-    Raises:
-        ValueError: if it is damaged, or of another shape or type.
-        OSError: if it cannot be read.
-    """
-    data = (folder / name).read_bytes()
-    try:
-        found: NDArray[Any] = (
-            npz.decode(data) if name.endswith(".npz") else np.load(io.BytesIO(data), allow_pickle=False)
-        )
-    except (ValueError, EOFError) as error:
-        raise ValueError(f"{name} is no array: {error}") from error
-    fits = found.ndim == 2 if shape is None else found.shape == shape
-    if not fits or found.dtype != dtype:
-        wanted = shape or "(H, W)"
-        raise ValueError(f"{name} holds {found.dtype} of shape {found.shape}, not {np.dtype(dtype)} of shape {wanted}")
-    return found
-
-
-def record(folder: Path, name: str) -> dict[str, Any]:
-    """Read a JSON object; raises ValueError if it is something else, SpecsiaError if it is damaged."""
-    found = read_json(folder / name, name)
-    if not isinstance(found, dict):
-        raise ValueError(f"{name} is no JSON object")
-    return found
-
-
-def frames(part: Written) -> int:
-    """Number of a part's frames; raises ValueError if it states more frames than files."""
-    count = part.facts["frames"]
-    if type(count) is not int or not 0 <= count <= len(part.files):
-        raise ValueError(f"{part.key} says that it has {count} frames, and has {len(part.files)} files")
-    return count
-
-
-def names(part: Written, wanted: Collection[str]) -> Iterator[str]:
-    """Compare the names of a part's files with the expected ones; yields a sentence for each difference."""
-    yield from (f"{name} is missing" for name in sorted(set(wanted) - part.files.keys()))
-    yield from (f"{name} is none of its files" for name in sorted(part.files.keys() - set(wanted)))
+        if path.suffix == ".npz":
+            with zipfile.ZipFile(io.BytesIO(data)) as archive:
+                if sum(entry.file_size for entry in archive.infolist()) > MOST_BYTES:
+                    raise ValueError(f"it unpacks to more than {MOST_BYTES} bytes")
+        loaded = np.load(io.BytesIO(data), allow_pickle=False)
+        arrays = {"": loaded} if isinstance(loaded, np.ndarray) else {key: loaded[key] for key in loaded.files}
+    except (EOFError, KeyError, TypeError, zipfile.BadZipFile) as error:
+        raise ValueError(str(error)) from error
+    if not all(np.isfinite(array).all() for array in arrays.values()):
+        raise ValueError("it has values that are no finite numbers")
+    return {key: (str(array.dtype), array.shape) for key, array in arrays.items()}

@@ -1,4 +1,4 @@
-"""The recipe `frames`: a folder for each clip, with `color/`, `mask/` and `pos/`, a picture each for every frame."""
+"""The recipe `frames`: a folder for each clip with `color/`, `mask/` and `pos/`, one picture a frame."""
 
 from __future__ import annotations
 
@@ -13,15 +13,13 @@ from numpy.typing import NDArray
 from specsia_build import png
 from specsia_build.config import FRAMES, BuildConfig
 from specsia_build.dataset.layers import COLOR, GT, MASK, POS, frame_file
-from specsia_build.dataset.schema import PARTS_FILE
 from specsia_build.dataset.verify.pixels import check_alpha
 from specsia_build.films import side_by_side
 from specsia_build.picture_files import write_film
-from specsia_build.recipes import checks
 from specsia_build.recipes.recipe import ClipFrames, Part, Recipe, Written
 
 RECORD = "clip.json"
-"""Beside the folders of a clip: what it is."""
+"""Description of a clip, in its folder."""
 
 KIND = "specsia clip"
 
@@ -29,7 +27,7 @@ PREVIEW = "preview"
 
 
 class Frames(Recipe):
-    """What `specsia enhance` and stylisers take."""
+    """The layout that `specsia enhance` and stylisers read."""
 
     name = FRAMES
     title = "a folder for each clip with color/, mask/ and pos/, as `specsia enhance` takes it"
@@ -55,50 +53,44 @@ class Frames(Recipe):
     def load(self) -> str:
         return (
             "`CLIP/color/0000.png` … are RGBA frames, `mask/` their alpha, `pos/` the rest positions of what is seen, "
-            "`clip.json` says what the clip is.\n\n```bash\nspecsia enhance RUN CLIP --out repaired\n```\n"
+            "and `clip.json` describes the clip.\n\n```bash\nspecsia enhance RUN CLIP --out repaired\n```\n"
         )
 
+    def expected(self, part: Written) -> Mapping[str, int]:
+        frames = range(part.facts["frames"])
+        names = [f"{part.key}/{layer}/{frame:04d}.png" for layer in self.layers for frame in frames]
+        previews = [name for name in part.files if Path(name).stem == PREVIEW]
+        return dict.fromkeys([*names, *previews, f"{part.key}/{RECORD}"], 0)
+
     def verify(self, folder: Path, part: Written) -> Iterator[str]:
-        name = f"{part.key}/{RECORD}"
-        said = checks.record(folder, name)
-        size, times, stated = said.get("size"), said.get("times"), (part.key, part.character, part.license)
-        if tuple(said.get(field) for field in ("clip", "character", "license")) != stated:
-            yield f"{name} says another clip, character or licence than {PARTS_FILE}"
-        if type(size) is not int or not isinstance(times, list) or len(times) != part.facts.get("frames"):
-            yield f"{name} does not say the size and the times of {part.facts.get('frames')} frames"
-            return
-        frames = [f"{frame:04d}.png" for frame in range(len(times))]
-        wanted = {name, *(f"{part.key}/{layer}/{frame}" for layer in self.layers for frame in frames)}
-        previews = {name for name in part.files if Path(name).stem == PREVIEW}
-        yield from checks.names(part, wanted | previews)
-        if wanted <= part.files.keys():
-            for frame in frames:
-                color, mask, pos = (
-                    checks.picture(folder, f"{part.key}/{layer}/{frame}", channels, (size, size))
-                    for layer, channels in ((COLOR, 4), (MASK, 1), (POS, 4))
-                )
-                yield from (f"{part.key} in frame {frame}: {said}" for said in check_alpha(color, mask, pos))
+        problems = list(super().verify(folder, part))
+        yield from problems
+        for frame in range(0 if problems else part.facts["frames"]):
+            files = [folder / part.key / layer / f"{frame:04d}.png" for layer in self.layers]
+            layers = [png.decode(file.read_bytes(), 1 if file.parent.name == MASK else 4) for file in files]
+            yield from (f"{part.key} in frame {frame}: {problem}" for problem in check_alpha(*layers))
 
 
 def _record(meta: Mapping[str, Any]) -> dict[str, Any]:
-    same = ("character", "yaws", "fps", "times", "size", "width", "box", "backend", "license", "source")
+    fields = ("character", "yaws", "fps", "times", "size", "width", "box", "backend", "license", "source")
     return {
         "kind": KIND,
         "clip": meta["id"],
         "action": meta["clip"]["action"],
         "view": meta["clip"]["view"],
-        **{name: meta.get(name) for name in same},
+        **{name: meta.get(name) for name in fields},
     }
 
 
 def _write_preview(clip: ClipFrames, stem: Path) -> None:
-    beside: list[tuple[Mapping[str, bytes], str]] = [(clip.files, COLOR)]
+    """Write a film of a clip, beside the clean frames if it is of a reconstruction."""
+    columns: list[tuple[Mapping[str, bytes], str]] = [(clip.files, COLOR)]
     if clip.clean is not None:
-        beside.append((clip.clean, GT if frame_file(GT, 0) in clip.clean else COLOR))
+        columns.append((clip.clean, GT if frame_file(GT, 0) in clip.clean else COLOR))
 
-    def composed() -> Iterator[NDArray[np.uint8]]:
+    def pictures() -> Iterator[NDArray[np.uint8]]:
         for frame in range(clip.frames):
-            pictures = [png.decode(files[frame_file(layer, frame)], 4) for files, layer in beside]
-            yield side_by_side(pictures, (clip.meta["size"], clip.meta["size"]))
+            decoded = [png.decode(files[frame_file(layer, frame)], 4) for files, layer in columns]
+            yield side_by_side(decoded, (clip.meta["size"], clip.meta["size"]))
 
-    write_film(stem, clip.frames, composed(), clip.meta["fps"])
+    write_film(stem, clip.frames, pictures(), clip.meta["fps"])

@@ -1,9 +1,9 @@
-"""The recipe `paintbucket`: line art, its segments, and which are the same part of a character in all frames."""
+"""The recipe `paintbucket`: line art, its segments, and which ones are the same part of a character in all frames."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -15,26 +15,24 @@ from specsia_build import png
 from specsia_build.annotation.segments import BACKGROUND, LINES, contents
 from specsia_build.dataset.layers import LABEL, SEG
 from specsia_build.errors import CharacterError
-from specsia_build.recipes import checks
 from specsia_build.recipes.recipe import ClipFrames, Part, Recipe, Written
 
 TOP, REF = "PaintBucket_Char", "ref"
 
 SHEETS = 4
-"""Frames of the turntable; a reader draws one of so many."""
+"""Frames of the turntable; the reader draws one of four."""
 
 PATH_WORDS = ("line", "seg", "gt", "png")
-"""Words that readers replace anywhere in a path."""
-_SAID_WORDS = ", ".join(f"`{word}`" for word in PATH_WORDS)
+"""Words that the reader replaces anywhere in a path."""
 
 REACH = 0.39
-"""Of a frame's width, how far from its middle the trainer's rotation leaves everything in the picture."""
+"""Distance from the middle, as a share of the width, up to which the trainer's rotation keeps pixels in the picture."""
 
 INK, PAPER = (0, 0, 0, 255), (255, 255, 255, 0)
 
 
 class PaintBucket(Recipe):
-    """What BasicPBC's `PaintBucketLabelSegDataset` trains on and its `PaintBucketSegMat` tests with."""
+    """The layout that BasicPBC's `PaintBucketLabelSegDataset` trains on and `PaintBucketSegMat` tests with."""
 
     name = "paintbucket"
     title = "line art, its segments and their flat colours, frame after frame of a character, as BasicPBC reads them"
@@ -48,17 +46,17 @@ class PaintBucket(Recipe):
         numbers: dict[str, list[int]] = {}
         count = left_out = sheets = 0
         for clip in part:
-            kept = [k for k in range(clip.frames) if teaches(clip.frame(SEG, k))]
+            usable = [k for k in range(clip.frames) if is_usable(clip.frame(SEG, k))]
             if len(set(clip.meta["yaws"])) > 1:
-                sheets = SHEETS if len(kept) >= SHEETS else 0
+                sheets = SHEETS if len(usable) >= SHEETS else 0
                 for sheet in range(sheets):
                     names = names_of(f"{folder}/{REF}", sheet, part.split)
-                    write_frame(out, names, clip, kept[sheet * len(kept) // SHEETS])
+                    write_frame(out, names, clip, usable[sheet * len(usable) // SHEETS])
                 continue
-            for number, k in enumerate(kept, count):
+            for number, k in enumerate(usable, count):
                 write_frame(out, names_of(folder, number, part.split), clip, k)
-            numbers[clip.meta["id"]] = [count, len(kept)]
-            count, left_out = count + len(kept), left_out + clip.frames - len(kept)
+            numbers[clip.meta["id"]] = [count, len(usable)]
+            count, left_out = count + len(usable), left_out + clip.frames - len(usable)
         if not numbers:
             raise CharacterError(
                 f"{part.character} has no clip but its turntable, and BasicPBC learns from frames of motions: --motion "
@@ -74,26 +72,24 @@ class PaintBucket(Recipe):
     def load(self) -> str:
         return _LOAD
 
-    def verify(self, folder: Path, part: Written) -> Iterator[str]:
+    def expected(self, part: Written) -> Mapping[str, int]:
         top = f"{part.split}/{TOP}/{folder_name(part.character)}"
-        frames = [names_of(top, number, part.split) for number in range(checks.frames(part))]
-        sheets = SHEETS if part.facts["sheets"] else 0
-        frames += [names_of(f"{top}/{REF}", sheet, part.split) for sheet in range(sheets)]
-        yield from checks.names(part, {name for names in frames for name in names.values()})
-        for names in frames:
-            if part.files.keys() >= set(names.values()):
-                yield from wrong(folder, names)
+        frames = [names_of(top, number, part.split) for number in range(part.facts["frames"])]
+        frames += [
+            names_of(f"{top}/{REF}", sheet, part.split) for sheet in range(SHEETS if part.facts["sheets"] else 0)
+        ]
+        return {name: 0 for names in frames for name in names.values()}
 
 
 def folder_name(character: str) -> str:
-    """A character's id in which the words of `PATH_WORDS` have a capital; ids differ in more than case."""
+    """Id of a character with a capital in each of `PATH_WORDS`; ids differ in more than case."""
     for word in PATH_WORDS:
         character = character.replace(word, word.capitalize())
     return character
 
 
 def names_of(folder: str, number: int, split: str) -> dict[str, str]:
-    """Names of a frame's files by kind; outside of `train` the colours lie beside the segments."""
+    """Names of a frame's files by kind; outside of `train` the colours are beside the segments."""
     train = split == "train"
     pictures = ("gt", "line", "label", "seg") if train else ("gt", "line", "seg")
     records = {"json_color": "json_color", "json_index": "json_index"} if train else {"json_color": "seg"}
@@ -103,8 +99,8 @@ def names_of(folder: str, number: int, split: str) -> dict[str, str]:
     }
 
 
-def teaches(seg: NDArray[np.int32]) -> bool:
-    """Whether training finds lines, a segment and background in a frame, however it rotates and crops it."""
+def is_usable(seg: NDArray[np.int32]) -> bool:
+    """Whether lines, a segment and background remain however the trainer rotates and crops a frame (H, W)."""
     rows, columns = (np.arange(side) + 0.5 - side / 2 for side in seg.shape)
     middle = seg[np.hypot(rows[:, None], columns) <= REACH * len(seg)]
     return bool((middle == LINES).any() and (middle > BACKGROUND).any() and (seg == BACKGROUND).any())
@@ -121,14 +117,14 @@ def write_frame(out: Path, names: Mapping[str, str], clip: ClipFrames, k: int) -
         "json_index": {str(n): [int(held.pixels[n]), int(index[n])] for n in numbers},
     }
     files = {layer: png.encode(picture) for layer, picture in _pictures(seg, held.colors, index).items()}
-    files |= {record: json.dumps(found).encode() for record, found in records.items()}
-    for layer, name in names.items():
+    files |= {kind: json.dumps(record).encode() for kind, record in records.items()}
+    for kind, name in names.items():
         (out / name).parent.mkdir(parents=True, exist_ok=True)
-        (out / name).write_bytes(files[layer])
+        (out / name).write_bytes(files[kind])
 
 
 def with_holes(seg: NDArray[np.int32]) -> NDArray[np.int32]:
-    """Number enclosed parts of the background after the other segments (H, W), as PaintBucket-Character has them."""
+    """Number enclosed parts of the background after the other segments (H, W), as PaintBucket-Character does."""
     part = skimage.measure.label(seg == BACKGROUND, connectivity=1)
     outer = np.unique(np.concatenate([part[0], part[-1], part[:, 0], part[:, -1]]))
     number = np.zeros(int(part.max()) + 1, np.int32)
@@ -140,7 +136,7 @@ def with_holes(seg: NDArray[np.int32]) -> NDArray[np.int32]:
 def _pictures(
     seg: NDArray[np.int32], colors: NDArray[np.uint8], index: NDArray[np.integer]
 ) -> dict[str, NDArray[np.uint8]]:
-    """Draw a frame from its segments (H, W), and each one's colour (N, 4) and region (N,) from 1; -1 is background."""
+    """Draw a frame from its segments (H, W), their colours (N, 4) and their regions (N,), from 1, -1 for background."""
     colors, index = colors.copy(), index.copy()
     colors[LINES], index[LINES] = INK, 0
     line = np.array([INK, *[PAPER] * (len(index) - 1)], np.uint8)
@@ -149,52 +145,26 @@ def _pictures(
 
 
 def _coded(numbers: NDArray[np.integer]) -> NDArray[np.uint8]:
-    """(N, 4) colours of numbers, red the greatest; transparent for those below 0."""
+    """(N, 4) colours that code numbers, most significant byte in red; negative ones are transparent."""
     colors = np.stack([numbers >> 16, numbers >> 8, numbers, np.full_like(numbers, 255)], axis=-1) & 255
     colors[numbers < 0] = 0
     return colors.astype(np.uint8)
 
 
-def wrong(folder: Path, names: Mapping[str, str]) -> Iterator[str]:
-    """Check a frame's files; yields sentences, and raises as `checks` does."""
-    red, green, blue = np.moveaxis(checks.picture(folder, names["seg"], 3).astype(np.int32), -1, 0)
-    seg = red << 16 | green << 8 | blue
-    pixels = np.bincount(seg.ravel())
-    if not teaches(seg) or not pixels.all():
-        yield f"{names['seg']} has not line 0, background 1 and segments without gaps, as training needs them"
-        return
-    colors, counted = np.zeros((len(pixels), 4), np.uint8), np.zeros((len(pixels), 2), np.int64)
-    for record, table in (("json_color", colors), ("json_index", counted)):
-        if record in names:
-            found = checks.record(folder, names[record])
-            if list(found) != [str(number) for number in range(1, len(pixels))]:
-                yield f"{names[record]} does not list the segments 1 to {len(pixels) - 1} of {names['seg']} in order"
-                return
-            table[1:] = list(found.values())
-    if "json_index" in names and (counted[1:, 0] != pixels[1:]).any():
-        yield f"{names['json_index']} counts other pixels than {names['seg']} has"
-    for layer, wanted in _pictures(seg, colors, counted[:, 1]).items():
-        if layer in names:
-            picture = checks.picture(folder, names[layer], wanted.shape[-1], seg.shape)
-            if other := np.count_nonzero((picture != wanted).any(axis=-1)):
-                yield f"{names[layer]} is in {other} pixels not what {names['seg']} and its records say"
-
-
 _LOAD = f"""\
-`train/{TOP}/CHARACTER/` has `gt`, `line`, `label`, `seg`, `json_color` and `json_index` as PaintBucket-Character v1, \
-with one number for each frame in all of them, through all clips of a character; `numbers` in `parts.jsonl` gives the \
-first number and the count of each clip. `test/` and `validation/` have `gt`, `line` and `seg` with its colours. \
-`{REF}/` holds {SHEETS} frames of the turntable, evenly chosen. Numbers of `label` count the character's regions \
-from 1 on, the same in all its frames.
+`train/{TOP}/CHARACTER/` has `gt`, `line`, `label`, `seg`, `json_color` and `json_index` as PaintBucket-Character v1. \
+Frames are numbered through all clips of a character; `numbers` in `parts.jsonl` gives the first number and the count \
+of each clip. `test/` and `validation/` have `gt`, `line` and `seg` with its colours. `{REF}/` holds {SHEETS} evenly \
+spaced frames of the turntable. Numbers of `label` count the character's regions from 1, the same in all its frames.
 
 ```bash
-# in a checkout of ykdai/BasicPBC; FOLDER is where this card lies
+# in a checkout of ykdai/BasicPBC; FOLDER is the folder of this card
 sed "s#root: dataset/#root: FOLDER/#; s#name: {TOP}#name: mine#" options/train/basicpbc_pbch_train_option.yml > mine.yml
 python basicsr/train.py -opt mine.yml
 ```
 
 Frames without lines and a segment near the middle, or without background, are left out (`left_out` in \
-`parts.jsonl`), as training would look for them for ever. In names of characters {_SAID_WORDS} have a capital \
-(`Caroline` is `CaroLine`), as BasicPBC replaces these words in whole paths: see that no folder above FOLDER has \
-one of them in its name.
+`parts.jsonl`), as training would search them forever. In names of characters {", ".join(PATH_WORDS)} have a capital \
+(`Caroline` is `CaroLine`), as BasicPBC replaces these words in whole paths; no folder above FOLDER may have one of \
+them in its name.
 """

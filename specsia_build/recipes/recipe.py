@@ -1,4 +1,4 @@
-"""What a recipe is: a layout that somebody's loader reads, made of clips' frames."""
+"""The interface of recipes: a layout that some project's loader reads, made from the frames of clips."""
 
 from __future__ import annotations
 
@@ -10,21 +10,20 @@ from typing import Any, ClassVar, Literal
 
 from specsia_build.config import BuildConfig
 from specsia_build.dataset.layers import LAYERS, frame_file
-
-By = Literal["clip", "character"]
+from specsia_build.recipes.checks import MOST_FRAMES, check_files
 
 
 @dataclass(frozen=True)
 class ClipFrames:
-    """One clip's frames, T of them of S x S pixels, as they were drawn.
+    """The T frames of a clip, each S x S pixels.
 
     Attributes:
-        meta: `id`, `character`, `clip` (its `action`, `view`, `yaw` …), `fps`, `times` (T,) in seconds, `loops`,
-            whether the last frame passes over into the first as others do into the next, `yaws` (T,) of the camera,
-            `size`, `width` of the camera's frame, `box` of positions, `license`, `source`; `palette` (R, 3) of flat
-            colours of regions, where there are labels; `backend` of a reconstruction, else None.
-        files: of each frame the layers that recipes asked for, by `frame_file`.
-        clean: the clean frames' files, where these are of a reconstruction.
+        meta: `id`, `character`, `clip` (its `action`, `view`, `yaw` and so on), `fps`, `times` (T,) in seconds,
+            `loops` (whether the first frame follows the last one smoothly), `yaws` (T,) of the camera, `size`, `width`
+            of the camera's frame, `box` of positions, `license`, `source`; with labels also `palette` (R, 3), the flat
+            colours of regions; `backend` of a reconstruction, else None.
+        files: the encoded layers of each frame, by `frame_file`.
+        clean: the same of the character, where `files` are of a reconstruction.
     """
 
     meta: Mapping[str, Any]
@@ -33,29 +32,29 @@ class ClipFrames:
 
     @property
     def frames(self) -> int:
-        """How many there are."""
+        """Number of frames."""
         return len(self.meta["times"])
 
     def raw(self, layer: str, frame: int) -> bytes:
-        """A layer of a frame as it is in its file."""
+        """Return the encoded layer of a frame."""
         return self.files[frame_file(layer, frame)]
 
     def frame(self, layer: str, frame: int) -> Any:
-        """A layer of a frame; `dataset.layers.LAYERS` says what that is."""
+        """Decode a layer of a frame, in the form that `dataset.layers.LAYERS` states."""
         return LAYERS[layer].decode(self.raw(layer, frame))
 
 
 @dataclass(frozen=True)
 class Part:
-    """What is written at once: a clip, or all clips of a character.
+    """The unit that a recipe writes: one clip, or all clips of a character. Iterating loads one clip at a time.
 
     Attributes:
-        key: the clip's or the character's id, a file name.
-        character: the character's id.
-        split: `train`, `validation` or `test`, the same for all clips of a character.
-        options: what the recipe made of the settings, see `Recipe.options`.
-        clips: ids of its clips, in order.
-        load: gives the frames of one.
+        key: id of the clip or the character; a valid file name.
+        character: id of the character.
+        split: `train`, `validation` or `test`; the same for all clips of a character.
+        options: result of `Recipe.options`.
+        clips: ids of the clips, in order.
+        load: loads the frames of a clip.
     """
 
     key: str
@@ -66,20 +65,20 @@ class Part:
     load: Callable[[str], ClipFrames]
 
     def __iter__(self) -> Iterator[ClipFrames]:
-        """The clips' frames, one clip's in memory at a time."""
+        """Load the clips one by one."""
         return map(self.load, self.clips)
 
 
 @dataclass(frozen=True)
 class Written:
-    """What is on record of a part that was written.
+    """The record of a written part.
 
     Attributes:
         key, character, split, clips: see `Part`.
-        license, credit: of the character, None where its source states none.
-        files: bytes and SHA-256 by name in the recipe's folder, in order.
-        facts: what `Recipe.write` gave.
-        mark: SHA-256 over all that decides its files; of no part that is read from `parts.jsonl`.
+        license, credit: of the character; None where its source states none.
+        files: size in bytes and SHA-256 by name in the recipe's folder, in order.
+        facts: result of `Recipe.write`.
+        mark: fingerprint of everything that decides the files; empty for parts read from `parts.jsonl`.
     """
 
     key: str
@@ -96,20 +95,18 @@ class Written:
 class Recipe(ABC):
     """A layout, written part by part in worker processes into `DIR/NAME`.
 
-    One of your own is a subclass with a constructor without arguments, declared as an entry point of the group
-    ``specsia.recipes`` under its name.
+    To add one, subclass this with a constructor without arguments, and declare the class under its name as an entry
+    point of the group ``specsia.recipes``.
 
     Attributes:
-        name: on the command line, and of its folder.
-        version: grows whenever the same frames would give other files.
-        title: what it is, in a line.
-        layers: that it asks of each frame, of `dataset.layers.LAYERS`.
-        defaults: settings of the run where the user states none, by their names in the settings file: `size`, or those
-            of clips such as `fps`, `frames`, `views`, `turntable`, `line_px`.
-        by: whether a part is a clip, or all clips of a character.
-        by_pattern: whether its reader looks for files by patterns, so that it finds none below a folder whose own path
-            is one, such as ``films [old]``.
-        reconstructions: whether it is written of reconstructions too, into `DIR/NAME-BACKEND`, where these are moved.
+        name: name on the command line and of the folder.
+        version: to be raised whenever the same frames give other files.
+        title: one line about the layout.
+        layers: names of `dataset.layers.LAYERS` that are needed of each frame.
+        defaults: settings used where the user states none: `size`, or settings of clips such as `fps` or `frames`.
+        by: whether a part is a clip or all clips of a character.
+        by_pattern: whether the reader globs, so that it finds nothing below a folder such as ``films [old]``.
+        reconstructions: whether reconstructions are written too, into `DIR/NAME-BACKEND`.
     """
 
     name: ClassVar[str]
@@ -117,58 +114,62 @@ class Recipe(ABC):
     title: ClassVar[str]
     layers: ClassVar[Sequence[str]]
     defaults: ClassVar[Mapping[str, Any]] = {}
-    by: ClassVar[By] = "clip"
+    by: ClassVar[Literal["clip", "character"]] = "clip"
     by_pattern: ClassVar[bool] = False
     reconstructions: ClassVar[bool] = False
 
-    def check(self, config: BuildConfig) -> None:  # noqa: B027  most have nothing against any settings
-        """See that the layout's reader can take what the settings make.
+    def check(self, config: BuildConfig) -> None:  # noqa: B027  most recipes accept all settings
+        """Check that the layout's reader can take the result of these settings.
 
         Raises:
-            UsageError: if not, with what to do.
+            UsageError: if not, with advice.
         """
 
     def options(self, config: BuildConfig) -> Mapping[str, Any]:
-        """What of the settings decides its files besides the frames, JSON-serialisable."""
+        """Return what decides the files beside the frames, JSON-serialisable."""
         return {}
 
     @abstractmethod
     def write(self, part: Part, out: Path) -> Mapping[str, Any]:
-        """Write a part's files into an empty folder, by the names that they have in the recipe's folder.
+        """Write the files of a part into an empty folder, under their names in the recipe's folder.
 
         Args:
-            part: what is written.
-            out: the folder; what is in it is then moved to the recipe's, where no other part has files of these names.
+            part: the part.
+            out: the empty folder. Its files are moved to the recipe's folder; no two parts may share a name.
 
         Returns:
-            What is to be known of it, JSON-serialisable: `frames`, their number, `left_out`, that of frames which the
-            reader cannot take, and what `whole` and `verify` need.
+            Facts, JSON-serialisable: `frames`, their number; `left_out`, the number of frames that the reader cannot
+            take; and whatever `whole` and `verify` need.
 
         Raises:
-            CharacterError: if there is nothing of this part that the reader could take; it is then left out.
+            CharacterError: if the reader can take nothing of this part, which is then left out.
         """
 
     def whole(self, parts: Iterable[Written]) -> Iterable[tuple[str, bytes]]:
-        """Names and bytes of files over all parts, which come in the order of their keys."""
+        """Return names and bytes of files about all parts, which come sorted by key."""
         return ()
 
     @abstractmethod
     def load(self) -> str:
-        """Markdown for its card: the layout, and the command that loads it with its reader."""
+        """Return Markdown for the card: the layout, and how to load it with its reader."""
+
+    def expected(self, part: Written) -> Mapping[str, int] | None:
+        """Return the names of all files of a part, with the number of frames of films, else 0; None if not known."""
+        return None
 
     def verify(self, folder: Path, part: Written) -> Iterator[str]:
-        """What is wrong with a part's files: names, shapes, ranges, layers that do not agree.
+        """Check the files of a part; by default by `checks.check_files`.
 
-        `specsia verify` calls it for each part, side by side in worker processes, where all its files are there. It
-        may be given a copy that somebody else made or changed, and what it raises is told as a sentence too:
-        `recipes.checks` reads pictures and records so that this is one.
+        Called for each part by `specsia verify`, in worker processes, if all its files exist. The folder may come
+        from somebody else. What is raised counts as one more problem.
 
         Args:
-            folder: of the recipe, with nothing of the run that made it.
-            part: what `parts.jsonl` says of it, `files` by name and the `facts` that `write` gave among it.
+            folder: of the recipe.
+            part: record from `parts.jsonl`.
 
         Yields:
-            Sentences that begin with the name of a file in the folder, such as
-            ``a-walk-00/mask/0003.png is of mode RGB, not L``.
+            Problems that begin with the name of a file, such as ``a-walk-00/mask/0003.png is missing``.
         """
-        yield from ()
+        if part.facts.get("frames", 0) > MOST_FRAMES:
+            return iter([f"{part.key} has more than {MOST_FRAMES} frames"])
+        return check_files(folder, part, self.expected(part))

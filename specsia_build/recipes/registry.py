@@ -1,4 +1,4 @@
-"""Recipes by name: the entry points of the group ``specsia.recipes``, and `dravie`, whose rows `stages.pack` packs."""
+"""Recipes by name: entry points of the group ``specsia.recipes``, and `dravie`, which `stages.pack` packs."""
 
 from __future__ import annotations
 
@@ -13,74 +13,67 @@ from specsia_build.errors import SpecsiaError, UsageError, no_such
 from specsia_build.recipes.recipe import Recipe
 
 GROUP = "specsia.recipes"
-"""Entry-point group; each point is a `Recipe` class."""
 
 DRAVIE_LAYERS = (MASK, GT)
-"""What the rows of `dravie` have of clean frames."""
+"""Layers of clean frames in the rows of `dravie`."""
 
 
 def available_recipes() -> tuple[str, ...]:
-    """Names of recipes, sorted, each once. Nothing is imported."""
+    """Names of recipes, sorted; imports none of them."""
     return tuple(sorted({point.name for point in entry_points(group=GROUP)} | {DRAVIE}))
 
 
 @cache
 def load_recipe(name: str) -> Recipe:
-    """The recipe of that name, one that writes files of its own.
+    """Load a recipe that writes files of its own.
 
     Raises:
         UsageError: if no installed package declares the name, or two do.
-        SpecsiaError: if the package that declares it cannot be imported, or gives none that can be used.
+        SpecsiaError: if it cannot be imported or used.
     """
-    found = tuple(entry_points(group=GROUP, name=name))
-    if not found:
+    points = {point.value: point for point in entry_points(group=GROUP, name=name)}
+    if not points:
         raise UsageError(no_such("recipe", name, available_recipes()))
-    targets = sorted({point.value for point in found})
-    if len(targets) > 1:
-        raise UsageError(f"the recipe '{name}' is declared more than once: {', '.join(targets)}")
-    package = f" of the package {found[0].dist.name}" if found[0].dist is not None else ""
-    where = f"the recipe '{name}' ({found[0].value}{package})"
+    if len(points) > 1:
+        raise UsageError(f"the recipe '{name}' is declared more than once: {', '.join(sorted(points))}")
+    ((value, point),) = points.items()
+    where = f"the recipe '{name}' ({value})"
     try:
-        made = found[0].load()()
-    # A third-party module may raise anything, and the reader needs to know whose fault it is.
+        recipe = point.load()()
+    # A third-party module may raise anything.
     except Exception as error:
         raise SpecsiaError(f"{where} cannot be loaded: {type(error).__name__}: {error}") from error
-    if not isinstance(made, Recipe) or made.name != name:
+    if not isinstance(recipe, Recipe) or recipe.name != name:
         raise SpecsiaError(f"{where} cannot be used: it is no specsia_build.recipes.recipe.Recipe of that name")
-    unknown = [layer for layer in made.layers if layer not in LAYERS]
-    if unknown or made.by not in ("clip", "character"):
-        raise SpecsiaError(f"{where} cannot be used: there is no {'layer ' + unknown[0] if unknown else made.by}")
-    return made
+    if not set(recipe.layers) <= LAYERS.keys() or recipe.by not in ("clip", "character"):
+        raise SpecsiaError(f"{where} cannot be used: its `layers` or `by` are none that exist")
+    return recipe
 
 
 def folder_recipes(names: Sequence[str]) -> list[Recipe]:
-    """Those that write files of their own, in order."""
+    """Load the named recipes that write files of their own, in order."""
     return [load_recipe(name) for name in names if name != DRAVIE]
 
 
 def layers_of(names: Sequence[str]) -> tuple[str, ...]:
-    """The layers of clean frames that recipes ask for, in order."""
-    asked = {layer for recipe in folder_recipes(names) for layer in recipe.layers}
-    asked |= set(DRAVIE_LAYERS) if DRAVIE in names else set()
-    return tuple(name for name in LAYERS if name in asked)
+    """Layers of clean frames that the named recipes need, in the order of `LAYERS`."""
+    needed = {layer for recipe in folder_recipes(names) for layer in recipe.layers}
+    needed |= set(DRAVIE_LAYERS) if DRAVIE in names else set()
+    return tuple(name for name in LAYERS if name in needed)
 
 
 def defaults_of(names: Sequence[str], stated: Collection[str]) -> dict[str, Any]:
-    """Settings that recipes have where none are `stated`.
+    """Default settings of the named recipes, without those that are `stated`.
 
     Raises:
-        UsageError: if two recipes want a setting otherwise: their frames are not the same.
+        UsageError: if two recipes have different defaults for a setting.
     """
-    found: dict[str, dict[str, Any]] = {}
+    defaults: dict[str, Any] = {}
     for recipe in folder_recipes(names):
         for setting, value in recipe.defaults.items():
-            if setting not in stated:
-                found.setdefault(setting, {})[recipe.name] = value
-    for setting, wanted in found.items():
-        if len(set(map(str, wanted.values()))) > 1:
-            values = ", ".join(f"{value} for {name}" for name, value in wanted.items())
-            raise UsageError(
-                f"recipes differ in {setting} ({values}): state --{setting.replace('_', '-')}, or give each an --out "
-                "of its own"
-            )
-    return {setting: next(iter(wanted.values())) for setting, wanted in found.items()}
+            if setting not in stated and str(defaults.setdefault(setting, value)) != str(value):
+                raise UsageError(
+                    f"recipes differ in {setting} ({recipe.name} needs {value}, another {defaults[setting]}): state "
+                    f"--{setting.replace('_', '-')}, or give each an --out of its own"
+                )
+    return defaults

@@ -1,19 +1,18 @@
-"""Check a recipe's folder: its files by their sums, its splits and licences, and each part by the recipe itself.
-
-A downloaded copy will do: what the run knows of the parts is not read.
-"""
+"""Check a recipe's folder, or a downloaded copy of one, before use or before it is pushed."""
 
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from itertools import islice
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
-from specsia_build.characters.formats import FORMATS
 from specsia_build.dataset.front_matter import card_fields
+from specsia_build.dataset.licences import licence_problems
+from specsia_build.dataset.local_files import LocalFile, listed, read_files, refuse, unfit
 from specsia_build.dataset.places import leads_out, link_root
 from specsia_build.dataset.schema import CARD, FOREIGN, PARTS_FILE, RECIPE_FILE, SPLITS_FILE, SUMS_FILE
 from specsia_build.dataset.verify import files
@@ -25,25 +24,27 @@ from specsia_build.files.records import MOST_JSON_BYTES, read_json
 from specsia_build.files.sources import open_source_file
 from specsia_build.pool import results
 from specsia_build.recipes.card import KIND, Counts
-from specsia_build.recipes.folder import OWN_FILES, STATE, hidden
-from specsia_build.recipes.parts import read_parts
+from specsia_build.recipes.folder import OWN_FILES, STATE, hidden, read_parts
 from specsia_build.recipes.recipe import Written
 from specsia_build.recipes.registry import load_recipe
 
-TEXTS = frozenset({".json", ".jsonl", ".md", ".txt", ".csv"})
-"""Endings of files that are read for paths of a machine."""
+TEXT_SUFFIXES = frozenset({".json", ".jsonl", ".md", ".txt", ".csv"})
+"""Suffixes of files that are searched for paths of a machine."""
 
-_HASHED_AT_ONCE = 1 << 23
+MOST_ENTRIES, MOST_FILES = 10_000, 100_000
+"""The Hub's limit of entries in a folder, and its recommended limit of files in a repository."""
+
+_BLOCK = 1 << 23
 
 Progress = Callable[[int, int], None]
 
 
 def verify(where: str, *, workers: int = 1, progress: Progress | None = None) -> Report:
-    """Check a recipe's folder, or whatever dataset `dataset.verify` takes.
+    """Check a recipe's folder, or any dataset that `dataset.verify` takes.
 
     Args:
-        where: a folder; of a dataset also a URL or a Hub id.
-        workers: processes; the report does not depend on it.
+        where: a folder; for a dataset also a URL or a Hub id.
+        workers: processes; the report does not depend on their number.
         progress: called with the rows or files that are done and the number of all.
 
     Raises:
@@ -51,9 +52,9 @@ def verify(where: str, *, workers: int = 1, progress: Progress | None = None) ->
         SpecsiaError: if it cannot be reached, or holds neither.
     """
     folder = Path(where)
-    mark = mark_of(folder)
-    if mark is not None:
-        return _verify_recipe(folder, mark, workers, progress or (lambda done, total: None))
+    record = mark_of(folder)
+    if record is not None:
+        return _verify_recipe(folder, record, workers, progress or (lambda done, total: None))
     try:
         return verify_dataset(where, workers=workers, progress=progress)
     except SpecsiaError as error:
@@ -64,56 +65,52 @@ def verify(where: str, *, workers: int = 1, progress: Progress | None = None) ->
 
 
 def mark_of(folder: Path) -> Mapping[str, Any] | None:
-    """Content of a recipe folder's `specsia.json`; None of any other folder."""
+    """Content of `specsia.json` in a recipe's folder; None for any other folder."""
     try:
-        mark = read_json(folder / RECIPE_FILE) if _is_there(folder, RECIPE_FILE) else None
+        record = read_json(folder / RECIPE_FILE) if _exists(folder, RECIPE_FILE) else None
     except (SpecsiaError, OSError):
         return None
-    return mark if isinstance(mark, dict) and mark.get("kind") == KIND else None
+    return record if isinstance(record, dict) and record.get("kind") == KIND else None
 
 
-def _verify_recipe(folder: Path, mark: Mapping[str, Any], workers: int, progress: Progress) -> Report:
+def _verify_recipe(folder: Path, record: Mapping[str, Any], workers: int, progress: Progress) -> Report:
     findings, counts, machine = Findings(), Counts(), files.known_folders(folder)
     for name in OWN_FILES:
-        if not _is_there(folder, name):
+        if not _exists(folder, name):
             findings.add("files", name, "is missing, or no file of this folder")
-    name = brief(str(mark.get("recipe")), 80)
-    usable, notes = _usable(folder, name, mark.get("version"))
+    recipe = brief(str(record.get("recipe")), 80)
+    usable, notes = _is_usable(folder, recipe, record.get("version"))
     sums = files.read_sums(_text(folder, SUMS_FILE), findings)
-    listed = _count_parts(folder, counts, sums, findings)
-    own = {other: digest for other, digest in sums.items() if other not in listed}
-    for other in sorted({*OWN_FILES} - {SUMS_FILE, *own}) if sums else ():
-        findings.add("sums", other, f"is not listed in {SUMS_FILE}")
-    count, total, done = sum(counts.parts.values()), len(listed), 0
+    of_parts = _count_parts(folder, counts, sums, findings)
+    own = {name: digest for name, digest in sums.items() if name not in of_parts}
+    for name in sorted({*OWN_FILES} - {SUMS_FILE, *own}) if sums else ():
+        findings.add("sums", name, f"is not listed in {SUMS_FILE}")
     findings.merge(_check_files(folder, machine, own))
-    progress(done, total)
-    check = partial(_check_part, folder, machine, name if usable else None)
+    count, done = counts.parts.total(), 0
+    progress(done, len(of_parts))
+    check = partial(_check_part, folder, machine, recipe if usable else None)
     calls: Iterator[tuple[Callable[[Any], Any], Any]] = (
         (check, part) for part in (islice(read_parts(folder), count) if count else ())
     )
-    for checked, found in results(calls, workers):
-        findings.merge(found)
+    for checked, problems in results(calls, workers):
+        findings.merge(problems)
         done += checked
-        progress(done, total)
-    licenses = [license_ for license_, _ in counts.licenses.values()]
-    _check_splits(folder, counts, findings)
+        progress(done, len(of_parts))
+    licenses = [name for name, _ in counts.licenses.values()]
     try:
         if (text := _text(folder, CARD)) is not None:
             files.check_licences(card_fields(text), licenses, "parts", findings)
     except ValueError as error:
         findings.add("files", CARD, str(error))
-    if unknown := sorted(set(_below(folder)) - listed - own.keys() - {*OWN_FILES}):
+    if unknown := sorted(set(_all_files(folder)) - of_parts - own.keys() - {*OWN_FILES}):
         notes.append(f"{some(unknown)}: of no part, so not checked")
-    for other in unknown:
-        if Path(other).suffix.lower() in FORMATS:
-            findings.add("files", other, "is a 3D asset, which a dataset must not hold")
     checks: list[Check] = ["files", "sums", "images"]
     if count:
         checks += ["splits", "licences", "layout"] if usable else ["splits", "licences"]
     return Report(
-        rows=sum(counts.frames.values()),
+        rows=counts.frames.total(),
         characters=len(counts.characters),
-        configs=(name,),
+        configs=(recipe,),
         checks=findings.results(checks),
         problems=findings.problems(checks),
         notes=(*notes, *files.licence_notes(licenses)),
@@ -121,28 +118,29 @@ def _verify_recipe(folder: Path, mark: Mapping[str, Any], workers: int, progress
     )
 
 
-def _usable(folder: Path, name: str, version: Any) -> tuple[bool, list[str]]:
-    """Whether the recipe that wrote a folder is the one that is installed here, and notes on what is in the way."""
+def _is_usable(folder: Path, name: str, version: Any) -> tuple[bool, list[str]]:
+    """Whether the recipe is installed in the version that wrote the folder, and notes."""
     try:
         recipe = load_recipe(name)
+        if recipe.version != version:
+            raise SpecsiaError(f"version {brief(str(version), 20)} of {name} wrote it, not {recipe.version}")
     except SpecsiaError as error:
-        return False, [f"the layout was not checked, as {error}"]
-    if recipe.version == version:
-        note = hidden(folder, recipe)
-        return True, [] if note is None else [note]
-    wrote = brief(str(version), 20)
-    return False, [f"the layout was not checked: version {wrote} of {name} wrote it, and {recipe.version} is installed"]
+        return False, [f"the layout was not checked: {error}"]
+    note = hidden(folder, recipe)
+    return True, [] if note is None else [note]
 
 
 def _count_parts(folder: Path, counts: Counts, sums: Mapping[str, str], findings: Findings) -> set[str]:
-    """Count all parts, compare them with the sums and with each other; returns the names of their files."""
-    listed: set[str] = set()
-    if not _is_there(folder, PARTS_FILE):
-        return listed
+    """Count all parts, compare them with the sums and the splits; returns the names of their files."""
+    names: set[str] = set()
+    if not _exists(folder, PARTS_FILE):
+        return names
+    frozen = files.read_splits(_text(folder, SPLITS_FILE), findings)
     try:
         for part in read_parts(folder):
-            if counts.characters.get(part.character, part.split) != part.split:
-                findings.add("splits", part.character, f"is in {counts.characters[part.character]} and in {part.split}")
+            for split in (counts.characters.get(part.character), frozen and frozen.get(part.character, "no split")):
+                if split not in (None, part.split):
+                    findings.add("splits", part.character, f"is in {split} and in {part.split}")
             stated = (part.license, part.credit)
             if counts.licenses.get(part.character, stated) != stated:
                 findings.add("licences", part.character, "has another licence or credit in another part")
@@ -150,59 +148,52 @@ def _count_parts(folder: Path, counts: Counts, sums: Mapping[str, str], findings
                 if sums and sums.get(name) != digest:
                     findings.add("sums", SUMS_FILE, f"does not list {name} where {PARTS_FILE} does")
             counts.add(part)
-            listed.update(part.files)
-    except SpecsiaError as error:
-        findings.add("files", PARTS_FILE, str(error))
-    else:
+            names.update(part.files)
         if not counts.parts:
             findings.add("files", PARTS_FILE, "lists no part: there is nothing in this folder")
-    return listed
+    except SpecsiaError as error:
+        findings.add("files", PARTS_FILE, str(error))
+    return names
 
 
-def _is_there(folder: Path, name: str) -> bool:
+def _exists(folder: Path, name: str) -> bool:
     return (folder / name).is_file() and not leads_out(folder, name)
 
 
 def _text(folder: Path, name: str) -> str | None:
-    return (folder / name).read_text(encoding="utf-8", errors="replace") if _is_there(folder, name) else None
+    return (folder / name).read_text(encoding="utf-8", errors="replace") if _exists(folder, name) else None
 
 
 def _check_part(folder: Path, machine: tuple[str, ...], recipe: str | None, part: Written) -> tuple[int, Findings]:
-    """Check a part's files and its layout; returns how many files it has."""
+    """Check the files of a part and, if the recipe is given, its layout; returns how many files it has."""
     findings = _check_files(folder, machine, {name: digest for name, (_, digest) in part.files.items()})
     if recipe is None or "files" in findings.counts:
         return len(part.files), findings
     try:
-        for sentence in load_recipe(recipe).verify(folder, part):
-            findings.add("layout", part.key, str(sentence))
-    except (SpecsiaError, ValueError) as error:
-        findings.add("layout", part.key, str(error))
-    # A recipe may be a third party's, and its input too.
+        for problem in load_recipe(recipe).verify(folder, part):
+            findings.add("layout", part.key, str(problem))
+    # Both the recipe and the files may be a third party's.
     except Exception as error:
         findings.add("layout", part.key, f"cannot be checked: {type(error).__name__}: {error}")
     return len(part.files), findings
 
 
-def _check_files(folder: Path, machine: tuple[str, ...], listed: Mapping[str, str]) -> Findings:
-    """Check files by their SHA-256, and for what no file of a dataset may hold."""
+def _check_files(folder: Path, machine: tuple[str, ...], digests: Mapping[str, str]) -> Findings:
+    """Compare files with their SHA-256, and search them for what no dataset may hold."""
     findings = Findings()
-    for name, digest in listed.items():
-        suffix = Path(name).suffix.lower()
-        if suffix in FORMATS:
-            findings.add("files", name, "is a 3D asset, which a dataset must not hold")
-        if leads_out(folder, name):
-            findings.add("files", name, "is a link that leads out of the dataset, so it is not read: copy the file")
+    for name, digest in digests.items():
+        if (problem := unfit(folder, name)) is not None:
+            findings.add("files", name, problem.removeprefix(f"{name} "))
             continue
         try:
             actual, data = _read(folder, name)
-        except FileNotFoundError:
-            findings.add("files", name, "is missing")
-            continue
         except (CharacterError, OSError) as error:
-            findings.add("files", name, f"cannot be read: {error}")
+            missing = isinstance(error, FileNotFoundError)
+            findings.add("files", name, "is missing" if missing else f"cannot be read: {error}")
             continue
         files.check_sum(name, digest, actual, findings)
-        if suffix in TEXTS and (path := files.machine_path(data.decode(errors="replace"), machine)):
+        suffix = Path(name).suffix.lower()
+        if suffix in TEXT_SUFFIXES and (path := files.machine_path(data.decode(errors="replace"), machine)):
             findings.add("files", name, f"holds a path of a machine: {path}")
         if suffix == ".png" and (more := extra_chunks(data)):
             findings.add("images", name, f"holds more than its pixels: {', '.join(more)}")
@@ -214,22 +205,49 @@ def _read(folder: Path, name: str) -> tuple[str, bytes]:
     with open_source_file(folder / name, link_root(folder)) as stream:
         data = stream.read(MOST_JSON_BYTES)
         digest = hashlib.sha256(data)
-        while block := stream.read(_HASHED_AT_ONCE):
+        while block := stream.read(_BLOCK):
             digest.update(block)
     return digest.hexdigest(), data
 
 
-def _check_splits(folder: Path, counts: Counts, findings: Findings) -> None:
-    frozen = files.read_splits(_text(folder, SPLITS_FILE), findings)
-    for character, split in counts.characters.items() if frozen is not None else ():
-        stated = (frozen or {}).get(character, "no split")
-        if stated != split:
-            findings.add("splits", character, f"is in {split} by {PARTS_FILE}, in {stated} by {SPLITS_FILE}")
-
-
-def _below(folder: Path) -> Iterator[str]:
-    """Names of all files in a folder but those that the run keeps there and those that a download adds."""
+def _all_files(folder: Path) -> Iterator[str]:
+    """Names of all files in a folder, without the run's records and what a download adds."""
     for path in folder.rglob("*"):
         name = path.relative_to(folder)
         if name.parts[0] not in (STATE, *FOREIGN) and not path.is_dir():
             yield name.as_posix()
+
+
+def read_recipe(folder: Path, advance: Callable[[int], None]) -> tuple[LocalFile, ...]:
+    """Read the files to push: those that `SHA256SUMS` of a recipe's folder lists, sorted by name.
+
+    Args:
+        folder: of the recipe.
+        advance: called with the number of bytes read.
+
+    Raises:
+        SpecsiaError: if a file is missing, has changed or must not be pushed, or there are more than the Hub takes.
+    """
+    sums = listed(folder)
+    names = sorted({*sums, SUMS_FILE})
+    problems = [f"{name} is not listed in {SUMS_FILE}" for name in OWN_FILES if name not in names]
+    problems += [f"{name} is missing" for name in names if not (folder / name).is_file()]
+    problems += [problem for name in names if (problem := unfit(folder, name))]
+    refuse(folder, problems)
+    most = max(Counter(PurePosixPath(name).parent for name in names).values())
+    if len(names) > MOST_FILES or most > MOST_ENTRIES:
+        raise SpecsiaError(
+            f"{folder} holds {len(names):,} files, up to {most:,} in one folder, where the Hub takes {MOST_FILES:,} "
+            f"and {MOST_ENTRIES:,}: pack it with `tar` and send that with `hf upload`, or make fewer frames"
+        )
+    return read_files(folder, names, sums, advance)
+
+
+def licences_against(folder: Path) -> tuple[str, ...]:
+    """A clause for each licence of a recipe's characters that forbids making the folder public.
+
+    Raises:
+        SpecsiaError: if the parts cannot be read.
+    """
+    licenses = {(part.character, part.license) for part in read_parts(folder)}
+    return licence_problems(Counter(name for _, name in licenses), "character")

@@ -9,8 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from specsia_build.annotation.features import Features, feature_edges
-from specsia_build.annotation.lines import BINARY, Lines, draw_lines, visible_lines
+from specsia_build.annotation.lines import BINARY, Features, Lines, draw_lines, feature_edges, visible_lines
 from specsia_build.frame import Camera
 from specsia_build.rendering.fast.renderer import FastRenderer
 from specsia_build.rendering.mesh import Mesh
@@ -91,18 +90,3 @@ def mixed(line: Bytes, seen: Seen, region: NDArray[np.int32]) -> tuple[int, int]
     held = np.zeros((count + 1, int(shown.max()) + 1), np.int64)
     np.add.at(held, (label[inside], shown[inside]), 1)
     return int(held.sum() - held.max(axis=1).sum()), int(held.sum())
-
-
-def strayed(before: Bytes, here: Seen, after: Bytes, there: Seen, depth: float = 0.01) -> tuple[int, int]:
-    """Line pixels that the surface carries more than a pixel away from every line of the next frame, and all of those
-    that are seen there."""
-    height, width = before.shape
-    row, column = np.nonzero((before < 128) & (here.face >= 0))
-    moves = here.values((there.screen - here.screen) / 256)[row, column]
-    x, y = column + 0.5 + moves[:, 0], row + 0.5 + moves[:, 1]
-    inside = (x >= 0) & (x < width) & (y >= 0) & (y < height)
-    u, v = (np.where(inside, at, 0).astype(np.intp) for at in (x, y))
-    far = here.values(there.depth[:, None])[row, column, 0]
-    shown = inside & (there.face[v, u] >= 0) & (abs(there.values(there.depth[:, None])[v, u, 0] - far) < depth)
-    distance = ndimage.distance_transform_edt(after >= 128)
-    return int(np.count_nonzero(distance[v, u][shown] > 1)), int(np.count_nonzero(shown))

@@ -8,13 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from specsia_build.annotation.features import feature_edges
-from specsia_build.annotation.lines import Lines, draw_lines, visible_lines
+from specsia_build.annotation.lines import Lines, draw_lines, feature_edges, visible_lines
 from specsia_build.characters.character import Entry
 from specsia_build.characters.read import read_character
 from specsia_build.config import BuildConfig
 from specsia_build.frame import Camera
-from specsia_build.rendering.mesh import Material, Mesh, Texture, concatenate
+from specsia_build.rendering.mesh import Material, Texture, concatenate
 from specsia_build.stages.render import in_frame
 from tests.annotation.pictures import (
     drawn,
@@ -23,31 +22,14 @@ from tests.annotation.pictures import (
     leaks,
     lines_of,
     mixed,
-    parts,
     rectangle,
     seen_in,
-    strayed,
     uncovered,
 )
-from tests.annotation.real import walking
-from tests.rendering.scenes import SIZE, box, inside_out, mesh_of, sheet, sphere
+from tests.rendering.scenes import SIZE, box, mesh_of, sheet, sphere
 
 ROUNDING = 3
 """Levels by which vertices that lie on 1/256 pixel may change a pixel."""
-
-
-def tube(sides: int) -> Mesh:
-    """An upright prism of so many sides, closed, a corner of it towards the camera."""
-    turn = 2 * np.pi * np.arange(sides) / sides - np.pi / 2
-    ring = 0.3 * np.stack([np.cos(turn), np.sin(turn)], axis=1)
-    points = [[x, y, z] for z in (-0.4, 0.4) for x, y in ring]
-    faces = [[0, k + 1, k] for k in range(1, sides - 1)] + [
-        [sides, sides + k, sides + k + 1] for k in range(1, sides - 1)
-    ]
-    for k in range(sides):
-        n = (k + 1) % sides
-        faces += [[k, n, sides + n], [k, sides + n, sides + k]]
-    return mesh_of(points, faces)
 
 
 @pytest.mark.parametrize("width", [1.0, 2.5, 4.0])
@@ -70,11 +52,6 @@ def test_a_ball_is_a_circle() -> None:
     assert (found[abs(away - 20) > 1.5] == 255).all()
     assert enclosed(found)[1] == 2
     np.testing.assert_allclose(found, 255 * (1 - np.clip(1 - abs(away - 20), 0, 1)), atol=60)
-
-
-def test_round_limbs_of_six_sides_have_no_edges_and_boxes_have() -> None:
-    assert enclosed(drawn(tube(6), yaw=5.0))[1] == 2
-    assert enclosed(drawn(tube(4), yaw=5.0))[1] == 3
 
 
 def test_what_is_behind_is_cut_where_it_is_covered() -> None:
@@ -115,15 +92,6 @@ def test_borders_of_regions_and_materials_are_lines() -> None:
     np.testing.assert_allclose(draw_lines(neither, SIZE, 1.0), expected([rectangle(10, 10, 44, 44)]), atol=ROUNDING)
 
 
-def test_a_surface_of_two_layers_is_drawn_as_one() -> None:
-    """Each face once more, wound the other way, as two-sided hair is made, in a region of its own: no border."""
-    ball = sphere(0.5)
-    twice = replace(concatenate([ball, inside_out(ball)]), face_material=np.zeros(2 * len(ball.faces), np.int32))
-    region = np.repeat(np.arange(2, dtype=np.int32), len(ball.faces))
-    found = visible_lines(seen_in(twice, Camera(0.0, SIZE)), feature_edges(twice, region))
-    np.testing.assert_array_equal(draw_lines(found, SIZE, 1.0), drawn(ball))
-
-
 def test_a_cut_out_picture_is_outlined_where_it_is_there() -> None:
     """A board of which a texture leaves a disc: nothing is drawn around the board, all around the disc."""
     row, column = np.indices((128, 128)) + 0.5
@@ -139,19 +107,6 @@ def test_a_cut_out_picture_is_outlined_where_it_is_there() -> None:
     assert enclosed(picture)[1] == 2
 
 
-def test_slivers_on_a_surface_are_no_lines() -> None:
-    """A board of two halves and, between them, a face without height: neither a crease nor a silhouette."""
-    points = [[-0.4, 0, -0.4], [0.4, 0, -0.4], [0.4, 0, 0.4], [-0.4, 0, 0.4], [0.1, 1e-6, 0.1]]
-    mesh = mesh_of(points, [[0, 1, 2], [0, 2, 4], [0, 4, 3], [4, 2, 3]])
-    np.testing.assert_allclose(drawn(mesh), expected([rectangle(11, 11, 43, 43)]), atol=ROUNDING)
-    assert enclosed(drawn(mesh, yaw=30.0))[1] == 2
-
-
-def test_what_is_tiny_and_alone_is_left_out() -> None:
-    whole, speck = sheet(10, 10, 44, 44, y=0.1), sheet(25, 25, 25.8, 25.4)
-    np.testing.assert_array_equal(drawn(concatenate([whole, speck])), drawn(whole))
-
-
 def test_a_mesh_without_edges_or_out_of_sight_has_no_lines() -> None:
     point = mesh_of([[0, 0, 0]] * 3, [[0, 1, 2]])
     away = box((5, 0, 0), (0.1, 0.1, 0.1))
@@ -159,23 +114,6 @@ def test_a_mesh_without_edges_or_out_of_sight_has_no_lines() -> None:
         lines, _, _ = lines_of(mesh)
         assert lines.places.shape == (0, 2, 2) and lines.vertices.shape == (0, 2)
         assert (draw_lines(lines, SIZE, 1.0) == 255).all()
-
-
-def test_a_figure_that_fills_the_picture_is_cut_at_its_border() -> None:
-    lines, _, _ = lines_of(box((0, 0, 0), (0.3, 0.3, 3.0)))
-    assert (lines.places >= 0).all() and (lines.places <= SIZE).all()
-    picture = draw_lines(lines, SIZE, 1.0)
-    np.testing.assert_allclose(
-        picture, expected([[(15.0, 0.0), (15.0, 54.0)], [(39.0, 0.0), (39.0, 54.0)]]), atol=ROUNDING
-    )
-
-
-def test_a_moved_surface_wound_otherwise_has_the_same_lines() -> None:
-    mesh = box((0, 0, 0), (0.25, 0.25, 0.325))
-    features = feature_edges(mesh, parts(mesh))
-    mirrored = mesh.with_vertices(mesh.vertices * [-1, 1, 1]).rewound(np.ones(len(mesh.faces), np.bool_))
-    found = visible_lines(seen_in(mirrored, Camera(0.0, SIZE)), features)
-    np.testing.assert_array_equal(draw_lines(found, SIZE, 1.0), drawn(mesh))
 
 
 @pytest.mark.parametrize("width", [0.5, 4.5, float("nan")])
@@ -201,27 +139,3 @@ def test_real_characters_leak_nothing_and_all_their_regions_have_borders(charact
             assert bare <= 0.002 * total
             astray, held = mixed(picture, seen, features.region)
             assert astray <= 0.001 * held
-
-
-def test_a_short_line_that_closes_a_gap_stays(characters_dir: Path) -> None:
-    """Where its stripes meet the eye, two of the bee's lines end within three pixels of each other."""
-    character = read_character(Entry("bee", "gltf", characters_dir / "animated" / "platformer_bee.glb"))
-    mesh, _ = in_frame(character, BuildConfig(size=512))
-    seen, features = seen_in(mesh, Camera(315.0, 512, 1.1)), feature_edges(mesh, parts(mesh))
-    picture = draw_lines(visible_lines(seen, features), 512, 1.0)
-    astray, held = mixed(picture, seen, features.region)
-    assert astray <= 0.001 * held
-
-
-@pytest.mark.parametrize("name", ["animated/animal_fox.glb", "animated/mech_george.glb"])
-def test_lines_go_where_the_surface_goes(characters_dir: Path, name: str) -> None:
-    features, before, wrong, total = None, None, 0, 0
-    for mesh, seen in walking(characters_dir, name, 5, 256):
-        features = features or feature_edges(mesh, parts(mesh))
-        picture = draw_lines(visible_lines(seen, features), 256, 1.0)
-        if before is not None:
-            stray, carried = strayed(*before, picture, seen)
-            wrong, total = wrong + stray, total + carried
-        before = (picture, seen)
-    assert total > 1000
-    assert wrong <= 0.05 * total

@@ -57,26 +57,11 @@ def test_a_gradient_is_one_region(ends: tuple[tuple[int, ...], tuple[int, ...]],
     assert np.abs(found.colors[0] - np.mean(ends, axis=0)).max() < 6
 
 
-def test_a_gradient_that_goes_on_in_flat_ends_is_one_region() -> None:
-    shades = np.concatenate([np.full((8, 128, 3), 230), ramp((230,) * 3, (180,) * 3), np.full((8, 128, 3), 180)], 1)
-    assert len(regions(painted(24, 4, shades)).colors) == 1
-
-
 def test_a_chain_of_small_steps_from_black_to_white_is_not_one_region() -> None:
     levels = np.repeat(np.linspace(0, 255, 120), 2)
     found = regions(dyed(grid(120, 1), np.repeat(levels[:, None], 3, axis=1)))
     assert 2 <= len(found.colors) <= 12
     assert all(np.ptp(levels[found.of_face == k]) < 160 for k in range(len(found.colors)))
-
-
-def test_a_gap_in_a_border_does_not_join_what_it_parts() -> None:
-    one, other = np.array([226, 172, 140]), np.array([200, 120, 110])
-    share = np.repeat((np.arange(40) >= 20)[None], 30, axis=0).astype(float)
-    share[-3:] = np.clip((np.arange(40) - 12) / 16, 0, 1)
-    found = regions(dyed(grid(40, 30), np.repeat((one + (other - one) * share[..., None]).reshape(-1, 3), 2, axis=0)))
-    left, right = (found.of_face.reshape(30, 40, 2)[:20, columns] for columns in (slice(0, 20), slice(20, 40)))
-    assert np.unique(left).size == np.unique(right).size == 1
-    assert left[0, 0, 0] != right[0, 0, 0]
 
 
 @pytest.mark.parametrize("blur", [0.0, 0.6])
@@ -92,28 +77,6 @@ def test_two_painted_colours_part_along_edges(red: tuple[int, int, int], blur: f
     assert (cells[:, 16:] == cells[0, -1, 0]).all()
     assert np.abs(found.colors[cells[0, 0, 0]] - np.array(red)).max() <= 4
     assert np.abs(found.colors[cells[0, -1, 0]] - np.array(skin)).max() <= 4
-
-
-@pytest.mark.parametrize("cells", [93, 128])
-def test_two_shaded_colours_part_in_a_line_within_faces_and_along_edges(cells: int) -> None:
-    shade = np.linspace(1.0, 0.6, 512)[None, :, None]
-    image = np.full((512, 512, 3), (228, 180, 150), float) * shade
-    image[:200] = (205, 175, 115) * shade
-    found = regions(painted(cells, cells, np.round(image)))
-    rows = found.of_face.reshape(cells, 2 * cells)
-    assert len(found.colors) == 2
-    assert all(len(np.unique(row)) == 1 for row in rows)
-    assert abs((rows[:, 0] == rows[-1, 0]).sum() - 200 / 512 * cells) < 1
-
-
-def test_two_gradients_beside_each_other_part_where_their_colours_jump() -> None:
-    def count(jump: int) -> int:
-        mesh = grid(12, 12)
-        x, z = mesh.vertices[mesh.faces][..., 0], mesh.vertices[mesh.faces][..., 2]
-        right = x.mean(axis=1, keepdims=True) > 0.5
-        return len(regions(dyed(mesh, np.repeat((180 - 45 * z - jump * right)[..., None], 3, axis=2))).colors)
-
-    assert (count(25), count(1)) == (2, 1)
 
 
 def test_neighbours_less_than_a_just_noticeable_step_apart_belong_together() -> None:
@@ -155,15 +118,6 @@ def test_specks_belong_to_their_neighbour_and_what_is_seen_does_not() -> None:
     assert (shown[100:105, 100:105] == 1).all()
 
 
-def test_a_speck_does_not_part_what_it_lies_between() -> None:
-    mesh = grid(200, 1)
-    colors = np.full((400, 3), 200)
-    colors[200:202] = (10, 60, 10)
-    assert len(regions(dyed(mesh, colors)).colors) == 3
-    low = mesh.with_vertices(mesh.vertices * (1, 1, 0.005))
-    assert len(regions(dyed(low, colors)).colors) == 1
-
-
 def test_a_button_that_nothing_holds_is_a_region_if_it_is_large_enough() -> None:
     def with_button(side: float) -> int:
         button = moved(grid(1, 1).with_vertices(grid(1, 1).vertices * side), 0.4, -0.01, 0.4)
@@ -180,12 +134,6 @@ def test_flat_colours_are_the_same_regions_in_whatever_order_faces_come() -> Non
     assert len(set(zip(before.tolist(), after.tolist(), strict=True))) == len(set(before.tolist())) == 7
 
 
-@pytest.mark.parametrize("cells", [6, 24])
-def test_noise_on_faces_that_are_larger_than_it_does_not_shatter_them(cells: int) -> None:
-    image = np.random.default_rng(1).integers(0, 256, (512, 512, 3))
-    assert len(regions(painted(cells, cells, image)).colors) <= 4
-
-
 def test_faces_without_area_and_faces_on_one_edge_do_no_harm() -> None:
     mesh = grid(3, 3)
     none = np.array([[0, 0, 1], [5, 5, 5], [0, 1, 2]], np.int32)
@@ -196,20 +144,6 @@ def test_faces_without_area_and_faces_on_one_edge_do_no_harm() -> None:
     assert dot.of_face.tolist() == [0]
     with pytest.raises(CharacterError, match="no faces"):
         regions(mesh_of(np.zeros((3, 3)), np.empty((0, 3), np.int32)))
-
-
-def test_a_hundred_thousand_slivers_are_at_most_what_can_be_seen() -> None:
-    turn = np.linspace(0, 2 * np.pi, 100_001)
-    rim = np.stack([np.cos(turn), 0 * turn, np.sin(turn)], axis=1)
-    number = np.arange(1, 100_001)
-    fan = mesh_of(np.vstack([np.zeros((1, 3)), rim]), np.stack([0 * number, number, number + 1], axis=1))
-    assert len(regions(fan).colors) == 1
-    noise = np.random.default_rng(1).integers(0, 256, (100_000, 3))
-    assert len(regions(dyed(fan, noise)).colors) <= np.pi / (2 * LEAST_SIDE) ** 2
-    # Each for itself, on a plane of its own.
-    places = fan.vertices[fan.faces].reshape(-1, 3) + np.repeat(np.linspace(0, 2, 100_000), 3)[:, None] * (0, 1, 0)
-    loose = mesh_of(places, np.arange(300_000).reshape(-1, 3))
-    assert len(regions(loose).colors) <= np.pi / (2 * LEAST_SIDE) ** 2
 
 
 @pytest.mark.parametrize(
@@ -236,14 +170,6 @@ def test_real_characters_have_as_many_regions_as_somebody_would_colour(
     assert (np.diff(sizes) <= 1e-6 * area.sum()).all()
     assert sizes[-1] >= 0.99 * (LEAST_SIDE * np.ptp(mesh.vertices, axis=0).max()) ** 2
     assert _pieces(mesh, found.of_face) < 1.2 * count
-
-
-def test_a_painted_character_on_a_fine_mesh_parts_into_what_is_painted(tmp_path: Path) -> None:
-    (entry,) = open_source("sample:1@5", tmp_path).entries
-    found = regions(read_character(entry).mesh)
-    assert 15 <= len(found.colors) <= 90
-    # No region is all of it: skin, hair and clothes are different ones.
-    assert np.bincount(found.of_face).max() < 0.5 * len(found.of_face)
 
 
 def _pieces(mesh: Mesh, of_face: np.ndarray) -> int:

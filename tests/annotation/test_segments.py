@@ -9,8 +9,7 @@ import pytest
 import skimage
 from numpy.typing import NDArray
 
-from specsia_build.annotation.features import feature_edges
-from specsia_build.annotation.lines import BINARY, draw_lines, visible_lines
+from specsia_build.annotation.lines import draw_lines, feature_edges, visible_lines
 from specsia_build.annotation.regions import regions
 from specsia_build.annotation.segments import LEAST_PIXELS, contents, matching, segments
 from specsia_build.characters.read import read_character
@@ -47,21 +46,6 @@ def test_lines_are_0_background_and_holes_1_and_segments_follow_in_reading_order
     assert (seg[3, 3:17] == 2).all()
     assert (seg[12:17, 10:17] == 3).all()
     assert np.unique(seg).tolist() == [0, 1, 2, 3]
-
-
-def test_lines_are_what_is_darker_than_paper() -> None:
-    line, label, mask = paper(8, 9)
-    label[:], mask[:] = 0, 255
-    line[:, 4] = BINARY
-    assert np.unique(segments(line, label, mask)).tolist() == [2]
-    line[:, 4] = BINARY - 1
-    assert np.unique(segments(line, label, mask)).tolist() == [0, 2, 3]
-
-
-def test_what_is_covered_by_less_than_half_is_background() -> None:
-    line, label, mask = paper(4, 6)
-    label[:], mask[:, :3], mask[:, 3:] = 0, 127, 128
-    assert segments(line, label, mask).tolist() == [[1, 1, 1, 2, 2, 2]] * 4
 
 
 def test_a_frame_that_shows_nothing_is_background() -> None:

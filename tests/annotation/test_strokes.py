@@ -9,8 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from specsia_build.annotation.features import feature_edges
-from specsia_build.annotation.lines import Lines, visible_lines
+from specsia_build.annotation.lines import Lines, feature_edges, visible_lines
 from specsia_build.annotation.strokes import Strokes, strokes, vertex_ranks
 from specsia_build.frame import Camera
 from specsia_build.rendering.mesh import Material, Mesh, concatenate
@@ -72,17 +71,6 @@ def test_what_moves_apart_has_points_of_its_own() -> None:
     np.testing.assert_allclose(found.places[vertices], camera.project(there.vertices)[:, :2], atol=0.01)
 
 
-def test_lines_between_parts_have_few_points() -> None:
-    """Two balls that run through each other: their border is drawn every half pixel, and kept to half a pixel."""
-    mesh = concatenate([sphere(0.3, centre=(-0.15, 0, 0)), sphere(0.3, centre=(0.15, 0, 0.001))])
-    lines, _, _ = lines_of(mesh, yaw=10.0, size=128)
-    cut = np.unique(lines.places[lines.vertices < 0], axis=0)
-    found = strokes(lines, vertex_ranks(mesh))
-    check(found, 3050)
-    own = found.places[found.points >= len(mesh.vertices)]
-    assert 2 <= len(own) < 0.3 * len(cut)
-
-
 @pytest.mark.parametrize("most", [120, 60, 12])
 def test_points_are_bounded_and_neighbouring_frames_keep_the_same(most: int) -> None:
     mesh = concatenate([sphere(0.3, 96, 192), box((0.1, -0.4, 0), (0.2, 0.05, 0.2), BLUE)])
@@ -107,15 +95,6 @@ def test_a_closed_line_without_vertices_stays_closed() -> None:
     assert found.points.min() == 10 + 2 * 3050
 
 
-def test_lines_that_have_nothing_between_their_ends_are_bounded_too() -> None:
-    """Of a hundred pieces apart those are kept whose vertices come first."""
-    column = np.repeat(np.arange(100), 2).reshape(-1, 2)
-    places = np.stack([5 * column, 7 * np.arange(200).reshape(-1, 2) % 11], axis=2).astype(np.float32)
-    found = strokes(Lines(places, np.arange(200, dtype=np.int32).reshape(-1, 2)), np.arange(200, dtype=np.int32), 0, 40)
-    check(found, 40)
-    assert found.points.tolist() == list(range(40))
-
-
 def test_loose_ends_are_joined_to_what_is_near() -> None:
     """Two pieces that end a pixel from a third's vertex are joined to it, one that ends farther away is not."""
     places = [[(0, 0), (10, 0)], [(20, 8), (11, 0)], [(20, -8), (10, 1)], [(40, 40), (10, -2)]]
@@ -123,12 +102,6 @@ def test_loose_ends_are_joined_to_what_is_near() -> None:
     found = strokes(lines, np.arange(5, dtype=np.int32))
     assert found.points.tolist() == [0, 1, 2, 3, 4, 5]
     assert found.neighbours()[1] == [0, 2, 3]
-
-
-def test_no_lines_are_an_empty_graph() -> None:
-    empty = Lines(np.zeros((0, 2, 2), np.float32), np.zeros((0, 2), np.int32))
-    found = strokes(empty, np.zeros(3, np.int32))
-    assert found.places.shape == (0, 2) and found.joined.shape == (0, 2) and found.neighbours() == []
 
 
 def test_ranks_spread_over_the_surface() -> None:

@@ -58,22 +58,13 @@ def test_points_are_spread_evenly_and_more_of_them_begin_with_the_same() -> None
     view = seen(mesh)
     few, many = chosen(view, 20), chosen(view, 80)
     np.testing.assert_array_equal(many.face[:20], few.face)
-    np.testing.assert_array_equal(chosen(view, 80).places(view), many.places(view))
-    places = many.places(view)
+    places = tracked(many, view, mesh.vertices)[:, :2]
     np.testing.assert_allclose(places, np.floor(places) + 0.5, atol=1e-3)
     even = np.sqrt((view.face >= 0).sum() / 80)
     assert pdist(places).min() > 0.6 * even
     rest = np.argwhere(view.face >= 0) + 0.5
     gaps = np.linalg.norm(rest[:, None, ::-1] - places, axis=2).min(axis=1)
     assert gaps.max() < 1.2 * even + 2
-
-
-def test_a_frame_gives_as_many_points_as_it_has_pixels() -> None:
-    mesh = boards((-1, 1, -1, 2, 0.0))
-    assert len(chosen(seen(mesh), 100).face) == 6
-    gone = seen(moved(mesh, 500, 0))
-    nothing = chosen(gone, 100)
-    assert Tracks(nothing, [gone, seen(mesh)], mesh.vertices).places.shape == (2, 0, 2)
 
 
 @given(seed=st.integers(0, 1000), degrees=st.floats(-60, 60))

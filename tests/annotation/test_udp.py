@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +17,7 @@ from specsia_build.rendering.mesh import Mesh, concatenate
 from specsia_build.stages.clips.actor import actor_of
 from specsia_build.stages.stage import Job
 from tests.animation.people import BODY, KAYKIT, MIXAMO, QUATERNIUS, person
-from tests.annotation.views import SIZE, boards, drawn, moved, running
+from tests.annotation.views import SIZE, boards, drawn, moved
 from tests.rendering.scenes import box
 
 
@@ -112,14 +111,6 @@ def test_what_is_no_humanoid_is_told_by_its_rest_pose() -> None:
     np.testing.assert_allclose(found.values, (mesh.vertices - low) / (high - low), atol=1e-6)
 
 
-def test_a_flat_figure_has_no_depth() -> None:
-    mesh = boards((-10, 12, -9, 8, 0.0))
-    rig = character()[1]
-    found = landmarks(mesh, replace(rig, points=mesh.vertices, slots=rig.slots[:4], weights=rig.weights[:4]), {})
-    assert found.values.min() == 0 and found.values.max() == 1
-    np.testing.assert_allclose(found.values[:, 1], 0, atol=1e-6)
-
-
 def test_a_frame_has_the_landmarks_of_what_it_shows() -> None:
     mesh = boards((-10.5, 12, -9, 8, 0.0))
     values = np.array([[0, 0.2, 0], [1, 0.2, 0], [1, 0.2, 1], [0, 0.2, 1]], np.float32)
@@ -134,20 +125,6 @@ def test_a_frame_has_the_landmarks_of_what_it_shows() -> None:
     expected = np.stack([(columns - 21) / 22.5, np.full(len(rows), 0.2), (40.5 - rows) / 17], axis=1)
     np.testing.assert_allclose(found[rows, columns, :3], expected, atol=1e-4)
     np.testing.assert_allclose(udp(other, values)[rows - 11, columns + 7], found[rows, columns], atol=1e-4)
-
-
-def test_a_runner_keeps_its_landmarks(characters_dir: Path) -> None:
-    """Those of one vertex in all frames: what a frame shows there is as near as a pixel is wide."""
-    actor, layers = running(characters_dir / "kaykit" / "Knight.glb", frames=4)
-    found = landmarks(actor.mesh, actor.rig, {})
-    assert not found.doubt
-    for frame in layers:
-        assert frame.seen is not None
-        pose = udp(frame, found.values)
-        at = frame.seen.face[pose[..., 3] == 1]
-        corners = found.values[actor.mesh.faces[at]]
-        inside = pose[pose[..., 3] == 1][:, :3]
-        assert (inside >= corners.min(axis=1) - 1e-5).all() and (inside <= corners.max(axis=1) + 1e-5).all()
 
 
 @pytest.mark.parametrize(("name", "person"), [("man_king", True), ("mech_mike", True), ("animal_fox", False)])

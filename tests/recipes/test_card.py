@@ -47,13 +47,6 @@ def test_the_card_counts_what_is_there_and_what_is_not(tmp_path: Path) -> None:
     assert (tmp_path / "splits.json").read_text().index('"9"') < (tmp_path / "splits.json").read_text().index('"10"')
 
 
-def test_the_card_of_reconstructions_says_so(tmp_path: Path) -> None:
-    assert "reconstruct" not in _card(tmp_path)
-    text = _card(tmp_path, backend="relief")
-    assert "# frames of heroes, reconstructed by relief" in text
-    assert "- `relief`: predicts depths" in text
-
-
 def test_a_teaser_shows_the_pictures_of_some_parts(tmp_path: Path) -> None:
     parts = []
     for i in "abcdefg":

@@ -54,10 +54,3 @@ def test_the_tables_name_what_lies_beside_them_by_split(tmp_path: Path) -> None:
         "metadata_test.csv": [list(COLUMNS), rows["b"], rows["c"]],
     }
     assert all((tmp_path / name.replace("a.", f"{KEY}.")).is_file() for name in rows["a"][:3])
-
-
-def test_a_table_without_the_clip_is_told(tmp_path: Path) -> None:
-    record = _written(tmp_path)
-    (tmp_path / "metadata.csv").write_text(",".join(COLUMNS) + "\n")
-    (said,) = ControlVideo().verify(tmp_path, record)
-    assert said.startswith(f"metadata.csv has no row of videos/{KEY}.mp4")

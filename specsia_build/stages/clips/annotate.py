@@ -11,8 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from specsia_build import npz
-from specsia_build.annotation.features import Features, feature_edges
-from specsia_build.annotation.lines import draw_lines, visible_lines
+from specsia_build.annotation.lines import Features, draw_lines, feature_edges, visible_lines
 from specsia_build.annotation.regions import regions
 from specsia_build.annotation.segments import segments
 from specsia_build.annotation.strokes import Strokes, strokes, vertex_ranks
