@@ -31,7 +31,7 @@ CHECKS: dict[Check, str] = {
     "position": "pos lands on its own pixel",
     "iou": "iou is that of mask and gt_mask",
     "licences": "a character has one licence, and the card states all of them",
-    "layout": "each part has the files of its recipe, of the right shapes and ranges, and its layers agree",
+    "layout": "each part has the files of its recipe, and those of a folder decode to one shape",
 }
 """What is true of a dataset that passes each check; `layout` is for recipes' folders."""
 
