@@ -147,5 +147,5 @@ def jumps(prepared: Prepared, halves: NDArray[np.int64]) -> NDArray[np.float64]:
         prepared: see `face_colors`.
         halves: (E, 2), half-edges of each edge, see `rendering.topology.Topology`.
     """
-    found: NDArray[np.float64] = _jumps(ready(halves, np.int64), prepared.surface, prepared.textures)
-    return found
+    jump: NDArray[np.float64] = _jumps(ready(halves, np.int64), prepared.surface, prepared.textures)
+    return jump

@@ -157,6 +157,6 @@ def _near(
     centres = np.stack([np.bincount(part, area * middle[:, k]) for k in range(3)], axis=1)[small] / total[small, None]
     places, faces = np.concatenate([centres, middle[rest]]), np.concatenate([first[small], rest])
     nearest = min(NEAR + 1, len(places))
-    found = scipy.spatial.cKDTree(places).query(centres, nearest)[1].reshape(len(small), nearest)
-    pairs = np.stack([np.repeat(first[small], nearest), faces[found].ravel()], axis=1)
+    indices = scipy.spatial.cKDTree(places).query(centres, nearest)[1].reshape(len(small), nearest)
+    pairs = np.stack([np.repeat(first[small], nearest), faces[indices].ravel()], axis=1)
     return np.asarray(pairs[pairs[:, 0] != pairs[:, 1]])

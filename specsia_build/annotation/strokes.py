@@ -48,11 +48,11 @@ class Strokes:
 
     def neighbours(self) -> list[list[int]]:
         """Neighbours of each point, sorted."""
-        found: list[list[int]] = [[] for _ in self.points]
+        neighbours: list[list[int]] = [[] for _ in self.points]
         for one, other in self.joined.tolist():
-            found[one].append(other)
-            found[other].append(one)
-        return [sorted(each) for each in found]
+            neighbours[one].append(other)
+            neighbours[other].append(one)
+        return [sorted(each) for each in neighbours]
 
 
 def vertex_ranks(mesh: Mesh) -> NDArray[np.int32]:
@@ -135,7 +135,7 @@ def _closed(places: NDArray[np.float32], points: NDArray[np.int64], joined: NDAr
     loose = np.flatnonzero((points >= count) & (np.bincount(joined.reshape(-1), minlength=len(points)) == 1))
     if len(loose) == 0:
         return places, points, joined
-    away, nearest = (np.asarray(found) for found in scipy.spatial.cKDTree(places).query(places[loose], 2))
+    away, nearest = (np.asarray(array) for array in scipy.spatial.cKDTree(places).query(places[loose], 2))
     # Two points may be at one place, so that either comes first.
     other = np.where(nearest[:, 0] == loose, nearest[:, 1], nearest[:, 0])
     near = away[:, 1] <= JOINED
@@ -191,7 +191,7 @@ def _paths(joined: NDArray[np.int32], free: NDArray[np.bool_]) -> list[list[int]
     for one, other in joined[free[joined].any(axis=1)].tolist():
         beside.setdefault(one, []).append(other)
         beside.setdefault(other, []).append(one)
-    found, done = [], np.zeros(len(free), np.bool_)
+    paths, done = [], np.zeros(len(free), np.bool_)
     # Points beside one that is not free come first, so that only closed lines are left.
     starts = sorted(np.flatnonzero(free).tolist(), key=lambda point: all(free[other] for other in beside[point]))
     for start in starts:
@@ -204,8 +204,8 @@ def _paths(joined: NDArray[np.int32], free: NDArray[np.bool_]) -> list[list[int]
             done[at] = True
             path.append(at)
             at = next((other for other in beside[at] if other != path[-2]), path[-2])
-        found.append([*path, at])
-    return found
+        paths.append([*path, at])
+    return paths
 
 
 def _bridged(joined: NDArray[np.int32], kept: NDArray[np.bool_]) -> NDArray[np.int32]:

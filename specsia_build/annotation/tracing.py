@@ -48,26 +48,26 @@ class View(NamedTuple):
 @compiled
 def candidates(faces, ends, start, beside, third, always, turning, screen, facing):  # type: ignore[no-untyped-def]
     """Numbers (N,) int32 of edges that are lines if visible: features, and edges with all faces on one side."""
-    found, n = np.empty(len(ends), np.int32), 0
+    edges, n = np.empty(len(ends), np.int32), 0
     for e in range(len(ends)):
         a, b = ends[e, 0], ends[e, 1]
         ax, ay = np.int64(screen[a, 0]), np.int64(screen[a, 1])
         dx, dy = screen[b, 0] - ax, screen[b, 1] - ay
-        shown, left, right = False, False, False
+        drawn, left, right = False, False, False
         for k in range(start[e], start[e + 1]):
             f, o = beside[k], third[k]
             side = dx * (screen[o, 1] - ay) - dy * (screen[o, 0] - ax)
             if facing[f] != HIDDEN:
-                shown = True
+                drawn = True
             elif _is_turned_here(faces, f, screen):
                 # Hidden though it faces the camera: it is not drawn at all.
                 continue
             left |= side > 0
             right |= side < 0
-        if shown and (always[e] or (turning[e] and left != right)):
-            found[n] = e
+        if drawn and (always[e] or (turning[e] and left != right)):
+            edges[n] = e
             n += 1
-    return found[:n]
+    return edges[:n]
 
 
 @inlined

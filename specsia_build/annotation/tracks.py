@@ -66,9 +66,9 @@ def _beside(x, y, n):  # type: ignore[no-untyped-def]
 
 
 @uncounted
-def _is_shown_among(x, y, f, corners, weights, facing, found, seen, rest):  # type: ignore[no-untyped-def]
-    """Whether a point of a face is visible at a place where other faces are, too; `found`: its own face is there."""
-    faces, facings, screen, depth, shown, sample, offsets = seen
+def _is_shown_among(x, y, f, corners, weights, facing, same, seen, rest):  # type: ignore[no-untyped-def]
+    """Whether a point of a face is visible at a place that shows other faces, too; `same`: and its own face."""
+    faces, facings, screen, depth, visible_face, sample, offsets = seen
     a, b, c = corners[0], corners[1], corners[2]
     # Nothing but its place is known of a face seen edge on.
     flat = facings[f] == 0
@@ -79,8 +79,8 @@ def _is_shown_among(x, y, f, corners, weights, facing, found, seen, rest):  # ty
     last = f
     for n in range(4):
         row, column = _beside(x, y, n)
-        g = shown[row, column] if 0 <= row < len(shown) and 0 <= column < len(shown) else -1
-        if g < 0 or g == f or (found and g == last):
+        g = visible_face[row, column] if 0 <= row < len(visible_face) and 0 <= column < len(visible_face) else -1
+        if g < 0 or g == f or (same and g == last):
             continue
         last, other = g, faces[g]
         i, j, k = _weights(other, screen, x, y)
@@ -88,7 +88,7 @@ def _is_shown_among(x, y, f, corners, weights, facing, found, seen, rest):  # ty
             _, front = _depths(other, screen, depth, i, j, k)
             if front < z - 1e-6:
                 return False
-        if found or facings[g] != facing:
+        if same or facings[g] != facing:
             continue
         s = sample[row, column]
         at_x, at_y = column * SUBPIXEL + _HALF + offsets[s, 0], row * SUBPIXEL + _HALF + offsets[s, 1]
@@ -99,8 +99,8 @@ def _is_shown_among(x, y, f, corners, weights, facing, found, seen, rest):  # ty
             other_point = i * rest[other[0], axis] + j * rest[other[1], axis] + k * rest[other[2], axis]
             apart += (point - other_point) ** 2
         reach = np.hypot(at_x - x, at_y - y) + _SLACK
-        found = apart <= reach * reach * max(own, _stretch(other, screen, rest))
-    return found
+        same = apart <= reach * reach * max(own, _stretch(other, screen, rest))
+    return same
 
 
 @inlined
@@ -116,20 +116,20 @@ def _placed(corners, weights, screen):  # type: ignore[no-untyped-def]
 @inlined
 def _is_shown(x, y, f, corners, weights, facing, seen, rest):  # type: ignore[no-untyped-def]
     """Whether a frame shows a point of a face that is at a place of its screen; see `tracked`."""
-    facings, shown = seen[1], seen[4]
-    size = len(shown)
+    facings, visible_face = seen[1], seen[4]
+    size = len(visible_face)
     turned = facings[f] != facing and facings[f] != 0
     if turned or not (0 <= x < size * SUBPIXEL and 0 <= y < size * SUBPIXEL):
         return False
-    if shown[int(y) // SUBPIXEL, int(x) // SUBPIXEL] == f:
+    if visible_face[int(y) // SUBPIXEL, int(x) // SUBPIXEL] == f:
         return True
-    found, others = False, False
+    same, others = False, False
     for n in range(4):
         row, column = _beside(x, y, n)
-        g = shown[row, column] if 0 <= row < size and 0 <= column < size else -1
-        found |= g == f
+        g = visible_face[row, column] if 0 <= row < size and 0 <= column < size else -1
+        same |= g == f
         others |= g >= 0 and g != f
-    return _is_shown_among(x, y, f, corners, weights, facing, found, seen, rest) if others else found
+    return _is_shown_among(x, y, f, corners, weights, facing, same, seen, rest) if others else same
 
 
 @uncounted

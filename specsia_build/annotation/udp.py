@@ -52,8 +52,8 @@ def landmarks(mesh: Mesh, rig: Rig, stated: Mapping[str, int]) -> Landmarks:
     else:
         try:
             with np.errstate(all="ignore"):
-                found = retargeted(*_a_pose(), figure)
-            vertices = rig.vertices(poses(figure.skeleton, found.motion, np.zeros(1)), 0)
+                pose = retargeted(*_a_pose(), figure)
+            vertices = rig.vertices(poses(figure.skeleton, pose.motion, np.zeros(1)), 0)
         except CharacterError as error:
             doubt = str(error)
     if not np.isfinite(vertices).all():
@@ -61,8 +61,8 @@ def landmarks(mesh: Mesh, rig: Rig, stated: Mapping[str, int]) -> Landmarks:
     low = vertices.min(axis=0)
     extent = vertices.max(axis=0) - low
     values = np.divide(vertices - low, extent, out=np.zeros_like(vertices), where=extent > 0)
-    said = f"its Ultra-Dense Pose is of its rest pose, not of the A-pose that people share: {doubt}" if doubt else ""
-    return Landmarks(values, said)
+    warning = f"its Ultra-Dense Pose is of its rest pose, not of the A-pose that people share: {doubt}" if doubt else ""
+    return Landmarks(values, warning)
 
 
 def _a_pose() -> tuple[Motion, Figure]:
@@ -88,17 +88,17 @@ def udp(layers: Layers, values: NDArray[np.float32]) -> NDArray[np.float32]:
         covers by less than half.
     """
     assert layers.seen is not None
-    found: NDArray[np.float32] = _occupied(layers.seen.values(values), ready(layers.mask))
-    return found
+    pose: NDArray[np.float32] = _occupied(layers.seen.values(values), ready(layers.mask))
+    return pose
 
 
 @compiled
-def _occupied(shown, mask):  # type: ignore[no-untyped-def]
+def _occupied(values, mask):  # type: ignore[no-untyped-def]
     out = np.zeros((*mask.shape, 4), np.float32)
     for row in range(mask.shape[0]):
         for column in range(mask.shape[1]):
             if mask[row, column] >= HALF_COVERED:
                 for k in range(3):
-                    out[row, column, k] = min(max(shown[row, column, k], np.float32(0)), np.float32(1))
+                    out[row, column, k] = min(max(values[row, column, k], np.float32(0)), np.float32(1))
                 out[row, column, 3] = 1
     return out
