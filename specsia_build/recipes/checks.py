@@ -43,7 +43,7 @@ def check_files(folder: Path, part: Written, expected: Mapping[str, int] | None)
     if expected is not None:
         yield from (f"{name} is missing" for name in sorted(expected.keys() - part.files.keys()))
         yield from (f"{name} is none of its files" for name in sorted(part.files.keys() - expected.keys()))
-    first: dict[tuple[PurePosixPath, str], tuple[str, Any]] = {}
+    forms: dict[tuple[PurePosixPath, str], dict[str, Any]] = {}
     for name in part.files:
         try:
             form, frames = form_of(folder / name)
@@ -51,11 +51,12 @@ def check_files(folder: Path, part: Written, expected: Mapping[str, int] | None)
             yield f"{name} cannot be decoded: {error}"
             continue
         path = PurePosixPath(name)
-        other, other_form = first.setdefault((path.parent, path.suffix), (name, form))
-        if form != other_form:
-            yield f"{name} holds {form}, and {other} {other_form}"
+        forms.setdefault((path.parent, path.suffix), {})[name] = form
         if expected and expected.get(name, 0) not in (0, frames):
             yield f"{name} has {frames} frames, not {expected[name]}"
+    for group in forms.values():
+        ((usual, _),) = Counter(group.values()).most_common(1)
+        yield from (f"{name} holds {form}, not {usual} as others" for name, form in group.items() if form != usual)
 
 
 def form_of(path: Path) -> tuple[Any, int]:
@@ -77,7 +78,7 @@ def form_of(path: Path) -> tuple[Any, int]:
     return None, 0
 
 
-def _form_of_arrays(path: Path) -> dict[str, tuple[str, tuple[int, ...]]]:
+def _form_of_arrays(path: Path) -> tuple[tuple[str, str, tuple[int, ...]], ...]:
     data = path.read_bytes()
     try:
         if path.suffix == ".npz":
@@ -90,4 +91,4 @@ def _form_of_arrays(path: Path) -> dict[str, tuple[str, tuple[int, ...]]]:
         raise ValueError(str(error)) from error
     if not all(np.isfinite(array).all() for array in arrays.values()):
         raise ValueError("it has values that are no finite numbers")
-    return {key: (str(array.dtype), array.shape) for key, array in arrays.items()}
+    return tuple((key, str(array.dtype), array.shape) for key, array in arrays.items())

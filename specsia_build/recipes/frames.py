@@ -68,7 +68,7 @@ class Frames(Recipe):
         for frame in range(0 if problems else part.facts["frames"]):
             files = [folder / part.key / layer / f"{frame:04d}.png" for layer in self.layers]
             layers = [png.decode(file.read_bytes(), 1 if file.parent.name == MASK else 4) for file in files]
-            yield from (f"{part.key} in frame {frame}: {problem}" for problem in check_alpha(*layers))
+            yield from (f"{part.key} in frame {frame:04d}.png: {problem}" for problem in check_alpha(*layers))
 
 
 def _record(meta: Mapping[str, Any]) -> dict[str, Any]:
