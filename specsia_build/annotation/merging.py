@@ -72,11 +72,16 @@ class Patches:
         _, first, number = np.unique(into, return_index=True, return_inverse=True)
         return Patches(
             of_face=number[self.of_face],
-            area=np.bincount(number, self.area),
-            color=np.stack([np.bincount(number, self.color[:, k]) for k in range(3)], axis=1),
-            square=np.bincount(number, self.square),
+            area=sums(number, self.area),
+            color=np.stack([sums(number, self.color[:, k]) for k in range(3)], axis=1),
+            square=sums(number, self.square),
             material=self.material[first],
         )
+
+
+def sums(number: NDArray[np.integer], values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Sum the values (N,) of each number (N,)."""
+    return np.bincount(number, values).astype(np.float64)
 
 
 class _Borders(NamedTuple):
@@ -93,9 +98,9 @@ def _borders(patches: Patches, links: Links) -> _Borders:
     ends = ends[across]
     turned = np.where(ends[:, 0] < ends[:, 1], 1.0, -1.0) * links.length[across]
     key, number = np.unique(ends.min(axis=1) * count + ends.max(axis=1), return_inverse=True)
-    length = np.bincount(number, links.length[across])
+    length = sums(number, links.length[across])
     # Signed: jumps up and down along a border are a texture's noise.
-    jump = np.linalg.norm([np.bincount(number, turned * links.jump[across, k]) for k in range(3)], axis=0)
+    jump = np.linalg.norm([sums(number, turned * links.jump[across, k]) for k in range(3)], axis=0)
     jump /= np.where(length > 0, length, 1)
     pairs, mean = np.stack(np.divmod(key, count), axis=1), patches.mean
     return _Borders(pairs, jump, np.linalg.norm(mean[pairs[:, 0]] - mean[pairs[:, 1]], axis=1))

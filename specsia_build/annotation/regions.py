@@ -85,9 +85,9 @@ def regions(mesh: Mesh) -> Regions:
     links = with_borders(_links(mesh, prepared, corners), faces, middle, across, extent)
     beside = _near(middle, weight, links.faces, least)
     none = np.zeros((len(beside), 3))
-    near = Links(*map(np.concatenate, zip(links, (beside, none[:, 0], none), strict=True)))
+    near = Links._make(map(np.concatenate, zip(links, (beside, none[:, 0], none), strict=True)))
     within = ~across[links.faces].any(axis=1)
-    patches = merged(faces, Links(*(field[within] for field in links)))
+    patches = merged(faces, Links._make(field[within] for field in links))
     patches = merged(shared_out(patches, links, across), links)
     # Some patches were separated by specks only.
     patches = merged(without_specks(patches, near, least), links)
