@@ -5,9 +5,9 @@ from __future__ import annotations
 import io
 import zipfile
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -16,9 +16,6 @@ from specsia_build.files.records import read_json
 from specsia_build.films import read_mp4
 from specsia_build.sheets import as_stored
 
-if TYPE_CHECKING:
-    from specsia_build.recipes.recipe import Written
-
 MOST_FRAMES = 100_000
 """Frames of a part that are checked; more are refused, so that a false number costs no memory."""
 
@@ -26,7 +23,7 @@ MOST_BYTES = 1 << 28
 """Size of an unpacked array, at most; layers of frames are far smaller."""
 
 
-def check_files(folder: Path, part: Written, expected: Mapping[str, int] | None) -> Iterator[str]:
+def check_files(folder: Path, names: Collection[str], expected: Mapping[str, int] | None) -> Iterator[str]:
     """Check the files of a part.
 
     Pictures, arrays, films and JSON must be decodable, arrays be finite, and files of one kind in one folder have one
@@ -34,17 +31,17 @@ def check_files(folder: Path, part: Written, expected: Mapping[str, int] | None)
 
     Args:
         folder: of the recipe.
-        part: the record of the part.
+        names: of the files of the part.
         expected: names of all files with the number of frames of films, else 0; None if they are not known.
 
     Yields:
         Problems, each of which begins with a name.
     """
     if expected is not None:
-        yield from (f"{name} is missing" for name in sorted(expected.keys() - part.files.keys()))
-        yield from (f"{name} is none of its files" for name in sorted(part.files.keys() - expected.keys()))
+        yield from (f"{name} is missing" for name in sorted(expected.keys() - set(names)))
+        yield from (f"{name} is none of its files" for name in sorted(set(names) - expected.keys()))
     forms: dict[tuple[PurePosixPath, str], dict[str, Any]] = {}
-    for name in part.files:
+    for name in names:
         try:
             form, frames = form_of(folder / name)
         except (SpecsiaError, ValueError) as error:

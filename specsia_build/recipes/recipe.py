@@ -172,4 +172,4 @@ class Recipe(ABC):
         """
         if part.facts.get("frames", 0) > MOST_FRAMES:
             return iter([f"{part.key} has more than {MOST_FRAMES} frames"])
-        return check_files(folder, part, self.expected(part))
+        return check_files(folder, part.files, self.expected(part))
