@@ -29,8 +29,8 @@ def measure(source: str, sizes: Sequence[int], folder: Path) -> dict[str, Any]:
     """Draw the clips of a source by one worker, without and with lines, segments and flow.
 
     Returns:
-        Per size frames a second of one core, milliseconds of a frame by part of the work, what it costs with
-        annotations, and the peer with its ratio.
+        Per size frames a second of one core, milliseconds of a frame, what it costs with annotations, and the peer
+        with its ratio.
     """
     report: dict[str, Any] = {"source": source, "sizes": {}}
     for size in sizes:
@@ -56,13 +56,11 @@ def _draw(source: str, size: int, recipes: Sequence[str], run: Path) -> dict[str
     tasks = logged(run)["draw"]
     frames = len(list((run / "frames").rglob("color/*.png")))
     seconds = sum(task["seconds"] for task in tasks)
-    parts = {name: sum(task["parts"].get(name, 0.0) for task in tasks) for task in tasks for name in task["parts"]}
     return {
         "clips": len(tasks),
         "frames": frames,
         "frames_per_core_second": round(frames / seconds, 1),
         "ms_per_frame": round(1000 * seconds / frames, 3),
-        "ms_by_part": {name: round(1000 * taken / frames, 3) for name, taken in sorted(parts.items())},
         "peak_mb": round(max(task["peak_mb"] for task in tasks)),
     }
 

@@ -32,7 +32,7 @@ from specsia_build.pipeline.executors import Needs, open_executor
 from specsia_build.pipeline.folder import write_mark
 from specsia_build.pipeline.layout import RunLayout
 from specsia_build.pipeline.pack import pack_plan
-from specsia_build.pipeline.plan import Task, open_run, standing, steps_of
+from specsia_build.pipeline.plan import Run, Step, Task, open_run, standing, steps_of
 from specsia_build.pipeline.settings import existing_run
 from specsia_build.pipeline.store import read_meta
 from specsia_build.stages.artefact import DIGEST, META, meta_digest
@@ -80,7 +80,7 @@ def forge(run: Path, out: Path, count: int) -> None:
                 metas[path] = read_meta(path)
             found = metas[path]
             assert found is not None, f"{path} does not read"
-            task = Task(stage, entry, spec, config, layout)
+            task = Task(Run(config, layout), Step(stage, spec), entry)
             inputs = stage.inputs(task.job, earlier, lambda *_: None)
             if stage.sources(task.job) is not None and not earlier:
                 inputs = {entry.path.name: digests[original]}

@@ -54,13 +54,13 @@ def measure(source: str, setting: Setting, folder: Path) -> dict[str, Any]:
     """Build a source by one worker and read what each stage took.
 
     Returns:
-        Of each stage the median seconds per character and by part of the work, and the peers of encoding and packing.
+        Of each stage the median seconds per character, and the peers of encoding and packing.
     """
     run = folder / "run"
     options = ["--size", setting.size, "--views", setting.views, "--backend", setting.backend, "--workers", 1]
     options += [] if setting.limit is None else ["--limit", setting.limit]
     built = specsia("build", source, "--out", run, *options)
-    stages = {name: _stage(tasks, built["characters"], setting.views) for name, tasks in logged(run).items()}
+    stages = {name: _stage(tasks, built["characters"]) for name, tasks in logged(run).items()}
     stages["render"]["peer"] = _png_peer(run / "dataset")
     stages["pack"]["peer"] = _datasets_peer(run / "dataset", stages["pack"]["seconds_per_character"] / setting.views)
     report = {"source": built["source"], "characters": built["characters"], "size": setting.size}
@@ -68,19 +68,15 @@ def measure(source: str, setting: Setting, folder: Path) -> dict[str, Any]:
     return report | {"seconds_per_character": round(sum(s["seconds_per_character"] for s in stages.values()), 4)}
 
 
-def _stage(tasks: Sequence[dict[str, Any]], characters: int, views: int) -> dict[str, Any]:
+def _stage(tasks: Sequence[dict[str, Any]], characters: int) -> dict[str, Any]:
     """Medians over the characters; of what is done for all at once, its share."""
     alone = all(task["id"] for task in tasks)
     seconds = statistics.median(t["seconds"] for t in tasks) if alone else sum(t["seconds"] for t in tasks) / characters
-    names = sorted({name for task in tasks for name in task["parts"]})
-    parts = {name: statistics.median(task["parts"].get(name, 0.0) for task in tasks) for name in names}
-    found = {
+    return {
         "seconds_per_character": round(seconds, 4),
         "slowest": round(max(task["seconds"] for task in tasks), 4),
-        "seconds_by_part": {name: round(value, 4) for name, value in parts.items()},
         "peak_mb": round(max(task["peak_mb"] for task in tasks)),
     }
-    return found | ({"ms_per_view": round(1000 * parts["rasterise"] / views, 2)} if "rasterise" in parts else {})
 
 
 def _rows(dataset: Path) -> list[dict[str, Any]]:

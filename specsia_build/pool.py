@@ -201,7 +201,7 @@ def _died(code: int | None, memory: int | None) -> str:
 
 @dataclass
 class Pool:
-    """Worker processes of one kind.
+    """Worker processes for one call.
 
     Attributes:
         workers: how many at most.
@@ -214,6 +214,9 @@ class Pool:
     timeout: float = math.inf
     memory: int | None = None
     preload: Sequence[str] = ()
+    _active: dict[Any, _Worker] = field(default_factory=dict, init=False)
+    _failed_starts: int = field(default=0, init=False)
+    _clock: Clock = field(default_factory=Clock, init=False)
 
     def run(
         self,
@@ -237,85 +240,73 @@ class Pool:
             return
         for name in _THREAD_SETTINGS:
             os.environ.setdefault(name, "1")
-        call = _Call(self, function, items, _context(self.preload))
+        context, todo = _context(self.preload), deque(enumerate(items))
         try:
-            yield from call.results(enough, pause)
+            while True:
+                if enough():
+                    todo.clear()
+                if not pause():
+                    self._fill(todo)
+                    self._start_more(context, function, len(todo))
+                busy = [worker.deadline for worker in self._active.values() if worker.index is not None]
+                if not todo and not busy:
+                    return
+                arrived = wait(list(self._active), self._clock.left(min(busy)) if busy else None)
+                # Results that have arrived count before anyone is given up.
+                now = self._clock.now()
+                for pipe in arrived:
+                    if (result := self._receive(self._active[pipe])) is not None:
+                        yield result
+                for worker in [one for one in self._active.values() if one.index is not None and one.deadline <= now]:
+                    self._remove(worker)
+                    assert worker.index is not None
+                    yield worker.index, Lost(given_up(self.timeout))
         finally:
-            for worker in call.workers.values():
+            for worker in self._active.values():
                 worker.terminate()
-            for worker in call.workers.values():
+            for worker in self._active.values():
                 worker.join()
 
-
-class _Call:
-    """The workers and the waiting items of one call."""
-
-    def __init__(self, pool: Pool, function: Callable[..., Any], items: Sequence[Any], context: BaseContext) -> None:
-        self.pool, self.function, self.items, self.context = pool, function, items, context
-        self.todo = deque(range(len(items)))
-        self.workers: dict[Any, _Worker] = {}
-        self.failed_starts = 0
-        self.clock = Clock()
-
-    def results(self, enough: Callable[[], bool], pause: Callable[[], bool]) -> Iterator[tuple[int, Any]]:
-        while True:
-            if enough():
-                self.todo.clear()
-            if not pause():
-                self._fill()
-            busy = [worker.deadline for worker in self.workers.values() if worker.index is not None]
-            if not self.todo and not busy:
-                return
-            arrived = wait(list(self.workers), self.clock.left(min(busy)) if busy else None)
-            # Results that have arrived count before anyone is given up.
-            now = self.clock.now()
-            for pipe in arrived:
-                if (result := self._receive(self.workers[pipe])) is not None:
-                    yield result
-            for worker in [one for one in self.workers.values() if one.index is not None and one.deadline <= now]:
-                self._remove(worker)
-                assert worker.index is not None
-                yield worker.index, Lost(given_up(self.pool.timeout))
-
-    def _fill(self) -> None:
-        """Give each idle worker an item, and start more workers if there are more items."""
-        for worker in [one for one in self.workers.values() if one.ready and one.index is None]:
-            if not self.todo:
+    def _fill(self, todo: deque[tuple[int, Any]]) -> None:
+        """Give each idle worker an item."""
+        for worker in [one for one in self._active.values() if one.ready and one.index is None]:
+            if not todo:
                 return
             if worker.left <= 0 and time.monotonic() - worker.born > LEAST_SECONDS:
                 self._remove(worker)
                 continue
-            index = self.todo.popleft()
+            index, item = todo.popleft()
             try:
-                worker.pipe.send(self.items[index])
+                worker.pipe.send(item)
             except BrokenPipeError:
-                self.todo.appendleft(index)
+                todo.appendleft((index, item))
                 self._remove(worker)
                 continue
-            worker.index, worker.left, worker.deadline = index, worker.left - 1, self.clock.now() + self.pool.timeout
-        starting = sum(not worker.ready for worker in self.workers.values())
-        while len(self.workers) < self.pool.workers and starting < len(self.todo):
+            worker.index, worker.left, worker.deadline = index, worker.left - 1, self._clock.now() + self.timeout
+
+    def _start_more(self, context: BaseContext, function: Callable[..., Any], waiting: int) -> None:
+        """Start workers if more items wait than workers are starting."""
+        starting = sum(not worker.ready for worker in self._active.values())
+        while len(self._active) < self.workers and starting < waiting:
             try:
-                worker = self._start()
+                worker = self._start(context, function)
             except (OSError, EOFError) as error:
                 # While others work there is time to try again.
-                if self.workers:
+                if self._active:
                     return
                 self._count_failed_start(error)
                 continue
-            self.workers[worker.pipe] = worker
+            self._active[worker.pipe] = worker
             starting += 1
 
-    def _start(self) -> _Worker:
-        pipe, theirs = self.context.Pipe()
-        process = self.context.Process(  # type: ignore[attr-defined]
-            target=_serve, args=(theirs, self.pool.memory), daemon=True
-        )
+    def _start(self, context: BaseContext, function: Callable[..., Any]) -> _Worker:
+        pipe, theirs = context.Pipe()
+        process = context.Process(target=_serve, args=(theirs, self.memory), daemon=True)  # type: ignore[attr-defined]
         worker = _Worker(process, pipe)
         try:
             with theirs, undisturbed():
                 process.start()
-            pipe.send(self.function)
+            pipe.send(function)
         except (OSError, EOFError):
             if process.pid is not None:
                 worker.terminate()
@@ -324,8 +315,8 @@ class _Call:
         return worker
 
     def _count_failed_start(self, error: Exception) -> None:
-        self.failed_starts += 1
-        if self.failed_starts == _MOST_STARTS:
+        self._failed_starts += 1
+        if self._failed_starts == _MOST_STARTS:
             raise SpecsiaError(
                 "worker processes end before they begin: the machine may be out of memory or processes"
             ) from error
@@ -338,19 +329,19 @@ class _Call:
             self._remove(worker)
             if not worker.ready:
                 self._count_failed_start(error)
-            lost = Lost(_died(worker.process.exitcode, self.pool.memory))
+            lost = Lost(_died(worker.process.exitcode, self.memory))
             return None if worker.index is None else (worker.index, lost)
         if kind == _RAISED:
             raise content
         if kind == _READY:
-            worker.ready, self.failed_starts = True, 0
+            worker.ready, self._failed_starts = True, 0
             return None
         assert worker.index is not None
         index, worker.index = worker.index, None
         return index, content
 
     def _remove(self, worker: _Worker) -> None:
-        del self.workers[worker.pipe]
+        del self._active[worker.pipe]
         worker.terminate()
         worker.join()
 

@@ -1,4 +1,4 @@
-"""Path of an artefact of a run."""
+"""Path of an artefact of a run, and shards made in this process."""
 
 from __future__ import annotations
 
@@ -6,9 +6,15 @@ from pathlib import Path
 
 from specsia_build.pipeline.layout import RunLayout
 from specsia_build.stages.registry import character_stages
+from specsia_build.stages.rows import Load, MakeShards, make_shard
 
 
 def artefact(run: Path, stage: str, key: str, backend: str | None = None) -> Path:
     """The tar of a stage by its name, of a character or clip."""
     by_name = {entry.name: entry for entry in character_stages()}
     return RunLayout(run).artefact(by_name[stage], backend, key)
+
+
+def shards_here(load: Load) -> MakeShards:
+    """Make shards one after the other in this process."""
+    return lambda tasks: ((number, make_shard(task, load)) for number, task in enumerate(tasks))

@@ -16,7 +16,7 @@ import psutil
 import pytest
 
 from specsia_build.errors import SpecsiaError
-from specsia_build.pool import LOOK_SECONDS, Clock, Lost, Pool, _Call, _died, results
+from specsia_build.pool import LOOK_SECONDS, Clock, Lost, Pool, _died, results
 
 LONG = 600.0
 
@@ -102,7 +102,7 @@ def test_workers_that_never_begin_are_an_error(started: bool, monkeypatch: pytes
         raise BrokenPipeError(32, "Broken pipe")
 
     if not started:
-        monkeypatch.setattr(_Call, "_start", refused)
+        monkeypatch.setattr(Pool, "_start", refused)
     with pytest.raises(SpecsiaError, match="worker processes end before they begin"):
         list(Pool(1).run(DiesOnArrival(None), [1, 2]))
 

@@ -14,10 +14,9 @@ from specsia_build.errors import argument, plural
 from specsia_build.terminal.folding import Fold, folded, most
 
 if TYPE_CHECKING:
-    from specsia_build.pipeline.failures import Failure
+    from specsia_build.pipeline.failures import BuildSummary, Failure
     from specsia_build.pipeline.layout import RunLayout
     from specsia_build.pipeline.progress import StageSummary
-    from specsia_build.pipeline.summary import BuildSummary
 
 
 def document_of(summary: BuildSummary) -> dict[str, Any]:
@@ -128,16 +127,15 @@ def _trouble(summary: BuildSummary, layout: RunLayout) -> str | None:
 def _results(summary: BuildSummary, config: BuildConfig, layout: RunLayout) -> tuple[list[str], list[str], list[str]]:
     """Lines on what was written where and how it is loaded, and the commands that come next."""
     from specsia_build.dataset.schema import CARD
-    from specsia_build.pipeline.recipes import recipe_folder
     from specsia_build.recipes.registry import load_recipe
 
     lines, load, follows, rows, run = [], [], [], summary.rows or {}, argument(layout.out)
     for name, count in (summary.recipes or {}).items():
-        folder = damaged = recipe_folder(layout, name, None)
+        folder = damaged = layout.recipe(name)
         line = f"{_are(count, load_recipe(name).by, summary.source)} in {folder}"
         if name == FRAMES:
             moved = config.backends if config.clips is not None and config.clips.pairs else ()
-            folders = {backend_name(spec): recipe_folder(layout, name, backend_name(spec)) for spec in moved}
+            folders = {backend_name(spec): layout.recipe(name, backend_name(spec)) for spec in moved}
             line += "".join(f" and, by {backend}, in {where}" for backend, where in folders.items())
             damaged = next(iter(folders.values()), folder)
             follows.append(f"specsia enhance pretrained {argument(damaged)}/CLIP --out repaired")

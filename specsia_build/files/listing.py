@@ -63,10 +63,10 @@ class Listing:
 
     @cached_property
     def _alike(self) -> Mapping[str, list[str]]:
-        found: dict[str, list[str]] = {}
+        names: dict[str, list[str]] = {}
         for name in self.names:
-            found.setdefault(folded(name), []).append(name)
-        return found
+            names.setdefault(folded(name), []).append(name)
+        return names
 
 
 def folded(name: str) -> str:
@@ -134,11 +134,11 @@ def _tree(folder: Path) -> _Tree:
 def beside(folder: Path, name: str) -> Sequence[Path]:
     """Files of a name in a folder, in any letter case, and those that `below` finds in its image folders."""
     near = listing(folder)
-    found = [folder / one for one in near.alike(name)]
+    paths = [folder / one for one in near.alike(name)]
     for one in near.of_images:
         if os.path.isdir(folder / one):  # noqa: PTH112  Path.is_dir raises where a link's target is too long
-            found += below(folder / one, name)
-    return found
+            paths += below(folder / one, name)
+    return paths
 
 
 def is_of_images(folder: str) -> bool:
@@ -174,7 +174,7 @@ def _changed(folder: str) -> int:
 
 def _walked(top: Path) -> _Tree:
     folders: dict[str, int] = {}
-    found: list[Path] = []
+    paths: list[Path] = []
     walked, whole = 0, True
     # Times are read before the listing, so that later changes show.
     folders[str(top)] = _changed(str(top))
@@ -184,11 +184,11 @@ def _walked(top: Path) -> _Tree:
             break
         subfolders.sort()
         folders.update((inner, _changed(inner)) for inner in (os.path.join(parent, one) for one in subfolders))  # noqa: PTH118
-        found.extend(Path(parent) / name for name in sorted(names))
+        paths.extend(Path(parent) / name for name in sorted(names))
         walked += 1 + len(names)
-    found.sort(key=lambda path: len(path.parts))
+    paths.sort(key=lambda path: len(path.parts))
     exact, misread = defaultdict[str, list[Path]](list), defaultdict[str, list[Path]](list)
-    for path in found:
+    for path in paths:
         exact[folded(path.name)].append(path)
         for spelling in _misread(path.name):
             misread[spelling].append(path)

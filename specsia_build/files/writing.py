@@ -112,7 +112,7 @@ def replacing_folder(path: Path, whole: Callable[[Path], bool]) -> Iterator[Path
                 shutil.rmtree(left, ignore_errors=True)
 
 
-def write_bytes(path: Path, data: bytes, lasting: bool = False) -> None:
+def write_bytes(path: Path, data: bytes | memoryview, lasting: bool = False) -> None:
     """Write a file whole or not at all, creating its folder.
 
     Args:

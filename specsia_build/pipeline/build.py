@@ -9,15 +9,9 @@ from pathlib import Path
 from specsia_build.config import BuildConfig
 from specsia_build.dataset.upload import open_target
 from specsia_build.files.names import pattern_note
+from specsia_build.pipeline import folder
 from specsia_build.pipeline.executors import open_executor
-from specsia_build.pipeline.folder import (
-    change_notices,
-    check_folder,
-    forget,
-    locked,
-    refuse_other_source,
-    settings_before,
-)
+from specsia_build.pipeline.failures import BuildSummary
 from specsia_build.pipeline.layout import RunLayout
 from specsia_build.pipeline.loop import Build
 from specsia_build.pipeline.pack import finish
@@ -25,10 +19,9 @@ from specsia_build.pipeline.plan import backend_of, open_run, steps_of
 from specsia_build.pipeline.progress import Progress, named
 from specsia_build.pipeline.selection import find_characters
 from specsia_build.pipeline.store import sweep
-from specsia_build.pipeline.summary import BuildSummary
 from specsia_build.pipeline.warm import compile_once
 from specsia_build.rendering.registry import load_renderer
-from specsia_build.stages import pack as pack_stage
+from specsia_build.stages.pack import STAGE as PACK
 from specsia_build.stages.registry import character_stages
 
 
@@ -48,7 +41,6 @@ def build(
         UsageError: if a stage has nothing to start from, or the folder holds another build or anything else.
         SpecsiaError: if the build cannot go on at all.
     """
-    packs = pack_stage.STAGE.name in stages
     asked = [stage for stage in character_stages(config) if stage.name in stages]
     renderer = load_renderer(config.renderer)
     if any(stage.draws for stage in asked):
@@ -61,23 +53,23 @@ def build(
     if config.executor != "local":
         # Workers of a cluster start in other folders.
         layout = replace(layout, root=layout.root.absolute())
-    check_folder(layout)
-    before = settings_before(layout)
+    folder.check_folder(layout)
+    before = folder.settings_before(layout)
     characters = find_characters(config, layout, None if fresh else before)
     with (
-        locked(layout),
+        folder.locked(layout),
         open_executor(config, layout, progress.say) as execute,
         open_run(config, layout, writes=True) as run,
     ):
-        for folder in layout.written:
-            sweep(folder)
+        for path in layout.written:
+            sweep(path)
         sweep(layout.root, deep=False)
-        refuse_other_source({} if fresh else before, run, characters.entries)
-        for line in change_notices(before, config, layout, len(characters.entries)):
-            progress.say(line)
+        folder.refuse_other_source({} if fresh else before, run, characters.entries)
+        if (notice := folder.change_notice(before, run)) is not None:
+            progress.say(notice)
         if fresh:
             run.index.forget()
-            if foreign := forget(layout):
+            if foreign := folder.forget(layout):
                 progress.say(f"kept in {layout.root}, as no build wrote it: {named(foreign)}")
         task = Build(run, characters, progress, execute)
         task.refuse_unready(asked)
@@ -85,12 +77,12 @@ def build(
         compile_once(config, asked, characters.entries, progress)
         with progress.stages():
             task.run_steps(steps_of(config, asked))
-            task.tell_all()
+            task.collect_warnings()
             if task.hopeless():
                 return task.too_many("raise --max-failures")
-            if not packs:
+            if PACK.name not in stages:
                 return task.finished()
-            packed = finish(task)
-            if isinstance(packed.dataset, Path) and (note := pattern_note(packed.dataset, "load_dataset takes")):
+            summary = finish(task)
+            if isinstance(summary.dataset, Path) and (note := pattern_note(summary.dataset, "load_dataset takes")):
                 progress.say(note)
-            return packed
+            return summary

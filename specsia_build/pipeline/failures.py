@@ -1,10 +1,10 @@
-"""The record of failures, quarantined characters, warnings and times, written while a build runs."""
+"""Failures, quarantined characters, warnings and times: the record written while a build runs, and its summary."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import msgspec
@@ -15,8 +15,8 @@ from specsia_build.files.records import parse_json
 from specsia_build.files.writing import append, write_bytes, writing
 from specsia_build.pipeline.folder import forget_failure
 from specsia_build.pipeline.layout import RunLayout
-from specsia_build.pipeline.plan import Step, name_of
-from specsia_build.pipeline.progress import Progress
+from specsia_build.pipeline.plan import Step
+from specsia_build.pipeline.progress import Progress, StageSummary
 from specsia_build.pipeline.worker import Outcome
 from specsia_build.stages import project
 from specsia_build.stages.registry import all_stages
@@ -55,15 +55,8 @@ class Failure:
         return self.low_quality and self.clip is None and self.stage == project.STAGE.name
 
 
-def _stage_places() -> dict[str, int]:
-    """Place of each stage, by its name, in the order in which failures are listed."""
-    return {stage.name: place for place, stage in enumerate(all_stages())}
-
-
-def _sorted(failures: Iterable[Failure]) -> list[Failure]:
-    """Sort failures by stage, backend, id and clip."""
-    places = _stage_places()
-    return sorted(failures, key=lambda f: (places[f.stage], f.backend or "", id_order_key(f.id), f.clip or ""))
+def _stage_names() -> list[str]:
+    return [stage.name for stage in all_stages()]
 
 
 def concerning(failures: Iterable[Failure], ids: Collection[str], backends: Collection[str]) -> list[Failure]:
@@ -78,11 +71,16 @@ def concerning(failures: Iterable[Failure], ids: Collection[str], backends: Coll
     return _sorted(f for f in failures if f.id in known and (f.backend is None or f.backend in backends))
 
 
+def _sorted(failures: Iterable[Failure]) -> list[Failure]:
+    places = {name: place for place, name in enumerate(_stage_names())}
+    return sorted(failures, key=lambda f: (places[f.stage], f.backend or "", id_order_key(f.id), f.clip or ""))
+
+
 def counted(failures: Iterable[Failure]) -> tuple[int, int]:
     """Characters or clips that failed anywhere, and those that did not but were quarantined for their looks."""
-    found = list(failures)
-    failed = {failure.key for failure in found if not failure.low_quality}
-    return len(failed), len({failure.key for failure in found} - failed)
+    failures = list(failures)
+    failed = {failure.key for failure in failures if not failure.low_quality}
+    return len(failed), len({failure.key for failure in failures} - failed)
 
 
 def _line(failure: Failure) -> str:
@@ -103,14 +101,62 @@ def read_failures(path: Path) -> list[Failure]:
     """
     try:
         *lines, _ = path.read_text(encoding="utf-8").split("\n")
-        found = [msgspec.convert(parse_json(line, "a line"), Failure) for line in lines if line]
-        if not {failure.stage for failure in found} <= _stage_places().keys():
+        failures = [msgspec.convert(parse_json(line, "a line"), Failure) for line in lines if line]
+        if not {failure.stage for failure in failures} <= set(_stage_names()):
             raise ValueError("it names an unknown stage")
     except FileNotFoundError:
         return []
     except (OSError, ValueError, SpecsiaError) as error:
         raise SpecsiaError(f"{path} cannot be read ({error}): delete it and build again") from error
-    return found
+    return failures
+
+
+@dataclass(frozen=True)
+class BuildSummary:
+    """Result of a build.
+
+    Attributes:
+        source: name of its source.
+        characters: how many were asked for.
+        stages: in the order in which they ran.
+        failures: on record now of its characters and backends.
+        warnings: about characters that were built, now or before, by id.
+        doubles, empty_splits: sentences about equal characters in different splits, and about splits without rows.
+        lacking: ids of the dataset to follow that the source does not have.
+        allowed_failures: characters that may fail.
+        rows: packed by configuration, the default first; None where pack did not run.
+        dataset: its folder or URL, or None.
+        clips: how many the characters have, None in a run of stills.
+        recipes: parts that there are now by recipe; None where none was written.
+        stopped: why the build stopped before its last stage, or None.
+        freed: bytes of artefacts and procedural characters that `keep` gave up.
+    """
+
+    source: str
+    characters: int
+    stages: list[StageSummary] = field(default_factory=list)
+    failures: list[Failure] = field(default_factory=list)
+    warnings: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    doubles: tuple[str, ...] = ()
+    empty_splits: tuple[str, ...] = ()
+    lacking: tuple[str, ...] = ()
+    allowed_failures: int = 0
+    rows: Mapping[str, int] | None = None
+    dataset: Path | str | None = None
+    clips: int | None = None
+    recipes: Mapping[str, int] | None = None
+    stopped: str | None = None
+    freed: int = 0
+
+    @property
+    def failed(self) -> int:
+        """Characters or clips on record as failed in any stage."""
+        return counted(self.failures)[0]
+
+    @property
+    def low_quality(self) -> int:
+        """Characters or clips that did not fail but are quarantined for their looks."""
+        return counted(self.failures)[1]
 
 
 class Record:
@@ -119,7 +165,7 @@ class Record:
     Attributes:
         failures: on record, those of other builds in the folder among them.
         lost: keys of what failed in this build, without what was quarantined.
-        warnings: sentences about characters that were built all the same, by id.
+        warnings: about characters that were built, by id.
     """
 
     def __init__(self, layout: RunLayout, progress: Progress) -> None:
@@ -134,7 +180,7 @@ class Record:
 
     def forget(self, steps: Collection[Step], ids: Collection[str]) -> None:
         """Remove the failures of what is tried again, with their pictures and logs."""
-        names = {name_of(step) for step in steps}
+        names = {step.name for step in steps}
         again = {f for f in self.failures if (f.stage, f.backend) in names and f.id in ids}
         for failure in again:
             with writing(self._layout.root):
@@ -142,9 +188,9 @@ class Record:
         self.failures = [failure for failure in self.failures if failure not in again]
         self.write()
 
-    def failed(self, failure: Failure, shown: Mapping[str, bytes]) -> None:
-        """Add a failure, with what there is to look at by name relative to the run."""
-        for name, data in shown.items():
+    def failed(self, failure: Failure, evidence: Mapping[str, bytes]) -> None:
+        """Add a failure, with files to look at, by name relative to the run."""
+        for name, data in evidence.items():
             write_bytes(self._layout.root / name, data)
         self.failures.append(failure)
         if not failure.low_quality:
@@ -154,9 +200,8 @@ class Record:
         self._progress.say(f"{kind}: {failure.key}: {failure.reason}")
 
     def warn(self, character: str, warnings: Sequence[str]) -> None:
-        """Add sentences about a character that was built all the same."""
-        before = self.warnings.get(character, ())
-        self.warnings[character] = tuple(dict.fromkeys((*before, *warnings)))
+        """Add warnings about a character that was built."""
+        self.warnings[character] = tuple(dict.fromkeys((*self.warnings.get(character, ()), *warnings)))
 
     def log(self, stage: str, backend: str | None, key: str, outcome: Outcome) -> None:
         """Add a line about the time and memory that a step took, and why it failed."""
@@ -165,7 +210,6 @@ class Record:
             "backend": backend,
             "id": key,
             "seconds": round(outcome.seconds, 4),
-            "parts": {name: round(value, 4) for name, value in outcome.parts.items()},
             "peak_mb": round(outcome.peak_mb, 1),
             "reason": outcome.reason,
         }

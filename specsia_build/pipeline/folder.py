@@ -16,13 +16,13 @@ from specsia_build.characters.character import Entry
 from specsia_build.config import BuildConfig, read_settings, result_settings
 from specsia_build.dataset import exchange, schema
 from specsia_build.dataset.parquet import stored_rows
-from specsia_build.errors import UsageError, plural
+from specsia_build.errors import UsageError
 from specsia_build.files.names import is_temporary
 from specsia_build.files.records import remembered_json
 from specsia_build.files.writing import write_bytes, writing
 from specsia_build.ownership import bears, is_vacant, listed_below, refuse_foreign_folder, remove_empty
 from specsia_build.pipeline.layout import REPORT_MARK, RunLayout
-from specsia_build.pipeline.plan import Run, found_inputs
+from specsia_build.pipeline.plan import Run, inputs_now
 from specsia_build.stages import render
 from specsia_build.stages.stage import Job
 
@@ -115,33 +115,19 @@ def _changed(before: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[str]
         return "none" if value is None else str(value)
 
     for name, value in now.items():
-        was = before.get(name, value)
-        if isinstance(was, dict) and isinstance(value, dict):
-            yield from _changed(was, value)
-        elif was != value:
-            yield f"{name} {text(was)} -> {text(value)}"
+        old = before.get(name, value)
+        if isinstance(old, dict) and isinstance(value, dict):
+            yield from _changed(old, value)
+        elif old != value:
+            yield f"{name} {text(old)} -> {text(value)}"
 
 
-def _packed_rows(dataset: Path) -> int | None:
-    """Rows of a packed dataset, None where none can be read."""
-    shards = [name for name in exchange.listed_names(dataset) if name.startswith(f"{schema.DATA}/")]
-    rows = [count for name in shards if (count := stored_rows(dataset / name)) is not None]
-    return sum(rows) if shards and len(rows) == len(shards) else None
-
-
-def change_notices(before: Mapping[str, Any], config: BuildConfig, layout: RunLayout, characters: int) -> list[str]:
-    """Lines on what a build of so many characters is about to change of the run that it finds."""
-    changed, old = changes(before, config), _packed_rows(layout.dataset)
-    lines = [f"{layout.root} holds a build with other settings, which changes: {'; '.join(changed)}"] if changed else []
-    fewer = old is not None and config.clips is None and _planned_rows(config, characters) < old
-    if old is not None and (changed or fewer):
-        lines.append(f"its dataset of {plural(old, 'row')} is replaced")
-    return lines
-
-
-def _planned_rows(config: BuildConfig, characters: int) -> int:
-    """Rows of the dataset of so many characters, if none of them fails."""
-    return characters * config.views * len(config.backends)
+def change_notice(before: Mapping[str, Any], run: Run) -> str | None:
+    """A line on what a build is about to change of the run that it finds, None if that is nothing."""
+    changed = changes(before, run.config)
+    replaced = ", and its dataset is replaced" if changed and exchange.listed_names(run.layout.dataset) else ""
+    what = f"{run.layout.root} holds a build with other settings, which changes: {'; '.join(changed)}{replaced}"
+    return what if changed else None
 
 
 def refuse_other_source(before: Mapping[str, Any], run: Run, entries: Sequence[Entry]) -> None:
@@ -151,17 +137,19 @@ def refuse_other_source(before: Mapping[str, Any], run: Run, entries: Sequence[E
         UsageError: if all that was rendered is of other characters, which only bear the same names, or the dataset
             would become smaller.
     """
-    if before.get("source", run.config.source) == run.config.source:
+    config, dataset = run.config, run.layout.dataset
+    if before.get("source", config.source) == config.source:
         return
     metas = ((entry, run.meta(render.STAGE, None, entry.id)) for entry in entries)
-    rendered = [(render.sources(Job(entry, run.config)), meta) for entry, meta in metas if meta is not None]
-    digest = run.index.digest
-    others = rendered and not any(found_inputs(sources, meta, digest) == meta["inputs"] for sources, meta in rendered)
-    old, new = _packed_rows(run.layout.dataset), _planned_rows(run.config, len(entries))
-    if others or (run.config.clips is None and old is not None and new < old):
+    rendered = [(render.sources(Job(entry, config)), meta) for entry, meta in metas if meta is not None]
+    others = rendered and not any(inputs_now(files, meta, run.index) == meta["inputs"] for files, meta in rendered)
+    shards = [name for name in exchange.listed_names(dataset) if name.startswith(f"{schema.DATA}/")]
+    old = sum(stored_rows(dataset / name) or 0 for name in shards)
+    new = len(entries) * config.views * len(config.backends)
+    if others or (config.clips is None and new < old):
         why = "none of whose characters is in" if others else f"whose {old} rows would become {new} with"
         raise UsageError(
-            f"{run.layout.root} holds a build of another source, {before['source']}, {why} {run.config.source}: give "
+            f"{run.layout.root} holds a build of another source, {before['source']}, {why} {config.source}: give "
             "another --out, or --fresh to begin anew there"
         )
 
@@ -190,7 +178,7 @@ def forget_failure(layout: RunLayout, stage: str, backend: str | None, key: str)
 
 
 def forget(layout: RunLayout) -> list[str]:
-    """Remove what an earlier build left in the folder, but for its settings and procedural characters.
+    """Remove what an earlier build left in the folder, except its settings and procedural characters.
 
     Returns:
         Names relative to the run of foreign files, which stay.
@@ -206,7 +194,7 @@ def forget(layout: RunLayout) -> list[str]:
 
 
 def remove_artefacts(layout: RunLayout) -> int:
-    """Remove all artefacts, as `--keep none` asks; returns the bytes that are free now."""
+    """Remove all artefacts, as `--keep none` asks; returns the number of bytes freed."""
     return _remove(layout, layout.artefacts, _BUILT["artefacts"])[1]
 
 

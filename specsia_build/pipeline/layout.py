@@ -36,43 +36,37 @@ class RunLayout:
     Attributes:
         root: folder that `--out` names, or the local folder of a URL.
         url: what `--out` names where it is a URL; the dataset is packed below `root` and then sent there.
-        mark: marks the folder as a run's, with the versions that made it.
-        config: effective settings, YAML.
-        splits: frozen splits of the source's ids.
-        failures: one JSON object a line for each failed or quarantined character.
-        log: one JSON object a line for each artefact: seconds and memory.
-        worker_logs: output of the backends' own processes.
-        index: cache of meta data and digests; see `pipeline.index`.
-        left_out: ids of the source that the latest build left out, a JSON list.
-        lock: held by the command that builds here.
-        uploaded: what was sent to the URL.
-        source: procedural characters that this run wrote.
-        dataset: the packed dataset.
-        report: the page that `specsia report` writes.
-        artefacts: all artefacts.
     """
 
     root: Path
     url: str | None = None
 
+    # Marks the folder as a run's, with the version that made it.
     mark = _Below(RUN_MARK)
+    # Effective settings, and the frozen splits of the source's ids.
     config = _Below("config.yaml")
     splits = _Below("splits.json")
+    # A JSON object a line: failed and quarantined characters; seconds and memory of each artefact.
     failures = _Below("failures.jsonl")
     log = _Below("logs/tasks.jsonl")
+    # Output of the backends' own processes.
     worker_logs = _Below("logs/workers")
     index = _Below("state/index.sqlite")
+    # Ids of the source that the latest build left out, a JSON list.
     left_out = _Below("state/left-out.json")
+    # Held by the command that builds here.
     lock = _Below("state/lock")
+    # What was sent to the URL.
     uploaded = _Below("state/uploaded.json")
+    # Procedural characters that this run wrote.
     source = _Below("source")
+    artefacts = _Below("artefacts")
     dataset = _Below("dataset")
     report = _Below("report.html")
-    artefacts = _Below("artefacts")
 
     @property
     def out(self) -> str:
-        """What `--out` names."""
+        """Value of `--out`: a folder or a URL."""
         return self.url or str(self.root)
 
     @property
@@ -91,20 +85,25 @@ class RunLayout:
         They lie in 256 folders a stage, by a hash of the character's id, so that no folder grows too large.
         """
         fan = hashlib.sha256((character_of(key) if stage.per_clip else key).encode()).hexdigest()[:2]
-        folder = _below(self.artefacts, stage.name, backend if stage.per_backend else None)
-        return folder / fan / f"{_id(key)}.tar"
+        names = _names(stage.name, backend if stage.per_backend else None)
+        # One call: a million paths are built for 100,000 characters.
+        return self.root.joinpath("artefacts", *names, fan, f"{_id(key)}.tar")
+
+    def recipe(self, name: str, backend: str | None = None) -> Path:
+        """Folder of a recipe: of the characters, or of a backend's reconstructions of them."""
+        return self.root / (name if backend is None else f"{name}-{backend}")
 
     def details(self, stage: str, backend: str | None, key: str) -> Path:
         """Traceback, or a reason that is too long to be shown."""
-        return _below(self.root / "logs", stage, backend) / f"{_id(key)}.txt"
+        return self.root.joinpath("logs", *_names(stage, backend), f"{_id(key)}.txt")
 
     def pictures(self, stage: str, backend: str | None, key: str) -> Path:
         """Folder of the pictures of a quarantined character."""
-        return _below(self.root / "quarantine", stage, backend) / _id(key)
+        return self.root.joinpath("quarantine", *_names(stage, backend), _id(key))
 
 
-def _below(folder: Path, stage: str, backend: str | None) -> Path:
-    return folder / stage if backend is None else folder / stage / file_name(backend, "backend's name")
+def _names(stage: str, backend: str | None) -> list[str]:
+    return [stage] if backend is None else [stage, file_name(backend, "backend's name")]
 
 
 def _id(key: str) -> str:

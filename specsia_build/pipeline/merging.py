@@ -35,36 +35,35 @@ def merge(runs: Sequence[Path], layout: RunLayout) -> BuildConfig:
         UsageError: if one of them is no run or differs in settings or splits, or if the folder holds another run.
         SpecsiaError: if something cannot be read or written.
     """
-    found = [existing_run(run) for run in runs]
-    places = [one.root.resolve() for _, one in found]
-    if len(set(places)) < len(places) or layout.root.resolve() in places:
+    shares = [existing_run(run) for run in runs]
+    folders = [share.root.resolve() for _, share in shares]
+    if len(set(folders)) < len(folders) or layout.root.resolve() in folders:
         raise UsageError("the runs to merge and the folder that they go to must all differ")
-    first, first_layout = found[0]
-    sources = [config.source for config, _ in found]
+    first, first_layout = shares[0]
+    sources = [config.source for config, _ in shares]
     here = next((one for one in sources if one.startswith("sample:") or Path(one).exists()), sources[0])
     whole = replace(first, shard=None, source=here)
-    for config, one in found:
+    for config, share in shares:
         if differ := changes(result_settings(_portable(first)), _portable(config)):
             settings = "; ".join(differ)
-            raise UsageError(f"{one.root} has other settings than {first_layout.root} ({settings}): build both alike")
-        if not one.splits.is_file() or one.splits.read_bytes() != first_layout.splits.read_bytes():
+            raise UsageError(f"{share.root} has other settings than {first_layout.root} ({settings}): build both alike")
+        if not share.splits.is_file() or share.splits.read_bytes() != first_layout.splits.read_bytes():
             raise UsageError(
-                f"{one.root} and {first_layout.root} are of different characters, or put them in different splits: "
+                f"{share.root} and {first_layout.root} are of different characters, or put them in different splits: "
                 "build both from the same source"
             )
     check_folder(layout)
-    before = settings_before(layout)
-    if before and (differ := changes(before, whole)):
+    if (before := settings_before(layout)) and (differ := changes(before, whole)):
         raise UsageError(f"{layout.root} holds a run with other settings ({'; '.join(differ)}): name another --out")
     with locked(layout):
         write_mark(layout, whole.source)
         write_settings(whole, layout.config)
         write_bytes(layout.splits, first_layout.splits.read_bytes())
-        for _, one in found:
+        for _, share in shares:
             for folder in ("artefacts", "quarantine", "logs"):
-                _copy(one.root, layout.root, folder)
+                _copy(share.root, layout.root, folder)
         stages = {stage.name: stage for stage in character_stages()}
-        failures = {f for _, one in found for f in read_failures(one.failures)}
+        failures = {failure for _, share in shares for failure in read_failures(share.failures)}
         lost = {f for f in failures if not layout.artefact(stages[f.stage], f.backend, f.key).exists()}
         write_failures(layout.failures, lost)
     return whole

@@ -1,10 +1,12 @@
-"""What a person sees while a build runs: its stages on standard error, and counts of each."""
+"""Progress of a build on standard error: a bar for each stage, and counts."""
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections import Counter
+from collections.abc import Collection, Iterable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from typing import Literal
 
 from specsia_build.characters.character import id_order_key
 from specsia_build.errors import some
@@ -21,19 +23,19 @@ def named(ids: Collection[str]) -> str:
 
 
 def unit_of(stage: CharacterStage) -> str:
-    """What a stage counts."""
+    """Noun that a stage counts."""
     return "clip" if stage.per_clip else "char"
 
 
 @dataclass(frozen=True)
 class StageSummary:
-    """What one stage (of one backend) did.
+    """Result of one stage (of one backend).
 
     Attributes:
         made: characters built now.
         kept: characters that were up to date.
         failed: characters that failed or were quarantined now.
-        seconds: that workers were at it, in all.
+        seconds: total time of workers.
     """
 
     stage: str
@@ -46,27 +48,30 @@ class StageSummary:
 
 @dataclass
 class StageTally:
-    """Characters or clips of a stage that were made, kept and failed, where some of them took more than one attempt.
+    """Results of a stage by key of the character or clip; some of them took more than one attempt.
 
     Attributes:
-        seconds: that workers were at it, in all.
+        seconds: total time of workers.
     """
 
-    made: set[str] = field(default_factory=set)
-    kept: set[str] = field(default_factory=set)
-    failed: set[str] = field(default_factory=set)
+    ends: dict[str, Literal["made", "kept", "failed"]] = field(default_factory=dict)
     seconds: float = 0.0
+
+    def keep(self, keys: Iterable[str]) -> None:
+        """Count what was up to date, unless an earlier attempt made it or failed."""
+        for key in keys:
+            self.ends.setdefault(key, "kept")
 
     def add(self, other: StageTally) -> None:
         """Count one more attempt."""
-        self.made = (self.made | other.made) - other.failed
-        self.failed = (self.failed | other.failed) - other.made
-        self.kept = (self.kept | other.kept) - self.made - self.failed
+        self.keep(key for key, end in other.ends.items() if end == "kept")
+        self.ends |= {key: end for key, end in other.ends.items() if end != "kept"}
         self.seconds += other.seconds
 
     def summary(self, stage: str, backend: str | None) -> StageSummary:
-        """Of a stage and its backend, by their names."""
-        return StageSummary(stage, backend, len(self.made), len(self.kept), len(self.failed), self.seconds)
+        """Counts of a stage and its backend, by their names."""
+        count = Counter(self.ends.values())
+        return StageSummary(stage, backend, count["made"], count["kept"], count["failed"], self.seconds)
 
 
 class Progress:
@@ -83,16 +88,16 @@ class Progress:
         return progress.bar(name, total, unit, backend or "", kept)
 
     def say(self, line: str) -> None:
-        """One line, made printable, above what moves."""
+        """Print one line, made printable, above what moves."""
         screen.say(line)
 
     def stage_done(self, done: StageSummary, again: bool = False) -> None:
-        """The closing line of a stage, where no table shows it; of one done `again` for some, what it made again."""
+        """Print the closing line of a stage, where no table shows it; `again` for one that was done again for some."""
         worked = bool(done.made or done.failed)
         if screen.above or (again and not worked):
             return
         name = done.stage if done.backend is None else f"{done.stage} {done.backend}"
         kept = f", {done.kept} up to date" if done.kept and not again else ""
         failed = f", {done.failed} left out" if done.failed else ""
-        taken = f" in {done.seconds:.1f} s of work" if worked else ""
-        self.say(f"{name:<20} {done.made} built{' again' if again else ''}{kept}{failed}{taken}")
+        seconds = f" in {done.seconds:.1f} s of work" if worked else ""
+        self.say(f"{name:<20} {done.made} built{' again' if again else ''}{kept}{failed}{seconds}")

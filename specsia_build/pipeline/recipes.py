@@ -1,8 +1,9 @@
-"""Packing clips by recipes: which parts there are, what is up to date, and what workers write."""
+"""Packing clips by recipes: which parts there are, what is up to date, what workers write, and the disk it takes."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import shutil
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -10,10 +11,11 @@ from typing import Any
 
 from specsia_build.characters.character import Entry
 from specsia_build.config import BuildConfig
+from specsia_build.dataset import layers
 from specsia_build.dataset.places import public_settings
 from specsia_build.errors import CharacterError, SpecsiaError, UsageError, WriteError, brief, plural
+from specsia_build.memory import shown
 from specsia_build.pipeline.executors import Executor, Lost, Needs
-from specsia_build.pipeline.failures import Failure
 from specsia_build.pipeline.layout import RunLayout
 from specsia_build.pipeline.plan import Run, judge_character
 from specsia_build.pipeline.progress import Progress, named
@@ -21,14 +23,59 @@ from specsia_build.pipeline.store import DamagedError, read_artefact, sweep
 from specsia_build.recipes import folder as folders
 from specsia_build.recipes.card import write_whole
 from specsia_build.recipes.recipe import ClipFrames, Part, Recipe, Written
-from specsia_build.recipes.registry import load_recipe
+from specsia_build.recipes.registry import folder_recipes, layers_of, load_recipe
 from specsia_build.stages.artefact import canonical_json, sha256
 from specsia_build.stages.clips import draw, move
 from specsia_build.stages.pack import made_with
-from specsia_build.stages.stage import CharacterStage, Meta
+from specsia_build.stages.stage import Clip, Meta
 
 LEFT_OUT, FAULT = "left out", "fault"
-"""Why a part was not written: the clip does not lend itself to it, or the recipe failed."""
+"""Why a part was not written: the clip does not suit the recipe, or the recipe failed."""
+
+_DRAWN = {
+    **dict.fromkeys((layers.COLOR, layers.GT), 0.2),
+    layers.MASK: 0.03,
+    layers.POS: 0.17,
+    **dict.fromkeys((layers.FLOW, layers.BACK), 1.35),
+    layers.UDP: 1.8,
+}
+"""Bytes a pixel of a layer in an artefact, measured on a textured character at 512 pixels."""
+
+_OTHERS = 0.06
+"""The same of any other layer, such as lines and labels."""
+
+_WRITTEN = {**_DRAWN, layers.FLOW: 8.0, layers.BACK: 8.0}
+"""Bytes a pixel of a layer in a recipe's folder, where flow is not compressed."""
+
+_MOVED = sum(_DRAWN[layer] for layer in (layers.COLOR, layers.MASK, layers.POS))
+"""Bytes a pixel of a moving reconstruction."""
+
+
+def bytes_of_clips(config: BuildConfig, clips: Iterable[Clip]) -> int:
+    """Bytes of the artefacts and recipe folders of clips, to about a quarter."""
+    assert config.clips is not None
+    recipes = folder_recipes(config.clips.recipes)
+    each = sum(_DRAWN.get(layer, _OTHERS) for layer in layers_of(config.clips.recipes))
+    each += sum(_WRITTEN.get(layer, _OTHERS) for recipe in recipes for layer in recipe.layers)
+    if config.clips.pairs:
+        each += _MOVED * len(config.backends) * (1 + sum(recipe.reconstructions for recipe in recipes))
+    return round(sum(clip.frames for clip in clips) * config.size**2 * each)
+
+
+def refuse_full_disk(run: Run, clips: Sequence[Clip]) -> None:
+    """Check that the clips that are not drawn yet fit on the disk of a run.
+
+    Raises:
+        UsageError: if they do not.
+    """
+    clips = [clip for clip in clips if not run.layout.artefact(draw.STAGE, None, clip.id).is_file()]
+    needed, free = bytes_of_clips(run.config, clips), shutil.disk_usage(run.layout.root).free
+    if needed > free:
+        raise UsageError(
+            f"{plural(len(clips), 'clip')} take about {shown(needed)}, and {shown(free)} are free in "
+            f"{run.layout.root}: take fewer motions with --clip, fewer characters with --limit, smaller pictures with "
+            "--size, or an --out on another disk"
+        )
 
 
 @dataclass(frozen=True)
@@ -38,7 +85,7 @@ class PartTask:
     Attributes:
         layout: of the run.
         recipe: its name.
-        backend: the backend that made the pictures; None for the characters' own.
+        backend: name of the backend that made the pictures; None for the characters' own.
         options: see `recipes.recipe.Recipe.options`.
         record: the part's record, still without files and facts.
     """
@@ -55,22 +102,16 @@ class PartTask:
         return self.record.key
 
     @property
-    def mark(self) -> str:
-        """SHA-256 over all that decides its files."""
-        return self.record.mark
-
-    @property
     def folder(self) -> Path:
-        """Of the recipe."""
-        return recipe_folder(self.layout, self.recipe, self.backend)
+        """Folder of the recipe."""
+        return self.layout.recipe(self.recipe, self.backend)
 
-    @property
-    def stages(self) -> tuple[CharacterStage, ...]:
-        """Stages whose artefacts hold the pictures."""
-        return (draw.STAGE,) if self.backend is None else (draw.STAGE, move.STAGE)
+    def is_written(self) -> bool:
+        """Whether the part is there as it would be written."""
+        return folders.is_written(self.folder, self.key, self.record.mark)
 
     def on_record(self, files: folders.Files, facts: Mapping[str, Any]) -> Written:
-        """What is to be known of it once it is written."""
+        """Its record once it is written."""
         return replace(self.record, files=files, facts=facts)
 
     def load(self, clip: str) -> ClipFrames:
@@ -78,22 +119,60 @@ class PartTask:
         clean = read_artefact(self.layout.artefact(draw.STAGE, None, clip), clip)
         if self.backend is None:
             return ClipFrames(clean.meta, clean.files)
-        made = read_artefact(self.layout.artefact(move.STAGE, self.backend, clip), clip)
-        return ClipFrames({**clean.meta, "box": made.meta["box"], "backend": self.backend}, made.files, clean.files)
+        moved = read_artefact(self.layout.artefact(move.STAGE, self.backend, clip), clip)
+        return ClipFrames({**clean.meta, "box": moved.meta["box"], "backend": self.backend}, moved.files, clean.files)
 
 
-def recipe_folder(layout: RunLayout, recipe: str, backend: str | None) -> Path:
-    """Where a run's recipe lies: of characters, or of a backend's reconstructions of them."""
-    return layout.root / (recipe if backend is None else f"{recipe}-{backend}")
+def part_tasks(
+    recipe: Recipe, run: Run, entries: Sequence[Entry], splits: Mapping[str, str]
+) -> tuple[list[PartTask], dict[str | None, list[str]]]:
+    """The parts that a recipe's folders are to hold, and by backend the keys of what is not up to date."""
+    backends = (None, *(run.backends if moves(recipe, run.config) else ()))
+    clips: dict[str | None, dict[str, list[Meta]]] = {name: {} for name in backends}
+    waiting: dict[str | None, list[str]] = {name: [] for name in backends}
+    for entry in entries:
+        for task, _, sound in judge_character(run, entry):
+            name, key = task.backend, task.key
+            if task.stage is not (draw.STAGE if name is None else move.STAGE) or name not in clips:
+                continue
+            clean, made = task.run.meta(draw.STAGE, None, key), task.run.meta(task.stage, name, key)
+            if sound and clean is not None and made is not None:
+                part = key if recipe.by == "clip" else clean["character"]
+                clips[name].setdefault(part, []).append({**clean, "fingerprint": made["fingerprint"]})
+            else:
+                waiting[name].append(key)
+    options = recipe.options(run.config)
+    tasks = []
+    for name, parts in clips.items():
+        for key, metas in parts.items():
+            record = _record(recipe, options, key, metas, splits)
+            tasks.append(PartTask(run.layout, recipe.name, name, options, record))
+    return tasks, waiting
+
+
+def moves(recipe: Recipe, config: BuildConfig) -> bool:
+    """Whether a run writes a recipe of reconstructions too."""
+    return recipe.reconstructions and config.clips is not None and config.clips.pairs
+
+
+def _record(
+    recipe: Recipe, options: Mapping[str, Any], key: str, metas: Sequence[Meta], splits: Mapping[str, str]
+) -> Written:
+    first = metas[0]
+    character, license_, credit = first["character"], first["license"], first["source"]
+    decides = [recipe.name, recipe.version, options, splits[character], license_, credit]
+    mark = sha256(canonical_json([*decides, [[meta["id"], meta["fingerprint"]] for meta in metas]]).encode())
+    clips = tuple(meta["id"] for meta in metas)
+    return Written(key, character, splits[character], clips, license_, credit, {}, {}, mark)
 
 
 @dataclass
-class Outcome:
-    """What became of a recipe's parts.
+class Parts:
+    """Result of writing a recipe's parts.
 
     Attributes:
         made: how many were written now.
-        left_out: by character why there is nothing of one.
+        left_out: by character why there is no part of it.
         faults: sentences about parts that the recipe failed to write.
     """
 
@@ -109,8 +188,7 @@ def write_part(task: PartTask) -> tuple[str, str] | None:
         WriteError: if it cannot be written, as the next part would fail likewise.
         DamagedError: if an artefact is damaged.
     """
-    recipe = load_recipe(task.recipe)
-    record = task.record
+    recipe, record = load_recipe(task.recipe), task.record
     part = Part(record.key, record.character, record.split, task.options, record.clips, task.load)
     try:
         folders.place(task.folder, task.key, partial(recipe.write, part), task.on_record)
@@ -129,10 +207,10 @@ def write_part(task: PartTask) -> tuple[str, str] | None:
     return None
 
 
-def write_parts(tasks: Sequence[PartTask], config: BuildConfig, execute: Executor, progress: Progress) -> Outcome:
-    """Write parts side by side, but for those that are there as they would be written."""
-    missing = [task for task in tasks if not folders.is_written(task.folder, task.key, task.mark)]
-    found = Outcome()
+def write_parts(tasks: Sequence[PartTask], config: BuildConfig, execute: Executor, progress: Progress) -> Parts:
+    """Write parts side by side, except those that are there as they would be written."""
+    missing = [task for task in tasks if not task.is_written()]
+    parts = Parts()
     label = tasks[0].recipe if tasks else "recipe"
     with progress.bar(label, len(missing), "part", kept=len(tasks) - len(missing)) as advance:
         for index, trouble in execute(write_part, missing, Needs(config.timeout)):
@@ -141,122 +219,64 @@ def write_parts(tasks: Sequence[PartTask], config: BuildConfig, execute: Executo
             if isinstance(trouble, Lost):
                 trouble = FAULT, f"{task.recipe} of {task.key} was lost: {trouble.reason}"
             if trouble is None:
-                found.made += 1
+                parts.made += 1
             elif trouble[0] == FAULT:
-                found.faults.append(trouble[1])
+                parts.faults.append(trouble[1])
             else:
-                found.left_out.setdefault(task.record.character, []).append(trouble[1])
-    return found
+                parts.left_out.setdefault(task.record.character, []).append(trouble[1])
+    return parts
 
 
-def finish_recipe(
-    recipe: Recipe,
-    tasks: Sequence[PartTask],
-    config: BuildConfig,
-    facts: tuple[str, int, Sequence[Failure]],
-    progress: Progress,
+def by_folder(tasks: Sequence[PartTask]) -> dict[Path, list[PartTask]]:
+    """Parts by the recipe's folder that they belong in."""
+    groups: dict[Path, list[PartTask]] = {}
+    for task in tasks:
+        groups.setdefault(task.folder, []).append(task)
+    return groups
+
+
+def written(folder: Path) -> Callable[[], Iterator[Written]]:
+    """Return a function that gives the records of a folder's parts, read anew each time: they may be many."""
+    return lambda: (part for key in folders.keys(folder) if (part := folders.record_of(folder, key)) is not None)
+
+
+def finish_folder(
+    recipe: Recipe, folder: Path, tasks: Sequence[PartTask], facts: Mapping[str, Any], progress: Progress
 ) -> int:
-    """Remove parts of an earlier run that this one has no more, and write what is over all parts.
+    """Remove parts of a recipe's folder that the run has no more, and write what is over all parts.
 
     Args:
-        recipe: whose they are.
-        tasks: all that there are to be.
-        config: of the run.
-        facts: name of the source, how many characters it has, and the failures on record.
+        recipe: whose folder it is.
+        folder: it.
+        tasks: all parts that it is to hold.
+        facts: how they were made, see `made_by`; the parts left out are counted here.
         progress: where lines go.
 
     Returns:
         How many parts there are now.
     """
-    count, (source, planned, failures) = 0, facts
-    for folder, wanted in by_folder(tasks).items():
-        sweep(folder, deep=False)
-        sweep(folder / folders.STATE)
-        keys = {task.key for task in wanted}
-        gone = [key for key in folders.keys(folder) if key not in keys]
-        for key in gone:
-            folders.remove_part(folder, key)
-        if gone:
-            progress.say(f"{folder}: {plural(len(gone), 'part')} removed that this run has no more")
-        parts = written(folder)
-        backend = wanted[0].backend
-        made = {
-            **_made_with(recipe, backend, config, source),
-            "backend": backend,
-            "planned": planned,
-            "quarantined": len({failure.key for failure in failures if failure.backend in (None, backend)}),
-            "left_out": len(keys) - sum(1 for _ in parts()),
-        }
-        found, own = write_whole(folder, recipe, parts, made)
-        count += found
-        if (note := folders.hidden(folder, recipe)) is not None:
-            progress.say(note)
-        if foreign := folders.strangers(folder, parts(), own):
-            progress.say(f"kept in {folder}, as it is no clip of specsia's: {named(foreign)}")
+    sweep(folder, deep=False)
+    sweep(folder / folders.STATE)
+    keys = {task.key for task in tasks}
+    gone = [key for key in folders.keys(folder) if key not in keys]
+    for key in gone:
+        folders.remove_part(folder, key)
+    if gone:
+        progress.say(f"{folder}: {plural(len(gone), 'part')} removed that this run has no more")
+    parts = written(folder)
+    left_out = len(keys) - sum(1 for _ in parts())
+    count, own = write_whole(folder, recipe, parts, {**facts, "left_out": left_out})
+    if (note := folders.hidden(folder, recipe)) is not None:
+        progress.say(note)
+    if foreign := folders.strangers(folder, parts(), own):
+        progress.say(f"kept in {folder}, as it is no clip of specsia's: {named(foreign)}")
     return count
 
 
-def by_folder(tasks: Sequence[PartTask]) -> dict[Path, list[PartTask]]:
-    """Parts by the recipe's folder that they belong in."""
-    found: dict[Path, list[PartTask]] = {}
-    for task in tasks:
-        found.setdefault(task.folder, []).append(task)
-    return found
-
-
-def _made_with(recipe: Recipe, backend: str | None, config: BuildConfig, source: str) -> dict[str, Any]:
+def made_by(recipe: Recipe, backend: str | None, config: BuildConfig, source: str) -> dict[str, Any]:
+    """Settings and versions that a recipe's folder records: of the characters', or a backend's, pictures."""
     settings = public_settings(config, source)
     # What other recipes there are decides nothing of this one.
     settings["clips"]["recipes"] = [recipe.name]
     last = draw.STAGE if backend is None else move.STAGE
-    return made_with(settings, tuple(dict.fromkeys((*last.rests_on, last))))
-
-
-def written(folder: Path) -> Callable[[], Iterator[Written]]:
-    """Gives what is on record of a folder's parts, in order, each time anew: they may be many."""
-
-    def parts() -> Iterator[Written]:
-        for key in folders.keys(folder):
-            found = folders.record_of(folder, key)
-            if found is not None:
-                yield found
-
-    return parts
-
-
-def part_tasks(
-    recipe: Recipe, run: Run, entries: Sequence[Entry], splits: Mapping[str, str]
-) -> tuple[list[PartTask], dict[str | None, list[str]]]:
-    """The parts that a recipe's folders are to hold, and by backend the keys of what is not up to date."""
-    assert run.config.clips is not None
-    moved = recipe.reconstructions and run.config.clips.pairs
-    backends = (None, *(run.backends if moved else ()))
-    clips: dict[str | None, dict[str, list[Meta]]] = {name: {} for name in backends}
-    waiting: dict[str | None, list[str]] = {name: [] for name in backends}
-    for entry in entries:
-        for judged in judge_character(run, entry):
-            name, stage, key = judged.task.backend_name, judged.task.stage, judged.task.key
-            if stage is not (draw.STAGE if name is None else move.STAGE) or name not in clips:
-                continue
-            clean, made = run.meta(draw.STAGE, None, key), run.meta(stage, name, key)
-            if judged.sound and clean is not None and made is not None:
-                of = key if recipe.by == "clip" else clean["character"]
-                clips[name].setdefault(of, []).append({**clean, "fingerprint": made["fingerprint"]})
-            else:
-                waiting[name].append(key)
-    tasks = [
-        _task(recipe, run, name, key, metas, splits) for name, found in clips.items() for key, metas in found.items()
-    ]
-    return tasks, waiting
-
-
-def _task(
-    recipe: Recipe, run: Run, backend: str | None, key: str, metas: Sequence[Meta], splits: Mapping[str, str]
-) -> PartTask:
-    character, options = metas[0]["character"], recipe.options(run.config)
-    clips = tuple(meta["id"] for meta in metas)
-    license_, credit = metas[0]["license"], metas[0]["source"]
-    decides = [recipe.name, recipe.version, options, splits[character], license_, credit]
-    mark = sha256(canonical_json([*decides, [[meta["id"], meta["fingerprint"]] for meta in metas]]).encode())
-    record = Written(key, character, splits[character], clips, license_, credit, {}, {}, mark)
-    return PartTask(run.layout, recipe.name, backend, options, record)
+    return {**made_with(settings, tuple(dict.fromkeys((*last.rests_on, last)))), "backend": backend}

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import gc
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from specsia_build.characters.character import Entry, id_order_key
-from specsia_build.characters.doubles import DigestsOf, Shape, same_files, same_shapes
+from specsia_build.characters.doubles import Shape, same_files, same_shapes
 from specsia_build.characters.sources import Source, open_source
 from specsia_build.config import BuildConfig, in_shard, read_settings
 from specsia_build.dataset import splits
@@ -21,6 +21,7 @@ from specsia_build.pipeline.layout import RunLayout
 from specsia_build.pipeline.plan import Run
 from specsia_build.pipeline.progress import named
 from specsia_build.stages.registry import character_stages
+from specsia_build.stages.stage import DigestOf
 
 _MOST_DOUBLES = 5
 """Sentences about equal characters in different splits, at most."""
@@ -47,7 +48,7 @@ class Characters:
     remarks: tuple[str, ...]
 
     def notes(self, run: Run) -> list[str]:
-        """What a user should know of the selection."""
+        """Remarks for the user, with those that need the run's artefacts."""
         first = character_stages(run.config)[0]
         gone = [i for i in self.absent if run.config.like is None and run.meta(first, None, i) is not None]
         had = plural(len(gone), "character")
@@ -67,10 +68,10 @@ def source_of(config: BuildConfig, layout: RunLayout) -> Source:
             f"the source of {layout.root} is not at {config.source} any more: give the place where it is now, "
             f"`{config.command} PLACE --out {layout.out}`, and that goes on"
         )
-    found = open_source(config.source, layout.source)
+    source = open_source(config.source, layout.source)
     # A million small objects that stay to the end are not looked at again and again.
     gc.freeze()
-    return found
+    return source
 
 
 def _excluded(path: str | None) -> frozenset[str]:
@@ -95,7 +96,7 @@ def find_characters(config: BuildConfig, layout: RunLayout, before: Mapping[str,
         SpecsiaError: if that dataset or the run's splits cannot be read.
     """
     source = source_of(config, layout)
-    entries, found, remarks = _split(config, layout, source.entries, before)
+    entries, split_of, remarks = _split(config, layout, source.entries, before)
     every = {entry.id for entry in source.entries}
     share = tuple(entry for entry in entries if config.shard is None or in_shard(entry.id, config.shard))
     if not share:
@@ -104,17 +105,15 @@ def find_characters(config: BuildConfig, layout: RunLayout, before: Mapping[str,
     built = tuple(entry for entry in share[: config.limit] if entry.id not in excluded)
     if not built:
         raise UsageError("exclude: every character is left out: leave some to build")
-    if unknown := sorted(excluded - every, key=id_order_key):
+    if unknown := excluded - every:
         remarks.append(f"exclude: the source has none of these {len(unknown)}: {named(unknown)}")
-    left_out = (every & found.keys()) - {entry.id for entry in built}
-    return Characters(
-        source=source.name,
-        entries=built,
-        splits=found,
-        left_out=tuple(sorted(left_out, key=id_order_key)),
-        absent=tuple(sorted(found.keys() - every, key=id_order_key)),
-        remarks=(*source.notes, *remarks),
-    )
+
+    def in_order(ids: Iterable[str]) -> tuple[str, ...]:
+        return tuple(sorted(ids, key=id_order_key))
+
+    left_out = in_order((every & split_of.keys()) - {entry.id for entry in built})
+    absent, notes = in_order(split_of.keys() - every), (*source.notes, *remarks)
+    return Characters(source.name, built, split_of, left_out, absent, notes)
 
 
 def _split(
@@ -123,57 +122,53 @@ def _split(
     """Characters of a source that have a split, all splits, and sentences about them."""
     frozen = splits.from_json(layout.splits) if layout.splits.exists() and before is not None else None
     ids = {entry.id: None for entry in entries}
+    again = "give another --out, or --fresh to begin anew there"
     if frozen is not None and not frozen.keys() & ids.keys():
-        raise UsageError(
-            f"{layout.root} holds a build of another source: give another --out, or --fresh to begin anew there"
-        )
+        raise UsageError(f"{layout.root} holds a build of another source: {again}")
     if config.like is None:
         fixed = {entry.id: entry.split for entry in entries if entry.split is not None}
         drawn = splits.assign(list(ids), fixed) if frozen is None else splits.grown(frozen, list(ids), fixed)
         moved = [f"{i} from {old} to {drawn[i]}" for i, old in (frozen or {}).items() if drawn[i] != old]
         return entries, drawn, [f"the manifest moves {some(moved)}"] if moved else []
     if before is not None and frozen is not None and before.get("like") == config.like:
-        given: Mapping[str, str] = frozen
+        split_of: Mapping[str, str] = frozen
     else:
-        given = splits_of(open_dataset(config.like))
-        if frozen is not None and any(frozen.get(i, split) != split for i, split in given.items()):
-            raise UsageError(
-                f"{layout.root} holds a build whose splits are not those of {config.like}: give another --out, or "
-                "--fresh to begin anew there"
-            )
-    chosen = [entry for entry in entries if entry.id in given]
+        split_of = splits_of(open_dataset(config.like))
+        if frozen is not None and any(frozen.get(i, split) != split for i, split in split_of.items()):
+            raise UsageError(f"{layout.root} holds a build whose splits are not those of {config.like}: {again}")
+    chosen = [entry for entry in entries if entry.id in split_of]
     if not chosen:
-        raise UsageError(f"{config.like} has {plural(len(given), 'character')}, of which the source has none")
+        raise UsageError(f"{config.like} has {plural(len(split_of), 'character')}, of which the source has none")
     remarks = []
     if more := len(entries) - len(chosen):
         remarks.append(f"like {config.like}: it lacks {plural(more, 'character')} of the source, left out here")
-    if lacking := given.keys() - ids.keys():
-        remarks.append(f"like {config.like}: the source lacks {len(lacking)} of its characters: {named(lacking)}")
-    return chosen, given, remarks
+    if missing := split_of.keys() - ids.keys():
+        remarks.append(f"like {config.like}: the source lacks {len(missing)} of its characters: {named(missing)}")
+    return chosen, split_of, remarks
 
 
 def parted_doubles(
-    entries: Sequence[Entry], splits: Mapping[str, str], digests: DigestsOf, shapes: Callable[[Entry], Shape]
+    entries: Sequence[Entry], splits: Mapping[str, str], digest: DigestOf, shapes: Sequence[Shape]
 ) -> list[str]:
     """A sentence for each mesh file, and each shape, of several characters in different splits; the first few of many.
 
     Args:
         entries: that are built.
         splits: split of each id.
-        digests: gives the SHA-256 of each of some files within their roots.
-        shapes: gives what `same_shapes` compares, empty where it is not known.
+        digest: gives the SHA-256 of a file within its root.
+        shapes: of each entry as `same_shapes` compares them, empty where it is not known.
     """
 
-    def parted(alike: Iterable[tuple[str, ...]]) -> list[tuple[str, ...]]:
-        return [ids for ids in alike if len({splits[i] for i in ids}) > 1]
+    def parted(groups: Iterable[tuple[str, ...]]) -> list[tuple[str, ...]]:
+        return [ids for ids in groups if len({splits[i] for i in ids}) > 1]
 
-    files = parted(same_files(entries, digests))
-    shaped = parted(same_shapes(entries, [shapes(entry) for entry in entries]))
-    found = [(ids, "are one file") for ids in files]
-    found += [(ids, "have one shape") for ids in shaped if not any(set(ids) <= set(known) for known in files)]
-    said = [
+    files = parted(same_files(entries, lambda paths: (digest(*path) for path in paths)))
+    shaped = [ids for ids in parted(same_shapes(entries, shapes)) if not any(set(ids) <= set(file) for file in files)]
+    doubles = [*((ids, "are one file") for ids in files), *((ids, "have one shape") for ids in shaped)]
+    sentences = [
         f"{some(ids)} {what} and lie in {' and '.join(sorted({splits[i] for i in ids}))}: "
         "keep one of them, or give them the same `split` in a manifest"
-        for ids, what in found[:_MOST_DOUBLES]
+        for ids, what in doubles[:_MOST_DOUBLES]
     ]
-    return [*said, f"{len(found) - len(said)} more likewise"] if len(found) > len(said) else said
+    more = len(doubles) - len(sentences)
+    return [*sentences, f"{more} more likewise"] if more else sentences

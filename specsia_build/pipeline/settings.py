@@ -81,7 +81,7 @@ def _with_defaults(recipes: Sequence[str], levels: Sequence[Mapping[str, Any]]) 
 def effective(
     source: str | None, out: str | Path | None, config_file: Path | None, flags: Mapping[str, Any], fresh: bool
 ) -> tuple[BuildConfig, RunLayout]:
-    """What a build is to do: defaults, its recipes', the run found in its folder (unless `fresh`), the file, the flags.
+    """Merge settings: defaults, recipes' defaults, the run in the folder (unless `fresh`), the file, the flags.
 
     Returns:
         The settings and the layout of the run.
@@ -95,16 +95,16 @@ def effective(
     if stated_out is not None and not isinstance(stated_out, str):
         raise UsageError(f"{config_file}: out must be a folder's path")
     layout = layout_of(out if out is not None else stated_out or DEFAULT_OUT)
-    found: Mapping[str, Any] = {}
+    before: Mapping[str, Any] = {}
     if layout.config.is_file():
-        found = read_run_settings(layout.config)
-        _refuse_other_kind(found.get("clips") is not None, "clips" in flags, spelled(layout.root))
+        before = read_run_settings(layout.config)
+        _refuse_other_kind(before.get("clips") is not None, "clips" in flags, spelled(layout.root))
         if fresh:
-            found = {name: found[name] for name in ("source",) if name in found}
+            before = {name: before[name] for name in ("source",) if name in before}
     if settings.get("clips") is not None:
         _refuse_other_kind(True, "clips" in flags, config_file)
     given = stated(flags) | ({} if source is None else {"source": source})
-    levels = ((found, str(layout.config)), (settings, str(config_file)), (given, "the command line"))
+    levels = ((before, str(layout.config)), (settings, str(config_file)), (given, "the command line"))
     config = _layered(BuildConfig(), levels)
     if config.clips is not None:
         config = _layered(_with_defaults(config.clips.recipes, [level for level, _ in levels]), levels)

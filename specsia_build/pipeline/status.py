@@ -13,13 +13,13 @@ from specsia_build.pipeline.failures import Failure, concerning, read_failures
 from specsia_build.pipeline.folder import settings_before
 from specsia_build.pipeline.layout import RunLayout
 from specsia_build.pipeline.pack import empty_splits, pack_plan
-from specsia_build.pipeline.plan import BLOCKED, DAMAGED, DONE, MISSING, STALE, name_of, open_run, packs, standing
+from specsia_build.pipeline.plan import BLOCKED, DAMAGED, DONE, MISSING, STALE, open_run, standing
 from specsia_build.pipeline.recipes import PartTask, by_folder, part_tasks
 from specsia_build.pipeline.selection import find_characters
-from specsia_build.recipes.folder import is_written, keys, record_of
+from specsia_build.recipes.folder import keys, record_of
 from specsia_build.recipes.registry import folder_recipes
 from specsia_build.recipes.verify import mark_of
-from specsia_build.stages.pack import PackPlan, packed_fingerprint, plan_fingerprint
+from specsia_build.stages.pack import packed_fingerprint, plan_fingerprint
 
 
 @dataclass(frozen=True)
@@ -41,14 +41,14 @@ class RunStatus:
     """State of a run.
 
     Attributes:
-        source: its name.
-        characters: of the source that the build is about.
+        source: name of its source.
+        characters: how many of the source the build is about.
         stages: in order.
         failures: on record of its characters and backends.
-        warnings: sentences about characters that were built all the same, by id.
+        warnings: about characters that were built, by id.
         packed: whether what the run packs is there.
         empty_splits: sentences about planned splits without any row.
-        current: whether it is, and is exactly what a build would pack of what is built now.
+        current: whether it is exactly what a build would pack of what is built now.
     """
 
     source: str
@@ -63,12 +63,8 @@ class RunStatus:
     @property
     def next_step(self) -> str:
         """What the next build would do, in words."""
-        work = [
-            f"{s.stage}{' ' + s.backend if s.backend else ''} {s.stale + s.missing + s.waiting}"
-            for s in self.stages
-            if s.stale + s.missing + s.waiting
-        ]
-        if work:
+        counts = {f"{s.stage} {s.backend or ''}".rstrip(): s.stale + s.missing + s.waiting for s in self.stages}
+        if work := [f"{name} {count}" for name, count in counts.items() if count]:
             return "a build would do: " + ", ".join(work) + ", then pack"
         return "all stages are up to date" if self.current else "a build would do: pack"
 
@@ -78,14 +74,14 @@ def _is_recipe_current(tasks: Sequence[PartTask]) -> bool | None:
     folders = by_folder(tasks)
     if not folders or any(mark_of(folder) is None for folder in folders):
         return None
-    return all(_is_current(folder, found) for folder, found in folders.items())
+    return all(_is_current(folder, parts) for folder, parts in folders.items())
 
 
 def _is_current(folder: Path, tasks: Sequence[PartTask]) -> bool:
-    lacking = [task for task in tasks if not is_written(folder, task.key, task.mark)]
+    missing = [task for task in tasks if not task.is_written()]
     left_out = (mark_of(folder) or {}).get("left_out")
     known = {task.key for task in tasks}.issuperset(keys(folder))
-    return known and len(lacking) == left_out and all(record_of(folder, task.key) is None for task in lacking)
+    return known and len(missing) == left_out and all(record_of(folder, task.key) is None for task in missing)
 
 
 def run_status(config: BuildConfig, layout: RunLayout) -> RunStatus:
@@ -96,20 +92,20 @@ def run_status(config: BuildConfig, layout: RunLayout) -> RunStatus:
         failures = concerning(read_failures(layout.failures), {entry.id for entry in entries}, run.backends)
         standings = {entry.id: standing(run, entry) for entry in entries}
         stages = []
-        for stage, name in map(name_of, run.steps):
+        for stage, name in (step.name for step in run.steps):
             count = Counter(state for one in standings.values() for state in one.states[stage, name].values())
             failed = {f.key for f in failures if f.stage == stage and f.backend == name}
             missing = count[MISSING] + count[DAMAGED]
             stages.append(StageStatus(stage, name, count[DONE], count[STALE], missing, count[BLOCKED], len(failed)))
-        if packs(config):
-            found = packed_fingerprint(layout.dataset)
+        if run.packs:
+            mark = packed_fingerprint(layout.dataset)
             try:
-                plan: PackPlan | None = pack_plan(run, characters.source, standings, failures, characters.splits)
+                plan = pack_plan(run, characters.source, standings, failures, characters.splits)
+                packed.append(None if mark is None else mark == plan_fingerprint(plan))
             except UsageError:
                 # Nothing is up to date that pack could write.
-                plan = None
-            packed.append(None if found is None else plan is not None and found == plan_fingerprint(plan))
-            empty = () if found is None else empty_splits(standings, characters.splits)
+                packed.append(None if mark is None else False)
+            empty = () if mark is None else empty_splits(standings, characters.splits)
         for recipe in folder_recipes(config.clips.recipes if config.clips is not None else ()):
             tasks, _ = part_tasks(recipe, run, entries, characters.splits)
             packed.append(_is_recipe_current(tasks))
@@ -118,7 +114,7 @@ def run_status(config: BuildConfig, layout: RunLayout) -> RunStatus:
         characters=len(entries),
         stages=tuple(stages),
         failures=tuple(failures),
-        warnings={one: found.warnings for one, found in standings.items() if found.warnings},
+        warnings={name: one.warnings for name, one in standings.items() if one.warnings},
         packed=None not in packed,
         empty_splits=empty,
         current=all(packed),

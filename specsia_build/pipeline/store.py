@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import shutil
 import tarfile
-from collections.abc import Iterable
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -27,22 +27,17 @@ class DamagedError(SpecsiaError):
     """An artefact is missing or not as it was written; a build makes it again."""
 
 
-def _tar(members: Iterable[tuple[str, bytes]]) -> bytes:
-    """A tar of files by name, without times, owners and modes of this machine."""
-    parts: list[bytes] = []
-    for name, data in members:
-        info = tarfile.TarInfo(name)
-        info.size = len(data)
-        parts += info.tobuf(tarfile.PAX_FORMAT), data, bytes(-len(data) % _BLOCK)
-    parts.append(bytes(2 * _BLOCK))
-    return b"".join([*parts, bytes(-sum(map(len, parts)) % tarfile.RECORDSIZE)])
-
-
 def write_artefact(path: Path, artefact: Artefact) -> dict[str, Any]:
     """Write an artefact; equal ones give equal bytes. Returns its meta data as they will be read."""
     meta = json.dumps(artefact.meta, sort_keys=True, ensure_ascii=False).encode()
-    members = [(META, meta), *sorted(artefact.files.items())]
-    write_bytes(path, _tar((f"{artefact.key}.{name}", data) for name, data in members))
+    stream = io.BytesIO()
+    with tarfile.open(fileobj=stream, mode="w", format=tarfile.PAX_FORMAT) as archive:
+        for name, data in ((META, meta), *sorted(artefact.files.items())):
+            # Without times, owners and modes of this machine.
+            info = tarfile.TarInfo(f"{artefact.key}.{name}")
+            info.size = len(data)
+            archive.addfile(info, io.BytesIO(data))
+    write_bytes(path, stream.getbuffer())
     read: dict[str, Any] = json.loads(meta)
     return read
 
@@ -86,10 +81,10 @@ def read_artefact(path: Path, key: str) -> Artefact:
     files: dict[str, bytes] = {}
     try:
         with _open(path) as archive:
-            found, meta = _first(archive)
+            its_key, meta = _first(archive)
             listed: dict[str, dict[str, Any]] = meta["files"]
-            if found != key:
-                raise ValueError(f"it is of '{found}'")
+            if its_key != key:
+                raise ValueError(f"it is of '{its_key}'")
             for info in archive.getmembers()[1:]:
                 name = info.name.removeprefix(f"{key}.")
                 data = _content(archive, info) if info.size == listed[name]["bytes"] else b""
@@ -123,10 +118,10 @@ def read_meta(path: Path) -> dict[str, Any] | None:
 def stamp_of(path: str | Path) -> str | None:
     """Size and time of change of a file, links followed; None where there is none."""
     try:
-        found = os.stat(path)  # noqa: PTH116  a path object for each of a million names is slow
+        status = os.stat(path)  # noqa: PTH116  a path object for each of a million names is slow
     except (OSError, ValueError):
         return None
-    return f"{found.st_size}:{found.st_mtime_ns}"
+    return f"{status.st_size}:{status.st_mtime_ns}"
 
 
 def discard(path: Path) -> None:
@@ -142,8 +137,8 @@ def sweep(folder: Path, deep: bool = True) -> None:
         WriteError: if something cannot be removed.
     """
     try:
-        with os.scandir(folder) as found:
-            entries = [e for e in found if is_temporary(e.name) or (deep and e.is_dir(follow_symlinks=False))]
+        with os.scandir(folder) as listed:
+            entries = [e for e in listed if is_temporary(e.name) or (deep and e.is_dir(follow_symlinks=False))]
         for entry in entries:
             path = Path(entry.path)
             if not is_temporary(entry.name):

@@ -60,7 +60,7 @@ def survey_all(
         progress: where the bar goes.
         pictured: whether pictures are wanted.
     """
-    found: dict[int, CharacterFacts] = {}
+    facts_of_entry: dict[int, CharacterFacts] = {}
     pictures = [b""] * len(entries)
     compile_once(config, (), entries, progress)
     needs = Needs(config.timeout, memory=memory_bytes(config.memory))
@@ -68,10 +68,10 @@ def survey_all(
         for index, seen in local_executor(config)(partial(surveyed, pictured=pictured), entries, needs):
             facts, pictures[index] = (unread(entries[index], seen.reason), b"") if isinstance(seen, Lost) else seen
             warnings = tuple(brief(sentence, MOST_WARNED) for sentence in facts.warnings)
-            found[index] = replace(facts, warnings=warnings, problem=facts.problem and brief(facts.problem))
+            facts_of_entry[index] = replace(facts, warnings=warnings, problem=facts.problem and brief(facts.problem))
             withdraw(entries[index])
             advance(1)
-    return [found[index] for index in range(len(entries))], pictures
+    return [facts_of_entry[index] for index in range(len(entries))], pictures
 
 
 def withdraw(entry: Entry) -> int:

@@ -1,73 +1,91 @@
-"""Compiling what a build needs once, side by side, before each of its workers would do it piece by piece."""
+"""Compile the code that a build needs once, before each of its workers would do it."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
-from functools import partial
+import tempfile
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
 
 from specsia_build.characters.character import Entry
+from specsia_build.characters.sources import open_source
 from specsia_build.config import BuildConfig, backend_name
 from specsia_build.jit import cache_folder
 from specsia_build.pipeline.executors import Lost, Needs, local_executor
+from specsia_build.pipeline.layout import RunLayout
+from specsia_build.pipeline.plan import Run, backend_of
 from specsia_build.pipeline.progress import Progress
+from specsia_build.pipeline.worker import Unit, work
+from specsia_build.rendering.fast.renderer import FastRenderer
+from specsia_build.stages import render
 from specsia_build.stages.artefact import canonical_json, sha256
+from specsia_build.stages.clips import motions
 from specsia_build.stages.stage import CharacterStage
-from specsia_build.stages.tiny import box_layers
 
+SIZE, VIEWS, FRAMES = 128, 2, 2
+"""Of the pictures that are drawn to compile what draws them."""
 
-def _compile_sample() -> None:
-    from specsia_build.characters.samples.make import draw_front, make_sample
-
-    draw_front(make_sample(0, 0))
-
-
-def _call(part: tuple[str, Callable[[], object]]) -> None:
-    part[1]()
+OWN_BACKEND = "relief"
+"""Reconstructs where no backend of a build has code to be compiled, as later stages need a mesh."""
 
 
 def compile_once(
     config: BuildConfig, stages: Sequence[CharacterStage], entries: Sequence[Entry], progress: Progress
 ) -> None:
-    """Fill the cache of compiled code where it lacks what some stages of a build need, and say so.
+    """Fill the cache of compiled code where it lacks what some stages need, and say so.
 
-    What is compiled already costs a look at a file's name. What a worker was lost at is compiled where it is used, and
-    tried again by the next build.
+    What is compiled already costs a look at a file's name.
 
     Args:
         config: of the build.
-        stages: to be run; without any, what reads and draws a character is compiled and nothing more.
+        stages: to be run; without any, only what reads and draws a character is compiled.
         entries: the characters.
-        progress: where that is said.
+        progress: where a line about it goes.
 
     Raises:
         WriteError: if the cache cannot be written.
     """
     if all(entry.problem is not None for entry in entries):
         return
-    parts: dict[str, Callable[[], object]] = {
-        f"renderer {config.look}": partial(box_layers, "lit" if config.look == "lit" else "unlit")
-    }
-    if any(entry.sample is not None for entry in entries):
-        parts["sample"] = _compile_sample
-    recipes = () if config.clips is None else config.clips.recipes
-    code = sha256(canonical_json([config.look, *map(backend_name, config.backends), *recipes]).encode())[:16]
-    parts |= {f"{stage.name} {code}": partial(stage.warm, config) for stage in stages if stage.warm is not None}
-    _compile(config, parts, progress)
-
-
-def _compile(config: BuildConfig, parts: Mapping[str, Callable[[], object]], progress: Progress) -> None:
-    """Run what compiles parts that the cache lacks."""
-    done = {name: cache_folder() / f"whole-{name.replace(' ', '-')}" for name in parts}
-    lacking = [(name, part) for name, part in parts.items() if not done[name].exists()]
-    if not lacking:
+    small = _small(config)
+    names = [stage.name for stage in stages] or [render.STAGE.name]
+    recipes = () if small.clips is None else small.clips.recipes
+    code = sha256(canonical_json([small.look, names, *map(backend_name, small.backends), *recipes]).encode())[:16]
+    mark = cache_folder() / f"whole-{code}"
+    if mark.exists():
         return
     progress.say("compiling, once: the next command of this kind starts at once")
-    run, needs = local_executor(config), Needs(math.inf)
-    with progress.bar("compile", len(lacking), "part") as advance:
-        # The first is what all others begin with; each would compile it anew.
-        for some in (lacking[:1], lacking[1:]):
-            for number, lost in run(_call, some, needs):
-                advance(1)
-                if not isinstance(lost, Lost):
-                    done[some[number][0]].touch()
+    with progress.bar("compile", 1, "part") as advance:
+        for _, result in local_executor(config)(build_small, [(small, names)], Needs(math.inf)):
+            advance(1)
+            if not isinstance(result, Lost):
+                mark.touch()
+
+
+def _small(config: BuildConfig) -> BuildConfig:
+    """Settings of a build that calls the same code for one small procedural character."""
+    clips = config.clips
+    if clips is not None:
+        clips = replace(clips, motions=("walk",), patterns=(), views=1, frames=FRAMES, turntable=False)
+    backends = tuple(spec for spec in config.backends if getattr(backend_of(spec), "compiles", False))
+    stills = BuildConfig("sample:1", look=config.look, size=SIZE, views=VIEWS, renderer=FastRenderer.name)
+    return replace(stills, backends=backends or (OWN_BACKEND,), low_iou="keep", clips=clips)
+
+
+def build_small(job: tuple[BuildConfig, Sequence[str]]) -> list[str]:
+    """Run stages of a build, and those that they rest on, in a temporary folder; returns why any of them failed."""
+    config, names = job
+    with tempfile.TemporaryDirectory(prefix="specsia-") as folder:
+        run = Run(config, RunLayout(Path(folder)))
+        (entry,) = open_source(config.source, run.layout.source).entries
+        asked = [step.stage for step in run.steps if step.stage.name in names]
+        needed = {stage for last in asked for stage in (*last.rests_on, last)}
+        steps = [step for step in run.steps if step.stage in needed]
+        still = tuple(step for step in steps if not step.stage.per_clip)
+        outcomes, _ = work(Unit(run, entry, None, still))
+        meta = run.meta(motions.STAGE, None, entry.id)
+        moving = tuple(step for step in steps if step.stage.per_clip)
+        if moving and meta is not None:
+            outcomes = [*outcomes, *work(Unit(run, entry, motions.clips_of(meta)[0], moving))[0]]
+    return [outcome.reason for outcome in outcomes if outcome.reason is not None]

@@ -19,7 +19,7 @@ Pixels = NDArray[np.uint8]
 
 @dataclass(frozen=True)
 class Seen:
-    """What there is to look at.
+    """A drawn reconstruction, and the ground truth to compare it with.
 
     Attributes:
         mesh: as it came.
@@ -58,7 +58,7 @@ def doubts(seen: Seen, made: Meta) -> tuple[tuple[str, ...], str | None]:
 
 
 def misplaced(as_is: Likeness, turned: Turned, reading: Meta | None) -> str:
-    """What a mesh seems to do in its frame, the evidence, and what would fix it: the end of a sentence."""
+    """Describe how a mesh lies in its frame, the evidence, and what would fix it: the end of a sentence."""
     now, then = as_is, turned.likeness
     read = () if reading is None else (reading["axes"], reading["stated_in"])
     line = stated_axes(turned.matrix, *read)
@@ -68,7 +68,7 @@ def misplaced(as_is: Likeness, turned: Turned, reading: Meta | None) -> str:
 
 
 def _lacking(seen: Seen, made: Meta) -> str | None:
-    """That Z lacks a part which a view shows that the backend was shown: the end of a sentence."""
+    """Name a part that Z lacks in a view that the backend was given: the end of a sentence, or None."""
     shown = len(seen.masks) if made["sees_ground_truth"] else 1
     lost = [lost_part(z, y) for z, y in zip(seen.masks[:shown], seen.gt_masks[:shown], strict=True)]
     worst = int(np.argmax(lost))
@@ -78,7 +78,7 @@ def _lacking(seen: Seen, made: Meta) -> str | None:
 
 
 def _coloured(front: Pixels, goal: Pixels, as_is: Likeness, made: Meta) -> str | None:
-    """That the colours of Z's front (s, s, 4) are not those of the picture (s, s, 4): the end of a sentence."""
+    """Describe how colours of Z's front (s, s, 4) differ from the picture's (s, s, 4), as the end of a sentence."""
     plain, reading = plain_colour(front, front[..., 3]), made["reading"]
     if plain is not None and plain_colour(goal, goal[..., 3]) is None:
         return f"shows one plain {plain} where the picture has more: its texture or its vertices' colours were not read"

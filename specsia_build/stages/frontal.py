@@ -21,7 +21,7 @@ PAPER = 235
 
 
 def drawing_files(drawing: Path) -> tuple[Path, ...]:
-    """All that `drawn_frontal` may read of a drawing, there or not."""
+    """Files that `drawn_frontal` may read for a drawing, whether they exist or not."""
     return (drawing, *(drawing.parent / name for name in MASK_NAMES))
 
 

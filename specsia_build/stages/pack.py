@@ -15,7 +15,7 @@ from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from specsia_build import __version__
 from specsia_build.characters.character import id_order_key
@@ -32,7 +32,7 @@ from specsia_build.files.records import read_json
 from specsia_build.files.writing import sync, writing
 from specsia_build.stages import project, render
 from specsia_build.stages.artefact import canonical_json, file_digest, sha256
-from specsia_build.stages.rows import Made, MakeShards, Member, ShardTask
+from specsia_build.stages.rows import MakeShards, Member, Shard, ShardTask
 from specsia_build.stages.stage import CharacterStage, Stage
 
 STAGE = Stage("pack", 4, earlier=(render.STAGE, project.STAGE))
@@ -49,15 +49,15 @@ _UNREADABLE = (OSError, SpecsiaError, ValueError, KeyError, TypeError, Attribute
 
 @dataclass(frozen=True)
 class PackPlan:
-    """What is to be packed.
+    """A dataset to be packed.
 
     Attributes:
         config: of the build.
         source: name of the source, free of paths.
-        planned: characters asked for.
+        planned: how many characters were asked for.
         splits: split of each id of the source; rows stand in the order of its keys.
-        members: per backend name the characters that are built.
-        quarantined: characters left out per backend, `""` for those that no backend saw.
+        members: characters or clips that are built, by backend.
+        quarantined: characters left out by backend, `""` for those that no backend saw.
         sees_ground_truth: backends that do.
         reads: the stages whose artefacts hold the pictures.
     """
@@ -73,12 +73,12 @@ class PackPlan:
 
     @property
     def columns(self) -> Sequence[str]:
-        """Of the dataset."""
+        """Columns of the dataset."""
         return schema.COLUMNS if self.config.clips is None else schema.MOVING_COLUMNS
 
 
 @dataclass(frozen=True)
-class _Shard:
+class _Planned:
     """One shard as planned: its name relative to the dataset, its configuration, and what it is to hold."""
 
     name: str
@@ -87,24 +87,25 @@ class _Shard:
     members: Sequence[Member]
 
     @property
-    def bytes(self) -> int:
-        """Of its images, which are nearly all of it."""
-        return sum(member.image_bytes for member in self.members)
-
-    @property
     def fingerprint(self) -> str:
         """SHA-256 over all that decides the shard's bytes."""
         parts = [STAGE.name, STAGE.version, schema.SCHEMA_VERSION, version("pyarrow"), version("datasets")]
         return sha256(canonical_json([*parts, *(member.digest for member in self.members)]).encode())
 
+    def task(self, folder: Path, columns: Sequence[str], old: tuple[Path, str] | None) -> ShardTask:
+        """The shard to be made in a folder, or kept from an `old` file with its SHA-256."""
+        size = sum(member.image_bytes for member in self.members)
+        ids = tuple(member.id for member in self.members)
+        return ShardTask(folder / self.name, self.backend, ids, size, schema.arrow_schema(columns), old)
+
 
 def _build_record(plan: PackPlan) -> dict[str, Any]:
     before = dict.fromkeys(one for stage in plan.reads for one in (*stage.rests_on, stage))
-    made = made_with(public_settings(plan.config, plan.source), (*before, STAGE))
+    record = made_with(public_settings(plan.config, plan.source), (*before, STAGE))
     return {
-        "specsia": made.pop("specsia"),
+        "specsia": record.pop("specsia"),
         "schema_version": schema.SCHEMA_VERSION,
-        **made,
+        **record,
         "planned": plan.planned,
         "quarantined": dict(plan.quarantined),
     }
@@ -123,33 +124,31 @@ def made_with(config: Mapping[str, Any], stages: Sequence[Stage]) -> dict[str, A
 
 
 def plan_fingerprint(plan: PackPlan) -> str:
-    """SHA-256 over all that decides the packed bytes: of the `canonical_json` of members, record and splits."""
-    members = {backend: [one.values for one in found] for backend, found in plan.members.items()}
+    """SHA-256 over all that decides the packed bytes: the `canonical_json` of members, record and splits."""
+    members = {backend: [member.values for member in members] for backend, members in plan.members.items()}
     what = {"members": members, "record": _build_record(plan), "splits": splits.to_json(plan.splits)}
     return sha256(canonical_json(what).encode())
 
 
-def _plan(plan: PackPlan) -> list[_Shard]:
+def _plan(plan: PackPlan) -> list[_Planned]:
     """The shards of a dataset in their order."""
     several = len(plan.members) > 1
     shards = []
     for backend, members in plan.members.items():
         by_character: dict[str, list[Member]] = {}
-        for one in members:
-            by_character.setdefault(one.character, []).append(one)
+        for member in members:
+            by_character.setdefault(member.character, []).append(member)
         for split in schema.SPLITS:
-            ids = [i for i, found in plan.splits.items() if found == split]
-            chosen = [one for i in ids for one in by_character.get(i, ())]
-            if not chosen:
-                continue
-            parts = plan_shards([one.id for one in chosen], [one.image_bytes for one in chosen])
+            ids = (i for i, its_split in plan.splits.items() if its_split == split)
+            chosen = [member for i in ids for member in by_character.get(i, ())]
+            parts = plan_shards([one.id for one in chosen], [one.image_bytes for one in chosen]) if chosen else []
             for index, part in enumerate(parts):
                 name = f"{schema.data_folder(backend, several)}/{schema.shard_name(split, index, len(parts))}"
-                shards.append(_Shard(name, backend if several else schema.DEFAULT_CONFIG, backend, chosen[part]))
+                shards.append(_Planned(name, backend if several else schema.DEFAULT_CONFIG, backend, chosen[part]))
     return shards
 
 
-def _kept(folder: Path) -> dict[str, tuple[Path, str]]:
+def _existing(folder: Path) -> dict[str, tuple[Path, str]]:
     """Path and listed SHA-256 of the shards of a dataset that is there, by their fingerprints."""
     try:
         listed = read_json(folder / schema.BUILD_FILE)["shards"]
@@ -159,51 +158,39 @@ def _kept(folder: Path) -> dict[str, tuple[Path, str]]:
         return {}
 
 
-def _tasks(shards: Sequence[_Shard], plan: PackPlan, old: Path, new: Path) -> list[ShardTask]:
-    """What is to be made in a new folder, where the dataset that is there lies in an old one."""
-    known, table = _kept(old), schema.arrow_schema(plan.columns)
-    tasks = []
-    for shard in shards:
-        found, members = known.get(shard.fingerprint), tuple(one.id for one in shard.members)
-        tasks.append(ShardTask(new / shard.name, shard.backend, members, shard.bytes, table, found))
-    return tasks
-
-
 def _card_facts(plan: PackPlan, record: Mapping[str, Any]) -> CardFacts:
-    def by_split(members: Sequence[Member], count: Callable[[Sequence[Member]], int]) -> dict[str, int]:
-        parts = {split: [one for one in members if plan.splits[one.character] == split] for split in schema.SPLITS}
-        return {split: count(found) for split, found in parts.items() if found}
+    def by_split(count: Callable[[Sequence[Member]], int]) -> dict[str, dict[str, int]]:
+        """Counts by backend and split, without splits that are empty."""
+        counts: dict[str, dict[str, int]] = {}
+        for backend, members in plan.members.items():
+            parts = {split: [one for one in members if plan.splits[one.character] == split] for split in schema.SPLITS}
+            counts[backend] = {split: count(part) for split, part in parts.items() if part}
+        return counts
 
-    def count_rows(members: Sequence[Member]) -> int:
-        return sum(one.rows for one in members)
+    def values(name: str) -> dict[str, list[float]]:
+        values = {backend: [getattr(one, name) for one in members] for backend, members in plan.members.items()}
+        return {backend: [value for value in found if value is not None] for backend, found in values.items()}
 
-    def count_characters(members: Sequence[Member]) -> int:
-        return len({one.character for one in members})
-
-    packed = {one.character: one for members in plan.members.values() for one in members}
-    moving = {one.id: one for members in plan.members.values() for one in members if one.action is not None}
+    every = [member for members in plan.members.values() for member in members]
+    packed, clips = {one.character: one for one in every}, {one.id: one.action for one in every}
     return CardFacts(
         source=plan.source,
         planned=plan.planned,
-        rows={backend: by_split(members, count_rows) for backend, members in plan.members.items()},
-        characters={backend: by_split(members, count_characters) for backend, members in plan.members.items()},
-        quality={b: [one.mean_iou for one in members] for b, members in plan.members.items()},
-        frontal_before={
-            b: [one.frontal_before for one in members if one.frontal_before is not None]
-            for b, members in plan.members.items()
-        },
+        rows=by_split(lambda members: sum(one.rows for one in members)),
+        characters=by_split(lambda members: len({one.character for one in members})),
+        quality=values("mean_iou"),
+        frontal_before=values("frontal_before"),
         licenses=[(packed[i].license, packed[i].credit) for i in sorted(packed, key=id_order_key)],
         quarantined=plan.quarantined,
         sees_ground_truth=plan.sees_ground_truth,
         build=record,
         clips={b: Counter(plan.splits[one.character] for one in members) for b, members in plan.members.items()},
-        actions=Counter(one.action for one in moving.values() if one.action is not None),
+        actions=Counter(action for action in clips.values() if action is not None),
     )
 
 
-@dataclass(frozen=True)
-class Packed:
-    """What pack did.
+class Packed(NamedTuple):
+    """Result of packing.
 
     Attributes:
         rows: of the dataset.
@@ -218,12 +205,12 @@ class Packed:
     foreign: Sequence[str] = ()
 
 
-def _in_order(made: Iterable[tuple[int, Made]]) -> Iterator[Made]:
-    """What was made in the order of the numbers; what ends before its turn waits."""
-    waiting: dict[int, Made] = {}
+def _in_order(shards: Iterable[tuple[int, Shard]]) -> Iterator[Shard]:
+    """Shards in the order of their numbers; one that ends before its turn waits."""
+    waiting: dict[int, Shard] = {}
     turn = 0
-    for number, one in made:
-        waiting[number] = one
+    for number, shard in shards:
+        waiting[number] = shard
         while turn in waiting:
             yield waiting.pop(turn)
             turn += 1
@@ -244,40 +231,41 @@ def pack(plan: PackPlan, make: MakeShards, folder: Path) -> Packed:
     # Where a link stands for the folder, what replaces it must lie beside what that names.
     folder = folder.resolve()
     partial = temporary_beside(folder)
-    done: dict[str, tuple[str, bool]] = {}
+    done: dict[str, Shard] = {}
     with writing(folder), ExitStack() as stack:
         # What goes wrong takes no room away.
         stack.callback(shutil.rmtree, partial, ignore_errors=True)
         exchange.recover(folder)
-        shards = _plan(plan)
-        for parent in {(partial / shard.name).parent for shard in shards}:
+        planned, existing = _plan(plan), _existing(folder)
+        for parent in {(partial / one.name).parent for one in planned}:
             parent.mkdir(parents=True)
 
-        def images(found: Iterable[tuple[int, Made]]) -> Iterator[tuple[str, str, str, str]]:
-            for shard, made in zip(shards, _in_order(found), strict=True):
-                done[shard.name] = made.digest, made.kept
-                for uid, digests in made.images:
+        def images(shards: Iterable[tuple[int, Shard]]) -> Iterator[tuple[str, str, str, str]]:
+            for one, shard in zip(planned, _in_order(shards), strict=True):
+                done[one.name] = replace(shard, images=())
+                for uid, digests in shard.images:
                     for place, column in enumerate(schema.IMAGE_COLUMNS):
-                        yield shard.config_name, uid, column, digests[32 * place : 32 * place + 32].hex()
+                        yield one.config_name, uid, column, digests[32 * place : 32 * place + 32].hex()
 
+        tasks = [one.task(partial, plan.columns, existing.get(one.fingerprint)) for one in planned]
         # Nobody is to write there any more where the folder is given up.
-        with closing(make(_tasks(shards, plan, folder, partial))) as found:
-            write_checksums(partial, images(found))
+        with closing(make(tasks)) as shards:
+            write_checksums(partial, images(shards))
         record = _build_record(plan)
-        record |= {"fingerprint": plan_fingerprint(plan), "shards": {shard.name: shard.fingerprint for shard in shards}}
+        record |= {"fingerprint": plan_fingerprint(plan), "shards": {one.name: one.fingerprint for one in planned}}
         facts = _card_facts(plan, record)
-        write_teaser(partial, [shard.config_name for shard in shards])
+        write_teaser(partial, [one.config_name for one in planned])
         facts = replace(facts, sizes=data_sizes(partial, facts.rows))
         (partial / schema.CARD).write_text(write_card(facts), encoding="utf-8")
         (partial / schema.SPLITS_FILE).write_text(splits.to_json(plan.splits), encoding="utf-8")
         text = json.dumps(record, indent=1, ensure_ascii=False, sort_keys=True)
         (partial / schema.BUILD_FILE).write_text(text + "\n", encoding="utf-8")
-        write_sums(partial, {name: digest for name, (digest, _) in done.items()})
+        write_sums(partial, {name: shard.digest for name, shard in done.items()})
         sync(partial)
         foreign = exchange.put(partial, folder)
-    rows = sum(one.rows for shard in shards for one in shard.members)
-    kept = sum(kept for _, kept in done.values())
-    return Packed(rows, len(shards) - kept, kept, foreign)
+    rows = sum(member.rows for one in planned for member in one.members)
+    kept = sum(shard.kept for shard in done.values())
+    return Packed(rows, len(planned) - kept, kept, foreign)
 
 
 def packed_fingerprint(folder: Path) -> str | None:
@@ -289,13 +277,13 @@ def packed_fingerprint(folder: Path) -> str | None:
     try:
         exchange.recover(folder)
         record = read_json(folder / schema.BUILD_FILE)
-        found, shards = record["fingerprint"], set(record["shards"])
+        mark, shards = record["fingerprint"], set(record["shards"])
         listed, unusable = parse_sums((folder / schema.SUMS_FILE).read_text(encoding="utf-8"))
     except _UNREADABLE:
         return None
     whole = not unusable and {schema.CARD, *_RECORDS, *shards} <= listed.keys()
     whole = whole and all(_looks_whole(folder / name, digest, name in shards) for name, digest in listed.items())
-    return found if isinstance(found, str) and whole else None
+    return mark if isinstance(mark, str) and whole else None
 
 
 def _looks_whole(path: Path, digest: str, is_shard: bool) -> bool:

@@ -22,16 +22,15 @@ from specsia_build.errors import LowQualityError
 from specsia_build.frame import Camera, view_cameras
 from specsia_build.registration import VERSION as REGISTRATION_VERSION
 from specsia_build.registration import Registration, Similarity, iou, recall, register
-from specsia_build.rendering.fast.renderer import FastRenderer, silhouettes
+from specsia_build.rendering.fast.renderer import FastRenderer
 from specsia_build.rendering.layers import Layers, Look
-from specsia_build.rendering.mesh import Mesh, concatenate, extremes, turned
+from specsia_build.rendering.mesh import Mesh, extremes, turned
 from specsia_build.rendering.registry import load_renderer
 from specsia_build.stages import reconstruct, render
 from specsia_build.stages.artefact import Artefact
 from specsia_build.stages.doubts import Seen, doubts
 from specsia_build.stages.mesh_files import beside_truth, mesh_from_files
-from specsia_build.stages.stage import CharacterStage, DigestOf, Digests, Earlier, EarlierMeta, Job, Meta, Stopwatch
-from specsia_build.stages.tiny import CAMERAS, box_layers, textured_box
+from specsia_build.stages.stage import CharacterStage, DigestOf, Digests, Earlier, EarlierMeta, Job, Meta
 
 
 def _chosen(config: BuildConfig, _: Backend | None = None) -> dict[str, Any]:
@@ -83,10 +82,10 @@ def registered(
         look: of the pictures.
         any_yaw: whether it may. Silhouettes hardly tell front from back then, but colours do.
     """
-    found = register(mesh, masks, cameras, with_yaw=any_yaw)
+    registration = register(mesh, masks, cameras, with_yaw=any_yaw)
     if not any_yaw:
-        return found
-    yaw = found.similarity.yaw_deg + 180
+        return registration
+    yaw = registration.similarity.yaw_deg + 180
     around = register(Similarity(yaw_deg=yaw).apply_to(mesh), masks, cameras)
     goal = small(gt, masks[0])
 
@@ -94,7 +93,7 @@ def registered(
         layers = next(FastRenderer().render(one.similarity.apply_to(mesh), cameras[:1], look))
         return Likeness.of(small(layers.color, layers.mask), goal)
 
-    ways = (found, replace(found, similarity=replace(around.similarity, yaw_deg=yaw)))
+    ways = (registration, replace(registration, similarity=replace(around.similarity, yaw_deg=yaw)))
     return max(ways, key=likeness)
 
 
@@ -110,7 +109,7 @@ def positioned(
     return position_image(position, layers.mask, low, high), low, high
 
 
-def project(job: Job, earlier: Earlier, watch: Stopwatch) -> tuple[Artefact, tuple[Path, ...]]:
+def project(job: Job, earlier: Earlier) -> tuple[Artefact, tuple[Path, ...]]:
     """Register and reproject one reconstruction.
 
     Returns:
@@ -121,30 +120,24 @@ def project(job: Job, earlier: Earlier, watch: Stopwatch) -> tuple[Artefact, tup
         LowQualityError: with the pictures, if the mean IoU is below `min_iou` and such characters are quarantined.
     """
     config, rendered, reconstructed = job.config, earlier[render.STAGE], earlier[reconstruct.STAGE]
-    with watch.part("decode"):
-        masks = np.stack([png.decode(rendered.files[name], 1) for name in _masks(config)])
-        mesh = mesh_from_files(reconstructed.files)
+    masks = np.stack([png.decode(rendered.files[name], 1) for name in _masks(config)])
+    mesh = mesh_from_files(reconstructed.files)
     cameras = view_cameras(config.views, config.size)
-    with watch.part("register"):
-        gt, any_yaw = png.decode(rendered.files[view_file(GT, 0)], 4), bool(reconstructed.meta["needs_yaw"])
-        look: Look = config.look  # type: ignore[assignment]
-        found = registered(mesh, masks, cameras, gt, look, any_yaw=any_yaw)
-        placed: Mesh = found.similarity.apply_to(mesh)
+    gt, any_yaw = png.decode(rendered.files[view_file(GT, 0)], 4), bool(reconstructed.meta["needs_yaw"])
+    look: Look = config.look  # type: ignore[assignment]
+    registration = registered(mesh, masks, cameras, gt, look, any_yaw=any_yaw)
+    placed: Mesh = registration.similarity.apply_to(mesh)
     files: dict[str, bytes] = {}
     drawn, ious, boxes = [], [], []
     front = behind = None
     views = load_renderer(config.renderer).render(placed, cameras, look)
-    for view, camera in enumerate(cameras):
-        with watch.part("rasterise"):
-            layers = next(views)
-        with watch.part("position"):
-            pos, low, high = positioned(layers, placed, camera, config.pos_frame)
-            edge = edge_image(pos)
-        with watch.part("encode"):
-            files[view_file(COLOR, view)] = png.encode(layers.color)
-            files[view_file(MASK, view)] = png.encode(layers.mask)
-            files[view_file(POS, view)] = png.encode(pos)
-            files[view_file(EDGE, view)] = png.encode(edge)
+    for view, (camera, layers) in enumerate(zip(cameras, views, strict=True)):
+        pos, low, high = positioned(layers, placed, camera, config.pos_frame)
+        edge = edge_image(pos)
+        files[view_file(COLOR, view)] = png.encode(layers.color)
+        files[view_file(MASK, view)] = png.encode(layers.mask)
+        files[view_file(POS, view)] = png.encode(pos)
+        files[view_file(EDGE, view)] = png.encode(edge)
         drawn.append(layers.mask)
         if view == 0:
             front = layers.color.copy()
@@ -154,14 +147,13 @@ def project(job: Job, earlier: Earlier, watch: Stopwatch) -> tuple[Artefact, tup
         boxes.append([low.tolist(), high.tolist()])
     mean = float(np.mean(ious))
     assert front is not None
-    with watch.part("doubt"):
-        seen = Seen(mesh, placed, front, behind, np.stack(drawn), gt, masks, look)
-        warnings, why = doubts(seen, reconstructed.meta)
+    seen = Seen(mesh, placed, front, behind, np.stack(drawn), gt, masks, look)
+    warnings, why = doubts(seen, reconstructed.meta)
     meta = {
         "id": rendered.key,
         "backend": reconstructed.meta["backend"],
-        "registration": asdict(found.similarity),
-        "frontal_iou_before": found.frontal_iou_before,
+        "registration": asdict(registration.similarity),
+        "frontal_iou_before": registration.frontal_iou_before,
         "iou": ious,
         "mean_iou": mean,
         "recall": [recall(z, y) for z, y in zip(drawn, masks, strict=True)],
@@ -179,12 +171,6 @@ def project(job: Job, earlier: Earlier, watch: Stopwatch) -> tuple[Artefact, tup
     return Artefact(rendered.key, files, meta), ()
 
 
-def _compile(_: BuildConfig) -> None:
-    box = textured_box()
-    register(concatenate([box] * 1000), silhouettes(box, CAMERAS), CAMERAS)
-    edge_image(positioned(box_layers(), box, CAMERAS[0], "character")[0])
-
-
 STAGE = CharacterStage(
     name="project",
     version=6,
@@ -196,5 +182,4 @@ STAGE = CharacterStage(
     per_backend=True,
     draws=True,
     serves=_serves,
-    warm=_compile,
 )

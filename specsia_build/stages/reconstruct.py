@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,7 @@ from specsia_build import png
 from specsia_build.backends.base import Backend, Context, Reading
 from specsia_build.backends.gate import check_generated, check_mesh
 from specsia_build.backends.likeness import better_frame, fitted, small
-from specsia_build.backends.registry import backend_inputs, call_backend, load_backend
+from specsia_build.backends.registry import backend_inputs, call_backend
 from specsia_build.characters.read import read_character
 from specsia_build.config import BuildConfig
 from specsia_build.dataset.layers import view_file
@@ -39,9 +38,7 @@ from specsia_build.stages.stage import (
     Job,
     Meta,
     Sources,
-    Stopwatch,
 )
-from specsia_build.stages.tiny import textured_box
 
 READ = "read/"
 """Before the names of the inputs that a backend was found to read."""
@@ -82,12 +79,12 @@ def made_from(rendered: Meta, reconstructed: Meta) -> bool:
 def _inputs(job: Job, earlier: EarlierMeta, digest_of: DigestOf) -> Digests:
     """The frontal picture, the files that the backend states, and all of the render where it sees the ground truth."""
     backend, rendered = _backend(job), earlier[render.STAGE]
-    found = {render.FRONT: rendered["files"][render.FRONT]["sha256"]}
+    inputs = {render.FRONT: rendered["files"][render.FRONT]["sha256"]}
     for i, path in enumerate(backend_inputs(backend, job.entry.id)):
-        found[f"backend/{i}/{path.name}"] = digest_of(path, path.parent)
+        inputs[f"backend/{i}/{path.name}"] = digest_of(path, path.parent)
     if backend.sees_ground_truth:
-        found[_TRUTH] = rendered["fingerprint"]
-    return found
+        inputs[_TRUTH] = rendered["fingerprint"]
+    return inputs
 
 
 def _sources(job: Job) -> Sources | None:
@@ -137,7 +134,7 @@ def _refused(error: LowQualityError, mesh: Mesh, rendered: Artefact, reading: Me
     return LowQualityError(f"{error}{more}", beside_truth(drawn, 0, rendered.files))
 
 
-def reconstruct(job: Job, earlier: Earlier, watch: Stopwatch) -> tuple[Artefact, tuple[Path, ...]]:
+def reconstruct(job: Job, earlier: Earlier) -> tuple[Artefact, tuple[Path, ...]]:
     """Run the backend on the frontal picture.
 
     Returns:
@@ -166,16 +163,13 @@ def reconstruct(job: Job, earlier: Earlier, watch: Stopwatch) -> tuple[Artefact,
         note=readings.append,
         doubt=doubts.append,
     )
-    with watch.part("reconstruct"):
-        mesh = call_backend(backend, image, context)
-    with watch.part("gate"):
-        try:
-            mesh = accepted(mesh, image, backend, entry.id)
-        except LowQualityError as error:
-            look: Look = config.look  # type: ignore[assignment]
-            raise _refused(error, mesh, earlier[render.STAGE], _reading(readings), look) from error
-    with watch.part("encode"):
-        encoded = mesh_to_files(mesh)
+    mesh = call_backend(backend, image, context)
+    try:
+        mesh = accepted(mesh, image, backend, entry.id)
+    except LowQualityError as error:
+        look: Look = config.look  # type: ignore[assignment]
+        raise _refused(error, mesh, earlier[render.STAGE], _reading(readings), look) from error
+    encoded = mesh_to_files(mesh)
     meta = {
         "id": entry.id,
         "backend": backend.name,
@@ -189,21 +183,11 @@ def reconstruct(job: Job, earlier: Earlier, watch: Stopwatch) -> tuple[Artefact,
 
 
 def _reading(readings: Sequence[Reading]) -> dict[str, Any] | None:
-    """How the mesh was read, for meta data; None where it was from no file."""
+    """Meta data about how the mesh was read; None where it came from no file."""
     if not readings:
         return None
     last = readings[-1]
     return {"axes": list(last.axes), "linear": last.linear, "stated_in": last.stated_in}
-
-
-def _compile(config: BuildConfig) -> None:
-    figure = np.zeros((96, 96, 4), np.uint8)
-    figure[20:80, 30:60] = (200, 120, 80, 255)
-    for backend in map(load_backend, config.backends):
-        # A backend may refuse what is no character, having called what there is to call for it.
-        with suppress(CharacterError):
-            if getattr(backend, "compiles", False):
-                call_backend(backend, figure, Context("compile", 0, textured_box))
 
 
 STAGE = CharacterStage(
@@ -217,5 +201,4 @@ STAGE = CharacterStage(
     sources=_sources,
     per_backend=True,
     calls_backend=True,
-    warm=_compile,
 )

@@ -27,8 +27,7 @@ from specsia_build.rendering.mesh import Mesh, compacted
 from specsia_build.rendering.registry import load_renderer
 from specsia_build.stages.artefact import Artefact
 from specsia_build.stages.frontal import drawing_files, drawn_frontal
-from specsia_build.stages.stage import CharacterStage, Earlier, Job, Meta, Sources, Stopwatch, sources_of
-from specsia_build.stages.tiny import box_layers
+from specsia_build.stages.stage import CharacterStage, Earlier, Job, Meta, Sources, sources_of
 
 FRONT = "front.png"
 
@@ -103,7 +102,7 @@ def _serves(meta: Meta, config: BuildConfig) -> bool:
     return (meta.get("views"), meta.get("size")) == (config.views, config.size)
 
 
-def render(job: Job, _: Earlier, watch: Stopwatch) -> tuple[Artefact, tuple[Path, ...]]:
+def render(job: Job, _: Earlier) -> tuple[Artefact, tuple[Path, ...]]:
     """Read a character and render it.
 
     Returns:
@@ -115,18 +114,15 @@ def render(job: Job, _: Earlier, watch: Stopwatch) -> tuple[Artefact, tuple[Path
         LowQualityError: with the picture, if a view is blank on white paper.
     """
     entry, config = job.entry, job.config
-    with watch.part("read"):
-        character = read_character(entry)
-        mesh, placed = in_frame(character, config)
+    character = read_character(entry)
+    mesh, placed = in_frame(character, config)
     cameras = view_cameras(config.views, config.size)
     thickness, grey = outline(config.seed, entry.id, config.outline)
     files: dict[str, bytes] = {}
     front: NDArray[np.uint8] | None = None
     warnings = list(character.all_warnings)
     views = load_renderer(config.renderer).render(mesh, cameras, config.look)  # type: ignore[arg-type]
-    for view in range(config.views):
-        with watch.part("rasterise"):
-            layers = next(views)
+    for view, layers in enumerate(views):
         if front is None:
             front = layers.color
             warnings += [doubt.sentence for doubt in one_colour(character, layers.color, layers.coverage)]
@@ -135,20 +131,17 @@ def render(job: Job, _: Earlier, watch: Stopwatch) -> tuple[Artefact, tuple[Path
                 f"view {view} of {entry.id} shows (almost) nothing: it is flat, transparent or tiny beside the rest, "
                 'or shows the back of its faces ("sides": "both" in its manifest line draws those)'
             )
-        with watch.part("contour"):
-            target = draw_contour(layers.color, layers.coverage, thickness, grey)
+        target = draw_contour(layers.color, layers.coverage, thickness, grey)
         if is_blank(target):
             raise LowQualityError(
                 f"view {view} of {entry.id} is blank on white: its colours are white, and so is its contour (grey "
                 f"{grey}); give it its texture, or draw a contour that is seen with --outline dark",
                 {view_file(GT, view): png.encode(target)},
             )
-        with watch.part("encode"):
-            files[view_file(GT, view)] = png.encode(target)
-            files[view_file(GT_MASK, view)] = png.encode(layers.mask)
+        files[view_file(GT, view)] = png.encode(target)
+        files[view_file(GT_MASK, view)] = png.encode(layers.mask)
     assert front is not None
-    with watch.part("encode"):
-        files[FRONT] = png.encode(front if config.frontal == "render" else drawn_frontal(entry, front))
+    files[FRONT] = png.encode(front if config.frontal == "render" else drawn_frontal(entry, front))
     if placed.fit < 1:
         warnings.append(f"scaled to {placed.fit:.3f} of the usual size so that no view cuts it")
     meta = {
@@ -168,11 +161,6 @@ def render(job: Job, _: Earlier, watch: Stopwatch) -> tuple[Artefact, tuple[Path
     return Artefact(entry.id, files, meta), character.files
 
 
-def _compile(_: BuildConfig) -> None:
-    layers = box_layers()
-    draw_contour(layers.color, layers.coverage, 2, 0)
-
-
 STAGE = CharacterStage(
     name="render",
     version=READING + 25,
@@ -182,5 +170,4 @@ STAGE = CharacterStage(
     sources=sources,
     serves=_serves,
     draws=True,
-    warm=_compile,
 )

@@ -26,7 +26,7 @@ from specsia_build.stages.stage import CharacterStage, Earlier, EarlierMeta, Met
 
 
 def _origins(made: CharacterStage, clean: CharacterStage, mask: str) -> dict[str, tuple[CharacterStage, str]]:
-    """Of each image column the stage that it comes from, and what that calls it; `mask` is its clean silhouette."""
+    """Stage and layer that each image column comes from; `mask` is the layer of the clean silhouette."""
     of_made = {name: (made, name) for name in (schema.COLOR, schema.MASK, schema.POS, schema.EDGE)}
     return {**of_made, schema.GT: (clean, schema.GT), schema.GT_MASK: (clean, mask)}
 
@@ -40,7 +40,7 @@ RowFacts = Iterator[tuple[dict[str, Any], dict[str, tuple[str, str, str]]]]
 
 
 class Member(msgspec.Struct, frozen=True, gc=False):
-    """What packing keeps in mind of a character or clip that a backend made, whose meta data stay on disk.
+    """Summary of a character or clip made by a backend, kept in memory while packing; its meta data stay on disk.
 
     Attributes:
         id: of the character or clip.
@@ -67,7 +67,7 @@ class Member(msgspec.Struct, frozen=True, gc=False):
 
     @property
     def values(self) -> list[Any]:
-        """All of it, in this order."""
+        """All fields, in their order."""
         return list(msgspec.structs.astuple(self))
 
 
@@ -124,9 +124,9 @@ def _images(
     origins: Mapping[str, tuple[CharacterStage, str]], metas: EarlierMeta, file_of: Callable[[str], str]
 ) -> dict[str, tuple[str, str, str]]:
     """By image column the stage's name, the file and SHA-256 of a row's images."""
-    found = {column: (stage, file_of(name)) for column, (stage, name) in origins.items()}
+    files = {column: (stage, file_of(name)) for column, (stage, name) in origins.items()}
     return {
-        column: (stage.name, file, metas[stage]["files"][file]["sha256"]) for column, (stage, file) in found.items()
+        column: (stage.name, file, metas[stage]["files"][file]["sha256"]) for column, (stage, file) in files.items()
     }
 
 
@@ -177,7 +177,7 @@ class ShardTask:
 
 
 @dataclass(frozen=True)
-class Made:
+class Shard:
     """A shard that is there.
 
     Attributes:
@@ -191,12 +191,12 @@ class Made:
     images: Sequence[tuple[str, bytes]]
 
 
-MakeShards = Callable[[Sequence[ShardTask]], Generator[tuple[int, Made], None, None]]
+MakeShards = Callable[[Sequence[ShardTask]], Generator[tuple[int, Shard], None, None]]
 """Makes shards; gives the number of each and what was made as it ends, in whatever order. Closed, it writes no more."""
 
 
 def _rows(task: ShardTask, load: Load, images: list[tuple[str, bytes]]) -> Iterator[schema.Row]:
-    """Rows of a shard; `images` is told what `Made` has of them."""
+    """Rows of a shard; `images` is told what `Shard` has of them."""
     for one in task.members:
         parts = load(one, task.backend)
         files = {stage.name: part.files for stage, part in parts.items()}
@@ -207,7 +207,7 @@ def _rows(task: ShardTask, load: Load, images: list[tuple[str, bytes]]) -> Itera
 
 
 def _images_in(shard: Path) -> Iterator[tuple[str, bytes]]:
-    """What `Made` has of the images of a shard that is there."""
+    """Uids and digests of the images of an existing shard, as `Shard.images`."""
     with pq.ParquetFile(local_path(shard)) as opened:
         for batch in batches(opened, ["uid", *schema.IMAGE_COLUMNS]):
             for row in batch.to_pylist():
@@ -215,7 +215,7 @@ def _images_in(shard: Path) -> Iterator[tuple[str, bytes]]:
                 yield row["uid"], b"".join(digests)
 
 
-def make_shard(task: ShardTask, load: Load) -> Made:
+def make_shard(task: ShardTask, load: Load) -> Shard:
     """Write a shard, or keep one that holds the same where that is whole.
 
     Raises:
@@ -227,12 +227,7 @@ def make_shard(task: ShardTask, load: Load) -> Made:
             os.link(task.old[0], task.path)
         except OSError:
             shutil.copyfile(task.old[0], task.path)
-        return Made(task.old[1], True, list(_images_in(task.path)))
+        return Shard(task.old[1], True, list(_images_in(task.path)))
     images: list[tuple[str, bytes]] = []
     write_shard(task.path, _rows(task, load, images), task.schema)
-    return Made(file_digest(task.path) or "", False, images)
-
-
-def made_here(load: Load) -> MakeShards:
-    """Makes shards one after the other in this process."""
-    return lambda tasks: ((number, make_shard(task, load)) for number, task in enumerate(tasks))
+    return Shard(file_digest(task.path) or "", False, images)

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import os
-import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -24,22 +22,6 @@ Digests: TypeAlias = Mapping[str, str | None]
 
 DigestOf: TypeAlias = Callable[[Path, Path], str | None]
 """Gives the digest of a file that lies in a folder, None where there is none that may be read."""
-
-
-class Stopwatch:
-    """Seconds of wall time by part of the work, for the run's log; never written into an artefact."""
-
-    def __init__(self) -> None:
-        self.seconds: dict[str, float] = {}
-
-    @contextmanager
-    def part(self, name: str) -> Iterator[None]:
-        """Add the time spent inside to `name`."""
-        start = time.perf_counter()
-        try:
-            yield
-        finally:
-            self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - start
 
 
 @dataclass(frozen=True)
@@ -73,7 +55,7 @@ def character_of(clip_id: str) -> str:
 
 @dataclass(frozen=True)
 class Job:
-    """What a stage is asked to make: one character's artefact, or one clip's.
+    """Input of a stage besides earlier artefacts: one character, or one clip.
 
     Attributes:
         entry: the character.
@@ -90,7 +72,7 @@ class Job:
 
 @dataclass(frozen=True)
 class Sources:
-    """Where the files lie that a stage finds it needs while it reads.
+    """Where the source files of an artefact lie; which they are is known once it is made.
 
     Attributes:
         folder: which their names among the inputs are relative to.
@@ -107,7 +89,7 @@ class Sources:
     stated: tuple[Path, ...] = ()
 
     def name(self, path: Path) -> str:
-        """Of a file, relative to the folder."""
+        """Name of a file relative to the folder."""
         return Path(os.path.relpath(path, self.folder)).as_posix()
 
     def digests(self, names: Iterable[str], digest_of: DigestOf) -> Digests:
@@ -119,7 +101,7 @@ class Sources:
 
 
 def sources_of(entry: Entry, prefix: str = "", more: Sequence[Path] = ()) -> Sources:
-    """Where a character's own files lie: its mesh and its texture are stated, and `more`."""
+    """Source files of a character; its mesh, its texture and `more` are stated."""
     mesh = () if entry.format == "3dbicar" else (entry.path,)
     texture = () if entry.texture is None else (entry.texture,)
     return Sources(entry.folder, entry.within, prefix, entry.sample, (*mesh, *texture, *more))
@@ -131,7 +113,7 @@ Earlier: TypeAlias = Mapping["CharacterStage", Artefact]
 EarlierMeta: TypeAlias = Mapping["CharacterStage", Meta]
 """Their meta data."""
 
-Make: TypeAlias = Callable[[Job, Earlier, Stopwatch], tuple[Artefact, tuple[Path, ...]]]
+Make: TypeAlias = Callable[[Job, Earlier], tuple[Artefact, tuple[Path, ...]]]
 """Makes an artefact, and says which files were read for it or looked for in vain.
 
 Raises CharacterError where the character cannot be built."""
@@ -167,6 +149,10 @@ class Stage:
     version: int
     earlier: tuple[CharacterStage, ...] = ()
 
+    def __hash__(self) -> int:
+        # Hashing all fields of a stage, and of those before it, takes long.
+        return hash(self.name)
+
     @property
     def rests_on(self) -> tuple[CharacterStage, ...]:
         """All stages that must have been done before it, in their order."""
@@ -190,7 +176,6 @@ class CharacterStage(Stage):
         per_clip: whether each clip has an artefact of its own.
         calls_backend: whether it works through the backend, in as many processes and as long as that takes.
         draws: whether it needs the renderer.
-        warm: compiles the code that the stage needs, by something tiny; None where there is none.
     """
 
     make: Make
@@ -203,7 +188,8 @@ class CharacterStage(Stage):
     per_clip: bool = False
     calls_backend: bool = False
     draws: bool = False
-    warm: Callable[[BuildConfig], None] | None = None
+
+    __hash__ = Stage.__hash__
 
     def made_by(self, config: BuildConfig, backend: Backend | None = None) -> dict[str, Any]:
         """Origin of an artefact whose source is missing: what was `chosen`, and versions."""
@@ -211,6 +197,6 @@ class CharacterStage(Stage):
         return {"version": self.version, **drawn, **self.chosen(config, backend)}
 
     def is_current(self, meta: Meta, made_by: Mapping[str, Any], config: BuildConfig) -> bool:
-        """Whether an artefact shows what `made_by` and the configuration ask for; what it does not tell, it does."""
-        told = meta.get(CHOSEN, {})
-        return all(told.get(name, value) == value for name, value in made_by.items()) and self.serves(meta, config)
+        """Whether an artefact agrees with `made_by` and the configuration; fields that it lacks agree."""
+        recorded = meta.get(CHOSEN, {})
+        return all(recorded.get(name, value) == value for name, value in made_by.items()) and self.serves(meta, config)

@@ -33,7 +33,6 @@ def test_stages(tmp_path: Path) -> None:
     result = report("stages", str(write_folder(tmp_path / "figures", 2)), *SMALL)
     assert (result["source"], result["characters"], result["views"]) == ("figures", 2, 2)
     assert list(result["stages"]) == ["render", "reconstruct", "project", "pack"]
-    assert {"read", "rasterise", "encode"} <= set(result["stages"]["render"]["seconds_by_part"])
     for stage in ("render", "pack"):
         assert result["stages"][stage]["peer"]["times_faster"] > 0
 

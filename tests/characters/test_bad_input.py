@@ -15,7 +15,7 @@ from specsia_build.characters.read import read_character
 from specsia_build.config import BuildConfig
 from specsia_build.errors import CharacterError
 from specsia_build.stages.render import FRONT, render
-from specsia_build.stages.stage import Job, Stopwatch
+from specsia_build.stages.stage import Job
 from tests.characters.bad_characters import DRAWN, write_drawn
 
 CONFIG = BuildConfig(size=64, views=4)
@@ -26,7 +26,7 @@ def front(name: str, folder: Path) -> NDArray[np.uint8]:
     path = folder / f"{name}.glb"
     write_drawn(name, path)
     # The same id for all: it decides the contour, which takes room.
-    files = render(Job(Entry("figure", "gltf", path), CONFIG), {}, Stopwatch())[0].files
+    files = render(Job(Entry("figure", "gltf", path), CONFIG), {})[0].files
     return np.asarray(Image.open(io.BytesIO(files[FRONT])))
 
 

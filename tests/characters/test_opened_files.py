@@ -13,9 +13,9 @@ from specsia_build.characters.character import Entry
 from specsia_build.characters.read import read_character
 from specsia_build.characters.sources import open_source
 from specsia_build.errors import CharacterError
+from specsia_build.files.sources import source_digest
 from specsia_build.pipeline.index import open_index
 from specsia_build.pipeline.layout import RunLayout
-from specsia_build.pipeline.worker import file_inputs
 from specsia_build.stages.stage import Sources
 from tests.characters.bad_characters import figure, write_glb
 
@@ -47,7 +47,7 @@ def test_a_mesh_that_is_no_file_of_the_source_is_a_sentence(
     entry = Entry("x", {".fbx": "fbx", ".obj": "obj", ".ply": "ply"}.get(Path(name).suffix, "gltf"), Path(name))
     with pytest.raises(CharacterError, match=REFUSED):
         read_character(entry)
-    assert file_inputs([Path(name)], Sources(Path(), entry.within)) == {name: None}
+    assert Sources(Path(), entry.within).digests([name], source_digest) == {name: None}
     with open_index(RunLayout(tmp_path / "run"), writes=False) as index:
         assert index.digest(Path(name), entry.within) is None
 
@@ -60,7 +60,7 @@ def test_links_inside_the_folder_that_is_named_are_followed(tmp_path: Path) -> N
     (hub / "snapshots" / "1" / "a.glb").symlink_to("../../blobs/b7")
     (whole,) = open_source(str(hub), tmp_path).entries
     assert len(read_character(whole).mesh.faces)
-    assert None not in file_inputs([whole.path], Sources(whole.folder, whole.within)).values()
+    assert None not in Sources(whole.folder, whole.within).digests([whole.path.name], source_digest).values()
     (part,) = open_source(str(hub / "snapshots"), tmp_path).entries
     with pytest.raises(CharacterError, match=r"a\.glb is a link that leads out of snapshots"):
         read_character(part)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from specsia_build.characters.side_files import SideFiles
-from specsia_build.pipeline.worker import file_inputs
+from specsia_build.files.sources import source_digest
 from specsia_build.stages.stage import Sources
 
 
@@ -74,13 +74,13 @@ def test_an_image_that_turns_up_beside_or_changes_is_noticed(tmp_path: Path) -> 
     files = SideFiles(tmp_path / "FBX" / "hero.fbx", tmp_path)
     assert files.find("body.png") is None
     looked = Sources(tmp_path / "FBX", tmp_path)
-    before = file_inputs(files.tried, looked)
+    before = looked.digests(map(looked.name, files.tried), source_digest)
     assert set(before.values()) == {None}
     written(tmp_path, Hero_Tex="new")
-    found = file_inputs(files.tried, looked)
+    found = looked.digests(map(looked.name, files.tried), source_digest)
     assert found["../*/body.png"] == "Hero_Tex/Body.png"
     again = SideFiles(tmp_path / "FBX" / "hero.fbx", tmp_path)
     assert again.find("body.png") is not None
-    taken = file_inputs(again.tried, looked)
+    taken = looked.digests(map(looked.name, again.tried), source_digest)
     written(tmp_path, Hero_Tex="changed")
-    assert file_inputs(again.tried, looked) != taken
+    assert looked.digests(map(looked.name, again.tried), source_digest) != taken

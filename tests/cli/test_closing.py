@@ -14,9 +14,8 @@ from click.testing import CliRunner
 from specsia_build.cli.closing import end
 from specsia_build.cli.main import main
 from specsia_build.config import BuildConfig
-from specsia_build.pipeline.failures import Failure
+from specsia_build.pipeline.failures import BuildSummary, Failure
 from specsia_build.pipeline.layout import RunLayout
-from specsia_build.pipeline.summary import BuildSummary
 from tests.dataset.small import build_small
 from tests.dravie.repair.test_enhance import write_run
 

@@ -25,8 +25,9 @@ from specsia_build.rendering.mesh import Mesh
 from specsia_build.stages import pack, project, reconstruct, render
 from specsia_build.stages.artefact import Artefact, seal, sha256
 from specsia_build.stages.mesh_files import mesh_to_files
-from specsia_build.stages.rows import made_here, member
-from specsia_build.stages.stage import Earlier, EarlierMeta, Job, Stopwatch
+from specsia_build.stages.rows import member
+from specsia_build.stages.stage import Earlier, EarlierMeta, Job
+from tests.artefacts import shards_here
 
 StoredRow = dict[str, Any]
 """A row as pyarrow gives it: an image is a dict of `bytes` and `path`."""
@@ -101,11 +102,11 @@ def build_small(
     for number, character_id in enumerate(ids):
         entry = write(meshes / f"{character_id}.ply", number)
         job = Job(entry, config)
-        made, _ = render.render(job, {}, Stopwatch())
+        made, _ = render.render(job, {})
         rendered[character_id] = seal(made, render.STAGE.name, f"r{character_id}", {})
         for name in backends:
             guess = _reconstruction(entry, config, name)
-            found, _ = project.project(job, {render.STAGE: made, reconstruct.STAGE: guess}, Stopwatch())
+            found, _ = project.project(job, {render.STAGE: made, reconstruct.STAGE: guess})
             projected[name][character_id] = seal(found, project.STAGE.name, f"p{character_id}{name}", {})
 
     def load(character_id: str, backend: str) -> Earlier:
@@ -124,7 +125,7 @@ def build_small(
         sees_ground_truth=list(backends),
     )
 
-    pack.pack(plan, made_here(load), folder)
+    pack.pack(plan, shards_here(load), folder)
     return folder
 
 

@@ -18,7 +18,6 @@ from PIL import Image
 
 from specsia_build.cli import main
 from specsia_build.dataset.schema import COLUMNS, IMAGE_COLUMNS
-from tests.artefacts import artefact
 from tests.shapes import lines_of, write_broken, write_figure, write_folder
 
 pytestmark = pytest.mark.usefixtures("no_workers")
@@ -112,17 +111,6 @@ def test_rows_show_the_figure_the_right_way_round(run: tuple[Path, Path, dict[st
     assert np.nonzero(skin)[0].mean() < rows.mean()
 
 
-def test_pictures_agree_with_one_another(run: tuple[Path, Path, dict[str, Any]]) -> None:
-    for split in ("train", "validation", "test"):
-        for row in rows_of(run[1], split):
-            images = {c: np.asarray(Image.open(io.BytesIO(row[c]["bytes"]))) for c in IMAGE_COLUMNS}
-            assert (images["mask"] == images["color"][..., 3]).all()
-            assert (images["mask"] == images["pos"][..., 3]).all()
-            assert (images["gt"][..., 3] >= images["gt_mask"]).all()
-            a, b = images["mask"] >= 128, images["gt_mask"] >= 128
-            assert row["iou"] == pytest.approx((a & b).sum() / (a | b).sum())
-
-
 def test_bytes_do_not_depend_on_workers_or_place(run: tuple[Path, Path, dict[str, Any]], tmp_path: Path) -> None:
     source, out, _ = run
     build(source, tmp_path / "elsewhere")
@@ -133,29 +121,6 @@ def test_no_path_of_this_machine_is_packed(run: tuple[Path, Path, dict[str, Any]
     for path in (run[1] / "dataset").rglob("*"):
         if path.is_file():
             assert str(run[0].parent).encode() not in path.read_bytes()
-
-
-def test_damaged_artefacts_are_made_again_wherever_it_is_noticed(copied: Copied) -> None:
-    source, whole, out = copied
-    for path, bite in (
-        (artefact(out, "project", "0", "relief"), slice(0, 0)),
-        (artefact(out, "reconstruct", "1", "relief"), slice(None)),
-        (artefact(out, "render", "2"), slice(None)),
-    ):
-        data = bytearray(path.read_bytes()[bite])
-        if data:
-            data[len(data) * 2 // 3] ^= 4
-        path.write_bytes(data)
-    # Read by the project stage, and by pack.
-    artefact(out, "project", "1", "relief").unlink()
-    shutil.rmtree(out / "dataset")
-    said = build(source, out)["error"]
-    for line in ("project relief: damaged and made again: 0", "reconstruct relief: damaged and made again: 1"):
-        assert line in said
-    assert "render: damaged and made again: 2" in said
-    assert "render               1 built again in " in said and " 0 built again" not in said
-    assert sums(out) == sums(whole)
-    assert not lines_of(out / "failures.jsonl")
 
 
 def test_a_source_that_moved_goes_on_and_one_of_the_same_names_is_refused(copied: Copied, tmp_path: Path) -> None:

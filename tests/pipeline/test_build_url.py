@@ -18,16 +18,6 @@ pytestmark = pytest.mark.usefixtures("no_workers")
 SMALL = ("--size", "64", "--views", "2", "--workers", "1", "--limit", "2", "--json")
 
 
-def test_the_work_of_a_url_has_a_folder_of_its_own() -> None:
-    one, other = layout_of("s3://bucket/run"), layout_of("s3://other/run/")
-    assert one.root != other.root
-    assert one.root.name.startswith("specsia-out-run-")
-    assert one.remote_dataset == "s3://bucket/run/dataset"
-    assert layout_of("s3://other/run") == other
-    assert layout_of("file:///tmp/run") == layout_of("/tmp/run")
-    assert layout_of("/tmp/run").remote_dataset is None
-
-
 @pytest.mark.slow
 def test_a_url_gets_the_dataset_and_a_rerun_sends_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     source = write_folder(tmp_path / "figures", 3)

@@ -64,30 +64,6 @@ def test_every_clip_that_can_be_played_is_there(run: tuple[Path, Path, dict[str,
     assert not any("nothing" in told for told in document["warnings"].get("one", []))
 
 
-def test_layers_agree_to_the_byte(run: tuple[Path, Path, dict[str, Any]]) -> None:
-    _, out, _ = run
-    for folder in (*folders(out / "frames"), *folders(out / "frames-relief")):
-        colors, masks, poses = (pictures(folder, layer) for layer in ("color", "mask", "pos"))
-        assert len(colors) == len(masks) == len(poses) == len(record(folder)["times"])
-        for color, mask, pos in zip(colors, masks, poses, strict=True):
-            np.testing.assert_array_equal(color[..., 3], mask)
-            np.testing.assert_array_equal(pos[..., 3], mask)
-        assert (folder / "preview.webp").is_file() or (folder / "preview.mp4").is_file()
-
-
-def test_a_point_keeps_its_colour_while_it_moves(run: tuple[Path, Path, dict[str, Any]]) -> None:
-    """The travelling figure's frames are one picture shifted, positions and all."""
-    _, out, _ = run
-    poses = pictures(out / "frames" / "one-go-00", "pos")
-
-    def seen(pos: np.ndarray[Any, Any]) -> set[bytes]:
-        return {bytes(code) for code in (pos[pos[..., 3] == 255][..., :3] // 16)}
-
-    first = seen(poses[0])
-    for pos in poses[1:]:
-        assert len(first & seen(pos)) > 0.8 * len(first)
-
-
 def test_a_clip_is_framed_as_a_whole_and_never_cut(run: tuple[Path, Path, dict[str, Any]]) -> None:
     _, out, _ = run
     assert record(out / "frames" / "one-wave-01")["width"] == 1.35
@@ -144,33 +120,6 @@ def test_what_is_damaged_or_gone_is_made_again_and_strangers_files_stay(tmp_path
     assert len(pictures(out / "frames/a-wave-00", "pos")) == FRAMES
 
 
-@pytest.mark.parametrize(
-    ("more", "sentence"),
-    [
-        (("--clip", "fly*"), "has no motion that --clip names: there are wave, go"),
-        (("--motion", "moonwalk"), "there is no motion 'moonwalk'"),
-        (("--fps", "0"), "fps cannot be 0"),
-        (("--recipe", "flipsketch", "--preview"), "not by flipsketch: add --recipe frames, or leave out --preview"),
-    ],
-)
-def test_what_cannot_be_done_is_a_sentence(
-    tmp_path: Path, more: tuple[str, ...], sentence: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    write_moving_figure(tmp_path / "a.glb")
-    monkeypatch.chdir(tmp_path)
-    told = specsia("clips", tmp_path / "a.glb", "--out", tmp_path / "out", *SMALL, *more, code=None)
-    assert sentence in told["error"] + told["text"]
-
-
-def test_a_character_without_motions_is_said_and_has_a_turntable(tmp_path: Path) -> None:
-    write_moving_figure(tmp_path / "a.glb", clips=False)
-    document = clips(tmp_path / "a.glb", tmp_path / "out", "--turntable", "--frames", "4")
-    assert "has no motion of its own" in " ".join(document["warnings"]["a"])
-    assert len(pictures(tmp_path / "out/frames/a-turntable-00", "color")) == 4
-    stopped = clips(tmp_path / "a.glb", tmp_path / "other", code=1)
-    assert "no character has a clip" in stopped["stopped"]
-
-
 def test_no_two_clips_have_one_id(tmp_path: Path) -> None:
     """Neither of two characters whose ids and motions run together, nor motions that differ in case alone."""
     write_moving_figure(tmp_path / "a" / "a.glb", names=("b-wave", "go"))
@@ -181,9 +130,14 @@ def test_no_two_clips_have_one_id(tmp_path: Path) -> None:
     assert document["clips"] == len(names)
 
 
-def test_a_folder_of_clips_is_no_build(tmp_path: Path) -> None:
+def test_a_folder_of_clips_is_no_build_and_what_cannot_be_done_is_refused(tmp_path: Path) -> None:
     write_moving_figure(tmp_path / "a.glb")
     clips(tmp_path / "a.glb", tmp_path / "out", "--frames", "1")
+    for wrong in (("--motion", "moonwalk"), ("--fps", "0"), ("--recipe", "flipsketch", "--preview")):
+        clips(tmp_path / "a.glb", tmp_path / "other", *wrong, code=2)
+    assert (
+        "no character has a clip" in clips(tmp_path / "a.glb", tmp_path / "none", "--clip", "fly*", code=1)["stopped"]
+    )
     assert "specsia clips" in specsia("build", "--out", tmp_path / "out", code=2)["error"]
     assert "all stages are up to date" in specsia("status", tmp_path / "out")["text"]
 

@@ -14,7 +14,7 @@ from specsia_build.dataset import splits
 from specsia_build.errors import UsageError, WriteError
 from specsia_build.files.writing import write_bytes
 from specsia_build.pipeline import build as building
-from specsia_build.pipeline.folder import changes, check_folder, forget, locked, write_mark
+from specsia_build.pipeline.folder import check_folder, forget, locked, write_mark
 from specsia_build.pipeline.layout import RunLayout
 from specsia_build.pipeline.progress import Progress
 from specsia_build.pipeline.settings import effective
@@ -105,17 +105,6 @@ def test_what_is_forgotten_is_what_builds_write(tmp_path: Path) -> None:
     assert left == {*foreign, "notes.txt", "report.html", "source/sample-42/0/metadata.json", "specsia-run.json"}
     shutil.rmtree(layout.root)
     assert forget(layout) == []
-
-
-def test_changes_are_told_as_old_and_new() -> None:
-    before = {"views": 10, "backends": ["relief"], "like": None, "size": 512, "seed": 42}
-    config = BuildConfig(views=8, backends=("relief", "fusion"), like="owner/name")
-    assert changes(before, config) == [
-        "like none -> owner/name",
-        "backends relief -> relief, fusion",
-        "views 10 -> 8",
-    ]
-    assert changes({}, config) == []
 
 
 def enter(layout: RunLayout) -> None:

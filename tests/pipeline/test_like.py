@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,6 @@ import yaml
 from click.testing import CliRunner
 
 from specsia_build.characters.character import Entry
-from specsia_build.characters.doubles import Shape
 from specsia_build.characters.sources import open_source
 from specsia_build.cli import main
 from specsia_build.config import BuildConfig, read_settings, with_settings
@@ -62,16 +60,6 @@ def test_the_published_settings_draw_the_published_splits(tmp_path: Path) -> Non
     assert set(schema.PUBLISHED_COLUMNS) <= set(schema.COLUMNS)
 
 
-def test_only_its_characters_are_chosen_and_its_splits_hold(tmp_path: Path) -> None:
-    like = write_like(tmp_path / "like", {"2": "test", "7": "train", "10": "validation", "99": "train"})
-    config = BuildConfig(like=str(like))
-    layout = RunLayout(tmp_path / "run")
-    chosen, found, remarks = _split(config, layout, entries("1", "2", "7", "10"), settings_before(layout))
-    assert [entry.id for entry in chosen] == ["2", "7", "10"]
-    assert found == {"2": "test", "7": "train", "10": "validation", "99": "train"}
-    assert "lacks 1 of its characters: 99" in remarks[1]
-
-
 def test_contradictions_are_refused(tmp_path: Path) -> None:
     like = write_like(tmp_path / "like", {"2": "test", "7": "train"})
     layout = RunLayout(tmp_path / "run")
@@ -108,12 +96,7 @@ def test_one_file_in_several_splits_is_told(tmp_path: Path) -> None:
     entries = open_source(str(tmp_path), tmp_path / "scratch").entries
     splits = {"a": "train", "b": "test", "c": "train", "d": "train"}
 
-    def digests(files: Sequence[tuple[Path, Path]]) -> list[str | None]:
-        return [source_digest(*one) for one in files]
-
-    def alike(entry: Entry) -> Shape:
-        return (4.0, 4.0, 1.0 if entry.id in "ab" else 0.5)
-
-    (said,) = parted_doubles(entries, splits, digests, alike)
+    shapes = [(4.0, 4.0, 1.0 if entry.id in "ab" else 0.5) for entry in entries]
+    (said,) = parted_doubles(entries, splits, source_digest, shapes)
     assert said.startswith("a, b are one file and lie in test and train: keep one of them")
-    assert not parted_doubles(entries, splits | {"b": "train"}, digests, alike)
+    assert not parted_doubles(entries, splits | {"b": "train"}, source_digest, shapes)

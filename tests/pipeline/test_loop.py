@@ -16,12 +16,13 @@ from specsia_build.config import BuildConfig
 from specsia_build.errors import CharacterError, SpecsiaError
 from specsia_build.pipeline import build as building
 from specsia_build.pipeline.executors import Lost
+from specsia_build.pipeline.failures import BuildSummary, read_failures
 from specsia_build.pipeline.layout import RunLayout
 from specsia_build.pipeline.progress import Progress
 from specsia_build.pipeline.status import run_status
-from specsia_build.pipeline.summary import BuildSummary
 from specsia_build.pipeline.worker import Unit, work
-from specsia_build.stages import project, reconstruct, render
+from specsia_build.pool import never
+from specsia_build.stages import project, reconstruct, registry, render
 from specsia_build.stages.artefact import Artefact
 from specsia_build.stages.stage import CharacterStage
 from tests.artefacts import artefact
@@ -61,8 +62,12 @@ def faults(monkeypatch: pytest.MonkeyPatch) -> Faults:
         monkeypatch.setitem(stage.__dict__, "make", _make(stage, found))
     monkeypatch.setattr(building, "compile_once", lambda *_: None)
 
-    def execute(function: Any, items: Sequence[Any], *_: Any) -> Iterator[tuple[int, Any]]:
+    def execute(
+        function: Any, items: Sequence[Any], _: object, enough: Callable[[], bool] = never
+    ) -> Iterator[tuple[int, Any]]:
         for number, item in enumerate(items):
+            if enough():
+                return
             try:
                 yield number, function(item)
             except _LostError:
@@ -175,6 +180,42 @@ def test_a_build_that_is_killed_at_any_step_goes_on_to_the_same_bytes(
     left = 99
     run(config, tmp_path / "run")
     assert sums(tmp_path / "run" / "dataset") == sums(tmp_path / "whole" / "dataset")
+
+
+def test_a_build_ends_once_more_failed_than_may_and_packs_nothing_where_all_did(
+    faults: Faults, config: BuildConfig, tmp_path: Path
+) -> None:
+    faults |= {("render", str(number)): "fails" for number in range(5)}
+    early = run(replace(config, max_failures="1"), tmp_path / "run")
+    assert (early.failed, early.rows) == (2, None)
+    assert early.stopped is not None and "2 of 6 characters failed, 1 may" in early.stopped
+    assert run(config, tmp_path / "run").rows == {"relief": VIEWS}
+    faults[("render", "5")] = "fails"
+    none = run(config, tmp_path / "none")
+    assert none.stopped is not None and "all characters failed" in none.stopped
+
+
+def test_a_stage_that_does_not_exist_yet_needs_one_line_in_the_list_of_stages(
+    faults: Faults, config: BuildConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def make(job: Any, *_: object) -> tuple[Artefact, tuple[Path, ...]]:
+        if job.entry.id == "2":
+            raise CharacterError("2 does not turn")
+        return Artefact(job.entry.id, {"a.png": b"a"}, {}), (job.entry.path,)
+
+    def turn(version: int = 1) -> dict[str, tuple[int, int, int]]:
+        stage = CharacterStage("turn", version, make=make, settings=lambda _: {}, sources=render.sources)
+        monkeypatch.setattr(registry, "STAGES", (*known[:-1], stage, known[-1]))
+        return counts(run(config, tmp_path / "run", *(one.name for one in registry.STAGES)))
+
+    known = registry.STAGES
+    assert turn()["turn"] == (5, 0, 1)
+    assert turn() == {
+        **dict.fromkeys(("render", "reconstruct relief", "project relief", "pack"), (0, 6, 0)),
+        "turn": (0, 5, 1),
+    }
+    assert turn(2)["turn"] == (5, 0, 1)
+    assert read_failures(RunLayout(tmp_path / "run").failures)[0].stage == "turn"
 
 
 def test_keep_none_removes_artefacts_and_the_next_build_makes_them(

@@ -13,12 +13,12 @@ from specsia_build.config import BuildConfig
 from specsia_build.dataset import parquet, splits
 from specsia_build.pipeline.executors import Lost, Needs
 from specsia_build.pipeline.layout import RunLayout
-from specsia_build.pipeline.pack import makes_shards
+from specsia_build.pipeline.pack import shard_maker
 from specsia_build.pipeline.plan import open_run
 from specsia_build.pipeline.store import DamagedError, write_artefact
 from specsia_build.pool import never
 from specsia_build.stages import pack, project, render
-from specsia_build.stages.rows import made_here
+from tests.artefacts import shards_here
 from tests.stages.test_pack import Store, plan_of, sums
 
 IDS = [str(number) for number in range(12)]
@@ -71,7 +71,7 @@ def planned() -> pack.PackPlan:
 def packed(layout: RunLayout, run: Any, config: BuildConfig | None = None) -> tuple[pack.Packed, list[int]]:
     told: list[int] = []
     with open_run(config or planned().config, layout) as opened:
-        make = makes_shards(opened, run, told.append)
+        make = shard_maker(opened, run, told.append)
         return pack.pack(planned(), make, layout.dataset), told
 
 
@@ -80,7 +80,7 @@ def test_a_dataset_is_the_same_whoever_packs_it_in_whatever_order(layout: RunLay
     assert done.written >= 4
     assert sum(told) == len(IDS)
     alone = layout.root / "alone"
-    pack.pack(planned(), made_here(Store().load), alone)
+    pack.pack(planned(), shards_here(Store().load), alone)
     assert sums(layout.dataset) == sums(alone)
     # What is kept tells its images too.
     (layout.dataset / "build.json").touch()

@@ -10,7 +10,7 @@ from PIL import Image
 from specsia_build.characters.character import Entry
 from specsia_build.config import BuildConfig
 from specsia_build.pipeline.layout import RunLayout
-from specsia_build.pipeline.plan import DONE, MISSING, STALE, judge, judge_character, open_run
+from specsia_build.pipeline.plan import DONE, MISSING, STALE, Step, judge, judge_character, open_run
 from specsia_build.pipeline.worker import carry_out
 from specsia_build.stages import reconstruct, render
 from specsia_build.stages.stage import CharacterStage
@@ -30,11 +30,11 @@ def test_a_texture_that_changes_makes_a_reconstruction_stale(tmp_path: Path) -> 
 
     def do(stage: CharacterStage) -> str:
         """Do what is to be done of a stage; gives the state before."""
-        step = stage, backend if stage.per_backend else None
+        step = Step(stage, backend if stage.per_backend else None)
         with open_run(config, layout) as run:
             (found,) = judge_character(run, entry, [step])
             if found.state != DONE:
-                task, _ = judge(found.task, run.index.seen, run.index.digest)
+                task, _ = judge(found.task)
                 assert carry_out(task, {})[0].reason is None
         return found.state
 

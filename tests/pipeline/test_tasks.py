@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import errno
-import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,9 +10,8 @@ import pytest
 
 from specsia_build.characters.sources import open_source
 from specsia_build.config import BuildConfig
-from specsia_build.errors import WriteError
 from specsia_build.pipeline.layout import RunLayout
-from specsia_build.pipeline.plan import Task
+from specsia_build.pipeline.plan import Run, Step, Task
 from specsia_build.pipeline.store import read_meta
 from specsia_build.pipeline.worker import Outcome, carry_out
 from specsia_build.stages import render
@@ -30,7 +27,7 @@ def task(tmp_path: Path) -> Task:
     path = write_figure(tmp_path / "figure.obj")
     config = BuildConfig(source=str(path), views=2, size=64)
     (entry,) = open_source(config.source, tmp_path).entries
-    return Task(render.STAGE, entry, None, config, RunLayout(tmp_path / "out"))
+    return Task(Run(config, RunLayout(tmp_path / "out")), Step(render.STAGE), entry)
 
 
 @pytest.mark.parametrize("name", ["figure.obj", "figure.mtl"])
@@ -43,26 +40,10 @@ def test_nothing_is_made_of_a_file_that_is_another_by_the_end(task: Task, name: 
         return made
 
     task.entry.path.write_text(f"mtllib figure.mtl\n{task.entry.path.read_text()}")
-    slow = replace(task, stage=replace(render.STAGE, make=saved))
+    slow = replace(task, step=Step(replace(render.STAGE, make=saved)))
     assert perform(slow).reason == f"{name} changed while it was read: build again once it is complete"
     assert read_meta(task.path) is None
     assert perform(task).reason is None
-
-
-def test_a_full_disk_is_not_the_characters_fault(task: Task, monkeypatch: pytest.MonkeyPatch) -> None:
-    write = Path.write_bytes
-
-    def fill(path: Path, data: bytes) -> int:
-        write(path, data[:100])
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-
-    monkeypatch.setattr(Path, "write_bytes", fill)
-    with pytest.raises(WriteError, match=r"the disk is full.*/\w\w/figure\.tar"):
-        perform(task)
-    assert not list(task.layout.root.rglob("*.t*"))
-    monkeypatch.undo()
-    assert perform(task).reason is None
-    assert read_meta(task.path) is not None
 
 
 def test_what_there_is_to_look_at_comes_back_with_the_outcome(task: Task, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -72,5 +53,5 @@ def test_what_there_is_to_look_at_comes_back_with_the_outcome(task: Task, monkey
     monkeypatch.setattr(render, "read_character", fall)
     found = perform(task)
     assert found.details == "logs/render/figure.txt"
-    assert b"the sky falls" in found.shown[found.details]
-    assert not task.layout.root.exists()
+    assert b"the sky falls" in found.evidence[found.details]
+    assert not task.run.layout.root.exists()

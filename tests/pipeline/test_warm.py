@@ -1,10 +1,11 @@
-"""What a build compiles before its workers begin: what they need, once, and nothing else."""
+"""What a build compiles before its workers begin: what they need, once."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,57 +14,39 @@ from specsia_build.config import BuildConfig, with_settings
 from specsia_build.pipeline import warm
 from specsia_build.pipeline.executors import Lost
 from specsia_build.pipeline.progress import Progress
-from specsia_build.pipeline.warm import compile_once
 from specsia_build.stages.registry import character_stages
 
-
-class Said(Progress):
-    """Keeps the lines."""
-
-    def __init__(self) -> None:
-        self.lines: list[str] = []
-
-    def say(self, line: str) -> None:
-        self.lines.append(line)
+STILLS = with_settings(BuildConfig(), {"source": "sample:1", "backends": ["relief"]}, "a test")
+CLIPS = with_settings(BuildConfig(), {"source": "sample:1", "clips": {"recipes": ["animerun", "dravie"]}}, "a test")
 
 
-class Compiler:
-    """An executor that only notes the names of the parts it is given, and loses some."""
+def test_what_a_run_needs_is_compiled_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    jobs: list[Any] = []
+    lost = True
 
-    def __init__(self) -> None:
-        self.parts: list[str] = []
-        self.loses: set[str] = set()
+    def execute(_: object, items: Sequence[Any], __: object) -> Iterator[tuple[int, object]]:
+        jobs.extend(items)
+        yield 0, Lost("it was killed") if lost else []
 
-    def __call__(self, _: object, items: Sequence[tuple[str, object]], __: object) -> Iterator[tuple[int, object]]:
-        for number, (name, _part) in enumerate(items):
-            self.parts.append(name)
-            yield number, Lost("it was killed") if name.partition(" ")[0] in self.loses else None
-
-
-@pytest.fixture
-def compiler(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Compiler:
-    """What compiles, into an empty cache."""
-    found = Compiler()
     monkeypatch.setattr(warm, "cache_folder", lambda: tmp_path)
-    monkeypatch.setattr(warm, "local_executor", lambda _: found)
-    return found
+    monkeypatch.setattr(warm, "local_executor", lambda _: execute)
+
+    def compiled(config: BuildConfig, stages: bool = True) -> bool:
+        jobs.clear()
+        entries = open_source(config.source, Path("nowhere")).entries
+        warm.compile_once(config, character_stages(config) if stages else (), entries, Progress())
+        return bool(jobs)
+
+    assert compiled(STILLS) and compiled(STILLS)
+    lost = False
+    assert compiled(STILLS) and not compiled(STILLS)
+    assert not compiled(replace(STILLS, seed=7, size=64, workers=2))
+    for other in (CLIPS, replace(STILLS, look="lit"), replace(STILLS, backends=("fusion",))):
+        assert compiled(other) and not compiled(other)
+    assert compiled(STILLS, stages=False) and not compiled(STILLS, stages=False)
 
 
-def compiled(compiler: Compiler, config: BuildConfig, stages: bool = True) -> tuple[set[str], int]:
-    """Parts that are compiled for a configuration, without what tells settings apart, and how many lines are said."""
-    compiler.parts.clear()
-    said = Said()
-    entries = open_source(config.source, Path("nowhere")).entries
-    compile_once(config, character_stages(config) if stages else (), entries, said)
-    return {name.partition(" ")[0] for name in compiler.parts}, len(said.lines)
-
-
-def test_only_what_a_run_needs_is_compiled_and_that_once(compiler: Compiler) -> None:
-    stills = with_settings(BuildConfig(), {"source": "sample:1", "backends": ["relief"]}, "a test")
-    clips = with_settings(BuildConfig(), {"source": "sample:1", "clips": {"fps": 12.0}}, "a test")
-    assert compiled(compiler, stills, stages=False) == ({"renderer", "sample"}, 1)
-    assert compiled(compiler, stills) == ({"render", "reconstruct", "project"}, 1)
-    assert compiled(compiler, stills) == (set(), 0)
-    assert compiled(compiler, clips) == ({"motions", "draw"}, 1)
-    assert "reconstruct" in compiled(compiler, replace(stills, backends=("relief", "fusion:0.5")))[0]
-    assert "renderer" in compiled(compiler, replace(stills, look="lit"))[0]
+@pytest.mark.parametrize("config", [STILLS, CLIPS])
+def test_every_stage_can_be_run_small(config: BuildConfig) -> None:
+    small = warm._small(config)
+    assert warm.build_small((small, [stage.name for stage in character_stages(small)])) == []

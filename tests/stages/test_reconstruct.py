@@ -22,7 +22,7 @@ from specsia_build.rendering.mesh import Mesh
 from specsia_build.stages import render
 from specsia_build.stages.artefact import Artefact
 from specsia_build.stages.reconstruct import accepted, reconstruct
-from specsia_build.stages.stage import Job, Stopwatch
+from specsia_build.stages.stage import Job
 from tests.rendering.scenes import look_at, sphere
 
 
@@ -78,7 +78,7 @@ def _job(backend: Backend) -> Job:
 
 def _refusal(axes: tuple[str, ...]) -> str:
     with pytest.raises(LowQualityError) as caught:
-        reconstruct(_job(Lying(axes)), {render.STAGE: _rendered()}, Stopwatch())
+        reconstruct(_job(Lying(axes)), {render.STAGE: _rendered()})
     assert caught.value.pictures
     return str(caught.value)
 
@@ -90,5 +90,5 @@ def test_a_mesh_that_lies_is_refused_with_the_line_that_mends_it() -> None:
 
 
 def test_what_a_backend_doubts_is_a_warning() -> None:
-    made, _ = reconstruct(_job(Doubting(("+x", "+y", "+z"))), {render.STAGE: _rendered()}, Stopwatch())
+    made, _ = reconstruct(_job(Doubting(("+x", "+y", "+z"))), {render.STAGE: _rendered()})
     assert made.meta["warnings"] == ["the figure lacks a tail"]

@@ -26,23 +26,19 @@ from specsia_build.config import BuildConfig
 from specsia_build.errors import SpecsiaError, UsageError
 from specsia_build.folders import expanded
 from specsia_build.memory import limit_process
-from specsia_build.pipeline.executors.executor import Executor, Needs
+from specsia_build.pipeline.executors import Executor, Needs
 from specsia_build.pipeline.layout import RunLayout
 from specsia_build.pool import ITEMS_PER_PROCESS, Lost, R, Results, T, given_up, never
 
 ATTEMPTS = 3
 """How often an item is begun that its worker or node did not finish."""
 
-TASK_BYTES = 512 * 2**20
-"""Memory that a task asks for: a worker with this package loaded, and a usual character."""
+_TASK_BYTES, _STORE_BYTES = 512 * 2**20, 100 * 2**20
+"""Memory that a task asks for (a worker with this package loaded, and a usual character), and the object store of a
+cluster that is started here."""
 
-STORE_BYTES = 100 * 2**20
-"""Object store of a cluster that is started here; what passes through it is small."""
-
-_CONNECT_SECONDS = 10.0
-
-_GRACE_SECONDS = 30.0
-"""Time after which a process past its time limit is ended, as its code may never return to Python."""
+_CONNECT_SECONDS, _GRACE_SECONDS = 10.0, 30.0
+"""To reach a cluster; between the time limit of a process and its end, as its code may never return to Python."""
 
 _QUIET = {
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
@@ -55,7 +51,7 @@ _QUIET = {
 
 @dataclass(frozen=True)
 class Here:
-    """What a worker must find on its node: this version, the run and the source; it takes over folder and variables."""
+    """The build's folder and variables, which a worker takes over, and what it must find: version, run and source."""
 
     folder: Path
     version: str
@@ -187,11 +183,10 @@ def _cluster_address() -> str | None:
 
 def _load_ray(*, own: bool) -> None:
     """Import Ray, which reads its settings once, when it is loaded."""
-    settings = dict(_QUIET)
-    if own:
-        # Without a token anybody on the network could run code on the cluster.
-        settings |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32), "RAY_worker_niceness": "0"}
-    os.environ.update({name: value for name, value in settings.items() if name not in os.environ})
+    # Without a token anybody on the network could run code on a cluster of our own.
+    token = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32), "RAY_worker_niceness": "0"}
+    for name, value in {**_QUIET, **(token if own else {})}.items():
+        os.environ.setdefault(name, value)
     try:
         import_module("ray")
     except ImportError as error:
@@ -208,9 +203,9 @@ def _joined(address: str | None, config: BuildConfig, say: Callable[[str], None]
         if address is None:
             folder = tempfile.TemporaryDirectory(prefix="specsia-ray-", ignore_cleanup_errors=True)
             options = {"num_cpus": config.worker_count(), "include_dashboard": False}
-            options |= {"object_store_memory": STORE_BYTES, "_temp_dir": opened.enter_context(folder)}
+            options |= {"object_store_memory": _STORE_BYTES, "_temp_dir": opened.enter_context(folder)}
         # Ray prints reports of nodes to standard output, which is for the command's own result.
-        opened.enter_context(redirect_stdout(opened.enter_context(open(os.devnull, "w"))))  # noqa: PTH123
+        opened.enter_context(redirect_stdout(opened.enter_context(Path(os.devnull).open("w"))))
         opened.callback(ray.shutdown)
         on_sigterm = signal.getsignal(signal.SIGTERM)
         # Workers of other kinds of job would import modules from the current folder.
@@ -219,7 +214,7 @@ def _joined(address: str | None, config: BuildConfig, say: Callable[[str], None]
             ray.init(**options, job_config=job, log_to_driver=False, logging_level=logging.CRITICAL)
         # Ray exits where a head has another version than its own.
         except (Exception, SystemExit) as error:
-            reason = next((line for line in str(error).splitlines() if line), type(error).__name__)
+            reason = str(error).strip().partition("\n")[0] or type(error).__name__
             raise SpecsiaError(
                 f"Ray {ray.__version__} cannot start or join the cluster ({reason}): give it the cluster's version of "
                 "Ray and Python, RAY_AUTH_MODE and RAY_AUTH_TOKEN"
@@ -233,9 +228,7 @@ def _joined(address: str | None, config: BuildConfig, say: Callable[[str], None]
 
 
 def _total(kind: str) -> int:
-    import ray
-
-    return int(ray.cluster_resources().get(kind, 0))
+    return int(import_module("ray").cluster_resources().get(kind, 0))
 
 
 def _run(
@@ -245,9 +238,9 @@ def _run(
     import ray
 
     todo, running = deque(range(len(items))), dict[Any, tuple[int, Any]]()
+    limits: Any = {"max_retries": ATTEMPTS - 1, "max_calls": ITEMS_PER_PROCESS}
+    task: Any = ray.remote(num_cpus=1, memory=_TASK_BYTES, **limits)(apply)
     # As many again wait as are at work, so that no CPU idles and clusters grow by demand.
-    task: Any = ray.remote(num_cpus=1, max_retries=ATTEMPTS - 1, max_calls=ITEMS_PER_PROCESS)(apply)
-    task = task.options(memory=TASK_BYTES)
     width = workers or 2 * max(1, _total("CPU"))
     actors = [] if needs.slots is None else _actors(needs, workers, len(items))
     idle = deque(actors or [None] * width)

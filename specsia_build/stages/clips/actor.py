@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from specsia_build import memory
-from specsia_build.animation.motion import TRANSLATION, Motion, Poses, Track, poses
+from specsia_build.animation.motion import Motion, Poses, poses
 from specsia_build.animation.rig import Rig
 from specsia_build.characters.actions import FRAMES, chosen
 from specsia_build.characters.character import Entry
@@ -25,9 +25,8 @@ from specsia_build.recipes.registry import folder_recipes
 from specsia_build.rendering.fast.renderer import FastRenderer
 from specsia_build.rendering.mesh import Mesh, extremes, turned
 from specsia_build.stages import render
-from specsia_build.stages.clips.origins import is_file_name, meant, origin_of, taken, told_apart
+from specsia_build.stages.clips.origins import is_file_name, origin_of, taken, told_apart
 from specsia_build.stages.stage import Clip, Job
-from specsia_build.stages.tiny import CAMERAS, box_rig, textured_box
 
 TURNTABLE = "turntable"
 
@@ -60,7 +59,6 @@ class Actor:
         humanoid: node of each humanoid bone as its file says; else empty.
         warnings: sentences about motions that cannot be played, or are not played as they are.
         files: of the character, read or looked for in vain.
-        unheard: patterns of the settings that name none of the motions that there were to choose from.
     """
 
     mesh: Mesh
@@ -71,7 +69,6 @@ class Actor:
     humanoid: Mapping[str, int]
     warnings: tuple[str, ...]
     files: tuple[Path, ...]
-    unheard: tuple[str, ...] = ()
 
 
 def box_of(mesh: Mesh) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -106,14 +103,14 @@ _State = tuple[tuple[str, int, int], ...]
 
 def _state(paths: Iterable[Path]) -> _State:
     """Size and time of change of files."""
-    found = []
+    states = []
     for path in paths:
         try:
             stat = path.stat()
-            found.append((str(path), stat.st_size, stat.st_mtime_ns))
+            states.append((str(path), stat.st_size, stat.st_mtime_ns))
         except OSError:
-            found.append((str(path), -1, -1))
-    return tuple(found)
+            states.append((str(path), -1, -1))
+    return tuple(states)
 
 
 @lru_cache(maxsize=2)
@@ -125,36 +122,35 @@ def _actor(entry: Entry, config: BuildConfig, _: _State) -> Actor:
     warnings = [*animated.character.all_warnings, *animated.warnings]
     offered: dict[str, list[str]] = {}
     for origin in map(origin_of, settings.motions):
-        there = dict(enumerate(animated.motions)) if origin == OWN else {}
+        offers = dict(enumerate(animated.motions)) if origin == OWN else {}
         try:
             if origin == OWN:
-                found = taken(origin, there, settings)
+                chosen_motions = taken(origin, offers, settings)
                 warnings += _unplayed(animated.spoilt)
             else:
                 file = built_in() if origin in BUILT_IN else _motion_file(files[origin], _state((files[origin],)))
                 every = enumerate(file.motions)
-                there = {k: motion for k, motion in every if origin not in BUILT_IN or motion.name == origin}
-                found, notes = _from_file(animated, file, taken(origin, there, settings))
+                offers = {k: motion for k, motion in every if origin not in BUILT_IN or motion.name == origin}
+                chosen_motions, notes = _from_file(animated, file, taken(origin, offers, settings))
                 warnings += notes
         except CharacterError as error:
             # Its other motions may be sound, and a character without any says so.
             warnings.append(str(error))
-            found = {}
-        offered[origin] = [motion.name for motion in there.values()]
-        motions.update({(origin, index): motion for index, motion in found.items()})
-    called = told_apart(offered)
+            chosen_motions = {}
+        offered[origin] = [motion.name for motion in offers.values()]
+        motions.update({(origin, index): motion for index, motion in chosen_motions.items()})
+    names = told_apart(offered)
     motions = {
-        (origin, index): replace(motion, name=called[origin][index]) if is_file_name(origin) else motion
+        (origin, index): replace(motion, name=names[origin][index]) if is_file_name(origin) else motion
         for (origin, index), motion in motions.items()
     }
-    unheard = [p for p in settings.patterns if not any(meant(origin, names, p) for origin, names in offered.items())]
-    told = tuple(dict.fromkeys(warnings))
-    stands, read = standing(animated, entry.pose), animated.character.files
-    return Actor(mesh, rig, stands, motions, called, animated.humanoid, told, read, tuple(dict.fromkeys(unheard)))
+    unique = tuple(dict.fromkeys(warnings))
+    stands, files_read = standing(animated, entry.pose), animated.character.files
+    return Actor(mesh, rig, stands, motions, names, animated.humanoid, unique, files_read)
 
 
 def standing(animated: AnimatedCharacter, pose: str) -> Poses:
-    """How a character's skeleton stands in the pose of its entry; at rest where no motion that is played has it."""
+    """Pose of a character's skeleton that its entry states; the rest pose where no playable motion has it."""
     indices, frame = ([], None) if pose == "rest" else chosen([motion.name for motion in animated.motions], pose)
     named = [animated.motions[index] for index in indices]
     start = min((motion.start for motion in named), default=0.0)
@@ -177,16 +173,16 @@ def _from_file(
     animated: AnimatedCharacter, file: MotionFile, asked: Mapping[int, Motion]
 ) -> tuple[dict[int, Motion], tuple[str, ...]]:
     """Motions of a file on a character, by their number in that, and what is to be known of them."""
-    found, notes = {}, _unplayed(file.spoilt)
+    playable, notes = {}, _unplayed(file.spoilt)
     if not (file.motions or file.spoilt):
         notes.append(f"{file.name} holds no motion")
     for index, motion in asked.items():
         try:
-            found[index], told = motion_for(animated.rig, animated.humanoid, file, motion)
-            notes += told
+            playable[index], warnings = motion_for(animated.rig, animated.humanoid, file, motion)
+            notes += warnings
         except CharacterError as error:
             notes += (str(error), *file.warnings)
-    return found, tuple(notes)
+    return playable, tuple(notes)
 
 
 def motion_files(config: BuildConfig) -> list[Path]:
@@ -249,7 +245,7 @@ class Shot:
 
 
 def shot_of(clip: Clip, actor: Actor, config: BuildConfig, margin_px: float) -> Shot:
-    """How a clip is drawn: one orthographic frame for all of it, wide enough that none of its frames is cut.
+    """Frame a clip: one orthographic camera width for all of it, so wide that no frame of it is cut.
 
     The frame is never narrower than that of the stills, and is theirs where that shows all.
 
@@ -262,13 +258,13 @@ def shot_of(clip: Clip, actor: Actor, config: BuildConfig, margin_px: float) -> 
     Raises:
         CharacterError: if a pose is not finite.
     """
-    _, found, held = acted = _acted(clip, actor, config)
+    _, frames, held = acted = _acted(clip, actor, config)
     camera = Camera(clip.yaw, config.size)
     if not clip.origin:
         return _shot(clip, acted, config, camera.width, np.zeros(3))
     right, up, _ = basis = camera.basis()
     low, high = np.full(2, np.inf), np.full(2, -np.inf)
-    for k, vertices in enumerate(actor.rig.each_vertices(found)):
+    for k, vertices in enumerate(actor.rig.each_vertices(frames)):
         if not np.isfinite(vertices).all():
             raise CharacterError(f"'{clip.action}' takes vertices to places that are no numbers")
         least, most = extremes(turned(vertices, basis))
@@ -297,19 +293,19 @@ def _acted(clip: Clip, actor: Actor, config: BuildConfig) -> _Acted:
         return times, actor.stands, np.zeros((len(times), 3))
     cost = POSE_COST * len(actor.rig.skeleton.names) + config.size**2 // PIXELS_PER_BYTE
     memory.take(len(times) * cost, f"its {len(times):,} frames are many: fewer --fps or --frames, or raise --memory")
-    found = poses(actor.rig.skeleton, actor.motions[clip.origin, clip.index], times)
-    return times, found, _held(actor.rig, found) if settings.in_place else np.zeros((len(times), 3))
+    acted_poses = poses(actor.rig.skeleton, actor.motions[clip.origin, clip.index], times)
+    return times, acted_poses, _held(actor.rig, acted_poses) if settings.in_place else np.zeros((len(times), 3))
 
 
 def _shot(clip: Clip, acted: _Acted, config: BuildConfig, width: float, shift: NDArray[np.float64]) -> Shot:
-    times, found, held = acted
+    times, acted_poses, held = acted
     turns = np.zeros(len(times)) if clip.origin else 360.0 * np.arange(len(times)) / len(times)
     cameras = tuple(Camera(float(yaw), config.size, width) for yaw in clip.yaw + turns)
-    return Shot(times, found, held + shift, cameras)
+    return Shot(times, acted_poses, held + shift, cameras)
 
 
 def loops(rig: Rig, shot: Shot) -> bool:
-    """Whether a shot's last frame passes over into its first as others do into the next."""
+    """Whether a shot's last frame leads to its first as smoothly as other frames lead to the next."""
     count = len(shot.times)
     if len(shot.poses.worlds) < count or count < 2:
         return True
@@ -319,16 +315,16 @@ def loops(rig: Rig, shot: Shot) -> bool:
     return bool(steps[0] <= SEAM * steps[1:].max())
 
 
-def _held(rig: Rig, found: Poses) -> NDArray[np.float64]:
+def _held(rig: Rig, acted: Poses) -> NDArray[np.float64]:
     """(T, 3) moves that hold the actor's root over where it is in its first frame, but for up and down."""
-    root = _root(rig, found)
-    places = found.worlds[:, root, :, 3] @ rig.placement[:3].T
+    root = _root(rig, acted)
+    places = acted.worlds[:, root, :, 3] @ rig.placement[:3].T
     moves = places[0] - places
     moves[:, 2] = 0.0
     return np.asarray(moves)
 
 
-def _root(rig: Rig, found: Poses) -> int:
+def _root(rig: Rig, acted: Poses) -> int:
     """The node that a figure hangs below, the hips most often: of several roots, the one that most hangs on.
 
     A node that stays where it is is passed over for one that nearly all hangs below: a scene holds props, too.
@@ -342,23 +338,8 @@ def _root(rig: Rig, found: Poses) -> int:
     hung, node = np.flatnonzero(parents < 0), -1
     while len(hung):
         heaviest = int(hung[below[hung].argmax()])
-        stays = node >= 0 and bool((found.worlds[:, node] == found.worlds[0, node]).all())
+        stays = node >= 0 and bool((acted.worlds[:, node] == acted.worlds[0, node]).all())
         if node >= 0 and below[heaviest] < (NEARLY_ALL if stays else 1.0) * below[node]:
             break
         node, hung = heaviest, np.flatnonzero(parents == heaviest)
     return node
-
-
-def box_actor() -> Actor:
-    """A box that goes aside, for code to be compiled by."""
-    track = Track(0, TRANSLATION, np.array([0.0, 1.0]), np.array([[0.0, 0.0, 0.0], [0.1, 0.0, 0.0]]))
-    rig = box_rig()
-    motions = {(OWN, 0): Motion("go", (track,), 0.0, 1.0)}
-    return Actor(textured_box(), rig, poses(rig.skeleton, None, np.zeros(1)), motions, {OWN: ("go",)}, {}, (), ())
-
-
-def box_shot(actor: Actor, config: BuildConfig) -> Shot:
-    """It as a run would see it, in two frames of few pixels."""
-    settings = replace(clip_settings(config), fps=2.0, frames=2)
-    clip = Clip("box-go-00", "go", OWN, 0, 2, 0, CAMERAS[0].yaw_deg)
-    return shot_of(clip, actor, replace(config, size=CAMERAS[0].size, clips=settings), 3.0)

@@ -40,13 +40,13 @@ def stored_regions(actor: Actor) -> tuple[dict[str, bytes], list[list[int]]]:
     Raises:
         CharacterError: if it has nothing that could have regions.
     """
-    found = regions(actor.mesh)
-    return {REGIONS: npz.encode(found.of_face)}, found.colors.tolist()
+    surface_regions = regions(actor.mesh)
+    return {REGIONS: npz.encode(surface_regions.of_face)}, surface_regions.colors.tolist()
 
 
 @dataclass(frozen=True, eq=False)
 class Surface:
-    """What stays the same of a character's surface in all of its clips; each is found when it is asked for.
+    """Properties of a character's surface that all of its clips share, computed when they are asked for.
 
     Attributes:
         actor: whose it is.
@@ -87,41 +87,41 @@ def _of_frame(layers: Layers, k: int, surface: Surface, wanted: Collection[str],
     """Annotations of one frame by layer."""
     assert layers.seen is not None
     seen, size = layers.seen, len(layers.mask)
-    found: dict[str, Any] = {}
+    values: dict[str, Any] = {}
     label = seen.numbers(surface.region) if {LABEL, SEG} & set(wanted) else None
     if {LINE, SEG, STROKES} & set(wanted):
         lines = visible_lines(seen, surface.features)
         if {LINE, SEG} & set(wanted):
-            found[LINE] = draw_lines(lines, size, line_px)
+            values[LINE] = draw_lines(lines, size, line_px)
         if STROKES in wanted:
-            found[STROKES] = _graph(strokes(lines, surface.ranks, k))
+            values[STROKES] = _graph(strokes(lines, surface.ranks, k))
     if label is not None:
-        found[LABEL] = label
+        values[LABEL] = label
         if SEG in wanted:
-            found[SEG] = segments(found[LINE], label, layers.mask)
+            values[SEG] = segments(values[LINE], label, layers.mask)
     if UDP in wanted:
-        found[UDP] = udp(layers, surface.landmarks.values)
-    return found
+        values[UDP] = udp(layers, surface.landmarks.values)
+    return values
 
 
-def _graph(found: Strokes) -> Mapping[str, Any]:
+def _graph(lines: Strokes) -> Mapping[str, Any]:
     return {
-        "vertex location": found.places.astype(np.float64).round(3).tolist(),
-        "connection": found.neighbours(),
-        "original index": found.points.tolist(),
+        "vertex location": lines.places.astype(np.float64).round(3).tolist(),
+        "connection": lines.neighbours(),
+        "original index": lines.points.tolist(),
     }
 
 
 def _of_pair(here: Seen, there: Seen, k: int, surface: Surface, wanted: Collection[str]) -> dict[tuple[str, int], Any]:
     """Annotations of a frame and the next, by layer and frame."""
-    rest, found = surface.actor.mesh.vertices, dict[tuple[str, int], Any]()
+    rest, values = surface.actor.mesh.vertices, dict[tuple[str, int], Any]()
     if {FLOW, UNMATCHED} & set(wanted):
         forth = flow(here, there, rest)
-        found |= {(FLOW, k): forth.pixels, (UNMATCHED, k): forth.unmatched}
+        values |= {(FLOW, k): forth.pixels, (UNMATCHED, k): forth.unmatched}
     if {BACK, BACK_UNMATCHED} & set(wanted):
         back = flow(there, here, rest)
-        found |= {(BACK, k + 1): back.pixels, (BACK_UNMATCHED, k + 1): back.unmatched}
-    return found
+        values |= {(BACK, k + 1): back.pixels, (BACK_UNMATCHED, k + 1): back.unmatched}
+    return values
 
 
 def annotated(
@@ -138,11 +138,11 @@ def annotated(
     before: Seen | None = None
     points: Points | None = None
     for k, layers in enumerate(frames):
-        found = {(name, k): value for name, value in _of_frame(layers, k, surface, wanted, line_px).items()}
+        values = {(name, k): value for name, value in _of_frame(layers, k, surface, wanted, line_px).items()}
         if before is not None and layers.seen is not None:
-            found |= _of_pair(before, layers.seen, k - 1, surface, wanted)
+            values |= _of_pair(before, layers.seen, k - 1, surface, wanted)
         if TRACKS in wanted and layers.seen is not None:
             points = chosen(layers.seen, TRACKED) if points is None else points
-            found[TRACKS, k] = tracked(points, layers.seen, surface.actor.mesh.vertices)
+            values[TRACKS, k] = tracked(points, layers.seen, surface.actor.mesh.vertices)
         before = layers.seen
-        yield {(name, frame): value for (name, frame), value in found.items() if name in wanted}
+        yield {(name, frame): value for (name, frame), value in values.items() if name in wanted}

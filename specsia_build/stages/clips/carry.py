@@ -14,17 +14,16 @@ from specsia_build.animation.motion import Motion
 from specsia_build.animation.rig import Morph, Rig
 from specsia_build.animation.skeleton import Skeleton
 from specsia_build.characters.read import AnimatedCharacter
-from specsia_build.config import BuildConfig
 from specsia_build.errors import some
 from specsia_build.registration.similarity import Similarity
 from specsia_build.rendering.mesh import Mesh
 from specsia_build.stages import project, reconstruct
 from specsia_build.stages.artefact import Artefact
 from specsia_build.stages.clips import motions
-from specsia_build.stages.clips.actor import actor_of, box_actor
+from specsia_build.stages.clips.actor import actor_of
 from specsia_build.stages.mesh_files import array_file, dump_array, load_array, mesh_from_files
 from specsia_build.stages.render import entry_settings
-from specsia_build.stages.stage import CharacterStage, DigestOf, Digests, Earlier, EarlierMeta, Job, Meta, Stopwatch
+from specsia_build.stages.stage import CharacterStage, DigestOf, Digests, Earlier, EarlierMeta, Job, Meta
 
 VERSION = 4
 """Of the way in which weights are carried over."""
@@ -42,8 +41,8 @@ def registered(earlier: Earlier) -> Mesh:
 def own_of(job: Job) -> AnimatedCharacter | None:
     """The reconstruction with a rig and clips of its own, where its backend has such; None where it has none."""
     read = getattr(job.backend, "animated", None)
-    found: AnimatedCharacter | None = None if read is None else read(job.entry.id)
-    return found if found is not None and found.motions else None
+    own: AnimatedCharacter | None = None if read is None else read(job.entry.id)
+    return own if own is not None and own.motions else None
 
 
 def own_rig(own: AnimatedCharacter, registration: Mapping[str, Any]) -> Rig:
@@ -69,10 +68,10 @@ def _settings(job: Job) -> dict[str, Any]:
 
 
 def _inputs(_: Job, earlier: EarlierMeta, __: DigestOf) -> Digests:
-    found = {f"reconstruction/{name}": file["sha256"] for name, file in earlier[reconstruct.STAGE]["files"].items()}
+    mesh = {f"reconstruction/{name}": file["sha256"] for name, file in earlier[reconstruct.STAGE]["files"].items()}
     files = motions.source_files(earlier[motions.STAGE]).items()
     own = {name: digest for name, digest in files if not name.startswith(motions.MOTION)}
-    return {**own, **found, **made_of(earlier), "registration": registration_mark(earlier[project.STAGE])}
+    return {**own, **mesh, **made_of(earlier), "registration": registration_mark(earlier[project.STAGE])}
 
 
 def made_of(earlier: EarlierMeta) -> dict[str, str | None]:
@@ -81,27 +80,24 @@ def made_of(earlier: EarlierMeta) -> dict[str, str | None]:
 
 
 def registration_mark(meta: Meta) -> str:
-    """What tells one registration from another."""
+    """Text that identifies a registration."""
     return " ".join(f"{name}={value!r}" for name, value in sorted(meta["registration"].items()))
 
 
-def carry(job: Job, earlier: Earlier, watch: Stopwatch) -> tuple[Artefact, tuple[Path, ...]]:
+def carry(job: Job, earlier: Earlier) -> tuple[Artefact, tuple[Path, ...]]:
     """Carry the character's weights over to its reconstruction.
 
     Returns:
         An artefact with the arrays of the reconstruction's rig; no files.
     """
-    with watch.part("read"):
-        actor = actor_of(job)
-        onto = registered(earlier)
-    with watch.part("carry"):
-        rig, told = carried(actor.mesh, actor.rig, onto, actor.stands)
-    with watch.part("encode"):
-        files = {array_file(name): dump_array(getattr(rig, name)) for name in _ARRAYS}
-        for number, morph in enumerate(rig.morphs):
-            files[array_file(f"morph_{number}_vertices")] = dump_array(morph.vertices)
-            files[array_file(f"morph_{number}_offsets")] = dump_array(morph.offsets)
-    facts, own = asdict(told), own_of(job)
+    actor = actor_of(job)
+    onto = registered(earlier)
+    rig, report = carried(actor.mesh, actor.rig, onto, actor.stands)
+    files = {array_file(name): dump_array(getattr(rig, name)) for name in _ARRAYS}
+    for number, morph in enumerate(rig.morphs):
+        files[array_file(f"morph_{number}_vertices")] = dump_array(morph.vertices)
+        files[array_file(f"morph_{number}_offsets")] = dump_array(morph.offsets)
+    facts, own = asdict(report), own_of(job)
     if own is not None:
         names = {clip.action for clip in motions.clips_of(earlier[motions.STAGE].meta)}
         if not any(own_motion(own, name) for name in names):
@@ -135,11 +131,6 @@ def rig_of(artefact: Artefact, skeleton: Skeleton) -> Rig:
     return Rig(skeleton=skeleton, morphs=morphs, **arrays)
 
 
-def _compile(_: BuildConfig) -> None:
-    actor = box_actor()
-    carried(actor.mesh, actor.rig, actor.mesh, actor.stands)
-
-
 STAGE = CharacterStage(
     name="carry",
     version=2,
@@ -148,5 +139,4 @@ STAGE = CharacterStage(
     settings=_settings,
     inputs=_inputs,
     per_backend=True,
-    warm=_compile,
 )

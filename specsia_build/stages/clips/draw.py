@@ -4,18 +4,15 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from specsia_build import png
 from specsia_build.animation.rig import Rig, posed_through
-from specsia_build.annotation.lines import BINARY
-from specsia_build.annotation.segments import LINES
 from specsia_build.backends.base import Backend
 from specsia_build.characters.doubts.looks import has_colours, plain_colour
 from specsia_build.config import RANDOM, BuildConfig
@@ -27,7 +24,7 @@ from specsia_build.jit import ready
 from specsia_build.recipes.registry import layers_of
 from specsia_build.rendering.contour import draw_contour
 from specsia_build.rendering.fast.renderer import FastRenderer, Still
-from specsia_build.rendering.layers import HALF_COVERED, Layers, Look
+from specsia_build.rendering.layers import Layers, Look
 from specsia_build.rendering.mesh import Mesh
 from specsia_build.stages.artefact import Artefact
 from specsia_build.stages.clips import motions
@@ -35,14 +32,12 @@ from specsia_build.stages.clips.actor import (
     Actor,
     Shot,
     actor_of,
-    box_actor,
     box_of,
-    box_shot,
     clip_settings,
     loops,
     shot_of,
 )
-from specsia_build.stages.clips.annotate import ANNOTATIONS, REGIONS, Surface, annotated, stored_regions, surface_of
+from specsia_build.stages.clips.annotate import ANNOTATIONS, REGIONS, Surface, annotated, surface_of
 from specsia_build.stages.render import LEAST_COVERED, entry_settings, outline
 from specsia_build.stages.stage import (
     CharacterStage,
@@ -52,7 +47,6 @@ from specsia_build.stages.stage import (
     Earlier,
     EarlierMeta,
     Job,
-    Stopwatch,
     character_of,
 )
 
@@ -64,9 +58,6 @@ IN_PLACE_VERSION = 2
 
 SMALL = 3.0
 """How many times as wide as that of the stills a clip's frame may be before it is said that its actor is small."""
-
-INKED = 0.5
-"""Share of what a clip shows that its lines may cover before it is said that little is left between them."""
 
 
 def clip_of(job: Job) -> Clip:
@@ -92,7 +83,7 @@ def shot_chosen(config: BuildConfig, _: Backend | None = None) -> dict[str, Any]
 
 
 def shot_settings(job: Job) -> dict[str, Any]:
-    """All that decides how a clip is framed and drawn, but for files."""
+    """Everything except files that decides how a clip is framed and drawn."""
     return {
         **shot_chosen(job.config),
         "in_place": IN_PLACE_VERSION if clip_settings(job.config).in_place else False,
@@ -117,8 +108,8 @@ def _settings(job: Job) -> dict[str, Any]:
 def source_inputs(job: Job, earlier: EarlierMeta) -> dict[str, str | None]:
     """Digests of the files that decide a clip: the character's, and that of its motion."""
     own = f"{motions.MOTION}{clip_of(job).origin}"
-    found = motions.source_files(earlier[motions.STAGE])
-    return {name: digest for name, digest in found.items() if not name.startswith(motions.MOTION) or name == own}
+    files = motions.source_files(earlier[motions.STAGE])
+    return {name: digest for name, digest in files.items() if not name.startswith(motions.MOTION) or name == own}
 
 
 def _inputs(job: Job, earlier: EarlierMeta, _: DigestOf) -> Digests:
@@ -149,7 +140,7 @@ def _still(mesh: Mesh, rig: Rig, finest: float, look: Look) -> Still:
     return Still.of(replace(mesh, normals=None) if look == "unlit" else mesh, rig.bound, finest, look)
 
 
-def draw(job: Job, earlier: Earlier, watch: Stopwatch) -> tuple[Artefact, tuple[Path, ...]]:
+def draw(job: Job, earlier: Earlier) -> tuple[Artefact, tuple[Path, ...]]:
     """Pose a character and draw it, frame by frame.
 
     Returns:
@@ -159,16 +150,14 @@ def draw(job: Job, earlier: Earlier, watch: Stopwatch) -> tuple[Artefact, tuple[
         CharacterError: if no frame shows anything.
     """
     entry, config, clip, settings = job.entry, job.config, clip_of(job), clip_settings(job.config)
-    with watch.part("read"):
-        actor = actor_of(job)
+    actor = actor_of(job)
     thickness, grey = outline(config.seed, entry.id, config.outline)
-    with watch.part("frame"):
-        shot = shot_of(clip, actor, config, thickness + 1)
+    shot = shot_of(clip, actor, config, thickness + 1)
     low, high = box_of(actor.mesh)
     wanted = layers_of(settings.recipes)
     motion = earlier[motions.STAGE]
     surface = surface_of(actor, motion.files.get(REGIONS)) if ANNOTATIONS & set(wanted) else None
-    drawing = _frames(actor, shot, surface, (thickness, grey), config, watch)
+    drawing = _frames(actor, shot, surface, (thickness, grey), config)
     if drawing.empty == len(shot.times):
         raise CharacterError(f"no frame of '{clip.action}' shows anything of {entry.id}")
     meta = {
@@ -193,86 +182,61 @@ def draw(job: Job, earlier: Earlier, watch: Stopwatch) -> tuple[Artefact, tuple[
     return Artefact(clip.id, drawing.files, meta), ()
 
 
-@dataclass(frozen=True)
-class _Drawing:
+class _Drawing(NamedTuple):
     """A clip as it was drawn.
 
     Attributes:
         files: of its layers.
         empty: how many frames show (almost) nothing.
-        inked: share of what it shows that is lines.
         plain: the one colour of its first frame, None where there are more.
     """
 
     files: Mapping[str, bytes]
     empty: int
-    inked: float
     plain: str | None
 
 
 def _frames(
-    actor: Actor,
-    shot: Shot,
-    surface: Surface | None,
-    contour: tuple[int, int],
-    config: BuildConfig,
-    watch: Stopwatch,
+    actor: Actor, shot: Shot, surface: Surface | None, contour: tuple[int, int], config: BuildConfig
 ) -> _Drawing:
     """Draw the layers of a shot that the recipes ask for.
 
     Args:
-        actor: whom it is of.
+        actor: the character.
         shot: how it is drawn.
         surface: of the actor, where a layer needs it.
         contour: its thickness and its grey.
         config: of the run.
-        watch: of what takes time.
     """
     low, high = box_of(actor.mesh)
     settings = clip_settings(config)
     wanted = layers_of(settings.recipes)
     files: dict[str, bytes] = {}
-    empty = lined = covered = 0
-    told = ANNOTATIONS & set(wanted)
-    shown: deque[Layers] = deque()
-    plain: str | None = None
-    frames = drawn(actor.mesh, actor.rig, shot, config.look, seen=bool(told))
-    more = None if surface is None else annotated(iter(shown.popleft, None), surface, told, settings.line_px)
-    for k in range(len(shot.times)):
-        with watch.part("draw"):
-            layers = next(frames)
+    empty, plain = 0, None
+    annotations = ANNOTATIONS & set(wanted)
+    waiting: deque[Layers] = deque()
+    annotator = None
+    if surface is not None:
+        annotator = annotated(iter(waiting.popleft, None), surface, annotations, settings.line_px)
+    frames = drawn(actor.mesh, actor.rig, shot, config.look, seen=bool(annotations))
+    for k, layers in enumerate(frames):
         if k == 0 and not has_colours(actor.mesh):
             plain = plain_colour(ready(layers.color), ready(layers.coverage))
-        ink = None
-        if more is not None:
-            with watch.part("annotate"):
-                shown.append(layers)
-                found = next(more)
-                ink = _ink(found, k)
-            with watch.part("encode"):
-                files |= {frame_file(name, frame): LAYERS[name].encode(what) for (name, frame), what in found.items()}
-        with watch.part("encode"):
-            mask = ready(layers.mask)
-            empty += int(np.count_nonzero(mask) < LEAST_COVERED * mask.size)
-            if ink is not None:
-                lined += int(np.count_nonzero(ink))
-                covered += int(np.count_nonzero(ink | (mask >= HALF_COVERED)))
-            if COLOR in wanted:
-                files[frame_file(COLOR, k)] = png.encode(layers.color)
-            if MASK in wanted:
-                files[frame_file(MASK, k)] = png.encode(mask)
-            if POS in wanted:
-                files[frame_file(POS, k)] = png.encode(position_image(layers.position, mask, low, high))
-            if GT in wanted:
-                files[frame_file(GT, k)] = png.encode(draw_contour(layers.color, layers.coverage, *contour))
-    return _Drawing(files, empty, lined / max(covered, 1), plain)
-
-
-def _ink(found: Mapping[tuple[str, int], Any], k: int) -> NDArray[np.bool_] | None:
-    """Which pixels (S, S) of a frame are lines; None where lines are not drawn."""
-    if (LINE, k) in found:
-        return np.asarray(found[LINE, k] < BINARY)
-    return np.asarray(found[SEG, k] == LINES) if (SEG, k) in found else None
+        if annotator is not None:
+            waiting.append(layers)
+            for (name, frame), value in next(annotator).items():
+                files[frame_file(name, frame)] = LAYERS[name].encode(value)
+        mask = ready(layers.mask)
+        empty += int(np.count_nonzero(mask) < LEAST_COVERED * mask.size)
+        if COLOR in wanted:
+            files[frame_file(COLOR, k)] = png.encode(layers.color)
+        if MASK in wanted:
+            files[frame_file(MASK, k)] = png.encode(mask)
+        if POS in wanted:
+            files[frame_file(POS, k)] = png.encode(position_image(layers.position, mask, low, high))
+        if GT in wanted:
+            files[frame_file(GT, k)] = png.encode(draw_contour(layers.color, layers.coverage, *contour))
+    return _Drawing(files, empty, plain)
 
 
 def _warnings(clip: Clip, shot: Shot, drawing: _Drawing, surface: Surface | None, config: BuildConfig) -> Iterator[str]:
@@ -290,26 +254,9 @@ def _warnings(clip: Clip, shot: Shot, drawing: _Drawing, surface: Surface | None
         yield f"{of} in view {clip.view} show (almost) nothing"
     if surface is not None and UDP in layers_of(settings.recipes) and surface.landmarks.doubt:
         yield surface.landmarks.doubt
-    if drawing.inked > INKED:
-        yield (
-            f"lines cover {drawing.inked:.0%} of what '{clip.action}' shows in view {clip.view}: a smaller --line-px "
-            f"or a --size above {config.size} leaves more between them"
-        )
     # As the still stages say it of their first view.
     if drawing.plain is not None and clip.view == 0:
         yield f"{character} shows a plain {drawing.plain} and nothing else: look at it, and at its textures"
-
-
-def _compile(config: BuildConfig) -> None:
-    actor, wanted = box_actor(), layers_of(clip_settings(config).recipes)
-    surface = surface_of(actor, stored_regions(actor)[0][REGIONS]) if ANNOTATIONS & set(wanted) else None
-    shot = box_shot(actor, config)
-    files = _frames(actor, shot, surface, (2, 0), config, Stopwatch()).files
-    # Recipes read what they were asked for.
-    for layer in wanted:
-        if (name := frame_file(layer, 0)) in files:
-            LAYERS[layer].decode(files[name])
-    loops(actor.rig, shot)
 
 
 STAGE = CharacterStage(
@@ -321,5 +268,4 @@ STAGE = CharacterStage(
     chosen=_chosen,
     inputs=_inputs,
     per_clip=True,
-    warm=_compile,
 )

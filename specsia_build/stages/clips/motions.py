@@ -23,7 +23,6 @@ from specsia_build.stages.clips.actor import (
     TURNTABLE,
     Actor,
     actor_of,
-    box_actor,
     clip_settings,
     motion_files,
     turn_frames,
@@ -41,7 +40,6 @@ from specsia_build.stages.stage import (
     Job,
     Meta,
     Sources,
-    Stopwatch,
     sources_of,
 )
 
@@ -87,21 +85,16 @@ def _sources(job: Job) -> Sources:
 
 def source_files(meta: Meta) -> Digests:
     """Digests of all files that decide a character and its motions, from this stage's meta data."""
-    found: Digests = meta["inputs"]
-    return found
+    files: Digests = meta["inputs"]
+    return files
 
 
 def clips_of(meta: Meta) -> list[Clip]:
     """The clips of a character, from this stage's meta data."""
-    return [Clip(**found) for found in meta["clips"]]
+    return [Clip(**clip) for clip in meta["clips"]]
 
 
-def unheard_of(meta: Meta) -> set[str]:
-    """Patterns of the settings that name no motion there is for a character, from this stage's meta data."""
-    return set(meta.get("unheard", ()))
-
-
-def find(job: Job, _: Earlier, watch: Stopwatch) -> tuple[Artefact, tuple[Path, ...]]:
+def find(job: Job, _: Earlier) -> tuple[Artefact, tuple[Path, ...]]:
     """List a character's clips.
 
     Returns:
@@ -112,8 +105,7 @@ def find(job: Job, _: Earlier, watch: Stopwatch) -> tuple[Artefact, tuple[Path, 
         CharacterError: if the character cannot be read, or has nothing that could be a clip.
     """
     entry, settings = job.entry, clip_settings(job.config)
-    with watch.part("read"):
-        actor = actor_of(job)
+    actor = actor_of(job)
     taken: set[str] = set()
     clips: list[Clip] = []
 
@@ -134,11 +126,8 @@ def find(job: Job, _: Earlier, watch: Stopwatch) -> tuple[Artefact, tuple[Path, 
         "shape": shape_of(actor.mesh),
         "warnings": warnings,
     }
-    if actor.unheard:
-        meta["unheard"] = list(actor.unheard)
     if _has_regions(settings):
-        with watch.part("regions"):
-            files, meta["palette"] = stored_regions(actor)
+        files, meta["palette"] = stored_regions(actor)
     return Artefact(entry.id, files, meta), actor.files
 
 
@@ -151,7 +140,7 @@ def _odd(character_id: str, actor: Actor, settings: ClipSettings) -> list[str]:
         f"no longer than a frame at --fps {settings.fps:g}, so that a clip is one frame": short,
         f"moving nothing of {character_id}, so that all frames of a clip are alike: --clip takes others": still,
     }
-    return [f"motions {what}: {_listed([one.name for one in found])}" for what, found in kinds.items() if found]
+    return [f"motions {what}: {_listed([one.name for one in chosen])}" for what, chosen in kinds.items() if chosen]
 
 
 def _listed(names: Sequence[str], most: int = 5) -> str:
@@ -182,19 +171,12 @@ def _moves(motion: Motion, rig: Rig) -> bool:
 
 def _why_still(character_id: str, settings: ClipSettings, actor: Actor) -> str:
     """Why a character has no clip that moves."""
-    own, offered = actor.offered.get(OWN, ()), dict.fromkeys(chain.from_iterable(actor.offered.values()))
-    if settings.patterns and offered and len(actor.unheard) == len(set(settings.patterns)):
-        return f"{character_id} has no motion that --clip names: there are {_listed(list(offered), 12)}"
+    offered = dict.fromkeys(chain.from_iterable(actor.offered.values()))
+    if settings.patterns and offered:
+        return f"no motion that --clip names can be played on {character_id}: there are {_listed(list(offered), 12)}"
     if OWN not in settings.motions:
         return f"no motion of {some([origin_of(name) for name in settings.motions])} could be played on {character_id}"
-    if own:
-        return f"{character_id} has no motion of its own that --clip names: there are {_listed(own, 12)}"
     return f"{character_id} has no motion of its own, so no clip of it moves: --motion FILE or NAME gives it one"
-
-
-def _compile(config: BuildConfig) -> None:
-    if _has_regions(clip_settings(config)):
-        stored_regions(box_actor())
 
 
 STAGE = CharacterStage(
@@ -205,5 +187,4 @@ STAGE = CharacterStage(
     chosen=_chosen,
     inputs=_inputs,
     sources=_sources,
-    warm=_compile,
 )

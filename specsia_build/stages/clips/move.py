@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from specsia_build import png
 from specsia_build.animation.motion import poses
-from specsia_build.config import BuildConfig
 from specsia_build.dataset.images import edge_image, position_image
 from specsia_build.dataset.layers import frame_file
 from specsia_build.dataset.schema import COLOR, EDGE, MASK, POS
@@ -20,8 +19,8 @@ from specsia_build.rendering.layers import Layers
 from specsia_build.stages import project, reconstruct
 from specsia_build.stages.artefact import Artefact
 from specsia_build.stages.clips import carry, draw, motions
-from specsia_build.stages.clips.actor import actor_of, box_actor, box_of, box_shot, shot_again
-from specsia_build.stages.stage import CharacterStage, DigestOf, Digests, Earlier, EarlierMeta, Job, Stopwatch
+from specsia_build.stages.clips.actor import actor_of, box_of, shot_again
+from specsia_build.stages.stage import CharacterStage, DigestOf, Digests, Earlier, EarlierMeta, Job
 
 
 def _settings(job: Job) -> dict[str, Any]:
@@ -31,46 +30,40 @@ def _settings(job: Job) -> dict[str, Any]:
 def _inputs(job: Job, earlier: EarlierMeta, _: DigestOf) -> Digests:
     own = {name: file["sha256"] for name, file in earlier[carry.STAGE]["files"].items()}
     masks = {name: file["sha256"] for name, file in earlier[draw.STAGE]["files"].items() if name.startswith(MASK)}
-    found = {f"reconstruction/{name}": file["sha256"] for name, file in earlier[reconstruct.STAGE]["files"].items()}
+    mesh = {f"reconstruction/{name}": file["sha256"] for name, file in earlier[reconstruct.STAGE]["files"].items()}
     return {
         **draw.source_inputs(job, earlier),
         **{f"rig/{name}": digest for name, digest in own.items()},
         **masks,
-        **found,
+        **mesh,
         **carry.made_of(earlier),
         "registration": carry.registration_mark(earlier[project.STAGE]),
     }
 
 
-def move(job: Job, earlier: Earlier, watch: Stopwatch) -> tuple[Artefact, tuple[Path, ...]]:
+def move(job: Job, earlier: Earlier) -> tuple[Artefact, tuple[Path, ...]]:
     """Pose a reconstruction as its character and draw it in the character's frame.
 
     Returns:
         An artefact with ``color_KKKK.png`` (Z), ``mask_KKKK.png``, ``pos_KKKK.png`` and ``edge_KKKK.png``; no files.
     """
     clip, config, clean = draw.clip_of(job), job.config, earlier[draw.STAGE]
-    with watch.part("read"):
-        actor = actor_of(job)
-        mesh = carry.registered(earlier)
-        own = carry.own_of(job)
-    with watch.part("frame"):
-        shot = shot_again(clip, actor, config, clean.meta["width"], clean.meta["shift"])
-        motion = carry.own_motion(own, clip.action) if clip.origin else None
-        if own is None or motion is None:
-            rig = carry.rig_of(earlier[carry.STAGE], actor.rig.skeleton)
-        else:
-            rig = carry.own_rig(own, earlier[project.STAGE].meta["registration"])
-            times = motion.start + shot.times - shot.times[0]
-            shot = replace(shot, poses=poses(rig.skeleton, motion, times))
+    actor = actor_of(job)
+    mesh = carry.registered(earlier)
+    own = carry.own_of(job)
+    shot = shot_again(clip, actor, config, clean.meta["width"], clean.meta["shift"])
+    motion = carry.own_motion(own, clip.action) if clip.origin else None
+    if own is None or motion is None:
+        rig = carry.rig_of(earlier[carry.STAGE], actor.rig.skeleton)
+    else:
+        rig = carry.own_rig(own, earlier[project.STAGE].meta["registration"])
+        times = motion.start + shot.times - shot.times[0]
+        shot = replace(shot, poses=poses(rig.skeleton, motion, times))
     low, high = box_of(mesh)
     files: dict[str, bytes] = {}
     ious = []
-    frames = draw.drawn(mesh, rig, shot, config.look)
-    for k in range(len(shot.times)):
-        with watch.part("draw"):
-            layers = next(frames)
-        with watch.part("encode"):
-            files |= _files(layers, k, low, high)
+    for k, layers in enumerate(draw.drawn(mesh, rig, shot, config.look)):
+        files |= _files(layers, k, low, high)
         ious.append(iou(layers.mask, png.decode(clean.files[frame_file(MASK, k)], 1)))
     mean = float(np.mean(ious))
     warnings = []
@@ -104,13 +97,6 @@ def _files(layers: Layers, k: int, low: NDArray[np.float64], high: NDArray[np.fl
     }
 
 
-def _compile(config: BuildConfig) -> None:
-    actor = box_actor()
-    low, high = box_of(actor.mesh)
-    for k, layers in enumerate(draw.drawn(actor.mesh, actor.rig, box_shot(actor, config), config.look)):
-        iou(layers.mask, png.decode(_files(layers, k, low, high)[frame_file(MASK, k)], 1))
-
-
 STAGE = CharacterStage(
     name="move",
     version=9,
@@ -121,5 +107,4 @@ STAGE = CharacterStage(
     inputs=_inputs,
     per_backend=True,
     per_clip=True,
-    warm=_compile,
 )

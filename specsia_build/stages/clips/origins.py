@@ -18,12 +18,12 @@ def is_file_name(name: str) -> bool:
 
 
 def origin_of(name: str) -> str:
-    """What a clip's `origin` calls a motion of the settings: a file by its name without its folder."""
+    """Value of a clip's `origin` for a motion of the settings: for a file, its name without the folder."""
     return Path(name).name if is_file_name(name) else name
 
 
 def taken(origin: str, motions: Mapping[int, Motion], settings: ClipSettings) -> dict[int, Motion]:
-    """Those of an origin's motions, by their number there, that the settings' patterns take; see `actions.called`."""
+    """Motions of an origin that the settings' patterns match, by their number there."""
     numbers, names = list(motions), [motion.name for motion in motions.values()]
     wanted = {numbers[place] for pattern in settings.patterns for place in meant(origin, names, pattern)}
     return {number: motions[number] for number in numbers if number in wanted or not settings.patterns}
@@ -35,7 +35,7 @@ def meant(origin: str, names: Sequence[str], pattern: str) -> list[int]:
 
 
 def told_apart(offered: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
-    """What the motions of each origin are called, so that it says which: programs call all that they write alike.
+    """Names of the motions of each origin, made distinct: some programs give all motions one name.
 
     A file's only motion is called as the file, one of several is called after both where another origin has its name.
 
@@ -43,14 +43,14 @@ def told_apart(offered: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
         offered: names of all motions of each origin.
     """
     shared = Counter(name for names in offered.values() for name in set(names))
-    found = {}
+    distinct = {}
     for origin, names in offered.items():
-        told = zip(names, _after(origin, names) if is_file_name(origin) else names, strict=True)
-        found[origin] = [after if len(names) == 1 or shared[name] > 1 else name for name, after in told]
-    return found
+        names_after = zip(names, _after(origin, names) if is_file_name(origin) else names, strict=True)
+        distinct[origin] = [after if len(names) == 1 or shared[name] > 1 else name for name, after in names_after]
+    return distinct
 
 
 def _after(origin: str, names: Sequence[str]) -> list[str]:
-    """What a file's motions are called after it."""
+    """Names of a file's motions that begin with the file's own."""
     stem = Path(origin).stem
     return [stem] if len(names) == 1 else [f"{stem}|{name}" for name in names]

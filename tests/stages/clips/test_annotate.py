@@ -30,7 +30,7 @@ from specsia_build.dataset.layers import (
 from specsia_build.stages.artefact import Artefact, seal
 from specsia_build.stages.clips import draw, motions
 from specsia_build.stages.clips.annotate import ANNOTATIONS, REGIONS
-from specsia_build.stages.stage import Job, Stopwatch
+from specsia_build.stages.stage import Job
 from tests.pipeline.moving import write_moving_figure
 
 
@@ -41,10 +41,10 @@ def drawn_with(wanted: tuple[str, ...], folder: Path, patch: pytest.MonkeyPatch)
         patch.setattr(stage, "layers_of", lambda _: wanted)
     config = BuildConfig(size=96, clips=ClipSettings(views=1, fps=8, frames=4, patterns=("wave",)))
     entry = Entry("figure", "gltf", folder / "figure.glb")
-    found, _ = motions.find(Job(entry, config), {}, Stopwatch())
+    found, _ = motions.find(Job(entry, config), {})
     found = seal(found, "motions", "mark", {})
     (clip,) = motions.clips_of(found.meta)
-    made, _ = draw.draw(Job(entry, config, clip=clip), {motions.STAGE: found}, Stopwatch())
+    made, _ = draw.draw(Job(entry, config, clip=clip), {motions.STAGE: found})
     return found, made
 
 

@@ -76,16 +76,6 @@ def test_a_motion_that_moves_nothing_is_said(tmp_path: Path) -> None:
     assert said.count("a shows a plain grey of 255 and nothing else") == 1
 
 
-def test_a_pattern_that_names_no_motion_is_said_beside_those_that_do(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    clips: list[Clip] = [("nod", "head", "rotation", TURNS), ("wave", "left_arm", "rotation", TURNS)]
-    write_scene(tmp_path / "figures/b.glb", [("wink", "head", "rotation", TURNS)])
-    said, drawn = made(tmp_path, clips, patterns=["nod", "wavee", "wi*"], motions=["own", "walk"], frames=1)
-    assert "--clip 'wavee' names no motion of any character" in capsys.readouterr().err.replace("\n", " ")
-    assert len(drawn) == 1 and "--clip" not in said
-
-
 @pytest.mark.parametrize("beside", [True, False])
 def test_a_file_of_motions_that_cannot_be_read_is_said_and_the_others_go_on(tmp_path: Path, beside: bool) -> None:
     (tmp_path / "hop.bvh").write_text("HIERARCHY\n")

@@ -1,0 +1,56 @@
+"""Options of a build: settings by name, ids to leave out, procedural characters, `--keep none`."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from specsia_build.pipeline.layout import layout_of
+from specsia_build.pipeline.selection import _excluded
+from specsia_build.pipeline.settings import effective, named_settings
+from tests.clips import write_figures
+from tests.pipeline.test_build import build, made, specsia
+
+pytestmark = pytest.mark.usefixtures("no_workers")
+
+SMALL = ("--stage", "render", "--limit", "1", "--size", "64", "--views", "1")
+
+
+def test_a_settings_file_beats_settings_of_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("specsia-15k").write_text("size: 96\n")
+    assert effective(None, None, named_settings("specsia-15k"), {}, fresh=True)[0].size == 96
+    for name in ("no-such", "backends/crm", "../manifests/sample"):
+        assert "sample, specsia-15k" in specsia("build", "--config", name, code=2)["error"]
+
+
+def test_a_file_of_ids_to_leave_out_may_have_spaces_marks_and_any_ends_of_lines(tmp_path: Path) -> None:
+    (tmp_path / "ids.txt").write_bytes("\ufeffa\r\n b \n\n\tc\r\n".encode())
+    assert _excluded(str(tmp_path / "ids.txt")) == {"a", "b", "c"}
+
+
+def test_samples_are_made_where_they_are_read_and_needed_no_more_once_they_are_rendered(tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    samples = layout_of(out).source / "sample-42"
+    build("sample:1000", out, *SMALL)
+    assert [path.name for path in samples.iterdir()] == ["0"]
+    shutil.rmtree(samples)
+    (out / "state" / "index.sqlite").unlink()
+    assert made(build("sample:1000", out, *SMALL)) == {"render": (0, 1)}
+    assert not samples.exists()
+    assert made(build("sample:1000", out, *SMALL, "--look", "lit")) == {"render": (1, 0)}
+    build("sample:1", out, "--size", "64", "--views", "1", "--keep", "none")
+    assert not list(layout_of(out).source.rglob("*.obj"))
+
+
+def test_artefacts_of_clips_are_kept_until_every_recipe_is_written(tmp_path: Path) -> None:
+    out, figures = tmp_path / "clips", write_figures(tmp_path / "figures", 1)
+    asked = ("--recipe", "frames", "--size", "64", "--views", "1", "--frames", "2")
+    specsia("clips", figures, "--out", out, *asked, "--keep", "none")
+    assert not list((out / "artefacts").rglob("*.tar"))
+    before = {path: path.read_bytes() for path in (out / "frames").rglob("*.png")}
+    next(iter(before)).unlink()
+    specsia("clips", figures, "--out", out, *asked)
+    assert {path: path.read_bytes() for path in before} == before
