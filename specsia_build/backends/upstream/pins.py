@@ -119,7 +119,8 @@ def find_installation(name: str, root: Path | None = None, python: Path | None =
     own |= {key: value for key, value in stated.items() if value}
     # A scheduler that lends GPUs names them there; any other would be somebody else's.
     devices = own.get("devices", os.environ.get("CUDA_VISIBLE_DEVICES") or "0")
-    own["devices"] = [str(d).strip() for d in (devices if isinstance(devices, list) else str(devices).split(","))]
+    names = devices if isinstance(devices, list) else str(devices).split(",")
+    own["devices"] = list(dict.fromkeys(str(name).strip() for name in names))
     try:
         installed = msgspec.convert(own, Installation, dec_hook=lambda _, path: expanded(path).absolute())
     except msgspec.ValidationError as error:

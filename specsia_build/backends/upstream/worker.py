@@ -1,20 +1,7 @@
 """Worker protocol for Python scripts: ``python worker.py SCRIPT`` runs SCRIPT and answers requests with it.
 
-The script runs in an environment of its own, Python 3.8 or newer, with nothing of specsia installed::
-
-    from specsia_worker import serve
-
-    def load(settings):
-        model = load_my_model(settings["options"])
-
-        def reconstruct(request):
-            mesh = request.out("mesh.obj")
-            model.run(request.image, mesh, seed=request.seed)
-            return mesh
-
-        return reconstruct
-
-    serve("my-backend", load, axes=("+x", "-z", "+y"))
+The script runs in an environment of its own, Python 3.8 or newer, with nothing of specsia installed, and calls `serve`,
+which it imports from ``specsia_worker``; docs/backends.md has an example.
 
 Standard output belongs to the protocol: before the script and anything it imports is loaded, descriptor 1 becomes a
 copy of standard error, so that no print can break it. The process ends with its parent.
@@ -139,7 +126,8 @@ def serve(
         traceback.print_exc()
         _send(describe(error))
         raise SystemExit(1) from error
-    sys.stderr.write("{}: Python {}, {}, weights {}\n".format(backend, sys.version, _versions(packages), _revisions))
+    python = sys.version.split()[0]
+    sys.stderr.write("{}: Python {}, {}, weights {}\n".format(backend, python, _versions(packages), _revisions))
     _send({"type": "hello", "protocol": PROTOCOL, "frame": {"axes": axes and list(axes), "framing": framing}})
     while True:
         message = messages.get()

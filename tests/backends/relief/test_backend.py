@@ -44,23 +44,11 @@ def flat_figure(size: int) -> Image:
     return image
 
 
-def two_figures(size: int) -> Image:
-    return painted(np.maximum(disc(size, 0.25, 0.5, 0.15), limb(size, (0.7, 0.3), (0.7, 0.8), 0.08)))
-
-
-def landscape(size: int) -> Image:
-    return painted(0.1 - np.abs(pixels(size)[1] - 0.5), (90, 160, 60))
-
-
-def line(size: int) -> Image:
-    return painted(limb(size, (0.2, 0.2), (0.8, 0.8), 0.003))
-
-
 ODD = {
-    "two characters": two_figures(256),
-    "landscape": landscape(256),
+    "two characters": painted(np.maximum(disc(256, 0.25, 0.5, 0.15), limb(256, (0.7, 0.3), (0.7, 0.8), 0.08))),
+    "landscape": painted(0.1 - np.abs(pixels(256)[1] - 0.5), (90, 160, 60)),
     "cut by the frame": painted(disc(256, 0.5, 1.0, 0.4)),
-    "thin line": line(256),
+    "thin line": painted(limb(256, (0.2, 0.2), (0.8, 0.8), 0.003)),
     "small dot": painted(disc(256, 0.5, 0.5, 0.012)),
     "smallest": painted(disc(64, 0.5, 0.5, 0.3)),
     "large": painted(disc(1100, 0.5, 0.5, 0.3)),

@@ -142,7 +142,7 @@ def test_settings_come_from_argument_environment_and_file(tmp_path: Path, monkey
         monkeypatch.setenv("CUDA_VISIBLE_DEVICES", variable)
         assert find_installation("wonder3d").devices == devices
     monkeypatch.setenv("SPECSIA_CRM_ROOT", "/in/environment")
-    monkeypatch.setenv("SPECSIA_CRM_DEVICES", "3, 4")
+    monkeypatch.setenv("SPECSIA_CRM_DEVICES", "3, 4, 3")
     assert find_installation("crm").root == Path("/in/environment")
     assert find_installation("crm").devices == ("3", "4")
     assert find_installation("crm", root=Path("/argument")).root == Path("/argument")
