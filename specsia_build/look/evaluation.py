@@ -117,7 +117,9 @@ def _gallery(where: str, scores: Mapping[str, Any]) -> Gallery:
         grouped.setdefault(view["character"] if view["clip"] is None else view["clip"], []).append(view)
     keys = sorted(grouped, key=id_order_key)
     moving = any(view["clip"] is not None for view in views)
-    seen = {key: [str(m["label"]) for m in methods if grouped[key][0]["character"] in m["seen"]] for key in keys}
+    seen = {
+        key: [str(m["label"]) for m in methods if grouped[key][0]["character"] in (m["seen"] or ())] for key in keys
+    }
     split, noun = str(scores["split"]), "clip" if moving else "character"
     repaired = f"repaired by {plural(len({method['label'] for method in methods}), 'method')}"
     return Gallery(

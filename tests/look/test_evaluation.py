@@ -25,6 +25,9 @@ TOLD: dict[str, Any] = {
 }
 
 
+SEEN = {"mine": ["a"], "unknown": None, "theirs": []}
+
+
 def written(folder: Path, **changes: Any) -> str:
     """An evaluation's folder without its pictures."""
     (folder / "scores.json").write_text(json.dumps(TOLD | changes))
@@ -49,7 +52,7 @@ def test_views_that_were_not_scored_leave_a_gap(tmp_path: Path) -> None:
 
 
 def test_what_a_method_has_seen_is_said(tmp_path: Path) -> None:
-    methods = [TOLD["methods"][0] | {"label": "mine", "folder": "mine-0", "seen": ["a"]}]
+    methods = [TOLD["methods"][0] | {"label": label, "folder": label, "seen": ids} for label, ids in SEEN.items()]
     (item,) = gallery_of_evaluation(written(tmp_path, methods=methods)).items
     assert item.warnings == ("mine has seen it: its scores say nothing of others",)
 
