@@ -120,6 +120,7 @@ def _document(kind: str, files: Files, change: Callable[[dict[str, Any]], None])
 
 
 def _numbers(kind: str, files: Files, random: Random, counts: bool) -> Files:
+    """A size, a count or a type is another, or else an offset, an index or a length points elsewhere."""
     if kind in GLTF:
 
         def change(data: dict[str, Any]) -> None:
@@ -156,36 +157,24 @@ def _word(data: bytes, random: Random, counts: bool) -> bytes:
 
 
 def _picture_field(kind: str, data: bytes, random: Random, counts: bool) -> bytes:
-    """A size or a type in a picture's header is another, or else the length of its first part."""
+    """A size or a type in a picture's header is another, or else a length or an offset."""
     frame = max(data.find(b"\xff\xc0"), 0)
-    sizes = {
-        "PNG": [(16, ">I"), (20, ">I"), (24, ">B"), (25, ">B"), (28, ">B")],
-        "JPEG": [(frame + 5, ">H"), (frame + 7, ">H"), (frame + 4, ">B"), (frame + 9, ">B")],
-        "BMP": [(18, "<i"), (22, "<i"), (26, "<H"), (28, "<H"), (30, "<I"), (46, "<I")],
-        "TGA": [(12, "<H"), (14, "<H"), (16, "<B"), (17, "<B"), (1, "<B"), (2, "<B")],
+    # fmt: off
+    fields = {
+        ("PNG", True): "16>I 20>I 24>B 25>B 28>B", ("PNG", False): "8>I 33>I",
+        ("JPEG", True): f"{frame + 5}>H {frame + 7}>H {frame + 4}>B {frame + 9}>B",
+        ("JPEG", False): f"4>H {frame + 2}>H",
+        ("BMP", True): "18<i 22<i 26<H 28<H 30<I 46<I", ("BMP", False): "10<I 2<I 14<I 34<I",
+        ("TGA", True): "12<H 14<H 16<B 17<B 1<B 2<B", ("TGA", False): "0<B 3<H 5<H",
     }
-    lengths = {
-        "PNG": [(8, ">I"), (33, ">I")],
-        "JPEG": [(4, ">H"), (frame + 2, ">H")],
-        "BMP": [(10, "<I"), (2, "<I"), (14, "<I"), (34, "<I")],
-        "TGA": [(0, "<B"), (3, "<H"), (5, "<H")],
-    }
-    at, form = random.choice((sizes if counts else lengths)[kind])
+    # fmt: on
+    field = random.choice(fields[kind, counts].split())
+    at, form = int(field[:-2]), field[-2:].upper()
     bits = 8 * struct.calcsize(form)
     value = random.choice((0, 1, 2**bits - 1, 2 ** (bits - 1), 2 ** (bits - 1) - 1, random.getrandbits(bits)))
     out = bytearray(data)
-    struct.pack_into(form.upper(), out, at, value)
+    struct.pack_into(form, out, at, value)
     return bombs.with_sums(bytes(out)) if kind == "PNG" and random.random() < 0.7 else bytes(out)
-
-
-def counts(kind: str, files: Files, random: Random) -> Files:
-    """A size, a count or a type is another."""
-    return _numbers(kind, files, random, True)
-
-
-def offsets(kind: str, files: Files, random: Random) -> Files:
-    """An offset, an index or a length points elsewhere."""
-    return _numbers(kind, files, random, False)
 
 
 def cycles(kind: str, files: Files, random: Random) -> Files:
@@ -278,17 +267,14 @@ def links(kind: str, files: Files, random: Random) -> Files:
 
 def pipes(kind: str, files: Files, random: Random) -> Files:
     """A pipe, a socket or a folder lies where a file is expected."""
-    return {
-        **files,
-        victim(kind, files, random): random.choice((Special.PIPE, Special.PIPE, Special.SOCKET, Special.FOLDER)),
-    }
+    return {**files, victim(kind, files, random): random.choice((Special.PIPE, Special.SOCKET, Special.FOLDER))}
 
 
 FAULTS: dict[str, Fault] = {
     "bytes flipped": flip,
     "truncated or spliced": cut,
-    "counts": counts,
-    "offsets": offsets,
+    "counts": lambda kind, files, random: _numbers(kind, files, random, True),
+    "offsets": lambda kind, files, random: _numbers(kind, files, random, False),
     "cycles": cycles,
     "bombs": bomb,
     "names": names,
