@@ -13,7 +13,7 @@ GIT_ATTRIBUTES = b"*.parquet filter=lfs diff=lfs merge=lfs -text\n"
 
 
 class Refusal(Exception):
-    """An answer of 4xx: status, words and the Hub's error code."""
+    """An answer of 4xx: status, message and the Hub's error code."""
 
     def __init__(self, status: int, message: str, code: str = "") -> None:
         super().__init__(message)
@@ -31,10 +31,8 @@ class Blob:
 
     def entry(self, path: str) -> dict[str, Any]:
         """As the Hub lists it."""
-        found: dict[str, Any] = {"type": "file", "path": path, "size": self.size, "oid": self.oid}
-        if self.lfs:
-            found["lfs"] = {"oid": self.sha256, "size": self.size, "pointerSize": len(pointer(self.sha256, self.size))}
-        return found
+        entry: dict[str, Any] = {"type": "file", "path": path, "size": self.size, "oid": self.oid}
+        return entry | ({"lfs": {"oid": self.sha256, "size": self.size, "pointerSize": 130}} if self.lfs else {})
 
 
 @dataclass
@@ -53,36 +51,30 @@ class Repo:
         return self.commits[self.sha(revision)]
 
     def sha(self, revision: str) -> str:
-        found = self.head if revision == "main" else self.tags.get(revision, revision)
-        if found not in self.commits:
+        sha = self.head if revision == "main" else self.tags.get(revision, revision)
+        if sha not in self.commits:
             raise Refusal(404, f"Invalid rev id: {revision}", "RevisionNotFound")
-        return found
+        return sha
+
+    def commit(self, files: dict[str, Blob]) -> str:
+        sha = hashlib.sha1(repr((len(self.commits), sorted(files.items()))).encode()).hexdigest()
+        self.commits[sha] = files
+        return sha
 
 
 def git_hash(data: bytes) -> str:
     return hashlib.sha1(b"blob %d\0" % len(data) + data).hexdigest()
 
 
-def pointer(sha256: str, size: int) -> bytes:
-    return f"version https://git-lfs.github.com/spec/v1\noid sha256:{sha256}\nsize {size}\n".encode()
-
-
 class Store:
-    """Repositories in memory; their blobs, and parts of uploads under way, in a folder."""
+    """Repositories in memory, and their blobs in a folder."""
 
     def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.repos: dict[str, Repo] = {}
-        self.uploads: dict[str, tuple[str, int]] = {}
-        self.begun = 0
-        for name in ("blobs", "uploads"):
-            (folder / name).mkdir(parents=True, exist_ok=True)
+        self.folder, self.repos = folder, dict[str, Repo]()
+        folder.mkdir(parents=True, exist_ok=True)
 
     def blob(self, sha256: str) -> Path:
-        return self.folder / "blobs" / sha256
-
-    def part(self, upload: str, number: int) -> Path:
-        return self.folder / "uploads" / f"{upload}-{number}"
+        return self.folder / sha256
 
     def repo(self, name: str) -> Repo:
         if name not in self.repos:
@@ -93,43 +85,10 @@ class Store:
         if name in self.repos:
             raise Refusal(409, "You already created this dataset repo")
         self.repos[name] = Repo(private)
-        self._commit(self.repos[name], {".gitattributes": self._keep(GIT_ATTRIBUTES)})
+        self.repos[name].commit({".gitattributes": self._keep(GIT_ATTRIBUTES)})
 
-    def begin(self, oid: str, size: int) -> str:
-        """A new multipart upload; those begun before stay valid, as on S3."""
-        self.begun += 1
-        upload = f"u{self.begun}"
-        self.uploads[upload] = (oid, size)
-        return upload
-
-    def complete(self, upload: str, parts: list[dict[str, Any]]) -> None:
-        """Join the parts into a blob."""
-        if upload not in self.uploads:
-            raise Refusal(404, "NoSuchUpload")
-        oid, size = self.uploads[upload]
-        if oid and not self.blob(oid).exists():
-            joined = self.folder / "uploads" / upload
-            with joined.open("wb") as out:
-                for part in parts:
-                    path = self.part(upload, part["partNumber"])
-                    if not path.exists() or f'"{hashlib.md5(path.read_bytes()).hexdigest()}"' != part["etag"]:
-                        raise Refusal(400, f"InvalidPart: {part['partNumber']}")
-                    out.write(path.read_bytes())
-            self.accept(joined, oid, size)
-        for part in parts:
-            self.part(upload, part["partNumber"]).unlink(missing_ok=True)
-        del self.uploads[upload]
-
-    def accept(self, path: Path, oid: str, size: int) -> None:
-        """Take a file as a blob if its content is what was announced."""
-        with path.open("rb") as stream:
-            found = hashlib.file_digest(stream, "sha256").hexdigest()
-        if (found, path.stat().st_size) != (oid, size):
-            raise Refusal(422, "the content is not what its SHA-256 says")
-        path.replace(self.blob(oid))
-
-    def commit(self, name: str, lines: list[dict[str, Any]], elsewhere: bool = False) -> str:
-        """Apply the lines of a commit to `main`; returns its id. Large files may lie `elsewhere`."""
+    def commit(self, name: str, lines: list[dict[str, Any]]) -> str:
+        """Apply the lines of a commit to `main`; returns its id."""
         repo = self.repo(name)
         files = dict(repo.files("main"))
         for line in lines:
@@ -139,22 +98,14 @@ class Store:
             if kind == "file":
                 files[value["path"]] = self._keep(base64.b64decode(value["content"]))
             elif kind == "lfsFile":
-                if not elsewhere and not self.blob(value["oid"]).exists():
+                if not self.blob(value["oid"]).exists():
                     raise Refusal(400, f"LFS pointer pointed to a file that does not exist: {value['path']}")
-                size = value["size"]
-                oid = git_hash(pointer(value["oid"], size))
-                files[value["path"]] = Blob(size, value["oid"], oid, lfs=True)
+                files[value["path"]] = Blob(value["size"], value["oid"], git_hash(value["oid"].encode()), lfs=True)
             elif kind == "deletedFile" and files.pop(value["path"], None) is None:
                 raise Refusal(404, "A file with this name doesn't exist", "EntryNotFound")
-        return self._commit(repo, files)
+        return repo.commit(files)
 
     def _keep(self, data: bytes) -> Blob:
         sha256 = hashlib.sha256(data).hexdigest()
         self.blob(sha256).write_bytes(data)
         return Blob(len(data), sha256, git_hash(data), lfs=False)
-
-    def _commit(self, repo: Repo, files: dict[str, Blob]) -> str:
-        text = repr((len(repo.commits), sorted(files.items())))
-        sha = hashlib.sha1(text.encode()).hexdigest()
-        repo.commits[sha] = files
-        return sha

@@ -17,7 +17,7 @@ from specsia_build.terminal.folding import most
 from specsia_build.terminal.progress import amount
 
 if TYPE_CHECKING:
-    from specsia_build.dataset.push import Plan, Pushed
+    from specsia_build.dataset.push import Plan
 
 dataset_argument = click.argument("dataset", metavar="DATASET")
 
@@ -95,19 +95,18 @@ def convert(dataset: str, to: str, out: Path, configs: tuple[str, ...], workers:
 
     source = open_dataset(dataset)
     with Progress().bar("convert", None, "row") as bar:
-        converted = to_published(source, out, configs, workers or cores(), bar)
-    rows = {config: dict(splits) for config, splits in converted.rows.items()}
+        rows = to_published(source, out, configs, workers or cores(), bar)
     counts = {config: sum(splits.values()) for config, splits in rows.items()}
-    total, folder = plural(sum(counts.values()), "row"), argument(converted.folder)
+    total, folder = plural(sum(counts.values()), "row"), argument(out)
     facts = {
         "packed": [", ".join(f"{config} {count:,}" for config, count in counts.items())],
         "left out": [name for name in source.configs if name not in counts],
-        "dataset": [str(converted.folder)],
-        "load": load_lines(converted.folder, list(counts)),
+        "dataset": [str(out)],
+        "load": load_lines(out, list(counts)),
         "next": [f"specsia verify {folder}", f"specsia push {folder} --repo OWNER/NAME --dry-run"],
     }
-    lines = [f"{total} of {source.where} are in {converted.folder}, in the published schema"]
-    document = {"dataset": str(converted.folder), "schema": to, "rows": rows}
+    lines = [f"{total} of {source.where} are in {out}, in the published schema"]
+    document = {"dataset": str(out), "schema": to, "rows": rows}
     conclude(document, lines, f"{total} of {source.where} in the published schema", facts)
 
 
@@ -129,9 +128,7 @@ def push(folder: Path, repo: str, private: bool, prune: bool, dry_run: bool) -> 
     login` or HF_TOKEN; HF_ENDPOINT names another Hub. An interrupted push goes on with the same command.
     """
     from specsia_build.dataset import push as hub
-    from specsia_build.dataset.licences import redistribution_problems
-    from specsia_build.dataset.local_files import read_local, version_tag
-    from specsia_build.dataset.schema import BUILD_FILE, RECIPE_FILE
+    from specsia_build.dataset.licences import check_public, redistribution_problems
     from specsia_build.pipeline.progress import Progress
     from specsia_build.recipes.verify import licences_against, mark_of, read_recipe
 
@@ -139,45 +136,45 @@ def push(folder: Path, repo: str, private: bool, prune: bool, dry_run: bool) -> 
     of_recipe = mark_of(folder) is not None
     total = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
     with Progress().bar("check", total, "B") as advance:
-        files = read_recipe(folder, advance) if of_recipe else read_local(folder, advance)
-    version = version_tag(folder, RECIPE_FILE if of_recipe else BUILD_FILE)
+        local = read_recipe(folder, advance) if of_recipe else hub.read_local(folder, advance)
     if not private:
-        hub.check_public(folder, licences_against if of_recipe else redistribution_problems)
-    pushed: Pushed | None = None
+        check_public(folder, licences_against if of_recipe else redistribution_problems)
     try:
-        with hub.connect(repo, look=dry_run) as api:
-            plan = hub.plan_push(api, repo, files, version, public=not private, prune=prune, look=dry_run)
+        with hub.connect(repo, dry_run) as api:
+            plan = hub.plan_push(api, repo, local, not private, prune, dry_run)
             if not dry_run:
-                pushed = hub.push(api, plan, files)
-    except hub.UnseenError as error:
+                plan = hub.push(api, plan, local)
+    except hub.HubError as error:
         if not dry_run:
             raise
-        plan = hub.plan_unseen(repo, files, version, not private, str(error))
+        note = f"these are the steps if {repo} does not exist, which could not be checked: {error}"
+        plan = hub.plan_first(repo, local, not private, note)
     visibility, changes = "private" if plan.private else "public", _changes(plan)
     again = ["specsia", "push", str(folder), "--repo", repo, *["--public"] * (not private), *["--prune"] * prune]
     facts = {
-        "to send" if pushed is None else "sent": [changes],
+        "to send" if dry_run else "sent": [changes],
         "up to date": [plural(plan.kept, "file")] if plan.kept else [],
         "note": list(plan.notes),
         "page": [f"{plan.page} ({visibility})"],
         "next": [shlex.join(again)],
     }
-    if pushed is None:
+    if dry_run:
         title, lines = f"{folder} on the Hub, as planned", _planned(plan, visibility)
-    elif not pushed.ok:
-        differences = [f"{name} {problem}" for name, problem in pushed.differences.items()]
+    elif plan.differences:
+        differences = [f"{name} {problem}" for name, problem in plan.differences.items()]
         facts["failed"] = most(differences, f"{shlex.join(again)} --json")
-        failure = f"FAILED: {plan.page} is not the dataset at {pushed.commit[:12]}; it was not tagged"
+        failure = f"FAILED: {plan.page} is not the dataset at {str(plan.commit)[:12]}; it was not tagged"
         title, lines = f"{folder} on the Hub, not whole", [*differences, failure]
     else:
         changes = changes if plan.of("add", "replace", "delete") else "nothing to push"
-        compared = f"all {plural(pushed.files, 'file')} compared by checksum at {pushed.commit[:12]}, tagged {plan.tag}"
+        count, commit = plural(len(local.digests), "file"), str(plan.commit)[:12]
+        compared = f"all {count} compared by checksum at {commit}, tagged {plan.tag}"
         title = f"{folder} on the Hub"
         lines = [f"{plan.page} ({visibility}) is the dataset: {changes}; {compared}"]
-        configs = sorted({Path(file.name).parts[1] for file in files if fnmatchcase(file.name, "data/*/*")})
+        configs = sorted({Path(name).parts[1] for name in local.digests if fnmatchcase(name, "data/*/*")})
         load = [] if of_recipe else load_lines(Path(repo), configs or ["default"])
         facts |= {"version": [plan.tag], "load": load, "next": [] if of_recipe else [f"specsia verify {repo}"]}
-    conclude((pushed or plan).to_json(), lines, title, facts, ok=pushed is None or not pushed.differences)
+    conclude(plan.to_json(), lines, title, facts, ok=not plan.differences)
 
 
 def _changes(plan: Plan) -> str:

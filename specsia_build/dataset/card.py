@@ -1,10 +1,9 @@
-"""The dataset card: `card.md`, filled in with what was built, below the card data of `huggingface_hub`."""
+"""The dataset card: card data of `huggingface_hub`, a template filled in with what was built, and a picture."""
 
 from __future__ import annotations
 
-import re
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import fmean, median
@@ -17,35 +16,33 @@ import yaml
 from specsia_build.backends.upstream import pins
 from specsia_build.config import RANDOM
 from specsia_build.dataset import schema
-from specsia_build.dataset.licences import commonest, spdx_id, withheld
+from specsia_build.dataset.licences import commonest, license_fields, withheld
+from specsia_build.dataset.pairs import BACKGROUND
 from specsia_build.dataset.parquet import local_path
+from specsia_build.dataset.reading import OpenedDataset, open_dataset
 from specsia_build.errors import plural
+from specsia_build.films import Pixels
+from specsia_build.picture_files import write_still
+from specsia_build.png import decode_rgba
+from specsia_build.sheets import Ground, Sheet, spread
 
 _TEXTS = yaml.safe_load(Path(__file__).with_name("card.yaml").read_text(encoding="utf-8"))
 
 TAGS = ("specsia", "3d", "animation", "novel-view", "characters")
 
 MOST_ACTIONS = 30
-"""Actions that a card lists, those of the most clips first."""
+"""Actions that a card lists, those with the most clips first."""
 
 _SIZES = {1_000: "n<1K", 10_000: "1K<n<10K", 100_000: "10K<n<100K", 1_000_000: "100K<n<1M", 10_000_000: "1M<n<10M"}
 
-_HUB_LICENSES = (
-    "apache-2.0 mit afl-3.0 artistic-2.0 bsl-1.0 bsd-2-clause bsd-3-clause cc0-1.0 cc-by-2.0 cc-by-2.5 cc-by-3.0 "
-    "cc-by-4.0 cc-by-sa-3.0 cc-by-sa-4.0 cc-by-nc-2.0 cc-by-nc-3.0 cc-by-nc-4.0 cc-by-nd-4.0 cc-by-nc-nd-3.0 "
-    "cc-by-nc-nd-4.0 cc-by-nc-sa-2.0 cc-by-nc-sa-3.0 cc-by-nc-sa-4.0 cdla-sharing-1.0 cdla-permissive-1.0 "
-    "cdla-permissive-2.0 wtfpl ecl-2.0 agpl-3.0 gpl-2.0 gpl-3.0 lgpl-2.1 lgpl-3.0 isc ms-pl mpl-2.0 odc-by odbl "
-    "pddl ofl-1.1 unlicense zlib"
-)
-"""Licences that the Hub knows by name; all others are `other` there."""
+_ITEMS, _VIEWS, _CONFIGS = 4, 4, 4
+"""Characters or clips, views or frames of each, and configurations in the teaser, at most."""
 
-_HUB_NAMES = {"odc-by-1.0": "odc-by", "odbl-1.0": "odbl", "pddl-1.0": "pddl"}
+_ACROSS, _TILE = 2, 96
+"""Characters or clips side by side in the teaser, and pixels on a side of each picture."""
 
 Rows = Mapping[str, Mapping[str, int]]
-"""A count of rows (or characters, or clips) by configuration, or backend, and split."""
-
-Sizes = Mapping[str, Mapping[str, tuple[int, int]]]
-"""By configuration and split: bytes of the columns in memory, and of the files."""
+"""Number of rows (or characters, or clips) by configuration, or backend, and split."""
 
 
 @dataclass(frozen=True)
@@ -53,17 +50,17 @@ class CardFacts:
     """What a card states.
 
     Attributes:
-        source: name of the source, free of paths.
-        planned: characters of the source (within a limit).
-        rows, characters, clips: counts by backend and split; `clips` only where rows are frames of clips.
-        quality: per backend the mean IoUs of its packed characters, or clips.
-        frontal_before: per backend the frontal IoUs before registration; none of clips.
-        licenses: license and credit of each packed character.
-        quarantined: characters (or clips) that were left out, by backend (`""` where it hit all).
-        sees_ground_truth: backends that do.
+        source: name of the source, without paths.
+        planned: number of characters of the source (within a limit).
+        rows, characters, clips: counts by backend and split; `clips` only if rows are frames of clips.
+        quality: mean IoUs of the packed characters or clips, by backend.
+        frontal_before: frontal IoUs before registration, by backend; none for clips.
+        licenses: licence and credit of each packed character.
+        quarantined: number of characters or clips left out, by backend (`""` for those that no backend saw).
+        sees_ground_truth: backends that see the ground truth.
         build: content of `build.json`.
-        sizes: bytes by configuration and split, empty where they are not known.
-        actions: clips by the name of their motion.
+        actions: number of clips by the name of their motion.
+        folder: folder with the shards, from which `dataset_info` is computed; None leaves it out.
     """
 
     source: str
@@ -76,9 +73,9 @@ class CardFacts:
     quarantined: Mapping[str, int]
     sees_ground_truth: Sequence[str]
     build: Mapping[str, Any]
-    sizes: Sizes = field(default_factory=dict)
     clips: Rows = field(default_factory=dict)
     actions: Mapping[str, int] = field(default_factory=dict)
+    folder: Path | None = None
 
     @property
     def moving(self) -> bool:
@@ -87,25 +84,27 @@ class CardFacts:
 
 
 def write_card(facts: CardFacts) -> str:
-    """Text of the README.md of a dataset."""
-    columns, meanings = schema.COLUMNS, _TEXTS["columns"]
-    if facts.moving:
-        columns, meanings = schema.MOVING_COLUMNS, {**meanings, **_TEXTS["moving_columns"]}
-    first = next((backend for backend, rows in facts.rows.items() if any(rows.values())), next(iter(facts.rows)))
+    """Text of the README.md of a dataset.
+
+    Raises:
+        OSError, pyarrow.ArrowException: if a shard cannot be read.
+    """
+    meanings = {**_TEXTS["columns"], **(_TEXTS["moving_columns"] if facts.moving else {})}
     title = f"SPECSIA {'clips' if facts.moving else 'pairs'} of {facts.source}"
     lead, camera = _lead_and_camera(facts)
     return _filled(
         "card.md",
-        front_matter=front_matter(title, {name for name, _ in facts.licenses}, facts.rows, facts.sizes, columns),
+        {name for name, _ in facts.licenses},
+        facts.rows,
+        facts.folder,
         title=title,
         lead=lead,
-        loading=_loading(facts.rows, first),
         counts=_counts(facts),
         columns=table(["column", "meaning"], [(f"`{name}`", text) for name, text in meanings.items()]),
         how_built=how_built(facts.build),
         backends="\n".join(backend_note(backend, backend in facts.sees_ground_truth) for backend in facts.rows),
         camera=camera,
-        rows="frames of each clip" if facts.moving else "views of each character",
+        views="frames of each clip" if facts.moving else "views of each character",
         quality=_quality(facts),
         licences=licences_text(facts.licenses),
         command="clips" if facts.moving else "build",
@@ -115,31 +114,66 @@ def write_card(facts: CardFacts) -> str:
 def write_converted_card(
     source: str, rows: Rows, members: Mapping[tuple[str, str], Mapping[str, str | None]], build: Mapping[str, Any]
 ) -> str:
-    """Text of the README.md of a dataset that was converted to the published schema.
-
-    Args:
-        source: name of the source, free of paths.
-        rows: by configuration and split.
-        members: licence by character, by configuration and split.
-        build: content of its `build.json`.
-    """
+    """Text of the README.md of a dataset that was converted; `members` are licences by character for each split."""
     counts = [(c, s, len(members[c, s]), count) for c, by_split in rows.items() for s, count in by_split.items()]
     licenses = {i: license_ for characters in members.values() for i, license_ in characters.items()}
     stated = [(name or "not stated", count) for name, count in commonest(Counter(licenses.values()))]
-    title = f"SPECSIA pairs of {source}, published schema"
     return _filled(
         "card_published.md",
-        front_matter=front_matter(title, set(licenses.values()), rows),
-        title=title,
+        set(licenses.values()),
+        rows,
+        title=f"SPECSIA pairs of {source}, published schema",
         digest=build["converted"]["from"]["digest"],
-        loading=_loading(rows, next(iter(rows))),
         counts=table(["configuration", "split", "characters", "rows"], counts),
         licences=table(["licence", "characters"], stated) + _licence_warning(licenses.values()),
     )
 
 
-def _filled(template: str, **texts: str) -> str:
-    return Template(Path(__file__).with_name(template).read_text(encoding="utf-8")).substitute(texts)
+def _filled(
+    template: str, licenses: Collection[str | None], rows: Rows, folder: Path | None = None, **texts: str
+) -> str:
+    """A template with front matter and texts; `dataset_info` is computed from the shards in `folder`."""
+    from huggingface_hub import DatasetCardData
+
+    several, configs, infos = len(rows) > 1, list[dict[str, Any]](), list[dict[str, Any]]()
+    for backend, by_split in rows.items():
+        counts = {split: by_split[split] for split in schema.SPLITS if by_split.get(split)}
+        # The Hub refuses a configuration without files.
+        if counts:
+            name, inner = backend if several else schema.DEFAULT_CONFIG, schema.data_folder(backend, several)
+            default = {"default": True} if several and not configs else {}
+            files = [{"split": split, "path": f"{inner}/{split}-*.parquet"} for split in counts]
+            configs.append({"config_name": name, **default, "data_files": files})
+            if folder is not None:
+                infos.append(({"config_name": name} if several else {}) | _info(folder / inner, counts))
+    fields = common_fields(texts["title"], licenses, sum(sum(by_split.values()) for by_split in rows.values()))
+    if infos:
+        infos.sort(key=lambda info: str(info.get("config_name")))
+        fields["dataset_info"] = infos if len(infos) > 1 else infos[0]
+    front_matter = f"{DatasetCardData(**fields, configs=configs).to_yaml()}\n"
+    first = configs[0]["config_name"] if configs else next(iter(rows))
+    text = Path(__file__).with_name(template).read_text(encoding="utf-8")
+    config = f', "{first}"' if several else ""
+    return Template(text).substitute(front_matter=front_matter, config=config, **texts)
+
+
+def _info(folder: Path, counts: Mapping[str, int]) -> dict[str, Any]:
+    """`dataset_info` of a configuration as `datasets` writes it, from its shards and the number of rows by split."""
+    splits, size, features = [], 0, list[dict[str, Any]]()
+    for split, count in counts.items():
+        paths = sorted(folder.glob(f"{split}-*.parquet"))
+        footers = [pq.read_metadata(local_path(path)) for path in paths]
+        held = sum(f.row_group(g).total_byte_size for f in footers for g in range(f.num_row_groups))
+        splits.append({"name": split, "num_bytes": held, "num_examples": count})
+        size += sum(path.stat().st_size for path in paths)
+        features = [_feature(column) for column in footers[0].schema.to_arrow_schema().names]
+    held = sum(split["num_bytes"] for split in splits)
+    return {"features": features, "splits": splits, "download_size": size, "dataset_size": held}
+
+
+def _feature(column: str) -> dict[str, Any]:
+    kind, length = ("image", 0) if column in schema.IMAGE_COLUMNS else schema.value_type(column)
+    return {"name": column, "list": kind, "length": length} if length else {"name": column, "dtype": kind}
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
@@ -149,28 +183,13 @@ def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     return "\n".join([*lines, *("| " + " | ".join(row) + " |" for row in cells)])
 
 
-def _loading(rows: Rows, first: str) -> str:
-    named = f', "{first}"' if len(rows) > 1 else ""
-    return f"""```python
-from datasets import load_dataset
-pairs = load_dataset("PATH_OR_REPO"{named})
-pairs["train"][0]["{schema.COLOR}"]
-```
-"""
-
-
 def _lead_and_camera(facts: CardFacts) -> tuple[str, str]:
     """What the rows are, and how they are framed."""
     config = facts.build["config"]
     clips, of_view = config.get("clips"), config["pos_frame"] == "view"
-    values = {
-        "size": config["size"],
-        "seen": "its own drawing" if config["frontal"] == "drawing" else "its frontal view, without the contour",
-    }
-    positions = "Position colours are in the frame of the registered character, the same for a point in every row."
-    if of_view:
-        positions = "Position colours are taken after each view's turn, with a box for each view."
-    frames = "" if of_view else ";\nand there positions are coloured after the view turn"
+    drawn = "its own drawing" if config["frontal"] == "drawing" else "its frontal view, without the contour"
+    values = {"size": config["size"], "seen": drawn}
+    positions = _TEXTS["positions"]["view" if of_view else "character"]
     if clips is None:
         lead, wider = _TEXTS["stills"].format(views=config["views"], **values), ""
     else:
@@ -182,11 +201,12 @@ def _lead_and_camera(facts: CardFacts) -> tuple[str, str]:
         wider = " or wider where a motion would leave that frame"
     grey = config.get("outline", RANDOM)
     greys = _TEXTS["greys"].get(grey, f"Its grey is {grey} (`outline_grey`).")
+    frames = "" if of_view else ";\nand there positions are coloured after the view turn"
     return lead, _TEXTS["camera"].format(wider=wider, positions=positions, frames=frames, greys=greys)
 
 
 def asked_for(characters: int) -> str:
-    """How many characters a dataset is about, whatever became of them."""
+    """A clause with the number of characters that a build was asked for."""
     return f"{plural(characters, 'character')} {'was' if characters == 1 else 'were'} asked for"
 
 
@@ -195,36 +215,36 @@ def _counts(facts: CardFacts) -> str:
     if facts.moving:
         counted = {"characters": facts.characters, "clips": facts.clips, "frames": facts.rows}
     rows = [
-        (backend, split, *(found[backend].get(split, 0) for found in counted.values()))
+        (backend, split, *(counts[backend].get(split, 0) for counts in counted.values()))
         for backend, by_split in facts.rows.items()
         for split in schema.SPLITS
         if by_split.get(split)
     ]
-    parts = [table(["backend", "split", *counted], rows)]
+    texts = [table(["backend", "split", *counted], rows)]
     if facts.moving:
-        ordered = commonest(facts.actions)
-        rest = len(ordered) - MOST_ACTIONS
-        parts += [table(["action", "clips"], ordered[:MOST_ACTIONS])]
-        parts += [f"{rest} more actions have fewer clips, or as few."] if rest > 0 else []
+        actions = commonest(facts.actions)
+        texts.append(table(["action", "clips"], actions[:MOST_ACTIONS]))
+        if (rest := len(actions) - MOST_ACTIONS) > 0:
+            texts.append(f"{rest} more actions have fewer clips, or as few.")
     what = "clips or characters " if facts.moving else ""
     lost = [f"{n} {what}{'by ' + name if name else 'before any backend'}" for name, n in facts.quarantined.items()]
     note = f"quarantined and left out: {', '.join(lost)}." if lost else "none was quarantined."
-    return "\n\n".join([*parts, f"{asked_for(facts.planned)}; {note}"])
+    return "\n\n".join([*texts, f"{asked_for(facts.planned)}; {note}"])
 
 
 def _quality(facts: CardFacts) -> str:
-    columns: dict[str, Callable[[Sequence[float]], float]] = {"mean IoU": fmean, "worst": min, "median": median}
-    rows = [
-        [backend, *(f"{measure(values):.3f}" for measure in columns.values())]
-        + ([] if facts.moving else [f"{sum(facts.frontal_before[backend]) / len(values):.3f}"])
-        for backend, values in facts.quality.items()
-        if values
-    ]
-    return table(["backend", *columns, *([] if facts.moving else ["frontal before registration"])], rows)
+    before = [] if facts.moving else ["frontal before registration"]
+    rows = []
+    for backend, values in facts.quality.items():
+        if values:
+            frontal = [] if facts.moving else [sum(facts.frontal_before[backend]) / len(values)]
+            measures = (fmean(values), min(values), median(values), *frontal)
+            rows.append([backend, *(f"{measure:.3f}" for measure in measures)])
+    return table(["backend", "mean IoU", "worst", "median", *before], rows)
 
 
 def licences_text(licenses: Iterable[tuple[str | None, str | None]]) -> str:
-    """A table of licence and credit of each character, and a warning where they forbid passing the dataset on."""
+    """A table of the licence and credit of characters, and a warning if they forbid passing the dataset on."""
     counted = Counter(licenses)
     rows = [(name or "not stated", credit or "not stated", count) for (name, credit), count in commonest(counted)]
     return table(["licence", "credit", "characters"], rows) + _licence_warning(name for name, _ in counted.elements())
@@ -236,10 +256,9 @@ def _licence_warning(licenses: Iterable[str | None]) -> str:
 
 
 def backend_note(backend: str, sees_ground_truth: bool) -> str:
-    """A list item that says what a backend is, and its known artefacts."""
+    """A list item that describes a backend and its known artefacts."""
     note = _TEXTS["backends"].get(backend, "a backend outside of this package; ask its author about it.")
-    note = f"- `{backend}`: {note}"
-    note += " It sees the ground truth." if sees_ground_truth else ""
+    note = f"- `{backend}`: {note}{' It sees the ground truth.' if sees_ground_truth else ''}"
     if backend not in pins.NAMES:
         return note
     pinned = pins.read_pins(backend)
@@ -249,34 +268,13 @@ def backend_note(backend: str, sees_ground_truth: bool) -> str:
 
 
 def how_built(build: Mapping[str, Any]) -> str:
-    """Versions and settings of a build record, the settings as YAML that a command takes as it is."""
+    """Versions and settings of a build record, the settings as YAML that `--config` accepts."""
     settings = yaml.safe_dump(dict(build["config"]), sort_keys=False, allow_unicode=True).rstrip()
     parts = (build.get("stages", {}), build.get("packages", {}))
     stages, packages = (", ".join(f"{name} {version}" for name, version in part.items()) for part in parts)
     python = f"Python {build['python']} on {build['machine']}" if "python" in build else ""
-    told = [f"specsia {build['specsia']}", python, f"stages {stages}" if stages else "", packages]
-    return f"{'; '.join(filter(None, told))}. The settings:\n\n```yaml\n{settings}\n```"
-
-
-def license_fields(licenses: Collection[str | None]) -> dict[str, Any]:
-    """`license` for the licences of all characters, and `license_name` if the Hub knows none of that name."""
-    different = set(licenses)
-    if different <= {None}:
-        return {"license": "unknown"}
-    known = {_hub_license(text) for text in different if text is not None}
-    if None in different or None in known:
-        only = next(iter(different)) if len(different) == 1 else None
-        name = re.sub(r"[^a-z0-9.]+", "-", only.casefold()).strip("-") if only else "mixed"
-        return {"license": "other", "license_name": name or "unnamed"}
-    names = sorted(name for name in known if name)
-    return {"license": names[0] if len(names) == 1 else names}
-
-
-def _hub_license(text: str) -> str | None:
-    """The Hub's id of a licence; None if it has none."""
-    name = (spdx_id(text) or "").casefold()
-    name = _HUB_NAMES.get(name, re.sub(r"-(only|or-later)$", "", name))
-    return name if name in _HUB_LICENSES.split() else None
+    versions = [f"specsia {build['specsia']}", python, f"stages {stages}" if stages else "", packages]
+    return f"{'; '.join(filter(None, versions))}. The settings:\n\n```yaml\n{settings}\n```"
 
 
 def common_fields(name: str, licenses: Collection[str | None], count: int) -> dict[str, Any]:
@@ -291,88 +289,54 @@ def common_fields(name: str, licenses: Collection[str | None], count: int) -> di
     }
 
 
-def front_matter(
-    name: str,
-    licenses: Collection[str | None],
-    rows: Rows,
-    sizes: Sizes | None = None,
-    columns: Sequence[str] = schema.COLUMNS,
-) -> str:
-    """The YAML of a card, without the lines of `---` around it.
+def write_teaser(folder: Path, configs: Sequence[str]) -> None:
+    """Write `teaser.webp`, a picture of a few characters or clips that depends on the rows only.
 
     Args:
-        name: for people.
-        licenses: of the characters.
-        rows: by configuration and split.
-        sizes: of all these; without them `dataset_info` is left out.
-        columns: of the rows, for `dataset_info`.
-    """
-    from huggingface_hub import DatasetCardData
-
-    fields = common_fields(name, licenses, sum(sum(by_split.values()) for by_split in rows.values()))
-    info = dataset_info(rows, sizes, columns) if sizes else None
-    fields |= {"dataset_info": info} if info else {}
-    return f"{DatasetCardData(**fields, configs=_configs(rows)).to_yaml()}\n"
-
-
-def _splits_by_config(rows: Rows) -> dict[str, tuple[str, list[str]]]:
-    """Folder and splits of each configuration that has rows: the Hub refuses one without files."""
-    several = len(rows) > 1
-    found = {}
-    for backend, by_split in rows.items():
-        if splits := [split for split in schema.SPLITS if by_split.get(split)]:
-            name = backend if several else schema.DEFAULT_CONFIG
-            found[name] = schema.data_folder(backend, several), splits
-    return found
-
-
-def _configs(rows: Rows) -> list[dict[str, Any]]:
-    configs: list[dict[str, Any]] = []
-    for name, (folder, splits) in _splits_by_config(rows).items():
-        default = {"default": True} if len(rows) > 1 and not configs else {}
-        files = [{"split": split, "path": f"{folder}/{split}-*.parquet"} for split in splits]
-        configs.append({"config_name": name, **default, "data_files": files})
-    return configs
-
-
-def data_sizes(folder: Path, rows: Rows) -> Sizes:
-    """Sizes of the splits of a dataset in a folder, from its shards' footers.
+        folder: folder of the dataset, which holds its shards.
+        configs: names of its configurations, in the order of the picture.
 
     Raises:
-        OSError, pyarrow.ArrowException: if a shard cannot be read.
+        SpecsiaError: if a shard is damaged.
+        WriteError: if it cannot be written.
     """
-    sizes: dict[str, dict[str, tuple[int, int]]] = {}
-    for name, (inner, splits) in _splits_by_config(rows).items():
-        for split in splits:
-            paths = sorted((folder / inner).glob(f"{split}-*.parquet"))
-            footers = [pq.read_metadata(local_path(path)) for path in paths]
-            held = sum(f.row_group(g).total_byte_size for f in footers for g in range(f.num_row_groups))
-            sizes.setdefault(name, {})[split] = held, sum(path.stat().st_size for path in paths)
-    return sizes
+    dataset = open_dataset(folder)
+    named = [config for config in dict.fromkeys(configs) if config in dataset.configs] or [*dataset.configs]
+    named, several = named[:_CONFIGS], len(named) > 1
+    positions = [_positions(dataset, config) for config in named]
+    common = [key for key in positions[0] if all(key in others for others in positions[1:])] or list(positions[0])
+    # An empty key, with nothing to draw, stands for a dataset without rows.
+    keys = [common[k] for k in spread(len(common), _ITEMS)] or [""]
+    sides = [(named[0], positions[0], schema.GT)]
+    sides += [(config, of_config, schema.COLOR) for config, of_config in zip(named, positions, strict=True)]
+
+    def decoded(data: bytes) -> Pixels | str:
+        try:
+            return decode_rgba(data)
+        except ValueError:
+            return "cannot be read"
+
+    tiles: list[Pixels | str] = []
+    for key in keys:
+        for config, of_config, column in sides:
+            split, start, count = of_config.get(key, ("", 0, 0))
+            rows = [start + k for k in spread(count, _VIEWS)]
+            pictures = dataset.take(config, split, rows, [column]) if rows else []
+            tiles += [decoded(row[column]) for row in pictures]
+            tiles += ["none"] * (_VIEWS - len(pictures))
+    ground = Ground((BACKGROUND,) * 3) if dataset.schema == "published" else Ground()
+    heads = ["Y*", *([f"Z {config}" for config in named] if several else ["Z"])]
+    write_still(folder / schema.TEASER, Sheet(keys, heads, [""] * _VIEWS, _ACROSS, _TILE, ground).draw(tiles))
 
 
-def dataset_info(rows: Rows, sizes: Sizes, columns: Sequence[str] = schema.COLUMNS) -> Any:
-    """`dataset_info` as `datasets` writes it: features, rows and bytes of each split; None if there are no rows."""
-    several = len(rows) > 1
-    infos = []
-    for name, (_, splits) in _splits_by_config(rows).items():
-        by_split, known = rows[name] if several else next(iter(rows.values())), sizes[name]
-        infos.append(
-            {
-                **({"config_name": name} if several else {}),
-                "features": [_feature(column) for column in columns],
-                "splits": [{"name": s, "num_bytes": known[s][0], "num_examples": by_split[s]} for s in splits],
-                "download_size": sum(known[split][1] for split in splits),
-                "dataset_size": sum(known[split][0] for split in splits),
-            }
-        )
-    if len(infos) < 2:
-        return infos[0] if infos else None
-    return sorted(infos, key=lambda info: str(info["config_name"]))
-
-
-def _feature(column: str) -> dict[str, Any]:
-    if column in schema.IMAGE_COLUMNS:
-        return {"name": column, "dtype": "image"}
-    kind, length = schema.value_type(column)
-    return {"name": column, "list": kind, "length": length} if length else {"name": column, "dtype": kind}
+def _positions(dataset: OpenedDataset, config: str) -> dict[str, tuple[str, int, int]]:
+    """Split, number of the first row and number of rows of each character or clip, whose rows stand together."""
+    column = {"clips": "clip", "specsia": "character_id", "published": "uid"}[dataset.kind]
+    positions: dict[str, tuple[str, int, int]] = {}
+    for split in dataset.splits(config):
+        for index, row in enumerate(dataset.stream(config, split, [column])):
+            key = row[column].rpartition("_")[0] if column == "uid" else row[column]
+            of, start, count = positions.get(key, (split, index, 0))
+            # Rows of one key in two splits are a fault that `verify` reports.
+            positions[key] = of, start, count + (of == split)
+    return positions

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from itertools import count
 from typing import Any
 
 from specsia_build.dataset.reading import OpenedDataset
@@ -12,46 +14,42 @@ from specsia_build.errors import SpecsiaError, UsageError, plural, some
 MOST_LISTED = 10
 """Rows listed for each kind of difference as text; JSON lists all."""
 
-_AT_ONCE = 16
-"""Rows held at once."""
+_DIGEST = 16
+"""Bytes of the digest of a value."""
 
-_DERIVED = frozenset({"fingerprint", "shards"})
+_DERIVED = ("fingerprint", "shards")
 """Entries of `build.json` that follow from the others, from the source and from the rows."""
 
 
-@dataclass
+@dataclass(frozen=True)
 class ConfigDiff:
     """Differences of one configuration.
 
     Attributes:
         config: its name.
         rows: number of rows in the first and in the second dataset.
-        removed, added, moved: uids only in the first, only in the second, and in another split.
-        changed: names of the columns that differ, by uid of the rows in both.
+        removed, added, moved: uids that are only in the first, only in the second, and in another split.
+        changed: names of the columns that differ, by uid of rows in both.
     """
 
     config: str
     rows: tuple[int, int]
-    removed: list[str]
-    added: list[str]
-    moved: list[str]
+    removed: list[str] = field(default_factory=list)
+    added: list[str] = field(default_factory=list)
+    moved: list[str] = field(default_factory=list)
     changed: dict[str, list[str]] = field(default_factory=dict)
-
-    @property
-    def equal(self) -> bool:
-        """Whether nothing differs."""
-        return not (self.removed or self.added or self.moved or self.changed)
 
     def lines(self) -> Iterator[str]:
         """The differences as text."""
         common = self.rows[0] - len(self.removed)
         yield f"{self.config}: {plural(self.rows[0], 'row')} and {self.rows[1]}, {len(self.changed)} of {common} differ"
-        for what, uids in (("removed", self.removed), ("added", self.added), ("in another split", self.moved)):
+        groups = {"{} removed": self.removed, "{} added": self.added, "{} in another split": self.moved}
+        for uid, names in self.changed.items():
+            for name in names:
+                groups.setdefault(f"{name} in {{}}", []).append(uid)
+        for text, uids in groups.items():
             if uids:
-                yield f"  {plural(len(uids), 'row')} {what}: {some(uids, MOST_LISTED)}"
-        for column in dict.fromkeys(name for names in self.changed.values() for name in names):
-            uids = [uid for uid, names in self.changed.items() if column in names]
-            yield f"  {column} in {plural(len(uids), 'row')}: {some(uids, MOST_LISTED)}"
+                yield f"  {text.format(plural(len(uids), 'row'))}: {some(uids, MOST_LISTED)}"
 
 
 @dataclass(frozen=True)
@@ -75,7 +73,8 @@ class DatasetDiff:
     @property
     def equal(self) -> bool:
         """Whether nothing differs."""
-        return not (self.settings or self.columns or self.configs_apart) and all(c.equal for c in self.configs)
+        rows = any(c.removed or c.added or c.moved or c.changed for c in self.configs)
+        return not (self.settings or self.columns or self.configs_apart or rows)
 
     def to_json(self) -> dict[str, Any]:
         """Plain values, `equal` included."""
@@ -96,81 +95,70 @@ def diff(
 ) -> DatasetDiff:
     """Compare two datasets row by row, by uid. Images are compared as stored PNG bytes.
 
+    Args:
+        one, two: datasets in the same schema.
+        progress: called with the number of rows read and of all rows of both.
+
     Raises:
         UsageError: if only one is in the published schema.
         SpecsiaError: if a shard is damaged, or a uid occurs twice in a configuration.
     """
     if one.schema != two.schema:
-        schemas = f"{one.where} is in the {one.schema} schema and {two.where} in the {two.schema}"
-        raise UsageError(f"{schemas}: convert one of them with `specsia convert` first")
+        raise UsageError(
+            f"{one.where} and {two.where} are in the {one.schema} and the {two.schema} schema: convert one of them "
+            "with `specsia convert` first"
+        )
     names = [name for name in one.configs if name in two.configs]
     columns = [name for name in one.columns if name in two.columns]
-    indices = [(_index(one, name), _index(two, name)) for name in names]
-    total, done = sum(len(a.keys() & b.keys()) for a, b in indices), 0
+    total, done = sum(sum(dataset.splits(name).values()) for dataset in (one, two) for name in names), count(1)
     configs = []
-    for name, (a, b) in zip(names, indices, strict=True):
-        common = [uid for uid in a if uid in b]
-        result = ConfigDiff(
-            config=name,
-            rows=(len(a), len(b)),
-            removed=[uid for uid in a if uid not in b],
-            added=[uid for uid in b if uid not in a],
-            moved=[uid for uid in common if a[uid][0] != b[uid][0]],
-        )
-        for start in range(0, len(common), _AT_ONCE):
-            uids = common[start : start + _AT_ONCE]
-            left, right = _rows(one, name, uids, a, columns), _rows(two, name, uids, b, columns)
-            for uid in uids:
-                # By their text, because NaN is unequal to itself.
-                row, other = left[uid], right[uid]
-                changed = [c for c in columns if row[c] != other[c] and repr(row[c]) != repr(other[c])]
-                if changed:
-                    result.changed[uid] = changed
-            done += len(uids)
-            progress(done, total)
+    for name in names:
+        rows: dict[str, tuple[str, bytes]] = {}
+        for uid, split, digests in _digests(one, name, columns):
+            rows[uid] = split, digests
+            progress(next(done), total)
+        result = ConfigDiff(name, (len(rows), sum(two.splits(name).values())))
+        for uid, split, digests in _digests(two, name, columns):
+            old_split, old_digests = rows.pop(uid, (None, b""))
+            if old_split is None:
+                result.added.append(uid)
+            elif old_split != split:
+                result.moved.append(uid)
+            starts = range(0, len(old_digests), _DIGEST)
+            pairs = zip(columns, starts, strict=False)
+            if changed := [c for c, at in pairs if digests[at : at + _DIGEST] != old_digests[at : at + _DIGEST]]:
+                result.changed[uid] = changed
+            progress(next(done), total)
+        result.removed.extend(rows)
         configs.append(result)
+    first, second = (dict(_flat(dataset.build())) for dataset in (one, two))
+    changed = [name for name in sorted({*first, *second}) if first.get(name) != second.get(name)]
     return DatasetDiff(
         one=one.where,
         two=two.where,
-        settings=_changed_settings(one, two),
+        settings={k: (first.get(k), second.get(k)) for k in changed if k.split(".")[0] not in _DERIVED},
         columns=tuple(sorted({*one.columns} ^ {*two.columns})),
         configs_apart=tuple(sorted({*one.configs} ^ {*two.configs})),
         configs=tuple(configs),
     )
 
 
-_Index = Mapping[str, tuple[str, int]]
-"""Split and row number, by uid."""
-
-
-def _index(dataset: OpenedDataset, config: str) -> _Index:
-    index: dict[str, tuple[str, int]] = {}
+def _digests(dataset: OpenedDataset, config: str, columns: Sequence[str]) -> Iterator[tuple[str, str, bytes]]:
+    """Uid and split of each row, and the digests of its values, `_DIGEST` bytes each."""
+    uids = set()
     for split in dataset.splits(config):
-        for number, row in enumerate(dataset.stream(config, split, ["uid"])):
-            if row["uid"] in index:
+        for row in dataset.stream(config, split, columns):
+            if row["uid"] in uids:
                 raise SpecsiaError(f"{row['uid']} occurs twice in {dataset.where}: run `specsia verify`")
-            index[row["uid"]] = split, number
-    return index
-
-
-def _rows(
-    dataset: OpenedDataset, config: str, uids: Sequence[str], index: _Index, columns: Sequence[str]
-) -> dict[str, dict[str, Any]]:
-    """Rows by uid."""
-    numbers: dict[str, list[int]] = {}
-    for uid in uids:
-        split, number = index[uid]
-        numbers.setdefault(split, []).append(number)
-    return {row["uid"]: row for split in numbers for row in dataset.take(config, split, numbers[split], columns)}
-
-
-def _changed_settings(one: OpenedDataset, two: OpenedDataset) -> dict[str, tuple[Any, Any]]:
-    """Entries of `build.json` that differ, by their full names, joined by dots."""
-    a, b = ({k: v for k, v in _flat(dataset.build()) if k.split(".")[0] not in _DERIVED} for dataset in (one, two))
-    return {name: (a.get(name), b.get(name)) for name in sorted({*a, *b}) if a.get(name) != b.get(name)}
+            uids.add(row["uid"])
+            # Other values by their text, because NaN is unequal to itself.
+            values = (v if isinstance(v, bytes) else repr(v).encode() for v in (row[column] for column in columns))
+            digests = (hashlib.blake2b(value, digest_size=_DIGEST).digest() for value in values)
+            yield row["uid"], split, b"".join(digests)
 
 
 def _flat(values: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Entries of nested mappings by their full names, joined by dots."""
     for name, value in values.items():
         if isinstance(value, dict):
             yield from ((f"{name}.{inner}", leaf) for inner, leaf in _flat(value))

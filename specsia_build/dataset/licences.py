@@ -1,154 +1,157 @@
-"""Licences of a dataset's rows: which ones let it be passed on."""
+"""Licences of a dataset's rows: whether they allow passing it on, and their names on the Hub."""
 
 from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
+import pyarrow as pa
 import pyarrow.parquet as pq
+import yaml
 
-from specsia_build.dataset.front_matter import card_fields
 from specsia_build.dataset.parquet import batches, local_path
+from specsia_build.dataset.reading import card_fields
 from specsia_build.dataset.schema import CARD, DATA
+from specsia_build.errors import SpecsiaError, brief, plural
 
 T = TypeVar("T")
 
-NAMED = "LicenseRef-"
-"""Prefix that SPDX gives to licences that are not on its list."""
+_LISTS = yaml.safe_load(Path(__file__).with_name("licences.yaml").read_text(encoding="utf-8"))
 
-FREE = (
-    "0BSD AFL-3.0 Apache-2.0 Artistic-2.0 BSD-2-Clause BSD-3-Clause BSL-1.0 CC-PDDC CDLA-Permissive-1.0 "
-    "CDLA-Permissive-2.0 CDLA-Sharing-1.0 ECL-2.0 ISC LAL-1.3 MIT MIT-0 MPL-2.0 MS-PL ODbL-1.0 ODC-By-1.0 OFL-1.1 "
-    "PDDL-1.0 Unlicense WTFPL Zlib AGPL-3.0-only AGPL-3.0-or-later GPL-2.0-only GPL-2.0-or-later GPL-3.0-only "
-    "GPL-3.0-or-later LGPL-2.1-only LGPL-2.1-or-later LGPL-3.0-only LGPL-3.0-or-later"
-)
-"""Licences beside Creative Commons that let changed copies be passed on, by SPDX id."""
+FREE: Sequence[str] = _LISTS["free"]
+"""Licences besides Creative Commons that allow passing on changed copies, by SPDX id."""
 
-_BY_FOLDED_NAME = {name.casefold(): name for name in FREE.split()} | {
-    "agpl-3.0": "AGPL-3.0-only",
-    "apache-2": "Apache-2.0",
-    "gpl-2.0": "GPL-2.0-only",
-    "gpl-3.0": "GPL-3.0-only",
-    "lgpl-2.1": "LGPL-2.1-only",
-    "lgpl-3.0": "LGPL-3.0-only",
-    "odbl": "ODbL-1.0",
-    "odc-by": "ODC-By-1.0",
-    "pddl": "PDDL-1.0",
-    "public-domain": "CC-PDDC",
-    "the-unlicense": "Unlicense",
-}
+_NAMES: dict[str, str] = {name.casefold(): name for name in FREE} | _LISTS["names"]
+"""SPDX ids by folded names."""
+
 _CC = re.compile(r"cc-?(0|by(?:-(?:nc|sa|nd))*)(?:-(\d\.\d))?(?:-(?:international|universal|intl|deed))?")
 _CC_URL = re.compile(r"(?:https?://)?(?:www\.)?creativecommons\.org/(?:licenses|publicdomain)/([a-z-]+)/(\d\.\d)\S*")
-_FORBIDDING = re.compile(
-    r"all rights reserved|proprietary|confidential|(?:no|not|non|forbid\w*|prohibit\w*)[\s_-]*(?:for\s+)?re-?distribut"
-    r"|re-?distribution[\s_-]*(?:is\s+)?(?:prohibited|forbidden|disallowed|not)|do not (?:share|distribute)"
-)
 
 
 def spdx_id(text: str) -> str | None:
-    """The SPDX id that a licence's name stands for; None if it is not known.
+    """The SPDX id of a licence's name; None if it is not known.
 
-    Understands the ids themselves in any case, Creative Commons licences as people write them (`CC BY-NC 4.0`,
-    `cc_by`, their addresses; 4.0 where no version is given, 1.0 for CC0), and `LicenseRef-…`.
+    Understands ids in any case, Creative Commons licences as people write them (`CC BY-NC 4.0`, `cc_by`, their
+    addresses; 4.0 if there is no version, 1.0 for CC0), and `LicenseRef-…`, SPDX's prefix for licences of one's own.
     """
     text = text.strip()
-    if text.casefold().startswith(NAMED.casefold()):
-        return text if re.fullmatch(r"[\w.-]+", text[len(NAMED) :], re.ASCII) else None
+    if text.casefold().startswith("licenseref-"):
+        return text if re.fullmatch(r"[\w.-]+", text.partition("-")[2], re.ASCII) else None
     folded = re.sub(r"[\s_]+", "-", text.casefold())
     if url := _CC_URL.fullmatch(folded):
         folded = "cc0-1.0" if url[1] == "zero" else f"cc-{url[1]}-{url[2]}"
     match = _CC.fullmatch(folded)
-    if match and match[1] == "0":
+    if match is None:
+        return _NAMES.get(re.sub(r"-licen[sc]e$", "", folded))
+    if match[1] == "0":
         return "CC0-1.0"
-    if match:
-        order = [term for term in ("BY", "NC", "ND", "SA") if term in match[1].upper().split("-")]
-        return f"CC-{'-'.join(order)}-{match[2] or '4.0'}"
-    return _BY_FOLDED_NAME.get(folded.removesuffix("-license").removesuffix("-licence"))
+    terms = [term for term in ("BY", "NC", "ND", "SA") if term in match[1].upper().split("-")]
+    return f"CC-{'-'.join(terms)}-{match[2] or '4.0'}"
 
 
 def forbids(text: str) -> str | None:
-    """Why a licence does not let pairs made from a character be passed on; None where it does.
+    """Why a licence does not allow passing on pairs made from a character; None if it does.
 
     Args:
-        text: an SPDX id or expression with `OR` and `AND`, or whatever a source states.
+        text: an SPDX id or expression with `OR` and `AND`, or any other text.
     """
+
+    def reason(part: str) -> str | None:
+        name = spdx_id(part.strip(" ()"))
+        if name is not None and name.startswith("CC-") and "-ND-" in name:
+            return "forbids passing changed copies on, and rendered pairs are that"
+        return None if name else "is not known to allow passing it on"
+
     parts = re.split(r"\s+(OR|AND)\s+", text.strip().strip("()"))
-    reasons = [_reason(part.strip(" ()")) for part in parts[::2]]
-    if set(parts[1::2]) == {"OR"}:
-        return None if None in reasons else reasons[0]
+    reasons = [reason(part) for part in parts[::2]]
+    if set(parts[1::2]) == {"OR"} and None in reasons:
+        return None
     return next((reason for reason in reasons if reason), None)
 
 
-def _reason(text: str) -> str | None:
-    name = spdx_id(text)
-    if name is None:
-        told = _FORBIDDING.search(text.casefold())
-        return "forbids passing it on" if told else "is not known to allow passing it on"
-    if name.startswith("CC-") and "-ND-" in name:
-        return "forbids passing changed copies on, and rendered pairs are that"
-    return None
-
-
 def redistribution_problems(folder: Path) -> tuple[str, ...]:
-    """A clause for each licence that forbids making a dataset public, with how many rows it covers.
+    """A clause for each licence that forbids making a dataset public, with the number of rows under it.
 
-    A row without a licence counts as unknown. Without a column for it, the card's licence stands for all rows.
+    A row without a licence counts as unknown. Without a column for it, the card's licence applies to all rows.
 
     Raises:
         OSError, pyarrow.ArrowException: if the shards cannot be read.
     """
     rows: Counter[str | None] = Counter()
     for path in sorted((folder / DATA).rglob("*.parquet")):
-        with pq.ParquetFile(local_path(path)) as opened:
-            if "license" in opened.schema_arrow.names:
-                for batch in batches(opened, ["license"]):
+        with pq.ParquetFile(local_path(path)) as parquet:
+            if "license" in parquet.schema_arrow.names:
+                for batch in batches(parquet, ["license"]):
                     rows.update(None if name is None else str(name) for name in batch.column(0).to_pylist())
-            else:
-                rows[_of_card(folder)] += opened.metadata.num_rows
+                continue
+            try:
+                fields = card_fields((folder / CARD).read_text(encoding="utf-8"))
+            except (FileNotFoundError, ValueError):
+                fields = {}
+            rows[stated_by_card(fields)] += parquet.metadata.num_rows
     return licence_problems(rows, "row")
 
 
+def check_public(folder: Path, problems_of: Callable[[Path], Sequence[str]] = redistribution_problems) -> None:
+    """Refuse to publish a dataset, by a clause of `problems_of` for each licence that forbids it.
+
+    Raises:
+        SpecsiaError: if a licence is unknown or forbids it, or the licences cannot be read.
+    """
+    try:
+        problems = problems_of(folder)
+    except (OSError, UnicodeDecodeError, pa.ArrowException) as error:
+        raise SpecsiaError(f"the licences of {folder} cannot be read: {brief(str(error))}") from error
+    if problems:
+        raise SpecsiaError(
+            f"{folder} cannot be made public: it holds {'; '.join(problems)}; state the licence of each character in "
+            "the manifest (an SPDX id, or LicenseRef-NAME for one you have read and may pass on under), or push it "
+            "--private"
+        )
+
+
 def withheld(licenses: Iterable[str | None]) -> str | None:
-    """Why a dataset may not be passed on, in a clause, by the licence of each character; None if it may."""
+    """Why a dataset must not be passed on, by the licence of each character; None if it may."""
     problems = licence_problems(Counter(licenses), "character")
     return f"it holds {'; '.join(problems)}" if problems else None
 
 
-def licence_problems(counted: Mapping[str | None, int], what: str) -> tuple[str, ...]:
-    """A clause for each licence that forbids passing on what it covers.
-
-    Args:
-        counted: number of rows or characters by licence, None where none is stated.
-        what: one of them: a row, a character.
-    """
+def licence_problems(counted: Mapping[str | None, int], noun: str) -> tuple[str, ...]:
+    """A clause for each licence that forbids passing on so many things, which `noun` names: "row", "character"."""
     problems = []
     for name, count in commonest(counted):
-        many = f"{count} {what}" if count == 1 else f"{count} {what}s"
         if name is None or not name.strip():
-            problems.append(f"{many} without a licence")
+            problems.append(f"{plural(count, noun)} without a licence")
         elif reason := forbids(name):
-            problems.append(f"{many} under '{' '.join(name.split())[:80]}', which {reason}")
+            problems.append(f"{plural(count, noun)} under '{' '.join(name.split())[:80]}', which {reason}")
     return tuple(problems)
 
 
-def _of_card(folder: Path) -> str | None:
-    try:
-        return stated_by_card(card_fields((folder / CARD).read_text(encoding="utf-8")))
-    except (FileNotFoundError, ValueError):
-        return None
-
-
 def stated_by_card(fields: Mapping[str, Any]) -> str | None:
-    """The licence that a card's YAML names, all of a list joined by `AND`; None where it names none."""
-    stated = fields.get("license_name") or fields.get("license")
-    names = stated if isinstance(stated, list) else [stated]
-    told = all(isinstance(name, str) and name not in ("unknown", "other") for name in names)
-    return " AND ".join(map(str, names)) if told else None
+    """The licence that a card's YAML names, a list joined by `AND`; None if it names none."""
+    value = fields.get("license_name") or fields.get("license")
+    names = value if isinstance(value, list) else [value]
+    known = all(isinstance(name, str) and name not in ("unknown", "other") for name in names)
+    return " AND ".join(map(str, names)) if known else None
+
+
+def license_fields(licenses: Collection[str | None]) -> dict[str, Any]:
+    """Card fields for the licences of all characters: `license`, and `license_name` if the Hub has no name for them."""
+    texts = set(licenses)
+    if texts <= {None}:
+        return {"license": "unknown"}
+    # Neither `odc-by-1.0` nor `gpl-3.0-or-later` is a name there.
+    names = {re.sub(r"-(only|or-later)$", "", (spdx_id(text or "") or "").casefold()) for text in texts}
+    names = {name if name in _LISTS["hub"] else name.removesuffix("-1.0") for name in names}
+    if names <= {*_LISTS["hub"]}:
+        return {"license": names.pop() if len(names) == 1 else sorted(names)}
+    text = (texts.pop() if len(texts) == 1 else None) or "mixed"
+    return {"license": "other", "license_name": re.sub(r"[^a-z0-9.]+", "-", text.casefold()).strip("-") or "unnamed"}
 
 
 def commonest(counted: Mapping[T, int]) -> list[tuple[T, int]]:
-    """Values and their counts, the commonest first."""
+    """Values and their counts, the most frequent first."""
     return sorted(counted.items(), key=lambda item: (-item[1], str(item[0])))

@@ -1,4 +1,4 @@
-"""A dataset's folder, wherever it lies: on this machine, behind an fsspec URL, or on the Hub."""
+"""Find a dataset's folder and read its files: on this machine, behind an fsspec URL, or on the Hub."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from specsia_build.files.sources import source_place
 from specsia_build.folders import expanded
 
 HUB_ID = re.compile(r"[\w][\w.-]*/[\w][\w.-]*(@[\w./-]+)?", re.ASCII)
-"""`OWNER/NAME`, and `@` with a branch, tag or commit if one is wanted."""
+"""`OWNER/NAME`, optionally with `@` and a branch, tag or commit."""
 
 MOST_READ = 1 << 28
-"""Bytes of a file that is read at once."""
+"""Largest file, in bytes, that `Place.read` reads whole."""
 
 
 def link_root(folder: Path) -> Path:
-    """Where links in a dataset's folder may lead: the folder, or all of the repository in the Hub's cache."""
+    """Folder that links in a dataset must not leave: the dataset's, or the whole repository in the Hub's cache."""
     real = folder.resolve()
     repository = real.parent.parent
     return repository if real.parent.name == "snapshots" and (repository / "blobs").is_dir() else real
@@ -42,39 +42,32 @@ class Place:
     """A folder that can be listed and read.
 
     Attributes:
-        where: what the user called it.
-        fs: fsspec filesystem.
-        root: of the folder in it.
-        folder: the same on this machine, None if it is elsewhere.
+        where: path, URL or Hub id, as the user gave it.
+        folder: path on this machine; None if it is elsewhere.
+        fs: fsspec filesystem of a folder that is elsewhere.
+        root: path of the folder in `fs`.
     """
 
     where: str
-    fs: Any
-    root: str
-    folder: Path | None = None
+    folder: Path | None
+    fs: Any = None
+    root: str = ""
 
     def files(self) -> dict[str, int]:
-        """Bytes by relative name of every file, sorted, without hidden ones and those in hidden folders.
-
-        Raises:
-            SpecsiaError: if the folder cannot be listed.
-        """
-        if self.folder is not None:
-            paths = (p for p in self.folder.rglob("*") if p.is_file())
-            sizes = {p.relative_to(self.folder).as_posix(): p.stat().st_size for p in paths}
-        else:
-            with self.reading(""):
-                listed = files_below(self.fs, self.root)
-                # A web server's listing does not tell sizes.
-                sizes = {n: f["size"] if f["size"] is not None else self.fs.size(f["name"]) for n, f in listed.items()}
-        visible = (name for name in sorted(sizes) if not any(part.startswith(".") for part in name.split("/")))
-        return {name: int(sizes[name]) for name in visible}
+        """Size in bytes of every file by relative name, sorted, without hidden files; SpecsiaError if it fails."""
+        with self.reading(""):
+            if self.folder is not None:
+                paths = (p for p in self.folder.rglob("*") if p.is_file())
+                sizes = {p.relative_to(self.folder).as_posix(): p.stat().st_size for p in paths}
+            else:
+                sizes = sizes_below(self.fs, self.root)
+        return {name: sizes[name] for name in sorted(sizes) if not re.search(r"(^|/)\.", name)}
 
     def open(self, name: str) -> Any:
-        """A file for pyarrow; without read-ahead, since its readers ask for exactly what they need.
+        """Open a file for pyarrow, without read-ahead: Parquet readers request exactly the bytes they need.
 
         Raises:
-            OSError: if there is none, its name cannot be one, or it is a link that leads out of the folder.
+            OSError: if it does not exist, has an unsafe name, or is a link that leads out of the folder.
         """
         try:
             inner = relative_name(name, "file")
@@ -88,11 +81,7 @@ class Place:
         return pa.OSFile(str(path))
 
     def read(self, name: str) -> bytes:
-        """Content of a file of at most `MOST_READ` bytes.
-
-        Raises:
-            SpecsiaError: if it cannot be read.
-        """
+        """Read a file of at most `MOST_READ` bytes; SpecsiaError if it is larger or cannot be read."""
         with self.reading(name), self.open(name) as stream:
             data = bytes(stream.read(MOST_READ + 1))
         if len(data) > MOST_READ:
@@ -101,124 +90,84 @@ class Place:
 
     @contextmanager
     def reading(self, name: str) -> Iterator[None]:
-        """Raise what a filesystem raises while `name` is read as one sentence."""
+        """Turn errors of the filesystem into SpecsiaErrors that name the file."""
         try:
             yield
         except Exception as error:
-            # Arrow's own errors and undecodable text are ValueErrors of special kinds, for its readers to tell.
+            # Subclasses of ValueError are errors of Arrow or of decoding, which the callers handle.
             if not isinstance(error, read_errors()) and type(error) is not ValueError:
                 raise
             where = f"{self.where}/{name}" if name else self.where
-            raise SpecsiaError(f"{where} cannot be read: {sentence(error)}") from error
+            raise SpecsiaError(f"{where} cannot be read or written: {one_line(error)}") from error
 
 
 def read_errors(*more: type[Exception]) -> tuple[type[Exception], ...]:
-    """Errors that a filesystem may raise while it is read, and `more`."""
+    """Exceptions that reading from a filesystem may raise, and `more`."""
     from huggingface_hub.errors import HfHubHTTPError
 
     # Its bases are OSError and the error of the HTTP client that huggingface_hub uses.
     kinds = [base for base in HfHubHTTPError.__bases__ if issubclass(base, Exception)]
-    # Errors of S3 are not OSErrors; the module is imported wherever one was raised.
+    # Errors of S3 and HTTP are not OSErrors; their modules are imported if one was raised.
     for name, kind in (("botocore.exceptions", "BotoCoreError"), ("aiohttp", "ClientError")):
         kinds += [vars(sys.modules[name])[kind]] if name in sys.modules else []
     return (*kinds, *more)
 
 
-def sentence(error: BaseException) -> str:
-    """An error's text on one line."""
+def one_line(error: BaseException) -> str:
+    """The text of an error on one line."""
     return " ".join(str(error).split()).rstrip(".")[:300] or type(error).__name__
 
 
-def find_place(where: str | Path) -> Place:
-    """The folder that a user means by a path, an fsspec URL (`s3://…`, `memory://…`) or a Hub id (`OWNER/NAME`).
+def sizes_below(fs: Any, root: str) -> dict[str, int]:
+    """Size in bytes of each file below a folder of an fsspec filesystem, by relative name."""
+    base = fs._strip_protocol(root).rstrip("/") + "/"
+    listing = {name.removeprefix(base): f for name, f in fs.find(root, detail=True).items() if name.startswith(base)}
+    # Listings of web servers have no sizes.
+    return {name: int(fs.size(f["name"]) if f["size"] is None else f["size"]) for name, f in listing.items()}
 
-    A folder that is there beats a Hub id of the same name; a `Path` is never a Hub id.
+
+def filesystem_of(url: str) -> tuple[Any, str]:
+    """The fsspec filesystem of a URL and the path in it, before any request; UsageError if there is no filesystem."""
+    import fsspec
+
+    try:
+        fs, root = fsspec.url_to_fs(url)
+    # Filesystems raise anything, for example if their URL lacks a part.
+    except Exception as error:
+        hint = " (for s3: pip install 'specsia[s3]')" if isinstance(error, ImportError) else ""
+        raise UsageError(f"{url} is no URL that can be opened: {one_line(error)}{hint}") from error
+    return fs, root.rstrip("/")
+
+
+def find_place(where: str | Path) -> Place:
+    """Find the folder of a path, an fsspec URL (`s3://…`, `memory://…`) or a Hub id (`OWNER/NAME`).
+
+    A local folder takes precedence over a Hub id of the same name; a `Path` is never a Hub id.
 
     Raises:
-        UsageError: if there is no such folder, or no such way to reach one.
-        SpecsiaError: if the Hub cannot be asked.
+        UsageError: if there is no such folder, or no filesystem for the URL.
+        SpecsiaError: if the Hub or the store cannot be reached.
     """
     text = str(where)
     if isinstance(where, str) and text.startswith("hf://"):
         return _on_hub(text.removeprefix("hf://").removeprefix("datasets/").strip("/"), text)
     if isinstance(where, str) and "://" in text:
-        return _behind_url(text)
+        fs, root = filesystem_of(text)
+        place = Place(text, Path(root)) if fs.protocol == ("file", "local") else Place(text, None, fs, root)
+        with place.reading(""):
+            if not fs.isdir(root):
+                raise UsageError(f"there is no folder {text}: give that of a packed dataset")
+        return place
     folder = expanded(text)
     if folder.is_dir():
-        return Place(spelled(text), _local_filesystem(), str(folder.resolve()), folder)
-    if folder.is_file():
-        raise UsageError(f"{text} is a file: give the folder that it lies in")
-    if isinstance(where, str) and HUB_ID.fullmatch(text):
+        return Place(spelled(text), folder)
+    if isinstance(where, str) and HUB_ID.fullmatch(text) and not folder.exists():
         return _on_hub(text, text)
     raise UsageError(f"there is no folder {text}")
 
 
-def public_name(where: str) -> str:
-    """Name of a place on a card: a Hub id as it is, the last part alone of a path or URL, as those are private."""
-    return where if HUB_ID.fullmatch(where) else PurePosixPath(where.rstrip("/")).name or "a dataset"
-
-
-def public_settings(config: BuildConfig, source: str) -> dict[str, Any]:
-    """The settings that decide what is built, free of paths of this machine.
-
-    Args:
-        config: of the run.
-        source: name of its source, free of paths.
-    """
-    settings = {**result_settings(config), "source": source}
-    if config.like is None:
-        del settings["like"]
-    else:
-        settings["like"] = public_name(config.like)
-    settings["backends"] = [backend_name(spec) for spec in config.backends]
-    if config.clips is not None:
-        settings["clips"]["motions"] = [PurePath(origin).name for origin in config.clips.motions]
-    return settings
-
-
-def _local_filesystem() -> Any:
-    from fsspec.implementations.local import LocalFileSystem
-
-    return LocalFileSystem()
-
-
-def files_below(fs: Any, root: str) -> dict[str, Any]:
-    """Details of each file below a folder of an fsspec filesystem, by relative name."""
-    base, found = fs._strip_protocol(root).rstrip("/") + "/", fs.find(root, detail=True)
-    return {name.removeprefix(base): details for name, details in found.items() if name.startswith(base)}
-
-
-def filesystem_of(url: str, **options: Any) -> tuple[Any, str]:
-    """The fsspec filesystem of a URL, with `options` of its own, and the URL's path in it; nothing is asked of it.
-
-    Raises:
-        UsageError: if there is no such filesystem.
-    """
-    import fsspec
-
-    try:
-        fs, root = fsspec.url_to_fs(url, **options)
-    except ImportError as error:
-        raise UsageError(f"{url} cannot be opened: {sentence(error)} (for s3: pip install 'specsia[s3]')") from error
-    # A filesystem may raise anything, such as for what its URL must hold besides.
-    except Exception as error:
-        raise UsageError(f"{url} is no URL that can be opened: {sentence(error)}") from error
-    return fs, root.rstrip("/")
-
-
-def _behind_url(url: str) -> Place:
-    fs, root = filesystem_of(url)
-    if isinstance(fs, type(_local_filesystem())):
-        return find_place(Path(root))
-    place = Place(url, fs, root)
-    with place.reading(""):
-        if not fs.isdir(root):
-            raise UsageError(f"there is no folder {url}: give that of a packed dataset")
-    return place
-
-
 def _on_hub(repo: str, where: str) -> Place:
-    """A dataset repository at the commit that it has now, so that a push in between changes nothing that is read.
+    """A dataset repository at its present commit, so that a push in between does not change what is read.
 
     It is read from the Hub's cache if that holds all of it.
     """
@@ -230,32 +179,43 @@ def _on_hub(repo: str, where: str) -> Place:
     if not HUB_ID.fullmatch(name):
         raise UsageError(f"{where} is no dataset of the Hub: give OWNER/NAME")
 
-    def cached(revision: str | None) -> Place | None:
+    def cached(revision: str | None) -> Path | None:
         try:
-            found = snapshot_download(name, repo_type="dataset", revision=revision, local_files_only=True)
+            return Path(snapshot_download(name, repo_type="dataset", revision=revision, local_files_only=True))
         except (FileNotFoundError, ValueError):
             return None
-        return Place(where, _local_filesystem(), found, Path(found))
 
-    if constants.HF_HUB_OFFLINE:
-        place = cached(revision or None)
-        if place is None:
-            where = f"{where} is neither a folder here nor in the Hub's cache"
-            raise SpecsiaError(f"{where}, and HF_HUB_OFFLINE is set: download it first")
-        return place
     absent = f"there is no folder {where} here"
+    if constants.HF_HUB_OFFLINE:
+        if (folder := cached(revision or None)) is None:
+            raise SpecsiaError(f"{absent}, it is not in the Hub's cache, and HF_HUB_OFFLINE is set: download it first")
+        return Place(where, folder)
     try:
         info = HfApi(endpoint=endpoint).dataset_info(name, revision=revision or None)
     except (HFValidationError, RepositoryNotFoundError, RevisionNotFoundError) as error:
-        kind = f"revision '{revision}' of it" if isinstance(error, RevisionNotFoundError) else "dataset"
         raise UsageError(
-            f"{absent}, and no {kind} on the Hub that you may read: check the name, and log in if it is private"
+            f"{absent}, and no such dataset or revision on the Hub: check the name, and log in if it is private"
         ) from error
     except read_errors() as error:
-        raise SpecsiaError(
-            f"{absent}, and the Hub cannot be asked for a dataset of that name: {sentence(error)}"
-        ) from error
-    place = cached(str(info.sha))
-    if place is not None and all((Path(place.root) / file.rfilename).is_file() for file in info.siblings or ()):
-        return place
-    return Place(where, HfFileSystem(endpoint=endpoint), f"datasets/{name}@{info.sha}")
+        raise SpecsiaError(f"{absent}, and the Hub cannot be reached: {one_line(error)}") from error
+    folder = cached(str(info.sha))
+    if folder is not None and all((folder / file.rfilename).is_file() for file in info.siblings or ()):
+        return Place(where, folder)
+    return Place(where, None, HfFileSystem(endpoint=endpoint), f"datasets/{name}@{info.sha}")
+
+
+def public_name(where: str) -> str:
+    """Name of a place on a card: a Hub id unchanged, only the last part of a path or URL, as the rest is private."""
+    return where if HUB_ID.fullmatch(where) else PurePosixPath(where.rstrip("/")).name or "a dataset"
+
+
+def public_settings(config: BuildConfig, source: str) -> dict[str, Any]:
+    """The settings that decide what is built, without paths of this machine; `source` names its source."""
+    settings = {**result_settings(config), "source": source, "backends": [backend_name(b) for b in config.backends]}
+    if config.like is None:
+        del settings["like"]
+    else:
+        settings["like"] = public_name(config.like)
+    if config.clips is not None:
+        settings["clips"]["motions"] = [PurePath(origin).name for origin in config.clips.motions]
+    return settings

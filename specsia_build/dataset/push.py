@@ -1,4 +1,4 @@
-"""Push a packed dataset to the Hub in one commit, compare by checksum, and tag; requests are `huggingface_hub`'s."""
+"""Push a packed dataset to the Hub in one commit, compare all of it by checksum, and tag it."""
 
 from __future__ import annotations
 
@@ -6,59 +6,77 @@ import hashlib
 import re
 import sys
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-from huggingface_hub import (
-    CommitOperationAdd,
-    CommitOperationDelete,
-    DatasetInfo,
-    HfApi,
-    constants,
-    get_token,
-    is_offline_mode,
-)
+from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi, constants, get_token, is_offline_mode
 from huggingface_hub.errors import HfHubHTTPError, OfflineModeIsEnabled, RepositoryNotFoundError
 from huggingface_hub.hf_api import RepoFile
 from huggingface_hub.utils import logging as hub_logging
 from huggingface_hub.utils.tqdm import disable_progress_bars
 
+from specsia_build import __version__
+from specsia_build.characters.formats import FORMATS
+from specsia_build.dataset import schema
 from specsia_build.dataset.checksums import own_names, parse_sums
-from specsia_build.dataset.licences import redistribution_problems
-from specsia_build.dataset.local_files import LocalFile
-from specsia_build.dataset.places import read_errors
-from specsia_build.dataset.schema import CARD, SUMS_FILE
-from specsia_build.errors import SpecsiaError, UsageError, brief, some
-
-_DATASET = "dataset"
-
-_KEPT = frozenset({".gitattributes"})
-"""Files of the repository itself, which no push deletes."""
+from specsia_build.dataset.places import leads_out, one_line, read_errors
+from specsia_build.dataset.schema import BUILD_FILE, CARD, DATA, RECIPE_FILE, SUMS_FILE
+from specsia_build.errors import SpecsiaError, UsageError, brief, some, spelled
+from specsia_build.files.records import read_json
 
 LOOK_SECONDS = 2.0
-"""Time limit of the only request of a dry run without a network."""
+"""Time limit of the first request of a dry run, which works without a network too."""
 
-_REPO = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*", re.ASCII)
+_SUFFIXES = frozenset({".parquet", ".json", ".jsonl", ".md", ".txt"})
+_NAMES = frozenset({SUMS_FILE, schema.TEASER, "LICENSE", "NOTICE"})
+"""Suffixes and names that files of a dataset may have."""
 
-_ADVICE = {
-    401: "the token is not accepted: run `hf auth login`, or set HF_TOKEN to a token that may write to {owner}",
-    403: "this token may not write to {repo}: use a token with write access to {owner}, or another --repo",
-    404: "{repo} is not there, or this token may not see it: check --repo and the token",
-    412: "someone else changed {repo} during the push: look at it, then run the same command again",
-}
-_LATER = "run the same command later; it goes on from here"
+_DATASET, _HUB_FILE = "dataset", ".gitattributes"
+"""Type of the repository, and the file that the Hub puts into it."""
 
 
-class UnseenError(SpecsiaError):
-    """The state of a repository is unknown, as the Hub cannot be reached or wants a token."""
+class HubError(SpecsiaError):
+    """The Hub cannot be reached, or it refuses a request."""
+
+
+@dataclass(frozen=True)
+class LocalDataset:
+    """A dataset that is as it was packed: its folder, the SHA-256 of its files by name, and the tag of its version."""
+
+    folder: Path
+    digests: Mapping[str, str]
+    tag: str
+
+    def size(self, name: str) -> int:
+        """Bytes of a file."""
+        return (self.folder / name).stat().st_size
+
+    def differs(self, name: str, remote: RepoFile | None) -> bool:
+        """Whether a file has another size or checksum than a remote file, or there is no remote file."""
+        if remote is None or remote.size != self.size(name):
+            return True
+        if remote.lfs:
+            return remote.lfs.sha256 != self.digests[name]
+        data = (self.folder / name).read_bytes()
+        return remote.blob_id != hashlib.sha1(b"blob %d\0" % len(data) + data, usedforsecurity=False).hexdigest()
+
+    def differences(self, remote: Mapping[str, RepoFile], spared: Collection[str]) -> dict[str, str]:
+        """Problems of remote files by name, which may also contain the `spared` ones."""
+        wrong = {
+            name: "has another checksum" if name in remote else "is missing"
+            for name in self.digests
+            if self.differs(name, remote.get(name))
+        }
+        known = {*self.digests, *spared, _HUB_FILE}
+        return wrong | {name: "is no part of the dataset" for name in remote if name not in known}
 
 
 @dataclass(frozen=True)
 class Operation:
-    """One step of a push: `create`, `add`, `replace`, `delete` or `tag`, of which name, and how many bytes."""
+    """One step of a push: `create`, `add`, `replace`, `delete` or `tag`, its subject, and the bytes to send."""
 
     kind: str
     name: str
@@ -67,31 +85,33 @@ class Operation:
 
 @dataclass(frozen=True)
 class Plan:
-    """Steps of a push in their order.
+    """A push, planned or done.
 
     Attributes:
         repo: `OWNER/NAME`.
-        private: whether only its owner sees it.
-        head: commit that the plan starts from; None if there is no repository yet.
-        operations: in order.
-        kept: number of files that are there already.
-        tag: of the version.
+        private: whether the repository is private.
+        operations: steps in order.
+        kept: number of files that are up to date.
+        tag: tag of the version.
         notes: warnings.
-        spared: files there that no push made, and that stay.
+        spared: remote files that no push made, which stay.
+        commit: commit to start from, later the new one; None if the repository does not exist yet.
+        differences: problems of remote files after the push, by name.
     """
 
     repo: str
     private: bool
-    head: str | None
     operations: tuple[Operation, ...]
     kept: int
     tag: str
     notes: tuple[str, ...] = ()
     spared: tuple[str, ...] = ()
+    commit: str | None = None
+    differences: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def page(self) -> str:
-        """Address of the repository for people."""
+        """Address of the repository's page."""
         return f"{constants.ENDPOINT}/datasets/{self.repo}"
 
     def of(self, *kinds: str) -> list[Operation]:
@@ -100,206 +120,210 @@ class Plan:
 
     @property
     def size(self) -> int:
-        """Bytes of the files that are added or replaced."""
+        """Bytes of the files to add or replace."""
         return sum(operation.size for operation in self.of("add", "replace"))
 
     def to_json(self) -> dict[str, Any]:
         """The plan as a JSON document."""
-        stated = {name: value for name, value in asdict(self).items() if name != "head"}
-        return {**stated, "url": self.page, "bytes": self.size}
+        return {**asdict(self), "url": self.page, "bytes": self.size, "ok": not self.differences}
 
 
-@dataclass(frozen=True)
-class Pushed:
-    """Result of a push: the plan, the commit, the number of compared files, and differences by name."""
+def read_local(folder: Path, advance: Callable[[int], None] = lambda _: None) -> LocalDataset:
+    """Check the files of a complete dataset as `check_files` does, and that nothing else lies in its folder."""
+    if not folder.is_dir():
+        raise UsageError(f"{folder} is no folder: give a packed dataset, such as DIR/dataset")
+    sums, names = listed_sums(folder), schema.own_files(folder)
+    strange = [n for n in names if Path(n).suffix.lower() not in {*_SUFFIXES, *FORMATS} and n not in _NAMES]
+    problems = [f"{name} is no part of a dataset" for name in strange]
+    problems += [f"{name} is not listed in {SUMS_FILE}" for name in names if name not in {*sums, *strange, SUMS_FILE}]
+    if CARD not in sums or not any(name.startswith(f"{DATA}/") for name in sums):
+        problems.append(f"{SUMS_FILE} lists no {CARD} or no {DATA}/")
+    return check_files(folder, sorted({*names, *sums}), sums, problems, advance)
 
-    plan: Plan
-    commit: str
-    files: int
-    differences: Mapping[str, str]
 
-    @property
-    def ok(self) -> bool:
-        """Whether the remote holds the dataset."""
-        return not self.differences
+def listed_sums(folder: Path) -> dict[str, str]:
+    """SHA-256 by name of a folder's `SHA256SUMS`.
 
-    def to_json(self) -> dict[str, Any]:
-        """The plan and its outcome as a JSON document."""
-        outcome = {"ok": self.ok, "commit": self.commit, "files": self.files, "differences": dict(self.differences)}
-        return {**self.plan.to_json(), **outcome}
+    Raises:
+        UsageError: if there is no such file.
+        SpecsiaError: if it cannot be read or has malformed lines.
+    """
+    try:
+        sums, unusable = parse_sums((folder / SUMS_FILE).read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        inner = sorted((path.parent for path in folder.glob(f"*/{SUMS_FILE}")), key=lambda p: p.name != "dataset")
+        hint = f"did you mean {inner[0]}?" if inner else "run `specsia build --stage pack`, which writes it last"
+        raise UsageError(f"{spelled(folder)} is no complete dataset, as it has no {SUMS_FILE}: {hint}") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise SpecsiaError(f"{folder / SUMS_FILE} cannot be read: {error}") from error
+    if unusable:
+        raise SpecsiaError(f"{folder / SUMS_FILE} has a malformed line: {brief(unusable[0], 80)!r}")
+    return sums
+
+
+def check_files(
+    folder: Path, names: Sequence[str], sums: Mapping[str, str], problems: Sequence[str], advance: Callable[[int], None]
+) -> LocalDataset:
+    """Read files of a folder before they are published, and compare them with their SHA-256.
+
+    Args:
+        folder: folder of a dataset or recipe.
+        names: files to publish.
+        sums: SHA-256 by name; files that it does not list are not compared.
+        problems: problems that are known already.
+        advance: called with the bytes that have been read.
+
+    Raises:
+        SpecsiaError: if a file cannot be read, has changed or must not be published, or the version is not known.
+    """
+
+    def refuse(problems: Sequence[str]) -> None:
+        if problems:
+            more = f"; and {len(problems) - 3} more" if len(problems) > 3 else ""
+            raise SpecsiaError(f"{folder} is not what was packed: {'; '.join(problems[:3])}{more}: pack it again")
+
+    def read(name: str) -> str:
+        try:
+            with (folder / name).open("rb") as stream:
+                digest = hashlib.file_digest(stream, "sha256").hexdigest()
+                advance(stream.tell())
+                return digest
+        except OSError as error:
+            raise SpecsiaError(f"{folder / name} cannot be read: {error.strerror}") from error
+
+    absent = [f"{name} is missing" for name in names if not (folder / name).is_file()]
+    refuse([*(problem for name in names if (problem := unfit(folder, name))), *problems, *absent])
+    with ThreadPoolExecutor(4) as pool:
+        digests = dict(zip(names, pool.map(read, names), strict=True))
+    refuse([f"{name} has changed since it was packed" for name in names if sums.get(name) not in (None, digests[name])])
+    path = folder / (BUILD_FILE if BUILD_FILE in names else RECIPE_FILE)
+    record = read_json(path) if path.name in names else {}
+    version = record.get("specsia", __version__) if isinstance(record, dict) else None
+    if not isinstance(version, str) or not re.fullmatch(r"\d[\w.+-]{0,80}", version, re.ASCII):
+        raise SpecsiaError(f"{path} does not state the version of specsia that wrote it")
+    return LocalDataset(folder, digests, f"v{version}")
+
+
+def unfit(folder: Path, name: str) -> str | None:
+    """Why a file must not be published; None if it may."""
+    if leads_out(folder, name):
+        return f"{name} is a link that leads out of the dataset"
+    return f"{name} is a 3D asset" if Path(name).suffix.lower() in FORMATS else None
 
 
 def check_repo(repo: str) -> None:
-    """Raise UsageError unless a name is of the form `OWNER/NAME`."""
-    if not _REPO.fullmatch(repo) or "--" in repo or ".." in repo:
+    """Raise UsageError unless a name has the form `OWNER/NAME`."""
+    if not re.fullmatch(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*", repo, re.ASCII) or "--" in repo or ".." in repo:
         raise UsageError(f"--repo '{repo}' must be OWNER/NAME, of letters, digits, '-', '_' and '.'")
 
 
-def check_public(folder: Path, problems_of: Callable[[Path], Sequence[str]] = redistribution_problems) -> None:
-    """Refuse to publish a dataset whose licences do not allow it.
-
-    Args:
-        folder: of the dataset.
-        problems_of: gives a clause for each licence that forbids it.
-
-    Raises:
-        SpecsiaError: if a licence is unknown or forbids it, or the licences cannot be read.
-    """
-    try:
-        problems = problems_of(folder)
-    except (OSError, UnicodeDecodeError, pa.ArrowException) as error:
-        raise SpecsiaError(f"the licences of {folder} cannot be read: {brief(str(error))}") from error
-    if problems:
-        raise SpecsiaError(
-            f"{folder} cannot be made public: it holds {'; '.join(problems)}; state the licence of each character in "
-            "the manifest (an SPDX id, or LicenseRef-NAME for one you have read and may pass on under), or push it "
-            "--private"
-        )
-
-
 @contextmanager
-def connect(repo: str, look: bool = False) -> Iterator[HfApi]:
-    """The Hub of `HF_ENDPOINT` with the user's token; its errors leave as one sentence without the token.
+def connect(repo: str, dry_run: bool = False) -> Iterator[HfApi]:
+    """Connect to the Hub of `HF_ENDPOINT` with the user's token; errors do not contain the token.
 
-    Log lines of `huggingface_hub`, which show signed addresses, are turned off, and its bars where nobody looks.
-
-    Args:
-        repo: for messages.
-        look: nothing is to be changed, for which no token is needed.
+    A dry run needs no token. Log lines of `huggingface_hub`, which show signed addresses, are turned off.
 
     Raises:
-        UnseenError: if the Hub cannot be reached, or `look` and it wants a token.
+        HubError: if the Hub cannot be reached or refuses.
         UsageError: if `HF_HUB_OFFLINE` is set, or there is no usable token.
-        SpecsiaError: if the Hub refuses.
     """
     if is_offline_mode():
-        if look:
-            raise UnseenError("HF_HUB_OFFLINE is set, so the Hub was not asked")
-        raise UsageError("HF_HUB_OFFLINE is set, and a push needs the network: unset it")
-    token = get_token()
-    if not token and not look:
-        raise UsageError("there is no token for the Hub: run `hf auth login`, or set HF_TOKEN to one that may write")
-    if token and not re.fullmatch(r"[!-~]+", token):
-        raise UsageError("the token for the Hub holds characters that no token has: run `hf auth login`")
+        raise (HubError if dry_run else UsageError)("HF_HUB_OFFLINE is set, and a push needs the network: unset it")
+    token = get_token() or ""
+    if (not token and not dry_run) or not re.fullmatch(r"[!-~]*", token):
+        raise UsageError("there is no usable token: run `hf auth login`, or set HF_TOKEN to one that may write")
     hub_logging.set_verbosity_error()
     if not sys.stderr.isatty():
         disable_progress_bars()
     try:
         yield HfApi(endpoint=constants.ENDPOINT, token=token or False, library_name="specsia")
     except read_errors(OfflineModeIsEnabled, RuntimeError, ValueError) as error:
-        raise _in_words(error, repo, token or "") from error
+        cause: BaseException | None = error
+        while cause is not None and not isinstance(cause, HfHubHTTPError):
+            cause = cause.__cause__
+        if cause is None:
+            text = re.sub(r"\?\S+|\bhf_\w{6,}", "***", one_line(error).replace(token or "\0", "***"))
+            answer = f"cannot be reached or used ({brief(text, 200)})"
+        else:
+            text = brief(" ".join((cause.server_message or "").split()), 120)
+            answer = f"answered {cause.response.status_code} ({text})"
+        raise HubError(
+            f"{constants.ENDPOINT} {answer}: check the network, and that the token (`hf auth login` or HF_TOKEN) may "
+            f"write to {repo}; the same command goes on from here"
+        ) from error
 
 
-def _in_words(error: BaseException, repo: str, token: str) -> SpecsiaError:
-    """One sentence on what the Hub refused or why it was not reached, and what to do."""
-    cause: BaseException | None = error
-    while cause is not None and not isinstance(cause, HfHubHTTPError):
-        cause = cause.__cause__
-    endpoint = constants.ENDPOINT
-    if cause is None:
-        text = str(error).replace(token, "***") if token else str(error)
-        text = brief(re.sub(r"\?\S+|\bhf_\w{6,}", "***", " ".join(text.split())), 200) or type(error).__name__
-        return UnseenError(f"{endpoint} cannot be reached or used ({text}): check the network; {_LATER}")
-    status = cause.response.status_code
-    if status == 401 and not token:
-        return UnseenError(f"without a token {endpoint} does not tell whether {repo} is there")
-    advice = _LATER if status >= 500 or status in (408, 429) else _ADVICE.get(status, "it does not take the request")
-    stated = brief(" ".join((cause.server_message or "").split()), 120)
-    reason = f" ({stated})" if stated and not stated.startswith("<") else ""
-    return SpecsiaError(f"{endpoint} answered {status}{reason}: {advice.format(repo=repo, owner=repo.split('/')[0])}")
-
-
-def plan_push(
-    api: HfApi, repo: str, files: Sequence[LocalFile], version: str, *, public: bool, prune: bool, look: bool = False
-) -> Plan:
+def plan_push(api: HfApi, repo: str, local: LocalDataset, public: bool, prune: bool, dry_run: bool = False) -> Plan:
     """Compare a repository with a dataset and plan the push.
 
     Args:
-        api: of `connect`.
+        api: from `connect`.
         repo: `OWNER/NAME`.
-        files: of the dataset.
-        version: its tag; if it names another content already, the digest of the dataset is added.
-        public: whether everybody shall see it.
+        local: the dataset; if its tag exists with other content, a digest is appended.
+        public: whether the repository is to be public.
         prune: also replace and delete files that no push made.
-        look: give up soon if the Hub does not answer.
+        dry_run: give up soon if the Hub does not answer.
 
     Raises:
         UsageError: if a file that no push made has the name of one of the dataset's, without `prune`.
         SpecsiaError: if the repository is public and the push is not meant to be.
     """
-    info = _info(api, repo, LOOK_SECONDS if look else None)
-    if info is None:
-        return _first_push(repo, files, version, public)
-    head = str(info.sha)
+    try:
+        info = api.dataset_info(repo, timeout=LOOK_SECONDS if dry_run else None)
+    except RepositoryNotFoundError as error:
+        # The Hub answers so to an unknown token, too.
+        if error.response.status_code == 401:
+            raise
+        return plan_first(repo, local, public)
     if not info.private and not public:
         raise SpecsiaError(f"{repo} is public: give --public to push to it, or make it private in its settings")
+    head = str(info.sha)
     remote = _tree(api, repo, head)
-    made = remote.keys() if prune else _made(api, repo, remote, head)
-    changed = [file for file in files if not _same(file, remote.get(file.name))]
-    taken = [file.name for file in changed if file.name in remote and file.name not in made]
-    if taken:
+    ours = remote.keys() if prune else _pushed_names(api, repo, remote, head)
+    changed = [name for name in local.digests if local.differs(name, remote.get(name))]
+    if taken := [name for name in changed if name in remote and name not in ours]:
         raise UsageError(
             f"{repo} holds {some(taken)}, made by no push or edited since, where files of the dataset belong: look "
             "at the repository, and give --prune to replace them and to remove all else that is not the dataset's"
         )
-    surplus = [name for name in remote if name not in {file.name for file in files} | _KEPT]
-    spared = tuple(name for name in surplus if name not in made)
-    tags = {tag.name for tag in api.list_repo_refs(repo, repo_type=_DATASET).tags}
-    tag = version
-    if version in tags and _differences(_tree(api, repo, version), files, spared):
-        tag = f"{version}-{next(file.sha256 for file in files if file.name == SUMS_FILE)[:8]}"
+    surplus = [name for name in remote if name not in local.digests and name != _HUB_FILE]
+    spared = tuple(name for name in surplus if name not in ours)
+    tags, tag = {tag.name for tag in api.list_repo_refs(repo, repo_type=_DATASET).tags}, local.tag
+    if tag in tags and local.differences(_tree(api, repo, tag), spared):
+        tag = f"{tag}-{local.digests[SUMS_FILE][:8]}"
     notes = [f"{repo} is private and stays so until you change it in its settings"] if info.private and public else []
     notes += [f"made by no push and left there, as --prune is not given: {some(spared)}"] if spared else []
-    steps = [Operation("replace" if file.name in remote else "add", file.name, file.size) for file in changed]
-    steps += [Operation("delete", name, remote[name].size) for name in surplus if name in made]
+    steps = [Operation("replace" if name in remote else "add", name, local.size(name)) for name in changed]
+    steps += [Operation("delete", name, remote[name].size) for name in surplus if name in ours]
     steps += [Operation("tag", tag)] if tag not in tags else []
-    kept = len(files) - len(changed)
-    return Plan(repo, bool(info.private), head, tuple(steps), kept, tag, tuple(notes), spared)
+    kept = len(local.digests) - len(changed)
+    return Plan(repo, bool(info.private), tuple(steps), kept, tag, tuple(notes), spared, head)
 
 
-def plan_unseen(repo: str, files: Sequence[LocalFile], version: str, public: bool, why: str) -> Plan:
-    """Plan a push to a repository of which nothing is known: the steps for one that is not there."""
-    note = f"these are the steps if {repo} does not exist, which could not be checked: {why}"
-    return _first_push(repo, files, version, public, note)
+def plan_first(repo: str, local: LocalDataset, public: bool, *notes: str) -> Plan:
+    """Plan the push to a repository that does not exist."""
+    steps = [Operation("create", repo), *(Operation("add", name, local.size(name)) for name in local.digests)]
+    return Plan(repo, not public, (*steps, Operation("tag", local.tag)), 0, local.tag, notes)
 
 
-def _first_push(repo: str, files: Sequence[LocalFile], version: str, public: bool, *notes: str) -> Plan:
-    steps = [Operation("create", repo), *(Operation("add", file.name, file.size) for file in files)]
-    return Plan(repo, not public, None, (*steps, Operation("tag", version)), 0, version, notes)
-
-
-def push(api: HfApi, plan: Plan, files: Sequence[LocalFile]) -> Pushed:
-    """Carry a plan out, compare the remote files with the local ones, and tag the version if they are the same."""
-    commit = plan.head
+def push(api: HfApi, plan: Plan, local: LocalDataset) -> Plan:
+    """Carry out a plan, compare the remote files with the local ones, and tag the version if they are the same."""
+    repo, commit = plan.repo, plan.commit
     if commit is None:
-        api.create_repo(plan.repo, private=plan.private, repo_type=_DATASET, exist_ok=True)
-        commit = str(api.dataset_info(plan.repo).sha)
-    names = {operation.name for operation in plan.of("add", "replace")}
+        api.create_repo(repo, private=plan.private, repo_type=_DATASET, exist_ok=True)
+        commit = str(api.dataset_info(repo).sha)
     operations: list[CommitOperationAdd | CommitOperationDelete] = [
         CommitOperationDelete(operation.name, is_folder=False) for operation in plan.of("delete")
     ]
-    operations += [CommitOperationAdd(file.name, str(file.path)) for file in files if file.name in names]
+    operations += [CommitOperationAdd(o.name, str(local.folder / o.name)) for o in plan.of("add", "replace")]
     if operations:
         message = f"Push {plan.tag}"
-        done = api.create_commit(
-            plan.repo, operations, commit_message=message, repo_type=_DATASET, parent_commit=commit
-        )
-        commit = str(done.oid)
-    differences = _differences(_tree(api, plan.repo, commit), files, plan.spared)
+        info = api.create_commit(repo, operations, commit_message=message, repo_type=_DATASET, parent_commit=commit)
+        commit = str(info.oid)
+    differences = local.differences(_tree(api, repo, commit), plan.spared)
     if not differences and plan.of("tag"):
-        api.create_tag(plan.repo, tag=plan.tag, revision=commit, repo_type=_DATASET, exist_ok=True)
-    return Pushed(plan, commit, len(files), differences)
-
-
-def _info(api: HfApi, repo: str, timeout: float | None) -> DatasetInfo | None:
-    """What the Hub says of a repository; None if there is none."""
-    try:
-        return api.dataset_info(repo, timeout=timeout)
-    except RepositoryNotFoundError as error:
-        # The Hub answers so to a token that it does not know, too.
-        if error.response.status_code == 401:
-            raise
-        return None
+        api.create_tag(repo, tag=plan.tag, revision=commit, repo_type=_DATASET, exist_ok=True)
+    return replace(plan, commit=commit, differences=differences)
 
 
 def _tree(api: HfApi, repo: str, revision: str) -> dict[str, RepoFile]:
@@ -308,8 +332,8 @@ def _tree(api: HfApi, repo: str, revision: str) -> dict[str, RepoFile]:
     return {entry.path: entry for entry in entries if isinstance(entry, RepoFile)}
 
 
-def _made(api: HfApi, repo: str, remote: Mapping[str, RepoFile], revision: str) -> frozenset[str]:
-    """Names of the files that the last push made, by the `SHA256SUMS` there; not the card if it was edited since."""
+def _pushed_names(api: HfApi, repo: str, remote: Collection[str], revision: str) -> frozenset[str]:
+    """Names of the files that the last push made, by the remote `SHA256SUMS`, without a card that was edited since."""
 
     def read(name: str) -> bytes:
         return Path(api.hf_hub_download(repo, name, repo_type=_DATASET, revision=revision)).read_bytes()
@@ -317,24 +341,6 @@ def _made(api: HfApi, repo: str, remote: Mapping[str, RepoFile], revision: str) 
     if SUMS_FILE not in remote:
         return frozenset()
     text = read(SUMS_FILE).decode("utf-8", errors="replace")
-    made, sums = own_names(text), parse_sums(text)[0]
-    edited = CARD in made and CARD in remote and hashlib.sha256(read(CARD)).hexdigest() != sums[CARD]
-    return made - {CARD} if edited else made
-
-
-def _same(file: LocalFile, there: RepoFile | None) -> bool:
-    """Whether a remote file is a local one, by size and digest."""
-    if there is None or there.size != file.size:
-        return False
-    return there.lfs.sha256 == file.sha256 if there.lfs else there.blob_id == file.blob
-
-
-def _differences(remote: Mapping[str, RepoFile], files: Sequence[LocalFile], spared: Collection[str]) -> dict[str, str]:
-    """What is wrong with the remote files, by name; those that are `spared` may be there besides."""
-    found = {
-        file.name: "has another checksum" if file.name in remote else "is missing"
-        for file in files
-        if not _same(file, remote.get(file.name))
-    }
-    own = {file.name for file in files} | _KEPT | set(spared)
-    return found | {name: "is no part of the dataset" for name in remote if name not in own}
+    names, sums = own_names(text), parse_sums(text)[0]
+    edited = CARD in names and CARD in remote and hashlib.sha256(read(CARD)).hexdigest() != sums[CARD]
+    return names - {CARD} if edited else names

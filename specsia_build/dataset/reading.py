@@ -1,32 +1,36 @@
-"""Open a packed dataset, of this project's schema or of the published one, wherever it lies, and read its rows."""
+"""Open a packed dataset, in this project's schema or the published one, wherever it lies, and read its rows."""
 
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+import msgspec
 import pyarrow as pa
 import pyarrow.parquet as pq
+import yaml
 
 from specsia_build.dataset import schema
-from specsia_build.dataset.front_matter import MOST_CARD_BYTES, card_fields, data_files, fits
 from specsia_build.dataset.parquet import array_of, batches, table
 from specsia_build.dataset.places import Place, find_place
-from specsia_build.errors import SpecsiaError, UsageError, brief, plural
+from specsia_build.errors import SpecsiaError, UsageError, brief, plural, some
 from specsia_build.files.names import file_name, folded_name, relative_name
-from specsia_build.files.records import parse_json
+from specsia_build.files.records import PlainLoader, parse_json
 
 Kind = Literal["specsia", "published", "clips"]
 """Rows are views of a character, such views in the published schema, or frames of clips."""
 
+MOST_CARD_BYTES = 1 << 22
+
 _OWN_ONLY = frozenset(schema.COLUMNS) - frozenset(schema.PUBLISHED_COLUMNS)
 
 _STREAM_BYTES = 1 << 22
-"""Bytes of a column that are read at once: large enough for a remote store; row groups may be much larger."""
+"""Bytes of a column to request at once, large enough for a remote store; row groups may be much larger."""
 
 _BATCH_ROWS = 16
 
@@ -38,20 +42,19 @@ _RANGES = {
     "frame": (0, schema.MOST_FRAMES - 1),
     "time": (0.0, 1e9),
 }
-"""Least and most of the numbers that others compute with."""
+"""Minimum and maximum of the numbers that other modules compute with."""
 
-_TYPES = {
-    "text": (pa.types.is_string, pa.types.is_large_string, pa.types.is_null),
-    "whole numbers": (pa.types.is_integer,),
-    "numbers": (pa.types.is_floating, pa.types.is_integer),
-    "lists": (pa.types.is_list, pa.types.is_large_list, pa.types.is_fixed_size_list),
-    "images": (pa.types.is_binary, pa.types.is_large_binary),
+_ARROW = {
+    **{field.name: field.type for field in schema.arrow_schema((*schema.SCALAR_COLUMNS, *schema.CLIP_COLUMNS))},
+    **dict.fromkeys(("bbox_min", "bbox_max"), pa.list_(pa.float64())),
+    **dict.fromkeys(schema.IMAGE_COLUMNS, pa.binary()),
 }
+"""Arrow types that columns are cast to when they are read."""
 
 
 @dataclass(frozen=True)
 class Shard:
-    """One parquet file of rows: its name relative to the dataset, its configuration and its split."""
+    """A Parquet file of rows: its name relative to the dataset, its configuration and its split."""
 
     name: str
     config: str
@@ -60,15 +63,18 @@ class Shard:
 
 @dataclass(frozen=True)
 class OpenedDataset:
-    """A packed dataset that can be read; to open it, the list of its files, the card and one footer are read.
+    """A packed dataset. Opening it reads the list of files, the card and one footer.
+
+    Its methods raise UsageError for a configuration or split that it does not have, and SpecsiaError if a file is
+    damaged or cannot be read.
 
     Attributes:
         where: path, URL or Hub id, as the user gave it.
-        kind: of its rows.
+        kind: kind of its rows.
         configs: names of its configurations, the default first.
-        columns: of its rows, in order.
+        columns: names of its columns, in order.
         place: its folder.
-        files: bytes of all its files by relative name.
+        files: size in bytes of all its files, by relative name.
         shards: in the order of configurations, splits and names.
     """
 
@@ -92,96 +98,71 @@ class OpenedDataset:
         return "published" if self.kind == "published" else "specsia"
 
     def splits(self, config: str) -> dict[str, int]:
-        """Rows by split, in the order train, validation, test; splits without rows are absent.
-
-        Raises:
-            UsageError: if there is no such configuration.
-            SpecsiaError: if a shard is damaged.
-        """
+        """Number of rows by split, in the order train, validation, test; splits without rows are absent."""
         rows = dict.fromkeys(schema.SPLITS, 0)
         for shard in self._shards(config):
             rows[shard.split] += self._footer(shard).num_rows
         return {name: count for name, count in rows.items() if count}
 
     def stream(self, config: str, split: str, columns: Sequence[str]) -> Iterator[dict[str, Any]]:
-        """Rows in order, in bounded memory; images as PNG bytes.
-
-        Raises:
-            UsageError: if there is no such configuration or split.
-            SpecsiaError: if a shard is damaged or lacks a column.
-        """
+        """Read the rows of a split in order and in bounded memory; images are PNG bytes."""
         for shard in self._shards(config, split):
             yield from self.rows_of(shard, columns)
 
     def rows_of(self, shard: Shard, columns: Sequence[str]) -> Iterator[dict[str, Any]]:
-        """Rows of one shard, as `stream` gives them."""
-        with self._parquet(shard, columns, _STREAM_BYTES) as opened:
-            for batch in batches(opened, columns, most=_BATCH_ROWS):
+        """Read the rows of one shard as `stream` does."""
+        with self._parquet(shard, columns, _STREAM_BYTES) as parquet:
+            for batch in batches(parquet, columns, most=_BATCH_ROWS):
                 yield from _rows(batch, self.where)
 
     def take(self, config: str, split: str, indices: Sequence[int], columns: Sequence[str]) -> list[dict[str, Any]]:
-        """Rows of a split by number, in the order asked for; only the row groups that hold them are read.
+        """Read rows of a split by number, in the given order; only the row groups that hold them are decoded.
 
         Raises:
-            IndexError: if the split has no row of such a number.
-            UsageError: if there is no such configuration or split.
-            SpecsiaError: if a shard is damaged or lacks a column.
+            IndexError: if the split has fewer rows.
         """
         wanted = sorted({int(i) for i in indices})
         rows: dict[int, dict[str, Any]] = {}
         start = 0
         for shard in self._shards(config, split):
-            footer = self._footer(shard)
-            groups = []
+            footer, groups = self._footer(shard), []
             for group in range(footer.num_row_groups):
-                count = footer.row_group(group).num_rows
-                here = [i for i in wanted if start <= i < start + count]
-                groups += [(group, start, here)] if here else []
-                start += count
+                end = start + footer.row_group(group).num_rows
+                if inside := [i for i in wanted if start <= i < end]:
+                    groups.append((group, start, inside))
+                start = end
             if groups:
-                with self._parquet(shard, columns) as opened:
-                    for group, first, here in groups:
-                        chosen = table(opened, columns, [group]).take(array_of([i - first for i in here], pa.int64()))
-                        rows.update(zip(here, _rows(chosen, self.where), strict=True))
+                with self._parquet(shard, columns) as parquet:
+                    for group, first, inside in groups:
+                        numbers = array_of([i - first for i in inside], pa.int64())
+                        chosen = table(parquet, columns, [group]).take(numbers)
+                        rows.update(zip(inside, _rows(chosen, self.where), strict=True))
         if absent := [i for i in wanted if i not in rows]:
             raise IndexError(f"{split} has {plural(start, 'row')}, so there is no row {absent[-1]}")
         return [rows[int(i)] for i in indices]
 
     def build(self) -> dict[str, Any]:
-        """Content of `build.json`; empty if there is none.
-
-        Raises:
-            SpecsiaError: if it cannot be read or is no JSON.
-        """
+        """Content of `build.json`; empty if there is none."""
         if schema.BUILD_FILE not in self.files:
             return {}
-        stated = parse_json(self.place.read(schema.BUILD_FILE), f"{self.where}/{schema.BUILD_FILE}")
-        return stated if isinstance(stated, dict) else {}
+        record = parse_json(self.place.read(schema.BUILD_FILE), f"{self.where}/{schema.BUILD_FILE}")
+        return record if isinstance(record, dict) else {}
 
     def keeps_places(self) -> bool:
         """Whether a position means the same place on the character in every view.
 
-        Not so with `pos_frame: view`, nor in the published schema unless `build.json` says so.
-
-        Raises:
-            SpecsiaError: if `build.json` cannot be read.
+        False with `pos_frame: view`, and in the published schema unless `build.json` says otherwise.
         """
         config = self.build().get("config")
-        stated = config.get("pos_frame") if isinstance(config, dict) else None
-        return bool(stated == "character" if stated else self.kind != "published")
+        frame = config.get("pos_frame") if isinstance(config, dict) else None
+        return bool(frame == "character" if frame else self.kind != "published")
 
     def digest(self) -> str:
-        """SHA-256 that identifies the content: of `SHA256SUMS`, or else of the shards' names, sizes and footers.
-
-        Raises:
-            SpecsiaError: if these cannot be read.
-        """
+        """SHA-256 that identifies the content: of `SHA256SUMS`, or else of the shards' names, sizes and footers."""
         if schema.SUMS_FILE in self.files:
             return hashlib.sha256(self.place.read(schema.SUMS_FILE)).hexdigest()
-        digest = hashlib.sha256()
-        for shard in self.shards:
-            digest.update(f"{shard.name} {self.files[shard.name]} {self._footer(shard).to_dict()}\n".encode())
-        return digest.hexdigest()
+        footers = [f"{s.name} {self.files[s.name]} {self._footer(s).to_dict()}\n" for s in self.shards]
+        return hashlib.sha256("".join(footers).encode()).hexdigest()
 
     def _shards(self, config: str, split: str | None = None) -> list[Shard]:
         if config not in self.configs:
@@ -189,8 +170,7 @@ class OpenedDataset:
         shards = [s for s in self.shards if s.config == config]
         names = dict.fromkeys(s.split for s in shards)
         if split is not None and split not in names:
-            there = f"it has {', '.join(names)}"
-            raise UsageError(f"{self.where} has no split '{split}' in its configuration '{config}': {there}")
+            raise UsageError(f"{self.where} has no split '{split}' in '{config}': it has {', '.join(names)}")
         return [s for s in shards if split in (None, s.split)]
 
     def _footer(self, shard: Shard) -> pq.FileMetaData:
@@ -201,37 +181,41 @@ class OpenedDataset:
     @contextmanager
     def _parquet(self, shard: Shard, columns: Sequence[str], buffer: int = 0) -> Iterator[pq.ParquetFile]:
         footer = self._footer(shard)
-        if (problem := _column_problem(footer.schema.to_arrow_schema(), columns)) is not None:
-            raise SpecsiaError(f"{self.where}/{shard.name} {problem}")
-        with _open_shard(self.place, shard.name, footer, buffer) as opened:
-            yield opened
+        names = footer.schema.to_arrow_schema().names
+        if wrong := [name for name in columns if names.count(name) != 1]:
+            raise SpecsiaError(f"{self.where}/{shard.name} must have one column '{wrong[0]}': it has {some(names)}")
+        with _open_shard(self.place, shard.name, footer, buffer) as parquet:
+            yield parquet
 
 
 @contextmanager
 def _open_shard(
     place: Place, name: str, footer: pq.FileMetaData | None = None, buffer: int = 0
 ) -> Iterator[pq.ParquetFile]:
-    """A shard, open for reading, so many bytes of a column at once, or all of a row group; its errors are sentences."""
+    """Open a shard and turn errors into SpecsiaErrors; `buffer` bytes of a column are read at once, 0 for all."""
     try:
         with place.reading(name), place.open(name) as stream:
             yield pq.ParquetFile(stream, metadata=footer, buffer_size=buffer)
     except (pa.ArrowException, UnicodeDecodeError) as error:
         reason = " ".join(str(error).split())[:120]
-        raise SpecsiaError(
-            f"{place.where}/{name} is damaged or cut off ({reason}): download it or pack it again"
-        ) from error
+        raise SpecsiaError(f"{place.where}/{name} is damaged ({reason}): download it or pack it again") from error
 
 
 def _read_footer(place: Place, name: str) -> pq.FileMetaData:
-    with _open_shard(place, name) as opened:
+    with _open_shard(place, name) as parquet:
         # Raises here if Arrow does not understand it.
-        opened.schema_arrow  # noqa: B018
-        return opened.metadata
+        parquet.schema_arrow  # noqa: B018
+        return parquet.metadata
 
 
 def _rows(batch: pa.RecordBatch | pa.Table, where: str) -> Iterator[dict[str, Any]]:
-    """Checked rows of a batch; images as their bytes, whether they are stored as such or as `datasets` does."""
-    # It takes a tenth of a second to import, which a command that reads no row need not wait for.
+    """Checked rows of a batch; images as bytes, whether they are stored as such or as `datasets` does.
+
+    Raises:
+        pyarrow.ArrowException: if a column cannot be cast to its type in the schema.
+        SpecsiaError: if an id cannot be a file name, or a number is out of range.
+    """
+    # Takes 0.1 s to import, which commands that read no row need not wait for.
     import pyarrow.compute as pc
 
     columns = {}
@@ -239,118 +223,151 @@ def _rows(batch: pa.RecordBatch | pa.Table, where: str) -> Iterator[dict[str, An
         values = batch.column(column.name)
         if pa.types.is_struct(column.type) and column.type.get_field_index("bytes") >= 0:
             values = pc.struct_field(values, "bytes")
-        columns[column.name] = values.to_pylist()
+        columns[column.name] = values.cast(_ARROW.get(column.name, values.type)).to_pylist()
+    ids = [name for name in ("uid", "character_id", "clip") if name in columns]
+    ranges = [(name, *limits) for name, limits in _RANGES.items() if name in columns]
     for values in zip(*columns.values(), strict=True):
         row = dict(zip(columns, values, strict=True))
-        _check_row(row, where)
+        for name in ids:
+            file_name(row[name] or "", f"{name} of a row of {where}")
+        for name, least, most in ranges:
+            value = row[name]
+            if not least <= value <= most if value is not None else name in ("view", "frame", "time"):
+                what = f"the row {brief(str(row.get('uid', '')), 80)} of {where}"
+                raise SpecsiaError(f"{what} has {value} for {name}: it must be {least:g} to {most:g}")
         yield row
 
 
-def _check_row(row: Mapping[str, Any], where: str) -> None:
-    """Check that ids can be file names, and numbers are in range."""
-    for name in ("uid", "character_id", "clip"):
-        if name in row:
-            file_name(row[name] or "", f"{name} of a row of {where}")
-    what = f"the row {brief(str(row['uid']), 80)}" if "uid" in row else "a row"
-    for name, (least, most) in _RANGES.items():
-        value = row.get(name)
-        if value is None and name in row and name in ("view", "frame", "time"):
-            raise SpecsiaError(f"{what} of {where} has no {name}")
-        if value is not None and not least <= value <= most:
-            raise SpecsiaError(f"{what} of {where} has {value:g} for {name}: it must be {least:g} to {most:g}")
+class _Loader(PlainLoader):
+    """Refuses merge keys, a few lines of which expand beyond all memory."""
+
+    def flatten_mapping(self, node: yaml.MappingNode) -> None:
+        if any(key.tag == "tag:yaml.org,2002:merge" for key, _ in node.value):
+            raise yaml.YAMLError("it merges mappings")
+        super().flatten_mapping(node)
 
 
-def _column_problem(stored: pa.Schema, wanted: Sequence[str]) -> str | None:
-    """Why a shard has not each wanted column once and of the type that it must be; None if it has."""
-    for name in wanted:
-        places = stored.get_all_field_indices(name)
-        if len(places) != 1:
-            return f"has {len(places) or 'no'} column '{name}': it has {', '.join(stored.names)}"
-        arrow, must = stored.field(places[0]).type, "images"
-        if name in schema.VALUE_COLUMNS:
-            stated, length = schema.value_type(name)
-            must = "lists" if length else {"string": "text", "int32": "whole numbers", "float64": "numbers"}[stated]
-        elif name not in schema.IMAGE_COLUMNS:
-            continue
-        if pa.types.is_struct(arrow) and (held := arrow.get_field_index("bytes")) >= 0:
-            arrow = arrow.field(held).type
-        value = arrow.value_type if pa.types.is_dictionary(arrow) else arrow
-        if not any(check(value) for check in _TYPES[must]):
-            return f"holds {arrow} in its column '{name}', which must be {must}"
-    return None
+class _DataFiles(msgspec.Struct):
+    split: str
+    path: str | list[str]
+
+
+class _Config(msgspec.Struct):
+    config_name: str
+    data_files: list[_DataFiles]
+    default: bool = False
+
+
+def card_fields(text: str) -> dict[str, Any]:
+    """Parse the YAML at the head of a card; empty if it has none. ValueError if it is no mapping."""
+    match = re.match(r"---\r?\n(.*?\n)---\s*(?:\n|$)", text[:MOST_CARD_BYTES], re.DOTALL)
+    try:
+        fields = {} if match is None else yaml.load(match[1], _Loader)  # noqa: S506  loads plain values only
+    # Numbers and dates that Python cannot represent are ValueErrors.
+    except (yaml.YAMLError, RecursionError, ValueError) as error:
+        raise ValueError("the YAML at its head cannot be read") from error
+    if not isinstance(fields, dict):
+        raise ValueError("the YAML at its head holds no fields")
+    return fields
+
+
+def data_files(fields: Mapping[str, Any]) -> list[tuple[str, str, str]]:
+    """Configuration, split and file pattern of each entry of a card's `configs`, the default configuration first.
+
+    Raises:
+        ValueError: if they have another form, or a pattern could match a file outside of the dataset.
+    """
+    try:
+        configs = msgspec.convert(fields.get("configs") or [], list[_Config])
+    except msgspec.ValidationError as error:
+        raise ValueError(f"its configs have no data_files by split ({error})") from error
+    entries = [
+        (config.config_name, files.split, path.removeprefix("./"))
+        for config in sorted(configs, key=lambda config: not config.default)
+        for files in config.data_files
+        for path in ([files.path] if isinstance(files.path, str) else files.path)
+    ]
+    try:
+        for *_, pattern in entries:
+            relative_name(re.sub(r"\[!?[^]/]+\]|[*?]", "x", pattern), "pattern of data_files")
+    except SpecsiaError as error:
+        raise ValueError(str(error)) from error
+    return entries
+
+
+def fits(name: str, pattern: str) -> bool:
+    """Whether a file matches a pattern of `data_files`, as fsspec and thus `datasets` match it."""
+    from fsspec.utils import glob_translate
+
+    return re.fullmatch(glob_translate(pattern), name) is not None
 
 
 def find_shards(names: Iterable[str], card: str) -> tuple[Shard, ...]:
-    """Shards among a dataset's files: those that its card names, or else those that are named as shards are.
+    """Find the shards among a dataset's files: those that its card lists, or else those with the name of a shard.
 
     Returns:
-        In the order of configurations (the default first), splits and names.
+        Shards in the order of configurations (the default first), splits and names.
 
     Raises:
         ValueError: if the card's YAML cannot be understood.
     """
     parquet = [name for name in names if name.endswith(".parquet") and name != schema.CHECKSUMS_FILE]
+    # A dict keeps the order of the configurations and drops a shard that two patterns match.
     shards = {
         Shard(name, config, schema.SPLIT_NAMES[split]): None
         for config, split, pattern in data_files(card_fields(card))
         for name in parquet
         if split in schema.SPLIT_NAMES and fits(name, pattern)
-    } or {Shard(name, said.config, said.split): None for name in parquet if (said := schema.parse_shard_name(name))}
+    } or {
+        Shard(name, parsed.config, parsed.split): None for name in parquet if (parsed := schema.parse_shard_name(name))
+    }
     order = list(dict.fromkeys(shard.config for shard in shards))
     return tuple(sorted(shards, key=lambda s: (order.index(s.config), schema.SPLITS.index(s.split), s.name)))
 
 
-def _check_names(shards: Sequence[Shard], where: str) -> None:
-    folded: dict[str, str] = {}
-    for shard in shards:
-        relative_name(shard.name, f"shard of {where}")
-        config = file_name(shard.config, f"configuration of {where}")
-        if (other := folded.setdefault(folded_name(config), config)) != config:
-            raise SpecsiaError(f"the configurations '{other}' and '{config}' of {where} are one")
-
-
 def kind_of(columns: Collection[str]) -> Kind | None:
-    """The kind of dataset that a set of columns is of, None for none; `verify` checks that it is complete."""
+    """Kind of dataset that has such columns, None for none; `verify` checks that they are complete."""
     if _OWN_ONLY & set(columns) and {"uid", schema.COLOR, schema.GT} <= set(columns):
         return "clips" if "clip" in columns else "specsia"
     return "published" if set(schema.PUBLISHED_COLUMNS) <= set(columns) else None
 
 
 def no_dataset(where: str, names: Collection[str]) -> str:
-    """The message that a place is no packed dataset, with a hint."""
+    """The message that a folder with such files is no packed dataset, with a hint."""
     hint = "build one with `specsia build`, or write one with to_parquet of `datasets`"
     if any(name.startswith(f"dataset/{schema.DATA}/") for name in names):
         hint = f"did you mean {where.rstrip('/')}/dataset?"
     elif "run.json" in names or any(name.startswith("checkpoints/") for name in names):
         hint = "it holds a model of `specsia train`"
-    shard = f"{schema.DATA}/train-00000-of-00001.parquet"
-    return f"{where} is no packed dataset, as it has no shards, such as {shard}: {hint}"
+    return f"{where} is no packed dataset, as it has no shards in {schema.DATA}/: {hint}"
 
 
 def open_dataset(where: str | Path) -> OpenedDataset:
-    """Open a packed dataset. Splits of which no file is there, such as those left out of a download, are absent.
+    """Open a packed dataset. Splits without any file, such as those left out of a download, are absent.
 
     Args:
-        where: a local folder, an fsspec URL (`s3://…`, `memory://…`), or a Hub id `OWNER/NAME`, with `@REVISION` if one
-            is wanted. A folder that is there beats a Hub id of the same name; a `Path` is never a Hub id.
+        where: a local folder, an fsspec URL (`s3://…`, `memory://…`), or a Hub id `OWNER/NAME`, optionally with
+            `@REVISION`. A local folder takes precedence over a Hub id of the same name; a `Path` is never a Hub id.
 
     Raises:
-        UsageError: if there is no such folder, or it holds no dataset or one of other columns.
-        SpecsiaError: if it cannot be reached, lacks shards, or a configuration or shard has a name that cannot be one
-            of a file.
+        UsageError: if there is no such folder, or it holds no dataset or one with other columns.
+        SpecsiaError: if it cannot be reached, lacks shards, or a configuration or shard has an unsafe name.
     """
     place = find_place(where)
     files = place.files()
     try:
         if files.get(schema.CARD, 0) > MOST_CARD_BYTES:
             raise ValueError(f"it has more than {MOST_CARD_BYTES / 2**20:.0f} MB")
-        card = place.read(schema.CARD).decode("utf-8") if schema.CARD in files else ""
-        shards = find_shards(files, card)
+        shards = find_shards(files, place.read(schema.CARD).decode("utf-8") if schema.CARD in files else "")
     except ValueError as error:
         raise SpecsiaError(f"the card {place.where}/{schema.CARD} cannot be understood: {error}") from error
     if not shards:
         raise UsageError(no_dataset(place.where, files))
-    _check_names(shards, place.where)
+    for shard in shards:
+        relative_name(shard.name, f"shard of {place.where}")
+    configs = tuple(dict.fromkeys(file_name(s.config, f"configuration of {place.where}") for s in shards))
+    if len({folded_name(config) for config in configs}) < len(configs):
+        raise SpecsiaError(f"configurations of {place.where} differ in case only: {', '.join(configs)}")
     for name, problem in schema.odd_shards(shard.name for shard in shards):
         raise SpecsiaError(f"{place.where} is not whole: {name} {problem}; download all of it, or pack it again")
     footer = _read_footer(place, shards[0].name)
@@ -358,7 +375,6 @@ def open_dataset(where: str | Path) -> OpenedDataset:
     kind = kind_of(columns)
     if kind is None:
         absent = ", ".join(repr(name) for name in schema.PUBLISHED_COLUMNS if name not in columns)
-        there = brief(", ".join(columns), 200)
-        raise UsageError(f"{place.where} is no dataset of pairs: {shards[0].name} has no column {absent}, but {there}")
-    configs = tuple(dict.fromkeys(shard.config for shard in shards))
+        present = brief(", ".join(columns), 200)
+        raise UsageError(f"{place.where} is no dataset of pairs: {shards[0].name} has {present}, but no {absent}")
     return OpenedDataset(place.where, kind, configs, columns, place, files, shards, {shards[0].name: footer})

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from specsia_build.config import BuildConfig
-from specsia_build.dataset.upload import open_target
+from specsia_build.dataset.exchange import open_target
 from specsia_build.files.names import pattern_note
 from specsia_build.pipeline import folder
 from specsia_build.pipeline.executors import open_executor

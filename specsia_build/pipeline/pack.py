@@ -12,8 +12,8 @@ from pathlib import Path
 from specsia_build.config import NONE, backend_name
 from specsia_build.dataset import parquet, splits
 from specsia_build.dataset.checksums import parse_sums
+from specsia_build.dataset.exchange import open_target, upload
 from specsia_build.dataset.schema import SUMS_FILE
-from specsia_build.dataset.upload import open_target, upload
 from specsia_build.errors import SpecsiaError, UsageError, plural, some
 from specsia_build.pipeline.executors import Executor, Lost, Needs
 from specsia_build.pipeline.failures import BuildSummary, Failure, counted

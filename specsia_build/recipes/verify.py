@@ -10,10 +10,10 @@ from itertools import islice
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from specsia_build.dataset.front_matter import card_fields
 from specsia_build.dataset.licences import licence_problems
-from specsia_build.dataset.local_files import LocalFile, listed, read_files, refuse, unfit
 from specsia_build.dataset.places import leads_out, link_root
+from specsia_build.dataset.push import LocalDataset, check_files, listed_sums, unfit
+from specsia_build.dataset.reading import card_fields
 from specsia_build.dataset.schema import CARD, FOREIGN, PARTS_FILE, RECIPE_FILE, SPLITS_FILE, SUMS_FILE
 from specsia_build.dataset.verify import files
 from specsia_build.dataset.verify.check import verify as verify_dataset
@@ -218,7 +218,7 @@ def _all_files(folder: Path) -> Iterator[str]:
             yield name.as_posix()
 
 
-def read_recipe(folder: Path, advance: Callable[[int], None]) -> tuple[LocalFile, ...]:
+def read_recipe(folder: Path, advance: Callable[[int], None]) -> LocalDataset:
     """Read the files to push: those that `SHA256SUMS` of a recipe's folder lists, sorted by name.
 
     Args:
@@ -228,19 +228,16 @@ def read_recipe(folder: Path, advance: Callable[[int], None]) -> tuple[LocalFile
     Raises:
         SpecsiaError: if a file is missing, has changed or must not be pushed, or there are more than the Hub takes.
     """
-    sums = listed(folder)
+    sums = listed_sums(folder)
     names = sorted({*sums, SUMS_FILE})
     problems = [f"{name} is not listed in {SUMS_FILE}" for name in OWN_FILES if name not in names]
-    problems += [f"{name} is missing" for name in names if not (folder / name).is_file()]
-    problems += [problem for name in names if (problem := unfit(folder, name))]
-    refuse(folder, problems)
     most = max(Counter(PurePosixPath(name).parent for name in names).values())
     if len(names) > MOST_FILES or most > MOST_ENTRIES:
         raise SpecsiaError(
             f"{folder} holds {len(names):,} files, up to {most:,} in one folder, where the Hub takes {MOST_FILES:,} "
             f"and {MOST_ENTRIES:,}: pack it with `tar` and send that with `hf upload`, or make fewer frames"
         )
-    return read_files(folder, names, sums, advance)
+    return check_files(folder, names, sums, problems, advance)
 
 
 def licences_against(folder: Path) -> tuple[str, ...]:

@@ -21,11 +21,10 @@ from specsia_build import __version__
 from specsia_build.characters.character import id_order_key
 from specsia_build.config import BuildConfig
 from specsia_build.dataset import exchange, schema, splits
-from specsia_build.dataset.card import CardFacts, data_sizes, write_card
+from specsia_build.dataset.card import CardFacts, write_card, write_teaser
 from specsia_build.dataset.checksums import parse_sums, write_checksums, write_sums
 from specsia_build.dataset.parquet import plan_shards, stored_rows
 from specsia_build.dataset.places import public_settings
-from specsia_build.dataset.teaser import write_teaser
 from specsia_build.errors import SpecsiaError
 from specsia_build.files.names import temporary_beside
 from specsia_build.files.records import read_json
@@ -255,7 +254,7 @@ def pack(plan: PackPlan, make: MakeShards, folder: Path) -> Packed:
         record |= {"fingerprint": plan_fingerprint(plan), "shards": {one.name: one.fingerprint for one in planned}}
         facts = _card_facts(plan, record)
         write_teaser(partial, [one.config_name for one in planned])
-        facts = replace(facts, sizes=data_sizes(partial, facts.rows))
+        facts = replace(facts, folder=partial)
         (partial / schema.CARD).write_text(write_card(facts), encoding="utf-8")
         (partial / schema.SPLITS_FILE).write_text(splits.to_json(plan.splits), encoding="utf-8")
         text = json.dumps(record, indent=1, ensure_ascii=False, sort_keys=True)

@@ -8,13 +8,14 @@ from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
-from datasets import Features, load_dataset_builder
+from datasets import Features, load_dataset, load_dataset_builder
 from datasets.info import DatasetInfosDict
 from huggingface_hub import DatasetCard, DatasetCardData
 
 from specsia_build.config import BuildConfig, read_settings, result_settings, with_settings
-from specsia_build.dataset.card import CardFacts, dataset_info, write_card
-from specsia_build.dataset.schema import COLUMNS, MOVING_COLUMNS, arrow_schema
+from specsia_build.dataset import schema
+from specsia_build.dataset.card import CardFacts, write_card
+from specsia_build.pipeline.layout import RunLayout
 
 
 def facts(**changes: Any) -> CardFacts:
@@ -100,23 +101,14 @@ def test_licences(licenses: list[tuple[str | None, str | None]], wanted: dict[st
     assert ("This dataset is not to be passed on as it is: it holds 1 character " in card) == bool(unclear)
 
 
-def test_text_of_others_cannot_break_a_table() -> None:
-    card = write_card(facts(licenses=[("see | here\n# or not", "me\nand | you")]))
-    assert "| see \\| here # or not | me and \\| you | 1 |" in card
-
-
 @pytest.mark.parametrize("frame", ["character", "view"])
-def test_the_frame_of_positions_is_stated(frame: str) -> None:
-    build = {"specsia": "9.9", "config": result_settings(BuildConfig(pos_frame=frame))}
-    card = write_card(facts(build=build))
+def test_the_frame_of_positions_and_settings_for_a_build_are_stated(frame: str, tmp_path: Path) -> None:
+    config = BuildConfig(source="sample:3", views=4, look="lit", backends=("fusion", "relief"), pos_frame=frame)
+    build = {"specsia": "9.9", "config": result_settings(config)}
+    card = write_card(facts(build=build, licenses=[("see | here\n# or not", "me\nand | you")]))
     assert ("with a box for each view" in card) == (frame == "view")
     assert ("and there positions are coloured after the view turn" in card) == (frame == "character")
-    assert f"\npos_frame: {frame}\n" in card
-
-
-def test_the_settings_can_be_handed_to_a_build(tmp_path: Path) -> None:
-    config = BuildConfig(source="sample:3", views=4, look="lit", backends=("fusion", "relief"))
-    card = write_card(facts(build={"specsia": "9.9", "config": result_settings(config)}))
+    assert "| see \\| here # or not | me and \\| you | 1 |" in card
     (tmp_path / "settings.yaml").write_text(card.split("```yaml\n")[1].split("```")[0])
     assert with_settings(BuildConfig(), read_settings(tmp_path / "settings.yaml"), "the card") == config
 
@@ -127,11 +119,13 @@ def test_the_hub_and_datasets_take_the_yaml(one_backend: Path, two_backends: Pat
         assert isinstance(card.data, DatasetCardData)
         known = inspect.signature(DatasetCardData.__init__).parameters
         assert set(card.data.to_dict()) <= {*known, "configs", "dataset_info", "tags", "license_name"}
-        infos = DatasetInfosDict.from_dataset_card_data(card.data)
+        infos, theirs = DatasetInfosDict.from_dataset_card_data(card.data), DatasetCardData()
         assert tuple(infos) == configs
+        infos.to_dataset_card_data(theirs)
+        assert theirs.to_dict()["dataset_info"] == card.data.to_dict()["dataset_info"]
         for config in configs:
             builder = load_dataset_builder(str(folder), config, cache_dir=str(tmp_path / "cache"))
-            assert builder.info.features == Features.from_arrow_schema(arrow_schema())
+            assert builder.info.features == Features.from_arrow_schema(schema.arrow_schema())
             splits = builder.info.splits
             assert splits is not None
             footers = {path: pq.read_metadata(path) for path in (folder / "data").rglob("*.parquet")}
@@ -142,15 +136,21 @@ def test_the_hub_and_datasets_take_the_yaml(one_backend: Path, two_backends: Pat
             assert all(split.num_bytes > 0 for split in splits.values())
 
 
-@pytest.mark.parametrize("columns", [COLUMNS, MOVING_COLUMNS])
-@pytest.mark.parametrize(
-    "rows", [{"a": {"train": 3}}, {"b": {"test": 1}, "a": {"train": 3}}, {"a": {}, "b": {"test": 1}}]
-)
-def test_what_is_said_of_features_and_splits_is_what_datasets_would_write(
-    rows: dict[str, dict[str, int]], columns: tuple[str, ...]
-) -> None:
-    of_each = {"train": (70, 9), "test": (50, 7)}
-    said = dataset_info(rows, dict.fromkeys(("default", "a", "b"), of_each), columns)
-    theirs = DatasetCardData()
-    DatasetInfosDict.from_dataset_card_data(DatasetCardData(dataset_info=said)).to_dataset_card_data(theirs)
-    assert theirs.to_dict()["dataset_info"] == said
+def test_datasets_loads_frames_with_their_clips(clips_run: RunLayout, tmp_path: Path) -> None:
+    loaded = load_dataset(str(clips_run.dataset), cache_dir=str(tmp_path))
+    assert tuple(loaded["train"].features) == schema.MOVING_COLUMNS
+    row = loaded["train"][1]
+    assert (row["uid"], row["frame"], row["time"]) == (f"{row['clip']}_0001", 1, 0.25)
+    assert (row["color"].mode, row["color"].size) == ("RGBA", (64, 64))
+
+
+def test_the_card_of_clips_counts_frames_and_says_how_they_are_made(clips_run: RunLayout) -> None:
+    card = (clips_run.dataset / schema.CARD).read_text(encoding="utf-8")
+    features = [feature["name"] for feature in fields(card)["dataset_info"]["features"]]
+    assert tuple(features) == schema.MOVING_COLUMNS
+    assert all(f"| `{name}` | " in card for name in schema.MOVING_COLUMNS)
+    assert "| relief | train | 1 | 5 | 28 |" in card
+    assert "| sway | 6 |" in card
+    assert "specsia clips SOURCE --config settings.yaml" in card
+    assert "each of 2 evenly spaced cameras at 4 frames a second" in " ".join(card.split())
+    assert "before registration" not in card

@@ -34,7 +34,7 @@ def test_a_copy_is_equal(one_backend: Path, dataset: Path) -> None:
     calls: list[tuple[int, int]] = []
     result = diff(open_dataset(one_backend), open_dataset(one_backend), lambda done, total: calls.append((done, total)))
     assert result.equal
-    assert calls[-1] == (24, 24)
+    assert calls[-1] == (48, 48)
 
 
 def test_configurations_are_compared_by_name(two_backends: Path, one_backend: Path, tmp_path: Path) -> None:
@@ -43,6 +43,9 @@ def test_configurations_are_compared_by_name(two_backends: Path, one_backend: Pa
     assert result.settings["config.backends"] == (["fat", "thin"], ["fat"])
     assert result.configs_apart == ("default", "fat", "thin")
     assert not result.equal
+    to_published(open_dataset(one_backend), tmp_path / "published")
+    with pytest.raises(UsageError):
+        compared(one_backend, tmp_path / "published")
 
 
 def test_values_and_pixels_by_row_and_column(one_backend: Path, dataset: Path) -> None:
@@ -72,7 +75,7 @@ def test_rows_that_came_went_and_moved(one_backend: Path, dataset: Path) -> None
     (config,) = compared(one_backend, dataset).configs
     assert config.removed == ["0_00", "0_01", "0_02", "0_03"]
     assert config.added == ["new_00", "new_01", "new_02", "new_03"]
-    assert config.moved == ["hero_00", "hero_01", "hero_02", "hero_03"]
+    assert sorted(config.moved) == ["hero_00", "hero_01", "hero_02", "hero_03"]
     assert not config.changed
 
 
@@ -81,12 +84,6 @@ def test_settings_are_named_in_full(one_backend: Path, tmp_path: Path) -> None:
     assert (result.settings["config.views"], result.settings["planned"]) == ((4, 2), (7, 2))
     assert "setting config.views: 4 -> 2" in result.lines()
     assert not [name for name in result.settings if name.startswith(("fingerprint", "shards"))]
-
-
-def test_two_schemas_are_not_compared(one_backend: Path, tmp_path: Path) -> None:
-    to_published(open_dataset(one_backend), tmp_path / "published")
-    with pytest.raises(UsageError):
-        compared(one_backend, tmp_path / "published")
 
 
 def test_a_uid_that_occurs_twice(one_backend: Path, dataset: Path) -> None:

@@ -50,5 +50,5 @@ def test_what_was_pushed_is_read_verified_and_followed(
 
 
 def test_what_is_not_on_the_hub_is_said(server: HubServer) -> None:
-    with pytest.raises(UsageError, match="no folder tester/nothing here, and no dataset on the Hub"):
+    with pytest.raises(UsageError, match="no folder tester/nothing here, and no such dataset or revision on the Hub"):
         open_dataset("tester/nothing")

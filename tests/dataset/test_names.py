@@ -12,7 +12,7 @@ import pytest
 
 from specsia_build.dataset import schema
 from specsia_build.dataset.checksums import write_sums
-from specsia_build.dataset.local_files import read_local
+from specsia_build.dataset.push import read_local
 from specsia_build.dataset.reading import open_dataset
 from specsia_build.dataset.verify.check import verify
 from specsia_build.errors import SpecsiaError
@@ -36,8 +36,10 @@ def test_a_configuration_that_cannot_be_a_file_name_is_refused_wherever_it_lies(
     for where in (dataset, upload(dataset)):
         with pytest.raises(SpecsiaError, match="configuration") as raised:
             open_dataset(where)
-        assert "file name" in str(raised.value)
         assert str(raised.value).isprintable()
+    write_card(dataset, [("Fat", "data/train-*.parquet"), ("fat", "data/test-*.parquet")])
+    with pytest.raises(SpecsiaError, match="differ in case only: Fat, fat"):
+        open_dataset(dataset)
 
 
 @pytest.mark.parametrize("pattern", ["../other/*.parquet", "/etc/*.parquet", "s3://b/*.parquet"])
@@ -46,12 +48,6 @@ def test_a_pattern_that_leads_out_is_refused(dataset: Path, pattern: str) -> Non
     with pytest.raises(SpecsiaError, match="pattern of data_files"):
         open_dataset(dataset)
     assert any("pattern of data_files" in message for _, message in found(verify(dataset), "files"))
-
-
-def test_configurations_that_differ_in_case_alone_are_refused(dataset: Path) -> None:
-    write_card(dataset, [("Fat", "data/train-*.parquet"), ("fat", "data/test-*.parquet")])
-    with pytest.raises(SpecsiaError, match="'Fat' and 'fat' "):
-        open_dataset(dataset)
 
 
 @pytest.mark.parametrize(
@@ -95,7 +91,7 @@ def test_a_link_that_leads_out_is_neither_read_nor_pushed(dataset: Path, tmp_pat
         ({"uid": None}, "uid of a row .* is empty"),
         ({"uid": "../../x_00"}, "cannot be a file name"),
         ({"character_id": "/tmp/x"}, "cannot be a file name"),
-        ({"view": None}, "has no view"),
+        ({"view": None}, "has None for view"),
         ({"view": 2**31 - 1}, "for view"),
         ({"iou": float("nan")}, "has nan for iou"),
         ({"outline_px": 10**9}, "for outline_px"),
@@ -114,15 +110,12 @@ def test_a_row_that_cannot_be_is_refused_when_it_is_read(dataset: Path, change: 
     assert not verify(dataset).ok
 
 
-@pytest.mark.parametrize(
-    ("column", "values"), [("uid", pa.int64()), ("view", pa.string()), ("gt", pa.string()), ("iou", pa.string())]
-)
-def test_a_column_of_the_wrong_kind_is_named(dataset: Path, column: str, values: pa.DataType) -> None:
+@pytest.mark.parametrize(("column", "value"), [("view", "x"), ("gt", 1.0), ("iou", "x"), ("bbox_min", 1.0)])
+def test_a_column_of_the_wrong_type_is_refused(dataset: Path, column: str, value: object) -> None:
     table = pq.read_table(shard(dataset))
-    at = table.column_names.index(column)
-    table = table.set_column(at, column, pa.array([None if column == "iou" else "1"] * len(table)).cast(values))
+    table = table.set_column(table.column_names.index(column), column, pa.array([value] * len(table)))
     pq.write_table(table, shard(dataset))
-    with pytest.raises(SpecsiaError, match=f"in its column '{column}', which must be"):
+    with pytest.raises(SpecsiaError, match="is damaged"):
         list(open_dataset(dataset).stream("default", "train", [column]))
     assert not verify(dataset).ok
 

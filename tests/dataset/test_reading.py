@@ -39,16 +39,12 @@ def everything(dataset: OpenedDataset) -> list[dict[str, object]]:
     ]
 
 
-def test_a_folder_opens(one_backend: Path) -> None:
+def test_a_folder_opens_and_its_rows_stream_in_order(one_backend: Path) -> None:
     opened = open_dataset(str(one_backend))
     assert (opened.schema, opened.configs, opened.columns) == ("specsia", ("default",), schema.COLUMNS)
-    assert opened.splits("default") == {"train": 4 * VIEWS, "validation": VIEWS, "test": VIEWS}
-    assert list(opened.splits("default")) == list(schema.SPLITS)
-
-
-def test_rows_stream_in_order_with_images_as_bytes(one_backend: Path) -> None:
+    assert list(opened.splits("default").items()) == [("train", 4 * VIEWS), ("validation", VIEWS), ("test", VIEWS)]
     stored = read_rows(shard(one_backend))
-    rows = list(open_dataset(one_backend).stream("default", "train", ("uid", "gt", "bbox_min")))
+    rows = list(opened.stream("default", "train", ("uid", "gt", "bbox_min")))
     assert [row["uid"] for row in rows] == [row["uid"] for row in stored]
     assert rows[5] == {"uid": stored[5]["uid"], "gt": stored[5]["gt"]["bytes"], "bbox_min": stored[5]["bbox_min"]}
 
@@ -76,11 +72,7 @@ def test_a_url_reads_as_the_folder_does(one_backend: Path, in_memory: str) -> No
     assert everything(there) == everything(here)
     assert there.take("default", "test", [2, 0], ["uid", "gt"]) == here.take("default", "test", [2, 0], ["uid", "gt"])
     assert there.digest() == here.digest()
-
-
-def test_an_opened_dataset_can_be_sent_to_another_process(in_memory: str) -> None:
-    opened = open_dataset(in_memory)
-    assert everything(pickle.loads(pickle.dumps(opened))) == everything(opened)
+    assert everything(pickle.loads(pickle.dumps(there))) == everything(here)
 
 
 def test_the_digest_follows_the_content(dataset: Path, one_backend: Path) -> None:
@@ -128,11 +120,9 @@ def test_shards_are_found_by_the_card_or_by_name(card: str, files: list[str], ex
     "where",
     [
         "nowhere",
-        "/no/such/folder",
         "memory://nowhere",
         "nosuch://bucket/x",
         "github://owner/x",
-        "zip://x.zip",
         "my--run/dataset",
         "~no-such-user/dataset",
     ],
@@ -153,19 +143,14 @@ def test_what_is_no_dataset_is_named(one_backend: Path, tmp_path: Path) -> None:
         open_dataset(tmp_path)
 
 
-@pytest.mark.parametrize("keep", [0, 10, 0.5, 0.999])
-def test_a_shard_that_is_cut_off_is_named(dataset: Path, keep: float) -> None:
-    path = shard(dataset)
+@pytest.mark.parametrize("keep", [0, 0.999])
+def test_a_shard_that_is_cut_off_or_damaged_inside_is_named(dataset: Path, keep: float) -> None:
+    path, opened = shard(dataset), open_dataset(dataset)
     data = path.read_bytes()
-    path.write_bytes(data[: int(keep * len(data)) if keep < 1 else int(keep)])
-    with pytest.raises(SpecsiaError, match=f"{path.name} is damaged or cut off"):
+    path.write_bytes(data[: int(keep * len(data))])
+    with pytest.raises(SpecsiaError, match=f"{path.name} is damaged"):
         open_dataset(dataset)
-
-
-def test_a_shard_that_is_damaged_inside_is_named(dataset: Path) -> None:
-    opened = open_dataset(dataset)
-    path = shard(dataset)
-    path.write_bytes(b"\xff" * (path.stat().st_size - 9) + path.read_bytes()[-9:])
+    path.write_bytes(b"\xff" * (len(data) - 9) + data[-9:])
     with pytest.raises(SpecsiaError, match=path.name):
         list(opened.stream("default", "train", ["uid", "gt"]))
     with pytest.raises(SpecsiaError, match=path.name):
@@ -198,15 +183,12 @@ def test_a_row_decodes_to_a_pair(one_backend: Path) -> None:
     assert pair.z.shape == (SIZE, SIZE, 4)
 
 
-def test_a_dataset_that_lacks_a_shard_is_refused(dataset: Path) -> None:
-    whole = shard(dataset)
-    whole.rename(whole.with_name("train-00000-of-00002.parquet"))
+def test_a_missing_shard_is_refused_and_a_missing_split_is_absent(dataset: Path) -> None:
+    path = shard(dataset)
+    part = path.rename(path.with_name("train-00000-of-00002.parquet"))
     with pytest.raises(SpecsiaError, match=r"train-00001-of-00002\.parquet is missing"):
         open_dataset(dataset)
-
-
-def test_a_split_that_was_not_downloaded_is_absent(dataset: Path) -> None:
-    shard(dataset).unlink()
+    part.unlink()
     opened = open_dataset(dataset)
     assert list(opened.splits("default")) == ["validation", "test"]
     with pytest.raises(UsageError):

@@ -11,8 +11,8 @@ from PIL import Image
 
 from specsia_build.dataset import schema
 from specsia_build.dataset.checksums import parse_sums
-from specsia_build.dataset.local_files import read_local
-from specsia_build.dataset.reading import OpenedDataset, open_dataset
+from specsia_build.dataset.push import read_local
+from specsia_build.dataset.reading import open_dataset
 from specsia_build.films import over
 from specsia_build.pipeline.layout import RunLayout
 from specsia_build.sheets import Sheet, rgba, spread
@@ -24,19 +24,13 @@ def teaser(folder: Path) -> NDArray[np.uint8]:
         return np.asarray(opened.convert("RGB"))
 
 
-def splits_of(dataset: OpenedDataset, config: str) -> dict[str, str]:
-    """Split of each character, in the order of the rows."""
-    return {
-        row["character_id"]: split
-        for split in dataset.splits(config)
-        for row in dataset.stream(config, split, ["character_id"])
-    }
-
-
-def pictures(folder: Path, config: str, key: str, column: str) -> list[NDArray[np.uint8]]:
-    dataset = open_dataset(folder)
-    rows = (row for split in dataset.splits(config) for row in dataset.stream(config, split, ["character_id", column]))
-    return [rgba(row[column]) for row in rows if row["character_id"] == key]
+def pictures(folder: Path, config: str, column: str) -> dict[str, list[NDArray[np.uint8]]]:
+    """Pictures of each character, in the order of the rows."""
+    dataset, found = open_dataset(folder), dict[str, list[NDArray[np.uint8]]]()
+    for split in dataset.splits(config):
+        for row in dataset.stream(config, split, ["character_id", column]):
+            found.setdefault(row["character_id"], []).append(rgba(row[column]))
+    return found
 
 
 @pytest.mark.parametrize(
@@ -47,15 +41,15 @@ def test_it_shows_y_star_beside_each_z_from_several_views(
 ) -> None:
     folder: Path = request.getfixturevalue(which)
     shown, dataset = teaser(folder), open_dataset(folder)
-    order = [*splits_of(dataset, dataset.configs[0])]
+    rows = [pictures(folder, dataset.configs[0], schema.GT)]
+    rows += [pictures(folder, config, schema.COLOR) for config in dataset.configs]
+    order = [*rows[0]]
     ids = [order[k] for k in spread(len(order), 4)]
     sheet = Sheet(ids, heads, [""] * VIEWS, across=2, tile=SIZE)
     assert shown.shape == (*sheet.size[::-1], 3)
     for block, key in enumerate(ids):
-        wanted = [pictures(folder, dataset.configs[0], key, schema.GT)]
-        wanted += [pictures(folder, config, key, schema.COLOR) for config in dataset.configs]
-        for row, found in enumerate(wanted):
-            for column, picture in enumerate(found):
+        for row, by_character in enumerate(rows):
+            for column, picture in enumerate(by_character[key]):
                 x, y = sheet.place(block, row, column)
                 field = shown[y : y + SIZE, x : x + SIZE].astype(int)
                 assert abs(field - over(picture, 255)).mean() < 6, (key, row, column)
@@ -67,7 +61,7 @@ def test_it_is_listed_shown_and_small(two_backends: Path) -> None:
     card = (two_backends / schema.CARD).read_text(encoding="utf-8")
     assert card.split("---\n")[2].split("\n\n")[1] == "![Y* and Z of a few of them](teaser.webp)"
     assert (two_backends / schema.TEASER).stat().st_size < 100_000
-    assert schema.TEASER in {file.name for file in read_local(two_backends)}
+    assert schema.TEASER in read_local(two_backends).digests
 
 
 def test_one_of_clips_shows_their_frames(clips_run: RunLayout) -> None:

@@ -14,12 +14,10 @@ import pyarrow.parquet as pq
 
 from specsia_build.characters.formats import FORMATS
 from specsia_build.dataset import schema, splits
-from specsia_build.dataset.card import license_fields
 from specsia_build.dataset.checksums import parse_sums
-from specsia_build.dataset.front_matter import card_fields, data_files, fits
-from specsia_build.dataset.licences import withheld
-from specsia_build.dataset.places import Place, leads_out, read_errors, sentence
-from specsia_build.dataset.reading import Kind, Shard, kind_of, no_dataset
+from specsia_build.dataset.licences import license_fields, withheld
+from specsia_build.dataset.places import Place, leads_out, one_line, read_errors
+from specsia_build.dataset.reading import Kind, Shard, card_fields, data_files, fits, kind_of, no_dataset
 from specsia_build.dataset.verify.report import Findings
 from specsia_build.errors import SpecsiaError, UsageError
 from specsia_build.files.names import relative_name
@@ -247,7 +245,7 @@ def check_shard(place: Place, shard: Shard, kind: Kind, findings: Findings) -> t
             stored, footer = opened.schema_arrow, opened.metadata
             groups = [footer.row_group(index) for index in range(footer.num_row_groups)]
     except (*read_errors(), pa.ArrowException, ValueError) as error:
-        findings.add("files", shard.name, f"cannot be read as parquet: {sentence(error)}")
+        findings.add("files", shard.name, f"cannot be read as parquet: {one_line(error)}")
         return None
     for index, group in enumerate(groups):
         if group.total_byte_size >= MOST_GROUP_BYTES:

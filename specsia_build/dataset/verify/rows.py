@@ -15,7 +15,7 @@ from specsia_build import png
 from specsia_build.dataset import schema
 from specsia_build.dataset.pairs import content_of, is_frontal, split_uid
 from specsia_build.dataset.parquet import table
-from specsia_build.dataset.places import Place, read_errors, sentence
+from specsia_build.dataset.places import Place, one_line, read_errors
 from specsia_build.dataset.reading import Kind, Shard
 from specsia_build.dataset.schema import COLOR, EDGE, GT, GT_MASK, IMAGE_COLUMNS, MASK, POS
 from specsia_build.dataset.verify import pixels
@@ -69,7 +69,7 @@ def check_group(group: Group) -> tuple[list[RowFacts], Findings]:
         with group.place.open(name) as stream, pq.ParquetFile(stream) as opened:
             rows = table(opened, groups=[group.number]).select(list(schema.COLUMNS_OF[group.kind]))
     except (*read_errors(), pa.ArrowException, ValueError) as error:
-        findings.add("files", name, f"row group {group.number} cannot be read: {sentence(error)}")
+        findings.add("files", name, f"row group {group.number} cannot be read: {one_line(error)}")
         return facts, findings
     for index in range(len(rows)):
         where = f"{name}, row group {group.number}, row {index}"
