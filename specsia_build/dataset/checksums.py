@@ -106,7 +106,7 @@ def read_checksums(place: Place) -> Iterator[tuple[Key, bytes]]:
                         raise ValueError(f"{uid} has {column} twice, or {digest!r} is no SHA-256")
                     row[at : at + 32] = data
                 yield key, bytes(row)
-    except (*read_errors(), pa.ArrowException, ValueError, KeyError, TypeError) as error:
+    except (*read_errors(), pa.ArrowException, ValueError, LookupError, TypeError) as error:
         raise SpecsiaError(f"does not hold the digests of images: {one_line(error)}") from error
 
 
