@@ -13,7 +13,7 @@ from specsia_build.animation.motion import Motion, Track, poses
 from specsia_build.animation.rig import Morph, Rig, posed
 from specsia_build.animation.skeleton import Skeleton
 from specsia_build.errors import CharacterError
-from specsia_build.rendering.mesh import Material, Mesh
+from specsia_build.rendering.mesh import Material, Mesh, concatenate
 
 BEND = Motion(
     "bend", (Track(1, "rotation", np.array([0.0, 1.0]), np.array([[0, 0, 0, 1.0], [0.5, 0, 0, 0.75**0.5]])),), 0, 1
@@ -33,13 +33,6 @@ def tube(
     b = (np.arange(rings - 1)[:, None] * sides + (np.arange(sides) + 1) % sides).ravel()
     faces = np.concatenate([np.column_stack([a, b, b + sides]), np.column_stack([a, b + sides, a + sides])])
     return Mesh(vertices, faces.astype(np.int32), (Material(),), np.zeros(len(faces), np.int32))
-
-
-def joined(*meshes: Mesh) -> Mesh:
-    starts = np.cumsum([0, *(len(mesh.vertices) for mesh in meshes)])
-    faces = np.concatenate([mesh.faces + start for mesh, start in zip(meshes, starts, strict=False)]).astype(np.int32)
-    vertices = np.concatenate([mesh.vertices for mesh in meshes])
-    return Mesh(vertices, faces, (Material(),), np.zeros(len(faces), np.int32))
 
 
 def rigged(mesh: Mesh, upper: NDArray[np.floating], place: NDArray[np.float64] | None = None) -> Rig:
@@ -90,7 +83,7 @@ def test_a_character_carried_onto_itself_moves_as_it_does() -> None:
 
 def test_rigid_parts_that_touch_keep_their_own_joints() -> None:
     lower, upper = tube(0, 0.5, rings=2), tube(0.5, 1, rings=2)
-    mesh = joined(lower, upper)
+    mesh = concatenate([lower, upper])
     rig = rigged(mesh, np.repeat([0.0, 1.0], len(lower.vertices)))
     new, _ = carried(mesh, rig, mesh)
     assert apart(posed(mesh, new, BEND, 1), posed(mesh, rig, BEND, 1)) < 1e-5
@@ -119,7 +112,7 @@ def test_weights_without_a_counterpart_are_interpolated() -> None:
 def test_a_piece_beside_the_character_takes_the_nearest() -> None:
     mesh = tube()
     crumb = tube(0.8, 0.9, 0.02, rings=3, sides=6, x=0.4)
-    new, how = carried(mesh, rigged(mesh, smooth(mesh)), joined(mesh, crumb))
+    new, how = carried(mesh, rigged(mesh, smooth(mesh)), concatenate([mesh, crumb]))
     assert how.unmatched_pieces == 1 and how.warnings == ()
     assert (new.nodes[new.slots[len(mesh.vertices) :, 0]] == 1).all()
 
@@ -128,7 +121,7 @@ def test_little_in_common_is_a_warning() -> None:
     mesh, far = tube(), tube(x=0.5)
     _, how = carried(mesh, rigged(mesh, smooth(mesh)), far)
     assert how.matched == 0 and how.unmatched_pieces == 1
-    assert how.warnings[0].startswith("only 0% of the reconstruction's surface")
+    assert len(how.warnings) == 1
 
 
 def test_a_rest_that_is_not_the_bind_pose_is_undone() -> None:
@@ -215,7 +208,7 @@ def test_a_character_that_is_flat_at_rest_is_refused() -> None:
     mesh = tube()
     rig = rigged(mesh, smooth(mesh))
     gone = replace(rig, skeleton=replace(rig.skeleton, scales=np.zeros((2, 3))))
-    with pytest.raises(CharacterError, match="surface at rest is empty"):
+    with pytest.raises(CharacterError, match="empty"):
         carried(replace(posed(mesh, gone, None, 0), rest=None), gone, mesh)
 
 
@@ -228,5 +221,5 @@ def test_a_character_that_stands_in_a_pose_moves_from_there() -> None:
     assert apart(posed(bent, new, BEND, 0.4), bent) < 1e-6
     for time in (0.0, 1.0):
         assert apart(posed(bent, new, BEND, time), posed(mesh, rig, BEND, time)) < 0.01
-    with pytest.raises(CharacterError, match="does not stand as its skeleton does"):
+    with pytest.raises(CharacterError, match="skeleton"):
         carried(bent, rig, bent)

@@ -164,7 +164,7 @@ def test_a_source_that_rests_in_a_frame_of_its_run_keeps_its_hips_and_feet(headi
         rotations[track.node] = track.values[0]
     running = Figure(replace(source[0].skeleton, rotations=rotations), source[0].turn, {})
     result = retargeted(motion, running, target[0])
-    assert any("does not stand at rest" in note for note in result.notes)
+    assert len(result.notes) == 1 and "at rest" in result.notes[0]
     assert worst(source, target, motion, result.motion, [0.0, 1.0, 2.0]) < 0.1
     hips_of = [
         way(places(f, m, 0.0), b, "rightUpperLeg", "leftUpperLeg")
@@ -203,10 +203,10 @@ def test_a_source_that_lies_at_rest_stands_as_in_its_first_frame() -> None:
     upright = turning(source[0], source[1]["hips"], [(0, 0, 0), (0, 0, 0)])
     skeleton, fallen = source[0].skeleton, fallen_of(source[0])
     result = retargeted(upright, fallen, target[0])
-    assert any("does not stand at rest" in note for note in result.notes)
+    assert len(result.notes) == 1 and "at rest" in result.notes[0]
     assert worst((fallen, source[1]), target, upright, result.motion, [1.0]) < 0.1
     still = Motion("lies", (Track(5, TRANSLATION, np.zeros(1), skeleton.translations[5:6]),), 0.0, 0.0)
-    with pytest.raises(CharacterError, match="stands neither at rest nor in the first frame"):
+    with pytest.raises(CharacterError, match="first frame"):
         retargeted(still, fallen, target[0])
 
 
@@ -214,7 +214,7 @@ def test_missing_joints_are_named() -> None:
     source, bones = person(MIXAMO)
     motion = turning(source, bones["head"], [(0, 0, 0), (0, 0, 30)])
     legless = {bone: name for bone, name in KAYKIT.items() if bone not in ("leftFoot", "leftLowerLeg", "leftToes")}
-    with pytest.raises(CharacterError, match="the character has no joints for left lower leg and left foot"):
+    with pytest.raises(CharacterError, match="left lower leg and left foot"):
         retargeted(motion, source, person(legless)[0])
     armless = {bone: name for bone, name in KAYKIT.items() if "rightLowerArm" not in bone and "rightHand" not in bone}
     result = retargeted(motion, source, person(armless)[0])
@@ -242,9 +242,9 @@ def test_other_creatures_move_alike_by_the_names_of_their_joints() -> None:
     shift = Track(0, TRANSLATION, np.array([0.0, 1.0]), np.array([[0.0, 0, 0], [4, 0, 0]]))
     result = retargeted(replace(motion, tracks=(*motion.tracks, shift)), source, target).motion
     np.testing.assert_allclose(places(target, result, 1.0)[3], [1 - 0.25, 0.5, 0], atol=1e-9)
-    with pytest.raises(CharacterError, match=r"has no joints for hips, spine, .* share 0 of the 1 joint that turn"):
+    with pytest.raises(CharacterError, match="hips, spine"):
         retargeted(motion, source, person(KAYKIT)[0])
-    with pytest.raises(CharacterError, match="it turns no joint"):
+    with pytest.raises(CharacterError, match="no joint"):
         retargeted(replace(motion, tracks=(shift,)), source, person(KAYKIT)[0])
 
     both = replace(motion, tracks=(*motion.tracks, *turning(source, 3, [(0, 0, 0), (0, 0, 30)]).tracks))
@@ -257,7 +257,7 @@ def test_other_creatures_move_alike_by_the_names_of_their_joints() -> None:
 def test_a_motion_of_a_face_alone_is_refused_as_that() -> None:
     source, bones = person(MIXAMO)
     smile = Track(bones["head"], WEIGHTS, np.array([0.0, 1.0]), np.array([[0.0], [1]]))
-    with pytest.raises(CharacterError, match="it moves morph targets alone"):
+    with pytest.raises(CharacterError, match="morph targets"):
         retargeted(Motion("smile", (smile,), 0.0, 1.0), source, person(KAYKIT)[0])
 
 

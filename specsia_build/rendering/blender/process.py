@@ -15,7 +15,6 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 from specsia_build.errors import CharacterError, SpecsiaError, UsageError
@@ -196,9 +195,7 @@ class BlenderProcess:
     def __enter__(self) -> BlenderProcess:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def _receive(self, seconds: float) -> dict[str, Any]:

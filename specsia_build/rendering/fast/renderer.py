@@ -295,7 +295,7 @@ def glance(mesh: Mesh, cameras: Sequence[Camera]) -> NDArray[np.float32]:
         alpha_classes(mesh, surface, textures),
         mesh.single_sided(),
     )
-    found = []
+    depths = []
     for camera in cameras:
         shape = (camera.size, camera.size)
         nearest, ids = padded(shape, np.float32), padded(shape, np.int32)
@@ -304,8 +304,8 @@ def glance(mesh: Mesh, cameras: Sequence[Camera]) -> NDArray[np.float32]:
         _, drawn = raster.set_up(sx, sy, depth, surface.faces, one_sided, classes)
         for tested in (False, True):
             raster.draw_centres(sx, sy, drawn, surface, textures, classes, tested, nearest, ids)
-        found.append(nearest)
-    return np.stack(found)
+        depths.append(nearest)
+    return np.stack(depths)
 
 
 def _solid(material: Material) -> Material:

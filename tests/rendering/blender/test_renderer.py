@@ -195,7 +195,7 @@ def test_answers_are_separate_from_printed_output(stand_in: Callable[[], Blender
         with pytest.raises(CharacterError, match="no such thing"):
             process.ask({"refuse": True}, 300)
         assert process.ask({"n": 1}, 300)["twice"] == 2
-        with pytest.raises(SpecsiaError, match=r"a script failed in Blender: KeyError: 'n'"):
+        with pytest.raises(SpecsiaError, match="KeyError: 'n'"):
             process.ask({}, 300)
         assert not process.alive
 
@@ -203,7 +203,7 @@ def test_answers_are_separate_from_printed_output(stand_in: Callable[[], Blender
 def test_a_job_that_hangs_is_given_up(stand_in: Callable[[], BlenderProcess]) -> None:
     with stand_in() as process:
         start = time.monotonic()
-        with pytest.raises(SpecsiaError, match=r"given up after 0\.5 seconds"):
+        with pytest.raises(SpecsiaError, match=r"0\.5 seconds"):
             process.ask({"sleep": 600, "n": 1}, 0.5)
         assert time.monotonic() - start < 300
         assert not process.alive
