@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -29,9 +28,6 @@ if TYPE_CHECKING:
 # The same examples on every machine and in every run, however slow the machine is.
 settings.register_profile("fixed", derandomize=True, deadline=None)
 settings.load_profile("fixed")
-
-OUTCOME, PEAK = "outcome", "peak_mb"
-"""Test properties: counts of `tests.hostile.conftest.Tally`, and the memory of the largest process."""
 
 LONGEST = (
     "docs/test_pages.py",
@@ -71,25 +67,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Start `LONGEST` first, so that no processor is idle at the end."""
     here, places = Path(__file__).parent, {name: place for place, name in enumerate(LONGEST)}
     items.sort(key=lambda item: places.get(item.path.relative_to(here).as_posix(), len(places)))
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Print the outcomes of hostile trials, as docs/reliability.md shows them."""
-    reports = [report for found in terminalreporter.stats.values() for report in found]
-    called = [report for report in reports if getattr(report, "when", None) == "call"]
-    properties = [found for report in called for found in report.user_properties]
-    counts: Counter[tuple[str, str, str]] = Counter()
-    for suite, kind, outcome, count in (value for name, value in properties if name == OUTCOME):
-        counts[suite, kind, outcome] += count
-    peaks = [value for name, value in properties if name == PEAK]
-    if counts:
-        terminalreporter.section("hostile trials")
-        terminalreporter.line("| trials | of | what happened | how many |")
-        terminalreporter.line("|---|---|---|---|")
-        for (suite, kind, outcome), count in sorted(counts.items()):
-            terminalreporter.line(f"| {suite} | {kind} | {outcome} | {count} |")
-    if peaks:
-        terminalreporter.line(f"the largest process had {max(peaks):,.0f} MB")
 
 
 @pytest.fixture(scope="session")

@@ -5,16 +5,12 @@ They run in a bounded form with all other tests, and in full with `--hostile-ful
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.conftest import OUTCOME
 from tests.hostile.yard import Yard, new_yard
-
-Tally = Callable[..., None]
-"""Counts a trial: `tally(kind, outcome)`, or `tally(kind, outcome, count)`; the counts are shown after the tests."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -44,14 +40,3 @@ def yard() -> Iterator[Yard]:
     """A place to try the command in."""
     with new_yard() as yard:
         yield yard
-
-
-@pytest.fixture
-def tally(request: pytest.FixtureRequest) -> Tally:
-    """Counts what the test tried and what happened, for the table after the tests."""
-    suite = request.path.stem.removeprefix("test_").replace("_", " ")
-
-    def count(kind: str, outcome: str, times: int = 1) -> None:
-        request.node.user_properties.append((OUTCOME, (suite, kind, outcome, times)))
-
-    return count
