@@ -154,29 +154,20 @@ def _character_errors(path: Path) -> Iterator[None]:
 
 
 def read_source(path: Path, root: Path, most: int = MOST_SOURCE_BYTES) -> bytes:
-    """Read a source file; arguments as of `open_source_file`.
+    """Read a source file; its size counts as memory of the character. Arguments as of `open_source_file`.
 
     Raises:
-        CharacterError: if it is missing or cannot be read.
+        CharacterError: if it is missing, cannot be read, or grows meanwhile.
     """
     try:
         with open_source_file(path, root, most) as stream:
-            return read_whole(stream)
+            size = os.fstat(stream.fileno()).st_size
+            memory.take(size)
+            data = stream.read(size + 1)
     except OSError as error:
         raise CharacterError(f"{path.name} cannot be read: {error.strerror or error}") from error
-
-
-def read_whole(stream: BufferedReader) -> bytes:
-    """Read the rest of an opened source file; its size counts as memory of the character.
-
-    Raises:
-        CharacterError: if it grows meanwhile.
-    """
-    size = os.fstat(stream.fileno()).st_size
-    memory.take(size)
-    data = stream.read(size + 1)
     if len(data) > size:
-        raise CharacterError(f"{Path(stream.name).name} grew while it was read: build again once it is complete")
+        raise CharacterError(f"{path.name} grew while it was read: build again once it is complete")
     return data
 
 

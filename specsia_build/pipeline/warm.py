@@ -48,7 +48,7 @@ def compile_once(
     """
     if all(entry.problem is not None for entry in entries):
         return
-    small = _small(config)
+    small = small_config(config, stages)
     names = [stage.name for stage in stages] or [render.STAGE.name]
     recipes = () if small.clips is None else small.clips.recipes
     code = sha256(canonical_json([small.look, names, *map(backend_name, small.backends), *recipes]).encode())[:16]
@@ -63,12 +63,13 @@ def compile_once(
                 mark.touch()
 
 
-def _small(config: BuildConfig) -> BuildConfig:
+def small_config(config: BuildConfig, stages: Sequence[CharacterStage]) -> BuildConfig:
     """Settings of a build that calls the same code for one small procedural character."""
     clips = config.clips
     if clips is not None:
         clips = replace(clips, motions=("walk",), patterns=(), views=1, frames=FRAMES, turntable=False)
-    backends = tuple(spec for spec in config.backends if getattr(backend_of(spec), "compiles", False))
+    specs = config.backends if any(stage.per_backend for stage in stages) else ()
+    backends = tuple(spec for spec in specs if getattr(backend_of(spec), "compiles", False))
     stills = BuildConfig("sample:1", look=config.look, size=SIZE, views=VIEWS, renderer=FastRenderer.name)
     return replace(stills, backends=backends or (OWN_BACKEND,), low_iou="keep", clips=clips)
 

@@ -48,5 +48,5 @@ def test_what_a_run_needs_is_compiled_once(tmp_path: Path, monkeypatch: pytest.M
 
 @pytest.mark.parametrize("config", [STILLS, CLIPS])
 def test_every_stage_can_be_run_small(config: BuildConfig) -> None:
-    small = warm._small(config)
-    assert warm.build_small((small, [stage.name for stage in character_stages(small)])) == []
+    stages = character_stages(config)
+    assert warm.build_small((warm.small_config(config, stages), [stage.name for stage in stages])) == []
