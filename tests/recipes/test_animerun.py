@@ -85,7 +85,7 @@ def test_a_clip_of_one_frame_is_no_scene(tmp_path: Path) -> None:
     ("name", "spoil"),
     [
         (f"Segment/{SCENE}/0001.npy", np.zeros((SIZE, SIZE))),
-        (f"LineArea/{SCENE}/0001.npy", np.zeros((SIZE, SIZE + 1), np.uint8)),
+        (f"Segment/{SCENE}/0002.npy", np.zeros((SIZE, SIZE + 1), np.int32)),
         (f"SegMatching/{SCENE}/forward/0002.json", b'{"0": [0]'),
         (f"contour/{SCENE}/0001.png", b""),
     ],
