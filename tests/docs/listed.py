@@ -18,7 +18,6 @@ NOT_RUN = {
     ("docs/reliability.md", "pytest -m hostile"): TESTS,
     ("docs/repair.md", "specsia repair drawing.png --out hero"): MINUTE,
     ("docs/repair.md", "import specsia_build as specsia"): MINUTE,
-    ("docs/rendering.md", "blender -b -P blender_scripts/render_views.py -- JOB.json"): BLENDER,
     ("docs/rendering.md", "python -m benchmarks renderers characters.jsonl --against cycles"): BLENDER,
     (
         "specsia_build/dravie/weights/MODEL_CARD.md",
