@@ -13,7 +13,7 @@ import click
 import torch
 from safetensors.torch import save
 
-from specsia_build.dravie.model.checkpoint import MODEL, load_generator, read_state
+from specsia_build.dravie.model.checkpoint import MODEL, load_generator
 from specsia_build.dravie.runs import FOLDER, RUN_FILE, SEEN_FILE, STATE, checkpoints
 from specsia_build.errors import UsageError
 from specsia_build.files.records import read_json
@@ -44,7 +44,7 @@ def write_pretrained(run: Path, out: Path) -> Path:
     halves = {name: tensor.to(torch.float16).contiguous() for name, tensor in model.state_dict().items()}
     weights = out / FOLDER / last.name / MODEL
     write_bytes(weights, save(halves))
-    write_bytes(weights.parent / STATE, json.dumps(read_state(last), indent=1).encode())
+    write_bytes(weights.parent / STATE, (last / STATE).read_bytes())
     record = {name: value for name, value in read_json(run / RUN_FILE).items() if name not in _LEFT_OUT}
     write_bytes(out / RUN_FILE, json.dumps(record, indent=1).encode())
     write_bytes(out / SEEN_FILE, json.dumps(read_json(run / SEEN_FILE), separators=(",", ":")).encode())

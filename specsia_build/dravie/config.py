@@ -1,4 +1,4 @@
-"""Settings of the model, of its training and of its adaptation; checked once, frozen, and written with every run."""
+"""Settings of the model, of its training and of its adaptation, which are written with every run."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from enum import IntEnum
 from typing import Any
+
+import msgspec
 
 from specsia_build.config import check_choice, check_number, check_whole
 from specsia_build.errors import UsageError
@@ -25,30 +27,28 @@ ABLATIONS = ("adaptation", "drawing", "pos")
 """Choices of `specsia evaluate --without`."""
 
 FIT_STEPS = 1500
-"""Updates of the sample-wise baseline: two and a half times as many as an adaptation's."""
+"""Updates of the sample-wise baseline."""
 
 HALF_COVERED = 128
 """Least coverage byte that counts as inside a silhouette, as in `rendering.layers`, which is not imported for it."""
 
 PATCH = 32
-"""Pixels on a side of a patch where nothing else is said."""
+"""Default of the pixels on a side of a patch."""
 
 REACH = 3
 """Pixels around Zmask and Y* in which patches are centred too."""
 
-_SPINS = ("GOMP_SPINCOUNT", "1000")
-"""How often a thread of torch looks for work before it sleeps: the usual hundreds of thousands take time from other
-work on a busy machine, and gain nothing on a quiet one."""
-
 
 def need_torch() -> None:
-    """Import torch, whose threads then wait as `_SPINS` says unless the user says how they wait.
+    """Import torch, whose threads then wait as `OMP_WAIT_POLICY` or `GOMP_SPINCOUNT` says.
 
     Raises:
         UsageError: if torch or safetensors cannot be imported.
     """
     if "OMP_WAIT_POLICY" not in os.environ:
-        os.environ.setdefault(*_SPINS)
+        # A thread looks for work that often before it sleeps. The default of hundreds of thousands takes time from
+        # other work on a busy machine, and gains nothing on a quiet one.
+        os.environ.setdefault("GOMP_SPINCOUNT", "1000")
     try:
         importlib.import_module("torch")
         importlib.import_module("safetensors")
@@ -60,7 +60,7 @@ class Augment(IntEnum):
     """Augmentation of a patch, the same in Z and Y*.
 
     COLOURS mirrors half of the patches, turns the hue of half of them and scales the value of all. HINT mirrors half of
-    them and turns the positions of most about the vertical axis, as if another side of the character were seen.
+    them and turns the positions of most about the vertical axis, as if another side of the character faced the camera.
     """
 
     NONE = 0
@@ -94,16 +94,11 @@ class ModelConfig:
         return self.reference == "drawing"
 
 
-_WHOLE = {"steps": (1, 10**9), "batch": (1, 65_536), "patch": (16, 512), "warm_up": (1, 10**9), "seed": (0, 2**63 - 1)}
-_NUMBERS = {
-    "learning_rate": (1e-9, 1.0),
-    "weight_decay": (0.0, 1.0),
-    "clip": (1e-9, math.inf),
-    "anchor": (0.0, 1e9),
-    "ema": (0.0, 0.999999),
-    **dict.fromkeys(("no_drawing", "no_contour", "redrawn"), (0.0, 1.0)),
-    **dict.fromkeys(("l1", "gradient", "adversarial", "perceptual_weight"), (0.0, 1e6)),
-}
+_INTEGERS = {"batch": (1, 65_536), "patch": (16, 512), "seed": (0, 2**63 - 1)}
+_INTEGERS |= dict.fromkeys(("steps", "warm_up"), (1, 10**9))
+_FLOATS = {"learning_rate": (1e-9, 1.0), "weight_decay": (0.0, 1.0), "clip": (1e-9, math.inf), "ema": (0.0, 0.999999)}
+_FLOATS |= dict.fromkeys(("no_drawing", "no_contour", "redrawn"), (0.0, 1.0))
+_FLOATS |= dict.fromkeys(("anchor", "l1", "gradient", "adversarial", "perceptual_weight"), (0.0, 1e9))
 """Least and most of the settings that are numbers."""
 
 
@@ -116,13 +111,13 @@ class TrainConfig:
         configs: of the dataset that are trained on, none for its first.
         architecture, with_pos, reference: of the model.
         steps: updates of the generator.
-        batch: patches of a step (of each process).
+        batch: patches of a step.
         patch: pixels on a side of a patch, a multiple of 8.
         augment: whether patches are mirrored and change hue and value.
-        no_drawing: share of patches that are shown without the drawing.
-        no_contour: share of patches whose drawing, and whose Y*, has no contour.
+        no_drawing: share of patches without the drawing.
+        no_contour: share of patches whose drawing and Y* have no contour.
         redrawn: share of patches whose drawing is shifted, scaled and changed in colour a little.
-        learning_rate: of Adam, both networks'.
+        learning_rate: of Adam, for both networks.
         warm_up: steps in which the rate of a cosine schedule rises.
         schedule: `constant`, or `cosine` down to zero.
         weight_decay: of Adam (added to the gradient).
@@ -163,13 +158,12 @@ class TrainConfig:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        ModelConfig(self.architecture, self.with_pos, self.reference)
         check_choice("schedule", self.schedule, SCHEDULES)
         check_choice("precision", self.precision, PRECISIONS)
-        for name, (least, most) in _WHOLE.items():
-            check_whole(name, getattr(self, name), least, most)
-        for name, (low, high) in _NUMBERS.items():
-            check_number(name, getattr(self, name), low, high)
+        for name, (low, high) in _INTEGERS.items():
+            check_whole(name, getattr(self, name), low, high)
+        for name, limits in _FLOATS.items():
+            check_number(name, getattr(self, name), *limits)
         for name in ("with_pos", "augment"):
             if not isinstance(getattr(self, name), bool):
                 raise UsageError(f"{name} cannot be {getattr(self, name)!r}: it is True or False")
@@ -177,6 +171,7 @@ class TrainConfig:
             raise UsageError(f"configs cannot be {self.configs!r}: it is a tuple of names, such as ('relief',)")
         if self.patch % 8:
             raise UsageError(f"patch cannot be {self.patch}: it is a multiple of 8")
+        _ = self.model  # checked when it is created
 
     @property
     def augmentation(self) -> Augment:
@@ -229,40 +224,40 @@ ADAPTATION = TrainConfig(
 
 
 def train_config(preset: str, changes: Mapping[str, Any]) -> TrainConfig:
-    """A preset with some settings changed.
+    """Return a preset with some settings changed.
 
     Raises:
         UsageError: if there is no such preset or setting, or a value cannot be used.
     """
     check_choice("preset", preset, tuple(PRESETS))
-    known = [field.name for field in fields(TrainConfig) if field.name != "preset"]
-    unknown = next((name for name in changes if name not in known), None)
-    if unknown is not None:
-        raise UsageError(f"a training has no setting '{unknown}'; they are {', '.join(known)}")
+    names = [field.name for field in fields(TrainConfig) if field.name != "preset"]
+    for name in changes:
+        check_choice("the name of a setting", name, names)
     if changes.get("with_pos") is False:
         changes = {"reference": "none", **changes}
     return replace(PRESETS[preset], **changes)
 
 
-def to_json(config: ModelConfig | TrainConfig) -> dict[str, Any]:
-    """Settings as plain values; an endless `clip` becomes None."""
-    values = asdict(config)
-    return {n: None if v == math.inf else list(v) if isinstance(v, tuple) else v for n, v in values.items()}
+def to_json(config: TrainConfig) -> dict[str, Any]:
+    """Return settings as plain values; an infinite `clip` becomes None."""
+    return asdict(config) | {"configs": list(config.configs), "clip": None if config.clip == math.inf else config.clip}
 
 
 def train_from_json(values: Mapping[str, Any]) -> TrainConfig:
-    """Parse what `to_json` wrote.
+    """Parse what `to_json` returned.
 
     Raises:
+        ValueError: if it is of another form.
         UsageError: if settings are missing, unknown or cannot be used.
     """
-    known = {field.name for field in fields(TrainConfig)}
-    if set(values) != known:
-        raise UsageError(f"settings are missing or unknown: {', '.join(sorted(set(values) ^ known))}")
+    values = msgspec.convert(values, dict[str, Any])
+    names = {field.name for field in fields(TrainConfig)}
+    if set(values) != names:
+        raise UsageError(f"settings are missing or unknown: {', '.join(sorted(set(values) ^ names))}")
     clip = math.inf if values["clip"] is None else values["clip"]
-    return TrainConfig(**{**values, "configs": tuple(values["configs"]), "clip": clip})
+    return msgspec.convert({**values, "clip": clip}, TrainConfig)
 
 
 def differences(one: TrainConfig, two: TrainConfig) -> list[str]:
-    """Names of the settings in which two differ."""
+    """Return the names of the settings in which two differ."""
     return [field.name for field in fields(one) if getattr(one, field.name) != getattr(two, field.name)]

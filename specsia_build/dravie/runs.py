@@ -32,10 +32,15 @@ WEIGHTS = Path(__file__).resolve().parent / "weights"
 """The run that comes with the package; `make pretrained` writes it."""
 
 
+def damaged(path: Path, error: Exception) -> SpecsiaError:
+    """Return the error about a file of a run that cannot be used."""
+    return SpecsiaError(f"{path} is damaged, or of another model or version ({brief(str(error), 120)})")
+
+
 def checkpoints(run: Path) -> list[Path]:
     """List the checkpoints of a run, the oldest first; their names are their steps."""
-    found = [path for path in (run / FOLDER).glob("*") if path.name.isdecimal() and path.is_dir()]
-    return sorted(found, key=lambda path: int(path.name))
+    paths = [path for path in (run / FOLDER).glob("*") if path.name.isdecimal() and path.is_dir()]
+    return sorted(paths, key=lambda path: int(path.name))
 
 
 def find_run(where: str | Path) -> Path:
@@ -59,23 +64,16 @@ def run_name(run: Path) -> str:
     return NAME if run == WEIGHTS else str(run)
 
 
-def read_record(run: Path) -> dict[str, Any]:
-    """Read the record of a run; empty where it has none.
-
-    Raises:
-        SpecsiaError: if it cannot be read, or states no settings.
-    """
+def _read_record(run: Path) -> tuple[dict[str, Any], TrainConfig | None]:
+    """Read the record of a run and the settings of its training; an adapted model has none."""
     path = run / RUN_FILE
     if not path.is_file():
-        return {}
+        return {}, None
     try:
-        record: dict[str, Any] = read_json(path)
-        if ADAPTED_FROM not in record:
-            train_from_json(record["train"])
-    except (OSError, SpecsiaError, ValueError, KeyError, TypeError) as error:
-        why = brief(str(error), 160)
-        raise SpecsiaError(f"{path} does not state a training's settings ({why}): name another run") from error
-    return record
+        record = msgspec.convert(read_json(path), dict[str, Any])
+        return record, None if ADAPTED_FROM in record else train_from_json(record.get("train", {}))
+    except (SpecsiaError, ValueError) as error:
+        raise damaged(path, error) from error
 
 
 def read_run_config(run: Path) -> TrainConfig | None:
@@ -84,8 +82,7 @@ def read_run_config(run: Path) -> TrainConfig | None:
     Raises:
         SpecsiaError: if they cannot be read.
     """
-    record = read_record(run)
-    return train_from_json(record["train"]) if "train" in record else None
+    return _read_record(run)[1]
 
 
 def write_record(
@@ -111,11 +108,11 @@ def write_record(
         return
     if not resume:
         raise UsageError(f"{run} already holds a training: add --resume to go on with it, or name another --out")
-    there = read_record(run)
-    if "train" not in there:
+    record, earlier = _read_record(run)
+    if earlier is None:
         raise UsageError(f"{run} holds an adapted model and no training to go on with: name another --out")
-    other = differences(train_from_json(there["train"]), config)
-    other += [key for key in decisive if key != "train" and there.get(key) != decisive[key]]
+    other = differences(earlier, config)
+    other += [key for key in decisive if key != "train" and record.get(key) != decisive[key]]
     if other:
         raise UsageError(
             f"{run} holds a training of other settings ({', '.join(other)}): give those of {path} or another --out"
@@ -160,14 +157,11 @@ class Seen:
             For each such character the id under which the model knows it.
         """
         learnt = [*(self.training or {}).values(), self.adaptation]
-        names = {name for group in learnt for name in group}
         owners = {content: name for group in learnt for name, contents in group.items() for content in contents}
-        found = {}
-        for name, contents in characters.items():
-            known = name if name in names else next((owners[c] for c in contents if c in owners), None)
-            if known is not None:
-                found[name] = known
-        return found
+        # An id is looked up before contents.
+        owners |= {name: name for group in learnt for name in group}
+        keys = {name: next((key for key in (name, *characters[name]) if key in owners), None) for name in characters}
+        return {name: owners[key] for name, key in keys.items() if key is not None}
 
     def adapted_to(self, frontal: Pair) -> Seen:
         """Return the record with a frontal pair added to `adaptation`."""
@@ -192,10 +186,10 @@ def read_seen(run: Path) -> Seen:
     path = (run.parent.parent if (run / STATE).is_file() else run) / SEEN_FILE
     if not path.is_file():
         return Seen()
-    record = read_json(path)
     try:
-        if not isinstance(record, dict) or record.keys() != {field.name for field in fields(Seen)}:
+        record = msgspec.convert(read_json(path), dict[str, Any])
+        if record.keys() != {field.name for field in fields(Seen)}:
             raise ValueError("it lacks a part of the record")
         return msgspec.convert(record, Seen)
-    except ValueError as error:
-        raise SpecsiaError(f"{path} does not state which characters the model has seen: name another run") from error
+    except (SpecsiaError, ValueError) as error:
+        raise damaged(path, error) from error

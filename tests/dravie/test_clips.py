@@ -39,7 +39,7 @@ def test_frames_are_decoded_and_patches_drawn(
     dataset = open_dataset(clips_run.dataset)
     frames = open_frames(dataset, "default", "train", Progress())
     assert len(frames) == dataset.splits("default")["train"]
-    assert len(set(frames.uids)) == len(frames)
+    assert len({row.uid for row in frames.rows}) == len(frames)
     inputs, targets = sampler((frames,), 4).batch(0)
     assert inputs.shape[:3] == targets.shape[:3] == (4, 32, 32)
     assert len(validation_pairs(dataset, ["default"], ModelConfig())) == 6

@@ -21,7 +21,6 @@ from specsia_build.dataset.pairs import Pair
 from specsia_build.dravie.metrics import view_scores
 from specsia_build.dravie.model.checkpoint import MODEL, load_generator
 from specsia_build.dravie.runs import RUN_FILE, WEIGHTS, checkpoints, read_run_config, read_seen
-from tests.dataset.small import build_small
 from tests.dravie.drawn import drawn_pair
 from tests.dravie.repair.test_enhance import write_frames, write_run
 
@@ -71,14 +70,6 @@ def test_it_is_adapted_and_says_what_from(tmp_path: Path) -> None:
     assert seen.training == read_seen(WEIGHTS).training and set(seen.adaptation) == {"frames"}
     repaired = command("enhance", tmp_path / "own", folder, "--out", tmp_path / "out")
     assert repaired.exit_code == 0 and "specsia adapt" not in repaired.stderr
-
-
-def test_it_is_not_scored_on_what_it_saw(tmp_path: Path) -> None:
-    known = sorted(trained_on())[0]
-    dataset = build_small(tmp_path / "dataset", (known,), fixed={known: "test"}, views=2)
-    options = ("--out", tmp_path / "out", "--baselines", "raw", "--adapt-steps", 1)
-    refused = command("evaluate", "pretrained", dataset, *options)
-    assert refused.exit_code == 2 and known in refused.stderr and "--allow-seen" in refused.stderr
 
 
 def test_a_folder_of_that_name_is_never_meant_or_passed_over_in_silence(

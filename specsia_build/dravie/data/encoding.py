@@ -43,7 +43,7 @@ NO_CODE = np.float32(-1)
 
 
 def input_channels(config: ModelConfig) -> int:
-    """Channels of a network's input."""
+    """Return the number of channels of a network's input."""
     return GUIDED if config.sees_drawing else _WITH_POS if config.with_pos else Z_CHANNELS
 
 
@@ -107,7 +107,7 @@ def _encode_target(gt, out):  # type: ignore[no-untyped-def]
 def encode_input(
     z: NDArray[np.uint8], pos: NDArray[np.uint8], config: ModelConfig, drawing: Drawing = NO_DRAWING
 ) -> NDArray[np.float32]:
-    """The network's input for a frame.
+    """Encode a frame as the network's input.
 
     Args:
         z: (H, W, 4) uint8, Z with straight alpha; its alpha is Zmask.
@@ -133,7 +133,7 @@ def encode_target(gt: NDArray[np.uint8]) -> NDArray[np.float32]:
 
 
 def decode_output(painted: NDArray[np.float32]) -> NDArray[np.uint8]:
-    """A picture of what the network painted.
+    """Decode the network's output to a picture.
 
     Args:
         painted: (H, W, 4) float, the colour on white and the alpha; what lies outside [-1, 1] is clipped.

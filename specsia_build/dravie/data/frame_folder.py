@@ -17,9 +17,6 @@ COLOR, MASK, POS = "color", "mask", "pos"
 
 SUFFIXES = (".png", ".webp", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff")
 
-_UNREADABLE = (OSError, ValueError, SyntaxError, Image.DecompressionBombError)
-"""Errors that Pillow raises for files that are not pictures."""
-
 FEW = 64
 """Opaque pixels below which positions are not judged."""
 
@@ -61,36 +58,33 @@ def list_frames(folder: Path, with_pos: bool) -> tuple[FrameFiles, ...]:
         SpecsiaError: if one is no picture.
     """
     colors = _pictures(folder / COLOR)
-    if not colors:
-        raise UsageError(f"{folder / COLOR} holds no picture: write the frames there, as {', '.join(SUFFIXES)}")
     if with_pos and not (folder / POS).is_dir():
         raise UsageError(f"{folder} has no {POS}/: this model sees positions; render them, or train with --without pos")
-    names = (MASK, POS) if with_pos else (MASK,)
-    others = {name: _pictures(folder / name) for name in names if (folder / name).is_dir()}
-    for name, pictures in others.items():
-        odd = sorted(colors.keys() ^ pictures.keys(), key=_number_order)
-        if odd:
-            there, lacking = (COLOR, name) if odd[0] in colors else (name, COLOR)
-            raise UsageError(f"{folder / lacking} lacks frames that {there}/ has, {len(odd)} in all such as '{odd[0]}'")
+    others = {name: _pictures(folder / name) for name in (MASK, POS)[: 1 + with_pos] if (folder / name).is_dir()}
+    for other, pictures in others.items():
+        if pictures.keys() != colors.keys():
+            odd = min(pictures.keys() ^ colors.keys(), key=_number_order)
+            raise UsageError(f"{folder}: {COLOR}/ and {other}/ must hold the same frames, and '{odd}' is only in one")
     frames = tuple(
         FrameFiles(name, colors[name], others.get(MASK, {}).get(name), others.get(POS, {}).get(name))
         for name in sorted(colors, key=_number_order)
     )
     for frame in frames:
-        width, height = _size(frame.color)
+        size = _open(frame.color).size
         for path in frame.paths[1:]:
-            if _size(path) != (width, height):
-                raise UsageError(f"{path} differs in size from {frame.color}, which is {width}×{height}")
+            if _open(path).size != size:
+                raise UsageError(f"{path} differs in size from {frame.color}")
     return frames
 
 
 def _pictures(folder: Path) -> dict[str, Path]:
-    pictures: dict[str, Path] = {}
-    for path in sorted(folder.iterdir()):
-        if path.suffix.lower() in SUFFIXES and not path.name.startswith("."):
-            if path.stem in pictures:
-                raise UsageError(f"{pictures[path.stem]} and {path.name} are the same frame twice: keep one")
-            pictures[path.stem] = path
+    paths = [p for p in sorted(folder.iterdir()) if p.suffix.lower() in SUFFIXES and not p.name.startswith(".")]
+    pictures = {path.stem: path for path in reversed(paths)}
+    if not pictures:
+        raise UsageError(f"{folder} holds no picture: write the frames there, as {', '.join(SUFFIXES)}")
+    if len(pictures) < len(paths):
+        twice = next(path for path in paths if path not in pictures.values())
+        raise UsageError(f"{pictures[twice.stem]} and {twice.name} are the same frame twice: keep one")
     return pictures
 
 
@@ -99,28 +93,27 @@ def _number_order(stem: str) -> list[tuple[bool, int, str]]:
     return [(part.isdecimal(), int(part) if part.isdecimal() else 0, part) for part in parts]
 
 
-def _size(path: Path) -> tuple[int, int]:
+def _open(path: Path, decoded: bool = False) -> Image.Image:
+    """Open a picture, or only its header."""
     try:
         with Image.open(path) as image:
-            return image.size
-    except _UNREADABLE as error:
+            if decoded:
+                image.load()
+            return image
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         raise SpecsiaError(f"{path} is no picture that can be read: {error}") from error
 
 
 def _decode(path: Path) -> NDArray[np.uint8]:
     """Decode a picture to (H, W, C) uint8, C = 1 grey, 3 RGB or 4 RGBA; deeper greys are reduced to 8 bits."""
-    try:
-        with Image.open(path) as image:
-            image.load()
-            if image.mode[0] in "IF":
-                deep = np.asarray(image)
-                deep = np.rint(np.clip(np.nan_to_num(deep), 0, 1) * 255) if deep.dtype.kind == "f" else deep >> 8
-                return np.asarray(np.clip(deep, 0, 255)[..., None], np.uint8)
-            if image.has_transparency_data:
-                return np.asarray(image.convert("RGBA"))
-            return np.asarray(image.convert("RGB")) if image.mode != "L" else np.asarray(image)[..., None]
-    except _UNREADABLE as error:
-        raise SpecsiaError(f"{path} is no picture that can be read: {error}") from error
+    image = _open(path, decoded=True)
+    if image.mode[0] in "IF":
+        deep = np.asarray(image)
+        deep = np.rint(np.clip(np.nan_to_num(deep), 0, 1) * 255) if deep.dtype.kind == "f" else deep >> 8
+        return np.asarray(np.clip(deep, 0, 255)[..., None], np.uint8)
+    if image.mode == "L" and not image.has_transparency_data:
+        return np.asarray(image)[..., None]
+    return np.asarray(image.convert("RGBA" if image.has_transparency_data else "RGB"))
 
 
 def _without_background(color: NDArray[np.uint8], alpha: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -7,19 +7,20 @@ every pixel within `REACH` of Zmask or of Y*: a reconstruction that falls short 
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
+import io
 import json
 import mmap
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, BinaryIO, NamedTuple, TypeVar
 
+import msgspec
 import numpy as np
+from filelock import FileLock
 from numpy.typing import NDArray
 
 from specsia_build.dataset.pairs import PAIR_COLUMNS, Pair, decode_pair
@@ -29,8 +30,7 @@ from specsia_build.dravie.data.drawings import Drawings
 from specsia_build.dravie.masks import near
 from specsia_build.dravie.reference import NO_DRAWING, Drawing
 from specsia_build.errors import SpecsiaError, WriteError, plural, some
-from specsia_build.files.records import read_json
-from specsia_build.files.writing import cannot_write, replacing_folder
+from specsia_build.files.writing import replacing_folder, writing
 from specsia_build.folders import prune, use, user_cache
 from specsia_build.pipeline.progress import Progress
 
@@ -42,16 +42,19 @@ VERSION = 4
 
 PIXEL_BYTES = 24
 
-RESIDENT_BYTES = 1 << 30
-"""Size of a file above which pages that were read are given back now and then."""
-
 DECODERS = 2
 """Threads that decode rows."""
 
-FOLDER = "frames"
-"""Below the user's cache folder."""
-
 PIXELS, RUNS, INDEX = "pixels.bin", "runs.bin", "index.json"
+
+
+class Row(NamedTuple):
+    """Names of a row, as in `Pair`."""
+
+    uid: str
+    character_id: str
+    view: int
+    content: str
 
 
 class Extent(NamedTuple):
@@ -91,34 +94,33 @@ class Frames:
         runs: (R, 3) int32, the foreground as horizontal runs: how many of the row's foreground pixels come before the
             run, and the y and x in the box at which it begins.
         extents: (N, 13) int64, an `Extent` for each row.
-        uids, character_ids, views, contents: of each row, see `Pair` for the last.
-        mapped: the file behind `pixels`, None where they are in memory.
+        rows: the N rows.
     """
 
     pixels: NDArray[np.uint8]
     runs: NDArray[np.int32]
     extents: NDArray[np.int64]
-    uids: tuple[str, ...]
-    character_ids: tuple[str, ...]
-    views: tuple[int, ...]
-    contents: tuple[str, ...]
-    mapped: mmap.mmap | None = None
+    rows: tuple[Row, ...]
 
     def __len__(self) -> int:
-        return len(self.uids)
+        return len(self.rows)
 
     def whole(self, row: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.uint8]]:
-        """Z, Zpos and Y* of a row, each (H, W, 4) uint8; Zpos with the alpha of Z."""
+        """Return Z, Zpos and Y* of a row, each (H, W, 4) uint8; Zpos has the alpha of Z."""
         at = Extent(*map(int, self.extents[row]))
         box = self.pixels[at.offset :][: at.height * at.width * PIXEL_BYTES].reshape(at.height, at.width, PIXEL_BYTES)
         frame = np.zeros((at.frame_height, at.frame_width, PIXEL_BYTES), np.uint8)
         frame[at.top : at.top + at.height, at.left : at.left + at.width] = box
         return frame[..., :4].copy(), frame[..., [4, 5, 6, 3]], frame[..., 7:11].copy()
 
-    def release(self) -> None:
-        """Give what was read of a large file back to the system, which keeps it as long as memory is free."""
-        if self.mapped is not None and len(self.mapped) > RESIDENT_BYTES:
-            self.mapped.madvise(mmap.MADV_DONTNEED)
+
+class _Index(msgspec.Struct):
+    """Content of the cache's index; `sizes` of its files in bytes, `empty` uids of rows that show nothing."""
+
+    sizes: dict[str, int]
+    rows: list[Row]
+    extents: list[Extent]
+    empty: list[str]
 
 
 class _Box(NamedTuple):
@@ -129,20 +131,21 @@ class _Box(NamedTuple):
     extent: Extent
 
 
-def _reach(shown: NDArray[np.bool_]) -> tuple[int, int]:
-    """First and last + 1 of what is shown, `REACH` farther where the frame goes on."""
-    hit = np.flatnonzero(shown)
-    return max(0, int(hit[0]) - REACH), min(len(shown), int(hit[-1]) + 1 + REACH)
+def _reach(mask: NDArray[np.bool_]) -> tuple[int, int]:
+    """Return the first and the last + 1 index where a mask (N,) is true, `REACH` farther within its bounds."""
+    hit = np.flatnonzero(mask)
+    return max(0, int(hit[0]) - REACH), min(len(mask), int(hit[-1]) + 1 + REACH)
 
 
-def _cut_out(pair: Pair, drawing: Drawing, where: NDArray[np.bool_] | None = None) -> _Box | None:
-    """The foreground of a pair, centred `where` that is true if given, or None where Z or Y* shows nothing."""
-    shown: NDArray[np.bool_] = np.maximum(pair.z[..., 3], pair.gt[..., 3]) > 0
+def _cut_out(pair: Pair, drawing: Drawing, where: NDArray[np.bool_] | None = None) -> tuple[Row, _Box | None]:
+    """Cut out the foreground of a pair, centred `where` that is true if given; None if Z or Y* is empty."""
+    row = Row(pair.uid, pair.character_id, pair.view, pair.content)
     if not (pair.z[..., 3].any() and pair.gt[..., 3].any()):
-        return None
-    (top, bottom), (left, right) = (_reach(np.asarray(shown.any(axis=a))) for a in (1, 0))
+        return row, None
+    foreground: NDArray[np.bool_] = np.maximum(pair.z[..., 3], pair.gt[..., 3]) > 0
+    (top, bottom), (left, right) = (_reach(np.asarray(foreground.any(axis=axis))) for axis in (1, 0))
     box = np.s_[top:bottom, left:right]
-    centres = near(shown[box], REACH)
+    centres = near(foreground[box], REACH)
     if where is not None:
         centres &= where[box]
     edges = np.diff(centres.astype(np.int8), axis=1, prepend=0, append=0)
@@ -151,13 +154,27 @@ def _cut_out(pair: Pair, drawing: Drawing, where: NDArray[np.bool_] | None = Non
     runs = np.stack([np.cumsum(lengths) - lengths, y, begin], axis=1).astype(np.int32)
     silhouette = pair.gt[..., 3] if pair.gt_mask is None else pair.gt_mask
     looked_up = drawing.look_up(pair.pos[box], pair.z[box])
-    pixels = np.concatenate(
-        [pair.z[box], pair.pos[box][..., :3], pair.gt[box], silhouette[box][..., None], looked_up], axis=2
-    )
+    layers = [pair.z[box], pair.pos[box][..., :3], pair.gt[box], silhouette[box][..., None], looked_up]
     ink = -1 if pair.gt_mask is None or pair.outline_grey is None else pair.outline_grey
     place = 0, top, left, bottom - top, right - left, 0, len(runs), int(lengths.sum())
     height, width = pair.z.shape[:2]
-    return _Box(pixels, runs, Extent(*place, height, width, *drawing.style, ink))
+    return row, _Box(np.concatenate(layers, axis=2), runs, Extent(*place, height, width, *drawing.style, ink))
+
+
+def _write(boxes: Iterable[tuple[Row, _Box | None]], pixels: BinaryIO, runs: BinaryIO) -> _Index:
+    """Write boxes one after the other to two files, and return their index without sizes."""
+    index = _Index({}, [], [], [])
+    offset = first_run = 0
+    for row, box in boxes:
+        if box is None:
+            index.empty.append(row.uid)
+            continue
+        index.rows.append(row)
+        index.extents.append(box.extent._replace(offset=offset, first_run=first_run))
+        offset += pixels.write(box.pixels.data)
+        runs.write(box.runs.data)
+        first_run += len(box.runs)
+    return index
 
 
 def frames_of(
@@ -165,7 +182,7 @@ def frames_of(
     where: Callable[[Pair], NDArray[np.bool_]] | None = None,
     drawing: Drawing = NO_DRAWING,
 ) -> Frames:
-    """Pairs as frames in memory, without a file.
+    """Cut pairs into frames in memory.
 
     Args:
         pairs: to keep.
@@ -173,25 +190,19 @@ def frames_of(
         where: gives the pixels (H, W) bool of a pair that patches may be centred at; all of the foreground if None.
 
     Raises:
-        SpecsiaError: if a pair shows nothing, or no such pixel lies in its foreground.
+        SpecsiaError: if a pair is empty, or no such pixel lies in its foreground.
     """
-    kept, boxes, extents = list(pairs), list[_Box](), list[Extent]()
-    offset = first_run = 0
-    for pair in kept:
-        box = _cut_out(pair, drawing, None if where is None else where(pair))
-        if box is None or box.extent.centres == 0:
-            raise SpecsiaError(f"'{pair.uid}' is all background in Z or in Y*: there is nothing to learn from it")
-        boxes.append(box)
-        extents.append(box.extent._replace(offset=offset, first_run=first_run))
-        offset, first_run = offset + box.pixels.size, first_run + len(box.runs)
+    pixels, runs = io.BytesIO(), io.BytesIO()
+    index = _write((_cut_out(pair, drawing, where and where(pair)) for pair in pairs), pixels, runs)
+    without = [row.uid for row, extent in zip(index.rows, index.extents, strict=True) if extent.centres == 0]
+    if index.empty or without:
+        uid = (index.empty + without)[0]
+        raise SpecsiaError(f"'{uid}' is all background in Z or in Y*: there is nothing to learn from it")
     return Frames(
-        pixels=np.concatenate([box.pixels.reshape(-1) for box in boxes]),
-        runs=np.concatenate([box.runs for box in boxes]),
-        extents=np.array(extents, np.int64),
-        uids=tuple(pair.uid for pair in kept),
-        character_ids=tuple(pair.character_id for pair in kept),
-        views=tuple(pair.view for pair in kept),
-        contents=tuple(pair.content for pair in kept),
+        np.frombuffer(pixels.getbuffer(), np.uint8),
+        np.frombuffer(runs.getbuffer(), np.int32).reshape(-1, 3),
+        np.array(index.extents, np.int64),
+        tuple(index.rows),
     )
 
 
@@ -206,13 +217,8 @@ def made_ahead(pool: Executor, make: Callable[[T], R], items: Iterable[T], most:
         yield waiting.popleft().result()
 
 
-def open_frames(
-    dataset: OpenedDataset,
-    config: str,
-    split: str,
-    progress: Progress,
-) -> Frames:
-    """The decoded rows of a split, made where they are not there yet.
+def open_frames(dataset: OpenedDataset, config: str, split: str, progress: Progress) -> Frames:
+    """Open the decoded rows of a split, which are decoded into the user's cache first if they are not there yet.
 
     Args:
         dataset: to read.
@@ -221,102 +227,65 @@ def open_frames(
         progress: where a bar and remarks go.
 
     Raises:
-        SpecsiaError: if the dataset cannot be read, no row shows anything, or the folder cannot be written.
+        SpecsiaError: if the dataset cannot be read, all rows are empty, or the cache cannot be written.
     """
-    name = _fingerprint(dataset, config, split)
-    cache = user_cache() / FOLDER / name
+    # The digest is that of what was packed. A shard that was cut off or replaced since then has another size, and the
+    # dataset card that assigns shards to splits may have been edited.
+    shards = [(s.name, dataset.files[s.name]) for s in dataset.shards if (s.config, s.split) == (config, split)]
+    key = json.dumps([VERSION, dataset.digest(), config, split, shards])
+    cache = user_cache() / "frames" / hashlib.sha256(key.encode()).hexdigest()[:24]
     try:
-        cache.parent.mkdir(parents=True, exist_ok=True)
-        with cache.with_name(f"{name}.lock").open("w") as guard:
-            # Several processes that train together make it once; without locks each makes it, and one remains.
-            with suppress(OSError):
-                fcntl.flock(guard, fcntl.LOCK_EX)
-            index = _complete(cache)
-            if index is None:
-                index = _decode(dataset, config, split, cache, progress)
+        with writing(cache):
+            cache.parent.mkdir(parents=True, exist_ok=True)
+            # Processes that train together decode the split once.
+            with FileLock(cache.with_suffix(".lock")):
+                index = _complete(cache) or _decode(dataset, config, split, cache, progress)
         use(cache)
         prune(cache.parent)
-    except (OSError, WriteError) as error:
-        why = error if isinstance(error, WriteError) else cannot_write(cache, error)
-        raise WriteError(
-            f"{why}; or set XDG_CACHE_HOME to a folder with room, where decoded frames are kept"
-        ) from error
-    if index["empty"]:
-        rows, uids = plural(len(index["empty"]), "row"), some(index["empty"], 3)
-        progress.say(f"{rows} of {split} left out, all background in Z or in Y*: {uids}")
-    if not index["rows"]:
+    except WriteError as error:
+        raise WriteError(f"{error}; or set XDG_CACHE_HOME to a folder with room") from error
+    if index.empty:
+        rows = plural(len(index.empty), "row")
+        progress.say(f"{rows} of {split} left out, all background in Z or in Y*: {some(index.empty, 3)}")
+    if not index.rows:
         raise SpecsiaError(f"no row of the split '{split}' of {dataset.where} shows anything in both Z and Y*")
-    return _mapped(cache, index)
-
-
-def _fingerprint(dataset: OpenedDataset, config: str, split: str) -> str:
-    # The digest is that of what was packed, which a shard that was cut off or replaced since then is not; and which
-    # shards a split has, a card says that may have been edited.
-    of = [(s.name, dataset.files[s.name]) for s in dataset.shards if (s.config, s.split) == (config, split)]
-    return hashlib.sha256(json.dumps([VERSION, dataset.digest(), config, split, of]).encode()).hexdigest()[:24]
-
-
-def _complete(cache: Path) -> dict[str, Any] | None:
-    """The index of a cache that is there and whole."""
-    try:
-        index: dict[str, Any] = read_json(cache / INDEX)
-        whole = all((cache / file).stat().st_size == size for file, size in index["sizes"].items())
-    except (OSError, SpecsiaError, KeyError, TypeError, AttributeError):
-        return None
-    return index if whole else None
-
-
-def _mapped(cache: Path, index: dict[str, Any]) -> Frames:
     with (cache / PIXELS).open("rb") as stream:
         mapped = mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ)
     # A patch is scattered lines: what the system would read ahead is of no use.
     mapped.madvise(mmap.MADV_RANDOM)
-    uids, character_ids, views, contents = zip(*index["rows"], strict=True)
-    return Frames(
-        pixels=np.frombuffer(mapped, np.uint8),
-        runs=np.memmap(cache / RUNS, np.int32, mode="r").view(np.ndarray).reshape(-1, 3),
-        extents=np.array(index["extents"], np.int64),
-        uids=uids,
-        character_ids=character_ids,
-        views=views,
-        contents=contents,
-        mapped=mapped,
-    )
+    runs = np.memmap(cache / RUNS, np.int32, mode="r").view(np.ndarray).reshape(-1, 3)
+    return Frames(np.frombuffer(mapped, np.uint8), runs, np.array(index.extents, np.int64), tuple(index.rows))
 
 
-def _decode(dataset: OpenedDataset, config: str, split: str, cache: Path, progress: Progress) -> dict[str, Any]:
-    """Write the cache whole or not at all."""
-    rows: list[tuple[str, str, int, str]] = []
-    extents: list[Extent] = []
-    empty: list[str] = []
-    offset = first_run = 0
+def _complete(cache: Path) -> _Index | None:
+    """Return the index of a cache that is complete."""
+    try:
+        index = msgspec.json.decode((cache / INDEX).read_bytes(), type=_Index)
+        complete = all((cache / file).stat().st_size == index.sizes[file] for file in (PIXELS, RUNS))
+    except (OSError, ValueError, KeyError, RecursionError):
+        return None
+    return index if complete else None
 
+
+def _decode(dataset: OpenedDataset, config: str, split: str, cache: Path, progress: Progress) -> _Index:
+    """Write the cache completely or not at all."""
     drawings = Drawings(dataset, config, (split,))
 
-    def cut_out(row: dict[str, Any]) -> tuple[tuple[str, str, int, str], _Box | None]:
+    def cut_out(row: dict[str, Any]) -> tuple[Row, _Box | None]:
         pair = decode_pair(row)
-        box = _cut_out(pair, drawings.of(pair.character_id))
-        return (pair.uid, pair.character_id, pair.view, pair.content), box
+        return _cut_out(pair, drawings.of(pair.character_id))
 
-    stream = dataset.stream(config, split, PAIR_COLUMNS(dataset.kind))
-    with replacing_folder(cache, lambda path: _complete(path) is not None) as making:
-        with (
-            (making / PIXELS).open("wb") as pixels,
-            (making / RUNS).open("wb") as runs,
-            progress.bar(f"decode {split}", dataset.splits(config).get(split, 0)) as advance,
-            ThreadPoolExecutor(DECODERS) as pool,
-        ):
-            for row, box in made_ahead(pool, cut_out, stream, 2 * DECODERS):
-                if box is None:
-                    empty.append(row[0])
-                else:
-                    rows.append(row)
-                    extents.append(box.extent._replace(offset=offset, first_run=first_run))
-                    offset += pixels.write(box.pixels.data)
-                    runs.write(box.runs.data)
-                    first_run += len(box.runs)
+    def boxes() -> Iterator[tuple[Row, _Box | None]]:
+        stream = dataset.stream(config, split, PAIR_COLUMNS(dataset.kind))
+        total = dataset.splits(config).get(split, 0)
+        with progress.bar(f"decode {split}", total) as advance, ThreadPoolExecutor(DECODERS) as pool:
+            for made in made_ahead(pool, cut_out, stream, 2 * DECODERS):
+                yield made
                 advance(1)
-        sizes = {file: (making / file).stat().st_size for file in (PIXELS, RUNS)}
-        index = {"sizes": sizes, "rows": rows, "extents": extents, "empty": empty}
-        (making / INDEX).write_text(json.dumps(index))
+
+    with replacing_folder(cache, lambda folder: _complete(folder) is not None) as temporary:
+        with (temporary / PIXELS).open("wb") as pixels, (temporary / RUNS).open("wb") as runs:
+            index = _write(boxes(), pixels, runs)
+        index.sizes = {file: (temporary / file).stat().st_size for file in (PIXELS, RUNS)}
+        (temporary / INDEX).write_bytes(msgspec.json.encode(index))
     return index

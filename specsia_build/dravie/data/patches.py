@@ -1,7 +1,7 @@
-"""Training patches: drawn, cut, augmented and encoded by compiled code.
+"""Training patches, which compiled code draws, cuts, augments and encodes.
 
 A batch is a pure function of the seed and the step: every choice is a hash of them, of the patch's number in the batch
-and of what is chosen. A training that is resumed therefore needs no state of the loader, and threads change nothing.
+and of the choice's number. A resumed training therefore needs no state of the loader, and threads change nothing.
 """
 
 from __future__ import annotations
@@ -41,10 +41,7 @@ DARKEST, BRIGHTEST = np.float32(0.7), np.float32(1.3)
 """Factors between which the value (of hue, saturation, value) is changed; full value is as far as it goes."""
 
 AHEAD = 4
-"""Batches that wait to be taken."""
-
-RELEASE_AFTER = 5000
-"""Patches after which pages are given back: each has touched 100 to 200 KB of them."""
+"""Batches that are drawn ahead."""
 
 LOW_CONTRAST, FAINTEST = np.float32(0.3), np.float32(0.25)
 """Share of patches whose colours are drawn towards a grey, and the smallest factor of their differences. Without these
@@ -268,9 +265,9 @@ class PatchSampler:
     """Patches centred on foreground pixels: a row at random, then one of its foreground pixels.
 
     Attributes:
-        frames: rows to draw from, all alike; several sets for several configurations.
-        config: of the training, whose batch, patch, seed, model and shares count.
-        augment: what is changed in the patches; as `config` says if None.
+        frames: rows to draw from with equal chances; one set for each configuration.
+        config: of the training, with the batch, patch, seed, model and shares.
+        augment: augmentation of the patches; that of `config` if None.
     """
 
     frames: Sequence[Frames]
@@ -282,7 +279,7 @@ class PatchSampler:
             raise SpecsiaError("there is no row to draw patches from")
 
     def batch(self, step: int) -> Batch:
-        """The patches of a step: inputs (N, size, size, C) and targets (N, size, size, 4), float32 in [-1, 1]."""
+        """Draw the patches of a step: inputs (N, size, size, C) and targets (N, size, size, 4), float32 in [-1, 1]."""
         config = self.config
         shape = (config.batch, config.patch, config.patch)
         inputs = np.empty((*shape, input_channels(config.model)), np.float32)
@@ -300,24 +297,6 @@ class PatchSampler:
 
 
 def prefetched(sampler: PatchSampler, start: int, stop: int, threads: int = 1) -> Iterator[Batch]:
-    """The batches of steps start … stop - 1 in order, made ahead of their use.
-
-    Args:
-        sampler: that makes them.
-        start: first step.
-        stop: step after the last.
-        threads: that make batches; the compiled code holds no lock.
-    """
-
-    def steps() -> Iterator[int]:
-        drawn = 0
-        for step in range(start, stop):
-            yield step
-            drawn += sampler.config.batch
-            if drawn >= RELEASE_AFTER:
-                drawn = 0
-                for part in sampler.frames:
-                    part.release()
-
+    """Yield the batches of the steps from `start` to `stop` - 1 in order, drawn ahead of their use in threads."""
     with ThreadPoolExecutor(threads, thread_name_prefix="patches") as pool:
-        yield from made_ahead(pool, sampler.batch, steps(), AHEAD)
+        yield from made_ahead(pool, sampler.batch, range(start, stop), AHEAD)

@@ -1,7 +1,6 @@
-"""Adam: how gradients change weights.
+"""Adam with a state that is a flat dictionary of tensors.
 
-`torch.optim.Adam` is the same arithmetic in a class that imports torch's compiler, which takes nearly as long as torch
-itself and serves nothing where nothing is compiled.
+`torch.optim.Adam` has the same arithmetic, but imports torch's compiler, which takes nearly as long as torch itself.
 """
 
 from __future__ import annotations
@@ -32,7 +31,7 @@ class Adam:
 
     @torch.no_grad()
     def update(self, learning_rate: float) -> None:
-        """One step against the gradients that all weights have; they have none afterwards."""
+        """Update the weights by their gradients, and clear these."""
         adam(
             self._weights,
             [weight.grad for weight in self._weights if weight.grad is not None],
@@ -64,9 +63,8 @@ class Adam:
             ValueError: if it is of other weights.
         """
         own = self.state()
-        odd = sorted(own.keys() ^ state.keys()) or [name for name in own if own[name].shape != state[name].shape]
-        if odd:
-            raise ValueError(f"'{odd[0]}' is missing, or not of its weight")
+        if {name: tensor.shape for name, tensor in own.items()} != {name: t.shape for name, t in state.items()}:
+            raise ValueError("the state of the optimiser is of other weights")
         for name, tensor in own.items():
-            # The fused update runs over memory: moments stay where they are, in which they lie as their weights do.
+            # The fused update runs over memory, so moments keep their layout, which is that of their weights.
             tensor.copy_(state[name])

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 import numpy as np
@@ -23,8 +24,8 @@ from specsia_build.dravie.config import ModelConfig
 from specsia_build.dravie.model.adam import Adam
 from specsia_build.dravie.model.networks import build_generator
 from specsia_build.dravie.reference import Drawing
-from specsia_build.dravie.runs import FOLDER, NAME, RUN_FILE, STATE, checkpoints
-from specsia_build.errors import SpecsiaError, UsageError, brief, meant, spelled
+from specsia_build.dravie.runs import FOLDER, NAME, STATE, checkpoints, damaged
+from specsia_build.errors import SpecsiaError, UsageError, meant, spelled
 from specsia_build.files.records import read_json
 from specsia_build.files.writing import replacing
 
@@ -32,6 +33,14 @@ MODEL, TRAINING, DRAWING = "model.safetensors", "training.safetensors", "drawing
 
 KEPT = 2
 """Number of checkpoints that a run keeps."""
+
+
+class State(msgspec.Struct):
+    """The JSON part of a checkpoint; `drawing_of` names whom the drawing of an adapted model shows."""
+
+    step: Annotated[int, msgspec.Meta(ge=0)]
+    model: ModelConfig
+    drawing_of: str | None = None
 
 
 def save_model(
@@ -62,13 +71,13 @@ def save_model(
         contents[TRAINING] = save(_plain(training))
     if drawing is not None:
         state["drawing_of"] = drawing.subject
-        found = {"places": drawing.places, "colours": drawing.colours, "style": np.array(drawing.style, np.uint8)}
-        contents[DRAWING] = arrays.save(found)
+        style = np.array(drawing.style, np.uint8)
+        contents[DRAWING] = arrays.save({"places": drawing.places, "colours": drawing.colours, "style": style})
     contents[STATE] = json.dumps(state, indent=1).encode()
-    with replacing(path) as making:
-        making.mkdir()
+    with replacing(path) as temporary:
+        temporary.mkdir()
         for name, data in contents.items():
-            (making / name).write_bytes(data)
+            (temporary / name).write_bytes(data)
     for old in checkpoints(run)[:-KEPT]:
         shutil.rmtree(old)
     return path
@@ -98,76 +107,51 @@ def restore(modules: Mapping[str, tuple[nn.Module, Adam]], average: nn.Module | 
     """
     if not (checkpoint / TRAINING).is_file():
         raise UsageError(f"{checkpoint} holds a finished model and no state of a training: it cannot be resumed")
-    state, weights, training = read_state(checkpoint), _tensors(checkpoint / MODEL), _tensors(checkpoint / TRAINING)
     if average is not None:
-        _load(average, weights, checkpoint / MODEL)
-    for name, (module, optimiser) in modules.items():
-        _load(module, _under(training, name), checkpoint / TRAINING)
-        try:
-            optimiser.restore(_under(training, f"{name}-optimiser"))
-        except ValueError as error:
-            raise _damaged(checkpoint / TRAINING, f"the optimiser of the {name}: {error}") from error
-    return int(state["step"])
+        with _reading(checkpoint / MODEL) as path:
+            _load(average, load_file(path))
+    with _reading(checkpoint / TRAINING) as path:
+        tensors = load_file(path)
+        for name, (module, optimiser) in modules.items():
+            _load(module, _under(tensors, name))
+            optimiser.restore(_under(tensors, f"{name}-optimiser"))
+    return _read_state(checkpoint).step
 
 
 def _under(tensors: Mapping[str, Tensor], name: str) -> dict[str, Tensor]:
     return {key[len(name) + 1 :]: tensor for key, tensor in tensors.items() if key.startswith(f"{name}.")}
 
 
-def _damaged(path: Path, why: str) -> SpecsiaError:
-    """Return the error about a file of a checkpoint."""
-    checkpoint, run = path.parent, path.parent.parent.parent
-    instead = f"it is the only checkpoint of {run}, so train or fetch that anew"
-    if len(checkpoints(run)) > 1:
-        instead = f"delete {checkpoint} to use the checkpoint before it"
-    return SpecsiaError(f"{path} is damaged or of another model ({brief(why, 120)}): {instead}")
-
-
-def _tensors(path: Path) -> dict[str, Tensor]:
+@contextmanager
+def _reading(path: Path) -> Iterator[Path]:
+    """Yield a file of a checkpoint, and convert errors about its content."""
     try:
-        return load_file(path)
-    except (OSError, SafetensorError) as error:
-        raise _damaged(path, str(error)) from error
+        yield path
+    except (OSError, SafetensorError, SpecsiaError, ValueError, KeyError, RuntimeError) as error:
+        raise SpecsiaError(f"{damaged(path, error)}: delete {path.parent} to use the checkpoint before it") from error
 
 
-def read_state(checkpoint: Path) -> dict[str, Any]:
-    """Read the JSON state of a checkpoint.
-
-    Raises:
-        SpecsiaError: if it cannot be read.
-    """
-    path = checkpoint / STATE
-    try:
-        state = read_json(path)
-        if type(state["step"]) is not int or state["step"] < 0 or not isinstance(state["model"], dict):
-            raise ValueError("it lacks step and model")
-    except (OSError, SpecsiaError, ValueError, KeyError, TypeError) as error:
-        raise _damaged(path, str(error)) from error
-    return dict(state)
+def _read_state(checkpoint: Path) -> State:
+    with _reading(checkpoint / STATE) as path:
+        return msgspec.convert(read_json(path), State)
 
 
-def _load(module: nn.Module, weights: Mapping[str, Tensor], where: Path) -> None:
-    """Load weights into a network after a check of names, shapes and finite values."""
-    own = module.state_dict()
-    odd = sorted(set(own) ^ set(weights)) or [name for name in own if own[name].shape != weights[name].shape]
-    if odd:
-        raise _damaged(where, f"'{odd[0]}' does not fit the architecture that {STATE} names")
-    infinite = next((name for name in own if not weights[name].isfinite().all()), None)
-    if infinite is not None:
-        raise _damaged(where, f"weights of '{infinite}' are not finite")
+def _load(module: nn.Module, weights: Mapping[str, Tensor]) -> None:
+    """Load finite weights of the right names and shapes into a network."""
     module.load_state_dict(weights)
+    infinite = [name for name, weight in weights.items() if not weight.isfinite().all()]
+    if infinite:
+        raise ValueError(f"weights of '{infinite[0]}' are not finite")
 
 
 def _last(run: Path) -> Path:
     """Return the last checkpoint of a run, or the checkpoint itself."""
     checkpoint = run if (run / STATE).is_file() else next(reversed(checkpoints(run)), None)
     if checkpoint is None:
-        if not run.exists():
-            raise UsageError(
-                f"there is no folder {spelled(run)}: give that of a training, or `{NAME}`.{meant(str(run), [NAME])}"
-            )
-        hint = "it has no checkpoint yet" if (run / RUN_FILE).is_file() else "it is no folder of `specsia train`"
-        raise UsageError(f"{spelled(run)} holds no model: {hint}")
+        raise UsageError(
+            f"{spelled(run)} holds no model: give the folder of a training that has written a checkpoint, or `{NAME}`."
+            f"{meant(str(run), [NAME])}"
+        )
     return checkpoint
 
 
@@ -182,19 +166,17 @@ def load_drawing(run: Path) -> Drawing | None:
         SpecsiaError: if the drawing is damaged.
     """
     checkpoint = _last(run)
-    subject, path = read_state(checkpoint).get("drawing_of"), checkpoint / DRAWING
+    subject = _read_state(checkpoint).drawing_of
     if subject is None:
         return None
-    try:
-        found: dict[str, NDArray[Any]] = arrays.load_file(path)
-        places, colours, style = found["places"], found["colours"], found["style"]
-        if any(array.dtype != np.uint8 for array in found.values()) or style.shape != (2,):
+    with _reading(checkpoint / DRAWING) as path:
+        tensors: dict[str, NDArray[Any]] = arrays.load_file(path)
+        places, colours, style = tensors["places"], tensors["colours"], tensors["style"]
+        if any(array.dtype != np.uint8 for array in tensors.values()) or style.shape != (2,):
             raise ValueError("it does not hold bytes")
         if not places.shape == colours.shape == (len(places), 3):
             raise ValueError("its shapes differ")
-    except (OSError, SafetensorError, KeyError, ValueError, TypeError) as error:
-        raise _damaged(path, str(error)) from error
-    return Drawing(places, colours, (int(style[0]), int(style[1])), str(subject))
+        return Drawing(places, colours, (int(style[0]), int(style[1])), subject)
 
 
 def load_generator(run: Path) -> tuple[ModelConfig, nn.Module]:
@@ -208,11 +190,9 @@ def load_generator(run: Path) -> tuple[ModelConfig, nn.Module]:
         SpecsiaError: if it is damaged or of an unknown architecture.
     """
     checkpoint = _last(run)
-    try:
-        config = msgspec.convert(read_state(checkpoint)["model"], ModelConfig)
-    except (ValueError, UsageError) as error:
-        raise _damaged(checkpoint / STATE, str(error)) from error
+    config = _read_state(checkpoint).model
     with torch.random.fork_rng(devices=[]):
         model = build_generator(config)
-    _load(model, _tensors(checkpoint / MODEL), checkpoint / MODEL)
+    with _reading(checkpoint / MODEL) as path:
+        _load(model, load_file(path))
     return config, model.eval()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import Mapping
 
 import torch
 from safetensors.torch import load_file
@@ -77,55 +77,24 @@ class Features(nn.Module):
         )
 
     def forward(self, x: Tensor) -> list[Tensor]:
-        found = []
+        levels = []
         for number, layer in enumerate(self.features):
             x = layer(x)
             if number in FEATURE_LAYERS:
-                found.append(x)
-        return found
+                levels.append(x)
+        return levels
 
     def loss(self, painted: Tensor, target: Tensor) -> Tensor:
-        """Mean squared difference of all features of two batches (N, 3, H, W)."""
+        """Return the mean squared difference of all features of two batches (N, 3, H, W)."""
         with torch.no_grad():
             wanted = self(target)
-        found = self(painted)
-        squares = [(f.float() - w.float()).square().sum() for f, w in zip(found, wanted, strict=True)]
+        squares = [(p.float() - w.float()).square().sum() for p, w in zip(self(painted), wanted, strict=True)]
         count: int = sum(w.numel() for w in wanted)
         return torch.stack(squares).sum() / count
 
 
-def _random() -> Features:
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(RANDOM_SEED)
-        features = Features()
-        for layer in features.features:
-            if isinstance(layer, nn.Conv2d):
-                nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
-    return _frozen(features)
-
-
-def _vgg(path: Path | None) -> Features:
-    """VGG-19 from a file, or downloaded once into torch's own cache."""
-    if path is None:
-        weights = torch.hub.load_state_dict_from_url(
-            VGG19_URL, map_location="cpu", progress=False, check_hash=True, weights_only=True
-        )
-    elif path.suffix == ".safetensors":
-        weights = load_file(path)
-    else:
-        weights = torch.load(path, map_location="cpu", weights_only=True)
-    features = Features()
-    features.load_state_dict({name: weights[name] for name in features.state_dict()})
-    return _frozen(features)
-
-
-def _frozen(features: Features) -> Features:
-    features.requires_grad_(False).eval()
-    return features.to(memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
-
-
 def find_features(perceptual: str) -> Features | None:
-    """The network of the perceptual loss.
+    """Return the network of the perceptual loss.
 
     Args:
         perceptual: `vgg19` (downloaded once into torch's own cache), a path to its weights, `random` for the same
@@ -136,14 +105,32 @@ def find_features(perceptual: str) -> Features | None:
     """
     if perceptual == NONE:
         return None
-    if perceptual == RANDOM:
-        return _random()
-    path = None if perceptual == VGG19 else expanded(perceptual)
-    try:
-        return _vgg(path)
-    # torch raises many kinds of errors for a damaged file.
-    except Exception as error:
-        raise UsageError(
-            f"VGG-19's weights cannot be read from {path or VGG19_URL} ({brief(str(error), 120)}): "
-            "give --perceptual vgg19|PATH|random|none"
-        ) from error
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(RANDOM_SEED)
+        features = Features()
+        if perceptual == RANDOM:
+            for layer in features.features:
+                if isinstance(layer, nn.Conv2d):
+                    nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
+    if perceptual != RANDOM:
+        try:
+            weights = _vgg_weights(perceptual)
+            features.load_state_dict({name: weights[name] for name in features.state_dict()})
+        # torch raises many kinds of errors for a damaged file.
+        except Exception as error:
+            raise UsageError(
+                f"VGG-19's weights cannot be read from {perceptual} ({brief(str(error), 120)}): "
+                "give --perceptual vgg19|PATH|random|none"
+            ) from error
+    features.requires_grad_(False).eval()
+    return features.to(memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
+
+
+def _vgg_weights(perceptual: str) -> Mapping[str, Tensor]:
+    if perceptual == VGG19:
+        weights: Mapping[str, Tensor] = torch.hub.load_state_dict_from_url(
+            VGG19_URL, map_location="cpu", progress=False, check_hash=True, weights_only=True
+        )
+        return weights
+    path = expanded(perceptual)
+    return load_file(path) if path.suffix == ".safetensors" else torch.load(path, map_location="cpu", weights_only=True)

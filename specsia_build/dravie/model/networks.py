@@ -2,8 +2,8 @@
 
 `paper` follows the lineage of the published model (Texler et al. 2020, Interactive Video Stylization Using Few-Shot
 Patch-Based Training): strided down to a quarter, residual blocks, up again with skip connections. `tiny` is a small
-U-net without normalisation that a CPU trains in minutes: it blends the colours that a pixel may have, or, without a
-drawing to take them from, adds a change to Z.
+U-net without normalisation that a CPU trains in minutes. It blends the colours that a pixel may have, or, without a
+drawing, adds a change to Z.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ PAPER_FILTERS = (32, 64, 128, 128, 128, 64)
 PAPER_BLOCKS = 7
 
 
-class _Padded(nn.Module):
-    """A generator for any height and width: the input is extended to whole multiples, the output cut back."""
+class _Generator(nn.Module):
+    """A generator for any height and width: the input is padded to whole multiples, the output is cropped."""
 
     multiple: int
 
@@ -64,12 +64,12 @@ MASK_PULL = 3.0
 """Logit of alpha that Zmask alone gives: 0.95 inside, 0.05 outside."""
 
 
-class Tiny(_Padded):
+class Tiny(_Generator):
     """U-net of four levels.
 
     With a drawing each pixel is a blend of candidate colours (Z, those looked up in the drawing, the contour's grey)
-    with learnt weights, plus a small change, under a learnt alpha. A sum of Z and a change, which is what is painted
-    without a drawing, learns slowly to copy a colour: after 3,000 steps its L1 on novel views was 1.25 times as large.
+    with learnt weights, plus a small change, under a learnt alpha. Without a drawing it is the sum of Z and a change,
+    which learns slowly to copy a colour: after 3,000 steps its L1 on novel views was 1.25 times as large.
     """
 
     multiple = GEOMETRY["tiny"].multiple
@@ -87,26 +87,26 @@ class Tiny(_Padded):
         levels = [self.first(x)]
         for down in self.down:
             levels.append(down(levels[-1]))
-        found = levels.pop()
+        features = levels.pop()
         for up in self.up:
-            found = up(torch.cat((functional.interpolate(found, scale_factor=2.0), levels.pop()), 1))
-        answer = self.head(found)
+            features = up(torch.cat((functional.interpolate(features, scale_factor=2.0), levels.pop()), 1))
+        output = self.head(features)
         if self.blends:
-            return _blend(x, answer.float())
-        painted: Tensor = x[:, :TARGET_CHANNELS] + answer
-        # In training what overshoots must still be pulled back, and neither a cut nor a far tanh has a gradient.
+            return _blend(x, output.float())
+        painted: Tensor = x[:, :TARGET_CHANNELS] + output
+        # In training, overshoot must still be pulled back, and neither a clamp nor a far tanh has a gradient.
         return painted if self.training else painted.clamp(-1, 1)
 
 
-def _blend(x: Tensor, answer: Tensor) -> Tensor:
-    """Colour on white and alpha (N, 4, H, W) of what a network answers about its input: a change, alpha and weights."""
-    weights = torch.softmax(SHARPNESS * answer[:, TARGET_CHANNELS:], 1)
+def _blend(x: Tensor, output: Tensor) -> Tensor:
+    """Return colour on white and alpha (N, 4, H, W) of an input and the head's output: a change, alpha and weights."""
+    weights = torch.softmax(SHARPNESS * output[:, TARGET_CHANNELS:], 1)
     # Bounded, as a free change grew without end in one of six trainings.
-    colour = torch.tanh(answer[:, :3])
+    colour = torch.tanh(output[:, :3])
     for number, first in enumerate(CANDIDATES):
         colour = colour + weights[:, number : number + 1] * x[:, first : first + 3]
     colour = colour + weights[:, -1:] * x[:, GREY_CHANNEL : GREY_CHANNEL + 1]
-    alpha = torch.sigmoid(answer[:, 3:4] + MASK_PULL * x[:, 3:4])
+    alpha = torch.sigmoid(output[:, 3:4] + MASK_PULL * x[:, 3:4])
     return torch.cat((alpha * colour + (1 - alpha), 2 * alpha - 1), 1)
 
 
@@ -145,7 +145,7 @@ def _normed(inputs: int, outputs: int, size: int, stride: int, activation: nn.Mo
     return nn.Sequential(_conv(inputs, outputs, size, stride), nn.BatchNorm2d(outputs), activation)
 
 
-class Paper(_Padded):
+class Paper(_Generator):
     """U-shaped generator with seven residual blocks at a quarter of the size, batch norm and tanh."""
 
     multiple = GEOMETRY["paper"].multiple
@@ -169,11 +169,11 @@ class Paper(_Padded):
         full = self.down0(x)
         half = self.down1(full)
         quarter = self.down2(half)
-        found = self.blocks(quarter)
-        found = self.up2(torch.cat((found, quarter), 1))
-        found = self.up1(torch.cat((found, half), 1))
-        found = self.smooth(self.join(torch.cat((found, full, x.to(found.dtype)), 1)))
-        return torch.tanh(self.head(found))
+        features = self.blocks(quarter)
+        features = self.up2(torch.cat((features, quarter), 1))
+        features = self.up1(torch.cat((features, half), 1))
+        features = self.smooth(self.join(torch.cat((features, full, x.to(features.dtype)), 1)))
+        return torch.tanh(self.head(features))
 
 
 class Discriminator(nn.Module):
@@ -198,16 +198,16 @@ class Discriminator(nn.Module):
 
 
 def build_generator(config: ModelConfig) -> nn.Module:
-    """A generator with fresh weights from torch's generator, channels last.
+    """Build a generator, channels last, with new weights from torch's random generator.
 
     It maps (N, C, H, W) float in [-1, 1], any H and W, C as `input_channels` says, to (N, 4, H, W) in [-1, 1] (the
     tiny one may overshoot in training mode).
     """
     channels = input_channels(config)
-    made = Tiny(channels, config.sees_drawing) if config.architecture == "tiny" else Paper(channels)
-    return made.to(memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
+    model = Tiny(channels, config.sees_drawing) if config.architecture == "tiny" else Paper(channels)
+    return model.to(memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
 
 
 def build_discriminator() -> nn.Module:
-    """A discriminator with fresh weights, channels last."""
+    """Build a discriminator, channels last, with new weights."""
     return Discriminator().to(memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]

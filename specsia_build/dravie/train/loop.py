@@ -18,14 +18,9 @@ from torch.func import functional_call
 
 from specsia_build.dravie.config import TrainConfig
 from specsia_build.dravie.data.patches import PatchSampler, prefetched
+from specsia_build.dravie.model import losses
 from specsia_build.dravie.model.adam import Adam
-from specsia_build.dravie.model.losses import (
-    Features,
-    discriminator_loss,
-    generator_loss,
-    gradient_loss,
-    on_both_grounds,
-)
+from specsia_build.dravie.model.losses import Features
 from specsia_build.dravie.model.networks import build_discriminator, build_generator
 from specsia_build.errors import SpecsiaError
 
@@ -46,12 +41,12 @@ class Networks:
     """Networks and optimisers of a training.
 
     Attributes:
-        generator, discriminator: the latter only with an adversarial loss.
-        average: running average of the generator's weights, None where none is kept.
-        features: of the perceptual loss.
-        optimisers: `generator` and `discriminator`.
-        forwards: of the same: the networks, compiled or as they are.
-        start: the generator's weights that an anchor pulls back to; empty without one.
+        generator: the network that is trained.
+        discriminator: None without an adversarial loss.
+        average: running average of the generator's weights, or None.
+        features: of the perceptual loss, or None.
+        optimisers, forwards: by `generator` and `discriminator`; a forward is the network, compiled or as it is.
+        start: the generator's first weights, which an anchor pulls back to; empty without one.
         device: of all networks.
         bf16: whether they compute in bfloat16.
     """
@@ -74,8 +69,8 @@ class Networks:
     @property
     def modules(self) -> dict[str, tuple[nn.Module, Adam]]:
         """Networks and optimisers of a checkpoint, by name."""
-        both = {"generator": self.generator, "discriminator": self.discriminator}
-        return {name: (module, self.optimisers[name]) for name, module in both.items() if module is not None}
+        modules = {"generator": self.generator, "discriminator": self.discriminator}
+        return {name: (module, self.optimisers[name]) for name, module in modules.items() if module is not None}
 
     def autocast(self) -> AbstractContextManager[None]:
         """Return the context in which the networks compute."""
@@ -140,14 +135,6 @@ def rate(config: TrainConfig, step: int) -> float:
     return config.learning_rate * warm * 0.5 * (1 + math.cos(math.pi * step / config.steps))
 
 
-@torch.no_grad()
-def _follow(average: nn.Module, generator: nn.Module, decay: float) -> None:
-    for kept, new in zip(average.parameters(), generator.parameters(), strict=True):
-        kept.lerp_(new, 1 - decay)
-    for mean, latest in zip(average.buffers(), generator.buffers(), strict=True):
-        mean.copy_(latest)
-
-
 def training_step(networks: Networks, config: TrainConfig, step: int, inputs: Tensor, targets: Tensor) -> Tensor:
     """Update both networks.
 
@@ -169,27 +156,23 @@ def training_step(networks: Networks, config: TrainConfig, step: int, inputs: Te
     if networks.discriminator is not None:
         with networks.autocast():
             scores = networks.forwards["discriminator"](torch.cat((targets, painted.detach().to(targets.dtype))))
-        discriminator = discriminator_loss(scores.float())
+        discriminator = losses.discriminator_loss(scores.float())
         discriminator.backward()
         networks.optimisers["discriminator"].update(learning_rate)
         # The discriminator as a fixed function: its weights get no gradient from the generator's loss.
         fixed = {name: weight.detach() for name, weight in networks.discriminator.named_parameters()}
         with networks.autocast():
             scores = functional_call(networks.discriminator, fixed, (painted,))
-        adversarial = generator_loss(scores.float())
+        adversarial = losses.generator_loss(scores.float())
     if networks.features is not None and config.perceptual_weight:
         with networks.autocast():
             perceptual = networks.features.loss(painted[:, :3], targets[:, :3])
-    shown, wanted = on_both_grounds(painted.float()), on_both_grounds(targets)
-    l1 = (shown - wanted).abs().mean()
+    outputs, wanted = losses.on_both_grounds(painted.float()), losses.on_both_grounds(targets)
+    l1 = (outputs - wanted).abs().mean()
     if config.gradient:
-        gradient = gradient_loss(shown, wanted)
-    total = (
-        config.l1 * l1
-        + config.gradient * gradient
-        + config.perceptual_weight * perceptual
-        + config.adversarial * adversarial
-    )
+        gradient = losses.gradient_loss(outputs, wanted)
+    total = config.l1 * l1 + config.gradient * gradient
+    total = total + config.perceptual_weight * perceptual + config.adversarial * adversarial
     total.backward()
     weights = list(networks.generator.parameters())
     norm = nn.utils.clip_grad_norm_(weights, config.clip)
@@ -197,8 +180,12 @@ def training_step(networks: Networks, config: TrainConfig, step: int, inputs: Te
     with torch.no_grad():
         for weight, start in zip(weights, networks.start, strict=False):
             weight.lerp_(start, learning_rate * config.anchor)
-    if networks.average is not None:
-        _follow(networks.average, networks.generator, min(config.ema, (1 + step) / (AVERAGE_LAG + step)))
+        if networks.average is not None:
+            decay = min(config.ema, (1 + step) / (AVERAGE_LAG + step))
+            for mean, weight in zip(networks.average.parameters(), weights, strict=True):
+                mean.lerp_(weight, 1 - decay)
+            for kept, latest in zip(networks.average.buffers(), networks.generator.buffers(), strict=True):
+                kept.copy_(latest)
     return torch.stack([l1, gradient, perceptual, adversarial, discriminator, norm]).detach()
 
 
@@ -228,12 +215,14 @@ def learn(
 
     def means() -> dict[str, float]:
         values = torch.stack(pending).cpu()
-        pending_from = step - len(pending)
         pending.clear()
         bad = (~values.isfinite()).nonzero()
         if len(bad):
             first, term = (int(i) for i in bad[0])
-            raise NotFinite(f"{TERMS[term]} of step {pending_from + first + 1} is not finite")
+            raise NotFinite(
+                f"{TERMS[term]} of step {step - len(values) + first + 1} is not finite: "
+                "train with a lower learning_rate or precision float32"
+            )
         return dict(zip(TERMS, values.mean(dim=0).tolist(), strict=True))
 
     for inputs, targets in prefetched(sampler, start, config.steps):

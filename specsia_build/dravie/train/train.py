@@ -7,8 +7,7 @@ holds everything else that the next step depends on.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -17,25 +16,23 @@ import torch
 from specsia_build import __version__
 from specsia_build.dataset.reading import open_dataset
 from specsia_build.dravie.config import TrainConfig, to_json
-from specsia_build.dravie.data.frames import Frames, open_frames
+from specsia_build.dravie.data.frames import open_frames
 from specsia_build.dravie.data.patches import PatchSampler
 from specsia_build.dravie.model.checkpoint import restore, save_model, training_state
 from specsia_build.dravie.model.losses import find_features
 from specsia_build.dravie.repair.apply import computes_in_bf16, find_device
 from specsia_build.dravie.runs import RUN_FILE, SEEN_FILE, Seen, checkpoints, group_contents, write_record, write_seen
-from specsia_build.dravie.train.loop import TERMS, NotFinite, build_networks, learn, rate
+from specsia_build.dravie.train.loop import TERMS, build_networks, learn, rate
 from specsia_build.dravie.train.stopping import deferred
-from specsia_build.dravie.train.validation import Watched, validate, validation_pairs
-from specsia_build.errors import SpecsiaError, UsageError, plural, spelled
+from specsia_build.dravie.train.validation import validate, validation_pairs
+from specsia_build.errors import UsageError, plural, spelled
 from specsia_build.files.writing import append, write_bytes
 from specsia_build.pipeline.progress import Progress
 
 LOG_EVERY = 50
+"""Steps between rows of the log."""
 
 LOG, VALIDATION_LOG, VALIDATION = "log.csv", "validation.csv", "validation"
-
-LOGGED, VALIDATED = ("learning_rate", *TERMS, "patches_per_second"), ("l1", "raw_l1")
-"""Columns of the two logs, after the step."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +49,7 @@ class Trained:
 
     Attributes:
         run: its folder.
-        steps: updates made in all.
+        steps: updates in all.
         rows: number of rows that patches were drawn from.
         seconds: duration of this call.
         patches_per_second: of this call, 0 if there was nothing left to do.
@@ -114,19 +111,32 @@ def train(
         "torch": torch.__version__,
     }
     write_record(run, config, decisive, environment, resume)
+
     watched = validation_pairs(dataset, config.configs, config.model)
-    warnings = _record_seen(run, config, frames, watched)
+    views = [group_contents((row.character_id, row.content) for row in part.rows) for part in frames]
+    seen = Seen(
+        training=dict(zip(config.configs, views, strict=True)),
+        validation=group_contents((pair.character_id, pair.content) for pair, _ in watched),
+    )
+    if not (run / SEEN_FILE).is_file():
+        write_seen(run, seen)
+    warnings = []
+    if both := sorted(seen.among(seen.validation)):
+        warnings.append(
+            f"the validation frames show {plural(len(both), 'character')} that the model is trained on, such as "
+            f"{both[0]}: they tell nothing of others, so give each character one split"
+        )
+        progress.say(f"warning: {warnings[0]}")
     if not watched:
         progress.say("the dataset has no validation frames: the training goes on without pictures to look at")
-    for warning in warnings:
-        progress.say(f"warning: {warning}")
+
     networks = build_networks(config, features, device, bf16, compiled=True)
     last = next(reversed(checkpoints(run)), None)
     step = start = 0 if last is None else restore(networks.modules, networks.average, last)
     if resume and last is None:
         progress.say(f"{spelled(run)} has no checkpoint yet: its training begins anew")
-    _begin_log(run / LOG, LOGGED, start)
-    _begin_log(run / VALIDATION_LOG, VALIDATED, start)
+    _begin_log(run / LOG, ("learning_rate", *TERMS, "patches_per_second"), start)
+    _begin_log(run / VALIDATION_LOG, ("l1", "raw_l1"), start)
 
     def run_validation() -> tuple[float, float]:
         ours, raw, picture = validate(networks.result.eval(), config.model, watched, device)
@@ -138,11 +148,7 @@ def train(
     errors: tuple[float | None, float | None] = (None, None)
     began = since = time.perf_counter()
     logged = start
-    with (
-        deferred() as stopping,
-        progress.bar("train", config.steps - start, "step", kept=start) as bar,
-        _explain(run),
-    ):
+    with deferred() as stopping, progress.bar("train", config.steps - start, "step", kept=start) as bar:
         for step, means in learn(networks, config, PatchSampler(frames, config), start):
             ending = step == config.steps
             stopped = stopping()
@@ -166,32 +172,18 @@ def train(
     if watched and step == start:
         errors = run_validation()
     seconds = time.perf_counter() - began
-    patches = (config.steps - start) * config.batch
     return Trained(
         run=run,
         steps=config.steps,
         rows=sum(map(len, frames)),
         seconds=seconds,
-        patches_per_second=patches / seconds if patches else 0.0,
+        patches_per_second=(config.steps - start) * config.batch / seconds,
         perceptual=config.perceptual,
         l1=errors[0],
         raw_l1=errors[1],
         warnings=tuple(warnings),
         has_test=any("test" in dataset.splits(name) for name in config.configs),
     )
-
-
-@contextmanager
-def _explain(run: Path) -> Iterator[None]:
-    """Name the last good checkpoint where a loss is not finite."""
-    try:
-        yield
-    except NotFinite as error:
-        last = next(reversed(checkpoints(run)), None)
-        kept = f"the last good checkpoint is {last}" if last is not None else "there is no checkpoint yet"
-        raise SpecsiaError(
-            f"the training stopped: {error}; {kept}: train with a lower learning_rate or precision float32"
-        ) from error
 
 
 def _begin_log(path: Path, columns: Sequence[str], step: int) -> None:
@@ -205,21 +197,3 @@ def _begin_log(path: Path, columns: Sequence[str], step: int) -> None:
 
 def _log(path: Path, step: int, values: Sequence[float]) -> None:
     append(path, ",".join([str(step), *(f"{value:.6g}" for value in values)]) + "\n")
-
-
-def _record_seen(run: Path, config: TrainConfig, frames: Sequence[Frames], watched: Sequence[Watched]) -> list[str]:
-    """Record the characters of the training and the validation frames; warn about those in both."""
-    training = {
-        name: group_contents(zip(part.character_ids, part.contents, strict=True))
-        for name, part in zip(config.configs, frames, strict=True)
-    }
-    seen = Seen(training, group_contents((pair.character_id, pair.content) for pair, _ in watched))
-    if not (run / SEEN_FILE).is_file():
-        write_seen(run, seen)
-    both = sorted(seen.among(seen.validation))
-    if not both:
-        return []
-    return [
-        f"the validation frames show {plural(len(both), 'character')} that the model is trained on, such as {both[0]}: "
-        "they tell nothing of others, so give each character one split"
-    ]

@@ -7,7 +7,6 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import nn
 
 from specsia_build import png
@@ -36,30 +35,18 @@ class Watched(NamedTuple):
 
 
 def validation_pairs(dataset: OpenedDataset, configs: Sequence[str], model: ModelConfig) -> list[Watched]:
-    """Read a few pairs of the validation split, spread over characters and views, without those that show nothing."""
-    found = []
+    """Read a few pairs of the validation split, spread over characters and views, without those that are empty."""
+    watched = []
     for config in configs:
         count = dataset.splits(config).get(SPLIT, 0)
-        if count:
-            drawings = Drawings(dataset, config, (SPLIT,)) if model.sees_drawing else None
-            numbers = np.unique(np.linspace(0, count - 1, max(1, VIEWS // len(configs))).astype(int))
-            for pair in map(decode_pair, dataset.take(config, SPLIT, numbers.tolist(), PAIR_COLUMNS(dataset.kind))):
-                if (pair.z[..., 3] | pair.gt[..., 3]).any():
-                    found.append(Watched(pair, drawings.of(pair.character_id) if drawings else NO_DRAWING))
-    return found
-
-
-def _error(picture: NDArray[np.uint8], pair: Pair) -> float:
-    difference = np.abs(on_white(picture) - on_white(pair.gt))
-    return float(difference[region(pair)].mean())
-
-
-def _row(pictures: Sequence[NDArray[np.uint8]], height: int, width: int) -> NDArray[np.uint8]:
-    """Lay pictures beside each other on white, each in a field of that size and a seam."""
-    fields = np.ones((height + SEAM, len(pictures), width + SEAM, 3), np.float32)
-    for number, picture in enumerate(pictures):
-        fields[: picture.shape[0], number, : picture.shape[1]] = on_white(picture)
-    return (fields.reshape(height + SEAM, -1, 3) * 255 + 0.5).astype(np.uint8)
+        if not count:
+            continue
+        drawings = Drawings(dataset, config, (SPLIT,)) if model.sees_drawing else None
+        numbers = np.unique(np.linspace(0, count - 1, max(1, VIEWS // len(configs))).astype(int))
+        for pair in map(decode_pair, dataset.take(config, SPLIT, numbers.tolist(), PAIR_COLUMNS(dataset.kind))):
+            if (pair.z[..., 3] | pair.gt[..., 3]).any():
+                watched.append(Watched(pair, drawings.of(pair.character_id) if drawings else NO_DRAWING))
+    return watched
 
 
 def validate(
@@ -74,13 +61,19 @@ def validate(
         device: that the model is on.
 
     Returns:
-        The mean absolute error over Z ∪ Y* of what it paints, the same of Z itself, and a PNG whose rows are Z, what it
-        paints and Y*.
+        The mean absolute error over Z ∪ Y* of the results, the same of Z itself, and a PNG whose rows are Z, the
+        result and Y*.
     """
-    pairs = [pair for pair, _ in watched]
-    results = [repair(model, config, pair.z, pair.pos, device, drawing) for pair, drawing in watched]
-    height, width = np.max([pair.z.shape[:2] for pair in pairs], axis=0)
-    rows = [_row((pair.z, result, pair.gt), height, width) for pair, result in zip(pairs, results, strict=True)]
-    ours = np.mean([_error(result, pair) for pair, result in zip(pairs, results, strict=True)])
-    raw = np.mean([_error(pair.z, pair) for pair in pairs])
-    return float(ours), float(raw), png.encode(np.concatenate(rows))
+    height, width = np.max([pair.z.shape[:2] for pair, _ in watched], axis=0) + SEAM
+    grid = np.ones((len(watched), height, 3, width, 3), np.float32)
+    errors = []
+    for row, (pair, drawing) in zip(grid, watched, strict=True):
+        z, gt = on_white(pair.z), on_white(pair.gt)
+        result = on_white(repair(model, config, pair.z, pair.pos, device, drawing))
+        for number, picture in enumerate((z, result, gt)):
+            row[: picture.shape[0], number, : picture.shape[1]] = picture
+        pixels = region(pair)
+        errors.append([float(np.abs(picture - gt)[pixels].mean()) for picture in (result, z)])
+    ours, raw = np.mean(errors, axis=0).tolist()
+    image = (grid.reshape(len(watched) * height, 3 * width, 3) * 255 + 0.5).astype(np.uint8)
+    return ours, raw, png.encode(image)

@@ -23,14 +23,6 @@ from specsia_build.dravie.model.losses import (
 from specsia_build.errors import UsageError
 
 
-@pytest.fixture
-def offline(monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(*args: object, **kwargs: object) -> None:
-        raise URLError("no network")
-
-    monkeypatch.setattr(torch.hub, "load_state_dict_from_url", fail)
-
-
 def _weights() -> dict[str, torch.Tensor]:
     generator = torch.Generator().manual_seed(3)
     weights = {n: torch.randn(t.shape, generator=generator) for n, t in Features().state_dict().items()}
@@ -85,14 +77,14 @@ def test_a_file_of_other_weights_is_refused(tmp_path: Path, content: bytes | Non
         find_features(str(tmp_path / "absent.pth"))
 
 
-def test_random_features_are_always_the_same() -> None:
+def test_features_without_weights(monkeypatch: pytest.MonkeyPatch) -> None:
     one, two = find_features("random"), find_features("random")
-    assert one is not None and two is not None
+    assert one is not None and two is not None and find_features("none") is None
     assert all(torch.equal(a, b) for a, b in zip(one.parameters(), two.parameters(), strict=True))
 
+    def fail(*args: object, **kwargs: object) -> None:
+        raise URLError("no network")
 
-@pytest.mark.usefixtures("offline")
-def test_vgg_that_cannot_be_downloaded_is_an_error() -> None:
+    monkeypatch.setattr(torch.hub, "load_state_dict_from_url", fail)
     with pytest.raises(UsageError, match="vgg19"):
         find_features("vgg19")
-    assert find_features("none") is None

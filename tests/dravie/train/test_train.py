@@ -28,8 +28,7 @@ from specsia_build.dravie.runs import STATE, checkpoints
 from specsia_build.dravie.train import loop as module
 from specsia_build.dravie.train.loop import TERMS, build_networks, training_step
 from specsia_build.dravie.train.train import Rhythm, Trained, train
-from specsia_build.errors import SpecsiaError, UsageError, WriteError
-from tests.dataset.small import build_small
+from specsia_build.errors import SpecsiaError, WriteError
 
 SMALL = train_config("tiny", {"steps": 10, "batch": 4})
 RHYTHM = Rhythm(checkpoint=4, validate=10)
@@ -80,7 +79,6 @@ def test_a_run_says_what_it_did(dataset: Path, trained: Path) -> None:
     picture = png.decode((trained / "validation" / "step-0000010.png").read_bytes(), 3)
     assert picture.shape[1] == 3 * (96 + 4)
     assert [path.name for path in checkpoints(trained)] == ["0000008", "0000010"]
-    assert _cli("train", dataset, "--out", trained).exit_code == 2
 
 
 @pytest.mark.parametrize(("architecture", "steps"), [("tiny", 30), ("paper", 5)])
@@ -124,33 +122,23 @@ def test_a_stopped_run_goes_on_to_the_same_weights(
     assert [row["l1"] for row in after] == [row["l1"] for row in before]
 
 
-def test_evaluate_is_the_next_command_only_where_there_is_a_test_split(dataset: Path, tmp_path: Path) -> None:
-    without = build_small(tmp_path / "without", ("a",), fixed={"a": "train"}, views=2)
-    for folder, expected in ((dataset, True), (without, False)):
-        done = _train(folder, tmp_path / f"run-{expected}", replace(SMALL, steps=1))
-        assert done.has_test == expected
-    printed = _cli("train", without, "--out", tmp_path / "run", "--steps", "1", "--device", "cpu")
-    assert printed.exit_code == 0 and "specsia evaluate" not in printed.output
-
-
 def test_a_loss_that_is_no_number_stops_the_run(dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def step(networks: Any, config: TrainConfig, number: int, *patches: Tensor) -> Tensor:
         values = training_step(networks, config, number, *patches)
         return values.index_fill(0, torch.tensor(TERMS.index("adversarial")), float("nan")) if number == 6 else values
 
     monkeypatch.setattr(module, "training_step", step)
-    with pytest.raises(SpecsiaError, match=r"adversarial of step 7 is not finite.*0000004"):
+    with pytest.raises(SpecsiaError, match="adversarial of step 7 is not finite"):
         _train(dataset, tmp_path / "run")
     assert [path.name for path in checkpoints(tmp_path / "run")] == ["0000004"]
 
 
 @pytest.mark.parametrize(
-    ("changes", "named"), [({"steps": 11}, "steps"), ({"seed": 3}, "seed"), ({"perceptual": "random"}, "perceptual")]
+    "options", [(), ("--resume", "--steps", "11"), ("--resume", "--seed", "9"), ("--resume", "--perceptual", "random")]
 )
-def test_other_settings_do_not_go_on(dataset: Path, trained: Path, changes: dict[str, Any], named: str) -> None:
+def test_a_run_of_other_settings_is_left_alone(dataset: Path, trained: Path, options: Sequence[str]) -> None:
     before = (trained / "run.json").read_bytes()
-    with pytest.raises(UsageError, match=rf"other settings \({named}"):
-        _train(dataset, trained, replace(SMALL, **changes), resume=True)
+    assert _cli("train", dataset, "--out", trained, "--device", "cpu", *options).exit_code == 2
     assert (trained / "run.json").read_bytes() == before
 
 
@@ -160,48 +148,40 @@ def test_the_command_takes_the_settings_of_the_run_it_resumes(dataset: Path, tra
     assert ran.exit_code == 0, ran.output
     assert json.loads(ran.stdout)["steps"] == 10
     assert _weights(tmp_path / "run") == _weights(trained)
-    assert _cli("train", dataset, "--out", tmp_path / "run", "--resume", "--seed", "9").exit_code == 2
 
 
 def test_a_training_that_is_not_there_is_not_resumed(dataset: Path, tmp_path: Path) -> None:
     run = tmp_path / "run"
     resume = ("train", dataset, "--out", run, "--preset", "tiny", "--device", "cpu", "--resume")
-    ran = _cli(*resume)
-    assert (ran.exit_code, "holds no training to go on with: leave --resume out" in ran.stderr) == (2, True), ran.stderr
+    assert _cli(*resume).exit_code == 2
     assert not run.exists()
     _train(dataset, run, replace(SMALL, steps=1))
     shutil.rmtree(run / "checkpoints")
     ran = _cli(*resume)
-    assert (ran.exit_code, "has no checkpoint yet: its training begins anew" in ran.stderr) == (0, True), ran.stderr
+    assert ran.exit_code == 0, ran.stderr
 
 
-def _damage_state(checkpoint: Path, **changes: Any) -> None:
+def _edit(checkpoint: Path, **changes: Any) -> None:
     state = json.loads((checkpoint / STATE).read_bytes())
     state["model"] |= changes
     (checkpoint / STATE).write_text(json.dumps(state))
 
 
-def _cut(checkpoint: Path) -> None:
-    data = (checkpoint / MODEL).read_bytes()
-    (checkpoint / MODEL).write_bytes(data[: len(data) // 2])
-
-
-def _no_number(checkpoint: Path) -> None:
-    weights = load_file(checkpoint / MODEL)
-    weights["head.bias"][0] = float("nan")
-    save_file(weights, checkpoint / MODEL)
+def _put(path: Path, name: str, value: Tensor, old: str | None = None) -> None:
+    """Change a tensor of a file, or replace the tensor `old` by one of another name."""
+    tensors = load_file(path)
+    tensors.pop(old or name)
+    save_file(tensors | {name: value}, path)
 
 
 @pytest.mark.parametrize(
     "damage",
     [
-        _cut,
-        _no_number,
+        lambda checkpoint: os.truncate(checkpoint / MODEL, 5000),
+        lambda checkpoint: _put(checkpoint / MODEL, "head.bias", torch.full((10,), float("nan"))),
         lambda checkpoint: (checkpoint / MODEL).unlink(),
-        lambda checkpoint: _damage_state(checkpoint, architecture="paper"),
-        lambda checkpoint: _damage_state(checkpoint, architecture="huge"),
-        lambda checkpoint: _damage_state(checkpoint, architecture=["tiny"]),
-        lambda checkpoint: (checkpoint / STATE).write_text("{"),
+        lambda checkpoint: _edit(checkpoint, architecture="paper"),
+        lambda checkpoint: _edit(checkpoint, architecture=["tiny"]),
         lambda checkpoint: (checkpoint / STATE).write_text("[" * 100_000),
         lambda checkpoint: (checkpoint / STATE).write_text('{"step": -1, "model": {}}'),
     ],
@@ -214,26 +194,14 @@ def test_a_damaged_checkpoint_is_named(trained: Path, tmp_path: Path, damage: Ca
         load_generator(run)
 
 
-def _rename(checkpoint: Path, old: str, new: str) -> None:
-    tensors = load_file(checkpoint / TRAINING)
-    tensors[new] = tensors.pop(old)
-    save_file(tensors, checkpoint / TRAINING)
-
-
-def _reshape(checkpoint: Path, name: str) -> None:
-    tensors = load_file(checkpoint / TRAINING)
-    save_file(tensors | {name: torch.zeros(3)}, checkpoint / TRAINING)
-
-
-MOMENT = "generator-optimiser.0.exp_avg"
+MOMENT, MOMENTS = "generator-optimiser.0.exp_avg", f"checkpoints/0000010/{TRAINING}"
 
 
 @pytest.mark.parametrize(
     ("damage", "named"),
     [
-        (lambda run: _rename(checkpoints(run)[-1], MOMENT, "generator-optimiser.first.exp_avg"), TRAINING),
-        (lambda run: _rename(checkpoints(run)[-1], MOMENT, "generator-optimiser.0.\x1b"), TRAINING),
-        (lambda run: _reshape(checkpoints(run)[-1], MOMENT), TRAINING),
+        (lambda run: _put(run / MOMENTS, "generator-optimiser.0.\x1b", torch.zeros(3), MOMENT), TRAINING),
+        (lambda run: _put(run / MOMENTS, MOMENT, torch.zeros(3)), TRAINING),
         (lambda run: (run / "run.json").write_text("[" * 100_000), "run.json"),
         (lambda run: (run / "run.json").write_text("[]"), "run.json"),
         (lambda run: (run / "run.json").write_text('{"train": []}'), "run.json"),
@@ -283,8 +251,7 @@ def test_a_training_that_is_told_to_stop_keeps_the_step_it_is_at(
     with monkeypatch.context() as patched, stoppable():
         patched.setattr(module, "training_step", step)
         ran = _cli("train", dataset, *options)
-    goes_on = "the same command with --resume goes on from the last checkpoint"
-    assert (ran.exit_code, ran.stderr.splitlines()[-1]) == (130, f"specsia: stopped; {goes_on}")
+    assert ran.exit_code == 130 and "--resume" in ran.stderr
     assert _cli("train", dataset, *options, "--resume").exit_code == 0
     assert _weights(run) == _weights(trained)
 
