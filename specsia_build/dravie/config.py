@@ -104,11 +104,11 @@ _FLOATS |= dict.fromkeys(("anchor", "l1", "gradient", "adversarial", "perceptual
 
 @dataclass(frozen=True)
 class TrainConfig:
-    """Everything that decides which weights a training gives.
+    """All settings that decide the weights of a training.
 
     Attributes:
-        preset: whose defaults these are.
-        configs: of the dataset that are trained on, none for its first.
+        preset: name of the preset that the defaults come from.
+        configs: configurations of the dataset to train on; empty for its first.
         architecture, with_pos, reference: of the model.
         steps: updates of the generator.
         batch: patches of a step.

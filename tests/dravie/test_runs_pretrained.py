@@ -5,8 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-import subprocess
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -15,12 +13,11 @@ import pytest
 from click.testing import CliRunner, Result
 
 import specsia_build as specsia
-from specsia_build import png
 from specsia_build.cli import main
 from specsia_build.dataset.pairs import Pair
 from specsia_build.dravie.metrics import view_scores
 from specsia_build.dravie.model.checkpoint import MODEL, load_generator
-from specsia_build.dravie.runs import RUN_FILE, WEIGHTS, checkpoints, read_run_config, read_seen
+from specsia_build.dravie.runs import WEIGHTS, checkpoints, read_run_config, read_seen
 from tests.dravie.drawn import drawn_pair
 from tests.dravie.repair.test_enhance import write_frames, write_run
 
@@ -42,13 +39,6 @@ def weights_file() -> Path:
     return checkpoints(WEIGHTS)[-1] / MODEL
 
 
-def test_a_fresh_process_repairs_a_folder_of_frames(tmp_path: Path) -> None:
-    folder = write_frames(tmp_path / "frames", 2)
-    call = [sys.executable, "-c", "from specsia_build.cli import main; main()", "enhance", "pretrained", str(folder)]
-    subprocess.run([*call, "--out", str(tmp_path / "out")], cwd=tmp_path, check=True, timeout=120)
-    assert sorted(path.name for path in (tmp_path / "out").glob("*.png")) == ["8.png", "9.png"]
-
-
 def l1(picture: np.ndarray, pair: Pair) -> float:
     return view_scores(picture, pair)["l1"]
 
@@ -57,19 +47,6 @@ def test_it_brings_a_figure_nearer_that_it_never_saw() -> None:
     pair = drawn_pair(size=256)
     repaired = specsia.load_model("pretrained", "cpu").enhance(pair)
     assert l1(repaired, pair) < 0.9 * l1(pair.z, pair)
-
-
-def test_it_is_adapted_and_says_what_from(tmp_path: Path) -> None:
-    folder = write_frames(tmp_path / "frames", 1)
-    (tmp_path / "drawing.png").write_bytes(png.encode(drawn_pair().gt))
-    options = ("--frames", folder, "--drawing", tmp_path / "drawing.png", "--steps", 3, "--out", tmp_path / "own")
-    done = command("adapt", "pretrained", *options)
-    assert done.exit_code == 0, done.output
-    assert json.loads((tmp_path / "own" / RUN_FILE).read_text())["adapted_from"] == "pretrained"
-    seen = read_seen(tmp_path / "own")
-    assert seen.training == read_seen(WEIGHTS).training and set(seen.adaptation) == {"frames"}
-    repaired = command("enhance", tmp_path / "own", folder, "--out", tmp_path / "out")
-    assert repaired.exit_code == 0 and "specsia adapt" not in repaired.stderr
 
 
 def test_a_folder_of_that_name_is_never_meant_or_passed_over_in_silence(

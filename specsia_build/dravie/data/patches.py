@@ -154,25 +154,22 @@ def _bare(drawn, alpha, covered, ink):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def _rows(seed, step, count, out):  # type: ignore[no-untyped-def]
-    for slot in range(len(out)):
-        out[slot] = _below(_key(seed, step, slot), _ROW, count)
+def _cut(pixels, runs, extents, place, seed, step, augment, shares, inputs, targets):  # type: ignore[no-untyped-def]
+    """Fill the patches whose row lies in these frames.
 
-
-@compiled
-def _cut(pixels, runs, extents, rows, first_row, seed, step, augment, shares, inputs, targets):  # type: ignore[no-untyped-def]
-    """Fill the patches whose row lies in these frames; `shares` are no_drawing, no_contour and redrawn."""
+    `place` is the number of the first row, and of all rows; `shares` are no_drawing, no_contour and redrawn.
+    """
     size, guided = inputs.shape[1], inputs.shape[3] == GUIDED
     colour, drawn = np.empty(3, np.float32), np.empty(3, np.float32)
     looked_up, style = np.zeros(LOOKED_UP_CHANNELS, np.float32), np.zeros(STYLE_CHANNELS, np.float32)
     nothing = np.zeros(LOOKED_UP_CHANNELS, np.float32)
-    for slot in range(len(rows)):
-        row = rows[slot] - first_row
+    for slot in range(len(inputs)):
+        key = _key(seed, step, slot)
+        row = _below(key, _ROW, place[1]) - place[0]
         if row < 0 or row >= len(extents):
             continue
         extent = extents[row]
         height, width = extent[_HEIGHT], extent[_WIDTH]
-        key = _key(seed, step, slot)
         nth = _below(key, _CENTRE, extent[_CENTRES])
         low, high = extent[_FIRST_RUN], extent[_FIRST_RUN] + extent[_RUNS]
         while high - low > 1:
@@ -196,11 +193,11 @@ def _cut(pixels, runs, extents, rows, first_row, seed, step, augment, shares, in
             if _unit(key, _FAINT) < LOW_CONTRAST:
                 contrast = FAINTEST + (np.float32(1) - FAINTEST) * _unit(key, _CONTRAST)
                 pivot = np.float32(255) * _unit(key, _PIVOT)
-        shown = guided and _unit(key, _DROP) >= shares[0]
-        bare = shown and extent[_INK] >= 0 and _unit(key, _BARE) < shares[1]
-        redrawn = shown and _unit(key, _REDRAW) < shares[2]
-        style[0] = np.float32(extent[_THICKNESS]) if shown else np.float32(0)
-        style[1] = np.float32(extent[_GREY]) if shown else np.float32(0)
+        with_drawing = guided and _unit(key, _DROP) >= shares[0]
+        bare = with_drawing and extent[_INK] >= 0 and _unit(key, _BARE) < shares[1]
+        redrawn = with_drawing and _unit(key, _REDRAW) < shares[2]
+        style[0] = np.float32(extent[_THICKNESS]) if with_drawing else np.float32(0)
+        style[1] = np.float32(extent[_GREY]) if with_drawing else np.float32(0)
         if augment == _COLOURS and style[0] > 0:
             style[1] = pivot + contrast * (min(style[1] * value, np.float32(255)) - pivot)
         if bare:
@@ -238,11 +235,11 @@ def _cut(pixels, runs, extents, rows, first_row, seed, step, augment, shares, in
                         _faded(drawn, contrast, pivot)
                 # Zpos is the place on the character: a mirrored one has its left where its right was.
                 across, depth = _about(np.float32(255 - p[4] if mirror else p[4]), np.float32(p[6]), cosine, sine)
-                if shown:
+                if with_drawing:
                     for c in range(LOOKED_UP_CHANNELS):
                         looked_up[c] = p[12 + c]
                     if redrawn:
-                        # A drawing that does not fit shows at a place what belongs beside it.
+                        # Where a drawing does not fit, a pixel shows what belongs beside it.
                         other_v = v + np.int64(np.rint(shift_y + scale * (v - height // 2)))
                         other_u = u + np.int64(np.rint(shift_x + scale * (u - width // 2)))
                         if 0 <= other_v < height and 0 <= other_u < width:
@@ -286,12 +283,10 @@ class PatchSampler:
         targets = np.empty((*shape, TARGET_CHANNELS), np.float32)
         shares = np.array([config.no_drawing, config.no_contour, config.redrawn], np.float32)
         augment = int(config.augmentation if self.augment is None else self.augment)
-        rows = np.empty(config.batch, np.int64)
-        _rows(config.seed, step, sum(map(len, self.frames)), rows)
-        first = 0
+        first, count = 0, sum(map(len, self.frames))
         for part in self.frames:
-            drawn = (rows, first, config.seed, step, augment, shares)
-            _cut(part.pixels, part.runs, part.extents, *drawn, inputs, targets)
+            choices = (first, count), config.seed, step, augment, shares
+            _cut(part.pixels, part.runs, part.extents, *choices, inputs, targets)
             first += len(part)
         return inputs, targets
 

@@ -127,7 +127,7 @@ def _reading(path: Path) -> Iterator[Path]:
     """Yield a file of a checkpoint, and convert errors about its content."""
     try:
         yield path
-    except (OSError, SafetensorError, SpecsiaError, ValueError, KeyError, RuntimeError) as error:
+    except (OSError, SafetensorError, SpecsiaError, ValueError, TypeError, KeyError, RuntimeError) as error:
         raise SpecsiaError(f"{damaged(path, error)}: delete {path.parent} to use the checkpoint before it") from error
 
 
@@ -172,10 +172,9 @@ def load_drawing(run: Path) -> Drawing | None:
     with _reading(checkpoint / DRAWING) as path:
         tensors: dict[str, NDArray[Any]] = arrays.load_file(path)
         places, colours, style = tensors["places"], tensors["colours"], tensors["style"]
-        if any(array.dtype != np.uint8 for array in tensors.values()) or style.shape != (2,):
-            raise ValueError("it does not hold bytes")
-        if not places.shape == colours.shape == (len(places), 3):
-            raise ValueError("its shapes differ")
+        fits = places.shape == colours.shape == (*places.shape[:1], 3) and style.shape == (2,)
+        if not fits or any(array.dtype != np.uint8 for array in tensors.values()):
+            raise ValueError("its arrays have other shapes or types")
         return Drawing(places, colours, (int(style[0]), int(style[1])), subject)
 
 
