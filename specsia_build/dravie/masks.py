@@ -17,19 +17,19 @@ WIDEST_LINE_PX = 4
 """Thickness of the widest contour, which lies outside of Y*'s silhouette."""
 
 SLACK = 2
-"""Distance in pixels that silhouettes which agree may have."""
+"""Largest distance in pixels between silhouettes that agree."""
 
 LEAST_AGREED = 0.1
-"""Share of the foreground from which patches are drawn where silhouettes agree; with less, from all of it."""
+"""Least share of the foreground where silhouettes agree; below it, patches are drawn from all of it."""
 
 
 def near(pixels: NDArray[np.bool_], reach: int) -> NDArray[np.bool_]:
-    """Dilate a mask (H, W) by a square that reaches so many pixels to each side; nothing is beyond the frame."""
+    """Dilate a mask (H, W) by a square of 2 · `reach` + 1 pixels; outside the frame it is False."""
     return np.asarray(scipy.ndimage.maximum_filter(pixels, 2 * reach + 1, mode="constant"))
 
 
 def agreed(pair: Pair) -> NDArray[np.bool_]:
-    """Pixels (H, W) whose patch contains no part that only one of Z and Y* shows.
+    """Return the mask (H, W) of pixels whose patch contains no part that only one of Z and Y* shows.
 
     A part that the reconstruction lacks, such as a cape, cannot be painted from the rest. A model that is trained to do
     so on one view smears the part's colours around the character in all others.

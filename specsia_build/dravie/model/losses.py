@@ -28,33 +28,33 @@ RANDOM_SEED = 19
 def on_both_grounds(patches: Tensor) -> Tensor:
     """Composite patches on white and on black: where both are right, RGBA is right on any background.
 
-    Colour and alpha are not compared apart, as an edge that may or may not be there would become pale and opaque: the
-    colour on white of nothing, and the alpha of a line.
+    If colour and alpha were compared separately, an uncertain edge would become pale and opaque: it would get the
+    colour of an empty pixel and the alpha of a line.
 
     Args:
         patches: (N, 4, H, W) in [-1, 1], colour on white and alpha.
 
     Returns:
-        (N, 6, H, W), likewise: colour on white and colour on black.
+        (N, 6, H, W) in [-1, 1]: colour on white and colour on black.
     """
     white, alpha = patches[:, :3], patches[:, 3:]
     return torch.cat((white, white + alpha - 1), 1)
 
 
 def gradient_loss(painted: Tensor, target: Tensor) -> Tensor:
-    """Mean absolute difference of the differences between neighbouring pixels, both ways."""
+    """Return the mean absolute difference of the horizontal and vertical gradients of two batches (N, C, H, W)."""
     error = painted - target
     across, down = error[..., 1:] - error[..., :-1], error[..., 1:, :] - error[..., :-1, :]
     return (across.abs().mean() + down.abs().mean()) / 2
 
 
 def generator_loss(scores: Tensor) -> Tensor:
-    """LSGAN loss of the generator: how far scores are from a real patch's."""
+    """Return the LSGAN loss of the generator: the mean squared distance of scores from 1, a real patch's score."""
     return functional.mse_loss(scores, torch.ones_like(scores))
 
 
 def discriminator_loss(scores: Tensor) -> Tensor:
-    """LSGAN loss of the discriminator, whose scores are those of N real patches and N painted ones."""
+    """Return the LSGAN loss of the discriminator for the scores of N real patches, then N painted ones."""
     real, painted = scores.chunk(2)
     return generator_loss(real) + painted.square().mean()
 
@@ -62,7 +62,7 @@ def discriminator_loss(scores: Tensor) -> Tensor:
 class Features(nn.Module):
     """The first three convolutions of VGG-19, under torchvision's names, and never trained.
 
-    Like the lineage it takes colours in [-1, 1] as they are.
+    Colours in [-1, 1] are not normalised, as in the published model.
     """
 
     def __init__(self) -> None:

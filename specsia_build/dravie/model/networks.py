@@ -19,7 +19,7 @@ from specsia_build.dravie.data.encoding import CANDIDATES, GREY_CHANNEL, TARGET_
 
 
 class Geometry(NamedTuple):
-    """Limits of tiles: input sides are padded to a multiple, and pixels beyond `reach` have no influence."""
+    """Limits of tiles: sides are padded to a `multiple`, and pixels farther away than `reach` have no influence."""
 
     multiple: int
     reach: int
@@ -115,9 +115,9 @@ def _conv(inputs: int, outputs: int, size: int, stride: int = 1) -> nn.Conv2d:
 
 
 class Enlarging(nn.Conv2d):
-    """A 3×3 convolution of its input enlarged twice by repetition, as one transposed convolution: 2.25 times less work.
+    """A 3×3 convolution after nearest-neighbour upsampling by 2, as one transposed convolution of 2.25 times less work.
 
-    Of the nine taps of an enlarged pixel several meet the same pixel of the input; they are added up beforehand.
+    Several of the nine taps meet the same pixel of the input, so their weights are summed first.
     """
 
     def __init__(self, inputs: int, outputs: int) -> None:
