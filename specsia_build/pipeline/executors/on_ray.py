@@ -26,7 +26,7 @@ from specsia_build.config import BuildConfig
 from specsia_build.errors import SpecsiaError, UsageError
 from specsia_build.folders import expanded
 from specsia_build.memory import limit_process
-from specsia_build.pipeline.executors import Executor, Needs
+from specsia_build.pipeline.executors.executor import Executor, Needs
 from specsia_build.pipeline.layout import RunLayout
 from specsia_build.pool import ITEMS_PER_PROCESS, Lost, R, Results, T, given_up, never
 
