@@ -29,7 +29,7 @@ RUNS = $(foreach name,$(CONFIGS),$(SEEDS:%=$(name)-%) $(name)-pos) $(if $(word 2
 PRETRAINED ?= specsia-pretrained
 PRETRAINED_SAMPLES ?= 200
 PRETRAINED_SEED ?= 1
-PRETRAINED_STEPS ?= 12000
+PRETRAINED_STEPS ?= 24000
 WEIGHTS = specsia_build/dravie/weights
 
 BIN := .venv/bin
