@@ -23,7 +23,7 @@ import job_server
 GEOMETRY = ("MESH", "CURVE", "SURFACE", "FONT", "META")
 
 MOST_FRAMES = 10_000
-"""Of one action: a longer one is left out."""
+"""Maximum frames of one action; a longer one is left out."""
 
 DEFAULT_GREY = 0.8
 """Colour that Blender gives what has none."""
@@ -247,7 +247,7 @@ def put_at_rest(owners, takes, replaced):
 
 
 def _owners(owners, action):
-    """What an action moves: its users, or else armatures that have all the bones it names."""
+    """Objects that an action moves: its users, or armatures that have all the bones it names."""
 
     def actions(item):
         data = item.animation_data

@@ -1,4 +1,4 @@
-"""What this machine has and lacks, what that would enable, and the line that installs it; nothing is changed."""
+"""Check what this machine has and lacks, with the line that installs it; nothing is changed."""
 
 from __future__ import annotations
 

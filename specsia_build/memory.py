@@ -24,7 +24,7 @@ LEAST_BYTES, MOST_BYTES = 2**28, 2**44
 CURE = "raise --memory, or make it smaller"
 
 HEADROOM = 1.5
-"""What the system lets a worker use, relative to its limit: what is counted is not exact."""
+"""Memory that the system lets a worker use, relative to its limit: estimates are not exact."""
 
 _KEPT = 2**26
 """Freed bytes that a worker keeps, enough for the pictures of a view."""
@@ -56,7 +56,7 @@ def shown(size: float) -> str:
 
 @dataclass
 class Budget:
-    """What one character has been counted to use.
+    """Estimated memory of one character.
 
     Attributes:
         name: of the character, for the message.

@@ -22,7 +22,7 @@ KEY, THERE = "i", "there"
 """Names of an array in its file, and of the mask of a sparse one."""
 
 _STORED, _DEFLATED, _CREATED, _NEEDED, _DOS_DATE = 0, 8, 20, 20, 0x21
-"""Of the zip format: methods, versions, and 1 January 1980."""
+"""Constants of the zip format: methods, versions, and 1 January 1980."""
 
 _HEADER = 30
 """Bytes before the name of a zip member."""
@@ -36,7 +36,7 @@ _DAMAGES: tuple[type[Exception], ...] = (
     isal_zlib.error,  # type: ignore[assignment, unused-ignore]
     struct.error,
 )
-"""What parsers of damaged files raise."""
+"""Errors that parsers raise for damaged files."""
 
 
 def encode(array: NDArray[Any]) -> bytes:

@@ -37,7 +37,7 @@ _INDEX = 255
 
 @dataclass(frozen=True)
 class Format:
-    """What a kind of file can hold: `most` pixels on a side, transparency (`clear`), one picture (`still`), many
+    """Limits of a kind of file: `most` pixels on a side, transparency (`clear`), one picture (`still`), many
     (`film`); and whether all frames are in memory while it is written (`held`)."""
 
     name: str

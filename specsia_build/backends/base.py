@@ -1,4 +1,4 @@
-"""What a reconstruction backend is: one image in, one mesh in the project's frame out."""
+"""The interface of a reconstruction backend: one image in, one mesh in the project's frame out."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ class Backend(Protocol):
     needs_yaw: bool
 
     def settings(self) -> Mapping[str, Any]:
-        """What else decides the result, JSON-serialisable; part of the artefact's fingerprint."""
+        """Settings that decide the result, JSON-serialisable; part of the artefact's fingerprint."""
         ...
 
     def inputs(self, character_id: str) -> Sequence[Path]:

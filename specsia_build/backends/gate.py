@@ -1,4 +1,4 @@
-"""What a generated mesh must be like before it is accepted.
+"""Conditions that a generated mesh must meet.
 
 A generator fails in ways that a build would only show weeks later: nothing, a speck, a sheet turned inside out, a cloud
 of crumbs, something else than the picture. `likeness` and the self-test look for mirrors and turns.

@@ -147,7 +147,7 @@ class Turned:
 
     @property
     def seems(self) -> str:
-        """What the mesh seems to be, as it is: the end of a sentence about it."""
+        """Describe the mesh as it is: the end of a sentence about it."""
         if self.matrix[2, 2] < 1:
             return "be mirrored and not upright" if self.mirrored else "lie or stand on its head"
         if self.mirrored:

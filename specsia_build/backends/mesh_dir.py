@@ -61,7 +61,7 @@ class MeshDir:
     generates: bool = False
 
     def settings(self) -> Mapping[str, Any]:
-        """What the manifest says of all meshes."""
+        """Settings of the manifest for all meshes."""
         return {name: value for name, value in msgspec.to_builtins(self.manifest).items() if name != "meshes"}
 
     def inputs(self, character_id: str) -> Sequence[Path]:

@@ -38,7 +38,7 @@ class Terms(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     command: Any = None
 
     def settings(self) -> dict[str, Any]:
-        """Those that decide the mesh."""
+        """Settings that decide the mesh."""
         axes = self.axes and list(self.axes)
         return {"axes": axes, "framing": self.framing, "colors": self.colors, "version": self.version}
 

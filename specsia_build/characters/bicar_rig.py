@@ -32,7 +32,7 @@ _MOST_SHARES = 16
 
 @dataclass(frozen=True)
 class Skin:
-    """What moves V vertices: joints (V, K) int32, and weights (V, K) float64 that sum to 1 for each vertex."""
+    """Skin of V vertices: joints (V, K) int32, and weights (V, K) float64 that sum to 1 for each vertex."""
 
     joints: NDArray[np.int32]
     weights: NDArray[np.float64]

@@ -19,10 +19,10 @@ from specsia_build.rendering.mesh import Mesh
 SPLITS = ("train", "validation", "test")
 
 AUTO = "auto"
-"""As `up` or `front`: found by the character's joints and shape, else its format's."""
+"""Value of `up` or `front`: found by the character's joints and shape, else its format's."""
 
 OWN = "own"
-"""As `up` or `front`: the format's, without a check."""
+"""Value of `up` or `front`: the format's, without a check."""
 
 UNSETTLED = frozenset({"fbx", "obj", "ply"})
 """Formats whose exporters keep to no convention: `AUTO` by default."""

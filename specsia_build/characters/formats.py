@@ -26,4 +26,4 @@ REFUSED = {
     ),
     **dict.fromkeys((".zip", ".rar", ".7z", ".tar", ".tgz"), "is an archive: unpack it"),
 }
-"""What is wrong with files of other formats, in words that follow their names, by their suffix in lower case."""
+"""Reasons why files of other formats are not read, by their suffix in lower case."""

@@ -63,7 +63,7 @@ L = TypeVar("L")
 
 
 class _LineError(Exception):
-    """What is wrong with a line, as the end of a sentence."""
+    """Error in a line, as the end of a sentence."""
 
 
 def read_manifest(path: Path) -> tuple[Entry, ...]:
@@ -179,7 +179,7 @@ def _entry(folder: Path, line: _Line, real: dict[Path, Path]) -> Entry:
 
 
 def problem_of(values: Mapping[str, Any]) -> str | None:
-    """What is wrong with keys and values of a manifest's line, None if nothing is."""
+    """Return what is wrong with the keys and values of a manifest's line, or None."""
     try:
         msgspec.convert({"id": "id", "path": "path", **values}, _Line)
     except msgspec.ValidationError as error:

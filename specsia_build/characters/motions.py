@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from specsia_build.characters.gltf.document import Document
 
 SUFFIXES = (".glb", ".gltf", ".vrm", ".vrma", ".fbx", ".blend", ".bvh")
-"""Of files that motions are read from."""
+"""Suffixes of files that motions are read from."""
 
 
 _STIFF = "all of the character hangs on one node: give it a skeleton with skin weights, and export it with them"

@@ -189,7 +189,7 @@ def _read_even(body: bytes, rows: int, properties: list[_Property], at: int) -> 
 
 
 def _read_uneven(body: bytes, rows: int, properties: list[_Property], at: int) -> tuple[_Columns, int]:
-    """As `_read_even`, row by row."""
+    """Read as `_read_even` does, row by row."""
     if at + rows * sum(struct.calcsize(prop.length or prop.value) for prop in properties) > len(body):
         raise ValueError("past the end")
     memory.ask(_UNEVEN_COST * rows * len(properties) + len(body))

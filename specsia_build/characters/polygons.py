@@ -13,7 +13,7 @@ from specsia_build import memory
 Ints = NDArray[np.int64]
 
 MAX_TRIANGLES = 20_000_000
-"""Of a character; instances of one mesh could else multiply without end."""
+"""Maximum for a character; instances of one mesh could otherwise multiply without end."""
 
 TRIANGLE_COST, VERTEX_COST, POLYGON_COST = 200, 150, 120
 """Bytes of memory, measured, that each takes from its being read until it is drawn."""
@@ -22,7 +22,7 @@ _CORNER_COST = 300
 """Bytes of memory that a corner of a polygon of more than four takes while its shape is looked at."""
 
 MOST_CORNERS = 4096
-"""Of a polygon that is cut by its shape: the time that takes may grow with their square."""
+"""Maximum corners of a polygon that is cut by its shape: the time may grow with their square."""
 
 _REFLEX = 1e-4
 """Share of a polygon's area that a corner must fold in by for it to count as concave; less is rounding."""
@@ -95,7 +95,7 @@ def _cut_across(quads: NDArray[np.float64]) -> NDArray[np.bool_]:
 def _concave(
     points: NDArray[np.floating], corners: Ints, first: Ints, polygons: Ints
 ) -> Iterator[tuple[int, NDArray[np.float64]]]:
-    """Those of the polygons that are concave, each with its corners (N, 2) in its plane, counter-clockwise."""
+    """Yield the concave polygons, each with its corners (N, 2) in its plane, counter-clockwise."""
     if len(polygons) == 0:
         return
     sides = np.diff(first)[polygons]

@@ -1,4 +1,4 @@
-"""What a file reader returns, before it is turned into the project's frame."""
+"""Result of a file reader, before it is turned into the project's frame."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from specsia_build.characters.doubts.joints import Landmark
 from specsia_build.rendering.mesh import Mesh
 
 PARSER_ERRORS = (OSError, ValueError, LookupError, ArithmeticError, EOFError, RecursionError, struct.error)
-"""What parsers of damaged or forged files raise; anything else is a fault of this program and stays visible as such."""
+"""Errors that parsers raise for damaged or forged files; any other error is a bug of this program and stays visible."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Motions:
-    """What a file says of motions.
+    """Motions in a file.
 
     Attributes:
         motions: those that can be played, in file order.
@@ -38,7 +38,7 @@ class Motions:
 
 @dataclass(frozen=True)
 class RawMoving(Motions):
-    """What moves a mesh.
+    """Skeleton, weights and morph targets that move a mesh.
 
     Attributes:
         rig: of the mesh's vertices, placed in its coordinates; its skeleton stands as the file has it at rest.

@@ -20,7 +20,7 @@ from specsia_build.errors import UsageError, some
 from specsia_build.rendering.mesh import Mesh
 
 FRONT, UNSURE = "front", "unsure"
-"""What view 0 shows if the front is known, and if it is not."""
+"""Names for what view 0 shows, with a known and an unknown front."""
 
 TOGETHER = "train"
 """Split of characters of one shape if the source states none."""
@@ -112,7 +112,7 @@ def facts_of(character: Character) -> CharacterFacts:
 
 
 def _front(character: Character) -> str:
-    """What view 0 shows."""
+    """Return what view 0 shows."""
     likely = next((fix.value for fix in character.fixes if fix.key == "front"), character.front)
     if likely != character.front:
         return "turned 180°" if str(likely)[1] == character.front[1] else "turned 90°"

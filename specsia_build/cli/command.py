@@ -1,4 +1,4 @@
-"""What commands share: help with examples, `--json`, results, and the panel that ends them."""
+"""Shared parts of commands: help with examples, `--json`, results, and the panel that ends them."""
 
 from __future__ import annotations
 

@@ -178,7 +178,7 @@ def push(folder: Path, repo: str, private: bool, prune: bool, dry_run: bool) -> 
 
 
 def _changes(plan: Plan) -> str:
-    """What a push sends and removes."""
+    """Describe what a push sends and removes."""
     added, deleted = len(plan.of("add", "replace")), len(plan.of("delete"))
     parts = [f"{plural(added, 'file')} of {amount(plan.size, 'B')}"] * bool(added)
     parts += [f"{plural(deleted, 'file')} removed"] * bool(deleted)

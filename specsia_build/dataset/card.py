@@ -47,7 +47,7 @@ Rows = Mapping[str, Mapping[str, int]]
 
 @dataclass(frozen=True)
 class CardFacts:
-    """What a card states.
+    """Contents of a card.
 
     Attributes:
         source: name of the source, without paths.
@@ -184,7 +184,7 @@ def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
 
 
 def _lead_and_camera(facts: CardFacts) -> tuple[str, str]:
-    """What the rows are, and how they are framed."""
+    """Describe the rows and how they are framed."""
     config = facts.build["config"]
     clips, of_view = config.get("clips"), config["pos_frame"] == "view"
     drawn = "its own drawing" if config["frontal"] == "drawing" else "its frontal view, without the contour"

@@ -13,7 +13,7 @@ EDGE_THRESHOLD = 0.3
 """Gradient magnitude of position/255 from which the published set draws an edge."""
 
 EDGE_OUTSIDE = 2.0
-"""What stands for position where nothing is, so that the silhouette is an edge too."""
+"""Position code of the background, so that the silhouette is an edge too."""
 
 _MOST_SQUARED, _OUTSIDE = int((255 * EDGE_THRESHOLD) ** 2), int(255 * EDGE_OUTSIDE)
 """The same in levels, whose squares are whole numbers."""
@@ -73,7 +73,7 @@ def _mirrored(i, count):  # type: ignore[no-untyped-def]
 
 @inlined
 def _level(pixel, c):  # type: ignore[no-untyped-def]
-    """What the edge image looks at: channel `c` of a pixel, or what stands for it."""
+    """Channel `c` of a pixel for the edge image, or the code of the background."""
     return np.int16(pixel[c]) if pixel[3] == 255 else np.int16(_OUTSIDE)
 
 

@@ -73,7 +73,7 @@ SPLIT_NAMES = {name: name for name in SPLITS} | {"val": "validation", "valid": "
 _SHARD = re.compile(rf"(?:{DATA}/)?(?:([^/]+)/)?({'|'.join(SPLIT_NAMES)})-(\d{{5}})-of-(\d{{5}})(?:-\w+)?\.parquet")
 
 FOREIGN = frozenset({".git", ".gitattributes", ".cache", ".huggingface"})
-"""What a download from the Hub adds beside a dataset's own files."""
+"""Files that a download from the Hub adds to a dataset."""
 
 
 def own_files(folder: Path) -> list[str]:

@@ -16,7 +16,7 @@ from specsia_build.errors import SpecsiaError, plural
 from specsia_build.files.records import parse_json
 
 SPLIT_SEED = 42
-"""Of the published set; independent of a build's seed, so that every build of a source shares its splits."""
+"""Seed of the published splits; independent of a build's seed, so that every build of a source shares its splits."""
 
 PUBLISHED_CHARACTERS, PUBLISHED_HELD_OUT = 1498, 100
 

@@ -18,10 +18,10 @@ _SETTLED = 2 * 10**9
 
 
 ANYWHERE = "**"
-"""As the last folder of a path: search its name below the folder above, see `searched`."""
+"""Last folder of a path: search the name below the folder above, see `searched`."""
 
 BESIDE = "*"
-"""As the last folder of a path: search its name in the folder above and below image folders in it."""
+"""Last folder of a path: search the name in the folder above and below image folders in it."""
 
 _IMAGE_FOLDERS = frozenset(
     {"texture", "textures", "tex", "maps", "images", "materials", "source", "skins", "colormap", "sourceimages"}

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from torch.utils.data import Dataset as Loadable
 
     class _Rows(Loadable[Row], Sequence[Row]):  # type: ignore[misc]
-        """What a data loader takes, for type checkers only: rows are read without torch."""
+        """Item of a data loader, for type checkers only: rows are read without torch."""
 
 else:
     _Rows = Sequence[Row]

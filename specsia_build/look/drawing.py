@@ -34,7 +34,7 @@ class Layer:
 
 @dataclass(frozen=True)
 class Choice:
-    """What is drawn of a gallery.
+    """Parts of a gallery to draw.
 
     Attributes:
         ids: of items; none for the best ones.

@@ -186,7 +186,7 @@ class Gallery:
 
     @property
     def noun(self) -> str:
-        """What an item is."""
+        """Word for an item."""
         return "clip" if self.moving else "character"
 
     @property

@@ -51,7 +51,7 @@ class TaskTime:
 
 @dataclass(frozen=True)
 class RunFacts:
-    """What a run holds besides its pictures."""
+    """Facts about a run besides its pictures."""
 
     config: BuildConfig
     layout: RunLayout

@@ -1,4 +1,4 @@
-"""What is current: for each character and stage whether its artefact is up to date, and why not."""
+"""The plan: for each character and stage whether its artefact is up to date, and why not."""
 
 from __future__ import annotations
 

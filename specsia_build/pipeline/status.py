@@ -1,4 +1,4 @@
-"""What a run holds, what failed, and what a build would do next; nothing is changed by asking."""
+"""Status of a run: what it holds, what failed, and what a build would do next; nothing is changed."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ class RunStatus:
 
     @property
     def next_step(self) -> str:
-        """What the next build would do, in words."""
+        """Describe what the next build would do."""
         counts = {f"{s.stage} {s.backend or ''}".rstrip(): s.stale + s.missing + s.waiting for s in self.stages}
         if work := [f"{name} {count}" for name, count in counts.items() if count]:
             return "a build would do: " + ", ".join(work) + ", then pack"

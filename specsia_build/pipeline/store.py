@@ -20,7 +20,7 @@ from specsia_build.stages.artefact import DIGEST, META, Artefact, meta_digest, s
 _BLOCK = tarfile.BLOCKSIZE
 
 _DAMAGE = (OSError, tarfile.TarError, ValueError, KeyError, TypeError, IndexError, RecursionError, SpecsiaError)
-"""What reading a tar and the JSON in it may raise, whatever their bytes are."""
+"""Errors of reading a damaged tar or the JSON in it."""
 
 
 class DamagedError(SpecsiaError):

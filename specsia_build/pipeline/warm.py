@@ -24,7 +24,7 @@ from specsia_build.stages.clips import motions
 from specsia_build.stages.stage import CharacterStage
 
 SIZE, VIEWS, FRAMES = 128, 2, 2
-"""Of the pictures that are drawn to compile what draws them."""
+"""Size, views and frames of the character that is built to compile the code."""
 
 OWN_BACKEND = "relief"
 """Reconstructs where no backend of a build has code to be compiled, as later stages need a mesh."""

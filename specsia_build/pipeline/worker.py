@@ -1,4 +1,4 @@
-"""What a worker does: all stages of one character, or of one of its clips, as far as they are not up to date."""
+"""Work of a worker: all stages of one character, or of one of its clips, that are not up to date."""
 
 from __future__ import annotations
 
@@ -118,7 +118,7 @@ class Outcome:
 
 
 Work = tuple[Sequence[Outcome], Mapping[str, Row]]
-"""What became of a unit: the outcome of each step, and rows for the run's index."""
+"""Result of a unit: the outcome of each step, and rows for the run's index."""
 
 
 def work(unit: Unit) -> Work:

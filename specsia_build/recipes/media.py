@@ -1,4 +1,4 @@
-"""What recipes make of a clip beside its frames: films, captions and generated backgrounds."""
+"""Media of a clip beside its frames: films, captions and generated backgrounds."""
 
 from __future__ import annotations
 

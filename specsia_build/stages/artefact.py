@@ -1,4 +1,4 @@
-"""What a stage makes of one character: named files and their meta data, with the fingerprint of what they came from."""
+"""An artefact: named files that a stage writes for one character, and meta data with the fingerprint of its inputs."""
 
 from __future__ import annotations
 

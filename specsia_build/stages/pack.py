@@ -43,7 +43,7 @@ _RECORDS = (schema.BUILD_FILE, schema.SPLITS_FILE, schema.CHECKSUMS_FILE)
 """Small files of a dataset that only programs write."""
 
 _UNREADABLE = (OSError, SpecsiaError, ValueError, KeyError, TypeError, AttributeError)
-"""What reading a dataset may raise that is damaged, of another version or not there."""
+"""Errors of reading a dataset that is damaged, of another version or missing."""
 
 
 @dataclass(frozen=True)

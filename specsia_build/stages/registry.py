@@ -11,13 +11,13 @@ from specsia_build.stages.clips import carry, draw, motions, move
 from specsia_build.stages.stage import CharacterStage, Stage
 
 STAGES: tuple[Stage, ...] = (render.STAGE, reconstruct.STAGE, project.STAGE, pack.STAGE)
-"""Of stills."""
+"""Stages of stills."""
 
 CLIP_STAGES: tuple[Stage, ...] = (motions.STAGE, draw.STAGE)
-"""Of characters in motion."""
+"""Stages of characters in motion."""
 
 PAIR_STAGES: tuple[Stage, ...] = (*CLIP_STAGES, render.STAGE, reconstruct.STAGE, project.STAGE, carry.STAGE, move.STAGE)
-"""Of characters in motion and reconstructions that move as they do."""
+"""Stages of characters in motion, with reconstructions that move as they do."""
 
 
 def stages_for(config: BuildConfig) -> tuple[Stage, ...]:

@@ -36,7 +36,7 @@ _ORIGIN = _origins(project.STAGE, render.STAGE, schema.GT_MASK)
 _CLIP_ORIGIN = _origins(move.STAGE, draw.STAGE, schema.MASK)
 
 RowFacts = Iterator[tuple[dict[str, Any], dict[str, tuple[str, str, str]]]]
-"""Of each row the values, and by image column the stage's name, the file and SHA-256 of the image."""
+"""Values of each row, and by image column the stage's name, the file and SHA-256 of the image."""
 
 
 class Member(msgspec.Struct, frozen=True, gc=False):

@@ -1,4 +1,4 @@
-"""What a stage is: all that planning, the build, its status and the report ask of one."""
+"""The interface of a stage, for planning, the build, its status and the report."""
 
 from __future__ import annotations
 

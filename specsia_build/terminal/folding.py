@@ -12,7 +12,7 @@ _MOST_LINES, _MOST_NAMES = 8, 3
 """Lines and names that are listed."""
 
 _VARIES = re.compile(r"'[^']*'|\"[^\"]*\"|\(as [^()]*\)|\S*\d\S*|\S+\.\w{2,5}\b")
-"""What differs between sentences of one kind: quoted names, evidence in brackets, numbers, files."""
+"""Parts that differ between sentences of one kind: quoted names, evidence in brackets, numbers, files."""
 
 
 @dataclass(frozen=True)

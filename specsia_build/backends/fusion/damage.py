@@ -1,4 +1,4 @@
-"""What a multi-view diffusion network gets wrong in one view, as a seeded model.
+"""A seeded model of the errors of a multi-view diffusion network in one view.
 
 Lengths are pixels of a `VIEW_SIZE` image, colours are sRGB-encoded 0-1. The constants hold at strength 1; every one
 that is an amplitude grows in proportion to the strength. They are set by eye against pictures that Wonder3D, and the

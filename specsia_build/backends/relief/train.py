@@ -53,7 +53,7 @@ RATE, BATCH = 8e-4, 8
 """Largest learning rate, and examples in a step."""
 
 POSES = 2
-"""Of a character's own clips."""
+"""Poses taken from a character's own clips."""
 
 DRAWN, MARGIN = 256, 6
 """Pixels of the frame that characters are drawn in, and around them."""

@@ -1,4 +1,4 @@
-"""What an installation of an upstream project has and lacks, with the command that fixes each lack."""
+"""Check an installation of an upstream project, with the command that fixes what it lacks."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def _checkout(pins: Pins, place: Installation) -> Iterator[Check]:
 
 
 def missing_names(pins: Pins, root: Path) -> list[str]:
-    """What a checkout lacks of the files and names that a bridge uses, by a search through their text."""
+    """List the files and names that a bridge uses and a checkout lacks, by a search through its text."""
     gone = []
     for file, names in pins.uses.items():
         try:

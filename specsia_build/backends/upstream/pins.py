@@ -1,4 +1,4 @@
-"""What a bridge was written against, ``manifests/backends/NAME.yaml``, and where the user has it installed."""
+"""Requirements of a bridge, ``manifests/backends/NAME.yaml``, and where the user has it installed."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Weights:
 
 @dataclass(frozen=True)
 class Pins:
-    """What a bridge was written against; fields of its YAML file.
+    """Requirements of a bridge; fields of its YAML file.
 
     Attributes:
         version: of the bridge; raised whenever the same picture would give another mesh.

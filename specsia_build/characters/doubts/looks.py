@@ -1,4 +1,4 @@
-"""What views of a character show: a face, or one colour."""
+"""Evidence in the views of a character: a face, or one colour."""
 
 from __future__ import annotations
 

@@ -75,7 +75,7 @@ class Vertices:
         return self._morphed(floats, name, (width,)) if morphed else floats
 
     def optional(self, name: str, width: int) -> NDArray[np.float32] | None:
-        """As `floats`, or None where the primitive lacks the attribute."""
+        """Return `floats`, or None where the primitive lacks the attribute."""
         return self.floats(name, width) if name in self.attributes else None
 
     def morphs(self, name: str, widths: tuple[int, ...]) -> Iterator[tuple[int, NDArray[np.float32]]]:

@@ -405,7 +405,7 @@ def _bag(body: Body) -> None:
 
 
 def _prop(body: Body) -> None:
-    """What a hand holds, pointing ahead or up, so that it stays off the ground when the arm hangs."""
+    """Object in a hand, pointing ahead or up, so that it stays off the ground when the arm hangs."""
     side = body.traits.side
     hand = (body.frame.wrist + body.frame.along * 0.09) * (side, 1, 1)
     bone, kind = ("leftHand" if side > 0 else "rightHand"), body.traits.prop

@@ -189,7 +189,7 @@ _SYLLABLES = ("mi", "lo", "ka", "ru", "bo", "ni", "ta", "po", "ze", "fi", "du", 
 
 @dataclass(frozen=True)
 class Traits:
-    """What a character is and wears; empty texts stand for nothing.
+    """Traits and clothes of a character; empty texts stand for nothing.
 
     Attributes:
         figure: `chibi`, `toon` or `tall`: a head of half, a third or a sixth of the height.

@@ -113,7 +113,7 @@ def verify(where: str | Path, *, workers: int = 1, progress: Progress | None = N
 
 @dataclass
 class _Character:
-    """What is known of one character in one configuration: the values of its first row, its splits and views."""
+    """Record of one character in one configuration: the values of its first row, its splits and views."""
 
     first: Values
     splits: set[str] = field(default_factory=set)

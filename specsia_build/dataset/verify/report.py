@@ -33,7 +33,7 @@ CHECKS: dict[Check, str] = {
     "licences": "a character has one licence, and the card states all of them",
     "layout": "each part has the files of its recipe, and those of a folder decode to one shape",
 }
-"""What is true of a dataset that passes each check; `layout` is for recipes' folders."""
+"""What each check guarantees; `layout` is for recipes' folders."""
 
 OF_DATASETS: tuple[Check, ...] = tuple(name for name in CHECKS if name != "layout")
 

@@ -45,7 +45,7 @@ class Group:
 
 @dataclass(frozen=True)
 class RowFacts:
-    """What is compared between rows.
+    """Values that are compared between rows.
 
     Attributes:
         values: of the columns without images; in the published schema `uid`, `character_id` and `view`.

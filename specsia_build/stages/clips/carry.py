@@ -26,7 +26,7 @@ from specsia_build.stages.render import entry_settings
 from specsia_build.stages.stage import CharacterStage, DigestOf, Digests, Earlier, EarlierMeta, Job, Meta
 
 VERSION = 4
-"""Of the way in which weights are carried over."""
+"""Version of the method that carries weights over."""
 
 _ARRAYS = ("points", "slots", "weights", "nodes", "inverse_binds", "placement")
 
