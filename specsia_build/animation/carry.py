@@ -166,15 +166,15 @@ def _morphs(rig: Rig, stands: Poses, points: scipy.sparse.csr_array, matched: ND
     """The morphs of a rig at matched points of its surface, as the character stands."""
     if not rig.morphs:
         return ()
-    linear, found = rig.blended(stands.worlds[0]), []
+    linear, morphs = rig.blended(stands.worlds[0]), []
     for morph in rig.morphs:
         offsets = np.zeros((points.shape[1], 3))
         np.add.at(offsets, morph.vertices, np.einsum("vij,vj->vi", linear[morph.vertices], morph.offsets))
         there = (points @ offsets).astype(np.float32)
         vertices = np.flatnonzero(matched & there.any(axis=1)).astype(np.int32)
         if len(vertices):
-            found.append(replace(morph, vertices=vertices, offsets=there[vertices]))
-    return tuple(found)
+            morphs.append(replace(morph, vertices=vertices, offsets=there[vertices]))
+    return tuple(morphs)
 
 
 def _without(morphs: tuple[Morph, ...], stands: Poses, vertices: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -220,8 +220,8 @@ def _filled_in(
     known = scipy.sparse.csc_array(pull[:, ~unknown] @ weights[~unknown])
     blocks = []
     for begin in range(0, weights.shape[1], COLUMNS):
-        found = solver.solve(known[:, begin : begin + COLUMNS].toarray())
-        blocks.append(scipy.sparse.csr_array(np.where(found >= SMALLEST_WEIGHT, found, 0.0)))
+        solution = solver.solve(known[:, begin : begin + COLUMNS].toarray())
+        blocks.append(scipy.sparse.csr_array(np.where(solution >= SMALLEST_WEIGHT, solution, 0.0)))
     stacked = scipy.sparse.vstack([weights[~unknown], scipy.sparse.hstack(blocks)], format="csr")
     order = np.concatenate([np.flatnonzero(~unknown), np.flatnonzero(unknown)])
     return scipy.sparse.csr_array(stacked[np.argsort(order)])

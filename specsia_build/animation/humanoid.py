@@ -153,8 +153,8 @@ class Humanoid:
             "Foot": ("LowerLeg",),
             "Toes": ("Foot",),
         }.get(part, ("Hand", "LowerArm"))
-        found = (self.bones.get(name if name[0].islower() else side + name) for name in above)
-        return next((node for node in found if node is not None), top)
+        candidates = (self.bones.get(name if name[0].islower() else side + name) for name in above)
+        return next((node for node in candidates if node is not None), top)
 
 
 def humanoid(skeleton: Skeleton, stated: Mapping[str, int] | None = None) -> Humanoid:
@@ -327,13 +327,13 @@ def _numbered_fingers(tree: _Tree, names: Sequence[str], side: int, lower: int) 
     first = sorted((n for n in nodes if not set(tree.above(n)[1:]) & set(nodes)), key=lambda node: names[node])
     if len(first) != len(_FINGERS):
         return {}
-    found: dict[str, int | None] = {}
+    fingers: dict[str, int | None] = {}
     for (finger, joints), start in zip(_FINGERS.items(), first, strict=True):
         chain = [node for node in nodes if start in tree.above(node)]
         if finger != "Thumb":
             chain = [node for node in chain if _IN_THE_PALM not in words_of(names[node])]
-        found |= {finger + joint: node for joint, node in zip(joints, chain, strict=False)}
-    return found
+        fingers |= {finger + joint: node for joint, node in zip(joints, chain, strict=False)}
+    return fingers
 
 
 def _trunk(tree: _Tree, names: Sequence[str], bones: Mapping[str, int | None]) -> dict[str, int | None]:

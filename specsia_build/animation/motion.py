@@ -125,11 +125,11 @@ def poses(skeleton: Skeleton, motion: Motion | None, times: NDArray[np.float64])
 
 def _alike(tracks: Sequence[Track]) -> list[list[Track]]:
     """Tracks that differ in node and values alone, together: numpy takes longer to begin than to do many."""
-    found: dict[tuple[object, ...], list[Track]] = {}
+    groups: dict[tuple[object, ...], list[Track]] = {}
     for track in tracks:
         keys = hashlib.sha256(track.times.tobytes()).digest()
-        found.setdefault((track.path, track.interpolation, track.values.shape, keys), []).append(track)
-    return list(found.values())
+        groups.setdefault((track.path, track.interpolation, track.values.shape, keys), []).append(track)
+    return list(groups.values())
 
 
 def _values(tracks: Sequence[Track], times: NDArray[np.float64]) -> NDArray[np.float64]:

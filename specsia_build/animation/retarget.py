@@ -51,8 +51,8 @@ def retargeted(motion: Motion, source: Figure, target: Figure) -> Retargeted:
     if names := _unmapped(motion, source, target, pairs, people=people):
         notes += (f"joints that only one of the two figures has are not played: {some(names, 5)}",)
     flat = _flat(motion, source, stand) if people and not source.level(stand) else stand
-    found = Transfer(source, replace(target, skeleton=still), pairs, stand, flat, people).of(motion, notes)
-    return replace(found, motion=_held(found.motion, still, target.skeleton))
+    result = Transfer(source, replace(target, skeleton=still), pairs, stand, flat, people).of(motion, notes)
+    return replace(result, motion=_held(result.motion, still, target.skeleton))
 
 
 def _unmapped(motion: Motion, source: Figure, target: Figure, pairs: Mapping[int, int], *, people: bool) -> list[str]:

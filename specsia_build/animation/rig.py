@@ -104,19 +104,19 @@ class Rig:
         """(..., P, 3, 4), from each slot's points to the mesh's coordinates, of a skeleton's worlds (..., J, 4, 4)."""
         return np.asarray(self.placement[:3] @ (worlds[..., self.nodes, :, :] @ self.inverse_binds))
 
-    def each_vertices(self, found: Poses) -> Iterator[NDArray[np.float32]]:
+    def each_vertices(self, sequence: Poses) -> Iterator[NDArray[np.float32]]:
         """Vertices (V, 3) in each of some poses."""
-        for begin in range(0, len(found.worlds), _TOGETHER):
-            for k, matrices in enumerate(self.matrices(found.worlds[begin : begin + _TOGETHER]), begin):
-                yield self.vertices(found, k, matrices)
+        for begin in range(0, len(sequence.worlds), _TOGETHER):
+            for k, matrices in enumerate(self.matrices(sequence.worlds[begin : begin + _TOGETHER]), begin):
+                yield self.vertices(sequence, k, matrices)
 
-    def vertices(self, found: Poses, k: int, matrices: NDArray[np.float64] | None = None) -> NDArray[np.float32]:
+    def vertices(self, sequence: Poses, k: int, matrices: NDArray[np.float64] | None = None) -> NDArray[np.float32]:
         """Vertices (V, 3) in the k-th of some poses, whose `matrices` may be given where they are known."""
         points = self.points
         if self.morphs:
             points = points.copy()
             for morph in self.morphs:
-                weights = found.morph_weights.get(morph.node)
+                weights = sequence.morph_weights.get(morph.node)
                 if weights is not None and morph.target < weights.shape[1] and weights[k, morph.target]:
                     points[morph.vertices] += np.float32(weights[k, morph.target]) * morph.offsets
         return np.asarray(
@@ -124,7 +124,7 @@ class Rig:
                 ready(points, np.float32),
                 ready(self.slots, np.int32),
                 ready(self.weights, np.float32),
-                ready(self.matrices(found.worlds[k]) if matrices is None else matrices, np.float64),
+                ready(self.matrices(sequence.worlds[k]) if matrices is None else matrices, np.float64),
             )
         )
 
@@ -188,17 +188,17 @@ def posed(mesh: Mesh, rig: Rig, motion: Motion | None, t: float) -> Mesh:
     return posed_as(mesh, rig, poses(rig.skeleton, motion, np.array([t])), 0)
 
 
-def posed_as(mesh: Mesh, rig: Rig, found: Poses, k: int) -> Mesh:
+def posed_as(mesh: Mesh, rig: Rig, sequence: Poses, k: int) -> Mesh:
     """A mesh in the k-th of some poses; see `posed`."""
-    return _posed(mesh, rig, found, k, *_moves(rig, found.worlds[k]))
+    return _posed(mesh, rig, sequence, k, *_moves(rig, sequence.worlds[k]))
 
 
-def posed_through(mesh: Mesh, rig: Rig, found: Poses) -> Iterator[Mesh]:
+def posed_through(mesh: Mesh, rig: Rig, sequence: Poses) -> Iterator[Mesh]:
     """A mesh in each of some poses; see `posed`."""
-    for begin in range(0, len(found.worlds), _TOGETHER):
-        matrices, flipped = _moves(rig, found.worlds[begin : begin + _TOGETHER])
+    for begin in range(0, len(sequence.worlds), _TOGETHER):
+        matrices, flipped = _moves(rig, sequence.worlds[begin : begin + _TOGETHER])
         for k in range(len(matrices)):
-            yield _posed(mesh, rig, found, begin + k, matrices[k], flipped[k])
+            yield _posed(mesh, rig, sequence, begin + k, matrices[k], flipped[k])
 
 
 def _moves(rig: Rig, worlds: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
@@ -208,12 +208,12 @@ def _moves(rig: Rig, worlds: NDArray[np.float64]) -> tuple[NDArray[np.float64], 
 
 
 def _posed(
-    mesh: Mesh, rig: Rig, found: Poses, k: int, matrices: NDArray[np.float64], flipped: NDArray[np.bool_]
+    mesh: Mesh, rig: Rig, sequence: Poses, k: int, matrices: NDArray[np.float64], flipped: NDArray[np.bool_]
 ) -> Mesh:
     rest = mesh.vertices if mesh.rest is None else mesh.rest
-    moved = replace(mesh, vertices=rig.vertices(found, k, matrices), rest=rest)
+    moved = replace(mesh, vertices=rig.vertices(sequence, k, matrices), rest=rest)
     if mesh.normals is not None:
-        moved = replace(moved, normals=_turned(mesh, rig, found.worlds[k]))
+        moved = replace(moved, normals=_turned(mesh, rig, sequence.worlds[k]))
     return moved.rewound(flipped[_leading(rig)[mesh.faces[:, 0]]]) if flipped.any() else moved
 
 
@@ -230,7 +230,7 @@ def _turned(mesh: Mesh, rig: Rig, worlds: NDArray[np.float64]) -> NDArray[np.flo
     # Normals move by cofactors: they point as the inverse transpose does, and exist for a flattening matrix too.
     turn = cofactors(after) @ back
     turn *= np.where(np.linalg.det(after) * sign < 0, -1.0, 1.0)[:, None, None]
-    found = np.einsum("fcij,fcj->fci", turn[mesh.faces], mesh.normals.astype(np.float64))
-    length = np.linalg.norm(found, axis=-1, keepdims=True)
-    unit = np.divide(found, length, out=np.zeros_like(found), where=length > 0)
+    normals = np.einsum("fcij,fcj->fci", turn[mesh.faces], mesh.normals.astype(np.float64))
+    length = np.linalg.norm(normals, axis=-1, keepdims=True)
+    unit = np.divide(normals, length, out=np.zeros_like(normals), where=length > 0)
     return np.asarray(unit, np.float32)

@@ -46,28 +46,28 @@ class Skeleton:
 
     def below(self, nodes: Sequence[int]) -> NDArray[np.bool_]:
         """(J,) which are some nodes, or hang on them."""
-        found = np.zeros(len(self.parents), np.bool_)
-        found[list(nodes)] = True
+        is_below = np.zeros(len(self.parents), np.bool_)
+        is_below[list(nodes)] = True
         for node, parent in enumerate(self.parents.tolist()):
-            found[node] |= parent >= 0 and found[parent]
-        return found
+            is_below[node] |= parent >= 0 and is_below[parent]
+        return is_below
 
     def holding(self, nodes: NDArray[np.integer]) -> NDArray[np.bool_]:
         """(J,) which are some nodes, or have them hang on them."""
-        found = np.zeros(len(self.parents), np.bool_)
-        found[nodes] = True
-        for node in range(len(found) - 1, -1, -1):
-            if found[node] and self.parents[node] >= 0:
-                found[self.parents[node]] = True
-        return found
+        is_above = np.zeros(len(self.parents), np.bool_)
+        is_above[nodes] = True
+        for node in range(len(is_above) - 1, -1, -1):
+            if is_above[node] and self.parents[node] >= 0:
+                is_above[self.parents[node]] = True
+        return is_above
 
     @cached_property
     def rest(self) -> NDArray[np.float64]:
         """(J, 4, 4), from each node's coordinates to its parent's, at rest."""
-        found = composed(self.translations, self.rotations, self.scales)
+        local = composed(self.translations, self.rotations, self.scales)
         for node, matrix in self.matrices.items():
-            found[node] = matrix
-        return found
+            local[node] = matrix
+        return local
 
     @cached_property
     def rest_worlds(self) -> NDArray[np.float64]:
@@ -76,22 +76,22 @@ class Skeleton:
 
     def worlds(self, local: NDArray[np.float64]) -> NDArray[np.float64]:
         """Transforms to the file's coordinates, (..., J, 4, 4), of those to the parents', of the same shape."""
-        found = np.empty_like(local)
+        world = np.empty_like(local)
         for node, parent in enumerate(self.parents.tolist()):
             here = local[..., node, :, :]
-            found[..., node, :, :] = here if parent < 0 else found[..., parent, :, :] @ here
-        return found
+            world[..., node, :, :] = here if parent < 0 else world[..., parent, :, :] @ here
+        return world
 
 
 def composed(
     translations: NDArray[np.floating], rotations: NDArray[np.floating], scales: NDArray[np.floating]
 ) -> NDArray[np.float64]:
     """Matrices (..., 4, 4) that scale, then rotate, then move: of (..., 3), quaternions (..., 4) and (..., 3)."""
-    found = np.zeros((*translations.shape[:-1], 4, 4))
-    found[..., :3, :3] = rotation_matrices(rotations) * np.asarray(scales)[..., None, :]
-    found[..., :3, 3] = translations
-    found[..., 3, 3] = 1.0
-    return found
+    matrices = np.zeros((*translations.shape[:-1], 4, 4))
+    matrices[..., :3, :3] = rotation_matrices(rotations) * np.asarray(scales)[..., None, :]
+    matrices[..., :3, 3] = translations
+    matrices[..., 3, 3] = 1.0
+    return matrices
 
 
 def decomposed(

@@ -128,13 +128,13 @@ class Transfer:
 
     def _alignments(self) -> Array:
         """(J, 3, 3) by the target's nodes: what lays its arms and legs at rest onto the source's, in the one frame."""
-        found: dict[int, Array] = {}
+        rotations: dict[int, Array] = {}
         if self.people:
             a, b = self.source.human.bones, self.target.human.bones
             # How these rest is how the rig was made rather than how the figure holds them.
-            found = {node: np.eye(3) for bone, node in b.items() if bone.endswith(("neck", "head", "Foot"))}
+            rotations = {node: np.eye(3) for bone, node in b.items() if bone.endswith(("neck", "head", "Foot"))}
             trunk = self._trunk()
-            found |= {node: trunk for bone, node in b.items() if bone.endswith(("hips", *SPINE, "Shoulder"))}
+            rotations |= {node: trunk for bone, node in b.items() if bone.endswith(("hips", *SPINE, "Shoulder"))}
             for side in ("left", "right"):
                 for limb in (("UpperArm", "LowerArm", "Hand"), ("UpperLeg", "LowerLeg", "Foot")):
                     bones = [side + part for part in limb]
@@ -142,10 +142,10 @@ class Transfer:
                         if all(bone in human for bone in (upper, lower) for human in (a, b)):
                             there = self.turn @ (self.stand[a[lower], :3, 3] - self.stand[a[upper], :3, 3])
                             here = self.target.turn @ (self.rest[b[lower], :3, 3] - self.rest[b[upper], :3, 3])
-                            found[b[upper]] = _onto(here, there)
+                            rotations[b[upper]] = _onto(here, there)
         aligned = np.empty((len(self.rest), 3, 3))
         for node, parent in enumerate(self.target.skeleton.parents.tolist()):
-            aligned[node] = found.get(node, aligned[parent] if parent >= 0 else np.eye(3))
+            aligned[node] = rotations.get(node, aligned[parent] if parent >= 0 else np.eye(3))
         return aligned
 
     def _trunk(self) -> Array:
@@ -172,27 +172,27 @@ class Transfer:
     def _holders(self) -> dict[int, int]:
         """Anatomical parents of the target's bones where the rig has others, such as feet without a shin above."""
         human, skeleton = self.target.human, self.target.skeleton
-        found = {}
+        holders = {}
         for bone, node in human.bones.items():
             holder = human.parent(bone)
             if holder is None or bone in ("spine", "chest", "upperChest") or node == holder:
                 continue
             if holder not in skeleton.above(node) and node not in skeleton.above(holder):
-                found[node] = holder
-        return found
+                holders[node] = holder
+        return holders
 
     def _needed(self) -> frozenset[int]:
         """The target's nodes whose places are asked for, and all above them."""
         human = self.target.human
         asked = {*self.pairs, *self.holders, *self.holders.values()}
         asked |= {human.bones[bone] for bone in NEEDED} if self.people else set()
-        found: set[int] = set()
+        needed: set[int] = set()
         for node in asked:
             for above in self.target.skeleton.above(node):
-                if above in found:
+                if above in needed:
                     break
-                found.add(above)
-        return frozenset(found)
+                needed.add(above)
+        return frozenset(needed)
 
     def _order(self) -> list[int]:
         """The target's nodes, each after its parent and after what holds it."""

@@ -104,8 +104,8 @@ def _closed_form(shape: Shape, target: Target, pitch: float, yaw: float) -> tupl
 
 def _fits(shape: Shape, target: Target, yaw: float) -> list[Similarity]:
     """The closed-form fits at a yaw, the best first."""
-    found = [_closed_form(shape, target, pitch, yaw) for pitch in COARSE_PITCHES]
-    return [similarity for _, similarity in sorted(found, key=lambda fit: -fit[0])]
+    fits = [_closed_form(shape, target, pitch, yaw) for pitch in COARSE_PITCHES]
+    return [similarity for _, similarity in sorted(fits, key=lambda fit: -fit[0])]
 
 
 def register(mesh: Mesh, masks: NDArray[np.uint8], cameras: Sequence[Camera], with_yaw: bool = False) -> Registration:

@@ -85,8 +85,8 @@ class Crop:
         beyond = 1 + max(0, *(int(np.ceil(side)) for side in (-left, -top, right - SIZE, bottom - SIZE)))
         values = np.pad(values, beyond, mode="edge")
         box = (left + beyond, top + beyond, right + beyond, bottom + beyond)
-        found = Image.fromarray(values).resize((width, height), Image.Resampling.BILINEAR, box)
-        return np.asarray(found, np.float32)
+        larger = Image.fromarray(values).resize((width, height), Image.Resampling.BILINEAR, box)
+        return np.asarray(larger, np.float32)
 
     def nearest(self, values: NDArray[np.generic]) -> NDArray[np.generic]:
         """The crop (SIZE, SIZE, ...) of values (H, W, ...), each that of the pixel at its centre; 0 outside."""
@@ -102,7 +102,7 @@ class Crop:
 def crop_of(covered: Mask) -> Crop:
     """The crop around a silhouette (H, W), which is not empty."""
     rows, columns = (np.flatnonzero(covered.any(axis=axis)) for axis in (1, 0))
-    height, width = (float(found[-1] + 1 - found[0]) for found in (rows, columns))
+    height, width = (float(hit[-1] + 1 - hit[0]) for hit in (rows, columns))
     side = max(height, width) * SIZE / FILLED
     return Crop(float(columns[0]) + (width - side) / 2, float(rows[0]) + (height - side) / 2, side)
 
@@ -121,13 +121,13 @@ def inputs(crop: NDArray[np.uint8], length: float) -> Floats:
         crop: (SIZE, SIZE, 4) uint8 on white.
         length: the longest side of the figure's box in the picture, over that in space; 0 where it is not known.
     """
-    found = np.empty((SIZE, SIZE, CHANNELS), np.float32)
-    found[..., :4] = crop.astype(np.float32) / 127.5 - 1
+    channels = np.empty((SIZE, SIZE, CHANNELS), np.float32)
+    channels[..., :4] = crop.astype(np.float32) / 127.5 - 1
     steps = (np.arange(SIZE, dtype=np.float32) + 0.5) * 2 / SIZE - 1
-    found[..., 4], found[..., 5], found[..., 6] = steps[None], steps[:, None], length
+    channels[..., 4], channels[..., 5], channels[..., 6] = steps[None], steps[:, None], length
     away = scipy.ndimage.distance_transform_edt(crop[..., 3] >= HALF_COVERED)
-    found[..., 7] = np.minimum(away / FARTHEST, 4)
-    return found
+    channels[..., 7] = np.minimum(away / FARTHEST, 4)
+    return channels
 
 
 def palette_of(colours: Floats) -> tuple[Floats, NDArray[np.intp]]:
@@ -158,11 +158,11 @@ def guides(labels: NDArray[np.integer]) -> NDArray[np.integer]:
     """
     inside = labels < COLOURS
     rim = inside & (scipy.ndimage.distance_transform_edt(inside) <= RIM)
-    found = [labels]
+    colours = [labels]
     for sampling in (AROUND, ALONG):
         nearest = scipy.ndimage.distance_transform_edt(~rim, sampling, return_distances=False, return_indices=True)
-        found.append(labels[tuple(nearest)])
-    return np.stack(found)
+        colours.append(labels[tuple(nearest)])
+    return np.stack(colours)
 
 
 def contour_width(picture: NDArray[np.uint8]) -> float:

@@ -76,14 +76,14 @@ def _tensors(path: Path) -> dict[str, Floats]:
         content = path.read_bytes()
         size = int.from_bytes(content[:8], "little")
         header, data = json.loads(content[8 : 8 + size]), memoryview(content)[8 + size :]
-        found = {}
+        tensors = {}
         for name, entry in header.items():
             if name != "__metadata__":
                 start, end = entry["data_offsets"]
-                found[name] = np.frombuffer(data[start:end], "<f2").reshape(entry["shape"]).astype(np.float32)
+                tensors[name] = np.frombuffer(data[start:end], "<f2").reshape(entry["shape"]).astype(np.float32)
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise SpecsiaError(f"the weights of relief cannot be read: {path}: {error}") from error
-    return found
+    return tensors
 
 
 @cache

@@ -115,16 +115,16 @@ def pictures(manifest: Path) -> list[tuple[Picture, float]]:
     They are drawn at rest, in `POSES` poses of their clips, and turned. A character's share grows little with the
     number of its pictures. Those that cannot be read are left out.
     """
-    found: list[tuple[Picture, float]] = []
+    taken: list[tuple[Picture, float]] = []
     for entry in read_manifest(manifest):
         try:
             own = [] if entry.split == "test" else list(_pictures(entry))
         except CharacterError as error:
             click.echo(f"{entry.id} is left out: {error}")
             continue
-        found += [(picture, len(own) ** -0.6) for picture in own]
-    total = sum(share for _, share in found)
-    return [(picture, share / total) for picture, share in found]
+        taken += [(picture, len(own) ** -0.6) for picture in own]
+    total = sum(share for _, share in taken)
+    return [(picture, share / total) for picture, share in taken]
 
 
 def _pictures(entry: Entry) -> Iterator[Picture]:
