@@ -228,7 +228,10 @@ def _find_ink(image: Pixels) -> _Ink:
     anyway = float(shares[RINGS // 2 :].min())
     if shares[1] < INKED or anyway > 1 - INKED:
         return _NO_INK
-    width = float(np.clip((shares - anyway) / (1 - anyway), 0, 1).sum())
+    # The contour ends where its share has fallen halfway to that of dark parts deeper inside, such as thin legs.
+    excess = (shares - anyway) / (1 - anyway)
+    end = int(np.flatnonzero(excess < 0.5)[0])
+    width = end - 0.5 + float((excess[end - 1] - 0.5) / (excess[end - 1] - excess[end]))
     near = inside & (depth <= 1.5 * width + 1)
     ink = scipy.ndimage.binary_propagation(near & (depth <= 1.5), mask=near & (like | (depth <= 1.5)))
     return _Ink(width, round(float(colour.mean())), scipy.ndimage.binary_dilation(ink) | ~inside)

@@ -55,6 +55,21 @@ def test_contour_of_any_thickness_is_taken_off(ink: int) -> None:
     assert (np.abs(shown - FILL).max(axis=1) < 40).mean() > 0.98
 
 
+def test_dark_thin_legs_are_no_contour() -> None:
+    """Boots and trousers may have nearly the colour of the contour, and be hardly wider than two of it."""
+    image = Image.new("RGB", (600, 800), PAPER)
+    draw = ImageDraw.Draw(image)
+    for left, top, right, bottom in ((200, 100, 400, 460), (230, 450, 252, 700), (348, 450, 370, 700)):
+        draw.rectangle((left - 6, top - 6, right + 6, bottom + 6), fill=INK)
+    draw.rectangle((200, 100, 400, 460), fill=FILL)
+    for left in (230, 348):
+        draw.rectangle((left, 466, left + 22, 700), fill=(60, 45, 40))
+    front = frame_drawing(np.asarray(image.convert("RGBA")), 512)
+    assert _box(front)[1] == pytest.approx(512 / ORTHO_WIDTH, abs=6)
+    rows = np.flatnonzero((front.mask >= 128).any(axis=1))
+    assert (np.diff(rows) == 1).all()
+
+
 def test_specks_are_left_out() -> None:
     image = _cross(8)
     ImageDraw.Draw(image).rectangle((20, 20, 24, 24), fill=INK)
