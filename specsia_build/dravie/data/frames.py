@@ -95,15 +95,22 @@ class Frames:
             run, and the y and x in the box at which it begins.
         extents: (N, 13) int64, an `Extent` for each row.
         rows: the N rows.
+        mapped: the file behind `pixels`, None where they are in memory.
     """
 
     pixels: NDArray[np.uint8]
     runs: NDArray[np.int32]
     extents: NDArray[np.int64]
     rows: tuple[Row, ...]
+    mapped: mmap.mmap | None = None
 
     def __len__(self) -> int:
         return len(self.rows)
+
+    def release(self) -> None:
+        """Unmap the pages that were read, so that the process does not grow to the size of the file."""
+        if self.mapped is not None:
+            self.mapped.madvise(mmap.MADV_DONTNEED)
 
     def whole(self, row: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.uint8]]:
         """Return Z, Zpos and Y* of a row, each (H, W, 4) uint8; Zpos has the alpha of Z."""
@@ -254,7 +261,7 @@ def open_frames(dataset: OpenedDataset, config: str, split: str, progress: Progr
     # A patch is scattered lines: what the system would read ahead is of no use.
     mapped.madvise(mmap.MADV_RANDOM)
     runs = np.memmap(cache / RUNS, np.int32, mode="r").view(np.ndarray).reshape(-1, 3)
-    return Frames(np.frombuffer(mapped, np.uint8), runs, np.array(index.extents, np.int64), tuple(index.rows))
+    return Frames(np.frombuffer(mapped, np.uint8), runs, np.array(index.extents, np.int64), tuple(index.rows), mapped)
 
 
 def _complete(cache: Path) -> _Index | None:
