@@ -23,6 +23,9 @@ from specsia_build.dravie.config import (
 from specsia_build.dravie.runs import find_run, run_name
 from specsia_build.errors import UsageError, WriteError, argument, plural
 
+MOST_SENTENCES = 10
+"""Lines at the end of `evaluate`; the tables have the rest."""
+
 RESUMED = "the same command with --resume goes on from the last checkpoint"
 
 
@@ -274,7 +277,7 @@ def evaluate(runs: tuple[Path, ...], dataset: str, out: Path, split: str, device
     characters = len({score.character for score in scores.scores})
     few = f"Below {FEWEST} characters no method is called better or worse; these are {characters}."
     scores = replace(scores, notes=(*unrecorded, *notes, *([few] if characters < FEWEST else ())))
-    text, document = write_evaluation(scores, out)
+    sentences, document = write_evaluation(scores, out)
     write_page(*open_with_sections(str(out)), out / REPORT, Progress())
     folder = argument(out)
     facts = {
@@ -285,7 +288,7 @@ def evaluate(runs: tuple[Path, ...], dataset: str, out: Path, split: str, device
         "next": [f"specsia turntable {folder} --out turntable.webp", f"specsia sheet {folder} --out sheet.png"],
     }
     title = f"{plural(len(scores.labels), 'method')} on {plural(characters, 'character')} of {dataset}"
-    conclude(document, text.split("\n"), title, facts)
+    conclude(document, sentences[:MOST_SENTENCES], title, {"results": sentences[:MOST_SENTENCES], **facts})
 
 
 @command("specsia repair drawing.png --out hero", "specsia repair drawing.png --mesh hero.glb --out hero")

@@ -15,7 +15,7 @@ import numpy as np
 
 from specsia_build import __version__
 from specsia_build.dravie.evaluate.evaluate import FRONTAL, NOVEL, Evaluation
-from specsia_build.dravie.evaluate.methods import Method
+from specsia_build.dravie.evaluate.methods import RAW, Method
 from specsia_build.errors import plural
 from specsia_build.files.writing import write_bytes
 from specsia_build.look.evaluation import SCORES, TABLES
@@ -244,6 +244,26 @@ def to_markdown(evaluation: Evaluation, summary: Summary) -> str:
     return "\n\n".join([*parts, *evaluation.notes]) + "\n"
 
 
+def headlines(evaluation: Evaluation, summary: Summary) -> list[str]:
+    """Describe each trained method on each backend in one sentence."""
+    verdicts: dict[tuple[str, str], dict[str, list[str]]] = {}
+    for d in differences(evaluation, summary):
+        verdicts.setdefault((d.config, d.method), {}).setdefault(d.verdict, []).append(METRICS[d.score].name)
+    lines = []
+    trained = [method.label for method in evaluation.methods if method.seen is not None]
+    for config, label in itertools.product(evaluation.configs, dict.fromkeys(trained)):
+        ours, raw = (summary.values.get((config, name, NOVEL, "l1")) for name in (label, RAW))
+        if ours is None:
+            continue
+        of_raw = f", {ours.mean / raw.mean:.0%} of Z's" if raw is not None and raw.mean else ""
+        against = "; ".join(
+            f"{verdict}: {', '.join(names)}" for verdict, names in verdicts.get((config, label), {}).items()
+        )
+        against = f"; against the best baseline {against}" if against else ""
+        lines.append(f"{config}: {_marked(evaluation, label)} has an L1 of {ours.mean:.4f}{of_raw}{against}")
+    return lines
+
+
 def to_document(evaluation: Evaluation, summary: Summary) -> dict[str, Any]:
     """Return everything that was measured as plain values."""
     return {
@@ -291,11 +311,11 @@ def _csv(head: Sequence[str], rows: Iterable[Sequence[object]]) -> bytes:
     return stream.getvalue().encode()
 
 
-def write_evaluation(evaluation: Evaluation, out: Path) -> tuple[str, dict[str, Any]]:
+def write_evaluation(evaluation: Evaluation, out: Path) -> tuple[list[str], dict[str, Any]]:
     """Write `tables.md`, `scores.csv`, `characters.csv` and `scores.json`.
 
     Returns:
-        The text of the tables, and everything as plain values.
+        A sentence about each trained method, and everything as plain values.
     """
     summary = summarise(evaluation)
     text, document = to_markdown(evaluation, summary), to_document(evaluation, summary)
@@ -307,4 +327,4 @@ def write_evaluation(evaluation: Evaluation, out: Path) -> tuple[str, dict[str, 
     write_bytes(out / MEANS, _csv(("config", "method", "views", "score", "mean", "deviation", "low", "high"), means))
     write_bytes(out / CHARACTERS, _csv(("config", "method", "repeat", "views", "character", "score", "value"), each))
     write_bytes(out / SCORES, json.dumps(document, indent=1, ensure_ascii=False).encode())
-    return text, document
+    return headlines(evaluation, summary), document

@@ -82,8 +82,9 @@ LABELS = {
 
 
 def test_tables_have_every_method_on_every_backend(evaluated: tuple[Path, str]) -> None:
-    out, text = evaluated
-    assert (out / "tables.md").read_text() == text.removesuffix("\n")
+    out, printed = evaluated
+    text = (out / "tables.md").read_text()
+    assert len(printed.splitlines()) <= 10 and f"fat: {OURS} has an L1 of" in printed
     found = means(out)
     assert {key[1] for key in found} == LABELS
     for config in ("fat", "thin"):
