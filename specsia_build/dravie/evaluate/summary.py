@@ -248,7 +248,8 @@ def headlines(evaluation: Evaluation, summary: Summary) -> list[str]:
     """Describe each trained method on each backend in one sentence."""
     verdicts: dict[tuple[str, str], dict[str, list[str]]] = {}
     for d in differences(evaluation, summary):
-        verdicts.setdefault((d.config, d.method), {}).setdefault(d.verdict, []).append(METRICS[d.score].name)
+        if d.characters >= FEWEST:
+            verdicts.setdefault((d.config, d.method), {}).setdefault(d.verdict, []).append(METRICS[d.score].name)
     lines = []
     trained = [method.label for method in evaluation.methods if method.seen is not None]
     for config, label in itertools.product(evaluation.configs, dict.fromkeys(trained)):
