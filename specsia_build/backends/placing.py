@@ -154,7 +154,7 @@ def read_placed(
     """
     kind = FORMATS.get(path.suffix.lower())
     if kind is None:
-        raise CharacterError(f"the mesh {path.name} is none of {', '.join(FORMATS)}")
+        raise CharacterError(f"the mesh {path.name} is not one of {', '.join(FORMATS)}")
     character, reading = read_foreign(Entry(id="mesh", format=kind, path=path), terms.axes, terms.colors, stated_in)
     context.note(reading)
     return character.mesh if terms.framing == "kept" else filling(character.mesh, alpha >= HALF_COVERED)

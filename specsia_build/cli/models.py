@@ -278,6 +278,7 @@ def evaluate(runs: tuple[Path, ...], dataset: str, out: Path, split: str, device
     few = f"Below {FEWEST} characters no method is called better or worse; these are {characters}."
     scores = replace(scores, notes=(*unrecorded, *notes, *([few] if characters < FEWEST else ())))
     sentences, document = write_evaluation(scores, out)
+    sentences = sentences[:MOST_SENTENCES]
     write_page(*open_with_sections(str(out)), out / REPORT, Progress())
     folder = argument(out)
     facts = {
@@ -288,7 +289,7 @@ def evaluate(runs: tuple[Path, ...], dataset: str, out: Path, split: str, device
         "next": [f"specsia turntable {folder} --out turntable.webp", f"specsia sheet {folder} --out sheet.png"],
     }
     title = f"{plural(len(scores.labels), 'method')} on {plural(characters, 'character')} of {dataset}"
-    conclude(document, sentences[:MOST_SENTENCES], title, {"results": sentences[:MOST_SENTENCES], **facts})
+    conclude(document, sentences, title, {"results": sentences, **facts})
 
 
 @command("specsia repair drawing.png --out hero", "specsia repair drawing.png --mesh hero.glb --out hero")

@@ -39,7 +39,7 @@ def check_files(folder: Path, names: Collection[str], expected: Mapping[str, int
     """
     if expected is not None:
         yield from (f"{name} is missing" for name in sorted(expected.keys() - set(names)))
-        yield from (f"{name} is none of its files" for name in sorted(set(names) - expected.keys()))
+        yield from (f"{name} does not belong to it" for name in sorted(set(names) - expected.keys()))
     forms: dict[tuple[PurePosixPath, str], dict[str, Any]] = {}
     for name in names:
         try:

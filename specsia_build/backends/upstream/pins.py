@@ -100,7 +100,7 @@ def read_pins(name: str) -> Pins:
         UsageError: if there is no such bridge.
     """
     if name not in NAMES:
-        raise UsageError(f"'{name}' is none of the bridges {', '.join(NAMES)}.{meant(name, NAMES)}")
+        raise UsageError(f"'{name}' is not one of the bridges {', '.join(NAMES)}.{meant(name, NAMES)}")
     content = yaml.safe_load((pins_folder() / f"{name}.yaml").read_text(encoding="utf-8"))
     return msgspec.convert({**content, **content["frame"]}, Pins)
 

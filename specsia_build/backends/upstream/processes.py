@@ -13,7 +13,7 @@ import uuid
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from queue import SimpleQueue
+from queue import Empty, Queue
 from threading import Thread
 from typing import IO
 
@@ -34,6 +34,9 @@ _MARK = "SPECSIA_PROCESS"
 
 _NOT_PASSED = ("PYTHONPATH", "PYTHONHOME", "PYTHONSTARTUP", "VIRTUAL_ENV")
 """Variables of this interpreter that would break another one."""
+
+MOST_LINES = 64
+"""Lines that wait to be read; a program that writes more waits, so that it cannot fill this process's memory."""
 
 _KILL_SECONDS = 10.0
 _LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
@@ -81,7 +84,7 @@ class Program:
         piped: bool = False,
     ) -> None:
         self._mark, self._log = uuid.uuid4().hex, _opened(log)
-        self.lines: SimpleQueue[bytes | None] = SimpleQueue()
+        self.lines: Queue[bytes | None] = Queue(MOST_LINES)
         try:
             with unlimited():
                 self.process = subprocess.Popen(  # noqa: S603  the user's own settings name the program
@@ -115,7 +118,7 @@ class Program:
         return next((brief(line.strip(), MAX_QUOTED) for line in reversed(text.splitlines()) if line.strip()), "")
 
     def ending(self) -> str:
-        """How the program ended, such as "ended with exit code 3; the last it printed: ..."."""
+        """Describe how the program ended, such as "ended with exit code 3; the last it printed: ..."."""
         code, last = self.process.returncode, self.last_line()
         if code is None:
             how = "closed its output"
@@ -136,6 +139,10 @@ class Program:
             psutil.wait_procs(living, timeout=0.5)
         with suppress(subprocess.TimeoutExpired):
             self.process.wait(1.0)
+        # The listener may wait for room; it ends once it has seen the end of the output.
+        with suppress(Empty):
+            while self.lines.get(timeout=0.1) is not None:
+                pass
         for stream in (self.process.stdin, self._log):
             if stream is not None:
                 with suppress(OSError):

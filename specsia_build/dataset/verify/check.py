@@ -167,10 +167,10 @@ class Comparison:
     def _check_view(self, shard: Shard, row: RowFacts, character: _Character) -> None:
         uid, view = row.values["uid"], row.values["view"]
         if not 0 <= view < self._views:
-            self._add("views", uid, f"view {view} is none of 0 to {self._views - 1}")
+            self._add("views", uid, f"view {view} is not between 0 and {self._views - 1}")
             return
         if view in character.views and self._kind != "clips":
-            self._add("views", uid, f"stands more than once in {shard.config}")
+            self._add("views", uid, f"occurs more than once in {shard.config}")
         character.views.add(view)
         if self._yaws and not abs(row.values["yaw_deg"] - self._yaws[view]) <= TOLERANCE:
             self._add("views", uid, f"yaw_deg is {row.values['yaw_deg']:g}, not {self._yaws[view]:g}")
@@ -183,7 +183,7 @@ class Comparison:
         if before is not None and before["clip"] != clip:
             before = None
         if before is None and (shard.config, clip) in self._clips:
-            self._add("views", uid, f"stands apart from the other frames of {clip}")
+            self._add("views", uid, f"is separate from the other frames of {clip}")
         self._clips.add((shard.config, clip))
         self._before = values
         number = 0 if before is None else before["frame"] + 1
@@ -238,7 +238,7 @@ class Comparison:
                 self._add("sums", uid, f"{column} is not the image that {CHECKSUMS_FILE} lists")
 
     def finish(self, whole: bool, frozen: Mapping[str, str] | None) -> None:
-        """Check what only all rows tell.
+        """Check what needs all rows: missing views, splits and images.
 
         Args:
             whole: whether all rows were compared; if not, that some are missing is no problem.
