@@ -12,8 +12,6 @@ from specsia_build.errors import some
 FRAMES = 24.0
 """Frames per second where a file counts in seconds, as in Blender."""
 
-_MOST_LISTED = 20
-
 
 def chosen(names: Sequence[str], pose: str) -> tuple[list[int], float | None]:
     """Indices of the actions that a pose names, none where no name fits, and the frame that it states or None.
@@ -22,40 +20,27 @@ def chosen(names: Sequence[str], pose: str) -> tuple[list[int], float | None]:
         names: of the file's actions.
         pose: a name with an optional ``@frame``; ``@`` may stand in a name too.
     """
-    if indices := find_actions(names, pose, str.__eq__):
+    if indices := _indices(names, pose, str.__eq__):
         return indices, None
     name, at, number = pose.rpartition("@")
     try:
         frame = float(number) if at else math.nan
     except ValueError:
         frame = math.nan
-    indices = find_actions(names, name, str.__eq__) if math.isfinite(frame) else []
+    indices = _indices(names, name, str.__eq__) if math.isfinite(frame) else []
     return indices, frame if indices else None
 
 
-def outside(pose: str, frame: float | None, first: float, last: float) -> str | None:
-    """Warning about a pose whose frame lies outside of its action's, from `first` to `last`; None where it does not."""
-    if frame is None or first - 0.5 <= frame <= last + 0.5:
-        return None
-    return f"the pose '{pose}' lies outside its action, whose frames are {first:.6g} to {last:.6g}: name one of these"
-
-
 def matching(names: Sequence[str], pattern: str) -> list[int]:
-    """Indices of the actions that a shell pattern matches, or whose name it is, see `find_actions`."""
-    return find_actions(names, pattern, lambda name, text: name == text or fnmatchcase(name, text))
+    """Indices of the actions that a shell pattern matches, or whose name it is."""
+    return _indices(names, pattern, lambda name, text: name == text or fnmatchcase(name, text))
 
 
-def find_actions(names: Sequence[str], text: str, fits: Callable[[str, str], bool]) -> list[int]:
-    """Indices of the actions that a text names, none where none fits.
+def _indices(names: Sequence[str], text: str, fits: Callable[[str, str], bool]) -> list[int]:
+    """Indices of the actions whose name (first argument of `fits`) fits a text.
 
-    A text may be the whole name, what follows a ``|`` in it, or that without what all names begin with, as in
-    ``Man_Walk`` and ``Man_Idle``: the first of these that fits any action counts. Where none does, letter case is
-    ignored.
-
-    Args:
-        names: of the file's actions.
-        text: a name or a pattern.
-        fits: whether a name (first argument) fits the text.
+    The whole name counts; if none fits, what follows a ``|`` in it; then it without what all names begin with, as in
+    ``Man_Walk`` and ``Man_Idle``; then each of these in any letter case.
     """
     ends = [name.rpartition("|")[2] for name in names]
     alike = (len(set(letters)) == 1 for letters in zip(*filter(None, ends), strict=False))
@@ -81,7 +66,5 @@ def _begins_word(name: str, cut: int) -> bool:
 
 def unknown_action(file: str, pose: str, names: Sequence[str]) -> str:
     """Error about a pose that names no action of a file."""
-    if not names:
-        return f"{file} has no actions, so it cannot take the pose '{pose}': leave 'pose' out"
-    listed = sorted(name or "(without a name)" for name in names)
-    return f"{file} has no action '{pose}': its actions are {some(listed, _MOST_LISTED)}"
+    listed = some(sorted(name or "(without a name)" for name in names), 20) or "none: leave 'pose' out"
+    return f"{file} has no action '{pose}': its actions are {listed}"

@@ -9,11 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from specsia_build.characters.bicar_rig import RIG, StoredRig, read_rig
-from specsia_build.characters.character import Entry, is_unicode
+from specsia_build.characters.character import Entry, RawMesh, RawMoving, is_unicode
 from specsia_build.characters.images import IMAGE_SUFFIXES
 from specsia_build.characters.motions import built_in, motion_for
 from specsia_build.characters.obj import read_obj
-from specsia_build.characters.raw import RawMesh, RawMoving
 from specsia_build.characters.side_files import SideFiles
 from specsia_build.errors import CharacterError, SpecsiaError
 from specsia_build.files.records import parse_json
@@ -23,6 +22,7 @@ from specsia_build.rendering.mesh import concatenate
 
 _PARTS = {"m": ("m",), "e": ("e", "eyes")}
 """The meshes of a character, each with the names that `drop` may call the whole of it by."""
+
 DRAWING = "image/image_reshape512.jpeg"
 """A character's own drawing, below its folder."""
 
@@ -42,11 +42,6 @@ def bicar_entry(folder: Path, character_id: str, root: Path | None = None) -> En
     """The character in a folder, with its drawing, and licence and source where ``metadata.json`` states them.
 
     A folder without ``tpose/m.obj`` gives an entry that says so as its problem.
-
-    Args:
-        folder: of the character.
-        character_id: its id.
-        root: as in `Entry`.
     """
     drawing = folder / DRAWING
     stated = _metadata(folder / "metadata.json", root or folder)
@@ -77,8 +72,7 @@ def read_bicar(
     Args:
         folder: the character's folder.
         texture: base colour of a mesh that has no such image.
-        drop: names of parts to leave out; ``m`` and ``e`` (or ``eyes``; the accessory goes with
-            them) are parts besides the objects and groups in them.
+        drop: names of parts to leave out: ``m``, ``e`` or ``eyes``, and objects and groups in them.
         root: folder that no file may lie outside of, links followed; None is the character's.
         moving: whether to read the rig too, where there is one: ``tpose/rig.json``, see `bicar_rig`.
 
@@ -90,14 +84,17 @@ def read_bicar(
     """
     if not is_bicar(folder):
         raise CharacterError(f"{folder.name} has no tpose/m.obj")
-    present = [name for name in _PARTS if is_file(folder / "tpose" / f"{name}.obj")]
     raws: dict[str, RawMesh] = {}
+    whole: list[str] = []
     files: list[Path] = []
     warnings: list[str] = []
     for name in _PARTS:
         path = folder / "tpose" / f"{name}.obj"
         files.append(path)
-        if name not in present or set(_PARTS[name]) & set(drop):
+        if not is_file(path):
+            continue
+        whole += _PARTS[name]
+        if set(_PARTS[name]) & set(drop):
             continue
         side = SideFiles(path, root or folder)
         image = side.find_own(_SUFFIXES)
@@ -107,13 +104,12 @@ def read_bicar(
             warnings.append(f"tpose/{name}.obj has no image {name}.bmp beside it: it is built white")
         raws[name] = read_obj(path, texture=image or texture, drop=drop, root=root or folder, plain=True)
         files.extend(raws[name].files)
-    whole = [part for name in present for part in _PARTS[name]]
     if not raws:
         raise CharacterError(f"every part of {folder.name} is dropped: no face is left")
     mesh = concatenate([raw.mesh for raw in raws.values()])
-    stored = read_rig(folder, root) if moving else None
     if moving:
         files.append(folder / RIG)
+    stored = read_rig(folder, root) if moving else None
     return RawMesh(
         mesh=mesh,
         moving=None if stored is None else _moving(stored, mesh.vertices, tuple(raws), folder.name),
@@ -147,7 +143,6 @@ def _metadata(path: Path, root: Path) -> dict[str, str]:
     try:
         values = parse_json(read_source(path, root, _MOST_METADATA_BYTES).removeprefix(b"\xef\xbb\xbf"), path.name)
     except SpecsiaError:
-        return {}
-    if not isinstance(values, dict):
-        return {}
-    return {key: value for key, value in values.items() if isinstance(value, str) and value and is_unicode(value)}
+        values = {}
+    pairs = values.items() if isinstance(values, dict) else ()
+    return {key: value for key, value in pairs if isinstance(value, str) and value and is_unicode(value)}

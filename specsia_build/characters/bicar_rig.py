@@ -26,8 +26,7 @@ RIG = "tpose/rig.json"
 
 _WHOLE = 10_000
 _MOST_BYTES = 64 * 2**20
-_MOST_JOINTS = 1_000
-_MOST_SHARES = 16
+_MOST_JOINTS, _MOST_SHARES = 1_000, 16
 
 
 @dataclass(frozen=True)
@@ -55,18 +54,15 @@ class StoredRig:
     skins: Mapping[str, Skin]
 
     def rig(self, points: NDArray[np.float32], meshes: Iterable[str]) -> Rig:
-        """The rig of some meshes' vertices, placed in the OBJs' coordinates.
-
-        Args:
-            points: (V, 3) as the OBJs have them.
-            meshes: names of the meshes that they are of, in their order.
+        """The rig of some meshes' vertices (V, 3), placed in the OBJs' coordinates.
 
         Raises:
             ValueError: if it is of another number of vertices.
         """
-        skins = [self.skins.get(name, _NOTHING) for name in meshes]
+        none = Skin(np.empty((0, 1), np.int32), np.empty((0, 1)))
+        skins = [self.skins.get(name, none) for name in meshes]
         if (count := sum(len(skin.joints) for skin in skins)) != len(points):
-            raise ValueError(f"{RIG} is of {count} vertices, its meshes have {len(points)}; {_REMEDY}")
+            raise ValueError(f"{RIG} is of {count} vertices, its meshes have {len(points)}: write or delete it")
         width, joints = max((skin.joints.shape[1] for skin in skins), default=1), len(self.names)
         from_parent = self.places - np.where((self.parents >= 0)[:, None], self.places[self.parents], 0.0)
         unturned = np.tile([0.0, 0.0, 0.0, 1.0], (joints, 1))
@@ -83,32 +79,24 @@ class StoredRig:
         )
 
 
-_NOTHING = Skin(np.empty((0, 1), np.int32), np.empty((0, 1)))
-_REMEDY = f"write it again, or delete {RIG} to have it stand still"
-
-
 def rig_text(rig: StoredRig) -> str:
     """The content of the file: the same text for the same rig."""
     joints = [
         [name, int(parent), *(round(float(x), 6) for x in place)]
         for name, parent, place in zip(rig.names, rig.parents, rig.places, strict=True)
     ]
-    skins = {name: [_row(*row) for row in _shares(skin)] for name, skin in rig.skins.items()}
-    stated = {"joints": joints, "skins": skins}
-    return json.dumps(stated, separators=(",", ":")) + "\n"
+    skins = {name: _rows(skin) for name, skin in rig.skins.items()}
+    return json.dumps({"joints": joints, "skins": skins}, separators=(",", ":")) + "\n"
 
 
-def _shares(skin: Skin) -> Iterable[tuple[list[int], list[int]]]:
-    """Joints and shares of each vertex, largest first; the largest has what rounding leaves."""
+def _rows(skin: Skin) -> list[list[int]]:
+    """Joints and shares of each vertex by turns, largest first; the largest has what rounding leaves."""
     order = np.argsort(-skin.weights, axis=1, kind="stable")
     weights = np.take_along_axis(skin.weights, order, axis=1)
     shares = np.rint(weights / weights.sum(axis=1, keepdims=True) * _WHOLE).astype(np.int64)
     shares[:, 0] += _WHOLE - shares.sum(axis=1)
-    return zip(np.take_along_axis(skin.joints, order, axis=1).tolist(), shares.tolist(), strict=True)
-
-
-def _row(joints: list[int], shares: list[int]) -> list[int]:
-    return [number for joint, share in zip(joints, shares, strict=True) if share for number in (joint, share)]
+    pairs = np.stack([np.take_along_axis(skin.joints, order, axis=1), shares], axis=2)
+    return [row[row[:, 1] > 0].reshape(-1).tolist() for row in pairs]
 
 
 def read_rig(folder: Path, root: Path | None = None) -> StoredRig | None:
@@ -127,34 +115,28 @@ def read_rig(folder: Path, root: Path | None = None) -> StoredRig | None:
     try:
         return _parsed(parse_json(read_source(path, root or folder, _MOST_BYTES), RIG))
     except (SpecsiaError, TypeError, ValueError, KeyError, AttributeError, OverflowError) as error:
-        raise CharacterError(f"{folder.name}: {RIG} is damaged ({error}); {_REMEDY}") from error
+        raise CharacterError(f"{folder.name}: {RIG} is damaged ({error}): write or delete it") from error
 
 
 def _parsed(stated: Any) -> StoredRig:
     rows = stated["joints"]
-    names = tuple(str(row[0]) for row in rows)
     parents = np.array([row[1] for row in rows], np.int32)
     places = np.array([row[2:] for row in rows], np.float64)
-    _hold(0 < len(rows) <= _MOST_JOINTS and places.shape == (len(rows), 3), "its joints are no places in space")
-    _hold(bool(((parents >= -1) & (parents < np.arange(len(rows)))).all()), "a joint comes before its parent")
-    _hold(bool(np.isfinite(places).all()), "it has numbers that are not finite")
-    skins = {str(name): _skin(list(rows), len(names)) for name, rows in stated["skins"].items()}
-    return StoredRig(names, parents, places, skins)
+    are_places = 0 < len(rows) <= _MOST_JOINTS and places.shape == (len(rows), 3) and np.isfinite(places).all()
+    if not are_places or not ((parents >= -1) & (parents < np.arange(len(rows)))).all():
+        raise ValueError("its joints are no places in space, or one comes before its parent")
+    skins = {str(name): _skin(list(skin), len(rows)) for name, skin in stated["skins"].items()}
+    return StoredRig(tuple(str(row[0]) for row in rows), parents, places, skins)
 
 
 def _skin(rows: list[list[int]], joint_count: int) -> Skin:
     lengths = np.array([len(row) for row in rows], np.int64)
-    _hold(bool((lengths % 2 == 0).all() and (lengths > 0).all()), "a vertex has no joint, or a joint without a share")
-    _hold(bool((lengths <= 2 * _MOST_SHARES).all()), f"a vertex has more than {_MOST_SHARES} joints")
+    if not ((lengths % 2 == 0) & (lengths > 0) & (lengths <= 2 * _MOST_SHARES)).all():
+        raise ValueError(f"a vertex has no pairs of joint and share, or more than {_MOST_SHARES}")
     filled = np.arange(int(lengths.max(initial=2))) < lengths[:, None]
     numbers = np.zeros(filled.shape, np.int64)
     numbers[filled] = np.fromiter(chain.from_iterable(rows), np.int64, int(lengths.sum()))
     joints, shares = numbers[:, ::2], numbers[:, 1::2]
-    _hold(bool(((joints >= 0) & (joints < joint_count)).all()), "it names joints that it does not have")
-    _hold(bool((shares >= 0).all() and (shares.sum(axis=1) == _WHOLE).all()), f"shares do not sum to {_WHOLE}")
+    if not ((joints >= 0) & (joints < joint_count) & (shares >= 0)).all() or (shares.sum(axis=1) != _WHOLE).any():
+        raise ValueError(f"a vertex names a joint that is not there, or its shares do not sum to {_WHOLE}")
     return Skin(joints.astype(np.int32), shares / _WHOLE)
-
-
-def _hold(sound: bool, otherwise: str) -> None:
-    if not sound:
-        raise ValueError(otherwise)

@@ -6,17 +6,17 @@ import contextlib
 import hashlib
 import json
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from specsia_build.characters.character import RawMesh
 from specsia_build.characters.doubts.joints import turned
 from specsia_build.characters.gltf.document import Document, parse_document
 from specsia_build.characters.gltf.read import read_document
-from specsia_build.characters.raw import RawMesh
 from specsia_build.characters.side_files import SideFiles
 from specsia_build.errors import CharacterError, SpecsiaError, UsageError
 from specsia_build.files.records import remembered_json
@@ -27,6 +27,7 @@ from specsia_build.frame import up_rotation
 from specsia_build.rendering.blender.process import EXECUTABLE_SETTING, BlenderProcess, scripts_folder
 
 CACHE_SETTING = "SPECSIA_CACHE"
+"""Environment variable: the folder below which exported files are kept, in place of the user's cache folder."""
 
 SCRIPT = "export_glb.py"
 
@@ -34,15 +35,6 @@ EXPORT_SECONDS = 300.0
 """How long Blender may take over one file."""
 
 _SCENE, _FACTS, _IMAGES = "scene.glb", "scene.json", "images.json"
-_KINDS = {".fbx": "an FBX", ".blend": "a Blender"}
-
-Ask = Callable[[dict[str, Any]], dict[str, Any]]
-
-
-def cache_folder() -> Path:
-    """Where exported files are kept: below `SPECSIA_CACHE`, else below the user's cache folder."""
-    chosen = os.environ.get(CACHE_SETTING)
-    return (Path(chosen) if chosen else user_cache()) / "blender"
 
 
 def read_with_blender(
@@ -82,17 +74,16 @@ def read_with_blender(
 
 
 def exported_document(path: Path, files: SideFiles) -> Document:
-    """An FBX or .blend file as the glTF document that Blender exports of it.
+    """An FBX or .blend file as the glTF document that Blender exports of it, once for the file and its images.
 
-    Images outside of the file are looked up by `files` alone. Blender is asked once for a file and the
-    images that it uses.
+    Images outside of the file are looked up by `files` alone.
 
     Raises:
         CharacterError: if Blender cannot read the file, or there is no Blender.
         WriteError: if the export cannot be kept.
     """
+    started: list[BlenderProcess] = []
     with contextlib.ExitStack() as stack:
-        started: list[BlenderProcess] = []
 
         def ask(job: dict[str, Any]) -> dict[str, Any]:
             if not started:
@@ -101,30 +92,49 @@ def exported_document(path: Path, files: SideFiles) -> Document:
 
         try:
             digest = _digest(path, files.root)
-            hints = _hints(digest, ask)
+            folder = _cached(digest)
+            if not _is_whole(folder, _IMAGES):
+                named = ask({})["images"]
+                with replacing_folder(folder, lambda kept: _is_whole(kept, _IMAGES)) as out:
+                    (out / _IMAGES).write_text(json.dumps(named), encoding="utf-8")
+            hints: dict[str, str] = remembered_json(folder / _IMAGES)
             images = {name: files.find(hint.removeprefix("//")) for name, hint in hints.items()}
-            kept = _exported(digest, images, files.root, ask)
-        except CharacterError as error:
-            raise CharacterError(_unread(path, error) if started else str(error)) from error
+            digests = {name: image and source_digest(image, files.root) for name, image in sorted(images.items())}
+            folder = _cached(hashlib.sha256(f"{digest}{json.dumps(digests)}".encode()).hexdigest())
+            if not _is_whole(folder, _FACTS):
+                places = {name: image and str(image.absolute()) for name, image in images.items()}
+                with replacing_folder(folder, lambda kept: _is_whole(kept, _FACTS)) as out:
+                    ask({"out": str(out.absolute()), "images": places})
         except UsageError as error:
-            kind = _KINDS.get(path.suffix.lower(), "a foreign")
-            raise CharacterError(f"{path.name} is {kind} file: {error}") from error
+            raise CharacterError(f"{path.name} is read by Blender: {error}") from error
         except (SpecsiaError, OSError) as error:
             if (trouble := write_trouble(error)) is not None:
                 raise trouble from error
-            raise CharacterError(_unread(path, error)) from error
-    facts = remembered_json(kept / _FACTS)
-    document = parse_document(path, (kept / _SCENE).read_bytes(), files, float(facts["fps"]), is_export=True)
-    missing = {hints[name].replace("\\", "/").rpartition("/")[2] for name, image in images.items() if image is None}
-    document.warnings.update(
-        (f"texture '{name}' of {path.name} is not there; it was left out", None) for name in missing
-    )
-    document.warnings.update((f"{path.name} {warning}", None) for warning in facts["warnings"])
+            if isinstance(error, CharacterError) and not started:
+                raise
+            remedy = f"export it again, as binary FBX or as glTF, or set {EXECUTABLE_SETTING} to a newer Blender"
+            raise CharacterError(f"{path.name} could not be read by Blender ({error}): {remedy}") from error
+    facts = remembered_json(folder / _FACTS)
+    document = parse_document(path, (folder / _SCENE).read_bytes(), files, float(facts["fps"]), is_export=True)
+    for name in {hints[name].replace("\\", "/").rpartition("/")[2]: 0 for name, image in images.items() if not image}:
+        document.warn(f"texture '{name}' of {path.name} is not there; it was left out")
+    for warning in facts["warnings"]:
+        document.warn(f"{path.name} {warning}")
     return document
 
 
+def _cached(digest: str) -> Path:
+    chosen = os.environ.get(CACHE_SETTING)
+    return (Path(chosen) if chosen else user_cache()) / "blender" / digest
+
+
+def _is_whole(folder: Path, record: str) -> bool:
+    """Whether a folder holds a record, which is written last."""
+    return isinstance(remembered_json(folder / record), dict)
+
+
 def _digest(path: Path, root: Path) -> str:
-    """SHA-256 over the file's bytes and the scripts that export it."""
+    """SHA-256 over the file's bytes and the script that exports it."""
     digest = hashlib.sha256(path.suffix.lower().encode())
     try:
         with open_source_file(path, root) as stream:
@@ -133,42 +143,3 @@ def _digest(path: Path, root: Path) -> str:
         raise CharacterError(f"{path.name} cannot be read: {error.strerror or error}") from error
     digest.update((scripts_folder() / SCRIPT).read_bytes())
     return digest.hexdigest()
-
-
-def _hints(digest: str, ask: Ask) -> Mapping[str, str]:
-    """The images outside of a file: where it says that they are, by their names."""
-    kept = cache_folder() / digest
-
-    def whole(folder: Path) -> bool:
-        return isinstance(remembered_json(folder / _IMAGES), dict)
-
-    if not whole(kept):
-        answer = ask({})
-        with replacing_folder(kept, whole) as out:
-            (out / _IMAGES).write_text(json.dumps(answer["images"]), encoding="utf-8")
-    hints: dict[str, str] = remembered_json(kept / _IMAGES)
-    return hints
-
-
-def _exported(digest: str, images: Mapping[str, Path | None], root: Path, ask: Ask) -> Path:
-    """The folder of the GLB of a file with images that were found for it."""
-    digests = {name: None if image is None else source_digest(image, root) for name, image in sorted(images.items())}
-    kept = cache_folder() / hashlib.sha256(f"{digest}{json.dumps(digests)}".encode()).hexdigest()
-
-    def whole(folder: Path) -> bool:
-        # The facts are written last.
-        return isinstance(remembered_json(folder / _FACTS), dict) and (folder / _SCENE).is_file()
-
-    if not whole(kept):
-        places = {name: None if image is None else str(image.absolute()) for name, image in images.items()}
-        with replacing_folder(kept, whole) as out:
-            ask({"out": str(out.absolute()), "images": places})
-    return kept
-
-
-def _unread(path: Path, error: Exception) -> str:
-    """The sentence on a file that Blender could not read."""
-    return (
-        f"{path.name} could not be read by Blender ({error}): export it again, as binary FBX or as glTF, or set "
-        f"{EXECUTABLE_SETTING} to a newer Blender"
-    )

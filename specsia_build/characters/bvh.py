@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from specsia_build import memory
 from specsia_build.animation.motion import JOINT_COST, ROTATION, TRANSLATION, Motion, Track, poses
 from specsia_build.animation.skeleton import Skeleton
-from specsia_build.characters.attributes import numbers
 from specsia_build.characters.doubts.joints import front_axis, landmarks_of, turned, up_axis
+from specsia_build.characters.polygons import numbers
 from specsia_build.errors import CharacterError
 from specsia_build.files.sources import read_source
 from specsia_build.frame import axis_vector, up_rotation
@@ -56,11 +56,11 @@ class BvhFile:
     """The content of a BVH file.
 
     Attributes:
-        skeleton: its joints, offset from each other and turned nowhere; the ends of chains are nodes without a name.
-            A root that frames turn or move is upright, where the motion begins, on the ground that it treads.
+        skeleton: its joints, unturned; the ends of chains are nodes without a name. A root that frames turn or move
+            is upright, where the motion begins, on the ground.
         motion: all frames, called as the file; LINEAR. It starts at the second where the first is a T-pose.
-        up: signed axis that points up by its joints, ``+y`` where they do not say.
-        front: axis that it faces at rest once `up` is turned to Z, ``-y`` where its joints do not say.
+        up: signed axis that points up by its joints, else ``+y``.
+        front: axis that it faces at rest once `up` is turned to Z, by its joints, else ``-y``.
     """
 
     skeleton: Skeleton
@@ -70,17 +70,12 @@ class BvhFile:
 
 
 def read_bvh(path: Path, root: Path | None = None) -> BvhFile:
-    """Read a BVH file.
+    """Read a BVH file, which may not lie outside of `root`, links followed; None is its own folder.
 
     Channels may be of any order and number, positions of any joint; a position replaces the joint's offset.
 
-    Args:
-        path: the file.
-        root: folder that it may not lie outside of, links followed; None is its own.
-
     Raises:
         CharacterError: if it is damaged or has no frames.
-        CostError: if it would take more memory than it may.
     """
     data = read_source(path, root or path.parent).replace(b"\r\n", b"\n").replace(b"\r", b"\n")
     header = _MOTION.search(data)
@@ -89,13 +84,9 @@ def read_bvh(path: Path, root: Path | None = None) -> BvhFile:
         raise CharacterError(f"{path.name} has no MOTION section with Frames and a Frame Time above 0 seconds")
     joints = _hierarchy(path.name, data[: header.start()].decode("utf-8-sig", errors="replace"))
     frames = _frames(path.name, data[header.end() :], int(header[1]), sum(len(joint.channels) for joint in joints))
-    skeleton = Skeleton(
-        names=tuple(joint.name for joint in joints),
-        parents=np.array([joint.parent for joint in joints], np.int32),
-        translations=np.array([joint.offset for joint in joints], np.float64).reshape(-1, 3),
-        rotations=np.tile([0.0, 0.0, 0.0, 1.0], (len(joints), 1)),
-        scales=np.ones((len(joints), 3)),
-    )
+    parents, offsets = np.array([joint.parent for joint in joints], np.int32), [joint.offset for joint in joints]
+    unturned, scales = np.tile([0.0, 0.0, 0.0, 1.0], (len(joints), 1)), np.ones((len(joints), 3))
+    skeleton = Skeleton(tuple(joint.name for joint in joints), parents, np.array(offsets, np.float64), unturned, scales)
     times = np.arange(len(frames), dtype=np.float64) * seconds
     tracks = tuple(_tracks(joints, times, frames))
     motion = Motion(path.stem, tracks, float(times[1] if _leaps(tracks) else 0.0), float(times[-1]))
@@ -133,9 +124,7 @@ def _hierarchy(name: str, text: str) -> list[_Joint]:
             else:
                 raise CharacterError(f"{name}, line {number} is damaged: '{part.strip()[:40]}' means nothing here")
     if open_ or len(joints) > MOST_JOINTS or not any(joint.channels for joint in joints):
-        raise CharacterError(
-            f"{name} has a joint that is not closed, none with CHANNELS, or over {MOST_JOINTS:,} joints"
-        )
+        raise CharacterError(f"{name} has an unclosed joint, none with CHANNELS, or over {MOST_JOINTS:,} joints")
     return joints
 
 
@@ -146,7 +135,7 @@ def _are_channels(words: Sequence[str]) -> bool:
 
 
 def _frames(name: str, data: bytes, count: int, width: int) -> NDArray[np.float64]:
-    """The channels of each frame, (F, C); all that are there, if those are at least as many as stated."""
+    """The channels of each frame, (F, C): all frames, at least as many as stated."""
     memory.ask(_WORD_COST * (1 + sum(data.count(space) for space in (b" ", b"\t", b"\n"))))
     try:
         values = numbers(data)
@@ -176,7 +165,7 @@ def _tracks(joints: Sequence[_Joint], times: NDArray[np.float64], frames: NDArra
 
 
 def _stood(skeleton: Skeleton, motion: Motion) -> BvhFile:
-    """The file's content: its axes told by its joints, its root turned and put as where the motion begins."""
+    """The content of a file: axes by its joints, its root turned and placed as where the motion begins."""
     times = motion.tracks[0].times
     times = times[np.linspace(0, len(times) - 1, min(len(times), _LOOKED_AT)).astype(np.int64)]
     memory.ask(JOINT_COST * len(times) * len(skeleton.names))

@@ -1,11 +1,14 @@
-"""A character: where it comes from (`Entry`) and what was read (`Character`)."""
+"""A character: where it comes from (`Entry`), what its file holds (`RawMesh`), and what is built from (`Character`)."""
 
 from __future__ import annotations
 
 import re
+import struct
 import unicodedata
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 import numpy as np
@@ -15,6 +18,10 @@ from specsia_build.characters.doubts.doubt import Doubt, Fix
 from specsia_build.characters.doubts.joints import Landmark
 from specsia_build.errors import ByShape
 from specsia_build.rendering.mesh import Mesh
+
+if TYPE_CHECKING:
+    from specsia_build.animation.motion import Motion
+    from specsia_build.animation.rig import Rig
 
 SPLITS = ("train", "validation", "test")
 
@@ -32,6 +39,9 @@ SETTLED = frozenset({"3dbicar"})
 
 MOST_ID_BYTES = 100
 """Bytes of an id; a motion's name and numbers of camera and frame fit behind it in a file name."""
+
+PARSER_ERRORS = (OSError, ValueError, LookupError, ArithmeticError, EOFError, RecursionError, struct.error)
+"""Errors that parsers raise for damaged or forged files; any other error is a bug of this program and stays visible."""
 
 _PLAIN = re.compile(rf"[A-Za-z0-9_-]{{1,{MOST_ID_BYTES}}}")
 _SURROGATE = re.compile("[\ud800-\udfff]")
@@ -59,8 +69,7 @@ class Entry(msgspec.Struct, frozen=True, gc=False):
         pose: ``rest``, or the name of an action with an optional ``@frame``.
         drop: names of parts to leave out.
         drawing: the character's own frontal drawing.
-        split: ``train``, ``validation`` or ``test`` if the manifest states it.
-        license: as the manifest or the folder states it, or None.
+        split: one of `SPLITS` if the manifest states it.
         source: whom to credit.
         problem: why it cannot be built, or None.
         root: folder of the source, in which all files of the character lie, links followed; None is its own folder.
@@ -95,36 +104,80 @@ class Entry(msgspec.Struct, frozen=True, gc=False):
         return self.root or self.folder
 
 
+@dataclass(frozen=True, kw_only=True)
+class Motions:
+    """Motions in a file.
+
+    Attributes:
+        motions: those that can be played, in file order.
+        spoilt: name of each other one, and why it cannot be played.
+        humanoid: node of each humanoid bone, by VRM's names, where the file states them.
+        warnings: about the motions and the humanoid.
+    """
+
+    motions: tuple[Motion, ...] = ()
+    spoilt: tuple[tuple[str, str], ...] = ()
+    humanoid: Mapping[str, int] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class RawMoving(Motions):
+    """The rig of a mesh's vertices at rest, placed in the mesh's coordinates, and its motions."""
+
+    rig: Rig
+
+
 @dataclass(frozen=True, repr=False)
-class Character(ByShape):
-    """One character, read.
+class RawMesh(ByShape):
+    """A mesh in its file's own axes and units.
+
+    Attributes:
+        mesh: at rest or in a pose, parts in place, in the file's coordinates.
+        up: signed axis of the file that points up by its format's convention (``+y`` for glTF and OBJ).
+        front: axis the character faces once `up` has been turned to Z (``-y``, or ``+y`` for VRM 0.x).
+        parts: names to show of what a manifest's `drop` may name, in file order; dropped ones included.
+        files: every file read, and every file that was looked for in vain, for staleness checks.
+        warnings: about what was left out or repaired.
+        skinned: whether a skin posed the vertices.
+        animations: number of clips in the file.
+        landmarks: names and places of joints and nodes, as the mesh is drawn, in the mesh's coordinates.
+        rest_landmarks: the same at rest, where a pose took them elsewhere; else empty.
+        names: further names that `drop` may give: of nodes above a part, of meshes.
+        part_names: names of each part, its own first, then those of the nodes above, nearest first.
+        face_part: (F,) int32 into `part_names`; None where there is one part.
+        moving: None where it was not asked for, or its format has no rigs.
+    """
+
+    mesh: Mesh
+    up: str = "+y"
+    front: str = "-y"
+    parts: tuple[str, ...] = ()
+    files: tuple[Path, ...] = ()
+    warnings: tuple[str, ...] = ()
+    skinned: bool = False
+    animations: int = 0
+    landmarks: tuple[Landmark, ...] = ()
+    rest_landmarks: tuple[Landmark, ...] = ()
+    names: frozenset[str] = frozenset()
+    part_names: tuple[tuple[str, ...], ...] = ((),)
+    face_part: NDArray[np.int32] | None = None
+    moving: RawMoving | None = None
+
+
+@dataclass(frozen=True, repr=False, kw_only=True)
+class Character(RawMesh):
+    """One character: its mesh Z up, facing -Y, in its own units, not yet normalised; `up` and `front` as in its file.
 
     Attributes:
         entry: where it comes from.
-        mesh: Z up, facing -Y, in its own units, not yet normalised.
-        files: files that were read, or looked for in vain.
-        warnings: sentences.
-        parts, skinned, animations, part_names, face_part: as in `RawMesh`.
-        landmarks: as in `RawMesh`, in the mesh's coordinates.
-        up, front: axes of its file, the front once `up` is turned to Z.
         unsure: a sentence if the front is neither stated nor found, else None.
         doubts: results of checks; their sentences are among the warnings.
     """
 
     entry: Entry
-    mesh: Mesh
-    files: tuple[Path, ...]
-    warnings: tuple[str, ...]
-    parts: tuple[str, ...]
-    skinned: bool
-    animations: int
-    landmarks: tuple[Landmark, ...] = ()
-    up: str = "+z"
-    front: str = "-y"
     unsure: str | None = None
     doubts: tuple[Doubt, ...] = ()
-    part_names: tuple[tuple[str, ...], ...] = ((),)
-    face_part: NDArray[np.int32] | None = None
 
     @property
     def all_warnings(self) -> tuple[str, ...]:
@@ -160,8 +213,3 @@ def safe_id(text: str) -> str:
         return text
     safe = re.sub(r"[^\w-]", "_", unicodedata.normalize("NFC", text))
     return safe.encode()[:MOST_ID_BYTES].decode(errors="ignore") or "_"
-
-
-def is_safe_id(text: str) -> bool:
-    """Whether a text is an id."""
-    return bool(text) and safe_id(text) == text

@@ -35,19 +35,13 @@ KEPT_TEXTURE_PIXELS = 8192 * 8192
 MOST_IMAGE_BYTES = 2**30
 """Largest image file that is read."""
 
-_PLAIN = ("L", "LA", "RGB", "RGBA")
-
-TEXEL_COST = 4
-"""Bytes of a texel that is kept."""
-
-DRAWN_TEXEL_COST = 7
-"""Bytes that a texel takes besides where it is drawn, coarser copies of it included."""
+TEXEL_COST, DRAWN_TEXEL_COST = 4, 7
+"""Bytes of a texel that is kept, and that it takes besides where it is drawn, coarser copies of it included."""
 
 _DECODER_COST = {"WEBP": 12, "JPEG2000": 20}
 """Bytes of a pixel while it is decoded, where that is not 4."""
 
-# Formats whose decoders run in this process and whose headers say how large they are: EPS is left out because Pillow
-# hands it to Ghostscript, ICO because it may hold an image of another size.
+# Formats whose headers say how large they are; not ICO, whose image may differ, nor EPS, which needs Ghostscript.
 _FORMATS = ("PNG", "JPEG", "BMP", "DIB", "TGA", "WEBP", "GIF", "TIFF", "PPM", "DDS", "PSD", "PCX", "JPEG2000")
 
 # What Pillow's decoders raise on files that are cut, forged or not images at all.
@@ -68,9 +62,7 @@ def texels_at(pixels: NDArray[Any], uv: NDArray[np.floating]) -> NDArray[Any]:
 def load_texture(
     source: Path | bytes, name: str, root: Path | None = None, *, upright: bool = False
 ) -> NDArray[np.uint8]:
-    """Decode an image.
-
-    Palettes, grey, 16 bits per channel and CMYK are turned to 8-bit RGBA.
+    """Decode an image: palettes, grey, 16 bits per channel and CMYK become 8-bit RGBA.
 
     Args:
         source: the file, or its bytes.
@@ -95,7 +87,7 @@ def load_texture(
             with _pixels_allowed(MAX_TEXTURE_PIXELS), Image.open(io.BytesIO(data), formats=_FORMATS) as image:
                 count = image.width * image.height
                 if count > MAX_TEXTURE_PIXELS:
-                    raise Image.DecompressionBombError("it has more than 16384x16384 pixels")
+                    raise ValueError("it has more than 16384x16384 pixels")
                 large = count > KEPT_TEXTURE_PIXELS
                 memory.take(TEXEL_COST * count // (4 if large else 1))
                 memory.ask((_DECODER_COST.get(image.format or "", 4) + 4) * count)
@@ -105,12 +97,11 @@ def load_texture(
                     return np.asarray(image.convert("RGBA").reduce(2))
                 quick = None if upright else _plain_png(image, data)
                 return _rgba(image) if quick is None else quick
-    except UnidentifiedImageError as error:
-        raise CharacterError(f"{name} is no image that can be read: save it as PNG") from error
     except _DECODER_ERRORS as error:
         if "out of memory" in str(error):
             raise MemoryError from error
-        raise CharacterError(f"{name} is a damaged image, or too large: {error}") from error
+        why = "it is of no known kind" if isinstance(error, UnidentifiedImageError) else error
+        raise CharacterError(f"{name} is an image that cannot be read ({why}): save it as PNG") from error
 
 
 def _ktx2(data: bytes, name: str) -> NDArray[np.uint8]:
@@ -123,14 +114,12 @@ def _ktx2(data: bytes, name: str) -> NDArray[np.uint8]:
             sizes = [image.level_size(level) for level in range(image.levels)]
             level = next((k for k, (width, height) in enumerate(sizes) if width * height <= KEPT_TEXTURE_PIXELS), None)
             if level is None:
-                raise CharacterError(f"{name} has {image.width}x{image.height} pixels, which is too large to be read")
+                raise ValueError(f"it has {image.width}x{image.height} pixels")
             width, height = sizes[level]
             memory.take(4 * width * height)
             return np.asarray(image.transcode("rgba8", level).data, np.uint8)
     except (opengl_basisu.BasisuError, ValueError) as error:
-        raise CharacterError(
-            f"{name} is a KTX2 image that cannot be decoded ({error}): export it again with PNG textures"
-        ) from error
+        raise CharacterError(f"{name} is an image that cannot be read ({error}): save it as PNG") from error
 
 
 def with_opacity(colour: NDArray[np.uint8] | None, cutout: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -142,9 +131,6 @@ def with_opacity(colour: NDArray[np.uint8] | None, cutout: NDArray[np.uint8]) ->
 
     Returns:
         (H', W', 4) uint8, of the larger size: a strand is drawn in the opacity, and its colour may be one texel.
-
-    Raises:
-        CostError: if that takes more memory than is left for the character.
     """
     alpha = cutout[..., 3]
     if (alpha == 255).all():
@@ -166,11 +152,7 @@ def _resized(pixels: NDArray[np.uint8], width: int, height: int) -> NDArray[np.u
 def as_texture(
     pixels: NDArray[np.uint8], wrap: tuple[Wrap, Wrap] = ("repeat", "repeat"), nearest: bool = False
 ) -> Texture:
-    """Pixels (H, W, 4) uint8 as a texture; the memory that drawing it takes is counted.
-
-    Raises:
-        CostError: if that is too much.
-    """
+    """Pixels (H, W, 4) uint8 as a texture; the memory that drawing it takes is counted."""
     memory.take(DRAWN_TEXEL_COST * pixels.shape[0] * pixels.shape[1])
     return Texture(pixels, wrap, nearest)
 
@@ -187,16 +169,9 @@ def _pixels_allowed(most: int) -> Iterator[None]:
 
 
 def _plain_png(image: Image.Image, data: bytes) -> NDArray[np.uint8] | None:
-    """Decode an opened PNG in a fifth of Pillow's time, (H, W, 4) uint8; None where Pillow has to read it.
-
-    Pillow reads palettes, other depths and transparent colours, and tolerates damaged metadata.
-    """
-    if (
-        image.format != "PNG"
-        or image.mode not in _PLAIN
-        or "transparency" in image.info
-        or getattr(image, "is_animated", False)
-    ):
+    """Decode an opened PNG in a fifth of Pillow's time, (H, W, 4) uint8; None for palettes and rare or damaged ones."""
+    is_plain = image.format == "PNG" and image.mode in ("L", "LA", "RGB", "RGBA")
+    if not is_plain or "transparency" in image.info or getattr(image, "is_animated", False):
         return None
     try:
         pixels = png.decode(data, len(image.mode))
@@ -204,12 +179,11 @@ def _plain_png(image: Image.Image, data: bytes) -> NDArray[np.uint8] | None:
         return None
     if image.mode == "RGBA":
         return pixels
+    pixels = pixels.reshape(*pixels.shape[:2], -1)
     out = np.full((*pixels.shape[:2], 4), 255, np.uint8)
     # Channel by channel: a copy of three bytes at a time takes four times as long.
     for channel in range(3):
-        out[..., channel] = (
-            pixels[..., channel] if image.mode == "RGB" else pixels.reshape(*pixels.shape[:2], -1)[..., 0]
-        )
+        out[..., channel] = pixels[..., channel if image.mode == "RGB" else 0]
     if image.mode == "LA":
         out[..., 3] = pixels[..., 1]
     return out

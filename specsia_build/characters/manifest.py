@@ -7,13 +7,13 @@ import stat
 from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import Path, PurePosixPath, PureWindowsPath
-from typing import Annotated, Any, BinaryIO, Literal, TypeVar
+from typing import Annotated, Any, BinaryIO, Literal
 
 import msgspec
 from msgspec import Meta
 
 from specsia_build.characters.bicar import is_bicar
-from specsia_build.characters.character import AUTO, MOST_ID_BYTES, UNSETTLED, Entry, is_safe_id
+from specsia_build.characters.character import AUTO, MOST_ID_BYTES, UNSETTLED, Entry, safe_id
 from specsia_build.characters.formats import FORMATS, REFUSED
 from specsia_build.errors import CharacterError, UsageError, brief
 from specsia_build.files.sources import open_source_file, other_content
@@ -50,7 +50,7 @@ class _Line(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     comment: Any = None
 
     def __post_init__(self) -> None:
-        if not is_safe_id(self.id):
+        if safe_id(self.id) != self.id:
             allowed = f"letters (in NFC), digits, '_' and '-' only, {MOST_ID_BYTES} bytes at most"
             raise ValueError(f"the id '{brief(self.id, 60)}' may hold {allowed}")
         if self.up not in (None, AUTO):
@@ -59,11 +59,8 @@ class _Line(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
             front_rotation(self.front)
 
 
-L = TypeVar("L")
-
-
-class _LineError(Exception):
-    """Error in a line, as the end of a sentence."""
+_LINE_ERRORS = (msgspec.MsgspecError, ValueError, RecursionError)
+"""Errors of a line that does not describe a character."""
 
 
 def read_manifest(path: Path) -> tuple[Entry, ...]:
@@ -75,32 +72,31 @@ def read_manifest(path: Path) -> tuple[Entry, ...]:
     Raises:
         UsageError: if the file cannot be read, does not begin as UTF-8 lines of JSON, is empty or too long.
     """
+    folders = {path.parent: path.parent.resolve()}
     try:
         with open_source_file(path, path.parent, MOST_BYTES) as stream:
-            lines = list(_lines(stream, path.name))
+            parsed = [(number, _parse(path, number, line, folders)) for number, line in _lines(stream, path.name)]
     except OSError as error:
         raise UsageError(f"the manifest {path.name} cannot be read: {error.strerror or error}") from error
     except CharacterError as error:
         raise UsageError(f"the manifest {error}") from error
-    if not lines:
+    if not parsed:
         raise UsageError(f"the manifest {path.name} is empty: write one JSON object per line, with 'id' and 'path'")
-    real = {path.parent: path.parent.resolve()}
-    parsed = [_parse(path, n, line, real) for n, line in lines]
     first_use: dict[str, tuple[int, str]] = {}
-    for n, entry in parsed:
+    for number, entry in parsed:
         if entry.id:
-            first_use.setdefault(entry.id.casefold(), (n, entry.id))
-    return tuple(_with_unique_id(n, entry, first_use) for n, entry in parsed)
+            first_use.setdefault(entry.id.casefold(), (number, entry.id))
+    return tuple(_with_unique_id(number, entry, first_use) for number, entry in parsed)
 
 
 def is_manifest(path: Path, *, suggested: bool = False) -> bool:
     """Whether the first line of a file that is not blank is one of a manifest, or of a `suggested` one."""
     with (
-        contextlib.suppress(OSError, CharacterError, UsageError, _LineError),
+        contextlib.suppress(OSError, CharacterError, UsageError, *_LINE_ERRORS),
         open_source_file(path, path.parent, MOST_BYTES) as stream,
     ):
         _, line = next(_lines(stream, path.name), (0, b""))
-        comment = _decoded(line, _Line).comment
+        comment = msgspec.json.decode(line, type=_Line).comment
         return not suggested or str(comment).startswith(SUGGESTED)
     return False
 
@@ -135,46 +131,51 @@ def _with_unique_id(line: int, entry: Entry, first_use: dict[str, tuple[int, str
     return Entry(id=unique, format=entry.format, path=entry.path, problem=problem)
 
 
-def _parse(manifest: Path, number: int, line: bytes, real: dict[Path, Path]) -> tuple[int, Entry]:
+def _parse(manifest: Path, number: int, line: bytes, folders: dict[Path, Path]) -> Entry:
     """The entry of a line; its id is empty if the line has none that can be used."""
     try:
         if len(line) > MOST_LINE_BYTES:
-            raise _LineError(f"it is longer than {MOST_LINE_BYTES // 2**10} kB")
-        return number, _entry(manifest.parent, _decoded(line, _Line), real)
-    except _LineError as error:
-        named: object = None
-        with contextlib.suppress(_LineError):
-            named = _decoded(line, dict[str, Any]).get("id")
-        usable = named if isinstance(named, str) and is_safe_id(named) else ""
-        return number, Entry(id=usable, format="", path=manifest, problem=f"line {number}: {error}")
+            raise ValueError(f"it is longer than {MOST_LINE_BYTES // 2**10} kB")
+        return _entry(manifest.parent, msgspec.json.decode(line, type=_Line), folders)
+    except _LINE_ERRORS as error:
+        character_id: object = ""
+        with contextlib.suppress(*_LINE_ERRORS):
+            character_id = msgspec.json.decode(line, type=dict[str, Any]).get("id")
+        usable = character_id if isinstance(character_id, str) and safe_id(character_id) == character_id else ""
+        return Entry(id=usable, format="", path=manifest, problem=f"line {number}: {error}")
 
 
-def _decoded(line: bytes, kind: type[L]) -> L:
-    try:
-        return msgspec.json.decode(line, type=kind)
-    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
-        raise _LineError(f"it does not describe a character ({error})") from error
-
-
-def _entry(folder: Path, line: _Line, real: dict[Path, Path]) -> Entry:
-    path, mode = _inside(folder, line.path, "path", real)
-    kind = _format(path, mode)
+def _entry(folder: Path, line: _Line, folders: dict[Path, Path]) -> Entry:
+    path, mode = _inside(folder, line.path, "path", folders)
+    kind = FORMATS.get(path.suffix.lower(), "")
+    if stat.S_ISDIR(mode):
+        if not is_bicar(path):
+            raise ValueError(f"the folder '{path.name}' has no tpose/m.obj")
+        kind = "3dbicar"
+    elif not kind:
+        unknown = f"is of no known format: the suffixes are {' '.join(FORMATS)}"
+        raise ValueError(f"'{path.name}' {REFUSED.get(path.suffix.lower(), unknown)}")
+    images: dict[str, Path | None] = {}
+    for key, text in (("texture", line.texture), ("drawing", line.drawing)):
+        images[key], image_mode = (None, 0) if text is None else _inside(folder, text, key, folders)
+        if text is not None and not stat.S_ISREG(image_mode):
+            raise ValueError(f"'{text[:200]}' for '{key}' is no regular file")
     usual = AUTO if kind in UNSETTLED else None
     return Entry(
         id=line.id,
         format=kind,
         path=path,
-        texture=_file(folder, line.texture, "texture", real),
         up=line.up or usual,
         front=line.front or usual,
         sides=line.sides,
         pose=line.pose or "rest",
         drop=line.drop or (),
-        drawing=_file(folder, line.drawing, "drawing", real),
         split=line.split,
         license=line.license,
         source=line.source,
         root=folder,
+        texture=images["texture"],
+        drawing=images["drawing"],
     )
 
 
@@ -187,42 +188,21 @@ def problem_of(values: Mapping[str, Any]) -> str | None:
     return None
 
 
-def _inside(folder: Path, text: str, key: str, real: dict[Path, Path]) -> tuple[Path, int]:
-    """Path and mode of an existing file or folder below the manifest's; `real` caches resolved folders."""
+def _inside(folder: Path, text: str, key: str, folders: dict[Path, Path]) -> tuple[Path, int]:
+    """Path and mode of an existing file or folder below the manifest's; `folders` caches resolved ones."""
     if "\0" in text or PurePosixPath(text).is_absolute() or PureWindowsPath(text).anchor:
-        raise _LineError(f"'{key}' must be relative to the manifest, not '{text[:200]}'")
+        raise ValueError(f"'{key}' must be relative to the manifest, not '{text[:200]}'")
     path = folder / text.replace("\\", "/")
     try:
         if path.name == ".." or path.is_symlink():
             place = path.resolve()
         else:
-            if path.parent not in real:
-                real[path.parent] = path.parent.resolve()
-            place = real[path.parent] / path.name
-        if not place.is_relative_to(real[folder]):
-            raise _LineError(f"'{key}' leads out of the manifest's folder, links followed: '{text[:200]}'")
+            if path.parent not in folders:
+                folders[path.parent] = path.parent.resolve()
+            place = folders[path.parent] / path.name
+        if not place.is_relative_to(folders[folder]):
+            raise ValueError(f"'{key}' leads out of the manifest's folder, links followed: '{text[:200]}'")
         return path, path.stat().st_mode
     except (OSError, RuntimeError) as error:
         why = error.strerror if isinstance(error, OSError) else error
-        raise _LineError(f"there is no '{text[:200]}' for '{key}': {why}") from error
-
-
-def _file(folder: Path, text: str | None, key: str, real: dict[Path, Path]) -> Path | None:
-    if text is None:
-        return None
-    path, mode = _inside(folder, text, key, real)
-    if not stat.S_ISREG(mode):
-        raise _LineError(f"'{text[:200]}' for '{key}' is no regular file")
-    return path
-
-
-def _format(path: Path, mode: int) -> str:
-    if stat.S_ISDIR(mode):
-        if is_bicar(path):
-            return "3dbicar"
-        raise _LineError(f"the folder '{path.name}' has no tpose/m.obj")
-    suffix = path.suffix.lower()
-    if suffix not in FORMATS:
-        why = REFUSED.get(suffix, f"is of no known format: the suffixes are {' '.join(FORMATS)}")
-        raise _LineError(f"'{path.name}' {why}")
-    return FORMATS[suffix]
+        raise ValueError(f"there is no '{text[:200]}' for '{key}': {why}") from error

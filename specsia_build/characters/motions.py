@@ -17,8 +17,8 @@ from specsia_build.animation.retarget import retargeted
 from specsia_build.animation.rig import Rig
 from specsia_build.animation.skeleton import Skeleton
 from specsia_build.characters.bvh import read_bvh
+from specsia_build.characters.character import PARSER_ERRORS, Motions
 from specsia_build.characters.doubts.joints import front_axis, landmarks_of
-from specsia_build.characters.raw import PARSER_ERRORS, Motions
 from specsia_build.characters.side_files import SideFiles
 from specsia_build.errors import CharacterError, CostError
 from specsia_build.frame import front_rotation, up_rotation
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 SUFFIXES = (".glb", ".gltf", ".vrm", ".vrma", ".fbx", ".blend", ".bvh")
 """Suffixes of files that motions are read from."""
 
+BUILT_IN = ("idle", "walk", "run", "jump", "wave", "turn")
+"""Names of the motions that come with the package, for any humanoid; all can be looped."""
 
 _STIFF = "all of the character hangs on one node: give it a skeleton with skin weights, and export it with them"
 
@@ -37,21 +39,13 @@ _STIFF = "all of the character hangs on one node: give it a skeleton with skin w
 class MotionFile(Motions):
     """A file of motions; one without a name is called as the file.
 
-    Attributes:
-        name: of the file.
-        skeleton: what the motions move, in the file's own coordinates.
-        up: signed axis of the file that points up.
-        front: axis that the skeleton faces at rest once `up` is turned to Z.
+    The skeleton is in the file's own coordinates; at rest it faces `front` once `up` is turned to Z.
     """
 
     name: str
     skeleton: Skeleton
     up: str = "+y"
     front: str = "-y"
-
-
-BUILT_IN = ("idle", "walk", "run", "jump", "wave", "turn")
-"""Names of the motions that come with the package, for any humanoid; all can be looped."""
 
 
 @lru_cache(maxsize=1)
@@ -62,14 +56,10 @@ def built_in() -> MotionFile:
 
 
 def read_motions(path: Path, root: Path | None = None) -> MotionFile:
-    """Read a file of motions.
-
-    Args:
-        path: the file; what it is shows in its suffix, one of `SUFFIXES`.
-        root: folder that no file may lie outside of, links followed; None is its own.
+    """Read a file of motions, one of `SUFFIXES`; no file may lie outside of `root`, its own folder by default.
 
     Raises:
-        CharacterError: with a sentence, if it cannot be read, or would cost more memory than a worker may use.
+        CharacterError: if it cannot be read, or needs more memory than a worker may use.
     """
     try:
         with memory.counting(path.name):
@@ -126,21 +116,19 @@ def _of_document(document: Document) -> MotionFile:
 def motion_for(
     rig: Rig, humanoid: Mapping[str, int], file: MotionFile, motion: Motion
 ) -> tuple[Motion, tuple[str, ...]]:
-    """A motion of a file on a character's skeleton.
-
-    Joints follow those of the same names where the two share them, and else as one humanoid follows another.
+    """Retarget a motion of a file to a character's skeleton: joints of the same names follow, else humanoid bones.
 
     Args:
         rig: the character's, placed Z up and facing -Y.
         humanoid: node of each humanoid bone as the character's file says; else empty.
-        file: where the motion is from.
+        file: the file of the motion.
         motion: one of the file's.
 
     Returns:
-        The motion of the rig's skeleton, and sentences on what a user should know of it.
+        The motion of the rig's skeleton, and warnings.
 
     Raises:
-        CharacterError: with a sentence, if the two have too little in common, or it would cost too much memory.
+        CharacterError: if the two have too little in common, or it would cost too much memory.
     """
     source = figure_moved(file.skeleton, front_rotation(file.front) @ up_rotation(file.up), file.humanoid, motion)
     try:

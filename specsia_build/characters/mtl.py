@@ -112,26 +112,30 @@ def _numbers(text: str) -> list[float]:
 
 @dataclass
 class MaterialBuilder:
-    """Builds the materials of one OBJ file, each texture decoded once.
+    """Builds the materials of one file, each texture decoded once.
 
     Attributes:
         files: finds libraries and textures.
-        libraries: rests of the OBJ's ``mtllib`` lines.
-        override: texture for materials without one.
-        own_image: whether an image named like the OBJ replaces what is missing.
+        libraries: names, as in an OBJ's ``mtllib`` lines.
+        texture: image for materials without one.
+        own_image: whether an image named like the file replaces what is missing.
         warnings: sentences as keys, in order.
+        library: materials by name.
     """
 
     files: SideFiles
     libraries: InitVar[Iterable[str]]
-    override: Texture | None
+    texture: Path | None
     own_image: bool
     warnings: dict[str, None] = field(default_factory=dict)
-    _library: dict[str, MtlMaterial] = field(default_factory=dict)
+    library: dict[str, MtlMaterial] = field(default_factory=dict)
+    _override: Texture | None = None
     _decoded: dict[Path, NDArray[np.uint8] | None] = field(default_factory=dict)
     _textures: dict[tuple[Path, Path | None, Wrap], Texture] = field(default_factory=dict)
 
     def __post_init__(self, libraries: Iterable[str]) -> None:
+        if self.texture is not None:
+            self._override = as_texture(load_texture(self.texture, self.texture.name, self.files.root))
         for line in libraries:
             # One line may list several libraries, but one name may hold spaces too.
             several = [part.strip() + ".mtl" for part in line[:-4].replace(".MTL ", ".mtl ").split(".mtl ")]
@@ -141,7 +145,7 @@ class MaterialBuilder:
                     if path is None:
                         self.warn(f"material library {_base_name(name)} {self.files.nowhere}")
                     else:
-                        self._library.update(parse_mtl(decode_text(self.files.read(path, MOST_LIBRARY_BYTES))))
+                        self.library.update(parse_mtl(decode_text(self.files.read(path, MOST_LIBRARY_BYTES))))
                 except CharacterError as error:
                     self.warn(f"material library {error}")
 
@@ -151,7 +155,11 @@ class MaterialBuilder:
         Exporters write an opacity of 0 beside opaque surfaces: where nothing would be visible, it is ignored.
         """
         is_complete = not self.warnings
-        stated = [None if name is None else self._stated(name) for name in names]
+        # Letter case does not count where no other is called so.
+        folded = {name.strip().casefold(): material for name, material in reversed(self.library.items())}
+        stated = [
+            None if name is None else self.library.get(name) or folded.get(name.strip().casefold()) for name in names
+        ]
         invisible = all(material is not None and material.opacity == 0 for material in stated)
         if invisible and names:
             self.warn("the opacity of all materials is 0, so that nothing would be seen: they were drawn opaque")
@@ -162,18 +170,13 @@ class MaterialBuilder:
                 continue
             if name is not None and is_complete:
                 self.warn(f"material '{name}' is in no library")
-            built.append(Material(name=name or "", texture=self.override or self._own_image()))
+            built.append(Material(name=name or "", texture=self._override or self._own_image()))
+        if self.texture is not None:
+            self.files.note(self.texture)
         return tuple(built)
 
     def warn(self, sentence: str) -> None:
         self.warnings[sentence] = None
-
-    def _stated(self, name: str) -> MtlMaterial | None:
-        """A material of the libraries; letter case does not count where no other is called so."""
-        if name in self._library:
-            return self._library[name]
-        alike = (m for key, m in self._library.items() if key.strip().casefold() == name.strip().casefold())
-        return next(alike, None)
 
     def _build(self, stated: MtlMaterial, opacity: float) -> Material:
         # Programs that name only an ambient map mean the surface's colour.
@@ -181,7 +184,7 @@ class MaterialBuilder:
         cutout, cutout_path = self._find(stated, ("map_d",))
         texture = self._texture(base_path, cutout_path, diffuse or cutout)
         if texture is None:
-            texture = self.override or (None if diffuse is None else self._own_image())
+            texture = self._override or (None if diffuse is None else self._own_image())
         # A texture replaces Kd, as in Blender: exporters leave Kd at 0, 0.588 or 0.8 beside a texture.
         is_textured = texture is not None and diffuse is not None
         red, green, blue = _linear((1.0, 1.0, 1.0) if is_textured else stated.diffuse)
@@ -234,7 +237,7 @@ class MaterialBuilder:
         return self._textures[key]
 
     def _own_image(self) -> Texture | None:
-        """The image named like the OBJ."""
+        """The image named like the file."""
         path = self.files.find_own(IMAGE_SUFFIXES) if self.own_image else None
         if path is None or self._pixels(path) is None:
             return None

@@ -15,17 +15,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from specsia_build import memory
-from specsia_build.characters.attributes import (
+from specsia_build.characters.character import RawMesh
+from specsia_build.characters.mtl import MaterialBuilder, decode_text
+from specsia_build.characters.polygons import (
+    Ints,
     full_scale,
     numbers,
+    triangulate,
     unit_normals,
     with_flat_gaps,
     without_repeated_colours,
 )
-from specsia_build.characters.images import as_texture, load_texture
-from specsia_build.characters.mtl import MaterialBuilder, decode_text
-from specsia_build.characters.polygons import Ints, triangulate
-from specsia_build.characters.raw import RawMesh
 from specsia_build.characters.side_files import SideFiles
 from specsia_build.errors import CharacterError, plural
 from specsia_build.rendering.colour import srgb_to_linear
@@ -86,7 +86,7 @@ def read_obj(
         texture: base colour for materials without one.
         drop: names of parts to leave out.
         root: folder that no file may lie outside of, links followed; None is the file's own.
-        plain: ignore libraries and materials: the mesh has one material with `texture`.
+        plain: read no libraries: the mesh has one material, with `texture`.
 
     Returns:
         The mesh in the file's coordinates, ``up`` +y, ``front`` -y.
@@ -99,13 +99,12 @@ def read_obj(
     if plain:
         text = replace(text, statements=[s for s in text.statements if s[0] in ("o", "g")])
     libraries = [name for keyword, name, _ in text.statements if keyword == "mtllib"]
-    override = None if texture is None else as_texture(load_texture(texture, texture.name, files.root))
     own_image = len(text.uv) > 0 and text.point_colors is None and not plain
-    builder = MaterialBuilder(files, libraries, override, own_image)
+    builder = MaterialBuilder(files, libraries, texture, own_image)
     raw = _assemble(text, drop, builder, path.name)
     mesh, repeated = (raw.mesh, ()) if plain else without_repeated_colours(raw.mesh, path.name)
-    tried = files.tried if texture is None else (*files.tried, texture)
-    return replace(raw, mesh=mesh, files=tried, warnings=(*files.warnings(), *builder.warnings, *repeated))
+    warnings = (*files.warnings(), *builder.warnings, *repeated)
+    return replace(raw, mesh=mesh, files=files.tried, warnings=warnings)
 
 
 class _Lines:

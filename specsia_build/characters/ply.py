@@ -14,14 +14,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from specsia_build import memory
-from specsia_build.characters.attributes import full_scale, numbers, unit_normals, without_repeated_colours
-from specsia_build.characters.images import IMAGE_SUFFIXES, as_texture, load_texture
-from specsia_build.characters.polygons import Ints, triangulate
-from specsia_build.characters.raw import RawMesh
+from specsia_build.characters.character import RawMesh
+from specsia_build.characters.mtl import MapReference, MaterialBuilder, MtlMaterial
+from specsia_build.characters.polygons import (
+    Ints,
+    full_scale,
+    numbers,
+    triangulate,
+    unit_normals,
+    without_repeated_colours,
+)
 from specsia_build.characters.side_files import SideFiles
-from specsia_build.errors import CharacterError
+from specsia_build.errors import CharacterError, plural
 from specsia_build.rendering.colour import srgb_to_linear
-from specsia_build.rendering.mesh import Material, Mesh, Texture
+from specsia_build.rendering.mesh import Mesh
 
 _TYPES = {"char": "b", "uchar": "B", "short": "h", "ushort": "H", "int": "i", "uint": "I", "float": "f", "double": "d"}
 _TYPES |= {"int8": "b", "uint8": "B", "int16": "h", "uint16": "H", "int32": "i", "uint32": "I", "int64": "q"}
@@ -39,12 +45,12 @@ _UV_NAMES = (("s", "t"), ("u", "v"), ("texture_u", "texture_v"), ("texture_s", "
 
 
 class _Property(NamedTuple):
-    """A property: its declared type, and the types that its values and the length of its list, or None, have."""
+    """A property: its declared type, and the types of its values and of the length of its list, None for a scalar."""
 
     name: str
     kind: str
     value: str
-    length: str | None
+    length: struct.Struct | None
 
 
 class _Column(NamedTuple):
@@ -64,14 +70,8 @@ def read_ply(
     """Read a PLY file, text or binary.
 
     Colours of vertices or faces are sRGB-encoded; their opacity is kept, but the material is opaque. Texture
-    coordinates of face corners or vertices have v up; the textures are those of ``comment TextureFile`` lines, or an
-    image named like the file.
-
-    Args:
-        path: the file.
-        texture: base colour where the file has no texture of its own.
-        drop: names of parts to leave out; a PLY has none.
-        root: folder that no file may lie outside of, links followed; None is the file's own.
+    coordinates of face corners or vertices have v up; the texture is that of a ``comment TextureFile`` line, else
+    `texture`, else an image named like the file. A PLY has no parts to `drop`.
 
     Returns:
         The mesh in the file's coordinates, ``up`` +z, ``front`` -y.
@@ -83,22 +83,25 @@ def read_ply(
     elements, textures = _parse(files.read(path), path.name)
     vertex, face = elements.get("vertex", {}), elements.get("face", {})
     points = _stacked(vertex, ("x", "y", "z"))
-    lists = [face[name] for name in ("vertex_indices", "vertex_index") if name in face]
-    sides = lists[0].counts if lists else None
-    if points is None or sides is None or not len(sides):
+    corners, sides, _ = face.get("vertex_indices") or face.get("vertex_index") or _Column(np.zeros(0), None, "i")
+    if points is None or sides is None or not (sides >= 3).any():
         raise CharacterError(f"{path.name} has no faces, so there is no surface to draw: export it as a mesh")
-    corners = lists[0].values
     if not (np.isfinite(corners).all() and corners.min(initial=0) >= 0 and corners.max(initial=0) < len(points)):
         raise CharacterError(f"{path.name} has faces that name vertices it does not have")
     corners = corners.astype(np.int64)
     first = np.concatenate([[0], np.cumsum(sides)])
     triangles, polygon = triangulate(points, corners, first, np.ones(len(sides), dtype=bool))
-    if len(triangles) == 0:
-        raise CharacterError(f"{path.name} has no faces with three corners or more")
     point = corners[triangles]
     uv = _uv(vertex, face, sides, triangles, point)
-    override = None if texture is None else as_texture(load_texture(texture, texture.name, files.root))
-    material, warnings = _material(textures, files, override, uv is not None)
+    builder = MaterialBuilder(files, (), texture, own_image=uv is not None)
+    name = textures[0] if textures and uv is not None else None
+    if textures and (uv is None or len(textures) > 1):
+        what = "the first is used for all of it" if uv is not None else "without texture coordinates they are left out"
+        builder.warn(f"{path.name} names {plural(len(textures), 'texture')}: {what}")
+    if name is not None:
+        builder.library[name] = MtlMaterial(
+            name.replace("\\", "/").rpartition("/")[2], maps={"map_kd": MapReference(name)}
+        )
     normals = _stacked(vertex, ("nx", "ny", "nz"))
     unit = None if normals is None else unit_normals(normals)[point].astype(np.float32)
     with np.errstate(over="ignore"):
@@ -106,15 +109,14 @@ def read_ply(
     mesh = Mesh(
         vertices=vertices,
         faces=point.astype(np.int32),
-        materials=(material,),
+        materials=builder.build_all([name]),
         face_material=np.zeros(len(polygon), np.int32),
         uv=uv,
         colors=_colors(vertex, face, point, polygon),
         normals=unit if unit is not None and unit.any(axis=-1).all() else None,
     )
     mesh, repeated = without_repeated_colours(mesh, path.name)
-    tried = files.tried if texture is None else (*files.tried, texture)
-    return RawMesh(mesh, up="+z", front="-y", files=tried, warnings=(*files.warnings(), *warnings, *repeated))
+    return RawMesh(mesh, "+z", "-y", files=files.tried, warnings=(*files.warnings(), *builder.warnings, *repeated))
 
 
 def _parse(data: bytes, name: str) -> tuple[dict[str, _Columns], list[str]]:
@@ -123,12 +125,13 @@ def _parse(data: bytes, name: str) -> tuple[dict[str, _Columns], list[str]]:
     # Lines end in \n, \r\n or, as Rhino writes them, in \r alone: as the first one does.
     feed = b"\r" if data[3:4] == b"\r" and data[4:5] != b"\n" else b"\n"
     newline = data.find(feed, end) if end >= 0 else -1
-    if not data.startswith(b"ply") or newline < 0:
-        raise CharacterError(f"{name} is not a PLY file: its header is missing or has no end")
-    lines = [line.split() for line in data[:end].decode("utf-8", errors="replace").splitlines()[1:]]
+    columns: dict[str, _Columns] = {}
     elements: list[tuple[str, int, list[_Property]]] = []
     textures: list[str] = []
     try:
+        if not data.startswith(b"ply") or newline < 0:
+            raise ValueError("its header is missing or has no end")
+        lines = [line.split() for line in data[:end].decode("utf-8", errors="replace").splitlines()[1:]]
         order = _BYTE_ORDERS[next(words[1] for words in lines if words[:1] == ["format"])]
         for words in lines:
             if words[:1] == ["element"]:
@@ -137,41 +140,38 @@ def _parse(data: bytes, name: str) -> tuple[dict[str, _Columns], list[str]]:
                 # All numbers of a text become float64.
                 kind, length = (_TYPES[words[k]] for k in (-2, 2 if words[1] == "list" else 1))
                 value, count = (order + code if order else "<d" for code in (kind, length))
-                elements[-1][2].append(_Property(words[-1], kind, value, count if words[1] == "list" else None))
+                is_list = words[1] == "list"
+                elements[-1][2].append(_Property(words[-1], kind, value, struct.Struct(count) if is_list else None))
             elif len(words) > 2 and words[0] == "comment" and words[1].lower() == "texturefile":
                 textures.append(" ".join(words[2:]))
-    except (IndexError, KeyError, ValueError, StopIteration) as error:
-        raise CharacterError(f"{name} has a PLY header that cannot be understood: export it again") from error
-    body, at = data[newline + 1 :], 0
-    columns: dict[str, _Columns] = {}
-    try:
+        body, at = data[newline + 1 :], 0
         if not order:
             memory.take(_NUMBER_COST * (1 + len(body) // 2))
             body = numbers(body).astype("<f8", copy=False).tobytes()
         for element, rows, properties in elements:
-            even = _read_even(body, rows, properties, at)
-            columns[element], at = even or _read_uneven(body, rows, properties, at)
-    except (ValueError, OverflowError, struct.error) as error:
+            columns[element], at = _even(body, rows, properties, at) or _uneven(body, rows, properties, at)
+    except (LookupError, ValueError, StopIteration, OverflowError, struct.error) as error:
         # A fault behind vertices and faces costs nothing.
         if not {"vertex", "face"} <= columns.keys():
-            raise CharacterError(f"{name} is cut short or damaged: export it again") from error
+            why = str(error) or "its header has no format"
+            raise CharacterError(f"{name} is not a whole PLY file ({why}): export it again") from error
     return columns, textures
 
 
-def _read_even(body: bytes, rows: int, properties: list[_Property], at: int) -> tuple[_Columns, int] | None:
+def _even(body: bytes, rows: int, properties: list[_Property], at: int) -> tuple[_Columns, int] | None:
     """Columns of an element whose rows are laid out as the first, and where it ends; None if its lists differ."""
     fields: list[tuple[str, str, tuple[int]]] = []
     end = at
     for k, prop in enumerate(properties):
         count = 1
         if prop.length is not None:
-            count = _length(struct.Struct(prop.length), body, end) if rows else 0
-            fields.append((f"count {k}", prop.length, (1,)))
-            end += struct.calcsize(prop.length)
+            count = _length(prop.length, body, end) if rows else 0
+            fields.append((f"count {k}", prop.length.format, (1,)))
+            end += prop.length.size
         fields.append((f"values {k}", prop.value, (count,)))
         end += count * struct.calcsize(prop.value)
     if rows and end > len(body):
-        raise ValueError("past the end")
+        raise ValueError("it is cut short")
     row = np.dtype(fields)
     if row.itemsize * rows > len(body) - at:
         return None
@@ -188,35 +188,31 @@ def _read_even(body: bytes, rows: int, properties: list[_Property], at: int) -> 
     return columns, at + row.itemsize * rows
 
 
-def _read_uneven(body: bytes, rows: int, properties: list[_Property], at: int) -> tuple[_Columns, int]:
-    """Read as `_read_even` does, row by row."""
-    if at + rows * sum(struct.calcsize(prop.length or prop.value) for prop in properties) > len(body):
-        raise ValueError("past the end")
-    memory.ask(_UNEVEN_COST * rows * len(properties) + len(body))
-    readers = [None if prop.length is None else struct.Struct(prop.length) for prop in properties]
+def _uneven(body: bytes, rows: int, properties: list[_Property], at: int) -> tuple[_Columns, int]:
+    """Read as `_even` does, row by row."""
     sizes = [struct.calcsize(prop.value) for prop in properties]
-    plan = [(reader, size, list[int](), list[int]()) for reader, size in zip(readers, sizes, strict=True)]
+    if at + rows * sum(
+        prop.length.size if prop.length else size for prop, size in zip(properties, sizes, strict=True)
+    ) > len(body):
+        raise ValueError("it is cut short")
+    memory.ask(_UNEVEN_COST * rows * len(properties) + len(body))
+    plan = [(prop, size, list[bytes](), list[int]()) for prop, size in zip(properties, sizes, strict=True)]
     for _ in range(rows):
-        for reader, size, starts, counts in plan:
+        for prop, size, pieces, counts in plan:
             count = 1
-            if reader is not None:
-                count = _length(reader, body, at)
-                at += reader.size
-            starts.append(at)
+            if prop.length is not None:
+                count = _length(prop.length, body, at)
+                at += prop.length.size
+            pieces.append(body[at : at + count * size])
             counts.append(count)
             at += count * size
         if at > len(body):
-            raise ValueError("past the end")
-    data = np.frombuffer(body, np.uint8)
+            raise ValueError("it is cut short")
     columns = {}
-    for prop, (reader, size, starts, counts) in zip(properties, plan, strict=True):
-        many = np.array(counts, np.int64)
-        total = int(many.sum())
-        memory.take(_VALUE_COST * total)
-        step = np.arange(total) - np.repeat(np.cumsum(many) - many, many)
-        places = np.repeat(np.array(starts, np.int64), many) + size * step
-        values = data[places[:, None] + np.arange(size)].view(prop.value)[:, 0]
-        columns[prop.name] = _Column(values, None if reader is None else many, prop.kind)
+    for prop, _, pieces, counts in plan:
+        memory.take(_VALUE_COST * sum(counts))
+        values, many = np.frombuffer(b"".join(pieces), prop.value), np.array(counts, np.int64)
+        columns[prop.name] = _Column(values, None if prop.length is None else many, prop.kind)
     return columns, at
 
 
@@ -224,7 +220,7 @@ def _length(reader: struct.Struct, body: bytes, at: int) -> int:
     """The length of a list, which is a number of any type."""
     (value,) = reader.unpack_from(body, at)
     if value < 0 or int(value) != value:
-        raise ValueError("a list has no such length")
+        raise ValueError(f"a list has {value} values")
     return int(value)
 
 
@@ -242,11 +238,10 @@ def _uv(vertex: _Columns, face: _Columns, sides: Ints, triangles: Ints, point: I
     if per_corner is not None and per_corner.counts is not None and (per_corner.counts == 2 * sides).all():
         uv = per_corner.values.astype(np.float64).reshape(-1, 2)[triangles]
     else:
-        tables = (_stacked(vertex, names) for names in _UV_NAMES)
-        per_vertex = next((table for table in tables if table is not None), None)
-        if per_vertex is None:
+        tables = [table for names in _UV_NAMES if (table := _stacked(vertex, names)) is not None]
+        if not tables:
             return None
-        uv = per_vertex[point]
+        uv = tables[0][point]
     with np.errstate(over="ignore"):
         return np.stack([uv[..., 0], 1.0 - uv[..., 1]], axis=-1).astype(np.float32)
 
@@ -273,28 +268,3 @@ def _colors(vertex: _Columns, face: _Columns, point: Ints, polygon: Ints) -> NDA
     several = (table for table in tables if len(table[0]) and np.ptp(table[0][:, :3], axis=0).any())
     table, rows = next(several, tables[0] if tables else (None, point))
     return None if table is None else table[rows]
-
-
-def _material(
-    named: list[str], files: SideFiles, override: Texture | None, has_uv: bool
-) -> tuple[Material, dict[str, None]]:
-    """The material with the first texture that the file names, and warnings, as keys, about what is missing."""
-    if not has_uv:
-        warning = f"{files.name} names textures and has no texture coordinates that can be read: they were left out"
-        return Material(texture=override), {warning: None} if named else {}
-    warnings: dict[str, None] = {}
-
-    def decoded(path: Path | None) -> Texture | None:
-        try:
-            return None if path is None else as_texture(load_texture(path, path.name, files.root))
-        except CharacterError as error:
-            warnings[str(error)] = None
-            return None
-
-    name = named[0].replace("\\", "/").rpartition("/")[2] if named else ""
-    path = files.find(named[0]) if named else None
-    if named and path is None:
-        warnings[f"texture {name} {files.nowhere}"] = None
-    if len(named) > 1:
-        warnings[f"{files.name} names {len(named)} textures: the first is used for all of it"] = None
-    return Material(name=name, texture=decoded(path) or override or decoded(files.find_own(IMAGE_SUFFIXES))), warnings

@@ -12,26 +12,40 @@ from specsia_build import memory
 from specsia_build.animation.rig import Rig
 from specsia_build.animation.skeleton import Skeleton
 from specsia_build.characters.actions import unknown_action
-from specsia_build.characters.attributes import without_repeated_light
-from specsia_build.characters.axes import axes_of
 from specsia_build.characters.bicar import read_bicar
-from specsia_build.characters.character import Character, Entry
+from specsia_build.characters.character import (
+    AUTO,
+    OWN,
+    PARSER_ERRORS,
+    SETTLED,
+    UNSETTLED,
+    Character,
+    Entry,
+    RawMesh,
+    RawMoving,
+)
 from specsia_build.characters.doubts import contents
-from specsia_build.characters.doubts.probe import probe_of
+from specsia_build.characters.doubts.axes import AROUND, Evidence, front_of, up_of
+from specsia_build.characters.doubts.doubt import Doubt, Fix
+from specsia_build.characters.doubts.probe import Probe, probe_of
 from specsia_build.characters.doubts.sides import with_sides
 from specsia_build.characters.obj import read_obj
 from specsia_build.characters.ply import read_ply
-from specsia_build.characters.polygons import MAX_TRIANGLES
-from specsia_build.characters.raw import PARSER_ERRORS, RawMesh, RawMoving
+from specsia_build.characters.polygons import MAX_TRIANGLES, without_repeated_light
 from specsia_build.errors import CharacterError, CostError, plural
 from specsia_build.files.sources import BEGINNING, open_source_file, other_content
-from specsia_build.frame import front_rotation, up_rotation
+from specsia_build.frame import front_rotation, signed_axis, up_rotation
 from specsia_build.rendering.mesh import Mesh, flat_normals
 
 READING = 15
 """Version of the readers' results; it is part of the versions of stages that read files."""
 
-_NOT_FINITE = "with numbers that are not finite"
+
+@dataclass(frozen=True)
+class AnimatedCharacter(RawMoving):
+    """A character as `read_character` gives it, with its rig at rest and its file's motions."""
+
+    character: Character
 
 
 def read_character(entry: Entry) -> Character:
@@ -44,14 +58,7 @@ def read_character(entry: Entry) -> Character:
     Raises:
         CharacterError: if it cannot be built, or needs more memory than a worker may use.
     """
-    return _read_within_memory(entry, moving=False)[0]
-
-
-@dataclass(frozen=True)
-class AnimatedCharacter(RawMoving):
-    """A character as `read_character` gives it, with its rig at rest and its file's motions."""
-
-    character: Character
+    return _read_within_memory(entry, moving=False)
 
 
 def read_animated(entry: Entry) -> AnimatedCharacter:
@@ -60,21 +67,16 @@ def read_animated(entry: Entry) -> AnimatedCharacter:
     Raises:
         CharacterError: as `read_character`.
     """
-    character, moving = _read_within_memory(entry, moving=True)
-    return AnimatedCharacter(character=character, **vars(moving or RawMoving(_still(character.mesh.vertices))))
+    character = _read_within_memory(entry, moving=True)
+    moving = character.moving or RawMoving(_still(character.mesh.vertices))
+    return AnimatedCharacter(character=replace(character, moving=None), **vars(moving))
 
 
 def _still(points: NDArray[np.float32]) -> Rig:
     """The rig of points (V, 3) on one node."""
-    skeleton = Skeleton(
-        names=("",),
-        parents=np.array([-1], np.int32),
-        translations=np.zeros((1, 3)),
-        rotations=np.array([[0.0, 0.0, 0.0, 1.0]]),
-        scales=np.ones((1, 3)),
-    )
+    unturned = np.array([[0.0, 0.0, 0.0, 1.0]])
     return Rig(
-        skeleton=skeleton,
+        skeleton=Skeleton(("",), np.array([-1], np.int32), np.zeros((1, 3)), unturned, np.ones((1, 3))),
         points=points,
         slots=np.zeros((len(points), 1), np.int32),
         weights=np.ones((len(points), 1), np.float32),
@@ -84,7 +86,7 @@ def _still(points: NDArray[np.float32]) -> Rig:
     )
 
 
-def _read_within_memory(entry: Entry, *, moving: bool) -> tuple[Character, RawMoving | None]:
+def _read_within_memory(entry: Entry, *, moving: bool) -> Character:
     if entry.problem is not None:
         raise CharacterError(entry.problem)
     try:
@@ -116,49 +118,38 @@ def _other_content(entry: Entry) -> str | None:
     return None if content is None else f"{path.name} {content}"
 
 
-def _read(entry: Entry, *, moving: bool) -> tuple[Character, RawMoving | None]:
+def _read(entry: Entry, *, moving: bool) -> Character:
+    name = entry.path.name
     try:
         raw = _read_raw(entry, moving=moving)
     except PARSER_ERRORS as error:
-        detail = str(error) or type(error).__name__
-        raise CharacterError(f"{entry.path.name} could not be read: {detail}") from error
-    name = entry.path.name
-    check_shape(raw.mesh, name)
-    mesh, repaired = _repaired(without_repeated_light(raw.mesh), name)
+        raise CharacterError(f"{name} could not be read: {str(error) or type(error).__name__}") from error
+    _check_shape(raw.mesh, name)
+    mesh, warnings = _repaired(without_repeated_light(raw.mesh), name)
     probe = probe_of(mesh, raw.part_names, raw.face_part, raw.landmarks)
     try:
         with np.errstate(all="ignore"):
-            axes = axes_of(entry, raw, probe)
-        turn = front_rotation(axes.front) @ up_rotation(axes.up)
+            up, front, unsure, doubts = _axes(entry, raw, probe)
+        turn = front_rotation(front) @ up_rotation(up)
     except ValueError as error:
         raise CharacterError(f"{name}: {error}") from error
     upright = probe.turned(turn)
     sided, of_sides = with_sides(upright.placed, entry.sides, name)
     with np.errstate(all="ignore"):
-        doubts = (*axes.doubts, *of_sides, *contents.check(upright, name))
+        doubts = (*doubts, *of_sides, *contents.check(upright, name))
     unknown = [part for part in entry.drop if part not in raw.parts and part not in raw.names]
-    dropped = tuple(f"'{part}' is to be dropped but {name} has no such part" for part in unknown)
-    character = Character(
-        entry=entry,
-        mesh=sided,
-        files=raw.files,
-        warnings=(*raw.warnings, *repaired, *dropped, *(doubt.sentence for doubt in doubts)),
-        parts=raw.parts,
-        skinned=raw.skinned,
-        animations=raw.animations,
-        landmarks=tuple(upright.landmarks),
-        part_names=raw.part_names,
-        face_part=raw.face_part,
-        up=axes.up,
-        front=axes.front,
-        unsure=axes.unsure,
-        doubts=doubts,
-    )
-    if raw.moving is None:
-        return character, None
-    upturn = np.eye(4)
-    upturn[:3, :3] = turn
-    return character, replace(raw.moving, rig=raw.moving.rig.placed(upturn))
+    warnings += [f"'{part}' is to be dropped but {name} has no such part" for part in unknown]
+    placement = np.eye(4)
+    placement[:3, :3] = turn
+    changed = {
+        "mesh": sided,
+        "warnings": (*raw.warnings, *warnings, *(doubt.sentence for doubt in doubts)),
+        "landmarks": tuple(upright.landmarks),
+        "up": up,
+        "front": front,
+        "moving": None if raw.moving is None else replace(raw.moving, rig=raw.moving.rig.placed(placement)),
+    }
+    return Character(**{**vars(raw), **changed}, entry=entry, unsure=unsure, doubts=doubts)
 
 
 def _read_raw(entry: Entry, *, moving: bool) -> RawMesh:
@@ -175,24 +166,19 @@ def _read_raw(entry: Entry, *, moving: bool) -> RawMesh:
         raise CharacterError(unknown_action(entry.path.name, entry.pose, ()))
     if entry.format == "3dbicar":
         return read_bicar(entry.path, moving=moving, **options)
-    if entry.format in ("obj", "ply"):
-        return (read_obj if entry.format == "obj" else read_ply)(entry.path, **options)
-    raise CharacterError(f"{entry.path.name} is of no format that is read: '{entry.format}'")
+    return (read_obj if entry.format == "obj" else read_ply)(entry.path, **options)
 
 
-def check_shape(mesh: Mesh, name: str) -> None:
+def _check_shape(mesh: Mesh, name: str) -> None:
     """Raise a `CharacterError` unless a mesh has faces, not too many, with finite vertices and an extent."""
-    if len(mesh.faces) == 0:
-        raise CharacterError(f"{name} has no faces")
-    if len(mesh.faces) > MAX_TRIANGLES:
-        raise CharacterError(f"{name} has {len(mesh.faces)} triangles; the most that are read are {MAX_TRIANGLES}")
+    if not 0 < len(mesh.faces) <= MAX_TRIANGLES:
+        raise CharacterError(f"{name} has {len(mesh.faces):,} triangles; 1 to {MAX_TRIANGLES:,} can be read")
     if mesh.faces.min() < 0 or mesh.faces.max() >= len(mesh.vertices):
         raise CharacterError(f"{name} has faces that name vertices it does not have")
     used = mesh.vertices[mesh.used].astype(np.float64)
-    broken = int((~np.isfinite(used)).any(axis=1).sum())
-    if broken:
-        raise CharacterError(f"{name} has {plural(broken, 'vertex')} {_NOT_FINITE}")
-    if float((used.max(axis=0) - used.min(axis=0)).max()) <= 0:
+    if not np.isfinite(used).all():
+        raise CharacterError(f"{name} has vertices with numbers that are not finite")
+    if float(np.ptp(used, axis=0).max()) <= 0:
         raise CharacterError(f"{name} has no extent: all of its faces lie in one point")
 
 
@@ -210,5 +196,78 @@ def _repaired(mesh: Mesh, name: str) -> tuple[Mesh, list[str]]:
             finite = np.isfinite(values).all(axis=-1, keepdims=True)
             filling = flat_normals(mesh) if attribute == "normals" else np.float32(attribute == "colors")
             repaired[attribute] = np.where(finite, values, filling)
-            warnings.append(f"{name} has {plural(int((~finite).sum()), what)} {_NOT_FINITE}: {how}")
+            count = plural(int((~finite).sum()), what)
+            warnings.append(f"{name} has {count} with numbers that are not finite: {how}")
     return replace(mesh, **repaired) if repaired else mesh, warnings
+
+
+def _axes(entry: Entry, raw: RawMesh, probe: Probe) -> tuple[str, str, str | None, tuple[Doubt, ...]]:
+    """Find the axes of a character: what its entry states, and a check of that by its joints and shape.
+
+    Returns:
+        The axis of the file that points up; the axis that it faces once that is turned to Z; a sentence if the front is
+        neither stated nor found, else None; and warnings about axes that differ from what was found.
+
+    Raises:
+        ValueError: if a stated axis is none.
+    """
+    name = entry.path.name
+    stated_up, stated_front = (_signed(axis) for axis in (entry.up, entry.front))
+    up = raw.up if stated_up in (None, OWN, AUTO) else stated_up
+    front = raw.front if stated_front in (None, OWN, AUTO) else stated_front
+    front_rotation(front)  # Raises an error for a vertical axis.
+    doubts: list[Doubt] = []
+    if _is_checked(entry, stated_up, raw.up):
+        # A pose may lay a character down, which has nothing to do with its file's axes.
+        resting = replace(probe, landmarks=raw.rest_landmarks) if raw.rest_landmarks else probe
+        evidence = up_of(resting, up, settled=stated_up != AUTO)
+        doubts += _axis_doubt("up", stated_up, up, evidence, f"{name} stands along {evidence.axis}")
+        up = (evidence.axis or up) if stated_up == AUTO else up
+    if not _is_checked(entry, stated_front, raw.front):
+        return up, front, None, tuple(doubts)
+    stated = None if stated_front in (None, AUTO) else front
+    evidence = Evidence(None, "it does not stand")
+    if not doubts or stated_up in (None, AUTO):
+        usual = front if stated is not None or entry.format not in UNSETTLED else None
+        evidence = front_of(probe.turned(up_rotation(up)), usual, stated)
+        doubts += _axis_doubt("front", stated_front, front, evidence, f"{name} faces {evidence.axis}")
+        front = (evidence.axis or front) if stated_front == AUTO else front
+    unsure = None
+    if evidence.axis is None:
+        sideways = evidence.along not in (None, front[1])
+        unsure = _unsure(name, front, evidence, sideways)
+        if sideways and (stated is None or evidence.strong):
+            doubts.append(Doubt(unsure))
+    return up, front, None if stated is not None else unsure, tuple(doubts)
+
+
+def _signed(axis: str | None) -> str | None:
+    return axis if axis in (None, AUTO, OWN) else signed_axis(axis)
+
+
+def _is_checked(entry: Entry, stated: str | None, own: str) -> bool:
+    """Whether an axis is checked: not where the manifest states what the format has anyway."""
+    return entry.format not in SETTLED if stated is None else stated not in (OWN, own)
+
+
+def _axis_doubt(key: str, stated: str | None, taken: str, evidence: Evidence, what: str) -> list[Doubt]:
+    """The warning if the evidence is for another axis; only joints contradict what a manifest states."""
+    if evidence.axis is None or evidence.axis == taken or (stated not in (None, AUTO) and not evidence.strong):
+        return []
+    line = f'"{key}": "{evidence.axis}" in its manifest line'
+    if stated == AUTO:
+        end = f'so it was turned; {line} says the same, "{key}": "{taken}" leaves it as it was'
+    else:
+        end = f"not {taken} as its {'format has it' if stated is None else 'manifest line states'}: {line} turns it"
+    return [Doubt(f"{what}, {evidence.why}, {end}", evidence.lead / 2, Fix(key, evidence.axis, evidence.why))]
+
+
+def _unsure(name: str, front: str, evidence: Evidence, sideways: bool) -> str:
+    at = AROUND.index(front)
+    right, away, left = (AROUND[(at + turns) % 4] for turns in (1, 2, 3))
+    problem = f"cannot tell which way {name} faces (as {evidence.why})"
+    others = f', "{front}" to the viewer, "{away}" away'
+    if sideways:
+        problem, others = f"{name} stands sideways, along {evidence.along}, its front at either end", ""
+    sides = f'"{right}" if it looks to the right in view 0, "{left}" to the left'
+    return f'{problem}: state as "front" in its manifest line {sides}{others}'

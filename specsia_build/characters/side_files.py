@@ -19,11 +19,11 @@ _IMAGE = re.compile(rf"{IMAGE_ENDING}$", re.IGNORECASE)
 class SideFiles:
     """Finds files that a mesh file names, and records every place that was tried.
 
-    A name is only a hint: of an absolute path, a drive or a way out of the root, which belong to the author's machine,
-    the last part counts. Links may lead elsewhere in the root, as those of the Hub's cache do, but not out of it.
+    Absolute paths, drives and ways out of the root belong to the author's machine: their last part counts. Links may
+    lead elsewhere in the root, as those of the Hub's cache do, but not out of it.
 
     Args:
-        mesh_file: the file; others are searched beside it, below its folder, and in folders of images above.
+        mesh_file: others are searched beside it, below its folder, and in folders of images above.
         root: folder that none of them may lie outside of, links followed; None is the mesh file's own.
     """
 
@@ -37,14 +37,13 @@ class SideFiles:
 
     @property
     def tried(self) -> tuple[Path, ...]:
-        """The mesh file, then every file found or searched in vain, and every search, without repeats."""
+        """The mesh file, every file read or missing, and every search, without repeats."""
         return tuple(self._tried)
 
     @property
     def nowhere(self) -> str:
         """End of a sentence about a name that `find` finds nothing for."""
-        above = "" if self.folder == self.root else ", nor in the folders above and those of images in them"
-        return f"is not in the folder of {self.name} or below it{above}"
+        return f"is not in the folder of {self.name} or below it"
 
     def warnings(self) -> list[str]:
         """A sentence for each file that was not read, or that is ambiguous."""
@@ -55,20 +54,15 @@ class SideFiles:
         self._tried[path] = None
 
     def read(self, path: Path, most: int = MOST_SOURCE_BYTES) -> bytes:
-        """Read a file that was found.
-
-        Raises:
-            CharacterError: if it cannot be read, or has more than `most` bytes.
-        """
+        """Read a file; a `CharacterError` if it cannot be read, or has more than `most` bytes."""
         return read_source(path, self.root, most)
 
     def find(self, name: str) -> Path | None:
         """Find a file: where the name says, beside the mesh file, or, in any letter case, below or above it.
 
-        Of several below, the one whose folders match the name best counts, then the nearest. Above, as in packs with
-        ``FBX/hero.fbx`` and ``Textures/skin.png``, the folders up to the root are searched, and below each those that
-        hold images, nearest first; of several that differ none counts. An image of that name in another format replaces
-        one that is missing.
+        Of several below, the one whose folders match the name best counts, then the nearest. Above, the folders up to
+        the root and their folders of images are searched, nearest first (``FBX/hero.fbx``, ``Textures/skin.png``); of
+        several that differ none counts. An image of that name in another format replaces one that is missing.
         """
         parts = PurePosixPath(re.sub(r"^[A-Za-z]:", "/", name.strip().strip('"').replace("\\", "/"))).parts
         if not parts or parts[-1] in ("/", "..") or "\0" in name:
@@ -76,9 +70,7 @@ class SideFiles:
         for path in (self.stated(parts), self.folder / parts[-1]):
             if path is not None and self._exists(path):
                 return path
-        path = self._search(parts)
-        if path is None or not self._exists(path):
-            path = self._other_format(parts)
+        path = self._search(parts) or self._other_format(parts)
         if path is None and not is_whole(self.folder):
             few = f"only {MOST_WALKED:,} of the files below the folder of {self.name} were looked at"
             self._warn(f"{few}, and none is '{brief(parts[-1], 80)}': put the character into a smaller one")
@@ -131,7 +123,7 @@ class SideFiles:
         stem = _IMAGE.sub("", parts[-1])
         for suffix in IMAGE_SUFFIXES if 0 < len(stem) < len(parts[-1]) else ():
             path = self._search((*parts[:-1], stem + suffix))
-            if path is not None and self._exists(path):
+            if path is not None:
                 self._warn(f"'{brief(parts[-1], 80)}' is not there: {path.name} was used instead")
                 return path
         return None
@@ -140,25 +132,19 @@ class SideFiles:
         """Find a file by name and preceding folders, below the mesh file's folder or else above it."""
         # Searches count as inputs, so that a file that turns up later is noticed.
         self._tried[self.folder / ANYWHERE / parts[-1]] = None
-        if paths := below(self.folder, parts[-1]):
-            return self._nearest(self.folder, paths, parts)
-        is_inside = self.folder != self.root and self.folder.is_relative_to(self.root)
-        for top in self.folder.parents if is_inside else ():
-            if top.is_relative_to(self.root):
+        top, path = self.folder, None
+        if paths := below(top, parts[-1]):
+            path = self._nearest(top, paths, parts)
+        elif top.is_relative_to(self.root):
+            while top != self.root and not paths:
+                top = top.parent
                 self._tried[top / BESIDE / parts[-1]] = None
-                if paths := beside(top, parts[-1]):
-                    return self._nearest(top, paths, parts, sole=True)
-        return None
+                paths = beside(top, parts[-1])
+            path = self._nearest(top, paths, parts, sole=True) if paths else None
+        return path if path is not None and self._exists(path) else None
 
     def _nearest(self, top: Path, paths: Sequence[Path], parts: Sequence[str], *, sole: bool = False) -> Path | None:
-        """The path below `top` that matches a name best; warns where others that differ match as well.
-
-        Args:
-            top: folder that all lie below.
-            paths: to choose from.
-            parts: of the name.
-            sole: give None where others match as well.
-        """
+        """The path below `top` that matches a name best; warns where others that differ match too, None if `sole`."""
 
         def rank(path: Path) -> tuple[int, int]:
             own = path.relative_to(top).parts

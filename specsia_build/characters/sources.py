@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -80,7 +81,7 @@ def open_source(source: str, scratch: Path) -> Source:
         return Source(name, "manifest", _sorted(read_manifest(path)))
     if suffix not in FORMATS and suffix not in REFUSED:
         raise UsageError(f"'{name}' is neither a mesh file ({' '.join(FORMATS)}) nor a .jsonl manifest: {_KINDS}")
-    return Source(name, "file", (_of_file(safe_id(path.stem), path, suffix),))
+    return Source(name, "file", (_entry(None, _File(path.parent, path.name, suffix), safe_id(path.stem)),))
 
 
 def _sorted(entries: Iterable[Entry]) -> tuple[Entry, ...]:
@@ -94,71 +95,56 @@ def _samples(source: str, scratch: Path) -> Source:
         raise UsageError(f"'{source}' must be sample:N or sample:N@SEED, N from 1 to {MAX_SAMPLES}: sample:24, say")
     seed = DEFAULT_SAMPLE_SEED if match[2] is None else int(match[2])
     folder = scratch / f"sample-{seed}"
-    entries = [
-        Entry(
-            id=str(index),
-            format="3dbicar",
-            path=folder / str(index),
-            drawing=folder / str(index) / DRAWING,
-            license=LICENSE,
-            source=SOURCE,
-            root=folder,
-            sample=Sample(seed, VERSION),
-        )
-        for index in range(count)
-    ]
-    name = f"sample:{count}" if seed == DEFAULT_SAMPLE_SEED else f"sample:{count}@{seed}"
-    return Source(name, "sample", tuple(entries))
+    common: dict[str, Any] = {"license": LICENSE, "source": SOURCE, "root": folder, "sample": Sample(seed, VERSION)}
+    paths = [folder / str(index) for index in range(count)]
+    entries = tuple(Entry(path.name, "3dbicar", path, drawing=path / DRAWING, **common) for path in paths)
+    return Source(f"sample:{count}{'' if seed == DEFAULT_SAMPLE_SEED else f'@{seed}'}", "sample", entries)
 
 
 def _folder(folder: Path, name: str) -> Source:
     """Find the characters of a folder: through its manifest if `--suggest` wrote it, else its meshes."""
     if is_bicar(folder):
         return Source(name, "3dbicar", (bicar_entry(folder, safe_id(name), folder),))
-    with os.scandir(folder) as listed:
-        visible = sorted((entry for entry in listed if entry.name[0] != "."), key=lambda entry: entry.name)
-    manifests = [entry.name for entry in visible if entry.name.lower().endswith(".jsonl")]
-    suggested = [manifest for manifest in manifests if is_manifest(folder / manifest, suggested=True)]
+    children = sorted(child for child in folder.iterdir() if child.name[0] != ".")
+    manifests = [child for child in children if child.suffix.lower() == ".jsonl"]
+    suggested = [manifest for manifest in manifests if is_manifest(manifest, suggested=True)]
     if len(suggested) > 1:
-        raise UsageError(f"'{name}' holds several manifests ({some(suggested)}): give the one that is meant")
+        raise UsageError(f"'{name}' holds several manifests ({some([m.name for m in suggested])}): give one of them")
     if suggested:
-        note = f"{name} is read through its manifest {suggested[0]}"
-        return Source(name, "manifest", _sorted(read_manifest(folder / suggested[0])), (note,))
-    unread = [manifest for manifest in manifests if is_manifest(folder / manifest)]
-    notes: tuple[str, ...] = tuple(f"{manifest} was not read: give it in the folder's place" for manifest in unread)
-    children = [
-        Path(entry.path)
-        for entry in visible
-        if entry.is_dir(follow_symlinks=False) or (entry.is_symlink() and is_folder(Path(entry.path)))
-    ]
+        note = f"{name} is read through its manifest {suggested[0].name}"
+        return Source(name, "manifest", _sorted(read_manifest(suggested[0])), (note,))
+    notes = [f"{m.name} was not read: give it in the folder's place" for m in manifests if is_manifest(m)]
     if any(is_bicar(child) for child in children):
         # A folder beside 3DBiCar characters is meant to be one, complete or not.
-        meant = [child for child in children if child.name.isdecimal() or is_folder(child / "tpose")]
-        files = [_File(folder, child.name, child.name, "") for child in meant]
-        return Source(name, "3dbicar", _sorted(_identified(folder, files)), notes)
-    meshes, refused, links = _meshes(folder)
-    is_run = (folder / RUN_MARK).is_file()
-    if not meshes and (is_run or not refused):
-        what = f"'{name}' holds no character ({' '.join(FORMATS)} or 3DBiCar)"
-        raise UsageError(f"the folder {what}{' but a run' if is_run else ''}: {_KINDS}")
-    known = {mesh.stem.casefold() for mesh in meshes}
-    others = [file.name for file in refused if meshes and file.stem.casefold() not in known]
-    if others:
-        notes += (f"{plural(len(others), 'file')} of other formats passed over: {some(others)}",)
-    if links:
-        notes += (f"links to folders are not followed: {some(links)}",)
-    files = meshes or refused
-    kind = "folder" if any(file.suffix for file in files) else "3dbicar"
-    return Source(name, kind, _sorted(_identified(folder, files)), notes)
+        meant = [c for c in children if is_folder(c) and (c.name.isdecimal() or is_folder(c / "tpose"))]
+        files, kind = [_File(folder, child.name, "") for child in meant], "3dbicar"
+    else:
+        meshes, refused, links = _meshes(folder)
+        is_run = (folder / RUN_MARK).is_file()
+        if not meshes and (is_run or not refused):
+            what = f"'{name}' holds no character ({' '.join(FORMATS)} or 3DBiCar)"
+            raise UsageError(f"the folder {what}{' but a run' if is_run else ''}: {_KINDS}")
+        known = {mesh.stem.casefold() for mesh in meshes}
+        others = [file.name for file in refused if meshes and file.stem.casefold() not in known]
+        if others:
+            notes.append(f"{plural(len(others), 'file')} of other formats passed over: {some(others)}")
+        if links:
+            notes.append(f"links to folders are not followed: {some(links)}")
+        files = meshes or refused
+        kind = "folder" if any(file.suffix for file in files) else "3dbicar"
+    return Source(name, kind, _sorted(_identified(folder, files)), tuple(notes))
 
 
 class _File(msgspec.Struct, frozen=True, gc=False):
-    """A mesh file, or the folder of a 3DBiCar character, whose suffix is empty; paths would be slow for a million."""
+    """A mesh file, or a 3DBiCar folder, whose suffix is empty; paths would be slow for a million."""
 
     parent: Path
     name: str
-    stem: str
     suffix: str
+
+    @property
+    def stem(self) -> str:
+        return self.name[: len(self.name) - len(self.suffix)]
 
 
 def _meshes(top: Path) -> tuple[list[_File], list[_File], list[str]]:
@@ -181,17 +167,17 @@ def _meshes(top: Path) -> tuple[list[_File], list[_File], list[str]]:
             raise UsageError(f"the folder '{top.name}' holds more than {MOST_WALKED:,} files: name one below it")
         is_character = folder != top and is_bicar(folder)
         if is_character:
-            meshes.append(_File(folder.parent, folder.name, folder.name, ""))
+            meshes.append(_File(folder.parent, folder.name, ""))
         if is_character or (folder != top and RUN_MARK in names):
             subfolders.clear()
             continue
         subfolders[:] = sorted(name for name in subfolders if not name.startswith("."))
         links += [name for name in subfolders if (folder / name).is_symlink()]
         for name in sorted(names):
-            stem, dot, suffix = name.rpartition(".")
-            suffix = f"{dot}{suffix.lower()}"
+            _, dot, suffix = name.lower().rpartition(".")
+            suffix = dot + suffix
             if (suffix in FORMATS or suffix in REFUSED) and not name.startswith("."):
-                (meshes if suffix in FORMATS else refused).append(_File(folder, name, stem, suffix))
+                (meshes if suffix in FORMATS else refused).append(_File(folder, name, suffix))
     return meshes, refused, links
 
 
@@ -208,40 +194,35 @@ def _identified(top: Path, files: list[_File]) -> list[Entry]:
     groups = [sorted(same, key=lambda file: (rank.get(file.suffix, -1), file.name)) for same in by_place.values()]
     shared = Counter(safe_id(chosen.stem).casefold() for chosen, *_ in groups)
     taken: set[str] = set()
+
+    def unused(wanted: str) -> str:
+        number, character_id = 2, wanted
+        while character_id.casefold() in taken:
+            character_id, number = f"{wanted}_{number}", number + 1
+        taken.add(character_id.casefold())
+        return character_id
+
     entries: list[Entry] = []
     for chosen, *_ in groups:
         character_id = safe_id(chosen.stem)
         if shared[character_id.casefold()] > 1:
             character_id = safe_id("_".join((*chosen.parent.relative_to(top).parts, chosen.stem)))
-        entries.append(_entry(top, chosen, _unused(character_id, taken)))
+        entries.append(_entry(top, chosen, unused(character_id)))
     for (chosen, *others), entry in zip(groups, list(entries), strict=True):
         for other in others:
-            double = _entry(top, other, _unused(f"{entry.id}_{other.suffix[1:]}", taken))
+            double = _entry(top, other, unused(f"{entry.id}_{other.suffix[1:]}"))
             problem = f"{other.name} has the same name as {chosen.name}: keep one, or list both in a manifest"
             entries.append(msgspec.structs.replace(double, problem=problem))
     return entries
 
 
-def _entry(top: Path, file: _File, character_id: str) -> Entry:
-    path = file.parent / file.name
+def _entry(root: Path | None, file: _File, character_id: str) -> Entry:
+    path, kind, problem = file.parent / file.name, FORMATS.get(file.suffix, ""), None
     if not is_unicode(str(path)):
-        problem = f"{path.relative_to(top)} has a name that is not UTF-8: rename it"
-        return Entry(character_id, FORMATS.get(file.suffix, "3dbicar"), path, problem=problem, root=top)
-    return _of_file(character_id, path, file.suffix, top) if file.suffix else bicar_entry(path, character_id, top)
-
-
-def _of_file(character_id: str, path: Path, suffix: str, root: Path | None = None) -> Entry:
-    if suffix in REFUSED:
-        return Entry(character_id, "", path, problem=f"{path.name} {REFUSED[suffix]}", root=root)
-    kind = FORMATS[suffix]
+        problem = f"{path.name} lies at a path that is not UTF-8: rename it"
+    elif not file.suffix:
+        return bicar_entry(path, character_id, root)
+    elif not kind:
+        problem = f"{path.name} {REFUSED[file.suffix]}"
     usual = AUTO if kind in UNSETTLED else None
-    return Entry(character_id, kind, path, up=usual, front=usual, root=root)
-
-
-def _unused(wanted: str, taken: set[str]) -> str:
-    """`wanted`, or that with the first number from 2 that makes it unique; it is taken from now on."""
-    number, character_id = 2, wanted
-    while character_id.casefold() in taken:
-        character_id, number = f"{wanted}_{number}", number + 1
-    taken.add(character_id.casefold())
-    return character_id
+    return Entry(character_id, kind, path, up=usual, front=usual, problem=problem, root=root)

@@ -1,22 +1,30 @@
-"""Facts about characters before anything is built, and manifests that are suggested from them."""
+"""Facts about characters before anything is built: numbers, equal shapes, missing textures, suggested manifests."""
 
 from __future__ import annotations
 
 import json
 import os
-from collections.abc import Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
+import scipy
+from numpy.typing import NDArray
 
-from specsia_build.characters.character import AUTO, UNSETTLED, Character, Entry, legible
-from specsia_build.characters.doubles import Shape, shape_of
-from specsia_build.characters.doubts.doubt import Fix
+from specsia_build.animation.humanoid import words_of
+from specsia_build.characters.character import AUTO, SETTLED, UNSETTLED, Character, Entry, legible
+from specsia_build.characters.doubts.doubt import Doubt, Fix
+from specsia_build.characters.doubts.looks import has_colours, plain_colour
+from specsia_build.characters.images import IMAGE_SUFFIXES
 from specsia_build.characters.manifest import SUGGESTED
 from specsia_build.characters.sources import Source
 from specsia_build.errors import UsageError, some
+from specsia_build.files.listing import IMAGE_KINDS, is_of_images, listing
+from specsia_build.files.sources import is_file, source_digest
+from specsia_build.rendering import joining
 from specsia_build.rendering.mesh import Mesh
 
 FRONT, UNSURE = "front", "unsure"
@@ -24,6 +32,21 @@ FRONT, UNSURE = "front", "unsure"
 
 TOGETHER = "train"
 """Split of characters of one shape if the source states none."""
+
+Shape: TypeAlias = tuple[float, ...]
+"""Number of triangles and of points of a mesh, and quantiles of its points' distances, see `shape_of`."""
+
+MOST_UNLIKE = 0.003
+"""Distance of two shapes' quantiles, in the root mean square distance; breathing moves more."""
+
+MOST_UNCOUNTED = 0.01
+"""Share of the triangles and points that one format may drop and another keep."""
+
+_SHARES, _CELLS = np.linspace(0.0, 1.0, 17), 10_000
+_MOST_IMAGES, _MOST_LISTED = 3, 2000
+
+DigestsOf: TypeAlias = Callable[[Sequence[tuple[Path, Path]]], Iterable[str | None]]
+"""Gives the SHA-256 of each of some files within their roots, None where one cannot be read."""
 
 
 @dataclass(frozen=True)
@@ -48,20 +71,17 @@ class CharacterFacts:
     Attributes:
         id, format: of the entry; the format is empty if a manifest line names no known file.
         file: base name of the mesh file or folder.
-        vertices: as stored, used or not.
-        triangles: after cutting polygons.
+        vertices: number in the file, used or not.
+        triangles: number after cutting polygons.
         textures: ``{width}x{height}`` of each image in use.
         materials: number.
         parts: names that `drop` may give.
         pieces: parts that are not dropped, in file order.
-        skinned: whether it has a skin.
-        animations: clips in the file.
+        animations: number of clips in the file.
         faces: signed axis of its front.
         front: what view 0 shows: ``front``, ``turned 90°``, ``turned 180°`` or ``unsure``.
-        warnings: sentences.
         fixes: for its manifest line.
         problem: why it cannot be built, or None.
-        shape: see `same_shapes`.
     """
 
     id: str
@@ -91,13 +111,15 @@ def unread(entry: Entry, problem: str) -> CharacterFacts:
 def facts_of(character: Character) -> CharacterFacts:
     """Facts about a character that was read."""
     mesh, entry = character.mesh, character.entry
+    textures = [t for m in mesh.materials for t in (m.texture, m.emissive_texture) if t is not None]
+    images = {id(texture.pixels): texture.pixels for texture in textures}
     return CharacterFacts(
         id=entry.id,
         format=entry.format,
         file=legible(entry.path.name),
         vertices=len(mesh.vertices),
         triangles=len(mesh.faces),
-        textures=_texture_sizes(mesh),
+        textures=tuple(f"{pixels.shape[1]}x{pixels.shape[0]}" for pixels in images.values()),
         materials=len(mesh.materials),
         parts=character.parts,
         pieces=_pieces(character),
@@ -135,10 +157,110 @@ def _pieces(character: Character) -> tuple[PartFacts, ...]:
     )
 
 
-def _texture_sizes(mesh: Mesh) -> tuple[str, ...]:
-    textures = [t for m in mesh.materials for t in (m.texture, m.emissive_texture) if t is not None]
-    images = {id(texture.pixels): texture.pixels for texture in textures}
-    return tuple(f"{pixels.shape[1]}x{pixels.shape[0]}" for pixels in images.values())
+def shape_of(mesh: Mesh) -> Shape:
+    """Numbers that a mesh keeps in every format, turn and size, and that another pose or figure changes.
+
+    Number of triangles and of points, points at one place counted once, and 17 quantiles of the points' distances from
+    their middle, in the root of their mean square.
+    """
+    points = mesh.vertices[mesh.used].astype(np.float64)
+    points -= points.min(axis=0)
+    cells = np.rint(points * (_CELLS / max(float(points.max()), 1e-300))).astype(np.int64)
+    _, first = np.unique(cells @ (1, _CELLS + 1, (_CELLS + 1) ** 2), return_index=True)
+    distances = np.linalg.norm(points[first] - points[first].mean(axis=0), axis=1)
+    scale = max(float(np.sqrt((distances**2).mean())), 1e-300)
+    spread = np.quantile(distances / scale, _SHARES)
+    return (len(mesh.faces), len(first), *np.round(spread, 5).tolist())
+
+
+def same_shapes(entries: Iterable[Entry], shapes: Sequence[Shape]) -> list[tuple[str, ...]]:
+    """Ids of characters that are one shape, each such set in the order of `entries`; not of 3DBiCar folders.
+
+    Args:
+        entries: of a source.
+        shapes: of each, as `shape_of` gives them; empty where there is none.
+    """
+    described = zip(entries, shapes, strict=True)
+    shaped = [(entry.id, shape) for entry, shape in described if shape and entry.format not in SETTLED]
+    if not shaped:
+        return []
+    # Each of several equal shapes counts once, or a thousand copies would be a million pairs.
+    values, which = np.unique(np.array([shape for _, shape in shaped], np.float64), axis=0, return_inverse=True)
+    tree = scipy.spatial.cKDTree(values[:, 2:])
+    near: NDArray[np.intp] = tree.query_pairs(MOST_UNLIKE, np.inf, output_type="ndarray")
+    counts = values[near][:, :, :2]
+    near = near[(np.ptp(counts, axis=1) <= MOST_UNCOUNTED * counts.max(axis=1)).all(axis=1)]
+    groups = joining.joined(near[:, 0], near[:, 1], len(values))
+    alike = defaultdict[int, list[str]](list)
+    for (character_id, _), group in zip(shaped, groups[which.ravel()].tolist(), strict=True):
+        alike[group].append(character_id)
+    return [tuple(ids) for ids in alike.values() if len(ids) > 1]
+
+
+def _digests(files: Sequence[tuple[Path, Path]]) -> Iterator[str | None]:
+    """Digests of the files that are as large as another; the others are like none."""
+    sizes = [path.stat().st_size if is_file(path) else None for path, _ in files]
+    alike = Counter(sizes)
+    for (path, root), size in zip(files, sizes, strict=True):
+        yield source_digest(path, root) if size is not None and alike[size] > 1 else None
+
+
+def same_files(entries: Iterable[Entry], digests: DigestsOf = _digests) -> list[tuple[str, ...]]:
+    """Ids of characters whose mesh files hold the same bytes, in the order of `entries`; not of 3DBiCar folders."""
+    single = [entry for entry in entries if entry.problem is None and entry.format != "3dbicar"]
+    first, alike = dict[str, str](), defaultdict[str, list[str]](list)
+    for entry, digest in zip(single, digests([(entry.path, entry.within) for entry in single]), strict=True):
+        # Of a million files hardly any two are alike: no list is made for a single one.
+        if digest is not None and first.setdefault(digest, entry.id) != entry.id:
+            alike[digest].append(entry.id)
+    return [(first[digest], *ids) for digest, ids in alike.items()]
+
+
+def one_colour(character: Character, color: NDArray[np.uint8], coverage: NDArray[np.uint8]) -> Iterator[Doubt]:
+    """The doubt about a character whose view 0 shows one colour, white too, and the image that may be its texture.
+
+    Args:
+        character: what was drawn.
+        color, coverage: (S, S, 4) and (S, S), view 0 without shading.
+    """
+    mesh, entry = character.mesh, character.entry
+    plain = None if has_colours(mesh) else plain_colour(color, coverage)
+    if plain is None:
+        return
+    problem = f"{legible(entry.path.name)} shows one plain {plain} in view 0"
+    bare = all(mesh.materials[k].texture is None for k in np.unique(mesh.face_material))
+    if not bare or mesh.uv is None or entry.format in SETTLED:
+        yield Doubt(f"{problem} and nothing else: look at it, and at its textures")
+        return
+    images = [os.path.relpath(path, entry.within).replace(os.sep, "/") for path in _images(character)]
+    if not images:
+        yield Doubt(f'{problem}: no image was found for it; name one as "texture" in its manifest line')
+        return
+    lines = " or ".join(f'"texture": "{image}"' for image in images)
+    why = "an image of the character's name, which it does not show"
+    fix = Fix("texture", images[0], why) if len(images) == 1 else None
+    yield Doubt(f"{problem}; {lines} in its manifest line would colour it", fix=fix)
+
+
+def _images(character: Character) -> list[Path]:
+    """Images that a file names and does not show, or else those near it that are called like it."""
+    entry = character.entry
+    named = [path for path in dict.fromkeys(character.files) if path.suffix.lower() in IMAGE_SUFFIXES and is_file(path)]
+    if named:
+        return named[:_MOST_IMAGES]
+    folder = entry.path.parent
+    beside = [top / name for top in (folder, folder.parent) for name in listing(top).names if is_of_images(name)]
+    wanted = {_core(name) for name in (entry.path.stem, entry.id)} - {""}
+    places = [place for place in (folder, *beside) if place.is_dir()]
+    near = [place / name for place in places for name in listing(place).names[:_MOST_LISTED]]
+    near = [path for path in near if path.suffix.lower() in IMAGE_SUFFIXES and _core(path.stem)]
+    exact = [path for path in near if _core(path.stem) in wanted]
+    return (exact or [p for p in near if any(len(w) > 2 and w in _core(p.stem) for w in wanted)])[:_MOST_IMAGES]
+
+
+def _core(name: str) -> str:
+    """A name without the words that say what kind of image it is."""
+    return "".join(word for word in words_of(name) if not IMAGE_KINDS.fullmatch(word))
 
 
 def suggested_manifest(
@@ -179,25 +301,27 @@ def _splits(entries: Sequence[Entry], alike: Sequence[Sequence[str]]) -> dict[st
     return splits
 
 
-def _line(entry: Entry, facts: CharacterFacts, folder: Path, kept: tuple[str, str] | None) -> dict[str, Any]:
+def _line(entry: Entry, facts: CharacterFacts, folder: Path, split: tuple[str, str] | None) -> dict[str, Any]:
     usual = AUTO if entry.format in UNSETTLED else None
+    paths = (entry.path, entry.texture, entry.drawing)
+    path, texture, drawing = (None if path is None else _below(path, folder, entry) for path in paths)
     line: dict[str, Any] = {
         "id": entry.id,
-        "path": _below(entry.path, folder, entry),
-        "texture": None if entry.texture is None else _below(entry.texture, folder, entry),
+        "path": path,
+        "texture": texture,
         "up": None if entry.up == usual else entry.up,
         "front": None if entry.front == usual else entry.front,
         "sides": entry.sides,
         "pose": None if entry.pose == "rest" else entry.pose,
         "drop": list(entry.drop) or None,
-        "drawing": None if entry.drawing is None else _below(entry.drawing, folder, entry),
+        "drawing": drawing,
         "split": entry.split,
         "license": entry.license,
         "source": entry.source,
     }
     evidence = [SUGGESTED]
-    if kept is not None:
-        line["split"], why = kept
+    if split is not None:
+        line["split"], why = split
         evidence.append(why)
     for fix in facts.fixes:
         line[fix.key] = fix.value

@@ -42,9 +42,8 @@ _MOST_SHAPES = 20
 @json_option
 def characters(source: str, parts: str | None, suggest: Path | None, pictures: Path | None, **limits: Any) -> None:
     """List what SOURCE holds before anything is built: formats, sizes, fronts, problems."""
-    from specsia_build.characters.doubles import same_files, same_shapes
     from specsia_build.characters.sources import open_source
-    from specsia_build.characters.survey import suggested_manifest
+    from specsia_build.characters.survey import same_files, same_shapes, suggested_manifest
     from specsia_build.look.open import gallery_of_source
     from specsia_build.look.page import refuse_other_file, write_page
     from specsia_build.pipeline.progress import Progress

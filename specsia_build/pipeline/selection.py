@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from specsia_build.characters.character import Entry, id_order_key
-from specsia_build.characters.doubles import Shape, same_files, same_shapes
 from specsia_build.characters.sources import Source, open_source
+from specsia_build.characters.survey import Shape, same_files, same_shapes
 from specsia_build.config import BuildConfig, in_shard, read_settings
 from specsia_build.dataset import splits
 from specsia_build.dataset.pairs import splits_of

@@ -8,9 +8,8 @@ from functools import partial
 
 from specsia_build import png
 from specsia_build.characters.character import Entry
-from specsia_build.characters.colour import one_colour
 from specsia_build.characters.read import read_character
-from specsia_build.characters.survey import CharacterFacts, facts_of, unread
+from specsia_build.characters.survey import CharacterFacts, facts_of, one_colour, unread
 from specsia_build.config import BuildConfig
 from specsia_build.errors import MOST_WARNED, CharacterError, brief
 from specsia_build.frame import normalise, view_cameras

@@ -13,9 +13,8 @@ from numpy.typing import NDArray
 from specsia_build import png
 from specsia_build.backends.base import Backend
 from specsia_build.characters.character import Character, Entry
-from specsia_build.characters.colour import one_colour
-from specsia_build.characters.doubles import shape_of
 from specsia_build.characters.read import READING, read_character
+from specsia_build.characters.survey import one_colour, shape_of
 from specsia_build.config import DARK, RANDOM, BuildConfig
 from specsia_build.dataset.layers import view_file
 from specsia_build.dataset.schema import GT, GT_MASK

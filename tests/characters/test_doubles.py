@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from specsia_build.characters.character import Entry
-from specsia_build.characters.doubles import Shape, same_files, same_shapes, shape_of
+from specsia_build.characters.survey import Shape, same_files, same_shapes, shape_of
 from specsia_build.frame import front_rotation, up_rotation
 from specsia_build.rendering.mesh import Material, Mesh
 

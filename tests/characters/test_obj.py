@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 from PIL import Image
 
+from specsia_build.characters.character import RawMesh
 from specsia_build.characters.obj import read_obj
-from specsia_build.characters.raw import RawMesh
 from specsia_build.errors import CharacterError
 from specsia_build.rendering.mesh import Texture
 

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 from PIL import Image
 
+from specsia_build.characters.character import RawMesh
 from specsia_build.characters.ply import read_ply
-from specsia_build.characters.raw import RawMesh
 from specsia_build.errors import CharacterError
 
 HEAD = "ply\nformat ascii 1.0\ncomment made by hand\n"

@@ -10,8 +10,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from specsia_build.characters.character import Entry
-from specsia_build.characters.raw import RawMesh
+from specsia_build.characters.character import Entry, RawMesh
 from specsia_build.characters.read import read_character
 from specsia_build.characters.sources import open_source
 from specsia_build.errors import CharacterError
@@ -58,8 +57,8 @@ def test_dropping_a_part_that_is_not_there_is_said(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        (ARROW.replace("v 3", "v nan"), "hero.obj has 1 vertex with numbers that are not finite"),
-        (ARROW.replace("v 3", "v 1e300"), "hero.obj has 1 vertex with numbers that are not finite"),
+        (ARROW.replace("v 3", "v nan"), "hero.obj has vertices with numbers that are not finite"),
+        (ARROW.replace("v 3", "v 1e300"), "hero.obj has vertices with numbers that are not finite"),
         ("v 1 1 1\nf 1 1 1\n", "hero.obj has no extent"),
     ],
 )

@@ -8,10 +8,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from specsia_build.characters.character import Entry
+from specsia_build.characters.character import Entry, RawMesh
 from specsia_build.characters.obj import read_obj
 from specsia_build.characters.ply import read_ply
-from specsia_build.characters.raw import RawMesh
 from specsia_build.characters.read import read_character
 from specsia_build.rendering.mesh import Material
 

@@ -9,11 +9,11 @@ from numpy.typing import NDArray
 
 from specsia_build import memory
 from specsia_build.animation.motion import Interpolation, Motion, Path, Track
-from specsia_build.characters.actions import chosen, outside, unknown_action
+from specsia_build.characters.actions import chosen, unknown_action
+from specsia_build.characters.character import Motions
 from specsia_build.characters.gltf import schema
 from specsia_build.characters.gltf.document import Document, denormalise
 from specsia_build.characters.gltf.vrm import read_humanoid
-from specsia_build.characters.raw import Motions
 from specsia_build.errors import CharacterError, CostError, some
 
 _PATHS: tuple[str, ...] = get_args(Path)
@@ -68,8 +68,9 @@ def read_pose(document: Document, number: NDArray[np.int32], pose: str) -> tuple
     ends = [float(end) for k in keys if len(k) for end in (k[0].min(), k[-1].max())]
     first, last = min(ends, default=0.0), max(ends, default=0.0)
     time = first if frame is None else frame / document.fps
-    if (problem := outside(pose, frame, first * document.fps, last * document.fps)) is not None:
-        document.warn(f"{document.name}: {problem}")
+    begin, end = first * document.fps, last * document.fps
+    if frame is not None and not begin - 0.5 <= frame <= end + 0.5:
+        document.warn(f"{document.name}: the pose '{pose}' lies outside of its frames, {begin:.6g} to {end:.6g}")
     tracks = [track for index in indices for track in _tracks(document, number, index, around=time)]
     return Motion(pose, tuple(tracks), time, time), time
 

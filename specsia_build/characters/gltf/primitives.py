@@ -12,13 +12,12 @@ from numpy.typing import NDArray
 from specsia_build import memory
 from specsia_build.animation.rig import Morph, Rig, padded
 from specsia_build.animation.skeleton import Skeleton
-from specsia_build.characters.attributes import unit_normals, with_flat_gaps
 from specsia_build.characters.gltf import schema
 from specsia_build.characters.gltf.document import Document
 from specsia_build.characters.gltf.materials import Materials
 from specsia_build.characters.gltf.nodes import read_skin
 from specsia_build.characters.gltf.vertices import Influences, Vertices, unpack_draco
-from specsia_build.characters.polygons import MAX_TRIANGLES, TRIANGLE_COST, VERTEX_COST
+from specsia_build.characters.polygons import MAX_TRIANGLES, TRIANGLE_COST, VERTEX_COST, unit_normals, with_flat_gaps
 from specsia_build.errors import CharacterError
 from specsia_build.rendering.mesh import Mesh, cofactors
 

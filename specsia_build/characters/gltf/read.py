@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from specsia_build.animation.motion import poses
 from specsia_build.animation.skeleton import Skeleton
+from specsia_build.characters.character import RawMesh, RawMoving
 from specsia_build.characters.doubts.joints import Landmark, landmarks_of
 from specsia_build.characters.gltf import schema
 from specsia_build.characters.gltf.animation import read_motions, read_pose
@@ -19,7 +20,6 @@ from specsia_build.characters.gltf.materials import Materials
 from specsia_build.characters.gltf.nodes import Hierarchy, below, read_hierarchy, with_binds
 from specsia_build.characters.gltf.primitives import Instance, MeshReader, RigBuilder
 from specsia_build.characters.gltf.vrm import is_vrm0
-from specsia_build.characters.raw import RawMesh, RawMoving
 from specsia_build.errors import CharacterError
 from specsia_build.rendering.mesh import Material, Mesh, concatenate
 

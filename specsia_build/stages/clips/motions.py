@@ -12,8 +12,8 @@ from specsia_build.animation.motion import WEIGHTS, Motion
 from specsia_build.animation.rig import Rig
 from specsia_build.backends.base import Backend
 from specsia_build.characters.character import safe_id
-from specsia_build.characters.doubles import shape_of
 from specsia_build.characters.read import READING
+from specsia_build.characters.survey import shape_of
 from specsia_build.config import OWN, BuildConfig, ClipSettings
 from specsia_build.errors import some
 from specsia_build.frame import view_yaws

@@ -10,7 +10,7 @@ from numpy.testing import assert_allclose
 from numpy.typing import NDArray
 
 from specsia_build.characters.blender import CACHE_SETTING, read_with_blender
-from specsia_build.characters.raw import RawMesh
+from specsia_build.characters.character import RawMesh
 from specsia_build.rendering.mesh import Material, Mesh, flat_normals
 from tests.characters.blender.conftest import Write
 

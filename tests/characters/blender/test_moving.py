@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from specsia_build.animation.rig import posed
 from specsia_build.characters.blender import CACHE_SETTING, read_with_blender
-from specsia_build.characters.raw import RawMesh, RawMoving
+from specsia_build.characters.character import RawMesh, RawMoving
 from tests.characters.blender.conftest import Write
 
 STRIP = ((1.0, 0.0, 0.0), (1.0, 0.0, 3.0), (1.0, 0.0, 4.0))

@@ -13,9 +13,8 @@ from numpy.testing import assert_allclose, assert_array_equal
 from numpy.typing import NDArray
 
 from specsia_build import memory
-from specsia_build.characters.character import Entry
+from specsia_build.characters.character import Entry, RawMesh
 from specsia_build.characters.gltf.read import read_gltf
-from specsia_build.characters.raw import RawMesh
 from specsia_build.characters.read import read_character
 from specsia_build.config import BuildConfig
 from specsia_build.errors import CharacterError

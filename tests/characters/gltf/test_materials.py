@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
+from specsia_build.characters.character import RawMesh
 from specsia_build.characters.gltf.read import read_gltf
-from specsia_build.characters.raw import RawMesh
 from specsia_build.rendering.mesh import Material
 from tests.characters.gltf.writer import GltfWriter, png
 from tests.characters.test_ktx2 import UASTC

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from numpy.testing import assert_allclose
 
+from specsia_build.characters.character import RawMesh
 from specsia_build.characters.gltf.read import read_gltf
-from specsia_build.characters.raw import RawMesh
 from tests.characters.gltf.test_materials import RED_GREEN, UV
 from tests.characters.gltf.writer import GltfWriter, png
 
