@@ -14,14 +14,15 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from specsia_build.characters.doubts.doubt import Doubt, Fix
-from specsia_build.characters.doubts.joints import Landmark
 from specsia_build.errors import ByShape
 from specsia_build.rendering.mesh import Mesh
 
 if TYPE_CHECKING:
     from specsia_build.animation.motion import Motion
     from specsia_build.animation.rig import Rig
+
+Landmark = tuple[str, tuple[float, float, float]]
+"""Name and origin of a joint or node."""
 
 SPLITS = ("train", "validation", "test")
 
@@ -102,6 +103,24 @@ class Entry(msgspec.Struct, frozen=True, gc=False):
     def within(self) -> Path:
         """The folder in which all its files lie."""
         return self.root or self.folder
+
+
+@dataclass(frozen=True)
+class Fix:
+    """A key of a manifest line, a value for it, and the evidence."""
+
+    key: str
+    value: str | tuple[str, ...]
+    why: str
+
+
+@dataclass(frozen=True)
+class Doubt:
+    """The result of a check: a warning, its measured value over the threshold, and what a manifest line can change."""
+
+    sentence: str
+    score: float = 1.0
+    fix: Fix | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

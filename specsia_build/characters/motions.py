@@ -90,22 +90,20 @@ def _read(path: Path, root: Path) -> MotionFile:
 
 def _of_document(document: Document) -> MotionFile:
     """The motions of a glTF file; its meshes are not read."""
-    from specsia_build.characters.gltf.animation import read_motions as read_gltf_motions
-    from specsia_build.characters.gltf.nodes import read_hierarchy, with_binds
-    from specsia_build.characters.gltf.vrm import is_vrm0
+    from specsia_build.characters.gltf import nodes
 
     path = document.path
     with np.errstate(all="ignore"):
-        hierarchy = read_hierarchy(document)
+        hierarchy = nodes.read_hierarchy(document)
         hierarchy.check(document, range(len(hierarchy.nodes)))
-        motions = read_gltf_motions(document, hierarchy.number)
-        skeleton = with_binds(hierarchy.skeleton, document, hierarchy.number)
+        motions = nodes.read_motions(document, hierarchy.number)
+        skeleton = nodes.with_binds(hierarchy.skeleton, document, hierarchy.number)
         places = skeleton.rest_worlds[:, :3, 3] @ up_rotation("+y").T
         front = None if motions.humanoid else front_axis(landmarks_of(skeleton.names, places))
     return MotionFile(
         path.name,
         skeleton,
-        front=front or ("+y" if is_vrm0(document) else "-y"),
+        front=front or ("+y" if nodes.is_vrm0(document) else "-y"),
         motions=tuple(motion if motion.name else replace(motion, name=path.stem) for motion in motions.motions),
         spoilt=motions.spoilt,
         humanoid=motions.humanoid,

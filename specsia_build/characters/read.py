@@ -20,13 +20,14 @@ from specsia_build.characters.character import (
     SETTLED,
     UNSETTLED,
     Character,
+    Doubt,
     Entry,
+    Fix,
     RawMesh,
     RawMoving,
 )
 from specsia_build.characters.doubts import contents
 from specsia_build.characters.doubts.axes import AROUND, Evidence, front_of, up_of
-from specsia_build.characters.doubts.doubt import Doubt, Fix
 from specsia_build.characters.doubts.probe import Probe, probe_of
 from specsia_build.characters.doubts.sides import with_sides
 from specsia_build.characters.obj import read_obj

@@ -15,8 +15,7 @@ import scipy
 from numpy.typing import NDArray
 
 from specsia_build.animation.humanoid import words_of
-from specsia_build.characters.character import AUTO, SETTLED, UNSETTLED, Character, Entry, legible
-from specsia_build.characters.doubts.doubt import Doubt, Fix
+from specsia_build.characters.character import AUTO, SETTLED, UNSETTLED, Character, Doubt, Entry, Fix, legible
 from specsia_build.characters.doubts.looks import has_colours, plain_colour
 from specsia_build.characters.images import IMAGE_SUFFIXES
 from specsia_build.characters.manifest import SUGGESTED

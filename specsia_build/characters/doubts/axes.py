@@ -35,10 +35,7 @@ STRADDLES = 0.2  # Extent on both sides of the origin of what does not stand on 
 
 @dataclass
 class Votes:
-    """Votes for signed axes with their reasons.
-
-    A symmetric shape faces `along` ``x`` or ``y``; `even` says that its symmetry is beyond doubt.
-    """
+    """Votes for signed axes with their reasons; a shape that is symmetric, or very `even`, faces `along` x or y."""
 
     count: defaultdict[str, float] = field(default_factory=lambda: defaultdict(float))
     why: defaultdict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
@@ -89,13 +86,7 @@ def opposite(axis: str) -> str:
 
 
 def front_of(probe: Probe, usual: str | None = None, taken: str | None = None) -> Evidence:
-    """Find the front of a Z-up character.
-
-    Args:
-        probe: Z up.
-        usual: the front of its format, or None for formats without one.
-        taken: the front that a manifest states; then only joints vote.
-    """
+    """Find the front of a Z-up character, `usual` for its format; if a manifest has `taken` one, only joints vote."""
     votes = Votes()
     by_sides = joints.front_axis(probe.landmarks)
     votes.add(by_sides, OF_SIDES, "left and right joints")
@@ -164,12 +155,9 @@ def _is_head(probe: Probe, side: int) -> bool:
 
 
 def up_of(probe: Probe, usual: str, *, settled: bool = False) -> Evidence:
-    """Find the axis of a file's own coordinates along which a character stands.
+    """Find the axis of a file's coordinates that points up, `usual` for its format.
 
-    Args:
-        probe: in those coordinates.
-        usual: the format's.
-        settled: whether exporters keep to that; then a shape votes for ``+y`` and ``+z`` alone.
+    If exporters keep to it (`settled`), a shape votes for ``+y`` and ``+z`` alone.
     """
     votes = Votes()
     by_feet = joints.up_axis(probe.landmarks)

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 import numpy as np
 import scipy
 from numpy.typing import NDArray
 
 from specsia_build.animation.humanoid import words_of
+from specsia_build.characters.character import Doubt, Fix
 from specsia_build.characters.doubts import joints
-from specsia_build.characters.doubts.doubt import Doubt, drop, listed
 from specsia_build.characters.doubts.joints import Points
 from specsia_build.characters.doubts.probe import Probe, surface_samples
+from specsia_build.errors import some
 
 MOST_PARTS = 400  # Number above which no part is compared with the others.
 GAP = 0.03  # Heights between two figures.
@@ -40,8 +41,8 @@ def more_than_one_thing(probe: Probe, name: str) -> Iterator[Doubt]:
     """Warn about floors and rooms, several figures, and vertices far away."""
     scenery = _scenery(probe)
     if scenery:
-        problem = f"{name} holds {listed(scenery, probe.part_names)} around the character, as a floor or a backdrop"
-        yield drop(problem, "leaves the character alone", scenery, probe.part_names)
+        problem = f"{name} holds {_listed(scenery, probe.part_names)} around the character, as a floor or a backdrop"
+        yield _drop(problem, "leaves the character alone", scenery, probe.part_names)
         probe = probe.without(scenery)
     if not len(probe.points):
         return
@@ -103,7 +104,7 @@ def _figures(probe: Probe, name: str) -> Iterator[Doubt]:
     if own & others:
         yield Doubt(f"{problem}, and they share parts: split them in the file", score)
     else:
-        yield drop(problem, "keeps the one nearest to the origin", others, probe.part_names, score)
+        yield _drop(problem, "keeps the one nearest to the origin", others, probe.part_names, score)
 
 
 def groups_of(points: Points, gap: float) -> list[NDArray[np.intp]]:
@@ -139,7 +140,7 @@ def shown_at_once(probe: Probe, name: str) -> Iterator[Doubt]:
     spare = {part for props in crowded.values() for _, part in props[1:]}
     if spare:
         hands = ", ".join(f"{len(props)} below {hand}" for hand, props in crowded.items())
-        yield drop(f"{name} holds several props in one hand ({hands})", "keeps the largest", spare, probe.part_names)
+        yield _drop(f"{name} holds several props in one hand ({hands})", "keeps the largest", spare, probe.part_names)
     parts = [part for part in parts if part not in spare]
     # Blender numbers names that exist already, as in ``Cube.001``.
     named = {part: words_of(re.sub(r"\.\d{3}$", "", next(iter(probe.part_names[part]), ""))) for part in parts}
@@ -150,8 +151,8 @@ def shown_at_once(probe: Probe, name: str) -> Iterator[Doubt]:
             if variant and _fill_one_place(probe, first, second):
                 again.add(second if len(named[first]) <= len(named[second]) else first)
     if again:
-        problem = f"{name} shows {listed(again, probe.part_names)} in the same place as other parts of the same name"
-        yield drop(problem, "keeps one of each", again, probe.part_names)
+        problem = f"{name} shows {_listed(again, probe.part_names)} in the same place as other parts of the same name"
+        yield _drop(problem, "keeps one of each", again, probe.part_names)
 
 
 def _is_variant(first: Sequence[str], second: Sequence[str]) -> bool:
@@ -210,3 +211,24 @@ def degenerate(probe: Probe, name: str) -> Iterator[Doubt]:
         across = ("from side to side", "from front to back", "from head to foot")[int(extent.argmin())]
         problem = f"{name} is flat, {100 * thinnest:.1f} % of its length {across}"
         yield Doubt(f"{problem}: some views show next to nothing; give it thickness", FLAT / max(thinnest, 1e-12))
+
+
+def _listed(parts: Collection[int], part_names: Sequence[Sequence[str]]) -> str:
+    """First names of up to five parts, and the count of the others."""
+    return some([f"'{part_names[k][0]}'" if part_names[k] else "a part without a name" for k in sorted(parts)], 5)
+
+
+def _drop(problem: str, effect: str, parts: set[int], part_names: Sequence[Sequence[str]], score: float = 1.0) -> Doubt:
+    """A warning that leaving parts out resolves; `effect` is the end of its sentence, such as "keeps the largest"."""
+    names = _names(parts, part_names)
+    if names is None:
+        return Doubt(f"{problem}, but these parts have no names of their own: name them in the file", score)
+    line = '"drop": [{}] in its manifest line'.format(", ".join(f'"{name}"' for name in names))
+    return Doubt(f"{problem}: {line} {effect}", score, Fix("drop", names, problem))
+
+
+def _names(parts: set[int], part_names: Sequence[Sequence[str]]) -> tuple[str, ...] | None:
+    """First names of parts; None if one has none, or shares it with a part that is not among them."""
+    names = tuple(dict.fromkeys(part_names[k][0] if part_names[k] else "" for k in sorted(parts)))
+    others = {name for k, own in enumerate(part_names) if k not in parts for name in own}
+    return None if "" in names or not others.isdisjoint(names) else names

@@ -9,10 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from specsia_build.animation.humanoid import SIDES, words_of
+from specsia_build.characters.character import Landmark
 from specsia_build.frame import AXES, axis_vector
-
-Landmark = tuple[str, tuple[float, float, float]]
-"""Name and origin of a joint or node."""
 
 Points = NDArray[np.float64]
 
@@ -44,10 +42,8 @@ def words(name: str) -> frozenset[str]:
 
 def turned(landmarks: Sequence[Landmark], rotation: Points) -> tuple[Landmark, ...]:
     """Rotate landmarks by a (3, 3) matrix."""
-    if not landmarks:
-        return ()
-    places = np.array([place for _, place in landmarks], np.float64) @ rotation.T
-    return tuple((name, (x, y, z)) for (name, _), (x, y, z) in zip(landmarks, places.tolist(), strict=True))
+    places = np.array([place for _, place in landmarks], np.float64).reshape(-1, 3) @ rotation.T
+    return landmarks_of([name for name, _ in landmarks], places)
 
 
 def pairs_of(landmarks: Iterable[Landmark]) -> list[tuple[Points, Points]]:

@@ -41,10 +41,7 @@ def face_detail(probe: Probe) -> tuple[str | None, float]:
 
 
 def detail(color: NDArray[np.uint8], coverage: NDArray[np.uint8]) -> tuple[float, float]:
-    """Measure how much the colours (S, S, 4) of a view change inside its coverage (S, S): in the head, and in all.
-
-    The sum of steps between neighbouring pixels, 0-1 each, over the figure's squared height; 0 without a figure.
-    """
+    """Sum of steps between pixels (S, S, 4) inside a coverage (S, S), over its squared height: of the head, of all."""
     rows, columns = (np.flatnonzero(coverage.any(axis=axis)) for axis in (1, 0))
     if len(rows) == 0:
         return 0.0, 0.0

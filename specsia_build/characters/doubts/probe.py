@@ -10,7 +10,8 @@ import numpy as np
 import scipy
 from numpy.typing import NDArray
 
-from specsia_build.characters.doubts.joints import Landmark, Points, turned
+from specsia_build.characters.character import Landmark
+from specsia_build.characters.doubts.joints import Points, turned
 from specsia_build.frame import normalise, view_cameras
 from specsia_build.rendering.fast.renderer import FastRenderer
 from specsia_build.rendering.layers import Layers
@@ -28,7 +29,7 @@ _MIRRORED, _FAR = 500, 0.1
 
 @dataclass(frozen=True, eq=False)
 class Probe:
-    """Points on a character's surface under a rotation that maps axes onto axes.
+    """Points on a character's surface under a rotation (3, 3) that maps axes onto axes.
 
     Attributes:
         mesh: in its own coordinates.
@@ -36,7 +37,6 @@ class Probe:
         points: (N, 3), evenly spread by area, rotated; empty if the mesh has no area.
         faces: (N,) face of each point.
         part_names, landmarks: as in `RawMesh`; the landmarks are rotated.
-        rotation: (3, 3).
     """
 
     mesh: Mesh

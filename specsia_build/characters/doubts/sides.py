@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from specsia_build.characters.doubts.doubt import Doubt, Fix
+from specsia_build.characters.character import Doubt, Fix
 from specsia_build.frame import normalise, view_cameras
 from specsia_build.rendering.fast.renderer import glance
 from specsia_build.rendering.mesh import Mesh, compacted, face_normals, lengths

@@ -20,45 +20,25 @@ from numpy.typing import NDArray
 from specsia_build import memory
 from specsia_build.characters.actions import FRAMES
 from specsia_build.characters.character import legible
-from specsia_build.characters.gltf.schema import (
-    Accessor,
-    Buffer,
-    BufferView,
-    Entry,
-    Extensions,
-    Header,
-    Meshopt,
-    Root,
-    Sparse,
-    Struct,
-)
+from specsia_build.characters.gltf import schema
+from specsia_build.characters.gltf.schema import Accessor, BufferView, Entry
 from specsia_build.characters.side_files import SideFiles
 from specsia_build.errors import CharacterError
 from specsia_build.files.sources import read_source
 
 E = TypeVar("E", bound=Entry)
-S = TypeVar("S", bound=Struct)
-
-GLB_MAGIC, CHUNK_JSON, CHUNK_BINARY = b"glTF", 0x4E4F534A, 0x004E4942
+S = TypeVar("S", bound=schema.Struct)
 
 COMPONENTS = {5120: "<i1", 5121: "<u1", 5122: "<i2", 5123: "<u2", 5125: "<u4", 5126: "<f4"}
 WIDTHS = {"SCALAR": 1, "VEC2": 2, "VEC3": 3, "VEC4": 4, "MAT4": 16}
 
-READABLE = (
-    "KHR_draco_mesh_compression",
-    "EXT_meshopt_compression",
-    "KHR_meshopt_compression",
-    "KHR_mesh_quantization",
-    "KHR_texture_basisu",
-    "KHR_texture_transform",
-    "KHR_lights_punctual",
-    "KHR_node_visibility",
-    "EXT_texture_webp",
-    "EXT_texture_avif",
-    "MSFT_texture_dds",
+_EXTENSIONS = (
+    "KHR_draco_mesh_compression EXT_meshopt_compression KHR_meshopt_compression KHR_mesh_quantization "
+    "KHR_texture_basisu KHR_texture_transform KHR_lights_punctual KHR_node_visibility EXT_texture_webp "
+    "EXT_texture_avif MSFT_texture_dds KHR_animation_pointer KHR_materials_ VRM KHR_xmp"
 )
-READABLE_FAMILIES = ("KHR_materials_", "VRM", "KHR_xmp", "KHR_animation_pointer")
-"""Prefixes of extensions that leave the shape unchanged; their materials are read as far as `materials` says."""
+READABLE = tuple(_EXTENSIONS.split())
+"""Beginnings of required extensions that are read, or that leave the shape unchanged."""
 
 _JSON_COSTS = {b"[": 80, b"{": 240, b",": 100, b'"': 40}
 """Bytes of memory of a list, an object, one more value in it, and half of a string, at most."""
@@ -70,34 +50,31 @@ class Document:
 
     Attributes:
         path: the file.
-        within: folder that no file may lie outside of, links followed.
+        files: finds the files that it refers to, and says what folder they may not lie outside of.
         root: its JSON.
         binary: the GLB's binary chunk, or None.
-        files: finds the files that it refers to.
         fps: frames per second that poses are counted in.
         is_export: whether Blender exported it from another format.
         warnings: sentences about what was left out or repaired, as keys in order.
     """
 
     path: Path
-    within: Path
-    root: Root
-    binary: memoryview | None
     files: SideFiles
+    root: schema.Root
+    binary: memoryview | None
     fps: float = FRAMES
     is_export: bool = False
     warnings: dict[str, None] = field(default_factory=dict)
     _entries: dict[tuple[type[Entry], int], Entry] = field(default_factory=dict)
-    _buffers: dict[int, memoryview] = field(default_factory=dict)
-    _unpacked: dict[int, memoryview] = field(default_factory=dict)
+    _bytes: dict[tuple[type[Entry], int], memoryview] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
         return self.path.name
 
     @property
-    def extensions(self) -> Extensions:
-        return self.root.extensions or Extensions()
+    def extensions(self) -> schema.Extensions:
+        return self.root.extensions or schema.Extensions()
 
     def entry(self, kind: type[E], index: int) -> E:
         """Decode an entry of one of the document's lists; `kind` says which."""
@@ -105,7 +82,7 @@ class Document:
         if not isinstance(entry, kind):
             texts = self.root.entries(kind.key)
             if not 0 <= index < len(texts):
-                raise damaged(f"{self.name}:", f"uses {kind.key}[{index}], which does not exist")
+                raise self.error(kind, index, "is used and does not exist")
             entry = _decode(texts[index], kind, f"{self.name}: {kind.key}[{index}]")
             self._entries[kind, index] = entry
         return entry
@@ -114,30 +91,31 @@ class Document:
         """All entries of one of the document's lists."""
         return [self.entry(kind, index) for index in range(self.root.count(kind.key))]
 
-    def error(self, kind: type[Entry], index: int, problem: str, below: str = "") -> CharacterError:
-        """Error about an entry, or about a part `below` it."""
-        return damaged(f"{self.name}: {kind.key}[{index}]{below}", problem)
+    def error(self, kind: type[Entry], index: int, problem: str) -> CharacterError:
+        """Error about an entry."""
+        return damaged(f"{self.name}: {kind.key}[{index}]", problem)
 
     def warn(self, sentence: str) -> None:
         self.warnings[sentence] = None
 
     def buffer(self, index: int) -> memoryview:
-        """Bytes of a buffer: the binary chunk, a data URI, or a file inside `within`."""
-        if index not in self._buffers:
-            uri = self.entry(Buffer, index).uri
+        """Bytes of a buffer: the binary chunk, a data URI, or a file inside the root."""
+        key = (schema.Buffer, index)
+        if key not in self._bytes:
+            uri = self.entry(schema.Buffer, index).uri
             if uri:
-                self._buffers[index] = memoryview(data_uri(uri, self.name) if is_data(uri) else self._file(uri))
+                self._bytes[key] = memoryview(data_uri(uri, self.name) if is_data(uri) else self._file(uri))
             elif index == 0 and self.binary is not None:
-                self._buffers[index] = self.binary
+                self._bytes[key] = self.binary
             else:
-                raise self.error(Buffer, index, "names no data")
-        return self._buffers[index]
+                raise self.error(schema.Buffer, index, "names no data")
+        return self._bytes[key]
 
     def _file(self, uri: str) -> bytes:
         path = self.files.place(unquote(uri))
         if path is None:
             raise CharacterError(f"{self.name} refers to '{uri}', which is not a file inside its folder")
-        return read_source(path, self.within)
+        return self.files.read(path)
 
     def image_file(self, uri: str) -> Path | None:
         """Find the image file that a URI names; warns where it lies elsewhere than the URI says."""
@@ -145,30 +123,27 @@ class Document:
         path = self.files.find(name) or self.files.find(uri)
         places = [self.files.stated(PurePosixPath(text.replace("\\", "/")).parts) for text in (name, uri)]
         if path is not None and path not in places:
-            place = Path(os.path.relpath(path, self.within)).as_posix()
+            place = Path(os.path.relpath(path, self.files.root)).as_posix()
             self.warn(f"texture '{uri}' of {self.name} is not there: {place} was used instead")
         return path
 
     def view_bytes(self, index: int) -> memoryview:
         """Bytes of a buffer view, decompressed."""
-        view = self.entry(BufferView, index)
-        extensions = view.extensions or Extensions()
-        packed = extensions.meshopt_ext or extensions.meshopt
-        if packed is None:
-            return self._slice(index, view.buffer, view.byte_offset or 0, view.byte_length)
-        if index not in self._unpacked:
-            data = self._slice(index, packed.buffer, packed.byte_offset or 0, packed.byte_length)
+        key = (BufferView, index)
+        if key not in self._bytes:
+            view = self.entry(BufferView, index)
+            extensions = view.extensions or schema.Extensions()
+            packed = extensions.meshopt_ext or extensions.meshopt
+            place = packed or view
+            start, data = place.byte_offset or 0, self.buffer(place.buffer)
+            if start + place.byte_length > len(data):
+                raise self.error(BufferView, index, "reaches past the end of its buffer")
+            data = data[start : start + place.byte_length]
             try:
-                self._unpacked[index] = unpack_view(data, packed)
+                self._bytes[key] = data if packed is None else unpack_view(data, packed)
             except ValueError as error:
                 raise self.error(BufferView, index, "has meshoptimizer data that cannot be decoded") from error
-        return self._unpacked[index]
-
-    def _slice(self, index: int, buffer: int, start: int, length: int) -> memoryview:
-        data = self.buffer(buffer)
-        if start + length > len(data):
-            raise self.error(BufferView, index, "reaches past the end of its buffer")
-        return data[start : start + length]
+        return self._bytes[key]
 
     def accessor(self, index: int) -> NDArray[Any]:
         """Elements of an accessor as stored, (count, width) in their component type, sparse ones filled in."""
@@ -176,50 +151,40 @@ class Document:
         code, width = COMPONENTS.get(entry.component_type), WIDTHS.get(entry.type or "")
         if code is None or width is None:
             raise self.error(Accessor, index, "has an unknown componentType or type")
-        dtype, shape = np.dtype(code), (entry.count, width)
         if entry.buffer_view is None:
-            memory.ask(dtype.itemsize * width * entry.count)
-            values: NDArray[Any] = np.zeros(shape, dtype)
+            memory.ask(np.dtype(code).itemsize * width * entry.count)
+            values: NDArray[Any] = np.zeros((entry.count, width), code)
         else:
-            values = self._elements(index, entry.buffer_view, entry.byte_offset or 0, dtype, shape)
-        return values if entry.sparse is None else self._with_sparse(index, entry.sparse, values)
+            values = self._elements(index, entry.buffer_view, entry.byte_offset, code, (entry.count, width))
+        if (sparse := entry.sparse) is None:
+            return values
+        row_code, many = COMPONENTS.get(sparse.indices.component_type or 0, ""), sparse.count
+        if "u" not in row_code or many > len(values):
+            raise self.error(Accessor, index, "has a sparse part with another componentType or too many elements")
+        rows = self._elements(index, sparse.indices.buffer_view, sparse.indices.byte_offset, row_code, (many, 1))
+        new = self._elements(index, sparse.values.buffer_view, sparse.values.byte_offset, code, (many, width))
+        if many and int(rows.max()) >= len(values):
+            raise self.error(Accessor, index, "has a sparse part with an element that does not exist")
+        memory.ask(values.nbytes)
+        values = values.copy()
+        values[rows[:, 0]] = new
+        return values
 
     def is_normalised(self, index: int) -> bool:
         """Whether an accessor's integers stand for 0-1 or -1-1."""
         return self.entry(Accessor, index).normalized is True
 
-    def _elements(
-        self, index: int, view: int, offset: int, dtype: np.dtype[Any], shape: tuple[int, int]
-    ) -> NDArray[Any]:
+    def _elements(self, index: int, view: int, offset: int | None, code: str, shape: tuple[int, int]) -> NDArray[Any]:
         """Elements (count, width) of accessor `index` at an offset in a buffer view."""
-        count, width = shape
-        data, size = self.view_bytes(view), dtype.itemsize * width
+        dtype, data, start = np.dtype(code), self.view_bytes(view), offset or 0
+        count, size = shape[0], dtype.itemsize * shape[1]
         # Old exporters wrote the size of a component as the stride.
         stride = max(self.entry(BufferView, view).byte_stride or 0, size)
-        if count and offset + stride * (count - 1) + size > len(data):
-            raise self.error(Accessor, index, "reaches past the end of its bufferView")
         if count == 0:
             return np.zeros(shape, dtype)
-        return np.ndarray(shape, dtype, buffer=data, offset=offset, strides=(stride, dtype.itemsize))
-
-    def _with_sparse(self, index: int, sparse: Sparse, values: NDArray[Any]) -> NDArray[Any]:
-        """Replace the elements that a sparse accessor names."""
-        code = COMPONENTS.get(sparse.indices.component_type or 0, "")
-        if "u" not in code or sparse.count > len(values):
-            raise self.error(Accessor, index, "has an unknown componentType or too many elements", ".sparse")
-        rows, new = (
-            self._elements(index, part.buffer_view, part.byte_offset or 0, dtype, (sparse.count, width))
-            for part, dtype, width in (
-                (sparse.indices, np.dtype(code), 1),
-                (sparse.values, values.dtype, values.shape[1]),
-            )
-        )
-        if sparse.count and int(rows.max()) >= len(values):
-            raise self.error(Accessor, index, "names an element that does not exist", ".sparse.indices")
-        memory.ask(values.nbytes)
-        filled = values.copy()
-        filled[rows[:, 0]] = new
-        return filled
+        if start + stride * (count - 1) + size > len(data):
+            raise self.error(Accessor, index, "does not fit its buffer view")
+        return np.ndarray(shape, dtype, buffer=data, offset=start, strides=(stride, dtype.itemsize))
 
 
 def damaged(place: str, problem: str) -> CharacterError:
@@ -247,13 +212,8 @@ def data_uri(uri: str, name: str) -> bytes:
     return content
 
 
-def unpack_view(data: memoryview, packed: Meshopt) -> memoryview:
-    """Decode a buffer view of EXT_meshopt_compression.
-
-    Raises:
-        ValueError: if the data is damaged or is not what the file says it is.
-        CostError: if it would take more memory than is left for the character.
-    """
+def unpack_view(data: memoryview, packed: schema.Meshopt) -> memoryview:
+    """Decode a buffer view of EXT_meshopt_compression; a ValueError if it is damaged."""
     import meshopt
 
     memory.take(packed.count * packed.byte_stride)
@@ -275,25 +235,20 @@ def denormalise(values: NDArray[Any]) -> NDArray[np.float32]:
 
 
 def load_document(path: Path, within: Path) -> Document:
-    """Open a .glb, .gltf or .vrm file; its first bytes decide which it is, not its name.
-
-    Args:
-        path: the file.
-        within: folder that no file may lie outside of, links followed.
-    """
+    """Open a .glb, .gltf or .vrm file, which its first bytes decide; no file of it may lie outside of `within`."""
     return parse_document(path, read_source(path, within), SideFiles(path, within))
 
 
 def parse_document(path: Path, data: bytes, files: SideFiles, fps: float = FRAMES, is_export: bool = False) -> Document:
     """Open a glTF document held in memory; arguments are as in `Document`."""
-    text, binary = _glb_chunks(data, path.name) if data[:4] == GLB_MAGIC else (data, None)
+    text, binary = _glb_chunks(data, path.name) if data[:4] == b"glTF" else (data, None)
     root = _parse(text, path.name)
     for extension in root.extensions_required or ():
-        if extension not in READABLE and not extension.startswith(READABLE_FAMILIES):
+        if not extension.startswith(READABLE):
             raise CharacterError(
                 f"{path.name} needs the glTF extension {extension}, which cannot be read: export it again without it"
             )
-    return Document(path, files.root, root, binary, files, fps, is_export)
+    return Document(path, files, root, binary, fps, is_export)
 
 
 def _glb_chunks(data: bytes, name: str) -> tuple[bytes, memoryview | None]:
@@ -307,13 +262,13 @@ def _glb_chunks(data: bytes, name: str) -> tuple[bytes, memoryview | None]:
         size, kind = struct.unpack_from("<II", data, end)
         chunks.append((kind, memoryview(data)[end + 8 : end + 8 + size]))
         end += 8 + size
-    if max(length, end) > len(data) or end > length or not chunks or chunks[0][0] != CHUNK_JSON:
+    if max(length, end) > len(data) or end > length or not chunks or chunks[0][0] != int.from_bytes(b"JSON", "little"):
         raise CharacterError(f"{name} is cut short or damaged: copy or export it again")
-    binary = chunks[1][1] if len(chunks) > 1 and chunks[1][0] == CHUNK_BINARY else None
+    binary = chunks[1][1] if len(chunks) > 1 and chunks[1][0] == int.from_bytes(b"BIN\0", "little") else None
     return bytes(chunks[0][1]), binary
 
 
-def _parse(text: bytes, name: str) -> Root:
+def _parse(text: bytes, name: str) -> schema.Root:
     """Decode the root object of UTF-8 JSON, with or without a byte order mark."""
     text = text.removeprefix(b"\xef\xbb\xbf").lstrip()
     if not text.startswith(b"{"):
@@ -324,11 +279,11 @@ def _parse(text: bytes, name: str) -> Root:
         # Names in another encoding than UTF-8 cost the name alone.
         text = text.decode("utf-8", errors="replace").encode()
     # glTF 1.0 has objects in place of lists, so the version is checked first.
-    asset = _decode(Raw(text), Header, f"{name}:").asset
+    asset = _decode(Raw(text), schema.Header, f"{name}:").asset
     version = "unknown" if asset is None or asset.version is None else str(asset.version)
     if not version.startswith("2"):
         raise CharacterError(f"{name} is glTF version '{version}': export it again as glTF 2.0")
-    return _decode(Raw(text), Root, f"{name}:")
+    return _decode(Raw(text), schema.Root, f"{name}:")
 
 
 def _decode(text: bytes | Raw, kind: type[S], place: str) -> S:

@@ -1,20 +1,23 @@
-"""Materials and textures of a glTF file as the project's `Material`."""
+"""Materials and textures of a glTF file, and of VRM 0.x, as the project's `Material`."""
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from specsia_build.characters.gltf import schema
 from specsia_build.characters.gltf.document import Document, data_uri, is_data
-from specsia_build.characters.gltf.vrm import vrm0_material
+from specsia_build.characters.gltf.nodes import is_vrm0
 from specsia_build.characters.images import as_texture, load_texture
 from specsia_build.errors import CharacterError
+from specsia_build.rendering.colour import srgb_to_linear
 from specsia_build.rendering.mesh import AlphaMode, Material, Texture, Wrap
 
 WRAPS: dict[int, Wrap] = {10497: "repeat", 33071: "clamp", 33648: "mirror"}
@@ -23,6 +26,19 @@ GLASS = 0.2
 """Opacity of what transmits all light: its colour and gloss are visible, and what is behind it more so."""
 
 ALPHA_MODES: dict[str, AlphaMode] = {"OPAQUE": "opaque", "MASK": "mask", "BLEND": "blend"}
+
+GLTF_SHADER = "VRM_USE_GLTFSHADER"
+"""Shader of a VRM 0.x material that glTF's own properties describe."""
+
+CULL_NOTHING, CULL_FRONT = 0, 1
+"""Values of MToon's ``_CullMode``; 2 culls backs."""
+
+_UNLIT_MODES = {"VRM/UnlitTransparent": "BLEND", "VRM/UnlitTransparentZWrite": "BLEND", "VRM/UnlitCutout": "MASK"}
+_BLEND_MODES = {0: "OPAQUE", 1: "MASK", 2: "BLEND", 3: "BLEND"}
+"""MToon's ``_BlendMode``."""
+
+_GAMMA_UNTIL = (0, 54)
+"""UniVRM before 0.54 wrote ``baseColorFactor`` in gamma (UniVRM's `MigrationFlags.IsBaseColorFactorGamma`)."""
 
 
 class Placement(NamedTuple):
@@ -96,13 +112,7 @@ class Materials:
         return self._built[index]
 
     def variant(self, index: int | None, textured: bool, opaque_corners: bool) -> Material:
-        """The material as one primitive needs it; the same object for the same arguments.
-
-        Args:
-            index: of the material, or None.
-            textured: whether the primitive has the UVs that the textures need.
-            opaque_corners: whether all its vertex colours have opacity 1.
-        """
+        """The material for a primitive with or without UVs, whose vertex colours are opaque or not; built once each."""
         built = self.material(index)
         bare = not textured and built.is_textured
         material = replace(built.material, texture=None, emissive_texture=None) if bare else built.material
@@ -118,7 +128,7 @@ class Materials:
         return schema.Material(pbr=grey, double_sided=True) if self.document.is_export else schema.Material()
 
     def _build(self, entry: schema.Material, index: int | None) -> GltfMaterial:
-        entry, is_mtoon, inside_out = vrm0_material(self.document, index, entry)
+        entry, is_mtoon, inside_out = _vrm0_material(self.document, index, entry)
         extensions = entry.extensions or schema.Extensions()
         base = extensions.specular_glossiness or entry.pbr or schema.BaseColor()
         texture, placement = self._texture_of(base.texture)
@@ -208,14 +218,16 @@ class Materials:
             if place not in self._pixels:
                 self._pixels[place] = None
                 name = f"texture images[{index}] of {document.name}"
+                source: Path | bytes | None
                 if isinstance(place, int):
-                    self._pixels[place] = load_texture(bytes(document.view_bytes(place)), name)
+                    source = bytes(document.view_bytes(place))
                 elif is_data(place):
-                    self._pixels[place] = load_texture(data_uri(place, document.name), name)
-                elif (path := document.image_file(place)) is None:
-                    raise CharacterError(f"texture '{place}' of {document.name} is not there")
+                    source = data_uri(place, document.name)
                 else:
-                    self._pixels[place] = load_texture(path, f"texture '{place}' of {document.name}", document.within)
+                    source, name = document.image_file(place), f"texture '{place}' of {document.name}"
+                if source is None:
+                    raise CharacterError(f"{name} is not there")
+                self._pixels[place] = load_texture(source, name, document.files.root)
             return self._pixels[place]
         except CharacterError as error:
             document.warn(f"{error}; it was left out")
@@ -228,7 +240,7 @@ class Materials:
         self.document.files.note(path)
         try:
             name = f"texture '{path.name}' of {self.document.name}"
-            return as_texture(load_texture(path, name, self.document.within))
+            return as_texture(load_texture(path, name, self.document.files.root))
         except CharacterError as error:
             self.document.warn(f"{error}; it was left out")
             return None
@@ -261,3 +273,75 @@ def _is_solid(material: Material) -> bool:
 
 def _unit(value: float) -> float:
     return min(1.0, max(0.0, value))
+
+
+def _vrm0_material(document: Document, index: int | None, entry: schema.Material) -> tuple[schema.Material, bool, bool]:
+    """Replace a material's values by the ``materialProperties`` of VRM 0.x, if the file is one.
+
+    As in UniVRM and three-vrm, colour, texture, texture transform, cut-out and blending of MToon and of VRM's unlit
+    shaders come from there, with colours in gamma; glTF's own values are a fallback for other programs.
+
+    Returns:
+        The material; whether it is MToon, which emits light although exporters call it unlit; and whether its faces
+        are visible from behind only.
+    """
+    vrm = document.extensions.vrm if is_vrm0(document) else None
+    if vrm is None or index is None:
+        return entry, False, False
+    listed = vrm.material_properties if isinstance(vrm.material_properties, list) else []
+    stated = schema.VrmMaterial()
+    try:
+        if index < len(listed):
+            stated = msgspec.convert(listed[index], schema.VrmMaterial)
+    except msgspec.ValidationError as error:
+        document.warn(f"{document.name}: materialProperties[{index}] of VRM is damaged ({error}); glTF's was used")
+    shader = stated.shader or ""
+    cull = None if shader == GLTF_SHADER else stated.float_properties.get("_CullMode")
+    if cull is not None:
+        entry = msgspec.structs.replace(entry, double_sided=int(cull) == CULL_NOTHING)
+    if shader == "VRM/MToon" or shader.startswith("VRM/Unlit"):
+        entry = _from_unity(entry, stated, shader)
+    elif entry.pbr is not None and entry.pbr.factor is not None:
+        version = re.match(r"(?:UniVRM-)?(\d+)\.(\d+)", str(vrm.exporter_version or ""))
+        if version is not None and (int(version[1]), int(version[2])) < _GAMMA_UNTIL:
+            linear = msgspec.structs.replace(entry.pbr, factor=_to_linear(entry.pbr.factor))
+            entry = msgspec.structs.replace(entry, pbr=linear)
+    return entry, shader == "VRM/MToon", cull == CULL_FRONT
+
+
+def _from_unity(entry: schema.Material, stated: schema.VrmMaterial, shader: str) -> schema.Material:
+    main = stated.vector_properties.get("_MainTex", ())
+    u, v, width, height = (*main, *(0.0, 0.0, 1.0, 1.0)[len(main) :])[:4]
+    # Unity counts v from below.
+    transform = schema.TextureTransform(offset=(u, 1.0 - height - v), scale=(width, height))
+    extensions = schema.Extensions(transform=transform)
+    textures = {
+        name: schema.TextureInfo(index=index, extensions=extensions)
+        for name, index in stated.texture_properties.items()
+    }
+    keywords = stated.keyword_map
+    if shader != "VRM/MToon":
+        mode = _UNLIT_MODES.get(shader, "OPAQUE")
+    elif not keywords:
+        mode = _BLEND_MODES.get(int(stated.float_properties.get("_BlendMode", 0)), "OPAQUE")
+    elif keywords.get("_ALPHABLEND_ON") or keywords.get("_ALPHAPREMULTIPLY_ON"):
+        mode = "BLEND"
+    else:
+        mode = "MASK" if keywords.get("_ALPHATEST_ON") else "OPAQUE"
+    color = _to_linear(stated.vector_properties.get("_Color", ()))
+    return msgspec.structs.replace(
+        entry,
+        pbr=schema.BaseColor(factor=color, texture=textures.get("_MainTex")),
+        alpha_mode=mode,
+        alpha_cutoff=stated.float_properties.get("_Cutoff", 0.5),
+        emissive_factor=_to_linear(stated.vector_properties.get("_EmissionColor", (0.0, 0.0, 0.0)))[:3],
+        emissive_texture=textures.get("_EmissionMap"),
+        extensions=schema.Extensions(unlit={}),
+    )
+
+
+def _to_linear(color: tuple[float, ...]) -> schema.Four:
+    """A colour in gamma, of up to four values, as linear RGB and opacity."""
+    r, g, b, a = (*color, 1.0, 1.0, 1.0, 1.0)[:4]
+    red, green, blue = srgb_to_linear(np.array([r, g, b])).tolist()
+    return red, green, blue, a

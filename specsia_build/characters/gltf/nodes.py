@@ -1,26 +1,38 @@
-"""The nodes of a glTF file as a skeleton, with its skins."""
+"""The nodes of a glTF file as a skeleton, with its skins, animations and humanoid bones."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from typing import Any, cast, get_args
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from specsia_build import memory
+from specsia_build.animation.motion import Interpolation, Motion, Path, Track
 from specsia_build.animation.skeleton import Skeleton, decomposed
+from specsia_build.characters.actions import chosen, unknown_action
+from specsia_build.characters.character import Motions
 from specsia_build.characters.gltf import schema
-from specsia_build.characters.gltf.document import Document
-from specsia_build.errors import CharacterError
+from specsia_build.characters.gltf.document import Document, denormalise
+from specsia_build.errors import CharacterError, CostError, some
 
 MOST_NODES = 50_000
 """Nodes of a file; each takes a tenth of a millisecond to read."""
 
 _MOST_SKINS = 64
 """Skins that are searched for bind poses."""
+
+_KEY_COST = 32
+"""Bytes of memory for a number of a key while it is read."""
+
+_PATHS: tuple[str, ...] = get_args(Path)
+_INTERPOLATIONS: tuple[str, ...] = get_args(Interpolation)
+_WIDTHS = {"translation": 3, "rotation": 4, "scale": 3}
 
 
 @dataclass(frozen=True)
@@ -48,6 +60,13 @@ class Hierarchy:
             if not needed.isdisjoint(below(self.nodes, [index])):
                 raise document.error(schema.Node, index, "has a transform that is not of finite numbers")
 
+    def above(self, index: int) -> Iterator[int]:
+        """The nodes above a node, nearest first."""
+        at = self.parents[index]
+        while at is not None:
+            yield at
+            at = self.parents[at]
+
 
 def read_hierarchy(document: Document) -> Hierarchy:
     """Read the nodes of a file."""
@@ -60,11 +79,15 @@ def read_hierarchy(document: Document) -> Hierarchy:
             if None in values or not math.isfinite(sum(values)):
                 broken.add(index)
                 nodes[index] = msgspec.structs.replace(nodes[index], **{key: None})
-    parents = _parents(document, nodes)
+    parents: list[int | None] = [None] * len(nodes)
+    for index, node in enumerate(nodes):
+        for child in node.children or ():
+            if child >= len(nodes) or parents[child] is not None:
+                raise document.error(schema.Node, index, f"has a child {child} that does not exist or has two parents")
+            parents[child] = index
     order = list(below(nodes, [i for i, parent in enumerate(parents) if parent is None]))
     if len(order) < len(nodes):
-        lost = min(set(range(len(nodes))) - set(order))
-        raise document.error(schema.Node, lost, "hangs below itself, or below a node that does")
+        raise document.error(schema.Node, min({*range(len(nodes))} - {*order}), "hangs below itself")
     number = np.empty(len(nodes), np.int32)
     number[order] = np.arange(len(nodes))
     return Hierarchy(nodes, parents, _skeleton(nodes, parents, order, number), number, frozenset(broken))
@@ -80,18 +103,6 @@ def below(nodes: Sequence[schema.Node], starts: Sequence[int]) -> dict[int, None
             reached[index] = None
             pending.extend(reversed(nodes[index].children or ()))
     return reached
-
-
-def _parents(document: Document, nodes: Sequence[schema.Node]) -> list[int | None]:
-    parents: list[int | None] = [None] * len(nodes)
-    for index, node in enumerate(nodes):
-        for child in node.children or ():
-            if child >= len(nodes):
-                raise document.error(schema.Node, index, f"has a child {child} that does not exist")
-            if parents[child] is not None:
-                raise document.error(schema.Node, child, "hangs on two parents")
-            parents[child] = index
-    return parents
 
 
 def _skeleton(
@@ -132,29 +143,164 @@ def read_skin(document: Document, index: int) -> tuple[NDArray[np.int64], NDArra
 
 
 def with_binds(skeleton: Skeleton, document: Document, number: NDArray[np.int32]) -> Skeleton:
-    """Add the joints and bind poses of the skins; damaged skins are skipped, as reading their mesh reports them."""
-    skins = []
+    """Add the joints and bind poses of the skins; damaged skins are skipped, as reading their mesh reports them.
+
+    Of bind poses that differ those of the skin of most joints count, with others that agree with it.
+    """
+    held, poses = set[int](), []
     for index in range(min(document.root.count("skins"), _MOST_SKINS)):
         with suppress(CharacterError):
             joints, inverse = read_skin(document, index)
-            skins.append((number[joints], inverse))
-    held = frozenset(node for nodes, _ in skins for node in nodes.tolist())
-    return replace(skeleton, bound=_bind_poses(skins), joints=held)
+            nodes = number[joints]
+            held.update(nodes.tolist())
+            valid = np.isfinite(inverse).all(axis=(1, 2)) & (inverse != np.eye(4)).any(axis=(1, 2))
+            valid[valid] = np.linalg.det(inverse[valid]) > 0
+            poses.append(dict(zip(nodes[valid].tolist(), np.linalg.inv(inverse[valid]), strict=True)))
+    merged: Mapping[int, NDArray[np.float64]] = {}
+    for pose in sorted(poses, key=len, reverse=True):
+        shared = [node for node in pose if node in merged]
+        if not merged or (shared and all(np.allclose(pose[node], merged[node], 1e-3, 1e-3) for node in shared)):
+            merged = {**pose, **merged}
+    return replace(skeleton, bound=merged, joints=frozenset(held))
 
 
-def _bind_poses(skins: Sequence[tuple[NDArray[np.int32], NDArray[np.float64]]]) -> Mapping[int, NDArray[np.float64]]:
-    """Bind pose (4, 4) by node, from joints (J,) and inverse bind matrices (J, 4, 4) of skins.
+def read_motions(document: Document, number: NDArray[np.int32]) -> Motions:
+    """Read all animations of a file, and the humanoid bones that it names; warnings go to the document.
 
-    The skin of most joints counts, with others that agree with it.
+    Args:
+        document: the file.
+        number: (N,) each node's index in the skeleton.
     """
-    poses = []
-    for joints, inverse in skins:
-        valid = np.isfinite(inverse).all(axis=(1, 2)) & (inverse != np.eye(4)).any(axis=(1, 2))
-        valid[valid] = np.linalg.det(inverse[valid]) > 0
-        poses.append(dict(zip(joints[valid].tolist(), np.linalg.inv(inverse[valid]), strict=True)))
-    merged: dict[int, NDArray[np.float64]] = {}
-    for skin in sorted(poses, key=len, reverse=True):
-        shared = [node for node in skin if node in merged]
-        if not merged or (shared and all(np.allclose(skin[node], merged[node], 1e-3, 1e-3) for node in shared)):
-            merged = {**skin, **merged}
-    return merged
+    motions, spoilt = [], []
+    for index, name in enumerate(_names(document)):
+        try:
+            tracks = _tracks(document, number, index)
+            if not tracks:
+                raise CharacterError(f"{document.name}: animations[{index}] moves no node")
+        except (CharacterError, CostError) as error:
+            spoilt.append((name, str(error)))
+            continue
+        start, end = min(track.times[0] for track in tracks), max(track.times[-1] for track in tracks)
+        motions.append(Motion(name, tuple(tracks), float(start), float(end)))
+    return Motions(motions=tuple(motions), spoilt=tuple(spoilt), humanoid=_humanoid(document, number))
+
+
+def read_pose(document: Document, number: NDArray[np.int32], pose: str) -> tuple[Motion | None, float]:
+    """Read the motion that a pose belongs to, as far as it is needed, and its time in seconds.
+
+    Args:
+        document: the file.
+        number: (N,) each node's index in the skeleton.
+        pose: ``rest``, or an action's name with an optional frame; without one the action's first.
+    """
+    if pose == "rest":
+        return None, 0.0
+    names = _names(document)
+    indices, frame = chosen(names, pose)
+    if not indices:
+        raise CharacterError(unknown_action(document.name, pose, names))
+    animations = [document.entry(schema.Animation, index) for index in indices]
+    keys = [document.accessor(sampler.input) for a in animations for sampler in a.samplers or ()]
+    ends = [float(end) for k in keys if len(k) for end in (k[0].min(), k[-1].max())]
+    first, last = (end * document.fps for end in (min(ends, default=0.0), max(ends, default=0.0)))
+    if frame is not None and not first - 0.5 <= frame <= last + 0.5:
+        document.warn(f"{document.name}: the pose '{pose}' lies outside of its frames, {first:.6g} to {last:.6g}")
+    time = min(ends, default=0.0) if frame is None else frame / document.fps
+    tracks = [track for index in indices for track in _tracks(document, number, index, around=time)]
+    return Motion(pose, tuple(tracks), time, time), time
+
+
+def _names(document: Document) -> list[str]:
+    """Names of the animations; empty where one cannot be decoded."""
+    names = [""] * document.root.count("animations")
+    for index in range(len(names)):
+        with suppress(CharacterError):
+            names[index] = document.entry(schema.Animation, index).name or ""
+    return names
+
+
+def _tracks(document: Document, number: NDArray[np.int32], index: int, around: float | None = None) -> list[Track]:
+    """Read what an animation moves, whole or only the keys before and after a time."""
+    animation = document.entry(schema.Animation, index)
+    samplers = animation.samplers or ()
+    label = f"{document.name}: animations[{index}] ('{animation.name or ''}')"
+    tracks: dict[tuple[int, str], Track] = {}
+    others: list[str] = []
+    # Most channels of an animation share their times.
+    times: dict[int, NDArray[Any]] = {}
+    for k, channel in enumerate(animation.channels or ()):
+        node, path = channel.target.node, channel.target.path or "nothing"
+        if path not in _PATHS:
+            others.append(path)
+            continue
+        if node is None:
+            continue
+        if node >= len(number) or channel.sampler >= len(samplers):
+            raise document.error(schema.Animation, index, "names a node or sampler that does not exist")
+        sampler = samplers[channel.sampler]
+        if sampler.input not in times:
+            times[sampler.input] = document.accessor(sampler.input)
+        if not len(times[sampler.input]) or (node, path) in tracks:
+            document.warn(f"{label}.channels[{k}] has no keys, or moves what another does; it was left out")
+            continue
+        moved = int(number[node]), cast(Path, path)
+        try:
+            tracks[node, path] = _track(document, sampler, times[sampler.input], moved, around)
+        except ValueError as error:
+            raise document.error(schema.Animation, index, f"{error} in channels[{k}]") from error
+    if others:
+        document.warn(f"{label} moves {some(others, 3)} too, which is not played")
+    return list(tracks.values())
+
+
+def _track(
+    document: Document,
+    sampler: schema.AnimationSampler,
+    times: NDArray[Any],
+    moved: tuple[int, Path],
+    around: float | None,
+) -> Track:
+    """Read the keys of a track; raises ValueError if they are damaged."""
+    stored = document.accessor(sampler.output)
+    interpolation = sampler.interpolation or "LINEAR"
+    parts = 3 if interpolation == "CUBICSPLINE" else 1
+    keys, rows = len(times), len(stored)
+    per_key = rows // keys
+    width = per_key * stored.shape[1] // parts
+    fits = times.shape[1] == 1 and per_key > 0 and per_key * keys == rows and per_key % parts == 0
+    if not fits or width != _WIDTHS.get(moved[1], width) or interpolation not in _INTERPOLATIONS:
+        raise ValueError("has values that do not fit its times, or an unknown interpolation,")
+    if not np.isfinite(times).all() or (times[1:] < times[:-1]).any():
+        raise ValueError("has times that are not finite, or run backwards,")
+    if around is not None:
+        after = int(np.clip(np.searchsorted(times[:, 0], around, side="right"), 1, max(keys - 1, 1)))
+        times, stored = times[after - 1 : after + 1], stored[per_key * (after - 1) : per_key * (after + 1)]
+    memory.ask(_KEY_COST * stored.size)
+    memory.take(8 * (len(times) + stored.size))
+    values = (denormalise(stored) if document.is_normalised(sampler.output) else stored).astype(np.float64)
+    if not np.isfinite(values).all():
+        raise ValueError("has values that are not finite numbers")
+    shape = (len(times), parts, width) if parts > 1 else (len(times), width)
+    return Track(*moved, times[:, 0].astype(np.float64), values.reshape(shape), cast(Interpolation, interpolation))
+
+
+def is_vrm0(document: Document) -> bool:
+    """Whether a file is a character of VRM 0.x."""
+    return document.extensions.vrm is not None and document.extensions.vrmc_vrm is None
+
+
+def _humanoid(document: Document, number: NDArray[np.int32]) -> dict[str, int]:
+    """Index in the skeleton of each humanoid bone that VRM 0.x, VRM 1.0 or a VRM animation names."""
+    extensions = document.extensions
+    vrm = extensions.vrmc_vrm or extensions.vrmc_vrm_animation or extensions.vrm or schema.Vrm()
+    try:
+        bones = msgspec.convert(vrm.humanoid or {}, schema.Humanoid).human_bones or {}
+    except msgspec.ValidationError as error:
+        document.warn(f"{document.name}: its humanoid is damaged ({error}); it was left out")
+        return {}
+    if isinstance(bones, tuple):
+        bones = {bone.bone: bone for bone in bones if bone.bone}
+    missing = [name for name, bone in bones.items() if not 0 <= bone.node < len(number)]
+    if missing:
+        document.warn(f"{document.name}: humanoid bones of nodes that do not exist were left out: {some(missing)}")
+    return {name: int(number[bone.node]) for name, bone in bones.items() if name not in missing}

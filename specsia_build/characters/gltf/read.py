@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -11,17 +12,23 @@ from numpy.typing import NDArray
 
 from specsia_build.animation.motion import poses
 from specsia_build.animation.skeleton import Skeleton
-from specsia_build.characters.character import RawMesh, RawMoving
-from specsia_build.characters.doubts.joints import Landmark, landmarks_of
+from specsia_build.characters.character import Landmark, RawMesh, RawMoving
+from specsia_build.characters.doubts.joints import landmarks_of
 from specsia_build.characters.gltf import schema
-from specsia_build.characters.gltf.animation import read_motions, read_pose
 from specsia_build.characters.gltf.document import Document, load_document
 from specsia_build.characters.gltf.materials import Materials
-from specsia_build.characters.gltf.nodes import Hierarchy, below, read_hierarchy, with_binds
+from specsia_build.characters.gltf.nodes import (
+    Hierarchy,
+    below,
+    is_vrm0,
+    read_hierarchy,
+    read_motions,
+    read_pose,
+    with_binds,
+)
 from specsia_build.characters.gltf.primitives import Instance, MeshReader, RigBuilder
-from specsia_build.characters.gltf.vrm import is_vrm0
 from specsia_build.errors import CharacterError
-from specsia_build.rendering.mesh import Material, Mesh, concatenate
+from specsia_build.rendering.mesh import Mesh, concatenate
 
 MOST_NAMES = 16
 """Names by which a part is known; a hierarchy may be as deep as the file is long."""
@@ -29,17 +36,7 @@ MOST_NAMES = 16
 
 @dataclass(frozen=True)
 class Scene:
-    """The default scene of a file.
-
-    Attributes:
-        instances: meshes in place, in node order, without dropped ones.
-        worlds: (N, 4, 4) float64, each node's coordinates to the file's.
-        parts: names of the nodes that carry a mesh (the mesh's where a node has none), dropped ones included.
-        names: of all nodes and meshes of the file.
-        landmarks, rest_landmarks: named nodes of the scene that visible meshes hang on, as in `RawMesh`.
-        skeleton: all nodes of the file at rest, with morph weights.
-        number: (N,) int32, each node's index in the skeleton.
-    """
+    """The default scene of a file, without dropped meshes; other attributes are as in `RawMesh` and `Hierarchy`."""
 
     instances: tuple[Instance, ...]
     worlds: NDArray[np.float64]
@@ -90,7 +87,7 @@ def read_gltf(
 def read_document(document: Document, *, texture: Path | None, drop: Sequence[str], pose: str, moving: bool) -> RawMesh:
     """Read the default scene of a document; see `read_gltf`."""
     with np.errstate(all="ignore"):
-        scene = read_scene(document, drop, pose)
+        scene = _read_scene(document, drop, pose)
         reader = MeshReader(document, scene.worlds, Materials(document, texture))
         rigs = RigBuilder(document, scene.number)
         meshes, parts, is_skinned = [], [], False
@@ -105,7 +102,15 @@ def read_document(document: Document, *, texture: Path | None, drop: Sequence[st
             is_dropped = bool(scene.parts) and not scene.instances
             why = "every part is dropped" if is_dropped else "export it again with its meshes"
             raise CharacterError(f"{document.name} has no triangles: {why}")
-        rig = _moving(document, scene, rigs) if moving else None
+        rig = None
+        if moving:
+            # A still picture is not warned about motions.
+            apart = replace(document, warnings={})
+            motions = read_motions(apart, scene.number)
+            rig = RawMoving(
+                rigs.rig(with_binds(scene.skeleton, apart, scene.number)),
+                **vars(replace(motions, warnings=tuple(apart.warnings))),
+            )
     return RawMesh(
         mesh=_with_shared_materials(concatenate(meshes)),
         up="+y",
@@ -124,35 +129,15 @@ def read_document(document: Document, *, texture: Path | None, drop: Sequence[st
     )
 
 
-def _moving(document: Document, scene: Scene, rigs: RigBuilder) -> RawMoving:
-    # A still picture is not warned about motions.
-    document = replace(document, warnings={})
-    motions = read_motions(document, scene.number)
-    rig = rigs.rig(with_binds(scene.skeleton, document, scene.number))
-    return RawMoving(rig, **vars(replace(motions, warnings=tuple(document.warnings))))
-
-
 def _with_shared_materials(mesh: Mesh) -> Mesh:
     """The same mesh with each material once."""
-    slots: dict[int, int] = {}
-    materials: list[Material] = []
-    slot_of = np.empty(len(mesh.materials), np.int32)
-    for index, material in enumerate(mesh.materials):
-        if id(material) not in slots:
-            slots[id(material)] = len(materials)
-            materials.append(material)
-        slot_of[index] = slots[id(material)]
-    return replace(mesh, materials=tuple(materials), face_material=slot_of[mesh.face_material])
+    unique = {id(material): material for material in mesh.materials}
+    slots = {key: slot for slot, key in enumerate(unique)}
+    slot_of = np.array([slots[id(material)] for material in mesh.materials], np.int32)
+    return replace(mesh, materials=tuple(unique.values()), face_material=slot_of[mesh.face_material])
 
 
-def read_scene(document: Document, drop: Sequence[str], pose: str = "rest") -> Scene:
-    """Read the default scene in a pose.
-
-    Args:
-        document: the file.
-        drop: exact names. A node goes with all below it; a mesh's name removes that mesh everywhere.
-        pose: as `animation.read_pose` reads it.
-    """
+def _read_scene(document: Document, drop: Sequence[str], pose: str) -> Scene:
     hierarchy = read_hierarchy(document)
     nodes, number = hierarchy.nodes, hierarchy.number
     motion, time = read_pose(document, number, pose)
@@ -173,7 +158,8 @@ def read_scene(document: Document, drop: Sequence[str], pose: str = "rest") -> S
         if index not in dropped and mesh.name not in drop:
             place = int(number[index])
             morph = tuple(posed.morph_weights[place][0].tolist()) if place in posed.morph_weights else ()
-            names = _names(hierarchy, index, mesh)
+            above = [nodes[i].name for i in islice(hierarchy.above(index), MOST_NAMES - 2)]
+            names = tuple(dict.fromkeys(name for name in (nodes[index].name, mesh.name, *above) if name))
             instances.append(Instance(nodes[index], mesh, places[index], place, morph, worlds[index], names))
     used = _used(hierarchy, joints, meshes)
     named = {i: name for i in sorted(reached) if i in used and (name := nodes[i].name)}
@@ -214,19 +200,11 @@ def _used(hierarchy: Hierarchy, joints: Sequence[int], meshes: Iterable[int]) ->
     starts = [*(i for i in joints if i < len(nodes)), *(i for i in meshes if nodes[i].skin is None)]
     used = set(below(nodes, starts))
     for start in starts:
-        above = hierarchy.parents[start]
-        while above is not None and above not in used:
+        for above in hierarchy.above(start):
+            if above in used:
+                break
             used.add(above)
-            above = hierarchy.parents[above]
     return used
-
-
-def _names(hierarchy: Hierarchy, index: int, mesh: schema.Mesh) -> tuple[str, ...]:
-    names, above = [hierarchy.nodes[index].name, mesh.name], hierarchy.parents[index]
-    while above is not None and len(names) < MOST_NAMES:
-        names.append(hierarchy.nodes[above].name)
-        above = hierarchy.parents[above]
-    return tuple(dict.fromkeys(name for name in names if name))
 
 
 def _roots(document: Document, hierarchy: Hierarchy) -> Sequence[int]:

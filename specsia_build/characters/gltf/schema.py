@@ -57,7 +57,6 @@ class Header(Struct):
 class Root(Struct):
     """The document; entries of its lists stay text until `Document.entry` decodes them."""
 
-    asset: Asset | None = None
     extensions_required: list[str] | None = None
     extensions: Extensions | None = None
     scene: int | None = None

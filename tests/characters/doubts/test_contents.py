@@ -9,9 +9,8 @@ import msgspec
 import numpy as np
 import pytest
 
-from specsia_build.characters.character import Character, Entry
+from specsia_build.characters.character import Character, Doubt, Entry
 from specsia_build.characters.doubts.contents import degenerate
-from specsia_build.characters.doubts.doubt import Doubt
 from specsia_build.characters.doubts.probe import probe_of
 from specsia_build.characters.read import read_character
 from specsia_build.characters.sources import open_source
