@@ -67,17 +67,8 @@ def read_bicar(
 ) -> RawMesh:
     """Read a character's body (``m.obj``) and, where there is one, its eyes and accessory (``e.obj``).
 
-    Each mesh takes the image with its own name, whatever its material library says.
-
-    Args:
-        folder: the character's folder.
-        texture: base colour of a mesh that has no such image.
-        drop: names of parts to leave out: ``m``, ``e`` or ``eyes``, and objects and groups in them.
-        root: folder that no file may lie outside of, links followed; None is the character's.
-        moving: whether to read the rig too, where there is one: ``tpose/rig.json``, see `bicar_rig`.
-
-    Returns:
-        The mesh in the files' coordinates, ``up`` +y, ``front`` -y.
+    Each mesh takes the image with its own name, whatever its material library says. Parts to `drop` are ``m``, ``e`` or
+    ``eyes``, and objects and groups in them; other arguments are those of `read_gltf`. The rig is ``tpose/rig.json``.
 
     Raises:
         CharacterError: if the body is missing, or a mesh, an image or the rig cannot be read, or no part is left.

@@ -100,15 +100,7 @@ def _rows(skin: Skin) -> list[list[int]]:
 
 
 def read_rig(folder: Path, root: Path | None = None) -> StoredRig | None:
-    """The rig beside a character's meshes; None where there is none.
-
-    Args:
-        folder: the character's.
-        root: folder that no file may lie outside of, links followed; None is the character's.
-
-    Raises:
-        CharacterError: if it is damaged.
-    """
+    """The rig beside a character's meshes, None where there is none; a `CharacterError` if it is damaged."""
     path = folder / RIG
     if not is_file(path):
         return None

@@ -116,14 +116,7 @@ def motion_for(
 ) -> tuple[Motion, tuple[str, ...]]:
     """Retarget a motion of a file to a character's skeleton: joints of the same names follow, else humanoid bones.
 
-    Args:
-        rig: the character's, placed Z up and facing -Y.
-        humanoid: node of each humanoid bone as the character's file says; else empty.
-        file: the file of the motion.
-        motion: one of the file's.
-
-    Returns:
-        The motion of the rig's skeleton, and warnings.
+    The rig is placed Z up and facing -Y. Returned are the motion of its skeleton, and warnings.
 
     Raises:
         CharacterError: if the two have too little in common, or it would cost too much memory.

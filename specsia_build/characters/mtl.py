@@ -116,10 +116,10 @@ class MaterialBuilder:
 
     Attributes:
         files: finds libraries and textures.
-        libraries: names, as in an OBJ's ``mtllib`` lines.
+        libraries: as in an OBJ's ``mtllib`` lines.
         texture: image for materials without one.
         own_image: whether an image named like the file replaces what is missing.
-        warnings: sentences as keys, in order.
+        warnings: as keys, in order.
         library: materials by name.
     """
 
@@ -150,16 +150,14 @@ class MaterialBuilder:
                     self.warn(f"material library {error}")
 
     def build_all(self, names: Sequence[str | None]) -> tuple[Material, ...]:
-        """Build all materials in use; None is that of faces before any ``usemtl``.
-
-        Exporters write an opacity of 0 beside opaque surfaces: where nothing would be visible, it is ignored.
-        """
+        """Build all materials in use; None is that of faces before any ``usemtl``."""
         is_complete = not self.warnings
         # Letter case does not count where no other is called so.
         folded = {name.strip().casefold(): material for name, material in reversed(self.library.items())}
         stated = [
             None if name is None else self.library.get(name) or folded.get(name.strip().casefold()) for name in names
         ]
+        # Exporters write an opacity of 0 beside opaque surfaces.
         invisible = all(material is not None and material.opacity == 0 for material in stated)
         if invisible and names:
             self.warn("the opacity of all materials is 0, so that nothing would be seen: they were drawn opaque")
@@ -225,15 +223,14 @@ class MaterialBuilder:
         anchor = base or cutout
         if anchor is None:
             return None
-        wrap = "repeat" if reference is None else reference.wrap
-        key = (anchor, cutout, wrap)
+        key = (anchor, cutout, "repeat" if reference is None else reference.wrap)
         if key not in self._textures:
             pixels = None if base is None else self._pixels(base)
             opacity = None if cutout is None else self._pixels(cutout)
             if opacity is not None:
                 pixels = with_opacity(pixels, opacity)
             assert pixels is not None
-            self._textures[key] = as_texture(pixels, wrap=(wrap, wrap))
+            self._textures[key] = as_texture(pixels, wrap=(key[2], key[2]))
         return self._textures[key]
 
     def _own_image(self) -> Texture | None:

@@ -46,15 +46,12 @@ class _ObjText:
     """Content of an OBJ file.
 
     Attributes:
-        points: (V, 3) float64.
-        point_colors: (V, 3) float64 as written after the coordinates, NaN where a vertex has none; or None.
-        uv: (T, 2) float64, v up; NaN where they are no numbers.
-        normals: (N, 3) float64; NaN where they are no numbers.
-        corners: (C, 3) int64, each face corner's indices into points, uv and normals; -1 for none.
+        points: (V, 3), with colours (V, 3) as written after the coordinates, NaN where a vertex has none; or None.
+        uv, normals: (T, 2), v up, and (N, 3); NaN where they are no numbers.
+        corners: (C, 3), each face corner's indices into points, uv and normals; -1 for none.
         missing: number of texture coordinates and normals of corners that the file lacks.
-        first: (F + 1,) int64, where each face's corners begin in `corners`.
-        face_line: (F,) int64, the line of each face, to place it among `statements`.
-        statements: in file order.
+        first: (F + 1,), where each face's corners begin in `corners`.
+        face_line: (F,), the line of each face, to place it among `statements`.
     """
 
     points: NDArray[np.float64]
@@ -81,15 +78,7 @@ def read_obj(
     Objects and groups are the parts. Kd, Ke and vertex colours (``v x y z r g b``) are sRGB-encoded. A texture replaces
     Kd. Where a texture or the library is missing, an image named like the OBJ is used.
 
-    Args:
-        path: the file.
-        texture: base colour for materials without one.
-        drop: names of parts to leave out.
-        root: folder that no file may lie outside of, links followed; None is the file's own.
-        plain: read no libraries: the mesh has one material, with `texture`.
-
-    Returns:
-        The mesh in the file's coordinates, ``up`` +y, ``front`` -y.
+    A `plain` one has one material, with `texture`; other arguments are those of `read_gltf`.
 
     Raises:
         CharacterError: if the file or `texture` cannot be read, or no face is left.
@@ -189,10 +178,7 @@ def _word_starts(text: NDArray[np.uint8]) -> NDArray[np.bool_]:
 
 
 def _rows(lines: _Lines, at: Ints, keyword: int, take: int, fill: float) -> tuple[NDArray[np.float64], Ints]:
-    """The first `take` numbers of lines, (L, take), `fill` where there are fewer, and how many each line has.
-
-    Raises ValueError if a word is no number.
-    """
+    """The first `take` numbers of lines, (L, take), else `fill`, and their number; a ValueError if a word is none."""
     data = lines.block(at, keyword)
     if not data:
         return np.zeros((0, take)), np.zeros(0, np.int64)
@@ -232,8 +218,7 @@ def _statements(lines: _Lines, at: Ints) -> list[_Statement]:
 def _faces(lines: _Lines, at: Ints, declared: tuple[Ints, Ints, Ints]) -> tuple[Ints, Ints]:
     """Corners (C, 3) as indices from 0, -1 for none, and the number of corners of each face line.
 
-    Indices of texture coordinates and normals that are missing are the number of those. Raises ValueError if the faces
-    are damaged.
+    Missing texture coordinates and normals have their number as index. A ValueError if the faces are damaged.
     """
     data = lines.block(at, 1)
     memory.ask(_INDEX_COST * (data.count(b" ") + data.count(b"/")))
@@ -286,14 +271,17 @@ def _assemble(text: _ObjText, drop: Collection[str], builder: MaterialBuilder, n
         builder.warn(f"{corners} of {name} with a texture coordinate or normal that is not there")
     with np.errstate(over="ignore"):
         vertices = text.points.astype(np.float32)
-    mesh = Mesh(
-        vertices=vertices,
-        faces=point.astype(np.int32),
-        materials=materials,
-        face_material=face_material,
-        uv=_uv(text.uv, uv_at),
-        colors=_colors(text.point_colors, point),
-    )
+    uv = colors = None
+    if len(text.uv) and (uv_at >= 0).any():
+        mapped = np.where((uv_at >= 0)[..., None], text.uv[uv_at], 0.0)
+        with np.errstate(over="ignore"):
+            uv = np.stack([mapped[..., 0], 1.0 - mapped[..., 1]], axis=-1).astype(np.float32)
+    if text.point_colors is not None:
+        colors = np.ones((len(text.points), 4), np.float32)
+        encoded = text.point_colors / full_scale(text.point_colors)
+        colors[:, :3] = srgb_to_linear(np.nan_to_num(encoded, nan=1.0))
+        colors = colors[point]
+    mesh = Mesh(vertices, point.astype(np.int32), materials, face_material, uv=uv, colors=colors)
     if len(text.normals) and (normal_at >= 0).any():
         normals = np.where((normal_at >= 0)[..., None], unit_normals(text.normals)[normal_at], 0.0)
         mesh = with_flat_gaps(replace(mesh, normals=normals.astype(np.float32)))
@@ -319,20 +307,3 @@ def _label_faces(text: _ObjText) -> tuple[Ints, tuple[tuple[str, ...], ...], Int
         for lines, labels in (zip(*pairs, strict=True) for pairs in (part_at, material_at))
     )
     return part, tuple(parts), material, tuple(materials)
-
-
-def _uv(uv: NDArray[np.float64], at: Ints) -> NDArray[np.float32] | None:
-    if len(uv) == 0 or not (at >= 0).any():
-        return None
-    corners = np.where((at >= 0)[..., None], uv[at], 0.0)
-    with np.errstate(over="ignore"):
-        return np.stack([corners[..., 0], 1.0 - corners[..., 1]], axis=-1).astype(np.float32)
-
-
-def _colors(encoded: NDArray[np.float64] | None, point: Ints) -> NDArray[np.float32] | None:
-    """Linear RGB and opacity of corners, white where a vertex has no colour."""
-    if encoded is None:
-        return None
-    linear = np.ones((len(encoded), 4), np.float32)
-    linear[:, :3] = srgb_to_linear(np.nan_to_num(encoded / full_scale(encoded), nan=1.0))
-    return linear[point]

@@ -50,13 +50,7 @@ DigestsOf: TypeAlias = Callable[[Sequence[tuple[Path, Path]]], Iterable[str | No
 
 @dataclass(frozen=True)
 class PartFacts:
-    """A part of a character that is not dropped.
-
-    Attributes:
-        names: that `drop` may give, its own first, then those of nodes above it.
-        triangles: number.
-        size: width, depth and height, in the character's height.
-    """
+    """A part that is not dropped: names that `drop` may give, and width, depth and height in the character's height."""
 
     names: tuple[str, ...]
     triangles: int
@@ -68,18 +62,12 @@ class CharacterFacts:
     """One character in numbers.
 
     Attributes:
-        id, format: of the entry; the format is empty if a manifest line names no known file.
         file: base name of the mesh file or folder.
-        vertices: number in the file, used or not.
-        triangles: number after cutting polygons.
+        vertices, triangles: numbers, of vertices in the file and of triangles after cutting polygons.
         textures: ``{width}x{height}`` of each image in use.
-        materials: number.
         parts: names that `drop` may give.
-        pieces: parts that are not dropped, in file order.
-        animations: number of clips in the file.
         faces: signed axis of its front.
         front: what view 0 shows: ``front``, ``turned 90°``, ``turned 180°`` or ``unsure``.
-        fixes: for its manifest line.
         problem: why it cannot be built, or None.
     """
 
@@ -159,8 +147,8 @@ def _pieces(character: Character) -> tuple[PartFacts, ...]:
 def shape_of(mesh: Mesh) -> Shape:
     """Numbers that a mesh keeps in every format, turn and size, and that another pose or figure changes.
 
-    Number of triangles and of points, points at one place counted once, and 17 quantiles of the points' distances from
-    their middle, in the root of their mean square.
+    Counts of triangles and of distinct points, and 17 quantiles of the points' distances from their middle, in the root
+    of their mean square.
     """
     points = mesh.vertices[mesh.used].astype(np.float64)
     points -= points.min(axis=0)
@@ -173,12 +161,7 @@ def shape_of(mesh: Mesh) -> Shape:
 
 
 def same_shapes(entries: Iterable[Entry], shapes: Sequence[Shape]) -> list[tuple[str, ...]]:
-    """Ids of characters that are one shape, each such set in the order of `entries`; not of 3DBiCar folders.
-
-    Args:
-        entries: of a source.
-        shapes: of each, as `shape_of` gives them; empty where there is none.
-    """
+    """Ids of characters that are one shape, in the order of `entries`; not of 3DBiCar folders, nor of empty shapes."""
     described = zip(entries, shapes, strict=True)
     shaped = [(entry.id, shape) for entry, shape in described if shape and entry.format not in SETTLED]
     if not shaped:
@@ -218,9 +201,7 @@ def same_files(entries: Iterable[Entry], digests: DigestsOf = _digests) -> list[
 def one_colour(character: Character, color: NDArray[np.uint8], coverage: NDArray[np.uint8]) -> Iterator[Doubt]:
     """The doubt about a character whose view 0 shows one colour, white too, and the image that may be its texture.
 
-    Args:
-        character: what was drawn.
-        color, coverage: (S, S, 4) and (S, S), view 0 without shading.
+    The view is drawn without shading: color (S, S, 4) and coverage (S, S).
     """
     mesh, entry = character.mesh, character.entry
     plain = None if has_colours(mesh) else plain_colour(color, coverage)

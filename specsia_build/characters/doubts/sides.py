@@ -31,12 +31,9 @@ _VIEWS, _SIZE, _MOVED, _NOTHING = 4, 64, 1e-4, 100.0
 
 
 def with_sides(mesh: Mesh, sides: str | None, name: str) -> tuple[Mesh, tuple[Doubt, ...]]:
-    """Make materials double- or single-sided, with warnings.
+    """Make all materials of a Z-up mesh double- or single-sided, with warnings.
 
-    Args:
-        mesh: Z up, materials as in the file.
-        sides: one of `SIDES`, for all materials; None keeps them, except that outline hulls become single-sided.
-        name: of the file.
+    Without `sides` they stay as they are, except that outline hulls become single-sided.
     """
     if sides is not None:
         return mesh.with_sides(double=sides == BOTH), ()

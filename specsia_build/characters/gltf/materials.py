@@ -50,11 +50,7 @@ class Placement(NamedTuple):
     scale: tuple[float, float] = (1.0, 1.0)
 
     def apply(self, uv: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Scale, rotate, then move UVs (..., 2).
-
-        A positive rotation takes +v to +u, as in the extension's worked example and in Blender; the shader printed in
-        its text turns the other way.
-        """
+        """Scale, rotate, then move UVs (..., 2); as in Blender, a positive rotation takes +v to +u."""
         if self[1:] == Placement()[1:]:
             return uv
         c, s = np.cos(self.rotation), np.sin(self.rotation)
@@ -65,13 +61,7 @@ class Placement(NamedTuple):
 
 @dataclass(frozen=True)
 class GltfMaterial:
-    """A material and how primitives use it.
-
-    Attributes:
-        material: with the alpha mode that the file states.
-        placement: where its textures are looked up.
-        inside_out: whether its faces are visible from behind only, so that they are to be reversed.
-    """
+    """A material, where its textures are looked up, and whether its faces are visible from behind only."""
 
     material: Material
     placement: Placement
@@ -84,13 +74,9 @@ class GltfMaterial:
 
 @dataclass(frozen=True)
 class Materials:
-    """The materials of one file, each built once, with their images shared.
+    """The materials of one file, each built once; those without a base-colour texture show the `fallback`, if any.
 
     A damaged material, texture or image costs that alone, with a warning.
-
-    Attributes:
-        document: the file.
-        fallback: image for materials without a base-colour texture, or None.
     """
 
     document: Document
@@ -247,10 +233,7 @@ class Materials:
 
 
 def _as_glass(material: Material, stated: schema.ExtensionValues | None) -> Material:
-    """Make a material translucent as KHR_materials_transmission says: a glass cornea must not hide the eye.
-
-    A factor that a texture modulates is ignored.
-    """
+    """Make a material translucent as KHR_materials_transmission says, unless a texture modulates it."""
     factor = 0.0 if stated is None or stated.transmission_texture is not None else _unit(stated.transmission_factor)
     if factor == 0.0 or material.alpha_mode == "mask":
         return material

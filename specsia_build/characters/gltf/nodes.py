@@ -165,12 +165,7 @@ def with_binds(skeleton: Skeleton, document: Document, number: NDArray[np.int32]
 
 
 def read_motions(document: Document, number: NDArray[np.int32]) -> Motions:
-    """Read all animations of a file, and the humanoid bones that it names; warnings go to the document.
-
-    Args:
-        document: the file.
-        number: (N,) each node's index in the skeleton.
-    """
+    """Read all animations of a file, and the humanoid bones that it names; `number` is as in `Hierarchy`."""
     motions, spoilt = [], []
     for index, name in enumerate(_names(document)):
         try:
@@ -188,10 +183,7 @@ def read_motions(document: Document, number: NDArray[np.int32]) -> Motions:
 def read_pose(document: Document, number: NDArray[np.int32], pose: str) -> tuple[Motion | None, float]:
     """Read the motion that a pose belongs to, as far as it is needed, and its time in seconds.
 
-    Args:
-        document: the file.
-        number: (N,) each node's index in the skeleton.
-        pose: ``rest``, or an action's name with an optional frame; without one the action's first.
+    A pose is ``rest``, or an action's name with an optional frame; without one its first.
     """
     if pose == "rest":
         return None, 0.0

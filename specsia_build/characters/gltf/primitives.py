@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -52,12 +52,11 @@ class Instance:
     """A mesh at a node.
 
     Attributes:
-        node, mesh: as stored.
-        index: of the mesh.
+        node, mesh: as stored; `index` is the mesh's.
         place: index of the node in the skeleton.
         weights: of the mesh's morph targets; as many as are stated, or zeros.
         world: (4, 4) float64, from the mesh's coordinates to the file's.
-        names: of the node, of the mesh and of the nodes above, nearest first; at most 16.
+        names: of the node, of the mesh and of the nodes above, nearest first.
     """
 
     node: schema.Node
@@ -82,8 +81,6 @@ class Vertices:
     """The vertices that a primitive uses.
 
     Attributes:
-        document: the file.
-        primitive: as stored.
         label: its place in the file, for errors.
         count: rows that every accessor must have.
         morph: weight of each of its morph targets.
@@ -213,14 +210,7 @@ class _Part:
 
 @dataclass
 class MeshReader:
-    """Reads the mesh instances of one file.
-
-    Attributes:
-        document: the file.
-        worlds: (N, 4, 4), each node's coordinates to the file's.
-        materials: of the file.
-        triangles: read so far.
-    """
+    """Reads the mesh instances of one file, whose nodes have transforms `worlds` (N, 4, 4) to its coordinates."""
 
     document: Document
     worlds: NDArray[np.float64]
@@ -365,67 +355,53 @@ class MeshReader:
         return self._palettes[index]
 
 
-@dataclass
-class RigBuilder:
-    """Builds the rig of a scene's vertices, primitive by primitive in drawing order.
-
-    Attributes:
-        document: the file.
-        number: (N,) each node's index in the skeleton.
-    """
-
-    document: Document
-    number: NDArray[np.int32]
-    _vertices: list[tuple[NDArray[np.float32], NDArray[np.int32], NDArray[np.float32]]] = field(default_factory=list)
-    _joints: dict[tuple[str, int], tuple[NDArray[np.int32], NDArray[np.float64]]] = field(default_factory=dict)
-    _first: dict[tuple[str, int], int] = field(default_factory=dict)
-    _morphs: list[Morph] = field(default_factory=list)
-    _vertex_count: int = 0
-    _slot_count: int = 0
-
-    def add(self, instance: Instance, primitive: Placed) -> None:
-        """Add the vertices of a primitive."""
+def rig_of(
+    document: Document, number: NDArray[np.int32], skeleton: Skeleton, primitives: Iterable[tuple[Instance, Placed]]
+) -> Rig:
+    """The rig of the vertices of primitives, placed in the file's own coordinates; `number` is as in `Hierarchy`."""
+    first: dict[tuple[str, int], int] = {}
+    nodes, binds, points, slots, weights = (list[NDArray[Any]]() for _ in range(5))
+    morphs: list[Morph] = []
+    vertex_count = slot_count = 0
+    for instance, primitive in primitives:
         source, influences, skin = primitive.source, primitive.influences, instance.node.skin
-        points = source.floats("POSITION", 3, morphed=False)
+        own = source.floats("POSITION", 3, morphed=False)
         key = ("node", instance.place) if influences is None or skin is None else ("skin", skin)
-        if key not in self._first:
-            self._first[key] = self._slot_count
-            if key[0] == "node":
-                self._joints[key] = np.array([instance.place], np.int32), np.eye(4)[None]
-            else:
-                joints, binds = read_skin(self.document, key[1])
-                self._joints[key] = self.number[joints], binds
-            self._slot_count += len(self._joints[key][0])
+        if key not in first:
+            first[key] = slot_count
+            joints, inverse = np.array([instance.place], np.int32), np.eye(4)[None]
+            if key[0] == "skin":
+                held, inverse = read_skin(document, key[1])
+                joints = number[held]
+            nodes.append(joints)
+            binds.append(inverse)
+            slot_count += len(joints)
         if influences is None:
-            slots, weights = np.zeros((len(points), 1), np.int64), np.ones((len(points), 1))
-        else:
-            slots, weights = influences.joints, influences.weights
-        memory.take(len(points) * (_RIG_VERTEX_COST + _RIG_INFLUENCE_COST * slots.shape[1]))
-        self._vertices.append((points, (slots + self._first[key]).astype(np.int32), weights.astype(np.float32)))
+            influences = Influences(np.zeros((len(own), 1), np.int64), np.ones((len(own), 1)))
+        memory.take(len(own) * (_RIG_VERTEX_COST + _RIG_INFLUENCE_COST * influences.joints.shape[1]))
+        points.append(own)
+        slots.append((influences.joints + first[key]).astype(np.int32))
+        weights.append(influences.weights.astype(np.float32))
         for target, offsets in source.morphs("POSITION", (3,)):
             rows = np.flatnonzero(offsets.any(axis=1))
             if not np.isfinite(offsets).all():
-                self.document.warn(f"{source.label} has a morph target of numbers that are not finite; it was left out")
+                document.warn(f"{source.label} has a morph target of numbers that are not finite; it was left out")
             elif len(rows):
                 memory.take(16 * len(rows))
-                moved = (rows + self._vertex_count).astype(np.int32)
-                self._morphs.append(Morph(instance.place, target, moved, offsets[rows]))
-        self._vertex_count += len(points)
-
-    def rig(self, skeleton: Skeleton) -> Rig:
-        """The rig of all that was added, placed in the file's own coordinates."""
-        most = max(slots.shape[1] for _, slots, _ in self._vertices)
-        memory.take(self._vertex_count * (_RIG_VERTEX_COST + _RIG_INFLUENCE_COST * most))
-        return Rig(
-            skeleton=skeleton,
-            points=np.concatenate([points for points, _, _ in self._vertices]),
-            slots=np.concatenate([padded(slots, most) for _, slots, _ in self._vertices]),
-            weights=np.concatenate([padded(weights, most) for _, _, weights in self._vertices]),
-            nodes=np.concatenate([nodes for nodes, _ in self._joints.values()]),
-            inverse_binds=np.concatenate([binds for _, binds in self._joints.values()]),
-            placement=np.eye(4),
-            morphs=tuple(self._morphs),
-        )
+                morphs.append(Morph(instance.place, target, (rows + vertex_count).astype(np.int32), offsets[rows]))
+        vertex_count += len(own)
+    most = max(own.shape[1] for own in slots)
+    memory.take(vertex_count * (_RIG_VERTEX_COST + _RIG_INFLUENCE_COST * most))
+    return Rig(
+        skeleton=skeleton,
+        points=np.concatenate(points),
+        slots=np.concatenate([padded(own, most) for own in slots]),
+        weights=np.concatenate([padded(own, most) for own in weights]),
+        nodes=np.concatenate(nodes),
+        inverse_binds=np.concatenate(binds),
+        placement=np.eye(4),
+        morphs=tuple(morphs),
+    )
 
 
 def _triangles(indices: NDArray[np.int64], mode: int) -> NDArray[np.int64]:

@@ -26,7 +26,7 @@ from specsia_build.characters.gltf.nodes import (
     read_pose,
     with_binds,
 )
-from specsia_build.characters.gltf.primitives import Instance, MeshReader, RigBuilder
+from specsia_build.characters.gltf.primitives import Instance, MeshReader, rig_of
 from specsia_build.errors import CharacterError
 from specsia_build.rendering.mesh import Mesh, concatenate
 
@@ -89,16 +89,8 @@ def read_document(document: Document, *, texture: Path | None, drop: Sequence[st
     with np.errstate(all="ignore"):
         scene = _read_scene(document, drop, pose)
         reader = MeshReader(document, scene.worlds, Materials(document, texture))
-        rigs = RigBuilder(document, scene.number)
-        meshes, parts, is_skinned = [], [], False
-        for index, instance in enumerate(scene.instances):
-            for primitive in reader.read(instance):
-                meshes.append(primitive.mesh)
-                parts.append(np.full(len(primitive.mesh.faces), index, np.int32))
-                is_skinned |= primitive.influences is not None
-                if moving:
-                    rigs.add(instance, primitive)
-        if not meshes:
+        primitives = [(k, primitive) for k, each in enumerate(scene.instances) for primitive in reader.read(each)]
+        if not primitives:
             is_dropped = bool(scene.parts) and not scene.instances
             why = "every part is dropped" if is_dropped else "export it again with its meshes"
             raise CharacterError(f"{document.name} has no triangles: {why}")
@@ -107,21 +99,21 @@ def read_document(document: Document, *, texture: Path | None, drop: Sequence[st
             # A still picture is not warned about motions.
             apart = replace(document, warnings={})
             motions = read_motions(apart, scene.number)
-            rig = RawMoving(
-                rigs.rig(with_binds(scene.skeleton, apart, scene.number)),
-                **vars(replace(motions, warnings=tuple(apart.warnings))),
-            )
+            skeleton = with_binds(scene.skeleton, apart, scene.number)
+            placed = ((scene.instances[k], primitive) for k, primitive in primitives)
+            own = rig_of(document, scene.number, skeleton, placed)
+            rig = RawMoving(own, **vars(replace(motions, warnings=tuple(apart.warnings))))
     return RawMesh(
-        mesh=_with_shared_materials(concatenate(meshes)),
+        mesh=_with_shared_materials(concatenate([primitive.mesh for _, primitive in primitives])),
         up="+y",
         front="+y" if is_vrm0(document) else "-y",
         parts=scene.parts,
         names=scene.names,
         part_names=tuple(instance.names for instance in scene.instances),
-        face_part=np.concatenate(parts),
+        face_part=np.concatenate([np.full(len(p.mesh.faces), k, np.int32) for k, p in primitives]),
         files=document.files.tried,
         warnings=(*document.files.warnings(), *document.warnings),
-        skinned=is_skinned,
+        skinned=any(primitive.influences is not None for _, primitive in primitives),
         animations=document.root.count("animations"),
         landmarks=scene.landmarks,
         rest_landmarks=scene.rest_landmarks,
@@ -142,8 +134,7 @@ def _read_scene(document: Document, drop: Sequence[str], pose: str) -> Scene:
     nodes, number = hierarchy.nodes, hierarchy.number
     motion, time = read_pose(document, number, pose)
     reached = below(nodes, _roots(document, hierarchy))
-    hidden = below(nodes, [i for i in reached if _is_hidden(nodes[i])])
-    places = {i: at for i in sorted(reached) if i not in hidden and (at := nodes[i].mesh) is not None}
+    places = {i: at for i in sorted(reached) if (at := nodes[i].mesh) is not None}
     meshes = {i: document.entry(schema.Mesh, at) for i, at in places.items()}
     skins = sorted({skin for i in meshes if (skin := nodes[i].skin) is not None})
     joints = [joint for skin in skins for joint in document.entry(schema.Skin, skin).joints or ()]
@@ -181,12 +172,6 @@ def _weights(node: schema.Node, mesh: schema.Mesh) -> Sequence[float]:
     """Weights of a mesh's morph targets at a node, 0 where none are stated."""
     targets = max((len(primitive.targets or ()) for primitive in mesh.primitives or ()), default=0)
     return node.weights or mesh.weights or (0.0,) * targets
-
-
-def _is_hidden(node: schema.Node) -> bool:
-    """Whether KHR_node_visibility hides a node and all below it."""
-    stated = (node.extensions or schema.Extensions()).visibility
-    return isinstance(stated, dict) and stated.get("visible") is False
 
 
 def _used(hierarchy: Hierarchy, joints: Sequence[int], meshes: Iterable[int]) -> Collection[int]:

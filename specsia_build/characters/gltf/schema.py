@@ -27,7 +27,6 @@ class Extensions(Struct):
     vrm: Any = field(default=None, name="VRM")
     vrmc_vrm: Any = field(default=None, name="VRMC_vrm")
     vrmc_vrm_animation: Any = field(default=None, name="VRMC_vrm_animation")
-    visibility: Any = field(default=None, name="KHR_node_visibility")
     draco: Draco | None = field(default=None, name="KHR_draco_mesh_compression")
     meshopt: Meshopt | None = field(default=None, name="KHR_meshopt_compression")
     meshopt_ext: Meshopt | None = field(default=None, name="EXT_meshopt_compression")
@@ -108,7 +107,6 @@ class Node(Entry):
     translation: tuple[MaybeNumber, MaybeNumber, MaybeNumber] | None = None
     rotation: tuple[MaybeNumber, MaybeNumber, MaybeNumber, MaybeNumber] | None = None
     scale: tuple[MaybeNumber, MaybeNumber, MaybeNumber] | None = None
-    extensions: Extensions | None = None
 
 
 class Primitive(Struct):

@@ -42,13 +42,7 @@ class Skull:
         return np.asarray(np.array(lengths) * self.size)
 
     def shell(self, polar: Array, columns: int, scale: float | Array = 1.0) -> Array:
-        """Points (R, C, 3) on the surface.
-
-        Args:
-            polar: radians from the top, (R, C) or (R, 1).
-            columns: around it, from the back.
-            scale: of the surface about the centre.
-        """
+        """Points (R, C, 3) on the surface, scaled about its centre; polar is radians from the top, (R, C) or (R, 1)."""
         polar = np.broadcast_to(polar, (len(polar), columns))
         height, share = np.cos(polar), np.where(np.sin(polar) < 1e-9, 0.0, np.sin(polar))
         height, share = np.sign(height) * np.abs(height) ** (2 / self.power), share ** (2 / self.power)

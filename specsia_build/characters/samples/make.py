@@ -15,7 +15,7 @@ from specsia_build.characters.samples.body import SIDES, Body, add_body, add_ext
 from specsia_build.characters.samples.head import MOVING_EARS, Skull, add_face, add_hair, add_hat, add_head
 from specsia_build.characters.samples.shapes import Array, Piece, by
 from specsia_build.characters.samples.texture import TEXTURE, Paint, body_stamps, colours, paint, placed, prints
-from specsia_build.characters.samples.traits import Chance, Traits, draw_build, draw_traits
+from specsia_build.characters.samples.traits import Build, Chance, Traits
 from specsia_build.rendering.fast.renderer import FastRenderer
 from specsia_build.rendering.mesh import Material, Mesh, Texture
 
@@ -118,12 +118,10 @@ class Sample:
     """One finished character, OBJ axes.
 
     Attributes:
-        traits: what was drawn by chance.
         vertices: (V, 3) float64.
         corners: (F, 4) int64 into `vertices`, counter-clockwise from outside; a triangle repeats one.
         uv: (F, 4, 2) float64, 0-1, v down.
         image: (TEXTURE, TEXTURE, 3) uint8.
-        rig: what moves it.
     """
 
     traits: Traits
@@ -137,8 +135,8 @@ class Sample:
 def make_sample(seed: int, index: int) -> Sample:
     """Character `index` of the samples of `seed`; it depends on nothing else."""
     chance = Chance.of(seed, index)
-    traits = draw_traits(chance)
-    body = Body(chance, traits, draw_build(chance, traits))
+    traits = Traits(chance)
+    body = Body(chance, traits, Build(chance, traits))
     skull = Skull.of(body.build)
     tint = colours(body)
     add_body(body)

@@ -18,13 +18,9 @@ Vector = Sequence[float] | Array
 
 @dataclass(frozen=True)
 class Piece:
-    """One closed surface of a character.
+    """One closed surface (R, C, 3): how it is painted, and the bones that its vertices may hang on.
 
-    Attributes:
-        look: what it is painted as, a key of `colours.Palette`.
-        grid: (R, C, 3) points.
-        bones: joints that its vertices may hang on; the nearest ones are taken.
-        detail: texels along a length, relative to other pieces.
+    `detail` is texels along a length, relative to other pieces.
     """
 
     look: str
@@ -82,10 +78,9 @@ def loft(
         path: points of its axis.
         radii: at each, one number, or one sideways and one towards `front`.
         rows: of the tube without its ends, smoothed; 0 for those of the path.
-        columns: around it, the repeated one included.
-        power: of the cross-section, see `section`.
+        columns, power: of the cross-section, see `section`.
         ends: height of the rounded ends over the radius there; 0 for flat ones.
-        front: direction that the second radius is measured in.
+        front: direction of the second radius.
     """
     axis = np.array(path, np.float64)
     size = np.array([r if isinstance(r, tuple) else (r, r) for r in radii], np.float64)
@@ -150,14 +145,7 @@ def lathe(
 
 
 def hoop(centre: Vector, radii: tuple[float, float], thick: tuple[float, float], turn: Array | None = None) -> Array:
-    """A ring about Y whose section is an ellipse.
-
-    Args:
-        centre: of it.
-        radii: of its middle line, sideways and forwards.
-        thick: half thickness of the section, outwards and upwards.
-        turn: rotation of it all.
-    """
+    """A ring about Y: radii of its middle line, sideways and forwards; half thickness outwards and upwards."""
     wide = thick[0] / min(radii)
     rows = [(1 - wide, 0.0), (1.0, thick[1]), (1 + wide, 0.0), (1.0, -thick[1]), (1 - wide, 0.0)]
     return _revolved(centre, rows, radii, turn, 19)

@@ -26,11 +26,8 @@ class Stamp:
 
     Attributes:
         kind: `ellipse`, `box`, `arc` or a name in `_EMBLEMS`.
-        at: x and y of its middle.
-        size: half width and half height; of an arc the latter is half its thickness.
-        colour: of it.
+        at, size: x and y of its middle; half width and half height, or half the thickness of an arc.
         looks: pieces that it shows on.
-        turn_deg: counter-clockwise.
         side: 1 for what faces forward, -1 for what faces back, 0 for both.
         bend: how much higher the ends of an arc are than its middle.
         soft: width of its edge.
@@ -113,8 +110,7 @@ class Paint:
         colours: by look.
         prints: by look a kind, see `printed`, its second colour and the length of a repeat.
         stamps: the lowest first.
-        shadow: how much darker surfaces that face down are, 0-1.
-        fade: how much darker the lower end of each piece is, 0-1.
+        shadow, fade: how much darker surfaces that face down, and the lower end of each piece, are, 0-1.
     """
 
     colours: Mapping[str, Colour]
@@ -198,17 +194,7 @@ def _sampled(grid: Array, height: int, width: int) -> Array:
 def paint(
     pieces: Sequence[Piece], normals: Sequence[Array], boxes: Sequence[tuple[int, int, int, int]], how: Paint
 ) -> NDArray[np.uint8]:
-    """The texture.
-
-    Args:
-        pieces: all of a character.
-        normals: of each, (R, C, 3) unit vectors.
-        boxes: from `placed`.
-        how: they are painted.
-
-    Returns:
-        (TEXTURE, TEXTURE, 3) uint8 sRGB.
-    """
+    """The texture (TEXTURE, TEXTURE, 3) of pieces with normals (R, C, 3), in `boxes` as `placed` gives them."""
     image = np.empty((TEXTURE, TEXTURE, 3), np.uint8)
     image[:] = np.rint(255 * np.array(how.colours["top"])).astype(np.uint8)
     for piece, normal, (row, column, height, width) in zip(pieces, normals, boxes, strict=True):

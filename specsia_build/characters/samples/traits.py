@@ -121,14 +121,9 @@ _METAL: tuple[Colour, ...] = ((0.75, 0.78, 0.82), (0.9, 0.88, 0.84), (0.55, 0.62
 
 @dataclass(frozen=True)
 class Species:
-    """A kind of character.
+    """A kind of character: relative frequency, kinds of parts (empty for none), colours of skin, fur or metal.
 
-    Attributes:
-        weight: relative frequency.
-        ears, muzzle, tail, crown, back: kinds in `head` and `body`; empty for none.
-        tones: colours of skin, fur or metal.
-        fantasy, hair, bare: probability of any other colour, of hair, and of no clothes.
-        markings: what may be painted on it.
+    `fantasy`, `hair` and `bare` are probabilities of any other colour, of hair, and of no clothes.
     """
 
     name: str
@@ -187,43 +182,57 @@ _SYLLABLES = ("mi", "lo", "ka", "ru", "bo", "ni", "ta", "po", "ze", "fi", "du", 
               "no")  # fmt: skip
 
 
-@dataclass(frozen=True)
 class Traits:
     """Traits and clothes of a character; empty texts stand for nothing.
 
-    Attributes:
-        figure: `chibi`, `toon` or `tall`: a head of half, a third or a sixth of the height.
-        frame: of the torso, a key of `FRAMES`.
-        sleeve, hem, skirt, socks: covered share of an arm or leg.
-        side: +1 or -1, of what is on one side only.
+    The figure is ``chibi``, ``toon`` or ``tall``: a head of half, a third or a sixth of the height. Sleeve, hem, skirt
+    and socks are covered shares of an arm or leg; what is on one side only is on `side`.
     """
 
-    name: str
-    species: str
-    figure: str
-    frame: str
-    hair: str
-    hat: str
-    markings: str
-    top: str
-    bottom: str
-    shoes: str
-    hands: str
-    sleeve: float
-    hem: float
-    skirt: float
-    socks: float
-    cape: bool
-    belt: bool
-    scarf: bool
-    bag: str
-    tie: bool
-    sash: bool
-    pads: bool
-    glasses: bool
-    beard: str
-    prop: str
-    side: int
+    def __init__(self, chance: Chance) -> None:
+        true, pick, between = chance.true, chance.pick, chance.between
+        species = pick(*(s.name for s in SPECIES), weights=tuple(s.weight for s in SPECIES))
+        kind = next(s for s in SPECIES if s.name == species)
+        human = kind.name in ("person", "elf")
+        animal = not human and kind.name not in ("robot", "skeleton")
+        top = "bare" if true(kind.bare) else pick(*TOPS, weights=tuple(TOPS.values()))
+        bottom = pick("trousers", "shorts", "skirt", weights=(4, 1.6, 1))
+        if top in ("dress", "robe", "bare"):
+            bottom = "none"
+        elif top in ("overalls", "suit", "coat", "armour") and bottom == "skirt":
+            bottom = "trousers"
+        bare_feet = animal and true(0.9 if top == "bare" else 0.45)
+        skirts = {"dress": (0.35, 0.8), "robe": (0.78, 0.9), "coat": (0.3, 0.6)}
+        skirted = skirts.get(top) or ((0.25, 0.6) if bottom == "skirt" else None)
+        syllables = chance.rng.integers(len(_SYLLABLES), size=int(chance.rng.integers(2, 4)))
+        self.name = "".join(_SYLLABLES[int(k)] for k in syllables).capitalize()
+        self.species = kind.name
+        self.figure = pick("chibi", "toon", "tall", weights=(3, 4, 4) if human else (4, 4, 1.5))
+        self.frame = pick("slim", "even", "round", "pear", "barrel", "wedge", weights=(2, 3, 1, 1, 1, 2))
+        self.hair = pick(*HAIR) if true(kind.hair) else "bald"
+        self.hat = pick(*HATS) if true(0.34) else ""
+        self.markings = pick(*kind.markings)
+        self.top = top
+        self.bottom = bottom
+        self.shoes = pick("paws", "claws", weights=(3, 1)) if bare_feet else pick("shoes", "boots", "sneakers")
+        mitten = animal and true(0.6)
+        self.hands = "paw" if mitten else pick("mitten", "fingers", "glove", "fist", weights=(2, 2, 1, 1))
+        long = (0.78, 0.98) if top in _LONG else (0.28, 0.5)
+        self.sleeve = 0.0 if top in ("bare", "tank") else between(*long)
+        self.hem = {"trousers": between(0.8, 0.96), "shorts": between(0.3, 0.5)}.get(bottom, 0.0)
+        self.skirt = between(*skirted) if skirted else 0.0
+        self.socks = between(0.3, 0.8) if not bare_feet and bottom != "trousers" and true(0.6) else 0.0
+        self.cape = true(0.14)
+        self.belt = top != "bare" and true(0.4)
+        self.scarf = true(0.12)
+        self.bag = pick("", "backpack", "satchel", weights=(8, 1.4, 1))
+        self.tie = top == "suit" or true(0.04)
+        self.sash = top != "bare" and true(0.07)
+        self.pads = top == "armour" or true(0.08)
+        self.glasses = true(0.14)
+        self.beard = pick("", "full", "goatee", "moustache", weights=(7, 1, 0.5, 0.8)) if human else ""
+        self.prop = pick("", "sword", "staff", "shield", "book", weights=(12, 1, 1, 1, 0.8))
+        self.side = 1 if true(0.5) else -1
 
     @property
     def kind(self) -> Species:
@@ -241,53 +250,6 @@ class Traits:
         return "" if self.top == "robe" or self.cape else self.kind.tail
 
 
-def draw_traits(chance: Chance) -> Traits:
-    """One character's traits."""
-    true, pick, between = chance.true, chance.pick, chance.between
-    species = pick(*(s.name for s in SPECIES), weights=tuple(s.weight for s in SPECIES))
-    kind = next(s for s in SPECIES if s.name == species)
-    human = kind.name in ("person", "elf")
-    animal = not human and kind.name not in ("robot", "skeleton")
-    top = "bare" if true(kind.bare) else pick(*TOPS, weights=tuple(TOPS.values()))
-    bottom = pick("trousers", "shorts", "skirt", weights=(4, 1.6, 1))
-    if top in ("dress", "robe", "bare"):
-        bottom = "none"
-    elif top in ("overalls", "suit", "coat", "armour") and bottom == "skirt":
-        bottom = "trousers"
-    bare_feet = animal and true(0.9 if top == "bare" else 0.45)
-    skirts = {"dress": (0.35, 0.8), "robe": (0.78, 0.9), "coat": (0.3, 0.6)}
-    skirted = skirts.get(top) or ((0.25, 0.6) if bottom == "skirt" else None)
-    syllables = chance.rng.integers(len(_SYLLABLES), size=int(chance.rng.integers(2, 4)))
-    return Traits(
-        name="".join(_SYLLABLES[int(k)] for k in syllables).capitalize(),
-        species=kind.name,
-        figure=pick("chibi", "toon", "tall", weights=(3, 4, 4) if human else (4, 4, 1.5)),
-        frame=pick("slim", "even", "round", "pear", "barrel", "wedge", weights=(2, 3, 1, 1, 1, 2)),
-        hair=pick(*HAIR) if true(kind.hair) else "bald",
-        hat=pick(*HATS) if true(0.34) else "",
-        markings=pick(*kind.markings),
-        top=top,
-        bottom=bottom,
-        shoes=pick("paws", "claws", weights=(3, 1)) if bare_feet else pick("shoes", "boots", "sneakers"),
-        hands="paw" if animal and true(0.6) else pick("mitten", "fingers", "glove", "fist", weights=(2, 2, 1, 1)),
-        sleeve=0.0 if top in ("bare", "tank") else between(0.78, 0.98) if top in _LONG else between(0.28, 0.5),
-        hem={"trousers": between(0.8, 0.96), "shorts": between(0.3, 0.5)}.get(bottom, 0.0),
-        skirt=between(*skirted) if skirted else 0.0,
-        socks=between(0.3, 0.8) if not bare_feet and bottom != "trousers" and true(0.6) else 0.0,
-        cape=true(0.14),
-        belt=top != "bare" and true(0.4),
-        scarf=true(0.12),
-        bag=pick("", "backpack", "satchel", weights=(8, 1.4, 1)),
-        tie=top == "suit" or true(0.04),
-        sash=top != "bare" and true(0.07),
-        pads=top == "armour" or true(0.08),
-        glasses=true(0.14),
-        beard=pick("", "full", "goatee", "moustache", weights=(7, 1, 0.5, 0.8)) if human else "",
-        prop=pick("", "sword", "staff", "shield", "book", weights=(12, 1, 1, 1, 0.8)),
-        side=1 if true(0.5) else -1,
-    )
-
-
 FRAMES = {
     "slim": (0.4, 0.31, 0.36, 0.0), "even": (0.46, 0.4, 0.44, 0.0), "round": (0.56, 0.66, 0.64, 0.2),
     "pear": (0.42, 0.48, 0.62, 0.1), "barrel": (0.64, 0.6, 0.54, 0.1), "wedge": (0.64, 0.42, 0.42, 0.0),
@@ -295,82 +257,46 @@ FRAMES = {
 """Half widths of chest, waist and hips, and how far the belly stands out, over the torso's girth."""
 
 
-@dataclass(frozen=True)
 class Build:
     """Proportions, in units of which the top of the head is at 1.8 and the floor at 0.
 
     Attributes:
-        head: half width, height and depth.
-        power: 2 for round heads, 3 and more for square ones.
+        head: half width, height and depth; its `power` is 2 for round ones, 3 and more for square ones.
         jaw: how much narrower the lower head is, 0-1; negative if it is wider.
         neck, crotch: heights at which the torso ends and the legs part.
         gap: from each leg's axis to the middle.
         leg, ankle, arm, wrist: radii.
-        chest, waist, hips: half widths of the torso; depth: half depth over half width; belly: how far it stands out.
-        reach: from shoulder to wrist.
-        drop: radians of the arms below the horizontal.
+        chest, waist, hips: half widths of the torso; `depth` is half depth over half width.
+        reach: from shoulder to wrist; the arms `drop` by radians below the horizontal.
         foot, toe: half width of a foot, and its length before the ankle.
     """
 
-    head: tuple[float, float, float]
-    power: float
-    jaw: float
-    neck: float
-    crotch: float
-    gap: float
-    leg: float
-    ankle: float
-    arm: float
-    wrist: float
-    chest: float
-    waist: float
-    hips: float
-    depth: float
-    belly: float
-    reach: float
-    drop: float
-    foot: float
-    toe: float
-
-
-def draw_build(chance: Chance, traits: Traits) -> Build:
-    """Proportions of a character."""
-    pick, between, figure = chance.pick, chance.between, traits.figure
-    human, tall, robot = traits.kind.hair > 0.5, figure == "tall", traits.species == "robot"
-    shape = pick("round", "oval", "wide", "square", "pear", weights=(3, 3, 0 if tall else 2, 1.2, 1))
-    half = 0.9 * between(*{"chibi": (0.39, 0.54), "toon": (0.26, 0.39), "tall": (0.15, 0.23)}[figure])
-    width = half * {"oval": 0.84, "wide": 1.2}.get(shape, 1.0) * (0.84 if tall and human else 1.0) * between(0.93, 1.07)
-    power = between(4.5, 8.0) if robot else between(2.6, 3.6) if shape == "square" else between(2.0, 2.4)
-    chin = 1.8 - 2 * half
-    neck = chin - {"chibi": between(-0.05, 0.0), "toon": between(-0.02, 0.04), "tall": between(0.03, 0.07)}[figure]
-    crotch = neck * between(*{"chibi": (0.28, 0.46), "toon": (0.36, 0.52), "tall": (0.5, 0.58)}[figure])
-    torso = neck - crotch
-    girth = (0.5 * torso + 0.16) * between(0.85, 1.12) * (0.74 if tall else 1.0)
-    chest, waist, hips, belly = (k * girth for k in FRAMES[traits.frame])
-    leg = max(min(hips * between(0.42, 0.56), 0.2), 0.05)
-    arm = between(*{"chibi": (0.05, 0.1), "toon": (0.045, 0.09), "tall": (0.04, 0.065)}[figure])
-    arm *= 1.2 if hips > 0.3 else 1.0
-    ankle = leg * between(0.5, 0.8 if tall else 1.1)
-    gap = max(min(leg * between(1.02, 1.3), hips - 0.55 * leg), 0.05)
-    foot = min(max(1.15 * ankle, 0.06), 0.16, max(0.94 * gap, 0.06))
-    return Build(
-        head=(width, half, width * between(0.88, 1.08)),
-        power=power,
-        jaw=between(-0.3, -0.12) if shape == "pear" else between(0.1, 0.36) if human else between(0.0, 0.15),
-        neck=neck,
-        crotch=crotch,
-        gap=gap,
-        leg=leg,
-        ankle=ankle,
-        arm=arm,
-        wrist=arm * between(0.6, 0.8 if tall else 1.3),
-        chest=chest,
-        waist=waist,
-        hips=hips,
-        depth=between(0.56, 0.74) + (0.12 if traits.frame in ("round", "pear") else 0.0),
-        belly=belly,
-        reach=between(*{"chibi": (0.26, 0.4), "toon": (0.36, 0.5), "tall": (0.48, 0.58)}[figure]),
-        drop=float(chance.rng.uniform(-0.14, 0.23)),
-        foot=foot,
-        toe=foot * between(1.9, 2.5),
-    )  # fmt: skip
+    def __init__(self, chance: Chance, traits: Traits) -> None:
+        pick, between, figure = chance.pick, chance.between, traits.figure
+        human, tall, robot = traits.kind.hair > 0.5, figure == "tall", traits.species == "robot"
+        shape = pick("round", "oval", "wide", "square", "pear", weights=(3, 3, 0 if tall else 2, 1.2, 1))
+        half = 0.9 * between(*{"chibi": (0.39, 0.54), "toon": (0.26, 0.39), "tall": (0.15, 0.23)}[figure])
+        width = half * {"oval": 0.84, "wide": 1.2}.get(shape, 1.0) * (0.84 if tall and human else 1.0)
+        width *= between(0.93, 1.07)
+        self.power = between(4.5, 8.0) if robot else between(2.6, 3.6) if shape == "square" else between(2.0, 2.4)
+        chin = 1.8 - 2 * half
+        ends = {"chibi": between(-0.05, 0.0), "toon": between(-0.02, 0.04), "tall": between(0.03, 0.07)}
+        self.neck = chin - ends[figure]
+        self.crotch = self.neck * between(*{"chibi": (0.28, 0.46), "toon": (0.36, 0.52), "tall": (0.5, 0.58)}[figure])
+        torso = self.neck - self.crotch
+        girth = (0.5 * torso + 0.16) * between(0.85, 1.12) * (0.74 if tall else 1.0)
+        self.chest, self.waist, self.hips, self.belly = (k * girth for k in FRAMES[traits.frame])
+        self.leg = max(min(self.hips * between(0.42, 0.56), 0.2), 0.05)
+        self.arm = between(*{"chibi": (0.05, 0.1), "toon": (0.045, 0.09), "tall": (0.04, 0.065)}[figure])
+        self.arm *= 1.2 if self.hips > 0.3 else 1.0
+        self.ankle = self.leg * between(0.5, 0.8 if tall else 1.1)
+        self.gap = max(min(self.leg * between(1.02, 1.3), self.hips - 0.55 * self.leg), 0.05)
+        self.foot = min(max(1.15 * self.ankle, 0.06), 0.16, max(0.94 * self.gap, 0.06))
+        self.head = (width, half, width * between(0.88, 1.08))
+        pear, other = (-0.3, -0.12), (0.1, 0.36) if human else (0.0, 0.15)
+        self.jaw = between(*(pear if shape == "pear" else other))
+        self.wrist = self.arm * between(0.6, 0.8 if tall else 1.3)
+        self.depth = between(0.56, 0.74) + (0.12 if traits.frame in ("round", "pear") else 0.0)
+        self.reach = between(*{"chibi": (0.26, 0.4), "toon": (0.36, 0.5), "tall": (0.48, 0.58)}[figure])
+        self.drop = float(chance.rng.uniform(-0.14, 0.23))
+        self.toe = self.foot * between(1.9, 2.5)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 
@@ -31,21 +30,13 @@ MARK = "# specsia procedural sample"
 
 
 def provide(entry: Entry) -> None:
-    """Write the files of a procedural character; other entries are left alone.
-
-    Raises:
-        UsageError, WriteError: as `write_sample`.
-    """
+    """Write the files of a procedural character; other entries are left alone."""
     if entry.sample is not None:
         write_sample(entry.path.parent, int(entry.id), entry.sample.seed)
 
 
 def withdraw(entry: Entry) -> int:
-    """Remove what `provide` wrote, and return its bytes; other files in the folder stay.
-
-    Raises:
-        WriteError: if a file cannot be removed.
-    """
+    """Remove what `provide` wrote, and return its bytes; other files in the folder stay."""
     if entry.sample is None or not _is_ours(entry.path):
         return 0
     freed = 0
@@ -61,10 +52,7 @@ def withdraw(entry: Entry) -> int:
 def write_sample(folder: Path, index: int, seed: int = 0) -> None:
     """Write one character whole or not at all, unless it is there; several processes may do so at once.
 
-    Args:
-        folder: receives a folder in the layout of 3DBiCar, named by the index.
-        index: its number.
-        seed: a character depends on the seed and its number alone.
+    It depends on the seed and its number, which names its folder in the layout of 3DBiCar.
 
     Raises:
         UsageError: if a folder of its name holds something else.
@@ -79,7 +67,7 @@ def write_sample(folder: Path, index: int, seed: int = 0) -> None:
     picture, mask = draw_front(sample)
     metadata = {
         "name": sample.traits.name, "license": LICENSE, "source": SOURCE, "version": VERSION, "seed": seed, "id": index,
-        "parameters": asdict(sample.traits),
+        "parameters": vars(sample.traits),
     }  # fmt: skip
     texts = {
         "tpose/m.obj": obj_text(sample),

@@ -254,7 +254,6 @@ def _spoil_uv(data: dict[str, Any]) -> None:
     "change",
     [
         lambda d: d["nodes"][0].update(name=5),
-        lambda d: d["nodes"][0].update(extensions={"KHR_node_visibility": 3}),
         lambda d: d["meshes"][0].update(name=[]),
         lambda d: d["meshes"][0]["primitives"][0].update(material=99),
         lambda d: d["materials"].__setitem__(0, {"pbrMetallicRoughness": 5}),
