@@ -6,6 +6,8 @@ import base64
 import json
 import os
 import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path, PurePosixPath
@@ -97,6 +99,14 @@ class Document:
 
     def warn(self, sentence: str) -> None:
         self.warnings[sentence] = None
+
+    @contextmanager
+    def tolerating(self, end: str = "it was left out") -> Iterator[None]:
+        """Turn a `CharacterError` of the block into a warning with this end."""
+        try:
+            yield
+        except CharacterError as error:
+            self.warn(f"{error}; {end}")
 
     def buffer(self, index: int) -> memoryview:
         """Bytes of a buffer: the binary chunk, a data URI, or a file inside the root."""

@@ -90,10 +90,8 @@ class Materials:
         """Read a material; None, and a damaged one, is the default."""
         if index not in self._built:
             entry = schema.Material()
-            try:
+            with self.document.tolerating("the default material was used"):
                 entry = self._default() if index is None else self.document.entry(schema.Material, index)
-            except CharacterError as error:
-                self.document.warn(f"{error}; the default material was used")
             self._built[index] = self._build(entry, index)
         return self._built[index]
 
@@ -138,9 +136,7 @@ class Materials:
             elif texture is None:
                 placement = emissive_placement
             elif emissive_placement != placement:
-                self.document.warn(
-                    f"{self.document.name}: materials[{index}]: base colour's UVs were used for emission"
-                )
+                self.document.warn(f"{self.document.name}: materials[{index}] emits light at its base colour's UVs")
         material = Material(
             name=entry.name or "",
             base_color=(_unit(r), _unit(g), _unit(b), _unit(a)),
@@ -164,7 +160,7 @@ class Materials:
         uv_set = (info.tex_coord or 0) if stored.tex_coord is None else stored.tex_coord
         offset, scale = stored.offset or (0.0, 0.0), stored.scale or (1.0, 1.0)
         placement = Placement(uv_set, offset, stored.rotation or 0.0, scale)
-        try:
+        with self.document.tolerating("the texture was left out"):
             entry = self.document.entry(schema.Texture, info.index)
             extensions, none = entry.extensions or schema.Extensions(), schema.ExtensionValues()
             sources = ((extensions.webp or none).source, entry.source, (extensions.basisu or none).source)
@@ -174,19 +170,15 @@ class Materials:
             # Where one is damaged the next is used, as by readers that do not know the one's format.
             textures = (self._sampled(image, entry.sampler) for image in images)
             return next((texture for texture in textures if texture is not None), None), placement
-        except CharacterError as error:
-            self.document.warn(f"{error}; the texture was left out")
-            return None, placement
+        return None, placement
 
     def _sampled(self, image: int, sampler: int | None) -> Texture | None:
         """An image under a sampler; None, with a warning, where it cannot be read."""
         key = (image, sampler)
         if key not in self._textures:
             entry = schema.Sampler()
-            try:
+            with self.document.tolerating("its texture is repeated"):
                 entry = schema.Sampler() if sampler is None else self.document.entry(schema.Sampler, sampler)
-            except CharacterError as error:
-                self.document.warn(f"{error}; its texture is repeated")
             wrap = WRAPS.get(entry.wrap_s or 0, "repeat"), WRAPS.get(entry.wrap_t or 0, "repeat")
             pixels = self._pixels_of(image)
             nearest = entry.mag_filter == NEAREST
@@ -196,7 +188,7 @@ class Materials:
     def _pixels_of(self, index: int) -> NDArray[np.uint8] | None:
         """Pixels of an image; None, with a warning, where it cannot be read."""
         document = self.document
-        try:
+        with document.tolerating():
             entry = document.entry(schema.Image, index)
             place = entry.uri or entry.buffer_view
             if place is None:
@@ -215,21 +207,17 @@ class Materials:
                     raise CharacterError(f"{name} is not there")
                 self._pixels[place] = load_texture(source, name, document.files.root)
             return self._pixels[place]
-        except CharacterError as error:
-            document.warn(f"{error}; it was left out")
-            return None
+        return None
 
     @cached_property
     def _fallback_texture(self) -> Texture | None:
         path = self.fallback
         assert path is not None
         self.document.files.note(path)
-        try:
+        with self.document.tolerating():
             name = f"texture '{path.name}' of {self.document.name}"
             return as_texture(load_texture(path, name, self.document.files.root))
-        except CharacterError as error:
-            self.document.warn(f"{error}; it was left out")
-            return None
+        return None
 
 
 def _as_glass(material: Material, stated: schema.ExtensionValues | None) -> Material:
@@ -302,15 +290,12 @@ def _from_unity(entry: schema.Material, stated: schema.VrmMaterial, shader: str)
         name: schema.TextureInfo(index=index, extensions=extensions)
         for name, index in stated.texture_properties.items()
     }
-    keywords = stated.keyword_map
-    if shader != "VRM/MToon":
-        mode = _UNLIT_MODES.get(shader, "OPAQUE")
-    elif not keywords:
+    keywords, mode = stated.keyword_map, _UNLIT_MODES.get(shader, "OPAQUE")
+    if shader == "VRM/MToon" and not keywords:
         mode = _BLEND_MODES.get(int(stated.float_properties.get("_BlendMode", 0)), "OPAQUE")
-    elif keywords.get("_ALPHABLEND_ON") or keywords.get("_ALPHAPREMULTIPLY_ON"):
-        mode = "BLEND"
-    else:
-        mode = "MASK" if keywords.get("_ALPHATEST_ON") else "OPAQUE"
+    elif shader == "VRM/MToon":
+        blends = keywords.get("_ALPHABLEND_ON") or keywords.get("_ALPHAPREMULTIPLY_ON")
+        mode = "BLEND" if blends else "MASK" if keywords.get("_ALPHATEST_ON") else "OPAQUE"
     color = _to_linear(stated.vector_properties.get("_Color", ()))
     return msgspec.structs.replace(
         entry,

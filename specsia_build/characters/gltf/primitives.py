@@ -269,11 +269,9 @@ class MeshReader:
 
     def _or_none(self, read: Callable[[], NDArray[np.float32] | None]) -> NDArray[np.float32] | None:
         """An attribute that the shape does not depend on; None, with a warning, where it is damaged."""
-        try:
+        with self.document.tolerating():
             return read()
-        except CharacterError as error:
-            self.document.warn(f"{error}; it was left out")
-            return None
+        return None
 
     def _place(self, instance: Instance, part: _Part, influences: Influences | None) -> Mesh:
         """Move a primitive by its node or skin."""
