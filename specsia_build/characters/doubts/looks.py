@@ -1,13 +1,19 @@
-"""Evidence in the views of a character: a face, or one colour."""
+"""Evidence in the views of a character: a face, one colour, outline hulls and lost backs."""
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 import numpy as np
 import scipy
 from numpy.typing import NDArray
 
+from specsia_build.characters.character import Doubt, Fix
 from specsia_build.characters.doubts.probe import Probe
-from specsia_build.rendering.mesh import Mesh
+from specsia_build.frame import normalise, view_cameras
+from specsia_build.rendering.fast.renderer import glance
+from specsia_build.rendering.mesh import Mesh, compacted, face_normals, lengths
+from specsia_build.rendering.topology import topology
 
 FACE_ROWS = 0.28  # Share of a figure's rows, from the top, that show its head.
 LEAST_DETAIL, LEAST_OF_A_BODY = 0.0003, 0.002  # Detail of a head with a face, and of a body that is all face.
@@ -19,6 +25,22 @@ MOST_CHROMA, MOST_CONTRAST = 8, 12  # Display levels between channels of a grey,
 
 _AROUND = ("-y", "+x", "+y", "-x")
 _BORDER, _STRONG, _FULL = 2, 60, 255  # Pixels of border, the step that counts fully, and full coverage.
+
+BOTH, FRONT = SIDES = ("both", "front")
+"""Values of `sides` in a manifest."""
+
+LEAST_INWARD = 0.05  # How much faces wound inwards face their middle, relative to a ball's.
+HULL_AREA = (0.2, 0.9)  # Share of the surface of an outline hull.
+
+# Shares of the figure that a hull hides, of that which it hides closely, and of its silhouette that the figure fills:
+# hulls of 0.3 to 3 % of the height reach 0.99, 0.7 and 0.52; a coat over a whole body hides 0.73.
+HULL_HIDES, HULL_NEAR, HULL_FITS = 0.9, 0.7, 0.5
+
+NEAR = 0.05  # Extents between surfaces that lie closely behind one another.
+LEAST_OPEN = 0.01  # Share of the surface that must be open and single-sided for backs to be lost.
+MOST_LOST = 0.1  # Share of a view that lost backs may take up.
+
+_VIEWS, _SIZE, _MOVED, _NOTHING = 4, 64, 1e-4, 100.0
 
 
 def face_detail(probe: Probe) -> tuple[str | None, float]:
@@ -75,3 +97,96 @@ def has_colours(mesh: Mesh) -> bool:
     materials = [mesh.materials[k] for k in np.unique(mesh.face_material)]
     colours = np.array([material.base_color[:3] for material in materials])
     return all(material.texture is None for material in materials) and bool(np.ptp(colours, axis=0).max() > 0.05)
+
+
+def with_sides(mesh: Mesh, sides: str | None, name: str) -> tuple[Mesh, tuple[Doubt, ...]]:
+    """Make all materials of a Z-up mesh double- or single-sided, with warnings.
+
+    Without `sides` they stay as they are, except that outline hulls become single-sided.
+    """
+    if sides is not None:
+        return mesh.with_sides(double=sides == BOTH), ()
+    inward, areas, closed = _inward_faces(mesh)
+    whole = max(float(areas.sum()), 1e-300)
+    share = float(areas[inward].sum()) / whole
+    hull = inward & (HULL_AREA[0] <= share <= HULL_AREA[1] and _is_hull(mesh, inward))
+    hiding = hull & ~mesh.single_sided()
+    doubts: list[Doubt] = []
+    if areas[hiding].sum() > 0.5 * areas[hull].sum():
+        material = mesh.materials[int(np.bincount(mesh.face_material[hiding], areas[hiding]).argmax())].name
+        doubts.append(
+            Doubt(
+                f"{name}: the material '{material}' is an outline hull around the whole figure and is drawn from its "
+                f'front only; "sides": "{BOTH}" in its manifest line draws it as it stands'
+            )
+        )
+        mesh = _single_sided(mesh, hiding)
+    if float(areas[~closed & ~hull & mesh.single_sided()].sum()) >= LEAST_OPEN * whole:
+        lost = _lost(mesh.of_faces(~hull) if hull.any() else mesh)
+        if lost > MOST_LOST:
+            why = f"backs of single-sided faces would be {lost:.0%} of a view"
+            why += ", as most of its surface is wound inwards" if share > 0.5 else ""
+            line = f'"sides": "{BOTH}" in its manifest line draws them'
+            doubts.append(Doubt(f"{name}: {why}, and are left out; {line}", lost / MOST_LOST, Fix("sides", BOTH, why)))
+    return mesh, tuple(doubts)
+
+
+def _inward_faces(mesh: Mesh) -> tuple[NDArray[np.bool_], NDArray[np.float64], NDArray[np.bool_]]:
+    """(F,) whether a face's component or material is wound inwards, its area, whether its component is closed."""
+    normals = face_normals(mesh)
+    areas = lengths(normals)
+    connected = topology(mesh)
+    component, closed = connected.part.astype(np.int64), connected.closed
+    a, b, c = (mesh.vertices[mesh.faces[:, k]].astype(np.float64) for k in range(3))
+    middle = (a + b + c) / 3
+    inward = np.zeros(len(areas), np.bool_)
+    # A component may be too flat to tell, and a hull may share its material with what it surrounds.
+    for key in (component * len(mesh.materials) + mesh.face_material, mesh.face_material):
+        _, group = np.unique(key, return_inverse=True)
+        weight = np.maximum(np.bincount(group, areas), 1e-300)
+        centre = np.stack([np.bincount(group, areas * middle[:, k]) for k in range(3)], axis=1) / weight[:, None]
+        arm = middle - centre[group]
+        outward = np.bincount(group, np.einsum("fi,fi->f", normals, arm))
+        inward |= (outward < -LEAST_INWARD * np.bincount(group, areas * lengths(arm)))[group]
+    return inward, areas, closed
+
+
+def _is_hull(mesh: Mesh, inward: NDArray[np.bool_]) -> bool:
+    """Whether some faces lie closely around all others and hide them."""
+    mesh = _placed(mesh.with_sides(double=True))
+    both, body = _depths(mesh), _depths(mesh.of_faces(~inward))
+    behind = (body < _NOTHING) & (body - both > _MOVED)
+    covered = int((body < _NOTHING).sum())
+    near = behind & (body - both < NEAR)
+    return bool(
+        behind.sum() >= HULL_HIDES * max(covered, 1)
+        and near.sum() >= HULL_NEAR * behind.sum()
+        and covered >= HULL_FITS * (both < _NOTHING).sum()
+    )
+
+
+def _lost(mesh: Mesh) -> float:
+    """Largest share of a view that disappears without backs, or shows what lies far behind."""
+    mesh = _placed(mesh)
+    both, front = _depths(mesh.with_sides(double=True)), _depths(mesh)
+    lost = front - both > NEAR
+    return float((lost.sum(axis=(1, 2)) / np.maximum((both < _NOTHING).sum(axis=(1, 2)), 1)).max())
+
+
+def _placed(mesh: Mesh) -> Mesh:
+    """The mesh in the frame of small views."""
+    mesh = compacted(mesh)
+    return mesh.with_vertices(normalise(mesh.vertices, view_cameras(_VIEWS, _SIZE), 1).apply(mesh.vertices))
+
+
+def _depths(mesh: Mesh) -> NDArray[np.float32]:
+    """Depth at each pixel of small views, (V, H, W)."""
+    return np.minimum(glance(mesh, view_cameras(_VIEWS, _SIZE)), np.float32(_NOTHING))
+
+
+def _single_sided(mesh: Mesh, chosen: NDArray[np.bool_]) -> Mesh:
+    """Make the materials of chosen faces (F,) single-sided there and not elsewhere."""
+    moved = np.where(chosen, mesh.face_material + len(mesh.materials), mesh.face_material)
+    both = (*mesh.materials, *mesh.with_sides(double=False).materials)
+    used, slots = np.unique(moved, return_inverse=True)
+    return replace(mesh, materials=tuple(both[k] for k in used), face_material=slots.astype(np.int32))
