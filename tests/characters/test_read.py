@@ -1,7 +1,8 @@
-"""Reading characters of every format into the frame, and refusing what cannot be drawn."""
+"""Reading characters of every format into the frame, with their rigs, and refusing what cannot be drawn."""
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 from unittest.mock import Mock
 
@@ -9,12 +10,19 @@ import msgspec
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
+from numpy.typing import NDArray
+from PIL import Image
 
+from specsia_build.animation.rig import posed
 from specsia_build.characters.character import Entry, RawMesh
-from specsia_build.characters.read import read_character
+from specsia_build.characters.read import read_animated, read_character
 from specsia_build.characters.sources import open_source
+from specsia_build.config import BuildConfig
 from specsia_build.errors import CharacterError
 from specsia_build.rendering.mesh import Material, Mesh
+from specsia_build.stages.render import FRONT, render
+from specsia_build.stages.stage import Job
+from tests.characters.bad_characters import DRAWN, write_drawn
 
 # A red arrow that tells all axes apart: 3 units along the file's x, 2 along y, 1 along z.
 ARROW = "v 0 0 0 1 0 0\nv 3 0 0 1 0 0\nv 0 2 0 1 0 0\nv 0 0 1 1 0 0\nf 1 2 3\nf 1 3 4\n"
@@ -100,3 +108,86 @@ def test_the_real_glb_characters(characters_dir: Path, tmp_path: Path) -> None:
         assert high[2] - low[2] > high[1] - low[1], f"{entry.id} lies down"
         assert character.warnings == (), entry.id
         assert character.mesh.materials[0].texture is not None
+
+
+KNIGHT = ("1H_Sword_Offhand", "Rectangle_Shield", "Round_Shield", "Spike_Shield", "2H_Sword")
+
+
+@pytest.mark.parametrize(
+    ("path", "drop"),
+    [
+        ("kaykit/Knight.glb", KNIGHT),
+        ("animated/cyber_character.glb", ()),
+        ("animated/mech_mike.glb", ()),
+        ("animated/enemy_frog.glb", ()),
+        ("animated/space_astronaut_finnthefrog.glb", ()),
+    ],
+)
+def test_a_character_at_rest_is_the_still_one(characters_dir: Path, path: str, drop: tuple[str, ...]) -> None:
+    entry = Entry("a", "gltf", characters_dir / path, drop=drop)
+    still, moving = read_character(entry), read_animated(entry)
+    mesh = moving.character.mesh
+    assert np.array_equal(mesh.vertices, still.mesh.vertices)
+    assert np.array_equal(mesh.faces, still.mesh.faces)
+    assert (len(moving.motions), moving.spoilt, moving.warnings) == (still.animations, (), ())
+    height = float(np.ptp(mesh.vertices[:, 2]))
+    at_rest = posed(mesh, moving.rig, None, 0.0)
+    assert_allclose(at_rest.vertices, mesh.vertices, atol=1e-5 * height)
+    assert at_rest.normals is not None
+    assert mesh.normals is not None
+    assert_allclose(at_rest.normals, mesh.normals, atol=1e-4)
+    assert at_rest.rest is mesh.vertices
+
+
+def test_the_pose_of_an_entry_is_one_of_its_motions(characters_dir: Path) -> None:
+    entry = Entry("a", "gltf", characters_dir / "kaykit" / "Knight.glb", drop=KNIGHT, pose="Walking_A@7.5")
+    still, moving = read_character(entry), read_animated(entry)
+    assert np.array_equal(moving.character.mesh.vertices, still.mesh.vertices)
+    walk = next(motion for motion in moving.motions if motion.name == "Walking_A")
+    height = float(np.ptp(still.mesh.vertices[:, 2]))
+    there = posed(still.mesh, moving.rig, walk, 7.5 / 24)
+    assert_allclose(there.vertices, still.mesh.vertices, atol=1e-5 * height)
+
+
+def test_what_has_no_rig_hangs_on_one_node(tmp_path: Path) -> None:
+    (tmp_path / "a.obj").write_text("v 0 0 0\nv 1 0 0\nv 0 2 0\nf 1 2 3\n")
+    moving = read_animated(Entry("a", "obj", tmp_path / "a.obj"))
+    assert len(moving.rig.skeleton.names) == 1
+    assert moving.motions == ()
+    mesh = moving.character.mesh
+    assert np.array_equal(posed(mesh, moving.rig, None, 0.0).vertices, mesh.vertices)
+
+
+CONFIG = BuildConfig(size=64, views=4)
+
+
+def front(name: str, folder: Path) -> NDArray[np.uint8]:
+    """The frontal picture (64, 64, 4) of one of the figures."""
+    path = folder / f"{name}.glb"
+    write_drawn(name, path)
+    # The same id for all: it decides the contour, which takes room.
+    files = render(Job(Entry("figure", "gltf", path), CONFIG), {})[0].files
+    return np.asarray(Image.open(io.BytesIO(files[FRONT])))
+
+
+def differing(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> float:
+    """Share of pixels that differ by more than 8 of 255."""
+    return float(np.mean(np.abs(one.astype(int) - other.astype(int)).max(axis=-1) > 8))
+
+
+def test_what_is_wrong_only_in_the_mesh_does_not_show(tmp_path: Path) -> None:
+    plain = front("plain", tmp_path)
+    assert 0.05 < np.mean(plain[..., 3] == 255) < 0.5
+    shares = {name: differing(front(name, tmp_path), plain) for name in DRAWN}
+    assert shares == pytest.approx(dict.fromkeys(DRAWN, 0.0), abs=0.005)
+
+
+def test_a_mesh_of_another_format_is_called_what_it_is(tmp_path: Path) -> None:
+    write_drawn("plain", tmp_path / "plain.glb")
+    path = (tmp_path / "plain.glb").rename(tmp_path / "plain.obj")
+    with pytest.raises(CharacterError, match=r"^plain\.obj is a GLB file"):
+        read_character(Entry("figure", "obj", path))
+    path = path.rename(tmp_path / "cut.glb")
+    path.write_bytes(path.read_bytes()[:40])
+    with pytest.raises(CharacterError, match=r"^cut\.glb "):
+        read_character(Entry("figure", "gltf", path))

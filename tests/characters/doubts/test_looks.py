@@ -1,4 +1,4 @@
-"""A view 0 of one colour is told, with the image that would colour it where one is found."""
+"""A view 0 of one colour, hulls and lost backs are told, with what would mend them."""
 
 from __future__ import annotations
 
@@ -8,10 +8,16 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from specsia_build.characters.character import Entry
+from specsia_build.characters.character import Character, Entry
 from specsia_build.characters.doubts.looks import plain_colour
+from specsia_build.characters.read import read_character
 from specsia_build.characters.survey import CharacterFacts
+from specsia_build.frame import Camera, normalise
 from specsia_build.pipeline.survey import surveyed
+from specsia_build.rendering.fast.renderer import FastRenderer
+from specsia_build.rendering.mesh import Mesh, concatenate
+from tests.characters.gltf.writer import GltfWriter
+from tests.rendering.scenes import RED, box, cape, inside_out, sphere
 
 TETRAHEDRON = (
     "v 0 0 0\nv 1 0 0\nv 0 2 0\nv 0 0 1\nvt 0 0\nvt 1 0\nvt 0 1\n"
@@ -50,3 +56,96 @@ def test_a_plain_picture_is_one_of_covered_pixels_alone() -> None:
     assert plain_colour(color, coverage) == "colour, #5acbcb,"
     color[5:8, 5:15] = 0
     assert plain_colour(color, coverage) is None
+
+
+SIZE = 64
+
+
+def figure() -> Mesh:
+    """A red head on a trunk and two legs, Z up."""
+    limbs = [
+        sphere(0.16, 12, 16, (0, 0, 0.34)),
+        sphere(0.2, 12, 16),
+        box((0.1, 0, -0.3), (0.06, 0.06, 0.2)),
+        box((-0.1, 0, -0.3), (0.06, 0.06, 0.2)),
+    ]
+    return concatenate(limbs)
+
+
+def grown(mesh: Mesh, by: float) -> Mesh:
+    """The balls and boxes of `figure`, each larger about its own middle."""
+    vertices = mesh.vertices.copy()
+    middles = np.array([[0, 0, 0.34], [0, 0, 0], [0.1, 0, -0.3], [-0.1, 0, -0.3]])
+    nearest = np.linalg.norm(vertices[:, None] - middles, axis=-1).argmin(axis=1)
+    away = vertices - middles[nearest]
+    return mesh.with_vertices(vertices + by * away / np.linalg.norm(away, axis=1, keepdims=True))
+
+
+def written(path: Path, *parts: tuple[str, Mesh, tuple[float, ...], bool]) -> Path:
+    """A .glb or .obj file of named parts with their colour and whether they are double-sided; Y up, facing +Z."""
+    writer, lines, looks, first = GltfWriter(), ["mtllib a.mtl"], [], 1
+    for name, mesh, color, double_sided in parts:
+        points = mesh.vertices[:, [0, 2, 1]] * np.array([1, 1, -1], np.float32)
+        look = {"pbrMetallicRoughness": {"baseColorFactor": list(color)}, "doubleSided": double_sided}
+        material = writer.add("materials", name=name, **look)
+        writer.mesh_node(writer.primitive(points, mesh.faces.ravel().tolist(), material), name=name)
+        looks.append(f"newmtl {name}\nKd {color[0]} {color[1]} {color[2]}")
+        lines += [f"usemtl {name}", *("v " + " ".join(map(str, p)) for p in points.tolist())]
+        lines += ["f " + " ".join(map(str, f)) for f in (mesh.faces + first).tolist()]
+        first += len(points)
+    if path.suffix == ".obj":
+        path.with_name("a.mtl").write_text("\n".join(looks))
+        path.write_text("\n".join(lines))
+        return path
+    return writer.write_glb(path)
+
+
+def read(path: Path, sides: str | None = None) -> Character:
+    return read_character(Entry("a", "obj" if path.suffix == ".obj" else "gltf", path, sides=sides))
+
+
+def seen(character: Character) -> tuple[float, float]:
+    """Shares of the frontal view that are covered and that are red, the latter of the covered."""
+    camera = Camera(0.0, SIZE)
+    mesh = character.mesh
+    placed = normalise(mesh.vertices, [camera], 2)
+    (layers,) = FastRenderer().render(mesh.with_vertices(placed.apply(mesh.vertices)), [camera])
+    covered = layers.coverage == 255
+    return float(covered.mean()), float((layers.color[covered, 0] > 200).mean())
+
+
+BLACK = (0.0, 0.0, 0.0, 1.0)
+
+
+@pytest.mark.parametrize("thickness", [0.004, 0.012])
+@pytest.mark.parametrize(("name", "said"), [("a.glb", False), ("a.glb", True), ("a.obj", True)])
+def test_an_outline_hull_is_a_rim(tmp_path: Path, name: str, said: bool, thickness: float) -> None:
+    hull = inside_out(grown(figure(), thickness))
+    # OBJ has no sides; a glTF hull may lack its flag.
+    path = written(tmp_path / name, ("skin", figure(), RED, True), ("Outline", hull, BLACK, said))
+    drawn, left = read(path), read(path, sides="both")
+    assert seen(drawn)[1] > 0.8
+    assert seen(left)[1] < 0.1
+    new = set(drawn.warnings) - set(left.warnings)
+    assert len(new) == int(said)
+    assert all("'Outline'" in warning and '"sides": "both"' in warning for warning in new)
+    assert [m.double_sided for m in drawn.mesh.materials if m.name == "skin"] == [True]
+
+
+def test_a_figure_turned_inside_out_is_said(tmp_path: Path) -> None:
+    path = written(tmp_path / "a.glb", ("skin", inside_out(figure()), RED, False))
+    (warning,) = read(path).warnings
+    assert "wound inwards" in warning
+    assert '"sides": "both" in its manifest line' in warning
+    assert read(path, sides="both").warnings == ()
+    # Double-sided, it looks as it should.
+    assert read(written(tmp_path / "b.glb", ("skin", inside_out(figure()), RED, True))).warnings == ()
+
+
+def test_a_cape_that_vanishes_from_behind_is_said(tmp_path: Path) -> None:
+    cloth = cape(figure().materials[0])
+    path = written(tmp_path / "a.glb", ("skin", figure(), RED, True), ("cape", inside_out(cloth), BLACK, False))
+    (warning,) = read(path).warnings
+    assert "backs of single-sided faces would be" in warning
+    assert "wound inwards" not in warning
+    assert read(path, sides="both").warnings == ()

@@ -14,7 +14,7 @@ from specsia_build.characters.character import RawMesh
 from specsia_build.characters.gltf.read import read_gltf
 from specsia_build.rendering.mesh import Material
 from tests.characters.gltf.writer import GltfWriter, png
-from tests.characters.test_ktx2 import UASTC
+from tests.characters.test_images import UASTC
 
 RED_GREEN = np.array([[[255, 0, 0], [0, 255, 0]]], np.uint8)
 UV = [[0.0, 0.0], [1.0, 0.0], [0.0, 0.5]]
