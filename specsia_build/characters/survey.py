@@ -281,24 +281,16 @@ def _splits(entries: Sequence[Entry], alike: Sequence[Sequence[str]]) -> dict[st
     return splits
 
 
+_KEYS = ("id", "path", "texture", "up", "front", "sides", "pose", "drop", "drawing", "split", "license", "source")
+
+
 def _line(entry: Entry, facts: CharacterFacts, folder: Path, split: tuple[str, str] | None) -> dict[str, Any]:
     usual = AUTO if entry.format in UNSETTLED else None
-    paths = (entry.path, entry.texture, entry.drawing)
-    path, texture, drawing = (None if path is None else _below(path, folder, entry) for path in paths)
-    line: dict[str, Any] = {
-        "id": entry.id,
-        "path": path,
-        "texture": texture,
-        "up": None if entry.up == usual else entry.up,
-        "front": None if entry.front == usual else entry.front,
-        "sides": entry.sides,
-        "pose": None if entry.pose == "rest" else entry.pose,
-        "drop": list(entry.drop) or None,
-        "drawing": drawing,
-        "split": entry.split,
-        "license": entry.license,
-        "source": entry.source,
-    }
+    unstated = {"up": usual, "front": usual, "pose": "rest", "drop": ()}
+    line: dict[str, Any] = {key: getattr(entry, key) for key in _KEYS}
+    line = {key: None if value == unstated.get(key) else value for key, value in line.items()}
+    for key in ("path", "texture", "drawing"):
+        line[key] = line[key] and _below(line[key], folder, entry)
     evidence = [SUGGESTED]
     if split is not None:
         line["split"], why = split

@@ -175,9 +175,6 @@ def test_the_bones_that_a_vrm_states(tmp_path: Path, extensions: dict[str, Any],
     assert (alone.humanoid, alone.front, len(alone.motions)) == (moving.humanoid, front, 1)
 
 
-HALF = 0.5**0.5
-
-
 def moving(path: str, values: Any, **node: Any) -> GltfWriter:
     """A triangle at a node that an animation moves at 1, 2 and 3 seconds."""
     writer = GltfWriter()
@@ -192,9 +189,6 @@ def moving(path: str, values: Any, **node: Any) -> GltfWriter:
     )
     writer.add("animations", name="Rig|Hero_Rest", channels=[], samplers=[])
     return writer
-
-
-SHIFTS = [[0.0, 0, 0], [4, 0, 0], [4, 8, 0]]
 
 
 @pytest.mark.parametrize(
