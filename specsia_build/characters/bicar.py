@@ -1,14 +1,24 @@
-"""Characters in the layout of 3DBiCar: ``{uid}/tpose`` holds the meshes, ``{uid}/image`` the drawing."""
+"""Characters in the layout of 3DBiCar: ``{uid}/tpose`` holds the meshes, ``{uid}/image`` the drawing.
+
+Procedural samples have a rig, ``tpose/rig.json``. One JSON object: `joints`, a row of name, parent (-1 for none) and
+place for each; `skins`, by mesh (`m`, `e`) a row for each vertex of its OBJ, of joints and their shares in ten
+thousandths by turns.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Collection
+import json
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from specsia_build.characters.bicar_rig import RIG, StoredRig, read_rig
+from specsia_build.animation.rig import Rig, padded
+from specsia_build.animation.skeleton import Skeleton
 from specsia_build.characters.character import Entry, RawMesh, RawMoving, is_unicode
 from specsia_build.characters.images import IMAGE_SUFFIXES
 from specsia_build.characters.motions import built_in, motion_for
@@ -25,6 +35,8 @@ _PARTS = {"m": ("m",), "e": ("e", "eyes")}
 
 DRAWING = "image/image_reshape512.jpeg"
 """A character's own drawing, below its folder."""
+
+RIG = "tpose/rig.json"
 
 _NO_BONES = frozenset(("leftEar", "rightEar", "tail1", "tail2", "tail3"))
 """Joints of samples that are no bones of a humanoid."""
@@ -137,3 +149,113 @@ def _metadata(path: Path, root: Path) -> dict[str, str]:
         values = {}
     pairs = values.items() if isinstance(values, dict) else ()
     return {key: value for key, value in pairs if isinstance(value, str) and value and is_unicode(value)}
+
+
+_WHOLE = 10_000
+_MOST_BYTES = 64 * 2**20
+_MOST_JOINTS, _MOST_SHARES = 1_000, 16
+
+
+@dataclass(frozen=True)
+class Skin:
+    """Skin of V vertices: joints (V, K) int32, and weights (V, K) float64 that sum to 1 for each vertex."""
+
+    joints: NDArray[np.int32]
+    weights: NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class StoredRig:
+    """A rig as it is stored, in the OBJs' coordinates.
+
+    Attributes:
+        names: of the joints, VRM's where it has one.
+        parents: (J,) int32, every parent before its children, -1 for roots.
+        places: (J, 3) float64 at rest, where no joint is turned.
+        skins: by the mesh's name.
+    """
+
+    names: tuple[str, ...]
+    parents: NDArray[np.int32]
+    places: NDArray[np.float64]
+    skins: Mapping[str, Skin]
+
+    def rig(self, points: NDArray[np.float32], meshes: Iterable[str]) -> Rig:
+        """The rig of some meshes' vertices (V, 3), placed in the OBJs' coordinates.
+
+        Raises:
+            ValueError: if it is of another number of vertices.
+        """
+        none = Skin(np.empty((0, 1), np.int32), np.empty((0, 1)))
+        skins = [self.skins.get(name, none) for name in meshes]
+        if (count := sum(len(skin.joints) for skin in skins)) != len(points):
+            raise ValueError(f"{RIG} is of {count} vertices, its meshes have {len(points)}: write or delete it")
+        width, joints = max((skin.joints.shape[1] for skin in skins), default=1), len(self.names)
+        from_parent = self.places - np.where((self.parents >= 0)[:, None], self.places[self.parents], 0.0)
+        unturned = np.tile([0.0, 0.0, 0.0, 1.0], (joints, 1))
+        binds = np.tile(np.eye(4), (joints, 1, 1))
+        binds[:, :3, 3] = -self.places
+        return Rig(
+            skeleton=Skeleton(self.names, self.parents, from_parent, unturned, np.ones((joints, 3))),
+            points=points,
+            slots=np.concatenate([padded(skin.joints, width) for skin in skins]),
+            weights=np.concatenate([padded(skin.weights, width) for skin in skins]).astype(np.float32),
+            nodes=np.arange(joints, dtype=np.int32),
+            inverse_binds=binds,
+            placement=np.eye(4),
+        )
+
+
+def rig_text(rig: StoredRig) -> str:
+    """The content of the file: the same text for the same rig."""
+    joints = [
+        [name, int(parent), *(round(float(x), 6) for x in place)]
+        for name, parent, place in zip(rig.names, rig.parents, rig.places, strict=True)
+    ]
+    skins = {name: _rows(skin) for name, skin in rig.skins.items()}
+    return json.dumps({"joints": joints, "skins": skins}, separators=(",", ":")) + "\n"
+
+
+def _rows(skin: Skin) -> list[list[int]]:
+    """Joints and shares of each vertex by turns, largest first; the largest has what rounding leaves."""
+    order = np.argsort(-skin.weights, axis=1, kind="stable")
+    weights = np.take_along_axis(skin.weights, order, axis=1)
+    shares = np.rint(weights / weights.sum(axis=1, keepdims=True) * _WHOLE).astype(np.int64)
+    shares[:, 0] += _WHOLE - shares.sum(axis=1)
+    pairs = np.stack([np.take_along_axis(skin.joints, order, axis=1), shares], axis=2)
+    return [row[row[:, 1] > 0].reshape(-1).tolist() for row in pairs]
+
+
+def read_rig(folder: Path, root: Path | None = None) -> StoredRig | None:
+    """The rig beside a character's meshes, None where there is none; a `CharacterError` if it is damaged."""
+    path = folder / RIG
+    if not is_file(path):
+        return None
+    try:
+        return _parsed(parse_json(read_source(path, root or folder, _MOST_BYTES), RIG))
+    except (SpecsiaError, TypeError, ValueError, KeyError, AttributeError, OverflowError) as error:
+        raise CharacterError(f"{folder.name}: {RIG} is damaged ({error}): write or delete it") from error
+
+
+def _parsed(stated: Any) -> StoredRig:
+    rows = stated["joints"]
+    parents = np.array([row[1] for row in rows], np.int32)
+    places = np.array([row[2:] for row in rows], np.float64)
+    are_places = 0 < len(rows) <= _MOST_JOINTS and places.shape == (len(rows), 3) and np.isfinite(places).all()
+    if not are_places or not ((parents >= -1) & (parents < np.arange(len(rows)))).all():
+        raise ValueError("its joints are no places in space, or one comes before its parent")
+    skins = {str(name): _skin(list(skin), len(rows)) for name, skin in stated["skins"].items()}
+    return StoredRig(tuple(str(row[0]) for row in rows), parents, places, skins)
+
+
+def _skin(rows: list[list[int]], joint_count: int) -> Skin:
+    lengths = np.array([len(row) for row in rows], np.int64)
+    if not ((lengths % 2 == 0) & (lengths > 0) & (lengths <= 2 * _MOST_SHARES)).all():
+        raise ValueError(f"a vertex has no pairs of joint and share, or more than {_MOST_SHARES}")
+    filled = np.arange(int(lengths.max(initial=2))) < lengths[:, None]
+    numbers = np.zeros(filled.shape, np.int64)
+    numbers[filled] = np.fromiter(chain.from_iterable(rows), np.int64, int(lengths.sum()))
+    joints, shares = numbers[:, ::2], numbers[:, 1::2]
+    if not ((joints >= 0) & (joints < joint_count) & (shares >= 0)).all() or (shares.sum(axis=1) != _WHOLE).any():
+        raise ValueError(f"a vertex names a joint that is not there, or its shares do not sum to {_WHOLE}")
+    return Skin(joints.astype(np.int32), shares / _WHOLE)

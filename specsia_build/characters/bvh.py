@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from specsia_build import memory
 from specsia_build.animation.motion import JOINT_COST, ROTATION, TRANSLATION, Motion, Track, poses
 from specsia_build.animation.skeleton import Skeleton
+from specsia_build.characters.character import MotionFile
 from specsia_build.characters.doubts.joints import front_axis, landmarks_of, turned, up_axis
 from specsia_build.characters.polygons import numbers
 from specsia_build.errors import CharacterError
@@ -51,28 +52,12 @@ class _Joint:
     """Kind, ``position`` or ``rotation``, and axis of each."""
 
 
-@dataclass(frozen=True)
-class BvhFile:
-    """The content of a BVH file.
-
-    Attributes:
-        skeleton: its joints, unturned; the ends of chains are nodes without a name. A root that frames turn or move
-            is upright, where the motion begins, on the ground.
-        motion: all frames, called as the file; LINEAR. It starts at the second where the first is a T-pose.
-        up: signed axis that points up by its joints, else ``+y``.
-        front: axis that it faces at rest once `up` is turned to Z, by its joints, else ``-y``.
-    """
-
-    skeleton: Skeleton
-    motion: Motion
-    up: str
-    front: str
-
-
-def read_bvh(path: Path, root: Path | None = None) -> BvhFile:
+def read_bvh(path: Path, root: Path | None = None) -> MotionFile:
     """Read a BVH file, which may not lie outside of `root`, links followed; None is its own folder.
 
-    Channels may be of any order and number, positions of any joint; a position replaces the joint's offset.
+    Channels may be of any order and number, positions of any joint; a position replaces the joint's offset. The joints
+    of the skeleton are unturned, the ends of chains nodes without a name; a root that frames turn or move is upright,
+    where the motion begins, on the ground. The motion starts at the second frame where the first is a T-pose.
 
     Raises:
         CharacterError: if it is damaged or has no frames.
@@ -90,7 +75,7 @@ def read_bvh(path: Path, root: Path | None = None) -> BvhFile:
     times = np.arange(len(frames), dtype=np.float64) * seconds
     tracks = tuple(_tracks(joints, times, frames))
     motion = Motion(path.stem, tracks, float(times[1] if _leaps(tracks) else 0.0), float(times[-1]))
-    return _stood(skeleton, motion)
+    return _standing(path.name, skeleton, motion)
 
 
 def _leaps(tracks: Sequence[Track]) -> bool:
@@ -164,7 +149,7 @@ def _tracks(joints: Sequence[_Joint], times: NDArray[np.float64], frames: NDArra
             yield Track(node, TRANSLATION, times, places)
 
 
-def _stood(skeleton: Skeleton, motion: Motion) -> BvhFile:
+def _standing(name: str, skeleton: Skeleton, motion: Motion) -> MotionFile:
     """The content of a file: axes by its joints, its root turned and placed as where the motion begins."""
     times = motion.tracks[0].times
     times = times[np.linspace(0, len(times) - 1, min(len(times), _LOOKED_AT)).astype(np.int64)]
@@ -189,4 +174,4 @@ def _stood(skeleton: Skeleton, motion: Motion) -> BvhFile:
         moved = skeleton.translations.copy()
         moved[[track.node for track in roots]] += way
         skeleton = replace(skeleton, translations=moved)
-    return BvhFile(skeleton, motion, up, front)
+    return MotionFile(name, skeleton, up, front, motions=(motion,))

@@ -20,6 +20,7 @@ from specsia_build.rendering.mesh import Mesh
 if TYPE_CHECKING:
     from specsia_build.animation.motion import Motion
     from specsia_build.animation.rig import Rig
+    from specsia_build.animation.skeleton import Skeleton
 
 Landmark = tuple[str, tuple[float, float, float]]
 """Name and origin of a joint or node."""
@@ -138,6 +139,19 @@ class Motions:
     spoilt: tuple[tuple[str, str], ...] = ()
     humanoid: Mapping[str, int] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class MotionFile(Motions):
+    """A file of motions; one without a name is called as the file.
+
+    The skeleton is in the file's own coordinates; at rest it faces `front` once `up` is turned to Z.
+    """
+
+    name: str
+    skeleton: Skeleton
+    up: str = "+y"
+    front: str = "-y"
 
 
 @dataclass(frozen=True)

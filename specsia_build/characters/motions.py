@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,9 +15,8 @@ from specsia_build.animation.figure import figure_moved, figure_of
 from specsia_build.animation.motion import Motion
 from specsia_build.animation.retarget import retargeted
 from specsia_build.animation.rig import Rig
-from specsia_build.animation.skeleton import Skeleton
 from specsia_build.characters.bvh import read_bvh
-from specsia_build.characters.character import PARSER_ERRORS, Motions
+from specsia_build.characters.character import PARSER_ERRORS, MotionFile
 from specsia_build.characters.doubts.joints import front_axis, landmarks_of
 from specsia_build.characters.side_files import SideFiles
 from specsia_build.errors import CharacterError, CostError
@@ -33,19 +32,6 @@ BUILT_IN = ("idle", "walk", "run", "jump", "wave", "turn")
 """Names of the motions that come with the package, for any humanoid; all can be looped."""
 
 _STIFF = "all of the character hangs on one node: give it a skeleton with skin weights, and export it with them"
-
-
-@dataclass(frozen=True)
-class MotionFile(Motions):
-    """A file of motions; one without a name is called as the file.
-
-    The skeleton is in the file's own coordinates; at rest it faces `front` once `up` is turned to Z.
-    """
-
-    name: str
-    skeleton: Skeleton
-    up: str = "+y"
-    front: str = "-y"
 
 
 @lru_cache(maxsize=1)
@@ -75,8 +61,7 @@ def read_motions(path: Path, root: Path | None = None) -> MotionFile:
 def _read(path: Path, root: Path) -> MotionFile:
     suffix = path.suffix.lower()
     if suffix == ".bvh":
-        bvh = read_bvh(path, root)
-        return MotionFile(path.name, bvh.skeleton, bvh.up, bvh.front, motions=(bvh.motion,))
+        return read_bvh(path, root)
     if suffix in (".fbx", ".blend"):
         from specsia_build.characters.blender import exported_document
 

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from specsia_build.animation.motion import poses
-from specsia_build.characters.bvh import BvhFile, read_bvh
+from specsia_build.characters.bvh import read_bvh
+from specsia_build.characters.character import MotionFile
 from specsia_build.characters.motions import read_motions
 from specsia_build.errors import CharacterError
 
@@ -41,8 +42,8 @@ def written(folder: Path, text: str) -> Path:
     return path
 
 
-def at(found: BvhFile, time: float) -> np.ndarray:
-    return poses(found.skeleton, found.motion, np.array([time])).worlds[0, :, :3, 3]
+def at(found: MotionFile, time: float) -> np.ndarray:
+    return poses(found.skeleton, found.motions[0], np.array([time])).worlds[0, :, :3, 3]
 
 
 @pytest.mark.parametrize(
@@ -60,8 +61,8 @@ def at(found: BvhFile, time: float) -> np.ndarray:
 def test_a_chain_turns_by_its_channels_however_it_is_written(tmp_path: Path, text: str) -> None:
     found = read_bvh(written(tmp_path, text))
     assert found.skeleton.names == ("Hips", "Left Arm", "")
-    assert found.motion.name == "clip"
-    assert found.motion.end == 0.5
+    assert found.motions[0].name == "clip"
+    assert found.motions[0].end == 0.5
     np.testing.assert_allclose(at(found, 0.0), [[1, 2, 3], [3, 2, 3], [4, 2, 3]], atol=1e-9)
     np.testing.assert_allclose(at(found, 0.5), [[1, 2, 3], [1, 4, 3], [1, 4, 2]], atol=1e-9)
 
@@ -83,9 +84,9 @@ def test_a_t_pose_before_the_motion_is_not_played(tmp_path: Path) -> None:
     rows = "".join(f"1 2 3 {turn} 0 0 {-turn} {turn} 0\n" for turn in turns)
     text = CHAIN.replace("Frames: 2", f"Frames: {len(turns)}")
     found = read_bvh(written(tmp_path, text[: text.index("1 2 3")] + rows))
-    assert (found.motion.start, found.motion.end) == (0.5, 2.0)
+    assert (found.motions[0].start, found.motions[0].end) == (0.5, 2.0)
     even = rows.replace("90", "8")
-    assert read_bvh(written(tmp_path, text[: text.index("1 2 3")] + even)).motion.start == 0
+    assert read_bvh(written(tmp_path, text[: text.index("1 2 3")] + even)).motions[0].start == 0
 
 
 @pytest.mark.parametrize(

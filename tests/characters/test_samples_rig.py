@@ -13,8 +13,7 @@ from numpy.testing import assert_allclose
 from numpy.typing import NDArray
 
 from specsia_build.animation.motion import poses
-from specsia_build.characters.bicar import bicar_entry
-from specsia_build.characters.bicar_rig import RIG
+from specsia_build.characters.bicar import RIG, bicar_entry
 from specsia_build.characters.character import Entry
 from specsia_build.characters.read import AnimatedCharacter, read_animated, read_character
 from specsia_build.characters.samples.write import FILES, write_sample

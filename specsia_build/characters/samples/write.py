@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from specsia_build.characters.bicar_rig import RIG, rig_text
+from specsia_build.characters.bicar import RIG, rig_text
 from specsia_build.characters.character import Entry
 from specsia_build.characters.samples import LICENSE, SOURCE, VERSION
 from specsia_build.characters.samples.make import Sample, draw_front, make_sample

@@ -15,8 +15,8 @@ from specsia_build import memory
 from specsia_build.animation.motion import Motion, Poses, poses
 from specsia_build.animation.rig import Rig
 from specsia_build.characters.actions import FRAMES, chosen
-from specsia_build.characters.character import Entry
-from specsia_build.characters.motions import BUILT_IN, SUFFIXES, MotionFile, built_in, motion_for, read_motions
+from specsia_build.characters.character import Entry, MotionFile
+from specsia_build.characters.motions import BUILT_IN, SUFFIXES, built_in, motion_for, read_motions
 from specsia_build.characters.read import AnimatedCharacter, read_animated
 from specsia_build.config import OWN, POS_FRAMES, BuildConfig, ClipSettings
 from specsia_build.errors import CharacterError, UsageError, no_such
