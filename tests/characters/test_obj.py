@@ -295,21 +295,3 @@ def test_what_is_written_is_read(tmp_path: Path, surface: tuple[list[list[float]
     if "/{p}" in form.replace("//", "#"):
         assert raw.mesh.uv is not None
         assert_allclose(raw.mesh.uv[..., 0], np.array(points, np.float32)[np.array(faces)][..., 0])
-
-
-words = st.one_of(
-    st.sampled_from(["v", "vt", "vn", "f", "o", "g", "usemtl", "mtllib", "#", "\\", "/", "-", "1/2/3", "-1", "nan"]),
-    st.integers(-9, 9).map(str),
-    st.text(max_size=4),
-)
-
-
-@given(st.lists(st.lists(words, max_size=6).map(" ".join), max_size=12).map("\n".join))
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=300)
-def test_random_text_gives_a_mesh_or_a_sentence(tmp_path: Path, text: str) -> None:
-    try:
-        raw = read(tmp_path, text.encode("utf-8", errors="surrogatepass"))
-    except CharacterError as error:
-        assert str(error)
-    else:
-        assert raw.mesh.faces.shape[1:] == (3,)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-from dataclasses import replace
 from pathlib import Path
 from unittest.mock import patch
 
@@ -15,7 +14,7 @@ from PIL import Image
 
 from specsia_build.characters.bicar import bicar_entry
 from specsia_build.characters.read import read_character
-from specsia_build.characters.samples.make import Sample, draw_front, make_sample
+from specsia_build.characters.samples.make import Sample, make_sample
 from specsia_build.characters.samples.write import FILES, write_sample
 from specsia_build.errors import UsageError
 
@@ -99,17 +98,6 @@ def test_same_seed_gives_the_same_bytes_and_another_seed_others(folder: Path, tm
     write_sample(tmp_path / "other", COUNT - 1, SEED + 1)
     ours, theirs = digests(tmp_path / "other" / last), digests(folder / last)
     assert all(ours[name] != theirs[name] for name in FILES if not name.endswith(".mtl"))
-
-
-def test_silhouettes_differ_and_so_do_fronts_and_backs(dozen: list[Sample]) -> None:
-    drawn = [draw_front(sample) for sample in dozen]
-    masks = [mask > 0 for _, mask in drawn]
-    for a in range(len(masks)):
-        for b in range(a):
-            assert (masks[a] & masks[b]).sum() / (masks[a] | masks[b]).sum() < 0.97
-    for sample, (front, _) in zip(dozen[:4], drawn, strict=False):
-        back, _ = draw_front(replace(sample, vertices=sample.vertices * (-1, 1, -1)))
-        assert np.abs(front.astype(int) - back[:, ::-1]).mean() > 1.0
 
 
 def test_a_whole_character_is_not_rewritten_and_a_broken_one_is(folder: Path, tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -110,8 +110,10 @@ class Vertices:
         return self._morphed(floats, name, (width,)) if morphed else floats
 
     def optional(self, name: str, width: int) -> NDArray[np.float32] | None:
-        """Return `floats`, or None where the primitive lacks the attribute."""
-        return self.floats(name, width) if name in self.attributes else None
+        """Return `floats`; None where the primitive lacks the attribute or, with a warning, it is damaged."""
+        with self.document.tolerating():
+            return self.floats(name, width) if name in self.attributes else None
+        return None
 
     def morphs(self, name: str, widths: tuple[int, ...]) -> Iterator[tuple[int, NDArray[np.float32]]]:
         """Index of each morph target that moves an attribute, and its offsets (V, width) float32 at weight 1."""
@@ -121,14 +123,15 @@ class Vertices:
                 yield index, denormalise(stored) if is_normalised else stored.astype(np.float32)
 
     def colors(self) -> NDArray[np.float32] | None:
-        """Linear RGB and opacity, (V, 4) float32, each 0-1 or NaN, or None."""
-        if "COLOR_0" not in self.attributes:
-            return None
-        stored, _ = self._stored("COLOR_0", (3, 4))
-        # Integers always stand for 0-1 here, even where an exporter forgot to say so.
-        rgba = np.ones((len(stored), 4), np.float32)
-        rgba[:, : stored.shape[1]] = denormalise(stored)
-        return np.clip(self._morphed(rgba, "COLOR_0", (3, 4)), 0.0, 1.0)
+        """Linear RGB and opacity, (V, 4) float32, each 0-1 or NaN; None as in `optional`."""
+        with self.document.tolerating():
+            if "COLOR_0" in self.attributes:
+                stored, _ = self._stored("COLOR_0", (3, 4))
+                # Integers always stand for 0-1 here, even where an exporter forgot to say so.
+                rgba = np.ones((len(stored), 4), np.float32)
+                rgba[:, : stored.shape[1]] = denormalise(stored)
+                return np.clip(self._morphed(rgba, "COLOR_0", (3, 4)), 0.0, 1.0)
+        return None
 
     def influences(self, joint_count: int) -> Influences:
         """Joints and weights of each vertex, of all sets, in a skin of `joint_count` joints.
@@ -238,7 +241,13 @@ class MeshReader:
         position = (primitive.attributes or {}).get("POSITION")
         if position is None:
             return None
-        corners, unpacked = self._draco(primitive, label)
+        corners, unpacked = None, dict[str, NDArray[Any]]()
+        packed = (primitive.extensions or schema.Extensions()).draco
+        if packed is not None and self.document.entry(schema.Accessor, position).buffer_view is None:
+            try:
+                corners, unpacked = unpack_draco(bytes(self.document.view_bytes(packed.buffer_view)), packed)
+            except ValueError as error:
+                raise damaged(label, "has Draco data that cannot be decoded") from error
         count = len(unpacked["POSITION"] if unpacked else self.document.accessor(position))
         whole = Vertices(self.document, primitive, label, count, morph, unpacked=unpacked)
         indexed = self._faces(whole, corners)
@@ -246,15 +255,15 @@ class MeshReader:
             return None
         used, faces = _compacted(indexed, count)
         source = replace(whole, used=used)
-        normals = self._or_none(lambda: source.optional("NORMAL", 3))
+        normals = source.optional("NORMAL", 3)
         material = self.materials.material(primitive.material)
         if material.inside_out:
             faces = faces[:, ::-1]
-        uv = self._or_none(lambda: source.optional(f"TEXCOORD_{material.placement.uv_set}", 2))
+        uv = source.optional(f"TEXCOORD_{material.placement.uv_set}", 2)
         if uv is not None:
             moved = material.placement.apply(uv)
             uv = np.where(np.isfinite(moved), np.clip(moved, -MAX_UV, MAX_UV), np.float32(np.nan))
-        colors = self._or_none(source.colors)
+        colors = source.colors()
         opaque = colors is None or not bool((colors[:, 3] < 1.0).any())
         surface = Mesh(
             vertices=np.zeros((0, 3), np.float32),
@@ -266,12 +275,6 @@ class MeshReader:
         )
         points = source.floats("POSITION", 3).astype(np.float64)
         return _Part(source, points, normals, surface, uv is None and material.is_textured)
-
-    def _or_none(self, read: Callable[[], NDArray[np.float32] | None]) -> NDArray[np.float32] | None:
-        """An attribute that the shape does not depend on; None, with a warning, where it is damaged."""
-        with self.document.tolerating():
-            return read()
-        return None
 
     def _place(self, instance: Instance, part: _Part, influences: Influences | None) -> Mesh:
         """Move a primitive by its node or skin."""
@@ -297,19 +300,6 @@ class MeshReader:
         mesh = replace(part.surface, vertices=vertices, normals=normals[faces])
         flip = mirrored[faces[:, 0]]
         return with_flat_gaps(mesh.rewound(flip) if flip.any() else mesh)
-
-    def _draco(
-        self, primitive: schema.Primitive, label: str
-    ) -> tuple[NDArray[np.int64] | None, Mapping[str, NDArray[Any]]]:
-        """Faces and attributes that Draco holds; None and nothing where the primitive is stored plainly too."""
-        packed = (primitive.extensions or schema.Extensions()).draco
-        position = self.document.entry(schema.Accessor, (primitive.attributes or {})["POSITION"])
-        if packed is None or position.buffer_view is not None:
-            return None, {}
-        try:
-            return unpack_draco(bytes(self.document.view_bytes(packed.buffer_view)), packed)
-        except ValueError as error:
-            raise damaged(label, "has Draco data that cannot be decoded") from error
 
     def _faces(self, source: Vertices, unpacked: NDArray[np.int64] | None) -> NDArray[np.int64]:
         """Triangles (F, 3) into the primitive's vertices; none for points and lines."""
