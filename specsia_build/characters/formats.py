@@ -11,19 +11,13 @@ FORMATS = {
 }
 """Format of a mesh file by its suffix in lower case, the most complete format first."""
 
-_OTHER_PROGRAMS = (
-    ".dae .usd .usda .usdc .usdz .3ds .max .ma .mb .c4d .pmd .pmx .unitypackage .x3d .x3db .x3dv .wrl .vrml .lwo .lws "
-    ".abc .x .md5mesh .ms3d .smd .psk .duf .ztl .skp .vox .off .3mf .step .stp .igs .iges .3dm"
+_OTHERS = (
+    ".stl .dae .usd .usda .usdc .usdz .3ds .max .ma .mb .c4d .pmd .pmx .unitypackage .x3d .x3db .x3dv .wrl .vrml .lwo "
+    ".lws .abc .x .md5mesh .ms3d .smd .psk .duf .ztl .skp .vox .off .3mf .step .stp .igs .iges .3dm .splat .ksplat "
+    ".spz .sog .zip .rar .7z .tar .tgz"
 )
-_EXPORT = "export the character as GLB"
+REFUSED = frozenset(_OTHERS.split())
+"""Suffixes in lower case of other programs' files, scans without a surface, and archives."""
 
-REFUSED = {
-    ".stl": f"is an STL file, which has neither colours nor textures: {_EXPORT}",
-    **dict.fromkeys(_OTHER_PROGRAMS.split(), f"is of a format that is not read: {_EXPORT}"),
-    **dict.fromkeys(
-        (".splat", ".ksplat", ".spz", ".sog"),
-        "holds Gaussian splats: there is no surface to draw, so export it as a mesh",
-    ),
-    **dict.fromkeys((".zip", ".rar", ".7z", ".tar", ".tgz"), "is an archive: unpack it"),
-}
-"""Reasons why files of other formats are not read, by their suffix in lower case."""
+NOT_READ = "is of a format that is not read: unpack it, or export the character as GLB"
+"""End of a sentence about a file whose suffix is `REFUSED`."""

@@ -14,7 +14,7 @@ from msgspec import Meta
 
 from specsia_build.characters.bicar import is_bicar
 from specsia_build.characters.character import AUTO, MOST_ID_BYTES, UNSETTLED, Entry, safe_id
-from specsia_build.characters.formats import FORMATS, REFUSED
+from specsia_build.characters.formats import FORMATS, NOT_READ
 from specsia_build.errors import CharacterError, UsageError, brief
 from specsia_build.files.sources import open_source_file, other_content
 from specsia_build.frame import front_rotation, signed_axis
@@ -153,8 +153,7 @@ def _entry(folder: Path, line: _Line, folders: dict[Path, Path]) -> Entry:
             raise ValueError(f"the folder '{path.name}' has no tpose/m.obj")
         kind = "3dbicar"
     elif not kind:
-        unknown = f"is of no known format: the suffixes are {' '.join(FORMATS)}"
-        raise ValueError(f"'{path.name}' {REFUSED.get(path.suffix.lower(), unknown)}")
+        raise ValueError(f"'{path.name}' {NOT_READ} (the suffixes are {' '.join(FORMATS)})")
     images: dict[str, Path | None] = {}
     for key, text in (("texture", line.texture), ("drawing", line.drawing)):
         images[key], image_mode = (None, 0) if text is None else _inside(folder, text, key, folders)

@@ -14,7 +14,7 @@ import msgspec
 
 from specsia_build.characters.bicar import DRAWING, bicar_entry, is_bicar
 from specsia_build.characters.character import AUTO, UNSETTLED, Entry, Sample, id_order_key, is_unicode, safe_id
-from specsia_build.characters.formats import FORMATS, REFUSED
+from specsia_build.characters.formats import FORMATS, NOT_READ, REFUSED
 from specsia_build.characters.manifest import is_manifest, read_manifest
 from specsia_build.characters.samples import LICENSE, SOURCE, VERSION
 from specsia_build.errors import UsageError, plural, some
@@ -223,6 +223,6 @@ def _entry(root: Path | None, file: _File, character_id: str) -> Entry:
     elif not file.suffix:
         return bicar_entry(path, character_id, root)
     elif not kind:
-        problem = f"{path.name} {REFUSED[file.suffix]}"
+        problem = f"{path.name} {NOT_READ}"
     usual = AUTO if kind in UNSETTLED else None
     return Entry(character_id, kind, path, up=usual, front=usual, problem=problem, root=root)
