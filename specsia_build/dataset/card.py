@@ -30,16 +30,14 @@ _TEXTS = yaml.safe_load(Path(__file__).with_name("card.yaml").read_text(encoding
 
 TAGS = ("specsia", "3d", "animation", "novel-view", "characters")
 
-MOST_ACTIONS = 30
+_MOST_ACTIONS = 30
 """Actions that a card lists, those with the most clips first."""
 
 _SIZES = {1_000: "n<1K", 10_000: "1K<n<10K", 100_000: "10K<n<100K", 1_000_000: "100K<n<1M", 10_000_000: "1M<n<10M"}
 
-_ITEMS, _VIEWS, _CONFIGS = 4, 4, 4
-"""Characters or clips, views or frames of each, and configurations in the teaser, at most."""
-
-_ACROSS, _TILE = 2, 96
-"""Characters or clips side by side in the teaser, and pixels on a side of each picture."""
+_ITEMS, _VIEWS, _CONFIGS, _ACROSS, _TILE = 4, 4, 4, 2, 96
+"""Of the teaser: characters or clips, views or frames of each and configurations, at most; characters or clips side by
+side; and pixels on a side of each picture."""
 
 Rows = Mapping[str, Mapping[str, int]]
 """Number of rows (or characters, or clips) by configuration, or backend, and split."""
@@ -53,11 +51,9 @@ class CardFacts:
         source: name of the source, without paths.
         planned: number of characters of the source (within a limit).
         rows, characters, clips: counts by backend and split; `clips` only if rows are frames of clips.
-        quality: mean IoUs of the packed characters or clips, by backend.
-        frontal_before: frontal IoUs before registration, by backend; none for clips.
+        quality, frontal_before: by backend, mean IoUs of the characters or clips, and frontal IoUs before registration.
         licenses: licence and credit of each packed character.
         quarantined: number of characters or clips left out, by backend (`""` for those that no backend saw).
-        sees_ground_truth: backends that see the ground truth.
         build: content of `build.json`.
         actions: number of clips by the name of their motion.
         folder: folder with the shards, from which `dataset_info` is computed; None leaves it out.
@@ -84,20 +80,15 @@ class CardFacts:
 
 
 def write_card(facts: CardFacts) -> str:
-    """Text of the README.md of a dataset.
-
-    Raises:
-        OSError, pyarrow.ArrowException: if a shard cannot be read.
-    """
+    """Text of the README.md of a dataset."""
     meanings = {**_TEXTS["columns"], **(_TEXTS["moving_columns"] if facts.moving else {})}
-    title = f"SPECSIA {'clips' if facts.moving else 'pairs'} of {facts.source}"
     lead, camera = _lead_and_camera(facts)
     return _filled(
         "card.md",
         {name for name, _ in facts.licenses},
         facts.rows,
         facts.folder,
-        title=title,
+        title=f"SPECSIA {'clips' if facts.moving else 'pairs'} of {facts.source}",
         lead=lead,
         counts=_counts(facts),
         columns=table(["column", "meaning"], [(f"`{name}`", text) for name, text in meanings.items()]),
@@ -132,7 +123,7 @@ def write_converted_card(
 def _filled(
     template: str, licenses: Collection[str | None], rows: Rows, folder: Path | None = None, **texts: str
 ) -> str:
-    """A template with front matter and texts; `dataset_info` is computed from the shards in `folder`."""
+    """Fill a template in, with front matter; `dataset_info` is computed from the shards in `folder`."""
     from huggingface_hub import DatasetCardData
 
     several, configs, infos = len(rows) > 1, list[dict[str, Any]](), list[dict[str, Any]]()
@@ -211,9 +202,8 @@ def asked_for(characters: int) -> str:
 
 
 def _counts(facts: CardFacts) -> str:
-    counted = {"characters": facts.characters, "rows": facts.rows}
-    if facts.moving:
-        counted = {"characters": facts.characters, "clips": facts.clips, "frames": facts.rows}
+    of_clips = {"clips": facts.clips, "frames": facts.rows}
+    counted = {"characters": facts.characters, **(of_clips if facts.moving else {"rows": facts.rows})}
     rows = [
         (backend, split, *(counts[backend].get(split, 0) for counts in counted.values()))
         for backend, by_split in facts.rows.items()
@@ -223,8 +213,8 @@ def _counts(facts: CardFacts) -> str:
     texts = [table(["backend", "split", *counted], rows)]
     if facts.moving:
         actions = commonest(facts.actions)
-        texts.append(table(["action", "clips"], actions[:MOST_ACTIONS]))
-        if (rest := len(actions) - MOST_ACTIONS) > 0:
+        texts.append(table(["action", "clips"], actions[:_MOST_ACTIONS]))
+        if (rest := len(actions) - _MOST_ACTIONS) > 0:
             texts.append(f"{rest} more actions have fewer clips, or as few.")
     what = "clips or characters " if facts.moving else ""
     lost = [f"{n} {what}{'by ' + name if name else 'before any backend'}" for name, n in facts.quarantined.items()]
@@ -278,7 +268,8 @@ def how_built(build: Mapping[str, Any]) -> str:
 
 
 def common_fields(name: str, licenses: Collection[str | None], count: int) -> dict[str, Any]:
-    """Fields of every card: a name for people, the licences of the characters, and the number of rows or frames."""
+    """Fields of every card: a name for people, the licences of the characters, and a size by the number of rows or
+    frames."""
     return {
         **license_fields(licenses),
         "pretty_name": name,
@@ -290,16 +281,7 @@ def common_fields(name: str, licenses: Collection[str | None], count: int) -> di
 
 
 def write_teaser(folder: Path, configs: Sequence[str]) -> None:
-    """Write `teaser.webp`, a picture of a few characters or clips that depends on the rows only.
-
-    Args:
-        folder: folder of the dataset, which holds its shards.
-        configs: names of its configurations, in the order of the picture.
-
-    Raises:
-        SpecsiaError: if a shard is damaged.
-        WriteError: if it cannot be written.
-    """
+    """Write `teaser.webp`: a few characters or clips of each configuration in `configs`, in their order."""
     dataset = open_dataset(folder)
     named = [config for config in dict.fromkeys(configs) if config in dataset.configs] or [*dataset.configs]
     named, several = named[:_CONFIGS], len(named) > 1
@@ -310,20 +292,17 @@ def write_teaser(folder: Path, configs: Sequence[str]) -> None:
     sides = [(named[0], positions[0], schema.GT)]
     sides += [(config, of_config, schema.COLOR) for config, of_config in zip(named, positions, strict=True)]
 
-    def decoded(data: bytes) -> Pixels | str:
-        try:
-            return decode_rgba(data)
-        except ValueError:
-            return "cannot be read"
-
     tiles: list[Pixels | str] = []
     for key in keys:
         for config, of_config, column in sides:
             split, start, count = of_config.get(key, ("", 0, 0))
             rows = [start + k for k in spread(count, _VIEWS)]
-            pictures = dataset.take(config, split, rows, [column]) if rows else []
-            tiles += [decoded(row[column]) for row in pictures]
-            tiles += ["none"] * (_VIEWS - len(pictures))
+            for row in dataset.take(config, split, rows, [column]) if rows else ():
+                try:
+                    tiles.append(decode_rgba(row[column]))
+                except ValueError:
+                    tiles.append("cannot be read")
+            tiles += ["none"] * (_VIEWS - len(rows))
     ground = Ground((BACKGROUND,) * 3) if dataset.schema == "published" else Ground()
     heads = ["Y*", *([f"Z {config}" for config in named] if several else ["Z"])]
     write_still(folder / schema.TEASER, Sheet(keys, heads, [""] * _VIEWS, _ACROSS, _TILE, ground).draw(tiles))

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from itertools import groupby, islice
 from pathlib import Path
 
@@ -28,14 +29,27 @@ Key = tuple[str, str]
 """Configuration and uid of a row."""
 
 
+def hash_files(folder: Path, names: Sequence[str], advance: Callable[[int], None] = lambda _: None) -> dict[str, str]:
+    """SHA-256 by relative path of files; `advance` is called with the bytes that have been read."""
+
+    def read(name: str) -> str:
+        try:
+            with (folder / name).open("rb") as stream:
+                digest = hashlib.file_digest(stream, "sha256").hexdigest()
+                advance(stream.tell())
+                return digest
+        except OSError as error:
+            raise SpecsiaError(f"{folder / name} cannot be read: {error.strerror}") from error
+
+    with ThreadPoolExecutor(4) as pool:
+        return dict(zip(names, pool.map(read, names), strict=True))
+
+
 def file_sums(folder: Path, known: Mapping[str, str] | None = None) -> dict[str, str]:
     """SHA-256 by relative path of every file of a dataset except `SHA256SUMS`; `known` files are not read."""
+    names = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
     sums = dict(known or {})
-    for path in (p for p in folder.rglob("*") if p.is_file() and p != folder / schema.SUMS_FILE):
-        name = path.relative_to(folder).as_posix()
-        if name not in sums:
-            with path.open("rb") as stream:
-                sums[name] = hashlib.file_digest(stream, "sha256").hexdigest()
+    sums |= hash_files(folder, sorted(names - {schema.SUMS_FILE, *sums}))
     return dict(sorted(sums.items()))
 
 
@@ -82,14 +96,7 @@ def write_checksums(folder: Path, digests: Iterable[tuple[str, str, str, str]]) 
 
 
 def read_checksums(place: Place) -> Iterator[tuple[Key, bytes]]:
-    """Read each row of `checksums.parquet` with the SHA-256 of its images, which stand together there.
-
-    Yields:
-        The row, and digests in the order of `IMAGE_COLUMNS`, 32 bytes each, zeros if one is not listed.
-
-    Raises:
-        SpecsiaError: if the file cannot be read, or lists something else or something twice.
-    """
+    """Read rows of `checksums.parquet`: key, and digests in the order of `IMAGE_COLUMNS`, 32 bytes each or zeros."""
     try:
         with place.open(schema.CHECKSUMS_FILE) as stream, pq.ParquetFile(stream) as parquet:
             lines = (
@@ -108,25 +115,3 @@ def read_checksums(place: Place) -> Iterator[tuple[Key, bytes]]:
                 yield key, bytes(row)
     except (*read_errors(), pa.ArrowException, ValueError, LookupError, TypeError) as error:
         raise SpecsiaError(f"does not hold the digests of images: {one_line(error)}") from error
-
-
-class ImageSums:
-    """Look up digests of `checksums.parquet` by row; rows that are looked up in their order are not kept in memory."""
-
-    def __init__(self, place: Place) -> None:
-        self._unread = read_checksums(place)
-        self._held: dict[Key, bytes] = {}
-
-    def take(self, key: Key) -> bytes | None:
-        """Digests of a row as `read_checksums` gives and checks them, once; None if none are left."""
-        while key not in self._held:
-            row = next(self._unread, None)
-            if row is None:
-                return None
-            self._held[row[0]] = row[1]
-        return self._held.pop(key)
-
-    def rest(self) -> Iterator[Key]:
-        """Rows that were not taken."""
-        yield from self._held
-        yield from (key for key, _ in self._unread)

@@ -42,11 +42,6 @@ def to_published(
 
     Returns:
         Number of rows by configuration and split.
-
-    Raises:
-        UsageError: if the dataset has another schema, a configuration is unknown, or `out` is in use.
-        SpecsiaError: if a row cannot be read.
-        WriteError: if the dataset cannot be written.
     """
     if dataset.kind != "specsia":
         reason = "is in the published schema already" if dataset.kind == "published" else "holds clips, not views"
@@ -59,15 +54,20 @@ def to_published(
     digests: list[tuple[str, str, str, str]] = []
     members: dict[tuple[str, str], dict[str, str | None]] = {}
     with writing(out), replacing(folder) as scratch:
-        tasks = [(dataset, shard, path) for shard, path in _paths(dataset, chosen, scratch)]
+        tasks = []
+        for config, split in ((config, split) for config in chosen for split in schema.SPLITS):
+            data = scratch / schema.data_folder(config, len(chosen) > 1)
+            data.mkdir(parents=True, exist_ok=True)
+            shards = [shard for shard in dataset.shards if (shard.config, shard.split) == (config, split)]
+            for index, shard in enumerate(shards):
+                tasks.append((dataset, shard, data / schema.shard_name(split, index, len(shards))))
         # The workers must stop before the folder that they write into is removed.
         with closing(results(((_convert, task) for task in tasks), workers)) as converted:
             for (_, shard, _), (sums, licenses) in zip(tasks, converted, strict=True):
                 config = shard.config if len(chosen) > 1 else schema.DEFAULT_CONFIG
                 digests += [(config, *line) for line in sums]
                 members.setdefault((shard.config, shard.split), {}).update(licenses)
-                count = len(sums) // len(schema.PUBLISHED_COLUMNS[1:])
-                if count:
+                if count := len(sums) // len(schema.PUBLISHED_COLUMNS[1:]):
                     rows[shard.config][shard.split] += count
                 advance(count)
         record = dataset.build()
@@ -92,16 +92,6 @@ def to_published(
         write_checksums(scratch, digests)
         write_sums(scratch)
     return rows
-
-
-def _paths(dataset: OpenedDataset, chosen: Sequence[str], folder: Path) -> Iterator[tuple[Shard, Path]]:
-    for config in chosen:
-        data = folder / schema.data_folder(config, len(chosen) > 1)
-        data.mkdir(parents=True)
-        for split in schema.SPLITS:
-            shards = [shard for shard in dataset.shards if (shard.config, shard.split) == (config, split)]
-            for index, shard in enumerate(shards):
-                yield shard, data / schema.shard_name(split, index, len(shards))
 
 
 def _convert(task: tuple[OpenedDataset, Shard, Path]) -> tuple[list[tuple[str, str, str]], dict[str, str | None]]:

@@ -11,11 +11,8 @@ from typing import Any
 from specsia_build.dataset.reading import OpenedDataset
 from specsia_build.errors import SpecsiaError, UsageError, plural, some
 
-MOST_LISTED = 10
-"""Rows listed for each kind of difference as text; JSON lists all."""
-
-_DIGEST = 16
-"""Bytes of the digest of a value."""
+MOST_LISTED, _DIGEST = 10, 16
+"""Rows listed for each kind of difference as text (JSON lists all), and bytes of the digest of a value."""
 
 _DERIVED = ("fingerprint", "shards")
 """Entries of `build.json` that follow from the others, from the source and from the rows."""
@@ -26,7 +23,6 @@ class ConfigDiff:
     """Differences of one configuration.
 
     Attributes:
-        config: its name.
         rows: number of rows in the first and in the second dataset.
         removed, added, moved: uids that are only in the first, only in the second, and in another split.
         changed: names of the columns that differ, by uid of rows in both.
@@ -54,10 +50,9 @@ class ConfigDiff:
 
 @dataclass(frozen=True)
 class DatasetDiff:
-    """Differences of two datasets.
+    """Differences of the datasets `one` and `two`.
 
     Attributes:
-        one, two: paths, URLs or Hub ids.
         settings: entries of `build.json` that differ, first and second value.
         columns, configs_apart: names that only one of the datasets has.
         configs: differences of each configuration that both have.
@@ -93,15 +88,9 @@ class DatasetDiff:
 def diff(
     one: OpenedDataset, two: OpenedDataset, progress: Callable[[int, int], None] = lambda done, total: None
 ) -> DatasetDiff:
-    """Compare two datasets row by row, by uid. Images are compared as stored PNG bytes.
+    """Compare two datasets in one schema row by row, by uid; images as stored PNG bytes.
 
-    Args:
-        one, two: datasets in the same schema.
-        progress: called with the number of rows read and of all rows of both.
-
-    Raises:
-        UsageError: if only one is in the published schema.
-        SpecsiaError: if a shard is damaged, or a uid occurs twice in a configuration.
+    `progress` is called with the number of rows read and of all rows of both.
     """
     if one.schema != two.schema:
         raise UsageError(

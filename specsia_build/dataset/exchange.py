@@ -59,15 +59,9 @@ def recover(folder: Path) -> None:
 
 
 def put(finished: Path, folder: Path) -> list[str]:
-    """Replace a dataset by a finished one in the same parent folder.
+    """Replace a dataset by a finished one in the same parent folder; returns names of other files, which stay.
 
     A kill leaves one of the two whole: the old one is renamed first, and `recover` brings it back.
-
-    Returns:
-        Names of the files that are not part of the old dataset, which stay in the folder.
-
-    Raises:
-        SpecsiaError: if the finished dataset has a file of such a name; nothing is changed then.
     """
     recover(folder)
     if not folder.exists():
@@ -106,12 +100,7 @@ class Uploaded:
 
 
 def open_target(url: str) -> Place:
-    """The folder of a URL to upload to, which need not exist.
-
-    Raises:
-        UsageError: if there is no filesystem for the URL, or it is on the Hub.
-        SpecsiaError: if it cannot be reached.
-    """
+    """Find the folder of a URL to upload to, which need not exist."""
     if url.startswith("hf://"):
         raise UsageError(f"{url} is on the Hub: build into a folder, then send it there with `specsia push`")
     target = Place(url, None, *filesystem_of(url))
@@ -131,10 +120,6 @@ def upload(folder: Path, target: Place, journal: Path, advance: Callable[[int], 
         target: from `open_target`.
         journal: local file that remembers what was sent, with which an interrupted upload goes on.
         advance: called with the number of files that are done.
-
-    Raises:
-        UsageError: if another file has the name of one of the dataset's.
-        SpecsiaError: if the target cannot be read or written.
     """
     with target.reading(""):
         return _upload(folder, target, journal, advance)

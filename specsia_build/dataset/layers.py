@@ -58,9 +58,7 @@ _ARRAY = Kind(".npz", npz.encode, npz.decode)
 _SPARSE = Kind(".npz", npz.encode_sparse, npz.decode_sparse)
 
 _FLAGS = Kind(
-    ".png",
-    lambda flags: png.encode(np.where(flags, np.uint8(255), np.uint8(0))),
-    lambda data: png.decode(data, 1) > 0,
+    ".png", lambda flags: png.encode(np.where(flags, np.uint8(255), np.uint8(0))), lambda data: png.decode(data, 1) > 0
 )
 
 _RECORD = Kind(".json", lambda record: json.dumps(record, separators=(",", ":")).encode(), json.loads)

@@ -53,32 +53,23 @@ def spdx_id(text: str) -> str | None:
 
 
 def forbids(text: str) -> str | None:
-    """Why a licence does not allow passing on pairs made from a character; None if it does.
-
-    Args:
-        text: an SPDX id or expression with `OR` and `AND`, or any other text.
-    """
-
-    def reason(part: str) -> str | None:
+    """Why a licence (an SPDX id, an expression with `OR` and `AND`, or a text) forbids passing pairs on; None if it
+    does not."""
+    parts, reasons = re.split(r"\s+(OR|AND)\s+", text.strip().strip("()")), []
+    for part in parts[::2]:
         name = spdx_id(part.strip(" ()"))
-        if name is not None and name.startswith("CC-") and "-ND-" in name:
-            return "forbids passing changed copies on, and rendered pairs are that"
-        return None if name else "is not known to allow passing it on"
-
-    parts = re.split(r"\s+(OR|AND)\s+", text.strip().strip("()"))
-    reasons = [reason(part) for part in parts[::2]]
-    if set(parts[1::2]) == {"OR"} and None in reasons:
-        return None
-    return next((reason for reason in reasons if reason), None)
+        if name is None:
+            reasons.append("is not known to allow passing it on")
+        elif name.startswith("CC-") and "-ND-" in name:
+            reasons.append("forbids passing changed copies on, and rendered pairs are that")
+    any_one = set(parts[1::2]) == {"OR"} and len(reasons) < len(parts[::2])
+    return reasons[0] if reasons and not any_one else None
 
 
 def redistribution_problems(folder: Path) -> tuple[str, ...]:
-    """A clause for each licence that forbids making a dataset public, with the number of rows under it.
+    """A clause for each licence that forbids making a dataset public, with its number of rows.
 
     A row without a licence counts as unknown. Without a column for it, the card's licence applies to all rows.
-
-    Raises:
-        OSError, pyarrow.ArrowException: if the shards cannot be read.
     """
     rows: Counter[str | None] = Counter()
     for path in sorted((folder / DATA).rglob("*.parquet")):
@@ -96,11 +87,7 @@ def redistribution_problems(folder: Path) -> tuple[str, ...]:
 
 
 def check_public(folder: Path, problems_of: Callable[[Path], Sequence[str]] = redistribution_problems) -> None:
-    """Refuse to publish a dataset, by a clause of `problems_of` for each licence that forbids it.
-
-    Raises:
-        SpecsiaError: if a licence is unknown or forbids it, or the licences cannot be read.
-    """
+    """Raise SpecsiaError if a licence is unknown or forbids publishing a dataset, by the clauses of `problems_of`."""
     try:
         problems = problems_of(folder)
     except (OSError, UnicodeDecodeError, pa.ArrowException) as error:
@@ -120,7 +107,8 @@ def withheld(licenses: Iterable[str | None]) -> str | None:
 
 
 def licence_problems(counted: Mapping[str | None, int], noun: str) -> tuple[str, ...]:
-    """A clause for each licence that forbids passing on so many things, which `noun` names: "row", "character"."""
+    """A clause for each licence that forbids passing on, with the number of things under it; `noun`: "row" or
+    "character"."""
     problems = []
     for name, count in commonest(counted):
         if name is None or not name.strip():

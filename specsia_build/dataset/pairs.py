@@ -36,17 +36,13 @@ _FOREIGN_MASK = 0.002
 class Pair(ByShape):
     """One view of a character, or frame of a clip, before and after repair; what the schema does not hold is None.
 
-    It is equal to itself alone.
-
     Attributes:
-        uid, character_id: of the row.
         view: number of the view, 0 the frontal one; of a clip, that of its camera.
         z: (H, W, 4) uint8, straight sRGB alpha, RGB 0 where alpha is 0; its alpha is Zmask.
         pos: (H, W, 4) uint8, Zpos, with the alpha of `z`.
         gt: (H, W, 4) uint8, Y*, straight alpha, which covers the contour.
         gt_mask: (H, W) uint8, silhouette of Y* without the contour.
         iou: of the silhouettes.
-        backend: that made the reconstruction.
         outline_px, outline_grey: thickness of the contour in pixels, and its sRGB level.
         clip, frame, time, action: id of the clip, number of the frame, seconds from the first, name of the motion.
     """
@@ -107,11 +103,7 @@ def is_frontal(view: int, frame: int | None = None) -> bool:
 
 
 def split_uid(uid: str) -> tuple[str, int]:
-    """Character id and view of `{character_id}_{view:02d}`.
-
-    Raises:
-        ValueError: if it is no such id.
-    """
+    """Character id and view of `{character_id}_{view:02d}`. Raises ValueError if it is no such id."""
     character_id, _, view = uid.rpartition("_")
     number = int(view) if view.isascii() and view.isdigit() and len(view) <= len(str(schema.MOST_VIEWS)) else -1
     if not character_id or not 0 <= number < schema.MOST_VIEWS:
@@ -126,11 +118,7 @@ def place_columns(kind: str) -> tuple[str, ...]:
 
 
 def place_of(row: Mapping[str, Any], where: str) -> tuple[str, int, int | None]:
-    """Character's id, view and, of a clip, the frame of a row that holds `place_columns`.
-
-    Raises:
-        SpecsiaError: if only the uid would tell, and it does not; `where` names the dataset in the message.
-    """
+    """Character's id, view and, of a clip, the frame of a row that holds `place_columns`; `where` names the dataset."""
     if "character_id" in row:
         return row["character_id"], row.get("view", 0), row.get("frame")
     try:
@@ -150,10 +138,7 @@ def decode_pair(row: Mapping[str, Any]) -> Pair:
 
     In the published schema pictures are composited on grey: the alpha of `z` and `pos` is `mask` (or, where that is
     the ground truth's silhouette, as in the published set itself, what differs from the background), and that of `gt`
-    is 0 on the background and 255 elsewhere.
-
-    Raises:
-        SpecsiaError: if an image cannot be decoded or the row's images do not belong together; it names the row.
+    is 0 on the background and 255 elsewhere. Raises SpecsiaError, which names the row, if an image cannot be decoded.
     """
     own = schema.GT_MASK in row
     try:
@@ -184,20 +169,12 @@ def _decode(row: Mapping[str, Any], column: str, channels: int) -> Pixels:
 
 
 def pair_at(dataset: OpenedDataset, config: str, split: str, number: int) -> Pair:
-    """The pair of a row by its number in a split.
-
-    Raises:
-        SpecsiaError: as `OpenedDataset.take` and `decode_pair`.
-    """
+    """The pair of a row by its number in a split. Raises SpecsiaError as `OpenedDataset.take` and `decode_pair`."""
     return decode_pair(dataset.take(config, split, [number], PAIR_COLUMNS(dataset.kind))[0])
 
 
 def splits_of(dataset: OpenedDataset) -> dict[str, str]:
-    """Split of each character that has rows, in any configuration; of the rows only their ids are read.
-
-    Raises:
-        SpecsiaError: if a shard is damaged, an id is none, or a character is in two splits.
-    """
+    """Split of each character that has rows, in any configuration; of the rows only their ids are read."""
     columns = ["uid" if dataset.kind == "published" else "character_id"]
     splits: dict[str, str] = {}
     for config, split in ((name, split) for name in dataset.configs for split in dataset.splits(name)):

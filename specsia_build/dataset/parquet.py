@@ -27,21 +27,14 @@ GROUP_BYTES = 2_000_000
 MOST_GROUP_BYTES = 64_000_000
 """Most image bytes of a row group, even within a character; below the 100 MB up to which the Hub's viewer is quick."""
 
-_VALUE_BYTES = 256
-"""Least memory of a value that a footer names: encoded in runs it takes next to nothing of the file."""
-
-_MOST_ROWS = 4096
-"""Rows that are decoded at once."""
+_VALUE_BYTES, _MOST_ROWS = 256, 4096
+"""Least memory of a value that a footer names, as runs take next to nothing of a file; and rows decoded at once."""
 
 
 def array_of(values: Sequence[Any], kind: pa.DataType) -> pa.Array:
     """The array that `pyarrow.array` makes of text, bytes, numbers, or lists of a fixed number of these.
 
     `pyarrow.array` imports pandas first, which takes longer than packing a small run.
-
-    Raises:
-        OverflowError: if a number, or the bytes of all in one, exceed what the type holds.
-        TypeError, ValueError: if a value is none of the type, or a list has another number of them.
     """
     known = np.array([value is not None for value in values], np.bool_)
     nulls = len(values) - int(known.sum())
@@ -86,8 +79,8 @@ def local_path(path: Path) -> str:
 def plan_shards(ids: Sequence[str], sizes: Sequence[int]) -> list[slice]:
     """Cut characters of the given bytes into runs of at most `SHARD_BYTES`; at least one run.
 
-    A shard ends between `SHARD_LEAST` and all of `SHARD_BYTES`, before the id there whose hash is the smallest. So
-    where a character grows, comes or goes, the cuts after it soon are where they were, and those before it always.
+    A shard ends between `SHARD_LEAST` and all of `SHARD_BYTES`, before the id there whose hash is the smallest, so that
+    a character that changes moves few cuts after it and none before.
     """
     before = [0, *accumulate(sizes)]
     cuts = [0]
@@ -118,15 +111,10 @@ def _groups(rows: Iterable[Row]) -> Iterator[list[Row]]:
 
 
 def write_shard(path: Path, rows: Iterable[Row], schema: pa.Schema) -> int:
-    """Write one shard whole or not at all; returns the number of rows.
+    """Write one shard whole or not at all; returns the number of rows. Views of a character stand together in `rows`.
 
     As `datasets` does by default, it has a page index, and its pages are cut by content, so that the Hub's storage
     shares what two versions of a shard have in common.
-
-    Args:
-        path: of the shard.
-        rows: in their order; views of a character stand together.
-        schema: of the table.
     """
     images = [name for name in schema.names if name in IMAGE_COLUMNS]
     others = [name for name in schema.names if name not in images]
@@ -165,19 +153,11 @@ def batches(
     groups: Iterable[int] | None = None,
     most: int = _MOST_ROWS,
 ) -> Iterator[pa.RecordBatch]:
-    """Decode rows of a stranger's file in order, as many at once as memory allows.
+    """Decode rows of a stranger's file in order, at most `most` in a batch, as many as memory allows.
 
     The cost of a row group is computed from the footer. Pages may hold more than the footer says, so the operating
-    system limits the process while it decodes, where it can.
-
-    Args:
-        opened: to decode.
-        columns: to decode; None for all.
-        groups: numbers of row groups; None for all.
-        most: rows of a batch.
-
-    Raises:
-        pyarrow.ArrowException, OSError: if the file is damaged, or costs more than `memory.allowed()`.
+    system limits the process while it decodes, where it can. Raises pyarrow.ArrowException or OSError if the file is
+    damaged, or costs more than `memory.allowed()`.
     """
     footer, allowed = opened.metadata, memory.allowed()
     width = len(opened.schema_arrow) if columns is None else len(columns)

@@ -6,7 +6,7 @@ import os
 import re
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePath, PurePosixPath
 from typing import Any
@@ -39,14 +39,7 @@ def leads_out(folder: Path, name: str) -> bool:
 
 @dataclass(frozen=True)
 class Place:
-    """A folder that can be listed and read.
-
-    Attributes:
-        where: path, URL or Hub id, as the user gave it.
-        folder: path on this machine; None if it is elsewhere.
-        fs: fsspec filesystem of a folder that is elsewhere.
-        root: path of the folder in `fs`.
-    """
+    """A folder on this machine, or elsewhere as path `root` in an fsspec filesystem; `where` is what the user gave."""
 
     where: str
     folder: Path | None
@@ -54,7 +47,7 @@ class Place:
     root: str = ""
 
     def files(self) -> dict[str, int]:
-        """Size in bytes of every file by relative name, sorted, without hidden files; SpecsiaError if it fails."""
+        """Size in bytes of every file by relative name, sorted, without hidden files."""
         with self.reading(""):
             if self.folder is not None:
                 paths = (p for p in self.folder.rglob("*") if p.is_file())
@@ -64,11 +57,8 @@ class Place:
         return {name: sizes[name] for name in sorted(sizes) if not re.search(r"(^|/)\.", name)}
 
     def open(self, name: str) -> Any:
-        """Open a file for pyarrow, without read-ahead: Parquet readers request exactly the bytes they need.
-
-        Raises:
-            OSError: if it does not exist, has an unsafe name, or is a link that leads out of the folder.
-        """
+        """Open a file for pyarrow, without read-ahead. Raises OSError if its name is unsafe or a link that leads out.
+        Open a file for pyarrow, without read-ahead. Raises OSError if its name is unsafe or a link that leads out."""
         try:
             inner = relative_name(name, "file")
             path = None if self.folder is None else source_place(self.folder / inner, link_root(self.folder))
@@ -81,7 +71,7 @@ class Place:
         return pa.OSFile(str(path))
 
     def read(self, name: str) -> bytes:
-        """Read a file of at most `MOST_READ` bytes; SpecsiaError if it is larger or cannot be read."""
+        """Read a file of at most `MOST_READ` bytes."""
         with self.reading(name), self.open(name) as stream:
             data = bytes(stream.read(MOST_READ + 1))
         if len(data) > MOST_READ:
@@ -127,7 +117,7 @@ def sizes_below(fs: Any, root: str) -> dict[str, int]:
 
 
 def filesystem_of(url: str) -> tuple[Any, str]:
-    """The fsspec filesystem of a URL and the path in it, before any request; UsageError if there is no filesystem."""
+    """The fsspec filesystem of a URL and the path in it, before any request."""
     import fsspec
 
     try:
@@ -143,10 +133,6 @@ def find_place(where: str | Path) -> Place:
     """Find the folder of a path, an fsspec URL (`s3://…`, `memory://…`) or a Hub id (`OWNER/NAME`).
 
     A local folder takes precedence over a Hub id of the same name; a `Path` is never a Hub id.
-
-    Raises:
-        UsageError: if there is no such folder, or no filesystem for the URL.
-        SpecsiaError: if the Hub or the store cannot be reached.
     """
     text = str(where)
     if isinstance(where, str) and text.startswith("hf://"):
@@ -167,41 +153,31 @@ def find_place(where: str | Path) -> Place:
 
 
 def _on_hub(repo: str, where: str) -> Place:
-    """A dataset repository at its present commit, so that a push in between does not change what is read.
-
-    It is read from the Hub's cache if that holds all of it.
-    """
+    """A dataset repository at its present commit, from the Hub's cache if that is complete."""
     from huggingface_hub import HfApi, HfFileSystem, constants, snapshot_download
     from huggingface_hub.errors import HFValidationError, RepositoryNotFoundError, RevisionNotFoundError
 
-    name, _, revision = repo.partition("@")
-    endpoint = os.environ.get("HF_ENDPOINT") or None
+    name, _, given = repo.partition("@")
+    endpoint, revision, files = os.environ.get("HF_ENDPOINT") or None, given or None, list[str]()
     if not HUB_ID.fullmatch(name):
         raise UsageError(f"{where} is no dataset of the Hub: give OWNER/NAME")
-
-    def cached(revision: str | None) -> Path | None:
-        try:
-            return Path(snapshot_download(name, repo_type="dataset", revision=revision, local_files_only=True))
-        except (FileNotFoundError, ValueError):
-            return None
-
     absent = f"there is no folder {where} here"
+    if not constants.HF_HUB_OFFLINE:
+        try:
+            info = HfApi(endpoint=endpoint).dataset_info(name, revision=revision)
+        except (HFValidationError, RepositoryNotFoundError, RevisionNotFoundError) as error:
+            hint = "check the name, and log in if it is private"
+            raise UsageError(f"{absent}, and no such dataset or revision on the Hub: {hint}") from error
+        except read_errors() as error:
+            raise SpecsiaError(f"{absent}, and the Hub cannot be reached: {one_line(error)}") from error
+        revision, files = str(info.sha), [file.rfilename for file in info.siblings or ()]
+    with suppress(FileNotFoundError, ValueError):
+        folder = Path(snapshot_download(name, repo_type="dataset", revision=revision, local_files_only=True))
+        if all((folder / file).is_file() for file in files):
+            return Place(where, folder)
     if constants.HF_HUB_OFFLINE:
-        if (folder := cached(revision or None)) is None:
-            raise SpecsiaError(f"{absent}, it is not in the Hub's cache, and HF_HUB_OFFLINE is set: download it first")
-        return Place(where, folder)
-    try:
-        info = HfApi(endpoint=endpoint).dataset_info(name, revision=revision or None)
-    except (HFValidationError, RepositoryNotFoundError, RevisionNotFoundError) as error:
-        raise UsageError(
-            f"{absent}, and no such dataset or revision on the Hub: check the name, and log in if it is private"
-        ) from error
-    except read_errors() as error:
-        raise SpecsiaError(f"{absent}, and the Hub cannot be reached: {one_line(error)}") from error
-    folder = cached(str(info.sha))
-    if folder is not None and all((folder / file.rfilename).is_file() for file in info.siblings or ()):
-        return Place(where, folder)
-    return Place(where, None, HfFileSystem(endpoint=endpoint), f"datasets/{name}@{info.sha}")
+        raise SpecsiaError(f"{absent}, it is not in the Hub's cache, and HF_HUB_OFFLINE is set: download it first")
+    return Place(where, None, HfFileSystem(endpoint=endpoint), f"datasets/{name}@{revision}")
 
 
 def public_name(where: str) -> str:

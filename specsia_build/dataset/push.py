@@ -6,7 +6,6 @@ import hashlib
 import re
 import sys
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -21,7 +20,7 @@ from huggingface_hub.utils.tqdm import disable_progress_bars
 from specsia_build import __version__
 from specsia_build.characters.formats import FORMATS
 from specsia_build.dataset import schema
-from specsia_build.dataset.checksums import own_names, parse_sums
+from specsia_build.dataset.checksums import hash_files, own_names, parse_sums
 from specsia_build.dataset.places import leads_out, one_line, read_errors
 from specsia_build.dataset.schema import BUILD_FILE, CARD, DATA, RECIPE_FILE, SUMS_FILE
 from specsia_build.errors import SpecsiaError, UsageError, brief, some, spelled
@@ -30,9 +29,9 @@ from specsia_build.files.records import read_json
 LOOK_SECONDS = 2.0
 """Time limit of the first request of a dry run, which works without a network too."""
 
-_SUFFIXES = frozenset({".parquet", ".json", ".jsonl", ".md", ".txt"})
+_SUFFIXES = frozenset({".parquet", ".json", ".jsonl", ".md", ".txt", *FORMATS})
 _NAMES = frozenset({SUMS_FILE, schema.TEASER, "LICENSE", "NOTICE"})
-"""Suffixes and names that files of a dataset may have."""
+"""Suffixes and names that files of a dataset may have; 3D assets are refused on their own."""
 
 _DATASET, _HUB_FILE = "dataset", ".gitattributes"
 """Type of the repository, and the file that the Hub puts into it."""
@@ -43,6 +42,15 @@ class HubError(SpecsiaError):
 
 
 @dataclass(frozen=True)
+class Operation:
+    """One step of a push: `create`, `add`, `replace`, `delete` or `tag`, its subject, and the bytes to send."""
+
+    kind: str
+    name: str
+    size: int = 0
+
+
+@dataclass(frozen=True)
 class LocalDataset:
     """A dataset that is as it was packed: its folder, the SHA-256 of its files by name, and the tag of its version."""
 
@@ -50,13 +58,13 @@ class LocalDataset:
     digests: Mapping[str, str]
     tag: str
 
-    def size(self, name: str) -> int:
-        """Bytes of a file."""
-        return (self.folder / name).stat().st_size
+    def step(self, kind: str, name: str) -> Operation:
+        """The operation that sends a file."""
+        return Operation(kind, name, (self.folder / name).stat().st_size)
 
     def differs(self, name: str, remote: RepoFile | None) -> bool:
         """Whether a file has another size or checksum than a remote file, or there is no remote file."""
-        if remote is None or remote.size != self.size(name):
+        if remote is None or remote.size != (self.folder / name).stat().st_size:
             return True
         if remote.lfs:
             return remote.lfs.sha256 != self.digests[name]
@@ -75,25 +83,11 @@ class LocalDataset:
 
 
 @dataclass(frozen=True)
-class Operation:
-    """One step of a push: `create`, `add`, `replace`, `delete` or `tag`, its subject, and the bytes to send."""
-
-    kind: str
-    name: str
-    size: int = 0
-
-
-@dataclass(frozen=True)
 class Plan:
     """A push, planned or done.
 
     Attributes:
-        repo: `OWNER/NAME`.
-        private: whether the repository is private.
-        operations: steps in order.
         kept: number of files that are up to date.
-        tag: tag of the version.
-        notes: warnings.
         spared: remote files that no push made, which stay.
         commit: commit to start from, later the new one; None if the repository does not exist yet.
         differences: problems of remote files after the push, by name.
@@ -133,7 +127,7 @@ def read_local(folder: Path, advance: Callable[[int], None] = lambda _: None) ->
     if not folder.is_dir():
         raise UsageError(f"{folder} is no folder: give a packed dataset, such as DIR/dataset")
     sums, names = listed_sums(folder), schema.own_files(folder)
-    strange = [n for n in names if Path(n).suffix.lower() not in {*_SUFFIXES, *FORMATS} and n not in _NAMES]
+    strange = [name for name in names if Path(name).suffix.lower() not in _SUFFIXES and name not in _NAMES]
     problems = [f"{name} is no part of a dataset" for name in strange]
     problems += [f"{name} is not listed in {SUMS_FILE}" for name in names if name not in {*sums, *strange, SUMS_FILE}]
     if CARD not in sums or not any(name.startswith(f"{DATA}/") for name in sums):
@@ -142,12 +136,7 @@ def read_local(folder: Path, advance: Callable[[int], None] = lambda _: None) ->
 
 
 def listed_sums(folder: Path) -> dict[str, str]:
-    """SHA-256 by name of a folder's `SHA256SUMS`.
-
-    Raises:
-        UsageError: if there is no such file.
-        SpecsiaError: if it cannot be read or has malformed lines.
-    """
+    """SHA-256 by name of a folder's `SHA256SUMS`."""
     try:
         sums, unusable = parse_sums((folder / SUMS_FILE).read_text(encoding="utf-8"))
     except FileNotFoundError as error:
@@ -170,32 +159,16 @@ def check_files(
         folder: folder of a dataset or recipe.
         names: files to publish.
         sums: SHA-256 by name; files that it does not list are not compared.
-        problems: problems that are known already.
+        problems: known already; any stops the push, as a file that has changed or must not be published does.
         advance: called with the bytes that have been read.
-
-    Raises:
-        SpecsiaError: if a file cannot be read, has changed or must not be published, or the version is not known.
     """
-
-    def refuse(problems: Sequence[str]) -> None:
-        if problems:
-            more = f"; and {len(problems) - 3} more" if len(problems) > 3 else ""
-            raise SpecsiaError(f"{folder} is not what was packed: {'; '.join(problems[:3])}{more}: pack it again")
-
-    def read(name: str) -> str:
-        try:
-            with (folder / name).open("rb") as stream:
-                digest = hashlib.file_digest(stream, "sha256").hexdigest()
-                advance(stream.tell())
-                return digest
-        except OSError as error:
-            raise SpecsiaError(f"{folder / name} cannot be read: {error.strerror}") from error
-
     absent = [f"{name} is missing" for name in names if not (folder / name).is_file()]
-    refuse([*(problem for name in names if (problem := unfit(folder, name))), *problems, *absent])
-    with ThreadPoolExecutor(4) as pool:
-        digests = dict(zip(names, pool.map(read, names), strict=True))
-    refuse([f"{name} has changed since it was packed" for name in names if sums.get(name) not in (None, digests[name])])
+    wrong = [*(problem for name in names if (problem := unfit(folder, name))), *problems, *absent]
+    digests = {} if wrong else hash_files(folder, names, advance)
+    wrong += [f"{n} has changed since it was packed" for n, digest in digests.items() if sums.get(n, digest) != digest]
+    if wrong:
+        more = f"; and {len(wrong) - 3} more" if len(wrong) > 3 else ""
+        raise SpecsiaError(f"{folder} is not what was packed: {'; '.join(wrong[:3])}{more}: pack it again")
     path = folder / (BUILD_FILE if BUILD_FILE in names else RECIPE_FILE)
     record = read_json(path) if path.name in names else {}
     version = record.get("specsia", __version__) if isinstance(record, dict) else None
@@ -219,19 +192,13 @@ def check_repo(repo: str) -> None:
 
 @contextmanager
 def connect(repo: str, dry_run: bool = False) -> Iterator[HfApi]:
-    """Connect to the Hub of `HF_ENDPOINT` with the user's token; errors do not contain the token.
-
-    A dry run needs no token. Log lines of `huggingface_hub`, which show signed addresses, are turned off.
-
-    Raises:
-        HubError: if the Hub cannot be reached or refuses.
-        UsageError: if `HF_HUB_OFFLINE` is set, or there is no usable token.
-    """
+    """Connect to the Hub of `HF_ENDPOINT` with the user's token, which errors do not contain; a dry run needs none."""
     if is_offline_mode():
         raise (HubError if dry_run else UsageError)("HF_HUB_OFFLINE is set, and a push needs the network: unset it")
     token = get_token() or ""
     if (not token and not dry_run) or not re.fullmatch(r"[!-~]*", token):
         raise UsageError("there is no usable token: run `hf auth login`, or set HF_TOKEN to one that may write")
+    # Log lines of huggingface_hub show signed addresses.
     hub_logging.set_verbosity_error()
     if not sys.stderr.isatty():
         disable_progress_bars()
@@ -263,10 +230,6 @@ def plan_push(api: HfApi, repo: str, local: LocalDataset, public: bool, prune: b
         public: whether the repository is to be public.
         prune: also replace and delete files that no push made.
         dry_run: give up soon if the Hub does not answer.
-
-    Raises:
-        UsageError: if a file that no push made has the name of one of the dataset's, without `prune`.
-        SpecsiaError: if the repository is public and the push is not meant to be.
     """
     try:
         info = api.dataset_info(repo, timeout=LOOK_SECONDS if dry_run else None)
@@ -293,7 +256,7 @@ def plan_push(api: HfApi, repo: str, local: LocalDataset, public: bool, prune: b
         tag = f"{tag}-{local.digests[SUMS_FILE][:8]}"
     notes = [f"{repo} is private and stays so until you change it in its settings"] if info.private and public else []
     notes += [f"made by no push and left there, as --prune is not given: {some(spared)}"] if spared else []
-    steps = [Operation("replace" if name in remote else "add", name, local.size(name)) for name in changed]
+    steps = [local.step("replace" if name in remote else "add", name) for name in changed]
     steps += [Operation("delete", name, remote[name].size) for name in surplus if name in ours]
     steps += [Operation("tag", tag)] if tag not in tags else []
     kept = len(local.digests) - len(changed)
@@ -302,7 +265,7 @@ def plan_push(api: HfApi, repo: str, local: LocalDataset, public: bool, prune: b
 
 def plan_first(repo: str, local: LocalDataset, public: bool, *notes: str) -> Plan:
     """Plan the push to a repository that does not exist."""
-    steps = [Operation("create", repo), *(Operation("add", name, local.size(name)) for name in local.digests)]
+    steps = [Operation("create", repo), *(local.step("add", name) for name in local.digests)]
     return Plan(repo, not public, (*steps, Operation("tag", local.tag)), 0, local.tag, notes)
 
 

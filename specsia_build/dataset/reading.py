@@ -29,10 +29,8 @@ MOST_CARD_BYTES = 1 << 22
 
 _OWN_ONLY = frozenset(schema.COLUMNS) - frozenset(schema.PUBLISHED_COLUMNS)
 
-_STREAM_BYTES = 1 << 22
-"""Bytes of a column to request at once, large enough for a remote store; row groups may be much larger."""
-
-_BATCH_ROWS = 16
+_STREAM_BYTES, _BATCH_ROWS = 1 << 22, 16
+"""Bytes of a column to request at once, large enough for a remote store, and rows to decode at once."""
 
 _RANGES = {
     "view": (0, schema.MOST_VIEWS - 1),
@@ -65,16 +63,12 @@ class Shard:
 class OpenedDataset:
     """A packed dataset. Opening it reads the list of files, the card and one footer.
 
-    Its methods raise UsageError for a configuration or split that it does not have, and SpecsiaError if a file is
-    damaged or cannot be read.
+    Methods raise UsageError for an unknown configuration or split, and SpecsiaError for a damaged file.
 
     Attributes:
         where: path, URL or Hub id, as the user gave it.
-        kind: kind of its rows.
         configs: names of its configurations, the default first.
-        columns: names of its columns, in order.
-        place: its folder.
-        files: size in bytes of all its files, by relative name.
+        files: size in bytes by relative name.
         shards: in the order of configurations, splits and names.
     """
 
@@ -94,11 +88,11 @@ class OpenedDataset:
 
     @property
     def schema(self) -> Literal["specsia", "published"]:
-        """`specsia`, or `published` for the columns of SPECSIA-15K."""
+        """`published` for the columns of SPECSIA-15K, else `specsia`."""
         return "published" if self.kind == "published" else "specsia"
 
     def splits(self, config: str) -> dict[str, int]:
-        """Number of rows by split, in the order train, validation, test; splits without rows are absent."""
+        """Number of rows of each split that has any, in the order train, validation, test."""
         rows = dict.fromkeys(schema.SPLITS, 0)
         for shard in self._shards(config):
             rows[shard.split] += self._footer(shard).num_rows
@@ -116,11 +110,7 @@ class OpenedDataset:
                 yield from _rows(batch, self.where)
 
     def take(self, config: str, split: str, indices: Sequence[int], columns: Sequence[str]) -> list[dict[str, Any]]:
-        """Read rows of a split by number, in the given order; only the row groups that hold them are decoded.
-
-        Raises:
-            IndexError: if the split has fewer rows.
-        """
+        """Read rows of a split by number, in the given order; only the row groups that hold them are decoded."""
         wanted = sorted({int(i) for i in indices})
         rows: dict[int, dict[str, Any]] = {}
         start = 0
@@ -149,10 +139,7 @@ class OpenedDataset:
         return record if isinstance(record, dict) else {}
 
     def keeps_places(self) -> bool:
-        """Whether a position means the same place on the character in every view.
-
-        False with `pos_frame: view`, and in the published schema unless `build.json` says otherwise.
-        """
+        """Whether a position means the same place on the character in every view, unlike with `pos_frame: view`."""
         config = self.build().get("config")
         frame = config.get("pos_frame") if isinstance(config, dict) else None
         return bool(frame == "character" if frame else self.kind != "published")
@@ -175,7 +162,7 @@ class OpenedDataset:
 
     def _footer(self, shard: Shard) -> pq.FileMetaData:
         if shard.name not in self._footers:
-            self._footers[shard.name] = _read_footer(self.place, shard.name)
+            self._footers[shard.name] = read_footer(self.place, shard.name)
         return self._footers[shard.name]
 
     @contextmanager
@@ -184,15 +171,15 @@ class OpenedDataset:
         names = footer.schema.to_arrow_schema().names
         if wrong := [name for name in columns if names.count(name) != 1]:
             raise SpecsiaError(f"{self.where}/{shard.name} must have one column '{wrong[0]}': it has {some(names)}")
-        with _open_shard(self.place, shard.name, footer, buffer) as parquet:
+        with open_shard(self.place, shard.name, footer, buffer) as parquet:
             yield parquet
 
 
 @contextmanager
-def _open_shard(
+def open_shard(
     place: Place, name: str, footer: pq.FileMetaData | None = None, buffer: int = 0
 ) -> Iterator[pq.ParquetFile]:
-    """Open a shard and turn errors into SpecsiaErrors; `buffer` bytes of a column are read at once, 0 for all."""
+    """Open a shard and turn errors into SpecsiaErrors; `buffer`: bytes of a column to read at once, 0 for all."""
     try:
         with place.reading(name), place.open(name) as stream:
             yield pq.ParquetFile(stream, metadata=footer, buffer_size=buffer)
@@ -201,20 +188,15 @@ def _open_shard(
         raise SpecsiaError(f"{place.where}/{name} is damaged ({reason}): download it or pack it again") from error
 
 
-def _read_footer(place: Place, name: str) -> pq.FileMetaData:
-    with _open_shard(place, name) as parquet:
+def read_footer(place: Place, name: str) -> pq.FileMetaData:
+    with open_shard(place, name) as parquet:
         # Raises here if Arrow does not understand it.
         parquet.schema_arrow  # noqa: B018
         return parquet.metadata
 
 
 def _rows(batch: pa.RecordBatch | pa.Table, where: str) -> Iterator[dict[str, Any]]:
-    """Checked rows of a batch; images as bytes, whether they are stored as such or as `datasets` does.
-
-    Raises:
-        pyarrow.ArrowException: if a column cannot be cast to its type in the schema.
-        SpecsiaError: if an id cannot be a file name, or a number is out of range.
-    """
+    """Checked rows of a batch; images as bytes, whether they are stored as such or as `datasets` does."""
     # Takes 0.1 s to import, which commands that read no row need not wait for.
     import pyarrow.compute as pc
 
@@ -274,22 +256,19 @@ def card_fields(text: str) -> dict[str, Any]:
 def data_files(fields: Mapping[str, Any]) -> list[tuple[str, str, str]]:
     """Configuration, split and file pattern of each entry of a card's `configs`, the default configuration first.
 
-    Raises:
-        ValueError: if they have another form, or a pattern could match a file outside of the dataset.
+    Raises ValueError if they have another form, or a pattern could match a file outside of the dataset.
     """
+    entries = []
     try:
         configs = msgspec.convert(fields.get("configs") or [], list[_Config])
+        for config in sorted(configs, key=lambda config: not config.default):
+            for files in config.data_files:
+                for path in [files.path] if isinstance(files.path, str) else files.path:
+                    pattern = path.removeprefix("./")
+                    relative_name(re.sub(r"\[!?[^]/]+\]|[*?]", "x", pattern), "pattern of data_files")
+                    entries.append((config.config_name, files.split, pattern))
     except msgspec.ValidationError as error:
         raise ValueError(f"its configs have no data_files by split ({error})") from error
-    entries = [
-        (config.config_name, files.split, path.removeprefix("./"))
-        for config in sorted(configs, key=lambda config: not config.default)
-        for files in config.data_files
-        for path in ([files.path] if isinstance(files.path, str) else files.path)
-    ]
-    try:
-        for *_, pattern in entries:
-            relative_name(re.sub(r"\[!?[^]/]+\]|[*?]", "x", pattern), "pattern of data_files")
     except SpecsiaError as error:
         raise ValueError(str(error)) from error
     return entries
@@ -303,14 +282,7 @@ def fits(name: str, pattern: str) -> bool:
 
 
 def find_shards(names: Iterable[str], card: str) -> tuple[Shard, ...]:
-    """Find the shards among a dataset's files: those that its card lists, or else those with the name of a shard.
-
-    Returns:
-        Shards in the order of configurations (the default first), splits and names.
-
-    Raises:
-        ValueError: if the card's YAML cannot be understood.
-    """
+    """Find the shards among a dataset's files: those that its card lists, or else those with the name of a shard."""
     parquet = [name for name in names if name.endswith(".parquet") and name != schema.CHECKSUMS_FILE]
     # A dict keeps the order of the configurations and drops a shard that two patterns match.
     shards = {
@@ -349,9 +321,7 @@ def open_dataset(where: str | Path) -> OpenedDataset:
         where: a local folder, an fsspec URL (`s3://…`, `memory://…`), or a Hub id `OWNER/NAME`, optionally with
             `@REVISION`. A local folder takes precedence over a Hub id of the same name; a `Path` is never a Hub id.
 
-    Raises:
-        UsageError: if there is no such folder, or it holds no dataset or one with other columns.
-        SpecsiaError: if it cannot be reached, lacks shards, or a configuration or shard has an unsafe name.
+    Raises: UsageError if it is no dataset of pairs; SpecsiaError if it cannot be reached, or has unsafe names.
     """
     place = find_place(where)
     files = place.files()
@@ -370,7 +340,7 @@ def open_dataset(where: str | Path) -> OpenedDataset:
         raise SpecsiaError(f"configurations of {place.where} differ in case only: {', '.join(configs)}")
     for name, problem in schema.odd_shards(shard.name for shard in shards):
         raise SpecsiaError(f"{place.where} is not whole: {name} {problem}; download all of it, or pack it again")
-    footer = _read_footer(place, shards[0].name)
+    footer = read_footer(place, shards[0].name)
     columns = tuple(footer.schema.to_arrow_schema().names)
     kind = kind_of(columns)
     if kind is None:

@@ -121,10 +121,8 @@ class ShardName:
 
 
 def parse_shard_name(name: str, own: bool = False) -> ShardName | None:
-    """Parse the name of a shard, relative to its dataset; None if it is not named as one.
-
-    With `own`, only the names that `pack` gives are accepted, and not the others of the Hub and of people.
-    """
+    """Parse the name of a shard, relative to its dataset; None for other names. With `own`, only names that `pack`
+    gives."""
     match = _SHARD.fullmatch(name)
     if match is None:
         return None
@@ -151,10 +149,7 @@ def odd_shards(names: Iterable[str]) -> list[tuple[str, str]]:
 
 
 def arrow_schema(columns: Sequence[str] = COLUMNS) -> pa.Schema:
-    """The Arrow schema of a shard, with the `huggingface` metadata that makes `datasets` decode the images.
-
-    It equals `datasets.Features.arrow_schema`, without that library, which takes longer to import than all the rest.
-    """
+    """The Arrow schema of a shard, equal to `datasets.Features.arrow_schema` with the metadata to decode images."""
     import pyarrow as pa
 
     types: dict[str, pa.DataType] = {}

@@ -44,7 +44,7 @@ def assign(ids: Iterable[str], fixed: Mapping[str, str]) -> dict[str, str]:
 
 
 def grown(frozen: Mapping[str, str], ids: Iterable[str], fixed: Mapping[str, str]) -> dict[str, str]:
-    """Frozen splits with characters that were added later: they join train unless a manifest (`fixed`) says otherwise.
+    """Frozen splits with later characters, which join train unless a manifest (`fixed`) places them.
 
     They are appended, so that packed rows keep their places; a manifest also moves older ones.
     """
@@ -60,11 +60,7 @@ def to_json(splits: Mapping[str, str]) -> str:
 
 
 def from_json(path: Path) -> dict[str, str]:
-    """Split of each id in a `splits.json`, in its order.
-
-    Raises:
-        SpecsiaError: if the file is not one, with what to do.
-    """
+    """Read the split of each id from a `splits.json`, in its order."""
     try:
         return parse(path.read_bytes(), str(path))
     except (OSError, SpecsiaError) as error:
@@ -74,11 +70,7 @@ def from_json(path: Path) -> dict[str, str]:
 
 
 def parse(data: bytes | str, what: str) -> dict[str, str]:
-    """Split of each id in the text of a `splits.json`; `what` names it in messages.
-
-    Raises:
-        SpecsiaError: if it is none.
-    """
+    """Parse the text of a `splits.json` to the split of each id; `what` names it in messages."""
     try:
         lists = msgspec.convert(parse_json(data, "it"), dict[str, Any])
         ids = [(i, name) for name in SPLITS for i in msgspec.convert(lists.get(name), list[str])]

@@ -17,8 +17,8 @@ from specsia_build.dataset.reading import card_fields
 from specsia_build.dataset.schema import CARD, FOREIGN, PARTS_FILE, RECIPE_FILE, SPLITS_FILE, SUMS_FILE
 from specsia_build.dataset.verify import files
 from specsia_build.dataset.verify.check import verify as verify_dataset
-from specsia_build.dataset.verify.pixels import extra_chunks
 from specsia_build.dataset.verify.report import Check, Findings, Report
+from specsia_build.dataset.verify.rows import extra_chunks
 from specsia_build.errors import CharacterError, SpecsiaError, brief, some
 from specsia_build.files.records import MOST_JSON_BYTES, read_json
 from specsia_build.files.sources import open_source_file

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import pyarrow as pa
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -39,18 +38,3 @@ def test_values_are_held_as_pyarrow_holds_them(column: tuple[pa.DataType, list[A
     found.validate(full=True)
     assert found.equals(pa.array(values, kind))
     assert found.null_count == values.count(None)
-
-
-@pytest.mark.parametrize(
-    ("kind", "values", "error"),
-    (
-        (pa.int32(), [2**31], OverflowError),
-        (pa.int32(), [1.5], TypeError),
-        (pa.float64(), ["one"], ValueError),
-        (pa.string(), [1], TypeError),
-        (pa.list_(pa.float64(), 3), [[1.0, 2.0]], ValueError),
-    ),
-)
-def test_what_is_none_of_the_type_is_refused(kind: pa.DataType, values: list[Any], error: type[Exception]) -> None:
-    with pytest.raises(error):
-        array_of(values, kind)

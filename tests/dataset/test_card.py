@@ -8,7 +8,7 @@ from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
-from datasets import Features, load_dataset, load_dataset_builder
+from datasets import Features, load_dataset_builder
 from datasets.info import DatasetInfosDict
 from huggingface_hub import DatasetCard, DatasetCardData
 
@@ -134,14 +134,6 @@ def test_the_hub_and_datasets_take_the_yaml(one_backend: Path, two_backends: Pat
             files = sum(p.stat().st_size for p in footers if len(configs) == 1 or p.parent.name == config)
             assert builder.info.download_size == files
             assert all(split.num_bytes > 0 for split in splits.values())
-
-
-def test_datasets_loads_frames_with_their_clips(clips_run: RunLayout, tmp_path: Path) -> None:
-    loaded = load_dataset(str(clips_run.dataset), cache_dir=str(tmp_path))
-    assert tuple(loaded["train"].features) == schema.MOVING_COLUMNS
-    row = loaded["train"][1]
-    assert (row["uid"], row["frame"], row["time"]) == (f"{row['clip']}_0001", 1, 0.25)
-    assert (row["color"].mode, row["color"].size) == ("RGBA", (64, 64))
 
 
 def test_the_card_of_clips_counts_frames_and_says_how_they_are_made(clips_run: RunLayout) -> None:

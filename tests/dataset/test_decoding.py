@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pyarrow as pa
 import pytest
 
 from specsia_build import memory
 from specsia_build.dataset import schema
 from specsia_build.dataset.checksums import read_checksums
-from specsia_build.dataset.licences import redistribution_problems
 from specsia_build.dataset.places import find_place
 from specsia_build.dataset.reading import open_dataset
 from specsia_build.dataset.verify.check import verify
@@ -36,16 +34,6 @@ def test_a_shard_that_unpacks_to_more_than_the_memory_is_refused(dataset: Path, 
     with pytest.raises(SpecsiaError):
         list(opened.stream("default", "train", opened.columns))
     assert {"files", "schema"} & failed(verify(dataset))
-
-
-@pytest.mark.parametrize("kind", KINDS[1:])
-def test_licences_are_read_in_bounded_memory(dataset: Path, kind: str) -> None:
-    write_bomb(shard(dataset), kind, "license")
-    if kind == KINDS[1]:
-        assert "under 'xxxx" in redistribution_problems(dataset)[0]
-    else:
-        with pytest.raises((OSError, pa.ArrowException), match=REFUSED):
-            redistribution_problems(dataset)
 
 
 @pytest.mark.parametrize("kind", KINDS[2:])

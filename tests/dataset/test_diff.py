@@ -101,14 +101,3 @@ def test_the_command_exits_with_0_1_and_2(one_backend: Path, copied: Callable[[P
     assert result.exit_code == 1
     assert json.loads(result.stdout)["configs"][0]["changed"] == {"0_01": ["iou"]}
     assert specsia("diff", one_backend, folder / "nowhere").exit_code == 2
-
-
-@pytest.mark.parametrize("trouble", [KeyboardInterrupt(), OSError(5, "Input/output error"), RuntimeError("a fault")])
-def test_an_error_is_not_a_difference(
-    one_backend: Path, trouble: BaseException, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def fail(*_: object) -> None:
-        raise trouble
-
-    monkeypatch.setattr("specsia_build.dataset.diff.diff", fail)
-    assert specsia("diff", one_backend, one_backend).exit_code in (2, 130)

@@ -27,7 +27,3 @@ def test_edges_are_where_positions_jump_and_around_the_figure(seed: int, height:
     pos = random.integers(0, levels, (height, width, 4), dtype=np.uint8)
     pos[..., 3] = np.where(random.random((height, width)) < 0.9, 255, random.integers(0, 255))
     assert_array_equal(edge_image(pos), _plain_edges(pos))
-
-
-def test_nothing_has_no_edges() -> None:
-    assert (edge_image(np.zeros((5, 7, 4), np.uint8)) == 255).all()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
 from pathlib import Path
 
 import datasets
@@ -15,18 +14,11 @@ from hypothesis import strategies as st
 
 from specsia_build import png
 from specsia_build.dataset import parquet, schema
-from specsia_build.dataset.checksums import (
-    ImageSums,
-    file_sums,
-    parse_sums,
-    read_checksums,
-    write_checksums,
-    write_sums,
-)
+from specsia_build.dataset.checksums import file_sums, parse_sums, read_checksums, write_checksums, write_sums
 from specsia_build.dataset.parquet import plan_shards, write_shard
 from specsia_build.dataset.places import find_place
 from specsia_build.errors import SpecsiaError
-from tests.dataset.small import read_rows, shard
+from tests.dataset.small import read_rows
 
 
 def row(view: int, fill: int = 7, character: str = "hero") -> schema.Row:
@@ -134,17 +126,6 @@ def test_equal_rows_give_equal_bytes_and_images_are_not_compressed_twice(tmp_pat
     assert kinds["bbox_min.list.element"] == kinds["uid"] == "ZSTD"
 
 
-def test_a_failure_leaves_no_shard_behind(tmp_path: Path) -> None:
-    def rows() -> Iterator[schema.Row]:
-        yield row(0)
-        raise SpecsiaError("stop")
-
-    (tmp_path / "a.parquet").write_bytes(b"before")
-    with pytest.raises(SpecsiaError, match="stop"):
-        write_shard(tmp_path / "a.parquet", rows(), schema.arrow_schema())
-    assert (tmp_path / "a.parquet").read_bytes() == b"before"
-
-
 def test_datasets_reads_what_was_packed(one_backend: Path, tmp_path: Path) -> None:
     loaded = datasets.load_dataset(str(one_backend), cache_dir=str(tmp_path))
     assert {name: len(split) for name, split in loaded.items()} == {"train": 16, "validation": 4, "test": 4}
@@ -186,19 +167,3 @@ def test_lines_that_are_no_sums_are_told(line: str) -> None:
     good = "c" * 64 + "  data/a"
     up, again = "d" * 64 + "  data/../../a", "e" * 64 + "  data/a"
     assert parse_sums("\n".join([good, line, up, again])) == ({"data/a": "c" * 64}, [line, up, again])
-
-
-def test_digests_are_given_once_in_whatever_order_they_are_asked_for(one_backend: Path) -> None:
-    rows = {
-        ("default", stored["uid"]): b"".join(
-            hashlib.sha256(stored[name]["bytes"]).digest() for name in schema.IMAGE_COLUMNS
-        )
-        for split in ("test", "train")
-        for stored in read_rows(shard(one_backend, split))
-    }
-    listed = ImageSums(find_place(one_backend))
-    for key in list(rows)[:12]:
-        assert listed.take(key) == rows.pop(key)
-        assert listed.take(key) is None
-    assert listed.take(("other", "a_00")) is None
-    assert {*rows} <= {*ImageSums(find_place(one_backend)).rest()}

@@ -290,13 +290,3 @@ def test_a_card_that_was_edited_on_the_hub_is_replaced_only_where_that_is_asked_
     assert not holds(server, dataset)
     assert specsia_push(dataset, "--prune").exit_code == 0
     assert holds(server, dataset)
-
-
-def test_a_repository_of_another_is_not_replaced(server: HubServer, dataset: Path) -> None:
-    put_there(server, {"README.md": "my card", "x.txt": "mine", "SHA256SUMS": f"{'0' * 64}  x.txt\n"})
-    text = sentence(specsia_push(dataset), 2)
-    assert f"{REPO} holds README.md, SHA256SUMS, made by no push or edited since" in text
-    assert "--prune" in text
-    assert names(server) == {"README.md", "x.txt", "SHA256SUMS"}
-    assert specsia_push(dataset, "--prune").exit_code == 0
-    assert holds(server, dataset)

@@ -193,12 +193,3 @@ def test_a_missing_shard_is_refused_and_a_missing_split_is_absent(dataset: Path)
     assert list(opened.splits("default")) == ["validation", "test"]
     with pytest.raises(UsageError):
         opened.take("default", "train", [0], ("uid",))
-
-
-def test_a_picture_that_a_row_only_names_or_that_is_no_png_is_told(one_backend: Path) -> None:
-    opened = open_dataset(one_backend)
-    (row,) = opened.take("default", "train", [0], PAIR_COLUMNS(opened.kind))
-    with pytest.raises(SpecsiaError):
-        decode_pair({**row, "color": None})
-    with pytest.raises(SpecsiaError):
-        decode_pair({**row, "color": b"\xff\xd8\xff\xe0" + bytes(99)})

@@ -10,11 +10,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from specsia_build.dataset import schema
-from specsia_build.dataset.checksums import parse_sums
-from specsia_build.dataset.push import read_local
 from specsia_build.dataset.reading import open_dataset
 from specsia_build.films import over
-from specsia_build.pipeline.layout import RunLayout
 from specsia_build.sheets import Sheet, rgba, spread
 from tests.dataset.small import SIZE, VIEWS
 
@@ -53,23 +50,3 @@ def test_it_shows_y_star_beside_each_z_from_several_views(
                 x, y = sheet.place(block, row, column)
                 field = shown[y : y + SIZE, x : x + SIZE].astype(int)
                 assert abs(field - over(picture, 255)).mean() < 6, (key, row, column)
-
-
-def test_it_is_listed_shown_and_small(two_backends: Path) -> None:
-    sums, _ = parse_sums((two_backends / schema.SUMS_FILE).read_text())
-    assert schema.TEASER in sums
-    card = (two_backends / schema.CARD).read_text(encoding="utf-8")
-    assert card.split("---\n")[2].split("\n\n")[1] == "![Y* and Z of a few of them](teaser.webp)"
-    assert (two_backends / schema.TEASER).stat().st_size < 100_000
-    assert schema.TEASER in read_local(two_backends).digests
-
-
-def test_one_of_clips_shows_their_frames(clips_run: RunLayout) -> None:
-    dataset = open_dataset(clips_run.dataset)
-    clips = list(
-        dict.fromkeys(
-            row["clip"] for split in dataset.splits("default") for row in dataset.stream("default", split, ["clip"])
-        )
-    )
-    keys = [clips[k] for k in spread(len(clips), 4)]
-    assert teaser(clips_run.dataset).shape[1::-1] == Sheet(keys, ["Y*", "Z"], [""] * 4, across=2, tile=96).size

@@ -9,15 +9,15 @@ from pathlib import Path
 from typing import Any
 
 from specsia_build.dataset import schema, splits
-from specsia_build.dataset.checksums import ImageSums
+from specsia_build.dataset.checksums import Key, read_checksums
 from specsia_build.dataset.licences import stated_by_card
 from specsia_build.dataset.places import find_place
-from specsia_build.dataset.reading import Kind, Shard
+from specsia_build.dataset.reading import Kind
 from specsia_build.dataset.schema import CHECKSUMS_FILE, GT, GT_MASK, IMAGE_COLUMNS, MOST_VIEWS, SPLITS_FILE, SUMS_FILE
 from specsia_build.dataset.verify import files
 from specsia_build.dataset.verify.report import OF_DATASETS, Check, Findings, Report
 from specsia_build.dataset.verify.rows import Group, RowFacts, Values, check_group
-from specsia_build.errors import SpecsiaError, plural, some
+from specsia_build.errors import plural, some
 from specsia_build.files.names import pattern_note
 from specsia_build.frame import view_yaws
 from specsia_build.pool import results as results_of
@@ -39,26 +39,25 @@ def verify(where: str | Path, *, workers: int = 1, progress: Progress | None = N
 
     Args:
         where: a folder, an fsspec URL or a Hub id, as `open_dataset` takes them.
-        workers: processes that check row groups; the report does not depend on it.
+        workers: processes; the report does not depend on their number.
         progress: called with the rows that are done and the number of all rows.
-
-    Raises:
-        UsageError: if there is no such folder, or it holds no dataset.
-        SpecsiaError: if it cannot be reached.
     """
     place = find_place(where)
     findings, folders = Findings(), files.known_folders(place.folder)
     names = files.list_files(place, findings)
-    shards = files.find_shards(names, findings)
-    kind = files.kind_of_shards(place, shards)
+    footers = files.read_footers(place, names, findings)
+    kind = files.kind_of_shards(footers.values())
     texts = files.check_files(place, names, kind, folders, findings)
     sums = files.read_sums(texts.get(SUMS_FILE), findings)
     for name in sorted({*names} - {*sums, SUMS_FILE}) if SUMS_FILE in texts else ():
         findings.add("sums", name, f"is not listed in {SUMS_FILE}")
-    card = files.check_card(texts.get(schema.CARD), shards, findings)
+    card = files.check_card(texts.get(schema.CARD), list(footers), findings)
     frozen = files.read_splits(texts.get(SPLITS_FILE), findings)
     settings = files.read_build(texts.get(schema.BUILD_FILE), findings)
-    counts = {shard: files.check_shard(place, shard, kind, findings) for shard in shards}
+    counts = {
+        shard: None if footer is None else files.check_shard(shard, footer, kind, findings)
+        for shard, footer in footers.items()
+    }
 
     groups = [
         Group(place, shard, number, kind, settings, folders)
@@ -69,8 +68,10 @@ def verify(where: str | Path, *, workers: int = 1, progress: Progress | None = N
     results = results_of(chain(hashing, ((check_group, group) for group in groups)), workers)
     for (name, listed), actual in zip(sums.items(), islice(results, len(sums)), strict=True):
         files.check_sum(name, listed, actual, findings)
-    configs = tuple(dict.fromkeys(shard.config for shard in shards))
-    image_sums = ImageSums(place) if CHECKSUMS_FILE in names else None
+    configs = tuple(dict.fromkeys(shard.config for shard in footers))
+    image_sums: dict[Key, bytes] | None = None
+    with findings.catching("files", CHECKSUMS_FILE):
+        image_sums = dict(read_checksums(place)) if CHECKSUMS_FILE in names else None
     comparison = Comparison(settings, kind, image_sums, len(configs) > 1, findings)
     total = sum(sum(rows or ()) for rows in counts.values())
     done, progress = 0, progress or (lambda done, total: None)
@@ -78,7 +79,7 @@ def verify(where: str | Path, *, workers: int = 1, progress: Progress | None = N
     for group, (rows, problems) in zip(groups, results, strict=True):
         findings.merge(problems)
         for row in rows:
-            comparison.compare(group.shard, row)
+            comparison.compare(group.shard.config, group.shard.split, row)
         done += (counts[group.shard] or ())[group.number]
         progress(done, total)
     whole = comparison.rows == total and None not in counts.values()
@@ -121,15 +122,10 @@ class _Character:
 
 
 class Comparison:
-    """Checks between rows: views, frames, constants, splits, configurations and digests; holds no rows.
-
-    Attributes:
-        characters: by configuration and id.
-        rows: number of rows that were compared.
-    """
+    """Checks between rows: views, frames, constants, splits, configurations and digests; holds no rows."""
 
     def __init__(
-        self, settings: files.Settings, kind: Kind, sums: ImageSums | None, several: bool, findings: Findings
+        self, settings: files.Settings, kind: Kind, sums: dict[Key, bytes] | None, several: bool, findings: Findings
     ) -> None:
         self.characters: dict[tuple[str, str], _Character] = {}
         self.rows = 0
@@ -147,44 +143,53 @@ class Comparison:
         """Licence of each character; None where the rows have none."""
         return list({name: known.first.get("license") for (_, name), known in self.characters.items()}.values())
 
-    def compare(self, shard: Shard, row: RowFacts) -> None:
+    def compare(self, config: str, split: str, row: RowFacts) -> None:
         """Compare a row with those before it."""
-        key = shard.config, row.values["character_id"]
-        character = self.characters.setdefault(key, _Character(row.values))
-        character.splits.add(shard.split)
+        values, uid = row.values, row.values["uid"]
+        character = self.characters.setdefault((config, values["character_id"]), _Character(values))
+        character.splits.add(split)
         self.rows += 1
-        for check in (
-            self._check_view,
-            self._check_frame,
-            self._check_constants,
-            self._check_size,
-            self._check_content,
-            self._check_targets,
-            self._check_sums,
-        ):
-            check(shard, row, character)
+        self._check_view(config, values, character)
+        if self._kind == "clips":
+            self._check_frame(config, values)
+        for name in _CONSTANTS if self._kind != "published" else ():
+            value, first = values[name], character.first[name]
+            if value != first and (self._settings.pos_frame == "character" or not name.startswith("bbox")):
+                message = f"{name} is {value!r} but {first!r} in another row of its character"
+                self._add("licences" if name == "license" else "views", uid, message)
+        if row.size is not None:
+            self._size = self._size or row.size[0]
+            if row.size != (self._size, self._size):
+                self._add("images", uid, f"its images have {row.size} pixels, not {self._size} squared")
+        if row.content is not None:
+            name = values["character_id"]
+            other, other_uid, other_split = self._contents.setdefault(row.content, (name, uid, split))
+            if other != name and other_split != split:
+                self._add("splits", uid, f"shows the same character as {other_uid} of {other_split}")
+        targets = row.digests[GT], row.digests[GT_MASK]
+        if self._several and self._targets.setdefault(uid, targets) != targets:
+            self._add("views", uid, f"gt or gt_mask differ between {config} and another configuration")
+        self._check_sums(config, row)
 
-    def _check_view(self, shard: Shard, row: RowFacts, character: _Character) -> None:
-        uid, view = row.values["uid"], row.values["view"]
+    def _check_view(self, config: str, values: Values, character: _Character) -> None:
+        uid, view = values["uid"], values["view"]
         if not 0 <= view < self._views:
             self._add("views", uid, f"view {view} is not between 0 and {self._views - 1}")
             return
         if view in character.views and self._kind != "clips":
-            self._add("views", uid, f"occurs more than once in {shard.config}")
+            self._add("views", uid, f"occurs more than once in {config}")
         character.views.add(view)
-        if self._yaws and not abs(row.values["yaw_deg"] - self._yaws[view]) <= TOLERANCE:
-            self._add("views", uid, f"yaw_deg is {row.values['yaw_deg']:g}, not {self._yaws[view]:g}")
+        if self._yaws and not abs(values["yaw_deg"] - self._yaws[view]) <= TOLERANCE:
+            self._add("views", uid, f"yaw_deg is {values['yaw_deg']:g}, not {self._yaws[view]:g}")
 
-    def _check_frame(self, shard: Shard, row: RowFacts, character: _Character) -> None:
-        if self._kind != "clips":
-            return
-        values, before, clips = row.values, self._before, self._settings.clips
+    def _check_frame(self, config: str, values: Values) -> None:
+        before, clips = self._before, self._settings.clips
         uid, clip, frame, time = (values[name] for name in ("uid", "clip", "frame", "time"))
         if before is not None and before["clip"] != clip:
             before = None
-        if before is None and (shard.config, clip) in self._clips:
+        if before is None and (config, clip) in self._clips:
             self._add("views", uid, f"is separate from the other frames of {clip}")
-        self._clips.add((shard.config, clip))
+        self._clips.add((config, clip))
         self._before = values
         number = 0 if before is None else before["frame"] + 1
         if frame != number:
@@ -195,55 +200,19 @@ class Comparison:
         if wrong or (clips is not None and not abs(time - frame / clips.fps) <= TOLERANCE):
             self._add("views", uid, f"time cannot be {time:g} s in frame {frame}")
 
-    def _check_constants(self, shard: Shard, row: RowFacts, character: _Character) -> None:
-        for name in _CONSTANTS if self._kind != "published" else ():
-            value, first = row.values[name], character.first[name]
-            if value != first and (self._settings.pos_frame == "character" or not name.startswith("bbox")):
-                message = f"{name} is {value!r} but {first!r} in another row of its character"
-                self._add("licences" if name == "license" else "views", row.values["uid"], message)
-
-    def _check_size(self, shard: Shard, row: RowFacts, character: _Character) -> None:
-        if row.size is not None:
-            self._size = self._size or row.size[0]
-            if row.size != (self._size, self._size):
-                self._add("images", row.values["uid"], f"its images have {row.size} pixels, not {self._size} squared")
-
-    def _check_content(self, shard: Shard, row: RowFacts, character: _Character) -> None:
-        if row.content is not None:
-            uid, name = row.values["uid"], row.values["character_id"]
-            other, other_uid, split = self._contents.setdefault(row.content, (name, uid, shard.split))
-            if other != name and split != shard.split:
-                self._add("splits", uid, f"shows the same character as {other_uid} of {split}")
-
-    def _check_targets(self, shard: Shard, row: RowFacts, character: _Character) -> None:
-        uid, targets = row.values["uid"], (row.digests[GT], row.digests[GT_MASK])
-        if self._several and self._targets.setdefault(uid, targets) != targets:
-            self._add("views", uid, f"gt or gt_mask differ between {shard.config} and another configuration")
-
-    def _check_sums(self, shard: Shard, row: RowFacts, character: _Character) -> None:
+    def _check_sums(self, config: str, row: RowFacts) -> None:
         uid = row.values["uid"]
         if self._sums is None:
             return
-        try:
-            listed = self._sums.take((shard.config, uid))
-        except SpecsiaError as error:
-            self._add("files", CHECKSUMS_FILE, str(error))
-            self._sums = None
-            return
-        if listed is None:
-            self._add("sums", uid, f"is not listed in {CHECKSUMS_FILE} (or stands twice) for {shard.config}")
+        if (listed := self._sums.pop((config, uid), None)) is None:
+            self._add("sums", uid, f"is not listed in {CHECKSUMS_FILE} (or stands twice) for {config}")
             return
         for index, column in enumerate(IMAGE_COLUMNS):
             if (row.digests[column] or bytes(32)) != listed[32 * index : 32 * index + 32]:
                 self._add("sums", uid, f"{column} is not the image that {CHECKSUMS_FILE} lists")
 
     def finish(self, whole: bool, frozen: Mapping[str, str] | None) -> None:
-        """Check what needs all rows: missing views, splits and images.
-
-        Args:
-            whole: whether all rows were compared; if not, that some are missing is no problem.
-            frozen: split of each id by `splits.json`, if there is one.
-        """
+        """Check for missing views and images, if all rows were compared, and that splits are the frozen ones."""
         splits_of: dict[str, set[str]] = {}
         most = max((max(character.views, default=-1) for character in self.characters.values()), default=-1) + 1
         views = self._settings.cameras or most
@@ -258,8 +227,5 @@ class Comparison:
                 self._add("splits", name, f"stands in {' and in '.join(sorted(present))}")
             elif frozen is not None and present != {planned := frozen.get(name, "no split")}:
                 self._add("splits", name, f"is in {', '.join(present)}, but in {planned} by {SPLITS_FILE}")
-        try:
-            for config, uid in self._sums.rest() if self._sums is not None and whole else ():
-                self._add("sums", uid, f"is listed in {CHECKSUMS_FILE} but not in {config}")
-        except SpecsiaError as error:
-            self._add("files", CHECKSUMS_FILE, str(error))
+        for config, uid in self._sums or () if whole else ():
+            self._add("sums", uid, f"is listed in {CHECKSUMS_FILE} but not in {config}")

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import msgspec
-import pyarrow as pa
 import pyarrow.parquet as pq
 
 from specsia_build.characters.formats import FORMATS
 from specsia_build.dataset import schema, splits
 from specsia_build.dataset.checksums import parse_sums
 from specsia_build.dataset.licences import license_fields, withheld
-from specsia_build.dataset.places import Place, leads_out, one_line, read_errors
-from specsia_build.dataset.reading import Kind, Shard, card_fields, data_files, fits, kind_of, no_dataset
+from specsia_build.dataset.places import Place, leads_out, read_errors
+from specsia_build.dataset.reading import Kind, Shard, card_fields, data_files, fits, kind_of, no_dataset, read_footer
 from specsia_build.dataset.verify.report import Findings
 from specsia_build.errors import SpecsiaError, UsageError
 from specsia_build.files.names import relative_name
@@ -28,7 +27,6 @@ MOST_GROUP_BYTES = 100_000_000
 """Size from which a row group is slow to open at random and troubles the Hub's viewer."""
 
 _NEEDED = frozenset({schema.CARD, schema.SPLITS_FILE, schema.BUILD_FILE})
-
 _OWN = _NEEDED | {schema.TEASER, schema.CHECKSUMS_FILE, schema.SUMS_FILE}
 
 _TEXTS = frozenset({"", ".md", ".txt", ".cff"})
@@ -53,34 +51,24 @@ def known_folders(folder: Path | None) -> tuple[str, ...]:
 
 
 def list_files(place: Place, findings: Findings) -> list[str]:
-    """Names of a dataset's files; those that cannot be names, and links that lead out, are reported and left out.
-
-    Raises:
-        UsageError: if no packed dataset is there.
-    """
+    """Names of a dataset's files; report names that are unsafe and links that lead out, and leave these out."""
     names = schema.own_files(place.folder) if place.folder is not None else list(place.files())
     if not any(name.startswith(f"{schema.DATA}/") and name.endswith(".parquet") for name in names):
         raise UsageError(no_dataset(place.where, names))
     usable = []
     for name in names:
-        try:
+        with findings.catching("files", name):
             relative_name(name, "name")
             if place.folder is not None and leads_out(place.folder, name):
                 raise SpecsiaError("is a link that leads out of the dataset, so it is not read: copy the file")
             usable.append(name)
-        except SpecsiaError as error:
-            findings.add("files", name, str(error))
     return usable
 
 
 def check_files(
     place: Place, names: Sequence[str], kind: Kind, folders: Sequence[str], findings: Findings
 ) -> dict[str, str]:
-    """Check that the files of a dataset are there, that no others are, and that texts hold no path of this machine.
-
-    Returns:
-        Contents of the text files by name.
-    """
+    """Check which files there are, and that texts hold no path of this machine; returns texts by file name."""
     texts = {}
     for name in sorted({schema.CARD} if kind == "published" else _NEEDED):
         if name not in names:
@@ -92,36 +80,33 @@ def check_files(
         elif not (name in _OWN or schema.parse_shard_name(name, own=True) or ("/" not in name and suffix in _TEXTS)):
             findings.add("files", name, "is no part of a dataset, or is no name of a shard")
         elif name in _NEEDED or suffix in _TEXTS:
-            try:
+            with findings.catching("files", name):
                 texts[name] = place.read(name).decode("utf-8")
-            except (SpecsiaError, UnicodeDecodeError) as error:
-                findings.add("files", name, f"cannot be read: {error}")
-                continue
-            if path := machine_path(texts[name], folders):
-                findings.add("files", name, f"holds a path of a machine: {path}")
+                if path := machine_path(texts[name], folders):
+                    findings.add("files", name, f"holds a path of a machine: {path}")
     return texts
 
 
-def find_shards(names: Sequence[str], findings: Findings) -> tuple[Shard, ...]:
-    """The shards among a dataset's files; those that are missing by the names of the others are reported."""
-    shards = []
-    for name in names:
-        if (parsed := schema.parse_shard_name(name, own=True)) is not None:
-            shards.append(Shard(name, parsed.config, parsed.split))
+def read_footers(place: Place, names: Sequence[str], findings: Findings) -> dict[Shard, pq.FileMetaData | None]:
+    """Footer of each shard, in order; None where it cannot be read. Report these, and shards that are missing."""
+    parsed = ((name, schema.parse_shard_name(name, own=True)) for name in names)
+    shards = [Shard(name, of_name.config, of_name.split) for name, of_name in parsed if of_name is not None]
     for name, problem in schema.odd_shards(shard.name for shard in shards):
         findings.add("files", name, problem)
-    return tuple(sorted(shards, key=lambda s: (s.config, schema.SPLITS.index(s.split), s.name)))
+    footers: dict[Shard, pq.FileMetaData | None] = {}
+    for shard in sorted(shards, key=lambda s: (s.config, schema.SPLITS.index(s.split), s.name)):
+        footers[shard] = None
+        with findings.catching("files", shard.name):
+            footers[shard] = read_footer(place, shard.name)
+    return footers
 
 
-def kind_of_shards(place: Place, shards: Sequence[Shard]) -> Kind:
+def kind_of_shards(footers: Iterable[pq.FileMetaData | None]) -> Kind:
     """The kind of the first readable shard; this project's if there is none."""
-    for shard in shards:
-        try:
-            with place.open(shard.name) as stream:
-                names = set(pq.read_schema(stream).names)
-        except (*read_errors(), pa.ArrowException, ValueError):
-            continue
-        return "clips" if schema.CLIP_COLUMNS.keys() & names else kind_of(names) or "specsia"
+    for footer in footers:
+        if footer is not None:
+            names = set(footer.schema.to_arrow_schema().names)
+            return "clips" if schema.CLIP_COLUMNS.keys() & names else kind_of(names) or "specsia"
     return "specsia"
 
 
@@ -148,26 +133,22 @@ def hash_file(file: tuple[Place, str]) -> str | None:
 
 
 def check_sum(name: str, listed: str, actual: str | None, findings: Findings) -> None:
-    """Check that a file is there and is the listed one."""
+    """Check the SHA-256 of a file, None if it cannot be read."""
     if actual is None:
         findings.add("sums", name, f"is listed in {schema.SUMS_FILE} but cannot be read or is missing")
     elif actual != listed:
-        # Shards are too large for a build to read each time; a card may have been edited.
         cure = "; delete it, and the same build or download brings it back" if name.endswith(".parquet") else ""
         findings.add("sums", name, f"is not the file that {schema.SUMS_FILE} lists: its content has changed{cure}")
 
 
 def check_card(text: str | None, shards: Sequence[Shard], findings: Findings) -> Mapping[str, Any] | None:
     """The card's YAML, None if it cannot be read; its configurations must name every shard and nothing else."""
-    if text is None:
-        return None
-    try:
-        fields = card_fields(text)
-        entries = data_files(fields)
-        if not entries:
+    fields: dict[str, Any] = {}
+    entries: list[tuple[str, str, str]] = []
+    with findings.catching("files", schema.CARD):
+        if text is not None and not (entries := data_files(fields := card_fields(text))):
             raise ValueError("names no configurations with their data_files in its YAML")
-    except ValueError as error:
-        findings.add("files", schema.CARD, str(error))
+    if not entries:
         return None
     for config, split, pattern in entries:
         if not any(fits(shard.name, pattern) for shard in shards):
@@ -195,11 +176,9 @@ def licence_notes(licenses: Sequence[str | None]) -> list[str]:
 
 def read_splits(text: str | None, findings: Findings) -> dict[str, str] | None:
     """Split of each id of the text of `splits.json`; None without one that can be used."""
-    try:
+    with findings.catching("splits", schema.SPLITS_FILE):
         return None if text is None else splits.parse(text, "it")
-    except SpecsiaError as error:
-        findings.add("splits", schema.SPLITS_FILE, str(error).removeprefix("it "))
-        return None
+    return None
 
 
 _Count = Annotated[int, msgspec.Meta(ge=1, le=schema.MOST_VIEWS)]
@@ -238,15 +217,10 @@ def read_build(text: str | None, findings: Findings) -> Settings:
         return Settings()
 
 
-def check_shard(place: Place, shard: Shard, kind: Kind, findings: Findings) -> tuple[int, ...] | None:
-    """Check a shard's footer and columns; returns the rows of each row group, None if these cannot be checked."""
-    try:
-        with place.open(shard.name) as stream, pq.ParquetFile(stream) as opened:
-            stored, footer = opened.schema_arrow, opened.metadata
-            groups = [footer.row_group(index) for index in range(footer.num_row_groups)]
-    except (*read_errors(), pa.ArrowException, ValueError) as error:
-        findings.add("files", shard.name, f"cannot be read as parquet: {one_line(error)}")
-        return None
+def check_shard(shard: Shard, footer: pq.FileMetaData, kind: Kind, findings: Findings) -> tuple[int, ...] | None:
+    """Check a shard's row groups and columns; returns the rows of each row group, None if these cannot be checked."""
+    stored = footer.schema.to_arrow_schema()
+    groups = [footer.row_group(index) for index in range(footer.num_row_groups)]
     for index, group in enumerate(groups):
         if group.total_byte_size >= MOST_GROUP_BYTES:
             size = f"{group.total_byte_size / 1e6:.0f} MB"

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
-from specsia_build.errors import brief, plural
+from specsia_build.errors import SpecsiaError, brief, plural
 
 MOST_LISTED = 20
 """Problems listed for each check; all are counted."""
@@ -58,17 +59,7 @@ class CheckResult:
 
 @dataclass(frozen=True)
 class Report:
-    """Size of a dataset and the verdicts.
-
-    Attributes:
-        rows: of all configurations; frames of a recipe's folder.
-        characters: different ones.
-        configs: names of the configurations.
-        checks: those that were carried out, in the order of `CHECKS`.
-        problems: the first `MOST_LISTED` of each check.
-        notes: sentences on what was not checked, or is unusual without being wrong.
-        unit: of `rows`.
-    """
+    """Size of a dataset in rows (or another `unit`), verdicts, the first problems of each check, and notes."""
 
     rows: int
     characters: int
@@ -111,6 +102,14 @@ class Findings:
     def add(self, check: Check, where: str, message: str) -> None:
         """Add a problem; names and values in it are made printable and short."""
         self.merge(Findings({check: 1}, {check: [Problem(check, brief(where), brief(message))]}))
+
+    @contextmanager
+    def catching(self, check: Check, where: str) -> Iterator[None]:
+        """Turn a SpecsiaError or ValueError into a problem."""
+        try:
+            yield
+        except (SpecsiaError, ValueError) as error:
+            self.add(check, where, str(error))
 
     def merge(self, later: Findings) -> None:
         """Append other findings."""

@@ -1,34 +1,181 @@
-"""Checks of one row group: each row by itself, with its pixels, and the facts that are needed to compare rows."""
+"""Checks of one row group: each row with the pixels of its images, and the values that are compared between rows.
+
+Checks of images return sentences, none if nothing is wrong.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import math
+import struct
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
 from specsia_build import png
 from specsia_build.dataset import schema
+from specsia_build.dataset.images import edge_image, window_of
 from specsia_build.dataset.pairs import content_of, is_frontal, split_uid
 from specsia_build.dataset.parquet import table
-from specsia_build.dataset.places import Place, one_line, read_errors
-from specsia_build.dataset.reading import Kind, Shard
+from specsia_build.dataset.places import Place
+from specsia_build.dataset.reading import Kind, Shard, open_shard
 from specsia_build.dataset.schema import COLOR, EDGE, GT, GT_MASK, IMAGE_COLUMNS, MASK, POS
-from specsia_build.dataset.verify import pixels
 from specsia_build.dataset.verify.files import Settings, machine_path
-from specsia_build.dataset.verify.pixels import Pixels
 from specsia_build.dataset.verify.report import Check, Findings
-from specsia_build.frame import Camera
+from specsia_build.films import Pixels
+from specsia_build.frame import Camera, decode_position
+from specsia_build.registration import iou
+from specsia_build.rendering.contour import MOST_THICKNESS, draw_contour
 
 Values = Mapping[str, Any]
 """A row as pyarrow gives it: value by column, an image as a mapping of `bytes` and `path`."""
 
 TURNTABLE = "turntable"
 """Action of the clips that show a character at rest, whose positions are where they are seen."""
+
+Box = tuple[Sequence[float], Sequence[float]]
+"""Smallest and largest x, y, z, in units."""
+
+LANDING_PX, DRIFT_PX, LANDING_SIZE, FEW_PIXELS = 1.5, 0.6, 512, 64
+"""Largest median distance of a position from its own pixel, and along rows or columns, for images of up to 512 pixels
+(a step of 8-bit colours spans more pixels of larger ones); and fewest pixels that are checked."""
+
+MOST_OFF_GREY, GREY_TOLERANCE = 0.05, 16
+"""Share of the contour's pixels that may be off its grey by more than so many levels."""
+
+LEAST_INK, MOST_INK = 0.2, 4.0
+"""Ink of the contour relative to one drawn anew around `gt_mask`; renderers differ in how they draw a line."""
+
+MOVED = 0.8
+"""`gt` is shifted if a step of one pixel leaves at most this share of its misfit with silhouette and contour."""
+
+MOST_OTHER_EDGES = 1e-4
+"""Share of pixels whose edge may differ, for a gradient at the threshold on another kind of processor."""
+
+IOU_TOLERANCE = 1e-6
+
+_STEPS = {"right": (0, 1), "left": (0, -1), "down": (1, 0), "up": (-1, 0)}
+
+
+def extra_chunks(data: bytes) -> list[str]:
+    """Names of a PNG's chunks beyond header, pixels and end; `trailing bytes` for what follows the end."""
+    extra: list[str] = []
+    at = 8
+    while at + 12 <= len(data):
+        (length,), kind = struct.unpack_from(">I", data, at), data[at + 4 : at + 8]
+        at += 12 + length
+        if kind == b"IEND":
+            return [*extra, "trailing bytes"] if at < len(data) else extra
+        if kind not in (b"IHDR", b"IDAT"):
+            extra.append(kind.decode("latin-1"))
+    return extra
+
+
+def _coloured_outside(name: str, rgba: Pixels) -> list[str]:
+    """Check that an image (H, W, 4) has no colour where its alpha is 0."""
+    coloured = int(np.count_nonzero((rgba.view(np.uint32)[..., 0] != 0) & (rgba[..., 3] == 0)))
+    return [f"{name} has colour in {coloured} pixels whose alpha is 0"] if coloured else []
+
+
+def check_alpha(color: Pixels, mask: Pixels, pos: Pixels) -> list[str]:
+    """Check that `mask` is the alpha of `color` and `pos`, and their RGB is 0 where alpha is."""
+    problems = []
+    for name, image in (("color", color), ("pos", pos)):
+        if other := int(np.count_nonzero(image[..., 3] != mask)):
+            problems.append(f"mask differs from the alpha of {name} in {other} pixels")
+        problems += _coloured_outside(name, image)
+    return problems
+
+
+def check_contour(gt: Pixels, gt_mask: Pixels, thickness: int, grey: int) -> list[str]:
+    """Check that `gt` covers `gt_mask` and has a contour of about the thickness and grey around it."""
+    if not gt_mask.any():
+        return ["gt_mask is empty"]
+    if not 0 <= grey <= 255 or not 1 <= thickness <= MOST_THICKNESS:
+        return [f"a contour of {thickness} px and grey {grey} cannot be"]
+    problems = _coloured_outside("gt", gt)
+    window = window_of((gt[..., 3] | gt_mask) > 0, thickness + 2)
+    gt, gt_mask = gt[window], np.ascontiguousarray(gt_mask[window])
+    alpha, outside = gt[..., 3], gt_mask == 0
+    line = draw_contour(np.zeros_like(gt), gt_mask, float(thickness), grey)[..., 3]
+    if bare := int(np.count_nonzero(alpha < gt_mask)):
+        problems.append(f"gt does not cover gt_mask in {bare} pixels")
+    ink, expected_ink = int((alpha * outside).sum()), int((line * outside).sum())
+    if expected_ink and not LEAST_INK <= ink / expected_ink <= MOST_INK:
+        problems.append(f"gt has {ink / expected_ink:.2f} times the contour that a thickness of {thickness} px gives")
+    levels = gt[outside & (alpha > 0), :3].astype(np.int16)
+    off = int(np.count_nonzero((abs(levels - grey) > GREY_TOLERANCE).any(axis=-1)))
+    if off > MOST_OFF_GREY * len(levels):
+        problems.append(f"{off} of {len(levels)} pixels of gt outside of gt_mask are not of the contour's grey {grey}")
+    expected = np.minimum(gt_mask.astype(np.int16) + line, 255)
+    misfit = _misfit(alpha, expected, 0, 0)
+    shifts = [way for way, step in _STEPS.items() if _misfit(alpha, expected, *step) < MOVED * misfit]
+    if shifts:
+        problems.append(f"gt fits gt_mask better one pixel further: it seems to be shifted {shifts[0]}")
+    return problems
+
+
+def _misfit(alpha: Pixels, expected: NDArray[np.int16], dy: int, dx: int) -> int:
+    """Sum of differences between `alpha` and `expected` moved by (dy, dx); both (H, W), without the border."""
+    height, width = alpha.shape
+    moved = expected[1 - dy : height - 1 - dy, 1 - dx : width - 1 - dx]
+    return int(abs(alpha[1:-1, 1:-1] - moved).sum())
+
+
+def check_edge(edge: Pixels, pos: Pixels) -> list[str]:
+    """Check that `edge` is the edge image of `pos`."""
+    other = int(np.count_nonzero(edge != edge_image(pos)))
+    return [f"edge differs in {other} pixels from the edges of pos"] if other > MOST_OTHER_EDGES * edge.size else []
+
+
+def landing_errors(pos: Pixels, camera: Camera, box: Box, pos_frame: str) -> NDArray[np.float32]:
+    """Distance of each fully covered pixel's position, projected by the camera, from its own pixel.
+
+    Args:
+        pos: (H, W, 4) uint8.
+        camera: of the view.
+        box: that the colours span.
+        pos_frame: `character`, or `view` where positions are taken after the view's turn (x right, y away, z up).
+
+    Returns:
+        (N, 2): along columns and along rows, in pixels.
+    """
+    corners = decode_position(np.array([(0, 0, 0), (255, 0, 0), (0, 255, 0), (0, 0, 255)], np.uint8), *box)
+    if pos_frame == "view":
+        corners = corners @ camera.turn()
+    origin, *ends = camera.project(corners)[:, :2]
+    # Decoding and projection are affine, so that each channel moves a point by its own share of this.
+    steps = ((np.array(ends) - origin) / 255).astype(np.float32)
+    y, x = np.nonzero(pos[..., 3] == 255)
+    errors = pos[y, x, :3].astype(np.float32) @ steps + (origin - 0.5).astype(np.float32)
+    errors[:, 0] -= x
+    errors[:, 1] -= y
+    return np.asarray(errors)
+
+
+def check_position(pos: Pixels, camera: Camera, box: Box, pos_frame: str) -> list[str]:
+    """Check that positions, decoded and projected, land on the pixels that hold them."""
+    errors = landing_errors(pos, camera, box, pos_frame)
+    if len(errors) < FEW_PIXELS:
+        return []
+    grown = max(1.0, camera.size / LANDING_SIZE)
+    median = float(np.median(np.hypot(*errors.T)))
+    right, down = (float(np.median(along)) for along in errors.T)
+    if median > LANDING_PX * grown or max(abs(right), abs(down)) > DRIFT_PX * grown:
+        return [f"pos lands {median:.1f} px off its own pixel, {right:.1f} px to the right and {down:.1f} px down"]
+    return []
+
+
+def check_iou(mask: Pixels, gt_mask: Pixels, stored: float) -> list[str]:
+    """Check that the stored IoU is that of the masks."""
+    actual = iou(mask, gt_mask)
+    if abs(actual - stored) <= IOU_TOLERANCE:
+        return []
+    return [f"iou is {round(stored, 6)} but that of mask and gt_mask is {actual:.6f}"]
 
 
 @dataclass(frozen=True)
@@ -63,14 +210,9 @@ class RowFacts:
 def check_group(group: Group) -> tuple[list[RowFacts], Findings]:
     """Check one row group; whatever is wrong with it, unreadable bytes included, comes back as findings."""
     facts: list[RowFacts] = []
-    findings = Findings()
-    name = group.shard.name
-    try:
-        with group.place.open(name) as stream, pq.ParquetFile(stream) as opened:
-            rows = table(opened, groups=[group.number]).select(list(schema.COLUMNS_OF[group.kind]))
-    except (*read_errors(), pa.ArrowException, ValueError) as error:
-        findings.add("files", name, f"row group {group.number} cannot be read: {one_line(error)}")
-        return facts, findings
+    findings, name, rows = Findings(), group.shard.name, pa.table({})
+    with findings.catching("files", name), open_shard(group.place, name) as opened:
+        rows = table(opened, groups=[group.number]).select(list(schema.COLUMNS_OF[group.kind]))
     for index in range(len(rows)):
         where = f"{name}, row group {group.number}, row {index}"
         try:
@@ -92,24 +234,30 @@ def _is_missing(column: str, value: Any) -> bool:
 
 
 def _check_row(row: Values, group: Group, findings: Findings) -> RowFacts:
-    """Check a row; raises ValueError if in the published schema its uid is none."""
+    """Check a row. Raises ValueError if its uid is invalid, in the published schema."""
     uid, own = row["uid"], group.kind != "published"
     values = {name: value for name, value in row.items() if name not in IMAGE_COLUMNS}
     stored = {name: row[name] or {} for name in IMAGE_COLUMNS if name in row}
     if own:
-        _check_names(values, group, findings)
+        view_uid = schema.row_uid(values["character_id"], values["view"])
+        expected = schema.frame_uid(values["clip"], values["frame"]) if "clip" in values else view_uid
+        if uid != expected:
+            findings.add("views", uid, f"its uid must be {expected} by its other columns")
+        config = group.shard.config
+        backends = group.settings.backends if config == schema.DEFAULT_CONFIG else [config]
+        if len(backends) == 1 and values["backend"] != backends[0]:
+            findings.add("views", uid, f"backend is '{values['backend']}', not '{backends[0]}'")
     else:
         values["character_id"], values["view"] = split_uid(uid)
     for name, text in (values | {name: image.get("path") for name, image in stored.items()}).items():
         if isinstance(text, str) and (path := machine_path(text, group.folders)):
             findings.add("files", uid, f"{name} holds a path: {path}")
     images = _decode(uid, stored, own, findings)
-    sizes = {name: (image.shape[1], image.shape[0]) for name, image in images.items()}
-    size = next(iter(sizes.values())) if len(set(sizes.values())) == 1 else None
+    sizes = {(image.shape[1], image.shape[0]) for image in images.values()}
+    size = sizes.pop() if len(sizes) == 1 else None
     content = None
-    if size is None and sizes:
-        listed = ", ".join(f"{name} {width} x {height}" for name, (width, height) in sizes.items())
-        findings.add("images", uid, f"its images differ in size: {listed}")
+    if sizes:
+        findings.add("images", uid, f"its images differ in size: {sorted(sizes)}")
     elif size is not None and own:
         for check, columns, problems_of in PIXEL_CHECKS:
             if images.keys() >= set(columns):
@@ -122,20 +270,8 @@ def _check_row(row: Values, group: Group, findings: Findings) -> RowFacts:
     return RowFacts(values, digests, size, content)
 
 
-def _check_names(values: Values, group: Group, findings: Findings) -> None:
-    """Check that the uid fits the other columns, and the backend the configuration."""
-    uid, clip, config = values["uid"], values.get("clip"), group.shard.config
-    view_uid = schema.row_uid(values["character_id"], values["view"])
-    expected = view_uid if clip is None else schema.frame_uid(clip, values["frame"])
-    if uid != expected:
-        findings.add("views", uid, f"its uid must be {expected} by its other columns")
-    backends = group.settings.backends if config == schema.DEFAULT_CONFIG else [config]
-    if len(backends) == 1 and values["backend"] != backends[0]:
-        findings.add("views", uid, f"backend is '{values['backend']}', not '{backends[0]}'")
-
-
 def _decode(uid: str, stored: Mapping[str, Values], own: bool, findings: Findings) -> dict[str, Pixels]:
-    """The images of a row that are whole, by column; RGB instead of RGBA where they are not of our `own` schema."""
+    """Decode the intact images of a row, by column; RGB instead of RGBA in the published schema."""
     images: dict[str, Pixels] = {}
     for name, image in stored.items():
         if not image.get("bytes"):
@@ -143,7 +279,7 @@ def _decode(uid: str, stored: Mapping[str, Values], own: bool, findings: Finding
             continue
         if own and image.get("path") not in (None, f"{uid}_{name}.png"):
             findings.add("images", uid, f"the file name of {name} is '{image['path']}', not '{uid}_{name}.png'")
-        if extra := pixels.extra_chunks(image["bytes"]):
+        if extra := extra_chunks(image["bytes"]):
             findings.add("images", uid, f"{name} carries more than pixels: {', '.join(extra)}")
         mode = IMAGE_COLUMNS[name] if own else IMAGE_COLUMNS[name].removesuffix("A")
         try:
@@ -157,7 +293,7 @@ def _contour(row: Values, group: Group, gt: Pixels, gt_mask: Pixels) -> list[str
     # A figure may leave the frame in a clip, but not in a view.
     if group.kind == "clips" and not gt_mask.any() and not gt.any():
         return []
-    return pixels.check_contour(gt, gt_mask, row["outline_px"], row["outline_grey"])
+    return check_contour(gt, gt_mask, row["outline_px"], row["outline_grey"])
 
 
 def _position(row: Values, group: Group, pos: Pixels) -> list[str]:
@@ -167,14 +303,14 @@ def _position(row: Values, group: Group, pos: Pixels) -> list[str]:
     moving = group.kind == "clips" and row["action"] != TURNTABLE
     if moving or pos.shape[0] != pos.shape[1] or not math.isfinite(row["yaw_deg"]):
         return []
-    return pixels.check_position(pos, Camera(row["yaw_deg"], len(pos)), (low, high), group.settings.pos_frame)
+    return check_position(pos, Camera(row["yaw_deg"], len(pos)), (low, high), group.settings.pos_frame)
 
 
 PIXEL_CHECKS: tuple[tuple[Check, Sequence[str], Callable[..., Sequence[str]]], ...] = (
-    ("alpha", (COLOR, MASK, POS), lambda row, group, *images: pixels.check_alpha(*images)),
+    ("alpha", (COLOR, MASK, POS), lambda row, group, *images: check_alpha(*images)),
     ("contour", (GT, GT_MASK), _contour),
-    ("edge", (EDGE, POS), lambda row, group, *images: pixels.check_edge(*images)),
+    ("edge", (EDGE, POS), lambda row, group, *images: check_edge(*images)),
     ("position", (POS,), _position),
-    ("iou", (MASK, GT_MASK), lambda row, group, mask, gt_mask: pixels.check_iou(mask, gt_mask, row["iou"])),
+    ("iou", (MASK, GT_MASK), lambda row, group, mask, gt_mask: check_iou(mask, gt_mask, row["iou"])),
 )
 """Name of each check of a row's pixels, the image columns that it needs, and its function of row, group and these."""

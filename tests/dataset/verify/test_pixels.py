@@ -12,7 +12,7 @@ from PIL import Image
 
 from specsia_build import png
 from specsia_build.dataset.images import position_image
-from specsia_build.dataset.verify.pixels import check_iou, check_position, extra_chunks, landing_errors
+from specsia_build.dataset.verify.rows import check_iou, check_position, extra_chunks, landing_errors
 from specsia_build.frame import Camera
 
 RAMP = np.arange(60, dtype=np.uint8).reshape(6, 10)
@@ -68,12 +68,9 @@ def test_positions_that_land_elsewhere(yaw: float) -> None:
     camera = Camera(yaw, 512)
     pos = card(camera, "character")
     assert "off its own pixel" in check_position(pos[:, ::-1], camera, BOX, "character")[0]
-    assert "is shifted by" in check_position(np.roll(pos, 1, 1), camera, BOX, "character")[0]
-    assert "is shifted by" in check_position(np.roll(pos, -1, 0), camera, BOX, "character")[0]
+    assert "off its own pixel" in check_position(np.roll(pos, 1, 1), camera, BOX, "character")[0]
+    assert "off its own pixel" in check_position(np.roll(pos, -1, 0), camera, BOX, "character")[0]
     assert "off its own pixel" in check_position(pos, Camera(yaw + 36, 512), BOX, "character")[0]
-    torn = pos.copy()
-    torn[300:310, 200:230] = (0, 0, 0, 255)
-    assert "off its own pixel in 300 of" in check_position(torn, camera, BOX, "character")[0]
     assert check_position(np.zeros((64, 64, 4), np.uint8), Camera(yaw, 64), BOX, "character") == []
 
 

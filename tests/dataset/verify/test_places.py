@@ -92,10 +92,3 @@ def test_faults_in_the_published_schema_are_found(
     report = verify(published)
     assert check in failed(report), report.lines()
     assert any(where in place for place, _ in found(report, check)), report.lines()
-
-
-def test_a_character_in_two_splits_is_found(published: Path) -> None:
-    rows = read_rows(shard(published))
-    moved = read_rows(shard(published, "test")) + [row for row in rows if row["uid"].startswith("2_")]
-    write_rows(shard(published, "test"), moved, schema.arrow_schema(schema.PUBLISHED_COLUMNS))
-    assert found(verify(published), "splits")[0][0] == "2"
