@@ -25,25 +25,13 @@ from specsia_build.memory import MEMORY, memory_bytes, shown
 
 OK, NOTE, MISSING, BROKEN = "ok", "note", "missing", "broken"
 
-PATIENCE = 60.0
-"""Time limit of a program in seconds."""
-
-LITTLE_DISK = 5 * 2**30
-"""Bytes: a dataset of 1,500 characters takes several gigabytes, with its artefacts."""
+PATIENCE, LITTLE_DISK = 60.0, 5 * 2**30
+"""Time limit of a program in seconds, and bytes that a dataset of 1,500 characters takes with its artefacts."""
 
 
 @dataclass(frozen=True)
 class Fact:
-    """One thing that a machine has or lacks.
-
-    Attributes:
-        state: `OK`; `NOTE`, present with a limit; `MISSING`; `BROKEN`, present and not working.
-        found: what is present, or what is wrong.
-        enables: what it is for; empty if every build needs it.
-        fix: the command that installs or fixes it.
-        name: of the check.
-        core: whether nothing works without it.
-    """
+    """What a machine has or lacks, what that `enables` (nothing: every build), and the command that fixes it."""
 
     state: str
     found: str
@@ -67,13 +55,12 @@ def _run(command: Sequence[str], enables: str = "", fix: str = "") -> Fact:
     return Fact(OK, result.stdout.decode(errors="replace").strip().replace("\n", "; "), enables)
 
 
-def _python(code: str) -> list[str]:
-    """Command that runs Python code without importing from the current folder."""
-    return [sys.executable, "-P", "-c", code]
+def _run_python(code: str, enables: str, fix: str) -> Fact:
+    """Run Python code without importing from the current folder."""
+    return _run([sys.executable, "-P", "-c", code], enables, fix)
 
 
 def memory() -> Fact:
-    """Report memory, and for how many workers it is enough."""
     size = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     limit = Path("/sys/fs/cgroup/memory.max")
     if limit.is_file() and (text := limit.read_text().strip()).isdecimal():
@@ -84,7 +71,6 @@ def memory() -> Fact:
 
 
 def disk(folder: Path) -> Fact:
-    """Report whether a folder can be written, and its free space."""
     if not os.access(folder, os.W_OK):
         return Fact(BROKEN, f"{folder} cannot be written", fix="go to a folder of your own")
     free = shutil.disk_usage(folder).free
@@ -92,13 +78,12 @@ def disk(folder: Path) -> Fact:
 
 
 def packages() -> Fact:
-    """Report whether all that a build needs is installed and can be imported."""
     names = [re.split(r"[^\w.-]", line)[0] for line in requires("specsia") or () if "extra ==" not in line]
     fix = "pip install -c constraints.txt ."
     if missing := [name for name in names if next(iter(distributions(name=name)), None) is None]:
         return Fact(BROKEN, f"{some(missing)} not installed", fix=fix)
     code = "import datasets, numba; from specsia_build.pipeline import build; print('all that a build needs')"
-    return _run(_python(code), "", fix)
+    return _run_python(code, "", fix)
 
 
 def extra(name: str, modules: str, code: str, enables: str) -> Fact:
@@ -106,11 +91,10 @@ def extra(name: str, modules: str, code: str, enables: str) -> Fact:
     install = f"pip install 'specsia[{name}]'"
     if any(importlib.util.find_spec(module) is None for module in modules.split()):
         return Fact(MISSING, "not installed", enables, install)
-    return _run(_python(code), enables, install)
+    return _run_python(code, enables, install)
 
 
 def gpu() -> Fact:
-    """Report what NVIDIA's driver says."""
     enables, smi = "training in minutes, --preset paper, upstream backends", shutil.which("nvidia-smi")
     if smi is None:
         return Fact(MISSING, "no NVIDIA driver (nvidia-smi)", enables)
@@ -118,7 +102,6 @@ def gpu() -> Fact:
 
 
 def blender() -> Fact:
-    """Report the Blender that would be used."""
     from specsia_build.rendering.blender.process import find_command, how_to_install
 
     enables, install = "FBX and .blend files, --renderer cycles and eevee", how_to_install()
@@ -129,7 +112,7 @@ def blender() -> Fact:
     if command is None:
         return Fact(MISSING, "neither the package bpy nor a program blender", enables, install)
     if command[0] == sys.executable:
-        return _run(_python("import bpy; print(bpy.app.version_string)"), enables, install)
+        return _run_python("import bpy; print(bpy.app.version_string)", enables, install)
     fact = _run([command[0], "--version"], enables, install)
     return replace(fact, found=fact.found.split("; ")[0])
 
@@ -145,12 +128,10 @@ def hub() -> Fact:
 
 
 _TORCH = (
-    "import safetensors, torch; print(torch.__version__, 'with', 'a GPU' if torch.cuda.is_available() else 'no GPU')"
+    "import safetensors, torch; print(torch.__version__, 'with GPU' if torch.cuda.is_available() else 'without GPU')"
 )
 _FFMPEG = "import imageio_ffmpeg as f; print(f.get_ffmpeg_version())"
-_OPENGL = (
-    "from specsia_build.rendering.registry import load_renderer; load_renderer('pyrender').check(); print('draws')"
-)
+_OPENGL = "from specsia_build.rendering import registry as r; r.load_renderer('pyrender').check(); print('draws')"
 
 CHECKS: dict[str, Callable[[], Fact]] = {
     "Python": lambda: Fact(OK, f"{platform.python_version()} ({sys.executable}), specsia {__version__}"),
@@ -162,9 +143,7 @@ CHECKS: dict[str, Callable[[], Fact]] = {
     "cache": lambda: Fact(OK, str(user_cache()), "compiled code and what else can be made again"),
     "GPU": gpu,
     "torch": partial(extra, "train", "torch safetensors", _TORCH, "train, adapt, enhance, evaluate"),
-    "ffmpeg": partial(
-        extra, "video", "imageio_ffmpeg", _FFMPEG, "films as MP4; recipes anidoc, flipsketch, control-video"
-    ),
+    "ffmpeg": partial(extra, "video", "imageio_ffmpeg", _FFMPEG, "MP4; recipes anidoc, flipsketch, control-video"),
     "metrics": partial(extra, "metrics", "lpips open_clip", "print('installed')", "LPIPS and CLIP in evaluate"),
     "Ray": partial(extra, "ray", "ray", "import ray; print(ray.__version__)", "--executor ray, builds on a cluster"),
     "S3": partial(extra, "s3", "s3fs", "import s3fs; print(s3fs.__version__)", "s3:// as --out and as a DATASET"),
@@ -177,18 +156,18 @@ CORE = ("packages", "disk", "scratch")
 """Checks that every build needs."""
 
 
+def _check(name: str) -> Fact:
+    try:
+        fact = CHECKS[name]()
+    except Exception as error:
+        fact = Fact(BROKEN, brief(f"{type(error).__name__}: {error}"))
+    return replace(fact, name=name, core=name in CORE)
+
+
 def examine() -> list[Fact]:
     """Look at the machine, without a network; a check that raises is broken."""
-
-    def check(name: str) -> Fact:
-        try:
-            fact = CHECKS[name]()
-        except Exception as error:
-            fact = Fact(BROKEN, brief(f"{type(error).__name__}: {error}"))
-        return replace(fact, name=name, core=name in CORE)
-
     with ThreadPoolExecutor(4) as pool:
-        return list(pool.map(check, CHECKS))
+        return list(pool.map(_check, CHECKS))
 
 
 def works(facts: Sequence[Fact]) -> bool:

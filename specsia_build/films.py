@@ -67,14 +67,9 @@ def need_ffmpeg(who: str) -> None:
 def write_mp4(
     path: Path, frames: Iterator[Pixels], fps: float | Fraction, *, lossless: bool = False, comment: str = ""
 ) -> None:
-    """Write an H.264 film, whole or not at all; the same bytes each time.
+    """Write an H.264 film, whole or not at all; the same bytes each time. `lossless` keeps greys exactly.
 
-    Args:
-        path: of the file.
-        frames: (H, W, 3) uint8, of one size with even sides.
-        fps: frames a second.
-        lossless: whether greys are kept exactly.
-        comment: in the file.
+    `frames` are (H, W, 3) uint8, of one size with even sides.
     """
     import imageio_ffmpeg
 
@@ -99,11 +94,8 @@ def write_mp4(
 
 
 def read_mp4(path: Path) -> tuple[float, Iterator[Pixels]]:
-    """Return frames a second and the frames of a film, each (H, W, 3) uint8.
-
-    Raises:
-        ValueError: if the file is no film; or by the frames, where it is damaged.
-    """
+    """Return frames a second and the frames of a film, (H, W, 3) uint8. Raises ValueError if it is damaged or no film.
+    Return frames a second and the frames of a film, (H, W, 3) uint8. Raises ValueError if it is damaged or no film."""
     import imageio_ffmpeg
 
     reader = imageio_ffmpeg.read_frames(str(path))

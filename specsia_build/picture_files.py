@@ -137,14 +137,8 @@ class _Frames:
 
 
 def write_moving(path: Path, count: int, frames: Iterator[Pixels], fps: Fraction) -> None:
-    """Write a film that loops, whole or not at all.
-
-    Args:
-        path: of the file.
-        count: of frames.
-        frames: of one size, (H, W, 3) or (H, W, 4) uint8 with straight alpha.
-        fps: frames a second.
-    """
+    """Write a film that loops, whole or not at all; `frames` of one size, (H, W, 3) or (H, W, 4) uint8 with straight
+    alpha."""
     name = FORMATS[path.suffix.lower()].name
     if name == "MP4":
         write_mp4(path, (_even(frame[..., :3]) for frame in frames), fps, comment=_MARK.decode())

@@ -125,7 +125,6 @@ class Sheet:
         rows, columns: headings within each block.
         across: blocks beside each other.
         tile: pixels on a side of a tile.
-        ground: background.
         notes: whether there is room for a note below each tile.
     """
 
@@ -220,14 +219,10 @@ class Sheet:
         return _INK[None if page is None else sum(page) > 3 * 128]
 
     def draw(self, tiles: Sequence[Pixels | str], notes: Sequence[str] = ()) -> Pixels:
-        """Draw the sheet with its tiles.
+        """Draw the sheet with its tiles: (height, width, 4) uint8, straight alpha.
 
-        Args:
-            tiles: block by block and row by row, RGBA (H, W, 4) uint8 of any size, or a text instead of a picture.
-            notes: a text below each tile, if the sheet has `notes`.
-
-        Returns:
-            (height, width, 4) uint8, straight alpha.
+        `tiles` are block by block and row by row, RGBA (H, W, 4) uint8 of any size, or a text instead of a picture;
+        `notes` are texts below them.
         """
         out, texts = self._bare.copy(), list[_Text]()
         for number, tile in enumerate(tiles):

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from specsia_build.cli.closing import folded
 from specsia_build.cli.command import FILE, command, json_option, tell
 from specsia_build.config import BuildConfig
 from specsia_build.errors import UsageError, plural, some
 from specsia_build.files.writing import write_bytes
 from specsia_build.memory import MEMORY
 from specsia_build.ownership import refuse_foreign_file
-from specsia_build.terminal.folding import folded
 from specsia_build.terminal.screen import Table
 
 if TYPE_CHECKING:
@@ -28,9 +28,7 @@ _MOST_SHAPES = 20
 
 
 @command(
-    "specsia characters path/to/characters",
-    "specsia characters sample:3 --pictures characters.html",
-    takes_source=True,
+    "specsia characters path/to/characters", "specsia characters sample:3 --pictures characters.html", takes_source=True
 )
 @click.argument("source")
 @click.option("--memory", metavar="SIZE", default=MEMORY, show_default=True, help="Memory that one character may take.")
@@ -142,8 +140,8 @@ def _lines(facts: Sequence[CharacterFacts], notes: Sequence[str]) -> list[str | 
     warnings = folded((one.id, sentence) for one in facts for sentence in one.warnings)
     return [
         *([Table(head, rows, right=(2, 3))] if rows else []),
-        *(f"warning: {fold.line()}" for fold in warnings),
-        *(f"problem: {fold.line()}" for fold in folded(problems)),
+        *(f"warning: {line}" for line in warnings),
+        *(f"problem: {line}" for line in folded(problems)),
         *(f"note: {note}" for note in notes),
         f"{plural(len(facts), 'character')} ({counts}), {triangles}, {len(problems)} with problems",
     ]

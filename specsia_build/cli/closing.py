@@ -1,8 +1,9 @@
-"""The end of a build: its result, what failed, where things are, and what comes next."""
+"""The end of a build, and sentences about many characters folded into one line for each kind."""
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -10,13 +11,44 @@ from typing import TYPE_CHECKING, Any
 
 from specsia_build.cli.command import conclude
 from specsia_build.config import FRAMES, NONE, BuildConfig, backend_name
-from specsia_build.errors import argument, plural
-from specsia_build.terminal.folding import Fold, folded, most
+from specsia_build.errors import argument, plural, some
 
 if TYPE_CHECKING:
     from specsia_build.pipeline.failures import BuildSummary, Failure
     from specsia_build.pipeline.layout import RunLayout
     from specsia_build.pipeline.progress import StageSummary
+
+
+_MOST_LINES, _MOST_NAMES = 8, 3
+"""Lines and names that are listed."""
+
+_VARIES = re.compile(r"'[^']*'|\"[^\"]*\"|\(as [^()]*\)|\S*\d\S*|\S+\.\w{2,5}\b")
+"""Parts that differ between sentences of one kind: quoted names, evidence in brackets, numbers, files."""
+
+
+def folded(sentences: Iterable[tuple[str, str]], noun: str = "characters", where: str = "") -> list[str]:
+    """Fold pairs of a name and a sentence to a line for each kind of sentence, the most frequent kind first.
+
+    A line is ``knight: sentence``, or ``12 characters (a, b, c and 9 more): sentence``; `where` follows the names.
+    """
+    groups: dict[str, list[tuple[str, str]]] = {}
+    for name, sentence in sentences:
+        # Replace the name by a number: names may be numbers, and `[Errno 2]` must not depend on the character's.
+        unnamed = re.sub(rf"(?<!\w){re.escape(name)}(?!\w)", "0", sentence)
+        groups.setdefault(_VARIES.sub("#", unnamed), []).append((name, sentence))
+    lines = []
+    for group in sorted(groups.values(), key=lambda group: -len(dict(group))):
+        names, sentence = list(dict(group)), group[0][1]
+        such = "" if len({text for _, text in group}) == 1 or len(names) == 1 else ", such as"
+        who = some(names) if len(names) == 1 else f"{len(names):,} {noun} ({some(names, _MOST_NAMES)})"
+        lines.append(f"{who}{where}{such}: {sentence}")
+    return lines
+
+
+def most(lines: Sequence[str], command: str) -> list[str]:
+    """Keep the first lines of many, and name the command that lists all."""
+    more = [f"and {len(lines) - _MOST_LINES:,} more of other kinds: {command}"] if len(lines) > _MOST_LINES else []
+    return [*lines[:_MOST_LINES], *more]
 
 
 def document_of(summary: BuildSummary) -> dict[str, Any]:
@@ -34,7 +66,7 @@ def document_of(summary: BuildSummary) -> dict[str, Any]:
     return document
 
 
-def folded_warnings(warnings: Mapping[str, Sequence[str]]) -> list[Fold]:
+def folded_warnings(warnings: Mapping[str, Sequence[str]]) -> list[str]:
     """Fold warnings, which are listed by character."""
     return folded((name, sentence) for name, sentences in sorted(warnings.items()) for sentence in sentences)
 
@@ -49,7 +81,7 @@ def failure_sentences(failures: Iterable[Failure]) -> dict[str, list[str]]:
         groups.setdefault((kind, noun, stage), []).append((failure.key, failure.reason))
     sentences: dict[str, list[str]] = {"failed": [], "quarantined": []}
     for (kind, noun, stage), reasons in groups.items():
-        sentences[kind] += [fold.line(noun, f" at {stage}") for fold in folded(reasons)]
+        sentences[kind] += folded(reasons, noun, f" at {stage}")
     return sentences
 
 
@@ -62,27 +94,24 @@ def load_lines(dataset: Path | str | None, configs: Collection[str]) -> list[str
     several, lines = len(configs) > 1, ["from datasets import load_dataset"]
     for name in configs:
         if isinstance(dataset, Path):
-            arguments = [str(dataset), name][: 1 + several]
-            lines.append(f"pairs = load_dataset({', '.join(map(_quoted, arguments))})")
+            arguments = json.dumps([str(dataset), name][: 1 + several], ensure_ascii=False)[1:-1]
+            lines.append(f"pairs = load_dataset({arguments})")
         else:
             # `datasets` takes no URL of a folder, but URLs of its files.
-            files = _quoted(f"{dataset}/{data_folder(name, several)}/train-*.parquet")
+            files = json.dumps(f"{dataset}/{data_folder(name, several)}/train-*.parquet", ensure_ascii=False)
             lines.append(f'pairs = load_dataset("parquet", data_files={{"train": {files}}})')
     return lines
 
 
-def _quoted(text: str) -> str:
-    return json.dumps(text, ensure_ascii=False)
-
-
 def end(summary: BuildSummary, config: BuildConfig, layout: RunLayout) -> None:
-    """Print what a build did in a run.
-
-    Raises:
-        click.exceptions.Exit: if it failed.
-    """
+    """Print what a build did in a run; exit if it failed."""
     results, load, follows = _results(summary, config, layout)
-    trouble, run = _trouble(summary, layout), argument(layout.out)
+    trouble, run = None, argument(layout.out)
+    if summary.stopped is not None:
+        trouble = f"{'stopped before pack' if summary.clips is None else 'clips are missing'}: {summary.stopped}"
+    elif summary.failed > summary.allowed_failures:
+        every = plural(summary.characters, "character") if summary.clips is None else plural(summary.clips, "clip")
+        trouble = f"{summary.failed} of {every} failed, {summary.allowed_failures} may: see {layout.failures}"
     counts = [f"{summary.failed:,} failed"] * bool(summary.failed)
     counts += [f"{summary.low_quality:,} quarantined for their looks"] * bool(summary.low_quality)
     pictures = f"{layout.root / 'quarantine'} shows why"
@@ -94,7 +123,7 @@ def end(summary: BuildSummary, config: BuildConfig, layout: RunLayout) -> None:
         "up to date": _counts(summary.stages, "kept"),
         "freed": [f"{summary.freed:,} bytes of {layout.root}, by --keep {config.keep}"] * bool(summary.freed),
         **{kind: most(sentences, f"specsia status {run}") for kind, sentences in failures.items()},
-        "warnings": most([fold.line() for fold in folded_warnings(summary.warnings)], f"specsia report {run}"),
+        "warnings": most(folded_warnings(summary.warnings), f"specsia report {run}"),
         "splits": [*summary.doubles, *summary.empty_splits],
         "dataset": [] if summary.dataset is None else [str(summary.dataset)],
         "failures": [str(layout.failures)] * bool(summary.failures),
@@ -112,16 +141,6 @@ def _counts(stages: Sequence[StageSummary], field: str) -> list[str]:
     counts = {f"{stage.stage} {stage.backend or ''}".rstrip(): getattr(stage, field) for stage in stages}
     line = ", ".join(f"{name} {count:,}" for name, count in counts.items() if count)
     return [line] if line else []
-
-
-def _trouble(summary: BuildSummary, layout: RunLayout) -> str | None:
-    """Why a build failed; None if it did not."""
-    if summary.stopped is not None:
-        return f"{'stopped before pack' if summary.clips is None else 'clips are missing'}: {summary.stopped}"
-    if summary.failed > summary.allowed_failures:
-        every = plural(summary.characters, "character") if summary.clips is None else plural(summary.clips, "clip")
-        return f"{summary.failed} of {every} failed, {summary.allowed_failures} may: see {layout.failures}"
-    return None
 
 
 def _results(summary: BuildSummary, config: BuildConfig, layout: RunLayout) -> tuple[list[str], list[str], list[str]]:

@@ -31,17 +31,24 @@ JSON, BEGAN = "specsia.json", "specsia.began"
 _NOT_ASCII = re.compile(r"[^\x20-\x7e\n]")
 
 
-class _WithExamples(click.Command):
-    """A command whose help ends with examples.
+class Command(click.Command):
+    """A command whose help ends with examples, and explains SOURCE if it takes one; see `command`.
 
     Attributes:
         examples: command lines that work as printed, in the folder of a reader who followed the README.
-        takes_source: whether its help explains SOURCE.
+        goes_on: whether a rerun continues where a stopped one ended.
     """
 
-    def __init__(self, *args: Any, examples: Sequence[str] = (), takes_source: bool = False, **settings: Any) -> None:
+    def __init__(
+        self,
+        *args: Any,
+        examples: Sequence[str] = (),
+        takes_source: bool = False,
+        goes_on: bool = False,
+        **settings: Any,
+    ) -> None:
         super().__init__(*args, **settings)
-        self.examples, self.takes_source = tuple(examples), takes_source
+        self.examples, self.takes_source, self.goes_on = tuple(examples), takes_source, goes_on
 
     def format_help_text(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write what the command does and what SOURCE is."""
@@ -62,47 +69,16 @@ class _WithExamples(click.Command):
             for line in self.examples:
                 formatter.write(f"{'':{formatter.current_indent}}{line}\n")
 
-
-class Command(_WithExamples):
-    """A command; see `command`.
-
-    Attributes:
-        goes_on: whether a rerun continues where a stopped one ended.
-    """
-
-    def __init__(self, *args: Any, goes_on: bool = False, **settings: Any) -> None:
-        super().__init__(*args, **settings)
-        self.goes_on = goes_on
-
     def invoke(self, ctx: click.Context) -> Any:
-        """Run the command.
-
-        Raises:
-            KeyboardInterrupt: if it was stopped, with the message to print.
-        """
+        """Run the command; a KeyboardInterrupt gets the message to print."""
         ctx.meta[BEGAN] = time.monotonic()
         try:
             return super().invoke(ctx)
         except KeyboardInterrupt as error:
             raise KeyboardInterrupt(str(error) or (RESUMABLE if self.goes_on else STOPPED)) from error
 
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Parse the words after the command's name.
 
-        Raises:
-            click.UsageError: if one is empty (as a path it would be the current folder) or not UTF-8 (neither JSON nor
-                Parquet can hold it).
-        """
-        for before, word in zip(("", *args), args, strict=False):
-            if any("\ud800" <= letter <= "\udfff" for letter in word) and not ctx.resilient_parsing:
-                raise click.UsageError(f"the name of '{word}' is not UTF-8: rename it", ctx)
-            if word == "" or (word.startswith("--") and word.endswith("=")):
-                option = word[:-1] or (before if before.startswith("-") else "an argument")
-                raise click.UsageError(f"{option} is empty: give it a value, or leave it out", ctx)
-        return super().parse_args(ctx, args)
-
-
-class CommandGroup(_WithExamples, click.Group):
+class CommandGroup(Command, click.Group):
     """A group of commands: ``@click.group(cls=CommandGroup, examples=(...))``."""
 
     command_class = Command
@@ -110,11 +86,7 @@ class CommandGroup(_WithExamples, click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Find the command that is named first.
-
-        Raises:
-            click.UsageError: if there is none, with the one that may be meant.
-        """
+        """Find the command that is named first; the error for an unknown one names what may be meant."""
         name, known = args[0], self.list_commands(ctx)
         if name not in known and not name.startswith("-") and not ctx.resilient_parsing:
             raise click.UsageError(f"No such command '{name}'.{meant(name, known)}", ctx)
@@ -137,24 +109,19 @@ def options(*decorators: Callable[[Any], Any]) -> Callable[[Any], Any]:
     return decorate
 
 
-def _remember_json(ctx: click.Context, _option: click.Parameter, value: bool) -> None:
-    ctx.meta[JSON] = value
-
-
 json_option = click.option(
-    "--json", is_flag=True, expose_value=False, callback=_remember_json, help="Print one JSON document."
+    "--json",
+    is_flag=True,
+    expose_value=False,
+    callback=lambda ctx, _, value: ctx.meta.update({JSON: value}),
+    help="Print one JSON document.",
 )
 
 device = click.option(
-    "--device",
-    type=click.Choice(("auto", "cpu", "cuda")),
-    default="auto",
-    help="Where to compute; auto is CUDA where it is found.  [default: auto]",
+    "--device", type=click.Choice(("auto", "cpu", "cuda")), default="auto", help="auto: CUDA if it is there."
 )
 
-processes = click.option(
-    "--workers", type=click.IntRange(0, 1024), default=0, help="Processes; 0 is one for each core."
-)
+processes = click.option("--workers", type=click.IntRange(0, 1024), default=0, help="Processes; 0: one for each core.")
 
 
 def configs(description: str) -> Callable[[Any], Any]:
@@ -163,10 +130,9 @@ def configs(description: str) -> Callable[[Any], Any]:
 
 
 def tell(document: Any, lines: Sequence[str | Table], *, ok: bool = True, trouble: str | None = None) -> None:
-    """Print a command's result as lines, or with `--json` as one document of printable text.
+    """Print a command's result as lines, or with `--json` as one document; exit with `FAILED` if it is not ok.
 
-    Raises:
-        click.exceptions.Exit: with `FAILED`, if not `ok`, or if there is a `trouble`, which is printed as an error.
+    `trouble` says why the command failed, and is printed as an error.
     """
     context = click.get_current_context()
     if context.meta.get(JSON):
@@ -191,13 +157,7 @@ def conclude(
 ) -> None:
     """Print the closing panel (not with `--json`), then the result as `tell` does.
 
-    Args:
-        document: the result as JSON.
-        lines: the result as lines.
-        title: what was done, in a few words.
-        facts: lines by label; labels without lines are left out, and ``next`` (commands) comes last.
-        ok: whether the result is good.
-        trouble: why the command failed.
+    `title` says what was done. `facts` are lines by label; labels without lines are left out, and ``next`` comes last.
     """
     context = click.get_current_context()
     if not context.meta.get(JSON):

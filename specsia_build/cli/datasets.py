@@ -5,19 +5,14 @@ from __future__ import annotations
 import shlex
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
-from specsia_build.cli.closing import load_lines
+from specsia_build.cli.closing import load_lines, most
 from specsia_build.cli.command import command, conclude, json_option, processes
 from specsia_build.config import cores
 from specsia_build.errors import argument, plural
-from specsia_build.terminal.folding import most
 from specsia_build.terminal.progress import amount
-
-if TYPE_CHECKING:
-    from specsia_build.dataset.push import Plan
 
 dataset_argument = click.argument("dataset", metavar="DATASET")
 
@@ -149,48 +144,36 @@ def push(folder: Path, repo: str, private: bool, prune: bool, dry_run: bool) -> 
             raise
         note = f"these are the steps if {repo} does not exist, which could not be checked: {error}"
         plan = hub.plan_first(repo, local, not private, note)
-    visibility, changes = "private" if plan.private else "public", _changes(plan)
+    added, deleted = plan.of("add", "replace"), plan.of("delete")
+    parts = [f"{plural(len(added), 'file')} of {amount(plan.size, 'B')}"] * bool(added)
+    parts += [f"{plural(len(deleted), 'file')} removed"] * bool(deleted)
+    changes, visibility = ", ".join(parts), "private" if plan.private else "public"
     again = ["specsia", "push", str(folder), "--repo", repo, *["--public"] * (not private), *["--prune"] * prune]
     facts = {
-        "to send" if dry_run else "sent": [changes],
+        "to send" if dry_run else "sent": [changes or "nothing: all is up to date"],
         "up to date": [plural(plan.kept, "file")] if plan.kept else [],
         "note": list(plan.notes),
         "page": [f"{plan.page} ({visibility})"],
         "next": [shlex.join(again)],
     }
     if dry_run:
-        title, lines = f"{folder} on the Hub, as planned", _planned(plan, visibility)
+        title, lines = f"{folder} on the Hub, as planned", []
+        for step in plan.operations:
+            extra = {"create": f"({visibility})", "tag": ""}.get(step.kind, f" {amount(step.size, 'B')}")
+            lines.append(f"{step.kind:<8} {step.name} {extra}".rstrip())
+        kept = f"; {plural(plan.kept, 'file')} there already" if plan.kept else ""
+        lines.append(f"{plan.page}: {plural(len(added), 'file')} of {amount(plan.size, 'B')} to send{kept}")
     elif plan.differences:
         differences = [f"{name} {problem}" for name, problem in plan.differences.items()]
         facts["failed"] = most(differences, f"{shlex.join(again)} --json")
         failure = f"FAILED: {plan.page} is not the dataset at {str(plan.commit)[:12]}; it was not tagged"
         title, lines = f"{folder} on the Hub, not whole", [*differences, failure]
     else:
-        changes = changes if plan.of("add", "replace", "delete") else "nothing to push"
         count, commit = plural(len(local.digests), "file"), str(plan.commit)[:12]
         compared = f"all {count} compared by checksum at {commit}, tagged {plan.tag}"
         title = f"{folder} on the Hub"
-        lines = [f"{plan.page} ({visibility}) is the dataset: {changes}; {compared}"]
+        lines = [f"{plan.page} ({visibility}) is the dataset: {changes or 'nothing to push'}; {compared}"]
         configs = sorted({Path(name).parts[1] for name in local.digests if fnmatchcase(name, "data/*/*")})
         load = [] if of_recipe else load_lines(Path(repo), configs or ["default"])
         facts |= {"version": [plan.tag], "load": load, "next": [] if of_recipe else [f"specsia verify {repo}"]}
     conclude(plan.to_json(), lines, title, facts, ok=not plan.differences)
-
-
-def _changes(plan: Plan) -> str:
-    """Describe what a push sends and removes."""
-    added, deleted = len(plan.of("add", "replace")), len(plan.of("delete"))
-    parts = [f"{plural(added, 'file')} of {amount(plan.size, 'B')}"] * bool(added)
-    parts += [f"{plural(deleted, 'file')} removed"] * bool(deleted)
-    return ", ".join(parts) or "nothing: all is up to date"
-
-
-def _planned(plan: Plan, visibility: str) -> list[str]:
-    """The operations of a push that was only planned."""
-    lines = []
-    for operation in plan.operations:
-        extra = {"create": f"({visibility})", "tag": ""}.get(operation.kind, f" {amount(operation.size, 'B')}")
-        lines.append(f"{operation.kind:<8} {operation.name} {extra}".rstrip())
-    kept = f"; {plural(plan.kept, 'file')} there already" if plan.kept else ""
-    added = plural(len(plan.of("add", "replace")), "file")
-    return [*lines, f"{plan.page}: {added} of {amount(plan.size, 'B')} to send{kept}"]

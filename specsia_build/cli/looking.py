@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from specsia_build.cli.closing import most
 from specsia_build.cli.command import FILE, command, conclude, options
 from specsia_build.errors import UsageError, argument, plural, some
-from specsia_build.terminal.folding import most
 
 if TYPE_CHECKING:
     from specsia_build.look.drawing import Choice, Drawing, Style
     from specsia_build.look.items import Gallery
 
 _FEW = 4
-"""Items that are drawn if neither they nor a split is named."""
+"""Items to draw by default."""
 
 
 @command("specsia report my-run", "specsia report my-run/dataset --out pairs.html")
@@ -60,16 +61,8 @@ _DRAWING = options(
     click.argument("ids", metavar="[ID]...", nargs=-1),
     click.option("--split", help="Characters or clips of this split."),
     click.option("--limit", type=click.IntRange(1), help=f"Show only the best N.  [default: {_FEW}; all of a --split]"),
-    click.option(
-        "--show",
-        multiple=True,
-        metavar="SIDE[:LAYER]",
-        help="What to draw: 'Y*' or a backend, with one of its layers as in relief:mask; may be repeated.  "
-        "[Y* and Z of each backend]",
-    ),
-    click.option(
-        "--size", type=click.IntRange(16, 4096), default=256, help="Pixels of each picture.", show_default=True
-    ),
+    click.option("--show", multiple=True, metavar="SIDE[:LAYER]", help="Y* or a backend, as in relief:mask.  [all]"),
+    click.option("--size", type=click.IntRange(16, 4096), default=256, help="Pixels of a picture.", show_default=True),
     click.option("--columns", type=click.IntRange(1), help="Characters or clips beside each other."),
     click.option("--background", default="white", metavar="NAME", help="white, transparent, checkerboard or #f0f0f0."),
     click.option("--labels/--no-labels", default=True, help="Write names beside the pictures."),
@@ -94,7 +87,6 @@ def _parse(where: str, given: dict[str, Any]) -> tuple[Gallery, Choice, Style]:
 
 
 def _conclude(where: str, drawing: Drawing, noun: str, frames: str, follow: str) -> None:
-    """Print what was drawn, and the command that draws the same another way."""
     items, what = plural(drawing.items, noun), f"{frames}{drawing.size[0]} x {drawing.size[1]} pixels"
     facts = {
         "drawn": [what],
@@ -120,7 +112,7 @@ def turntable(where: str, out: Path, seconds: float, fps: float | None, **given:
     next.
     """
     from specsia_build.look.drawing import draw_turntable
-    from specsia_build.look.turning import smooth
+    from specsia_build.look.open import smooth
     from specsia_build.pipeline.settings import existing_run
 
     gallery, choice, style = _parse(where, given)
@@ -133,10 +125,9 @@ def turntable(where: str, out: Path, seconds: float, fps: float | None, **given:
 
 def _numbers(_ctx: click.Context, _option: click.Parameter, text: str | None) -> tuple[int, ...]:
     """Parse whole numbers with commas between them."""
-    parts = [part.strip() for part in text.split(",")] if text else []
-    if not all(part.isdecimal() and len(part) < 8 for part in parts):
+    if text and not re.fullmatch(r"\s*\d{1,7}\s*(,\s*\d{1,7}\s*)*", text):
         raise click.BadParameter("give whole numbers with commas between them, such as 0,2,5")
-    return tuple(map(int, parts))
+    return tuple(map(int, text.split(","))) if text else ()
 
 
 @command(
@@ -144,12 +135,7 @@ def _numbers(_ctx: click.Context, _option: click.Parameter, text: str | None) ->
     "specsia sheet my-run/dataset --split test --show 'Y*' --show relief --show relief:pos --out test.pdf",
 )
 @_DRAWING
-@click.option(
-    "--views",
-    callback=_numbers,
-    metavar="K,K,...",
-    help="Numbers of views, or of frames of clips.  [default: five of them]",
-)
+@click.option("--views", callback=_numbers, metavar="K,K,...", help="Numbers of views, or of frames.  [five of them]")
 def sheet(where: str, out: Path, views: tuple[int, ...], **given: Any) -> None:
     """Write one picture of characters from several views, or of clips in several frames: PNG, WebP, JPEG or PDF.
 

@@ -9,7 +9,7 @@ import threading
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, NamedTuple
+from typing import Any
 
 import click
 
@@ -19,14 +19,8 @@ from specsia_build.errors import SpecsiaError, UsageError, brief
 from specsia_build.files.writing import write_trouble
 from specsia_build.terminal.screen import complain, say
 
-
-class _Entry(NamedTuple):
-    module: str
-    summary: str
-
-
 COMMANDS = {
-    name: _Entry(f"specsia_build.cli.{module}", summary)
+    name: (f"specsia_build.cli.{module}", summary)
     for name, module, summary in (
         ("build", "runs", "Build and pack a dataset from characters."),
         ("clips", "runs", "Draw characters in motion, layer by layer."),
@@ -59,13 +53,23 @@ class _Commands(CommandGroup):
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
         if name not in COMMANDS:
             return None
-        command = getattr(importlib.import_module(COMMANDS[name].module), name)
+        command = getattr(importlib.import_module(COMMANDS[name][0]), name)
         assert isinstance(command, click.Command)
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
-            formatter.write_dl([(name, entry.summary) for name, entry in COMMANDS.items()])
+            formatter.write_dl([(name, summary) for name, (_, summary) in COMMANDS.items()])
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        # An empty path would be the current folder, and neither JSON nor Parquet can hold what is not UTF-8.
+        for before, word in zip(("", *args), args, strict=False):
+            if any("\ud800" <= letter <= "\udfff" for letter in word):
+                raise click.UsageError(f"the name of '{word}' is not UTF-8: rename it", ctx)
+            if word == "" or (word.startswith("--") and word.endswith("=")):
+                option = word[:-1] or (before if before.startswith("-") else "an argument")
+                raise click.UsageError(f"{option} is empty: give it a value, or leave it out", ctx)
+        return super().parse_args(ctx, args)
 
     def make_context(self, *args: Any, **settings: Any) -> click.Context:
         with _report_errors(None):
@@ -109,8 +113,7 @@ class _Failure(click.ClickException):
 
     def __init__(self, message: str, code: int, more: str | None = None, trace: str = "") -> None:
         super().__init__(message)
-        vars(self)["exit_code"] = code
-        self.more, self.trace = more, trace
+        self.exit_code, self.more, self.trace = code, more, trace  # type: ignore[misc]
 
     def show(self, file: Any = None) -> None:
         complain(self.format_message(), self.more)
@@ -126,8 +129,12 @@ def _report_errors(ctx: click.Context | None) -> Iterator[None]:
     except (click.exceptions.Exit, click.Abort, click.exceptions.NoArgsIsHelpError):
         raise
     except click.UsageError as error:
-        command = "specsia" if error.ctx is None else error.ctx.command_path
-        raise _Failure(_usage_message(error), USAGE, f"{command} --help") from error
+        message, more = " ".join(error.format_message().split()), "specsia --help"
+        if error.ctx is not None:
+            more, examples = f"{error.ctx.command_path} --help", getattr(error.ctx.command, "examples", ())
+            if isinstance(error, click.MissingParameter) and examples:
+                message = f"{message.removesuffix('.')}. For example: {examples[0]}"
+        raise _Failure(message, USAGE, more) from error
     except KeyboardInterrupt as error:
         raise _Failure(str(error) or STOPPED, INTERRUPTED) from error
     except (click.ClickException, BrokenPipeError):
@@ -145,15 +152,6 @@ def _report_errors(ctx: click.Context | None) -> Iterator[None]:
         fault = brief(f"{type(error).__name__}: {error}")
         message = f"a fault of specsia itself, please report it with the lines below: {fault}"
         raise _Failure(message, failed, trace=traceback.format_exc()) from error
-
-
-def _usage_message(error: click.UsageError) -> str:
-    """Format a wrong command line as one sentence, with an example if something is missing."""
-    message = " ".join(error.format_message().split())
-    examples = getattr(error.ctx.command, "examples", ()) if error.ctx is not None else ()
-    if isinstance(error, click.MissingParameter) and examples:
-        return f"{message.removesuffix('.')}. For example: {examples[0]}"
-    return message
 
 
 @click.group(

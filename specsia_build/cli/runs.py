@@ -35,6 +35,10 @@ if TYPE_CHECKING:
 STAGES = ("render", "reconstruct", "project", "pack")
 CLIP_STAGES = ("motions", "draw", "render", "reconstruct", "project", "carry", "move", "pack")
 MOTIONS = ("idle", "walk", "run", "jump", "wave", "turn")
+MOTION_HELP = (
+    f"The characters' own motions, a built-in one ({', '.join(MOTIONS)}), or those of a file made for another "
+    "character (GLB, VRM, VRMA, FBX, .blend, BVH); may be repeated.  [default: own]"
+)
 RECIPES = sorted({point.name for point in entry_points(group="specsia.recipes")} | {DRAVIE})
 
 source = click.argument("source", required=False)
@@ -48,9 +52,7 @@ def backends(description: str) -> Callable[[Any], Any]:
 
 
 _SHARED = options(
-    click.option(
-        "--config", "config_name", metavar="FILE|NAME", help="YAML file of settings, or the name of one in the package."
-    ),
+    click.option("--config", "config_name", metavar="FILE|NAME", help="YAML of settings, or one in the package."),
     click.option("--size", type=int, help="Pixels on a side of every image.  [default: 512]"),
     click.option("--look", type=click.Choice(LOOKS), help="Plain or shaded colours.  [default: unlit]"),
     click.option("--outline", metavar="random|dark|GREY", help="Grey of the contour of Y*, 0-255.  [default: random]"),
@@ -108,25 +110,14 @@ def build(source: str | None, out: str | None, stages: tuple[str, ...], fresh: b
 @source
 @click.option("--out", help=f"Folder of the run.  [default: {DEFAULT_CLIPS_OUT}]")
 @click.option("--recipe", "recipes", multiple=True, metavar="NAME", help=f"Layout: {', '.join(RECIPES)}.")
-@click.option(
-    "--motion",
-    "motions",
-    multiple=True,
-    metavar="own|NAME|FILE",
-    help=f"The characters' own motions, a built-in one ({', '.join(MOTIONS)}), or those of a file made for "
-    "another character (GLB, VRM, VRMA, FBX, .blend, BVH); may be repeated.  [default: own]",
-)
-@click.option(
-    "--clip", "patterns", multiple=True, metavar="PATTERN", help="Only motions whose names match, as 'Walk*'."
-)
+@click.option("--motion", "motions", multiple=True, metavar="own|NAME|FILE", help=MOTION_HELP)
+@click.option("--clip", "patterns", multiple=True, metavar="PATTERN", help="Only motions with such names, as 'Walk*'.")
 @click.option("--fps", type=float, help="Frames a second.  [default: 12]")
 @click.option("--frames", type=int, help="Most frames of a clip.  [default: all]")
 @click.option("--views", type=int, help="Evenly spaced cameras that see each motion.  [default: 4]")
 @click.option("--line-px", type=float, help="Width of lines in pixels, 1 to 4.  [default: 2]")
 @click.option("--in-place/--travel", "in_place", default=None, help="Keep the figure in place, or let it travel.")
-@click.option(
-    "--turntable/--no-turntable", "turntable", default=None, help="Also draw a camera's turn around the still figure."
-)
+@click.option("--turntable/--no-turntable", "turntable", default=None, help="Also turn around the still figure.")
 @click.option("--preview/--no-preview", "preview", default=None, help="Write a film of each clip beside its frames.")
 @backends("Move reconstructions by it too; may be repeated.  [default: build's with the recipe dravie, else none]")
 @click.option("--stage", "stages", multiple=True, type=click.Choice(CLIP_STAGES), help="Run only this stage.")
@@ -214,7 +205,7 @@ def _status_lines(state: RunStatus) -> list[str | Table]:
     return [
         f"{state.source}: {plural(state.characters, 'character')}",
         Table(head, rows, right=range(1, 6)),
-        *(f"warning: {fold.line()}" for fold in folded_warnings(state.warnings)),
+        *(f"warning: {line}" for line in folded_warnings(state.warnings)),
         f"pack                 {packed if state.packed else 'nothing is packed yet'}",
         *(f"{kind}: {line}" for kind, lines in failure_sentences(state.failures).items() for line in lines),
         *(f"note: {note}" for note in state.empty_splits),

@@ -15,11 +15,7 @@ from specsia_build.rendering.mesh import Mesh
 
 
 def check_pixels(picture: object, what: str, *, alpha: bool = True) -> Pixels:
-    """Return a picture (H, W, 4) as contiguous uint8; without `alpha`, (H, W, 3) will do.
-
-    Raises:
-        UsageError: if it has another shape, or holds anything but whole numbers from 0 to 255.
-    """
+    """Return a picture (H, W, 4) as contiguous uint8; without `alpha`, (H, W, 3) will do."""
     try:
         array = np.asarray(picture)
     except (TypeError, ValueError, RuntimeError):
@@ -39,11 +35,7 @@ def _kind(picture: object) -> str:
 
 
 def check_mesh(mesh: object) -> Mesh:
-    """Return the mesh of a character, or a mesh of the caller's own.
-
-    Raises:
-        UsageError: if it is neither, its arrays do not belong together, or it has no surface.
-    """
+    """Return the mesh of a character, or a mesh of the caller's own."""
     bare = mesh.mesh if isinstance(mesh, Character) else mesh
     if not isinstance(bare, Mesh):
         raise UsageError(f"a mesh is a specsia.Mesh, or what specsia.load gives, not {kind_of(mesh)}")

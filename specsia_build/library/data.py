@@ -34,11 +34,7 @@ else:
 class Dataset(_Rows):
     """One split of a packed dataset: ``len(data)``, ``data[i]``, and `torch.utils.data.DataLoader(data, batch_size=8)`.
 
-    It can be sent to worker processes, which open it anew.
-
     Attributes:
-        where: the folder, URL or Hub id as given.
-        split: `train`, `validation` or `test`.
         config: the configuration, that is, the backend.
         opened: the whole dataset, for streaming and for its other configurations.
     """
@@ -59,13 +55,7 @@ class Dataset(_Rows):
         return f"Dataset({str(self.where)!r}, split={self.split!r}, config={self.config!r}: {rows})"
 
     def pair(self, index: int) -> Pair:
-        """Read and decode a row.
-
-        Raises:
-            IndexError: if there is no such row.
-            TypeError: if `index` is no whole number, such as a slice.
-            SpecsiaError: if the row is damaged.
-        """
+        """Read and decode a row. Raises IndexError if there is no such row."""
         number = operator.index(index)
         number += self._size if number < 0 else 0
         if not 0 <= number < self._size:
@@ -82,15 +72,8 @@ class Dataset(_Rows):
 
 
 def open_dataset(where: str | Path, split: str = "train", config: str | None = None) -> Dataset:
-    """Open a packed dataset.
+    """Open one split of a packed dataset: a folder, an fsspec URL, or OWNER/NAME on the Hub.
 
-    Args:
-        where: a folder, an fsspec URL, or OWNER/NAME on the Hub.
-        split: `train`, `validation` or `test`.
-        config: its configuration, the first by default.
-
-    Raises:
-        UsageError: if there is no such dataset, split or configuration.
-        SpecsiaError: if it cannot be read.
+    `config` is the first configuration by default. Raises UsageError if there is none of these.
     """
     return Dataset(where, split, config)

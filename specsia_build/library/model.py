@@ -27,8 +27,8 @@ class Model:
     """A trained generator.
 
     Attributes:
-        run: the folder of its training, which `specsia adapt`, `enhance` and `evaluate` take; a temporary folder, which
-            lasts as long as the model, if `train` was given none.
+        run: the folder of its training, which `specsia adapt`, `enhance` and `evaluate` take; temporary if `train` was
+            given none.
     """
 
     def __init__(self, run: str | Path, device: str = "auto", _keep: TemporaryDirectory[str] | None = None) -> None:
@@ -48,18 +48,12 @@ class Model:
     def enhance(
         self, frame: Mapping[str, Any] | Pair | Pixels, pos: Pixels | None = None, frontal: Pair | None = None
     ) -> Pixels:
-        """Repair a frame.
+        """Repair a frame; returns (H, W, 4) uint8 with straight alpha.
 
         Args:
             frame: a row of `open_dataset`, a pair, or Z: (H, W, 4) uint8 with straight alpha, of any size.
             pos: (H, W, 3) or (H, W, 4) uint8, Zpos, if `frame` is a picture and the model sees positions.
             frontal: the frontal pair of the same character, whose Y* is the drawing, for a model that sees drawings.
-
-        Returns:
-            (H, W, 4) uint8 with straight alpha.
-
-        Raises:
-            UsageError: if pictures are of other shapes, or positions are missing.
         """
         from specsia_build.dravie.repair.apply import repair
 
@@ -94,16 +88,8 @@ class Model:
 
 
 def load_model(run: str | Path, device: str = "auto") -> Model:
-    """Load the model of a run of `specsia train` or `specsia adapt`.
-
-    Args:
-        run: its folder, or `pretrained` for the model in the package (`./pretrained` is a folder).
-        device: `auto`, `cpu` or `cuda`.
-
-    Raises:
-        UsageError: if there is none.
-        SpecsiaError: if it is damaged.
-    """
+    """Load the model of a run of `specsia train` or `adapt`: its folder, or `pretrained` for the model in the package.
+    Load the model of a run of `specsia train` or `adapt`: its folder, or `pretrained` for the model in the package."""
     return Model(run, device)
 
 
@@ -125,10 +111,6 @@ def train(
         out: folder that keeps the run; without it the run is deleted with the model.
         device: `auto`, `cpu` or `cuda`.
         settings: others of `TrainConfig`, such as ``seed=1`` or ``with_pos=False``.
-
-    Raises:
-        UsageError: if a setting is unknown, the folder holds another run, or the rows are of another split.
-        SpecsiaError: if the dataset cannot be read.
     """
     need_torch()
     from specsia_build.dravie.train.train import train as run_train
@@ -150,11 +132,9 @@ class Repair:
     """A repaired drawing.
 
     Attributes:
-        z, pos: (N, S, S, 4) uint8, Z and Zpos of each frame.
-        repaired: (N, S, S, 4) uint8, the results, straight alpha.
+        z, pos, repaired: (N, S, S, 4) uint8: Z, Zpos and result of each frame, straight alpha.
         model: that repaired them; the fitted one with ``adapt``.
         mesh: how the reconstruction was found, in a sentence.
-        warnings: sentences.
     """
 
     z: Pixels = field(repr=False)
@@ -186,10 +166,6 @@ def repair(
         device: `auto`, `cpu` or `cuda`.
         settings: ``views`` (frames, 1-360, 36 by default), ``size`` (pixels on a side, 64-2048), ``backend``, ``back``
             (a file), ``model`` (a run), ``motion`` (a name or a file) and ``adapt`` (fit the model first).
-
-    Raises:
-        UsageError: if a setting is unknown or cannot be used, or the folder holds something else.
-        SpecsiaError: if the drawing cannot be cut out, or the mesh does not fit it.
     """
     need_torch()
     from specsia_build.repairing.repair import LAYERS, MODEL, RepairSettings, run_repair

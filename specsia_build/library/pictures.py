@@ -48,18 +48,13 @@ Box = tuple[NDArray[np.float64], NDArray[np.float64]]
 
 
 def load(path: str | Path, **overrides: Any) -> Character:
-    """Read one character.
+    """Read one character: its ``mesh``, Z up and facing -Y, in its own units, ``warnings``, and droppable ``parts``.
 
     Args:
         path: a mesh file, the folder of a 3DBiCar character, or ``sample:1`` for a procedural one.
         overrides: keys of a manifest line, see `OVERRIDES`; ``texture`` is a path, ``drop`` names parts.
 
-    Returns:
-        Its ``mesh``, Z up and facing -Y, in its own units; ``warnings`` in sentences; ``parts`` that can be dropped.
-
-    Raises:
-        UsageError: if there is no such file, or several characters.
-        CharacterError: if it cannot be built.
+    Raises: UsageError if there is no such file, or several characters; CharacterError if it cannot be built.
     """
     if unknown := sorted(overrides.keys() - {*OVERRIDES}):
         raise UsageError(f"a character has no '{unknown[0]}' to override: there are {', '.join(OVERRIDES)}")
@@ -93,8 +88,6 @@ class View(ByShape):
 
 
 class _Items(Sequence[T]):
-    """A sequence whose slices are tuples."""
-
     items: tuple[T, ...]
 
     def __len__(self) -> int:
@@ -113,11 +106,9 @@ class Views(_Items[View]):
     """The views of one character, the frontal one first; ``views[0]`` is what `reconstruct` takes.
 
     Attributes:
-        items: the views.
         mesh: the character in the frame: its box's centre at the origin, its largest extent 1.
         placed: the transform that brought it there.
         outline: thickness in pixels and grey level of the contour.
-        character_id, look, renderer: as given to `render`.
     """
 
     items: tuple[View, ...]
@@ -137,11 +128,7 @@ class Views(_Items[View]):
         return tuple(view.camera for view in self)
 
     def save(self, folder: str | Path) -> Path:
-        """Write ``color_KK.png``, ``mask_KK.png``, ``pos_KK.png`` and ``gt_KK.png`` (with the contour) of each view.
-
-        Raises:
-            WriteError: if that cannot be written.
-        """
+        """Write ``color_KK.png``, ``mask_KK.png``, ``pos_KK.png`` and ``gt_KK.png`` (with the contour) of each view."""
         for number, view in enumerate(self):
             pos, _, _ = positioned(view.layers, self.mesh, view.camera, POS_FRAMES[0])
             layers = {"color": view.layers.color, "mask": view.layers.mask, "pos": pos, "gt": view.target}
@@ -168,10 +155,6 @@ def render(
         character_id: decides the contour; a character's own id by default.
         outline: thickness (0-16 px) and grey (0-255) of the contour, drawn from `seed` and the id by default.
         settings: ``look`` (`unlit` or `lit`), ``renderer`` (`fast`, or one of the extras), ``seed`` (of the contour).
-
-    Raises:
-        UsageError: if a setting is unknown or out of range.
-        CharacterError: if the mesh cannot be drawn.
     """
     if unknown := sorted(settings.keys() - {"look", "renderer", "seed"}):
         raise UsageError(f"render takes look, renderer and seed, not {unknown[0]}")
@@ -224,11 +207,6 @@ def reconstruct(
         backend: ``NAME`` or ``NAME:ARGUMENT``, as `specsia build --backend` takes it, whose default is that of builds.
         character_id: which of its meshes a backend such as ``mesh-dir`` reads, and part of the seed.
         ground_truth: the character's mesh (``views.mesh``), for backends that imitate others by damaging it.
-        seed: of what the backend draws at random.
-
-    Raises:
-        UsageError: if there is no such backend, or it needs the ground truth and there is none.
-        CharacterError: if it gives no usable mesh.
     """
     image = picture.layers.color if isinstance(picture, View) else check_pixels(picture, "a picture")
     source = load_backend(BuildConfig(seed=seed).backends[0] if backend is None else backend)
@@ -253,7 +231,6 @@ class Pairs(_Items[Pair]):
     """The pairs of one character: Z and Zpos (Zmask is their alpha) beside Y*, view by view.
 
     Attributes:
-        items: the pairs.
         registration: the similarity that laid the reconstruction onto the character, and how well it lies.
         mesh: the registered reconstruction.
         boxes: of each view the smallest and largest x, y, z that Zpos spans, in units of the frame.
@@ -273,11 +250,7 @@ class Pairs(_Items[Pair]):
         return float(np.mean([pair.iou for pair in self if pair.iou is not None]))
 
     def save(self, folder: str | Path) -> Path:
-        """Write ``color/``, ``mask/``, ``pos/`` and ``gt/``, a PNG for each view, as `specsia enhance` reads them.
-
-        Raises:
-            WriteError: if that cannot be written.
-        """
+        """Write ``color/``, ``mask/``, ``pos/`` and ``gt/``, a PNG for each view, as `specsia enhance` reads them."""
         for pair in self:
             layers = {"color": pair.z, "mask": pair.z[..., 3], "pos": pair.pos, "gt": pair.gt}
             for name, pixels in layers.items():
@@ -290,12 +263,7 @@ def pair(guess: Reconstruction | Mesh | Character, views: Views, *, pos_frame: s
 
     Args:
         guess: from `reconstruct`, from `load`, or a mesh of your own in the frame's axes, in any scale.
-        views: of the character.
         pos_frame: whether Zpos shows places on the `character`, or in each `view`.
-
-    Raises:
-        UsageError: if it is no mesh.
-        CharacterError: if the mesh cannot be drawn.
     """
     check_choice("pos_frame", pos_frame, POS_FRAMES)
     made = guess if isinstance(guess, Reconstruction) else Reconstruction(check_mesh(guess))

@@ -43,12 +43,8 @@ class _Member:
 
 @dataclass(frozen=True)
 class DatasetReader:
-    """Reads pictures of a dataset's rows.
-
-    Attributes:
-        dataset: with the rows.
-        places: configuration, split and number of each frame's row, by side and item.
-    """
+    """Reads pictures of a dataset's rows; `places`: configuration, split and number of each frame's row, by side and
+    item."""
 
     dataset: OpenedDataset
     places: Mapping[str, Mapping[str, tuple[str, str, tuple[int | None, ...]]]]
@@ -71,11 +67,7 @@ class DatasetReader:
 
 
 def gallery_of_dataset(dataset: OpenedDataset) -> Gallery:
-    """Make the gallery of a packed dataset; no picture is read.
-
-    Raises:
-        SpecsiaError: if a shard cannot be read, or a row's uid is invalid.
-    """
+    """Make the gallery of a packed dataset; no picture is read."""
     sides: dict[str, dict[str, _Member]] = {}
     for config in dataset.configs:
         members = _members(dataset, config)

@@ -38,8 +38,7 @@ class Choice:
 
     Attributes:
         ids: of items; none for the best ones.
-        split: that they are of.
-        most: number of them; None for no limit.
+        most: number of items; None for no limit.
         show: ``SIDE`` or ``SIDE:LAYER``; none for the main layer of each side.
     """
 
@@ -51,14 +50,8 @@ class Choice:
 
 @dataclass(frozen=True)
 class Style:
-    """How it is drawn.
-
-    Attributes:
-        tile: pixels on a side of each picture.
-        ground: background.
-        labels: whether names are written.
-        values: whether each picture's main measure is written below it.
-        across: items beside each other; None for about the shape of a screen.
+    """How to draw: pixels on a side of each picture (`tile`), whether to write names (`labels`) and the main measure
+    (`values`), and how many items stand beside each other (None: about the shape of a screen).
     """
 
     tile: int = 256
@@ -81,11 +74,7 @@ class Drawing:
 
 
 def chosen_items(gallery: Gallery, choice: Choice) -> tuple[Item, ...]:
-    """Choose the named items, or the best by the mean of the main measure; without a measure some spread over all.
-
-    Raises:
-        UsageError: if one that is named is not there, or there is none.
-    """
+    """Choose the named items, or the best by the mean of the main measure; without a measure some spread over all."""
     known = {item.id: item for item in gallery.items}
     if choice.ids:
         if missing := [name for name in choice.ids if name not in known]:
@@ -128,17 +117,7 @@ def _unknown(gallery: Gallery, name: str) -> str:
 
 
 def chosen_layers(items: Sequence[Item], show: Sequence[str], plain_results: bool = False) -> tuple[Layer, ...]:
-    """Choose the layers that are drawn of each item.
-
-    Args:
-        items: at least one.
-        show: see `Choice.show`.
-        plain_results: whether a method's result is called by its side alone.
-
-    Raises:
-        UsageError: if there is no such side or layer.
-        SpecsiaError: if no side has pictures.
-    """
+    """Choose the layers to draw of each item, by `Choice.show`; `plain_results` calls a result by its side alone."""
     sides: dict[str, dict[str, None]] = {}
     for side in (side for item in items for side in item.sides.values() if side.layers):
         sides.setdefault(side.name, {}).update(dict.fromkeys(side.layers))
@@ -229,20 +208,11 @@ class _Pictures:
 def draw_turntable(
     gallery: Gallery, out: Path, choice: Choice, style: Style, *, seconds: float = 4, fps: float | None = None
 ) -> Drawing:
-    """Write a film of characters that turn, by the views that there are, or of clips that play.
+    """Write a film (`.mp4`, `.webp`, `.gif` or `.png`) of characters that turn by their views, or of clips that play.
 
     Args:
-        gallery: of the items.
-        out: file to write, `.mp4`, `.webp`, `.gif` or `.png`.
-        choice: which items.
-        style: of the film.
         seconds: of a turn; clips play at their own pace.
         fps: views or frames a second instead.
-
-    Raises:
-        UsageError: if something is not there, or the file cannot hold the film or is not one of ours.
-        SpecsiaError: if none of the pictures can be read.
-        WriteError: if it cannot be written.
     """
     items, layers = _begin(gallery, out, choice, style, film=True)
     rates = {item.id: _rate(item, seconds, fps) for item in items}
@@ -265,17 +235,9 @@ def draw_turntable(
 
 
 def draw_sheet(gallery: Gallery, out: Path, choice: Choice, style: Style, *, views: Sequence[int] = ()) -> Drawing:
-    """Write a picture of characters from several views, or of clips in several frames: a column for each.
+    """Write a picture (`.png`, `.webp`, `.jpg` or `.pdf`) with a row for each character or clip and layer.
 
-    Args:
-        gallery: of the items.
-        out: file to write, `.png`, `.webp`, `.jpg` or `.pdf`.
-        choice: which items.
-        style: of the sheet.
-        views: or frames of each, by number; by default a few spread over all.
-
-    Raises:
-        As `draw_turntable`.
+    `views` are numbers of views or frames; by default a few spread over all.
     """
     items, layers = _begin(gallery, out, choice, style, film=False)
     for item in items:

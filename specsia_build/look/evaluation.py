@@ -34,14 +34,7 @@ UNREPAIRED = "raw"
 def pictures_folder(config: str, character_id: str, folder: str, clip: str | None) -> PurePosixPath:
     """Folder of the pictures of a character's views, or of a clip's frames, relative to an evaluation's folder.
 
-    Args:
-        config: configuration of the dataset.
-        character_id: id of the character.
-        folder: of the method, `TRUTH` or `RAW`.
-        clip: id of the clip; None for views.
-
-    Raises:
-        SpecsiaError: if one of them cannot be a file name.
+    `folder` is that of a method, `TRUTH` or `RAW`; `clip` is None for views.
     """
     parts = [(config, "configuration"), (character_id, "character's id"), (folder, "method")]
     parts += [] if clip is None else [(clip, "clip")]
@@ -58,7 +51,6 @@ class EvaluationReader:
     """Reads the pictures of an evaluation.
 
     Attributes:
-        root: the evaluation's folder.
         sides: configuration and folder of the method by side; the target is shown from an item's first configuration.
         places: by id the first configuration, the character and, for a clip, the clip.
         numbers: by id the numbers of its views or frames.
@@ -89,11 +81,7 @@ def holds_evaluation(folder: Path) -> bool:
 
 
 def gallery_of_evaluation(where: str) -> Gallery:
-    """Make the gallery of an evaluation's folder; of methods that were repeated the first repeat.
-
-    Raises:
-        SpecsiaError: if it cannot be read.
-    """
+    """Make the gallery of an evaluation's folder; of methods that were repeated the first repeat."""
     scores = read_json(Path(where) / SCORES)
     if not isinstance(scores, dict) or "measures" not in scores:
         raise UsageError(f"{where} was written by an earlier version: run its `specsia evaluate` again")

@@ -30,14 +30,7 @@ TARGET_LAYERS, RESULT_LAYERS = (GT, GT_MASK), (COLOR, MASK, POS, EDGE)
 
 @dataclass(frozen=True)
 class Measure:
-    """A number for each frame of a side.
-
-    Attributes:
-        key, name: for programs, for people.
-        better: which end is good.
-        digits: after the point.
-        note: its meaning.
-    """
+    """A number for each frame of a side; `better` says which end is good, `note` what it means."""
 
     key: str
     name: str
@@ -51,10 +44,9 @@ IOU = Measure("iou", "IoU", "high", 3, "of Zmask and the silhouette of Y*")
 
 @dataclass(frozen=True)
 class Side:
-    """One item as one maker shows it: the clean target, a backend, a trained model.
+    """One item as one maker (the clean target, a backend, a model) shows it.
 
     Attributes:
-        name: of the maker; `TARGET` for the target.
         layers: columns that the reader has.
         values: by measure, one a frame; None where it could not be computed.
         facts: such as the parameters of its registration.
@@ -90,16 +82,11 @@ class Item:
     """A character in its views, or a clip.
 
     Attributes:
-        id: of the character or the clip.
-        character: id of its character.
-        split: that it belongs to.
         frames: number of views or frames.
         sides: by name, the target first.
         yaws: turn of the camera in each view in degrees; None for a clip.
-        fps: frames a second of a clip; None for views.
-        action: of a clip.
+        fps, action: of a clip; None for views.
         license, credit: as the source states them.
-        warnings: sentences.
         numbers: to sort by, such as `seconds`, `fit`, `outline_px`.
     """
 
@@ -122,14 +109,10 @@ class Lost:
     """A character or clip that failed or was quarantined.
 
     Attributes:
-        key: of the clip, or of the character.
-        id: of the character.
-        stage, backend: where.
-        reason: a sentence.
+        key, id: of the clip or character, and of the character.
         details: a file or folder with more, relative to the run.
         command: that fixes it or tries again.
-        side: whose pictures the reader has, if any.
-        frames: number of these pictures.
+        side, frames: whose pictures the reader has, if any, and their number.
     """
 
     key: str
@@ -147,27 +130,20 @@ class Reader(Protocol):
     """Reads the pictures of a gallery; used from several threads."""
 
     def read(self, item: str, side: str, layers: Sequence[str], frames: Sequence[int]) -> dict[str, list[bytes]]:
-        """Read PNGs of some frames, by layer.
-
-        Raises:
-            SpecsiaError: if they cannot be read.
-        """
+        """Read PNGs of some frames, by layer."""
         ...
 
 
 @dataclass(frozen=True)
 class Gallery:
-    """All that there is to look at in one place.
+    """Everything to look at in one place.
 
     Attributes:
-        kind: of the place.
         where: as the user calls it.
         title, lead: its name, and a sentence about it.
         moving: whether its items are clips.
         items: in the order of their ids.
-        lost: what failed or was quarantined.
         measures: the main one first.
-        reader: of pictures.
         missing: sentences on what a complete run would also have.
         go_on: command that continues it.
     """

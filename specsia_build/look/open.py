@@ -1,24 +1,42 @@
-"""Opens runs, packed datasets, evaluations and sources as galleries."""
+"""Open runs, packed datasets, evaluations and sources as galleries, and draw the characters of a run at more angles."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from specsia_build import png
+from specsia_build.characters.character import Entry
+from specsia_build.characters.read import read_character
 from specsia_build.characters.survey import CharacterFacts
+from specsia_build.config import BuildConfig
+from specsia_build.dataset.images import edge_image
 from specsia_build.dataset.places import HUB_ID
 from specsia_build.dataset.reading import open_dataset
-from specsia_build.dataset.schema import GT
-from specsia_build.errors import UsageError, plural
+from specsia_build.dataset.schema import COLOR, GT, GT_MASK, MASK, POS
+from specsia_build.errors import SpecsiaError, UsageError, plural
+from specsia_build.films import Pixels
+from specsia_build.frame import Camera, view_cameras, view_yaws
 from specsia_build.look.dataset import gallery_of_dataset
 from specsia_build.look.evaluation import REPORT, gallery_of_evaluation, holds_evaluation
 from specsia_build.look.items import TARGET, Gallery, Item, Lost, Side
-from specsia_build.look.markup import Sections
 from specsia_build.look.run import open_run
-from specsia_build.look.sections import sections_of_dataset, sections_of_evaluation, sections_of_run
+from specsia_build.look.sections import Sections, sections_of_dataset, sections_of_evaluation, sections_of_run
 from specsia_build.pipeline.layout import RunLayout, layout_of
+from specsia_build.pipeline.selection import source_of
 from specsia_build.pipeline.settings import existing_run
+from specsia_build.pipeline.store import read_artefact
+from specsia_build.registration import Similarity
+from specsia_build.rendering.contour import draw_contour
+from specsia_build.rendering.layers import Layers
+from specsia_build.rendering.mesh import Mesh
+from specsia_build.rendering.registry import load_renderer
+from specsia_build.stages import project, reconstruct, render
+from specsia_build.stages.mesh_files import mesh_from_files
+
+STEPS = 36
+"""Angles of a turn that looks smooth."""
 
 
 def _is_evaluation(where: str) -> bool:
@@ -26,11 +44,7 @@ def _is_evaluation(where: str) -> bool:
 
 
 def _is_run(where: str) -> bool:
-    """Whether a place is a run: its folder or URL, or a folder without any Parquet file, which is refused as a run.
-
-    Raises:
-        UsageError: if there is no such folder, and the name cannot be one of the Hub.
-    """
+    """Whether a place is a run: its folder or URL, or a folder without any Parquet file, which is refused as a run."""
     if "://" in where:
         return layout_of(where).config.is_file()
     folder = Path(where)
@@ -42,11 +56,7 @@ def _is_run(where: str) -> bool:
 
 
 def page_of(where: str) -> Path:
-    """Where the report of a place goes by default.
-
-    Raises:
-        UsageError: if there is no such place, or it is not in a folder of this machine.
-    """
+    """Where the report of a place goes by default."""
     if _is_evaluation(where):
         return Path(where) / REPORT
     if _is_run(where):
@@ -71,15 +81,7 @@ def open_with_sections(where: str) -> tuple[Gallery, Sections]:
 
 
 def open_gallery(where: str) -> Gallery:
-    """Open what there is to look at.
-
-    Args:
-        where: folder of a run or an evaluation, or a packed dataset: its folder, an fsspec URL, or ``OWNER/NAME``.
-
-    Raises:
-        UsageError: if there is no such folder.
-        SpecsiaError: if it holds none of them, or its records cannot be read.
-    """
+    """Open a run, an evaluation or a packed dataset: its folder, an fsspec URL, or ``OWNER/NAME``."""
     if _is_evaluation(where):
         return gallery_of_evaluation(where)
     return open_run(*existing_run(where))[0] if _is_run(where) else gallery_of_dataset(open_dataset(where))
@@ -97,12 +99,7 @@ class SourceReader:
 
 
 def gallery_of_source(name: str, facts: Sequence[CharacterFacts], views: Sequence[bytes]) -> Gallery:
-    """Make the gallery of a source before anything is built.
-
-    Args:
-        name: of the source.
-        facts, views: of each character; those without a picture are listed as lost.
-    """
+    """Make the gallery of a source before anything is built; characters without a picture are listed as lost."""
     pictures = {one.id: view for one, view in zip(facts, views, strict=True) if view}
     warnings = {one.id: (*([one.problem] if one.problem else []), *one.warnings) for one in facts}
     items = [
@@ -136,3 +133,60 @@ def gallery_of_source(name: str, facts: Sequence[CharacterFacts], views: Sequenc
         measures=(),
         reader=SourceReader(pictures),
     )
+
+
+@dataclass(frozen=True)
+class TurnedReader:
+    """Draws pictures of a run's characters at `STEPS` angles."""
+
+    config: BuildConfig
+    layout: RunLayout
+    entries: Mapping[str, Entry]
+
+    def read(self, item: str, side: str, layers: Sequence[str], frames: Sequence[int]) -> dict[str, list[bytes]]:
+        """See `Reader`."""
+        every, mesh = view_cameras(STEPS, self.config.size), self._mesh(item, side)
+        cameras = [every[k] for k in frames]
+        views = load_renderer(self.config.renderer).render(mesh, cameras, self.config.look)  # type: ignore[arg-type]
+        pictures: dict[str, list[bytes]] = {layer: [] for layer in layers}
+        for camera, view in zip(cameras, views, strict=True):
+            for layer in layers:
+                pictures[layer].append(png.encode(self._picture(item, layer, view, mesh, camera)))
+        return pictures
+
+    def _mesh(self, item: str, side: str) -> Mesh:
+        """The character, or its registered reconstruction by the backend of this name."""
+        if side == TARGET:
+            return render.in_frame(read_character(self.entries[item]), self.config)[0]
+        reconstruction, projection = (
+            read_artefact(self.layout.artefact(stage, side, item), item) for stage in (reconstruct.STAGE, project.STAGE)
+        )
+        values = projection.meta["registration"]
+        similarity = Similarity(**{**values, "translation": tuple(values["translation"])})
+        return similarity.apply_to(mesh_from_files(reconstruction.files))
+
+    def _picture(self, item: str, layer: str, view: Layers, mesh: Mesh, camera: Camera) -> Pixels:
+        if layer == GT:
+            contour = render.outline(self.config.seed, item, self.config.outline)
+            return draw_contour(view.color, view.coverage, *contour)
+        if layer == COLOR:
+            return view.color
+        if layer in (MASK, GT_MASK):
+            return view.mask
+        pos, _, _ = project.positioned(view, mesh, camera, self.config.pos_frame)
+        return pos if layer == POS else edge_image(pos)
+
+
+def smooth(gallery: Gallery, config: BuildConfig, layout: RunLayout) -> Gallery:
+    """Show a run of stills at `STEPS` angles; the same gallery if it has as many, or its source is not at hand."""
+    if config.clips is not None or config.views >= STEPS:
+        return gallery
+    try:
+        entries = {entry.id: entry for entry in source_of(config, layout).entries}
+    except SpecsiaError:
+        return gallery
+    there = {key for key, entry in entries.items() if entry.sample is not None or entry.path.exists()}
+    if not {item.id for item in gallery.items} <= there:
+        return gallery
+    items = tuple(replace(item, frames=STEPS, yaws=tuple(view_yaws(STEPS))) for item in gallery.items)
+    return replace(gallery, items=items, reader=TurnedReader(config, layout, entries))

@@ -8,20 +8,31 @@ import json
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cache
 from importlib.resources import files
 from itertools import islice
+from math import isfinite
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 from specsia_build.errors import UsageError
 from specsia_build.files.writing import write_bytes
-from specsia_build.look.document import document, failure_of, item_of
-from specsia_build.look.items import Gallery
-from specsia_build.look.markup import Html, Sections, join, tag
-from specsia_build.look.strips import TYPES, Strip, Strips, make_strips, rest_frame, shown_frames, tile_of
+from specsia_build.look.items import LAYERS, Gallery, Item, Lost, layers_of
+from specsia_build.look.sections import Html, Sections, join, tag
+from specsia_build.look.strips import (
+    COLUMNS,
+    COVER,
+    LARGE,
+    TYPES,
+    Strip,
+    Strips,
+    make_strips,
+    rest_frame,
+    shown_frames,
+    tile_of,
+)
 from specsia_build.ownership import refuse_foreign_file, refuse_foreign_folder
 from specsia_build.pipeline.folder import PICTURES_MARK, pictures_of, sweep_pictures
 from specsia_build.pipeline.layout import REPORT_MARK
@@ -42,12 +53,99 @@ AHEAD = 64
 """Items whose strips are made before those of the first are written."""
 
 
-def refuse_other_file(path: Path) -> None:
-    """Check that a page may be written here.
+NUMBERS = {
+    "outline_px": ("contour", "px", 0, "thickness of the contour"),
+    "outline_grey": ("contour's grey", "", 0, "its level, from 0 to 255"),
+    "fit": ("fit", "", 3, "below 1 where the character was scaled down so that no view cuts it"),
+    "triangles": ("triangles", "", 0, "of its mesh"),
+    "vertices": ("vertices", "", 0, "of its mesh, as stored"),
+    "seconds": ("seconds", "s", 1, "of all stages, their latest times"),
+}
+"""Name, unit, digits and meaning of what items can be sorted by."""
 
-    Raises:
-        UsageError: if the file is there and no report, or has a name that browsers do not open.
-    """
+Addresses = Mapping[str, Mapping[str, str]]
+"""Address of the picture of each layer, and of cover and larger frames, by side."""
+
+
+def item_of(item: Item, pictures: Addresses, problems: Mapping[str, str]) -> dict[str, Any]:
+    """One item of the document, with the addresses and the problems of its sides' pictures."""
+    frames, sides = shown_frames(item.frames), {}
+    for name, side in item.sides.items():
+        addresses = pictures.get(name, {})
+        entry: dict[str, Any] = {"strips": {k: address for k, address in addresses.items() if k in LAYERS}}
+        entry |= {key: addresses[key] for key in (COVER, LARGE) if key in addresses}
+        if side.values:
+            entry["values"] = {key: [_rounded(values[k]) for k in frames] for key, values in side.values.items()}
+        if side.facts:
+            entry["facts"] = {key: _rounded(v) if isinstance(v, float) else v for key, v in side.facts.items()}
+        if name in problems:
+            entry["problem"] = problems[name]
+        sides[name] = entry
+    document = {
+        "id": item.id,
+        "character": item.character,
+        "split": item.split,
+        "frames": len(frames),
+        "rest": rest_frame(len(frames), item.fps is not None),
+        "yaws": None if item.yaws is None else [item.yaws[k] for k in frames],
+        "fps": None if item.fps is None else _rounded(item.fps / frames.step),
+        "action": item.action,
+        "license": item.license,
+        "credit": item.credit,
+        "warnings": list(item.warnings),
+        "numbers": {k: _rounded(v) for k, v in item.numbers.items() if isfinite(v)},
+        "sides": sides,
+    }
+    return document if frames.step == 1 else {**document, "every": frames.step, "of": item.frames}
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None or not isfinite(value) else round(value, 5)
+
+
+def failure_of(lost: Lost, pictures: Addresses) -> dict[str, Any]:
+    """One failure of the document, with the first of its strips."""
+    strip = next((address for side in pictures.values() for layer, address in side.items() if layer in LAYERS), None)
+    entry = {name: value for name, value in asdict(lost).items() if name != "side"}
+    return entry | {"strip": strip, "frames": len(shown_frames(lost.frames)) if strip else 0}
+
+
+def document(
+    gallery: Gallery,
+    tile: int,
+    items: Sequence[Mapping[str, Any]],
+    failures: Sequence[Mapping[str, Any]],
+    sections: Sections,
+) -> dict[str, Any]:
+    """The page's data: one JSON document, which its scripts read; frames have `tile` pixels on a side."""
+    layers = layers_of(side for item in gallery.items for side in item.sides.values())
+    numbers = {key for item in items for key in item["numbers"]}
+    return {
+        "title": gallery.title,
+        "lead": gallery.lead,
+        "kind": gallery.kind,
+        "moving": gallery.moving,
+        "root": gallery.where,
+        "tile": tile,
+        "columns": COLUMNS,
+        "measures": [asdict(measure) for measure in gallery.measures],
+        "numbers": [
+            {"key": key, "name": name, "unit": unit, "digits": digits, "note": note}
+            for key, (name, unit, digits, note) in NUMBERS.items()
+            if key in numbers
+        ],
+        "layers": [{"key": key, "name": name, "note": note} for key, (name, note) in layers.items()],
+        "sides": gallery.side_names,
+        "items": list(items),
+        "failures": list(failures),
+        "missing": list(gallery.missing),
+        "go_on": gallery.go_on,
+        "sections": [{"anchor": anchor, "title": title, "html": html} for anchor, (title, html) in sections.items()],
+    }
+
+
+def refuse_other_file(path: Path) -> None:
+    """Raise UsageError if a file is there and no report, or has a name that browsers do not open."""
     if path.suffix.lower() not in (".html", ".htm"):
         raise UsageError(f"'{path}' would not be opened as a page: name it something.html")
     refuse_foreign_file(path, "report of specsia", REPORT_MARK)
@@ -56,7 +154,7 @@ def refuse_other_file(path: Path) -> None:
 class Pictures:
     """Pictures of a page: in memory while they fit into the page, else in a folder beside it.
 
-    Their names are digests of their content, so that an earlier page stays whole until this one takes its place.
+    Names are digests of content, so that an earlier page stays whole until this one takes its place.
     """
 
     def __init__(self, page: Path) -> None:
@@ -71,12 +169,7 @@ class Pictures:
         return self._folder if self._held is None else None
 
     def add(self, strip: Strip) -> str:
-        """Keep a picture; returns its name.
-
-        Raises:
-            UsageError: if something else is in the place of the folder.
-            WriteError: if it cannot be written.
-        """
+        """Keep a picture; returns its name."""
         name = f"{hashlib.sha256(strip.data).hexdigest()[:32]}.{strip.suffix}"
         new = name not in self._names
         self._names.add(name)
@@ -102,24 +195,14 @@ class Pictures:
         return f"data:{TYPES[name.rpartition('.')[2]]};base64,{base64.b64encode(self._held[name]).decode()}"
 
     def publish(self, render: Callable[[], str]) -> None:
-        """Write the page over an earlier one, then remove the pictures that only that one showed.
-
-        Raises:
-            WriteError: if it cannot be written.
-        """
+        """Write the page over an earlier one, then remove the pictures that only that one showed."""
         write_bytes(self._page, render().encode())
         sweep_pictures(self._folder, self._names if self._held is None else ())
 
 
 @dataclass(frozen=True)
 class Page:
-    """A page that was written.
-
-    Attributes:
-        gallery: that it shows.
-        unreadable: ids of items with pictures that cannot be read.
-        pictures: their folder; None where the page holds them itself.
-    """
+    """A page that was written; `unreadable`: ids of items; `pictures`: their folder, None if the page holds them."""
 
     gallery: Gallery
     unreadable: tuple[str, ...]
@@ -129,15 +212,7 @@ class Page:
 def write_page(gallery: Gallery, sections: Sections, path: Path, progress: Progress) -> Page:
     """Write the page of a gallery: one file, or pictures in a folder beside it where they are many.
 
-    Args:
-        gallery: to show; pictures that cannot be read are named on the page.
-        sections: tables of the overview.
-        path: of the page.
-        progress: shows a bar.
-
-    Raises:
-        UsageError: if something else is in the place of the page or its folder.
-        WriteError: if it cannot be written.
+    Pictures that cannot be read are named on the page. `sections` are tables of the overview.
     """
     refuse_other_file(path)
     pictures, tile = Pictures(path), tile_of(gallery)

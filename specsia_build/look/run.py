@@ -225,11 +225,7 @@ def _follows(moved: Meta, clean: Meta, mesh: Meta) -> bool:
 
 
 def open_run(config: BuildConfig, layout: RunLayout) -> tuple[Gallery, RunFacts]:
-    """Open the gallery of a run, and what else is known of it.
-
-    Raises:
-        SpecsiaError: if its records cannot be read.
-    """
+    """Open the gallery of a run, and what else is known of it."""
     split_of = splits.from_json(layout.splits)
     left_out = remembered_json(layout.left_out)
     without = set(map(str, left_out)) if isinstance(left_out, list) else set()

@@ -1,10 +1,11 @@
-"""Tables of the page's overview: counts, registration, times, settings, evaluations."""
+"""Tables of the page's overview (counts, registration, times, settings, evaluations), and the HTML they are made of."""
 
 from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from html import escape
 from json import dumps
 from pathlib import Path
 from statistics import fmean, median
@@ -12,13 +13,55 @@ from statistics import fmean, median
 from specsia_build.config import backend_name, result_settings
 from specsia_build.dataset.reading import OpenedDataset
 from specsia_build.dataset.schema import SPLITS
-from specsia_build.errors import SpecsiaError
+from specsia_build.errors import SpecsiaError, printable
 from specsia_build.files.records import read_json
 from specsia_build.look.dataset import SCHEMAS
 from specsia_build.look.evaluation import SCORES, TABLES
 from specsia_build.look.items import IOU, TARGET, Gallery
-from specsia_build.look.markup import Html, Sections, fixed, join, table, tag
 from specsia_build.look.run import RunFacts, TaskTime, source_name
+
+
+class Html(str):
+    """Text that is markup already."""
+
+    __slots__ = ()
+
+
+Sections = Mapping[str, tuple[str, Html]]
+"""Title and markup by anchor."""
+
+
+def join(parts: Iterable[object], between: str = "") -> Html:
+    """Join values as markup."""
+    return Html(between.join(part if isinstance(part, Html) else escape(printable(str(part))) for part in parts))
+
+
+def tag(name: str, *content: object, **attributes: object) -> Html:
+    """Make an element; `cls` stands for `class`, an underscore in an attribute's name for a hyphen."""
+    pairs = "".join(
+        f' {"class" if key == "cls" else key.replace("_", "-")}="{join([str(value)])}"'
+        for key, value in attributes.items()
+        if value is not None and value != ""
+    )
+    return Html(f"<{name}{pairs}>{join(content)}</{name}>")
+
+
+def table(head: Sequence[object], rows: Iterable[Sequence[object]], numbers: Sequence[int] = ()) -> Html:
+    """Make a table that scrolls sideways where it is too wide; the columns of `numbers` are right-aligned."""
+
+    def line(kind: str, cells: Sequence[object]) -> Html:
+        scope = "col" if kind == "th" else None
+        return tag("tr", *(tag(kind, c, cls="num" * (i in numbers), scope=scope) for i, c in enumerate(cells)))
+
+    body = join((line("td", row) for row in rows), "\n")
+    return tag("div", tag("table", tag("thead", line("th", head)), tag("tbody", body)), cls="scroll")
+
+
+def fixed(value: float | None, digits: int = 3) -> str:
+    """Format a number with so many digits after the point; a dash for None."""
+    # Adding zero turns a rounded -0 into 0.
+    return "–" if value is None else f"{round(value, digits) + 0.0:.{digits}f}"
+
 
 LISTED = 12
 """Slowest characters that are listed."""
@@ -36,11 +79,7 @@ def sections_of_run(facts: RunFacts, gallery: Gallery) -> Sections:
 
 
 def sections_of_dataset(dataset: OpenedDataset, gallery: Gallery) -> Sections:
-    """Sections of a packed dataset's page.
-
-    Raises:
-        SpecsiaError: if a shard cannot be read.
-    """
+    """Sections of a packed dataset's page. Raises SpecsiaError if a shard cannot be read."""
     facts = {
         "schema": SCHEMAS[dataset.kind],
         "columns": ", ".join(dataset.columns),
@@ -51,11 +90,7 @@ def sections_of_dataset(dataset: OpenedDataset, gallery: Gallery) -> Sections:
 
 
 def sections_of_evaluation(folder: Path) -> Sections:
-    """Sections of an evaluation's page: a ranking, and the parts of its Markdown.
-
-    Raises:
-        SpecsiaError: if that cannot be read.
-    """
+    """Sections of an evaluation's page: a ranking, and the parts of its Markdown."""
     path = folder / TABLES
     try:
         text = path.read_text(encoding="utf-8")

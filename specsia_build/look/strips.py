@@ -94,13 +94,7 @@ class Strip:
 
 @dataclass
 class Strips:
-    """Strips of one item.
-
-    Attributes:
-        key: id of the item, or key of a lost one.
-        strips: by side and layer, and `COVER` and `LARGE`.
-        problems: by side, why it has none.
-    """
+    """Strips of one item by side and layer (and `COVER`, `LARGE`), and by side why it has none."""
 
     key: str
     strips: dict[str, dict[str, Strip]] = field(default_factory=dict)
@@ -113,8 +107,6 @@ def make_strips(
     """Make the strips of one item; pictures that cannot be read are listed in `problems`.
 
     Args:
-        reader: of its pictures.
-        key: id of the item.
         sides: layers by side.
         frames: their numbers.
         tile: pixels on a side of each.

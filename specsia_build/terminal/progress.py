@@ -23,14 +23,8 @@ _live: list[Progress] = []
 
 
 class Bar:
-    """Progress of one stage; call it with a count to advance it.
-
-    Args:
-        label: name of the stage.
-        total: units to do; None if unknown.
-        unit: ``B`` for bytes.
-        kept: units that were up to date before.
-    """
+    """Progress of one stage; call it with a count to advance it. `kept` units were up to date before; unit ``B``:
+    bytes."""
 
     def __init__(self, label: str, total: int | None = None, unit: str = "", kept: int = 0) -> None:
         self._label, self._unit, self._note = shortened(label), unit, ""
@@ -131,12 +125,7 @@ def stages(*, transient: bool = False) -> Iterator[None]:
 
 @contextmanager
 def bar(name: str, total: int | None, unit: str, backend: str = "", kept: int = 0) -> Iterator[Bar]:
-    """Show one stage in the table of `stages`, or on a line of its own that goes away.
-
-    Args:
-        name, backend: label of the stage.
-        total, unit, kept: see `Bar`.
-    """
+    """Show one stage in the table of `stages`, or on a line of its own that goes away; see `Bar`."""
     if not _live and not is_plain(sys.stderr):
         with stages(transient=True), bar(name, total, unit, backend, kept) as inner:
             yield inner

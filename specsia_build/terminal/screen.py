@@ -134,13 +134,7 @@ def complain(sentence: str, command: str | None = None) -> None:
 
 
 def close(title: str, facts: Mapping[str, Sequence[str]], *, bad: bool = False) -> None:
-    """Print the panel that ends a command on standard error.
-
-    Args:
-        title: what was done.
-        facts: lines by their label.
-        bad: whether the command failed.
-    """
+    """Print the panel that ends a command on standard error: a title, and lines by their label."""
     rows = [("" if k else label, label, line) for label, lines in facts.items() for k, line in enumerate(lines)]
     if is_plain(sys.stderr):
         width = max(map(len, facts), default=0) + 2

@@ -11,8 +11,8 @@ from click.testing import CliRunner, Result
 from PIL import Image
 
 from specsia_build.cli import main
+from specsia_build.look.open import smooth
 from specsia_build.look.run import open_run
-from specsia_build.look.turning import smooth
 from tests.dataset.small import VIEWS, build_small
 from tests.look.tiny_run import tiny_run
 

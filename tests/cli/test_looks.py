@@ -79,17 +79,6 @@ def test_a_build_shows_its_stages_and_closes_with_all_that_is_to_be_known(built:
     assert "".join(out.split()) == f"16rowsoffiguresarein{run}/dataset"
 
 
-@pytest.mark.parametrize("width", [60, 120])
-def test_tables_fit_and_shorten_ids(
-    figures: Path, built: tuple[Path, str, str], width: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    listed, _ = seen(monkeypatch, width, "characters", figures)
-    assert "q…" in listed
-    assert "problem: 4 characters (" in listed
-    state, _ = seen(monkeypatch, width, "status", built[0])
-    assert "reconstruct relief" in state
-
-
 def test_a_pipe_gets_one_line_for_each_thing_made(built: tuple[Path, str, str]) -> None:
     ran = CliRunner().invoke(main, ["build", "--out", str(built[0]), *SMALL])
     assert ran.exit_code == 0

@@ -33,7 +33,7 @@ def verify():
             time.sleep(0.01)
 module.verify = verify
 sys.modules["waiting"] = module
-COMMANDS["verify"] = COMMANDS["verify"]._replace(module="waiting")
+COMMANDS["verify"] = ("waiting", "")
 main(["verify"])
 """
 

@@ -52,7 +52,7 @@ SECONDS = 240
 """After which a command is killed."""
 
 LOADED = (
-    *(known.module for known in COMMANDS.values()),
+    *(module for module, _ in COMMANDS.values()),
     "datasets",
     "specsia_build.dravie.adapt.command",
     "specsia_build.dravie.repair.enhance",

@@ -77,8 +77,7 @@ def test_quarantined_pictures_are_shown(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("changed", "sides"),
-    [({"look": "lit"}, []), ({"size": 96}, []), ({"pos_frame": "view"}, ["Y*"] * len(IDS))],
+    ("changed", "sides"), [({"look": "lit"}, []), ({"size": 96}, []), ({"pos_frame": "view"}, ["Y*"] * len(IDS))]
 )
 def test_results_of_other_settings_are_left_out(copied: Run, changed: dict[str, Any], sides: list[str]) -> None:
     config, layout = replace(copied[0], **changed), copied[1]

@@ -14,15 +14,7 @@ from PIL import Image
 from specsia_build import png
 from specsia_build.errors import SpecsiaError
 from specsia_build.look.items import TARGET, Gallery, Item, Side
-from specsia_build.look.strips import (
-    COLUMNS,
-    MOST_FRAMES,
-    Strip,
-    large_of,
-    make_strips,
-    shown_frames,
-    tile_of,
-)
+from specsia_build.look.strips import COLUMNS, Strip, large_of, make_strips, tile_of
 from specsia_build.look.strips import strip_of as strip_of_pngs
 
 
@@ -69,14 +61,6 @@ def test_what_is_clear_does_not_colour_the_edges() -> None:
     pixels = opened(strip_of([picture], 32).data)
     partly = pixels[:, 15]
     assert (partly[:, :3] > 235).all()
-
-
-def test_a_long_clip_is_thinned_out_evenly() -> None:
-    for count in (1, 2, MOST_FRAMES, MOST_FRAMES + 1, 1000):
-        found = shown_frames(count)
-        assert len(found) <= MOST_FRAMES
-        assert found[0] == 0
-    assert shown_frames(2 * MOST_FRAMES).step == 2
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from specsia_build.terminal.folding import folded, most
+from specsia_build.cli.closing import folded, most
 from specsia_build.terminal.screen import Table, shortened
 
 
@@ -23,10 +23,11 @@ def test_columns_are_aligned() -> None:
 def test_sentences_are_folded_the_most_frequent_first() -> None:
     sentences = [("odd", "it floats"), ("other", "it floats")]
     sentences += [(f"c{k}", f"c{k}.glb has {k} textures that are not there") for k in range(20)]
-    first, second = folded(sentences)
-    assert first.line() == "20 characters (c0, c1, c2 and 17 more), such as: c0.glb has 0 textures that are not there"
-    assert second.line("clips", " at draw") == "2 clips (odd, other) at draw: it floats"
-    assert folded([("one", "it floats")])[0].line() == "one: it floats"
+    assert folded(sentences, "clips", " at draw") == [
+        "20 clips (c0, c1, c2 and 17 more) at draw, such as: c0.glb has 0 textures that are not there",
+        "2 clips (odd, other) at draw: it floats",
+    ]
+    assert folded([("one", "it floats")]) == ["one: it floats"]
     assert folded([]) == []
 
 
