@@ -152,8 +152,7 @@ CHECKS: dict[str, Callable[[], Fact]] = {
     "Hub": hub,
 }
 
-CORE = ("packages", "disk", "scratch")
-"""Checks that every build needs."""
+CORE = ("packages", "disk", "scratch")  # Checks that every build needs
 
 
 def _check(name: str) -> Fact:

@@ -20,11 +20,8 @@ from specsia_build.files.writing import replacing
 Pixels = NDArray[np.uint8]
 """A picture: (H, W) grey, or (H, W, C) with C = 2 grey and alpha, 3 RGB, 4 RGBA, alpha straight."""
 
-GAP = 8
-"""White pixels between two pictures."""
-
-_QUALITY = 10
-"""Constant rate factor of H.264, from 0 (lossless) to 51."""
+GAP = 8  # White pixels between two pictures
+_QUALITY = 10  # Constant rate factor of H.264, from 0 (lossless) to 51
 
 _SAME_EVERYWHERE = ("-threads", "1", "-fflags", "+bitexact", "-flags:v", "+bitexact")
 """The bytes depend on the number of threads, and on the version that ffmpeg writes."""

@@ -17,22 +17,14 @@ from specsia_build.files.writing import replacing
 from specsia_build.films import Pixels, has_ffmpeg, write_mp4
 from specsia_build.ownership import refuse_foreign_file
 
-DPI = 300
-"""Pixels an inch of stills, as journals ask for."""
+DPI = 300  # Pixels an inch of stills, as journals ask for
 
 _MARK = b"drawn by specsia"
 
-_QUALITY = 90
-"""Quality of WebP, JPEG and PDF."""
-
-_MOST_PIXELS = 1 << 27
-"""Pixels that are in memory at once."""
-
-_SOFTWARE = 0x0131
-"""Tag of EXIF."""
-
-_INDEX = 255
-"""Index in the palette of a GIF of the page's colour, or of transparency."""
+_QUALITY = 90  # Quality of WebP, JPEG and PDF
+_MOST_PIXELS = 1 << 27  # Pixels that are in memory at once
+_SOFTWARE = 0x0131  # Tag of EXIF
+_INDEX = 255  # Index in the palette of a GIF of the page's colour, or of transparency
 
 
 @dataclass(frozen=True)

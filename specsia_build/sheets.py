@@ -16,14 +16,9 @@ from specsia_build.films import Pixels, over
 _INK = {True: (24, 24, 24), False: (240, 240, 240), None: (118, 118, 118)}
 """Colour of letters on a light page, a dark one and a transparent one."""
 
-_SQUARES, _CHECKS = (255, 222), 16
-"""Greys of a checkerboard, and its squares on a side of a tile."""
-
-_PROBLEM = (236, 228, 222)
-"""Colour of a tile without a picture."""
-
-_MOST_LETTERS = 400
-"""Letters of a text that are looked at."""
+_SQUARES, _CHECKS = (255, 222), 16  # Greys of a checkerboard, and its squares on a side of a tile
+_PROBLEM = (236, 228, 222)  # Colour of a tile without a picture
+_MOST_LETTERS = 400  # Letters of a text that are looked at
 
 _CHANNELS, _PALETTE = {0: 1, 2: 3, 4: 2, 6: 4}, 3
 """Channels of a PNG by its colour type, which is its byte 25; the type with a palette."""
@@ -101,8 +96,7 @@ def scaled(picture: Pixels, side: int) -> Pixels:
     return out
 
 
-_Text = tuple[float, float, str, str]
-"""Anchor (x, y), text, and which of its points is anchored."""
+_Text = tuple[float, float, str, str]  # Anchor (x, y), text, and which of its points is anchored
 
 
 def _write(picture: Pixels, texts: Sequence[_Text], size: int, ink: tuple[int, int, int]) -> Pixels:

@@ -23,8 +23,7 @@ from specsia_build.terminal.screen import Table
 if TYPE_CHECKING:
     from specsia_build.characters.survey import CharacterFacts
 
-_MOST_SHAPES = 20
-"""Shapes that several characters share which are listed."""
+_MOST_SHAPES = 20  # Shapes that several characters share which are listed
 
 
 @command(

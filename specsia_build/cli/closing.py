@@ -19,8 +19,7 @@ if TYPE_CHECKING:
     from specsia_build.pipeline.progress import StageSummary
 
 
-_MOST_LINES, _MOST_NAMES = 8, 3
-"""Lines and names that are listed."""
+_MOST_LINES, _MOST_NAMES = 8, 3  # Lines and names that are listed
 
 _VARIES = re.compile(r"'[^']*'|\"[^\"]*\"|\(as [^()]*\)|\S*\d\S*|\S+\.\w{2,5}\b")
 """Parts that differ between sentences of one kind: quoted names, evidence in brackets, numbers, files."""

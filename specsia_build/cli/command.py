@@ -15,8 +15,7 @@ import click
 from specsia_build.errors import meant
 from specsia_build.terminal.screen import Table, close, complain, show
 
-DONE, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
-"""Exit codes."""
+DONE, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130  # Exit codes
 
 FOLDER = click.Path(file_okay=False, path_type=Path)
 FILE = click.Path(dir_okay=False, path_type=Path)

@@ -16,8 +16,7 @@ if TYPE_CHECKING:
     from specsia_build.look.drawing import Choice, Drawing, Style
     from specsia_build.look.items import Gallery
 
-_FEW = 4
-"""Items to draw by default."""
+_FEW = 4  # Items to draw by default
 
 
 @command("specsia report my-run", "specsia report my-run/dataset --out pairs.html")

@@ -23,8 +23,7 @@ from specsia_build.dravie.config import (
 from specsia_build.dravie.runs import find_run, run_name
 from specsia_build.errors import UsageError, WriteError, argument, plural
 
-MOST_SENTENCES = 10
-"""Lines at the end of `evaluate`; the tables have the rest."""
+MOST_SENTENCES = 10  # Lines at the end of `evaluate`; the tables have the rest
 
 RESUMED = "the same command with --resume goes on from the last checkpoint"
 

@@ -30,8 +30,7 @@ _TEXTS = yaml.safe_load(Path(__file__).with_name("card.yaml").read_text(encoding
 
 TAGS = ("specsia", "3d", "animation", "novel-view", "characters")
 
-_MOST_ACTIONS = 30
-"""Actions that a card lists, those with the most clips first."""
+_MOST_ACTIONS = 30  # Actions that a card lists, those with the most clips first
 
 _SIZES = {1_000: "n<1K", 10_000: "1K<n<10K", 100_000: "10K<n<100K", 1_000_000: "100K<n<1M", 10_000_000: "1M<n<10M"}
 

@@ -20,13 +20,11 @@ from specsia_build.files.names import relative_name
 
 COLUMNS = ("config", "uid", "column", "sha256")
 
-_BATCH = 10_000
-"""Digests in one row group."""
+_BATCH = 10_000  # Digests in one row group
 
 _OFFSETS = {name: index * 32 for index, name in enumerate(schema.IMAGE_COLUMNS)}
 
-Key = tuple[str, str]
-"""Configuration and uid of a row."""
+Key = tuple[str, str]  # Configuration and uid of a row
 
 
 def hash_files(folder: Path, names: Sequence[str], advance: Callable[[int], None] = lambda _: None) -> dict[str, str]:

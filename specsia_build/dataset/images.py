@@ -9,11 +9,8 @@ from specsia_build.frame import POSITION_AXES, position_codes
 from specsia_build.jit import compiled, inlined, ready
 from specsia_build.rendering.layers import HALF_COVERED
 
-EDGE_THRESHOLD = 0.3
-"""Gradient magnitude of position/255 from which the published set draws an edge."""
-
-EDGE_OUTSIDE = 2.0
-"""Position code of the background, so that the silhouette is an edge too."""
+EDGE_THRESHOLD = 0.3  # Gradient magnitude of position/255 from which the published set draws an edge
+EDGE_OUTSIDE = 2.0  # Position code of the background, so that the silhouette is an edge too
 
 _MOST_SQUARED, _OUTSIDE = int((255 * EDGE_THRESHOLD) ** 2), int(255 * EDGE_OUTSIDE)
 """The same in levels, whose squares are whole numbers."""

@@ -23,8 +23,7 @@ FLOW, UNMATCHED, BACK, BACK_UNMATCHED = "flow", "unmatched", "back", "back_unmat
 
 UDP = "udp"
 
-TRACKS = "tracks"
-"""Where the points that the clip's first frame shows are in each of its frames."""
+TRACKS = "tracks"  # Where the points that the clip's first frame shows are in each of its frames
 
 
 @dataclass(frozen=True)

@@ -24,8 +24,7 @@ _LISTS = yaml.safe_load(Path(__file__).with_name("licences.yaml").read_text(enco
 FREE: Sequence[str] = _LISTS["free"]
 """Licences besides Creative Commons that allow passing on changed copies, by SPDX id."""
 
-_NAMES: dict[str, str] = {name.casefold(): name for name in FREE} | _LISTS["names"]
-"""SPDX ids by folded names."""
+_NAMES: dict[str, str] = {name.casefold(): name for name in FREE} | _LISTS["names"]  # SPDX ids by folded names
 
 _CC = re.compile(r"cc-?(0|by(?:-(?:nc|sa|nd))*)(?:-(\d\.\d))?(?:-(?:international|universal|intl|deed))?")
 _CC_URL = re.compile(r"(?:https?://)?(?:www\.)?creativecommons\.org/(?:licenses|publicdomain)/([a-z-]+)/(\d\.\d)\S*")

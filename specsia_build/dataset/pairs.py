@@ -21,15 +21,13 @@ from specsia_build.films import Pixels
 if TYPE_CHECKING:
     from specsia_build.dataset.reading import OpenedDataset
 
-BACKGROUND = 240
-"""Grey that the published set's pictures are composited on."""
+BACKGROUND = 240  # Grey that the published set's pictures are composited on
 
 _OWN = ("uid", "character_id", "view", "iou", "backend", "outline_px", "outline_grey")
 
 _CLIP = tuple(schema.CLIP_COLUMNS)
 
-_FOREIGN_MASK = 0.002
-"""Share of a picture's pixels that must be drawn outside of `mask` for it to be another picture's."""
+_FOREIGN_MASK = 0.002  # Share of a picture's pixels that must be drawn outside of `mask` for it to be another picture's
 
 
 @dataclass(frozen=True, eq=False, repr=False)

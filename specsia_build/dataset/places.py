@@ -20,8 +20,7 @@ from specsia_build.folders import expanded
 HUB_ID = re.compile(r"[\w][\w.-]*/[\w][\w.-]*(@[\w./-]+)?", re.ASCII)
 """`OWNER/NAME`, optionally with `@` and a branch, tag or commit."""
 
-MOST_READ = 1 << 28
-"""Largest file, in bytes, that `Place.read` reads whole."""
+MOST_READ = 1 << 28  # Largest file, in bytes, that `Place.read` reads whole
 
 
 def link_root(folder: Path) -> Path:

@@ -26,15 +26,13 @@ from specsia_build.dataset.schema import BUILD_FILE, CARD, DATA, RECIPE_FILE, SU
 from specsia_build.errors import SpecsiaError, UsageError, brief, some, spelled
 from specsia_build.files.records import read_json
 
-LOOK_SECONDS = 2.0
-"""Time limit of the first request of a dry run, which works without a network too."""
+LOOK_SECONDS = 2.0  # Time limit of the first request of a dry run, which works without a network too
 
 _SUFFIXES = frozenset({".parquet", ".json", ".jsonl", ".md", ".txt", *FORMATS})
 _NAMES = frozenset({SUMS_FILE, schema.TEASER, "LICENSE", "NOTICE"})
 """Suffixes and names that files of a dataset may have; 3D assets are refused on their own."""
 
-_DATASET, _HUB_FILE = "dataset", ".gitattributes"
-"""Type of the repository, and the file that the Hub puts into it."""
+_DATASET, _HUB_FILE = "dataset", ".gitattributes"  # Type of the repository, and the file that the Hub puts into it
 
 
 class HubError(SpecsiaError):

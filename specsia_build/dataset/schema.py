@@ -64,8 +64,7 @@ CHECKSUMS_FILE, SUMS_FILE, DATA = "checksums.parquet", "SHA256SUMS", "data"
 RECIPE_FILE, PARTS_FILE = "specsia.json", "parts.jsonl"
 """In a recipe's folder: which recipe wrote it, and what it holds of each clip or character, a line for each."""
 
-DEFAULT_CONFIG = "default"
-"""Name of the only configuration of a dataset with one backend."""
+DEFAULT_CONFIG = "default"  # Name of the only configuration of a dataset with one backend
 
 SPLIT_NAMES = {name: name for name in SPLITS} | {"val": "validation", "valid": "validation"}
 """Split by the names that people give it."""

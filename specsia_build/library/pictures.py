@@ -43,8 +43,7 @@ OVERRIDES = ("id", "texture", "up", "front", "sides", "pose", "drop", "license",
 
 T = TypeVar("T")
 
-Box = tuple[NDArray[np.float64], NDArray[np.float64]]
-"""The smallest and the largest x, y, z."""
+Box = tuple[NDArray[np.float64], NDArray[np.float64]]  # The smallest and the largest x, y, z
 
 
 def load(path: str | Path, **overrides: Any) -> Character:

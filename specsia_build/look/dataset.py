@@ -22,8 +22,7 @@ SCHEMAS = {
 }
 """Schema of a dataset in words, by its kind."""
 
-UNNAMED = "Z"
-"""Side of a reconstruction whose dataset does not name its backend."""
+UNNAMED = "Z"  # Side of a reconstruction whose dataset does not name its backend
 
 _COLUMNS = ("uid", "character_id", "view", "iou", "backend", "outline_px", "outline_grey", "license")
 _CLIP_COLUMNS = (*_COLUMNS, "clip", "frame", "time", "action")

@@ -16,11 +16,8 @@ from specsia_build.look.items import TARGET, Gallery, Item, layers_of
 from specsia_build.picture_files import check_size, check_target, write_moving, write_still
 from specsia_build.sheets import Ground, Sheet, rgba, spread
 
-VIEWS = 5
-"""Views of each item on a sheet, unless they are named."""
-
-_ASPECT = 1.6
-"""Width to height that sheets and turntables aim at."""
+VIEWS = 5  # Views of each item on a sheet, unless they are named
+_ASPECT = 1.6  # Width to height that sheets and turntables aim at
 
 
 @dataclass(frozen=True)

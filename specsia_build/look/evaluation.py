@@ -19,16 +19,12 @@ from specsia_build.look.items import TARGET, Gallery, Item, Measure, Side
 
 SCORES, TABLES, RESULTS, REPORT = "scores.json", "tables.md", "results", "report.html"
 
-MARK = f"{RESULTS}/specsia-evaluation.txt"
-"""File by which an evaluation's folder is known, written first."""
+MARK = f"{RESULTS}/specsia-evaluation.txt"  # File by which an evaluation's folder is known, written first
 
 MARK_TEXT = "What models make of characters, written by `specsia evaluate`; the same command goes on with it.\n"
 
-TRUTH, RAW = schema.GT, schema.COLOR
-"""Folders of the pictures of Y* and of Z, beside those of the methods."""
-
-UNREPAIRED = "raw"
-"""Side that shows Z itself."""
+TRUTH, RAW = schema.GT, schema.COLOR  # Folders of the pictures of Y* and of Z, beside those of the methods
+UNREPAIRED = "raw"  # Side that shows Z itself
 
 
 def pictures_folder(config: str, character_id: str, folder: str, clip: str | None) -> PurePosixPath:

@@ -10,8 +10,7 @@ from typing import Literal, Protocol
 from specsia_build.dataset.layers import LINE
 from specsia_build.dataset.schema import COLOR, EDGE, GT, GT_MASK, MASK, POS
 
-TARGET = "Y*"
-"""Name of the side that shows the clean target."""
+TARGET = "Y*"  # Name of the side that shows the clean target
 
 LAYERS = {
     GT: ("Y*", "the clean target with its contour"),

@@ -35,8 +35,7 @@ from specsia_build.rendering.registry import load_renderer
 from specsia_build.stages import project, reconstruct, render
 from specsia_build.stages.mesh_files import mesh_from_files
 
-STEPS = 36
-"""Angles of a turn that looks smooth."""
+STEPS = 36  # Angles of a turn that looks smooth
 
 
 def _is_evaluation(where: str) -> bool:

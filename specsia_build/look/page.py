@@ -39,18 +39,15 @@ from specsia_build.pipeline.layout import REPORT_MARK
 from specsia_build.pipeline.progress import Progress
 
 STYLES = ("page.css", "viewer.css")
-SCRIPTS = ("base.js", "choose.js", "cards.js", "views.js", "item.js", "compare.js")
-"""Parts of the page, in this order."""
+SCRIPTS = ("base.js", "choose.js", "cards.js", "views.js", "item.js", "compare.js")  # Parts of the page, in this order
 
 VIEWS = {"overview": "Overview", "gallery": "Gallery", "failures": "Failures"}
 
-MOST_WITHIN = 29_000_000
-"""Bytes of pictures as base64 that a page holds itself: it stays below 30 MB."""
+MOST_WITHIN = 29_000_000  # Bytes of pictures as base64 that a page holds itself: it stays below 30 MB
 
 _MARK_TEXT = "Pictures of the page beside this folder, written by specsia; the next report replaces them.\n"
 
-AHEAD = 64
-"""Items whose strips are made before those of the first are written."""
+AHEAD = 64  # Items whose strips are made before those of the first are written
 
 
 NUMBERS = {

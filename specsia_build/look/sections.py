@@ -27,8 +27,7 @@ class Html(str):
     __slots__ = ()
 
 
-Sections = Mapping[str, tuple[str, Html]]
-"""Title and markup by anchor."""
+Sections = Mapping[str, tuple[str, Html]]  # Title and markup by anchor
 
 
 def join(parts: Iterable[object], between: str = "") -> Html:
@@ -63,8 +62,7 @@ def fixed(value: float | None, digits: int = 3) -> str:
     return "–" if value is None else f"{round(value, digits) + 0.0:.{digits}f}"
 
 
-LISTED = 12
-"""Slowest characters that are listed."""
+LISTED = 12  # Slowest characters that are listed
 
 
 def sections_of_run(facts: RunFacts, gallery: Gallery) -> Sections:

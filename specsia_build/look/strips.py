@@ -17,26 +17,16 @@ from specsia_build.errors import SpecsiaError
 from specsia_build.look.items import Gallery, Reader
 from specsia_build.sheets import as_stored
 
-COLUMNS = 10
-"""Frames in a row of a strip."""
-
-MOST_FRAMES = 60
-"""Frames of a strip; of a longer clip every n-th is shown."""
-
-TILES = (256, 192, 160, 128, 96, 64, 48, 32)
-"""Pixels on a side of a frame, unless the pictures are smaller."""
-
-MOST_PIXELS = 3_500_000_000
-"""Pixels of all strips together, which two processors encode in about a minute."""
-
-MOST_IN_ONE = 8_000_000
-"""Pixels of a strip with larger frames: a browser holds four bytes of each."""
+COLUMNS = 10  # Frames in a row of a strip
+MOST_FRAMES = 60  # Frames of a strip; of a longer clip every n-th is shown
+TILES = (256, 192, 160, 128, 96, 64, 48, 32)  # Pixels on a side of a frame, unless the pictures are smaller
+MOST_PIXELS = 3_500_000_000  # Pixels of all strips together, which two processors encode in about a minute
+MOST_IN_ONE = 8_000_000  # Pixels of a strip with larger frames: a browser holds four bytes of each
 
 COVER, LARGE = "cover", "large"
 """Keys beside the layers: one frame alone, shown until the strip is loaded, and Y* in larger frames."""
 
-TYPES = {"webp": "image/webp", "png": "image/png"}
-"""Media type of a strip by its suffix."""
+TYPES = {"webp": "image/webp", "png": "image/png"}  # Media type of a strip by its suffix
 
 QUALITY, ALPHA_QUALITY = 80, 50
 

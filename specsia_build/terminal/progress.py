@@ -13,13 +13,11 @@ from specsia_build.terminal.screen import above, console_of, is_plain, say, shor
 if TYPE_CHECKING:
     from rich.progress import Progress
 
-_LINE_EVERY = 60.0
-"""Seconds between two lines of a stage in a log."""
+_LINE_EVERY = 60.0  # Seconds between two lines of a stage in a log
 
 _TIMES_A_SECOND = 8
 
-_live: list[Progress] = []
-"""The live table of the command, on a terminal."""
+_live: list[Progress] = []  # The live table of the command, on a terminal
 
 
 class Bar:

@@ -13,8 +13,7 @@ from specsia_build.errors import printable
 if TYPE_CHECKING:
     from rich.console import Console
 
-LONGEST = 240
-"""Characters of one word that a terminal shows."""
+LONGEST = 240  # Characters of one word that a terminal shows
 
 _STYLES = {
     **dict.fromkeys(("warning:", "warnings:", "quarantined:"), "yellow"),
@@ -23,8 +22,7 @@ _STYLES = {
 }
 """Style of a line by its first word."""
 
-above: list[Callable[[str], None]] = []
-"""Functions that print a line above live progress; the last one is in use."""
+above: list[Callable[[str], None]] = []  # Functions that print a line above live progress; the last one is in use
 
 
 @dataclass(frozen=True)

@@ -29,8 +29,7 @@ from specsia_build.stages.rows import member
 from specsia_build.stages.stage import Earlier, EarlierMeta, Job
 from tests.artefacts import shards_here
 
-StoredRow = dict[str, Any]
-"""A row as pyarrow gives it: an image is a dict of `bytes` and `path`."""
+StoredRow = dict[str, Any]  # A row as pyarrow gives it: an image is a dict of `bytes` and `path`
 
 SIZE, VIEWS = 96, 4
 

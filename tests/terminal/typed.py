@@ -12,8 +12,7 @@ import sys
 import termios
 from collections.abc import Mapping
 
-CODE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
-"""A control sequence of colours, of the cursor's lines or of erasing one."""
+CODE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")  # A control sequence of colours, of the cursor's lines or of erasing one
 
 
 def on_terminal(code: str, width: int, more: Mapping[str, str] | None = None) -> str:

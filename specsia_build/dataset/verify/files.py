@@ -23,14 +23,12 @@ from specsia_build.files.names import relative_name
 from specsia_build.files.records import parse_json
 from specsia_build.folders import home
 
-MOST_GROUP_BYTES = 100_000_000
-"""Size from which a row group is slow to open at random and troubles the Hub's viewer."""
+MOST_GROUP_BYTES = 100_000_000  # Size from which a row group is slow to open at random and troubles the Hub's viewer
 
 _NEEDED = frozenset({schema.CARD, schema.SPLITS_FILE, schema.BUILD_FILE})
 _OWN = _NEEDED | {schema.TEASER, schema.CHECKSUMS_FILE, schema.SUMS_FILE}
 
-_TEXTS = frozenset({"", ".md", ".txt", ".cff"})
-"""Endings of files that people add, such as LICENSE."""
+_TEXTS = frozenset({"", ".md", ".txt", ".cff"})  # Endings of files that people add, such as LICENSE
 
 _ROOTS = "home|root|Users|tmp|var|mnt|media|opt|srv|work|workspace|private|scratch|usr|nfs|lustre|gpfs|Volumes|run"
 

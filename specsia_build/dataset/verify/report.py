@@ -9,8 +9,7 @@ from typing import Any, Literal
 
 from specsia_build.errors import SpecsiaError, brief, plural
 
-MOST_LISTED = 20
-"""Problems listed for each check; all are counted."""
+MOST_LISTED = 20  # Problems listed for each check; all are counted
 
 # fmt: off
 Check = Literal[

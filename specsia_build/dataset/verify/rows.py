@@ -31,14 +31,9 @@ from specsia_build.frame import Camera, decode_position
 from specsia_build.registration import iou
 from specsia_build.rendering.contour import MOST_THICKNESS, draw_contour
 
-Values = Mapping[str, Any]
-"""A row as pyarrow gives it: value by column, an image as a mapping of `bytes` and `path`."""
-
-TURNTABLE = "turntable"
-"""Action of the clips that show a character at rest, whose positions are where they are seen."""
-
-Box = tuple[Sequence[float], Sequence[float]]
-"""Smallest and largest x, y, z, in units."""
+Values = Mapping[str, Any]  # A row as pyarrow gives it: value by column, an image as a mapping of `bytes` and `path`
+TURNTABLE = "turntable"  # Action of the clips that show a character at rest, whose positions are where they are seen
+Box = tuple[Sequence[float], Sequence[float]]  # Smallest and largest x, y, z, in units
 
 LANDING_PX, DRIFT_PX, LANDING_SIZE, FEW_PIXELS = 1.5, 0.6, 512, 64
 """Largest median distance of a position from its own pixel, and along rows or columns, for images of up to 512 pixels
