@@ -72,7 +72,6 @@ _DRAWING = options(
 
 
 def _parse(where: str, given: dict[str, Any]) -> tuple[Gallery, Choice, Style]:
-    """Open a gallery; returns it with what to draw of it, and how."""
     from specsia_build.look.drawing import Choice, Style
     from specsia_build.look.open import open_gallery
     from specsia_build.sheets import parse_ground
@@ -123,7 +122,6 @@ def turntable(where: str, out: Path, seconds: float, fps: float | None, **given:
 
 
 def _numbers(_ctx: click.Context, _option: click.Parameter, text: str | None) -> tuple[int, ...]:
-    """Parse whole numbers with commas between them."""
     if text and not re.fullmatch(r"\s*\d{1,7}\s*(,\s*\d{1,7}\s*)*", text):
         raise click.BadParameter("give whole numbers with commas between them, such as 0,2,5")
     return tuple(map(int, text.split(","))) if text else ()

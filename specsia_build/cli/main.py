@@ -25,7 +25,7 @@ COMMANDS = {
         ("build", "runs", "Build and pack a dataset from characters."),
         ("clips", "runs", "Draw characters in motion, layer by layer."),
         ("merge", "runs", "Join runs that each built a share of one source."),
-        ("characters", "characters", "List what a source holds before anything is built."),
+        ("characters", "inspecting", "List what a source holds before anything is built."),
         ("status", "runs", "Say what a run holds, what failed and why."),
         ("verify", "datasets", "Check every promise of a packed dataset."),
         ("diff", "datasets", "Say what differs between two datasets."),
@@ -33,14 +33,14 @@ COMMANDS = {
         ("turntable", "looking", "Write a film of characters that turn, or of clips."),
         ("sheet", "looking", "Write a picture of characters from several views."),
         ("convert", "datasets", "Pack a dataset anew in another schema."),
-        ("backends", "machine", "Name, check and try reconstruction backends."),
+        ("backends", "inspecting", "Name, check and try reconstruction backends."),
         ("repair", "models", "Repair a drawing from every side."),
         ("train", "models", "Train DraViE on a dataset."),
         ("adapt", "models", "Fit a model to one character's frontal view."),
         ("enhance", "models", "Repair frames with a model."),
         ("evaluate", "models", "Compare models with baselines on test characters."),
         ("push", "datasets", "Push a dataset to the Hugging Face Hub and check it."),
-        ("doctor", "machine", "Say what this machine has, lacks and how to get it."),
+        ("doctor", "inspecting", "Say what this machine has, lacks and how to get it."),
     )
 }
 """Module and summary of each command; the module is imported only when the command runs, so that help is quick."""

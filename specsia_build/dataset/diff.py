@@ -36,7 +36,6 @@ class ConfigDiff:
     changed: dict[str, list[str]] = field(default_factory=dict)
 
     def lines(self) -> Iterator[str]:
-        """The differences as text."""
         common = self.rows[0] - len(self.removed)
         yield f"{self.config}: {plural(self.rows[0], 'row')} and {self.rows[1]}, {len(self.changed)} of {common} differ"
         groups = {"{} removed": self.removed, "{} added": self.added, "{} in another split": self.moved}
@@ -72,11 +71,9 @@ class DatasetDiff:
         return not (self.settings or self.columns or self.configs_apart or rows)
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values, `equal` included."""
         return {"equal": self.equal, **asdict(self)}
 
     def lines(self) -> list[str]:
-        """The differences as text."""
         lines = [f"- {self.one}", f"+ {self.two}"]
         lines += [f"setting {name}: {one} -> {two}" for name, (one, two) in self.settings.items()]
         lines += [f"only one has the columns {', '.join(self.columns)}"] if self.columns else []

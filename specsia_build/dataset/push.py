@@ -116,7 +116,6 @@ class Plan:
         return sum(operation.size for operation in self.of("add", "replace"))
 
     def to_json(self) -> dict[str, Any]:
-        """The plan as a JSON document."""
         return {**asdict(self), "url": self.page, "bytes": self.size, "ok": not self.differences}
 
 
@@ -288,7 +287,6 @@ def push(api: HfApi, plan: Plan, local: LocalDataset) -> Plan:
 
 
 def _tree(api: HfApi, repo: str, revision: str) -> dict[str, RepoFile]:
-    """Files of a repository by name at a revision."""
     entries = api.list_repo_tree(repo, recursive=True, revision=revision, repo_type=_DATASET)
     return {entry.path: entry for entry in entries if isinstance(entry, RepoFile)}
 

@@ -50,7 +50,6 @@ class DatasetReader:
     _lock: Lock = field(default_factory=Lock, repr=False, compare=False)
 
     def read(self, item: str, side: str, layers: Sequence[str], frames: Sequence[int]) -> dict[str, list[bytes]]:
-        """See `Reader`."""
         config, split, numbers = self.places[side][item]
         wanted = [row for frame in frames if (row := numbers[frame]) is not None]
         if len(wanted) < len(frames):
@@ -98,7 +97,6 @@ def gallery_of_dataset(dataset: OpenedDataset) -> Gallery:
 
 
 def _members(dataset: OpenedDataset, config: str) -> dict[str, _Member]:
-    """Items of a configuration by id."""
     columns = [name for name in (_CLIP_COLUMNS if dataset.moving else _COLUMNS) if name in dataset.columns]
     members: dict[str, _Member] = {}
     for split in dataset.splits(config):

@@ -169,7 +169,6 @@ class _Pictures:
                 self._read[item.id, layer] = dict(zip(numbers, images, strict=True))
 
     def draw(self, sheet: Sheet, cells: Sequence[tuple[Item, Layer, int]]) -> Pixels:
-        """Draw a sheet with its pictures."""
         notes = [self._note(*cell) for cell in cells] if sheet.notes else []
         return sheet.draw([self._tile(*cell) for cell in cells], notes)
 
@@ -189,7 +188,6 @@ class _Pictures:
         return picture
 
     def _note(self, item: Item, layer: Layer, frame: int) -> str:
-        """The value of the main measure, or nothing."""
         for measure in self._measures:
             values = item.sides[layer.side].values.get(measure.key, ()) if layer.side in item.sides else ()
             if 0 <= frame < len(values) and (value := values[frame]) is not None:
@@ -260,14 +258,12 @@ def draw_sheet(gallery: Gallery, out: Path, choice: Choice, style: Style, *, vie
 def _begin(
     gallery: Gallery, out: Path, choice: Choice, style: Style, film: bool
 ) -> tuple[tuple[Item, ...], tuple[Layer, ...]]:
-    """Check that the file can be written; returns items and layers."""
     check_target(out, film, style.ground.page is None)
     items = chosen_items(gallery, choice)
     return items, chosen_layers(items, choice.show, gallery.kind == "evaluation")
 
 
 def _rate(item: Item, seconds: float, fps: float | None) -> Fraction:
-    """Frames a second of an item."""
     own = fps if fps is not None else item.fps
     rate = Fraction(own) if own is not None else Fraction(item.frames) / Fraction(seconds)
     return rate.limit_denominator(1000)

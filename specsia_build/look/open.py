@@ -93,7 +93,6 @@ class SourceReader:
     pictures: Mapping[str, bytes]
 
     def read(self, item: str, side: str, layers: Sequence[str], frames: Sequence[int]) -> dict[str, list[bytes]]:
-        """See `Reader`."""
         return {GT: [self.pictures[item]]}
 
 
@@ -143,7 +142,6 @@ class TurnedReader:
     entries: Mapping[str, Entry]
 
     def read(self, item: str, side: str, layers: Sequence[str], frames: Sequence[int]) -> dict[str, list[bytes]]:
-        """See `Reader`."""
         every, mesh = view_cameras(STEPS, self.config.size), self._mesh(item, side)
         cameras = [every[k] for k in frames]
         views = load_renderer(self.config.renderer).render(mesh, cameras, self.config.look)  # type: ignore[arg-type]

@@ -67,7 +67,6 @@ class RunReader:
     moving: bool
 
     def read(self, item: str, side: str, layers: Sequence[str], frames: Sequence[int]) -> dict[str, list[bytes]]:
-        """See `Reader`."""
         clean, result = (draw.STAGE, move.STAGE) if self.moving else (render.STAGE, project.STAGE)
         backend = None if side == TARGET else side
         file_of = frame_file if self.moving else view_file

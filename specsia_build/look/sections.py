@@ -66,7 +66,6 @@ LISTED = 12  # Slowest characters that are listed
 
 
 def sections_of_run(facts: RunFacts, gallery: Gallery) -> Sections:
-    """Sections of a run's page."""
     return _present(
         counts=("Counts", _counts(gallery)),
         registration=("Registration", _registration(gallery)),
@@ -104,7 +103,6 @@ def sections_of_evaluation(folder: Path) -> Sections:
 
 
 def _ranking(folder: Path) -> Html | None:
-    """Bars of the mean L1 of novel views by method, the best first."""
     means = read_json(folder / SCORES).get("means", [])
     means = [mean for mean in means if (mean["views"], mean["score"]) == ("novel", "l1")]
     most = max((mean["mean"] for mean in means), default=1.0)
@@ -178,7 +176,6 @@ def _times(times: Sequence[TaskTime]) -> Html | None:
 
 
 def _loading(facts: RunFacts) -> Html:
-    """Python that loads the packed dataset of a run."""
     folder, backends = facts.layout.dataset, facts.config.backends
     arguments = [str(folder), *map(backend_name, backends[: len(backends) > 1])]
     quoted = ", ".join(dumps(name, ensure_ascii=False) for name in arguments)
@@ -187,7 +184,6 @@ def _loading(facts: RunFacts) -> Html:
 
 
 def _settings(facts: RunFacts) -> Html:
-    """Settings of a run, without paths."""
     names = ", ".join(map(backend_name, facts.config.backends))
     values = {**result_settings(facts.config), "source": source_name(facts.config), "backends": names}
     values |= {f"clips: {name}": value for name, value in (values.pop("clips", None) or {}).items()}

@@ -35,7 +35,6 @@ class Bar:
             )
 
     def __call__(self, count: int = 1) -> None:
-        """Advance by `count` units."""
         self.done += count
         self._show()
 
@@ -60,7 +59,6 @@ class Bar:
         self._show()
 
     def end(self) -> None:
-        """Show that the stage is done."""
         if self._live is not None:
             self._show("✓")
             self._live.stop_task(self._task)

@@ -50,7 +50,6 @@ class Table:
 
 
 def _width(text: str) -> int:
-    """Columns of a printable text in a terminal."""
     if text.isascii():
         return len(text)
     from rich.cells import cell_len

@@ -19,7 +19,7 @@ from specsia_build.backends.gate import check_generated, check_mesh, closed_volu
 from specsia_build.backends.likeness import Turned, better_frame, small
 from specsia_build.backends.placing import into_frame
 from specsia_build.backends.selftest import ellipsoid, figure, selftest
-from specsia_build.cli import machine
+from specsia_build.cli import inspecting
 from specsia_build.errors import CharacterError
 from specsia_build.frame import Camera, axis_names, view_cameras
 from specsia_build.registration import register
@@ -251,13 +251,13 @@ def test_the_backends_of_the_project_pass(name: str) -> None:
 
 
 def test_the_command_exits_by_the_result(monkeypatch: pytest.MonkeyPatch) -> None:
-    ran = CliRunner().invoke(machine.backends, ["selftest", "relief", "--json"])
+    ran = CliRunner().invoke(inspecting.backends, ["selftest", "relief", "--json"])
     document = json.loads(ran.output)
     assert (ran.exit_code, document["ok"], document["backend"]) == (0, True, "relief")
     assert len(document["candidates"]) == 48
     assert document["candidates"][0]["axes"] == ["+x", "+y", "+z"]
     wrong = Wrong(lambda m: into_frame(m, ("-y", "+x", "+z")))
     monkeypatch.setattr(registry, "load_backend", lambda name: wrong)
-    ran = CliRunner().invoke(machine.backends, ["selftest", "wrong"])
+    ran = CliRunner().invoke(inspecting.backends, ["selftest", "wrong"])
     assert (ran.exit_code, wrong.closed) == (1, 1)
     assert 'axes: ["+y", "-x", "+z"]' in ran.output

@@ -74,7 +74,6 @@ class Report:
         return all(check.passed for check in self.checks)
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values, `ok` included."""
         return {"ok": self.ok, **asdict(self)}
 
     def lines(self) -> list[str]:
