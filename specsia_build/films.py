@@ -91,8 +91,7 @@ def write_mp4(
 
 
 def read_mp4(path: Path) -> tuple[float, Iterator[Pixels]]:
-    """Return frames a second and the frames of a film, (H, W, 3) uint8. Raises ValueError if it is damaged or no film.
-    Return frames a second and the frames of a film, (H, W, 3) uint8. Raises ValueError if it is damaged or no film."""
+    """Return frames a second and the frames (H, W, 3) uint8 of a film. Raises ValueError if it is damaged."""
     import imageio_ffmpeg
 
     reader = imageio_ffmpeg.read_frames(str(path))

@@ -56,8 +56,7 @@ class Place:
         return {name: sizes[name] for name in sorted(sizes) if not re.search(r"(^|/)\.", name)}
 
     def open(self, name: str) -> Any:
-        """Open a file for pyarrow, without read-ahead. Raises OSError if its name is unsafe or a link that leads out.
-        Open a file for pyarrow, without read-ahead. Raises OSError if its name is unsafe or a link that leads out."""
+        """Open a file for pyarrow, without read-ahead. Raises OSError if it is missing or leads out of the folder."""
         try:
             inner = relative_name(name, "file")
             path = None if self.folder is None else source_place(self.folder / inner, link_root(self.folder))

@@ -88,8 +88,7 @@ class Model:
 
 
 def load_model(run: str | Path, device: str = "auto") -> Model:
-    """Load the model of a run of `specsia train` or `adapt`: its folder, or `pretrained` for the model in the package.
-    Load the model of a run of `specsia train` or `adapt`: its folder, or `pretrained` for the model in the package."""
+    """Load the model of a run of `specsia train` or `adapt` (its folder), or `pretrained`, the model in the package."""
     return Model(run, device)
 
 
