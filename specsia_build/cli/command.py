@@ -7,6 +7,7 @@ import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
+from functools import reduce
 from pathlib import Path
 from typing import Any
 
@@ -99,13 +100,7 @@ def command(*examples: str, **settings: Any) -> Callable[[Callable[..., None]], 
 
 def options(*decorators: Callable[[Any], Any]) -> Callable[[Any], Any]:
     """Join arguments and options to one decorator; help lists them in this order."""
-
-    def decorate(function: Any) -> Any:
-        for decorator in reversed(decorators):
-            function = decorator(function)
-        return function
-
-    return decorate
+    return lambda function: reduce(lambda decorated, option: option(decorated), reversed(decorators), function)
 
 
 json_option = click.option(
