@@ -171,14 +171,14 @@ def enhance(
     need_torch()
     from specsia_build.dataset.reading import open_dataset
     from specsia_build.dravie.adapt.command import frontal_frame
-    from specsia_build.dravie.data.frame_folder import is_frame_folder
+    from specsia_build.dravie.data.frame_folder import COLOR
     from specsia_build.dravie.model.checkpoint import load_drawing, load_generator
     from specsia_build.dravie.repair import enhance as work
     from specsia_build.dravie.repair.apply import find_device
 
     config, model = load_generator(run)
     reference, where, warnings = load_drawing(run), find_device(given["device"]), tuple[str, ...]()
-    of_folder = is_frame_folder(Path(source))
+    of_folder = (Path(source) / COLOR).is_dir()
     if drawing is not None and not config.sees_drawing:
         raise UsageError("--drawing: this model was trained with --reference none and sees no drawing")
     if frame is not None and drawing is None:

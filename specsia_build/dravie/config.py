@@ -33,21 +33,17 @@ HALF_COVERED = 128
 """Least coverage byte that counts as inside a silhouette, as in `rendering.layers`, which is not imported for it."""
 
 PATCH = 32
-"""Default of the pixels on a side of a patch."""
+"""Default side of a patch in pixels."""
 
 REACH = 3
-"""Pixels around Zmask and Y* in which patches are centred too."""
+"""Pixels around Zmask and Y* in which patches may still be centred."""
 
 
 def need_torch() -> None:
-    """Import torch, whose threads then wait as `OMP_WAIT_POLICY` or `GOMP_SPINCOUNT` says.
-
-    Raises:
-        UsageError: if torch or safetensors cannot be imported.
-    """
+    """Import torch; raises `UsageError` if it or safetensors is not installed."""
     if "OMP_WAIT_POLICY" not in os.environ:
-        # A thread looks for work that often before it sleeps. The default of hundreds of thousands takes time from
-        # other work on a busy machine, and gains nothing on a quiet one.
+        # How often a thread looks for work before it sleeps. The default of hundreds of thousands slows down other
+        # work on a busy machine, and gains nothing on a quiet one.
         os.environ.setdefault("GOMP_SPINCOUNT", "1000")
     try:
         importlib.import_module("torch")
@@ -59,8 +55,8 @@ def need_torch() -> None:
 class Augment(IntEnum):
     """Augmentation of a patch, the same in Z and Y*.
 
-    COLOURS mirrors half of the patches, turns the hue of half of them and scales the value of all. HINT mirrors half of
-    them and turns the positions of most about the vertical axis, as if another side of the character faced the camera.
+    Both mirror half of the patches. COLOURS changes hue, value and contrast; HINT turns the positions of most patches
+    about the vertical axis, as if another side of the character faced the camera.
     """
 
     NONE = 0
@@ -73,9 +69,9 @@ class ModelConfig:
     """Architecture and inputs of a generator.
 
     Attributes:
-        architecture: `tiny` or `paper`.
-        with_pos: whether it sees Zpos.
-        reference: `drawing` where it sees the frontal drawing by position and the style of its contour, or `none`.
+        architecture: of `ARCHITECTURES`.
+        with_pos: whether Zpos is an input.
+        reference: `drawing` if the frontal drawing and the style of its contour are inputs, else `none`.
     """
 
     architecture: str = "tiny"
@@ -90,16 +86,22 @@ class ModelConfig:
 
     @property
     def sees_drawing(self) -> bool:
-        """Whether the drawing is among the inputs."""
         return self.reference == "drawing"
 
 
-_INTEGERS = {"batch": (1, 65_536), "patch": (16, 512), "seed": (0, 2**63 - 1)}
-_INTEGERS |= dict.fromkeys(("steps", "warm_up"), (1, 10**9))
-_FLOATS = {"learning_rate": (1e-9, 1.0), "weight_decay": (0.0, 1.0), "clip": (1e-9, math.inf), "ema": (0.0, 0.999999)}
-_FLOATS |= dict.fromkeys(("no_drawing", "no_contour", "redrawn"), (0.0, 1.0))
-_FLOATS |= dict.fromkeys(("anchor", "l1", "gradient", "adversarial", "perceptual_weight"), (0.0, 1e9))
-"""Least and most of the settings that are numbers."""
+_LIMITS: Mapping[str, tuple[float, float]] = {
+    **dict.fromkeys(("no_drawing", "no_contour", "redrawn"), (0.0, 1.0)),
+    **dict.fromkeys(("anchor", "l1", "gradient", "adversarial", "perceptual_weight"), (0.0, 1e9)),
+    **dict.fromkeys(("steps", "warm_up"), (1, 10**9)),
+    "batch": (1, 65_536),
+    "patch": (16, 512),
+    "seed": (0, 2**63 - 1),
+    "learning_rate": (1e-9, 1.0),
+    "weight_decay": (0.0, 1.0),
+    "clip": (1e-9, math.inf),
+    "ema": (0.0, 0.999999),
+}
+"""Smallest and largest value of each number; those with whole limits are whole."""
 
 
 @dataclass(frozen=True)
@@ -109,24 +111,20 @@ class TrainConfig:
     Attributes:
         preset: name of the preset that the defaults come from.
         configs: configurations of the dataset to train on; empty for its first.
-        architecture, with_pos, reference: of the model.
+        architecture, with_pos, reference: see `ModelConfig`.
         steps: updates of the generator.
-        batch: patches of a step.
-        patch: pixels on a side of a patch, a multiple of 8.
-        augment: whether patches are mirrored and change hue and value.
-        no_drawing: share of patches without the drawing.
-        no_contour: share of patches whose drawing and Y* have no contour.
+        batch, patch: patches a step, and pixels on a side of a patch, a multiple of 8.
+        augment: whether patches are mirrored and recoloured.
+        no_drawing, no_contour: shares of patches without the drawing, and without a contour in the drawing and Y*.
         redrawn: share of patches whose drawing is shifted, scaled and changed in colour a little.
-        learning_rate: of Adam, for both networks.
-        warm_up: steps in which the rate of a cosine schedule rises.
-        schedule: `constant`, or `cosine` down to zero.
-        weight_decay: of Adam (added to the gradient).
-        clip: norm that the generator's gradient is cut down to.
-        anchor: how strongly a step of rate 1 pulls the weights back to where they started.
-        ema: decay of the running average of the weights that is used afterwards; 0 for the last weights.
+        learning_rate, weight_decay: of Adam.
+        schedule, warm_up: `constant` or `cosine`, and the first steps of a cosine, in which the rate rises.
+        clip: largest norm of the generator's gradient.
+        anchor: strength of the pull back to the first weights, times the learning rate.
+        ema: decay of the running average of the weights; 0 to use the last weights.
         l1, gradient, adversarial, perceptual_weight: weights of the losses.
         perceptual: network of the perceptual loss: `vgg19`, a path to its weights, `random` or `none`.
-        precision: `bf16` or `float32` arithmetic of the networks; `auto` for bf16 where the device has it.
+        precision: `bf16`, `float32`, or `auto` for bf16 where the device has it.
         seed: of weights and patches.
     """
 
@@ -160,10 +158,11 @@ class TrainConfig:
     def __post_init__(self) -> None:
         check_choice("schedule", self.schedule, SCHEDULES)
         check_choice("precision", self.precision, PRECISIONS)
-        for name, (low, high) in _INTEGERS.items():
-            check_whole(name, getattr(self, name), low, high)
-        for name, limits in _FLOATS.items():
-            check_number(name, getattr(self, name), *limits)
+        for name, (low, high) in _LIMITS.items():
+            if isinstance(low, int) and isinstance(high, int):
+                check_whole(name, getattr(self, name), low, high)
+            else:
+                check_number(name, getattr(self, name), low, high)
         for name in ("with_pos", "augment"):
             if not isinstance(getattr(self, name), bool):
                 raise UsageError(f"{name} cannot be {getattr(self, name)!r}: it is True or False")
@@ -175,12 +174,10 @@ class TrainConfig:
 
     @property
     def augmentation(self) -> Augment:
-        """Augmentation of the patches."""
         return Augment.COLOURS if self.augment else Augment.NONE
 
     @property
     def model(self) -> ModelConfig:
-        """Architecture and inputs of the generator."""
         return ModelConfig(self.architecture, self.with_pos, self.reference)
 
 
@@ -220,15 +217,11 @@ ADAPTATION = TrainConfig(
     ema=0.0,
     perceptual_weight=0.0,
 )
-"""Settings for fitting a model to one character's frontal pair; the network is that of the model."""
+"""Settings for fitting a model to one character; the architecture is that of the model."""
 
 
 def train_config(preset: str, changes: Mapping[str, Any]) -> TrainConfig:
-    """Return a preset with some settings changed.
-
-    Raises:
-        UsageError: if there is no such preset or setting, or a value cannot be used.
-    """
+    """Return a preset with some settings changed; raises `UsageError` for unknown names and values."""
     check_choice("preset", preset, tuple(PRESETS))
     names = [field.name for field in fields(TrainConfig) if field.name != "preset"]
     for name in changes:
@@ -244,12 +237,7 @@ def to_json(config: TrainConfig) -> dict[str, Any]:
 
 
 def train_from_json(values: Mapping[str, Any]) -> TrainConfig:
-    """Parse what `to_json` returned.
-
-    Raises:
-        ValueError: if it is of another form.
-        UsageError: if settings are missing, unknown or cannot be used.
-    """
+    """Parse the result of `to_json`; raises `ValueError` or `UsageError` if it is not one."""
     values = msgspec.convert(values, dict[str, Any])
     names = {field.name for field in fields(TrainConfig)}
     if set(values) != names:

@@ -1,8 +1,8 @@
 """Scores of a picture against Y*: errors over Z ∪ Y*, similarity, and the drawn contour.
 
 The region of a view is Z ∪ Y*: every pixel that Z or Y* covers at all, the same for every method. Its interior is at
-least half covered by Z and by the silhouette of Y*, and off the contour. All scores but `l1_black` are measured on
-white.
+least half covered by Z and by the silhouette of Y*, and off the contour. Pictures are (H, W, 4) uint8 with straight
+alpha; all scores but `l1_black` are measured on white.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from specsia_build.dravie.masks import WIDEST_LINE_PX, near
 from specsia_build.errors import SpecsiaError
 
 DARK = 128
-"""Luma below which a pixel counts as dark."""
+"""Luma below which a pixel is dark."""
 
 INK = 16
 """Minimum difference between the alpha of Y* and its silhouette on the contour."""
 
 RIM_PX = WIDEST_LINE_PX + 1
-"""Depth inside a picture's edge that is searched for boundary lines: 4 px of line, 1 of softness."""
+"""Depth inside a picture's edge in which lines are counted: 4 px of line, 1 of softness."""
 
 PUBLISHED_RIM_PX = 2
 """The same in the published schema, whose line is centred on the silhouette and at most 4 px thick."""
@@ -43,23 +43,23 @@ MOST_PSNR = 100.0
 
 
 def on_white(picture: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Composite a picture (H, W, 4) uint8 with straight alpha on white: (H, W, 3) float32 in 0…1."""
+    """Composite a picture on white: (H, W, 3) float32 in 0…1."""
     alpha = picture[..., 3:].astype(np.float32) / 255
     return np.asarray(picture[..., :3].astype(np.float32) / 255 * alpha + (1 - alpha), np.float32)
 
 
 def on_black(picture: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Composite a picture (H, W, 4) uint8 with straight alpha on black: (H, W, 3) float32 in 0…1."""
+    """Composite a picture on black: (H, W, 3) float32 in 0…1."""
     return np.asarray(picture[..., :3].astype(np.float32) / 255 * (picture[..., 3:].astype(np.float32) / 255))
 
 
 def region(pair: Pair) -> NDArray[np.bool_]:
-    """Pixels (H, W) bool that Z or Y* covers at all."""
+    """Pixels (H, W) that Z or Y* covers at all."""
     return np.asarray((pair.z[..., 3] > 0) | (pair.gt[..., 3] > 0))
 
 
 def interior(pair: Pair) -> NDArray[np.bool_]:
-    """Pixels (H, W) bool that Z and the silhouette of Y* cover at least half, without those of the contour."""
+    """Pixels (H, W) that Z and the silhouette of Y* cover at least half, without those of the contour."""
     if pair.gt_mask is None:
         covered, line = pair.gt[..., 3], boundary_lines(pair.gt, PUBLISHED_RIM_PX)
     else:
@@ -72,18 +72,12 @@ def _dark(picture: NDArray[np.uint8]) -> NDArray[np.bool_]:
 
 
 def boundary_lines(picture: NDArray[np.uint8], depth: int = RIM_PX) -> NDArray[np.bool_]:
-    """Find dark boundary pixels (H, W) bool: half covered or more, luma below 128, within `depth` px of the edge.
-
-    The border of the frame is no edge.
-    """
+    """Dark pixels (H, W) within `depth` px of the picture's edge; the border of the frame is no edge."""
     return _dark(picture) & near(picture[..., 3] < HALF_COVERED, depth)
 
 
 def contour_lines(pair: Pair) -> NDArray[np.bool_] | None:
-    """Pixels (H, W) bool of Y*'s contour: covered, outside its silhouette, dark; None where the line is not dark.
-
-    In the published schema, which keeps no silhouette, the dark boundary pixels of Y*.
-    """
+    """Pixels (H, W) of Y*'s contour, outside its silhouette; None where the contour is not dark."""
     if pair.gt_mask is None:
         lines = boundary_lines(pair.gt, PUBLISHED_RIM_PX)
         return lines if lines.any() else None
@@ -93,11 +87,11 @@ def contour_lines(pair: Pair) -> NDArray[np.bool_] | None:
 
 
 def contour_f1(result: NDArray[np.uint8], pair: Pair) -> float | None:
-    """F1 of Y*'s dark contour in a result (H, W, 4) uint8, 0…1; None where Y*'s line is not dark.
+    """F1 of Y*'s dark contour in a result, 0…1; None where Y*'s contour is not dark.
 
-    Recall is the share of Y*'s contour pixels within 2 px of a dark boundary pixel of the result; precision is the
-    share of the result's dark boundary pixels within 2 px of one of Y*. Dark clothes at the edge count as line in both
-    pictures alike, so Y* itself scores 1.
+    Recall is the share of Y*'s contour within 2 px of a dark boundary pixel of the result; precision is the share of
+    the result's dark boundary within 2 px of one of Y*. Dark clothes at the edge count as line in both pictures, so Y*
+    itself scores 1.
     """
     wanted = contour_lines(pair)
     if wanted is None:
@@ -115,18 +109,12 @@ def _box(covered: NDArray[np.bool_], margin: int) -> tuple[slice, slice]:
 
 
 def view_scores(result: NDArray[np.uint8], pair: Pair) -> dict[str, float]:
-    """Compute the scores of one view.
-
-    Args:
-        result: (H, W, 4) uint8 with straight alpha, a method's repair of the pair's Z.
-        pair: the view.
+    """Score a repair of the pair's Z.
 
     Returns:
-        - ``l1``: mean absolute difference over the region, 0…1;
-        - ``l1_interior``: the same over the interior, where texture and not the contour was repaired;
-        - ``l1_black``: absolute difference on black anywhere, per pixel of the region, which sees white paint;
-        - ``psnr``: decibels over the region;
-        - ``ssim``: mean over the region;
+        - ``l1``, ``psnr``, ``ssim``: absolute error (0…1), decibels and structural similarity over the region;
+        - ``l1_interior``: absolute error over the interior, where texture and not the contour was repaired;
+        - ``l1_black``: absolute error on black anywhere, per pixel of the region, which sees white paint;
         - ``contour_f1``: see `contour_f1`.
 
         A score that a view cannot give is absent: an empty interior, a light contour, or SSIM below 11 pixels a side.

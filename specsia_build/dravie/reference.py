@@ -57,8 +57,8 @@ EXACT = 6.0
 """Levels within which the nearest by position is exact."""
 
 SLACK = 3.5
-"""Levels by which a pixel that is taken beyond `EXACT` may be farther than the nearest: four times a half diagonal of a
-cell, sqrt(0.75), as both positions lie off the centres of their cells. It is 1.7 at most in 40 views of characters."""
+"""Most levels by which the pixel taken beyond `EXACT` is farther than the nearest: four times half a cell's diagonal,
+sqrt(0.75), as both positions lie off the centres of their cells."""
 
 OPAQUE = 250
 """Coverage from which a pixel shows one place alone."""
@@ -67,10 +67,10 @@ CELLS = 128
 """Cells of the grid along each axis, two levels each."""
 
 PASTED = 1.5
-"""Levels within which `Drawing.paste` replaces a colour wholly: two samples of one place differ by as much."""
+"""Levels within which `Drawing.paste` replaces a colour wholly: two samples of a place differ by as much."""
 
 LEAST_CONTRAST = 0.1
-"""Share of a figure's pixels near its edge that must differ from the contour's grey, for it to be told apart."""
+"""Least share of a figure's pixels near its edge that differ from a contour's grey."""
 
 EVEN_PX, EVEN_DEVIATION = 21, 4.0
 """Side of the window in which Z counts as even, and the standard deviation in levels below which it is. On 42 views of
@@ -81,7 +81,7 @@ MOST_DIFFERENT, FAR = 60, 40
 which the drawing does not show a place."""
 
 MOST_WIDTH = 4
-"""Pixels of the thickest contour that a dataset draws, and that `contour_style` tells from thicker ones."""
+"""Pixels of the thickest contour of a dataset, and of the thickest that `contour_style` measures."""
 
 RINGS = 8
 """Depths in pixels inside a drawing's edge that are compared with its contour."""
@@ -90,8 +90,8 @@ LIKE = 10
 """Levels by which pixels of one contour may differ."""
 
 PURE = 0.85
-"""Share of a drawing's outermost pixels that must have one grey, for it to have a contour. With a contour it is 0.97 at
-least in 144 frontal views, without at most 0.82."""
+"""Least share of a drawing's outermost pixels of one grey if it has a contour: in 144 frontal views 0.97 or more with
+one, 0.82 or less without."""
 
 
 @inlined
@@ -132,20 +132,20 @@ def _lower_envelope(squares, features, cuts, hull, out_squares, out_features):  
 
 @compiled
 def _spread_along(squares, features):  # type: ignore[no-untyped-def]
-    """Give cells (N, N, N) the nearest feature along the last axis, adding to their squared distances."""
+    """Spread features of cells (N, N, N) along the last axis, adding to their squared distances."""
     n = features.shape[2]
     cuts, hull = np.empty(n + 1), np.empty(n + 1, np.int64)
-    found, owners = np.empty(n, np.int64), np.empty(n, np.int32)
+    least, owners = np.empty(n, np.int64), np.empty(n, np.int32)
     for a in range(n):
         for b in range(n):
             if features[a, b].max() >= 0:
-                _lower_envelope(squares[a, b], features[a, b], cuts, hull, found, owners)
-                squares[a, b] = found
+                _lower_envelope(squares[a, b], features[a, b], cuts, hull, least, owners)
+                squares[a, b] = least
                 features[a, b] = owners
 
 
 def _spread_3d(features: NDArray[np.int32]) -> None:
-    """Give each cell of a grid (N, N, N) the feature of the nearest cell that has one; -1 where none has."""
+    """Set each cell of a grid (N, N, N) to the feature of the nearest cell that has one, in place; -1 is none."""
     squares = np.zeros(features.shape, np.int32)
     for axis in (2, 1, 0):
         _spread_along(squares.swapaxes(axis, 2), features.swapaxes(axis, 2))
@@ -168,7 +168,7 @@ class Palette:
 
 
 def _palette(columns: NDArray[np.int64], drawn: NDArray[np.uint8]) -> Palette:
-    """The palette of a drawing that shows the colours `drawn` (M, 3) at the columns x * 256 + z (M,)."""
+    """Palette of a drawing with colours `drawn` (M, 3) at the columns x * 256 + z (M,)."""
     step = max(1, len(drawn) // SAMPLES)
     sample = drawn[::step].astype(np.float32)
     centres = sample[:1]
@@ -261,7 +261,7 @@ def _look_up(  # type: ignore[no-untyped-def]
 
 
 def _columns() -> NDArray[np.int64]:
-    """Steps (dx, dz) and their square, (N, 3) int64, of the columns that may hold what is nearest, near ones first."""
+    """Steps (dx, dz) to columns that may hold the nearest place, and their squares: (N, 3), near ones first."""
     reach = int(EXACT + SLACK)
     dx, dz = (side.ravel() for side in np.mgrid[-reach : reach + 1, -reach : reach + 1])
     squares = dx**2 + dz**2
@@ -287,10 +287,9 @@ def shown_places(
     """Positions and colours, (N, 3) uint8 each, of the pixels of a frontal pair that are opaque in all of its pictures.
 
     Args:
-        pos: (H, W, 4) uint8, Zpos of the frontal view, with the alpha of Z; none are taken where it is 0 throughout.
-        gt: (H, W, 4) uint8, Y* of it, or a drawing laid onto it, straight alpha.
-        gt_mask: (H, W) uint8, silhouette without the contour; None where it is not known: then that of `gt` less the
-            contour that `contour_style` finds.
+        pos: (H, W, 4) uint8, Zpos with the alpha of Z; all 0 if there are no positions.
+        gt: (H, W, 4) uint8, Y* or a drawing laid onto Z.
+        gt_mask: (H, W) uint8, silhouette without the contour; by default that of `without_contour`.
     """
     if gt_mask is None:
         gt_mask = without_contour(gt, pos[..., 3])
@@ -303,14 +302,12 @@ class Reference:
     """Colours of a character's drawing by position, prepared for look-ups.
 
     Attributes:
-        places: (N, 3) uint8, distinct positions as Zpos codes them (x, z, -y), sorted.
-        colours: (N, 3) uint8, the drawing there.
-        first: (65537,) int32, the first place of each column (x, z).
-        cells: (128, 128, 128) int32, the place nearest to the centre of each cell.
-        flat: (256, 256) int32, the column nearest to each (x, z), as its row of `flat_colours`.
-        flat_squares: (256, 256) int32, its squared distance.
+        places, colours: (N, 3) uint8, distinct positions (x, z, -y) as in Zpos, sorted, and the colours there.
+        first: (65537,) int32, first place of each column (x, z).
+        cells: (128, 128, 128) int32, place nearest to the centre of each cell.
+        flat, flat_squares: (256, 256) int32, column nearest to each (x, z), as a row of `flat_colours`, and its squared
+            distance.
         flat_colours: (M, 3) uint8, mean colour of each column that holds a place.
-        palette: of the drawing.
     """
 
     places: NDArray[np.uint8]
@@ -326,7 +323,7 @@ class Reference:
     def from_places(
         places: NDArray[np.uint8], colours: NDArray[np.uint8], back: tuple[NDArray[np.uint8], NDArray[np.uint8]]
     ) -> Reference:
-        """Prepare positions and colours (N, 3) uint8 of the front, at least one, and those of a drawn back."""
+        """Prepare at least one position and colour (N, 3) uint8 of the front, and those of a drawn back."""
         front, shown = places.astype(np.int64), colours
         codes, colours = np.concatenate([front, back[0]]), np.concatenate([colours, back[1]])
         keys, means = _means((codes[:, 0] * 256 + codes[:, 1]) * 256 + codes[:, 2], colours)
@@ -336,7 +333,7 @@ class Reference:
         # Of several places in one cell the last one stays; near ones are compared one by one anyway.
         cells[tuple((distinct >> 1).T)] = np.arange(len(distinct))
         _spread_3d(cells)
-        # Through the body one sees the front alone.
+        # The look-up through the body sees the front alone.
         columns, flat_colours = _means(front[:, 0] * 256 + front[:, 1], shown)
         numbers = np.full((256, 256), -1, np.int32)
         numbers[columns >> 8, columns & 255] = np.arange(len(columns))
@@ -348,12 +345,7 @@ class Reference:
         )
 
     def look_up(self, pos: NDArray[np.uint8], z: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """Look up the positions of a view in the drawing: (H, W, 12) uint8; see the module.
-
-        Args:
-            pos: (H, W, 4) uint8, Zpos of the view, in the frame of the frontal one; alpha 0 where there is nothing.
-            z: (H, W, 4) uint8, Z of the view, whose colours the palette is compared with.
-        """
+        """Look up Zpos and Z of a view, (H, W, 4) uint8 each, in the drawing: (H, W, 12) uint8, see the module."""
         out = np.empty((*pos.shape[:2], CHANNELS), np.uint8)
         _look_up(
             out,
@@ -376,15 +368,15 @@ class Reference:
 
 
 def contour_style(drawing: NDArray[np.uint8], zmask: NDArray[np.uint8] | None = None) -> tuple[int, int] | None:
-    """Thickness in pixels (1 to `MOST_WIDTH`) and grey (0...255) of a drawing's contour; None where it has none.
+    """Thickness in pixels (1 to `MOST_WIDTH`) and grey (0…255) of a drawing's contour; None where it has none.
 
-    The grey is that of the outermost pixels, which must be of one. The thickness is summed over rings of one pixel: the
-    share of each that has the grey, less the share that the figure has anyway deeper inside. In 144 frontal views of
-    datasets the grey is right within 3 levels, and the thickness in 140, with Zmask in all; else it is off by one.
+    The grey is that of the outermost pixels. The thickness is summed over rings of one pixel: the share of each that
+    has the grey, less the share of that grey deeper inside. In 144 frontal views of datasets the grey was right within
+    3 levels, and the thickness in 140, with Zmask in all; else it was off by one.
 
     Args:
         drawing: (H, W, 4) uint8, straight alpha.
-        zmask: (H, W) uint8, silhouette of the reconstruction that lies under it: a contour lies outside of it.
+        zmask: (H, W) uint8, silhouette of the reconstruction under it, which a contour lies outside of.
     """
     alpha = drawing[..., 3]
     inside = alpha >= 128
@@ -392,7 +384,7 @@ def contour_style(drawing: NDArray[np.uint8], zmask: NDArray[np.uint8] | None = 
         return None
     depth = np.rint(scipy.ndimage.distance_transform_edt(np.pad(inside, 1))[1:-1, 1:-1]).astype(np.int32)
     rim, fringe = depth == 1, (alpha >= 8) & (alpha < 128)
-    # Half transparent pixels are wholly of the contour; a drawing with hard edges has none.
+    # Half transparent pixels belong to the contour alone; a drawing with hard edges has none.
     evidence = fringe if 5 * np.count_nonzero(fringe) >= np.count_nonzero(rim) else rim
     grey = int(np.median(drawing[evidence][:, :3].mean(axis=1)))
     near = evidence | (inside & (depth <= RINGS))
@@ -413,7 +405,7 @@ def contour_style(drawing: NDArray[np.uint8], zmask: NDArray[np.uint8] | None = 
 
 
 def without_contour(drawing: NDArray[np.uint8], zmask: NDArray[np.uint8] | None = None) -> NDArray[np.uint8]:
-    """Silhouette (H, W) uint8 of a drawing less its contour, as far as `contour_style` finds one."""
+    """Silhouette (H, W) uint8 of a drawing without the contour that `contour_style` finds."""
     style = contour_style(drawing, zmask)
     if style is None:
         return drawing[..., 3]
@@ -433,7 +425,7 @@ def _nowhere() -> NDArray[np.uint8]:
 
 
 def _keep_even_colours(looked_up: NDArray[np.uint8], z: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Replace the colour through the body (channels 4-6) by that of Z where Z is even and shows something else.
+    """Replace the colour through the body (channels 4-6) by that of Z where Z is even and differs.
 
     Otherwise the network blends both, and a face shows through hair of a similar colour at the back of a head.
     """
@@ -459,11 +451,10 @@ class Drawing:
     """A character's drawing, as a network sees it.
 
     Attributes:
-        places: (N, 3) uint8, positions as Zpos codes them, in no order; N = 0 where the colours are not known.
-        colours: (N, 3) uint8, the drawing there.
-        style: of its contour, two bytes: `STYLE_STEP` times the thickness in pixels, and the grey.
-        subject: of which reconstruction the positions are, see `pairs.subject_of`.
-        back: positions and colours of a drawn back, likewise.
+        places, colours: (N, 3) uint8, positions as in Zpos and the colours there; N = 0 where they are not known.
+        style: of its contour: `STYLE_STEP` times the thickness in pixels, and the grey, two bytes.
+        subject: the reconstruction that the positions belong to, see `pairs.subject_of`.
+        back: positions and colours of a drawn back.
     """
 
     places: NDArray[np.uint8] = field(default_factory=_nowhere)
@@ -476,11 +467,9 @@ class Drawing:
     def of(
         pos: NDArray[np.uint8], gt: NDArray[np.uint8], gt_mask: NDArray[np.uint8] | None = None, places: bool = True
     ) -> Drawing:
-        """The drawing of a frontal pair; see `shown_places`.
+        """Return the drawing of a frontal pair, see `shown_places`.
 
-        Args:
-            pos, gt, gt_mask: of the pair.
-            places: whether positions mean the same place in every view; without, only the style is known.
+        Without `places`, positions do not mean the same place in every view, and only the style is known.
         """
         style = contour_style(gt, pos[..., 3])
         code = NO_CONTOUR if style is None else (STYLE_STEP * style[0], style[1])
@@ -488,9 +477,8 @@ class Drawing:
 
     @staticmethod
     def of_pair(frontal: Pair, places: bool = True) -> Drawing:
-        """The same of a `Pair`, with its subject."""
-        found = Drawing.of(frontal.pos, frontal.gt, frontal.gt_mask, places)
-        return replace(found, subject=frontal.subject)
+        """Return the drawing of a `Pair`, with its subject."""
+        return replace(Drawing.of(frontal.pos, frontal.gt, frontal.gt_mask, places), subject=frontal.subject)
 
     @cached_property
     def reference(self) -> Reference | None:
@@ -504,9 +492,9 @@ class Drawing:
         return _keep_even_colours(self.reference.look_up(pos, z), z)
 
     def paste(self, z: NDArray[np.uint8], pos: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """Z (H, W, 4) uint8 with the drawing's colours at the same places, where Z is opaque.
+        """Return Z with the drawing's colours at the same places, where Z is opaque; (H, W, 4) uint8.
 
-        They replace those of Z within `PASTED` levels, and fade out at twice that distance.
+        They replace colours within `PASTED` levels, and fade out at twice that distance.
         """
         looked_up = self.look_up(pos, z).astype(np.float32)
         distance = -FALLOFF * np.log(np.maximum(looked_up[..., 3:4], 1) / 255)

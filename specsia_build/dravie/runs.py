@@ -1,7 +1,4 @@
-"""Folders of trainings and adaptations: their records, checkpoints, and the characters their models have seen.
-
-Everything here works without torch.
-"""
+"""Folders of trainings and adaptations: their records, and the characters their models have seen. Needs no torch."""
 
 from __future__ import annotations
 
@@ -44,10 +41,9 @@ def checkpoints(run: Path) -> list[Path]:
 
 
 def find_run(where: str | Path) -> Path:
-    """Return the folder of a run; `pretrained` names the model of the package, and `./pretrained` a folder.
+    """Return the folder of a run; `pretrained` is the model of the package, and `./pretrained` a folder.
 
-    Raises:
-        UsageError: if there is also a run in a folder of that name.
+    Raises `UsageError` if a folder of that name holds a run as well.
     """
     if where != NAME:
         return Path(where)
@@ -60,12 +56,11 @@ def find_run(where: str | Path) -> Path:
 
 
 def run_name(run: Path) -> str:
-    """Return what `find_run` takes for a run."""
+    """Return the inverse of `find_run`."""
     return NAME if run == WEIGHTS else str(run)
 
 
 def _read_record(run: Path) -> tuple[dict[str, Any], TrainConfig | None]:
-    """Read the record of a run and the settings of its training; an adapted model has none."""
     path = run / RUN_FILE
     if not path.is_file():
         return {}, None
@@ -77,11 +72,7 @@ def _read_record(run: Path) -> tuple[dict[str, Any], TrainConfig | None]:
 
 
 def read_run_config(run: Path) -> TrainConfig | None:
-    """Read the settings of a training; None if the folder holds none, such as an adapted model's.
-
-    Raises:
-        SpecsiaError: if they cannot be read.
-    """
+    """Read the settings of a training; None if the folder holds none, such as an adapted model's."""
     return _read_record(run)[1]
 
 
@@ -136,9 +127,9 @@ class Seen:
     """Characters that a model has seen.
 
     Attributes:
-        training: those that it was trained on, by the dataset's configuration; None if there is no record.
-        validation: those that its training was only watched by.
-        adaptation: those whose frontal pair it was adapted to.
+        training: by the dataset's configuration; None if there is no record.
+        validation: characters that its training was only watched by.
+        adaptation: characters whose frontal pair it was adapted to.
     """
 
     training: Mapping[str, Characters] | None = None
@@ -151,11 +142,7 @@ class Seen:
         return self.training is not None or bool(self.adaptation)
 
     def among(self, characters: Characters) -> dict[str, str]:
-        """Find the characters that the model has learnt from, by id or by the content of a view.
-
-        Returns:
-            For each such character the id under which the model knows it.
-        """
+        """Find the characters that the model has learnt from, by id or by the content of a view, with its own ids."""
         learnt = [*(self.training or {}).values(), self.adaptation]
         owners = {content: name for group in learnt for name, contents in group.items() for content in contents}
         # An id is looked up before contents.
@@ -175,14 +162,7 @@ def write_seen(run: Path, seen: Seen) -> None:
 
 
 def read_seen(run: Path) -> Seen:
-    """Read which characters a model has seen; an empty record where the run has none.
-
-    Args:
-        run: folder of a run, or of one of its checkpoints.
-
-    Raises:
-        SpecsiaError: if the record cannot be read.
-    """
+    """Read which characters the model of a run, or of a checkpoint, has seen; an empty record where there is none."""
     path = (run.parent.parent if (run / STATE).is_file() else run) / SEEN_FILE
     if not path.is_file():
         return Seen()

@@ -42,7 +42,7 @@ def adapt_generator(
     advance: Callable[[int], object] = lambda _: None,
     drawing: Drawing = NO_DRAWING,
 ) -> nn.Module:
-    """Fine-tune a copy of a generator on a character's frontal pair.
+    """Return a copy of a generator, fine-tuned on a character's frontal pair, in evaluation mode on `device`.
 
     Patches come from where both silhouettes agree (`agreed`). To keep what the model knows of other views, every step
     pulls the weights back to their start, normalisation keeps its statistics, and positions are turned
@@ -50,16 +50,13 @@ def adapt_generator(
     `BLEND` of the change of its weights is kept, or none if that does not improve the frontal view.
 
     Args:
-        model: a generator in evaluation mode, on `device`; it is not changed.
-        model_config: of it.
+        model: a generator in evaluation mode, on `device`.
+        model_config: of the model.
         frontal: Z and Zpos of the frontal view, and Y* or a drawing laid onto it.
-        settings: of the adaptation, such as `config.ADAPTATION`; those of the network are ignored.
-        device: that computes.
+        settings: of the adaptation; those of the network are ignored.
+        device: to compute on.
         advance: called after each step.
         drawing: of the character, for a model that sees it.
-
-    Returns:
-        The adapted generator, on `device`, in evaluation mode.
 
     Raises:
         SpecsiaError: if the pair shows nothing, or a loss is not finite.
@@ -89,11 +86,8 @@ def adapt_generator(
 def withheld_frames(frontal: Pair, drawing: Drawing, seed: int) -> list[Frames]:
     """Repeat the frontal pair, each time with a part of the drawing withheld and patches centred in that part.
 
-    Where a patch sees its own drawing there is nothing to learn. With a part withheld, the model learns to paint places
-    that the drawing does not show in this character's colours.
-
-    Raises:
-        SpecsiaError: if the pair shows nothing.
+    A patch that sees its own part of the drawing teaches nothing. With a part withheld, the model learns to paint what
+    the drawing does not show in this character's colours.
     """
     agreeing = agreed(frontal)
     silhouette = frontal.gt[..., 3] if frontal.gt_mask is None else frontal.gt_mask
@@ -130,22 +124,9 @@ def fit_single(
     advance: Callable[[int], object] = lambda _: None,
     drawing: Drawing = NO_DRAWING,
 ) -> nn.Module:
-    """Train the sample-wise baseline: the same network, from scratch on one character's frontal pair.
+    """Return the sample-wise baseline: the same network, trained from nothing on one character's frontal pair.
 
-    Args:
-        frontal: the pair.
-        model_config: of the network; those in `settings` are ignored.
-        settings: of the training.
-        device: that computes.
-        features: of the perceptual loss, None for none.
-        advance: called after each step.
-        drawing: of the character, for a network that sees it.
-
-    Returns:
-        The generator, on `device`, in evaluation mode.
-
-    Raises:
-        SpecsiaError: if the pair shows nothing, or a loss is not finite.
+    See `adapt_generator`; `features` is the network of the perceptual loss.
     """
     config = dataclasses.replace(settings, **dataclasses.asdict(model_config))
     networks = build_networks(config, features, device, computes_in_bf16(config.precision, device))

@@ -52,7 +52,6 @@ class Frontal(NamedTuple):
     places: bool = True
 
     def drawing(self) -> Drawing:
-        """Return the drawing that the pair shows."""
         return Drawing.of_pair(self.pair, self.places)
 
 
@@ -68,52 +67,38 @@ class FrontalOptions(NamedTuple):
 
 
 def find_frontal(dataset: OpenedDataset, character: str, config: str | None = None) -> Frontal:
-    """Find the frontal pair of a character in any split; of clips the first such frame (see `is_frontal`).
+    """Find the frontal pair of a character in any split of a configuration, by default the first.
 
-    Args:
-        dataset: to look in.
-        character: its id.
-        config: configuration, the dataset's first if None.
-
-    Raises:
-        UsageError: if there is no such character or configuration.
-        SpecsiaError: if a row's uid is none.
+    Raises `UsageError` if there is no such character or configuration.
     """
     name = config or dataset.configs[0]
     ids = set()
     for split in dataset.splits(name):
-        for found, number in frontal_rows(dataset, name, split):
-            if found == character:
+        for character_id, number in frontal_rows(dataset, name, split):
+            if character_id == character:
                 return Frontal(pair_at(dataset, name, split, number), (), dataset.keeps_places())
-            ids.add(found)
+            ids.add(character_id)
     raise UsageError(f"{dataset.where} has no frontal view of '{character}': its characters are {some(sorted(ids))}")
 
 
 def frontal_frame(folder: Path, name: str | None, drawing: Path, with_pos: bool) -> Frontal:
-    """Read a frame of a folder, by default the first, as the frontal view, and lay a drawing onto it.
+    """Read a frame of a folder, by default the first, and lay a drawing onto it.
 
-    Raises:
-        UsageError: if there is no such frame.
-        SpecsiaError: if the drawing cannot be read, or does not fit.
+    Raises `UsageError` if there is no such frame, `SpecsiaError` if the drawing cannot be read or does not fit.
     """
     frames = list_frames(folder, with_pos)
-    chosen = next((frame for frame in frames if name in (None, frame.name)), None)
-    if chosen is None:
+    frame = next((frame for frame in frames if name in (None, frame.name)), None)
+    if frame is None:
         raise UsageError(f"{folder} has no frame '{name}': the first is '{frames[0].name}'")
-    z, pos = read_frame(chosen)
+    z, pos = read_frame(frame)
     warning = frame_warning(z, pos if with_pos else None)
-    warnings = () if warning is None else (f"the frame '{chosen.name}': {warning}",)
-    return with_drawing(
-        Frontal(Pair(chosen.name, folder.resolve().name, 0, z, pos, np.zeros_like(z)), warnings), drawing
-    )
+    warnings = () if warning is None else (f"the frame '{frame.name}': {warning}",)
+    pair = Pair(frame.name, folder.resolve().name, 0, z, pos, np.zeros_like(z))
+    return with_drawing(Frontal(pair, warnings), drawing)
 
 
 def with_drawing(frontal: Frontal, path: Path) -> Frontal:
-    """Replace Y* of a pair by a drawing laid onto Zmask.
-
-    Raises:
-        SpecsiaError: if it cannot be read, or does not fit.
-    """
+    """Replace Y* of a pair by a drawing laid onto Zmask; raises `SpecsiaError` if it cannot be read or does not fit."""
     pair, warnings = frontal.pair, frontal.warnings
     try:
         # Links to drawings may lead anywhere.
@@ -130,18 +115,12 @@ def with_drawing(frontal: Frontal, path: Path) -> Frontal:
 
 
 def load_frontal(config: ModelConfig, options: FrontalOptions) -> Frontal:
-    """Load the frontal pair that the command's options name.
-
-    Raises:
-        UsageError: unless they name exactly one.
-    """
+    """Load the frontal pair that the options name; raises `UsageError` unless they name exactly one."""
     dataset, character, config_name, frames, frame, drawing = options
-    of_dataset = dataset is not None and character is not None and frames is None and frame is None
-    of_frames = frames is not None and drawing is not None and not (dataset or character or config_name)
-    if of_dataset and dataset is not None and character is not None:
-        found = find_frontal(open_dataset(dataset), character, config_name)
-        return found if drawing is None else with_drawing(found, drawing)
-    if of_frames and frames is not None and drawing is not None:
+    if dataset and character and not (frames or frame):
+        frontal = find_frontal(open_dataset(dataset), character, config_name)
+        return frontal if drawing is None else with_drawing(frontal, drawing)
+    if frames and drawing and not (dataset or character or config_name):
         return frontal_frame(frames, frame, drawing, config.with_pos)
     raise UsageError(
         "give the frontal view either as --dataset DATASET --character ID [--backend NAME] [--drawing PNG], "
@@ -150,13 +129,7 @@ def load_frontal(config: ModelConfig, options: FrontalOptions) -> Frontal:
 
 
 def adapt_run(run: Path, out: Path, settings: TrainConfig, device_name: str, options: FrontalOptions) -> Adapted:
-    """Fit the model of a run to a frontal pair and write a run folder that holds the result and the drawing.
-
-    Raises:
-        UsageError: if the options do not fit together, or the folder is not empty.
-        SpecsiaError: if the model or a picture cannot be used, or the pair shows nothing.
-        WriteError: if the run cannot be written; no part of it remains then.
-    """
+    """Fit the model of a run to the frontal pair that the options name; see `adapt_pair`."""
     config, _ = load_generator(run)
     frontal = load_frontal(config, options)
     done = adapt_pair(run, out, settings, device_name, frontal)
@@ -164,7 +137,12 @@ def adapt_run(run: Path, out: Path, settings: TrainConfig, device_name: str, opt
 
 
 def adapt_pair(run: Path, out: Path, settings: TrainConfig, device_name: str, frontal: Frontal) -> Adapted:
-    """Fit the model of a run to a loaded frontal pair; see `adapt_run`."""
+    """Fit the model of a run to a frontal pair and write a run with the result and the drawing, whole or not at all.
+
+    Raises:
+        UsageError: if the folder is not empty.
+        SpecsiaError: if the model cannot be used, or the pair shows nothing.
+    """
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise UsageError(f"{spelled(out)} is not empty: name another --out")
     require_writable(out)

@@ -1,4 +1,4 @@
-"""The drawings of a dataset's characters: Y* of the frontal view of each, and of no other view."""
+"""The drawings of a dataset's characters: Y* of each character's frontal view, and of no other view."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from specsia_build.dataset.reading import OpenedDataset
 from specsia_build.dravie.reference import NO_DRAWING, Drawing
 
 KEPT = 4
-"""Drawings that are kept in memory; each takes some 10 MB."""
+"""Drawings kept in memory; each takes some 10 MB."""
 
 
 def frontal_rows(dataset: OpenedDataset, config: str, split: str) -> Iterator[tuple[str, int]]:
@@ -25,13 +25,7 @@ def frontal_rows(dataset: OpenedDataset, config: str, split: str) -> Iterator[tu
 
 
 class Drawings:
-    """Drawings by character of one configuration, prepared on demand.
-
-    Args:
-        dataset: that holds the characters.
-        config: one of its configurations.
-        splits: in which their frontal views are.
-    """
+    """Drawings of one configuration's characters, whose frontal views are in some splits; prepared on demand."""
 
     def __init__(self, dataset: OpenedDataset, config: str, splits: Sequence[str]) -> None:
         rows = {name: (split, number) for split in splits for name, number in frontal_rows(dataset, config, split)}
@@ -48,6 +42,6 @@ class Drawings:
         self._prepare, self._lock = prepare, Lock()
 
     def of(self, character_id: str) -> Drawing:
-        """Return the drawing of a character; `NO_DRAWING` where it has no frontal view."""
+        """Return the drawing of a character; `NO_DRAWING` if it has no frontal view."""
         with self._lock:
             return self._prepare(character_id)

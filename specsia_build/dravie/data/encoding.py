@@ -107,16 +107,9 @@ def _encode_target(gt, out):  # type: ignore[no-untyped-def]
 def encode_input(
     z: NDArray[np.uint8], pos: NDArray[np.uint8], config: ModelConfig, drawing: Drawing = NO_DRAWING
 ) -> NDArray[np.float32]:
-    """Encode a frame as the network's input.
+    """Encode Z and Zpos, (H, W, 4) uint8 each, and the drawing as the network's input.
 
-    Args:
-        z: (H, W, 4) uint8, Z with straight alpha; its alpha is Zmask.
-        pos: (H, W, 4) uint8, Zpos.
-        config: of the network.
-        drawing: of the character; ignored by a network that does not see it.
-
-    Returns:
-        (H, W, C) float32 in [-1, 1], C as `input_channels` says.
+    Returns (H, W, `input_channels`) float32 in [-1, 1].
     """
     out = np.empty((*z.shape[:2], input_channels(config)), np.float32)
     looked_up = drawing.look_up(pos, z) if config.sees_drawing else np.zeros((*z.shape[:2], 0), np.uint8)
@@ -126,20 +119,16 @@ def encode_input(
 
 
 def encode_target(gt: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Encode Y* (H, W, 4) uint8 with straight alpha as the network's target, (H, W, 4) float32 in [-1, 1]."""
+    """Encode Y* (H, W, 4) uint8 as the network's target, (H, W, 4) float32 in [-1, 1]."""
     out = np.empty((*gt.shape[:2], TARGET_CHANNELS), np.float32)
     _encode_target(ready(gt, np.uint8), out)
     return out
 
 
 def decode_output(painted: NDArray[np.float32]) -> NDArray[np.uint8]:
-    """Decode the network's output to a picture.
+    """Decode colour on white and alpha (H, W, 4), clipped to [-1, 1], to a picture (H, W, 4) uint8.
 
-    Args:
-        painted: (H, W, 4) float, the colour on white and the alpha; what lies outside [-1, 1] is clipped.
-
-    Returns:
-        (H, W, 4) uint8 with straight alpha, RGB 0 where alpha is 0: the colours that give the painted ones on white.
+    The picture has straight alpha, RGB 0 where alpha is 0, and the painted colours on white.
     """
     levels = np.clip((np.asarray(painted, np.float32) + 1) * np.float32(127.5), 0, 255)
     alpha = np.floor(levels[..., 3:] + np.float32(0.5))

@@ -1,4 +1,4 @@
-"""Frames of other pipelines: `color/`, `mask/` and `pos/` with one picture each for every frame."""
+"""Frames of other pipelines: `color/`, `mask/` and `pos/` with one picture a frame each."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ FEW = 64
 """Opaque pixels below which positions are not judged."""
 
 ALIKE = 4.0
-"""Mean difference in levels below which channels or pictures are the same but for compression: coordinates of one place
-are tens of levels apart."""
+"""Mean difference in levels below which channels or pictures are equal but for compression: coordinates of a place are
+tens of levels apart."""
 
 
 @dataclass(frozen=True)
 class FrameFiles:
-    """The pictures of one frame; `mask` is None where the colour's alpha is used."""
+    """The pictures of a frame; `mask` is None where the colour's alpha is used."""
 
     name: str
     color: Path
@@ -36,37 +36,27 @@ class FrameFiles:
 
     @property
     def paths(self) -> tuple[Path, ...]:
-        """The existing files."""
         return tuple(path for path in (self.color, self.mask, self.pos) if path is not None)
-
-
-def is_frame_folder(folder: Path) -> bool:
-    """Return whether a folder holds frames."""
-    return (folder / COLOR).is_dir()
 
 
 def list_frames(folder: Path, with_pos: bool) -> tuple[FrameFiles, ...]:
     """List the frames of a folder in the order of their numbers.
 
-    Args:
-        folder: with `color/` and, each optional where it is not needed, `mask/` and `pos/`; a frame's pictures have one
-            name, whatever their suffixes.
-        with_pos: whether positions are needed.
-
-    Raises:
-        UsageError: if pictures are missing, left over, or differ in size.
-        SpecsiaError: if one is no picture.
+    The folder holds `color/`, `mask/` if the colours have no alpha, and `pos/` if positions are needed; the pictures of
+    a frame share a name, whatever their suffixes. Raises `UsageError` if pictures are missing, left over, or differ in
+    size.
     """
-    colors = _pictures(folder / COLOR)
     if with_pos and not (folder / POS).is_dir():
         raise UsageError(f"{folder} has no {POS}/: this model sees positions; render them, or train with --without pos")
-    others = {name: _pictures(folder / name) for name in (MASK, POS)[: 1 + with_pos] if (folder / name).is_dir()}
-    for other, pictures in others.items():
+    wanted = [COLOR, *(name for name in (MASK, POS)[: 1 + with_pos] if (folder / name).is_dir())]
+    layers = {name: _pictures(folder / name) for name in wanted}
+    colors = layers[COLOR]
+    for other, pictures in layers.items():
         if pictures.keys() != colors.keys():
             odd = min(pictures.keys() ^ colors.keys(), key=_number_order)
             raise UsageError(f"{folder}: {COLOR}/ and {other}/ must hold the same frames, and '{odd}' is only in one")
     frames = tuple(
-        FrameFiles(name, colors[name], others.get(MASK, {}).get(name), others.get(POS, {}).get(name))
+        FrameFiles(name, colors[name], *(layers[layer][name] if layer in layers else None for layer in (MASK, POS)))
         for name in sorted(colors, key=_number_order)
     )
     for frame in frames:
@@ -129,11 +119,8 @@ def _without_background(color: NDArray[np.uint8], alpha: NDArray[np.uint8]) -> N
 def read_frame(frame: FrameFiles) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     """Read Z and Zpos of a frame, (H, W, 4) uint8 each with straight alpha, RGB 0 where alpha is 0.
 
-    A mask may be grey, colour or alpha. Without positions, Zpos is 0. A colour without alpha that was rendered on one
+    A mask may be grey, colour or alpha; Zpos is 0 without positions. A colour without alpha that was rendered on one
     background loses it where the mask is partly covered.
-
-    Raises:
-        SpecsiaError: if a picture cannot be read, or there is neither a mask nor an alpha.
     """
     color = _decode(frame.color)
     rgb = np.repeat(color, 3, axis=2) if color.shape[2] == 1 else color[..., :3]

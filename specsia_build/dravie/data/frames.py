@@ -49,7 +49,7 @@ PIXELS, RUNS, INDEX = "pixels.bin", "runs.bin", "index.json"
 
 
 class Row(NamedTuple):
-    """Names of a row, as in `Pair`."""
+    """What a row shows, as in `Pair`."""
 
     uid: str
     character_id: str
@@ -62,12 +62,10 @@ class Extent(NamedTuple):
 
     Attributes:
         offset: first byte in `pixels`.
-        top, left, height, width: the box, in pixels of the frame.
-        first_run, runs: of the foreground.
-        centres: pixels of the foreground.
-        frame_height, frame_width: of the frame.
-        thickness, grey: of the drawing's contour, as `reference.Drawing` codes them.
-        ink: grey of the contour of Y*, -1 where it cannot be taken away.
+        top, left, height, width: box of the foreground in the frame, in pixels.
+        first_run, runs, centres: first run, number of runs and pixels of the foreground.
+        thickness, grey: style of the drawing's contour, see `reference.Drawing`.
+        ink: grey of the contour of Y*, -1 where it cannot be removed.
     """
 
     offset: int
@@ -91,11 +89,10 @@ class Frames:
 
     Attributes:
         pixels: flat uint8, `PIXEL_BYTES` a pixel, the boxes of all rows one after the other.
-        runs: (R, 3) int32, the foreground as horizontal runs: how many of the row's foreground pixels come before the
-            run, and the y and x in the box at which it begins.
-        extents: (N, 13) int64, an `Extent` for each row.
-        rows: the N rows.
-        mapped: the file behind `pixels`, None where they are in memory.
+        runs: (R, 3) int32, horizontal runs of the foreground: number of the row's foreground pixels before the run, and
+            the y and x in the box at which it begins.
+        extents: (N, 13) int64, an `Extent` a row.
+        mapped: the file behind `pixels`, None if they are in memory.
     """
 
     pixels: NDArray[np.uint8]
@@ -108,7 +105,7 @@ class Frames:
         return len(self.rows)
 
     def release(self) -> None:
-        """Unmap the pages that were read, so that the process does not grow to the size of the file."""
+        """Release the pages that were read, so that the process does not grow to the size of the file."""
         if self.mapped is not None:
             self.mapped.madvise(mmap.MADV_DONTNEED)
 
@@ -122,7 +119,7 @@ class Frames:
 
 
 class _Index(msgspec.Struct):
-    """Content of the cache's index; `sizes` of its files in bytes, `empty` uids of rows that show nothing."""
+    """Index of a cache: its files' sizes in bytes, its rows, and the uids of rows that show nothing."""
 
     sizes: dict[str, int]
     rows: list[Row]
@@ -131,7 +128,7 @@ class _Index(msgspec.Struct):
 
 
 class _Box(NamedTuple):
-    """A row's foreground: pixels (height, width, `PIXEL_BYTES`), runs, and where it lies, from byte and run 0."""
+    """Foreground of a row; the extent counts from byte and run 0."""
 
     pixels: NDArray[np.uint8]
     runs: NDArray[np.int32]
@@ -139,13 +136,13 @@ class _Box(NamedTuple):
 
 
 def _reach(mask: NDArray[np.bool_]) -> tuple[int, int]:
-    """Return the first and the last + 1 index where a mask (N,) is true, `REACH` farther within its bounds."""
+    """First and last + 1 index where a mask (N,) is true, extended by `REACH`."""
     hit = np.flatnonzero(mask)
     return max(0, int(hit[0]) - REACH), min(len(mask), int(hit[-1]) + 1 + REACH)
 
 
 def _cut_out(pair: Pair, drawing: Drawing, where: NDArray[np.bool_] | None = None) -> tuple[Row, _Box | None]:
-    """Cut out the foreground of a pair, centred `where` that is true if given; None if Z or Y* is empty."""
+    """Cut out the foreground of a pair; None if Z or Y* is empty. Patches are centred only where `where` is true."""
     row = Row(pair.uid, pair.character_id, pair.view, pair.content)
     if not (pair.z[..., 3].any() and pair.gt[..., 3].any()):
         return row, None
@@ -169,7 +166,7 @@ def _cut_out(pair: Pair, drawing: Drawing, where: NDArray[np.bool_] | None = Non
 
 
 def _write(boxes: Iterable[tuple[Row, _Box | None]], pixels: BinaryIO, runs: BinaryIO) -> _Index:
-    """Write boxes one after the other to two files, and return their index without sizes."""
+    """Write boxes to two files and return their index, without sizes."""
     index = _Index({}, [], [], [])
     offset = first_run = 0
     for row, box in boxes:
@@ -189,15 +186,10 @@ def frames_of(
     where: Callable[[Pair], NDArray[np.bool_]] | None = None,
     drawing: Drawing = NO_DRAWING,
 ) -> Frames:
-    """Cut pairs into frames in memory.
+    """Keep pairs of one character, and its drawing, in memory.
 
-    Args:
-        pairs: to keep.
-        drawing: of the character that they show.
-        where: gives the pixels (H, W) bool of a pair that patches may be centred at; all of the foreground if None.
-
-    Raises:
-        SpecsiaError: if a pair is empty, or no such pixel lies in its foreground.
+    `where` returns the pixels (H, W) of a pair at which patches may be centred; without it, all of the foreground.
+    Raises `SpecsiaError` if a pair has none.
     """
     pixels, runs = io.BytesIO(), io.BytesIO()
     index = _write((_cut_out(pair, drawing, where and where(pair)) for pair in pairs), pixels, runs)
@@ -214,7 +206,7 @@ def frames_of(
 
 
 def made_ahead(pool: Executor, make: Callable[[T], R], items: Iterable[T], most: int) -> Iterator[R]:
-    """Make something of each item in threads, in their order; no more than `most` of them wait while one is used."""
+    """Call `make` for items in threads and yield the results in order, with at most `most` of them waiting."""
     waiting = deque[Future[R]]()
     for item in items:
         waiting.append(pool.submit(make, item))
@@ -225,16 +217,9 @@ def made_ahead(pool: Executor, make: Callable[[T], R], items: Iterable[T], most:
 
 
 def open_frames(dataset: OpenedDataset, config: str, split: str, progress: Progress) -> Frames:
-    """Open the decoded rows of a split, which are decoded into the user's cache first if they are not there yet.
+    """Open the decoded rows of a split; they are decoded into the user's cache first if necessary.
 
-    Args:
-        dataset: to read.
-        config: one of its configurations.
-        split: one of the configuration's splits.
-        progress: where a bar and remarks go.
-
-    Raises:
-        SpecsiaError: if the dataset cannot be read, all rows are empty, or the cache cannot be written.
+    Raises `SpecsiaError` if the dataset cannot be read, all rows are empty, or the cache cannot be written.
     """
     # The digest is that of what was packed. A shard that was cut off or replaced since then has another size, and the
     # dataset card that assigns shards to splits may have been edited.
@@ -265,7 +250,7 @@ def open_frames(dataset: OpenedDataset, config: str, split: str, progress: Progr
 
 
 def _complete(cache: Path) -> _Index | None:
-    """Return the index of a cache that is complete."""
+    """Index of a cache, None if it is not complete."""
     try:
         index = msgspec.json.decode((cache / INDEX).read_bytes(), type=_Index)
         complete = all((cache / file).stat().st_size == index.sizes[file] for file in (PIXELS, RUNS))
@@ -275,7 +260,7 @@ def _complete(cache: Path) -> _Index | None:
 
 
 def _decode(dataset: OpenedDataset, config: str, split: str, cache: Path, progress: Progress) -> _Index:
-    """Write the cache completely or not at all."""
+    """Write the cache whole or not at all."""
     drawings = Drawings(dataset, config, (split,))
 
     def cut_out(row: dict[str, Any]) -> tuple[Row, _Box | None]:
@@ -286,8 +271,8 @@ def _decode(dataset: OpenedDataset, config: str, split: str, cache: Path, progre
         stream = dataset.stream(config, split, PAIR_COLUMNS(dataset.kind))
         total = dataset.splits(config).get(split, 0)
         with progress.bar(f"decode {split}", total) as advance, ThreadPoolExecutor(DECODERS) as pool:
-            for made in made_ahead(pool, cut_out, stream, 2 * DECODERS):
-                yield made
+            for row in made_ahead(pool, cut_out, stream, 2 * DECODERS):
+                yield row
                 advance(1)
 
     with replacing_folder(cache, lambda folder: _complete(folder) is not None) as temporary:

@@ -131,7 +131,7 @@ def _faded(out, contrast, pivot):  # type: ignore[no-untyped-def]
 
 @inlined
 def _about(across, depth, cosine, sine):  # type: ignore[no-untyped-def]
-    """Levels of x and -y turned about the middle of their box, cut to 0…255; exact where nothing turns."""
+    """Turn levels of x and -y about the middle of their box, clipped to 0…255; exact where nothing turns."""
     if sine == 0:
         return across, depth
     x, y = across - np.float32(127.5), depth - np.float32(127.5)
@@ -147,7 +147,7 @@ def _around(key, choice, most):  # type: ignore[no-untyped-def]
 
 @inlined
 def _bare(drawn, alpha, covered, ink):  # type: ignore[no-untyped-def]
-    """Take a contour of grey `ink` out of `drawn` (3,), a colour that covers `alpha`, `covered` of it the figure."""
+    """Remove a contour of grey `ink` from `drawn` (3,), a colour of coverage `alpha`, `covered` of it the figure."""
     if 0 < covered < alpha:
         line = (ink / np.float32(255)) ** GAMMA
         share = np.float32(covered) / np.float32(alpha)
@@ -158,9 +158,9 @@ def _bare(drawn, alpha, covered, ink):  # type: ignore[no-untyped-def]
 
 @compiled
 def _cut(pixels, runs, extents, place, seed, step, augment, shares, inputs, targets):  # type: ignore[no-untyped-def]
-    """Fill the patches whose row lies in these frames.
+    """Fill the patches whose row is in these frames.
 
-    `place` is the number of the first row, and of all rows; `shares` are no_drawing, no_contour and redrawn.
+    `place` holds the number of the first row and the number of all rows; `shares` no_drawing, no_contour and redrawn.
     """
     size, guided = inputs.shape[1], inputs.shape[3] == GUIDED
     colour, drawn = np.empty(3, np.float32), np.empty(3, np.float32)
@@ -265,9 +265,9 @@ class PatchSampler:
     """Patches centred on foreground pixels: a row at random, then one of its foreground pixels.
 
     Attributes:
-        frames: rows to draw from with equal chances; one set for each configuration.
-        config: of the training, with the batch, patch, seed, model and shares.
-        augment: augmentation of the patches; that of `config` if None.
+        frames: rows to draw from with equal chances, by configuration.
+        config: of the training.
+        augment: augmentation of the patches, by default that of `config`.
     """
 
     frames: Sequence[Frames]

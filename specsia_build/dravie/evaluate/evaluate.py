@@ -28,18 +28,15 @@ from specsia_build.ownership import refuse_foreign_folder
 from specsia_build.pipeline.progress import Progress
 
 FRONTAL, NOVEL = "frontal", "novel"
-"""Kinds of views: the one that methods are fitted to, number 0 (in clips its first frame), and all others."""
+"""Kinds of views: number 0 (of clips, its first frame), which methods are fitted to, and all others."""
+
+SeenBy = Mapping[str, Mapping[str, str]]
+"""By the label of a trained method, the characters that one of its models has seen, with the model's ids of them."""
 
 
 @dataclass(frozen=True)
 class Score:
-    """Scores of one view.
-
-    Attributes:
-        values: `flicker` among those of a clip's first frame.
-        frontal: whether it is the pair that methods are fitted to.
-        clip, frame, time, action: of the frame of a clip, as `Pair` has them.
-    """
+    """Scores of one view; `flicker` of a clip is among those of its first frame."""
 
     config: str
     method: str
@@ -62,19 +59,14 @@ class Score:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Result of an evaluation.
-
-    Attributes:
-        seen: by the label of a trained method the characters that one of its models has seen, and under which id.
-        notes: sentences about what could not be measured.
-    """
+    """Result of an evaluation; `notes` are sentences about what could not be measured."""
 
     dataset: str
     split: str
     configs: tuple[str, ...]
     methods: tuple[Method, ...]
     scores: tuple[Score, ...]
-    seen: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    seen: SeenBy = field(default_factory=dict)
     notes: tuple[str, ...] = field(default=())
 
     @property
@@ -84,39 +76,32 @@ class Evaluation:
 
 
 def sequences(dataset: OpenedDataset, config: str, split: str) -> Iterator[list[tuple[int, Pair]]]:
-    """The views of each character, or the frames of each clip, with the numbers of their rows, one such at a time.
+    """Yield the views of each character, or the frames of each clip, with the numbers of their rows.
 
-    Raises:
-        SpecsiaError: if a row cannot be decoded, or the rows of a character or clip do not stand together.
+    Raises `SpecsiaError` if a row cannot be decoded, or the rows of a character or clip do not stand together.
     """
     rows = enumerate(dataset.stream(config, split, PAIR_COLUMNS(dataset.kind)))
     pairs = ((number, decode_pair(row)) for number, row in rows)
-    seen: set[str] = set()
-    for character_id, views in groupby(pairs, key=lambda pair: pair[1].character_id):
-        _first(character_id, f"the character {character_id}", seen, dataset)
-        clips: set[str] = set()
-        for clip, frames in groupby(views, key=lambda pair: pair[1].clip):
-            _first(clip or "", f"the clip {clip} of {character_id}", clips, dataset)
-            yield list(frames)
+    known: set[tuple[str, ...]] = set()
+    for (character_id, clip), views in groupby(pairs, key=lambda pair: (pair[1].character_id, pair[1].clip)):
+        name = folded_name(character_id), folded_name(clip or "")
+        if name in known:
+            raise SpecsiaError(
+                f"{dataset.where} has rows of {' '.join(filter(None, (character_id, clip)))} in two places (or of two "
+                "whose ids differ only in case), and their results would share a folder: sort rows that were shuffled "
+                "by uid, as sort('uid') of `datasets` does"
+            )
+        known.add(name)
+        yield list(views)
 
 
-def _first(name: str, what: str, seen: set[str], dataset: OpenedDataset) -> None:
-    if folded_name(name) in seen:
-        raise SpecsiaError(
-            f"{dataset.where} has rows of {what} in two places (or of two whose ids differ only in case), and their "
-            "results would share a folder: sort rows that were shuffled by uid, as sort('uid') of `datasets` does"
-        )
-    seen.add(folded_name(name))
-
-
-def _known_by(dataset: OpenedDataset, config: str, split: str) -> Iterator[Pair]:
+def _identifying(dataset: OpenedDataset, config: str, split: str) -> Iterator[Pair]:
     """Yield pairs that identify characters: all views, or the first frames of clips, the same at any frame rate."""
     if not dataset.moving:
         yield from (pair for views in sequences(dataset, config, split) for _, pair in views)
         return
     rows = [k for k, row in enumerate(dataset.stream(config, split, ["frame"])) if row["frame"] == 0]
-    for row in rows:
-        yield pair_at(dataset, config, split, row)
+    yield from (pair_at(dataset, config, split, row) for row in rows)
 
 
 def evaluate(
@@ -131,13 +116,13 @@ def evaluate(
     """Score methods on all characters of a split; on a backend that a method was not trained on, by one repeat.
 
     Args:
-        dataset: where they are.
+        dataset: to read.
         split: that training did not see.
         methods: to compare.
-        out: folder where results are kept.
-        perceptual: networks of LPIPS and CLIP; without one its score is absent.
-        configs: configurations that are scored; none for all.
-        allow_seen: score a model on characters that it has seen, too.
+        out: folder of the results.
+        perceptual: networks of LPIPS and CLIP.
+        configs: configurations to score; none for all.
+        allow_seen: whether to score a model on characters that it has seen.
 
     Raises:
         UsageError: if there is no such split or configuration, a model has seen a character and must not, or `out`
@@ -146,9 +131,8 @@ def evaluate(
     """
     configs = tuple(configs) or dataset.configs
     for config in configs:
-        there = dataset.splits(config)
-        if split not in there:
-            names = ", ".join(there)
+        if split not in (splits := dataset.splits(config)):
+            names = ", ".join(splits)
             raise UsageError(f"{dataset.where} has no split '{split}' in its configuration '{config}': it has {names}")
     seen_by = _seen_by(dataset, configs, split, methods)
     if any(seen_by.values()) and not allow_seen:
@@ -168,11 +152,10 @@ def evaluate(
             for sequence in sequences(dataset, config, split):
                 pairs = [pair for _, pair in sequence]
                 if subject is None or subject.frontal.character_id != pairs[0].character_id:
-                    subject = _subject(dataset, config, split, fronts[config], sequence)
-                    painters = {}
+                    subject, painters = _subject(dataset, config, split, fronts[config], sequence), {}
                 steps = steps_between(pairs) if dataset.keeps_places() else []
-                _keep(out, config, pairs, TRUTH, [pair.gt for pair in pairs])
-                _keep(out, config, pairs, RAW_FOLDER, [pair.z for pair in pairs])
+                _write_pictures(out, config, pairs, TRUTH, [pair.gt for pair in pairs])
+                _write_pictures(out, config, pairs, RAW_FOLDER, [pair.z for pair in pairs])
                 for method in wanted[config]:
                     bar.note(f"{pairs[0].character_id} {method.label}")
                     name = method.label, method.repeat
@@ -180,14 +163,16 @@ def evaluate(
                         painters[name] = method.fit(subject, bar)
                     results = [painters[name](pair.without_truth()) for pair in pairs]
                     if method.label != RAW:
-                        _keep(out, config, pairs, method.folder, results)
+                        _write_pictures(out, config, pairs, method.folder, results)
                     flicker = clip_flicker(results, [pair.gt for pair in pairs], steps)
                     for (row, pair), result in zip(sequence, results, strict=True):
-                        score = _score(config, method, row, pair, result, pair.uid == subject.frontal.uid)
+                        values = view_scores(result, pair)
                         if flicker is not None and pair is pairs[0]:
-                            score.values["flicker"] = flicker
-                        score.values.update(perceptual.compare(result, pair.gt))
-                        scores.append(score)
+                            values["flicker"] = flicker
+                        values.update(perceptual.compare(result, pair.gt))
+                        of = config, method.label, method.repeat, pair.character_id, pair.view, row
+                        frame = pair.clip, pair.frame, pair.time, pair.action
+                        scores.append(Score(*of, values, pair.uid == subject.frontal.uid, *frame))
                     bar(4 * len(pairs))
     return Evaluation(dataset.where, split, configs, tuple(methods), tuple(scores), seen_by)
 
@@ -195,43 +180,33 @@ def evaluate(
 def _subject(
     dataset: OpenedDataset, config: str, split: str, fronts: Mapping[str, int], views: Sequence[tuple[int, Pair]]
 ) -> Subject:
-    """Input of the methods: the character's first frontal row, which may be among these views."""
+    """Frontal pair of a character: its first frontal row, which may be among these views."""
     character_id = views[0][1].character_id
     number = fronts.get(character_id)
     if number is None:
         raise SpecsiaError(f"{character_id} has no frontal view (number 0), which every method is given")
-    here = next((pair for row, pair in views if row == number), None)
-    frontal = here or pair_at(dataset, config, split, number)
+    frontal = next((pair for row, pair in views if row == number), None) or pair_at(dataset, config, split, number)
     return Subject(frontal, Drawing.of_pair(frontal, dataset.keeps_places()))
 
 
-def _score(config: str, method: Method, row: int, pair: Pair, result: Picture, frontal: bool) -> Score:
-    key = config, method.label, method.repeat, pair.character_id, pair.view, row
-    return Score(*key, view_scores(result, pair), frontal, pair.clip, pair.frame, pair.time, pair.action)
-
-
-def _keep(out: Path, config: str, pairs: Sequence[Pair], name: str, pictures: Sequence[Picture]) -> None:
-    """Write a picture of each of some views: a method's, by its folder, or Y* or Z."""
+def _write_pictures(out: Path, config: str, pairs: Sequence[Pair], name: str, pictures: Sequence[Picture]) -> None:
     for pair, picture in zip(pairs, pictures, strict=True):
         folder = out / pictures_folder(config, pair.character_id, name, pair.clip)
         write_bytes(folder / picture_name(pair.number, pair.frame is not None), png.encode(picture))
 
 
-def _seen_by(
-    dataset: OpenedDataset, configs: Sequence[str], split: str, methods: Sequence[Method]
-) -> dict[str, dict[str, str]]:
-    """The characters of a split that models have seen, and under which id, by the labels of trained methods."""
+def _seen_by(dataset: OpenedDataset, configs: Sequence[str], split: str, methods: Sequence[Method]) -> SeenBy:
     records = [(method.label, method.seen) for method in methods if method.seen is not None]
-    found: dict[str, dict[str, str]] = {label: {} for label, _ in records}
+    seen: dict[str, dict[str, str]] = {label: {} for label, _ in records}
     if any(record.known for _, record in records):
-        views = (pair for config in configs for pair in _known_by(dataset, config, split))
-        there = group_contents((pair.character_id, pair.content) for pair in views)
+        views = (pair for config in configs for pair in _identifying(dataset, config, split))
+        characters = group_contents((pair.character_id, pair.content) for pair in views)
         for label, record in records:
-            found[label] |= record.among(there)
-    return found
+            seen[label] |= record.among(characters)
+    return seen
 
 
-def _refusal(seen_by: Mapping[str, Mapping[str, str]], split: str) -> str:
+def _refusal(seen_by: SeenBy, split: str) -> str:
     label, seen = max(seen_by.items(), key=lambda entry: len(entry[1]))
     names = [name if known == name else f"{name} (there called {known})" for name, known in seen.items()]
     return (

@@ -24,7 +24,7 @@ from specsia_build.dravie.metrics import on_white
 from specsia_build.errors import brief
 
 ROUNDING = 1.0
-"""Levels of Zpos by which one point may differ in two frames, besides half of what a pixel spans."""
+"""Levels of Zpos by which a point may differ in two frames, besides half of what a pixel spans."""
 
 
 @dataclass(frozen=True)
@@ -36,15 +36,10 @@ class Step:
 
 
 def follow(here: NDArray[np.uint8], there: NDArray[np.uint8]) -> Step:
-    """Find the points that one frame shows in another.
+    """Match the wholly covered pixels of a Zpos (H, W, 4) uint8 with the pixels of another that show the same points.
 
-    Args:
-        here: (H, W, 4) uint8, Zpos.
-        there: the same of the other frame.
-
-    Returns:
-        The wholly covered pixels of `here` whose points are seen there too, each with the pixel that is nearest to its
-        own by position.
+    Each is matched with the pixel that is nearest by position; pixels whose points the other does not show are left
+    out.
     """
     pixels, others = (np.flatnonzero(pos[..., 3] == 255).astype(np.int32) for pos in (here, there))
     if not len(pixels) or not len(others):
@@ -57,15 +52,17 @@ def follow(here: NDArray[np.uint8], there: NDArray[np.uint8]) -> Step:
     return Step(pixels[seen], others[nearest[seen]])
 
 
-def _span(places: NDArray[np.float32], seen: NDArray[np.bool_]) -> NDArray[np.float32]:
-    """(H, W) distance of places (H, W, 3) from a pixel to the nearer of its neighbours that are seen, summed over both
-    axes: a fold, across which places jump, is on one side only."""
-    total = np.zeros(seen.shape, np.float32)
+def _span(positions: NDArray[np.float32], covered: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """Distance (H, W) of positions (H, W, 3) from those of the nearer covered neighbour, summed over both axes.
+
+    The nearer, because positions jump across a fold, which is on one side only.
+    """
+    total = np.zeros(covered.shape, np.float32)
     for axis in (0, 1):
-        one, two = np.swapaxes(places, 0, axis), np.swapaxes(seen, 0, axis)
-        apart = np.linalg.norm(np.diff(one, axis=0), axis=-1)
-        apart[~(two[1:] & two[:-1])] = np.inf
-        least = np.full(two.shape, np.inf, np.float32)
+        levels, inside = np.swapaxes(positions, 0, axis), np.swapaxes(covered, 0, axis)
+        apart = np.linalg.norm(np.diff(levels, axis=0), axis=-1)
+        apart[~(inside[1:] & inside[:-1])] = np.inf
+        least = np.full(inside.shape, np.inf, np.float32)
         least[:-1] = apart
         least[1:] = np.minimum(least[1:], apart)
         total += np.swapaxes(np.where(np.isfinite(least), least, 0), 0, axis)
@@ -73,28 +70,26 @@ def _span(places: NDArray[np.float32], seen: NDArray[np.bool_]) -> NDArray[np.fl
 
 
 def steps_between(pairs: Sequence[Pair]) -> list[Step]:
-    """From each frame of a clip to the next; empty for views that are no frames."""
+    """Match each frame of a clip with the next; empty for views."""
     nothing = np.zeros(0, np.int32)
     return [
-        follow(one.pos, other.pos) if other.frame == one.frame + 1 else Step(nothing, nothing)
-        for one, other in pairwise(pairs)
-        if one.frame is not None
+        follow(pair.pos, other.pos) if other.frame == pair.frame + 1 else Step(nothing, nothing)
+        for pair, other in pairwise(pairs)
+        if pair.frame is not None
     ]
 
 
 def clip_flicker(
     results: Sequence[NDArray[np.uint8]], truths: Sequence[NDArray[np.uint8]], steps: Sequence[Step]
 ) -> float | None:
-    """Change from frame to frame that Y* does not have: its mean where the same point is seen in both, 0…1.
+    """Mean absolute difference between the change of a result from frame to frame at a point and that of Y*, 0…1.
 
     Args:
-        results: (H, W, 4) uint8 each, the T frames of a clip in order.
-        truths: Y* of the same frames.
-        steps: (T - 1,) from each to the next.
+        results, truths: T frames (H, W, 4) uint8 of a clip, in order.
+        steps: T - 1, from each to the next.
 
     Returns:
-        Mean absolute difference between the change of the result at a point and the change of Y* there; 0 changes just
-        as Y* does. None where no point is seen in two frames.
+        None where no point is seen in two frames.
     """
     total, count = 0.0, 0
     for k, step in enumerate(steps):
@@ -112,14 +107,14 @@ Pixels = Tensor
 
 
 class Perceptual(NamedTuple):
-    """The networks that could be had; None for those that could not."""
+    """Networks of LPIPS and CLIP; None where one is not available."""
 
     lpips: Callable[[Pixels, Pixels], float] | None = None
     clip: Callable[[Pixels], Tensor] | None = None
 
     @torch.inference_mode()
     def compare(self, result: NDArray[np.uint8], truth: NDArray[np.uint8]) -> dict[str, float]:
-        """`lpips` and `clip` of a result and Y*, (H, W, 4) uint8 each, as far as they can be had."""
+        """Compute the available scores of a result and Y*, (H, W, 4) uint8 each."""
         scores = {}
         if self.lpips is not None:
             scores["lpips"] = self.lpips(_pixels(result), _pixels(truth))
@@ -155,14 +150,13 @@ def _clip(device: torch.device) -> Callable[[Pixels], Tensor]:
 
 
 def find_perceptual(device: torch.device) -> tuple[Perceptual, tuple[str, ...]]:
-    """The networks whose packages and weights can be had, and for each other one a sentence that says why not."""
-    makers: dict[str, Callable[[torch.device], Any]] = {"lpips": _lpips, "clip": _clip}
+    """Load the networks, and return a sentence for each that is not available."""
     networks: dict[str, Any] = {}
     notes = []
-    for score, make in makers.items():
+    for score, load in {"lpips": _lpips, "clip": _clip}.items():
         try:
-            networks[score] = make(device)
-        # Without a network, packages raise whatever their downloads stumble over.
+            networks[score] = load(device)
+        # Packages raise many kinds of errors where they cannot download.
         except Exception as error:
             notes.append(f"{score.upper()} is absent ({brief(str(error), 100)}): pip install 'specsia[metrics]'.")
     return Perceptual(**networks), tuple(notes)

@@ -28,7 +28,7 @@ from specsia_build.rendering.contour import draw_contour
 RAW, LINE, PASTE, SINGLE = UNREPAIRED, "line", "look-up", "sample-wise"
 
 BASELINES = (RAW, LINE, PASTE, SINGLE)
-"""Names that `--baselines` takes."""
+"""Choices of `--baselines`."""
 
 DEFAULT_BASELINES = (RAW, LINE, PASTE)
 """The fast ones: a sample-wise fit takes minutes a character."""
@@ -39,7 +39,7 @@ UNNAMED = ("seed", "configs", "with_pos", "preset", "reference")
 """Settings that a label states in words, or not at all."""
 
 LINE_PX, LINE_GREY = 2, 0
-"""Thickness and grey of the line where the drawing's style is unknown."""
+"""Style of the line where the drawing's is unknown."""
 
 Picture = NDArray[np.uint8]
 
@@ -58,25 +58,22 @@ class Subject:
     drawing: Drawing
 
 
-Fit = Callable[[Subject, Advance], Painter]
-
-
 @dataclass(frozen=True)
 class Method:
-    """One way to repair, with one seed.
+    """A way to repair, with one seed.
 
     Attributes:
         label: of its row; repeats share it.
-        fit: makes what repairs a character's views.
-        repeat: which repeat it is, from 0.
-        updates: of a network that this takes for each character.
-        trained: configurations that it was trained on, empty for what was not.
+        fit: returns what repairs a character's views.
+        repeat: number of the repeat, from 0.
+        updates: of a network, for each character.
+        trained: configurations that it was trained on.
         adapted: whether a trained one is fitted to the character.
-        seen: characters that a trained one has seen; None for what was not trained.
+        seen: characters that a trained one has seen; None for a baseline.
     """
 
     label: str
-    fit: Fit
+    fit: Callable[[Subject, Advance], Painter]
     repeat: int = 0
     updates: int = 0
     trained: tuple[str, ...] = ()
@@ -85,13 +82,13 @@ class Method:
 
     @property
     def folder(self) -> str:
-        """Name of a folder for its results."""
+        """Name of the folder of its results."""
         return UNREPAIRED_FOLDER if self.label == RAW else f"{self.label.replace(' ', '-')}-{self.repeat}"
 
 
 @dataclass(frozen=True)
 class Run:
-    """A trained model; `settings` is None for what `specsia train` did not write, such as an adapted model."""
+    """A trained model; `settings` is None if `specsia train` did not write it, such as an adapted model."""
 
     path: Path
     config: ModelConfig
@@ -107,7 +104,7 @@ class Choice:
     Attributes:
         baselines: of `BASELINES`.
         without: of `config.ABLATIONS`.
-        repeats: seeds of adaptations and of sample-wise fits; several runs of one kind are as many at least.
+        repeats: least number of seeds of adaptations and of sample-wise fits.
         adaptation: settings of adaptations, whose seed is the repeat's.
         fit_steps: updates of a sample-wise fit.
     """
@@ -120,11 +117,7 @@ class Choice:
 
 
 def load_runs(paths: Sequence[Path], device: torch.device) -> list[Run]:
-    """The models of run folders, on a device.
-
-    Raises:
-        UsageError, SpecsiaError: if one holds no model that can be read.
-    """
+    """Load the models of run folders onto a device."""
     runs = []
     for path in paths:
         config, model = load_generator(path)
@@ -133,7 +126,7 @@ def load_runs(paths: Sequence[Path], device: torch.device) -> list[Run]:
 
 
 def _baseline(name: str) -> Method:
-    """`raw`, `line` or `look-up`."""
+    """Return `raw`, `line` or `look-up`."""
 
     def fit(subject: Subject, _advance: Advance) -> Painter:
         def paint(view: Pair) -> Picture:
@@ -149,39 +142,37 @@ def _baseline(name: str) -> Method:
     return Method(name, fit)
 
 
-def _repairing(model: nn.Module, config: ModelConfig, device: torch.device, drawing: Drawing) -> Painter:
-    return lambda view: repair(model, config, view.z, view.pos, device, drawing)
+def _method(label: str, repeat: int, run: Run, device: torch.device, drawing: bool = True) -> Method:
+    """Return a trained model as it is, or without the drawing."""
+
+    def fit(subject: Subject, _advance: Advance) -> Painter:
+        return _painter(run.model, run, device, subject.drawing if drawing else NO_DRAWING)
+
+    trained = () if run.settings is None else run.settings.configs
+    return Method(label, fit, repeat, 0, trained, False, run.seen)
 
 
-def _single(run: Run, repeat: int, steps: int, features: Features | None, device: torch.device) -> Method:
-    """The same network, trained from nothing on the frontal pair alone."""
+def _painter(model: nn.Module, run: Run, device: torch.device, drawing: Drawing) -> Painter:
+    return lambda view: repair(model, run.config, view.z, view.pos, device, drawing)
+
+
+def _adapted(label: str, repeat: int, run: Run, settings: TrainConfig, device: torch.device) -> Method:
+    def fit(subject: Subject, advance: Advance) -> Painter:
+        model = adapt_generator(run.model, run.config, subject.frontal, settings, device, advance, subject.drawing)
+        return _painter(model, run, device, subject.drawing)
+
+    return replace(_method(label, repeat, run, device), fit=fit, updates=settings.steps, adapted=True)
+
+
+def _single(repeat: int, run: Run, steps: int, features: Features | None, device: torch.device) -> Method:
+    """Return the same network, trained from nothing on the frontal pair alone."""
     settings = replace(run.settings or TrainConfig(), seed=repeat, configs=(), steps=steps)
 
     def fit(subject: Subject, advance: Advance) -> Painter:
         model = fit_single(subject.frontal, run.config, settings, device, features, advance, subject.drawing)
-        return _repairing(model, run.config, device, subject.drawing)
+        return _painter(model, run, device, subject.drawing)
 
     return Method(SINGLE, fit, repeat, steps)
-
-
-def _of_run(label: str, repeat: int, run: Run, device: torch.device, drawing: bool = True) -> Method:
-    """A trained model as it is, or without the drawing."""
-    trained = () if run.settings is None else run.settings.configs
-
-    def fit(subject: Subject, _advance: Advance) -> Painter:
-        return _repairing(run.model, run.config, device, subject.drawing if drawing else NO_DRAWING)
-
-    return Method(label, fit, repeat, 0, trained, False, run.seen)
-
-
-def _adapted(label: str, repeat: int, run: Run, settings: TrainConfig, device: torch.device) -> Method:
-    """A trained model, adapted to the frontal pair."""
-
-    def fit(subject: Subject, advance: Advance) -> Painter:
-        model = adapt_generator(run.model, run.config, subject.frontal, settings, device, advance, subject.drawing)
-        return _repairing(model, run.config, device, subject.drawing)
-
-    return replace(_of_run(label, repeat, run, device), fit=fit, updates=settings.steps, adapted=True)
 
 
 def _groups(runs: Sequence[Run]) -> dict[str, list[Run]]:
@@ -209,16 +200,10 @@ def _groups(runs: Sequence[Run]) -> dict[str, list[Run]]:
 
 
 def choose_methods(runs: Sequence[Run], choice: Choice, device: torch.device) -> list[Method]:
-    """The methods of an evaluation, each as often as it is repeated, in the order of a table's rows.
+    """List the methods of an evaluation in the order of a table's rows; runs that differ in the seed are repeats.
 
-    Args:
-        runs: trained models; those that differ only in the seed are repeats of one method.
-        choice: what is asked for.
-        device: that computes.
-
-    Raises:
-        UsageError: if an ablation needs a model that is not among the runs, or the network of the perceptual loss that
-            fits take after the runs' trainings cannot be had.
+    Raises `UsageError` if an ablation needs a model that is not among the runs, or the network of the perceptual loss
+    of a sample-wise fit is not available.
     """
     if "pos" in choice.without and all(run.config.with_pos for run in runs):
         raise UsageError("--without pos: train one with `specsia train --without pos`")
@@ -227,13 +212,13 @@ def choose_methods(runs: Sequence[Run], choice: Choice, device: torch.device) ->
     methods = [_baseline(name) for name in DEFAULT_BASELINES if name in choice.baselines]
     if SINGLE in choice.baselines:
         features = find_features((runs[0].settings or TrainConfig()).perceptual)
-        methods += [_single(runs[0], k, choice.fit_steps, features, device) for k in range(choice.repeats)]
+        methods += [_single(k, runs[0], choice.fit_steps, features, device) for k in range(choice.repeats)]
     for label, alike in _groups(runs).items():
-        whole = f"{label} without adaptation"
-        if alike[0].config.sees_drawing or "adaptation" in choice.without:
-            methods += [_of_run(whole, k, run, device) for k, run in enumerate(alike)]
-        if alike[0].config.sees_drawing and "drawing" in choice.without:
-            methods += [_of_run(f"{whole} without drawing", k, run, device, False) for k, run in enumerate(alike)]
+        whole, sees_drawing = f"{label} without adaptation", alike[0].config.sees_drawing
+        if sees_drawing or "adaptation" in choice.without:
+            methods += [_method(whole, k, run, device) for k, run in enumerate(alike)]
+        if sees_drawing and "drawing" in choice.without:
+            methods += [_method(f"{whole} without drawing", k, run, device, False) for k, run in enumerate(alike)]
         for k in range(max(choice.repeats, len(alike))):
             methods.append(_adapted(label, k, alike[k % len(alike)], replace(choice.adaptation, seed=k), device))
     return methods

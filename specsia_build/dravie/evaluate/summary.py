@@ -79,11 +79,10 @@ class Value(NamedTuple):
     def text(self, decimals: int) -> str:
         """Format as `0.1234 ± 0.0010 [0.1100, 0.1370]`."""
         deviation = "" if self.deviation is None else f" ± {self.deviation:.{decimals}f}"
-        return f"{self.mean:.{decimals}f}{deviation}{interval_text(self.low, self.high, decimals)}"
+        return f"{self.mean:.{decimals}f}{deviation}{_interval(self.low, self.high, decimals)}"
 
 
-def interval_text(low: float | None, high: float | None, decimals: int) -> str:
-    """Format as ` [0.1100, 0.1370]`; empty where there is no interval."""
+def _interval(low: float | None, high: float | None, decimals: int) -> str:
     return "" if low is None or high is None else f" [{low:.{decimals}f}, {high:.{decimals}f}]"
 
 
@@ -101,13 +100,9 @@ class Summary:
 
 @dataclass(frozen=True)
 class Difference:
-    """Difference of a trained method to the best baseline in a score of novel views, on the same characters.
+    """Mean difference over characters of a method's score of novel views, less the best baseline's.
 
-    Attributes:
-        config, method, baseline, score: what is compared.
-        characters: number of characters with the score.
-        mean: of the characters' differences, the method's value less the baseline's.
-        low, high: interval of that mean, None for one character.
+    `characters` is the number of characters with the score; `low` and `high` are None for one.
     """
 
     config: str
@@ -170,12 +165,16 @@ def summarise(evaluation: Evaluation) -> Summary:
     return Summary(values, characters)
 
 
+def _trained(evaluation: Evaluation, trained: bool) -> list[str]:
+    """Labels of the trained methods, or of the baselines."""
+    labels = [method.label for method in evaluation.methods if (method.seen is not None) == trained]
+    return list(dict.fromkeys(labels))
+
+
 def differences(evaluation: Evaluation, summary: Summary) -> Iterator[Difference]:
     """Compare each trained method with the baseline that is best in a score."""
-    methods = {method.label: method for method in evaluation.methods}
-    baselines = [label for label, method in methods.items() if method.seen is None]
-    trained = [label for label, method in methods.items() if method.seen is not None]
-    for config, label, score in itertools.product(evaluation.configs, trained, METRICS):
+    baselines = _trained(evaluation, False)
+    for config, label, score in itertools.product(evaluation.configs, _trained(evaluation, True), METRICS):
         sign = 1 if METRICS[score].better == "low" else -1
         known = {name: summary.values.get((config, name, NOVEL, score)) for name in baselines}
         means = {name: sign * value.mean for name, value in known.items() if value is not None}
@@ -187,8 +186,7 @@ def differences(evaluation: Evaluation, summary: Summary) -> Iterator[Difference
             yield Difference(config, label, best, score, len(apart), float(np.mean(apart)), *bootstrap(apart))
 
 
-def markdown_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """Format a Markdown table whose columns are aligned as text."""
+def _markdown_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     cells = [list(head), *map(list, rows)]
     widths = [max(3, *(len(row[k]) for row in cells)) for k in range(len(head))]
     lines = ["| " + " | ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)) + " |" for row in cells]
@@ -202,13 +200,13 @@ def _marked(evaluation: Evaluation, label: str) -> str:
 
 
 def _table(evaluation: Evaluation, summary: Summary, config: str, kind: str) -> str:
-    there = [name for name in METRICS if any(key[0::2] == (config, kind) and key[3] == name for key in summary.values)]
+    names = [name for name in METRICS if any(key[0::2] == (config, kind) and key[3] == name for key in summary.values)]
     rows = []
     for label in evaluation.labels:
-        values = [summary.values.get((config, label, kind, name)) for name in there]
-        cells = ["–" if v is None else v.text(METRICS[n].decimals) for v, n in zip(values, there, strict=True)]
+        values = [summary.values.get((config, label, kind, name)) for name in names]
+        cells = ["–" if v is None else v.text(METRICS[n].decimals) for v, n in zip(values, names, strict=True)]
         rows.append([_marked(evaluation, label), *cells])
-    return markdown_table([f"{kind} views", *(METRICS[name].heading for name in there)], rows)
+    return _markdown_table([f"{kind} views", *(METRICS[name].heading for name in names)], rows)
 
 
 def to_markdown(evaluation: Evaluation, summary: Summary) -> str:
@@ -226,12 +224,11 @@ def to_markdown(evaluation: Evaluation, summary: Summary) -> str:
         if seen:
             parts.append(f"(seen): {label} was trained on, or adapted to, {', '.join(seen)} of these characters.")
     for config in evaluation.configs:
-        parts += [f"## {config}", _table(evaluation, summary, config, NOVEL)]
-        parts += [_table(evaluation, summary, config, FRONTAL)]
+        parts += [f"## {config}", *(_table(evaluation, summary, config, kind) for kind in (NOVEL, FRONTAL))]
     rows = []
     for d in differences(evaluation, summary):
         decimals = METRICS[d.score].decimals
-        gap = f"{d.mean:+.{decimals}f}{interval_text(d.low, d.high, decimals)}"
+        gap = f"{d.mean:+.{decimals}f}{_interval(d.low, d.high, decimals)}"
         names = _marked(evaluation, d.method), METRICS[d.score].heading, _marked(evaluation, d.baseline)
         rows.append((d.config, *names, gap, d.verdict))
     if rows:
@@ -239,7 +236,7 @@ def to_markdown(evaluation: Evaluation, summary: Summary) -> str:
             f"Mean over characters of a method's score less the best baseline's, with its {LEVEL:.0%} interval; "
             f"significant where that leaves out zero and there are {FEWEST} characters or more."
         )
-        table = markdown_table(("Backend", "Method", "Score", "Best baseline", "Difference", ""), rows)
+        table = _markdown_table(("Backend", "Method", "Score", "Best baseline", "Difference", ""), rows)
         parts += ["## Differences to the best baseline, novel views", about, table]
     return "\n\n".join([*parts, *evaluation.notes]) + "\n"
 
@@ -251,15 +248,13 @@ def headlines(evaluation: Evaluation, summary: Summary) -> list[str]:
         if d.characters >= FEWEST:
             verdicts.setdefault((d.config, d.method), {}).setdefault(d.verdict, []).append(METRICS[d.score].name)
     lines = []
-    trained = [method.label for method in evaluation.methods if method.seen is not None]
-    for config, label in itertools.product(evaluation.configs, dict.fromkeys(trained)):
+    for config, label in itertools.product(evaluation.configs, _trained(evaluation, True)):
         ours, raw = (summary.values.get((config, name, NOVEL, "l1")) for name in (label, RAW))
         if ours is None:
             continue
         of_raw = f", {ours.mean / raw.mean:.0%} of Z's" if raw is not None and raw.mean else ""
-        against = "; ".join(
-            f"{verdict}: {', '.join(names)}" for verdict, names in verdicts.get((config, label), {}).items()
-        )
+        scores = verdicts.get((config, label), {})
+        against = "; ".join(f"{verdict}: {', '.join(names)}" for verdict, names in scores.items())
         against = f"; against the best baseline {against}" if against else ""
         lines.append(f"{config}: {_marked(evaluation, label)} has an L1 of {ours.mean:.4f}{of_raw}{against}")
     return lines
@@ -291,7 +286,7 @@ def to_document(evaluation: Evaluation, summary: Summary) -> dict[str, Any]:
             {"config": config, "method": method, "views": kind, "score": name, **value._asdict()}
             for (config, method, kind, name), value in summary.values.items()
         ],
-        "differences": [vars(found) | {"verdict": found.verdict} for found in differences(evaluation, summary)],
+        "differences": [vars(d) | {"verdict": d.verdict} for d in differences(evaluation, summary)],
         "views": [vars(score) | {"values": dict(score.values)} for score in evaluation.scores],
         "notes": list(evaluation.notes),
     }
@@ -306,18 +301,12 @@ def _seen(evaluation: Evaluation, method: Method) -> list[str] | None:
 
 def _csv(head: Sequence[str], rows: Iterable[Sequence[object]]) -> bytes:
     stream = io.StringIO()
-    writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow(head)
-    writer.writerows(rows)
+    csv.writer(stream, lineterminator="\n").writerows([head, *rows])
     return stream.getvalue().encode()
 
 
 def write_evaluation(evaluation: Evaluation, out: Path) -> tuple[list[str], dict[str, Any]]:
-    """Write `tables.md`, `scores.csv`, `characters.csv` and `scores.json`.
-
-    Returns:
-        A sentence about each trained method, and everything as plain values.
-    """
+    """Write `tables.md`, `scores.csv`, `characters.csv` and `scores.json`; return `headlines` and `to_document`."""
     summary = summarise(evaluation)
     text, document = to_markdown(evaluation, summary), to_document(evaluation, summary)
     means = [

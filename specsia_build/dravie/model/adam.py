@@ -1,6 +1,6 @@
 """Adam with a state that is a flat dictionary of tensors.
 
-`torch.optim.Adam` has the same arithmetic, but imports torch's compiler, which takes nearly as long as torch itself.
+`torch.optim.Adam` has the same arithmetic, but imports torch's compiler, which takes longer than torch itself.
 """
 
 from __future__ import annotations
@@ -16,12 +16,7 @@ EPSILON = 1e-8
 
 
 class Adam:
-    """Updates weights in place (Kingma and Ba, 2015), in torch's fused form.
-
-    Args:
-        weights: that are updated.
-        weight_decay: times the weights, added to their gradients.
-    """
+    """Adam (Kingma and Ba, 2015) in torch's fused form, with weight decay added to the gradients."""
 
     def __init__(self, weights: Iterable[Tensor], weight_decay: float = 0.0) -> None:
         self._weights, self._weight_decay = list(weights), weight_decay
@@ -52,16 +47,12 @@ class Adam:
             weight.grad = None
 
     def state(self) -> dict[str, Tensor]:
-        """Return the optimiser's tensors, named by the numbers of the weights; not copied."""
+        """Return the optimiser's tensors, not copied, named by the numbers of the weights."""
         kept = {"step": self._steps, "exp_avg": self._means, "exp_avg_sq": self._squares}
         return {f"{number}.{name}": tensor for name, tensors in kept.items() for number, tensor in enumerate(tensors)}
 
     def restore(self, state: Mapping[str, Tensor]) -> None:
-        """Load what `state` returned.
-
-        Raises:
-            ValueError: if it is of other weights.
-        """
+        """Load the result of `state`; raises `ValueError` if it is of other weights."""
         own = self.state()
         if {name: tensor.shape for name, tensor in own.items()} != {name: t.shape for name, t in state.items()}:
             raise ValueError("the state of the optimiser is of other weights")

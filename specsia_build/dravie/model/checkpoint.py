@@ -55,14 +55,11 @@ def save_model(
 
     Args:
         run: folder of the run.
-        step: updates made so far.
+        step: updates so far.
         config: of the model.
-        model: weights that enhance and evaluate use.
-        training: state that only training needs; a run without it cannot be resumed.
+        model: network that enhance and evaluate use.
+        training: what only training needs; a run without it cannot be resumed.
         drawing: of the character that the model is adapted to.
-
-    Raises:
-        WriteError: if it cannot be written; earlier checkpoints stay.
     """
     path = run / FOLDER / f"{step:07d}"
     state = {"step": step, "model": asdict(config), "specsia": __version__, "torch": torch.__version__}
@@ -88,7 +85,7 @@ def _plain(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def training_state(modules: Mapping[str, tuple[nn.Module, Adam]]) -> dict[str, Tensor]:
-    """Return the tensors of networks and their optimisers, by name."""
+    """Tensors of networks and their optimisers, by name."""
     state: dict[str, Tensor] = {}
     for name, (module, optimiser) in modules.items():
         state |= {f"{name}.{key}": tensor for key, tensor in module.state_dict().items()}
@@ -97,13 +94,9 @@ def training_state(modules: Mapping[str, tuple[nn.Module, Adam]]) -> dict[str, T
 
 
 def restore(modules: Mapping[str, tuple[nn.Module, Adam]], average: nn.Module | None, checkpoint: Path) -> int:
-    """Load networks, optimisers and the running average from a checkpoint.
+    """Load networks, optimisers and the running average from a checkpoint; return its number of updates.
 
-    Returns:
-        The number of updates made before it.
-
-    Raises:
-        SpecsiaError: if it cannot be read, or is of other networks.
+    Raises `SpecsiaError` if it cannot be read, or is of other networks.
     """
     if not (checkpoint / TRAINING).is_file():
         raise UsageError(f"{checkpoint} holds a finished model and no state of a training: it cannot be resumed")
@@ -156,15 +149,7 @@ def _last(run: Path) -> Path:
 
 
 def load_drawing(run: Path) -> Drawing | None:
-    """Load the drawing that a model was adapted to; None if there is none.
-
-    Args:
-        run: folder of a run, or of one of its checkpoints.
-
-    Raises:
-        UsageError: if it holds no model.
-        SpecsiaError: if the drawing is damaged.
-    """
+    """Load the drawing that the model of a run, or of a checkpoint, was adapted to; None if there is none."""
     checkpoint = _last(run)
     subject = _read_state(checkpoint).drawing_of
     if subject is None:
@@ -179,14 +164,9 @@ def load_drawing(run: Path) -> Drawing | None:
 
 
 def load_generator(run: Path) -> tuple[ModelConfig, nn.Module]:
-    """Load the model of a run's last checkpoint, in evaluation mode on the CPU.
+    """Load the model of a checkpoint, or of a run's last one, in evaluation mode on the CPU.
 
-    Args:
-        run: folder of a run, or of one of its checkpoints.
-
-    Raises:
-        UsageError: if there is none.
-        SpecsiaError: if it is damaged or of an unknown architecture.
+    Raises `UsageError` if there is none, `SpecsiaError` if it is damaged.
     """
     checkpoint = _last(run)
     config = _read_state(checkpoint).model

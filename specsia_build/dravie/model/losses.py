@@ -26,35 +26,29 @@ RANDOM_SEED = 19
 
 
 def on_both_grounds(patches: Tensor) -> Tensor:
-    """Composite patches on white and on black: where both are right, RGBA is right on any background.
+    """Turn colour on white and alpha (N, 4, H, W) into colour on white and on black (N, 6, H, W), all in [-1, 1].
 
-    If colour and alpha were compared separately, an uncertain edge would become pale and opaque: it would get the
-    colour of an empty pixel and the alpha of a line.
-
-    Args:
-        patches: (N, 4, H, W) in [-1, 1], colour on white and alpha.
-
-    Returns:
-        (N, 6, H, W) in [-1, 1]: colour on white and colour on black.
+    Where both are right, RGBA is right on any background. If colour and alpha were compared separately, an uncertain
+    edge would become pale and opaque: it would get the colour of an empty pixel and the alpha of a line.
     """
     white, alpha = patches[:, :3], patches[:, 3:]
     return torch.cat((white, white + alpha - 1), 1)
 
 
 def gradient_loss(painted: Tensor, target: Tensor) -> Tensor:
-    """Return the mean absolute difference of the horizontal and vertical gradients of two batches (N, C, H, W)."""
+    """Mean absolute difference of the horizontal and vertical gradients of two batches (N, C, H, W)."""
     error = painted - target
     across, down = error[..., 1:] - error[..., :-1], error[..., 1:, :] - error[..., :-1, :]
     return (across.abs().mean() + down.abs().mean()) / 2
 
 
 def generator_loss(scores: Tensor) -> Tensor:
-    """Return the LSGAN loss of the generator: the mean squared distance of scores from 1, a real patch's score."""
+    """LSGAN loss of the generator: mean squared distance of scores from 1, the score of a real patch."""
     return functional.mse_loss(scores, torch.ones_like(scores))
 
 
 def discriminator_loss(scores: Tensor) -> Tensor:
-    """Return the LSGAN loss of the discriminator for the scores of N real patches, then N painted ones."""
+    """LSGAN loss of the discriminator for the scores of N real patches, then N painted ones."""
     real, painted = scores.chunk(2)
     return generator_loss(real) + painted.square().mean()
 
@@ -85,7 +79,7 @@ class Features(nn.Module):
         return levels
 
     def loss(self, painted: Tensor, target: Tensor) -> Tensor:
-        """Return the mean squared difference of all features of two batches (N, 3, H, W)."""
+        """Mean squared difference of all features of two batches (N, 3, H, W)."""
         with torch.no_grad():
             wanted = self(target)
         squares = [(p.float() - w.float()).square().sum() for p, w in zip(self(painted), wanted, strict=True)]
@@ -94,14 +88,10 @@ class Features(nn.Module):
 
 
 def find_features(perceptual: str) -> Features | None:
-    """Return the network of the perceptual loss.
+    """Return the network of the perceptual loss; raises `UsageError` if its weights cannot be read.
 
-    Args:
-        perceptual: `vgg19` (downloaded once into torch's own cache), a path to its weights, `random` for the same
-            layers with random weights of a fixed seed, or `none`.
-
-    Raises:
-        UsageError: if the weights cannot be read.
+    `vgg19` is downloaded once into torch's cache; a path names its weights; `random` stands for the same layers with
+    random weights of a fixed seed.
     """
     if perceptual == NONE:
         return None

@@ -19,7 +19,7 @@ from specsia_build.dravie.data.encoding import CANDIDATES, GREY_CHANNEL, TARGET_
 
 
 class Geometry(NamedTuple):
-    """Limits of tiles: sides are padded to a `multiple`, and pixels farther away than `reach` have no influence."""
+    """Sides are padded to a `multiple`, and pixels farther away than `reach` have no influence."""
 
     multiple: int
     reach: int
@@ -33,7 +33,7 @@ PAPER_BLOCKS = 7
 
 
 class _Generator(nn.Module):
-    """A generator for any height and width: the input is padded to whole multiples, the output is cropped."""
+    """A generator for any height and width, which are padded to multiples and cropped."""
 
     multiple: int
 
@@ -69,7 +69,7 @@ class Tiny(_Generator):
 
     With a drawing each pixel is a blend of candidate colours (Z, those looked up in the drawing, the contour's grey)
     with learnt weights, plus a small change, under a learnt alpha. Without a drawing it is the sum of Z and a change,
-    which learns slowly to copy a colour: after 3,000 steps its L1 on novel views was 1.25 times as large.
+    which is slow to learn copying: after 3,000 steps its L1 on novel views was 1.25 times as large.
     """
 
     multiple = GEOMETRY["tiny"].multiple
@@ -99,7 +99,7 @@ class Tiny(_Generator):
 
 
 def _blend(x: Tensor, output: Tensor) -> Tensor:
-    """Return colour on white and alpha (N, 4, H, W) of an input and the head's output: a change, alpha and weights."""
+    """Colour on white and alpha (N, 4, H, W) from an input and the head's output: a change, alpha and weights."""
     weights = torch.softmax(SHARPNESS * output[:, TARGET_CHANNELS:], 1)
     # Bounded, as a free change grew without end in one of six trainings.
     colour = torch.tanh(output[:, :3])
@@ -133,9 +133,8 @@ class Enlarging(nn.Conv2d):
 class _Residual(nn.Module):
     def __init__(self, width: int) -> None:
         super().__init__()
-        self.body = nn.Sequential(
-            nn.ReLU(), _conv(width, width, 3), nn.BatchNorm2d(width), nn.ReLU(), _conv(width, width, 3)
-        )
+        layers = nn.ReLU(), _conv(width, width, 3), nn.BatchNorm2d(width), nn.ReLU(), _conv(width, width, 3)
+        self.body = nn.Sequential(*layers)
 
     def forward(self, x: Tensor) -> Tensor:
         return cast(Tensor, x + self.body(x))
@@ -160,9 +159,8 @@ class Paper(_Generator):
         self.up2 = nn.Sequential(Enlarging(f[2] + f[3], f[4]), nn.BatchNorm2d(f[4]), nn.ReLU())
         self.up1 = nn.Sequential(Enlarging(f[4] + f[1], f[4]), nn.BatchNorm2d(f[4]), nn.ReLU())
         self.join = nn.Sequential(_conv(f[4] + f[0] + channels, f[5], 7), nn.ReLU())
-        self.smooth = nn.Sequential(
-            _conv(f[5], f[5], 3), nn.ReLU(), nn.BatchNorm2d(f[5]), _conv(f[5], f[5], 3), nn.ReLU()
-        )
+        layers = _conv(f[5], f[5], 3), nn.ReLU(), nn.BatchNorm2d(f[5]), _conv(f[5], f[5], 3), nn.ReLU()
+        self.smooth = nn.Sequential(*layers)
         self.head = nn.Conv2d(f[5], TARGET_CHANNELS, 1)
 
     def paint(self, x: Tensor) -> Tensor:
@@ -200,8 +198,7 @@ class Discriminator(nn.Module):
 def build_generator(config: ModelConfig) -> nn.Module:
     """Build a generator, channels last, with new weights from torch's random generator.
 
-    It maps (N, C, H, W) float in [-1, 1], any H and W, C as `input_channels` says, to (N, 4, H, W) in [-1, 1] (the
-    tiny one may overshoot in training mode).
+    It maps (N, `input_channels`, H, W) to (N, 4, H, W), both in [-1, 1]; `tiny` may overshoot in training.
     """
     channels = input_channels(config)
     model = Tiny(channels, config.sees_drawing) if config.architecture == "tiny" else Paper(channels)

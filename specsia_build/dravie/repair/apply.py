@@ -23,7 +23,7 @@ MARGIN = 32
 """Pixels around Z that the network sees."""
 
 FARTHEST = PATCH // 2 + REACH
-"""Pixels from Z, along either axis, beyond which a result is transparent: patches of training show no place farther
+"""Pixels from Z, along either axis, beyond which a result is transparent: no patch of training shows places farther
 away, and there a network may paint a grey ground."""
 
 SOFT = 2
@@ -31,17 +31,13 @@ SOFT = 2
 without it the alpha of `pretrained` errs 7 to 23 % less, and L1 by at most .0002 more."""
 
 TILE = 768
-"""Most pixels on a side that go through the network at once, less what tiles overlap; bounds its memory."""
+"""Largest side of a tile in pixels, without its overlap; bounds the network's memory."""
 
 LEAST_TILE = 64
 
 
 def find_device(name: str) -> torch.device:
-    """The device for `auto`, `cpu` or `cuda`.
-
-    Raises:
-        UsageError: if the name is another, or torch finds no CUDA device for `cuda`.
-    """
+    """Return the device for `auto`, `cpu` or `cuda`; raises `UsageError` if there is none."""
     check_choice("device", name, DEVICES)
     if name == "cuda" and not torch.cuda.is_available():
         raise UsageError("--device cuda: torch finds no CUDA device here; say --device cpu, or install torch for CUDA")
@@ -56,25 +52,25 @@ def has_bf16(device: torch.device) -> bool:
 
 
 def computes_in_bf16(precision: str, device: torch.device) -> bool:
-    """Return whether a training of some precision (see `TrainConfig`) computes in bfloat16 on a device."""
+    """Return whether a training of a precision (see `TrainConfig`) computes in bfloat16 on a device."""
     return has_bf16(device) if precision == "auto" else precision == "bf16"
 
 
 def _window(alpha: NDArray[np.uint8], multiple: int) -> tuple[slice, slice] | None:
     """Rows and columns within `MARGIN` of covered pixels, aligned to the network's grid."""
-    rows, columns = np.flatnonzero(alpha.any(axis=1)), np.flatnonzero(alpha.any(axis=0))
-    if len(rows) == 0:
+    if not alpha.any():
         return None
     spans = []
-    for found, side in ((rows, alpha.shape[0]), (columns, alpha.shape[1])):
-        first = max(0, int(found[0]) - MARGIN) // multiple * multiple
-        last = min(side, -(-(int(found[-1]) + 1 + MARGIN) // multiple) * multiple)
+    for axis, side in enumerate(alpha.shape):
+        covered = np.flatnonzero(alpha.any(axis=1 - axis))
+        first = max(0, int(covered[0]) - MARGIN) // multiple * multiple
+        last = min(side, -(-(int(covered[-1]) + 1 + MARGIN) // multiple) * multiple)
         spans.append(slice(first, last))
     return spans[0], spans[1]
 
 
 def _spans(length: int, tile: int, reach: int, multiple: int) -> Iterator[tuple[slice, slice, slice]]:
-    """Yield for each tile along a side: its input, the part of its output that is kept, and the target."""
+    """Yield the input of each tile along a side, the part of its output to keep, and where that belongs."""
     overlap = -(-reach // multiple) * multiple
     for start in range(0, length, tile):
         stop = min(length, start + tile)
@@ -85,17 +81,10 @@ def _spans(length: int, tile: int, reach: int, multiple: int) -> Iterator[tuple[
 def paint(
     model: nn.Module, config: ModelConfig, seen: NDArray[np.float32], device: torch.device, tile: int = TILE
 ) -> NDArray[np.float32]:
-    """Run the network on an encoded picture.
+    """Run a generator in evaluation mode on an encoded picture (H, W, C), in bfloat16 where it is faster.
 
-    Args:
-        model: a generator in evaluation mode, on `device`.
-        config: of it.
-        seen: (H, W, C) float32 as `encode_input` gives it.
-        device: that computes; in bfloat16 where it is faster.
-        tile: pixels on a side of a tile, a multiple of 8; tiles overlap by the network's reach.
-
-    Returns:
-        (H, W, 4) float32 in [-1, 1]; `tile` changes it by rounding only.
+    Tiles are multiples of 8 and overlap by the network's reach, so that their size changes the result, (H, W, 4)
+    float32 in [-1, 1], by rounding only.
     """
     height, width = seen.shape[:2]
     geometry = GEOMETRY[config.architecture]
@@ -122,16 +111,16 @@ def repair(
 
     Args:
         model: a generator in evaluation mode, on `device`.
-        config: of it.
+        config: its configuration.
         z: (H, W, 4) uint8 with straight alpha, of any size.
         pos: (H, W, 4) uint8; ignored by a model without positions.
-        device: that computes.
+        device: to compute on; tiles are halved while its memory is too small.
         drawing: of the character, for a model that sees it.
 
     Returns:
         (H, W, 4) uint8 with straight alpha, transparent farther than `FARTHEST` from Z, and farther than `SOFT` from
-        the figure: Z and connected paint of at least half coverage. Below the result lies a contour of Z in the
-        style of the drawing's, which closes gaps. Tiles are halved while the device's memory is too small.
+        the figure: Z and connected paint of at least half coverage. A contour of Z in the drawing's style lies below
+        it and closes gaps.
     """
     out, tile = np.zeros_like(z), TILE
     window = _window(z[..., 3], GEOMETRY[config.architecture].multiple)

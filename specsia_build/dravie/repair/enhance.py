@@ -52,11 +52,11 @@ class Frame:
     Attributes:
         name: path of its result below the output folder, without a suffix.
         load: decodes Z, Zpos and, of a dataset, Y*, (H, W, 4) uint8 each.
-        files: inputs that make an older result out of date.
+        files: inputs, which make an older result out of date.
         drawing: returns the drawing of its character.
-        subject: what its positions belong to (see `pairs.subject_of`); None if only the user knows.
-        film: of its clip, a path below the output folder; None where all frames are of one film.
-        time: of it in the clip, in seconds.
+        subject: the reconstruction that its positions belong to, see `pairs.subject_of`; None if unknown.
+        film: path of its clip's film below the output folder; None if all frames are of one film.
+        time: in the clip, in seconds.
     """
 
     name: str
@@ -80,7 +80,7 @@ class FrameSource:
 
 @dataclass(frozen=True)
 class Enhanced:
-    """Numbers of results made now and kept, the film or the folder of films if asked for, and warnings."""
+    """Numbers of results written now and kept, the film or the folder of films if any, and warnings."""
 
     made: int
     kept: int
@@ -98,7 +98,7 @@ class Repairer:
     drawing: Drawing | None = None
 
     def identity(self) -> str:
-        """Return the SHA-256 of everything that decides a result besides the frame."""
+        """SHA-256 of everything besides the frame that decides a result."""
         digest = hashlib.sha256(repr(self.config).encode())
         for name, tensor in sorted(self.model.state_dict().items()):
             digest.update(name.encode() + tensor.detach().cpu().contiguous().numpy().tobytes())
@@ -108,17 +108,12 @@ class Repairer:
         return digest.hexdigest()
 
     def __call__(self, frame: Frame, z: Picture, pos: Picture) -> Picture:
-        """Repair a frame."""
         own = self.drawing if self.drawing is not None and frame.subject in (None, self.drawing.subject) else None
         return repair(self.model, self.config, z, pos, self.device, frame.drawing() if own is None else own)
 
 
 def folder_frames(folder: Path, with_pos: bool) -> FrameSource:
-    """List the frames of a folder of `color/`, `mask/` and `pos/`.
-
-    Raises:
-        UsageError: if its pictures do not belong together.
-    """
+    """List the frames of a folder of `color/`, `mask/` and `pos/`, see `list_frames`."""
     listed = list_frames(folder, with_pos)
 
     def each() -> Iterator[Frame]:
@@ -131,13 +126,8 @@ def folder_frames(folder: Path, with_pos: bool) -> FrameSource:
 def dataset_frames(dataset: OpenedDataset, split: str | None, with_drawing: bool = False) -> FrameSource:
     """List the rows of a dataset, of one split or of all, in all configurations; named `[config/]split/uid`.
 
-    Args:
-        dataset: to read.
-        split: one of its splits, None for all.
-        with_drawing: whether the model sees drawings: Y* of the frontal view of each character.
-
-    Raises:
-        UsageError: if no configuration has such a split.
+    With `with_drawing` each has a drawing: Y* of its character's frontal view. Raises `UsageError` if there is no such
+    split.
     """
     counts = {config: dataset.splits(config) for config in dataset.configs}
     chosen = [
@@ -171,7 +161,7 @@ def _layers(row: dict[str, object]) -> Sequence[Picture]:
 
 
 def _check_folder(out: Path, repairer: Repairer, identity: str) -> None:
-    """Record what the results come from, or check that the folder's results come from the same."""
+    """Record the model and the input, or check that the folder's results come from the same."""
     record = {"model": repairer.identity(), "input": identity, "specsia": __version__}
     path = out / RECORD
     if path.is_file():
@@ -184,21 +174,14 @@ def _check_folder(out: Path, repairer: Repairer, identity: str) -> None:
 
 
 def enhance(repairer: Repairer, frames: FrameSource, out: Path, film: bool = False) -> Enhanced:
-    """Repair frames; results that are younger than their frames stay as they are.
+    """Repair frames and write RGBA PNGs; results that are younger than their frames stay as they are.
 
-    Args:
-        repairer: the model and its drawing.
-        frames: to repair.
-        out: folder of the results, one RGBA PNG each.
-        film: also write Z beside the result as a film; of clips a film each, with Y*.
-
-    Raises:
-        UsageError: if the folder holds something else.
-        SpecsiaError: if a frame cannot be read, or two have one name; results of frames before it are written.
+    With `film`, also write Z beside the result as a film; for clips a film each, with Y*. Raises `UsageError` if the
+    folder holds something else, `SpecsiaError` if a frame cannot be read or two have one name.
     """
     _check_folder(out, repairer, frames.identity)
     warned: dict[str, list[str]] = {}
-    made, writing = 0, deque[Future[None]]()
+    written, writing = 0, deque[Future[None]]()
     with Progress().bar("enhance", frames.count, "frame") as bar, ThreadPoolExecutor(THREADS) as pool:
 
         def unfinished() -> Iterator[Frame]:
@@ -210,8 +193,8 @@ def enhance(repairer: Repairer, frames: FrameSource, out: Path, film: bool = Fal
                         f"two frames would be written to {target} (or differ only in case): rename one of them"
                     )
                 names.add(folded_name(frame.name))
-                written = target.stat().st_mtime_ns if target.is_file() else 0
-                if written and all(path.stat().st_mtime_ns < written for path in frame.files):
+                since = target.stat().st_mtime_ns if target.is_file() else 0
+                if since and all(path.stat().st_mtime_ns < since for path in frame.files):
                     bar()
                 else:
                     yield frame
@@ -225,7 +208,7 @@ def enhance(repairer: Repairer, frames: FrameSource, out: Path, film: bool = Fal
                 writing.append(pool.submit(_write, _target(out, frame), repairer(frame, z, pos)))
                 if len(writing) > AHEAD:
                     writing.popleft().result()
-                made += 1
+                written += 1
                 bar()
             while writing:
                 writing.popleft().result()
@@ -233,7 +216,7 @@ def enhance(repairer: Repairer, frames: FrameSource, out: Path, film: bool = Fal
             wait(writing)
             pool.shutdown(cancel_futures=True)
     warnings = [f"{plural(len(names), 'frame')} such as '{names[0]}': {text}" for text, names in warned.items()]
-    return Enhanced(made, frames.count - made, _write_films(frames, out) if film else None, tuple(warnings))
+    return Enhanced(written, frames.count - written, _write_films(frames, out) if film else None, tuple(warnings))
 
 
 def _target(out: Path, frame: Frame) -> Path:
@@ -245,7 +228,7 @@ def _write(path: Path, result: Picture) -> None:
 
 
 def _write_films(frames: FrameSource, out: Path) -> Path:
-    """Write one film, or a film for each clip; return the file, or the folder of the clips' films."""
+    """Write one film, or a film for each clip; return the file or the folder."""
     first = next(frames.each(), None)
     if first is None or first.film is None:
         return _write_film(out / FILM, frames.each, frames.count, frames.fps, out)

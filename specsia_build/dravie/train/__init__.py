@@ -1,1 +1,1 @@
-"""`loop` is how networks learn, `train` the work of `specsia train`, `validation` what a training is watched by."""
+"""`loop` is the training loop, `train` runs `specsia train`, `validation` measures a training on other characters."""

@@ -38,14 +38,12 @@ Forward = Callable[[Tensor], Tensor]
 
 @dataclass(frozen=True)
 class Networks:
-    """Networks and optimisers of a training.
+    """Networks and optimisers of a training, those that it does not need None.
 
     Attributes:
-        generator: the network that is trained.
-        discriminator: None without an adversarial loss.
-        average: running average of the generator's weights, or None.
-        features: of the perceptual loss, or None.
-        optimisers, forwards: by `generator` and `discriminator`; a forward is the network, compiled or as it is.
+        average: running average of the generator's weights.
+        features: network of the perceptual loss.
+        optimisers, forwards: by `generator` and `discriminator`; a forward is the network, compiled on a GPU.
         start: the generator's first weights, which an anchor pulls back to; empty without one.
         device: of all networks.
         bf16: whether they compute in bfloat16.
@@ -73,7 +71,7 @@ class Networks:
         return {name: (module, self.optimisers[name]) for name, module in modules.items() if module is not None}
 
     def autocast(self) -> AbstractContextManager[None]:
-        """Return the context in which the networks compute."""
+        """Return the context to compute in."""
         return torch.autocast(self.device.type, torch.bfloat16, enabled=self.bf16)
 
 
@@ -92,8 +90,8 @@ def build_networks(
         features: of the perceptual loss, or None.
         device: to train on.
         bf16: whether to compute in bfloat16.
-        compiled: whether to compile the networks on a GPU, which pays for long trainings; on a CPU it never does.
-        generator: to go on with, in training mode; None for a fresh one.
+        compiled: whether to compile the networks on a GPU, which pays off in long trainings.
+        generator: to go on with, in training mode; None for a new one.
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
@@ -120,7 +118,7 @@ def build_networks(
 
 
 def to_device(patches: NDArray[np.float32], device: torch.device) -> Tensor:
-    """Move patches (N, H, W, C) to a device as (N, C, H, W) with channels last; no copy on the CPU."""
+    """Move patches (N, H, W, C) to a device as (N, C, H, W) with channels last; not copied on a CPU."""
     tensor = torch.from_numpy(patches)
     if device.type == "cuda":
         tensor = tensor.pin_memory().to(device, non_blocking=True)
@@ -136,17 +134,16 @@ def rate(config: TrainConfig, step: int) -> float:
 
 
 def training_step(networks: Networks, config: TrainConfig, step: int, inputs: Tensor, targets: Tensor) -> Tensor:
-    """Update both networks.
+    """Update both networks in place.
 
     Args:
-        networks: updated in place.
+        networks: to train.
         config: weights of the losses, schedule.
-        step: its number, from 0.
-        inputs: (N, C, H, W) float32 in [-1, 1] on the networks' device.
-        targets: (N, 4, H, W), likewise.
+        step: number of the step, from 0.
+        inputs, targets: (N, C, H, W) and (N, 4, H, W) float32 in [-1, 1] on the networks' device.
 
     Returns:
-        (6,) float32 on the device: the values that `TERMS` names, 0 for those of weight 0.
+        (6,) float32 on the device: the values named by `TERMS`, 0 for those of weight 0.
     """
     learning_rate = rate(config, step)
     zero = torch.zeros((), device=networks.device)
@@ -196,13 +193,7 @@ class NotFinite(SpecsiaError):
 def learn(
     networks: Networks, config: TrainConfig, sampler: PatchSampler, start: int = 0
 ) -> Iterator[tuple[int, Callable[[], dict[str, float]]]]:
-    """Train networks up to `config.steps`.
-
-    Args:
-        networks: updated in place.
-        config: of the training.
-        sampler: source of the patches.
-        start: number of steps made before.
+    """Train networks in place up to `config.steps`, from step `start`.
 
     Yields:
         After each step its number, from 1, and a function that returns the means of `TERMS` since its last call.

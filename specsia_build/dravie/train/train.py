@@ -6,10 +6,16 @@ holds everything else that the next step depends on.
 
 from __future__ import annotations
 
+import os
+import signal
+import sys
+import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import FrameType
 
 import torch
 
@@ -23,7 +29,6 @@ from specsia_build.dravie.model.losses import find_features
 from specsia_build.dravie.repair.apply import computes_in_bf16, find_device
 from specsia_build.dravie.runs import RUN_FILE, SEEN_FILE, Seen, checkpoints, group_contents, write_record, write_seen
 from specsia_build.dravie.train.loop import TERMS, build_networks, learn, rate
-from specsia_build.dravie.train.stopping import deferred
 from specsia_build.dravie.train.validation import validate, validation_pairs
 from specsia_build.errors import UsageError, plural, spelled
 from specsia_build.files.writing import append, write_bytes
@@ -33,6 +38,8 @@ LOG_EVERY = 50
 """Steps between rows of the log."""
 
 LOG, VALIDATION_LOG, VALIDATION = "log.csv", "validation.csv", "validation"
+
+_NOTICE = b"specsia: stopping after this step; once more does not wait for it\n"
 
 
 @dataclass(frozen=True)
@@ -50,12 +57,11 @@ class Trained:
     Attributes:
         run: its folder.
         steps: updates in all.
-        rows: number of rows that patches were drawn from.
-        seconds: duration of this call.
-        patches_per_second: of this call, 0 if there was nothing left to do.
+        rows: of the dataset that it was trained on.
+        seconds, patches_per_second: of this call.
         perceptual: network of the perceptual loss.
-        l1, raw_l1: mean absolute error over Z ∪ Y* on the validation frames, of the result and of Z; None without any.
-        warnings: about characters in both the training and the validation frames.
+        l1, raw_l1: mean absolute error over Z ∪ Y* of results and of Z on the validation frames; None without any.
+        warnings: sentences.
         has_test: whether the dataset has a test split to evaluate on.
     """
 
@@ -83,16 +89,15 @@ def train(
     """Train a generator on a dataset's train split and write a run folder.
 
     Args:
-        where: the dataset, as `open_dataset` takes it.
+        where: the dataset, see `open_dataset`.
         run: folder of the run.
         config: settings of the training.
-        resume: continue the run that the folder holds.
+        resume: whether to go on with the run in the folder.
         device_name: `auto`, `cpu` or `cuda`.
         rhythm: when checkpoints and validations happen; changes no weight.
 
     Raises:
-        UsageError: if the folder holds another run, or none to resume, or the device or a configuration does not
-            exist.
+        UsageError: if the folder holds another run, or none to resume.
         SpecsiaError: if the dataset or a checkpoint cannot be read, or a loss is not finite.
     """
     if resume and not (run / RUN_FILE).is_file():
@@ -148,7 +153,7 @@ def train(
     errors: tuple[float | None, float | None] = (None, None)
     began = since = time.perf_counter()
     logged = start
-    with deferred() as stopping, progress.bar("train", config.steps - start, "step", kept=start) as bar:
+    with deferred_signals() as stopping, progress.bar("train", config.steps - start, "step", kept=start) as bar:
         for step, means in learn(networks, config, PatchSampler(frames, config), start):
             ending = step == config.steps
             stopped = stopping()
@@ -197,3 +202,33 @@ def _begin_log(path: Path, columns: Sequence[str], step: int) -> None:
 
 def _log(path: Path, step: int, values: Sequence[float]) -> None:
     append(path, ",".join([str(step), *(f"{value:.6g}" for value in values)]) + "\n")
+
+
+@contextmanager
+def deferred_signals() -> Iterator[Callable[[], bool]]:
+    """Defer the first SIGINT or SIGTERM to the end of the block; the second acts at once.
+
+    Yields a function that returns whether a signal is deferred.
+    """
+    received: list[int] = []
+    kinds = (signal.SIGINT, signal.SIGTERM) if threading.current_thread() is threading.main_thread() else ()
+    before = {kind: signal.getsignal(kind) for kind in kinds if signal.getsignal(kind) not in (signal.SIG_IGN, None)}
+
+    def restore() -> None:
+        for kind, handler in before.items():
+            signal.signal(kind, handler)
+
+    def handle(number: int, _frame: FrameType | None) -> None:
+        received.append(number)
+        restore()
+        # `print` could be interrupted while it holds its lock.
+        os.write(sys.__stderr__.fileno() if sys.__stderr__ else 2, _NOTICE)
+
+    for kind in before:
+        signal.signal(kind, handle)
+    try:
+        yield lambda: bool(received)
+    finally:
+        restore()
+    if received:
+        signal.raise_signal(received[0])

@@ -35,7 +35,7 @@ class Watched(NamedTuple):
 
 
 def validation_pairs(dataset: OpenedDataset, configs: Sequence[str], model: ModelConfig) -> list[Watched]:
-    """Read a few pairs of the validation split, spread over characters and views, without those that are empty."""
+    """Read a few pairs of the validation split, spread over characters and views, without empty ones."""
     watched = []
     for config in configs:
         count = dataset.splits(config).get(SPLIT, 0)
@@ -52,17 +52,11 @@ def validation_pairs(dataset: OpenedDataset, configs: Sequence[str], model: Mode
 def validate(
     model: nn.Module, config: ModelConfig, watched: Sequence[Watched], device: torch.device
 ) -> tuple[float, float, bytes]:
-    """Repair pairs and measure the results.
-
-    Args:
-        model: a generator in evaluation mode.
-        config: of it.
-        watched: at least one, of any sizes, none all background.
-        device: that the model is on.
+    """Repair at least one pair by a generator in evaluation mode on a device, and measure the results.
 
     Returns:
-        The mean absolute error over Z ∪ Y* of the results, the same of Z itself, and a PNG whose rows are Z, the
-        result and Y*.
+        The mean absolute error over Z ∪ Y* of the results and of Z itself, and a PNG whose rows are Z, the result and
+        Y*.
     """
     height, width = np.max([pair.z.shape[:2] for pair, _ in watched], axis=0) + SEAM
     grid = np.ones((len(watched), height, 3, width, 3), np.float32)
