@@ -7,16 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from specsia_build.annotation.tracing import (
-    CUT,
-    View,
-    candidates,
-    depths_around,
-    ink,
-    lengths_together,
-    seams,
-    seen_pieces,
-)
+from specsia_build.annotation import tracing
+from specsia_build.annotation.tracing import CUT, View, ink
 from specsia_build.rendering import joining
 from specsia_build.rendering.mesh import Mesh
 from specsia_build.rendering.seen import Seen
@@ -162,12 +154,9 @@ SPECK = 4.0
 
 @dataclass(frozen=True)
 class Lines:
-    """P straight pieces of lines.
+    """Straight pieces of lines: x and y of their ends (P, 2, 2) in pixels, and `Features.points` of these (P, 2).
 
-    Attributes:
-        places: (P, 2, 2) float32, x and y of their ends in pixels.
-        vertices: (P, 2) int32, `Features.points` of their ends; -1 where an edge becomes hidden, and along borders at
-            which the mesh has no edge.
+    The latter is -1 where an edge becomes hidden, and along borders at which the mesh has no edge.
     """
 
     places: NDArray[np.float32]
@@ -175,40 +164,27 @@ class Lines:
 
 
 def visible_lines(seen: Seen, features: Features) -> Lines:
-    """Find the lines of a frame, on every border between two regions, or a region and the background, but of specks.
-
-    Args:
-        seen: of the frame.
-        features: of the same mesh.
-    """
+    """Find the lines of a frame, on every border between two regions, or a region and the background, but of specks."""
     height, width = seen.face.shape
     edges = (features.ends, features.start, features.faces, features.third, features.always, features.turning)
-    which = candidates(seen.faces, *edges, seen.screen, seen.facing)
-    far = depths_around(seen.faces, seen.screen, seen.depth)
+    which = tracing.candidates(seen.faces, *edges, seen.screen, seen.facing)
+    far = tracing.depths_around(seen.faces, seen.screen, seen.depth)
     view = View(seen.faces, seen.screen, seen.depth, seen.face, seen.sample, far)
     known = features.ends, features.opaque, features.welded, features.corners, features.points
-    places, vertices = seen_pieces(which, *known, view)
+    places, vertices = tracing.seen_pieces(which, *known, view)
     drawn = np.full((height, width), 255, np.uint8)
     ink(places, WIDTHS[0], drawn)
-    between = seams(seen.numbers(features.region), seen.box, drawn, BINARY, view)
+    between = tracing.seams(seen.numbers(features.region), seen.box, drawn, BINARY, view)
     places = np.concatenate([places, between])
     vertices = np.concatenate([vertices, np.full((len(between), 2), CUT, np.int32)])
-    kept = lengths_together(places, vertices, len(features.points), height, width) >= SPECK
+    kept = tracing.lengths_together(places, vertices, len(features.points), height, width) >= SPECK
     return Lines(places[kept], vertices[kept])
 
 
 def draw_lines(lines: Lines, size: int, width: float) -> NDArray[np.uint8]:
-    """Draw lines black on white, anti-aliased, as (S, S) uint8.
+    """Draw lines of `width` pixels black on white, anti-aliased, as (S, S) uint8; ValueError if not in `WIDTHS`.
 
     Binarised at `BINARY`, lines separate pixels that are neighbours in rows or columns.
-
-    Args:
-        lines: of the frame.
-        size: of the picture, in pixels.
-        width: of the lines in pixels, 1 to 4.
-
-    Raises:
-        ValueError: if the width is out of range.
     """
     if not WIDTHS[0] <= width <= WIDTHS[1]:
         raise ValueError(f"lines are {WIDTHS[0]:g} to {WIDTHS[1]:g} px wide, not {width}")

@@ -31,12 +31,9 @@ ROUNDS = (0.5 * JUST_NOTICEABLE, JUST_NOTICEABLE, 2 * JUST_NOTICEABLE, 4 * JUST_
 
 
 class Links(NamedTuple):
-    """L links between faces.
+    """L pairs of faces (L, 2), the length (L,) of their common edge, and the jump of colours (L, 3) along it.
 
-    Attributes:
-        faces: (L, 2), the two faces.
-        length: (L,) of their common edge; 0 for faces that are only near each other.
-        jump: (L, 3), colour of the first less that of the second, along the edge.
+    The jump is the first face's colour less the second's. Faces that are only near each other have length 0.
     """
 
     faces: NDArray[np.int64]
@@ -46,14 +43,10 @@ class Links(NamedTuple):
 
 @dataclass(frozen=True)
 class Patches:
-    """P patches of F faces.
+    """P patches of F faces: the patch of each face (F,); the others are (P,) or (P, 3).
 
-    Attributes:
-        of_face: (F,) patch of each face.
-        area: (P,), positive.
-        color: (P, 3), integral of CIE L*a*b* over the area.
-        square: (P,), integral of the squared length of CIE L*a*b*.
-        material: (P,), material of the first face.
+    `color` and `square` are integrals over the area, of CIE L*a*b* and its squared length; `material` is the first
+    face's.
     """
 
     of_face: NDArray[np.int64]
@@ -70,13 +63,9 @@ class Patches:
     def joined(self, into: NDArray[np.integer]) -> Patches:
         """Merge patches with equal values in `into` (P,), which order the new numbers."""
         _, first, number = np.unique(into, return_index=True, return_inverse=True)
-        return Patches(
-            of_face=number[self.of_face],
-            area=sums(number, self.area),
-            color=np.stack([sums(number, self.color[:, k]) for k in range(3)], axis=1),
-            square=sums(number, self.square),
-            material=self.material[first],
-        )
+        color = np.stack([sums(number, self.color[:, k]) for k in range(3)], axis=1)
+        area, square = sums(number, self.area), sums(number, self.square)
+        return Patches(number[self.of_face], area, color, square, self.material[first])
 
 
 def sums(number: NDArray[np.integer], values: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -191,13 +180,7 @@ SWEEPS = 8
 
 
 def straddling(variance: NDArray[np.float64], area: NDArray[np.float64], extent: float) -> NDArray[np.bool_]:
-    """Whether a painted border runs through each face (F,).
-
-    Args:
-        variance: (F,) of colours, in squared CIE L*a*b*.
-        area: (F,) of faces.
-        extent: of the character, in the same units.
-    """
+    """Whether a painted border runs through each face (F,), by the variance of its CIE L*a*b* and its area."""
     # An even gradient changes by three standard deviations over the square root of a triangle's area.
     change = 3 * np.sqrt(variance)
     return np.asarray(
@@ -210,12 +193,7 @@ def with_borders(
 ) -> Links:
     """Links with jumps set to the difference of the faces' means, where it is too steep for a gradient.
 
-    Args:
-        links: with jumps at the edges.
-        faces: a patch for each face.
-        middle: (F, 3), centres of faces.
-        across: (F,), result of `straddling`.
-        extent: of the character.
+    `faces` has a patch for each face, `middle` (F, 3) their centres, `across` (F,) is from `straddling`.
     """
     one, other = links.faces.T
     apart, away = faces.mean[one] - faces.mean[other], np.linalg.norm(middle[one] - middle[other], axis=1)
@@ -236,14 +214,7 @@ def shared_out(patches: Patches, links: Links, across: NDArray[np.bool_]) -> Pat
 
 
 def straightened(faces: Patches, patches: Patches, links: Links, across: NDArray[np.bool_]) -> Patches:
-    """Shorten borders: give each face across a border (F,) to the patch that it shares most edge with.
-
-    Args:
-        faces: a patch for each face.
-        patches: of the same faces.
-        links: between faces.
-        across: (F,), result of `straddling`.
-    """
+    """Shorten borders: give each face across a border (F,) to the patch that it shares most edge with."""
     order = np.argsort(links.faces.T.ravel(), kind="stable")
     start = np.append(0, np.cumsum(np.bincount(links.faces.ravel(), minlength=len(across))))
     other, length = links.faces[:, ::-1].T.ravel()[order], np.tile(links.length, 2)[order]

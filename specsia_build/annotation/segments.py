@@ -28,7 +28,7 @@ def segments(line: NDArray[np.uint8], label: NDArray[np.int32], mask: NDArray[np
         mask: (H, W) coverage of each pixel.
 
     Returns:
-        (H, W) int32: 0 for lines, 1 for background, also in holes, then segments in reading order.
+        (H, W): 0 for lines, 1 for background, also in holes, then segments in reading order.
     """
     dark = line < BINARY
     out = np.where(dark, LINES, BACKGROUND).astype(np.int32)
@@ -47,12 +47,9 @@ def segments(line: NDArray[np.uint8], label: NDArray[np.int32], mask: NDArray[np
 
 @dataclass(frozen=True)
 class Contents:
-    """Contents of segments by their number, lines and background included.
+    """Most frequent region (N,), number of pixels (N,) and flat sRGB colour (N, 4) of segments by their number.
 
-    Attributes:
-        region: (N,) int32, most frequent region; -1 for lines and background.
-        pixels: (N,) int64, number of pixels.
-        colors: (N, 4) uint8, flat sRGB colour of the region, opaque; 0 for lines and background.
+    Lines and background are included, with region -1 and colour 0.
     """
 
     region: NDArray[np.int32]
@@ -61,13 +58,7 @@ class Contents:
 
 
 def contents(seg: NDArray[np.int32], label: NDArray[np.int32], palette: NDArray[np.uint8]) -> Contents:
-    """Compute the contents of segments.
-
-    Args:
-        seg: (H, W) from `segments`.
-        label: (H, W) region of each pixel, -1 outside.
-        palette: (R, 3) flat colours of regions.
-    """
+    """Compute the contents of segments (H, W), by regions (H, W), -1 outside, and their flat colours (R, 3)."""
     count = max(int(seg.max(initial=0)), BACKGROUND) + 1
     pixels = np.bincount(seg.ravel(), minlength=count)
     inside = (seg > BACKGROUND) & (label >= 0)
@@ -87,16 +78,12 @@ def matching(
     flow: NDArray[np.float32],
     unmatched: NDArray[np.bool_],
 ) -> NDArray[np.int32]:
-    """Match the segments of a frame with those of another.
+    """Match the segments of a frame with those of another, by the flow (H, W, 2) from the one to the other.
 
-    Args:
-        seg, label: (H, W) segments and regions of the frame.
-        other_seg, other_label: (H, W) of the other frame.
-        flow: (H, W, 2) pixels right and down to the place of each visible point in the other frame.
-        unmatched: (H, W) whether the point is hidden or outside there.
+    Points of `unmatched` pixels (H, W) are hidden or outside there.
 
     Returns:
-        (N,) int32 by number: the segment of the same region in which most of the points are, or -1. Lines match lines,
+        (N,) by number: the segment of the same region in which most of the points are, or -1. Lines match lines,
         background matches background.
     """
     height, width = seg.shape

@@ -34,12 +34,9 @@ LEVELS = 20
 
 @dataclass(frozen=True)
 class Strokes:
-    """A graph of N points.
+    """A graph: x and y (N, 2) in pixels, points (N,) of the surface, the same in all frames, and joined pairs (M, 2).
 
-    Attributes:
-        places: (N, 2) float32, x and y in pixels.
-        points: (N,) int64, points of the surface: unique in a frame, the same in all frames.
-        joined: (M, 2) int32, pairs joined by straight lines, each once, the lower index first.
+    Each pair is listed once, the lower index first.
     """
 
     places: NDArray[np.float32]
@@ -78,16 +75,10 @@ def vertex_ranks(mesh: Mesh) -> NDArray[np.int32]:
 
 
 def strokes(lines: Lines, ranks: NDArray[np.int32], frame: int = 0, most: int = MOST_POINTS) -> Strokes:
-    """Convert the lines of a frame to a graph.
+    """Convert the lines of a frame, by the ranks of the mesh's vertices, to a graph of at most `most` points.
 
     If there are too many points, those between two others are removed first, then any, the last by rank first, so that
-    neighbouring frames keep the same ones.
-
-    Args:
-        lines: of the frame.
-        ranks: of the mesh's vertices.
-        frame: number in the clip, which decides the numbers of points that are no vertices.
-        most: number of points, at most.
+    neighbouring frames keep the same ones. The number of the frame decides the numbers of points that are no vertices.
     """
     count = len(ranks)
     places, points, joined = _straightened(*_closed(*_graph(lines, count), count), count)
@@ -111,8 +102,7 @@ def strokes(lines: Lines, ranks: NDArray[np.int32], frame: int = 0, most: int = 
     return Strokes(places[kept], points, number[joined].astype(np.int32))
 
 
-_Graph = tuple[NDArray[np.float32], NDArray[np.int64], NDArray[np.int32]]
-"""Places, points and pairs, see `Strokes`."""
+_Graph = tuple[NDArray[np.float32], NDArray[np.int64], NDArray[np.int32]]  # places, points and pairs, see `Strokes`
 
 
 def _graph(lines: Lines, count: int) -> _Graph:

@@ -162,13 +162,9 @@ def _carry(box, weights, here, there, rest, pixels, unmatched):  # type: ignore[
 
 @dataclass(frozen=True)
 class Points:
-    """N points of the surface of a mesh.
+    """Points of a surface: their faces (N,), the vertices of these (N, 3), barycentric weights (N, 3), and sides (N,).
 
-    Attributes:
-        face: (N,) int32, their faces.
-        corners: (N, 3) int32, vertices of these.
-        weights: (N, 3) float32, barycentric.
-        facing: (N,) int8, the side on which they were seen: 1 outside, -1 inside.
+    `facing` is the side on which they were seen: 1 outside, -1 inside.
     """
 
     face: NDArray[np.int32]
@@ -185,13 +181,9 @@ def points_at(seen: Seen, pixels: NDArray[np.intp]) -> Points:
 
 
 def chosen(seen: Seen, most: int) -> Points:
-    """Choose points spread evenly over a frame, at centres of pixels and, if possible, away from outlines.
+    """Choose at most `most` points spread evenly over a frame, at centres of pixels and not on outlines if possible.
 
     Each is the farthest from those before it, so that any first N are spread evenly.
-
-    Args:
-        seen: of the frame.
-        most: number of points; fewer if fewer pixels show something.
     """
     there = seen.face >= 0
     inner = there & (seen.sample == 0)
@@ -199,20 +191,16 @@ def chosen(seen: Seen, most: int) -> Points:
         for step in (1, -1):
             inner &= np.roll(there, step, axis)
     pixels = np.flatnonzero(inner if inner.any() else there)
-    return points_at(seen, pixels[_spread(*np.divmod(pixels, len(there)), most)])
-
-
-def _spread(rows: NDArray[np.intp], columns: NDArray[np.intp], most: int) -> NDArray[np.intp]:
-    """Indices of some of the pixels (M,), each the farthest from those before it; the first is in the middle."""
-    if not len(rows):
-        return np.zeros(0, np.intp)
-    x, y = columns.astype(np.float32), rows.astype(np.float32)
+    if not len(pixels):
+        return points_at(seen, pixels)
+    y, x = (place.astype(np.float32) for place in np.divmod(pixels, len(there)))
+    # The first is in the middle.
     taken = [int(((x - x.mean()) ** 2 + (y - y.mean()) ** 2).argmin())]
     nearest = np.full(len(x), np.inf, np.float32)
     while len(taken) < min(most, len(x)):
         nearest = np.minimum(nearest, (x - x[taken[-1]]) ** 2 + (y - y[taken[-1]]) ** 2)
         taken.append(int(nearest.argmax()))
-    return np.array(taken)
+    return points_at(seen, pixels[taken])
 
 
 def _fields(seen: Seen) -> tuple[NDArray[Any], ...]:
@@ -225,12 +213,7 @@ def tracked(points: Points, seen: Seen, rest: NDArray[np.floating]) -> NDArray[n
 
     A point is visible if it is inside the frame on a face turned as it was, and its pixel shows that face. At edges,
     and where faces are smaller than pixels, one of the four pixels around it must show the face, or the surface beside
-    it at rest, and none of them a face in front.
-
-    Args:
-        points: from a frame of the same mesh.
-        seen: of the frame, in any pose and by any camera.
-        rest: (V, 3), vertices of the mesh at rest.
+    it at rest (V, 3), and none of them a face in front. Frames are of one mesh, in any pose and by any camera.
     """
     out = np.empty((len(points.face), 3), np.float32)
     of_points = (points.face, points.corners, points.weights, points.facing)
@@ -253,13 +236,7 @@ class Flow:
 
 
 def flow(here: Seen, there: Seen, rest: NDArray[np.floating]) -> Flow:
-    """Compute the flow of a surface from one frame to another.
-
-    Args:
-        here: of the frame.
-        there: of the other, of the same mesh in any pose and by any camera.
-        rest: (V, 3), vertices of the mesh at rest.
-    """
+    """Compute the flow of a surface, at `rest` (V, 3), from one frame to another, in any pose and by any camera."""
     pixels, unmatched = np.zeros((*here.face.shape, 2), np.float32), np.ones(here.face.shape, np.bool_)
     _carry(here.box, here.weights, _fields(here), _fields(there), ready(rest, np.float64), pixels, unmatched)
     return Flow(pixels, unmatched)

@@ -29,8 +29,8 @@ class Landmarks:
     """Places of the vertices of a standing character.
 
     Attributes:
-        values: (V, 3) float32, 0 to 1 over the character's box along each axis: x from its right to its left, y from
-            front to back, z upwards; 0 along an axis on which the box is flat.
+        values: (V, 3), 0 to 1 over the character's box along each axis: x from its right to its left, y from front to
+            back, z upwards; 0 along an axis on which the box is flat.
         doubt: a warning if they are of the rest pose, empty if they are of the A-pose.
     """
 
@@ -77,15 +77,11 @@ def _a_pose() -> tuple[Motion, Figure]:
 
 
 def udp(layers: Layers, values: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Compute the Ultra-Dense Pose of a frame.
-
-    Args:
-        layers: drawn with `seen`.
-        values: (V, 3), see `Landmarks`.
+    """Compute the Ultra-Dense Pose of a frame drawn with `seen`, from `Landmarks.values`.
 
     Returns:
-        (S, S, 4) float32, 0 to 1: the landmark of the visible point, and 1 for occupied; 0 in pixels that the figure
-        covers by less than half.
+        (S, S, 4), 0 to 1: the landmark of the visible point, and 1 for occupied; 0 in pixels that the figure covers by
+        less than half.
     """
     assert layers.seen is not None
     pose: NDArray[np.float32] = _occupied(layers.seen.values(values), ready(layers.mask))

@@ -145,7 +145,7 @@ def _counts(stages: Sequence[StageSummary], field: str) -> list[str]:
 def _results(summary: BuildSummary, config: BuildConfig, layout: RunLayout) -> tuple[list[str], list[str], list[str]]:
     """Lines on what was written where and how it is loaded, and the commands that come next."""
     from specsia_build.dataset.schema import CARD
-    from specsia_build.recipes.registry import load_recipe
+    from specsia_build.recipes.recipe import load_recipe
 
     lines, load, follows, rows, run = [], [], [], summary.rows or {}, argument(layout.out)
     for name, count in (summary.recipes or {}).items():

@@ -26,8 +26,7 @@ from specsia_build.pipeline.recipes import by_folder, finish_folder, made_by, mo
 from specsia_build.pipeline.store import DamagedError, read_artefact
 from specsia_build.pipeline.survey import withdraw
 from specsia_build.pipeline.worker import Outcome, peak_mb
-from specsia_build.recipes.recipe import Recipe
-from specsia_build.recipes.registry import folder_recipes
+from specsia_build.recipes.recipe import Recipe, folder_recipes
 from specsia_build.stages import pack
 from specsia_build.stages.artefact import file_digest
 from specsia_build.stages.clips import motions

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -21,9 +21,8 @@ from specsia_build.pipeline.plan import Run, judge_character
 from specsia_build.pipeline.progress import Progress, named
 from specsia_build.pipeline.store import DamagedError, read_artefact, sweep
 from specsia_build.recipes import folder as folders
-from specsia_build.recipes.card import write_whole
-from specsia_build.recipes.recipe import ClipFrames, Part, Recipe, Written
-from specsia_build.recipes.registry import folder_recipes, layers_of, load_recipe
+from specsia_build.recipes.folder import write_whole
+from specsia_build.recipes.recipe import ClipFrames, Part, Recipe, Written, folder_recipes, layers_of, load_recipe
 from specsia_build.stages.artefact import canonical_json, sha256
 from specsia_build.stages.clips import draw, move
 from specsia_build.stages.pack import made_with
@@ -110,10 +109,6 @@ class PartTask:
         """Whether the part is there as it would be written."""
         return folders.is_written(self.folder, self.key, self.record.mark)
 
-    def on_record(self, files: folders.Files, facts: Mapping[str, Any]) -> Written:
-        """Its record once it is written."""
-        return replace(self.record, files=files, facts=facts)
-
     def load(self, clip: str) -> ClipFrames:
         """Frames of one of its clips."""
         clean = read_artefact(self.layout.artefact(draw.STAGE, None, clip), clip)
@@ -191,7 +186,7 @@ def write_part(task: PartTask) -> tuple[str, str] | None:
     recipe, record = load_recipe(task.recipe), task.record
     part = Part(record.key, record.character, record.split, task.options, record.clips, task.load)
     try:
-        folders.place(task.folder, task.key, partial(recipe.write, part), task.on_record)
+        folders.place(task.folder, record, partial(recipe.write, part))
     except CharacterError as error:
         folders.remove_part(task.folder, task.key)
         return LEFT_OUT, str(error)

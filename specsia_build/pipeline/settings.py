@@ -12,7 +12,7 @@ from specsia_build.config import DEFAULT_OUT, BuildConfig, ClipSettings, read_ru
 from specsia_build.errors import UsageError, meant, spelled
 from specsia_build.folders import expanded, shipped
 from specsia_build.pipeline.layout import RunLayout, layout_of
-from specsia_build.recipes.registry import defaults_of
+from specsia_build.recipes.recipe import defaults_of
 
 
 def existing_run(folder: str | Path) -> tuple[BuildConfig, RunLayout]:

@@ -17,7 +17,7 @@ from specsia_build.pipeline.plan import BLOCKED, DAMAGED, DONE, MISSING, STALE, 
 from specsia_build.pipeline.recipes import PartTask, by_folder, part_tasks
 from specsia_build.pipeline.selection import find_characters
 from specsia_build.recipes.folder import keys, record_of
-from specsia_build.recipes.registry import folder_recipes
+from specsia_build.recipes.recipe import folder_recipes
 from specsia_build.recipes.verify import mark_of
 from specsia_build.stages.pack import packed_fingerprint, plan_fingerprint
 

@@ -17,15 +17,8 @@ from specsia_build.dataset.layers import COLOR, LINE, TRACKS
 from specsia_build.errors import UsageError
 from specsia_build.files.writing import write_bytes
 from specsia_build.films import need_ffmpeg, over, write_mp4
-from specsia_build.recipes.media import (
-    background,
-    corner,
-    on_canvas,
-    played,
-    require_first,
-    write_line_film,
-)
-from specsia_build.recipes.recipe import ClipFrames, Part, Recipe, Written
+from specsia_build.recipes.media import background, corner, on_canvas, played, require_first, write_line_film
+from specsia_build.recipes.recipe import Part, Recipe, Written
 
 FILMS, LINES, CONTROL, REFERENCE, POINTS, SPARSE = "color", "line", "control", "reference", "tracks", "sparse"
 
@@ -59,7 +52,10 @@ class AniDoc(Recipe):
     def write(self, part: Part, out: Path) -> Mapping[str, Any]:
         (clip,) = part
         order, folder, fps = played(clip, LEAST), out / part.split, clip.meta["fps"]
-        tracks = _tracks(clip)
+        row, column = corner(clip.meta["size"], SHAPE)
+        # (T, P, 3): x and y on the canvas, with whole numbers at centres of pixels, and 1 if visible.
+        shift = np.array([column - 0.5, row - 0.5, 0.0], np.float32)
+        tracks = np.stack([clip.frame(TRACKS, k) + shift for k in range(clip.frames)])
         require_first(tracks.size > 0, part.key, "reference")
         number = int.from_bytes(hashlib.sha256(part.key.encode()).digest()[:8], "big")
         ground = background(number, *SHAPE)
@@ -91,13 +87,6 @@ class AniDoc(Recipe):
             **{f"{part.split}/{kind}/{part.key}.mp4": frames for kind, frames in films.items()},
             **dict.fromkeys([*arrays, f"{part.split}/{REFERENCE}/{part.key}.png"], 0),
         }
-
-
-def _tracks(clip: ClipFrames) -> NDArray[np.float32]:
-    """(T, P, 3): x and y on the canvas, with whole numbers at centres of pixels, and 1 if visible."""
-    row, column = corner(clip.meta["size"], SHAPE)
-    shift = np.array([column - 0.5, row - 0.5, 0.0], np.float32)
-    return np.stack([clip.frame(TRACKS, k) + shift for k in range(clip.frames)])
 
 
 def _points(tracks: NDArray[np.float32], order: list[int]) -> bytes:

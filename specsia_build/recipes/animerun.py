@@ -5,10 +5,9 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,8 +28,7 @@ BACKWARD = "Flow/{}/backward/{}.flo"
 NEXT, LAST = "SegMatching/{}/forward/{}.json", "SegMatching/{}/backward/{}.json"
 
 
-@dataclass(frozen=True)
-class _View:
+class _View(NamedTuple):
     """Segments and regions (H, W) of a frame, and the sorted numbers of its segments."""
 
     seg: NDArray[np.int32]
@@ -123,7 +121,6 @@ def _matches(here: _View, there: _View, flow: NDArray[np.float32], unmatched: ND
 
 
 def npy(array: NDArray[Any]) -> bytes:
-    """Encode an array as `.npy`."""
     np.save(stream := io.BytesIO(), array, allow_pickle=False)
     return stream.getvalue()
 

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from specsia_build import png
 from specsia_build.dataset.layers import COLOR, UDP
@@ -44,6 +43,11 @@ class _Frame:
     draw: bytes
     filled: float
 
+    def distance(self, other: _Frame) -> float:
+        """Degrees between the views of two frames, plus 45 for different actions."""
+        turn = abs(self.yaw - other.yaw) % 360
+        return min(turn, 360 - turn) + 45 * (self.action != other.action)
+
 
 class Conr(Recipe):
     """The layout that CoNR's `FileDataset` reads; its training code was not released."""
@@ -67,7 +71,12 @@ class Conr(Recipe):
             facts = {"clip": meta["id"], "action": meta["clip"]["action"], "first": count, "frames": clip.frames}
             clips.append({**facts, "fps": meta["fps"], "yaws": meta["yaws"]})
             count, size = count + clip.frames, meta["size"]
-        sheet = _choose_sheet([frame for frame in frames if frame.filled < MOST_FILLED])
+        # Frames that differ most in view and action; hashes decide between equals.
+        left = sorted((frame for frame in frames if frame.filled < MOST_FILLED), key=lambda frame: frame.draw)
+        sheet: list[_Frame] = []
+        while left and len(sheet) < SHEETS:
+            sheet.append(max(left, key=lambda frame: min(map(frame.distance, sheet), default=0.0)))
+            left.remove(sheet[-1])
         if len(sheet) < SHEETS or len(frames) == SHEETS:
             raise CharacterError(
                 f"{part.key} has {plural(len(frames), 'frame')} to show it, and CoNR takes {SHEETS} that stand free as "
@@ -100,33 +109,14 @@ def _write_clip(clip: ClipFrames, folder: Path, first: int) -> Iterator[_Frame]:
         (folder / IMAGES / _name(first + k)).write_bytes(clip.raw(COLOR, k))
         (folder / POSES / _name(first + k, ".npz")).write_bytes(clip.raw(UDP, k))
         draw = hashlib.sha256(f"{clip.meta['id']}/{k}".encode()).digest()
-        yield _Frame(first + k, clip.meta["clip"]["action"], clip.meta["yaws"][k], draw, _filled(alpha))
+        sides = [np.flatnonzero(alpha.any(axis=axis)) for axis in (0, 1)]
+        # Share of the square around the figure that it covers.
+        filled = float(alpha.sum() / 255 / max(side[-1] + 1 - side[0] for side in sides) ** 2)
+        yield _Frame(first + k, clip.meta["clip"]["action"], clip.meta["yaws"][k], draw, filled)
 
 
 def _name(number: int, suffix: str = ".png") -> str:
     return f"{number:06d}{suffix}"
-
-
-def _filled(alpha: NDArray[np.uint8]) -> float:
-    """Share of the square around a figure that it covers."""
-    sides = [np.flatnonzero(alpha.any(axis=axis)) for axis in (0, 1)]
-    return float(alpha.sum() / 255 / max(side[-1] + 1 - side[0] for side in sides) ** 2)
-
-
-def _choose_sheet(frames: Sequence[_Frame]) -> list[_Frame]:
-    """Choose frames that differ most in view and action; hashes decide between equals."""
-    left = sorted(frames, key=lambda frame: frame.draw)
-    chosen: list[_Frame] = []
-    while left and len(chosen) < SHEETS:
-        chosen.append(max(left, key=lambda frame: min((_distance(frame, other) for other in chosen), default=0.0)))
-        left.remove(chosen[-1])
-    return chosen
-
-
-def _distance(one: _Frame, other: _Frame) -> float:
-    """Degrees between the views of two frames, plus 45 for different actions."""
-    turn = abs(one.yaw - other.yaw) % 360
-    return min(turn, 360 - turn) + 45 * (one.action != other.action)
 
 
 _LOAD = f"""\

@@ -65,7 +65,7 @@ class ControlVideo(Recipe):
         return {"frames": len(order), "drawn": clip.frames, "prompt": prompt, "size": clip.meta["size"]}
 
     def whole(self, parts: Iterable[Written]) -> Iterable[tuple[str, bytes]]:
-        rows: dict[str, list[tuple[str, ...]]] = {split: [COLUMNS] for split in TABLES}
+        rows = {split: [COLUMNS] for split in TABLES}
         for part in parts:
             rows["train" if part.split == "train" else "test"].append(_row(part))
         for split, name in TABLES.items():
@@ -81,9 +81,9 @@ class ControlVideo(Recipe):
         return {video: part.facts["frames"], control: part.facts["frames"], reference: 0}
 
 
-def _row(part: Written) -> tuple[str, ...]:
-    names = (f"{VIDEOS}/{part.key}.mp4", f"{CONTROL}/{part.key}.mp4", f"{REFERENCE}/{part.key}.png")
-    return (*names, part.facts["prompt"])
+def _row(part: Written) -> tuple[str, str, str, str]:
+    key = part.key
+    return f"{VIDEOS}/{key}.mp4", f"{CONTROL}/{key}.mp4", f"{REFERENCE}/{key}.png", part.facts["prompt"]
 
 
 _LOAD = f"""\

@@ -37,7 +37,7 @@ class FlipSketch(Recipe):
     def write(self, part: Part, out: Path) -> Mapping[str, Any]:
         (clip,) = part
         fps, folder, text = clip.meta["fps"], out / part.split, caption(clip.meta)
-        order, line = played(clip, _least(fps)), partial(clip.frame, LINE)
+        order, line = played(clip, FRAMES * max(1, round(fps / FPS))), partial(clip.frame, LINE)
         require_first(line(0).min() < 255, part.key, "sketch to move")
         folder.mkdir()
         write_line_film(folder / f"{part.key}.mp4", line, order, fps)
@@ -51,11 +51,6 @@ class FlipSketch(Recipe):
     def expected(self, part: Written) -> Mapping[str, int]:
         stem = f"{part.split}/{part.key}"
         return {f"{stem}.mp4": part.facts["frames"], f"{stem}.png": 0, f"{stem}.txt": 0}
-
-
-def _least(fps: float) -> int:
-    """Frames that a film needs to give one item."""
-    return FRAMES * max(1, round(fps / FPS))
 
 
 _LOAD = f"""\

@@ -46,7 +46,10 @@ class Frames(Recipe):
                 (folder / layer / f"{frame:04d}.png").write_bytes(clip.raw(layer, frame))
         if part.options["preview"]:
             _write_preview(clip, folder / PREVIEW)
-        text = json.dumps(_record(clip.meta), indent=1, ensure_ascii=False, sort_keys=True) + "\n"
+        fields = ("character", "yaws", "fps", "times", "size", "width", "box", "backend", "license", "source")
+        record = {name: clip.meta.get(name) for name in fields} | {"kind": KIND, "clip": clip.meta["id"]}
+        record |= {name: clip.meta["clip"][name] for name in ("action", "view")}
+        text = json.dumps(record, indent=1, ensure_ascii=False, sort_keys=True) + "\n"
         (folder / RECORD).write_text(text, encoding="utf-8")
         return {"frames": clip.frames}
 
@@ -69,17 +72,6 @@ class Frames(Recipe):
             files = [folder / part.key / layer / f"{frame:04d}.png" for layer in self.layers]
             layers = [png.decode(file.read_bytes(), 1 if file.parent.name == MASK else 4) for file in files]
             yield from (f"{part.key} in frame {frame:04d}.png: {problem}" for problem in check_alpha(*layers))
-
-
-def _record(meta: Mapping[str, Any]) -> dict[str, Any]:
-    fields = ("character", "yaws", "fps", "times", "size", "width", "box", "backend", "license", "source")
-    return {
-        "kind": KIND,
-        "clip": meta["id"],
-        "action": meta["clip"]["action"],
-        "view": meta["clip"]["view"],
-        **{name: meta.get(name) for name in fields},
-    }
 
 
 def _write_preview(clip: ClipFrames, stem: Path) -> None:

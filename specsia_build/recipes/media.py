@@ -38,23 +38,15 @@ _FILE_WORDS = frozenset(
 
 _PHRASES = {"idle": "stands idle", "death": "dies", "die": "dies", "fly": "flies"}
 
-CLOUD_CELLS = (3, 7, 15, 31)
-"""Cells of the random grids that clouds are summed from, each at half the weight of the one before."""
-
-MOST_SHAPES = 12
+CLOUD_CELLS, MOST_SHAPES = (3, 7, 15, 31), 12
+"""Cells of the random grids that clouds are summed from, each at half the weight of the one before; flat shapes."""
 
 
 def played(clip: ClipFrames, least: int) -> list[int]:
-    """Frame numbers of a film of a clip: all frames, repeated until there are enough.
+    """Frame numbers of a film of a clip: all frames, repeated until there are at least `least`.
 
-    A loop starts again at its first frame; any other motion goes to and fro, so that it never jumps.
-
-    Args:
-        clip: the clip.
-        least: number of frames needed.
-
-    Raises:
-        CharacterError: if the clip has one frame.
+    A loop starts again at its first frame; any other motion goes to and fro, so that it never jumps. Raises
+    CharacterError if the clip has one frame.
     """
     if clip.frames < 2:
         raise CharacterError(f"{clip.meta['id']} is one frame, of which no film is made")
@@ -93,11 +85,7 @@ def write_line_film(path: Path, line: Callable[[int], Pixels], order: Sequence[i
 
 
 def caption(meta: Mapping[str, Any]) -> str:
-    """Describe a clip in a line of ASCII, from the names of its character and motion.
-
-    Args:
-        meta: of the clip, see `ClipFrames`.
-    """
+    """Describe a clip in a line of ASCII, from the names of its character and motion in `ClipFrames.meta`."""
     words = _words(meta["character"], _FILE_WORDS)
     subject = words if "character" in words else [*words, "character"]
     who = f"{'an' if subject[0][0] in 'aeiou' else 'a'} {' '.join(subject)}"
@@ -107,18 +95,12 @@ def caption(meta: Mapping[str, Any]) -> str:
     rig, *parts = clip["action"].split("|")
     named = (_words(part, subject) for part in reversed(parts or [rig]))
     action = next((words for words in named if not _PROGRAM_WORDS.issuperset(words)), [])
-    if len(action) < 2:
-        return f"{who} {_predicate(action[0]) if action else 'moves'}"
-    return f"{who} moves: {' '.join(action)}"
-
-
-def _predicate(word: str) -> str:
-    """Predicate for a motion that is named by one word."""
+    word = " ".join(action)
     if _VERBS.fullmatch(word):
-        return f"{word}{'es' if word.endswith('ch') else 's'}"
-    if word.endswith("ing") and len(word) > len("swing"):
-        return f"is {word}"
-    return _PHRASES.get(word, f"moves: {word}")
+        return f"{who} {word}{'es' if word.endswith('ch') else 's'}"
+    if len(action) == 1 and word.endswith("ing") and len(word) > len("swing"):
+        return f"{who} is {word}"
+    return f"{who} {_PHRASES.get(word, f'moves: {word}' if word else 'moves')}"
 
 
 def _words(name: str, without: Collection[str]) -> list[str]:
@@ -149,20 +131,14 @@ def background(number: int, height: int, width: int) -> NDArray[np.uint8]:
     clouds = (clouds - clouds.min()) / max(float(np.ptp(clouds)), 1e-9)
     picture = _mixed(picture, colours[2], strength * clouds)
     for _ in range(rng.integers(MOST_SHAPES + 1)):
-        colour, opacity = rng.uniform(0, 255, 3), rng.uniform(0.2, 1)
-        picture = _mixed(picture, colour, opacity * _shape(rng, y, x))
+        colour, opacity, kind = rng.uniform(0, 255, 3), rng.uniform(0.2, 1), rng.integers(3)
+        row, column, high, wide = *rng.random(2), *rng.uniform(0.03, 0.4, 2)
+        down, across = (y - row) / high, (x - column) / wide
+        # A disc, a box or a band.
+        distance = (down**2 + across**2, np.maximum(abs(down), abs(across)), abs(down + across))[kind]
+        picture = _mixed(picture, colour, opacity * np.where(distance < 1, 1.0, 0.0))
     return np.rint(picture).astype(np.uint8)
 
 
 def _mixed(one: NDArray[np.float64], other: NDArray[np.float64], share: NDArray[np.float64]) -> NDArray[np.float64]:
     return one + (other - one) * share[..., None]
-
-
-def _shape(rng: np.random.Generator, y: NDArray[np.float64], x: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Mask of a disc, a box or a band: 1 inside, 0 outside."""
-    kind = rng.integers(3)
-    row, column = rng.random(2)
-    high, wide = rng.uniform(0.03, 0.4, 2)
-    down, across = (y - row) / high, (x - column) / wide
-    distance = (down**2 + across**2, np.maximum(abs(down), abs(across)), abs(down + across))[kind]
-    return np.where(distance < 1, 1.0, 0.0)

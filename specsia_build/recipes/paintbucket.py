@@ -74,10 +74,9 @@ class PaintBucket(Recipe):
 
     def expected(self, part: Written) -> Mapping[str, int]:
         top = f"{part.split}/{TOP}/{folder_name(part.character)}"
+        sheets = SHEETS if part.facts["sheets"] else 0
         frames = [names_of(top, number, part.split) for number in range(part.facts["frames"])]
-        frames += [
-            names_of(f"{top}/{REF}", sheet, part.split) for sheet in range(SHEETS if part.facts["sheets"] else 0)
-        ]
+        frames += [names_of(f"{top}/{REF}", sheet, part.split) for sheet in range(sheets)]
         return {name: 0 for names in frames for name in names.values()}
 
 

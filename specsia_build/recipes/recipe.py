@@ -1,16 +1,40 @@
-"""The interface of recipes: a layout that some project's loader reads, made from the frames of clips."""
+"""The interface of recipes, layouts that some project's loader reads, and recipes by name.
+
+Recipes are entry points of the group ``specsia.recipes``; `dravie`, which `stages.pack` packs, is one more name.
+"""
 
 from __future__ import annotations
 
+import io
+import zipfile
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from functools import cache
+from importlib.metadata import entry_points
+from pathlib import Path, PurePosixPath
 from typing import Any, ClassVar, Literal
 
-from specsia_build.config import BuildConfig
-from specsia_build.dataset.layers import LAYERS, frame_file
-from specsia_build.recipes.checks import MOST_FRAMES, check_files
+import numpy as np
+
+from specsia_build.config import DRAVIE, BuildConfig
+from specsia_build.dataset.layers import GT, LAYERS, MASK, frame_file
+from specsia_build.errors import SpecsiaError, UsageError, no_such
+from specsia_build.files.records import read_json
+from specsia_build.films import read_mp4
+from specsia_build.sheets import as_stored
+
+GROUP = "specsia.recipes"
+
+DRAVIE_LAYERS = (MASK, GT)
+"""Layers of clean frames in the rows of `dravie`."""
+
+MOST_FRAMES = 100_000
+"""Frames of a part that `verify` reads, at most, so that a false number costs no memory."""
+
+MOST_BYTES = 1 << 28
+"""Size of an unpacked array, at most; layers of frames are far smaller."""
 
 
 @dataclass(frozen=True)
@@ -22,7 +46,7 @@ class ClipFrames:
             `loops` (whether the first frame follows the last one smoothly), `yaws` (T,) of the camera, `size`, `width`
             of the camera's frame, `box` of positions, `license`, `source`; with labels also `palette` (R, 3), the flat
             colours of regions; `backend` of a reconstruction, else None.
-        files: the encoded layers of each frame, by `frame_file`.
+        files: encoded layers of each frame, by `frame_file`.
         clean: the same of the character, where `files` are of a reconstruction.
     """
 
@@ -46,7 +70,7 @@ class ClipFrames:
 
 @dataclass(frozen=True)
 class Part:
-    """The unit that a recipe writes: one clip, or all clips of a character. Iterating loads one clip at a time.
+    """The unit that a recipe writes: a clip, or all clips of a character. Iterating loads one clip at a time.
 
     Attributes:
         key: id of the clip or the character; a valid file name.
@@ -71,10 +95,9 @@ class Part:
 
 @dataclass(frozen=True)
 class Written:
-    """The record of a written part.
+    """The record of a written part; see `Part` for the fields they share.
 
     Attributes:
-        key, character, split, clips: see `Part`.
         license, credit: of the character; None where its source states none.
         files: size in bytes and SHA-256 by name in the recipe's folder, in order.
         facts: result of `Recipe.write`.
@@ -119,11 +142,7 @@ class Recipe(ABC):
     reconstructions: ClassVar[bool] = False
 
     def check(self, config: BuildConfig) -> None:  # noqa: B027  most recipes accept all settings
-        """Check that the layout's reader can take the result of these settings.
-
-        Raises:
-            UsageError: if not, with advice.
-        """
+        """Raise UsageError, with advice, if the layout's reader cannot take the result of these settings."""
 
     def options(self, config: BuildConfig) -> Mapping[str, Any]:
         """Return what decides the files beside the frames, JSON-serialisable."""
@@ -158,10 +177,10 @@ class Recipe(ABC):
         return None
 
     def verify(self, folder: Path, part: Written) -> Iterator[str]:
-        """Check the files of a part; by default by `checks.check_files`.
+        """Check the files of a part, all of which exist; `specsia verify` calls this in worker processes.
 
-        Called for each part by `specsia verify`, in worker processes, if all its files exist. The folder may come
-        from somebody else. What is raised counts as one more problem.
+        By default the names must be those of `expected`; pictures, arrays, films and JSON must be decodable, and files
+        of one kind in one folder have one shape and type. The folder may come from somebody else.
 
         Args:
             folder: of the recipe.
@@ -171,5 +190,115 @@ class Recipe(ABC):
             Problems that begin with the name of a file, such as ``a-walk-00/mask/0003.png is missing``.
         """
         if part.facts.get("frames", 0) > MOST_FRAMES:
-            return iter([f"{part.key} has more than {MOST_FRAMES} frames"])
-        return check_files(folder, part.files, self.expected(part))
+            yield f"{part.key} has more than {MOST_FRAMES} frames"
+            return
+        names, expected = part.files, self.expected(part)
+        if expected is not None:
+            yield from (f"{name} is missing" for name in sorted(expected.keys() - names.keys()))
+            yield from (f"{name} does not belong to it" for name in sorted(names.keys() - expected.keys()))
+        forms: dict[tuple[PurePosixPath, str], dict[str, Any]] = {}
+        for name in names:
+            try:
+                form, frames = form_of(folder / name)
+            except (SpecsiaError, ValueError) as error:
+                yield f"{name} cannot be decoded: {error}"
+                continue
+            path = PurePosixPath(name)
+            forms.setdefault((path.parent, path.suffix), {})[name] = form
+            if expected and expected.get(name, 0) not in (0, frames):
+                yield f"{name} has {frames} frames, not {expected[name]}"
+        for group in forms.values():
+            ((usual, _),) = Counter(group.values()).most_common(1)
+            yield from (f"{name} holds {form}, not {usual} as others" for name, form in group.items() if form != usual)
+
+
+def form_of(path: Path) -> tuple[Any, int]:
+    """Decode a file; returns what files of its kind share, such as shape and type, and the number of frames of a film.
+
+    Raises:
+        ValueError, SpecsiaError: if it is damaged.
+        OSError: if it cannot be read.
+    """
+    if path.suffix == ".png":
+        return as_stored(path.read_bytes()).shape, 0
+    if path.suffix == ".mp4":
+        shapes = Counter(frame.shape for frame in read_mp4(path)[1])
+        return tuple(shapes), shapes.total()
+    if path.suffix == ".json":
+        return type(read_json(path, path.name)).__name__, 0
+    if path.suffix not in (".npy", ".npz"):
+        return None, 0
+    data = path.read_bytes()
+    try:
+        if path.suffix == ".npz":
+            with zipfile.ZipFile(io.BytesIO(data)) as archive:
+                if sum(entry.file_size for entry in archive.infolist()) > MOST_BYTES:
+                    raise ValueError(f"it unpacks to more than {MOST_BYTES} bytes")
+        loaded = np.load(io.BytesIO(data), allow_pickle=False)
+        arrays = {"": loaded} if isinstance(loaded, np.ndarray) else {key: loaded[key] for key in loaded.files}
+    except (EOFError, KeyError, TypeError, zipfile.BadZipFile) as error:
+        raise ValueError(str(error)) from error
+    if not all(np.isfinite(array).all() for array in arrays.values()):
+        raise ValueError("it has values that are no finite numbers")
+    return tuple((key, str(array.dtype), array.shape) for key, array in arrays.items()), 0
+
+
+def available_recipes() -> tuple[str, ...]:
+    """Names of recipes, sorted; imports none of them."""
+    return tuple(sorted({point.name for point in entry_points(group=GROUP)} | {DRAVIE}))
+
+
+@cache
+def load_recipe(name: str) -> Recipe:
+    """Load a recipe that writes files of its own.
+
+    Raises:
+        UsageError: if no installed package declares the name, or two do.
+        SpecsiaError: if it cannot be imported or used.
+    """
+    points = {point.value: point for point in entry_points(group=GROUP, name=name)}
+    if not points:
+        raise UsageError(no_such("recipe", name, available_recipes()))
+    if len(points) > 1:
+        raise UsageError(f"the recipe '{name}' is declared more than once: {', '.join(sorted(points))}")
+    ((value, point),) = points.items()
+    where = f"the recipe '{name}' ({value})"
+    try:
+        recipe = point.load()()
+    # A third-party module may raise anything.
+    except Exception as error:
+        raise SpecsiaError(f"{where} cannot be loaded: {type(error).__name__}: {error}") from error
+    if not isinstance(recipe, Recipe) or recipe.name != name:
+        raise SpecsiaError(f"{where} cannot be used: it is no specsia_build.recipes.recipe.Recipe of that name")
+    if not set(recipe.layers) <= LAYERS.keys() or recipe.by not in ("clip", "character"):
+        raise SpecsiaError(f"{where} cannot be used: its `layers` or `by` are none that exist")
+    return recipe
+
+
+def folder_recipes(names: Sequence[str]) -> list[Recipe]:
+    """Load the named recipes that write files of their own, in order."""
+    return [load_recipe(name) for name in names if name != DRAVIE]
+
+
+def layers_of(names: Sequence[str]) -> tuple[str, ...]:
+    """Layers of clean frames that the named recipes need, in the order of `LAYERS`."""
+    needed = {layer for recipe in folder_recipes(names) for layer in recipe.layers}
+    needed |= set(DRAVIE_LAYERS) if DRAVIE in names else set()
+    return tuple(name for name in LAYERS if name in needed)
+
+
+def defaults_of(names: Sequence[str], stated: Collection[str]) -> dict[str, Any]:
+    """Default settings of the named recipes, without those that are `stated`.
+
+    Raises:
+        UsageError: if two recipes have different defaults for a setting.
+    """
+    defaults: dict[str, Any] = {}
+    for recipe in folder_recipes(names):
+        for setting, value in recipe.defaults.items():
+            if setting not in stated and str(defaults.setdefault(setting, value)) != str(value):
+                raise UsageError(
+                    f"recipes differ in {setting} ({recipe.name} needs {value}, another {defaults[setting]}): state "
+                    f"--{setting.replace('_', '-')}, or give each an --out of its own"
+                )
+    return defaults

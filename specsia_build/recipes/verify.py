@@ -23,10 +23,8 @@ from specsia_build.errors import CharacterError, SpecsiaError, brief, some
 from specsia_build.files.records import MOST_JSON_BYTES, read_json
 from specsia_build.files.sources import open_source_file
 from specsia_build.pool import results
-from specsia_build.recipes.card import KIND, Counts
-from specsia_build.recipes.folder import OWN_FILES, STATE, hidden, read_parts
-from specsia_build.recipes.recipe import Written
-from specsia_build.recipes.registry import load_recipe
+from specsia_build.recipes.folder import KIND, OWN_FILES, STATE, Counts, hidden, read_parts
+from specsia_build.recipes.recipe import Written, load_recipe
 
 TEXT_SUFFIXES = frozenset({".json", ".jsonl", ".md", ".txt", ".csv"})
 """Suffixes of files that are searched for paths of a machine."""
@@ -78,17 +76,23 @@ def _verify_recipe(folder: Path, record: Mapping[str, Any], workers: int, progre
     for name in OWN_FILES:
         if not _exists(folder, name):
             findings.add("files", name, "is missing, or no file of this folder")
-    recipe = brief(str(record.get("recipe")), 80)
-    usable, notes = _is_usable(folder, recipe, record.get("version"))
+    name, version, usable, notes = brief(str(record.get("recipe")), 80), record.get("version"), False, list[str]()
+    try:
+        recipe = load_recipe(name)
+        if recipe.version != version:
+            raise SpecsiaError(f"version {brief(str(version), 20)} of {name} wrote it, not {recipe.version}")
+        usable, notes = True, [note for note in [hidden(folder, recipe)] if note]
+    except SpecsiaError as error:
+        notes = [f"the layout was not checked: {error}"]
     sums = files.read_sums(_text(folder, SUMS_FILE), findings)
     of_parts = _count_parts(folder, counts, sums, findings)
     own = {name: digest for name, digest in sums.items() if name not in of_parts}
-    for name in sorted({*OWN_FILES} - {SUMS_FILE, *own}) if sums else ():
-        findings.add("sums", name, f"is not listed in {SUMS_FILE}")
+    for missing in sorted({*OWN_FILES} - {SUMS_FILE, *own}) if sums else ():
+        findings.add("sums", missing, f"is not listed in {SUMS_FILE}")
     findings.merge(_check_files(folder, machine, own))
-    count, done = counts.parts.total(), 0
+    count, done = counts.total("parts"), 0
     progress(done, len(of_parts))
-    check = partial(_check_part, folder, machine, recipe if usable else None)
+    check = partial(_check_part, folder, machine, name if usable else None)
     calls: Iterator[tuple[Callable[[Any], Any], Any]] = (
         (check, part) for part in (islice(read_parts(folder), count) if count else ())
     )
@@ -96,38 +100,28 @@ def _verify_recipe(folder: Path, record: Mapping[str, Any], workers: int, progre
         findings.merge(problems)
         done += checked
         progress(done, len(of_parts))
-    licenses = [name for name, _ in counts.licenses.values()]
+    licenses = [license_ for license_, _ in counts.licenses.values()]
     try:
         if (text := _text(folder, CARD)) is not None:
             files.check_licences(card_fields(text), licenses, "parts", findings)
     except ValueError as error:
         findings.add("files", CARD, str(error))
-    if unknown := sorted(set(_all_files(folder)) - of_parts - own.keys() - {*OWN_FILES}):
+    names = (path.relative_to(folder) for path in folder.rglob("*") if not path.is_dir())
+    present = {name.as_posix() for name in names if name.parts[0] not in (STATE, *FOREIGN)}
+    if unknown := sorted(present - of_parts - own.keys() - {*OWN_FILES}):
         notes.append(f"{some(unknown)}: of no part, so not checked")
     checks: list[Check] = ["files", "sums", "images"]
     if count:
         checks += ["splits", "licences", "layout"] if usable else ["splits", "licences"]
     return Report(
-        rows=counts.frames.total(),
+        rows=counts.total("frames"),
         characters=len(counts.characters),
-        configs=(recipe,),
+        configs=(name,),
         checks=findings.results(checks),
         problems=findings.problems(checks),
         notes=(*notes, *files.licence_notes(licenses)),
         unit="frames",
     )
-
-
-def _is_usable(folder: Path, name: str, version: Any) -> tuple[bool, list[str]]:
-    """Whether the recipe is installed in the version that wrote the folder, and notes."""
-    try:
-        recipe = load_recipe(name)
-        if recipe.version != version:
-            raise SpecsiaError(f"version {brief(str(version), 20)} of {name} wrote it, not {recipe.version}")
-    except SpecsiaError as error:
-        return False, [f"the layout was not checked: {error}"]
-    note = hidden(folder, recipe)
-    return True, [] if note is None else [note]
 
 
 def _count_parts(folder: Path, counts: Counts, sums: Mapping[str, str], findings: Findings) -> set[str]:
@@ -149,7 +143,7 @@ def _count_parts(folder: Path, counts: Counts, sums: Mapping[str, str], findings
                     findings.add("sums", SUMS_FILE, f"does not list {name} where {PARTS_FILE} does")
             counts.add(part)
             names.update(part.files)
-        if not counts.parts:
+        if not counts.characters:
             findings.add("files", PARTS_FILE, "lists no part: there is nothing in this folder")
     except SpecsiaError as error:
         findings.add("files", PARTS_FILE, str(error))
@@ -186,36 +180,22 @@ def _check_files(folder: Path, machine: tuple[str, ...], digests: Mapping[str, s
             findings.add("files", name, problem.removeprefix(f"{name} "))
             continue
         try:
-            actual, data = _read(folder, name)
+            with open_source_file(folder / name, link_root(folder)) as stream:
+                data = stream.read(MOST_JSON_BYTES)
+                hashed = hashlib.sha256(data)
+                while block := stream.read(_BLOCK):
+                    hashed.update(block)
         except (CharacterError, OSError) as error:
             missing = isinstance(error, FileNotFoundError)
             findings.add("files", name, "is missing" if missing else f"cannot be read: {error}")
             continue
-        files.check_sum(name, digest, actual, findings)
+        files.check_sum(name, digest, hashed.hexdigest(), findings)
         suffix = Path(name).suffix.lower()
         if suffix in TEXT_SUFFIXES and (path := files.machine_path(data.decode(errors="replace"), machine)):
             findings.add("files", name, f"holds a path of a machine: {path}")
         if suffix == ".png" and (more := extra_chunks(data)):
             findings.add("images", name, f"holds more than its pixels: {', '.join(more)}")
     return findings
-
-
-def _read(folder: Path, name: str) -> tuple[str, bytes]:
-    """SHA-256 of a file, and its first `MOST_JSON_BYTES`."""
-    with open_source_file(folder / name, link_root(folder)) as stream:
-        data = stream.read(MOST_JSON_BYTES)
-        digest = hashlib.sha256(data)
-        while block := stream.read(_BLOCK):
-            digest.update(block)
-    return digest.hexdigest(), data
-
-
-def _all_files(folder: Path) -> Iterator[str]:
-    """Names of all files in a folder, without the run's records and what a download adds."""
-    for path in folder.rglob("*"):
-        name = path.relative_to(folder)
-        if name.parts[0] not in (STATE, *FOREIGN) and not path.is_dir():
-            yield name.as_posix()
 
 
 def read_recipe(folder: Path, advance: Callable[[int], None]) -> LocalDataset:

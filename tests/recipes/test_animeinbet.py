@@ -11,8 +11,7 @@ import pytest
 
 from specsia_build.errors import CharacterError
 from specsia_build.recipes.animeinbet import JOINED, PLACES, POINTS, Animeinbet
-from specsia_build.recipes.recipe import ClipFrames
-from specsia_build.recipes.registry import load_recipe
+from specsia_build.recipes.recipe import ClipFrames, load_recipe
 from tests.recipes.drawn import clip_frames, part_of, written
 
 SIZE, COUNT, FRAMES = 64, 70, 7

@@ -12,8 +12,7 @@ import pytest
 from PIL import Image
 
 from specsia_build.errors import CharacterError
-from specsia_build.recipes.recipe import ClipFrames
-from specsia_build.recipes.registry import load_recipe
+from specsia_build.recipes.recipe import ClipFrames, load_recipe
 from tests.recipes.drawn import complaints
 from tests.recipes.figures import PALETTE, SIZE, STEP, label_at, line_of, walking, written
 from tests.stages.clips.test_annotate import drawn_with

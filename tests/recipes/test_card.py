@@ -12,7 +12,7 @@ from PIL import Image
 from specsia_build import png
 from specsia_build.dataset.verify.files import machine_path
 from specsia_build.files.writing import write_bytes
-from specsia_build.recipes.card import write_whole
+from specsia_build.recipes.folder import write_whole
 from specsia_build.recipes.frames import Frames
 from specsia_build.recipes.recipe import Written
 

@@ -12,8 +12,7 @@ from specsia_build import npz, png
 from specsia_build.errors import CharacterError
 from specsia_build.recipes.conr import BACKGROUNDS, IMAGES, PICTURES, POSES, RECORD, SHEET, SHEETS, Conr
 from specsia_build.recipes.folder import read_parts
-from specsia_build.recipes.recipe import ClipFrames, Written
-from specsia_build.recipes.registry import load_recipe
+from specsia_build.recipes.recipe import ClipFrames, Written, load_recipe
 from tests.clips import SIZE as FIGURE_SIZE
 from tests.clips import clips_config, run_clips, write_figures
 from tests.recipes.drawn import clip_frames, disc, part_of, written

@@ -10,10 +10,9 @@ import pytest
 from specsia_build.errors import CharacterError
 from specsia_build.films import write_mp4
 from specsia_build.npz import encode_named
-from specsia_build.recipes.checks import MOST_BYTES, form_of
 from specsia_build.recipes.folder import read_parts
 from specsia_build.recipes.media import caption, corner, on_canvas, played, rgb
-from specsia_build.recipes.registry import load_recipe
+from specsia_build.recipes.recipe import MOST_BYTES, form_of, load_recipe
 from tests.clips import clips_config, run_clips, write_figures
 from tests.recipes.drawn import clip_frames, disc
 

@@ -76,7 +76,7 @@ def test_mistakes_of_a_recipe_are_errors_and_change_nothing(
     tmp_path: Path, write: Callable[[Path], Mapping[str, Any]]
 ) -> None:
     def put(key: str, write: Callable[[Path], Mapping[str, Any]]) -> None:
-        place(tmp_path, key, write, lambda files, facts: Written(key, "a", "train", (key,), None, None, files, facts))
+        place(tmp_path, Written(key, "a", "train", (key,), None, None, {}, {}), write)
 
     put("b-go-00", partial(_write, "theirs.png", {}))
     with pytest.raises(SpecsiaError):

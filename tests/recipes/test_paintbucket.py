@@ -13,7 +13,7 @@ from PIL import Image
 
 from specsia_build.errors import CharacterError
 from specsia_build.recipes.paintbucket import SHEETS, TOP, folder_name, with_holes
-from specsia_build.recipes.registry import load_recipe
+from specsia_build.recipes.recipe import load_recipe
 from tests.recipes.figures import PALETTE, SIZE, walking, written
 
 RECIPE = load_recipe("paintbucket")

@@ -9,7 +9,7 @@ import pytest
 
 from specsia_build.config import BuildConfig, ClipSettings, with_settings
 from specsia_build.errors import CharacterError, UsageError
-from specsia_build.recipes.registry import available_recipes, defaults_of, folder_recipes, load_recipe
+from specsia_build.recipes.recipe import available_recipes, defaults_of, folder_recipes, load_recipe
 from tests.recipes.drawn import clip_frames, part_of
 
 

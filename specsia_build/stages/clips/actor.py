@@ -21,7 +21,7 @@ from specsia_build.characters.read import AnimatedCharacter, read_animated
 from specsia_build.config import OWN, POS_FRAMES, BuildConfig, ClipSettings
 from specsia_build.errors import CharacterError, UsageError, no_such
 from specsia_build.frame import Camera
-from specsia_build.recipes.registry import folder_recipes
+from specsia_build.recipes.recipe import folder_recipes
 from specsia_build.rendering.fast.renderer import FastRenderer
 from specsia_build.rendering.mesh import Mesh, extremes, turned
 from specsia_build.stages import render

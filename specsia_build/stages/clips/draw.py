@@ -21,7 +21,7 @@ from specsia_build.dataset.layers import COLOR, GT, LAYERS, LINE, MASK, POS, SEG
 from specsia_build.errors import CharacterError
 from specsia_build.frame import ORTHO_WIDTH
 from specsia_build.jit import ready
-from specsia_build.recipes.registry import layers_of
+from specsia_build.recipes.recipe import layers_of
 from specsia_build.rendering.contour import draw_contour
 from specsia_build.rendering.fast.renderer import FastRenderer, Still
 from specsia_build.rendering.layers import Layers, Look

@@ -17,7 +17,7 @@ from specsia_build.characters.survey import shape_of
 from specsia_build.config import OWN, BuildConfig, ClipSettings
 from specsia_build.errors import some
 from specsia_build.frame import view_yaws
-from specsia_build.recipes.registry import layers_of
+from specsia_build.recipes.recipe import layers_of
 from specsia_build.stages.artefact import Artefact
 from specsia_build.stages.clips.actor import (
     TURNTABLE,
