@@ -17,8 +17,7 @@ from scipy.sparse import coo_array
 from scipy.spatial import cKDTree
 from skimage.measure import label as label_parts
 
-from specsia_build.annotation.lines import BINARY, Features, Lines, visible_lines
-from specsia_build.annotation.segments import BACKGROUND
+from specsia_build.annotation.lines import BACKGROUND, BINARY, Features, Lines, visible_lines
 from specsia_build.rendering.fast.raster import HIDDEN
 from specsia_build.rendering.layers import HALF_COVERED
 from specsia_build.rendering.mesh import Mesh

@@ -5,6 +5,7 @@ It knows datasets, git files, LFS with basic transfer, trees in pages, tags and 
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
 import re
@@ -12,16 +13,15 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
+from pathlib import Path, PurePosixPath
+from types import MappingProxyType
 from typing import Any
 from urllib.parse import parse_qs, quote, unquote, urlsplit
 
 import pytest
 from huggingface_hub import constants
-
-from tests.hub_store import Blob, Refusal, Repo, Store, git_hash
 
 WRITER, READER = "hf_testwritertoken", "hf_testreadertoken"
 """Tokens of the user `tester`; with the second nothing may be written."""
@@ -30,6 +30,110 @@ NAMESPACES = ("tester", "team", "OWNER", "owner")
 
 _PAGE = 3
 """Entries of a page of a tree."""
+
+
+GIT_ATTRIBUTES = b"*.parquet filter=lfs diff=lfs merge=lfs -text\n"
+"""What the Hub puts into a new dataset."""
+
+
+@dataclass
+class Refusal(Exception):
+    """An answer of 4xx: status, message and the Hub's error code."""
+
+    status: int
+    message: str
+    code: str = ""
+
+
+@dataclass(frozen=True)
+class Blob:
+    """A file of a commit: bytes, SHA-256 of its content, id of its git object, and whether LFS keeps it."""
+
+    size: int
+    sha256: str
+    oid: str
+    lfs: bool
+
+    def entry(self, path: str) -> dict[str, Any]:
+        """As the Hub lists it."""
+        entry: dict[str, Any] = {"type": "file", "path": path, "size": self.size, "oid": self.oid}
+        return entry | ({"lfs": {"oid": self.sha256, "size": self.size, "pointerSize": 130}} if self.lfs else {})
+
+
+@dataclass
+class Repo:
+    """A dataset repository: files of each commit, newest last, and its tags."""
+
+    private: bool
+    commits: dict[str, dict[str, Blob]] = field(default_factory=dict)
+    tags: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def head(self) -> str:
+        return next(reversed(self.commits))
+
+    def files(self, revision: str) -> dict[str, Blob]:
+        return self.commits[self.sha(revision)]
+
+    def sha(self, revision: str) -> str:
+        sha = self.head if revision == "main" else self.tags.get(revision, revision)
+        if sha not in self.commits:
+            raise Refusal(404, f"Invalid rev id: {revision}", "RevisionNotFound")
+        return sha
+
+    def commit(self, files: dict[str, Blob]) -> str:
+        sha = hashlib.sha1(repr((len(self.commits), sorted(files.items()))).encode()).hexdigest()
+        self.commits[sha] = files
+        return sha
+
+
+def git_hash(data: bytes) -> str:
+    return hashlib.sha1(b"blob %d\0" % len(data) + data).hexdigest()
+
+
+class Store:
+    """Repositories in memory, and their blobs in a folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.repos = folder, dict[str, Repo]()
+        folder.mkdir(parents=True, exist_ok=True)
+
+    def blob(self, sha256: str) -> Path:
+        return self.folder / sha256
+
+    def repo(self, name: str) -> Repo:
+        if name not in self.repos:
+            raise Refusal(404, "Repository not found", "RepoNotFound")
+        return self.repos[name]
+
+    def create(self, name: str, private: bool) -> None:
+        if name in self.repos:
+            raise Refusal(409, "You already created this dataset repo")
+        self.repos[name] = Repo(private)
+        self.repos[name].commit({".gitattributes": self._keep(GIT_ATTRIBUTES)})
+
+    def commit(self, name: str, lines: list[dict[str, Any]]) -> str:
+        """Apply the lines of a commit to `main`; returns its id."""
+        repo = self.repo(name)
+        files = dict(repo.files("main"))
+        for line in lines:
+            kind, value = line["key"], line["value"]
+            if kind == "header" and value.get("parentCommit") not in (None, repo.head):
+                raise Refusal(412, "A commit has happened since. Please refresh and try again.")
+            if kind == "file":
+                files[value["path"]] = self._keep(base64.b64decode(value["content"]))
+            elif kind == "lfsFile":
+                if not self.blob(value["oid"]).exists():
+                    raise Refusal(400, f"LFS pointer pointed to a file that does not exist: {value['path']}")
+                files[value["path"]] = Blob(value["size"], value["oid"], git_hash(value["oid"].encode()), lfs=True)
+            elif kind == "deletedFile" and files.pop(value["path"], None) is None:
+                raise Refusal(404, "A file with this name doesn't exist", "EntryNotFound")
+        return repo.commit(files)
+
+    def _keep(self, data: bytes) -> Blob:
+        sha256 = hashlib.sha256(data).hexdigest()
+        self.blob(sha256).write_bytes(data)
+        return Blob(len(data), sha256, git_hash(data), lfs=False)
 
 
 @dataclass
@@ -50,6 +154,7 @@ class HubServer(ThreadingHTTPServer):
         faults: tried in their order.
         received: bytes of all request bodies, whole or not.
         requests: method and path of all requests.
+        hold_at: number of received bytes from which bodies are read no further; `held` is set there.
     """
 
     daemon_threads = True
@@ -61,6 +166,8 @@ class HubServer(ThreadingHTTPServer):
         self.received = 0
         self.requests: list[str] = []
         self.lock = threading.Lock()
+        self.hold_at: int | None = None
+        self.held, self.released = threading.Event(), threading.Event()
 
     @property
     def url(self) -> str:
@@ -71,11 +178,10 @@ class HubServer(ThreadingHTTPServer):
 
     def take_fault(self, line: str) -> Fault | None:
         with self.lock:
-            for fault in self.faults:
-                if fault.times > 0 and re.search(fault.route, line):
-                    fault.times -= 1
-                    return fault
-        return None
+            fault = next((fault for fault in self.faults if fault.times > 0 and re.search(fault.route, line)), None)
+            if fault is not None:
+                fault.times -= 1
+        return fault
 
 
 @contextmanager
@@ -146,10 +252,14 @@ class _Handler(BaseHTTPRequestHandler):
             left -= len(block)
             with self.server.lock:
                 self.server.received += len(block)
+                hold = self.server.hold_at is not None and self.server.received >= self.server.hold_at
+            if hold:
+                self.server.held.set()
+                self.server.released.wait()
             yield block
 
-    def _json(self, status: int, content: Any, headers: Mapping[str, str] | None = None) -> None:
-        self._answer(status, json.dumps(content).encode(), {"Content-Type": "application/json", **(headers or {})})
+    def _json(self, status: int, content: Any, headers: Mapping[str, str] = MappingProxyType({})) -> None:
+        self._answer(status, json.dumps(content).encode(), {"Content-Type": "application/json", **headers})
 
     def _answer(self, status: int, data: bytes, headers: Mapping[str, str]) -> None:
         self.send_response(status)
@@ -159,25 +269,27 @@ class _Handler(BaseHTTPRequestHandler):
         if self.command != "HEAD":
             self.wfile.write(data)
 
+    @property
+    def _token(self) -> str:
+        return self.headers.get("Authorization", "").removeprefix("Bearer ")
+
     def _writes(self, name: str) -> None:
         """Refuse whoever may not write."""
-        token = self.headers.get("Authorization", "").removeprefix("Bearer ")
-        if token not in (WRITER, READER):
+        if self._token not in (WRITER, READER):
             raise Refusal(401, "Invalid username or password.")
-        if token == READER or name.split("/")[0] not in NAMESPACES:
+        if self._token == READER or name.split("/")[0] not in NAMESPACES:
             raise Refusal(403, f"You don't have the rights to write to {name}")
 
     def _repo(self, name: str) -> Repo:
         """A repository that the caller may see."""
-        token = self.headers.get("Authorization", "").removeprefix("Bearer ")
-        if token and token not in (WRITER, READER):
+        if self._token not in ("", WRITER, READER):
             raise Refusal(401, "Invalid credentials in Authorization header")
         repo = self.server.store.repo(name)
-        if repo.private and not token:
+        if repo.private and not self._token:
             raise Refusal(401, "Invalid username or password.")
         return repo
 
-    # What the Hub answers; each handler gets the body and what its pattern caught.
+    # Each handler gets the body and the groups of its pattern.
 
     def _whoami(self, body: bytes) -> Any:
         self._writes("tester/any")
@@ -195,9 +307,6 @@ class _Handler(BaseHTTPRequestHandler):
         sha = repo.sha(revision or "main")
         files = [{"rfilename": path} for path in repo.files(sha)]
         return {"id": name, "sha": sha, "private": repo.private, "siblings": files, "tags": [], "downloads": 0}
-
-    def _validate(self, body: bytes) -> Any:
-        return {"errors": [], "warnings": []}
 
     def _preupload(self, body: bytes, name: str, revision: str) -> Any:
         self._writes(name)
@@ -254,17 +363,14 @@ class _Handler(BaseHTTPRequestHandler):
         self._json(200, listed[start : start + _PAGE], headers)
 
     def _entries(self, files: Mapping[str, Blob], folder: str, recursive: bool) -> list[dict[str, Any]]:
-        prefix = f"{folder}/" if folder else ""
+        top = PurePosixPath(folder)
         entries: dict[str, dict[str, Any]] = {}
         for path, blob in sorted(files.items()):
-            if not path.startswith(prefix):
-                continue
-            steps = path.removeprefix(prefix).split("/")
-            for depth in range(1, len(steps) if recursive else min(2, len(steps))):
-                inner = prefix + "/".join(steps[:depth])
-                entries[inner] = {"type": "directory", "path": inner, "size": 0, "oid": git_hash(inner.encode())}
-            if recursive or len(steps) == 1:
-                entries[path] = blob.entry(path)
+            for inner in (*reversed(PurePosixPath(path).parents), PurePosixPath(path)):
+                if top in inner.parents and (recursive or inner.parent == top):
+                    name = str(inner)
+                    directory = {"type": "directory", "path": name, "size": 0, "oid": git_hash(name.encode())}
+                    entries[name] = blob.entry(path) if name == path else directory
         return list(entries.values())
 
     def _paths(self, body: bytes, name: str, revision: str) -> Any:
@@ -307,7 +413,7 @@ _API = rf"/api/datasets/{_NAME}"
 _ROUTES: tuple[tuple[str, Callable[..., Any]], ...] = (
     (r"GET /api/whoami-v2", _Handler._whoami),
     (r"POST /api/repos/create", _Handler._create),
-    (r"POST /api/validate-yaml", _Handler._validate),
+    (r"POST /api/validate-yaml", lambda handler, body: {"errors": [], "warnings": []}),
     (rf"GET {_API}", _Handler._info),
     (rf"GET {_API}/revision/([^/]+)", _Handler._info),
     (rf"POST {_API}/preupload/([^/]+)", _Handler._preupload),

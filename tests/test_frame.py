@@ -53,10 +53,8 @@ def test_pixel_centres_are_at_halves() -> None:
     camera = Camera(0, 100)
     pixel = ORTHO_WIDTH / 100
     assert_allclose(camera.project(np.zeros(3)), [50, 50, 0], atol=1e-12)
-    centre_of_the_pixel_right_of_and_above_the_middle = np.array([0.5 * pixel, 0, 0.5 * pixel])
-    assert_allclose(camera.project(centre_of_the_pixel_right_of_and_above_the_middle)[:2], [50.5, 49.5], atol=1e-9)
-    top_left_corner = np.array([-ORTHO_WIDTH / 2, 0, ORTHO_WIDTH / 2])
-    assert_allclose(camera.project(top_left_corner)[:2], [0, 0], atol=1e-9)
+    assert_allclose(camera.project(np.array([0.5 * pixel, 0, 0.5 * pixel]))[:2], [50.5, 49.5], atol=1e-9)
+    assert_allclose(camera.project(np.array([-ORTHO_WIDTH / 2, 0, ORTHO_WIDTH / 2]))[:2], [0, 0], atol=1e-9)
 
 
 def test_the_characters_left_is_on_the_right_of_the_frontal_view() -> None:
@@ -74,13 +72,6 @@ def test_axis_names(axis: str) -> None:
     assert_array_equal(axis_vector(axis[1]), np.abs(axis_vector(axis)))
 
 
-@pytest.mark.parametrize("name", ["", "+", "w", "++x", "xy", "-", "+z "])
-def test_other_names_are_no_axes(name: str) -> None:
-    for function in (axis_vector, up_rotation, front_rotation):
-        with pytest.raises(ValueError, match="not an axis"):
-            function(name)
-
-
 @pytest.mark.parametrize("axis", AXES)
 def test_up_lands_on_z_and_front_on_minus_y(axis: str) -> None:
     turns = [(up_rotation, (0, 0, 1))] + [(front_rotation, (0, -1, 0))] * (axis[1] != "z")
@@ -92,12 +83,6 @@ def test_up_lands_on_z_and_front_on_minus_y(axis: str) -> None:
         assert_array_equal(rotation(axis.upper()), turn)
     if axis[1] != "z":
         assert_allclose(front_rotation(axis) @ [0, 0, 1], [0, 0, 1])
-
-
-@pytest.mark.parametrize("axis", ["+z", "-z", "Z"])
-def test_a_character_cannot_face_up_or_down(axis: str) -> None:
-    with pytest.raises(ValueError, match="cannot face"):
-        front_rotation(axis)
 
 
 def test_normalised_points_have_centre_0_and_extent_1() -> None:
@@ -129,13 +114,16 @@ def test_no_view_cuts_a_normalised_character(rows: list[tuple[float, float, floa
         assert seen.max() <= 128 - margin + 1e-2
 
 
-@pytest.mark.parametrize("rows", [[(1.0, 2.0, 3.0)], [(0.0, 0.0, 0.0)] * 3, [(0.0, np.nan, 0.0), (1.0, 0.0, 0.0)]])
-def test_points_without_extent_are_refused(rows: list[tuple[float, float, float]]) -> None:
-    with pytest.raises(ValueError, match="no extent"):
-        normalise(points_of(rows), view_cameras(10, 64), 4)
-
-
-def test_a_margin_as_wide_as_half_the_image_is_refused() -> None:
+def test_what_is_no_axis_and_what_cannot_be_framed_is_refused() -> None:
+    for name in ("", "w", "++x", "xy", "+z "):
+        for function in (axis_vector, up_rotation, front_rotation):
+            with pytest.raises(ValueError, match="not an axis"):
+                function(name)
+    with pytest.raises(ValueError, match="cannot face"):
+        front_rotation("-z")
+    for rows in ([(1.0, 2.0, 3.0)], [(0.0, 0.0, 0.0)] * 3, [(0.0, np.nan, 0.0), (1.0, 0.0, 0.0)]):
+        with pytest.raises(ValueError, match="no extent"):
+            normalise(points_of(rows), view_cameras(10, 64), 4)
     with pytest.raises(ValueError, match="no room"):
         normalise(points_of([(0, 0, 0), (1, 1, 1)]), [Camera(0, 8)], 4)
 

@@ -68,16 +68,6 @@ def test_a_silhouette_is_the_union_of_triangles(scene: str) -> None:
         assert (mask == sure)[~edge].all()
 
 
-def test_faces_that_are_folded_back_or_turned_round_count_all_the_same() -> None:
-    mesh = box((0, 0, 0), (0.2, 0.2, 0.3))
-    whole = drawn(shape_of(mesh), Similarity(), target())
-    some_turned = np.where(np.arange(len(mesh.faces))[:, None] % 3 == 0, mesh.faces[:, ::-1], mesh.faces)
-    turned = Mesh(mesh.vertices, some_turned.astype(np.int32), mesh.materials, mesh.face_material)
-    twice = concatenate([mesh, mesh])
-    for other in (turned, twice):
-        assert (drawn(shape_of(other), Similarity(), target()) == whole).all()
-
-
 def test_a_step_counts_the_pixels_that_are_drawn() -> None:
     shape, cameras = shape_of(sphere(0.31)), view_cameras(3, 256)
     aim = Target.of(silhouettes(sphere(0.3), cameras), cameras, 256)

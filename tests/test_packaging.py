@@ -52,19 +52,16 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_a_wheel_brings_one_package_and_nothing_beside_it(built: Path) -> None:
     with zipfile.ZipFile(next(built.glob("*.whl"))) as archive:
-        names = archive.namelist()
+        names = set(archive.namelist())
     assert {name.split("/")[0] for name in names if ".dist-info/" not in name} == {"specsia_build"}
     assets = {f"specsia_build/look/assets/{name}" for name in (*STYLES, *SCRIPTS)}
-    assert {*assets, *PRETRAINED, "specsia_build/py.typed", "specsia_build/manifests/specsia-15k.yaml"} <= set(names)
-    log = (built / "log.txt").read_text(encoding="utf-8", errors="replace")
-    assert "creating" in log
-    assert "is absent from the `packages` configuration" not in log
-
-
-def test_an_sdist_brings_the_files_beside_the_package(built: Path) -> None:
+    assert {*assets, *PRETRAINED, "specsia_build/py.typed", "specsia_build/manifests/specsia-15k.yaml"} <= names
     with tarfile.open(next(built.glob("*.tar.gz"))) as archive:
         names = {name.partition("/")[2] for name in archive.getnames()}
     assert {*BESIDE, *PRETRAINED, "manifests/specsia-15k.yaml", "specsia_build/py.typed"} <= names
+    log = (built / "log.txt").read_text(encoding="utf-8", errors="replace")
+    assert "creating" in log
+    assert "is absent from the `packages` configuration" not in log
 
 
 def test_an_installed_package_brings_the_files_of_the_checkout(built: Path, tmp_path: Path) -> None:

@@ -74,23 +74,10 @@ def test_iou_counts_pixels_covered_by_half_or_more() -> None:
     assert iou(np.zeros_like(one), np.full_like(one, 127)) == 1
 
 
-def test_a_mesh_that_fits_stays() -> None:
-    mesh = figure()
-    masks = silhouettes(mesh, CAMERAS)
-    result = register(mesh, masks, CAMERAS)
-    assert result.frontal_iou_before > 0.98
-    assert result.similarity.scale == pytest.approx(1, abs=0.003)
-    assert result.similarity.pitch_deg == pytest.approx(0, abs=0.3)
-    assert result.similarity.yaw_deg == 0
-    assert_allclose(result.similarity.translation, 0, atol=0.003)
-    assert ious(mesh, result.similarity, masks, CAMERAS).min() > 0.99
-
-
 HOSTILE = [
+    Similarity(),
     Similarity(2.0, 0, 0, (0, 0, 0)),
-    Similarity(0.5, 0, 0, (0, 0, 0)),
     Similarity(1.0, 20, 0, (0, 0, 0)),
-    Similarity(1.0, -20, 0, (0, 0, 0)),
     Similarity(1.0, 0, 0, (0.2, -0.2, 0.2)),
     Similarity(1.3, 13, 0, (-0.2, 0.1, 0.15)),
     Similarity(0.6, -18, 0, (0.2, 0.2, -0.2)),
@@ -145,19 +132,7 @@ def test_the_frontal_view_is_not_sold_for_the_mean() -> None:
     assert result.frontal_iou_before == pytest.approx(before[0], abs=0.01)
 
 
-def test_nothing_to_lay_onto_gives_an_answer_all_the_same() -> None:
-    mesh = figure()
-    result = register(mesh, np.zeros((10, 192, 192), np.uint8), CAMERAS)
-    assert np.isfinite(result.similarity.apply(mesh.vertices)).all()
-    assert result.frontal_iou_before == 0
-
-
-FARTHEST = [
-    Similarity(2.0, 20, 0, (0.2, -0.2, 0.2)),
-    Similarity(0.5, -20, 0, (-0.2, 0.2, -0.2)),
-    Similarity(1.4, 12, 0, (0.1, -0.15, 0.08)),
-    Similarity(1.0, 0, 0, (0.01, 0, 0)),
-]
+FARTHEST = [Similarity(2.0, 20, 0, (0.2, -0.2, 0.2)), Similarity(0.5, -20, 0, (-0.2, 0.2, -0.2))]
 
 
 @pytest.mark.parametrize("name", ["kaykit_knight", "kenney_character"])

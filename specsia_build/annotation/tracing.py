@@ -59,7 +59,7 @@ def candidates(faces, ends, start, beside, third, always, turning, screen, facin
             side = dx * (screen[o, 1] - ay) - dy * (screen[o, 0] - ax)
             if facing[f] != HIDDEN:
                 drawn = True
-            elif _is_turned_here(faces, f, screen):
+            elif _area(screen, faces[f, 0], faces[f, 1], faces[f, 2]) < 0:
                 # Hidden though it faces the camera: it is not drawn at all.
                 continue
             left |= side > 0
@@ -71,10 +71,9 @@ def candidates(faces, ends, start, beside, third, always, turning, screen, facin
 
 
 @inlined
-def _is_turned_here(faces, f, screen):  # type: ignore[no-untyped-def]
-    a, b, c = faces[f, 0], faces[f, 1], faces[f, 2]
+def _area(screen, a, b, c):  # type: ignore[no-untyped-def]
     ax, ay = np.int64(screen[a, 0]), np.int64(screen[a, 1])
-    return (screen[b, 0] - ax) * (screen[c, 1] - ay) - (screen[b, 1] - ay) * (screen[c, 0] - ax) < 0
+    return (screen[b, 0] - ax) * (screen[c, 1] - ay) - (screen[b, 1] - ay) * (screen[c, 0] - ax)
 
 
 @inlined
@@ -310,25 +309,19 @@ def lengths_together(places, vertices, count, height, width):  # type: ignore[no
 
 
 @uncounted
-def _crossing(f, g, x, y, right, view):  # type: ignore[no-untyped-def]
-    """Share of the way from a pixel's centre to the next one, right or down, at which their planes cross, else half."""
-    if f < 0 or g < 0:
-        return 0.5
-    x1, y1 = (x + 1, y) if right else (x, y + 1)
-    here = plane_at(f, x, y, view) - plane_at(g, x, y, view)
-    there = plane_at(f, x1, y1, view) - plane_at(g, x1, y1, view)
-    t = here / (here - there)
-    return t if 0.0 <= t <= 1.0 else 0.5
-
-
-@inlined
 def _put_spot(row, column, right, label, drawn, binary, view, spots, m):  # type: ignore[no-untyped-def]
     """Append the point at which a border without a line crosses from a pixel to the next, right or down, to `spots`."""
     r, c = (row, column + 1) if right else (row + 1, column)
     if label[row, column] == label[r, c] or drawn[row, column] < binary or drawn[r, c] < binary:
         return m
-    x, y = column + 0.5, row + 0.5
-    t = np.float32(_crossing(view.face[row, column], view.face[r, c], x, y, right, view))
+    x, y, f, g, t = column + 0.5, row + 0.5, view.face[row, column], view.face[r, c], 0.5
+    if f >= 0 and g >= 0:
+        x1, y1 = (x + 1, y) if right else (x, y + 1)
+        here = plane_at(f, x, y, view) - plane_at(g, x, y, view)
+        there = plane_at(f, x1, y1, view) - plane_at(g, x1, y1, view)
+        t = here / (here - there)
+    # Where the planes do not cross between the centres, the border is in the middle.
+    t = np.float32(t if 0.0 <= t <= 1.0 else 0.5)
     spots[m, 0], spots[m, 1] = (x + t, y) if right else (x, y + t)
     return m + 1
 

@@ -223,12 +223,10 @@ def tracked(points: Points, seen: Seen, rest: NDArray[np.floating]) -> NDArray[n
 
 @dataclass(frozen=True)
 class Flow:
-    """Motion of the visible points to another frame.
+    """Columns and rows (S, S, 2) to the place of each visible point in another frame, and whether that hides it (S, S).
 
-    Attributes:
-        pixels: (S, S, 2) float32, columns and rows to the point's place in the other frame; 0 where nothing is
-            visible. In partly covered pixels the point is at the covered sample nearest to the centre.
-        unmatched: (S, S) bool, the other frame does not show the point, see `tracked`; true where nothing is visible.
+    Where nothing is visible, `pixels` is 0 and `unmatched` true. In partly covered pixels the point is at the covered
+    sample nearest to the centre.
     """
 
     pixels: NDArray[np.float32]

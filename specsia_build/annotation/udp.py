@@ -26,12 +26,10 @@ BELOW_DEG = 30.0
 
 @dataclass(frozen=True)
 class Landmarks:
-    """Places of the vertices of a standing character.
+    """Places of the vertices of a standing character (V, 3), 0 to 1 over its box along each axis.
 
-    Attributes:
-        values: (V, 3), 0 to 1 over the character's box along each axis: x from its right to its left, y from front to
-            back, z upwards; 0 along an axis on which the box is flat.
-        doubt: a warning if they are of the rest pose, empty if they are of the A-pose.
+    x goes from its right to its left, y from front to back, z upwards; 0 along an axis on which the box is flat.
+    `doubt` is a warning if they are of the rest pose, empty if they are of the A-pose.
     """
 
     values: NDArray[np.float32]
@@ -41,10 +39,7 @@ class Landmarks:
 def landmarks(mesh: Mesh, rig: Rig, stated: Mapping[str, int]) -> Landmarks:
     """Compute the landmarks of a character: of a humanoid in the A-pose, of any other in its rest pose.
 
-    Args:
-        mesh: at rest, Z up and facing -Y.
-        rig: of its vertices.
-        stated: node of each humanoid bone by the character's file, or empty.
+    The mesh is at rest; `stated` has the node of each humanoid bone by the character's file, or is empty.
     """
     figure, vertices, doubt = figure_of(rig, stated), mesh.vertices, ""
     if figure.human.missing:

@@ -49,9 +49,7 @@ class Animeinbet(Recipe):
                 f"{part.key} has {plural(clip.frames, 'frame')}, and AnimeInbet pairs those {GAP + 1} apart: "
                 "a higher --fps makes more"
             )
-        # Actions hold no hyphen, so that no two clips get one name.
-        character, action, view = part.key.rsplit("-", 2)
-        pictures, graphs = (out / part.split / kind / f"{action}-{character}-{view}" for kind in (FRAMES, LABELS))
+        pictures, graphs = (out / folder for folder in _folders(part))
         pictures.mkdir(parents=True)
         graphs.mkdir(parents=True)
         most = 0
@@ -67,8 +65,7 @@ class Animeinbet(Recipe):
             # In whole pixels: one stage of the reader rounds places, the other truncates them.
             last = clip.meta["size"] - 1
             places = [[min(max(int(along // 1), 0), last) for along in place] for place in graph[PLACES]]
-            label = {PLACES: places, JOINED: graph[JOINED], POINTS: graph[POINTS]}
-            text = json.dumps(label, separators=(",", ":"))
+            text = json.dumps({PLACES: places, JOINED: graph[JOINED], POINTS: graph[POINTS]}, separators=(",", ":"))
             (graphs / f"Line{k + 1:04d}.json").write_text(text, encoding="utf-8")
             most = max(most, count)
         return {"frames": clip.frames, "most_points": most}
@@ -77,11 +74,14 @@ class Animeinbet(Recipe):
         return _LOAD
 
     def expected(self, part: Written) -> Mapping[str, int]:
-        character, action, view = part.key.rsplit("-", 2)
-        numbers = range(1, part.facts["frames"] + 1)
-        pictures, graphs = (f"{part.split}/{kind}/{action}-{character}-{view}" for kind in (FRAMES, LABELS))
-        names = [name for k in numbers for name in (f"{pictures}/Image{k:04d}.png", f"{graphs}/Line{k:04d}.json")]
-        return dict.fromkeys(names, 0)
+        (pictures, graphs), numbers = _folders(part), range(1, part.facts["frames"] + 1)
+        return {name: 0 for k in numbers for name in (f"{pictures}/Image{k:04d}.png", f"{graphs}/Line{k:04d}.json")}
+
+
+def _folders(part: Part | Written) -> tuple[str, str]:
+    # Actions hold no hyphen, so that no two clips get one name.
+    character, action, view = part.key.rsplit("-", 2)
+    return f"{part.split}/{FRAMES}/{action}-{character}-{view}", f"{part.split}/{LABELS}/{action}-{character}-{view}"
 
 
 _LOAD = f"""\

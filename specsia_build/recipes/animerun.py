@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from specsia_build import png
-from specsia_build.annotation.segments import LINES, matching
+from specsia_build.annotation.lines import LINES, matching
 from specsia_build.dataset.layers import BACK, BACK_UNMATCHED, COLOR, FLOW, LABEL, LINE, SEG, UNMATCHED
 from specsia_build.errors import CharacterError, plural
 from specsia_build.films import on_white
@@ -126,7 +126,6 @@ def npy(array: NDArray[Any]) -> bytes:
 
 
 def flo(flow: NDArray[np.float32]) -> bytes:
-    """Encode a flow (H, W, 2), in pixels right and down, as `.flo`."""
     head = np.array(202021.25, "<f4").tobytes() + np.array(flow.shape[1::-1], "<i4").tobytes()
     return head + flow.astype("<f4").tobytes()
 

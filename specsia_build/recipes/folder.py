@@ -56,11 +56,7 @@ _LEAST_CONTRAST = 64
 
 
 def read_parts(folder: Path) -> Iterator[Written]:
-    """Read the parts of a recipe's folder from `parts.jsonl`, one at a time.
-
-    Raises:
-        SpecsiaError: if the file cannot be read or a line is no record of a part.
-    """
+    """Read the parts of a recipe's folder from `parts.jsonl`, one at a time; SpecsiaError if that cannot be read."""
     try:
         with (folder / PARTS_FILE).open("rb") as stream:
             for number, line in enumerate(iter(lambda: stream.readline(MOST_JSON_BYTES + 1), b""), 1):
@@ -132,18 +128,10 @@ def keys(folder: Path) -> list[str]:
 
 
 def place(folder: Path, part: Written, write: Callable[[Path], Mapping[str, Any]]) -> None:
-    """Write a part and move it into place, over its earlier files.
+    """Write a part, given its record without files and facts, and move it into place, over its earlier files.
 
-    Args:
-        folder: of the recipe.
-        part: record without files and facts.
-        write: writes the files into an empty folder and returns facts.
-
-    Raises:
-        UsageError: if a file that is not the part's own has the name of one of its files.
-        SpecsiaError: if `write` writes nothing, a link or a reserved name, or its facts are no JSON.
-        CharacterError: from `write`.
-        WriteError: if the files cannot be written.
+    `write` writes the files into an empty folder and returns facts. Raises UsageError if a file that is not the part's
+    own has the name of one of its files, and SpecsiaError if `write` breaks its contract.
     """
     before = _record(folder, part.key)
     own = set() if before is None else set(before["files"])
@@ -225,13 +213,7 @@ def strangers(folder: Path, parts: Iterable[Written], own: Collection[str]) -> l
 
 @dataclass
 class Counts:
-    """Totals over the parts of a recipe.
-
-    Attributes:
-        splits: number of parts, clips, frames, files and bytes, and of frames left out, by split.
-        characters: split by character.
-        licenses: licence and credit by character.
-    """
+    """Totals by split over the parts of a recipe; split, and licence and credit, by character."""
 
     splits: defaultdict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
     characters: dict[str, str] = field(default_factory=dict)
@@ -256,20 +238,10 @@ class Counts:
 
 
 def write_whole(folder: Path, recipe: Recipe, parts: Parts, build: Mapping[str, Any]) -> tuple[int, set[str]]:
-    """Write the files about all parts of a recipe's folder.
+    """Write the files about all parts of a recipe's folder; returns the number of parts and the names of the files.
 
-    Args:
-        folder: of the recipe.
-        recipe: the recipe.
-        parts: iterates the records.
-        build: build record without paths: `config`, versions, `backend` of reconstructions or None, number of
-            characters `planned`, of clips or characters `quarantined`, and of parts `left_out` by the recipe.
-
-    Returns:
-        Number of parts, and the names of the files.
-
-    Raises:
-        WriteError: if they cannot be written.
+    `build` is the build record without paths: `config`, versions, `backend` of reconstructions or None, number of
+    characters `planned`, of clips or characters `quarantined`, and of parts `left_out` by the recipe.
     """
     counts = Counts()
     # The sums are put in place last, when everything else is complete.

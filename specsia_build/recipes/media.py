@@ -27,12 +27,12 @@ _VERBS = re.compile(
 )
 
 _PROGRAM_WORDS = frozenset(
-    ("action", "anim", "animation", "armature", "base", "com", "layer", "mixamo", "take", "unreal")
+    ["action", "anim", "animation", "armature", "base", "com", "layer", "mixamo", "take", "unreal"]
 )
 """Words that programs put into names of motions, as in ``Take 001|BaseLayer`` or ``Armature|mixamo.com|Layer0``."""
 
 _FILE_WORDS = frozenset(
-    ("animated", "copy", "fbx", "glb", "gltf", "model", "obj", "rigged", "scene", "sketchfab", "untitled", "vrm")
+    ["animated", "copy", "fbx", "glb", "gltf", "model", "obj", "rigged", "scene", "sketchfab", "untitled", "vrm"]
 )
 """Words in file names that do not describe the character, as in ``scene.gltf`` or ``fox_animated.glb``."""
 
@@ -56,7 +56,6 @@ def played(clip: ClipFrames, least: int) -> list[int]:
 
 
 def require_first(shows: bool, key: str, purpose: str) -> None:
-    """Raise CharacterError if the first frame of a part is empty."""
     if not shows:
         raise CharacterError(f"{key} shows nothing in its first frame, which would be the {purpose}")
 
@@ -114,10 +113,7 @@ def _words(name: str, without: Collection[str]) -> list[str]:
 
 
 def background(number: int, height: int, width: int) -> NDArray[np.uint8]:
-    """Generate a background (height, width, 3) of gradients, clouds and flat shapes; a pure function of its arguments.
-
-    Nobody holds rights to it.
-    """
+    """Generate a background (height, width, 3) of gradients, clouds and flat shapes, free of rights, by its number."""
     rng = np.random.default_rng([number, height, width])
     colours = rng.uniform(0, 255, (3, 3))
     y, x = np.meshgrid(np.linspace(0, 1, height), np.linspace(0, 1, width), indexing="ij")

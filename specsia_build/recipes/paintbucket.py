@@ -12,7 +12,7 @@ import skimage
 from numpy.typing import NDArray
 
 from specsia_build import png
-from specsia_build.annotation.segments import BACKGROUND, LINES, contents
+from specsia_build.annotation.lines import BACKGROUND, LINES, contents
 from specsia_build.dataset.layers import LABEL, SEG
 from specsia_build.errors import CharacterError
 from specsia_build.recipes.recipe import ClipFrames, Part, Recipe, Written

@@ -27,9 +27,6 @@ from specsia_build.sheets import as_stored
 
 GROUP = "specsia.recipes"
 
-DRAVIE_LAYERS = (MASK, GT)
-"""Layers of clean frames in the rows of `dravie`."""
-
 MOST_FRAMES = 100_000
 """Frames of a part that `verify` reads, at most, so that a false number costs no memory."""
 
@@ -74,7 +71,6 @@ class Part:
 
     Attributes:
         key: id of the clip or the character; a valid file name.
-        character: id of the character.
         split: `train`, `validation` or `test`; the same for all clips of a character.
         options: result of `Recipe.options`.
         clips: ids of the clips, in order.
@@ -215,9 +211,7 @@ class Recipe(ABC):
 def form_of(path: Path) -> tuple[Any, int]:
     """Decode a file; returns what files of its kind share, such as shape and type, and the number of frames of a film.
 
-    Raises:
-        ValueError, SpecsiaError: if it is damaged.
-        OSError: if it cannot be read.
+    Raises ValueError or SpecsiaError if it is damaged.
     """
     if path.suffix == ".png":
         return as_stored(path.read_bytes()).shape, 0
@@ -250,12 +244,7 @@ def available_recipes() -> tuple[str, ...]:
 
 @cache
 def load_recipe(name: str) -> Recipe:
-    """Load a recipe that writes files of its own.
-
-    Raises:
-        UsageError: if no installed package declares the name, or two do.
-        SpecsiaError: if it cannot be imported or used.
-    """
+    """Load a recipe that writes files of its own; UsageError if no installed package declares it, or two do."""
     points = {point.value: point for point in entry_points(group=GROUP, name=name)}
     if not points:
         raise UsageError(no_such("recipe", name, available_recipes()))
@@ -283,16 +272,12 @@ def folder_recipes(names: Sequence[str]) -> list[Recipe]:
 def layers_of(names: Sequence[str]) -> tuple[str, ...]:
     """Layers of clean frames that the named recipes need, in the order of `LAYERS`."""
     needed = {layer for recipe in folder_recipes(names) for layer in recipe.layers}
-    needed |= set(DRAVIE_LAYERS) if DRAVIE in names else set()
+    needed |= {MASK, GT} if DRAVIE in names else set()
     return tuple(name for name in LAYERS if name in needed)
 
 
 def defaults_of(names: Sequence[str], stated: Collection[str]) -> dict[str, Any]:
-    """Default settings of the named recipes, without those that are `stated`.
-
-    Raises:
-        UsageError: if two recipes have different defaults for a setting.
-    """
+    """Default settings of the named recipes, without those that are `stated`; UsageError if two recipes differ."""
     defaults: dict[str, Any] = {}
     for recipe in folder_recipes(names):
         for setting, value in recipe.defaults.items():

@@ -26,7 +26,7 @@ from specsia_build.pool import results
 from specsia_build.recipes.folder import KIND, OWN_FILES, STATE, Counts, hidden, read_parts
 from specsia_build.recipes.recipe import Written, load_recipe
 
-TEXT_SUFFIXES = frozenset({".json", ".jsonl", ".md", ".txt", ".csv"})
+TEXT_SUFFIXES = (".json", ".jsonl", ".md", ".txt", ".csv")
 """Suffixes of files that are searched for paths of a machine."""
 
 MOST_ENTRIES, MOST_FILES = 10_000, 100_000
@@ -38,16 +38,12 @@ Progress = Callable[[int, int], None]
 
 
 def verify(where: str, *, workers: int = 1, progress: Progress | None = None) -> Report:
-    """Check a recipe's folder, or any dataset that `dataset.verify` takes.
+    """Check a recipe's folder, or any dataset that `dataset.verify` takes, which may be a URL or a Hub id.
 
     Args:
-        where: a folder; for a dataset also a URL or a Hub id.
-        workers: processes; the report does not depend on their number.
+        where: the folder or dataset.
+        workers: number of processes, on which the report does not depend.
         progress: called with the rows or files that are done and the number of all.
-
-    Raises:
-        UsageError: if there is no such folder.
-        SpecsiaError: if it cannot be reached, or holds neither.
     """
     folder = Path(where)
     record = mark_of(folder)
@@ -199,14 +195,9 @@ def _check_files(folder: Path, machine: tuple[str, ...], digests: Mapping[str, s
 
 
 def read_recipe(folder: Path, advance: Callable[[int], None]) -> LocalDataset:
-    """Read the files to push: those that `SHA256SUMS` of a recipe's folder lists, sorted by name.
+    """Read the files to push, those that `SHA256SUMS` of a recipe's folder lists; `advance` gets the bytes read.
 
-    Args:
-        folder: of the recipe.
-        advance: called with the number of bytes read.
-
-    Raises:
-        SpecsiaError: if a file is missing, has changed or must not be pushed, or there are more than the Hub takes.
+    Raises SpecsiaError if a file is missing, has changed or must not be pushed, or there are more than the Hub takes.
     """
     sums = listed_sums(folder)
     names = sorted({*sums, SUMS_FILE})
@@ -221,10 +212,6 @@ def read_recipe(folder: Path, advance: Callable[[int], None]) -> LocalDataset:
 
 
 def licences_against(folder: Path) -> tuple[str, ...]:
-    """A clause for each licence of a recipe's characters that forbids making the folder public.
-
-    Raises:
-        SpecsiaError: if the parts cannot be read.
-    """
+    """A clause for each licence of a recipe's characters that forbids making the folder public."""
     licenses = {(part.character, part.license) for part in read_parts(folder)}
     return licence_problems(Counter(name for _, name in licenses), "character")

@@ -68,9 +68,9 @@ def person(
         lowered: degrees by which its arms rest below the horizontal.
         seed: of how its joints are oriented at rest; None is along the axes.
         size: units of a metre.
-        up: axis that points up in its coordinates.
+        up: axis that points up.
         shin: how much longer its shins are, the thighs being that much shorter.
-        hung: bones that hang on others than in `BODY`; None is a root of their own.
+        hung: other parents of bones than in `BODY`.
     """
     bones = [bone for bone in BODY if names is None or bone in names]
     places = {bone: np.array(BODY[bone][1], np.float64) for bone in bones}

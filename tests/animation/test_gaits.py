@@ -26,10 +26,6 @@ def places(name: str, *bones: str, at: NDArray[np.float64] | None = None) -> NDA
     return np.asarray(poses(file.skeleton, gait, times).worlds[..., :3, 3][:, nodes] @ up_rotation(file.up).T)
 
 
-def test_there_are_six() -> None:
-    assert tuple(gait.name for gait in built_in().motions) == BUILT_IN
-
-
 @pytest.mark.parametrize("name", BUILT_IN)
 def test_loops_close_and_nothing_jumps(name: str) -> None:
     file, gait = built_in(), motion(name)

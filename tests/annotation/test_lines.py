@@ -15,17 +15,7 @@ from specsia_build.config import BuildConfig
 from specsia_build.frame import Camera
 from specsia_build.rendering.mesh import Material, Texture, concatenate
 from specsia_build.stages.render import in_frame
-from tests.annotation.pictures import (
-    drawn,
-    enclosed,
-    expected,
-    leaks,
-    lines_of,
-    mixed,
-    rectangle,
-    seen_in,
-    uncovered,
-)
+from tests.annotation.pictures import drawn, enclosed, expected, leaks, lines_of, mixed, rectangle, seen_in, uncovered
 from tests.rendering.scenes import SIZE, box, mesh_of, sheet, sphere
 
 ROUNDING = 3

@@ -17,7 +17,7 @@ from specsia_build.characters.sources import open_source
 from specsia_build.errors import CharacterError
 from specsia_build.rendering.colour import srgb_to_linear
 from specsia_build.rendering.mesh import Material, Mesh, concatenate
-from tests.annotation.meshes import dyed, grid, mesh_of, painted, ramp
+from tests.annotation.scenes import dyed, grid, mesh_of, painted, ramp
 from tests.shapes import BOX, QUADS
 
 SIX = np.array([[200, 30, 30], [30, 200, 30], [30, 30, 200], [255, 255, 255], [1, 2, 3], [128, 127, 126]])

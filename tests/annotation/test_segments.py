@@ -6,12 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import skimage
 from numpy.typing import NDArray
 
-from specsia_build.annotation.lines import draw_lines, feature_edges, visible_lines
+from specsia_build.annotation.lines import contents, draw_lines, feature_edges, matching, segments, visible_lines
 from specsia_build.annotation.regions import regions
-from specsia_build.annotation.segments import LEAST_PIXELS, contents, matching, segments
 from specsia_build.characters.read import read_character
 from specsia_build.characters.sources import open_source
 from specsia_build.config import BuildConfig
@@ -116,18 +114,3 @@ def test_segments_of_real_frames_hold_one_region(characters_dir: Path, tmp_path:
         assert (right[2:] >= 0.98 * held.pixels[2:]).all()
         flow = np.zeros((*seg.shape, 2), np.float32)
         assert matching(seg, label, seg, label, flow, label < 0).tolist() == list(range(len(held.region)))
-
-
-@pytest.mark.parametrize("seed", range(4))
-def test_segments_are_the_parts_that_hang_together_of_a_region(seed: int) -> None:
-    rng = np.random.default_rng(seed)
-    line = np.where(rng.random((40, 30)) < 0.2, BLACK, WHITE).astype(np.uint8)
-    label = rng.integers(-1, 2, (40, 30), np.int32)
-    mask = np.where(rng.random((40, 30)) < 0.9, 255, 0).astype(np.uint8)
-    inside = (line == WHITE) & (label >= 0) & (mask == 255)
-    part = skimage.measure.label(np.where(inside, label + 1, 0), background=0, connectivity=1)
-    kept = np.bincount(part.ravel()) >= LEAST_PIXELS
-    kept[0] = False
-    number = np.where(kept, np.cumsum(kept) + 1, 0)
-    wanted = np.where(inside, number[part], np.where(line == BLACK, 0, 1))
-    np.testing.assert_array_equal(segments(line, label, mask), wanted)

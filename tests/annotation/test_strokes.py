@@ -14,7 +14,7 @@ from specsia_build.annotation.strokes import Strokes, strokes, vertex_ranks
 from specsia_build.frame import Camera
 from specsia_build.rendering.mesh import Material, Mesh, concatenate
 from tests.annotation.pictures import lines_of, parts, seen_in
-from tests.annotation.real import walking
+from tests.annotation.scenes import running
 from tests.rendering.scenes import BLUE, RED, SIZE, box, sheet, sphere
 
 
@@ -118,14 +118,15 @@ def test_ranks_spread_over_the_surface() -> None:
 
 
 def test_a_real_character_keeps_its_points(characters_dir: Path) -> None:
-    features, ranks, before = None, None, None
-    for k, (mesh, seen) in enumerate(walking(characters_dir, "animated/mech_george.glb", 4, 256)):
-        features = features or feature_edges(mesh, parts(mesh))
-        ranks = vertex_ranks(mesh) if ranks is None else ranks
-        found = strokes(visible_lines(seen, features), ranks, k, 700)
+    actor, frames = running(characters_dir / "animated/mech_george.glb", 4, 256)
+    mesh, before = actor.mesh, None
+    features, ranks = feature_edges(mesh, parts(mesh)), vertex_ranks(mesh)
+    for k, layers in enumerate(frames):
+        assert layers.seen is not None
+        found = strokes(visible_lines(layers.seen, features), ranks, k, 700)
         check(found, 700)
         known = found.points < len(mesh.vertices)
-        places = seen.screen[found.points[known]] / 256
+        places = layers.seen.screen[found.points[known]] / 256
         np.testing.assert_allclose(found.places[known], places, atol=1e-3)
         if before is not None:
             assert np.isin(before[before < len(mesh.vertices)], found.points).mean() > 0.7

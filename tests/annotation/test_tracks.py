@@ -13,7 +13,7 @@ from scipy.spatial.distance import pdist
 from specsia_build.annotation.tracks import Points, chosen, flow, points_at, tracked
 from specsia_build.rendering.mesh import concatenate
 from specsia_build.rendering.seen import Seen
-from tests.annotation.views import SIZE, boards, cube, lies_open, moved, running, seen, turned
+from tests.annotation.scenes import SIZE, boards, cube, lies_open, moved, running, seen, turned
 from tests.rendering.scenes import soup, sphere
 
 

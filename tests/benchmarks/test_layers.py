@@ -8,13 +8,7 @@ import numpy as np
 import pytest
 
 from benchmarks import layers
-from benchmarks.layer_measures import (
-    Counts,
-    Frame,
-    flow_counts,
-    point_counts,
-    segment_counts,
-)
+from benchmarks.layer_measures import Counts, Frame, flow_counts, segment_counts
 from specsia_build.characters.character import Entry
 from specsia_build.config import ClipSettings
 from specsia_build.rendering.mesh import Mesh
@@ -73,11 +67,3 @@ def test_segments_that_hold_two_regions_are_counted(pair: tuple[Frame, Frame, Me
     open_line = np.full_like(frame.layers["line"], 255)
     leaked = segment_counts(with_layer(frame, "line", open_line))
     assert leaked["leaked"] == leaked["figure"] > 0
-
-
-def test_points_that_are_elsewhere_than_their_vertices_are_counted(pair: tuple[Frame, Frame, Mesh]) -> None:
-    _, there, _ = pair
-    graph = there.layers["strokes"]
-    places = [[x + 1, y] for x, y in graph["vertex location"]]
-    result = point_counts(with_layer(there, "strokes", {**graph, "vertex location": places}), None)
-    assert result["points at their vertex"] == 0 < result["points on vertices"]

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
 import pytest
 from click.testing import CliRunner
 
 from benchmarks.loaders.__main__ import READERS, main
-from benchmarks.loaders.reading import WrongError, expect, expect_array, splits
 
 
 @pytest.fixture
@@ -32,21 +30,3 @@ def test_a_project_that_is_not_there_is_named_with_the_way_to_get_it(upstream: P
 def test_every_reader_is_there() -> None:
     folder = Path(__file__).parents[2] / "benchmarks" / "loaders"
     assert all((folder / f"{reader.module}.py").exists() for reader in READERS)
-
-
-def test_an_array_is_held_to_its_shape_dtype_and_range(tmp_path: Path) -> None:
-    array = np.full((2, 3), 0.5, np.float32)
-    expect_array(array, (-1, 3), "float32", 0, 1)
-    wrong: list[tuple[tuple[int, ...], str, float]] = [
-        ((2, 4), "float32", 1),
-        ((2,), "float32", 1),
-        ((2, 3), "uint8", 1),
-        ((2, 3), "float32", 0.1),
-    ]
-    for shape, dtype, high in wrong:
-        with pytest.raises(WrongError, match="an array is 2×3 float32"):
-            expect_array(array, shape, dtype, 0, high)
-    with pytest.raises(WrongError, match="not so: it holds"):
-        expect(False, "it holds")
-    with pytest.raises(WrongError, match="has no train/"):
-        splits(tmp_path)

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from benchmarks.parity import compare, summarised
+from benchmarks.parity import compare
 from specsia_build.rendering.layers import Layers
 
 BOX = ([0.0, 0.0, 0.0], [1.0, 2.0, 0.5])
@@ -59,15 +59,3 @@ def test_positions_count_in_shares_of_the_box() -> None:
     assert parity.position_max == pytest.approx(3, rel=1e-5)
     assert parity.position_off == 1 / 12
     assert parity.position_p95 == pytest.approx(3 * 0.45, rel=1e-3)
-
-
-def test_nothing_against_nothing() -> None:
-    nothing = Layers(np.zeros((4, 4, 4), np.uint8), np.zeros((4, 4), np.uint8), np.zeros((4, 4, 3), np.float32))
-    parity = compare(nothing, nothing, *BOX)
-    assert parity.as_dict() == {"coverage_mae": 0.0}
-    assert summarised([parity, parity]).as_dict() == {"coverage_mae": 0.0}
-    # What cannot be told of one view says nothing of the others.
-    same, off = compare(layers(), layers(), *BOX), layers()
-    off.coverage[2:6, 2] = 127
-    assert summarised([compare(layers(), off, *BOX), parity]).iou == 12 / 16
-    assert summarised([same, parity]).as_dict().keys() == same.as_dict().keys()

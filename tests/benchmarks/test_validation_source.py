@@ -5,9 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from click.testing import CliRunner
-
-from benchmarks.validation_source import HELD_OUT, main, write_source
+from benchmarks.validation_source import HELD_OUT, write_source
 from specsia_build.characters.sources import open_source
 from tests.shapes import write_figure
 
@@ -37,16 +35,3 @@ def test_samples_and_real_characters_in_one_manifest(tmp_path: Path) -> None:
     }
     before = manifest.read_bytes()
     assert write_source(tmp_path / "out", 3, tmp_path / "real ones" / "characters.jsonl").read_bytes() == before
-
-
-def test_samples_of_a_seed_and_real_characters_of_a_licence(tmp_path: Path) -> None:
-    real = real_characters(tmp_path / "real ones")
-    lines = [json.loads(line) for line in real.read_text().splitlines() if line]
-    lines[2]["license"] = "CC0-1.0"
-    real.write_text("".join(json.dumps(line) + "\n" for line in lines))
-    options = ("--samples", "3", "--seed", "7", "--license", "CC0-1.0", "--characters", str(real))
-    done = CliRunner().invoke(main, [str(tmp_path / "out"), *options])
-    assert done.exit_code == 0, done.output
-    lines = [json.loads(line) for line in (tmp_path / "out" / "characters.jsonl").read_text().splitlines()]
-    assert [line["id"] for line in lines] == ["sample-7-0", "sample-7-1", "sample-7-2", "another"]
-    assert {line["path"].partition("/")[0] for line in lines[:3]} == {"sample-7"}

@@ -10,8 +10,28 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 
-PAGES = ("README.md", *sorted(f"docs/{p.name}" for p in (ROOT / "docs").glob("*.md")))
-PAGES += ("specsia_build/dravie/weights/MODEL_CARD.md",)
+CARD = "specsia_build/dravie/weights/MODEL_CARD.md"
+
+PAGES = ("README.md", *sorted(f"docs/{p.name}" for p in (ROOT / "docs").glob("*.md")), CARD)
+
+CLUSTER = "it needs several machines; tests/pipeline builds on a cluster of one"
+MEASURES = "it takes minutes, and characters that do not come along; tests/benchmarks runs the commands"
+MINUTE = "it takes a minute; tests/repairing runs the command"
+UPSTREAM = "it needs the upstream project; tests/backends/upstream has stand-ins"
+
+NOT_RUN = {
+    ("README.md", "ray start"): CLUSTER,
+    ("docs/backends.md", "specsia backends doctor"): UPSTREAM,
+    ("docs/backends.md", "from specsia_worker"): "it loads a model of the reader's own",
+    ("docs/benchmarks.md", "python -m benchmarks stages"): MEASURES,
+    ("docs/packing.md", "pip install"): "it needs a bucket; tests/pipeline builds into one",
+    ("docs/reliability.md", "pytest"): "it runs tests",
+    ("docs/repair.md", "specsia repair"): MINUTE,
+    ("docs/repair.md", "import specsia_build"): MINUTE,
+    ("docs/rendering.md", "python -m benchmarks renderers"): "it starts a Blender; tests/rendering/blender does, too",
+    (CARD, "python -m benchmarks.validation_source"): "it takes hours",
+}
+"""Blocks that cannot run here, by page and beginning, with the reason; their commands are parsed."""
 
 _FENCED = re.compile(r"^```(\w*)\n(.*?)^```$", re.M | re.S)
 _INLINE = re.compile(r"`(specsia [^`]+)`")
@@ -20,14 +40,7 @@ _ENDS = {"&&", "||", "|", ";", ">", "2>"}
 
 @dataclass(frozen=True)
 class Block:
-    """A fenced block of a page.
-
-    Attributes:
-        page: path in the repository.
-        line: of the page, where its text begins.
-        language: what stands behind the fence, maybe nothing.
-        text: as it is printed.
-    """
+    """A fenced block of a page: its first line there, its language, if any, and its text."""
 
     page: str
     line: int
@@ -35,9 +48,9 @@ class Block:
     text: str
 
     @property
-    def first(self) -> str:
-        """Its first command, by which it is listed."""
-        return self.text.splitlines()[0].partition("   ")[0].strip()
+    def runs(self) -> bool:
+        """Whether it is to be run, not parsed."""
+        return not any(self.page == page and self.text.startswith(begin) for page, begin in NOT_RUN)
 
 
 def blocks_of(page: str) -> list[Block]:
@@ -46,9 +59,8 @@ def blocks_of(page: str) -> list[Block]:
     return [Block(page, text.count("\n", 0, m.start(2)) + 1, m[1], m[2]) for m in _FENCED.finditer(text)]
 
 
-def runnable(page: str) -> list[Block]:
-    """Those that a reader would give to a shell or to Python."""
-    return [block for block in blocks_of(page) if block.language in ("sh", "bash", "python")]
+BLOCKS = [block for page in PAGES for block in blocks_of(page) if block.language in ("sh", "bash", "python")]
+"""Those that a reader would give to a shell or to Python."""
 
 
 def commands_of(shell: str) -> Iterator[list[str]]:

@@ -2,24 +2,37 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 import re
 import shlex
 import shutil
-from collections.abc import Iterator, Mapping
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import click
+import numpy as np
 import pytest
 from click.testing import CliRunner
+from packaging.requirements import Requirement
 
+from specsia_build.characters.samples.write import write_sample
 from specsia_build.cli import main
+from specsia_build.config import BuildConfig, ClipSettings
+from specsia_build.dravie import config as learning
+from tests.animation.people import KAYKIT, person
+from tests.characters.gltf.writer import GltfWriter
 from tests.cli.test_help import commands
-from tests.docs.blocks import PAGES, Block, commands_of, mentioned, runnable
-from tests.docs.listed import NOT_RUN
-from tests.docs.sandbox import run_block, serving, write_sources
-from tests.hub_server import WRITER, serve
-from tests.object_store import object_store
+from tests.clips import at_once, write_figures
+from tests.docs.blocks import BLOCKS, NOT_RUN, PAGES, ROOT, commands_of, mentioned
+from tests.hub_server import logged_in
+from tests.shapes import BOX, QUADS
 
 PREPARATION = """
 specsia build path/to/characters --out my-run
@@ -34,74 +47,138 @@ specsia train my-run/dataset --out RUN
 specsia push my-run/dataset --repo owner/name
 specsia build PATH/TO/3DBiCar --out of-3dbicar
 specsia push of-3dbicar/dataset --repo owner/SPECSIA-15K
-specsia build path/to/characters --out s3://bucket
-specsia clips person.jsonl --recipe frames --recipe dravie --out DIR
-cp -r DIR/frames-relief/person-wave-00 my-frames
+specsia clips person.glb --motion walk --recipe frames --recipe dravie --out DIR
+cp -r DIR/frames-relief/person-walk-00 my-frames
 cp -r my-frames FRAMES
 cp my-frames/color/0000.png front.png
 cp front.png drawing.png
 """
 """What a reader has who comes to a page: a run, what others published, frames of a tool."""
 
+RECONSTRUCTOR = """import sys
+import numpy as np, trimesh
+import specsia_build as specsia
+from PIL import Image
+
+picture, mesh = sys.argv[1:]
+made = specsia.reconstruct(np.asarray(Image.open(picture))).mesh
+trimesh.Trimesh(made.vertices[:, [0, 2, 1]] * [1, 1, -1], made.faces).export(mesh)
+"""
+"""`recon.py`, which does what the default backend does."""
+
+FEW = 4
+"""Steps of a training, whatever the text names: minutes pass in more of them, and nothing that is looked at here."""
+
 
 @pytest.fixture(scope="module")
-def variables(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
-    """The environment of all sandboxes: programs, a Hub, a bucket, and nothing of the user's."""
+def small(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Lower what commands take where the text names no other number, log in to a Hub, and work in this process."""
+
+    def lower(settings: Any, **values: Any) -> None:
+        parameters = [p for p in inspect.signature(settings.__init__).parameters.values() if p.default is not p.empty]
+        defaults = tuple(values.get(p.name, p.default) for p in parameters)
+        patch.setattr(settings.__init__, "__defaults__", defaults)
+
+    checked = learning.TrainConfig.__post_init__
+
+    def shortened(self: learning.TrainConfig) -> None:
+        checked(self)
+        object.__setattr__(self, "steps", min(self.steps, FEW))
+
     folder = tmp_path_factory.mktemp("docs")
-    with object_store() as (_, store), serve(folder / "hub") as hub:
-        mine = {
-            "HOME": str(folder / "home"),
-            "HF_HOME": str(folder / "home" / "hf"),
-            "HF_ENDPOINT": hub.url,
-            "HF_TOKEN": WRITER,
-            "HF_HUB_DISABLE_XET": "1",
-            "NUMBA_CACHE_DIR": os.environ["NUMBA_CACHE_DIR"],
-            "SPECSIA_BLENDER": "blender",
-            "OMP_NUM_THREADS": os.environ["OMP_NUM_THREADS"],
-            **store,
-        }
-        with serving(folder / "programs", mine) as programs:
-            yield {"PATH": f"{programs}:/usr/bin:/bin", "LC_ALL": "C.UTF-8", **mine}
+    with pytest.MonkeyPatch.context() as patch, logged_in(folder, patch):
+        lower(BuildConfig, size=64, views=2)
+        lower(ClipSettings, views=1, frames=3)
+        tiny = replace(learning.PRESETS["tiny"], steps=FEW, batch=1, patch=16)
+        patch.setattr(learning.TrainConfig, "__post_init__", shortened)
+        patch.setitem(learning.PRESETS, "tiny", tiny)
+        patch.setattr(learning, "FIT_STEPS", FEW)
+        patch.setattr("specsia_build.pipeline.build.open_executor", at_once)
+        patch.setattr("specsia_build.doctor._python", lambda code: ["true"])
+        patch.setattr("datasets.config.HF_DATASETS_CACHE", folder / "datasets")
+        patch.setattr(os, "sched_getaffinity", lambda _: {0})
+        patch.setenv("HF_DATASETS_CACHE", str(folder / "datasets"))
+        patch.setenv("PATH", str(Path(sys.executable).parent), prepend=os.pathsep)
+        patch.setenv("PYTHONPATH", str(ROOT), prepend=os.pathsep)
+        yield
+
+
+def write_person(path: Path) -> None:
+    """A person of boxes, one to a bone."""
+    skeleton, writer = person(KAYKIT, up="+y")[0].skeleton, GltfWriter()
+    corners = [i for quad in QUADS for i in (quad[0], quad[1], quad[2], quad[0], quad[2], quad[3])]
+    for node, name in enumerate(skeleton.names):
+        material = writer.add("materials", pbrMetallicRoughness={"baseColorFactor": [node / 30, 0.5, 0.3, 1.0]})
+        box = writer.primitive(BOX * (0.24 if name in ("hips", "spine", "chest", "head") else 0.16), corners, material)
+        children = {"children": found} if (found := np.flatnonzero(skeleton.parents == node).tolist()) else {}
+        writer.mesh_node(box, name=name, translation=skeleton.translations[node].tolist(), **children)
+    writer.data["scenes"], writer.data["scene"] = [{"nodes": [0]}], 0
+    writer.write_glb(path)
 
 
 @pytest.fixture(scope="module")
-def surroundings(variables: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Path:
+def surroundings(small: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What is there before a page begins."""
     folder = tmp_path_factory.mktemp("surroundings")
-    write_sources(folder, Path(variables["PATH"].partition(":")[0]).with_name("samples"))
-    _check(Block("the surroundings", 0, "sh", PREPARATION), folder, variables)
+    characters = write_figures(folder / "path/to/characters")
+    # One of them is in another share of two than the others.
+    for one, name in zip("abc", ("ID", "0", "d"), strict=True):
+        (characters / f"{one}.glb").rename(characters / f"{name}.glb")
+    (folder / "SOURCE").mkdir()
+    for name in ("SOURCE/ID.glb", "person.glb", "Knight.glb"):
+        write_person(folder / name)
+    for index in range(2):
+        write_sample(folder / "PATH/TO/3DBiCar", index, seed=1)
+    (folder / "recon.py").write_text(RECONSTRUCTOR)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        for line in PREPARATION.strip().splitlines():
+            run_line(line)
     return folder
 
 
-def _check(block: Block, folder: Path, variables: Mapping[str, str]) -> None:
-    log = folder.with_name(f"{folder.name}.log")
-    with log.open("wb") as stream:
-        code = run_block(block, folder, variables, stream)
-    assert code == 0, f"{block.page}:{block.line}\n{block.text}\n{log.read_text()[-3000:]}"
+def run_line(line: str) -> None:
+    """Do what a line for a shell says, in this process where it calls specsia."""
+    words = shlex.split(line, comments=True)
+    if not words:
+        return
+    if words[0] == "specsia":
+        ran = CliRunner().invoke(main, words[1:])
+        assert ran.exit_code == 0, f"{line}\n{ran.output[-3000:]}\n{ran.exception!r}"
+    elif words[0] == "pip":
+        check_pip(words[1:])
+    elif words[0] == "make":
+        # Whether there is such a target, and what it would do.
+        subprocess.run(["make", "--dry-run", "--silent", "-C", ROOT, *words[1:]], check=True, capture_output=True)
+    elif words[0] != "source":
+        subprocess.run(words, check=True)
 
 
-def _is_listed(block: Block) -> bool:
-    return (block.page, block.first) in NOT_RUN
+def check_pip(words: list[str]) -> None:
+    """See that an installation could be made: its extras are declared, its files are there."""
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    assert words[0] == "install"
+    for before, word in pairwise(words):
+        if before in ("-c", "-r"):
+            assert (ROOT / word).is_file(), f"there is no {word}"
+        elif not word.startswith("-"):
+            wanted = Requirement(word.replace(".", "specsia", 1) if word.startswith(".") else word)
+            assert wanted.name != "specsia" or wanted.extras <= set(extras), f"there is no extra {wanted.extras}"
 
 
-BLOCKS = [block for page in PAGES for block in runnable(page)]
-
-RUN = [page for page in PAGES if any(block.page == page and not _is_listed(block) for block in BLOCKS)]
-
-EXAMPLES = [line for _, command in commands() for line in getattr(command, "examples", ())]
-
-QUICK = {"characters", "convert", "diff", "report", "sheet", "status", "turntable"}
-"""Commands whose examples are run in this process where the surroundings hold what they name."""
-
-
-@pytest.mark.parametrize("page", RUN)
+@pytest.mark.parametrize("page", [page for page in PAGES if any(b.page == page and b.runs for b in BLOCKS)])
 def test_the_commands_of_a_page_work_as_printed_in_their_order(
-    page: str, surroundings: Path, variables: dict[str, str], tmp_path: Path
+    page: str, surroundings: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    folder = shutil.copytree(surroundings, tmp_path / "sandbox")
+    monkeypatch.chdir(shutil.copytree(surroundings, tmp_path / "sandbox"))
     for block in BLOCKS:
-        if block.page == page and not _is_listed(block):
-            _check(block, folder, variables)
+        if block.page != page or not block.runs:
+            continue
+        if block.language == "python":
+            exec(compile(block.text, f"{page}:{block.line}", "exec"), {"__name__": "__main__"})
+        else:
+            for line in block.text.replace("\\\n", " ").splitlines():
+                run_line(line)
 
 
 def _parse(words: list[str]) -> None:
@@ -123,24 +200,12 @@ def _parse(words: list[str]) -> None:
                     parameter.type(one, parameter, context)
 
 
-@pytest.mark.usefixtures("no_workers")
-def test_the_examples_of_help_are_parsed_and_the_quick_ones_work(
-    surroundings: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(shutil.copytree(surroundings, tmp_path / "sandbox"))
-    for line in dict.fromkeys(EXAMPLES):
-        _, *words = shlex.split(line)
+def test_the_examples_of_help_and_the_blocks_that_are_not_run_are_parsed() -> None:
+    examples = [shlex.split(line)[1:] for _, command in commands() for line in getattr(command, "examples", ())]
+    shell = [block.text for block in BLOCKS if not block.runs and block.language != "python"]
+    for words in [*examples, *(words for text in shell for words in commands_of(text))]:
         _parse(words)
-        if words[0] in QUICK and Path(words[1]).exists():
-            ran = CliRunner().invoke(main, [*words, *["--workers", "1"] * (words[0] in ("characters", "convert"))])
-            assert ran.exit_code == 0, f"{line}\n{ran.output}"
-
-
-@pytest.mark.parametrize("block", [b for b in BLOCKS if _is_listed(b)], ids=lambda b: f"{b.page}:{b.line}")
-def test_the_commands_that_are_not_run_are_parsed(block: Block) -> None:
-    if block.language != "python":
-        for words in commands_of(block.text):
-            _parse(words)
+    assert len([block for block in BLOCKS if not block.runs]) == len(NOT_RUN)
 
 
 @pytest.mark.parametrize("page", PAGES)
@@ -152,8 +217,3 @@ def test_every_option_that_a_text_names_is_one_of_its_command(page: str) -> None
         assert named is not None, line
         options = {text for parameter in known[named].params for text in (*parameter.opts, *parameter.secondary_opts)}
         assert {word.partition("=")[0] for word in words if word.startswith("--")} <= options | {"--help"}, line
-
-
-def test_what_is_listed_is_there_once() -> None:
-    found = [(block.page, block.first) for block in BLOCKS]
-    assert [found.count(listed) for listed in NOT_RUN] == [1] * len(NOT_RUN)

@@ -39,12 +39,9 @@ def write(name: str, content: str | bytes) -> Damage:
     return lambda folder: (folder / name).write_bytes(data)
 
 
-def cut(name: str, share: float) -> Damage:
-    def damage(folder: Path) -> None:
-        (path,) = folder.glob(name)
-        path.write_bytes(path.read_bytes()[: int(share * path.stat().st_size)])
-
-    return damage
+def cut(folder: Path) -> None:
+    path = shard(folder, "train")
+    path.write_bytes(path.read_bytes()[: path.stat().st_size * 2 // 3])
 
 
 def changed(**values: Any) -> Damage:
@@ -76,13 +73,6 @@ def twice(folder: Path) -> None:
 def emptied(folder: Path) -> None:
     for path in (folder / schema.DATA).glob("*.parquet"):
         pq.write_table(pq.read_table(path).slice(0, 0), path)
-
-
-def swapped(folder: Path) -> None:
-    one, two = folder / schema.CHECKSUMS_FILE, shard(folder)
-    data = one.read_bytes()
-    one.write_bytes(two.read_bytes())
-    two.write_bytes(data)
 
 
 def linked_out(name: str) -> Damage:
@@ -134,16 +124,11 @@ DATASETS: dict[str, Damage] = {
     "SHA256SUMS of files outside": write(
         schema.SUMS_FILE, f"{'0' * 64}  ../../../etc/passwd\n{'1' * 64}  /etc/passwd\n"
     ),
-    "SHA256SUMS missing": lambda folder: (folder / schema.SUMS_FILE).unlink(),
-    "checksums.parquet, cut off": cut(schema.CHECKSUMS_FILE, 0.7),
-    "checksums.parquet and shard swapped": swapped,
-    "shard, cut off": cut("data/train-*.parquet", 0.6),
+    "shard, cut off": cut,
     "shards without rows": emptied,
     "uid is null": changed(uid=None),
-    "uid leads out": changed(uid="../../../x_00"),
     "character leads out": lambda folder: changed(character_id=str(folder.parent / "elsewhere"))(folder),
     "view is huge": changed(view=2**31 - 1),
-    "contour is huge": changed(outline_px=2**31 - 1),
     "pictures are texts": texts,
     "uid twice": twice,
     "pictures missing and false": no_picture,
@@ -226,20 +211,17 @@ def judged(arguments: Sequence[str], top: Path, out: Path) -> Result:
     return result
 
 
-TRIED = ("verify", "convert", "diff", "report", "enhance", "evaluate", "train", "push")
-
-
 @pytest.mark.parametrize("damage", DATASETS)
 def test_a_damaged_dataset(damage: str, sound: Path, trained: Path, tmp_path: Path, full: bool) -> None:
     folder = Path(shutil.copytree(sound, tmp_path / "given" / "dataset"))
     DATASETS[damage](folder)
     out = tmp_path / "out"
     outcomes = {}
-    # Two fits of models a dataset take longest.
-    for name in TRIED if full else (n for n in TRIED if n != "evaluate" or list(DATASETS).index(damage) % 4 == 0):
-        result = judged(commands(folder, trained, out)[name], tmp_path, out)
-        outcomes[name] = result.exit_code
-    assert outcomes["verify"] == (0 if damage == "SHA256SUMS missing" else 1)
+    for name, arguments in commands(folder, trained, out).items():
+        # Two fits of models a dataset take longest.
+        if name != "evaluate" or full or list(DATASETS).index(damage) % 4 == 0:
+            outcomes[name] = judged(arguments, tmp_path, out).exit_code
+    assert outcomes["verify"] == 1
     assert "link" not in damage or outcomes["push"] == 1
 
 
@@ -292,13 +274,10 @@ def settings(**values: Any) -> Damage:
 
 RUNS: dict[str, Damage] = {
     "state.json, nested": at(STATE, DEEP),
-    "state.json, not UTF-8": at(STATE, b"\xff\xfe\x00"),
     "state.json of another architecture": at(STATE, '{"step": 1, "model": {"architecture": [], "with_pos": 1}}'),
     "model.safetensors, cut off": at(MODEL, lambda path: path.write_bytes(path.read_bytes()[:300])),
     "model.safetensors of a huge header": at(MODEL, struct.pack("<Q", 2**62) + b"{}"),
-    "model.safetensors of a nested header": at(MODEL, struct.pack("<Q", 20_000) + b"[" * 20_000),
     "model.safetensors of other shapes": at(MODEL, header(shape=[1, 2, 3])),
-    "model.safetensors of other offsets": at(MODEL, header(data_offsets=[0, 2**60])),
     "training.safetensors of other shapes": at(TRAINING, header(shape=[1, 2, 3])),
     "run.json, nested": write(RUN_FILE, DEEP),
     "run.json of texts": settings(steps="many", batch=None),

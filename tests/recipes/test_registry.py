@@ -10,7 +10,7 @@ import pytest
 from specsia_build.config import BuildConfig, ClipSettings, with_settings
 from specsia_build.errors import CharacterError, UsageError
 from specsia_build.recipes.recipe import available_recipes, defaults_of, folder_recipes, load_recipe
-from tests.recipes.drawn import clip_frames, part_of
+from tests.recipes.made import clip_frames, part_of
 
 
 def test_recipes_that_differ_are_refused_until_the_setting_is_stated() -> None:

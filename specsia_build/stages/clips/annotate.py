@@ -11,9 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from specsia_build import npz
-from specsia_build.annotation.lines import Features, draw_lines, feature_edges, visible_lines
+from specsia_build.annotation.lines import Features, draw_lines, feature_edges, segments, visible_lines
 from specsia_build.annotation.regions import regions
-from specsia_build.annotation.segments import segments
 from specsia_build.annotation.strokes import Strokes, strokes, vertex_ranks
 from specsia_build.annotation.tracks import Points, chosen, flow, tracked
 from specsia_build.annotation.udp import Landmarks, landmarks, udp

@@ -1,11 +1,16 @@
-"""Folders of compiled code."""
+"""Compiled code, memory and imports of a process."""
 
 from __future__ import annotations
 
 import os
+import platform
 import shutil
+import subprocess
+import sys
+from graphlib import TopologicalSorter
 from pathlib import Path
 
+import grimp
 import pytest
 
 from specsia_build import jit
@@ -53,3 +58,31 @@ def test_python_calls_a_cached_function(tmp_path: Path, monkeypatch: pytest.Monk
     # What the one takes from there has no way in for the other.
     assert len({path.name for path in tmp_path.rglob("*.nbc")} - kept) == 1
     assert compiled(_halved)(5.0) == 2.5
+
+
+FRESH_PAGES = """
+import resource
+import numpy as np
+from specsia_build.memory import keep_freed
+keep_freed()
+[np.ones(2**21) for _ in range(3)]
+before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+for _ in range(10):
+    [np.ones(2**21) for _ in range(3)]
+print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+"""
+"""A process that tells how many pages came from the system for 48 MB that it takes and gives back ten times."""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="no other C library is told what to keep")
+def test_what_is_given_back_serves_again() -> None:
+    found = subprocess.run([sys.executable, "-c", FRESH_PAGES], capture_output=True, text=True, check=True)
+    assert int(found.stdout) < 1000
+
+
+def test_no_modules_import_each_other_in_a_circle() -> None:
+    graph = grimp.build_graph("specsia_build", exclude_type_checking_imports=False)
+    # The package's own names are looked up when they are used.
+    modules = graph.modules - {"specsia_build"}
+    others = {module: graph.find_modules_directly_imported_by(module) & modules - {module} for module in modules}
+    assert set(TopologicalSorter(others).static_order()) == modules

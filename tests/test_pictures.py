@@ -1,0 +1,226 @@
+"""Films, stills and sheets: read back, the same each time, and refused where a format cannot hold them."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image, ImageSequence
+
+from specsia_build import png
+from specsia_build.errors import UsageError, WriteError
+from specsia_build.films import need_ffmpeg, over, read_mp4, write_mp4
+from specsia_build.picture_files import check_size, check_target, write_moving, write_still
+from specsia_build.sheets import Sheet, parse_ground, rgba, scaled, shortened
+
+
+def _drawing(k: int) -> NDArray[np.uint8]:
+    """A slanting black line on white that goes right, (32, 48, 3)."""
+    rows, columns = np.mgrid[:32, :48]
+    return np.repeat(np.where(abs(columns - rows // 2 - 5 - k) < 2, 0, 255).astype(np.uint8)[..., None], 3, axis=2)
+
+
+def test_a_lossless_film_keeps_black_and_white_and_its_bytes_are_the_same_each_time(tmp_path: Path) -> None:
+    frames = [_drawing(k) for k in range(9)]
+    for name in ("a.mp4", "b.mp4"):
+        write_mp4(tmp_path / name, iter(frames), 12.5, lossless=True)
+    assert (tmp_path / "a.mp4").read_bytes() == (tmp_path / "b.mp4").read_bytes()
+    fps, read = read_mp4(tmp_path / "a.mp4")
+    assert fps == 12.5
+    np.testing.assert_array_equal(list(read), frames)
+
+
+def test_what_ffmpeg_has_against_a_film_is_a_sentence(tmp_path: Path) -> None:
+    with pytest.raises(WriteError, match="ffmpeg"):
+        write_mp4(tmp_path / "odd.mp4", iter([np.zeros((31, 33, 3), np.uint8)] * 500), 8)
+    assert not list(tmp_path.iterdir())
+
+
+def test_ffmpeg_is_asked_for_where_it_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    need_ffmpeg("anidoc")
+    monkeypatch.setattr("specsia_build.films.importlib.util.find_spec", lambda _: None)
+    with pytest.raises(UsageError, match="anidoc"):
+        need_ffmpeg("anidoc")
+
+
+def test_a_picture_lies_on_its_ground() -> None:
+    picture = np.array([[[10, 20, 30, 255], [10, 20, 30, 0], [0, 0, 0, 128]]], np.uint8)
+    ground = np.array([[[7, 7, 7], [200, 100, 50], [255, 255, 255]]], np.uint8)
+    np.testing.assert_array_equal(over(picture, ground), [[[10, 20, 30], [200, 100, 50], [127, 127, 127]]])
+
+
+def frame(k: int, clear: bool) -> NDArray[np.uint8]:
+    """A square that goes right, on white or on nothing, (33, 47, 4)."""
+    out = np.full((33, 47, 4), 0 if clear else 255, np.uint8)
+    out[8:24, 2 + 6 * k : 18 + 6 * k] = (200, 40, 90, 255)
+    return out
+
+
+def frames(clear: bool) -> Iterator[NDArray[np.uint8]]:
+    return (frame(k, clear) for k in range(5))
+
+
+@pytest.mark.parametrize("suffix", ["webp", "gif", "png"])
+@pytest.mark.parametrize("clear", [False, True])
+def test_a_film_is_read_back_as_it_was_and_is_the_same_each_time(tmp_path: Path, suffix: str, clear: bool) -> None:
+    path = tmp_path / f"a.{suffix}"
+    for _ in range(2):
+        before = path.read_bytes() if path.is_file() else None
+        write_moving(path, 5, frames(clear), Fraction(5, 2))
+    assert path.read_bytes() == before
+    with Image.open(path) as opened:
+        assert opened.info.get("loop") == 0
+        found = []
+        for image in ImageSequence.Iterator(opened):
+            found.append(np.asarray(image.convert("RGBA")).astype(int))
+            assert image.info["duration"] == 400
+    assert len(found) == 5
+    for k, seen in enumerate(found):
+        wanted = frame(k, clear).astype(int)
+        assert abs(seen[..., 3] - wanted[..., 3]).max() == 0
+        inside = wanted[..., 3] > 0
+        # WebP stores colours for four pixels together.
+        assert abs(seen - wanted)[inside].mean() < (8 if suffix == "webp" else 1e-9)
+
+
+@pytest.mark.parametrize(("suffix", "film"), [("mp4", 1), ("webp", 1), ("gif", 1), ("png", 0), ("jpg", 0), ("pdf", 0)])
+def test_what_we_wrote_is_the_same_each_time_and_may_be_replaced_and_nothing_else(
+    tmp_path: Path, suffix: str, film: bool
+) -> None:
+    path, written = tmp_path / f"a.{suffix}", set()
+    for _ in range(2):
+        if film:
+            write_moving(path, 5, frames(False), Fraction(5))
+        else:
+            write_still(path, frame(1, False))
+        written.add(path.read_bytes())
+        check_target(path, bool(film), False)
+    assert len(written) == 1
+    if not film and suffix != "pdf":
+        with Image.open(path) as opened:
+            assert abs(np.asarray(opened).astype(int) - frame(1, False)[..., :3]).mean() < 8
+            assert round(opened.info["dpi"][0]) == 300
+    path.write_bytes(b"a picture of somebody else" * 999)
+    with pytest.raises(UsageError):
+        check_target(path, bool(film), False)
+
+
+def test_names_and_sizes_that_a_format_cannot_hold_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    targets = (("a.bmp", True, False), ("a", False, False), ("a.mp4", True, True), ("a.jpg", False, True))
+    for name, film, clear in (*targets, ("file/a.png", False, False)):
+        with pytest.raises(UsageError):
+            check_target(tmp_path / name, film, clear)
+    assert check_size(tmp_path / "a.webp", (16383, 101)) == (16383, 101)
+    assert check_size(tmp_path / "a.mp4", (333, 101), 5) == (334, 102), "its sides are even"
+    for name, size, count in (("a.webp", (16384, 100), 1), ("a.png", (60000,) * 2, 1), ("a.gif", (1000, 1000), 200)):
+        with pytest.raises(UsageError):
+            check_size(tmp_path / name, size, count)
+    check_size(tmp_path / "a.webp", (1000, 1000), 200)
+
+
+WHITE = (255, 255, 255, 255)
+
+
+def tile(red: int, side: int = 32) -> NDArray[np.uint8]:
+    """An opaque square of one colour in a transparent frame of four pixels, (side, side, 4)."""
+    out = np.zeros((side, side, 4), np.uint8)
+    out[4:-4, 4:-4] = (red, 50, 100, 255)
+    return out
+
+
+def test_each_tile_lies_in_its_place_block_by_block_and_row_by_row() -> None:
+    sheet = Sheet(["a", "b", "c"], ["one", "two"], ["x", "y"], across=2, tile=32)
+    tiles = [tile(20 * number) for number in range(12)]
+    drawn = sheet.draw(tiles)
+    assert drawn.shape == (*sheet.size[::-1], 4)
+    places = [sheet.place(block, row, column) for block in range(3) for row in range(2) for column in range(2)]
+    for number, (x, y) in enumerate(places):
+        np.testing.assert_array_equal(drawn[y + 4 : y + 28, x + 4 : x + 28], tiles[number][4:-4, 4:-4])
+        assert tuple(drawn[y, x]) == tuple(drawn[y + 31, x + 31]) == WHITE
+        assert 0 <= x <= sheet.size[0] - 32 - sheet.gap and 0 <= y <= sheet.size[1] - 32 - sheet.gap
+    assert places[4][0] > places[1][0] and places[4][1] == places[0][1], "the second block is beside the first"
+    assert places[8][0] == places[0][0] and places[8][1] > places[2][1], "the third is below it"
+
+
+@pytest.mark.parametrize(
+    ("name", "page", "behind"),
+    [
+        ("white", WHITE, {WHITE}),
+        ("#102030", (16, 32, 48, 255), {(16, 32, 48, 255)}),
+        ("transparent", (0, 0, 0, 0), {(0, 0, 0, 0)}),
+        ("checkerboard", WHITE, {WHITE, (222, 222, 222, 255)}),
+    ],
+)
+def test_tiles_lie_on_the_ground(name: str, page: tuple[int, ...], behind: set[tuple[int, ...]]) -> None:
+    sheet = Sheet([""], [""], [""], tile=64, ground=parse_ground(name))
+    half = np.full((64, 64, 4), (200, 0, 0, 128), np.uint8)
+    half[:, 32:] = 0
+    drawn = sheet.draw([half])
+    assert tuple(drawn[0, 0]) == page
+    assert set(map(tuple, drawn[2:66, 34:66].reshape(-1, 4).tolist())) == behind
+    wanted = (200, 0, 0, 128) if name == "transparent" else (200 * 128 + page[0] * 127 + 127) // 255
+    assert tuple(drawn[2, 2]) == wanted if name == "transparent" else drawn[2, 2, 0] == wanted
+
+
+def test_notes_stand_below_their_tiles_and_what_is_missing_says_so() -> None:
+    sheet = Sheet([""], [""], ["", ""], tile=96, notes=True)
+    drawn = sheet.draw([tile(9, 96), "cannot be read"], ["IoU 0.93", ""])
+    (x, y), (other, _) = sheet.place(0), sheet.place(0, 0, 1)
+    assert (drawn[y + 96 :, x : x + 96, 0] < 100).any()
+    assert (drawn[y + 96 :, other:] == 255).all()
+    missing = drawn[y : y + 96, other : other + 96]
+    assert tuple(missing[0, 0]) == (236, 228, 222, 255)
+    assert (missing[..., 0] < 100).any()
+
+
+def test_long_names_are_cut_in_their_middle() -> None:
+    assert shortened("knight", 16, 100) == "knight"
+    cut = shortened("a knight with a very long name and 7", 16, 100)
+    assert cut.startswith("a kn") and cut.endswith("d 7") and cut.count("…") == 1
+    endless = shortened("x" * 2500 + "y" * 2500, 16, 100)
+    assert endless.startswith("xx") and endless.endswith("yy") and len(endless) < 20
+    assert shortened("knight", 16, 3) == ""
+    wide = Sheet(["x" * 5000], ["y" * 5000], ["z" * 5000], tile=64)
+    assert wide.size[0] < 64 * 2 + 32
+    assert wide.draw([tile(1)]).shape == (*wide.size[::-1], 4)
+
+
+def test_a_picture_of_another_size_fills_its_tile_in_its_shape() -> None:
+    assert scaled(tile(7), 32) is not None
+    np.testing.assert_array_equal(scaled(tile(7), 32), tile(7))
+    wide = scaled(np.full((20, 40, 4), (200, 10, 10, 255), np.uint8), 16)
+    assert (wide[4:12, :, 3] == 255).all() and (wide[:4, :, 3] == 0).all() and (wide[12:, :, 3] == 0).all()
+    edge = scaled(
+        np.concatenate([np.full((64, 32, 4), (200, 10, 10, 255), np.uint8), np.zeros((64, 32, 4), np.uint8)], 1), 21
+    )
+    seen = edge[edge[..., 3] > 20]
+    assert abs(seen[:, 0].astype(int) - 200).max() <= 2, "what is transparent has no colour"
+
+
+def test_pictures_of_any_kind_are_rgba() -> None:
+    grey = np.array([[0, 200]], np.uint8)
+    np.testing.assert_array_equal(rgba(png.encode(grey)), [[[0, 0, 0, 255], [200, 200, 200, 255]]])
+    np.testing.assert_array_equal(
+        rgba(png.encode(tile(3)[..., :3])), np.dstack([tile(3)[..., :3], np.full((32, 32), 255)])
+    )
+    np.testing.assert_array_equal(rgba(png.encode(tile(3))), tile(3))
+    paletted = Image.fromarray(tile(3)[..., :3]).quantize(4)
+    np.testing.assert_array_equal(rgba(saved(paletted, "PNG")), rgba(png.encode(tile(3)[..., :3])))
+    for damaged in (b"", b"nothing at all, but long enough", png.encode(grey)[:-20]):
+        with pytest.raises(ValueError, match=r"is not a PNG|is cut off"):
+            rgba(damaged)
+    for name in ("JPEG", "WebP"):
+        with pytest.raises(ValueError, match="is not a PNG file"):
+            rgba(saved(paletted, name))
+
+
+def saved(image: Image.Image, name: str) -> bytes:
+    stream = io.BytesIO()
+    image.convert("RGB" if name != "PNG" else image.mode).save(stream, name)
+    return stream.getvalue()

@@ -1,0 +1,227 @@
+"""Settings, home folders and caches, what a command may replace, and text that came from data."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import subprocess
+import sys
+import time
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from click.testing import CliRunner
+from hypothesis import given
+from hypothesis import strategies as st
+
+from specsia_build.cli import main
+from specsia_build.config import BuildConfig, read_run_settings, read_settings, with_settings, write_settings
+from specsia_build.errors import UsageError, argument, printable, spelled
+from specsia_build.folders import UNUSED_DAYS, expanded, home, homed, prune, use, user_cache
+from specsia_build.ownership import is_vacant, listed_below, refuse_foreign_file, refuse_foreign_folder, remove_empty
+
+
+def test_workers_count_whatever_the_system_tells_about_cores(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert BuildConfig(workers=3).worker_count() == 3
+    monkeypatch.delattr(os, "sched_getaffinity", raising=False)
+    monkeypatch.setattr(os, "cpu_count", lambda: 5)
+    assert BuildConfig(workers=3).worker_count() == 3
+    assert BuildConfig().worker_count() == 5
+
+
+@pytest.mark.parametrize(("share", "of", "may"), [("4.6%", 1500, 69), ("16.4%", 15000, 2460), ("1%", 99, 1)])
+def test_a_share_of_characters_is_exact(share: str, of: int, may: int) -> None:
+    assert BuildConfig(max_failures=share).allowed_failures(of) == may
+
+
+@pytest.mark.parametrize("text", ["views: 4\nsize: 64\nviews: 5\n", "clips:\n  frames: 4\n  frames: 5\n"])
+def test_a_setting_that_is_there_twice_is_refused(tmp_path: Path, text: str) -> None:
+    (tmp_path / "c.yaml").write_text(text)
+    with pytest.raises(UsageError, match="twice"):
+        read_settings(tmp_path / "c.yaml")
+
+
+@pytest.mark.parametrize(("settings", "word"), [({"veiws": 4}, "'views'"), ({"memory": 2048}, "'2 GB'")])
+def test_what_is_no_setting_says_what_would_be_one(settings: dict[str, object], word: str) -> None:
+    with pytest.raises(UsageError, match=word):
+        with_settings(BuildConfig(), settings, "c")
+
+
+def test_settings_of_a_run_come_back_and_are_refused_if_they_are_cut_off(tmp_path: Path) -> None:
+    path = tmp_path / "config.yaml"
+    config = with_settings(BuildConfig(), {"clips": {"fps": 8}, "shard": "1/2"}, "here")
+    write_settings(config, path)
+    assert with_settings(BuildConfig(), read_run_settings(path), "there") == config
+    whole = path.read_bytes()
+    for length in range(0, len(whole) - 1, 5):
+        path.write_bytes(whole[:length])
+        with pytest.raises(UsageError):
+            with_settings(BuildConfig(), read_run_settings(path), "there")
+
+
+@pytest.fixture
+def nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A user that the system does not know: a container may run as any number."""
+
+    def unknown(_: object) -> SimpleNamespace:
+        raise KeyError
+
+    monkeypatch.delenv("HOME")
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.setattr(pwd, "getpwuid", unknown)
+
+
+def test_a_path_may_begin_in_a_home_folder(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/home/her")
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    assert home() == Path("/home/her")
+    assert user_cache() == Path("/home/her/.cache/specsia")
+    assert expanded("~/figures") == Path("/home/her/figures")
+    assert expanded("./~/figures") == Path("~/figures")
+    assert expanded("~no-such-user/figures") == Path("~no-such-user/figures")
+
+
+@pytest.mark.usefixtures("nobody")
+def test_a_user_without_a_home_folder_has_one_that_cannot_be() -> None:
+    assert not home().is_dir()
+    assert homed() == {**os.environ, "HOME": str(home())}
+    assert user_cache().is_absolute()
+    with pytest.raises(NotADirectoryError):
+        user_cache().mkdir(parents=True)
+
+
+@pytest.mark.usefixtures("nobody")
+@pytest.mark.parametrize(
+    "command",
+    ["characters ~x/hero.glb", "build sample:1 --like ~x/d --out o", "clips sample:1 --motion ~x/a.bvh --out o"],
+)
+def test_a_path_of_an_unknown_user_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str) -> None:
+    monkeypatch.chdir(tmp_path)
+    result = CliRunner().invoke(main, command.split())
+    assert result.exit_code in (1, 2)
+    assert "~x" in result.stderr
+    assert "fault of specsia" not in result.stderr
+    assert len(result.stderr.strip().splitlines()) <= 3
+
+
+def kept(cache: Path, name: str, days: float = 0.0) -> Path:
+    folder = cache / name
+    folder.mkdir(parents=True)
+    (folder / "file").touch()
+    then = time.time() - days * 86400
+    os.utime(folder, (then, then))
+    return folder
+
+
+def compiled_at(environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    """Where a process keeps compiled code, or the error line of the command."""
+    argv = ["specsia", "build", "sample:1", "--size", "32", "--out", f"{environment['TMPDIR']}/run"]
+    code = f"from specsia_build.cli import main; import sys; sys.argv = {argv}; main()"
+    code = "from specsia_build.jit import cache_folder; print(cache_folder())" if "ASK" in environment else code
+    environment = {**os.environ, "NUMBA_CACHE_DIR": "", **environment}
+    return subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False)
+
+
+def test_where_nothing_can_be_kept_processes_share_one_private_folder(tmp_path: Path) -> None:
+    environment = {"XDG_CACHE_HOME": "/proc/none", "TMPDIR": str(tmp_path), "ASK": ""}
+    first, second = (Path(compiled_at(environment).stdout.strip()) for _ in range(2))
+    assert first == second and first.is_dir()
+    shared = tmp_path / f"specsia-compiled-{os.getuid()}"
+    assert first.parent == shared and list(tmp_path.iterdir()) == [shared]
+    assert shared.stat().st_mode & 0o777 == 0o700
+
+
+@pytest.mark.parametrize("kind", ["open", "link"])
+def test_a_folder_that_others_may_enter_is_refused(tmp_path: Path, kind: str) -> None:
+    planted = tmp_path / f"specsia-compiled-{os.getuid()}"
+    if kind == "open":
+        planted.mkdir()
+        planted.chmod(0o777)
+    else:
+        (tmp_path / "theirs").mkdir(mode=0o700)
+        planted.symlink_to(tmp_path / "theirs")
+    ran = compiled_at({"XDG_CACHE_HOME": "/proc/none", "TMPDIR": str(tmp_path)})
+    assert ran.returncode == 1 and "Traceback" not in ran.stderr
+    assert "is not yours alone, so nothing is kept there: remove it, or set TMPDIR" in ran.stderr
+
+
+def test_old_folders_are_removed_and_others_left_alone(tmp_path: Path) -> None:
+    old, new = kept(tmp_path, "0a", UNUSED_DAYS + 1), kept(tmp_path, "0b", UNUSED_DAYS - 1)
+    foreign, held = kept(tmp_path, "notes", 1000), kept(tmp_path, "0c")
+    use(held)
+    os.utime(held, (0, 0))
+    assert prune(tmp_path) == [old]
+    assert not old.exists() and new.exists() and foreign.exists() and held.exists()
+    assert prune(tmp_path / "none") == []
+
+
+def test_a_folder_is_vacant_that_is_missing_or_holds_leftovers_alone(tmp_path: Path) -> None:
+    assert is_vacant(tmp_path / "none")
+    assert is_vacant(tmp_path)
+    (tmp_path / ".0123456789abcdef.tmp").write_text("")
+    assert is_vacant(tmp_path)
+    (tmp_path / "a").write_text("")
+    assert not is_vacant(tmp_path)
+    with pytest.raises(UsageError, match="folder"):
+        is_vacant(tmp_path / "a")
+
+
+def test_a_folder_is_refused_that_has_no_mark(tmp_path: Path) -> None:
+    refuse_foreign_folder(tmp_path / "none", "training", "run.json")
+    (tmp_path / "thesis.txt").write_text("")
+    with pytest.raises(UsageError, match="--out"):
+        refuse_foreign_folder(tmp_path, "training", "run.json")
+    (tmp_path / "run.json").write_text("{}")
+    refuse_foreign_folder(tmp_path, "training", "run.json")
+
+
+def test_a_file_is_replaced_that_begins_as_ours_do(tmp_path: Path) -> None:
+    path = tmp_path / "page.html"
+    for content in (None, b"", b"<html><title>specsia: x"):
+        if content is not None:
+            path.write_bytes(content)
+        refuse_foreign_file(path, "report of specsia", b"<title>specsia: ")
+    path.write_text("<html>my own page")
+    with pytest.raises(UsageError, match="page"):
+        refuse_foreign_file(path, "report of specsia", b"<title>specsia: ")
+    with pytest.raises(UsageError, match="already"):
+        refuse_foreign_file(tmp_path, "report of specsia", b"")
+
+
+def test_what_lies_below_is_listed_and_links_are_not_followed(tmp_path: Path) -> None:
+    (tmp_path / "top" / "a" / "b").mkdir(parents=True)
+    (tmp_path / "top" / "c").mkdir()
+    (tmp_path / "top" / "c" / "file").write_text("")
+    (tmp_path / "top" / "link").symlink_to(tmp_path)
+    assert listed_below(tmp_path / "top") == ["a/b", "c/file", "link"]
+    assert listed_below(tmp_path / "none") == []
+    remove_empty(tmp_path / "top")
+    assert listed_below(tmp_path / "top") == ["c/file", "link"]
+
+
+@given(st.text(st.characters()))
+def test_printable_text_is_one_line_without_control_characters(text: str) -> None:
+    shown = printable(text)
+    assert len(shown.splitlines()) <= 1
+    assert "\x1b" not in shown
+    shown.encode()
+
+
+def test_a_folder_without_a_name_of_its_own_is_spelled_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "a" / "b").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / "a" / "b")
+    assert [spelled(name) for name in (".", "./", "..", "../..")] == [
+        *map(str, (tmp_path / "a" / "b", tmp_path / "a" / "b", tmp_path / "a", tmp_path))
+    ]
+    for name in ("run", "../run", "run/", "/", "s3://bucket/..", "OWNER/NAME"):
+        assert spelled(name) == name
+    assert spelled(Path("run")) == "run"
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [("run", "run"), ("a run", "'a run'"), ("-run", "./-run"), ("--json", "./--json"), ("a-b", "a-b")],
+)
+def test_what_is_to_be_copied_is_no_option(name: str, shown: str) -> None:
+    assert argument(name) == argument(Path(name)) == shown
