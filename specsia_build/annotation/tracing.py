@@ -321,8 +321,8 @@ def _put_spot(row, column, right, label, drawn, binary, view, spots, m):  # type
         there = plane_at(f, x1, y1, view) - plane_at(g, x1, y1, view)
         t = here / (here - there)
     # Where the planes do not cross between the centres, the border is in the middle.
-    t = np.float32(t if 0.0 <= t <= 1.0 else 0.5)
-    spots[m, 0], spots[m, 1] = (x + t, y) if right else (x, y + t)
+    share = np.float32(t if 0.0 <= t <= 1.0 else 0.5)
+    spots[m, 0], spots[m, 1] = (x + share, y) if right else (x, y + share)
     return m + 1
 
 

@@ -20,7 +20,9 @@ ARM = ("Shoulder", "UpperArm", "LowerArm", "Hand")
 
 def sides(line: str) -> list[str]:
     """A line for each side: * is L or R, ^ Left or Right, ~ l or r, $ left or right; a line of no side as it is."""
-    versions = [{"*": s[0], "^": s, "~": s[0].lower(), "$": s.lower()} for s in ("Left", "Right")]
+    versions: list[dict[str, str | int | None]] = [
+        {"*": s[0], "^": s, "~": s[0].lower(), "$": s.lower()} for s in ("Left", "Right")
+    ]
     return list(dict.fromkeys(line.translate(str.maketrans(version)) for version in versions))
 
 
