@@ -36,7 +36,7 @@ GIT_ATTRIBUTES = b"*.parquet filter=lfs diff=lfs merge=lfs -text\n"
 """What the Hub puts into a new dataset."""
 
 
-@dataclass
+@dataclass(eq=False)
 class Refusal(Exception):
     """An answer of 4xx: status, message and the Hub's error code."""
 

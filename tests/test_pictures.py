@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -12,11 +11,10 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image, ImageSequence
 
-from specsia_build import png
 from specsia_build.errors import UsageError, WriteError
 from specsia_build.films import need_ffmpeg, over, read_mp4, write_mp4
 from specsia_build.picture_files import check_size, check_target, write_moving, write_still
-from specsia_build.sheets import Sheet, parse_ground, rgba, scaled, shortened
+from specsia_build.sheets import Sheet, parse_ground, shortened
 
 
 def _drawing(k: int) -> NDArray[np.uint8]:
@@ -189,38 +187,3 @@ def test_long_names_are_cut_in_their_middle() -> None:
     wide = Sheet(["x" * 5000], ["y" * 5000], ["z" * 5000], tile=64)
     assert wide.size[0] < 64 * 2 + 32
     assert wide.draw([tile(1)]).shape == (*wide.size[::-1], 4)
-
-
-def test_a_picture_of_another_size_fills_its_tile_in_its_shape() -> None:
-    assert scaled(tile(7), 32) is not None
-    np.testing.assert_array_equal(scaled(tile(7), 32), tile(7))
-    wide = scaled(np.full((20, 40, 4), (200, 10, 10, 255), np.uint8), 16)
-    assert (wide[4:12, :, 3] == 255).all() and (wide[:4, :, 3] == 0).all() and (wide[12:, :, 3] == 0).all()
-    edge = scaled(
-        np.concatenate([np.full((64, 32, 4), (200, 10, 10, 255), np.uint8), np.zeros((64, 32, 4), np.uint8)], 1), 21
-    )
-    seen = edge[edge[..., 3] > 20]
-    assert abs(seen[:, 0].astype(int) - 200).max() <= 2, "what is transparent has no colour"
-
-
-def test_pictures_of_any_kind_are_rgba() -> None:
-    grey = np.array([[0, 200]], np.uint8)
-    np.testing.assert_array_equal(rgba(png.encode(grey)), [[[0, 0, 0, 255], [200, 200, 200, 255]]])
-    np.testing.assert_array_equal(
-        rgba(png.encode(tile(3)[..., :3])), np.dstack([tile(3)[..., :3], np.full((32, 32), 255)])
-    )
-    np.testing.assert_array_equal(rgba(png.encode(tile(3))), tile(3))
-    paletted = Image.fromarray(tile(3)[..., :3]).quantize(4)
-    np.testing.assert_array_equal(rgba(saved(paletted, "PNG")), rgba(png.encode(tile(3)[..., :3])))
-    for damaged in (b"", b"nothing at all, but long enough", png.encode(grey)[:-20]):
-        with pytest.raises(ValueError, match=r"is not a PNG|is cut off"):
-            rgba(damaged)
-    for name in ("JPEG", "WebP"):
-        with pytest.raises(ValueError, match="is not a PNG file"):
-            rgba(saved(paletted, name))
-
-
-def saved(image: Image.Image, name: str) -> bytes:
-    stream = io.BytesIO()
-    image.convert("RGB" if name != "PNG" else image.mode).save(stream, name)
-    return stream.getvalue()

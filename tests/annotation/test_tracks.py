@@ -1,20 +1,154 @@
-"""Points that are followed: spread evenly, found again as exactly as they are drawn, hidden where they are."""
+"""Flow and tracks: known moves give known pixels, and what is covered, turns away or leaves is unmatched."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy.spatial.distance import pdist
 
-from specsia_build.annotation.tracks import Points, chosen, flow, points_at, tracked
-from specsia_build.rendering.mesh import concatenate
-from specsia_build.rendering.seen import Seen
-from tests.annotation.scenes import SIZE, boards, cube, lies_open, moved, running, seen, turned
-from tests.rendering.scenes import soup, sphere
+from specsia_build.annotation.tracks import Flow, Points, chosen, flow, points_at, tracked
+from specsia_build.frame import Camera
+from specsia_build.rendering.mesh import Material, Mesh, concatenate
+from specsia_build.rendering.seen import SUBPIXEL, Seen
+from tests.annotation.scenes import CAMERA, SIZE, boards, cube, drawn, lies_open, moved, running, seen, turned
+from tests.rendering.scenes import cape, mesh_of, sheet, soup, sphere, textured
+
+
+def between(here: Mesh, there: Mesh, camera: Camera = CAMERA, other: Camera = CAMERA) -> tuple[Flow, Seen]:
+    rest = here.vertices if here.rest is None else here.rest
+    shown = seen(here, camera)
+    return flow(shown, seen(there, other), rest), shown
+
+
+def inside(mesh: Mesh) -> NDArray[np.bool_]:
+    return np.asarray(drawn(mesh).mask == 255)
+
+
+@pytest.mark.parametrize(("columns", "rows"), [(3.0, 0.0), (3.0, -2.0), (-4.5, 7.25)])
+@pytest.mark.parametrize("mesh", [boards((-10, 12, -9, 8, 0.0)), cube(7.3), sphere(0.2)], ids=["board", "cube", "ball"])
+def test_a_shift_is_the_flow_of_every_pixel(mesh: Mesh, columns: float, rows: float) -> None:
+    found, shown = between(mesh, moved(mesh, columns, rows))
+    there = shown.face >= 0
+    np.testing.assert_allclose(found.pixels[there], [[columns, rows]] * there.sum(), atol=1 / 128)
+    assert not found.unmatched[there].any()
+    assert found.unmatched[~there].all() and (found.pixels[~there] == 0).all()
+
+
+def test_what_is_covered_in_the_next_frame_is_unmatched_until_it_comes_back() -> None:
+    mesh = boards((-30, 30, -30, 30, 0.2), (-20, -10, -10, 10, -0.2))
+    other = moved(mesh, 30, 0, vertices=slice(4, 8))
+    found, shown = between(mesh, other)
+    front = shown.face >= 2
+    covered = np.zeros_like(front)
+    covered[22:42, 42:52] = True
+    np.testing.assert_array_equal(found.unmatched, covered | ~inside(mesh))
+    np.testing.assert_allclose(found.pixels[front], [[30, 0]] * front.sum(), atol=1e-3)
+    back = between(other, mesh)[0]
+    uncovered = np.zeros_like(front)
+    uncovered[22:42, 12:22] = True
+    np.testing.assert_array_equal(back.unmatched, uncovered | ~inside(mesh))
+
+
+def test_what_is_turned_almost_edge_on_is_hidden_by_what_is_nearer_than_all_of_it() -> None:
+    mesh = boards((-10, 10, -10, 10, 0.0), (20, 30, -12, 12, -0.2))
+    after = moved(mesh, -25, 0, vertices=slice(4, 8))
+    after.vertices[:4, 1] = after.vertices[:4, 0]
+    after.vertices[:4, 0] *= 1 / (10 * SUBPIXEL)
+    found, here = between(mesh, after)
+    turned_away = (here.face >= 0) & (here.face < 2)
+    assert turned_away.sum() == 400
+    assert found.unmatched[turned_away].all()
+
+
+def test_what_is_seen_through_holes_of_a_texture_is_matched() -> None:
+    """Upright stripes, every other one cut out, that move over what is behind them as it does."""
+    stripes = np.full((4, 16, 4), 255, np.uint8)
+    stripes[:, ::2, 3] = 0
+    fence = sheet(4, 4, 52, 52, y=-0.1, material=replace(textured(stripes), alpha_mode="mask"), size=SIZE)
+    mesh = concatenate([fence, sheet(4, 4, 52, 52, y=0.1, size=SIZE)])
+    camera = Camera(0.0, SIZE)
+    rest, shown = mesh.vertices, seen(mesh, camera)
+    step = np.array([3.4 / camera.pixels_per_unit, 0, 0], np.float32)
+    found = flow(shown, seen(replace(mesh, vertices=rest + step, rest=rest), camera), rest)
+    behind = shown.face >= 2
+    assert behind.sum() > 1000
+    assert not found.unmatched[(shown.face >= 0) & ~behind].any()
+    assert found.unmatched[behind].mean() < 0.2
+
+
+@pytest.mark.parametrize("yaw", [0.0, 180.0])
+def test_the_outside_of_a_cape_is_not_its_inside(yaw: float) -> None:
+    """One sheet seen from both sides: the same faces at the same rest positions, and yet not what was seen."""
+    mesh = cape(Material(double_sided=True))
+    other = Camera(yaw + 180, SIZE, 1.0)
+    found, shown = between(mesh, mesh, Camera(yaw, SIZE, 1.0), other)
+    assert (shown.face >= 0).sum() > 500
+    assert found.unmatched.all()
+
+
+def slivers(count: int) -> Mesh:
+    """A board cut into upright slivers, each of which is edge on as often as not by what vertices are rounded to."""
+    x = np.linspace(-0.3, 0.3, count + 1)
+    ends = [np.stack([x, 0 * x, np.full_like(x, z)], axis=1) for z in (-0.3, 0.3)]
+    i = np.arange(count)
+    up, down = np.stack([i, i + 1, i + count + 2], axis=1), np.stack([i, i + count + 2, i + count + 1], axis=1)
+    return mesh_of(np.concatenate(ends), np.concatenate([up, down]))
+
+
+@pytest.mark.parametrize("mesh", [sphere(0.4, 120, 240), slivers(20000)], ids=["ball", "slivers"])
+def test_faces_smaller_than_pixels_are_found_by_what_lies_beside_them(mesh: Mesh) -> None:
+    """No pixel need show a face again that another showed."""
+    found, shown = between(mesh, moved(mesh, 3.37, 1.71))
+    there = shown.face >= 0
+    np.testing.assert_allclose(found.pixels[there], [[3.37, 1.71]] * there.sum(), atol=1 / 64)
+    assert not found.unmatched[there].any()
+
+
+@given(seed=st.integers(0, 1000), columns=st.integers(-20, 20), rows=st.integers(-20, 20))
+@settings(max_examples=25)
+def test_a_whole_pixel_moves_any_picture_as_it_is(seed: int, columns: int, rows: int) -> None:
+    """Loose triangles that pierce each other: what moves by whole pixels shows the same, but for what leaves."""
+    mesh = soup(seed, 40, 0.3)
+    other = moved(mesh, columns, rows)
+    found, shown = between(mesh, other)
+    there = shown.face >= 0
+    lands = np.indices(there.shape) + np.array([rows, columns])[:, None, None]
+    stays = ((lands >= 1) & (lands < SIZE - 1)).all(axis=0)
+    np.testing.assert_allclose(found.pixels[there], [[columns, rows]] * there.sum(), atol=1 / 64)
+    assert not found.unmatched[there & stays].any()
+
+
+@given(seed=st.integers(0, 1000), degrees=st.floats(-40, 40))
+@settings(max_examples=15)
+def test_what_is_matched_is_what_nothing_is_in_front_of(seed: int, degrees: float) -> None:
+    mesh = soup(seed, 30, 0.3)
+    other = turned(mesh, degrees)
+    found, shown = between(mesh, other)
+    pixels = np.argwhere(shown.face >= 0)[:: 1 + np.count_nonzero(shown.face >= 0) // 300]
+    matched = ~found.unmatched[tuple(pixels.T)]
+    assert np.mean(matched == lies_open(shown, seen(other), pixels)) > 0.97
+
+
+@pytest.mark.parametrize("name", ["kaykit/Knight.glb", "animated/woman_witch.glb"])
+def test_a_walking_character_is_carried_onto_itself(characters_dir: Path, name: str) -> None:
+    actor, (here, there) = running(characters_dir / name)
+    assert here.seen is not None and there.seen is not None
+    for one, other in ((here.seen, there.seen), (there.seen, here.seen)):
+        found = flow(one, other, actor.mesh.vertices)
+        pixels = np.argwhere(~found.unmatched)
+        at = pixels[:, ::-1] + 0.5 + found.pixels[tuple(pixels.T)]
+        place = one.values(other.screen / 256)[tuple(pixels.T)]
+        assert np.abs(at - place).max() <= 0.5 + 1e-3
+        assert 0.5 < len(pixels) / (one.face >= 0).sum() < 1
+        some = np.argwhere(one.face >= 0)[::20]
+        matched = ~found.unmatched[tuple(some.T)]
+        assert np.mean(matched == lies_open(one, other, some)) > 0.96
 
 
 class Tracks:

@@ -1,4 +1,4 @@
-"""``python -m benchmarks``: what it reports, not how fast the machine is."""
+"""The commands of `benchmarks`: what they report, not how fast the machine is."""
 
 from __future__ import annotations
 
@@ -11,13 +11,19 @@ import pytest
 import torch
 from click.testing import CliRunner
 
-from benchmarks import loading, training
+from benchmarks import loading, poses, training
 from benchmarks.__main__ import main
+from benchmarks.loaders.__main__ import READERS
+from benchmarks.loaders.__main__ import main as check_loaders
 from benchmarks.plain_training import plain
+from benchmarks.validation_source import HELD_OUT, write_source
+from specsia_build.characters.blender import CACHE_SETTING
+from specsia_build.characters.character import Entry
+from specsia_build.characters.sources import open_source
 from specsia_build.dravie.config import PRESETS
 from specsia_build.dravie.model.networks import build_generator
 from tests.dataset.small import build_small
-from tests.shapes import write_folder
+from tests.shapes import write_figure, write_folder
 
 SMALL = ("--size", "64", "--views", "2")
 
@@ -64,3 +70,73 @@ def test_plain_network_is_the_same_function() -> None:
     with torch.no_grad():
         wanted = network(x)
         assert torch.allclose(plain(network)(x), wanted, atol=1e-4)
+
+
+@pytest.fixture
+def upstream(tmp_path: Path) -> Path:
+    folder = tmp_path / "upstream"
+    (folder / "lisiyao21+AnimeInbet").mkdir(parents=True)
+    return folder
+
+
+def table(*arguments: object) -> tuple[int, str]:
+    done = CliRunner().invoke(check_loaders, [str(argument) for argument in arguments])
+    return done.exit_code, done.output
+
+
+def test_a_project_that_is_not_there_is_named_with_the_way_to_get_it(upstream: Path, tmp_path: Path) -> None:
+    code, said = table(tmp_path, "conr", "--upstream", upstream)
+    assert code == 1 and "git clone https://github.com/megvii-research/IJCAI2023-CoNR" in said
+
+
+def test_every_reader_is_there() -> None:
+    folder = Path(__file__).parents[2] / "benchmarks" / "loaders"
+    assert all((folder / f"{reader.module}.py").exists() for reader in READERS)
+
+
+def real_characters(folder: Path) -> Path:
+    lines = []
+    for name in (*HELD_OUT[:2], "another"):
+        write_figure(folder / "figures" / f"{name}.obj")
+        lines.append({"id": name, "path": f"figures/{name}.obj", "front": "-y"})
+    lines[2]["split"] = "validation"
+    (folder / "characters.jsonl").write_text("\n".join(map(json.dumps, lines)) + "\n\n")
+    return folder / "characters.jsonl"
+
+
+def test_samples_and_real_characters_in_one_manifest(tmp_path: Path) -> None:
+    manifest = write_source(tmp_path / "out", 3, real_characters(tmp_path / "real ones"))
+    entries = open_source(str(manifest), tmp_path / "scratch").entries
+    assert [entry.problem for entry in entries] == [None] * 6
+    splits = {entry.id: entry.split for entry in entries}
+    assert splits == {
+        "sample-0": "validation",
+        "sample-1": "train",
+        "sample-2": "train",
+        HELD_OUT[0]: "test",
+        HELD_OUT[1]: "test",
+        "another": "validation",
+    }
+    before = manifest.read_bytes()
+    assert write_source(tmp_path / "out", 3, tmp_path / "real ones" / "characters.jsonl").read_bytes() == before
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("kind", "path", "clips"),
+    [
+        ("gltf", "animated/enemy_frog.glb", 4),
+        ("gltf", "animated/platformer_bee.glb", 4),
+        ("fbx", "quaternius/Zombie.fbx", 5),
+    ],
+)
+def test_a_characters_clips_are_as_blender_has_them(
+    characters_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str, path: str, clips: int
+) -> None:
+    pytest.importorskip("bpy")
+    monkeypatch.setenv(CACHE_SETTING, str(tmp_path))
+    found = poses.compared(Entry("a", kind, characters_dir / path), 12.0, 2)
+    assert len(found) == clips + 1
+    assert min(clip.iou for clip in found) > 0.995
+    assert max(clip.distance for clip in found) < 1e-4
+    assert max(clip.stray for clip in found) == 0.0

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from benchmarks import layers
-from benchmarks.layer_measures import Counts, Frame, flow_counts, segment_counts
+from benchmarks.layer_measures import Counts, Frame, flow_counts
 from specsia_build.characters.character import Entry
 from specsia_build.config import ClipSettings
 from specsia_build.rendering.mesh import Mesh
@@ -57,13 +57,3 @@ def test_flow_that_is_a_pixel_off_is_counted(pair: tuple[Frame, Frame, Mesh]) ->
     for name in ("matched, projected", "matched, same position"):
         assert wrong[name] < 0.1 * right[name]
     assert right["matched, same place"] > wrong["matched, same place"]
-
-
-def test_segments_that_hold_two_regions_are_counted(pair: tuple[Frame, Frame, Mesh]) -> None:
-    frame, _, _ = pair
-    label = frame.layers["label"].copy()
-    label[:, ::3] = np.where(label[:, ::3] >= 0, 7, -1)
-    assert segment_counts(with_layer(frame, "label", label))["segments of one region"] == 0
-    open_line = np.full_like(frame.layers["line"], 255)
-    leaked = segment_counts(with_layer(frame, "line", open_line))
-    assert leaked["leaked"] == leaked["figure"] > 0

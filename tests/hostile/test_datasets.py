@@ -1,4 +1,4 @@
-"""Damaged datasets and runs, given to all commands that open one: a sentence or findings, and nothing elsewhere."""
+"""Damaged datasets, given to all commands that open one: a sentence or findings, and nothing elsewhere."""
 
 from __future__ import annotations
 
@@ -17,8 +17,7 @@ from click.testing import CliRunner, Result
 
 from specsia_build.cli.main import main
 from specsia_build.dataset import schema
-from specsia_build.dravie.model.checkpoint import MODEL, TRAINING
-from specsia_build.dravie.runs import FOLDER, RUN_FILE, STATE
+from specsia_build.dravie.runs import FOLDER
 from tests.dataset.small import build_small, read_rows, shard, write_rows
 
 Damage = Callable[[Path], object]
@@ -232,67 +231,3 @@ def test_flipped_bytes(seed: int, sound: Path, trained: Path, tmp_path: Path) ->
     out = tmp_path / "out"
     for name in ("verify", "convert", "diff", "report", "enhance", "push"):
         judged(commands(folder, trained, out)[name], tmp_path, out)
-
-
-def header(**changes: Any) -> Damage:
-    """Another description of the first tensor in the header of a safetensors file."""
-
-    def damage(path: Path) -> None:
-        data = path.read_bytes()
-        (size,) = struct.unpack_from("<Q", data)
-        tensors = json.loads(data[8 : 8 + size])
-        next(tensor for name, tensor in tensors.items() if name != "__metadata__").update(changes)
-        text = json.dumps(tensors).encode()
-        path.write_bytes(struct.pack("<Q", len(text)) + text + data[8 + size :])
-
-    return damage
-
-
-def at(name: str, damage: Damage | str | bytes) -> Damage:
-    """Damage to a file of a run's checkpoint, or other content of it."""
-
-    def apply(run: Path) -> None:
-        path = run / FOLDER / "0000001" / name
-        if isinstance(damage, (str, bytes)):
-            path.write_bytes(damage if isinstance(damage, bytes) else damage.encode())
-        else:
-            damage(path)
-
-    return apply
-
-
-def settings(**values: Any) -> Damage:
-    """Other settings in `run.json`."""
-
-    def damage(run: Path) -> None:
-        record = json.loads((run / RUN_FILE).read_text())
-        record["train"].update(values)
-        (run / RUN_FILE).write_text(json.dumps(record))
-
-    return damage
-
-
-RUNS: dict[str, Damage] = {
-    "state.json, nested": at(STATE, DEEP),
-    "state.json of another architecture": at(STATE, '{"step": 1, "model": {"architecture": [], "with_pos": 1}}'),
-    "model.safetensors, cut off": at(MODEL, lambda path: path.write_bytes(path.read_bytes()[:300])),
-    "model.safetensors of a huge header": at(MODEL, struct.pack("<Q", 2**62) + b"{}"),
-    "model.safetensors of other shapes": at(MODEL, header(shape=[1, 2, 3])),
-    "training.safetensors of other shapes": at(TRAINING, header(shape=[1, 2, 3])),
-    "run.json, nested": write(RUN_FILE, DEEP),
-    "run.json of texts": settings(steps="many", batch=None),
-    "run.json of configurations outside": settings(configs=["../../x"]),
-}
-
-
-@pytest.mark.parametrize("damage", RUNS)
-def test_a_damaged_run(damage: str, sound: Path, trained: Path, tmp_path: Path, full: bool) -> None:
-    run = Path(shutil.copytree(trained, tmp_path / "given" / "run"))
-    RUNS[damage](run)
-    out = tmp_path / "out"
-    resumed = Path(shutil.copytree(run, out / "run"))
-    ran = {"train": judged(("train", str(sound), "--out", str(resumed), "--resume", "--device", "cpu"), tmp_path, out)}
-    for name in ("enhance", "evaluate") if full or "run.json" in damage else ("enhance",):
-        ran[name] = judged(commands(sound, run, out)[name], tmp_path, out)
-    # A command that does not need what is damaged succeeds.
-    assert any(result.exit_code for result in ran.values())

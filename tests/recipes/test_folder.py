@@ -1,4 +1,4 @@
-"""`verify` of a recipe's folder, of copies that have nothing of the run that made them."""
+"""The folder of a recipe: verified on copies without the run, pushed to a local Hub, and written after a kill."""
 
 from __future__ import annotations
 
@@ -11,18 +11,21 @@ from typing import Any
 
 import numpy as np
 import pytest
-from click.testing import CliRunner
+from click.testing import CliRunner, Result
 
 from specsia_build import png
 from specsia_build.cli.main import main
+from specsia_build.config import BuildConfig
 from specsia_build.dataset.checksums import file_sums
 from specsia_build.dataset.verify.report import Report
 from specsia_build.errors import SpecsiaError
+from specsia_build.recipes import verify as publish
 from specsia_build.recipes.folder import STATE, read_parts
 from specsia_build.recipes.frames import Frames
 from specsia_build.recipes.recipe import Written
 from specsia_build.recipes.verify import verify
-from tests.clips import SIZE
+from tests.clips import SIZE, clips_config, run_clips
+from tests.hub_server import HubServer, logged_in
 
 CLIP, PICTURE = "a-sway-00", "a-sway-00/color/0001.png"
 
@@ -178,3 +181,116 @@ def test_what_does_not_fit_in_a_clip_is_a_problem(
     spoil(tmp_path / CLIP)
     (problem,) = Frames().verify(tmp_path, part)
     assert problem.startswith(CLIP) and where in problem
+
+
+REPO = "tester/frames"
+
+
+@pytest.fixture
+def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[HubServer]:
+    with logged_in(tmp_path, monkeypatch) as running:
+        yield running
+
+
+@pytest.fixture
+def folder(frames_run: Path, tmp_path: Path) -> Path:
+    """With what the run knows of it, and a file of somebody's."""
+    shutil.copytree(frames_run / "frames", tmp_path / "frames")
+    (tmp_path / "frames/notes.txt").write_text("mine")
+    return tmp_path / "frames"
+
+
+def push(folder: Path, *more: str) -> Result:
+    done = CliRunner().invoke(main, ["push", str(folder), "--repo", REPO, *more])
+    assert "Traceback" not in done.output
+    return done
+
+
+def test_what_is_listed_arrives_once_and_nothing_else(server: HubServer, folder: Path) -> None:
+    done = push(folder)
+    assert done.exit_code == 0, done.output
+    listed = [line.split("  ")[1] for line in (folder / "SHA256SUMS").read_text().splitlines()]
+    remote = server.store.repo(REPO).files("main")
+    assert remote.keys() - {".gitattributes"} == {*listed, "SHA256SUMS"}
+    received = server.received
+    again = push(folder)
+    assert "nothing to push" in again.stdout
+    assert server.received == received
+
+
+def test_a_licence_that_is_unknown_is_not_made_public(server: HubServer, folder: Path) -> None:
+    assert push(folder, "--public").exit_code == 1
+    text = (folder / "parts.jsonl").read_text().replace('"license":null', '"license":"CC-BY-ND-4.0"')
+    (folder / "parts.jsonl").write_text(text)
+    change_parts(folder, lambda part: part.update(license="MIT"))
+    assert push(folder, "--public").exit_code == 1
+    assert not server.store.repos
+
+
+def test_more_files_than_a_hub_takes_are_refused(
+    server: HubServer, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("MOST_FILES", "MOST_ENTRIES"):
+        with monkeypatch.context() as patch:
+            patch.setattr(publish, name, 1)
+            assert push(folder).exit_code == 1
+    assert not server.store.repos
+
+
+KILLED = 9
+
+
+@pytest.fixture
+def run(frames_run: Path, tmp_path: Path) -> Path:
+    """A copy of the run."""
+    shutil.copytree(frames_run, tmp_path / "run")
+    return tmp_path / "run"
+
+
+@pytest.fixture
+def config(frames_run: Path) -> BuildConfig:
+    return clips_config(frames_run.parent / "figures", recipes=["frames"], views=1, turntable=False)
+
+
+def _run_until(out: Path, config: BuildConfig, renames: int) -> int:
+    """Exit code of a process that dies without a word when it has put so many files in their place."""
+    child = os.fork()
+    if child:
+        return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    usual, left = Path.replace, [renames]
+
+    def replace(path: Path, target: Path) -> Path:
+        left[0] -= 1
+        if left[0] < 0:
+            os._exit(KILLED)
+        return usual(path, target)
+
+    setattr(Path, "replace", replace)  # noqa: B010  it is a method
+    try:
+        run_clips(out, config)
+    finally:
+        os._exit(0)
+
+
+@pytest.mark.parametrize("renames", [12, 30, 75])
+def test_a_killed_run_goes_on_to_the_same_bytes(run: Path, config: BuildConfig, frames_run: Path, renames: int) -> None:
+    shutil.rmtree(run / "frames")
+    assert _run_until(run, config, renames) == KILLED
+    assert not (run / "frames" / "SHA256SUMS").exists()
+    run_clips(run, config)
+    assert file_sums(run / "frames") == file_sums(frames_run / "frames")
+    assert verify(str(run / "frames")).ok
+
+
+def test_a_file_changed_by_hand_is_noticed_and_written_again_when_it_is_removed(
+    run: Path, config: BuildConfig, frames_run: Path
+) -> None:
+    path = run / "frames" / "a-sway-00" / "color" / "0001.png"
+    data = path.read_bytes()
+    path.write_bytes(data[:-1] + b"?")
+    assert [problem.where for problem in verify(str(run / "frames")).problems if problem.check == "sums"] == [
+        "a-sway-00/color/0001.png"
+    ]
+    path.unlink()
+    run_clips(run, config)
+    assert file_sums(run / "frames") == file_sums(frames_run / "frames")
