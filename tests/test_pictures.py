@@ -11,10 +11,11 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image, ImageSequence
 
+from specsia_build import png
 from specsia_build.errors import UsageError, WriteError
 from specsia_build.films import need_ffmpeg, over, read_mp4, write_mp4
 from specsia_build.picture_files import check_size, check_target, write_moving, write_still
-from specsia_build.sheets import Sheet, parse_ground, shortened
+from specsia_build.sheets import Sheet, parse_ground, rgba, shortened
 
 
 def _drawing(k: int) -> NDArray[np.uint8]:
@@ -187,3 +188,12 @@ def test_long_names_are_cut_in_their_middle() -> None:
     wide = Sheet(["x" * 5000], ["y" * 5000], ["z" * 5000], tile=64)
     assert wide.size[0] < 64 * 2 + 32
     assert wide.draw([tile(1)]).shape == (*wide.size[::-1], 4)
+
+
+def test_png_files_of_any_kind_are_rgba_and_no_others() -> None:
+    grey = np.array([[0, 200]], np.uint8)
+    np.testing.assert_array_equal(rgba(png.encode(grey)), [[[0, 0, 0, 255], [200, 200, 200, 255]]])
+    np.testing.assert_array_equal(rgba(png.encode(tile(3))), tile(3))
+    for damaged in (b"", b"nothing at all, but long enough", png.encode(grey)[:-20]):
+        with pytest.raises(ValueError, match=r"PNG|cut off"):
+            rgba(damaged)

@@ -203,3 +203,10 @@ def test_a_reconstruction_that_covers_nothing_lacks_everything() -> None:
     whole, nothing = with_arms(64), np.zeros((64, 64), np.uint8)
     assert (recall(nothing, whole), lost_part(nothing, whole)) == (0.0, 1.0)
     assert (recall(whole, nothing), lost_part(whole, nothing)) == (1.0, 0.0)
+
+
+def test_nothing_to_lay_onto_gives_an_answer_all_the_same() -> None:
+    mesh = figure()
+    result = register(mesh, np.zeros((10, 192, 192), np.uint8), CAMERAS)
+    assert np.isfinite(result.similarity.apply(mesh.vertices)).all()
+    assert result.frontal_iou_before == 0

@@ -204,3 +204,11 @@ def test_a_character_that_stands_in_a_pose_moves_from_there() -> None:
         assert apart(posed(bent, new, BEND, time), posed(mesh, rig, BEND, time)) < 0.01
     with pytest.raises(CharacterError, match="skeleton"):
         carried(bent, rig, bent)
+
+
+def test_rigid_parts_that_touch_keep_their_own_joints() -> None:
+    lower, upper = tube(0, 0.5, rings=2), tube(0.5, 1, rings=2)
+    mesh = concatenate([lower, upper])
+    rig = rigged(mesh, np.repeat([0.0, 1.0], len(lower.vertices)))
+    new, _ = carried(mesh, rig, mesh)
+    assert apart(posed(mesh, new, BEND, 1), posed(mesh, rig, BEND, 1)) < 1e-5

@@ -197,3 +197,11 @@ def test_a_turn_goes_all_the_way_round() -> None:
     left, right = np.moveaxis(places("turn", "leftUpperLeg", "rightUpperLeg"), 1, 0)
     heading = np.unwrap(np.arctan2(*(left - right)[:, [1, 0]].T))
     assert_allclose(heading[-1] - heading[0], 2 * np.pi, atol=1e-3)
+
+
+def test_of_a_sheared_matrix_the_nearest_rotation_is_taken() -> None:
+    sheared = np.eye(4)
+    sheared[0, 1] = 0.5
+    translation, rotation, scale = decomposed(sheared)
+    assert np.abs(composed(translation, rotation, scale) - sheared).max() < 0.3
+    np.testing.assert_allclose(scale, (1, 1.25**0.5, 1))

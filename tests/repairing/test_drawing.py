@@ -131,3 +131,18 @@ def test_what_views_would_cut_is_shrunk_with_the_drawing(tmp_path: Path) -> None
     assert np.abs(placed.mesh.vertices).max() < 1.35 / 2
     shrunk = drawn.shrunk(placed.fit)
     assert (shrunk.mask > 127).sum() == pytest.approx((drawn.mask > 127).sum() * placed.fit**2, rel=0.1)
+
+
+def test_turn_between_right_angles_is_found(tmp_path: Path) -> None:
+    angle = np.deg2rad(32)
+    turn = np.array([[np.cos(angle), 0, np.sin(angle)], [0, 1, 0], [-np.sin(angle), 0, np.cos(angle)]])
+    drawn = read_drawing(write_drawing(tmp_path, size=256), 256)
+    placed = place_file(read_one(write_turned(tmp_path / "askew.obj", turn)), drawn, 4)
+    assert placed.iou > 0.9
+
+
+def test_specks_are_left_out() -> None:
+    image = _cross(8)
+    ImageDraw.Draw(image).rectangle((20, 20, 24, 24), fill=INK)
+    front, clean = (frame_drawing(np.asarray(one.convert("RGBA")), 256) for one in (image, _cross(8)))
+    assert np.array_equal(front.image, clean.image)
