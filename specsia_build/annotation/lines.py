@@ -30,33 +30,19 @@ SLIVER = 1e-3
 
 @dataclass(frozen=True)
 class Features:
-    """The E edges of a mesh of V vertices and F faces; vertices at one place count as one.
+    """The E edges of a mesh of V vertices and F faces; vertices at one place count as one."""
 
-    Attributes:
-        ends: (E, 2) int32, vertices.
-        start: (E + 1,) int32, offsets of the edges in `faces` and `third`.
-        faces: (H,) int32, faces at each edge.
-        third: (H,) int32, the vertex of each that is not on the edge.
-        always: (E,) bool, creases and borders: lines wherever visible.
-        turning: (E,) bool, edges that may be silhouettes; not those of slivers.
-        opaque: (E,) bool, whether an opaque face is at the edge.
-        welded: (V,) int32, lowest vertex at the same place.
-        corners: (F, 3) int32, welded vertices of faces.
-        points: (V,) int32, lowest vertex at the same place that moves with it.
-        region: (F,) int32, region of each face.
-    """
-
-    ends: NDArray[np.int32]
-    start: NDArray[np.int32]
-    faces: NDArray[np.int32]
-    third: NDArray[np.int32]
-    always: NDArray[np.bool_]
-    turning: NDArray[np.bool_]
-    opaque: NDArray[np.bool_]
-    welded: NDArray[np.int32]
-    corners: NDArray[np.int32]
-    points: NDArray[np.int32]
-    region: NDArray[np.int32]
+    ends: NDArray[np.int32]  # (E, 2), vertices
+    start: NDArray[np.int32]  # (E + 1,), offsets of the edges in `faces` and `third`
+    faces: NDArray[np.int32]  # (H,), faces at each edge
+    third: NDArray[np.int32]  # (H,), the vertex of each that is not on the edge
+    always: NDArray[np.bool_]  # (E,), creases and borders: lines wherever visible
+    turning: NDArray[np.bool_]  # (E,), edges that may be silhouettes; not those of slivers
+    opaque: NDArray[np.bool_]  # (E,), whether an opaque face is at the edge
+    welded: NDArray[np.int32]  # (V,), lowest vertex at the same place
+    corners: NDArray[np.int32]  # (F, 3), welded vertices of faces
+    points: NDArray[np.int32]  # (V,), lowest vertex at the same place that moves with it
+    region: NDArray[np.int32]  # (F,), region of each face
 
 
 def feature_edges(mesh: Mesh, region: NDArray[np.int32], bound: NDArray[np.int32] | None = None) -> Features:

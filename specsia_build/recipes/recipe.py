@@ -146,11 +146,9 @@ class Recipe(ABC):
 
     @abstractmethod
     def write(self, part: Part, out: Path) -> Mapping[str, Any]:
-        """Write the files of a part into an empty folder, under their names in the recipe's folder.
+        """Write the files of a part into an empty folder, from which they are moved to the recipe's folder.
 
-        Args:
-            part: the part.
-            out: the empty folder. Its files are moved to the recipe's folder; no two parts may share a name.
+        No two parts may share a name.
 
         Returns:
             Facts, JSON-serialisable: `frames`, their number; `left_out`, the number of frames that the reader cannot
@@ -176,14 +174,8 @@ class Recipe(ABC):
         """Check the files of a part, all of which exist; `specsia verify` calls this in worker processes.
 
         By default the names must be those of `expected`; pictures, arrays, films and JSON must be decodable, and files
-        of one kind in one folder have one shape and type. The folder may come from somebody else.
-
-        Args:
-            folder: of the recipe.
-            part: record from `parts.jsonl`.
-
-        Yields:
-            Problems that begin with the name of a file, such as ``a-walk-00/mask/0003.png is missing``.
+        of one kind in one folder have one shape and type. The folder may come from somebody else. Yields problems that
+        begin with the name of a file, such as ``a-walk-00/mask/0003.png is missing``.
         """
         if part.facts.get("frames", 0) > MOST_FRAMES:
             yield f"{part.key} has more than {MOST_FRAMES} frames"
