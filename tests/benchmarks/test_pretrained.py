@@ -36,12 +36,7 @@ def test_a_run_that_can_be_used(run: Path, tmp_path: Path) -> None:
     done = CliRunner().invoke(main, [str(run), str(out)])
     assert done.exit_code == 0 and "SHA-256" in done.output
     files = sorted(path.relative_to(out).as_posix() for path in out.rglob("*") if path.is_file())
-    assert files == [
-        "checkpoints/0000007/model.safetensors",
-        "checkpoints/0000007/state.json",
-        "run.json",
-        "seen.json",
-    ]
+    assert files == ["checkpoints/0000007/model.safetensors", "checkpoints/0000007/state.json", "run.json", "seen.json"]
     assert read_seen(out) == SEEN and read_run_config(out) == read_run_config(run)
     assert "someone" not in (out / RUN_FILE).read_text()
     (config, model), (own_config, own) = load_generator(out), load_generator(run)

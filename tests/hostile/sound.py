@@ -140,20 +140,12 @@ def _gltf_files(name: str) -> Files:
     file = gltf()
     file.data["buffers"][0]["uri"] = f"{name}.bin"
     file.data["images"][0] = {"uri": f"{name}.png"}
-    return {
-        f"{name}.gltf": json.dumps(file.data).encode(),
-        f"{name}.bin": file.binary,
-        f"{name}.png": picture(".png"),
-    }
+    return {f"{name}.gltf": json.dumps(file.data).encode(), f"{name}.bin": file.binary, f"{name}.png": picture(".png")}
 
 
 def _obj_files(name: str, suffix: str = ".png") -> Files:
     library, image = f"{name}.mtl", f"{name}{suffix}"
-    return {
-        f"{name}.obj": obj_text(library).encode(),
-        library: mtl_text(image).encode(),
-        image: picture(suffix),
-    }
+    return {f"{name}.obj": obj_text(library).encode(), library: mtl_text(image).encode(), image: picture(suffix)}
 
 
 def _bicar_files(name: str) -> Files:

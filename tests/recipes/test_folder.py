@@ -82,11 +82,7 @@ def test_files_that_changed_are_gone_or_are_somebodys(copy: Path) -> None:
     (copy / "mine").mkdir()
     (copy / "mine/note.txt").write_text("mine")
     report = verify(str(copy))
-    assert found(report) == [
-        ("files", "b-walk-00/mask/0000.png"),
-        ("sums", PICTURE),
-        ("images", PICTURE),
-    ]
+    assert found(report) == [("files", "b-walk-00/mask/0000.png"), ("sums", PICTURE), ("images", PICTURE)]
     assert "mine/note.txt" in report.notes[0]
 
 

@@ -87,12 +87,7 @@ def test_frames_are_numbered_through_all_clips_and_the_turntable_is_a_reference(
         assert len(stems(top / "ref" / layer)) == SHEETS
     left = [numbers(top / "ref/seg" / f"{number:05d}.png").min(axis=0).argmin() for number in range(SHEETS)]
     assert left == [8, 10, 12, 14]
-    assert part.facts == {
-        "frames": 5,
-        "left_out": 0,
-        "sheets": SHEETS,
-        "numbers": {WALK[0]: [0, 2], WALK[1]: [2, 3]},
-    }
+    assert part.facts == {"frames": 5, "left_out": 0, "sheets": SHEETS, "numbers": {WALK[0]: [0, 2], WALK[1]: [2, 3]}}
 
 
 def test_frames_that_training_would_wait_at_are_left_out_and_counted(tmp_path: Path) -> None:
