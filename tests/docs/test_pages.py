@@ -125,7 +125,8 @@ def surroundings(small: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
     for one, name in zip("abc", ("ID", "0", "d"), strict=True):
         (characters / f"{one}.glb").rename(characters / f"{name}.glb")
     (folder / "SOURCE").mkdir()
-    for name in ("SOURCE/ID.glb", "person.glb", "Knight.glb"):
+    shutil.copy(characters / "ID.glb", folder / "SOURCE")
+    for name in ("person.glb", "Knight.glb"):
         write_person(folder / name)
     for index in range(2):
         write_sample(folder / "PATH/TO/3DBiCar", index, seed=1)
