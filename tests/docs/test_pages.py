@@ -36,9 +36,6 @@ from tests.shapes import BOX, QUADS
 
 PREPARATION = """
 specsia build path/to/characters --out my-run
-specsia build path/to/characters --shard 1/2 --out share-1
-specsia build path/to/characters --shard 2/2 --out share-2
-cp -r my-run old-run
 cp -r my-run specsia-out
 cp -r my-run/dataset DATASET
 cp -r my-run/dataset A
@@ -121,7 +118,6 @@ def surroundings(small: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What is there before a page begins."""
     folder = tmp_path_factory.mktemp("surroundings")
     characters = write_figures(folder / "path/to/characters")
-    # One of them is in another share of two than the others.
     for one, name in zip("abc", ("ID", "0", "d"), strict=True):
         (characters / f"{one}.glb").rename(characters / f"{name}.glb")
     (folder / "SOURCE").mkdir()
