@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import re
-import subprocess
-import sys
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
@@ -14,10 +11,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 from huggingface_hub import DatasetCard
 from PIL import Image
 
 from specsia_build import png
+from specsia_build.cli.main import main
 from specsia_build.config import BuildConfig, ClipSettings, with_settings
 from specsia_build.dataset.verify.files import machine_path
 from specsia_build.errors import CharacterError, SpecsiaError, UsageError
@@ -31,7 +30,8 @@ from tests.recipes.made import clip_frames, part_of
 ROOT = Path(__file__).parents[2]
 
 
-def test_the_documented_example_works(tmp_path: Path) -> None:
+@pytest.mark.usefixtures("no_workers")
+def test_the_documented_example_works(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     text = (ROOT / "docs/recipes.md").read_text()
     (code,), (point,) = re.findall(r"```python\n(.*?)```", text, re.S), re.findall(r"\n(silhouettes = .*)\n", text)
     (tmp_path / "silhouettes.py").write_text(code)
@@ -39,23 +39,16 @@ def test_the_documented_example_works(tmp_path: Path) -> None:
     info.mkdir()
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: silhouettes\nVersion: 1.0\n")
     (info / "entry_points.txt").write_text(f"[specsia.recipes]\n{point.replace(chr(34), '')}\n")
-    write_figure(tmp_path / "hero.glb", 0)
-
-    def specsia(*arguments: str | Path) -> str:
-        environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), str(ROOT)])}
-        command = [sys.executable, "-c", "from specsia_build.cli import main; main()", *map(str, arguments)]
-        done = subprocess.run(
-            [*command, "--workers", "1"], env=environment, capture_output=True, text=True, check=False
-        )
-        assert done.returncode == 0, done.stderr
-        return done.stdout
-
-    specsia("clips", tmp_path / "hero.glb", "--recipe", "silhouettes", "--out", tmp_path / "run")
-    folder = tmp_path / "run" / "silhouettes"
+    monkeypatch.syspath_prepend(tmp_path)
+    figure, folder = write_figure(tmp_path / "hero.glb", 0), tmp_path / "run" / "silhouettes"
+    build = ["clips", str(figure), "--recipe", "silhouettes", "--out", str(tmp_path / "run")]
+    for command in (build, ["verify", str(folder), "--workers", "1"]):
+        ran = CliRunner().invoke(main, command)
+        assert ran.exit_code == 0, ran.output
+    assert "ok     layout" in ran.output
     (part, *_) = read_parts(folder)
     (name,) = part.files
     assert np.load(folder / name).shape == (part.facts["frames"], 64, 64)
-    assert "ok     layout" in specsia("verify", folder)
 
 
 def _write(name: str, facts: Mapping[str, Any], out: Path) -> Mapping[str, Any]:
