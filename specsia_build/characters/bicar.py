@@ -8,12 +8,13 @@ thousandths by turns.
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -69,22 +70,16 @@ def bicar_entry(folder: Path, character_id: str, root: Path | None = None) -> En
     )
 
 
-def read_bicar(
-    folder: Path,
-    *,
-    texture: Path | None = None,
-    drop: Collection[str] = (),
-    root: Path | None = None,
-    moving: bool = False,
-) -> RawMesh:
+def read_bicar(entry: Entry, *, moving: bool = False) -> RawMesh:
     """Read a character's body (``m.obj``) and, where there is one, its eyes and accessory (``e.obj``).
 
-    Each mesh takes the image with its own name, whatever its material library says. Parts to `drop` are ``m``, ``e`` or
-    ``eyes``, and objects and groups in them; other arguments are those of `read_gltf`. The rig is ``tpose/rig.json``.
+    Each mesh takes the image with its own name, whatever its material library says. Parts to drop are ``m``, ``e`` or
+    ``eyes``, and objects and groups in them. The rig is ``tpose/rig.json``.
 
     Raises:
         CharacterError: if the body is missing, or a mesh, an image or the rig cannot be read, or no part is left.
     """
+    folder, root = entry.path, entry.within
     if not is_bicar(folder):
         raise CharacterError(f"{folder.name} has no tpose/m.obj")
     raws: dict[str, RawMesh] = {}
@@ -97,15 +92,16 @@ def read_bicar(
         if not is_file(path):
             continue
         whole += _PARTS[name]
-        if set(_PARTS[name]) & set(drop):
+        if set(_PARTS[name]) & set(entry.drop):
             continue
-        side = SideFiles(path, root or folder)
+        side = SideFiles(path, root)
         image = side.find_own(_SUFFIXES)
         files.extend(side.tried)
         warnings.extend(side.warnings())
-        if image is None and texture is None:
+        if image is None and entry.texture is None:
             warnings.append(f"tpose/{name}.obj has no image {name}.bmp beside it: it is built white")
-        raws[name] = read_obj(path, texture=image or texture, drop=drop, root=root or folder, plain=True)
+        own = msgspec.structs.replace(entry, path=path, texture=image or entry.texture, root=root)
+        raws[name] = read_obj(own, plain=True)
         files.extend(raws[name].files)
     if not raws:
         raise CharacterError(f"every part of {folder.name} is dropped: no face is left")

@@ -6,14 +6,13 @@ import contextlib
 import hashlib
 import json
 import os
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from specsia_build.characters.character import RawMesh
+from specsia_build.characters.character import Entry, RawMesh
 from specsia_build.characters.doubts.joints import turned
 from specsia_build.characters.gltf.document import Document, parse_document
 from specsia_build.characters.gltf.read import read_document
@@ -37,18 +36,10 @@ EXPORT_SECONDS = 300.0
 _SCENE, _FACTS, _IMAGES = "scene.glb", "scene.json", "images.json"
 
 
-def read_with_blender(
-    path: Path,
-    *,
-    texture: Path | None = None,
-    drop: Sequence[str] = (),
-    pose: str = "rest",
-    root: Path | None = None,
-    moving: bool = False,
-) -> RawMesh:
-    """Read an FBX or .blend file by way of the GLB that Blender exports of it; arguments are those of `read_gltf`.
+def read_with_blender(entry: Entry, *, moving: bool = False) -> RawMesh:
+    """Read an FBX or .blend file by way of the GLB that Blender exports of it.
 
-    `texture` replaces the colour of materials without one; frames of a `pose` are the file's own.
+    The entry's texture replaces the colour of materials without one; frames of its pose are the file's own.
 
     Returns:
         The mesh in Blender's axes, Z up, facing -Y.
@@ -57,8 +48,8 @@ def read_with_blender(
         CharacterError: if the file cannot be read, there is no Blender, or nothing is left of it.
         WriteError: if the export cannot be kept.
     """
-    document = exported_document(path, SideFiles(path, root))
-    raw = read_document(document, texture=texture, drop=drop, pose=pose, moving=moving)
+    document = exported_document(entry.path, SideFiles(entry.path, entry.within))
+    raw = read_document(document, entry, moving=moving)
     turn = up_rotation("+y")
     matrix = np.eye(4)
     matrix[:3, :3] = turn

@@ -9,13 +9,12 @@ from __future__ import annotations
 import re
 from collections.abc import Collection
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from specsia_build import memory
-from specsia_build.characters.character import RawMesh
+from specsia_build.characters.character import Entry, RawMesh
 from specsia_build.characters.mtl import MaterialBuilder, decode_text
 from specsia_build.characters.polygons import (
     Ints,
@@ -65,32 +64,25 @@ class _ObjText:
     statements: list[_Statement]
 
 
-def read_obj(
-    path: Path,
-    *,
-    texture: Path | None = None,
-    drop: Collection[str] = (),
-    root: Path | None = None,
-    plain: bool = False,
-) -> RawMesh:
+def read_obj(entry: Entry, *, plain: bool = False) -> RawMesh:
     """Read an OBJ file with its material libraries and textures.
 
     Objects and groups are the parts. Kd, Ke and vertex colours (``v x y z r g b``) are sRGB-encoded. A texture replaces
     Kd. Where a texture or the library is missing, an image named like the OBJ is used.
 
-    A `plain` one has one material, with `texture`; other arguments are those of `read_gltf`.
+    A `plain` one has one material, with the entry's texture.
 
     Raises:
-        CharacterError: if the file or `texture` cannot be read, or no face is left.
+        CharacterError: if the file or the entry's texture cannot be read, or no face is left.
     """
-    files = SideFiles(path, root)
+    path, files = entry.path, SideFiles(entry.path, entry.within)
     text = _parse(files.read(path), path.name)
     if plain:
         text = replace(text, statements=[s for s in text.statements if s[0] in ("o", "g")])
     libraries = [name for keyword, name, _ in text.statements if keyword == "mtllib"]
     own_image = len(text.uv) > 0 and text.point_colors is None and not plain
-    builder = MaterialBuilder(files, libraries, texture, own_image)
-    raw = _assemble(text, drop, builder, path.name)
+    builder = MaterialBuilder(files, libraries, entry.texture, own_image)
+    raw = _assemble(text, entry.drop, builder, path.name)
     mesh, repeated = (raw.mesh, ()) if plain else without_repeated_colours(raw.mesh, path.name)
     warnings = (*files.warnings(), *builder.warnings, *repeated)
     return replace(raw, mesh=mesh, files=files.tried, warnings=warnings)

@@ -6,15 +6,13 @@ Parsed here, since general readers allocate what a header promises, or read list
 from __future__ import annotations
 
 import struct
-from collections.abc import Collection
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from specsia_build import memory
-from specsia_build.characters.character import RawMesh
+from specsia_build.characters.character import Entry, RawMesh
 from specsia_build.characters.mtl import MapReference, MaterialBuilder, MtlMaterial
 from specsia_build.characters.polygons import (
     Ints,
@@ -64,22 +62,20 @@ class _Column(NamedTuple):
 _Columns = dict[str, _Column]
 
 
-def read_ply(
-    path: Path, *, texture: Path | None = None, drop: Collection[str] = (), root: Path | None = None
-) -> RawMesh:
+def read_ply(entry: Entry) -> RawMesh:
     """Read a PLY file, text or binary.
 
     Colours of vertices or faces are sRGB-encoded; their opacity is kept, but the material is opaque. Texture
     coordinates of face corners or vertices have v up; the texture is that of a ``comment TextureFile`` line, else
-    `texture`, else an image named like the file. A PLY has no parts to `drop`.
+    the entry's, else an image named like the file. A PLY has no parts to drop.
 
     Returns:
         The mesh in the file's coordinates, ``up`` +z, ``front`` -y.
 
     Raises:
-        CharacterError: if the file or `texture` cannot be read, or it has no faces.
+        CharacterError: if the file or the entry's texture cannot be read, or it has no faces.
     """
-    files = SideFiles(path, root)
+    path, files = entry.path, SideFiles(entry.path, entry.within)
     elements, textures = _parse(files.read(path), path.name)
     vertex, face = elements.get("vertex", {}), elements.get("face", {})
     points = _stacked(vertex, ("x", "y", "z"))
@@ -93,7 +89,7 @@ def read_ply(
     triangles, polygon = triangulate(points, corners, first, np.ones(len(sides), dtype=bool))
     point = corners[triangles]
     uv = _uv(vertex, face, sides, triangles, point)
-    builder = MaterialBuilder(files, (), texture, own_image=uv is not None)
+    builder = MaterialBuilder(files, (), entry.texture, own_image=uv is not None)
     name = textures[0] if textures and uv is not None else None
     if textures and (uv is None or len(textures) > 1):
         what = "the first is used for all of it" if uv is not None else "without texture coordinates they are left out"

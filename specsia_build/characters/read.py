@@ -154,20 +154,19 @@ def _read(entry: Entry, *, moving: bool) -> Character:
 
 
 def _read_raw(entry: Entry, *, moving: bool) -> RawMesh:
-    options: dict[str, Any] = {"texture": entry.texture, "drop": entry.drop, "root": entry.within}
     if entry.format in ("gltf", "vrm"):
         from specsia_build.characters.gltf.read import read_gltf
 
-        return read_gltf(entry.path, pose=entry.pose, moving=moving, **options)
+        return read_gltf(entry, moving=moving)
     if entry.format in ("fbx", "blend"):
         from specsia_build.characters.blender import read_with_blender
 
-        return read_with_blender(entry.path, pose=entry.pose, moving=moving, **options)
+        return read_with_blender(entry, moving=moving)
     if entry.pose != "rest":
         raise CharacterError(unknown_action(entry.path.name, entry.pose, ()))
     if entry.format == "3dbicar":
-        return read_bicar(entry.path, moving=moving, **options)
-    return (read_obj if entry.format == "obj" else read_ply)(entry.path, **options)
+        return read_bicar(entry, moving=moving)
+    return read_obj(entry) if entry.format == "obj" else read_ply(entry)
 
 
 def _check_shape(mesh: Mesh, name: str) -> None:

@@ -9,7 +9,9 @@ import pytest
 from numpy.testing import assert_array_equal
 from PIL import Image
 
-from specsia_build.characters.bicar import bicar_entry, is_bicar, read_bicar
+from specsia_build.characters import bicar
+from specsia_build.characters.bicar import bicar_entry, is_bicar
+from specsia_build.characters.character import Entry, RawMesh
 from specsia_build.errors import CharacterError
 
 BODY = "mtllib wrong.mtl\ng torso\nv 0 0 0\nv 1 0 0\nv 0 1 0\nvt 0 0\nusemtl w\nf 1/1 2/1 3/1\n"
@@ -27,6 +29,10 @@ def make(folder: Path, eyes: bool = True, body_image: str | None = "m.BMP") -> P
         (tpose / "e.obj").write_text(EYES)
         Image.new("RGB", (2, 2), (0, 0, 255)).save(tpose / "e.bmp")
     return folder
+
+
+def read_bicar(folder: Path, drop: tuple[str, ...] = ()) -> RawMesh:
+    return bicar.read_bicar(Entry("a", "3dbicar", folder, drop=drop))
 
 
 def test_body_and_eyes_with_their_own_images(tmp_path: Path) -> None:

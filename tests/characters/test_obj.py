@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 from PIL import Image
 
-from specsia_build.characters.character import RawMesh
+from specsia_build.characters.character import Entry, RawMesh
 from specsia_build.characters.obj import read_obj
 from specsia_build.errors import CharacterError
 from specsia_build.rendering.mesh import Texture
@@ -27,7 +27,7 @@ RED, GREEN, BLUE = (255, 0, 0), (0, 255, 0), (0, 0, 255)
 def read(folder: Path, text: str | bytes, name: str = "hero.obj", drop: tuple[str, ...] = ()) -> RawMesh:
     path = folder / name
     path.write_bytes(text.encode() if isinstance(text, str) else text)
-    return read_obj(path, drop=drop)
+    return read_obj(Entry("a", "obj", path, drop=drop))
 
 
 def paint(path: Path, colour: tuple[int, ...], size: tuple[int, int] = (2, 2)) -> Path:
@@ -219,7 +219,7 @@ def test_cutout_from_luminance(tmp_path: Path) -> None:
 def test_one_image_whatever_the_library_says(tmp_path: Path) -> None:
     paint(tmp_path / "wrong.png", RED)
     textured(tmp_path, "map_Kd wrong.png")
-    raw = read_obj(tmp_path / "hero.obj", texture=paint(tmp_path / "right.png", GREEN), plain=True)
+    raw = read_obj(Entry("a", "obj", tmp_path / "hero.obj", texture=paint(tmp_path / "right.png", GREEN)), plain=True)
     assert colour_of(raw) == [*GREEN]
     assert len(raw.mesh.materials) == 1
 

@@ -11,7 +11,7 @@ import trimesh
 from numpy.testing import assert_allclose, assert_array_equal
 from PIL import Image
 
-from specsia_build.characters.character import RawMesh
+from specsia_build.characters.character import Entry, RawMesh
 from specsia_build.characters.ply import read_ply
 from specsia_build.errors import CharacterError
 
@@ -30,7 +30,7 @@ def text_ply(vertices: list[str], faces: list[str], vertex: str = XYZ, face: str
 def read(folder: Path, data: str | bytes) -> RawMesh:
     path = folder / "hero.ply"
     path.write_bytes(data.encode() if isinstance(data, str) else data)
-    return read_ply(path)
+    return read_ply(Entry("a", "ply", path))
 
 
 def test_a_square_in_our_frame(tmp_path: Path) -> None:

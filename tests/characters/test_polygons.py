@@ -105,7 +105,7 @@ def square(folder: Path, kind: str, levels: tuple[tuple[int, int, int], ...]) ->
         lines += [f"v {x} {y} 0 {r} {g} {b}" for (x, y), (r, g, b) in zip(PLACES, levels, strict=True)]
         lines += [f"vt {0.1 + 0.8 * x} {0.1 + 0.8 * y}" for x, y in PLACES]
         path.write_text("\n".join([*lines, "f 1/1 2/2 3/3 4/4", ""]))
-        return read_obj(path)
+        return read_obj(Entry("a", "obj", path))
     names = ("float x", "float y", "float z", "float s", "float t", "uchar red", "uchar green", "uchar blue")
     head = ["ply", "format ascii 1.0", "comment TextureFile skin.png", "element vertex 4"]
     head += [*(f"property {name}" for name in names), "element face 1", "property list uchar int vertex_indices"]
@@ -114,7 +114,7 @@ def square(folder: Path, kind: str, levels: tuple[tuple[int, int, int], ...]) ->
         for (x, y), (r, g, b) in zip(PLACES, levels, strict=True)
     ]
     path.write_text("\n".join([*head, "end_header", *rows, "4 0 1 2 3", ""]))
-    return read_ply(path)
+    return read_ply(Entry("a", "ply", path))
 
 
 @pytest.mark.parametrize("kind", ["obj", "ply"])

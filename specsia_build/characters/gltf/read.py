@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from specsia_build.animation.motion import poses
 from specsia_build.animation.skeleton import Skeleton
-from specsia_build.characters.character import Landmark, RawMesh, RawMoving
+from specsia_build.characters.character import Entry, Landmark, RawMesh, RawMoving
 from specsia_build.characters.doubts.joints import landmarks_of
 from specsia_build.characters.gltf import schema
 from specsia_build.characters.gltf.document import Document, load_document
@@ -48,29 +47,13 @@ class Scene:
     number: NDArray[np.int32]
 
 
-def read_gltf(
-    path: Path,
-    *,
-    texture: Path | None = None,
-    drop: Sequence[str] = (),
-    pose: str = "rest",
-    root: Path | None = None,
-    moving: bool = False,
-) -> RawMesh:
+def read_gltf(entry: Entry, *, moving: bool = False) -> RawMesh:
     """Read the default scene of a glTF file, at rest or in a pose, in the file's own coordinates (+Y up, metres).
 
     Skins are applied from the transforms of their joints, morph targets with their default weights or the pose's.
     Lines, points, cameras and lights are left out. Buffers and images are read from the file, from data URIs and from
-    files inside `root`, nowhere else.
-
-    Args:
-        path: the file; its first bytes decide whether it is GLB or JSON, not its suffix.
-        texture: base-colour image for materials without a readable one of their own.
-        drop: exact names of parts to leave out. A node goes with all below it; a mesh's name removes that mesh
-            everywhere.
-        pose: ``rest``, or the name of an animation with an optional ``@frame``, 24 a second; without one its first.
-        root: folder that no file may lie outside of, links followed; None is the file's own.
-        moving: read the rig and the motions too.
+    files inside `entry.within`, nowhere else. A dropped node goes with all below it; a mesh's name removes that mesh
+    everywhere. Frames of a pose are 24 a second. The rig and the motions are read if `moving`.
 
     Returns:
         The mesh; `front` is ``+y`` for VRM 0.x, whose characters face -Z, and else ``-y``. A texture that is missing
@@ -80,15 +63,14 @@ def read_gltf(
         CharacterError: if the file is damaged, cannot be read without an extension that is not supported, refers to a
             file outside its folder, has no triangles, or no such pose.
     """
-    document = load_document(path, root or path.parent)
-    return read_document(document, texture=texture, drop=drop, pose=pose, moving=moving)
+    return read_document(load_document(entry.path, entry.within), entry, moving=moving)
 
 
-def read_document(document: Document, *, texture: Path | None, drop: Sequence[str], pose: str, moving: bool) -> RawMesh:
+def read_document(document: Document, entry: Entry, *, moving: bool) -> RawMesh:
     """Read the default scene of a document; see `read_gltf`."""
     with np.errstate(all="ignore"):
-        scene = _read_scene(document, drop, pose)
-        reader = MeshReader(document, scene.worlds, Materials(document, texture))
+        scene = _read_scene(document, entry.drop, entry.pose)
+        reader = MeshReader(document, scene.worlds, Materials(document, entry.texture))
         primitives = [(k, primitive) for k, each in enumerate(scene.instances) for primitive in reader.read(each)]
         if not primitives:
             is_dropped = bool(scene.parts) and not scene.instances

@@ -7,10 +7,13 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from specsia_build.characters import blender
 from specsia_build.characters.blender import CACHE_SETTING
+from specsia_build.characters.character import Entry, RawMesh
 
 Write = Callable[..., Path]
 
@@ -34,3 +37,8 @@ def write() -> Write:
         return path
 
     return written
+
+
+def read_with_blender(path: Path, *, moving: bool = False, **options: Any) -> RawMesh:
+    """Read a file as `options` of an entry say."""
+    return blender.read_with_blender(Entry("a", "fbx", path, **options), moving=moving)

@@ -9,10 +9,10 @@ import pytest
 from numpy.testing import assert_allclose
 from numpy.typing import NDArray
 
-from specsia_build.characters.blender import CACHE_SETTING, read_with_blender
+from specsia_build.characters.blender import CACHE_SETTING
 from specsia_build.characters.character import RawMesh
 from specsia_build.rendering.mesh import Material, Mesh, flat_normals
-from tests.characters.blender.conftest import Write
+from tests.characters.blender.conftest import Write, read_with_blender
 
 UNRENDERED = """
 import sys

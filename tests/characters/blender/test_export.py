@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from specsia_build.characters.blender import SCRIPT, read_with_blender
+from specsia_build.characters.blender import SCRIPT
 from specsia_build.characters.character import Entry
 from specsia_build.characters.read import read_character
 from specsia_build.errors import CharacterError, WriteError
 from specsia_build.rendering.blender import process as blender_process
+from tests.characters.blender.conftest import read_with_blender
 from tests.characters.gltf.writer import GltfWriter
 
 STAND_IN = """

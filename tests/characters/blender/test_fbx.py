@@ -9,12 +9,12 @@ import pytest
 from msgspec.structs import replace
 from PIL import Image
 
-from specsia_build.characters.blender import SCRIPT, read_with_blender
+from specsia_build.characters.blender import SCRIPT
 from specsia_build.characters.read import read_character
 from specsia_build.characters.sources import open_source
 from specsia_build.errors import CharacterError
 from specsia_build.rendering.blender.process import find_command
-from tests.characters.blender.conftest import Write
+from tests.characters.blender.conftest import Write, read_with_blender
 
 BEGIN = """
 import sys

@@ -10,9 +10,9 @@ from numpy.testing import assert_allclose
 from numpy.typing import NDArray
 
 from specsia_build.animation.rig import posed
-from specsia_build.characters.blender import CACHE_SETTING, read_with_blender
+from specsia_build.characters.blender import CACHE_SETTING
 from specsia_build.characters.character import RawMesh, RawMoving
-from tests.characters.blender.conftest import Write
+from tests.characters.blender.conftest import Write, read_with_blender
 
 STRIP = ((1.0, 0.0, 0.0), (1.0, 0.0, 3.0), (1.0, 0.0, 4.0))
 """Its lowest, middle and uppermost left corner at rest."""

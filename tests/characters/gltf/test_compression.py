@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 
 from specsia_build import memory
 from specsia_build.characters.character import Entry, RawMesh
-from specsia_build.characters.gltf.read import read_gltf
 from specsia_build.characters.read import read_character
 from specsia_build.config import BuildConfig
 from specsia_build.errors import CharacterError
@@ -23,7 +22,7 @@ from specsia_build.rendering.fast.renderer import silhouettes
 from specsia_build.stages.render import in_frame
 from tests.characters.gltf.packed import DRACO, draco, meshopted, opened, rewritten
 from tests.characters.gltf.test_damage import GLB, refused
-from tests.characters.gltf.writer import TRIANGLE, GltfWriter
+from tests.characters.gltf.writer import TRIANGLE, GltfWriter, read_gltf
 
 CAMERAS = view_cameras(3, 96)
 

@@ -12,10 +12,9 @@ import numpy as np
 import pytest
 
 from specsia_build.characters.character import Entry
-from specsia_build.characters.gltf.read import read_gltf
 from specsia_build.characters.read import read_character
 from specsia_build.errors import CharacterError
-from tests.characters.gltf.writer import TRIANGLE, GltfWriter, png
+from tests.characters.gltf.writer import TRIANGLE, GltfWriter, png, read_gltf
 
 
 def full_writer() -> GltfWriter:

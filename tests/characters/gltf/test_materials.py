@@ -11,9 +11,8 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from specsia_build.characters.character import RawMesh
-from specsia_build.characters.gltf.read import read_gltf
 from specsia_build.rendering.mesh import Material
-from tests.characters.gltf.writer import GltfWriter, png
+from tests.characters.gltf.writer import GltfWriter, png, read_gltf
 from tests.characters.test_images import UASTC
 
 RED_GREEN = np.array([[[255, 0, 0], [0, 255, 0]]], np.uint8)

@@ -14,10 +14,9 @@ from numpy.testing import assert_allclose, assert_array_equal
 from numpy.typing import NDArray
 
 from specsia_build.characters.character import Entry, RawMesh
-from specsia_build.characters.gltf.read import read_gltf
 from specsia_build.characters.read import read_animated
 from specsia_build.errors import CharacterError
-from tests.characters.gltf.writer import TRIANGLE, GltfWriter
+from tests.characters.gltf.writer import TRIANGLE, GltfWriter, read_gltf
 
 HALF = 0.5**0.5
 QUARTER_TURN_Z = [0.0, 0.0, HALF, HALF]

@@ -9,9 +9,8 @@ import pytest
 from numpy.testing import assert_allclose
 
 from specsia_build.characters.character import RawMesh
-from specsia_build.characters.gltf.read import read_gltf
 from tests.characters.gltf.test_materials import RED_GREEN, UV
-from tests.characters.gltf.writer import GltfWriter, png
+from tests.characters.gltf.writer import GltfWriter, png, read_gltf
 
 HALF_IN_GAMMA = 0.21404114
 """Linear light of 0.5 in sRGB."""

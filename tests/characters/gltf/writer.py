@@ -14,6 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from specsia_build.characters.character import Entry, RawMesh
+from specsia_build.characters.gltf import read
+
 COMPONENT_TYPES = {"i1": 5120, "u1": 5121, "i2": 5122, "u2": 5123, "u4": 5125, "f4": 5126}
 TYPES = {1: "SCALAR", 2: "VEC2", 3: "VEC3", 4: "VEC4", 16: "MAT4"}
 
@@ -109,3 +112,8 @@ class GltfWriter:
         self.data["buffers"] = [{"byteLength": len(self.binary), "uri": uri}]
         path.write_text(json.dumps(self.data))
         return path
+
+
+def read_gltf(path: Path, *, moving: bool = False, **options: Any) -> RawMesh:
+    """Read a file as `options` of an entry say."""
+    return read.read_gltf(Entry("a", "gltf", path, **options), moving=moving)
