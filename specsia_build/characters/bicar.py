@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -122,19 +122,16 @@ def read_bicar(entry: Entry, *, moving: bool = False) -> RawMesh:
 
 def _moving(stored: StoredRig, points: NDArray[np.float32], meshes: tuple[str, ...], name: str) -> RawMoving:
     """The rig of some meshes' vertices, and the built-in motions on its skeleton."""
+    bones = {bone: node for node, bone in enumerate(stored.names) if bone not in _NO_BONES}
     try:
-        rig = stored.rig(points, meshes)
+        moving = RawMoving(stored.rig(points, meshes), humanoid=bones)
     except ValueError as error:
         raise CharacterError(f"{name}: {error}") from error
-    bones = {bone: node for node, bone in enumerate(stored.names) if bone not in _NO_BONES}
-    upright = np.eye(4)
-    upright[:3, :3] = up_rotation("+y")
-    placed, file = rig.placed(upright), built_in()
+    placed, file = moving.turned(up_rotation("+y")).rig, built_in()
     try:
-        motions = tuple(motion_for(placed, bones, file, motion)[0] for motion in file.motions)
-        return RawMoving(rig, motions=motions, humanoid=bones)
+        return replace(moving, motions=tuple(motion_for(placed, bones, file, motion)[0] for motion in file.motions))
     except CharacterError as error:
-        return RawMoving(rig, humanoid=bones, warnings=(f"{name} has a rig and no motions: {error}",))
+        return replace(moving, warnings=(f"{name} has a rig and no motions: {error}",))
 
 
 def _metadata(path: Path, root: Path) -> dict[str, str]:

@@ -10,8 +10,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from specsia_build.characters.character import Entry, RawMesh
 from specsia_build.characters.doubts.joints import turned
 from specsia_build.characters.gltf.document import Document, parse_document
@@ -51,8 +49,6 @@ def read_with_blender(entry: Entry, *, moving: bool = False) -> RawMesh:
     document = exported_document(entry.path, SideFiles(entry.path, entry.within))
     raw = read_document(document, entry, moving=moving)
     turn = up_rotation("+y")
-    matrix = np.eye(4)
-    matrix[:3, :3] = turn
     return replace(
         raw,
         mesh=raw.mesh.rotated(turn),
@@ -60,7 +56,7 @@ def read_with_blender(entry: Entry, *, moving: bool = False) -> RawMesh:
         front="-y",
         landmarks=turned(raw.landmarks, turn),
         rest_landmarks=turned(raw.rest_landmarks, turn),
-        moving=None if raw.moving is None else replace(raw.moving, rig=raw.moving.rig.placed(matrix)),
+        moving=raw.moving and raw.moving.turned(turn),
     )
 
 

@@ -6,7 +6,7 @@ import re
 import struct
 import unicodedata
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -159,6 +159,12 @@ class RawMoving(Motions):
     """The rig of a mesh's vertices at rest, placed in the mesh's coordinates, and its motions."""
 
     rig: Rig
+
+    def turned(self, rotation: NDArray[np.float64]) -> RawMoving:
+        """The same for the mesh under a rotation (3, 3)."""
+        matrix = np.eye(4)
+        matrix[:3, :3] = rotation
+        return replace(self, rig=self.rig.placed(matrix))
 
 
 @dataclass(frozen=True, repr=False)

@@ -154,28 +154,16 @@ def _entry(folder: Path, line: _Line, folders: dict[Path, Path]) -> Entry:
         kind = "3dbicar"
     elif not kind:
         raise ValueError(f"'{path.name}' {NOT_READ} (the suffixes are {' '.join(FORMATS)})")
-    images: dict[str, Path | None] = {}
-    for key, text in (("texture", line.texture), ("drawing", line.drawing)):
-        images[key], image_mode = (None, 0) if text is None else _inside(folder, text, key, folders)
-        if text is not None and not stat.S_ISREG(image_mode):
+    stated = {key: value for key, value in msgspec.structs.asdict(line).items() if value is not None}
+    stated |= {"path": path, "format": kind, "root": folder}
+    for key in (key for key in ("texture", "drawing") if key in stated):
+        text = stated[key]
+        stated[key], image_mode = _inside(folder, text, key, folders)
+        if not stat.S_ISREG(image_mode):
             raise ValueError(f"'{text[:200]}' for '{key}' is no regular file")
-    usual = AUTO if kind in UNSETTLED else None
-    return Entry(
-        id=line.id,
-        format=kind,
-        path=path,
-        up=line.up or usual,
-        front=line.front or usual,
-        sides=line.sides,
-        pose=line.pose or "rest",
-        drop=line.drop or (),
-        split=line.split,
-        license=line.license,
-        source=line.source,
-        root=folder,
-        texture=images["texture"],
-        drawing=images["drawing"],
-    )
+    stated.pop("comment", None)
+    usual = {"up": AUTO, "front": AUTO} if kind in UNSETTLED else {}
+    return Entry(**usual | stated)
 
 
 def problem_of(values: Mapping[str, Any]) -> str | None:

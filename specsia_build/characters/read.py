@@ -140,15 +140,13 @@ def _read(entry: Entry, *, moving: bool) -> Character:
         doubts = (*doubts, *of_sides, *contents.check(upright, name))
     unknown = [part for part in entry.drop if part not in raw.parts and part not in raw.names]
     warnings += [f"'{part}' is to be dropped but {name} has no such part" for part in unknown]
-    placement = np.eye(4)
-    placement[:3, :3] = turn
     changed = {
         "mesh": sided,
         "warnings": (*raw.warnings, *warnings, *(doubt.sentence for doubt in doubts)),
         "landmarks": tuple(upright.landmarks),
         "up": up,
         "front": front,
-        "moving": None if raw.moving is None else replace(raw.moving, rig=raw.moving.rig.placed(placement)),
+        "moving": raw.moving and raw.moving.turned(turn),
     }
     return Character(**{**vars(raw), **changed}, entry=entry, unsure=unsure, doubts=doubts)
 
