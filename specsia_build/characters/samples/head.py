@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -15,23 +14,15 @@ from specsia_build.characters.samples.traits import INK, WHITE, Build, Colour, m
 Triple = tuple[float, float, float]
 
 
-@dataclass(frozen=True)
 class Skull:
-    """The head's surface: a superellipsoid whose lower half is narrower or wider by `jaw`."""
+    """The head's surface: a superellipsoid whose lower half is narrower or wider by `jaw`.
 
-    centre: Array
-    radii: Array
-    power: float
-    jaw: float
+    Parts of the head are measured in its mean radius, `size`.
+    """
 
-    @classmethod
-    def of(cls, build: Build) -> Skull:
-        return cls(np.array([0.0, 1.8 - build.head[1], 0.0]), np.array(build.head), build.power, build.jaw)
-
-    @property
-    def size(self) -> float:
-        """The mean radius, which parts of the head are measured in."""
-        return float(self.radii.mean())
+    def __init__(self, build: Build) -> None:
+        self.centre, self.radii = np.array([0.0, 1.8 - build.head[1], 0.0]), np.array(build.head)
+        self.power, self.jaw, self.size = build.power, build.jaw, float(self.radii.mean())
 
     def at(self, u: float, v: float, w: float) -> Array:
         """A place given in half widths, half heights and half depths from the centre."""

@@ -44,10 +44,8 @@ def joints_of(body: Body, skull: Skull) -> dict[str, tuple[str, Array]]:
         limbs["Ear"] = "head", skull.at(0.8, 0.1, -0.05) if low else skull.at(0.6, 0.65, -0.05)
     for side in SIDES:
         for name, (parent, place) in limbs.items():
-            joints[side + name] = (
-                (side + parent if parent in limbs else parent),
-                place * (mirror if side == "right" else 1),
-            )
+            above = side + parent if parent in limbs else parent
+            joints[side + name] = above, place * (mirror if side == "right" else 1)
     for k, place in enumerate(tail_points(body)[:3]):
         joints[f"tail{k + 1}"] = f"tail{k}" if k else "hips", place
     return joints
@@ -134,10 +132,10 @@ class Sample:
 
 def make_sample(seed: int, index: int) -> Sample:
     """Character `index` of the samples of `seed`; it depends on nothing else."""
-    chance = Chance.of(seed, index)
+    chance = Chance(seed, index)
     traits = Traits(chance)
     body = Body(chance, traits, Build(chance, traits))
-    skull = Skull.of(body.build)
+    skull = Skull(body.build)
     tint = colours(body)
     add_body(body)
     add_head(body, skull)

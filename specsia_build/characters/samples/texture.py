@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -130,27 +130,23 @@ def printed(kind: str, x: Array, y: Array, repeat: float) -> Array:
     def wave(way: Array, share: float) -> Array:
         return np.abs((way / repeat) % 1.0 - 0.5) * repeat - share * repeat / 2
 
-    if kind == "stripes":
-        return cut(wave(y, 0.5))
-    if kind == "pinstripes":
-        return cut(wave(x, 0.16))
-    if kind == "checks":
-        return np.asarray(np.abs(cut(wave(x, 0.5)) - 0.5 * cut(wave(y, 0.5))))
-    if kind == "dots":
+    def dots() -> Array:
         row = np.floor(y / repeat)
         across, down = ((x + 0.5 * repeat * (row % 2)) % repeat) - repeat / 2, (y % repeat) - repeat / 2
         return cut(np.hypot(across, down) - 0.28 * repeat)
-    if kind == "gradient":
-        return np.asarray(np.clip((y - y.min()) / max(float(np.ptp(y)), 1e-9), 0.0, 1.0))
-    if kind == "halves":
-        return cut(x)
-    if kind == "hem":
-        return cut(y - y.min() - 0.035)
-    if kind == "band":
-        return cut(np.abs(y - 0.5 * (y.min() + y.max())) - 0.18 * float(np.ptp(y)))
-    if kind == "strands":
-        return np.asarray(0.35 * (0.5 + 0.5 * np.sin(60 * x + 9 * np.sin(7 * y))))
-    return np.zeros(len(x))
+
+    prints: dict[str, Callable[[], Any]] = {
+        "stripes": lambda: cut(wave(y, 0.5)),
+        "pinstripes": lambda: cut(wave(x, 0.16)),
+        "checks": lambda: np.abs(cut(wave(x, 0.5)) - 0.5 * cut(wave(y, 0.5))),
+        "dots": dots,
+        "gradient": lambda: np.clip((y - y.min()) / max(float(np.ptp(y)), 1e-9), 0.0, 1.0),
+        "halves": lambda: cut(x),
+        "hem": lambda: cut(y - y.min() - 0.035),
+        "band": lambda: cut(np.abs(y - 0.5 * (y.min() + y.max())) - 0.18 * float(np.ptp(y))),
+        "strands": lambda: 0.35 * (0.5 + 0.5 * np.sin(60 * x + 9 * np.sin(7 * y))),
+    }
+    return np.asarray(prints[kind]()) if kind in prints else np.zeros(len(x))
 
 
 def placed(pieces: Sequence[Piece]) -> list[tuple[int, int, int, int]]:

@@ -13,15 +13,11 @@ WHITE: Colour = (0.97, 0.97, 0.97)
 INK: Colour = (0.13, 0.11, 0.13)
 
 
-@dataclass(frozen=True)
 class Chance:
     """Random draws of a character, determined by its seed and index."""
 
-    rng: np.random.Generator
-
-    @classmethod
-    def of(cls, seed: int, index: int) -> Chance:
-        return cls(np.random.Generator(np.random.PCG64(np.random.SeedSequence([seed, index]))))
+    def __init__(self, seed: int, index: int) -> None:
+        self.rng = np.random.Generator(np.random.PCG64(np.random.SeedSequence([seed, index])))
 
     def pick(self, *choices: str, weights: tuple[float, ...] | None = None) -> str:
         """Choose by weight."""
