@@ -93,7 +93,7 @@ def exported_document(path: Path, files: SideFiles) -> Document:
                 with replacing_folder(folder, lambda kept: _is_whole(kept, _FACTS)) as out:
                     ask({"out": str(out.absolute()), "images": places})
         except UsageError as error:
-            raise CharacterError(f"{path.name} is read by Blender: {error}") from error
+            raise CharacterError(f"{path.name}: {error}") from error
         except (SpecsiaError, OSError) as error:
             if (trouble := write_trouble(error)) is not None:
                 raise trouble from error

@@ -92,7 +92,7 @@ def test_without_blender_the_way_to_it_is_said(
     monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
     monkeypatch.setattr("shutil.which", lambda _: None)
     monkeypatch.setattr(sys, "version_info", version)
-    with pytest.raises(CharacterError, match=rf"x\.fbx is an FBX file: reading it needs Blender: {way}"):
+    with pytest.raises(CharacterError, match=rf"x\.fbx: reading it needs Blender: {way}"):
         read_character(Entry("x", "fbx", fbx))
 
 
