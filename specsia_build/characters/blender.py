@@ -103,7 +103,7 @@ def exported_document(path: Path, files: SideFiles) -> Document:
             raise CharacterError(f"{path.name} could not be read by Blender ({error}): {remedy}") from error
     facts = remembered_json(folder / _FACTS)
     document = parse_document(path, (folder / _SCENE).read_bytes(), files, float(facts["fps"]), is_export=True)
-    for name in {hints[name].replace("\\", "/").rpartition("/")[2]: 0 for name, image in images.items() if not image}:
+    for name in (hints[name].replace("\\", "/").rpartition("/")[2] for name, image in images.items() if image is None):
         document.warn(f"texture '{name}' of {path.name} is not there; it was left out")
     for warning in facts["warnings"]:
         document.warn(f"{path.name} {warning}")
@@ -116,8 +116,8 @@ def _cached(digest: str) -> Path:
 
 
 def _is_whole(folder: Path, record: str) -> bool:
-    """Whether a folder holds a record, which is written last."""
-    return isinstance(remembered_json(folder / record), dict)
+    """Whether a folder holds a record, which is written last, and the scene that belongs to the facts."""
+    return isinstance(remembered_json(folder / record), dict) and (record != _FACTS or (folder / _SCENE).is_file())
 
 
 def _digest(path: Path, root: Path) -> str:

@@ -27,8 +27,8 @@ from specsia_build.characters.character import (
     RawMoving,
 )
 from specsia_build.characters.doubts import contents
-from specsia_build.characters.doubts.axes import AROUND, Evidence, front_of, up_of
-from specsia_build.characters.doubts.looks import with_sides
+from specsia_build.characters.doubts.axes import Evidence, front_of, up_of
+from specsia_build.characters.doubts.looks import AROUND, with_sides
 from specsia_build.characters.doubts.probe import Probe, probe_of
 from specsia_build.characters.obj import read_obj
 from specsia_build.characters.ply import read_ply

@@ -12,9 +12,6 @@ from specsia_build.characters.doubts.looks import face_detail
 from specsia_build.characters.doubts.probe import Probe
 from specsia_build.frame import axis_vector, up_rotation
 
-AROUND = ("-y", "+x", "+y", "-x")
-"""Horizontal axes, counter-clockwise seen from above."""
-
 LEAST_LEAD = 2  # Votes: two independent ones, or those of joint sides alone.
 OF_SIDES, OF_FEET = 3, 2  # Votes of left and right joints for the front, and of joints of feet for up.
 AGAINST_FORMAT = 2  # Votes of a format against the opposite: left and right may be named as a viewer sees them.

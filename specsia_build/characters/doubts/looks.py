@@ -23,7 +23,9 @@ LEAST_HEIGHT = 0.8  # Height over the larger of width and depth from which the t
 MOST_CUT_OUT = 0.3  # Share of the surface that may be transparent: foliage has no face and takes long to draw.
 MOST_CHROMA, MOST_CONTRAST = 8, 12  # Display levels between channels of a grey, and between shades that look the same.
 
-_AROUND = ("-y", "+x", "+y", "-x")
+AROUND = ("-y", "+x", "+y", "-x")
+"""Horizontal axes, counter-clockwise seen from above."""
+
 _BORDER, _STRONG, _FULL = 2, 60, 255  # Pixels of border, the step that counts fully, and full coverage.
 
 BOTH, FRONT = SIDES = ("both", "front")
@@ -51,7 +53,7 @@ def face_detail(probe: Probe) -> tuple[str | None, float]:
         return None, 0
     heads, wholes = np.array([detail(view.color, view.coverage) for view in probe.views]).T
     faces, least = (heads, LEAST_DETAIL) if (heads >= LEAST_DETAIL).any() else (wholes, LEAST_OF_A_BODY)
-    for k, axis in enumerate(_AROUND):
+    for k, axis in enumerate(AROUND):
         front, left, back, right = np.roll(faces, -k)
         whole = np.roll(wholes, -k)
         # Mirrored sides have equal detail.
