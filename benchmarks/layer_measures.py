@@ -19,9 +19,8 @@ from skimage.measure import label as label_parts
 
 from specsia_build.annotation.lines import BACKGROUND, BINARY, Features, Lines, visible_lines
 from specsia_build.rendering.fast.raster import HIDDEN
-from specsia_build.rendering.layers import HALF_COVERED
+from specsia_build.rendering.layers import HALF_COVERED, SUBPIXEL, Seen
 from specsia_build.rendering.mesh import Mesh
-from specsia_build.rendering.seen import SUBPIXEL, Seen
 
 Counts = dict[str, float]
 Floats = NDArray[np.float64]

@@ -8,8 +8,7 @@ from dataclasses import asdict, dataclass, fields
 import numpy as np
 from numpy.typing import NDArray
 
-from specsia_build.rendering.layers import Layers
-from specsia_build.rendering.overlap import iou
+from specsia_build.rendering.layers import Layers, iou
 
 
 @dataclass(frozen=True)

@@ -16,27 +16,14 @@ from specsia_build.characters.sources import open_source
 from specsia_build.config import RENDERERS, BuildConfig
 from specsia_build.errors import UsageError, no_such
 from specsia_build.frame import Camera, view_cameras
-from specsia_build.rendering.blender.renderer import EeveeRenderer
 from specsia_build.rendering.colour import srgb_to_linear
-from specsia_build.rendering.layers import Layers, Look, Renderer
+from specsia_build.rendering.layers import Layers, Look, Renderer, load_renderer
 from specsia_build.rendering.mesh import Material, Mesh
 from specsia_build.rendering.pyrender import offscreen, pictures
-from specsia_build.rendering.registry import load_renderer
 from specsia_build.stages.render import in_frame
 
 TRIANGLE_SIZE = 64
 """Pixels of the small pictures that start and compile a renderer before it is timed."""
-
-WORKBENCH_SAMPLES = 8
-"""Samples a pixel of Blender's viewport drawing, its own default for a final picture."""
-
-
-class WorkbenchRenderer(EeveeRenderer):
-    """Blender's viewport drawing: colour only, positions are 0. A peer in speed, no renderer to build with."""
-
-    name = "workbench"
-    version = 1
-    samples = WORKBENCH_SAMPLES
 
 
 class PlainPyrender:
@@ -66,10 +53,7 @@ class PlainPyrender:
             yield Layers(color, color[..., 3], position[..., :3].astype(np.float32) * scale + low)
 
 
-PEERS: dict[str, Callable[[], Renderer]] = {
-    WorkbenchRenderer.name: WorkbenchRenderer,
-    PlainPyrender.name: PlainPyrender,
-}
+PEERS: dict[str, Callable[[], Renderer]] = {PlainPyrender.name: PlainPyrender}
 """Peers to compare with, besides the renderers of a build."""
 
 

@@ -1,12 +1,9 @@
 """Export what a render of an FBX or .blend file shows as GLB, with Blender's own importers and exporter.
 
-    blender -b -P export_glb.py -- JOB.json
-    python export_glb.py JOB.json            (with the bpy package)
-
-A job is a JSON object of `path` and, for an export, `out` (a folder) and `images`: a file, or null, for each image
-outside of the file, by its name in Blender. Without `images` the answer is what `images` must name, each with the path
-that the file gives. Written are ``scene.glb`` (meshes at rest, skins, shape keys, and an animation for each take) and
-``scene.json`` (frames a second, and warnings).
+See `job_server`. A job is a JSON object of `path` and, for an export, `out` (a folder) and `images`: a file, or null, for
+each image outside of the file, by its name in Blender. Without `images` the answer is what `images` must name, each
+with the path that the file gives. Written are ``scene.glb`` (meshes at rest, skins, shape keys, and an animation for
+each take) and ``scene.json`` (frames a second, and warnings).
 """
 
 import json
@@ -49,7 +46,8 @@ def export(job):
         _opened.clear()
         open_file(path)
         _opened["path"] = path
-    outside = {i.name: i.filepath_raw for i in bpy.data.images if i.source != "GENERATED" and _is_outside(i)}
+    files = (i for i in bpy.data.images if i.packed_file is None and i.source in ("FILE", "SEQUENCE", "TILED"))
+    outside = {image.name: image.filepath_raw for image in files if image.filepath_raw}
     if "images" not in job:
         return {"images": outside}
     _opened.clear()
@@ -117,15 +115,8 @@ def _enable(module):
         addon_utils.enable(module)
 
 
-def _is_outside(image):
-    return image.packed_file is None and bool(image.filepath_raw) and image.source in ("FILE", "SEQUENCE", "TILED")
-
-
 def load_images(outside, found):
-    """Have images outside of the file be the files that were found for them; others are taken from their materials.
-
-    Gives warnings about files that Blender cannot read.
-    """
+    """Load the files that were found for images, and remove images without one; returns warnings."""
     warnings = []
     for name in outside:
         image = bpy.data.images[name]
@@ -162,10 +153,7 @@ def repair_fbx_material(material):
 
 
 def show_what_renders():
-    """Show what a render would, whatever the viewport hides, and hide the rest; warnings about what is no surface.
-
-    Where a render would show no surface, what the viewport shows is taken.
-    """
+    """Show what a render would, or else what the viewport shows, and hide the rest; returns warnings."""
     scene, warnings = bpy.context.scene, []
     layers, pending = [], [bpy.context.view_layer.layer_collection]
     while pending:
@@ -180,12 +168,8 @@ def show_what_renders():
         if seen:
             warnings.append("would show no mesh in a render: what the viewport shows was read")
         rendered |= seen
-    systems = [
-        m.particle_system.settings
-        for o in rendered
-        for m in o.modifiers
-        if m.type == "PARTICLE_SYSTEM" and m.show_render
-    ]
+    modifiers = [m for o in rendered for m in o.modifiers if m.type == "PARTICLE_SYSTEM" and m.show_render]
+    systems = [modifier.particle_system.settings for modifier in modifiers]
     strands = any(s.type == "HAIR" and s.render_type == "PATH" for s in systems)
     if strands or any(o.type in ("CURVES", "GPENCIL", "GREASEPENCIL") for o in rendered):
         warnings.append("has strands of hair or Grease Pencil, which were left out: make them meshes")
@@ -206,7 +190,7 @@ def show_what_renders():
 
 
 def find_takes(warnings):
-    """Whatever may move, and takes as (what moves, name of the take, action)."""
+    """All objects and shape keys, and takes as (object or shape keys, name of the take, action)."""
     owners = [*bpy.context.scene.objects]
     owners += [o.data.shape_keys for o in owners if getattr(o.data, "shape_keys", None) is not None]
     takes = []
@@ -225,7 +209,7 @@ def find_takes(warnings):
 def put_at_rest(owners, takes, replaced):
     """Put armatures at rest, and each take on a track of its own, which the exporter makes an animation of.
 
-    All else stands as in the scene's own frame. `replaced` gives new shape keys by old ones.
+    `replaced` gives new shape keys by old ones.
     """
     bpy.context.scene.frame_set(bpy.context.scene.frame_current)
     for owner in owners:
@@ -262,10 +246,9 @@ def _owners(owners, action):
 
 
 def make_meshes():
-    """Make each object that a render shows a mesh with no modifier but armatures, and others nothing.
+    """Apply all modifiers but armatures to what a render shows, and empty the rest; returns new shape keys by old.
 
-    The exporter itself applies modifiers only to meshes without shape keys. Gives new shape keys by those that they
-    replace.
+    The exporter itself applies modifiers only to meshes without shape keys.
     """
     scene, view_layer = bpy.context.scene, bpy.context.view_layer
     curves = [o for o in view_layer.objects if o.type in GEOMETRY and o.type != "MESH" and not o.hide_render]

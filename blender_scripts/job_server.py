@@ -1,8 +1,7 @@
-"""How the scripts of this folder are called, under `blender -b -P SCRIPT -- ARGS` and under Python with bpy alike.
+"""How specsia's scripts are called, under `blender -b -P SCRIPT -- --serve FD` and `python SCRIPT --serve FD` alike.
 
-``SCRIPT JOB.json...`` does each job file in turn and ends. ``SCRIPT --serve FD`` reads one JSON object a line from
-standard input and writes one line for each to the file descriptor FD, apart from standard output, where Blender and its
-add-ons print what they like. The process ends with whoever holds the other end of its standard input.
+A script reads one JSON object a line from standard input and writes one line for each to the file descriptor FD, apart
+from standard output, where Blender and its add-ons print. It ends with the process at the other end of its input.
 """
 
 import errno
@@ -12,41 +11,19 @@ import select
 import sys
 import threading
 import traceback
-from pathlib import Path
 
 
 class JobError(Exception):
     """A job that cannot be done, for a reason that the user can understand; the message is a sentence."""
 
 
-def arguments():
-    """The script's own arguments."""
-    if "--" in sys.argv:
-        return sys.argv[sys.argv.index("--") + 1 :]
-    under_blender = Path(sys.argv[0]).stem.lower() == "blender"
-    return [] if under_blender else sys.argv[1:]
-
-
 def main(do, greeting):
     """Run a script: `do` takes a job (dict) and returns an answer (dict); `greeting` (dict) is sent when ready."""
-    given = arguments()
-    if given[:1] == ["--serve"] and len(given) == 2:
-        _serve(do, greeting, int(given[1]))
-    elif given and not given[0].startswith("-"):
-        for path in given:
-            job = json.loads(Path(path).read_text(encoding="utf-8"))
-            try:
-                sys.stdout.write(json.dumps(do(job)) + "\n")
-            except JobError as error:
-                sys.exit(f"{path}: {error}")
-    else:
-        sys.exit("give one or more job files (JSON), or --serve FD; see the head of the script")
-
-
-def _serve(do, greeting, descriptor):
+    if len(sys.argv) < 3 or sys.argv[-2] != "--serve":
+        sys.exit("this script is started by specsia: SCRIPT --serve DESCRIPTOR")
     threading.Thread(target=_leave_with_caller, daemon=True).start()
     # Not sys.stdin: Blender replaces it in some builds.
-    with os.fdopen(descriptor, "w", encoding="utf-8") as answers, os.fdopen(os.dup(0), "rb") as requests:
+    with os.fdopen(int(sys.argv[-1]), "w", encoding="utf-8") as answers, os.fdopen(os.dup(0), "rb") as requests:
         _send(answers, greeting)
         for line in iter(requests.readline, b""):
             try:
@@ -60,7 +37,7 @@ def _serve(do, greeting, descriptor):
 
 
 def _full(error):
-    """The errno of a full disk or a used up quota, if that is what an error or what led to it says; else None."""
+    """The errno of a full disk or a used up quota, if an error or its cause has one; else None."""
     while error is not None:
         if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
             return error.errno
@@ -74,7 +51,7 @@ def _send(answers, message):
 
 
 def _leave_with_caller():
-    """End the process as soon as the other end of standard input is closed, even in the middle of a job."""
+    """End the process once the other end of standard input is closed, even in the middle of a job."""
     poll = select.poll()
     poll.register(0, 0)
     while True:

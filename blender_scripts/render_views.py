@@ -1,7 +1,4 @@
-"""Render views of one mesh with Blender: colour, coverage and position of each, all in one process.
-
-    blender -b -P render_views.py -- JOB.json
-    python render_views.py JOB.json              (with the bpy package)
+"""Render views of one mesh with Blender's Cycles: colour, coverage and position of each; see `job_server`.
 
 A job is a JSON object:
 
@@ -13,10 +10,8 @@ A job is a JSON object:
     cameras     list of {position: [x, y, z], right: [...], up: [...]}, unit vectors of the image
     size        pixels on a side
     ortho_width width of the image in units
-    engine      cycles or eevee
     samples     per pixel
     light       null for unlit, or {lights: [[x, y, z, intensity], ...], ambient}
-    position    whether positions are wanted
     threads     0 for all
     out         folder for the results
 
@@ -39,7 +34,9 @@ import job_server
 GRID = 3
 """Cells along a side of a pixel in the position pass; odd, so that one lies at the pixel's centre."""
 
-TRANSPARENT_LAYERS = 64
+CYCLES = {"device": "CPU", "seed": 0, "pixel_filter_type": "BOX", "max_bounces": 0, "transparent_max_bounces": 64}
+CYCLES |= dict.fromkeys(("use_adaptive_sampling", "use_denoising", "film_transparent_glass"), False)
+"""Settings of the engine: a sampler of emission alone, 64 translucent layers deep."""
 
 LEAST_SEEN = 1 / 255
 """Opacity from which a translucent surface counts as covering."""
@@ -51,8 +48,9 @@ def render(job):
     out = Path(job["out"])
     arrays = dict(np.load(job["mesh"]))
     has = {name for name in ("uv", "colors", "normals") if name in arrays}
-    low, side = _box(arrays["rest"][np.unique(arrays["faces"])])
-    # Eevee knows no negative light.
+    points = arrays["rest"][np.unique(arrays["faces"])]
+    low, side = points.min(axis=0), np.ptp(points, axis=0)
+    side[side == 0] = 1
     arrays["rest"] = (arrays["rest"] - low) / side
     item = _object(arrays)
     images = [_image(t, job["materials"], k) for k, t in enumerate(job["textures"])]
@@ -73,18 +71,12 @@ def render(job):
     if any(m["alpha_mode"] != "opaque" for m in job["materials"]):
         show("coverage")
         _views(scene, job["cameras"], out, "coverage", channel=3)
-    if job["position"]:
-        show("position")
-        _sample_centres(scene, job)
-        _views(scene, job["cameras"], out, "position", scale=side, offset=low)
+    show("position")
+    # One sample at the centre of each cell.
+    scene.render.resolution_x = scene.render.resolution_y = job["size"] * GRID
+    scene.cycles.samples, scene.cycles.pixel_filter_type, scene.cycles.filter_width = 1, "GAUSSIAN", 0.01
+    _views(scene, job["cameras"], out, "position", scale=side, offset=low)
     return {"blender": bpy.app.version_string, "grid": GRID}
-
-
-def _box(points):
-    """Smallest x, y, z and the sides of the box of points (N, 3); no side is 0."""
-    low = points.min(axis=0)
-    side = points.max(axis=0) - low
-    return low, np.where(side > 0, side, np.float32(1))
 
 
 def _object(arrays):
@@ -133,7 +125,17 @@ def _image(texture, materials, index):
 def _scene(job):
     scene = bpy.context.scene
     render = scene.render
-    _set_engine(scene, job["engine"], job["samples"])
+    if not hasattr(scene, "cycles"):
+        import addon_utils
+
+        addon_utils.enable("cycles")
+    try:
+        render.engine = "CYCLES"
+    except TypeError:
+        raise job_server.JobError("this Blender has no Cycles") from None
+    for key, value in CYCLES.items():
+        setattr(scene.cycles, key, value)
+    scene.cycles.samples = job["samples"]
     render.resolution_x = render.resolution_y = job["size"]
     render.resolution_percentage = 100
     render.film_transparent = True
@@ -155,46 +157,6 @@ def _scene(job):
     scene.collection.objects.link(item)
     scene.camera = item
     return scene
-
-
-def _set_engine(scene, name, samples):
-    if name == "cycles" and not hasattr(scene, "cycles"):
-        import addon_utils
-
-        addon_utils.enable("cycles")
-    # Eevee's name was changed in 4.2 and changed back in 5.0.
-    for identifier in ["CYCLES"] if name == "cycles" else ["BLENDER_EEVEE_NEXT", "BLENDER_EEVEE"]:
-        try:
-            scene.render.engine = identifier
-            break
-        except TypeError:
-            continue
-    else:
-        raise job_server.JobError(f"this Blender has no {name}")
-    if name == "cycles":
-        settings = {"device": "CPU", "samples": samples, "seed": 0, "pixel_filter_type": "BOX", "max_bounces": 0}
-        settings |= dict.fromkeys(("use_adaptive_sampling", "use_denoising", "film_transparent_glass"), False)
-        for key, value in {**settings, "transparent_max_bounces": TRANSPARENT_LAYERS}.items():
-            setattr(scene.cycles, key, value)
-        return
-    scene.eevee.taa_render_samples = samples
-    # Eevee has no box filter; at this width its own spreads light as far as a box of one pixel does.
-    scene.render.filter_size = 1.1
-    for key in ("use_gtao", "use_bloom", "use_ssr", "use_motion_blur", "use_raytracing", "use_shadows"):
-        if hasattr(scene.eevee, key):
-            setattr(scene.eevee, key, False)
-
-
-def _sample_centres(scene, job):
-    """One sample at the centre of each cell of the position pass."""
-    scene.render.resolution_x = scene.render.resolution_y = job["size"] * GRID
-    if job["engine"] == "cycles":
-        scene.cycles.samples = 1
-        scene.cycles.pixel_filter_type = "GAUSSIAN"
-        scene.cycles.filter_width = 0.01
-    else:
-        scene.eevee.taa_render_samples = 1
-        scene.render.filter_size = 0.0
 
 
 def _views(scene, cameras, out, name, channel=None, scale=None, offset=None):
@@ -225,7 +187,7 @@ def _pixels(path):
 
 
 class Graph:
-    """Adds shader nodes to a new material: emission only, so that no engine adds light of its own."""
+    """Adds shader nodes to a new material: emission only, so that Cycles adds no light of its own."""
 
     def __init__(self, name):
         self.material = bpy.data.materials.new(name)
@@ -238,7 +200,6 @@ class Graph:
             cycles.emission_sampling = "NONE"
         elif hasattr(cycles, "sample_as_light"):
             cycles.sample_as_light = False
-        self.material.use_backface_culling = False
 
     def node(self, kind, *inputs, **settings):
         """Add a node; inputs are sockets, values, or None for those left as they are."""
@@ -253,12 +214,10 @@ class Graph:
         return node
 
     def vector(self, operation, a, b=None):
-        """Output of a vector operation on sockets or triples."""
         node = self.node("VectorMath", a, b, operation=operation)
         return node.outputs["Value" if operation == "DOT_PRODUCT" else "Vector"]
 
     def math(self, operation, a, b=None):
-        """Output of an operation on sockets or numbers."""
         return self.node("Math", a, b, operation=operation).outputs[0]
 
     def attribute(self, name, output="Vector"):
@@ -275,10 +234,6 @@ class Graph:
         shader = self.node("Emission", colour).outputs[0]
         if opacity is not None:
             shader = self.node("MixShader", opacity, self.node("BsdfTransparent").outputs[0], shader).outputs[0]
-            if hasattr(self.material, "surface_render_method"):
-                self.material.surface_render_method = "DITHERED"
-            else:
-                self.material.blend_method = "HASHED"
         self.node("OutputMaterial", shader)
         return self.material
 
@@ -286,13 +241,7 @@ class Graph:
 def surface_material(shown, spec, images, has, light):
     """A material that shows a mesh's colour, its coverage (white) or its rest position (`shown`).
 
-    Args:
-        shown: color, coverage or position.
-        spec: of the job: base_color, texture, emissive, emissive_texture, alpha_mode, alpha_cutoff, unlit,
-            double_sided.
-        images: Blender image and sampler settings of each texture of the job.
-        has: names of the mesh's corner attributes (uv, colors, normals).
-        light: {lights, ambient} of the look, or None for unlit.
+    `spec`, `images`, `has` (names of the corner attributes) and `light` are of the job, see `render`.
     """
     graph = Graph(spec["name"] or "material")
     colour, opacity = _base(graph, spec, images, has)
@@ -349,10 +298,7 @@ def _look_up(graph, images, index, has):
 
 
 def _light(graph, light):
-    """Light that falls on the surface: ambient + sum of intensity x max(0, normal . direction), at most 1.
-
-    The side that is seen decides: the normal of an inside is turned round.
-    """
+    """Light that falls on the side that is seen: ambient + sum of intensity x max(0, normal . direction), at most 1."""
     inside = graph.node("NewGeometry").outputs["Backfacing"]
     side = graph.math("SUBTRACT", 1.0, graph.math("MULTIPLY", inside, 2.0))
     normal = graph.vector("NORMALIZE", graph.attribute("normals"))

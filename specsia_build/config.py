@@ -26,7 +26,7 @@ ALL, NONE = KEEPS = ("all", "none")
 RANDOM, DARK = OUTLINES = ("random", "dark")
 """Rules of the contour's grey, which may also be a number: the published one, any grey; or a quarter of it."""
 
-RENDERERS = ("cycles", "eevee", "fast", "pyrender")
+RENDERERS = ("cycles", "fast", "pyrender")
 
 DEFAULT_SOURCE, DEFAULT_OUT, DEFAULT_CLIPS_OUT = "sample:24", "specsia-out", "specsia-clips"
 

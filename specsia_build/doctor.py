@@ -104,7 +104,7 @@ def gpu() -> Fact:
 def blender() -> Fact:
     from specsia_build.rendering.blender.process import find_command, how_to_install
 
-    enables, install = "FBX and .blend files, --renderer cycles and eevee", how_to_install()
+    enables, install = "FBX and .blend files, --renderer cycles", how_to_install()
     try:
         command = find_command("export_glb.py")
     except SpecsiaError as error:
@@ -131,7 +131,7 @@ _TORCH = (
     "import safetensors, torch; print(torch.__version__, 'with GPU' if torch.cuda.is_available() else 'without GPU')"
 )
 _FFMPEG = "import imageio_ffmpeg as f; print(f.get_ffmpeg_version())"
-_OPENGL = "from specsia_build.rendering import registry as r; r.load_renderer('pyrender').check(); print('draws')"
+_OPENGL = "from specsia_build.rendering.layers import load_renderer; load_renderer('pyrender').check(); print('draws')"
 
 CHECKS: dict[str, Callable[[], Fact]] = {
     "Python": lambda: Fact(OK, f"{platform.python_version()} ({sys.executable}), specsia {__version__}"),

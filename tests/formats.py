@@ -26,7 +26,7 @@ from specsia_build.dravie.model.networks import build_generator
 from specsia_build.dravie.runs import STATE
 from specsia_build.pipeline import folder
 from specsia_build.registration import VERSION as REGISTRATION
-from specsia_build.rendering.registry import RENDERERS
+from specsia_build.rendering.layers import RENDERERS
 from specsia_build.stages.registry import all_stages
 
 RECORD = Path(__file__).parent / "formats.json"

@@ -11,11 +11,9 @@ from numpy.typing import NDArray
 
 from specsia_build.annotation import tracing
 from specsia_build.annotation.tracing import CUT, View, ink
-from specsia_build.rendering import joining
-from specsia_build.rendering.layers import HALF_COVERED
+from specsia_build.rendering.layers import HALF_COVERED, Seen
 from specsia_build.rendering.mesh import Mesh
-from specsia_build.rendering.seen import Seen
-from specsia_build.rendering.topology import weld
+from specsia_build.rendering.topology import linked_groups, weld
 
 CREASE_DEG = 65.0
 """Angle between normals from which an edge is a crease. Six-sided tubes, as limbs of low-poly characters are, have 60
@@ -111,7 +109,7 @@ def _joined(
     """Total length (E,) of the chosen edges between (welded) vertices that are connected with each edge."""
     count = len(mesh.vertices)
     lengths = np.linalg.norm(mesh.vertices[one] - mesh.vertices[other], axis=1) * chosen
-    label = joining.joined(one[chosen], other[chosen], count)
+    label = linked_groups(one[chosen], other[chosen], count)
     return np.asarray(np.bincount(label[one], lengths, minlength=count)[label[one]])
 
 

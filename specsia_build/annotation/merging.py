@@ -9,8 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from specsia_build.jit import ready, uncounted
-from specsia_build.rendering import joining
-from specsia_build.rendering.topology import root
+from specsia_build.rendering.topology import linked_groups, root
 
 JUST_NOTICEABLE = 2.3
 """Just noticeable distance in CIE L*a*b*: Mahy, Van Eycken and Oosterlinck, Color Research and Application 19
@@ -166,7 +165,7 @@ def without_specks(patches: Patches, links: Links, least: float) -> Patches:
         pairs = nearest_neighbours(patches, links, patches.area < least, np.ones(count, np.bool_))
         if not len(pairs[0]):
             return patches
-        patches = patches.joined(joining.joined(*pairs, count))
+        patches = patches.joined(linked_groups(*pairs, count))
 
 
 FINEST = 512
@@ -223,7 +222,7 @@ def straightened(faces: Patches, patches: Patches, links: Links, across: NDArray
     # Parts that were cut off become patches of their own.
     ends = number[links.faces]
     whole = links.faces[ends[:, 0] == ends[:, 1]]
-    return faces.joined(joining.joined(whole[:, 0], whole[:, 1], len(number)))
+    return faces.joined(linked_groups(whole[:, 0], whole[:, 1], len(number)))
 
 
 @uncounted

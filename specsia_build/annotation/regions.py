@@ -14,12 +14,11 @@ from specsia_build.annotation import merging
 from specsia_build.annotation.merging import Links, Patches, merged, without_specks
 from specsia_build.errors import CharacterError
 from specsia_build.jit import compiled, inlined, ready, uncounted
-from specsia_build.rendering import joining
 from specsia_build.rendering.colour import DECODE, DECODE_STEPS
 from specsia_build.rendering.fast.prepare import Prepared, prepare
 from specsia_build.rendering.fast.textures import sample
 from specsia_build.rendering.mesh import Material, Mesh, Texture
-from specsia_build.rendering.topology import weld
+from specsia_build.rendering.topology import linked_groups, weld
 
 LEAST_SIDE = 1 / 128
 """Side of the smallest square that is a region, as a share of the character's extent: 4 of 512 pixels."""
@@ -141,7 +140,7 @@ def _near(
     `middle` (F, 3) and `area` (F,) are of faces, `linked` (L, 2) are connected ones.
     """
     count = len(middle)
-    part = joining.joined(linked[:, 0], linked[:, 1], count)
+    part = linked_groups(linked[:, 0], linked[:, 1], count)
     total, first = np.bincount(part, area), np.unique(part, return_index=True)[1]
     small, rest = np.flatnonzero(total < least), np.flatnonzero(total[part] >= least)
     # A small part is represented by one place, a large one by all its faces.

@@ -15,9 +15,8 @@ import scipy
 from numpy.typing import NDArray
 
 from specsia_build.annotation.lines import Lines
-from specsia_build.rendering import joining
 from specsia_build.rendering.mesh import Mesh
-from specsia_build.rendering.topology import weld
+from specsia_build.rendering.topology import linked_groups, weld
 
 MOST_POINTS = 3050
 """Points of a frame, at most: the size of AnimeInbet's loader."""
@@ -131,7 +130,7 @@ def _closed(places: NDArray[np.float32], points: NDArray[np.int64], joined: NDAr
     near = away[:, 1] <= JOINED
     # Points are sorted by number, so that a vertex comes first among those that are joined.
     _, first, of = np.unique(
-        joining.joined(loose[near], other[near], len(points)), return_index=True, return_inverse=True
+        linked_groups(loose[near], other[near], len(points)), return_index=True, return_inverse=True
     )
     return places[first], points[first], _once(of[joined])
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from specsia_build.jit import compiled, inlined, uncounted
 from specsia_build.rendering.fast.raster import HIDDEN
-from specsia_build.rendering.seen import SUBPIXEL
+from specsia_build.rendering.layers import SUBPIXEL
 from specsia_build.rendering.topology import root
 
 STEP = 0.5

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from specsia_build.jit import inlined, ready, uncounted
-from specsia_build.rendering.seen import SUBPIXEL, Seen
+from specsia_build.rendering.layers import SUBPIXEL, Seen
 
 _HALF = SUBPIXEL // 2
 

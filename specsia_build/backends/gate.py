@@ -15,9 +15,8 @@ from specsia_build.backends.likeness import SIZE, fitted
 from specsia_build.errors import CharacterError, LowQualityError
 from specsia_build.frame import Camera
 from specsia_build.rendering.fast.renderer import glance
-from specsia_build.rendering.layers import HALF_COVERED
+from specsia_build.rendering.layers import HALF_COVERED, iou
 from specsia_build.rendering.mesh import Mesh
-from specsia_build.rendering.overlap import iou
 from specsia_build.rendering.topology import Topology, topology
 
 LEAST_EXTENT, MOST_EXTENT = 0.05, 20.0

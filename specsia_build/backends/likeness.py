@@ -18,9 +18,8 @@ from specsia_build.backends.placing import silhouette_box
 from specsia_build.frame import Camera, axis_names, axis_vector, front_rotation, up_rotation
 from specsia_build.rendering.colour import srgb_to_linear
 from specsia_build.rendering.fast.renderer import FastRenderer, glance
-from specsia_build.rendering.layers import HALF_COVERED, Look
+from specsia_build.rendering.layers import HALF_COVERED, Look, iou
 from specsia_build.rendering.mesh import Mesh
-from specsia_build.rendering.overlap import iou
 
 Pixels = NDArray[np.uint8]
 _Level = TypeVar("_Level", np.uint8, np.bool_)

@@ -23,8 +23,8 @@ from specsia_build.characters.sources import Source
 from specsia_build.errors import UsageError, some
 from specsia_build.files.listing import IMAGE_KINDS, is_of_images, listing
 from specsia_build.files.sources import is_file, source_digest
-from specsia_build.rendering import joining
 from specsia_build.rendering.mesh import Mesh
+from specsia_build.rendering.topology import linked_groups
 
 FRONT, UNSURE = "front", "unsure"
 """Names for what view 0 shows, with a known and an unknown front."""
@@ -172,7 +172,7 @@ def same_shapes(entries: Iterable[Entry], shapes: Sequence[Shape]) -> list[tuple
     near: NDArray[np.intp] = tree.query_pairs(MOST_UNLIKE, np.inf, output_type="ndarray")
     counts = values[near][:, :, :2]
     near = near[(np.ptp(counts, axis=1) <= MOST_UNCOUNTED * counts.max(axis=1)).all(axis=1)]
-    groups = joining.joined(near[:, 0], near[:, 1], len(values))
+    groups = linked_groups(near[:, 0], near[:, 1], len(values))
     alike = defaultdict[int, list[str]](list)
     for (character_id, _), group in zip(shaped, groups[which.ravel()].tolist(), strict=True):
         alike[group].append(character_id)

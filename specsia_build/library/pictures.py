@@ -31,9 +31,8 @@ from specsia_build.frame import Camera, Normalisation, normalise, view_cameras
 from specsia_build.library.checks import check_mesh, check_pixels, plain
 from specsia_build.registration import Registration, iou
 from specsia_build.rendering.contour import MOST_THICKNESS, draw_contour
-from specsia_build.rendering.layers import Layers, Look
+from specsia_build.rendering.layers import Layers, Look, load_renderer
 from specsia_build.rendering.mesh import Mesh, compacted
-from specsia_build.rendering.registry import load_renderer
 from specsia_build.stages.project import positioned, registered
 from specsia_build.stages.reconstruct import accepted, backend_seed
 from specsia_build.stages.render import outline as outline_of

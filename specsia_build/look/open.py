@@ -29,9 +29,8 @@ from specsia_build.pipeline.settings import existing_run
 from specsia_build.pipeline.store import read_artefact
 from specsia_build.registration import Similarity
 from specsia_build.rendering.contour import draw_contour
-from specsia_build.rendering.layers import Layers
+from specsia_build.rendering.layers import Layers, load_renderer
 from specsia_build.rendering.mesh import Mesh
-from specsia_build.rendering.registry import load_renderer
 from specsia_build.stages import project, reconstruct, render
 from specsia_build.stages.mesh_files import mesh_from_files
 

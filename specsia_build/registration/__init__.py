@@ -1,10 +1,9 @@
 """Registration: the one similarity per character that lays a reconstruction onto the ground truth's silhouettes."""
 
-from specsia_build.registration.masks import shrink
-from specsia_build.registration.recall import LOST, lost_part, recall
+from specsia_build.registration.descent import Similarity
+from specsia_build.registration.masks import LOST, lost_part, recall, shrink
 from specsia_build.registration.search import FRONTAL_LOSS, VERSION, Registration, register
-from specsia_build.registration.similarity import Similarity
-from specsia_build.rendering.overlap import iou
+from specsia_build.rendering.layers import iou
 
 __all__ = [
     "FRONTAL_LOSS",

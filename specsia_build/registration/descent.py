@@ -8,7 +8,7 @@ lines of pixel centres, and the distances are those of antialiased silhouettes, 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,8 +17,8 @@ from specsia_build.frame import ORTHO_WIDTH, Camera
 from specsia_build.jit import compiled
 from specsia_build.registration.masks import outline_distance, overlaps, shrink
 from specsia_build.registration.outline import Shape, draw, fill, find_outline, first_centre, to_screen, trace
-from specsia_build.registration.similarity import Similarity
 from specsia_build.rendering.layers import HALF_COVERED
+from specsia_build.rendering.mesh import Mesh, turned
 
 REACH = 0.1
 """Units up to which outline distances tell near from far."""
@@ -37,6 +37,43 @@ FLOOR = 0.1
 
 STILL = 0.03
 """Pixels below which a step changes nothing."""
+
+
+@dataclass(frozen=True)
+class Similarity:
+    """p' = scale * R_x(pitch) * R_z(yaw) * p + translation; turns are right-handed, in degrees."""
+
+    scale: float = 1.0
+    pitch_deg: float = 0.0
+    yaw_deg: float = 0.0
+    translation: tuple[float, float, float] = (0.0, 0.0, 0.0)
+
+    def rotation(self) -> NDArray[np.float64]:
+        """R_x(pitch) * R_z(yaw), (3, 3)."""
+        p, y = np.deg2rad(self.pitch_deg), np.deg2rad(self.yaw_deg)
+        about_x = np.array([[1, 0, 0], [0, np.cos(p), -np.sin(p)], [0, np.sin(p), np.cos(p)]])
+        about_z = np.array([[np.cos(y), -np.sin(y), 0], [np.sin(y), np.cos(y), 0], [0, 0, 1]])
+        return np.asarray(about_x @ about_z)
+
+    def apply(self, points: NDArray[np.floating]) -> NDArray[np.float64]:
+        """Points (N, 3) of the frame, moved."""
+        moved = np.asarray(points, dtype=np.float64) @ (self.scale * self.rotation()).T
+        return np.asarray(moved + np.array(self.translation))
+
+    def apply_to(self, mesh: Mesh) -> Mesh:
+        """The mesh, moved; its rest positions are dropped, as the position of a registered character is its own."""
+        normals = None if mesh.normals is None else turned(mesh.normals, self.rotation())
+        return replace(mesh, vertices=self.apply(mesh.vertices).astype(np.float32), normals=normals, rest=None)
+
+    def changed(self, log_scale: float, pitch: float, yaw: float, move: NDArray[np.floating]) -> Similarity:
+        """The similarity after a small change: of the logarithm of the scale, of the turns in radians, of the shift."""
+        x, y, z = (float(a + b) for a, b in zip(self.translation, move, strict=True))
+        return Similarity(
+            self.scale * float(np.exp(log_scale)),
+            self.pitch_deg + float(np.rad2deg(pitch)),
+            self.yaw_deg + float(np.rad2deg(yaw)),
+            (x, y, z),
+        )
 
 
 @dataclass(frozen=True)
@@ -201,15 +238,9 @@ def _step(
 def descend(
     shape: Shape, target: Target, start: Similarity, with_yaw: bool, steps: int, least: float = 0.0
 ) -> tuple[float, Similarity, bool]:
-    """Go down to where outlines lie best.
+    """Move a shape by at most `steps` steps to where its outlines fit the target's.
 
-    Args:
-        shape: what is moved.
-        target: ground truth, with distances.
-        start: where to begin.
-        with_yaw: whether yaw may change.
-        steps: at most so many.
-        least: IoU of the first view that must be kept; its weight grows while it is not.
+    The first view's IoU must be `least`; its weight grows while it is less.
 
     Returns:
         Mean IoU and place of the last similarity that keeps the first view, or of the best one if the mean has fallen

@@ -14,12 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from specsia_build.frame import Camera
-from specsia_build.registration.descent import NOISE, Target, descend, drawn, ious
+from specsia_build.registration.descent import NOISE, Similarity, Target, descend, drawn, ious
 from specsia_build.registration.masks import lighter, moments, shrink
 from specsia_build.registration.outline import Shape, shape_of
-from specsia_build.registration.similarity import Similarity
+from specsia_build.rendering.layers import iou
 from specsia_build.rendering.mesh import Mesh
-from specsia_build.rendering.overlap import iou
 
 VERSION = 6
 
@@ -59,19 +58,14 @@ POOR = 0.6
 
 @dataclass(frozen=True)
 class Registration:
-    """How well a reconstruction could be laid onto the ground truth.
-
-    Attributes:
-        similarity: what is to be applied.
-        frontal_iou_before: IoU of the frontal view of the reconstruction as it came, at pixel centres.
-    """
+    """A similarity, and the IoU of the frontal view of the reconstruction before it, at pixel centres."""
 
     similarity: Similarity
     frontal_iou_before: float
 
 
 def _distinct(masks: NDArray[np.uint8], cameras: Sequence[Camera]) -> int:
-    """How many of the first views say all: half of them where each of the others shows its opposite's mirror image."""
+    """Count the views to use: the first half where each of the others shows its opposite's mirror image, else all."""
     half = len(cameras) // 2
     if len(cameras) == 0 or len(cameras) % 2:
         return len(cameras)
@@ -140,7 +134,7 @@ def register(mesh: Mesh, masks: NDArray[np.uint8], cameras: Sequence[Camera], wi
     if ious(lightest, identity, coarse).mean() > PLAUSIBLE:
         starts.append(identity)
     fronts = [(float(ious(full, s, fine.first())[0]), s) for s in (identity, *starts)]
-    least, front = max(fronts, key=lambda found: found[0])
+    least, front = max(fronts, key=lambda fit: fit[0])
 
     def tried(start: Similarity) -> tuple[float, Similarity, bool]:
         return descend(light, middle, start, with_yaw, TRIAL_STEPS)
@@ -151,10 +145,10 @@ def register(mesh: Mesh, masks: NDArray[np.uint8], cameras: Sequence[Camera], wi
             _, place, _ = descend(light, middle, place, with_yaw, LIGHT_STEPS)
         return descend(full, fine, place, with_yaw, FULL_STEPS, least - FRONTAL_LOSS)[:2]
 
-    found_iou, best = refined(max((tried(start) for start in starts), key=lambda found: found[0]))
+    found_iou, best = refined(max((tried(start) for start in starts), key=lambda fit: fit[0]))
     if found_iou < POOR:
         everywhere = (refined(tried(start)) for start in (identity, *(fit for of_yaw in fits for fit in of_yaw)))
-        found_iou, best = max(((found_iou, best), *everywhere), key=lambda found: found[0])
+        found_iou, best = max(((found_iou, best), *everywhere), key=lambda fit: fit[0])
     if ious(full, front, fine).mean() > found_iou + NOISE:
         best = front
     elif found_iou > SHARP_FROM and masks.shape[-1] > fine.size:

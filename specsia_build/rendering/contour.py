@@ -163,19 +163,13 @@ def _draw(color, coverage, distance, thickness, grey):  # type: ignore[no-untype
 def draw_contour(
     color: NDArray[np.uint8], coverage: NDArray[np.uint8], thickness: float, grey: int
 ) -> NDArray[np.uint8]:
-    """A picture with a contour around all that is covered, holes included.
+    """Draw a contour around a silhouette, holes included; pixels inside keep their colour, alpha covers the line.
 
     Args:
         color: (H, W, 4) uint8 sRGB, straight alpha.
         coverage: (H, W) uint8, the silhouette.
         thickness: of the line in pixels, 0 to `MOST_THICKNESS`.
         grey: 0-255 sRGB level of the line.
-
-    Returns:
-        (H, W, 4) uint8; alpha covers silhouette and line, pixels inside the silhouette are as they were.
-
-    Raises:
-        ValueError: if thickness or grey is out of range.
     """
     if not 0 <= thickness <= MOST_THICKNESS or not 0 <= grey <= 255:
         raise ValueError(f"a contour of {thickness} px and grey {grey} cannot be drawn")

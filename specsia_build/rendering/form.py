@@ -34,34 +34,32 @@ def misshapen(mesh: Mesh) -> str | None:
     """
     lengths: dict[str, int] = {}
     for name, (length, shape, kinds) in _ARRAYS.items():
-        array = getattr(mesh, name)
+        array, count = getattr(mesh, name), lengths.get(length, length)
         if array is None and name in ("uv", "colors", "normals", "rest"):
             continue
-        count: int | str = lengths.get(length, length)
-        fits = isinstance(array, np.ndarray) and array.ndim == 1 + len(shape) and array.shape[1:] == shape
-        fits = fits and count in ("N", len(array))
+        is_array = isinstance(array, np.ndarray)
+        fits = is_array and array.ndim == 1 + len(shape) and array.shape[1:] == shape and count in ("N", len(array))
         if not fits or array.dtype.kind not in kinds:
             wanted = f"({', '.join(map(str, (count, *shape)))}{'' if shape else ','})"
             values = "floats" if kinds == "f" else "integers"
-            dtype = f"{array.dtype} " if isinstance(array, np.ndarray) else ""
+            dtype = f"{array.dtype} " if is_array else ""
             return f"{name} of a mesh are a numpy array {wanted} of {values}, not {dtype}{kind_of(array)}"
-        if name == "vertices":
-            lengths["V"] = len(array)
-        elif name == "faces":
-            lengths["F"] = len(array)
-            if len(array) == 0:
-                return None
+        lengths |= {"V": len(array)} if name == "vertices" else {"F": len(array)} if name == "faces" else {}
+    if len(mesh.faces) == 0:
+        return None
     materials = mesh.materials
     if not isinstance(materials, tuple) or not materials or not all(isinstance(m, Material) for m in materials):
         return f"materials of a mesh are a tuple of one Material or more, not {kind_of(materials)}"
-    for name, count in (("faces", lengths["V"]), ("face_material", len(materials))):
-        if getattr(mesh, name).min() < 0 or getattr(mesh, name).max() >= count:
-            kind = "vertices" if name == "faces" else "materials"
+    for indices, count, kind in (
+        (mesh.faces, len(mesh.vertices), "vertices"),
+        (mesh.face_material, len(materials), "materials"),
+    ):
+        if indices.min() < 0 or indices.max() >= count:
             return f"the mesh has {count:,} {kind}, and faces that name others"
     for texture in (t for m in materials for t in (m.texture, m.emissive_texture) if t is not None):
         pixels: Any = getattr(texture, "pixels", texture)
         is_array = isinstance(pixels, np.ndarray)
         if not is_array or pixels.dtype != np.uint8 or pixels.shape[2:] != (4,) or pixels.size == 0:
-            kind = f"{pixels.dtype} " if is_array else ""
-            return f"pixels of a texture are a numpy array (H, W, 4) of uint8, not {kind}{kind_of(pixels)}"
+            dtype = f"{pixels.dtype} " if is_array else ""
+            return f"pixels of a texture are a numpy array (H, W, 4) of uint8, not {dtype}{kind_of(pixels)}"
     return None

@@ -1,37 +1,93 @@
-"""The layers that every renderer returns, and the protocol of a renderer."""
+"""The layers that every renderer returns, the protocol of a renderer, and renderers by name."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal, Protocol
+from importlib import import_module
+from typing import Literal, Protocol, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-from specsia_build.errors import ByShape
+from specsia_build.errors import ByShape, UsageError
 from specsia_build.frame import Camera
+from specsia_build.jit import compiled, ready, uncounted
 from specsia_build.rendering.colour import linear_to_srgb
 from specsia_build.rendering.mesh import Mesh
-from specsia_build.rendering.seen import Seen
 
 Look = Literal["unlit", "lit"]
 
 HALF_COVERED = 128
 """Least coverage byte that counts as inside a silhouette: half of 255, rounded up."""
 
+SUBPIXEL = 256
+"""Screen coordinates in one pixel."""
+
+
+@dataclass(frozen=True)
+class Seen:
+    """The surface point that each pixel of a view shows: S x S pixels, V vertices, F faces, E welded edges.
+
+    The centre of pixel (row, column) lies at (column + 1/2, row + 1/2) on the screen, in pixels.
+
+    Attributes:
+        faces: (F, 3) int32 into the vertices.
+        ends: (E, 2) int32, end vertices of edges.
+        sides: (E, 2) int32, the faces beside them; -1 for none, `topology.CROWDED` for several.
+        part: (F,) int32, connected part of the surface.
+        facing: (F,) int8, 1 seen from outside, -1 from inside, 0 edge on, 2 not there from the side it would be seen.
+        screen: (V, 2) int32, x and y of vertices in 1/256 pixel.
+        depth: (V,) float32 of vertices along the view, in units of the frame; it grows with the distance.
+        box: first and end row, first and end column of the pixels outside of which nothing is seen.
+        face: (S, S) int32, the face of the visible point, -1 where the view's alpha is 0.
+        sample: (S, S) uint8, the pixel's sample at which it lies; 0 is the centre.
+        offsets: (L, 2) int32, x and y of the samples from the centre in 1/256 pixel.
+    """
+
+    faces: NDArray[np.int32]
+    ends: NDArray[np.int32]
+    sides: NDArray[np.int32]
+    part: NDArray[np.int32]
+    facing: NDArray[np.int8]
+    screen: NDArray[np.int32]
+    depth: NDArray[np.float32]
+    box: tuple[int, int, int, int]
+    face: NDArray[np.int32]
+    sample: NDArray[np.uint8]
+    offsets: NDArray[np.int32]
+
+    @cached_property
+    def weights(self) -> NDArray[np.float32]:
+        """(S, S, 3) float32, the visible point's weights of its face's corners, 0 where nothing is seen."""
+        out = np.zeros((*self.face.shape, 3), np.float32)
+        _weigh(self.face, self.sample, self.faces, self.screen, self.box, self.offsets, out)
+        return out
+
+    def values(self, attribute: NDArray[np.floating]) -> NDArray[np.float32]:
+        """An attribute of vertices (V, K) at the visible points, (S, S, K) float32, 0 where nothing is seen."""
+        out = np.zeros((*self.face.shape, attribute.shape[1]), np.float32)
+        _interpolate(self.face, self.weights, self.faces, ready(attribute, np.float32), self.box, out)
+        return out
+
+    def numbers(self, of_face: NDArray[np.int32]) -> NDArray[np.int32]:
+        """Numbers of faces (F,) at the visible points, (S, S) int32, -1 where nothing is seen."""
+        out = np.full(self.face.shape, -1, np.int32)
+        _look_up(self.face, ready(of_face, np.int32), self.box, out)
+        return out
+
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Layers(ByShape):
-    """One view of a mesh, size x size pixels, row 0 at the top; it is equal to itself alone.
+    """One view of a mesh, size x size pixels, row 0 at the top.
 
     Attributes:
         color: (H, W, 4) uint8 sRGB, straight alpha = coverage x opacity; RGB is 0 where alpha is 0.
         coverage: (H, W) uint8, how much of the pixel the surface covers, whatever its opacity; 255 is all of it.
         position: (H, W, 3) float32, the mesh's rest position of the surface nearest to the camera at the pixel's
             centre (at an edge, of the covered sample nearest to the centre), in units of the frame; 0 where alpha is 0.
-        seen: the points whose positions those are, where a renderer was asked for them.
+        seen: the visible points, where the renderer was asked for them.
     """
 
     color: NDArray[np.uint8]
@@ -41,7 +97,7 @@ class Layers(ByShape):
 
     @cached_property
     def mask(self) -> NDArray[np.uint8]:
-        """(H, W) uint8, the alpha of `color`: contiguous, for most of what is done with it takes a copy otherwise."""
+        """(H, W) uint8, the alpha of `color` as a contiguous array."""
         return np.ascontiguousarray(self.color[..., 3])
 
 
@@ -57,32 +113,18 @@ class Renderer(Protocol):
     version: int
 
     def check(self) -> None:
-        """Find out whether it can draw on this machine, before anything is drawn.
-
-        Raises:
-            SpecsiaError: with what is missing and how to get it.
-        """
+        """Raise a SpecsiaError with what is missing and how to get it, if it cannot draw on this machine."""
         ...
 
     def render(self, mesh: Mesh, cameras: Sequence[Camera], look: Look = "unlit") -> Iterator[Layers]:
-        """Each camera's layers, in order.
-
-        Raises:
-            CharacterError: if the mesh cannot be drawn.
-        """
+        """Draw each camera's layers, in order; raises a CharacterError if the mesh cannot be drawn."""
         ...
 
 
 def encoded(
     linear: NDArray[np.floating], coverage: NDArray[np.floating], cells: NDArray[np.float32] | None = None
 ) -> Layers:
-    """Layers of a picture as other renderers give it.
-
-    Args:
-        linear: (H, W, 4) linear RGB, premultiplied, and opacity 0-1.
-        coverage: (H, W) 0-1.
-        cells: of positions, see `nearest_to_centre`; all are 0 without.
-    """
+    """Layers of premultiplied linear RGBA (H, W, 4), coverage (H, W) 0-1 and cells of `_nearest_to_centre`."""
     alpha = np.clip(linear[..., 3], 0.0, 1.0)
     straight = linear[..., :3] / np.maximum(alpha, 1e-6)[..., None]
     color = np.zeros(linear.shape, np.uint8)
@@ -91,20 +133,15 @@ def encoded(
     color[color[..., 3] == 0] = 0
     position = np.zeros((*alpha.shape, 3), np.float32)
     if cells is not None:
-        position = nearest_to_centre(cells, len(alpha))
+        position = _nearest_to_centre(cells, len(alpha))
         position[color[..., 3] == 0] = 0
     return Layers(color, np.floor(np.clip(coverage, 0, 1) * 255 + 0.5).astype(np.uint8), position)
 
 
-def nearest_to_centre(cells: NDArray[np.float32], size: int) -> NDArray[np.float32]:
-    """Position of each pixel from a finer picture of positions.
+def _nearest_to_centre(cells: NDArray[np.float32], size: int) -> NDArray[np.float32]:
+    """Position (size, size, 3) of each pixel's covered cell that is nearest to its centre; 0 where none is covered.
 
-    Args:
-        cells: (size * g, size * g, 4), position and, where there is a surface, 1; g odd.
-        size: of the result.
-
-    Returns:
-        (size, size, 3), that of the covered cell nearest to the pixel's centre; 0 where none is covered.
+    `cells` is (size * g, size * g, 4), g odd: position and, where there is a surface, 1.
     """
     grid = cells.shape[0] // size
     by_pixel = cells.reshape(size, grid, size, grid, 4).transpose(0, 2, 1, 3, 4).reshape(size, size, grid * grid, 4)
@@ -115,3 +152,104 @@ def nearest_to_centre(cells: NDArray[np.float32], size: int) -> NDArray[np.float
     first = covered.argmax(axis=2)
     chosen = np.take_along_axis(ordered[..., :3], first[..., None, None], axis=2)[:, :, 0]
     return np.where(covered.any(axis=2, keepdims=True), chosen, np.float32(0)).astype(np.float32)
+
+
+RENDERERS = {
+    "fast": "specsia_build.rendering.fast.renderer:FastRenderer",
+    "cycles": "specsia_build.rendering.blender.renderer:CyclesRenderer",
+    "pyrender": "specsia_build.rendering.pyrender:PyrenderRenderer",
+}
+"""Module and class of each renderer; a module is imported when its renderer is asked for."""
+
+
+def load_renderer(name: str) -> Renderer:
+    """Load a renderer by its name.
+
+    Raises:
+        UsageError: if there is none.
+    """
+    if name not in RENDERERS:
+        raise UsageError(f"there is no renderer '{name}'; the known ones are {', '.join(sorted(RENDERERS))}")
+    module, _, attribute = RENDERERS[name].partition(":")
+    return cast("Renderer", getattr(import_module(module), attribute)())
+
+
+Silhouette = NDArray[np.uint8] | NDArray[np.bool_]
+"""(S, S): coverage, of which half counts, or whether each pixel is covered."""
+
+
+def overlap(first: Silhouette, second: Silhouette) -> tuple[int, int, int]:
+    """Pixels that two silhouettes, both, the first and the second, cover at least half."""
+    both, ours, theirs = _overlap(_levels(first), _levels(second))
+    return both, ours, theirs
+
+
+def iou(first: Silhouette, second: Silhouette, *, empty: float = 1.0) -> float:
+    """Intersection over union of two silhouettes, at half coverage; `empty` where nothing is in either."""
+    both, ours, theirs = overlap(first, second)
+    union = ours + theirs - both
+    return both / union if union else empty
+
+
+def _levels(silhouette: Silhouette) -> NDArray[np.uint8]:
+    levels = silhouette * np.uint8(255) if silhouette.dtype == np.bool_ else silhouette
+    flat: NDArray[np.uint8] = ready(levels).reshape(-1)
+    return flat
+
+
+@compiled
+def _overlap(first, second):  # type: ignore[no-untyped-def]
+    """Count the entries of two byte arrays (N,) that are at least half of 255: of both, of the first, of the second."""
+    both, ours, theirs = 0, 0, 0
+    for k in range(len(first)):
+        a, b = first[k] >> 7, second[k] >> 7
+        both += a & b
+        ours += a
+        theirs += b
+    return both, ours, theirs
+
+
+@uncounted
+def _look_up(face, of_face, box, out):  # type: ignore[no-untyped-def]
+    """Fill `out` (S, S) inside the box."""
+    for row in range(box[0], box[1]):
+        for column in range(box[2], box[3]):
+            f = face[row, column]
+            if f >= 0:
+                out[row, column] = of_face[f]
+
+
+@uncounted
+def _weigh(face, sample, faces, screen, box, offsets, out):  # type: ignore[no-untyped-def]
+    """Fill `out` (S, S, 3) inside the box, which is 0 before."""
+    for row in range(box[0], box[1]):
+        for column in range(box[2], box[3]):
+            f = face[row, column]
+            if f < 0:
+                continue
+            s = sample[row, column]
+            x = np.int64(column * SUBPIXEL + SUBPIXEL // 2 + offsets[s, 0])
+            y = np.int64(row * SUBPIXEL + SUBPIXEL // 2 + offsets[s, 1])
+            a, b, c = faces[f, 0], faces[f, 1], faces[f, 2]
+            ax, ay = screen[a, 0] - x, screen[a, 1] - y
+            bx, by = screen[b, 0] - x, screen[b, 1] - y
+            cx, cy = screen[c, 0] - x, screen[c, 1] - y
+            at_a, at_b, at_c = bx * cy - by * cx, cx * ay - cy * ax, ax * by - ay * bx
+            share = 1.0 / (at_a + at_b + at_c)
+            out[row, column, 0] = at_a * share
+            out[row, column, 1] = at_b * share
+            out[row, column, 2] = at_c * share
+
+
+@uncounted
+def _interpolate(face, weights, faces, attribute, box, out):  # type: ignore[no-untyped-def]
+    """Fill `out` (S, S, K) inside the box, which is 0 before."""
+    for row in range(box[0], box[1]):
+        for column in range(box[2], box[3]):
+            f = face[row, column]
+            if f < 0:
+                continue
+            a, b, c = faces[f, 0], faces[f, 1], faces[f, 2]
+            at_a, at_b, at_c = weights[row, column, 0], weights[row, column, 1], weights[row, column, 2]
+            for k in range(attribute.shape[1]):
+                out[row, column, k] = at_a * attribute[a, k] + at_b * attribute[b, k] + at_c * attribute[c, k]

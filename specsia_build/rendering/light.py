@@ -9,14 +9,7 @@ from specsia_build.jit import compiled, ready
 from specsia_build.rendering.mesh import Mesh, finite, flat_normals
 from specsia_build.rendering.topology import weld
 
-LIGHTS = np.array(
-    [
-        [-0.40, -0.75, 0.53, 0.55],
-        [0.75, -0.50, 0.43, 0.25],
-        [0.10, 0.95, 0.30, 0.30],
-    ],
-    np.float32,
-)
+LIGHTS = np.array([[-0.40, -0.75, 0.53, 0.55], [0.75, -0.50, 0.43, 0.25], [0.10, 0.95, 0.30, 0.30]], np.float32)
 """The light set of `--look lit`, fixed to the character whatever the view: rows of direction towards the light (x, y, z
 in the frame) and linear intensity. A key from the front and its right, a fill from its left, a rim from behind."""
 
@@ -47,19 +40,11 @@ def vertex_normals(points, faces):  # type: ignore[no-untyped-def]
     return out.astype(np.float32)
 
 
-def smooth_normals(mesh: Mesh) -> NDArray[np.float32]:
-    """Area-weighted normals of the vertices at one place, per corner, (F, 3, 3) float32; zero without area."""
-    welded = weld(mesh.vertices)[mesh.faces]
-    normals: NDArray[np.float32] = vertex_normals(mesh.vertices.astype(np.float64), ready(welded))
-    return normals[welded]
-
-
-def _along_winding(mesh: Mesh, normals: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Normals (F, 3, 3), those of a face turned round together where they point to its inside."""
-    against = np.einsum("fi,fi->f", flat_normals(mesh)[:, 0], normals.sum(axis=1)) < 0
-    return np.where(against[:, None, None], -normals, normals)
-
-
 def lit_normals(mesh: Mesh) -> NDArray[np.float32]:
-    """The normals (F, 3, 3) float32, finite, that light falls on: the mesh's own, else the smooth ones."""
-    return finite(smooth_normals(mesh) if mesh.normals is None else _along_winding(mesh, mesh.normals))
+    """Finite normals for shading (F, 3, 3) float32: the mesh's own, turned to each face's outside, else smooth ones."""
+    if mesh.normals is None:
+        welded = weld(mesh.vertices)[mesh.faces]
+        smooth: NDArray[np.float32] = vertex_normals(mesh.vertices.astype(np.float64), ready(welded))
+        return finite(smooth[welded])
+    inward = np.einsum("fi,fi->f", flat_normals(mesh)[:, 0], mesh.normals.sum(axis=1)) < 0
+    return finite(np.where(inward[:, None, None], -mesh.normals, mesh.normals))

@@ -19,7 +19,7 @@ AlphaMode = Literal["opaque", "mask", "blend"]
 
 @dataclass(frozen=True, repr=False)
 class _Reckoned(ByShape):
-    """An object that caches values computed from its fields; copies and other processes get the fields alone."""
+    """A dataclass with cached properties, which pickles and copies leave out."""
 
     def __getstate__(self) -> dict[str, Any]:
         return {field.name: getattr(self, field.name) for field in fields(self)}
@@ -73,7 +73,7 @@ class Material:
 
 
 def place_of(texture: Texture | None, textures: list[Texture]) -> int | None:
-    """The place of a texture among `textures`, where a new one is added; None of none."""
+    """Index of a texture in `textures`, to which a new one is added; None of none."""
     if texture is None:
         return None
     place = next((k for k, known in enumerate(textures) if known is texture), len(textures))
@@ -83,7 +83,7 @@ def place_of(texture: Texture | None, textures: list[Texture]) -> int | None:
 
 
 def material_spec(material: Material, textures: list[Texture]) -> dict[str, Any]:
-    """A material but for its sides as JSON has it, its textures by their place among `textures`, where new ones go."""
+    """A material without its sides as JSON, its textures as indices into `textures`, to which new ones are added."""
     names = ("name", "base_color", "texture", "emissive", "emissive_texture", "alpha_mode", "alpha_cutoff", "unlit")
     spec = {name: getattr(material, name) for name in names}
     spec |= {name: list(spec[name]) for name in ("base_color", "emissive")}
@@ -128,7 +128,7 @@ def extremes(points: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Mesh(_Reckoned):
-    """Triangles with per-corner attributes; a mesh is equal to itself alone.
+    """Triangles with per-corner attributes.
 
     Attributes:
         vertices: (V, 3) float32, where the surface is drawn.
@@ -179,13 +179,13 @@ class Mesh(_Reckoned):
         return np.array([not m.double_sided for m in self.materials], np.bool_)[self.face_material]
 
     def with_vertices(self, vertices: NDArray[np.floating]) -> Mesh:
-        """The same surface drawn elsewhere by a similarity without turn; normals are kept."""
+        """The mesh with other vertices, moved and scaled but not turned; normals are kept."""
         return replace(self, vertices=np.ascontiguousarray(vertices, dtype=np.float32))
 
     def cornerwise(self, change: Callable[[NDArray[np.float32]], NDArray[np.float32]]) -> dict[str, Any]:
-        """`uv`, `colors` and `normals` by their names, those that are there changed alike."""
-        there = {name: getattr(self, name) for name in ("uv", "colors", "normals")}
-        return {name: None if attribute is None else change(attribute) for name, attribute in there.items()}
+        """The attributes `uv`, `colors` and `normals` by name, each changed unless it is None."""
+        attributes = {name: getattr(self, name) for name in ("uv", "colors", "normals")}
+        return {name: None if values is None else change(values) for name, values in attributes.items()}
 
     def of_faces(self, chosen: NDArray[np.bool_]) -> Mesh:
         """The chosen faces (F,) with the same vertices."""
@@ -222,18 +222,18 @@ def concatenate(meshes: Sequence[Mesh]) -> Mesh:
     faces: list[NDArray[np.int32]] = []
     face_material: list[NDArray[np.int32]] = []
     materials: list[Material] = []
-    vertex_offset = 0
+    count = 0
     for mesh in meshes:
-        faces.append(mesh.faces + vertex_offset)
+        faces.append(mesh.faces + count)
         face_material.append(mesh.face_material + len(materials))
         materials.extend(mesh.materials)
-        vertex_offset += len(mesh.vertices)
+        count += len(mesh.vertices)
 
     def joined(name: str, fill: Callable[[Mesh], NDArray[np.float32]]) -> NDArray[np.float32] | None:
-        own = [getattr(mesh, name) for mesh in meshes]
-        if all(one is None for one in own):
+        arrays = [getattr(mesh, name) for mesh in meshes]
+        if all(array is None for array in arrays):
             return None
-        return np.concatenate([fill(mesh) if one is None else one for mesh, one in zip(meshes, own, strict=True)])
+        return np.concatenate([fill(m) if array is None else array for m, array in zip(meshes, arrays, strict=True)])
 
     return Mesh(
         vertices=np.concatenate([m.vertices for m in meshes]),
@@ -276,7 +276,7 @@ def _lengths(vectors):  # type: ignore[no-untyped-def]
 
 
 def lengths(vectors: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The length of each of some vectors (N, 3), (N,): what `numpy.linalg.norm` gives, in a sixth of its time."""
+    """Lengths (N,) of vectors (N, 3), in a sixth of the time of `numpy.linalg.norm`."""
     return np.asarray(_lengths(ready(vectors)))
 
 
@@ -294,10 +294,7 @@ def _cofactors(matrices):  # type: ignore[no-untyped-def]
 
 
 def cofactors(matrices: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Matrices for normals of a surface transformed by matrices (..., 3, 3): inverse transpose times determinant.
-
-    Column k is the cross product of columns k + 1 and k + 2. It exists for a matrix that flattens, too.
-    """
+    """Cofactor matrices of (..., 3, 3), which transform normals; they exist for singular matrices, too."""
     return np.asarray(_cofactors(ready(matrices).reshape(-1, 3, 3)).reshape(matrices.shape))
 
 

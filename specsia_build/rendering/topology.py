@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
 
 from specsia_build.jit import compiled, inlined, ready, uncounted
@@ -225,3 +226,10 @@ def topology(mesh: Mesh, bound: NDArray[np.int32] | None = None) -> Topology:
     parts = _number_parts(faces, welded, parent, np.full(vertices, -1, np.int32), part)
     measured = _measured(mesh.vertices.astype(np.float64), faces, shut, part, parts)
     return Topology(halves, opposed, ends, sides, part, *measured)
+
+
+def linked_groups(first: NDArray[np.integer], second: NDArray[np.integer], count: int) -> NDArray[np.int32]:
+    """Connected components (count,) of `count` nodes by links (L,) and (L,), numbered in order of their first node."""
+    links = scipy.sparse.coo_array((np.ones(len(first), np.bool_), (first, second)), shape=(count, count))
+    groups: NDArray[np.int32] = scipy.sparse.csgraph.connected_components(links, directed=False)[1]
+    return groups

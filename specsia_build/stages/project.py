@@ -23,9 +23,8 @@ from specsia_build.frame import Camera, view_cameras
 from specsia_build.registration import VERSION as REGISTRATION_VERSION
 from specsia_build.registration import Registration, Similarity, iou, recall, register
 from specsia_build.rendering.fast.renderer import FastRenderer
-from specsia_build.rendering.layers import Layers, Look
+from specsia_build.rendering.layers import Layers, Look, load_renderer
 from specsia_build.rendering.mesh import Mesh, extremes, turned
-from specsia_build.rendering.registry import load_renderer
 from specsia_build.stages import reconstruct, render
 from specsia_build.stages.artefact import Artefact
 from specsia_build.stages.doubts import Seen, doubts

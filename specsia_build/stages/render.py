@@ -21,9 +21,8 @@ from specsia_build.dataset.schema import GT, GT_MASK
 from specsia_build.errors import CharacterError, LowQualityError
 from specsia_build.frame import Normalisation, normalise, view_cameras
 from specsia_build.rendering.contour import draw_contour
-from specsia_build.rendering.layers import HALF_COVERED
+from specsia_build.rendering.layers import HALF_COVERED, load_renderer
 from specsia_build.rendering.mesh import Mesh, compacted
-from specsia_build.rendering.registry import load_renderer
 from specsia_build.stages.artefact import Artefact
 from specsia_build.stages.frontal import drawing_files, drawn_frontal
 from specsia_build.stages.stage import CharacterStage, Earlier, Job, Meta, Sources, sources_of

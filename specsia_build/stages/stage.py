@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 from specsia_build.backends.base import Backend
 from specsia_build.characters.character import Entry, Sample
 from specsia_build.config import BuildConfig
-from specsia_build.rendering.registry import load_renderer
+from specsia_build.rendering.layers import load_renderer
 from specsia_build.stages.artefact import Artefact
 
 Meta: TypeAlias = Mapping[str, Any]

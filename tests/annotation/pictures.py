@@ -12,8 +12,8 @@ from scipy import ndimage
 from specsia_build.annotation.lines import BINARY, Features, Lines, draw_lines, feature_edges, visible_lines
 from specsia_build.frame import Camera
 from specsia_build.rendering.fast.renderer import FastRenderer
+from specsia_build.rendering.layers import Seen
 from specsia_build.rendering.mesh import Mesh
-from specsia_build.rendering.seen import Seen
 from specsia_build.rendering.topology import topology
 from tests.rendering.scenes import SIZE
 

@@ -16,9 +16,8 @@ from specsia_build.config import BuildConfig, ClipSettings
 from specsia_build.frame import Camera
 from specsia_build.rendering.colour import srgb_to_linear
 from specsia_build.rendering.fast.renderer import FastRenderer
-from specsia_build.rendering.layers import Layers
+from specsia_build.rendering.layers import Layers, Seen
 from specsia_build.rendering.mesh import Material, Mesh, Texture
-from specsia_build.rendering.seen import Seen
 from specsia_build.stages.clips.actor import Actor, actor_of, shot_of
 from specsia_build.stages.stage import Clip, Job
 from tests.rendering.scenes import box

@@ -14,8 +14,8 @@ from scipy.spatial.distance import pdist
 
 from specsia_build.annotation.tracks import Flow, Points, chosen, flow, points_at, tracked
 from specsia_build.frame import Camera
+from specsia_build.rendering.layers import SUBPIXEL, Seen
 from specsia_build.rendering.mesh import Material, Mesh, concatenate
-from specsia_build.rendering.seen import SUBPIXEL, Seen
 from tests.annotation.scenes import CAMERA, SIZE, boards, cube, drawn, lies_open, moved, running, seen, turned
 from tests.rendering.scenes import cape, mesh_of, sheet, soup, sphere, textured
 

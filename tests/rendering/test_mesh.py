@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from specsia_build.rendering.joining import joined
 from specsia_build.rendering.mesh import cofactors
+from specsia_build.rendering.topology import linked_groups
 from tests.rendering.scenes import box
 
 
@@ -41,7 +41,7 @@ def test_cofactors_are_cross_products_of_columns(seed: int, count: int) -> None:
 def test_groups_are_numbered_in_the_order_of_their_first_members() -> None:
     # 0-3 and 3-5, 1-4 many times over, which no count of links may hide, and 2 to itself.
     one, other = np.array([3, 0, 2, *[4] * 256]), np.array([5, 3, 2, *[1] * 256])
-    assert joined(one, other, 6).tolist() == [0, 1, 2, 0, 1, 0]
+    assert linked_groups(one, other, 6).tolist() == [0, 1, 2, 0, 1, 0]
     none = np.zeros(0, np.int64)
-    assert joined(none, none, 3).tolist() == [0, 1, 2]
-    assert joined(none, none, 0).tolist() == []
+    assert linked_groups(none, none, 3).tolist() == [0, 1, 2]
+    assert linked_groups(none, none, 0).tolist() == []

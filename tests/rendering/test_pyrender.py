@@ -13,8 +13,8 @@ from specsia_build.errors import CharacterError, SpecsiaError, UsageError
 from specsia_build.frame import Camera
 from specsia_build.rendering import pyrender as optional
 from specsia_build.rendering.fast.renderer import FastRenderer
+from specsia_build.rendering.layers import load_renderer
 from specsia_build.rendering.mesh import Material, Mesh, Texture, concatenate
-from specsia_build.rendering.registry import load_renderer
 from tests.rendering.scenes import box, compass, sheet
 
 SIZE = 96

@@ -13,9 +13,8 @@ from specsia_build.characters.read import read_character
 from specsia_build.config import BuildConfig
 from specsia_build.frame import Camera
 from specsia_build.rendering.fast.renderer import FastRenderer
-from specsia_build.rendering.layers import Layers
+from specsia_build.rendering.layers import Layers, Seen
 from specsia_build.rendering.mesh import Mesh, concatenate
-from specsia_build.rendering.seen import Seen
 from specsia_build.stages.render import in_frame
 from tests.rendering.scenes import box
 

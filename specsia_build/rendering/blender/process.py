@@ -56,29 +56,19 @@ def how_to_get(what: str) -> str:
 
 
 def find_command(script: str) -> list[str] | None:
-    """Command that runs a script of `scripts_folder`, up to the script's own arguments; None without any Blender.
-
-    The executable that `SPECSIA_BLENDER` names comes first, then the `bpy` package of this Python, then a ``blender``
-    on the path.
+    """Command that runs a script by `SPECSIA_BLENDER`, the `bpy` package or a ``blender`` on the path; None without.
 
     Raises:
         UsageError: if `SPECSIA_BLENDER` names nothing that can be run.
     """
-    path = str(scripts_folder() / script)
-    chosen = os.environ.get(EXECUTABLE_SETTING)
-    if chosen:
-        found = shutil.which(chosen)
-        if found is None:
-            raise UsageError(f"{EXECUTABLE_SETTING} is '{chosen}', which is no program that can be run")
-        return _executable(found, path)
-    if importlib.util.find_spec("bpy") is not None:
+    path, setting = str(scripts_folder() / script), os.environ.get(EXECUTABLE_SETTING)
+    blender = shutil.which(setting or "blender")
+    if setting and blender is None:
+        raise UsageError(f"{EXECUTABLE_SETTING} is '{setting}', which is no program that can be run")
+    if not setting and importlib.util.find_spec("bpy") is not None:
         return [sys.executable, path]
-    installed = shutil.which("blender")
-    return None if installed is None else _executable(installed, path)
-
-
-def _executable(blender: str, script: str) -> list[str]:
-    return [blender, "-b", "--factory-startup", "-noaudio", "--python-exit-code", "1", "-P", script, "--"]
+    options = ["-b", "--factory-startup", "-noaudio", "--python-exit-code", "1", "-P", path, "--"]
+    return None if blender is None else [blender, *options]
 
 
 class BlenderProcess:
@@ -86,19 +76,18 @@ class BlenderProcess:
 
     Attributes:
         answered: jobs that were done.
+        blender: its version.
+
+    Args:
+        script: name of a file in `scripts_folder`.
+        purpose: the beginning of a sentence about what needs it: ``reading x.fbx``.
+
+    Raises:
+        UsageError: if there is no Blender, or it lacks a library.
+        SpecsiaError: if it does not start.
     """
 
     def __init__(self, script: str, purpose: str) -> None:
-        """Start it.
-
-        Args:
-            script: name of a file in `scripts_folder`.
-            purpose: what is in vain without it, the beginning of a sentence: ``reading x.fbx``.
-
-        Raises:
-            UsageError: if there is no Blender, or it lacks a library.
-            SpecsiaError: if it does not start.
-        """
         command = find_command(script)
         if command is None:
             raise UsageError(how_to_get(purpose))
@@ -122,8 +111,7 @@ class BlenderProcess:
         try:
             self.blender = str(self._receive(START_SECONDS).get("blender", ""))
         except SpecsiaError as error:
-            library = _MISSING_LIBRARY.search(self._log_tail(20_000))
-            self.close()
+            library = _MISSING_LIBRARY.search(str(error))
             if library is None:
                 raise
             raise UsageError(
@@ -132,18 +120,11 @@ class BlenderProcess:
             ) from error
 
     def ask(self, job: dict[str, Any], seconds: float) -> dict[str, Any]:
-        """Have a job done.
-
-        Args:
-            job: for the script, JSON.
-            seconds: after which it is given up and the process is killed.
-
-        Returns:
-            The script's answer.
+        """The script's answer to a job, which is JSON. After the time limit in seconds the process is killed.
 
         Raises:
-            CharacterError: if the script says in words why it cannot be done.
-            OSError: if the script met a full disk, or a quota that is used up; the process is of no more use then.
+            CharacterError: if the script gives a reason why it cannot be done.
+            OSError: if the disk is full, or a quota used up; the process is closed then.
             SpecsiaError: if it failed otherwise; likewise.
         """
         stdin = self._process.stdin
@@ -152,7 +133,7 @@ class BlenderProcess:
             stdin.write(json.dumps(job).encode() + b"\n")
             stdin.flush()
         except OSError as error:
-            raise SpecsiaError(f"Blender has gone: {self._last_words()}") from error
+            raise SpecsiaError(f"Blender has gone: {self._ending()}") from error
         answer = self._receive(seconds)
         self.answered += 1
         if "error" in answer:
@@ -186,12 +167,6 @@ class BlenderProcess:
                 self._process.stdin.close()
         self._log.close()
 
-    def _log_tail(self, characters: int) -> str:
-        """The end of what Blender printed."""
-        end = self._log.seek(0, os.SEEK_END)
-        self._log.seek(max(0, end - characters))
-        return self._log.read().decode(errors="replace")
-
     def __enter__(self) -> BlenderProcess:
         return self
 
@@ -199,23 +174,20 @@ class BlenderProcess:
         self.close()
 
     def _receive(self, seconds: float) -> dict[str, Any]:
-        """The next line of the answers as an object."""
+        """The next line of the answers as an object; closes the process if there is none."""
         clock = Clock()
         deadline = clock.now() + seconds
-        while b"\n" not in self._unread and len(self._unread) <= MOST_JSON_BYTES:
-            if not select.select([self._answers], [], [], clock.left(deadline))[0]:
-                if clock.now() < deadline:
-                    continue
-                self.close()
-                raise SpecsiaError(f"Blender was given up after {seconds:g} seconds")
-            data = os.read(self._answers, 1 << 16)
-            if not data:
-                words = self._last_words()
-                self.close()
-                raise SpecsiaError(f"Blender ended unexpectedly: {words}")
-            self._unread += data
-        line, _, self._unread = self._unread.partition(b"\n")
         try:
+            while b"\n" not in self._unread and len(self._unread) <= MOST_JSON_BYTES:
+                if not select.select([self._answers], [], [], clock.left(deadline))[0]:
+                    if clock.now() < deadline:
+                        continue
+                    raise SpecsiaError(f"Blender was given up after {seconds:g} seconds")
+                data = os.read(self._answers, 1 << 16)
+                if not data:
+                    raise SpecsiaError(f"Blender ended unexpectedly: {self._ending()}")
+                self._unread += data
+            line, _, self._unread = self._unread.partition(b"\n")
             message = parse_json(line, "Blender's answer")
             if not isinstance(message, dict):
                 raise SpecsiaError("Blender's answer is no object")
@@ -224,10 +196,12 @@ class BlenderProcess:
             raise
         return message
 
-    def _last_words(self) -> str:
+    def _ending(self) -> str:
+        """The last line that Blender printed, and how it ended."""
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(5)
         code = self._process.returncode
         ending = f"exit code {code}" if code is None or code >= 0 else signal.Signals(-code).name
-        lines = [line.strip() for line in self._log_tail(4_000).splitlines() if line.strip()]
+        self._log.seek(max(0, self._log.seek(0, os.SEEK_END) - 4_000))
+        lines = [line.strip() for line in self._log.read().decode(errors="replace").splitlines() if line.strip()]
         return f"{lines[-1][:300]} ({ending})" if lines else ending

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from specsia_build.jit import inlined, uncounted
 from specsia_build.rendering.colour import encode
-from specsia_build.rendering.fast.close import Close, next_close
+from specsia_build.rendering.fast.buffers import Close, Picture, next_close
 from specsia_build.rendering.fast.fragments import (
     FULL,
     NO_FRAGMENT,
@@ -23,7 +23,6 @@ from specsia_build.rendering.fast.fragments import (
     sample_sums,
 )
 from specsia_build.rendering.fast.lanes import LANES, dim, equal
-from specsia_build.rendering.fast.picture import Picture
 from specsia_build.rendering.fast.raster import NO_FACE, SUBPIXEL, Drawn, corners_of, touched
 from specsia_build.rendering.fast.rows import lowest
 from specsia_build.rendering.fast.shading import (

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from specsia_build.jit import compiled, inlined, uncounted
-from specsia_build.rendering.fast.close import Close, close_from, next_close
+from specsia_build.rendering.fast.buffers import Close, close_from, next_close
 from specsia_build.rendering.fast.lanes import LANES, half_plane, triangle
 from specsia_build.rendering.fast.prepare import MASK, OPAQUE
 from specsia_build.rendering.fast.raster import (
@@ -29,8 +29,7 @@ from specsia_build.rendering.fast.raster import (
 )
 from specsia_build.rendering.fast.rows import ROW, lowest, reaching
 from specsia_build.rendering.fast.shading import opacity_at
-from specsia_build.rendering.fast.surface import Surface
-from specsia_build.rendering.fast.textures import TextureTable
+from specsia_build.rendering.fast.textures import Surface, TextureTable
 
 SAMPLES = 55
 """Samples of a pixel that is not covered by one face: a Fibonacci lattice, whose half-plane discrepancy is the least
@@ -71,7 +70,6 @@ BITS = np.array([1 << s if s < SAMPLES else 0 for s in range(LANES)], np.uint64)
 
 BYTES = (SAMPLES + 7) // 8
 """Bytes of a mask that can be set."""
-
 
 SUM_BITS = 16
 """Bits of each of the three sums in a number of `MOMENTS`; all samples of a pixel together need 14."""

@@ -212,7 +212,6 @@ from flat index `at` on. Returns a bit for each of the 4 * `LOOKS` levels, opaci
 `most` among them.
 """
 
-
 HALVED = 4
 """Texels that `halve_row` makes together."""
 

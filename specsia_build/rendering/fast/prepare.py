@@ -10,22 +10,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from specsia_build.jit import inlined, ready, uncounted
-from specsia_build.rendering.fast.surface import Surface
-from specsia_build.rendering.fast.textures import TextureTable, pack_textures, rough_faces, sample, texel_range
+from specsia_build.rendering.fast.textures import Surface, TextureTable, pack_textures, rough_faces, sample, texel_range
 from specsia_build.rendering.light import lit_normals
 from specsia_build.rendering.mesh import Mesh, Texture, finite, place_of
 from specsia_build.rendering.topology import topology
 
 OPAQUE, MASK, BLEND, INVISIBLE = 0, 1, 2, 3
 
-
 SMALL_JUMP = 6.0
 """Encoded levels by which the colours of two faces may differ along their edge and still count as continuous."""
 
-
 SAME_NORMAL = 0.998
 """Cosine between the normals of two faces, from which their light counts as continuous."""
-
 
 FARTHEST_UV = 2.0**20
 """Texture coordinates are cut at this; a float32 has no fraction of a texel left there."""
@@ -45,15 +41,11 @@ class Prepared:
     """A mesh ready to be drawn from any number of views.
 
     Attributes:
-        vertices: (V, 3) float32 where the surface is drawn.
-        surface: see `Surface`.
-        textures: see `TextureTable`.
         alpha_class: (F,) int8, OPAQUE, MASK, BLEND or INVISIBLE.
         kinds: those of them that occur.
         one_sided: (F,) bool; the face is never seen from its back: its material is not double-sided, or it belongs to a
             closed opaque part.
         part: (F,) int32, connected part of the surface.
-        edges: see `Edges`.
     """
 
     vertices: NDArray[np.float32]
@@ -112,14 +104,6 @@ def _same_colors(colors, f, i, j, f2, i2, j2):  # type: ignore[no-untyped-def]
     return same
 
 
-@inlined
-def _same_light(emissive, m, m2):  # type: ignore[no-untyped-def]
-    same = True
-    for k in range(3):
-        same &= emissive[m, k] == emissive[m2, k]
-    return same
-
-
 @uncounted
 def _mark_jumps(halves, opposed, surface, textures, rough, jump):  # type: ignore[no-untyped-def]
     """Set `jump` (E,), all true, to whether the colour may change across an edge within a pixel.
@@ -137,7 +121,9 @@ def _mark_jumps(halves, opposed, surface, textures, rough, jump):  # type: ignor
         if m != m2 and (
             surface.unlit[m] != surface.unlit[m2]
             or surface.glow[m] != surface.glow[m2]
-            or not _same_light(surface.emissive, m, m2)
+            or surface.emissive[m, 0] != surface.emissive[m2, 0]
+            or surface.emissive[m, 1] != surface.emissive[m2, 1]
+            or surface.emissive[m, 2] != surface.emissive[m2, 2]
         ):
             continue
         if len(surface.normals) > 0 and not surface.unlit[m]:

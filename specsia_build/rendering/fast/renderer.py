@@ -17,38 +17,26 @@ from specsia_build.errors import CharacterError
 from specsia_build.frame import Camera
 from specsia_build.jit import ready
 from specsia_build.rendering.fast import blend, raster, resolve
-from specsia_build.rendering.fast.close import number_marked
+from specsia_build.rendering.fast.buffers import Canvas, Scratch, number_marked
 from specsia_build.rendering.fast.fragments import SAMPLE_X, SAMPLE_Y, touching_faces, visible_fragments
 from specsia_build.rendering.fast.lookups import LOOKS
-from specsia_build.rendering.fast.picture import Canvas, Picture
-from specsia_build.rendering.fast.prepare import (
-    BLEND,
-    MASK,
-    Prepared,
-    alpha_classes,
-    laid_out,
-    prepare,
-)
+from specsia_build.rendering.fast.prepare import BLEND, MASK, Prepared, alpha_classes, laid_out, prepare
 from specsia_build.rendering.fast.rows import padded
-from specsia_build.rendering.fast.shading import FACTS, NO_ROW, PLAIN_PLANES, PLANES, Loaded, load_faces, number_faces
+from specsia_build.rendering.fast.shading import load_faces, number_faces
 from specsia_build.rendering.fast.textures import MOST_LOOKS
-from specsia_build.rendering.layers import Layers, Look
+from specsia_build.rendering.layers import Layers, Look, Seen
 from specsia_build.rendering.mesh import Material, Mesh
-from specsia_build.rendering.seen import Seen
 
 _OFFSETS = np.stack([SAMPLE_X, SAMPLE_Y], axis=1)
 
 
 @dataclass(frozen=True)
 class Still:
-    """A mesh at rest that is to move, and what it needs to be drawn, laid out once for all poses.
+    """A mesh at rest that is to move, prepared once for all poses.
 
     Attributes:
-        mesh: at rest.
         bound: (V,) numbers of what moves each of its vertices, see `rendering.topology.topology`.
-        finest: pixels per unit of the sharpest camera that will look.
-        look: `unlit` or `lit`.
-        prepared: see `Prepared`.
+        finest: pixels per unit of the sharpest camera.
     """
 
     mesh: Mesh
@@ -59,11 +47,7 @@ class Still:
 
     @classmethod
     def of(cls, mesh: Mesh, bound: NDArray[np.int32], finest: float, look: Look = "unlit") -> Still:
-        """Lay a mesh out.
-
-        Raises:
-            CharacterError: if it has no faces.
-        """
+        """Prepare a mesh; raises a CharacterError if it has no faces."""
         if len(mesh.faces) == 0:
             raise CharacterError("the mesh has no faces to draw")
         return cls(mesh, bound, finest, look, prepare(mesh, finest, look == "lit", bound))
@@ -75,8 +59,7 @@ class FastRenderer:
     name = "fast"
     version = 7
 
-    def check(self) -> None:
-        """It needs nothing."""
+    def check(self) -> None: ...
 
     def render(
         self, mesh: Mesh, cameras: Sequence[Camera], look: Look = "unlit", *, seen: bool = False
@@ -89,26 +72,20 @@ class FastRenderer:
         prepared = prepare(mesh, max(c.pixels_per_unit for c in cameras), look == "lit")
         scratch = {size: Scratch.of(prepared, size) for size in {c.size for c in cameras}}
         for camera in cameras:
-            yield draw(prepared, camera, scratch[camera.size], Canvas.of(camera.size, seen))
+            yield draw(prepared, camera, scratch[camera.size], Canvas(camera.size, seen))
 
     def animate(
-        self,
-        still: Still,
-        moved: Iterable[Mesh],
-        cameras: Sequence[Camera],
-        *,
-        seen: bool = False,
+        self, still: Still, moved: Iterable[Mesh], cameras: Sequence[Camera], *, seen: bool = False
     ) -> Iterator[Layers]:
-        """A moving mesh: every camera's layers of each pose in turn.
+        """Draw a moving mesh: every camera's layers of each pose in turn.
 
-        Layers last until the camera's next are asked for, which are drawn over them, and with `seen` until its next but
-        one are: annotations of two frames need both.
+        The layers of a camera's next pose are drawn over those of the last, with `seen` over those of the last but one.
 
         Args:
             still: the mesh at rest.
             moved: the same mesh in each pose, with its rest positions; faces that are wound otherwise cost more.
-            cameras: that see each pose, none finer than `still` is laid out for.
-            seen: also tell which points each frame shows.
+            cameras: none finer than `still` is prepared for.
+            seen: also give the visible points.
 
         Raises:
             CharacterError: if the mesh cannot be drawn.
@@ -116,7 +93,7 @@ class FastRenderer:
         prepared, lit = still.prepared, still.look == "lit"
         scratch = {size: Scratch.of(prepared, size) for size in {c.size for c in cameras}}
         lasting = 2 if seen else 1
-        canvases = [[Canvas.of(camera.size, seen) for _ in range(lasting)] for camera in cameras]
+        canvases = [[Canvas(camera.size, seen) for _ in range(lasting)] for camera in cameras]
         for k, mesh in enumerate(moved):
             if not np.isfinite(mesh.vertices).all():
                 raise CharacterError("the mesh has vertices that are not finite numbers")
@@ -127,69 +104,15 @@ class FastRenderer:
 
 
 def _without_stray_vertices(mesh: Mesh) -> Mesh:
-    """The mesh with vertices that no face uses moved to the origin.
-
-    Raises:
-        CharacterError: if a vertex that a face uses is not finite.
-    """
+    """The mesh with vertices that no face uses moved to the origin; a CharacterError if others are not finite."""
     used = mesh.used
     if not np.isfinite(mesh.vertices[used]).all():
         raise CharacterError("the mesh has vertices that are not finite numbers")
     return mesh.with_vertices(np.where(used[:, None], mesh.vertices, 0))
 
 
-@dataclass(frozen=True)
-class Scratch:
-    """Working memory that serves one view after the other: to clear it is cheaper than to be given fresh pages.
-
-    All pictures are `padded`.
-
-    Attributes:
-        nearest: (H, W) float32, depth at each pixel's centre.
-        ids: (H, W) int32, face at each pixel's centre or `NO_FACE`.
-        marked: (H, W) uint8, why a pixel may have to be looked at closely.
-        loaded: see `Loaded`.
-    """
-
-    nearest: NDArray[np.float32]
-    ids: NDArray[np.int32]
-    marked: NDArray[np.uint8]
-    loaded: Loaded
-
-    @classmethod
-    def of(cls, prepared: Prepared, size: int) -> Scratch:
-        """For views of a mesh of that size in pixels."""
-        surface, shape = prepared.surface, (size, size)
-        faces, lit = len(surface.faces), len(surface.normals) > 0
-        planes = PLAIN_PLANES if surface.plain.all() and not lit else PLANES
-        loaded = Loaded(
-            row=np.empty(faces, np.int32),
-            faces=np.empty(faces, np.int32),
-            planes=np.empty((faces, planes, 3), np.float32),
-            facts=np.empty((faces, FACTS), np.int32),
-        )
-        return cls(
-            nearest=padded(shape, np.float32),
-            ids=padded(shape, np.int32),
-            marked=padded(shape, np.uint8),
-            loaded=loaded,
-        )
-
-    def clear(self, box: tuple[int, int, int, int]) -> None:
-        """Make ready for a view that touches no pixel outside `box`."""
-        part = np.s_[box[0] : box[1], box[2] : box[3]]
-        self.nearest[part] = np.inf
-        self.ids[part] = raster.NO_FACE
-        self.marked[part] = raster.UNMARKED
-        self.loaded.row[:] = NO_ROW
-
-
 def draw(prepared: Prepared, camera: Camera, scratch: Scratch, canvas: Canvas) -> Layers:
-    """One view of a prepared mesh, drawn on `canvas` with the help of `scratch`; the contents of both are overwritten.
-
-    Raises:
-        CharacterError: if the mesh reaches absurdly far out of the frame.
-    """
+    """Draw a view of a prepared mesh on `canvas`; the contents of it and of `scratch` are overwritten."""
     size, surface, textures = camera.size, prepared.surface, prepared.textures
     sx, sy, depth, extent = _projected(prepared.vertices, camera)
     classes, kinds = prepared.alpha_class, prepared.kinds
@@ -229,8 +152,12 @@ def draw(prepared: Prepared, camera: Camera, scratch: Scratch, canvas: Canvas) -
         touching = touching_faces(drawn, classes, BLEND, close.rows, size)
         load(touching.face[None])
         blend.compose(touching, close, far, fragments, loaded, textures, out)
-    seen = _seen(prepared, facing, (sx, sy, depth), out, box) if canvas.seen else None
-    return Layers(out.color, out.coverage, out.position, seen)
+    layers = Layers(out.color, out.coverage, out.position)
+    if not canvas.seen:
+        return layers
+    screen, edges = np.stack([sx, sy], axis=1), prepared.edges
+    of_mesh = (surface.faces, edges.ends, edges.sides, prepared.part)
+    return replace(layers, seen=Seen(*of_mesh, facing, screen, depth, box, out.face, out.sample, _OFFSETS))
 
 
 def _projected(
@@ -244,28 +171,6 @@ def _projected(
     return sx, sy, depth, extent
 
 
-def _seen(
-    prepared: Prepared,
-    facing: NDArray[np.int8],
-    places: tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.float32]],
-    picture: Picture,
-    box: tuple[int, int, int, int],
-) -> Seen:
-    return Seen(
-        faces=prepared.surface.faces,
-        ends=prepared.edges.ends,
-        sides=prepared.edges.sides,
-        part=prepared.part,
-        facing=facing,
-        screen=np.stack(places[:2], axis=1),
-        depth=places[2],
-        box=box,
-        face=picture.face,
-        sample=picture.sample,
-        offsets=_OFFSETS,
-    )
-
-
 def _touched(least: int, most: int, size: int) -> tuple[int, int]:
     """First and end row, or column, of the pixels that the mesh or its neighbours may touch."""
     return min(max((least >> raster.SUBPIXEL_BITS) - 2, 0), size), max(min((most >> raster.SUBPIXEL_BITS) + 3, size), 0)
@@ -277,31 +182,21 @@ def silhouettes(mesh: Mesh, cameras: Sequence[Camera]) -> NDArray[np.uint8]:
 
 
 def glance(mesh: Mesh, cameras: Sequence[Camera]) -> NDArray[np.float32]:
-    """Depth of what each pixel's centre shows in each view, (V, H, W) float32, infinite where nothing is.
+    """Depth at each pixel's centre in each view, (V, H, W) float32, infinite without a surface.
 
-    It is what a look at the shape needs that is to cost little. What is less than half opaque is not there.
-
-    Args:
-        mesh: in the frame; finite, with at least one face.
-        cameras: the V views, of one size.
-
-    Raises:
-        CharacterError: if the mesh reaches absurdly far out of the frame.
+    Quick, as no colour is needed. Surfaces that are less than half opaque do not count. The mesh is finite and has a
+    face; cameras have one size. Raises a CharacterError if the mesh reaches absurdly far out of the frame.
     """
     mesh = replace(mesh, materials=tuple(map(_solid, mesh.materials)))
     surface, textures = laid_out(mesh, max(c.pixels_per_unit for c in cameras), lit=False)
-    vertices, classes, one_sided = (
-        ready(mesh.vertices, np.float32),
-        alpha_classes(mesh, surface, textures),
-        mesh.single_sided(),
-    )
+    vertices, classes = ready(mesh.vertices, np.float32), alpha_classes(mesh, surface, textures)
     depths = []
     for camera in cameras:
         shape = (camera.size, camera.size)
         nearest, ids = padded(shape, np.float32), padded(shape, np.int32)
         nearest[:] = np.inf
         sx, sy, depth, _ = _projected(vertices, camera)
-        _, drawn = raster.set_up(sx, sy, depth, surface.faces, one_sided, classes)
+        _, drawn = raster.set_up(sx, sy, depth, surface.faces, mesh.single_sided(), classes)
         for tested in (False, True):
             raster.draw_centres(sx, sy, drawn, surface, textures, classes, tested, nearest, ids)
         depths.append(nearest)

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from specsia_build.jit import inlined, uncounted
-from specsia_build.rendering.fast.close import close_from, next_close
+from specsia_build.rendering.fast.buffers import close_from, next_close
 from specsia_build.rendering.fast.fragments import (
     BITS,
     SAMPLE_X,

@@ -1,4 +1,4 @@
-"""Textures and their mip levels in one array, and the look-up that compiled shading uses."""
+"""What shading reads, laid out for compiled code: surfaces, and textures with mip levels in one array."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from specsia_build.jit import compiled, inlined, ready, uncounted
 from specsia_build.rendering.colour import DECODE, DECODE_STEPS, ENCODE, ENCODE_STEPS
 from specsia_build.rendering.fast.lookups import HALVED, halve_row
-from specsia_build.rendering.fast.surface import Surface
 from specsia_build.rendering.mesh import Texture
 
 EVEN = 8
@@ -22,10 +21,8 @@ WRAPS = {"repeat": 0, "clamp": 1, "mirror": 2}
 ALPHA_BLOCK = 8
 """Texels on a side of the blocks whose opacity range `texel_range` looks at."""
 
-
 SMOOTH_BEND = 6
 """Second difference of neighbouring texels, in 8-bit levels, up to which one look-up stands for a whole pixel."""
-
 
 MOST_TAPS = 4
 """Texels along one side of a pixel, beyond which a coarser mip level is looked up if there is one that has more than
@@ -33,6 +30,32 @@ half a texel along the other."""
 
 MOST_LOOKS = 4 * MOST_TAPS
 """Look-ups along one side of a pixel at most."""
+
+
+class Surface(NamedTuple):
+    """Per-corner and per-material arrays that shading reads.
+
+    F faces, M materials. `uv` is (F, 3, 2) in 0-1 texture space, `colors` (F, 3, 4) linear or empty, `normals`
+    (F, 3, 3) or empty, `positions` (V, 3) the attribute that position images show. `base` is (M, 4) linear,
+    `emissive` (M, 3) linear, `texture` and `glow` (M,) index the texture table or are -1, `cutoff` (M,), and
+    `plain` (M,) says that a texel is shown as it is: no factor, no emission. `rough` (F,) says that the texture on
+    the face is not locally linear, so that a pixel that spans several texels needs several look-ups.
+    """
+
+    faces: NDArray[np.int32]
+    material: NDArray[np.int32]
+    uv: NDArray[np.float32]
+    colors: NDArray[np.float32]
+    normals: NDArray[np.float32]
+    positions: NDArray[np.float32]
+    base: NDArray[np.float32]
+    emissive: NDArray[np.float32]
+    texture: NDArray[np.int32]
+    glow: NDArray[np.int32]
+    cutoff: NDArray[np.float32]
+    unlit: NDArray[np.bool_]
+    plain: NDArray[np.bool_]
+    rough: NDArray[np.bool_]
 
 
 class TextureTable(NamedTuple):

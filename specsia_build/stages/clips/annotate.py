@@ -17,8 +17,7 @@ from specsia_build.annotation.strokes import Strokes, strokes, vertex_ranks
 from specsia_build.annotation.tracks import Points, chosen, flow, tracked
 from specsia_build.annotation.udp import Landmarks, landmarks, udp
 from specsia_build.dataset.layers import BACK, BACK_UNMATCHED, FLOW, LABEL, LINE, SEG, STROKES, TRACKS, UDP, UNMATCHED
-from specsia_build.rendering.layers import Layers
-from specsia_build.rendering.seen import Seen
+from specsia_build.rendering.layers import Layers, Seen
 from specsia_build.stages.clips.actor import Actor
 
 OF_REGIONS = frozenset({LINE, LABEL, SEG, STROKES})

@@ -15,7 +15,7 @@ from specsia_build.animation.rig import Morph, Rig
 from specsia_build.animation.skeleton import Skeleton
 from specsia_build.characters.read import AnimatedCharacter
 from specsia_build.errors import some
-from specsia_build.registration.similarity import Similarity
+from specsia_build.registration.descent import Similarity
 from specsia_build.rendering.mesh import Mesh
 from specsia_build.stages import project, reconstruct
 from specsia_build.stages.artefact import Artefact

@@ -17,7 +17,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from specsia_build.jit import compiled
 from specsia_build.rendering.colour import linear_to_srgb, srgb_to_linear
 from specsia_build.rendering.contour import outside_distance
-from specsia_build.rendering.fast.close import close_from, next_close, number_marked
+from specsia_build.rendering.fast.buffers import close_from, next_close, number_marked
 from specsia_build.rendering.fast.fragments import SAMPLE_X, SAMPLE_Y, SAMPLES, sample_sums
 from specsia_build.rendering.fast.lanes import LANES, half_plane, triangle
 from specsia_build.rendering.fast.lookups import LOOKS, bilinear, look_row, mean_row
