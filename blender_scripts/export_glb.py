@@ -1,7 +1,7 @@
 """Export what a render of an FBX or .blend file shows as GLB, with Blender's own importers and exporter.
 
-See `job_server`. A job is a JSON object of `path` and, for an export, `out` (a folder) and `images`: a file, or null, for
-each image outside of the file, by its name in Blender. Without `images` the answer is what `images` must name, each
+See `job_server`. A job is a JSON object of `path` and, for an export, `out` (a folder) and `images`: a file, or null,
+for each image outside of the file, by its name in Blender. Without `images` the answer is what `images` must name, each
 with the path that the file gives. Written are ``scene.glb`` (meshes at rest, skins, shape keys, and an animation for
 each take) and ``scene.json`` (frames a second, and warnings).
 """

@@ -14,7 +14,7 @@ from specsia_build.errors import CharacterError, plural
 from specsia_build.rendering.mesh import Mesh
 
 SMALLEST = 64
-"""Width in pixels below which a picture shows too little."""
+"""Minimum width of a picture in pixels."""
 
 
 @dataclass(frozen=True)
@@ -23,9 +23,9 @@ class Reading:
 
     Attributes:
         axes: which signed axes of the file were taken for our x, y, z.
-        linear: whether it has colours of vertices that were taken for linear ones.
+        linear: whether its vertex colours were taken for linear ones.
         stated_in: the file in which the user may change both, by ``axes`` and ``colors``; None where there is none.
-        warnings: sentences about what is doubtful in the file.
+        warnings: sentences about the file.
     """
 
     axes: tuple[str, ...]
@@ -34,7 +34,7 @@ class Reading:
     warnings: tuple[str, ...] = ()
 
 
-def _forget(_: object) -> None: ...
+def _ignore(_: object) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -45,24 +45,24 @@ class Context:
         character_id: whose picture it is.
         seed: 64-bit integer drawn from the build's seed and the character's id; the only source of randomness.
         ground_truth: reads the character's normalised mesh; None unless the backend declares `sees_ground_truth`.
-        read: call it with every file that was read for this character or looked for in vain: the mesh is made again
-            when one changes. All lie in the backend's ``folder``.
+        read: call it with every file of the backend's ``folder`` that was read for this character or looked for in
+            vain: the mesh is made again when one changes.
         note: call it with how the mesh was read, if it was from a file.
         framed: whether the image is the frame's frontal view, `ORTHO_WIDTH` units wide with the character in its middle
             and its longest side, seen or not, about one unit; False for a user's own picture.
         back: (S, S, 4) uint8, straight alpha: the figure from behind in a frame of the same size, where it is drawn;
-            only backends with ``sees_back = True`` are given one.
+            only for backends with ``sees_back = True``.
         doubt: call it with a sentence to add a warning to the character.
     """
 
     character_id: str
     seed: int
     ground_truth: Callable[[], Mesh] | None = None
-    read: Callable[[Iterable[Path]], None] = _forget
-    note: Callable[[Reading], None] = _forget
+    read: Callable[[Iterable[Path]], None] = _ignore
+    note: Callable[[Reading], None] = _ignore
     framed: bool = False
     back: NDArray[np.uint8] | None = None
-    doubt: Callable[[str], None] = _forget
+    doubt: Callable[[str], None] = _ignore
 
 
 class Backend(Protocol):
@@ -75,7 +75,7 @@ class Backend(Protocol):
         needs_yaw: whether registration must also search the turn about Z.
 
     Optional members:
-        generates: False for a backend that reads meshes: only what is made must look like the picture (`gate`).
+        generates: False for a backend that reads meshes: only generated ones must look like the picture (`gate`).
         sees_back: True if it uses `Context.back`.
         compiles: True if its first call compiles functions, which a build then does before it begins.
         folder: Path that holds all files passed to `Context.read`.
@@ -91,7 +91,7 @@ class Backend(Protocol):
     needs_yaw: bool
 
     def settings(self) -> Mapping[str, Any]:
-        """Settings that decide the result, JSON-serialisable; part of the artefact's fingerprint."""
+        """JSON-serialisable settings that decide the result; part of the artefact's fingerprint."""
         ...
 
     def inputs(self, character_id: str) -> Sequence[Path]:
@@ -99,11 +99,10 @@ class Backend(Protocol):
         return ()
 
     def reconstruct(self, image: NDArray[np.uint8], context: Context) -> Mesh:
-        """A textured mesh in the project's frame, in the scale of the image's orthographic camera where it is known.
+        """Make a textured mesh in the frame, in the scale of the image's orthographic camera where it is known.
 
         Args:
-            image: (H, W, 4) uint8 sRGB, straight alpha: the frontal view without contour. The backend puts it on
-                its own background.
+            image: (H, W, 4) uint8 sRGB, straight alpha: the frontal view without contour.
             context: see `Context`.
 
         Raises:
@@ -113,11 +112,7 @@ class Backend(Protocol):
 
 
 def check_image(image: NDArray[np.uint8]) -> None:
-    """Check that a picture is square, RGBA and at least `SMALLEST` pixels wide, as our own backends need it.
-
-    Raises:
-        CharacterError: if it is not.
-    """
+    """Check that a picture is square, RGBA and at least `SMALLEST` pixels wide; raises a CharacterError if not."""
     if image.ndim != 3 or image.shape[2] != 4 or image.dtype != np.uint8:
         raise CharacterError("the picture has no alpha channel of 8 bits, so there is no silhouette")
     height, width = image.shape[:2]

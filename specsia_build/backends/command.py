@@ -25,17 +25,15 @@ from specsia_build.files.sources import is_file
 from specsia_build.folders import expanded
 from specsia_build.rendering.mesh import Mesh
 
-USUAL_MESH = "mesh.glb"
+DEFAULT_MESH = "mesh.glb"
 
 
 @dataclass
 class Command(Backend):
     """Backend that runs a program for each picture.
 
-    Attributes:
-        words: program and arguments, with ``{image}``, ``{mesh}`` (the GLB to write), ``{folder}`` (the empty one that
-            it lies in), ``{seed}`` and ``{id}``.
-        terms: settings of its meshes.
+    `words` are the program and its arguments, with ``{image}``, ``{mesh}`` (the GLB to write), ``{folder}`` (the empty
+    one that it lies in), ``{seed}`` and ``{id}``.
     """
 
     name: str
@@ -70,17 +68,13 @@ class Command(Backend):
         self._log = folder / f"{self.name}-{platform.node()}.log"
 
     def reconstruct(self, image: NDArray[np.uint8], context: Context) -> Mesh:
-        """Run the program and read its mesh in the axes of the frame.
-
-        Raises:
-            CharacterError: if it fails, takes too long or leaves no mesh.
-        """
+        """Run the program and read its mesh; a CharacterError if it fails, takes too long or leaves no mesh."""
         with tempfile.TemporaryDirectory(prefix=f"specsia-{self.name}-", ignore_cleanup_errors=True) as scratch:
             out = Path(scratch) / "made"
             out.mkdir()
-            values = {"mesh": out / USUAL_MESH, "folder": out, "seed": context.seed, "id": context.character_id}
-            printed = self._run({"image": picture_file(scratch, image, context), **values})
-            mesh = out / USUAL_MESH
+            mesh, picture = out / DEFAULT_MESH, picture_file(scratch, image, context)
+            values = {"image": picture, "mesh": mesh, "folder": out, "seed": context.seed, "id": context.character_id}
+            printed = self._run(values)
             if not is_file(mesh):
                 meshes = [path for path in out.rglob("*") if path.suffix.lower() in FORMATS and is_file(path)]
                 owner = f"{self.name}, which printed '{printed}' last, left" if printed else f"{self.name} left"
@@ -108,21 +102,17 @@ class Command(Backend):
 
 
 def create(argument: str | None) -> Command:
-    """The backend for ``command:WORDS``.
-
-    Raises:
-        UsageError: if the words are no command, or the user's settings of `command` cannot be used.
-    """
+    """Create the backend for ``command:WORDS``; see `make`."""
     if not argument:
         raise UsageError("command needs the program to run: command:'python recon.py {image} {mesh}'")
     return make("command", argument)
 
 
 def make(name: str, stated: object) -> Command:
-    """The backend of that name, which runs the stated command: a text, or a list of words.
+    """Create a backend that runs a command: a text, or a list of words.
 
     Raises:
-        UsageError: as of `create`.
+        UsageError: if the words are no command, or the user's settings of this name cannot be used.
     """
     try:
         terms = msgspec.convert(all_settings().get(name, {}), Terms)

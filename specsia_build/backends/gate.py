@@ -1,7 +1,7 @@
 """Conditions that a generated mesh must meet.
 
-A generator fails in ways that a build would only show weeks later: nothing, a speck, a sheet turned inside out, a cloud
-of crumbs, something else than the picture. `likeness` and the self-test look for mirrors and turns.
+A generator may return nothing, a speck, a sheet turned inside out, a cloud of crumbs, or another figure. `likeness` and
+the self-test look for mirrors and turns.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ PART = 0.05
 """Share of the surface from which a connected piece is a part of a figure, such as a wing; less is a crumb."""
 
 WHOLE = 0.5
-"""Share of the surface that parts must hold, of the share that the largest part of the picture's silhouette holds of
-its area: a figure that is shown in pieces may be reconstructed in as many."""
+"""Minimum share of the surface in parts, times the share of the silhouette that its largest piece holds: a figure that
+is drawn in pieces may be reconstructed in as many."""
 
 MARK = 0.01
 """Share of the silhouette's area below which a separate part is a stray mark."""
@@ -43,11 +43,7 @@ YAW_STEP = 15
 
 
 def check_mesh(mesh: Mesh) -> None:
-    """Check what holds for every mesh, read or generated: faces, finite coordinates of a usable size, finite colours.
-
-    Raises:
-        CharacterError: saying which does not hold.
-    """
+    """Check that a mesh has faces, finite coordinates of a usable size and finite colours; a CharacterError if not."""
     if len(mesh.faces) == 0:
         raise CharacterError("the mesh is empty")
     for name in ("vertices", "colors", "uv", "normals"):
@@ -71,7 +67,7 @@ def check_generated(mesh: Mesh, image: NDArray[np.uint8], *, any_yaw: bool = Fal
 
     Raises:
         CharacterError: naming the first that fails of `check_mesh`, size, volume, share of crumbs and frontal IoU;
-            a `LowQualityError` without pictures for the last two, which say that it is a mesh, but a bad one.
+            a `LowQualityError` without pictures for the last two.
     """
     check_mesh(mesh)
     low, high = mesh.bounds()
@@ -85,16 +81,16 @@ def check_generated(mesh: Mesh, image: NDArray[np.uint8], *, any_yaw: bool = Fal
             f"the mesh is inside out: its closed parts have a volume of {volume:.3g}; reverse the order of each face's "
             "corners, which a mirror turns round"
         )
-    whole, wanted = share_of_parts(parts), WHOLE * _largest_piece(image)
-    if whole < wanted:
-        reason = f"larger parts hold {whole:.0%} of its surface, and this picture needs {wanted:.0%}"
+    share, least = share_of_parts(parts), WHOLE * _largest_piece(image)
+    if share < least:
+        reason = f"larger parts hold {share:.0%} of its surface, and this picture needs {least:.0%}"
         raise LowQualityError(f"the mesh is all crumbs: {reason}", {})
-    frontal = 0.0
+    best = 0.0
     for yaw in range(0, 360 if any_yaw else 1, YAW_STEP):
-        frontal = max(frontal, _frontal_iou(mesh.rotated(Camera(float(yaw), SIZE).turn()) if yaw else mesh, image))
-        if frontal >= LEAST_FRONTAL_IOU:
+        best = max(best, _frontal_iou(mesh.rotated(Camera(float(yaw), SIZE).turn()) if yaw else mesh, image))
+        if best >= LEAST_FRONTAL_IOU:
             return
-    reason = f"its frontal silhouette has an IoU of {frontal:.2f}, and {LEAST_FRONTAL_IOU:.2f} is needed"
+    reason = f"its frontal silhouette has an IoU of {best:.2f}, and {LEAST_FRONTAL_IOU:.2f} is needed"
     raise LowQualityError(f"the mesh does not look like the picture: {reason}", {})
 
 
@@ -105,7 +101,7 @@ def closed_volume(parts: Topology) -> float | None:
 
 
 def share_of_parts(parts: Topology) -> float:
-    """Share 0-1 of the surface in connected parts of at least `PART` of it; vertices at one place count as one."""
+    """Share 0-1 of the surface in connected parts of at least `PART` of it."""
     shares = parts.areas / max(parts.areas.sum(), 1e-300)
     return float(shares[shares >= PART].sum())
 
@@ -121,11 +117,8 @@ def _largest_piece(image: NDArray[np.uint8]) -> float:
 
 
 def _frontal_iou(mesh: Mesh, image: NDArray[np.uint8]) -> float:
-    """IoU 0-1 of the frontal silhouettes of a mesh and the picture.
-
-    Where the mesh in its place does not suffice, the best counts of that, of both in the picture's own pixels, since
-    thin lines have no others, and of the mesh brought to the height and the centre of the picture's figure.
-    """
+    """IoU 0-1 of the frontal silhouettes of a mesh and the picture: small, in the picture's pixels for thin lines, or
+    with the mesh brought to the height and the centre of the figure, whichever first suffices, else the best."""
     alpha = Image.fromarray(np.ascontiguousarray(image[..., 3]))
     small = np.asarray(alpha.resize((SIZE, SIZE), Image.Resampling.BOX)) >= HALF_COVERED
     best = 0.0

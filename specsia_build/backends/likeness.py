@@ -6,7 +6,7 @@ sound meshes below are those of 96 by two backends.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -31,6 +31,8 @@ FLATTEST = 0.02
 """Least height of a mesh for its fit to a picture, as a share of its largest side."""
 
 MIRROR = np.diag([-1.0, 1.0, 1.0])
+
+AXES_AROUND = ("-y", "+y", "+x", "-x")
 
 SOUND_IOU = 0.85
 """Frontal IoU from which a mesh stands upright and shows its front or its back: 0.88 at least of sound meshes, at most
@@ -69,8 +71,7 @@ class Likeness:
     Attributes:
         iou: of their silhouettes, 0-1.
         plain: mean difference of encoded levels where both cover, 0-1.
-        decoded: the same where those of the first picture are decoded once more, as colours need that were encoded and
-            have been taken for linear ones.
+        decoded: the same with the first picture decoded once more, as if it had been encoded twice.
     """
 
     iou: float
@@ -89,8 +90,8 @@ class Likeness:
         return cls(overlap, plain, decoded)
 
     @property
-    def apart(self) -> float:
-        """How far colours are apart, whichever way they are encoded."""
+    def colour_difference(self) -> float:
+        """Colour difference 0-1, whichever way colours are encoded."""
         return min(self.plain, self.decoded)
 
     @property
@@ -101,35 +102,30 @@ class Likeness:
     @property
     def score(self) -> float:
         """Agreement of silhouette and colours, 0-1."""
-        return self.iou * (1 - self.apart)
+        return self.iou * (1 - self.colour_difference)
 
     def __lt__(self, other: Likeness) -> bool:
         return self.score < other.score
 
     def surely_beats(self, other: Likeness) -> bool:
-        """Whether it is that of the right frame, if one of the two is."""
+        """Whether, if one of the two is of the right frame, this one is."""
         if self.iou >= other.iou + MUCH_BETTER:
             return not self._farther(other)
-        nearer = other.apart > NEAR and NEARER * self.apart <= other.apart
-        return self.iou >= other.iou - AS_GOOD and nearer and self.apart < FAR
+        nearer = other.colour_difference > NEAR and NEARER * self.colour_difference <= other.colour_difference
+        return self.iou >= other.iou - AS_GOOD and nearer and self.colour_difference < FAR
 
     def surely_undoes(self, other: Likeness) -> bool:
-        """Whether it is the right one, if one of the two is and they are of mirror images of each other."""
+        """The same for two mirror images of each other."""
         better = self.iou >= max(SOUND_IOU, other.iou + HANDED) and not self._farther(other)
         return better or self.surely_beats(other)
 
     def _farther(self, other: Likeness) -> bool:
-        return self.apart > max(NEAR, FARTHER * other.apart)
+        return self.colour_difference > max(NEAR, FARTHER * other.colour_difference)
 
 
 @dataclass(frozen=True)
 class Turned:
-    """A mesh in another frame.
-
-    Attributes:
-        matrix: (3, 3) that brings it there; its determinant is -1 where it undoes a mirror.
-        likeness: of the mesh there.
-    """
+    """A mesh brought into another frame by a matrix (3, 3) of determinant 1, or -1 to undo a mirror."""
 
     matrix: NDArray[np.float64]
     likeness: Likeness
@@ -146,7 +142,7 @@ class Turned:
 
     @property
     def seems(self) -> str:
-        """Describe the mesh as it is: the end of a sentence about it."""
+        """Describe the mesh as it is: what it seems to ..."""
         if self.matrix[2, 2] < 1:
             return "be mirrored and not upright" if self.mirrored else "lie or stand on its head"
         if self.mirrored:
@@ -162,7 +158,7 @@ class Turned:
 def stated_axes(
     matrix: NDArray[np.float64], taken: Sequence[str] = ("+x", "+y", "+z"), stated_in: str | None = None
 ) -> str:
-    """The setting that brings a mesh, whose file's axes were taken so, by a matrix (3, 3) to where it looks right."""
+    """The setting of `axes` that applies a matrix (3, 3) to a mesh whose file was read with the axes `taken`."""
     rows = np.array([axis_vector(axis) for axis in taken])
     axes = ", ".join(f'"{axis}"' for axis in axis_names(matrix @ rows))
     return f"axes: [{axes}]" + (f" in {stated_in}" if stated_in else " as its x, y, z")
@@ -171,13 +167,13 @@ def stated_axes(
 def better_frame(
     mesh: Mesh, placed: Mesh, front: Pixels, behind: Pixels | None, goal: Pixels, look: Look
 ) -> tuple[Likeness, Turned | None]:
-    """How much a mesh looks like the picture, and the frame in which it surely does more; None where nothing tells.
+    """Likeness of a mesh to its picture, and the frame in which it is surely greater; None where nothing tells.
 
     Args:
         mesh: as it came, in any place.
         placed: where registration put it, which may have pitched one that is in another frame.
-        front: (S, S, 4) uint8, the frontal view of that.
-        behind: the view from behind, which spares others where it tells; None where there is none.
+        front: (S, S, 4) uint8, the frontal view of `placed`.
+        behind: its view from behind, which may make other views unnecessary.
         goal: the frontal picture that it should show.
         look: of the pictures.
     """
@@ -203,20 +199,21 @@ def better_frame(
 def in_frames(
     mesh: Mesh, goal: Pixels, look: Look, *, upright: bool = False, placed: Mesh | None = None
 ) -> list[Turned]:
-    """The mesh, fitted to the picture's silhouette, in other frames: its own first, mirrored ones last.
+    """The mesh, fitted to the picture's silhouette, in the 48 frames: its own first, mirrored ones last.
 
     Args:
         mesh: in any place.
         goal: (S, S, 4) uint8, the picture that its front should show.
         look: of that.
-        upright: whether it surely stands and shows its front or its back, so that 4 frames of the 48 are tried.
-        placed: the mesh in a place of its own, whose likeness counts if it is higher; frames that silhouettes rule out
-            are then left out. None where there is none.
+        upright: whether it surely stands and shows its front or its back, so that 4 frames are enough.
+        placed: the registered mesh, whose likeness counts if it is higher; frames that silhouettes rule out are then
+            left out.
     """
     target = goal[..., 3] >= HALF_COVERED
     proper: list[Turned] = []
     mirrored: list[Turned] = []
-    for turn in _turns(upright):
+    ups, fronts = (("+z",), ("-y", "+y")) if upright else (("+z", "+y", "-y", "+x", "-x", "-z"), AXES_AROUND)
+    for turn in (front_rotation(front) @ up_rotation(up) for up in ups for front in fronts):
         places = [fitted(mesh.rotated(turn), target)]
         if placed is not None:
             if proper and not _may_fit(places[0], target):
@@ -227,13 +224,6 @@ def in_frames(
         flipped = max(Likeness.of(_mirrored(picture, target), goal) for picture in pictures)
         mirrored.append(Turned(MIRROR @ turn, flipped))
     return [*proper, *mirrored]
-
-
-def _turns(upright: bool) -> Iterator[NDArray[np.float64]]:
-    """The turns that a mesh may need: about the half where it is upright and shows its front or its back."""
-    for up in ("+z",) if upright else ("+z", "+y", "-y", "+x", "-x", "-z"):
-        for front in ("-y", "+y") if upright else ("-y", "+y", "+x", "-x"):
-            yield front_rotation(front) @ up_rotation(up)
 
 
 def _may_fit(mesh: Mesh, target: NDArray[np.bool_]) -> bool:
@@ -254,7 +244,7 @@ def _mirrored(picture: NDArray[_Level], target: NDArray[np.bool_]) -> NDArray[_L
 
 
 def small(color: Pixels, mask: Pixels) -> Pixels:
-    """A picture (S, S, 4) within a silhouette (S, S), not larger than `SIZE`: (s, s, 4) uint8, straight alpha."""
+    """A picture (S, S, 4) with its alpha cut to a mask (S, S), shrunk to at most `SIZE` pixels."""
     picture = color.copy()
     np.minimum(color[..., 3], mask, out=picture[..., 3])
     if len(picture) <= SIZE:
@@ -264,10 +254,10 @@ def small(color: Pixels, mask: Pixels) -> Pixels:
 
 
 def fitted(mesh: Mesh, target: NDArray[np.bool_]) -> Mesh:
-    """The mesh brought to the height and the centre of the box of a frontal silhouette (S, S), which is not empty."""
+    """The mesh with the height and the centre of the box of a frontal silhouette (S, S), which is not empty."""
     left, bottom, right, top = silhouette_box(target)
     low, high = (bound.astype(np.float64) for bound in mesh.bounds())
-    # What lies flat has no height to be judged by, and would be drawn larger than any picture.
+    # A mesh that lies flat would be drawn larger than any picture.
     height = max(float(high[2] - low[2]), FLATTEST * float(np.max(high - low)), 1e-9)
     centre = np.array([(left + right) / 2, 0.0, (bottom + top) / 2])
     return mesh.with_vertices((mesh.vertices - (low + high) / 2) * ((top - bottom) / height) + centre)

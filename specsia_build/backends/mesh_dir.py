@@ -25,15 +25,13 @@ from specsia_build.rendering.mesh import Mesh
 
 MANIFESTS = ("manifest.json", "manifest.yaml")
 
-STATED_IN = "manifest.yaml in the folder of the meshes"
-
 
 class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Settings of every mesh of the folder.
 
     Attributes:
         up, front: the files' up axis, and the axis that characters face once up is Z; None for each format's own.
-        axes, colors: see `Terms`; `axes` takes the place of `up` and `front`.
+        axes, colors: see `Terms`; `axes` replaces `up` and `front`.
         meshes: file or folder of a character, relative to the folder, where it is not named after the id.
     """
 
@@ -69,30 +67,24 @@ class MeshDir:
         return (*self._candidates(character_id), *(() if self.stated_in is None else (self.stated_in,)))
 
     def reconstruct(self, image: NDArray[np.uint8], context: Context) -> Mesh:
-        """Read the character's mesh, Z up, facing -Y, in its file's own units and place; the image is not used.
+        """Read the character's mesh in its file's own units and place; the image is not used.
 
         Raises:
             CharacterError: if there is no mesh for this character, or several, or it cannot be read or drawn.
         """
-        entry, manifest = self._entry(context.character_id), self.manifest
-        character, reading = read_foreign(entry, manifest.axes, manifest.colors, STATED_IN)
+        entry, axes, colors = self._entry(context.character_id), self.manifest.axes, self.manifest.colors
+        character, reading = read_foreign(entry, axes, colors, "manifest.yaml in the folder of the meshes")
         context.read(character.files)
         context.note(reading)
         return character.mesh
 
     def animated(self, character_id: str) -> AnimatedCharacter:
-        """The same mesh with its own rig and motions.
-
-        Raises:
-            CharacterError: as `reconstruct`, or if its axes mirror it, which no rig can be.
-        """
+        """The same mesh with its rig and motions; a CharacterError as of `reconstruct`, or if its axes mirror it."""
         axes, entry = self.manifest.axes, self._entry(character_id)
         if axes is not None:
             turns = {tuple(axis_names(front_rotation(f) @ up_rotation(u))): (u, f) for u in AXES for f in AXES[:4]}
             if axes not in turns:
-                raise CharacterError(
-                    f"{entry.path.name} is mirrored by the axes of its folder, so its motions are not read"
-                )
+                raise CharacterError(f"{entry.path.name} is mirrored by its folder's axes, so its motions are not read")
             up, front = turns[axes]
             entry = msgspec.structs.replace(entry, up=up, front=front)
         return read_animated(entry)
@@ -116,11 +108,7 @@ class MeshDir:
 
 
 def create(argument: str | None) -> MeshDir:
-    """The backend for ``mesh-dir:FOLDER``.
-
-    Raises:
-        UsageError: if there is no folder, or its manifest is not one.
-    """
+    """Create the backend for ``mesh-dir:FOLDER``; a UsageError if there is no folder, or its manifest is not one."""
     if not argument:
         raise UsageError("mesh-dir needs the folder of your meshes: mesh-dir:FOLDER")
     folder = expanded(argument)
@@ -139,17 +127,15 @@ def create(argument: str | None) -> MeshDir:
 
 
 def _read_manifest(path: Path) -> Manifest:
-    # YAML includes JSON.
     content = yaml.safe_load(path.read_text(encoding="utf-8"))
     manifest = msgspec.convert({} if content is None else content, Manifest)
     if manifest.axes is not None:
         axes_matrix(manifest.axes)
         if manifest.up is not None or manifest.front is not None:
             raise ValueError("axes say what up and front say; keep one of them")
-    if manifest.up is not None:
-        axis_vector(manifest.up)
-    if manifest.front is not None:
-        front_rotation(manifest.front)
+    # Both raise a ValueError for anything but an axis.
+    axis_vector(manifest.up or "+z")
+    front_rotation(manifest.front or "-y")
     for name in manifest.meshes.values():
         if not (path.parent / name).resolve().is_relative_to(path.parent.resolve()):
             raise ValueError(f"'{name}' lies outside {path.parent}")

@@ -26,11 +26,7 @@ FORMATS: Mapping[str, str] = {".glb": "gltf", ".gltf": "gltf", ".vrm": "vrm", ".
 
 
 def axes_matrix(axes: Sequence[str]) -> NDArray[np.float64]:
-    """The (3, 3) matrix whose rows are the named signed axes; its determinant is -1 where it undoes a mirror.
-
-    Raises:
-        ValueError: if they are not three different axes.
-    """
+    """Matrix (3, 3) whose rows are the named signed axes, with determinant 1 or -1; else a ValueError."""
     matrix = np.array([axis_vector(str(axis)) for axis in axes], np.float64)
     if matrix.shape != (3, 3) or abs(round(float(np.linalg.det(matrix)))) != 1:
         raise ValueError(f"{', '.join(map(str, axes))} are not three different axes")
@@ -51,24 +47,13 @@ def silhouette_box(covered: NDArray[np.bool_]) -> tuple[float, float, float, flo
     """Least x and z and greatest x and z of a frontal silhouette (S, S) that is not empty, in units of the frame."""
     rows, columns = np.flatnonzero(covered.any(axis=1)), np.flatnonzero(covered.any(axis=0))
     unit, half = ORTHO_WIDTH / covered.shape[1], ORTHO_WIDTH / 2
-    return (
-        float(columns[0] * unit - half),
-        float(half - (rows[-1] + 1) * unit),
-        float((columns[-1] + 1) * unit - half),
-        float(half - rows[0] * unit),
-    )
+    left, right = (float(column * unit - half) for column in (columns[0], columns[-1] + 1))
+    bottom, top = (float(half - row * unit) for row in (rows[-1] + 1, rows[0]))
+    return left, bottom, right, top
 
 
-def filling(mesh: Mesh, covered: NDArray[np.bool_]) -> Mesh:
-    """The mesh moved and scaled so that its front fills the box of a frontal silhouette; its depth is centred.
-
-    Args:
-        mesh: in our axes, in any units.
-        covered: (S, S), the silhouette.
-
-    Raises:
-        CharacterError: if the silhouette is empty or the mesh has no extent from the front.
-    """
+def _filling(mesh: Mesh, covered: NDArray[np.bool_]) -> Mesh:
+    """The mesh moved and scaled so that its front fills the box of a frontal silhouette; its depth is centred."""
     low, high = (bound.astype(np.float64) for bound in mesh.bounds())
     extent = max(high[0] - low[0], high[2] - low[2])
     if not covered.any():
@@ -91,13 +76,8 @@ def picture_file(folder: str | Path, image: NDArray[np.uint8], context: Context)
 def only_mesh(paths: Sequence[Path], folder: Path, owner: str, purpose: str = "") -> Path:
     """The only one of some mesh files in a folder.
 
-    Args:
-        paths: the files.
-        folder: that names are given from.
-        owner, purpose: who should have one, and for what: the beginning of a sentence and its end, after "mesh".
-
     Raises:
-        CharacterError: if there is none, or more than one.
+        CharacterError: if there is none, or more than one: `owner` and `purpose` are the words around "no mesh".
     """
     if len(paths) == 1:
         return paths[0]
@@ -110,13 +90,9 @@ def only_mesh(paths: Sequence[Path], folder: Path, owner: str, purpose: str = ""
 def read_foreign(
     entry: Entry, axes: Sequence[str] | None, colors: str, stated_in: str | None
 ) -> tuple[Character, Reading]:
-    """Read a mesh file of another program in the axes of the frame.
+    """Read a mesh file of another program in the axes of the frame; see `Terms` and `Reading`.
 
-    Args:
-        entry: the file; `up` and `front` that it leaves open follow its format, since its pictures are checked later.
-        axes: which signed axes of the file are our x, y, z; None where the entry says it.
-        colors: `own` or `srgb`, see `Terms`.
-        stated_in: see `Reading`.
+    Without `axes` those of the entry count, by default the convention of its format.
 
     Raises:
         CharacterError: if it cannot be read or drawn.
@@ -140,14 +116,7 @@ def read_foreign(
 def read_placed(
     path: Path, terms: Terms, alpha: NDArray[np.uint8], context: Context, stated_in: str | None = None
 ) -> Mesh:
-    """Read the mesh of a file in the frame.
-
-    Args:
-        path: of the file.
-        terms: its settings.
-        alpha: (S, S) of the square picture.
-        context: its `note` is called with how the file was read.
-        stated_in: see `Reading`.
+    """Read the mesh of a file in the frame, fitted to a picture's alpha (S, S) unless its place is kept.
 
     Raises:
         CharacterError: if it cannot be read, drawn or fitted.
@@ -157,4 +126,4 @@ def read_placed(
         raise CharacterError(f"the mesh {path.name} is not one of {', '.join(FORMATS)}")
     character, reading = read_foreign(Entry(id="mesh", format=kind, path=path), terms.axes, terms.colors, stated_in)
     context.note(reading)
-    return character.mesh if terms.framing == "kept" else filling(character.mesh, alpha >= HALF_COVERED)
+    return character.mesh if terms.framing == "kept" else _filling(character.mesh, alpha >= HALF_COVERED)

@@ -6,11 +6,12 @@ Their meshes are checked, and faults of other packages are reported as theirs.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from importlib.metadata import EntryPoint, EntryPoints, entry_points
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,28 +43,18 @@ _OWN = EntryPoints(
 )
 """Backends of this package, which are there however it was installed."""
 
-_WITH_SETTINGS = frozenset({"command", *NAMES})
-"""Backends of this package that read the user's settings."""
-
-_OF_FOLDERS = frozenset({"mesh-dir", *NAMES})
-"""Backends whose argument is a folder."""
+_WITH_SETTINGS, _OF_FOLDERS = frozenset({"command", *NAMES}), frozenset({"mesh-dir", *NAMES})
+"""Backends of this package that read the user's settings, and those whose argument is a folder."""
 
 
 def available_backends() -> tuple[str, ...]:
-    """Names that `load_backend` knows, sorted, each once. Nothing is imported.
-
-    Raises:
-        UsageError: if the user's settings cannot be read.
-    """
+    """Names that `load_backend` knows, sorted; nothing is imported. Raises a UsageError for unreadable settings."""
     described = {name for name, own in all_settings().items() if "command" in own}
     return tuple(sorted({point.name for point in (*_OWN, *entry_points(group=GROUP))} | described))
 
 
 def load_backend(spec: str) -> Backend:
-    """The backend that ``NAME`` or ``NAME:ARGUMENT`` names.
-
-    Args:
-        spec: the name up to the first colon, then the argument as the backend reads it (it may hold colons itself).
+    """Load the backend that ``NAME`` or ``NAME:ARGUMENT`` names; the argument may hold colons itself.
 
     Raises:
         UsageError: if no installed package declares the name, two packages declare it, or the backend refuses the
@@ -86,14 +77,23 @@ def load_backend(spec: str) -> Backend:
     targets = sorted({point.value for point in points})
     if len(targets) > 1:
         raise UsageError(f"the backend '{name}' is declared more than once: {', '.join(targets)}")
-    return _created(points[0], argument if colon else None)
+    package = f" of the package {points[0].dist.name}" if points[0].dist is not None else ""
+    backend_of = f"the backend '{name}' ({points[0].value}{package})"
+    # A third-party module may raise anything, and the reader needs to know whose fault it is.
+    try:
+        backend: Backend = points[0].load()(argument if colon else None)
+        fault = _fault(backend, name)
+    except SpecsiaError:
+        raise
+    except Exception as error:
+        raise SpecsiaError(f"{backend_of} cannot be loaded: {type(error).__name__}: {error}") from error
+    if fault is not None:
+        raise SpecsiaError(f"{backend_of} {fault}")
+    return backend
 
 
 def absolute_spec(spec: str) -> str:
-    """``NAME:ARGUMENT`` with absolute paths where the argument names places here, so that a run goes on anywhere.
-
-    Only what arguments of our own backends mean is known; those of other packages stay as they are.
-    """
+    """``NAME:ARGUMENT`` of our own backends with absolute paths, so that a run can go on from any folder."""
     name, _, argument = spec.partition(":")
     if argument and name == "command":
         return f"{name}:{command.absolute(argument)}"
@@ -111,22 +111,6 @@ def portable_spec(spec: str) -> str:
 def _is_own(module: str) -> bool:
     """Whether a module is one of this package."""
     return module.partition(".")[0] == __name__.partition(".")[0]
-
-
-def _created(point: EntryPoint, argument: str | None) -> Backend:
-    package = f" of the package {point.dist.name}" if point.dist is not None else ""
-    whose = f"the backend '{point.name}' ({point.value}{package})"
-    # A third-party module may raise anything, and the reader needs to know whose fault it is.
-    try:
-        backend: Backend = point.load()(argument)
-        fault = _fault(backend, point.name)
-    except SpecsiaError:
-        raise
-    except Exception as error:
-        raise SpecsiaError(f"{whose} cannot be loaded: {type(error).__name__}: {error}") from error
-    if fault is not None:
-        raise SpecsiaError(f"{whose} {fault}")
-    return backend
 
 
 _MEMBERS = {"name": str, "version": int, "sees_ground_truth": bool, "needs_yaw": bool}
@@ -156,23 +140,15 @@ _ARRAYS = {
 }
 """Types of the arrays of a `Mesh`."""
 
-_Answer = TypeVar("_Answer")
-
 
 def call_backend(backend: Backend, image: NDArray[np.uint8], context: Context) -> Mesh:
-    """Reconstruct a picture by a backend and check what it returns.
-
-    Args:
-        backend: it gets a copy of the picture.
-        image: (H, W, 4) uint8, straight alpha.
-        context: see `Context`.
+    """Reconstruct a picture (H, W, 4) uint8, of which the backend gets a copy, and check the mesh.
 
     Raises:
         CharacterError: if it gives up, or returns no mesh; an `OthersError` if code that is not ours fails.
     """
-    mesh = _called(
-        backend, f"failed on {context.character_id}", OthersError, lambda: backend.reconstruct(image.copy(), context)
-    )
+    with _reported(backend, f"failed on {context.character_id}", OthersError):
+        mesh = backend.reconstruct(image.copy(), context)
     fault = misshapen(mesh) if isinstance(mesh, Mesh) else f"it is a {kind_of(mesh)}, and no Mesh of specsia"
     if fault is not None:
         raise CharacterError(f"the backend {backend.name} gave no usable mesh for {context.character_id}: {fault}")
@@ -182,26 +158,19 @@ def call_backend(backend: Backend, image: NDArray[np.uint8], context: Context) -
 
 
 def backend_inputs(backend: Backend, character_id: str) -> tuple[Path, ...]:
-    """The files that a backend names as its inputs for a character.
-
-    Raises:
-        SpecsiaError: if code that is not ours fails, or states something else than paths.
-    """
-    doing = f"does not state its inputs for {character_id}"
-    return _called(backend, doing, SpecsiaError, lambda: tuple(map(Path, backend.inputs(character_id))))
+    """Files that a backend names as its inputs for a character; a SpecsiaError if code that is not ours fails."""
+    with _reported(backend, f"does not state its inputs for {character_id}", SpecsiaError):
+        return tuple(map(Path, backend.inputs(character_id)))
 
 
-def _called(backend: Backend, doing: str, kind: type[SpecsiaError], call: Callable[[], _Answer]) -> _Answer:
+@contextmanager
+def _reported(backend: Backend, doing: str, kind: type[SpecsiaError]) -> Iterator[None]:
+    """Report exceptions of code that is not ours as the backend's; a full disk or memory is the machine's fault."""
     try:
-        return call()
+        yield
     except Exception as error:
-        # A full disk and too little memory are the machine's fault, not the backend's.
-        if (
-            _is_own(type(backend).__module__)
-            or isinstance(error, SpecsiaError)
-            or write_trouble(error) is not None
-            or is_exhaustion(error)
-        ):
+        expected = isinstance(error, SpecsiaError) or write_trouble(error) is not None or is_exhaustion(error)
+        if _is_own(type(backend).__module__) or expected:
             raise
         reason = brief(f"{type(error).__name__}: {error}".rstrip(": "), MOST_SHOWN // 2)
         raise kind(f"the backend {backend.name} {doing} ({reason})") from error

@@ -61,11 +61,10 @@ class SelfTest:
     """Result of a backend on the built-in figure.
 
     Attributes:
-        backend: its name.
         candidates: the mesh in the 48 frames by right angles and mirrors, the best first.
-        volume: signed volume of the mesh's closed parts in cubic units as returned, or None without such parts.
-        faces: of the mesh.
-        seconds: that the reconstruction took.
+        volume: signed volume of the mesh's closed parts in cubic units, or None without such parts.
+        faces: count.
+        seconds: of the reconstruction.
         reading: how the mesh was read, where that was from a file.
     """
 
@@ -103,8 +102,8 @@ class SelfTest:
             {"axes": axis_names(c.matrix), "mirrored": c.mirrored, "iou": c.likeness.iou, "score": c.likeness.score}
             for c in self.candidates
         ]
-        own = {name: getattr(self, name) for name in ("backend", "volume", "faces", "seconds", "margin", "ok")}
-        return {**own, "candidates": candidates}
+        names = ("backend", "volume", "faces", "seconds", "margin", "ok")
+        return {**{name: getattr(self, name) for name in names}, "candidates": candidates}
 
 
 def ellipsoid(centre: Triple, half: Triple, front: Triple, rest: Triple) -> Mesh:
@@ -134,11 +133,7 @@ def figure() -> Mesh:
 
 
 def selftest(backend: Backend) -> SelfTest:
-    """Run a backend on the built-in figure and find the frame of its mesh.
-
-    Raises:
-        CharacterError: if the backend gives up or its mesh is empty, not finite or has no size.
-    """
+    """Run a backend on the built-in figure and find the frame of its mesh; a CharacterError if it makes none."""
     truth = figure()
     image, goal = (next(FastRenderer().render(truth, [Camera(0.0, size)])).color for size in (SIZE, LOOK_SIZE))
     readings: list[Reading] = []
@@ -155,27 +150,25 @@ def selftest(backend: Backend) -> SelfTest:
 
 
 def report(result: SelfTest) -> Sequence[str]:
-    """The result for people, in lines."""
+    """Lines of text for the terminal."""
     lines = ["axes        silhouette  colour  score"]
     for i, candidate in enumerate(result.candidates):
         if i < MOST_LISTED or candidate.as_is:
             likeness, axes = candidate.likeness, " ".join(axis_names(candidate.matrix))
-            numbers = f"{likeness.iou:10.3f}  {1 - likeness.apart:6.3f}  {likeness.score:5.3f}"
+            numbers = f"{likeness.iou:10.3f}  {1 - likeness.colour_difference:6.3f}  {likeness.score:5.3f}"
             lines.append(f"{axes:10}  {numbers}{'  the frame of the project' if candidate.as_is else ''}")
     volume = "no closed part" if result.volume is None else f"signed volume {result.volume:.4f}"
     lines.append(f"{plural(result.faces, 'face')}, {volume}, {result.seconds:.1f} s")
-    return [*lines, f"{result.backend} {_verdict(result)}"]
-
-
-def _verdict(result: SelfTest) -> str:
     best, margin = result.candidates[0], result.margin
     if best.likeness.iou < LEAST_IOU:
-        return f"shows the figure in no frame: its silhouette has an IoU of {best.likeness.iou:.2f} at most"
-    if margin < 0:
+        verdict = f"shows the figure in no frame: its silhouette has an IoU of {best.likeness.iou:.2f} at most"
+    elif margin < 0:
         read = () if result.reading is None else (result.reading.axes, result.reading.stated_in)
-        return f"uses another frame; its meshes fit better, by {-margin:.3f}, with {stated_axes(best.matrix, *read)}"
-    if result.inside_out:
-        return "returns its meshes inside out: reverse the order of each face's corners"
-    if margin == 0:
-        return "shows the figure as well in another frame, so the frame is unknown: its mesh needs its own colours"
-    return f"returns its meshes in the frame of the project, by a margin of {margin:.3f}"
+        verdict = f"uses another frame; its meshes fit better, by {-margin:.3f}, with {stated_axes(best.matrix, *read)}"
+    elif result.inside_out:
+        verdict = "returns its meshes inside out: reverse the order of each face's corners"
+    elif margin == 0:
+        verdict = "shows the figure as well in another frame, so the frame is unknown: its mesh needs its own colours"
+    else:
+        verdict = f"returns its meshes in the frame of the project, by a margin of {margin:.3f}"
+    return [*lines, f"{result.backend} {verdict}"]

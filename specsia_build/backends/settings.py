@@ -13,7 +13,7 @@ from specsia_build.errors import UsageError
 from specsia_build.folders import expanded, home
 
 SETTINGS_VARIABLE = "SPECSIA_BACKENDS"
-"""Names the settings file; without it, ``specsia/backends.yaml`` in the user's configuration folder counts."""
+"""Names the settings file; by default it is ``specsia/backends.yaml`` in the user's configuration folder."""
 
 
 class Terms(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -44,25 +44,19 @@ class Terms(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def settings_file() -> Path:
-    """The user's settings of backends."""
-    stated = os.environ.get(SETTINGS_VARIABLE)
-    if stated:
-        return expanded(stated)
-    base = os.environ.get("XDG_CONFIG_HOME")
-    return (Path(base) if base else home() / ".config") / "specsia" / "backends.yaml"
+    """Path of the user's settings of backends."""
+    if path := os.environ.get(SETTINGS_VARIABLE):
+        return expanded(path)
+    return Path(os.environ.get("XDG_CONFIG_HOME") or home() / ".config") / "specsia" / "backends.yaml"
 
 
 def stated_in(name: str) -> str:
-    """Where the settings of a backend are, as a sentence names it: without the folders of this machine."""
+    """Where the settings of a backend are, for messages: without the folders of this machine."""
     return f"{settings_file().name}, under {name}"
 
 
 def all_settings() -> dict[str, dict[str, Any]]:
-    """The whole file, unchecked but for its form; empty where there is none.
-
-    Raises:
-        UsageError: if it is no map from names to maps of settings.
-    """
+    """Settings by backend, unchecked; empty without a file. Raises a UsageError if it is no map of maps."""
     path = settings_file()
     if not path.is_file():
         return {}

@@ -63,7 +63,7 @@ def misplaced(as_is: Likeness, turned: Turned, reading: Meta | None) -> str:
     read = () if reading is None else (reading["axes"], reading["stated_in"])
     line = stated_axes(turned.matrix, *read)
     ious = f"IoU {then.iou:.2f} instead of {now.iou:.2f}"
-    colours = f"colours {then.apart:.2f} apart instead of {now.apart:.2f}"
+    colours = f"colours {then.colour_difference:.2f} apart instead of {now.colour_difference:.2f}"
     return f"seems to {turned.seems}: with {line} its front looks more like the picture ({ious}, {colours})"
 
 

@@ -140,7 +140,7 @@ def test_a_mesh_in_the_frame_is_left_there(views: bool) -> None:
     front, behind = looked_at(TRUTH)
     as_is, turned = better_frame(TRUTH, TRUTH, front, behind if views else None, GOAL, "unlit")
     assert turned is None
-    assert (as_is.iou, as_is.apart, as_is.pale) == (1.0, 0.0, False)
+    assert (as_is.iou, as_is.colour_difference, as_is.pale) == (1.0, 0.0, False)
 
 
 @pytest.mark.parametrize(
@@ -194,7 +194,7 @@ def test_colours_that_are_encoded_twice_are_pale_and_hide_no_frame() -> None:
     as_is, turned = better_frame(pale, pale, *looked_at(pale), GOAL, "unlit")
     assert turned is not None and turned.seems == "face away"
     assert turned.likeness.pale
-    assert as_is.apart > turned.likeness.apart
+    assert as_is.colour_difference > turned.likeness.colour_difference
 
 
 @dataclass

@@ -31,12 +31,7 @@ STRONGEST = 2.0
 
 @dataclass(frozen=True)
 class Fusion(Backend):
-    """Backend that damages and fuses six views of the ground truth.
-
-    Attributes:
-        strength: 0-2, how much goes wrong; 1 is meant to look like Wonder3D with instant-nsr.
-        name, version, sees_ground_truth, needs_yaw, generates, compiles: as in `Backend`.
-    """
+    """Backend that damages and fuses six views of the ground truth; strength 1 imitates Wonder3D with instant-nsr."""
 
     strength: float = 1.0
     name: str = "fusion"
@@ -51,10 +46,6 @@ class Fusion(Backend):
 
     def reconstruct(self, image: NDArray[np.uint8], context: Context) -> Mesh:
         """A closed mesh of about 50,000 faces with a colour per vertex, in the frame.
-
-        Args:
-            image: (S, S, 4) uint8 sRGB, straight alpha; what the front view shows.
-            context: its ground truth is what the other views show, its seed decides all that goes wrong.
 
         Raises:
             CharacterError: if the picture is not square or too small, there is no ground truth, or nothing is left of
@@ -75,15 +66,9 @@ class Fusion(Backend):
 
 
 def create(argument: str | None) -> Fusion:
-    """The backend for ``fusion`` or ``fusion:STRENGTH``.
-
-    Raises:
-        UsageError: if the strength is not a number from 0 to 2.
-    """
-    if argument is None:
-        return Fusion()
+    """Create the backend for ``fusion`` or ``fusion:STRENGTH``; a UsageError unless that is a number from 0 to 2."""
     try:
-        strength = float(argument)
+        strength = 1.0 if argument is None else float(argument)
     except ValueError:
         strength = math.nan
     if not 0 <= strength <= STRONGEST:

@@ -36,13 +36,13 @@ BEHIND = 0.03
 """Units by which a surface may lie behind the depth that a view shows and still be what the view shows."""
 
 REACH = 3.0
-"""Pixels from what is there beyond which something lacks; nearer than that, views only disagree about an outline."""
+"""Pixels from the carved shape beyond which a part is missing; nearer than that, outlines only differ."""
 
 SHELL = 0.014
-"""Units of thickness of what is put back: between a wing and a finger."""
+"""Thickness in units of a part that is put back: between a wing and a finger."""
 
 FEWEST_SHELLS = 1.5
-"""Voxels of thickness that it has at least, so that the lattice does not slip through."""
+"""Its least thickness in voxels, so that the lattice does not miss it."""
 
 SHOWN = 9
 """Pixels of some view that a separate piece must fill to be more than a crumb."""
@@ -60,7 +60,7 @@ FACES = 50_000
 """Faces that are aimed at, as DrawingSpinUp's meshes have."""
 
 PROBE = 1 / 80
-"""Units between the points at which the carved shape is first looked at, to tell how many faces it will have."""
+"""Units between the points at which the shape is first carved, to estimate its number of faces."""
 
 FEWEST, MOST = 96, 224
 """Voxels along one unit, whatever the number of faces."""
@@ -205,10 +205,9 @@ def _relaxed(vertices, faces, factors, steps):  # type: ignore[no-untyped-def]
 
 
 def _facing(depths: Floats) -> Floats:
-    """Cosine between each view's line of sight and its surface's normal, (6, H, H), not less than `GRAZING`.
+    """Cosine between each view's line of sight and its surface's normal by the steepest slope nearby, (6, H, H).
 
-    It turns a difference in depth into a distance to the surface. The steepest slope nearby counts, as the nearest
-    depth nearby has flattened the slopes themselves.
+    It turns a difference in depth into a distance to the surface.
     """
     near = (1, NEARBY, NEARBY)
     rise = scipy.ndimage.maximum_filter(depths, near) - scipy.ndimage.minimum_filter(depths, near)
@@ -237,12 +236,7 @@ def _lacking(inside: Floats, depth: Floats, facing: Floats, nearest: Floats) -> 
 
 
 def _with_shown_parts(volume: Floats, views: Views, facing: Floats, low: Point, cell: float) -> Floats:
-    """A carved volume with all parts that some view shows, and without separate crumbs that none does; see `_carved`.
-
-    Args:
-        volume: (nx, ny, nz), at points `cell` apart from `low` on.
-        views, facing, low, cell: as of `_carved`.
-    """
+    """A volume of `_carved` with all parts that some view shows, and without separate crumbs that none does."""
     ids, count = scipy.ndimage.label(volume > 0)
     nearest, piece = _look(ids.astype(np.int32), BASES, low, cell, SCALE, VIEW_SIZE)
     pixels = [
@@ -259,25 +253,14 @@ def _with_shown_parts(volume: Floats, views: Views, facing: Floats, low: Point, 
 
 
 def _carved(views: Views, facing: Floats, low: Point, high: Point, cell: float) -> Floats:
-    """Signed distance in units, positive inside, at points `cell` apart from `low` on: (nx, ny, nz) float32.
-
-    Args:
-        views: the drawn ones.
-        facing: (6, H, H), see `_facing`.
-        low, high: smallest and largest x, y, z.
-        cell: units between points.
-    """
+    """Signed distance in units, positive inside, at points `cell` apart from `low` to `high`: (nx, ny, nz) float32."""
     counts = np.ceil((high - low) / cell).astype(np.int64) + 1
     frame = (BASES, OPPOSITE, low, cell, counts, SCALE, HALF, SLACK, CUT)
     return np.asarray(_carve(views.inside, views.depth, facing, *frame))
 
 
 def _bounds(views: Views) -> tuple[Point, Point]:
-    """Smallest and largest x, y, z of what the front, the back and the sides show.
-
-    Raises:
-        CharacterError: if the front shows nothing.
-    """
+    """Smallest and largest x, y, z of what the front, the back and the sides show."""
     if not (views.inside[FRONT] > 0).any():
         raise CharacterError("all of the character is too thin to be reconstructed")
     points = []

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import scipy
-from numpy.typing import NDArray
 
 from specsia_build.backends.fusion.views import BASES, CAMERAS, HALF, SCALE, Floats, Views, depth_along
 from specsia_build.jit import compiled
@@ -86,15 +85,7 @@ def _gather(vertices, normals, colors, inside, depths, bases, scale, half, power
 def vertex_colours(
     mesh: Mesh, normals: Floats, views: Views, generator: np.random.Generator, strength: float
 ) -> Floats:
-    """Colour of each vertex, (V, 3) float32 sRGB-encoded 0-1.
-
-    Args:
-        mesh: to be coloured.
-        normals: (V, 3), unit vectors.
-        views: the drawn ones.
-        generator: of the speckle and of errors in the depth test.
-        strength: 0 for none of these.
-    """
+    """Colour of each vertex (V, 3) float32 sRGB-encoded 0-1, by unit normals (V, 3), with speckle and grain."""
     depths = np.empty_like(views.depth)
     for k, (camera, layers) in enumerate(zip(CAMERAS, FastRenderer().render(mesh, CAMERAS), strict=True)):
         covered = layers.coverage > 0
@@ -104,22 +95,13 @@ def vertex_colours(
     peek = np.abs(generator.standard_normal(shape, dtype=np.float32)) * np.float32(PEEK * strength)
     limits = (SCALE, HALF, SHARPNESS, SEEN, FRINGE, PAPER)
     colours, weights = _gather(mesh.vertices, normals, views.color, views.inside, depths, BASES, *limits, jitter, peek)
-    filled = _filled(mesh.vertices, colours, weights >= FEWEST)
-    return np.clip(filled + _grain(weights, generator) * np.float32(strength), 0, 1)
-
-
-def _grain(weights: Floats, generator: np.random.Generator) -> Floats:
-    """Error of each vertex's colour, (V, 3), the greater the less the views weigh there."""
+    known = weights >= FEWEST
+    if not known.all() and np.count_nonzero(known) >= NEIGHBOURS:
+        _, nearest = scipy.spatial.cKDTree(mesh.vertices[known]).query(mesh.vertices[~known], k=NEIGHBOURS)
+        colours[~known] = colours[known][nearest].mean(axis=1)
+    # The error of a vertex's colour is the greater the less the views weigh there.
     common = generator.standard_normal((len(weights), 1), dtype=np.float32)
     own = generator.standard_normal((len(weights), 3), dtype=np.float32)
     unsure = GRAIN_FLOOR + (1 - GRAIN_FLOOR) * np.exp(-2 * weights)
-    return np.asarray((common + GRAIN_HUE * (own - common)) * (GRAIN * unsure)[:, None], np.float32)
-
-
-def _filled(vertices: Floats, colours: Floats, known: NDArray[np.bool_]) -> Floats:
-    if known.all() or np.count_nonzero(known) < NEIGHBOURS:
-        return colours
-    _, nearest = scipy.spatial.cKDTree(vertices[known]).query(vertices[~known], k=NEIGHBOURS)
-    filled = colours.copy()
-    filled[~known] = colours[known][nearest].mean(axis=1)
-    return filled
+    grain = np.asarray((common + GRAIN_HUE * (own - common)) * (GRAIN * unsure)[:, None], np.float32)
+    return np.clip(colours + grain * np.float32(strength), 0, 1)

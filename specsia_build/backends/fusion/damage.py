@@ -64,13 +64,9 @@ def turns(generator: np.random.Generator, strength: float) -> tuple[float, ...]:
 def damaged(
     color: Floats, coverage: Floats, depth: Floats, which: int, generator: np.random.Generator, strength: float
 ) -> Views:
-    """Draw one view as the network would.
+    """Draw one of `true_views` as the network would: the front is close to the picture, the back mostly made up.
 
-    Args:
-        color, coverage, depth: how it truly looks, see `true_views`.
-        which: its index; the front is close to the picture, the back is mostly made up.
-        generator: of this view alone. What is drawn from it does not depend on the strength.
-        strength: 0 leaves the view as it is.
+    What is drawn from the generator, which is this view's alone, does not depend on the strength.
     """
     share = FRONT_SHARE if which == FRONT else 1.0
     bend = _similarity(generator, strength * share)
@@ -82,10 +78,11 @@ def damaged(
     alpha = moved[..., 3]
     known = alpha >= 0.5
     whole = _continued(moved[..., :3] / np.maximum(alpha, 1e-3)[..., None], known)
+    blurred = _blurred(bent[..., None], DEPTH_BLUR * strength)[..., 0]
     return Views(
         _repainted(whole, known, which, generator, strength),
         _recut(alpha, generator, strength * share),
-        _redepth(bent, generator, strength),
+        np.asarray(blurred + smooth_noise(generator, VIEW_SIZE, DEPTH_WAVE) * np.float32(DEPTH * strength), np.float32),
     )
 
 
@@ -111,10 +108,6 @@ def _blurred(image: Floats, width: float) -> Floats:
     return np.asarray(scipy.ndimage.gaussian_filter(image, (width, width, 0), mode="nearest", truncate=3.0), np.float32)
 
 
-def _noise(generator: np.random.Generator, wavelength: float) -> Floats:
-    return smooth_noise(generator, VIEW_SIZE, wavelength)
-
-
 def _repainted(
     color: Floats, known: NDArray[np.bool_], which: int, generator: np.random.Generator, strength: float
 ) -> Floats:
@@ -123,9 +116,9 @@ def _repainted(
     base = _blurred(color, SPLIT)
     detail = color - base
     wander = smooth_vectors(generator, VIEW_SIZE, WANDER_WAVE) * (s * np.float32(WANDER))
-    contrast = np.clip(1 + s * np.float32(FADE) * _noise(generator, PATCH_WAVE), 0, 1.5)
+    contrast = np.clip(1 + s * np.float32(FADE) * smooth_noise(generator, VIEW_SIZE, PATCH_WAVE), 0, 1.5)
     strange = warped(detail, smooth_vectors(generator, VIEW_SIZE, GHOST_WAVE) * (s * np.float32(GHOST_SHIFT)))
-    patches = np.clip(_noise(generator, PATCH_WAVE), 0, 1)
+    patches = np.clip(smooth_noise(generator, VIEW_SIZE, PATCH_WAVE), 0, 1)
     lost = smooth_vectors(generator, VIEW_SIZE, BACK_WAVE) * (s * np.float32(BACK_SHIFT))
     if which == BACK:
         blend = min(1.0, strength)
@@ -144,17 +137,19 @@ def _mottle(detail: Floats, known: NDArray[np.bool_], generator: np.random.Gener
     local = scipy.ndimage.gaussian_filter(busy, 4.0, truncate=2.5) + np.float32(MOTTLE_FLOOR)
     grain = np.zeros_like(detail)
     for wavelength in MOTTLE_WAVES:
-        grain += _noise(generator, wavelength)[..., None]
-        grain += np.stack([_noise(generator, 2 * wavelength) for _ in range(3)], axis=2) * np.float32(MOTTLE_HUE)
+        grain += smooth_noise(generator, VIEW_SIZE, wavelength)[..., None]
+        grain += np.stack([smooth_noise(generator, VIEW_SIZE, 2 * wavelength) for _ in range(3)], axis=2) * np.float32(
+            MOTTLE_HUE
+        )
     return np.asarray(grain * (local * np.float32(MOTTLE * strength))[..., None], np.float32)
 
 
 def _drifted(color: Floats, generator: np.random.Generator, strength: float) -> Floats:
     """Brightness and hue that differ from view to view and over each view."""
     whole = generator.standard_normal(3).astype(np.float32)
-    light = LIGHT * whole[0] + LIGHT_FIELD * _noise(generator, LIGHT_WAVE)
-    red = TINT * whole[1] + TINT_FIELD * _noise(generator, LIGHT_WAVE)
-    blue = TINT * whole[2] + TINT_FIELD * _noise(generator, LIGHT_WAVE)
+    light = LIGHT * whole[0] + LIGHT_FIELD * smooth_noise(generator, VIEW_SIZE, LIGHT_WAVE)
+    red = TINT * whole[1] + TINT_FIELD * smooth_noise(generator, VIEW_SIZE, LIGHT_WAVE)
+    blue = TINT * whole[2] + TINT_FIELD * smooth_noise(generator, VIEW_SIZE, LIGHT_WAVE)
     # Weights that leave the luma of Rec. 601 as it is.
     tint = np.dstack([red, -0.509 * red - 0.194 * blue, blue])
     return np.asarray(color * (1 + np.float32(strength) * light[..., None]) + np.float32(strength) * tint, np.float32)
@@ -162,24 +157,11 @@ def _drifted(color: Floats, generator: np.random.Generator, strength: float) -> 
 
 def _recut(coverage: Floats, generator: np.random.Generator, strength: float) -> Floats:
     """The silhouette as the network cuts it: narrow gaps fused, thin parts lost, the outline moved."""
-    close = np.clip(CLOSE * (1 + 0.5 * _noise(generator, MASK_WAVE)), 0, None) * strength
-    opened = np.clip(OPEN * (1 + 0.6 * _noise(generator, MASK_WAVE)), 0, None) * strength
-    shift = sum(_noise(generator, wavelength) for wavelength in EDGE_WAVES) * EDGE * strength
-    inside = _distance(coverage.astype(np.float64) - 0.5)
+    close = np.clip(CLOSE * (1 + 0.5 * smooth_noise(generator, VIEW_SIZE, MASK_WAVE)), 0, None) * strength
+    opened = np.clip(OPEN * (1 + 0.6 * smooth_noise(generator, VIEW_SIZE, MASK_WAVE)), 0, None) * strength
+    shift = sum(smooth_noise(generator, VIEW_SIZE, wavelength) for wavelength in EDGE_WAVES) * EDGE * strength
+    inside = signed_distance(coverage.astype(np.float64) - 0.5)
     if strength > 0:
-        inside = _distance(inside + close) - close
-        inside = _distance(inside - opened) + opened + shift
+        inside = signed_distance(inside + close) - close
+        inside = signed_distance(inside - opened) + opened + shift
     return np.asarray(inside, np.float32)
-
-
-def _distance(level: NDArray[np.float64]) -> NDArray[np.float64]:
-    if not (level > 0).any():
-        return np.full(level.shape, -float(VIEW_SIZE))
-    if (level > 0).all():
-        return np.full(level.shape, float(VIEW_SIZE))
-    return signed_distance(level)
-
-
-def _redepth(depth: Floats, generator: np.random.Generator, strength: float) -> Floats:
-    error = _noise(generator, DEPTH_WAVE) * np.float32(DEPTH * strength)
-    return np.asarray(_blurred(depth[..., None], DEPTH_BLUR * strength)[..., 0] + error, np.float32)

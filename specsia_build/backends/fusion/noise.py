@@ -37,25 +37,15 @@ def _spline(grid, size, step):  # type: ignore[no-untyped-def]
             row[j] = total
         for x in range(size):
             f = first[x]
-            out[y, x] = (
-                weights[x, 0] * row[f]
-                + weights[x, 1] * row[f + 1]
-                + weights[x, 2] * row[f + 2]
-                + weights[x, 3] * row[f + 3]
-            )
+            low = weights[x, 0] * row[f] + weights[x, 1] * row[f + 1]
+            out[y, x] = low + weights[x, 2] * row[f + 2] + weights[x, 3] * row[f + 3]
     return out
 
 
 def smooth_noise(generator: np.random.Generator, size: int, wavelength: float) -> Floats:
-    """Noise of mean 0 and standard deviation 1 without detail finer than its wavelength.
+    """Noise (size, size) float32 of mean 0 and standard deviation 1, without detail finer than a wavelength in pixels.
 
-    Args:
-        generator: source of the coefficients.
-        size: pixels of each side.
-        wavelength: pixels from a hill to the next, on average; the coefficients lie half of that apart.
-
-    Returns:
-        (size, size) float32.
+    The coefficients lie half a wavelength apart.
     """
     step = wavelength / 2
     count = int((size - 1) / step) + 4
@@ -70,12 +60,7 @@ def smooth_vectors(generator: np.random.Generator, size: int, wavelength: float)
 
 @compiled
 def warped(image, shift):  # type: ignore[no-untyped-def]
-    """An image looked up elsewhere: out(p) = image(p + shift(p)), bilinear, the border repeated.
-
-    Args:
-        image: (H, H, C) float32.
-        shift: (2, H, H) float32 pixels, across and down.
-    """
+    """Bilinear image(p + shift(p)), the border repeated: (H, H, C) float32; shift (2, H, H) pixels, across and down."""
     size, channels = image.shape[0], image.shape[2]
     out = np.empty_like(image)
     last = np.float32(size - 1)
@@ -120,11 +105,11 @@ def signed_distance(level: NDArray[np.float64]) -> NDArray[np.float64]:
     """Distance from each node to the zero contour of a bilinear function, in nodes, positive where `level` > 0.
 
     Nodes beside the contour measure it along the lattice's lines; the rest follows by fast sweeping of the eikonal
-    equation (Zhao, "A fast sweeping method for Eikonal equations", Math. Comp. 74, 2005).
-
-    Args:
-        level: (h, w) float64 with both signs.
+    equation (Zhao, "A fast sweeping method for Eikonal equations", Math. Comp. 74, 2005). Without both signs it is the
+    width of `level` (h, w), or minus that.
     """
+    if not (level > 0).any() or (level > 0).all():
+        return np.full(level.shape, float(len(level)) if level[0, 0] > 0 else -float(len(level)))
     distance = np.full(level.shape, np.inf)
     _crossings(level, distance)
     _sweep(distance)

@@ -53,26 +53,18 @@ def depth_along(camera: Camera, position: NDArray[np.floating], covered: NDArray
 
 
 def true_views(mesh: Mesh, image: NDArray[np.uint8], turns: Sequence[float]) -> Iterator[tuple[Floats, Floats, Floats]]:
-    """The views of the truth; the front is the picture itself.
-
-    Args:
-        mesh: the ground truth in the frame.
-        image: (S, S, 4) uint8 sRGB, straight alpha: the frontal view.
-        turns: degrees by which each view is seen from beside its camera, the front's included (its depth only).
+    """Views of the ground truth, each turned by degrees from its camera; the front's colour is the picture (S, S, 4).
 
     Yields:
-        Of each view the colour (H, H, 3), sRGB-encoded 0-1 and premultiplied by the coverage, the coverage (H, H), 0-1,
-        and the depth (H, H) in units along the camera's forward direction of the nearest surface, 0 without one.
+        Of each view the colour (H, W, 3), sRGB-encoded 0-1 and premultiplied by the coverage, the coverage (H, W), 0-1,
+        and the depth (H, W) in units along the camera's forward direction of the nearest surface, 0 without one.
     """
+    # Premultiplied, so that hidden colours do not bleed into the rim.
+    front = Image.fromarray(image, "RGBA").convert("RGBa")
+    front = front.resize((VIEW_SIZE, VIEW_SIZE), Image.Resampling.BILINEAR).convert("RGBA")
     beside = [Camera(camera.yaw_deg + turn, VIEW_SIZE) for camera, turn in zip(CAMERAS, turns, strict=True)]
     for k, layers in enumerate(FastRenderer().render(mesh, beside)):
         depth = depth_along(beside[k], layers.position, layers.coverage > 0)
-        pixels = _resized(image) if k == FRONT else layers.color
+        pixels = np.asarray(front) if k == FRONT else layers.color
         coverage = pixels[..., 3].astype(np.float32) / np.float32(255)
         yield pixels[..., :3].astype(np.float32) / np.float32(255) * coverage[..., None], coverage, depth
-
-
-def _resized(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    # Premultiplied, so that what alpha hides does not bleed into the rim.
-    whole = Image.fromarray(image, "RGBA").convert("RGBa")
-    return np.asarray(whole.resize((VIEW_SIZE, VIEW_SIZE), Image.Resampling.BILINEAR).convert("RGBA"))

@@ -18,8 +18,7 @@ from PIL import Image
 
 from specsia_build.backends.base import Backend, Context
 from specsia_build.backends.inflate.depth import depths
-from specsia_build.backends.relief.drawing import extended
-from specsia_build.backends.relief.surface import Figure, figure_of, sampled, surface_of, textured
+from specsia_build.backends.two_sheets import Figure, extended, figure_of, sampled, surface_of, textured
 from specsia_build.errors import UsageError
 from specsia_build.frame import ORTHO_WIDTH
 from specsia_build.rendering.mesh import Mesh
@@ -68,15 +67,7 @@ class Inflate(Backend):
         return {}
 
     def reconstruct(self, image: NDArray[np.uint8], context: Context) -> Mesh:
-        """A closed, textured mesh that fills the picture's silhouette, in the scale of the frontal camera.
-
-        Args:
-            image: (S, S, 4) uint8 sRGB, straight alpha, see `check_image`.
-            context: whether the picture is the frame's own view; there is nothing random.
-
-        Raises:
-            CharacterError: if the picture is not square or too small, or shows nothing or no background.
-        """
+        """A closed, textured mesh that fills the picture's silhouette, in the scale of the frontal camera."""
         figure = figure_of(image)
         nodes = round(figure.crop.figure * (CELLS / np.count_nonzero(figure.covered)) ** 0.5)
         surface = surface_of(figure, _depths(figure, context.framed), nodes)
@@ -85,11 +76,7 @@ class Inflate(Backend):
 
 
 def create(argument: str | None) -> Inflate:
-    """The backend for ``inflate``.
-
-    Raises:
-        UsageError: if there is an argument.
-    """
+    """Create the backend for ``inflate``, which takes no argument."""
     if argument is not None:
         raise UsageError("inflate takes no argument")
     return Inflate()
@@ -125,13 +112,13 @@ def _back(front: NDArray[np.uint8], figure: Figure) -> NDArray[np.uint8]:
     nearest = scipy.ndimage.distance_transform_edt(
         depth > band + 1.5, sampling=(UPRIGHT, 1.0), return_distances=False, return_indices=True
     )
-    led, soft = (_mean_within(layer, covered, band) for layer in (along[tuple(nearest)], colours))
+    carried, soft = (_mean_within(layer, covered, band) for layer in (along[tuple(nearest)], colours))
     # Averaged, so that no ring of likeness is left around a feature where its edge passes through the rim's colour.
-    apart = _mean_within(np.square(colours - led).sum(axis=2, keepdims=True), covered, 2.0 * band)
-    like = np.exp(-apart / ALIKE**2)
+    distance = _mean_within(np.square(colours - carried).sum(axis=2, keepdims=True), covered, 2.0 * band)
+    like = np.exp(-distance / ALIKE**2)
     inwards = np.clip(depth / (2.0 * band), 0.0, 1.0)[..., None]
     inwards = inwards * inwards * (3.0 - 2.0 * inwards)
-    back = (1.0 - inwards) * colours + inwards * (like * soft + (1.0 - like) * led)
+    back = (1.0 - inwards) * colours + inwards * (like * soft + (1.0 - like) * carried)
     small = Image.fromarray(np.clip(np.rint(back), 0, 255).astype(np.uint8))
     whole = small.resize((small.width * COARSER, small.height * COARSER), Image.Resampling.BILINEAR)
     return np.asarray(whole)[:height, :width]

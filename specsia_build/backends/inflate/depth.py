@@ -61,9 +61,8 @@ class Build:
 def depths(distance: Floats, length: float) -> Floats:
     """Heights (h, w, 2) in cells of the front and the back of a figure; 0 outside.
 
-    Args:
-        distance: (h, w) float64 signed distance to the contour in cells, positive inside, negative on the border.
-        length: least extent along the line of sight in cells; 0 where it is not known.
+    `distance` (h, w) is the signed distance to the contour in cells, positive inside, negative on the border; `length`
+    the least extent along the line of sight in cells, 0 where it is not known.
     """
     inside = distance > 0
     inflated = poisson(distance)
@@ -82,20 +81,16 @@ def depths(distance: Floats, length: float) -> Floats:
     rows = np.flatnonzero(inside.any(axis=1))
     down = ((np.arange(len(inside)) - rows[0]) / max(1, rows[-1] - rows[0]))[:, None]
     feet = 0.0 if build is None else _step(down - 1, -FOOT[0], -FOOT[1]) * (1.0 - trunk)
-    found = np.stack([half * (1.0 + TOES * feet), -half], axis=-1)
-    longer = length / max(float(np.ptp(found)), 1e-9)
+    heights = np.stack([half * (1.0 + TOES * feet), -half], axis=-1)
+    longer = length / max(float(np.ptp(heights)), 1e-9)
     if longer > 1:
         head = np.clip((NECK[1] - down) / (NECK[1] - NECK[0]), 0.0, 1.0)[..., None]
-        found = longer * found * (1 - (1 - LONG_HEAD) * head) + CARRIED * length * head
-    return np.asarray(found)
+        heights = longer * heights * (1 - (1 - LONG_HEAD) * head) + CARRIED * length * head
+    return np.asarray(heights)
 
 
 def find_build(distance: Floats) -> Build | None:
-    """Head and body of an upright figure; None where it has no such parts.
-
-    Args:
-        distance: (h, w) float64 signed distance to the contour in cells.
-    """
+    """Head and body of an upright figure by its signed distance (h, w) to the contour; None without such parts."""
     rows = np.flatnonzero((distance > 0).any(axis=1))
     row, column = _largest_crown(distance, int(rows[0] + LOWEST_HEAD * (rows[-1] - rows[0])))
     radius = float(distance[row, column])
@@ -184,9 +179,7 @@ def poisson(distance: Floats) -> Floats:
 
     The square root of u is exactly a half circle across a long straight limb, and 0.71 of the radius deep over a
     disc. Nodes beside the contour reach it at its true distance (Gibou et al., J. Comput. Phys. 176, 2002).
-
-    Args:
-        distance: (h, w) float64 signed distance in cells, negative on the border.
+    `distance` (h, w) is signed, in cells, negative on the border.
     """
     rows, columns = np.nonzero(distance > 0)
     weights = np.zeros((len(rows), 4))
@@ -210,15 +203,7 @@ def _contour_weights(distance: Floats, rows: NDArray[np.int64], columns: NDArray
 
 
 @compiled
-def _relax(
-    u: Floats,
-    rows: NDArray[np.int64],
-    columns: NDArray[np.int64],
-    weights: Floats,
-    relax: float,
-    tolerance: float,
-    most: int,
-) -> None:
+def _relax(u, rows, columns, weights, relax, tolerance, most):  # type: ignore[no-untyped-def]
     for _ in range(most):
         change = 0.0
         for n in range(len(rows)):

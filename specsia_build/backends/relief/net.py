@@ -25,53 +25,49 @@ KEY = 16
 """Channels by which pixels of the back are matched with colours of the drawing."""
 
 GUIDES, TRUST = 3, 4.0
-"""Guides of `drawing.guides`, and the logit for one unit of what the network gives for one."""
+"""Guides of `drawing.guides`, and the logit per unit of the network's trust in one."""
 
-TOLD = 3 + GUIDES + KEY
-"""Channels for each pixel: middle, thickness, copy, how far each guide is trusted, and its query."""
+OUTPUTS = 3 + GUIDES + KEY
+"""Channels for each pixel: middle, thickness, copy, trust in each guide, and its query."""
 
 BOUND = 8.0
 """Bound of the network's output, by a hyperbolic tangent."""
 
 THICKNESS = 0.15
-"""Half thickness, in lengths of the figure's longest side, for one unit of what the network gives."""
+"""Half thickness, in lengths of the figure's longest side, per unit of the network's output."""
 
-TOGETHER = 4
-"""Pixels of a row that are worked at together."""
+UNROLL = 4
+"""Pixels of a row that are computed together."""
 
 
 @compiled
 def _convolved(x, weights, bias, stride, leak):  # type: ignore[no-untyped-def]
     """Convolution of (H + 2, W + 2, C) float32 by (3, 3, C, D), and a leaky rectifier: (H / stride, W / stride, D).
 
-    W / stride is a multiple of `TOGETHER`.
+    W / stride is a multiple of `UNROLL`.
     """
     count = weights.shape[3]
     out = np.empty(((x.shape[0] - 2) // stride, (x.shape[1] - 2) // stride, count), np.float32)
     for row in range(out.shape[0]):
-        for first in range(0, out.shape[1], TOGETHER):
-            sums = out[row, first : first + TOGETHER]
-            for u in range(TOGETHER):
+        for first in range(0, out.shape[1], UNROLL):
+            sums = out[row, first : first + UNROLL]
+            for u in range(UNROLL):
                 sums[u] = bias
             for i in range(3):
                 for j in range(3):
                     for c in range(x.shape[2]):
-                        for u in range(TOGETHER):
+                        for u in range(UNROLL):
                             value = x[row * stride + i, (first + u) * stride + j, c]
                             for d in range(count):
                                 sums[u, d] += value * weights[i, j, c, d]
-            for u in range(TOGETHER):
+            for u in range(UNROLL):
                 for d in range(count):
                     sums[u, d] = sums[u, d] if sums[u, d] > 0 else sums[u, d] * leak
     return out
 
 
 def _tensors(path: Path) -> dict[str, Floats]:
-    """Tensors of a safetensors file of float16, as float32.
-
-    Raises:
-        SpecsiaError: if it is no such file.
-    """
+    """Read a safetensors file of float16, as float32; a SpecsiaError if it is none."""
     try:
         content = path.read_bytes()
         size = int.from_bytes(content[:8], "little")
@@ -93,7 +89,7 @@ def weights() -> Mapping[str, Floats]:
 
 
 def forward(x: Floats, tensors: Mapping[str, Floats]) -> tuple[Floats, Floats]:
-    """Run the network: outputs (S, S, `TOLD`) and keys (S / 2, S / 2, `KEY`) float32.
+    """Run the network: outputs (S, S, `OUTPUTS`) and keys (S / 2, S / 2, `KEY`) float32.
 
     Args:
         x: (S, S, C) float32, see `drawing.inputs`.
@@ -117,26 +113,22 @@ def forward(x: Floats, tensors: Mapping[str, Floats]) -> tuple[Floats, Floats]:
         y = np.concatenate([y.repeat(2, axis=0).repeat(2, axis=1), levels.pop()], axis=2)
         y = convolved(convolved(y, f"up.{level}.0"), f"up.{level}.2")
     out = np.float32(BOUND) * np.tanh(convolved(y, "head", leak=1.0) / np.float32(BOUND))
-    told = out[..., : 4 * TOLD].reshape(half, half, TOLD, 2, 2).transpose(0, 3, 1, 4, 2).reshape(size, size, TOLD)
-    return told, out[..., 4 * TOLD :]
+    pixels = out[..., : 4 * OUTPUTS].reshape(half, half, OUTPUTS, 2, 2).transpose(0, 3, 1, 4, 2)
+    return pixels.reshape(size, size, OUTPUTS), out[..., 4 * OUTPUTS :]
 
 
-def read_out(told: Floats, key: Floats, labels: NDArray[np.intp], length: float) -> tuple[Floats, Floats]:
-    """Depths and colours of what the network tells.
-
-    Args:
-        told, key: see `forward`.
-        labels: (S, S) number of each pixel's colour in the palette, `COLOURS` where it has none.
-        length: as of `drawing.inputs`.
+def decode(predicted: Floats, key: Floats, labels: NDArray[np.intp], length: float) -> tuple[Floats, Floats]:
+    """Depths and colours from the outputs of `forward`; see `drawing.guides` and `drawing.inputs`.
 
     Returns:
         (S, S, 2) float32 height towards the viewer of front and back, in lengths of the figure's longest side; and
         (S, S, COLOURS + 1) float32 logits of each colour of the palette and of a copy of the front.
     """
-    half = np.logaddexp(np.float32(0), told[..., 1]) * np.float32(THICKNESS)
-    depth = np.stack([told[..., 0] + half, told[..., 0] - half], axis=-1) / np.float32(length or 1)
+    half = np.logaddexp(np.float32(0), predicted[..., 1]) * np.float32(THICKNESS)
+    depth = np.stack([predicted[..., 0] + half, predicted[..., 0] - half], axis=-1) / np.float32(length or 1)
     logits = np.full((*labels.shape, COLOURS + 1), -1e4, np.float32)
-    guided, trust, query = guides(labels), np.moveaxis(told[..., 3 : 3 + GUIDES], 2, 0), told[..., 3 + GUIDES :]
+    guided, trust = guides(labels), np.moveaxis(predicted[..., 3 : 3 + GUIDES], 2, 0)
+    query = predicted[..., 3 + GUIDES :]
     size = len(key)
     for number in range(COLOURS):
         hot = (labels == number).reshape(size, 2, size, 2).sum(axis=(1, 3))
@@ -144,5 +136,5 @@ def read_out(told: Floats, key: Floats, labels: NDArray[np.intp], length: float)
             mean = (key * hot[..., None]).sum(axis=(0, 1), dtype=np.float64) / hot.sum()
             hints = np.where(guided == number, np.float32(TRUST) * trust, 0).sum(axis=0)
             logits[..., number] = (query * mean.astype(np.float32)).sum(axis=2) / np.float32(KEY**0.5) + hints
-    logits[..., COLOURS] = told[..., 2]
+    logits[..., COLOURS] = predicted[..., 2]
     return depth.astype(np.float32), logits

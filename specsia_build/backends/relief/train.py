@@ -1,7 +1,7 @@
-"""Train the network of `relief`: ``python -m specsia_build.backends.relief.train MANIFEST... --out FOLDER``.
+"""Train the network of `relief`: ``python -m specsia_build.backends.relief.train MANIFEST[=SHARE]... --out FOLDER``.
 
-Characters are drawn from the front and from behind, in poses of their own clips and a little turned; those of the test
-split are left out. Needs torch.
+Each manifest is taken in proportion to its share, 1 by default. Characters are drawn from the front and from behind, in
+poses of their own clips and a little turned; those of the test split are left out. Needs torch.
 """
 
 from __future__ import annotations
@@ -22,24 +22,14 @@ from safetensors.numpy import save_file
 from torch import Tensor, nn
 from torch.nn import functional
 
-from specsia_build.backends.relief.drawing import (
-    CHANNELS,
-    COLOURS,
-    FULL,
-    SIZE,
-    Crop,
-    crop_of,
-    guides,
-    inputs,
-    on_white,
-    palette_of,
-)
-from specsia_build.backends.relief.net import BOUND, GUIDES, KEY, LEAK, THICKNESS, TOLD, TRUST
+from specsia_build.backends.relief.drawing import CHANNELS, COLOURS, guides, inputs, on_white, palette_of
+from specsia_build.backends.relief.net import BOUND, GUIDES, KEY, LEAK, OUTPUTS, THICKNESS, TRUST
+from specsia_build.backends.two_sheets import FULL, SIZE, Crop, crop_of
 from specsia_build.characters.actions import FRAMES
 from specsia_build.characters.character import Entry
 from specsia_build.characters.manifest import read_manifest
 from specsia_build.characters.read import read_animated, read_character
-from specsia_build.errors import CharacterError
+from specsia_build.errors import CharacterError, SpecsiaError
 from specsia_build.frame import Camera, normalise, view_cameras
 from specsia_build.rendering.contour import draw_contour
 from specsia_build.rendering.fast.renderer import FastRenderer
@@ -65,17 +55,17 @@ def _block(first: int, last: int, stride: int = 1) -> nn.Sequential:
 
 
 class Net(nn.Module):
-    """U-net that tells depths, and for each pixel of the back which colour of the drawing it has."""
+    """U-net that predicts depths, and for each pixel of the back which colour of the drawing it has."""
 
     def __init__(self) -> None:
         super().__init__()
         self.first = _block(4 * CHANNELS, WIDTHS[0])
         self.down = nn.ModuleList([_block(a, b, 2) for a, b in pairwise(WIDTHS)])
         self.up = nn.ModuleList([_block(a + b, b) for a, b in zip(WIDTHS[:0:-1], WIDTHS[-2::-1], strict=True)])
-        self.head = nn.Conv2d(WIDTHS[0], 4 * TOLD + KEY, 3, 1, 1)
+        self.head = nn.Conv2d(WIDTHS[0], 4 * OUTPUTS + KEY, 3, 1, 1)
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Map (N, `CHANNELS`, S, S) to outputs (N, `TOLD`, S, S) and keys (N, `KEY`, S / 2, S / 2)."""
+        """Map (N, `CHANNELS`, S, S) to outputs (N, `OUTPUTS`, S, S) and keys (N, `KEY`, S / 2, S / 2)."""
         levels = [self.first(functional.pixel_unshuffle(x, 2).contiguous(memory_format=torch.channels_last))]
         for down in self.down:
             levels.append(down(levels[-1]))
@@ -83,21 +73,21 @@ class Net(nn.Module):
         for up in self.up:
             y = up(torch.cat([functional.interpolate(y, scale_factor=2.0), levels.pop()], 1))
         out = BOUND * torch.tanh(self.head(y).float() / BOUND)
-        return functional.pixel_shuffle(out[:, : 4 * TOLD], 2), out[:, 4 * TOLD :]
+        return functional.pixel_shuffle(out[:, : 4 * OUTPUTS], 2), out[:, 4 * OUTPUTS :]
 
 
-def chosen(told: Tensor, key: Tensor, hot: Tensor, guided: Tensor) -> Tensor:
+def palette_logits(predicted: Tensor, key: Tensor, one_hot: Tensor, guided: Tensor) -> Tensor:
     """Logits (N, `COLOURS` + 1, H, W) of each colour of the palette, and last of a copy of the front.
 
     Args:
-        told: (N, `TOLD`, H, W) of pixels of the back.
+        predicted: (N, `OUTPUTS`, H, W) of pixels of the back.
         key: (N, `KEY`, S / 2, S / 2) of pixels of the front.
-        hot: (N, `COLOURS`, S / 2, S / 2), how much of each pixel has each colour.
+        one_hot: (N, `COLOURS`, S / 2, S / 2), share of each pixel that has each colour.
         guided: (N, `GUIDES`, H, W) int64, see `drawing.guides`.
     """
-    copy, trust, query = told[:, 2:3], told[:, 3 : 3 + GUIDES], told[:, 3 + GUIDES :]
-    counts = hot.sum((2, 3))
-    keys = torch.einsum("nkij,ncij->nck", key, hot) / counts.clamp(min=1e-3)[:, :, None]
+    copy, trust, query = predicted[:, 2:3], predicted[:, 3 : 3 + GUIDES], predicted[:, 3 + GUIDES :]
+    counts = one_hot.sum((2, 3))
+    keys = torch.einsum("nkij,ncij->nck", key, one_hot) / counts.clamp(min=1e-3)[:, :, None]
     logits = torch.einsum("nkij,nck->ncij", query, keys) / KEY**0.5
     hints = functional.one_hot(guided, COLOURS + 1)[..., :COLOURS].float()
     logits = logits + TRUST * torch.einsum("ngij,ngijc->ncij", trust, hints)
@@ -105,26 +95,26 @@ def chosen(told: Tensor, key: Tensor, hot: Tensor, guided: Tensor) -> Tensor:
 
 
 Picture = tuple[NDArray[Any], ...]
-"""A character as it is drawn, cut to the figure: front and, seen through that, back (H, W, 4) uint8 with straight
-alpha; coverage in both (H, W, 2) uint8; heights of both towards the viewer (H, W, 2) float16 in pixels."""
+"""A drawn character, cut to the figure: front and, seen through it, back (H, W, 4) uint8 with straight alpha; coverage
+of both (H, W, 2) uint8; heights of both towards the viewer (H, W, 2) float16 in pixels."""
 
 
 def pictures(manifest: Path) -> list[tuple[Picture, float]]:
-    """Characters of a manifest but those of its test split, each with how often it is taken, in all 1.
+    """Pictures of a manifest's characters but those of its test split, with weights whose sum is 1.
 
-    They are drawn at rest, in `POSES` poses of their clips, and turned. A character's share grows little with the
+    They are drawn at rest, in `POSES` poses of their clips, and turned. A character's weight grows little with the
     number of its pictures. Those that cannot be read are left out.
     """
-    taken: list[tuple[Picture, float]] = []
+    weighted: list[tuple[Picture, float]] = []
     for entry in read_manifest(manifest):
         try:
-            own = [] if entry.split == "test" else list(_pictures(entry))
+            drawn = [] if entry.split == "test" else list(_pictures(entry))
         except CharacterError as error:
             click.echo(f"{entry.id} is left out: {error}")
             continue
-        taken += [(picture, len(own) ** -0.6) for picture in own]
-    total = sum(share for _, share in taken)
-    return [(picture, share / total) for picture, share in taken]
+        weighted += [(picture, len(drawn) ** -0.6) for picture in drawn]
+    total = sum(weight for _, weight in weighted)
+    return [(picture, weight / total) for picture, weight in weighted]
 
 
 def _pictures(entry: Entry) -> Iterator[Picture]:
@@ -138,7 +128,7 @@ def _pictures(entry: Entry) -> Iterator[Picture]:
     for pose, yaw in todo:
         mesh = compacted(read_character(replace(entry, pose=pose)).mesh).rotated(Camera(yaw, DRAWN).turn())
         extent = np.ptp(mesh.vertices, axis=0)
-        # From the side are drawn those that are longer than wide: animals, not people.
+        # Animals, longer than wide, are drawn from the side too, people are not.
         if yaw != 90 or extent[0] > extent[1]:
             yield _picture(mesh)
 
@@ -156,39 +146,37 @@ def _picture(mesh: Mesh) -> Picture:
 
 
 def _recoloured(rng: np.random.Generator, *pictures: NDArray[np.float32]) -> list[NDArray[np.float32]]:
-    """Pictures (..., 3) in 0 to 255 with their channels permuted, mixed and of another gamma, all in the same way."""
+    """Permute and mix the channels of pictures (..., 3), 0 to 255, and change their gamma, all in the same way."""
     order = rng.permutation(3)
-    gamma, mixed = np.exp(rng.normal(0, 0.3, 3)), np.eye(3) + rng.normal(0, 0.12, (3, 3))
+    gamma, mix = np.exp(rng.normal(0, 0.3, 3)), np.eye(3) + rng.normal(0, 0.12, (3, 3))
     if rng.random() < 0.08:
-        mixed = np.ones((3, 3))
-    mixed = (mixed / mixed.sum(1, keepdims=True)).T
+        mix = np.ones((3, 3))
+    mix = (mix / mix.sum(1, keepdims=True)).T
     if rng.random() < 0.35:
-        order, gamma, mixed = np.arange(3), np.ones(3), np.eye(3)
-    return [
-        (255 * np.clip((picture[..., order] / 255) ** gamma @ mixed, 0, 1)).astype(np.float32) for picture in pictures
-    ]
+        order, gamma, mix = np.arange(3), np.ones(3), np.eye(3)
+    return [(255 * np.clip((p[..., order] / 255) ** gamma @ mix, 0, 1)).astype(np.float32) for p in pictures]
 
 
 def example(picture: Picture, rng: np.random.Generator) -> dict[str, NDArray[Any]]:
-    """One example for the network: its input, and what it should tell."""
+    """One training example: the network's input and its targets."""
     front, back, cover, depth = picture
     if rng.random() < 0.5:
         front, back, cover, depth = (layer[:, ::-1] for layer in (front, back, cover, depth))
     if rng.random() < 0.6:
         line = (float(rng.uniform(0.3, 3.0)), int(255 * rng.random() ** 2))
         front = draw_contour(np.ascontiguousarray(front), np.ascontiguousarray(cover[..., 0]), *line)
-    shown, cut = on_white(front), rng.random() < 0.06 and len(front) > 60
+    visible, cut = on_white(front), rng.random() < 0.06 and len(front) > 60
     if cut:
-        shown[int(len(front) * rng.uniform(0.35, 0.9)) :] = (255, 255, 255, 0)
-    crop = crop_of(shown[..., 3] >= HALF_COVERED)
+        visible[int(len(front) * rng.uniform(0.35, 0.9)) :] = (255, 255, 255, 0)
+    crop = crop_of(visible[..., 3] >= HALF_COVERED)
     shrunk = np.exp(rng.normal(0.03, 0.04))
     left, top = (at - crop.side * ((shrunk - 1) / 2 + rng.normal(0, 0.01)) for at in (crop.left, crop.top))
     crop = Crop(left, top, crop.side * shrunk)
-    drawing = crop.resized(shown)
+    drawing = crop.resized(visible)
     behind = crop.resized(on_white(back))[..., :3].astype(np.float32)
     covers = np.asarray(crop.nearest(cover)) >= FULL
-    own = covers[..., 0] & (drawing[..., 3] >= HALF_COVERED)
-    both = own & covers[..., 1]
+    in_front = covers[..., 0] & (drawing[..., 3] >= HALF_COVERED)
+    both = in_front & covers[..., 1]
     heights = np.asarray(crop.nearest(depth), np.float32) / np.float32(crop.figure)
     # The other sides of a stretched figure stay as they are.
     if rng.random() < 0.4:
@@ -199,15 +187,15 @@ def example(picture: Picture, rng: np.random.Generator) -> dict[str, NDArray[Any
     colours, behind = _recoloured(rng, drawing[..., :3].astype(np.float32), behind)
     labels = np.full((SIZE, SIZE), COLOURS, np.int64)
     palette = np.zeros((COLOURS, 3), np.float32)
-    if own.any():
-        palette, labels[own] = palette_of(colours[own])
+    if in_front.any():
+        palette, labels[in_front] = palette_of(colours[in_front])
     if rng.random() < 0.25:
-        # Other colours for some of the palette: what is where it is tells more than what colour it has.
+        # Some colours of the palette are changed: a region's place matters more than its colour.
         moved = palette + rng.normal(0, 60, palette.shape).astype(np.float32) * (rng.random((COLOURS, 1)) < 0.5)
         shift = np.concatenate([moved - palette, np.zeros((1, 3), np.float32)])
-        apart = np.square(behind[:, :, None] - palette).sum(-1)
-        there = np.where(apart.min(-1) < 40**2, apart.argmin(-1), COLOURS)
-        colours, behind = (np.clip(c + shift[k], 0, 255) for c, k in ((colours, labels), (behind, there)))
+        distance = np.square(behind[:, :, None] - palette).sum(-1)
+        nearest = np.where(distance.min(-1) < 40**2, distance.argmin(-1), COLOURS)
+        colours, behind = (np.clip(c + shift[k], 0, 255) for c, k in ((colours, labels), (behind, nearest)))
         palette = np.clip(moved, 0, 255)
     drawing[..., :3] = colours.round()
     return {
@@ -223,15 +211,15 @@ def example(picture: Picture, rng: np.random.Generator) -> dict[str, NDArray[Any
     }
 
 
-def losses(told: Tensor, key: Tensor, batch: dict[str, Tensor], offset: tuple[int, int]) -> tuple[Tensor, ...]:
-    """Depth, slope of depth and colour, each a mean over what both sides show; colour in every other pixel."""
-    half = functional.softplus(told[:, 1:2]) * THICKNESS
-    depth = torch.cat([told[:, :1] + half, told[:, :1] - half], 1) / batch["length"][:, None, None, None]
-    both, wanted = batch["both"], batch["depth"]
+def losses(predicted: Tensor, key: Tensor, batch: dict[str, Tensor], offset: tuple[int, int]) -> tuple[Tensor, ...]:
+    """Losses of depth, its slope and colour, means over pixels that show both sides; colour in every other pixel."""
+    half = functional.softplus(predicted[:, 1:2]) * THICKNESS
+    depth = torch.cat([predicted[:, :1] + half, predicted[:, :1] - half], 1) / batch["length"][:, None, None, None]
+    both, target = batch["both"], batch["depth"]
     count = both.sum((1, 2, 3)).clamp(min=1)
-    thickness = ((wanted[:, :1] - wanted[:, 1:]) * both).sum((1, 2, 3)) / count
-    error = depth - wanted
-    # Where the whole lies along the line of sight means nothing.
+    thickness = ((target[:, :1] - target[:, 1:]) * both).sum((1, 2, 3)) / count
+    error = depth - target
+    # The distance to the viewer is undefined.
     shift = (error.mean(1, keepdim=True) * both).sum((1, 2, 3), keepdim=True) / count[:, None, None, None]
     error = (error - shift) * both
     weight = 1 / (0.15 + thickness)
@@ -239,21 +227,22 @@ def losses(told: Tensor, key: Tensor, batch: dict[str, Tensor], offset: tuple[in
     across = (error[..., 1:] - error[..., :-1]) * both[..., 1:] * both[..., :-1]
     down = (error[..., 1:, :] - error[..., :-1, :]) * both[..., 1:, :] * both[..., :-1, :]
     steep = ((across.abs().mean(1).sum((1, 2)) + down.abs().mean(1).sum((1, 2))) / count * weight).mean()
-    every = (..., slice(offset[0], None, 2), slice(offset[1], None, 2))
-    hot = functional.one_hot(batch["labels"], COLOURS + 1)[..., :COLOURS].permute(0, 3, 1, 2).float()
-    logits = chosen(told[every], key, functional.avg_pool2d(hot, 2), batch["guides"][every])
+    half_of = (..., slice(offset[0], None, 2), slice(offset[1], None, 2))
+    one_hot = functional.one_hot(batch["labels"], COLOURS + 1)[..., :COLOURS].permute(0, 3, 1, 2).float()
+    logits = palette_logits(predicted[half_of], key, functional.avg_pool2d(one_hot, 2), batch["guides"][half_of])
     palette = batch["palette"][..., None, None].expand(-1, -1, -1, SIZE // 2, SIZE // 2)
-    choices = torch.cat([palette, batch["front"][every][:, None]], 1)
-    apart = (choices - batch["back"][every][:, None]).abs().mean(2)
-    best = (-apart / 0.04).masked_fill(logits < -1e3, -1e4).softmax(1)
-    cross = -(best * logits.log_softmax(1)).sum(1)
-    shown = both[:, 0][every]
-    colour = (((logits.softmax(1) * apart).sum(1) + 0.04 * cross) * shown).sum((1, 2)) / shown.sum((1, 2)).clamp(min=1)
+    choices = torch.cat([palette, batch["front"][half_of][:, None]], 1)
+    distance = (choices - batch["back"][half_of][:, None]).abs().mean(2)
+    best = (-distance / 0.04).masked_fill(logits < -1e3, -1e4).softmax(1)
+    entropy = -(best * logits.log_softmax(1)).sum(1)
+    visible = both[:, 0][half_of]
+    colour = ((logits.softmax(1) * distance).sum(1) + 0.04 * entropy) * visible
+    colour = colour.sum((1, 2)) / visible.sum((1, 2)).clamp(min=1)
     return deep, steep, colour.mean()
 
 
 def train(drawn: Sequence[tuple[Picture, float]], out: Path, *, steps: int, minutes: float, seed: int) -> Net:
-    """Train a network on pictures with their shares, and write it to ``out/weights.safetensors`` at times.
+    """Train a network on weighted pictures, writing ``out/weights.safetensors`` every 250 steps and at the end.
 
     The learning rate falls by a cosine over `steps` or `minutes`, whichever end first.
     """
@@ -263,35 +252,35 @@ def train(drawn: Sequence[tuple[Picture, float]], out: Path, *, steps: int, minu
     net = Net().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     average = Net()
     average.load_state_dict(net.state_dict())
-    shares = np.array([share for _, share in drawn]) / sum(share for _, share in drawn)
+    weights = np.array([weight for _, weight in drawn]) / sum(weight for _, weight in drawn)
     optimiser = torch.optim.AdamW(net.parameters(), RATE, betas=(0.9, 0.98), weight_decay=0.01)
-    started, seen, usual = time.monotonic(), np.zeros(3), 1.0
+    started, running, running_norm = time.monotonic(), np.zeros(3), 1.0
     for step in range(steps):
         done = max(step / steps, (time.monotonic() - started) / (60 * minutes))
         if done >= 1:
             break
         for group in optimiser.param_groups:
             group["lr"] = RATE * min(1, (step + 1) / 100) * 0.5 * (1 + np.cos(np.pi * done))
-        examples = [example(drawn[number][0], rng) for number in rng.choice(len(drawn), BATCH, p=shares)]
-        batch = {name: torch.from_numpy(np.stack([one[name] for one in examples])) for name in examples[0]}
+        examples = [example(drawn[number][0], rng) for number in rng.choice(len(drawn), BATCH, p=weights)]
+        batch = {name: torch.from_numpy(np.stack([e[name] for e in examples])) for name in examples[0]}
         with torch.autocast("cpu", torch.bfloat16):
-            told, key = net(batch["x"])
+            predicted, key = net(batch["x"])
         offset = (int(rng.integers(2)), int(rng.integers(2)))
-        deep, steep, colour = losses(told, key, batch, offset)
+        deep, steep, colour = losses(predicted, key, batch, offset)
         optimiser.zero_grad()
         (2 * deep + 4 * steep + 3 * colour).backward()
         norm = float(nn.utils.clip_grad_norm_(net.parameters(), 1.0))
-        usual = norm if step < 10 else min(0.98 * usual + 0.02 * norm, 2 * usual)
-        if not norm <= 10 * usual:
+        running_norm = norm if step < 10 else min(0.98 * running_norm + 0.02 * norm, 2 * running_norm)
+        if not norm <= 10 * running_norm:
             continue
         optimiser.step()
         with torch.no_grad():
             for kept, new in zip(average.parameters(), net.parameters(), strict=True):
                 kept.lerp_(new, 1 - min(0.998, (1 + step) / (10 + step)))
-        seen = 0.99 * seen + 0.01 * np.array([deep.item(), steep.item(), colour.item()])
+        running = 0.99 * running + 0.01 * np.array([deep.item(), steep.item(), colour.item()])
         if step % 250 == 249:
-            shown = " ".join(f"{value:.4f}" for value in seen / (1 - 0.99 ** (step + 1)))
-            click.echo(f"{step + 1} steps, {time.monotonic() - started:.0f} s: depth, slope, colour {shown}")
+            means = " ".join(f"{value:.4f}" for value in running / (1 - 0.99 ** (step + 1)))
+            click.echo(f"{step + 1} steps, {time.monotonic() - started:.0f} s: depth, slope, colour {means}")
             save(average, out)
     save(average, out)
     return average
@@ -307,15 +296,22 @@ def save(net: Net, out: Path) -> None:
 
 
 @click.command()
-@click.argument("manifests", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("--out", required=True, type=click.Path(file_okay=False, path_type=Path), help="Where weights are put.")
+@click.argument("manifests", nargs=-1, required=True, metavar="MANIFEST[=SHARE]...")
+@click.option("--out", required=True, type=click.Path(file_okay=False, path_type=Path), help="Folder of the weights.")
 @click.option("--steps", default=9000, show_default=True)
-@click.option("--minutes", default=50.0, show_default=True, help="After which it ends in any case.")
+@click.option("--minutes", default=50.0, show_default=True, help="Time limit.")
 @click.option("--seed", default=1, show_default=True)
-def main(manifests: tuple[Path, ...], out: Path, steps: int, minutes: float, seed: int) -> None:
-    """Train the network of `relief` on the characters of manifests, those of their test splits left out."""
+def main(manifests: tuple[str, ...], out: Path, steps: int, minutes: float, seed: int) -> None:
+    """Train the network of `relief` on the characters of manifests, those of their test splits left out.
+
+    Manifests are taken in proportion to their shares, 1 by default: a.jsonl=0.6 b.jsonl=0.4.
+    """
     out.mkdir(parents=True, exist_ok=True)
-    drawn = [one for manifest in manifests for one in pictures(manifest)]
+    shares = [(path, share or "1") for path, _, share in (argument.partition("=") for argument in manifests)]
+    try:
+        drawn = [(picture, float(share) * weight) for path, share in shares for picture, weight in pictures(Path(path))]
+    except (SpecsiaError, ValueError) as error:
+        raise click.ClickException(str(error)) from error
     train(drawn, out, steps=steps, minutes=minutes, seed=seed)
 
 

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from specsia_build.backends.relief import net
-from specsia_build.backends.relief.drawing import CHANNELS, COLOURS, SIZE, guides
+from specsia_build.backends.relief.drawing import CHANNELS, COLOURS, guides
 from specsia_build.backends.selftest import figure
+from specsia_build.backends.two_sheets import SIZE
 
 torch = pytest.importorskip("torch")
 train = pytest.importorskip("specsia_build.backends.relief.train")
@@ -42,11 +43,11 @@ def test_training_makes_weights_that_give_the_same_without_torch(picture: Any, t
     )
     example = train.example(picture, np.random.default_rng(3))
     with torch.no_grad():
-        told, key = model(torch.from_numpy(example["x"])[None])
+        predicted, key = model(torch.from_numpy(example["x"])[None])
         hot = torch.nn.functional.one_hot(torch.from_numpy(example["labels"]), COLOURS + 1)[..., :COLOURS]
         pooled = torch.nn.functional.avg_pool2d(hot.permute(2, 0, 1)[None].float(), 2)
-        logits = train.chosen(told, key, pooled, torch.from_numpy(guides(example["labels"]))[None])
+        logits = train.palette_logits(predicted, key, pooled, torch.from_numpy(guides(example["labels"]))[None])
     found, keys = net.forward(np.ascontiguousarray(example["x"].transpose(1, 2, 0)), tensors)
-    assert np.abs(found - told[0].permute(1, 2, 0).numpy()).max() < 1e-4
-    _, without = net.read_out(found, keys, example["labels"], 0)
+    assert np.abs(found - predicted[0].permute(1, 2, 0).numpy()).max() < 1e-4
+    _, without = net.decode(found, keys, example["labels"], 0)
     assert np.abs(without - logits[0].permute(1, 2, 0).numpy()).max() < 1e-3

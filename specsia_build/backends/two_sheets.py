@@ -1,7 +1,7 @@
-"""A closed mesh from the silhouette of a drawing and the depths of its front and its back.
+"""A closed mesh from the silhouette of a drawing and the depths of its front and its back; for `relief` and `inflate`.
 
 Two sheets over one lattice of the picture, the front and the back, share the vertices of their rim, which lie on the
-silhouette's contour halfway between the depths there. `relief` and `inflate` differ in where the depths come from.
+silhouette's contour halfway between the depths there.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 import scipy
 from numpy.typing import NDArray
+from PIL import Image
 
 from specsia_build.backends.base import check_image
-from specsia_build.backends.relief.drawing import Crop, crop_of
 from specsia_build.errors import CharacterError
 from specsia_build.frame import Camera
 from specsia_build.rendering.layers import HALF_COVERED
@@ -23,6 +23,21 @@ from specsia_build.rendering.mesh import Material, Mesh, Texture
 
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
+
+SIZE = 128
+"""Width and height of a crop in pixels."""
+
+FILLED = 112
+"""Pixels of a crop that the longest side of the figure's box fills."""
+
+INK = 32
+"""Levels within which a pixel has the contour's colour."""
+
+WIDEST_CONTOUR = 0.05
+"""Share of the picture's longer side; a wider band is part of the figure, not a contour."""
+
+FULL = 250
+"""Coverage from which a pixel's colour is the figure's alone."""
 
 MARGIN = 0.032
 """Share of the figure's longest side that is kept around it; the network was trained with as much."""
@@ -40,19 +55,71 @@ LOST = 0.01
 """Share of the silhouette that may be thinner than a cell; of more, the lattice is made finer."""
 
 FINER, FINEST = 2.0, 1.0
-"""By how much, and the pixels of its smallest cell."""
+"""Factor by which the lattice is made finer, and the pixels of its smallest cell."""
+
+
+@dataclass(frozen=True)
+class Crop:
+    """A square of a picture by its corner and side in pixels; parts of it may lie outside."""
+
+    left: float
+    top: float
+    side: float
+
+    @property
+    def figure(self) -> float:
+        """The longest side of the figure in pixels of the picture, the network's unit of depth."""
+        return self.side * FILLED / SIZE
+
+    def resized(self, picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """The crop (SIZE, SIZE, C) of a picture (H, W, C) uint8, averaged; 0 outside of the picture."""
+        left, top = int(np.floor(self.left)), int(np.floor(self.top))
+        reach = int(np.ceil(self.side)) + 1
+        around = Image.fromarray(np.ascontiguousarray(picture)).crop((left, top, left + reach, top + reach))
+        box = (self.left - left, self.top - top, self.left - left + self.side, self.top - top + self.side)
+        layers = [layer.resize((SIZE, SIZE), Image.Resampling.BILINEAR, box) for layer in around.split()]
+        return np.stack([np.asarray(layer) for layer in layers], axis=-1)
+
+    def enlarged(self, values: Floats, shape: tuple[int, int]) -> Floats:
+        """Values (SIZE, SIZE) of the crop in each pixel of the picture (height, width), bilinearly."""
+        height, width = shape
+        scale = SIZE / self.side
+        left, top = -self.left * scale, -self.top * scale
+        right, bottom = left + width * scale, top + height * scale
+        beyond = 1 + max(0, *(int(np.ceil(side)) for side in (-left, -top, right - SIZE, bottom - SIZE)))
+        values = np.pad(values, beyond, mode="edge")
+        box = (left + beyond, top + beyond, right + beyond, bottom + beyond)
+        larger = Image.fromarray(values).resize((width, height), Image.Resampling.BILINEAR, box)
+        return np.asarray(larger, np.float32)
+
+    def nearest(self, values: NDArray[np.generic]) -> NDArray[np.generic]:
+        """The crop (SIZE, SIZE, ...) of values (H, W, ...) by nearest neighbours; 0 outside."""
+        steps = (np.arange(SIZE) + 0.5) * self.side / SIZE
+        rows, columns = (np.floor(first + steps).astype(int) for first in (self.top, self.left))
+        height, width = values.shape[:2]
+        inside = ((rows >= 0) & (rows < height))[:, None] & ((columns >= 0) & (columns < width))[None]
+        taken = values[rows.clip(0, height - 1)][:, columns.clip(0, width - 1)]
+        taken[~inside] = 0
+        return np.asarray(taken)
+
+
+def crop_of(covered: Mask) -> Crop:
+    """The crop around a silhouette (H, W), which is not empty."""
+    rows, columns = (np.flatnonzero(covered.any(axis=axis)) for axis in (1, 0))
+    height, width = (float(hit[-1] + 1 - hit[0]) for hit in (rows, columns))
+    side = max(height, width) * SIZE / FILLED
+    return Crop(float(columns[0]) + (width - side) / 2, float(rows[0]) + (height - side) / 2, side)
 
 
 @dataclass(frozen=True)
 class Figure:
-    """A figure cut out of a picture.
+    """A figure cut out of a picture of `size` pixels.
 
     Attributes:
         picture: (H, W, 4) uint8 sRGB, straight alpha: a window of the picture around the figure.
         covered: (H, W) bool, its silhouette without specks.
         crop: square around the silhouette.
         corner: column and row of the window in the picture.
-        size: width of the picture in pixels.
     """
 
     picture: NDArray[np.uint8]
@@ -88,23 +155,19 @@ def figure_of(image: NDArray[np.uint8]) -> Figure:
         raise CharacterError("the picture is transparent: it shows nothing")
     if covered.all():
         raise CharacterError("the picture has no background: cut the figure out of it first")
-    covered = _main_parts(covered)
-    shown = [np.flatnonzero(covered.any(axis=axis)) for axis in (1, 0)]
-    margin = max(4, round(MARGIN * max(int(np.ptp(at)) for at in shown)))
-    window = tuple(slice(max(int(at[0]) - margin, 0), int(at[-1]) + 1 + margin) for at in shown)
-    picture, covered = image[window].copy(), covered[window]
-    picture[~covered & (picture[..., 3] >= HALF_COVERED)] = 0
-    return Figure(picture, covered, crop_of(covered), (window[1].start, window[0].start), len(image))
-
-
-def _main_parts(covered: Mask) -> Mask:
-    """A silhouette (S, S) without specks, and clear of the picture's border."""
+    # Specks are left out, and the figure is kept clear of the picture's border.
     labels, _ = scipy.ndimage.label(covered, np.ones((3, 3)))
     areas = np.bincount(labels.ravel())
     areas[0] = 0
     kept = np.asarray((areas >= SPECK * areas.sum())[labels])
     kept[[0, -1]] = kept[:, [0, -1]] = False
-    return kept if kept.any() else covered
+    covered = kept if kept.any() else covered
+    extents = [np.flatnonzero(covered.any(axis=axis)) for axis in (1, 0)]
+    margin = max(4, round(MARGIN * max(int(np.ptp(at)) for at in extents)))
+    window = tuple(slice(max(int(at[0]) - margin, 0), int(at[-1]) + 1 + margin) for at in extents)
+    picture, covered = image[window].copy(), covered[window]
+    picture[~covered & (picture[..., 3] >= HALF_COVERED)] = 0
+    return Figure(picture, covered, crop_of(covered), (window[1].start, window[0].start), len(image))
 
 
 @dataclass(frozen=True)
@@ -130,10 +193,10 @@ def sampled(values: NDArray[np.floating], columns: NDArray[Any], rows: NDArray[A
 
 def _lattice(covered: Mask, distance: Floats, nodes: int) -> tuple[Floats, Floats, float]:
     """Columns and rows (h, w) of the nodes of the coarsest lattice that keeps thin parts, and its cell in pixels."""
-    shown = [np.flatnonzero(covered.any(axis=axis)) for axis in (0, 1)]
-    cell = max(FINEST, max(int(np.ptp(at)) for at in shown) / nodes)
+    extents = [np.flatnonzero(covered.any(axis=axis)) for axis in (0, 1)]
+    cell = max(FINEST, max(int(np.ptp(at)) for at in extents) / nodes)
     while True:
-        across, down = (np.arange(at[0] - 2 * cell, at[-1] + 1 + 3 * cell, cell) for at in shown)
+        across, down = (np.arange(at[0] - 2 * cell, at[-1] + 1 + 3 * cell, cell) for at in extents)
         columns, rows = np.meshgrid(across, down)
         inside = sampled(distance, columns, rows) > NEAR * cell
         kept = np.zeros_like(covered)
@@ -145,10 +208,10 @@ def _lattice(covered: Mask, distance: Floats, nodes: int) -> tuple[Floats, Float
 
 
 def surface_of(figure: Figure, depth: NDArray[np.floating], nodes: int = NODES) -> Surface:
-    """The surface that fills a silhouette between two depths.
+    """The surface that fills a figure's silhouette between two depths.
 
     Args:
-        figure: whose silhouette is filled.
+        figure: in its picture.
         depth: (R, R, 2), front and back in the figure's crop: heights towards the viewer in lengths of the figure.
         nodes: cells of the lattice along the longest side of the silhouette's box.
 
@@ -162,10 +225,8 @@ def surface_of(figure: Figure, depth: NDArray[np.floating], nodes: int = NODES) 
     down, right = (np.asarray(slope) for slope in np.gradient(distance))
     for _ in range(3):
         x, y = columns[rim], rows[rim]
-        away = sampled(distance, x, y)
         gx, gy = sampled(right, x, y), sampled(down, x, y)
-        norm = np.maximum(gx**2 + gy**2, 0.25)
-        step = np.clip(away / norm, -cell, cell)
+        step = np.clip(sampled(distance, x, y) / np.maximum(gx**2 + gy**2, 0.25), -cell, cell)
         columns[rim] -= step * gx
         rows[rim] -= step * gy
     across, down = ((at - first) * len(depth) / crop.side for at, first in ((columns, crop.left), (rows, crop.top)))
@@ -204,13 +265,9 @@ def _sheets(columns: Floats, rows: Floats, middle: Floats, half: Floats, inside:
 
 
 def textured(figure: Figure, surface: Surface, front: NDArray[np.uint8], back: NDArray[np.uint8], name: str) -> Mesh:
-    """The surface in units of the frame, with front and back beside each other in one texture.
+    """The surface in units of the frame, with front and back (H, W, 3) uint8 beside each other in one texture.
 
-    Args:
-        figure: that the surface belongs to.
-        surface: in pixels of the figure's window.
-        front, back: (H, W, 3) uint8 colours of the window, both as seen from the front.
-        name: of the material.
+    Both are colours of the figure's window, as seen from the front; `name` is the material's.
     """
     height, width = front.shape[:2]
     pixels = np.full((height, 2 * width, 4), 255, np.uint8)
@@ -227,3 +284,42 @@ def textured(figure: Figure, surface: Surface, front: NDArray[np.uint8], back: N
         face_material=np.zeros(len(surface.faces), np.int32),
         uv=uv.astype(np.float32),
     )
+
+
+def contour_width(picture: NDArray[np.uint8]) -> float:
+    """Width in pixels of a line of one colour drawn around the figure of (H, W, 4) uint8, 0 if there is none."""
+    depth = np.ceil(scipy.ndimage.distance_transform_edt(picture[..., 3] >= HALF_COVERED))
+    colours = picture[..., :3].astype(np.float32)
+    ink = np.median(colours[depth == 2], axis=0) if (depth == 2).any() else np.zeros(3)
+    inked = np.abs(colours - ink).max(axis=-1) < INK
+    for width in range(2, max(8, round(WIDEST_CONTOUR * max(depth.shape))) + 2):
+        ring = inked[depth == width]
+        if not len(ring) or (width == 2 and ring.mean() < 0.8):
+            return 0.0
+        if ring.mean() < 0.4:
+            # One more for the pixels on its inside that it covers in part.
+            return width + 1.0
+    return 0.0
+
+
+def extended(picture: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], Mask]:
+    """The figure's colours (H, W, 3) continued over its fringe, a drawn contour and beyond; and where they are its own.
+
+    A pixel is trusted if it and its four neighbours are wholly covered and it is no contour; a part too thin to have
+    such pixels is taken as it is. The rest gets the colour of the nearest trusted pixel.
+
+    Args:
+        picture: (H, W, 4) uint8, straight alpha, at least half covered somewhere.
+    """
+    contour = contour_width(picture)
+    covered = picture[..., 3] >= HALF_COVERED
+    trusted = scipy.ndimage.binary_erosion(picture[..., 3] >= FULL)
+    trusted &= scipy.ndimage.distance_transform_edt(covered) > contour
+    if not trusted.any():
+        trusted = covered
+    away, nearest = scipy.ndimage.distance_transform_edt(~trusted, return_indices=True)
+    thin = covered & (away > 3.0 + 2 * contour)
+    if thin.any():
+        trusted = trusted | thin
+        nearest = scipy.ndimage.distance_transform_edt(~trusted, return_distances=False, return_indices=True)
+    return np.asarray(picture[..., :3][tuple(nearest)]), trusted
