@@ -19,11 +19,8 @@ import job_server
 
 GEOMETRY = ("MESH", "CURVE", "SURFACE", "FONT", "META")
 
-MOST_FRAMES = 10_000
-"""Maximum frames of one action; a longer one is left out."""
-
-DEFAULT_GREY = 0.8
-"""Colour that Blender gives what has none."""
+MOST_FRAMES = 10_000  # Maximum frames of one action; a longer one is left out
+DEFAULT_GREY = 0.8  # Colour that Blender gives what has none
 
 EXPORTED = {
     "export_format": "GLB",

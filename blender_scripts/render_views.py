@@ -31,15 +31,13 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 import job_server
 
-GRID = 3
-"""Cells along a side of a pixel in the position pass; odd, so that one lies at the pixel's centre."""
+GRID = 3  # Cells along a side of a pixel in the position pass; odd, so that one lies at the pixel's centre
 
 CYCLES = {"device": "CPU", "seed": 0, "pixel_filter_type": "BOX", "max_bounces": 0, "transparent_max_bounces": 64}
 CYCLES |= dict.fromkeys(("use_adaptive_sampling", "use_denoising", "film_transparent_glass"), False)
 """Settings of the engine: a sampler of emission alone, 64 translucent layers deep."""
 
-LEAST_SEEN = 1 / 255
-"""Opacity from which a translucent surface counts as covering."""
+LEAST_SEEN = 1 / 255  # Opacity from which a translucent surface counts as covering
 
 
 def render(job):

@@ -13,8 +13,7 @@ from numpy.typing import NDArray
 from specsia_build.errors import CharacterError, plural
 from specsia_build.rendering.mesh import Mesh
 
-SMALLEST = 64
-"""Minimum width of a picture in pixels."""
+SMALLEST = 64  # Minimum width of a picture in pixels
 
 
 @dataclass(frozen=True)
@@ -75,7 +74,7 @@ class Backend(Protocol):
         needs_yaw: whether registration must also search the turn about Z.
 
     Optional members:
-        generates: False for a backend that reads meshes: only generated ones must look like the picture (`gate`).
+        generates: False for a backend that reads meshes: only generated ones must look like the picture (`scoring`).
         sees_back: True if it uses `Context.back`.
         compiles: True if its first call compiles functions, which a build then does before it begins.
         folder: Path that holds all files passed to `Context.read`.

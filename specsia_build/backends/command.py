@@ -87,7 +87,7 @@ class Command(Backend):
         for name, value in values.items():
             argv = [word.replace(f"{{{name}}}", str(value)) for word in argv]
         try:
-            program = Program(argv, worker_environment(), log=self._log)
+            program = Program(argv, worker_environment(), log=self._log, piped=False)
         except (OSError, ValueError) as error:
             raise CharacterError(f"{self.name} cannot be started: {error}") from error
         try:

@@ -21,8 +21,7 @@ from specsia_build.rendering.colour import srgb_to_linear
 from specsia_build.rendering.layers import HALF_COVERED
 from specsia_build.rendering.mesh import Mesh
 
-FORMATS: Mapping[str, str] = {".glb": "gltf", ".gltf": "gltf", ".vrm": "vrm", ".obj": "obj", ".ply": "ply"}
-"""Format of each file ending that a mesh may have."""
+FORMATS: Mapping[str, str] = {".glb": "gltf", ".gltf": "gltf", ".vrm": "vrm", ".obj": "obj", ".ply": "ply"}  # By suffix
 
 
 def axes_matrix(axes: Sequence[str]) -> NDArray[np.float64]:

@@ -27,15 +27,14 @@ from specsia_build.memory import is_exhaustion
 from specsia_build.rendering.form import kind_of, misshapen
 from specsia_build.rendering.mesh import Mesh
 
-GROUP = "specsia.backends"
-"""Entry-point group; each point is a factory ``create(argument: str | None) -> Backend``."""
+GROUP = "specsia.backends"  # Entry-point group; each point is a factory ``create(argument: str | None) -> Backend``
 
 _OWN = EntryPoints(
     EntryPoint(name, f"specsia_build.backends.{target}", GROUP)
     for name, target in {
         "command": "command:create",
         "fusion": "fusion.backend:create",
-        "inflate": "inflate.backend:create",
+        "inflate": "inflate:create",
         "mesh-dir": "mesh_dir:create",
         "relief": "relief.backend:create",
         **{name: f"upstream.bridged:{name}" for name in NAMES},
@@ -43,8 +42,8 @@ _OWN = EntryPoints(
 )
 """Backends of this package, which are there however it was installed."""
 
-_WITH_SETTINGS, _OF_FOLDERS = frozenset({"command", *NAMES}), frozenset({"mesh-dir", *NAMES})
-"""Backends of this package that read the user's settings, and those whose argument is a folder."""
+_WITH_SETTINGS = frozenset({"command", *NAMES})  # Backends of this package that read the user's settings
+_OF_FOLDERS = frozenset({"mesh-dir", *NAMES})  # Backends whose argument is a folder
 
 
 def available_backends() -> tuple[str, ...]:

@@ -10,9 +10,8 @@ from typing import Any
 import numpy as np
 
 from specsia_build.backends.base import Backend, Context, Reading
-from specsia_build.backends.gate import check_mesh, closed_volume
-from specsia_build.backends.likeness import LEAST_IOU, Turned, in_frames, stated_axes
 from specsia_build.backends.registry import call_backend
+from specsia_build.backends.scoring import LEAST_IOU, Turned, check_mesh, closed_volume, in_frames, stated_axes
 from specsia_build.errors import plural
 from specsia_build.frame import Camera, axis_names, normalise, view_cameras
 from specsia_build.rendering.colour import srgb_to_linear
@@ -20,20 +19,11 @@ from specsia_build.rendering.fast.renderer import FastRenderer
 from specsia_build.rendering.mesh import Material, Mesh, compacted, concatenate
 from specsia_build.rendering.topology import topology
 
-CHARACTER_ID = "selftest"
-"""Id that the backend is given; `mesh-dir` looks for a mesh of that name."""
-
-SIZE, LOOK_SIZE = 512, 256
-"""Pixels of the picture that the backend gets, and of the pictures that are compared."""
-
-SEED = 20_240_229
-"""Seed of the backend, so that two runs agree."""
-
-MOST_LISTED = 8
-"""Candidates that the report lists, besides the mesh as it is."""
-
-FRONT_UP_TO = -0.3
-"""A point of an ellipsoid is its front up to this share of its half depth, so that a picture's rim shows the rest."""
+CHARACTER_ID = "selftest"  # Id that the backend is given; `mesh-dir` looks for a mesh of that name
+SIZE, LOOK_SIZE = 512, 256  # Pixels of the picture that the backend gets, and of the pictures that are compared
+SEED = 20_240_229  # Seed of the backend, so that two runs agree
+MOST_LISTED = 8  # Candidates that the report lists, besides the mesh as it is
+FRONT_UP_TO = -0.3  # Share of an ellipsoid's half depth up to which it has its front's colour
 
 Triple = tuple[float, float, float]
 
@@ -58,14 +48,9 @@ blue, its right arm short, low and green, and its chest wears a crest on its lef
 
 @dataclass(frozen=True)
 class SelfTest:
-    """Result of a backend on the built-in figure.
+    """Result of a backend on the built-in figure: the mesh in the 48 frames, the best first, and facts about it.
 
-    Attributes:
-        candidates: the mesh in the 48 frames by right angles and mirrors, the best first.
-        volume: signed volume of the mesh's closed parts in cubic units, or None without such parts.
-        faces: count.
-        seconds: of the reconstruction.
-        reading: how the mesh was read, where that was from a file.
+    `volume` is that of closed parts in cubic units, None without any; `reading` is None unless the mesh is from a file.
     """
 
     backend: str
@@ -88,7 +73,6 @@ class SelfTest:
 
     @property
     def inside_out(self) -> bool:
-        """Whether closed parts face inwards."""
         return self.volume is not None and self.volume <= 0
 
     @property
@@ -109,9 +93,8 @@ class SelfTest:
 def ellipsoid(centre: Triple, half: Triple, front: Triple, rest: Triple) -> Mesh:
     """A closed ellipsoid of 24 by 40 facets with two colours."""
     rows, columns = 24, 40
-    polar, around = np.meshgrid(
-        np.linspace(0, np.pi, rows + 1), 2 * np.pi * np.arange(columns) / columns, indexing="ij"
-    )
+    angles = np.linspace(0, np.pi, rows + 1), 2 * np.pi * np.arange(columns) / columns
+    polar, around = np.meshgrid(*angles, indexing="ij")
     grid = np.stack([np.sin(polar) * np.cos(around), np.sin(polar) * np.sin(around), np.cos(polar)], axis=-1)
     # The vertices of a pole lie at exactly one place, so that they count as one.
     grid[[0, -1], :, :2] = 0

@@ -12,8 +12,7 @@ import yaml
 from specsia_build.errors import UsageError
 from specsia_build.folders import expanded, home
 
-SETTINGS_VARIABLE = "SPECSIA_BACKENDS"
-"""Names the settings file; by default it is ``specsia/backends.yaml`` in the user's configuration folder."""
+SETTINGS_VARIABLE = "SPECSIA_BACKENDS"  # Path of the settings file instead of the default one
 
 
 class Terms(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -24,38 +24,17 @@ from specsia_build.rendering.mesh import Material, Mesh, Texture
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
-SIZE = 128
-"""Width and height of a crop in pixels."""
-
-FILLED = 112
-"""Pixels of a crop that the longest side of the figure's box fills."""
-
-INK = 32
-"""Levels within which a pixel has the contour's colour."""
-
-WIDEST_CONTOUR = 0.05
-"""Share of the picture's longer side; a wider band is part of the figure, not a contour."""
-
-FULL = 250
-"""Coverage from which a pixel's colour is the figure's alone."""
-
-MARGIN = 0.032
-"""Share of the figure's longest side that is kept around it; the network was trained with as much."""
-
-SPECK = 1e-3
-"""Share of the silhouette below which a separate part is left out."""
-
-NODES = 160
-"""Cells along the longest side of the silhouette's box: about 2.4 pixels of a picture of 512."""
-
-NEAR = 0.3
-"""Cells from the contour within which a node is moved onto it."""
-
-LOST = 0.01
-"""Share of the silhouette that may be thinner than a cell; of more, the lattice is made finer."""
-
-FINER, FINEST = 2.0, 1.0
-"""Factor by which the lattice is made finer, and the pixels of its smallest cell."""
+SIZE = 128  # Width and height of a crop in pixels
+FILLED = 112  # Pixels of a crop that the longest side of the figure's box fills
+INK = 32  # Levels within which a pixel has the contour's colour
+WIDEST_CONTOUR = 0.05  # Share of the picture's longer side; a wider band is part of the figure, not a contour
+FULL = 250  # Coverage from which a pixel's colour is the figure's alone
+MARGIN = 0.032  # Share of the figure's longest side that is kept around it; the network was trained with as much
+SPECK = 1e-3  # Share of the silhouette below which a separate part is left out
+NODES = 160  # Cells along the longest side of the silhouette's box: about 2.4 pixels of a picture of 512
+NEAR = 0.3  # Cells from the contour within which a node is moved onto it
+LOST = 0.01  # Share of the silhouette that may be thinner than a cell; of more, the lattice is made finer
+FINER, FINEST = 2.0, 1.0  # Factor by which the lattice is made finer, and the pixels of its smallest cell
 
 
 @dataclass(frozen=True)
@@ -80,7 +59,7 @@ class Crop:
         layers = [layer.resize((SIZE, SIZE), Image.Resampling.BILINEAR, box) for layer in around.split()]
         return np.stack([np.asarray(layer) for layer in layers], axis=-1)
 
-    def enlarged(self, values: Floats, shape: tuple[int, int]) -> Floats:
+    def enlarged(self, values: NDArray[np.float32], shape: tuple[int, int]) -> NDArray[np.float32]:
         """Values (SIZE, SIZE) of the crop in each pixel of the picture (height, width), bilinearly."""
         height, width = shape
         scale = SIZE / self.side

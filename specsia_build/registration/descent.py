@@ -20,23 +20,15 @@ from specsia_build.registration.outline import Shape, draw, fill, find_outline, 
 from specsia_build.rendering.layers import HALF_COVERED
 from specsia_build.rendering.mesh import Mesh, turned
 
-REACH = 0.1
-"""Units up to which outline distances tell near from far."""
+REACH = 0.1  # Units up to which outline distances tell near from far
 
 OVERSHOOT = 1.7
 """How far a step goes where no outline is close: weighted squares are more curved than the distances they stand for."""
 
-LEAD = 2.0
-"""Growth of the first view's weight with each step that does not keep its IoU."""
-
-NOISE = 0.001
-"""Loss of IoU at pixel centres that is accepted although the outlines fit no worse."""
-
-FLOOR = 0.1
-"""Pixels below which an outline's distance is no longer divided by."""
-
-STILL = 0.03
-"""Pixels below which a step changes nothing."""
+LEAD = 2.0  # Growth of the first view's weight with each step that does not keep its IoU
+NOISE = 0.001  # Loss of IoU at pixel centres that is accepted although the outlines fit no worse
+FLOOR = 0.1  # Pixels below which an outline's distance is no longer divided by
+STILL = 0.03  # Pixels below which a step changes nothing
 
 
 @dataclass(frozen=True)

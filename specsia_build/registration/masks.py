@@ -85,8 +85,7 @@ def _spread(distance, near, reach):  # type: ignore[no-untyped-def]
                 distance[y, x] = d
 
 
-EXACT_BAND = 3.0
-"""Pixels from the outline within which `outline_distance` is exact to a few hundredths."""
+EXACT_BAND = 3.0  # Pixels from the outline within which `outline_distance` is exact to a few hundredths
 
 
 def outline_distance(coverage: NDArray[np.uint8], reach: float) -> NDArray[np.float32]:
@@ -175,11 +174,8 @@ def lighter(mesh: Mesh, cells: int) -> Mesh:
     return Mesh(points, faces, mesh.materials[:1], np.zeros(len(faces), np.int32))
 
 
-LOST_SIZE = 128
-"""Pixels along a side of the silhouettes in which missing parts are searched."""
-
-LOST_REACH = 2.0
-"""Pixels from the covered area beyond which a part is missing; nearer than that, outlines only differ."""
+LOST_SIZE = 128  # Pixels along a side of the silhouettes in which missing parts are searched
+LOST_REACH = 2.0  # Pixels from the covered area beyond which a part is missing; nearer than that, outlines only differ
 
 LOST = 0.025
 """Share of a silhouette from which a missing area is a part, such as a hand. Measured on 48 real characters: sound

@@ -35,23 +35,16 @@ SHARP_FROM, SHARP_REACH = 0.98, 0.008
 COARSE_CELLS, LIGHT_CELLS = 24, 48
 """Cells along the longest side in which vertices are merged for the coarse search and for the first steps."""
 
-LIGHT_FACES = 9_000
-"""Most faces of a mesh that is not simplified for the first steps."""
+LIGHT_FACES = 9_000  # Most faces of a mesh that is not simplified for the first steps
 
 COARSE_PITCHES = (-24.0, -12.0, 0.0, 12.0, 24.0)
 COARSE_YAWS = tuple(15.0 * k for k in range(-12, 12))
 
 TRIAL_STEPS, LIGHT_STEPS, FULL_STEPS, SHARP_STEPS = 5, 10, 12, 4
 
-MIRRORED = 0.99
-"""IoU from which one silhouette is the mirror image of another."""
-
-FRONTAL_LOSS = 0.02
-"""IoU of the frontal view that registration may give up for a better mean."""
-
-PLAUSIBLE = 0.5
-"""Least mean IoU at which the reconstruction's own place is a start."""
-
+MIRRORED = 0.99  # IoU from which one silhouette is the mirror image of another
+FRONTAL_LOSS = 0.02  # IoU of the frontal view that registration may give up for a better mean
+PLAUSIBLE = 0.5  # Least mean IoU at which the reconstruction's own place is a start
 POOR = 0.6
 """Mean IoU below which outlines are so far apart that the steps may end anywhere: all starts are then refined."""
 

@@ -20,8 +20,7 @@ def linear_to_srgb(linear: NDArray[np.floating]) -> NDArray[np.float64]:
     return np.where(v <= 0.0031308, v * 12.92, 1.055 * v ** (1 / 2.4) - 0.055)
 
 
-DECODE_STEPS = 16
-"""Entries of `DECODE` per 8-bit level; interpolated texels fall between levels."""
+DECODE_STEPS = 16  # Entries of `DECODE` per 8-bit level; interpolated texels fall between levels
 
 DECODE: NDArray[np.float32] = srgb_to_linear(np.arange(255 * DECODE_STEPS + 1) / (255 * DECODE_STEPS)).astype(
     np.float32

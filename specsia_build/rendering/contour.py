@@ -14,11 +14,8 @@ from numpy.typing import NDArray
 from specsia_build.jit import compiled, inlined
 from specsia_build.rendering.colour import DECODE, DECODE_STEPS, encode
 
-MOST_THICKNESS = 16.0
-"""Thickest line in pixels that the search window is made for."""
-
-SPAN = 16
-"""Pixels of a row whose distances are lowered together."""
+MOST_THICKNESS = 16.0  # Thickest line in pixels that the search window is made for
+SPAN = 16  # Pixels of a row whose distances are lowered together
 
 
 @compiled

@@ -19,11 +19,8 @@ from specsia_build.rendering.mesh import Mesh
 
 Look = Literal["unlit", "lit"]
 
-HALF_COVERED = 128
-"""Least coverage byte that counts as inside a silhouette: half of 255, rounded up."""
-
-SUBPIXEL = 256
-"""Screen coordinates in one pixel."""
+HALF_COVERED = 128  # Least coverage byte that counts as inside a silhouette: half of 255, rounded up
+SUBPIXEL = 256  # Screen coordinates in one pixel
 
 
 @dataclass(frozen=True)

@@ -15,8 +15,7 @@ in the frame) and linear intensity. A key from the front and its right, a fill f
 
 LIGHTS[:, :3] /= np.linalg.norm(LIGHTS[:, :3], axis=1, keepdims=True)
 
-AMBIENT = np.float32(0.45)
-"""Linear light from everywhere; with the key head on, a surface shows its full colour."""
+AMBIENT = np.float32(0.45)  # Linear light from everywhere; with the key head on, a surface shows its full colour
 
 
 @compiled

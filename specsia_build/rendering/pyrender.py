@@ -19,8 +19,7 @@ from specsia_build.rendering.colour import linear_to_srgb, srgb_to_linear
 from specsia_build.rendering.layers import Layers, Look, encoded
 from specsia_build.rendering.mesh import Material, Mesh
 
-GRID = 3
-"""Pixels of the finer picture along a side of a pixel; odd, so that one lies at its centre."""
+GRID = 3  # Pixels of the finer picture along a side of a pixel; odd, so that one lies at its centre
 
 NEAR, FAR = CAMERA_DISTANCE - 1.5, CAMERA_DISTANCE + 1.5
 _WRAPS = {"repeat": 10497, "clamp": 33071, "mirror": 33648}

@@ -11,8 +11,7 @@ from numpy.typing import NDArray
 from specsia_build.jit import compiled, inlined, ready, uncounted
 from specsia_build.rendering.mesh import Mesh
 
-CROWDED = -2
-"""In place of an edge's second face, where more than two meet."""
+CROWDED = -2  # In place of an edge's second face, where more than two meet
 
 
 class Topology(NamedTuple):

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from specsia_build.animation.rig import Rig
 from specsia_build.backends.base import Context
-from specsia_build.backends.likeness import Likeness, Turned, in_frames, small
 from specsia_build.backends.registry import call_backend, load_backend
+from specsia_build.backends.scoring import Likeness, Turned, in_frames, small
 from specsia_build.characters.read import AnimatedCharacter, read_animated
 from specsia_build.characters.sources import open_source
 from specsia_build.config import BuildConfig

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from specsia_build.backends.likeness import FAR, Likeness, Turned, better_frame, small, stated_axes
+from specsia_build.backends.scoring import FAR, Likeness, Turned, better_frame, small, stated_axes
 from specsia_build.characters.doubts.looks import plain_colour
 from specsia_build.registration import LOST, lost_part
 from specsia_build.rendering.layers import Look

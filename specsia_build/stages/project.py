@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from specsia_build import png
 from specsia_build.backends.base import Backend
-from specsia_build.backends.likeness import Likeness, small
+from specsia_build.backends.scoring import Likeness, small
 from specsia_build.config import BuildConfig
 from specsia_build.dataset.images import edge_image, position_image
 from specsia_build.dataset.layers import view_file

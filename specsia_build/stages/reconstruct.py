@@ -13,9 +13,8 @@ from numpy.typing import NDArray
 
 from specsia_build import png
 from specsia_build.backends.base import Backend, Context, Reading
-from specsia_build.backends.gate import check_generated, check_mesh
-from specsia_build.backends.likeness import better_frame, fitted, small
 from specsia_build.backends.registry import backend_inputs, call_backend
+from specsia_build.backends.scoring import better_frame, check_generated, check_mesh, fitted, small
 from specsia_build.characters.read import read_character
 from specsia_build.config import BuildConfig
 from specsia_build.dataset.layers import view_file

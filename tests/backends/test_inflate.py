@@ -9,8 +9,7 @@ import pytest
 import trimesh
 
 from specsia_build.backends.base import Context
-from specsia_build.backends.inflate.backend import create
-from specsia_build.backends.inflate.depth import find_build, poisson
+from specsia_build.backends.inflate import create, find_build, poisson
 from specsia_build.errors import CharacterError, UsageError
 from specsia_build.frame import ORTHO_WIDTH, Camera
 from specsia_build.rendering.fast.renderer import FastRenderer

@@ -2,9 +2,8 @@
 
 Wonder3D draws six views of a character from one picture and fuses them with instant-nsr. Neither runs without a GPU,
 but their faults can be imitated: views that disagree in colour, detail and outline (`damage`), a soft hull carved from
-them (`carve`), and colours taken per vertex from whichever view faces it (`colour`). The result lacks contours and
-parts as thin as a hair, fuses legs, and is blotchy and speckled where views meet. The views are drawn from the truth,
-so that its silhouettes are better than a single picture allows.
+them (`carve`), and colours taken per vertex from whichever view faces it (`colour`). The views are drawn from the
+truth, so that silhouettes are better than a single picture allows.
 """
 
 from __future__ import annotations
@@ -25,8 +24,6 @@ from specsia_build.backends.fusion.views import CAMERAS, Views, true_views
 from specsia_build.errors import CharacterError, UsageError
 from specsia_build.rendering.colour import srgb_to_linear
 from specsia_build.rendering.mesh import Mesh
-
-STRONGEST = 2.0
 
 
 @dataclass(frozen=True)
@@ -71,6 +68,6 @@ def create(argument: str | None) -> Fusion:
         strength = 1.0 if argument is None else float(argument)
     except ValueError:
         strength = math.nan
-    if not 0 <= strength <= STRONGEST:
-        raise UsageError(f"fusion takes a strength from 0 to {STRONGEST:g}, such as fusion:0.5, not '{argument}'")
+    if not 0 <= strength <= 2:
+        raise UsageError(f"fusion takes a strength from 0 to 2, such as fusion:0.5, not '{argument}'")
     return Fusion(strength)

@@ -11,7 +11,6 @@ import scipy
 import skimage
 from numpy.typing import NDArray
 
-from specsia_build.backends.fusion.noise import between, bilinear, blended
 from specsia_build.backends.fusion.views import (
     BACK,
     BASES,
@@ -24,6 +23,9 @@ from specsia_build.backends.fusion.views import (
     VIEW_SIZE,
     Floats,
     Views,
+    between,
+    bilinear,
+    blended,
 )
 from specsia_build.errors import CharacterError
 from specsia_build.jit import compiled
@@ -32,54 +34,22 @@ from specsia_build.rendering.mesh import Material, Mesh
 
 Point = NDArray[np.float64]
 
-BEHIND = 0.03
-"""Units by which a surface may lie behind the depth that a view shows and still be what the view shows."""
-
-REACH = 3.0
-"""Pixels from the carved shape beyond which a part is missing; nearer than that, outlines only differ."""
-
-SHELL = 0.014
-"""Thickness in units of a part that is put back: between a wing and a finger."""
-
-FEWEST_SHELLS = 1.5
-"""Its least thickness in voxels, so that the lattice does not miss it."""
-
-SHOWN = 9
-"""Pixels of some view that a separate piece must fill to be more than a crumb."""
-
-GRAZING = 0.2
-"""Least cosine; a step in depth has none of its own."""
-
-NEARBY = 5
-"""Pixels over which a slope is measured."""
-
-STEP = 0.3
-"""Cosine up to which a depth lies between two surfaces instead of on one, smeared where one ends before the other."""
-
-FACES = 50_000
-"""Faces that are aimed at, as DrawingSpinUp's meshes have."""
-
-PROBE = 1 / 80
-"""Units between the points at which the shape is first carved, to estimate its number of faces."""
-
-FEWEST, MOST = 96, 224
-"""Voxels along one unit, whatever the number of faces."""
-
-SLACK = 0.002
-"""Units that may stand before the depth a view shows; less would let noise eat holes."""
-
-SMOOTH = 0.8
-"""Width in voxels of the Gaussian over the signed distance."""
-
-PUFF = 0.1
-"""Voxels by which a thin part ends up thicker than it was carved, whatever the Gaussian takes away: a cape or a blade
-would else be lost altogether, and volumetric fusion leaves everything a little swollen."""
-
-CUT = 0.04
-"""Units beyond which a distance to the surface no longer counts."""
-
-TAUBIN, TAUBIN_STEPS = (0.5, -0.53), 3
-"""Factors and rounds of Taubin's smoothing (Signal Processing Approach to Fair Surface Design, 1995)."""
+BEHIND = 0.03  # Units by which a surface may lie behind the depth that a view shows and still be what the view shows
+REACH = 3.0  # Pixels from the carved shape beyond which a part is missing; nearer than that, outlines only differ
+SHELL = 0.014  # Thickness in units of a part that is put back: between a wing and a finger
+FEWEST_SHELLS = 1.5  # Its least thickness in voxels, so that the lattice does not miss it
+SHOWN = 9  # Pixels of some view that a separate piece must fill to be more than a crumb
+GRAZING = 0.2  # Least cosine; a step in depth has none of its own
+NEARBY = 5  # Pixels over which a slope is measured
+STEP = 0.3  # Cosine up to which a depth lies between two surfaces: one ends before the other
+FACES = 50_000  # Faces that are aimed at, as DrawingSpinUp's meshes have
+PROBE = 1 / 80  # Units between the points at which the shape is first carved, to estimate its number of faces
+FEWEST, MOST = 96, 224  # Voxels along one unit, whatever the number of faces
+SLACK = 0.002  # Units that may stand before the depth a view shows; less would let noise eat holes
+SMOOTH = 0.8  # Width in voxels of the Gaussian over the signed distance
+PUFF = 0.1  # Voxels by which thin parts end up thicker, as after volumetric fusion; a cape would else be lost
+CUT = 0.04  # Units beyond which a distance to the surface no longer counts
+TAUBIN, TAUBIN_STEPS = (0.5, -0.53), 3  # Factors and rounds of Taubin's smoothing (SIGGRAPH 1995)
 
 OPPOSITE = np.full(len(CAMERAS), -1)
 OPPOSITE[[FRONT, BACK, RIGHT, LEFT]] = BACK, FRONT, LEFT, RIGHT

@@ -10,35 +10,19 @@ from specsia_build.jit import compiled
 from specsia_build.rendering.fast.renderer import FastRenderer
 from specsia_build.rendering.mesh import Mesh
 
-SHARPNESS = 5.0
-"""Power of the cosine between normal and line of sight that weighs a view."""
-
-SEEN = 0.012
-"""Units that a vertex may lie behind what a view shows there and still be seen."""
-
-SPECKLE = 1.0
-"""At strength 1, deviation of the logarithm of a view's weight at a vertex: where two views weigh alike, neighbouring
-vertices follow now one and now the other."""
-
-PEEK = 0.012
-"""At strength 1, error of the depth test in units: a limb's colour lands on what is behind it and the reverse."""
+SHARPNESS = 5.0  # Power of the cosine between normal and line of sight that weighs a view
+SEEN = 0.012  # Units that a vertex may lie behind what a view shows there and still be seen
+SPECKLE = 1.0  # Deviation of the logarithm of a view's weight at a vertex, at strength 1
+PEEK = 0.012  # Error of the depth test in units, at strength 1: colours land on what is behind, and the reverse
 
 GRAIN, GRAIN_HUE = 0.07, 0.35
-"""At strength 1, deviation of a vertex's own error in encoded colour where one view alone sees it at a slant or none
-does, and the share of it that differs between R, G and B: a colour network is fitted to the views at random points and
-keeps a pattern of its own, the finer the less they say."""
+"""Deviation of the error of a vertex's encoded colour where views say little, at strength 1, and its share that differs
+between R, G and B: a colour network is fitted at random points and keeps a pattern of its own."""
 
-GRAIN_FLOOR = 0.3
-"""Share of it that is left where a view looks straight at the surface."""
-
-PAPER = 1.0
-"""The background that views are drawn on, encoded: Wonder3D's white."""
-
-FRINGE = 1.2
-"""Pixels beyond the outline over which a view's colours turn to paper."""
-
-FEWEST = 0.02
-"""Total weight below which no view sees a vertex; it takes the mean colour of the nearest seen ones."""
+GRAIN_FLOOR = 0.3  # Share of it that is left where a view looks straight at the surface
+PAPER = 1.0  # The background that views are drawn on, encoded: Wonder3D's white
+FRINGE = 1.2  # Pixels beyond the outline over which a view's colours turn to paper
+FEWEST = 0.02  # Total weight below which no view sees a vertex; it takes the mean colour of the nearest seen ones
 
 NEIGHBOURS = 4
 
@@ -104,4 +88,4 @@ def vertex_colours(
     own = generator.standard_normal((len(weights), 3), dtype=np.float32)
     unsure = GRAIN_FLOOR + (1 - GRAIN_FLOOR) * np.exp(-2 * weights)
     grain = np.asarray((common + GRAIN_HUE * (own - common)) * (GRAIN * unsure)[:, None], np.float32)
-    return np.clip(colours + grain * np.float32(strength), 0, 1)
+    return np.asarray(np.clip(colours + grain * np.float32(strength), 0, 1), np.float32)

@@ -10,26 +10,20 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from specsia_build.frame import Camera
+from specsia_build.jit import compiled
 from specsia_build.rendering.fast.renderer import FastRenderer
 from specsia_build.rendering.mesh import Mesh
 
 Floats = NDArray[np.float32]
 
-VIEW_SIZE = 256
-"""Pixels of each side of a view: what Wonder3D's network draws."""
+VIEW_SIZE = 256  # Pixels of each side of a view: what Wonder3D's network draws
 
 CAMERAS = tuple(Camera(yaw, VIEW_SIZE) for yaw in (0.0, 45.0, 90.0, 180.0, 270.0, 315.0))
-"""Front, front right, right, back, left, front left. As in Wonder3D there is none between back and side. "Right" is the
-right hand of one who looks at the character: that camera stands at +x and sees the character's own left side."""
+"""Front, front right, right, back, left, front left, as of Wonder3D. The right one stands at +x."""
 
-FRONT, RIGHT, BACK, LEFT = 0, 2, 3, 4
-"""Indices of those views."""
-
-BASES = np.stack([camera.basis() for camera in CAMERAS])
-"""Each camera's right, up and forward direction in rows, (6, 3, 3)."""
-
-SCALE, HALF = CAMERAS[0].pixels_per_unit, VIEW_SIZE / 2
-"""Pixels in one unit of the frame, and from a view's border to its centre."""
+FRONT, RIGHT, BACK, LEFT = 0, 2, 3, 4  # Indices of those views
+BASES = np.stack([camera.basis() for camera in CAMERAS])  # Right, up and forward directions in rows, (6, 3, 3)
+SCALE, HALF = CAMERAS[0].pixels_per_unit, VIEW_SIZE / 2  # Pixels in a unit, and from a view's border to its centre
 
 
 class Views(NamedTuple):
@@ -68,3 +62,27 @@ def true_views(mesh: Mesh, image: NDArray[np.uint8], turns: Sequence[float]) -> 
         pixels = np.asarray(front) if k == FRONT else layers.color
         coverage = pixels[..., 3].astype(np.float32) / np.float32(255)
         yield pixels[..., :3].astype(np.float32) / np.float32(255) * coverage[..., None], coverage, depth
+
+
+@compiled
+def between(at, size):  # type: ignore[no-untyped-def]
+    """The pixel before a place in pixels, whose centres lie at halves, and how far it lies towards the next, 0-1."""
+    x = min(max(at - 0.5, 0.0), size - 1.0)
+    i = min(int(x), size - 2)
+    return i, x - i
+
+
+@compiled
+def blended(image, j, i, t, s):  # type: ignore[no-untyped-def]
+    """The value of an image (H, H) `t` of the way from row `j` to the next, and `s` of that from column `i`."""
+    top = image[j, i] + s * (image[j, i + 1] - image[j, i])
+    low = image[j + 1, i] + s * (image[j + 1, i + 1] - image[j + 1, i])
+    return top + t * (low - top)
+
+
+@compiled
+def bilinear(image, u, v):  # type: ignore[no-untyped-def]
+    """A value of an image (H, H) at a column and a row in pixels, whose centres lie at halves."""
+    i, s = between(u, image.shape[0])
+    j, t = between(v, image.shape[0])
+    return blended(image, j, i, t, s)

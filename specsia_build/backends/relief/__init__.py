@@ -1,4 +1,4 @@
 """The default backend `relief`: depth and back of a figure from one picture, by a small network without torch.
 
-`drawing` makes the network's input, `net` runs it, `backend` makes the mesh, and `train` makes the weights, with torch.
+`net` runs the network, `backend` makes the mesh, and `train` makes the weights, with torch.
 """

@@ -18,22 +18,17 @@ from numpy.typing import NDArray
 
 from specsia_build.backends.base import Backend, Context
 from specsia_build.backends.relief import net
-from specsia_build.backends.relief.drawing import COLOURS, inputs, on_white, palette_of
+from specsia_build.backends.relief.net import COLOURS, inputs, on_white, palette_of
 from specsia_build.backends.two_sheets import FULL, SIZE, Crop, extended, figure_of, surface_of, textured
 from specsia_build.errors import UsageError
 from specsia_build.frame import ORTHO_WIDTH
 from specsia_build.rendering.layers import HALF_COVERED
 from specsia_build.rendering.mesh import Mesh
 
-ROOM = 0.93
-"""Units that a framed figure's width and height must stay below for its length to be its longest side."""
-
-LEAST, COPY = -1e3, 1.0
-"""Logit below which the palette lacks a colour, and penalty on a copy of the front: without it the back keeps pieces of
-faces."""
-
-SMOOTHING = 1.0
-"""Pixels of the crop over which logits are smoothed, so that regions have even borders."""
+ROOM = 0.93  # Units that a framed figure's width and height must stay below for its length to be its longest side
+LEAST = -1e3  # Logit below which the palette lacks a colour
+COPY = 1.0  # Penalty on a copy of the front: without it the back keeps pieces of faces
+SMOOTHING = 1.0  # Pixels of the crop over which logits are smoothed, so that regions have even borders
 
 Floats = NDArray[np.float32]
 

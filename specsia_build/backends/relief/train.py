@@ -22,8 +22,8 @@ from safetensors.numpy import save_file
 from torch import Tensor, nn
 from torch.nn import functional
 
-from specsia_build.backends.relief.drawing import CHANNELS, COLOURS, guides, inputs, on_white, palette_of
-from specsia_build.backends.relief.net import BOUND, GUIDES, KEY, LEAK, OUTPUTS, THICKNESS, TRUST
+from specsia_build.backends.relief import net
+from specsia_build.backends.relief.net import COLOURS, guides, inputs, on_white, palette_of
 from specsia_build.backends.two_sheets import FULL, SIZE, Crop, crop_of
 from specsia_build.characters.actions import FRAMES
 from specsia_build.characters.character import Entry
@@ -36,21 +36,14 @@ from specsia_build.rendering.fast.renderer import FastRenderer
 from specsia_build.rendering.layers import HALF_COVERED
 from specsia_build.rendering.mesh import Mesh, compacted
 
-WIDTHS = (32, 64, 96, 128, 128)
-"""Channels of each level of the network, the first at half of `SIZE`, each next at half of the last."""
-
-RATE, BATCH = 8e-4, 8
-"""Largest learning rate, and examples in a step."""
-
-POSES = 2
-"""Poses taken from a character's own clips."""
-
-DRAWN, MARGIN = 256, 6
-"""Pixels of the frame that characters are drawn in, and around them."""
+WIDTHS = (32, 64, 96, 128, 128)  # Channels of each level of the network, the first at half of `SIZE`
+RATE, BATCH = 8e-4, 8  # Largest learning rate, and examples in a step
+POSES = 2  # Poses taken from a character's own clips
+DRAWN, MARGIN = 256, 6  # Pixels of the frame that characters are drawn in, and around them
 
 
 def _block(first: int, last: int, stride: int = 1) -> nn.Sequential:
-    leaky = nn.LeakyReLU(LEAK, inplace=True)
+    leaky = nn.LeakyReLU(net.LEAK, inplace=True)
     return nn.Sequential(nn.Conv2d(first, last, 3, stride, 1), leaky, nn.Conv2d(last, last, 3, 1, 1), leaky)
 
 
@@ -59,10 +52,10 @@ class Net(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.first = _block(4 * CHANNELS, WIDTHS[0])
+        self.first = _block(4 * net.CHANNELS, WIDTHS[0])
         self.down = nn.ModuleList([_block(a, b, 2) for a, b in pairwise(WIDTHS)])
         self.up = nn.ModuleList([_block(a + b, b) for a, b in zip(WIDTHS[:0:-1], WIDTHS[-2::-1], strict=True)])
-        self.head = nn.Conv2d(WIDTHS[0], 4 * OUTPUTS + KEY, 3, 1, 1)
+        self.head = nn.Conv2d(WIDTHS[0], 4 * net.OUTPUTS + net.KEY, 3, 1, 1)
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Map (N, `CHANNELS`, S, S) to outputs (N, `OUTPUTS`, S, S) and keys (N, `KEY`, S / 2, S / 2)."""
@@ -72,8 +65,8 @@ class Net(nn.Module):
         y = levels.pop()
         for up in self.up:
             y = up(torch.cat([functional.interpolate(y, scale_factor=2.0), levels.pop()], 1))
-        out = BOUND * torch.tanh(self.head(y).float() / BOUND)
-        return functional.pixel_shuffle(out[:, : 4 * OUTPUTS], 2), out[:, 4 * OUTPUTS :]
+        out = net.BOUND * torch.tanh(self.head(y).float() / net.BOUND)
+        return functional.pixel_shuffle(out[:, : 4 * net.OUTPUTS], 2), out[:, 4 * net.OUTPUTS :]
 
 
 def palette_logits(predicted: Tensor, key: Tensor, one_hot: Tensor, guided: Tensor) -> Tensor:
@@ -83,14 +76,14 @@ def palette_logits(predicted: Tensor, key: Tensor, one_hot: Tensor, guided: Tens
         predicted: (N, `OUTPUTS`, H, W) of pixels of the back.
         key: (N, `KEY`, S / 2, S / 2) of pixels of the front.
         one_hot: (N, `COLOURS`, S / 2, S / 2), share of each pixel that has each colour.
-        guided: (N, `GUIDES`, H, W) int64, see `drawing.guides`.
+        guided: (N, `GUIDES`, H, W) int64, see `net.guides`.
     """
-    copy, trust, query = predicted[:, 2:3], predicted[:, 3 : 3 + GUIDES], predicted[:, 3 + GUIDES :]
+    copy, trust, query = predicted[:, 2:3], predicted[:, 3 : 3 + net.GUIDES], predicted[:, 3 + net.GUIDES :]
     counts = one_hot.sum((2, 3))
     keys = torch.einsum("nkij,ncij->nck", key, one_hot) / counts.clamp(min=1e-3)[:, :, None]
-    logits = torch.einsum("nkij,nck->ncij", query, keys) / KEY**0.5
+    logits = torch.einsum("nkij,nck->ncij", query, keys) / net.KEY**0.5
     hints = functional.one_hot(guided, COLOURS + 1)[..., :COLOURS].float()
-    logits = logits + TRUST * torch.einsum("ngij,ngijc->ncij", trust, hints)
+    logits = logits + net.TRUST * torch.einsum("ngij,ngijc->ncij", trust, hints)
     return torch.cat([logits.masked_fill((counts == 0)[:, :, None, None], -1e4), copy], 1)
 
 
@@ -213,7 +206,7 @@ def example(picture: Picture, rng: np.random.Generator) -> dict[str, NDArray[Any
 
 def losses(predicted: Tensor, key: Tensor, batch: dict[str, Tensor], offset: tuple[int, int]) -> tuple[Tensor, ...]:
     """Losses of depth, its slope and colour, means over pixels that show both sides; colour in every other pixel."""
-    half = functional.softplus(predicted[:, 1:2]) * THICKNESS
+    half = functional.softplus(predicted[:, 1:2]) * net.THICKNESS
     depth = torch.cat([predicted[:, :1] + half, predicted[:, :1] - half], 1) / batch["length"][:, None, None, None]
     both, target = batch["both"], batch["depth"]
     count = both.sum((1, 2, 3)).clamp(min=1)
@@ -249,11 +242,11 @@ def train(drawn: Sequence[tuple[Picture, float]], out: Path, *, steps: int, minu
     torch.set_num_threads(1)
     torch.manual_seed(seed)
     rng = np.random.default_rng(seed)
-    net = Net().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    model = Net().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     average = Net()
-    average.load_state_dict(net.state_dict())
+    average.load_state_dict(model.state_dict())
     weights = np.array([weight for _, weight in drawn]) / sum(weight for _, weight in drawn)
-    optimiser = torch.optim.AdamW(net.parameters(), RATE, betas=(0.9, 0.98), weight_decay=0.01)
+    optimiser = torch.optim.AdamW(model.parameters(), RATE, betas=(0.9, 0.98), weight_decay=0.01)
     started, running, running_norm = time.monotonic(), np.zeros(3), 1.0
     for step in range(steps):
         done = max(step / steps, (time.monotonic() - started) / (60 * minutes))
@@ -264,18 +257,18 @@ def train(drawn: Sequence[tuple[Picture, float]], out: Path, *, steps: int, minu
         examples = [example(drawn[number][0], rng) for number in rng.choice(len(drawn), BATCH, p=weights)]
         batch = {name: torch.from_numpy(np.stack([e[name] for e in examples])) for name in examples[0]}
         with torch.autocast("cpu", torch.bfloat16):
-            predicted, key = net(batch["x"])
+            predicted, key = model(batch["x"])
         offset = (int(rng.integers(2)), int(rng.integers(2)))
         deep, steep, colour = losses(predicted, key, batch, offset)
         optimiser.zero_grad()
         (2 * deep + 4 * steep + 3 * colour).backward()
-        norm = float(nn.utils.clip_grad_norm_(net.parameters(), 1.0))
+        norm = float(nn.utils.clip_grad_norm_(model.parameters(), 1.0))
         running_norm = norm if step < 10 else min(0.98 * running_norm + 0.02 * norm, 2 * running_norm)
         if not norm <= 10 * running_norm:
             continue
         optimiser.step()
         with torch.no_grad():
-            for kept, new in zip(average.parameters(), net.parameters(), strict=True):
+            for kept, new in zip(average.parameters(), model.parameters(), strict=True):
                 kept.lerp_(new, 1 - min(0.998, (1 + step) / (10 + step)))
         running = 0.99 * running + 0.01 * np.array([deep.item(), steep.item(), colour.item()])
         if step % 250 == 249:
@@ -286,11 +279,11 @@ def train(drawn: Sequence[tuple[Picture, float]], out: Path, *, steps: int, minu
     return average
 
 
-def save(net: Net, out: Path) -> None:
+def save(model: Net, out: Path) -> None:
     """Write ``weights.safetensors``: float16, convolutions as (3, 3, in, out)."""
     arrays = {
         name: np.ascontiguousarray(value.permute(2, 3, 1, 0).numpy() if value.ndim == 4 else value.numpy(), np.float16)
-        for name, value in net.state_dict().items()
+        for name, value in model.state_dict().items()
     }
     save_file(arrays, str(out / "weights.safetensors"))
 

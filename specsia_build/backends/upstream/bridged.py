@@ -36,20 +36,13 @@ from specsia_build.errors import CharacterError, UsageError, WriteError
 from specsia_build.folders import private_folder
 from specsia_build.rendering.mesh import Mesh
 
-SEEDS = 2**53
-"""Seeds are below it, so that a worker in any language reads them from JSON as they are."""
+SEEDS = 2**53  # Seeds are below it, so that a worker in any language reads them from JSON as they are
 
 _OFFLINE = {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1", "DIFFUSERS_OFFLINE": "1"}
 
 
 class Bridged(Backend):
-    """A backend whose work is done by a worker process, which starts with the first picture; see `Backend`.
-
-    Args:
-        pins: of the bridge.
-        installed: where the project is; with root and python.
-        script: worker script, by default that of the pins.
-    """
+    """A backend whose work is done by a worker process, which starts with the first picture; see `Backend`."""
 
     sees_ground_truth = False
     needs_yaw = False
@@ -70,15 +63,14 @@ class Bridged(Backend):
     def settings(self) -> Mapping[str, Any]:
         """Commit of the checkout and the weights."""
         root, own = self._installed.root, self._installed.weights
-        weights = {
-            w.name: {
+        weights = {}
+        for w in (w for w in self._pins.weights if w.source is not None):
+            revision = None if w.name in own else w.revision
+            weights[w.name] = {
                 "source": own.get(w.name, w.source),
-                "revision": None if w.name in own else w.revision,
+                "revision": revision,
                 "files": list(w.files) or None,
             }
-            for w in self._pins.weights
-            if w.source is not None
-        }
         return {"commit": None if root is None else checkout_commit(root), "weights": weights}
 
     def logs_to(self, folder: Path) -> None:
@@ -90,11 +82,7 @@ class Bridged(Backend):
         self._installed = msgspec.structs.replace(self._installed, devices=(device,))
 
     def reconstruct(self, image: NDArray[np.uint8], context: Context) -> Mesh:
-        """The worker's mesh in the axes of the frame; in the picture's units, or fitted to its silhouette.
-
-        Raises:
-            CharacterError: if the worker failed, or its mesh cannot be read.
-        """
+        """The worker's mesh in the frame; a CharacterError if the worker failed, or its mesh cannot be read."""
         supervisor, pins = self._supervisor or self._start(), self._pins
         with tempfile.TemporaryDirectory(prefix=f"specsia-{self.name}-", ignore_cleanup_errors=True) as folder:
             picture = picture_file(folder, image, context)
@@ -121,14 +109,11 @@ class Bridged(Backend):
         }
         # Several machines may write to one folder.
         log = f"{self.name}-{platform.node()}-{_file_name(device)}.log"
+        weights = self.settings()["weights"]
         command = WorkerCommand(
             name=self.name,
             argv=(str(installed.python), worker.__file__, str(self._script)),
-            settings={
-                "root": str(installed.root),
-                "offline": installed.offline,
-                "weights": self.settings()["weights"],
-            },
+            settings={"root": str(installed.root), "offline": installed.offline, "weights": weights},
             cwd=installed.root,
             env=worker_environment({**visible, **(_OFFLINE if installed.offline else {})}),
             log=None if self._logs is None else self._logs / log,
@@ -145,12 +130,7 @@ def _file_name(device: str) -> str:
 
 
 def claim(devices: Sequence[str], seconds: float, folder: Path | None = None) -> tuple[str, FileLock]:
-    """Lock the first device that no other process of this user holds; waits for one.
-
-    Args:
-        devices: names.
-        seconds: to wait.
-        folder: of the lock files.
+    """Lock the first device that no other process of this user holds, by a file in a folder; waits for one.
 
     Raises:
         CharacterError: if all are taken for that long.
@@ -174,11 +154,7 @@ def claim(devices: Sequence[str], seconds: float, folder: Path | None = None) ->
 
 
 def create(name: str, argument: str | None) -> Bridged:
-    """The backend ``NAME`` or ``NAME:CHECKOUT``.
-
-    Raises:
-        UsageError: if the checkout or its interpreter is not given or not there.
-    """
+    """Create the backend ``NAME`` or ``NAME:CHECKOUT``; a UsageError without a checkout or its interpreter."""
     installed = find_installation(name, root=None if not argument else Path(argument))
     variable, doctor = f"SPECSIA_{name.upper()}", f"`specsia backends doctor {name}` lists what else is missing"
     root, python = installed.root, installed.python

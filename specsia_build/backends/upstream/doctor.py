@@ -17,13 +17,11 @@ from specsia_build.backends.upstream.pins import Installation, Pins, Weights, ch
 from specsia_build.backends.upstream.processes import worker_environment
 from specsia_build.folders import expanded
 
-OK, NOTE, MISSING = "ok", "note", "missing"
-"""It is there; it is there but not as pinned; it is not there."""
+OK, NOTE, MISSING = "ok", "note", "missing"  # States of a check; a note is a difference from the pins
 
 _ASK_VERSIONS = """
 import json, sys
 from importlib import metadata, util
-# Modules of the checkout, which is the working directory, must not pass for installed ones.
 sys.path = [path for path in sys.path if path]
 packages, imports = json.loads(sys.argv[1])
 versions = {}
@@ -41,7 +39,7 @@ _ASK_TORCH = "import torch; print(torch.cuda.device_count() if torch.cuda.is_ava
 
 @dataclass(frozen=True)
 class Check:
-    """One thing that a bridge needs: `OK`, `NOTE` or `MISSING`, details, and the command that fixes it, or empty."""
+    """A requirement of a bridge, its state, details, and the command that fixes it, or empty."""
 
     name: str
     state: str
@@ -51,7 +49,7 @@ class Check:
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """All checks of one bridge, in the order in which they are to be fixed."""
+    """All checks of one bridge, in the order of fixing."""
 
     name: str
     checks: tuple[Check, ...]
@@ -82,8 +80,8 @@ def _checkout(pins: Pins, place: Installation) -> Iterator[Check]:
         yield Check("commit", OK, commit)
     else:
         yield Check("commit", NOTE, f"{commit or 'unknown'}; the bridge was written against {pins.commit}", update)
-    if gone := missing_names(pins, place.root):
-        yield Check("names", MISSING, "; ".join(gone), update)
+    if missing := missing_names(pins, place.root):
+        yield Check("names", MISSING, "; ".join(missing), update)
     else:
         count = sum(map(len, pins.uses.values()))
         yield Check("names", OK, f"all {len(pins.uses)} files and {count} names that the bridge uses are there")
@@ -91,16 +89,15 @@ def _checkout(pins: Pins, place: Installation) -> Iterator[Check]:
 
 def missing_names(pins: Pins, root: Path) -> list[str]:
     """List the files and names that a bridge uses and a checkout lacks, by a search through its text."""
-    gone = []
+    missing = []
     for file, names in pins.uses.items():
-        try:
-            text = (root / file).read_text(encoding="utf-8", errors="replace")
-        except OSError:
-            gone.append(f"there is no file {file}")
+        if not (root / file).is_file():
+            missing.append(f"there is no file {file}")
             continue
+        text = (root / file).read_text(encoding="utf-8", errors="replace")
         parts = dict.fromkeys(part for name in names for part in name.split("."))
-        gone += [f"{file} has no {part}" for part in parts if not re.search(rf"\b{re.escape(part)}\b", text)]
-    return gone
+        missing += [f"{file} has no {part}" for part in parts if not re.search(rf"\b{re.escape(part)}\b", text)]
+    return missing
 
 
 def _python(pins: Pins, place: Installation) -> Iterator[Check]:
@@ -124,10 +121,10 @@ def _python(pins: Pins, place: Installation) -> Iterator[Check]:
     others = [n for n, v in versions.items() if not SpecifierSet(wanted[n]).contains(v, prereleases=True)]
     requirements = [*lacking.values(), *(name + wanted[name] for name in others)]
     install = f"{_q(place.python)} -m pip install {' '.join(map(_q, requirements))}"
+    names = ", ".join(f"{name} {versions[name]} ({wanted[name]})" for name in others)
     if lacking:
         yield Check("packages", MISSING, f"not installed: {', '.join(lacking)}", install)
     elif others:
-        names = ", ".join(f"{name} {versions[name]} ({wanted[name]})" for name in others)
         yield Check("packages", NOTE, f"upstream has other versions: {names}", install)
     else:
         yield Check("packages", OK, f"all {len(wanted) + len(pins.imports)} that the bridge needs")
@@ -145,23 +142,19 @@ def _weights(weights: Weights, place: Installation) -> Check:
     source = place.weights.get(weights.name, weights.source or "")
     revision = None if weights.name in place.weights else weights.revision
     fetch = " ".join(["hf download", source, *weights.files, *(["--revision", revision] if revision else [])])
-    folder = expanded(source) if expanded(source).is_dir() else _cached(source, revision)
-    if folder is None:
-        return Check(label, MISSING, f"{source} is not in the cache of the Hugging Face Hub", fetch)
+    folder = expanded(source)
+    if not folder.is_dir():
+        from huggingface_hub import snapshot_download
+        from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
+
+        try:
+            folder = Path(snapshot_download(source, revision=revision, local_files_only=True))
+        except (LocalEntryNotFoundError, HFValidationError):
+            return Check(label, MISSING, f"{source} is not in the cache of the Hugging Face Hub", fetch)
     lacking = [name for name in weights.files if not (folder / name).is_file()]
     if lacking:
         return Check(label, MISSING, f"{folder} lacks {', '.join(lacking)}", fetch)
     return Check(label, OK, str(folder))
-
-
-def _cached(repository: str, revision: str | None) -> Path | None:
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
-
-    try:
-        return Path(snapshot_download(repository, revision=revision, local_files_only=True))
-    except (LocalEntryNotFoundError, HFValidationError):
-        return None
 
 
 def _gpu(pins: Pins, place: Installation) -> Check:

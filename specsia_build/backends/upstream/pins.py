@@ -19,8 +19,7 @@ from specsia_build.folders import expanded, shipped
 
 OFFLINE_VARIABLE = "SPECSIA_OFFLINE"
 
-BRIDGES = Path(__file__).parent / "bridges"
-"""Folder of the worker scripts."""
+BRIDGES = Path(__file__).parent / "bridges"  # Folder of the worker scripts
 
 NAMES = ("wonder3d", "drawingspinup", "instantmesh", "crm")
 
@@ -70,7 +69,7 @@ class Pins:
 
 
 class Installation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Where an upstream project is installed, as the user's settings state it; None where they do not.
+    """Where an upstream project is installed, as the user's settings state it.
 
     Attributes:
         root, python: the checkout, and the interpreter of its environment.
@@ -94,11 +93,7 @@ def pins_folder() -> Path:
 
 @cache
 def read_pins(name: str) -> Pins:
-    """The pins of a bridge.
-
-    Raises:
-        UsageError: if there is no such bridge.
-    """
+    """Read the pins of a bridge; a UsageError if there is no such bridge."""
     if name not in NAMES:
         raise UsageError(f"'{name}' is not one of the bridges {', '.join(NAMES)}.{meant(name, NAMES)}")
     content = yaml.safe_load((pins_folder() / f"{name}.yaml").read_text(encoding="utf-8"))
@@ -108,30 +103,27 @@ def read_pins(name: str) -> Pins:
 def find_installation(name: str, root: Path | None = None, python: Path | None = None) -> Installation:
     """Find a project by the arguments, then ``SPECSIA_NAME_ROOT``, ``_PYTHON`` and ``_DEVICES``, then the settings.
 
-    The interpreter is that of a ``.venv`` in the checkout by default.
-
-    Raises:
-        UsageError: if the settings file cannot be used.
+    The interpreter is that of a ``.venv`` in the checkout by default. Raises a UsageError for unusable settings.
     """
-    own = dict(all_settings().get(name, {}))
-    stated = {key: os.environ.get(f"SPECSIA_{name.upper()}_{key.upper()}") for key in ("root", "python", "devices")}
-    stated |= {"root": str(root or "") or stated["root"], "python": str(python or "") or stated["python"]}
-    own |= {key: value for key, value in stated.items() if value}
-    # A scheduler that lends GPUs names them there; any other would be somebody else's.
-    devices = own.get("devices", os.environ.get("CUDA_VISIBLE_DEVICES") or "0")
+    settings = dict(all_settings().get(name, {}))
+    for key, path in (("root", root), ("python", python), ("devices", None)):
+        if value := path or os.environ.get(f"SPECSIA_{name.upper()}_{key.upper()}"):
+            settings[key] = str(value)
+    # A scheduler that lends GPUs names them there.
+    devices = settings.get("devices", os.environ.get("CUDA_VISIBLE_DEVICES") or "0")
     names = devices if isinstance(devices, list) else str(devices).split(",")
-    own["devices"] = list(dict.fromkeys(str(name).strip() for name in names))
+    settings["devices"] = list(dict.fromkeys(str(name).strip() for name in names))
+    if os.environ.get(OFFLINE_VARIABLE, "") not in ("", "0"):
+        settings["offline"] = True
     try:
-        installed = msgspec.convert(own, Installation, dec_hook=lambda _, path: expanded(path).absolute())
+        installed = msgspec.convert(settings, Installation, dec_hook=lambda _, path: expanded(path).absolute())
     except msgspec.ValidationError as error:
         raise UsageError(f"{settings_file()}: {name}: {error}") from error
     if unknown := installed.weights.keys() - {weights.name for weights in read_pins(name).weights if weights.source}:
         raise UsageError(f"{settings_file()}: {name} loads no weights '{min(unknown)}'")
-    usual = None if installed.root is None else installed.root / ".venv/bin/python"
-    if installed.python is None and usual is not None and usual.exists():
-        installed = msgspec.structs.replace(installed, python=usual)
-    if os.environ.get(OFFLINE_VARIABLE, "") not in ("", "0"):
-        installed = msgspec.structs.replace(installed, offline=True)
+    if installed.python is None and installed.root is not None:
+        default = installed.root / ".venv/bin/python"
+        installed = msgspec.structs.replace(installed, python=default if default.exists() else None)
     return installed
 
 

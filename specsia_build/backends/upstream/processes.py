@@ -23,20 +23,11 @@ from specsia_build.errors import brief
 from specsia_build.files.writing import writing
 from specsia_build.memory import unlimited
 
-MAX_QUOTED = 200
-"""Characters of a program's last line that an error quotes."""
-
-MAX_LINE_BYTES = 2**20
-"""Longest line that is read from a program's output at once."""
-
-_MARK = "SPECSIA_PROCESS"
-"""Environment variable by which a program's descendants are known, whatever their session and parent."""
-
-_NOT_PASSED = ("PYTHONPATH", "PYTHONHOME", "PYTHONSTARTUP", "VIRTUAL_ENV")
-"""Variables of this interpreter that would break another one."""
-
-MOST_LINES = 64
-"""Lines that wait to be read; a program that writes more waits, so that it cannot fill this process's memory."""
+MAX_QUOTED = 200  # Characters of a program's last line that an error quotes
+MAX_LINE_BYTES = 2**20  # Longest line that is read from a program's output at once
+_MARK = "SPECSIA_PROCESS"  # Environment variable that marks a program's descendants, whatever their session and parent
+_NOT_PASSED = ("PYTHONPATH", "PYTHONHOME", "PYTHONSTARTUP", "VIRTUAL_ENV")  # Would break another interpreter
+MOST_LINES = 64  # Lines that wait to be read; a program that writes more waits, so that memory is bounded
 
 _KILL_SECONDS = 10.0
 _LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
@@ -44,7 +35,7 @@ _PR_SET_PDEATHSIG = 1
 
 
 def worker_environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
-    """Environment for a program in another Python: this process's, less what belongs to its own, with `extra`."""
+    """Environment for a program in another Python: this process's without the variables of its Python, and `extra`."""
     own = {name: value for name, value in os.environ.items() if name not in _NOT_PASSED}
     return {**own, "PYTHONUNBUFFERED": "1", **(extra or {})}
 
@@ -56,18 +47,16 @@ def _end_with_parent() -> None:
 
 
 class Program:
-    """A running program, started without a shell.
+    """A running program, started without a shell; prints are appended to a log, by default a temporary file.
 
     Attributes:
-        process: it has the program's standard input and exit code.
+        process: see `subprocess.Popen`.
         lines: what the program writes to a pipe, line by line; None at its end.
 
     Args:
-        argv: program and arguments.
-        env: all of its environment variables.
-        cwd: working directory, by default this process's.
-        log: file that its prints are appended to; a temporary one by default.
-        piped: whether standard input and output are pipes; otherwise there is no input, and output is logged.
+        argv, env, cwd: as of `subprocess.Popen`.
+        log: file for its standard error, and for its standard output unless it is piped.
+        piped: whether standard input and output are pipes; otherwise there is no input.
 
     Raises:
         OSError, ValueError: if it cannot be started.
@@ -81,7 +70,7 @@ class Program:
         cwd: Path | None = None,
         log: Path | None = None,
         *,
-        piped: bool = False,
+        piped: bool,
     ) -> None:
         self._mark, self._log = uuid.uuid4().hex, _opened(log)
         self.lines: Queue[bytes | None] = Queue(MOST_LINES)

@@ -21,11 +21,8 @@ from specsia_build.files.sources import is_file
 from specsia_build.files.writing import remove_tree
 from specsia_build.pool import Clock
 
-MOST_STARTS = 3
-"""Failed starts in a row after which no other is tried."""
-
-STOP_SECONDS = 5.0
-"""Time for a worker to leave by itself."""
+MOST_STARTS = 3  # Failed starts in a row after which no other is tried
+STOP_SECONDS = 5.0  # Time for a worker to leave by itself
 
 
 class Frame(msgspec.Struct, frozen=True):
@@ -43,7 +40,7 @@ class Hello(msgspec.Struct, frozen=True, tag="hello"):
 
 
 class Progress(msgspec.Struct, frozen=True, tag="progress"):
-    """A sign of life, which workers may give and nothing needs."""
+    """A sign of life, which is ignored."""
 
 
 class Done(msgspec.Struct, frozen=True, tag="done"):
@@ -66,13 +63,9 @@ _Answer = TypeVar("_Answer", Hello, Done)
 
 @dataclass(frozen=True)
 class WorkerCommand:
-    """How to start a worker and how long to wait for it.
+    """How to start a worker, see `Program`; `hint` is advice for messages if it does not start.
 
-    Attributes:
-        name, hint: name of the backend and advice if it does not start, for messages.
-        argv, cwd, env, log: see `Program`.
-        settings: sent with the greeting.
-        start, item: limits in seconds for the start and for a picture.
+    `settings` are sent with the greeting; `start` and `item` are limits in seconds for the start and for a picture.
     """
 
     name: str
@@ -91,12 +84,7 @@ class WorkerError(Exception):
 
 
 class Supervisor:
-    """One worker, started when it is first needed.
-
-    Attributes:
-        starts: how often it was started.
-        frame: what the worker last stated of its mesh files.
-    """
+    """One worker, started when it is first needed; `starts` counts how often, `frame` is that of its mesh files."""
 
     def __init__(self, command: WorkerCommand) -> None:
         self.starts = 0
@@ -107,12 +95,7 @@ class Supervisor:
         self._failure = ""
 
     def reconstruct(self, image: Path, folder: Path, seed: int) -> Path:
-        """Reconstruct a picture and return the mesh file.
-
-        Args:
-            image: RGBA file.
-            folder: for the mesh and its files; the worker creates it. What a failed attempt left is removed.
-            seed: the only source of randomness.
+        """Reconstruct an RGBA file and return the mesh file, in a folder that the worker creates.
 
         Raises:
             CharacterError: if the picture cannot be done, or the worker failed, which is then started anew.
@@ -125,7 +108,11 @@ class Supervisor:
             _send(program, {"type": "reconstruct", **request})
             answer = _wait(program, Done, self._number, command.item)
             if isinstance(answer, Done):
-                return _mesh_in(folder, answer.mesh)
+                mesh = folder / answer.mesh
+                with suppress(OSError, ValueError):
+                    if mesh.resolve().is_relative_to(folder.resolve()) and is_file(mesh):
+                        return mesh
+                raise WorkerError(f"is done, but there is no mesh {brief(answer.mesh, 80)} in its folder")
             reason = f"failed: {brief(answer.message, MAX_QUOTED)}"
             if answer.kind != INPUT:
                 self.kill()
@@ -159,25 +146,21 @@ class Supervisor:
         self.starts += 1
         command = self._command
         try:
-            self._program = Program(command.argv, command.env, command.cwd, command.log, piped=True)
-            self.frame = _greet(self._program, command)
+            self._program = program = Program(command.argv, command.env, command.cwd, command.log, piped=True)
+            _send(program, {"type": "hello", "protocol": PROTOCOL, "settings": dict(command.settings)})
+            hello = _wait(program, Hello, None, command.start)
+            if isinstance(hello, Failed):
+                raise WorkerError(brief(hello.message, MAX_QUOTED))
+            if hello.protocol != PROTOCOL:
+                raise WorkerError(f"it speaks version {hello.protocol} of the protocol, not {PROTOCOL}")
+            # A ValueError for what are no axes.
+            axes_matrix(hello.frame.axes or ("+x", "+y", "+z"))
         except (OSError, ValueError, WorkerError) as error:
             self._failed_starts += 1
             self._failure = f"does not start: {error}; {command.hint}"
             raise WorkerError(self._failure) from error
-        self._failed_starts = 0
-        return self._program
-
-
-def _greet(program: Program, command: WorkerCommand) -> Frame:
-    _send(program, {"type": "hello", "protocol": PROTOCOL, "settings": dict(command.settings)})
-    hello = _wait(program, Hello, None, command.start)
-    if isinstance(hello, Failed):
-        raise WorkerError(brief(hello.message, MAX_QUOTED))
-    if hello.protocol != PROTOCOL:
-        raise WorkerError(f"it speaks version {hello.protocol} of the protocol, not {PROTOCOL}")
-    axes_matrix(hello.frame.axes or ("+x", "+y", "+z"))
-    return hello.frame
+        self._failed_starts, self.frame = 0, hello.frame
+        return program
 
 
 def _send(program: Program, message: Mapping[str, Any]) -> None:
@@ -218,12 +201,3 @@ def _ending(program: Program) -> str:
     with suppress(subprocess.TimeoutExpired):
         program.process.wait(STOP_SECONDS)
     return program.ending()
-
-
-def _mesh_in(folder: Path, name: str) -> Path:
-    """The mesh that a worker names: a regular file in the folder that it was given."""
-    mesh = folder / name
-    with suppress(OSError, ValueError):
-        if mesh.resolve().is_relative_to(folder.resolve()) and is_file(mesh):
-            return mesh
-    raise WorkerError(f"is done, but there is no mesh {brief(name, 80)} in its folder")

@@ -1,10 +1,8 @@
-"""Worker protocol for Python scripts: ``python worker.py SCRIPT`` runs SCRIPT and answers requests with it.
+"""Worker protocol for Python scripts: ``python worker.py SCRIPT`` runs SCRIPT, which calls `serve`.
 
-The script runs in an environment of its own, Python 3.8 or newer, with nothing of specsia installed, and calls `serve`,
-which it imports from ``specsia_worker``; docs/backends.md has an example.
-
-Standard output belongs to the protocol: before the script and anything it imports is loaded, descriptor 1 becomes a
-copy of standard error, so that no print can break it. The process ends with its parent.
+The script runs in an environment of its own, Python 3.8 or newer, with nothing of specsia installed, and imports this
+file as ``specsia_worker``; docs/backends.md has an example. Descriptor 1 becomes a copy of standard error before the
+script is loaded, so that no print can break the protocol. The process ends with its parent.
 """
 
 from __future__ import annotations
@@ -21,16 +19,11 @@ import sys
 import tempfile
 import threading
 import traceback
+from importlib import metadata
 from typing import Any, Callable, Mapping, Optional, Sequence
 
-PROTOCOL = 1
-"""Version of the protocol."""
-
-MODULE = "specsia_worker"
-"""Name by which a script imports this file."""
-
-INPUT, INTERNAL = "input", "internal"
-"""Kinds of error: the picture's fault, or anything else, after which the worker is started anew."""
+PROTOCOL = 1  # Version of the protocol
+INPUT, INTERNAL = "input", "internal"  # Kinds of error: the picture's fault, or any other: the worker is restarted
 
 
 class InputError(Exception):
@@ -80,7 +73,7 @@ _revisions: dict[str, str] = {}
 
 
 def _take_pipes() -> list[int]:
-    """Private copies of standard input and output; what upstream code reads or prints goes elsewhere."""
+    """Private copies of standard input and output, which are redirected for upstream code."""
     if not _pipes:
         _pipes.extend([os.dup(0), os.dup(1)])
         os.dup2(2, 1)
@@ -112,7 +105,7 @@ def serve(
             the path of the mesh it wrote.
         axes: which signed axis of the mesh file is x, y and z of the frame (Z up, facing -Y, its left is +X).
         framing: ``kept`` if the mesh is in the units of the picture's camera, whose width is 1.35, else ``free``.
-        packages: names of those whose versions are printed.
+        packages: those whose versions are printed.
     """
     messages: queue.Queue[dict[str, Any]] = queue.Queue()
     threading.Thread(target=_read_messages, args=(_take_pipes()[0], messages), daemon=True).start()
@@ -121,13 +114,17 @@ def serve(
         if greeting.get("type") != "hello":
             raise ValueError("the first message must be hello, not {!r}".format(greeting.get("type")))
         reconstruct = load(greeting.get("settings") or {})
-    # Whatever loading raises is the reason that the other side has to tell its user.
+    # Loading may raise anything, which is sent as the reason.
     except BaseException as error:
         traceback.print_exc()
         _send(describe(error))
         raise SystemExit(1) from error
+    versions = {}
+    for name in packages:
+        with contextlib.suppress(metadata.PackageNotFoundError):
+            versions[name] = metadata.version(name)
     python = sys.version.split()[0]
-    sys.stderr.write("{}: Python {}, {}, weights {}\n".format(backend, python, _versions(packages), _revisions))
+    sys.stderr.write("{}: Python {}, {}, weights {}\n".format(backend, python, versions, _revisions))
     _send({"type": "hello", "protocol": PROTOCOL, "frame": {"axes": axes and list(axes), "framing": framing}})
     while True:
         message = messages.get()
@@ -163,17 +160,6 @@ def weights(settings: Mapping[str, Any], name: str) -> str:
     return folder
 
 
-def _versions(packages: Sequence[str]) -> dict[str, str]:
-    """Versions of those packages that are installed."""
-    from importlib import metadata
-
-    versions = {}
-    for name in packages:
-        with contextlib.suppress(metadata.PackageNotFoundError):
-            versions[name] = metadata.version(name)
-    return versions
-
-
 def describe(error: BaseException) -> dict[str, Any]:
     """Fields of the `error` message for an exception."""
     try:
@@ -188,7 +174,7 @@ def describe(error: BaseException) -> dict[str, Any]:
 
 
 def _answer(reconstruct: Reconstruct, message: Mapping[str, Any]) -> dict[str, Any]:
-    """Do one request; returns the answer. The folder holds the kept files if the mesh is done, and is gone if not."""
+    """Answer one request; its folder is removed if there is no mesh."""
     before, folder = tempfile.tempdir, os.path.abspath(str(message.get("folder")))
     scratch = os.path.join(folder, "scratch")
     try:
@@ -206,21 +192,17 @@ def _answer(reconstruct: Reconstruct, message: Mapping[str, Any]) -> dict[str, A
     finally:
         tempfile.tempdir = before
         shutil.rmtree(scratch, ignore_errors=True)
-        _release()
+        # Free the memory of this picture.
+        gc.collect()
+        torch = sys.modules.get("torch")
+        if torch is not None and torch.cuda.is_available():
+            with contextlib.suppress(RuntimeError):
+                torch.cuda.empty_cache()
     return {"type": "done", "id": message.get("id"), "mesh": mesh}
 
 
-def _release() -> None:
-    """Free what the last picture's objects still hold."""
-    gc.collect()
-    torch = sys.modules.get("torch")
-    if torch is not None and torch.cuda.is_available():
-        with contextlib.suppress(RuntimeError):
-            torch.cuda.empty_cache()
-
-
 def _read_messages(descriptor: int, messages: queue.Queue[dict[str, Any]]) -> None:
-    """Pass messages on; at their end the parent is gone, and this process ends with all that it started."""
+    """Queue messages; at their end the parent is gone, and this process ends with all that it started."""
     with os.fdopen(descriptor, "rb") as stream:
         for line in stream:
             with contextlib.suppress(ValueError):
@@ -239,10 +221,10 @@ def main(arguments: Sequence[str]) -> None:
     if not arguments:
         raise SystemExit("usage: python worker.py SCRIPT [ARGUMENT]...")
     _take_pipes()
-    # The folder of this file holds modules of other names that the script must not find.
+    # The script must not find the other modules of this folder.
     own = os.path.dirname(os.path.abspath(__file__))
     sys.path[:] = [os.path.dirname(os.path.abspath(arguments[0])), *(path for path in sys.path if path != own)]
-    sys.modules[MODULE] = sys.modules[__name__]
+    sys.modules["specsia_worker"] = sys.modules[__name__]
     sys.argv = list(arguments)
     runpy.run_path(arguments[0], run_name="__main__")
 

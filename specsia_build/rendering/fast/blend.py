@@ -44,8 +44,7 @@ from specsia_build.rendering.fast.shading import (
 from specsia_build.rendering.fast.stacks import LAYERS, PIXELS, TILE, Stack, clear, gather
 from specsia_build.rendering.fast.textures import TextureTable
 
-LEAST_SEEN = 1 / 255
-"""Opacity from which a surface counts as there, for coverage and for position."""
+LEAST_SEEN = 1 / 255  # Opacity from which a surface counts as there, for coverage and for position
 
 LEAST_LIGHT = np.float32(1 / 8192)
 """Share of light below which what lies behind cannot change a byte: the steepest one is 1 / 3295 of linear light."""

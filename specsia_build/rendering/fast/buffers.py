@@ -17,8 +17,7 @@ from specsia_build.rendering.fast.shading import FACTS, NO_ROW, PLAIN_PLANES, PL
 Box = tuple[int, int, int, int]
 """First and end row, first and end column of pixels."""
 
-WORD_BITS = 6
-"""A word of a row's bits stands for 2 ** WORD_BITS pixels."""
+WORD_BITS = 6  # A word of a row's bits stands for 2 ** WORD_BITS pixels
 
 WORD = 1 << WORD_BITS
 

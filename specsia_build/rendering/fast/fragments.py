@@ -35,11 +35,8 @@ SAMPLES = 55
 """Samples of a pixel that is not covered by one face: a Fibonacci lattice, whose half-plane discrepancy is the least
 known for its size. An odd number, so that no straight edge ties at half coverage."""
 
-ROUNDING = np.float32(1e-6)
-"""Error in units of a depth that is extrapolated from the first pixel of a row."""
-
-SLABS = 128
-"""Parts of a character's depth by which faces are ordered; few, so that neighbours stay together in memory."""
+ROUNDING = np.float32(1e-6)  # Error in units of a depth that is extrapolated from the first pixel of a row
+SLABS = 128  # Parts of a character's depth by which faces are ordered; few, so that neighbours stay together in memory
 
 MOST_CROWDED = 1 << 18
 """Close pixels, as many as outlines make, for which eight fragments each are reserved at first; where more are
@@ -68,11 +65,8 @@ inside = triangle(SAMPLE_X, SAMPLE_Y)
 BITS = np.array([1 << s if s < SAMPLES else 0 for s in range(LANES)], np.uint64)
 """(LANES,) uint64, each sample's bit in a mask."""
 
-BYTES = (SAMPLES + 7) // 8
-"""Bytes of a mask that can be set."""
-
-SUM_BITS = 16
-"""Bits of each of the three sums in a number of `MOMENTS`; all samples of a pixel together need 14."""
+BYTES = (SAMPLES + 7) // 8  # Bytes of a mask that can be set
+SUM_BITS = 16  # Bits of each of the three sums in a number of `MOMENTS`; all samples of a pixel together need 14
 
 SUM_MASK = (1 << SUM_BITS) - 1
 
@@ -101,8 +95,7 @@ def sample_sums(mask):  # type: ignore[no-untyped-def]
     return total & SUM_MASK, total >> SUM_BITS & SUM_MASK, total >> 2 * SUM_BITS
 
 
-FULL = np.uint64((1 << SAMPLES) - 1)
-"""Mask of all samples."""
+FULL = np.uint64((1 << SAMPLES) - 1)  # Mask of all samples
 
 
 class Fragments(NamedTuple):

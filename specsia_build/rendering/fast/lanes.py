@@ -13,8 +13,7 @@ from numpy.typing import NDArray
 
 from specsia_build.jit import intrinsic, types
 
-LANES = 64
-"""Bits of a mask."""
+LANES = 64  # Bits of a mask
 
 INDEX = ir.IntType(32)
 BYTE, LONG = ir.IntType(8), ir.IntType(64)

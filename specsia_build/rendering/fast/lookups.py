@@ -51,8 +51,7 @@ def bilinear(texels, offset, width, u, v):  # type: ignore[no-untyped-def]
     return _mixed(texels, k, np.int64(k + width), np.float32(1) - right - w10, w01, w10, w11)
 
 
-LOOKS = 4
-"""Pixels that `look_row` fills together."""
+LOOKS = 4  # Pixels that `look_row` fills together
 
 
 def _each(builder: Any, value: Any) -> Any:
@@ -212,8 +211,7 @@ from flat index `at` on. Returns a bit for each of the 4 * `LOOKS` levels, opaci
 `most` among them.
 """
 
-HALVED = 4
-"""Texels that `halve_row` makes together."""
+HALVED = 4  # Texels that `halve_row` makes together
 
 
 def _halve_row(typing: Any, image: Any, out: Any, upper: Any, lower: Any, to: Any, most: Any) -> Any:

@@ -29,11 +29,8 @@ NEAR_EDGE = 0.02
 
 NO_FACE = -1
 
-HIDDEN = 2
-"""How a face is turned that the view does not show, besides 1, -1 and 0 of those that are seen."""
-
-NARROW = 64 << SUBPIXEL_BITS
-"""Side of a face's box in 1/256 pixel up to which `is_narrow` holds."""
+HIDDEN = 2  # How a face is turned that the view does not show, besides 1, -1 and 0 of those that are seen
+NARROW = 64 << SUBPIXEL_BITS  # Side of a face's box in 1/256 pixel up to which `is_narrow` holds
 
 UNMARKED, JUMP, OUTLINE = 0, 1, 2
 """Marks of a pixel: nothing crosses it, a jump of colour may cross it, an outline or a border may."""

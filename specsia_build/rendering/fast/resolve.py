@@ -36,8 +36,7 @@ texture, which is averaged over the pixel anyway, explains smaller ones."""
 JUMP_CONTRAST = 16
 """Range of levels among a pixel and its eight neighbours up to which a jump of colour that crosses it is let be."""
 
-ROUNDED = 1 / 64
-"""Texels by which a look-up may be rounded, in a texture of 16384."""
+ROUNDED = 1 / 64  # Texels by which a look-up may be rounded, in a texture of 16384
 
 
 @inlined

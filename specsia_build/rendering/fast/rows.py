@@ -12,8 +12,7 @@ from numpy.typing import DTypeLike, NDArray
 from specsia_build.jit import inlined, intrinsic, types
 from specsia_build.rendering.fast.lanes import BYTE, INDEX, LONG, floats, ints, shuffled, spread, together, vector_at
 
-ROW = 16
-"""Pixels that are looked at together; `padded` arrays have so many more behind them than are ever asked for."""
+ROW = 16  # Pixels that are looked at together; `padded` arrays have so many more behind them than are ever asked for
 
 
 def padded(shape: tuple[int, ...], dtype: DTypeLike, *, clear: bool = True) -> NDArray[Any]:

@@ -13,8 +13,7 @@ from specsia_build.rendering.fast.lookups import bilinear
 from specsia_build.rendering.fast.textures import MOST_LOOKS, MOST_TAPS, sample
 from specsia_build.rendering.light import AMBIENT, LIGHTS
 
-NEAREST_TAPS = 4
-"""Look-ups along each side of a pixel where texels have hard borders."""
+NEAREST_TAPS = 4  # Look-ups along each side of a pixel where texels have hard borders
 
 # Rows of a face's plane table: a quantity's value at the face's origin, per pixel right, per pixel down. ORIGIN holds
 # screen x and y of that origin, a corner: from farther away, float32 would lose digits. X, Y and Z are the position
@@ -30,8 +29,7 @@ ROUGH, TAPS_X, TAPS_Y, PLAIN, LIT, TEXTURE, GLOW_TEXTURE, FACTS = 0, 1, 2, 3, 4,
 NEAREST = TEXTURE + 5
 NO_TEXTURE = -1
 
-NO_ROW, ASKED_FOR = -1, -2
-"""A face without a row in the tables, and one that is about to have one."""
+NO_ROW, ASKED_FOR = -1, -2  # A face without a row in the tables, and one that is about to have one
 
 
 class Loaded(NamedTuple):

@@ -32,13 +32,11 @@ from specsia_build.rendering.fast.raster import (
 )
 from specsia_build.rendering.fast.rows import ROW, lowest
 
-TILE = 16
-"""Pixels on a side of a tile."""
+TILE = 16  # Pixels on a side of a tile
 
 PIXELS = TILE * TILE
 
-LAYERS = 8
-"""Translucent surfaces at a sample that are drawn, the nearest ones."""
+LAYERS = 8  # Translucent surfaces at a sample that are drawn, the nearest ones
 
 ROUNDED = np.float32(1e-6)
 """Share of itself by which the computed depth of a sample may leave the range of its face's corners."""

@@ -13,13 +13,11 @@ from specsia_build.rendering.colour import DECODE, DECODE_STEPS, ENCODE, ENCODE_
 from specsia_build.rendering.fast.lookups import HALVED, halve_row
 from specsia_build.rendering.mesh import Texture
 
-EVEN = 8
-"""Range of levels up to which their mean as they are is that in linear light, to a third of a level."""
+EVEN = 8  # Range of levels up to which their mean as they are is that in linear light, to a third of a level
 
 WRAPS = {"repeat": 0, "clamp": 1, "mirror": 2}
 
-ALPHA_BLOCK = 8
-"""Texels on a side of the blocks whose opacity range `texel_range` looks at."""
+ALPHA_BLOCK = 8  # Texels on a side of the blocks whose opacity range `texel_range` looks at
 
 SMOOTH_BEND = 6
 """Second difference of neighbouring texels, in 8-bit levels, up to which one look-up stands for a whole pixel."""
@@ -28,8 +26,7 @@ MOST_TAPS = 4
 """Texels along one side of a pixel, beyond which a coarser mip level is looked up if there is one that has more than
 half a texel along the other."""
 
-MOST_LOOKS = 4 * MOST_TAPS
-"""Look-ups along one side of a pixel at most."""
+MOST_LOOKS = 4 * MOST_TAPS  # Look-ups along one side of a pixel at most
 
 
 class Surface(NamedTuple):

@@ -14,7 +14,7 @@ from scipy import ndimage
 
 from specsia_build.backends.base import Context
 from specsia_build.backends.fusion.backend import create
-from specsia_build.backends.gate import check_generated, closed_volume
+from specsia_build.backends.scoring import check_generated, closed_volume
 from specsia_build.backends.selftest import ellipsoid, figure
 from specsia_build.characters.read import read_character
 from specsia_build.characters.sources import open_source

@@ -10,9 +10,9 @@ import trimesh
 from numpy.typing import NDArray
 
 from specsia_build.backends.base import Context
-from specsia_build.backends.gate import check_generated
 from specsia_build.backends.relief import backend, net
-from specsia_build.backends.relief.drawing import COLOURS, guides, palette_of
+from specsia_build.backends.relief.net import COLOURS, guides, palette_of
+from specsia_build.backends.scoring import check_generated
 from specsia_build.backends.two_sheets import SIZE, Figure, contour_width, crop_of, surface_of
 from specsia_build.errors import CharacterError, SpecsiaError
 from specsia_build.rendering.contour import draw_contour

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from specsia_build.backends.relief import net
-from specsia_build.backends.relief.drawing import CHANNELS, COLOURS, guides
+from specsia_build.backends.relief.net import CHANNELS, COLOURS, guides
 from specsia_build.backends.selftest import figure
 from specsia_build.backends.two_sheets import SIZE
 

@@ -29,11 +29,7 @@ SCHEDULE: dict[str, Any] = {
 
 
 def without_downloads() -> None:
-    """Keep the upstream from fetching what it never uses, or what is no longer there.
-
-    Three modules open a background remover at import, but our pictures bring their alpha. The scheduler's repository
-    has left the Hub; CRM only adds noise with it, which its published settings are enough for.
-    """
+    """Replace a background remover that three modules open at import, and a scheduler whose repository left the Hub."""
     import diffusers
     import rembg
 
@@ -78,21 +74,17 @@ def load(settings: Mapping[str, Any]) -> Callable[[Request], str]:
         colours = numpy.concatenate(made["stage1_images"], 1)
         coordinates = numpy.concatenate(made["stage2_images"], 1)
         _, archive = generate3d(model, colours, coordinates, "cuda")
-        return unpack(archive, request.out(""))
+        # The OBJ, its material and its picture.
+        with zipfile.ZipFile(archive) as opened:
+            names = [name for name in opened.namelist() if os.path.basename(name) == name]
+            for name in names:
+                opened.extract(name, request.out(""))
+        meshes = [name for name in names if name.endswith(".obj")]
+        if len(meshes) != 1:
+            raise RuntimeError("CRM wrote {} meshes, not one".format(len(meshes)))
+        return request.out(meshes[0])
 
     return reconstruct
-
-
-def unpack(archive: str, folder: str) -> str:
-    """Unpack the OBJ, its material and its picture; returns the OBJ's path."""
-    with zipfile.ZipFile(archive) as opened:
-        names = [name for name in opened.namelist() if os.path.basename(name) == name]
-        for name in names:
-            opened.extract(name, folder)
-    meshes = [name for name in names if name.endswith(".obj")]
-    if len(meshes) != 1:
-        raise RuntimeError("CRM wrote {} meshes, not one".format(len(meshes)))
-    return os.path.join(folder, meshes[0])
 
 
 if __name__ == "__main__":

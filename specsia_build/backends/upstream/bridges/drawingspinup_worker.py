@@ -18,11 +18,7 @@ PICTURE = "char/ffc_resnet_inpainted.png"
 
 
 def data_root(scratch: str) -> str:
-    """A new folder whose path is free of the letters "mv", at which the upstream cuts paths.
-
-    Raises:
-        InputError: if there is no such place.
-    """
+    """A new folder whose path is free of the letters "mv", at which the upstream cuts paths."""
     for base in (scratch, "/tmp", "/var/tmp"):  # noqa: S108  only where the scratch folder will not do
         if "mv" in os.path.abspath(base) or not os.access(base, os.W_OK):
             continue
@@ -46,7 +42,7 @@ def pinned(pipeline: Any, settings: Mapping[str, Any]) -> Any:
 
 
 def single_device(trainer: Any) -> Callable[..., Any]:
-    """A factory of trainers on one device, without logger or checkpoint, whatever is asked for."""
+    """A factory of trainers on one device, without logger or checkpoint."""
 
     def make(**options: Any) -> Any:
         options.pop("strategy", None)

@@ -6,21 +6,12 @@ import glob
 import os
 import shutil
 import sys
-from typing import Sequence
 
 CONFIG = "configs/neuralangelo-ortho-wmask.yaml"
 
 
 def run(root: str, data: str, scene: str, mesh: str, seed: int) -> None:
-    """Fit the surface.
-
-    Args:
-        root: the folder instant-nsr-pl of the checkout.
-        data: folder that holds the scene's folder.
-        scene: its name.
-        mesh: OBJ file to write, with a colour per vertex.
-        seed: below 2**32.
-    """
+    """Fit the surface of a scene in a folder of data by ``instant-nsr-pl`` at `root`, and write it as OBJ `mesh`."""
     work = os.getcwd()
     os.chdir(root)
     sys.path.insert(0, root)
@@ -58,11 +49,5 @@ def run(root: str, data: str, scene: str, mesh: str, seed: int) -> None:
     shutil.move(written[0], mesh)
 
 
-def main(arguments: Sequence[str]) -> None:
-    """Command line: ROOT DATA SCENE MESH SEED."""
-    root, data, scene, mesh, seed = arguments
-    run(root, data, scene, mesh, int(seed))
-
-
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    run(*sys.argv[1:5], int(sys.argv[5]))

@@ -1,4 +1,8 @@
-"""How deep a figure is, guessed from its silhouette.
+"""Inflate a drawing's silhouette to a closed figure, without a model.
+
+The depth is guessed from the silhouette; a framed figure that leaves room in its picture is drawn out along the line of
+sight. The picture colours the front; the back takes the colours along the outline, led inwards. Parts that touch in the
+picture are joined, and front and back have one shape but for the feet.
 
 The thickness solves a Poisson equation, as in "Repoussé" (Joshi and Carr, 2008): limbs come out round. Factors for
 head, body, limbs and feet were measured on the sixteen characters of `characters.jsonl`: half depth over the radius of
@@ -8,39 +12,126 @@ bodies. Arrays are indexed [row, column] with row 0 at the top; lengths are in c
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import scipy
 from numpy.typing import NDArray
+from PIL import Image
 
+from specsia_build.backends.base import Backend, Context
+from specsia_build.backends.two_sheets import Figure, extended, figure_of, sampled, surface_of, textured
+from specsia_build.errors import UsageError
+from specsia_build.frame import ORTHO_WIDTH
 from specsia_build.jit import compiled
+from specsia_build.rendering.mesh import Mesh
 
 Floats = NDArray[np.float64]
+Colours = NDArray[np.float32]
 
-HEAD, LIMB, BODY, WHOLE = 1.15, 1.16, 0.86, 1.0
-"""Half depth over radius of heads, of limbs, of the body between them, and of figures without a head on a body. Limbs
-and body are a little above the medians, since flat faces lie inside the round surface."""
-
-HEADROOM = 2.2
-"""Radii of a head's largest disc from its centre to the top of its column, at most; a body has more above it."""
-
-LOWEST_HEAD = 0.6
-"""How far down the figure the centre of its head may be, as a share of its height."""
-
-HEAD_OF_BODY, BODY_OF_HEAD = 0.4, 0.3
-"""Least radius of a head over that of its body, and of a body over that of its head."""
-
-FULL = 0.25
-"""How much fuller than an ellipse a section of head or body is: its half thickness h grows by FULL (1 - h^2) of h."""
-
-TOES, FOOT = 1.5, (0.055, 0.025)
-"""How much longer than round a foot is towards the viewer, and the heights, as shares of the figure's, between which a
-foot begins."""
+GRID = 224  # Cells along a side of the crop in which depths are worked out
+CELLS = 2000  # Cells of the mesh that the silhouette covers: some 8,000 faces
+ROOM = 0.9  # Units of width and height below which a framed figure's length is its longest side; spears may be longer
+BULK = 0.75  # Share of a long figure's length that is as wide as the figure: the rest are a muzzle and a tail
+COARSER = 2  # Pixels of the picture along a side of a pixel in which the back is worked out
+RIM = 0.008  # Width of the band along the contour whose colours the back takes, as a share of the picture's width
+UPRIGHT = 3.0  # Cost of a step up or down in the search for rim colours: clothes change more from the head down
+ALIKE = 40.0  # Levels (root of the summed squares over R, G, B) up to which the front is like the rim's colour
+HEAD, LIMB, BODY, WHOLE = 1.15, 1.16, 0.86, 1.0  # Half depth over radius; whole figures have no head on a body
+HEADROOM = 2.2  # Most radii from the centre of a head's largest disc to the top of its column
+LOWEST_HEAD = 0.6  # How far down the figure the centre of its head may be, as a share of its height
+HEAD_OF_BODY, BODY_OF_HEAD = 0.4, 0.3  # Least radius of a head over its body's, and of a body over its head's
+FULL = 0.25  # Sections of head and body are fuller than ellipses: half thickness h grows by FULL (1 - h^2) of h
+TOES, FOOT = 1.5, (0.055, 0.025)  # Excess length of feet towards the viewer, and heights between which they begin
 
 CARRIED, NECK, LONG_HEAD = 0.3, (0.15, 0.35), 0.6
-"""In a long figure: by how much of its length the head lies before the middle, how far down its height the head ends
-and the body begins, and the length of the head over that of the body."""
+"""Of a long figure: how far the head lies in front in its lengths, where the head ends and the body begins in heights,
+and the length of the head over that of the body."""
+
+
+@dataclass(frozen=True)
+class Inflate(Backend):
+    """Backend that inflates the silhouette."""
+
+    name: str = "inflate"
+    version: int = 7
+    sees_ground_truth: bool = False
+    needs_yaw: bool = False
+    generates: bool = True
+    compiles: bool = True
+
+    def settings(self) -> Mapping[str, Any]:
+        return {}
+
+    def reconstruct(self, image: NDArray[np.uint8], context: Context) -> Mesh:
+        """A closed, textured mesh that fills the picture's silhouette, in the scale of the frontal camera."""
+        figure = figure_of(image)
+        nodes = round(figure.crop.figure * (CELLS / np.count_nonzero(figure.covered)) ** 0.5)
+        surface = surface_of(figure, _depths(figure, context.framed), nodes)
+        front, _ = extended(figure.picture)
+        return textured(figure, surface, front, _back(front, figure), "inflate")
+
+
+def create(argument: str | None) -> Inflate:
+    """Create the backend for ``inflate``, which takes no argument."""
+    if argument is not None:
+        raise UsageError("inflate takes no argument")
+    return Inflate()
+
+
+def _depths(figure: Figure, framed: bool) -> NDArray[np.float64]:
+    """Depths (`GRID`, `GRID`, 2) of front and back in lengths of the figure."""
+    crop = figure.crop
+    cell = crop.side / GRID
+    steps = (np.arange(GRID) + 0.5) * cell
+    columns, rows = np.meshgrid(crop.left + steps, crop.top + steps)
+    distance = sampled(figure.distance, columns, rows) / cell
+    longest = crop.figure * ORTHO_WIDTH / figure.size
+    length = BULK / longest if framed and longest < ROOM else 0.0
+    cells = crop.figure / cell
+    return depths(distance, length * cells) / cells
+
+
+def _back(front: NDArray[np.uint8], figure: Figure) -> NDArray[np.uint8]:
+    """Colours (H, W, 3) of the back seen through the front: those of the rim, led inwards.
+
+    The outline of the head is hair or a helmet as a rule, that of the body its clothes, so the rim's colours cover
+    what a mirrored picture would show there: a second face. Where the front, blurred, is like the colour led inwards,
+    it is kept, so that a belt or a hem goes around.
+    """
+    height, width = front.shape[:2]
+    colours = np.asarray(Image.fromarray(front).reduce(COARSER), np.float32)
+    covered = figure.covered[::COARSER, ::COARSER]
+    depth = scipy.ndimage.distance_transform_edt(covered).astype(np.float32)
+    band = max(2.0, RIM * figure.size / COARSER)
+    # The outermost pixels may be a drawn contour, which is no colour of hair or clothes.
+    along = _mean_within(colours, (depth > band) & (depth <= 2.5 * band), 0.6 * band)
+    nearest = scipy.ndimage.distance_transform_edt(
+        depth > band + 1.5, sampling=(UPRIGHT, 1.0), return_distances=False, return_indices=True
+    )
+    carried, soft = (_mean_within(layer, covered, band) for layer in (along[tuple(nearest)], colours))
+    # Averaged, so that no ring of likeness is left around a feature where its edge passes through the rim's colour.
+    distance = _mean_within(np.square(colours - carried).sum(axis=2, keepdims=True), covered, 2.0 * band)
+    like = np.exp(-distance / ALIKE**2)
+    inwards = np.clip(depth / (2.0 * band), 0.0, 1.0)[..., None]
+    inwards = inwards * inwards * (3.0 - 2.0 * inwards)
+    back = (1.0 - inwards) * colours + inwards * (like * soft + (1.0 - like) * carried)
+    small = Image.fromarray(np.clip(np.rint(back), 0, 255).astype(np.uint8))
+    whole = small.resize((small.width * COARSER, small.height * COARSER), Image.Resampling.BILINEAR)
+    return np.asarray(whole)[:height, :width]
+
+
+def _mean_within(colours: Colours, mask: NDArray[np.bool_], sigma: float) -> Colours:
+    """Gaussian mean (h, w, C) over the pixels of a mask; `colours` itself where none is near."""
+    weight = mask.astype(np.float32)
+    out = colours.copy()
+    total = scipy.ndimage.gaussian_filter(weight, sigma, mode="constant", truncate=3.0)
+    for channel in range(colours.shape[2]):
+        mean = scipy.ndimage.gaussian_filter(colours[..., channel] * weight, sigma, mode="constant", truncate=3.0)
+        np.divide(mean, total, out=out[..., channel], where=total > 1e-3)
+    return out
 
 
 @dataclass(frozen=True)
@@ -73,9 +164,9 @@ def depths(distance: Floats, length: float) -> Floats:
     middle = np.maximum(radius * factor, 0.5)
     # Neighbouring discs differ by steps; their means over a part of the body's radius do not.
     reach = 0.25 * (float(distance.max()) if build is None else build.body)
-    gain = np.exp(_mean_within(np.log(np.maximum(middle**2 / np.maximum(peak, 0.25), 1e-3)), inside, reach))
-    crest = np.maximum(np.exp(_mean_within(np.log(middle), inside, reach)), 1.0)
-    trunk = _mean_within(trunk, inside, 0.5 * reach)
+    gain = np.exp(_smoothed(np.log(np.maximum(middle**2 / np.maximum(peak, 0.25), 1e-3)), inside, reach))
+    crest = np.maximum(np.exp(_smoothed(np.log(middle), inside, reach)), 1.0)
+    trunk = _smoothed(trunk, inside, 0.5 * reach)
     half = np.sqrt(np.where(inside, inflated * gain, 0.0))
     half *= 1.0 + FULL * trunk * np.maximum(1.0 - (half / crest) ** 2, 0.0)
     rows = np.flatnonzero(inside.any(axis=1))
@@ -112,7 +203,7 @@ def _roundness(radius: Floats, build: Build | None) -> tuple[Floats, Floats]:
     return LIMB + (HEAD - LIMB) * head + (BODY - LIMB) * body, head + body
 
 
-def _mean_within(values: Floats, mask: NDArray[np.bool_], sigma: float) -> Floats:
+def _smoothed(values: Floats, mask: NDArray[np.bool_], sigma: float) -> Floats:
     """Gaussian mean of values (h, w) over a mask."""
     weight, total = (
         scipy.ndimage.gaussian_filter(layer, sigma, mode="constant", truncate=3.0)

@@ -1,7 +1,8 @@
-"""The scorer of reconstructions: a mesh against its picture, as it is and in the 48 frames by right angles and mirrors.
+"""Scores of reconstructions: conditions of a generated mesh, and its likeness to the picture in the 48 frames.
 
-Silhouettes from the front and from behind are mirror images of each other, so colours decide between them. Numbers of
-sound meshes below are those of 96 by two backends.
+A generator may return nothing, a speck, a sheet turned inside out, a cloud of crumbs, or another figure. Silhouettes
+from the front and from behind are mirror images of each other, so colours decide between them. Numbers of sound meshes
+below are those of 96 by two backends.
 """
 
 from __future__ import annotations
@@ -11,57 +12,51 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
 from PIL import Image
 
 from specsia_build.backends.placing import silhouette_box
+from specsia_build.errors import CharacterError, LowQualityError
 from specsia_build.frame import Camera, axis_names, axis_vector, front_rotation, up_rotation
 from specsia_build.rendering.colour import srgb_to_linear
 from specsia_build.rendering.fast.renderer import FastRenderer, glance
 from specsia_build.rendering.layers import HALF_COVERED, Look, iou
 from specsia_build.rendering.mesh import Mesh
+from specsia_build.rendering.topology import Topology, topology
 
 Pixels = NDArray[np.uint8]
 _Level = TypeVar("_Level", np.uint8, np.bool_)
 
-SIZE = 128
-"""Pixels of the pictures that are compared, at most."""
-
-FLATTEST = 0.02
-"""Least height of a mesh for its fit to a picture, as a share of its largest side."""
+SIZE = 128  # Pixels of the pictures that are compared, at most
+FLATTEST = 0.02  # Least height of a mesh for its fit to a picture, as a share of its largest side
 
 MIRROR = np.diag([-1.0, 1.0, 1.0])
 
 AXES_AROUND = ("-y", "+y", "+x", "-x")
 
-SOUND_IOU = 0.85
-"""Frontal IoU from which a mesh stands upright and shows its front or its back: 0.88 at least of sound meshes, at most
-0.79 of those that were turned by a quarter."""
-
-LEAST_IOU = 0.7
-"""Frontal IoU that a mesh must reach in another frame for that to be its right one."""
-
-GLANCED = 0.1
-"""Frontal IoU by which a mesh in its registered place may exceed the same mesh fitted by its box."""
-
-MUCH_BETTER, AS_GOOD = 0.15, 0.08
-"""Frontal IoU by which silhouettes alone tell the right frame, and which it may cost where colours tell it."""
+SOUND_IOU = 0.85  # Frontal IoU of upright meshes: 0.88 at least of sound ones, 0.79 at most after a quarter turn
+LEAST_IOU = 0.7  # Frontal IoU that a mesh must reach in another frame for that to be its right one
+GLANCED = 0.1  # Frontal IoU by which a mesh in its registered place may exceed the same mesh fitted by its box
+MUCH_BETTER, AS_GOOD = 0.15, 0.08  # Gain of frontal IoU that suffices alone, and loss that colours may outweigh
 
 NEARER, FARTHER = 1.3, 1.15
-"""How many times nearer colours must be where silhouettes do not tell, and how many times farther they may be where
-those do. In another frame colours of sound meshes come nearer by 1.2 at most; of those that face away they are 1.7
-times as far apart in the median."""
+"""Least ratio of colour differences where silhouettes do not decide, and most where they do. In another frame colours
+of sound meshes come nearer by 1.2 at most; of those that face away they are 1.7 times as far in the median."""
 
 NEAR, FAR = 0.03, 0.16
-"""Mean difference of colours, 0-1, up to which two pictures' are the same, and from which they are hardly the same
-figure's: 0.12 at most for sound meshes, 0.2 and more for normals, other characters and colours encoded twice."""
+"""Colour differences of the same picture at most, and of another figure at least: 0.12 at most for sound meshes, 0.2
+and more for normals, other characters and colours encoded twice."""
 
-HANDED = 0.04
-"""Frontal IoU by which its mirror image must do better for a mesh to be mirrored. No sound mesh gains more than 0.02,
-turned by 35 degrees or not; of mirrored ones a third does: all whose silhouettes are not their own mirror images."""
-
-PALE, PALER = 0.08, 2.0
-"""Mean difference of colours from which an encoding may explain it, and how many times nearer that must bring them."""
+HANDED = 0.04  # Gain of frontal IoU of the mirror image of mirrored meshes; sound meshes gain at most 0.02
+PALE, PALER = 0.08, 2.0  # Colour difference that an encoding may explain, and the least ratio by which it does
+LEAST_EXTENT, MOST_EXTENT = 0.05, 20.0  # Units of the box's largest side; backends without a scale give 1 or 2
+MOST_COORDINATE = 1e6  # Coordinates beyond this leave too few float32 digits for a surface
+PART = 0.05  # Share of the surface from which a connected piece is a part of a figure, such as a wing; less is a crumb
+WHOLE = 0.5  # Least share of the surface in parts, times the share of the silhouette that its largest piece holds
+MARK = 0.01  # Share of the silhouette's area below which a separate part is a stray mark
+LEAST_FRONTAL_IOU = 0.5  # Bad reconstructions still keep 0.6; a figure in T-pose seen from its side has 0.3
+YAW_STEP = 15  # Degrees between the turns about Z that are tried where a mesh may have any
 
 
 @dataclass(frozen=True)
@@ -261,3 +256,98 @@ def fitted(mesh: Mesh, target: NDArray[np.bool_]) -> Mesh:
     height = max(float(high[2] - low[2]), FLATTEST * float(np.max(high - low)), 1e-9)
     centre = np.array([(left + right) / 2, 0.0, (bottom + top) / 2])
     return mesh.with_vertices((mesh.vertices - (low + high) / 2) * ((top - bottom) / height) + centre)
+
+
+def check_mesh(mesh: Mesh) -> None:
+    """Check that a mesh has faces, finite coordinates of a usable size and finite colours; a CharacterError if not."""
+    if len(mesh.faces) == 0:
+        raise CharacterError("the mesh is empty")
+    for name in ("vertices", "colors", "uv", "normals"):
+        values = getattr(mesh, name)
+        if values is not None and not np.isfinite(values).all():
+            raise CharacterError(f"the mesh is not finite: {np.count_nonzero(~np.isfinite(values))} of its {name}")
+    low, high = mesh.bounds()
+    if not float(np.max(high - low)) > 0:
+        raise CharacterError("the mesh has no size: all of its vertices lie at one place")
+    if float(max(-low.min(), high.max())) > MOST_COORDINATE:
+        raise CharacterError(f"the mesh has coordinates beyond {MOST_COORDINATE:,.0f}")
+
+
+def check_generated(mesh: Mesh, image: NDArray[np.uint8], *, any_yaw: bool = False) -> None:
+    """Check that a generated mesh may be what the picture shows.
+
+    Args:
+        mesh: in the axes of the frame, in any place; without vertices that no face uses.
+        image: (S, S, 4) uint8, straight alpha: the picture that it was made from.
+        any_yaw: whether it may be turned about Z, which registration then undoes.
+
+    Raises:
+        CharacterError: naming the first that fails of `check_mesh`, size, volume, share of crumbs and frontal IoU;
+            a `LowQualityError` without pictures for the last two.
+    """
+    check_mesh(mesh)
+    low, high = mesh.bounds()
+    extent = float(np.max(high - low))
+    if not LEAST_EXTENT <= extent <= MOST_EXTENT:
+        raise CharacterError(f"the mesh is {extent:.3g} units large, not {LEAST_EXTENT:g} to {MOST_EXTENT:g}")
+    parts = topology(mesh)
+    volume = closed_volume(parts)
+    if volume is not None and volume <= 0:
+        raise CharacterError(
+            f"the mesh is inside out: its closed parts have a volume of {volume:.3g}; reverse the order of each face's "
+            "corners, which a mirror turns round"
+        )
+    share, least = share_of_parts(parts), WHOLE * _largest_piece(image)
+    if share < least:
+        reason = f"larger parts hold {share:.0%} of its surface, and this picture needs {least:.0%}"
+        raise LowQualityError(f"the mesh is all crumbs: {reason}", {})
+    best = 0.0
+    for yaw in range(0, 360 if any_yaw else 1, YAW_STEP):
+        best = max(best, _frontal_iou(mesh.rotated(Camera(float(yaw), SIZE).turn()) if yaw else mesh, image))
+        if best >= LEAST_FRONTAL_IOU:
+            return
+    reason = f"its frontal silhouette has an IoU of {best:.2f}, and {LEAST_FRONTAL_IOU:.2f} is needed"
+    raise LowQualityError(f"the mesh does not look like the picture: {reason}", {})
+
+
+def closed_volume(parts: Topology) -> float | None:
+    """Signed volume of the parts without a border, in cubic units, positive where faces turn outwards; None without."""
+    closed = parts.volumes[~np.isnan(parts.volumes)]
+    return float(closed.sum()) if len(closed) else None
+
+
+def share_of_parts(parts: Topology) -> float:
+    """Share 0-1 of the surface in connected parts of at least `PART` of it."""
+    shares = parts.areas / max(parts.areas.sum(), 1e-300)
+    return float(shares[shares >= PART].sum())
+
+
+def _largest_piece(image: NDArray[np.uint8]) -> float:
+    """Share 0-1 of the silhouette's area that its largest connected part holds."""
+    labels, count = scipy.ndimage.label(image[..., 3] >= HALF_COVERED, structure=np.ones((3, 3)))
+    if count == 0:
+        return 0.0
+    areas = np.bincount(labels.ravel())[1:].astype(np.float64)
+    areas = areas[areas >= MARK * areas.sum()]
+    return float(areas.max() / areas.sum())
+
+
+def _frontal_iou(mesh: Mesh, image: NDArray[np.uint8]) -> float:
+    """IoU 0-1 of the frontal silhouettes of a mesh and the picture: small, in the picture's pixels for thin lines, or
+    with the mesh brought to the height and the centre of the figure, whichever first suffices, else the best."""
+    alpha = Image.fromarray(np.ascontiguousarray(image[..., 3]))
+    small = np.asarray(alpha.resize((SIZE, SIZE), Image.Resampling.BOX)) >= HALF_COVERED
+    best = 0.0
+    for target in (small, image[..., 3] >= HALF_COVERED):
+        best = max(best, iou(_silhouette(mesh, len(target)), target, empty=0.0))
+        if best >= LEAST_FRONTAL_IOU:
+            return best
+    return max(best, iou(_silhouette(fitted(mesh, small), SIZE), small, empty=0.0)) if small.any() else best
+
+
+def _silhouette(mesh: Mesh, size: int) -> NDArray[np.bool_]:
+    try:
+        return np.asarray(np.isfinite(glance(mesh, [Camera(0.0, size)])[0]))
+    except CharacterError:
+        # Too far outside of the frame to be drawn there.
+        return np.zeros((size, size), np.bool_)
