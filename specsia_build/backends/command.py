@@ -64,7 +64,6 @@ class Command(Backend):
         return tuple(Path(word) for word in self.words[1:] if is_file(Path(word)))
 
     def logs_to(self, folder: Path) -> None:
-        """Write what the program prints to a folder."""
         self._log = folder / f"{self.name}-{platform.node()}.log"
 
     def reconstruct(self, image: NDArray[np.uint8], context: Context) -> Mesh:

@@ -53,8 +53,6 @@ and the length of the head over that of the body."""
 
 @dataclass(frozen=True)
 class Inflate(Backend):
-    """Backend that inflates the silhouette."""
-
     name: str = "inflate"
     version: int = 7
     sees_ground_truth: bool = False

@@ -108,7 +108,6 @@ def portable_spec(spec: str) -> str:
 
 
 def _is_own(module: str) -> bool:
-    """Whether a module is one of this package."""
     return module.partition(".")[0] == __name__.partition(".")[0]
 
 

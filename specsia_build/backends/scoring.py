@@ -127,12 +127,10 @@ class Turned:
 
     @property
     def as_is(self) -> bool:
-        """Whether it is the mesh's own frame."""
         return bool((self.matrix == np.eye(3)).all())
 
     @property
     def mirrored(self) -> bool:
-        """Whether it undoes a mirror."""
         return bool(np.linalg.det(self.matrix) < 0)
 
     @property

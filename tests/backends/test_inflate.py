@@ -9,7 +9,7 @@ import pytest
 import trimesh
 
 from specsia_build.backends.base import Context
-from specsia_build.backends.inflate import create, find_build, poisson
+from specsia_build.backends.inflate import create
 from specsia_build.errors import CharacterError, UsageError
 from specsia_build.frame import ORTHO_WIDTH, Camera
 from specsia_build.rendering.fast.renderer import FastRenderer
@@ -66,22 +66,6 @@ def test_limb_is_round() -> None:
     heights = np.array([-0.8, -0.5, 0.0, 0.5, 0.8])
     depths = np.array([thickness(mesh, 0.0013, h * radius) for h in heights])
     np.testing.assert_allclose(depths, 2 * radius * np.sqrt(1 - heights**2), rtol=0.3)
-
-
-def test_poisson_of_a_strip_is_a_half_circle() -> None:
-    rows = np.arange(-15.0, 16.0)[:, None] + np.zeros((1, 200))
-    distance = 10.3 - np.abs(rows)
-    distance[:, [0, -1]] = -1
-    u = poisson(distance)
-    np.testing.assert_allclose(u[:, 100], np.maximum(10.3**2 - rows[:, 100] ** 2, 0), atol=0.3)
-
-
-def test_finds_head_and_body() -> None:
-    build = find_build(figure(SIZE)[0] * SIZE)
-    assert build is not None
-    assert (build.column / SIZE, build.row / SIZE) == pytest.approx((0.5, 0.27), abs=0.02)
-    assert build.radius / SIZE == pytest.approx(0.12, abs=0.01)
-    assert find_build(disc(SIZE, 0.5, 0.5, 0.3) * SIZE) is None
 
 
 def test_a_figure_that_leaves_room_in_the_frame_is_long() -> None:

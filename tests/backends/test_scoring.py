@@ -21,8 +21,6 @@ from specsia_build.backends.scoring import (
     better_frame,
     check_generated,
     check_mesh,
-    closed_volume,
-    share_of_parts,
     small,
 )
 from specsia_build.backends.selftest import ellipsoid, figure, selftest
@@ -33,7 +31,6 @@ from specsia_build.registration import register
 from specsia_build.rendering.colour import linear_to_srgb
 from specsia_build.rendering.fast.renderer import silhouettes
 from specsia_build.rendering.mesh import Mesh, concatenate
-from specsia_build.rendering.topology import topology
 from tests.rendering.scenes import look_at
 
 Matrix = NDArray[np.float64]
@@ -122,15 +119,6 @@ def test_thin_lines_are_compared_in_the_pictures_own_pixels() -> None:
     check_generated(line, picture(line, 768))
     with pytest.raises(CharacterError, match="not look like the picture"):
         check_generated(stretched(0.1, 0.1, 0.5, at=0.2), picture(line, 768))
-
-
-def test_volume_and_share_of_known_shapes() -> None:
-    parts = topology(concatenate([blob(-0.4, 0, 0.2), blob(0.3, 0, 0.1), blob(0, 0.4, 0.04)]))
-    assert closed_volume(parts) == pytest.approx(4 / 3 * np.pi * (0.2**3 + 0.1**3 + 0.04**3), rel=0.02)
-    assert share_of_parts(parts) == pytest.approx(0.05 / 0.0516, abs=0.001)
-    # A hollow shell holds a smaller one that faces inwards.
-    shell = closed_volume(topology(concatenate([blob(radius=0.3), inside_out(blob(radius=0.2))])))
-    assert shell == pytest.approx(4 / 3 * np.pi * (0.3**3 - 0.2**3), rel=0.02)
 
 
 def put(matrix: Matrix) -> Mesh:

@@ -8,7 +8,7 @@ from numpy.testing import assert_allclose
 from numpy.typing import NDArray
 
 from specsia_build.rendering.colour import linear_to_srgb, srgb_to_linear
-from specsia_build.rendering.contour import draw_contour, outside_distance
+from specsia_build.rendering.contour import draw_contour
 
 SIZE = 64
 FINE = 16
@@ -93,14 +93,3 @@ def test_line_and_figure_mix_in_linear_light() -> None:
     assert out[4, 4, 3] == 255
     # The border lies a quarter of the way into column 4, so that the line ends a quarter of the way into column 6.
     assert_allclose(out[4, 4:8, 3], [255, 255, 64, 0], atol=2)
-
-
-def test_distance_grows_by_one_per_pixel_from_the_border() -> None:
-    coverage = np.zeros((20, 20), np.uint8)
-    coverage[:, :5] = 255
-    coverage[:, 5] = 51
-    # The border lies at column 5.2.
-    distance = outside_distance(coverage, 6.0)
-    assert_allclose(distance[10, 6:11], np.arange(6, 11) + 0.5 - 5.2, atol=0.01)
-    assert (distance[10, :5] == 0).all()
-    assert (distance[10, 12:] == 6).all()

@@ -35,8 +35,6 @@ Floats = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Relief(Backend):
-    """Backend that makes a mesh of two sheets by a network."""
-
     name: str = "relief"
     version: int = 1
     sees_ground_truth: bool = False

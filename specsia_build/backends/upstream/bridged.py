@@ -74,11 +74,9 @@ class Bridged(Backend):
         return {"commit": None if root is None else checkout_commit(root), "weights": weights}
 
     def logs_to(self, folder: Path) -> None:
-        """From the next start on, write the worker's prints to a folder."""
         self._logs = folder
 
     def work_on(self, device: str) -> None:
-        """From the next start on, work on this device and no other."""
         self._installed = msgspec.structs.replace(self._installed, devices=(device,))
 
     def reconstruct(self, image: NDArray[np.uint8], context: Context) -> Mesh:

@@ -33,8 +33,6 @@ class Frame(msgspec.Struct, frozen=True):
 
 
 class Hello(msgspec.Struct, frozen=True, tag="hello"):
-    """Greeting once everything is loaded."""
-
     protocol: int
     frame: Frame = Frame()
 
@@ -44,8 +42,6 @@ class Progress(msgspec.Struct, frozen=True, tag="progress"):
 
 
 class Done(msgspec.Struct, frozen=True, tag="done"):
-    """A mesh file."""
-
     id: int
     mesh: str
 

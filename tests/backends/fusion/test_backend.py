@@ -96,13 +96,6 @@ def test_damage_grows_with_the_strength(strength: str, least_iou: float, damage:
     check_generated(mesh, front_of(truth))
 
 
-def test_damage_differs_over_the_surface() -> None:
-    goal = front_of(figure()).astype(float)
-    front = front_of(reconstructed(figure())).astype(float)
-    inside = ndimage.binary_erosion((goal[..., 3] == 255) & (front[..., 3] == 255), iterations=3)
-    assert (front - goal)[inside, :3].std(axis=0).min() > 5
-
-
 def test_legs_fuse_and_thin_parts_are_lost() -> None:
     legs = [ellipsoid((x, 0, -0.2), (0.06, 0.06, 0.3), GREY, GREY) for x in (-0.064, 0.064)]
     body = ellipsoid((0, 0, 0.25), (0.15, 0.12, 0.2), RED, RED)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from specsia_build.backends.base import Context
 from specsia_build.backends.relief import backend, net
-from specsia_build.backends.relief.net import COLOURS, guides, palette_of
+from specsia_build.backends.relief.net import COLOURS
 from specsia_build.backends.scoring import check_generated
 from specsia_build.backends.two_sheets import SIZE, Figure, contour_width, crop_of, surface_of
 from specsia_build.errors import CharacterError, SpecsiaError
@@ -161,18 +161,6 @@ def test_same_bytes_from_any_number_of_threads() -> None:
         assert other.vertices.tobytes() == first.vertices.tobytes()
         assert np.array_equal(colours_of(other), colours_of(first))
         assert other.uv is not None and first.uv is not None and other.uv.tobytes() == first.uv.tobytes()
-
-
-def test_palette_and_guides() -> None:
-    colours = np.repeat(FLAT, 50, axis=0).astype(np.float32)
-    palette, number = palette_of(colours)
-    assert np.abs(palette[number] - colours).max() < 1e-3
-    labels = np.full((SIZE, SIZE), COLOURS)
-    labels[20:100, 40:80] = 1
-    labels[40:60, 50:70] = 2
-    own, *rims = guides(labels)
-    assert (own == labels).all()
-    assert all((rim[20:100, 40:80] == 1).all() for rim in rims)
 
 
 def test_weights_that_cannot_be_read(tmp_path: object, monkeypatch: pytest.MonkeyPatch) -> None:

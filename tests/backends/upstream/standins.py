@@ -94,18 +94,6 @@ def slab(path):
 """
 """A function for worker scripts: the reconstruction of somebody who knows no depth."""
 
-HONEST = f"""{SLAB}
-from specsia_worker import serve
-
-def load(settings):
-    def reconstruct(request):
-        with open(request.out("mesh.obj"), "w") as stream:
-            stream.write(slab(request.image))
-        return request.out("mesh.obj")
-    return reconstruct
-
-serve("honest", load, axes=("+x", "-z", "+y"))
-"""
 
 RAW = """
 # A worker that knows no library: it writes what it is told to, line by line, as a foreign program might.

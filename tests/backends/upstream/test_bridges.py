@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,14 +10,12 @@ import pytest
 from numpy.typing import NDArray
 
 from specsia_build.backends.base import Context
-from specsia_build.backends.placing import axes_matrix
-from specsia_build.backends.selftest import selftest
 from specsia_build.backends.upstream.bridged import Bridged, claim, create
 from specsia_build.backends.upstream.pins import NAMES, Installation, find_installation, read_pins
 from specsia_build.errors import CharacterError, UsageError
 from specsia_build.frame import ORTHO_WIDTH
 from specsia_build.rendering.mesh import Mesh
-from tests.backends.upstream.standins import HONEST, eventually, processes_naming
+from tests.backends.upstream.standins import eventually, processes_naming
 from tests.backends.upstream.upstreams import FIGURE_SOURCE, write_environment, write_upstream
 
 SIZE = 128
@@ -91,24 +87,6 @@ def test_a_bridge_gives_the_figure_back_in_our_frame(tmp_path: Path, python: Pat
     left = [p for p in sorted(root.rglob("*")) if p not in before and "__pycache__" not in p.parts]
     assert left == [], "nothing is left in the checkout"
     assert eventually(lambda: processes_naming(str(root)) == [])
-
-
-@pytest.mark.parametrize("axes", [("+x", "-z", "+y"), ("-x", "-z", "+y"), ("-z", "-x", "+y"), ("+x", "+z", "+y")])
-def test_the_self_test_finds_the_frame_of_a_worker(tmp_path: Path, axes: tuple[str, str, str]) -> None:
-    script = tmp_path / "worker.py"
-    script.write_text(HONEST.replace('("+x", "-z", "+y")', str(axes)))
-    pins = replace(read_pins("crm"), name="honest", weights=())
-    place = Installation(
-        tmp_path, Path(sys.executable), (f"honest-{os.getpid()}",), seconds={"start": 60.0, "item": 60.0}
-    )
-    backend = Bridged(pins, place, script=script)
-    try:
-        result = selftest(backend)
-    finally:
-        backend.close()
-    assert result.ok == (axes == ("+x", "-z", "+y"))
-    stated, right = axes_matrix(axes), axes_matrix(("+x", "-z", "+y"))
-    np.testing.assert_array_equal(result.candidates[0].matrix @ stated, right)
 
 
 def test_a_missing_checkout_or_python_is_wrong_usage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

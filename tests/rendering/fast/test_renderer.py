@@ -32,9 +32,6 @@ from tests.rendering.scenes import (
     sphere,
 )
 
-SAMPLING = 0.02
-"""Error of a pixel's coverage by a straight edge, as a share of the pixel."""
-
 
 def pixel_of(point: tuple[float, float, float], yaw: float, size: int = SIZE) -> tuple[int, int]:
     """Row and column that show a point."""
@@ -60,23 +57,6 @@ def test_positions_are_those_of_the_nearest_surface() -> None:
     assert_allclose(layers.position[25, 27], [0.5 * PIXEL, -0.5, z], atol=1e-5)
     left = look_at(compass(), 90)
     assert_allclose(left.position[27, 27], [0.5, 0.5 * PIXEL, -0.5 * PIXEL], atol=1e-5)
-
-
-@settings(max_examples=15, deadline=None)
-@given(st.floats(0, 360), st.floats(-0.5, 0.5))
-def test_coverage_of_a_half_plane(degrees: float, offset: float) -> None:
-    a = np.deg2rad(degrees)
-    normal, along = np.array([np.cos(a), np.sin(a)]), np.array([-np.sin(a), np.cos(a)])
-    corners = [s * 2 * along + (offset * PIXEL + d) * normal for s, d in ((-1, 0), (1, 0), (1, -2), (-1, -2))]
-    mesh = mesh_of([[x, 0, z] for x, z in corners], [[0, 1, 2], [0, 2, 3]])
-    coverage = look_at(mesh, size=SIZE).coverage / 255
-    fine = (np.arange(SIZE * 32) + 0.5) / 32 - SIZE / 2
-    x, z = np.meshgrid(fine, -fine)
-    inside = x * normal[0] + z * normal[1] <= offset
-    expected = inside.reshape(SIZE, 32, SIZE, 32).mean(axis=(1, 3))
-    error = np.abs(coverage - expected)
-    assert error.max() <= 5 * SAMPLING
-    assert error.sum() <= 1.5 * SAMPLING * max(54, int(((expected > 0) & (expected < 1)).sum()))
 
 
 def test_neighbouring_faces_leave_no_crack_and_no_overlap() -> None:

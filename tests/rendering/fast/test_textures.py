@@ -6,8 +6,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from numpy.testing import assert_allclose, assert_array_equal
 
 from specsia_build.frame import view_cameras
+from specsia_build.rendering.colour import linear_to_srgb, srgb_to_linear
 from specsia_build.rendering.fast import textures
 from specsia_build.rendering.fast.renderer import FastRenderer
 from specsia_build.rendering.fast.textures import halve
@@ -70,3 +72,25 @@ def test_levels_are_computed_once(monkeypatch: pytest.MonkeyPatch) -> None:
     picture(mesh.with_vertices(mesh.vertices * 0.9), 16)
     picture(mesh, 32)
     assert len(shapes) == count
+
+
+def random_texels(seed: int, *shape: int) -> np.ndarray:
+    return np.random.default_rng(seed).integers(0, 256, (*shape, 4), dtype=np.uint8)
+
+
+@pytest.mark.parametrize("shape", [(8, 16), (6, 10), (7, 9), (2, 2), (1, 12), (12, 1), (1, 1)])
+@pytest.mark.parametrize("opaque", [True, False])
+@pytest.mark.parametrize("spread", [4, 200])
+def test_a_mip_level_is_the_mean_of_light_weighted_by_opacity(
+    shape: tuple[int, int], opaque: bool, spread: int
+) -> None:
+    image = random_texels(5, *shape) % spread + np.uint8(40)
+    image[..., 3] = 255 if opaque else random_texels(6, *shape)[..., 3]
+    rows, columns = max(1, shape[0] // 2), max(1, shape[1] // 2)
+    y, x = np.minimum(np.arange(2 * rows), shape[0] - 1), np.minimum(np.arange(2 * columns), shape[1] - 1)
+    four = image[y][:, x].reshape(rows, 2, columns, 2, 4).astype(float)
+    light = srgb_to_linear(four[..., :3] / 255) * four[..., 3:]
+    mean = light.sum((1, 3)) / np.maximum(four[..., 3:].sum((1, 3)), 1e-9)
+    level = halve(image)
+    assert_allclose(level[..., :3], linear_to_srgb(mean) * 255, atol=1.0)
+    assert_array_equal(level[..., 3], np.floor(four[..., 3].mean((1, 3)) + 0.5))
