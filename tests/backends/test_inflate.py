@@ -14,7 +14,7 @@ from specsia_build.errors import CharacterError, UsageError
 from specsia_build.frame import ORTHO_WIDTH, Camera
 from specsia_build.rendering.fast.renderer import FastRenderer
 from specsia_build.rendering.mesh import Mesh
-from tests.backends.drawings import HAIR, LEGS, SHIRT, Field, Image, disc, figure, iou, limb, painted, pixels, seen
+from tests.backends.drawings import HAIR, LEGS, SHIRT, Field, Image, disc, figure, iou, limb, painted, seen
 
 SIZE = 192
 
@@ -76,16 +76,6 @@ def test_a_figure_that_leaves_room_in_the_frame_is_long() -> None:
     assert depth(small) > 0.7
     assert depth(small, framed=False) == pytest.approx(0.5, abs=0.1)
     assert depth(disc(SIZE, 0.5, 0.5, 0.5 / ORTHO_WIDTH)) == pytest.approx(1.0, abs=0.15)
-
-
-def test_texture_pattern_is_crisp() -> None:
-    columns = pixels(512)[0]
-    stripes = np.where((np.floor(columns * 64) % 2 == 0)[..., None], (250, 200, 60), (60, 110, 220)).astype(float)
-    distance = disc(512, 0.5, 0.5, 0.35)
-    image = painted(distance, stripes)
-    shown = seen(inflated(image))
-    middles = (np.floor(columns * 512) % 8 > 1) & (np.floor(columns * 512) % 8 < 6) & (distance > 0.02)
-    assert np.abs(shown.astype(int) - image)[middles].max() <= 3
 
 
 def test_back_has_hair_and_no_face() -> None:

@@ -25,11 +25,6 @@ def fine_points() -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     return np.meshgrid(at, at)
 
 
-def disc(x: float, y: float, radius: float) -> NDArray[np.uint8]:
-    u, v = fine_points()
-    return covered(np.hypot(u - x, v - y) <= radius)
-
-
 def square(x: float, y: float, half: float, degrees: float) -> NDArray[np.uint8]:
     u, v = fine_points()
     a = np.deg2rad(degrees)
@@ -42,28 +37,6 @@ def painted(coverage: NDArray[np.uint8], rgb: tuple[int, int, int] = (200, 40, 9
     color[..., :3] = np.where(coverage[..., None] > 0, rgb, 0)
     color[..., 3] = coverage
     return color
-
-
-def from_centre(x: float, y: float) -> NDArray[np.float64]:
-    v, u = np.mgrid[:SIZE, :SIZE] + 0.5
-    return np.asarray(np.hypot(u - x, v - y))
-
-
-def area(alpha: NDArray[np.uint8]) -> float:
-    return float(alpha.sum() / 255)
-
-
-@pytest.mark.parametrize("thickness", [1, 2, 3, 4])
-@pytest.mark.parametrize("centre", [(32.0, 32.0), (31.7, 32.2)])
-def test_around_a_disc(thickness: int, centre: tuple[float, float]) -> None:
-    coverage = disc(*centre, 15)
-    out = draw_contour(painted(coverage), coverage, thickness, 0)
-    r = from_centre(*centre)
-    assert (out[r < 15 + thickness - 0.9, 3] == 255).all()
-    assert (out[r > 15 + thickness + 0.9, 3] == 0).all()
-    assert area(out[..., 3]) == pytest.approx(np.pi * (15 + thickness) ** 2, abs=0.05 * 2 * np.pi * 15)
-    expected = np.clip(15 + thickness + 0.5 - r, 0, 1) * 255
-    assert np.abs(out[..., 3] - expected).max() < 40
 
 
 @pytest.mark.parametrize("thickness", [1, 2, 3, 4])

@@ -25,17 +25,6 @@ def seen_in(mesh: Mesh, camera: Camera) -> tuple[Layers, Seen]:
     return layers, layers.seen
 
 
-def test_each_pixel_shows_its_face() -> None:
-    """Seen straight from the front only the front shows, in two triangles whose corners are its own."""
-    mesh = box((0, 0, 0), (0.2, 0.2, 0.2))
-    layers, seen = seen_in(mesh, Camera(0.0, 64))
-    np.testing.assert_array_equal(seen.face >= 0, layers.mask > 0)
-    shown = np.unique(seen.face[seen.face >= 0])
-    corners = mesh.vertices[mesh.faces[shown]]
-    assert len(shown) == 2
-    assert np.unique(corners[..., 1]).tolist() == [corners[..., 1].min()]
-
-
 @pytest.mark.parametrize("opacity", [None, 0.5])
 def test_attributes_at_points_are_those_of_positions(opacity: float | None) -> None:
     far, near = box((0, 0.3, 0), (0.3, 0.1, 0.2)), box((0.1, -0.3, 0.1), (0.1, 0.1, 0.3))

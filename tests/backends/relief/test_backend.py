@@ -6,14 +6,13 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
-import trimesh
 from numpy.typing import NDArray
 
 from specsia_build.backends.base import Context
 from specsia_build.backends.relief import backend, net
 from specsia_build.backends.relief.net import COLOURS
 from specsia_build.backends.scoring import check_generated
-from specsia_build.backends.two_sheets import SIZE, Figure, contour_width, crop_of, surface_of
+from specsia_build.backends.two_sheets import contour_width
 from specsia_build.errors import CharacterError, SpecsiaError
 from specsia_build.rendering.contour import draw_contour
 from specsia_build.rendering.mesh import Mesh
@@ -72,20 +71,6 @@ def test_figure_is_closed_and_fills_its_silhouette(size: int) -> None:
     sound(mesh)
     check_generated(mesh, image)
     assert iou(seen(mesh, size=size), image) > 0.97
-
-
-def test_sheets_of_a_ball() -> None:
-    covered = disc(200, 0.5, 0.5, 0.4) > 0
-    crop = crop_of(covered)
-    across = np.linspace(-SIZE / 112, SIZE / 112, SIZE)
-    height = np.sqrt(np.maximum(1 - across**2 - across[:, None] ** 2, 0)).astype(np.float32) / 2
-    cut = Figure(np.zeros((200, 200, 4), np.uint8), covered, crop, (0, 0), 200)
-    surface = surface_of(cut, np.stack([height, -height], axis=-1))
-    ball = trimesh.Trimesh(surface.points * (1, -1, 1), surface.faces, process=False)
-    assert ball.is_watertight
-    assert ball.volume == pytest.approx(4 / 3 * np.pi * 80**3, rel=0.04)
-    radii = np.linalg.norm(surface.points - (100, 100, 0), axis=1)
-    assert np.abs(radii - 80).max() < 4
 
 
 @pytest.mark.parametrize("name", sorted(ODD))

@@ -11,7 +11,6 @@ from numpy.testing import assert_allclose, assert_array_equal
 from numpy.typing import NDArray
 
 from specsia_build.frame import ORTHO_WIDTH, Camera
-from specsia_build.rendering.colour import linear_to_srgb
 from specsia_build.rendering.fast import stacks
 from specsia_build.rendering.layers import Layers
 from specsia_build.rendering.mesh import Material, Mesh, Texture, concatenate
@@ -106,31 +105,6 @@ def test_a_picture_does_not_depend_on_where_tiles_begin(moved: tuple[int, int]) 
     assert (here.coverage > 0).sum() > 400
     for one, two in ((here.color, there.color), (here.coverage, there.coverage)):
         assert_array_equal(one[: SIZE - down, : SIZE - right], two[down:, right:])
-
-
-def stack_of(count: int, order: NDArray[np.int_], alpha: float) -> tuple[Mesh, NDArray[np.float64]]:
-    """Sheets of ten by ten pixels behind one another, given in an order, and their grey levels, front to back."""
-    levels = np.random.default_rng(1).uniform(0, 1, count)
-    at, index = [], []
-    for n, k in enumerate(order):
-        y = -0.5 + k / count
-        at.append([[15, 15, y], [15, 25, y], [25, 25, y], [25, 15, y]])
-        index.append([[4 * n, 4 * n + 1, 4 * n + 2], [4 * n, 4 * n + 2, 4 * n + 3]])
-    colors = np.repeat([[levels[k], levels[k], levels[k], alpha] for k in order], 4, axis=0)
-    mesh = mesh_of(in_pixels(np.concatenate(at).astype(float)), np.concatenate(index), None, None, colors)
-    return glassy(mesh, WHITE), levels
-
-
-@pytest.mark.parametrize("backwards", [False, True])
-def test_of_many_layers_the_nearest_count(backwards: bool) -> None:
-    order = np.arange(300)[:: -1 if backwards else 1]
-    mesh, levels = stack_of(300, order, 0.1)
-    shares = 0.1 * 0.9 ** np.arange(stacks.LAYERS)
-    grey = float(linear_to_srgb(np.array(shares @ levels[: stacks.LAYERS] / shares.sum()))) * 255
-    layers = look_at(mesh)
-    inner = layers.color[16:18, 21:24].reshape(-1, 4)
-    assert_allclose(inner, np.tile([grey, grey, grey, shares.sum() * 255], (6, 1)), atol=1)
-    assert_allclose(layers.position[16, 22, 1], -0.5, atol=1e-6)
 
 
 def peak_bytes(mesh: Mesh, size: int) -> int:
