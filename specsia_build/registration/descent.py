@@ -21,10 +21,7 @@ from specsia_build.rendering.layers import HALF_COVERED
 from specsia_build.rendering.mesh import Mesh, turned
 
 REACH = 0.1  # Units up to which outline distances tell near from far
-
-OVERSHOOT = 1.7
-"""How far a step goes where no outline is close: weighted squares are more curved than the distances they stand for."""
-
+OVERSHOOT = 1.7  # Factor of a step where no outline is close: weighted squares overestimate the curvature
 LEAD = 2.0  # Growth of the first view's weight with each step that does not keep its IoU
 NOISE = 0.001  # Loss of IoU at pixel centres that is accepted although the outlines fit no worse
 FLOOR = 0.1  # Pixels below which an outline's distance is no longer divided by

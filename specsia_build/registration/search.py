@@ -22,19 +22,10 @@ from specsia_build.rendering.mesh import Mesh
 
 VERSION = 6
 
-COARSE_SIZE, MIDDLE_SIZE, FINE_SIZE = 64, 128, 256
-"""Pixels of the images of the coarse search, of the steps with the light mesh and of those with the whole one; never
-more than the ground truth has."""
-
-SHARP_SIZE = 512
-"""Pixels of the last steps: averaged down, a silhouette's outline lies up to a tenth of a pixel off on thin parts."""
-
-SHARP_FROM, SHARP_REACH = 0.98, 0.008
-"""Mean IoU from which those tenths matter, and how far apart outlines are then in units."""
-
-COARSE_CELLS, LIGHT_CELLS = 24, 48
-"""Cells along the longest side in which vertices are merged for the coarse search and for the first steps."""
-
+COARSE_SIZE, MIDDLE_SIZE, FINE_SIZE = 64, 128, 256  # Pixels of the coarse search, light steps and full steps at most
+SHARP_SIZE = 512  # Pixels of the last steps: outlines of thin parts lie a tenth of a pixel off in smaller images
+SHARP_FROM, SHARP_REACH = 0.98, 0.008  # Mean IoU from which that matters, and units between outlines then
+COARSE_CELLS, LIGHT_CELLS = 24, 48  # Cells along the longest side for merged vertices in search and first steps
 LIGHT_FACES = 9_000  # Most faces of a mesh that is not simplified for the first steps
 
 COARSE_PITCHES = (-24.0, -12.0, 0.0, 12.0, 24.0)
@@ -45,8 +36,7 @@ TRIAL_STEPS, LIGHT_STEPS, FULL_STEPS, SHARP_STEPS = 5, 10, 12, 4
 MIRRORED = 0.99  # IoU from which one silhouette is the mirror image of another
 FRONTAL_LOSS = 0.02  # IoU of the frontal view that registration may give up for a better mean
 PLAUSIBLE = 0.5  # Least mean IoU at which the reconstruction's own place is a start
-POOR = 0.6
-"""Mean IoU below which outlines are so far apart that the steps may end anywhere: all starts are then refined."""
+POOR = 0.6  # Mean IoU below which all starts are refined: outlines are too far apart for the steps
 
 
 @dataclass(frozen=True)

@@ -23,8 +23,7 @@ GRID = 3  # Pixels of the finer picture along a side of a pixel; odd, so that on
 
 NEAR, FAR = CAMERA_DISTANCE - 1.5, CAMERA_DISTANCE + 1.5
 _WRAPS = {"repeat": 10497, "clamp": 33071, "mirror": 33648}
-_FILTERS = ((9729, 9987), (9728, 9728))
-"""Numbers of OpenGL for linear interpolation with mip levels, and for the nearest texel."""
+_FILTERS = ((9729, 9987), (9728, 9728))  # OpenGL's linear filter with mip levels, and the nearest texel
 
 
 class PyrenderRenderer:
@@ -117,6 +116,5 @@ def offscreen(size: int) -> Any:
         return pyrender.OffscreenRenderer(size, size)
     except ModuleNotFoundError as error:
         raise UsageError("--renderer pyrender needs a package: pip install 'specsia[pyrender]'") from error
-    # PyOpenGL raises errors of many kinds while it looks for its libraries.
     except Exception as error:
         raise SpecsiaError(f"pyrender cannot open OpenGL here ({error}): use --renderer fast") from error

@@ -45,9 +45,7 @@ from specsia_build.rendering.fast.stacks import LAYERS, PIXELS, TILE, Stack, cle
 from specsia_build.rendering.fast.textures import TextureTable
 
 LEAST_SEEN = 1 / 255  # Opacity from which a surface counts as there, for coverage and for position
-
-LEAST_LIGHT = np.float32(1 / 8192)
-"""Share of light below which what lies behind cannot change a byte: the steepest one is 1 / 3295 of linear light."""
+LEAST_LIGHT = np.float32(1 / 8192)  # Share of light that cannot change a byte: the steepest is 1 / 3295
 
 STEEPEST, MOST_TEXELS = 1 / 64, 1.0
 """Change of a colour, an opacity or a normal within a pixel, and texels of a texture that is not rough, up to which one

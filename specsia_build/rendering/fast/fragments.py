@@ -62,9 +62,7 @@ beyond `SAMPLES` repeats the centre and is not counted."""
 _not_negative = half_plane(SAMPLE_X, SAMPLE_Y)
 inside = triangle(SAMPLE_X, SAMPLE_Y)
 
-BITS = np.array([1 << s if s < SAMPLES else 0 for s in range(LANES)], np.uint64)
-"""(LANES,) uint64, each sample's bit in a mask."""
-
+BITS = np.array([1 << s if s < SAMPLES else 0 for s in range(LANES)], np.uint64)  # Each sample's bit in a mask
 BYTES = (SAMPLES + 7) // 8  # Bytes of a mask that can be set
 SUM_BITS = 16  # Bits of each of the three sums in a number of `MOMENTS`; all samples of a pixel together need 14
 

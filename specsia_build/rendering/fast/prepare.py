@@ -17,9 +17,7 @@ from specsia_build.rendering.topology import topology
 
 OPAQUE, MASK, BLEND, INVISIBLE = 0, 1, 2, 3
 
-SMALL_JUMP = 6.0
-"""Encoded levels by which the colours of two faces may differ along their edge and still count as continuous."""
-
+SMALL_JUMP = 6.0  # Encoded levels up to which the colours of two faces along their edge count as continuous
 SAME_NORMAL = 0.998  # Cosine between the normals of two faces, from which their light counts as continuous
 FARTHEST_UV = 2.0**20  # Texture coordinates are cut at this; a float32 has no fraction of a texel left there
 

@@ -21,19 +21,14 @@ SUBPIXEL_BITS = 8
 SUBPIXEL = 1 << SUBPIXEL_BITS
 HALF = SUBPIXEL // 2
 
-MAX_COORDINATE = 1 << 20
-"""Largest screen coordinate, in 1/256 pixel, for which the sample loop's 32-bit products are exact."""
-
-NEAR_EDGE = 0.02
-"""Units by which an edge may lie behind the surface at its pixel's centre and still be looked at closely."""
+MAX_COORDINATE = 1 << 20  # Largest screen coordinate for which 32-bit products of the sample loop are exact
+NEAR_EDGE = 0.02  # Units by which an edge may lie behind the surface at its pixel's centre and still be sampled
 
 NO_FACE = -1
 
 HIDDEN = 2  # How a face is turned that the view does not show, besides 1, -1 and 0 of those that are seen
 NARROW = 64 << SUBPIXEL_BITS  # Side of a face's box in 1/256 pixel up to which `is_narrow` holds
-
-UNMARKED, JUMP, OUTLINE = 0, 1, 2
-"""Marks of a pixel: nothing crosses it, a jump of colour may cross it, an outline or a border may."""
+UNMARKED, JUMP, OUTLINE = 0, 1, 2  # Marks of a pixel: crossed by nothing, a jump of colour, an outline or border
 
 
 @compiled

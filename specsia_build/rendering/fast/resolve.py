@@ -29,13 +29,9 @@ from specsia_build.rendering.fast.shading import (
 )
 from specsia_build.rendering.fast.textures import EVEN
 
-CONTRAST, ROUGH_CONTRAST = 24, 64
-"""Step between neighbouring pixels, in 8-bit levels, from which both are sampled closely; the second where a rough
-texture, which is averaged over the pixel anyway, explains smaller ones."""
-
-JUMP_CONTRAST = 16
-"""Range of levels among a pixel and its eight neighbours up to which a jump of colour that crosses it is let be."""
-
+CONTRAST = 24  # Step between neighbouring pixels in 8-bit levels from which both are sampled closely
+ROUGH_CONTRAST = 64  # The same where both are of rough textures, which are averaged over the pixel anyway
+JUMP_CONTRAST = 16  # Range of levels among a pixel and its neighbours up to which a jump of colour is ignored
 ROUNDED = 1 / 64  # Texels by which a look-up may be rounded, in a texture of 16384
 
 

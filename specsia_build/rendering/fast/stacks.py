@@ -37,9 +37,7 @@ TILE = 16  # Pixels on a side of a tile
 PIXELS = TILE * TILE
 
 LAYERS = 8  # Translucent surfaces at a sample that are drawn, the nearest ones
-
-ROUNDED = np.float32(1e-6)
-"""Share of itself by which the computed depth of a sample may leave the range of its face's corners."""
+ROUNDED = np.float32(1e-6)  # Relative rounding error of a sample's depth
 
 _FLOAT_X, _FLOAT_Y = SAMPLE_X.astype(np.float32), SAMPLE_Y.astype(np.float32)
 

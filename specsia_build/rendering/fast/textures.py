@@ -18,14 +18,8 @@ EVEN = 8  # Range of levels up to which their mean as they are is that in linear
 WRAPS = {"repeat": 0, "clamp": 1, "mirror": 2}
 
 ALPHA_BLOCK = 8  # Texels on a side of the blocks whose opacity range `texel_range` looks at
-
-SMOOTH_BEND = 6
-"""Second difference of neighbouring texels, in 8-bit levels, up to which one look-up stands for a whole pixel."""
-
-MOST_TAPS = 4
-"""Texels along one side of a pixel, beyond which a coarser mip level is looked up if there is one that has more than
-half a texel along the other."""
-
+SMOOTH_BEND = 6  # Second difference of texels in 8-bit levels up to which one look-up stands for a pixel
+MOST_TAPS = 4  # Texels along a pixel's side beyond which a coarser level is taken, if half a texel remains across
 MOST_LOOKS = 4 * MOST_TAPS  # Look-ups along one side of a pixel at most
 
 
