@@ -139,8 +139,8 @@ def absolute(argument: str) -> str:
         return argument
     # A program without a folder is looked for on the PATH.
     exists = [("/" in word and Path(word).exists()) or (k > 0 and is_file(Path(word))) for k, word in enumerate(words)]
-    placed = [str(Path(word).absolute()) if there else word for word, there in zip(words, exists, strict=True)]
-    return argument if placed == words else shlex.join(placed)
+    absolute_words = [str(Path(w).absolute()) if is_path else w for w, is_path in zip(words, exists, strict=True)]
+    return argument if absolute_words == words else shlex.join(absolute_words)
 
 
 def portable(argument: str) -> str:

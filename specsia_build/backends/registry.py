@@ -48,7 +48,7 @@ _OF_FOLDERS = frozenset({"mesh-dir", *NAMES})  # Backends whose argument is a fo
 
 def available_backends() -> tuple[str, ...]:
     """Names that `load_backend` knows, sorted; nothing is imported. Raises a UsageError for unreadable settings."""
-    described = {name for name, own in all_settings().items() if "command" in own}
+    described = {name for name, settings in all_settings().items() if "command" in settings}
     return tuple(sorted({point.name for point in (*_OWN, *entry_points(group=GROUP))} | described))
 
 
@@ -61,17 +61,17 @@ def load_backend(spec: str) -> Backend:
         SpecsiaError: if the package that declares it cannot be imported or does not give a backend.
     """
     name, colon, argument = spec.partition(":")
-    points, own = (*_OWN.select(name=name), *entry_points(group=GROUP, name=name)), all_settings().get(name, {})
+    points, settings = (*_OWN.select(name=name), *entry_points(group=GROUP, name=name)), all_settings().get(name, {})
     where = f"{settings_file()}: {name}"
     if not points:
-        if "command" in own and colon:
+        if "command" in settings and colon:
             raise UsageError(f"{name} takes no argument: {settings_file()} says what it is")
-        if "command" in own:
-            return command.make(name, own["command"])
-        raise UsageError(f"{where} has no command" if own else no_such("backend", name, available_backends()))
-    if "command" in own:
+        if "command" in settings:
+            return command.make(name, settings["command"])
+        raise UsageError(f"{where} has no command" if settings else no_such("backend", name, available_backends()))
+    if "command" in settings:
         raise UsageError(f"{where} is the name of an installed backend: give your command another one")
-    if own and name not in _WITH_SETTINGS and _is_own(points[0].module):
+    if settings and name not in _WITH_SETTINGS and _is_own(points[0].module):
         raise UsageError(f"{where} takes no settings here")
     targets = sorted({point.value for point in points})
     if len(targets) > 1:

@@ -177,8 +177,8 @@ def better_frame(
         flipped = Likeness.of(_mirrored(front, target), goal)
         if all(as_is.surely_beats(rival) for rival in rivals) and not flipped.surely_undoes(as_is):
             return as_is, None
-    own, *others = in_frames(mesh, goal, look, upright=upright, placed=placed)
-    as_is = max(as_is, own.likeness)
+    declared, *others = in_frames(mesh, goal, look, upright=upright, placed=placed)
+    as_is = max(as_is, declared.likeness)
     sure = [frame for frame in others if frame.surely_beats(as_is)]
     turned, undone = (
         max((f for f in sure if f.mirrored is mirrored), key=lambda f: f.likeness, default=None)
@@ -230,10 +230,10 @@ def _mirrored(picture: NDArray[_Level], target: NDArray[np.bool_]) -> NDArray[_L
     """A picture (S, S) or (S, S, 4) mirrored, the middle of its silhouette's box moved to that of another (S, S)."""
     flipped = picture[:, ::-1]
     covered = flipped if flipped.ndim == 2 else flipped[..., 3] >= HALF_COVERED
-    there, here = (np.flatnonzero(mask.any(axis=0)) for mask in (target, covered))
-    if len(here) == 0:
+    wanted, columns = (np.flatnonzero(mask.any(axis=0)) for mask in (target, covered))
+    if len(columns) == 0:
         return flipped
-    return np.roll(flipped, round((there[0] + there[-1] - here[0] - here[-1]) / 2), axis=1)
+    return np.roll(flipped, round((wanted[0] + wanted[-1] - columns[0] - columns[-1]) / 2), axis=1)
 
 
 def small(color: Pixels, mask: Pixels) -> Pixels:

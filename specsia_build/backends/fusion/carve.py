@@ -198,10 +198,10 @@ def _near(mask: NDArray[np.bool_], reach: float, wanted: NDArray[np.bool_]) -> N
 
 def _lacking(inside: Floats, depth: Floats, facing: Floats, nearest: Floats) -> NDArray[np.bool_]:
     """Pixels (H, H) of the parts that a view shows and that the volume, `nearest` deep there, lacks."""
-    shown = inside > 0
-    there = shown & (nearest <= depth + BEHIND)
-    missing = shown & ~there & (facing > STEP)
-    core = missing & ~_near(there, REACH, missing)
+    covered = inside > 0
+    carved = covered & (nearest <= depth + BEHIND)
+    missing = covered & ~carved & (facing > STEP)
+    core = missing & ~_near(carved, REACH, missing)
     return missing & _near(core, REACH + 1, missing)
 
 
@@ -212,9 +212,9 @@ def _with_shown_parts(volume: Floats, views: Views, facing: Floats, low: Point, 
     pixels = [
         np.bincount(ids[inside > 0], minlength=count + 1) for ids, inside in zip(piece, views.inside, strict=True)
     ]
-    shown = np.max(pixels, axis=0) >= SHOWN
-    shown[0] = True
-    volume = np.where(shown[ids], volume, volume.min())
+    kept = np.max(pixels, axis=0) >= SHOWN
+    kept[0] = True
+    volume = np.where(kept[ids], volume, volume.min())
     lacking = np.stack([_lacking(*view) for view in zip(views.inside, views.depth, facing, nearest, strict=True)])
     if lacking.any():
         thick = max(SHELL, FEWEST_SHELLS * cell)

@@ -62,12 +62,12 @@ class Bridged(Backend):
 
     def settings(self) -> Mapping[str, Any]:
         """Commit of the checkout and the weights."""
-        root, own = self._installed.root, self._installed.weights
+        root, replaced = self._installed.root, self._installed.weights
         weights = {}
         for w in (w for w in self._pins.weights if w.source is not None):
-            revision = None if w.name in own else w.revision
+            revision = None if w.name in replaced else w.revision
             weights[w.name] = {
-                "source": own.get(w.name, w.source),
+                "source": replaced.get(w.name, w.source),
                 "revision": revision,
                 "files": list(w.files) or None,
             }

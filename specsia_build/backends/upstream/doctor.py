@@ -30,8 +30,8 @@ for name in packages:
         versions[name] = metadata.version(name)
     except metadata.PackageNotFoundError:
         pass
-there = [name for name in imports if util.find_spec(name) is not None]
-print(json.dumps(["%d.%d.%d" % sys.version_info[:3], versions, there]))
+modules = [name for name in imports if util.find_spec(name) is not None]
+print(json.dumps(["%d.%d.%d" % sys.version_info[:3], versions, modules]))
 """
 
 _ASK_TORCH = "import torch; print(torch.cuda.device_count() if torch.cuda.is_available() else 0)"

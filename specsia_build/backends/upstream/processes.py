@@ -36,8 +36,8 @@ _PR_SET_PDEATHSIG = 1
 
 def worker_environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
     """Environment for a program in another Python: this process's without the variables of its Python, and `extra`."""
-    own = {name: value for name, value in os.environ.items() if name not in _NOT_PASSED}
-    return {**own, "PYTHONUNBUFFERED": "1", **(extra or {})}
+    passed = {name: value for name, value in os.environ.items() if name not in _NOT_PASSED}
+    return {**passed, "PYTHONUNBUFFERED": "1", **(extra or {})}
 
 
 def _end_with_parent() -> None:
