@@ -119,10 +119,10 @@ POSED = np.radians(5.0)
 """How far a bone is turned at rest from where its skin binds it, if that is a pose."""
 
 _TURNED = 1e-4
-"""Radians by which a joint is turned otherwise in its parent."""
+"""Difference in radians from which a joint is turned otherwise in its parent."""
 
 _MOVED = 1e-3
-"""Lengths of a leg by which a joint is elsewhere in its parent."""
+"""Distance in lengths of a leg from which a joint is elsewhere in its parent."""
 
 Array = NDArray[np.float64]
 

@@ -176,7 +176,7 @@ class RawMesh(ByShape):
         up: signed axis of the file that points up by its format's convention (``+y`` for glTF and OBJ).
         front: axis the character faces once `up` has been turned to Z (``-y``, or ``+y`` for VRM 0.x).
         parts: names to show of what a manifest's `drop` may name, in file order; dropped ones included.
-        files: every file read, and every file that was looked for in vain, for staleness checks.
+        files: every file read, and every file that was looked for but is missing, for staleness checks.
         warnings: about what was left out or repaired.
         skinned: whether a skin posed the vertices.
         animations: number of clips in the file.

@@ -57,8 +57,8 @@ EXACT = 6.0
 """Levels within which the nearest by position is exact."""
 
 SLACK = 3.5
-"""Most levels by which the pixel taken beyond `EXACT` is farther than the nearest: four times half a cell's diagonal,
-sqrt(0.75), as both positions lie off the centres of their cells."""
+"""Largest error in levels of the nearest distance beyond `EXACT`: four times half a cell's diagonal, sqrt(0.75), as both
+positions lie off the centres of their cells."""
 
 OPAQUE = 250
 """Coverage from which a pixel shows one place alone."""
@@ -87,7 +87,7 @@ RINGS = 8
 """Depths in pixels inside a drawing's edge that are compared with its contour."""
 
 LIKE = 10
-"""Levels by which pixels of one contour may differ."""
+"""Largest difference between pixels of a contour, in levels."""
 
 PURE = 0.85
 """Least share of a drawing's outermost pixels of one grey if it has a contour: in 144 frontal views 0.97 or more with

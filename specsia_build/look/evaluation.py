@@ -19,7 +19,7 @@ from specsia_build.look.items import TARGET, Gallery, Item, Measure, Side
 
 SCORES, TABLES, RESULTS, REPORT = "scores.json", "tables.md", "results", "report.html"
 
-MARK = f"{RESULTS}/specsia-evaluation.txt"  # File by which an evaluation's folder is known, written first
+MARK = f"{RESULTS}/specsia-evaluation.txt"  # Marks the folder of an evaluation; written first
 
 MARK_TEXT = "What models make of characters, written by `specsia evaluate`; the same command goes on with it.\n"
 

@@ -36,7 +36,7 @@ SPECK, MOST_SPECKS = 0.002, 150
 """Share of the figure's area below which a separate part is a speck, and how many plain paper may have."""
 
 INK_LEVELS, INKED = 48, 0.7
-"""Levels by which ink of one colour varies, and share of a drawing's rim that must have it."""
+"""Largest difference within ink of one colour, in levels, and least share of a drawing's rim that has it."""
 
 RINGS = 24
 """Depths in pixels inside a drawing's edge at which ink is looked for."""

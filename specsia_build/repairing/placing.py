@@ -52,7 +52,7 @@ class Placed:
         matrix: (4, 4) that brought it there from its own coordinates.
         iou: of its silhouette with the drawing's.
         note: how it was found, in a sentence.
-        fit: 1, or the factor by which it was shrunk so that no view cuts it.
+        fit: factor that it was shrunk by so that no view cuts it, at most 1.
         own: the file's character with its rig; None for a backend's mesh.
         warnings: sentences.
     """
@@ -142,7 +142,7 @@ def place_file(own: AnimatedCharacter, front: Frontal, views: int) -> Placed:
 
 
 def _preference(turned: Turned) -> float:
-    """The score by which frames are compared; the frame that the file states comes first."""
+    """Score to compare frames by, with a bonus for the frame that the file states."""
     return turned.likeness.score - (0.0 if turned.as_is else MIRRORED if turned.mirrored else TURNED)
 
 
@@ -198,7 +198,7 @@ def _placed(
 
 
 def _fit(mesh: Mesh, cameras: Sequence[Camera]) -> float:
-    """The factor about the origin by which a mesh must shrink so that no view cuts it, at most 1."""
+    """Largest factor, at most 1, of a mesh about the origin for which no view cuts it."""
     room = cameras[0].width / 2 - MARGIN / cameras[0].pixels_per_unit
     reach = max(float(np.abs(mesh.vertices @ camera.basis()[:2].T.astype(np.float32)).max()) for camera in cameras)
     return min(1.0, room / reach)

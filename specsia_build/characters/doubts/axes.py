@@ -15,7 +15,7 @@ from specsia_build.frame import axis_vector, up_rotation
 LEAST_LEAD = 2  # Votes: two independent ones, or those of joint sides alone.
 OF_SIDES, OF_FEET = 3, 2  # Votes of left and right joints for the front, and of joints of feet for up.
 AGAINST_FORMAT = 2  # Votes of a format against the opposite: left and right may be named as a viewer sees them.
-FAR_AHEAD = 0.1  # Heights by which eyes, toes or the opposite of a tail lie ahead to count twice.
+FAR_AHEAD = 0.1  # Distance in heights from which eyes, toes or the opposite of a tail count twice.
 
 # Ratios of mirror distances from which a shape is symmetric, and from which that alone gives the axis along which it
 # faces: the median of 48 characters is 4.6, of three that walk or aim it is below 1.5.
@@ -45,7 +45,7 @@ class Votes:
             self.why[axis].append(why)
 
     def lead(self, axis: str) -> float:
-        """Votes by which an axis leads all others; symmetry votes for both ends of its axis."""
+        """Lead of an axis over all others in votes; symmetry votes for both ends of its axis."""
         others = max((votes for other, votes in self.count.items() if other != axis), default=0.0)
         symmetry = 0 if self.along is None else 1 if self.along == axis[1] else -1
         return self.count[axis] + symmetry - others
@@ -68,7 +68,7 @@ class Evidence:
         why: its reasons.
         strong: whether joints voted, which is enough to doubt what a manifest states.
         along: without a winner, ``x`` or ``y`` if it faces one way or the other along that, else None.
-        lead: votes by which the winner leads.
+        lead: of the winner, in votes.
     """
 
     axis: str | None

@@ -30,7 +30,7 @@ from specsia_build.errors import CharacterError
 from specsia_build.rendering.mesh import Mesh, concatenate
 
 MOST_NAMES = 16
-"""Names by which a part is known; a hierarchy may be as deep as the file is long."""
+"""Most names in a part's path; a hierarchy may be as deep as the file is long."""
 
 
 @dataclass(frozen=True)

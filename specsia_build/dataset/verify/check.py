@@ -22,7 +22,7 @@ from specsia_build.files.names import pattern_note
 from specsia_build.frame import view_yaws
 from specsia_build.pool import results as results_of
 
-TOLERANCE = 1e-6  # Degrees or seconds by which a yaw or a time may differ from what it must be
+TOLERANCE = 1e-6  # Largest error of a yaw in degrees and of a time in seconds
 
 _CONSTANTS = ("backend", "outline_px", "outline_grey", "license", "bbox_min", "bbox_max")
 """Columns that are the same in all rows of a character; the box only if positions are in the character's frame."""

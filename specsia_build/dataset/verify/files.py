@@ -238,7 +238,7 @@ def check_shard(shard: Shard, footer: pq.FileMetaData, kind: Kind, findings: Fin
     except (SpecsiaError, KeyError, TypeError):
         decodes = False
     if not decodes:
-        problems.append("lacks the huggingface metadata by which datasets decodes the images")
+        problems.append("lacks the huggingface metadata that make `datasets` decode the images")
     for problem in problems:
         findings.add("schema", shard.name, problem)
     return tuple(group.num_rows for group in groups) if readable else None

@@ -16,7 +16,7 @@ LEAST_IOU = 0.8
 """IoU of the silhouettes below which a drawing shows another pose, or another character."""
 
 PAPER_TOLERANCE = 12
-"""Levels by which the background of a drawing without transparency may differ from the colour of its corners."""
+"""Largest difference in levels between the background of an opaque drawing and the colour of its corners."""
 
 PAPER_BORDER = 0.5
 """Share of a drawing's border that must be background where nothing is transparent: a figure that runs off the paper

@@ -51,10 +51,10 @@ LOW_CONTRAST, FAINTEST = np.float32(0.3), np.float32(0.25)
 patches a network takes hair whose colour is close to that of the skin for damage, and paints a face at the back."""
 
 MOST_SHIFT, MOST_SCALE = np.float32(4), np.float32(0.05)
-"""Most pixels by which a redrawn drawing is shifted along either axis, and share by which it is larger or smaller."""
+"""Largest shift of a redrawn drawing along either axis in pixels, and largest change of its size."""
 
 MOST_TURN, MOST_SHADE = np.float32(0.25), np.float32(0.15)
-"""Sixths of the circle by which hues of a redrawn drawing differ at most, and share of their value."""
+"""Largest change of a redrawn drawing's hue, in sixths of the circle, and of its value."""
 
 GAMMA = np.float32(2.2)
 """Approximate gamma of sRGB, to remove the contour from pixels that it covers in part."""

@@ -1,6 +1,6 @@
 """Flicker of clips, and LPIPS and CLIP by the packages that people compare with.
 
-Zpos gives a point of the surface the same colour in every frame of a clip, by which flicker follows it. LPIPS is
+Flicker follows points of the surface by Zpos, in which a point has the same colour in every frame of a clip. LPIPS is
 AlexNet's, version 0.1; CLIP is the cosine of the embeddings of a result and Y* by OpenAI's ViT-B/32. Both see whole
 frames on white. Their packages download weights once; a score that is not available is absent, and a note says why.
 """
@@ -24,7 +24,7 @@ from specsia_build.dravie.metrics import on_white
 from specsia_build.errors import brief
 
 ROUNDING = 1.0
-"""Levels of Zpos by which a point may differ in two frames, besides half of what a pixel spans."""
+"""Largest difference of a point's Zpos in two frames, in levels, besides half of what a pixel spans."""
 
 
 @dataclass(frozen=True)
