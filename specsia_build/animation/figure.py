@@ -1,4 +1,4 @@
-"""A skeleton and how it stands: what two of them are compared by."""
+"""A skeleton as a figure that stands: its soles, its legs, its upright pose."""
 
 from __future__ import annotations
 
@@ -17,24 +17,24 @@ from specsia_build.animation.rig import Rig
 from specsia_build.animation.skeleton import Skeleton
 
 AHEAD = 0.2
-"""How far before the ankle the ball of a foot is, in lengths of the leg."""
+"""Distance from ankle to ball of the foot along the ground, in lengths of the leg."""
 
 CONTACT = 0.01
-"""Height over the ground that a motion treads, in lengths of the leg, below which a sole stands on it."""
+"""Height above the ground in lengths of the leg below which a sole touches it."""
 
 _GROUND = 10.0
-"""Percentile of the frames' lowest soles that is taken for that ground."""
+"""Percentile of the frames' lowest soles that is the height of the ground."""
 
 
 @dataclass(frozen=True)
 class Soles:
-    """Four points, heel and ball of both feet, that lie on the ground where a figure stands.
+    """Heels and balls of both feet, which lie on the ground when a figure stands.
 
     Attributes:
-        nodes: (4,) int64, what each hangs on.
-        points: (4, 3) float64 in the coordinates of those.
+        nodes: (4,) int64, joint of each.
+        points: (4, 3) float64, in the joints' coordinates.
         turn: (3, 3), from the file's coordinates to Z up.
-        ground: height of the ground in those.
+        ground: height of the ground, Z up.
         leg: length of a leg.
     """
 
@@ -45,14 +45,14 @@ class Soles:
     leg: float
 
     def at(self, worlds: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Where they are, (T, 4, 3) in lengths of the leg, Z up from the ground, of worlds (T, J, 4, 4)."""
+        """Positions (T, 4, 3) in lengths of the leg, Z up from the ground, in poses (T, J, 4, 4)."""
         of = worlds[:, self.nodes]
         places = np.einsum("tnij,nj->tni", of[..., :3, :3], self.points) + of[..., :3, 3]
         return np.asarray((places @ self.turn.T - (0.0, 0.0, self.ground)) / self.leg)
 
 
 def leg_length(skeleton: Skeleton, human: Humanoid, worlds: NDArray[np.float64]) -> float:
-    """From the hip over the knee to the ankle, the mean of both legs, in a pose (J, 4, 4)."""
+    """Mean length of both legs, from hip to knee to ankle, in a pose (J, 4, 4)."""
     lengths = []
     for side in ("left", "right"):
         places = worlds[[human.bones[side + part] for part in ("UpperLeg", "LowerLeg", "Foot")], :3, 3]
@@ -61,7 +61,7 @@ def leg_length(skeleton: Skeleton, human: Humanoid, worlds: NDArray[np.float64])
 
 
 def foot_joints(skeleton: Skeleton, human: Humanoid, side: str) -> list[int]:
-    """A foot's joint and all that hang on it."""
+    """Joint of a foot and all joints below it."""
     below = {human.bones[side + "Foot"]}
     for node, parent in enumerate(skeleton.parents.tolist()):
         if parent in below:
@@ -72,11 +72,9 @@ def foot_joints(skeleton: Skeleton, human: Humanoid, side: str) -> list[int]:
 def soles(
     skeleton: Skeleton, human: Humanoid, worlds: NDArray[np.float64], turn: NDArray[np.float64], leg: float
 ) -> Soles:
-    """The soles of a figure whose feet stand as in (J, 4, 4); the ground is at the lowest joint of both.
+    """Soles of a figure that stands in a pose (J, 4, 4); the ground is at the lowest joint of both feet.
 
-    Args:
-        turn: (3, 3), from the file's coordinates to Z up, facing -Y.
-        leg: length of a leg.
+    `turn` is the rotation from the file's coordinates to Z up, facing -Y.
     """
     both = [node for side in ("left", "right") for node in foot_joints(skeleton, human, side)]
     ground = float((worlds[both, :3, 3] @ turn.T)[:, 2].min())
@@ -91,51 +89,51 @@ def soles(
 
 
 def ground_of(places: NDArray[np.float64]) -> float:
-    """Height of the ground that some soles (T, N, 3) tread."""
+    """Height of the ground under soles (T, N, 3)."""
     return float(np.percentile(places[..., 2].min(axis=1), _GROUND))
 
 
-def standing(places: NDArray[np.float64]) -> list[list[tuple[int, int]]]:
-    """From which frame to before which each of some soles, (T, N, 3) as `Soles.at` gives them, is on the ground."""
+def contacts(places: NDArray[np.float64]) -> list[list[tuple[int, int]]]:
+    """Spans of frames, first and last + 1, in which each sole of (T, N, 3), see `Soles.at`, touches the ground."""
     low = places[..., 2] < ground_of(places) + CONTACT
-    found = []
+    spans = []
     for sole in low.T:
         edges = np.flatnonzero(np.diff(np.concatenate([[False], sole, [False]]).astype(np.int8)))
-        found.append(list(zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True)))
-    return found
+        spans.append(list(zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True)))
+    return spans
 
 
-def slide(places: NDArray[np.float64], stands: list[list[tuple[int, int]]]) -> float:
-    """Farthest that a sole (T, N, 3) goes along the ground from where it came to stand, as `standing` gives it."""
+def slide(places: NDArray[np.float64], touching: list[list[tuple[int, int]]]) -> float:
+    """Largest distance that a sole (T, N, 3) slides along the ground in a span of `contacts`."""
     slides = [
         np.linalg.norm(places[begin:end, sole, :2] - places[begin, sole, :2], axis=1).max()
-        for sole, spans in enumerate(stands)
+        for sole, spans in enumerate(touching)
         for begin, end in spans
     ]
     return float(max(slides, default=0.0))
 
 
 POSED = np.radians(5.0)
-"""How far a bone is turned at rest from where its skin binds it, if that is a pose."""
+"""Least rotation in radians between the rest and the bind pose of a rig that rests in a pose of a motion."""
 
 _TURNED = 1e-4
-"""Difference in radians from which a joint is turned otherwise in its parent."""
+"""Difference in radians from which a joint's rotation is set to that of the bind pose."""
 
 _MOVED = 1e-3
-"""Distance in lengths of a leg from which a joint is elsewhere in its parent."""
+"""Distance in lengths of a leg from which a joint's translation is set to that of the bind pose."""
 
 Array = NDArray[np.float64]
 
 
-def as_bound(skeleton: Skeleton, human: Humanoid, turn: Array) -> Skeleton:
-    """A humanoid's skeleton that rests as its skin binds it, standing where it stands; itself where that is alike.
+def in_bind_pose(skeleton: Skeleton, human: Humanoid, turn: Array) -> Skeleton:
+    """Return a humanoid's skeleton at rest in the bind pose of its skin, or itself if it rests there already.
 
-    A skin tells its bones in coordinates of its mesh, which are the file's but for an axis that points up there and for
-    size and place. Joints that it does not bind stay as they are in their parents.
+    Bind poses are given in coordinates of the mesh, which may differ from the file's by an up axis, size and place.
+    Joints without a bind pose keep their place relative to their parents.
 
     Args:
-        skeleton: of it.
-        human: its bones, none of `humanoid.NEEDED` missing.
+        skeleton: to change.
+        human: its bones; none of `humanoid.NEEDED` is missing.
         turn: (3, 3), from the file's coordinates to Z up.
     """
     core = [human.bones[bone] for bone in NEEDED]
@@ -145,92 +143,93 @@ def as_bound(skeleton: Skeleton, human: Humanoid, turn: Array) -> Skeleton:
     rest = skeleton.rest_worlds
     bound = np.tile(np.eye(4), (len(rest), 1, 1))
     bound[list(skeleton.bound)] = list(skeleton.bound.values())
-    own, told = _turns(rest), _turns(bound)
-    since = own[nodes] @ np.swapaxes(told[nodes], 1, 2)
-    if np.linalg.det(since).min() < 0 or _apart(since, _turns(since.sum(axis=0))) < POSED:
+    rest_turns, bind_turns = _rotations(rest), _rotations(bound)
+    difference = rest_turns[nodes] @ np.swapaxes(bind_turns[nodes], 1, 2)
+    if np.linalg.det(difference).min() < 0 or _largest_angle(difference, _rotations(difference.sum(axis=0))) < POSED:
         return skeleton
     cubes = scipy.spatial.transform.Rotation.create_group("O").as_matrix()
-    onto = cubes[np.einsum("cij,nij->c", cubes, since).argmax()]
-    size = _size(skeleton, bound)
+    onto = cubes[np.einsum("cij,nij->c", cubes, difference).argmax()]
+    size = _scale(skeleton, bound)
     if not 0 < size < np.inf:
         return skeleton
     places = size * bound[:, :3, 3] @ onto.T
-    places += _shift(skeleton, human, places, turn)
-    return _resting(skeleton, onto @ told, places, _MOVED * leg_length(skeleton, human, rest))
+    places += _offset(skeleton, human, places, turn)
+    return _with_rest(skeleton, onto @ bind_turns, places, _MOVED * leg_length(skeleton, human, rest))
 
 
-def _turns(matrices: Array) -> Array:
-    """The rotations (..., 3, 3) nearest to the linear parts of matrices."""
+def _rotations(matrices: Array) -> Array:
+    """Rotations (..., 3, 3) nearest to the linear parts of matrices."""
     left, _, right = np.linalg.svd(matrices[..., :3, :3])
     return np.asarray(left @ right)
 
 
-def _apart(turns: Array, turn: Array) -> float:
-    """The largest angle between some rotations (N, 3, 3) and another."""
+def _largest_angle(turns: Array, turn: Array) -> float:
+    """Largest angle between rotations (N, 3, 3) and another."""
     cosine = (np.einsum("nij,ij->n", turns, turn) - 1) / 2
     return float(np.arccos(np.clip(cosine, -1.0, 1.0)).max())
 
 
-def _size(skeleton: Skeleton, bound: Array) -> float:
-    """How long bones of a skeleton are at rest where those of (J, 4, 4) have a length of 1; NaN where none says."""
+def _scale(skeleton: Skeleton, bound: Array) -> float:
+    """Median ratio of bone lengths at rest to those of a bind pose (J, 4, 4); NaN if there is no bone."""
     ends = [node for node in skeleton.bound if int(skeleton.parents[node]) in skeleton.bound]
     starts = skeleton.parents[ends]
-    here, there = (np.linalg.norm(of[ends, :3, 3] - of[starts, :3, 3], axis=1) for of in (skeleton.rest_worlds, bound))
-    return float(np.median(here[there > 0] / there[there > 0])) if (there > 0).any() else float("nan")
+    rest, bind = (np.linalg.norm(of[ends, :3, 3] - of[starts, :3, 3], axis=1) for of in (skeleton.rest_worlds, bound))
+    return float(np.median(rest[bind > 0] / bind[bind > 0])) if (bind > 0).any() else float("nan")
 
 
-def _shift(skeleton: Skeleton, human: Humanoid, places: Array, turn: Array) -> Array:
-    """(3,) that brings joints at (J, 3) over where the hips are at rest, and the lowest of the feet as high."""
+def _offset(skeleton: Skeleton, human: Humanoid, places: Array, turn: Array) -> Array:
+    """Shift (3,) of joints at (J, 3) that puts the hips over those at rest, and the lowest foot at the same height."""
     hips = [human.bones[side + "UpperLeg"] for side in ("left", "right")]
     feet = [node for side in ("left", "right") for node in foot_joints(skeleton, human, side)]
     feet = [node for node in feet if node in skeleton.bound]
-    upright = [found @ turn.T for found in (skeleton.rest_worlds[:, :3, 3], places)]
-    x, y, _ = np.subtract(*(found[hips].mean(axis=0) for found in upright))
-    z = np.subtract(*(found[feet, 2].min() for found in upright))
+    upright = [joints @ turn.T for joints in (skeleton.rest_worlds[:, :3, 3], places)]
+    x, y, _ = np.subtract(*(joints[hips].mean(axis=0) for joints in upright))
+    z = np.subtract(*(joints[feet, 2].min() for joints in upright))
     return np.asarray(turn.T @ (x, y, z))
 
 
-def _resting(skeleton: Skeleton, turns: Array, places: Array, near: float) -> Skeleton:
-    """The skeleton with its bound nodes turned (J, 3, 3) and placed (J, 3) so in the file's coordinates.
+def _with_rest(skeleton: Skeleton, turns: Array, places: Array, near: float) -> Skeleton:
+    """Set the rest of bound nodes to rotations (J, 3, 3) and positions (J, 3) in the file's coordinates.
 
-    What is within `near` of its place in its parent keeps that.
+    A translation that changes by less than `near` is kept.
     """
     rotations, translations, matrices = skeleton.rotations.copy(), skeleton.translations.copy(), dict(skeleton.matrices)
-    own, local = _turns(skeleton.rest_worlds), skeleton.rest.copy()
-    found, worlds = np.empty_like(own), np.empty_like(local)
+    before, local = _rotations(skeleton.rest_worlds), skeleton.rest.copy()
+    after, worlds = np.empty_like(before), np.empty_like(local)
     for node, parent in enumerate(skeleton.parents.tolist()):
         above = worlds[parent] if parent >= 0 else np.eye(4)
-        upper, there = (found[parent], own[parent]) if parent >= 0 else (np.eye(3), np.eye(3))
-        before = there.T @ own[node]
-        found[node] = upper @ before
+        upper, upper_before = (after[parent], before[parent]) if parent >= 0 else (np.eye(3), np.eye(3))
+        relative = upper_before.T @ before[node]
+        after[node] = upper @ relative
         if node in skeleton.bound:
-            found[node] = turns[node]
+            after[node] = turns[node]
             place = np.linalg.pinv(above[:3, :3]) @ (places[node] - above[:3, 3])
             if np.linalg.norm(above[:3, :3] @ (place - local[node, :3, 3])) > near:
                 translations[node] = local[node, :3, 3] = place
-            after = upper.T @ turns[node]
-            if _apart(after[None], before) > _TURNED:
-                rotations[node] = scipy.spatial.transform.Rotation.from_matrix(after).as_quat()
-                local[node, :3, :3] = after * skeleton.scales[node]
+            bind = upper.T @ turns[node]
+            if _largest_angle(bind[None], relative) > _TURNED:
+                rotations[node] = scipy.spatial.transform.Rotation.from_matrix(bind).as_quat()
+                local[node, :3, :3] = bind * skeleton.scales[node]
                 matrices.pop(node, None)
         worlds[node] = above @ local[node]
     return replace(skeleton, rotations=rotations, translations=translations, matrices=matrices)
 
 
 _UPRIGHT = 0.7
+"""Least cosine between the vertical and the legs, or the back, of an upright figure."""
 
 _LEVEL = 0.1
-"""How much higher than the other an ankle is, in lengths of a leg, where one foot is off the ground."""
+"""Largest difference of the ankles' heights, in lengths of a leg, with both feet on the ground."""
 
 
 @dataclass(frozen=True)
 class Figure:
-    """A skeleton and how it stands.
+    """A skeleton at rest and its orientation.
 
     Attributes:
         skeleton: at rest.
-        turn: (3, 3), the rotation from the file's coordinates to Z up, facing -Y.
-        stated: nodes of humanoid bones as the file says; empty where it says none.
+        turn: (3, 3), from the file's coordinates to Z up, facing -Y.
+        stated: nodes of the humanoid bones that the file names.
     """
 
     skeleton: Skeleton
@@ -239,20 +238,20 @@ class Figure:
 
     @cached_property
     def human(self) -> Humanoid:
-        """The humanoid that it is, as far as it is one."""
+        """Its humanoid bones, as far as there are any."""
         return humanoid(self.skeleton, self.stated)
 
     @cached_property
-    def made(self) -> Skeleton:
-        """A humanoid's skeleton as its skin binds it, where it rests in a frame of a motion; else itself."""
+    def neutral(self) -> Skeleton:
+        """The skeleton in the bind pose if it is a humanoid that rests in a frame of a motion; else as it is."""
         if self.human.missing:
             return self.skeleton
-        found = as_bound(self.skeleton, self.human, self.turn)
-        sound = self.upright(found.rest_worlds) and self.level(found.rest_worlds)
-        return found if sound else self.skeleton
+        bound = in_bind_pose(self.skeleton, self.human, self.turn)
+        stands = self.upright(bound.rest_worlds) and self.level(bound.rest_worlds)
+        return bound if stands else self.skeleton
 
     def unique(self) -> dict[str, int]:
-        """Nodes by name, those whose name no other has, or no other joint of a skin: meshes are called as joints."""
+        """Nodes by name, if no other node, or no other joint of a skin, has it; meshes may be named as joints."""
         names, joints = self.skeleton.names, self.skeleton.joints
         uses, of_joints = Counter(names), Counter(names[node] for node in joints)
         return {
@@ -262,54 +261,43 @@ class Figure:
         }
 
     def pelvis(self, worlds: Array) -> Array:
-        """The middle between both hip joints of a humanoid, (..., 3), of worlds (..., J, 4, 4)."""
+        """Middle between both hip joints (..., 3) in poses (..., J, 4, 4)."""
         bones = self.human.bones
         return np.asarray(worlds[..., :3, 3][..., [bones["leftUpperLeg"], bones["rightUpperLeg"]], :].mean(axis=-2))
 
     def top(self, worlds: Array) -> Array:
-        """The head of a humanoid, else its neck, the middle of its arms or the end of its spine, (3,), in (J, 4, 4)."""
+        """Position (3,) of the head, else of the neck, the middle of the arms or the end of the spine in a pose."""
         bones = self.human.bones
         arms = [bones[bone] for bone in ("leftUpperArm", "rightUpperArm") if bone in bones]
         top = [bones[bone] for bone in ("head", "neck") if bone in bones][:1] or arms or [self.human.spine[-1]]
         return np.asarray(worlds[top, :3, 3].mean(axis=0))
 
     def upright(self, worlds: Array) -> bool:
-        """Whether a humanoid's legs and back stand straight up in a pose (J, 4, 4)."""
+        """Whether legs and back are upright in a pose (J, 4, 4)."""
         places, bones = worlds[:, :3, 3] @ self.turn.T, self.human.bones
         legs = [places[bones[side + "UpperLeg"]] - places[bones[side + "Foot"]] for side in ("left", "right")]
         ways = np.mean(legs, axis=0), (self.top(worlds) - self.pelvis(worlds)) @ self.turn.T
         return all(bool(way[2] > _UPRIGHT * np.linalg.norm(way)) for way in ways)
 
     def level(self, worlds: Array) -> bool:
-        """Whether a humanoid has both feet on the ground in a pose (J, 4, 4), were it flat."""
+        """Whether both feet are on level ground in a pose (J, 4, 4)."""
         places, bones = worlds[:, :3, 3] @ self.turn.T, self.human.bones
         ankles = abs(float(places[bones["leftFoot"], 2] - places[bones["rightFoot"], 2]))
         return ankles <= _LEVEL * leg_length(self.skeleton, self.human, worlds)
 
 
 def figure_of(rig: Rig, stated: Mapping[str, int]) -> Figure:
-    """The figure of a character.
-
-    Args:
-        rig: the character's, placed Z up and facing -Y.
-        stated: node of each humanoid bone as the character's file says; else empty.
-    """
+    """Figure of a character's rig, placed Z up and facing -Y; `stated` are the humanoid bones that its file names."""
     u, _, vt = np.linalg.svd(rig.placement[:3, :3])
     skeleton = rig.skeleton
-    # Of joints of one name those count that something hangs on: controls are exported as joints of the skin, too.
+    # Controls are exported as joints of the skin, too, with nothing attached to them.
     holding = skeleton.holding(rig.holding)
     joints = frozenset(node for node in skeleton.joints if holding[node])
     return Figure(replace(skeleton, joints=joints), u @ vt, stated)
 
 
 def figure_moved(skeleton: Skeleton, turn: Array, stated: Mapping[str, int], motion: Motion) -> Figure:
-    """The figure that a motion moves: of several in a file whose joints are called alike, that one.
-
-    Args:
-        skeleton: of the file.
-        turn, stated: as in `Figure`.
-        motion: of the skeleton.
-    """
+    """Figure that a motion moves, if a file holds several whose joints have the same names."""
     names, parents, uses = skeleton.names, skeleton.parents.tolist(), Counter(skeleton.names)
     tops = {track.node for track in motion.tracks if track.varies and uses[names[track.node]] > 1}
     while climbing := {node for node in tops if parents[node] >= 0 and uses[names[parents[node]]] > 1}:

@@ -1,4 +1,4 @@
-"""A motion of one skeleton on another: by the names of their joints where they share them, else as humanoids."""
+"""Retarget a motion to another skeleton: by shared names of joints, else as humanoids."""
 
 from __future__ import annotations
 
@@ -17,25 +17,26 @@ from specsia_build.animation.transfer import Retargeted, Transfer, sample_times
 from specsia_build.errors import CharacterError, plural, some
 
 LEAST_SHARED = 0.5
-"""Share of the joints that a motion moves which a figure must have by name, where they are no two humanoids."""
+"""Least share of a motion's joints that a figure has by name, unless both are humanoids."""
 
 MOST_LEFT = 0.1
-"""Share of them that it may lack without a warning: what steers others, or trims them, moves nothing that is seen."""
+"""Share of them that may be missing without a warning: helper joints move nothing visible."""
 
 _ALIKE = 1e-3
+"""Largest relative difference of two joints' rests that count as equal."""
 
 _LOOKED_AT = 200
-"""Frames that are asked where feet are lowest."""
+"""Frames in which the lowest feet are searched."""
 
 Array = NDArray[np.float64]
 
 
 def retargeted(motion: Motion, source: Figure, target: Figure) -> Retargeted:
-    """A motion of one figure on another.
+    """Retarget a motion from one figure to another.
 
     Raises:
-        CharacterError: if the two have too little in common, with what is missing, or are where no number reaches.
-        CostError: if it would cost more memory than it may.
+        CharacterError: if the two have too little in common, with what is missing, or positions are not finite.
+        CostError: if it would need too much memory.
     """
     if not all(np.isfinite(figure.skeleton.rest_worlds).all() for figure in (source, target)):
         raise CharacterError("the joints of one of the two figures lie beyond what numbers hold")
@@ -47,7 +48,7 @@ def retargeted(motion: Motion, source: Figure, target: Figure) -> Retargeted:
     pairs = _pairs(motion, source, target)
     people = not (source.human.missing or target.human.missing) and not _on_all_fours(source, target, pairs)
     stand, notes = _stand(motion, source) if people else (source.skeleton.rest_worlds, ())
-    still = target.made if people else target.skeleton
+    still = target.neutral if people else target.skeleton
     if names := _unmapped(motion, source, target, pairs, people=people):
         notes += (f"joints that only one of the two figures has are not played: {some(names, 5)}",)
     flat = _flat(motion, source, stand) if people and not source.level(stand) else stand
@@ -56,7 +57,7 @@ def retargeted(motion: Motion, source: Figure, target: Figure) -> Retargeted:
 
 
 def _unmapped(motion: Motion, source: Figure, target: Figure, pairs: Mapping[int, int], *, people: bool) -> list[str]:
-    """Names of joints that a motion turns and the target cannot follow, or has and the motion does not move."""
+    """Names of joints that only one of the motion and the target has."""
     if people:
         return [spoken(bone) for bone in WANTED if (bone in source.human.bones) != (bone in target.human.bones)]
     turned = {track.node for track in motion.tracks if track.path == ROTATION and track.varies}
@@ -66,16 +67,16 @@ def _unmapped(motion: Motion, source: Figure, target: Figure, pairs: Mapping[int
 
 
 def _held(motion: Motion, still: Skeleton, skeleton: Skeleton) -> Motion:
-    """A motion of one skeleton for another that rests otherwise: what it does not move stands as in the first."""
+    """Convert a motion to a skeleton with another rest: joints without tracks are held as in the first."""
     moved = {(track.node, track.path) for track in motion.tracks}
     paths = (
         (ROTATION, still.rotations, skeleton.rotations),
         (TRANSLATION, still.translations, skeleton.translations),
     )
     held = [
-        Track(node, path, np.array([motion.start]), here[node][None])
-        for path, here, there in paths
-        for node in np.flatnonzero((here != there).any(axis=1)).tolist()
+        Track(node, path, np.array([motion.start]), values[node][None])
+        for path, values, others in paths
+        for node in np.flatnonzero((values != others).any(axis=1)).tolist()
         if (node, path) not in moved
     ]
     tracks = sorted((*motion.tracks, *held), key=lambda track: (track.node, track.path))
@@ -83,10 +84,10 @@ def _held(motion: Motion, still: Skeleton, skeleton: Skeleton) -> Motion:
 
 
 def _on_all_fours(source: Figure, target: Figure, pairs: Mapping[int, int]) -> bool:
-    """Whether two figures of humanoids' joints are of one rig that does not stand, as animals' that are named so."""
-    stands = any(figure.upright(figure.made.rest_worlds) for figure in (source, target))
+    """Whether two figures share a rig that does not stand upright, such as an animal's with names of a humanoid."""
+    upright = any(figure.upright(figure.neutral.rest_worlds) for figure in (source, target))
     names = (source.skeleton.names, target.skeleton.names)
-    return not stands and all(names[0][there] == names[1][here] for here, there in pairs.items())
+    return not upright and all(names[0][other] == names[1][node] for node, other in pairs.items())
 
 
 def _words(bones: Sequence[str]) -> str:
@@ -95,16 +96,16 @@ def _words(bones: Sequence[str]) -> str:
 
 
 def _as_it_is(motion: Motion, source: Figure, target: Figure) -> Motion | None:
-    """The motion with its tracks as they are, where the two are alike in all that it moves; else None."""
-    there, here = source.skeleton, target.skeleton
-    of = target.unique()
-    size = float(np.ptp(here.rest_worlds[:, :3, 3], axis=0).max())
+    """The motion with its own tracks if both figures are equal in all that it moves; else None."""
+    a, b = source.skeleton, target.skeleton
+    nodes = target.unique()
+    size = float(np.ptp(b.rest_worlds[:, :3, 3], axis=0).max())
     tracks = []
     for track in motion.tracks:
-        node = of.get(there.names[track.node])
-        if node is None or not _alike(there, track.node, here, node, size):
+        node = nodes.get(a.names[track.node])
+        if node is None or not _alike(a, track.node, b, node, size):
             return None
-        targets = len(here.morph_weights.get(node, ()))
+        targets = len(b.morph_weights.get(node, ()))
         if track.path != WEIGHTS or track.values.shape[-1] == targets:
             tracks.append(replace(track, node=node))
     return replace(motion, tracks=tuple(tracks)) if tracks else None
@@ -119,7 +120,7 @@ def _alike(a: Skeleton, i: int, b: Skeleton, j: int, size: float) -> bool:
 
 
 def _pairs(motion: Motion, source: Figure, target: Figure) -> dict[int, int]:
-    """The source's node for each of the target's nodes that is to follow one."""
+    """Node of the source by the node of the target that follows it."""
     shared, a, b = _shared(source, target), source.human, target.human
     if not (a.missing or b.missing):
         needed = [b.bones[bone] for bone in (*NEEDED, *WANTED) if bone in b.bones]
@@ -131,7 +132,7 @@ def _pairs(motion: Motion, source: Figure, target: Figure) -> dict[int, int]:
     if moved and followed >= LEAST_SHARED * moved:
         return shared
     if moved == 0:
-        raise CharacterError("it turns no joint, so that there is nothing that another figure could do as it does")
+        raise CharacterError("it turns no joint, so there is nothing to transfer to another figure")
     whose, missing = ("character", b.missing) if b.missing else ("motion's skeleton", a.missing)
     raise CharacterError(
         f"the {whose} has no joints for {_words(missing)}, and by name the two share {followed} of the "
@@ -140,28 +141,28 @@ def _pairs(motion: Motion, source: Figure, target: Figure) -> dict[int, int]:
 
 
 def _shared(source: Figure, target: Figure) -> dict[int, int]:
-    """The source's node for each of the target's that is called alike."""
-    there, here = source.unique(), target.unique()
-    return {node: there[name] for name, node in here.items() if name in there}
+    """Node of the source by the node of the target with the same name."""
+    names = source.unique()
+    return {node: names[name] for name, node in target.unique().items() if name in names}
 
 
 def _as_humanoids(a: Humanoid, b: Humanoid) -> dict[int, int]:
     pairs = {node: a.bones[bone] for bone, node in b.bones.items() if bone in a.bones and node not in b.spine}
-    # A longer spine bends as the shorter does, the uppermost as the uppermost.
+    # Spines of other lengths are matched from the top.
     for k, node in enumerate(b.spine):
         pairs[node] = a.spine[-(-(k + 1) * len(a.spine) // len(b.spine)) - 1]
     return pairs
 
 
 def _stand(motion: Motion, source: Figure) -> tuple[Array, tuple[str, ...]]:
-    """The pose (J, 4, 4) that the source's motion starts from: as made, or where that does not stand its beginning.
+    """Pose (J, 4, 4) in which the source stands: its neutral one, or the motion's first frame; and warnings.
 
-    Motions that are exported without a mesh often rest in a frame of theirs.
+    Motions that are exported without a mesh often rest in one of their frames.
 
     Raises:
         CharacterError: if it stands in neither.
     """
-    rest = source.made.rest_worlds
+    rest = source.neutral.rest_worlds
     if source.upright(rest) and source.level(rest):
         return rest, ()
     # A T-pose that is not played stands as well.
@@ -169,14 +170,14 @@ def _stand(motion: Motion, source: Figure) -> tuple[Array, tuple[str, ...]]:
     begin = poses(source.skeleton, motion, np.array([first])).worlds[0]
     if not source.upright(begin):
         raise CharacterError(
-            "the motion's figure stands neither at rest nor in the first frame, so no other can be told to move as it "
-            "does: let the motion begin with a figure that stands"
+            "the motion's figure stands neither at rest nor in the first frame, so it cannot be compared with another: "
+            "let the motion begin with a figure that stands"
         )
-    return begin, ("the motion's figure does not stand at rest: it was taken to stand as in the first frame",)
+    return begin, ("the motion's figure does not stand at rest: the first frame is taken as its standing pose",)
 
 
 def _flat(motion: Motion, source: Figure, stand: Array) -> Array:
-    """A pose (J, 4, 4) with each foot as where it is lowest in a motion, which is where it is flat on the ground."""
+    """A pose (J, 4, 4) with each foot as in the frame where it is lowest, which is flat on the ground."""
     worlds = _watched(motion, source)
     heights = (worlds[..., :3, 3] @ source.turn.T)[..., 2]
     flat = stand.copy()
@@ -187,7 +188,7 @@ def _flat(motion: Motion, source: Figure, stand: Array) -> Array:
 
 
 def _watched(motion: Motion, source: Figure) -> Array:
-    """Worlds (T, J, 4, 4) of some frames of a motion, at even times."""
+    """Poses (T, J, 4, 4) of up to `_LOOKED_AT` evenly spaced frames of a motion."""
     times = np.linspace(motion.start, motion.end, min(_LOOKED_AT, len(sample_times(motion))))
     memory.ask(JOINT_COST * len(times) * len(source.skeleton.names))
     return poses(source.skeleton, motion, times).worlds

@@ -1,9 +1,9 @@
-"""Correspondence of two figures' joints, and transfer of a motion from one to the other.
+"""Transfer of a motion from one figure to another, joint by joint.
 
-Everything is compared in one frame, Z up and facing -Y. What a joint has turned from where it rests turns the other
-figure's joint likewise, so that it matters neither how bones are oriented nor what hangs on what; arms and legs that
-rest otherwise (a T-pose's and an A-pose's) are laid onto each other first. The hips go as far as legs are long, and
-as high as lets the lowest sole be where the motion's own has it.
+Both figures are compared in one frame, Z up and facing -Y. A joint's rotation from its rest turns the corresponding
+joint of the target in the same way, so that neither the orientation of bones nor the hierarchy matters. Arms and legs
+that rest in another direction (a T-pose and an A-pose) are aligned first. Hips move in proportion to leg length, and as
+high as puts the lowest sole where the source has it.
 """
 
 from __future__ import annotations
@@ -18,26 +18,26 @@ import scipy
 from numpy.typing import NDArray
 
 from specsia_build import memory
-from specsia_build.animation.figure import Figure, Soles, ground_of, leg_length, slide, soles, standing
+from specsia_build.animation.figure import Figure, Soles, contacts, ground_of, leg_length, slide, soles
 from specsia_build.animation.humanoid import NEEDED, SPINE
 from specsia_build.animation.motion import ROTATION, TRANSLATION, Motion, Track, poses
 from specsia_build.animation.skeleton import rotation_matrices
 from specsia_build.errors import CharacterError
 
 RATE = 30.0
-"""Samples a second, at least, of what is taken over."""
+"""Least samples a second of a transferred motion."""
 
 _CHUNK = 1 << 15
-"""Joints times frames that are worked at together."""
+"""Joints times frames computed at once."""
 
 _SAMPLE_COST = 200
 """Bytes of memory for a joint at a time."""
 
 _CYCLE = 0.05
-"""Lengths of the leg within which hips and soles come back to where they began, if a motion goes round."""
+"""Distance in lengths of the leg between the first and the last hips and soles up to which a motion is a cycle."""
 
 _SLIDING = 0.25
-"""Lengths of the leg that soles slide in who walks on the spot."""
+"""Lengths of the leg that soles slide in a walk on the spot."""
 
 MOST_SAMPLES = 1_000_000
 
@@ -46,19 +46,14 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Retargeted:
-    """A motion as another figure does it.
-
-    Attributes:
-        motion: of that figure's skeleton, LINEAR.
-        notes: sentences on what a user should know of it.
-    """
+    """A motion for another figure's skeleton, with LINEAR tracks, and warnings."""
 
     motion: Motion
     notes: tuple[str, ...] = ()
 
 
-def _frames(linear: Array) -> Array:
-    """The directions (..., 3, 3) of matrices, of length 1 and square to each other; NaN where they have none."""
+def _orthonormal(linear: Array) -> Array:
+    """Rotations (..., 3, 3) from the first two columns of matrices; NaN where these are parallel or zero."""
     with np.errstate(all="ignore"):
         x = linear[..., 0] / np.linalg.norm(linear[..., 0], axis=-1, keepdims=True)
         z = np.cross(x, linear[..., 1])
@@ -66,10 +61,10 @@ def _frames(linear: Array) -> Array:
     return np.stack([x, np.cross(z, x), z], axis=-1)
 
 
-def _onto(way: Array, other: Array) -> Array:
-    """The least rotation (3, 3) that lays one direction onto another."""
-    lengths = float(np.linalg.norm(way) * np.linalg.norm(other))
-    axis, cosine = np.cross(way, other), float(way @ other)
+def _rotation_between(start: Array, end: Array) -> Array:
+    """Smallest rotation (3, 3) from one direction to another."""
+    lengths = float(np.linalg.norm(start) * np.linalg.norm(end))
+    axis, cosine = np.cross(start, end), float(start @ end)
     sine = float(np.linalg.norm(axis))
     if lengths == 0 or sine <= 1e-9 * lengths:
         return np.eye(3)
@@ -77,7 +72,7 @@ def _onto(way: Array, other: Array) -> Array:
 
 
 class Transfer:
-    """Values that are the same for all frames of a motion."""
+    """Transfers motions from one figure to another; holds what is the same for all frames."""
 
     def __init__(
         self, source: Figure, target: Figure, pairs: Mapping[int, int], stand: Array, flat: Array, people: bool
@@ -85,26 +80,26 @@ class Transfer:
         """Compare two figures.
 
         Args:
-            source, target: whose motion it is, and who is to move so.
-            pairs: the source's node for each of the target's that follows one.
-            stand: (J, 4, 4), how the source stands.
-            flat: (J, 4, 4), the same with each foot as where it is flat on the ground.
+            source, target: figures.
+            pairs: node of the source by the node of the target that follows it.
+            stand: (J, 4, 4), pose in which the source stands.
+            flat: (J, 4, 4), the same with both feet flat on the ground.
             people: whether both are humanoids.
         """
         self.source, self.target, self.people = source, target, people
         self.pairs = dict(sorted(pairs.items()))
         self.stand, self.rest = stand, target.skeleton.rest_worlds
-        facing, known = self._facing(), not people or source.upright(source.made.rest_worlds)
+        facing, known = self._facing(), not people or source.upright(source.neutral.rest_worlds)
         self.turn = facing @ source.turn
         self.heading = facing.T if known else np.eye(3)
-        self.origins = _frames(flat[:, :3, :3])
+        self.origins = _orthonormal(flat[:, :3, :3])
         u, _, vt = np.linalg.svd(self.rest[:, :3, :3])
-        self.own = u @ vt
+        self.rest_rotations = u @ vt
         self.rotations = rotation_matrices(target.skeleton.rotations)
         self.aligned = self._alignments()
         self.ratio = self._ratio()
-        self.across = self.ratio * (target.turn.T @ self.heading @ self.turn)
-        self.holders = self._holders() if people else {}
+        self.to_target = self.ratio * (target.turn.T @ self.heading @ self.turn)
+        self.anatomical = self._anatomical_parents() if people else {}
         self.needed = self._needed()
         self.order = [node for node in self._order() if node in self.needed]
         if people:
@@ -112,26 +107,26 @@ class Transfer:
                 leg_length(figure.skeleton, figure.human, pose)
                 for figure, pose in ((source, stand), (target, self.rest))
             ]
-            there = soles(source.skeleton, source.human, flat, self.turn, legs[0])
+            source_soles = soles(source.skeleton, source.human, flat, self.turn, legs[0])
             self.soles: tuple[Soles, Soles] = (
-                replace(there, turn=self.heading @ self.turn),
+                replace(source_soles, turn=self.heading @ self.turn),
                 soles(target.skeleton, target.human, self.rest, target.turn, legs[1]),
             )
 
     def _facing(self) -> Array:
-        """The turn about Z that lets the source face -Y as it stands, where that is not how it rests."""
-        if not self.people or self.stand is self.source.made.rest_worlds:
+        """Turn about Z after which the standing source faces -Y; none if it stands as it rests."""
+        if not self.people or self.stand is self.source.neutral.rest_worlds:
             return np.eye(3)
         left, right = (self.stand[self.source.human.bones[side + "UpperLeg"], :3, 3] for side in ("left", "right"))
         x, y, _ = self.source.turn @ (left - right)
         return np.asarray(scipy.spatial.transform.Rotation.from_euler("z", -np.arctan2(y, x)).as_matrix())
 
     def _alignments(self) -> Array:
-        """(J, 3, 3) by the target's nodes: what lays its arms and legs at rest onto the source's, in the one frame."""
+        """Rotations (J, 3, 3) of the target's nodes from its arms and legs at rest to the source's."""
         rotations: dict[int, Array] = {}
         if self.people:
             a, b = self.source.human.bones, self.target.human.bones
-            # How these rest is how the rig was made rather than how the figure holds them.
+            # The rest of these depends on how the rig was built rather than on the pose.
             rotations = {node: np.eye(3) for bone, node in b.items() if bone.endswith(("neck", "head", "Foot"))}
             trunk = self._trunk()
             rotations |= {node: trunk for bone, node in b.items() if bone.endswith(("hips", *SPINE, "Shoulder"))}
@@ -140,54 +135,55 @@ class Transfer:
                     bones = [side + part for part in limb]
                     for upper, lower in pairwise(bones):
                         if all(bone in human for bone in (upper, lower) for human in (a, b)):
-                            there = self.turn @ (self.stand[a[lower], :3, 3] - self.stand[a[upper], :3, 3])
-                            here = self.target.turn @ (self.rest[b[lower], :3, 3] - self.rest[b[upper], :3, 3])
-                            rotations[b[upper]] = _onto(here, there)
+                            of_source = self.turn @ (self.stand[a[lower], :3, 3] - self.stand[a[upper], :3, 3])
+                            of_target = self.target.turn @ (self.rest[b[lower], :3, 3] - self.rest[b[upper], :3, 3])
+                            rotations[b[upper]] = _rotation_between(of_target, of_source)
         aligned = np.empty((len(self.rest), 3, 3))
         for node, parent in enumerate(self.target.skeleton.parents.tolist()):
             aligned[node] = rotations.get(node, aligned[parent] if parent >= 0 else np.eye(3))
         return aligned
 
     def _trunk(self) -> Array:
-        """Rotation (3, 3) from the target's back to the source's, as posed in a frame."""
+        """Rotation (3, 3) from the target's back at rest to the source's as it stands."""
         a, b = self.source.human.bones, self.target.human.bones
         top = next((bone for bone in ("neck", "head") if bone in a and bone in b), None)
-        if self.stand is self.source.made.rest_worlds or top is None:
+        if self.stand is self.source.neutral.rest_worlds or top is None:
             return np.eye(3)
-        there = self.turn @ (self.stand[a[top], :3, 3] - self.source.pelvis(self.stand))
-        return _onto(self.target.turn @ (self.rest[b[top], :3, 3] - self.target.pelvis(self.rest)), there)
+        of_source = self.turn @ (self.stand[a[top], :3, 3] - self.source.pelvis(self.stand))
+        of_target = self.target.turn @ (self.rest[b[top], :3, 3] - self.target.pelvis(self.rest))
+        return _rotation_between(of_target, of_source)
 
     def _ratio(self) -> float:
-        """The target's size in the source's units: of the legs, or else of the joints that they share."""
+        """Size of the target over that of the source, by legs, or else by the joints that they share."""
         if self.people:
-            there = leg_length(self.source.skeleton, self.source.human, self.stand)
-            here = leg_length(self.target.skeleton, self.target.human, self.rest)
+            of_source = leg_length(self.source.skeleton, self.source.human, self.stand)
+            of_target = leg_length(self.target.skeleton, self.target.human, self.rest)
         else:
-            there = float(self.stand[list(self.pairs.values()), :3, 3].std(axis=0).sum())
-            here = float(self.rest[list(self.pairs), :3, 3].std(axis=0).sum())
-        if not (0 < there < np.inf and 0 < here < np.inf):
+            of_source = float(self.stand[list(self.pairs.values()), :3, 3].std(axis=0).sum())
+            of_target = float(self.rest[list(self.pairs), :3, 3].std(axis=0).sum())
+        if not (0 < of_source < np.inf and 0 < of_target < np.inf):
             raise CharacterError("the joints of one of the two figures are all at one place: their sizes say nothing")
-        return here / there
+        return of_target / of_source
 
-    def _holders(self) -> dict[int, int]:
+    def _anatomical_parents(self) -> dict[int, int]:
         """Anatomical parents of the target's bones where the rig has others, such as feet without a shin above."""
         human, skeleton = self.target.human, self.target.skeleton
-        holders = {}
+        parents = {}
         for bone, node in human.bones.items():
-            holder = human.parent(bone)
-            if holder is None or bone in ("spine", "chest", "upperChest") or node == holder:
+            parent = human.parent(bone)
+            if parent is None or bone in ("spine", "chest", "upperChest") or node == parent:
                 continue
-            if holder not in skeleton.above(node) and node not in skeleton.above(holder):
-                holders[node] = holder
-        return holders
+            if parent not in skeleton.above(node) and node not in skeleton.above(parent):
+                parents[node] = parent
+        return parents
 
     def _needed(self) -> frozenset[int]:
-        """The target's nodes whose places are asked for, and all above them."""
+        """Nodes of the target whose positions are computed: those that follow, and all above them."""
         human = self.target.human
-        asked = {*self.pairs, *self.holders, *self.holders.values()}
-        asked |= {human.bones[bone] for bone in NEEDED} if self.people else set()
+        followers = {*self.pairs, *self.anatomical, *self.anatomical.values()}
+        followers |= {human.bones[bone] for bone in NEEDED} if self.people else set()
         needed: set[int] = set()
-        for node in asked:
+        for node in followers:
             for above in self.target.skeleton.above(node):
                 if above in needed:
                     break
@@ -195,161 +191,169 @@ class Transfer:
         return frozenset(needed)
 
     def _order(self) -> list[int]:
-        """The target's nodes, each after its parent and after what holds it."""
+        """Nodes of the target, each after its parent and its anatomical parent."""
         parents = self.target.skeleton.parents.tolist()
         graph = {node: [parent] if parent >= 0 else [] for node, parent in enumerate(parents)}
-        for node, holder in self.holders.items():
-            graph[node].append(holder)
+        for node, parent in self.anatomical.items():
+            graph[node].append(parent)
         try:
             return list(TopologicalSorter(graph).static_order())
         except CycleError:
-            self.holders = {}
+            self.anatomical = {}
             return list(range(len(parents)))
 
     def of(self, motion: Motion, notes: tuple[str, ...]) -> Retargeted:
-        """The motion as the target does it, with what else is to be said of it."""
+        """Transfer a motion; `notes` are kept with it."""
         times = sample_times(motion)
         memory.ask(_SAMPLE_COST * len(times) * max(1, len(self.pairs)))
         chunk = max(1, _CHUNK // max(len(self.stand), len(self.rest)))
         parts = [times[k : k + chunk] for k in range(0, len(times), chunk)]
-        moved = self._moved(motion)
-        way = np.zeros((len(times), 3))
+        translated = self._translated(motion)
+        hips = np.zeros((len(times), 3))
         if self.people:
-            walked = [self._walked(poses(self.source.skeleton, motion, part).worlds, moved) for part in parts]
-            way, there, here = (np.concatenate(found) for found in zip(*walked, strict=True))
-            if self.stand is not self.source.made.rest_worlds:
-                # A frame need not be one with both soles flat on the ground.
-                there[..., 2] -= ground_of(there)
-            stands = standing(there)
-            back = max(float(np.linalg.norm(way[-1] - way[0])) / self.soles[1].leg, np.abs(there[-1] - there[0]).max())
-            step = _steadied(there, here, stands, on_the_spot=slide(there, stands) > _SLIDING and back < _CYCLE)
-            way = way + step * self.soles[1].leg @ self.target.turn
-        turned: dict[int, list[Array]] = {}
-        shifted: dict[int, list[Array]] = {}
+            walks = [self._walk(poses(self.source.skeleton, motion, part).worlds, translated) for part in parts]
+            hips, wanted, reached = (np.concatenate(arrays) for arrays in zip(*walks, strict=True))
+            if self.stand is not self.source.neutral.rest_worlds:
+                # A motion's frame need not have both soles flat on the ground.
+                wanted[..., 2] -= ground_of(wanted)
+            on_ground = contacts(wanted)
+            returned = (
+                float(np.linalg.norm(hips[-1] - hips[0])) / self.soles[1].leg,
+                np.abs(wanted[-1] - wanted[0]).max(),
+            )
+            on_the_spot = slide(wanted, on_ground) > _SLIDING and max(returned) < _CYCLE
+            step = _foot_correction(wanted, reached, on_ground, on_the_spot=on_the_spot)
+            hips = hips + step * self.soles[1].leg @ self.target.turn
+        rotations: dict[int, list[Array]] = {}
+        translations: dict[int, list[Array]] = {}
         for k, part in enumerate(parts):
             worlds = poses(self.source.skeleton, motion, part).worlds
-            local = self._turned(worlds)
-            _, places = self._swept(local, worlds, moved, way[k * chunk : k * chunk + len(part)])
-            for node, rotations in local.items():
-                turned.setdefault(node, []).append(
-                    np.asarray(scipy.spatial.transform.Rotation.from_matrix(rotations).as_quat())
+            local = self._local_rotations(worlds)
+            _, offsets = self._forward(local, worlds, translated, hips[k * chunk : k * chunk + len(part)])
+            for node, matrices in local.items():
+                rotations.setdefault(node, []).append(
+                    np.asarray(scipy.spatial.transform.Rotation.from_matrix(matrices).as_quat())
                 )
-            for node, place in places.items():
-                shifted.setdefault(node, []).append(place)
-        tracks = [Track(node, ROTATION, times, np.concatenate(found)) for node, found in turned.items()]
-        tracks += [Track(node, TRANSLATION, times, np.concatenate(found)) for node, found in shifted.items()]
+            for node, offset in offsets.items():
+                translations.setdefault(node, []).append(offset)
+        tracks = [Track(node, ROTATION, times, np.concatenate(values)) for node, values in rotations.items()]
+        tracks += [Track(node, TRANSLATION, times, np.concatenate(values)) for node, values in translations.items()]
         if not all(np.isfinite(track.values).all() for track in tracks):
             raise CharacterError("it moves joints beyond what numbers hold")
         tracks.sort(key=lambda track: (track.node, track.path))
         return Retargeted(Motion(motion.name, tuple(tracks), motion.start, motion.end), notes)
 
-    def _moved(self, motion: Motion) -> frozenset[int]:
-        """The target's nodes whose place follows the source's: what a motion shifts, but for a body's own bones."""
-        own = {*self.target.human.bones.values(), *self.target.human.spine} if self.people else set()
+    def _translated(self, motion: Motion) -> frozenset[int]:
+        """Nodes of the target that a motion translates, without the bones of a body."""
+        body = {*self.target.human.bones.values(), *self.target.human.spine} if self.people else set()
         shifts = {
             track.node
             for track in motion.tracks
             if track.path == TRANSLATION and np.ptp(track.values.reshape(-1, 3), axis=0).max() > 0
         }
-        return frozenset(node for node, other in self.pairs.items() if other in shifts and node not in own)
+        return frozenset(node for node, other in self.pairs.items() if other in shifts and node not in body)
 
-    def _walked(self, worlds: Array, moved: frozenset[int]) -> tuple[Array, Array, Array]:
-        """How far the target's hips go (T, 3) as the source's do, and the soles of both then, (T, 4, 3)."""
-        found, _ = self._swept(self._turned(worlds), worlds, moved, np.zeros((len(worlds), 3)))
-        way = (self.source.pelvis(worlds) - self.source.pelvis(self.stand)) @ self.across.T
-        way += self.target.pelvis(self.rest) - self.target.pelvis(found)
-        carried = way @ self.target.turn.T / self.soles[1].leg
-        return way, self.soles[0].at(worlds), self.soles[1].at(found) + carried[:, None]
+    def _walk(self, worlds: Array, translated: frozenset[int]) -> tuple[Array, Array, Array]:
+        """Offsets (T, 3) of the target's hips that follow the source's, and the soles (T, 4, 3) of both figures."""
+        reached, _ = self._forward(self._local_rotations(worlds), worlds, translated, np.zeros((len(worlds), 3)))
+        hips = (self.source.pelvis(worlds) - self.source.pelvis(self.stand)) @ self.to_target.T
+        hips += self.target.pelvis(self.rest) - self.target.pelvis(reached)
+        moved = hips @ self.target.turn.T / self.soles[1].leg
+        return hips, self.soles[0].at(worlds), self.soles[1].at(reached) + moved[:, None]
 
-    def _turned(self, worlds: Array) -> dict[int, Array]:
-        """Rotations (T, 3, 3) of the target's nodes to their parents, as the source's worlds have its own."""
+    def _local_rotations(self, worlds: Array) -> dict[int, Array]:
+        """Rotations (T, 3, 3) of the target's nodes relative to their parents, for poses of the source."""
         turn, onto = self.turn, self.target.turn
         delta: dict[int, Array] = {-1: np.broadcast_to(np.eye(3), (len(worlds), 3, 3))}
-        found: dict[int, Array] = {}
+        local: dict[int, Array] = {}
         for node in self.order:
             parent, other = int(self.target.skeleton.parents[node]), self.pairs.get(node)
-            own = self.own[parent] if parent >= 0 else np.eye(3)
+            upper = self.rest_rotations[parent] if parent >= 0 else np.eye(3)
             if other is None:
-                delta[node] = delta[self.holders.get(node, parent)]
-                if node in self.holders:
-                    found[node] = own.T @ np.swapaxes(delta[parent], 1, 2) @ delta[node] @ own @ self.rotations[node]
+                delta[node] = delta[self.anatomical.get(node, parent)]
+                if node in self.anatomical:
+                    local[node] = (
+                        upper.T @ np.swapaxes(delta[parent], 1, 2) @ delta[node] @ upper @ self.rotations[node]
+                    )
                 continue
-            turned = _frames(worlds[:, other, :3, :3]) @ self.origins[other].T
+            turned = _orthonormal(worlds[:, other, :3, :3]) @ self.origins[other].T
             turned = np.where(np.isfinite(turned).all(axis=(1, 2), keepdims=True), turned, np.eye(3))
             delta[node] = onto.T @ self.heading @ turn @ turned @ turn.T @ self.aligned[node] @ onto
-            found[node] = own.T @ np.swapaxes(delta[parent], 1, 2) @ delta[node] @ own @ self.rotations[node]
-        return found
+            local[node] = upper.T @ np.swapaxes(delta[parent], 1, 2) @ delta[node] @ upper @ self.rotations[node]
+        return local
 
-    def _swept(
-        self, local: Mapping[int, Array], worlds: Array, moved: frozenset[int], way: Array
+    def _forward(
+        self, local: Mapping[int, Array], worlds: Array, translated: frozenset[int], hips: Array
     ) -> tuple[Array, dict[int, Array]]:
-        """The target's worlds (T, J, 4, 4), and the places (T, 3) in their parents of the nodes that leave theirs.
+        """World matrices (T, J, 4, 4) of the target, and the translations (T, 3) of the nodes that have some.
 
         Args:
-            local: rotations to their parents of the nodes that turn.
-            worlds: the source's.
-            moved: nodes whose place follows the source's.
-            way: (T, 3), how far the hips go.
+            local: rotations relative to parents, of the nodes that turn.
+            worlds: poses of the source.
+            translated: nodes whose translation follows the source's.
+            hips: (T, 3), offset of the hips.
         """
         skeleton = self.target.skeleton
-        found = np.empty((len(worlds), len(self.rest), 4, 4))
-        hips = self.target.human.bones["hips"] if self.people else None
-        places = {}
+        posed = np.empty((len(worlds), len(self.rest), 4, 4))
+        hip_node = self.target.human.bones["hips"] if self.people else None
+        translations = {}
         for node in self.order:
             parent = int(skeleton.parents[node])
-            above = found[:, parent] if parent >= 0 else np.eye(4)
-            here = np.repeat(skeleton.rest[node][None], len(worlds), axis=0)
+            above = posed[:, parent] if parent >= 0 else np.eye(4)
+            matrix = np.repeat(skeleton.rest[node][None], len(worlds), axis=0)
             if node in local:
-                here[:, :3, :3] = local[node] * skeleton.scales[node]
-            if node == hips or node in moved or node in self.holders:
-                place = _carried(found, self.rest, self.holders.get(node, parent), node)
-                place = place + (way if node == hips else self._away(worlds, node) if node in moved else 0.0)
+                matrix[:, :3, :3] = local[node] * skeleton.scales[node]
+            if node == hip_node or node in translated or node in self.anatomical:
+                place = _attached(posed, self.rest, self.anatomical.get(node, parent), node)
+                place = place + (hips if node == hip_node else self._shift(worlds, node) if node in translated else 0.0)
                 offset = place - above[..., :3, 3]
-                places[node] = here[:, :3, 3] = (np.linalg.pinv(above[..., :3, :3]) @ offset[..., None])[..., 0]
-            found[:, node] = above @ here
-        return found, places
+                translations[node] = matrix[:, :3, 3] = (np.linalg.pinv(above[..., :3, :3]) @ offset[..., None])[..., 0]
+            posed[:, node] = above @ matrix
+        return posed, translations
 
-    def _away(self, worlds: Array, node: int) -> Array:
-        """How far the source's joint has gone from where it rests, less what its parent carried it, (T, 3)."""
+    def _shift(self, worlds: Array, node: int) -> Array:
+        """Translation (T, 3) of the source's joint from its rest, without that of its parent."""
         other = self.pairs[node]
         above = self.pairs.get(int(self.target.skeleton.parents[node]), -1)
-        return np.asarray((worlds[:, other, :3, 3] - _carried(worlds, self.stand, above, other)) @ self.across.T)
+        return np.asarray((worlds[:, other, :3, 3] - _attached(worlds, self.stand, above, other)) @ self.to_target.T)
 
 
-def _steadied(there: Array, here: Array, stands: Sequence[Sequence[tuple[int, int]]], *, on_the_spot: bool) -> Array:
-    """How far to shift a figure (T, 3) so that its soles `here` (T, 4, 3) do as the source's `there` do.
+def _foot_correction(
+    wanted: Array, reached: Array, on_ground: Sequence[Sequence[tuple[int, int]]], *, on_the_spot: bool
+) -> Array:
+    """Shifts (T, 3) of a figure that bring its soles (T, 4, 3) to where the source's are.
 
-    The lowest one is as high, and those that stand go as far along the ground; a walk on the spot stays there.
+    The lowest sole gets the same height, and soles on the ground move as far along it; a walk on the spot stays there.
     """
-    low = np.zeros((len(there), there.shape[1]), bool)
-    for sole, spans in enumerate(stands):
+    low = np.zeros((len(wanted), wanted.shape[1]), bool)
+    for sole, spans in enumerate(on_ground):
         for begin, end in spans:
             low[begin:end, sole] = True
     both = (low[1:] & low[:-1])[..., None]
-    off = np.where(both, np.diff(there - here, axis=0), 0.0).sum(axis=1) / np.maximum(both.sum(axis=1), 1)
+    off = np.where(both, np.diff(wanted - reached, axis=0), 0.0).sum(axis=1) / np.maximum(both.sum(axis=1), 1)
     step = np.concatenate([np.zeros((1, 3)), np.cumsum(off, axis=0)])
     if on_the_spot:
         step -= np.linspace(0.0, 1.0, len(step))[:, None] * step[-1]
-    step[:, 2] = there[..., 2].min(axis=1) - here[..., 2].min(axis=1)
+    step[:, 2] = wanted[..., 2].min(axis=1) - reached[..., 2].min(axis=1)
     return np.asarray(step)
 
 
-def _carried(worlds: Array, rest: Array, holder: int, node: int) -> Array:
-    """Where a node would be if it hung stiffly on another, (T, 3)."""
-    if holder < 0:
+def _attached(worlds: Array, rest: Array, parent: int, node: int) -> Array:
+    """Positions (T, 3) of a node that is rigidly attached to another as at rest; its rest without one (-1)."""
+    if parent < 0:
         return np.asarray(rest[node, :3, 3])
-    place = np.linalg.pinv(rest[holder]) @ rest[node, :, 3]
-    return np.asarray((worlds[:, holder] @ place)[:, :3])
+    place = np.linalg.pinv(rest[parent]) @ rest[node, :, 3]
+    return np.asarray((worlds[:, parent] @ place)[:, :3])
 
 
 def sample_times(motion: Motion) -> Array:
-    """Times (T,) of all keys of a motion that are played, and between them as many as make `RATE` a second.
+    """Times (T,) of a motion's keys and, between them, of as many samples as make `RATE` a second.
 
     Raises:
         CharacterError: if there are more than `MOST_SAMPLES`.
     """
     keys = np.unique(np.concatenate([[motion.start, motion.end], *(track.times for track in motion.tracks)]))
-    # Keys of one frame in several tracks differ by what single precision leaves of them.
+    # Keys of one frame differ between tracks by the rounding of single precision.
     keys = keys[np.concatenate([[True], np.diff(keys) > 1e-5]) & (keys >= motion.start)]
     parts = np.maximum(1, np.ceil(np.diff(keys) * RATE - 1e-3)).astype(np.int64)
     if parts.sum() >= MOST_SAMPLES:

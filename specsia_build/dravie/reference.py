@@ -57,7 +57,7 @@ EXACT = 6.0
 """Levels within which the nearest by position is exact."""
 
 SLACK = 3.5
-"""Largest error in levels of the nearest distance beyond `EXACT`: four times half a cell's diagonal, sqrt(0.75), as both
+"""Largest error in levels of a distance beyond `EXACT`: four times half a cell's diagonal, sqrt(0.75), as both
 positions lie off the centres of their cells."""
 
 OPAQUE = 250
