@@ -16,8 +16,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from specsia_build.errors import CharacterError, SpecsiaError, UsageError
-    from specsia_build.library.data import Dataset, open_dataset
-    from specsia_build.library.model import Model, Repair, load_model, repair, train
+    from specsia_build.library.model import Dataset, Model, Repair, load_model, open_dataset, repair, train
     from specsia_build.library.pictures import Pairs, Reconstruction, View, Views, load, pair, reconstruct, render
     from specsia_build.rendering.mesh import Material, Mesh, Texture
 
@@ -49,8 +48,7 @@ __all__ = [
 
 _HOMES = {
     "errors": ("CharacterError", "SpecsiaError", "UsageError"),
-    "library.data": ("Dataset", "open_dataset"),
-    "library.model": ("Model", "Repair", "load_model", "repair", "train"),
+    "library.model": ("Dataset", "Model", "Repair", "load_model", "open_dataset", "repair", "train"),
     "library.pictures": ("Pairs", "Reconstruction", "View", "Views", "load", "pair", "reconstruct", "render"),
     "rendering.mesh": ("Material", "Mesh", "Texture"),
 }
