@@ -189,6 +189,7 @@ def open_shard(
 
 
 def read_footer(place: Place, name: str) -> pq.FileMetaData:
+    """Read the footer of a shard."""
     with open_shard(place, name) as parquet:
         # Raises here if Arrow does not understand it.
         parquet.schema_arrow  # noqa: B018

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import shutil
 from pathlib import Path
 
 import pytest
@@ -82,14 +80,3 @@ def test_a_run_turns_in_36_steps_while_its_source_is_there(tmp_path: Path) -> No
     page = tmp_path / "page.html"
     assert [run("report", layout.root, "--out", page).exit_code for _ in range(2)] == [0, 0]
     assert f"did you mean {layout.dataset}?" in run("verify", layout.root).stderr
-
-
-def test_verify_names_what_has_changed(dataset: Path, tmp_path: Path) -> None:
-    copy = shutil.copytree(dataset, tmp_path / "dataset")
-    card = copy / "README.md"
-    card.write_text(card.read_text(encoding="utf-8") + "\none more line\n", encoding="utf-8")
-    result = run("verify", copy, "--workers", 1, "--json")
-    report = json.loads(result.stdout)
-    assert (result.exit_code, report["ok"]) == (1, False)
-    assert {problem["where"] for problem in report["problems"]} == {"README.md"}
-    assert run("verify", tmp_path / "missing").exit_code == 2

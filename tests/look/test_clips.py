@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 
-from specsia_build.config import BuildConfig, read_settings, with_settings, write_settings
 from specsia_build.pipeline.failures import Failure, write_failures
 from specsia_build.pipeline.layout import RunLayout, layout_of
 from tests.clips import FPS, SIZE
@@ -40,18 +38,6 @@ def test_clips_are_items_whose_frames_are_times(clips_run: RunLayout, tmp_path: 
     assert len(gt) == len(color) == FPS
     assert gt[0].shape == (SIZE, SIZE, 4)
     assert np.abs(gt[0].astype(int) - gt[-1]).mean() > 1
-
-
-@pytest.mark.parametrize(("changed", "of_clips"), [({"look": "lit"}, {}), ({}, {"fps": 5.0})])
-def test_clips_of_other_settings_are_not_shown(
-    run: RunLayout, tmp_path: Path, changed: dict[str, Any], of_clips: dict[str, Any]
-) -> None:
-    settings = read_settings(run.config) | changed
-    settings["clips"] |= of_clips
-    write_settings(with_settings(BuildConfig(), settings, "a test"), run.config)
-    document = report_of(run.root, tmp_path / "page.html")
-    assert document["items"] == []
-    assert any("other settings" in sentence for sentence in document["missing"])
 
 
 def test_failures_have_their_clips(run: RunLayout, tmp_path: Path) -> None:

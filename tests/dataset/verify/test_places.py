@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from specsia_build import png
 from specsia_build.dataset import schema
 from specsia_build.dataset.convert import to_published
 from specsia_build.dataset.reading import open_dataset
@@ -68,18 +67,11 @@ def _with_alpha(rows: Rows) -> None:
     put(rows["2_01"], "gt", np.dstack([image, image[..., 0]]))
 
 
-def _text(rows: Rows) -> None:
-    data = rows["2_01"]["gt"]["bytes"]
-    chunk = png._chunk(b"tEXt", b"a\0b")
-    rows["2_01"]["gt"]["bytes"] = data[:-12] + chunk + data[-12:]
-
-
 @pytest.mark.parametrize(
     ("plant", "check", "where"),
     [
         (_cut, "images", "2_01"),
         (_with_alpha, "images", "2_01"),
-        (_text, "images", "2_01"),
         (lambda rows: rows.pop("2_01"), "views", "2"),
         (lambda rows: rows["2_01"].update(uid="2_00"), "views", "2_00"),
         (lambda rows: rows["2_01"].update(uid="hat"), "views", "train"),
