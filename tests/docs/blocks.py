@@ -22,7 +22,6 @@ UPSTREAM = "it needs the upstream project; tests/backends/upstream has stand-ins
 NOT_RUN = {
     ("README.md", "ray start"): CLUSTER,
     ("docs/backends.md", "specsia backends doctor"): UPSTREAM,
-    ("docs/backends.md", "from specsia_worker"): "it loads a model of the reader's own",
     ("docs/benchmarks.md", "python -m benchmarks stages"): MEASURES,
     ("docs/packing.md", "pip install"): "it needs a bucket; tests/pipeline builds into one",
     ("docs/reliability.md", "pytest"): "it runs tests",
