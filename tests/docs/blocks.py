@@ -17,17 +17,21 @@ PAGES = ("README.md", *sorted(f"docs/{p.name}" for p in (ROOT / "docs").glob("*.
 CLUSTER = "it needs several machines; tests/pipeline builds on a cluster of one"
 MEASURES = "it takes minutes, and characters that do not come along; tests/benchmarks runs the commands"
 MINUTE = "it takes a minute; tests/repairing runs the command"
+REPEATS = "README and the tutorial run these commands"
 UPSTREAM = "it needs the upstream project; tests/backends/upstream has stand-ins"
 
 NOT_RUN = {
     ("README.md", "ray start"): CLUSTER,
     ("docs/backends.md", "specsia backends doctor"): UPSTREAM,
     ("docs/benchmarks.md", "python -m benchmarks stages"): MEASURES,
+    ("docs/evaluation.md", "specsia enhance"): REPEATS,
     ("docs/packing.md", "pip install"): "it needs a bucket; tests/pipeline builds into one",
+    ("docs/pictures.md", "specsia turntable"): REPEATS,
     ("docs/reliability.md", "pytest"): "it runs tests",
     ("docs/repair.md", "specsia repair"): MINUTE,
     ("docs/repair.md", "import specsia_build"): MINUTE,
     ("docs/rendering.md", "python -m benchmarks renderers"): "it starts a Blender; tests/rendering/blender does, too",
+    (CARD, "pip install"): REPEATS,
     (CARD, "python -m benchmarks.validation_source"): "it takes hours",
 }
 """Blocks that cannot run here, by page and beginning, with the reason; their commands are parsed."""

@@ -40,13 +40,11 @@ cp -r my-run specsia-out
 cp -r my-run/dataset DATASET
 cp -r my-run/dataset A
 cp -r my-run/dataset B
-specsia train my-run/dataset --out RUN
 specsia push my-run/dataset --repo owner/name
 specsia build PATH/TO/3DBiCar --out of-3dbicar
 specsia push of-3dbicar/dataset --repo owner/SPECSIA-15K
-specsia clips person.glb --motion walk --recipe frames --recipe dravie --out DIR
+specsia clips person.jsonl --motion walk --recipe frames --recipe dravie --out DIR
 cp -r DIR/frames-relief/person-walk-00 my-frames
-cp -r my-frames FRAMES
 cp my-frames/color/0000.png front.png
 cp front.png drawing.png
 """
@@ -119,8 +117,8 @@ def surroundings(small: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
     characters = write_figures(folder / "path/to/characters")
     for one, name in zip("abc", ("ID", "0", "d"), strict=True):
         (characters / f"{one}.glb").rename(characters / f"{name}.glb")
-    (folder / "SOURCE").mkdir()
-    shutil.copy(characters / "ID.glb", folder / "SOURCE")
+    shutil.copytree(characters, folder / "SOURCE")
+    (folder / "person.jsonl").write_text('{"id": "person", "path": "person.glb", "license": "CC0-1.0"}\n')
     for name in ("person.glb", "Knight.glb"):
         write_person(folder / name)
     for index in range(2):
