@@ -23,6 +23,7 @@ UPSTREAM = "it needs the upstream project; tests/backends/upstream has stand-ins
 NOT_RUN = {
     ("README.md", "ray start"): CLUSTER,
     ("docs/backends.md", "specsia backends doctor"): UPSTREAM,
+    ("docs/backends.md", "specsia build SOURCE"): "it starts a process for each character, as tests/backends does",
     ("docs/benchmarks.md", "python -m benchmarks stages"): MEASURES,
     ("docs/evaluation.md", "specsia enhance"): REPEATS,
     ("docs/packing.md", "pip install"): "it needs a bucket; tests/pipeline builds into one",

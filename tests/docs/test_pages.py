@@ -8,7 +8,6 @@ import re
 import shlex
 import shutil
 import subprocess
-import sys
 import tomllib
 from collections.abc import Iterator
 from dataclasses import replace
@@ -50,17 +49,6 @@ cp front.png drawing.png
 """
 """What a reader has who comes to a page: a run, what others published, frames of a tool."""
 
-RECONSTRUCTOR = """import sys
-import numpy as np, trimesh
-import specsia_build as specsia
-from PIL import Image
-
-picture, mesh = sys.argv[1:]
-made = specsia.reconstruct(np.asarray(Image.open(picture))).mesh
-trimesh.Trimesh(made.vertices[:, [0, 2, 1]] * [1, 1, -1], made.faces).export(mesh)
-"""
-"""`recon.py`, which does what the default backend does."""
-
 FEW = 4
 """Steps of a training, whatever the text names: minutes pass in more of them, and nothing that is looked at here."""
 
@@ -92,8 +80,6 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         patch.setattr("datasets.config.HF_DATASETS_CACHE", folder / "datasets")
         patch.setattr(os, "sched_getaffinity", lambda _: {0})
         patch.setenv("HF_DATASETS_CACHE", str(folder / "datasets"))
-        patch.setenv("PATH", str(Path(sys.executable).parent), prepend=os.pathsep)
-        patch.setenv("PYTHONPATH", str(ROOT), prepend=os.pathsep)
         yield
 
 
@@ -123,7 +109,6 @@ def surroundings(small: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
         write_person(folder / name)
     for index in range(2):
         write_sample(folder / "PATH/TO/3DBiCar", index, seed=1)
-    (folder / "recon.py").write_text(RECONSTRUCTOR)
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         for line in PREPARATION.strip().splitlines():
