@@ -37,6 +37,7 @@ class Extensions(Struct):
     transform: TextureTransform | None = field(default=None, name="KHR_texture_transform")
     basisu: ExtensionValues | None = field(default=None, name="KHR_texture_basisu")
     webp: ExtensionValues | None = field(default=None, name="EXT_texture_webp")
+    visibility: Any = field(default=None, name="KHR_node_visibility")
 
     def __post_init__(self) -> None:
         # A damaged VRM extension counts as an empty one.
@@ -107,6 +108,7 @@ class Node(Entry):
     translation: tuple[MaybeNumber, MaybeNumber, MaybeNumber] | None = None
     rotation: tuple[MaybeNumber, MaybeNumber, MaybeNumber, MaybeNumber] | None = None
     scale: tuple[MaybeNumber, MaybeNumber, MaybeNumber] | None = None
+    extensions: Extensions | None = None
 
 
 class Primitive(Struct):
