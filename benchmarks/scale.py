@@ -28,17 +28,16 @@ from specsia_build.characters.sources import open_source
 from specsia_build.config import EXECUTORS, BuildConfig, backend_name, write_settings
 from specsia_build.dataset import splits
 from specsia_build.files.sources import source_digest
-from specsia_build.pipeline.executors import Needs, open_executor
+from specsia_build.pipeline.build import open_executor
+from specsia_build.pipeline.executors import Needs
 from specsia_build.pipeline.folder import write_mark
-from specsia_build.pipeline.layout import RunLayout
 from specsia_build.pipeline.pack import pack_plan
-from specsia_build.pipeline.plan import Run, Step, Task, open_run, standing, steps_of
-from specsia_build.pipeline.settings import existing_run
+from specsia_build.pipeline.plan import Task, standing
+from specsia_build.pipeline.run import Run, RunLayout, Step, existing_run, open_run, steps_of
 from specsia_build.pipeline.store import read_meta
-from specsia_build.stages.artefact import DIGEST, META, meta_digest
 from specsia_build.stages.pack import plan_fingerprint
 from specsia_build.stages.registry import character_stages
-from specsia_build.stages.stage import CharacterStage, Meta
+from specsia_build.stages.stage import DIGEST, META, CharacterStage, Meta, meta_digest
 
 _BLOCK = tarfile.BLOCKSIZE
 

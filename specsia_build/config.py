@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 from typing import Any, get_origin, get_type_hints
 
@@ -24,7 +26,7 @@ ALL, NONE = KEEPS = ("all", "none")
 """Which artefacts stay after packing."""
 
 RANDOM, DARK = OUTLINES = ("random", "dark")
-"""Rules of the contour's grey, which may also be a number: the published one, any grey; or a quarter of it."""
+"""Rules of the contour's grey, which may also be a number: any grey, or a quarter of them."""
 
 RENDERERS = ("cycles", "fast", "pyrender")
 
@@ -40,7 +42,6 @@ OWN = "own"
 """Name for the motions of the character's own file."""
 
 _WHOLE = {"views": (1, 360), "size": (32, 2048), "seed": (0, 2**63 - 1), "workers": (0, 1024), "limit": (1, 10**9)}
-_NUMBERS = {"min_iou": (0, 1), "timeout": (1, 10**9)}
 _CHOICES = {
     "look": LOOKS,
     "frontal": FRONTALS,
@@ -49,7 +50,7 @@ _CHOICES = {
     "executor": EXECUTORS,
     "keep": (None, *KEEPS),
 }
-"""Ranges and values of settings; `limit` may be None as well."""
+"""Values of settings; `limit` above may be None as well."""
 
 
 def cores() -> int:
@@ -65,14 +66,13 @@ class ClipSettings:
         recipes: names of layouts to pack them in.
         motions: `OWN`, names of built-in motions, or files of motions of other characters.
         patterns: shell patterns that names of motions must match; none takes all.
-        fps: frames a second.
         frames: most frames of a clip, or None.
-        views: evenly spaced cameras of each motion, 1-360.
+        views: evenly spaced cameras of each motion.
         in_place: remove the figure's horizontal movement.
         turntable: add a clip of the still figure seen by a camera that moves around it.
-        reconstructed: also animate reconstructions if no recipe asks for them.
+        reconstructed: also animate reconstructions if no recipe needs them.
         preview: write a film of each clip.
-        line_px: width of lines, 1-4 pixels.
+        line_px: width of lines.
     """
 
     recipes: tuple[str, ...] = (FRAMES,)
@@ -98,39 +98,30 @@ class ClipSettings:
 
     @property
     def pairs(self) -> bool:
-        """Whether reconstructions are animated too."""
         return self.reconstructed or DRAVIE in self.recipes
 
 
 @dataclass(frozen=True)
 class BuildConfig:
-    """Settings of `specsia build`.
+    """Settings of `specsia build`; `docs/settings.md` describes them.
 
     Attributes:
-        source: `SOURCE` of the command.
         like: a packed dataset (folder, URL or Hub id) whose characters and splits are taken, or None.
         backends: `NAME[:ARG]` each, with distinct names.
-        renderer: draws Y* and Z.
-        views: evenly spaced cameras, 1-360.
-        size: width and height of every image in pixels, 32-2048.
-        look: `unlit` or `lit`.
         outline: grey of the contour: one of `OUTLINES`, or a number 0-255 as text.
         seed: of contours and backends; splits do not depend on it.
         frontal: what the backend sees, the frontal `render` or the character's own `drawing`.
         pos_frame: frame of position colours, the `character`'s or each `view`'s (as in the published script).
-        min_iou: mean IoU after registration below which `low_iou` applies, 0-1.
-        low_iou: `quarantine` such a character, or `keep` it.
+        min_iou: mean IoU after registration below which `low_iou` applies.
         workers: processes; 0 is one for each core.
-        executor: a pool of this machine (`local`) or a `ray` cluster.
-        shard: `I/N`, build only the I-th of N shares of the source, or None for all of it; see `in_shard`.
-        limit: build only the first so many characters of that, or None.
-        exclude: a file of ids to leave out, one a line, or None.
-        max_failures: failed characters that a build tolerates, a count or a share such as `1%`; quarantined ones do
-            not count. A build ends as soon as more have failed. None is `MAX_FAILURES`, judged at the end.
+        shard: `I/N`, build only the I-th of N shares of the source; see `in_shard`.
+        limit: build only the first so many characters of that.
+        exclude: a file of ids to leave out, one a line.
+        max_failures: failed characters, not quarantined ones, that a build tolerates: a count or a share such as `1%`,
+            past which it ends; None is `MAX_FAILURES`, judged at the end.
         timeout: seconds after which one character's stage is given up.
-        memory: limit of a worker, such as `2 GB`; a character that needs more fails.
         keep: `none` removes the artefacts after packing, once the dataset passed verification.
-        clips: settings of clips, None for a build of stills.
+        clips: None for a build of stills.
     """
 
     source: str = DEFAULT_SOURCE
@@ -161,8 +152,8 @@ class BuildConfig:
         for name, (low, high) in _WHOLE.items():
             if name != "limit" or self.limit is not None:
                 check_whole(name, getattr(self, name), low, high)
-        for name, (least, most) in _NUMBERS.items():
-            check_number(name, getattr(self, name), least, most)
+        check_number("min_iou", self.min_iou, 0, 1)
+        check_number("timeout", self.timeout, 1, 10**9)
         for name, known in _CHOICES.items():
             check_choice(name, getattr(self, name), known)
         memory_bytes(self.memory)
@@ -187,7 +178,6 @@ class BuildConfig:
         return "specsia build" if self.clips is None else "specsia clips"
 
     def worker_count(self) -> int:
-        """Number of processes: `workers`, or one for each core."""
         return self.workers or cores()
 
 
@@ -207,11 +197,7 @@ def backend_name(spec: str) -> str:
 
 
 def in_shard(character_id: str, shard: str) -> bool:
-    """Whether a character is in the shard `I/N`: the SHA-256 of its id, modulo N, is I - 1.
-
-    Raises:
-        UsageError: if `shard` is none.
-    """
+    """Whether a character is in the shard `I/N`: the SHA-256 of its id, modulo N, is I - 1."""
     share, _, shares = shard.partition("/")
     if not (re.fullmatch(r"[0-9]{1,5}/[0-9]{1,5}", shard) and 1 <= int(share) <= int(shares)):
         raise UsageError(f"shard cannot be '{shard}': it is I/N, the I-th of N shares, such as 1/16")
@@ -225,21 +211,19 @@ def check_choice(name: str, value: str | None, known: Sequence[str | None]) -> N
         raise UsageError(f"{name} cannot be '{value}': it is one of {', '.join(filter(None, known))}")
 
 
-def check_number(name: str, value: object, low: float, high: float) -> None:
-    """Raise a `UsageError` unless a setting is a number from `low` to `high`."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
-        raise UsageError(f"{name} cannot be {value!r}: it is a number from {low} to {high}")
+def check_number(name: str, value: object, low: float, high: float, *, whole: bool = False) -> None:
+    """Raise a `UsageError` unless a setting is a number, or a `whole` one, from `low` to `high`."""
+    if isinstance(value, bool) or not isinstance(value, int if whole else int | float) or not low <= value <= high:
+        raise UsageError(f"{name} cannot be {value!r}: it is a {'whole ' * whole}number from {low} to {high}")
 
 
-def check_whole(name: str, value: object, low: int, high: int) -> None:
-    """Raise a `UsageError` unless a setting is a whole number from `low` to `high`."""
-    if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
-        raise UsageError(f"{name} cannot be {value!r}: it is a whole number from {low} to {high}")
+check_whole = partial(check_number, whole=True)
 
 
 def result_settings(config: BuildConfig) -> dict[str, Any]:
     """Return the settings that decide the result, without `RUN_SETTINGS`, as plain values in order."""
-    settings = {name: _plain(value) for name, value in asdict(config).items() if name not in RUN_SETTINGS}
+    plain = json.loads(json.dumps(asdict(config)))
+    settings = {name: value for name, value in plain.items() if name not in RUN_SETTINGS}
     # Left out while they are unset, so that datasets of versions without them keep their fingerprints.
     for name, unset in (("clips", None), ("shard", None), ("outline", RANDOM)):
         if settings[name] == unset:
@@ -247,22 +231,10 @@ def result_settings(config: BuildConfig) -> dict[str, Any]:
     return settings
 
 
-def _plain(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {name: _plain(inner) for name, inner in value.items()}
-    return list(value) if isinstance(value, tuple) else value
-
-
 def with_settings(config: BuildConfig, settings: Mapping[str, Any], where: str) -> BuildConfig:
-    """Replace some settings.
+    """Replace some settings by name; `backend` is the same as `backends`, and `-` as `_`.
 
-    Args:
-        config: with the others.
-        settings: by name; `backend` is the same as `backends`, and `-` as `_`.
-        where: their origin, for messages.
-
-    Raises:
-        UsageError: if a setting is unknown or its value cannot be used.
+    Raises UsageError, which names `where` they are from, if one is unknown or its value cannot be used.
     """
     import msgspec
 
@@ -300,8 +272,7 @@ def _normalised(kind: type, settings: Mapping[str, Any], where: str) -> dict[str
 def read_settings(path: Path) -> dict[str, Any]:
     """Read settings of a YAML file, unchecked; `out` may be among them.
 
-    Raises:
-        UsageError: if the file cannot be read, is no mapping, or has a key twice.
+    Raises UsageError if the file cannot be read, is no mapping, or has a key twice.
     """
     import yaml
 
@@ -323,20 +294,12 @@ def read_settings(path: Path) -> dict[str, Any]:
     return settings or {}
 
 
-_FIRST, _LAST = "source", "low_iou"
-"""The first and the last setting of a run's file; a file that was cut off lacks one."""
-
-
 def read_run_settings(path: Path) -> dict[str, Any]:
-    """Read the settings of a run, unchecked.
-
-    Raises:
-        UsageError: if the file cannot be read, or was emptied or cut off.
-    """
+    """Read the settings of a run, unchecked; raises UsageError if the file cannot be read or was cut off."""
     settings = read_settings(path)
-    for name in (_FIRST, _LAST):
-        if name not in settings:
-            raise UsageError(f"{path} is cut off ({name} is missing): delete it and give SOURCE and all settings again")
+    # The first and the last of them.
+    if not {"source", "low_iou"} <= settings.keys():
+        raise UsageError(f"{path} is cut off: delete it and give SOURCE and all settings again")
     return settings
 
 
@@ -345,5 +308,5 @@ def write_settings(config: BuildConfig, path: Path) -> None:
     import yaml
 
     settings = result_settings(config)
-    settings[_LAST] = settings.pop(_LAST)
+    settings["low_iou"] = settings.pop("low_iou")
     write_bytes(path, yaml.safe_dump(settings, sort_keys=False, allow_unicode=True).encode(), lasting=True)

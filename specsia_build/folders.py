@@ -1,8 +1,11 @@
-"""Folders of the user, of the package, and of caches."""
+"""Folders of the user, of the package and of caches; checks that no command replaces or removes files of others.
+
+A folder that a command writes into is new, empty or holds the command's mark; a file that it replaces begins or ends
+with words that show who wrote it.
+"""
 
 from __future__ import annotations
 
-import fcntl
 import os
 import shutil
 import stat
@@ -11,16 +14,20 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-from specsia_build.errors import SpecsiaError
-from specsia_build.files.writing import writing
+from specsia_build.errors import SpecsiaError, UsageError, spelled
+from specsia_build.files.names import is_temporary
+from specsia_build.files.writing import require_writable, writing
 
 UNUSED_DAYS = 30
 """Days after which an unused folder of a cache is removed."""
 
 _DIGITS = frozenset("0123456789abcdef")
 
-_used: dict[Path, int] = {}
-"""Cache folders that this process uses, with an open descriptor that holds a shared lock until the process ends."""
+RUN_MARK = "specsia-run.json"
+"""In the folder of a run."""
+
+_LOOKED_AT = 4096
+"""Bytes of a file's beginning, and of its end."""
 
 
 def home() -> Path:
@@ -31,7 +38,7 @@ def home() -> Path:
 
 
 def homed() -> dict[str, str]:
-    """This process's environment with `HOME` set, without which some programs crash, Blender among them."""
+    """This process's environment with `HOME` set, without which Blender crashes, among others."""
     return {"HOME": str(home()), **os.environ}
 
 
@@ -57,11 +64,7 @@ def shipped(name: str) -> Path:
 
 
 def private_folder(name: str) -> Path:
-    """Create a folder in the temporary one that all processes of this user share and nobody else may enter.
-
-    Raises:
-        SpecsiaError: if others may enter it, or it cannot be created.
-    """
+    """Create a temporary folder that all processes of this user share, and check that nobody else may enter it."""
     path = Path(tempfile.gettempdir()) / f"{name}-{os.getuid()}"
     with writing(path):
         path.mkdir(mode=0o700, exist_ok=True)
@@ -72,42 +75,95 @@ def private_folder(name: str) -> Path:
 
 
 def use(folder: Path) -> None:
-    """Mark a folder of a cache as used now, and lock it against `prune` until this process ends."""
-    if folder not in _used:
-        # What cannot be marked cannot be removed either, on a read-only disk for instance.
-        with suppress(OSError):
-            _used[folder] = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
-            os.utime(folder)
-            fcntl.flock(_used[folder], fcntl.LOCK_SH | fcntl.LOCK_NB)
+    """Mark a folder of a cache as used now; one on a read-only disk stays as it is."""
+    with suppress(OSError):
+        os.utime(folder)
 
 
-def prune(cache: Path, most: int | None = None) -> list[Path]:
-    """Remove folders of a cache that no process uses and nobody has used for `UNUSED_DAYS`.
-
-    Args:
-        cache: its folders have hexadecimal names; everything else in it is left alone.
-        most: keep only so many folders, the last used ones.
-
-    Returns:
-        The removed folders.
-    """
+def prune(cache: Path) -> list[Path]:
+    """Remove folders with hexadecimal names that nobody has used for `UNUSED_DAYS`, and return them."""
+    oldest = time.time() - UNUSED_DAYS * 86400
     with suppress(OSError):
         folders = [path for path in cache.iterdir() if set(path.name) <= _DIGITS and path.is_dir()]
-        by_use = sorted(((path.stat().st_mtime, path) for path in folders), reverse=True)
-        oldest = time.time() - UNUSED_DAYS * 86400
-        surplus = {path for _, path in by_use[len(by_use) if most is None else most :]}
-        return [path for used, path in by_use if (used < oldest or path in surplus) and _remove_unused(path)]
+        unused = [path for path in folders if path.stat().st_mtime < oldest]
+        for path in unused:
+            shutil.rmtree(path, ignore_errors=True)
+        return unused
     return []
 
 
-def _remove_unused(folder: Path) -> bool:
-    handle = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
+def is_vacant(folder: Path) -> bool:
+    """Whether a folder is missing, or empty except for temporary files; raises UsageError if it is no folder."""
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return all(is_temporary(path.name) for path in folder.iterdir())
+    except FileNotFoundError:
+        return True
+    except NotADirectoryError as error:
+        raise UsageError(f"{folder} is no folder: name another --out") from error
+    except OSError as error:
+        raise UsageError(f"{spelled(folder)} cannot be read: {error.strerror or error}") from error
+
+
+def refuse_foreign_folder(folder: Path, what: str, *marks: str) -> None:
+    """Check that a command may write into the folder that `--out` names.
+
+    Raises UsageError if it is neither vacant nor holds one of the `marks`; `what` the command writes is for the
+    message.
+    """
+    if not is_vacant(folder) and not any((folder / mark).is_file() for mark in marks):
+        raise UsageError(
+            f"{spelled(folder)} is not empty and holds no {what}: name another --out, a new folder in it for instance"
+        )
+
+
+def bears(path: Path, words: bytes) -> bool:
+    """Whether a file exists whose first or last `_LOOKED_AT` bytes contain some words."""
+    try:
+        with path.open("rb") as stream:
+            if not path.is_file():
+                return False
+            if words in stream.read(_LOOKED_AT):
+                return True
+            stream.seek(max(0, path.stat().st_size - _LOOKED_AT))
+            return words in stream.read(_LOOKED_AT)
     except OSError:
         return False
-    else:
-        shutil.rmtree(folder, ignore_errors=True)
-        return not folder.exists()
-    finally:
-        os.close(handle)
+
+
+def refuse_foreign_file(path: Path, what: str, words: bytes | None) -> None:
+    """Check that a command may replace a file, and that its folder can be written.
+
+    Raises UsageError if it holds anything but such `words`, see `bears`; only an empty one is replaced without words.
+    """
+    in_the_way = next((above for above in path.parents if above.is_file()), None)
+    if in_the_way is not None:
+        raise UsageError(f"{path} cannot be written: {in_the_way} is no folder; name another file")
+    empty = path.is_file() and path.stat().st_size == 0
+    if os.path.lexists(path) and not empty and (words is None or not bears(path, words)):
+        raise UsageError(f"{path} is there already and is no {what}: name another file")
+    require_writable(path)
+
+
+def listed_below(folder: Path) -> list[str]:
+    """Sorted relative names of the files, links and empty folders below a folder; links are not followed."""
+
+    def refuse(error: OSError) -> None:
+        if not isinstance(error, FileNotFoundError):
+            raise SpecsiaError(f"{error.filename} cannot be read: {error.strerror}")
+
+    names = []
+    for parent, folders, files in os.walk(folder, onerror=refuse):
+        above = Path(parent).relative_to(folder)
+        links = [name for name in folders if (Path(parent) / name).is_symlink()]
+        names += [(above / name).as_posix() for name in (*files, *links)]
+        if not folders and not files and above != Path():
+            names.append(above.as_posix())
+    return sorted(names)
+
+
+def remove_empty(folder: Path) -> None:
+    """Remove the empty folders below a folder, and itself if nothing is left; links stay."""
+    for parent, _, _ in os.walk(folder, topdown=False):
+        path = Path(parent)
+        if not path.is_symlink() and not any(path.iterdir()):
+            path.rmdir()

@@ -60,10 +60,7 @@ class Camera:
         return np.asarray(-CAMERA_DISTANCE * self.basis()[2])
 
     def project(self, points: NDArray[np.floating]) -> NDArray[np.float64]:
-        """Project points to pixel coordinates and depth.
-
-        Args:
-            points: (..., 3) in units of the frame.
+        """Project points (..., 3) in units of the frame.
 
         Returns:
             (..., 3): column and row in pixels (pixel centres at halves), depth in units, growing away from the camera.
@@ -84,11 +81,7 @@ def view_cameras(views: int, size: int) -> tuple[Camera, ...]:
 
 
 def signed_axis(axis: str) -> str:
-    """Normalise the name of an axis, which may be in capitals and without its plus, to that in `AXES`.
-
-    Raises:
-        ValueError: if it is none.
-    """
+    """Normalise the name of an axis, in any case and with or without plus, to that in `AXES`, or raise ValueError."""
     name = axis.lower() if axis[:1] in "+-" else "+" + axis.lower()
     if name not in AXES:
         raise ValueError(f"'{axis}' is not an axis: use one of {', '.join(AXES)}")
@@ -96,11 +89,7 @@ def signed_axis(axis: str) -> str:
 
 
 def axis_vector(axis: str) -> NDArray[np.float64]:
-    """Unit vector of a signed axis name such as ``+x``, ``-y`` or ``z``.
-
-    Raises:
-        ValueError: if the name is not a signed axis.
-    """
+    """Unit vector of an axis name such as ``+x``, ``-y`` or ``z``; raises ValueError if it is none."""
     name = signed_axis(axis)
     vector = np.zeros(3)
     vector["xyz".index(name[1])] = 1.0 if name[0] == "+" else -1.0
@@ -132,8 +121,7 @@ def up_rotation(up: str) -> NDArray[np.float64]:
 def front_rotation(front: str) -> NDArray[np.float64]:
     """Rotation (3, 3) about Z that turns a Z-up character facing `front` to face -Y.
 
-    Raises:
-        ValueError: if `front` is not a horizontal axis.
+    Raises ValueError if `front` is not a horizontal axis.
     """
     x, y, z = axis_vector(front)
     if z != 0:
@@ -168,8 +156,7 @@ def normalise(points: NDArray[np.floating], cameras: Sequence[Camera], margin_px
         cameras: views that must show all of it.
         margin_px: pixels to keep free at the border, for the contour.
 
-    Raises:
-        ValueError: if the points have no extent, or the margin leaves no room for them.
+    Raises ValueError if the points have no extent, or the margin leaves no room for them.
     """
     low, high = np.min(points, axis=0).astype(np.float64), np.max(points, axis=0).astype(np.float64)
     centre, extent = (low + high) / 2, float(np.max(high - low))
@@ -200,10 +187,7 @@ def position_codes(
     """Compute the affine map from points to position colours, channel c = gain[c] * p[POSITION_AXES[c]] + offset[c].
 
     The box's near end of each channel maps to 0, the far end to 255; B is 255 at the smallest y, the front. A flat
-    axis maps to 0.
-
-    Returns:
-        gain, offset: each (3,), in channel order.
+    axis maps to 0. Both gain and offset are (3,), in channel order.
     """
     gain, offset = np.zeros(3), np.zeros(3)
     for channel, (axis, sign) in enumerate(zip(POSITION_AXES, POSITION_SIGNS, strict=True)):
@@ -221,8 +205,7 @@ def decode_position(
 
     Args:
         colours: (..., 3) uint8, channels R = x, G = z, B = -y.
-        box_min: smallest x, y, z of the box that the colours span, in units.
-        box_max: largest x, y, z of that box.
+        box_min, box_max: smallest and largest x, y, z of the box that the colours span, in units.
 
     Returns:
         (..., 3) float64 x, y, z in units; off by at most half a step of the box's side / 255.

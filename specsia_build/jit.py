@@ -25,9 +25,6 @@ from specsia_build.folders import caches_home, private_folder, prune, use
 
 CACHE_NAME = "specsia-compiled"
 
-MOST_KEPT = 16
-"""Folders of compiled code that are kept, some 60 MB each."""
-
 
 def sources_digest(top: Path) -> str:
     """Digest of the compiled sources below the package's folder `top`, their paths and modification times."""
@@ -41,11 +38,7 @@ def sources_digest(top: Path) -> str:
 
 @cache
 def cache_folder() -> Path:
-    """Create the folder of compiled code in the user's cache, or in a private folder if that cannot be written.
-
-    Raises:
-        SpecsiaError: if neither can.
-    """
+    """Create the folder of compiled code in the user's cache, or in a private folder if that cannot be written."""
     stated = os.environ.get("NUMBA_CACHE_DIR")
     cache, digest = Path(stated or caches_home()) / CACHE_NAME, sources_digest(Path(__file__).parent)
     # A home that cannot be written is no reason to fail.
@@ -56,7 +49,7 @@ def cache_folder() -> Path:
         with writing(cache):
             (cache / digest).mkdir(exist_ok=True)
     use(cache / digest)
-    prune(cache, MOST_KEPT)
+    prune(cache)
     return cache / digest
 
 
@@ -122,7 +115,6 @@ def _keeper() -> Any:
 
 
 def _compiled(function: Callable[..., Any], options: dict[str, Any], inner: bool) -> Any:
-    """Create the dispatcher of a function, cached in `cache_folder`."""
     import numba
 
     setattr(numba.config, "CACHE_DIR", str(cache_folder()))  # noqa: B010  it has no type
@@ -137,7 +129,6 @@ def _compiled(function: Callable[..., Any], options: dict[str, Any], inner: bool
 
 
 def _keeping(**options: Any) -> Callable[[Callable[..., Any]], Any]:
-    """Decorator of functions that are compiled when they are called."""
     return lambda function: Later(partial(_compiled, function, options), function)
 
 

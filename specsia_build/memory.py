@@ -37,11 +37,7 @@ _SIZE = re.compile(r"(\d{1,9}(?:\.\d{1,9})?) ?([MGT])i?B?", re.IGNORECASE)
 
 
 def memory_bytes(text: str) -> int:
-    """Parse a size such as ``2 GB``, ``1.5G`` or ``512MB``.
-
-    Raises:
-        UsageError: if it is none, or below 256 MB or above 16 TB.
-    """
+    """Parse a size from 256 MB to 16 TB, such as ``2 GB``, ``1.5G`` or ``512MB``, else raise a UsageError."""
     match = _SIZE.fullmatch(text.strip())
     size = int(float(match[1]) * _UNITS[match[2].upper() + "B"]) if match else 0
     if not LEAST_BYTES <= size <= MOST_BYTES:
@@ -56,13 +52,7 @@ def shown(size: float) -> str:
 
 @dataclass
 class Budget:
-    """Estimated memory of one character.
-
-    Attributes:
-        name: of the character, for the message.
-        most: bytes that it may use.
-        taken: bytes that are kept.
-    """
+    """Estimated memory of the character `name`: bytes that it may use, and those that are kept."""
 
     name: str
     most: int
@@ -76,7 +66,6 @@ _current: ContextVar[Budget | None] = ContextVar("budget", default=None)
 
 
 def allowed() -> int:
-    """Bytes that a character may use in this process."""
     return _allowed
 
 
@@ -96,14 +85,8 @@ def counting(name: str) -> Iterator[None]:
 def take(size: int, cure: str = CURE) -> None:
     """Count bytes that are kept until the character is done; call it before they are allocated.
 
-    Outside of `counting` each call counts alone.
-
-    Args:
-        size: how many.
-        cure: what the user can do if they are too many.
-
-    Raises:
-        CostError: if the character needs more than it may use.
+    Outside of `counting` each call counts alone. Raises CostError, whose message ends with `cure`, if they are too
+    many.
     """
     ask(size, cure)
     budget = _current.get()
@@ -156,7 +139,6 @@ def limit_process(size: int) -> None:
 
 
 def _data_bytes() -> int:
-    """Private memory of this process."""
     status = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
     return next(int(line.split()[1]) * 2**10 for line in status if line.startswith("VmData:"))
 

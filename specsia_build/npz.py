@@ -71,20 +71,12 @@ def encode_named(arrays: Mapping[str, NDArray[Any]], stored: Collection[str] = (
 
 
 def decode(data: bytes) -> NDArray[Any]:
-    """Decode what `encode` wrote.
-
-    Raises:
-        ValueError: if the bytes are no such file.
-    """
+    """Decode what `encode` wrote; raises ValueError if the bytes are no such file."""
     return _decoded(data, KEY)[0]
 
 
 def decode_sparse(data: bytes) -> NDArray[Any]:
-    """Decode what `encode_sparse` wrote, (H, W, K).
-
-    Raises:
-        ValueError: if the bytes are no such file.
-    """
+    """Decode what `encode_sparse` wrote, (H, W, K)."""
     there, values = _decoded(data, THERE, KEY)
     array = np.zeros((*there.shape, *values.shape[1:]), values.dtype)
     array[there] = values

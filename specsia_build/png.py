@@ -46,11 +46,7 @@ def _chunk(kind: bytes, body: bytes) -> bytes:
 
 
 def encode(image: NDArray[np.uint8]) -> bytes:
-    """Encode (H, W) grey or (H, W, C) uint8, C = 1 grey, 2 grey and alpha, 3 RGB, 4 RGBA, as PNG with the Up filter.
-
-    Raises:
-        ValueError: if the array is not such an image.
-    """
+    """Encode (H, W) grey or (H, W, C) uint8, C = 1 grey, 2 grey and alpha, 3 RGB, 4 RGBA, as PNG with the Up filter."""
     pixels = image[..., None] if image.ndim == 2 else image
     if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] not in _COLOUR_TYPES or 0 in pixels.shape:
         raise ValueError(f"cannot write an array of shape {image.shape} and type {image.dtype} as PNG")
@@ -146,8 +142,7 @@ def _unpacked(data: bytes) -> tuple[tuple[int, ...], bytes | memoryview]:
 def decode(data: bytes, channels: int) -> NDArray[np.uint8]:
     """Decode a PNG, checking all of it, to (H, W) uint8 for one channel or (H, W, channels).
 
-    Raises:
-        ValueError: with the end of a sentence, if the bytes are no whole PNG of 8 bits and so many channels.
+    Raises ValueError with the end of a sentence if the bytes are no whole PNG of 8 bits and so many channels.
     """
     if channels not in _COLOUR_TYPES:
         raise ValueError(f"a PNG has 1 to 4 channels, not {channels}")
@@ -174,11 +169,7 @@ def decode(data: bytes, channels: int) -> NDArray[np.uint8]:
 
 
 def decode_rgba(data: bytes) -> NDArray[np.uint8]:
-    """Decode a PNG of any kind to (H, W, 4) uint8: slower than `decode`, but without loading compiled code.
-
-    Raises:
-        ValueError: with the end of a sentence, if it cannot be read.
-    """
+    """Decode a PNG of any kind to (H, W, 4) uint8: slower than `decode`, but without loading compiled code."""
     return _by_pillow(data, "RGBA")
 
 

@@ -49,7 +49,7 @@ _AHEAD = 4
 """Results per worker that may wait for an earlier one."""
 
 _SOCKET_PATH, _SOCKET_NAME = 104, len("/pymp-12345678/listener-12345678")
-"""Bytes of a socket's path on any system, and what multiprocessing adds to the temporary folder's."""
+"""Largest path of a socket, and what multiprocessing adds to the temporary folder's, in bytes."""
 
 _THREAD_SETTINGS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 
@@ -87,7 +87,6 @@ Results = Generator[tuple[int, R | Lost], None, None]
 
 
 def never() -> bool:
-    """Return False, as the default of `enough`."""
     return False
 
 
@@ -168,8 +167,6 @@ def _sendable(error: Exception) -> Exception:
 
 @dataclass
 class _Worker:
-    """A process, the pipe to it, and the item that it works on."""
-
     process: Any
     pipe: Connection
     ready: bool = False
@@ -225,16 +222,10 @@ class Pool:
         enough: Callable[[], bool] = never,
         pause: Callable[[], bool] = never,
     ) -> Results[R]:
-        """Apply an importable function to every item.
+        """Apply an importable function to every item; what it raises is raised here and ends the call.
 
-        Args:
-            function: what it raises is raised here and ends the call.
-            items: picklable.
-            enough: called before an item is handed out; once true, no other is, and the current ones are finished.
-            pause: called likewise; while true, no other is handed out.
-
-        Raises:
-            SpecsiaError: if workers end before they are ready.
+        `enough` and `pause` are called before an item is handed out. Once `enough` is true, no other is, and the
+        current ones are finished; while `pause` is, none is. Raises SpecsiaError if workers end before they are ready.
         """
         if not items:
             return
@@ -347,10 +338,9 @@ class Pool:
 
 
 def results(calls: Iterable[tuple[Callable[[Any], Any], Any]], workers: int) -> Generator[Any, None, None]:
-    """Results of calls, each a function and its argument, in their order; computed here if there is one worker.
+    """Results of calls, each a function and its argument, in their order; computed here if `workers` is 1.
 
-    Raises:
-        SpecsiaError: if a worker is lost.
+    Raises SpecsiaError if a worker is lost.
     """
     if workers <= 1:
         yield from map(_call, calls)

@@ -100,7 +100,6 @@ _Text = tuple[float, float, str, str]  # Anchor (x, y), text, and which of its p
 
 
 def _write(picture: Pixels, texts: Sequence[_Text], size: int, ink: tuple[int, int, int]) -> Pixels:
-    """Write texts on an RGBA picture."""
     mask = Image.new("L", (picture.shape[1], picture.shape[0]))
     draw = ImageDraw.Draw(mask)
     for x, y, text, anchor in texts:
@@ -146,7 +145,6 @@ class Sheet:
 
     @cached_property
     def _heads(self) -> list[str]:
-        """Headings of the rows, as they are drawn."""
         return [shortened(text, self.letters, self.tile) for text in self.rows]
 
     @cached_property
@@ -160,7 +158,6 @@ class Sheet:
 
     @property
     def _above(self) -> int:
-        """Height of the titles of blocks."""
         return self._line * any(self.titles)
 
     @property

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from specsia_build.pipeline.layout import RunLayout
+from specsia_build.pipeline.run import RunLayout
 from specsia_build.stages.registry import character_stages
 from specsia_build.stages.rows import Load, MakeShards, make_shard
 

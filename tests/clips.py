@@ -15,8 +15,8 @@ import trimesh
 from specsia_build.config import BuildConfig, with_settings
 from specsia_build.pipeline.build import build
 from specsia_build.pipeline.failures import BuildSummary
-from specsia_build.pipeline.layout import RunLayout, layout_of
 from specsia_build.pipeline.progress import Progress
+from specsia_build.pipeline.run import RunLayout, layout_of
 from specsia_build.stages.registry import character_stages
 from tests.characters.gltf.writer import GltfWriter
 

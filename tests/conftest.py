@@ -23,7 +23,7 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 if TYPE_CHECKING:
-    from specsia_build.pipeline.layout import RunLayout
+    from specsia_build.pipeline.run import RunLayout
 
 # The same examples on every machine and in every run, however slow the machine is.
 settings.register_profile("fixed", derandomize=True, deadline=None)

@@ -22,7 +22,7 @@ PRETRAINED = [path.relative_to(TOP).as_posix() for path in sorted(WEIGHTS.rglob(
 FIND = """
 import json
 from specsia_build.backends.upstream.pins import pins_folder
-from specsia_build.pipeline.settings import named_settings
+from specsia_build.pipeline.run import named_settings
 from specsia_build.rendering.blender.process import scripts_folder
 import specsia_build as specsia
 assert named_settings("specsia-15k").name == "specsia-15k.yaml"

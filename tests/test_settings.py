@@ -18,8 +18,20 @@ from hypothesis import strategies as st
 from specsia_build.cli import main
 from specsia_build.config import BuildConfig, read_run_settings, read_settings, with_settings, write_settings
 from specsia_build.errors import UsageError, argument, printable, spelled
-from specsia_build.folders import UNUSED_DAYS, expanded, home, homed, prune, use, user_cache
-from specsia_build.ownership import is_vacant, listed_below, refuse_foreign_file, refuse_foreign_folder, remove_empty
+from specsia_build.folders import (
+    UNUSED_DAYS,
+    expanded,
+    home,
+    homed,
+    is_vacant,
+    listed_below,
+    prune,
+    refuse_foreign_file,
+    refuse_foreign_folder,
+    remove_empty,
+    use,
+    user_cache,
+)
 
 
 def test_workers_count_whatever_the_system_tells_about_cores(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -148,11 +160,10 @@ def test_a_folder_that_others_may_enter_is_refused(tmp_path: Path, kind: str) ->
 
 def test_old_folders_are_removed_and_others_left_alone(tmp_path: Path) -> None:
     old, new = kept(tmp_path, "0a", UNUSED_DAYS + 1), kept(tmp_path, "0b", UNUSED_DAYS - 1)
-    foreign, held = kept(tmp_path, "notes", 1000), kept(tmp_path, "0c")
-    use(held)
-    os.utime(held, (0, 0))
+    foreign, used = kept(tmp_path, "notes", 1000), kept(tmp_path, "0c", 1000)
+    use(used)
     assert prune(tmp_path) == [old]
-    assert not old.exists() and new.exists() and foreign.exists() and held.exists()
+    assert not old.exists() and new.exists() and foreign.exists() and used.exists()
     assert prune(tmp_path / "none") == []
 
 

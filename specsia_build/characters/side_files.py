@@ -10,8 +10,20 @@ from pathlib import Path, PurePosixPath
 
 from specsia_build.characters.images import IMAGE_ENDING, IMAGE_SUFFIXES
 from specsia_build.errors import CharacterError, brief, some
-from specsia_build.files.listing import ANYWHERE, BESIDE, MOST_WALKED, below, beside, folded, is_whole, listing
-from specsia_build.files.sources import MOST_SOURCE_BYTES, read_source, source_digest, source_place
+from specsia_build.files.sources import (
+    ANYWHERE,
+    BESIDE,
+    MOST_SOURCE_BYTES,
+    MOST_WALKED,
+    below,
+    beside,
+    folded,
+    is_whole,
+    listing,
+    read_source,
+    source_digest,
+    source_place,
+)
 
 _IMAGE = re.compile(rf"{IMAGE_ENDING}$", re.IGNORECASE)
 

@@ -19,8 +19,7 @@ from specsia_build.characters.manifest import is_manifest, read_manifest
 from specsia_build.characters.samples import LICENSE, SOURCE, VERSION
 from specsia_build.errors import UsageError, plural, some
 from specsia_build.files.sources import is_folder
-from specsia_build.folders import expanded
-from specsia_build.ownership import RUN_MARK
+from specsia_build.folders import RUN_MARK, expanded
 
 MAX_SAMPLES = 100_000
 

@@ -21,8 +21,7 @@ from specsia_build.characters.images import IMAGE_SUFFIXES
 from specsia_build.characters.manifest import SUGGESTED
 from specsia_build.characters.sources import Source
 from specsia_build.errors import UsageError, some
-from specsia_build.files.listing import IMAGE_KINDS, is_of_images, listing
-from specsia_build.files.sources import is_file, source_digest
+from specsia_build.files.sources import IMAGE_KINDS, is_file, is_of_images, listing, source_digest
 from specsia_build.rendering.mesh import Mesh
 from specsia_build.rendering.topology import linked_groups
 

@@ -15,8 +15,8 @@ from specsia_build.errors import argument, plural, some
 
 if TYPE_CHECKING:
     from specsia_build.pipeline.failures import BuildSummary, Failure
-    from specsia_build.pipeline.layout import RunLayout
     from specsia_build.pipeline.progress import StageSummary
+    from specsia_build.pipeline.run import RunLayout
 
 
 _MOST_LINES, _MOST_NAMES = 8, 3  # Lines and names that are listed

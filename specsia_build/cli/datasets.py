@@ -281,7 +281,7 @@ def turntable(where: str, out: Path, seconds: float, fps: float | None, **given:
     """
     from specsia_build.look.drawing import draw_turntable
     from specsia_build.look.open import smooth
-    from specsia_build.pipeline.settings import existing_run
+    from specsia_build.pipeline.run import existing_run
 
     gallery, choice, style = _parse(where, given)
     if gallery.kind == "run" and not style.values:

@@ -17,8 +17,8 @@ from specsia_build.config import BuildConfig
 from specsia_build.doctor import OK, examine, works
 from specsia_build.errors import UsageError, plural, some
 from specsia_build.files.writing import write_bytes
+from specsia_build.folders import refuse_foreign_file
 from specsia_build.memory import MEMORY
-from specsia_build.ownership import refuse_foreign_file
 from specsia_build.terminal.screen import Table
 
 if TYPE_CHECKING:

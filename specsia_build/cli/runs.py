@@ -94,7 +94,7 @@ def build(source: str | None, out: str | None, stages: tuple[str, ...], fresh: b
     """
     from specsia_build.pipeline.build import build as run_build
     from specsia_build.pipeline.progress import Progress
-    from specsia_build.pipeline.settings import effective, named_settings
+    from specsia_build.pipeline.run import effective, named_settings
 
     name = settings.pop("config_name")
     config, layout = effective(source, out, None if name is None else named_settings(name), settings, fresh)
@@ -131,9 +131,8 @@ def clips(source: str | None, out: str | None, stages: tuple[str, ...], fresh: b
     """
     from specsia_build.pipeline.build import build as run_build
     from specsia_build.pipeline.progress import Progress
-    from specsia_build.pipeline.settings import effective, named_settings, stated
-    from specsia_build.stages.clips.actor import check_settings
-    from specsia_build.stages.clips.origins import is_file_name
+    from specsia_build.pipeline.run import effective, named_settings, stated
+    from specsia_build.stages.clips.actor import check_settings, is_file_name
     from specsia_build.stages.registry import refuse_stages_of_none
 
     name = settings.pop("config_name")
@@ -171,9 +170,9 @@ def merge(runs: tuple[str, ...], out: str, max_failures: str | None) -> None:
     differs is refused. The source must be here too. A merge that was stopped goes on with the same command.
     """
     from specsia_build.pipeline.build import build as run_build
-    from specsia_build.pipeline.layout import layout_of
     from specsia_build.pipeline.merging import merge as merge_runs
     from specsia_build.pipeline.progress import Progress
+    from specsia_build.pipeline.run import layout_of
 
     check_failures(max_failures)
     layout, progress = layout_of(out), Progress()
@@ -189,7 +188,7 @@ def status(folder: str) -> None:
 
     DIR is what its --out was, a folder or a URL.
     """
-    from specsia_build.pipeline.settings import existing_run
+    from specsia_build.pipeline.run import existing_run
     from specsia_build.pipeline.status import run_status
 
     state = run_status(*existing_run(folder))

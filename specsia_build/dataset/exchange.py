@@ -18,7 +18,7 @@ from specsia_build.dataset.schema import SUMS_FILE
 from specsia_build.errors import SpecsiaError, UsageError, some
 from specsia_build.files.records import remembered_json
 from specsia_build.files.writing import write_bytes
-from specsia_build.ownership import listed_below, remove_empty
+from specsia_build.folders import listed_below, remove_empty
 
 
 def listed_names(folder: Path) -> set[str]:

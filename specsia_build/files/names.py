@@ -19,15 +19,10 @@ _FORBIDDEN = frozenset('/\\:*?"<>|')
 
 
 def file_name(name: str, what: str) -> str:
-    """Return a name that comes from data if it is a single, portable file name.
+    """Return a name from data if it is a single, portable file name; `what` it names is for the message.
 
-    Args:
-        name: a character's id, a configuration, a part of a Hub file's path.
-        what: what it is, for the message.
-
-    Raises:
-        SpecsiaError: if it is empty, longer than `MOST_NAME_BYTES`, begins with a dot or space, ends in one, or holds a
-            separator or a character that some file system refuses.
+    Raises SpecsiaError if it is empty, longer than `MOST_NAME_BYTES`, begins or ends with a dot or space, or holds a
+    separator or a character that some file system refuses.
     """
     if not name:
         raise SpecsiaError(f"the {what} is empty, so it cannot be a file name")
@@ -39,11 +34,7 @@ def file_name(name: str, what: str) -> str:
 
 
 def relative_name(name: str, what: str) -> PurePosixPath:
-    """Return a relative path from data if each of its parts is a `file_name`, so that it stays below any folder.
-
-    Raises:
-        SpecsiaError: if a part is none.
-    """
+    """Return a relative path from data if each of its parts is a `file_name`, so that it stays below any folder."""
     for part in name.split("/"):
         file_name(part, what)
     return PurePosixPath(name)
@@ -65,12 +56,7 @@ def is_temporary(name: str) -> bool:
 
 
 def pattern_note(folder: Path, readers: str) -> str | None:
-    """A sentence about an existing folder whose path, read as a glob pattern, names something else.
-
-    Args:
-        folder: in question.
-        readers: who reads it as a pattern, with a verb: ``load_dataset takes``.
-    """
+    """A sentence about an existing folder whose path, which `readers` take for a glob pattern, names something else."""
     whole = str(folder.resolve())
     if glob(whole) == [whole]:  # noqa: PTH207  what those readers do with the text
         return None

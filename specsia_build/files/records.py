@@ -14,19 +14,11 @@ from specsia_build.errors import SpecsiaError, printable
 MOST_JSON_BYTES = 64 * 2**20
 
 MOST_DEPTH = 100
-"""Lists and objects inside one another."""
+"""Of lists and objects inside one another."""
 
 
 def parse_json(data: bytes | str, what: str) -> Any:
-    """Parse JSON.
-
-    Args:
-        data: UTF-8, or text.
-        what: names it in messages.
-
-    Raises:
-        SpecsiaError: if it is damaged, nested deeper than `MOST_DEPTH` or larger than `MOST_JSON_BYTES`.
-    """
+    """Parse JSON; raises SpecsiaError if it is damaged, deeper than `MOST_DEPTH` or larger than `MOST_JSON_BYTES`."""
     if len(data) > MOST_JSON_BYTES:
         raise SpecsiaError(f"{what} cannot be read: it has {len(data) / 2**20:,.0f} MB")
     try:
@@ -49,12 +41,7 @@ def _values(value: Any) -> Iterable[Any]:
 
 
 def read_json(path: Path, what: str | None = None) -> Any:
-    """Read a JSON file.
-
-    Raises:
-        SpecsiaError: as `parse_json`.
-        FileNotFoundError: if there is none.
-    """
+    """Read a JSON file; raises FileNotFoundError if it does not exist, and SpecsiaError as `parse_json`."""
     what = what or str(path)
     try:
         with path.open("rb") as stream:

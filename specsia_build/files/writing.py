@@ -30,7 +30,7 @@ def cannot_write(path: Path, error: OSError) -> WriteError:
 
 
 def write_trouble(error: BaseException) -> WriteError | None:
-    """The write error that an exception is or was caused by, None if there is none.
+    """The write error that an exception is or was caused by, or None.
 
     A full disk is no fault of the character at hand: the next one would fail as well.
     """
@@ -54,11 +54,7 @@ def writing(path: Path) -> Iterator[None]:
 
 
 def require_writable(path: Path) -> None:
-    """Check that a file can be created at `path`, before the work for it begins; no folder is created.
-
-    Raises:
-        WriteError: if it cannot.
-    """
+    """Check that a file can be created at `path`, before the work for it begins; no folder is created."""
     above = next(folder for folder in path.absolute().parents if folder.exists())
     with writing(path):
         probe = temporary_beside(above / path.name)
@@ -68,13 +64,9 @@ def require_writable(path: Path) -> None:
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Yield a temporary name beside `path`, and rename what the block writes there to `path`.
+    """Yield a temporary name beside `path`, whose folder is created, and rename that to `path` at the end.
 
-    The folder of `path` is created. Several writers may replace one file at once. A folder replaces only a missing or
-    empty one.
-
-    Raises:
-        WriteError: if it cannot be written.
+    Several writers may replace one file at once. A folder replaces only a missing or empty one.
     """
     temporary = temporary_beside(path)
     with writing(path):
@@ -88,12 +80,9 @@ def replacing(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def replacing_folder(path: Path, whole: Callable[[Path], bool]) -> Iterator[Path]:
-    """Yield a new, empty folder that takes the place of `path`, unless a `whole` one appeared there meanwhile.
+    """Yield a new, empty folder that takes the place of `path`, unless a `whole` one appeared meanwhile.
 
     For folders whose content follows from their name: of several writers one wins.
-
-    Raises:
-        WriteError: if it cannot be written.
     """
     temporary, aside = temporary_beside(path), temporary_beside(path)
     with writing(path):
@@ -113,16 +102,7 @@ def replacing_folder(path: Path, whole: Callable[[Path], bool]) -> Iterator[Path
 
 
 def write_bytes(path: Path, data: bytes | memoryview, lasting: bool = False) -> None:
-    """Write a file whole or not at all, creating its folder.
-
-    Args:
-        path: of the file.
-        data: its content.
-        lasting: sync it to the disk first, so that it survives a power cut.
-
-    Raises:
-        WriteError: if it cannot be written.
-    """
+    """Write a file whole or not at all, creating its folder; a `lasting` one survives a power cut."""
     with replacing(path) as temporary:
         temporary.write_bytes(data)
         if lasting:
@@ -130,11 +110,7 @@ def write_bytes(path: Path, data: bytes | memoryview, lasting: bool = False) -> 
 
 
 def sync(path: Path) -> None:
-    """Sync a file, or a folder with all that is in it, to the disk.
-
-    Raises:
-        OSError: if it cannot be written.
-    """
+    """Sync a file, or a folder with all its content, to the disk."""
     for inner in sorted(path.iterdir()) if path.is_dir() else ():
         sync(inner)
     handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
@@ -149,11 +125,7 @@ def sync(path: Path) -> None:
 
 
 def append(path: Path, text: str) -> None:
-    """Append lines to a file that has one writer, all or none of them; its folder is created.
-
-    Raises:
-        WriteError: if they cannot be written.
-    """
+    """Append lines to a file that has one writer, all or none of them; its folder is created."""
     data = text.encode()
     with writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -23,16 +23,15 @@ from specsia_build.look.evaluation import REPORT, gallery_of_evaluation, holds_e
 from specsia_build.look.items import TARGET, Gallery, Item, Lost, Side
 from specsia_build.look.run import open_run
 from specsia_build.look.sections import Sections, sections_of_dataset, sections_of_evaluation, sections_of_run
-from specsia_build.pipeline.layout import RunLayout, layout_of
+from specsia_build.pipeline.run import RunLayout, existing_run, layout_of
 from specsia_build.pipeline.selection import source_of
-from specsia_build.pipeline.settings import existing_run
 from specsia_build.pipeline.store import read_artefact
 from specsia_build.registration import Similarity
 from specsia_build.rendering.contour import draw_contour
 from specsia_build.rendering.layers import Layers, load_renderer
 from specsia_build.rendering.mesh import Mesh
 from specsia_build.stages import project, reconstruct, render
-from specsia_build.stages.mesh_files import mesh_from_files
+from specsia_build.stages.reconstruct import mesh_from_files
 
 STEPS = 36  # Angles of a turn that looks smooth
 

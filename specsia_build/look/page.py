@@ -19,6 +19,7 @@ from urllib.parse import quote
 
 from specsia_build.errors import UsageError
 from specsia_build.files.writing import write_bytes
+from specsia_build.folders import refuse_foreign_file, refuse_foreign_folder
 from specsia_build.look.items import LAYERS, Gallery, Item, Lost, layers_of
 from specsia_build.look.sections import Html, Sections, join, tag
 from specsia_build.look.strips import (
@@ -33,10 +34,9 @@ from specsia_build.look.strips import (
     shown_frames,
     tile_of,
 )
-from specsia_build.ownership import refuse_foreign_file, refuse_foreign_folder
 from specsia_build.pipeline.folder import PICTURES_MARK, pictures_of, sweep_pictures
-from specsia_build.pipeline.layout import REPORT_MARK
 from specsia_build.pipeline.progress import Progress
+from specsia_build.pipeline.run import REPORT_MARK
 
 STYLES = ("page.css", "viewer.css")
 SCRIPTS = ("base.js", "choose.js", "cards.js", "views.js", "item.js", "compare.js")  # Parts of the page, in this order

@@ -20,9 +20,8 @@ from specsia_build.files.records import parse_json, remembered_json
 from specsia_build.frame import view_yaws
 from specsia_build.look.items import IOU, RESULT_LAYERS, TARGET, TARGET_LAYERS, Gallery, Item, Lost, Side
 from specsia_build.pipeline.failures import Failure, concerning, read_failures
-from specsia_build.pipeline.index import Index, open_index
-from specsia_build.pipeline.layout import RunLayout
-from specsia_build.pipeline.store import DamagedError, read_artefact, stamp_of
+from specsia_build.pipeline.run import RunLayout
+from specsia_build.pipeline.store import DamagedError, Index, open_index, read_artefact, stamp_of
 from specsia_build.stages import project, reconstruct, render
 from specsia_build.stages.clips import carry, draw, motions, move
 from specsia_build.stages.registry import character_stages
@@ -114,9 +113,9 @@ class _Survey:
     def meta(self, stage: CharacterStage, spec: str | None, key: str) -> Meta | None:
         """Metadata of an artefact that reads and has the settings and versions of now."""
         path = self.layout.artefact(stage, None if spec is None else backend_name(spec), key)
-        there, meta = self.index.seen(path)
+        meta = self.index.meta(path)
         if meta is None:
-            if there:
+            if self.index.exists(path):
                 self.damaged.append(str(path))
             return None
         return self.current(stage, spec, stage.is_current(meta, _made_by(stage, self.config, spec), self.config), meta)
@@ -230,7 +229,7 @@ def open_run(config: BuildConfig, layout: RunLayout) -> tuple[Gallery, RunFacts]
     without = set(map(str, left_out)) if isinstance(left_out, list) else set()
     ids = [key for key in sorted(split_of, key=id_order_key) if key not in without]
     moving, planned = config.clips is not None, list[Clip]()
-    with open_index(layout, writes=False) as index:
+    with open_index(layout.index, layout.artefacts, writes=False) as index:
         survey = _Survey(config, layout, index, left_out=len(split_of) - len(ids))
         items = list(survey.clips(ids, split_of, planned) if moving else survey.characters(ids, split_of))
     failures = concerning(read_failures(layout.failures), ids, [backend_name(spec) for spec in config.backends])

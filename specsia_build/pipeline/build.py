@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,13 +11,12 @@ from specsia_build.config import BuildConfig
 from specsia_build.dataset.exchange import open_target
 from specsia_build.files.names import pattern_note
 from specsia_build.pipeline import folder
-from specsia_build.pipeline.executors import open_executor
+from specsia_build.pipeline.executors import Executor, local_executor
 from specsia_build.pipeline.failures import BuildSummary
-from specsia_build.pipeline.layout import RunLayout
 from specsia_build.pipeline.loop import Build
 from specsia_build.pipeline.pack import finish
-from specsia_build.pipeline.plan import backend_of, open_run, steps_of
 from specsia_build.pipeline.progress import Progress, named
+from specsia_build.pipeline.run import RunLayout, backend_of, open_run, steps_of
 from specsia_build.pipeline.selection import find_characters
 from specsia_build.pipeline.store import sweep
 from specsia_build.pipeline.warm import compile_once
@@ -25,22 +25,22 @@ from specsia_build.stages.pack import STAGE as PACK
 from specsia_build.stages.registry import character_stages
 
 
+@contextmanager
+def open_executor(config: BuildConfig, layout: RunLayout, say: Callable[[str], None]) -> Iterator[Executor]:
+    """Open the executor that the settings name, for one build; for `ray` the run's path must be absolute."""
+    if config.executor == "local":
+        yield local_executor(config)
+        return
+    from specsia_build.pipeline.executors.on_ray import ray_executor
+
+    with ray_executor(config, layout, say) as execute:
+        yield execute
+
+
 def build(
     config: BuildConfig, layout: RunLayout, stages: Sequence[str], fresh: bool, progress: Progress
 ) -> BuildSummary:
-    """Run stages of a build in their order.
-
-    Args:
-        config: effective settings.
-        layout: where the run is kept.
-        stages: names of those to run.
-        fresh: forget what the folder holds of an earlier build first.
-        progress: where bars and lines go.
-
-    Raises:
-        UsageError: if a stage has nothing to start from, or the folder holds another build or anything else.
-        SpecsiaError: if the build cannot go on at all.
-    """
+    """Run the named stages of a build; with `fresh`, first forget what the folder holds of an earlier build."""
     asked = [stage for stage in character_stages(config) if stage.name in stages]
     renderer = load_renderer(config.renderer)
     if any(stage.draws for stage in asked):

@@ -14,9 +14,8 @@ from specsia_build.errors import SpecsiaError
 from specsia_build.files.records import parse_json
 from specsia_build.files.writing import append, write_bytes, writing
 from specsia_build.pipeline.folder import forget_failure
-from specsia_build.pipeline.layout import RunLayout
-from specsia_build.pipeline.plan import Step
 from specsia_build.pipeline.progress import Progress, StageSummary
+from specsia_build.pipeline.run import RunLayout, Step
 from specsia_build.pipeline.worker import Outcome
 from specsia_build.stages import project
 from specsia_build.stages.registry import all_stages
@@ -24,16 +23,12 @@ from specsia_build.stages.registry import all_stages
 
 @dataclass(frozen=True)
 class Failure:
-    """One character, or one clip of it, that one stage could not build.
+    """One character, or one clip of it, that one stage (of one backend) could not build.
 
     Attributes:
-        id: of the character.
-        stage: that failed.
-        backend: name, or None for a stage that is not done for each.
-        reason: one sentence.
         details: file or folder to look at, relative to the run, or None.
         low_quality: whether it was built, and quarantined for its looks.
-        clip: id of the clip; None where it is the character.
+        clip: id of the clip, or None.
     """
 
     id: str
@@ -46,7 +41,6 @@ class Failure:
 
     @property
     def key(self) -> str:
-        """Id of what could not be built."""
         return self.id if self.clip is None else self.clip
 
     @property
@@ -55,24 +49,13 @@ class Failure:
         return self.low_quality and self.clip is None and self.stage == project.STAGE.name
 
 
-def _stage_names() -> list[str]:
-    return [stage.name for stage in all_stages()]
-
-
 def concerning(failures: Iterable[Failure], ids: Collection[str], backends: Collection[str]) -> list[Failure]:
-    """The failures of some characters on their way through some backends, sorted by stage, backend and id.
-
-    Args:
-        failures: on record, of other builds in the same folder perhaps.
-        ids: of the characters.
-        backends: their names; failures that came before any backend belong to each.
-    """
-    known = set(ids)
-    return _sorted(f for f in failures if f.id in known and (f.backend is None or f.backend in backends))
+    """The failures of some characters and some backends or before any backend, sorted by stage, backend and id."""
+    return _sorted(f for f in failures if f.id in ids and (f.backend is None or f.backend in backends))
 
 
 def _sorted(failures: Iterable[Failure]) -> list[Failure]:
-    places = {name: place for place, name in enumerate(_stage_names())}
+    places = {stage.name: place for place, stage in enumerate(all_stages())}
     return sorted(failures, key=lambda f: (places[f.stage], f.backend or "", id_order_key(f.id), f.clip or ""))
 
 
@@ -94,15 +77,11 @@ def write_failures(path: Path, failures: Iterable[Failure]) -> None:
 
 
 def read_failures(path: Path) -> list[Failure]:
-    """Failures on record; none where there is no file. A last line that was cut when its writer was killed is left out.
-
-    Raises:
-        SpecsiaError: if the file is damaged.
-    """
+    """Failures on record, without a last line that was cut when its writer was killed; none if there is no file."""
     try:
         *lines, _ = path.read_text(encoding="utf-8").split("\n")
         failures = [msgspec.convert(parse_json(line, "a line"), Failure) for line in lines if line]
-        if not {failure.stage for failure in failures} <= set(_stage_names()):
+        if not {failure.stage for failure in failures} <= {stage.name for stage in all_stages()}:
             raise ValueError("it names an unknown stage")
     except FileNotFoundError:
         return []
@@ -116,18 +95,13 @@ class BuildSummary:
     """Result of a build.
 
     Attributes:
-        source: name of its source.
-        characters: how many were asked for.
-        stages: in the order in which they ran.
         failures: on record now of its characters and backends.
         warnings: about characters that were built, now or before, by id.
         doubles, empty_splits: sentences about equal characters in different splits, and about splits without rows.
         lacking: ids of the dataset to follow that the source does not have.
-        allowed_failures: characters that may fail.
-        rows: packed by configuration, the default first; None where pack did not run.
-        dataset: its folder or URL, or None.
+        rows: packed by configuration, the default first; None if pack did not run.
         clips: how many the characters have, None in a run of stills.
-        recipes: parts that there are now by recipe; None where none was written.
+        recipes: parts on disk by recipe; None if none was written.
         stopped: why the build stopped before its last stage, or None.
         freed: bytes of artefacts and procedural characters that `keep` gave up.
     """
@@ -160,13 +134,7 @@ class BuildSummary:
 
 
 class Record:
-    """Failures, warnings and times of one run.
-
-    Attributes:
-        failures: on record, those of other builds in the folder among them.
-        lost: keys of what failed in this build, without what was quarantined.
-        warnings: about characters that were built, by id.
-    """
+    """Failures of a run; of this build warnings, and the keys `lost` of what failed and is not quarantined."""
 
     def __init__(self, layout: RunLayout, progress: Progress) -> None:
         self._layout, self._progress = layout, progress
@@ -175,7 +143,6 @@ class Record:
         self.warnings: dict[str, tuple[str, ...]] = {}
 
     def write(self) -> None:
-        """Write the failures in their order."""
         write_failures(self._layout.failures, self.failures)
 
     def forget(self, steps: Collection[Step], ids: Collection[str]) -> None:
@@ -200,17 +167,10 @@ class Record:
         self._progress.say(f"{kind}: {failure.key}: {failure.reason}")
 
     def warn(self, character: str, warnings: Sequence[str]) -> None:
-        """Add warnings about a character that was built."""
         self.warnings[character] = tuple(dict.fromkeys((*self.warnings.get(character, ()), *warnings)))
 
     def log(self, stage: str, backend: str | None, key: str, outcome: Outcome) -> None:
         """Add a line about the time and memory that a step took, and why it failed."""
-        line = {
-            "stage": stage,
-            "backend": backend,
-            "id": key,
-            "seconds": round(outcome.seconds, 4),
-            "peak_mb": round(outcome.peak_mb, 1),
-            "reason": outcome.reason,
-        }
+        cost = {"seconds": round(outcome.seconds, 4), "peak_mb": round(outcome.peak_mb, 1)}
+        line = {"stage": stage, "backend": backend, "id": key, **cost, "reason": outcome.reason}
         append(self._layout.log, json.dumps(line, ensure_ascii=False) + "\n")

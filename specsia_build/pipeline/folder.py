@@ -1,9 +1,10 @@
-"""A run's folder: its mark, its lock, what a build changes in it, and what is removed from it."""
+"""A run's folder: its mark, its lock, the room on its disk, what a build changes in it and removes from it."""
 
 from __future__ import annotations
 
 import json
 import re
+import shutil
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -14,17 +15,20 @@ from filelock import FileLock, Timeout
 from specsia_build import __version__
 from specsia_build.characters.character import Entry
 from specsia_build.config import BuildConfig, read_settings, result_settings
-from specsia_build.dataset import exchange, schema
+from specsia_build.dataset import exchange, layers, schema
 from specsia_build.dataset.parquet import stored_rows
-from specsia_build.errors import UsageError
+from specsia_build.errors import UsageError, plural
 from specsia_build.files.names import is_temporary
 from specsia_build.files.records import remembered_json
 from specsia_build.files.writing import write_bytes, writing
-from specsia_build.ownership import bears, is_vacant, listed_below, refuse_foreign_folder, remove_empty
-from specsia_build.pipeline.layout import REPORT_MARK, RunLayout
-from specsia_build.pipeline.plan import Run, inputs_now
+from specsia_build.folders import bears, is_vacant, listed_below, refuse_foreign_folder, remove_empty
+from specsia_build.memory import shown
+from specsia_build.pipeline.plan import inputs_now
+from specsia_build.pipeline.run import REPORT_MARK, Run, RunLayout
+from specsia_build.recipes.recipe import folder_recipes, layers_of
 from specsia_build.stages import render
-from specsia_build.stages.stage import Job
+from specsia_build.stages.clips import draw
+from specsia_build.stages.stage import Clip, Job
 
 KIND = "specsia run"
 FORMAT = 1
@@ -41,6 +45,16 @@ _BUILT = {
 }
 """Names of the files that builds write, by the folder that they lie in."""
 
+_DRAWN = {layers.COLOR: 0.2, layers.GT: 0.2, layers.MASK: 0.03, layers.POS: 0.17, layers.UDP: 1.8}
+_DRAWN |= {layers.FLOW: 1.35, layers.BACK: 1.35}
+"""Bytes a pixel of a layer in an artefact, measured on a textured character at 512 pixels."""
+
+_WRITTEN = {**_DRAWN, layers.FLOW: 8.0, layers.BACK: 8.0}
+"""Bytes a pixel of a layer in a recipe's folder, in which flow is not compressed."""
+
+_OTHERS = 0.06
+"""Bytes a pixel of any other layer, such as lines and labels."""
+
 
 def write_mark(layout: RunLayout, source: str) -> None:
     """Mark a folder as a run's."""
@@ -49,11 +63,7 @@ def write_mark(layout: RunLayout, source: str) -> None:
 
 
 def check_folder(layout: RunLayout) -> None:
-    """Check that a run may be written to a folder; nothing is written.
-
-    Raises:
-        UsageError: if it holds something else, or a run of a newer version.
-    """
+    """Check that a folder holds nothing but a run, and none of a newer version; nothing is written."""
     if is_vacant(layout.root):
         return
     # A damaged mark is written anew.
@@ -68,12 +78,7 @@ def check_folder(layout: RunLayout) -> None:
 
 @contextmanager
 def locked(layout: RunLayout) -> Iterator[None]:
-    """Create a run's folder and keep other builds out of it for as long as the context lasts.
-
-    Raises:
-        UsageError: if another build is at work there.
-        WriteError: if the folder cannot be written.
-    """
+    """Create a run's folder and keep other builds out of it for as long as the context lasts."""
     lock, existed = FileLock(layout.lock, timeout=0), layout.root.exists()
     with writing(layout.lock):
         layout.lock.parent.mkdir(parents=True, exist_ok=True)
@@ -105,25 +110,40 @@ def settings_before(layout: RunLayout) -> dict[str, Any]:
 
 def changes(before: Mapping[str, Any], config: BuildConfig) -> list[str]:
     """Settings of a run that a build changes, such as ``views 10 -> 8``."""
-    return list(_changed(before, result_settings(config)))
 
-
-def _changed(before: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[str]:
     def text(value: object) -> str:
-        if isinstance(value, list):
-            return ", ".join(map(str, value)) or "none"
-        return "none" if value is None else str(value)
+        listed = ", ".join(map(str, value)) if isinstance(value, list) else value
+        return "none" if listed in (None, "") else str(listed)
 
-    for name, value in now.items():
-        old = before.get(name, value)
-        if isinstance(old, dict) and isinstance(value, dict):
-            yield from _changed(old, value)
-        elif old != value:
-            yield f"{name} {text(old)} -> {text(value)}"
+    now = result_settings(config)
+    pairs = [(name, before.get(name, value), value) for name, value in now.items() if name != "clips"]
+    of_clips = now.get("clips") or {}
+    pairs += [(name, (before.get("clips") or of_clips).get(name, value), value) for name, value in of_clips.items()]
+    return [f"{name} {text(old)} -> {text(value)}" for name, old, value in pairs if old != value]
+
+
+def refuse_full_disk(run: Run, clips: Sequence[Clip]) -> None:
+    """Check that the disk has room for the artefacts and recipe folders of clips that are not drawn yet, roughly."""
+    config = run.config
+    assert config.clips is not None
+    clips = [clip for clip in clips if not run.layout.artefact(draw.STAGE, None, clip.id).is_file()]
+    recipes = folder_recipes(config.clips.recipes)
+    each = sum(_DRAWN.get(layer, _OTHERS) for layer in layers_of(config.clips.recipes))
+    each += sum(_WRITTEN.get(layer, _OTHERS) for recipe in recipes for layer in recipe.layers)
+    if config.clips.pairs:
+        moved = sum(_DRAWN[layer] for layer in (layers.COLOR, layers.MASK, layers.POS))
+        each += moved * len(config.backends) * (1 + sum(recipe.reconstructions for recipe in recipes))
+    needed, free = sum(clip.frames for clip in clips) * config.size**2 * each, shutil.disk_usage(run.layout.root).free
+    if needed > free:
+        raise UsageError(
+            f"{plural(len(clips), 'clip')} take about {shown(needed)}, and {shown(free)} are free in "
+            f"{run.layout.root}: take fewer motions with --clip, fewer characters with --limit, smaller pictures with "
+            "--size, or an --out on another disk"
+        )
 
 
 def change_notice(before: Mapping[str, Any], run: Run) -> str | None:
-    """A line on what a build is about to change of the run that it finds, None if that is nothing."""
+    """A line on what a build is about to change of the run on disk, None if that is nothing."""
     changed = changes(before, run.config)
     replaced = ", and its dataset is replaced" if changed and exchange.listed_names(run.layout.dataset) else ""
     what = f"{run.layout.root} holds a build with other settings, which changes: {'; '.join(changed)}{replaced}"
@@ -133,9 +153,8 @@ def change_notice(before: Mapping[str, Any], run: Run) -> str | None:
 def refuse_other_source(before: Mapping[str, Any], run: Run, entries: Sequence[Entry]) -> None:
     """Check that a run whose source is named anew keeps its characters and does not lose rows.
 
-    Raises:
-        UsageError: if all that was rendered is of other characters, which only bear the same names, or the dataset
-            would become smaller.
+    Raises UsageError if all that was rendered is of other characters, which only bear the same names, or the dataset
+    would become smaller.
     """
     config, dataset = run.config, run.layout.dataset
     if before.get("source", config.source) == config.source:
@@ -178,11 +197,7 @@ def forget_failure(layout: RunLayout, stage: str, backend: str | None, key: str)
 
 
 def forget(layout: RunLayout) -> list[str]:
-    """Remove what an earlier build left in the folder, except its settings and procedural characters.
-
-    Returns:
-        Names relative to the run of foreign files, which stay.
-    """
+    """Remove what an earlier build left, except settings and procedural characters; returns names of foreign files."""
     foreign = [name for folder, names in _BUILT.items() for name in _remove(layout, layout.root / folder, names)[0]]
     foreign += [f"{layout.dataset.name}/{name}" for name in exchange.remove(layout.dataset)]
     if bears(layout.report, REPORT_MARK):
@@ -204,12 +219,9 @@ def pictures_of(page: Path) -> Path:
 
 
 def sweep_pictures(folder: Path, kept: Collection[str] = ()) -> None:
-    """Remove the pictures that a page no longer shows, and the folder where it shows none and nothing else is in it.
+    """Remove the pictures that a page no longer shows, and the folder if none and nothing else is left in it.
 
     A folder without our mark, and files of other names, stay as they are.
-
-    Raises:
-        WriteError: if something cannot be removed.
     """
     if not (folder / PICTURES_MARK).is_file():
         return

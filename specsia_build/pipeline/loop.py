@@ -1,10 +1,10 @@
-"""The build loop: what is not up to date goes to workers, phase by phase, and what became of it is recorded."""
+"""The build loop: hands characters that are not up to date to workers, phase by phase, and records the outcomes."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Collection, Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from typing import Any
 
@@ -15,10 +15,10 @@ from specsia_build.errors import SpecsiaError, UsageError, plural
 from specsia_build.files.writing import write_bytes
 from specsia_build.pipeline.executors import Executor, Lost
 from specsia_build.pipeline.failures import BuildSummary, Failure, Record, concerning, counted
-from specsia_build.pipeline.folder import write_mark
-from specsia_build.pipeline.plan import BLOCKED, DAMAGED, DONE, Run, Standing, Step, Task, judge, standing, steps_of
-from specsia_build.pipeline.progress import Progress, StageTally, named, unit_of
-from specsia_build.pipeline.recipes import refuse_full_disk
+from specsia_build.pipeline.folder import refuse_full_disk, write_mark
+from specsia_build.pipeline.plan import BLOCKED, DAMAGED, DONE, Standing, Task, judge, standing
+from specsia_build.pipeline.progress import Progress, StageTally, named
+from specsia_build.pipeline.run import Run, Step, steps_of
 from specsia_build.pipeline.selection import Characters, parted_doubles
 from specsia_build.pipeline.store import discard
 from specsia_build.pipeline.worker import Outcome, Phase, Unit, Work, failed, phases, work
@@ -32,15 +32,7 @@ Keys = dict[Step, set[str]]
 
 
 class Build:
-    """One build under way.
-
-    Attributes:
-        run: the run.
-        characters: which it builds.
-        record: of failures, warnings and times.
-        execute: hands work to workers.
-        summary: of what is known so far.
-    """
+    """One build under way; `summary` has what is known so far."""
 
     def __init__(self, run: Run, characters: Characters, progress: Progress, execute: Executor) -> None:
         self.run, self.characters, self.progress, self.execute = run, characters, progress, execute
@@ -65,19 +57,19 @@ class Build:
             self.progress.say(note)
 
     def standing(self, entry: Entry) -> Standing:
-        """State of a character, computed once, and again after work on it."""
+        """State of a character, cached until work is done on it."""
         if entry.id not in self._standing:
             self._standing[entry.id] = standing(self.run, entry)
         return self._standing[entry.id]
 
-    def failures_before(self, stage: Stage | None = None) -> list[Failure]:
-        """Failures of this build's characters and backends that leave a stage, or pack, something out."""
-        names = {one.name for one in (character_stages(self.config) if stage is None else stage.rests_on)}
-        return [failure for failure in self.concerning() if failure.stage in names]
-
     def concerning(self) -> list[Failure]:
         """Failures on record of this build's characters and backends."""
         return concerning(self.record.failures, {entry.id for entry in self.entries}, self.run.backends)
+
+    def failures_before(self, stage: Stage | None = None) -> list[Failure]:
+        """Those that leave a stage, or pack, something out."""
+        names = {one.name for one in (character_stages(self.config) if stage is None else stage.rests_on)}
+        return [failure for failure in self.concerning() if failure.stage in names]
 
     def hopeless(self) -> bool:
         """Whether more failed by now than may, so that nothing will be packed."""
@@ -98,34 +90,30 @@ class Build:
         return replace(self.summary, stages=stages, **known)
 
     def refuse_unready(self, stages: Sequence[CharacterStage]) -> None:
-        """Check that each of some stages has anything to start from.
+        """Check that each of some stages has anything to start from, or a failure says why not."""
 
-        Raises:
-            UsageError: if one has not, and no failure says why.
-        """
+        def has_any(step: Step) -> bool:
+            return any(self.run.meta(step.stage, step.name[1], entry.id) is not None for entry in self.entries)
+
         for stage in stages:
             below = [one for one in stage.rests_on if one not in stages and not one.per_clip]
-            if not self.failures_before(stage) and not all(map(self._holds_any, steps_of(self.config, below))):
+            if not self.failures_before(stage) and not all(map(has_any, steps_of(self.config, below))):
                 raise UsageError(
                     f"{stage.name} has nothing to start from in {self.layout.root}: run `{self.config.command} "
                     f"--stage {stage.earlier[-1].name}` first"
                 )
 
-    def _holds_any(self, step: Step) -> bool:
-        return any(self.run.meta(step.stage, step.name[1], entry.id) is not None for entry in self.entries)
-
     def run_steps(self, steps: Sequence[Step], ids: Collection[str] | None = None, again: bool = False) -> None:
         """Do steps of all characters or of some; damaged artefacts that they need are made `again`, once.
 
-        Raises:
-            UsageError: if clips take more room than the disk has.
-            SpecsiaError: if an artefact is damaged as soon as it is written.
+        Raises SpecsiaError if an artefact is damaged as soon as it is written.
         """
-        finds_clips = any(step.stage is motions.STAGE for step in steps)
-        if self.config.clips is not None and ids is None and not finds_clips:
+        asked = {step.stage for step in steps}
+        if self.config.clips is not None and ids is None and motions.STAGE not in asked:
             self._count_clips()
         for phase in phases(steps, self.config):
-            if ids is None and any(step.stage is draw.STAGE for step in phase.steps):
+            of_phase = {step.stage for step in phase.steps}
+            if ids is None and draw.STAGE in of_phase:
                 refuse_full_disk(self.run, self._clips())
             if damaged := self._run_phase(phase, ids):
                 if again:
@@ -133,9 +121,9 @@ class Build:
                         f"artefacts do not stay as they are written ({named(_characters(damaged))}): look after the "
                         f"disk of {self.layout.root}, then give the same command again"
                     )
-                below = {one for step in phase.steps for one in (*step.stage.rests_on, step.stage)}
+                below = of_phase.union(*(stage.rests_on for stage in of_phase))
                 self.make_again(damaged, [step for step in self.run.steps if step.stage in below])
-            if ids is None and any(step.stage is motions.STAGE for step in phase.steps):
+            if ids is None and motions.STAGE in of_phase:
                 self._count_clips()
             if ids is None and self.hopeless():
                 return
@@ -152,21 +140,26 @@ class Build:
         self.run_steps(steps, ids, again=True)
 
     def _run_phase(self, phase: Phase, ids: Collection[str] | None) -> Keys:
-        """Do what there is to do of a phase; returns the keys of damaged artefacts by step."""
         entries = [entry for entry in self.entries if ids is None or entry.id in ids]
         self.record.forget(phase.steps, {entry.id for entry in entries})
+        for step in phase.steps:
+            self.tallies.setdefault(step, StageTally())
         attempt = _Attempt(self, phase)
         units = attempt.plan(entries)
-        with attempt.bars(len(units)):
+        with ExitStack() as stack:
+            for step in phase.steps:
+                name, backend = step.name
+                noun = "clip" if phase.per_clip else "char"
+                bar = self.progress.bar(name, len(units), noun, backend, attempt.kept[step])
+                attempt.bars[step] = stack.enter_context(bar)
             while units:
                 results = self.execute(work, units, phase.needs, self.hopeless)
                 units = [rest for number, result in results for rest in attempt.take(units[number], result)]
         self.record.write()
         for character in attempt.touched:
             self._standing.pop(character, None)
-        for step, tally in attempt.tallies.items():
-            self.tallies.setdefault(step, StageTally()).add(tally)
-            self.progress.stage_done(tally.summary(*step.name), again=ids is not None)
+        for step in phase.steps if ids is None else ():
+            self.progress.stage_done(self.tallies[step].summary(*step.name))
         return attempt.damaged
 
     def _clips(self) -> list[Clip]:
@@ -174,7 +167,6 @@ class Build:
         return [clip for meta in metas if meta is not None for clip in motions.clips_of(meta)]
 
     def _count_clips(self) -> None:
-        """Count the clips, and so how many may fail."""
         clips = len(self._clips())
         self.summary = replace(self.summary, allowed_failures=self.config.allowed_failures(clips), clips=clips)
 
@@ -188,26 +180,20 @@ class Build:
         self.summary = replace(self.summary, doubles=tuple(doubles))
 
 
-def _characters(keys: Mapping[Step, Collection[str]]) -> set[str]:
-    """Ids of the characters that keys of artefacts are of."""
-    return {character_of(key) if step.stage.per_clip else key for step, found in keys.items() for key in found}
+def _characters(damaged: Keys) -> set[str]:
+    """Ids of the characters of damaged artefacts."""
+    return {character_of(key) if step.stage.per_clip else key for step, keys in damaged.items() for key in keys}
 
 
 class _Attempt:
-    """A phase under way.
-
-    Attributes:
-        tallies: by step.
-        damaged: keys of damaged artefacts.
-        touched: ids of the characters that were worked on.
-    """
+    """A phase under way: up to date artefacts and bars by step, damaged artefacts, and characters worked on."""
 
     def __init__(self, build: Build, phase: Phase) -> None:
         self._build, self._phase = build, phase
-        self.tallies = {step: StageTally() for step in phase.steps}
+        self.kept = dict.fromkeys(phase.steps, 0)
+        self.bars: dict[Step, Bar] = {}
         self.damaged: Keys = {}
         self.touched: set[str] = set()
-        self._bars: dict[Step, Bar] = {}
 
     def plan(self, entries: Sequence[Entry]) -> list[Unit]:
         """Plan units for the characters that are not up to date, and count the others."""
@@ -216,22 +202,13 @@ class _Attempt:
             present = self._build.standing(entry)
             if present.is_done(self._phase.steps):
                 for step in self._phase.steps:
-                    self.tallies[step].keep(present.states[step.name])
+                    self._build.tallies[step].keep(present.states[step.name])
+                    self.kept[step] += len(present.states[step.name])
             else:
                 clips: Sequence[Clip | None] = present.clips if self._phase.per_clip else [None]
                 units += [Unit(apart, entry, clip, self._phase.steps) for clip in clips]
                 self.touched.add(entry.id)
         return units
-
-    @contextmanager
-    def bars(self, units: int) -> Iterator[None]:
-        """Show how far each step is."""
-        with ExitStack() as stack:
-            for step, tally in self.tallies.items():
-                name, backend = step.name
-                bar = self._build.progress.bar(name, units, unit_of(step.stage), backend, len(tally.ends))
-                self._bars[step] = stack.enter_context(bar)
-            yield
 
     def take(self, unit: Unit, result: Work | Lost) -> list[Unit]:
         """Record what became of a unit; returns what is to be done of it next."""
@@ -248,10 +225,10 @@ class _Attempt:
         return self._next(unit, gone, unit.rest)
 
     def _lost(self, unit: Unit, reason: str) -> list[Unit]:
-        """Plan a unit again whose worker was lost: by what is on disk, the first step that is not done is to blame.
+        """Plan a unit again whose worker was lost: the first step that is not done on disk is to blame.
 
-        Where steps that do not rest on that one are left, it may have failed by itself before one of them was lost: it
-        is then tried alone.
+        If other steps are left that do not rest on it, it may have failed by itself before one of them was lost, and is
+        tried alone.
         """
         left, first = list[Step](), None
         for task in unit.tasks(self._build.run):
@@ -279,33 +256,29 @@ class _Attempt:
         return [replace(unit, steps=steps, rest=())] if steps else []
 
     def _note(self, task: Task, outcome: Outcome) -> None:
-        """Record how a task went."""
-        step, bar = task.step, self._bars[task.step]
+        build, step = self._build, task.step
+        bar, tally = self.bars[step], build.tallies[step]
         for stage in outcome.damaged:
             earlier = Step(stage, step.backend if stage.per_backend else None)
             self.damaged.setdefault(earlier, set()).add(task.key_in(stage))
         if outcome.damaged or outcome.state == BLOCKED:
             bar.drop()
-        elif outcome.state == DONE:
+            return
+        if outcome.state == DONE:
             bar.keep()
-            self.tallies[step].keep([task.key])
-        else:
-            bar(1)
-            self._note_work(task, outcome)
-
-    def _note_work(self, task: Task, outcome: Outcome) -> None:
-        """Record a task that was tried."""
-        build, tally = self._build, self.tallies[task.step]
+            tally.keep([task.key])
+            return
+        bar(1)
         if outcome.state == DAMAGED:
-            build.progress.say(f"{task.step.label}: damaged and made again: {task.key}")
-        build.record.log(*task.step.name, task.key, outcome)
+            build.progress.say(f"{step.label}: damaged and made again: {task.key}")
+        build.record.log(*step.name, task.key, outcome)
         tally.seconds += outcome.seconds
         tally.ends[task.key] = "made" if outcome.reason is None else "failed"
         if outcome.reason is not None:
             discard(task.path)
             clip = None if task.clip is None else task.clip.id
             details, low_quality = outcome.details, outcome.low_quality
-            failure = Failure(task.entry.id, *task.step.name, outcome.reason, details, low_quality, clip)
+            failure = Failure(task.entry.id, *step.name, outcome.reason, details, low_quality, clip)
             build.record.failed(failure, outcome.evidence)
         if outcome.warnings:
             build.record.warn(task.entry.id, outcome.warnings)

@@ -14,26 +14,18 @@ from specsia_build.errors import UsageError
 from specsia_build.files.writing import replacing, write_bytes
 from specsia_build.pipeline.failures import read_failures, write_failures
 from specsia_build.pipeline.folder import changes, check_folder, locked, settings_before, write_mark
-from specsia_build.pipeline.layout import RunLayout
-from specsia_build.pipeline.settings import existing_run
+from specsia_build.pipeline.run import RunLayout, existing_run
 from specsia_build.stages.registry import character_stages
 
 
 def merge(runs: Sequence[Path], layout: RunLayout) -> BuildConfig:
-    """Copy what runs made into the folder of another one, which a build then packs; the runs stay as they are.
+    """Copy the artefacts of runs into the folder of another one, which a build then packs; the runs stay as they are.
 
-    Fingerprints decide what of it is up to date; of two artefacts of one place the first run's is taken.
-
-    Args:
-        runs: folders of them, built by `--shard` or otherwise, with the same settings.
-        layout: of the run that they become.
+    Fingerprints decide what of it is up to date; of two artefacts of one place the first run's is taken. Raises
+    UsageError if one of them is no run or differs in settings or splits, or if the folder holds another run.
 
     Returns:
         The settings of that run: those of the first, of the whole source.
-
-    Raises:
-        UsageError: if one of them is no run or differs in settings or splits, or if the folder holds another run.
-        SpecsiaError: if something cannot be read or written.
     """
     shares = [existing_run(run) for run in runs]
     folders = [share.root.resolve() for _, share in shares]

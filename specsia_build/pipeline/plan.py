@@ -3,123 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from functools import cached_property, lru_cache
+from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 
-from specsia_build.backends.base import Backend
-from specsia_build.backends.registry import load_backend
 from specsia_build.characters.character import Entry
-from specsia_build.config import DRAVIE, BuildConfig, backend_name
 from specsia_build.errors import MOST_WARNED, brief
-from specsia_build.pipeline.index import Index, open_index
-from specsia_build.pipeline.layout import RunLayout
-from specsia_build.stages.artefact import fingerprint
-from specsia_build.stages.clips import draw, motions, move
-from specsia_build.stages.pack import STAGE as PACK
-from specsia_build.stages.registry import character_stages
+from specsia_build.pipeline.run import Run, Step, backend_of
+from specsia_build.pipeline.store import Index
+from specsia_build.stages.clips import motions
 from specsia_build.stages.rows import Member, member
-from specsia_build.stages.stage import CharacterStage, Clip, Digests, Job, Meta, Sources
+from specsia_build.stages.stage import CharacterStage, Clip, Digests, Job, Meta, Sources, fingerprint
 
 DONE, STALE, MISSING, DAMAGED, BLOCKED = "done", "stale", "missing", "damaged", "blocked"
-"""An artefact is up to date; was made from something else, or does not serve under the present settings; is not there;
-does not read; or lacks an earlier stage's artefact to be made from."""
-
-
-@lru_cache(maxsize=8)
-def backend_of(spec: str) -> Backend:
-    """The backend of a specification, made once per process."""
-    return load_backend(spec)
-
-
-class Step(NamedTuple):
-    """A stage and, for a stage that each backend has of its own, the backend's `NAME[:ARG]`."""
-
-    stage: CharacterStage
-    backend: str | None = None
-
-    @property
-    def name(self) -> tuple[str, str | None]:
-        """Names of the stage and the backend."""
-        return self.stage.name, None if self.backend is None else backend_name(self.backend)
-
-    @property
-    def label(self) -> str:
-        """Both names in one text."""
-        return " ".join(filter(None, self.name))
-
-    def needs(self, other: Step) -> bool:
-        """Whether this step rests on another."""
-        return other.stage in self.stage.rests_on and other.backend in (None, self.backend)
-
-
-def steps_of(config: BuildConfig, stages: Iterable[CharacterStage]) -> list[Step]:
-    """Stages, each with its backends or with None, in the order in which they are done."""
-    return [Step(stage, one) for stage in stages for one in (config.backends if stage.per_backend else (None,))]
-
-
-@dataclass(frozen=True)
-class Run:
-    """One run.
-
-    Attributes:
-        config: its settings.
-        layout: its paths.
-        index: what is known of its artefacts and source files.
-    """
-
-    config: BuildConfig
-    layout: RunLayout
-    index: Index = field(default_factory=Index)
-
-    @property
-    def backends(self) -> list[str]:
-        """Names of its backends."""
-        return [backend_name(spec) for spec in self.config.backends]
-
-    @property
-    def steps(self) -> list[Step]:
-        """All its steps, in order."""
-        return steps_of(self.config, character_stages(self.config))
-
-    @property
-    def packs(self) -> bool:
-        """Whether it packs pairs as a dataset; recipes may want reconstructions that move without one."""
-        return self.config.clips is None or DRAVIE in self.config.clips.recipes
-
-    @property
-    def read_by_pack(self) -> tuple[CharacterStage, ...]:
-        """The stages whose artefacts hold the pictures of its dataset."""
-        return PACK.earlier if self.config.clips is None else (draw.STAGE, move.STAGE)
-
-    def meta(self, stage: CharacterStage, backend: str | None, key: str) -> Meta | None:
-        """Meta data of an artefact, or None."""
-        return self.index.meta(self.layout.artefact(stage, backend, key))
-
-    def apart(self) -> Run:
-        """The same run with an empty index, for another process."""
-        return Run(self.config, self.layout)
-
-
-@contextmanager
-def open_run(config: BuildConfig, layout: RunLayout, *, writes: bool = False) -> Iterator[Run]:
-    """Open a run and its index; see `open_index`."""
-    with open_index(layout, writes=writes) as index:
-        yield Run(config, layout, index)
+"""States of an artefact: up to date; made from something else, or unfit for the present settings; not there; not
+readable; or without an earlier stage's artefact to be made from."""
 
 
 @dataclass(frozen=True)
 class Task:
-    """One step of one character or clip.
+    """One step of one character, or of one of its clips; methods ending in `_in` are about another stage's artefact of
+    it.
 
     Attributes:
-        run: the run.
-        step: what is to be made.
-        entry: the character.
-        clip: None for a stage that is not done for each.
-        inputs: digest of each input that is known before it is made.
+        inputs: digest of each input that is known before the artefact is made.
     """
 
     run: Run
@@ -134,35 +42,28 @@ class Task:
 
     @property
     def backend(self) -> str | None:
-        """Name of the backend."""
         return self.step.name[1]
 
     @property
     def job(self) -> Job:
-        """The job that the stage is given."""
         spec = self.step.backend
         return Job(self.entry, self.run.config, None if spec is None else backend_of(spec), self.clip)
 
     @property
     def key(self) -> str:
-        """Id of the clip or character."""
         return self.key_in(self.stage)
 
     @cached_property
     def path(self) -> Path:
-        """Path of the artefact."""
         return self.path_in(self.stage)
 
     def key_in(self, stage: CharacterStage) -> str:
-        """Key of another stage's artefact for it."""
         return self.clip.id if stage.per_clip and self.clip is not None else self.entry.id
 
     def path_in(self, stage: CharacterStage) -> Path:
-        """Place of another stage's artefact for it."""
         return self.run.layout.artefact(stage, self.backend, self.key_in(stage))
 
     def fingerprint(self, inputs: Digests) -> str:
-        """Fingerprint that its artefact has or would have."""
         return fingerprint(self.stage.name, self.stage.version, self.stage.settings(self.job), inputs)
 
 
@@ -177,9 +78,7 @@ def inputs_now(sources: Sources | None, meta: Meta, index: Index) -> Digests:
 def judge(task: Task, *, quick: bool = False) -> tuple[Task, str]:
     """Say whether a task's artefact is current: `DONE`, or why not.
 
-    Args:
-        task: whose artefact is meant.
-        quick: leave the inputs of what is not there unread.
+    With `quick` the inputs of an artefact that is not there stay unread.
 
     Returns:
         The task with the digests of its inputs, and the state.
@@ -191,24 +90,23 @@ def judge(task: Task, *, quick: bool = False) -> tuple[Task, str]:
         if meta is None or not below.serves(meta, config):
             return task, BLOCKED
         earlier[below] = meta
-    exists, meta = index.seen(task.path)
-    absent = DAMAGED if exists else MISSING
+    meta = index.meta(task.path)
+    state = STALE if meta is not None else DAMAGED if index.exists(task.path) else MISSING
     if meta is None and quick:
-        return task, absent
+        return task, state
     job = task.job
     known = stage.inputs(job, earlier, index.digest)
     inputs = {**known, **inputs_now(stage.sources(job), meta or {}, index)}
     task = replace(task, inputs=inputs)
-    if meta is None:
-        return task, absent
-    current = meta.get("fingerprint") == task.fingerprint(inputs) and stage.serves(meta, config)
-    return task, DONE if current else STALE
+    if meta is not None and meta.get("fingerprint") == task.fingerprint(inputs) and stage.serves(meta, config):
+        state = DONE
+    return task, state
 
 
 class Judged(NamedTuple):
     """A task, the state of its artefact, and whether that and all that it rests on is up to date.
 
-    Where clips are not known yet, one task without a clip stands for all of them.
+    While clips are not known yet, one task without a clip stands for all of them.
     """
 
     task: Task
@@ -250,9 +148,7 @@ class Standing:
 
     Attributes:
         states: state of each artefact, by the names of its step and by its key.
-        clips: its clips.
-        warnings: about it.
-        shape: as `same_shapes` compares it, empty where nothing was made.
+        shape: as `same_shapes` compares it, empty if nothing was made.
         members: what pack takes, by backend, if the run packs.
         waiting: keys of what pack does not take, by backend.
     """
@@ -265,7 +161,6 @@ class Standing:
     waiting: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def is_done(self, steps: Iterable[Step]) -> bool:
-        """Whether nothing is left to do of some steps."""
         return all(state == DONE for step in steps for state in self.states[step.name].values())
 
 

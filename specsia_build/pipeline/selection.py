@@ -17,14 +17,12 @@ from specsia_build.dataset.pairs import splits_of
 from specsia_build.dataset.reading import open_dataset
 from specsia_build.errors import UsageError, plural, some
 from specsia_build.folders import expanded
-from specsia_build.pipeline.layout import RunLayout
-from specsia_build.pipeline.plan import Run
 from specsia_build.pipeline.progress import named
+from specsia_build.pipeline.run import Run, RunLayout
 from specsia_build.stages.registry import character_stages
 from specsia_build.stages.stage import DigestOf
 
 _MOST_DOUBLES = 5
-"""Sentences about equal characters in different splits, at most."""
 
 
 @dataclass(frozen=True)
@@ -57,11 +55,7 @@ class Characters:
 
 
 def source_of(config: BuildConfig, layout: RunLayout) -> Source:
-    """The source of a run, none of whose characters is read yet.
-
-    Raises:
-        UsageError: if it is not there, or holds nothing.
-    """
+    """The source of a run, none of whose characters is read yet; raises UsageError if it holds nothing."""
     known = layout.splits.is_file() and layout.config.is_file() and read_settings(layout.config).get("source")
     if known == config.source and not config.source.startswith("sample:") and not os.path.lexists(config.source):
         raise UsageError(
@@ -75,7 +69,6 @@ def source_of(config: BuildConfig, layout: RunLayout) -> Source:
 
 
 def _excluded(path: str | None) -> frozenset[str]:
-    """Ids that a file names, one a line."""
     try:
         text = "" if path is None else expanded(path).read_text(encoding="utf-8-sig")
     except (OSError, ValueError) as error:
@@ -86,14 +79,8 @@ def _excluded(path: str | None) -> frozenset[str]:
 def find_characters(config: BuildConfig, layout: RunLayout, before: Mapping[str, Any] | None) -> Characters:
     """The characters that a build is about, in the splits of its run, of a dataset, or drawn anew; nothing is written.
 
-    Args:
-        config: of the build.
-        layout: of its run.
-        before: settings of the build that the run holds, or None where that does not count.
-
-    Raises:
-        UsageError: if the source or what is left of it is empty, or the run or the dataset to follow contradicts it.
-        SpecsiaError: if that dataset or the run's splits cannot be read.
+    `before` are settings of the build that the run holds, or None if that does not count. Raises UsageError if the
+    source or what is left of it is empty, or the run or the dataset to follow contradicts it.
     """
     source = source_of(config, layout)
     entries, split_of, remarks = _split(config, layout, source.entries, before)
@@ -152,11 +139,7 @@ def parted_doubles(
 ) -> list[str]:
     """A sentence for each mesh file, and each shape, of several characters in different splits; the first few of many.
 
-    Args:
-        entries: that are built.
-        splits: split of each id.
-        digest: gives the SHA-256 of a file within its root.
-        shapes: of each entry as `same_shapes` compares them, empty where it is not known.
+    `digest` gives the SHA-256 of a file within its root, `shapes` are of each entry, as `same_shapes` compares them.
     """
 
     def parted(groups: Iterable[tuple[str, ...]]) -> list[tuple[str, ...]]:

@@ -5,16 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from specsia_build.config import BuildConfig
 from specsia_build.errors import UsageError
 from specsia_build.pipeline.failures import Failure, concerning, read_failures
 from specsia_build.pipeline.folder import settings_before
-from specsia_build.pipeline.layout import RunLayout
-from specsia_build.pipeline.pack import empty_splits, pack_plan
-from specsia_build.pipeline.plan import BLOCKED, DAMAGED, DONE, MISSING, STALE, open_run, standing
-from specsia_build.pipeline.recipes import PartTask, by_folder, part_tasks
+from specsia_build.pipeline.pack import PartTask, by_folder, empty_splits, pack_plan, part_tasks
+from specsia_build.pipeline.plan import BLOCKED, DAMAGED, DONE, MISSING, STALE, standing
+from specsia_build.pipeline.run import RunLayout, open_run
 from specsia_build.pipeline.selection import find_characters
 from specsia_build.recipes.folder import keys, record_of
 from specsia_build.recipes.recipe import folder_recipes
@@ -41,14 +39,12 @@ class RunStatus:
     """State of a run.
 
     Attributes:
-        source: name of its source.
         characters: how many of the source the build is about.
-        stages: in order.
         failures: on record of its characters and backends.
         warnings: about characters that were built, by id.
-        packed: whether what the run packs is there.
+        packed: whether a dataset, or recipes' folders, are on disk.
         empty_splits: sentences about planned splits without any row.
-        current: whether it is exactly what a build would pack of what is built now.
+        current: whether they are exactly what a build would pack now.
     """
 
     source: str
@@ -62,7 +58,6 @@ class RunStatus:
 
     @property
     def next_step(self) -> str:
-        """Describe what the next build would do."""
         counts = {f"{s.stage} {s.backend or ''}".rstrip(): s.stale + s.missing + s.waiting for s in self.stages}
         if work := [f"{name} {count}" for name, count in counts.items() if count]:
             return "a build would do: " + ", ".join(work) + ", then pack"
@@ -70,18 +65,15 @@ class RunStatus:
 
 
 def _is_recipe_current(tasks: Sequence[PartTask]) -> bool | None:
-    """Whether a recipe's folders hold its parts as they would be written; None where one of them is not written."""
-    folders = by_folder(tasks)
-    if not folders or any(mark_of(folder) is None for folder in folders):
-        return None
-    return all(_is_current(folder, parts) for folder, parts in folders.items())
-
-
-def _is_current(folder: Path, tasks: Sequence[PartTask]) -> bool:
-    missing = [task for task in tasks if not task.is_written()]
-    left_out = (mark_of(folder) or {}).get("left_out")
-    known = {task.key for task in tasks}.issuperset(keys(folder))
-    return known and len(missing) == left_out and all(record_of(folder, task.key) is None for task in missing)
+    """Whether a recipe's folders hold its parts as they would be written; None if one of them is not written."""
+    current = None
+    for folder, parts in by_folder(tasks).items():
+        if (mark := mark_of(folder)) is None:
+            return None
+        missing = [task for task in parts if not task.is_written()]
+        known = {task.record.key for task in parts}.issuperset(keys(folder)) and len(missing) == mark.get("left_out")
+        current = current is not False and known and all(record_of(folder, task.record.key) is None for task in missing)
+    return current
 
 
 def run_status(config: BuildConfig, layout: RunLayout) -> RunStatus:

@@ -1,26 +1,50 @@
-"""Artefacts on disk: a tar per character and stage in the WebDataset convention, written whole or not at all."""
+"""Artefacts on disk, a tar per character and stage in the WebDataset convention, and a cache of what was read of them.
+
+A row of the cache counts as long as its file has the size and times of change that it was read with. Losing the cache
+costs time.
+"""
 
 from __future__ import annotations
 
 import io
 import json
 import os
-import shutil
+import sqlite3
 import tarfile
-from functools import lru_cache
+import time
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from copy import copy
+from functools import cache, lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
-from specsia_build.errors import SpecsiaError
+import msgspec
+
+from specsia_build.errors import CharacterError, SpecsiaError
 from specsia_build.files.names import is_temporary
 from specsia_build.files.records import parse_json
-from specsia_build.files.writing import cannot_write, write_bytes
-from specsia_build.stages.artefact import DIGEST, META, Artefact, meta_digest, sha256
+from specsia_build.files.sources import searched, source_digest, source_place
+from specsia_build.files.writing import remove_tree, write_bytes
+from specsia_build.stages.stage import DIGEST, META, Artefact, Meta, meta_digest, sha256
+
+VERSION = 4
+"""Version of the cache's table; a cache of another one is begun anew."""
+
+_COMMIT_SECONDS = 1.0
+"""How often new rows are committed."""
+
+_PATIENCE_SECONDS = 10.0
+"""How long a reader waits while a build commits."""
 
 _BLOCK = tarfile.BLOCKSIZE
 
 _DAMAGE = (OSError, tarfile.TarError, ValueError, KeyError, TypeError, IndexError, RecursionError, SpecsiaError)
 """Errors of reading a damaged tar or the JSON in it."""
+
+Row: TypeAlias = tuple[str, bytes]
+"""A file's stamp, and what was read from it: packed meta data or a digest."""
 
 
 class DamagedError(SpecsiaError):
@@ -28,7 +52,7 @@ class DamagedError(SpecsiaError):
 
 
 def write_artefact(path: Path, artefact: Artefact) -> dict[str, Any]:
-    """Write an artefact; equal ones give equal bytes. Returns its meta data as they will be read."""
+    """Write an artefact whole or not at all, equal ones as equal bytes; returns its meta data as they will be read."""
     meta = json.dumps(artefact.meta, sort_keys=True, ensure_ascii=False).encode()
     stream = io.BytesIO()
     with tarfile.open(fileobj=stream, mode="w", format=tarfile.PAX_FORMAT) as archive:
@@ -56,16 +80,15 @@ def _content(archive: tarfile.TarFile, info: tarfile.TarInfo) -> bytes:
 
 
 def _first(archive: tarfile.TarFile) -> tuple[str, dict[str, Any]]:
-    """Key and meta data of an archive that was just opened."""
     first = archive.next()
     if first is None or not first.name.endswith(f".{META}"):
         raise ValueError(f"it does not begin with {META}")
-    return first.name.removesuffix(f".{META}"), _sound_meta(_content(archive, first))
+    return first.name.removesuffix(f".{META}"), _parsed_meta(_content(archive, first))
 
 
 @lru_cache(maxsize=4)
-def _sound_meta(data: bytes) -> dict[str, Any]:
-    """Meta data whose digest is right; the last ones are kept, as each clip asks for its character's."""
+def _parsed_meta(data: bytes) -> dict[str, Any]:
+    """Parse meta data and check their digest; cached, as each clip asks for its character's."""
     meta: dict[str, Any] = parse_json(data, META)
     if meta[DIGEST] != meta_digest(meta):
         raise ValueError(f"{META} is not as it was written")
@@ -73,11 +96,7 @@ def _sound_meta(data: bytes) -> dict[str, Any]:
 
 
 def read_artefact(path: Path, key: str) -> Artefact:
-    """Read an artefact and check every byte of it.
-
-    Raises:
-        DamagedError: if it is not as it was written, or not there.
-    """
+    """Read an artefact and check every byte of it; raises DamagedError if it is not as it was written."""
     files: dict[str, bytes] = {}
     try:
         with _open(path) as archive:
@@ -98,30 +117,38 @@ def read_artefact(path: Path, key: str) -> Artefact:
     return Artefact(key, files, meta)
 
 
-def seen(path: Path) -> tuple[bool, dict[str, Any] | None]:
-    """Whether anything is in the place of an artefact, and its meta data if these and its size are as written."""
+def read_meta(path: Path) -> dict[str, Any] | None:
+    """Meta data of an artefact, or None unless these and its size are as written."""
     try:
         with _open(path) as archive:
             _, meta = _first(archive)
             rest = sum(_BLOCK + -(-int(file["bytes"]) // _BLOCK) * _BLOCK for file in meta["files"].values())
-            whole = path.stat().st_size >= archive.offset + rest
+            return meta if path.stat().st_size >= archive.offset + rest else None
     except _DAMAGE:
-        return os.path.lexists(path), None
-    return True, meta if whole else None
-
-
-def read_meta(path: Path) -> dict[str, Any] | None:
-    """Meta data of an artefact, or None; see `seen`."""
-    return seen(path)[1]
+        return None
 
 
 def stamp_of(path: str | Path) -> str | None:
-    """Size and time of change of a file, links followed; None where there is none."""
+    """Size and time of change of a file, links followed; None if there is none."""
     try:
         status = os.stat(path)  # noqa: PTH116  a path object for each of a million names is slow
     except (OSError, ValueError):
         return None
     return f"{status.st_size}:{status.st_mtime_ns}"
+
+
+def source_stamp(path: Path, root: Path) -> str | None:
+    """Size and times of change of a source file, the inode's too, as unpacking may restore a time.
+
+    For a search this is what it finds; None if no file may be read, see `source_place`.
+    """
+    try:
+        status = source_place(path, root).stat()
+    except FileNotFoundError:
+        return searched(path)
+    except (OSError, ValueError, CharacterError):
+        return None
+    return f"{status.st_size}:{status.st_mtime_ns}:{status.st_ctime_ns}"
 
 
 def discard(path: Path) -> None:
@@ -131,23 +158,144 @@ def discard(path: Path) -> None:
 
 
 def sweep(folder: Path, deep: bool = True) -> None:
-    """Remove what killed writers left half written in a folder and, where `deep`, below it; links are not followed.
+    """Remove what killed writers left half written in a folder and, if `deep`, below it; links are not followed."""
+    for parent, folders, files in os.walk(folder):
+        for name in filter(is_temporary, (*folders, *files)):
+            remove_tree(Path(parent) / name)
+        if not deep:
+            return
 
-    Raises:
-        WriteError: if something cannot be removed.
+
+class Index:
+    """Meta data of the artefacts of a run and digests of its source files; to be used from one thread.
+
+    Attributes:
+        rows: stamp and content by name of what was read without a table, which a worker sends to the build.
     """
+
+    def __init__(self, table: sqlite3.Connection | None = None, folder: Path | None = None):
+        """Open a cache in a table, or else in memory; the artefacts' folder is left out of names in the table."""
+        self.rows: dict[str, Row] = {}
+        self._table, self._saved = table, time.monotonic()
+        self._prefix = "" if folder is None else f"{folder}/"
+        self._hidden: set[Path] = set()
+
+    def meta(self, path: Path) -> Meta | None:
+        stamp = None if path in self._hidden else stamp_of(path)
+        if stamp is None:
+            return None
+        if (row := self._row(str(path), stamp)) is not None:
+            with suppress(ValueError, TypeError, zlib.error, msgspec.MsgspecError):
+                known: Meta = msgspec.json.decode(zlib.decompress(row))
+                return known
+        meta = read_meta(path)
+        if meta is not None:
+            self.learn(str(path), (stamp, zlib.compress(msgspec.json.encode(meta), 1)))
+        return meta
+
+    def exists(self, path: Path) -> bool:
+        """Whether a file, readable or not, is in the place of an artefact."""
+        return path not in self._hidden and os.path.lexists(path)
+
+    def snapshot(self) -> Index:
+        """The same index for a short time in which no artefact changes: each is looked at once."""
+        snapshot = copy(self)
+        snapshot.meta = cache(self.meta)  # type: ignore[method-assign]
+        return snapshot
+
+    def hide(self, path: Path) -> None:
+        """Take an artefact for missing from now on, as what it was made from could not be made again."""
+        self._hidden.add(path)
+
+    def digest(self, path: Path, root: Path) -> str | None:
+        """SHA-256 of a source file, None if it may not be read; see `source_place`."""
+        stamp = source_stamp(path, root)
+        if stamp is None:
+            return None
+        name = f"source:{path}"
+        row = self._row(name, stamp)
+        # Anything but the 64 characters of a SHA-256 is damage.
+        if row is not None and len(row) == 64:
+            return row.decode(errors="replace")
+        digest = source_digest(path, root)
+        if digest is not None:
+            self.learn(name, (stamp, digest.encode()))
+        return digest
+
+    def learn(self, name: str, row: Row) -> None:
+        """Keep a row, from another index's `rows` for instance."""
+        if self._table is None:
+            self.rows[name] = row
+            return
+        self._execute("INSERT OR REPLACE INTO known VALUES (?, ?, ?)", name.removeprefix(self._prefix), *row)
+        if time.monotonic() - self._saved >= _COMMIT_SECONDS:
+            self.save()
+
+    def _row(self, name: str, stamp: str) -> bytes | None:
+        row = self.rows.get(name)
+        if self._table is not None:
+            row = self._execute("SELECT stamp, meta FROM known WHERE path = ?", name.removeprefix(self._prefix))
+        return row[1] if row is not None and row[0] == stamp and isinstance(row[1], bytes) else None
+
+    def _execute(self, statement: str, *values: str | bytes) -> Any:
+        """Run a statement; a table that is damaged, full or read-only, or a name that is no text, costs time alone."""
+        if self._table is not None:
+            with suppress(sqlite3.Error, UnicodeEncodeError):
+                return self._table.execute(statement, values).fetchone()
+        return None
+
+    def forget(self) -> None:
+        self._execute("DELETE FROM known")
+
+    def save(self) -> None:
+        if self._table is not None:
+            with suppress(sqlite3.Error):
+                self._table.commit()
+        self._saved = time.monotonic()
+
+
+@contextmanager
+def open_index(path: Path, artefacts: Path, *, writes: bool) -> Iterator[Index]:
+    """Open the cache of a run's artefacts; new rows are kept if it `writes`, as only the holder of the run's lock may.
+
+    A cache that is damaged or of another version is begun anew; if none can be used, all is read from files.
+    """
+    table = _open_table(path, writes)
+    if table is None and writes:
+        with suppress(OSError):
+            path.unlink(missing_ok=True)
+        table = _open_table(path, writes)
+    index = Index(table, artefacts)
     try:
-        with os.scandir(folder) as listed:
-            entries = [e for e in listed if is_temporary(e.name) or (deep and e.is_dir(follow_symlinks=False))]
-        for entry in entries:
-            path = Path(entry.path)
-            if not is_temporary(entry.name):
-                sweep(path)
-            elif entry.is_dir(follow_symlinks=False):
-                shutil.rmtree(path)
-            else:
-                path.unlink(missing_ok=True)
-    except FileNotFoundError:
-        return
-    except OSError as error:
-        raise cannot_write(folder, error) from error
+        yield index
+    finally:
+        index.save()
+        if table is not None:
+            table.close()
+
+
+def _open_table(path: Path, writes: bool) -> sqlite3.Connection | None:
+    """Open the table of a file; None if it cannot be used."""
+    table = None
+    try:
+        if writes:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        name = f"{path.absolute().as_uri()}?mode={'rwc' if writes else 'ro'}"
+        # A reader begins no transaction, which would hold its lock.
+        table = sqlite3.connect(name, uri=True, timeout=_PATIENCE_SECONDS)
+        table.isolation_level = "DEFERRED" if writes else None
+        table.execute("PRAGMA synchronous = OFF")
+        table.execute("PRAGMA cache_spill = OFF")
+        (version,) = table.execute("PRAGMA user_version").fetchone()
+        if writes and version == 0:
+            table.execute("CREATE TABLE known (path TEXT PRIMARY KEY, stamp TEXT, meta BLOB) WITHOUT ROWID")
+            table.execute(f"PRAGMA user_version = {VERSION}")
+            table.commit()
+        elif version != VERSION:
+            raise sqlite3.DatabaseError(f"it is of version {version}")
+        table.execute("SELECT 1 FROM known LIMIT 1")
+    except (sqlite3.Error, OSError):
+        if table is not None:
+            table.close()
+        return None
+    return table

@@ -9,6 +9,7 @@ from functools import partial
 from specsia_build import png
 from specsia_build.characters.character import Entry
 from specsia_build.characters.read import read_character
+from specsia_build.characters.samples.write import withdraw
 from specsia_build.characters.survey import CharacterFacts, facts_of, one_colour, unread
 from specsia_build.config import BuildConfig
 from specsia_build.errors import MOST_WARNED, CharacterError, brief
@@ -25,11 +26,7 @@ SIZE, VIEWS = 256, 10
 
 
 def surveyed(entry: Entry, *, pictured: bool) -> tuple[CharacterFacts, bytes]:
-    """Read a character and draw its view 0.
-
-    Returns:
-        What it is like, or why it cannot be read; and view 0 as PNG, RGBA, without a contour, empty unless `pictured`.
-    """
+    """Facts of a character, or why it cannot be read; and its view 0 as PNG without a contour, if `pictured`."""
     try:
         character = read_character(entry)
         mesh, cameras = compacted(character.mesh), view_cameras(VIEWS, SIZE)
@@ -51,13 +48,7 @@ def survey_all(
 ) -> tuple[list[CharacterFacts], list[bytes]]:
     """Facts and pictures of characters in the order of `entries`; see `surveyed`.
 
-    Procedural characters are removed once they were read, so that there are no more of them than workers.
-
-    Args:
-        entries: of a source.
-        config: whose workers, time limit and memory are used.
-        progress: where the bar goes.
-        pictured: whether pictures are wanted.
+    Procedural characters are removed once they were read, so that no more of them lie on the disk than workers.
     """
     facts_of_entry: dict[int, CharacterFacts] = {}
     pictures = [b""] * len(entries)
@@ -71,12 +62,3 @@ def survey_all(
             withdraw(entries[index])
             advance(1)
     return [facts_of_entry[index] for index in range(len(entries))], pictures
-
-
-def withdraw(entry: Entry) -> int:
-    """Remove the files of a procedural character; returns the bytes that are free now."""
-    if entry.sample is None:
-        return 0
-    from specsia_build.characters.samples.write import withdraw as withdraw_sample
-
-    return withdraw_sample(entry)

@@ -13,38 +13,24 @@ from specsia_build.characters.sources import open_source
 from specsia_build.config import BuildConfig, backend_name
 from specsia_build.jit import cache_folder
 from specsia_build.pipeline.executors import Lost, Needs, local_executor
-from specsia_build.pipeline.layout import RunLayout
-from specsia_build.pipeline.plan import Run, backend_of
 from specsia_build.pipeline.progress import Progress
+from specsia_build.pipeline.run import Run, RunLayout, backend_of
 from specsia_build.pipeline.worker import Unit, work
 from specsia_build.rendering.fast.renderer import FastRenderer
 from specsia_build.stages import render
-from specsia_build.stages.artefact import canonical_json, sha256
 from specsia_build.stages.clips import motions
-from specsia_build.stages.stage import CharacterStage
-
-SIZE, VIEWS, FRAMES = 128, 2, 2
-"""Size, views and frames of the character that is built to compile the code."""
+from specsia_build.stages.stage import CharacterStage, canonical_json, sha256
 
 OWN_BACKEND = "relief"
-"""Reconstructs where no backend of a build has code to be compiled, as later stages need a mesh."""
+"""Reconstructs if no backend of a build has code to be compiled, as later stages need a mesh."""
 
 
 def compile_once(
     config: BuildConfig, stages: Sequence[CharacterStage], entries: Sequence[Entry], progress: Progress
 ) -> None:
-    """Fill the cache of compiled code where it lacks what some stages need, and say so.
+    """Fill the cache of compiled code if it lacks what some stages need, and say so.
 
-    What is compiled already costs a look at a file's name.
-
-    Args:
-        config: of the build.
-        stages: to be run; without any, only what reads and draws a character is compiled.
-        entries: the characters.
-        progress: where a line about it goes.
-
-    Raises:
-        WriteError: if the cache cannot be written.
+    Without any stages, only what reads and draws a character is compiled.
     """
     if all(entry.problem is not None for entry in entries):
         return
@@ -67,10 +53,10 @@ def small_config(config: BuildConfig, stages: Sequence[CharacterStage]) -> Build
     """Settings of a build that calls the same code for one small procedural character."""
     clips = config.clips
     if clips is not None:
-        clips = replace(clips, motions=("walk",), patterns=(), views=1, frames=FRAMES, turntable=False)
+        clips = replace(clips, motions=("walk",), patterns=(), views=1, frames=2, turntable=False)
     specs = config.backends if any(stage.per_backend for stage in stages) else ()
     backends = tuple(spec for spec in specs if getattr(backend_of(spec), "compiles", False))
-    stills = BuildConfig("sample:1", look=config.look, size=SIZE, views=VIEWS, renderer=FastRenderer.name)
+    stills = BuildConfig("sample:1", look=config.look, size=128, views=2, renderer=FastRenderer.name)
     return replace(stills, backends=backends or (OWN_BACKEND,), low_iou="keep", clips=clips)
 
 

@@ -1,4 +1,4 @@
-"""Work of a worker: all stages of one character, or of one of its clips, that are not up to date."""
+"""All stages of one character, or of one of its clips, in a worker process."""
 
 from __future__ import annotations
 
@@ -20,12 +20,10 @@ from specsia_build.files.sources import unchanging
 from specsia_build.files.writing import write_trouble
 from specsia_build.memory import counting, exhausted, is_exhaustion, memory_bytes
 from specsia_build.pipeline.executors import Needs
-from specsia_build.pipeline.index import Row
-from specsia_build.pipeline.layout import WHY
-from specsia_build.pipeline.plan import BLOCKED, DONE, Run, Step, Task, backend_of, judge, warnings_of
-from specsia_build.pipeline.store import DamagedError, read_artefact, write_artefact
-from specsia_build.stages.artefact import Artefact, seal
-from specsia_build.stages.stage import CHOSEN, CharacterStage, Clip
+from specsia_build.pipeline.plan import BLOCKED, DONE, Task, judge, warnings_of
+from specsia_build.pipeline.run import WHY, Run, Step, backend_of
+from specsia_build.pipeline.store import DamagedError, Row, read_artefact, write_artefact
+from specsia_build.stages.stage import CHOSEN, Artefact, CharacterStage, Clip, seal
 
 
 @dataclass(frozen=True)
@@ -37,7 +35,6 @@ class Phase:
 
     @property
     def per_clip(self) -> bool:
-        """Whether they are done for each clip."""
         return self.steps[0].stage.per_clip
 
 
@@ -100,8 +97,7 @@ class Outcome:
         evidence: content of the files that belong there, by name relative to the run.
         low_quality: whether it was built, and is quarantined.
         damaged: earlier stages whose artefact must be made again first.
-        state: of the artefact before: `DONE` where nothing was done, `BLOCKED` where nothing could be.
-        warnings: about what was built.
+        state: of the artefact before: `DONE` if nothing was done, `BLOCKED` if nothing could be.
         seconds: wall time.
         peak_mb: largest resident memory of the worker so far.
     """
@@ -124,8 +120,7 @@ Work = tuple[Sequence[Outcome], Mapping[str, Row]]
 def work(unit: Unit) -> Work:
     """Do the steps of a unit that are not up to date; each is judged by the artefacts that exist by then.
 
-    Raises:
-        WriteError: if something cannot be written, as the next character would fail likewise.
+    Raises WriteError if something cannot be written, as the next character would fail likewise.
     """
     run = unit.run.apart()
     tasks = unit.tasks(run)
@@ -149,14 +144,9 @@ def work(unit: Unit) -> Work:
 
 
 def carry_out(task: Task, made: Mapping[Path, Artefact]) -> tuple[Outcome, Artefact | None]:
-    """Do a task and store its artefact; a character that cannot be built gives a reason, never an exception.
+    """Do a task with the digests of its inputs and store its artefact; the outcome says why it failed.
 
-    Args:
-        task: with the digests of its inputs.
-        made: artefacts of earlier stages that were just made and need not be read.
-
-    Raises:
-        WriteError: if something cannot be written, as the next character would fail likewise.
+    Artefacts of earlier stages that are in `made` are not read. Raises WriteError as `work`.
     """
     start = time.perf_counter()
     earlier: dict[CharacterStage, Artefact] = {}
@@ -177,8 +167,7 @@ def carry_out(task: Task, made: Mapping[Path, Artefact]) -> tuple[Outcome, Artef
         outcome = Outcome(warnings=warnings_of(artefact.meta))
     except Exception as error:
         outcome = _failure(task, error)
-    seconds = time.perf_counter() - start
-    return replace(outcome, seconds=seconds, peak_mb=peak_mb()), artefact
+    return replace(outcome, seconds=time.perf_counter() - start, peak_mb=peak_mb()), artefact
 
 
 def _make(task: Task, earlier: Mapping[CharacterStage, Artefact]) -> Artefact:
@@ -203,14 +192,13 @@ def peak_mb() -> float:
     return peak / 2**20 if sys.platform == "darwin" else peak / 2**10
 
 
-def failed(task: Task, reason: str, text: str | None = None) -> Outcome:
-    """Outcome of a failure: the reason in one line, and text to look at, by default the reason where that is longer."""
+def failed(task: Task, reason: str, details: str | None = None) -> Outcome:
+    """Outcome of a failure: the reason in one line, and details to look at, by default the reason if it was cut."""
     line = brief(reason)
-    text = reason if text is None and len(line) < len(reason) else text
-    if text is None:
+    if details is None and len(line) >= len(reason):
         return Outcome(line)
     name = _below(task, task.run.layout.details(*task.step.name, task.key))
-    return Outcome(line, name, {name: text.encode(errors="backslashreplace")})
+    return Outcome(line, name, {name: (details or reason).encode(errors="backslashreplace")})
 
 
 def _below(task: Task, path: Path) -> str:

@@ -1,5 +1,5 @@
 """The stages of a still: render, reconstruct, project, pack; functions from artefacts to artefacts, without paths.
 
-`stage` is what a stage is and `registry` the list of them, `artefact` is what passes between them, `mesh_files` and
-`frontal` are how meshes and drawings lie in one, `rows` what becomes of them in a dataset.
+`stage` has the interface of a stage and the artefacts that pass between them, `registry` lists the stages, and `rows`
+turns artefacts into rows of a dataset.
 """

@@ -22,14 +22,11 @@ class Seen:
     """A drawn reconstruction, and the ground truth to compare it with.
 
     Attributes:
-        mesh: as it came.
-        placed: where registration laid it.
-        front: (S, S, 4) uint8, its frontal view.
-        behind: its view from behind; None where there is none.
+        mesh, placed: before and after registration.
+        front, behind: (S, S, 4) uint8, its frontal view and that from behind, if any.
         masks: (V, S, S) uint8, its silhouettes.
         gt: (S, S, 4) uint8, the frontal Y*.
         gt_masks: (V, S, S) uint8, silhouettes of Y* without the contour.
-        look: of the pictures.
     """
 
     mesh: Mesh
@@ -43,7 +40,7 @@ class Seen:
 
 
 def doubts(seen: Seen, made: Meta) -> tuple[tuple[str, ...], str | None]:
-    """Sentences about a reconstruction, of meta data `made`; and why one meets silhouettes badly, if that is known."""
+    """Warnings about a reconstruction with meta data `made`, and why it meets silhouettes badly, if that is known."""
     goal = small(seen.gt, seen.gt_masks[0])
     front, behind = (None if view is None else small(view, view[..., 3]) for view in (seen.front, seen.behind))
     assert front is not None

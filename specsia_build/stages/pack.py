@@ -30,9 +30,8 @@ from specsia_build.files.names import temporary_beside
 from specsia_build.files.records import read_json
 from specsia_build.files.writing import sync, writing
 from specsia_build.stages import project, render
-from specsia_build.stages.artefact import canonical_json, file_digest, sha256
 from specsia_build.stages.rows import MakeShards, Member, Shard, ShardTask
-from specsia_build.stages.stage import CharacterStage, Stage
+from specsia_build.stages.stage import CharacterStage, Stage, canonical_json, file_digest, sha256
 
 STAGE = Stage("pack", 4, earlier=(render.STAGE, project.STAGE))
 
@@ -51,10 +50,9 @@ class PackPlan:
     """A dataset to be packed.
 
     Attributes:
-        config: of the build.
         source: name of the source, free of paths.
         planned: how many characters were asked for.
-        splits: split of each id of the source; rows stand in the order of its keys.
+        splits: split of each id of the source; rows are in the order of its keys.
         members: characters or clips that are built, by backend.
         quarantined: characters left out by backend, `""` for those that no backend saw.
         sees_ground_truth: backends that do.
@@ -70,15 +68,10 @@ class PackPlan:
     sees_ground_truth: Sequence[str]
     reads: Sequence[CharacterStage] = STAGE.earlier
 
-    @property
-    def columns(self) -> Sequence[str]:
-        """Columns of the dataset."""
-        return schema.COLUMNS if self.config.clips is None else schema.MOVING_COLUMNS
-
 
 @dataclass(frozen=True)
 class _Planned:
-    """One shard as planned: its name relative to the dataset, its configuration, and what it is to hold."""
+    """A planned shard: its name relative to the dataset, its configuration and its content."""
 
     name: str
     config_name: str
@@ -87,7 +80,6 @@ class _Planned:
 
     @property
     def fingerprint(self) -> str:
-        """SHA-256 over all that decides the shard's bytes."""
         parts = [STAGE.name, STAGE.version, schema.SCHEMA_VERSION, version("pyarrow"), version("datasets")]
         return sha256(canonical_json([*parts, *(member.digest for member in self.members)]).encode())
 
@@ -100,14 +92,9 @@ class _Planned:
 
 def _build_record(plan: PackPlan) -> dict[str, Any]:
     before = dict.fromkeys(one for stage in plan.reads for one in (*stage.rests_on, stage))
-    record = made_with(public_settings(plan.config, plan.source), (*before, STAGE))
-    return {
-        "specsia": record.pop("specsia"),
-        "schema_version": schema.SCHEMA_VERSION,
-        **record,
-        "planned": plan.planned,
-        "quarantined": dict(plan.quarantined),
-    }
+    settings = public_settings(plan.config, plan.source)
+    counts = {"planned": plan.planned, "quarantined": dict(plan.quarantined)}
+    return {**made_with(settings, (*before, STAGE)), "schema_version": schema.SCHEMA_VERSION, **counts}
 
 
 def made_with(config: Mapping[str, Any], stages: Sequence[Stage]) -> dict[str, Any]:
@@ -130,7 +117,6 @@ def plan_fingerprint(plan: PackPlan) -> str:
 
 
 def _plan(plan: PackPlan) -> list[_Planned]:
-    """The shards of a dataset in their order."""
     several = len(plan.members) > 1
     shards = []
     for backend, members in plan.members.items():
@@ -148,7 +134,7 @@ def _plan(plan: PackPlan) -> list[_Planned]:
 
 
 def _existing(folder: Path) -> dict[str, tuple[Path, str]]:
-    """Path and listed SHA-256 of the shards of a dataset that is there, by their fingerprints."""
+    """Path and listed SHA-256 of the shards of an existing dataset, by their fingerprints."""
     try:
         listed = read_json(folder / schema.BUILD_FILE)["shards"]
         sums, _ = parse_sums((folder / schema.SUMS_FILE).read_text(encoding="utf-8"))
@@ -189,16 +175,8 @@ def _card_facts(plan: PackPlan, record: Mapping[str, Any]) -> CardFacts:
 
 
 class Packed(NamedTuple):
-    """Result of packing.
+    """Shards written now and left as they were, and names of foreign files in the dataset's folder, which stay."""
 
-    Attributes:
-        rows: of the dataset.
-        written: shards.
-        kept: shards that were there already.
-        foreign: names of what lay in the dataset's folder without being of the dataset, and lies there still.
-    """
-
-    rows: int
     written: int
     kept: int
     foreign: Sequence[str] = ()
@@ -216,16 +194,9 @@ def _in_order(shards: Iterable[tuple[int, Shard]]) -> Iterator[Shard]:
 
 
 def pack(plan: PackPlan, make: MakeShards, folder: Path) -> Packed:
-    """Write the dataset into `folder`, replacing what is there only once all of it is written.
+    """Write the dataset into `folder`, replacing an earlier one only once all of it is written.
 
-    Args:
-        plan: what to pack.
-        make: makes its shards.
-        folder: of the dataset; shards that are there and would not change are kept as they are.
-
-    Raises:
-        WriteError: if the dataset cannot be written.
-        SpecsiaError: as `make` raises it.
+    Shards that would not change are kept. Raises WriteError if it cannot be written, and SpecsiaError as `make` does.
     """
     # Where a link stands for the folder, what replaces it must lie beside what that names.
     folder = folder.resolve()
@@ -246,7 +217,8 @@ def pack(plan: PackPlan, make: MakeShards, folder: Path) -> Packed:
                     for place, column in enumerate(schema.IMAGE_COLUMNS):
                         yield one.config_name, uid, column, digests[32 * place : 32 * place + 32].hex()
 
-        tasks = [one.task(partial, plan.columns, existing.get(one.fingerprint)) for one in planned]
+        columns = schema.COLUMNS if plan.config.clips is None else schema.MOVING_COLUMNS
+        tasks = [one.task(partial, columns, existing.get(one.fingerprint)) for one in planned]
         # Nobody is to write there any more where the folder is given up.
         with closing(make(tasks)) as shards:
             write_checksums(partial, images(shards))
@@ -262,16 +234,15 @@ def pack(plan: PackPlan, make: MakeShards, folder: Path) -> Packed:
         write_sums(partial, {name: shard.digest for name, shard in done.items()})
         sync(partial)
         foreign = exchange.put(partial, folder)
-    rows = sum(member.rows for one in planned for member in one.members)
     kept = sum(shard.kept for shard in done.values())
-    return Packed(rows, len(planned) - kept, kept, foreign)
+    return Packed(len(planned) - kept, kept, foreign)
 
 
 def packed_fingerprint(folder: Path) -> str | None:
-    """Fingerprint of the dataset that is there, or None.
+    """Fingerprint of the dataset on disk, or None.
 
-    A dataset that lacks one of its files is not there, nor is one with a shard that is cut off, or another file that is
-    not as it was written; of the card, which people edit, something must be left.
+    None if a file is missing, a shard is cut off, or another file is not as it was written; the card, which people
+    edit, may have any content.
     """
     try:
         exchange.recover(folder)

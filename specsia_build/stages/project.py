@@ -26,14 +26,12 @@ from specsia_build.rendering.fast.renderer import FastRenderer
 from specsia_build.rendering.layers import Layers, Look, load_renderer
 from specsia_build.rendering.mesh import Mesh, extremes, turned
 from specsia_build.stages import reconstruct, render
-from specsia_build.stages.artefact import Artefact
 from specsia_build.stages.doubts import Seen, doubts
-from specsia_build.stages.mesh_files import beside_truth, mesh_from_files
-from specsia_build.stages.stage import CharacterStage, DigestOf, Digests, Earlier, EarlierMeta, Job, Meta
+from specsia_build.stages.reconstruct import beside_truth, mesh_from_files
+from specsia_build.stages.stage import Artefact, CharacterStage, DigestOf, Digests, Earlier, EarlierMeta, Job, Meta
 
 
 def _chosen(config: BuildConfig, _: Backend | None = None) -> dict[str, Any]:
-    """The part of the configuration that decides this stage's result."""
     return {
         "renderer": config.renderer,
         "views": config.views,
@@ -54,8 +52,7 @@ def _masks(config: BuildConfig) -> list[str]:
 
 
 def made_from(config: BuildConfig, rendered: Meta, reconstructed: Meta) -> dict[str, str]:
-    """Digests of what is seen of the truth (all silhouettes and the front) and of the reconstruction, by input's name;
-    and whether its turn is to be found."""
+    """Digests by input's name of all silhouettes, the front and the reconstruction, and whether its turn is free."""
     seen = {name: rendered["files"][name]["sha256"] for name in (*_masks(config), view_file(GT, 0))}
     turned = {"needs_yaw": "yes"} if reconstructed["needs_yaw"] else {}
     return seen | turned | {f"reconstruction/{name}": file["sha256"] for name, file in reconstructed["files"].items()}
@@ -66,20 +63,20 @@ def _inputs(job: Job, earlier: EarlierMeta, _: DigestOf) -> Digests:
 
 
 def _serves(meta: Meta, config: BuildConfig) -> bool:
-    """Whether an artefact is good enough to be packed, by the settings as they are now."""
+    """Whether an artefact is good enough to be packed by the present settings."""
     return config.low_iou == "keep" or float(meta["mean_iou"]) >= config.min_iou
 
 
 def registered(
     mesh: Mesh, masks: NDArray[np.uint8], cameras: Sequence[Camera], gt: NDArray[np.uint8], look: Look, *, any_yaw: bool
 ) -> Registration:
-    """A reconstruction's registration; of one that may have any turn about Z, that which faces as the picture does.
+    """Register a reconstruction; of one that may have `any_yaw`, choose the turn that faces as the picture does.
+
+    Silhouettes hardly tell front from back then, but colours do.
 
     Args:
         mesh, masks, cameras: as of `register`.
         gt: (S, S, 4) uint8, the frontal Y*.
-        look: of the pictures.
-        any_yaw: whether it may. Silhouettes hardly tell front from back then, but colours do.
     """
     registration = register(mesh, masks, cameras, with_yaw=any_yaw)
     if not any_yaw:
@@ -115,8 +112,7 @@ def project(job: Job, earlier: Earlier) -> tuple[Artefact, tuple[Path, ...]]:
         An artefact with ``color_KK.png`` (Z, RGBA), ``mask_KK.png`` (L), ``pos_KK.png`` (Zpos, RGBA) and
         ``edge_KK.png`` (L), whose meta data hold the registration and every view's IoU, recall and box; and no files.
 
-    Raises:
-        LowQualityError: with the pictures, if the mean IoU is below `min_iou` and such characters are quarantined.
+    Raises LowQualityError with the pictures if the mean IoU is below `min_iou` and such characters are quarantined.
     """
     config, rendered, reconstructed = job.config, earlier[render.STAGE], earlier[reconstruct.STAGE]
     masks = np.stack([png.decode(rendered.files[name], 1) for name in _masks(config)])

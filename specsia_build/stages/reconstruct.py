@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from isal import igzip
 from numpy.typing import NDArray
 
 from specsia_build import png
@@ -17,18 +19,19 @@ from specsia_build.backends.registry import backend_inputs, call_backend
 from specsia_build.backends.scoring import better_frame, check_generated, check_mesh, fitted, small
 from specsia_build.characters.read import read_character
 from specsia_build.config import BuildConfig
+from specsia_build.dataset.images import overlay_image
 from specsia_build.dataset.layers import view_file
-from specsia_build.dataset.schema import COLOR, GT_MASK, MASK
+from specsia_build.dataset.schema import COLOR, GT, GT_MASK, MASK
 from specsia_build.errors import CharacterError, LowQualityError
+from specsia_build.files.records import parse_json
 from specsia_build.frame import Camera
 from specsia_build.rendering.fast.renderer import FastRenderer
 from specsia_build.rendering.layers import HALF_COVERED, Look
-from specsia_build.rendering.mesh import Mesh, compacted
+from specsia_build.rendering.mesh import Material, Mesh, Texture, compacted, material_spec
 from specsia_build.stages import render
-from specsia_build.stages.artefact import Artefact, canonical_json
 from specsia_build.stages.doubts import misplaced
-from specsia_build.stages.mesh_files import beside_truth, mesh_to_files
 from specsia_build.stages.stage import (
+    Artefact,
     CharacterStage,
     DigestOf,
     Digests,
@@ -37,13 +40,21 @@ from specsia_build.stages.stage import (
     Job,
     Meta,
     Sources,
+    canonical_json,
 )
 
 READ = "read/"
-"""Before the names of the inputs that a backend was found to read."""
+"""Before the names of the inputs that a backend read."""
 
 _TRUTH = "ground truth"
 """Name of the render as an input of a backend that sees it."""
+
+
+MESH = "mesh.json"
+
+_ARRAYS = ("vertices", "faces", "face_material", "uv", "colors", "normals")
+
+OVERLAY = "overlay"
 
 
 def backend_seed(seed: int, character_id: str, backend: str) -> int:
@@ -58,7 +69,6 @@ def _backend(job: Job) -> Backend:
 
 
 def _chosen(config: BuildConfig, backend: Backend | None) -> dict[str, Any]:
-    """The part of the configuration that decides this stage's result."""
     if backend is None:
         return {"seed": config.seed}
     settings = json.loads(canonical_json(dict(backend.settings())))
@@ -70,13 +80,13 @@ def _settings(job: Job) -> dict[str, Any]:
 
 
 def made_from(rendered: Meta, reconstructed: Meta) -> bool:
-    """Whether a reconstruction was made from the render that is there."""
+    """Whether a reconstruction was made from the present render."""
     seen = {render.FRONT: rendered["files"][render.FRONT]["sha256"], _TRUTH: rendered["fingerprint"]}
     return all(reconstructed["inputs"].get(name, digest) == digest for name, digest in seen.items())
 
 
 def _inputs(job: Job, earlier: EarlierMeta, digest_of: DigestOf) -> Digests:
-    """The frontal picture, the files that the backend states, and all of the render where it sees the ground truth."""
+    """The frontal picture, the files that the backend states, and all of the render if it sees the ground truth."""
     backend, rendered = _backend(job), earlier[render.STAGE]
     inputs = {render.FRONT: rendered["files"][render.FRONT]["sha256"]}
     for i, path in enumerate(backend_inputs(backend, job.entry.id)):
@@ -87,7 +97,6 @@ def _inputs(job: Job, earlier: EarlierMeta, digest_of: DigestOf) -> Digests:
 
 
 def _sources(job: Job) -> Sources | None:
-    """The backend's folder, where it has one."""
     folder: Path | None = getattr(job.backend, "folder", None)
     return None if folder is None else Sources(folder, folder, READ)
 
@@ -95,10 +104,8 @@ def _sources(job: Job) -> Sources | None:
 def accepted(mesh: Mesh, image: NDArray[np.uint8], backend: Backend, character_id: str) -> Mesh:
     """The mesh without vertices that no face uses, if it passes the gate for what the backend makes.
 
-    Its faces are there from both sides, whatever its file says: reconstruction methods ignore the winding of faces.
-
-    Raises:
-        CharacterError: if it does not, saying why; a `LowQualityError` without pictures where it is sound but bad.
+    All its faces are double-sided: reconstruction methods ignore the winding of faces. Raises CharacterError if it does
+    not pass, a LowQualityError without pictures if it is sound but bad.
     """
     try:
         if len(mesh.faces) > 0:
@@ -117,7 +124,7 @@ def accepted(mesh: Mesh, image: NDArray[np.uint8], backend: Backend, character_i
 
 
 def _refused(error: LowQualityError, mesh: Mesh, rendered: Artefact, reading: Meta | None, look: Look) -> Exception:
-    """The same with frontal pictures of the mesh, fitted to the figure, and the frame in which it looks like that."""
+    """The same error with frontal pictures of the mesh, fitted to the figure, and the frame in which it fits better."""
     image, mask = png.decode(rendered.files[render.FRONT], 4), png.decode(rendered.files[view_file(GT_MASK, 0)], 1)
     try:
         mesh = compacted(mesh).with_sides(double=True)
@@ -140,9 +147,7 @@ def reconstruct(job: Job, earlier: Earlier) -> tuple[Artefact, tuple[Path, ...]]
         An artefact with the mesh in the frame's axes, before registration; and the files that the backend read or
         looked for in vain.
 
-    Raises:
-        CharacterError: if the backend gives up or returns no usable mesh.
-        LowQualityError: with the frontal pictures, if the mesh is one but not of what the picture shows.
+    Raises LowQualityError with the frontal pictures if the mesh is sound but not of what the picture shows.
     """
     entry, config, backend = job.entry, job.config, _backend(job)
     image = png.decode(earlier[render.STAGE].files[render.FRONT], 4)
@@ -182,11 +187,65 @@ def reconstruct(job: Job, earlier: Earlier) -> tuple[Artefact, tuple[Path, ...]]
 
 
 def _reading(readings: Sequence[Reading]) -> dict[str, Any] | None:
-    """Meta data about how the mesh was read; None where it came from no file."""
+    """Meta data about how the mesh was read; None if it came from no file."""
     if not readings:
         return None
     last = readings[-1]
     return {"axes": list(last.axes), "linear": last.linear, "stated_in": last.stated_in}
+
+
+def array_file(name: str) -> str:
+    return f"mesh_{name}.npy.gz"
+
+
+def dump_array(array: NDArray[Any]) -> bytes:
+    """Bytes that `load_array` turns back into an equal array; equal arrays give equal bytes."""
+    stream = io.BytesIO()
+    np.lib.format.write_array(stream, np.ascontiguousarray(array), version=(1, 0), allow_pickle=False)
+    return png.deflate(stream.getvalue(), png.GZIP)
+
+
+def load_array(data: bytes) -> NDArray[Any]:
+    """Load what `dump_array` wrote, without pickle."""
+    loaded: NDArray[Any] = np.lib.format.read_array(io.BytesIO(igzip.decompress(data)), allow_pickle=False)
+    return loaded
+
+
+def mesh_to_files(mesh: Mesh) -> dict[str, bytes]:
+    """Files that `mesh_from_files` turns back into an equal mesh; rest positions are not kept."""
+    arrays = {name: getattr(mesh, name) for name in _ARRAYS}
+    files = {array_file(name): dump_array(array) for name, array in arrays.items() if array is not None}
+    textures: list[Texture] = []
+    materials = [material_spec(material, textures) for material in mesh.materials]
+    files |= {f"mesh_texture_{k}.png": png.encode(texture.pixels) for k, texture in enumerate(textures)}
+    samplers = [{"wrap": list(t.wrap), "nearest": t.nearest} for t in textures]
+    files[MESH] = json.dumps({"materials": materials, "textures": samplers}, sort_keys=True).encode()
+    return files
+
+
+def mesh_from_files(files: Mapping[str, bytes]) -> Mesh:
+    """Load the mesh that `mesh_to_files` wrote."""
+    described = parse_json(files[MESH], MESH)
+    arrays = {name: load_array(files[array_file(name)]) for name in _ARRAYS if array_file(name) in files}
+    textures = [
+        Texture(png.decode(files[f"mesh_texture_{i}.png"], 4), tuple(t["wrap"]), t["nearest"])
+        for i, t in enumerate(described["textures"])
+    ]
+    materials = []
+    for spec in described["materials"]:
+        colours = {name: tuple(spec[name]) for name in ("base_color", "emissive")}
+        places = {name: spec[name] for name in ("texture", "emissive_texture")}
+        images = {name: None if place is None else textures[place] for name, place in places.items()}
+        materials.append(Material(**{**spec, **colours, **images}))
+    return Mesh(materials=tuple(materials), **arrays)
+
+
+def beside_truth(files: Mapping[str, bytes], view: int, rendered: Mapping[str, bytes]) -> dict[str, bytes]:
+    """PNGs by name of one view: Z and its mask of `files`, Y* of `rendered`, and the overlay of their silhouettes."""
+    color, mask, gt = (view_file(name, view) for name in (COLOR, MASK, GT))
+    silhouettes = png.decode(files[mask], 1), png.decode(rendered[view_file(GT_MASK, view)], 1)
+    overlay = png.encode(overlay_image(*silhouettes))
+    return {color: files[color], mask: files[mask], gt: rendered[gt], view_file(OVERLAY, view): overlay}
 
 
 STAGE = CharacterStage(

@@ -1,4 +1,4 @@
-"""The stages of a build, in their order: the one place that lists them."""
+"""The stages of a build, in their order."""
 
 from __future__ import annotations
 
@@ -28,11 +28,7 @@ def stages_for(config: BuildConfig) -> tuple[Stage, ...]:
 
 
 def refuse_stages_of_none(names: Sequence[str], config: BuildConfig) -> None:
-    """Check that stages are a run's.
-
-    Raises:
-        UsageError: if one is of reconstructions and the run has none.
-    """
+    """Check that stages are a run's; raises UsageError if one needs reconstructions and the run has none."""
     known = {stage.name for stage in character_stages(config)}
     if other := [stage.name for stage in character_stages() if stage.name in names and stage.name not in known]:
         raise UsageError(
@@ -47,6 +43,6 @@ def all_stages() -> tuple[Stage, ...]:
 
 
 def character_stages(config: BuildConfig | None = None) -> tuple[CharacterStage, ...]:
-    """The stages of a run that make something of each character, in their order; of every kind of run without one."""
+    """The stages of a run, or of every kind of run, that make something of each character, in their order."""
     stages = all_stages() if config is None else stages_for(config)
     return tuple(stage for stage in stages if isinstance(stage, CharacterStage))

@@ -9,10 +9,12 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from specsia_build import png
 from specsia_build.backends.base import Backend
 from specsia_build.characters.character import Character, Entry
+from specsia_build.characters.images import load_texture
 from specsia_build.characters.read import READING, read_character
 from specsia_build.characters.survey import one_colour, shape_of
 from specsia_build.config import DARK, RANDOM, BuildConfig
@@ -23,9 +25,7 @@ from specsia_build.frame import Normalisation, normalise, view_cameras
 from specsia_build.rendering.contour import draw_contour
 from specsia_build.rendering.layers import HALF_COVERED, load_renderer
 from specsia_build.rendering.mesh import Mesh, compacted
-from specsia_build.stages.artefact import Artefact
-from specsia_build.stages.frontal import drawing_files, drawn_frontal
-from specsia_build.stages.stage import CharacterStage, Earlier, Job, Meta, Sources, sources_of
+from specsia_build.stages.stage import Artefact, CharacterStage, Earlier, Job, Meta, Sources, sources_of
 
 FRONT = "front.png"
 
@@ -36,34 +36,34 @@ MOST_OUTLINE = 4
 
 
 DARKEST = 64
-"""Number of greys, from black, of which a dark contour has one: such a line is seen on white, whatever it encloses."""
+"""Number of greys, from black, of a dark contour: such a line is seen on white, whatever it encloses."""
 
 BLANK = 12
 """Levels below white that a pixel must have in one channel to be seen on white paper."""
 
 
-def outline(seed: int, character_id: str, grey: str = RANDOM) -> tuple[int, int]:
-    """Thickness 1-4 px and grey 0-255 of a character's contour, drawn from SHA-256(seed, character_id).
+MASK_NAMES = ("mask512.png", "mask.png")
+"""Files beside a drawing that may hold its silhouette."""
 
-    Args:
-        seed: of the build.
-        character_id: whose contour it is.
-        grey: the setting `outline`: any grey, a dark one, or this one.
-    """
+PAPER = 235
+"""Level from which all channels of an opaque drawing count as paper."""
+
+
+def outline(seed: int, character_id: str, grey: str = RANDOM) -> tuple[int, int]:
+    """Thickness 1-4 px and grey 0-255 of a character's contour, drawn from SHA-256(seed, character_id)."""
     digest = hashlib.sha256(f"{seed}:{character_id}".encode()).digest()
     greys = {RANDOM: digest[1], DARK: digest[1] % DARKEST}
     return 1 + digest[0] % MOST_OUTLINE, greys[grey] if grey in greys else int(grey)
 
 
 def is_blank(target: NDArray[np.uint8]) -> bool:
-    """Whether a Y* (S, S, 4) shows (almost) nothing on white paper; every fourth row and column is looked at."""
+    """Whether a Y* (S, S, 4) shows (almost) nothing on white paper; every fourth row and column is tested."""
     thin = target[::4, ::4]
     seen = (thin[..., 3] >= HALF_COVERED) & (thin[..., :3].min(axis=2) <= 255 - BLANK)
     return bool(np.count_nonzero(seen) < LEAST_COVERED * seen.size)
 
 
 def _chosen(config: BuildConfig, _: Backend | None = None) -> dict[str, Any]:
-    """The part of the configuration that decides this stage's result."""
     outline = {} if config.outline == RANDOM else {"outline": config.outline}
     names = ("renderer", "views", "size", "look", "seed", "frontal")
     return {name: getattr(config, name) for name in names} | outline
@@ -81,7 +81,7 @@ def entry_settings(entry: Entry) -> dict[str, Any]:
 
 
 def in_frame(character: Character, config: BuildConfig) -> tuple[Mesh, Normalisation]:
-    """The character's mesh in the frame without the vertices that no face uses, and how it was brought there."""
+    """The character's mesh in the frame without the vertices that no face uses, and its normalisation."""
     mesh = compacted(character.mesh)
     thickness, _ = outline(config.seed, character.entry.id, config.outline)
     cameras = view_cameras(config.views, config.size)
@@ -96,7 +96,7 @@ def sources(job: Job) -> Sources:
 
 
 def _serves(meta: Meta, config: BuildConfig) -> bool:
-    """Whether an artefact has the pictures that later stages will ask for."""
+    """Whether an artefact has the pictures that later stages will need."""
     return (meta.get("views"), meta.get("size")) == (config.views, config.size)
 
 
@@ -107,9 +107,7 @@ def render(job: Job, _: Earlier) -> tuple[Artefact, tuple[Path, ...]]:
         An artefact with ``gt_KK.png`` (Y*, RGBA), ``gt_mask_KK.png`` (its silhouette without the contour, L) and
         ``front.png`` (what the backend sees, RGBA without contour); and every file that was read or looked for in vain.
 
-    Raises:
-        CharacterError: if it cannot be read or a view shows nothing.
-        LowQualityError: with the picture, if a view is blank on white paper.
+    Raises LowQualityError with the picture if a view is blank on white paper.
     """
     entry, config = job.entry, job.config
     character = read_character(entry)
@@ -159,13 +157,69 @@ def render(job: Job, _: Earlier) -> tuple[Artefact, tuple[Path, ...]]:
     return Artefact(entry.id, files, meta), character.files
 
 
+def drawing_files(drawing: Path) -> tuple[Path, ...]:
+    """Files that `drawn_frontal` may read for a drawing, whether they exist or not."""
+    return (drawing, *(drawing.parent / name for name in MASK_NAMES))
+
+
+def _silhouette(path: Path, root: Path, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    if (pixels[..., 3] < 255).any():
+        return pixels[..., 3]
+    _, *beside = drawing_files(path)
+    others = []
+    for one in (mask for mask in beside if mask.is_file()):
+        mask = load_texture(one, one.name, root)[..., 0]
+        if mask.shape == pixels.shape[:2]:
+            return mask
+        others.append(one.name)
+    if others:
+        height, width = pixels.shape[:2]
+        raise CharacterError(f"{' and '.join(others)} beside {path.name} must have its {width} x {height} pixels")
+    return np.where((pixels[..., :3] >= PAPER).all(axis=2), 0, 255).astype(np.uint8)
+
+
+def _box(mask: NDArray[np.uint8]) -> tuple[int, int, int, int] | None:
+    rows, columns = (np.flatnonzero((mask >= HALF_COVERED).any(axis=axis)) for axis in (1, 0))
+    if len(rows) == 0:
+        return None
+    return int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1
+
+
+def drawn_frontal(entry: Entry, front: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """The drawing as the frontal view: scaled and shifted so that its figure's box has the render's height and centre.
+
+    Its silhouette is its alpha, a mask beside it, or what is not paper. Raises CharacterError if no figure is found.
+
+    Args:
+        entry: names the drawing.
+        front: (H, W, 4) uint8, the frontal render.
+
+    Returns:
+        (H, W, 4) uint8 sRGB, straight alpha.
+    """
+    if entry.drawing is None:
+        raise CharacterError(f"{entry.id} has no drawing: name one in the manifest, or build with `frontal: render`")
+    pixels = load_texture(entry.drawing, entry.drawing.name, entry.within, upright=True)
+    pixels[..., 3] = _silhouette(entry.drawing, entry.within, pixels)
+    pixels[pixels[..., 3] == 0] = 0
+    box, target = _box(pixels[..., 3]), _box(front[..., 3])
+    if box is None or target is None:
+        raise CharacterError(f"the drawing of {entry.id} shows no figure: give it an alpha channel or white paper")
+    if (pixels[[0, 0, -1, -1], [0, -1, 0, -1], 3] >= HALF_COVERED).all():
+        raise CharacterError(
+            f"the drawing of {entry.id} cannot be told from its paper: give it an alpha channel, white paper, or its "
+            f"silhouette as {MASK_NAMES[-1]} beside it"
+        )
+    scale = (target[3] - target[1]) / (box[3] - box[1])
+    centre_x, centre_y = (box[0] + box[2]) / 2, (box[1] + box[3]) / 2
+    goal_x, goal_y = (target[0] + target[2]) / 2, (target[1] + target[3]) / 2
+    affine = (1 / scale, 0, centre_x - goal_x / scale, 0, 1 / scale, centre_y - goal_y / scale)
+    # Premultiplied, so that paper does not bleed into the rim when pixels are averaged.
+    image = Image.fromarray(pixels, "RGBA").convert("RGBa")
+    moved = image.transform(front.shape[1::-1], Image.Transform.AFFINE, affine, Image.Resampling.BICUBIC)
+    return np.asarray(moved.convert("RGBA"))
+
+
 STAGE = CharacterStage(
-    name="render",
-    version=READING + 25,
-    make=render,
-    settings=_settings,
-    chosen=_chosen,
-    sources=sources,
-    serves=_serves,
-    draws=True,
+    "render", READING + 25, make=render, settings=_settings, chosen=_chosen, sources=sources, serves=_serves, draws=True
 )

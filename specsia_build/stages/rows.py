@@ -1,13 +1,12 @@
-"""Rows of a dataset: what pack keeps in mind of a character or clip, and the shards that its rows are written to."""
+"""Rows of a dataset: the summary of a character or clip that pack keeps, and the shards of rows."""
 
 from __future__ import annotations
 
 import hashlib
 import os
 import shutil
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +19,8 @@ from specsia_build.dataset.layers import frame_file, view_file
 from specsia_build.dataset.parquet import batches, local_path, write_shard
 from specsia_build.frame import view_yaws
 from specsia_build.stages import project, render
-from specsia_build.stages.artefact import canonical_json, file_digest, sha256
 from specsia_build.stages.clips import draw, move
-from specsia_build.stages.stage import CharacterStage, Earlier, EarlierMeta, Meta
+from specsia_build.stages.stage import CharacterStage, Earlier, EarlierMeta, Meta, canonical_json, file_digest, sha256
 
 
 def _origins(made: CharacterStage, clean: CharacterStage, mask: str) -> dict[str, tuple[CharacterStage, str]]:
@@ -43,15 +41,11 @@ class Member(msgspec.Struct, frozen=True, gc=False):
     """Summary of a character or clip made by a backend, kept in memory while packing; its meta data stay on disk.
 
     Attributes:
-        id: of the character or clip.
-        character: id of the character.
-        rows: that it becomes.
+        rows: how many it becomes.
         digest: SHA-256 over every value and every image's SHA-256 of its rows.
-        image_bytes: of its rows.
-        mean_iou: after registration.
-        frontal_before: frontal IoU before registration; None of a clip.
-        action: name of a clip's motion; None of a character.
-        license, credit: of the character, None where its source states none.
+        frontal_before: frontal IoU before registration; None for a clip.
+        action: name of a clip's motion; None for a character.
+        license, credit: of the character, None if its source states none.
     """
 
     id: str
@@ -67,73 +61,46 @@ class Member(msgspec.Struct, frozen=True, gc=False):
 
     @property
     def values(self) -> list[Any]:
-        """All fields, in their order."""
         return list(msgspec.structs.astuple(self))
 
 
+def _clean_and_made(metas: EarlierMeta) -> tuple[bool, Meta, Meta]:
+    """Whether meta data are of a clip; those of the ground truth, and those of the reconstruction's pictures."""
+    if move.STAGE in metas:
+        return True, metas[draw.STAGE], metas[move.STAGE]
+    return False, metas[render.STAGE], metas[project.STAGE]
+
+
 def row_facts(key: str, backend: str, metas: EarlierMeta) -> RowFacts:
-    """Values and images of a clip's frames where the meta data are of one, else of a character's views."""
-    return _clip_facts(key, backend, metas) if move.STAGE in metas else _still_facts(key, backend, metas)
-
-
-def _clip_facts(key: str, backend: str, metas: EarlierMeta) -> RowFacts:
-    clean, moved = metas[draw.STAGE], metas[move.STAGE]
-    for frame, time in enumerate(clean["times"]):
+    """Values and images of a clip's frames or of a character's views."""
+    moving, clean, made = _clean_and_made(metas)
+    for k, yaw in enumerate(clean["yaws"] if moving else view_yaws(clean["views"])):
+        box = made["box"] if moving else made["boxes"][k]
         scalars = {
-            "uid": schema.frame_uid(key, frame),
-            "character_id": clean["character"],
-            "view": clean["clip"]["view"],
-            "yaw_deg": clean["yaws"][frame],
-            "iou": moved["iou"][frame],
-            **_shared(backend, clean, moved["box"]),
-            "clip": key,
-            "frame": frame,
-            "time": time,
-            "action": clean["clip"]["action"],
-        }
-        yield scalars, _images(_CLIP_ORIGIN, metas, partial(frame_file, frame=frame))
-
-
-def _still_facts(character_id: str, backend: str, metas: EarlierMeta) -> RowFacts:
-    rendered, projected = metas[render.STAGE], metas[project.STAGE]
-    for view, yaw in enumerate(view_yaws(rendered["views"])):
-        scalars = {
-            "uid": schema.row_uid(character_id, view),
-            "character_id": character_id,
-            "view": view,
+            "uid": schema.frame_uid(key, k) if moving else schema.row_uid(key, k),
+            "character_id": clean["character"] if moving else key,
+            "view": clean["clip"]["view"] if moving else k,
             "yaw_deg": yaw,
-            "iou": projected["iou"][view],
-            **_shared(backend, rendered, projected["boxes"][view]),
+            "iou": made["iou"][k],
+            "backend": backend,
+            "outline_px": clean["outline_px"],
+            "outline_grey": clean["outline_grey"],
+            "bbox_min": box[0],
+            "bbox_max": box[1],
+            "license": clean["license"],
         }
-        yield scalars, _images(_ORIGIN, metas, partial(view_file, view=view))
-
-
-def _shared(backend: str, clean: Meta, box: Sequence[Any]) -> dict[str, Any]:
-    """Values that rows of views and of frames have alike."""
-    return {
-        "backend": backend,
-        "outline_px": clean["outline_px"],
-        "outline_grey": clean["outline_grey"],
-        "bbox_min": box[0],
-        "bbox_max": box[1],
-        "license": clean["license"],
-    }
-
-
-def _images(
-    origins: Mapping[str, tuple[CharacterStage, str]], metas: EarlierMeta, file_of: Callable[[str], str]
-) -> dict[str, tuple[str, str, str]]:
-    """By image column the stage's name, the file and SHA-256 of a row's images."""
-    files = {column: (stage, file_of(name)) for column, (stage, name) in origins.items()}
-    return {
-        column: (stage.name, file, metas[stage]["files"][file]["sha256"]) for column, (stage, file) in files.items()
-    }
+        if moving:
+            scalars |= {"clip": key, "frame": k, "time": clean["times"][k], "action": clean["clip"]["action"]}
+        images = {}
+        for column, (stage, layer) in (_CLIP_ORIGIN if moving else _ORIGIN).items():
+            file = frame_file(layer, k) if moving else view_file(layer, k)
+            images[column] = (stage.name, file, metas[stage]["files"][file]["sha256"])
+        yield scalars, images
 
 
 def member(key: str, backend: str, metas: EarlierMeta) -> Member:
-    """A character or clip by the meta data of its artefacts that pack reads."""
-    moving = move.STAGE in metas
-    clean, made = (metas[draw.STAGE], metas[move.STAGE]) if moving else (metas[render.STAGE], metas[project.STAGE])
+    """Summarise a character or clip from the meta data of its artefacts that pack reads."""
+    moving, clean, made = _clean_and_made(metas)
     facts = list(row_facts(key, backend, metas))
     listed = {stage.name: meta["files"] for stage, meta in metas.items()}
     images = (listed[stage][file] for _, origin in facts for stage, file, _ in origin.values())
@@ -152,20 +119,18 @@ def member(key: str, backend: str, metas: EarlierMeta) -> Member:
 
 
 Load = Callable[[str, str], Earlier]
-"""Gives what the stages before pack made, as they made it, by id of a member and backend name."""
+"""Gives the artefacts that pack reads, by id of a member and backend name."""
 
 
 @dataclass(frozen=True)
 class ShardTask:
-    """A shard to be made, by any process that sees its folder and the artefacts.
+    """A shard to be made by any process that sees its folder and the artefacts.
 
     Attributes:
-        path: where it goes; the folder is there.
-        backend: name of that which made the pictures.
+        path: in an existing folder.
         members: ids, in order.
         bytes: of its images.
-        schema: of the table.
-        old: path and SHA-256 of a shard that holds the same, None where there is none.
+        old: path and SHA-256 of a shard that holds the same, or None.
     """
 
     path: Path
@@ -178,12 +143,12 @@ class ShardTask:
 
 @dataclass(frozen=True)
 class Shard:
-    """A shard that is there.
+    """A shard on disk.
 
     Attributes:
         digest: SHA-256 of the file.
-        kept: whether it was there before.
-        images: of each row its uid, and the SHA-256 of its images one after another in the order of their columns.
+        kept: whether it existed before.
+        images: uid of each row, and the SHA-256 of its images one after another in the order of their columns.
     """
 
     digest: str
@@ -192,11 +157,11 @@ class Shard:
 
 
 MakeShards = Callable[[Sequence[ShardTask]], Generator[tuple[int, Shard], None, None]]
-"""Makes shards; gives the number of each and what was made as it ends, in whatever order. Closed, it writes no more."""
+"""Makes shards and yields number and result of each as it ends, in whatever order; closed, it writes no more."""
 
 
 def _rows(task: ShardTask, load: Load, images: list[tuple[str, bytes]]) -> Iterator[schema.Row]:
-    """Rows of a shard; `images` is told what `Shard` has of them."""
+    """Rows of a shard; adds to `images` as `Shard.images`."""
     for one in task.members:
         parts = load(one, task.backend)
         files = {stage.name: part.files for stage, part in parts.items()}
@@ -207,7 +172,6 @@ def _rows(task: ShardTask, load: Load, images: list[tuple[str, bytes]]) -> Itera
 
 
 def _images_in(shard: Path) -> Iterator[tuple[str, bytes]]:
-    """Uids and digests of the images of an existing shard, as `Shard.images`."""
     with pq.ParquetFile(local_path(shard)) as opened:
         for batch in batches(opened, ["uid", *schema.IMAGE_COLUMNS]):
             for row in batch.to_pylist():
@@ -216,12 +180,7 @@ def _images_in(shard: Path) -> Iterator[tuple[str, bytes]]:
 
 
 def make_shard(task: ShardTask, load: Load) -> Shard:
-    """Write a shard, or keep one that holds the same where that is whole.
-
-    Raises:
-        WriteError: if it cannot be written.
-        SpecsiaError: if it cannot be read back, or as `load` raises it.
-    """
+    """Write a shard, or keep one that holds the same if that is whole."""
     if task.old is not None and file_digest(task.old[0]) == task.old[1]:
         try:
             os.link(task.old[0], task.path)

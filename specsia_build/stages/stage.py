@@ -1,7 +1,9 @@
-"""The interface of a stage, for planning, the build, its status and the report."""
+"""Artefacts, and the interface of a stage for planning, the build, its status and the report."""
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,16 +14,79 @@ from specsia_build.backends.base import Backend
 from specsia_build.characters.character import Entry, Sample
 from specsia_build.config import BuildConfig
 from specsia_build.rendering.layers import load_renderer
-from specsia_build.stages.artefact import Artefact
+
+META = "meta.json"
+
+DIGEST = "digest"
+"""Field of the meta data with the SHA-256 of all its other fields."""
+
+
+@dataclass(frozen=True)
+class Artefact:
+    """One character's result of one stage.
+
+    Attributes:
+        key: the character's or the clip's id.
+        files: bytes by name; `META` is not among them.
+        meta: JSON-serialisable; `seal` adds `fingerprint`, `inputs`, `stage`, the `files`' SHA-256 and sizes, `DIGEST`.
+    """
+
+    key: str
+    files: Mapping[str, bytes]
+    meta: Mapping[str, Any]
+
+
+def sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+def file_digest(path: Path) -> str | None:
+    """SHA-256 of a file's content, or None if it does not exist."""
+    try:
+        with path.open("rb") as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest()
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+        return None
+
+
+def canonical_json(value: Any) -> str:
+    """JSON with sorted keys and no spaces: equal values give equal text."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
+
+def fingerprint(stage: str, version: int, settings: Mapping[str, Any], inputs: Mapping[str, str | None]) -> str:
+    """SHA-256 over everything that decides an artefact.
+
+    Args:
+        stage: its name.
+        version: of the stage's code; grows whenever equal inputs would give another artefact.
+        settings: the part of the configuration that the stage uses, JSON-serialisable.
+        inputs: content digest of every input by name, None for a file that was looked for in vain.
+    """
+    what = {"stage": stage, "version": version, "settings": settings, "inputs": inputs}
+    return sha256(canonical_json(what).encode())
+
+
+def seal(artefact: Artefact, stage: str, mark: str, inputs: Mapping[str, str | None]) -> Artefact:
+    """Add an artefact's origin and its files' digests to its meta data."""
+    files = {name: {"sha256": sha256(data), "bytes": len(data)} for name, data in artefact.files.items()}
+    meta = {**artefact.meta, "stage": stage, "fingerprint": mark, "inputs": dict(inputs), "files": files}
+    return Artefact(artefact.key, artefact.files, {**meta, DIGEST: meta_digest(meta)})
+
+
+def meta_digest(meta: Mapping[str, Any]) -> str:
+    """SHA-256 of an artefact's meta data without `DIGEST`; raises ValueError if a number is not finite."""
+    return sha256(canonical_json({name: value for name, value in meta.items() if name != DIGEST}).encode())
+
 
 Meta: TypeAlias = Mapping[str, Any]
 """Meta data of an artefact."""
 
 Digests: TypeAlias = Mapping[str, str | None]
-"""Content digest of every input by name, None for one that was looked for in vain."""
+"""Content digest of every input by name, None for a file that was looked for in vain."""
 
 DigestOf: TypeAlias = Callable[[Path, Path], str | None]
-"""Gives the digest of a file that lies in a folder, None where there is none that may be read."""
+"""Gives the digest of a file inside a folder, None if it may not be read."""
 
 
 @dataclass(frozen=True)
@@ -30,10 +95,10 @@ class Clip:
 
     Attributes:
         id: unique in a run, fit for names of files: that of the character, a name of the motion and the number of the
-            camera, ``-`` between them and nowhere in the latter two.
+            camera, joined by ``-``, which the latter two do not contain.
         action: name of the motion; ``turntable`` for a still figure that the camera walks around.
-        origin: where the motion is from: `config.OWN`, a built-in motion's name, or a file's; empty for a turntable.
-        index: of the motion among those there.
+        origin: of the motion: `config.OWN`, a built-in motion's name, or a file's; empty for a turntable.
+        index: of the motion in its origin.
         frames: how many.
         view: number of the camera.
         yaw: of the camera in degrees; of its first frame in a turntable.
@@ -55,14 +120,7 @@ def character_of(clip_id: str) -> str:
 
 @dataclass(frozen=True)
 class Job:
-    """Input of a stage besides earlier artefacts: one character, or one clip.
-
-    Attributes:
-        entry: the character.
-        config: of the build.
-        backend: None for a stage that is not done for each.
-        clip: None for a stage that is not done for each.
-    """
+    """Input of a stage besides earlier artefacts; `backend` and `clip` are None unless it is done for each."""
 
     entry: Entry
     config: BuildConfig
@@ -78,8 +136,8 @@ class Sources:
         folder: which their names among the inputs are relative to.
         root: which no file lies outside of.
         prefix: of their names, which no other input of the stage begins with.
-        sample: what they are made from wherever they are not there, so that they are no inputs, but that is.
-        stated: those that the source itself names, which are inputs whatever else is: another one is another character.
+        sample: seed and version of a procedural character, which are the input instead of its files.
+        stated: files that the source itself names, which are always inputs: another file is another character.
     """
 
     folder: Path
@@ -89,7 +147,6 @@ class Sources:
     stated: tuple[Path, ...] = ()
 
     def name(self, path: Path) -> str:
-        """Name of a file relative to the folder."""
         return Path(os.path.relpath(path, self.folder)).as_posix()
 
     def digests(self, names: Iterable[str], digest_of: DigestOf) -> Digests:
@@ -108,15 +165,13 @@ def sources_of(entry: Entry, prefix: str = "", more: Sequence[Path] = ()) -> Sou
 
 
 Earlier: TypeAlias = Mapping["CharacterStage", Artefact]
-"""The character's artefacts of the stages whose artefacts a stage reads."""
+"""A character's artefacts of the stages that a stage reads."""
 
 EarlierMeta: TypeAlias = Mapping["CharacterStage", Meta]
 """Their meta data."""
 
 Make: TypeAlias = Callable[[Job, Earlier], tuple[Artefact, tuple[Path, ...]]]
-"""Makes an artefact, and says which files were read for it or looked for in vain.
-
-Raises CharacterError where the character cannot be built."""
+"""Makes an artefact, and lists the files that were read for it or looked for in vain; raises CharacterError."""
 
 
 def _nothing(*_: object) -> Mapping[str, Any]:
@@ -140,7 +195,6 @@ class Stage:
     """One stage of a build.
 
     Attributes:
-        name: on the command line, in the settings and in the run's folder.
         version: grows whenever equal inputs would give something else.
         earlier: stages whose artefacts it reads.
     """
@@ -169,11 +223,10 @@ class CharacterStage(Stage):
         make: see `Make`.
         settings: the part of the job that decides the artefact besides its inputs, JSON-serialisable.
         chosen: the part of that which configuration and backend decide and pictures show, as JSON gives it back.
-        inputs: digests of what the artefact is made from that are known before: from earlier artefacts, and of files.
-        sources: where the files lie that `make` names, None where it names none that count.
-        serves: whether an artefact holds what later stages ask for, with other settings than it was made with.
-        per_backend: whether each backend has an artefact of its own; those of later stages then have too.
-        per_clip: whether each clip has an artefact of its own.
+        inputs: digests of earlier artefacts and files that are known before it is made.
+        sources: where the files lie that `make` lists, None if they do not count.
+        serves: whether an artefact has what later stages need, though it was made with other settings.
+        per_backend, per_clip: whether each backend, or clip, has an artefact of its own.
         calls_backend: whether it works through the backend, in as many processes and as long as that takes.
         draws: whether it needs the renderer.
     """
@@ -192,7 +245,7 @@ class CharacterStage(Stage):
     __hash__ = Stage.__hash__
 
     def made_by(self, config: BuildConfig, backend: Backend | None = None) -> dict[str, Any]:
-        """Origin of an artefact whose source is missing: what was `chosen`, and versions."""
+        """Versions, and what was `chosen`: the origin of an artefact whose source is missing."""
         drawn = {"renderer_version": load_renderer(config.renderer).version} if self.draws else {}
         return {"version": self.version, **drawn, **self.chosen(config, backend)}
 

@@ -15,9 +15,8 @@ from specsia_build.characters.read import read_character
 from specsia_build.characters.sources import Source, open_source
 from specsia_build.errors import CharacterError, UsageError
 from specsia_build.files.sources import source_digest
-from specsia_build.ownership import RUN_MARK
-from specsia_build.pipeline.index import open_index
-from specsia_build.pipeline.layout import RunLayout
+from specsia_build.folders import RUN_MARK
+from specsia_build.pipeline.store import open_index
 from specsia_build.stages.stage import Sources
 from tests.characters.bad_characters import figure, write_glb
 
@@ -164,7 +163,7 @@ def test_a_mesh_that_is_no_file_of_the_source_is_a_sentence(
     with pytest.raises(CharacterError, match=REFUSED):
         read_character(entry)
     assert Sources(Path(), entry.within).digests([name], source_digest) == {name: None}
-    with open_index(RunLayout(tmp_path / "run"), writes=False) as index:
+    with open_index(tmp_path / "run.sqlite", tmp_path, writes=False) as index:
         assert index.digest(Path(name), entry.within) is None
 
 

@@ -15,7 +15,7 @@ from specsia_build.cli.closing import end
 from specsia_build.cli.main import main
 from specsia_build.config import BuildConfig
 from specsia_build.pipeline.failures import BuildSummary, Failure
-from specsia_build.pipeline.layout import RunLayout
+from specsia_build.pipeline.run import RunLayout
 from tests.dataset.small import build_small
 from tests.dravie.repair.test_enhance import write_run
 

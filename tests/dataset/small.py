@@ -23,10 +23,9 @@ from specsia_build.dataset.checksums import write_checksums, write_sums
 from specsia_build.dataset.verify.report import Report
 from specsia_build.rendering.mesh import Mesh
 from specsia_build.stages import pack, project, reconstruct, render
-from specsia_build.stages.artefact import Artefact, seal, sha256
-from specsia_build.stages.mesh_files import mesh_to_files
+from specsia_build.stages.reconstruct import mesh_to_files
 from specsia_build.stages.rows import member
-from specsia_build.stages.stage import Earlier, EarlierMeta, Job
+from specsia_build.stages.stage import Artefact, Earlier, EarlierMeta, Job, seal, sha256
 from tests.artefacts import shards_here
 
 StoredRow = dict[str, Any]  # A row as pyarrow gives it: an image is a dict of `bytes` and `path`

@@ -15,7 +15,7 @@ from huggingface_hub import DatasetCard, DatasetCardData
 from specsia_build.config import BuildConfig, read_settings, result_settings, with_settings
 from specsia_build.dataset import schema
 from specsia_build.dataset.card import CardFacts, write_card
-from specsia_build.pipeline.layout import RunLayout
+from specsia_build.pipeline.run import RunLayout
 
 
 def facts(**changes: Any) -> CardFacts:

@@ -16,8 +16,8 @@ from specsia_build.dravie.config import ModelConfig
 from specsia_build.dravie.data.frames import open_frames
 from specsia_build.dravie.train.validation import validation_pairs
 from specsia_build.films import GAP
-from specsia_build.pipeline.layout import RunLayout
 from specsia_build.pipeline.progress import Progress
+from specsia_build.pipeline.run import RunLayout
 from tests.clips import FPS, SIZE
 from tests.dravie.pairs import sampler
 from tests.dravie.repair.test_enhance import write_run

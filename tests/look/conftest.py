@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from specsia_build.config import BuildConfig
-from specsia_build.pipeline.layout import RunLayout
+from specsia_build.pipeline.run import RunLayout
 from tests.look.shown import report_of
 from tests.look.tiny_run import tiny_run
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from specsia_build.pipeline.failures import Failure, write_failures
-from specsia_build.pipeline.layout import RunLayout, layout_of
+from specsia_build.pipeline.run import RunLayout, layout_of
 from tests.clips import FPS, SIZE
 from tests.look.shown import frames_of, item_of, report_of
 

@@ -11,8 +11,8 @@ from specsia_build.cli.runs import STAGES
 from specsia_build.config import BuildConfig
 from specsia_build.pipeline.build import build
 from specsia_build.pipeline.failures import BuildSummary
-from specsia_build.pipeline.layout import RunLayout
 from specsia_build.pipeline.progress import Progress
+from specsia_build.pipeline.run import RunLayout
 from tests.clips import at_once
 from tests.shapes import write_figure
 

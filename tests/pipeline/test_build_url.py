@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 from specsia_build.cli import main
-from specsia_build.pipeline.layout import layout_of
+from specsia_build.pipeline.run import layout_of
 from tests.shapes import lines_of, write_folder
 
 pytestmark = pytest.mark.usefixtures("no_workers")

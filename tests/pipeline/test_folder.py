@@ -15,12 +15,11 @@ from specsia_build.errors import UsageError, WriteError
 from specsia_build.files.writing import write_bytes
 from specsia_build.pipeline import build as building
 from specsia_build.pipeline.folder import check_folder, forget, locked, write_mark
-from specsia_build.pipeline.layout import RunLayout
 from specsia_build.pipeline.progress import Progress
-from specsia_build.pipeline.settings import effective
+from specsia_build.pipeline.run import RunLayout, effective
 from specsia_build.pipeline.store import write_artefact
 from specsia_build.stages import render
-from specsia_build.stages.artefact import Artefact, seal
+from specsia_build.stages.stage import Artefact, seal
 from tests.shapes import write_figure
 
 

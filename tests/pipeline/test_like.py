@@ -23,7 +23,7 @@ from specsia_build.errors import UsageError
 from specsia_build.files.sources import source_digest
 from specsia_build.frame import view_yaws
 from specsia_build.pipeline.folder import settings_before
-from specsia_build.pipeline.layout import RunLayout
+from specsia_build.pipeline.run import RunLayout
 from specsia_build.pipeline.selection import _split, parted_doubles
 from tests.shapes import write_folder
 

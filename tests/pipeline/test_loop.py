@@ -16,15 +16,14 @@ from specsia_build.config import BuildConfig
 from specsia_build.errors import CharacterError, SpecsiaError
 from specsia_build.pipeline import build as building
 from specsia_build.pipeline.executors import Lost
-from specsia_build.pipeline.failures import BuildSummary, read_failures
-from specsia_build.pipeline.layout import RunLayout
+from specsia_build.pipeline.failures import BuildSummary
 from specsia_build.pipeline.progress import Progress
+from specsia_build.pipeline.run import RunLayout
 from specsia_build.pipeline.status import run_status
 from specsia_build.pipeline.worker import Unit, work
 from specsia_build.pool import never
-from specsia_build.stages import project, reconstruct, registry, render
-from specsia_build.stages.artefact import Artefact
-from specsia_build.stages.stage import CharacterStage
+from specsia_build.stages import project, reconstruct, render
+from specsia_build.stages.stage import Artefact, CharacterStage
 from tests.artefacts import artefact
 from tests.shapes import write_figure
 from tests.stages.test_pack import VIEWS, Store, sums
@@ -193,29 +192,6 @@ def test_a_build_ends_once_more_failed_than_may_and_packs_nothing_where_all_did(
     faults[("render", "5")] = "fails"
     none = run(config, tmp_path / "none")
     assert none.stopped is not None and "all characters failed" in none.stopped
-
-
-def test_a_stage_that_does_not_exist_yet_needs_one_line_in_the_list_of_stages(
-    faults: Faults, config: BuildConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def make(job: Any, *_: object) -> tuple[Artefact, tuple[Path, ...]]:
-        if job.entry.id == "2":
-            raise CharacterError("2 does not turn")
-        return Artefact(job.entry.id, {"a.png": b"a"}, {}), (job.entry.path,)
-
-    def turn(version: int = 1) -> dict[str, tuple[int, int, int]]:
-        stage = CharacterStage("turn", version, make=make, settings=lambda _: {}, sources=render.sources)
-        monkeypatch.setattr(registry, "STAGES", (*known[:-1], stage, known[-1]))
-        return counts(run(config, tmp_path / "run", *(one.name for one in registry.STAGES)))
-
-    known = registry.STAGES
-    assert turn()["turn"] == (5, 0, 1)
-    assert turn() == {
-        **dict.fromkeys(("render", "reconstruct relief", "project relief", "pack"), (0, 6, 0)),
-        "turn": (0, 5, 1),
-    }
-    assert turn(2)["turn"] == (5, 0, 1)
-    assert read_failures(RunLayout(tmp_path / "run").failures)[0].stage == "turn"
 
 
 def test_keep_none_removes_artefacts_and_the_next_build_makes_them(

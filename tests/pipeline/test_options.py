@@ -7,9 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from specsia_build.pipeline.layout import layout_of
-from specsia_build.pipeline.selection import _excluded
-from specsia_build.pipeline.settings import effective, named_settings
+from specsia_build.pipeline.run import effective, layout_of, named_settings
 from tests.clips import write_figures
 from tests.pipeline.test_build import build, made, specsia
 
@@ -24,11 +22,6 @@ def test_a_settings_file_beats_settings_of_its_name(tmp_path: Path, monkeypatch:
     assert effective(None, None, named_settings("specsia-15k"), {}, fresh=True)[0].size == 96
     for name in ("no-such", "backends/crm", "../manifests/sample"):
         assert "sample, specsia-15k" in specsia("build", "--config", name, code=2)["error"]
-
-
-def test_a_file_of_ids_to_leave_out_may_have_spaces_marks_and_any_ends_of_lines(tmp_path: Path) -> None:
-    (tmp_path / "ids.txt").write_bytes("\ufeffa\r\n b \n\n\tc\r\n".encode())
-    assert _excluded(str(tmp_path / "ids.txt")) == {"a", "b", "c"}
 
 
 def test_samples_are_made_where_they_are_read_and_needed_no_more_once_they_are_rendered(tmp_path: Path) -> None:

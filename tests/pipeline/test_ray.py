@@ -21,7 +21,7 @@ import pytest
 import specsia_build
 from specsia_build.config import BuildConfig
 from specsia_build.pipeline.executors import Lost, Needs
-from specsia_build.pipeline.layout import RunLayout
+from specsia_build.pipeline.run import RunLayout
 from tests.artefacts import artefact
 from tests.backends.upstream.standins import eventually, lines, processes_naming
 from tests.pipeline.test_worker_backends import write_backend

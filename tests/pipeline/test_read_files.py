@@ -9,8 +9,8 @@ from PIL import Image
 
 from specsia_build.characters.character import Entry
 from specsia_build.config import BuildConfig
-from specsia_build.pipeline.layout import RunLayout
-from specsia_build.pipeline.plan import DONE, MISSING, STALE, Step, judge, judge_character, open_run
+from specsia_build.pipeline.plan import DONE, MISSING, STALE, judge, judge_character
+from specsia_build.pipeline.run import RunLayout, Step, open_run
 from specsia_build.pipeline.worker import carry_out
 from specsia_build.stages import reconstruct, render
 from specsia_build.stages.stage import CharacterStage

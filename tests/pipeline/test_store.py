@@ -15,7 +15,7 @@ from specsia_build.pipeline.store import (
     sweep,
     write_artefact,
 )
-from specsia_build.stages.artefact import Artefact, seal, sha256
+from specsia_build.stages.stage import Artefact, seal, sha256
 
 
 def is_intact(path: Path, key: str) -> bool:

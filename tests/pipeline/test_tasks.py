@@ -10,8 +10,8 @@ import pytest
 
 from specsia_build.characters.sources import open_source
 from specsia_build.config import BuildConfig
-from specsia_build.pipeline.layout import RunLayout
-from specsia_build.pipeline.plan import Run, Step, Task
+from specsia_build.pipeline.plan import Task
+from specsia_build.pipeline.run import Run, RunLayout, Step
 from specsia_build.pipeline.store import read_meta
 from specsia_build.pipeline.worker import Outcome, carry_out
 from specsia_build.stages import render

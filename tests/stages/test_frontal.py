@@ -10,7 +10,7 @@ from PIL import Image
 
 from specsia_build.characters.character import Entry
 from specsia_build.errors import CharacterError
-from specsia_build.stages.frontal import drawn_frontal
+from specsia_build.stages.render import drawn_frontal
 
 FRONT = np.zeros((64, 64, 4), np.uint8)
 FRONT[10:50, 20:40] = (90, 90, 90, 255)

@@ -20,9 +20,8 @@ from specsia_build.errors import LowQualityError
 from specsia_build.films import Pixels
 from specsia_build.rendering.mesh import Mesh
 from specsia_build.stages import render
-from specsia_build.stages.artefact import Artefact
 from specsia_build.stages.reconstruct import accepted, reconstruct
-from specsia_build.stages.stage import Job
+from specsia_build.stages.stage import Artefact, Job
 from tests.rendering.scenes import look_at, sphere
 
 

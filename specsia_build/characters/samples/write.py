@@ -17,7 +17,7 @@ from specsia_build.characters.samples.make import Sample, draw_front, make_sampl
 from specsia_build.errors import SpecsiaError, UsageError
 from specsia_build.files.records import read_json
 from specsia_build.files.writing import replacing_folder, writing
-from specsia_build.ownership import remove_empty
+from specsia_build.folders import remove_empty
 
 FILES = (
     "tpose/m.obj", "tpose/m.mtl", "tpose/m.png", RIG, "image/image_reshape512.jpeg", "image/mask512.png",

@@ -22,9 +22,9 @@ from specsia_build.dravie.runs import group_contents
 from specsia_build.errors import SpecsiaError, UsageError, some
 from specsia_build.files.names import folded_name
 from specsia_build.files.writing import write_bytes
+from specsia_build.folders import refuse_foreign_folder
 from specsia_build.look.evaluation import MARK, MARK_TEXT, SCORES, TRUTH, picture_name, pictures_folder
 from specsia_build.look.evaluation import RAW as RAW_FOLDER
-from specsia_build.ownership import refuse_foreign_folder
 from specsia_build.pipeline.progress import Progress
 
 FRONTAL, NOVEL = "frontal", "novel"

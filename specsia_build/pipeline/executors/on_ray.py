@@ -26,8 +26,8 @@ from specsia_build.config import BuildConfig
 from specsia_build.errors import SpecsiaError, UsageError
 from specsia_build.folders import expanded
 from specsia_build.memory import limit_process
-from specsia_build.pipeline.executors.executor import Executor, Needs
-from specsia_build.pipeline.layout import RunLayout
+from specsia_build.pipeline.executors import PRELOADED, Executor, Needs
+from specsia_build.pipeline.run import RunLayout
 from specsia_build.pool import ITEMS_PER_PROCESS, Lost, R, Results, T, given_up, never
 
 ATTEMPTS = 3
@@ -60,11 +60,7 @@ class Here:
     variables: Mapping[str, str]
 
     def enter(self) -> None:
-        """Make this process ready.
-
-        Raises:
-            UsageError: if its node lacks something.
-        """
+        """Make this process ready; raises UsageError if its node lacks something."""
         os.environ.update(self.variables)
         node = platform.node()
         if __version__ != self.version:
@@ -104,7 +100,7 @@ def apply(here: Here, packed: bytes) -> Any:
     here.enter()
     function, item, needs = pickle.loads(packed)  # noqa: S301  of the command that started this
     if needs.memory is not None:
-        import_module("specsia_build.pipeline.executors.preloaded")
+        import_module(PRELOADED)
         limit_process(needs.memory)
     try:
         with _time_limit(needs.timeout):
@@ -124,7 +120,6 @@ class Holder:
         self.device = ",".join(gpus) if self.needs.gpus else None
 
     def apply(self, here: Here, packed: bytes) -> Any:
-        """Result of one item; see `apply`."""
         if self.device is not None and self.needs.work_on is not None:
             here.enter()
             self.needs.work_on(self.device)
@@ -134,11 +129,7 @@ class Holder:
 
 @contextmanager
 def ray_executor(config: BuildConfig, layout: RunLayout, say: Callable[[str], None]) -> Iterator[Executor]:
-    """The executor of the Ray cluster to join, or of one of this machine; it is joined once there is work.
-
-    Raises:
-        UsageError: if Ray is not installed, or RAY_ADDRESS names what cannot be reached.
-    """
+    """The executor of the Ray cluster to join, or of one of this machine; it is joined once there is work."""
     address = _cluster_address()
     _load_ray(own=address is None)
     source = None if config.source.startswith("sample:") else expanded(config.source).absolute()
@@ -162,11 +153,7 @@ def ray_executor(config: BuildConfig, layout: RunLayout, say: Callable[[str], No
 
 
 def _cluster_address() -> str | None:
-    """Address in RAY_ADDRESS, checked to be reachable; None to start a cluster on this machine.
-
-    Raises:
-        UsageError: if nothing answers there.
-    """
+    """Address in RAY_ADDRESS, checked to be reachable; None to start a cluster on this machine."""
     address = os.environ.get("RAY_ADDRESS", "")
     if address in ("", "local"):
         return None
@@ -282,11 +269,7 @@ def _actors(needs: Needs, workers: int, items: int) -> list[Any]:
 
 
 def _received(ref: Any) -> Any:
-    """Result of a task, or `Lost` where Ray gave it up.
-
-    Raises:
-        SpecsiaError: if the function raised, or its node cannot do this work.
-    """
+    """Result of a task, `Lost` if Ray gave it up; raises SpecsiaError if the function raised."""
     import ray
     from ray.exceptions import RayError, RayTaskError
 

@@ -1,5 +1,5 @@
-"""Stages of characters in motion: what clips there are, each drawn, and reconstructions that move as they do.
+"""Stages of characters in motion: clips found, each drawn, and reconstructions that move alike.
 
-`motions` finds each character's clips, `draw` makes the clean frames of one, `carry` hangs a registered reconstruction
-on the character's skeleton, `move` draws it in a clip. Others use each module's `STAGE`.
+`motions` finds each character's clips, `draw` makes the clean frames of one, `carry` binds a registered reconstruction
+to the character's skeleton, `move` draws that in a clip.
 """

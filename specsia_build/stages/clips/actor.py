@@ -1,8 +1,9 @@
-"""A character that can move: in the frame as the still stages have it, with its rig and what it may do."""
+"""A character that can move: in the frame as the still stages have it, with its rig and its motions."""
 
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 from specsia_build import memory
 from specsia_build.animation.motion import Motion, Poses, poses
 from specsia_build.animation.rig import Rig
-from specsia_build.characters.actions import FRAMES, chosen
+from specsia_build.characters.actions import FRAMES, chosen, matching
 from specsia_build.characters.character import Entry, MotionFile
 from specsia_build.characters.motions import BUILT_IN, SUFFIXES, built_in, motion_for, read_motions
 from specsia_build.characters.read import AnimatedCharacter, read_animated
@@ -25,7 +26,6 @@ from specsia_build.recipes.recipe import folder_recipes
 from specsia_build.rendering.fast.renderer import FastRenderer
 from specsia_build.rendering.mesh import Mesh, extremes, turned
 from specsia_build.stages import render
-from specsia_build.stages.clips.origins import is_file_name, origin_of, taken, told_apart
 from specsia_build.stages.stage import Clip, Job
 
 TURNTABLE = "turntable"
@@ -34,16 +34,53 @@ TURN_SECONDS = 3.0
 """How long the camera takes around a still figure."""
 
 SEAM = 1.5
-"""How many of its longest steps it may be from a motion's last frame to its first, if it goes round."""
+"""Largest distance from the last frame to the first, in longest steps, of a motion that loops."""
 
 _WATCHED = 100
-"""Vertices, at most and roughly, by which that is told."""
+"""Vertices, at most and roughly, that are compared for that."""
 
 NEARLY_ALL = 0.9
 """Share of what hangs on a node that may be a figure, the rest being props."""
 
 POSE_COST, PIXELS_PER_BYTE = 400, 4
-"""Bytes of memory for a node in a frame, and how many pixels of a frame that is encoded and kept take up one."""
+"""Bytes of memory for a node in a frame, and pixels of a frame that take up one once they are encoded."""
+
+
+def is_file_name(name: str) -> bool:
+    """Whether a motion of the settings is a file rather than a name."""
+    return name != OWN and ("/" in name or Path(name).suffix.lower() in SUFFIXES)
+
+
+def origin_of(name: str) -> str:
+    """A clip's `origin` for a motion of the settings: for a file, its name without the folder."""
+    return Path(name).name if is_file_name(name) else name
+
+
+def taken(origin: str, motions: Mapping[int, Motion], settings: ClipSettings) -> dict[int, Motion]:
+    """Motions of an origin that the settings' patterns match, as their file calls them or after it, by number."""
+    numbers, names = list(motions), [motion.name for motion in motions.values()]
+    named_after = _after(origin, names) if is_file_name(origin) else []
+    wanted = {numbers[k] for one in settings.patterns for k in matching(names, one) or matching(named_after, one)}
+    return {number: motions[number] for number in numbers if number in wanted or not settings.patterns}
+
+
+def told_apart(offered: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
+    """Make the names of motions distinct by origin, as some programs give all motions one name.
+
+    A file's only motion is called as the file, one of several after both if another origin has its name.
+    """
+    shared = Counter(name for names in offered.values() for name in set(names))
+    distinct = {}
+    for origin, names in offered.items():
+        names_after = zip(names, _after(origin, names) if is_file_name(origin) else names, strict=True)
+        distinct[origin] = [after if len(names) == 1 or shared[name] > 1 else name for name, after in names_after]
+    return distinct
+
+
+def _after(origin: str, names: Sequence[str]) -> list[str]:
+    """Names of a file's motions that begin with the file's own."""
+    stem = Path(origin).stem
+    return [stem] if len(names) == 1 else [f"{stem}|{name}" for name in names]
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,11 +90,11 @@ class Actor:
     Attributes:
         mesh: at rest, as the still stages draw it.
         rig: of its vertices.
-        stands: how its skeleton stands in `mesh`, by the pose that its entry states.
-        motions: what it is to do, by origin and number there; see `Clip`.
-        offered: names of all motions that there were to choose from, by origin.
+        stands: pose of its skeleton in `mesh`, as its entry states it.
+        motions: that it will do, by origin and number in that; see `Clip`.
+        offered: names of all motions to choose from, by origin.
         humanoid: node of each humanoid bone as its file says; else empty.
-        warnings: sentences about motions that cannot be played, or are not played as they are.
+        warnings: about motions that cannot be played, or are changed.
         files: of the character, read or looked for in vain.
     """
 
@@ -93,7 +130,7 @@ def in_frame(animated: AnimatedCharacter, config: BuildConfig) -> tuple[Mesh, Ri
 
 
 def actor_of(job: Job) -> Actor:
-    """The actor of a job's character; the last ones are kept in mind while nothing that decides them changes."""
+    """The actor of a job's character; the last ones are cached while their files do not change."""
     own = () if job.entry.sample is not None else (job.entry.path,)
     return _actor(job.entry, job.config, _state((*own, *motion_files(job.config))))
 
@@ -102,7 +139,6 @@ _State = tuple[tuple[str, int, int], ...]
 
 
 def _state(paths: Iterable[Path]) -> _State:
-    """Size and time of change of files."""
     states = []
     for path in paths:
         try:
@@ -150,7 +186,7 @@ def _actor(entry: Entry, config: BuildConfig, _: _State) -> Actor:
 
 
 def standing(animated: AnimatedCharacter, pose: str) -> Poses:
-    """Pose of a character's skeleton that its entry states; the rest pose where no playable motion has it."""
+    """Pose of a character's skeleton that its entry states; the rest pose if no playable motion has it."""
     indices, frame = ([], None) if pose == "rest" else chosen([motion.name for motion in animated.motions], pose)
     named = [animated.motions[index] for index in indices]
     start = min((motion.start for motion in named), default=0.0)
@@ -172,7 +208,7 @@ def _motion_file(path: Path, _: _State) -> MotionFile:
 def _from_file(
     animated: AnimatedCharacter, file: MotionFile, asked: Mapping[int, Motion]
 ) -> tuple[dict[int, Motion], tuple[str, ...]]:
-    """Motions of a file on a character, by their number in that, and what is to be known of them."""
+    """Motions of a file on a character, by their number in it, and warnings."""
     playable, notes = {}, _unplayed(file.spoilt)
     if not (file.motions or file.spoilt):
         notes.append(f"{file.name} holds no motion")
@@ -193,9 +229,8 @@ def motion_files(config: BuildConfig) -> list[Path]:
 def check_settings(config: BuildConfig) -> None:
     """Check that clips can be made as a run's settings ask, before any character is read.
 
-    Raises:
-        UsageError: if a motion or a recipe is not there, two files have one name, or a setting is for stills only or
-            nothing for a recipe's reader.
+    Raises UsageError if a motion or a recipe is missing, two files have one name, or a setting is for stills only or
+    does not suit a recipe's reader.
     """
     settings = clip_settings(config)
     for recipe in folder_recipes(settings.recipes):
@@ -233,7 +268,7 @@ class Shot:
 
     Attributes:
         times: (T,) seconds.
-        poses: of the actor's skeleton; one that serves all frames of a turntable.
+        poses: of the actor's skeleton; a single one for all frames of a turntable.
         shifts: (T, 3) by which each pose is moved in the frame, so that all of them are in the picture.
         cameras: of each frame, all of one width.
     """
@@ -245,18 +280,9 @@ class Shot:
 
 
 def shot_of(clip: Clip, actor: Actor, config: BuildConfig, margin_px: float) -> Shot:
-    """Frame a clip: one orthographic camera width for all of it, so wide that no frame of it is cut.
+    """Frame a clip: one orthographic camera width for all of it, at least that of the stills, that cuts no frame.
 
-    The frame is never narrower than that of the stills, and is theirs where that shows all.
-
-    Args:
-        clip: which.
-        actor: of its character.
-        config: of the run.
-        margin_px: pixels kept free at the border.
-
-    Raises:
-        CharacterError: if a pose is not finite.
+    `margin_px` pixels are kept free at the border. Raises CharacterError if a pose is not finite.
     """
     _, frames, held = acted = _acted(clip, actor, config)
     camera = Camera(clip.yaw, config.size)
@@ -278,7 +304,7 @@ def shot_of(clip: Clip, actor: Actor, config: BuildConfig, margin_px: float) -> 
 
 
 def shot_again(clip: Clip, actor: Actor, config: BuildConfig, width: float, shift: Sequence[float]) -> Shot:
-    """The shot of a clip that was drawn, by the `width` and the first of the `shifts` that it had."""
+    """The shot of a drawn clip, by its `width` and the first of its `shifts`."""
     return _shot(clip, _acted(clip, actor, config), config, width, np.array(shift))
 
 
@@ -316,7 +342,7 @@ def loops(rig: Rig, shot: Shot) -> bool:
 
 
 def _held(rig: Rig, acted: Poses) -> NDArray[np.float64]:
-    """(T, 3) moves that hold the actor's root over where it is in its first frame, but for up and down."""
+    """(T, 3) moves that hold the actor's root over its place in the first frame, but for up and down."""
     root = _root(rig, acted)
     places = acted.worlds[:, root, :, 3] @ rig.placement[:3].T
     moves = places[0] - places
@@ -325,9 +351,9 @@ def _held(rig: Rig, acted: Poses) -> NDArray[np.float64]:
 
 
 def _root(rig: Rig, acted: Poses) -> int:
-    """The node that a figure hangs below, the hips most often: of several roots, the one that most hangs on.
+    """The node that a figure hangs below, the hips most often: of several roots, the one with most below it.
 
-    A node that stays where it is is passed over for one that nearly all hangs below: a scene holds props, too.
+    A node that does not move is passed over for one that nearly all hangs below: a scene holds props, too.
     """
     parents = rig.skeleton.parents
     slots, uses = np.unique(rig.slots[rig.weights > 0], return_counts=True)

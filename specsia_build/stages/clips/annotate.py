@@ -26,37 +26,28 @@ OF_REGIONS = frozenset({LINE, LABEL, SEG, STROKES})
 ANNOTATIONS = OF_REGIONS | {FLOW, UNMATCHED, BACK, BACK_UNMATCHED, UDP, TRACKS}
 
 TRACKED = 64
-"""Points that a clip's first frame shows which are followed, at most."""
+"""Points of a clip's first frame that are followed, at most."""
 
 REGIONS = "regions.npz"
 """File with the region of each face (F,) int32."""
 
 
 def stored_regions(actor: Actor) -> tuple[dict[str, bytes], list[list[int]]]:
-    """The file that keeps a character's regions, and their palette.
-
-    Raises:
-        CharacterError: if it has nothing that could have regions.
-    """
+    """The file that keeps a character's regions, and their palette; raises CharacterError if it has none."""
     surface_regions = regions(actor.mesh)
     return {REGIONS: npz.encode(surface_regions.of_face)}, surface_regions.colors.tolist()
 
 
 @dataclass(frozen=True, eq=False)
 class Surface:
-    """Properties of a character's surface that all of its clips share, computed when they are asked for.
-
-    Attributes:
-        actor: whose it is.
-        region: (F,) int32 of each face; none where no layer needs it.
-    """
+    """Properties of a character's surface that all of its clips share; `region` (F,) int32 is empty if not needed."""
 
     actor: Actor
     region: NDArray[np.int32]
 
     @cached_property
     def features(self) -> Features:
-        """Edges that are lines wherever they are seen."""
+        """Edges that are always drawn as lines."""
         return feature_edges(self.actor.mesh, self.region, self.actor.rig.bound)
 
     @cached_property
@@ -66,23 +57,16 @@ class Surface:
 
     @cached_property
     def landmarks(self) -> Landmarks:
-        """Its places in the A-pose."""
         return landmarks(self.actor.mesh, self.actor.rig, self.actor.humanoid)
 
 
 @lru_cache(maxsize=2)
 def surface_of(actor: Actor, stored: bytes | None) -> Surface:
-    """The surface of an actor; the last ones are kept in mind.
-
-    Args:
-        actor: as `actor_of` gives it.
-        stored: what `stored_regions` wrote, where a layer needs it.
-    """
+    """The cached surface of an actor, with what `stored_regions` wrote if a layer needs it."""
     return Surface(actor, np.empty(0, np.int32) if stored is None else npz.decode(stored))
 
 
 def _of_frame(layers: Layers, k: int, surface: Surface, wanted: Collection[str], line_px: float) -> dict[str, Any]:
-    """Annotations of one frame by layer."""
     assert layers.seen is not None
     seen, size = layers.seen, len(layers.mask)
     values: dict[str, Any] = {}

@@ -1,4 +1,4 @@
-"""Stage carry: a registered reconstruction hung on the character's skeleton, by weights carried over from its mesh."""
+"""Stage carry: a registered reconstruction bound to the character's skeleton by weights carried over from its mesh."""
 
 from __future__ import annotations
 
@@ -18,12 +18,11 @@ from specsia_build.errors import some
 from specsia_build.registration.descent import Similarity
 from specsia_build.rendering.mesh import Mesh
 from specsia_build.stages import project, reconstruct
-from specsia_build.stages.artefact import Artefact
 from specsia_build.stages.clips import motions
 from specsia_build.stages.clips.actor import actor_of
-from specsia_build.stages.mesh_files import array_file, dump_array, load_array, mesh_from_files
+from specsia_build.stages.reconstruct import array_file, dump_array, load_array, mesh_from_files
 from specsia_build.stages.render import entry_settings
-from specsia_build.stages.stage import CharacterStage, DigestOf, Digests, Earlier, EarlierMeta, Job, Meta
+from specsia_build.stages.stage import Artefact, CharacterStage, DigestOf, Digests, Earlier, EarlierMeta, Job, Meta
 
 VERSION = 4
 """Version of the method that carries weights over."""
@@ -39,21 +38,21 @@ def registered(earlier: Earlier) -> Mesh:
 
 
 def own_of(job: Job) -> AnimatedCharacter | None:
-    """The reconstruction with a rig and clips of its own, where its backend has such; None where it has none."""
+    """The reconstruction with a rig and clips of its own, or None."""
     read = getattr(job.backend, "animated", None)
     own: AnimatedCharacter | None = None if read is None else read(job.entry.id)
     return own if own is not None and own.motions else None
 
 
 def own_rig(own: AnimatedCharacter, registration: Mapping[str, Any]) -> Rig:
-    """The rig of a reconstruction of its own, where the registration puts it."""
+    """The own rig of a registered reconstruction."""
     similarity, place = Similarity(**registration), np.eye(4)
     place[:3, :3], place[:3, 3] = similarity.scale * similarity.rotation(), similarity.translation
     return own.rig.of_vertices(own.character.mesh.used).placed(place)
 
 
 def own_motion(own: AnimatedCharacter | None, action: str) -> Motion | None:
-    """The motion of a reconstruction's own that is called as the character's is."""
+    """The reconstruction's own motion that has the name of the character's, or None."""
     return None if own is None else next((motion for motion in own.motions if motion.name == action), None)
 
 
@@ -85,11 +84,7 @@ def registration_mark(meta: Meta) -> str:
 
 
 def carry(job: Job, earlier: Earlier) -> tuple[Artefact, tuple[Path, ...]]:
-    """Carry the character's weights over to its reconstruction.
-
-    Returns:
-        An artefact with the arrays of the reconstruction's rig; no files.
-    """
+    """Carry the character's weights over to its reconstruction; the artefact has the arrays of its rig."""
     actor = actor_of(job)
     onto = registered(earlier)
     rig, report = carried(actor.mesh, actor.rig, onto, actor.stands)
@@ -117,7 +112,7 @@ def carry(job: Job, earlier: Earlier) -> tuple[Artefact, tuple[Path, ...]]:
 
 
 def rig_of(artefact: Artefact, skeleton: Skeleton) -> Rig:
-    """The rig that `carry` left, of the registered reconstruction on the character's skeleton."""
+    """Load the rig that `carry` wrote, of the registered reconstruction on the character's skeleton."""
     arrays = {name: load_array(artefact.files[array_file(name)]) for name in _ARRAYS}
     morphs = tuple(
         Morph(

@@ -26,20 +26,12 @@ from specsia_build.rendering.contour import draw_contour
 from specsia_build.rendering.fast.renderer import FastRenderer, Still
 from specsia_build.rendering.layers import Layers, Look
 from specsia_build.rendering.mesh import Mesh
-from specsia_build.stages.artefact import Artefact
 from specsia_build.stages.clips import motions
-from specsia_build.stages.clips.actor import (
-    Actor,
-    Shot,
-    actor_of,
-    box_of,
-    clip_settings,
-    loops,
-    shot_of,
-)
+from specsia_build.stages.clips.actor import Actor, Shot, actor_of, box_of, clip_settings, loops, shot_of
 from specsia_build.stages.clips.annotate import ANNOTATIONS, REGIONS, Surface, annotated, surface_of
 from specsia_build.stages.render import LEAST_COVERED, entry_settings, outline
 from specsia_build.stages.stage import (
+    Artefact,
     CharacterStage,
     Clip,
     DigestOf,
@@ -51,17 +43,16 @@ from specsia_build.stages.stage import (
 )
 
 ANNOTATIONS_VERSION = 2
-"""Grows whenever other things would be told of the same frames, or written otherwise."""
+"""Grows whenever the same frames would be annotated otherwise."""
 
 IN_PLACE_VERSION = 2
 """Grows whenever a figure would be held otherwise."""
 
 SMALL = 3.0
-"""How many times as wide as that of the stills a clip's frame may be before it is said that its actor is small."""
+"""Widths of the stills that a clip's frame may have before a warning says that its actor is small."""
 
 
 def clip_of(job: Job) -> Clip:
-    """The clip of a job that has one."""
     assert job.clip is not None
     return job.clip
 
@@ -118,7 +109,7 @@ def _inputs(job: Job, earlier: EarlierMeta, _: DigestOf) -> Digests:
 
 
 def drawn(mesh: Mesh, rig: Rig, shot: Shot, look: str, *, seen: bool = False) -> Iterator[Layers]:
-    """Every frame of a mesh that moves as a shot says, positions those of `mesh`; see `FastRenderer.animate`."""
+    """Every frame of a moving mesh, with positions at rest; see `FastRenderer.animate`."""
     count = len(shot.times)
     kind: Look = "lit" if look == "lit" else "unlit"
     if len(shot.poses.worlds) == 1 and count > 1:
@@ -135,7 +126,7 @@ def drawn(mesh: Mesh, rig: Rig, shot: Shot, look: str, *, seen: bool = False) ->
 
 @lru_cache(maxsize=1)
 def _still(mesh: Mesh, rig: Rig, finest: float, look: Look) -> Still:
-    """A mesh laid out to be moved by its rig; the last one is kept in mind, for the next clip."""
+    """A mesh laid out to be moved by its rig; the last one is cached for the next clip."""
     # Turning normals costs more than all the rest of posing.
     return Still.of(replace(mesh, normals=None) if look == "unlit" else mesh, rig.bound, finest, look)
 
@@ -143,11 +134,8 @@ def _still(mesh: Mesh, rig: Rig, finest: float, look: Look) -> Still:
 def draw(job: Job, earlier: Earlier) -> tuple[Artefact, tuple[Path, ...]]:
     """Pose a character and draw it, frame by frame.
 
-    Returns:
-        An artefact with the layers that are asked for, such as ``color_KKKK.png``; no files.
-
-    Raises:
-        CharacterError: if no frame shows anything.
+    Returns an artefact with the layers that recipes need, such as ``color_KKKK.png``, and no files. Raises
+    CharacterError if no frame shows anything.
     """
     entry, config, clip, settings = job.entry, job.config, clip_of(job), clip_settings(job.config)
     actor = actor_of(job)
@@ -183,13 +171,7 @@ def draw(job: Job, earlier: Earlier) -> tuple[Artefact, tuple[Path, ...]]:
 
 
 class _Drawing(NamedTuple):
-    """A clip as it was drawn.
-
-    Attributes:
-        files: of its layers.
-        empty: how many frames show (almost) nothing.
-        plain: the one colour of its first frame, None where there are more.
-    """
+    """A drawn clip: files of its layers, number of empty frames, and the colour of a plain first frame or None."""
 
     files: Mapping[str, bytes]
     empty: int
@@ -199,15 +181,7 @@ class _Drawing(NamedTuple):
 def _frames(
     actor: Actor, shot: Shot, surface: Surface | None, contour: tuple[int, int], config: BuildConfig
 ) -> _Drawing:
-    """Draw the layers of a shot that the recipes ask for.
-
-    Args:
-        actor: the character.
-        shot: how it is drawn.
-        surface: of the actor, where a layer needs it.
-        contour: its thickness and its grey.
-        config: of the run.
-    """
+    """Draw the layers of a shot that the recipes need, with a `contour` of some thickness and grey."""
     low, high = box_of(actor.mesh)
     settings = clip_settings(config)
     wanted = layers_of(settings.recipes)
@@ -240,7 +214,6 @@ def _frames(
 
 
 def _warnings(clip: Clip, shot: Shot, drawing: _Drawing, surface: Surface | None, config: BuildConfig) -> Iterator[str]:
-    """Sentences on what is odd about a clip that was drawn."""
     settings, character = clip_settings(config), character_of(clip.id)
     width = shot.cameras[0].width / ORTHO_WIDTH
     if width > SMALL:
@@ -260,12 +233,5 @@ def _warnings(clip: Clip, shot: Shot, drawing: _Drawing, surface: Surface | None
 
 
 STAGE = CharacterStage(
-    name="draw",
-    version=17,
-    earlier=(motions.STAGE,),
-    make=draw,
-    settings=_settings,
-    chosen=_chosen,
-    inputs=_inputs,
-    per_clip=True,
+    "draw", 17, (motions.STAGE,), make=draw, settings=_settings, chosen=_chosen, inputs=_inputs, per_clip=True
 )

@@ -1,4 +1,4 @@
-"""Stage motions: which clips there are of a character, before any is drawn."""
+"""Stage motions: lists the clips of a character, before any is drawn."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ from specsia_build.config import OWN, BuildConfig, ClipSettings
 from specsia_build.errors import some
 from specsia_build.frame import view_yaws
 from specsia_build.recipes.recipe import layers_of
-from specsia_build.stages.artefact import Artefact
 from specsia_build.stages.clips.actor import (
     TURNTABLE,
     Actor,
     actor_of,
     clip_settings,
     motion_files,
+    origin_of,
     turn_frames,
 )
 from specsia_build.stages.clips.annotate import OF_REGIONS, stored_regions
-from specsia_build.stages.clips.origins import origin_of
 from specsia_build.stages.render import entry_settings
 from specsia_build.stages.stage import (
+    Artefact,
     CharacterStage,
     Clip,
     DigestOf,
@@ -71,7 +71,7 @@ def _settings(job: Job) -> dict[str, Any]:
 
 
 def _has_regions(settings: ClipSettings) -> bool:
-    """Whether a recipe asks for what needs a character's regions."""
+    """Whether a recipe needs a character's regions."""
     return not OF_REGIONS.isdisjoint(layers_of(settings.recipes))
 
 
@@ -97,12 +97,9 @@ def clips_of(meta: Meta) -> list[Clip]:
 def find(job: Job, _: Earlier) -> tuple[Artefact, tuple[Path, ...]]:
     """List a character's clips.
 
-    Returns:
-        An artefact whose meta data hold the clips, and with the character's regions in a file and their palette where
-        recipes ask for them; and the character's files.
-
-    Raises:
-        CharacterError: if the character cannot be read, or has nothing that could be a clip.
+    Returns an artefact whose meta data hold the clips, with the character's regions in a file and their palette if
+    recipes need them; and the character's files. Raises CharacterError if it cannot be read or has nothing that could
+    be a clip.
     """
     entry, settings = job.entry, clip_settings(job.config)
     actor = actor_of(job)
@@ -148,9 +145,9 @@ def _listed(names: Sequence[str], most: int = 5) -> str:
 
 
 def _named(character_id: str, action: str, taken: set[str]) -> str:
-    """An id of its own for a character's motion, however strangers named it, which is then among those taken.
+    """A unique id for a character's motion, whatever its name, which is then added to those `taken`.
 
-    What follows the character's id holds no ``-``, so that no other character's motion has the same id.
+    It holds no ``-`` after the character's id, so that no other character's motion has the same id.
     """
     base = safe_id(action or "motion").replace("-", "_").encode()[:_MOST_NAME].decode(errors="ignore")
     name, number = base, 1
@@ -162,7 +159,6 @@ def _named(character_id: str, action: str, taken: set[str]) -> str:
 
 
 def _moves(motion: Motion, rig: Rig) -> bool:
-    """Whether a motion moves any vertex of a rig."""
     varied = [track for track in motion.tracks if track.varies]
     moved = rig.skeleton.below([track.node for track in varied if track.path != WEIGHTS])
     morphed = {morph.node for morph in rig.morphs}
@@ -170,7 +166,6 @@ def _moves(motion: Motion, rig: Rig) -> bool:
 
 
 def _why_still(character_id: str, settings: ClipSettings, actor: Actor) -> str:
-    """Why a character has no clip that moves."""
     offered = dict.fromkeys(chain.from_iterable(actor.offered.values()))
     if settings.patterns and offered:
         return f"no motion that --clip names can be played on {character_id}: there are {_listed(list(offered), 12)}"
@@ -180,11 +175,5 @@ def _why_still(character_id: str, settings: ClipSettings, actor: Actor) -> str:
 
 
 STAGE = CharacterStage(
-    name="motions",
-    version=READING + 29,
-    make=find,
-    settings=_settings,
-    chosen=_chosen,
-    inputs=_inputs,
-    sources=_sources,
+    "motions", READING + 29, make=find, settings=_settings, chosen=_chosen, inputs=_inputs, sources=_sources
 )

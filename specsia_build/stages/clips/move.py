@@ -17,10 +17,9 @@ from specsia_build.dataset.schema import COLOR, EDGE, MASK, POS
 from specsia_build.registration import iou
 from specsia_build.rendering.layers import Layers
 from specsia_build.stages import project, reconstruct
-from specsia_build.stages.artefact import Artefact
 from specsia_build.stages.clips import carry, draw, motions
 from specsia_build.stages.clips.actor import actor_of, box_of, shot_again
-from specsia_build.stages.stage import CharacterStage, DigestOf, Digests, Earlier, EarlierMeta, Job
+from specsia_build.stages.stage import Artefact, CharacterStage, DigestOf, Digests, Earlier, EarlierMeta, Job
 
 
 def _settings(job: Job) -> dict[str, Any]:
@@ -44,8 +43,8 @@ def _inputs(job: Job, earlier: EarlierMeta, _: DigestOf) -> Digests:
 def move(job: Job, earlier: Earlier) -> tuple[Artefact, tuple[Path, ...]]:
     """Pose a reconstruction as its character and draw it in the character's frame.
 
-    Returns:
-        An artefact with ``color_KKKK.png`` (Z), ``mask_KKKK.png``, ``pos_KKKK.png`` and ``edge_KKKK.png``; no files.
+    Returns an artefact with ``color_KKKK.png`` (Z), ``mask_KKKK.png``, ``pos_KKKK.png`` and ``edge_KKKK.png``; no
+    files.
     """
     clip, config, clean = draw.clip_of(job), job.config, earlier[draw.STAGE]
     actor = actor_of(job)
@@ -87,7 +86,6 @@ def move(job: Job, earlier: Earlier) -> tuple[Artefact, tuple[Path, ...]]:
 
 
 def _files(layers: Layers, k: int, low: NDArray[np.float64], high: NDArray[np.float64]) -> dict[str, bytes]:
-    """Files of the k-th frame."""
     pos = position_image(layers.position, layers.mask, low, high)
     return {
         frame_file(COLOR, k): png.encode(layers.color),

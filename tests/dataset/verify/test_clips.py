@@ -14,7 +14,7 @@ import pytest
 from specsia_build.dataset import schema
 from specsia_build.dataset.verify.check import verify
 from specsia_build.dataset.verify.report import Check
-from specsia_build.pipeline.layout import RunLayout
+from specsia_build.pipeline.run import RunLayout
 from tests.dataset.small import StoredRow, failed, found, pixels, put, read_rows, reseal, shard
 
 ARROW = schema.arrow_schema(schema.MOVING_COLUMNS)

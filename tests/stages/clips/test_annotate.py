@@ -27,10 +27,9 @@ from specsia_build.dataset.layers import (
     UNMATCHED,
     frame_file,
 )
-from specsia_build.stages.artefact import Artefact, seal
 from specsia_build.stages.clips import draw, motions
 from specsia_build.stages.clips.annotate import ANNOTATIONS, REGIONS
-from specsia_build.stages.stage import Job
+from specsia_build.stages.stage import Artefact, Job, seal
 from tests.pipeline.moving import write_moving_figure
 
 

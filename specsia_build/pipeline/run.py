@@ -1,0 +1,292 @@
+"""One run: its paths, its settings, its steps and its artefacts; the only module that knows what lies below `--out`."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, fields, replace
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from specsia_build.backends.base import Backend
+from specsia_build.backends.registry import absolute_spec, load_backend
+from specsia_build.config import (
+    DEFAULT_OUT,
+    DRAVIE,
+    BuildConfig,
+    ClipSettings,
+    backend_name,
+    read_run_settings,
+    read_settings,
+    with_settings,
+)
+from specsia_build.errors import UsageError, meant, spelled
+from specsia_build.files.names import file_name
+from specsia_build.folders import RUN_MARK, expanded, shipped
+from specsia_build.pipeline.store import Index, open_index
+from specsia_build.recipes.recipe import defaults_of
+from specsia_build.stages.clips import draw, move
+from specsia_build.stages.pack import STAGE as PACK
+from specsia_build.stages.registry import character_stages
+from specsia_build.stages.stage import CharacterStage, Meta, character_of
+
+WHY = "why.txt"
+"""Beside the pictures of a quarantined character: the reason."""
+
+REPORT_MARK = b"<title>specsia: "
+"""Words near the beginning of every page that `specsia report` writes."""
+
+
+class _Below:
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __get__(self, layout: RunLayout, _: object = None) -> Path:
+        return layout.root / self._name
+
+
+@dataclass(frozen=True)
+class RunLayout:
+    """Paths of one run.
+
+    Attributes:
+        root: folder that `--out` names, or the local folder of a URL.
+        url: what `--out` names if it is a URL; the dataset is packed below `root` and then sent there.
+    """
+
+    root: Path
+    url: str | None = None
+
+    # Marks the folder as a run's, with the version that made it.
+    mark = _Below(RUN_MARK)
+    # Effective settings, and the frozen splits of the source's ids.
+    config = _Below("config.yaml")
+    splits = _Below("splits.json")
+    # A JSON object a line: failed and quarantined characters; seconds and memory of each artefact.
+    failures = _Below("failures.jsonl")
+    log = _Below("logs/tasks.jsonl")
+    # Output of the backends' own processes.
+    worker_logs = _Below("logs/workers")
+    index = _Below("state/index.sqlite")
+    # Ids of the source that the latest build left out, a JSON list.
+    left_out = _Below("state/left-out.json")
+    # Held by the command that builds here.
+    lock = _Below("state/lock")
+    # What was sent to the URL.
+    uploaded = _Below("state/uploaded.json")
+    # Procedural characters that this run wrote.
+    source = _Below("source")
+    artefacts = _Below("artefacts")
+    dataset = _Below("dataset")
+    report = _Below("report.html")
+
+    @property
+    def out(self) -> str:
+        """Value of `--out`: a folder or a URL."""
+        return self.url or str(self.root)
+
+    @property
+    def remote_dataset(self) -> str | None:
+        return None if self.url is None else f"{self.url.rstrip('/')}/dataset"
+
+    @property
+    def written(self) -> tuple[Path, ...]:
+        """Folders that hold nothing but what builds write file by file."""
+        return (self.artefacts, self.source, *(self.root / name for name in ("logs", "quarantine", "state")))
+
+    def artefact(self, stage: CharacterStage, backend: str | None, key: str) -> Path:
+        """Artefact of a character or clip, and of a backend by its name if each has its own.
+
+        They lie in 256 folders a stage, by a hash of the character's id, so that no folder grows too large.
+        """
+        fan = hashlib.sha256((character_of(key) if stage.per_clip else key).encode()).hexdigest()[:2]
+        names = _names(stage.name, backend if stage.per_backend else None)
+        # One call: a million paths are built for 100,000 characters.
+        return self.root.joinpath("artefacts", *names, fan, f"{_id(key)}.tar")
+
+    def recipe(self, name: str, backend: str | None = None) -> Path:
+        """Folder of a recipe: of the characters, or of a backend's reconstructions of them."""
+        return self.root / (name if backend is None else f"{name}-{backend}")
+
+    def details(self, stage: str, backend: str | None, key: str) -> Path:
+        """Traceback, or a reason that is too long to be shown."""
+        return self.root.joinpath("logs", *_names(stage, backend), f"{_id(key)}.txt")
+
+    def pictures(self, stage: str, backend: str | None, key: str) -> Path:
+        """Folder of the pictures of a quarantined character."""
+        return self.root.joinpath("quarantine", *_names(stage, backend), _id(key))
+
+
+def _names(stage: str, backend: str | None) -> list[str]:
+    return [stage] if backend is None else [stage, file_name(backend, "backend's name")]
+
+
+def _id(key: str) -> str:
+    return file_name(key, "character's id")
+
+
+def layout_of(out: str | Path) -> RunLayout:
+    """Layout of a folder or an fsspec URL, whose local folder is `./specsia-out-NAME-HASH`."""
+    if isinstance(out, Path) or "://" not in out:
+        return RunLayout(Path(out))
+    if out.startswith(("file://", "local://")):
+        return RunLayout(Path(out.partition("://")[2]))
+    url = out.rstrip("/")
+    name = re.sub(r"[^A-Za-z0-9._]+", "-", url.rpartition("/")[2]).strip("-.") or "run"
+    return RunLayout(Path(f"{DEFAULT_OUT}-{name}-{hashlib.sha256(url.encode()).hexdigest()[:8]}"), url)
+
+
+def existing_run(folder: str | Path) -> tuple[BuildConfig, RunLayout]:
+    """Settings and layout of a run; raises UsageError if the folder, or the work folder of the URL, holds none."""
+    layout = layout_of(folder)
+    if not layout.config.is_file():
+        kept = f" keeps its state in {layout.root}, which is not here, and" if layout.url is not None else ""
+        raise UsageError(f"{spelled(folder)}{kept} holds no build: give the folder that `specsia build --out` wrote")
+    return with_settings(BuildConfig(), read_run_settings(layout.config), str(layout.config)), layout
+
+
+def named_settings(given: str) -> Path:
+    """The file that `--config` names, or that of the package's settings of this name; raises UsageError if neither."""
+    known = {path.stem: path for path in shipped("manifests").glob("*.yaml")}
+    path = known.get(given, Path(given)) if not Path(given).is_file() else Path(given)
+    if not path.is_file():
+        names = ", ".join(sorted(known))
+        raise UsageError(
+            f"--config: there is no file {given}, and no settings of that name: there are {names}.{meant(given, known)}"
+        )
+    return path
+
+
+def stated(flags: Mapping[str, Any]) -> dict[str, Any]:
+    """The flags of a command line that were given, by name."""
+    return {name: value for name, value in flags.items() if value is not None and value != ()}
+
+
+def _refuse_other_kind(of_clips: bool, wanted: bool, place: object) -> None:
+    """Check that settings from a place are of clips if and only if clips are wanted."""
+    if of_clips != wanted:
+        kind, command = ("clips", "specsia clips") if of_clips else ("a build of stills", "specsia build")
+        raise UsageError(f"{place} is of {kind}: go on with `{command}`, or name another --out")
+
+
+def _layered(config: BuildConfig, levels: Sequence[tuple[Mapping[str, Any], str]]) -> BuildConfig:
+    """Replace settings level by level, each with where it is from."""
+    for level, where in levels:
+        config = with_settings(config, level, where)
+    return config
+
+
+def _with_defaults(recipes: Sequence[str], levels: Sequence[Mapping[str, Any]]) -> BuildConfig:
+    """The recipes' defaults of all settings that no level states."""
+    known = {field.name for field in fields(ClipSettings)}
+    stated_names = {name for level in levels for name in (*level, *(level.get("clips") or ()))}
+    defaults = defaults_of(recipes, stated_names)
+    of_clips = {name: value for name, value in defaults.items() if name in known}
+    others = {name: value for name, value in defaults.items() if name not in known}
+    return with_settings(BuildConfig(), {**others, "clips": of_clips}, f"the recipe {' or '.join(recipes)}")
+
+
+def effective(
+    source: str | None, out: str | Path | None, config_file: Path | None, flags: Mapping[str, Any], fresh: bool
+) -> tuple[BuildConfig, RunLayout]:
+    """Merge settings: defaults, recipes' defaults, the run in the folder (unless `fresh`), the file, the flags.
+
+    Raises UsageError if a setting cannot be used, or the run or the file is of clips and `clips` is not among the
+    flags, or the other way round.
+    """
+    settings = read_settings(config_file) if config_file is not None else {}
+    stated_out = settings.pop("out", None)
+    if not isinstance(stated_out, str | None):
+        raise UsageError(f"{config_file}: out must be a folder's path")
+    layout = layout_of(out if out is not None else stated_out or DEFAULT_OUT)
+    before: Mapping[str, Any] = {}
+    if layout.config.is_file():
+        before = read_run_settings(layout.config)
+        _refuse_other_kind(before.get("clips") is not None, "clips" in flags, spelled(layout.root))
+        if fresh:
+            before = {name: before[name] for name in ("source",) if name in before}
+    if settings.get("clips") is not None:
+        _refuse_other_kind(True, "clips" in flags, config_file)
+    given = stated(flags) | ({} if source is None else {"source": source})
+    levels = ((before, str(layout.config)), (settings, str(config_file)), (given, "the command line"))
+    config = _layered(BuildConfig(), levels)
+    if config.clips is not None:
+        config = _layered(_with_defaults(config.clips.recipes, [level for level, _ in levels]), levels)
+    if not config.source.startswith("sample:") and "://" not in config.source:
+        config = replace(config, source=str(expanded(config.source).absolute()))
+    if config.like is not None and expanded(config.like).is_dir():
+        config = replace(config, like=str(expanded(config.like).absolute()))
+    return replace(config, backends=tuple(map(absolute_spec, config.backends))), layout
+
+
+@lru_cache(maxsize=8)
+def backend_of(spec: str) -> Backend:
+    """The backend of a specification, made once per process."""
+    return load_backend(spec)
+
+
+class Step(NamedTuple):
+    """A stage and, if each backend has its own, the backend's `NAME[:ARG]`."""
+
+    stage: CharacterStage
+    backend: str | None = None
+
+    @property
+    def name(self) -> tuple[str, str | None]:
+        return self.stage.name, None if self.backend is None else backend_name(self.backend)
+
+    @property
+    def label(self) -> str:
+        return " ".join(filter(None, self.name))
+
+    def needs(self, other: Step) -> bool:
+        return other.stage in self.stage.rests_on and other.backend in (None, self.backend)
+
+
+def steps_of(config: BuildConfig, stages: Iterable[CharacterStage]) -> list[Step]:
+    """Stages, each with its backends or with None, in the order in which they are done."""
+    return [Step(stage, one) for stage in stages for one in (config.backends if stage.per_backend else (None,))]
+
+
+@dataclass(frozen=True)
+class Run:
+    """Settings and paths of a run, and a cache of its artefacts' meta data and its source files' digests."""
+
+    config: BuildConfig
+    layout: RunLayout
+    index: Index = field(default_factory=Index)
+
+    @property
+    def backends(self) -> list[str]:
+        return [backend_name(spec) for spec in self.config.backends]
+
+    @property
+    def steps(self) -> list[Step]:
+        return steps_of(self.config, character_stages(self.config))
+
+    @property
+    def packs(self) -> bool:
+        """Whether it packs pairs as a dataset; recipes may want reconstructions that move without one."""
+        return self.config.clips is None or DRAVIE in self.config.clips.recipes
+
+    @property
+    def read_by_pack(self) -> tuple[CharacterStage, ...]:
+        """The stages whose artefacts hold the pictures of its dataset."""
+        return PACK.earlier if self.config.clips is None else (draw.STAGE, move.STAGE)
+
+    def meta(self, stage: CharacterStage, backend: str | None, key: str) -> Meta | None:
+        return self.index.meta(self.layout.artefact(stage, backend, key))
+
+    def apart(self) -> Run:
+        """The same run with an empty index, for another process."""
+        return Run(self.config, self.layout)
+
+
+@contextmanager
+def open_run(config: BuildConfig, layout: RunLayout, *, writes: bool = False) -> Iterator[Run]:
+    """Open a run and its index; see `open_index`."""
+    with open_index(layout.index, layout.artefacts, writes=writes) as index:
+        yield Run(config, layout, index)
