@@ -73,6 +73,8 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         lower(BuildConfig, size=64, views=2)
         lower(ClipSettings, views=1, frames=3)
         tiny = replace(learning.PRESETS["tiny"], steps=FEW, batch=1, patch=16)
+        # msgspec keeps the `__post_init__` that it meets first, for all later tests.
+        learning.train_from_json(learning.to_json(tiny))
         patch.setattr(learning.TrainConfig, "__post_init__", shortened)
         patch.setitem(learning.PRESETS, "tiny", tiny)
         patch.setattr(learning, "FIT_STEPS", FEW)
