@@ -31,7 +31,11 @@ PATIENCE, LITTLE_DISK = 60.0, 5 * 2**30
 
 @dataclass(frozen=True)
 class Fact:
-    """What a machine has or lacks, what that `enables` (nothing: every build), and the command that fixes it."""
+    """What a machine has or lacks, what that `enables`, and the command that fixes it.
+
+    The state is `OK`, `NOTE` (present with a limit), `MISSING` or `BROKEN` (present, but not working). If `enables` is
+    empty, every build needs it.
+    """
 
     state: str
     found: str

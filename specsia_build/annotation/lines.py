@@ -44,7 +44,7 @@ class Features:
 
 
 def feature_edges(mesh: Mesh, region: NDArray[np.int32], bound: NDArray[np.int32] | None = None) -> Features:
-    """Find the edges of a mesh at rest, of the regions of its faces (F,) and what moves its vertices, `Rig.bound` (V,).
+    """Find the edges of a mesh at rest, from the region of each face (F,) and what moves each vertex, `Rig.bound` (V,).
 
     An edge is always a line if it has one face, if its faces differ in region or material, or if they meet at
     `CREASE_DEG` or more. Faces that cover each other count as one.

@@ -223,7 +223,7 @@ def tracked(points: Points, seen: Seen, rest: NDArray[np.floating]) -> NDArray[n
 
 @dataclass(frozen=True)
 class Flow:
-    """Columns and rows (S, S, 2) to the place of each visible point in another frame, and whether that hides it (S, S).
+    """Columns and rows (S, S, 2) to the place of each visible point in another frame, and whether it is not seen there.
 
     Where nothing is visible, `pixels` is 0 and `unmatched` true. In partly covered pixels the point is at the covered
     sample nearest to the centre.

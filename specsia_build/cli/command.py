@@ -77,6 +77,18 @@ class Command(click.Command):
         except KeyboardInterrupt as error:
             raise KeyboardInterrupt(str(error) or (RESUMABLE if self.goes_on else STOPPED)) from error
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        # A group sees the words of its commands, too; their own error names the command's help.
+        checked = [] if ctx.resilient_parsing or isinstance(self, click.Group) else args
+        # An empty path would be the current folder, and neither JSON nor Parquet can hold what is not UTF-8.
+        for before, word in zip(("", *checked), checked, strict=False):
+            if any("\ud800" <= letter <= "\udfff" for letter in word):
+                raise click.UsageError(f"the name of '{word}' is not UTF-8: rename it", ctx)
+            if word == "" or (word.startswith("--") and word.endswith("=")):
+                option = word[:-1] or (before if before.startswith("-") else "an argument")
+                raise click.UsageError(f"{option} is empty: give it a value, or leave it out", ctx)
+        return super().parse_args(ctx, args)
+
 
 class CommandGroup(Command, click.Group):
     """A group of commands: ``@click.group(cls=CommandGroup, examples=(...))``."""
@@ -112,7 +124,10 @@ json_option = click.option(
 )
 
 device = click.option(
-    "--device", type=click.Choice(("auto", "cpu", "cuda")), default="auto", help="auto: CUDA if it is there."
+    "--device",
+    type=click.Choice(("auto", "cpu", "cuda")),
+    default="auto",
+    help="Where to compute; auto: CUDA if found.  [default: auto]",
 )
 
 processes = click.option("--workers", type=click.IntRange(0, 1024), default=0, help="Processes; 0: one for each core.")

@@ -229,7 +229,10 @@ _DRAWING = options(
     click.option("--split", help="Characters or clips of this split."),
     click.option("--limit", type=click.IntRange(1), help=f"Show only the best N.  [default: {_FEW}; all of a --split]"),
     click.option(
-        "--show", multiple=True, metavar="SIDE[:LAYER]", help="Y* or a backend, as in relief:mask.  [Y*, each Z]"
+        "--show",
+        multiple=True,
+        metavar="SIDE[:LAYER]",
+        help="Y*, a backend, or a layer of one (relief:mask).  [default: Y*, each Z]",
     ),
     click.option("--size", type=click.IntRange(16, 4096), default=256, help="Pixels of a picture.", show_default=True),
     click.option("--columns", type=click.IntRange(1), help="Characters or clips beside each other."),

@@ -61,16 +61,6 @@ class _Commands(CommandGroup):
         with formatter.section("Commands"):
             formatter.write_dl([(name, summary) for name, (_, summary) in COMMANDS.items()])
 
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        # An empty path would be the current folder, and neither JSON nor Parquet can hold what is not UTF-8.
-        for before, word in zip(("", *args), args, strict=False):
-            if any("\ud800" <= letter <= "\udfff" for letter in word):
-                raise click.UsageError(f"the name of '{word}' is not UTF-8: rename it", ctx)
-            if word == "" or (word.startswith("--") and word.endswith("=")):
-                option = word[:-1] or (before if before.startswith("-") else "an argument")
-                raise click.UsageError(f"{option} is empty: give it a value, or leave it out", ctx)
-        return super().parse_args(ctx, args)
-
     def make_context(self, *args: Any, **settings: Any) -> click.Context:
         with _report_errors(None):
             return super().make_context(*args, **settings)

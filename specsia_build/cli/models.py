@@ -37,7 +37,7 @@ RESUMED = "the same command with --resume goes on from the last checkpoint"
 @device
 @click.option("--seed", type=int, help="Seed of weights and patches.  [default: 0]")
 @click.option("--without", type=click.Choice(("pos",)), help="Train without positions, and so without the drawing.")
-@click.option("--reference", type=click.Choice(REFERENCES), help="What the model sees besides.  [default: drawing]")
+@click.option("--reference", type=click.Choice(REFERENCES), help="Whether it sees the drawing.  [default: drawing]")
 @click.option("--perceptual", metavar="vgg19|PATH|random|none", help="Network of the perceptual loss.")
 @click.option("--set", "settings", multiple=True, metavar="NAME=VALUE", help="Any other setting of run.json.")
 @click.option("--checkpoint-every", type=click.IntRange(1), default=1000, help="Steps.  [default: 1000]")
@@ -155,7 +155,7 @@ def adapt(run: Path, out: Path, steps: int | None, device: str, **of_frontal: An
 @click.option("--drawing", type=OLD_FILE, help="The character from the front, any size, for frames of a folder.")
 @click.option("--reference-frame", "frame", metavar="NAME", help="Name of the frontal frame.  [default: the first]")
 @click.option("--split", help="Split of a dataset: train, validation or test.  [default: all]")
-@click.option("--video", is_flag=True, help="Also write a film of Z beside the result, of each clip if there are any.")
+@click.option("--video", is_flag=True, help="Also write a film of Z beside the result; for clips one each, with Y*.")
 @device
 def enhance(
     run: Path, source: str, out: Path, drawing: Path | None, frame: str | None, split: str | None, **given: Any

@@ -52,7 +52,9 @@ def backends(description: str) -> Callable[[Any], Any]:
 
 
 _SHARED = options(
-    click.option("--config", "config_name", metavar="FILE|NAME", help="YAML of settings, or one in the package."),
+    click.option(
+        "--config", "config_name", metavar="FILE|NAME", help="YAML file of settings, or a name in the package."
+    ),
     click.option("--size", type=int, help="Pixels on a side of every image.  [default: 512]"),
     click.option("--look", type=click.Choice(LOOKS), help="Plain or shaded colours.  [default: unlit]"),
     click.option("--outline", metavar="random|dark|GREY", help="Grey of the contour of Y*, 0-255.  [default: random]"),
@@ -117,7 +119,9 @@ def build(source: str | None, out: str | None, stages: tuple[str, ...], fresh: b
 @click.option("--views", type=int, help="Evenly spaced cameras that see each motion.  [default: 4]")
 @click.option("--line-px", type=float, help="Width of lines in pixels, 1 to 4.  [default: 2]")
 @click.option("--in-place/--travel", "in_place", default=None, help="Keep the figure in place, or let it travel.")
-@click.option("--turntable/--no-turntable", "turntable", default=None, help="Also turn around the still figure.")
+@click.option(
+    "--turntable/--no-turntable", "turntable", default=None, help="Also draw the still figure from all around."
+)
 @click.option("--preview/--no-preview", "preview", default=None, help="Write a film of each clip beside its frames.")
 @backends("Move reconstructions by it too; may be repeated.  [default: build's with the recipe dravie, else none]")
 @click.option("--stage", "stages", multiple=True, type=click.Choice(CLIP_STAGES), help="Run only this stage.")

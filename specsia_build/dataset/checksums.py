@@ -113,3 +113,25 @@ def read_checksums(place: Place) -> Iterator[tuple[Key, bytes]]:
                 yield key, bytes(row)
     except (*read_errors(), pa.ArrowException, ValueError, LookupError, TypeError) as error:
         raise SpecsiaError(f"does not hold the digests of images: {one_line(error)}") from error
+
+
+class ImageSums:
+    """Digests of `checksums.parquet` by row; rows that are looked up in their order are not kept in memory."""
+
+    def __init__(self, place: Place) -> None:
+        self._unread = read_checksums(place)
+        self._held: dict[Key, bytes] = {}
+
+    def pop(self, key: Key) -> bytes | None:
+        """Return the digests of a row, see `read_checksums`, and forget them; None if there are none left."""
+        while key not in self._held:
+            row = next(self._unread, None)
+            if row is None:
+                return None
+            self._held[row[0]] = row[1]
+        return self._held.pop(key)
+
+    def rest(self) -> Iterator[Key]:
+        """Rows that are left."""
+        yield from self._held
+        yield from (key for key, _ in self._unread)

@@ -28,7 +28,8 @@ MOST_GROUP_BYTES = 64_000_000
 """Most image bytes of a row group, even within a character; below the 100 MB up to which the Hub's viewer is quick."""
 
 _VALUE_BYTES, _MOST_ROWS = 256, 4096
-"""Least memory of a value that a footer names, as runs take next to nothing of a file; and rows decoded at once."""
+"""Least memory of a value that a footer names, as repeated values take almost no room in a file; and rows that are
+decoded at once."""
 
 
 def array_of(values: Sequence[Any], kind: pa.DataType) -> pa.Array:

@@ -83,7 +83,8 @@ class Dataset(_Rows):
 def open_dataset(where: str | Path, split: str = "train", config: str | None = None) -> Dataset:
     """Open one split of a packed dataset: a folder, an fsspec URL, or OWNER/NAME on the Hub.
 
-    `config` is the first configuration by default. Raises UsageError if there is none of these.
+    `config` is the first configuration by default. Raises UsageError if there is no such dataset, split or
+    configuration.
     """
     return Dataset(where, split, config)
 

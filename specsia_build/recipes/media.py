@@ -26,16 +26,21 @@ _VERBS = re.compile(
     "nod|punch|push|roll|run|shoot|sit|skip|sneak|spin|stand|swim|throw|trot|turn|walk|wave"
 )
 
-_PROGRAM_WORDS = frozenset(re.findall(r"\w+", "action anim animation armature base com layer mixamo take unreal"))
+_PROGRAM_WORDS = frozenset(
+    ["action", "anim", "animation", "armature", "base", "com", "layer", "mixamo", "take", "unreal"]
+)
 """Words that programs put into names of motions, as in ``Take 001|BaseLayer`` or ``Armature|mixamo.com|Layer0``."""
 
-_FILE_WORDS = frozenset(re.findall(r"\w+", "animated copy fbx glb gltf model obj rigged scene sketchfab untitled vrm"))
+_FILE_WORDS = frozenset(
+    ["animated", "copy", "fbx", "glb", "gltf", "model", "obj", "rigged", "scene", "sketchfab", "untitled", "vrm"]
+)
 """Words in file names that do not describe the character, as in ``scene.gltf`` or ``fox_animated.glb``."""
 
 _PHRASES = {"idle": "stands idle", "death": "dies", "die": "dies", "fly": "flies"}
 
 CLOUD_CELLS, MOST_SHAPES = (3, 7, 15, 31), 12
-"""Cells of the random grids that clouds are summed from, each at half the weight of the one before; flat shapes."""
+"""Cells of the random grids that clouds are summed from, each at half the weight of the one before; and the most
+flat shapes of a picture."""
 
 
 def played(clip: ClipFrames, least: int) -> list[int]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from specsia_build.dataset import schema, splits
-from specsia_build.dataset.checksums import Key, read_checksums
+from specsia_build.dataset.checksums import ImageSums
 from specsia_build.dataset.licences import stated_by_card
 from specsia_build.dataset.places import find_place
 from specsia_build.dataset.reading import Kind
@@ -17,7 +17,7 @@ from specsia_build.dataset.schema import CHECKSUMS_FILE, GT, GT_MASK, IMAGE_COLU
 from specsia_build.dataset.verify import files
 from specsia_build.dataset.verify.report import OF_DATASETS, Check, Findings, Report
 from specsia_build.dataset.verify.rows import Group, RowFacts, Values, check_group
-from specsia_build.errors import plural, some
+from specsia_build.errors import SpecsiaError, plural, some
 from specsia_build.files.names import pattern_note
 from specsia_build.frame import view_yaws
 from specsia_build.pool import results as results_of
@@ -68,9 +68,7 @@ def verify(where: str | Path, *, workers: int = 1, progress: Progress | None = N
     for (name, listed), actual in zip(sums.items(), islice(results, len(sums)), strict=True):
         files.check_sum(name, listed, actual, findings)
     configs = tuple(dict.fromkeys(shard.config for shard in footers))
-    image_sums: dict[Key, bytes] | None = None
-    with findings.catching("files", CHECKSUMS_FILE):
-        image_sums = dict(read_checksums(place)) if CHECKSUMS_FILE in names else None
+    image_sums = ImageSums(place) if CHECKSUMS_FILE in names else None
     comparison = Comparison(settings, kind, image_sums, len(configs) > 1, findings)
     total = sum(sum(rows or ()) for rows in counts.values())
     done, progress = 0, progress or (lambda done, total: None)
@@ -124,12 +122,12 @@ class Comparison:
     """Checks between rows: views, frames, constants, splits, configurations and digests; holds no rows."""
 
     def __init__(
-        self, settings: files.Settings, kind: Kind, sums: dict[Key, bytes] | None, several: bool, findings: Findings
+        self, settings: files.Settings, kind: Kind, sums: ImageSums | None, several: bool, findings: Findings
     ) -> None:
         self.characters: dict[tuple[str, str], _Character] = {}
         self.rows = 0
         self._settings, self._kind, self._sums, self._several = settings, kind, sums, several
-        self._add = findings.add
+        self._findings, self._add = findings, findings.add
         self._views = settings.cameras or MOST_VIEWS
         self._yaws = view_yaws(settings.views) if settings.views is not None and kind == "specsia" else ()
         self._size = settings.size
@@ -203,7 +201,13 @@ class Comparison:
         uid = row.values["uid"]
         if self._sums is None:
             return
-        if (listed := self._sums.pop((config, uid), None)) is None:
+        try:
+            listed = self._sums.pop((config, uid))
+        except SpecsiaError as error:
+            self._add("files", CHECKSUMS_FILE, str(error))
+            self._sums = None
+            return
+        if listed is None:
             self._add("sums", uid, f"is not listed in {CHECKSUMS_FILE} (or stands twice) for {config}")
             return
         for index, column in enumerate(IMAGE_COLUMNS):
@@ -226,5 +230,6 @@ class Comparison:
                 self._add("splits", name, f"stands in {' and in '.join(sorted(present))}")
             elif frozen is not None and present != {planned := frozen.get(name, "no split")}:
                 self._add("splits", name, f"is in {', '.join(present)}, but in {planned} by {SPLITS_FILE}")
-        for config, uid in self._sums or () if whole else ():
-            self._add("sums", uid, f"is listed in {CHECKSUMS_FILE} but not in {config}")
+        with self._findings.catching("files", CHECKSUMS_FILE):
+            for config, uid in self._sums.rest() if self._sums is not None and whole else ():
+                self._add("sums", uid, f"is listed in {CHECKSUMS_FILE} but not in {config}")

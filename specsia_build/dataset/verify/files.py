@@ -79,7 +79,10 @@ def check_files(
             findings.add("files", name, "is no part of a dataset, or is no name of a shard")
         elif name in _NEEDED or suffix in _TEXTS:
             with findings.catching("files", name):
-                texts[name] = place.read(name).decode("utf-8")
+                try:
+                    texts[name] = place.read(name).decode("utf-8")
+                except UnicodeDecodeError as error:
+                    raise SpecsiaError("cannot be read: it is not UTF-8") from error
                 if path := machine_path(texts[name], folders):
                     findings.add("files", name, f"holds a path of a machine: {path}")
     return texts
@@ -175,7 +178,7 @@ def licence_notes(licenses: Sequence[str | None]) -> list[str]:
 def read_splits(text: str | None, findings: Findings) -> dict[str, str] | None:
     """Split of each id of the text of `splits.json`; None without one that can be used."""
     with findings.catching("splits", schema.SPLITS_FILE):
-        return None if text is None else splits.parse(text, "it")
+        return None if text is None else splits.parse(text, "this")
     return None
 
 
@@ -238,7 +241,7 @@ def check_shard(shard: Shard, footer: pq.FileMetaData, kind: Kind, findings: Fin
     except (SpecsiaError, KeyError, TypeError):
         decodes = False
     if not decodes:
-        problems.append("lacks the huggingface metadata that make `datasets` decode the images")
+        problems.append("lacks the huggingface metadata that makes `datasets` decode the images")
     for problem in problems:
         findings.add("schema", shard.name, problem)
     return tuple(group.num_rows for group in groups) if readable else None

@@ -39,6 +39,9 @@ LANDING_PX, DRIFT_PX, LANDING_SIZE, FEW_PIXELS = 1.5, 0.6, 512, 64
 """Largest median distance of a position from its own pixel, and along rows or columns, for images of up to 512 pixels
 (a step of 8-bit colours spans more pixels of larger ones); and fewest pixels that are checked."""
 
+MOST_STRAYS = 0.002
+"""Share of fully covered pixels that may land farther off than twice the largest median."""
+
 MOST_OFF_GREY, GREY_TOLERANCE = 0.05, 16
 """Share of the contour's pixels that may be off its grey by more than so many levels."""
 
@@ -158,10 +161,13 @@ def check_position(pos: Pixels, camera: Camera, box: Box, pos_frame: str) -> lis
     if len(errors) < FEW_PIXELS:
         return []
     grown = max(1.0, camera.size / LANDING_SIZE)
-    median = float(np.median(np.hypot(*errors.T)))
-    right, down = (float(np.median(along)) for along in errors.T)
-    if median > LANDING_PX * grown or max(abs(right), abs(down)) > DRIFT_PX * grown:
+    limit, distance = LANDING_PX * grown, np.hypot(*errors.T)
+    median, (right, down) = float(np.median(distance)), (float(np.median(along)) for along in errors.T)
+    if median > limit or max(abs(right), abs(down)) > DRIFT_PX * grown:
         return [f"pos lands {median:.1f} px off its own pixel, {right:.1f} px to the right and {down:.1f} px down"]
+    strays = int(np.count_nonzero(distance > 2 * limit))
+    if strays > MOST_STRAYS * len(distance):
+        return [f"pos lands more than {2 * limit:.1f} px off its own pixel in {strays} of {len(distance)} pixels"]
     return []
 
 
@@ -206,7 +212,7 @@ def check_group(group: Group) -> tuple[list[RowFacts], Findings]:
     """Check one row group; whatever is wrong with it, unreadable bytes included, comes back as findings."""
     facts: list[RowFacts] = []
     findings, name, rows = Findings(), group.shard.name, pa.table({})
-    with findings.catching("files", name), open_shard(group.place, name) as opened:
+    with findings.catching("files", f"{name}, row group {group.number}"), open_shard(group.place, name) as opened:
         rows = table(opened, groups=[group.number]).select(list(schema.COLUMNS_OF[group.kind]))
     for index in range(len(rows)):
         where = f"{name}, row group {group.number}, row {index}"
@@ -248,11 +254,12 @@ def _check_row(row: Values, group: Group, findings: Findings) -> RowFacts:
         if isinstance(text, str) and (path := machine_path(text, group.folders)):
             findings.add("files", uid, f"{name} holds a path: {path}")
     images = _decode(uid, stored, own, findings)
-    sizes = {(image.shape[1], image.shape[0]) for image in images.values()}
-    size = sizes.pop() if len(sizes) == 1 else None
+    sizes = {name: (image.shape[1], image.shape[0]) for name, image in images.items()}
+    size = next(iter(sizes.values())) if len(set(sizes.values())) == 1 else None
     content = None
-    if sizes:
-        findings.add("images", uid, f"its images differ in size: {sorted(sizes)}")
+    if size is None and sizes:
+        listed = ", ".join(f"{name} {width} x {height}" for name, (width, height) in sizes.items())
+        findings.add("images", uid, f"its images differ in size: {listed}")
     elif size is not None and own:
         for check, columns, problems_of in PIXEL_CHECKS:
             if images.keys() >= set(columns):

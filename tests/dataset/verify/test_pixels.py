@@ -71,6 +71,9 @@ def test_positions_that_land_elsewhere(yaw: float) -> None:
     assert "off its own pixel" in check_position(np.roll(pos, 1, 1), camera, BOX, "character")[0]
     assert "off its own pixel" in check_position(np.roll(pos, -1, 0), camera, BOX, "character")[0]
     assert "off its own pixel" in check_position(pos, Camera(yaw + 36, 512), BOX, "character")[0]
+    torn = pos.copy()
+    torn[300:310, 200:230] = (0, 0, 0, 255)
+    assert "off its own pixel in 300 of" in check_position(torn, camera, BOX, "character")[0]
     assert check_position(np.zeros((64, 64, 4), np.uint8), Camera(yaw, 64), BOX, "character") == []
 
 
