@@ -26,7 +26,7 @@ ALL, NONE = KEEPS = ("all", "none")
 """Which artefacts stay after packing."""
 
 RANDOM, DARK = OUTLINES = ("random", "dark")
-"""Rules of the contour's grey, which may also be a number: any grey, or a quarter of them."""
+"""Rules of the contour's grey, which may also be a number: any grey, or one of the darkest quarter."""
 
 RENDERERS = ("cycles", "fast", "pyrender")
 
@@ -297,9 +297,10 @@ def read_settings(path: Path) -> dict[str, Any]:
 def read_run_settings(path: Path) -> dict[str, Any]:
     """Read the settings of a run, unchecked; raises UsageError if the file cannot be read or was cut off."""
     settings = read_settings(path)
-    # The first and the last of them.
-    if not {"source", "low_iou"} <= settings.keys():
-        raise UsageError(f"{path} is cut off: delete it and give SOURCE and all settings again")
+    # The first and the last setting that are written: a file that was cut off lacks one.
+    for name in ("source", "low_iou"):
+        if name not in settings:
+            raise UsageError(f"{path} is cut off ({name} is missing): delete it and give SOURCE and all settings again")
     return settings
 
 

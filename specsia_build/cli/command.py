@@ -35,7 +35,7 @@ class Command(click.Command):
     """A command whose help ends with examples, and explains SOURCE if it takes one; see `command`.
 
     Attributes:
-        examples: command lines that work as printed, in the folder of a reader who followed the README.
+        examples: command lines to copy, in the folder of a reader who followed the README.
         goes_on: whether a rerun continues where a stopped one ended.
     """
 

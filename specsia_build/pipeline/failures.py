@@ -51,7 +51,8 @@ class Failure:
 
 def concerning(failures: Iterable[Failure], ids: Collection[str], backends: Collection[str]) -> list[Failure]:
     """The failures of some characters and some backends or before any backend, sorted by stage, backend and id."""
-    return _sorted(f for f in failures if f.id in ids and (f.backend is None or f.backend in backends))
+    known = set(ids)
+    return _sorted(f for f in failures if f.id in known and (f.backend is None or f.backend in backends))
 
 
 def _sorted(failures: Iterable[Failure]) -> list[Failure]:

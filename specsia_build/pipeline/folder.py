@@ -117,8 +117,10 @@ def changes(before: Mapping[str, Any], config: BuildConfig) -> list[str]:
 
     now = result_settings(config)
     pairs = [(name, before.get(name, value), value) for name, value in now.items() if name != "clips"]
-    of_clips = now.get("clips") or {}
-    pairs += [(name, (before.get("clips") or of_clips).get(name, value), value) for name, value in of_clips.items()]
+    of_clips, clips_before = now.get("clips") or {}, before.get("clips")
+    # A file that people may edit holds anything.
+    clips_before = clips_before if isinstance(clips_before, dict) else of_clips
+    pairs += [(name, clips_before.get(name, value), value) for name, value in of_clips.items()]
     return [f"{name} {text(old)} -> {text(value)}" for name, old, value in pairs if old != value]
 
 

@@ -158,7 +158,7 @@ class Build:
         self.record.write()
         for character in attempt.touched:
             self._standing.pop(character, None)
-        for step in phase.steps if ids is None else ():
+        for step in phase.steps if ids is None or attempt.touched else ():
             self.progress.stage_done(self.tallies[step].summary(*step.name))
         return attempt.damaged
 

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 from specsia_build.characters.character import Entry
-from specsia_build.characters.samples.write import withdraw
 from specsia_build.config import NONE, backend_name
 from specsia_build.dataset import parquet, splits
 from specsia_build.dataset.checksums import parse_sums
@@ -50,6 +49,9 @@ def finish(build: Build) -> BuildSummary:
     if build.config.keep != NONE or summary.stopped is not None:
         return summary
     _check_packed(build)
+    # Other builds need no generator of samples.
+    from specsia_build.characters.samples.write import withdraw
+
     return replace(summary, freed=remove_artefacts(build.layout) + sum(map(withdraw, build.entries)))
 
 

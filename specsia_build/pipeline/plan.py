@@ -23,8 +23,7 @@ readable; or without an earlier stage's artefact to be made from."""
 
 @dataclass(frozen=True)
 class Task:
-    """One step of one character, or of one of its clips; methods ending in `_in` are about another stage's artefact of
-    it.
+    """One step of one character, or of one of its clips; methods ending in `_in` give its key or path at another stage.
 
     Attributes:
         inputs: digest of each input that is known before the artefact is made.

@@ -6,6 +6,7 @@ costs time.
 
 from __future__ import annotations
 
+import errno
 import io
 import json
 import os
@@ -26,7 +27,7 @@ from specsia_build.errors import CharacterError, SpecsiaError
 from specsia_build.files.names import is_temporary
 from specsia_build.files.records import parse_json
 from specsia_build.files.sources import searched, source_digest, source_place
-from specsia_build.files.writing import remove_tree, write_bytes
+from specsia_build.files.writing import cannot_write, remove_tree, write_bytes
 from specsia_build.stages.stage import DIGEST, META, Artefact, Meta, meta_digest, sha256
 
 VERSION = 4
@@ -158,10 +159,15 @@ def discard(path: Path) -> None:
 
 
 def sweep(folder: Path, deep: bool = True) -> None:
-    """Remove what killed writers left half written in a folder and, if `deep`, below it; links are not followed."""
+    """Remove what killed writers left half written in a folder and, if `deep`, below it; links are not followed.
+
+    Raises WriteError if something cannot be removed.
+    """
     for parent, folders, files in os.walk(folder):
-        for name in filter(is_temporary, (*folders, *files)):
-            remove_tree(Path(parent) / name)
+        for path in (Path(parent) / name for name in (*folders, *files) if is_temporary(name)):
+            remove_tree(path)
+            if os.path.lexists(path):
+                raise cannot_write(path, PermissionError(errno.EACCES, "it was left by a killed build and stays"))
         if not deep:
             return
 
@@ -194,7 +200,7 @@ class Index:
         return meta
 
     def exists(self, path: Path) -> bool:
-        """Whether a file, readable or not, is in the place of an artefact."""
+        """Whether anything, readable or not, is in the place of an artefact."""
         return path not in self._hidden and os.path.lexists(path)
 
     def snapshot(self) -> Index:
@@ -238,7 +244,7 @@ class Index:
         return row[1] if row is not None and row[0] == stamp and isinstance(row[1], bytes) else None
 
     def _execute(self, statement: str, *values: str | bytes) -> Any:
-        """Run a statement; a table that is damaged, full or read-only, or a name that is no text, costs time alone."""
+        """Run a statement; a table that is damaged, full or read-only, or a name that is no text, only costs time."""
         if self._table is not None:
             with suppress(sqlite3.Error, UnicodeEncodeError):
                 return self._table.execute(statement, values).fetchone()

@@ -9,7 +9,6 @@ from functools import partial
 from specsia_build import png
 from specsia_build.characters.character import Entry
 from specsia_build.characters.read import read_character
-from specsia_build.characters.samples.write import withdraw
 from specsia_build.characters.survey import CharacterFacts, facts_of, one_colour, unread
 from specsia_build.config import BuildConfig
 from specsia_build.errors import MOST_WARNED, CharacterError, brief
@@ -50,6 +49,8 @@ def survey_all(
 
     Procedural characters are removed once they were read, so that no more of them lie on the disk than workers.
     """
+    from specsia_build.characters.samples.write import withdraw
+
     facts_of_entry: dict[int, CharacterFacts] = {}
     pictures = [b""] * len(entries)
     compile_once(config, (), entries, progress)

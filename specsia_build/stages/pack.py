@@ -242,7 +242,7 @@ def packed_fingerprint(folder: Path) -> str | None:
     """Fingerprint of the dataset on disk, or None.
 
     None if a file is missing, a shard is cut off, or another file is not as it was written; the card, which people
-    edit, may have any content.
+    edit, may have any content but none.
     """
     try:
         exchange.recover(folder)

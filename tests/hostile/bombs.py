@@ -19,6 +19,18 @@ def _chunk(kind: bytes, data: bytes) -> bytes:
     return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 
 
+def with_sums(data: bytes) -> bytes:
+    """A PNG whose chunks have the sums that belong to them."""
+    out, at = data[:8], 8
+    while at + 12 <= len(data):
+        size = struct.unpack_from(">I", data, at)[0]
+        if at + 12 + size > len(data):
+            break
+        out += _chunk(data[at + 4 : at + 8], data[at + 8 : at + 8 + size])
+        at += 12 + size
+    return out + data[at:]
+
+
 @cache
 def large_png(size: int) -> bytes:
     """A PNG of (size, size) black pixels of one bit: 16384 on a side take 33 KB, and 1 GB as RGBA."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import struct
 from collections.abc import Callable, Iterator
 from random import Random
 from typing import Any
@@ -134,7 +135,7 @@ def _numbers(kind: str, files: Files, random: Random, counts: bool) -> Files:
 
         return _document(kind, files, change)
     if kind in PICTURES:
-        return flip(kind, files, random)
+        return struck(kind, files, random, lambda data: _picture_field(kind, data, random, counts))
     return struck(kind, files, random, lambda data: _word(data, random, counts))
 
 
@@ -153,6 +154,27 @@ def _word(data: bytes, random: Random, counts: bool) -> bytes:
         if len(new) != word.end() - word.start():
             break
     return text.encode("latin-1", "replace")
+
+
+def _picture_field(kind: str, data: bytes, random: Random, counts: bool) -> bytes:
+    """A size or a type in a picture's header is another, or else a length or an offset."""
+    frame = max(data.find(b"\xff\xc0"), 0)
+    # fmt: off
+    fields = {
+        ("PNG", True): "16>I 20>I 24>B 25>B 28>B", ("PNG", False): "8>I 33>I",
+        ("JPEG", True): f"{frame + 5}>H {frame + 7}>H {frame + 4}>B {frame + 9}>B",
+        ("JPEG", False): f"4>H {frame + 2}>H",
+        ("BMP", True): "18<i 22<i 26<H 28<H 30<I 46<I", ("BMP", False): "10<I 2<I 14<I 34<I",
+        ("TGA", True): "12<H 14<H 16<B 17<B 1<B 2<B", ("TGA", False): "0<B 3<H 5<H",
+    }
+    # fmt: on
+    field = random.choice(fields[kind, counts].split())
+    at, form = int(field[:-2]), field[-2:].upper()
+    bits = 8 * struct.calcsize(form)
+    value = random.choice((0, 1, 2**bits - 1, 2 ** (bits - 1), 2 ** (bits - 1) - 1, random.getrandbits(bits)))
+    out = bytearray(data)
+    struct.pack_into(form, out, at, value)
+    return bombs.with_sums(bytes(out)) if kind == "PNG" and random.random() < 0.7 else bytes(out)
 
 
 def cycles(kind: str, files: Files, random: Random) -> Files:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from specsia_build.errors import SpecsiaError
-from specsia_build.pipeline.failures import Failure, read_failures, write_failures
+from specsia_build.pipeline.failures import Failure, concerning, read_failures, write_failures
 
 ODD = "it has a line\u2028separator, a next\x85line and an \u00e4"
 
@@ -36,3 +36,9 @@ def test_a_line_that_was_cut_is_left_out_and_a_damaged_one_is_said(tmp_path: Pat
         path.write_text(line + "\n")
         with pytest.raises(SpecsiaError, match=r"failures\.jsonl cannot be read"):
             read_failures(path)
+
+
+def test_failures_of_other_characters_and_backends_are_not_a_builds_own() -> None:
+    own = [Failure("a", "render", None, "x"), Failure("b", "project", "relief", "x")]
+    others = [Failure("z", "render", None, "x"), Failure("a", "reconstruct", "fusion", "x")]
+    assert concerning([*others, *reversed(own)], {"a", "b"}, {"relief"}) == own

@@ -13,6 +13,7 @@ import pytest
 from specsia_build.pipeline import store
 from specsia_build.pipeline.run import RunLayout
 from specsia_build.pipeline.store import read_meta
+from tests.artefacts import artefact
 from tests.pipeline.test_build import build, made, specsia, sums
 from tests.shapes import write_folder
 
@@ -61,6 +62,25 @@ def test_a_build_with_nothing_to_do_and_status_read_no_artefact(run: tuple[Path,
     assert all_kept(build(source, out))
     assert "all stages are up to date" in specsia("status", out)["text"]
     assert reads == []
+    assert sums(out) == before
+
+
+def test_what_changed_behind_its_back_is_noticed(run: tuple[Path, Path]) -> None:
+    source, out = run
+    before = sums(out)
+    artefact(out, "project", "0", "relief").unlink()
+    path = artefact(out, "render", "1")
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    figure = next(iter(sorted(source.glob("2.*"))))
+    figure.write_bytes(figure.read_bytes())
+    found = specsia("status", out, "--json")
+    assert {s["stage"]: (s["done"], s["missing"] + s["waiting"]) for s in found["stages"]} == {
+        "render": (2, 1),
+        "reconstruct": (2, 1),
+        "project": (1, 2),
+    }
+    document = build(source, out, "--workers", "1")
+    assert made(document) == {"render": (1, 2), "reconstruct": (0, 3), "project": (1, 2), "pack": (0, FIGURES)}
     assert sums(out) == before
 
 

@@ -14,7 +14,7 @@ from specsia_build.dataset import parquet, splits
 from specsia_build.pipeline.executors import Needs
 from specsia_build.pipeline.pack import shard_maker
 from specsia_build.pipeline.run import RunLayout, open_run
-from specsia_build.pipeline.store import write_artefact
+from specsia_build.pipeline.store import DamagedError, write_artefact
 from specsia_build.pool import never
 from specsia_build.stages import pack, project, render
 from tests.artefacts import shards_here
@@ -81,3 +81,15 @@ def test_a_dataset_is_the_same_whoever_packs_it_in_whatever_order(layout: RunLay
     (layout.dataset / "build.json").touch()
     assert packed(layout, workers)[0].kept == done.written
     assert sums(layout.dataset) == sums(alone)
+
+
+def test_a_damaged_artefact_is_an_error_and_the_old_dataset_stays(layout: RunLayout, workers: Workers) -> None:
+    packed(layout, workers)
+    before = sums(layout.dataset)
+    (layout.dataset / "build.json").unlink()
+    path = layout.artefact(project.STAGE, "relief", "3")
+    path.write_bytes(path.read_bytes()[:3000])
+    with pytest.raises(DamagedError):
+        packed(layout, workers)
+    assert sums(layout.dataset) == before
+    assert [path.name for path in layout.root.iterdir() if path.name.startswith(".")] == []
