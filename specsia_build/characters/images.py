@@ -47,7 +47,7 @@ _FORMATS = ("PNG", "JPEG", "BMP", "DIB", "TGA", "WEBP", "GIF", "TIFF", "PPM", "D
 # What Pillow's decoders raise on files that are cut, forged or not images at all.
 _DECODER_ERRORS = (
     *(OSError, ValueError, SyntaxError, EOFError, LookupError, TypeError, AttributeError, ArithmeticError),
-    *(NotImplementedError, struct.error, zlib.error, Image.DecompressionBombError),
+    *(NotImplementedError, struct.error, zlib.error),
 )
 
 
@@ -87,7 +87,7 @@ def load_texture(
             with _pixels_allowed(MAX_TEXTURE_PIXELS), Image.open(io.BytesIO(data), formats=_FORMATS) as image:
                 count = image.width * image.height
                 if count > MAX_TEXTURE_PIXELS:
-                    raise ValueError("it has more than 16384x16384 pixels")
+                    raise Image.DecompressionBombError
                 large = count > KEPT_TEXTURE_PIXELS
                 memory.take(TEXEL_COST * count // (4 if large else 1))
                 memory.ask((_DECODER_COST.get(image.format or "", 4) + 4) * count)
@@ -97,6 +97,8 @@ def load_texture(
                     return np.asarray(image.convert("RGBA").reduce(2))
                 quick = None if upright else _plain_png(image, data)
                 return _rgba(image) if quick is None else quick
+    except Image.DecompressionBombError as error:
+        raise CharacterError(f"{name} has more than 16384x16384 pixels: make it smaller") from error
     except _DECODER_ERRORS as error:
         if "out of memory" in str(error):
             raise MemoryError from error
@@ -114,7 +116,7 @@ def _ktx2(data: bytes, name: str) -> NDArray[np.uint8]:
             sizes = [image.level_size(level) for level in range(image.levels)]
             level = next((k for k, (width, height) in enumerate(sizes) if width * height <= KEPT_TEXTURE_PIXELS), None)
             if level is None:
-                raise ValueError(f"it has {image.width}x{image.height} pixels")
+                raise CharacterError(f"{name} has {image.width}x{image.height} pixels: make it smaller")
             width, height = sizes[level]
             memory.take(4 * width * height)
             return np.asarray(image.transcode("rgba8", level).data, np.uint8)

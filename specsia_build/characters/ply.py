@@ -62,6 +62,10 @@ class _Column(NamedTuple):
 _Columns = dict[str, _Column]
 
 
+class _Damage(ValueError):
+    """Says what is wrong with a file."""
+
+
 def read_ply(entry: Entry) -> RawMesh:
     """Read a PLY file, text or binary.
 
@@ -126,7 +130,7 @@ def _parse(data: bytes, name: str) -> tuple[dict[str, _Columns], list[str]]:
     textures: list[str] = []
     try:
         if not data.startswith(b"ply") or newline < 0:
-            raise ValueError("its header is missing or has no end")
+            raise _Damage("its header is missing or has no end")
         lines = [line.split() for line in data[:end].decode("utf-8", errors="replace").splitlines()[1:]]
         order = _BYTE_ORDERS[next(words[1] for words in lines if words[:1] == ["format"])]
         for words in lines:
@@ -149,7 +153,7 @@ def _parse(data: bytes, name: str) -> tuple[dict[str, _Columns], list[str]]:
     except (LookupError, ValueError, StopIteration, OverflowError, struct.error) as error:
         # A fault behind vertices and faces costs nothing.
         if not {"vertex", "face"} <= columns.keys():
-            why = str(error) or "its header has no format"
+            why = error if isinstance(error, _Damage) else "its header or its numbers are damaged"
             raise CharacterError(f"{name} is not a whole PLY file ({why}): export it again") from error
     return columns, textures
 
@@ -167,7 +171,7 @@ def _even(body: bytes, rows: int, properties: list[_Property], at: int) -> tuple
         fields.append((f"values {k}", prop.value, (count,)))
         end += count * struct.calcsize(prop.value)
     if rows and end > len(body):
-        raise ValueError("it is cut short")
+        raise _Damage("it is cut short")
     row = np.dtype(fields)
     if row.itemsize * rows > len(body) - at:
         return None
@@ -190,7 +194,7 @@ def _uneven(body: bytes, rows: int, properties: list[_Property], at: int) -> tup
     if at + rows * sum(
         prop.length.size if prop.length else size for prop, size in zip(properties, sizes, strict=True)
     ) > len(body):
-        raise ValueError("it is cut short")
+        raise _Damage("it is cut short")
     memory.ask(_UNEVEN_COST * rows * len(properties) + len(body))
     plan = [(prop, size, list[bytes](), list[int]()) for prop, size in zip(properties, sizes, strict=True)]
     for _ in range(rows):
@@ -203,7 +207,7 @@ def _uneven(body: bytes, rows: int, properties: list[_Property], at: int) -> tup
             counts.append(count)
             at += count * size
         if at > len(body):
-            raise ValueError("it is cut short")
+            raise _Damage("it is cut short")
     columns = {}
     for prop, _, pieces, counts in plan:
         memory.take(_VALUE_COST * sum(counts))
@@ -216,7 +220,7 @@ def _length(reader: struct.Struct, body: bytes, at: int) -> int:
     """The length of a list, which is a number of any type."""
     (value,) = reader.unpack_from(body, at)
     if value < 0 or int(value) != value:
-        raise ValueError(f"a list has {value} values")
+        raise _Damage(f"a list has {value} values")
     return int(value)
 
 

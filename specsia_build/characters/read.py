@@ -28,6 +28,7 @@ from specsia_build.characters.character import (
 )
 from specsia_build.characters.doubts import contents
 from specsia_build.characters.doubts.axes import Evidence, front_of, up_of
+from specsia_build.characters.doubts.joints import turned
 from specsia_build.characters.doubts.looks import AROUND, with_sides
 from specsia_build.characters.doubts.probe import Probe, probe_of
 from specsia_build.characters.obj import read_obj
@@ -144,6 +145,7 @@ def _read(entry: Entry, *, moving: bool) -> Character:
         "mesh": sided,
         "warnings": (*raw.warnings, *warnings, *(doubt.sentence for doubt in doubts)),
         "landmarks": tuple(upright.landmarks),
+        "rest_landmarks": turned(raw.rest_landmarks, turn),
         "up": up,
         "front": front,
         "moving": raw.moving and raw.moving.turned(turn),

@@ -55,7 +55,8 @@ class SideFiles:
     @property
     def nowhere(self) -> str:
         """End of a sentence about a name that `find` finds nothing for."""
-        return f"is not in the folder of {self.name} or below it"
+        above = "" if self.folder == self.root else ", nor in the folders above and their folders of images"
+        return f"was not found in the folder of {self.name} or below it{above}"
 
     def warnings(self) -> list[str]:
         """A sentence for each file that was not read, or that is ambiguous."""

@@ -104,8 +104,9 @@ def _folder(folder: Path, name: str) -> Source:
     """Find the characters of a folder: through its manifest if `--suggest` wrote it, else its meshes."""
     if is_bicar(folder):
         return Source(name, "3dbicar", (bicar_entry(folder, safe_id(name), folder),))
-    children = sorted(child for child in folder.iterdir() if child.name[0] != ".")
-    manifests = [child for child in children if child.suffix.lower() == ".jsonl"]
+    with os.scandir(folder) as listed:
+        visible = sorted((entry for entry in listed if entry.name[0] != "."), key=lambda entry: entry.name)
+    manifests = [Path(entry.path) for entry in visible if entry.name.lower().endswith(".jsonl")]
     suggested = [manifest for manifest in manifests if is_manifest(manifest, suggested=True)]
     if len(suggested) > 1:
         raise UsageError(f"'{name}' holds several manifests ({some([m.name for m in suggested])}): give one of them")
@@ -113,9 +114,12 @@ def _folder(folder: Path, name: str) -> Source:
         note = f"{name} is read through its manifest {suggested[0].name}"
         return Source(name, "manifest", _sorted(read_manifest(suggested[0])), (note,))
     notes = [f"{m.name} was not read: give it in the folder's place" for m in manifests if is_manifest(m)]
+    # Of a million files none is looked up.
+    entries = (e for e in visible if e.is_dir(follow_symlinks=False) or e.is_symlink())
+    children = [child for child in map(Path, entries) if is_folder(child)]
     if any(is_bicar(child) for child in children):
         # A folder beside 3DBiCar characters is meant to be one, complete or not.
-        meant = [c for c in children if is_folder(c) and (c.name.isdecimal() or is_folder(c / "tpose"))]
+        meant = [child for child in children if child.name.isdecimal() or is_folder(child / "tpose")]
         files, kind = [_File(folder, child.name, "") for child in meant], "3dbicar"
     else:
         meshes, refused, links = _meshes(folder)
@@ -218,7 +222,7 @@ def _identified(top: Path, files: list[_File]) -> list[Entry]:
 def _entry(root: Path | None, file: _File, character_id: str) -> Entry:
     path, kind, problem = file.parent / file.name, FORMATS.get(file.suffix, ""), None
     if not is_unicode(str(path)):
-        problem = f"{path.name} lies at a path that is not UTF-8: rename it"
+        problem = f"{path.relative_to(root or path.parent)} is a path that is not UTF-8: rename it"
     elif not file.suffix:
         return bicar_entry(path, character_id, root)
     elif not kind:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from specsia_build.characters import sources
 from specsia_build.characters.character import Entry, id_order_key, safe_id
 from specsia_build.characters.read import read_character
 from specsia_build.characters.sources import Source, open_source
@@ -91,6 +92,17 @@ def test_a_3dbicar_folder(tmp_path: Path) -> None:
     assert ids(source) == ["9", "10", "11", "x7", "x8"]
     assert [e.problem for e in source.entries] == [None, None, "11 has no tpose/m.obj", None, "x8 has no tpose/m.obj"]
     assert {e.source for e in source.entries} == {"3DBiCar"}
+
+
+def test_folders_alone_are_looked_into_and_named_below_the_source(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    touch(tmp_path, *(f"{k}.glb" for k in range(9)), "elf\udcff/hero.glb")
+    asked: list[Path] = []
+    monkeypatch.setattr(sources, "is_bicar", asked.append)
+    entry = open_path(tmp_path).entries[-1]
+    assert all(path.is_dir() for path in asked)
+    assert (entry.problem or "").startswith("elf\udcff/hero.glb ")
 
 
 def test_a_manifest(tmp_path: Path) -> None:

@@ -49,7 +49,7 @@ def test_the_facts_of_a_character(tmp_path: Path) -> None:
         pieces=(PartFacts(("body",), 2, (1.0, 0.5, 1.0)), PartFacts(("hat",), 2, (1.0, 0.0, 1.0))),
         faces="-y",
         front="unsure",
-        warnings=("texture gone.png is not in the folder of a.obj or below it",),
+        warnings=("texture gone.png was not found in the folder of a.obj or below it",),
         shape=facts.shape,
     )
 

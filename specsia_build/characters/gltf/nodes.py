@@ -196,7 +196,8 @@ def read_pose(document: Document, number: NDArray[np.int32], pose: str) -> tuple
     ends = [float(end) for k in keys if len(k) for end in (k[0].min(), k[-1].max())]
     first, last = (end * document.fps for end in (min(ends, default=0.0), max(ends, default=0.0)))
     if frame is not None and not first - 0.5 <= frame <= last + 0.5:
-        document.warn(f"{document.name}: the pose '{pose}' lies outside of its frames, {first:.6g} to {last:.6g}")
+        within = f"the action's frames, {first:.6g} to {last:.6g}; the nearest was used"
+        document.warn(f"{document.name}: the pose '{pose}' is outside of {within}")
     time = min(ends, default=0.0) if frame is None else frame / document.fps
     tracks = [track for index in indices for track in _tracks(document, number, index, around=time)]
     return Motion(pose, tuple(tracks), time, time), time

@@ -38,8 +38,8 @@ MOST_OUTSIDE = 0.01
 INSTANCE_COST, _SKIN_COST, _INFLUENCE_COST = 2000, 400, 250
 """Bytes of memory for a mesh at a node, a vertex while a skin poses it, and four joints and weights of a vertex."""
 
-_RIG_VERTEX_COST, _RIG_INFLUENCE_COST = 20, 8
-"""Bytes of memory of a vertex of a rig, and of each of its influences."""
+_KEPT_INFLUENCE_COST, _RIG_VERTEX_COST, _RIG_INFLUENCE_COST = 16, 20, 8
+"""Bytes of memory of an influence until all is read, of a vertex of a rig, and of each of its influences."""
 
 _INTEGERS = range(1, 9)
 """`DT_INT8` to `DT_UINT64` of Draco's draco_types.h."""
@@ -234,6 +234,7 @@ class MeshReader:
             influences = None
             if instance.node.skin is not None and {"JOINTS_0", "WEIGHTS_0"} <= part.source.attributes.keys():
                 influences = part.source.influences(len(self._palette(instance.node.skin)))
+                memory.take(_KEPT_INFLUENCE_COST * influences.joints.size)
             yield Placed(self._place(instance, part, influences), part.source, influences)
 
     def _part(self, primitive: schema.Primitive, label: str, morph: tuple[float, ...]) -> _Part | None:

@@ -215,6 +215,10 @@ def test_a_real_character_takes_a_pose(characters_dir: Path) -> None:
         facts_of(read_character(replace(knight, pose=pose))) for pose in ("rest", "Idle@12", "Death_A_Pose")
     )
     assert set(idle.warnings) <= set(rest.warnings)
-    lying = read_character(replace(knight, pose="Death_A_Pose")).mesh
+    character = read_character(replace(knight, pose="Death_A_Pose"))
+    lying, before = character.mesh, dict(read_character(knight).landmarks)
+    for name, place in character.rest_landmarks:
+        assert place == pytest.approx(before[name], abs=1e-5)
+    assert character.landmarks != character.rest_landmarks != ()
     assert np.ptp(lying.vertices[:, 2]) < np.ptp(lying.vertices[:, 1])
     assert not any("stands along" in sentence for sentence in dead.warnings)
