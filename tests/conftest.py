@@ -24,6 +24,7 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 
 if TYPE_CHECKING:
     from specsia_build.pipeline.run import RunLayout
+    from tests.hub_server import HubServer
 
 # The same examples on every machine and in every run, however slow the machine is.
 settings.register_profile("fixed", derandomize=True, deadline=None)
@@ -85,6 +86,15 @@ def no_workers() -> Iterator[None]:
 
     with patch("specsia_build.pipeline.build.open_executor", at_once):
         yield
+
+
+@pytest.fixture
+def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[HubServer]:
+    """A Hub to which the process is logged in."""
+    from tests.hub_server import logged_in
+
+    with logged_in(tmp_path, monkeypatch) as running:
+        yield running
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,6 @@
 """A local server that speaks the Hub's HTTP protocol as `huggingface_hub` uses it, with faults on demand.
 
-It knows datasets, git files, LFS with basic transfer, trees in pages, tags and `resolve`.
+It knows datasets, git files, LFS with basic transfer, trees, tags and `resolve`.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path, PurePosixPath
 from types import MappingProxyType
 from typing import Any
-from urllib.parse import parse_qs, quote, unquote, urlsplit
+from urllib.parse import unquote, urlsplit
 
 import pytest
 from huggingface_hub import constants
@@ -26,14 +26,9 @@ from huggingface_hub import constants
 WRITER, READER = "hf_testwritertoken", "hf_testreadertoken"
 """Tokens of the user `tester`; with the second nothing may be written."""
 
-NAMESPACES = ("tester", "team", "OWNER", "owner")
+NAMESPACES = ("tester", "OWNER", "owner")
 
-_PAGE = 3
-"""Entries of a page of a tree."""
-
-
-GIT_ATTRIBUTES = b"*.parquet filter=lfs diff=lfs merge=lfs -text\n"
-"""What the Hub puts into a new dataset."""
+NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(eq=False)
@@ -47,17 +42,21 @@ class Refusal(Exception):
 
 @dataclass(frozen=True)
 class Blob:
-    """A file of a commit: bytes, SHA-256 of its content, id of its git object, and whether LFS keeps it."""
+    """A file of a commit: its size, its SHA-256, and the id of its git object, which is empty where LFS keeps it."""
 
     size: int
     sha256: str
-    oid: str
-    lfs: bool
+    oid: str = ""
+
+    @property
+    def key(self) -> str:
+        """What tells whether a local file is the same."""
+        return self.oid or self.sha256
 
     def entry(self, path: str) -> dict[str, Any]:
         """As the Hub lists it."""
-        entry: dict[str, Any] = {"type": "file", "path": path, "size": self.size, "oid": self.oid}
-        return entry | ({"lfs": {"oid": self.sha256, "size": self.size, "pointerSize": 130}} if self.lfs else {})
+        entry = {"type": "file", "path": path, "size": self.size, "oid": self.key[:40]}
+        return entry | ({} if self.oid else {"lfs": {"oid": self.sha256, "size": self.size, "pointerSize": 130}})
 
 
 @dataclass
@@ -72,23 +71,19 @@ class Repo:
     def head(self) -> str:
         return next(reversed(self.commits))
 
-    def files(self, revision: str) -> dict[str, Blob]:
-        return self.commits[self.sha(revision)]
-
     def sha(self, revision: str) -> str:
         sha = self.head if revision == "main" else self.tags.get(revision, revision)
         if sha not in self.commits:
             raise Refusal(404, f"Invalid rev id: {revision}", "RevisionNotFound")
         return sha
 
+    def files(self, revision: str) -> dict[str, Blob]:
+        return self.commits[self.sha(revision)]
+
     def commit(self, files: dict[str, Blob]) -> str:
         sha = hashlib.sha1(repr((len(self.commits), sorted(files.items()))).encode()).hexdigest()
         self.commits[sha] = files
         return sha
-
-
-def git_hash(data: bytes) -> str:
-    return hashlib.sha1(b"blob %d\0" % len(data) + data).hexdigest()
 
 
 class Store:
@@ -110,7 +105,7 @@ class Store:
         if name in self.repos:
             raise Refusal(409, "You already created this dataset repo")
         self.repos[name] = Repo(private)
-        self.repos[name].commit({".gitattributes": self._keep(GIT_ATTRIBUTES)})
+        self.repos[name].commit({".gitattributes": self._keep(b"*.parquet filter=lfs diff=lfs merge=lfs -text\n")})
 
     def commit(self, name: str, lines: list[dict[str, Any]]) -> str:
         """Apply the lines of a commit to `main`; returns its id."""
@@ -125,24 +120,25 @@ class Store:
             elif kind == "lfsFile":
                 if not self.blob(value["oid"]).exists():
                     raise Refusal(400, f"LFS pointer pointed to a file that does not exist: {value['path']}")
-                files[value["path"]] = Blob(value["size"], value["oid"], git_hash(value["oid"].encode()), lfs=True)
-            elif kind == "deletedFile" and files.pop(value["path"], None) is None:
-                raise Refusal(404, "A file with this name doesn't exist", "EntryNotFound")
+                files[value["path"]] = Blob(value["size"], value["oid"])
+            elif kind == "deletedFile":
+                del files[value["path"]]
         return repo.commit(files)
 
     def _keep(self, data: bytes) -> Blob:
-        sha256 = hashlib.sha256(data).hexdigest()
-        self.blob(sha256).write_bytes(data)
-        return Blob(len(data), sha256, git_hash(data), lfs=False)
+        blob = Blob(
+            len(data), hashlib.sha256(data).hexdigest(), hashlib.sha1(b"blob %d\0" % len(data) + data).hexdigest()
+        )
+        self.blob(blob.sha256).write_bytes(data)
+        return blob
 
 
-@dataclass
+@dataclass(frozen=True)
 class Fault:
-    """Answer the next `times` requests whose method and path match with a status, or after a delay in seconds."""
+    """Answer requests whose method and path match with a status, or after a delay in seconds."""
 
     route: str
     status: int = 0
-    times: int = 1
     delay: float = 0
 
 
@@ -151,7 +147,7 @@ class HubServer(ThreadingHTTPServer):
 
     Attributes:
         store: repositories and blobs.
-        faults: tried in their order.
+        fault: of some requests.
         received: bytes of all request bodies, whole or not.
         requests: method and path of all requests.
         hold_at: number of received bytes from which bodies are read no further; `held` is set there.
@@ -162,26 +158,16 @@ class HubServer(ThreadingHTTPServer):
     def __init__(self, folder: Path) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.store = Store(folder)
-        self.faults: list[Fault] = []
+        self.fault: Fault | None = None
         self.received = 0
         self.requests: list[str] = []
         self.lock = threading.Lock()
         self.hold_at: int | None = None
         self.held, self.released = threading.Event(), threading.Event()
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.server_address[1]}"
+        self.url = f"http://127.0.0.1:{self.server_address[1]}"
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Print nothing about clients that were killed."""
-
-    def take_fault(self, line: str) -> Fault | None:
-        with self.lock:
-            fault = next((fault for fault in self.faults if fault.times > 0 and re.search(fault.route, line)), None)
-            if fault is not None:
-                fault.times -= 1
-        return fault
 
 
 @contextmanager
@@ -205,6 +191,7 @@ def logged_in(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[HubServ
     monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", True)
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(folder / "hub-cache"))
     with serve(folder / "hub") as server:
+        monkeypatch.setenv("HF_ENDPOINT", server.url)
         monkeypatch.setattr(constants, "ENDPOINT", server.url)
         template = server.url + "/{repo_id}/resolve/{revision}/{filename}"
         monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
@@ -219,15 +206,13 @@ class _Handler(BaseHTTPRequestHandler):
         """Nothing on standard error."""
 
     def _serve(self) -> None:
-        parts = urlsplit(self.path)
-        self.route, self.query = unquote(parts.path), {k: v[-1] for k, v in parse_qs(parts.query).items()}
-        line = f"{self.command} {self.route}"
+        line = f"{self.command} {unquote(urlsplit(self.path).path)}"
         self.server.requests.append(line)
-        fault = self.server.take_fault(line)
-        time.sleep(fault.delay if fault else 0)
+        fault = self.server.fault if self.server.fault and re.search(self.server.fault.route, line) else Fault("")
+        time.sleep(fault.delay)
         try:
             body = b"".join(self._blocks()) if self.command != "PUT" else b""
-            if fault is not None and fault.status:
+            if fault.status:
                 raise Refusal(fault.status, "as the test asked")
             for pattern, handle in _ROUTES:
                 if match := re.fullmatch(pattern, line):
@@ -241,7 +226,7 @@ class _Handler(BaseHTTPRequestHandler):
             code = {"X-Error-Code": refusal.code} if refusal.code else {}
             self._json(refusal.status, {"error": refusal.message}, {"X-Error-Message": refusal.message, **code})
 
-    do_GET = do_HEAD = do_POST = do_PUT = do_DELETE = _serve
+    do_GET = do_HEAD = do_POST = do_PUT = _serve
 
     def _blocks(self) -> Iterator[bytes]:
         left = int(self.headers.get("Content-Length") or 0)
@@ -258,10 +243,10 @@ class _Handler(BaseHTTPRequestHandler):
                 self.server.released.wait()
             yield block
 
-    def _json(self, status: int, content: Any, headers: Mapping[str, str] = MappingProxyType({})) -> None:
+    def _json(self, status: int, content: Any, headers: Mapping[str, str] = NOTHING) -> None:
         self._answer(status, json.dumps(content).encode(), {"Content-Type": "application/json", **headers})
 
-    def _answer(self, status: int, data: bytes, headers: Mapping[str, str]) -> None:
+    def _answer(self, status: int, data: bytes, headers: Mapping[str, str] = NOTHING) -> None:
         self.send_response(status)
         for name, value in {"Content-Length": str(len(data)), **headers}.items():
             self.send_header(name, value)
@@ -291,10 +276,6 @@ class _Handler(BaseHTTPRequestHandler):
 
     # Each handler gets the body and the groups of its pattern.
 
-    def _whoami(self, body: bytes) -> Any:
-        self._writes("tester/any")
-        return {"type": "user", "name": "tester", "orgs": [{"name": "team"}]}
-
     def _create(self, body: bytes) -> Any:
         asked = json.loads(body)
         name = f"{asked['organization'] or 'tester'}/{asked['name']}"
@@ -312,11 +293,9 @@ class _Handler(BaseHTTPRequestHandler):
         self._writes(name)
         remote = self._repo(name).files(revision)
         answer = []
-        for asked in json.loads(body)["files"]:
-            blob = remote.get(asked["path"])
-            mode = "lfs" if asked["path"].endswith(".parquet") or asked["size"] > 10_000_000 else "regular"
-            oid = None if blob is None else blob.sha256 if blob.lfs else blob.oid
-            answer.append({"path": asked["path"], "uploadMode": mode, "shouldIgnore": False, "oid": oid})
+        for path in (asked["path"] for asked in json.loads(body)["files"]):
+            mode, blob = "lfs" if path.endswith(".parquet") else "regular", remote.get(path)
+            answer.append({"path": path, "uploadMode": mode, "shouldIgnore": False, "oid": blob and blob.key})
         return {"files": answer}
 
     def _batch(self, body: bytes, name: str) -> Any:
@@ -331,8 +310,6 @@ class _Handler(BaseHTTPRequestHandler):
         return {"transfer": "basic", "objects": answer}
 
     def _upload(self, body: bytes, oid: str) -> None:
-        if self.headers.get("Authorization"):
-            raise Refusal(400, "Only one auth mechanism allowed; the token was sent to the storage")
         spooled = self.server.store.folder / f"body-{threading.get_ident()}-{time.monotonic_ns()}"
         digest = hashlib.sha256()
         with spooled.open("wb") as out:
@@ -342,46 +319,26 @@ class _Handler(BaseHTTPRequestHandler):
         if digest.hexdigest() != oid:
             raise Refusal(422, "the content is not what its SHA-256 says")
         spooled.replace(self.server.store.blob(oid))
-        self._answer(200, b"", {})
+        self._answer(200, b"")
 
     def _commit(self, body: bytes, name: str, revision: str) -> Any:
         self._writes(name)
         sha = self.server.store.commit(name, [json.loads(line) for line in body.splitlines()])
         return {"success": True, "commitOid": sha, "commitUrl": f"{self.server.url}/datasets/{name}/commit/{sha}"}
 
-    def _tree(self, body: bytes, name: str, revision: str, folder: str | None = None) -> None:
-        repo = self._repo(name)
-        listed = self._entries(repo.files(revision), folder or "", self.query.get("recursive") == "true")
-        if folder and not listed:
-            raise Refusal(404, f"{folder} does not exist on {revision}", "EntryNotFound")
-        start = int(self.query.get("cursor", 0))
-        headers = {}
-        if start + _PAGE < len(listed):
-            query = "&".join(f"{k}={v}" for k, v in self.query.items() if k != "cursor")
-            link = f"{self.server.url}{quote(self.route)}?{query}&cursor={start + _PAGE}"
-            headers["Link"] = f'<{link}>; rel="next"'
-        self._json(200, listed[start : start + _PAGE], headers)
-
-    def _entries(self, files: Mapping[str, Blob], folder: str, recursive: bool) -> list[dict[str, Any]]:
-        top = PurePosixPath(folder)
-        entries: dict[str, dict[str, Any]] = {}
-        for path, blob in sorted(files.items()):
-            for inner in (*reversed(PurePosixPath(path).parents), PurePosixPath(path)):
-                if top in inner.parents and (recursive or inner.parent == top):
-                    name = str(inner)
-                    directory = {"type": "directory", "path": name, "size": 0, "oid": git_hash(name.encode())}
-                    entries[name] = blob.entry(path) if name == path else directory
-        return list(entries.values())
-
-    def _paths(self, body: bytes, name: str, revision: str) -> Any:
-        entries = {entry["path"]: entry for entry in self._entries(self._repo(name).files(revision), "", True)}
-        return [entries[path] for path in parse_qs(body.decode()).get("paths", []) if path in entries]
+    def _tree(self, body: bytes, name: str, revision: str, folder: str | None = None) -> Any:
+        files = self._repo(name).files(revision)
+        folders = {str(parent) for path in files for parent in PurePosixPath(path).parents} - {"."}
+        entries: list[dict[str, Any]] = [
+            {"type": "directory", "path": path, "size": 0, "oid": ""} for path in sorted(folders)
+        ]
+        entries += [blob.entry(path) for path, blob in sorted(files.items())]
+        return [entry for entry in entries if entry["path"].startswith(f"{folder}/" if folder else "")]
 
     def _refs(self, body: bytes, name: str) -> Any:
         repo = self._repo(name)
         tags = [{"name": t, "ref": f"refs/tags/{t}", "targetCommit": sha} for t, sha in repo.tags.items()]
-        main = {"name": "main", "ref": "refs/heads/main", "targetCommit": repo.head}
-        return {"branches": [main], "converts": [], "tags": tags}
+        return {"branches": [], "converts": [], "tags": tags}
 
     def _tag(self, body: bytes, name: str, revision: str) -> Any:
         self._writes(name)
@@ -396,13 +353,13 @@ class _Handler(BaseHTTPRequestHandler):
         blob = repo.files(revision).get(path)
         if blob is None:
             raise Refusal(404, "Entry not found", "EntryNotFound")
-        etag = f'"{blob.sha256 if blob.lfs else blob.oid}"'
+        etag = f'"{blob.key}"'
         headers = {"X-Repo-Commit": repo.sha(revision), "ETag": etag, "Accept-Ranges": "bytes"}
-        if blob.lfs:
+        if not blob.oid:
             headers |= {"X-Linked-Size": str(blob.size), "X-Linked-Etag": etag}
         data, status = self.server.store.blob(blob.sha256).read_bytes(), 200
-        if self.command != "HEAD" and (asked := re.fullmatch(r"bytes=(\d+)-(\d*)", self.headers.get("Range", ""))):
-            first, last = int(asked[1]), min(int(asked[2] or blob.size - 1), blob.size - 1)
+        if self.command != "HEAD" and (asked := re.fullmatch(r"bytes=(\d+)-(\d+)", self.headers.get("Range", ""))):
+            first, last = int(asked[1]), min(int(asked[2]), blob.size - 1)
             headers["Content-Range"] = f"bytes {first}-{last}/{blob.size}"
             data, status = data[first : last + 1], 206
         self._answer(status, data, headers)
@@ -411,7 +368,6 @@ class _Handler(BaseHTTPRequestHandler):
 _NAME, _REST = r"([^/]+/[^/]+?)", r"(.+)"
 _API = rf"/api/datasets/{_NAME}"
 _ROUTES: tuple[tuple[str, Callable[..., Any]], ...] = (
-    (r"GET /api/whoami-v2", _Handler._whoami),
     (r"POST /api/repos/create", _Handler._create),
     (r"POST /api/validate-yaml", lambda handler, body: {"errors": [], "warnings": []}),
     (rf"GET {_API}", _Handler._info),
@@ -419,7 +375,6 @@ _ROUTES: tuple[tuple[str, Callable[..., Any]], ...] = (
     (rf"POST {_API}/preupload/([^/]+)", _Handler._preupload),
     (rf"POST {_API}/commit/([^/]+)", _Handler._commit),
     (rf"GET {_API}/tree/([^/]+)(?:/{_REST})?", _Handler._tree),
-    (rf"POST {_API}/paths-info/([^/]+)", _Handler._paths),
     (rf"GET {_API}/refs", _Handler._refs),
     (rf"POST {_API}/tag/([^/]+)", _Handler._tag),
     (rf"POST /datasets/{_NAME}\.git/info/lfs/objects/batch", _Handler._batch),

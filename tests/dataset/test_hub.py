@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,17 +13,9 @@ from specsia_build.dataset.pairs import splits_of
 from specsia_build.dataset.reading import open_dataset
 from specsia_build.dataset.verify.check import verify
 from specsia_build.errors import SpecsiaError, UsageError
-from tests.hub_server import HubServer, logged_in
+from tests.hub_server import HubServer
 
 REPO = "tester/pairs"
-
-
-@pytest.fixture
-def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[HubServer]:
-    """A Hub to which the process is logged in."""
-    with logged_in(tmp_path, monkeypatch) as running:
-        monkeypatch.setenv("HF_ENDPOINT", running.url)
-        yield running
 
 
 def test_what_was_pushed_is_read_verified_and_followed(

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import pickle
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import Path
 
-import fsspec
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -17,17 +16,6 @@ from specsia_build.dataset.pairs import PAIR_COLUMNS, decode_pair
 from specsia_build.dataset.reading import OpenedDataset, find_shards, open_dataset
 from specsia_build.errors import SpecsiaError, UsageError
 from tests.dataset.small import SIZE, VIEWS, pixels, read_rows, shard
-
-URL = "memory://readers/dataset"
-
-
-@pytest.fixture
-def in_memory(one_backend: Path) -> Iterator[str]:
-    """The dataset behind an fsspec URL."""
-    fs = fsspec.filesystem("memory")
-    fs.put(f"{one_backend}/", URL, recursive=True)
-    yield URL
-    fs.rm("memory://readers", recursive=True)
 
 
 def everything(dataset: OpenedDataset) -> list[dict[str, object]]:
@@ -67,8 +55,8 @@ def test_rows_are_taken_by_number_in_the_order_asked_for(one_backend: Path, tmp_
             opened.take("default", "train", wrong, ["uid"])
 
 
-def test_a_url_reads_as_the_folder_does(one_backend: Path, in_memory: str) -> None:
-    here, there = open_dataset(one_backend), open_dataset(in_memory)
+def test_a_url_reads_as_the_folder_does(one_backend: Path, upload: Callable[[Path], str]) -> None:
+    here, there = open_dataset(one_backend), open_dataset(upload(one_backend))
     assert everything(there) == everything(here)
     assert there.take("default", "test", [2, 0], ["uid", "gt"]) == here.take("default", "test", [2, 0], ["uid", "gt"])
     assert there.digest() == here.digest()

@@ -30,11 +30,7 @@ class Workers:
         self.needs: list[Needs] = []
 
     def __call__(
-        self,
-        function: Callable[[Any], Any],
-        items: Sequence[Any],
-        needs: Needs,
-        enough: Callable[[], bool] = never,
+        self, function: Callable[[Any], Any], items: Sequence[Any], needs: Needs, enough: Callable[[], bool] = never
     ) -> Iterator[tuple[int, Any]]:
         assert not enough()
         self.needs.append(needs)

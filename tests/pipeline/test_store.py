@@ -7,14 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from specsia_build.pipeline.store import (
-    DamagedError,
-    discard,
-    read_artefact,
-    read_meta,
-    sweep,
-    write_artefact,
-)
+from specsia_build.pipeline.store import DamagedError, discard, read_artefact, read_meta, sweep, write_artefact
 from specsia_build.stages.stage import Artefact, seal, sha256
 
 

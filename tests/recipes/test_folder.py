@@ -25,7 +25,7 @@ from specsia_build.recipes.frames import Frames
 from specsia_build.recipes.recipe import Written
 from specsia_build.recipes.verify import verify
 from tests.clips import SIZE, clips_config, run_clips
-from tests.hub_server import HubServer, logged_in
+from tests.hub_server import HubServer
 
 CLIP, PICTURE = "a-sway-00", "a-sway-00/color/0001.png"
 
@@ -181,12 +181,6 @@ def test_what_does_not_fit_in_a_clip_is_a_problem(
 
 
 REPO = "tester/frames"
-
-
-@pytest.fixture
-def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[HubServer]:
-    with logged_in(tmp_path, monkeypatch) as running:
-        yield running
 
 
 @pytest.fixture

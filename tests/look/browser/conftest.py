@@ -6,7 +6,6 @@ import io
 import json
 import shutil
 from collections.abc import Callable, Iterator
-from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -17,8 +16,9 @@ from numpy.typing import NDArray
 from PIL import Image
 from playwright.sync_api import Browser, ConsoleMessage, Dialog, Error, Page, expect, sync_playwright
 
-from specsia_build.look.page import html_of
-from tests.look.browser.pages import HOSTILE, document, strip
+from specsia_build.look.page import write_page
+from specsia_build.pipeline.progress import Progress
+from tests.look.browser.pages import galleries
 
 Show = Callable[..., Page]
 
@@ -42,51 +42,16 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture(scope="session")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
-    """The page of a name of `documents`, written once."""
-    folder = tmp_path_factory.mktemp("pages")
+    """The page of a name of `galleries`, written once."""
+    folder, shown = tmp_path_factory.mktemp("pages"), galleries()
 
     def page_of(name: str) -> Path:
         path = folder / f"{name}.html"
         if not path.exists():
-            path.write_text(html_of(documents()[name]), encoding="utf-8")
+            write_page(*shown[name], path, Progress())
         return path
 
     return page_of
-
-
-@cache
-def documents() -> dict[str, dict[str, Any]]:
-    """What is looked at, by name."""
-    lost = {"stage": "render", "backend": None, "details": "logs/one.log", "strip": None, "frames": 0}
-    failures = [
-        {**lost, "key": "broken", "id": "broken", "reason": "no mesh in it", "command": "specsia build --out my-run"}
-    ]
-    low = {**lost, "stage": "project", "backend": "relief", "details": None, "strip": strip(120, 4), "frames": 4}
-    fix = "specsia build --out my-run --min-iou 0.1"
-    failures += [
-        {**low, "key": f"low {k}", "id": f"low {k}", "reason": f"its mean IoU is 0.{k}, below 0.5", "command": fix}
-        for k in range(1, 15)
-    ]
-    counts = "<table><tbody><tr><td>written by the program</td></tr></tbody></table>"
-    sections = [{"anchor": "counts", "title": "Counts", "html": counts}]
-    names = [f"figure {number}" for number in range(40)]
-    hostile = document(HOSTILE, title=HOSTILE[1], lead=HOSTILE[0], root=HOSTILE[5], missing=[HOSTILE[0]])
-    for number, one in enumerate(hostile["items"]):
-        text = HOSTILE[number]
-        one.update(license=text, credit=text, split=text, warnings=[text, text])
-    hostile["failures"] = [
-        {**failures[0], "key": text, "id": text, "reason": text, "command": text} for text in HOSTILE
-    ]
-    figures = document(names, failures=failures, sections=sections)
-    figures["items"][2]["sides"]["relief"]["values"]["iou"][2] = None
-    figures["items"][3]["sides"]["fusion"] = {"strips": {}, "problem": "its pictures cannot be read: <cut short>"}
-    return {
-        "figures": figures,
-        "clips": document(["figure 0/walk", "figure 0/run", "figure 1/walk"], fps=12),
-        "hostile": hostile,
-        "few": document(names[:6], failures=failures, sections=sections),
-        "empty": document([]),
-    }
 
 
 def alike(one: bytes, other: bytes) -> bool:

@@ -1,14 +1,19 @@
-"""Documents to show in a browser: drawn here, so that each test knows what it must see."""
+"""Galleries to show in a browser: drawn here, so that each test knows what it must see."""
 
 from __future__ import annotations
 
-import io
-from base64 import b64decode, b64encode
 from collections.abc import Sequence
-from functools import cache
+from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
 from PIL import Image, ImageDraw
+
+from specsia_build import png
+from specsia_build.dataset.schema import COLOR, GT_MASK, MASK
+from specsia_build.errors import SpecsiaError
+from specsia_build.look.items import IOU, RESULT_LAYERS, TARGET, TARGET_LAYERS, Gallery, Item, Lost, Side
+from specsia_build.look.sections import Sections, tag
 
 TILE = 48
 HOSTILE = (
@@ -23,105 +28,89 @@ HOSTILE = (
 )
 """Texts that harm what takes them for anything but text."""
 
-
-@cache
-def strip(hue: int, frames: int) -> str:
-    """A strip of a figure in one colour that turns."""
-    picture = Image.new("RGBA", (TILE * frames, TILE))
-    pen = ImageDraw.Draw(picture)
-    for frame in range(frames):
-        left = TILE * frame
-        pen.ellipse((left + 10, 6, left + TILE - 10, TILE - 6), fill=f"hsl({hue}, 80%, 45%)")
-        pen.rectangle((left + 4 + 3 * frame, 20, left + 10 + 3 * frame, 28), fill="black")
-    return _encoded(picture)
+UNREADABLE = ("figure 3", "fusion")
 
 
-def silhouette(frames: int, wide: int = 0) -> str:
-    """A strip of its silhouette, wider by so many pixels to each side."""
-    picture = Image.new("L", (TILE * frames, TILE))
-    pen = ImageDraw.Draw(picture)
-    for left in range(0, TILE * frames, TILE):
-        pen.ellipse((left + 10 - wide, 6, left + TILE - 10 + wide, TILE - 6), fill=255)
-    return _encoded(picture)
+@dataclass(frozen=True)
+class Drawn:
+    """Reads pictures of a figure that turns, in a colour of its item, side and layer."""
+
+    def read(self, item: str, side: str, layers: Sequence[str], frames: Sequence[int]) -> dict[str, list[bytes]]:
+        if (item, side) == UNREADABLE:
+            raise SpecsiaError("<cut short>")
+        return {layer: [_figure(layer, sum(f"{item}{side}{layer}".encode()), k) for k in frames] for layer in layers}
 
 
-@cache
-def large(hue: int, frames: int) -> str:
-    """A strip in frames of twice the size."""
-    with Image.open(io.BytesIO(b64decode(strip(hue, frames).partition(",")[2]))) as small:
-        return _encoded(small.resize((2 * TILE * frames, 2 * TILE), Image.Resampling.NEAREST))
+def _figure(layer: str, hue: int, frame: int) -> bytes:
+    flat = layer in (MASK, GT_MASK)
+    picture = Image.new("L" if flat else "RGBA", (TILE, TILE))
+    pen, wide = ImageDraw.Draw(picture), 6 * (layer == MASK)
+    pen.ellipse((10 - wide, 6, TILE - 10 + wide, TILE - 6), fill=255 if flat else f"hsl({hue % 360}, 80%, 45%)")
+    if not flat:
+        pen.rectangle((4 + 3 * frame, 20, 10 + 3 * frame, 28), fill="black")
+    return png.encode(np.asarray(picture))
 
 
-def cover(hue: int) -> str:
-    """Its first frame."""
-    return strip(hue, 1)
-
-
-def _encoded(picture: Image.Image) -> str:
-    stream = io.BytesIO()
-    picture.save(stream, "WEBP", lossless=True, exact=True)
-    return "data:image/webp;base64," + b64encode(stream.getvalue()).decode()
-
-
-def item(name: str, number: int, frames: int = 4, fps: float | None = None) -> dict[str, Any]:
+def figure(name: str, number: int, fps: float | None = None) -> Item:
     """A character or, with `fps`, a clip; what is said of it follows from its number."""
-    iou = {"relief": 0.5 + 0.04 * (number % 10), "fusion": 0.95 - 0.02 * (number % 7)}
-    layers = ("color", "mask", "pos", "edge")
-    made = {
-        side: {
-            "cover": cover(36 * number % 360),
-            "strips": {
-                **{layer: strip((36 * number + 40 * k) % 360, frames) for k, layer in enumerate(layers)},
-                "mask": silhouette(frames, wide=6),
-            },
-            "values": {"iou": [round(value - 0.01 * k, 4) for k in range(frames)]},
-            "facts": {"scale": 1.01, "pitch": 0.3, "x": 0.0},
-            "problem": None,
-        }
-        for side, value in iou.items()
-    }
-    target = {
-        "cover": cover(36 * number % 360),
-        "large": large(36 * number % 360, frames),
-        "strips": {"gt": strip(36 * number % 360, frames), "gt_mask": silhouette(frames)},
-    }
-    return {
-        "id": name,
-        "character": name.split("/")[0] if fps else name,
-        "split": ("train", "validation", "test")[max(0, number % 10 - 7)],
-        "frames": frames,
-        "rest": 0,
-        "yaws": None if fps else [360 * k / frames for k in range(frames)],
-        "fps": fps,
-        "action": "Walk" if fps else None,
-        "license": "CC0-1.0" if number % 2 else "CC-BY-4.0",
-        "credit": "KayKit" if number % 3 else None,
-        "warnings": ["its back is open"] if number % 5 == 0 else [],
-        "numbers": {"seconds": 1 + 0.1 * number, "coverage": 0.1 + 0.01 * (number % 20), "colours": 3 + number % 9},
-        "sides": {"Y*": target, **made},
-    }
+    means = {"relief": 0.5 + 0.04 * (number % 10), "fusion": 0.95 - 0.02 * (number % 7)}
+    sides = {TARGET: Side(TARGET, TARGET_LAYERS)}
+    for side, mean in means.items():
+        values = {"iou": tuple(mean - 0.01 * k for k in range(4))}
+        sides[side] = Side(side, RESULT_LAYERS, values, {"scale": 1.01, "pitch": 0.3})
+    return Item(
+        id=name,
+        character=name.split("/")[0] if fps else name,
+        split=("train", "validation", "test")[max(0, number % 10 - 7)],
+        frames=4,
+        sides=sides,
+        yaws=None if fps else (0, 90, 180, 270),
+        fps=fps,
+        action="Walk" if fps else None,
+        license="CC0-1.0" if number % 2 else "CC-BY-4.0",
+        credit="KayKit" if number % 3 else None,
+        warnings=("its back is open",) if number % 5 == 0 else (),
+        numbers={"seconds": 1 + 0.1 * number, "triangles": 10.0 + number % 9},
+    )
 
 
-def document(names: Sequence[str], fps: float | None = None, **more: Any) -> dict[str, Any]:
-    """A document of some items by two backends."""
-    numbers = (("coverage", "", 2), ("colours", "", 0), ("seconds", "s", 1))
-    layers = {"gt": "Y*", "color": "Z", "mask": "Zmask", "pos": "Zpos", "edge": "edge", "gt_mask": "silhouette"}
+def gallery(items: Sequence[Item], **more: Any) -> Gallery:
+    """A gallery of some items by two backends."""
+    stated = {"title": "figures", "lead": "Figures by two backends.", "moving": any(item.fps for item in items)}
+    return Gallery(
+        kind="run",
+        where="my run",
+        items=tuple(items),
+        measures=(IOU,),
+        reader=Drawn(),
+        **{"lost": (), **stated, **more},
+    )
+
+
+def galleries() -> dict[str, tuple[Gallery, Sections]]:
+    """What is looked at, by name, and the tables of its overview."""
+    sections = {"counts": ("Counts", tag("table", tag("tbody", tag("tr", tag("td", "written by the program")))))}
+    broken = Lost("broken", "broken", "render", None, "no mesh in it", "logs/one.log", "specsia build --out my-run")
+    lost = [broken]
+    for k in range(1, 15):
+        side = Side("relief", (COLOR,))
+        reason, fix = f"its mean IoU is 0.{k}, below 0.5", "specsia build --out my-run --min-iou 0.1"
+        lost.append(Lost(f"low {k}", f"low {k}", "project", "relief", reason, None, fix, side, 4))
+    figures = [figure(f"figure {number}", number) for number in range(40)]
+    gap = figures[2].sides["relief"]
+    gap = replace(gap, values={"iou": (*gap.values["iou"][:2], None, *gap.values["iou"][3:])})
+    figures[2] = replace(figures[2], sides={**figures[2].sides, "relief": gap})
+    hostile = [
+        replace(figure(text, k), license=text, credit=text, split=text, warnings=(text, text))
+        for k, text in enumerate(HOSTILE)
+    ]
+    harmed = [replace(broken, key=text, id=text, reason=text, command=text) for text in HOSTILE]
+    names = {"title": HOSTILE[1], "lead": HOSTILE[0], "missing": (HOSTILE[0],), "lost": tuple(harmed)}
+    clips = [figure(name, k, 12.0) for k, name in enumerate(("figure 0/walk", "figure 0/run", "figure 1/walk"))]
     return {
-        "title": "figures",
-        "lead": "Figures by two backends.",
-        "kind": "run",
-        "moving": fps is not None,
-        "root": "my run",
-        "tile": TILE,
-        "columns": 10,
-        "measures": [{"key": "iou", "name": "IoU", "better": "high", "digits": 3, "note": "of two silhouettes"}],
-        "numbers": [{"key": k, "name": k, "unit": unit, "digits": digits, "note": ""} for k, unit, digits in numbers],
-        "layers": [{"key": key, "name": name, "note": ""} for key, name in layers.items()],
-        "sides": ["Y*", "relief", "fusion"],
-        "items": [item(name, number, fps=fps) for number, name in enumerate(names)],
-        "failures": [],
-        "missing": [],
-        "go_on": None,
-        "sections": [],
-        **more,
+        "figures": (gallery(figures, lost=tuple(lost)), sections),
+        "clips": (gallery(clips), {}),
+        "hostile": (replace(gallery(hostile, **names), where=HOSTILE[5]), {}),
+        "few": (gallery(figures[:6], lost=tuple(lost)), sections),
+        "empty": (gallery([]), {}),
     }
