@@ -37,7 +37,7 @@ def write_pretrained(run: Path, out: Path) -> Path:
         UsageError: if the run has no checkpoint, or `out` holds one of another step.
         SpecsiaError: if it cannot be read.
     """
-    _, model = load_generator(run)
+    model = load_generator(run).network
     last = checkpoints(run)[-1]
     if any(there.name != last.name for there in checkpoints(out)):
         raise UsageError(f"{out / FOLDER} holds a checkpoint of another step: delete it first")

@@ -18,7 +18,7 @@ from specsia_build.dravie.data.frames import Frames
 from specsia_build.dravie.data.patches import PatchSampler, prefetched
 from specsia_build.dravie.model.losses import NONE, RANDOM, Features, find_features
 from specsia_build.dravie.repair.apply import find_device, has_bf16
-from specsia_build.dravie.train.loop import build_networks, to_device, training_step
+from specsia_build.dravie.train.loop import Trainer, to_device
 
 TURNS = 5
 
@@ -70,8 +70,8 @@ def _training_steps(
     frames: Frames, config: TrainConfig, features: Features | None, device: torch.device
 ) -> Iterator[None]:
     """The training's own steps; each item is one that is done."""
-    networks = build_networks(config, features, device, has_bf16(device), compiled=True)
+    trainer = Trainer(config, features, device, compiled=True)
     sampler = PatchSampler([frames], config)
     for step, (inputs, targets) in enumerate(prefetched(sampler, 0, config.steps)):
-        training_step(networks, config, step, to_device(inputs, device), to_device(targets, device))
+        trainer.step(step, to_device(inputs, device), to_device(targets, device))
         yield

@@ -176,8 +176,8 @@ def enhance(
     from specsia_build.dravie.repair import enhance as work
     from specsia_build.dravie.repair.apply import find_device
 
-    config, model = load_generator(run)
-    reference, where, warnings = load_drawing(run), find_device(given["device"]), tuple[str, ...]()
+    generator = load_generator(run, find_device(given["device"]))
+    config, reference, warnings = generator.config, load_drawing(run), tuple[str, ...]()
     of_folder = (Path(source) / COLOR).is_dir()
     if drawing is not None and not config.sees_drawing:
         raise UsageError("--drawing: this model was trained with --reference none and sees no drawing")
@@ -196,7 +196,7 @@ def enhance(
             reference, warnings = frontal.drawing(), frontal.warnings
         elif config.sees_drawing and reference is None:
             warnings = ("this model repairs better with the drawing: add --drawing front.png",)
-    result = work.enhance(work.Repairer(model.to(where), config, where, reference), frames, out, given["video"])
+    result = work.enhance(work.Repairer(generator, reference), frames, out, given["video"])
     kept = f", {result.kept} were there already" if result.kept else ""
     lines = [f"{plural(result.made, 'frame')} repaired{kept}: {out}"]
     if result.film is not None:
@@ -262,7 +262,7 @@ def evaluate(runs: tuple[Path, ...], dataset: str, out: Path, split: str, device
     adaptation = replace(ADAPTATION, steps=given["adapt_steps"])
     choice = known.Choice(baselines, given["without"], given["repeats"], adaptation, given["fit_steps"])
     networks, notes = find_perceptual(where)
-    chosen = known.choose_methods(trained, choice, where)
+    chosen = known.choose_methods(trained, choice)
     scores = measure(opened, split, chosen, out, networks, given["configs"], given["allow_seen"])
     unrecorded = [
         f"Which characters {run.path} was trained on is not known: it has no {SEEN_FILE}."

@@ -176,6 +176,10 @@ class TrainConfig:
     def augmentation(self) -> Augment:
         return Augment.COLOURS if self.augment else Augment.NONE
 
+    def of_model(self, model: ModelConfig) -> TrainConfig:
+        """Return the same settings for a network of another kind."""
+        return replace(self, architecture=model.architecture, with_pos=model.with_pos, reference=model.reference)
+
     @property
     def model(self) -> ModelConfig:
         return ModelConfig(self.architecture, self.with_pos, self.reference)

@@ -103,9 +103,7 @@ class Model:
         from specsia_build.dravie.repair.apply import find_device
 
         self.run, self._keep = find_run(run), _keep
-        self._device = find_device(str(device))
-        self._config, model = load_generator(self.run)
-        self._model = model.to(self._device)
+        self._generator = load_generator(self.run, find_device(str(device)))
         self._last: tuple[Pair, Drawing] | None = None
 
     def __repr__(self) -> str:
@@ -132,7 +130,7 @@ class Model:
             picture, pos = frame["color"], frame["pos"]
         z = check_pixels(picture, "a frame")
         if pos is None:
-            if self._config.with_pos:
+            if self._generator.config.with_pos:
                 raise UsageError("this model sees positions: give pos, or train with with_pos=False")
             pos = np.zeros_like(z)
         pos = check_pixels(pos, "a picture of positions", alpha=False)
@@ -140,13 +138,13 @@ class Model:
             raise UsageError(f"a frame is (H, W, 4) uint8 with positions of its size, not {z.shape} with {pos.shape}")
         if pos.shape[2] == 3:
             pos = np.dstack([pos, z[..., 3]])
-        return repair(self._model, self._config, z, pos, self._device, self._drawing(frontal))
+        return repair(self._generator, z, pos, self._drawing(frontal))
 
     def _drawing(self, frontal: Pair | None) -> Drawing:
         """The drawing of a frontal pair; the last one is kept for the frames that follow."""
         from specsia_build.dravie.reference import NO_DRAWING, Drawing
 
-        if frontal is None or not self._config.sees_drawing:
+        if frontal is None or not self._generator.config.sees_drawing:
             return NO_DRAWING
         if self._last is None or self._last[0] is not frontal:
             self._last = frontal, Drawing.of_pair(frontal)

@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ from specsia_build import __version__, png
 from specsia_build.characters.formats import FORMATS
 from specsia_build.config import BuildConfig, check_whole
 from specsia_build.dataset.pairs import Pair
-from specsia_build.dravie.adapt.command import Adapted, adapt_pair
+from specsia_build.dravie.adapt.command import Adapted, adapt_run
 from specsia_build.dravie.adapt.command import Frontal as Fitting
 from specsia_build.dravie.config import ADAPTATION
 from specsia_build.dravie.model.checkpoint import load_generator
@@ -158,13 +159,13 @@ def run_repair(
         # The drawing is Y* of the frontal pair.
         frame = next(turntable(placed, 1, size))
         pair = Pair("front", front.name, 0, frame.z, frame.pos, front.image, front.mask, placed.iou)
-        adapted = adapt_pair(run, folder / MODEL, ADAPTATION, device, Fitting(pair)) if settings.adapt else None
+        adapted = adapt_run(run, folder / MODEL, ADAPTATION, device, Fitting(pair)) if settings.adapt else None
         drawing = Drawing.of_pair(pair)
         if back is not None:
             drawing = with_back(drawing, back.shrunk(placed.fit), placed)
-        paint = _painter(run if adapted is None else folder / MODEL, drawing, device)
+        generator = load_generator(run if adapted is None else folder / MODEL, find_device(device))
         frames = (turntable if motion is None else motion.frames)(placed, settings.views, size)
-        films = _write(folder, front, frames, paint, settings)
+        films = _write(folder, front, frames, partial(repair, generator, drawing=drawing), settings)
         record = {"specsia": __version__, "name": front.name, "frames": settings.views, "placed": placed.note}
         write_bytes(folder / RECORD, json.dumps(record, indent=1, ensure_ascii=False).encode())
     warnings = (*placed.warnings, *(motion.warnings if motion else ()), *(adapted.warnings if adapted else ()))
@@ -177,22 +178,18 @@ def with_back(drawing: Drawing, back: Frontal, placed: Placed) -> Drawing:
     return replace(drawing, back=shown_places(behind.pos, back.image, back.mask))
 
 
-def _painter(run: Path, drawing: Drawing, device: str) -> Callable[[Frame], Pixels]:
-    """Return a function that repairs a frame by the model of a run, with a drawing."""
-    config, model = load_generator(run)
-    where = find_device(device)
-    model = model.to(where)
-    return lambda frame: repair(model, config, frame.z, frame.pos, where, drawing)
-
-
 def _write(
-    folder: Path, front: Frontal, frames: Iterator[Frame], paint: Callable[[Frame], Pixels], settings: RepairSettings
+    folder: Path,
+    front: Frontal,
+    frames: Iterator[Frame],
+    paint: Callable[[Pixels, Pixels], Pixels],
+    settings: RepairSettings,
 ) -> list[str]:
     """Write all frames and their results, the sheet and the films; returns the names of the films."""
     count = settings.views
     with Progress().bar("repair", count, "frame") as bar:
         for number, frame in enumerate(frames):
-            pictures = (frame.z, frame.mask, frame.pos, paint(frame))
+            pictures = (frame.z, frame.mask, frame.pos, paint(frame.z, frame.pos))
             for layer, picture in zip(LAYERS, pictures, strict=True):
                 write_bytes(folder / layer / f"{number:04d}.png", png.encode(picture))
             bar()

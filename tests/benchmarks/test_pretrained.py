@@ -12,7 +12,7 @@ from click.testing import CliRunner
 from benchmarks.pretrained import main, write_pretrained
 from specsia_build.dravie.config import TrainConfig, to_json
 from specsia_build.dravie.model.checkpoint import load_generator, save_model
-from specsia_build.dravie.model.networks import build_generator
+from specsia_build.dravie.model.networks import Generator, build_generator
 from specsia_build.dravie.runs import RUN_FILE, Seen, read_run_config, read_seen, write_seen
 from specsia_build.errors import UsageError
 
@@ -25,7 +25,7 @@ def run(tmp_path: Path) -> Path:
     with torch.random.fork_rng():
         torch.manual_seed(3)
         model = build_generator(config.model)
-    save_model(folder, 7, config.model, model, {"moments": torch.zeros(3)})
+    save_model(folder, 7, Generator(model, config.model), {"moments": torch.zeros(3)})
     write_seen(folder, SEEN)
     (folder / RUN_FILE).write_text(json.dumps({"train": to_json(config), "where": "/home/someone/data"}))
     return folder
@@ -39,7 +39,7 @@ def test_a_run_that_can_be_used(run: Path, tmp_path: Path) -> None:
     assert files == ["checkpoints/0000007/model.safetensors", "checkpoints/0000007/state.json", "run.json", "seen.json"]
     assert read_seen(out) == SEEN and read_run_config(out) == read_run_config(run)
     assert "someone" not in (out / RUN_FILE).read_text()
-    (config, model), (own_config, own) = load_generator(out), load_generator(run)
+    (model, config, _), (own, own_config, _) = load_generator(out), load_generator(run)
     assert config == own_config
     for one, two in zip(model.parameters(), own.parameters(), strict=True):
         assert one.dtype == torch.float32

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import dataclasses
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import torch
@@ -12,14 +12,14 @@ from numpy.typing import NDArray
 from torch import nn
 
 from specsia_build.dataset.pairs import Pair
-from specsia_build.dravie.config import HALF_COVERED, Augment, ModelConfig, TrainConfig
+from specsia_build.dravie.config import HALF_COVERED, Augment, TrainConfig
 from specsia_build.dravie.data.frames import Frames, frames_of
 from specsia_build.dravie.data.patches import PatchSampler
 from specsia_build.dravie.masks import agreed
 from specsia_build.dravie.model.losses import Features
+from specsia_build.dravie.model.networks import Generator
 from specsia_build.dravie.reference import NO_DRAWING, Drawing
-from specsia_build.dravie.repair.apply import computes_in_bf16
-from specsia_build.dravie.train.loop import Networks, NotFinite, build_networks, learn
+from specsia_build.dravie.train.loop import NotFinite, Trainer
 from specsia_build.dravie.train.validation import Watched, validate
 from specsia_build.errors import SpecsiaError
 
@@ -34,15 +34,13 @@ DISC, BAND = 0.25, 0.15
 
 
 def adapt_generator(
-    model: nn.Module,
-    model_config: ModelConfig,
+    generator: Generator,
     frontal: Pair,
     settings: TrainConfig,
-    device: torch.device,
     advance: Callable[[int], object] = lambda _: None,
     drawing: Drawing = NO_DRAWING,
-) -> nn.Module:
-    """Return a copy of a generator, fine-tuned on a character's frontal pair, in evaluation mode on `device`.
+) -> Generator:
+    """Return a copy of a generator, fine-tuned on a character's frontal pair.
 
     Patches come from where both silhouettes agree (`agreed`). To keep what the model knows of other views, every step
     pulls the weights back to their start, normalisation keeps its statistics, and positions are turned
@@ -50,36 +48,31 @@ def adapt_generator(
     `BLEND` of the change of its weights is kept, or none if that does not improve the frontal view.
 
     Args:
-        model: a generator in evaluation mode, on `device`.
-        model_config: of the model.
+        generator: to start from, which stays as it is.
         frontal: Z and Zpos of the frontal view, and Y* or a drawing laid onto it.
         settings: of the adaptation; those of the network are ignored.
-        device: to compute on.
         advance: called after each step.
         drawing: of the character, for a model that sees it.
 
     Raises:
         SpecsiaError: if the pair shows nothing, or a loss is not finite.
     """
-    config = dataclasses.replace(settings, **dataclasses.asdict(model_config))
-    adapted = copy.deepcopy(model).to(device).requires_grad_(True).train()
-    for module in adapted.modules():
+    network, config, device = generator
+    copied = copy.deepcopy(network).requires_grad_(True).train()
+    for module in copied.modules():
         if isinstance(module, nn.BatchNorm2d):
             module.eval()
-    bf16 = computes_in_bf16(config.precision, device)
-    networks = build_networks(config, None, device, bf16, generator=adapted)
-    guided = model_config.sees_drawing and len(drawing.places) > 0
+    trainer = Trainer(settings.of_model(config), None, device, copied)
+    guided = config.sees_drawing and len(drawing.places) > 0
     frames = withheld_frames(frontal, drawing, settings.seed) if guided else [frames_of([frontal], agreed, drawing)]
-    adapted = _fit(networks, config, frames, Augment.HINT, frontal, advance)
+    adapted = _fit(trainer, PatchSampler(frames, trainer.config, Augment.HINT), frontal, advance)
     if guided:
         with torch.no_grad():
-            for weight, start in zip(adapted.parameters(), model.parameters(), strict=True):
-                weight.lerp_(start.to(device), 1 - BLEND)
-        before, after = (
-            validate(network, model_config, [Watched(frontal, drawing)], device)[0] for network in (model, adapted)
-        )
+            for weight, start in zip(adapted.network.parameters(), network.parameters(), strict=True):
+                weight.lerp_(start, 1 - BLEND)
+        before, after = (validate(each, [Watched(frontal, drawing)])[0] for each in (generator, adapted))
         if after >= before:
-            return copy.deepcopy(model)
+            return generator._replace(network=copy.deepcopy(network))
     return adapted
 
 
@@ -116,35 +109,27 @@ def _parts(shown: NDArray[np.bool_], seed: int) -> Iterator[NDArray[np.bool_]]:
 
 
 def fit_single(
+    generator: Generator,
     frontal: Pair,
-    model_config: ModelConfig,
     settings: TrainConfig,
-    device: torch.device,
-    features: Features | None = None,
     advance: Callable[[int], object] = lambda _: None,
     drawing: Drawing = NO_DRAWING,
-) -> nn.Module:
-    """Return the sample-wise baseline: the same network, trained from nothing on one character's frontal pair.
+    features: Features | None = None,
+) -> Generator:
+    """Return the sample-wise baseline: a network like the generator's, trained from nothing on the frontal pair alone.
 
     See `adapt_generator`; `features` is the network of the perceptual loss.
     """
-    config = dataclasses.replace(settings, **dataclasses.asdict(model_config))
-    networks = build_networks(config, features, device, computes_in_bf16(config.precision, device))
-    return _fit(networks, config, [frames_of([frontal], drawing=drawing)], config.augmentation, frontal, advance)
+    trainer = Trainer(settings.of_model(generator.config), features, generator.device)
+    sampler = PatchSampler([frames_of([frontal], drawing=drawing)], trainer.config)
+    return _fit(trainer, sampler, frontal, advance)
 
 
-def _fit(
-    networks: Networks,
-    config: TrainConfig,
-    frames: Sequence[Frames],
-    augment: Augment,
-    frontal: Pair,
-    advance: Callable[[int], object],
-) -> nn.Module:
-    """Train, and return the generator in evaluation mode."""
+def _fit(trainer: Trainer, sampler: PatchSampler, frontal: Pair, advance: Callable[[int], object]) -> Generator:
     try:
-        for _ in learn(networks, config, PatchSampler(frames, config, augment)):
+        for _ in trainer.learn(sampler):
             advance(1)
     except NotFinite as error:
         raise SpecsiaError(f"fitting to '{frontal.character_id}' stopped: {error}") from error
-    return networks.result.requires_grad_(False).eval()
+    trainer.result.network.requires_grad_(False).eval()
+    return trainer.result

@@ -16,7 +16,7 @@ from specsia_build.dataset.pairs import Pair, pair_at
 from specsia_build.dataset.reading import OpenedDataset, open_dataset
 from specsia_build.dravie.adapt.adapt import adapt_generator
 from specsia_build.dravie.adapt.placing import differs_in_colour, place_drawing
-from specsia_build.dravie.config import ModelConfig, TrainConfig, to_json
+from specsia_build.dravie.config import TrainConfig, to_json
 from specsia_build.dravie.data.drawings import frontal_rows
 from specsia_build.dravie.data.frame_folder import frame_warning, list_frames, read_frame
 from specsia_build.dravie.model.checkpoint import load_generator, save_model
@@ -45,11 +45,17 @@ class Adapted(NamedTuple):
 
 
 class Frontal(NamedTuple):
-    """A frontal pair with warnings; `places` if positions mean the same place in every view."""
+    """A frontal pair with warnings.
+
+    Attributes:
+        places: whether positions mean the same place in every view.
+        iou: of a drawing laid onto it; None without one.
+    """
 
     pair: Pair
     warnings: tuple[str, ...] = ()
     places: bool = True
+    iou: float | None = None
 
     def drawing(self) -> Drawing:
         return Drawing.of_pair(self.pair, self.places)
@@ -111,51 +117,46 @@ def with_drawing(frontal: Frontal, path: Path) -> Frontal:
             "is it this character, in colour, upright and from the front?",
         )
     laid = dataclasses.replace(pair, gt=placed.image, gt_mask=None, iou=placed.iou, outline_px=None, outline_grey=None)
-    return frontal._replace(pair=laid, warnings=warnings)
+    return frontal._replace(pair=laid, warnings=warnings, iou=placed.iou)
 
 
-def load_frontal(config: ModelConfig, options: FrontalOptions) -> Frontal:
+def load_frontal(options: FrontalOptions, with_pos: bool) -> Frontal:
     """Load the frontal pair that the options name; raises `UsageError` unless they name exactly one."""
     dataset, character, config_name, frames, frame, drawing = options
     if dataset and character and not (frames or frame):
         frontal = find_frontal(open_dataset(dataset), character, config_name)
         return frontal if drawing is None else with_drawing(frontal, drawing)
     if frames and drawing and not (dataset or character or config_name):
-        return frontal_frame(frames, frame, drawing, config.with_pos)
+        return frontal_frame(frames, frame, drawing, with_pos)
     raise UsageError(
         "give the frontal view either as --dataset DATASET --character ID [--backend NAME] [--drawing PNG], "
         "or as --frames DIR --drawing PNG [--frame NAME]"
     )
 
 
-def adapt_run(run: Path, out: Path, settings: TrainConfig, device_name: str, options: FrontalOptions) -> Adapted:
-    """Fit the model of a run to the frontal pair that the options name; see `adapt_pair`."""
-    config, _ = load_generator(run)
-    frontal = load_frontal(config, options)
-    done = adapt_pair(run, out, settings, device_name, frontal)
-    return done if options.drawing is None else done._replace(iou=frontal.pair.iou)
-
-
-def adapt_pair(run: Path, out: Path, settings: TrainConfig, device_name: str, frontal: Frontal) -> Adapted:
+def adapt_run(
+    run: Path, out: Path, settings: TrainConfig, device_name: str, frontal: Frontal | FrontalOptions
+) -> Adapted:
     """Fit the model of a run to a frontal pair and write a run with the result and the drawing, whole or not at all.
 
     Raises:
-        UsageError: if the folder is not empty.
+        UsageError: if the folder is not empty, or the options name no frontal pair.
         SpecsiaError: if the model cannot be used, or the pair shows nothing.
     """
+    generator = load_generator(run, find_device(device_name))
+    if isinstance(frontal, FrontalOptions):
+        frontal = load_frontal(frontal, generator.config.with_pos)
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise UsageError(f"{spelled(out)} is not empty: name another --out")
     require_writable(out)
-    config, model = load_generator(run)
-    pair, drawing = frontal.pair, frontal.drawing()
-    device, seen = find_device(device_name), read_seen(run)
-    model, watched = model.to(device), [Watched(pair, drawing)]
-    before, _, _ = validate(model, config, watched, device)
+    pair, drawing, seen = frontal.pair, frontal.drawing(), read_seen(run)
+    watched = [Watched(pair, drawing)]
+    before, _, _ = validate(generator, watched)
     began = time.perf_counter()
     with Progress().bar("adapt", settings.steps, "step") as bar:
-        adapted = adapt_generator(model, config, pair, settings, device, bar, drawing)
+        adapted = adapt_generator(generator, pair, settings, bar, drawing)
     seconds = time.perf_counter() - began
-    after, _, picture = validate(adapted, config, watched, device)
+    after, _, picture = validate(adapted, watched)
     record = {
         ADAPTED_FROM: run_name(run),
         "character": pair.character_id,
@@ -168,8 +169,9 @@ def adapt_pair(run: Path, out: Path, settings: TrainConfig, device_name: str, fr
     with replacing_folder(out, lambda folder: any(folder.iterdir())) as making:
         write_seen(making, seen.adapted_to(pair))
         write_bytes(making / PICTURE, picture)
-        save_model(making, settings.steps, config, adapted, {}, drawing if config.sees_drawing else None)
+        kept = drawing if adapted.config.sees_drawing else None
+        save_model(making, settings.steps, adapted, None, kept)
         write_bytes(making / RUN_FILE, json.dumps(record, indent=1, ensure_ascii=False).encode())
     worse = f"the adaptation did not improve the frontal view (L1 {before:.4f}, then {after:.4f}): use {run_name(run)}"
     warnings = (*frontal.warnings, *((worse,) if after >= before else ()))
-    return Adapted(out, pair.uid, seconds, before, after, None, warnings)
+    return Adapted(out, pair.uid, seconds, before, after, frontal.iou, warnings)

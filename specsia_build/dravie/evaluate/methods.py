@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import nn
 
 from specsia_build.dataset.pairs import Pair
 from specsia_build.dataset.schema import DEFAULT_CONFIG
@@ -17,6 +16,7 @@ from specsia_build.dravie.adapt.adapt import adapt_generator, fit_single
 from specsia_build.dravie.config import ADAPTATION, FIT_STEPS, ModelConfig, TrainConfig, differences
 from specsia_build.dravie.model.checkpoint import load_generator
 from specsia_build.dravie.model.losses import Features, find_features
+from specsia_build.dravie.model.networks import Generator
 from specsia_build.dravie.reference import NO_DRAWING, STYLE_STEP, UNKNOWN_STYLE, Drawing
 from specsia_build.dravie.repair.apply import repair
 from specsia_build.dravie.runs import Seen, read_run_config, read_seen
@@ -91,10 +91,13 @@ class Run:
     """A trained model; `settings` is None if `specsia train` did not write it, such as an adapted model."""
 
     path: Path
-    config: ModelConfig
-    model: nn.Module
+    generator: Generator
     settings: TrainConfig | None
     seen: Seen
+
+    @property
+    def config(self) -> ModelConfig:
+        return self.generator.config
 
 
 @dataclass(frozen=True)
@@ -118,11 +121,7 @@ class Choice:
 
 def load_runs(paths: Sequence[Path], device: torch.device) -> list[Run]:
     """Load the models of run folders onto a device."""
-    runs = []
-    for path in paths:
-        config, model = load_generator(path)
-        runs.append(Run(path, config, model.to(device), read_run_config(path), read_seen(path)))
-    return runs
+    return [Run(path, load_generator(path, device), read_run_config(path), read_seen(path)) for path in paths]
 
 
 def _baseline(name: str) -> Method:
@@ -142,35 +141,35 @@ def _baseline(name: str) -> Method:
     return Method(name, fit)
 
 
-def _method(label: str, repeat: int, run: Run, device: torch.device, drawing: bool = True) -> Method:
+def _painter(generator: Generator, drawing: Drawing) -> Painter:
+    return lambda view: repair(generator, view.z, view.pos, drawing)
+
+
+def _method(label: str, repeat: int, run: Run, drawing: bool = True) -> Method:
     """Return a trained model as it is, or without the drawing."""
 
     def fit(subject: Subject, _advance: Advance) -> Painter:
-        return _painter(run.model, run, device, subject.drawing if drawing else NO_DRAWING)
+        return _painter(run.generator, subject.drawing if drawing else NO_DRAWING)
 
     trained = () if run.settings is None else run.settings.configs
     return Method(label, fit, repeat, 0, trained, False, run.seen)
 
 
-def _painter(model: nn.Module, run: Run, device: torch.device, drawing: Drawing) -> Painter:
-    return lambda view: repair(model, run.config, view.z, view.pos, device, drawing)
-
-
-def _adapted(label: str, repeat: int, run: Run, settings: TrainConfig, device: torch.device) -> Method:
+def _adapted(label: str, repeat: int, run: Run, settings: TrainConfig) -> Method:
     def fit(subject: Subject, advance: Advance) -> Painter:
-        model = adapt_generator(run.model, run.config, subject.frontal, settings, device, advance, subject.drawing)
-        return _painter(model, run, device, subject.drawing)
+        adapted = adapt_generator(run.generator, subject.frontal, settings, advance, subject.drawing)
+        return _painter(adapted, subject.drawing)
 
-    return replace(_method(label, repeat, run, device), fit=fit, updates=settings.steps, adapted=True)
+    return replace(_method(label, repeat, run), fit=fit, updates=settings.steps, adapted=True)
 
 
-def _single(repeat: int, run: Run, steps: int, features: Features | None, device: torch.device) -> Method:
+def _single(repeat: int, run: Run, steps: int, features: Features | None) -> Method:
     """Return the same network, trained from nothing on the frontal pair alone."""
     settings = replace(run.settings or TrainConfig(), seed=repeat, configs=(), steps=steps)
 
     def fit(subject: Subject, advance: Advance) -> Painter:
-        model = fit_single(subject.frontal, run.config, settings, device, features, advance, subject.drawing)
-        return _painter(model, run, device, subject.drawing)
+        fitted = fit_single(run.generator, subject.frontal, settings, advance, subject.drawing, features)
+        return _painter(fitted, subject.drawing)
 
     return Method(SINGLE, fit, repeat, steps)
 
@@ -199,7 +198,7 @@ def _groups(runs: Sequence[Run]) -> dict[str, list[Run]]:
     return groups
 
 
-def choose_methods(runs: Sequence[Run], choice: Choice, device: torch.device) -> list[Method]:
+def choose_methods(runs: Sequence[Run], choice: Choice) -> list[Method]:
     """List the methods of an evaluation in the order of a table's rows; runs that differ in the seed are repeats.
 
     Raises `UsageError` if an ablation needs a model that is not among the runs, or the network of the perceptual loss
@@ -212,13 +211,13 @@ def choose_methods(runs: Sequence[Run], choice: Choice, device: torch.device) ->
     methods = [_baseline(name) for name in DEFAULT_BASELINES if name in choice.baselines]
     if SINGLE in choice.baselines:
         features = find_features((runs[0].settings or TrainConfig()).perceptual)
-        methods += [_single(k, runs[0], choice.fit_steps, features, device) for k in range(choice.repeats)]
+        methods += [_single(k, runs[0], choice.fit_steps, features) for k in range(choice.repeats)]
     for label, alike in _groups(runs).items():
         whole, sees_drawing = f"{label} without adaptation", alike[0].config.sees_drawing
         if sees_drawing or "adaptation" in choice.without:
-            methods += [_method(whole, k, run, device) for k, run in enumerate(alike)]
+            methods += [_method(whole, k, run) for k, run in enumerate(alike)]
         if sees_drawing and "drawing" in choice.without:
-            methods += [_method(f"{whole} without drawing", k, run, device, False) for k, run in enumerate(alike)]
+            methods += [_method(f"{whole} without drawing", k, run, False) for k, run in enumerate(alike)]
         for k in range(max(choice.repeats, len(alike))):
-            methods.append(_adapted(label, k, alike[k % len(alike)], replace(choice.adaptation, seed=k), device))
+            methods.append(_adapted(label, k, alike[k % len(alike)], replace(choice.adaptation, seed=k)))
     return methods

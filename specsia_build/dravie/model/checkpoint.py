@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from specsia_build import __version__
 from specsia_build.dravie.config import ModelConfig
 from specsia_build.dravie.model.adam import Adam
-from specsia_build.dravie.model.networks import build_generator
+from specsia_build.dravie.model.networks import CPU, Generator, build_generator
 from specsia_build.dravie.reference import Drawing
 from specsia_build.dravie.runs import FOLDER, NAME, STATE, checkpoints, damaged
 from specsia_build.errors import SpecsiaError, UsageError, meant, spelled
@@ -46,9 +46,8 @@ class State(msgspec.Struct):
 def save_model(
     run: Path,
     step: int,
-    config: ModelConfig,
-    model: nn.Module,
-    training: Mapping[str, Tensor],
+    generator: Generator,
+    training: Mapping[str, Tensor] | None = None,
     drawing: Drawing | None = None,
 ) -> Path:
     """Write a checkpoint and delete the oldest ones.
@@ -56,14 +55,13 @@ def save_model(
     Args:
         run: folder of the run.
         step: updates so far.
-        config: of the model.
-        model: network that enhance and evaluate use.
+        generator: that enhance and evaluate use.
         training: what only training needs; a run without it cannot be resumed.
         drawing: of the character that the model is adapted to.
     """
     path = run / FOLDER / f"{step:07d}"
-    state = {"step": step, "model": asdict(config), "specsia": __version__, "torch": torch.__version__}
-    contents = {MODEL: save(_plain(model.state_dict()))}
+    state = {"step": step, "model": asdict(generator.config), "specsia": __version__, "torch": torch.__version__}
+    contents = {MODEL: save(_plain(generator.network.state_dict()))}
     if training:
         contents[TRAINING] = save(_plain(training))
     if drawing is not None:
@@ -163,8 +161,8 @@ def load_drawing(run: Path) -> Drawing | None:
         return Drawing(places, colours, (int(style[0]), int(style[1])), subject)
 
 
-def load_generator(run: Path) -> tuple[ModelConfig, nn.Module]:
-    """Load the model of a checkpoint, or of a run's last one, in evaluation mode on the CPU.
+def load_generator(run: Path, device: torch.device = CPU) -> Generator:
+    """Load the model of a checkpoint, or of a run's last one, onto a device.
 
     Raises `UsageError` if there is none, `SpecsiaError` if it is damaged.
     """
@@ -174,4 +172,4 @@ def load_generator(run: Path) -> tuple[ModelConfig, nn.Module]:
         model = build_generator(config)
     with _reading(checkpoint / MODEL) as path:
         _load(model, load_file(path))
-    return config, model.eval()
+    return Generator(model.eval().to(device), config, device)

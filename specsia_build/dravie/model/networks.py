@@ -32,7 +32,7 @@ PAPER_FILTERS = (32, 64, 128, 128, 128, 64)
 PAPER_BLOCKS = 7
 
 
-class _Generator(nn.Module):
+class _Padded(nn.Module):
     """A generator for any height and width, which are padded to multiples and cropped."""
 
     multiple: int
@@ -64,7 +64,7 @@ MASK_PULL = 3.0
 """Logit of alpha that Zmask alone gives: 0.95 inside, 0.05 outside."""
 
 
-class Tiny(_Generator):
+class Tiny(_Padded):
     """U-net of four levels.
 
     With a drawing each pixel is a blend of candidate colours (Z, those looked up in the drawing, the contour's grey)
@@ -144,7 +144,7 @@ def _normed(inputs: int, outputs: int, size: int, stride: int, activation: nn.Mo
     return nn.Sequential(_conv(inputs, outputs, size, stride), nn.BatchNorm2d(outputs), activation)
 
 
-class Paper(_Generator):
+class Paper(_Padded):
     """U-shaped generator with seven residual blocks at a quarter of the size, batch norm and tanh."""
 
     multiple = GEOMETRY["paper"].multiple
@@ -193,6 +193,17 @@ class Discriminator(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return cast(Tensor, self.body(x))
+
+
+CPU = torch.device("cpu")
+
+
+class Generator(NamedTuple):
+    """A trained network in evaluation mode, its configuration, and the device that it is on."""
+
+    network: nn.Module
+    config: ModelConfig
+    device: torch.device = CPU
 
 
 def build_generator(config: ModelConfig) -> nn.Module:

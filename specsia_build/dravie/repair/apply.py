@@ -8,13 +8,12 @@ import numpy as np
 import scipy
 import torch
 from numpy.typing import NDArray
-from torch import nn
 
 from specsia_build.config import check_choice
-from specsia_build.dravie.config import DEVICES, HALF_COVERED, PATCH, REACH, ModelConfig
+from specsia_build.dravie.config import DEVICES, HALF_COVERED, PATCH, REACH
 from specsia_build.dravie.data.encoding import decode_output, encode_input
 from specsia_build.dravie.masks import near
-from specsia_build.dravie.model.networks import GEOMETRY
+from specsia_build.dravie.model.networks import GEOMETRY, Generator
 from specsia_build.dravie.reference import NO_DRAWING, STYLE_STEP, Drawing
 from specsia_build.errors import UsageError
 from specsia_build.rendering.contour import draw_contour
@@ -78,15 +77,14 @@ def _spans(length: int, tile: int, reach: int, multiple: int) -> Iterator[tuple[
         yield slice(first, last), slice(start - first, stop - first), slice(start, stop)
 
 
-def paint(
-    model: nn.Module, config: ModelConfig, seen: NDArray[np.float32], device: torch.device, tile: int = TILE
-) -> NDArray[np.float32]:
-    """Run a generator in evaluation mode on an encoded picture (H, W, C), in bfloat16 where it is faster.
+def paint(generator: Generator, seen: NDArray[np.float32], tile: int = TILE) -> NDArray[np.float32]:
+    """Run a generator on an encoded picture (H, W, C), in bfloat16 where it is faster.
 
     Tiles are multiples of 8 and overlap by the network's reach, so that their size changes the result, (H, W, 4)
     float32 in [-1, 1], by rounding only.
     """
     height, width = seen.shape[:2]
+    network, config, device = generator
     geometry = GEOMETRY[config.architecture]
     painted = np.empty((height, width, 4), np.float32)
     whole = torch.from_numpy(seen).permute(2, 0, 1)[None]
@@ -94,27 +92,20 @@ def paint(
         for in_x, keep_x, to_x in _spans(width, tile, geometry.reach, geometry.multiple):
             piece = whole[:, :, in_y, in_x].to(device).contiguous(memory_format=torch.channels_last)
             with torch.inference_mode(), torch.autocast(device.type, torch.bfloat16, enabled=has_bf16(device)):
-                answer = model(piece)[0, :, keep_y, keep_x]
+                answer = network(piece)[0, :, keep_y, keep_x]
             painted[to_y, to_x] = answer.float().permute(1, 2, 0).cpu().numpy()
     return painted
 
 
 def repair(
-    model: nn.Module,
-    config: ModelConfig,
-    z: NDArray[np.uint8],
-    pos: NDArray[np.uint8],
-    device: torch.device,
-    drawing: Drawing = NO_DRAWING,
+    generator: Generator, z: NDArray[np.uint8], pos: NDArray[np.uint8], drawing: Drawing = NO_DRAWING
 ) -> NDArray[np.uint8]:
-    """Repair a frame.
+    """Repair a frame, in tiles that are halved while the device's memory is too small.
 
     Args:
-        model: a generator in evaluation mode, on `device`.
-        config: its configuration.
+        generator: what repairs it.
         z: (H, W, 4) uint8 with straight alpha, of any size.
         pos: (H, W, 4) uint8; ignored by a model without positions.
-        device: to compute on; tiles are halved while its memory is too small.
         drawing: of the character, for a model that sees it.
 
     Returns:
@@ -122,14 +113,14 @@ def repair(
         the figure: Z and connected paint of at least half coverage. A contour of Z in the drawing's style lies below
         it and closes gaps.
     """
-    out, tile = np.zeros_like(z), TILE
+    out, tile, config = np.zeros_like(z), TILE, generator.config
     window = _window(z[..., 3], GEOMETRY[config.architecture].multiple)
     if window is None:
         return out
     seen = encode_input(z[window], pos[window], config, drawing)
     while True:
         try:
-            painted = paint(model, config, seen, device, tile)
+            painted = paint(generator, seen, tile)
             break
         except torch.OutOfMemoryError:
             if tile <= LEAST_TILE:

@@ -13,18 +13,16 @@ from itertools import groupby
 from pathlib import Path
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from PIL import Image
-from torch import nn
 
 from specsia_build import __version__, png
 from specsia_build.dataset.pairs import PAIR_COLUMNS, decode_pair, place_of, subject_of
 from specsia_build.dataset.reading import OpenedDataset
-from specsia_build.dravie.config import ModelConfig
 from specsia_build.dravie.data.drawings import Drawings
 from specsia_build.dravie.data.frame_folder import frame_warning, list_frames, read_frame
 from specsia_build.dravie.data.frames import made_ahead
+from specsia_build.dravie.model.networks import Generator
 from specsia_build.dravie.reference import NO_DRAWING, Drawing
 from specsia_build.dravie.repair.apply import repair
 from specsia_build.errors import SpecsiaError, UsageError, plural, spelled
@@ -90,17 +88,15 @@ class Enhanced:
 
 @dataclass(frozen=True)
 class Repairer:
-    """A generator in evaluation mode on a device, and the drawing given by the user or by an adaptation."""
+    """A generator, and the drawing given by the user or by an adaptation."""
 
-    model: nn.Module
-    config: ModelConfig
-    device: torch.device
+    generator: Generator
     drawing: Drawing | None = None
 
     def identity(self) -> str:
         """SHA-256 of everything besides the frame that decides a result."""
-        digest = hashlib.sha256(repr(self.config).encode())
-        for name, tensor in sorted(self.model.state_dict().items()):
+        digest = hashlib.sha256(repr(self.generator.config).encode())
+        for name, tensor in sorted(self.generator.network.state_dict().items()):
             digest.update(name.encode() + tensor.detach().cpu().contiguous().numpy().tobytes())
         if self.drawing is not None:
             digest.update(repr(self.drawing.style).encode())
@@ -109,7 +105,7 @@ class Repairer:
 
     def __call__(self, frame: Frame, z: Picture, pos: Picture) -> Picture:
         own = self.drawing if self.drawing is not None and frame.subject in (None, self.drawing.subject) else None
-        return repair(self.model, self.config, z, pos, self.device, frame.drawing() if own is None else own)
+        return repair(self.generator, z, pos, frame.drawing() if own is None else own)
 
 
 def folder_frames(folder: Path, with_pos: bool) -> FrameSource:
@@ -202,7 +198,7 @@ def enhance(repairer: Repairer, frames: FrameSource, out: Path, film: bool = Fal
         try:
             loaded = made_ahead(pool, lambda frame: (frame, frame.load()), unfinished(), AHEAD)
             for frame, (z, pos, *_) in loaded:
-                warning = frame_warning(z, pos if repairer.config.with_pos else None)
+                warning = frame_warning(z, pos if repairer.generator.config.with_pos else None)
                 if warning is not None:
                     warned.setdefault(warning, []).append(frame.name)
                 writing.append(pool.submit(_write, _target(out, frame), repairer(frame, z, pos)))

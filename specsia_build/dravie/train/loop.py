@@ -1,14 +1,12 @@
 """The training loop, shared by training, adaptation and sample-wise fits.
 
-`learn` draws patches and calls `training_step`, which updates both networks from one forward of the generator.
+`Trainer.learn` draws patches and calls `Trainer.step`, which updates both networks from one forward of the generator.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import torch
@@ -21,11 +19,12 @@ from specsia_build.dravie.data.patches import PatchSampler, prefetched
 from specsia_build.dravie.model import losses
 from specsia_build.dravie.model.adam import Adam
 from specsia_build.dravie.model.losses import Features
-from specsia_build.dravie.model.networks import build_discriminator, build_generator
+from specsia_build.dravie.model.networks import Generator, build_discriminator, build_generator
+from specsia_build.dravie.repair.apply import computes_in_bf16
 from specsia_build.errors import SpecsiaError
 
 TERMS = ("l1", "gradient", "perceptual", "adversarial", "discriminator", "norm")
-"""Values of `training_step`: unweighted losses, and the norm of the generator's gradient."""
+"""Values of `Trainer.step`: unweighted losses, and the norm of the generator's gradient."""
 
 CHECK_EVERY = 50
 """Steps between reads of the losses, each of which waits for a GPU."""
@@ -33,88 +32,9 @@ CHECK_EVERY = 50
 AVERAGE_LAG = 10
 """Lag of the running average in its first steps, in which it follows the weights faster."""
 
-Forward = Callable[[Tensor], Tensor]
 
-
-@dataclass(frozen=True)
-class Networks:
-    """Networks and optimisers of a training, those that it does not need None.
-
-    Attributes:
-        average: running average of the generator's weights.
-        features: network of the perceptual loss.
-        optimisers, forwards: by `generator` and `discriminator`; a forward is the network, compiled on a GPU.
-        start: the generator's first weights, which an anchor pulls back to; empty without one.
-        device: of all networks.
-        bf16: whether they compute in bfloat16.
-    """
-
-    generator: nn.Module
-    discriminator: nn.Module | None
-    average: nn.Module | None
-    features: Features | None
-    optimisers: Mapping[str, Adam]
-    forwards: Mapping[str, Forward]
-    start: tuple[Tensor, ...]
-    device: torch.device
-    bf16: bool
-
-    @property
-    def result(self) -> nn.Module:
-        """The network to save: the running average, or the generator."""
-        return self.generator if self.average is None else self.average
-
-    @property
-    def modules(self) -> dict[str, tuple[nn.Module, Adam]]:
-        """Networks and optimisers of a checkpoint, by name."""
-        modules = {"generator": self.generator, "discriminator": self.discriminator}
-        return {name: (module, self.optimisers[name]) for name, module in modules.items() if module is not None}
-
-    def autocast(self) -> AbstractContextManager[None]:
-        """Return the context to compute in."""
-        return torch.autocast(self.device.type, torch.bfloat16, enabled=self.bf16)
-
-
-def build_networks(
-    config: TrainConfig,
-    features: Features | None,
-    device: torch.device,
-    bf16: bool,
-    compiled: bool = False,
-    generator: nn.Module | None = None,
-) -> Networks:
-    """Build networks and optimisers; new weights depend on the seed alone.
-
-    Args:
-        config: of the training.
-        features: of the perceptual loss, or None.
-        device: to train on.
-        bf16: whether to compute in bfloat16.
-        compiled: whether to compile the networks on a GPU, which pays off in long trainings.
-        generator: to go on with, in training mode; None for a new one.
-    """
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(config.seed)
-        if generator is None:
-            generator = build_generator(config.model).train()
-        modules = {"generator": generator.to(device)}
-        if config.adversarial:
-            modules["discriminator"] = build_discriminator().to(device)
-    average = None
-    if config.ema:
-        average = build_generator(config.model).to(device).requires_grad_(False)
-        average.load_state_dict(generator.state_dict())
-    return Networks(
-        generator,
-        modules.get("discriminator"),
-        average,
-        None if features is None else features.to(device),
-        {name: Adam(module.parameters(), config.weight_decay) for name, module in modules.items()},
-        {name: torch.compile(m) if compiled and device.type == "cuda" else m for name, m in modules.items()},
-        tuple(weight.detach().clone() for weight in generator.parameters()) if config.anchor else (),
-        device,
-        bf16,
-    )
+class NotFinite(SpecsiaError):
+    """A loss or a gradient is not finite."""
 
 
 def to_device(patches: NDArray[np.float32], device: torch.device) -> Tensor:
@@ -133,93 +53,137 @@ def rate(config: TrainConfig, step: int) -> float:
     return config.learning_rate * warm * 0.5 * (1 + math.cos(math.pi * step / config.steps))
 
 
-def training_step(networks: Networks, config: TrainConfig, step: int, inputs: Tensor, targets: Tensor) -> Tensor:
-    """Update both networks in place.
+class Trainer:
+    """Networks and optimisers of a training; new weights depend on the seed alone.
 
     Args:
-        networks: to train.
-        config: weights of the losses, schedule.
-        step: number of the step, from 0.
-        inputs, targets: (N, C, H, W) and (N, 4, H, W) float32 in [-1, 1] on the networks' device.
+        config: of the training.
+        features: network of the perceptual loss, or None.
+        device: to train on.
+        generator: to go on with, in training mode; None for a new one.
+        compiled: whether to compile the networks on a GPU, which pays off in long trainings.
 
-    Returns:
-        (6,) float32 on the device: the values named by `TERMS`, 0 for those of weight 0.
+    Attributes:
+        modules: `generator` and, with an adversarial loss, `discriminator`, each with its optimiser.
+        average: running average of the generator's weights; None without one.
     """
-    learning_rate = rate(config, step)
-    zero = torch.zeros((), device=networks.device)
-    gradient = perceptual = adversarial = discriminator = zero
-    with networks.autocast():
-        painted = networks.forwards["generator"](inputs)
-    if networks.discriminator is not None:
-        with networks.autocast():
-            scores = networks.forwards["discriminator"](torch.cat((targets, painted.detach().to(targets.dtype))))
-        discriminator = losses.discriminator_loss(scores.float())
-        discriminator.backward()
-        networks.optimisers["discriminator"].update(learning_rate)
+
+    def __init__(
+        self,
+        config: TrainConfig,
+        features: Features | None,
+        device: torch.device,
+        generator: nn.Module | None = None,
+        compiled: bool = False,
+    ) -> None:
+        self.config, self.device, self.bf16 = config, device, computes_in_bf16(config.precision, device)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(config.seed)
+            if generator is None:
+                generator = build_generator(config.model).train()
+            self.generator = generator.to(device)
+            networks = {"generator": self.generator}
+            if config.adversarial:
+                networks["discriminator"] = build_discriminator().to(device)
+        self.average: nn.Module | None = None
+        if config.ema:
+            self.average = build_generator(config.model).to(device).requires_grad_(False)
+            self.average.load_state_dict(self.generator.state_dict())
+        self.modules = {name: (net, Adam(net.parameters(), config.weight_decay)) for name, net in networks.items()}
+        compiled = compiled and device.type == "cuda"
+        self._forwards = {name: torch.compile(net) if compiled else net for name, net in networks.items()}
+        self._features = None if features is None else features.to(device)
+        # The weights that an anchor pulls back to.
+        self._start = [weight.detach().clone() for weight in self.generator.parameters()] if config.anchor else []
+
+    @property
+    def result(self) -> Generator:
+        """What was learnt: the running average, or the generator, in whichever mode it is."""
+        network = self.generator if self.average is None else self.average
+        return Generator(network, self.config.model, self.device)
+
+    def _compute(self, network: Callable[..., Tensor], *inputs: Tensor) -> Tensor:
+        """Call a network in the training's precision."""
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bf16):
+            return network(*inputs)
+
+    def _adversarial(self, painted: Tensor, targets: Tensor, learning_rate: float) -> tuple[Tensor, Tensor]:
+        """Update the discriminator; return the losses of the generator and of the discriminator."""
+        discriminator, optimiser = self.modules["discriminator"]
+        both = torch.cat((targets, painted.detach().to(targets.dtype)))
+        loss = losses.discriminator_loss(self._compute(self._forwards["discriminator"], both).float())
+        loss.backward()
+        optimiser.update(learning_rate)
         # The discriminator as a fixed function: its weights get no gradient from the generator's loss.
-        fixed = {name: weight.detach() for name, weight in networks.discriminator.named_parameters()}
-        with networks.autocast():
-            scores = functional_call(networks.discriminator, fixed, (painted,))
-        adversarial = losses.generator_loss(scores.float())
-    if networks.features is not None and config.perceptual_weight:
-        with networks.autocast():
-            perceptual = networks.features.loss(painted[:, :3], targets[:, :3])
-    outputs, wanted = losses.on_both_grounds(painted.float()), losses.on_both_grounds(targets)
-    l1 = (outputs - wanted).abs().mean()
-    if config.gradient:
-        gradient = losses.gradient_loss(outputs, wanted)
-    total = config.l1 * l1 + config.gradient * gradient
-    total = total + config.perceptual_weight * perceptual + config.adversarial * adversarial
-    total.backward()
-    weights = list(networks.generator.parameters())
-    norm = nn.utils.clip_grad_norm_(weights, config.clip)
-    networks.optimisers["generator"].update(learning_rate)
-    with torch.no_grad():
-        for weight, start in zip(weights, networks.start, strict=False):
-            weight.lerp_(start, learning_rate * config.anchor)
-        if networks.average is not None:
-            decay = min(config.ema, (1 + step) / (AVERAGE_LAG + step))
-            for mean, weight in zip(networks.average.parameters(), weights, strict=True):
-                mean.lerp_(weight, 1 - decay)
-            for kept, latest in zip(networks.average.buffers(), networks.generator.buffers(), strict=True):
-                kept.copy_(latest)
-    return torch.stack([l1, gradient, perceptual, adversarial, discriminator, norm]).detach()
+        fixed = {name: weight.detach() for name, weight in discriminator.named_parameters()}
+        scores = self._compute(lambda patches: functional_call(discriminator, fixed, (patches,)), painted)
+        return losses.generator_loss(scores.float()), loss
 
+    def step(self, number: int, inputs: Tensor, targets: Tensor) -> Tensor:
+        """Update both networks in place.
 
-class NotFinite(SpecsiaError):
-    """A loss or a gradient is not finite."""
+        Args:
+            number: of the step, from 0.
+            inputs, targets: (N, C, H, W) and (N, 4, H, W) float32 in [-1, 1] on the device.
 
+        Returns:
+            (6,) float32 on the device: the values named by `TERMS`, 0 for those of weight 0.
+        """
+        config, learning_rate = self.config, rate(self.config, number)
+        gradient = perceptual = adversarial = discriminator = torch.zeros((), device=self.device)
+        painted = self._compute(self._forwards["generator"], inputs)
+        if config.adversarial:
+            adversarial, discriminator = self._adversarial(painted, targets, learning_rate)
+        if self._features is not None and config.perceptual_weight:
+            perceptual = self._compute(self._features.loss, painted[:, :3], targets[:, :3])
+        outputs, wanted = losses.on_both_grounds(painted.float()), losses.on_both_grounds(targets)
+        l1 = (outputs - wanted).abs().mean()
+        if config.gradient:
+            gradient = losses.gradient_loss(outputs, wanted)
+        total = config.l1 * l1 + config.gradient * gradient
+        total = total + config.perceptual_weight * perceptual + config.adversarial * adversarial
+        total.backward()
+        weights = list(self.generator.parameters())
+        norm = nn.utils.clip_grad_norm_(weights, config.clip)
+        self.modules["generator"][1].update(learning_rate)
+        with torch.no_grad():
+            for weight, start in zip(weights, self._start, strict=False):
+                weight.lerp_(start, learning_rate * config.anchor)
+            if self.average is not None:
+                decay = min(config.ema, (1 + number) / (AVERAGE_LAG + number))
+                for mean, weight in zip(self.average.parameters(), weights, strict=True):
+                    mean.lerp_(weight, 1 - decay)
+                for kept, latest in zip(self.average.buffers(), self.generator.buffers(), strict=True):
+                    kept.copy_(latest)
+        return torch.stack([l1, gradient, perceptual, adversarial, discriminator, norm]).detach()
 
-def learn(
-    networks: Networks, config: TrainConfig, sampler: PatchSampler, start: int = 0
-) -> Iterator[tuple[int, Callable[[], dict[str, float]]]]:
-    """Train networks in place up to `config.steps`, from step `start`.
+    def learn(self, sampler: PatchSampler, start: int = 0) -> Iterator[tuple[int, Callable[[], dict[str, float]]]]:
+        """Train up to `config.steps`, from step `start`.
 
-    Yields:
-        After each step its number, from 1, and a function that returns the means of `TERMS` since its last call.
+        Yields:
+            After each step its number, from 1, and a function that returns the means of `TERMS` since its last call.
 
-    Raises:
-        NotFinite: at most `CHECK_EVERY` steps after a loss or a gradient that is not finite.
-    """
-    pending: list[Tensor] = []
-    step = start
+        Raises:
+            NotFinite: at most `CHECK_EVERY` steps after a loss or a gradient that is not finite.
+        """
+        pending: list[Tensor] = []
+        step = start
 
-    def means() -> dict[str, float]:
-        values = torch.stack(pending).cpu()
-        pending.clear()
-        bad = (~values.isfinite()).nonzero()
-        if len(bad):
-            first, term = (int(i) for i in bad[0])
-            raise NotFinite(
-                f"{TERMS[term]} of step {step - len(values) + first + 1} is not finite: "
-                "train with a lower learning_rate or precision float32"
-            )
-        return dict(zip(TERMS, values.mean(dim=0).tolist(), strict=True))
+        def means() -> dict[str, float]:
+            values = torch.stack(pending).cpu()
+            pending.clear()
+            bad = (~values.isfinite()).nonzero()
+            if len(bad):
+                first, term = (int(i) for i in bad[0])
+                raise NotFinite(
+                    f"{TERMS[term]} of step {step - len(values) + first + 1} is not finite: "
+                    "train with a lower learning_rate or precision float32"
+                )
+            return dict(zip(TERMS, values.mean(dim=0).tolist(), strict=True))
 
-    for inputs, targets in prefetched(sampler, start, config.steps):
-        patches = to_device(inputs, networks.device), to_device(targets, networks.device)
-        pending.append(training_step(networks, config, step, *patches))
-        step += 1
-        yield step, means
-        if len(pending) >= CHECK_EVERY or (step == config.steps and pending):
-            means()
+        for patches in prefetched(sampler, start, self.config.steps):
+            pending.append(self.step(step, *(to_device(side, self.device) for side in patches)))
+            step += 1
+            yield step, means
+            if len(pending) >= CHECK_EVERY or (step == self.config.steps and pending):
+                means()

@@ -28,7 +28,7 @@ from specsia_build.dravie.model.checkpoint import restore, save_model, training_
 from specsia_build.dravie.model.losses import find_features
 from specsia_build.dravie.repair.apply import computes_in_bf16, find_device
 from specsia_build.dravie.runs import RUN_FILE, SEEN_FILE, Seen, checkpoints, group_contents, write_record, write_seen
-from specsia_build.dravie.train.loop import TERMS, build_networks, learn, rate
+from specsia_build.dravie.train.loop import TERMS, Trainer, rate
 from specsia_build.dravie.train.validation import validate, validation_pairs
 from specsia_build.errors import UsageError, plural, spelled
 from specsia_build.files.writing import append, write_bytes
@@ -135,17 +135,18 @@ def train(
     if not watched:
         progress.say("the dataset has no validation frames: the training goes on without pictures to look at")
 
-    networks = build_networks(config, features, device, bf16, compiled=True)
+    trainer = Trainer(config, features, device, compiled=True)
     last = next(reversed(checkpoints(run)), None)
-    step = start = 0 if last is None else restore(networks.modules, networks.average, last)
+    step = start = 0 if last is None else restore(trainer.modules, trainer.average, last)
     if resume and last is None:
         progress.say(f"{spelled(run)} has no checkpoint yet: its training begins anew")
     _begin_log(run / LOG, ("learning_rate", *TERMS, "patches_per_second"), start)
     _begin_log(run / VALIDATION_LOG, ("l1", "raw_l1"), start)
 
     def run_validation() -> tuple[float, float]:
-        ours, raw, picture = validate(networks.result.eval(), config.model, watched, device)
-        networks.generator.train()
+        trainer.result.network.eval()
+        ours, raw, picture = validate(trainer.result, watched)
+        trainer.generator.train()
         write_bytes(run / VALIDATION / f"step-{step:07d}.png", picture)
         _log(run / VALIDATION_LOG, step, (ours, raw))
         return ours, raw
@@ -154,7 +155,7 @@ def train(
     began = since = time.perf_counter()
     logged = start
     with deferred_signals() as stopping, progress.bar("train", config.steps - start, "step", kept=start) as bar:
-        for step, means in learn(networks, config, PatchSampler(frames, config), start):
+        for step, means in trainer.learn(PatchSampler(frames, config), start):
             ending = step == config.steps
             stopped = stopping()
             saving = ending or stopped or step % rhythm.checkpoint == 0
@@ -167,7 +168,7 @@ def train(
                 logged, since = step, now
 
             if saving:
-                save_model(run, step, config.model, networks.result, training_state(networks.modules))
+                save_model(run, step, trainer.result, training_state(trainer.modules))
 
             if watched and (ending or step % rhythm.validate == 0):
                 errors = run_validation()

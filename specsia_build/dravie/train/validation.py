@@ -6,8 +6,6 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-import torch
-from torch import nn
 
 from specsia_build import png
 from specsia_build.dataset.pairs import PAIR_COLUMNS, Pair, decode_pair
@@ -15,6 +13,7 @@ from specsia_build.dataset.reading import OpenedDataset
 from specsia_build.dravie.config import ModelConfig
 from specsia_build.dravie.data.drawings import Drawings
 from specsia_build.dravie.metrics import on_white, region
+from specsia_build.dravie.model.networks import Generator
 from specsia_build.dravie.reference import NO_DRAWING, Drawing
 from specsia_build.dravie.repair.apply import repair
 
@@ -49,10 +48,8 @@ def validation_pairs(dataset: OpenedDataset, configs: Sequence[str], model: Mode
     return watched
 
 
-def validate(
-    model: nn.Module, config: ModelConfig, watched: Sequence[Watched], device: torch.device
-) -> tuple[float, float, bytes]:
-    """Repair at least one pair by a generator in evaluation mode on a device, and measure the results.
+def validate(generator: Generator, watched: Sequence[Watched]) -> tuple[float, float, bytes]:
+    """Repair at least one pair, and measure the results.
 
     Returns:
         The mean absolute error over Z ∪ Y* of the results and of Z itself, and a PNG whose rows are Z, the result and
@@ -63,7 +60,7 @@ def validate(
     errors = []
     for row, (pair, drawing) in zip(grid, watched, strict=True):
         z, gt = on_white(pair.z), on_white(pair.gt)
-        result = on_white(repair(model, config, pair.z, pair.pos, device, drawing))
+        result = on_white(repair(generator, pair.z, pair.pos, drawing))
         for number, picture in enumerate((z, result, gt)):
             row[: picture.shape[0], number, : picture.shape[1]] = picture
         pixels = region(pair)

@@ -12,7 +12,6 @@ from click.testing import CliRunner, Result
 from numpy.testing import assert_array_equal
 from numpy.typing import ArrayLike, NDArray
 from PIL import Image
-from torch import nn
 
 from specsia_build import png
 from specsia_build.cli import main
@@ -26,13 +25,12 @@ from specsia_build.dravie.config import ADAPTATION, ModelConfig
 from specsia_build.dravie.data.frames import PIXEL_BYTES, Extent
 from specsia_build.dravie.masks import agreed
 from specsia_build.dravie.model.checkpoint import DRAWING, MODEL, load_drawing, load_generator, save_model
-from specsia_build.dravie.model.networks import build_generator
+from specsia_build.dravie.model.networks import Generator, build_generator
 from specsia_build.dravie.reference import Drawing
 from specsia_build.dravie.runs import checkpoints
 from specsia_build.dravie.train.validation import Watched, validate
 from specsia_build.errors import SpecsiaError
 
-CPU = torch.device("cpu")
 CONFIG = ModelConfig("tiny")
 QUICK = replace(ADAPTATION, steps=20, batch=4)
 
@@ -42,16 +40,16 @@ def frontal(dataset: Path) -> Pair:
     return find_frontal(open_dataset(dataset), "b").pair
 
 
-def _model() -> nn.Module:
+def _model(config: ModelConfig = CONFIG) -> Generator:
     with torch.random.fork_rng():
         torch.manual_seed(5)
-        return build_generator(CONFIG).eval()
+        return Generator(build_generator(config).eval(), config)
 
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("adapt") / "run"
-    save_model(folder, 1, CONFIG, _model(), {})
+    save_model(folder, 1, _model())
     return folder
 
 
@@ -62,36 +60,35 @@ def _drawn(pair: Pair, scale: float = 2.0, turn: float = 4.0) -> NDArray[np.uint
     return np.array(Image.alpha_composite(paper, picture))
 
 
-def _error(model: nn.Module, frontal: Pair) -> float:
-    return validate(model, CONFIG, [Watched(frontal)], CPU)[0]
+def _error(model: Generator, frontal: Pair) -> float:
+    return validate(model, [Watched(frontal)])[0]
 
 
-def _distance(one: nn.Module, two: nn.Module) -> float:
-    return sum(float((a - b).detach().square().sum()) for a, b in zip(one.parameters(), two.parameters(), strict=True))
+def _distance(one: Generator, two: Generator) -> float:
+    weights = zip(one.network.parameters(), two.network.parameters(), strict=True)
+    return sum(float((a - b).detach().square().sum()) for a, b in weights)
 
 
 def test_adapting_brings_the_frontal_view_nearer_and_leaves_the_model_alone(frontal: Pair) -> None:
     model = _model()
-    adapted = adapt_generator(model, CONFIG, frontal, QUICK, CPU)
+    adapted = adapt_generator(model, frontal, QUICK)
     assert _error(adapted, frontal) < _error(model, frontal)
     assert _distance(model, _model()) == 0
-    assert not adapted.training
-    again = adapt_generator(model, CONFIG, frontal, QUICK, CPU)
+    assert not adapted.network.training
+    again = adapt_generator(model, frontal, QUICK)
     assert _distance(adapted, again) == 0
 
 
 def test_half_of_the_change_is_kept_where_the_frontal_view_comes_nearer(
     frontal: Pair, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    config, drawing = ModelConfig(reference="drawing"), Drawing.of_pair(frontal)
-    torch.manual_seed(5)
-    model = build_generator(config).eval()
+    model, drawing = _model(ModelConfig(reference="drawing")), Drawing.of_pair(frontal)
 
-    def adapted(blend: float, after: float) -> nn.Module:
+    def adapted(blend: float, after: float) -> Generator:
         errors = iter([(0.1, 0.0, b""), (after, 0.0, b"")])
         monkeypatch.setattr(adapt, "BLEND", blend)
         monkeypatch.setattr(adapt, "validate", lambda *_: next(errors))
-        return adapt_generator(model, config, frontal, replace(QUICK, steps=4), CPU, drawing=drawing)
+        return adapt_generator(model, frontal, replace(QUICK, steps=4), drawing=drawing)
 
     half, whole = adapted(0.5, 0.09), adapted(1.0, 0.09)
     assert (
@@ -206,8 +203,8 @@ def _cli(*arguments: str | Path) -> Result:
 def test_the_command_writes_a_run_that_can_be_used(dataset: Path, run: Path, tmp_path: Path) -> None:
     ran = _cli(run, "--dataset", dataset, "--character", "b", "--out", tmp_path / "out")
     assert ran.exit_code == 0, ran.output
-    config, model = load_generator(tmp_path / "out")
-    assert config == CONFIG
+    model = load_generator(tmp_path / "out")
+    assert model.config == CONFIG
     assert _distance(model, _model()) > 0
     assert (tmp_path / "out" / "frontal.png").is_file()
     again = _cli(run, "--dataset", dataset, "--character", "b", "--out", tmp_path / "out")
@@ -250,11 +247,10 @@ def test_options_that_do_not_name_a_frontal_view_are_refused(
 
 def test_a_model_that_sees_the_drawing_is_adapted_and_keeps_it(dataset: Path, tmp_path: Path) -> None:
     config = ModelConfig(reference="drawing")
-    torch.manual_seed(5)
-    save_model(tmp_path / "run", 1, config, build_generator(config), {})
+    save_model(tmp_path / "run", 1, _model(config))
     ran = _cli(tmp_path / "run", "--dataset", dataset, "--character", "b", "--out", tmp_path / "out")
     assert ran.exit_code == 0, ran.output
-    found, kept = load_generator(tmp_path / "out")[0], load_drawing(tmp_path / "out")
+    found, kept = load_generator(tmp_path / "out").config, load_drawing(tmp_path / "out")
     frontal = find_frontal(open_dataset(dataset), "b").pair
     drawing = Drawing.of_pair(frontal)
     assert found == config and kept is not None

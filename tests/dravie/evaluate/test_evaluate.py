@@ -25,7 +25,7 @@ from specsia_build.dravie.evaluate.measures import clip_flicker, steps_between
 from specsia_build.dravie.evaluate.methods import BASELINES, Choice, Method, Subject, choose_methods, load_runs
 from specsia_build.dravie.metrics import view_scores
 from specsia_build.dravie.model.checkpoint import save_model
-from specsia_build.dravie.model.networks import build_generator
+from specsia_build.dravie.model.networks import Generator, build_generator
 from specsia_build.dravie.reference import Drawing
 from specsia_build.dravie.runs import RUN_FILE
 from specsia_build.look.evaluation import gallery_of_evaluation
@@ -38,7 +38,7 @@ def write_run(run: Path, **settings: Any) -> Path:
     """A run with fresh weights and the settings that it would have been trained with."""
     config = TrainConfig(**{"configs": ("fat",), "steps": 1, **settings})
     torch.manual_seed(config.seed)
-    save_model(run, 1, config.model, build_generator(config.model), {})
+    save_model(run, 1, Generator(build_generator(config.model), config.model))
     (run / RUN_FILE).write_text(json.dumps({"train": to_json(config)}))
     return run
 
@@ -166,7 +166,7 @@ def every_method(top: Path) -> list[Method]:
     ]
     ablations = ("adaptation", "drawing", "pos")
     choice = Choice(BASELINES, ablations, 1, replace(ADAPTATION, steps=2), 2)
-    return choose_methods(load_runs(runs, CPU), choice, CPU)
+    return choose_methods(load_runs(runs, CPU), choice)
 
 
 def test_no_method_looks_at_what_it_is_to_paint(dataset: Path, tmp_path: Path) -> None:

@@ -16,10 +16,8 @@ from specsia_build.dravie.data.frames import frames_of
 from specsia_build.dravie.data.patches import PatchSampler
 from specsia_build.dravie.metrics import view_scores
 from specsia_build.dravie.repair.apply import repair
-from specsia_build.dravie.train.loop import build_networks, learn
+from specsia_build.dravie.train.loop import Trainer
 from tests.dataset.small import build_small
-
-CPU = torch.device("cpu")
 
 SETTINGS = {"steps": 100, "batch": 2, "learning_rate": 2e-3, "schedule": "constant", "ema": 0.95, "augment": False}
 """Of a training that is over before the usual one has warmed up."""
@@ -35,11 +33,11 @@ def dimmed(pair: Pair) -> Pair:
 def interior(pairs: list[Pair], training: list[Pair], with_pos: bool) -> float:
     """Mean error inside the figures of some pairs, after a short training on others."""
     config = train_config("tiny", SETTINGS | {"with_pos": with_pos, "reference": "none"})
-    networks = build_networks(config, None, CPU, False)
-    for _ in learn(networks, config, PatchSampler((frames_of(training),), config)):
+    trainer = Trainer(replace(config, precision="float32"), None, torch.device("cpu"))
+    for _ in trainer.learn(PatchSampler((frames_of(training),), config)):
         pass
-    model = (networks.average or networks.generator).eval()
-    scores = [view_scores(repair(model, config.model, p.z, p.pos, CPU), p)["l1_interior"] for p in pairs]
+    trainer.result.network.eval()
+    scores = [view_scores(repair(trainer.result, p.z, p.pos), p)["l1_interior"] for p in pairs]
     return float(np.mean(scores))
 
 

@@ -10,17 +10,15 @@ from numpy.testing import assert_array_equal
 
 from specsia_build.dravie.config import ModelConfig
 from specsia_build.dravie.data.encoding import encode_input
-from specsia_build.dravie.model.networks import GEOMETRY, build_generator
+from specsia_build.dravie.model.networks import GEOMETRY, Generator, build_generator
 from specsia_build.dravie.reference import Drawing
 from specsia_build.dravie.repair import apply
 from specsia_build.dravie.repair.apply import FARTHEST, SOFT, paint, repair
 from specsia_build.rendering.contour import draw_contour
 from tests.dravie.drawn import drawn_pair
 
-CPU = torch.device("cpu")
 
-
-def generator(config: ModelConfig) -> torch.nn.Module:
+def generator(config: ModelConfig) -> Generator:
     """Lively weights, so that what a pixel sees matters."""
     torch.manual_seed(0)
     made = build_generator(config).eval()
@@ -28,7 +26,7 @@ def generator(config: ModelConfig) -> torch.nn.Module:
         if weight.ndim == 4 and not name.startswith("head"):
             torch.nn.init.kaiming_normal_(weight)
     torch.nn.init.normal_(made.get_parameter("head.weight"), std=0.02)
-    return made
+    return Generator(made, config)
 
 
 @pytest.mark.parametrize("architecture", ["tiny", "paper"])
@@ -38,8 +36,8 @@ def test_tiles_have_no_seams(architecture: str, monkeypatch: pytest.MonkeyPatch)
     model = generator(config)
     pair = drawn_pair(size=200)
     seen = encode_input(pair.z, pair.pos, config)[70:118, 3:]
-    whole = paint(model, config, seen, CPU, tile=400)
-    tiled = paint(model, config, seen, CPU, tile=104)
+    whole = paint(model, seen, tile=400)
+    tiled = paint(model, seen, tile=104)
     assert whole.std() > 0.02
     np.testing.assert_allclose(tiled, whole, atol=2e-5)
 
@@ -49,11 +47,9 @@ def test_any_size_and_with_or_without_the_hint() -> None:
         config = ModelConfig("tiny", with_pos)
         model = generator(config)
         for shape in ((33, 47), (64, 9), (1, 1)):
-            assert not repair(
-                model, config, np.zeros((*shape, 4), np.uint8), np.zeros((*shape, 4), np.uint8), CPU
-            ).any()
+            assert not repair(model, *np.zeros((2, *shape, 4), np.uint8)).any()
             z = np.full((*shape, 4), 200, np.uint8)
-            result = repair(model, config, z, z, CPU)
+            result = repair(model, z, z)
             assert result.shape == z.shape and result.dtype == np.uint8
             assert not result[result[..., 3] == 0].any()
 
@@ -64,8 +60,8 @@ def test_what_lies_elsewhere_changes_nothing() -> None:
     large = np.zeros((400, 500, 4), np.uint8)
     pos = large.copy()
     large[160:256, 240:336], pos[160:256, 240:336] = pair.z, pair.pos
-    near = repair(model, config, pair.z, pair.pos, CPU)
-    result = repair(model, config, large, pos, CPU)
+    near = repair(model, pair.z, pair.pos)
+    result = repair(model, large, pos)
     assert np.abs(result[208, 280:296].astype(int) - near[48, 40:56]).max() <= 1
     rows, columns = np.flatnonzero(large.any(axis=(1, 2))), np.flatnonzero(large.any(axis=(0, 2)))
     assert not result[: rows[0] - FARTHEST].any() and not result[:, columns[-1] + FARTHEST + 1 :].any()
@@ -81,7 +77,7 @@ def test_nothing_is_painted_beyond_what_patches_show() -> None:
     near = np.zeros((120, 200), np.bool_)
     near[50 - FARTHEST : 60 + FARTHEST, 30 - FARTHEST : 40 + FARTHEST] = True
     near[55 - FARTHEST : 56 + FARTHEST, 150 - FARTHEST : 151 + FARTHEST] = True
-    result = repair(Ground(), ModelConfig("tiny"), z, z, CPU)
+    result = repair(Generator(Ground(), ModelConfig("tiny")), z, z)
     assert_array_equal(result, np.repeat(255 * near[..., None], 4, axis=2))
 
 
@@ -94,7 +90,7 @@ def test_no_haze_is_left_about_a_figure() -> None:
 
     z = np.zeros((80, 80, 4), np.uint8)
     z[30:44, 30:50] = 255
-    alpha = repair(Haze(), ModelConfig("tiny"), z, z, CPU)[..., 3]
+    alpha = repair(Generator(Haze(), ModelConfig("tiny")), z, z)[..., 3]
     figure = np.zeros((80, 80), np.bool_)
     figure[30:44, 30:50] = figure[44:48, 36:46] = True
     soft = scipy.ndimage.binary_dilation(figure, np.ones((2 * SOFT + 1, 2 * SOFT + 1), np.bool_))
@@ -110,8 +106,8 @@ def test_the_line_that_is_not_painted_is_drawn_in_the_style_of_the_drawing() -> 
     pair = drawn_pair()
     lined = draw_contour(pair.z, pair.z[..., 3], 2, 20)
     drawing, config = Drawing(style=(120, 20)), ModelConfig(reference="drawing")
-    result = repair(Grey(), config, pair.z, pair.pos, CPU, drawing)
-    without = repair(Grey(), config, pair.z, pair.pos, CPU)
+    result = repair(Generator(Grey(), config), pair.z, pair.pos, drawing)
+    without = repair(Generator(Grey(), config), pair.z, pair.pos)
     assert not without[:, 40:].any()
     assert_array_equal(result[:, 40:, 3], (lined[..., 3] - pair.z[..., 3])[:, 40:])
     assert (result[:, 40:, :3][result[:, 40:, 3] > 0] == 20).all()
@@ -129,12 +125,12 @@ def test_tiles_shrink_when_memory_is_short() -> None:
             asked.append(x.shape[-1])
             if x.shape[-1] > 90:
                 raise torch.OutOfMemoryError
-            answer: torch.Tensor = model(x)
+            answer: torch.Tensor = model.network(x)
             return answer
 
     monkey = pytest.MonkeyPatch()
     with monkey.context() as patched:
         patched.setitem(GEOMETRY, "tiny", GEOMETRY["tiny"]._replace(reach=8))
         patched.setattr("specsia_build.dravie.repair.apply.TILE", 256)
-        result = repair(Short(), config, pair.z, pair.pos, CPU)
+        result = repair(Generator(Short(), config), pair.z, pair.pos)
     assert result.any() and asked[0] > 90 and asked[-1] <= 90

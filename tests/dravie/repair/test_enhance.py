@@ -21,7 +21,7 @@ from specsia_build.dataset.pairs import composite
 from specsia_build.dravie.config import ModelConfig
 from specsia_build.dravie.data.frame_folder import list_frames, read_frame
 from specsia_build.dravie.model.checkpoint import save_model
-from specsia_build.dravie.model.networks import build_generator
+from specsia_build.dravie.model.networks import Generator, build_generator
 from specsia_build.errors import UsageError
 from tests.dataset.small import SIZE as DATASET_SIZE
 from tests.dataset.small import StoredRow, change, pixels, put
@@ -38,7 +38,7 @@ def save(path: Path, pixels: NDArray[np.uint8], **options: object) -> None:
 def write_run(run: Path, with_pos: bool = True, seed: int = 0, reference: str = "none") -> Path:
     torch.manual_seed(seed)
     config = ModelConfig("tiny", with_pos, reference)
-    save_model(run, 1, config, build_generator(config), {})
+    save_model(run, 1, Generator(build_generator(config), config))
     return run
 
 

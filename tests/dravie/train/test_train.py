@@ -25,8 +25,7 @@ from specsia_build.cli.main import stoppable
 from specsia_build.dravie.config import PRESETS, TrainConfig, train_config
 from specsia_build.dravie.model.checkpoint import MODEL, TRAINING, load_generator
 from specsia_build.dravie.runs import STATE, checkpoints
-from specsia_build.dravie.train import loop as module
-from specsia_build.dravie.train.loop import TERMS, build_networks, training_step
+from specsia_build.dravie.train.loop import TERMS, Trainer
 from specsia_build.dravie.train.train import Rhythm, Trained, train
 from specsia_build.errors import SpecsiaError, WriteError
 
@@ -84,9 +83,9 @@ def test_a_run_says_what_it_did(dataset: Path, trained: Path) -> None:
 @pytest.mark.parametrize(("architecture", "steps"), [("tiny", 30), ("paper", 5)])
 def test_steps_on_the_same_patches_lower_the_loss(architecture: str, steps: int) -> None:
     config = replace(PRESETS[architecture], reference="none", perceptual="none", schedule="constant")
-    networks = build_networks(config, None, torch.device("cpu"), bf16=False)
+    trainer = Trainer(replace(config, precision="float32"), None, torch.device("cpu"))
     seen = torch.rand(2, 7, 16, 16, generator=torch.Generator().manual_seed(1)) * 2 - 1
-    values = [training_step(networks, config, step, seen, -seen[:, :4]) for step in range(steps)]
+    values = [trainer.step(step, seen, -seen[:, :4]) for step in range(steps)]
     assert values[-1][TERMS.index("l1")] < 0.9 * values[0][TERMS.index("l1")]
 
 
@@ -94,11 +93,14 @@ class _Broken(Exception):
     """A test's own interruption."""
 
 
+STEP = Trainer.step
+
+
 def _breaking(at: int) -> Callable[..., Tensor]:
-    def step(networks: Any, config: TrainConfig, number: int, *patches: Tensor) -> Tensor:
+    def step(trainer: Trainer, number: int, *patches: Tensor) -> Tensor:
         if number == at:
             raise _Broken
-        return training_step(networks, config, number, *patches)
+        return STEP(trainer, number, *patches)
 
     return step
 
@@ -112,7 +114,7 @@ def test_a_stopped_run_goes_on_to_the_same_weights(
     _train(dataset, whole, config)
     for at in stops:
         with monkeypatch.context() as patched:
-            patched.setattr(module, "training_step", _breaking(at))
+            patched.setattr(Trainer, "step", _breaking(at))
             with pytest.raises(_Broken):
                 _train(dataset, tmp_path / "run", config, resume=at != stops[0])
     _train(dataset, tmp_path / "run", config, resume=True)
@@ -123,11 +125,11 @@ def test_a_stopped_run_goes_on_to_the_same_weights(
 
 
 def test_a_loss_that_is_no_number_stops_the_run(dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def step(networks: Any, config: TrainConfig, number: int, *patches: Tensor) -> Tensor:
-        values = training_step(networks, config, number, *patches)
+    def step(trainer: Trainer, number: int, *patches: Tensor) -> Tensor:
+        values = STEP(trainer, number, *patches)
         return values.index_fill(0, torch.tensor(TERMS.index("adversarial")), float("nan")) if number == 6 else values
 
-    monkeypatch.setattr(module, "training_step", step)
+    monkeypatch.setattr(Trainer, "step", step)
     with pytest.raises(SpecsiaError, match="adversarial of step 7 is not finite"):
         _train(dataset, tmp_path / "run")
     assert [path.name for path in checkpoints(tmp_path / "run")] == ["0000004"]
@@ -241,15 +243,15 @@ def test_a_full_disk_leaves_the_checkpoints_that_are_there(
 def test_a_training_that_is_told_to_stop_keeps_the_step_it_is_at(
     dataset: Path, trained: Path, tmp_path: Path, kind: signal.Signals, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def step(networks: Any, config: TrainConfig, number: int, *patches: Tensor) -> Tensor:
+    def step(trainer: Trainer, number: int, *patches: Tensor) -> Tensor:
         if number == 5:
             signal.raise_signal(kind)
-        return training_step(networks, config, number, *patches)
+        return STEP(trainer, number, *patches)
 
     run = tmp_path / "run"
     options = ("--out", run, "--preset", "tiny", "--steps", "10", "--set", "batch=4", "--device", "cpu")
     with monkeypatch.context() as patched, stoppable():
-        patched.setattr(module, "training_step", step)
+        patched.setattr(Trainer, "step", step)
         ran = _cli("train", dataset, *options)
     assert ran.exit_code == 130 and "--resume" in ran.stderr
     assert _cli("train", dataset, *options, "--resume").exit_code == 0
@@ -281,5 +283,5 @@ def test_the_inputs_are_chosen_and_recorded(dataset: Path, tmp_path: Path, optio
     options = ("--steps", "1", "--set", "batch=2", option, "--device", "cpu")
     ran = _cli("train", dataset, "--out", tmp_path / "run", *options)
     assert ran.exit_code == 0, ran.output
-    _, model = load_generator(tmp_path / "run")
+    model, *_ = load_generator(tmp_path / "run")
     assert model(torch.zeros(1, inputs, 16, 16)).shape == (1, 4, 16, 16)
