@@ -33,8 +33,6 @@ FLATTEST = 0.02  # Least height of a mesh for its fit to a picture, as a share o
 
 MIRROR = np.diag([-1.0, 1.0, 1.0])
 
-AXES_AROUND = ("-y", "+y", "+x", "-x")
-
 SOUND_IOU = 0.85  # Frontal IoU of upright meshes: 0.88 at least of sound ones, 0.79 at most after a quarter turn
 LEAST_IOU = 0.7  # Frontal IoU that a mesh must reach in another frame for that to be its right one
 GLANCED = 0.1  # Frontal IoU by which a mesh in its registered place may exceed the same mesh fitted by its box
@@ -205,7 +203,8 @@ def in_frames(
     target = goal[..., 3] >= HALF_COVERED
     proper: list[Turned] = []
     mirrored: list[Turned] = []
-    ups, fronts = (("+z",), ("-y", "+y")) if upright else (("+z", "+y", "-y", "+x", "-x", "-z"), AXES_AROUND)
+    ups = ("+z",) if upright else ("+z", "+y", "-y", "+x", "-x", "-z")
+    fronts = ("-y", "+y") if upright else ("-y", "+y", "+x", "-x")
     for turn in (front_rotation(front) @ up_rotation(up) for up in ups for front in fronts):
         places = [fitted(mesh.rotated(turn), target)]
         if placed is not None:

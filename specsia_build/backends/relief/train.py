@@ -7,6 +7,7 @@ poses of their own clips and a little turned; those of the test split are left o
 from __future__ import annotations
 
 import hashlib
+import math
 import time
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
@@ -112,7 +113,8 @@ def pictures(manifest: Path) -> list[tuple[Picture, float]]:
 
 def _pictures(entry: Entry) -> Iterator[Picture]:
     rng = np.random.default_rng(int.from_bytes(hashlib.sha256(entry.id.encode()).digest()[:4], "big"))
-    motions = read_animated(entry).motions
+    # The motions of a character in the layout of 3DBiCar are built in, and it cannot be read in their poses.
+    motions = () if entry.format == "3dbicar" else read_animated(entry).motions
     todo = [("rest", 0.0), ("rest", float(rng.normal(0, 15))), ("rest", 90.0)]
     for _ in range(POSES if motions else 0):
         motion = motions[int(rng.integers(len(motions)))]
@@ -288,6 +290,20 @@ def save(model: Net, out: Path) -> None:
     save_file(arrays, str(out / "weights.safetensors"))
 
 
+def _with_share(argument: str) -> tuple[Path, float]:
+    """Path and share of ``MANIFEST[=SHARE]``; the name of a file that exists may itself end in ``=1``."""
+    path, _, number = argument.rpartition("=")
+    try:
+        share = float(number)
+    except ValueError:
+        return Path(argument), 1.0
+    if not path or Path(argument).is_file():
+        return Path(argument), 1.0
+    if not 0 < share < math.inf:
+        raise click.BadParameter(f"the share of '{argument}' must be a positive number", param_hint="MANIFEST[=SHARE]")
+    return Path(path), share
+
+
 @click.command()
 @click.argument("manifests", nargs=-1, required=True, metavar="MANIFEST[=SHARE]...")
 @click.option("--out", required=True, type=click.Path(file_okay=False, path_type=Path), help="Folder of the weights.")
@@ -299,11 +315,11 @@ def main(manifests: tuple[str, ...], out: Path, steps: int, minutes: float, seed
 
     Manifests are taken in proportion to their shares, 1 by default: a.jsonl=0.6 b.jsonl=0.4.
     """
+    shares = [_with_share(argument) for argument in manifests]
     out.mkdir(parents=True, exist_ok=True)
-    shares = [(path, share or "1") for path, _, share in (argument.partition("=") for argument in manifests)]
     try:
-        drawn = [(picture, float(share) * weight) for path, share in shares for picture, weight in pictures(Path(path))]
-    except (SpecsiaError, ValueError) as error:
+        drawn = [(picture, share * weight) for path, share in shares for picture, weight in pictures(path)]
+    except SpecsiaError as error:
         raise click.ClickException(str(error)) from error
     train(drawn, out, steps=steps, minutes=minutes, seed=seed)
 

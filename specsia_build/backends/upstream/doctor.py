@@ -91,10 +91,12 @@ def missing_names(pins: Pins, root: Path) -> list[str]:
     """List the files and names that a bridge uses and a checkout lacks, by a search through its text."""
     missing = []
     for file, names in pins.uses.items():
-        if not (root / file).is_file():
-            missing.append(f"there is no file {file}")
+        try:
+            text = (root / file).read_text(encoding="utf-8", errors="replace")
+        except OSError as error:
+            there = (root / file).is_file()
+            missing.append(f"{file} cannot be read: {error.strerror}" if there else f"there is no file {file}")
             continue
-        text = (root / file).read_text(encoding="utf-8", errors="replace")
         parts = dict.fromkeys(part for name in names for part in name.split("."))
         missing += [f"{file} has no {part}" for part in parts if not re.search(rf"\b{re.escape(part)}\b", text)]
     return missing

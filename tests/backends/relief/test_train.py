@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
 from specsia_build.backends.relief import net
 from specsia_build.backends.relief.net import CHANNELS, COLOURS, guides
 from specsia_build.backends.selftest import figure
 from specsia_build.backends.two_sheets import SIZE
+from specsia_build.characters.samples.write import provide
+from specsia_build.characters.sources import open_source
 
 torch = pytest.importorskip("torch")
 train = pytest.importorskip("specsia_build.backends.relief.train")
@@ -51,3 +55,50 @@ def test_training_makes_weights_that_give_the_same_without_torch(picture: Any, t
     assert np.abs(found - predicted[0].permute(1, 2, 0).numpy()).max() < 1e-4
     _, without = net.decode(found, keys, example["labels"], 0)
     assert np.abs(without - logits[0].permute(1, 2, 0).numpy()).max() < 1e-3
+
+
+def test_a_manifest_may_have_a_share_and_an_equals_sign_in_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taken: list[tuple[str, float]] = []
+    monkeypatch.setattr(train, "pictures", lambda path: [(path.name, 0.5)])
+    monkeypatch.setattr(train, "train", lambda drawn, out, **options: taken.extend(drawn))
+    (tmp_path / "c=2").touch()
+    (tmp_path / "d=e.jsonl").touch()
+    arguments = ("a.jsonl", "b.jsonl=0.4", f"{tmp_path}/c=2", f"{tmp_path}/c=2=3", f"{tmp_path}/d=e.jsonl", "f=g.jsonl")
+    result = CliRunner().invoke(train.main, [*arguments, "--out", str(tmp_path / "out")])
+    assert result.exit_code == 0, result.output
+    assert taken == [
+        ("a.jsonl", 0.5),
+        ("b.jsonl", 0.2),
+        ("c=2", 0.5),
+        ("c=2", 1.5),
+        ("d=e.jsonl", 0.5),
+        ("f=g.jsonl", 0.5),
+    ]
+
+
+@pytest.mark.parametrize("share", ["0", "-1", "nan", "inf"])
+def test_a_wrong_share_is_named_before_anything_is_drawn(
+    share: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(train, "pictures", lambda path: pytest.fail("a character was drawn"))
+    arguments = ["a.jsonl", f"b.jsonl={share}", "--out", str(tmp_path / "out")]
+    result = CliRunner().invoke(train.main, arguments)
+    assert result.exit_code == 2
+    assert f"the share of 'b.jsonl={share}' must be a positive number" in result.output
+    assert not (tmp_path / "out").exists()
+
+
+def test_samples_are_drawn_at_rest_and_turned(tmp_path: Path) -> None:
+    for entry in open_source("sample:2", tmp_path).entries:
+        provide(entry)
+        line = {
+            "id": f"s{entry.id}",
+            "path": entry.path.relative_to(tmp_path).as_posix(),
+            "split": ("train", "test")[int(entry.id)],
+        }
+        with (tmp_path / "samples.jsonl").open("a") as manifest:
+            manifest.write(json.dumps(line) + "\n")
+    weights = [weight for _, weight in train.pictures(tmp_path / "samples.jsonl")]
+    assert weights == [0.5, 0.5]

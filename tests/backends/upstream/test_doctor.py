@@ -30,6 +30,19 @@ def test_each_file_and_name_counts(tmp_path: Path, name: str) -> None:
         (root / file).write_text(text)
 
 
+def test_a_file_that_cannot_be_read_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pins, root = read_pins("crm"), write_upstream(tmp_path, "crm")
+    file, read_text = next(iter(pins.uses)), Path.read_text
+
+    def refusing(path: Path, **options: str) -> str:
+        if path == root / file:
+            raise PermissionError(13, "Permission denied", str(path))
+        return read_text(path, **options)
+
+    monkeypatch.setattr(Path, "read_text", refusing)
+    assert missing_names(pins, root) == [f"{file} cannot be read: Permission denied"]
+
+
 def test_lacks_come_in_order_with_their_fixes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "hub"))
     pins = read_pins("crm")
