@@ -25,8 +25,8 @@ from specsia_build.animation.motion import Motion, poses
 from specsia_build.animation.rig import posed_as
 from specsia_build.characters.character import Entry
 from specsia_build.characters.gltf import schema
-from specsia_build.characters.gltf.document import COMPONENTS, load_document
-from specsia_build.characters.gltf.primitives import Vertices, unpack_draco
+from specsia_build.characters.gltf.document import COMPONENTS, load_document, unpack_draco
+from specsia_build.characters.gltf.primitives import Vertices
 from specsia_build.characters.manifest import read_manifest
 from specsia_build.characters.read import AnimatedCharacter, read_animated
 from specsia_build.frame import Camera, normalise, up_rotation

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from specsia_build.animation.rig import Rig, padded
 from specsia_build.animation.skeleton import Skeleton
-from specsia_build.characters.character import Entry, RawMesh, RawMoving, is_unicode
+from specsia_build.characters.character import Entry, RawMesh, RawMoving, Skin, is_unicode
 from specsia_build.characters.images import IMAGE_SUFFIXES
 from specsia_build.characters.motions import built_in, motion_for
 from specsia_build.characters.obj import read_obj
@@ -147,14 +147,6 @@ def _metadata(path: Path, root: Path) -> dict[str, str]:
 _WHOLE = 10_000
 _MOST_BYTES = 64 * 2**20
 _MOST_JOINTS, _MOST_SHARES = 1_000, 16
-
-
-@dataclass(frozen=True)
-class Skin:
-    """Skin of V vertices: joints (V, K) int32, and weights (V, K) float64 that sum to 1 for each vertex."""
-
-    joints: NDArray[np.int32]
-    weights: NDArray[np.float64]
 
 
 @dataclass(frozen=True)

@@ -124,6 +124,14 @@ class Doubt:
     fix: Fix | None = None
 
 
+@dataclass(frozen=True)
+class Skin:
+    """Skin of V vertices: joints (V, K) int32, and weights (V, K) float64 that sum to 1 for each vertex."""
+
+    joints: NDArray[np.int32]
+    weights: NDArray[np.float64]
+
+
 @dataclass(frozen=True, kw_only=True)
 class Motions:
     """Motions in a file.

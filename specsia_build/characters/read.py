@@ -10,9 +10,8 @@ from numpy.typing import NDArray
 
 from specsia_build import memory
 from specsia_build.animation.rig import Rig
-from specsia_build.animation.skeleton import Skeleton
 from specsia_build.characters.actions import unknown_action
-from specsia_build.characters.bicar import read_bicar
+from specsia_build.characters.bicar import StoredRig, read_bicar
 from specsia_build.characters.character import (
     AUTO,
     OWN,
@@ -25,6 +24,7 @@ from specsia_build.characters.character import (
     Fix,
     RawMesh,
     RawMoving,
+    Skin,
 )
 from specsia_build.characters.doubts import contents
 from specsia_build.characters.doubts.axes import Evidence, front_of, up_of
@@ -76,16 +76,8 @@ def read_animated(entry: Entry) -> AnimatedCharacter:
 
 def _still(points: NDArray[np.float32]) -> Rig:
     """The rig of points (V, 3) on one node."""
-    unturned = np.array([[0.0, 0.0, 0.0, 1.0]])
-    return Rig(
-        skeleton=Skeleton(("",), np.array([-1], np.int32), np.zeros((1, 3)), unturned, np.ones((1, 3))),
-        points=points,
-        slots=np.zeros((len(points), 1), np.int32),
-        weights=np.ones((len(points), 1), np.float32),
-        nodes=np.zeros(1, np.int32),
-        inverse_binds=np.eye(4)[None],
-        placement=np.eye(4),
-    )
+    skin = Skin(np.zeros((len(points), 1), np.int32), np.ones((len(points), 1)))
+    return StoredRig(("",), np.array([-1], np.int32), np.zeros((1, 3)), {"": skin}).rig(points, ("",))
 
 
 def _read_within_memory(entry: Entry, *, moving: bool) -> Character:

@@ -6,7 +6,7 @@ import base64
 import json
 import os
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
@@ -41,6 +41,9 @@ _EXTENSIONS = (
 )
 READABLE = tuple(_EXTENSIONS.split())
 """Beginnings of required extensions that are read, or that leave the shape unchanged."""
+
+_INTEGERS = range(1, 9)
+"""`DT_INT8` to `DT_UINT64` of Draco's draco_types.h."""
 
 _JSON_COSTS = {b"[": 80, b"{": 240, b",": 100, b'"': 40}
 """Bytes of memory of a list, an object, one more value in it, and half of a string, at most."""
@@ -234,6 +237,35 @@ def unpack_view(data: memoryview, packed: schema.Meshopt) -> memoryview:
             np.frombuffer(data, np.uint8), packed.count, packed.byte_stride, packed.mode, packed.filter
         )
     return np.ascontiguousarray(unpacked).data.cast("B")
+
+
+def unpack_draco(data: bytes, packed: schema.Draco) -> tuple[NDArray[np.int64], dict[str, NDArray[Any]]]:
+    """Decode a primitive of KHR_draco_mesh_compression; a ValueError if it is damaged or lacks an attribute.
+
+    Returns:
+        Faces (F, 3), and attributes (V, width) by their names in the glTF file, in the types that Draco stores.
+    """
+    import DracoPy
+
+    try:
+        with memory.held():
+            mesh = DracoPy.decode(data)
+            stored = {entry["unique_id"]: _draco_values(entry) for entry in mesh.attributes}
+            faces = np.asarray(mesh.faces, np.int64).reshape(-1, 3)
+    except (DracoPy.FileTypeException, TypeError, AttributeError) as error:
+        raise ValueError(str(error)) from error
+    attributes = {"POSITION": -1, **(packed.attributes or {})}
+    if missing := [name for name, number in attributes.items() if number not in stored]:
+        raise ValueError(f"no {missing[0]} in it")
+    memory.take(faces.nbytes + sum(values.nbytes for values in stored.values()))
+    return faces, {name: stored[number] for name, number in attributes.items()}
+
+
+def _draco_values(attribute: Mapping[str, Any]) -> NDArray[Any]:
+    """Values of an attribute; the decoder gives signed integers as floats."""
+    values = np.asarray(attribute["data"])
+    is_integer = attribute["data_type"] in _INTEGERS and values.dtype.kind == "f"
+    return values.astype(np.int32) if is_integer else values
 
 
 def denormalise(values: NDArray[Any]) -> NDArray[np.float32]:

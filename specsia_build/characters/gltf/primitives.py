@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 from specsia_build import memory
 from specsia_build.animation.rig import Morph, Rig, padded
 from specsia_build.animation.skeleton import Skeleton
+from specsia_build.characters.character import Skin
 from specsia_build.characters.gltf import schema
-from specsia_build.characters.gltf.document import COMPONENTS, Document, damaged, denormalise
+from specsia_build.characters.gltf.document import COMPONENTS, Document, damaged, denormalise, unpack_draco
 from specsia_build.characters.gltf.materials import Materials
 from specsia_build.characters.gltf.nodes import read_skin
 from specsia_build.characters.polygons import (
@@ -38,11 +39,8 @@ MOST_OUTSIDE = 0.01
 INSTANCE_COST, _SKIN_COST, _INFLUENCE_COST = 2000, 400, 250
 """Bytes of memory for a mesh at a node, a vertex while a skin poses it, and four joints and weights of a vertex."""
 
-_KEPT_INFLUENCE_COST, _RIG_VERTEX_COST, _RIG_INFLUENCE_COST = 16, 20, 8
+_KEPT_INFLUENCE_COST, _RIG_VERTEX_COST, _RIG_INFLUENCE_COST = 12, 20, 8
 """Bytes of memory of an influence until all is read, of a vertex of a rig, and of each of its influences."""
-
-_INTEGERS = range(1, 9)
-"""`DT_INT8` to `DT_UINT64` of Draco's draco_types.h."""
 
 _FEW = 64
 
@@ -66,14 +64,6 @@ class Instance:
     weights: tuple[float, ...]
     world: NDArray[np.float64]
     names: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Influences:
-    """Skinning of V vertices: joints (V, K), places in the skin, and weights (V, K) that sum to 1 for each vertex."""
-
-    joints: NDArray[np.int64]
-    weights: NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -133,7 +123,7 @@ class Vertices:
                 return np.clip(self._morphed(rgba, "COLOR_0", (3, 4)), 0.0, 1.0)
         return None
 
-    def influences(self, joint_count: int) -> Influences:
+    def influences(self, joint_count: int) -> Skin:
         """Joints and weights of each vertex, of all sets, in a skin of `joint_count` joints.
 
         A vertex without weight follows its first joint. One whose weights are not finite, or belong to joints that the
@@ -155,7 +145,7 @@ class Vertices:
         if np.count_nonzero(outside.any(axis=1)) > MOST_OUTSIDE * len(self):
             raise damaged(self.label, "names a joint that its skin does not have")
         weights[outside] = 0.0
-        slots = np.where(missing, 0, joints).astype(np.int64)
+        slots = np.where(missing, 0, joints).astype(np.int32)
         total = weights.sum(axis=1, keepdims=True)
         weights = np.divide(weights, total, out=np.zeros_like(weights), where=total > 0)
         weights[total[:, 0] <= 0, 0] = 1.0
@@ -164,7 +154,7 @@ class Vertices:
             points = np.nan_to_num(self.floats("POSITION", 3, morphed=False))
             _, nearest = scipy.spatial.cKDTree(points[~lost]).query(points[lost])
             slots[lost], weights[lost] = slots[~lost][nearest], weights[~lost][nearest]
-        return Influences(slots, weights)
+        return Skin(slots, weights)
 
     def _stored(
         self, name: str, widths: tuple[int, ...], target: Mapping[str, int] | None = None
@@ -197,7 +187,7 @@ class Placed:
 
     mesh: Mesh
     source: Vertices
-    influences: Influences | None
+    influences: Skin | None
 
 
 @dataclass(frozen=True)
@@ -277,7 +267,7 @@ class MeshReader:
         points = source.floats("POSITION", 3).astype(np.float64)
         return _Part(source, points, normals, surface, uv is None and material.is_textured)
 
-    def _place(self, instance: Instance, part: _Part, influences: Influences | None) -> Mesh:
+    def _place(self, instance: Instance, part: _Part, influences: Skin | None) -> Mesh:
         """Move a primitive by its node or skin."""
         faces = part.surface.faces
         self.triangles += len(faces)
@@ -327,7 +317,7 @@ class MeshReader:
             self.document.warn(f"{source.label} has an incomplete last triangle; it was left out")
         return _triangles(indices, mode)
 
-    def _blended(self, skin: int, influences: Influences) -> NDArray[np.float64]:
+    def _blended(self, skin: int, influences: Skin) -> NDArray[np.float64]:
         """Matrix of each vertex of a skin, (V, 3, 4); only joints count, not where the mesh's node stands."""
         palette, joints, weights = self._palette(skin), influences.joints, influences.weights
         memory.ask(_SKIN_COST * len(joints))
@@ -366,7 +356,7 @@ def rig_of(
             binds.append(inverse)
             slot_count += len(joints)
         if influences is None:
-            influences = Influences(np.zeros((len(own), 1), np.int64), np.ones((len(own), 1)))
+            influences = Skin(np.zeros((len(own), 1), np.int32), np.ones((len(own), 1)))
         memory.take(len(own) * (_RIG_VERTEX_COST + _RIG_INFLUENCE_COST * influences.joints.shape[1]))
         points.append(own)
         slots.append((influences.joints + first[key]).astype(np.int32))
@@ -420,32 +410,3 @@ def _compacted(faces: NDArray[np.int64], count: int) -> tuple[NDArray[np.int64] 
         return None, faces.astype(np.int32)
     renumbered = np.cumsum(is_used, dtype=np.int32) - 1
     return np.flatnonzero(is_used), renumbered[faces]
-
-
-def unpack_draco(data: bytes, packed: schema.Draco) -> tuple[NDArray[np.int64], dict[str, NDArray[Any]]]:
-    """Decode a primitive of KHR_draco_mesh_compression; a ValueError if it is damaged or lacks an attribute.
-
-    Returns:
-        Faces (F, 3), and attributes (V, width) by their names in the glTF file, in the types that Draco stores.
-    """
-    import DracoPy
-
-    try:
-        with memory.held():
-            mesh = DracoPy.decode(data)
-            stored = {entry["unique_id"]: _draco_values(entry) for entry in mesh.attributes}
-            faces = np.asarray(mesh.faces, np.int64).reshape(-1, 3)
-    except (DracoPy.FileTypeException, TypeError, AttributeError) as error:
-        raise ValueError(str(error)) from error
-    attributes = {"POSITION": -1, **(packed.attributes or {})}
-    if missing := [name for name, number in attributes.items() if number not in stored]:
-        raise ValueError(f"no {missing[0]} in it")
-    memory.take(faces.nbytes + sum(values.nbytes for values in stored.values()))
-    return faces, {name: stored[number] for name, number in attributes.items()}
-
-
-def _draco_values(attribute: Mapping[str, Any]) -> NDArray[Any]:
-    """Values of an attribute; the decoder gives signed integers as floats."""
-    values = np.asarray(attribute["data"])
-    is_integer = attribute["data_type"] in _INTEGERS and values.dtype.kind == "f"
-    return values.astype(np.int32) if is_integer else values
