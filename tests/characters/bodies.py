@@ -11,7 +11,9 @@ from specsia_build.characters.read import read_character
 from specsia_build.characters.sources import open_source
 from specsia_build.frame import front_rotation, up_rotation
 from specsia_build.rendering.mesh import Material, Mesh
+from tests.characters.bad_characters import BOX_TRIANGLES
 from tests.characters.gltf.writer import GltfWriter
+from tests.shapes import BOX, QUADS
 
 Boxes = dict[str, list[np.ndarray]]
 
@@ -25,9 +27,6 @@ _BODY = {
     "leg": ((0.16, 0, 0.5), (0.18, 0.2, 0.8)),
     "foot": ((0.16, -0.08, 0.05), (0.18, 0.4, 0.1)),
 }
-QUADS = ((0, 1, 3, 2), (4, 6, 7, 5), (0, 4, 5, 1), (2, 3, 7, 6), (0, 2, 6, 4), (1, 5, 7, 3))
-CORNERS = np.array([[x, y, z] for x in (-1, 1) for y in (-1, 1) for z in (-1, 1)], float) / 2
-TRIANGLES = [t for a, b, c, d in QUADS for t in ((a, b, c), (a, c, d))]
 
 JOINTS: dict[str, tuple[float, float, float]] = {
     "Hips": (0, 0, 0.9),
@@ -42,13 +41,13 @@ JOINTS: dict[str, tuple[float, float, float]] = {
 
 
 def box(centre: tuple[float, float, float], size: tuple[float, float, float]) -> list[np.ndarray]:
-    return [CORNERS * size + np.array(centre)]
+    return [BOX * size + np.array(centre)]
 
 
 def boxes() -> list[np.ndarray]:
     """The corners (8, 3) of each box of a figure."""
     return [
-        CORNERS * size + np.array(centre) * (side, 1, 1)
+        BOX * size + np.array(centre) * (side, 1, 1)
         for centre, size in _BODY.values()
         for side in ((1, -1) if centre[0] else (1,))
     ]
@@ -59,7 +58,7 @@ FIGURE: Boxes = {"Trunk": boxes()[:4], "Limbs": boxes()[4:]}
 
 def mesh_of(solids: list[np.ndarray], dark: int = 0) -> Mesh:
     """A mesh of boxes, the last `dark` of them dark and the others pale."""
-    faces = np.array(TRIANGLES, np.int32)
+    faces = BOX_TRIANGLES.astype(np.int32)
     return Mesh(
         vertices=np.concatenate(solids).astype(np.float32),
         faces=np.concatenate([faces + 8 * k for k in range(len(solids))]),
@@ -93,7 +92,7 @@ def write_glb(path: Path, props: dict[str, tuple[float, float, float]], joints: 
     red = writer.add("materials", pbrMetallicRoughness={"baseColorFactor": [0.9, 0.3, 0.1, 1.0]})
 
     def node(name: str, solids: list[np.ndarray]) -> int:
-        points = np.concatenate([solid[list(t)] for solid in solids for t in TRIANGLES])
+        points = np.concatenate([solid[t] for solid in solids for t in BOX_TRIANGLES])
         return writer.mesh_node(writer.primitive(points[:, [0, 2, 1]] * (1, 1, -1), material=red), name=name)
 
     held = [node(name, box((1.0, 0, 1.35), size)) for name, size in props.items()]

@@ -2,52 +2,13 @@
 
 from __future__ import annotations
 
-import io
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image
 
 from tests.characters.bad_characters import figure
 from tests.characters.gltf.writer import GltfWriter
-
-MANY = 20_000_000
-
-
-def _unbacked(count: int, kind: str, component: int = 5126) -> dict[str, Any]:
-    return {"componentType": component, "type": kind, "count": count}
-
-
-def _glb(path: Path, **document: Any) -> Path:
-    file = GltfWriter()
-    file.data |= {"scenes": [{"nodes": [0]}], **document}
-    return file.write_glb(path)
-
-
-def unbacked(folder: Path, count: int = MANY) -> Path:
-    """Positions and normals that no bytes stand behind."""
-    primitive = {"attributes": {"POSITION": 0, "NORMAL": 0}}
-    return _glb(
-        folder / "unbacked.glb",
-        nodes=[{"mesh": 0}],
-        meshes=[{"primitives": [primitive]}],
-        accessors=[_unbacked(count, "VEC3")],
-    )
-
-
-def sparse(folder: Path, count: int = MANY) -> Path:
-    """A sparse accessor of which three elements are there."""
-    file = GltfWriter()
-    where = {"bufferView": file.view(np.arange(3, dtype="<u4").tobytes()), "componentType": 5125}
-    what = {"bufferView": file.view(np.eye(3, dtype="<f4").tobytes())}
-    file.data |= {
-        "scenes": [{"nodes": [0]}],
-        "nodes": [{"mesh": 0}],
-        "meshes": [{"primitives": [{"attributes": {"POSITION": 0}}]}],
-        "accessors": [{**_unbacked(count, "VEC3"), "sparse": {"count": 3, "indices": where, "values": what}}],
-    }
-    return file.write_gltf(folder / "sparse.gltf")
 
 
 def shared(folder: Path, instances: int = 100_000, triangles: int = 12) -> Path:
@@ -71,29 +32,6 @@ def influences(folder: Path, instances: int = 60, sets: int = 30) -> Path:
     file.data["nodes"] = [{"mesh": 0, "skin": 0} for _ in range(instances)]
     file.add("skins", joints=[0])
     return file.write_glb(folder / "influences.glb")
-
-
-def png(side: int) -> bytes:
-    """A black grey PNG of a size that is nothing beside its pixels."""
-    stream = io.BytesIO()
-    Image.new("L", (side, side)).save(stream, "PNG")
-    return stream.getvalue()
-
-
-def textures(folder: Path, count: int, side: int) -> Path:
-    """A figure of so many materials, each with a large texture of its own."""
-    points, faces, uv, _ = figure()
-    file = GltfWriter()
-    primitives = []
-    for _ in range(count):
-        texture = file.add("textures", source=file.image(png(side)))
-        number = file.add("materials", pbrMetallicRoughness={"baseColorTexture": {"index": texture}})
-        primitive = file.primitive(points, material=number, TEXCOORD_0=file.accessor(uv))
-        primitive["indices"] = file.accessor(faces.reshape(-1), "u4")
-        primitives.append(primitive)
-    file.mesh_node(*primitives)
-    file.add("scenes", nodes=[0])
-    return file.write_glb(folder / "textures.glb")
 
 
 def empty_lists(folder: Path, size: int = 99_000_000) -> Path:

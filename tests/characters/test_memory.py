@@ -6,6 +6,7 @@ import resource
 import subprocess
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,8 @@ from specsia_build.errors import CharacterError, UsageError
 from specsia_build.pool import Pool
 from tests.characters import bombs
 from tests.characters.bad_characters import figure, write_glb
+from tests.hostile.bombs import change, textures
+from tests.hostile.sound import Gltf, gltf
 
 LITTLE = 2**28
 
@@ -32,10 +35,21 @@ def read(path: Path) -> str:
     return ""
 
 
+def written(folder: Path, file: Gltf) -> Path:
+    (folder / "a.glb").write_bytes(file.glb())
+    return folder / "a.glb"
+
+
+def changed(folder: Path, kind: str) -> Path:
+    """A sound file that is made to ask for more than it holds."""
+    file = gltf()
+    change(kind, file.data)
+    return written(folder, file)
+
+
 REFUSED: dict[str, Callable[[Path], Path]] = {
-    "unbacked": bombs.unbacked,
-    "sparse": bombs.sparse,
-    "textures": lambda folder: bombs.textures(folder, 9, 2048),
+    **{kind: partial(changed, kind=kind) for kind in ("positions", "skin", "indices", "sparse")},
+    "textures": lambda folder: written(folder, textures(gltf(), 9, 2048)),
     "empty lists": lambda folder: bombs.empty_lists(folder, 9_000_000),
     "obj line": lambda folder: bombs.obj_line(folder, 4_000_000),
     "ply lists": lambda folder: bombs.ply_lists(folder, 4_000_000),

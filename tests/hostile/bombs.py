@@ -87,7 +87,7 @@ def _unbacked(accessor: dict[str, Any], count: int) -> None:
     accessor["count"] = count
 
 
-def _change(kind: str, data: dict[str, Any]) -> None:
+def change(kind: str, data: dict[str, Any]) -> None:
     """Have the JSON of a glTF file ask for more than the file holds."""
     primitive, accessors = data["meshes"][0]["primitives"][0], data["accessors"]
     if kind == "skin":
@@ -128,7 +128,7 @@ _CHANGES = (
 )
 
 
-def _textures(file: Gltf, count: int, size: int) -> Gltf:
+def textures(file: Gltf, count: int, size: int) -> Gltf:
     """As many materials, each on a large texture of its own, on as many copies of the primitive."""
     content = large_png(size)
     data, primitive = file.data, file.data["meshes"][0]["primitives"][0]
@@ -144,14 +144,14 @@ def _textures(file: Gltf, count: int, size: int) -> Gltf:
 def gltf_bomb(kind: str, files: Files, random: Random) -> Files:
     """A glTF file that asks for more than it holds."""
     file, text = vrm() if kind == "VRM" else gltf(), None
-    change = random.choice((*_CHANGES, "a texture", "textures", "depth", "length"))
-    if change in ("a texture", "textures"):
-        file = _textures(file, *((1, 16384) if change == "a texture" else (16, 8192)))
-    elif change in ("depth", "length"):
-        nested = b"[" * _MANY + b"]" * _MANY if change == "depth" else b"[" + b"[]," * 1_000_000 + b"0]"
+    chosen = random.choice((*_CHANGES, "a texture", "textures", "depth", "length"))
+    if chosen in ("a texture", "textures"):
+        file = textures(file, *((1, 16384) if chosen == "a texture" else (16, 8192)))
+    elif chosen in ("depth", "length"):
+        nested = b"[" * _MANY + b"]" * _MANY if chosen == "depth" else b"[" + b"[]," * 1_000_000 + b"0]"
         text = json.dumps(file.data).encode()[:-1] + b', "extras": ' + nested + b"}"
     else:
-        _change(change, file.data)
+        change(chosen, file.data)
     return {next(iter(files)): file.glb(text)}
 
 

@@ -15,11 +15,12 @@ from specsia_build.characters.doubts.joints import front_axis, turned, up_axis
 from specsia_build.characters.doubts.probe import Probe, probe_of
 from specsia_build.characters.survey import facts_of
 from specsia_build.frame import AXES, front_rotation, up_rotation
-from tests.characters.bodies import CORNERS, JOINTS, box, boxes, into_file, mesh_of, read, write_obj
+from tests.characters.bodies import JOINTS, box, boxes, into_file, mesh_of, read, write_obj
+from tests.shapes import BOX
 
 RIG = tuple(JOINTS.items())
 TOES = tuple((f"Toe.{side}", (x, -0.2, 0.05)) for side, x in (("L", 0.16), ("R", -0.16)))
-PLAIN = [CORNERS * (0.5, 0.5, 1.0) + (0, 0, 0.5), CORNERS * 0.4 + (0, 0, 1.2)]
+PLAIN = [BOX * (0.5, 0.5, 1.0) + (0, 0, 0.5), BOX * 0.4 + (0, 0, 1.2)]
 FACE = [
     *box((0.1, -0.2, 1.25), (0.08, 0.01, 0.1)),
     *box((-0.1, -0.2, 1.25), (0.08, 0.01, 0.1)),
@@ -53,10 +54,10 @@ def test_an_obj_is_turned_as_its_shape_says(tmp_path: Path, up: str, front: str)
 @pytest.mark.parametrize(
     "solids",
     [
-        [CORNERS],
-        [CORNERS * (1, 1, 2), CORNERS * 0.5 + (0, 0, 1.2)],
-        [CORNERS, CORNERS * 0.4 + (0.5, 0.3, 0.4), CORNERS * 0.3 + (-0.1, -0.6, -0.2)],
-        [CORNERS * (1, 0.001, 2)],
+        [BOX],
+        [BOX * (1, 1, 2), BOX * 0.5 + (0, 0, 1.2)],
+        [BOX, BOX * 0.4 + (0.5, 0.3, 0.4), BOX * 0.3 + (-0.1, -0.6, -0.2)],
+        [BOX * (1, 0.001, 2)],
     ],
     ids=["a cube", "a tower", "without a mirror", "flat"],
 )
@@ -71,7 +72,7 @@ def test_left_and_right_joints_say_the_front(front: str) -> None:
     joints = turned(RIG, front_rotation(front).T)
     assert front_axis(joints) == front
     assert front_axis(joints[:4]) is None
-    found = front_of(probe([CORNERS], landmarks=joints))
+    found = front_of(probe([BOX], landmarks=joints))
     assert (found.axis, found.strong) == (front, True)
 
 
@@ -79,9 +80,9 @@ def test_left_and_right_joints_say_the_front(front: str) -> None:
 def test_sides_named_as_a_viewer_sees_them_are_not_believed_against_the_format(front: str, toes: tuple) -> None:  # type: ignore[type-arg]
     viewed = tuple((name, (-x, y, z)) for name, (x, y, z) in (*RIG, *toes))
     joints = turned(viewed, front_rotation(front).T)
-    assert front_of(probe([CORNERS], landmarks=joints), usual=front).axis in (None, front)
+    assert front_of(probe([BOX], landmarks=joints), usual=front).axis in (None, front)
     sound = turned((*RIG, *TOES), front_rotation(front).T)
-    assert front_of(probe([CORNERS], landmarks=sound), usual=opposite(front)).axis == front
+    assert front_of(probe([BOX], landmarks=sound), usual=opposite(front)).axis == front
 
 
 @pytest.mark.parametrize("front", AXES[:4])
@@ -92,9 +93,9 @@ def test_a_face_says_the_front_where_it_shows_more_than_the_back(front: str) -> 
 @pytest.mark.parametrize("front", ["-y", "+x"])
 def test_who_stands_sideways_without_a_face_is_told(tmp_path: Path, front: str) -> None:
     boar = [
-        CORNERS * (0.4, 1.2, 0.5),
-        CORNERS * (0.3, 0.4, 0.9) + (0, -0.3, 0.3),
-        CORNERS * (0.2, 0.5, 0.5) + (0, 0.2, -0.3),
+        BOX * (0.4, 1.2, 0.5),
+        BOX * (0.3, 0.4, 0.9) + (0, -0.3, 0.3),
+        BOX * (0.2, 0.5, 0.5) + (0, 0.2, -0.3),
     ]
     character = read(write_obj(tmp_path / "boar.obj", {"": boar}, into_file("+y", front)))
     assert (character.front, len(character.warnings)) == ("-y", int(front == "+x"))
@@ -111,10 +112,10 @@ def test_joints_of_feet_say_up(up: str) -> None:
 def test_feet_below_and_a_head_above_say_up(up: str) -> None:
     lying = mesh_of(boxes()).rotated(up_rotation(up).T)
     assert up_of(probe_of(lying), "+y").axis == up
-    assert up_of(probe_of(mesh_of([CORNERS * (1, 2, 3)])), "+y").axis is None
+    assert up_of(probe_of(mesh_of([BOX * (1, 2, 3)])), "+y").axis is None
 
 
 def test_the_ground_through_its_origin_says_up() -> None:
-    post = mesh_of([CORNERS * (0.5, 0.4, 1) + (0, 0, 0.5)])
+    post = mesh_of([BOX * (0.5, 0.4, 1) + (0, 0, 0.5)])
     assert up_of(probe_of(post), "+y").axis == "+z"
     assert up_of(probe_of(post.rotated(up_rotation("+y").T)), "+y").axis in (None, "+y")
