@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import cached_property
-
 import numpy as np
 
 from specsia_build.characters.samples.shapes import Array, Piece, blob, by, hoop, lathe, loft, mirrored, sheet, turned
@@ -17,50 +14,30 @@ TRUNK = ("hips", "spine", "chest")
 SIDES = ("left", "right")
 
 
-@dataclass(frozen=True)
 class Frame:
-    """Places on the left of a body; the right is mirrored."""
+    """Places on the left of a body; the right is mirrored.
 
-    build: Build
+    Attributes:
+        span: height of the torso.
+        along: direction of the arms.
+        profile: height, half width, half depth and z of the middle of the torso, (7, 4), from below.
+    """
 
-    @property
-    def span(self) -> float:
-        """Height of the torso."""
-        return self.build.neck - self.build.crotch
-
-    def trunk(self, share: float) -> float:
-        """Height at a share of the torso, from the crotch."""
-        return self.build.crotch + share * self.span
-
-    @cached_property
-    def shoulder(self) -> Array:
-        b = self.build
-        return np.array([b.chest * 0.86, b.neck - max(b.arm * 1.1, 0.13 * self.span), 0.0])
-
-    @cached_property
-    def along(self) -> Array:
-        return np.array([np.cos(self.build.drop), -np.sin(self.build.drop), 0.0])
-
-    @property
-    def wrist(self) -> Array:
-        return np.asarray(self.shoulder + self.along * self.build.reach)
-
-    @property
-    def hip(self) -> Array:
-        return np.array([self.build.gap, self.build.crotch + 0.25 * self.build.leg, 0.0])
-
-    @property
-    def ankle(self) -> Array:
-        return np.array([self.build.gap, 0.075, 0.0])
-
-    @cached_property
-    def profile(self) -> Array:
-        """Height, half width, half depth and z of the middle of the torso, (7, 4), from below."""
-        b = self.build
+    def __init__(self, b: Build) -> None:
+        self.crotch, self.span = b.crotch, b.neck - b.crotch
+        self.along = np.array([np.cos(b.drop), -np.sin(b.drop), 0.0])
+        self.shoulder = np.array([b.chest * 0.86, b.neck - max(b.arm * 1.1, 0.13 * self.span), 0.0])
+        self.wrist = self.shoulder + self.along * b.reach
+        self.hip = np.array([b.gap, b.crotch + 0.25 * b.leg, 0.0])
+        self.ankle = np.array([b.gap, 0.075, 0.0])
         widths = [0.78 * b.hips, b.hips, 0.97 * b.hips, b.waist, b.chest, 0.9 * b.chest, 0.5 * b.chest]
         heights = [self.trunk(t) for t in (0.0, 0.12, 0.26, 0.46, 0.72, 0.88, 0.98)]
         belly = b.belly * np.array([0.1, 0.5, 1.0, 0.9, 0.35, 0.1, 0.0])
-        return np.column_stack([heights, widths, np.array(widths) * b.depth + 0.5 * belly, 0.5 * belly])
+        self.profile = np.column_stack([heights, widths, np.array(widths) * b.depth + 0.5 * belly, 0.5 * belly])
+
+    def trunk(self, share: float) -> float:
+        """Height at a share of the torso, from the crotch."""
+        return self.crotch + share * self.span
 
     def girth(self, height: float) -> tuple[float, float, float]:
         """Half width, half depth and middle of the torso at a height."""

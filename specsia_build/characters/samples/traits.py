@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from specsia_build.rendering.colour import linear_to_srgb
+
 Colour = tuple[float, float, float]
 """sRGB-encoded, each 0-1."""
 
@@ -49,12 +51,8 @@ def oklch(lightness: float, chroma: float, hue_deg: float) -> Colour:
         -1.2684380046 * long + 2.6097574011 * middle - 0.3413193965 * short,
         -0.0041960863 * long - 0.7034186147 * middle + 1.7076147010 * short,
     )
-    r, g, b = (_encode(min(max(v, 0.0), 1.0)) for v in linear)
-    return r, g, b
-
-
-def _encode(linear: float) -> float:
-    return 12.92 * linear if linear <= 0.0031308 else 1.055 * linear ** (1 / 2.4) - 0.055
+    red, green, blue = linear_to_srgb(np.array(linear)).tolist()
+    return red, green, blue
 
 
 def mix(a: Colour, b: Colour, t: float) -> Colour:
