@@ -17,6 +17,7 @@ from specsia_build.characters.ply import read_ply
 from specsia_build.characters.polygons import triangulate
 from specsia_build.characters.read import read_character
 from specsia_build.rendering.mesh import Material
+from tests.characters.test_ply import HEAD, RGB, XYZ, text_ply
 
 ARROW = [(0, 0), (4, 0), (4, 4), (3, 1), (1, 1), (0, 4)]
 """Concave at two corners, none of which sees all others."""
@@ -79,11 +80,7 @@ def test_readers_cut_a_concave_face_along_its_outline(kind: str, tmp_path: Path)
     if kind == "obj":
         text = "".join(f"v {row}\n" for row in rows) + "f 1 2 3 4 5 6\n"
     else:
-        text = (
-            "ply\nformat ascii 1.0\nelement vertex 6\nproperty float x\nproperty float y\nproperty float z\n"
-            "element face 1\nproperty list uchar int vertex_indices\nend_header\n"
-        )
-        text += "".join(f"{row}\n" for row in rows) + "6 0 1 2 3 4 5\n"
+        text = text_ply(rows, ["6 0 1 2 3 4 5"])
     path = tmp_path / f"a.{kind}"
     path.write_text(text)
     mesh = read_character(Entry("a", kind, path)).mesh
@@ -106,14 +103,12 @@ def square(folder: Path, kind: str, levels: tuple[tuple[int, int, int], ...]) ->
         lines += [f"vt {0.1 + 0.8 * x} {0.1 + 0.8 * y}" for x, y in PLACES]
         path.write_text("\n".join([*lines, "f 1/1 2/2 3/3 4/4", ""]))
         return read_obj(Entry("a", "obj", path))
-    names = ("float x", "float y", "float z", "float s", "float t", "uchar red", "uchar green", "uchar blue")
-    head = ["ply", "format ascii 1.0", "comment TextureFile skin.png", "element vertex 4"]
-    head += [*(f"property {name}" for name in names), "element face 1", "property list uchar int vertex_indices"]
+    vertex, head = XYZ + "property float s\nproperty float t\n" + RGB, HEAD + "comment TextureFile skin.png\n"
     rows = [
         f"{x} {y} 0 {0.1 + 0.8 * x} {0.1 + 0.8 * y} {r} {g} {b}"
         for (x, y), (r, g, b) in zip(PLACES, levels, strict=True)
     ]
-    path.write_text("\n".join([*head, "end_header", *rows, "4 0 1 2 3", ""]))
+    path.write_text(text_ply(rows, ["4 0 1 2 3"], vertex, head=head))
     return read_ply(Entry("a", "ply", path))
 
 

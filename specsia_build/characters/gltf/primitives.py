@@ -1,8 +1,8 @@
-"""Primitives of glTF meshes as triangles in place, morphed, skinned or moved by their node, and the rig of them."""
+"""Primitives of glTF meshes as triangles in place, morphed, skinned or moved by their node."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -11,8 +11,6 @@ import scipy
 from numpy.typing import NDArray
 
 from specsia_build import memory
-from specsia_build.animation.rig import Morph, Rig, padded
-from specsia_build.animation.skeleton import Skeleton
 from specsia_build.characters.character import Skin
 from specsia_build.characters.gltf import schema
 from specsia_build.characters.gltf.document import COMPONENTS, Document, damaged, denormalise, unpack_draco
@@ -39,8 +37,8 @@ MOST_OUTSIDE = 0.01
 INSTANCE_COST, _SKIN_COST, _INFLUENCE_COST = 2000, 400, 250
 """Bytes of memory for a mesh at a node, a vertex while a skin poses it, and four joints and weights of a vertex."""
 
-_KEPT_INFLUENCE_COST, _RIG_VERTEX_COST, _RIG_INFLUENCE_COST = 12, 20, 8
-"""Bytes of memory of an influence until all is read, of a vertex of a rig, and of each of its influences."""
+_KEPT_INFLUENCE_COST = 12
+"""Bytes of memory of an influence until the whole file is read."""
 
 _FEW = 64
 
@@ -332,55 +330,6 @@ class MeshReader:
             joints, binds = read_skin(self.document, index)
             self._palettes[index] = (self.worlds[joints] @ binds)[:, :3]
         return self._palettes[index]
-
-
-def rig_of(
-    document: Document, number: NDArray[np.int32], skeleton: Skeleton, primitives: Iterable[tuple[Instance, Placed]]
-) -> Rig:
-    """The rig of the vertices of primitives, placed in the file's own coordinates; `number` is as in `Hierarchy`."""
-    first: dict[tuple[str, int], int] = {}
-    nodes, binds, points, slots, weights = (list[NDArray[Any]]() for _ in range(5))
-    morphs: list[Morph] = []
-    vertex_count = slot_count = 0
-    for instance, primitive in primitives:
-        source, influences, skin = primitive.source, primitive.influences, instance.node.skin
-        own = source.floats("POSITION", 3, morphed=False)
-        key = ("node", instance.place) if influences is None or skin is None else ("skin", skin)
-        if key not in first:
-            first[key] = slot_count
-            joints, inverse = np.array([instance.place], np.int32), np.eye(4)[None]
-            if key[0] == "skin":
-                held, inverse = read_skin(document, key[1])
-                joints = number[held]
-            nodes.append(joints)
-            binds.append(inverse)
-            slot_count += len(joints)
-        if influences is None:
-            influences = Skin(np.zeros((len(own), 1), np.int32), np.ones((len(own), 1)))
-        memory.take(len(own) * (_RIG_VERTEX_COST + _RIG_INFLUENCE_COST * influences.joints.shape[1]))
-        points.append(own)
-        slots.append((influences.joints + first[key]).astype(np.int32))
-        weights.append(influences.weights.astype(np.float32))
-        for target, offsets in source.morphs("POSITION", (3,)):
-            rows = np.flatnonzero(offsets.any(axis=1))
-            if not np.isfinite(offsets).all():
-                document.warn(f"{source.label} has a morph target of numbers that are not finite; it was left out")
-            elif len(rows):
-                memory.take(16 * len(rows))
-                morphs.append(Morph(instance.place, target, (rows + vertex_count).astype(np.int32), offsets[rows]))
-        vertex_count += len(own)
-    most = max(own.shape[1] for own in slots)
-    memory.take(vertex_count * (_RIG_VERTEX_COST + _RIG_INFLUENCE_COST * most))
-    return Rig(
-        skeleton=skeleton,
-        points=np.concatenate(points),
-        slots=np.concatenate([padded(own, most) for own in slots]),
-        weights=np.concatenate([padded(own, most) for own in weights]),
-        nodes=np.concatenate(nodes),
-        inverse_binds=np.concatenate(binds),
-        placement=np.eye(4),
-        morphs=tuple(morphs),
-    )
 
 
 def _triangles(indices: NDArray[np.int64], mode: int) -> NDArray[np.int64]:

@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from specsia_build import memory
 from specsia_build.animation.motion import poses
+from specsia_build.animation.rig import Morph, Rig, padded
 from specsia_build.animation.skeleton import Skeleton
-from specsia_build.characters.character import Entry, Landmark, RawMesh, RawMoving
+from specsia_build.characters.character import Entry, Landmark, RawMesh, RawMoving, Skin
 from specsia_build.characters.doubts.joints import landmarks_of
 from specsia_build.characters.gltf import schema
 from specsia_build.characters.gltf.document import Document, load_document
@@ -23,14 +26,18 @@ from specsia_build.characters.gltf.nodes import (
     read_hierarchy,
     read_motions,
     read_pose,
+    read_skin,
     with_binds,
 )
-from specsia_build.characters.gltf.primitives import Instance, MeshReader, rig_of
+from specsia_build.characters.gltf.primitives import Instance, MeshReader, Placed
 from specsia_build.errors import CharacterError
 from specsia_build.rendering.mesh import Mesh, concatenate
 
 MOST_NAMES = 16
 """Most names in a part's path; a hierarchy may be as deep as the file is long."""
+
+_RIG_VERTEX_COST, _RIG_INFLUENCE_COST = 20, 8
+"""Bytes of memory of a vertex of a rig, and of each of its influences."""
 
 
 @dataclass(frozen=True)
@@ -82,8 +89,7 @@ def read_document(document: Document, entry: Entry, *, moving: bool) -> RawMesh:
             apart = replace(document, warnings={})
             motions = read_motions(apart, scene.number)
             skeleton = with_binds(scene.skeleton, apart, scene.number)
-            placed = ((scene.instances[k], primitive) for k, primitive in primitives)
-            own = rig_of(document, scene.number, skeleton, placed)
+            own = _rig_of(document, scene, skeleton, primitives)
             rig = RawMoving(own, **vars(replace(motions, warnings=tuple(apart.warnings))))
     return RawMesh(
         mesh=_with_shared_materials(concatenate([primitive.mesh for _, primitive in primitives])),
@@ -100,6 +106,54 @@ def read_document(document: Document, entry: Entry, *, moving: bool) -> RawMesh:
         landmarks=scene.landmarks,
         rest_landmarks=scene.rest_landmarks,
         moving=rig,
+    )
+
+
+def _rig_of(document: Document, scene: Scene, skeleton: Skeleton, primitives: Iterable[tuple[int, Placed]]) -> Rig:
+    """The rig of the vertices of primitives and the numbers of their instances, in the file's own coordinates."""
+    first: dict[tuple[str, int], int] = {}
+    nodes, binds, points, slots, weights = (list[NDArray[Any]]() for _ in range(5))
+    morphs: list[Morph] = []
+    vertex_count = slot_count = 0
+    for number, primitive in primitives:
+        instance = scene.instances[number]
+        source, influences, skin = primitive.source, primitive.influences, instance.node.skin
+        own = source.floats("POSITION", 3, morphed=False)
+        key = ("node", instance.place) if influences is None or skin is None else ("skin", skin)
+        if key not in first:
+            first[key] = slot_count
+            joints, inverse = np.array([instance.place], np.int32), np.eye(4)[None]
+            if key[0] == "skin":
+                held, inverse = read_skin(document, key[1])
+                joints = scene.number[held]
+            nodes.append(joints)
+            binds.append(inverse)
+            slot_count += len(joints)
+        if influences is None:
+            influences = Skin(np.zeros((len(own), 1), np.int32), np.ones((len(own), 1)))
+        memory.take(len(own) * (_RIG_VERTEX_COST + _RIG_INFLUENCE_COST * influences.joints.shape[1]))
+        points.append(own)
+        slots.append((influences.joints + first[key]).astype(np.int32))
+        weights.append(influences.weights.astype(np.float32))
+        for target, offsets in source.morphs("POSITION", (3,)):
+            rows = np.flatnonzero(offsets.any(axis=1))
+            if not np.isfinite(offsets).all():
+                document.warn(f"{source.label} has a morph target of numbers that are not finite; it was left out")
+            elif len(rows):
+                memory.take(16 * len(rows))
+                morphs.append(Morph(instance.place, target, (rows + vertex_count).astype(np.int32), offsets[rows]))
+        vertex_count += len(own)
+    most = max(own.shape[1] for own in slots)
+    memory.take(vertex_count * (_RIG_VERTEX_COST + _RIG_INFLUENCE_COST * most))
+    return Rig(
+        skeleton=skeleton,
+        points=np.concatenate(points),
+        slots=np.concatenate([padded(own, most) for own in slots]),
+        weights=np.concatenate([padded(own, most) for own in weights]),
+        nodes=np.concatenate(nodes),
+        inverse_binds=np.concatenate(binds),
+        placement=np.eye(4),
+        morphs=tuple(morphs),
     )
 
 

@@ -5,49 +5,13 @@ from __future__ import annotations
 import numpy as np
 
 from specsia_build.characters.samples.shapes import Array, Piece, blob, by, hoop, lathe, loft, mirrored, sheet, turned
-from specsia_build.characters.samples.traits import Build, Chance, Traits
+from specsia_build.characters.samples.traits import Build, Chance, Frame, Traits
 
 CLOTH = 0.012
 """How far a garment stands off the skin."""
 
 TRUNK = ("hips", "spine", "chest")
 SIDES = ("left", "right")
-
-
-class Frame:
-    """Places on the left of a body; the right is mirrored.
-
-    Attributes:
-        span: height of the torso.
-        along: direction of the arms.
-        profile: height, half width, half depth and z of the middle of the torso, (7, 4), from below.
-    """
-
-    def __init__(self, b: Build) -> None:
-        self.crotch, self.span = b.crotch, b.neck - b.crotch
-        self.along = np.array([np.cos(b.drop), -np.sin(b.drop), 0.0])
-        self.shoulder = np.array([b.chest * 0.86, b.neck - max(b.arm * 1.1, 0.13 * self.span), 0.0])
-        self.wrist = self.shoulder + self.along * b.reach
-        self.hip = np.array([b.gap, b.crotch + 0.25 * b.leg, 0.0])
-        self.ankle = np.array([b.gap, 0.075, 0.0])
-        widths = [0.78 * b.hips, b.hips, 0.97 * b.hips, b.waist, b.chest, 0.9 * b.chest, 0.5 * b.chest]
-        heights = [self.trunk(t) for t in (0.0, 0.12, 0.26, 0.46, 0.72, 0.88, 0.98)]
-        belly = b.belly * np.array([0.1, 0.5, 1.0, 0.9, 0.35, 0.1, 0.0])
-        self.profile = np.column_stack([heights, widths, np.array(widths) * b.depth + 0.5 * belly, 0.5 * belly])
-
-    def trunk(self, share: float) -> float:
-        """Height at a share of the torso, from the crotch."""
-        return self.crotch + share * self.span
-
-    def girth(self, height: float) -> tuple[float, float, float]:
-        """Half width, half depth and middle of the torso at a height."""
-        width, depth, middle = (float(np.interp(height, self.profile[:, 0], self.profile[:, k])) for k in (1, 2, 3))
-        return width, depth, middle
-
-    def chest_at(self, x: float, height: float, off: float = 0.0) -> Array:
-        """A place on the front of the torso, `off` before it."""
-        width, depth, middle = self.girth(height)
-        return np.array([x, height, middle + depth * np.sqrt(max(1 - (x / width) ** 2, 0.0)) + off])
 
 
 class Body:

@@ -1,4 +1,4 @@
-"""Closed surfaces as grids of points: lofts, superellipsoids, surfaces of revolution and rings.
+"""Closed surfaces as grids of points: lofts, superellipsoids, surfaces of revolution and rings; and flat shapes.
 
 OBJ axes: Y up, facing +Z, the character's own left at +X. Columns of a grid go once around, rows from one end to the
 other; the last column repeats the first, and the first and last row are one point each.
@@ -7,10 +7,13 @@ other; the last column repeats the first, and the first and last row are one poi
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from specsia_build.characters.samples.traits import Colour
 
 Array = NDArray[np.float64]
 Vector = Sequence[float] | Array
@@ -162,3 +165,85 @@ def sheet(front: Array, thickness: float) -> Array:
 def mirrored(grid: Array) -> Array:
     """The same on the other side."""
     return np.asarray(grid * (-1.0, 1.0, 1.0))
+
+
+@dataclass(frozen=True)
+class Stamp:
+    """A flat shape painted along Z.
+
+    Attributes:
+        kind: `ellipse`, `box`, `arc` or a name in `_EMBLEMS`.
+        at, size: x and y of its middle; half width and half height, or half the thickness of an arc.
+        looks: pieces that it shows on.
+        side: 1 for what faces forward, -1 for what faces back, 0 for both.
+        bend: how much higher the ends of an arc are than its middle.
+        soft: width of its edge.
+    """
+
+    kind: str
+    at: tuple[float, float]
+    size: tuple[float, float]
+    colour: Colour
+    looks: tuple[str, ...]
+    turn_deg: float = 0.0
+    side: int = 1
+    bend: float = 0.0
+    soft: float = 0.006
+
+    def near(self, points: Array) -> NDArray[np.int64]:
+        """Which of some points (N, 3) it may cover."""
+        reach = float(np.hypot(*self.size)) + abs(self.bend) + self.soft
+        x, y = np.abs(points[:, 0] - self.at[0]), np.abs(points[:, 1] - self.at[1])
+        return np.flatnonzero((x < reach) & (y < reach))
+
+    def coverage(self, points: Array, facing: Array) -> Array:
+        """How much of each point it covers, 0-1: points (N, 3), facing (N,) the z of their normals."""
+        x, y = points[:, 0] - self.at[0], points[:, 1] - self.at[1]
+        c, s = np.cos(np.deg2rad(self.turn_deg)), np.sin(np.deg2rad(self.turn_deg))
+        x, y = c * x + s * y, c * y - s * x
+        a, b = self.size
+        if self.kind == "ellipse":
+            distance = (np.hypot(x / a, y / b) - 1) * min(a, b)
+        elif self.kind == "box":
+            distance = np.maximum(np.abs(x) - a, np.abs(y) - b)
+        elif self.kind == "arc":
+            distance = np.maximum(np.abs(y - self.bend * (x / a) ** 2) - b * (1.1 - (x / a) ** 2), np.abs(x) - a)
+        else:
+            angle = np.arctan2(y / b, x / a)
+            distance = (np.hypot(x / a, y / b) - _EMBLEMS[self.kind](angle)) * min(a, b)
+        alpha = np.clip(0.5 - distance / self.soft, 0.0, 1.0)
+        return np.asarray(alpha if self.side == 0 else alpha * np.clip(0.5 + 4 * self.side * facing, 0.0, 1.0))
+
+
+class Stamps(list[Stamp]):
+    """Stamps in the order in which they are painted."""
+
+    def put(self, *fields: Any, pair: bool = False, **named: Any) -> None:
+        """Add a stamp by the fields of `Stamp`; one of a pair is mirrored."""
+        stamp = Stamp(*fields, **named)
+        self.append(stamp)
+        if pair:
+            self.append(replace(stamp, at=(-stamp.at[0], stamp.at[1]), turn_deg=-stamp.turn_deg))
+
+
+def _star(points: int, depth: float):  # type: ignore[no-untyped-def]
+    def radius(angle: Array) -> Array:
+        wave = (points * (angle - np.pi / 2) / (2 * np.pi)) % 1.0
+        return 1 - depth * (1 - np.abs(2 * wave - 1))
+
+    return radius
+
+
+_EMBLEMS = {
+    "star": _star(5, 0.58),
+    "flower": lambda angle: 0.72 + 0.28 * np.cos(5 * angle),
+    "cross": lambda angle: np.minimum(0.36 / np.maximum(np.minimum(abs(np.sin(angle)), abs(np.cos(angle))), 0.36), 1.0),
+    "heart": lambda angle: (
+        0.75 - 0.35 * np.sin(angle) + 0.4 * np.abs(np.cos(angle)) * np.sqrt(np.maximum(np.sin(angle), 0))
+    ),
+    "triangle": lambda angle: 0.5 / np.cos((angle - np.pi / 2 + np.pi) % (2 * np.pi / 3) - np.pi / 3),
+    "burst": _star(9, 0.35),
+    "diamond": lambda angle: 1 / (np.abs(np.sin(angle)) + np.abs(np.cos(angle))),
+}
+"""Radius of each emblem's outline by angle from +x."""
+EMBLEMS = tuple(_EMBLEMS)

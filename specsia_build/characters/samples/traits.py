@@ -1,10 +1,11 @@
-"""Traits, proportions and colours of a character, drawn by chance."""
+"""Traits, proportions and colours of a character, drawn by chance, and the places that follow from these."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from specsia_build.rendering.colour import linear_to_srgb
 
@@ -294,3 +295,39 @@ class Build:
         self.reach = between(*{"chibi": (0.26, 0.4), "toon": (0.36, 0.5), "tall": (0.48, 0.58)}[figure])
         self.drop = float(chance.rng.uniform(-0.14, 0.23))
         self.toe = self.foot * between(1.9, 2.5)
+
+
+class Frame:
+    """Places on the left of a body; the right is mirrored.
+
+    Attributes:
+        span: height of the torso.
+        along: direction of the arms.
+        profile: height, half width, half depth and z of the middle of the torso, (7, 4), from below.
+    """
+
+    def __init__(self, b: Build) -> None:
+        self.crotch, self.span = b.crotch, b.neck - b.crotch
+        self.along = np.array([np.cos(b.drop), -np.sin(b.drop), 0.0])
+        self.shoulder = np.array([b.chest * 0.86, b.neck - max(b.arm * 1.1, 0.13 * self.span), 0.0])
+        self.wrist = self.shoulder + self.along * b.reach
+        self.hip = np.array([b.gap, b.crotch + 0.25 * b.leg, 0.0])
+        self.ankle = np.array([b.gap, 0.075, 0.0])
+        widths = [0.78 * b.hips, b.hips, 0.97 * b.hips, b.waist, b.chest, 0.9 * b.chest, 0.5 * b.chest]
+        heights = [self.trunk(t) for t in (0.0, 0.12, 0.26, 0.46, 0.72, 0.88, 0.98)]
+        belly = b.belly * np.array([0.1, 0.5, 1.0, 0.9, 0.35, 0.1, 0.0])
+        self.profile = np.column_stack([heights, widths, np.array(widths) * b.depth + 0.5 * belly, 0.5 * belly])
+
+    def trunk(self, share: float) -> float:
+        """Height at a share of the torso, from the crotch."""
+        return self.crotch + share * self.span
+
+    def girth(self, height: float) -> tuple[float, float, float]:
+        """Half width, half depth and middle of the torso at a height."""
+        width, depth, middle = (float(np.interp(height, self.profile[:, 0], self.profile[:, k])) for k in (1, 2, 3))
+        return width, depth, middle
+
+    def chest_at(self, x: float, height: float, off: float = 0.0) -> NDArray[np.float64]:
+        """A place on the front of the torso, `off` before it."""
+        width, depth, middle = self.girth(height)
+        return np.array([x, height, middle + depth * np.sqrt(max(1 - (x / width) ** 2, 0.0)) + off])
