@@ -220,15 +220,9 @@ def _listed(parts: Collection[int], part_names: Sequence[Sequence[str]]) -> str:
 
 def _drop(problem: str, effect: str, parts: set[int], part_names: Sequence[Sequence[str]], score: float = 1.0) -> Doubt:
     """A warning that leaving parts out resolves; `effect` is the end of its sentence, such as "keeps the largest"."""
-    names = _names(parts, part_names)
-    if names is None:
+    names = tuple(dict.fromkeys(part_names[k][0] if part_names[k] else "" for k in sorted(parts)))
+    others = {name for k, own in enumerate(part_names) if k not in parts for name in own}
+    if "" in names or not others.isdisjoint(names):
         return Doubt(f"{problem}, but these parts have no names of their own: name them in the file", score)
     line = '"drop": [{}] in its manifest line'.format(", ".join(f'"{name}"' for name in names))
     return Doubt(f"{problem}: {line} {effect}", score, Fix("drop", names, problem))
-
-
-def _names(parts: set[int], part_names: Sequence[Sequence[str]]) -> tuple[str, ...] | None:
-    """First names of parts; None if one has none, or shares it with a part that is not among them."""
-    names = tuple(dict.fromkeys(part_names[k][0] if part_names[k] else "" for k in sorted(parts)))
-    others = {name for k, own in enumerate(part_names) if k not in parts for name in own}
-    return None if "" in names or not others.isdisjoint(names) else names

@@ -322,7 +322,7 @@ def _parse(text: bytes, name: str) -> schema.Root:
         text = text.decode("utf-8", errors="replace").encode()
     # glTF 1.0 has objects in place of lists, so the version is checked first.
     asset = _decode(Raw(text), schema.Header, f"{name}:").asset
-    version = "unknown" if asset is None or asset.version is None else str(asset.version)
+    version = str((asset or {}).get("version") or "unknown")
     if not version.startswith("2"):
         raise CharacterError(f"{name} is glTF version '{version}': export it again as glTF 2.0")
     return _decode(Raw(text), schema.Root, f"{name}:")

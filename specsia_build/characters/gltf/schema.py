@@ -46,12 +46,8 @@ class Extensions(Struct):
                 setattr(self, key, msgspec.convert(value, Vrm) if isinstance(value, dict) else Vrm())
 
 
-class Asset(Struct):
-    version: str | float | None = None
-
-
 class Header(Struct):
-    asset: Asset | None = None
+    asset: dict[str, Any] | None = None
 
 
 class Root(Struct):
@@ -82,13 +78,14 @@ class Root(Struct):
         return len(self.entries(key))
 
 
-class Entry(Struct):
-    """An entry of one of the document's lists; `key` names the list."""
+class Entry(Struct, kw_only=True):
+    """An entry of one of the document's lists; `key` names the list. A name that is no text counts as none."""
 
     key: ClassVar[str]
+    name: Any = None
 
     def __post_init__(self) -> None:
-        if not isinstance(getattr(self, "name", None), str | None):
+        if not isinstance(self.name, str):
             self.name = None
 
 
@@ -99,7 +96,6 @@ class Scene(Entry):
 
 class Node(Entry):
     key = "nodes"
-    name: Any = None
     children: tuple[Index, ...] | None = None
     mesh: Index | None = None
     skin: Index | None = None
@@ -122,7 +118,6 @@ class Primitive(Struct):
 
 class Mesh(Entry):
     key = "meshes"
-    name: Any = None
     primitives: tuple[Primitive, ...] | None = None
     weights: tuple[Number, ...] | None = None
 
@@ -151,7 +146,6 @@ class AnimationSampler(Struct):
 
 class Animation(Entry):
     key = "animations"
-    name: Any = None
     channels: tuple[Channel, ...] | None = None
     samplers: tuple[AnimationSampler, ...] | None = None
 
@@ -190,7 +184,6 @@ class ExtensionValues(Struct):
 
 class Material(Entry):
     key = "materials"
-    name: Any = None
     pbr: BaseColor | None = field(default=None, name="pbrMetallicRoughness")
     alpha_mode: str | None = None
     alpha_cutoff: Number | None = None
