@@ -216,17 +216,20 @@ class Mesh(_Reckoned):
 
 
 def concatenate(meshes: Sequence[Mesh]) -> Mesh:
-    """One mesh of several, in order. An attribute that only some have is filled: UV 0, colour white, flat normals."""
+    """One mesh of several, in order, each material once.
+
+    An attribute that only some have is filled: UV 0, colour white, flat normals.
+    """
     if len(meshes) == 1:
         return meshes[0]
     faces: list[NDArray[np.int32]] = []
     face_material: list[NDArray[np.int32]] = []
-    materials: list[Material] = []
+    materials = {id(material): material for mesh in meshes for material in mesh.materials}
+    slots = {key: slot for slot, key in enumerate(materials)}
     count = 0
     for mesh in meshes:
         faces.append(mesh.faces + count)
-        face_material.append(mesh.face_material + len(materials))
-        materials.extend(mesh.materials)
+        face_material.append(np.array([slots[id(m)] for m in mesh.materials], np.int32)[mesh.face_material])
         count += len(mesh.vertices)
 
     def joined(name: str, fill: Callable[[Mesh], NDArray[np.float32]]) -> NDArray[np.float32] | None:
@@ -238,8 +241,8 @@ def concatenate(meshes: Sequence[Mesh]) -> Mesh:
     return Mesh(
         vertices=np.concatenate([m.vertices for m in meshes]),
         faces=np.concatenate(faces).astype(np.int32),
-        materials=tuple(materials),
-        face_material=np.concatenate(face_material).astype(np.int32),
+        materials=tuple(materials.values()),
+        face_material=np.concatenate(face_material),
         uv=joined("uv", lambda mesh: np.zeros((len(mesh.faces), 3, 2), np.float32)),
         colors=joined("colors", lambda mesh: np.ones((len(mesh.faces), 3, 4), np.float32)),
         normals=joined("normals", flat_normals),

@@ -31,7 +31,7 @@ from specsia_build.characters.gltf.nodes import (
 )
 from specsia_build.characters.gltf.primitives import Instance, MeshReader, Placed
 from specsia_build.errors import CharacterError
-from specsia_build.rendering.mesh import Mesh, concatenate
+from specsia_build.rendering.mesh import concatenate
 
 MOST_NAMES = 16
 """Most names in a part's path; a hierarchy may be as deep as the file is long."""
@@ -92,7 +92,7 @@ def read_document(document: Document, entry: Entry, *, moving: bool) -> RawMesh:
             own = _rig_of(document, scene, skeleton, primitives)
             rig = RawMoving(own, **vars(replace(motions, warnings=tuple(apart.warnings))))
     return RawMesh(
-        mesh=_with_shared_materials(concatenate([primitive.mesh for _, primitive in primitives])),
+        mesh=concatenate([primitive.mesh for _, primitive in primitives]),
         up="+y",
         front="+y" if is_vrm0(document) else "-y",
         parts=scene.parts,
@@ -155,14 +155,6 @@ def _rig_of(document: Document, scene: Scene, skeleton: Skeleton, primitives: It
         placement=np.eye(4),
         morphs=tuple(morphs),
     )
-
-
-def _with_shared_materials(mesh: Mesh) -> Mesh:
-    """The same mesh with each material once."""
-    unique = {id(material): material for material in mesh.materials}
-    slots = {key: slot for slot, key in enumerate(unique)}
-    slot_of = np.array([slots[id(material)] for material in mesh.materials], np.int32)
-    return replace(mesh, materials=tuple(unique.values()), face_material=slot_of[mesh.face_material])
 
 
 def _read_scene(document: Document, drop: Sequence[str], pose: str) -> Scene:
