@@ -138,12 +138,9 @@ def _parse(data: bytes, name: str) -> _ObjText:
         vertices, numbered = _rows(lines, at_v, 1, 6, np.nan)
         if (numbered < 3).any():
             raise ValueError("too few numbers")
-        corners, counts = _faces(lines, at_f, (at_v, at_vt, at_vn))
+        corners, counts, missing = _faces(lines, at_f, (at_v, at_vt, at_vn))
     except ValueError as error:
         raise CharacterError(f"{name} has vertices or faces that are damaged ({error}): export it again") from error
-    # A texture coordinate or normal that is missing costs no more than itself.
-    missing = corners >= np.array([len(at_v), len(at_vt), len(at_vn)])
-    corners[missing] = -1
     coloured = numbered >= 6
     return _ObjText(
         points=vertices[:, :3],
@@ -151,7 +148,7 @@ def _parse(data: bytes, name: str) -> _ObjText:
         uv=_attribute(lines, at_vt, 2),
         normals=_attribute(lines, at_vn, 3),
         corners=corners,
-        missing=int(np.count_nonzero(missing)),
+        missing=missing,
         first=np.concatenate([[0], np.cumsum(counts)]),
         face_line=at_f,
         statements=_statements(lines, np.flatnonzero(np.isin(head[:, 0], list(b"ogum")))),
@@ -207,10 +204,10 @@ def _statements(lines: _Lines, at: Ints) -> list[_Statement]:
     return statements
 
 
-def _faces(lines: _Lines, at: Ints, declared: tuple[Ints, Ints, Ints]) -> tuple[Ints, Ints]:
-    """Corners (C, 3) as indices from 0, -1 for none, and the number of corners of each face line.
+def _faces(lines: _Lines, at: Ints, declared: tuple[Ints, Ints, Ints]) -> tuple[Ints, Ints, int]:
+    """Corners (C, 3) as indices from 0, -1 for none, the number of corners of each face line, and of missing indices.
 
-    Missing texture coordinates and normals have their number as index. A ValueError if the faces are damaged.
+    A missing texture coordinate or normal costs no more than itself. A ValueError if the faces are damaged otherwise.
     """
     data = lines.block(at, 1)
     memory.ask(_INDEX_COST * (data.count(b" ") + data.count(b"/")))
@@ -219,7 +216,7 @@ def _faces(lines: _Lines, at: Ints, declared: tuple[Ints, Ints, Ints]) -> tuple[
     text = np.frombuffer(data, np.uint8)
     begins = np.flatnonzero(_word_starts(text))
     if len(begins) == 0:
-        return np.zeros((0, 3), np.int64), np.zeros(len(at), np.int64)
+        return np.zeros((0, 3), np.int64), np.zeros(len(at), np.int64), 0
     slashes = np.searchsorted(begins, np.flatnonzero(text == ord("/")), side="right") - 1
     per_corner = 1 + np.bincount(slashes, minlength=len(begins))
     values = numbers(data.replace(b"/", b" "), np.int64)
@@ -227,7 +224,7 @@ def _faces(lines: _Lines, at: Ints, declared: tuple[Ints, Ints, Ints]) -> tuple[
         raise ValueError("not one to three indices a corner")
     first = np.cumsum(per_corner) - per_corner
     row = np.searchsorted(_row_starts(text), begins, side="right") - 1
-    corners = np.full((len(begins), 3), -1, np.int64)
+    corners, lost = np.full((len(begins), 3), -1, np.int64), 0
     for slot, lines_before in enumerate(declared):
         has = np.flatnonzero(per_corner > slot)
         index, total = values[first[has] + slot], len(lines_before)
@@ -237,8 +234,9 @@ def _faces(lines: _Lines, at: Ints, declared: tuple[Ints, Ints, Ints]) -> tuple[
         missing = (resolved < 0) | (resolved >= total)
         if slot == 0 and missing.any():
             raise ValueError(f"a face names vertex {index[missing.argmax()]}, the file has {total}")
-        corners[has, slot] = np.where(missing, np.where(index == 0, -1, total), resolved)
-    return corners, np.bincount(row, minlength=len(at))
+        corners[has, slot] = np.where(missing, -1, resolved)
+        lost += int(np.count_nonzero(missing & (index != 0)))
+    return corners, np.bincount(row, minlength=len(at)), lost
 
 
 def _assemble(text: _ObjText, drop: Collection[str], builder: MaterialBuilder, name: str) -> RawMesh:

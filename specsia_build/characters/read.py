@@ -169,7 +169,7 @@ def _check_shape(mesh: Mesh, name: str) -> None:
         raise CharacterError(f"{name} has faces that name vertices it does not have")
     used = mesh.vertices[mesh.used].astype(np.float64)
     if not np.isfinite(used).all():
-        raise CharacterError(f"{name} has vertices with numbers that are not finite")
+        raise CharacterError(f"{name} has vertices with numbers that are not finite: export it again")
     if float(np.ptp(used, axis=0).max()) <= 0:
         raise CharacterError(f"{name} has no extent: all of its faces lie in one point")
 

@@ -278,8 +278,6 @@ class MeshReader:
         matrices = instance.world[:3] if influences is None else self._blended(instance.node.skin or 0, influences)
         posed = np.einsum("...ij,...j->...i", matrices[..., :3], part.points) + matrices[..., 3]
         vertices = posed.astype(np.float32)
-        if not np.isfinite(vertices).all():
-            raise CharacterError(f"{self.document.name} has vertices that are not numbers: export it again")
         mirrored = np.broadcast_to(np.linalg.det(matrices[..., :3]) < 0, len(vertices))
         normals = np.zeros((len(vertices), 3), np.float32)
         if part.normals is not None:
