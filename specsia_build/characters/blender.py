@@ -14,6 +14,7 @@ from specsia_build.characters.character import Entry, RawMesh
 from specsia_build.characters.doubts.joints import turned
 from specsia_build.characters.gltf.document import Document, parse_document
 from specsia_build.characters.gltf.read import read_document
+from specsia_build.characters.mtl import base_name
 from specsia_build.characters.side_files import SideFiles
 from specsia_build.errors import CharacterError, SpecsiaError, UsageError
 from specsia_build.files.records import remembered_json
@@ -103,7 +104,7 @@ def exported_document(path: Path, files: SideFiles) -> Document:
             raise CharacterError(f"{path.name} could not be read by Blender ({error}): {remedy}") from error
     facts = remembered_json(folder / _FACTS)
     document = parse_document(path, (folder / _SCENE).read_bytes(), files, float(facts["fps"]), is_export=True)
-    for name in (hints[name].replace("\\", "/").rpartition("/")[2] for name, image in images.items() if image is None):
+    for name in (base_name(hints[name]) for name, image in images.items() if image is None):
         document.warn(f"texture '{name}' of {path.name} is not there; it was left out")
     for warning in facts["warnings"]:
         document.warn(f"{path.name} {warning}")

@@ -143,7 +143,7 @@ class MaterialBuilder:
                 try:
                     path = self.files.find(name)
                     if path is None:
-                        self.warn(f"material library {_base_name(name)} {self.files.nowhere}")
+                        self.warn(f"material library {base_name(name)} {self.files.nowhere}")
                     else:
                         self.library.update(parse_mtl(decode_text(self.files.read(path, MOST_LIBRARY_BYTES))))
                 except CharacterError as error:
@@ -203,7 +203,7 @@ class MaterialBuilder:
         for reference in maps:
             path = self.files.find(reference.name)
             if path is None:
-                self.warn(f"texture {_base_name(reference.name)} {self.files.nowhere}")
+                self.warn(f"texture {base_name(reference.name)} {self.files.nowhere}")
             elif self._pixels(path) is not None:
                 if reference.is_moved:
                     self.warn(f"texture {path.name} is scaled or shifted by the library, which was ignored")
@@ -253,7 +253,8 @@ def _alpha_mode(opacity: float, cutout: Texture | None) -> AlphaMode:
     return "mask" if ((alpha == 0) | (alpha == 255)).all() else "blend"
 
 
-def _base_name(name: str) -> str:
+def base_name(name: str) -> str:
+    """Last part of a path of any system."""
     return name.replace("\\", "/").rstrip("/").rpartition("/")[2]
 
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from specsia_build import memory
 from specsia_build.characters.character import Entry, RawMesh
-from specsia_build.characters.mtl import MapReference, MaterialBuilder, MtlMaterial
+from specsia_build.characters.mtl import MapReference, MaterialBuilder, MtlMaterial, base_name
 from specsia_build.characters.polygons import (
     Ints,
     full_scale,
@@ -99,9 +99,7 @@ def read_ply(entry: Entry) -> RawMesh:
         what = "the first is used for all of it" if uv is not None else "without texture coordinates they are left out"
         builder.warn(f"{path.name} names {plural(len(textures), 'texture')}: {what}")
     if name is not None:
-        builder.library[name] = MtlMaterial(
-            name.replace("\\", "/").rpartition("/")[2], maps={"map_kd": MapReference(name)}
-        )
+        builder.library[name] = MtlMaterial(base_name(name), maps={"map_kd": MapReference(name)})
     normals = _stacked(vertex, ("nx", "ny", "nz"))
     unit = None if normals is None else unit_normals(normals)[point].astype(np.float32)
     with np.errstate(over="ignore"):
