@@ -124,7 +124,7 @@ def test_materials_and_their_faces(tmp_path: Path) -> None:
     assert_allclose(skin.base_color, (1, 0.2140411, 0, 1), atol=1e-6)
     assert glow.emissive == (0, 1, 0)
     assert (glow.alpha_mode, glow.base_color[3]) == ("blend", 0.25)
-    assert skin.alpha_mode == "opaque"
+    assert (skin.alpha_mode, skin.double_sided) == ("opaque", True)
     assert raw.warnings == ()
     assert tmp_path / "my lib.mtl" in raw.files
 
