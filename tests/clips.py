@@ -76,13 +76,16 @@ def write_figure(path: Path, number: int, still: bool = False, bent: float = 0.0
     )
     writer.data["scenes"], writer.data["scene"] = [{"nodes": [figure, root]}], 0
     if not still:
-        _motion(writer, "sway", root + 1, "rotation", [0.0, 0.5, 1.0], [_about_z(0), _about_z(TURN), _about_z(0)])
-        _motion(writer, "walk", root, "translation", [0.0, 1.0], [[0, 0, 0], [0.2, 0, 0.4]])
+        add_motion(writer, "sway", root + 1, "rotation", [0.0, 0.5, 1.0], [_about_z(0), _about_z(TURN), _about_z(0)])
+        add_motion(writer, "walk", root, "translation", [0.0, 1.0], [[0, 0, 0], [0.2, 0, 0.4]])
     return writer.write_glb(path)
 
 
-def _motion(writer: GltfWriter, name: str, node: int, path: str, times: list[float], values: list[Any]) -> None:
-    curve = {"input": writer.accessor(times), "output": writer.accessor(values)}
+def add_motion(
+    writer: GltfWriter, name: str, node: int, path: str, times: Sequence[float], values: Sequence[Any]
+) -> None:
+    """Let a node move by keys."""
+    curve = {"input": writer.accessor(list(times)), "output": writer.accessor(values)}
     channel = {"sampler": 0, "target": {"node": node, "path": path}}
     writer.add("animations", name=name, channels=[channel], samplers=[curve])
 

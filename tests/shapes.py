@@ -10,6 +10,7 @@ import numpy as np
 
 BOX = np.array([[x, y, z] for x in (-1, 1) for y in (-1, 1) for z in (-1, 1)], float) / 2
 QUADS = [(0, 1, 3, 2), (4, 6, 7, 5), (0, 4, 5, 1), (2, 3, 7, 6), (0, 2, 6, 4), (1, 5, 7, 3)]
+TRIANGLES = [quad[k] for quad in QUADS for k in (0, 1, 2, 0, 2, 3)]
 
 PARTS = {
     # name: centre (x, height, depth towards the viewer), size, colour; Y up and facing +Z as OBJ has it

@@ -7,11 +7,10 @@ import os
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
 
 from specsia_build import doctor
-from specsia_build.cli.main import main
 from specsia_build.doctor import BROKEN, MISSING, OK
+from tests.commands import specsia
 from tests.docs.blocks import ROOT
 
 SECRET = "hf_" + "s3cret" * 5
@@ -24,8 +23,7 @@ def test_page_without_token(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path), str(ROOT)]))
     monkeypatch.setenv("HF_TOKEN", SECRET)
     monkeypatch.setattr(doctor, "PATIENCE", 600.0)
-    ran = CliRunner().invoke(main, ["doctor", "--json"])
-    assert ran.exit_code == 0, ran.output
+    ran = specsia("doctor", "--json")
     assert SECRET not in ran.output
     found = {one["name"]: one for one in json.loads(ran.stdout)["facts"]}
     assert {"Python", "cores", "memory", "disk", "cache", "GPU", "Blender", "Hub"} <= set(found)
@@ -48,6 +46,5 @@ def test_extras(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_missing_packages_end_with_exit_code_1(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(doctor, "requires", lambda _: ["no-such-package>=1", "numpy", "ray; extra == 'ray'"])
-    ran = CliRunner().invoke(main, ["doctor", "--json"])
-    assert ran.exit_code == 1
+    ran = specsia("doctor", "--json", code=1)
     assert [one["name"] for one in json.loads(ran.stdout)["facts"] if one["state"] == BROKEN] == ["packages"]

@@ -1,4 +1,4 @@
-"""Registration: known similarities are recovered from hostile starts, and the frontal view is not given away."""
+"""Registration: known similarities are recovered from hostile starts, and outlines cover exactly what triangles do."""
 
 from __future__ import annotations
 
@@ -11,13 +11,14 @@ import pytest
 from numpy.testing import assert_allclose
 from numpy.typing import NDArray
 
-from specsia_build.characters.read import read_character
-from specsia_build.characters.sources import open_source
-from specsia_build.frame import Camera, normalise, view_cameras
-from specsia_build.registration import FRONTAL_LOSS, LOST, Similarity, iou, lost_part, recall, register
+from specsia_build.frame import Camera, view_cameras
+from specsia_build.registration import FRONTAL_LOSS, LOST, Similarity, descent, iou, lost_part, recall, register
+from specsia_build.registration.descent import Target, descend, drawn
+from specsia_build.registration.masks import outline_distance
+from specsia_build.registration.outline import shape_of
 from specsia_build.rendering.fast.renderer import silhouettes
-from specsia_build.rendering.mesh import Mesh, concatenate
-from tests.rendering.scenes import box, sphere
+from specsia_build.rendering.mesh import Material, Mesh, concatenate
+from tests.rendering.scenes import box, real_mesh, sphere
 
 CAMERAS = view_cameras(10, 192)
 
@@ -46,14 +47,6 @@ def undone(mesh: Mesh, wanted: Similarity) -> Mesh:
     """A mesh that `wanted` brings back to where it is."""
     back = (mesh.vertices - np.array(wanted.translation)) @ wanted.rotation() / wanted.scale
     return mesh.with_vertices(back)
-
-
-def character(folder: Path, name: str) -> Mesh:
-    entries = open_source(str(folder / "characters.jsonl"), folder).entries
-    (entry,) = [entry for entry in entries if entry.id == name]
-    mesh = read_character(entry).mesh
-    cameras = view_cameras(10, 256)
-    return mesh.with_vertices(normalise(mesh.vertices, cameras, 4).apply(mesh.vertices))
 
 
 def test_a_similarity_scales_pitches_and_moves() -> None:
@@ -124,7 +117,8 @@ FARTHEST = [Similarity(2.0, 20, 0, (0.2, -0.2, 0.2)), Similarity(0.5, -20, 0, (-
 
 @pytest.mark.parametrize("name", ["kaykit_knight", "kenney_character"])
 def test_real_characters_come_back_onto_themselves(characters_dir: Path, name: str) -> None:
-    target, cameras = character(characters_dir, name), view_cameras(10, 256)
+    cameras = view_cameras(10, 256)
+    target = real_mesh(characters_dir, name, cameras)
     masks = silhouettes(target, cameras)
     for wanted in FARTHEST:
         mesh = undone(target, wanted)
@@ -135,7 +129,8 @@ def test_real_characters_come_back_onto_themselves(characters_dir: Path, name: s
 @pytest.mark.parametrize("lost", [True, False])
 @pytest.mark.parametrize("name", ["kaykit_mage", "kenney_character"])
 def test_a_character_without_an_arm_or_with_a_third_leg(characters_dir: Path, name: str, lost: bool) -> None:
-    whole, cameras = character(characters_dir, name), view_cameras(10, 256)
+    cameras = view_cameras(10, 256)
+    whole = real_mesh(characters_dir, name, cameras)
     armless = whole.of_faces(whole.vertices[whole.faces].mean(axis=1)[:, 0] < whole.vertices[:, 0].max() * 0.45)
     mesh = armless if lost else concatenate([whole, box((-0.3, 0.1, -0.35), (0.04, 0.04, 0.14))])
     masks = silhouettes(whole, cameras)
@@ -149,8 +144,8 @@ def test_a_character_without_an_arm_or_with_a_third_leg(characters_dir: Path, na
 
 @pytest.mark.slow
 def test_no_worse_than_a_brute_force_search(characters_dir: Path) -> None:
-    target = character(characters_dir, "kaykit_mage")
     cameras = view_cameras(10, 128)
+    target = real_mesh(characters_dir, "kaykit_mage", cameras)
     masks = silhouettes(target, cameras)
     # A reconstruction with a wrong depth: no similarity fits, so that the best one is not known beforehand.
     mesh = target.with_vertices(target.vertices * np.array([1.0, 0.7, 1.0], np.float32))
@@ -197,3 +192,71 @@ def test_nothing_to_lay_onto_gives_an_answer_all_the_same() -> None:
     result = register(mesh, np.zeros((10, 192, 192), np.uint8), CAMERAS)
     assert np.isfinite(result.similarity.apply(mesh.vertices)).all()
     assert result.frontal_iou_before == 0
+
+
+SIZE = 48
+THREE = view_cameras(3, SIZE)
+
+
+def target() -> Target:
+    return Target.of(np.zeros((3, SIZE, SIZE), np.uint8), THREE, SIZE, reach=0)
+
+
+def triangles(points: NDArray[np.float64]) -> Mesh:
+    """Loose triangles (F, 3, 3)."""
+    faces = np.arange(3 * len(points), dtype=np.int32).reshape(-1, 3)
+    return Mesh(points.reshape(-1, 3).astype(np.float32), faces, (Material(),), np.zeros(len(points), np.int32))
+
+
+def covered(mesh: Mesh, view: NDArray[np.float64], size: int) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Pixels whose centre lies in a triangle by more, and by no more, than a thousandth of a pixel."""
+    corners = (mesh.vertices.astype(np.float64) @ view[:, :3].T + view[:, 3])[mesh.faces]
+    rows, columns = np.indices((size, size)) + 0.5
+    deepest = np.full((size, size), -np.inf)
+    for triangle in corners:
+        (ax, ay), (bx, by), (cx, cy) = triangle
+        turn = np.sign((bx - ax) * (cy - ay) - (by - ay) * (cx - ax))
+        inside = np.full((size, size), np.inf)
+        for (px, py), (qx, qy) in zip(triangle, np.roll(triangle, -1, axis=0), strict=True):
+            length = max(float(np.hypot(qx - px, qy - py)), 1e-9)
+            inside = np.minimum(inside, turn * ((qx - px) * (rows - py) - (qy - py) * (columns - px)) / length)
+        deepest = np.maximum(deepest, inside)
+    return deepest > 1e-3, np.abs(deepest) <= 1e-3
+
+
+SCENES = {
+    "closed": lambda: concatenate([sphere(0.3, 9, 14, (0.1, 0, 0.1)), box((-0.2, 0, -0.1), (0.1, 0.3, 0.2))]),
+    "loose": lambda: triangles(np.random.default_rng(3).uniform(-0.7, 0.7, (12, 3, 3))),
+    "tiny": lambda: triangles(np.random.default_rng(4).uniform(-0.5, 0.5, (200, 1, 3)) + 0.02 * np.eye(3)),
+    "out of the frame": lambda: triangles(np.random.default_rng(5).uniform(-3, 3, (12, 3, 3))),
+    "three faces on an edge": lambda: triangles(
+        np.array([[[0, 0, -0.4], [0, 0, 0.4], [x, y, 0.1]] for x, y in ((0.4, 0.1), (-0.3, 0.2), (0.1, -0.4))])
+    ),
+}
+
+
+@pytest.mark.parametrize("scene", SCENES)
+def test_a_silhouette_is_the_union_of_triangles(scene: str) -> None:
+    mesh = SCENES[scene]()
+    similarity = Similarity(1.1, 9, 20, (0.03, 0.01, -0.02))
+    masks = drawn(shape_of(mesh), similarity, target())
+    for mask, view in zip(masks, target().views(similarity), strict=True):
+        sure, edge = covered(mesh, view, SIZE)
+        assert sure.any()
+        assert (mask == sure)[~edge].all()
+
+
+def test_a_step_counts_the_pixels_that_are_drawn() -> None:
+    shape, cameras = shape_of(sphere(0.31)), view_cameras(3, 256)
+    aim = Target.of(silhouettes(sphere(0.3), cameras), cameras, 256)
+    for k in range(100):
+        start = Similarity(1 + 4e-3 * k, 0.4 * k, 0.0, (4e-4 * k, 0.0, 8e-4 * k))
+        assert descend(shape, aim, start, with_yaw=False, steps=1)[0] == descent.ious(shape, start, aim).mean()
+
+
+def test_outline_distance_of_a_half_plane() -> None:
+    for border in (20.0, 20.3, 20.75):
+        share = np.clip(border - np.arange(SIZE), 0, 1)
+        coverage = np.broadcast_to(np.round(255 * share).astype(np.uint8), (SIZE, SIZE)).copy()
+        distance = outline_distance(coverage, 6.0)
+        assert_allclose(distance[24], np.clip(np.arange(SIZE) + 0.5 - border, -6, 6), atol=0.06)

@@ -1,16 +1,25 @@
-"""A version names one set of formats: what changes them is another version, and the changelog says so."""
+"""A version names one set of formats, its changelog says what changed, and its packages bring what they must."""
 
 from __future__ import annotations
 
+import json
 import re
+import shutil
+import subprocess
+import sys
+import tarfile
 import tomllib
+import zipfile
 from pathlib import Path
 
+import pytest
 import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from specsia_build import __version__
+from specsia_build.dravie.runs import WEIGHTS
+from specsia_build.look.page import SCRIPTS, STYLES
 from tests.formats import formats, recorded
 
 TOP = Path(__file__).parent.parent
@@ -62,3 +71,66 @@ def test_dependencies_are_pinned_by_version_and_hash() -> None:
     assert all("--hash=sha256:" in block for block in blocks)
     assert "://" not in text
     assert "index-url" not in text
+
+
+BESIDE = ("CHANGELOG.md", "CITATION.cff", "LICENSE", "Makefile", "README.md", "constraints.txt", "requirements.txt")
+PARTS = ("specsia_build", "manifests", "blender_scripts", "pyproject.toml", "setup.py", "MANIFEST.in", *BESIDE)
+
+PRETRAINED = [path.relative_to(TOP).as_posix() for path in sorted(WEIGHTS.rglob("*")) if path.is_file()]
+
+FIND = """
+import json
+from specsia_build.backends.upstream.pins import pins_folder
+from specsia_build.pipeline.run import named_settings
+from specsia_build.rendering.blender.process import scripts_folder
+import specsia_build as specsia
+assert named_settings("specsia-15k").name == "specsia-15k.yaml"
+assert callable(specsia.load) and callable(specsia.open_dataset)
+found = [sorted(p.name for p in folder.iterdir() if p.is_file()) for folder in (pins_folder(), scripts_folder())]
+print(json.dumps(found))
+"""
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a wheel and an sdist of this checkout, and in ``log.txt`` what their build printed."""
+    copy, out = tmp_path_factory.mktemp("tree"), tmp_path_factory.mktemp("built")
+    for name in PARTS:
+        if (TOP / name).is_dir():
+            shutil.copytree(TOP / name, copy / name, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy(TOP / name, copy / name)
+    call = (
+        f"from setuptools import build_meta; build_meta.build_wheel({str(out)!r}); build_meta.build_sdist({str(out)!r})"
+    )
+    command = [sys.executable, "-c", call]
+    run = subprocess.run(command, cwd=copy, check=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=300)
+    (out / "log.txt").write_bytes(run.stdout)
+    return out
+
+
+def test_a_wheel_brings_one_package_and_nothing_beside_it(built: Path) -> None:
+    with zipfile.ZipFile(next(built.glob("*.whl"))) as archive:
+        names = set(archive.namelist())
+    assert {name.split("/")[0] for name in names if ".dist-info/" not in name} == {"specsia_build"}
+    assets = {f"specsia_build/look/assets/{name}" for name in (*STYLES, *SCRIPTS)}
+    assert {*assets, *PRETRAINED, "specsia_build/py.typed", "specsia_build/manifests/specsia-15k.yaml"} <= names
+    with tarfile.open(next(built.glob("*.tar.gz"))) as archive:
+        names = {name.partition("/")[2] for name in archive.getnames()}
+    assert {*BESIDE, *PRETRAINED, "manifests/specsia-15k.yaml", "specsia_build/py.typed"} <= names
+    log = (built / "log.txt").read_text(encoding="utf-8", errors="replace")
+    assert "creating" in log
+    assert "is absent from the `packages` configuration" not in log
+
+
+def test_an_installed_package_brings_the_files_of_the_checkout(built: Path, tmp_path: Path) -> None:
+    with zipfile.ZipFile(next(built.glob("*.whl"))) as archive:
+        archive.extractall(tmp_path)
+    environment = {"PYTHONPATH": str(tmp_path), "PATH": ""}
+    run = subprocess.run(
+        [sys.executable, "-c", FIND], cwd=tmp_path, env=environment, check=True, capture_output=True, timeout=60
+    )
+    assert json.loads(run.stdout) == [
+        sorted(p.name for p in (TOP / folder).iterdir() if p.is_file() and p.name != "__init__.py")
+        for folder in ("manifests/backends", "blender_scripts")
+    ]

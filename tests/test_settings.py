@@ -11,11 +11,9 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
-from specsia_build.cli import main
 from specsia_build.config import BuildConfig, read_run_settings, read_settings, with_settings, write_settings
 from specsia_build.errors import UsageError, argument, printable, spelled
 from specsia_build.folders import (
@@ -32,6 +30,7 @@ from specsia_build.folders import (
     use,
     user_cache,
 )
+from tests.commands import specsia
 
 
 def test_workers_count_whatever_the_system_tells_about_cores(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -110,7 +109,7 @@ def test_a_user_without_a_home_folder_has_one_that_cannot_be() -> None:
 )
 def test_a_path_of_an_unknown_user_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str) -> None:
     monkeypatch.chdir(tmp_path)
-    result = CliRunner().invoke(main, command.split())
+    result = specsia(*command.split(), code=None)
     assert result.exit_code in (1, 2)
     assert "~x" in result.stderr
     assert "fault of specsia" not in result.stderr

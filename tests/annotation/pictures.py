@@ -11,10 +11,10 @@ from scipy import ndimage
 
 from specsia_build.annotation.lines import BINARY, Features, Lines, draw_lines, feature_edges, visible_lines
 from specsia_build.frame import Camera
-from specsia_build.rendering.fast.renderer import FastRenderer
 from specsia_build.rendering.layers import Seen
 from specsia_build.rendering.mesh import Mesh
 from specsia_build.rendering.topology import topology
+from tests.annotation.scenes import seen
 from tests.rendering.scenes import SIZE
 
 Bytes = NDArray[np.uint8]
@@ -27,16 +27,10 @@ def parts(mesh: Mesh) -> NDArray[np.int32]:
     return np.asarray(np.unique(key, return_inverse=True)[1], np.int32)
 
 
-def seen_in(mesh: Mesh, camera: Camera) -> Seen:
-    (layers,) = FastRenderer().render(mesh, [camera], seen=True)
-    assert layers.seen is not None
-    return layers.seen
-
-
 def lines_of(mesh: Mesh, yaw: float = 0.0, size: int = SIZE) -> tuple[Lines, Seen, Features]:
     features = feature_edges(mesh, parts(mesh))
-    seen = seen_in(mesh, Camera(yaw, size))
-    return visible_lines(seen, features), seen, features
+    view = seen(mesh, Camera(yaw, size))
+    return visible_lines(view, features), view, features
 
 
 def drawn(mesh: Mesh, yaw: float = 0.0, size: int = SIZE, width: float = 1.0) -> Bytes:

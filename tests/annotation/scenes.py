@@ -20,23 +20,20 @@ from specsia_build.rendering.layers import Layers, Seen
 from specsia_build.rendering.mesh import Material, Mesh, Texture
 from specsia_build.stages.clips.actor import Actor, actor_of, shot_of
 from specsia_build.stages.stage import Clip, Job
-from tests.rendering.scenes import box
+from tests.rendering import scenes
+from tests.rendering.scenes import box, net
 
 
 def mesh_of(vertices: ArrayLike, faces: ArrayLike, **of: Any) -> Mesh:
     """A mesh of one white material, unless `of` says more."""
-    of.setdefault("materials", (Material(),))
-    of.setdefault("face_material", np.zeros(len(np.asarray(faces)), np.int32))
-    return Mesh(np.asarray(vertices, np.float32), np.asarray(faces, np.int32), **of)
+    return replace(scenes.mesh_of(np.asarray(vertices), np.asarray(faces)), **of)
 
 
 def grid(columns: int, rows: int, **of: Any) -> Mesh:
     """A unit square that faces -Y, of columns x rows cells of two faces each, row by row from below; it has UV."""
     x, z = np.meshgrid(np.arange(columns + 1) / columns, np.arange(rows + 1) / rows)
     vertices = np.stack([x, np.zeros_like(x), z], axis=-1).reshape(-1, 3)
-    a = (np.arange(columns) + (columns + 1) * np.arange(rows)[:, None]).ravel()
-    b, c, d = a + 1, a + columns + 2, a + columns + 1
-    faces = np.stack([a, b, c, a, c, d], axis=1).reshape(-1, 3)
+    faces = net(rows + 1, columns + 1)
     return mesh_of(vertices, faces, uv=(vertices[faces][..., [0, 2]] * (1, -1) + (0, 1)).astype(np.float32), **of)
 
 

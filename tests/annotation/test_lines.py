@@ -15,7 +15,8 @@ from specsia_build.config import BuildConfig
 from specsia_build.frame import Camera
 from specsia_build.rendering.mesh import Material, Texture, concatenate
 from specsia_build.stages.render import in_frame
-from tests.annotation.pictures import drawn, enclosed, expected, leaks, lines_of, mixed, rectangle, seen_in, uncovered
+from tests.annotation.pictures import drawn, enclosed, expected, leaks, lines_of, mixed, rectangle, uncovered
+from tests.annotation.scenes import seen as seen_in
 from tests.rendering.scenes import SIZE, box, mesh_of, sheet, sphere
 
 ROUNDING = 3

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from specsia_build import registration
 from specsia_build.frame import Camera
 from specsia_build.rendering.fast.renderer import FastRenderer
 from specsia_build.rendering.mesh import Mesh
@@ -60,10 +61,16 @@ def figure(size: int) -> tuple[Field, Field]:
     return np.maximum.reduce([head, torso, arms, legs]), colours
 
 
+def picture() -> Image:
+    """A red box."""
+    image = np.zeros((64, 64, 4), np.uint8)
+    image[8:56, 16:48] = (200, 30, 30, 255)
+    return image
+
+
 def seen(mesh: Mesh, yaw: float = 0.0, size: int = 512) -> Image:
     return next(iter(FastRenderer().render(mesh, [Camera(yaw, size)]))).color
 
 
 def iou(one: Image, two: Image) -> float:
-    a, b = one[..., 3] >= 128, two[..., 3] >= 128
-    return float(np.count_nonzero(a & b) / np.count_nonzero(a | b))
+    return registration.iou(one[..., 3], two[..., 3])

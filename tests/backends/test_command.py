@@ -6,16 +6,15 @@ import json
 import sys
 from pathlib import Path
 
-import numpy as np
 import pytest
-from click.testing import CliRunner
 
 from specsia_build.backends.base import Context
 from specsia_build.backends.command import Command
 from specsia_build.backends.registry import absolute_spec, available_backends, load_backend, portable_spec
-from specsia_build.cli import main
 from specsia_build.errors import CharacterError, UsageError
+from tests.backends.drawings import picture
 from tests.backends.upstream.standins import SLAB, TETRAHEDRON, eventually, processes_naming
+from tests.commands import specsia
 from tests.shapes import write_folder
 
 RECON = f"{SLAB}\nimport sys\nopen(sys.argv[2][:-3] + 'obj', 'w').write(slab(sys.argv[1]))\n"
@@ -33,20 +32,13 @@ def script(folder: Path, text: str) -> str:
     return f"command:'{sys.executable}' '{folder / 'my recon.py'}' {{image}} {{mesh}}"
 
 
-def picture() -> np.ndarray:
-    image = np.zeros((64, 64, 4), np.uint8)
-    image[8:56, 16:48] = (200, 30, 30, 255)
-    return image
-
-
 def test_a_build_uses_a_command_and_notices_an_edited_script(tmp_path: Path) -> None:
     spec = script(tmp_path, RECON)
     write_folder(tmp_path / "figures", 2)
-    arguments = ["build", str(tmp_path / "figures"), "--out", str(tmp_path / "run"), "--size", "64", "--views", "2"]
+    arguments = ("build", tmp_path / "figures", "--out", tmp_path / "run", "--size", "64", "--views", "2")
     for text in (RECON, f"{RECON}\n# edited"):
         (tmp_path / "my recon.py").write_text(text)
-        ran = CliRunner().invoke(main, [*arguments, "--backend", spec, "--workers", "1", "--json"])
-        assert ran.exit_code == 0, ran.output
+        ran = specsia(*arguments, "--backend", spec, "--workers", "1", "--json")
         assert json.loads(ran.stdout)["stages"][1]["made"] == 2
     build = (tmp_path / "run" / "dataset" / "build.json").read_text()
     assert '"command"' in build

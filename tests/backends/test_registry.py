@@ -21,7 +21,9 @@ from specsia_build.backends.registry import available_backends, call_backend, lo
 from specsia_build.backends.relief.backend import Relief
 from specsia_build.errors import CharacterError, SpecsiaError, UsageError
 from specsia_build.rendering.mesh import Material, Mesh, Texture
+from tests.backends.drawings import picture
 from tests.backends.upstream.upstreams import write_files
+from tests.commands import COMMAND
 from tests.shapes import write_folder
 
 ROOT = Path(__file__).parents[2]
@@ -56,12 +58,6 @@ class Theirs:
     def reconstruct(self, image: np.ndarray, context: Context) -> Mesh:
         mesh: Mesh = self.make(image)
         return mesh
-
-
-def picture() -> np.ndarray:
-    image = np.zeros((64, 64, 4), np.uint8)
-    image[8:56, 16:48] = (200, 30, 30, 255)
-    return image
 
 
 @pytest.mark.parametrize(
@@ -161,7 +157,7 @@ def test_the_documented_example_builds_and_its_fault_is_its_own(tmp_path: Path) 
     }
     write_files(tmp_path / "site", package)
     source, out = write_folder(tmp_path / "characters", 2), tmp_path / "run"
-    command = [sys.executable, "-c", "from specsia_build.cli import main; main()", "build", str(source)]
+    command = [*COMMAND, "build", str(source)]
     settings = ["--backend=billboard", "--size=64", "--views=4", "--workers=1", "--min-iou=0", f"--out={out}"]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path / "site"), str(ROOT)])}
     ran = subprocess.run([*command, *settings], env=environment, capture_output=True, text=True, check=False)

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -25,6 +23,7 @@ from specsia_build.registration import register
 from specsia_build.rendering.colour import linear_to_srgb
 from specsia_build.rendering.fast.renderer import silhouettes
 from specsia_build.rendering.mesh import Mesh, concatenate
+from tests.backends.fake import Fake
 from tests.rendering.scenes import look_at
 
 Matrix = NDArray[np.float64]
@@ -186,36 +185,21 @@ def test_colours_that_are_encoded_twice_are_pale_and_hide_no_frame() -> None:
     assert as_is.colour_difference > turned.likeness.colour_difference
 
 
-@dataclass
-class Wrong:
-    """Gives the truth, changed."""
+def changed(change: Callable[[Mesh], Mesh]) -> Fake:
+    """A backend that gives the truth, changed."""
 
-    change: Callable[[Mesh], Mesh]
-    name: str = "wrong"
-    version: int = 1
-    sees_ground_truth: bool = True
-    needs_yaw: bool = False
-    closed: int = 0
-
-    def settings(self) -> Mapping[str, Any]:
-        return {}
-
-    def inputs(self, character_id: str) -> Sequence[Path]:
-        return ()
-
-    def reconstruct(self, image: Image, context: Context) -> Mesh:
+    def make(context: Context) -> Mesh:
         assert context.ground_truth is not None
-        return self.change(context.ground_truth())
+        return change(context.ground_truth())
 
-    def close(self) -> None:
-        self.closed += 1
+    return Fake(make, sees_ground_truth=True)
 
 
 @pytest.mark.parametrize("mirrored", [False, True])
 @pytest.mark.parametrize("quarters", range(4))
 def test_the_self_test_finds_every_frame(quarters: int, mirrored: bool) -> None:
     matrix = np.linalg.matrix_power(SIDEWAYS, quarters) @ (MIRRORED if mirrored else RIGHT)
-    result = selftest(Wrong(lambda m: into_frame(m, axis_names(matrix))))
+    result = selftest(changed(lambda m: into_frame(m, axis_names(matrix))))
     assert result.ok == (quarters == 0 and not mirrored)
     assert len({axis_names(c.matrix) for c in result.candidates}) == 48
     assert result.candidates[0].likeness.score == pytest.approx(1, abs=0.01)
@@ -228,7 +212,7 @@ def test_the_self_test_finds_every_frame(quarters: int, mirrored: bool) -> None:
     "change", [lambda m: replace(m, colors=np.ones_like(m.colors)), lambda m: stretched(0.3, 0.3, 0.4)]
 )
 def test_a_mesh_that_fits_no_frame_or_several_is_no_success(change: Callable[[Mesh], Mesh]) -> None:
-    assert not selftest(Wrong(change)).ok
+    assert not selftest(changed(change)).ok
 
 
 @pytest.mark.parametrize("name", ["relief", "fusion", "fusion:2"])
@@ -245,7 +229,7 @@ def test_the_command_exits_by_the_result(monkeypatch: pytest.MonkeyPatch) -> Non
     assert (ran.exit_code, document["ok"], document["backend"]) == (0, True, "relief")
     assert len(document["candidates"]) == 48
     assert document["candidates"][0]["axes"] == ["+x", "+y", "+z"]
-    wrong = Wrong(lambda m: into_frame(m, ("-y", "+x", "+z")))
+    wrong = changed(lambda m: into_frame(m, ("-y", "+x", "+z")))
     monkeypatch.setattr(registry, "load_backend", lambda name: wrong)
     ran = CliRunner().invoke(inspecting.backends, ["selftest", "wrong"])
     assert (ran.exit_code, wrong.closed) == (1, 1)

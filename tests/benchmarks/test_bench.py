@@ -1,4 +1,4 @@
-"""The commands of `benchmarks`: what they report, not how fast the machine is."""
+"""The commands of `benchmarks`: what they report, not how fast the machine is, and the model that they keep."""
 
 from __future__ import annotations
 
@@ -16,12 +16,17 @@ from benchmarks.__main__ import main
 from benchmarks.loaders.__main__ import READERS
 from benchmarks.loaders.__main__ import main as check_loaders
 from benchmarks.plain_training import plain
+from benchmarks.pretrained import main as keep_model
+from benchmarks.pretrained import write_pretrained
 from benchmarks.validation_source import HELD_OUT, write_source
 from specsia_build.characters.blender import CACHE_SETTING
 from specsia_build.characters.character import Entry
 from specsia_build.characters.sources import open_source
-from specsia_build.dravie.config import PRESETS
-from specsia_build.dravie.model.networks import build_generator
+from specsia_build.dravie.config import PRESETS, TrainConfig, to_json
+from specsia_build.dravie.model.checkpoint import load_generator, save_model
+from specsia_build.dravie.model.networks import Generator, build_generator
+from specsia_build.dravie.runs import RUN_FILE, Seen, read_run_config, read_seen, write_seen
+from specsia_build.errors import UsageError
 from tests.dataset.small import build_small
 from tests.shapes import write_figure, write_folder
 
@@ -140,3 +145,39 @@ def test_a_characters_clips_are_as_blender_has_them(
     assert min(clip.iou for clip in found) > 0.995
     assert max(clip.distance for clip in found) < 1e-4
     assert max(clip.stray for clip in found) == 0.0
+
+
+SEEN = Seen({"fusion": {"knight": ("0" * 32,)}})
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Path:
+    folder, config = tmp_path / "run", TrainConfig(steps=7)
+    with torch.random.fork_rng():
+        torch.manual_seed(3)
+        model = build_generator(config.model)
+    save_model(folder, 7, Generator(model, config.model), {"moments": torch.zeros(3)})
+    write_seen(folder, SEEN)
+    (folder / RUN_FILE).write_text(json.dumps({"train": to_json(config), "where": "/home/someone/data"}))
+    return folder
+
+
+def test_a_run_that_can_be_used(run: Path, tmp_path: Path) -> None:
+    out = tmp_path / "weights"
+    done = CliRunner().invoke(keep_model, [str(run), str(out)])
+    assert done.exit_code == 0 and "SHA-256" in done.output
+    files = sorted(path.relative_to(out).as_posix() for path in out.rglob("*") if path.is_file())
+    assert files == ["checkpoints/0000007/model.safetensors", "checkpoints/0000007/state.json", "run.json", "seen.json"]
+    assert read_seen(out) == SEEN and read_run_config(out) == read_run_config(run)
+    assert "someone" not in (out / RUN_FILE).read_text()
+    (model, config, _), (own, own_config, _) = load_generator(out), load_generator(run)
+    assert config == own_config
+    for one, two in zip(model.parameters(), own.parameters(), strict=True):
+        assert one.dtype == torch.float32
+        torch.testing.assert_close(one, two, rtol=1e-3, atol=1e-6)
+
+
+def test_weights_of_another_step_are_not_left_beside(run: Path, tmp_path: Path) -> None:
+    (tmp_path / "weights" / "checkpoints" / "0000003").mkdir(parents=True)
+    with pytest.raises(UsageError, match="delete it first"):
+        write_pretrained(run, tmp_path / "weights")

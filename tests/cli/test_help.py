@@ -16,6 +16,7 @@ from specsia_build.characters.formats import FORMATS
 from specsia_build.cli import runs
 from specsia_build.cli.main import main
 from specsia_build.stages.registry import PAIR_STAGES, STAGES
+from tests.commands import specsia
 
 
 def commands(group: click.Group = main, names: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], click.Command]]:
@@ -75,6 +76,21 @@ def test_help_imports_no_command() -> None:
         ("build s3://bucket/mine", "is a URL"),
         ("clips sample:1 --recipe anidok", "Did you mean 'anidoc'?"),
         ("clips sample:1 --motion wlak", "Did you mean 'walk'?"),
+        ("build nowhere --out out", "nowhere'"),
+        ("build sample:0 --out out", "sample:N"),
+        ("build --backend mesh-dir:nothere --out out", "/nothere"),
+        ("build --exclude nothere --out out", "nothere cannot be read"),
+        ("build --like nothere --out out", "there is no folder nothere"),
+        ("build sample:1 --stage pack --out out", "nothing of relief to pack"),
+        ("clips sample:1 --stage pack --out out", "no clips to pack: run `specsia clips --stage motions` first"),
+        ("build sample:1 --stage project --out out", "nothing to start from"),
+        ("clips sample:1 --stage project --out out", "--recipe dravie or --backend NAME moves them too"),
+        ("build --size 7 --out out", "size"),
+        ("build --max-failures some --out out", "max_failures"),
+        ("build --max-failures 200% --out out", "a share of all (1%)"),
+        ("build --max-failures=-1% --out out", "give a count (3) or a share of all"),
+        ("merge --max-failures 101% a --out b", "a share of all"),
+        ("status .", "holds no build"),
         ("train", "Missing argument 'DATASET'. For example: specsia train "),
         ("convert x", "Missing option '--to'. Choose from: published. For example: specsia convert "),
         ("report no/such/run", "give that of a run, a dataset or an evaluation"),
@@ -83,17 +99,18 @@ def test_help_imports_no_command() -> None:
         ("push . --repo a/b --dry-run", "is no complete dataset"),
     ],
 )
+@pytest.mark.usefixtures("no_workers")
 def test_a_wrong_command_line_is_one_line_and_exit_code_2(
     line: str, says: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    ran = CliRunner().invoke(main, line.split())
-    assert (ran.exit_code, ran.stdout) == (2, ""), ran.output
+    ran = specsia(*line.split(), code=2)
+    assert ran.stdout == ""
     first = ran.stderr.splitlines()[0]
     assert first.startswith("specsia: ") and says in first
+    assert not Path("out", "artefacts").exists()
 
 
 @pytest.mark.parametrize("words", [["verify"], ["build", "sample:1", "--out"], ["sheet"]])
 def test_a_name_that_is_not_utf_8_is_refused(words: list[str], tmp_path: Path) -> None:
-    ran = CliRunner().invoke(main, [*words, str(tmp_path / "h\udce9ro")])
-    assert (ran.exit_code, "is not UTF-8: rename it" in ran.stderr) == (2, True)
+    assert "is not UTF-8: rename it" in specsia(*words, tmp_path / "h\udce9ro", code=2).stderr

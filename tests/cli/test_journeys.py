@@ -10,21 +10,15 @@ from types import SimpleNamespace
 
 import pyarrow.parquet as pq
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import Result
 
-from specsia_build.cli import main
 from tests.clips import write_figures
+from tests.commands import specsia
 from tests.shapes import write_figure, write_folder
 
 pytestmark = pytest.mark.usefixtures("no_workers")
 
 SMALL = ("--size", "64", "--views", "4", "--workers", "1", "--max-failures", "100%")
-
-
-def specsia(*words: object, code: int = 0) -> Result:
-    ran = CliRunner().invoke(main, [str(word) for word in words])
-    assert ran.exit_code == code, ran.output
-    return ran
 
 
 def build(source: Path, out: Path, *more: object, code: int = 0) -> Result:

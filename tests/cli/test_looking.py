@@ -5,12 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner, Result
 from PIL import Image
 
-from specsia_build.cli import main
 from specsia_build.look.open import smooth
 from specsia_build.look.run import open_run
+from tests.commands import specsia
 from tests.dataset.small import VIEWS, build_small
 from tests.look.tiny_run import tiny_run
 
@@ -21,15 +20,10 @@ def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return build_small(tmp_path_factory.mktemp("drawn") / "dataset", ("a", "b", "c"))
 
 
-def run(*words: object) -> Result:
-    return CliRunner().invoke(main, [*map(str, words)])
-
-
 def test_a_turntable_of_a_dataset(dataset: Path, tmp_path: Path) -> None:
     out = tmp_path / "turn.webp"
     for _ in range(2):
-        result = run("turntable", dataset, "--size", 32, "--seconds", 2, "--out", out)
-        assert result.exit_code == 0, result.output
+        result = specsia("turntable", dataset, "--size", 32, "--seconds", 2, "--out", out)
     with Image.open(out) as opened:
         assert getattr(opened, "n_frames", 1) == VIEWS
         assert f"{VIEWS} frames in 2.0 s, {opened.width} x {opened.height} pixels\n" in result.stdout
@@ -38,8 +32,7 @@ def test_a_turntable_of_a_dataset(dataset: Path, tmp_path: Path) -> None:
 def test_a_sheet_of_a_split(dataset: Path, tmp_path: Path) -> None:
     out = tmp_path / "sheet.png"
     options = ("--split", "test", "--views", "0, 2", "--show", "Y*", "--show", "fat:Zpos", "--no-labels")
-    result = run("sheet", dataset, *options, "--size", 32, "--background", "transparent", "--out", out)
-    assert result.exit_code == 0, result.output
+    specsia("sheet", dataset, *options, "--size", 32, "--background", "transparent", "--out", out)
     with Image.open(out) as opened:
         assert (opened.mode, opened.size) == ("RGBA", (2 * 32 + 3 * 2, 2 * 32 + 3 * 2))
 
@@ -61,8 +54,8 @@ def test_wrong_command_lines(dataset: Path, tmp_path: Path, monkeypatch: pytest.
     monkeypatch.chdir(tmp_path)
     for name in ("mine.png", "mine.html"):
         Path(name).write_bytes(b"a drawing")
-    result = run(words[0], dataset, *words[1:])
-    assert (result.exit_code, result.stdout, result.stderr.find("specsia: ")) == (2, "", 0)
+    result = specsia(words[0], dataset, *words[1:], code=2)
+    assert (result.stdout, result.stderr.find("specsia: ")) == ("", 0)
     assert {path.read_bytes() for path in tmp_path.iterdir()} == {b"a drawing"}
 
 
@@ -74,9 +67,9 @@ def test_a_run_turns_in_36_steps_while_its_source_is_there(tmp_path: Path) -> No
         there = gallery.reader.read("0", side, [layer], [0, 1, 2, 3])
         assert turned.reader.read("0", side, [layer], [0, 9, 18, 27]) == there
     options = ("0", "--size", 32, "--out", tmp_path / "turn.webp")
-    assert "36 frames" in run("turntable", layout.root, *options).stdout
+    assert "36 frames" in specsia("turntable", layout.root, *options).stdout
     Path(config.source).unlink()
-    assert "4 frames" in run("turntable", layout.root, *options).stdout
-    page = tmp_path / "page.html"
-    assert [run("report", layout.root, "--out", page).exit_code for _ in range(2)] == [0, 0]
-    assert f"did you mean {layout.dataset}?" in run("verify", layout.root).stderr
+    assert "4 frames" in specsia("turntable", layout.root, *options).stdout
+    for _ in range(2):
+        specsia("report", layout.root, "--out", tmp_path / "page.html")
+    assert f"did you mean {layout.dataset}?" in specsia("verify", layout.root, code=2).stderr

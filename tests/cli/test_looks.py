@@ -7,10 +7,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
 from rich.cells import cell_len as columns
 
 from specsia_build.cli.main import main
+from tests.commands import specsia
 from tests.shapes import write_figure
 from tests.terminal.typed import CODE, harmless, lines_of
 
@@ -80,8 +80,7 @@ def test_a_build_shows_its_stages_and_closes_with_all_that_is_to_be_known(built:
 
 
 def test_a_pipe_gets_one_line_for_each_thing_made(built: tuple[Path, str, str]) -> None:
-    ran = CliRunner().invoke(main, ["build", "--out", str(built[0]), *SMALL])
-    assert ran.exit_code == 0
+    ran = specsia("build", "--out", built[0], *SMALL)
     assert len(ran.stdout.splitlines()) == 1
     assert ran.stdout.endswith(f" are in {built[0]}/dataset\n")
     told = ran.stderr.splitlines()

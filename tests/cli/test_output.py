@@ -1,8 +1,10 @@
-"""What reaches a terminal: one line stays one line, and nothing in a name steers anything."""
+"""What reaches a terminal: one line stays one line, nothing in a name steers anything, a panel says what to know."""
 
 from __future__ import annotations
 
 import json
+import re
+from contextlib import suppress
 from pathlib import Path
 
 import click
@@ -10,8 +12,15 @@ import pytest
 from click.testing import CliRunner
 
 import specsia_build
+from specsia_build.cli.closing import end
 from specsia_build.cli.command import JSON, tell
 from specsia_build.cli.main import main
+from specsia_build.config import BuildConfig
+from specsia_build.pipeline.failures import BuildSummary, Failure
+from specsia_build.pipeline.run import RunLayout
+from tests.commands import specsia
+from tests.dataset.small import build_small
+from tests.dravie.repair.test_enhance import write_run
 from tests.shapes import write_figure
 
 NASTY = "\x1b]0;owned\x07\n\x9b2J\u202egnp.\u2028\udc80"
@@ -37,8 +46,7 @@ def test_names_of_files_are_shown_printable(tmp_path: Path) -> None:
     write_figure(tmp_path / "a.obj").rename(tmp_path / "a\x1b]0;x\x07\u202e.obj")
     (tmp_path / "b\n\x9b2J.obj").write_text("v 0 0 0\n")
     for more in ((), ("--json",)):
-        ran = CliRunner().invoke(main, ["characters", str(tmp_path), *more])
-        assert "Traceback" not in ran.output
+        ran = specsia("characters", tmp_path, *more)
         assert all(line.isprintable() for line in ran.output.split("\n")), ran.output
 
 
@@ -57,5 +65,45 @@ def test_a_fault_of_the_program_is_one_line_with_the_place_beneath(monkeypatch: 
 
 @pytest.mark.parametrize("words", [("characters", ""), ("build", "--out", ""), ("build", "sample:1", "--config=")])
 def test_an_empty_word_is_not_the_folder_that_one_is_in(words: tuple[str, ...]) -> None:
-    done = CliRunner().invoke(main, words)
-    assert done.exit_code == 2 and " is empty" in done.output
+    assert " is empty" in specsia(*words, code=2).output
+
+
+@pytest.fixture(scope="module")
+def at(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a dataset and a model."""
+    folder = tmp_path_factory.mktemp("closing")
+    build_small(folder / "one", ["a", "b", "c"])
+    write_run(folder / "model", with_pos=False)
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("line", "labels", "follows"),
+    [
+        ("verify one --workers 1", {"checked"}, "specsia push one --repo OWNER/NAME --dry-run"),
+        ("convert one --to published --out out --workers 1", {"packed", "dataset", "load"}, "specsia verify out"),
+        ("enhance model one --split test --out new", {"repaired", "pictures"}, "specsia evaluate model one"),
+        ("turntable one --size 32 --out a.webp", {"drawn", "file"}, "specsia sheet one --out sheet.png"),
+        ("sheet one --size 32 --out a.png", {"drawn", "file"}, "specsia turntable one --out turntable.webp"),
+        ("report one", {"shown", "report"}, "specsia sheet one --out sheet.png"),
+    ],
+)
+def test_commands_end_with_what_is_to_be_known(
+    at: Path, line: str, labels: set[str], follows: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(at)
+    ran = specsia(*line.split())
+    facts = {row.split()[0] for row in ran.stderr.splitlines() if row.startswith("  ") and row.strip()}
+    assert labels | {"time", "next"} <= facts
+    assert follows in ran.stderr and follows not in ran.stdout
+
+
+def test_a_run_is_called_what_its_out_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    layout = RunLayout(tmp_path, "s3://bucket/run")
+    failed = [Failure("a", "render", None, "cut short")] * 20
+    for stopped, dataset in (("enough", None), (None, None), (None, "s3://bucket/run/dataset")):
+        summary = BuildSummary("one", 1, failures=failed, stopped=stopped, dataset=dataset, rows={"relief": 1})
+        with suppress(click.exceptions.Exit), click.Context(main):
+            end(summary, BuildConfig(), layout)
+    said = re.findall("specsia (?:build --out|report|status) (.*)", capsys.readouterr().err)
+    assert set(said) == {"s3://bucket/run"}

@@ -12,6 +12,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from tests.commands import COMMAND
 from tests.shapes import write_folder
 
 # A command that says when it is at work, and takes a moment to stop.
@@ -88,8 +89,7 @@ def test_the_second_is_told_and_the_third_ends_it_at_once() -> None:
 
 def test_a_build_that_is_stopped_twice_says_one_thing_and_leaves_nobody(tmp_path: Path) -> None:
     source, out = write_folder(tmp_path / "figures", 6), tmp_path / "out"
-    command = [sys.executable, "-c", "from specsia_build.cli import main; main()", "build", str(source)]
-    command += ["--out", str(out), "--size", "96", "--views", "4", "--workers", "2"]
+    command = [*COMMAND, "build", str(source), "--out", str(out), "--size", "96", "--views", "4", "--workers", "2"]
     # A group of its own, as a terminal gives a command: Ctrl-C reaches all of it.
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True) as process:
         assert process.stderr is not None

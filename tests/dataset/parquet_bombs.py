@@ -1,12 +1,13 @@
 """Parquet files of some kilobytes whose rows take more than a hundred megabytes once they are decoded.
 
-python -m tests.dataset.parquet_bombs FILE KIND COLUMN
+python -m tests.dataset.parquet_bombs FOLDER FILE...
 """
 
 from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import pyarrow as pa
@@ -17,25 +18,22 @@ KINDS = ("countless rows", "a long value in each row", "a page that unpacks", "a
 _ROWS, _LONG, _PAGE = 400_000, 1_000_000, 110_000_000
 
 
-def write_bomb(path: Path, kind: str, column: str) -> None:
-    """Put a bomb in the place of a file whose columns it takes on, in a process of its own that may be large.
+def write_bombs(folder: Path, files: Sequence[Path]) -> None:
+    """Write bombs of all kinds that have the columns of some files, as FOLDER/KIND/NAME.
 
-    Args:
-        path: of the file.
-        kind: one of `KINDS`; that of the last says that it unpacks to next to nothing.
-        column: of text, that is the bomb; all others are empty.
+    The column `uid` is the bomb, all others are empty. They are written in a process of their own, which may be large;
+    those of the last kind say that they unpack to next to nothing.
     """
-    subprocess.run([sys.executable, "-m", "tests.dataset.parquet_bombs", str(path), kind, column], check=True)
+    subprocess.run([sys.executable, "-m", "tests.dataset.parquet_bombs", folder, *files], check=True)
 
 
-def _write(path: Path, kind: str, column: str) -> None:
-    schema = pq.read_schema(path).remove_metadata()
+def _write(path: Path, kind: str, schema: pa.Schema) -> None:
     rows = {"countless rows": _ROWS, "a long value in each row": 120}.get(kind, 1)
     value = "x" * {"countless rows": 1, "a long value in each row": _LONG}.get(kind, _PAGE)
     bomb = pa.DictionaryArray.from_arrays(pa.array([0], pa.int32()).take(pa.array([0] * rows)), pa.array([value]))
     if rows == 1:
         bomb = pa.array([value])
-    columns = [bomb if field.name == column else pa.nulls(rows, field.type) for field in schema]
+    columns = [bomb if field.name == "uid" else pa.nulls(rows, field.type) for field in schema]
     table = pa.Table.from_arrays(columns, names=schema.names)
     # To find the least and the greatest of such values takes seconds, and neither is kept.
     plain = {"compression": "zstd", "store_schema": False, "write_statistics": False}
@@ -59,4 +57,7 @@ def _varint(number: int, width: int = 0) -> bytes:
 
 
 if __name__ == "__main__":
-    _write(Path(sys.argv[1]), sys.argv[2], sys.argv[3])
+    for _kind in KINDS:
+        Path(sys.argv[1], _kind).mkdir()
+        for _file in map(Path, sys.argv[2:]):
+            _write(Path(sys.argv[1], _kind, _file.name), _kind, pq.read_schema(_file).remove_metadata())

@@ -9,16 +9,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
-from click.testing import CliRunner
 from numpy.typing import NDArray
 from PIL import Image
 
-from specsia_build.cli import main
 from specsia_build.dataset import schema
 from specsia_build.dataset.convert import to_published
 from specsia_build.dataset.pairs import BACKGROUND, PAIR_COLUMNS, Pair, decode_pair
 from specsia_build.dataset.reading import OpenedDataset, open_dataset
 from specsia_build.errors import SpecsiaError, UsageError
+from tests.commands import specsia
 from tests.dataset.small import VIEWS, change, pixels, read_rows, shard
 
 DRAWN = ("color", "pos", "gt")
@@ -129,9 +128,7 @@ def test_what_cannot_be_converted_is_said(published: Path, dataset: Path, tmp_pa
 
 def test_the_command_converts_into_a_new_folder(one_backend: Path, published: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
-    arguments = ["convert", str(one_backend), "--to", "published", "--out", str(out), "--workers", "1", "--json"]
-    result = CliRunner().invoke(main, arguments)
-    assert result.exit_code == 0, result.output
-    assert json.loads(result.stdout)["rows"]["default"]["test"] == VIEWS
+    arguments = ("convert", one_backend, "--to", "published", "--out", out, "--workers", "1", "--json")
+    assert json.loads(specsia(*arguments).stdout)["rows"]["default"]["test"] == VIEWS
     assert (out / schema.SUMS_FILE).read_bytes() == (published / schema.SUMS_FILE).read_bytes()
-    assert CliRunner().invoke(main, arguments).exit_code == 2
+    specsia(*arguments, code=2)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from specsia_build.dataset.places import find_place
 from specsia_build.dataset.reading import open_dataset
 from specsia_build.dataset.verify.check import verify
 from specsia_build.errors import SpecsiaError
-from tests.dataset.parquet_bombs import KINDS, write_bomb
+from tests.dataset.parquet_bombs import KINDS, write_bombs
 from tests.dataset.small import failed, shard
 
 REFUSED = r"takes [\d.]+ (MB|GB) of memory and may take 64 MB|alloc"
@@ -24,9 +25,17 @@ def little_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(memory, "_allowed", 2**26)
 
 
+@pytest.fixture(scope="module")
+def bombs(one_backend: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of bombs in the place of a shard and of the digests of images, by kind."""
+    folder = tmp_path_factory.mktemp("bombs")
+    write_bombs(folder, [shard(one_backend), one_backend / schema.CHECKSUMS_FILE])
+    return folder
+
+
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_shard_that_unpacks_to_more_than_the_memory_is_refused(dataset: Path, kind: str) -> None:
-    write_bomb(shard(dataset), kind, "uid")
+def test_a_shard_that_unpacks_to_more_than_the_memory_is_refused(dataset: Path, bombs: Path, kind: str) -> None:
+    shutil.copy(bombs / kind / shard(dataset).name, shard(dataset))
     assert shard(dataset).stat().st_size < 200_000
     opened = open_dataset(dataset)
     with pytest.raises(SpecsiaError, match=rf"train-00000-of-00001\.parquet is damaged .*({REFUSED})"):
@@ -37,8 +46,8 @@ def test_a_shard_that_unpacks_to_more_than_the_memory_is_refused(dataset: Path, 
 
 
 @pytest.mark.parametrize("kind", KINDS[2:])
-def test_digests_of_images_are_read_in_bounded_memory(dataset: Path, kind: str) -> None:
-    write_bomb(dataset / schema.CHECKSUMS_FILE, kind, "uid")
+def test_digests_of_images_are_read_in_bounded_memory(dataset: Path, bombs: Path, kind: str) -> None:
+    shutil.copy(bombs / kind / schema.CHECKSUMS_FILE, dataset)
     with pytest.raises(SpecsiaError, match=REFUSED):
         list(read_checksums(find_place(dataset)))
 

@@ -1,4 +1,4 @@
-"""`specsia push` against a local Hub: what arrives, what is refused, and what a person is told."""
+"""`specsia push` against a local Hub: what arrives and is read there, what is refused, and what a person is told."""
 
 from __future__ import annotations
 
@@ -7,12 +7,16 @@ import time
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner, Result
-from huggingface_hub import CommitOperationAdd, HfApi, constants
+from click.testing import Result
+from huggingface_hub import CommitOperationAdd, HfApi, constants, snapshot_download
 
-from specsia_build.cli.main import main
 from specsia_build.dataset.checksums import write_sums
+from specsia_build.dataset.pairs import splits_of
 from specsia_build.dataset.push import read_local
+from specsia_build.dataset.reading import open_dataset
+from specsia_build.dataset.verify.check import verify
+from specsia_build.errors import SpecsiaError, UsageError
+from tests.commands import specsia
 from tests.dataset.pushable import write_dataset
 from tests.hub_server import READER, WRITER, Fault, HubServer
 
@@ -25,10 +29,8 @@ def dataset(tmp_path: Path) -> Path:
 
 
 def specsia_push(folder: Path, *arguments: str, repo: str = REPO) -> Result:
-    result = CliRunner().invoke(main, ["push", str(folder), "--repo", repo, *arguments])
-    assert "Traceback" not in result.output
-    assert WRITER not in result.output
-    assert READER not in result.output
+    result = specsia("push", folder, "--repo", repo, *arguments, code=None)
+    assert WRITER not in result.output and READER not in result.output
     return result
 
 
@@ -282,3 +284,29 @@ def test_a_card_that_was_edited_on_the_hub_is_replaced_only_where_that_is_asked_
     assert not holds(server, dataset)
     assert specsia_push(dataset, "--prune").exit_code == 0
     assert holds(server, dataset)
+
+
+def test_what_was_pushed_is_read_verified_and_followed(
+    server: HubServer, one_backend: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    specsia("push", one_backend, "--repo", REPO)
+    here, there = open_dataset(one_backend), open_dataset(REPO)
+    assert (there.schema, there.configs, there.digest()) == (here.schema, here.configs, here.digest())
+    columns = ("uid", "gt", "iou")
+    assert list(there.stream("default", "train", columns)) == list(here.stream("default", "train", columns))
+    assert there.take("default", "test", [1], columns) == here.take("default", "test", [1], columns)
+    assert splits_of(there) == splits_of(here)
+    assert verify(REPO).ok
+    assert open_dataset(f"hf://datasets/{REPO}").digest() == here.digest()
+    snapshot_download(REPO, repo_type="dataset", endpoint=server.url)
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    before = len(server.requests)
+    assert open_dataset(REPO).digest() == here.digest()
+    assert len(server.requests) == before
+    with pytest.raises(SpecsiaError, match="HF_HUB_OFFLINE is set"):
+        open_dataset("tester/others")
+
+
+def test_what_is_not_on_the_hub_is_said(server: HubServer) -> None:
+    with pytest.raises(UsageError, match="no folder tester/nothing here, and no such dataset or revision on the Hub"):
+        open_dataset("tester/nothing")

@@ -10,18 +10,18 @@ import os
 import random
 import signal
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from specsia_build.dataset.push import read_local
+from tests.commands import COMMAND
 from tests.dataset.pushable import write_dataset
 from tests.hub_server import WRITER, HubServer, serve
 
-MEGABYTES = int(os.environ.get("PUSH_MEGABYTES", "64"))
-KILLS = int(os.environ.get("PUSH_KILLS", "5"))
+MEGABYTES = int(os.environ.get("PUSH_MEGABYTES", "32"))
+KILLS = int(os.environ.get("PUSH_KILLS", "3"))
 SHARDS = int(os.environ.get("PUSH_SHARDS", "16"))
 REQUESTS = 1_000_000
 """Bytes that all requests but the contents may take."""
@@ -37,8 +37,7 @@ def start(dataset: Path, server: HubServer, home: Path) -> subprocess.Popen[str]
         "HF_HUB_DISABLE_XET": "1",
         "XDG_CACHE_HOME": str(home),
     }
-    call = "from specsia_build.cli import main; main()"
-    command = [sys.executable, "-c", call, "push", str(dataset), "--repo", "tester/pairs"]
+    command = [*COMMAND, "push", str(dataset), "--repo", "tester/pairs"]
     return subprocess.Popen(
         command, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True
     )

@@ -32,7 +32,7 @@ from tests.cli.test_help import commands
 from tests.clips import at_once, write_figures
 from tests.docs.blocks import BLOCKS, NOT_RUN, PAGES, ROOT, commands_of, mentioned
 from tests.hub_server import logged_in
-from tests.shapes import BOX, QUADS
+from tests.shapes import BOX, TRIANGLES
 
 PREPARATION = """
 specsia build path/to/characters --out my-run
@@ -90,10 +90,10 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 def write_person(path: Path) -> None:
     """A person of boxes, one to a bone."""
     skeleton, writer = person(KAYKIT, up="+y")[0].skeleton, GltfWriter()
-    corners = [i for quad in QUADS for i in (quad[0], quad[1], quad[2], quad[0], quad[2], quad[3])]
     for node, name in enumerate(skeleton.names):
         material = writer.add("materials", pbrMetallicRoughness={"baseColorFactor": [node / 30, 0.5, 0.3, 1.0]})
-        box = writer.primitive(BOX * (0.24 if name in ("hips", "spine", "chest", "head") else 0.16), corners, material)
+        side = 0.24 if name in ("hips", "spine", "chest", "head") else 0.16
+        box = writer.primitive(BOX * side, TRIANGLES, material)
         children = {"children": found} if (found := np.flatnonzero(skeleton.parents == node).tolist()) else {}
         writer.mesh_node(box, name=name, translation=skeleton.translations[node].tolist(), **children)
     writer.data["scenes"], writer.data["scene"] = [{"nodes": [0]}], 0

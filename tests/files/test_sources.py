@@ -1,4 +1,4 @@
-"""Files that strangers chose."""
+"""Files and names that strangers chose, and damaged or deeply nested JSON and YAML."""
 
 from __future__ import annotations
 
@@ -7,8 +7,13 @@ import time
 from pathlib import Path
 
 import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
 
-from specsia_build.errors import CharacterError
+from specsia_build.errors import CharacterError, SpecsiaError
+from specsia_build.files.names import file_name, relative_name
+from specsia_build.files.records import MOST_DEPTH, PlainLoader, parse_json
 from specsia_build.files.sources import listing, other_content, read_source, source_digest
 from tests.listings import noted_listings
 
@@ -74,3 +79,50 @@ def test_a_settled_folder_is_read_once_until_it_changes(tmp_path: Path, monkeypa
     (tmp_path / "b").touch()
     os.utime(tmp_path, (2, 2))
     assert listing(tmp_path).names == ("a", "b")
+
+
+@pytest.mark.parametrize("name", ["knight", "01", "Ünï_code-2", "a.b", "x" * 180])
+def test_names_that_can_be_file_names_stay_as_they_are(name: str) -> None:
+    assert file_name(name, "id") == name
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["", ".", "..", "../x", "/etc/passwd", "a/b", "a\\b", "C:x", "x\0", "x\n", ".hidden", "x ", "\udc80", "x" * 181],
+)
+def test_a_name_that_is_no_file_name_is_refused_in_a_printable_sentence(name: str) -> None:
+    with pytest.raises(SpecsiaError, match=r"the id .*file name") as raised:
+        file_name(name, "id")
+    assert str(raised.value).isprintable()
+
+
+@given(st.text())
+def test_a_relative_name_stays_below_its_folder(name: str) -> None:
+    try:
+        found = relative_name(name, "file")
+    except SpecsiaError:
+        return
+    inside = Path(os.path.normpath(Path("/top") / found))
+    assert inside.is_relative_to("/top") and inside != Path("/top")
+
+
+@pytest.mark.parametrize(
+    ("data", "why"),
+    [
+        (b"[" * 100_000, "nested too deeply"),
+        (b"{", "not JSON"),
+        (b"\xff", "not JSON"),
+        (b" \n", "not JSON"),
+        ("1" * 5000, "not JSON"),
+    ],
+)
+def test_damaged_json_is_a_sentence(data: bytes | str, why: str) -> None:
+    with pytest.raises(SpecsiaError, match=f"build.json cannot be read: .*{why}"):
+        parse_json(data, "build.json")
+
+
+@pytest.mark.parametrize(("opens", "closes"), [("[", "]"), ("{a: ", "}")])
+def test_yaml_that_is_nested_too_deeply_is_refused_at_once(opens: str, closes: str) -> None:
+    assert yaml.load(f"a: {opens * MOST_DEPTH}{closes * MOST_DEPTH}", PlainLoader)
+    with pytest.raises(yaml.YAMLError, match="nested too deeply"):
+        yaml.load(f"a: {opens * 1_000_000}", PlainLoader)

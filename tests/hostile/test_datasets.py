@@ -18,6 +18,7 @@ from click.testing import CliRunner, Result
 from specsia_build.cli.main import main
 from specsia_build.dataset import schema
 from specsia_build.dravie.runs import FOLDER
+from tests.commands import specsia
 from tests.dataset.small import build_small, read_rows, shard, write_rows
 
 Damage = Callable[[Path], object]
@@ -148,8 +149,7 @@ def trained(sound: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     small = ("--set", "batch=1", "--set", "patch=16", "--device", "cpu")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_CACHE_HOME", str(top / "cache"))
-        done = CliRunner().invoke(main, [*arguments, *small])
-    assert done.exit_code == 0, done.output
+        specsia(*arguments, *small)
     shutil.rmtree(top / "run" / FOLDER / "0000002")
     return top / "run"
 

@@ -9,14 +9,12 @@ import os
 import resource
 import shutil
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
 
-from specsia_build.cli import main
+from tests.commands import COMMAND, specsia
 
 BUILD = ("build", "sample:2", "--size", "64", "--views", "2", "--workers", "1")
 
@@ -26,8 +24,7 @@ SHARES = (0.84, 0.96, 0.001, 0.03, 0.2, 0.375, 0.4, 0.55, 0.7, 0.9, 0.975, 0.985
 
 def build_with_room(out: Path) -> str:
     """Build in this process, which takes half of what starting processes does; returns the dataset's sums."""
-    ran = CliRunner().invoke(main, [*BUILD, "--out", str(out)])
-    assert ran.exit_code == 0, ran.output
+    specsia(*BUILD, "--out", out)
     return (out / "dataset" / "SHA256SUMS").read_text()
 
 
@@ -38,7 +35,7 @@ def refused_build(out: Path, most: int | None = None) -> subprocess.CompletedPro
         if most is not None:
             resource.setrlimit(resource.RLIMIT_FSIZE, (most, resource.RLIM_INFINITY))
 
-    command = [sys.executable, "-c", "from specsia_build.cli import main; main()", *BUILD, "--out", str(out)]
+    command = [*COMMAND, *BUILD, "--out", str(out)]
     return subprocess.run(command, capture_output=True, text=True, timeout=600, check=False, preexec_fn=limit)
 
 

@@ -8,11 +8,10 @@ import os
 import resource
 import secrets
 import subprocess
-import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,6 +23,7 @@ import pyarrow.parquet as pq
 from specsia_build.errors import printable
 from tests.characters.bad_characters import checks, figure, write_glb
 from tests.characters.gltf.writer import png
+from tests.commands import COMMAND
 from tests.shapes import write_figure
 
 PATIENCE = 400.0
@@ -154,14 +154,14 @@ class Yard:
         (self.outside / "secret.png").write_bytes(png(255 - checks(48)))
         self._before: dict[str, Snapshot] = {}
 
-    def start(self, *arguments: str | Path, environment: Mapping[str, str] | None = None) -> Command:
+    def start(self, *arguments: str | Path) -> Command:
         """Start the command with all limits, and note the state of what it may not touch."""
         token = secrets.token_hex(8)
         own = {"HOME": str(self.home), "TMPDIR": str(self.temporary), _TOKEN: token}
         self._before = self._untouchable()
         process = subprocess.Popen(
-            [sys.executable, "-c", "from specsia_build.cli import main; main()", *map(str, arguments)],
-            env={**os.environ, **own, **(environment or {})},
+            [*COMMAND, *map(str, arguments)],
+            env={**os.environ, **own},
             cwd=self.top,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -173,9 +173,9 @@ class Yard:
         )
         return Command(process, token)
 
-    def run(self, *arguments: str | Path, environment: Mapping[str, str] | None = None) -> Ran:
+    def run(self, *arguments: str | Path) -> Ran:
         """Run the command to its end; none of its processes may be left running."""
-        command = self.start(*arguments, environment=environment)
+        command = self.start(*arguments)
         command.follow()
         ran = command.end()
         assert command.orphans() == []

@@ -11,19 +11,17 @@ from typing import Any
 from urllib.parse import unquote
 
 import numpy as np
-from click.testing import CliRunner
 from numpy.typing import NDArray
 from PIL import Image
 
-from specsia_build.cli import main
+from tests.commands import specsia
 
 _DATA = re.compile(r'<script type="application/json" id="data">(.*?)</script>', re.DOTALL)
 
 
 def report_of(where: Path | str, out: Path) -> dict[str, Any]:
     """The document of the page that `specsia report` writes."""
-    done = CliRunner().invoke(main, ["report", str(where), "--out", str(out)])
-    assert done.exit_code == 0, done.output
+    specsia("report", where, "--out", out)
     return document_of(out)
 
 

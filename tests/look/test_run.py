@@ -1,7 +1,8 @@
-"""The page of a run shows what the run has; damage and outdated results are left out and named."""
+"""The pages of a run and of clips show what there is; damage and outdated results are left out and named."""
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,8 +14,10 @@ from specsia_build import png
 from specsia_build.config import write_settings
 from specsia_build.look.run import open_run
 from specsia_build.pipeline.failures import Failure, read_failures, write_failures
+from specsia_build.pipeline.run import RunLayout, layout_of
 from specsia_build.pipeline.store import read_artefact
 from specsia_build.stages import project, render
+from tests.clips import FPS, SIZE
 from tests.look.conftest import Run
 from tests.look.shown import frames_of, item_of, report_of
 from tests.look.tiny_run import IDS, STRANGE_ID, STRANGE_LICENCE, tiny_run
@@ -95,3 +98,41 @@ def test_damage_costs_one_side_its_pictures(copied: Run, tmp_path: Path) -> None
     document = report_of(copied[1].root, tmp_path / "page.html")
     assert "problem" in item_of(document, "1")["sides"]["relief"]
     assert set(item_of(document, "1")["sides"]["Y*"]["strips"]) == {"gt", "gt_mask"}
+
+
+@pytest.fixture
+def run(clips_run: RunLayout, tmp_path: Path) -> RunLayout:
+    return layout_of(shutil.copytree(clips_run.root, tmp_path / "run"))
+
+
+@pytest.mark.parametrize("of_run", [True, False], ids=["run", "dataset"])
+def test_clips_are_items_whose_frames_are_times(clips_run: RunLayout, tmp_path: Path, of_run: bool) -> None:
+    page = tmp_path / "page.html"
+    document = report_of(clips_run.root if of_run else clips_run.dataset, page)
+    assert document["moving"] is True
+    assert len(document["items"]) == 15
+    clip = item_of(document, "a-sway-00")
+    assert (clip["character"], clip["action"], clip["yaws"]) == ("a", "sway", None)
+    assert (clip["frames"], clip["fps"]) == (FPS, FPS)
+    assert list(clip["sides"]) == ["Y*", "relief"]
+    made = clip["sides"]["relief"]
+    assert len(made["values"]["iou"]) == FPS
+    assert set(clip["sides"]["Y*"]["strips"]) == {"gt", "gt_mask"}
+    gt, color = (
+        frames_of(source, document, page) for source in (clip["sides"]["Y*"]["strips"]["gt"], made["strips"]["color"])
+    )
+    assert len(gt) == len(color) == FPS
+    assert gt[0].shape == (SIZE, SIZE, 4)
+    assert np.abs(gt[0].astype(int) - gt[-1]).mean() > 1
+
+
+def test_failures_have_their_clips(run: RunLayout, tmp_path: Path) -> None:
+    for path in (run.root / "artefacts").rglob("a-sway-01.tar"):
+        path.unlink()
+    document = report_of(run.root, tmp_path / "page.html")
+    assert any(sentence.startswith("1 clip of 15 not built") for sentence in document["missing"])
+    assert document["go_on"] == f"specsia clips --out {run.root}"
+    write_failures(run.failures, [Failure("a", "draw", None, "it moves nowhere", clip="a-sway-01")])
+    document = report_of(run.root, tmp_path / "page.html")
+    assert [(one["key"], one["id"], one["stage"]) for one in document["failures"]] == [("a-sway-01", "a", "draw")]
+    assert document["missing"] == []

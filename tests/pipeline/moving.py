@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from tests.characters.gltf.writer import GltfWriter
-from tests.shapes import BOX, PARTS, QUADS
+from tests.clips import add_motion
+from tests.shapes import BOX, PARTS, TRIANGLES
 
 SECONDS = 0.5
 
@@ -36,9 +37,7 @@ def write_moving_figure(
         material = writer.add(
             "materials", pbrMetallicRoughness={"baseColorFactor": [*(float(c) ** 2.2 for c in colour), 1.0]}
         )
-        corners = BOX * np.array(size)
-        faces = [i for quad in QUADS for i in (quad[0], quad[1], quad[2], quad[0], quad[2], quad[3])]
-        part = writer.primitive(corners, faces, material)
+        part = writer.primitive(BOX * np.array(size), TRIANGLES, material)
         nodes.append(writer.mesh_node(part, name=name, translation=[float(c) for c in centre]))
     root = writer.add("nodes", name="hips", children=nodes)
     writer.add("scenes", nodes=[root])
@@ -46,9 +45,7 @@ def write_moving_figure(
     arm = nodes[list(PARTS).index("left_arm")]
 
     def clip(name: str, node: int, way: str, values: Any, times: Any = (0.0, SECONDS / 2, SECONDS)) -> None:
-        sampler = {"input": writer.accessor(list(times)), "output": writer.accessor(values)}
-        channel = {"sampler": 0, "target": {"node": node, "path": way}}
-        writer.add("animations", name=name, channels=[channel], samplers=[sampler])
+        add_motion(writer, name, node, way, times, values)
 
     if clips:
         clip(names[0], arm, "rotation", [_turn_about_x(0), _turn_about_x(70), _turn_about_x(0)])

@@ -6,33 +6,26 @@ import io
 import json
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
-from click.testing import CliRunner
 from PIL import Image
 
-from specsia_build.cli import main
 from specsia_build.dataset.schema import COLUMNS, IMAGE_COLUMNS
+from tests import commands
 from tests.shapes import lines_of, write_broken, write_figure, write_folder
 
 pytestmark = pytest.mark.usefixtures("no_workers")
 
 SMALL = ("--size", "96", "--views", "4", "--workers", "1")
-COMMAND = (sys.executable, "-c", "from specsia_build.cli import main; main()")
-"""As a user has it, in a process of its own; most tests do without, as it takes seconds to begin."""
 
 
-def specsia(*arguments: str | Path, code: int | None = 0) -> dict[str, Any]:
+def specsia(*arguments: str | Path, code: int = 0) -> dict[str, Any]:
     """Run the command; returns its JSON document, or its error line under `error`."""
-    ran = CliRunner().invoke(main, [str(a) for a in arguments])
-    assert ran.exception is None or isinstance(ran.exception, SystemExit), ran.output
-    assert code is None or ran.exit_code == code, ran.output
-    assert "Traceback" not in ran.stderr, ran.stderr
+    ran = commands.specsia(*arguments, code=code)
     return {"error": ran.stderr, "text": ran.stdout, **(json.loads(ran.stdout) if ran.stdout.startswith("{") else {})}
 
 
@@ -53,7 +46,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, dict[str,
     """A folder of five figures, an undisturbed build of it in a process of its own, and what that printed."""
     top = tmp_path_factory.mktemp("a run with spaces")
     source = write_folder(top / "my figures", 5)
-    command = [*COMMAND, "build", str(source), "--out", str(top / "out"), *SMALL, "--workers", "2", "--json"]
+    command = [*commands.COMMAND, "build", str(source), "--out", str(top / "out"), *SMALL, "--workers", "2", "--json"]
     ran = subprocess.run(command, capture_output=True, text=True, timeout=300, check=True)
     return source, top / "out", json.loads(ran.stdout)
 
@@ -209,36 +202,6 @@ def test_low_quality_is_counted_apart_from_failures_and_does_not_stop_pack(tmp_p
     aside = "3 characters (0, 1, untextured) at project mesh-dir"
     assert f"  quarantined  {aside}" in told
     assert f"quarantined: {aside}" in specsia("status", tmp_path / "out")["text"]
-
-
-@pytest.mark.parametrize(
-    ("arguments", "says"),
-    [
-        (("build", "no such place"), "no such place'"),
-        (("build", "sample:0"), "sample:N"),
-        (("build", "--backend", "nonesuch"), "no backend 'nonesuch'"),
-        (("build", "--backend", "mesh-dir:nothere"), "/nothere"),
-        (("build", "--exclude", "nothere"), "nothere cannot be read"),
-        (("build", "--like", "nothere"), "there is no folder nothere"),
-        (("build", "sample:1", "--stage", "pack"), "nothing of relief to pack"),
-        (("clips", "sample:1", "--stage", "pack"), "no clips to pack: run `specsia clips --stage motions` first"),
-        (("build", "sample:1", "--stage", "project"), "nothing to start from"),
-        (("clips", "sample:1", "--stage", "project"), "--recipe dravie or --backend NAME moves them too"),
-        (("build", "--size", "7"), "size"),
-        (("build", "--max-failures", "some"), "max_failures"),
-        (("build", "--max-failures", "200%"), "a share of all (1%)"),
-        (("build", "--max-failures=-1%"), "give a count (3) or a share of all"),
-        (("merge", "--max-failures", "101%", "a", "--out", "b"), "a share of all"),
-        (("build", "--renderer", "crayon"), "no renderer 'crayon'"),
-        (("build", "--bakend", "x"), "No such option"),
-        (("status", "."), "holds no build"),
-        (("nonesuch",), "No such command"),
-    ],
-)
-def test_a_wrong_command_gets_a_sentence(arguments: tuple[str, ...], says: str, tmp_path: Path) -> None:
-    more = ("--out", str(tmp_path / "out")) if arguments[0] in ("build", "clips") else ()
-    assert says in specsia(*arguments, *more, code=2)["error"]
-    assert not (tmp_path / "out" / "artefacts").exists()
 
 
 @pytest.mark.parametrize(("what", "left"), [("data/*.parquet", 0.5), ("teaser.webp", None)])

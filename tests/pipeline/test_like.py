@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import yaml
-from click.testing import CliRunner
 
 from specsia_build.characters.character import Entry
 from specsia_build.characters.sources import open_source
-from specsia_build.cli import main
 from specsia_build.config import BuildConfig, read_settings, with_settings
 from specsia_build.dataset import schema
 from specsia_build.dataset.pairs import splits_of
@@ -25,6 +22,7 @@ from specsia_build.frame import view_yaws
 from specsia_build.pipeline.folder import settings_before
 from specsia_build.pipeline.run import RunLayout
 from specsia_build.pipeline.selection import _split, parted_doubles
+from tests.commands import specsia
 from tests.shapes import write_folder
 
 pytestmark = pytest.mark.usefixtures("no_workers")
@@ -76,9 +74,7 @@ def test_a_build_follows_a_dataset(tmp_path: Path) -> None:
     ids = sorted(entry.id for entry in open_source(str(source), tmp_path).entries)
     like = write_like(tmp_path / "like", {ids[0]: "test", ids[2]: "train", "gone": "train"})
     out = tmp_path / "out"
-    arguments: list[Any] = ["build", source, "--out", out, "--like", like, "--size", 64, "--views", 2, "--workers", 1]
-    result = CliRunner().invoke(main, [str(a) for a in arguments])
-    assert result.exit_code == 0, result.output
+    result = specsia("build", source, "--out", out, "--like", like, "--size", 64, "--views", 2, "--workers", 1)
     assert "the source lacks 1 of its characters: gone" in result.stderr
     assert "it lacks 2 characters of the source, left out here" in result.stderr
     made = open_dataset(out / "dataset")
@@ -86,8 +82,7 @@ def test_a_build_follows_a_dataset(tmp_path: Path) -> None:
     assert from_json(out / "splits.json") == {ids[0]: "test", ids[2]: "train", "gone": "train"}
     assert read_settings(out / "config.yaml")["like"] == str(like)
     assert yaml.safe_load(made.place.read(schema.BUILD_FILE))["config"]["like"] == "like"
-    status = CliRunner().invoke(main, ["status", str(out)])
-    assert "all stages are up to date" in status.output, status.output
+    assert "all stages are up to date" in specsia("status", out).output
 
 
 def test_one_file_in_several_splits_is_told(tmp_path: Path) -> None:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 from tests.backends.upstream.standins import FAULTY, SLAB, eventually, lines, processes_naming
 from tests.backends.upstream.upstreams import write_files
+from tests.commands import COMMAND
 from tests.shapes import write_folder
 
 ROOT = Path(__file__).parents[2]
@@ -80,14 +80,12 @@ def write_backend(
     return f"standin:{up}", {**os.environ, "PYTHONPATH": os.pathsep.join([str(folder / "site"), str(ROOT)])}
 
 
-def arguments(source: Path, out: Path, backend: str) -> list[str]:
-    command = [sys.executable, "-c", "from specsia_build.cli import main; main()", "build", str(source)]
-    settings = ["--out", str(out), "--backend", backend, "--size", "64", "--views", "1", "--workers", "4"]
-    return [*command, *settings, "--stage", "render", "--stage", "reconstruct", "--max-failures", "9", "--json"]
+SMALL = ("--size", "64", "--views", "1", "--workers", "4", "--max-failures", "9", "--json")
 
 
 def build(source: Path, out: Path, backend: str, environment: dict[str, str]) -> dict[str, Any]:
-    command = arguments(source, out, backend)
+    stages = ("--stage", "render", "--stage", "reconstruct")
+    command = [*COMMAND, "build", str(source), "--out", str(out), "--backend", backend, *stages, *SMALL]
     ran = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False, env=environment)
     assert ran.returncode == 0, ran.stderr
     document: dict[str, Any] = json.loads(ran.stdout)

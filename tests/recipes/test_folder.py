@@ -11,10 +11,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import Result
 
 from specsia_build import png
-from specsia_build.cli.main import main
 from specsia_build.config import BuildConfig
 from specsia_build.dataset.checksums import file_sums
 from specsia_build.dataset.verify.report import Report
@@ -25,6 +24,7 @@ from specsia_build.recipes.frames import Frames
 from specsia_build.recipes.recipe import Written
 from specsia_build.recipes.verify import verify
 from tests.clips import SIZE, clips_config, run_clips
+from tests.commands import specsia
 from tests.hub_server import HubServer
 
 CLIP, PICTURE = "a-sway-00", "a-sway-00/color/0001.png"
@@ -145,8 +145,7 @@ def test_whatever_a_recipe_raises_is_told_of_its_part(copy: Path, monkeypatch: p
 
 
 def test_the_command_takes_it_and_a_run_is_told_where_it_lies(frames_run: Path) -> None:
-    done = CliRunner().invoke(main, ["verify", str(frames_run / "frames"), "--workers", "1", "--json"])
-    assert (done.exit_code, json.loads(done.stdout)["ok"]) == (0, True)
+    assert json.loads(specsia("verify", frames_run / "frames", "--workers", "1", "--json").stdout)["ok"] is True
     with pytest.raises(SpecsiaError, match=f"did you mean {frames_run / 'frames'}"):
         verify(str(frames_run))
 
@@ -191,15 +190,12 @@ def folder(frames_run: Path, tmp_path: Path) -> Path:
     return tmp_path / "frames"
 
 
-def push(folder: Path, *more: str) -> Result:
-    done = CliRunner().invoke(main, ["push", str(folder), "--repo", REPO, *more])
-    assert "Traceback" not in done.output
-    return done
+def push(folder: Path, *more: str, code: int = 0) -> Result:
+    return specsia("push", folder, "--repo", REPO, *more, code=code)
 
 
 def test_what_is_listed_arrives_once_and_nothing_else(server: HubServer, folder: Path) -> None:
-    done = push(folder)
-    assert done.exit_code == 0, done.output
+    push(folder)
     listed = [line.split("  ")[1] for line in (folder / "SHA256SUMS").read_text().splitlines()]
     remote = server.store.repo(REPO).files("main")
     assert remote.keys() - {".gitattributes"} == {*listed, "SHA256SUMS"}
@@ -210,11 +206,11 @@ def test_what_is_listed_arrives_once_and_nothing_else(server: HubServer, folder:
 
 
 def test_a_licence_that_is_unknown_is_not_made_public(server: HubServer, folder: Path) -> None:
-    assert push(folder, "--public").exit_code == 1
+    push(folder, "--public", code=1)
     text = (folder / "parts.jsonl").read_text().replace('"license":null', '"license":"CC-BY-ND-4.0"')
     (folder / "parts.jsonl").write_text(text)
     change_parts(folder, lambda part: part.update(license="MIT"))
-    assert push(folder, "--public").exit_code == 1
+    push(folder, "--public", code=1)
     assert not server.store.repos
 
 
@@ -224,7 +220,7 @@ def test_more_files_than_a_hub_takes_are_refused(
     for name in ("MOST_FILES", "MOST_ENTRIES"):
         with monkeypatch.context() as patch:
             patch.setattr(publish, name, 1)
-            assert push(folder).exit_code == 1
+            push(folder, code=1)
     assert not server.store.repos
 
 

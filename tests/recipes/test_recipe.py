@@ -11,12 +11,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from click.testing import CliRunner
 from huggingface_hub import DatasetCard
 from PIL import Image
 
 from specsia_build import png
-from specsia_build.cli.main import main
 from specsia_build.config import BuildConfig, ClipSettings, with_settings
 from specsia_build.dataset.verify.files import machine_path
 from specsia_build.errors import CharacterError, SpecsiaError, UsageError
@@ -25,6 +23,7 @@ from specsia_build.recipes.folder import keys, place, read_parts, write_whole
 from specsia_build.recipes.frames import Frames
 from specsia_build.recipes.recipe import Written, available_recipes, defaults_of, folder_recipes, load_recipe
 from tests.clips import write_figure
+from tests.commands import specsia
 from tests.recipes.made import clip_frames, part_of
 
 ROOT = Path(__file__).parents[2]
@@ -41,11 +40,8 @@ def test_the_documented_example_works(tmp_path: Path, monkeypatch: pytest.Monkey
     (info / "entry_points.txt").write_text(f"[specsia.recipes]\n{point.replace(chr(34), '')}\n")
     monkeypatch.syspath_prepend(tmp_path)
     figure, folder = write_figure(tmp_path / "hero.glb", 0), tmp_path / "run" / "silhouettes"
-    build = ["clips", str(figure), "--recipe", "silhouettes", "--out", str(tmp_path / "run")]
-    for command in (build, ["verify", str(folder), "--workers", "1"]):
-        ran = CliRunner().invoke(main, command)
-        assert ran.exit_code == 0, ran.output
-    assert "ok     layout" in ran.output
+    specsia("clips", figure, "--recipe", "silhouettes", "--out", tmp_path / "run")
+    assert "ok     layout" in specsia("verify", folder, "--workers", "1").output
     (part, *_) = read_parts(folder)
     (name,) = part.files
     assert np.load(folder / name).shape == (part.facts["frames"], 64, 64)

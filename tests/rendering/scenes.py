@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from specsia_build.frame import ORTHO_WIDTH, Camera
+from specsia_build.characters.read import read_character
+from specsia_build.characters.sources import open_source
+from specsia_build.frame import ORTHO_WIDTH, Camera, normalise
 from specsia_build.rendering.colour import linear_to_srgb
 from specsia_build.rendering.fast.renderer import FastRenderer
 from specsia_build.rendering.layers import Layers, Look
@@ -37,9 +41,23 @@ _BOX_FACES = [
 ]
 
 
+def real_mesh(folder: Path, name: str, cameras: Sequence[Camera], margin: float = 4) -> Mesh:
+    """A real character by its id, in the frame of some cameras."""
+    (entry,) = [entry for entry in open_source(str(folder / "characters.jsonl"), folder).entries if entry.id == name]
+    mesh = read_character(entry).mesh
+    return mesh.with_vertices(normalise(mesh.vertices, cameras, margin).apply(mesh.vertices))
+
+
+def net(rows: int, columns: int) -> NDArray[np.int32]:
+    """Faces of a net of points, row by row: two for each cell."""
+    a = (np.arange(rows - 1)[:, None] * columns + np.arange(columns - 1)).ravel()
+    b, c, d = a + 1, a + columns + 1, a + columns
+    return np.stack([a, b, c, a, c, d], axis=1).reshape(-1, 3).astype(np.int32)
+
+
 def mesh_of(
     vertices: Sequence[Sequence[float]] | Floats,
-    faces: Sequence[Sequence[int]] | NDArray[np.int_],
+    faces: Sequence[Sequence[int]] | NDArray[np.integer[Any]],
     material: Material | None = None,
     uv: Sequence[Sequence[float]] | Floats | None = None,
     colors: Sequence[Sequence[float]] | Floats | None = None,

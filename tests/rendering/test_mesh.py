@@ -1,14 +1,24 @@
-"""Measures of meshes, and groups of linked members, against NumPy."""
+"""Measures of meshes, which point of a surface each pixel shows, and meshes that move."""
 
 from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from specsia_build.rendering.mesh import cofactors
+from specsia_build.characters.character import Entry
+from specsia_build.characters.read import read_character
+from specsia_build.config import BuildConfig
+from specsia_build.frame import Camera
+from specsia_build.rendering.fast.renderer import FastRenderer, Still
+from specsia_build.rendering.layers import Layers, Seen
+from specsia_build.rendering.mesh import Mesh, cofactors, concatenate
 from specsia_build.rendering.topology import linked_groups
+from specsia_build.stages.render import in_frame
 from tests.rendering.scenes import box
 
 
@@ -45,3 +55,68 @@ def test_groups_are_numbered_in_the_order_of_their_first_members() -> None:
     none = np.zeros(0, np.int64)
     assert linked_groups(none, none, 3).tolist() == [0, 1, 2]
     assert linked_groups(none, none, 0).tolist() == []
+
+
+def seen_in(mesh: Mesh, camera: Camera) -> tuple[Layers, Seen]:
+    (layers,) = FastRenderer().render(mesh, [camera], seen=True)
+    assert layers.seen is not None
+    return layers, layers.seen
+
+
+@pytest.mark.parametrize("opacity", [None, 0.5])
+def test_attributes_at_points_are_those_of_positions(opacity: float | None) -> None:
+    far, near = box((0, 0.3, 0), (0.3, 0.1, 0.2)), box((0.1, -0.3, 0.1), (0.1, 0.1, 0.3))
+    if opacity is not None:
+        glass = replace(near.materials[0], base_color=(1.0, 0.0, 0.0, opacity), alpha_mode="blend")
+        near = replace(near, materials=(glass,) * len(near.materials))
+    mesh = concatenate([far, near])
+    for yaw in (0.0, 33.0):
+        layers, seen = seen_in(mesh, Camera(yaw, 96))
+        np.testing.assert_allclose(seen.weights[layers.mask > 0].sum(axis=-1), 1, atol=1e-5)
+        np.testing.assert_allclose(seen.values(mesh.vertices), layers.position, atol=2e-6)
+
+
+def test_a_real_character_shows_the_same_points(characters_dir: Path) -> None:
+    """Cut-out textures, thousands of small faces and close looks at edges included."""
+    entry = Entry("knight", "gltf", characters_dir / "kaykit" / "Knight.glb")
+    mesh, _ = in_frame(read_character(entry), BuildConfig())
+    layers, seen = seen_in(mesh, Camera(30.0, 256))
+    np.testing.assert_array_equal(seen.face >= 0, layers.mask > 0)
+    np.testing.assert_allclose(seen.values(mesh.vertices), layers.position, atol=1e-5)
+
+
+def block() -> Mesh:
+    return box((0, 0, 0), (0.2, 0.2, 0.2))
+
+
+def test_poses_are_drawn_as_by_themselves() -> None:
+    still, cameras = block(), [Camera(30.0, 64), Camera(100.0, 64, width=2.0)]
+    moves = [np.array([0.0, 0, 0]), np.array([0.1, 0, 0.2]), np.array([0, 0, -0.3])]
+    moved = [replace(still.with_vertices(still.vertices + move), rest=still.vertices) for move in moves]
+    bound = np.zeros(len(still.vertices), np.int32)
+    expected = [layers for mesh in moved for layers in FastRenderer().render(mesh, cameras)]
+    assert len(expected) == 6
+    laid = Still.of(still, bound, cameras[0].pixels_per_unit)
+    # Each is looked at before the next is drawn over one before it.
+    for ours, theirs in zip(FastRenderer().animate(laid, iter(moved), cameras), expected, strict=True):
+        np.testing.assert_array_equal(ours.color, theirs.color)
+        np.testing.assert_array_equal(ours.position, theirs.position)
+
+
+def test_parts_that_come_apart_show_their_inside() -> None:
+    """A closed box whose lid hangs on something else shows its inside once the lid is off."""
+    mesh = block()
+    corners = mesh.vertices[mesh.faces]
+    lid = (corners[..., 2] == corners[..., 2].max()).all(axis=1)
+    vertices = corners.reshape(-1, 3)
+    apart = replace(mesh, vertices=vertices, faces=np.arange(len(vertices), dtype=np.int32).reshape(-1, 3))
+    bound = np.repeat(lid, 3).astype(np.int32)
+    off = vertices + np.where(bound[:, None], [0, 0, 5.0], 0).astype(np.float32)
+    # The near side goes too, so that the camera looks into the box.
+    near = (corners[..., 1] == corners[..., 1].min()).all(axis=1)
+    bound[np.repeat(near, 3)] = 2
+    off[np.repeat(near, 3)] += [0, 0, 5]
+    moved = replace(apart, vertices=off.astype(np.float32), rest=vertices)
+    camera = Camera(0.0, 64)
+    (layers,) = FastRenderer().animate(Still.of(apart, bound, camera.pixels_per_unit), [moved], [camera])
+    assert layers.mask[32, 32] == 255

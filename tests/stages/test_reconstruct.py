@@ -1,27 +1,30 @@
-"""What a backend gives is taken as a surface, whatever it says of its sides."""
+"""What a backend gives is taken as a surface, and what is said of a reconstruction that could be registered."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from specsia_build import png
-from specsia_build.backends.base import Backend, Context, Reading
+from specsia_build.backends.base import Context, Reading
 from specsia_build.backends.placing import into_frame
 from specsia_build.backends.registry import load_backend
 from specsia_build.backends.selftest import figure
 from specsia_build.characters.character import Entry
 from specsia_build.config import BuildConfig
 from specsia_build.errors import LowQualityError
-from specsia_build.films import Pixels
+from specsia_build.rendering.colour import linear_to_srgb
 from specsia_build.rendering.mesh import Mesh
 from specsia_build.stages import render
+from specsia_build.stages.doubts import Seen, doubts
 from specsia_build.stages.reconstruct import accepted, reconstruct
 from specsia_build.stages.stage import Artefact, Job
+from tests.backends.fake import Fake
 from tests.rendering.scenes import look_at, sphere
 
 
@@ -31,63 +34,94 @@ def test_what_a_backend_makes_is_there_from_both_sides() -> None:
     assert [material.double_sided for material in given.materials] == [True]
 
 
-@dataclass
-class Lying(Backend):
-    """Gives the figure in another frame than the picture's, read as a file in the axes of glTF."""
-
-    axes: tuple[str, ...]
-    name: str = "mine"
-    version: int = 1
-    sees_ground_truth: bool = False
-    needs_yaw: bool = False
-
-    def settings(self) -> Mapping[str, Any]:
-        return {}
-
-    def reconstruct(self, image: Pixels, context: Context) -> Mesh:
-        context.note(Reading(("+x", "-z", "+y"), False, "backends.yaml"))
-        return into_frame(figure(), self.axes)
-
-
-@dataclass
-class Doubting(Lying):
-    """Gives the figure as it is, and doubts it."""
-
-    def reconstruct(self, image: Pixels, context: Context) -> Mesh:
-        context.doubt("the figure lacks a tail")
-        return figure()
-
-
-def _rendered() -> Artefact:
+def _reconstructed(make: Callable[[Context], Mesh]) -> Artefact:
+    """The artefact of a figure by a backend that makes something of it."""
     seen = look_at(figure(), size=128)
-    return Artefact(
-        "a",
-        {
-            render.FRONT: png.encode(seen.color),
-            "gt_00.png": png.encode(seen.color),
-            "gt_mask_00.png": png.encode(seen.mask),
-        },
-        {},
-    )
+    front, mask = png.encode(seen.color), png.encode(seen.mask)
+    rendered = Artefact("a", {render.FRONT: front, "gt_00.png": front, "gt_mask_00.png": mask}, {})
+    job = Job(Entry("a", "ply", Path("a.ply")), BuildConfig(source="a"), Fake(make))
+    return reconstruct(job, {render.STAGE: rendered})[0]
 
 
-def _job(backend: Backend) -> Job:
-    return Job(Entry("a", "ply", Path("a.ply")), BuildConfig(source="a"), backend)
+def _lying(context: Context) -> Mesh:
+    """Another frame than the picture's, read as a file in the axes of glTF."""
+    context.note(Reading(("+x", "-z", "+y"), False, "backends.yaml"))
+    return into_frame(figure(), ("+x", "-z", "+y"))
 
 
-def _refusal(axes: tuple[str, ...]) -> str:
-    with pytest.raises(LowQualityError) as caught:
-        reconstruct(_job(Lying(axes)), {render.STAGE: _rendered()})
-    assert caught.value.pictures
-    return str(caught.value)
+def _doubting(context: Context) -> Mesh:
+    context.doubt("the figure lacks a tail")
+    return figure()
 
 
 def test_a_mesh_that_lies_is_refused_with_the_line_that_mends_it() -> None:
-    said = _refusal(("+x", "-z", "+y"))
-    assert "does not look like the picture" in said
+    with pytest.raises(LowQualityError) as caught:
+        _reconstructed(_lying)
+    said = str(caught.value)
+    assert caught.value.pictures and "does not look like the picture" in said
     assert 'it seems to lie or stand on its head: with axes: ["+x", "+y", "+z"] in backends.yaml' in said
 
 
 def test_what_a_backend_doubts_is_a_warning() -> None:
-    made, _ = reconstruct(_job(Doubting(("+x", "+y", "+z"))), {render.STAGE: _rendered()})
-    assert made.meta["warnings"] == ["the figure lacks a tail"]
+    assert _reconstructed(_doubting).meta["warnings"] == ["the figure lacks a tail"]
+
+
+TRUTH = figure()
+READING = {"axes": ["+x", "-z", "+y"], "linear": True, "stated_in": "manifest.yaml"}
+
+
+def said(mesh: Mesh, reading: dict[str, Any] | None = None, *, sees: bool = False) -> tuple[str, ...]:
+    views = [look_at(mesh, yaw, size=192) for yaw in (0.0, 180.0)]
+    truth = [look_at(TRUTH, yaw, size=192) for yaw in (0.0, 180.0)]
+    seen = Seen(
+        mesh,
+        mesh,
+        views[0].color,
+        views[1].color,
+        np.stack([view.mask for view in views]),
+        truth[0].color,
+        np.stack([view.mask for view in truth]),
+        "unlit",
+    )
+    return doubts(seen, {"backend": "mine", "sees_ground_truth": sees, "warnings": [], "reading": reading})[0]
+
+
+def coloured(change: Any) -> Mesh:
+    assert TRUTH.colors is not None
+    colors = TRUTH.colors.copy()
+    colors[..., :3] = change(colors[..., :3])
+    return replace(TRUTH, colors=colors)
+
+
+def test_nothing_is_said_of_what_is_right() -> None:
+    assert said(TRUTH, READING) == ()
+    assert said(coloured(lambda c: np.clip(c * 1.3, 0, 1)), READING) == ()
+
+
+@pytest.mark.parametrize(
+    ("axes", "seems", "line"),
+    [
+        (("-x", "-y", "+z"), "face away", '["-x", "+z", "+y"] in manifest.yaml'),
+        (("-x", "+y", "+z"), "be mirrored", '["-x", "-z", "+y"] in manifest.yaml'),
+    ],
+)
+def test_another_frame_is_said_with_the_line_that_mends_it(axes: tuple[str, ...], seems: str, line: str) -> None:
+    (sentence,) = said(into_frame(TRUTH, axes), READING)
+    assert f"seems to {seems}: with axes: {line}" in sentence
+    (without,) = said(into_frame(TRUTH, axes))
+    assert f'axes: ["{axes[0]}", "{axes[1]}", "+z"] as its x, y, z' in without
+
+
+def test_what_is_one_grey_or_coloured_otherwise_is_said() -> None:
+    (grey,) = said(coloured(lambda c: np.full_like(c, 0.5)), READING)
+    assert "mine shows one plain grey of 188 where the picture has more" in grey
+    (other,) = said(coloured(lambda c: 1 - c), READING)
+    assert "mine has other colours than the picture" in other
+
+
+def test_pale_colours_are_said_with_the_line_that_mends_them() -> None:
+    (pale,) = said(coloured(linear_to_srgb), READING)
+    assert "mine is too pale" in pale
+    assert "colors: srgb in manifest.yaml they would be 0.01 from the picture's" in pale
+    (pale,) = said(coloured(linear_to_srgb), {**READING, "stated_in": None})
+    assert "decoded once more they would be 0.01 from the picture's" in pale

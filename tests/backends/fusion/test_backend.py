@@ -16,14 +16,13 @@ from specsia_build.backends.base import Context
 from specsia_build.backends.fusion.backend import create
 from specsia_build.backends.scoring import check_generated, closed_volume
 from specsia_build.backends.selftest import ellipsoid, figure
-from specsia_build.characters.read import read_character
-from specsia_build.characters.sources import open_source
 from specsia_build.errors import CharacterError
 from specsia_build.frame import Camera, normalise, view_cameras
 from specsia_build.registration import iou, register
 from specsia_build.rendering.fast.renderer import FastRenderer, silhouettes
 from specsia_build.rendering.mesh import Mesh, concatenate
 from specsia_build.rendering.topology import topology
+from tests.rendering.scenes import real_mesh
 
 SIZE = 256
 CAMERAS = view_cameras(10, SIZE)
@@ -140,8 +139,7 @@ def test_what_some_view_shows_is_kept(truth: Mesh, argument: str) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["kaykit_barbarian", "kaykit_knight", "kaykit_mage", "kenney_character"])
 def test_real_characters_keep_their_silhouettes(characters_dir: Path, name: str) -> None:
-    (entry,) = [e for e in open_source(str(characters_dir / "characters.jsonl"), Path()).entries if e.id == name]
-    truth = in_frame([read_character(entry).mesh])
+    truth = real_mesh(characters_dir, name, CAMERAS)
     result = compared(truth)
     assert result.ious[1:].mean() >= 0.90
     assert 0.04 < result.damage[1:].mean() < 0.12

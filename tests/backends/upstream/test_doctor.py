@@ -8,12 +8,11 @@ import sys
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
 
 from specsia_build.backends.upstream.doctor import MISSING, NOTE, OK, Check, diagnose, missing_names
 from specsia_build.backends.upstream.pins import NAMES, Installation, read_pins
-from specsia_build.cli.main import main
 from tests.backends.upstream.upstreams import write_environment, write_files, write_upstream
+from tests.commands import specsia
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -85,17 +84,14 @@ def test_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "hub"))
     root = write_upstream(tmp_path / "w", "wonder3d")
     arguments = ["backends", "doctor", "wonder3d", "--root", str(root), "--python", sys.executable]
-    ran = CliRunner().invoke(main, arguments)
-    assert ran.exit_code == 1
-    assert "ok      names: all 14 files" in ran.output
+    assert "ok      names: all 14 files" in specsia(*arguments, code=1).output
     path = root / "test_mvdiffusion_seq.py"
     path.write_text(path.read_text().replace("def load_wonder3d_pipeline", "def load_pipeline"))
-    document = json.loads(CliRunner().invoke(main, [*arguments, "--json"]).output)
+    document = json.loads(specsia(*arguments, "--json", code=1).output)
     assert document["ok"] is False
     gone = [check["found"] for check in document["checks"] if check["name"] == "names"]
     assert gone == ["test_mvdiffusion_seq.py has no load_wonder3d_pipeline"]
-    unknown = CliRunner().invoke(main, ["backends", "doctor", "relief"])
-    assert unknown.exit_code == 2
+    specsia("backends", "doctor", "relief", code=2)
 
 
 def test_a_complete_installation_exits_with_0(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -118,6 +114,4 @@ def test_a_complete_installation_exits_with_0(tmp_path: Path, monkeypatch: pytes
     root = write_upstream(tmp_path / "checkout", "crm")
     settings.write_text(f"crm:\n  root: {root}\n  python: {python}\n  weights:\n" + "".join(f"  {n}\n" for n in lines))
     monkeypatch.setenv("SPECSIA_BACKENDS", str(settings))
-    ran = CliRunner().invoke(main, ["backends", "doctor", "crm"])
-    assert ran.exit_code == 0, ran.output
-    assert "crm is ready" in ran.output
+    assert "crm is ready" in specsia("backends", "doctor", "crm").output

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,7 +15,6 @@ from PIL import Image
 from specsia_build.dataset import schema
 from specsia_build.dataset.verify.check import verify
 from specsia_build.dataset.verify.report import MOST_LISTED, OF_DATASETS
-from specsia_build.errors import SpecsiaError, UsageError
 from specsia_build.frame import Camera, decode_position, view_yaws
 from specsia_build.registration import iou
 from tests.dataset.small import (
@@ -292,13 +290,3 @@ def test_licences_that_let_nothing_be_passed_on_are_noted(dataset: Path) -> None
     report = verify(dataset)
     assert report.ok, report.lines()
     assert "not to be passed on" in report.notes[0]
-
-
-def test_no_folder_and_no_dataset(tmp_path: Path, one_backend: Path) -> None:
-    with pytest.raises(UsageError):
-        verify(tmp_path / "nowhere")
-    with pytest.raises(SpecsiaError):
-        verify(tmp_path)
-    shutil.copytree(one_backend, tmp_path / "dataset")
-    with pytest.raises(SpecsiaError, match=r"did you mean .*dataset"):
-        verify(tmp_path)

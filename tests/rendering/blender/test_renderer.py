@@ -15,10 +15,8 @@ import pytest
 from numpy.typing import NDArray
 
 from benchmarks.parity import Parity, compare, summarised
-from specsia_build.characters.read import read_character
-from specsia_build.characters.sources import open_source
 from specsia_build.errors import CharacterError, SpecsiaError
-from specsia_build.frame import Camera, normalise, view_cameras
+from specsia_build.frame import Camera, view_cameras
 from specsia_build.rendering.blender import process as blender_process
 from specsia_build.rendering.blender import renderer as blender
 from specsia_build.rendering.blender.process import BlenderProcess, find_command, how_to_get
@@ -26,7 +24,7 @@ from specsia_build.rendering.blender.renderer import render_views
 from specsia_build.rendering.fast.renderer import FastRenderer
 from specsia_build.rendering.layers import Layers, Look
 from specsia_build.rendering.mesh import Material, Mesh, Texture, concatenate
-from tests.rendering.scenes import mesh_of
+from tests.rendering.scenes import mesh_of, real_mesh
 
 SIZE = 128
 SAMPLES = 64
@@ -88,19 +86,13 @@ def both(mesh: Mesh, cameras: list[Camera], look: Look = "unlit") -> Iterator[tu
         yield theirs, fast, compare(theirs, fast, low, high)
 
 
-def real(characters_dir: Path, name: str, cameras: list[Camera]) -> Mesh:
-    (entry,) = [e for e in open_source(str(characters_dir / "characters.jsonl"), Path()).entries if e.id == name]
-    mesh = read_character(entry).mesh
-    return mesh.with_vertices(normalise(mesh.vertices, cameras, 5).apply(mesh.vertices))
-
-
 @needs_blender
 @pytest.mark.parametrize(
     ("name", "look"), [("kaykit_knight", "unlit"), ("quaternius_zombie", "unlit"), ("kaykit_mage", "lit")]
 )
 def test_fast_is_right_on_real_characters(characters_dir: Path, name: str, look: Look) -> None:
     cameras = list(view_cameras(10, SIZE))[1:5:3]
-    mesh = real(characters_dir, name, cameras)
+    mesh = real_mesh(characters_dir, name, cameras, 5)
     views = list(both(mesh, cameras, look))
     parity = summarised([p for _, _, p in views])
     # A pixel at half coverage weighs sixteen times what it does in a picture of 512.

@@ -1,34 +1,31 @@
-"""Real characters: no holes, no seams, the same picture as a far finer one, positions on their pixels."""
+"""Real characters: no holes, the same picture as a far finer one; and the same bytes on every processor."""
 
 from __future__ import annotations
 
+import hashlib
+import os
+import subprocess
+import sys
 from functools import cache
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from specsia_build.characters.read import read_character
-from specsia_build.characters.sources import open_source
-from specsia_build.frame import normalise, view_cameras
+from specsia_build.frame import view_cameras
 from specsia_build.rendering.colour import linear_to_srgb, srgb_to_linear
+from specsia_build.rendering.contour import draw_contour
 from specsia_build.rendering.layers import Layers, Look
-from specsia_build.rendering.mesh import Mesh
-from tests.rendering.scenes import look_at
+from specsia_build.rendering.mesh import concatenate
+from tests.rendering.fast.test_blend import half_glassy, noise
+from tests.rendering.scenes import checker, look_at, real_mesh, sheet, sphere, textured
 
 NAMES = ["kaykit_knight", "kaykit_barbarian", "kenney_character"]
 
 
 @cache
-def character(folder: Path, name: str) -> Mesh:
-    (entry,) = [e for e in open_source(str(folder / "characters.jsonl"), folder).entries if e.id == name]
-    mesh = read_character(entry).mesh
-    return mesh.with_vertices(normalise(mesh.vertices, view_cameras(10, 512), 4).apply(mesh.vertices))
-
-
-@cache
 def view(folder: Path, name: str, yaw: float, size: int = 512, look: Look = "unlit") -> Layers:
-    return look_at(character(folder, name), yaw, size, look)
+    return look_at(real_mesh(folder, name, view_cameras(10, 512)), yaw, size, look)
 
 
 @pytest.mark.parametrize(("name", "look"), [*((name, "unlit") for name in NAMES), ("kaykit_knight", "lit")])
@@ -57,3 +54,29 @@ def test_no_pinholes(characters_dir: Path, name: str) -> None:
         full = view(characters_dir, name, yaw).coverage == 255
         around = np.lib.stride_tricks.sliding_window_view(full, (3, 3)).sum(axis=(2, 3))
         assert not ((around == 8) & ~full[1:-1, 1:-1]).any()
+
+
+COMPUTE = "from tests.rendering.fast.test_characters import digest; print(digest())"
+
+
+def digest() -> str:
+    """Digest of pictures of opaque and translucent faces, textures near and far, light and contours."""
+    results = hashlib.sha256()
+    walls = [sheet(2.3, 4.1, 50.2, 49.7, y=0.4, material=textured(checker(texels))) for texels in (9, 200)]
+    veiled = concatenate([walls[0], half_glassy(3), sheet(10.3, 8.6, 44.5, 40.2, material=noise(20))])
+    for mesh, look in ((veiled, "unlit"), (concatenate([walls[1], sphere(0.3)]), "lit")):
+        layers = look_at(mesh, 20, 54, look)  # type: ignore[arg-type]
+        drawn = draw_contour(layers.color, np.ascontiguousarray(layers.coverage), 1.7, 40)
+        for array in (layers.color, layers.coverage, layers.position, drawn):
+            results.update(array.tobytes())
+    return results.hexdigest()
+
+
+@pytest.mark.slow
+def test_a_processor_without_wide_vectors_draws_the_same_bytes() -> None:
+    # What is compiled for it is kept beside the code for this one: numba tells them apart.
+    plain = {"NUMBA_CPU_NAME": "generic", "NUMBA_CPU_FEATURES": ""}
+    command, top = [sys.executable, "-c", COMPUTE], Path(__file__).parents[3]
+    ran = subprocess.run(command, env=os.environ | plain, cwd=top, capture_output=True, text=True, check=False)
+    assert ran.returncode == 0, ran.stderr
+    assert ran.stdout.strip() == digest()

@@ -27,6 +27,7 @@ from tests.rendering.scenes import (
     inside_out,
     look_at,
     mesh_of,
+    net,
     sheet,
     soup,
     sphere,
@@ -67,13 +68,9 @@ def test_neighbouring_faces_leave_no_crack_and_no_overlap() -> None:
     x[inner] += generator.uniform(-0.03, 0.03, x[inner].shape)
     z[inner] += generator.uniform(-0.03, 0.03, x[inner].shape)
     vertices = np.stack([x, 0.1 * np.sin(9 * x), z], axis=-1).reshape(-1, 3)
-    faces = []
-    for i in range(n - 1):
-        for j in range(n - 1):
-            a, b, c, d = i * n + j, i * n + j + 1, (i + 1) * n + j + 1, (i + 1) * n + j
-            faces += [[a, b, c], [a, c, d]]
+    faces = net(n, n)
     # Each face has vertices of its own: only their places are shared.
-    loose = mesh_of(vertices[np.array(faces).ravel()], np.arange(3 * len(faces)).reshape(-1, 3))
+    loose = mesh_of(vertices[faces.ravel()], np.arange(faces.size).reshape(-1, 3))
     coverage = look_at(loose).coverage
     assert_array_equal(coverage[7:47, 7:47], 255)
     assert int((coverage > 0).sum()) == 40 * 40

@@ -22,6 +22,7 @@ from tests.rendering.scenes import (
     inside_out,
     look_at,
     mesh_of,
+    net,
     outlined,
     sheet,
     sphere,
@@ -153,12 +154,7 @@ def test_a_translucent_sheet_shows_no_line_where_its_triangles_meet(yaw: float, 
     x, z = np.meshgrid(np.arange(n), np.arange(n))
     # Vertices on pixel centres and borders, so that samples fall on edges exactly.
     vertices = np.stack([(x - 4) * 0.075, 0 * x, (z - 4) * 0.075], axis=-1).reshape(-1, 3)
-    faces = []
-    for i in range(n - 1):
-        for j in range(n - 1):
-            a, b, c, d = i * n + j, i * n + j + 1, (i + 1) * n + j + 1, (i + 1) * n + j
-            faces += [[a, b, c], [a, c, d]]
-    mesh = mesh_of(vertices, faces, Material(base_color=(1, 1, 1, 0.5), alpha_mode="blend"))
+    mesh = mesh_of(vertices, net(n, n), Material(base_color=(1, 1, 1, 0.5), alpha_mode="blend"))
     layers = look_at(tilted(mesh, tilt), yaw)
     assert (layers.coverage == 255).sum() > 100
     assert_array_equal(np.unique(layers.mask[layers.coverage == 255]), [128])

@@ -13,11 +13,10 @@ from specsia_build import png
 from specsia_build.pipeline.store import read_artefact
 from specsia_build.stages.clips import draw
 from tests.characters.gltf.writer import GltfWriter
-from tests.clips import clips_config, run_clips
-from tests.shapes import BOX, PARTS, QUADS
+from tests.clips import add_motion, clips_config, run_clips
+from tests.shapes import BOX, PARTS, TRIANGLES
 
 FAR = 20.0
-FACES = [i for quad in QUADS for i in (quad[0], quad[1], quad[2], quad[0], quad[2], quad[3])]
 TURNS = [[0.0, 0.0, 0.0, 1.0], [0.5, 0.0, 0.0, 0.866]]
 
 Clip = tuple[str, str, str, list[Any]]
@@ -29,7 +28,7 @@ def write_scene(path: Path, clips: list[Clip], *, under: bool = False) -> Path:
     writer = GltfWriter()
     nodes = {}
     for name, (centre, size, _) in {**PARTS, "stone": ((0.7, 0.1, 0.0), (0.1, 0.1, 0.1), None)}.items():
-        part = writer.primitive(BOX * np.array(size), FACES if name != "stone" else FACES[:6])
+        part = writer.primitive(BOX * np.array(size), TRIANGLES[: 6 if name == "stone" else None])
         nodes[name] = writer.mesh_node(part, name=name, translation=[float(c) for c in centre])
     nodes["hips"] = writer.add("nodes", name="hips", children=[node for name, node in nodes.items() if name != "stone"])
     nodes["camera"] = writer.add("nodes", name="camera")
@@ -37,10 +36,7 @@ def write_scene(path: Path, clips: list[Clip], *, under: bool = False) -> Path:
     writer.data["scenes"] = [{"nodes": [writer.add("nodes", name="scene", children=roots)] if under else roots}]
     writer.data["scene"] = 0
     for name, node, way, values in clips:
-        times = [float(k) for k in range(len(values))]
-        curve = {"input": writer.accessor(times), "output": writer.accessor(values)}
-        channel = {"sampler": 0, "target": {"node": nodes[node], "path": way}}
-        writer.add("animations", name=name, channels=[channel], samplers=[curve])
+        add_motion(writer, name, nodes[node], way, range(len(values)), values)
     path.parent.mkdir(parents=True, exist_ok=True)
     return writer.write_glb(path)
 
