@@ -140,9 +140,7 @@ _SCALES = st.floats(-3, 3).filter(lambda value: value == 0 or abs(value) > 1e-3)
     arrays(np.float64, (2, 4), elements=st.floats(-1, 1)),
     arrays(np.float64, (2, 3), elements=_SCALES),
 )
-def test_composed_transforms_decompose_into_the_same(
-    translations: np.ndarray, rotations: np.ndarray, scales: np.ndarray
-) -> None:
+def test_transforms_come_apart_and_back(translations: np.ndarray, rotations: np.ndarray, scales: np.ndarray) -> None:
     matrices = composed(translations, rotations, scales)
     parts = decomposed(matrices)
     np.testing.assert_allclose(composed(*parts), matrices, atol=1e-9)

@@ -156,9 +156,7 @@ def test_faces_without_area_and_faces_on_one_edge_do_no_harm() -> None:
         ("kenney/kenney_character.glb", 10, 20),
     ],
 )
-def test_real_characters_have_as_many_regions_as_somebody_would_colour(
-    characters_dir: Path, tmp_path: Path, character: str, least: int, most: int
-) -> None:
+def test_real_characters(characters_dir: Path, tmp_path: Path, character: str, least: int, most: int) -> None:
     mesh = read_character(open_source(str(characters_dir / character), tmp_path).entries[0]).mesh
     found = regions(mesh)
     count = len(found.colors)

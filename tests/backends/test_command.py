@@ -109,9 +109,7 @@ def test_paths_of_a_spec_hold_in_any_folder(tmp_path: Path, monkeypatch: pytest.
         ),
     ],
 )
-def test_failures_are_a_sentence_and_leave_no_process(
-    tmp_path: Path, own_settings: Path, text: str, reason: str
-) -> None:
+def test_failures_leave_no_process(tmp_path: Path, own_settings: Path, text: str, reason: str) -> None:
     if "sleep" in text:
         own_settings.write_text("command: {seconds: 1}")
     with pytest.raises(CharacterError) as caught:

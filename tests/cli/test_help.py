@@ -100,9 +100,7 @@ def test_help_imports_no_command() -> None:
     ],
 )
 @pytest.mark.usefixtures("no_workers")
-def test_a_wrong_command_line_is_one_line_and_exit_code_2(
-    line: str, says: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_wrong_command_line_exits_2(line: str, says: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     ran = specsia(*line.split(), code=2)
     assert ran.stdout == ""

@@ -87,9 +87,7 @@ def test_a_character_whose_views_are_blank_on_white_is_quarantined_with_its_pict
     assert build(tmp_path / "zoo", tmp_path / "dark", "--outline", "dark").exit_code == 0
 
 
-def test_clips_that_do_not_fit_on_the_disk_are_refused_before_they_are_drawn(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_clips_that_do_not_fit_on_the_disk_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_figures(tmp_path / "zoo", 1)
     run, options = tmp_path / "run", ("--size", 256, "--fps", 8, "--views", 1, "--workers", 1, "--max-failures", "100%")
     free = [10_000]

@@ -88,9 +88,7 @@ def at(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("report one", {"shown", "report"}, "specsia sheet one --out sheet.png"),
     ],
 )
-def test_commands_end_with_what_is_to_be_known(
-    at: Path, line: str, labels: set[str], follows: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_closing_panels(at: Path, line: str, labels: set[str], follows: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(at)
     ran = specsia(*line.split())
     facts = {row.split()[0] for row in ran.stderr.splitlines() if row.startswith("  ") and row.strip()}

@@ -55,9 +55,7 @@ def pictures(folder: Path, config: str, column: str) -> dict[str, list[NDArray[n
 @pytest.mark.parametrize(
     ("which", "heads"), [("one_backend", ["Y*", "Z"]), ("two_backends", ["Y*", "Z fat", "Z thin"])]
 )
-def test_it_shows_y_star_beside_each_z_from_several_views(
-    which: str, heads: list[str], request: pytest.FixtureRequest
-) -> None:
+def test_the_teaser_shows_y_star_beside_each_z(which: str, heads: list[str], request: pytest.FixtureRequest) -> None:
     folder: Path = request.getfixturevalue(which)
     shown, dataset = teaser(folder), open_dataset(folder)
     rows = [pictures(folder, dataset.configs[0], schema.GT)]

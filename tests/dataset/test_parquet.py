@@ -116,9 +116,7 @@ def test_values_are_held_as_pyarrow_holds_them(kind: pa.DataType, values: list[A
     assert found.equals(pa.array(values, kind)) and found.null_count == values.count(None)
 
 
-def test_row_groups_hold_whole_characters_unless_these_are_huge(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_row_groups_hold_whole_characters(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     one = sum(map(len, row(0).images.values()))
 
     def groups(characters: int, views: int) -> list[int]:

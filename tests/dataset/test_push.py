@@ -124,9 +124,7 @@ def test_a_dry_run_does_not_wait_for_a_silent_hub(server: HubServer, dataset: Pa
     assert time.monotonic() - begun < 3
 
 
-def test_a_token_without_rights_stops_before_a_byte(
-    server: HubServer, dataset: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_token_without_rights(server: HubServer, dataset: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert "answered 403 (You don't have" in sentence(specsia_push(dataset, repo="stranger/pairs"))
     specsia_push(dataset)
     (dataset / "README.md").write_text("---\nlicense: mit\n---\n")
@@ -169,9 +167,7 @@ def test_no_token_no_network_no_such_name(server: HubServer, dataset: Path, monk
     assert specsia_push(dataset).exit_code == 0
 
 
-def test_a_remote_that_differs_is_named_and_not_tagged(
-    server: HubServer, dataset: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_remote_that_differs_is_not_tagged(server: HubServer, dataset: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     commit = server.store.commit
 
     def loses_a_file(name: str, lines: list[dict[str, object]], **_: bool) -> str:
@@ -231,9 +227,7 @@ def test_only_a_whole_dataset_is_pushed(server: HubServer, dataset: Path, tmp_pa
         ("LicenseRef-Studio-2024", True),
     ],
 )
-def test_nothing_is_made_public_without_a_licence(
-    server: HubServer, tmp_path: Path, license_: str | None, allowed: bool
-) -> None:
+def test_no_licence_nothing_public(server: HubServer, tmp_path: Path, license_: str | None, allowed: bool) -> None:
     folder = write_dataset(tmp_path / "set", shards=1, shard_bytes=1000, license_=license_)
     public = specsia_push(folder, "--public")
     if allowed:
@@ -268,9 +262,7 @@ def test_files_that_no_push_made_stay_and_are_named(server: HubServer, dataset: 
     assert holds(server, dataset)
 
 
-def test_a_card_that_was_edited_on_the_hub_is_replaced_only_where_that_is_asked_for(
-    server: HubServer, dataset: Path
-) -> None:
+def test_a_card_edited_on_the_hub_is_replaced_if_that_is_asked_for(server: HubServer, dataset: Path) -> None:
     assert specsia_push(dataset).exit_code == 0
     edit = CommitOperationAdd("README.md", b"my words")
     api = HfApi(endpoint=server.url, token=WRITER)
@@ -286,9 +278,7 @@ def test_a_card_that_was_edited_on_the_hub_is_replaced_only_where_that_is_asked_
     assert holds(server, dataset)
 
 
-def test_what_was_pushed_is_read_verified_and_followed(
-    server: HubServer, one_backend: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_pushed_and_read(server: HubServer, one_backend: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     specsia("push", one_backend, "--repo", REPO)
     here, there = open_dataset(one_backend), open_dataset(REPO)
     assert (there.schema, there.configs, there.digest()) == (here.schema, here.configs, here.digest())

@@ -59,9 +59,7 @@ def kill_after(dataset: Path, server: HubServer, home: Path, size: int) -> None:
 
 
 @pytest.mark.slow
-def test_a_push_killed_at_random_moments_ends_whole_and_sends_few_shards_twice(
-    tmp_path: Path, record_property: Callable[[str, object], None]
-) -> None:
+def test_a_killed_push_sends_few_shards_twice(tmp_path: Path, record_property: Callable[[str, object], None]) -> None:
     shard = MEGABYTES * 1_000_000 // SHARDS
     dataset = write_dataset(tmp_path / "dataset", SHARDS, shard)
     total = sum(path.stat().st_size for path in dataset.rglob("*") if path.is_file())

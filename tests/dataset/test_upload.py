@@ -71,9 +71,7 @@ def test_of_a_grown_dataset_only_what_changed_travels(dataset: Path, memory: Pla
     assert there(memory) == {**here(dataset), "notes.txt": b"somebody else's"}
 
 
-def test_stopped_anywhere_it_goes_on_and_is_not_taken_for_whole(
-    dataset: Path, memory: Place, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_stopped_anywhere_it_goes_on(dataset: Path, memory: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     send(dataset, memory)
     for name in ("README.md", "data/train-00001-of-00002.parquet", "build.json"):
         (dataset / name).write_text(f"new {name}")
@@ -112,9 +110,7 @@ def test_only_what_an_upload_sent_is_removed_or_replaced(dataset: Path, memory: 
 
 
 @pytest.mark.parametrize("journal", [True, False])
-def test_what_was_changed_there_is_sent_again_whatever_the_list_there_says(
-    dataset: Path, memory: Place, journal: bool
-) -> None:
+def test_what_was_changed_there_is_sent_again(dataset: Path, memory: Place, journal: bool) -> None:
     send(dataset, memory)
     if not journal:
         (dataset.parent / "uploaded.json").unlink()
@@ -131,9 +127,7 @@ def test_urls_that_cannot_be_written(url: str) -> None:
 
 
 @pytest.mark.slow
-def test_an_s3_server_holds_and_gives_the_same(
-    one_backend: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_s3_server_gives_the_same(one_backend: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("s3fs")
     with object_store() as (_, variables):
         for name, value in variables.items():

@@ -153,9 +153,7 @@ def check_pip(words: list[str]) -> None:
 
 
 @pytest.mark.parametrize("page", [page for page in PAGES if any(b.page == page and b.runs for b in BLOCKS)])
-def test_the_commands_of_a_page_work_as_printed_in_their_order(
-    page: str, surroundings: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_commands_of_a_page(page: str, surroundings: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(shutil.copytree(surroundings, tmp_path / "sandbox"))
     for block in BLOCKS:
         if block.page != page or not block.runs:

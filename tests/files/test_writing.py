@@ -88,9 +88,7 @@ def _refusing(code: int) -> Callable[..., int]:
 
 
 @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS])
-def test_what_cannot_be_written_is_an_error_of_its_file(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int
-) -> None:
+def test_what_cannot_be_written_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int) -> None:
     (tmp_path / "x").write_bytes(b"old\n")
     monkeypatch.setattr(Path, "write_bytes", _refusing(code))
     monkeypatch.setattr(os, "write", _refusing(code))

@@ -90,9 +90,7 @@ def test_the_dataset_has_a_row_for_each_frame(run: tuple[Path, Path, dict[str, A
     assert {row["action"] for row in rows} == {"wave", "go", "still", "../../etc/passwd", "turntable"}
 
 
-def test_the_same_command_does_nothing_and_workers_do_not_matter(
-    run: tuple[Path, Path, dict[str, Any]], tmp_path: Path
-) -> None:
+def test_the_same_command_does_nothing(run: tuple[Path, Path, dict[str, Any]], tmp_path: Path) -> None:
     source, out, document = run
     again = specsia("clips", "--out", out, "--json")
     assert {stage: kept for stage, (new, kept) in made(again).items() if new} == {}

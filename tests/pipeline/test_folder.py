@@ -56,9 +56,7 @@ def test_a_new_or_empty_folder_is_marked_and_a_newer_run_refused(tmp_path: Path)
         check_folder(layout)
 
 
-def test_a_first_build_that_is_stopped_early_goes_on_with_what_was_asked_for(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_first_build_stopped_early_keeps_its_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     source, out = write_figure(tmp_path / "a.obj"), tmp_path / "run"
     config, layout = effective(str(source), out, None, {"views": 6}, False)
 

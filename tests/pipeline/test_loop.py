@@ -111,9 +111,7 @@ def test_a_build_is_made_once_and_kept_after_that(faults: Faults, config: BuildC
 
 
 @pytest.mark.parametrize("fault", ["fails", "lost"])
-def test_a_fault_costs_its_character_alone_and_is_tried_again(
-    faults: Faults, config: BuildConfig, tmp_path: Path, fault: str
-) -> None:
+def test_a_fault_costs_its_character_alone(faults: Faults, config: BuildConfig, tmp_path: Path, fault: str) -> None:
     faults |= {("reconstruct", "1"): fault, ("render", "4"): fault}
     summary = run(config, tmp_path / "run")
     assert counts(summary) == {
@@ -130,9 +128,7 @@ def test_a_fault_costs_its_character_alone_and_is_tried_again(
     assert sums(tmp_path / "run" / "dataset") == sums(tmp_path / "whole" / "dataset")
 
 
-def test_a_backend_whose_worker_is_lost_costs_the_other_nothing(
-    faults: Faults, config: BuildConfig, tmp_path: Path
-) -> None:
+def test_a_lost_worker_costs_other_backends_nothing(faults: Faults, config: BuildConfig, tmp_path: Path) -> None:
     faults |= {
         ("reconstruct relief", "2"): "fails",
         ("reconstruct fusion", "2"): "lost",
@@ -159,9 +155,7 @@ def test_a_flipped_byte_is_made_again(faults: Faults, config: BuildConfig, tmp_p
     assert sums(out / "dataset") == before
 
 
-def test_a_build_that_is_killed_at_any_step_goes_on_to_the_same_bytes(
-    faults: Faults, config: BuildConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_killed_build(faults: Faults, config: BuildConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run(config, tmp_path / "whole")
     left = 0
 
@@ -181,9 +175,7 @@ def test_a_build_that_is_killed_at_any_step_goes_on_to_the_same_bytes(
     assert sums(tmp_path / "run" / "dataset") == sums(tmp_path / "whole" / "dataset")
 
 
-def test_a_build_ends_once_more_failed_than_may_and_packs_nothing_where_all_did(
-    faults: Faults, config: BuildConfig, tmp_path: Path
-) -> None:
+def test_a_build_ends_once_more_failed_than_may(faults: Faults, config: BuildConfig, tmp_path: Path) -> None:
     faults |= {("render", str(number)): "fails" for number in range(5)}
     early = run(replace(config, max_failures="1"), tmp_path / "run")
     assert (early.failed, early.rows) == (2, None)
@@ -194,9 +186,7 @@ def test_a_build_ends_once_more_failed_than_may_and_packs_nothing_where_all_did(
     assert none.stopped is not None and "all characters failed" in none.stopped
 
 
-def test_keep_none_removes_artefacts_and_the_next_build_makes_them(
-    faults: Faults, config: BuildConfig, tmp_path: Path
-) -> None:
+def test_keep_none_removes_artefacts(faults: Faults, config: BuildConfig, tmp_path: Path) -> None:
     out = tmp_path / "run"
     assert run(replace(config, keep="none"), out).freed > 0
     before = sums(out / "dataset")

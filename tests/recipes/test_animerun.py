@@ -84,9 +84,7 @@ def test_a_clip_of_one_frame_is_no_scene(tmp_path: Path) -> None:
         (f"contour/{SCENE}/0001.png", b""),
     ],
 )
-def test_damaged_files_and_other_shapes_are_problems(
-    tmp_path: Path, name: str, spoil: bytes | np.ndarray[Any, Any]
-) -> None:
+def test_damaged_files_are_problems(tmp_path: Path, name: str, spoil: bytes | np.ndarray[Any, Any]) -> None:
     part = write_clips(RECIPE, [walking(SCENE, COLUMNS)], tmp_path)
     assert not list(RECIPE.verify(tmp_path, part))
     path = tmp_path / "train" / name

@@ -81,9 +81,7 @@ def test_backgrounds_are_pictures_of_the_frames_size_no_two_alike() -> None:
     assert dict(Conr().whole([part])) == found
 
 
-def test_a_run_makes_what_fits_and_takes_its_backgrounds_for_its_own(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_run_takes_its_backgrounds_for_its_own(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     config = clips_config(write_figures(tmp_path / "figures", 1), recipes=["conr"], turntable=False)
     folder = run_clips(tmp_path / "run [old]", config)[0].root / "conr"
     (part,) = read_parts(folder)

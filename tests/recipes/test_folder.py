@@ -105,9 +105,7 @@ def test_a_link_that_leads_out_and_a_pipe_are_not_read(copy: Path, tmp_path: Pat
         (lambda part: part["files"].pop(PICTURE), "layout", "a-sway-00"),
     ],
 )
-def test_parts_that_disagree_are_problems(
-    copy: Path, change: Callable[[dict[str, Any]], object], check: str, where: str
-) -> None:
+def test_parts_that_disagree(copy: Path, change: Callable[[dict[str, Any]], object], check: str, where: str) -> None:
     change_parts(copy, change)
     assert (check, where) in found(verify(str(copy)))
 
@@ -168,9 +166,7 @@ def _grey(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("spoil", "where"), [(_lose_alpha, "in frame 0001.png"), (_shrink, "/pos/0000.png"), (_grey, "/color/0000.png")]
 )
-def test_what_does_not_fit_in_a_clip_is_a_problem(
-    frames_run: Path, tmp_path: Path, spoil: Callable[[Path], None], where: str
-) -> None:
+def test_frames_that_do_not_fit(frames_run: Path, tmp_path: Path, spoil: Callable[[Path], None], where: str) -> None:
     (part,) = (part for part in read_parts(frames_run / "frames") if part.key == CLIP)
     shutil.copytree(frames_run / "frames" / CLIP, tmp_path / CLIP)
     assert list(Frames().verify(tmp_path, part)) == []
@@ -214,9 +210,7 @@ def test_a_licence_that_is_unknown_is_not_made_public(server: HubServer, folder:
     assert not server.store.repos
 
 
-def test_more_files_than_a_hub_takes_are_refused(
-    server: HubServer, folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_more_files_than_a_hub_takes(server: HubServer, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("MOST_FILES", "MOST_ENTRIES"):
         with monkeypatch.context() as patch:
             patch.setattr(publish, name, 1)

@@ -70,9 +70,7 @@ def _link(out: Path) -> Mapping[str, Any]:
         partial(_write, "theirs.png", {}),
     ],
 )
-def test_mistakes_of_a_recipe_are_errors_and_change_nothing(
-    tmp_path: Path, write: Callable[[Path], Mapping[str, Any]]
-) -> None:
+def test_mistakes_of_a_recipe_change_nothing(tmp_path: Path, write: Callable[[Path], Mapping[str, Any]]) -> None:
     def put(key: str, write: Callable[[Path], Mapping[str, Any]]) -> None:
         place(tmp_path, Written(key, "a", "train", (key,), None, None, {}, {}), write)
 
@@ -113,9 +111,7 @@ def test_recipes_that_want_the_same_or_are_told_need_no_flags() -> None:
         ("animeinbet", 720, 6, "--frames 7"),
     ],
 )
-def test_settings_that_a_reader_cannot_take_are_refused(
-    recipe: str, size: int, frames: int | None, advice: str
-) -> None:
+def test_settings_that_a_reader_cannot_take(recipe: str, size: int, frames: int | None, advice: str) -> None:
     load_recipe(recipe).check(BuildConfig(size=320, clips=ClipSettings(frames=49)))
     with pytest.raises(UsageError, match=advice):
         load_recipe(recipe).check(BuildConfig(size=size, clips=ClipSettings(frames=frames)))

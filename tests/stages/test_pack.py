@@ -149,9 +149,7 @@ def test_a_shard_that_was_damaged_is_not_kept(split_of: dict[str, str], tmp_path
     assert sums(tmp_path / "dataset") == file_sums(tmp_path / "dataset") == before
 
 
-def test_killed_between_any_two_steps_it_is_the_old_or_the_new_dataset(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_killed_anywhere_it_is_the_old_or_the_new_dataset(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     class Killed(BaseException):
         pass
 

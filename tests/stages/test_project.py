@@ -64,9 +64,7 @@ def mask(path: Path, size: tuple[int, int]) -> None:
 
 
 @pytest.mark.parametrize(("paper", "alpha", "masked"), [(255, 255, False), (0, 0, False), (120, 255, True)])
-def test_a_figure_is_cut_from_its_paper_and_laid_onto_the_render(
-    tmp_path: Path, paper: int, alpha: int, masked: bool
-) -> None:
+def test_a_figure_is_cut_from_its_paper(tmp_path: Path, paper: int, alpha: int, masked: bool) -> None:
     if masked:
         mask(tmp_path / "mask512.png", (50, 60))
         mask(tmp_path / "mask.png", (100, 120))

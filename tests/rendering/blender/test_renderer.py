@@ -182,9 +182,7 @@ def test_a_job_that_hangs_is_given_up(stand_in: Callable[[], BlenderProcess]) ->
 
 
 @pytest.mark.parametrize("job", [{"n": 1}, {"n": 1, "sleep": 600}])
-def test_the_child_leaves_with_its_parent(
-    stand_in: Callable[[], BlenderProcess], tmp_path: Path, job: dict[str, int]
-) -> None:
+def test_child_ends_with_parent(stand_in: Callable[[], BlenderProcess], tmp_path: Path, job: dict[str, int]) -> None:
     parent = (
         "import json, os, sys, threading, time\n"
         "from specsia_build.rendering.blender import process as blender_process\n"
