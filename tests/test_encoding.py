@@ -21,25 +21,10 @@ from PIL import Image
 from specsia_build import npz, png
 from specsia_build.png import decode, encode
 
-SIZES = [(1, 1), (1, 7), (7, 1), (2, 3), (31, 17), (64, 64)]
-
 
 def noise(height: int, width: int, channels: int) -> NDArray[np.uint8]:
     shape = (height, width) if channels == 1 else (height, width, channels)
     return np.random.default_rng(height * 1000 + width * 10 + channels).integers(0, 256, shape).astype(np.uint8)
-
-
-@pytest.mark.parametrize("size", SIZES)
-@pytest.mark.parametrize("channels", [1, 2, 3, 4])
-def test_every_reader_gets_the_pixels_back(size: tuple[int, int], channels: int) -> None:
-    image = noise(*size, channels)
-    data = encode(image)
-    assert_array_equal(decode(data, channels), image)
-    with Image.open(io.BytesIO(data)) as read:
-        assert read.format == "PNG"
-        assert read.mode == {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}[channels]
-        read.load()
-        assert_array_equal(np.asarray(read), image)
 
 
 def test_bytes_do_not_depend_on_where_memory_lies() -> None:
@@ -89,23 +74,23 @@ def test_a_file_cut_or_changed_anywhere_is_refused() -> None:
 RAMP = np.arange(60, dtype=np.uint8).reshape(6, 10)
 
 
-def saved(image: NDArray[Any], **options: Any) -> bytes:
-    stream = io.BytesIO()
-    Image.fromarray(image).save(stream, "PNG", **options)
-    return stream.getvalue()
-
-
 @settings(max_examples=60, deadline=None)
 @given(
-    st.integers(1, 20), st.integers(1, 20), st.sampled_from(["L", "LA", "RGB", "RGBA"]), st.booleans(), st.integers(0)
+    st.integers(1, 70), st.integers(1, 70), st.sampled_from(["L", "LA", "RGB", "RGBA"]), st.booleans(), st.integers(0)
 )
-def test_reads_what_pillow_writes(height: int, width: int, mode: str, smooth: bool, seed: int) -> None:
+def test_every_reader_gets_the_pixels_back(height: int, width: int, mode: str, smooth: bool, seed: int) -> None:
     shape = (height, width) if mode == "L" else (height, width, len(mode))
     image = np.random.default_rng(seed).integers(0, 256, shape).astype(np.uint8)
     if smooth:
         image = np.cumsum(image // 64, axis=1, dtype=np.uint8)
-    assert_array_equal(decode(saved(image), len(mode)), image)
-    assert_array_equal(decode(png.encode(image), len(mode)), image)
+    stream = io.BytesIO()
+    Image.fromarray(image).save(stream, "PNG")
+    assert_array_equal(decode(stream.getvalue(), len(mode)), image)
+    data = png.encode(image)
+    assert_array_equal(decode(data, len(mode)), image)
+    with Image.open(io.BytesIO(data)) as opened:
+        assert (opened.format, opened.mode) == ("PNG", mode)
+        assert_array_equal(np.asarray(opened), image)
 
 
 def filtered(image: NDArray[np.uint8], kind: int) -> bytes:

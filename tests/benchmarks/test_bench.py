@@ -13,7 +13,6 @@ from click.testing import CliRunner
 
 from benchmarks import loading, poses, training
 from benchmarks.__main__ import main
-from benchmarks.loaders.__main__ import READERS
 from benchmarks.loaders.__main__ import main as check_loaders
 from benchmarks.plain_training import plain
 from benchmarks.pretrained import main as keep_model
@@ -92,11 +91,6 @@ def table(*arguments: object) -> tuple[int, str]:
 def test_a_project_that_is_not_there_is_named_with_the_way_to_get_it(upstream: Path, tmp_path: Path) -> None:
     code, said = table(tmp_path, "conr", "--upstream", upstream)
     assert code == 1 and "git clone https://github.com/megvii-research/IJCAI2023-CoNR" in said
-
-
-def test_every_reader_is_there() -> None:
-    folder = Path(__file__).parents[2] / "benchmarks" / "loaders"
-    assert all((folder / f"{reader.module}.py").exists() for reader in READERS)
 
 
 def real_characters(folder: Path) -> Path:

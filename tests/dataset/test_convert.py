@@ -23,14 +23,6 @@ from tests.dataset.small import VIEWS, change, pixels, read_rows, shard
 DRAWN = ("color", "pos", "gt")
 
 
-@pytest.fixture(scope="module")
-def published(one_backend: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """`one_backend`, converted; not to be changed."""
-    out = tmp_path_factory.mktemp("published") / "dataset"
-    to_published(open_dataset(one_backend), out)
-    return out
-
-
 def pairs_of(dataset: OpenedDataset, split: str = "train") -> list[Pair]:
     return [decode_pair(row) for row in dataset.stream("default", split, PAIR_COLUMNS(dataset.schema))]
 
@@ -41,18 +33,18 @@ def on_grey(image: NDArray[np.uint8]) -> NDArray[np.float64]:
     return np.asarray(image[..., :3] * alpha + BACKGROUND * (1 - alpha))
 
 
-def test_it_has_the_published_columns_splits_and_order(one_backend: Path, published: Path) -> None:
-    before, after = open_dataset(one_backend), open_dataset(published)
+def test_it_has_the_published_columns_splits_and_order(one_backend: Path, converted: Path) -> None:
+    before, after = open_dataset(one_backend), open_dataset(converted)
     assert (after.schema, after.columns) == ("published", ("uid", "color", "mask", "pos", "edge", "gt"))
     assert after.splits("default") == before.splits("default")
     for split in before.splits("default"):
         uids = [[row["uid"] for row in d.stream("default", split, ["uid"])] for d in (before, after)]
         assert uids[0] == uids[1]
-    assert (published / schema.SPLITS_FILE).read_bytes() == (one_backend / schema.SPLITS_FILE).read_bytes()
+    assert (converted / schema.SPLITS_FILE).read_bytes() == (one_backend / schema.SPLITS_FILE).read_bytes()
 
 
-def test_pictures_are_composited_on_grey(one_backend: Path, published: Path) -> None:
-    for before, after in zip(read_rows(shard(one_backend)), read_rows(shard(published)), strict=True):
+def test_pictures_are_composited_on_grey(one_backend: Path, converted: Path) -> None:
+    for before, after in zip(read_rows(shard(one_backend)), read_rows(shard(converted)), strict=True):
         for name in DRAWN:
             found = Image.open(io.BytesIO(after[name]["bytes"]))
             assert found.mode == "RGB"
@@ -61,8 +53,8 @@ def test_pictures_are_composited_on_grey(one_backend: Path, published: Path) -> 
             assert after[name]["bytes"] == before[name]["bytes"]
 
 
-def test_pairs_come_back_close_to_the_original(one_backend: Path, published: Path) -> None:
-    for before, after in zip(*(pairs_of(open_dataset(f)) for f in (one_backend, published)), strict=True):
+def test_pairs_come_back_close_to_the_original(one_backend: Path, converted: Path) -> None:
+    for before, after in zip(*(pairs_of(open_dataset(f)) for f in (one_backend, converted)), strict=True):
         assert (after.uid, after.character_id, after.view) == (before.uid, before.character_id, before.view)
         np.testing.assert_array_equal(after.z[..., 3], before.z[..., 3])
         for name in ("z", "pos"):
@@ -79,15 +71,15 @@ def test_pairs_come_back_close_to_the_original(one_backend: Path, published: Pat
         assert (after.gt_mask, after.iou, after.backend, after.outline_px) == (None, None, None, None)
 
 
-def test_the_card_and_the_record_say_what_it_is(one_backend: Path, published: Path) -> None:
-    card = (published / schema.CARD).read_text()
+def test_the_card_and_the_record_say_what_it_is(one_backend: Path, converted: Path) -> None:
+    card = (converted / schema.CARD).read_text()
     fields = yaml.safe_load(card.split("---\n")[1])
     assert fields["license"] == "cc0-1.0"
     assert [c["config_name"] for c in fields["configs"]] == ["default"]
     digest = open_dataset(one_backend).digest()
     assert digest in card
     assert str(one_backend.parent) not in card
-    record = json.loads((published / schema.BUILD_FILE).read_text())
+    record = json.loads((converted / schema.BUILD_FILE).read_text())
     assert record["converted"]["from"]["digest"] == digest
     assert record["config"]["views"] == VIEWS
 
@@ -101,18 +93,18 @@ def test_workers_do_not_change_the_bytes(two_backends: Path, tmp_path: Path) -> 
     assert open_dataset(tmp_path / "one").configs == ("fat", "thin")
 
 
-def test_the_ground_truth_s_mask_is_not_taken_for_the_picture_s(one_backend: Path, published: Path) -> None:
+def test_the_ground_truth_s_mask_is_not_taken_for_the_picture_s(one_backend: Path, converted: Path) -> None:
     """The published set's own `mask` is the ground truth's."""
-    before, after = open_dataset(one_backend), open_dataset(published)
+    before, after = open_dataset(one_backend), open_dataset(converted)
     (own,) = before.take("default", "train", [1], before.columns)
     (row,) = after.take("default", "train", [1], after.columns)
     pair, original = decode_pair({**row, "mask": own["gt_mask"]}), decode_pair(own)
     assert np.array_equal(pair.z[..., 3] > 0, original.z[..., 3] > 0)
 
 
-def test_what_cannot_be_converted_is_said(published: Path, dataset: Path, tmp_path: Path) -> None:
+def test_what_cannot_be_converted_is_said(converted: Path, dataset: Path, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="published schema"):
-        to_published(open_dataset(published), tmp_path / "out")
+        to_published(open_dataset(converted), tmp_path / "out")
     opened = open_dataset(dataset)
     with pytest.raises(UsageError, match="no configuration 'fusion'"):
         to_published(opened, tmp_path / "out", ["fusion"])
@@ -126,9 +118,9 @@ def test_what_cannot_be_converted_is_said(published: Path, dataset: Path, tmp_pa
     assert not (tmp_path / "out").exists()
 
 
-def test_the_command_converts_into_a_new_folder(one_backend: Path, published: Path, tmp_path: Path) -> None:
+def test_the_command_converts_into_a_new_folder(one_backend: Path, converted: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     arguments = ("convert", one_backend, "--to", "published", "--out", out, "--workers", "1", "--json")
     assert json.loads(specsia(*arguments).stdout)["rows"]["default"]["test"] == VIEWS
-    assert (out / schema.SUMS_FILE).read_bytes() == (published / schema.SUMS_FILE).read_bytes()
+    assert (out / schema.SUMS_FILE).read_bytes() == (converted / schema.SUMS_FILE).read_bytes()
     specsia(*arguments, code=2)

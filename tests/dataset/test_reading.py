@@ -145,18 +145,6 @@ def test_a_shard_that_is_cut_off_or_damaged_inside_is_named(dataset: Path, keep:
         opened.take("default", "train", [0], ["gt"])
 
 
-def test_links_as_in_the_hub_s_cache_are_followed(one_backend: Path, tmp_path: Path) -> None:
-    snapshot = tmp_path / "snapshots" / "0123abc"
-    for path in (p for p in one_backend.rglob("*") if p.is_file()):
-        link = snapshot / path.relative_to(one_backend)
-        link.parent.mkdir(parents=True, exist_ok=True)
-        blob = tmp_path / "blobs" / path.name
-        blob.parent.mkdir(exist_ok=True)
-        blob.write_bytes(path.read_bytes())
-        link.symlink_to(blob)
-    assert everything(open_dataset(snapshot)) == everything(open_dataset(one_backend))
-
-
 def test_a_row_decodes_to_a_pair(one_backend: Path) -> None:
     stored = read_rows(shard(one_backend))[1]
     opened = open_dataset(one_backend)

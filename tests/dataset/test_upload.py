@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,6 @@ from specsia_build.dataset.exchange import Uploaded, open_target, upload
 from specsia_build.dataset.places import Place
 from specsia_build.dataset.reading import open_dataset
 from specsia_build.errors import SpecsiaError, UsageError
-from tests.object_store import object_store
 
 
 @pytest.fixture
@@ -126,22 +126,39 @@ def test_urls_that_cannot_be_written(url: str) -> None:
         open_target(url)
 
 
+@pytest.fixture
+def s3(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """An object store of S3's kind on the loopback interface, empty but for one bucket.
+
+    What it holds belongs to the process, not to the server: it is emptied, as another test may have had one before.
+    """
+    server = pytest.importorskip("moto.server").ThreadedMotoServer(port=0, verbose=False)
+    server.start()
+    address = "http://{}:{}".format(*server.get_host_and_port())
+    for method, path in (("POST", "moto-api/reset"), ("PUT", "bucket")):
+        urllib.request.urlopen(urllib.request.Request(f"{address}/{path}", method=method)).close()
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "test")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    monkeypatch.setenv("AWS_ENDPOINT_URL", address)
+    yield
+    server.stop()
+
+
 @pytest.mark.slow
-def test_an_s3_server_gives_the_same(one_backend: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.usefixtures("s3")
+def test_an_s3_server_gives_the_same(one_backend: Path, tmp_path: Path) -> None:
     pytest.importorskip("s3fs")
-    with object_store() as (_, variables):
-        for name, value in variables.items():
-            monkeypatch.setenv(name, value)
-        folder = Path(shutil.copytree(one_backend, tmp_path / "dataset"))
-        target = open_target("s3://bucket/run/dataset")
-        assert send(folder, target).sent == len(here(folder)) - 1
-        assert there(target) == here(folder)
-        assert send(folder, target).sent == 0
-        assert open_dataset("s3://bucket/run/dataset").splits("default") == {"train": 16, "validation": 4, "test": 4}
-        (folder / "README.md").write_text("another card")
-        write_sums(folder)
-        assert send(folder, target).sent == 1
-        assert there(target) == here(folder)
-        target.fs.rm("bucket/run", recursive=True)
-        with pytest.raises(SpecsiaError, match="cannot be read or written"):
-            send(folder, open_target("s3://no-such-bucket/run"))
+    folder = Path(shutil.copytree(one_backend, tmp_path / "dataset"))
+    target = open_target("s3://bucket/run/dataset")
+    assert send(folder, target).sent == len(here(folder)) - 1
+    assert there(target) == here(folder)
+    assert send(folder, target).sent == 0
+    assert open_dataset("s3://bucket/run/dataset").splits("default") == {"train": 16, "validation": 4, "test": 4}
+    (folder / "README.md").write_text("another card")
+    write_sums(folder)
+    assert send(folder, target).sent == 1
+    assert there(target) == here(folder)
+    target.fs.rm("bucket/run", recursive=True)
+    with pytest.raises(SpecsiaError, match="cannot be read or written"):
+        send(folder, open_target("s3://no-such-bucket/run"))

@@ -48,13 +48,6 @@ def test_frames_lie_in_rows_left_to_right(tile: int) -> None:
         assert pixels[top, left, 3] == 0
 
 
-def test_grey_layers_lose_nothing() -> None:
-    masks = [np.random.default_rng(k).integers(0, 255, (32, 32), np.uint8) for k in range(3)]
-    strip = strip_of(masks, 32)
-    assert strip.suffix == "png"
-    assert (opened(strip.data) == np.concatenate(masks, axis=1)).all()
-
-
 def test_what_is_clear_does_not_colour_the_edges() -> None:
     picture = np.zeros((64, 64, 4), np.uint8)
     picture[:, 31:] = (255, 255, 255, 255)
@@ -75,17 +68,6 @@ class Kept:
             if isinstance(pictures, str):
                 raise SpecsiaError(pictures)
         return {layer: [png.encode(pictures[k]) for k in frames] for layer, pictures in found.items()}  # type: ignore[arg-type]
-
-
-def test_one_side_that_cannot_be_read_leaves_the_others() -> None:
-    reader = Kept({(TARGET, "gt"): [square(100)] * 2, ("a", "color"): "it is damaged", ("b", "color"): [square(0)] * 2})
-    made = make_strips(reader, "x", {TARGET: ("gt",), "a": ("color",), "b": ("color",)}, range(2), 32)
-    assert list(made.problems) == ["a"]
-    assert {side: set(strips) for side, strips in made.strips.items()} == {
-        TARGET: {"gt", "cover"},
-        "a": set(),
-        "b": {"color", "cover"},
-    }
 
 
 def test_the_target_alone_is_kept_in_larger_frames_too_as_far_as_a_browser_holds_them() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-from typing import Any
 
 import numpy as np
 import pytest
@@ -18,15 +17,11 @@ from specsia_build.frame import Camera
 RAMP = np.arange(60, dtype=np.uint8).reshape(6, 10)
 
 
-def saved(image: NDArray[Any], **options: Any) -> bytes:
-    stream = io.BytesIO()
-    Image.fromarray(image).save(stream, "PNG", **options)
-    return stream.getvalue()
-
-
 def test_chunks_beyond_pixels() -> None:
     assert extra_chunks(png.encode(RAMP)) == []
-    assert extra_chunks(saved(RAMP, dpi=(72, 72))) == ["pHYs"]
+    stream = io.BytesIO()
+    Image.fromarray(RAMP).save(stream, "PNG", dpi=(72, 72))
+    assert extra_chunks(stream.getvalue()) == ["pHYs"]
     assert extra_chunks(png.encode(RAMP) + b"more") == ["trailing bytes"]
     for cut in (0, 8, 20, 33, 40, -1, -12, -13):
         assert extra_chunks(png.encode(RAMP)[:cut]) == []

@@ -10,19 +10,10 @@ import numpy as np
 import pytest
 
 from specsia_build.dataset import schema
-from specsia_build.dataset.convert import to_published
-from specsia_build.dataset.reading import open_dataset
 from specsia_build.dataset.verify.check import verify
 from tests.dataset.small import StoredRow, failed, found, pixels, put, read_rows, shard, write_rows
 
 Rows = dict[str, StoredRow]
-
-
-@pytest.fixture(scope="module")
-def converted(one_backend: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    out = tmp_path_factory.mktemp("published") / "dataset"
-    to_published(open_dataset(one_backend), out)
-    return out
 
 
 @pytest.fixture

@@ -10,7 +10,6 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from specsia_build.frame import view_cameras
 from specsia_build.rendering.colour import linear_to_srgb, srgb_to_linear
-from specsia_build.rendering.fast import textures
 from specsia_build.rendering.fast.renderer import FastRenderer
 from specsia_build.rendering.fast.textures import halve
 from specsia_build.rendering.mesh import Material, Mesh, Texture
@@ -55,23 +54,6 @@ def test_earlier_views_change_no_picture(images: int, sizes: tuple[int, int]) ->
         assert picture(mesh, size) == picture(renewed(mesh), size)
     swapped = replace(mesh, materials=mesh.materials[::-1])
     assert picture(swapped, 16) == picture(renewed(swapped), 16)
-
-
-def test_levels_are_computed_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    shapes: list[tuple[int, ...]] = []
-
-    def counted(image: np.ndarray) -> np.ndarray:
-        shapes.append(image.shape)
-        return halve(image)
-
-    monkeypatch.setattr(textures, "halve", counted)
-    mesh = squares(grainy(0))
-    picture(mesh, 16)
-    assert shapes
-    count = len(shapes)
-    picture(mesh.with_vertices(mesh.vertices * 0.9), 16)
-    picture(mesh, 32)
-    assert len(shapes) == count
 
 
 def random_texels(seed: int, *shape: int) -> np.ndarray:
