@@ -1,46 +1,49 @@
-"""Galleries of a few items whose pictures are single colours, made of numbers."""
+"""Galleries of a few items whose pictures are drawn here, so that each test knows what it must see."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from specsia_build import png
-from specsia_build.dataset import schema
 from specsia_build.errors import SpecsiaError
-from specsia_build.look.items import TARGET, Gallery, Item, Measure, Side
+from specsia_build.look.items import IOU, RESULT_LAYERS, TARGET, TARGET_LAYERS, Gallery, Item, Side
 
-IOU = Measure("iou", "IoU", "high", 3, "of both silhouettes")
-
-
-def picture(*colour: int) -> bytes:
-    """A PNG of one colour."""
-    return png.encode(np.full((16, 16, 4), (*colour, 255), np.uint8))
+Draw = Callable[[str, str, str, int], NDArray[np.uint8] | str]
+"""Draws an item, side, layer and frame; a text says why it cannot be read."""
 
 
 @dataclass(frozen=True)
-class Colours:
-    """Reads pictures whose red shows the item, whose green the side and layer, and whose blue the frame's angle."""
+class Drawn:
+    """Reads pictures that a function draws."""
 
-    steps: Mapping[str, int]
-    unreadable: str = ""
+    draw: Draw
 
     def read(self, item: str, side: str, layers: Sequence[str], frames: Sequence[int]) -> dict[str, list[bytes]]:
-        if item == self.unreadable:
-            raise SpecsiaError(f"{item} is damaged")
-        red = sum(item.encode()) % 200
-        green = {layer: sum(f"{side} {layer}".encode()) % 250 for layer in layers}
-        return {k: [picture(red, g, self.steps[item] * f) for f in frames] for k, g in green.items()}
+        return {layer: [_png(self.draw(item, side, layer, frame)) for frame in frames] for layer in layers}
+
+
+def _png(picture: NDArray[np.uint8] | str) -> bytes:
+    if isinstance(picture, str):
+        raise SpecsiaError(picture)
+    return png.encode(picture)
+
+
+def colours(item: str, side: str, layer: str, frame: int) -> NDArray[np.uint8]:
+    """A picture whose red shows the item, whose green the side and layer, and whose blue the frame."""
+    colour = sum(item.encode()) % 200, sum(f"{side} {layer}".encode()) % 250, 30 * frame, 255
+    return np.full((16, 16, 4), colour, np.uint8)
 
 
 def item(item_id: str, values: Mapping[str, Sequence[float | None]], **more: Any) -> Item:
     """An item whose makers have so many values of `iou`, one a view."""
     frames = len(next(iter(values.values())))
-    sides = [Side(TARGET, (schema.GT, schema.GT_MASK))]
-    sides += [Side(name, (schema.COLOR, schema.MASK), {"iou": tuple(of)}) for name, of in values.items()]
+    sides = [Side(TARGET, TARGET_LAYERS)]
+    sides += [Side(name, RESULT_LAYERS, {"iou": tuple(of)}, {"scale": 1.01}) for name, of in values.items()]
     stated = {
         "character": item_id,
         "split": "train",
@@ -50,15 +53,7 @@ def item(item_id: str, values: Mapping[str, Sequence[float | None]], **more: Any
     return Item(id=item_id, frames=frames, **(stated | more))
 
 
-def gallery(where: str, *items: Item, unreadable: str = "", **more: Any) -> Gallery:
-    """A gallery of items; the blue of a picture is half its angle in degrees."""
-    reader = Colours({i.id: 180 // i.frames for i in items}, unreadable)
-    stated: dict[str, Any] = {
-        "kind": "run",
-        "title": where,
-        "lead": "a few",
-        "moving": False,
-        "lost": (),
-        "measures": (IOU,),
-    }
-    return Gallery(where=where, items=items, reader=reader, **(stated | more))
+def gallery(where: str, *items: Item, draw: Draw = colours, **more: Any) -> Gallery:
+    stated: dict[str, Any] = {"kind": "run", "title": where, "lead": "a few", "lost": (), "measures": (IOU,)}
+    moving = any(item.fps for item in items)
+    return Gallery(where=where, items=items, reader=Drawn(draw), moving=moving, **(stated | more))

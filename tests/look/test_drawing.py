@@ -17,7 +17,7 @@ from specsia_build.errors import SpecsiaError, UsageError
 from specsia_build.look.drawing import Choice, Style, draw_sheet, draw_turntable
 from specsia_build.look.items import Gallery, Lost
 from specsia_build.sheets import Ground, Sheet
-from tests.look.made import gallery, item
+from tests.look.made import colours, gallery, item
 
 FEW = Style(tile=16)
 
@@ -30,12 +30,8 @@ def some() -> Gallery:
 
 def clips() -> Gallery:
     """A clip of six frames and one of three, the first at twice the pace."""
-    made = gallery(
-        "clips",
-        item("a-run", {"relief": [0.9] * 6}, yaws=None, fps=12.0, action="run"),
-        item("a-sit", {"relief": [0.9] * 3}, yaws=None, fps=6.0, action="sit"),
-    )
-    return replace(made, moving=True)
+    run = item("a-run", {"relief": [0.9] * 6}, yaws=None, fps=12.0, action="run")
+    return gallery("clips", run, item("a-sit", {"relief": [0.9] * 3}, yaws=None, fps=6.0, action="sit"))
 
 
 def read(found: Gallery, key: str, side: str, layer: str, frame: int) -> NDArray[np.uint8]:
@@ -105,7 +101,8 @@ def test_a_sheet_has_a_column_for_each_view(tmp_path: Path) -> None:
 
 
 def test_what_cannot_be_read_says_so_in_its_tile_and_in_a_warning(tmp_path: Path) -> None:
-    found = gallery("run", item("a", {"relief": [0.9] * 4}), item("b", {"relief": [0.9] * 4}), unreadable="b")
+    items = (item(key, {"relief": [0.9] * 4}) for key in "ab")
+    found = gallery("run", *items, draw=lambda key, *of: "b is damaged" if key == "b" else colours(key, *of))
     told = draw_sheet(found, tmp_path / "sheet.png", Choice(["a", "b"], show=["Y*"]), replace(FEW, across=1), views=[0])
     assert told.warnings == ("Y* of b cannot be read: b is damaged",)
     (drawn,) = frames(tmp_path / "sheet.png")

@@ -3,41 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
-from specsia_build import png
 from specsia_build.errors import UsageError
 from specsia_build.look import page as pages
 from specsia_build.look.items import TARGET, Gallery, Item, Side
 from specsia_build.look.page import write_page
 from specsia_build.pipeline.folder import PICTURES_MARK
 from specsia_build.pipeline.progress import Progress
+from tests.look.made import gallery
 from tests.look.shown import document_of, frames_of, item_of
 
 
-@dataclass(frozen=True)
-class Noise:
-    """Reads pictures of noise, which hardly gets smaller by being encoded; another `seed` reads others."""
-
-    seed: int = 0
-
-    def read(self, item: str, side: str, layers: Sequence[str], frames: Sequence[int]) -> dict[str, list[bytes]]:
-        drawn = np.random.default_rng([self.seed, *item.encode()])
-        return {k: [png.encode(drawn.integers(0, 255, (32, 32, 4), np.uint8)) for _ in frames] for k in layers}
-
-
 def gallery_of(ids: Sequence[str], seed: int = 0, frames: int = 4) -> Gallery:
+    """Pictures of noise, which hardly gets smaller by being encoded; another `seed` gives others."""
+
+    def noise(key: str, *of: object) -> NDArray[np.uint8]:
+        return np.random.default_rng([seed, *f"{key}{of}".encode()]).integers(0, 255, (32, 32, 4), np.uint8)
+
     sides = {TARGET: Side(TARGET, ("gt",))}
-    items = [Item(id=key, character=key, split="train", frames=frames, sides=sides, yaws=None) for key in ids]
-    return Gallery("run", "here", "noise", "Noise.", False, tuple(items), (), (), Noise(seed))
+    items = [Item(id=key, character=key, split="train", frames=frames, sides=sides) for key in ids]
+    return gallery("here", *items, draw=noise)
 
 
-def write(gallery: Gallery, page: Path) -> None:
-    write_page(gallery, {}, page, Progress())
+def write(shown: Gallery, page: Path) -> None:
+    write_page(shown, {}, page, Progress())
 
 
 @pytest.fixture

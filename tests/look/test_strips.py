@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable
 
 import numpy as np
 import pytest
@@ -12,10 +11,10 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from specsia_build import png
-from specsia_build.errors import SpecsiaError
 from specsia_build.look.items import TARGET, Gallery, Item, Side
 from specsia_build.look.strips import COLUMNS, Strip, large_of, make_strips, tile_of
 from specsia_build.look.strips import strip_of as strip_of_pngs
+from tests.look.made import Drawn
 
 
 def square(level: int, size: int = 32) -> NDArray[np.uint8]:
@@ -56,23 +55,9 @@ def test_what_is_clear_does_not_colour_the_edges() -> None:
     assert (partly[:, :3] > 235).all()
 
 
-@dataclass(frozen=True)
-class Kept:
-    """Reads pictures that are there by side and layer; a sentence instead of pictures is why there are none."""
-
-    pictures: Mapping[tuple[str, str], Sequence[NDArray[np.uint8]] | str] = field(default_factory=dict)
-
-    def read(self, item: str, side: str, layers: Sequence[str], frames: Sequence[int]) -> dict[str, list[bytes]]:
-        found = {layer: self.pictures[side, layer] for layer in layers}
-        for pictures in found.values():
-            if isinstance(pictures, str):
-                raise SpecsiaError(pictures)
-        return {layer: [png.encode(pictures[k]) for k in frames] for layer, pictures in found.items()}  # type: ignore[arg-type]
-
-
 def test_the_target_alone_is_kept_in_larger_frames_too_as_far_as_a_browser_holds_them() -> None:
     pictures = [np.roll(square(200, 96), k, axis=1) for k in range(12)]
-    reader = Kept({(TARGET, "gt"): pictures, ("a", "color"): pictures})
+    reader = Drawn(lambda _, __, ___, frame: pictures[frame])
     sides = {TARGET: ("gt",), "a": ("color",)}
     for tile, side in ((32, 64), (64, 96)):
         made = make_strips(reader, "x", sides, range(12), tile)
@@ -85,7 +70,7 @@ def test_the_target_alone_is_kept_in_larger_frames_too_as_far_as_a_browser_holds
 
 
 def test_the_more_pictures_there_are_the_smaller_they_get() -> None:
-    side, reader = Side(TARGET, ("gt",)), Kept({(TARGET, "gt"): [square(9, 1024)] * 60})
+    side, reader = Side(TARGET, ("gt",)), Drawn(lambda *_: square(9, 1024))
 
     def tile(count: int) -> int:
         items = (Item(str(k), str(k), "train", 60, {TARGET: side}) for k in range(count))

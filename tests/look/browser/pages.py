@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from specsia_build import png
 from specsia_build.dataset.schema import COLOR, GT_MASK, MASK
-from specsia_build.errors import SpecsiaError
-from specsia_build.look.items import IOU, RESULT_LAYERS, TARGET, TARGET_LAYERS, Gallery, Item, Lost, Side
+from specsia_build.look.items import Gallery, Item, Lost, Side
 from specsia_build.look.sections import Sections, tag
+from tests.look.made import gallery, item
 
 TILE = 48
 HOSTILE = (
@@ -31,60 +30,36 @@ HOSTILE = (
 UNREADABLE = ("figure 3", "fusion")
 
 
-@dataclass(frozen=True)
-class Drawn:
-    """Reads pictures of a figure that turns, in a colour of its item, side and layer."""
-
-    def read(self, item: str, side: str, layers: Sequence[str], frames: Sequence[int]) -> dict[str, list[bytes]]:
-        if (item, side) == UNREADABLE:
-            raise SpecsiaError("<cut short>")
-        return {layer: [_figure(layer, sum(f"{item}{side}{layer}".encode()), k) for k in frames] for layer in layers}
-
-
-def _figure(layer: str, hue: int, frame: int) -> bytes:
-    flat = layer in (MASK, GT_MASK)
+def draw(item: str, side: str, layer: str, frame: int) -> NDArray[np.uint8] | str:
+    """A figure that turns, in a colour of its item, side and layer."""
+    if (item, side) == UNREADABLE:
+        return "<cut short>"
+    flat, wide = layer in (MASK, GT_MASK), 6 * (layer == MASK)
     picture = Image.new("L" if flat else "RGBA", (TILE, TILE))
-    pen, wide = ImageDraw.Draw(picture), 6 * (layer == MASK)
-    pen.ellipse((10 - wide, 6, TILE - 10 + wide, TILE - 6), fill=255 if flat else f"hsl({hue % 360}, 80%, 45%)")
+    pen, hue = ImageDraw.Draw(picture), sum(f"{item}{side}{layer}".encode()) % 360
+    pen.ellipse((10 - wide, 6, TILE - 10 + wide, TILE - 6), fill=255 if flat else f"hsl({hue}, 80%, 45%)")
     if not flat:
         pen.rectangle((4 + 3 * frame, 20, 10 + 3 * frame, 28), fill="black")
-    return png.encode(np.asarray(picture))
+    return np.asarray(picture)
 
 
-def figure(name: str, number: int, fps: float | None = None) -> Item:
-    """A character or, with `fps`, a clip; what is said of it follows from its number."""
+def figure(name: str, number: int, **more: Any) -> Item:
+    """A character or clip; what is said of it follows from its number."""
     means = {"relief": 0.5 + 0.04 * (number % 10), "fusion": 0.95 - 0.02 * (number % 7)}
-    sides = {TARGET: Side(TARGET, TARGET_LAYERS)}
-    for side, mean in means.items():
-        values = {"iou": tuple(mean - 0.01 * k for k in range(4))}
-        sides[side] = Side(side, RESULT_LAYERS, values, {"scale": 1.01, "pitch": 0.3})
-    return Item(
-        id=name,
-        character=name.split("/")[0] if fps else name,
+    return item(
+        name,
+        {side: [mean - 0.01 * k for k in range(4)] for side, mean in means.items()},
         split=("train", "validation", "test")[max(0, number % 10 - 7)],
-        frames=4,
-        sides=sides,
-        yaws=None if fps else (0, 90, 180, 270),
-        fps=fps,
-        action="Walk" if fps else None,
         license="CC0-1.0" if number % 2 else "CC-BY-4.0",
         credit="KayKit" if number % 3 else None,
         warnings=("its back is open",) if number % 5 == 0 else (),
         numbers={"seconds": 1 + 0.1 * number, "triangles": 10.0 + number % 9},
+        **more,
     )
 
 
-def gallery(items: Sequence[Item], **more: Any) -> Gallery:
-    """A gallery of some items by two backends."""
-    stated = {"title": "figures", "lead": "Figures by two backends.", "moving": any(item.fps for item in items)}
-    return Gallery(
-        kind="run",
-        where="my run",
-        items=tuple(items),
-        measures=(IOU,),
-        reader=Drawn(),
-        **{"lost": (), **stated, **more},
-    )
+def shown(*items: Item, **more: Any) -> Gallery:
+    return gallery("my run", *items, draw=draw, **{"title": "figures", **more})
 
 
 def galleries() -> dict[str, tuple[Gallery, Sections]]:
@@ -106,11 +81,12 @@ def galleries() -> dict[str, tuple[Gallery, Sections]]:
     ]
     harmed = [replace(broken, key=text, id=text, reason=text, command=text) for text in HOSTILE]
     names = {"title": HOSTILE[1], "lead": HOSTILE[0], "missing": (HOSTILE[0],), "lost": tuple(harmed)}
-    clips = [figure(name, k, 12.0) for k, name in enumerate(("figure 0/walk", "figure 0/run", "figure 1/walk"))]
+    moving = {"yaws": None, "fps": 12.0, "action": "Walk"}
+    clips = [figure(name, k, **moving) for k, name in enumerate(("figure 0/walk", "figure 0/run", "figure 1/walk"))]
     return {
-        "figures": (gallery(figures, lost=tuple(lost)), sections),
-        "clips": (gallery(clips), {}),
-        "hostile": (replace(gallery(hostile, **names), where=HOSTILE[5]), {}),
-        "few": (gallery(figures[:6], lost=tuple(lost)), sections),
-        "empty": (gallery([]), {}),
+        "figures": (shown(*figures, lost=tuple(lost)), sections),
+        "clips": (shown(*clips), {}),
+        "hostile": (replace(shown(*hostile, **names), where=HOSTILE[5]), {}),
+        "few": (shown(*figures[:6], lost=tuple(lost)), sections),
+        "empty": (shown(), {}),
     }
