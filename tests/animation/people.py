@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +11,7 @@ from scipy.spatial.transform import Rotation
 
 from specsia_build.animation.figure import Figure
 from specsia_build.animation.motion import ROTATION, Motion, Track, poses
+from specsia_build.animation.rig import Rig
 from specsia_build.animation.skeleton import Skeleton
 from specsia_build.frame import up_rotation
 
@@ -49,6 +51,35 @@ for _name, _capital in (("left", "Left"), ("right", "Right")):
     MIXAMO |= {_name + part: f"mixamorig:{_capital}{word}" for part, word in zip(_parts, _mixamo, strict=True)}
     KAYKIT |= {_name + part: f"{part.lower()}.{_name[0]}" for part in _parts[1:]}
     QUATERNIUS |= {_name + part: f"{part}.{_capital[0]}" for part in _parts[:-1]}
+
+
+def two_joints(
+    points: NDArray[np.float32], upper: NDArray[Any], offset: tuple[float, float, float], place: Any = None
+) -> Rig:
+    """A joint at the origin and one at an offset, on which the share `upper` (V,) of each vertex hangs.
+
+    `place` (4, 4) leads from the file's coordinates to the mesh's.
+    """
+    place, binds = np.eye(4) if place is None else place, np.stack([np.eye(4)] * 2)
+    binds[1, :3, 3] = np.negative(offset)
+    inverse = np.linalg.inv(place)
+    skeleton = Skeleton(
+        names=("root", "upper"),
+        parents=np.array([-1, 0], np.int32),
+        translations=np.array([(0.0, 0.0, 0.0), offset]),
+        rotations=np.array([[0.0, 0, 0, 1]] * 2),
+        scales=np.ones((2, 3)),
+        morph_weights={0: np.zeros(1), 1: np.zeros(1)},
+    )
+    return Rig(
+        skeleton=skeleton,
+        points=(points @ inverse[:3, :3].T + inverse[:3, 3]).astype(np.float32),
+        slots=np.tile(np.array([0, 1], np.int32), (len(points), 1)),
+        weights=np.stack([1 - upper, upper], axis=1).astype(np.float32),
+        nodes=np.array([0, 1], np.int32),
+        inverse_binds=binds,
+        placement=place,
+    )
 
 
 def person(

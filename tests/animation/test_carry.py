@@ -14,6 +14,7 @@ from specsia_build.animation.rig import Morph, Rig, posed
 from specsia_build.animation.skeleton import Skeleton
 from specsia_build.errors import CharacterError
 from specsia_build.rendering.mesh import Material, Mesh, concatenate
+from tests.animation.people import two_joints
 
 BEND = Motion(
     "bend", (Track(1, "rotation", np.array([0.0, 1.0]), np.array([[0, 0, 0, 1.0], [0.5, 0, 0, 0.75**0.5]])),), 0, 1
@@ -36,31 +37,8 @@ def tube(
 
 
 def rigged(mesh: Mesh, upper: NDArray[np.floating], place: NDArray[np.float64] | None = None) -> Rig:
-    """A joint at the ground and one half a unit above, on which `upper` (V,) of each vertex hangs.
-
-    `place` (4, 4) leads from the file's coordinates to the mesh's.
-    """
-    place = np.eye(4) if place is None else place
-    skeleton = Skeleton(
-        names=("root", "upper"),
-        parents=np.array([-1, 0], np.int32),
-        translations=np.array([[0.0, 0, 0], [0, 0, 0.5]]),
-        rotations=np.array([[0.0, 0, 0, 1]] * 2),
-        scales=np.ones((2, 3)),
-        morph_weights={0: np.zeros(1)},
-    )
-    binds = np.stack([np.eye(4), np.eye(4)])
-    binds[1, 2, 3] = -0.5
-    inverse = np.linalg.inv(place)
-    return Rig(
-        skeleton=skeleton,
-        points=(mesh.vertices @ inverse[:3, :3].T + inverse[:3, 3]).astype(np.float32),
-        slots=np.tile(np.array([0, 1], np.int32), (len(mesh.vertices), 1)),
-        weights=np.stack([1 - upper, upper], axis=1).astype(np.float32),
-        nodes=np.array([0, 1], np.int32),
-        inverse_binds=binds,
-        placement=place,
-    )
+    """A joint at the ground and one half a unit above."""
+    return two_joints(mesh.vertices, upper, (0, 0, 0.5), place)
 
 
 def smooth(mesh: Mesh) -> NDArray[np.floating]:

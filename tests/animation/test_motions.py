@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -14,37 +15,20 @@ from numpy.typing import NDArray
 
 from specsia_build.animation.motion import TRANSLATION, Motion, Track, poses
 from specsia_build.animation.rig import Morph, Rig, posed
-from specsia_build.animation.skeleton import Skeleton, composed, decomposed
+from specsia_build.animation.skeleton import composed, decomposed
 from specsia_build.characters.motions import BUILT_IN, built_in
 from specsia_build.frame import up_rotation
 from specsia_build.rendering.mesh import Material, Mesh, flat_normals
+from tests.animation.people import two_joints
 
 
-def arm(**changes: Any) -> tuple[Mesh, Rig]:
+def arm() -> tuple[Mesh, Rig]:
     """Two triangles, one at each of two joints of an arm along x, the second joint at x = 1."""
     vertices = np.array([[0, 0, 0], [1, 0, 0], [0, 1, 0], [1, 0, 0], [2, 0, 0], [1, 1, 0]], np.float32)
     mesh = Mesh(vertices, np.array([[0, 1, 2], [3, 4, 5]], np.int32), (Material(),), np.zeros(2, np.int32))
-    skeleton = Skeleton(
-        names=("shoulder", "elbow"),
-        parents=np.array([-1, 0], np.int32),
-        translations=np.array([[0.0, 0, 0], [1, 0, 0]]),
-        rotations=np.array([[0.0, 0, 0, 1]] * 2),
-        scales=np.ones((2, 3)),
-        morph_weights={1: np.zeros(1)},
-    )
-    binds = np.stack([np.eye(4), np.eye(4)])
-    binds[1, 0, 3] = -1
-    rig = Rig(
-        skeleton=skeleton,
-        points=vertices,
-        slots=np.array([[0]] * 3 + [[1]] * 3, np.int32),
-        weights=np.ones((6, 1), np.float32),
-        nodes=np.array([0, 1], np.int32),
-        inverse_binds=binds,
-        placement=np.eye(4),
-        morphs=(Morph(1, 0, np.array([4], np.int32), np.array([[0, 0, 0.5]], np.float32)),),
-    )
-    return mesh, Rig(**{**vars(rig), **changes})
+    rig = two_joints(vertices, np.repeat([0.0, 1.0], 3), (1, 0, 0))
+    rise = Morph(1, 0, np.array([4], np.int32), np.array([[0, 0, 0.5]], np.float32))
+    return mesh, replace(rig, morphs=(rise,))
 
 
 def about_z(degrees: float) -> list[float]:

@@ -1,4 +1,4 @@
-"""Every command that README, docs, the model's card and the help of commands print works as printed."""
+"""Every command that README, docs and the model's card print works as printed."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-import click
 import numpy as np
 import pytest
 from click.testing import CliRunner
@@ -28,7 +27,7 @@ from specsia_build.dravie import config as learning
 from specsia_build.repairing.repair import RepairSettings
 from tests.animation.people import KAYKIT, person
 from tests.characters.gltf.writer import GltfWriter
-from tests.cli.test_help import commands
+from tests.cli.test_help import commands, parse
 from tests.clips import at_once, write_figures
 from tests.docs.blocks import BLOCKS, NOT_RUN, PAGES, ROOT, commands_of, mentioned
 from tests.hub_server import logged_in
@@ -165,30 +164,10 @@ def test_the_commands_of_a_page(page: str, surroundings: Path, tmp_path: Path, m
                 run_line(line)
 
 
-def _parse(words: list[str]) -> None:
-    """See that a command takes its options and how many arguments there are; raises `click.UsageError` if not."""
-    command: click.Command = main
-    context = click.Context(main)
-    while isinstance(command, click.Group):
-        name, found, words = command.resolve_command(context, words)
-        assert name is not None
-        assert found is not None
-        command, context = found, click.Context(found, info_name=name)
-    given, left, _ = command.make_parser(context).parse_args(list(words))
-    assert not left, left
-    for parameter in command.params:
-        value = given.get(parameter.name or "")
-        if isinstance(parameter.type, click.Choice | click.types.IntParamType | click.types.FloatParamType):
-            for one in value if isinstance(value, list | tuple) else [value]:
-                if isinstance(one, str):
-                    parameter.type(one, parameter, context)
-
-
-def test_the_examples_of_help_and_the_blocks_that_are_not_run_are_parsed() -> None:
-    examples = [shlex.split(line)[1:] for _, command in commands() for line in getattr(command, "examples", ())]
+def test_blocks_that_are_not_run_are_parsed() -> None:
     shell = [block.text for block in BLOCKS if not block.runs and block.language != "python"]
-    for words in [*examples, *(words for text in shell for words in commands_of(text))]:
-        _parse(words)
+    for words in (words for text in shell for words in commands_of(text)):
+        parse(words)
     for page, begin in NOT_RUN:
         assert [block.page == page and block.text.startswith(begin) for block in BLOCKS].count(True) == 1, begin
 

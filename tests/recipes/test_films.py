@@ -202,8 +202,8 @@ def test_films_of_drawn_clips_pass_verification(tmp_path: Path, capsys: pytest.C
     [
         ("kaykit_knight", "HumanArmature|Walk", "a kaykit knight character walks"),
         ("quaternius_alien", "AlienArmature|Alien_Clapping", "a quaternius alien character is clapping"),
-        ("animal_fox", "AnimalArmature|Idle_2", "an animal fox character stands idle"),
         ("kaykit_mage", "1H_Melee_Attack_Chop", "a kaykit mage character moves: melee attack chop"),
+        ("animal_fox", "AnimalArmature|Idle_2", "an animal fox character stands idle"),
         ("platformer_character", "punch", "a platformer character punches"),
         ("robot", "Armature|Jump|BaseLayer", "a robot character jumps"),
         ("walkingRobot_scene", "Walk", "a walking robot character walks"),
