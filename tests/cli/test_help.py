@@ -121,8 +121,8 @@ def test_a_wrong_command_line_exits_2(line: str, says: str, tmp_path: Path, monk
     monkeypatch.chdir(tmp_path)
     ran = specsia(*line.split(), code=2)
     assert ran.stdout == ""
-    first = ran.stderr.splitlines()[0]
-    assert first.startswith("specsia: ") and says in first
+    (error,) = [line for line in ran.stderr.splitlines() if line.startswith("specsia: ")]
+    assert says in error
     assert not Path("out", "artefacts").exists()
 
 

@@ -44,7 +44,7 @@ def sentence(result: Result, code: int = 1) -> str:
 
 def holds(server: HubServer, folder: Path, repo: str = REPO) -> bool:
     """Whether a repository holds a dataset and nothing else."""
-    remote = server.store.repo(repo).files("main")
+    remote = server.repo(repo).files("main")
     local = dict(read_local(folder).digests)
     return {name: blob.sha256 for name, blob in remote.items() if name != ".gitattributes"} == local
 
@@ -59,19 +59,19 @@ def put_there(server: HubServer, files: dict[str, str]) -> None:
 
 
 def names(server: HubServer) -> set[str]:
-    return set(server.store.repo(REPO).files("main")) - {".gitattributes"}
+    return set(server.repo(REPO).files("main")) - {".gitattributes"}
 
 
 def test_a_push_brings_every_file_in_one_commit_and_tags_it(server: HubServer, dataset: Path) -> None:
     planned = json.loads(specsia_push(dataset, "--dry-run", "--json").stdout)
     assert [step["kind"] for step in planned["operations"]] == ["create", *["add"] * 6, "tag"]
-    assert not server.store.repos
+    assert not server.repos
     result = specsia_push(dataset)
     assert result.exit_code == 0, result.output
     assert result.stdout.startswith(f"{server.url}/datasets/{REPO} (private) is the dataset: 6 files of ")
     assert f"specsia verify {REPO}\n" in result.stderr and f'load_dataset("{REPO}")\n' in result.stderr
     assert holds(server, dataset)
-    repo = server.store.repo(REPO)
+    repo = server.repo(REPO)
     assert repo.private
     assert len(repo.commits) == 2
     assert repo.tags == {"v1.2.3": repo.head}
@@ -84,7 +84,7 @@ def test_a_push_brings_every_file_in_one_commit_and_tags_it(server: HubServer, d
 
 def test_a_changed_dataset_replaces_deletes_and_keeps_the_old_tag(server: HubServer, dataset: Path) -> None:
     specsia_push(dataset)
-    old, before = server.store.repo(REPO).head, dict(server.store.repo(REPO).commits)
+    old, before = server.repo(REPO).head, dict(server.repo(REPO).commits)
     shard = sorted(dataset.glob("data/*"))[1]
     (dataset / "README.md").write_text((dataset / "README.md").read_text() + "More.\n")
     (dataset / "LICENSE").write_text("CC0\n")
@@ -94,10 +94,10 @@ def test_a_changed_dataset_replaces_deletes_and_keeps_the_old_tag(server: HubSer
     *steps, tag = [line.split()[:2] for line in planned.stdout.splitlines()[:-1]]
     wanted = [["add", "LICENSE"], ["replace", "README.md"], ["replace", "SHA256SUMS"], ["delete", f"data/{shard.name}"]]
     assert steps == wanted and "3 files there already" in planned.stdout
-    assert server.store.repo(REPO).commits == before
+    assert server.repo(REPO).commits == before
     assert specsia_push(dataset).exit_code == 0
     assert holds(server, dataset)
-    repo = server.store.repo(REPO)
+    repo = server.repo(REPO)
     assert len(repo.commits) == 3
     assert repo.tags == {"v1.2.3": old, tag[1]: repo.head}
     assert tag[1].startswith("v1.2.3-")
@@ -108,7 +108,7 @@ def test_a_changed_dataset_replaces_deletes_and_keeps_the_old_tag(server: HubSer
 def test_a_push_that_failed_goes_on(server: HubServer, dataset: Path) -> None:
     server.fault = Fault("POST .*/commit", 503)
     assert "answered 503 (as the test asked)" in sentence(specsia_push(dataset))
-    assert not server.store.repo(REPO).tags
+    assert not server.repo(REPO).tags
     server.fault, before = None, server.received
     assert specsia_push(dataset).exit_code == 0
     assert server.received - before < 100_000
@@ -168,23 +168,23 @@ def test_no_token_no_network_no_such_name(server: HubServer, dataset: Path, monk
 
 
 def test_a_remote_that_differs_is_not_tagged(server: HubServer, dataset: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    commit = server.store.commit
+    commit = server.commit
 
     def loses_a_file(name: str, lines: list[dict[str, object]], **_: bool) -> str:
         sha = commit(name, lines)
-        files = server.store.repo(name).commits[sha]
+        files = server.repo(name).commits[sha]
         del files["README.md"]
         shard = "data/train-00000-of-00002.parquet"
         files[shard] = files["data/train-00001-of-00002.parquet"]
         return sha
 
-    monkeypatch.setattr(server.store, "commit", loses_a_file)
+    monkeypatch.setattr(server, "commit", loses_a_file)
     result = specsia_push(dataset)
     assert result.exit_code == 1
     lines = result.stdout.splitlines()
     assert lines[:2] == ["README.md is missing", "data/train-00000-of-00002.parquet has another checksum"]
     assert lines[2].startswith("FAILED: ")
-    assert not server.store.repo(REPO).tags
+    assert not server.repo(REPO).tags
 
 
 def test_only_a_whole_dataset_is_pushed(server: HubServer, dataset: Path, tmp_path: Path) -> None:
@@ -232,13 +232,13 @@ def test_no_licence_nothing_public(server: HubServer, tmp_path: Path, license_: 
     public = specsia_push(folder, "--public")
     if allowed:
         assert public.exit_code == 0
-        assert not server.store.repo(REPO).private
+        assert not server.repo(REPO).private
         assert "give --public to push to it" in sentence(specsia_push(folder))
         return
     assert "1 row " in sentence(public)
     assert not server.requests
     assert specsia_push(folder).exit_code == 0
-    assert server.store.repo(REPO).private
+    assert server.repo(REPO).private
 
 
 def test_files_that_no_push_made_stay_and_are_named(server: HubServer, dataset: Path) -> None:
@@ -248,7 +248,7 @@ def test_files_that_no_push_made_stay_and_are_named(server: HubServer, dataset: 
     assert "left there, as --prune is not given: models/a.bin, notes.txt" in first.stderr
     local = set(read_local(dataset).digests)
     assert names(server) == local | {"notes.txt", "models/a.bin"}
-    assert server.store.repo(REPO).tags
+    assert server.repo(REPO).tags
     shard = next(dataset.glob("data/*"))
     shard.unlink()
     write_sums(dataset)

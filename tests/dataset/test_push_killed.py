@@ -69,14 +69,14 @@ def test_a_killed_push_sends_few_shards_twice(tmp_path: Path, record_property: C
             size = int(moments.uniform(0, 1.8) * total / KILLS)
             kill_after(dataset, server, tmp_path / "home", size)
         # Nobody sees a half: there is no commit yet but the Hub's own.
-        assert list(server.store.repo("tester/pairs").files("main")) == [".gitattributes"]
+        assert list(server.repo("tester/pairs").files("main")) == [".gitattributes"]
         last = start(dataset, server, tmp_path / "home")
         out, err = last.communicate()
         assert last.returncode == 0, err
         assert "is the dataset" in out
-        remote = server.store.repo("tester/pairs").files("v1.2.3")
+        remote = server.repo("tester/pairs").files("v1.2.3")
         for name, sha256 in read_local(dataset).digests.items():
-            stored = server.store.blob(remote[name].sha256)
+            stored = server.blob(remote[name].sha256)
             with stored.open("rb") as stream:
                 assert hashlib.file_digest(stream, "sha256").hexdigest() == sha256, name
         assert set(remote) == set(read_local(dataset).digests) | {".gitattributes"}

@@ -40,15 +40,14 @@ def test_an_artefact_with_any_byte_changed_is_the_same_or_none(tmp_path: Path) -
     whole = path.read_bytes()
     told = 0
     for at in range(6 * 512):
-        for bit in (1, 0x80):
-            path.write_bytes(whole[:at] + bytes([whole[at] ^ bit]) + whole[at + 1 :])
-            meta = read_meta(path)
-            assert meta is None or meta == artefact().meta
-            if is_intact(path, "ähnlich-7"):
-                assert read_artefact(path, "ähnlich-7") == artefact()
-            else:
-                told += 1
-    assert told > 200
+        path.write_bytes(whole[:at] + bytes([whole[at] ^ (1, 0x80)[at % 2]]) + whole[at + 1 :])
+        meta = read_meta(path)
+        assert meta is None or meta == artefact().meta
+        if is_intact(path, "ähnlich-7"):
+            assert read_artefact(path, "ähnlich-7") == artefact()
+        else:
+            told += 1
+    assert told > 100
 
 
 def test_files_that_are_missing_added_exchanged_or_of_others_are_damage(tmp_path: Path) -> None:

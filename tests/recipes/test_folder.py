@@ -201,7 +201,7 @@ def push(folder: Path, *more: str, code: int = 0) -> Result:
 def test_what_is_listed_arrives_once_and_nothing_else(server: HubServer, folder: Path) -> None:
     push(folder)
     listed = [line.split("  ")[1] for line in (folder / "SHA256SUMS").read_text().splitlines()]
-    remote = server.store.repo(REPO).files("main")
+    remote = server.repo(REPO).files("main")
     assert remote.keys() - {".gitattributes"} == {*listed, "SHA256SUMS"}
     received = server.received
     again = push(folder)
@@ -215,7 +215,7 @@ def test_a_licence_that_is_unknown_is_not_made_public(server: HubServer, folder:
     (folder / "parts.jsonl").write_text(text)
     change_parts(folder, lambda part: part.update(license="MIT"))
     push(folder, "--public", code=1)
-    assert not server.store.repos
+    assert not server.repos
 
 
 def test_more_files_than_a_hub_takes(server: HubServer, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -223,7 +223,7 @@ def test_more_files_than_a_hub_takes(server: HubServer, folder: Path, monkeypatc
         with monkeypatch.context() as patch:
             patch.setattr(publish, name, 1)
             push(folder, code=1)
-    assert not server.store.repos
+    assert not server.repos
 
 
 KILLED = 9
