@@ -1,4 +1,4 @@
-"""Path of an artefact of a run, and shards made in this process."""
+"""Files of a run and of any folder, and shards made in this process."""
 
 from __future__ import annotations
 
@@ -13,6 +13,11 @@ def artefact(run: Path, stage: str, key: str, backend: str | None = None) -> Pat
     """The tar of a stage by its name, of a character or clip."""
     by_name = {entry.name: entry for entry in character_stages()}
     return RunLayout(run).artefact(by_name[stage], backend, key)
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    """Bytes of each file below a folder, by name."""
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
 def shards_here(load: Load) -> MakeShards:

@@ -11,6 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 from specsia_build.cli import main
+from tests.artefacts import contents
 from tests.look.tiny_run import write_manifest
 
 pytestmark = pytest.mark.usefixtures("no_workers")
@@ -46,10 +47,6 @@ def specsia(*arguments: str) -> tuple[int, str]:
     assert "Traceback" not in result.output and "please report" not in result.output, shown
     assert (result.exit_code != 0) == ("specsia: " in result.stderr), shown
     return result.exit_code, result.output
-
-
-def contents(folder: Path) -> dict[str, bytes]:
-    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
 @pytest.fixture(scope="module")

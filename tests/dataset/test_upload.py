@@ -16,6 +16,7 @@ from specsia_build.dataset.exchange import Uploaded, open_target, upload
 from specsia_build.dataset.places import Place
 from specsia_build.dataset.reading import open_dataset
 from specsia_build.errors import SpecsiaError, UsageError
+from tests.artefacts import contents
 
 
 @pytest.fixture
@@ -45,13 +46,9 @@ def there(target: Place) -> dict[str, bytes]:
     return {name.removeprefix(base): target.fs.cat_file(name) for name in target.fs.find(target.root)}
 
 
-def here(folder: Path) -> dict[str, bytes]:
-    return {p.relative_to(folder).as_posix(): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
-
-
 def test_all_of_it_is_sent_and_then_nothing(dataset: Path, memory: Place) -> None:
     assert send(dataset, memory).sent == 4
-    assert there(memory) == here(dataset)
+    assert there(memory) == contents(dataset)
     assert send(dataset, memory) == Uploaded(0, 0, 0, 4)
     # Without the journal, by what the complete dataset there lists.
     (dataset.parent / "uploaded.json").unlink()
@@ -68,7 +65,7 @@ def test_of_a_grown_dataset_only_what_changed_travels(dataset: Path, memory: Pla
     memory.fs.pipe_file(f"{memory.root}/notes.txt", b"somebody else's")
     done = send(dataset, memory)
     assert (done.sent, done.copied, done.bytes) == (2, 1, 10)
-    assert there(memory) == {**here(dataset), "notes.txt": b"somebody else's"}
+    assert there(memory) == {**contents(dataset), "notes.txt": b"somebody else's"}
 
 
 def test_stopped_anywhere_it_goes_on(dataset: Path, memory: Place, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -91,7 +88,7 @@ def test_stopped_anywhere_it_goes_on(dataset: Path, memory: Place, monkeypatch: 
             send(dataset, memory)
     assert schema.SUMS_FILE not in there(memory)
     assert send(dataset, memory).sent == 1
-    assert there(memory) == here(dataset)
+    assert there(memory) == contents(dataset)
 
 
 def test_only_what_an_upload_sent_is_removed_or_replaced(dataset: Path, memory: Place) -> None:
@@ -117,7 +114,7 @@ def test_what_was_changed_there_is_sent_again(dataset: Path, memory: Place, jour
     changed = (dataset / "README.md").read_bytes().replace(b"content", b"CONTENT")
     memory.fs.pipe_file(f"{memory.root}/README.md", changed)
     assert send(dataset, memory).sent == 1
-    assert there(memory) == here(dataset)
+    assert there(memory) == contents(dataset)
 
 
 @pytest.mark.parametrize("url", ["nonesuch://a/b", "hf://datasets/a/b"])
@@ -151,14 +148,14 @@ def test_an_s3_server_gives_the_same(one_backend: Path, tmp_path: Path) -> None:
     pytest.importorskip("s3fs")
     folder = Path(shutil.copytree(one_backend, tmp_path / "dataset"))
     target = open_target("s3://bucket/run/dataset")
-    assert send(folder, target).sent == len(here(folder)) - 1
-    assert there(target) == here(folder)
+    assert send(folder, target).sent == len(contents(folder)) - 1
+    assert there(target) == contents(folder)
     assert send(folder, target).sent == 0
     assert open_dataset("s3://bucket/run/dataset").splits("default") == {"train": 16, "validation": 4, "test": 4}
     (folder / "README.md").write_text("another card")
     write_sums(folder)
     assert send(folder, target).sent == 1
-    assert there(target) == here(folder)
+    assert there(target) == contents(folder)
     target.fs.rm("bucket/run", recursive=True)
     with pytest.raises(SpecsiaError, match="cannot be read or written"):
         send(folder, open_target("s3://no-such-bucket/run"))

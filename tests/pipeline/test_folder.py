@@ -20,11 +20,8 @@ from specsia_build.pipeline.run import RunLayout, effective
 from specsia_build.pipeline.store import write_artefact
 from specsia_build.stages import render
 from specsia_build.stages.stage import Artefact, seal
+from tests.artefacts import contents
 from tests.shapes import write_figure
-
-
-def contents(folder: Path) -> dict[str, bytes]:
-    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
 @pytest.mark.parametrize("fresh", [False, True])

@@ -22,7 +22,7 @@ import specsia_build
 from specsia_build.config import BuildConfig
 from specsia_build.pipeline.executors import Lost, Needs
 from specsia_build.pipeline.run import RunLayout
-from tests.artefacts import artefact
+from tests.artefacts import artefact, contents
 from tests.backends.upstream.standins import eventually, lines, processes_naming
 from tests.pipeline.test_worker_backends import write_backend
 from tests.shapes import write_folder
@@ -150,19 +150,14 @@ def test_the_bytes_are_those_of_a_local_build(head: Head, tmp_path: Path) -> Non
     assert [stage["made"] for stage in there["stages"]] == [stage["made"] for stage in here["stages"]] == [3, 3, 3, 3]
     assert there["failures"] == here["failures"]
     assert [failure["id"] for failure in there["failures"]] == ["corrupt"]
-    for name in ("config.yaml", "dataset", "artefacts"):
+    assert (tmp_path / "a run/config.yaml").read_bytes() == (tmp_path / "local/config.yaml").read_bytes()
+    for name in ("dataset", "artefacts"):
         assert contents(tmp_path / "a run" / name) == contents(tmp_path / "local" / name)
     assert sorted(path.name for path in (tmp_path / "a run" / "state").iterdir()) == [
         "index.sqlite",
         "left-out.json",
         "lock",
     ]
-
-
-def contents(path: Path) -> dict[str, bytes]:
-    """Bytes of each file of a folder."""
-    files = [path] if path.is_file() else [one for one in path.rglob("*") if one.is_file()]
-    return {str(one.relative_to(path)): one.read_bytes() for one in files}
 
 
 def test_every_item_is_either_done_or_lost_for_its_reason(layout: RunLayout, monkeypatch: pytest.MonkeyPatch) -> None:
