@@ -118,9 +118,7 @@ class Renderer(Protocol):
         ...
 
 
-def encoded(
-    linear: NDArray[np.floating], coverage: NDArray[np.floating], cells: NDArray[np.float32] | None = None
-) -> Layers:
+def encoded(linear: NDArray[np.floating], coverage: NDArray[np.floating], cells: NDArray[np.float32]) -> Layers:
     """Layers of premultiplied linear RGBA (H, W, 4), coverage (H, W) 0-1 and cells of `_nearest_to_centre`."""
     alpha = np.clip(linear[..., 3], 0.0, 1.0)
     straight = linear[..., :3] / np.maximum(alpha, 1e-6)[..., None]
@@ -128,10 +126,8 @@ def encoded(
     color[..., 3] = np.floor(alpha * 255 + 0.5)
     color[..., :3] = np.floor(linear_to_srgb(straight) * 255 + 0.5)
     color[color[..., 3] == 0] = 0
-    position = np.zeros((*alpha.shape, 3), np.float32)
-    if cells is not None:
-        position = _nearest_to_centre(cells, len(alpha))
-        position[color[..., 3] == 0] = 0
+    position = _nearest_to_centre(cells, len(alpha))
+    position[color[..., 3] == 0] = 0
     return Layers(color, np.floor(np.clip(coverage, 0, 1) * 255 + 0.5).astype(np.uint8), position)
 
 

@@ -116,5 +116,7 @@ def offscreen(size: int) -> Any:
         return pyrender.OffscreenRenderer(size, size)
     except ModuleNotFoundError as error:
         raise UsageError("--renderer pyrender needs a package: pip install 'specsia[pyrender]'") from error
+    # PyOpenGL raises exceptions of many kinds while it looks for its libraries.
     except Exception as error:
-        raise SpecsiaError(f"pyrender cannot open OpenGL here ({error}): use --renderer fast") from error
+        advice = "apt-get install libegl1 libgl1-mesa-dri, or use --renderer fast"
+        raise SpecsiaError(f"pyrender cannot open OpenGL here ({error}): {advice}") from error

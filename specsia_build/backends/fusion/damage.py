@@ -23,15 +23,11 @@ GHOST_SHIFT, GHOST_WAVE, GHOST, PATCH_WAVE = 11.0, 70.0, 0.55, 34.0  # Detail fr
 MOTTLE, MOTTLE_WAVES, MOTTLE_FLOOR = 0.5, (5.0, 11.0), 0.012  # Noise in proportion to the local contrast plus a floor
 MOTTLE_HUE = 0.25  # Its share that differs between R, G and B
 
-LIGHT, LIGHT_FIELD, LIGHT_WAVE = 0.040, 0.055, 80.0
-TINT, TINT_FIELD = 0.018, 0.022  # Drift of two colour differences, whole and by place; that of brightness is relative
+LIGHT, LIGHT_FIELD, LIGHT_WAVE = 0.040, 0.055, 80.0  # Relative drift of brightness, whole and by place
+TINT, TINT_FIELD = 0.018, 0.022  # Drift of two colour differences, whole and by place
 SOFT, SOFT_FRONT, SOFT_BACK = 0.8, 0.45, 1.1  # Blur of a view
-BACK_DETAIL, BACK_BLUR, BACK_SHIFT, BACK_WAVE = (
-    0.4,
-    4.0,
-    9.0,
-    60.0,
-)  # Contrast of detail; blur, shift of colours
+BACK_DETAIL = 0.4  # Contrast of detail
+BACK_BLUR, BACK_SHIFT, BACK_WAVE = 4.0, 9.0, 60.0  # Blur and shift of colours
 CLOSE, OPEN, MASK_WAVE = 2.0, 0.6, 48.0  # Mean radii of gaps that fuse and of parts that are lost, and their variation
 EDGE, EDGE_WAVES = 0.28, (26.0, 9.0)  # Displacement of the outline outwards and inwards
 NEARER, DEPTH_BLUR, DEPTH, DEPTH_WAVE = (3, 3), 1.5, 0.0035, 44.0  # Erosion, blur and error in units of the depth

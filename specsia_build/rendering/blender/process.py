@@ -195,11 +195,12 @@ class BlenderProcess:
         return message
 
     def _ending(self) -> str:
-        """The last line that Blender printed, and how it ended."""
+        """The line that names a missing library, or else the last that Blender printed, and how it ended."""
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(5)
         code = self._process.returncode
         ending = f"exit code {code}" if code is None or code >= 0 else signal.Signals(-code).name
-        self._log.seek(max(0, self._log.seek(0, os.SEEK_END) - 4_000))
+        self._log.seek(max(0, self._log.seek(0, os.SEEK_END) - 20_000))
         lines = [line.strip() for line in self._log.read().decode(errors="replace").splitlines() if line.strip()]
-        return f"{lines[-1][:300]} ({ending})" if lines else ending
+        line = next(filter(_MISSING_LIBRARY.search, lines), lines[-1] if lines else "")
+        return f"{line[:300]} ({ending})" if line else ending

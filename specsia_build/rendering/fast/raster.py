@@ -21,8 +21,8 @@ SUBPIXEL_BITS = 8
 SUBPIXEL = 1 << SUBPIXEL_BITS
 HALF = SUBPIXEL // 2
 
-MAX_COORDINATE = 1 << 20  # Largest screen coordinate for which 32-bit products of the sample loop are exact
-NEAR_EDGE = 0.02  # Units by which an edge may lie behind the surface at its pixel's centre and still be sampled
+MAX_COORDINATE = 1 << 20  # Largest screen coordinate, in 1/256 pixel, for which 32-bit products are exact
+NEAR_EDGE = 0.02  # Depth by which an edge may lie behind the surface at its pixel's centre and still be sampled
 
 NO_FACE = -1
 

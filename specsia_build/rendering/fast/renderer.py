@@ -190,13 +190,13 @@ def glance(mesh: Mesh, cameras: Sequence[Camera]) -> NDArray[np.float32]:
     mesh = replace(mesh, materials=tuple(map(_solid, mesh.materials)))
     surface, textures = laid_out(mesh, max(c.pixels_per_unit for c in cameras), lit=False)
     vertices, classes = ready(mesh.vertices, np.float32), alpha_classes(mesh, surface, textures)
-    depths = []
+    single_sided, depths = mesh.single_sided(), []
     for camera in cameras:
         shape = (camera.size, camera.size)
         nearest, ids = padded(shape, np.float32), padded(shape, np.int32)
         nearest[:] = np.inf
         sx, sy, depth, _ = _projected(vertices, camera)
-        _, drawn = raster.set_up(sx, sy, depth, surface.faces, mesh.single_sided(), classes)
+        _, drawn = raster.set_up(sx, sy, depth, surface.faces, single_sided, classes)
         for tested in (False, True):
             raster.draw_centres(sx, sy, drawn, surface, textures, classes, tested, nearest, ids)
         depths.append(nearest)
