@@ -272,7 +272,7 @@ def _normalised(kind: type, settings: Mapping[str, Any], where: str) -> dict[str
 def read_settings(path: Path) -> dict[str, Any]:
     """Read settings of a YAML file, unchecked; `out` may be among them.
 
-    Raises UsageError if the file cannot be read, is no mapping, or has a key twice.
+    Raises UsageError if the file cannot be read, is not a mapping, or has a key twice.
     """
     import yaml
 

@@ -118,7 +118,7 @@ class CostError(SpecsiaError):
 
 
 class CharacterError(SpecsiaError):
-    """One character cannot be built; it is recorded and the others go on."""
+    """One character cannot be built; it is recorded and the others continue."""
 
 
 class OthersError(CharacterError):

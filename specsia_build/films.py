@@ -98,7 +98,7 @@ def read_mp4(path: Path) -> tuple[float, Iterator[Pixels]]:
     try:
         facts = next(reader)
     except (OSError, StopIteration) as error:
-        raise ValueError("it is no film that ffmpeg reads") from error
+        raise ValueError("it is not a film that ffmpeg reads") from error
     width, height = facts["size"]
 
     def frames() -> Iterator[Pixels]:

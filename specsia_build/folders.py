@@ -70,7 +70,7 @@ def private_folder(name: str) -> Path:
         path.mkdir(mode=0o700, exist_ok=True)
         status = path.lstat()
     if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.getuid() or status.st_mode & 0o077:
-        raise SpecsiaError(f"{path} is not yours alone, so nothing is kept there: remove it, or set TMPDIR")
+        raise SpecsiaError(f"{path} can be entered by other users, so it is not used: remove it, or set TMPDIR")
     return path
 
 
@@ -93,13 +93,13 @@ def prune(cache: Path) -> list[Path]:
 
 
 def is_vacant(folder: Path) -> bool:
-    """Whether a folder is missing, or empty except for temporary files; raises UsageError if it is no folder."""
+    """Whether a folder is missing, or empty except for temporary files; raises UsageError if it is not a folder."""
     try:
         return all(is_temporary(path.name) for path in folder.iterdir())
     except FileNotFoundError:
         return True
     except NotADirectoryError as error:
-        raise UsageError(f"{folder} is no folder: name another --out") from error
+        raise UsageError(f"{folder} is not a folder: name another --out") from error
     except OSError as error:
         raise UsageError(f"{spelled(folder)} cannot be read: {error.strerror or error}") from error
 
@@ -137,10 +137,10 @@ def refuse_foreign_file(path: Path, what: str, words: bytes | None) -> None:
     """
     in_the_way = next((above for above in path.parents if above.is_file()), None)
     if in_the_way is not None:
-        raise UsageError(f"{path} cannot be written: {in_the_way} is no folder; name another file")
+        raise UsageError(f"{path} cannot be written: {in_the_way} is not a folder; name another file")
     empty = path.is_file() and path.stat().st_size == 0
     if os.path.lexists(path) and not empty and (words is None or not bears(path, words)):
-        raise UsageError(f"{path} is there already and is no {what}: name another file")
+        raise UsageError(f"{path} already exists and is not a {what}: name another file")
     require_writable(path)
 
 

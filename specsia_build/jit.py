@@ -41,7 +41,7 @@ def cache_folder() -> Path:
     """Create the folder of compiled code in the user's cache, or in a private folder if that cannot be written."""
     stated = os.environ.get("NUMBA_CACHE_DIR")
     cache, digest = Path(stated or caches_home()) / CACHE_NAME, sources_digest(Path(__file__).parent)
-    # A home that cannot be written is no reason to fail.
+    # A home folder that cannot be written is not a reason to fail.
     with suppress(OSError):
         (cache / digest).mkdir(parents=True, exist_ok=True)
     if not os.access(cache / digest, os.W_OK):
@@ -171,7 +171,7 @@ def _extending(function: Callable[..., Any]) -> Any:
 
 
 def ready(array: NDArray[Any], dtype: DTypeLike | None = None) -> NDArray[Any]:
-    """Return the array contiguous and writable, copied if needed: numba compiles anew for read-only ones."""
+    """Return the array contiguous and writable, copied if needed: numba compiles again for read-only ones."""
     flags = array.flags
     # np.require takes ten times as long to find that nothing is to be done.
     if flags.c_contiguous and flags.writeable and (dtype is None or array.dtype == dtype):

@@ -146,7 +146,7 @@ def _data_bytes() -> int:
 def _set_limit(wanted: int | None) -> int:
     """Limit the private memory of this process, None for no limit; returns the limit before.
 
-    Address space is no measure: libraries and threads reserve much more than they use.
+    Address space is not limited: libraries and threads reserve much more than they use.
     """
     import resource
 

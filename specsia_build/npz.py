@@ -71,7 +71,7 @@ def encode_named(arrays: Mapping[str, NDArray[Any]], stored: Collection[str] = (
 
 
 def decode(data: bytes) -> NDArray[Any]:
-    """Decode what `encode` wrote; raises ValueError if the bytes are no such file."""
+    """Decode what `encode` wrote; raises ValueError if the bytes are not such a file."""
     return _decoded(data, KEY)[0]
 
 
@@ -88,7 +88,7 @@ def _decoded(data: bytes, *names: str) -> list[NDArray[Any]]:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             return [_array(_unpacked(data, archive.getinfo(f"{name}.npy"))) for name in names]
     except _DAMAGES as error:
-        raise ValueError(f"is no array in a .npz under the name '{names[-1]}': {error}") from error
+        raise ValueError(f"is not an array in a .npz under the name '{names[-1]}': {error}") from error
 
 
 def _unpacked(data: bytes, member: zipfile.ZipInfo) -> bytes:

@@ -56,7 +56,7 @@ def check_target(path: Path, film: bool, clear: bool) -> None:
     known = {end: form for end, form in FORMATS.items() if (form.film if film else form.still)}
     end = path.suffix.lower()
     if end not in known:
-        raise UsageError(f"{path} is no name for {'a film' if film else 'a sheet'}: it must end in {', '.join(known)}")
+        raise UsageError(f"{path} cannot be {'a film' if film else 'a sheet'}: its name must end in {', '.join(known)}")
     if clear and not known[end].clear:
         others = ", ".join(end for end, form in known.items() if form.clear)
         raise UsageError(f"{end} cannot be transparent: name another --background, or a file ending in {others}")

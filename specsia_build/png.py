@@ -142,7 +142,7 @@ def _unpacked(data: bytes) -> tuple[tuple[int, ...], bytes | memoryview]:
 def decode(data: bytes, channels: int) -> NDArray[np.uint8]:
     """Decode a PNG, checking all of it, to (H, W) uint8 for one channel or (H, W, channels).
 
-    Raises ValueError with the end of a sentence if the bytes are no whole PNG of 8 bits and so many channels.
+    Raises ValueError with the end of a sentence if the bytes are not a whole PNG of 8 bits and so many channels.
     """
     if channels not in _COLOUR_TYPES:
         raise ValueError(f"a PNG has 1 to 4 channels, not {channels}")

@@ -92,7 +92,7 @@ def never() -> bool:
 
 def given_up(timeout: float) -> str:
     """Reason of an item that took longer than `timeout` seconds."""
-    return f"it was given up after {timeout:g} seconds: raise `timeout` if it only needs longer"
+    return f"it took longer than {timeout:g} seconds and was stopped: raise `timeout` if it only needs longer"
 
 
 def start_method() -> str:

@@ -41,7 +41,7 @@ def parse_ground(text: str) -> Ground:
     except ValueError:
         alpha = [0]
     if alpha and alpha != [255]:
-        raise UsageError(f"'{text}' is no background: name white, transparent, checkerboard, or a colour as #f0f0f0")
+        raise UsageError(f"'{text}' is not a background: name white, transparent, checkerboard, or a colour as #f0f0f0")
     return Ground((red, green, blue))
 
 

@@ -189,7 +189,7 @@ def test_whatever_is_damaged_is_told() -> None:
         try:
             found = npz.decode(bytes(spoilt))
         except ValueError as error:
-            assert "is no array" in str(error)
+            assert "is not an array" in str(error)
         else:
             np.testing.assert_array_equal(found, npz.decode(whole))
 

@@ -154,7 +154,7 @@ def test_a_folder_that_others_may_enter_is_refused(tmp_path: Path, kind: str) ->
         planted.symlink_to(tmp_path / "theirs")
     ran = compiled_at({"XDG_CACHE_HOME": "/proc/none", "TMPDIR": str(tmp_path)})
     assert ran.returncode == 1 and "Traceback" not in ran.stderr
-    assert "is not yours alone, so nothing is kept there: remove it, or set TMPDIR" in ran.stderr
+    assert "can be entered by other users, so it is not used: remove it, or set TMPDIR" in ran.stderr
 
 
 def test_old_folders_are_removed_and_others_left_alone(tmp_path: Path) -> None:

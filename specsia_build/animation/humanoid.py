@@ -1,6 +1,6 @@
 """One humanoid that the joints of people's rigs map onto, by the words of their names and by what hangs on what.
 
-Bones are called as in VRM 1.0. A rig of Mixamo, Quaternius, KayKit, Unreal, Rigify or a BVH file is no case of its own:
+Bones are called as in VRM 1.0. A rig of Mixamo, Quaternius, KayKit, Unreal, Rigify or a BVH file needs no special case:
 sides and parts are words that all of them use, upper and lower follow from the hierarchy, and the hips are the joint
 that both legs and the upper body hang on, whatever it is called.
 """
@@ -184,7 +184,7 @@ def spoken(bone: str) -> str:
 
 
 def part_of(name: str) -> tuple[int, str] | None:
-    """The side of a joint, 1 left, -1 right or 0, and its part; None for what is no part of a human body."""
+    """The side of a joint, 1 left, -1 right or 0, and its part; None if it is not part of a human body."""
     words = [word.strip("0123456789") for word in words_of(name)]
     sides = [SIDES[word] for word in words if word in SIDES]
     if len(sides) > 1 or _HELPERS & set(words):

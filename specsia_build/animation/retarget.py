@@ -39,7 +39,7 @@ def retargeted(motion: Motion, source: Figure, target: Figure) -> Retargeted:
         CostError: if it would need too much memory.
     """
     if not all(np.isfinite(figure.skeleton.rest_worlds).all() for figure in (source, target)):
-        raise CharacterError("the joints of one of the two figures lie beyond what numbers hold")
+        raise CharacterError("the coordinates of one figure's joints are too large")
     same = _as_it_is(motion, source, target)
     if same is not None:
         return Retargeted(same)

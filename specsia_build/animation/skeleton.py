@@ -22,7 +22,7 @@ class Skeleton:
         rotations: (J, 4) float64 at rest, unit quaternions x, y, z, w.
         scales: (J, 3) float64 at rest.
         matrices: (4, 4) float64 by node, in place of the three, which are then near it, where a transform at rest is
-            stated so, or is no such product.
+            stated so, or is not such a product.
         morph_weights: (M,) float64 by node, those of its morph targets at rest.
         bound: (4, 4) float64 by node, where a skin binds it, to the skin's own coordinates; empty where none says.
         joints: nodes that skins hang vertices on, or may; a mesh is often called as one of them.

@@ -162,7 +162,7 @@ class Transfer:
             of_source = float(self.stand[list(self.pairs.values()), :3, 3].std(axis=0).sum())
             of_target = float(self.rest[list(self.pairs), :3, 3].std(axis=0).sum())
         if not (0 < of_source < np.inf and 0 < of_target < np.inf):
-            raise CharacterError("the joints of one of the two figures are all at one place: their sizes say nothing")
+            raise CharacterError("the joints of one figure are all at one place, so its size is unknown")
         return of_target / of_source
 
     def _anatomical_parents(self) -> dict[int, int]:
@@ -239,7 +239,7 @@ class Transfer:
         tracks = [Track(node, ROTATION, times, np.concatenate(values)) for node, values in rotations.items()]
         tracks += [Track(node, TRANSLATION, times, np.concatenate(values)) for node, values in translations.items()]
         if not all(np.isfinite(track.values).all() for track in tracks):
-            raise CharacterError("it moves joints beyond what numbers hold")
+            raise CharacterError("it moves joints to coordinates that are too large")
         tracks.sort(key=lambda track: (track.node, track.path))
         return Retargeted(Motion(motion.name, tuple(tracks), motion.start, motion.end), notes)
 

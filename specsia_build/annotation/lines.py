@@ -183,7 +183,7 @@ LEAST_PIXELS = 4
 
 
 def segments(line: NDArray[np.uint8], label: NDArray[np.int32], mask: NDArray[np.uint8]) -> NDArray[np.int32]:
-    """Number the segments of a frame (H, W), 4-connected pixels of one region (-1 outside) that are no line.
+    """Number the segments of a frame (H, W), 4-connected pixels of one region (-1 outside) that are not part of a line.
 
     0 is lines, binarised at `BINARY`, 1 background, also in holes; then segments follow in reading order.
     """

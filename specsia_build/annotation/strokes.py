@@ -22,7 +22,7 @@ MOST_POINTS = 3050
 """Points of a frame, at most: the size of AnimeInbet's loader."""
 
 JOINED = 1.5
-"""Pixels within which a loose end that is no vertex is joined to the nearest point."""
+"""Pixels within which a loose end that is not a vertex is joined to the nearest point."""
 
 STRAIGHT = 0.5
 """Tolerance in pixels of simplifying lines without vertices."""
@@ -77,7 +77,7 @@ def strokes(lines: Lines, ranks: NDArray[np.int32], frame: int = 0, most: int = 
     """Convert the lines of a frame, by the ranks of the mesh's vertices, to a graph of at most `most` points.
 
     If there are too many points, those between two others are removed first, then any, the last by rank first, so that
-    neighbouring frames keep the same ones. The number of the frame decides the numbers of points that are no vertices.
+    neighbouring frames keep the same ones. The number of the frame decides the numbers of points that are not vertices.
     """
     count = len(ranks)
     places, points, joined = _straightened(*_closed(*_graph(lines, count), count), count)
@@ -120,7 +120,7 @@ def _once(pairs: NDArray[np.integer]) -> NDArray[np.int32]:
 
 
 def _closed(places: NDArray[np.float32], points: NDArray[np.int64], joined: NDArray[np.int32], count: int) -> _Graph:
-    """Join loose ends that are no vertices with the nearest point, if it is near."""
+    """Join loose ends that are not vertices with the nearest point, if it is near."""
     loose = np.flatnonzero((points >= count) & (np.bincount(joined.reshape(-1), minlength=len(points)) == 1))
     if len(loose) == 0:
         return places, points, joined

@@ -267,7 +267,7 @@ def _join(parent, p, q):  # type: ignore[no-untyped-def]
 def lengths_together(places, vertices, count, height, width):  # type: ignore[no-untyped-def]
     """For each piece the total length (P,) float64 in pixels of the pieces connected to it.
 
-    Pieces are connected by a common vertex or pixel, and by pixels within `NEAR` of an end that is no vertex.
+    Pieces are connected by a common vertex or pixel, and by pixels within `NEAR` of an end that is not a vertex.
     """
     parent = np.arange(len(places))
     at_vertex = np.full(count, -1, np.int32)

@@ -52,7 +52,7 @@ def landmarks(mesh: Mesh, rig: Rig, stated: Mapping[str, int]) -> Landmarks:
         except CharacterError as error:
             doubt = str(error)
     if not np.isfinite(vertices).all():
-        vertices, doubt = mesh.vertices, "its skeleton takes vertices to places that are no numbers"
+        vertices, doubt = mesh.vertices, "its skeleton takes vertices to positions that are not numbers"
     low = vertices.min(axis=0)
     extent = vertices.max(axis=0) - low
     values = np.divide(vertices - low, extent, out=np.zeros_like(vertices), where=extent > 0)

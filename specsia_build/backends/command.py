@@ -111,7 +111,7 @@ def make(name: str, stated: object) -> Command:
     """Create a backend that runs a command: a text, or a list of words.
 
     Raises:
-        UsageError: if the words are no command, or the user's settings of this name cannot be used.
+        UsageError: if the words are not a command, or the user's settings of this name cannot be used.
     """
     try:
         terms = msgspec.convert(all_settings().get(name, {}), Terms)

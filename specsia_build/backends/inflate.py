@@ -104,7 +104,7 @@ def _back(front: NDArray[np.uint8], figure: Figure) -> NDArray[np.uint8]:
     covered = figure.covered[::COARSER, ::COARSER]
     depth = scipy.ndimage.distance_transform_edt(covered).astype(np.float32)
     band = max(2.0, RIM * figure.size / COARSER)
-    # The outermost pixels may be a drawn contour, which is no colour of hair or clothes.
+    # The outermost pixels may be a drawn contour, which is not a colour of hair or clothes.
     along = _mean_within(colours, (depth > band) & (depth <= 2.5 * band), 0.6 * band)
     nearest = scipy.ndimage.distance_transform_edt(
         depth > band + 1.5, sampling=(UPRIGHT, 1.0), return_distances=False, return_indices=True

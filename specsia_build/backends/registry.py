@@ -92,7 +92,7 @@ def load_backend(spec: str) -> Backend:
 
 
 def absolute_spec(spec: str) -> str:
-    """``NAME:ARGUMENT`` of our own backends with absolute paths, so that a run can go on from any folder."""
+    """``NAME:ARGUMENT`` of our own backends with absolute paths, so that a run can continue from any folder."""
     name, _, argument = spec.partition(":")
     if argument and name == "command":
         return f"{name}:{command.absolute(argument)}"
@@ -116,7 +116,7 @@ _METHODS = ("settings", "inputs", "reconstruct")
 
 
 def _fault(backend: Any, name: str) -> str | None:
-    """Why an object is no backend of that name, the end of a sentence; None if it is one."""
+    """Why an object is not a backend of that name, the end of a sentence; None if it is one."""
     missing = [member for member in (*_MEMBERS, *_METHODS) if not hasattr(backend, member)]
     if missing:
         return f"is a {type(backend).__name__} without {' and '.join(missing)}: see docs/backends.md"

@@ -24,7 +24,7 @@ class Terms(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         colors: encoding of vertex colours: `own` of the format, which is linear in glTF, or `srgb`.
         seconds: limit for one picture.
         slots: pictures at a time.
-        version: the user's; another one makes all meshes anew.
+        version: the user's; another one makes all meshes again.
         command: of a backend that only the settings describe: a text, or a list of words.
     """
 
@@ -55,7 +55,7 @@ def stated_in(name: str) -> str:
 
 
 def all_settings() -> dict[str, dict[str, Any]]:
-    """Settings by backend, unchecked; empty without a file. Raises a UsageError if it is no map of maps."""
+    """Settings by backend, unchecked; empty without a file. Raises a UsageError if it is not a mapping of mappings."""
     path = settings_file()
     if not path.is_file():
         return {}

@@ -284,7 +284,7 @@ def contour_width(picture: NDArray[np.uint8]) -> float:
 def extended(picture: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], Mask]:
     """The figure's colours (H, W, 3) continued over its fringe, a drawn contour and beyond; and where they are its own.
 
-    A pixel is trusted if it and its four neighbours are wholly covered and it is no contour; a part too thin to have
+    A pixel is trusted if it and its four neighbours are wholly covered and it is not contour; a part too thin to have
     such pixels is taken as it is. The rest gets the colour of the nearest trusted pixel.
 
     Args:

@@ -22,7 +22,7 @@ FOLDER = click.Path(file_okay=False, path_type=Path)
 FILE = click.Path(dir_okay=False, path_type=Path)
 OLD_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
-STOPPED, RESUMABLE = "stopped; the same command begins anew", "stopped; the same command goes on from here"
+STOPPED, RESUMABLE = "stopped; the same command starts over", "stopped; the same command continues from here"
 """Messages after Ctrl-C."""
 
 JSON, BEGAN = "specsia.json", "specsia.began"

@@ -30,7 +30,7 @@ dataset_argument = click.argument("dataset", metavar="DATASET")
 @processes
 @json_option
 def verify(dataset: str, workers: int) -> None:
-    """Check every promise of a packed dataset, or of a recipe's folder, on its files, rows and images.
+    """Check the files, rows and images of a packed dataset or of a recipe's folder.
 
     DATASET is a folder such as DIR/dataset, an fsspec URL, or OWNER/NAME on the Hub, whose shards are read in parts and
     not kept. One in the published schema is checked as far as that allows. A folder of `specsia clips --recipe NAME`
@@ -88,7 +88,7 @@ def diff(one: str, two: str) -> None:
 @processes
 @json_option
 def convert(dataset: str, to: str, out: Path, configs: tuple[str, ...], workers: int) -> None:
-    """Pack DATASET (a folder, a URL or OWNER/NAME on the Hub) anew in another schema.
+    """Convert DATASET (a folder, a URL or OWNER/NAME on the Hub) to another schema.
 
     The published one has the columns of SPECSIA-15K: uid, and color, mask, pos, edge and gt composited on grey.
     """
@@ -128,7 +128,7 @@ def push(folder: Path, repo: str, private: bool, prune: bool, dry_run: bool) -> 
     """Push the packed dataset in DATASET, such as DIR/dataset or DIR/RECIPE, to the Hugging Face Hub, and check it.
 
     Of the files there, only those that an earlier push made are replaced or removed. The token is that of `hf auth
-    login` or HF_TOKEN; HF_ENDPOINT names another Hub. An interrupted push goes on with the same command.
+    login` or HF_TOKEN; HF_ENDPOINT names another Hub. The same command continues an interrupted push.
     """
     from specsia_build.dataset import push as hub
     from specsia_build.dataset.licences import check_public, redistribution_problems
@@ -169,7 +169,7 @@ def push(folder: Path, repo: str, private: bool, prune: bool, dry_run: bool) -> 
         for step in plan.operations:
             extra = {"create": f"({visibility})", "tag": ""}.get(step.kind, f" {amount(step.size, 'B')}")
             lines.append(f"{step.kind:<8} {step.name} {extra}".rstrip())
-        kept = f"; {plural(plan.kept, 'file')} there already" if plan.kept else ""
+        kept = f"; {plural(plan.kept, 'file')} already there" if plan.kept else ""
         lines.append(f"{plan.page}: {plural(len(added), 'file')} of {amount(plan.size, 'B')} to send{kept}")
     elif plan.differences:
         differences = [f"{name} {problem}" for name, problem in plan.differences.items()]

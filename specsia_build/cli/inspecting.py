@@ -33,7 +33,7 @@ _MOST_SHAPES = 20  # Shapes that several characters share which are listed
 @click.argument("source")
 @click.option("--memory", metavar="SIZE", default=MEMORY, show_default=True, help="Memory that one character may take.")
 @click.option("--workers", type=int, default=0, help="Processes; 0 is one for each core.  [default: 0]")
-@click.option("--limit", type=int, help="Only the first so many characters of the source.")
+@click.option("--limit", type=int, help="Only the first N characters of the source.")
 @click.option("--parts", metavar="ID", help="List the parts of one character, by the names that `drop` takes.")
 @click.option("--suggest", metavar="FILE.jsonl", type=FILE, help="Write a manifest to edit, with suggested settings.")
 @click.option("--pictures", metavar="FILE.html", type=FILE, help="Write an HTML page with view 0 of each character.")
@@ -166,7 +166,7 @@ def list_backends() -> None:
 @click.option("--python", type=click.Path(path_type=Path), help="The interpreter of its environment.")
 @json_option
 def diagnose_backend(name: str, root: Path | None, python: Path | None) -> None:
-    """Say what the upstream project NAME lacks, and what fixes it.
+    """Show what the upstream project NAME lacks, and how to fix it.
 
     Looks at the checkout and its commit, Python, packages, weights and GPU, and at whether everything that the worker
     uses of the checkout is there; that part needs neither GPU nor weights.
@@ -190,7 +190,7 @@ def diagnose_backend(name: str, root: Path | None, python: Path | None) -> None:
 @click.argument("name", metavar="NAME[:ARG]")
 @json_option
 def run_selftest(name: str) -> None:
-    """Run backend NAME on a built-in figure and say whether its mesh comes in the right frame.
+    """Run backend NAME on a built-in figure and check that its mesh comes in the right frame.
 
     Of all turns by right angles and their mirrors, the mesh as it is must look most like the picture.
     """
@@ -209,7 +209,7 @@ def run_selftest(name: str) -> None:
 @command("specsia doctor", "specsia doctor --json")
 @json_option
 def doctor() -> None:
-    """Say what this machine has and lacks, what that would enable, and the line that installs it.
+    """Show what this machine has and lacks, what that would enable, and the line that installs it.
 
     Nothing is changed, and nothing is asked of a network. The exit code is 1 if something is broken that every build
     needs. `specsia backends doctor NAME` looks at one upstream project.

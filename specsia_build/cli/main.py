@@ -26,13 +26,13 @@ COMMANDS = {
         ("clips", "runs", "Draw characters in motion, layer by layer."),
         ("merge", "runs", "Join runs that each built a share of one source."),
         ("characters", "inspecting", "List what a source holds before anything is built."),
-        ("status", "runs", "Say what a run holds, what failed and why."),
-        ("verify", "datasets", "Check every promise of a packed dataset."),
-        ("diff", "datasets", "Say what differs between two datasets."),
+        ("status", "runs", "Show what a run holds, what failed and why."),
+        ("verify", "datasets", "Check the files, rows and images of a packed dataset."),
+        ("diff", "datasets", "Compare two datasets."),
         ("report", "datasets", "Write an HTML page to look at."),
         ("turntable", "datasets", "Write a film of characters that turn, or of clips."),
         ("sheet", "datasets", "Write a picture of characters from several views."),
-        ("convert", "datasets", "Pack a dataset anew in another schema."),
+        ("convert", "datasets", "Convert a dataset to another schema."),
         ("backends", "inspecting", "Name, check and try reconstruction backends."),
         ("repair", "models", "Repair a drawing from every side."),
         ("train", "models", "Train DraViE on a dataset."),
@@ -40,7 +40,7 @@ COMMANDS = {
         ("enhance", "models", "Repair frames with a model."),
         ("evaluate", "models", "Compare models with baselines on test characters."),
         ("push", "datasets", "Push a dataset to the Hugging Face Hub and check it."),
-        ("doctor", "inspecting", "Say what this machine has, lacks and how to get it."),
+        ("doctor", "inspecting", "Show what this machine has and lacks, and how to get it."),
     )
 }
 """Module and summary of each command; the module is imported only when the command runs, so that help is quick."""
@@ -83,7 +83,7 @@ def stoppable() -> Iterator[None]:
         signals += 1
         if signals == 1:
             raise KeyboardInterrupt
-        os.write(2, b"specsia: stopping; once more ends it at once\n")
+        os.write(2, b"specsia: stopping; press Ctrl-C again to stop at once\n")
         if signals > 2:
             os._exit(INTERRUPTED)
 
@@ -140,7 +140,7 @@ def _report_errors(ctx: click.Context | None) -> Iterator[None]:
             message = str(write_trouble(error) or brief(f"{where}{error.strerror or error}"))
             raise _Failure(message, failed) from error
         fault = brief(f"{type(error).__name__}: {error}")
-        message = f"a fault of specsia itself, please report it with the lines below: {fault}"
+        message = f"this is a bug in specsia, please report it with the lines below: {fault}"
         raise _Failure(message, failed, trace=traceback.format_exc()) from error
 
 

@@ -25,7 +25,7 @@ from specsia_build.errors import UsageError, WriteError, argument, plural
 
 MOST_SENTENCES = 10  # Lines at the end of `evaluate`; the tables have the rest
 
-RESUMED = "the same command with --resume goes on from the last checkpoint"
+RESUMED = "the same command with --resume continues from the last checkpoint"
 
 
 @command("specsia train my-run/dataset --out drawn", "specsia train my-run/dataset --out drawn-quick --steps 100")
@@ -164,7 +164,7 @@ def enhance(
 
     RUN is a folder of `specsia train` or `specsia adapt`, or `pretrained`, the model in the package.
     INPUT is a dataset, or a folder of frames: color/, pos/ and, where color has no alpha, mask/, with a picture of the
-    same name for every frame. Frames that are finished stay as they are, so that a stopped command goes on.
+    same name for every frame. Frames that are finished stay as they are, so that a stopped command continues.
     The model sees the drawing of --drawing, else the one that RUN was adapted to; of a dataset it sees Y* of each
     character's frontal view.
     """
@@ -197,7 +197,7 @@ def enhance(
         elif config.sees_drawing and reference is None:
             warnings = ("this model repairs better with the drawing: add --drawing front.png",)
     result = work.enhance(work.Repairer(generator, reference), frames, out, given["video"])
-    kept = f", {result.kept} were there already" if result.kept else ""
+    kept = f", {result.kept} were already there" if result.kept else ""
     lines = [f"{plural(result.made, 'frame')} repaired{kept}: {out}"]
     if result.film is not None:
         several = result.film.is_dir()

@@ -62,7 +62,7 @@ _SHARED = options(
     click.option("--executor", type=click.Choice(EXECUTORS), help="This machine, or a Ray cluster.  [default: local]"),
     click.option("--memory", metavar="SIZE", help="Memory that one character may take.  [default: 2 GB]"),
     click.option("--shard", metavar="I/N", help="Only the I-th of N shares of the source.  [default: all]"),
-    click.option("--limit", type=int, help="Only the first so many characters of the source."),
+    click.option("--limit", type=int, help="Only the first N characters of the source."),
     click.option("--exclude", metavar="FILE", help="Leave out the characters whose ids this file names, one a line."),
     click.option("--seed", type=int, help="Seed of contours and backends; splits do not depend on it.  [default: 42]"),
     max_failures,
@@ -91,7 +91,7 @@ _SHARED = options(
 def build(source: str | None, out: str | None, stages: tuple[str, ...], fresh: bool, **settings: Any) -> None:
     """Build and pack a dataset from the characters of SOURCE.
 
-    Without SOURCE the run found in --out goes on, or sample:24 is built. A build that was stopped goes on where it was;
+    Without SOURCE the run found in --out continues, or sample:24 is built. A stopped build continues where it was;
     one that is up to date does nothing.
     """
     from specsia_build.pipeline.build import build as run_build
@@ -131,7 +131,7 @@ def clips(source: str | None, out: str | None, stages: tuple[str, ...], fresh: b
 
     The recipe `frames` writes DIR/frames/CLIP/{color,mask,pos}, which `specsia
     enhance` takes as they are; `dravie` packs reconstructions that move as their characters do, beside the clean
-    frames, as the dataset DIR/dataset. A run that was stopped goes on where it was.
+    frames, as the dataset DIR/dataset. A stopped run continues where it was.
     """
     from specsia_build.pipeline.build import build as run_build
     from specsia_build.pipeline.progress import Progress
@@ -150,7 +150,7 @@ def clips(source: str | None, out: str | None, stages: tuple[str, ...], fresh: b
     config_file = None if name is None else named_settings(name)
     config, layout = effective(source, out or DEFAULT_CLIPS_OUT, config_file, {**others, "clips": of_clips}, fresh)
     assert config.clips is not None
-    # A preview that an earlier command of the run asked for is no error.
+    # A preview that an earlier command of the run asked for is not an error.
     if of_clips.get("preview") and FRAMES not in config.clips.recipes:
         raise UsageError(
             f"films of clips are written by the recipe {FRAMES}, not by {some(config.clips.recipes)}: add "
@@ -171,7 +171,7 @@ def merge(runs: tuple[str, ...], out: str, max_failures: str | None) -> None:
 
     Each RUN is a folder that `specsia build --shard I/N --out RUN` (or `specsia clips`) wrote, on any machine. The
     dataset has the bytes that one build of the whole source gives. Runs may overlap where they made the same; what
-    differs is refused. The source must be here too. A merge that was stopped goes on with the same command.
+    differs is refused. The source must be here too. The same command continues a stopped merge.
     """
     from specsia_build.pipeline.build import build as run_build
     from specsia_build.pipeline.merging import merge as merge_runs
@@ -188,7 +188,7 @@ def merge(runs: tuple[str, ...], out: str, max_failures: str | None) -> None:
 @click.argument("folder", metavar="DIR")
 @json_option
 def status(folder: str) -> None:
-    """Say what the run in DIR holds, what failed and why, and what a build would do next.
+    """Show what the run in DIR holds, what failed and why, and what a build would do next.
 
     DIR is what its --out was, a folder or a URL.
     """

@@ -241,7 +241,7 @@ def licences_text(licenses: Iterable[tuple[str | None, str | None]]) -> str:
 
 def _licence_warning(licenses: Iterable[str | None]) -> str:
     problems = withheld(licenses)
-    return "" if problems is None else f"\n\nThis dataset is not to be passed on as it is: {problems}."
+    return "" if problems is None else f"\n\nThis dataset must not be shared as it is: {problems}."
 
 
 def backend_note(backend: str, sees_ground_truth: bool) -> str:

@@ -108,7 +108,7 @@ def read_checksums(place: Place) -> Iterator[tuple[Key, bytes]]:
                 for _, uid, column, digest in group:
                     at, data = _OFFSETS[column], bytes.fromhex(digest)
                     if len(data) != 32 or any(row[at : at + 32]):
-                        raise ValueError(f"{uid} has {column} twice, or {digest!r} is no SHA-256")
+                        raise ValueError(f"{uid} has {column} twice, or {digest!r} is not a SHA-256")
                     row[at : at + 32] = data
                 yield key, bytes(row)
     except (*read_errors(), pa.ArrowException, ValueError, LookupError, TypeError) as error:

@@ -50,7 +50,7 @@ def to_published(
     rows = {config: dict.fromkeys(dataset.splits(config), 0) for config in chosen}
     folder = out.resolve()
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise UsageError(f"{out} is there already: give --out a new folder")
+        raise UsageError(f"{out} already exists: give --out a new folder")
     digests: list[tuple[str, str, str, str]] = []
     members: dict[tuple[str, str], dict[str, str | None]] = {}
     with writing(out), replacing(folder) as scratch:

@@ -80,7 +80,7 @@ def put(finished: Path, folder: Path) -> list[str]:
     if taken:
         raise SpecsiaError(
             f"{folder} holds {some(taken)}, which its {SUMS_FILE} does not list, so the dataset does not replace it: "
-            "move that elsewhere and give the same command again"
+            "move that elsewhere and run the same command again"
         )
     folder.replace(folder.with_name(f".{folder.name}.replaced"))
     finished.replace(folder)
@@ -118,7 +118,7 @@ def upload(folder: Path, target: Place, journal: Path, advance: Callable[[int], 
     Args:
         folder: folder of the dataset.
         target: from `open_target`.
-        journal: local file that remembers what was sent, with which an interrupted upload goes on.
+        journal: local file that remembers what was sent, with which an interrupted upload continues.
         advance: called with the number of files that are done.
     """
     with target.reading(""):
@@ -155,8 +155,8 @@ def _upload(folder: Path, target: Place, journal: Path, advance: Callable[[int],
     changed = [name for name, digest in wanted.items() if remote.get(name) != digest]
     if taken := [name for name in changed if name in remote and name not in ours]:
         raise UsageError(
-            f"{target.where}/{taken[0]} is there and no build sent it, so it is not replaced: move it, or give another "
-            "--out"
+            f"{target.where}/{taken[0]} already exists and was not sent by a build, so it is not replaced: move it, or "
+            "give another --out"
         )
     kept = len(wanted) - len(changed)
     advance(kept)

@@ -58,9 +58,9 @@ def forbids(text: str) -> str | None:
     for part in parts[::2]:
         name = spdx_id(part.strip(" ()"))
         if name is None:
-            reasons.append("is not known to allow passing it on")
+            reasons.append("is not known to allow sharing")
         elif name.startswith("CC-") and "-ND-" in name:
-            reasons.append("forbids passing changed copies on, and rendered pairs are that")
+            reasons.append("forbids sharing modified copies, and rendered pairs are modified copies")
     any_one = set(parts[1::2]) == {"OR"} and len(reasons) < len(parts[::2])
     return reasons[0] if reasons and not any_one else None
 

@@ -101,7 +101,7 @@ def is_frontal(view: int, frame: int | None = None) -> bool:
 
 
 def split_uid(uid: str) -> tuple[str, int]:
-    """Character id and view of `{character_id}_{view:02d}`. Raises ValueError if it is no such id."""
+    """Character id and view of `{character_id}_{view:02d}`. Raises ValueError if it is not such an id."""
     character_id, _, view = uid.rpartition("_")
     number = int(view) if view.isascii() and view.isdigit() and len(view) <= len(str(schema.MOST_VIEWS)) else -1
     if not character_id or not 0 <= number < schema.MOST_VIEWS:
@@ -180,7 +180,7 @@ def splits_of(dataset: OpenedDataset) -> dict[str, str]:
             character_id = place_of(row, dataset.where)[0]
             if (other := splits.setdefault(character_id, split)) != split:
                 where = f"{dataset.where} has the character {character_id} in two splits"
-                raise SpecsiaError(f"{where}, {other} and {split}, and cannot be followed")
+                raise SpecsiaError(f"{where}, {other} and {split}, so its splits cannot be used")
     return {i: splits[i] for i in sorted(splits, key=id_order_key)}
 
 

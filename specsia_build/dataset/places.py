@@ -123,7 +123,7 @@ def filesystem_of(url: str) -> tuple[Any, str]:
     # Filesystems raise anything, for example if their URL lacks a part.
     except Exception as error:
         hint = " (for s3: pip install 'specsia[s3]')" if isinstance(error, ImportError) else ""
-        raise UsageError(f"{url} is no URL that can be opened: {one_line(error)}{hint}") from error
+        raise UsageError(f"{url} cannot be opened: {one_line(error)}{hint}") from error
     return fs, root.rstrip("/")
 
 
@@ -158,7 +158,7 @@ def _on_hub(repo: str, where: str) -> Place:
     name, _, given = repo.partition("@")
     endpoint, revision, files = os.environ.get("HF_ENDPOINT") or None, given or None, list[str]()
     if not HUB_ID.fullmatch(name):
-        raise UsageError(f"{where} is no dataset of the Hub: give OWNER/NAME")
+        raise UsageError(f"{where} is not a dataset on the Hub: give OWNER/NAME")
     absent = f"there is no folder {where} here"
     if not constants.HF_HUB_OFFLINE:
         try:

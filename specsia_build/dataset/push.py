@@ -77,7 +77,7 @@ class LocalDataset:
             if self.differs(name, remote.get(name))
         }
         known = {*self.digests, *spared, _HUB_FILE}
-        return wrong | {name: "is no part of the dataset" for name in remote if name not in known}
+        return wrong | {name: "is not part of the dataset" for name in remote if name not in known}
 
 
 @dataclass(frozen=True)
@@ -122,10 +122,10 @@ class Plan:
 def read_local(folder: Path, advance: Callable[[int], None] = lambda _: None) -> LocalDataset:
     """Check the files of a complete dataset as `check_files` does, and that nothing else lies in its folder."""
     if not folder.is_dir():
-        raise UsageError(f"{folder} is no folder: give a packed dataset, such as DIR/dataset")
+        raise UsageError(f"{folder} is not a folder: give a packed dataset, such as DIR/dataset")
     sums, names = listed_sums(folder), schema.own_files(folder)
     strange = [name for name in names if Path(name).suffix.lower() not in _SUFFIXES and name not in _NAMES]
-    problems = [f"{name} is no part of a dataset" for name in strange]
+    problems = [f"{name} is not part of a dataset" for name in strange]
     problems += [f"{name} is not listed in {SUMS_FILE}" for name in names if name not in {*sums, *strange, SUMS_FILE}]
     if CARD not in sums or not any(name.startswith(f"{DATA}/") for name in sums):
         problems.append(f"{SUMS_FILE} lists no {CARD} or no {DATA}/")
@@ -139,7 +139,7 @@ def listed_sums(folder: Path) -> dict[str, str]:
     except FileNotFoundError as error:
         inner = sorted((path.parent for path in folder.glob(f"*/{SUMS_FILE}")), key=lambda p: p.name != "dataset")
         hint = f"did you mean {inner[0]}?" if inner else "run `specsia build --stage pack`, which writes it last"
-        raise UsageError(f"{spelled(folder)} is no complete dataset, as it has no {SUMS_FILE}: {hint}") from error
+        raise UsageError(f"{spelled(folder)} is not a complete dataset, as it has no {SUMS_FILE}: {hint}") from error
     except (OSError, UnicodeDecodeError) as error:
         raise SpecsiaError(f"{folder / SUMS_FILE} cannot be read: {error}") from error
     if unusable:
@@ -213,7 +213,7 @@ def connect(repo: str, dry_run: bool = False) -> Iterator[HfApi]:
             answer = f"answered {cause.response.status_code} ({text})"
         raise HubError(
             f"{constants.ENDPOINT} {answer}: check the network, and that the token (`hf auth login` or HF_TOKEN) may "
-            f"write to {repo}; the same command goes on from here"
+            f"write to {repo}; the same command continues from here"
         ) from error
 
 

@@ -242,7 +242,7 @@ class _Config(msgspec.Struct):
 
 
 def card_fields(text: str) -> dict[str, Any]:
-    """Parse the YAML at the head of a card; empty if it has none. ValueError if it is no mapping."""
+    """Parse the YAML at the head of a card; empty if it has none. ValueError if it is not a mapping."""
     match = re.match(r"---\r?\n(.*?\n)---\s*(?:\n|$)", text[:MOST_CARD_BYTES], re.DOTALL)
     try:
         fields = {} if match is None else yaml.load(match[1], _Loader)  # noqa: S506  loads plain values only
@@ -306,13 +306,13 @@ def kind_of(columns: Collection[str]) -> Kind | None:
 
 
 def no_dataset(where: str, names: Collection[str]) -> str:
-    """The message that a folder with such files is no packed dataset, with a hint."""
+    """The message that a folder with such files is not a packed dataset, with a hint."""
     hint = "build one with `specsia build`, or write one with to_parquet of `datasets`"
     if any(name.startswith(f"dataset/{schema.DATA}/") for name in names):
         hint = f"did you mean {where.rstrip('/')}/dataset?"
     elif "run.json" in names or any(name.startswith("checkpoints/") for name in names):
         hint = "it holds a model of `specsia train`"
-    return f"{where} is no packed dataset, as it has no shards in {schema.DATA}/: {hint}"
+    return f"{where} is not a packed dataset, as it has no shards in {schema.DATA}/: {hint}"
 
 
 def open_dataset(where: str | Path) -> OpenedDataset:
@@ -322,7 +322,7 @@ def open_dataset(where: str | Path) -> OpenedDataset:
         where: a local folder, an fsspec URL (`s3://…`, `memory://…`), or a Hub id `OWNER/NAME`, optionally with
             `@REVISION`. A local folder takes precedence over a Hub id of the same name; a `Path` is never a Hub id.
 
-    Raises: UsageError if it is no dataset of pairs; SpecsiaError if it cannot be reached, or has unsafe names.
+    Raises: UsageError if it is not a dataset of pairs; SpecsiaError if it cannot be reached, or has unsafe names.
     """
     place = find_place(where)
     files = place.files()
@@ -347,5 +347,5 @@ def open_dataset(where: str | Path) -> OpenedDataset:
     if kind is None:
         absent = ", ".join(repr(name) for name in schema.PUBLISHED_COLUMNS if name not in columns)
         present = brief(", ".join(columns), 200)
-        raise UsageError(f"{place.where} is no dataset of pairs: {shards[0].name} has {present}, but no {absent}")
+        raise UsageError(f"{place.where} is not a dataset of pairs: {shards[0].name} has {present}, but no {absent}")
     return OpenedDataset(place.where, kind, configs, columns, place, files, shards, {shards[0].name: footer})

@@ -166,6 +166,6 @@ def arrow_schema(columns: Sequence[str] = COLUMNS) -> pa.Schema:
 
 
 def value_type(column: str) -> tuple[str, int]:
-    """Type of a column that holds no images, and how many values a list of it has, 0 where it is no list."""
+    """Type of a column that holds no images, and how many values a list of it has, 0 where it is not a list."""
     kind, _, length = VALUE_COLUMNS[column].rstrip("]").partition("[")
     return kind, int(length or 0)

@@ -65,7 +65,7 @@ def from_json(path: Path) -> dict[str, str]:
         return parse(path.read_bytes(), str(path))
     except (OSError, SpecsiaError) as error:
         reason = str(error) if isinstance(error, SpecsiaError) else f"{path} is not a splits file: {error.strerror}"
-        cure = "put that of the run's dataset in its place, or delete it and build again, which draws them anew"
+        cure = "put that of the run's dataset in its place, or delete it and build again, which draws new ones"
         raise SpecsiaError(f"{reason}: {cure}") from error
 
 

@@ -121,7 +121,7 @@ def is_folder(path: Path) -> bool:
 def source_place(path: Path, root: Path) -> Path:
     """Resolve the path of a source file, which may pass through links inside `root`; nothing of it is read.
 
-    Raises FileNotFoundError or NotADirectoryError if it does not exist, and CharacterError if it is no regular file,
+    Raises FileNotFoundError or NotADirectoryError if it does not exist, and CharacterError if it is not a regular file,
     lies outside `root` or cannot be looked up.
     """
     if (opened := _opened.get()) is not None and path not in opened:
@@ -163,7 +163,7 @@ def open_source_file(path: Path, root: Path, most: int = MOST_SOURCE_BYTES) -> I
 
 
 def _irregular(path: Path) -> CharacterError:
-    return CharacterError(f"{path.name} is no regular file, so it is not read")
+    return CharacterError(f"{path.name} is not a regular file, so it is not read")
 
 
 @contextmanager
@@ -320,7 +320,7 @@ def is_of_images(folder: str) -> bool:
 
 
 def searched(path: str | Path) -> str | None:
-    """Paths that a search finds, relative to its folder; None if it finds nothing or `path` is no search.
+    """Paths that a search finds, relative to its folder; None if it finds nothing or `path` is not a search.
 
     A search is the path of a folder, `ANYWHERE` or `BESIDE`, and the name of a file.
     """

@@ -32,7 +32,7 @@ def cannot_write(path: Path, error: OSError) -> WriteError:
 def write_trouble(error: BaseException) -> WriteError | None:
     """The write error that an exception is or was caused by, or None.
 
-    A full disk is no fault of the character at hand: the next one would fail as well.
+    A full disk is not the character's fault: the next one would fail as well.
     """
     cause: BaseException | None = error
     while cause is not None:

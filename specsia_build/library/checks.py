@@ -43,7 +43,7 @@ def check_mesh(mesh: object) -> Mesh:
         raise UsageError(problem)
     corners = bare.vertices[bare.used]
     if len(bare.faces) == 0 or not np.isfinite(corners).all() or not np.ptp(corners, axis=0).any():
-        raise UsageError("the mesh has no faces, vertices that are no finite numbers, or all vertices at one place")
+        raise UsageError("the mesh has no faces, vertices that are not finite, or all vertices at one place")
     return bare
 
 

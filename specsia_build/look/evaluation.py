@@ -21,7 +21,7 @@ SCORES, TABLES, RESULTS, REPORT = "scores.json", "tables.md", "results", "report
 
 MARK = f"{RESULTS}/specsia-evaluation.txt"  # Marks the folder of an evaluation; written first
 
-MARK_TEXT = "What models make of characters, written by `specsia evaluate`; the same command goes on with it.\n"
+MARK_TEXT = "What models make of characters, written by `specsia evaluate`; the same command continues it.\n"
 
 TRUTH, RAW = schema.GT, schema.COLOR  # Folders of the pictures of Y* and of Z, beside those of the methods
 UNREPAIRED = "raw"  # Side that shows Z itself

@@ -70,7 +70,7 @@ def build(
         if fresh:
             run.index.forget()
             if foreign := folder.forget(layout):
-                progress.say(f"kept in {layout.root}, as no build wrote it: {named(foreign)}")
+                progress.say(f"kept in {layout.root}, because no build wrote it: {named(foreign)}")
         task = Build(run, characters, progress, execute)
         task.refuse_unready(asked)
         task.begin()

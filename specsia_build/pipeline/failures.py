@@ -73,7 +73,7 @@ def _line(failure: Failure) -> str:
 
 
 def write_failures(path: Path, failures: Iterable[Failure]) -> None:
-    """Write `failures.jsonl` anew, sorted by stage, backend and id."""
+    """Rewrite `failures.jsonl`, sorted by stage, backend and id."""
     write_bytes(path, "".join(map(_line, _sorted(failures))).encode())
 
 

@@ -66,7 +66,7 @@ def check_folder(layout: RunLayout) -> None:
     """Check that a folder holds nothing but a run, and none of a newer version; nothing is written."""
     if is_vacant(layout.root):
         return
-    # A damaged mark is written anew.
+    # A damaged mark is written again.
     if layout.mark.is_file():
         mark = remembered_json(layout.mark)
         if isinstance(mark, dict) and mark.get("kind") == KIND and mark.get("format", FORMAT) != FORMAT:
@@ -86,7 +86,7 @@ def locked(layout: RunLayout) -> Iterator[None]:
             lock.acquire()
         except Timeout as error:
             raise UsageError(
-                f"another build is at work in {layout.root}: wait for it, or use another --out; if there is none, "
+                f"another build is running in {layout.root}: wait for it, or use another --out; if there is none, "
                 f"delete {layout.lock}"
             ) from error
     try:
@@ -153,7 +153,7 @@ def change_notice(before: Mapping[str, Any], run: Run) -> str | None:
 
 
 def refuse_other_source(before: Mapping[str, Any], run: Run, entries: Sequence[Entry]) -> None:
-    """Check that a run whose source is named anew keeps its characters and does not lose rows.
+    """Check that a run whose source is named again keeps its characters and does not lose rows.
 
     Raises UsageError if all that was rendered is of other characters, which only bear the same names, or the dataset
     would become smaller.
@@ -171,7 +171,7 @@ def refuse_other_source(before: Mapping[str, Any], run: Run, entries: Sequence[E
         why = "none of whose characters is in" if others else f"whose {old} rows would become {new} with"
         raise UsageError(
             f"{run.layout.root} holds a build of another source, {before['source']}, {why} {config.source}: give "
-            "another --out, or --fresh to begin anew there"
+            "another --out, or --fresh to start over there"
         )
 
 

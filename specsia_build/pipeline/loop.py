@@ -118,8 +118,8 @@ class Build:
             if damaged := self._run_phase(phase, ids):
                 if again:
                     raise SpecsiaError(
-                        f"artefacts do not stay as they are written ({named(_characters(damaged))}): look after the "
-                        f"disk of {self.layout.root}, then give the same command again"
+                        f"artefacts change after they are written ({named(_characters(damaged))}): check the "
+                        f"disk of {self.layout.root}, then run the same command again"
                     )
                 below = of_phase.union(*(stage.rests_on for stage in of_phase))
                 self.make_again(damaged, [step for step in self.run.steps if step.stage in below])

@@ -22,7 +22,7 @@ def merge(runs: Sequence[Path], layout: RunLayout) -> BuildConfig:
     """Copy the artefacts of runs into the folder of another one, which a build then packs; the runs stay as they are.
 
     Fingerprints decide what of it is up to date; of two artefacts of one place the first run's is taken. Raises
-    UsageError if one of them is no run or differs in settings or splits, or if the folder holds another run.
+    UsageError if one of them is not a run or differs in settings or splits, or if the folder holds another run.
 
     Returns:
         The settings of that run: those of the first, of the whole source.
@@ -30,15 +30,15 @@ def merge(runs: Sequence[Path], layout: RunLayout) -> BuildConfig:
     shares = [existing_run(run) for run in runs]
     folders = [share.root.resolve() for _, share in shares]
     if len(set(folders)) < len(folders) or layout.root.resolve() in folders:
-        raise UsageError("the runs to merge and the folder that they go to must all differ")
+        raise UsageError("the runs to merge and --out must all be different folders")
     first, first_layout = shares[0]
     sources = [config.source for config, _ in shares]
     here = next((one for one in sources if one.startswith("sample:") or Path(one).exists()), sources[0])
     whole = replace(first, shard=None, source=here)
     for config, share in shares:
         if differ := changes(result_settings(_portable(first)), _portable(config)):
-            settings = "; ".join(differ)
-            raise UsageError(f"{share.root} has other settings than {first_layout.root} ({settings}): build both alike")
+            runs = f"{share.root} and {first_layout.root}"
+            raise UsageError(f"{runs} differ in {'; '.join(differ)}: build both with the same settings")
         if not share.splits.is_file() or share.splits.read_bytes() != first_layout.splits.read_bytes():
             raise UsageError(
                 f"{share.root} and {first_layout.root} are of different characters, or put them in different splits: "

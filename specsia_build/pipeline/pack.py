@@ -91,7 +91,7 @@ def _pack_clips(build: Build) -> BuildSummary:
             )
         return build.finished(stopped="no character has a clip: its failure or warning says why")
     if (lost := counted(failures)[0]) > build.summary.allowed_failures:
-        return build.too_many(f"go on without them with --max-failures {lost}")
+        return build.too_many(f"continue without them with --max-failures {lost}")
     stopped = [_pack_recipe(build, recipe, failures) for recipe in folder_recipes(build.config.clips.recipes)]
     summary = _pack_dataset(build) if build.run.packs else build.finished()
     return replace(summary, stopped="; ".join(filter(None, [summary.stopped, *stopped])) or None)
@@ -106,7 +106,7 @@ def _pack_dataset(build: Build) -> BuildSummary:
                 stopped=f"all characters failed or are quarantined, so {name} cannot be packed: see {layout.failures}"
             )
     if (lost := counted(failures)[0]) > build.summary.allowed_failures:
-        return build.too_many(f"go on without them with --max-failures {lost}")
+        return build.too_many(f"continue without them with --max-failures {lost}")
     standings = {entry.id: build.standing(entry) for entry in build.entries}
     plan = pack_plan(run, build.characters.source, standings, failures, build.characters.splits)
     waiting: dict[str | None, list[str]] = {
@@ -123,7 +123,9 @@ def _pack_dataset(build: Build) -> BuildSummary:
             outcome = Outcome(seconds=time.perf_counter() - start, peak_mb=peak_mb())
             build.record.log(pack.STAGE.name, None, "", outcome)
             if packed.foreign:
-                build.progress.say(f"kept in {layout.dataset}, as it is not of the dataset: {named(packed.foreign)}")
+                build.progress.say(
+                    f"kept in {layout.dataset}, because it is not part of the dataset: {named(packed.foreign)}"
+                )
             if packed.kept:
                 shards = plural(packed.written, "shard")
                 build.progress.say(f"pack: {shards} written, {packed.kept:,} kept as they were")
@@ -211,10 +213,10 @@ def _send(build: Build, url: str) -> None:
         sent = upload(build.layout.dataset, open_target(url), build.layout.uploaded, advance)
     build.progress.say(
         f"{'upload':<20} {plural(sent.sent, 'file')} ({sent.bytes / 1e6:,.1f} MB) sent, {sent.copied} renamed, "
-        f"{sent.kept} there already, in {time.perf_counter() - start:.1f} s"
+        f"{sent.kept} already there, in {time.perf_counter() - start:.1f} s"
     )
     if sent.spared:
-        build.progress.say(f"upload: {some(sent.spared)} of {url} were sent by no build and stay there")
+        build.progress.say(f"upload: {some(sent.spared)} of {url} were not sent by a build and were left alone")
 
 
 @dataclass(frozen=True)
@@ -368,10 +370,10 @@ def _finish_folder(build: Build, recipe: Recipe, folder: Path, keys: set[str], f
     for key in gone:
         folders.remove_part(folder, key)
     if gone:
-        build.progress.say(f"{folder}: {plural(len(gone), 'part')} removed that this run has no more")
+        build.progress.say(f"{folder}: {plural(len(gone), 'part')} removed that are no longer in this run")
 
     def parts() -> Iterator[Written]:
-        """Records, read anew each time: they may be many."""
+        """Records, read again each time: there may be many."""
         return (part for key in folders.keys(folder) if (part := folders.record_of(folder, key)) is not None)
 
     left_out = len(keys) - sum(1 for _ in parts())
@@ -379,7 +381,7 @@ def _finish_folder(build: Build, recipe: Recipe, folder: Path, keys: set[str], f
     if (note := folders.hidden(folder, recipe)) is not None:
         build.progress.say(note)
     if foreign := folders.strangers(folder, parts(), own):
-        build.progress.say(f"kept in {folder}, as it is no clip of specsia's: {named(foreign)}")
+        build.progress.say(f"kept in {folder}, because specsia did not write it: {named(foreign)}")
     return count
 
 
@@ -401,8 +403,8 @@ def _check_packed(build: Build) -> None:
         raise SpecsiaError(f"no artefact is removed, as what was packed cannot be read: {error}") from error
     if spoilt:
         raise SpecsiaError(
-            f"{some(sorted(spoilt))} does not read as it was written, so no artefact is removed: delete it, look after "
-            "the disk, and give the same command again"
+            f"{some(sorted(spoilt))} differs from what was written, so no artefact is removed: delete it, check "
+            "the disk, and run the same command again"
         )
 
 

@@ -169,7 +169,7 @@ def _refuse_other_kind(of_clips: bool, wanted: bool, place: object) -> None:
     """Check that settings from a place are of clips if and only if clips are wanted."""
     if of_clips != wanted:
         kind, command = ("clips", "specsia clips") if of_clips else ("a build of stills", "specsia build")
-        raise UsageError(f"{place} is of {kind}: go on with `{command}`, or name another --out")
+        raise UsageError(f"{place} is of {kind}: continue it with `{command}`, or name another --out")
 
 
 def _layered(config: BuildConfig, levels: Sequence[tuple[Mapping[str, Any], str]]) -> BuildConfig:

@@ -59,8 +59,8 @@ def source_of(config: BuildConfig, layout: RunLayout) -> Source:
     known = layout.splits.is_file() and layout.config.is_file() and read_settings(layout.config).get("source")
     if known == config.source and not config.source.startswith("sample:") and not os.path.lexists(config.source):
         raise UsageError(
-            f"the source of {layout.root} is not at {config.source} any more: give the place where it is now, "
-            f"`{config.command} PLACE --out {layout.out}`, and that goes on"
+            f"the source of {layout.root} is no longer at {config.source}: name its new place, "
+            f"`{config.command} NEW_PLACE --out {layout.out}`, to continue"
         )
     source = open_source(config.source, layout.source)
     # A million small objects that stay to the end are not looked at again and again.
@@ -77,7 +77,7 @@ def _excluded(path: str | None) -> frozenset[str]:
 
 
 def find_characters(config: BuildConfig, layout: RunLayout, before: Mapping[str, Any] | None) -> Characters:
-    """The characters that a build is about, in the splits of its run, of a dataset, or drawn anew; nothing is written.
+    """The characters that a build is about, in the splits of its run, of a dataset, or drawn; nothing is written.
 
     `before` are settings of the build that the run holds, or None if that does not count. Raises UsageError if the
     source or what is left of it is empty, or the run or the dataset to follow contradicts it.
@@ -91,7 +91,7 @@ def find_characters(config: BuildConfig, layout: RunLayout, before: Mapping[str,
     excluded = _excluded(config.exclude)
     built = tuple(entry for entry in share[: config.limit] if entry.id not in excluded)
     if not built:
-        raise UsageError("exclude: every character is left out: leave some to build")
+        raise UsageError("exclude leaves no character to build: remove some of its ids")
     if unknown := excluded - every:
         remarks.append(f"exclude: the source has none of these {len(unknown)}: {named(unknown)}")
 
@@ -109,7 +109,7 @@ def _split(
     """Characters of a source that have a split, all splits, and sentences about them."""
     frozen = splits.from_json(layout.splits) if layout.splits.exists() and before is not None else None
     ids = {entry.id: None for entry in entries}
-    again = "give another --out, or --fresh to begin anew there"
+    again = "give another --out, or --fresh to start over there"
     if frozen is not None and not frozen.keys() & ids.keys():
         raise UsageError(f"{layout.root} holds a build of another source: {again}")
     if config.like is None:

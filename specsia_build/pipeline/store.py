@@ -31,7 +31,7 @@ from specsia_build.files.writing import cannot_write, remove_tree, write_bytes
 from specsia_build.stages.stage import DIGEST, META, Artefact, Meta, meta_digest, sha256
 
 VERSION = 4
-"""Version of the cache's table; a cache of another one is begun anew."""
+"""Version of the cache's table; a cache of another one is started over."""
 
 _COMMIT_SECONDS = 1.0
 """How often new rows are committed."""
@@ -76,7 +76,7 @@ def _open(path: Path) -> tarfile.TarFile:
 def _content(archive: tarfile.TarFile, info: tarfile.TarInfo) -> bytes:
     stream = archive.extractfile(info)
     if stream is None:
-        raise ValueError(f"'{info.name}' in it is no file")
+        raise ValueError(f"'{info.name}' in it is not a file")
     return stream.read()
 
 
@@ -153,7 +153,7 @@ def source_stamp(path: Path, root: Path) -> str | None:
 
 
 def discard(path: Path) -> None:
-    """Remove an artefact; what is no file stays."""
+    """Remove an artefact, unless it is not a file."""
     if path.is_file() or path.is_symlink():
         path.unlink(missing_ok=True)
 
@@ -244,7 +244,7 @@ class Index:
         return row[1] if row is not None and row[0] == stamp and isinstance(row[1], bytes) else None
 
     def _execute(self, statement: str, *values: str | bytes) -> Any:
-        """Run a statement; a table that is damaged, full or read-only, or a name that is no text, only costs time."""
+        """Run a statement; a table that is damaged, full or read-only, or a name that is not text, only costs time."""
         if self._table is not None:
             with suppress(sqlite3.Error, UnicodeEncodeError):
                 return self._table.execute(statement, values).fetchone()
@@ -264,7 +264,7 @@ class Index:
 def open_index(path: Path, artefacts: Path, *, writes: bool) -> Iterator[Index]:
     """Open the cache of a run's artefacts; new rows are kept if it `writes`, as only the holder of the run's lock may.
 
-    A cache that is damaged or of another version is begun anew; if none can be used, all is read from files.
+    A cache that is damaged or of another version is started over; if none can be used, all is read from files.
     """
     table = _open_table(path, writes)
     if table is None and writes:

@@ -81,7 +81,7 @@ def _part_of(record: Any, where: str = "the record of a part") -> Written:
         ):
             raise ValueError("its split, its checksums or its facts are invalid")
     except (SpecsiaError, ValueError) as error:
-        raise SpecsiaError(f"{where} is no record of a part: {brief(str(error), 160)}") from error
+        raise SpecsiaError(f"{where} is not a record of a part: {brief(str(error), 160)}") from error
     return part
 
 
@@ -143,7 +143,7 @@ def place(folder: Path, part: Written, write: Callable[[Path], Mapping[str, Any]
             files = dict(_files(temporary))
             for name in files:
                 if name not in own and os.path.lexists(f"{folder}/{name}"):
-                    raise UsageError(f"{folder / name} is no file of this part of specsia's: move it away")
+                    raise UsageError(f"{folder / name} was not written by specsia for this part: move it away")
             part = replace(part, files=files, facts=facts)
             _check(part)
             gone = dict.fromkeys(own - files.keys(), (0, ""))
@@ -165,7 +165,7 @@ def _check(part: Written) -> None:
         json.dumps(part.facts, allow_nan=False)
         _part_of(vars(part))
     except (TypeError, ValueError) as error:
-        raise SpecsiaError(f"it gives facts that are no JSON: {error}") from error
+        raise SpecsiaError(f"it gives facts that are not JSON: {error}") from error
 
 
 def _files(temporary: Path) -> Iterator[tuple[str, tuple[int, str]]]:

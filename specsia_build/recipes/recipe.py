@@ -225,7 +225,7 @@ def form_of(path: Path) -> tuple[Any, int]:
     except (EOFError, KeyError, TypeError, zipfile.BadZipFile) as error:
         raise ValueError(str(error)) from error
     if not all(np.isfinite(array).all() for array in arrays.values()):
-        raise ValueError("it has values that are no finite numbers")
+        raise ValueError("it has values that are not finite")
     return tuple((key, str(array.dtype), array.shape) for key, array in arrays.items()), 0
 
 
@@ -250,7 +250,7 @@ def load_recipe(name: str) -> Recipe:
     except Exception as error:
         raise SpecsiaError(f"{where} cannot be loaded: {type(error).__name__}: {error}") from error
     if not isinstance(recipe, Recipe) or recipe.name != name:
-        raise SpecsiaError(f"{where} cannot be used: it is no specsia_build.recipes.recipe.Recipe of that name")
+        raise SpecsiaError(f"{where} cannot be used: it is not a specsia_build.recipes.recipe.Recipe of that name")
     if not set(recipe.layers) <= LAYERS.keys() or recipe.by not in ("clip", "character"):
         raise SpecsiaError(f"{where} cannot be used: its `layers` or `by` are none that exist")
     return recipe
@@ -276,6 +276,6 @@ def defaults_of(names: Sequence[str], stated: Collection[str]) -> dict[str, Any]
             if setting not in stated and str(defaults.setdefault(setting, value)) != str(value):
                 raise UsageError(
                     f"recipes differ in {setting} ({recipe.name} needs {value}, another {defaults[setting]}): state "
-                    f"--{setting.replace('_', '-')}, or give each an --out of its own"
+                    f"--{setting.replace('_', '-')}, or build each into its own --out"
                 )
     return defaults

@@ -1,7 +1,7 @@
 """Stage 4, pack: rows from artefacts, in splits and shards, with the card and the checksums.
 
 The frozen order of the ids alone decides the layout, so that a dataset that has grown has the bytes of one that was
-packed at once. Shards that are there already are kept.
+packed at once. Shards that already exist are kept.
 """
 
 from __future__ import annotations

@@ -111,9 +111,9 @@ def test_help_imports_no_command() -> None:
         ("train", "Missing argument 'DATASET'. For example: specsia train "),
         ("convert x", "Missing option '--to'. Choose from: published. For example: specsia convert "),
         ("report no/such/run", "give that of a run, a dataset or an evaluation"),
-        ("verify .", "is no packed dataset"),
-        ("convert . --to published --out x", "is no packed dataset"),
-        ("push . --repo a/b --dry-run", "is no complete dataset"),
+        ("verify .", "is not a packed dataset"),
+        ("convert . --to published --out x", "is not a packed dataset"),
+        ("push . --repo a/b --dry-run", "is not a complete dataset"),
     ],
 )
 @pytest.mark.usefixtures("no_workers")

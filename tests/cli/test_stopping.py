@@ -70,7 +70,7 @@ def stopped(kind: signal.Signals, more: int, seconds: float, goes_on: bool = Tru
 
 @pytest.mark.parametrize("kind", [signal.SIGINT, signal.SIGTERM])
 def test_the_first_signal_stops(kind: signal.Signals) -> None:
-    assert stopped(kind, 0, 0.0) == (130, "specsia: stopped; the same command goes on from here\n")
+    assert stopped(kind, 0, 0.0) == (130, "specsia: stopped; the same command continues from here\n")
 
 
 @pytest.mark.parametrize("kind", [signal.SIGINT, signal.SIGTERM])
@@ -82,8 +82,11 @@ def test_one_stops_before_the_commands_are_there(kind: signal.Signals) -> None:
 
 
 def test_the_second_is_told_and_the_third_ends_it_at_once() -> None:
-    once_more = "specsia: stopping; once more ends it at once\n"
-    assert stopped(signal.SIGINT, 1, 1.0) == (130, once_more + "specsia: stopped; the same command goes on from here\n")
+    once_more = "specsia: stopping; press Ctrl-C again to stop at once\n"
+    assert stopped(signal.SIGINT, 1, 1.0) == (
+        130,
+        once_more + "specsia: stopped; the same command continues from here\n",
+    )
     assert stopped(signal.SIGTERM, 2, 600.0) == (130, once_more + once_more)
 
 
@@ -102,10 +105,10 @@ def test_a_build_that_is_stopped_twice_says_one_thing_and_leaves_nobody(tmp_path
         said = process.stderr.read()
     assert process.returncode == 130
     lines = {line for line in said.splitlines() if line.startswith("specsia:") or "rror" in line or "Trace" in line}
-    assert "specsia: stopped; the same command goes on from here" in lines
+    assert "specsia: stopped; the same command continues from here" in lines
     assert lines <= {
-        "specsia: stopped; the same command goes on from here",
-        "specsia: stopping; once more ends it at once",
+        "specsia: stopped; the same command continues from here",
+        "specsia: stopping; press Ctrl-C again to stop at once",
     }
     _, alive = psutil.wait_procs(children, timeout=300)
     assert alive == []

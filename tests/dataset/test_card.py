@@ -100,7 +100,7 @@ def test_licences(licenses: list[tuple[str | None, str | None]], wanted: dict[st
     told = fields(card)
     assert {name: told[name] for name in wanted} == wanted
     unclear = [kind for kind, _ in licenses if kind in (None, "Mine 1.0")]
-    assert ("This dataset is not to be passed on as it is: it holds 1 character " in card) == bool(unclear)
+    assert ("This dataset must not be shared as it is: it holds 1 character " in card) == bool(unclear)
 
 
 @pytest.mark.parametrize("frame", ["character", "view"])

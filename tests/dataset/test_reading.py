@@ -121,13 +121,13 @@ def test_a_folder_that_is_not_there_is_named(where: str) -> None:
 
 
 def test_what_is_no_dataset_is_named(one_backend: Path, tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="is no packed dataset"):
+    with pytest.raises(UsageError, match="is not a packed dataset"):
         open_dataset(tmp_path)
     with pytest.raises(UsageError, match=f"did you mean {one_backend}"):
         open_dataset(one_backend.parent)
     (tmp_path / "data").mkdir()
     pq.write_table(pa.table({"text": ["a"]}), tmp_path / "data" / "train-00000-of-00001.parquet")
-    with pytest.raises(UsageError, match="is no dataset of pairs"):
+    with pytest.raises(UsageError, match="is not a dataset of pairs"):
         open_dataset(tmp_path)
 
 

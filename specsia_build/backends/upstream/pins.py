@@ -129,7 +129,7 @@ def find_installation(name: str, root: Path | None = None, python: Path | None =
 
 @cache
 def checkout_commit(root: Path) -> str | None:
-    """Commit of a checkout; None if it is no git checkout."""
+    """Commit of a checkout; None if it is not a git checkout."""
     command = ["git", "-C", str(root), "rev-parse", "--show-toplevel", "HEAD"]
     try:
         printed = subprocess.run(command, capture_output=True, text=True, timeout=20, check=True).stdout  # noqa: S603

@@ -94,7 +94,7 @@ class Supervisor:
         """Reconstruct an RGBA file and return the mesh file, in a folder that the worker creates.
 
         Raises:
-            CharacterError: if the picture cannot be done, or the worker failed, which is then started anew.
+            CharacterError: if the picture cannot be done, or the worker failed, which is then restarted.
         """
         command = self._command
         self._number += 1
@@ -149,7 +149,7 @@ class Supervisor:
                 raise WorkerError(brief(hello.message, MAX_QUOTED))
             if hello.protocol != PROTOCOL:
                 raise WorkerError(f"it speaks version {hello.protocol} of the protocol, not {PROTOCOL}")
-            # A ValueError for what are no axes.
+            # A ValueError if these are not axes.
             axes_matrix(hello.frame.axes or ("+x", "+y", "+z"))
         except (OSError, ValueError, WorkerError) as error:
             self._failed_starts += 1
@@ -186,7 +186,7 @@ def _wait(program: Program, kind: type[_Answer], number: int | None, seconds: fl
         try:
             message = msgspec.json.decode(line, type=Hello | Progress | Done | Failed)
         except (ValueError, RecursionError) as error:
-            raise WorkerError(f"wrote a line that is no message: {brief(str(error), 80)}") from error
+            raise WorkerError(f"wrote a line that is not a message: {brief(str(error), 80)}") from error
         if isinstance(message, (kind, Failed)) and getattr(message, "id", None) == number:
             return message
     raise WorkerError(f"gave no answer within {seconds:g} seconds")

@@ -208,7 +208,7 @@ class Comparison:
             self._sums = None
             return
         if listed is None:
-            self._add("sums", uid, f"is not listed in {CHECKSUMS_FILE} (or stands twice) for {config}")
+            self._add("sums", uid, f"is not listed in {CHECKSUMS_FILE} (or is listed twice) for {config}")
             return
         for index, column in enumerate(IMAGE_COLUMNS):
             if (row.digests[column] or bytes(32)) != listed[32 * index : 32 * index + 32]:
@@ -227,7 +227,7 @@ class Comparison:
                 self._add("views", name, message)
         for name, present in splits_of.items():
             if len(present) > 1:
-                self._add("splits", name, f"stands in {' and in '.join(sorted(present))}")
+                self._add("splits", name, f"is in {' and in '.join(sorted(present))}")
             elif frozen is not None and present != {planned := frozen.get(name, "no split")}:
                 self._add("splits", name, f"is in {', '.join(present)}, but in {planned} by {SPLITS_FILE}")
         with self._findings.catching("files", CHECKSUMS_FILE):

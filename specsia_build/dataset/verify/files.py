@@ -76,7 +76,7 @@ def check_files(
         if suffix in FORMATS:
             findings.add("files", name, "is a 3D asset, which a dataset must not hold")
         elif not (name in _OWN or schema.parse_shard_name(name, own=True) or ("/" not in name and suffix in _TEXTS)):
-            findings.add("files", name, "is no part of a dataset, or is no name of a shard")
+            findings.add("files", name, "is not part of a dataset, or not the name of a shard")
         elif name in _NEEDED or suffix in _TEXTS:
             with findings.catching("files", name):
                 try:
@@ -153,7 +153,7 @@ def check_card(text: str | None, shards: Sequence[Shard], findings: Findings) ->
         return None
     for config, split, pattern in entries:
         if not any(fits(shard.name, pattern) for shard in shards):
-            findings.add("files", schema.CARD, f"names {pattern} ({config}, {split}), which no file fits")
+            findings.add("files", schema.CARD, f"names {pattern} ({config}, {split}), which matches no file")
     for shard in shards:
         named = {(config, split) for config, split, pattern in entries if fits(shard.name, pattern)}
         if named != {(shard.config, shard.split)}:
@@ -166,13 +166,13 @@ def check_licences(card: Mapping[str, Any], licenses: Sequence[str | None], what
     expected = license_fields(licenses)
     stated = {name: card[name] for name in ("license", "license_name") if name in card}
     if stated != expected:
-        findings.add("licences", schema.CARD, f"gives {stated}, where the {what} have {expected}")
+        findings.add("licences", schema.CARD, f"states {stated}, but the {what} have {expected}")
 
 
 def licence_notes(licenses: Sequence[str | None]) -> list[str]:
     """A note on the licences that do not let a dataset be passed on, if there are any."""
     problems = withheld(licenses)
-    return [] if problems is None else [f"it is not to be passed on as it is: {problems}"]
+    return [] if problems is None else [f"it must not be shared as it is: {problems}"]
 
 
 def read_splits(text: str | None, findings: Findings) -> dict[str, str] | None:
@@ -225,7 +225,7 @@ def check_shard(shard: Shard, footer: pq.FileMetaData, kind: Kind, findings: Fin
     for index, group in enumerate(groups):
         if group.total_byte_size >= MOST_GROUP_BYTES:
             size = f"{group.total_byte_size / 1e6:.0f} MB"
-            findings.add("files", shard.name, f"has {size} in row group {index}; 100 are the most")
+            findings.add("files", shard.name, f"has {size} in row group {index}; at most 100 are allowed")
     expected = schema.arrow_schema(schema.COLUMNS_OF[kind])
     problems = []
     for column in expected:

@@ -46,7 +46,7 @@ MOST_OFF_GREY, GREY_TOLERANCE = 0.05, 16
 """Share of the contour's pixels that may be off its grey by more than so many levels."""
 
 LEAST_INK, MOST_INK = 0.2, 4.0
-"""Ink of the contour relative to one drawn anew around `gt_mask`; renderers differ in how they draw a line."""
+"""Ink of the contour relative to one drawn around `gt_mask`; renderers differ in how they draw a line."""
 
 MOVED = 0.8
 """`gt` is shifted if a step of one pixel leaves at most this share of its misfit with silhouette and contour."""
@@ -301,7 +301,7 @@ def _contour(row: Values, group: Group, gt: Pixels, gt_mask: Pixels) -> list[str
 def _position(row: Values, group: Group, pos: Pixels) -> list[str]:
     low, high = row["bbox_min"], row["bbox_max"]
     if not all(-math.inf < a <= b < math.inf for a, b in zip(low, high, strict=True)):
-        return ["bbox_min and bbox_max are no box"]
+        return ["bbox_min and bbox_max do not form a box"]
     moving = group.kind == "clips" and row["action"] != TURNTABLE
     if moving or pos.shape[0] != pos.shape[1] or not math.isfinite(row["yaw_deg"]):
         return []

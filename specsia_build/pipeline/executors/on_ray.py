@@ -145,7 +145,7 @@ def ray_executor(config: BuildConfig, layout: RunLayout, say: Callable[[str], No
                 join()
                 packed = [pickle.dumps((function, item, needs)) for item in items]
                 yield from _run(here, packed, needs, config.workers, enough)
-                # A network file system may remember that a file was not there until its folder is listed anew.
+                # A network file system may remember that a file was missing until its folder is listed again.
                 for _ in os.walk(layout.artefacts):
                     pass
 
@@ -280,4 +280,4 @@ def _received(ref: Any) -> Any:
             raise error.cause from None
         raise SpecsiaError(f"a node of the Ray cluster cannot do this work: {error.cause!r}") from error
     except RayError:
-        return Lost(f"its worker or node ended {ATTEMPTS} times, for want of memory perhaps: try fewer --workers")
+        return Lost(f"its worker or node ended {ATTEMPTS} times, perhaps because memory ran out: try fewer --workers")

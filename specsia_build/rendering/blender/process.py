@@ -62,7 +62,7 @@ def find_command(script: str) -> list[str] | None:
     path, setting = str(scripts_folder() / script), os.environ.get(EXECUTABLE_SETTING)
     blender = shutil.which(setting or "blender")
     if setting and blender is None:
-        raise UsageError(f"{EXECUTABLE_SETTING} is '{setting}', which is no program that can be run")
+        raise UsageError(f"{EXECUTABLE_SETTING} is '{setting}', which is not a program that can be run")
     if not setting and importlib.util.find_spec("bpy") is not None:
         return [sys.executable, path]
     options = ["-b", "--factory-startup", "-noaudio", "--python-exit-code", "1", "-P", path, "--"]
@@ -131,7 +131,7 @@ class BlenderProcess:
             stdin.write(json.dumps(job).encode() + b"\n")
             stdin.flush()
         except OSError as error:
-            raise SpecsiaError(f"Blender has gone: {self._ending()}") from error
+            raise SpecsiaError(f"Blender ended: {self._ending()}") from error
         answer = self._receive(seconds)
         self.answered += 1
         if "error" in answer:
@@ -151,7 +151,7 @@ class BlenderProcess:
         return self._process.poll() is None and self._answers >= 0
 
     def close(self) -> None:
-        """Kill it with all that it started. Closing twice is no fault."""
+        """Kill it with all that it started. Closing twice is not an error."""
         atexit.unregister(self.close)
         if self._answers < 0:
             return
@@ -180,7 +180,7 @@ class BlenderProcess:
                 if not select.select([self._answers], [], [], clock.left(deadline))[0]:
                     if clock.now() < deadline:
                         continue
-                    raise SpecsiaError(f"Blender was given up after {seconds:g} seconds")
+                    raise SpecsiaError(f"Blender did not answer within {seconds:g} seconds")
                 data = os.read(self._answers, 1 << 16)
                 if not data:
                     raise SpecsiaError(f"Blender ended unexpectedly: {self._ending()}")
@@ -188,7 +188,7 @@ class BlenderProcess:
             line, _, self._unread = self._unread.partition(b"\n")
             message = parse_json(line, "Blender's answer")
             if not isinstance(message, dict):
-                raise SpecsiaError("Blender's answer is no object")
+                raise SpecsiaError("Blender's answer is not an object")
         except SpecsiaError:
             self.close()
             raise

@@ -36,7 +36,7 @@ class Picture(NamedTuple):
 
 
 class Canvas:
-    """A picture that serves one view after the other: clearing it is cheaper than allocating it anew."""
+    """A picture that serves one view after the other: clearing it is cheaper than allocating it again."""
 
     def __init__(self, size: int, seen: bool) -> None:
         shape = (size, size)

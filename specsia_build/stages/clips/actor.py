@@ -242,11 +242,11 @@ def check_settings(config: BuildConfig) -> None:
     for name in settings.motions:
         kinds = f"a file ({', '.join(SUFFIXES)})"
         if is_file_name(name) and not (Path(name).is_file() and Path(name).suffix.lower() in SUFFIXES):
-            raise UsageError(f"--motion: {name} is not {kinds} that is there")
+            raise UsageError(f"--motion: {name} is not {kinds} that exists")
         if not is_file_name(name) and name not in (OWN, *BUILT_IN):
             raise UsageError(f"--motion takes {kinds} or a name: {no_such('motion', name, (OWN, *BUILT_IN))}")
         if origin_of(name) in origins:
-            raise UsageError(f"--motion: {origins[origin_of(name)]} and {name} have one name: rename one of them")
+            raise UsageError(f"--motion: {origins[origin_of(name)]} and {name} have the same name: rename one of them")
         origins[origin_of(name)] = name
 
 
@@ -292,7 +292,7 @@ def shot_of(clip: Clip, actor: Actor, config: BuildConfig, margin_px: float) -> 
     low, high = np.full(2, np.inf), np.full(2, -np.inf)
     for k, vertices in enumerate(actor.rig.each_vertices(frames)):
         if not np.isfinite(vertices).all():
-            raise CharacterError(f"'{clip.action}' takes vertices to places that are no numbers")
+            raise CharacterError(f"'{clip.action}' takes vertices to positions that are not numbers")
         least, most = extremes(turned(vertices, basis))
         aside = basis[:2] @ held[k]
         low, high = np.minimum(low, least[:2] + aside), np.maximum(high, most[:2] + aside)

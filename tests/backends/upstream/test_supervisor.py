@@ -96,11 +96,11 @@ def test_a_worker_that_never_starts_is_given_up_quickly(tmp_path: Path) -> None:
     ("hello", "answers", "reason"),
     [
         (HELLO, ['{"type": "done", "id": ID, "mesh": "nowhere.obj"}\n'], "there is no mesh nowhere.obj"),
-        (HELLO, ['{"type": "done", "id": ID}\n'], "wrote a line that is no message"),
-        (HELLO, ["printed\n"], "wrote a line that is no message"),
+        (HELLO, ['{"type": "done", "id": ID}\n'], "wrote a line that is not a message"),
+        (HELLO, ["printed\n"], "wrote a line that is not a message"),
         (HELLO, ['{"type": "error", "id": ID, "kind": "input", "message": "too dark"}\n'], "failed: too dark"),
         (HELLO, ["WAIT", DONE], "gave no answer within 3 seconds"),
-        ('{"type": "hello", "protocol": 1, "frame": {"axes": 5}}\n', [], "wrote a line that is no message"),
+        ('{"type": "hello", "protocol": 1, "frame": {"axes": 5}}\n', [], "wrote a line that is not a message"),
         ('{"type": "hello", "protocol": 9}\n', [], "speaks version 9"),
     ],
 )
