@@ -37,8 +37,8 @@ def merge(runs: Sequence[Path], layout: RunLayout) -> BuildConfig:
     whole = replace(first, shard=None, source=here)
     for config, share in shares:
         if differ := changes(result_settings(_portable(first)), _portable(config)):
-            runs = f"{share.root} and {first_layout.root}"
-            raise UsageError(f"{runs} differ in {'; '.join(differ)}: build both with the same settings")
+            both = f"{share.root} and {first_layout.root}"
+            raise UsageError(f"{both} differ in {'; '.join(differ)}: build both with the same settings")
         if not share.splits.is_file() or share.splits.read_bytes() != first_layout.splits.read_bytes():
             raise UsageError(
                 f"{share.root} and {first_layout.root} are of different characters, or put them in different splits: "
