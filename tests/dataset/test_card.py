@@ -180,9 +180,9 @@ def test_names_of_licences(text: str, found: str | None) -> None:
         ("LicenseRef-CC-BY-ND-asked", None),
         ("MIT OR Proprietary", None),
         ("(ISC AND MIT)", None),
-        ("All rights reserved", "is not known to allow passing it on"),
+        ("All rights reserved", "is not known to allow sharing"),
         ("CC BY-NC-ND 4.0", "forbids passing changed copies on"),
-        ("MIT AND proprietary", "is not known to allow passing it on"),
+        ("MIT AND proprietary", "is not known to allow sharing"),
     ],
 )
 def test_licences_that_let_pairs_be_passed_on_and_those_that_do_not(text: str, reason: str | None) -> None:
@@ -204,7 +204,7 @@ def test_licences_that_let_pairs_be_passed_on_and_those_that_do_not(text: str, r
         ("---\nlicense: [mit, unknown]\n---\n", ("3 rows without a licence",)),
         (
             "---\nlicense: other\nlicense_name: mixed\n---\n",
-            ("3 rows under 'mixed', which is not known to allow passing it on",),
+            ("3 rows under 'mixed', which is not known to allow sharing",),
         ),
         ("---\nlicense: unknown\n---\n", ("3 rows without a licence",)),
         ("no front matter", ("3 rows without a licence",)),

@@ -93,7 +93,7 @@ def test_a_changed_dataset_replaces_deletes_and_keeps_the_old_tag(server: HubSer
     planned = specsia_push(dataset, "--dry-run")
     *steps, tag = [line.split()[:2] for line in planned.stdout.splitlines()[:-1]]
     wanted = [["add", "LICENSE"], ["replace", "README.md"], ["replace", "SHA256SUMS"], ["delete", f"data/{shard.name}"]]
-    assert steps == wanted and "3 files there already" in planned.stdout
+    assert steps == wanted and "3 files already there" in planned.stdout
     assert server.repo(REPO).commits == before
     assert specsia_push(dataset).exit_code == 0
     assert holds(server, dataset)
@@ -195,13 +195,13 @@ def test_only_a_whole_dataset_is_pushed(server: HubServer, dataset: Path, tmp_pa
         assert not server.requests
         return text
 
-    assert "is no folder" in sentence(specsia_push(tmp_path / "missing"), 2)
+    assert "is not a folder" in sentence(specsia_push(tmp_path / "missing"), 2)
     assert f"did you mean {dataset}?" in sentence(specsia_push(tmp_path), 2)
     (dataset / "hero.glb").write_bytes(b"glTF")
     assert "hero.glb is a 3D asset" in refused(sealed=False)
     assert "hero.glb is a 3D asset" in refused()
     (dataset / "hero.glb").rename(dataset / "skin.png")
-    assert "skin.png is no part of a dataset" in refused()
+    assert "skin.png is not part of a dataset" in refused()
     (dataset / "skin.png").rename(dataset / "notes.txt")
     assert "notes.txt is not listed in SHA256SUMS; skin.png is missing" in refused(sealed=False)
     (dataset / "notes.txt").unlink()
@@ -214,7 +214,7 @@ def test_only_a_whole_dataset_is_pushed(server: HubServer, dataset: Path, tmp_pa
     shard.unlink()
     assert f"data/{shard.name} is missing" in refused(sealed=False)
     (dataset / "SHA256SUMS").unlink()
-    assert "is no complete dataset" in sentence(specsia_push(dataset), 2)
+    assert "is not a complete dataset" in sentence(specsia_push(dataset), 2)
 
 
 @pytest.mark.parametrize(

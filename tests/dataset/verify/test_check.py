@@ -289,4 +289,4 @@ def test_licences_that_let_nothing_be_passed_on_are_noted(dataset: Path) -> None
     reseal(dataset)
     report = verify(dataset)
     assert report.ok, report.lines()
-    assert "not to be passed on" in report.notes[0]
+    assert "must not be shared" in report.notes[0]
