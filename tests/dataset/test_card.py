@@ -181,7 +181,7 @@ def test_names_of_licences(text: str, found: str | None) -> None:
         ("MIT OR Proprietary", None),
         ("(ISC AND MIT)", None),
         ("All rights reserved", "is not known to allow sharing"),
-        ("CC BY-NC-ND 4.0", "forbids passing changed copies on"),
+        ("CC BY-NC-ND 4.0", "forbids sharing modified copies"),
         ("MIT AND proprietary", "is not known to allow sharing"),
     ],
 )
@@ -197,8 +197,8 @@ def test_licences_that_let_pairs_be_passed_on_and_those_that_do_not(text: str, r
         (
             "---\nlicense: [mit, cc-by-nd-4.0]\n---\n",
             (
-                "3 rows under 'mit AND cc-by-nd-4.0', which forbids passing changed copies on, and rendered pairs are "
-                "that",
+                "3 rows under 'mit AND cc-by-nd-4.0', which forbids sharing modified copies, and rendered pairs are "
+                "modified copies",
             ),
         ),
         ("---\nlicense: [mit, unknown]\n---\n", ("3 rows without a licence",)),
