@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
 from specsia_build.dravie.config import ModelConfig, TrainConfig
-from specsia_build.dravie.data.encoding import encode_input, encode_target
+from specsia_build.dravie.data.encoding import encode_input
 from specsia_build.dravie.data.frames import Frames
 from specsia_build.dravie.model.adam import BETAS
 from specsia_build.dravie.model.losses import (
@@ -38,7 +38,8 @@ class PatchDataset(Dataset[tuple[Tensor, Tensor]]):
         for row in range(len(frames)):
             z, pos, gt = (np.pad(image, margin) for image in frames.whole(row))
             seen: NDArray[np.float32] = encode_input(z, pos, model)
-            self.rows.append((seen, encode_target(gt), np.argwhere((z[..., 3] > 0) | (gt[..., 3] > 0))))
+            target = encode_input(gt, gt, ModelConfig(with_pos=False))
+            self.rows.append((seen, target, np.argwhere((z[..., 3] > 0) | (gt[..., 3] > 0))))
 
     def __len__(self) -> int:
         return 1_000_000_000

@@ -260,9 +260,9 @@ def evaluate(runs: tuple[Path, ...], dataset: str, out: Path, split: str, device
     where, opened = find_device(device), open_dataset(dataset)
     trained = known.load_runs(runs, where)
     adaptation = replace(ADAPTATION, steps=given["adapt_steps"])
-    choice = known.Choice(baselines, given["without"], given["repeats"], adaptation, given["fit_steps"])
     networks, notes = find_perceptual(where)
-    chosen = known.choose_methods(trained, choice)
+    options = baselines, given["without"], given["repeats"], adaptation, given["fit_steps"]
+    chosen = known.choose_methods(trained, *options)
     scores = measure(opened, split, chosen, out, networks, given["configs"], given["allow_seen"])
     unrecorded = [
         f"Which characters {run.path} was trained on is not known: it has no {SEEN_FILE}."

@@ -23,20 +23,14 @@ REFERENCES = ("drawing", "none")
 
 DEFAULT_PRESET = "tiny"
 
-ABLATIONS = ("adaptation", "drawing", "pos")
-"""Choices of `specsia evaluate --without`."""
-
-FIT_STEPS = 1500
-"""Updates of the sample-wise baseline."""
+ABLATIONS = ("adaptation", "drawing", "pos")  # Choices of `specsia evaluate --without`
+FIT_STEPS = 1500  # Updates of the sample-wise baseline
 
 HALF_COVERED = 128
 """Least coverage byte that counts as inside a silhouette, as in `rendering.layers`, which is not imported for it."""
 
-PATCH = 32
-"""Default side of a patch in pixels."""
-
-REACH = 3
-"""Pixels around Zmask and Y* in which patches may still be centred."""
+PATCH = 32  # Default side of a patch in pixels
+REACH = 3  # Pixels around Zmask and Y* in which patches may still be centred
 
 
 def need_torch() -> None:

@@ -10,36 +10,30 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+import scipy
 import skimage
 from numpy.typing import NDArray
 
 from specsia_build.dataset.pairs import Pair
 from specsia_build.dravie.config import HALF_COVERED
-from specsia_build.dravie.masks import WIDEST_LINE_PX, near
 from specsia_build.errors import SpecsiaError
 
-DARK = 128
-"""Luma below which a pixel is dark."""
-
-INK = 16
-"""Minimum difference between the alpha of Y* and its silhouette on the contour."""
-
-RIM_PX = WIDEST_LINE_PX + 1
-"""Depth inside a picture's edge in which lines are counted: 4 px of line, 1 of softness."""
-
-PUBLISHED_RIM_PX = 2
-"""The same in the published schema, whose line is centred on the silhouette and at most 4 px thick."""
-
-TOLERANCE_PX = 2
-"""Distance along either axis within which two line pixels match."""
+WIDEST_LINE_PX = 4  # Thickness of the widest contour, which lies outside of Y*'s silhouette
+DARK = 128  # Luma below which a pixel is dark
+INK = 16  # Minimum difference between the alpha of Y* and its silhouette on the contour
+RIM_PX = WIDEST_LINE_PX + 1  # Depth inside a picture's edge in which lines are counted: 4 px of line, 1 of softness
+PUBLISHED_RIM_PX = 2  # The same in the published schema, whose line is centred on the silhouette and at most 4 px thick
+TOLERANCE_PX = 2  # Distance along either axis within which two line pixels match
 
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 
-SSIM_SIGMA, SSIM_REACH = 1.5, 5
-"""Gaussian window of SSIM, and its radius in pixels (Wang et al. 2004)."""
+SSIM_SIGMA, SSIM_REACH = 1.5, 5  # Gaussian window of SSIM, and its radius in pixels (Wang et al. 2004)
+MOST_PSNR = 100.0  # Decibels of a perfect picture
 
-MOST_PSNR = 100.0
-"""Decibels of a perfect picture."""
+
+def near(pixels: NDArray[np.bool_], reach: int) -> NDArray[np.bool_]:
+    """Dilate a mask (H, W) by a square of 2 · `reach` + 1 pixels; outside the frame it is False."""
+    return np.asarray(scipy.ndimage.maximum_filter(pixels, 2 * reach + 1, mode="constant"))
 
 
 def on_white(picture: NDArray[np.uint8]) -> NDArray[np.float32]:

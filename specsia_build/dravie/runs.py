@@ -20,8 +20,7 @@ if TYPE_CHECKING:
 
 RUN_FILE, SEEN_FILE, STATE, FOLDER = "run.json", "seen.json", "state.json", "checkpoints"
 
-ADAPTED_FROM = "adapted_from"
-"""Key in the record of an adapted model, which has no settings of a training."""
+ADAPTED_FROM = "adapted_from"  # Key in the record of an adapted model, which has no settings of a training
 
 NAME = "pretrained"
 

@@ -31,7 +31,7 @@ _KEPT = ("uid", "character_id", "view", "pos", "gt", "gt_mask", "iou", "backend"
 if TYPE_CHECKING:
     from torch.utils.data import Dataset as Loadable
 
-    from specsia_build.dravie.reference import Drawing
+    from specsia_build.dravie.drawing import Drawing
 
     class _Rows(Loadable[Row], Sequence[Row]):  # type: ignore[misc]
         """Item of a data loader, for type checkers only: rows are read without torch."""
@@ -142,7 +142,7 @@ class Model:
 
     def _drawing(self, frontal: Pair | None) -> Drawing:
         """The drawing of a frontal pair; the last one is kept for the frames that follow."""
-        from specsia_build.dravie.reference import NO_DRAWING, Drawing
+        from specsia_build.dravie.drawing import NO_DRAWING, Drawing
 
         if frontal is None or not self._generator.config.sees_drawing:
             return NO_DRAWING

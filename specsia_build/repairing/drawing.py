@@ -17,7 +17,7 @@ from specsia_build.characters.images import load_texture
 from specsia_build.characters.read import AnimatedCharacter
 from specsia_build.config import BuildConfig
 from specsia_build.dravie.adapt.placing import cut_out
-from specsia_build.dravie.reference import MOST_WIDTH, contour_style, without_contour
+from specsia_build.dravie.drawing import MOST_WIDTH, contour_style, without_contour
 from specsia_build.errors import CharacterError, SpecsiaError, UsageError
 from specsia_build.films import Pixels
 from specsia_build.frame import EXTENT, ORTHO_WIDTH, Camera, view_cameras
@@ -38,11 +38,8 @@ SPECK, MOST_SPECKS = 0.002, 150
 INK_LEVELS, INKED = 48, 0.7
 """Largest difference within ink of one colour, in levels, and least share of a drawing's rim that has it."""
 
-RINGS = 24
-"""Depths in pixels inside a drawing's edge at which ink is looked for."""
-
-VIEWS = 10
-"""Silhouettes of a character that its reconstruction is laid onto, as many as a build has."""
+RINGS = 24  # Depths in pixels inside a drawing's edge at which ink is looked for
+VIEWS = 10  # Silhouettes of a character that its reconstruction is laid onto, as many as a build has
 
 REPAINT = "make the background transparent, or white, with a paint program, or scan the drawing"
 

@@ -25,31 +25,16 @@ from specsia_build.repairing.drawing import Frontal
 from specsia_build.repairing.placing import MARGIN, Placed
 from specsia_build.stages.clips.actor import standing
 
-FPS = 12.0
-"""Frames a second of the film: 36 views turn once in three seconds."""
+FPS = 12.0  # Frames a second of the film: 36 views turn once in three seconds
 
 
-@dataclass(frozen=True, eq=False)
-class Frame:
-    """A frame of a reconstruction.
-
-    Attributes:
-        z: (S, S, 4) uint8, straight alpha, RGB 0 where that is 0.
-        pos: (S, S, 4) uint8, Zpos, positions at rest.
-    """
-
-    z: Pixels
-    pos: Pixels
-
-    @property
-    def mask(self) -> Pixels:
-        """(S, S) uint8, Zmask."""
-        return self.z[..., 3]
+Frame = tuple[Pixels, Pixels]
+"""Z and Zpos of a reconstruction, (S, S, 4) uint8 with straight alpha each; positions are those at rest."""
 
 
 def _frame(layers: Layers, mesh: Mesh) -> Frame:
     low, high = (bound.astype(np.float64) for bound in extremes(mesh.vertices))
-    return Frame(layers.color.copy(), position_image(layers.position, layers.mask, low, high))
+    return layers.color.copy(), position_image(layers.position, layers.mask, low, high)
 
 
 def turntable(placed: Placed, views: int, size: int) -> Iterator[Frame]:

@@ -30,17 +30,13 @@ LEAST_IOU = 0.8
 """IoU of the silhouettes below which a mesh is not the drawing's character: at least 0.88 for 96 sound meshes by two
 backends; a fox reaches 0.73 on a knight."""
 
-TRIED = 3
-"""Frames by right angles that are registered, of the 48 that are looked at."""
-
-TURNED, MIRRORED = 0.005, 0.02
-"""By how much a score must be better for a mesh to be turned at all, and to be mirrored."""
+TRIED = 3  # Frames by right angles that are registered, of the 48 that are looked at
+TURNED, MIRRORED = 0.005, 0.02  # By how much a score must be better for a mesh to be turned at all, and to be mirrored
 
 ASKEW_IOU, ASKEW_BY = 0.85, 0.03
 """IoU below which turns between the right angles are tried, and by how much a score must be better for one."""
 
-MARGIN = 6
-"""Pixels kept free at the border of each view, for the contour that the model draws."""
+MARGIN = 6  # Pixels kept free at the border of each view, for the contour that the model draws
 
 
 @dataclass(frozen=True, eq=False)

@@ -18,8 +18,8 @@ from specsia_build.dataset.pairs import Pair
 from specsia_build.dravie.adapt.command import Adapted, adapt_run
 from specsia_build.dravie.adapt.command import Frontal as Fitting
 from specsia_build.dravie.config import ADAPTATION
+from specsia_build.dravie.drawing import Drawing, shown_places
 from specsia_build.dravie.model.checkpoint import load_generator
-from specsia_build.dravie.reference import Drawing, shown_places
 from specsia_build.dravie.repair.apply import find_device, repair
 from specsia_build.dravie.runs import NAME, find_run
 from specsia_build.errors import UsageError, spelled
@@ -34,13 +34,11 @@ from specsia_build.sheets import Sheet, spread
 
 RECORD, MODEL, FILM, SHEET = "repair.json", "model", "film", "sheet.png"
 
-LAYERS = ("color", "mask", "pos", "repaired")
-"""Folders of pictures; the first three are what `specsia enhance` takes."""
+LAYERS = ("color", "mask", "pos", "repaired")  # Folders of pictures; the first three are what `specsia enhance` takes
 
 _OURS = {*LAYERS, RECORD, MODEL, SHEET, f"{FILM}.webp", f"{FILM}.mp4"}
 
-ANGLES = 5
-"""Frames that the sheet shows."""
+ANGLES = 5  # Frames that the sheet shows
 
 
 @dataclass(frozen=True)
@@ -157,8 +155,7 @@ def run_repair(
         bar()
     with replacing_folder(out, lambda _: False) as folder:
         # The drawing is Y* of the frontal pair.
-        frame = next(turntable(placed, 1, size))
-        pair = Pair("front", front.name, 0, frame.z, frame.pos, front.image, front.mask, placed.iou)
+        pair = Pair("front", front.name, 0, *next(turntable(placed, 1, size)), front.image, front.mask, placed.iou)
         adapted = adapt_run(run, folder / MODEL, ADAPTATION, device, Fitting(pair)) if settings.adapt else None
         drawing = Drawing.of_pair(pair)
         if back is not None:
@@ -174,8 +171,8 @@ def run_repair(
 
 def with_back(drawing: Drawing, back: Frontal, placed: Placed) -> Drawing:
     """Add the colours of a drawn back, at the positions that the reconstruction shows from behind."""
-    _, behind = turntable(placed, 2, len(back.image))
-    return replace(drawing, back=shown_places(behind.pos, back.image, back.mask))
+    _, (_, pos) = turntable(placed, 2, len(back.image))
+    return replace(drawing, back=shown_places(pos, back.image, back.mask))
 
 
 def _write(
@@ -188,8 +185,8 @@ def _write(
     """Write all frames and their results, the sheet and the films; returns the names of the films."""
     count = settings.views
     with Progress().bar("repair", count, "frame") as bar:
-        for number, frame in enumerate(frames):
-            pictures = (frame.z, frame.mask, frame.pos, paint(frame.z, frame.pos))
+        for number, (z, pos) in enumerate(frames):
+            pictures = (z, z[..., 3], pos, paint(z, pos))
             for layer, picture in zip(LAYERS, pictures, strict=True):
                 write_bytes(folder / layer / f"{number:04d}.png", png.encode(picture))
             bar()

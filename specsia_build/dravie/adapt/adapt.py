@@ -7,30 +7,47 @@ import dataclasses
 from collections.abc import Callable, Iterator
 
 import numpy as np
+import scipy
 import torch
 from numpy.typing import NDArray
 from torch import nn
 
 from specsia_build.dataset.pairs import Pair
-from specsia_build.dravie.config import HALF_COVERED, Augment, TrainConfig
+from specsia_build.dravie.config import HALF_COVERED, PATCH, Augment, TrainConfig
+from specsia_build.dravie.data.drawings import DrawnPair
 from specsia_build.dravie.data.frames import Frames, frames_of
 from specsia_build.dravie.data.patches import PatchSampler
-from specsia_build.dravie.masks import agreed
+from specsia_build.dravie.drawing import NO_DRAWING, Drawing
+from specsia_build.dravie.metrics import WIDEST_LINE_PX, near
 from specsia_build.dravie.model.losses import Features
 from specsia_build.dravie.model.networks import Generator
-from specsia_build.dravie.reference import NO_DRAWING, Drawing
 from specsia_build.dravie.train.loop import NotFinite, Trainer
-from specsia_build.dravie.train.validation import Watched, validate
+from specsia_build.dravie.train.validation import validate
 from specsia_build.errors import SpecsiaError
 
 BLEND = 0.5
 """Share of the change of the weights that is kept (Wortsman et al. 2022, *Robust fine-tuning of zero-shot models*)."""
 
-WITHHELD = 9
-"""Number of withheld parts: three discs, halves and bands each."""
+SLACK = 2  # Largest distance in pixels between silhouettes that agree
+LEAST_AGREED = 0.1  # Least share of the foreground where silhouettes agree; below it, patches are drawn from all of it
+WITHHELD = 9  # Number of withheld parts: three discs, halves and bands each
+DISC, BAND = 0.25, 0.15  # Radius of a disc, and half the width of a band, as shares of the root of the figure's area
 
-DISC, BAND = 0.25, 0.15
-"""Radius of a disc, and half the width of a band, as shares of the root of the figure's area."""
+
+def agreed(pair: Pair) -> NDArray[np.bool_]:
+    """Return the mask (H, W) of pixels whose patch contains no part that only one of Z and Y* shows.
+
+    A part that the reconstruction lacks, such as a cape, cannot be painted from the rest. A model that is trained to do
+    so on one view smears the part's colours around the character in all others.
+    """
+    z, gt = pair.z[..., 3] >= HALF_COVERED, pair.gt[..., 3] >= HALF_COVERED
+    lost = gt & (scipy.ndimage.distance_transform_edt(~z) > WIDEST_LINE_PX + SLACK)
+    added = z & (scipy.ndimage.distance_transform_edt(~gt) > SLACK)
+    mask = ~near(lost | added, PATCH // 2)
+    foreground = z | gt
+    if (mask & foreground).sum() < LEAST_AGREED * foreground.sum():
+        return np.ones_like(mask)
+    return mask
 
 
 def adapt_generator(
@@ -70,7 +87,7 @@ def adapt_generator(
         with torch.no_grad():
             for weight, start in zip(adapted.network.parameters(), network.parameters(), strict=True):
                 weight.lerp_(start, 1 - BLEND)
-        before, after = (validate(each, [Watched(frontal, drawing)])[0] for each in (generator, adapted))
+        before, after = (validate(each, [DrawnPair(frontal, drawing)])[0] for each in (generator, adapted))
         if after >= before:
             return generator._replace(network=copy.deepcopy(network))
     return adapted

@@ -17,13 +17,13 @@ from specsia_build.dataset.reading import OpenedDataset, open_dataset
 from specsia_build.dravie.adapt.adapt import adapt_generator
 from specsia_build.dravie.adapt.placing import differs_in_colour, place_drawing
 from specsia_build.dravie.config import TrainConfig, to_json
-from specsia_build.dravie.data.drawings import frontal_rows
+from specsia_build.dravie.data.drawings import DrawnPair, frontal_rows
 from specsia_build.dravie.data.frame_folder import frame_warning, list_frames, read_frame
+from specsia_build.dravie.drawing import Drawing
 from specsia_build.dravie.model.checkpoint import load_generator, save_model
-from specsia_build.dravie.reference import Drawing
 from specsia_build.dravie.repair.apply import find_device
 from specsia_build.dravie.runs import ADAPTED_FROM, RUN_FILE, read_seen, run_name, write_seen
-from specsia_build.dravie.train.validation import Watched, validate
+from specsia_build.dravie.train.validation import validate
 from specsia_build.errors import SpecsiaError, UsageError, some, spelled
 from specsia_build.files.writing import replacing_folder, require_writable, write_bytes
 from specsia_build.pipeline.progress import Progress
@@ -150,7 +150,7 @@ def adapt_run(
         raise UsageError(f"{spelled(out)} is not empty: name another --out")
     require_writable(out)
     pair, drawing, seen = frontal.pair, frontal.drawing(), read_seen(run)
-    watched = [Watched(pair, drawing)]
+    watched = [DrawnPair(pair, drawing)]
     before, _, _ = validate(generator, watched)
     began = time.perf_counter()
     with Progress().bar("adapt", settings.steps, "step") as bar:

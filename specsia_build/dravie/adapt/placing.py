@@ -12,8 +12,7 @@ from PIL import Image
 from specsia_build.dravie.config import HALF_COVERED
 from specsia_build.errors import SpecsiaError
 
-LEAST_IOU = 0.8
-"""IoU of the silhouettes below which a drawing shows another pose, or another character."""
+LEAST_IOU = 0.8  # IoU of the silhouettes below which a drawing shows another pose, or another character
 
 PAPER_TOLERANCE = 12
 """Largest difference in levels between the background of an opaque drawing and the colour of its corners."""
@@ -22,17 +21,13 @@ PAPER_BORDER = 0.5
 """Share of a drawing's border that must be background where nothing is transparent: a figure that runs off the paper
 takes less than the rest."""
 
-FIT_SIZE = 160
-"""Pixels on a side at which the similarity is searched."""
+FIT_SIZE = 160  # Pixels on a side at which the similarity is searched
 
 LINES = (0, 1, 2, 3, 4)
 """Thicknesses of the contour that are tried, in pixels of a frame of up to 512, in proportion in a larger one."""
 
-TURNS = (-8.0, 0.0, 8.0)
-"""Degrees from which the search starts."""
-
-INSIDE = 3
-"""Pixels from where either picture ends, within which no colours are compared: there is Y*'s contour."""
+TURNS = (-8.0, 0.0, 8.0)  # Degrees from which the search starts
+INSIDE = 3  # Pixels from where either picture ends, within which no colours are compared: there is Y*'s contour
 
 FOREIGN = 0.15
 """Mean difference of colours, 0…1, from which a drawing and the view that it is laid onto show different things. Of 12

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from threading import Lock
+from typing import NamedTuple
 
-from specsia_build.dataset.pairs import is_frontal, pair_at, place_columns, place_of
+from specsia_build.dataset.pairs import Pair, is_frontal, pair_at, place_columns, place_of
 from specsia_build.dataset.reading import OpenedDataset
-from specsia_build.dravie.reference import NO_DRAWING, Drawing
+from specsia_build.dravie.drawing import NO_DRAWING, Drawing
 
-KEPT = 4
-"""Drawings kept in memory; each takes some 10 MB."""
+KEPT = 4  # Drawings kept in memory; each takes some 10 MB
 
 
 def frontal_rows(dataset: OpenedDataset, config: str, split: str) -> Iterator[tuple[str, int]]:
@@ -22,6 +22,13 @@ def frontal_rows(dataset: OpenedDataset, config: str, split: str) -> Iterator[tu
         if is_frontal(view, frame) and character_id not in known:
             known.add(character_id)
             yield character_id, number
+
+
+class DrawnPair(NamedTuple):
+    """A view, and the drawing of its character."""
+
+    pair: Pair
+    drawing: Drawing = NO_DRAWING
 
 
 class Drawings:

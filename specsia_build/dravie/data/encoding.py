@@ -6,8 +6,8 @@ Every channel is a float32 in [-1, 1], which 0…255 is mapped to linearly. The 
 |---|---|---|
 | 0-3 | Z on white (R, G, B), Zmask | always |
 | 4-6 | Zpos (x, z, -y) | with the position hint |
-| 7-18 | the drawing looked up by position and colour, see `reference` | with the drawing as reference |
-| 19-20 | thickness and grey of the drawing's contour, see `reference.Drawing` | with the drawing as reference |
+| 7-18 | the drawing looked up by position and colour, see `look_up` | with the drawing as reference |
+| 19-20 | thickness and grey of the drawing's contour, see `Drawing` | with the drawing as reference |
 
 where 4-18 are -1 outside of Zmask. The target is Y* on white (R, G, B) and its alpha,
 which covers the contour. Nothing at all is white with alpha 0 on both sides, and so is what lies outside a frame.
@@ -21,25 +21,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from specsia_build.dravie.config import ModelConfig
-from specsia_build.dravie.reference import NO_DRAWING, Drawing
+from specsia_build.dravie.drawing import NO_DRAWING, Drawing
+from specsia_build.films import Pixels
 from specsia_build.jit import compiled, inlined, ready
 
 Z_CHANNELS, POSITION_CHANNELS, LOOKED_UP_CHANNELS, STYLE_CHANNELS = 4, 3, 12, 2
 _WITH_POS = Z_CHANNELS + POSITION_CHANNELS
-GUIDED = _WITH_POS + LOOKED_UP_CHANNELS + STYLE_CHANNELS
-"""Channels of an input that shows the drawing."""
+GUIDED = _WITH_POS + LOOKED_UP_CHANNELS + STYLE_CHANNELS  # Channels of an input that shows the drawing
 
 CANDIDATES = (0, *range(_WITH_POS, _WITH_POS + LOOKED_UP_CHANNELS, 4))
 """First of the three channels of each colour that a pixel may take: Z's, and those that were looked up."""
 
-GREY_CHANNEL = GUIDED - 1
-"""Channel of the contour's grey, another colour that a pixel may take."""
-
-TARGET_CHANNELS = 4
-"""Y* on white, and its alpha; also what the network paints."""
-
-NO_CODE = np.float32(-1)
-"""Code of level 0."""
+GREY_CHANNEL = GUIDED - 1  # Channel of the contour's grey, another colour that a pixel may take
+TARGET_CHANNELS = 4  # Y* on white, and its alpha; also what the network paints
+NO_CODE = np.float32(-1)  # Code of level 0
 
 
 def input_channels(config: ModelConfig) -> int:
@@ -61,12 +56,18 @@ def code_on_white(value, alpha):  # type: ignore[no-untyped-def]
 
 
 @inlined
-def put_input(out, red, green, blue, alpha, first, second, third, looked_up, style):  # type: ignore[no-untyped-def]
-    """Encode a pixel of Z, Zpos, the drawing (12,) and its style (2,) into `out`, (4,), (7,) or (21,) float32."""
+def put_picture(out, red, green, blue, alpha):  # type: ignore[no-untyped-def]
+    """Encode a pixel of Z or Y* into the first four channels of `out`, float32."""
     out[0] = code_on_white(red, alpha)
     out[1] = code_on_white(green, alpha)
     out[2] = code_on_white(blue, alpha)
     out[3] = code(alpha)
+
+
+@inlined
+def put_input(out, red, green, blue, alpha, first, second, third, looked_up, style):  # type: ignore[no-untyped-def]
+    """Encode a pixel of Z, Zpos, the drawing (12,) and its style (2,) into `out`, (4,), (7,) or (21,) float32."""
+    put_picture(out, red, green, blue, alpha)
     seen = alpha > 0
     if out.shape[0] >= _WITH_POS:
         out[4] = code(first) if seen else NO_CODE
@@ -79,15 +80,6 @@ def put_input(out, red, green, blue, alpha, first, second, third, looked_up, sty
             out[_WITH_POS + LOOKED_UP_CHANNELS + c] = code(style[c])
 
 
-@inlined
-def put_target(out, red, green, blue, alpha):  # type: ignore[no-untyped-def]
-    """Encode a pixel of Y* into `out`, (4,) float32."""
-    out[0] = code_on_white(red, alpha)
-    out[1] = code_on_white(green, alpha)
-    out[2] = code_on_white(blue, alpha)
-    out[3] = code(alpha)
-
-
 @compiled
 def _encode_input(z, pos, looked_up, style, out):  # type: ignore[no-untyped-def]
     for y in range(z.shape[0]):
@@ -96,20 +88,10 @@ def _encode_input(z, pos, looked_up, style, out):  # type: ignore[no-untyped-def
             put_input(out[y, x], seen[0], seen[1], seen[2], seen[3], at[0], at[1], at[2], looked_up[y, x], style)
 
 
-@compiled
-def _encode_target(gt, out):  # type: ignore[no-untyped-def]
-    for y in range(gt.shape[0]):
-        for x in range(gt.shape[1]):
-            seen = gt[y, x]
-            put_target(out[y, x], seen[0], seen[1], seen[2], seen[3])
-
-
-def encode_input(
-    z: NDArray[np.uint8], pos: NDArray[np.uint8], config: ModelConfig, drawing: Drawing = NO_DRAWING
-) -> NDArray[np.float32]:
+def encode_input(z: Pixels, pos: Pixels, config: ModelConfig, drawing: Drawing = NO_DRAWING) -> NDArray[np.float32]:
     """Encode Z and Zpos, (H, W, 4) uint8 each, and the drawing as the network's input.
 
-    Returns (H, W, `input_channels`) float32 in [-1, 1].
+    Returns (H, W, `input_channels`) float32 in [-1, 1]. A model without positions sees a picture as a target is, too.
     """
     out = np.empty((*z.shape[:2], input_channels(config)), np.float32)
     looked_up = drawing.look_up(pos, z) if config.sees_drawing else np.zeros((*z.shape[:2], 0), np.uint8)
@@ -118,14 +100,7 @@ def encode_input(
     return out
 
 
-def encode_target(gt: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Encode Y* (H, W, 4) uint8 as the network's target, (H, W, 4) float32 in [-1, 1]."""
-    out = np.empty((*gt.shape[:2], TARGET_CHANNELS), np.float32)
-    _encode_target(ready(gt, np.uint8), out)
-    return out
-
-
-def decode_output(painted: NDArray[np.float32]) -> NDArray[np.uint8]:
+def decode_output(painted: NDArray[np.float32]) -> Pixels:
     """Decode colour on white and alpha (H, W, 4), clipped to [-1, 1], to a picture (H, W, 4) uint8.
 
     The picture has straight alpha, RGB 0 where alpha is 0, and the painted colours on white.

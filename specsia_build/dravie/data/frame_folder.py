@@ -17,8 +17,7 @@ COLOR, MASK, POS = "color", "mask", "pos"
 
 SUFFIXES = (".png", ".webp", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff")
 
-FEW = 64
-"""Opaque pixels below which positions are not judged."""
+FEW = 64  # Opaque pixels below which positions are not judged
 
 ALIKE = 4.0
 """Mean difference in levels below which channels or pictures are equal but for compression: coordinates of a place are

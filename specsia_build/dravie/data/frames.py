@@ -27,8 +27,8 @@ from specsia_build.dataset.pairs import PAIR_COLUMNS, Pair, decode_pair
 from specsia_build.dataset.reading import OpenedDataset
 from specsia_build.dravie.config import REACH
 from specsia_build.dravie.data.drawings import Drawings
-from specsia_build.dravie.masks import near
-from specsia_build.dravie.reference import NO_DRAWING, Drawing
+from specsia_build.dravie.drawing import NO_DRAWING, Drawing
+from specsia_build.dravie.metrics import near
 from specsia_build.errors import SpecsiaError, WriteError, plural, some
 from specsia_build.files.writing import replacing_folder, writing
 from specsia_build.folders import prune, use, user_cache
@@ -37,13 +37,11 @@ from specsia_build.pipeline.progress import Progress
 T = TypeVar("T")
 R = TypeVar("R")
 
-VERSION = 4
-"""Version of the files' layout; part of their fingerprint."""
+VERSION = 4  # Version of the files' layout; part of their fingerprint
 
 PIXEL_BYTES = 24
 
-DECODERS = 2
-"""Threads that decode rows."""
+DECODERS = 2  # Threads that decode rows
 
 PIXELS, RUNS, INDEX = "pixels.bin", "runs.bin", "index.json"
 
@@ -64,7 +62,7 @@ class Extent(NamedTuple):
         offset: first byte in `pixels`.
         top, left, height, width: box of the foreground in the frame, in pixels.
         first_run, runs, centres: first run, number of runs and pixels of the foreground.
-        thickness, grey: style of the drawing's contour, see `reference.Drawing`.
+        thickness, grey: style of the drawing's contour, see `Drawing`.
         ink: grey of the contour of Y*, -1 where it cannot be removed.
     """
 

@@ -22,7 +22,7 @@ from specsia_build.dravie.data.encoding import (
     TARGET_CHANNELS,
     input_channels,
     put_input,
-    put_target,
+    put_picture,
 )
 from specsia_build.dravie.data.frames import PIXEL_BYTES, Extent, Frames, made_ahead
 from specsia_build.errors import SpecsiaError
@@ -31,20 +31,14 @@ from specsia_build.jit import compiled, inlined
 Batch: TypeAlias = tuple[NDArray[np.float32], NDArray[np.float32]]
 """Inputs (N, size, size, C) and targets (N, size, size, 4), in [-1, 1]."""
 
-PLAIN = np.float32(0.5)
-"""Share of patches that keep their hue."""
-
-TURNED = np.float32(0.8)
-"""Share of patches whose positions `Augment.HINT` turns."""
+PLAIN = np.float32(0.5)  # Share of patches that keep their hue
+TURNED = np.float32(0.8)  # Share of patches whose positions `Augment.HINT` turns
 
 DARKEST, BRIGHTEST = np.float32(0.7), np.float32(1.3)
 """Factors between which the value (of hue, saturation, value) is changed; full value is as far as it goes."""
 
-AHEAD = 4
-"""Batches that are drawn ahead."""
-
-RELEASE_AFTER = 10_000
-"""Patches after which read pages are released; each has touched 100 to 200 KB of them."""
+AHEAD = 4  # Batches that are drawn ahead
+RELEASE_AFTER = 10_000  # Patches after which read pages are released; each has touched 100 to 200 KB of them
 
 LOW_CONTRAST, FAINTEST = np.float32(0.3), np.float32(0.25)
 """Share of patches whose colours are drawn towards a grey, and the smallest factor of their differences. Without these
@@ -56,8 +50,7 @@ MOST_SHIFT, MOST_SCALE = np.float32(4), np.float32(0.05)
 MOST_TURN, MOST_SHADE = np.float32(0.25), np.float32(0.15)
 """Largest change of a redrawn drawing's hue, in sixths of the circle, and of its value."""
 
-GAMMA = np.float32(2.2)
-"""Approximate gamma of sRGB, to remove the contour from pixels that it covers in part."""
+GAMMA = np.float32(2.2)  # Approximate gamma of sRGB, to remove the contour from pixels that it covers in part
 
 _OFFSET, _HEIGHT, _WIDTH, _FIRST_RUN, _RUNS, _CENTRES, _THICKNESS, _GREY, _INK = map(
     Extent._fields.index,
@@ -219,7 +212,7 @@ def _cut(pixels, runs, extents, place, seed, step, augment, shares, inputs, targ
                 seen, painted = inputs[slot, y, x], targets[slot, y, x]
                 if v < 0 or v >= height or u < 0 or u >= width:
                     put_input(seen, 0, 0, 0, 0, 0, 0, 0, nothing, style)
-                    put_target(painted, 0, 0, 0, 0)
+                    put_picture(painted, 0, 0, 0, 0)
                     continue
                 at = extent[_OFFSET] + (v * width + u) * PIXEL_BYTES
                 p = pixels[at : at + PIXEL_BYTES]
@@ -257,7 +250,7 @@ def _cut(pixels, runs, extents, place, seed, step, augment, shares, inputs, targ
                                 _recoloured(looked_up[c : c + 3], other_turn, other_value)
                                 _faded(looked_up[c : c + 3], contrast, pivot)
                 put_input(seen, colour[0], colour[1], colour[2], p[3], across, p[5], depth, looked_up, style)
-                put_target(painted, drawn[0], drawn[1], drawn[2], alpha)
+                put_picture(painted, drawn[0], drawn[1], drawn[2], alpha)
 
 
 @dataclass(frozen=True)

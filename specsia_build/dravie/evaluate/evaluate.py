@@ -13,11 +13,11 @@ from pathlib import Path
 from specsia_build import png
 from specsia_build.dataset.pairs import PAIR_COLUMNS, Pair, decode_pair, pair_at
 from specsia_build.dataset.reading import OpenedDataset
-from specsia_build.dravie.data.drawings import frontal_rows
-from specsia_build.dravie.evaluate.measures import Perceptual, clip_flicker, steps_between
-from specsia_build.dravie.evaluate.methods import RAW, Method, Painter, Picture, Subject
+from specsia_build.dravie.data.drawings import DrawnPair, frontal_rows
+from specsia_build.dravie.drawing import Drawing
+from specsia_build.dravie.evaluate.measures import Perceptual, clip_flicker, perceptual_scores, steps_between
+from specsia_build.dravie.evaluate.methods import RAW, Method, Painter, Picture
 from specsia_build.dravie.metrics import view_scores
-from specsia_build.dravie.reference import Drawing
 from specsia_build.dravie.runs import group_contents
 from specsia_build.errors import SpecsiaError, UsageError, some
 from specsia_build.files.names import folded_name
@@ -73,6 +73,16 @@ class Evaluation:
     def labels(self) -> tuple[str, ...]:
         """Labels of the methods, each once, in order."""
         return tuple(dict.fromkeys(method.label for method in self.methods))
+
+    @property
+    def trained(self) -> tuple[str, ...]:
+        """Labels of the trained methods."""
+        return tuple(dict.fromkeys(method.label for method in self.methods if method.seen is not None))
+
+    @property
+    def baselines(self) -> tuple[str, ...]:
+        """Labels of the others."""
+        return tuple(dict.fromkeys(method.label for method in self.methods if method.seen is None))
 
 
 def sequences(dataset: OpenedDataset, config: str, split: str) -> Iterator[list[tuple[int, Pair]]]:
@@ -147,12 +157,12 @@ def evaluate(
     # An update takes about a quarter of the time of a view.
     with Progress().bar("evaluate", 4 * views + updates, "step") as bar:
         for config in configs:
-            subject: Subject | None = None
+            front: DrawnPair | None = None
             painters: dict[tuple[str, int], Painter] = {}
             for sequence in sequences(dataset, config, split):
                 pairs = [pair for _, pair in sequence]
-                if subject is None or subject.frontal.character_id != pairs[0].character_id:
-                    subject, painters = _subject(dataset, config, split, fronts[config], sequence), {}
+                if front is None or front.pair.character_id != pairs[0].character_id:
+                    front, painters = _front(dataset, config, split, fronts[config], sequence), {}
                 steps = steps_between(pairs) if dataset.keeps_places() else []
                 _write_pictures(out, config, pairs, TRUTH, [pair.gt for pair in pairs])
                 _write_pictures(out, config, pairs, RAW_FOLDER, [pair.z for pair in pairs])
@@ -160,7 +170,7 @@ def evaluate(
                     bar.note(f"{pairs[0].character_id} {method.label}")
                     name = method.label, method.repeat
                     if name not in painters:
-                        painters[name] = method.fit(subject, bar)
+                        painters[name] = method.fit(front, bar)
                     results = [painters[name](pair.without_truth()) for pair in pairs]
                     if method.label != RAW:
                         _write_pictures(out, config, pairs, method.folder, results)
@@ -169,24 +179,24 @@ def evaluate(
                         values = view_scores(result, pair)
                         if flicker is not None and pair is pairs[0]:
                             values["flicker"] = flicker
-                        values.update(perceptual.compare(result, pair.gt))
+                        values |= perceptual_scores(perceptual, result, pair.gt)
                         of = config, method.label, method.repeat, pair.character_id, pair.view, row
                         frame = pair.clip, pair.frame, pair.time, pair.action
-                        scores.append(Score(*of, values, pair.uid == subject.frontal.uid, *frame))
+                        scores.append(Score(*of, values, pair.uid == front.pair.uid, *frame))
                     bar(4 * len(pairs))
     return Evaluation(dataset.where, split, configs, tuple(methods), tuple(scores), seen_by)
 
 
-def _subject(
+def _front(
     dataset: OpenedDataset, config: str, split: str, fronts: Mapping[str, int], views: Sequence[tuple[int, Pair]]
-) -> Subject:
+) -> DrawnPair:
     """Frontal pair of a character: its first frontal row, which may be among these views."""
     character_id = views[0][1].character_id
     number = fronts.get(character_id)
     if number is None:
         raise SpecsiaError(f"{character_id} has no frontal view (number 0), which every method is given")
     frontal = next((pair for row, pair in views if row == number), None) or pair_at(dataset, config, split, number)
-    return Subject(frontal, Drawing.of_pair(frontal, dataset.keeps_places()))
+    return DrawnPair(frontal, Drawing.of_pair(frontal, dataset.keeps_places()))
 
 
 def _write_pictures(out: Path, config: str, pairs: Sequence[Pair], name: str, pictures: Sequence[Picture]) -> None:

@@ -7,8 +7,7 @@ frames on white. Their packages download weights once; a score that is not avail
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 from typing import Any, NamedTuple
 
@@ -22,20 +21,19 @@ from torch import Tensor
 from specsia_build.dataset.pairs import Pair
 from specsia_build.dravie.metrics import on_white
 from specsia_build.errors import brief
+from specsia_build.films import Pixels
 
-ROUNDING = 1.0
-"""Largest difference of a point's Zpos in two frames, in levels, besides half of what a pixel spans."""
+ROUNDING = 1.0  # Largest difference of a point's Zpos in two frames, in levels, besides half of what a pixel spans
 
 
-@dataclass(frozen=True)
-class Step:
+class Step(NamedTuple):
     """Pixels of a frame and of the next that show the same points: (N,) int32 each, counted along the rows."""
 
     here: NDArray[np.int32]
     there: NDArray[np.int32]
 
 
-def follow(here: NDArray[np.uint8], there: NDArray[np.uint8]) -> Step:
+def follow(here: Pixels, there: Pixels) -> Step:
     """Match the wholly covered pixels of a Zpos (H, W, 4) uint8 with the pixels of another that show the same points.
 
     Each is matched with the pixel that is nearest by position; pixels whose points the other does not show are left
@@ -79,9 +77,7 @@ def steps_between(pairs: Sequence[Pair]) -> list[Step]:
     ]
 
 
-def clip_flicker(
-    results: Sequence[NDArray[np.uint8]], truths: Sequence[NDArray[np.uint8]], steps: Sequence[Step]
-) -> float | None:
+def clip_flicker(results: Sequence[Pixels], truths: Sequence[Pixels], steps: Sequence[Step]) -> float | None:
     """Mean absolute difference between the change of a result from frame to frame at a point and that of Y*, 0…1.
 
     Args:
@@ -102,56 +98,44 @@ def clip_flicker(
     return total / count if count else None
 
 
-Pixels = Tensor
-"""(1, 3, H, W) uint8."""
+Perceptual = Mapping[str, Callable[[Tensor, Tensor], float]]
+"""Scores of a result and Y*, (1, 3, H, W) uint8 each, by `lpips` and `clip`; absent where one is not available."""
 
 
-class Perceptual(NamedTuple):
-    """Networks of LPIPS and CLIP; None where one is not available."""
-
-    lpips: Callable[[Pixels, Pixels], float] | None = None
-    clip: Callable[[Pixels], Tensor] | None = None
-
-    @torch.inference_mode()
-    def compare(self, result: NDArray[np.uint8], truth: NDArray[np.uint8]) -> dict[str, float]:
-        """Compute the available scores of a result and Y*, (H, W, 4) uint8 each."""
-        scores = {}
-        if self.lpips is not None:
-            scores["lpips"] = self.lpips(_pixels(result), _pixels(truth))
-        if self.clip is not None:
-            embedded = self.clip(_pixels(result)), self.clip(_pixels(truth))
-            scores["clip"] = float(torch.nn.functional.cosine_similarity(*embedded))
-        return scores
+@torch.inference_mode()
+def perceptual_scores(networks: Perceptual, result: Pixels, truth: Pixels) -> dict[str, float]:
+    """Compute the available scores of a result and Y*, (H, W, 4) uint8 each."""
+    return {name: score(_on_white(result), _on_white(truth)) for name, score in networks.items()}
 
 
-def _pixels(picture: NDArray[np.uint8]) -> Pixels:
+def _on_white(picture: Pixels) -> Tensor:
     return torch.from_numpy((on_white(picture) * 255 + 0.5).astype(np.uint8)).permute(2, 0, 1)[None]
 
 
-def _lpips(device: torch.device) -> Callable[[Pixels, Pixels], float]:
+def _lpips(device: torch.device) -> Callable[[Tensor, Tensor], float]:
     import lpips
 
     network: Any = lpips.LPIPS(net="alex", verbose=False).eval().to(device)
     return lambda one, two: float(network(*(pixels.to(device).float() / 127.5 - 1 for pixels in (one, two))))
 
 
-def _clip(device: torch.device) -> Callable[[Pixels], Tensor]:
+def _clip(device: torch.device) -> Callable[[Tensor, Tensor], float]:
     import open_clip
 
     model, _, prepare = open_clip.create_model_and_transforms("ViT-B-32-quickgelu", pretrained="openai")
     model = model.eval().to(device)
 
-    def embed(pixels: Pixels) -> Tensor:
+    def embed(pixels: Tensor) -> Tensor:
         image = Image.fromarray(pixels[0].permute(1, 2, 0).numpy())
         embedded: Tensor = model.encode_image(prepare(image)[None].to(device))
         return embedded
 
-    return embed
+    return lambda one, two: float(torch.nn.functional.cosine_similarity(embed(one), embed(two)))
 
 
 def find_perceptual(device: torch.device) -> tuple[Perceptual, tuple[str, ...]]:
     """Load the networks, and return a sentence for each that is not available."""
-    networks: dict[str, Any] = {}
+    networks = {}
     notes = []
     for score, load in {"lpips": _lpips, "clip": _clip}.items():
         try:
@@ -159,4 +143,4 @@ def find_perceptual(device: torch.device) -> tuple[Perceptual, tuple[str, ...]]:
         # Packages raise many kinds of errors where they cannot download.
         except Exception as error:
             notes.append(f"{score.upper()} is absent ({brief(str(error), 100)}): pip install 'specsia[metrics]'.")
-    return Perceptual(**networks), tuple(notes)
+    return networks, tuple(notes)

@@ -14,10 +14,11 @@ from specsia_build.dataset.pairs import Pair
 from specsia_build.dataset.schema import DEFAULT_CONFIG
 from specsia_build.dravie.adapt.adapt import adapt_generator, fit_single
 from specsia_build.dravie.config import ADAPTATION, FIT_STEPS, ModelConfig, TrainConfig, differences
+from specsia_build.dravie.data.drawings import DrawnPair
+from specsia_build.dravie.drawing import NO_DRAWING, STYLE_STEP, UNKNOWN_STYLE, Drawing
 from specsia_build.dravie.model.checkpoint import load_generator
 from specsia_build.dravie.model.losses import Features, find_features
 from specsia_build.dravie.model.networks import Generator
-from specsia_build.dravie.reference import NO_DRAWING, STYLE_STEP, UNKNOWN_STYLE, Drawing
 from specsia_build.dravie.repair.apply import repair
 from specsia_build.dravie.runs import Seen, read_run_config, read_seen
 from specsia_build.errors import UsageError
@@ -27,19 +28,13 @@ from specsia_build.rendering.contour import draw_contour
 
 RAW, LINE, PASTE, SINGLE = UNREPAIRED, "line", "look-up", "sample-wise"
 
-BASELINES = (RAW, LINE, PASTE, SINGLE)
-"""Choices of `--baselines`."""
-
-DEFAULT_BASELINES = (RAW, LINE, PASTE)
-"""The fast ones: a sample-wise fit takes minutes a character."""
+BASELINES = (RAW, LINE, PASTE, SINGLE)  # Choices of `--baselines`
+DEFAULT_BASELINES = (RAW, LINE, PASTE)  # The fast ones: a sample-wise fit takes minutes a character
 
 OURS = "DraViE"
 
-UNNAMED = ("seed", "configs", "with_pos", "preset", "reference")
-"""Settings that a label states in words, or not at all."""
-
-LINE_PX, LINE_GREY = 2, 0
-"""Style of the line where the drawing's is unknown."""
+UNNAMED = ("seed", "configs", "with_pos", "preset", "reference")  # Settings that a label states in words, or not at all
+LINE_PX, LINE_GREY = 2, 0  # Style of the line where the drawing's is unknown
 
 Picture = NDArray[np.uint8]
 
@@ -51,20 +46,12 @@ Advance = Callable[[int], object]
 
 
 @dataclass(frozen=True)
-class Subject:
-    """Input of every method: a character's frontal pair, and the drawing that its Y* is."""
-
-    frontal: Pair
-    drawing: Drawing
-
-
-@dataclass(frozen=True)
 class Method:
     """A way to repair, with one seed.
 
     Attributes:
         label: of its row; repeats share it.
-        fit: returns what repairs a character's views.
+        fit: returns what repairs a character's views, given its frontal pair and the drawing that its Y* is.
         repeat: number of the repeat, from 0.
         updates: of a network, for each character.
         trained: configurations that it was trained on.
@@ -73,7 +60,7 @@ class Method:
     """
 
     label: str
-    fit: Callable[[Subject, Advance], Painter]
+    fit: Callable[[DrawnPair, Advance], Painter]
     repeat: int = 0
     updates: int = 0
     trained: tuple[str, ...] = ()
@@ -100,25 +87,6 @@ class Run:
         return self.generator.config
 
 
-@dataclass(frozen=True)
-class Choice:
-    """Methods that `specsia evaluate` compares.
-
-    Attributes:
-        baselines: of `BASELINES`.
-        without: of `config.ABLATIONS`.
-        repeats: least number of seeds of adaptations and of sample-wise fits.
-        adaptation: settings of adaptations, whose seed is the repeat's.
-        fit_steps: updates of a sample-wise fit.
-    """
-
-    baselines: Sequence[str] = DEFAULT_BASELINES
-    without: Sequence[str] = ()
-    repeats: int = 1
-    adaptation: TrainConfig = ADAPTATION
-    fit_steps: int = FIT_STEPS
-
-
 def load_runs(paths: Sequence[Path], device: torch.device) -> list[Run]:
     """Load the models of run folders onto a device."""
     return [Run(path, load_generator(path, device), read_run_config(path), read_seen(path)) for path in paths]
@@ -127,12 +95,12 @@ def load_runs(paths: Sequence[Path], device: torch.device) -> list[Run]:
 def _baseline(name: str) -> Method:
     """Return `raw`, `line` or `look-up`."""
 
-    def fit(subject: Subject, _advance: Advance) -> Painter:
+    def fit(front: DrawnPair, _advance: Advance) -> Painter:
         def paint(view: Pair) -> Picture:
             if name == RAW:
                 return view.z
-            picture = view.z if name == LINE else subject.drawing.paste(view.z, view.pos)
-            width, grey = subject.drawing.style
+            picture = view.z if name == LINE else front.drawing.paste(view.z, view.pos)
+            width, grey = front.drawing.style
             style = (LINE_PX, LINE_GREY) if (width, grey) == UNKNOWN_STYLE else (width / STYLE_STEP, grey)
             return draw_contour(picture, picture[..., 3], *style)
 
@@ -148,17 +116,17 @@ def _painter(generator: Generator, drawing: Drawing) -> Painter:
 def _method(label: str, repeat: int, run: Run, drawing: bool = True) -> Method:
     """Return a trained model as it is, or without the drawing."""
 
-    def fit(subject: Subject, _advance: Advance) -> Painter:
-        return _painter(run.generator, subject.drawing if drawing else NO_DRAWING)
+    def fit(front: DrawnPair, _advance: Advance) -> Painter:
+        return _painter(run.generator, front.drawing if drawing else NO_DRAWING)
 
     trained = () if run.settings is None else run.settings.configs
     return Method(label, fit, repeat, 0, trained, False, run.seen)
 
 
 def _adapted(label: str, repeat: int, run: Run, settings: TrainConfig) -> Method:
-    def fit(subject: Subject, advance: Advance) -> Painter:
-        adapted = adapt_generator(run.generator, subject.frontal, settings, advance, subject.drawing)
-        return _painter(adapted, subject.drawing)
+    def fit(front: DrawnPair, advance: Advance) -> Painter:
+        adapted = adapt_generator(run.generator, front.pair, settings, advance, front.drawing)
+        return _painter(adapted, front.drawing)
 
     return replace(_method(label, repeat, run), fit=fit, updates=settings.steps, adapted=True)
 
@@ -167,9 +135,9 @@ def _single(repeat: int, run: Run, steps: int, features: Features | None) -> Met
     """Return the same network, trained from nothing on the frontal pair alone."""
     settings = replace(run.settings or TrainConfig(), seed=repeat, configs=(), steps=steps)
 
-    def fit(subject: Subject, advance: Advance) -> Painter:
-        fitted = fit_single(run.generator, subject.frontal, settings, advance, subject.drawing, features)
-        return _painter(fitted, subject.drawing)
+    def fit(front: DrawnPair, advance: Advance) -> Painter:
+        fitted = fit_single(run.generator, front.pair, settings, advance, front.drawing, features)
+        return _painter(fitted, front.drawing)
 
     return Method(SINGLE, fit, repeat, steps)
 
@@ -198,26 +166,42 @@ def _groups(runs: Sequence[Run]) -> dict[str, list[Run]]:
     return groups
 
 
-def choose_methods(runs: Sequence[Run], choice: Choice) -> list[Method]:
+def choose_methods(
+    runs: Sequence[Run],
+    baselines: Sequence[str] = DEFAULT_BASELINES,
+    without: Sequence[str] = (),
+    repeats: int = 1,
+    adaptation: TrainConfig = ADAPTATION,
+    fit_steps: int = FIT_STEPS,
+) -> list[Method]:
     """List the methods of an evaluation in the order of a table's rows; runs that differ in the seed are repeats.
 
-    Raises `UsageError` if an ablation needs a model that is not among the runs, or the network of the perceptual loss
-    of a sample-wise fit is not available.
+    Args:
+        runs: trained models.
+        baselines: of `BASELINES`.
+        without: of `config.ABLATIONS`.
+        repeats: least number of seeds of adaptations and of sample-wise fits.
+        adaptation: settings of adaptations, whose seed is the repeat's.
+        fit_steps: updates of a sample-wise fit.
+
+    Raises:
+        UsageError: if an ablation needs a model that is not among the runs, or the network of the perceptual loss of a
+            sample-wise fit is not available.
     """
-    if "pos" in choice.without and all(run.config.with_pos for run in runs):
+    if "pos" in without and all(run.config.with_pos for run in runs):
         raise UsageError("--without pos: train one with `specsia train --without pos`")
-    if "drawing" in choice.without and not any(run.config.sees_drawing for run in runs):
+    if "drawing" in without and not any(run.config.sees_drawing for run in runs):
         raise UsageError("--without drawing: none of these models sees the drawing")
-    methods = [_baseline(name) for name in DEFAULT_BASELINES if name in choice.baselines]
-    if SINGLE in choice.baselines:
+    methods = [_baseline(name) for name in DEFAULT_BASELINES if name in baselines]
+    if SINGLE in baselines:
         features = find_features((runs[0].settings or TrainConfig()).perceptual)
-        methods += [_single(k, runs[0], choice.fit_steps, features) for k in range(choice.repeats)]
+        methods += [_single(k, runs[0], fit_steps, features) for k in range(repeats)]
     for label, alike in _groups(runs).items():
         whole, sees_drawing = f"{label} without adaptation", alike[0].config.sees_drawing
-        if sees_drawing or "adaptation" in choice.without:
+        if sees_drawing or "adaptation" in without:
             methods += [_method(whole, k, run) for k, run in enumerate(alike)]
-        if sees_drawing and "drawing" in choice.without:
+        if sees_drawing and "drawing" in without:
             methods += [_method(f"{whole} without drawing", k, run, False) for k, run in enumerate(alike)]
-        for k in range(max(choice.repeats, len(alike))):
-            methods.append(_adapted(label, k, alike[k % len(alike)], replace(choice.adaptation, seed=k)))
+        for k in range(max(repeats, len(alike))):
+            methods.append(_adapted(label, k, alike[k % len(alike)], replace(adaptation, seed=k)))
     return methods

@@ -9,7 +9,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -22,14 +22,15 @@ from specsia_build.look.evaluation import SCORES, TABLES
 
 MEANS, CHARACTERS = "scores.csv", "characters.csv"
 
-RESAMPLES, SEED, LEVEL = 10_000, 0, 0.95
-"""Draws, seed and coverage of the bootstrap over characters."""
+RESAMPLES, SEED, LEVEL = 10_000, 0, 0.95  # Draws, seed and coverage of the bootstrap over characters
 
 FEWEST = 6
 """Characters below which no method is called better: of five, all differ one way by chance in 1 of 16 cases (the sign
 test's 2 / 2^5), which is more than the 1 in 20 that `LEVEL` leaves."""
 
 _DRAWN_AT_ONCE = 1 << 20
+
+K = TypeVar("K")
 
 
 class Metric(NamedTuple):
@@ -62,19 +63,25 @@ METRICS: Mapping[str, Metric] = {
 }
 
 
-class Value(NamedTuple):
+@dataclass(frozen=True)
+class Value:
     """Mean over characters and repeats.
 
     Attributes:
+        characters: mean over repeats of each character, by its id.
         mean: of the repeats' means over characters.
         deviation: standard deviation of these, None for one repeat.
         low, high: interval of the mean over characters, None for one character.
     """
 
+    characters: Mapping[str, float]
     mean: float
     deviation: float | None
-    low: float | None = None
-    high: float | None = None
+    low: float | None
+    high: float | None
+
+    def numbers(self) -> dict[str, float | None]:
+        return {"mean": self.mean, "deviation": self.deviation, "low": self.low, "high": self.high}
 
     def text(self, decimals: int) -> str:
         """Format as `0.1234 ± 0.0010 [0.1100, 0.1370]`."""
@@ -86,16 +93,8 @@ def _interval(low: float | None, high: float | None, decimals: int) -> str:
     return "" if low is None or high is None else f" [{low:.{decimals}f}, {high:.{decimals}f}]"
 
 
-Key = tuple[str, str, str, str]
-"""Configuration, method, kind of view, score."""
-
-
-@dataclass(frozen=True)
-class Summary:
-    """Means over characters and repeats; `characters` has the mean over repeats of each character, by its id."""
-
-    values: Mapping[Key, Value]
-    characters: Mapping[Key, Mapping[str, float]]
+Summary = Mapping[tuple[str, str, str, str], Value]
+"""By configuration, method, kind of view and score."""
 
 
 @dataclass(frozen=True)
@@ -137,52 +136,49 @@ def bootstrap(values: Sequence[float]) -> tuple[float | None, float | None]:
     return float(low), float(high)
 
 
+def _means(pairs: Iterable[tuple[K, float]]) -> dict[K, float]:
+    """Mean of the values of each key."""
+    groups: dict[K, list[float]] = {}
+    for key, value in pairs:
+        groups.setdefault(key, []).append(value)
+    return {key: float(np.mean(group)) for key, group in groups.items()}
+
+
 def by_character(evaluation: Evaluation) -> dict[tuple[str, str, int, str, str, str], float]:
     """Mean over views of each score, by configuration, method, repeat, kind of view, character and score."""
-    values: dict[tuple[str, str, int, str, str, str], list[float]] = {}
-    for score in evaluation.scores:
-        for name, value in score.values.items():
-            # The flicker of a clip is stored with its first frame, which may be the frontal one.
-            kind = NOVEL if name == "flicker" else score.kind
-            values.setdefault((score.config, score.method, score.repeat, kind, score.character, name), []).append(value)
-    return {key: float(np.mean(group)) for key, group in values.items()}
+    # The flicker of a clip is stored with its first frame, which may be the frontal one.
+    return _means(
+        ((s.config, s.method, s.repeat, NOVEL if name == "flicker" else s.kind, s.character, name), value)
+        for s in evaluation.scores
+        for name, value in s.values.items()
+    )
 
 
 def summarise(evaluation: Evaluation) -> Summary:
     """Compute means over characters and repeats, deviations over repeats and intervals over characters."""
-    repeats: dict[Key, dict[int, list[float]]] = {}
-    each: dict[Key, dict[str, list[float]]] = {}
+    groups: dict[tuple[str, str, str, str], list[tuple[int, str, float]]] = {}
     for (config, method, repeat, kind, character, name), value in by_character(evaluation).items():
-        key = (config, method, kind, name)
-        repeats.setdefault(key, {}).setdefault(repeat, []).append(value)
-        each.setdefault(key, {}).setdefault(character, []).append(value)
-    characters = {key: {c: float(np.mean(values)) for c, values in group.items()} for key, group in each.items()}
-    values = {}
-    for key, group in repeats.items():
-        means = [float(np.mean(part)) for part in group.values()]
+        groups.setdefault((config, method, kind, name), []).append((repeat, character, value))
+    summary = {}
+    for key, group in groups.items():
+        means = list(_means((repeat, value) for repeat, _, value in group).values())
+        characters = _means((character, value) for _, character, value in group)
         deviation = float(np.std(means, ddof=1)) if len(means) > 1 else None
-        values[key] = Value(float(np.mean(means)), deviation, *bootstrap(list(characters[key].values())))
-    return Summary(values, characters)
-
-
-def _trained(evaluation: Evaluation, trained: bool) -> list[str]:
-    """Labels of the trained methods, or of the baselines."""
-    labels = [method.label for method in evaluation.methods if (method.seen is not None) == trained]
-    return list(dict.fromkeys(labels))
+        summary[key] = Value(characters, float(np.mean(means)), deviation, *bootstrap(list(characters.values())))
+    return summary
 
 
 def differences(evaluation: Evaluation, summary: Summary) -> Iterator[Difference]:
     """Compare each trained method with the baseline that is best in a score."""
-    baselines = _trained(evaluation, False)
-    for config, label, score in itertools.product(evaluation.configs, _trained(evaluation, True), METRICS):
-        sign = 1 if METRICS[score].better == "low" else -1
-        known = {name: summary.values.get((config, name, NOVEL, score)) for name in baselines}
-        means = {name: sign * value.mean for name, value in known.items() if value is not None}
-        ours = summary.characters.get((config, label, NOVEL, score), {})
-        if means and ours:
-            best = min(means, key=means.__getitem__)
-            theirs = summary.characters[config, best, NOVEL, score]
-            apart = [value - theirs[character] for character, value in ours.items() if character in theirs]
+    for config, label, score in itertools.product(evaluation.configs, evaluation.trained, METRICS):
+        ours = summary.get((config, label, NOVEL, score))
+        known = [(name, summary.get((config, name, NOVEL, score))) for name in evaluation.baselines]
+        baselines = [(name, value) for name, value in known if value is not None]
+        if ours is not None and baselines:
+            sign = 1 if METRICS[score].better == "low" else -1
+            best, theirs = min(baselines, key=lambda baseline: sign * baseline[1].mean)
+            both = [character for character in ours.characters if character in theirs.characters]
+            apart = [ours.characters[character] - theirs.characters[character] for character in both]
             yield Difference(config, label, best, score, len(apart), float(np.mean(apart)), *bootstrap(apart))
 
 
@@ -200,11 +196,12 @@ def _marked(evaluation: Evaluation, label: str) -> str:
 
 
 def _table(evaluation: Evaluation, summary: Summary, config: str, kind: str) -> str:
-    names = [name for name in METRICS if any(key[0::2] == (config, kind) and key[3] == name for key in summary.values)]
+    measured = {name for where, _, views, name in summary if (where, views) == (config, kind)}
+    names = [name for name in METRICS if name in measured]
     rows = []
     for label in evaluation.labels:
-        values = [summary.values.get((config, label, kind, name)) for name in names]
-        cells = ["–" if v is None else v.text(METRICS[n].decimals) for v, n in zip(values, names, strict=True)]
+        values = [(name, summary.get((config, label, kind, name))) for name in names]
+        cells = ["–" if value is None else value.text(METRICS[name].decimals) for name, value in values]
         rows.append([_marked(evaluation, label), *cells])
     return _markdown_table([f"{kind} views", *(METRICS[name].heading for name in names)], rows)
 
@@ -248,8 +245,8 @@ def headlines(evaluation: Evaluation, summary: Summary) -> list[str]:
         if d.characters >= FEWEST:
             verdicts.setdefault((d.config, d.method), {}).setdefault(d.verdict, []).append(METRICS[d.score].name)
     lines = []
-    for config, label in itertools.product(evaluation.configs, _trained(evaluation, True)):
-        ours, raw = (summary.values.get((config, name, NOVEL, "l1")) for name in (label, RAW))
+    for config, label in itertools.product(evaluation.configs, evaluation.trained):
+        ours, raw = (summary.get((config, name, NOVEL, "l1")) for name in (label, RAW))
         if ours is None:
             continue
         of_raw = f", {ours.mean / raw.mean:.0%} of Z's" if raw is not None and raw.mean else ""
@@ -283,8 +280,8 @@ def to_document(evaluation: Evaluation, summary: Summary) -> dict[str, Any]:
             if any(key in score.values for score in evaluation.scores)
         ],
         "means": [
-            {"config": config, "method": method, "views": kind, "score": name, **value._asdict()}
-            for (config, method, kind, name), value in summary.values.items()
+            {"config": config, "method": method, "views": kind, "score": name, **value.numbers()}
+            for (config, method, kind, name), value in summary.items()
         ],
         "differences": [vars(d) | {"verdict": d.verdict} for d in differences(evaluation, summary)],
         "views": [vars(score) | {"values": dict(score.values)} for score in evaluation.scores],
@@ -310,7 +307,8 @@ def write_evaluation(evaluation: Evaluation, out: Path) -> tuple[list[str], dict
     summary = summarise(evaluation)
     text, document = to_markdown(evaluation, summary), to_document(evaluation, summary)
     means = [
-        (*key, *("" if number is None else repr(number) for number in value)) for key, value in summary.values.items()
+        (*key, *("" if number is None else repr(number) for number in value.numbers().values()))
+        for key, value in summary.items()
     ]
     each = [(*key, repr(value)) for key, value in by_character(evaluation).items()]
     write_bytes(out / TABLES, text.encode())

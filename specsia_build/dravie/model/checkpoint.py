@@ -21,9 +21,9 @@ from torch import Tensor, nn
 
 from specsia_build import __version__
 from specsia_build.dravie.config import ModelConfig
+from specsia_build.dravie.drawing import Drawing
 from specsia_build.dravie.model.adam import Adam
 from specsia_build.dravie.model.networks import CPU, Generator, build_generator
-from specsia_build.dravie.reference import Drawing
 from specsia_build.dravie.runs import FOLDER, NAME, STATE, checkpoints, damaged
 from specsia_build.errors import SpecsiaError, UsageError, meant, spelled
 from specsia_build.files.records import read_json
@@ -31,8 +31,7 @@ from specsia_build.files.writing import replacing
 
 MODEL, TRAINING, DRAWING = "model.safetensors", "training.safetensors", "drawing.safetensors"
 
-KEPT = 2
-"""Number of checkpoints that a run keeps."""
+KEPT = 2  # Number of checkpoints that a run keeps
 
 
 class State(msgspec.Struct):

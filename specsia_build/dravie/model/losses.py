@@ -19,8 +19,7 @@ NONE = "none"
 VGG19_URL = "https://download.pytorch.org/models/vgg19-dcbb9e9d.pth"
 """torchvision's weights, trained on ImageNet; the name holds the beginning of their SHA-256."""
 
-FEATURE_LAYERS = (0, 3, 5)
-"""Numbers of the compared layers in torchvision's VGG-19: conv1_1, relu1_2, conv2_1."""
+FEATURE_LAYERS = (0, 3, 5)  # Numbers of the compared layers in torchvision's VGG-19: conv1_1, relu1_2, conv2_1
 
 RANDOM_SEED = 19
 

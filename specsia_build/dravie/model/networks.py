@@ -60,8 +60,7 @@ def _double(inputs: int, outputs: int, stride: int = 1) -> nn.Sequential:
 SHARPNESS = 2.0
 """Factor of the logits of a blend: a network of small weights soon chooses between colours instead of mixing them."""
 
-MASK_PULL = 3.0
-"""Logit of alpha that Zmask alone gives: 0.95 inside, 0.05 outside."""
+MASK_PULL = 3.0  # Logit of alpha that Zmask alone gives: 0.95 inside, 0.05 outside
 
 
 class Tiny(_Padded):

@@ -12,14 +12,13 @@ from numpy.typing import NDArray
 from specsia_build.config import check_choice
 from specsia_build.dravie.config import DEVICES, HALF_COVERED, PATCH, REACH
 from specsia_build.dravie.data.encoding import decode_output, encode_input
-from specsia_build.dravie.masks import near
+from specsia_build.dravie.drawing import NO_DRAWING, STYLE_STEP, Drawing
+from specsia_build.dravie.metrics import near
 from specsia_build.dravie.model.networks import GEOMETRY, Generator
-from specsia_build.dravie.reference import NO_DRAWING, STYLE_STEP, Drawing
 from specsia_build.errors import UsageError
 from specsia_build.rendering.contour import draw_contour
 
-MARGIN = 32
-"""Pixels around Z that the network sees."""
+MARGIN = 32  # Pixels around Z that the network sees
 
 FARTHEST = PATCH // 2 + REACH
 """Pixels from Z, along either axis, beyond which a result is transparent: no patch of training shows places farther
@@ -29,8 +28,7 @@ SOFT = 2
 """Pixels beside a figure in which its edge may fade out. Faint paint farther out is a haze that no loss on white sees:
 without it the alpha of `pretrained` errs 7 to 23 % less, and L1 by at most .0002 more."""
 
-TILE = 768
-"""Largest side of a tile in pixels, without its overlap; bounds the network's memory."""
+TILE = 768  # Largest side of a tile in pixels, without its overlap; bounds the network's memory
 
 LEAST_TILE = 64
 

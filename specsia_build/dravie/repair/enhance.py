@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from itertools import groupby
@@ -22,8 +21,8 @@ from specsia_build.dataset.reading import OpenedDataset
 from specsia_build.dravie.data.drawings import Drawings
 from specsia_build.dravie.data.frame_folder import frame_warning, list_frames, read_frame
 from specsia_build.dravie.data.frames import made_ahead
+from specsia_build.dravie.drawing import NO_DRAWING, Drawing
 from specsia_build.dravie.model.networks import Generator
-from specsia_build.dravie.reference import NO_DRAWING, Drawing
 from specsia_build.dravie.repair.apply import repair
 from specsia_build.errors import SpecsiaError, UsageError, plural, spelled
 from specsia_build.files.names import folded_name, relative_name
@@ -37,8 +36,7 @@ RECORD, FILM = "enhance.json", "film"
 
 FOLDER_FPS, DATASET_FPS = 24.0, 4.0
 
-THREADS, AHEAD = 2, 4
-"""Threads that decode and encode beside the network, and frames that wait on either side of it."""
+THREADS, AHEAD = 2, 4  # Threads that decode and encode beside the network, and frames that wait on either side of it
 
 Picture = NDArray[np.uint8]
 
@@ -177,7 +175,7 @@ def enhance(repairer: Repairer, frames: FrameSource, out: Path, film: bool = Fal
     """
     _check_folder(out, repairer, frames.identity)
     warned: dict[str, list[str]] = {}
-    written, writing = 0, deque[Future[None]]()
+    written = 0
     with Progress().bar("enhance", frames.count, "frame") as bar, ThreadPoolExecutor(THREADS) as pool:
 
         def unfinished() -> Iterator[Frame]:
@@ -195,32 +193,25 @@ def enhance(repairer: Repairer, frames: FrameSource, out: Path, film: bool = Fal
                 else:
                     yield frame
 
-        try:
-            loaded = made_ahead(pool, lambda frame: (frame, frame.load()), unfinished(), AHEAD)
-            for frame, (z, pos, *_) in loaded:
+        def repaired() -> Iterator[tuple[Path, Picture]]:
+            for frame, (z, pos, *_) in made_ahead(pool, lambda frame: (frame, frame.load()), unfinished(), AHEAD):
                 warning = frame_warning(z, pos if repairer.generator.config.with_pos else None)
                 if warning is not None:
                     warned.setdefault(warning, []).append(frame.name)
-                writing.append(pool.submit(_write, _target(out, frame), repairer(frame, z, pos)))
-                if len(writing) > AHEAD:
-                    writing.popleft().result()
-                written += 1
-                bar()
-            while writing:
-                writing.popleft().result()
-        finally:
-            wait(writing)
-            pool.shutdown(cancel_futures=True)
+                yield _target(out, frame), repairer(frame, z, pos)
+
+        def write(result: tuple[Path, Picture]) -> None:
+            write_bytes(result[0], png.encode(result[1]))
+
+        for _ in made_ahead(pool, write, repaired(), AHEAD):
+            written += 1
+            bar()
     warnings = [f"{plural(len(names), 'frame')} such as '{names[0]}': {text}" for text, names in warned.items()]
     return Enhanced(written, frames.count - written, _write_films(frames, out) if film else None, tuple(warnings))
 
 
 def _target(out: Path, frame: Frame) -> Path:
     return out / f"{relative_name(frame.name, 'frame')}.png"
-
-
-def _write(path: Path, result: Picture) -> None:
-    write_bytes(path, png.encode(result))
 
 
 def _write_films(frames: FrameSource, out: Path) -> Path:

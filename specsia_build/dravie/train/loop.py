@@ -26,11 +26,8 @@ from specsia_build.errors import SpecsiaError
 TERMS = ("l1", "gradient", "perceptual", "adversarial", "discriminator", "norm")
 """Values of `Trainer.step`: unweighted losses, and the norm of the generator's gradient."""
 
-CHECK_EVERY = 50
-"""Steps between reads of the losses, each of which waits for a GPU."""
-
-AVERAGE_LAG = 10
-"""Lag of the running average in its first steps, in which it follows the weights faster."""
+CHECK_EVERY = 50  # Steps between reads of the losses, each of which waits for a GPU
+AVERAGE_LAG = 10  # Lag of the running average in its first steps, in which it follows the weights faster
 
 
 class NotFinite(SpecsiaError):

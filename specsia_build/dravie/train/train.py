@@ -34,8 +34,7 @@ from specsia_build.errors import UsageError, plural, spelled
 from specsia_build.files.writing import append, write_bytes
 from specsia_build.pipeline.progress import Progress
 
-LOG_EVERY = 50
-"""Steps between rows of the log."""
+LOG_EVERY = 50  # Steps between rows of the log
 
 LOG, VALIDATION_LOG, VALIDATION = "log.csv", "validation.csv", "validation"
 

@@ -3,37 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import numpy as np
 
 from specsia_build import png
-from specsia_build.dataset.pairs import PAIR_COLUMNS, Pair, decode_pair
+from specsia_build.dataset.pairs import PAIR_COLUMNS, decode_pair
 from specsia_build.dataset.reading import OpenedDataset
 from specsia_build.dravie.config import ModelConfig
-from specsia_build.dravie.data.drawings import Drawings
+from specsia_build.dravie.data.drawings import Drawings, DrawnPair
+from specsia_build.dravie.drawing import NO_DRAWING
 from specsia_build.dravie.metrics import on_white, region
 from specsia_build.dravie.model.networks import Generator
-from specsia_build.dravie.reference import NO_DRAWING, Drawing
 from specsia_build.dravie.repair.apply import repair
 
 SPLIT = "validation"
 
-VIEWS = 6
-"""Number of rows, spread over the split."""
-
-SEAM = 4
-"""White pixels between the pictures of the grid."""
+VIEWS = 6  # Number of rows, spread over the split
+SEAM = 4  # White pixels between the pictures of the grid
 
 
-class Watched(NamedTuple):
-    """A pair of the validation split, and the drawing of its character."""
-
-    pair: Pair
-    drawing: Drawing = NO_DRAWING
-
-
-def validation_pairs(dataset: OpenedDataset, configs: Sequence[str], model: ModelConfig) -> list[Watched]:
+def validation_pairs(dataset: OpenedDataset, configs: Sequence[str], model: ModelConfig) -> list[DrawnPair]:
     """Read a few pairs of the validation split, spread over characters and views, without empty ones."""
     watched = []
     for config in configs:
@@ -44,11 +33,11 @@ def validation_pairs(dataset: OpenedDataset, configs: Sequence[str], model: Mode
         numbers = np.unique(np.linspace(0, count - 1, max(1, VIEWS // len(configs))).astype(int))
         for pair in map(decode_pair, dataset.take(config, SPLIT, numbers.tolist(), PAIR_COLUMNS(dataset.kind))):
             if (pair.z[..., 3] | pair.gt[..., 3]).any():
-                watched.append(Watched(pair, drawings.of(pair.character_id) if drawings else NO_DRAWING))
+                watched.append(DrawnPair(pair, drawings.of(pair.character_id) if drawings else NO_DRAWING))
     return watched
 
 
-def validate(generator: Generator, watched: Sequence[Watched]) -> tuple[float, float, bytes]:
+def validate(generator: Generator, watched: Sequence[DrawnPair]) -> tuple[float, float, bytes]:
     """Repair at least one pair, and measure the results.
 
     Returns:

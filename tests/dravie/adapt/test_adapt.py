@@ -18,17 +18,17 @@ from specsia_build.cli import main
 from specsia_build.dataset.pairs import Pair
 from specsia_build.dataset.reading import open_dataset
 from specsia_build.dravie.adapt import adapt
-from specsia_build.dravie.adapt.adapt import WITHHELD, adapt_generator, withheld_frames
+from specsia_build.dravie.adapt.adapt import WITHHELD, adapt_generator, agreed, withheld_frames
 from specsia_build.dravie.adapt.command import Frontal, find_frontal, with_drawing
 from specsia_build.dravie.adapt.placing import differs_in_colour, place_drawing
 from specsia_build.dravie.config import ADAPTATION, ModelConfig
+from specsia_build.dravie.data.drawings import DrawnPair
 from specsia_build.dravie.data.frames import PIXEL_BYTES, Extent
-from specsia_build.dravie.masks import agreed
+from specsia_build.dravie.drawing import Drawing
 from specsia_build.dravie.model.checkpoint import DRAWING, MODEL, load_drawing, load_generator, save_model
 from specsia_build.dravie.model.networks import Generator, build_generator
-from specsia_build.dravie.reference import Drawing
 from specsia_build.dravie.runs import checkpoints
-from specsia_build.dravie.train.validation import Watched, validate
+from specsia_build.dravie.train.validation import validate
 from specsia_build.errors import SpecsiaError
 
 CONFIG = ModelConfig("tiny")
@@ -61,7 +61,7 @@ def _drawn(pair: Pair, scale: float = 2.0, turn: float = 4.0) -> NDArray[np.uint
 
 
 def _error(model: Generator, frontal: Pair) -> float:
-    return validate(model, [Watched(frontal)])[0]
+    return validate(model, [DrawnPair(frontal)])[0]
 
 
 def _distance(one: Generator, two: Generator) -> float:

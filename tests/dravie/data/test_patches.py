@@ -13,10 +13,10 @@ from scipy import ndimage
 
 from specsia_build.dataset.pairs import Pair
 from specsia_build.dravie.config import REACH, Augment, ModelConfig
-from specsia_build.dravie.data.encoding import encode_input, encode_target
+from specsia_build.dravie.data.encoding import encode_input
 from specsia_build.dravie.data.frames import Frames, frames_of
 from specsia_build.dravie.data.patches import prefetched
-from specsia_build.dravie.reference import Drawing
+from specsia_build.dravie.drawing import Drawing
 from tests.dravie.drawn import drawn_pair
 from tests.dravie.pairs import make_pair, sampler
 
@@ -26,7 +26,9 @@ SIZE = 16
 def _crops(pair: Pair) -> dict[bytes, tuple[int, int]]:
     """Centre by content of every crop of the encoded frame, white around it."""
     z, pos, gt = (np.pad(image, ((SIZE, SIZE), (SIZE, SIZE), (0, 0))) for image in (pair.z, pair.pos, pair.gt))
-    both = np.concatenate([encode_input(z, pos, ModelConfig()), encode_target(gt)], axis=2)
+    both = np.concatenate(
+        [encode_input(z, pos, ModelConfig()), encode_input(gt, gt, ModelConfig(with_pos=False))], axis=2
+    )
     size = pair.z.shape[0]
     found = {}
     for y in range(size):

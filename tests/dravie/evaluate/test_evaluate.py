@@ -21,12 +21,13 @@ from specsia_build.dataset.pairs import PAIR_COLUMNS, Pair, decode_pair
 from specsia_build.dataset.reading import open_dataset
 from specsia_build.dataset.schema import BUILD_FILE, DATA, MOVING_COLUMNS, arrow_schema, frame_uid
 from specsia_build.dravie.config import ADAPTATION, TrainConfig, to_json
+from specsia_build.dravie.data.drawings import DrawnPair
+from specsia_build.dravie.drawing import Drawing
 from specsia_build.dravie.evaluate.measures import clip_flicker, steps_between
-from specsia_build.dravie.evaluate.methods import BASELINES, Choice, Method, Subject, choose_methods, load_runs
+from specsia_build.dravie.evaluate.methods import BASELINES, Method, choose_methods, load_runs
 from specsia_build.dravie.metrics import view_scores
 from specsia_build.dravie.model.checkpoint import save_model
 from specsia_build.dravie.model.networks import Generator, build_generator
-from specsia_build.dravie.reference import Drawing
 from specsia_build.dravie.runs import RUN_FILE
 from specsia_build.look.evaluation import gallery_of_evaluation
 from tests.dataset.small import build_small, read_rows, reseal, write_rows
@@ -165,8 +166,7 @@ def every_method(top: Path) -> list[Method]:
         write_run(top / "plain", with_pos=False, reference="none"),
     ]
     ablations = ("adaptation", "drawing", "pos")
-    choice = Choice(BASELINES, ablations, 1, replace(ADAPTATION, steps=2), 2)
-    return choose_methods(load_runs(runs, CPU), choice)
+    return choose_methods(load_runs(runs, CPU), BASELINES, ablations, 1, replace(ADAPTATION, steps=2), 2)
 
 
 def test_no_method_looks_at_what_it_is_to_paint(dataset: Path, tmp_path: Path) -> None:
@@ -176,7 +176,7 @@ def test_no_method_looks_at_what_it_is_to_paint(dataset: Path, tmp_path: Path) -
     methods = every_method(tmp_path)
     assert len({method.label for method in methods}) == 11
     for method in methods:
-        paint = method.fit(Subject(frontal, Drawing.of_pair(frontal)), lambda _: None)
+        paint = method.fit(DrawnPair(frontal, Drawing.of_pair(frontal)), lambda _: None)
         for pair in novel:
             seen, found = (paint(each) for each in (pair, planted(pair)))
             assert_array_equal(found, seen, err_msg=f"{method.label} looks at Y* of the view that it paints")

@@ -63,7 +63,7 @@ def test_an_interval_is_the_same_however_many_draws_are_made_at_once(monkeypatch
 def test_deviation_is_of_repeats_and_interval_of_characters() -> None:
     two = [(method("DraViE", repeat=k), LEVELS + 0.002 * k) for k in (0, 1)]
     summary = summarise(evaluation(*two))
-    value = summary.values["fat", "DraViE", NOVEL, "l1"]
+    value = summary["fat", "DraViE", NOVEL, "l1"]
     assert value.low is not None and value.high is not None
     assert value.mean == pytest.approx(0.101)
     assert value.deviation == pytest.approx(0.002 / np.sqrt(2))

@@ -10,7 +10,8 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from specsia_build.dravie.data.encoding import encode_target
+from specsia_build.dravie.config import ModelConfig
+from specsia_build.dravie.data.encoding import encode_input
 from specsia_build.dravie.metrics import on_black, on_white
 from specsia_build.dravie.model.losses import (
     Features,
@@ -31,7 +32,8 @@ def _weights() -> dict[str, torch.Tensor]:
 
 def test_both_grounds_are_what_a_picture_shows_on_white_and_on_black() -> None:
     picture = np.random.default_rng(1).integers(0, 256, (8, 8, 4), np.uint8)
-    shown = on_both_grounds(torch.from_numpy(encode_target(picture)).permute(2, 0, 1)[None])
+    target = encode_input(picture, picture, ModelConfig(with_pos=False))
+    shown = on_both_grounds(torch.from_numpy(target).permute(2, 0, 1)[None])
     wanted = np.concatenate((on_white(picture), on_black(picture)), axis=2) * 2 - 1
     np.testing.assert_allclose(shown[0].permute(1, 2, 0).numpy(), wanted, atol=1e-5)
 

@@ -10,8 +10,8 @@ from numpy.testing import assert_array_equal
 
 from specsia_build.dravie.config import ModelConfig
 from specsia_build.dravie.data.encoding import encode_input
+from specsia_build.dravie.drawing import Drawing
 from specsia_build.dravie.model.networks import GEOMETRY, Generator, build_generator
-from specsia_build.dravie.reference import Drawing
 from specsia_build.dravie.repair import apply
 from specsia_build.dravie.repair.apply import FARTHEST, SOFT, paint, repair
 from specsia_build.rendering.contour import draw_contour

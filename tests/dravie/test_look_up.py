@@ -11,17 +11,8 @@ from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 from scipy.spatial import cKDTree
 
-from specsia_build.dravie.reference import (
-    EXACT,
-    FARTHEST,
-    NO_DRAWING,
-    PALETTE_FALLOFF,
-    SLACK,
-    Drawing,
-    contour_style,
-    shown_places,
-    without_contour,
-)
+from specsia_build.dravie.drawing import NO_DRAWING, Drawing, contour_style, shown_places, without_contour
+from specsia_build.dravie.look_up import EXACT, FARTHEST, PALETTE_FALLOFF, SLACK
 from specsia_build.rendering.contour import draw_contour
 from tests.dravie.drawn import coloured, disc
 
@@ -105,13 +96,11 @@ def test_a_palette_gives_the_colour_that_z_is_nearest_to() -> None:
     gt = np.concatenate([main[y * 3 // 64], np.full((64, 64, 1), 255, np.uint8)], axis=2)
     reference = Drawing.of(pos, gt, gt[..., 3]).reference
     assert reference is not None
-    assert {tuple(colour) for colour in reference.palette.colours.round().astype(int)} == {
-        tuple(c) for c in main.tolist()
-    }
+    assert {tuple(colour) for colour in reference.palette.round().astype(int)} == {tuple(c) for c in main.tolist()}
     z = rng.integers(0, 256, (64, 64, 4), dtype=np.uint8)
     behind = pos[rng.permutation(64)][:, rng.permutation(64)]
     out = reference.look_up(behind, z)
-    colours, at = reference.palette.colours, reference.palette.distances[behind[..., 0], behind[..., 1]].astype(float)
+    colours, at = reference.palette, reference.distances[behind[..., 0], behind[..., 1]].astype(float)
     costs = np.abs(colours - z[..., None, :3]).sum(axis=-1) + at
     assert_array_equal(out[..., 8:11], colours[costs.argmin(axis=-1)].round())
     assert (np.abs(out[..., 11] - 255 * np.exp(-costs.min(axis=-1) / PALETTE_FALLOFF)) <= 1).all()
@@ -121,7 +110,7 @@ def test_a_palette_gives_the_colour_that_z_is_nearest_to() -> None:
         np.isin(np.arange(256), 4 * np.arange(64))[:, None] & np.isin(np.arange(256), 4 * y[(y * 3 // 64 == 1)])[None]
     )
     expected, _ = cKDTree(columns).query(np.array([[10, 3], [201, 250]]))
-    assert_array_equal(reference.palette.distances[[10, 201], [3, 250], green], np.floor(expected))
+    assert_array_equal(reference.distances[[10, 201], [3, 250], green], np.floor(expected))
 
 
 def test_only_what_is_opaque_in_all_three_counts() -> None:

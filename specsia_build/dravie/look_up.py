@@ -1,0 +1,288 @@
+"""The drawing's colours, looked up for each pixel of a view by its position on the character.
+
+`Reference.look_up` gives twelve channels for a view or frame of a character, from its Zpos and Z:
+
+- 0-2: colour of the nearest frontal pixel by position (x, z, -y), white where it is farther than `FARTHEST`;
+- 3: confidence `exp(-distance / FALLOFF)` in 0...255, 0 where it is farther than `FARTHEST`;
+- 4-6: colour of the nearest frontal pixel by (x, z) alone, which is the drawing seen through the body; that of Z where
+  Z is even and clearly differs (`EVEN_PX`), as at the back of a head;
+- 7: its confidence, likewise (never cut);
+- 8-10: the colour of the drawing's palette that is nearest to the colour of Z: what the drawing may show where it does
+  not show the place itself, as at the back;
+- 11: its confidence `exp(-cost / PALETTE_FALLOFF)`.
+
+All are 0 where Zpos is transparent. Frontal pixels of equal position count as one, of their mean colour. Through the
+body the look-up is exact. By position it is exact within `EXACT` levels; beyond, the pixel that is taken is at most
+`SLACK` levels farther than the nearest: it is looked up in a grid of cells of two levels, each of which holds what is
+nearest to its centre.
+
+The cost of a colour of the palette at a place is its L1 difference from what Z shows there, in levels, plus the
+distance in (x, z) to where the drawing shows it, in levels.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import scipy
+from numpy.typing import NDArray
+
+from specsia_build.films import Pixels
+from specsia_build.jit import compiled, inlined, ready, uncounted
+
+CHANNELS = 12  # Channels of a look-up
+COLOURS = 12  # Colours of a palette. Cartoons have fewer; a face or a print needs some of its own
+PALETTE_FALLOFF = 40.0  # Cost at which confidence falls to 1/e: 13 levels in each of R, G and B, or 40 of place
+SAMPLES, ROUNDS = 4096, 12  # Pixels that a palette is made of, and rounds of k-means, after which it no longer changes
+FALLOFF = 8.0  # Levels of Zpos over which confidence falls to 1/e
+FARTHEST = 60.0  # Levels beyond which nothing is taken by position: confidence there is below 1/255
+EXACT = 6.0  # Levels within which the nearest by position is exact
+
+SLACK = 3.5
+"""Largest error in levels of a distance beyond `EXACT`: four times half a cell's diagonal, sqrt(0.75), as both
+positions lie off the centres of their cells."""
+
+CELLS = 128  # Cells of the grid along each axis, two levels each
+
+EVEN_PX, EVEN_DEVIATION = 21, 4.0
+"""Side of the window in which Z counts as even, and the standard deviation in levels below which it is. On 42 views of
+`fusion`, whose colours are noisy, they change nothing; on `relief` they keep faces from showing through hair."""
+
+MOST_DIFFERENT, FAR = 60, 40
+"""L1 difference in levels from which two colours count as different, and the confidence by position (15 levels) below
+which the drawing does not show a place."""
+
+
+@inlined
+def _confidence(square):  # type: ignore[no-untyped-def]
+    return np.uint8(255.0 * np.exp(-np.sqrt(np.float64(square)) / FALLOFF))
+
+
+@compiled
+def _lower_envelope(squares, features, cuts, hull, out_squares, out_features):  # type: ignore[no-untyped-def]
+    """Nearest along a line: `out[k] = min over i of squares[i] + (k - i)^2`, and the feature of that i.
+
+    Felzenszwalb and Huttenlocher, "Distance transforms of sampled functions", 2012. `squares` are in units of steps.
+    """
+    n, count = len(squares), 0
+    for i in range(n):
+        if features[i] < 0:
+            continue
+        start = -1e30
+        while count > 0:
+            j = hull[count - 1]
+            start = ((squares[i] + i * i) - (squares[j] + j * j)) / (2.0 * (i - j))
+            if start > cuts[count - 1]:
+                break
+            count -= 1
+            start = -1e30
+        hull[count], cuts[count] = i, start
+        count += 1
+    at = 0
+    for k in range(n):
+        if count == 0:
+            out_squares[k], out_features[k] = 0, -1
+            continue
+        while at + 1 < count and cuts[at + 1] < k:
+            at += 1
+        i = hull[at]
+        out_squares[k], out_features[k] = squares[i] + (k - i) * (k - i), features[i]
+
+
+@compiled
+def _spread_along(squares, features):  # type: ignore[no-untyped-def]
+    """Spread features of cells (N, N, N) along the last axis, adding to their squared distances."""
+    n = features.shape[2]
+    cuts, hull = np.empty(n + 1), np.empty(n + 1, np.int64)
+    least, owners = np.empty(n, np.int64), np.empty(n, np.int32)
+    for a in range(n):
+        for b in range(n):
+            if features[a, b].max() >= 0:
+                _lower_envelope(squares[a, b], features[a, b], cuts, hull, least, owners)
+                squares[a, b] = least
+                features[a, b] = owners
+
+
+def _spread_3d(features: NDArray[np.int32]) -> None:
+    """Set each cell of a grid (N, N, N) to the feature of the nearest cell that has one, in place; -1 is none."""
+    squares = np.zeros(features.shape, np.int32)
+    for axis in (2, 1, 0):
+        _spread_along(squares.swapaxes(axis, 2), features.swapaxes(axis, 2))
+
+
+def _columns() -> NDArray[np.int64]:
+    """Steps (dx, dz) to columns that may hold the nearest place, and their squares: (N, 3), near ones first."""
+    reach = int(EXACT + SLACK)
+    dx, dz = (side.ravel() for side in np.mgrid[-reach : reach + 1, -reach : reach + 1])
+    squares = dx**2 + dz**2
+    near = np.argsort(squares, kind="stable")
+    kept = near[squares[near] <= (EXACT + SLACK) ** 2]
+    return np.ascontiguousarray(np.stack([dx, dz, squares], axis=1)[kept], np.int64)
+
+
+_COLUMNS = _columns()
+_EXACT_SQUARE, _FARTHEST_SQUARE = int((EXACT + SLACK) ** 2), int(FARTHEST**2)
+
+
+@inlined
+def _square(places, number, x, z, y):  # type: ignore[no-untyped-def]
+    dx, dz, dy = places[number, 0] - x, places[number, 1] - z, places[number, 2] - y
+    return dx * dx + dz * dz + dy * dy
+
+
+@uncounted
+def _look_up(  # type: ignore[no-untyped-def]
+    out, pos, z, places, colours, first, cells, flat, flat_squares, flat_colours, palette, distances, columns
+):
+    """Fill (H, W, 12); see the module. The tables are those of a `Reference`, and `columns` those of `_columns`."""
+    for row in range(pos.shape[0]):
+        for at in range(pos.shape[1]):
+            if pos[row, at, 3] == 0:
+                for c in range(12):
+                    out[row, at, c] = 0
+                continue
+            px, pz, py = np.int64(pos[row, at, 0]), np.int64(pos[row, at, 1]), np.int64(pos[row, at, 2])
+            best = cells[px >> 1, pz >> 1, py >> 1]
+            least = _square(places, best, px, pz, py)
+            if least <= _EXACT_SQUARE:
+                for column in range(len(columns)):
+                    if columns[column, 2] >= least:
+                        break
+                    at_x, at_z = px + columns[column, 0], pz + columns[column, 1]
+                    if at_x < 0 or at_x > 255 or at_z < 0 or at_z > 255:
+                        continue
+                    for number in range(first[at_x * 256 + at_z], first[at_x * 256 + at_z + 1]):
+                        square = _square(places, number, px, pz, py)
+                        if square < least:
+                            least, best = square, np.int32(number)
+            if least <= _FARTHEST_SQUARE:
+                for c in range(3):
+                    out[row, at, c] = colours[best, c]
+                out[row, at, 3] = _confidence(least)
+            else:
+                for c in range(3):
+                    out[row, at, c] = 255
+                out[row, at, 3] = 0
+            through = flat[px, pz]
+            for c in range(3):
+                out[row, at, 4 + c] = flat_colours[through, c]
+            out[row, at, 7] = _confidence(flat_squares[px, pz])
+            cost, chosen = np.float32(1e9), 0
+            for number in range(len(palette)):
+                this = np.float32(distances[px, pz, number])
+                for c in range(3):
+                    this += abs(palette[number, c] - np.float32(z[row, at, c]))
+                if this < cost:
+                    cost, chosen = this, number
+            for c in range(3):
+                out[row, at, 8 + c] = np.uint8(palette[chosen, c] + np.float32(0.5))
+            out[row, at, 11] = np.uint8(255.0 * np.exp(-np.float64(cost) / PALETTE_FALLOFF))
+
+
+def _palette(columns: NDArray[np.int64], drawn: Pixels) -> tuple[NDArray[np.float32], Pixels]:
+    """Main colours of `drawn` (M, 3), which lies at the columns x * 256 + z (M,), and distances; see `Reference`."""
+    step = max(1, len(drawn) // SAMPLES)
+    sample = drawn[::step].astype(np.float32)
+    centres = sample[:1]
+    # Farthest points first: small patches of a strong colour get a colour of their own.
+    for _ in range(COLOURS - 1):
+        apart = scipy.spatial.distance.cdist(sample, centres, "sqeuclidean").min(axis=1)
+        centres = np.concatenate([centres, sample[apart.argmax()][None]])
+    for _ in range(ROUNDS):
+        nearest = scipy.spatial.distance.cdist(sample, centres, "sqeuclidean").argmin(axis=1)
+        counts = np.bincount(nearest, minlength=COLOURS)
+        sums = np.stack([np.bincount(nearest, sample[:, c], COLOURS) for c in range(3)], axis=1)
+        centres = np.where(counts[:, None] > 0, sums / np.maximum(counts, 1)[:, None], centres).astype(np.float32)
+    label = scipy.spatial.distance.cdist(drawn, centres, "sqeuclidean").argmin(axis=1)
+    distances = np.full((256, 256, COLOURS), 255, np.uint8)
+    for number in np.unique(label):
+        elsewhere = np.ones(256 * 256, np.bool_)
+        elsewhere[columns[label == number]] = False
+        apart = scipy.ndimage.distance_transform_edt(elsewhere.reshape(256, 256))
+        distances[..., number] = np.minimum(apart, 255)
+    return ready(centres), distances
+
+
+def _means(keys: NDArray[np.int64], colours: Pixels) -> tuple[NDArray[np.int64], Pixels]:
+    """Distinct keys in order, and the mean colour of each."""
+    distinct, which = np.unique(keys, return_inverse=True)
+    counts = np.bincount(which)
+    sums = [np.bincount(which, weights=colours[:, channel]) for channel in range(3)]
+    return distinct, np.floor(np.stack(sums, axis=1) / counts[:, None] + 0.5).astype(np.uint8)
+
+
+def _keep_even_colours(looked_up: Pixels, z: Pixels) -> Pixels:
+    """Replace the colour through the body (channels 4-6) by that of Z where Z is even and differs.
+
+    Otherwise the network blends both, and a face shows through hair of a similar colour at the back of a head.
+    """
+    differs = np.abs(looked_up[..., 4:7].astype(np.int16) - z[..., :3]).sum(axis=2) > MOST_DIFFERENT
+    differs &= (looked_up[..., 3] < FAR) & (z[..., 3] == 255)
+    if not differs.any():
+        return looked_up
+    rows, columns = np.flatnonzero(differs.any(axis=1)), np.flatnonzero(differs.any(axis=0))
+    box = tuple(slice(max(0, at[0] - EVEN_PX), at[-1] + 1 + EVEN_PX) for at in (rows, columns))
+    opaque = (z[box][..., 3] == 255).astype(np.float32)
+    colour = z[box][..., :3] * opaque[..., None]
+    window = (EVEN_PX, EVEN_PX, 1)
+    share = np.maximum(scipy.ndimage.uniform_filter(opaque, EVEN_PX), 1e-3)[..., None]
+    mean = scipy.ndimage.uniform_filter(colour, window) / share
+    square = scipy.ndimage.uniform_filter(colour * colour, window) / share
+    even = ((square - mean * mean).max(axis=2) < EVEN_DEVIATION**2) & differs[box]
+    looked_up[box][even, 4:7] = z[box][even, :3]
+    return looked_up
+
+
+class Reference(NamedTuple):
+    """Colours of a character's drawing by position, prepared for look-ups.
+
+    Attributes:
+        places, colours: (N, 3) uint8, distinct positions (x, z, -y) as in Zpos, sorted, and the colours there.
+        first: (65537,) int32, first place of each column (x, z).
+        cells: (128, 128, 128) int32, place nearest to the centre of each cell.
+        flat, flat_squares: (256, 256) int32, column nearest to each (x, z), as a row of `flat_colours`, and its squared
+            distance.
+        flat_colours: (M, 3) uint8, mean colour of each column that holds a place.
+        palette: (`COLOURS`, 3) float32, the drawing's main colours in levels; equal ones where it has fewer.
+        distances: (256, 256, `COLOURS`) uint8, levels of (x, z) to the nearest column of each, 255 at most.
+    """
+
+    places: Pixels
+    colours: Pixels
+    first: NDArray[np.int32]
+    cells: NDArray[np.int32]
+    flat: NDArray[np.int32]
+    flat_squares: NDArray[np.int32]
+    flat_colours: Pixels
+    palette: NDArray[np.float32]
+    distances: Pixels
+
+    @staticmethod
+    def from_places(places: Pixels, colours: Pixels, back: tuple[Pixels, Pixels] | None = None) -> Reference:
+        """Prepare at least one position and colour (N, 3) uint8 of the front, and those of a drawn back."""
+        front = places.astype(np.int64)
+        codes, shown = front, colours
+        if back is not None:
+            codes, shown = np.concatenate([front, back[0]]), np.concatenate([colours, back[1]])
+        keys, means = _means((codes[:, 0] * 256 + codes[:, 1]) * 256 + codes[:, 2], shown)
+        distinct = np.stack([keys >> 16, (keys >> 8) & 255, keys & 255], axis=1).astype(np.uint8)
+        first = np.searchsorted(keys >> 8, np.arange(65537)).astype(np.int32)
+        cells = np.full((CELLS, CELLS, CELLS), -1, np.int32)
+        # Of several places in one cell the last one stays; near ones are compared one by one anyway.
+        cells[tuple((distinct >> 1).T)] = np.arange(len(distinct))
+        _spread_3d(cells)
+        # The look-up through the body sees the front alone.
+        columns, flat_colours = _means(front[:, 0] * 256 + front[:, 1], colours)
+        numbers = np.full((256, 256), -1, np.int32)
+        numbers[columns >> 8, columns & 255] = np.arange(len(columns))
+        apart, (x, z) = scipy.ndimage.distance_transform_edt(numbers < 0, return_indices=True)
+        flat, squares = numbers[x, z], np.rint(apart**2).astype(np.int32)
+        fine = (ready(distinct), ready(means), ready(first), cells)
+        return Reference(*fine, flat, squares, ready(flat_colours), *_palette(columns, flat_colours))
+
+    def look_up(self, pos: Pixels, z: Pixels) -> Pixels:
+        """Look up Zpos and Z of a view, (H, W, 4) uint8 each, in the drawing: (H, W, 12) uint8, see the module."""
+        out = np.empty((*pos.shape[:2], CHANNELS), np.uint8)
+        _look_up(out, ready(pos, np.uint8), ready(z, np.uint8), *self, ready(_COLUMNS))
+        return _keep_even_colours(out, z)
