@@ -193,7 +193,7 @@ def enhance(
         frames = work.folder_frames(Path(source), config.with_pos)
         if drawing is not None:
             frontal = frontal_frame(Path(source), frame, drawing, config.with_pos)
-            reference, warnings = frontal.drawing(), frontal.warnings
+            reference, warnings = frontal.drawn().drawing, frontal.warnings
         elif config.sees_drawing and reference is None:
             warnings = ("this model repairs better with the drawing: add --drawing front.png",)
     result = work.enhance(work.Repairer(generator, reference), frames, out, given["video"])

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import copy
-import dataclasses
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import numpy as np
 import scipy
@@ -17,7 +17,7 @@ from specsia_build.dravie.config import HALF_COVERED, PATCH, Augment, TrainConfi
 from specsia_build.dravie.data.drawings import DrawnPair
 from specsia_build.dravie.data.frames import Frames, frames_of
 from specsia_build.dravie.data.patches import PatchSampler
-from specsia_build.dravie.drawing import NO_DRAWING, Drawing
+from specsia_build.dravie.drawing import Drawing
 from specsia_build.dravie.metrics import WIDEST_LINE_PX, near
 from specsia_build.dravie.model.losses import Features
 from specsia_build.dravie.model.networks import Generator
@@ -51,11 +51,7 @@ def agreed(pair: Pair) -> NDArray[np.bool_]:
 
 
 def adapt_generator(
-    generator: Generator,
-    frontal: Pair,
-    settings: TrainConfig,
-    advance: Callable[[int], object] = lambda _: None,
-    drawing: Drawing = NO_DRAWING,
+    generator: Generator, front: DrawnPair, settings: TrainConfig, advance: Callable[[int], object] = lambda _: None
 ) -> Generator:
     """Return a copy of a generator, fine-tuned on a character's frontal pair.
 
@@ -66,10 +62,9 @@ def adapt_generator(
 
     Args:
         generator: to start from, which stays as it is.
-        frontal: Z and Zpos of the frontal view, and Y* or a drawing laid onto it.
+        front: Z and Zpos of the frontal view, and Y* or a drawing laid onto it.
         settings: of the adaptation; those of the network are ignored.
         advance: called after each step.
-        drawing: of the character, for a model that sees it.
 
     Raises:
         SpecsiaError: if the pair shows nothing, or a loss is not finite.
@@ -80,35 +75,38 @@ def adapt_generator(
         if isinstance(module, nn.BatchNorm2d):
             module.eval()
     trainer = Trainer(settings.of_model(config), None, device, copied)
-    guided = config.sees_drawing and len(drawing.places) > 0
-    frames = withheld_frames(frontal, drawing, settings.seed) if guided else [frames_of([frontal], agreed, drawing)]
-    adapted = _fit(trainer, PatchSampler(frames, trainer.config, Augment.HINT), frontal, advance)
+    guided = config.sees_drawing and len(front.drawing.places) > 0
+    if guided:
+        frames = withheld_frames(front, settings.seed)
+    else:
+        frames = [frames_of([front.pair], front.drawing, agreed(front.pair))]
+    adapted = _fit(trainer, PatchSampler(frames, trainer.config, Augment.HINT), front.pair, advance)
     if guided:
         with torch.no_grad():
             for weight, start in zip(adapted.network.parameters(), network.parameters(), strict=True):
                 weight.lerp_(start, 1 - BLEND)
-        before, after = (validate(each, [DrawnPair(frontal, drawing)])[0] for each in (generator, adapted))
+        before, after = (validate(each, [front])[0] for each in (generator, adapted))
         if after >= before:
             return generator._replace(network=copy.deepcopy(network))
     return adapted
 
 
-def withheld_frames(frontal: Pair, drawing: Drawing, seed: int) -> list[Frames]:
+def withheld_frames(front: DrawnPair, seed: int) -> list[Frames]:
     """Repeat the frontal pair, each time with a part of the drawing withheld and patches centred in that part.
 
     A patch that sees its own part of the drawing teaches nothing. With a part withheld, the model learns to paint what
     the drawing does not show in this character's colours.
     """
+    frontal, drawing = front
     agreeing = agreed(frontal)
     silhouette = frontal.gt[..., 3] if frontal.gt_mask is None else frontal.gt_mask
     shown = agreeing & (silhouette >= HALF_COVERED) & (frontal.z[..., 3] >= HALF_COVERED)
     if not shown.any():
-        return [frames_of([frontal], agreed, drawing)]
+        return [frames_of([frontal], drawing, agreeing)]
     frames = []
     for part in _parts(shown, seed):
         rest = Drawing.of(frontal.pos, frontal.gt, np.where(part, np.uint8(0), silhouette))
-        rest = dataclasses.replace(rest, style=drawing.style)
-        frames.append(frames_of([frontal], lambda _, part=part: agreeing & part, rest))  # type: ignore[misc]
+        frames.append(frames_of([frontal], replace(rest, style=drawing.style), agreeing & part))
     return frames
 
 
@@ -127,19 +125,18 @@ def _parts(shown: NDArray[np.bool_], seed: int) -> Iterator[NDArray[np.bool_]]:
 
 def fit_single(
     generator: Generator,
-    frontal: Pair,
+    front: DrawnPair,
     settings: TrainConfig,
-    advance: Callable[[int], object] = lambda _: None,
-    drawing: Drawing = NO_DRAWING,
-    features: Features | None = None,
+    advance: Callable[[int], object],
+    features: Features | None,
 ) -> Generator:
     """Return the sample-wise baseline: a network like the generator's, trained from nothing on the frontal pair alone.
 
     See `adapt_generator`; `features` is the network of the perceptual loss.
     """
     trainer = Trainer(settings.of_model(generator.config), features, generator.device)
-    sampler = PatchSampler([frames_of([frontal], drawing=drawing)], trainer.config)
-    return _fit(trainer, sampler, frontal, advance)
+    sampler = PatchSampler([frames_of([front.pair], front.drawing)], trainer.config)
+    return _fit(trainer, sampler, front.pair, advance)
 
 
 def _fit(trainer: Trainer, sampler: PatchSampler, frontal: Pair, advance: Callable[[int], object]) -> Generator:

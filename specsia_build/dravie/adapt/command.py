@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -57,8 +57,8 @@ class Frontal(NamedTuple):
     places: bool = True
     iou: float | None = None
 
-    def drawing(self) -> Drawing:
-        return Drawing.of_pair(self.pair, self.places)
+    def drawn(self) -> DrawnPair:
+        return DrawnPair(self.pair, Drawing.of_pair(self.pair, self.places))
 
 
 class FrontalOptions(NamedTuple):
@@ -116,7 +116,7 @@ def with_drawing(frontal: Frontal, path: Path) -> Frontal:
             f"{path.name} and the frontal view '{pair.uid}' differ much in colour: "
             "is it this character, in colour, upright and from the front?",
         )
-    laid = dataclasses.replace(pair, gt=placed.image, gt_mask=None, iou=placed.iou, outline_px=None, outline_grey=None)
+    laid = replace(pair, gt=placed.image, gt_mask=None, iou=placed.iou, outline_px=None, outline_grey=None)
     return frontal._replace(pair=laid, warnings=warnings, iou=placed.iou)
 
 
@@ -149,14 +149,14 @@ def adapt_run(
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise UsageError(f"{spelled(out)} is not empty: name another --out")
     require_writable(out)
-    pair, drawing, seen = frontal.pair, frontal.drawing(), read_seen(run)
-    watched = [DrawnPair(pair, drawing)]
-    before, _, _ = validate(generator, watched)
+    pair, drawing = front = frontal.drawn()
+    seen = read_seen(run)
+    before, _, _ = validate(generator, [front])
     began = time.perf_counter()
     with Progress().bar("adapt", settings.steps, "step") as bar:
-        adapted = adapt_generator(generator, pair, settings, bar, drawing)
+        adapted = adapt_generator(generator, front, settings, bar)
     seconds = time.perf_counter() - began
-    after, _, picture = validate(adapted, watched)
+    after, _, picture = validate(adapted, [front])
     record = {
         ADAPTED_FROM: run_name(run),
         "character": pair.character_id,

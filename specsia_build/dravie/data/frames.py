@@ -179,18 +179,14 @@ def _write(boxes: Iterable[tuple[Row, _Box | None]], pixels: BinaryIO, runs: Bin
     return index
 
 
-def frames_of(
-    pairs: Iterable[Pair],
-    where: Callable[[Pair], NDArray[np.bool_]] | None = None,
-    drawing: Drawing = NO_DRAWING,
-) -> Frames:
+def frames_of(pairs: Iterable[Pair], drawing: Drawing = NO_DRAWING, where: NDArray[np.bool_] | None = None) -> Frames:
     """Keep pairs of one character, and its drawing, in memory.
 
-    `where` returns the pixels (H, W) of a pair at which patches may be centred; without it, all of the foreground.
-    Raises `SpecsiaError` if a pair has none.
+    `where` (H, W) is true where patches may be centred, by default anywhere in the foreground. Raises `SpecsiaError` if
+    a pair has no such pixel.
     """
     pixels, runs = io.BytesIO(), io.BytesIO()
-    index = _write((_cut_out(pair, drawing, where and where(pair)) for pair in pairs), pixels, runs)
+    index = _write((_cut_out(pair, drawing, where) for pair in pairs), pixels, runs)
     without = [row.uid for row, extent in zip(index.rows, index.extents, strict=True) if extent.centres == 0]
     if index.empty or without:
         uid = (index.empty + without)[0]

@@ -125,7 +125,7 @@ def _method(label: str, repeat: int, run: Run, drawing: bool = True) -> Method:
 
 def _adapted(label: str, repeat: int, run: Run, settings: TrainConfig) -> Method:
     def fit(front: DrawnPair, advance: Advance) -> Painter:
-        adapted = adapt_generator(run.generator, front.pair, settings, advance, front.drawing)
+        adapted = adapt_generator(run.generator, front, settings, advance)
         return _painter(adapted, front.drawing)
 
     return replace(_method(label, repeat, run), fit=fit, updates=settings.steps, adapted=True)
@@ -136,7 +136,7 @@ def _single(repeat: int, run: Run, steps: int, features: Features | None) -> Met
     settings = replace(run.settings or TrainConfig(), seed=repeat, configs=(), steps=steps)
 
     def fit(front: DrawnPair, advance: Advance) -> Painter:
-        fitted = fit_single(run.generator, front.pair, settings, advance, front.drawing, features)
+        fitted = fit_single(run.generator, front, settings, advance, features)
         return _painter(fitted, front.drawing)
 
     return Method(SINGLE, fit, repeat, steps)
