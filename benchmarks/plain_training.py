@@ -17,7 +17,6 @@ from torch.utils.data import DataLoader, Dataset
 from specsia_build.dravie.config import ModelConfig, TrainConfig
 from specsia_build.dravie.data.encoding import encode_input
 from specsia_build.dravie.data.frames import Frames
-from specsia_build.dravie.model.adam import BETAS
 from specsia_build.dravie.model.losses import (
     Features,
     discriminator_loss,
@@ -26,6 +25,7 @@ from specsia_build.dravie.model.losses import (
     on_both_grounds,
 )
 from specsia_build.dravie.model.networks import Enlarging, build_discriminator, build_generator
+from specsia_build.dravie.train.loop import BETAS
 
 
 class PatchDataset(Dataset[tuple[Tensor, Tensor]]):

@@ -124,7 +124,7 @@ def adapt(run: Path, out: Path, steps: int | None, device: str, **of_frontal: An
     the drawing, which the model sees when it repairs.
     """
     need_torch()
-    from specsia_build.dravie.adapt.command import PICTURE, FrontalOptions, adapt_run
+    from specsia_build.dravie.adapt.adapt import PICTURE, FrontalOptions, adapt_run
 
     settings = ADAPTATION if steps is None else replace(ADAPTATION, steps=steps)
     result = adapt_run(run, out, settings, device, FrontalOptions(**of_frontal))
@@ -170,7 +170,7 @@ def enhance(
     """
     need_torch()
     from specsia_build.dataset.reading import open_dataset
-    from specsia_build.dravie.adapt.command import frontal_frame
+    from specsia_build.dravie.adapt.adapt import frontal_frame
     from specsia_build.dravie.data.frame_folder import COLOR
     from specsia_build.dravie.model.checkpoint import load_drawing, load_generator
     from specsia_build.dravie.repair import enhance as work
@@ -244,8 +244,8 @@ def evaluate(runs: tuple[Path, ...], dataset: str, out: Path, split: str, device
     from specsia_build.dataset.reading import open_dataset
     from specsia_build.dravie.evaluate import methods as known
     from specsia_build.dravie.evaluate.evaluate import evaluate as measure
-    from specsia_build.dravie.evaluate.measures import find_perceptual
     from specsia_build.dravie.evaluate.summary import FEWEST, write_evaluation
+    from specsia_build.dravie.metrics import find_perceptual
     from specsia_build.dravie.repair.apply import find_device
     from specsia_build.dravie.runs import SEEN_FILE
     from specsia_build.look.evaluation import REPORT, TABLES

@@ -16,7 +16,7 @@ from specsia_build.characters.character import safe_id
 from specsia_build.characters.images import load_texture
 from specsia_build.characters.read import AnimatedCharacter
 from specsia_build.config import BuildConfig
-from specsia_build.dravie.adapt.placing import cut_out
+from specsia_build.dravie.adapt.overlay import cut_out
 from specsia_build.dravie.drawing import MOST_WIDTH, contour_style, without_contour
 from specsia_build.errors import CharacterError, SpecsiaError, UsageError
 from specsia_build.films import Pixels

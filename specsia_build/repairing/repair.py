@@ -15,8 +15,8 @@ from specsia_build import __version__, png
 from specsia_build.characters.formats import FORMATS
 from specsia_build.config import BuildConfig, check_whole
 from specsia_build.dataset.pairs import Pair
-from specsia_build.dravie.adapt.command import Adapted, adapt_run
-from specsia_build.dravie.adapt.command import Frontal as Fitting
+from specsia_build.dravie.adapt.adapt import Adapted, adapt_run
+from specsia_build.dravie.adapt.adapt import Frontal as Fitting
 from specsia_build.dravie.config import ADAPTATION
 from specsia_build.dravie.drawing import Drawing, shown_places
 from specsia_build.dravie.model.checkpoint import load_generator

@@ -11,10 +11,10 @@ from PIL import Image
 
 from specsia_build.cli.main import main
 from specsia_build.dataset.reading import open_dataset
-from specsia_build.dravie.adapt.command import find_frontal
+from specsia_build.dravie.adapt.adapt import find_frontal
 from specsia_build.dravie.config import ModelConfig
 from specsia_build.dravie.data.frames import open_frames
-from specsia_build.dravie.train.validation import validation_pairs
+from specsia_build.dravie.train.train import validation_pairs
 from specsia_build.films import GAP
 from specsia_build.pipeline.progress import Progress
 from specsia_build.pipeline.run import RunLayout

@@ -14,7 +14,7 @@ from specsia_build.cli import main
 from specsia_build.dataset.pairs import PAIR_COLUMNS, decode_pair
 from specsia_build.dataset.reading import open_dataset
 from specsia_build.dataset.schema import IMAGE_COLUMNS
-from specsia_build.dravie.adapt.command import find_frontal
+from specsia_build.dravie.adapt.adapt import find_frontal
 from specsia_build.dravie.runs import SEEN_FILE, checkpoints, read_seen
 from specsia_build.errors import SpecsiaError
 from tests.dataset.small import StoredRow, change, read_rows, shard

@@ -1,1 +1,1 @@
-"""One character: `adapt` fits, `placing` lays a drawing over a view, `command` is the work of `specsia adapt`."""
+"""One character: `adapt` finds its frontal pair and fits a model, `overlay` lays a drawing over a view."""

@@ -1,10 +1,17 @@
-"""Fit a model to one character's frontal pair: fine-tune a trained one, or train one from scratch."""
+"""`specsia adapt`: find or assemble a character's frontal pair, and write a run that is fitted to it.
+
+`adapt_generator` fine-tunes a trained model; `fit_single` trains one from nothing, for comparison.
+"""
 
 from __future__ import annotations
 
 import copy
+import json
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import scipy
@@ -12,18 +19,29 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from specsia_build.dataset.pairs import Pair
-from specsia_build.dravie.config import HALF_COVERED, PATCH, Augment, TrainConfig
-from specsia_build.dravie.data.drawings import DrawnPair
+from specsia_build import __version__
+from specsia_build.characters.images import load_texture
+from specsia_build.dataset.pairs import Pair, pair_at
+from specsia_build.dataset.reading import OpenedDataset, open_dataset
+from specsia_build.dravie.adapt.overlay import differs_in_colour, place_drawing
+from specsia_build.dravie.config import HALF_COVERED, PATCH, Augment, TrainConfig, to_json
+from specsia_build.dravie.data.frame_folder import frame_warning, list_frames, read_frame
 from specsia_build.dravie.data.frames import Frames, frames_of
 from specsia_build.dravie.data.patches import PatchSampler
-from specsia_build.dravie.drawing import Drawing
+from specsia_build.dravie.drawing import Drawing, DrawnPair, frontal_rows
 from specsia_build.dravie.metrics import WIDEST_LINE_PX, near
+from specsia_build.dravie.model.checkpoint import load_generator, save_model
 from specsia_build.dravie.model.losses import Features
 from specsia_build.dravie.model.networks import Generator
+from specsia_build.dravie.repair.apply import find_device
+from specsia_build.dravie.runs import ADAPTED_FROM, RUN_FILE, read_seen, run_name, write_seen
 from specsia_build.dravie.train.loop import NotFinite, Trainer
-from specsia_build.dravie.train.validation import validate
-from specsia_build.errors import SpecsiaError
+from specsia_build.dravie.train.train import validate
+from specsia_build.errors import SpecsiaError, UsageError, some, spelled
+from specsia_build.files.writing import replacing_folder, require_writable, write_bytes
+from specsia_build.pipeline.progress import Progress
+
+PICTURE = "frontal.png"  # Z, the result and Y* of the frontal view
 
 BLEND = 0.5
 """Share of the change of the weights that is kept (Wortsman et al. 2022, *Robust fine-tuning of zero-shot models*)."""
@@ -147,3 +165,149 @@ def _fit(trainer: Trainer, sampler: PatchSampler, frontal: Pair, advance: Callab
         raise SpecsiaError(f"fitting to '{frontal.character_id}' stopped: {error}") from error
     trainer.result.network.requires_grad_(False).eval()
     return trainer.result
+
+
+class Adapted(NamedTuple):
+    """Result of an adaptation: folder, name of the frontal view, seconds, that view's mean absolute error before and
+    after, the IoU of a drawing laid onto it (None without one), and warnings."""
+
+    run: Path
+    frontal: str
+    seconds: float
+    l1_before: float
+    l1: float
+    iou: float | None = None
+    warnings: tuple[str, ...] = ()
+
+
+class Frontal(NamedTuple):
+    """A frontal pair with warnings.
+
+    Attributes:
+        places: whether positions mean the same place in every view.
+        iou: of a drawing laid onto it; None without one.
+    """
+
+    pair: Pair
+    warnings: tuple[str, ...] = ()
+    places: bool = True
+    iou: float | None = None
+
+    def drawn(self) -> DrawnPair:
+        return DrawnPair(self.pair, Drawing.of_pair(self.pair, self.places))
+
+
+class FrontalOptions(NamedTuple):
+    """The options of `specsia adapt` that name a frontal view: a dataset's, or a frame with a drawing."""
+
+    dataset: str | None = None
+    character: str | None = None
+    config_name: str | None = None
+    frames: Path | None = None
+    frame: str | None = None
+    drawing: Path | None = None
+
+
+def find_frontal(dataset: OpenedDataset, character: str, config: str | None = None) -> Frontal:
+    """Find the frontal pair of a character in any split of a configuration, by default the first.
+
+    Raises `UsageError` if there is no such character or configuration.
+    """
+    name = config or dataset.configs[0]
+    ids = set()
+    for split in dataset.splits(name):
+        for character_id, number in frontal_rows(dataset, name, split):
+            if character_id == character:
+                return Frontal(pair_at(dataset, name, split, number), (), dataset.keeps_places())
+            ids.add(character_id)
+    raise UsageError(f"{dataset.where} has no frontal view of '{character}': its characters are {some(sorted(ids))}")
+
+
+def frontal_frame(folder: Path, name: str | None, drawing: Path, with_pos: bool) -> Frontal:
+    """Read a frame of a folder, by default the first, and lay a drawing onto it.
+
+    Raises `UsageError` if there is no such frame, `SpecsiaError` if the drawing cannot be read or does not fit.
+    """
+    frames = list_frames(folder, with_pos)
+    frame = next((frame for frame in frames if name in (None, frame.name)), None)
+    if frame is None:
+        raise UsageError(f"{folder} has no frame '{name}': the first is '{frames[0].name}'")
+    z, pos = read_frame(frame)
+    warning = frame_warning(z, pos if with_pos else None)
+    warnings = () if warning is None else (f"the frame '{frame.name}': {warning}",)
+    pair = Pair(frame.name, folder.resolve().name, 0, z, pos, np.zeros_like(z))
+    return with_drawing(Frontal(pair, warnings), drawing)
+
+
+def with_drawing(frontal: Frontal, path: Path) -> Frontal:
+    """Replace Y* of a pair by a drawing laid onto Zmask; raises `SpecsiaError` if it cannot be read or does not fit."""
+    pair, warnings = frontal.pair, frontal.warnings
+    try:
+        # Links to drawings may lead anywhere.
+        placed = place_drawing(load_texture(path, "the drawing", Path("/"), upright=True), pair.z[..., 3])
+    except SpecsiaError as error:
+        raise SpecsiaError(f"{path}: {error}") from error
+    if differs_in_colour(pair.z, placed.image):
+        warnings += (
+            f"{path.name} and the frontal view '{pair.uid}' differ much in colour: "
+            "is it this character, in colour, upright and from the front?",
+        )
+    laid = replace(pair, gt=placed.image, gt_mask=None, iou=placed.iou, outline_px=None, outline_grey=None)
+    return frontal._replace(pair=laid, warnings=warnings, iou=placed.iou)
+
+
+def load_frontal(options: FrontalOptions, with_pos: bool) -> Frontal:
+    """Load the frontal pair that the options name; raises `UsageError` unless they name exactly one."""
+    dataset, character, config_name, frames, frame, drawing = options
+    if dataset and character and not (frames or frame):
+        frontal = find_frontal(open_dataset(dataset), character, config_name)
+        return frontal if drawing is None else with_drawing(frontal, drawing)
+    if frames and drawing and not (dataset or character or config_name):
+        return frontal_frame(frames, frame, drawing, with_pos)
+    raise UsageError(
+        "give the frontal view either as --dataset DATASET --character ID [--backend NAME] [--drawing PNG], "
+        "or as --frames DIR --drawing PNG [--frame NAME]"
+    )
+
+
+def adapt_run(
+    run: Path, out: Path, settings: TrainConfig, device_name: str, frontal: Frontal | FrontalOptions
+) -> Adapted:
+    """Fit the model of a run to a frontal pair and write a run with the result and the drawing, whole or not at all.
+
+    Raises:
+        UsageError: if the folder is not empty, or the options name no frontal pair.
+        SpecsiaError: if the model cannot be used, or the pair shows nothing.
+    """
+    generator = load_generator(run, find_device(device_name))
+    if isinstance(frontal, FrontalOptions):
+        frontal = load_frontal(frontal, generator.config.with_pos)
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise UsageError(f"{spelled(out)} is not empty: name another --out")
+    require_writable(out)
+    pair, drawing = front = frontal.drawn()
+    seen = read_seen(run)
+    before, _, _ = validate(generator, [front])
+    began = time.perf_counter()
+    with Progress().bar("adapt", settings.steps, "step") as bar:
+        adapted = adapt_generator(generator, front, settings, bar)
+    seconds = time.perf_counter() - began
+    after, _, picture = validate(adapted, [front])
+    record = {
+        ADAPTED_FROM: run_name(run),
+        "character": pair.character_id,
+        "frontal": pair.uid,
+        "adapt": to_json(settings),
+        "l1_before": before,
+        "l1": after,
+        "specsia": __version__,
+    }
+    with replacing_folder(out, lambda folder: any(folder.iterdir())) as making:
+        write_seen(making, seen.adapted_to(pair))
+        write_bytes(making / PICTURE, picture)
+        kept = drawing if adapted.config.sees_drawing else None
+        save_model(making, settings.steps, adapted, None, kept)
+        write_bytes(making / RUN_FILE, json.dumps(record, indent=1, ensure_ascii=False).encode())
+    worse = f"the adaptation did not improve the frontal view (L1 {before:.4f}, then {after:.4f}): use {run_name(run)}"
+    warnings = (*frontal.warnings, *((worse,) if after >= before else ()))
+    return Adapted(out, pair.uid, seconds, before, after, frontal.iou, warnings)

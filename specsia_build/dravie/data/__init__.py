@@ -1,5 +1,5 @@
 """From rows of a dataset to what the network sees.
 
-`encoding` makes channels, `drawings` finds each character's drawing, `frames` keeps decoded pictures, `patches` draws
-from them by seed and step, and `frame_folder` reads frames that other tools made.
+`encoding` makes channels, `frames` keeps decoded pictures, `patches` draws from them by seed and step, and
+`frame_folder` reads frames that other tools made.
 """

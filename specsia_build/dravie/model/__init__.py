@@ -1,1 +1,1 @@
-"""The networks, their losses and optimiser, and checkpoints that are read without running code."""
+"""The networks, their losses, and checkpoints that are read without running code."""

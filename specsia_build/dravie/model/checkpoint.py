@@ -22,7 +22,6 @@ from torch import Tensor, nn
 from specsia_build import __version__
 from specsia_build.dravie.config import ModelConfig
 from specsia_build.dravie.drawing import Drawing
-from specsia_build.dravie.model.adam import Adam
 from specsia_build.dravie.model.networks import CPU, Generator, build_generator
 from specsia_build.dravie.runs import FOLDER, NAME, STATE, checkpoints, damaged
 from specsia_build.errors import SpecsiaError, UsageError, meant, spelled
@@ -81,39 +80,8 @@ def _plain(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
 
 
-def training_state(modules: Mapping[str, tuple[nn.Module, Adam]]) -> dict[str, Tensor]:
-    """Tensors of networks and their optimisers, by name."""
-    state: dict[str, Tensor] = {}
-    for name, (module, optimiser) in modules.items():
-        state |= {f"{name}.{key}": tensor for key, tensor in module.state_dict().items()}
-        state |= {f"{name}-optimiser.{key}": tensor for key, tensor in optimiser.state().items()}
-    return state
-
-
-def restore(modules: Mapping[str, tuple[nn.Module, Adam]], average: nn.Module | None, checkpoint: Path) -> int:
-    """Load networks, optimisers and the running average from a checkpoint; return its number of updates.
-
-    Raises `SpecsiaError` if it cannot be read, or is of other networks.
-    """
-    if not (checkpoint / TRAINING).is_file():
-        raise UsageError(f"{checkpoint} holds a finished model and no state of a training: it cannot be resumed")
-    if average is not None:
-        with _reading(checkpoint / MODEL) as path:
-            _load(average, load_file(path))
-    with _reading(checkpoint / TRAINING) as path:
-        tensors = load_file(path)
-        for name, (module, optimiser) in modules.items():
-            _load(module, _under(tensors, name))
-            optimiser.restore(_under(tensors, f"{name}-optimiser"))
-    return _read_state(checkpoint).step
-
-
-def _under(tensors: Mapping[str, Tensor], name: str) -> dict[str, Tensor]:
-    return {key[len(name) + 1 :]: tensor for key, tensor in tensors.items() if key.startswith(f"{name}.")}
-
-
 @contextmanager
-def _reading(path: Path) -> Iterator[Path]:
+def reading(path: Path) -> Iterator[Path]:
     """Yield a file of a checkpoint, and convert errors about its content."""
     try:
         yield path
@@ -121,12 +89,12 @@ def _reading(path: Path) -> Iterator[Path]:
         raise SpecsiaError(f"{damaged(path, error)}: delete {path.parent} to use the checkpoint before it") from error
 
 
-def _read_state(checkpoint: Path) -> State:
-    with _reading(checkpoint / STATE) as path:
+def read_state(checkpoint: Path) -> State:
+    with reading(checkpoint / STATE) as path:
         return msgspec.convert(read_json(path), State)
 
 
-def _load(module: nn.Module, weights: Mapping[str, Tensor]) -> None:
+def load_weights(module: nn.Module, weights: Mapping[str, Tensor]) -> None:
     """Load finite weights of the right names and shapes into a network."""
     module.load_state_dict(weights)
     infinite = [name for name, weight in weights.items() if not weight.isfinite().all()]
@@ -148,10 +116,10 @@ def _last(run: Path) -> Path:
 def load_drawing(run: Path) -> Drawing | None:
     """Load the drawing that the model of a run, or of a checkpoint, was adapted to; None if there is none."""
     checkpoint = _last(run)
-    subject = _read_state(checkpoint).drawing_of
+    subject = read_state(checkpoint).drawing_of
     if subject is None:
         return None
-    with _reading(checkpoint / DRAWING) as path:
+    with reading(checkpoint / DRAWING) as path:
         tensors: dict[str, NDArray[Any]] = arrays.load_file(path)
         places, colours, style = tensors["places"], tensors["colours"], tensors["style"]
         fits = places.shape == colours.shape == (*places.shape[:1], 3) and style.shape == (2,)
@@ -166,9 +134,9 @@ def load_generator(run: Path, device: torch.device = CPU) -> Generator:
     Raises `UsageError` if there is none, `SpecsiaError` if it is damaged.
     """
     checkpoint = _last(run)
-    config = _read_state(checkpoint).model
+    config = read_state(checkpoint).model
     with torch.random.fork_rng(devices=[]):
         model = build_generator(config)
-    with _reading(checkpoint / MODEL) as path:
-        _load(model, load_file(path))
+    with reading(checkpoint / MODEL) as path:
+        load_weights(model, load_file(path))
     return Generator(model.eval().to(device), config, device)

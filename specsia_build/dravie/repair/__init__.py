@@ -1,1 +1,1 @@
-"""`apply` is the network on one frame, `enhance` the work of `specsia enhance`, `doubts` warns about frames."""
+"""`apply` is the network on one frame, `enhance` the work of `specsia enhance`."""

@@ -1,1 +1,1 @@
-"""`loop` is the training loop, `train` runs `specsia train`, `validation` measures a training on other characters."""
+"""`loop` is the training loop and its optimiser, `train` the work of `specsia train` from top to bottom."""

@@ -6,28 +6,34 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.func import functional_call
+from torch.optim.adam import adam
 
 from specsia_build.dravie.config import TrainConfig
 from specsia_build.dravie.data.patches import PatchSampler, prefetched
 from specsia_build.dravie.model import losses
-from specsia_build.dravie.model.adam import Adam
+from specsia_build.dravie.model.checkpoint import MODEL, TRAINING, load_weights, read_state, reading
 from specsia_build.dravie.model.losses import Features
 from specsia_build.dravie.model.networks import Generator, build_discriminator, build_generator
 from specsia_build.dravie.repair.apply import computes_in_bf16
-from specsia_build.errors import SpecsiaError
+from specsia_build.errors import SpecsiaError, UsageError
 
 TERMS = ("l1", "gradient", "perceptual", "adversarial", "discriminator", "norm")
 """Values of `Trainer.step`: unweighted losses, and the norm of the generator's gradient."""
 
 CHECK_EVERY = 50  # Steps between reads of the losses, each of which waits for a GPU
 AVERAGE_LAG = 10  # Lag of the running average in its first steps, in which it follows the weights faster
+
+
+BETAS, EPSILON = (0.9, 0.999), 1e-8  # Of Adam
 
 
 class NotFinite(SpecsiaError):
@@ -48,6 +54,59 @@ def rate(config: TrainConfig, step: int) -> float:
         return config.learning_rate
     warm = min(1.0, (step + 1) / config.warm_up)
     return config.learning_rate * warm * 0.5 * (1 + math.cos(math.pi * step / config.steps))
+
+
+def _under(tensors: Mapping[str, Tensor], name: str) -> dict[str, Tensor]:
+    return {key[len(name) + 1 :]: tensor for key, tensor in tensors.items() if key.startswith(f"{name}.")}
+
+
+class Adam:
+    """Adam (Kingma and Ba, 2015) in torch's fused form, with weight decay added to the gradients.
+
+    `torch.optim.Adam` has the same arithmetic, but imports torch's compiler, which takes longer than torch itself.
+    """
+
+    def __init__(self, weights: Iterable[Tensor], weight_decay: float = 0.0) -> None:
+        self._weights, self._weight_decay = list(weights), weight_decay
+        self._steps = [torch.zeros((), device=weight.device) for weight in self._weights]
+        self._means = [torch.zeros_like(weight) for weight in self._weights]
+        self._squares = [torch.zeros_like(weight) for weight in self._weights]
+
+    @torch.no_grad()
+    def update(self, learning_rate: float) -> None:
+        """Update the weights by their gradients, and clear these."""
+        adam(
+            self._weights,
+            [weight.grad for weight in self._weights if weight.grad is not None],
+            self._means,
+            self._squares,
+            [],
+            self._steps,
+            fused=True,
+            amsgrad=False,
+            beta1=BETAS[0],
+            beta2=BETAS[1],
+            lr=learning_rate,
+            weight_decay=self._weight_decay,
+            eps=EPSILON,
+            maximize=False,
+        )
+        for weight in self._weights:
+            weight.grad = None
+
+    def state(self) -> dict[str, Tensor]:
+        """Return the optimiser's tensors, not copied, named by the numbers of the weights."""
+        kept = {"step": self._steps, "exp_avg": self._means, "exp_avg_sq": self._squares}
+        return {f"{number}.{name}": tensor for name, tensors in kept.items() for number, tensor in enumerate(tensors)}
+
+    def restore(self, state: Mapping[str, Tensor]) -> None:
+        """Load the result of `state`; raises `ValueError` if it is of other weights."""
+        own = self.state()
+        if {name: tensor.shape for name, tensor in own.items()} != {name: t.shape for name, t in state.items()}:
+            raise ValueError("the state of the optimiser is of other weights")
+        for name, tensor in own.items():
+            # The fused update runs over memory, so moments keep their layout, which is that of their weights.
+            tensor.copy_(state[name])
 
 
 class Trainer:
@@ -98,6 +157,31 @@ class Trainer:
         """What was learnt: the running average, or the generator, in whichever mode it is."""
         network = self.generator if self.average is None else self.average
         return Generator(network, self.config.model, self.device)
+
+    def state(self) -> dict[str, Tensor]:
+        """Return the tensors of the networks and their optimisers, by name."""
+        state: dict[str, Tensor] = {}
+        for name, (module, optimiser) in self.modules.items():
+            state |= {f"{name}.{key}": tensor for key, tensor in module.state_dict().items()}
+            state |= {f"{name}-optimiser.{key}": tensor for key, tensor in optimiser.state().items()}
+        return state
+
+    def restore(self, checkpoint: Path) -> int:
+        """Load the result of `state`, and the running average, from a checkpoint; return its number of updates.
+
+        Raises `SpecsiaError` if it cannot be read, or is of other networks.
+        """
+        if not (checkpoint / TRAINING).is_file():
+            raise UsageError(f"{checkpoint} holds a finished model and no state of a training: it cannot be resumed")
+        if self.average is not None:
+            with reading(checkpoint / MODEL) as path:
+                load_weights(self.average, load_file(path))
+        with reading(checkpoint / TRAINING) as path:
+            tensors = load_file(path)
+            for name, (module, optimiser) in self.modules.items():
+                load_weights(module, _under(tensors, name))
+                optimiser.restore(_under(tensors, f"{name}-optimiser"))
+        return read_state(checkpoint).step
 
     def _compute(self, network: Callable[..., Tensor], *inputs: Tensor) -> Tensor:
         """Call a network in the training's precision."""

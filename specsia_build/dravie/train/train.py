@@ -1,7 +1,8 @@
 """`specsia train`: from a packed dataset to a run folder. Load, learn, log, validate and save, in this order.
 
 A run gives the same weights however often it is stopped: patches are a function of seed and step, and a checkpoint
-holds everything else that the next step depends on.
+holds everything else that the next step depends on. `validate` measures a generator on whole frames of another split,
+as numbers and as a picture.
 """
 
 from __future__ import annotations
@@ -17,26 +18,32 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from types import FrameType
 
+import numpy as np
 import torch
 
-from specsia_build import __version__
-from specsia_build.dataset.reading import open_dataset
-from specsia_build.dravie.config import TrainConfig, to_json
+from specsia_build import __version__, png
+from specsia_build.dataset.pairs import PAIR_COLUMNS, decode_pair
+from specsia_build.dataset.reading import OpenedDataset, open_dataset
+from specsia_build.dravie.config import ModelConfig, TrainConfig, to_json
 from specsia_build.dravie.data.frames import open_frames
 from specsia_build.dravie.data.patches import PatchSampler
-from specsia_build.dravie.model.checkpoint import restore, save_model, training_state
+from specsia_build.dravie.drawing import NO_DRAWING, Drawings, DrawnPair
+from specsia_build.dravie.metrics import on_white, region
+from specsia_build.dravie.model.checkpoint import save_model
 from specsia_build.dravie.model.losses import find_features
-from specsia_build.dravie.repair.apply import computes_in_bf16, find_device
+from specsia_build.dravie.model.networks import Generator
+from specsia_build.dravie.repair.apply import computes_in_bf16, find_device, repair
 from specsia_build.dravie.runs import RUN_FILE, SEEN_FILE, Seen, checkpoints, group_contents, write_record, write_seen
 from specsia_build.dravie.train.loop import TERMS, Trainer, rate
-from specsia_build.dravie.train.validation import validate, validation_pairs
 from specsia_build.errors import UsageError, plural, spelled
 from specsia_build.files.writing import append, write_bytes
 from specsia_build.pipeline.progress import Progress
 
 LOG_EVERY = 50  # Steps between rows of the log
-
-LOG, VALIDATION_LOG, VALIDATION = "log.csv", "validation.csv", "validation"
+LOG, VALIDATION_LOG = "log.csv", "validation.csv"
+VALIDATION = "validation"  # Folder of pictures, and the split that they are of
+VIEWS = 6  # Validation frames, spread over the split
+SEAM = 4  # White pixels between the pictures of the grid
 
 _NOTICE = b"specsia: stopping after this step; once more does not wait for it\n"
 
@@ -136,7 +143,7 @@ def train(
 
     trainer = Trainer(config, features, device, compiled=True)
     last = next(reversed(checkpoints(run)), None)
-    step = start = 0 if last is None else restore(trainer.modules, trainer.average, last)
+    step = start = 0 if last is None else trainer.restore(last)
     if resume and last is None:
         progress.say(f"{spelled(run)} has no checkpoint yet: its training begins anew")
     _begin_log(run / LOG, ("learning_rate", *TERMS, "patches_per_second"), start)
@@ -167,7 +174,7 @@ def train(
                 logged, since = step, now
 
             if saving:
-                save_model(run, step, trainer.result, training_state(trainer.modules))
+                save_model(run, step, trainer.result, trainer.state())
 
             if watched and (ending or step % rhythm.validate == 0):
                 errors = run_validation()
@@ -232,3 +239,40 @@ def deferred_signals() -> Iterator[Callable[[], bool]]:
         restore()
     if received:
         signal.raise_signal(received[0])
+
+
+def validation_pairs(dataset: OpenedDataset, configs: Sequence[str], model: ModelConfig) -> list[DrawnPair]:
+    """Read a few pairs of the validation split, spread over characters and views, without empty ones."""
+    watched = []
+    for config in configs:
+        count = dataset.splits(config).get(VALIDATION, 0)
+        if not count:
+            continue
+        drawings = Drawings(dataset, config, (VALIDATION,)) if model.sees_drawing else None
+        numbers = np.unique(np.linspace(0, count - 1, max(1, VIEWS // len(configs))).astype(int))
+        for pair in map(decode_pair, dataset.take(config, VALIDATION, numbers.tolist(), PAIR_COLUMNS(dataset.kind))):
+            if (pair.z[..., 3] | pair.gt[..., 3]).any():
+                watched.append(DrawnPair(pair, drawings.of(pair.character_id) if drawings else NO_DRAWING))
+    return watched
+
+
+def validate(generator: Generator, watched: Sequence[DrawnPair]) -> tuple[float, float, bytes]:
+    """Repair at least one pair, and measure the results.
+
+    Returns:
+        The mean absolute error over Z ∪ Y* of the results and of Z itself, and a PNG whose rows are Z, the result and
+        Y*.
+    """
+    height, width = np.max([pair.z.shape[:2] for pair, _ in watched], axis=0) + SEAM
+    grid = np.ones((len(watched), height, 3, width, 3), np.float32)
+    errors = []
+    for row, (pair, drawing) in zip(grid, watched, strict=True):
+        z, gt = on_white(pair.z), on_white(pair.gt)
+        result = on_white(repair(generator, pair.z, pair.pos, drawing))
+        for number, picture in enumerate((z, result, gt)):
+            row[: picture.shape[0], number, : picture.shape[1]] = picture
+        pixels = region(pair)
+        errors.append([float(np.abs(picture - gt)[pixels].mean()) for picture in (result, z)])
+    ours, raw = np.mean(errors, axis=0).tolist()
+    image = (grid.reshape(len(watched) * height, 3 * width, 3) * 255 + 0.5).astype(np.uint8)
+    return ours, raw, png.encode(image)

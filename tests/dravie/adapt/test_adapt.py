@@ -18,17 +18,23 @@ from specsia_build.cli import main
 from specsia_build.dataset.pairs import Pair
 from specsia_build.dataset.reading import open_dataset
 from specsia_build.dravie.adapt import adapt
-from specsia_build.dravie.adapt.adapt import WITHHELD, adapt_generator, agreed, withheld_frames
-from specsia_build.dravie.adapt.command import Frontal, find_frontal, with_drawing
-from specsia_build.dravie.adapt.placing import differs_in_colour, place_drawing
+from specsia_build.dravie.adapt.adapt import (
+    WITHHELD,
+    Frontal,
+    adapt_generator,
+    agreed,
+    find_frontal,
+    with_drawing,
+    withheld_frames,
+)
+from specsia_build.dravie.adapt.overlay import differs_in_colour, place_drawing
 from specsia_build.dravie.config import ADAPTATION, ModelConfig
-from specsia_build.dravie.data.drawings import DrawnPair
 from specsia_build.dravie.data.frames import PIXEL_BYTES, Extent
-from specsia_build.dravie.drawing import Drawing
+from specsia_build.dravie.drawing import Drawing, DrawnPair
 from specsia_build.dravie.model.checkpoint import DRAWING, MODEL, load_drawing, load_generator, save_model
 from specsia_build.dravie.model.networks import Generator, build_generator
 from specsia_build.dravie.runs import checkpoints
-from specsia_build.dravie.train.validation import validate
+from specsia_build.dravie.train.train import validate
 from specsia_build.errors import SpecsiaError
 
 CONFIG = ModelConfig("tiny")
@@ -71,24 +77,24 @@ def _distance(one: Generator, two: Generator) -> float:
 
 def test_adapting_brings_the_frontal_view_nearer_and_leaves_the_model_alone(frontal: Pair) -> None:
     model = _model()
-    adapted = adapt_generator(model, frontal, QUICK)
+    adapted = adapt_generator(model, DrawnPair(frontal), QUICK)
     assert _error(adapted, frontal) < _error(model, frontal)
     assert _distance(model, _model()) == 0
     assert not adapted.network.training
-    again = adapt_generator(model, frontal, QUICK)
+    again = adapt_generator(model, DrawnPair(frontal), QUICK)
     assert _distance(adapted, again) == 0
 
 
 def test_half_of_the_change_is_kept_where_the_frontal_view_comes_nearer(
     frontal: Pair, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    model, drawing = _model(ModelConfig(reference="drawing")), Drawing.of_pair(frontal)
+    model, front = _model(ModelConfig(reference="drawing")), DrawnPair(frontal, Drawing.of_pair(frontal))
 
     def adapted(blend: float, after: float) -> Generator:
         errors = iter([(0.1, 0.0, b""), (after, 0.0, b"")])
         monkeypatch.setattr(adapt, "BLEND", blend)
         monkeypatch.setattr(adapt, "validate", lambda *_: next(errors))
-        return adapt_generator(model, frontal, replace(QUICK, steps=4), drawing=drawing)
+        return adapt_generator(model, front, replace(QUICK, steps=4))
 
     half, whole = adapted(0.5, 0.09), adapted(1.0, 0.09)
     assert (
@@ -101,11 +107,11 @@ def test_half_of_the_change_is_kept_where_the_frontal_view_comes_nearer(
 
 def test_patches_are_centred_where_the_drawing_is_withheld(frontal: Pair) -> None:
     """The place of each centre is looked up less surely than with the whole drawing, or as surely as of Z's rim."""
-    drawing = Drawing.of_pair(frontal)
-    frames = withheld_frames(frontal, drawing, 0)
+    front = DrawnPair(frontal, Drawing.of_pair(frontal))
+    frames = withheld_frames(front, 0)
     assert len(frames) == WITHHELD
-    whole = drawing.look_up(frontal.pos, frontal.z)[..., 3]
-    for one, other in zip(frames, withheld_frames(frontal, drawing, 0), strict=True):
+    whole = front.drawing.look_up(frontal.pos, frontal.z)[..., 3]
+    for one, other in zip(frames, withheld_frames(front, 0), strict=True):
         assert_array_equal(one.pixels, other.pixels)
         at = Extent(*one.extents[0])
         box = one.pixels.reshape(at.height, at.width, PIXEL_BYTES)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from specsia_build.dravie.evaluate.measures import Step, clip_flicker, follow, steps_between
+from specsia_build.dravie.metrics import Step, clip_flicker, follow, steps_between
 from tests.dravie.pairs import make_pair
 
 SIZE = 48

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from specsia_build.dravie.evaluate import measures as perceptual
-from specsia_build.dravie.evaluate.measures import Perceptual, find_perceptual, perceptual_scores
+from specsia_build.dravie import metrics
+from specsia_build.dravie.metrics import Perceptual, find_perceptual, perceptual_scores
 from tests.dravie.drawn import drawn_pair
 
 CPU = torch.device("cpu")
@@ -18,7 +18,7 @@ def test_what_cannot_be_had_is_absent_and_said(monkeypatch: pytest.MonkeyPatch, 
         raise error
 
     for name in ("_lpips", "_clip"):
-        monkeypatch.setattr(perceptual, name, fail)
+        monkeypatch.setattr(metrics, name, fail)
     networks, notes = find_perceptual(CPU)
     picture = drawn_pair().gt
     assert networks == {} and len(notes) == 2 and all(str(error) in note for note in notes)

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from specsia_build.dravie.model.adam import Adam
+from specsia_build.dravie.train.loop import Adam
 
 GRADIENTS = torch.randn(6, 5, 3, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
 
