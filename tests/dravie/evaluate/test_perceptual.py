@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import sys
+from types import SimpleNamespace
+
+import numpy as np
 import pytest
 import torch
 
@@ -10,6 +14,8 @@ from specsia_build.dravie.metrics import Perceptual, find_perceptual, perceptual
 from tests.dravie.drawn import drawn_pair
 
 CPU = torch.device("cpu")
+
+RGBS = [(200, 0, 0), (90, 90, 0)]
 
 
 @pytest.mark.parametrize("error", [ImportError("no such package"), OSError("no route to host")])
@@ -30,3 +36,18 @@ def test_scores_of_networks() -> None:
     pair = drawn_pair()
     assert perceptual_scores(networks, pair.gt, pair.gt) == {"lpips": 0}
     assert perceptual_scores(networks, pair.z, pair.gt)["lpips"] > 0
+
+
+def test_clip_is_the_cosine_of_embeddings(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Model(torch.nn.Module):
+        def encode_image(self, images: torch.Tensor) -> torch.Tensor:
+            return images.mean((2, 3))
+
+    parts = (Model(), None, lambda image: torch.from_numpy(np.array(image, np.float32)).permute(2, 0, 1))
+    monkeypatch.setitem(sys.modules, "open_clip", SimpleNamespace(create_model_and_transforms=lambda *_, **__: parts))
+    monkeypatch.setattr(metrics, "_lpips", lambda _: lambda one, two: 0.0)
+    networks, notes = find_perceptual(CPU)
+    red, yellow = (torch.tensor(rgb, dtype=torch.uint8)[None, :, None, None].expand(1, 3, 4, 4) for rgb in RGBS)
+    assert notes == ()
+    assert networks["clip"](red, red) == pytest.approx(1)
+    assert networks["clip"](red, yellow) == pytest.approx(0.5**0.5)
