@@ -54,7 +54,7 @@ def triangles() -> tuple[NDArray[np.float64], NDArray[np.int32]]:
     shapes = {item.name for c in bpy.data.collections if c.name.startswith(NOT_OF_THE_FILE) for item in c.objects}
     vertices, faces, base = [], [], 0
     for instance in graph.object_instances:
-        # The importer draws bones as a shape of its own, which is no part of the file.
+        # The importer draws bones as a shape of its own, which is not part of the file.
         if instance.object.type != "MESH" or instance.object.original.name in shapes:
             continue
         mesh = instance.object.to_mesh()

@@ -40,7 +40,7 @@ DRAWING = "image/image_reshape512.jpeg"
 RIG = "tpose/rig.json"
 
 _NO_BONES = frozenset(("leftEar", "rightEar", "tail1", "tail2", "tail3"))
-"""Joints of samples that are no bones of a humanoid."""
+"""Joints of samples that are not bones of a humanoid."""
 
 _MOST_METADATA_BYTES = 2**20
 _SUFFIXES = (".bmp", *(s for s in IMAGE_SUFFIXES if s != ".bmp"))
@@ -228,7 +228,7 @@ def _parsed(stated: Any) -> StoredRig:
     places = np.array([row[2:] for row in rows], np.float64)
     are_places = 0 < len(rows) <= _MOST_JOINTS and places.shape == (len(rows), 3) and np.isfinite(places).all()
     if not are_places or not ((parents >= -1) & (parents < np.arange(len(rows)))).all():
-        raise ValueError("its joints are no places in space, or one comes before its parent")
+        raise ValueError("its joints are not places in space, or one comes before its parent")
     skins = {str(name): _skin(list(skin), len(rows)) for name, skin in stated["skins"].items()}
     return StoredRig(tuple(str(row[0]) for row in rows), parents, places, skins)
 

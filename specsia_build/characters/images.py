@@ -74,7 +74,7 @@ def load_texture(
         (H, W, 4) uint8, sRGB-encoded, straight alpha (255 where the image has none), row 0 at the top.
 
     Raises:
-        CharacterError: if it is missing, is no image of a known kind, is damaged or has more than 16384 x 16384 pixels.
+        CharacterError: if it is missing, damaged, not a known kind of image or larger than 16384 x 16384 pixels.
         CostError: if it would take more memory than is left for the character.
     """
     data = source if isinstance(source, bytes) else read_source(source, root or source.parent, MOST_IMAGE_BYTES)
@@ -82,7 +82,7 @@ def load_texture(
         return _ktx2(data, name)
     try:
         with warnings.catch_warnings():
-            # Size is judged below; damaged metadata beside good pixels is no concern of ours.
+            # Size is judged below; damaged metadata beside good pixels does not matter.
             warnings.simplefilter("ignore")
             with _pixels_allowed(MAX_TEXTURE_PIXELS), Image.open(io.BytesIO(data), formats=_FORMATS) as image:
                 count = image.width * image.height

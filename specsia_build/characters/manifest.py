@@ -160,7 +160,7 @@ def _entry(folder: Path, line: _Line, folders: dict[Path, Path]) -> Entry:
         text = stated[key]
         stated[key], image_mode = _inside(folder, text, key, folders)
         if not stat.S_ISREG(image_mode):
-            raise ValueError(f"'{text[:200]}' for '{key}' is no regular file")
+            raise ValueError(f"'{text[:200]}' for '{key}' is not a regular file")
     stated.pop("comment", None)
     usual = {"up": AUTO, "front": AUTO} if kind in UNSETTLED else {}
     return Entry(**usual | stated)

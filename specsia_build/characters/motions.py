@@ -70,7 +70,7 @@ def _read(path: Path, root: Path) -> MotionFile:
         from specsia_build.characters.gltf.document import load_document
 
         return _of_document(load_document(path, root))
-    raise CharacterError(f"{path.name} is no file that motions are read from: give one of {', '.join(SUFFIXES)}")
+    raise CharacterError(f"{path.name} is not a file that motions are read from: give one of {', '.join(SUFFIXES)}")
 
 
 def _of_document(document: Document) -> MotionFile:

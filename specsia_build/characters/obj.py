@@ -46,7 +46,7 @@ class _ObjText:
 
     Attributes:
         points: (V, 3), with colours (V, 3) as written after the coordinates, NaN where a vertex has none; or None.
-        uv, normals: (T, 2), v up, and (N, 3); NaN where they are no numbers.
+        uv, normals: (T, 2), v up, and (N, 3); NaN where they are not numbers.
         corners: (C, 3), each face corner's indices into points, uv and normals; -1 for none.
         missing: number of texture coordinates and normals of corners that the file lacks.
         first: (F + 1,), where each face's corners begin in `corners`.
@@ -187,7 +187,7 @@ def _rows(lines: _Lines, at: Ints, keyword: int, take: int, fill: float) -> tupl
 
 
 def _attribute(lines: _Lines, at: Ints, take: int) -> NDArray[np.float64]:
-    """Numbers of ``vt`` or ``vn`` lines, (L, take): 0 where there are fewer, NaN if any word is no number."""
+    """Numbers of ``vt`` or ``vn`` lines, (L, take): 0 where there are fewer, NaN if any word is not a number."""
     try:
         return _rows(lines, at, 2, take, 0.0)[0]
     except ValueError:

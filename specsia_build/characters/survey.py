@@ -257,7 +257,7 @@ def suggested_manifest(
         UsageError: if a character lies outside that folder, or none has a file of its own.
     """
     if source.kind == "sample":
-        raise UsageError(f"{source.name} is made anew by each command, so no manifest can name its files")
+        raise UsageError(f"{source.name} is made again by each command, so no manifest can name its files")
     folder = Path(os.path.abspath(place.parent))  # noqa: PTH100  as the user wrote it, links not followed
     splits = _splits(source.entries, alike)
     described = zip(source.entries, facts, strict=True)

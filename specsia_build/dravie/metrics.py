@@ -78,7 +78,7 @@ def _dark(picture: Pixels) -> NDArray[np.bool_]:
 
 
 def boundary_lines(picture: Pixels, depth: int = RIM_PX) -> NDArray[np.bool_]:
-    """Dark pixels (H, W) within `depth` px of the picture's edge; the border of the frame is no edge."""
+    """Dark pixels (H, W) within `depth` px of the picture's edge; the border of the frame is not an edge."""
     return _dark(picture) & near(picture[..., 3] < HALF_COVERED, depth)
 
 

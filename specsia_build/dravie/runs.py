@@ -97,10 +97,10 @@ def write_record(
         write_bytes(path, json.dumps({**decisive, **environment}, indent=1).encode())
         return
     if not resume:
-        raise UsageError(f"{run} already holds a training: add --resume to go on with it, or name another --out")
+        raise UsageError(f"{run} already holds a training: add --resume to continue it, or name another --out")
     record, earlier = _read_record(run)
     if earlier is None:
-        raise UsageError(f"{run} holds an adapted model and no training to go on with: name another --out")
+        raise UsageError(f"{run} holds an adapted model and no training to continue: name another --out")
     other = differences(earlier, config)
     other += [key for key in decisive if key != "train" and record.get(key) != decisive[key]]
     if other:

@@ -153,7 +153,7 @@ def _try(
 
 
 def _turned(mesh: Mesh, turn: NDArray[np.float64]) -> Mesh:
-    """Turn a mesh by a (3, 3) matrix; its faces are wound anew if that mirrors it."""
+    """Turn a mesh by a (3, 3) matrix; its faces are wound again if that mirrors it."""
     moved = mesh.rotated(turn)
     return moved if np.linalg.det(turn) > 0 else moved.rewound(np.ones(len(mesh.faces), np.bool_))
 

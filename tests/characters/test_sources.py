@@ -155,7 +155,7 @@ STRANGE: dict[str, Callable[[Path], object]] = {
 }
 """What stands in a file's place, by name; a link to a file of the system or a device leaves the root."""
 
-REFUSED = r"is no regular file|is a link that leads out of"
+REFUSED = r"is not a regular file|is a link that leads out of"
 
 
 def glb(path: Path) -> Path:

@@ -79,7 +79,7 @@ class Root(Struct):
 
 
 class Entry(Struct, kw_only=True):
-    """An entry of one of the document's lists; `key` names the list. A name that is no text counts as none."""
+    """An entry of one of the document's lists; `key` names the list. A name that is not text counts as none."""
 
     key: ClassVar[str]
     name: Any = None

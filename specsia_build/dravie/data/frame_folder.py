@@ -90,7 +90,7 @@ def _open(path: Path, decoded: bool = False) -> Image.Image:
                 image.load()
             return image
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise SpecsiaError(f"{path} is no picture that can be read: {error}") from error
+        raise SpecsiaError(f"{path} cannot be read as a picture: {error}") from error
 
 
 def _decode(path: Path) -> NDArray[np.uint8]:

@@ -211,7 +211,7 @@ def to_markdown(evaluation: Evaluation, summary: Summary) -> str:
     ids = {score.character for score in evaluation.scores}
     repeats = max((method.repeat for method in evaluation.methods), default=0) + 1
     over = f" ± standard deviation over up to {repeats} repeats" if repeats > 1 else ""
-    within = f" [{LEVEL:.0%} of {RESAMPLES:,} means over characters drawn anew]" if len(ids) > 1 else ""
+    within = f" [{LEVEL:.0%} of {RESAMPLES:,} means over resampled characters]" if len(ids) > 1 else ""
     parts = [
         f"# Evaluation on the {evaluation.split} split",
         f"{plural(len(ids), 'character')}. L1, PSNR and SSIM over Z ∪ Y*, on white, L1 of 0…1: mean{over}{within}. "

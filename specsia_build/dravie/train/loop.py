@@ -116,7 +116,7 @@ class Trainer:
         config: of the training.
         features: network of the perceptual loss, or None.
         device: to train on.
-        generator: to go on with, in training mode; None for a new one.
+        generator: to continue, in training mode; None for a new one.
         compiled: whether to compile the networks on a GPU, which pays off in long trainings.
 
     Attributes:

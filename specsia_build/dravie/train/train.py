@@ -98,7 +98,7 @@ def train(
         where: the dataset, see `open_dataset`.
         run: folder of the run.
         config: settings of the training.
-        resume: whether to go on with the run in the folder.
+        resume: whether to continue the run in the folder.
         device_name: `auto`, `cpu` or `cuda`.
         rhythm: when checkpoints and validations happen; changes no weight.
 
@@ -107,7 +107,7 @@ def train(
         SpecsiaError: if the dataset or a checkpoint cannot be read, or a loss is not finite.
     """
     if resume and not (run / RUN_FILE).is_file():
-        raise UsageError(f"{spelled(run)} holds no training to go on with: leave --resume out to begin one there")
+        raise UsageError(f"{spelled(run)} holds no training to continue: leave --resume out to begin one there")
     device, progress = find_device(device_name), Progress()
     dataset = open_dataset(where)
     config = replace(config, configs=config.configs or dataset.configs[:1])
@@ -139,13 +139,13 @@ def train(
         )
         progress.say(f"warning: {warnings[0]}")
     if not watched:
-        progress.say("the dataset has no validation frames: the training goes on without pictures to look at")
+        progress.say("the dataset has no validation frames: the training continues without pictures to look at")
 
     trainer = Trainer(config, features, device, compiled=True)
     last = next(reversed(checkpoints(run)), None)
     step = start = 0 if last is None else trainer.restore(last)
     if resume and last is None:
-        progress.say(f"{spelled(run)} has no checkpoint yet: its training begins anew")
+        progress.say(f"{spelled(run)} has no checkpoint yet: its training starts over")
     _begin_log(run / LOG, ("learning_rate", *TERMS, "patches_per_second"), start)
     _begin_log(run / VALIDATION_LOG, ("l1", "raw_l1"), start)
 

@@ -174,7 +174,7 @@ def test_what_is_wrong_with_a_folder(run: Path, tmp_path: Path) -> None:
     broken = Path(told("broken"))
     (broken / "color" / "9.png").write_bytes((broken / "color" / "9.png").read_bytes()[:200])
     done = enhance(run, broken, tmp_path / "out2")
-    assert done.exit_code == 1 and "9.png is no picture that can be read" in done.output
+    assert done.exit_code == 1 and "9.png cannot be read as a picture" in done.output
     assert (tmp_path / "out2" / "8.png").is_file()
     bare = tmp_path / "bare"
     save(bare / "color" / "a.png", drawn_pair().z[..., :3])
