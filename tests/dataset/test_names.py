@@ -83,6 +83,17 @@ def test_a_link_that_leads_out_is_neither_read_nor_pushed(dataset: Path, tmp_pat
         open_dataset(dataset)
 
 
+def test_links_within_the_cache_of_the_hub_are_followed(dataset: Path, tmp_path: Path) -> None:
+    blobs, snapshot = tmp_path / "datasets--o--n" / "blobs", tmp_path / "datasets--o--n" / "snapshots" / "abc"
+    blobs.mkdir(parents=True)
+    for number, path in enumerate(path for path in sorted(dataset.rglob("*")) if path.is_file()):
+        place = snapshot / path.relative_to(dataset)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.symlink_to(path.rename(blobs / str(number)))
+    assert schema.CARD not in [where for where, _ in found(verify(snapshot), "files")]
+    assert read_local(snapshot)
+
+
 @pytest.mark.parametrize(
     ("change", "says"),
     [
