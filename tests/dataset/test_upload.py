@@ -93,7 +93,7 @@ def test_stopped_anywhere_it_goes_on(dataset: Path, memory: Place, monkeypatch: 
 
 def test_only_what_an_upload_sent_is_removed_or_replaced(dataset: Path, memory: Place) -> None:
     memory.fs.pipe_file(f"{memory.root}/README.md", b"my card")
-    with pytest.raises(UsageError, match=r"README\.md is there and no build sent it"):
+    with pytest.raises(UsageError, match=r"README\.md already exists and was not sent by a build"):
         send(dataset, memory)
     assert there(memory) == {"README.md": b"my card"}
     memory.fs.rm_file(f"{memory.root}/README.md")

@@ -34,7 +34,7 @@ def test_source_files_are_regular_inside_their_root_and_of_a_size_that_was_looke
         with pytest.raises(CharacterError, match=f"^{name} "):
             read_source(root / name, root)
         assert source_digest(root / name, root) is None
-    with pytest.raises(CharacterError, match="no regular file"):
+    with pytest.raises(CharacterError, match="not a regular file"):
         read_source(Path("/dev/zero"), Path("/dev"))
     with (root / "large").open("wb") as stream:
         stream.truncate(3 * 2**20)
