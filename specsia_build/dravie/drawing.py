@@ -1,32 +1,29 @@
 """A character's drawing as an input of the network: its colours by position, and the style of its contour.
 
-`Drawing.of` takes a frontal pair: Zpos and Y* of view 0, or a drawing laid onto it. `Drawings` finds those of a
-dataset's characters: Y* of each character's frontal view, and of no other view. `contour_style` estimates the thickness
-and the grey of a drawing's contour, from the drawing (and Zmask) alone.
+`Drawing.of` takes a frontal pair: Zpos and Y* of view 0, or a drawing laid onto it. `contour_style` estimates the
+thickness and the grey of a drawing's contour, from the drawing (and Zmask) alone.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property, lru_cache
-from threading import Lock
-from typing import NamedTuple
+from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 import scipy
 
-from specsia_build.dataset.pairs import Pair, is_frontal, pair_at, place_columns, place_of
-from specsia_build.dataset.reading import OpenedDataset
 from specsia_build.dravie.config import HALF_COVERED
-from specsia_build.dravie.look_up import CHANNELS, FALLOFF, Reference
+from specsia_build.dravie.look_up import FALLOFF, LOOKED_UP_CHANNELS, Reference
 from specsia_build.films import Pixels
 
-KEPT = 4  # Drawings of a dataset kept in memory; each takes some 10 MB
+if TYPE_CHECKING:
+    from specsia_build.dataset.pairs import Pair
+
 OPAQUE = 250  # Coverage from which a pixel shows one place alone
 PASTED = 1.5  # Levels within which `Drawing.paste` replaces a colour wholly: two samples of a place differ by as much
 LEAST_CONTRAST = 0.1  # Least share of a figure's pixels near its edge that differ from a contour's grey
-MOST_WIDTH = 4  # Pixels of the thickest contour of a dataset, and of the thickest that `contour_style` measures
+MOST_WIDTH = 4  # Thickness in pixels of the widest contour, which lies outside of Y*'s silhouette
 RINGS = 8  # Depths in pixels inside a drawing's edge that are compared with its contour
 LIKE = 10  # Largest difference between pixels of a contour, in levels
 
@@ -144,7 +141,7 @@ class Drawing:
     def look_up(self, pos: Pixels, z: Pixels) -> Pixels:
         """See `Reference.look_up`; 0 where nothing is known."""
         if self.reference is None:
-            return np.zeros((*pos.shape[:2], CHANNELS), np.uint8)
+            return np.zeros((*pos.shape[:2], LOOKED_UP_CHANNELS), np.uint8)
         return self.reference.look_up(pos, z)
 
     def paste(self, z: Pixels, pos: Pixels) -> Pixels:
@@ -160,43 +157,3 @@ class Drawing:
 
 
 NO_DRAWING = Drawing()  # Stands for a character without a drawing
-
-
-def frontal_rows(dataset: OpenedDataset, config: str, split: str) -> Iterator[tuple[str, int]]:
-    """Yield each character of a split with the number of its first frontal row, see `is_frontal`."""
-    known: set[str] = set()
-    for number, row in enumerate(dataset.stream(config, split, place_columns(dataset.kind))):
-        character_id, view, frame = place_of(row, dataset.where)
-        if is_frontal(view, frame) and character_id not in known:
-            known.add(character_id)
-            yield character_id, number
-
-
-class DrawnPair(NamedTuple):
-    """A view, and the drawing of its character."""
-
-    pair: Pair
-    drawing: Drawing = NO_DRAWING
-
-
-class Drawings:
-    """Drawings of one configuration's characters, whose frontal views are in some splits; prepared on demand."""
-
-    def __init__(self, dataset: OpenedDataset, config: str, splits: Sequence[str]) -> None:
-        rows = {name: (split, number) for split in splits for name, number in frontal_rows(dataset, config, split)}
-        places = dataset.keeps_places()
-
-        @lru_cache(maxsize=KEPT)
-        def prepare(character_id: str) -> Drawing:
-            if character_id not in rows:
-                return NO_DRAWING
-            drawing = Drawing.of_pair(pair_at(dataset, config, *rows[character_id]), places)
-            _ = drawing.reference  # computed here, under the lock, and not by two threads at once
-            return drawing
-
-        self._prepare, self._lock = prepare, Lock()
-
-    def of(self, character_id: str) -> Drawing:
-        """Return the drawing of a character; `NO_DRAWING` if it has no frontal view."""
-        with self._lock:
-            return self._prepare(character_id)

@@ -6,7 +6,7 @@
 - 3: confidence `exp(-distance / FALLOFF)` in 0...255, 0 where it is farther than `FARTHEST`;
 - 4-6: colour of the nearest frontal pixel by (x, z) alone, which is the drawing seen through the body; that of Z where
   Z is even and clearly differs (`EVEN_PX`), as at the back of a head;
-- 7: its confidence, likewise (never cut);
+- 7: its confidence, which is never cut;
 - 8-10: the colour of the drawing's palette that is nearest to the colour of Z: what the drawing may show where it does
   not show the place itself, as at the back;
 - 11: its confidence `exp(-cost / PALETTE_FALLOFF)`.
@@ -31,7 +31,7 @@ from numpy.typing import NDArray
 from specsia_build.films import Pixels
 from specsia_build.jit import compiled, inlined, ready, uncounted
 
-CHANNELS = 12  # Channels of a look-up
+LOOKED_UP_CHANNELS = 12  # Channels of a look-up
 COLOURS = 12  # Colours of a palette. Cartoons have fewer; a face or a print needs some of its own
 PALETTE_FALLOFF = 40.0  # Cost at which confidence falls to 1/e: 13 levels in each of R, G and B, or 40 of place
 SAMPLES, ROUNDS = 4096, 12  # Pixels that a palette is made of, and rounds of k-means, after which it no longer changes
@@ -283,6 +283,6 @@ class Reference(NamedTuple):
 
     def look_up(self, pos: Pixels, z: Pixels) -> Pixels:
         """Look up Zpos and Z of a view, (H, W, 4) uint8 each, in the drawing: (H, W, 12) uint8, see the module."""
-        out = np.empty((*pos.shape[:2], CHANNELS), np.uint8)
+        out = np.empty((*pos.shape[:2], LOOKED_UP_CHANNELS), np.uint8)
         _look_up(out, ready(pos, np.uint8), ready(z, np.uint8), *self, ready(_COLUMNS))
         return _keep_even_colours(out, z)

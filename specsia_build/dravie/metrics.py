@@ -26,13 +26,14 @@ from torch import Tensor
 
 from specsia_build.dataset.pairs import Pair
 from specsia_build.dravie.config import HALF_COVERED
+from specsia_build.dravie.drawing import MOST_WIDTH
+from specsia_build.dravie.masks import near
 from specsia_build.errors import SpecsiaError, brief
 from specsia_build.films import Pixels
 
-WIDEST_LINE_PX = 4  # Thickness of the widest contour, which lies outside of Y*'s silhouette
 DARK = 128  # Luma below which a pixel is dark
 INK = 16  # Minimum difference between the alpha of Y* and its silhouette on the contour
-RIM_PX = WIDEST_LINE_PX + 1  # Depth inside a picture's edge in which lines are counted: 4 px of line, 1 of softness
+RIM_PX = MOST_WIDTH + 1  # Depth inside a picture's edge in which lines are counted: 4 px of line, 1 of softness
 PUBLISHED_RIM_PX = 2  # The same in the published schema, whose line is centred on the silhouette and at most 4 px thick
 TOLERANCE_PX = 2  # Distance along either axis within which two line pixels match
 
@@ -41,11 +42,6 @@ LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 SSIM_SIGMA, SSIM_REACH = 1.5, 5  # Gaussian window of SSIM, and its radius in pixels (Wang et al. 2004)
 MOST_PSNR = 100.0  # Decibels of a perfect picture
 ROUNDING = 1.0  # Largest difference of a point's Zpos in two frames, in levels, besides half of what a pixel spans
-
-
-def near(pixels: NDArray[np.bool_], reach: int) -> NDArray[np.bool_]:
-    """Dilate a mask (H, W) by a square of 2 · `reach` + 1 pixels; outside the frame it is False."""
-    return np.asarray(scipy.ndimage.maximum_filter(pixels, 2 * reach + 1, mode="constant"))
 
 
 def on_white(picture: Pixels) -> NDArray[np.float32]:

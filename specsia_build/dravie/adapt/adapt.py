@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-import scipy
 import torch
 from numpy.typing import NDArray
 from torch import nn
@@ -24,12 +23,13 @@ from specsia_build.characters.images import load_texture
 from specsia_build.dataset.pairs import Pair, pair_at
 from specsia_build.dataset.reading import OpenedDataset, open_dataset
 from specsia_build.dravie.adapt.overlay import differs_in_colour, place_drawing
-from specsia_build.dravie.config import HALF_COVERED, PATCH, Augment, TrainConfig, to_json
+from specsia_build.dravie.config import HALF_COVERED, Augment, TrainConfig, to_json
+from specsia_build.dravie.data.drawings import DrawnPair, frontal_rows
 from specsia_build.dravie.data.frame_folder import frame_warning, list_frames, read_frame
 from specsia_build.dravie.data.frames import Frames, frames_of
 from specsia_build.dravie.data.patches import PatchSampler
-from specsia_build.dravie.drawing import Drawing, DrawnPair, frontal_rows
-from specsia_build.dravie.metrics import WIDEST_LINE_PX, near
+from specsia_build.dravie.drawing import Drawing
+from specsia_build.dravie.masks import agreed
 from specsia_build.dravie.model.checkpoint import load_generator, save_model
 from specsia_build.dravie.model.losses import Features
 from specsia_build.dravie.model.networks import Generator
@@ -46,26 +46,8 @@ PICTURE = "frontal.png"  # Z, the result and Y* of the frontal view
 BLEND = 0.5
 """Share of the change of the weights that is kept (Wortsman et al. 2022, *Robust fine-tuning of zero-shot models*)."""
 
-SLACK = 2  # Largest distance in pixels between silhouettes that agree
-LEAST_AGREED = 0.1  # Least share of the foreground where silhouettes agree; below it, patches are drawn from all of it
 WITHHELD = 9  # Number of withheld parts: three discs, halves and bands each
 DISC, BAND = 0.25, 0.15  # Radius of a disc, and half the width of a band, as shares of the root of the figure's area
-
-
-def agreed(pair: Pair) -> NDArray[np.bool_]:
-    """Return the mask (H, W) of pixels whose patch contains no part that only one of Z and Y* shows.
-
-    A part that the reconstruction lacks, such as a cape, cannot be painted from the rest. A model that is trained to do
-    so on one view smears the part's colours around the character in all others.
-    """
-    z, gt = pair.z[..., 3] >= HALF_COVERED, pair.gt[..., 3] >= HALF_COVERED
-    lost = gt & (scipy.ndimage.distance_transform_edt(~z) > WIDEST_LINE_PX + SLACK)
-    added = z & (scipy.ndimage.distance_transform_edt(~gt) > SLACK)
-    mask = ~near(lost | added, PATCH // 2)
-    foreground = z | gt
-    if (mask & foreground).sum() < LEAST_AGREED * foreground.sum():
-        return np.ones_like(mask)
-    return mask
 
 
 def adapt_generator(

@@ -22,10 +22,11 @@ from numpy.typing import NDArray
 
 from specsia_build.dravie.config import ModelConfig
 from specsia_build.dravie.drawing import NO_DRAWING, Drawing
+from specsia_build.dravie.look_up import LOOKED_UP_CHANNELS
 from specsia_build.films import Pixels
 from specsia_build.jit import compiled, inlined, ready
 
-Z_CHANNELS, POSITION_CHANNELS, LOOKED_UP_CHANNELS, STYLE_CHANNELS = 4, 3, 12, 2
+Z_CHANNELS, POSITION_CHANNELS, STYLE_CHANNELS = 4, 3, 2
 _WITH_POS = Z_CHANNELS + POSITION_CHANNELS
 GUIDED = _WITH_POS + LOOKED_UP_CHANNELS + STYLE_CHANNELS  # Channels of an input that shows the drawing
 

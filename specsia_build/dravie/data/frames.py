@@ -26,8 +26,9 @@ from numpy.typing import NDArray
 from specsia_build.dataset.pairs import PAIR_COLUMNS, Pair, decode_pair
 from specsia_build.dataset.reading import OpenedDataset
 from specsia_build.dravie.config import REACH
-from specsia_build.dravie.drawing import NO_DRAWING, Drawing, Drawings
-from specsia_build.dravie.metrics import near
+from specsia_build.dravie.data.drawings import Drawings
+from specsia_build.dravie.drawing import NO_DRAWING, Drawing
+from specsia_build.dravie.masks import near
 from specsia_build.errors import SpecsiaError, WriteError, plural, some
 from specsia_build.files.writing import replacing_folder, writing
 from specsia_build.folders import prune, use, user_cache

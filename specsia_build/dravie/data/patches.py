@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 from specsia_build.dravie.config import Augment, TrainConfig
 from specsia_build.dravie.data.encoding import (
     GUIDED,
-    LOOKED_UP_CHANNELS,
     STYLE_CHANNELS,
     TARGET_CHANNELS,
     input_channels,
@@ -25,6 +24,7 @@ from specsia_build.dravie.data.encoding import (
     put_picture,
 )
 from specsia_build.dravie.data.frames import PIXEL_BYTES, Extent, Frames, made_ahead
+from specsia_build.dravie.look_up import LOOKED_UP_CHANNELS
 from specsia_build.errors import SpecsiaError
 from specsia_build.jit import compiled, inlined
 

@@ -13,7 +13,8 @@ from pathlib import Path
 from specsia_build import png
 from specsia_build.dataset.pairs import PAIR_COLUMNS, Pair, decode_pair, pair_at
 from specsia_build.dataset.reading import OpenedDataset
-from specsia_build.dravie.drawing import Drawing, DrawnPair, frontal_rows
+from specsia_build.dravie.data.drawings import DrawnPair, frontal_rows
+from specsia_build.dravie.drawing import Drawing
 from specsia_build.dravie.evaluate.methods import RAW, Method, Painter, Picture
 from specsia_build.dravie.metrics import Perceptual, clip_flicker, perceptual_scores, steps_between, view_scores
 from specsia_build.dravie.runs import group_contents

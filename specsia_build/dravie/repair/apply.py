@@ -13,7 +13,7 @@ from specsia_build.config import check_choice
 from specsia_build.dravie.config import DEVICES, HALF_COVERED, PATCH, REACH
 from specsia_build.dravie.data.encoding import decode_output, encode_input
 from specsia_build.dravie.drawing import NO_DRAWING, STYLE_STEP, Drawing
-from specsia_build.dravie.metrics import near
+from specsia_build.dravie.masks import near
 from specsia_build.dravie.model.networks import GEOMETRY, Generator
 from specsia_build.errors import UsageError
 from specsia_build.rendering.contour import draw_contour

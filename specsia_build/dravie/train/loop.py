@@ -32,7 +32,6 @@ TERMS = ("l1", "gradient", "perceptual", "adversarial", "discriminator", "norm")
 CHECK_EVERY = 50  # Steps between reads of the losses, each of which waits for a GPU
 AVERAGE_LAG = 10  # Lag of the running average in its first steps, in which it follows the weights faster
 
-
 BETAS, EPSILON = (0.9, 0.999), 1e-8  # Of Adam
 
 

@@ -25,9 +25,10 @@ from specsia_build import __version__, png
 from specsia_build.dataset.pairs import PAIR_COLUMNS, decode_pair
 from specsia_build.dataset.reading import OpenedDataset, open_dataset
 from specsia_build.dravie.config import ModelConfig, TrainConfig, to_json
+from specsia_build.dravie.data.drawings import Drawings, DrawnPair
 from specsia_build.dravie.data.frames import open_frames
 from specsia_build.dravie.data.patches import PatchSampler
-from specsia_build.dravie.drawing import NO_DRAWING, Drawings, DrawnPair
+from specsia_build.dravie.drawing import NO_DRAWING
 from specsia_build.dravie.metrics import on_white, region
 from specsia_build.dravie.model.checkpoint import save_model
 from specsia_build.dravie.model.losses import find_features

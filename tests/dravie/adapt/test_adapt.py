@@ -22,15 +22,16 @@ from specsia_build.dravie.adapt.adapt import (
     WITHHELD,
     Frontal,
     adapt_generator,
-    agreed,
     find_frontal,
     with_drawing,
     withheld_frames,
 )
 from specsia_build.dravie.adapt.overlay import differs_in_colour, place_drawing
 from specsia_build.dravie.config import ADAPTATION, ModelConfig
+from specsia_build.dravie.data.drawings import DrawnPair
 from specsia_build.dravie.data.frames import PIXEL_BYTES, Extent
-from specsia_build.dravie.drawing import Drawing, DrawnPair
+from specsia_build.dravie.drawing import Drawing
+from specsia_build.dravie.masks import agreed
 from specsia_build.dravie.model.checkpoint import DRAWING, MODEL, load_drawing, load_generator, save_model
 from specsia_build.dravie.model.networks import Generator, build_generator
 from specsia_build.dravie.runs import checkpoints

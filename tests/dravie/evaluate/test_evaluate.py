@@ -21,7 +21,8 @@ from specsia_build.dataset.pairs import PAIR_COLUMNS, Pair, decode_pair
 from specsia_build.dataset.reading import open_dataset
 from specsia_build.dataset.schema import BUILD_FILE, DATA, MOVING_COLUMNS, arrow_schema, frame_uid
 from specsia_build.dravie.config import ADAPTATION, TrainConfig, to_json
-from specsia_build.dravie.drawing import Drawing, DrawnPair
+from specsia_build.dravie.data.drawings import DrawnPair
+from specsia_build.dravie.drawing import Drawing
 from specsia_build.dravie.evaluate.methods import BASELINES, Method, choose_methods, load_runs
 from specsia_build.dravie.metrics import clip_flicker, steps_between, view_scores
 from specsia_build.dravie.model.checkpoint import save_model

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 import scipy
@@ -134,3 +137,11 @@ def test_tiles_shrink_when_memory_is_short() -> None:
         patched.setattr("specsia_build.dravie.repair.apply.TILE", 256)
         result = repair(Generator(Short(), config), pair.z, pair.pos)
     assert result.any() and asked[0] > 90 and asked[-1] <= 90
+
+
+def test_repairing_a_frame_imports_neither_datasets_nor_scores() -> None:
+    code = "import sys, specsia_build.dravie.repair.apply; print(*sys.modules)"
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=300)
+    imported = ran.stdout.split()
+    assert not {"pyarrow", "skimage", "specsia_build.dataset"} & set(imported)
+    assert sum(name.startswith("specsia_build.") for name in imported) <= 25
