@@ -261,8 +261,9 @@ def evaluate(runs: tuple[Path, ...], dataset: str, out: Path, split: str, device
     trained = known.load_runs(runs, where)
     adaptation = replace(ADAPTATION, steps=given["adapt_steps"])
     networks, notes = find_perceptual(where)
-    options = baselines, given["without"], given["repeats"], adaptation, given["fit_steps"]
-    chosen = known.choose_methods(trained, *options)
+    chosen = known.choose_methods(
+        trained, baselines, given["without"], given["repeats"], adaptation, given["fit_steps"]
+    )
     scores = measure(opened, split, chosen, out, networks, given["configs"], given["allow_seen"])
     unrecorded = [
         f"Which characters {run.path} was trained on is not known: it has no {SEEN_FILE}."

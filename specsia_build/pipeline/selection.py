@@ -59,8 +59,8 @@ def source_of(config: BuildConfig, layout: RunLayout) -> Source:
     known = layout.splits.is_file() and layout.config.is_file() and read_settings(layout.config).get("source")
     if known == config.source and not config.source.startswith("sample:") and not os.path.lexists(config.source):
         raise UsageError(
-            f"the source of {layout.root} is no longer at {config.source}: name its new place, "
-            f"`{config.command} NEW_PLACE --out {layout.out}`, to continue"
+            f"the source of {layout.root} is no longer at {config.source}: to continue, name its new "
+            f"place, `{config.command} NEW_PLACE --out {layout.out}`"
         )
     source = open_source(config.source, layout.source)
     # A million small objects that stay to the end are not looked at again and again.

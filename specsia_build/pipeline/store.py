@@ -153,7 +153,7 @@ def source_stamp(path: Path, root: Path) -> str | None:
 
 
 def discard(path: Path) -> None:
-    """Remove an artefact, unless it is not a file."""
+    """Remove an artefact if it is a file."""
     if path.is_file() or path.is_symlink():
         path.unlink(missing_ok=True)
 
