@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from specsia_build.characters.samples.shapes import Array, Piece, blob, by, hoop, lathe, loft, mirrored, sheet, turned
-from specsia_build.characters.samples.traits import Build, Chance, Frame, Traits
+from specsia_build.characters.samples.traits import TABLES, Build, Chance, Frame, Traits
 
 CLOTH = 0.012
 """How far a garment stands off the skin."""
@@ -252,25 +252,11 @@ def cloak(body: Body) -> None:
     body.add("cape", hoop((0, top, 0), around, (0.03, 0.03)), "chest")
 
 
-_TAILS: dict[str, tuple[list[tuple[float, float, float]], tuple[float, ...]]] = {
-    "long": ([(0, 0.05, -0.2), (0, 0.2, -0.42), (0, 0.55, -0.45)], (0.06, 0.055, 0.05, 0.035)),
-    "thin": ([(0, 0.0, -0.2), (0, 0.05, -0.42), (0, 0.22, -0.55)], (0.035, 0.028, 0.022, 0.014)),
-    "short": ([(0, 0.06, -0.12), (0, 0.16, -0.2), (0, 0.24, -0.2)], (0.06, 0.055, 0.05, 0.03)),
-    "bushy": ([(0, 0.02, -0.2), (0, 0.2, -0.38), (0, 0.5, -0.42)], (0.05, 0.12, 0.16, 0.04)),
-    "tuft": ([(0, -0.05, -0.2), (0, 0.0, -0.36), (0, 0.2, -0.46)], (0.04, 0.03, 0.03, 0.03)),
-    "curl": ([(0.02, 0.08, -0.1), (-0.05, 0.1, -0.16), (0.0, 0.03, -0.16)], (0.035, 0.032, 0.03, 0.02)),
-    "thick": ([(0, -0.1, -0.25), (0, -0.16, -0.48), (0, -0.05, -0.72)], (0.16, 0.12, 0.07, 0.02)),
-    "puff": ([(0, 0.02, -0.05), (0, 0.04, -0.08), (0, 0.06, -0.1)], ()),
-    "fan": ([(0, 0.02, -0.08), (0, 0.06, -0.15), (0, 0.1, -0.22)], ()),
-}
-"""Points of a tail from its root, and its radii from there on."""
-
-
 def tail_points(body: Body) -> list[Array]:
     """Joints of the tail that shows, root first, above the floor; none without one."""
     if not body.traits.tail:
         return []
-    build, (steps, _) = body.build, _TAILS[body.traits.tail]
+    build, steps = body.build, TABLES["tails"][body.traits.tail]["steps"]
     root = np.array([0.0, body.frame.trunk(0.16), -0.85 * body.frame.girth(body.frame.trunk(0.16))[1]])
     scale = min(1.0, 0.9 * build.neck) if body.traits.tail != "thick" else min(1.0, 1.6 * build.hips + 0.5)
     return [np.maximum(root + scale * np.array(step), (-9, 0.14, -9)) for step in [(0.0, 0.0, 0.0), *steps]]
@@ -292,7 +278,7 @@ def add_extras(body: Body) -> None:
 def _tail(body: Body) -> None:
     kind, points = body.traits.tail, tail_points(body)
     bones = ("tail1", "tail2", "tail3")
-    radii = _TAILS[kind][1]
+    radii = TABLES["tails"][kind]["radii"]
     if kind == "puff":
         body.add("tip", blob(points[-1], (0.1, 0.1, 0.1)), "tail1")
     elif kind == "fan":
@@ -300,7 +286,7 @@ def _tail(body: Body) -> None:
             tip = points[-1] + by(x * 1.5, 0.03 - abs(x), -0.04)
             body.add("tail", loft([points[0] + by(0.5 * x, 0, 0), tip], [(0.05, 0.025), (0.035, 0.015)], 4, 9), "tail1")
     else:
-        body.add("tail", loft(points, list(radii), 14, 11), *bones)
+        body.add("tail", loft(points, radii, 14, 11), *bones)
     if kind in ("tuft", "bushy"):
         body.add("tip", blob(points[-1], (0.075, 0.1, 0.075)), "tail3")
 

@@ -9,6 +9,7 @@ import numpy as np
 from specsia_build.characters.samples.body import Body
 from specsia_build.characters.samples.head import Skull, Triple
 from specsia_build.characters.samples.shapes import Array, blob, hoop, lathe, loft, turned
+from specsia_build.characters.samples.traits import TABLES
 
 
 def _cap(skull: Skull, front: float, side: float, back: float, scale: float, jag: Array | float = 0.0) -> Array:
@@ -41,15 +42,6 @@ def add_hair(body: Body, skull: Skull) -> None:
         tip = root + skull.sized(0.38, -0.1, -0.1)
         path = [root, (root + tip) / 2 + skull.sized(0, 0.03, 0.02), tip]
         body.both("hair", loft(path, [x * skull.size for x in (0.08, 0.09, 0.03)], 6, 9))
-
-
-_SPIKES = ((0, 0.35, 0.5), (0.45, 0.2, 0.45), (0.4, -0.4, 0.5), (0.85, -0.1, 0.3), (0.7, -0.7, 0.3), (0, -0.6, 0.5))
-"""Half widths, half depths and length of each spike; those beside the middle are on both sides."""
-
-
-_CURLS = ((0.35, 0.75, 0.62), (0.85, 0.3, 0.5), (0.95, -0.25, 0.1), (0.5, -0.2, 0.98), (0.75, -0.7, -0.2),
-          (0.3, -0.95, 0.4))  # fmt: skip
-"""Half widths, depths and heights of curls, on both sides."""
 
 
 def _hair(body: Body, skull: Skull, kind: str, hatted: bool) -> None:
@@ -92,7 +84,7 @@ def _hair(body: Body, skull: Skull, kind: str, hatted: bool) -> None:
         place = at(0, 0.98, -0.45) if kind == "bun" else at(0.62, 0.86, -0.25)
         (body.add if kind == "bun" else body.both)("hair", blob(place, sized(0.36, 0.34, 0.36)))
     elif kind == "spiky":
-        for x, z, high in _SPIKES:
+        for x, z, high in TABLES["spikes"]:
             y = float(np.sqrt(max(1 - x * x - z * z, 0.05)))
             tip = (1.35 * x, y + 0.85 * high, 1.25 * z)
             lock([(0.8 * x, 0.7 * y, 0.8 * z), tip], (0.36, 0.03), 0.9, x > 0)
@@ -108,7 +100,7 @@ def _hair(body: Body, skull: Skull, kind: str, hatted: bool) -> None:
             peak = foot + sized(0, 0.55 * np.cos(turn), -0.35 * turn)
             body.add("hair", loft([foot, peak], [(0.12 * size, 0.26 * size), (0.05 * size, 0.08 * size)], 4, 9))
     elif kind == "curly":
-        for x, z, y in _CURLS:
+        for x, z, y in TABLES["curls"]:
             body.both("hair", blob(at(x, y, z), sized(0.36, 0.34, 0.34), size=(7, 11)))
     elif kind == "parted":
         lock([(-0.1, 0.9, 0.55), (0.55, 0.55, 0.8), (0.95, -0.05, 0.4)], (0.16, 0.2, 0.06), 0.7)

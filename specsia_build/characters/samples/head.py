@@ -6,7 +6,7 @@ import numpy as np
 
 from specsia_build.characters.samples.body import Body
 from specsia_build.characters.samples.shapes import Array, Stamps, blob, by, hoop, lathe, loft, section, turned
-from specsia_build.characters.samples.traits import INK, WHITE, Build, Colour, mix, shade
+from specsia_build.characters.samples.traits import INK, TABLES, WHITE, Build, Colour, mix, shade
 
 Triple = tuple[float, float, float]
 
@@ -68,39 +68,20 @@ def add_head(body: Body, skull: Skull) -> None:
         _glasses(body, skull)
 
 
-_POINTED: dict[str, tuple[Triple, tuple[Triple, ...], tuple[float, ...], float]] = {
-    "elf": ((0.9, -0.08, -0.02), ((0.55, 0.32, -0.12),), (0.16, 0.05), 0.55),
-    "cat": ((0.56, 0.6, 0.0), ((0.2, 0.62, -0.02),), (0.34, 0.05), 0.5),
-    "bunny": ((0.36, 0.8, -0.05), ((0.08, 0.6, -0.06), (0.2, 1.05, -0.08)), (0.14, 0.21, 0.1), 0.5),
-    "floppy": ((0.75, 0.66, -0.05), ((0.3, 0.02, 0), (0.42, -0.75, 0.05)), (0.16, 0.22, 0.2), 0.55),
-    "fold": ((0.55, 0.72, 0.05), ((0.16, 0.26, 0.05), (0.26, 0.1, 0.32)), (0.2, 0.18, 0.07), 0.55),
-    "side": ((0.82, 0.32, -0.05), ((0.34, 0.08, 0), (0.62, -0.06, 0)), (0.1, 0.19, 0.06), 0.55),
-    "fin": ((0.85, 0.1, -0.1), (), (0.16, 0.04), 0.55),
-}
-"""Ears along a path: their root on the skull, steps from there, radii, and depth over width. A fin has three tips."""
-
-_ROUND: dict[str, tuple[Triple, Triple, dict[str, float]]] = {
-    "human": ((0.98, -0.1, -0.05), (0.09, 0.19, 0.14), {"z_deg": -12}),
-    "round": ((0.7, 0.78, -0.05), (0.3, 0.3, 0.15), {}),
-    "dish": ((0.95, 0.75, -0.08), (0.46, 0.48, 0.13), {"y_deg": 12}),
-}
-"""Middle, radii and turn of ears that are ellipsoids."""
-
-MOVING_EARS = (*_POINTED, "dish")
+MOVING_EARS = (*TABLES["pointed_ears"], "dish")
 """Kinds of ears that have a joint."""
 
 
 def _ears(body: Body, skull: Skull, kind: str) -> None:
     size, bones = skull.size, ("Ear",) if kind in MOVING_EARS else ("head",)
-    if kind in _ROUND:
-        place, radii, turn = _ROUND[kind]
-        body.both("ear", blob(skull.at(*place), skull.sized(*radii), turn=turned(**turn) if turn else None), *bones)
-    elif kind in _POINTED:
-        place, steps, widths, flat = _POINTED[kind]
-        root = skull.at(*place)
-        for tips in [((0.5, lift, -0.1),) for lift in (0.55, 0.15, -0.2)] if kind == "fin" else [steps]:
-            path = [root, *(root + skull.sized(*tip) for tip in tips)]
-            body.both("ear", loft(path, [(r * size, r * size * flat) for r in widths], 7, 11), *bones)
+    if ear := TABLES["round_ears"].get(kind):
+        turn = turned(**ear["turn"]) if ear["turn"] else None
+        body.both("ear", blob(skull.at(*ear["root"]), skull.sized(*ear["radii"]), turn=turn), *bones)
+    elif ear := TABLES["pointed_ears"].get(kind):
+        root, radii = skull.at(*ear["root"]), [(r * size, r * size * ear["flat"]) for r in ear["radii"]]
+        for steps in ear["tips"]:
+            path = [root, *(root + skull.sized(*step) for step in steps)]
+            body.both("ear", loft(path, radii, 7, 11), *bones)
     else:
         rows = [(0.26 * size, 0), (0.2 * size, 0.14 * size)]
         body.both("joint", lathe(skull.at(1.0, -0.02, 0), rows, turn=turned(z_deg=-90), columns=13), *bones)

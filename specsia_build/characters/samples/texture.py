@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from specsia_build.characters.samples.body import Body
 from specsia_build.characters.samples.shapes import EMBLEMS, Array, Piece, Stamp, Stamps
-from specsia_build.characters.samples.traits import INK, WHITE, Colour, luma, mix, oklch, scheme, shade
+from specsia_build.characters.samples.traits import INK, TABLES, WHITE, Colour, luma, mix, oklch, scheme, shade
 
 TEXTURE = 512
 """Texels along a side of a character's texture."""
@@ -141,11 +141,6 @@ def _painted(piece: Piece, points: Array, normal: Array, how: Paint, size: tuple
     return np.clip(np.rint(colour * light[:, None] * 255), 0, 255).astype(np.uint8)
 
 
-HAIR: tuple[Colour, ...] = (
-    (0.15, 0.12, 0.12), (0.28, 0.18, 0.13), (0.45, 0.28, 0.16), (0.62, 0.42, 0.22), (0.9, 0.74, 0.42),
-    (0.72, 0.32, 0.16), (0.85, 0.84, 0.82), (0.5, 0.5, 0.52),
-)  # fmt: skip
-
 _TORSO = ("torso",)
 
 
@@ -153,10 +148,10 @@ def colours(body: Body) -> dict[str, Colour]:
     """A colour for every look."""
     chance, traits, kind = body.chance, body.traits, body.traits.kind
     cloth = scheme(chance)
-    skin = chance.colour(kind.tones)
+    skin = chance.choice(TABLES["palettes"][kind.palette])
     if chance.true(kind.fantasy):
         skin = oklch(chance.between(0.6, 0.86), chance.between(0.05, 0.14), chance.between(0, 360))
-    hair = chance.colour(HAIR)
+    hair = chance.choice(TABLES["palettes"]["hair"])
     if chance.true(0.25):
         hair = oklch(chance.between(0.4, 0.8), chance.between(0.08, 0.18), chance.between(0, 360))
     if kind.hair < 0.5 and chance.true(0.7):

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, TypeVar
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from specsia_build.rendering.colour import linear_to_srgb
 
+T = TypeVar("T")
 Colour = tuple[float, float, float]
 """sRGB-encoded, each 0-1."""
 
@@ -35,9 +40,9 @@ class Chance:
         """True with some probability."""
         return bool(self.rng.random() < share)
 
-    def colour(self, colours: tuple[Colour, ...]) -> Colour:
-        """Choose a colour."""
-        return colours[int(self.rng.integers(len(colours)))]
+    def choice(self, rows: Sequence[T]) -> T:
+        """Choose a row of a table, all with equal chances."""
+        return rows[int(self.rng.integers(len(rows)))]
 
 
 def oklch(lightness: float, chroma: float, hue_deg: float) -> Colour:
@@ -71,13 +76,9 @@ def luma(colour: Colour) -> float:
     return 0.299 * colour[0] + 0.587 * colour[1] + 0.114 * colour[2]
 
 
-HUES = ((0, 30, -30, 180), (0, 180, 30, 210), (0, 150, 210, 60), (0, 120, 240, 60), (0, 60, -20, 200))
-"""Steps of hue that go together: neighbours, opposites, split opposites, triads."""
-
-
 def scheme(chance: Chance) -> dict[str, Colour]:
     """Colours of clothes: `top`, `top2`, `bottom`, `bottom2`, `accent`, `light`, `dark` and `leather`."""
-    hue, steps = chance.between(0, 360), HUES[int(chance.rng.integers(len(HUES)))]
+    hue, steps = chance.between(0, 360), chance.choice(TABLES["hues"])
     mood, plain = chance.between(0.5, 1.15), chance.true(0.18)
     lights = chance.rng.permutation(np.array([0.46, 0.65, 0.84])) + chance.rng.uniform(-0.06, 0.06, 3)
     chroma = [mood * (0.02 if plain else chance.between(0.09, 0.18)) for _ in range(3)]
@@ -102,20 +103,7 @@ def scheme(chance: Chance) -> dict[str, Colour]:
     }
 
 
-_SKIN: tuple[Colour, ...] = (
-    (0.99, 0.87, 0.78), (0.97, 0.8, 0.68), (0.93, 0.73, 0.57), (0.85, 0.62, 0.45), (0.72, 0.49, 0.34),
-    (0.56, 0.37, 0.26), (0.42, 0.28, 0.21), (0.98, 0.84, 0.72),
-)  # fmt: skip
-_FUR: tuple[Colour, ...] = (
-    (0.94, 0.67, 0.34), (0.62, 0.44, 0.3), (0.42, 0.3, 0.23), (0.93, 0.88, 0.8), (0.66, 0.64, 0.65),
-    (0.34, 0.33, 0.37), (0.86, 0.74, 0.57), (0.78, 0.5, 0.33), (0.97, 0.94, 0.9),
-)  # fmt: skip
-_GREEN, _SKY, _PINK, _GREY = (0.5, 0.74, 0.36), (0.45, 0.68, 0.86), (0.95, 0.68, 0.7), (0.63, 0.66, 0.72)
-_METAL: tuple[Colour, ...] = ((0.75, 0.78, 0.82), (0.9, 0.88, 0.84), (0.55, 0.62, 0.7), (0.85, 0.68, 0.4))
-
-
-@dataclass(frozen=True)
-class Species:
+class Species(msgspec.Struct, frozen=True):
     """A kind of character: relative frequency, kinds of parts (empty for none), colours of skin, fur or metal.
 
     `fantasy`, `hair` and `bare` are probabilities of any other colour, of hair, and of no clothes.
@@ -128,53 +116,27 @@ class Species:
     tail: str = ""
     crown: str = ""
     back: str = ""
-    tones: tuple[Colour, ...] = _FUR
+    palette: str = "fur"
     fantasy: float = 0.2
     markings: tuple[str, ...] = ("plain",)
     hair: float = 0.0
     bare: float = 0.3
 
 
-SPECIES = (
-    Species("person", 18, "human", tones=_SKIN, fantasy=0.05, hair=0.95, bare=0),
-    Species("elf", 1.5, "elf", tones=_SKIN, fantasy=0.3, hair=1, bare=0),
-    Species("cat", 2, "cat", "small", "long", markings=("plain", "stripes", "bib", "patch"), hair=0.15),
-    Species("bunny", 1.8, "bunny", "small", "puff", markings=("plain", "bib", "patch"), hair=0.15),
-    Species("bear", 1.8, "round", "wide", "puff", markings=("plain", "bib", "panda")),
-    Species("dog", 2, "floppy", "long", "short", markings=("plain", "patch", "bib", "spots")),
-    Species("mouse", 1.2, "dish", "point", "thin", tones=(_GREY, *_FUR[3:8])),
-    Species("fox", 1.4, "cat", "point", "bushy", tones=((0.92, 0.5, 0.22), (0.85, 0.85, 0.88)), markings=("bib",)),
-    Species("tiger", 1, "round", "wide", "long", tones=((0.96, 0.64, 0.25), _FUR[8]), markings=("stripes",)),
-    Species("lion", 1, "round", "wide", "tuft", "mane", tones=((0.93, 0.73, 0.42),)),
-    Species("pig", 1.2, "fold", "snout", "curl", tones=(_PINK, (0.85, 0.6, 0.55)), fantasy=0.1, hair=0.15),
-    Species("cow", 1, "side", "wide", "tuft", "horns", tones=(_FUR[8], _FUR[1]), markings=("spots", "patch")),
-    Species("deer", 1, "side", "point", "puff", "antlers", tones=(_FUR[7], _FUR[1]), markings=("bib", "spots")),
-    Species("frog", 1, crown="eyebumps", tones=(_GREEN, (0.4, 0.66, 0.5)), markings=("bib", "spots")),
-    Species("bird", 1.6, "", "beak", "fan", "tuft", "wings", ((0.98, 0.83, 0.36), _SKY, _FUR[8]), 0.3, ("bib",)),
-    Species("penguin", 1, muzzle="beak", tail="fan", tones=((0.24, 0.26, 0.34), (0.3, 0.42, 0.6)), markings=("bib",)),
-    Species("dragon", 1.5, "fin", "long", "thick", "horns", "wings", (_GREEN, _SKY, (0.8, 0.4, 0.4)), 0.5, ("bib",),
-            bare=0.6),
-    Species("dinosaur", 1.2, "", "long", "thick", "", "spines", (_GREEN, (0.5, 0.7, 0.7)), 0.5, ("bib", "spots"),
-            bare=0.6),
-    Species("robot", 3, "bolts", crown="antenna", tones=_METAL, fantasy=0.35, markings=("panel",), bare=0.75),
-    Species("monster", 1.8, "fin", "", "thick", "horns", "spines", (_GREEN, _SKY, (0.66, 0.5, 0.8)), 0.8,
-            ("bib", "spots", "plain"), 0.3, 0.5),
-    Species("alien", 1.2, crown="antennae", tones=(_GREEN, (0.6, 0.8, 0.75), (0.7, 0.65, 0.85)), fantasy=0.5,
-            markings=("plain", "spots")),
-    Species("skeleton", 0.8, tones=((0.9, 0.88, 0.8),), fantasy=0, markings=("ribs",), bare=0.6),
-)  # fmt: skip
+TABLES: dict[str, Any] = json.loads(Path(__file__).with_name("tables.json").read_bytes())
+"""Choices and sizes; those that their names do not explain:
 
-HAIR = ("short", "bowl", "bob", "long", "ponytail", "twintails", "spiky", "bun", "buns", "afro", "mohawk", "curly",
-        "parted", "bald")  # fmt: skip
-HATS = ("cap", "tophat", "wizard", "beanie", "helmet", "headband", "crown", "straw", "hood", "hairbow", "chef",
-        "knight")  # fmt: skip
-TOPS = {
-    "tee": 3, "sweater": 2, "jacket": 2, "coat": 1.4, "dress": 2, "robe": 1.2, "overalls": 1.6, "suit": 1.2,
-    "hoodie": 1.6, "tank": 1.2, "armour": 1.4,
-}  # fmt: skip
-_LONG = ("sweater", "jacket", "coat", "robe", "suit", "hoodie")
-_SYLLABLES = ("mi", "lo", "ka", "ru", "bo", "ni", "ta", "po", "ze", "fi", "du", "ma", "li", "ko", "wi", "sa", "pe",
-              "no")  # fmt: skip
+- ``tops``: relative frequency of each.
+- ``hues``: steps of hue that go together: neighbours, opposites, split opposites, triads.
+- ``frames``: half widths of chest, waist and hips, and how far the belly stands out, over the torso's girth.
+- ``tails``: steps of a path from its root, and its radii.
+- ``pointed_ears``: root, steps from there to each tip, radii, and depth over width.
+- ``round_ears``: middle, radii and degrees of turn of an ellipsoid.
+- ``spikes``: half widths, half depths and length of each; those beside the middle are on both sides.
+- ``curls``: half widths, depths and heights of each, on both sides.
+"""
+
+SPECIES = {row["name"]: msgspec.convert(row, Species) for row in TABLES["species"]}
 
 
 class Traits:
@@ -186,11 +148,10 @@ class Traits:
 
     def __init__(self, chance: Chance) -> None:
         true, pick, between = chance.true, chance.pick, chance.between
-        species = pick(*(s.name for s in SPECIES), weights=tuple(s.weight for s in SPECIES))
-        kind = next(s for s in SPECIES if s.name == species)
+        kind = SPECIES[pick(*SPECIES, weights=tuple(species.weight for species in SPECIES.values()))]
         human = kind.name in ("person", "elf")
         animal = not human and kind.name not in ("robot", "skeleton")
-        top = "bare" if true(kind.bare) else pick(*TOPS, weights=tuple(TOPS.values()))
+        top = "bare" if true(kind.bare) else pick(*TABLES["tops"], weights=tuple(TABLES["tops"].values()))
         bottom = pick("trousers", "shorts", "skirt", weights=(4, 1.6, 1))
         if top in ("dress", "robe", "bare"):
             bottom = "none"
@@ -199,20 +160,20 @@ class Traits:
         bare_feet = animal and true(0.9 if top == "bare" else 0.45)
         skirts = {"dress": (0.35, 0.8), "robe": (0.78, 0.9), "coat": (0.3, 0.6)}
         skirted = skirts.get(top) or ((0.25, 0.6) if bottom == "skirt" else None)
-        syllables = chance.rng.integers(len(_SYLLABLES), size=int(chance.rng.integers(2, 4)))
-        self.name = "".join(_SYLLABLES[int(k)] for k in syllables).capitalize()
+        syllables = chance.rng.integers(len(TABLES["syllables"]), size=int(chance.rng.integers(2, 4)))
+        self.name = "".join(TABLES["syllables"][k] for k in syllables.tolist()).capitalize()
         self.species = kind.name
         self.figure = pick("chibi", "toon", "tall", weights=(3, 4, 4) if human else (4, 4, 1.5))
         self.frame = pick("slim", "even", "round", "pear", "barrel", "wedge", weights=(2, 3, 1, 1, 1, 2))
-        self.hair = pick(*HAIR) if true(kind.hair) else "bald"
-        self.hat = pick(*HATS) if true(0.34) else ""
+        self.hair = pick(*TABLES["hair"]) if true(kind.hair) else "bald"
+        self.hat = pick(*TABLES["hats"]) if true(0.34) else ""
         self.markings = pick(*kind.markings)
         self.top = top
         self.bottom = bottom
         self.shoes = pick("paws", "claws", weights=(3, 1)) if bare_feet else pick("shoes", "boots", "sneakers")
         mitten = animal and true(0.6)
         self.hands = "paw" if mitten else pick("mitten", "fingers", "glove", "fist", weights=(2, 2, 1, 1))
-        long = (0.78, 0.98) if top in _LONG else (0.28, 0.5)
+        long = (0.78, 0.98) if top in TABLES["long_sleeved"] else (0.28, 0.5)
         self.sleeve = 0.0 if top in ("bare", "tank") else between(*long)
         self.hem = {"trousers": between(0.8, 0.96), "shorts": between(0.3, 0.5)}.get(bottom, 0.0)
         self.skirt = between(*skirted) if skirted else 0.0
@@ -232,7 +193,7 @@ class Traits:
     @property
     def kind(self) -> Species:
         """Its species."""
-        return next(s for s in SPECIES if s.name == self.species)
+        return SPECIES[self.species]
 
     @property
     def bare(self) -> bool:
@@ -243,13 +204,6 @@ class Traits:
     def tail(self) -> str:
         """The tail that shows: none does under a robe or a cape."""
         return "" if self.top == "robe" or self.cape else self.kind.tail
-
-
-FRAMES = {
-    "slim": (0.4, 0.31, 0.36, 0.0), "even": (0.46, 0.4, 0.44, 0.0), "round": (0.56, 0.66, 0.64, 0.2),
-    "pear": (0.42, 0.48, 0.62, 0.1), "barrel": (0.64, 0.6, 0.54, 0.1), "wedge": (0.64, 0.42, 0.42, 0.0),
-}  # fmt: skip
-"""Half widths of chest, waist and hips, and how far the belly stands out, over the torso's girth."""
 
 
 class Build:
@@ -280,7 +234,7 @@ class Build:
         self.crotch = self.neck * between(*{"chibi": (0.28, 0.46), "toon": (0.36, 0.52), "tall": (0.5, 0.58)}[figure])
         torso = self.neck - self.crotch
         girth = (0.5 * torso + 0.16) * between(0.85, 1.12) * (0.74 if tall else 1.0)
-        self.chest, self.waist, self.hips, self.belly = (k * girth for k in FRAMES[traits.frame])
+        self.chest, self.waist, self.hips, self.belly = (k * girth for k in TABLES["frames"][traits.frame])
         self.leg = max(min(self.hips * between(0.42, 0.56), 0.2), 0.05)
         self.arm = between(*{"chibi": (0.05, 0.1), "toon": (0.045, 0.09), "tall": (0.04, 0.065)}[figure])
         self.arm *= 1.2 if self.hips > 0.3 else 1.0
