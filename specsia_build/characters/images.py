@@ -9,7 +9,6 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,14 +48,6 @@ _DECODER_ERRORS = (
     *(OSError, ValueError, SyntaxError, EOFError, LookupError, TypeError, AttributeError, ArithmeticError),
     *(NotImplementedError, struct.error, zlib.error),
 )
-
-
-def texels_at(pixels: NDArray[Any], uv: NDArray[np.floating]) -> NDArray[Any]:
-    """Pixels of an image (H, W, …) at texture coordinates (…, 2), repeated beyond 0-1."""
-    height, width = pixels.shape[:2]
-    u, v = np.moveaxis(np.nan_to_num(uv) % 1.0, -1, 0)
-    rows, columns = (v * height).astype(int).clip(0, height - 1), (u * width).astype(int).clip(0, width - 1)
-    return np.asarray(pixels[rows, columns])
 
 
 def load_texture(

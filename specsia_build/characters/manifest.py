@@ -14,7 +14,7 @@ from msgspec import Meta
 
 from specsia_build.characters.bicar import is_bicar
 from specsia_build.characters.character import AUTO, MOST_ID_BYTES, UNSETTLED, Entry, safe_id
-from specsia_build.characters.formats import FORMATS, NOT_READ
+from specsia_build.characters.formats import FORMATS
 from specsia_build.errors import CharacterError, UsageError, brief
 from specsia_build.files.sources import open_source_file, other_content
 from specsia_build.frame import front_rotation, signed_axis
@@ -153,7 +153,7 @@ def _entry(folder: Path, line: _Line, folders: dict[Path, Path]) -> Entry:
             raise ValueError(f"the folder '{path.name}' has no tpose/m.obj")
         kind = "3dbicar"
     elif not kind:
-        raise ValueError(f"'{path.name}' {NOT_READ} (the suffixes are {' '.join(FORMATS)})")
+        raise ValueError(f"'{path.name}' is of a format that is not read ({' '.join(FORMATS)} are): export it as GLB")
     stated = {key: value for key, value in msgspec.structs.asdict(line).items() if value is not None}
     stated |= {"path": path, "format": kind, "root": folder}
     for key in (key for key in ("texture", "drawing") if key in stated):

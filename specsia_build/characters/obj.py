@@ -23,7 +23,7 @@ from specsia_build.characters.polygons import (
     triangulate,
     unit_normals,
     with_flat_gaps,
-    without_repeated_colours,
+    without_covered_colours,
 )
 from specsia_build.characters.side_files import SideFiles
 from specsia_build.errors import CharacterError, plural
@@ -67,8 +67,8 @@ class _ObjText:
 def read_obj(entry: Entry, *, plain: bool = False) -> RawMesh:
     """Read an OBJ file with its material libraries and textures.
 
-    Objects and groups are the parts. Kd, Ke and vertex colours (``v x y z r g b``) are sRGB-encoded. A texture replaces
-    Kd. Where a texture or the library is missing, an image named like the OBJ is used.
+    Objects and groups are the parts. Kd, Ke and vertex colours (``v x y z r g b``) are sRGB-encoded; a texture replaces
+    Kd and vertex colours. Where a texture or the library is missing, an image named like the OBJ is used.
 
     A `plain` one has one material, with the entry's texture.
 
@@ -83,9 +83,7 @@ def read_obj(entry: Entry, *, plain: bool = False) -> RawMesh:
     own_image = len(text.uv) > 0 and text.point_colors is None and not plain
     builder = MaterialBuilder(files, libraries, entry.texture, own_image)
     raw = _assemble(text, entry.drop, builder, path.name)
-    mesh, repeated = (raw.mesh, ()) if plain else without_repeated_colours(raw.mesh, path.name)
-    warnings = (*files.warnings(), *builder.warnings, *repeated)
-    return replace(raw, mesh=mesh, files=files.tried, warnings=warnings)
+    return replace(raw, files=files.tried, warnings=(*files.warnings(), *builder.warnings))
 
 
 class _Lines:
@@ -271,7 +269,9 @@ def _assemble(text: _ObjText, drop: Collection[str], builder: MaterialBuilder, n
         encoded = text.point_colors / full_scale(text.point_colors)
         colors[:, :3] = srgb_to_linear(np.nan_to_num(encoded, nan=1.0))
         colors = colors[point]
-    mesh = Mesh(vertices, point.astype(np.int32), materials, face_material, uv=uv, colors=colors)
+    mesh = without_covered_colours(
+        Mesh(vertices, point.astype(np.int32), materials, face_material, uv=uv, colors=colors)
+    )
     if len(text.normals) and (normal_at >= 0).any():
         normals = np.where((normal_at >= 0)[..., None], unit_normals(text.normals)[normal_at], 0.0)
         mesh = with_flat_gaps(replace(mesh, normals=normals.astype(np.float32)))

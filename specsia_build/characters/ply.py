@@ -20,16 +20,16 @@ from specsia_build.characters.polygons import (
     numbers,
     triangulate,
     unit_normals,
-    without_repeated_colours,
+    without_covered_colours,
 )
 from specsia_build.characters.side_files import SideFiles
-from specsia_build.errors import CharacterError, plural
+from specsia_build.errors import CharacterError
 from specsia_build.rendering.colour import srgb_to_linear
 from specsia_build.rendering.mesh import Mesh
 
 _TYPES = {"char": "b", "uchar": "B", "short": "h", "ushort": "H", "int": "i", "uint": "I", "float": "f", "double": "d"}
-_TYPES |= {"int8": "b", "uint8": "B", "int16": "h", "uint16": "H", "int32": "i", "uint32": "I", "int64": "q"}
-_TYPES |= {"uint64": "Q", "float32": "f", "float64": "d"}
+_TYPES |= {"int8": "b", "uint8": "B", "int16": "h", "uint16": "H", "int32": "i", "uint32": "I"}
+_TYPES |= {"float32": "f", "float64": "d"}
 """Codes of the types, which `struct` and NumPy share."""
 
 _BYTE_ORDERS = {"ascii": "", "binary_little_endian": "<", "binary_big_endian": ">"}
@@ -37,9 +37,7 @@ _MAX_HEADER = 1 << 20
 _NUMBER_COST, _UNEVEN_COST, _VALUE_COST = 16, 110, 16
 """Bytes of memory, measured, for a number of a text file, a property of a row whose lists differ, and a value kept."""
 
-_COLOR_NAMES = (("red", "green", "blue"), ("diffuse_red", "diffuse_green", "diffuse_blue"), ("r", "g", "b"))
-_ALPHA_NAMES = ("alpha", "diffuse_alpha", "a")
-_UV_NAMES = (("s", "t"), ("u", "v"), ("texture_u", "texture_v"), ("texture_s", "texture_t"))
+_UV_NAMES = (("s", "t"), ("u", "v"), ("texture_u", "texture_v"))
 
 
 class _Property(NamedTuple):
@@ -62,16 +60,12 @@ class _Column(NamedTuple):
 _Columns = dict[str, _Column]
 
 
-class _Damage(ValueError):
-    """Says what is wrong with a file."""
-
-
 def read_ply(entry: Entry) -> RawMesh:
     """Read a PLY file, text or binary.
 
-    Colours of vertices or faces are sRGB-encoded; their opacity is kept, but the material is opaque. Texture
-    coordinates of face corners or vertices have v up; the texture is that of a ``comment TextureFile`` line, else
-    the entry's, else an image named like the file. A PLY has no parts to drop.
+    Colours of vertices are sRGB-encoded; their opacity is kept, but the material is opaque. Texture coordinates of face
+    corners or vertices have v up; the texture is that of the first ``comment TextureFile`` line, else the entry's, else
+    an image named like the file. A PLY has no parts to drop.
 
     Returns:
         The mesh in the file's coordinates, ``up`` +z, ``front`` -y.
@@ -94,14 +88,14 @@ def read_ply(entry: Entry) -> RawMesh:
     point = corners[triangles]
     uv = _uv(vertex, face, sides, triangles, point)
     builder = MaterialBuilder(files, (), entry.texture, own_image=uv is not None)
+    if len(textures) > (uv is not None):
+        builder.warn(f"{path.name} names textures that were left out: one is drawn, where it has texture coordinates")
     name = textures[0] if textures and uv is not None else None
-    if textures and (uv is None or len(textures) > 1):
-        what = "the first is used for all of it" if uv is not None else "without texture coordinates they are left out"
-        builder.warn(f"{path.name} names {plural(len(textures), 'texture')}: {what}")
     if name is not None:
         builder.library[name] = MtlMaterial(base_name(name), maps={"map_kd": MapReference(name)})
     normals = _stacked(vertex, ("nx", "ny", "nz"))
     unit = None if normals is None else unit_normals(normals)[point].astype(np.float32)
+    colors = _colors(vertex)
     with np.errstate(over="ignore"):
         vertices = points.astype(np.float32)
     mesh = Mesh(
@@ -110,28 +104,23 @@ def read_ply(entry: Entry) -> RawMesh:
         materials=builder.build_all([name]),
         face_material=np.zeros(len(polygon), np.int32),
         uv=uv,
-        colors=_colors(vertex, face, point, polygon),
+        colors=None if colors is None else colors[point],
         normals=unit if unit is not None and unit.any(axis=-1).all() else None,
     )
-    mesh, repeated = without_repeated_colours(mesh, path.name)
-    return RawMesh(mesh, "+z", "-y", files=files.tried, warnings=(*files.warnings(), *builder.warnings, *repeated))
+    warnings = (*files.warnings(), *builder.warnings)
+    return RawMesh(without_covered_colours(mesh), "+z", "-y", files=files.tried, warnings=warnings)
 
 
 def _parse(data: bytes, name: str) -> tuple[dict[str, _Columns], list[str]]:
     """Columns by element and property, and the textures that comments name."""
-    end = data.find(b"end_header", 0, _MAX_HEADER)
-    # Lines end in \n, \r\n or, as Rhino writes them, in \r alone: as the first one does.
-    feed = b"\r" if data[3:4] == b"\r" and data[4:5] != b"\n" else b"\n"
-    newline = data.find(feed, end) if end >= 0 else -1
     columns: dict[str, _Columns] = {}
     elements: list[tuple[str, int, list[_Property]]] = []
     textures: list[str] = []
     try:
-        if not data.startswith(b"ply") or newline < 0:
-            raise _Damage("its header is missing or has no end")
-        lines = [line.split() for line in data[:end].decode("utf-8", errors="replace").splitlines()[1:]]
+        end = data.index(b"end_header", 0, _MAX_HEADER)
+        lines = [line.split() for line in data[:end].decode("utf-8", errors="replace").splitlines()]
         order = _BYTE_ORDERS[next(words[1] for words in lines if words[:1] == ["format"])]
-        for words in lines:
+        for words in lines[1:] if lines[0] == ["ply"] else []:
             if words[:1] == ["element"]:
                 elements.append((words[1], max(0, int(words[2])), []))
             elif words[:1] == ["property"]:
@@ -142,7 +131,7 @@ def _parse(data: bytes, name: str) -> tuple[dict[str, _Columns], list[str]]:
                 elements[-1][2].append(_Property(words[-1], kind, value, struct.Struct(count) if is_list else None))
             elif len(words) > 2 and words[0] == "comment" and words[1].lower() == "texturefile":
                 textures.append(" ".join(words[2:]))
-        body, at = data[newline + 1 :], 0
+        body, at = data[data.index(b"\n", end) + 1 :], 0
         if not order:
             memory.take(_NUMBER_COST * (1 + len(body) // 2))
             body = numbers(body).astype("<f8", copy=False).tobytes()
@@ -151,8 +140,7 @@ def _parse(data: bytes, name: str) -> tuple[dict[str, _Columns], list[str]]:
     except (LookupError, ValueError, StopIteration, OverflowError, struct.error) as error:
         # A fault behind vertices and faces costs nothing.
         if not {"vertex", "face"} <= columns.keys():
-            why = error if isinstance(error, _Damage) else "its header or its numbers are damaged"
-            raise CharacterError(f"{name} is not a whole PLY file ({why}): export it again") from error
+            raise CharacterError(f"{name} is not a PLY file, cut short or damaged: export it again") from error
     return columns, textures
 
 
@@ -168,8 +156,6 @@ def _even(body: bytes, rows: int, properties: list[_Property], at: int) -> tuple
             end += prop.length.size
         fields.append((f"values {k}", prop.value, (count,)))
         end += count * struct.calcsize(prop.value)
-    if rows and end > len(body):
-        raise _Damage("it is cut short")
     row = np.dtype(fields)
     if row.itemsize * rows > len(body) - at:
         return None
@@ -187,14 +173,12 @@ def _even(body: bytes, rows: int, properties: list[_Property], at: int) -> tuple
 
 
 def _uneven(body: bytes, rows: int, properties: list[_Property], at: int) -> tuple[_Columns, int]:
-    """Read as `_even` does, row by row."""
-    sizes = [struct.calcsize(prop.value) for prop in properties]
-    if at + rows * sum(
-        prop.length.size if prop.length else size for prop, size in zip(properties, sizes, strict=True)
-    ) > len(body):
-        raise _Damage("it is cut short")
+    """Read as `_even` does, row by row; a ValueError if the file is cut short."""
+    least = sum(prop.length.size if prop.length else struct.calcsize(prop.value) for prop in properties)
+    if at + rows * least > len(body):
+        raise ValueError("cut short")
     memory.ask(_UNEVEN_COST * rows * len(properties) + len(body))
-    plan = [(prop, size, list[bytes](), list[int]()) for prop, size in zip(properties, sizes, strict=True)]
+    plan = [(prop, struct.calcsize(prop.value), list[bytes](), list[int]()) for prop in properties]
     for _ in range(rows):
         for prop, size, pieces, counts in plan:
             count = 1
@@ -205,7 +189,7 @@ def _uneven(body: bytes, rows: int, properties: list[_Property], at: int) -> tup
             counts.append(count)
             at += count * size
         if at > len(body):
-            raise _Damage("it is cut short")
+            raise ValueError("cut short")
     columns = {}
     for prop, _, pieces, counts in plan:
         memory.take(_VALUE_COST * sum(counts))
@@ -218,7 +202,7 @@ def _length(reader: struct.Struct, body: bytes, at: int) -> int:
     """The length of a list, which is a number of any type."""
     (value,) = reader.unpack_from(body, at)
     if value < 0 or int(value) != value:
-        raise _Damage(f"a list has {value} values")
+        raise ValueError(f"a list has {value} values")
     return int(value)
 
 
@@ -244,25 +228,16 @@ def _uv(vertex: _Columns, face: _Columns, sides: Ints, triangles: Ints, point: I
         return np.stack([uv[..., 0], 1.0 - uv[..., 1]], axis=-1).astype(np.float32)
 
 
-def _colors(vertex: _Columns, face: _Columns, point: Ints, polygon: Ints) -> NDArray[np.float32] | None:
-    """Linear RGB and opacity of each corner, (T, 3, 4), of the first table of several colours, else of the first."""
-
-    def unit(kind: str, values: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Values as 0-1; integers count to 255, or to 65535 where they are larger."""
-        most = 65535.0 if kind == "H" and values.max(initial=0.0) > 255 else 255.0
-        return values / (full_scale(values) if kind in "fd" else most)
-
-    tables = []
-    for columns, rows in ((vertex, point), (face, np.repeat(polygon[:, None], 3, axis=1))):
-        for names in _COLOR_NAMES:
-            if (rgb := _stacked(columns, names)) is not None:
-                linear = np.ones((len(rgb), 4), np.float32)
-                linear[:, :3] = srgb_to_linear(unit(columns[names[0]].kind, rgb))
-                for name in _ALPHA_NAMES:
-                    if (alpha := _stacked(columns, (name,))) is not None:
-                        linear[:, 3] = np.clip(unit(columns[name].kind, alpha[:, 0]), 0.0, 1.0)
-                tables.append((linear, rows))
-    # Programs write white or grey for what they have no colours of.
-    several = (table for table in tables if len(table[0]) and np.ptp(table[0][:, :3], axis=0).any())
-    table, rows = next(several, tables[0] if tables else (None, point))
-    return None if table is None else table[rows]
+def _colors(vertex: _Columns) -> NDArray[np.float32] | None:
+    """Linear RGB and opacity of each vertex, (V, 4); integers count to 255, or to 65535 where they are larger."""
+    if (rgb := _stacked(vertex, ("red", "green", "blue"))) is None:
+        return None
+    alpha = _stacked(vertex, ("alpha",))
+    whole = full_scale(rgb)
+    if vertex["red"].kind not in "fd":
+        whole = 65535.0 if rgb.max(initial=0.0) > 255 else 255.0
+    linear = np.ones((len(rgb), 4), np.float32)
+    linear[:, :3] = srgb_to_linear(rgb / whole)
+    if alpha is not None:
+        linear[:, 3] = np.clip(alpha[:, 0] / whole, 0.0, 1.0)
+    return linear

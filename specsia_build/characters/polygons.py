@@ -12,8 +12,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from specsia_build import memory
-from specsia_build.characters.images import texels_at
-from specsia_build.rendering.colour import linear_to_srgb
 from specsia_build.rendering.mesh import Material, Mesh, flat_normals
 
 Ints = NDArray[np.int64]
@@ -27,12 +25,8 @@ TRIANGLE_COST, VERTEX_COST, POLYGON_COST = 200, 150, 120
 MOST_CORNERS = 4096
 """Maximum corners of a polygon that is cut by its shape: the time may grow with their square."""
 
-MOST_APART = 0.06
-"""Median difference, 0-1, between vertex colours and the texels that they repeat."""
-
 _CORNER_COST = 300  # Bytes of memory for a corner of a polygon of more than four while its shape is looked at.
 _REFLEX = 1e-4  # Share of a polygon's area that a concave corner folds in by; less is rounding.
-_WHITE, _ALIKE, _LOOKED_AT = 0.95, 0.01, 2000
 _MOST_PAST_ONE = 2.0
 
 
@@ -169,35 +163,14 @@ def with_flat_gaps(mesh: Mesh) -> Mesh:
     return replace(mesh, normals=np.where(lost, flat_normals(mesh), mesh.normals))
 
 
-def without_repeated_colours(mesh: Mesh, name: str) -> tuple[Mesh, tuple[str, ...]]:
-    """Replace vertex colours that repeat the textures, or are one grey beside them, by white, with a warning.
-
-    Scans carry such colours for programs that show no textures; the product of both would be too dark. Opacity stays.
-    """
-    if mesh.colors is None or mesh.uv is None:
-        return mesh, ()
-    textured = np.array([material.texture is not None for material in mesh.materials])
-    painted = np.flatnonzero(textured[mesh.face_material])
-    picked = painted[:: 1 + len(painted) // _LOOKED_AT]
-    if len(picked) == 0:
-        return mesh, ()
-    texels = np.empty((len(picked), 3, 3))
-    material_of = mesh.face_material[picked]
-    for k in np.unique(material_of):
-        texture = mesh.materials[k].texture
-        assert texture is not None
-        texels[material_of == k] = texels_at(texture.pixels, mesh.uv[picked[material_of == k]])[..., :3] / 255
-    colours = linear_to_srgb(np.clip(np.nan_to_num(mesh.colors[picked, :, :3], nan=1.0), 0.0, 1.0))
-    grey = np.ptp(colours) < _ALIKE
-    apart = np.median(np.abs(colours - texels).mean(axis=-1))
-    if np.mean(colours) > _WHITE or not (grey or apart <= MOST_APART):
-        return mesh, ()
-    memory.ask(mesh.colors.nbytes)
+def without_covered_colours(mesh: Mesh) -> Mesh:
+    """Make vertex colours white where a texture is drawn: it replaces them, their product would be too dark."""
+    textured = np.array([material.texture is not None for material in mesh.materials])[mesh.face_material]
+    if mesh.colors is None or mesh.uv is None or not textured.any():
+        return mesh
     colors = mesh.colors.copy()
-    colors[painted, :, :3] = 1.0
-    what = "are one grey beside" if grey else "repeat"
-    warning = f"the vertex colours of {name} {what} its texture, which they would darken: the texture alone was drawn"
-    return replace(mesh, colors=colors), (warning,)
+    colors[textured, :, :3] = 1.0
+    return replace(mesh, colors=colors)
 
 
 def without_repeated_light(mesh: Mesh) -> Mesh:

@@ -14,10 +14,10 @@ import msgspec
 
 from specsia_build.characters.bicar import DRAWING, bicar_entry, is_bicar
 from specsia_build.characters.character import AUTO, UNSETTLED, Entry, Sample, id_order_key, is_unicode, safe_id
-from specsia_build.characters.formats import FORMATS, NOT_READ, REFUSED
+from specsia_build.characters.formats import FORMATS
 from specsia_build.characters.manifest import is_manifest, read_manifest
 from specsia_build.characters.samples import LICENSE, SOURCE, VERSION
-from specsia_build.errors import UsageError, plural, some
+from specsia_build.errors import UsageError, some
 from specsia_build.files.sources import is_folder
 from specsia_build.folders import RUN_MARK, expanded
 
@@ -78,7 +78,7 @@ def open_source(source: str, scratch: Path) -> Source:
     suffix = path.suffix.lower()
     if suffix == ".jsonl":
         return Source(name, "manifest", _sorted(read_manifest(path)))
-    if suffix not in FORMATS and suffix not in REFUSED:
+    if suffix not in FORMATS:
         raise UsageError(f"'{name}' is neither a mesh file ({' '.join(FORMATS)}) nor a .jsonl manifest: {_KINDS}")
     return Source(name, "file", (_entry(None, _File(path.parent, path.name, suffix), safe_id(path.stem)),))
 
@@ -122,18 +122,12 @@ def _folder(folder: Path, name: str) -> Source:
         meant = [child for child in children if child.name.isdecimal() or is_folder(child / "tpose")]
         files, kind = [_File(folder, child.name, "") for child in meant], "3dbicar"
     else:
-        meshes, refused, links = _meshes(folder)
-        is_run = (folder / RUN_MARK).is_file()
-        if not meshes and (is_run or not refused):
+        files, links = _meshes(folder)
+        if not files:
             what = f"'{name}' holds no character ({' '.join(FORMATS)} or 3DBiCar)"
-            raise UsageError(f"the folder {what}{' but a run' if is_run else ''}: {_KINDS}")
-        known = {mesh.stem.casefold() for mesh in meshes}
-        others = [file.name for file in refused if meshes and file.stem.casefold() not in known]
-        if others:
-            notes.append(f"{plural(len(others), 'file')} of other formats passed over: {some(others)}")
+            raise UsageError(f"the folder {what}{' but a run' if (folder / RUN_MARK).is_file() else ''}: {_KINDS}")
         if links:
             notes.append(f"links to folders are not followed: {some(links)}")
-        files = meshes or refused
         kind = "folder" if any(file.suffix for file in files) else "3dbicar"
     return Source(name, kind, _sorted(_identified(folder, files)), tuple(notes))
 
@@ -150,8 +144,8 @@ class _File(msgspec.Struct, frozen=True, gc=False):
         return self.name[: len(self.name) - len(self.suffix)]
 
 
-def _meshes(top: Path) -> tuple[list[_File], list[_File], list[str]]:
-    """Mesh files and 3DBiCar folders below a folder, files that are `REFUSED`, and links to folders.
+def _meshes(top: Path) -> tuple[list[_File], list[str]]:
+    """Mesh files and 3DBiCar folders below a folder, and links to folders.
 
     Hidden folders and runs are skipped.
     """
@@ -160,7 +154,6 @@ def _meshes(top: Path) -> tuple[list[_File], list[_File], list[str]]:
         raise UsageError(f"the folder {error.filename} cannot be read: {error.strerror}; make it readable")
 
     meshes: list[_File] = []
-    refused: list[_File] = []
     links: list[str] = []
     walked = 0
     for parent, subfolders, names in os.walk(top, onerror=refuse):
@@ -179,9 +172,9 @@ def _meshes(top: Path) -> tuple[list[_File], list[_File], list[str]]:
         for name in sorted(names):
             _, dot, suffix = name.lower().rpartition(".")
             suffix = dot + suffix
-            if (suffix in FORMATS or suffix in REFUSED) and not name.startswith("."):
-                (meshes if suffix in FORMATS else refused).append(_File(folder, name, suffix))
-    return meshes, refused, links
+            if suffix in FORMATS and not name.startswith("."):
+                meshes.append(_File(folder, name, suffix))
+    return meshes, links
 
 
 def _identified(top: Path, files: list[_File]) -> list[Entry]:
@@ -190,11 +183,11 @@ def _identified(top: Path, files: list[_File]) -> list[Entry]:
     The id is the stem, or the path below `top` if characters of several folders share a stem. Of files that differ in
     their suffix alone the most complete format is the character; the others have a problem.
     """
-    rank = {suffix: k for k, suffix in enumerate(FORMATS)}
+    rank = ["", *FORMATS]
     by_place: dict[tuple[str, str], list[_File]] = {}
     for file in files:
         by_place.setdefault((str(file.parent), file.stem), []).append(file)
-    groups = [sorted(same, key=lambda file: (rank.get(file.suffix, -1), file.name)) for same in by_place.values()]
+    groups = [sorted(same, key=lambda file: (rank.index(file.suffix), file.name)) for same in by_place.values()]
     shared = Counter(safe_id(chosen.stem).casefold() for chosen, *_ in groups)
     taken: set[str] = set()
 
@@ -220,12 +213,11 @@ def _identified(top: Path, files: list[_File]) -> list[Entry]:
 
 
 def _entry(root: Path | None, file: _File, character_id: str) -> Entry:
-    path, kind, problem = file.parent / file.name, FORMATS.get(file.suffix, ""), None
+    path, problem = file.parent / file.name, None
     if not is_unicode(str(path)):
         problem = f"{path.relative_to(root or path.parent)} is a path that is not UTF-8: rename it"
     elif not file.suffix:
         return bicar_entry(path, character_id, root)
-    elif not kind:
-        problem = f"{path.name} {NOT_READ}"
+    kind = FORMATS.get(file.suffix, "")
     usual = AUTO if kind in UNSETTLED else None
     return Entry(character_id, kind, path, up=usual, front=usual, problem=problem, root=root)

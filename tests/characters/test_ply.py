@@ -128,19 +128,6 @@ def test_damaged_files_are_refused(tmp_path: Path, text: str) -> None:
     assert not re.search("literal|unmatched|quux", str(caught.value))
 
 
-@pytest.mark.parametrize("binary", [False, True])
-def test_lines_may_end_as_on_the_first_macintosh(tmp_path: Path, binary: bool) -> None:
-    text = text_ply(SQUARE, ["4 0 1 2 3"])
-    data = text.replace("\n", "\r").encode()
-    if binary:
-        header = text[: text.index("end_header\n") + 11].replace("ascii", "binary_little_endian").replace("\n", "\r")
-        points = np.array([list(map(float, line.split())) for line in SQUARE], "<f4").tobytes()
-        data = header.encode() + points + struct.pack("<B4i", 4, 0, 1, 2, 3)
-    raw = read(tmp_path, data)
-    assert_array_equal(raw.mesh.vertices, [[0, 0, 0], [2, 0, 0], [2, 0, 1], [0, 0, 1]])
-    assert len(raw.mesh.faces) == 2
-
-
 def test_a_fault_in_what_no_picture_shows_costs_nothing(tmp_path: Path) -> None:
     whole = text_ply(SQUARE, ["4 0 1 2 3"])
     cut = (

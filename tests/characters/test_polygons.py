@@ -113,25 +113,10 @@ def square(folder: Path, kind: str, levels: tuple[tuple[int, int, int], ...]) ->
 
 
 @pytest.mark.parametrize("kind", ["obj", "ply"])
-@pytest.mark.parametrize("levels", [LEVELS, ((0, 0, 0),) * 4, ((192, 192, 192),) * 4])
-def test_colours_that_repeat_the_texture_or_are_one_grey_are_left_out(
-    tmp_path: Path, kind: str, levels: tuple[tuple[int, int, int], ...]
-) -> None:
-    """Scanners and MeshLab write grey where they have no colours of vertices."""
-    raw = square(tmp_path, kind, levels)
+def test_a_texture_replaces_vertex_colours(tmp_path: Path, kind: str) -> None:
+    raw = square(tmp_path, kind, LEVELS)
     assert raw.mesh.colors is not None
     assert (raw.mesh.colors == 1.0).all()
-    assert len(raw.warnings) == 1
-
-
-@pytest.mark.parametrize("kind", ["obj", "ply"])
-@pytest.mark.parametrize("levels", [((255, 255, 255),) * 4, ((255, 128, 128),) * 4])
-def test_colours_of_their_own_are_kept(tmp_path: Path, kind: str, levels: tuple[tuple[int, int, int], ...]) -> None:
-    raw = square(tmp_path, kind, levels)
-    assert raw.mesh.colors is not None
-    assert raw.mesh.colors[0, 0, 0] == 1.0
-    assert (raw.mesh.colors[..., 1] < 1.0).all() == (levels[0][1] < 255)
-    assert raw.warnings == ()
 
 
 def lit_square(folder: Path, library: str) -> Material:
