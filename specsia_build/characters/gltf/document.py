@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import base64
 import json
-import os
 import struct
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import unquote, unquote_to_bytes
 
@@ -37,7 +36,7 @@ WIDTHS = {"SCALAR": 1, "VEC2": 2, "VEC3": 3, "VEC4": 4, "MAT4": 16}
 _EXTENSIONS = (
     "KHR_draco_mesh_compression EXT_meshopt_compression KHR_meshopt_compression KHR_mesh_quantization "
     "KHR_texture_basisu KHR_texture_transform KHR_lights_punctual EXT_texture_webp "
-    "EXT_texture_avif MSFT_texture_dds KHR_animation_pointer KHR_materials_ KHR_node_visibility VRM KHR_xmp"
+    "EXT_texture_avif MSFT_texture_dds KHR_animation_pointer KHR_materials_ VRM KHR_xmp"
 )
 READABLE = tuple(_EXTENSIONS.split())
 """Beginnings of required extensions that are read, or that leave the shape unchanged."""
@@ -131,14 +130,8 @@ class Document:
         return self.files.read(path)
 
     def image_file(self, uri: str) -> Path | None:
-        """Find the image file that a URI names; warns where it lies elsewhere than the URI says."""
-        name = unquote(uri)
-        path = self.files.find(name) or self.files.find(uri)
-        places = [self.files.stated(PurePosixPath(text.replace("\\", "/")).parts) for text in (name, uri)]
-        if path is not None and path not in places:
-            place = Path(os.path.relpath(path, self.files.root)).as_posix()
-            self.warn(f"texture '{uri}' of {self.name} is not there: {place} was used instead")
-        return path
+        """Find the image file that a URI names."""
+        return self.files.find(unquote(uri)) or self.files.find(uri)
 
     def view_bytes(self, index: int) -> memoryview:
         """Bytes of a buffer view, decompressed."""

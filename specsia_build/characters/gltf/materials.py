@@ -135,8 +135,6 @@ class Materials:
                 emissive = (0.0, 0.0, 0.0)
             elif texture is None:
                 placement = emissive_placement
-            elif emissive_placement != placement:
-                self.document.warn(f"{self.document.name}: materials[{index}] emits light at its base colour's UVs")
         material = Material(
             name=entry.name or "",
             base_color=(_unit(r), _unit(g), _unit(b), _unit(a)),
@@ -222,17 +220,13 @@ class Materials:
 
 def _as_glass(material: Material, stated: schema.ExtensionValues | None) -> Material:
     """Make a material translucent as KHR_materials_transmission says, unless a texture modulates it."""
-    factor = 0.0 if stated is None or stated.transmission_texture is not None else _unit(stated.transmission_factor)
-    if factor == 0.0 or material.alpha_mode == "mask":
+    if stated is None or stated.transmission_texture or not stated.transmission_factor or material.alpha_mode == "mask":
         return material
-    texture = material.texture
-    if texture is not None and material.alpha_mode == "opaque":
-        pixels = texture.pixels.copy()
-        pixels[..., 3] = 255
-        texture = replace(texture, pixels=pixels)
     r, g, b, a = material.base_color
-    opacity = (1.0 if material.alpha_mode == "opaque" else a) * (1.0 - (1.0 - GLASS) * factor)
-    return replace(material, texture=texture, base_color=(r, g, b, opacity), alpha_mode="blend")
+    opacity = (1.0 if material.alpha_mode == "opaque" else a) * (
+        1.0 - (1.0 - GLASS) * _unit(stated.transmission_factor)
+    )
+    return replace(material, base_color=(r, g, b, opacity), alpha_mode="blend")
 
 
 def _is_solid(material: Material) -> bool:

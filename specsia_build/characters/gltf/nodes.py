@@ -181,7 +181,7 @@ def read_motions(document: Document, number: NDArray[np.int32]) -> Motions:
 
 
 def read_pose(document: Document, number: NDArray[np.int32], pose: str) -> tuple[Motion | None, float]:
-    """Read the motion that a pose belongs to, as far as it is needed, and its time in seconds.
+    """Read the motion that a pose belongs to, and its time in seconds.
 
     A pose is ``rest``, or an action's name with an optional frame; without one its first.
     """
@@ -199,7 +199,7 @@ def read_pose(document: Document, number: NDArray[np.int32], pose: str) -> tuple
         within = f"the action's frames, {first:.6g} to {last:.6g}; the nearest was used"
         document.warn(f"{document.name}: the pose '{pose}' is outside of {within}")
     time = min(ends, default=0.0) if frame is None else frame / document.fps
-    tracks = [track for index in indices for track in _tracks(document, number, index, around=time)]
+    tracks = [track for index in indices for track in _tracks(document, number, index)]
     return Motion(pose, tuple(tracks), time, time), time
 
 
@@ -212,8 +212,8 @@ def _names(document: Document) -> list[str]:
     return names
 
 
-def _tracks(document: Document, number: NDArray[np.int32], index: int, around: float | None = None) -> list[Track]:
-    """Read what an animation moves, whole or only the keys before and after a time."""
+def _tracks(document: Document, number: NDArray[np.int32], index: int) -> list[Track]:
+    """Read what an animation moves."""
     animation = document.entry(schema.Animation, index)
     samplers = animation.samplers or ()
     label = f"{document.name}: animations[{index}] ('{animation.name or ''}')"
@@ -238,7 +238,7 @@ def _tracks(document: Document, number: NDArray[np.int32], index: int, around: f
             continue
         moved = int(number[node]), cast(Path, path)
         try:
-            tracks[node, path] = _track(document, sampler, times[sampler.input], moved, around)
+            tracks[node, path] = _track(document, sampler, times[sampler.input], moved)
         except ValueError as error:
             raise document.error(schema.Animation, index, f"{error} in channels[{k}]") from error
     if others:
@@ -246,13 +246,7 @@ def _tracks(document: Document, number: NDArray[np.int32], index: int, around: f
     return list(tracks.values())
 
 
-def _track(
-    document: Document,
-    sampler: schema.AnimationSampler,
-    times: NDArray[Any],
-    moved: tuple[int, Path],
-    around: float | None,
-) -> Track:
+def _track(document: Document, sampler: schema.AnimationSampler, times: NDArray[Any], moved: tuple[int, Path]) -> Track:
     """Read the keys of a track; raises ValueError if they are damaged."""
     stored = document.accessor(sampler.output)
     interpolation = sampler.interpolation or "LINEAR"
@@ -265,9 +259,6 @@ def _track(
         raise ValueError("has values that do not fit its times, or an unknown interpolation,")
     if not np.isfinite(times).all() or (times[1:] < times[:-1]).any():
         raise ValueError("has times that are not finite, or run backwards,")
-    if around is not None:
-        after = int(np.clip(np.searchsorted(times[:, 0], around, side="right"), 1, max(keys - 1, 1)))
-        times, stored = times[after - 1 : after + 1], stored[per_key * (after - 1) : per_key * (after + 1)]
     memory.ask(_KEY_COST * stored.size)
     memory.take(8 * (len(times) + stored.size))
     values = (denormalise(stored) if document.is_normalised(sampler.output) else stored).astype(np.float64)

@@ -40,8 +40,6 @@ INSTANCE_COST, _SKIN_COST, _INFLUENCE_COST = 2000, 400, 250
 _KEPT_INFLUENCE_COST = 12
 """Bytes of memory of an influence until the whole file is read."""
 
-_FEW = 64
-
 
 @dataclass(frozen=True)
 class Instance:
@@ -347,10 +345,6 @@ def _compacted(faces: NDArray[np.int64], count: int) -> tuple[NDArray[np.int64] 
 
     Primitives often share one large set of vertices, and unused ones may hold anything.
     """
-    if faces.size < count // _FEW:
-        # Many primitives of few faces each would search the large set again and again.
-        rows, inverse = np.unique(faces, return_inverse=True)
-        return rows, inverse.reshape(-1, 3).astype(np.int32)
     is_used = np.zeros(count, bool)
     is_used[faces] = True
     if is_used.all():

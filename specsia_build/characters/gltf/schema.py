@@ -37,7 +37,6 @@ class Extensions(Struct):
     transform: TextureTransform | None = field(default=None, name="KHR_texture_transform")
     basisu: ExtensionValues | None = field(default=None, name="KHR_texture_basisu")
     webp: ExtensionValues | None = field(default=None, name="EXT_texture_webp")
-    visibility: Any = field(default=None, name="KHR_node_visibility")
 
     def __post_init__(self) -> None:
         # A damaged VRM extension counts as an empty one.

@@ -161,7 +161,7 @@ def test_an_image_of_another_format_and_the_plain_one_beside_it(
         ("../skins/skin.png", "Skins/skin.png"),
     ],
 )
-def test_an_image_that_lies_elsewhere_in_the_source_is_taken_and_said(tmp_path: Path, uri: str, place: str) -> None:
+def test_an_image_that_lies_elsewhere_in_the_source_is_taken(tmp_path: Path, uri: str, place: str) -> None:
     image = tmp_path / place
     image.parent.mkdir(parents=True, exist_ok=True)
     image.write_bytes(png(RED_GREEN))
@@ -171,8 +171,7 @@ def test_an_image_that_lies_elsewhere_in_the_source_is_taken_and_said(tmp_path: 
     writer.mesh_node(writer.primitive(TEXCOORD_0=writer.accessor(UV), material=0))
     raw = read_gltf(writer.write_glb(tmp_path / "gltf" / "a.glb"), root=tmp_path)
     assert raw.mesh.materials[0].texture is not None
-    (warning,) = raw.warnings
-    assert uri in warning and place in warning
+    assert image in raw.files
 
 
 def test_the_given_texture_goes_to_materials_without_one(tmp_path: Path) -> None:
