@@ -10,6 +10,7 @@ import hashlib
 import math
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from numpy.typing import NDArray
 from safetensors.numpy import save_file
 from torch import Tensor, nn
 from torch.nn import functional
+from torch.utils.data import DataLoader, Dataset
 
 from specsia_build.backends.relief import net
 from specsia_build.backends.relief.net import COLOURS, guides, inputs, on_white, palette_of
@@ -38,8 +40,8 @@ from specsia_build.rendering.layers import HALF_COVERED
 from specsia_build.rendering.mesh import Mesh, compacted
 
 WIDTHS = (32, 64, 96, 128, 128)  # Channels of each level of the network, the first at half of `SIZE`
-RATE, BATCH = 8e-4, 8  # Largest learning rate, and examples in a step
-POSES = 2  # Poses taken from a character's own clips
+RATE, BATCH = 8e-4, 16  # Largest learning rate, and examples in a step
+POSES = 3  # Poses taken from a character's own clips
 DRAWN, MARGIN = 256, 6  # Pixels of the frame that characters are drawn in, and around them
 
 
@@ -196,8 +198,8 @@ def example(picture: Picture, rng: np.random.Generator) -> dict[str, NDArray[Any
     return {
         "x": inputs(drawing, length).transpose(2, 0, 1),
         "length": np.array(length or 1, np.float32),
-        "labels": labels,
-        "guides": guides(labels),
+        "labels": labels.astype(np.uint8),
+        "guides": guides(labels).astype(np.uint8),
         "palette": palette / 255,
         "front": colours.transpose(2, 0, 1) / 255,
         "back": behind.transpose(2, 0, 1) / 255,
@@ -223,8 +225,9 @@ def losses(predicted: Tensor, key: Tensor, batch: dict[str, Tensor], offset: tup
     down = (error[..., 1:, :] - error[..., :-1, :]) * both[..., 1:, :] * both[..., :-1, :]
     steep = ((across.abs().mean(1).sum((1, 2)) + down.abs().mean(1).sum((1, 2))) / count * weight).mean()
     half_of = (..., slice(offset[0], None, 2), slice(offset[1], None, 2))
-    one_hot = functional.one_hot(batch["labels"], COLOURS + 1)[..., :COLOURS].permute(0, 3, 1, 2).float()
-    logits = palette_logits(predicted[half_of], key, functional.avg_pool2d(one_hot, 2), batch["guides"][half_of])
+    one_hot = functional.one_hot(batch["labels"].long(), COLOURS + 1)[..., :COLOURS].permute(0, 3, 1, 2).float()
+    guided = batch["guides"][half_of].long()
+    logits = palette_logits(predicted[half_of], key, functional.avg_pool2d(one_hot, 2), guided)
     palette = batch["palette"][..., None, None].expand(-1, -1, -1, SIZE // 2, SIZE // 2)
     choices = torch.cat([palette, batch["front"][half_of][:, None]], 1)
     distance = (choices - batch["back"][half_of][:, None]).abs().mean(2)
@@ -236,31 +239,64 @@ def losses(predicted: Tensor, key: Tensor, batch: dict[str, Tensor], offset: tup
     return deep, steep, colour.mean()
 
 
-def train(drawn: Sequence[tuple[Picture, float]], out: Path, *, steps: int, minutes: float, seed: int) -> Net:
+class Batches(Dataset[dict[str, NDArray[Any]]]):
+    """Batches of examples of weighted pictures; that of a step depends on the seed and the step alone."""
+
+    def __init__(self, drawn: Sequence[tuple[Picture, float]], steps: int, seed: int) -> None:
+        self._pictures, self._steps, self._seed = [picture for picture, _ in drawn], steps, seed
+        self._weights = np.array([weight for _, weight in drawn]) / sum(weight for _, weight in drawn)
+
+    def __len__(self) -> int:
+        return self._steps
+
+    def __getitem__(self, step: int) -> dict[str, NDArray[Any]]:
+        rng = np.random.default_rng((self._seed, step))
+        chosen = rng.choice(len(self._pictures), BATCH, p=self._weights)
+        examples = [example(self._pictures[number], rng) for number in chosen]
+        return {name: np.stack([e[name] for e in examples]) for name in examples[0]}
+
+
+@dataclass(frozen=True)
+class Effort:
+    """How long a training takes, and on what.
+
+    Attributes:
+        steps, minutes: at most; whichever ends first.
+        device: of the network, as torch names it.
+        workers: processes that make examples; 0 makes them in this one.
+    """
+
+    steps: int = 9000
+    minutes: float = 50.0
+    device: str = "cpu"
+    workers: int = 0
+
+
+def train(drawn: Sequence[tuple[Picture, float]], out: Path, effort: Effort, *, seed: int) -> Net:
     """Train a network on weighted pictures, writing ``out/weights.safetensors`` every 250 steps and at the end.
 
-    The learning rate falls by a cosine over `steps` or `minutes`, whichever end first.
+    The learning rate falls by a cosine until the last step or minute.
     """
     torch.set_num_threads(1)
     torch.manual_seed(seed)
     rng = np.random.default_rng(seed)
-    model = Net().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    average = Net()
+    device = torch.device(effort.device)
+    model = Net().to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    average = Net().to(device)
     average.load_state_dict(model.state_dict())
-    weights = np.array([weight for _, weight in drawn]) / sum(weight for _, weight in drawn)
+    batches = DataLoader(Batches(drawn, effort.steps, seed), batch_size=None, num_workers=effort.workers)
     optimiser = torch.optim.AdamW(model.parameters(), RATE, betas=(0.9, 0.98), weight_decay=0.01)
     # Without AVX-512, bfloat16 is several times as slow as float32.
-    half = torch.backends.cpu.get_cpu_capability().startswith("AVX512")
+    half = device.type != "cpu" or torch.backends.cpu.get_cpu_capability().startswith("AVX512")
     started, running, running_norm = time.monotonic(), np.zeros(3), 1.0
-    for step in range(steps):
-        done = max(step / steps, (time.monotonic() - started) / (60 * minutes))
+    for step, examples in enumerate(batches):
+        done = max(step / effort.steps, (time.monotonic() - started) / (60 * effort.minutes))
         if done >= 1:
             break
         for group in optimiser.param_groups:
             group["lr"] = RATE * min(1, (step + 1) / 100) * 0.5 * (1 + np.cos(np.pi * done))
-        examples = [example(drawn[number][0], rng) for number in rng.choice(len(drawn), BATCH, p=weights)]
-        batch = {name: torch.from_numpy(np.stack([e[name] for e in examples])) for name in examples[0]}
-        with torch.autocast("cpu", torch.bfloat16, enabled=half):
+        batch = {name: tensor.to(device) for name, tensor in examples.items()}
+        with torch.autocast(device.type, torch.bfloat16, enabled=half):
             predicted, key = model(batch["x"])
         offset = (int(rng.integers(2)), int(rng.integers(2)))
         deep, steep, colour = losses(predicted, key, batch, offset)
@@ -274,7 +310,7 @@ def train(drawn: Sequence[tuple[Picture, float]], out: Path, *, steps: int, minu
         with torch.no_grad():
             for kept, new in zip(average.parameters(), model.parameters(), strict=True):
                 kept.lerp_(new, 1 - min(0.998, (1 + step) / (10 + step)))
-        running = 0.99 * running + 0.01 * np.array([deep.item(), steep.item(), colour.item()])
+        running = 0.99 * running + 0.01 * np.array(torch.stack([deep, steep, colour]).tolist())
         if step % 250 == 249:
             means = " ".join(f"{value:.4f}" for value in running / (1 - 0.99 ** (step + 1)))
             click.echo(f"{step + 1} steps, {time.monotonic() - started:.0f} s: depth, slope, colour {means}")
@@ -285,9 +321,10 @@ def train(drawn: Sequence[tuple[Picture, float]], out: Path, *, steps: int, minu
 
 def save(model: Net, out: Path) -> None:
     """Write ``weights.safetensors``: float16, convolutions as (3, 3, in, out)."""
+    tensors = {name: value.cpu().half() for name, value in model.state_dict().items()}
     arrays = {
-        name: np.ascontiguousarray(value.permute(2, 3, 1, 0).numpy() if value.ndim == 4 else value.numpy(), np.float16)
-        for name, value in model.state_dict().items()
+        name: np.ascontiguousarray(value.permute(2, 3, 1, 0) if value.ndim == 4 else value)
+        for name, value in tensors.items()
     }
     save_file(arrays, str(out / "weights.safetensors"))
 
@@ -309,10 +346,12 @@ def _with_share(argument: str) -> tuple[Path, float]:
 @click.command()
 @click.argument("manifests", nargs=-1, required=True, metavar="MANIFEST[=SHARE]...")
 @click.option("--out", required=True, type=click.Path(file_okay=False, path_type=Path), help="Folder of the weights.")
-@click.option("--steps", default=9000, show_default=True)
-@click.option("--minutes", default=50.0, show_default=True, help="Time limit.")
+@click.option("--steps", default=Effort.steps, show_default=True)
+@click.option("--minutes", default=Effort.minutes, show_default=True, help="Time limit.")
+@click.option("--device", default="cpu", show_default=True, help="cpu or cuda.")
+@click.option("--workers", default=0, show_default=True, help="Processes that make examples, 0 for none.")
 @click.option("--seed", default=1, show_default=True)
-def main(manifests: tuple[str, ...], out: Path, steps: int, minutes: float, seed: int) -> None:
+def main(manifests: tuple[str, ...], out: Path, seed: int, **effort: Any) -> None:
     """Train the network of `relief` on the characters of manifests, those of their test splits left out.
 
     Manifests are taken in proportion to their shares, 1 by default: a.jsonl=0.6 b.jsonl=0.4.
@@ -323,7 +362,7 @@ def main(manifests: tuple[str, ...], out: Path, steps: int, minutes: float, seed
         drawn = [(picture, share * weight) for path, share in shares for picture, weight in pictures(path)]
     except SpecsiaError as error:
         raise click.ClickException(str(error)) from error
-    train(drawn, out, steps=steps, minutes=minutes, seed=seed)
+    train(drawn, out, Effort(**effort), seed=seed)
 
 
 if __name__ == "__main__":

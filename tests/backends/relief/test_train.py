@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 from specsia_build.backends.relief import net
-from specsia_build.backends.relief.net import CHANNELS, COLOURS, guides
+from specsia_build.backends.relief.net import CHANNELS, COLOURS
 from specsia_build.backends.selftest import figure
 from specsia_build.backends.two_sheets import SIZE
 from specsia_build.characters.samples.write import provide
@@ -36,8 +36,9 @@ def test_examples_are_a_function_of_their_seed(picture: Any) -> None:
     assert 0.05 < thickness.mean() < 1
 
 
-def test_training_makes_weights_that_give_the_same_without_torch(picture: Any, tmp_path: Path) -> None:
-    model = train.train([(picture, 1.0)], tmp_path, steps=2, minutes=5, seed=0)
+@pytest.mark.parametrize("workers", [0, 2])
+def test_training_makes_weights_that_give_the_same_without_torch(workers: int, picture: Any, tmp_path: Path) -> None:
+    model = train.train([(picture, 1.0)], tmp_path, train.Effort(steps=2, workers=workers), seed=0)
     tensors = net._tensors(tmp_path / "weights.safetensors")
     model.load_state_dict(
         {
@@ -48,9 +49,9 @@ def test_training_makes_weights_that_give_the_same_without_torch(picture: Any, t
     example = train.example(picture, np.random.default_rng(3))
     with torch.no_grad():
         predicted, key = model(torch.from_numpy(example["x"])[None])
-        hot = torch.nn.functional.one_hot(torch.from_numpy(example["labels"]), COLOURS + 1)[..., :COLOURS]
+        hot = torch.nn.functional.one_hot(torch.from_numpy(example["labels"]).long(), COLOURS + 1)[..., :COLOURS]
         pooled = torch.nn.functional.avg_pool2d(hot.permute(2, 0, 1)[None].float(), 2)
-        logits = train.palette_logits(predicted, key, pooled, torch.from_numpy(guides(example["labels"]))[None])
+        logits = train.palette_logits(predicted, key, pooled, torch.from_numpy(example["guides"]).long()[None])
     found, keys = net.forward(np.ascontiguousarray(example["x"].transpose(1, 2, 0)), tensors)
     assert np.abs(found - predicted[0].permute(1, 2, 0).numpy()).max() < 1e-4
     _, without = net.decode(found, keys, example["labels"], 0)
@@ -62,7 +63,7 @@ def test_a_manifest_may_have_a_share_and_an_equals_sign_in_its_name(
 ) -> None:
     taken: list[tuple[str, float]] = []
     monkeypatch.setattr(train, "pictures", lambda path: [(path.name, 0.5)])
-    monkeypatch.setattr(train, "train", lambda drawn, out, **options: taken.extend(drawn))
+    monkeypatch.setattr(train, "train", lambda drawn, out, effort, seed: taken.extend(drawn))
     (tmp_path / "c=2").touch()
     (tmp_path / "d=e.jsonl").touch()
     arguments = ("a.jsonl", "b.jsonl=0.4", f"{tmp_path}/c=2", f"{tmp_path}/c=2=3", f"{tmp_path}/d=e.jsonl", "f=g.jsonl")
