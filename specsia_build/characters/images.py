@@ -25,11 +25,8 @@ IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tga", ".webp")
 IMAGE_ENDING = r"\.(?:psd|tiff?|exr|hdr|dds|gif|png|jpe?g|bmp|tga|webp)"
 """A pattern of what the names end in that files give images, read or not, in any letter case."""
 
-MAX_TEXTURE_PIXELS = 16384 * 16384
-"""Largest texture that is decoded."""
-
-KEPT_TEXTURE_PIXELS = 8192 * 8192
-"""Largest texture that is kept as it is, 256 MiB; a larger one is halved."""
+MAX_TEXTURE_PIXELS = 8192 * 8192
+"""Largest texture that is read: 256 MiB."""
 
 MOST_IMAGE_BYTES = 2**30
 """Largest image file that is read."""
@@ -65,7 +62,7 @@ def load_texture(
         (H, W, 4) uint8, sRGB-encoded, straight alpha (255 where the image has none), row 0 at the top.
 
     Raises:
-        CharacterError: if it is missing, damaged, not a known kind of image or larger than 16384 x 16384 pixels.
+        CharacterError: if it is missing, damaged, not a known kind of image or larger than 8192 x 8192 pixels.
         CostError: if it would take more memory than is left for the character.
     """
     data = source if isinstance(source, bytes) else read_source(source, root or source.parent, MOST_IMAGE_BYTES)
@@ -79,17 +76,14 @@ def load_texture(
                 count = image.width * image.height
                 if count > MAX_TEXTURE_PIXELS:
                     raise Image.DecompressionBombError
-                large = count > KEPT_TEXTURE_PIXELS
-                memory.take(TEXEL_COST * count // (4 if large else 1))
+                memory.take(TEXEL_COST * count)
                 memory.ask((_DECODER_COST.get(image.format or "", 4) + 4) * count)
                 if upright:
                     ImageOps.exif_transpose(image, in_place=True)
-                if large:
-                    return np.asarray(image.convert("RGBA").reduce(2))
                 quick = None if upright else _plain_png(image, data)
                 return _rgba(image) if quick is None else quick
     except Image.DecompressionBombError as error:
-        raise CharacterError(f"{name} has more than 16384x16384 pixels: make it smaller") from error
+        raise CharacterError(f"{name} has more than 8192x8192 pixels: make it smaller") from error
     except _DECODER_ERRORS as error:
         if "out of memory" in str(error):
             raise MemoryError from error
@@ -98,19 +92,16 @@ def load_texture(
 
 
 def _ktx2(data: bytes, name: str) -> NDArray[np.uint8]:
-    """Decode the largest level of a KTX2 image of Basis Universal (KHR_texture_basisu) that may be kept."""
+    """Decode a KTX2 image of Basis Universal (KHR_texture_basisu)."""
     import opengl_basisu
 
     try:
         with memory.held():
             image = opengl_basisu.open(data)
-            sizes = [image.level_size(level) for level in range(image.levels)]
-            level = next((k for k, (width, height) in enumerate(sizes) if width * height <= KEPT_TEXTURE_PIXELS), None)
-            if level is None:
-                raise CharacterError(f"{name} has {image.width}x{image.height} pixels: make it smaller")
-            width, height = sizes[level]
-            memory.take(4 * width * height)
-            return np.asarray(image.transcode("rgba8", level).data, np.uint8)
+            if image.width * image.height > MAX_TEXTURE_PIXELS:
+                raise CharacterError(f"{name} has more than 8192x8192 pixels: make it smaller")
+            memory.take(TEXEL_COST * image.width * image.height)
+            return np.asarray(image.transcode("rgba8", 0).data, np.uint8)
     except (opengl_basisu.BasisuError, ValueError) as error:
         raise CharacterError(f"{name} is an image that cannot be read ({error}): save it as PNG") from error
 

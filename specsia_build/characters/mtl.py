@@ -22,7 +22,6 @@ MOST_LIBRARY_BYTES = 16 * 2**20
 
 _SLOTS = {
     **dict.fromkeys(("map_kd", "map_basecolor", "map_base_color", "map_albedo", "map_diffuse"), "map_kd"),
-    "map_ka": "map_ka",
     **dict.fromkeys(("map_d", "map_opacity"), "map_d"),
     **dict.fromkeys(("map_ke", "map_emissive"), "map_ke"),
 }
@@ -82,7 +81,7 @@ def parse_mtl(text: str) -> dict[str, MtlMaterial]:
 
 
 def _map(rest: str) -> MapReference:
-    """Options and file name of a map statement; the name may hold spaces."""
+    """File name of a map statement, which may hold spaces, without its options, which are kept in part."""
     wrap: Wrap = "repeat"
     is_moved = False
     words = rest.split(" ")
@@ -136,18 +135,15 @@ class MaterialBuilder:
     def __post_init__(self, libraries: Iterable[str]) -> None:
         if self.texture is not None:
             self._override = as_texture(load_texture(self.texture, self.texture.name, self.files.root))
-        for line in libraries:
-            # One line may list several libraries, but one name may hold spaces too.
-            several = [part.strip() + ".mtl" for part in line[:-4].replace(".MTL ", ".mtl ").split(".mtl ")]
-            for name in [line] if len(several) == 1 or self.files.find(line) is not None else several:
-                try:
-                    path = self.files.find(name)
-                    if path is None:
-                        self.warn(f"material library {base_name(name)} {self.files.nowhere}")
-                    else:
-                        self.library.update(parse_mtl(decode_text(self.files.read(path, MOST_LIBRARY_BYTES))))
-                except CharacterError as error:
-                    self.warn(f"material library {error}")
+        for name in libraries:
+            try:
+                path = self.files.find(name)
+                if path is None:
+                    self.warn(f"material library {base_name(name)} {self.files.nowhere}")
+                else:
+                    self.library.update(parse_mtl(decode_text(self.files.read(path, MOST_LIBRARY_BYTES))))
+            except CharacterError as error:
+                self.warn(f"material library {error}")
 
     def build_all(self, names: Sequence[str | None]) -> tuple[Material, ...]:
         """Build all materials in use; None is that of faces before any ``usemtl``."""
@@ -177,16 +173,15 @@ class MaterialBuilder:
         self.warnings[sentence] = None
 
     def _build(self, stated: MtlMaterial, opacity: float) -> Material:
-        # Programs that name only an ambient map mean the surface's colour.
-        diffuse, base_path = self._find(stated, ("map_kd", "map_ka"))
-        cutout, cutout_path = self._find(stated, ("map_d",))
+        diffuse, base_path = self._find(stated, "map_kd")
+        cutout, cutout_path = self._find(stated, "map_d")
         texture = self._texture(base_path, cutout_path, diffuse or cutout)
         if texture is None:
             texture = self._override or (None if diffuse is None else self._own_image())
         # A texture replaces Kd, as in Blender: exporters leave Kd at 0, 0.588 or 0.8 beside a texture.
         is_textured = texture is not None and diffuse is not None
         red, green, blue = _linear((1.0, 1.0, 1.0) if is_textured else stated.diffuse)
-        glow, glow_path = self._find(stated, ("map_ke",))
+        glow, glow_path = self._find(stated, "map_ke")
         emissive_texture = self._texture(glow_path, None, glow)
         return Material(
             name=stated.name,
@@ -197,18 +192,16 @@ class MaterialBuilder:
             alpha_mode=_alpha_mode(opacity, texture if cutout_path is not None else None),
         )
 
-    def _find(self, stated: MtlMaterial, keys: Sequence[str]) -> tuple[MapReference | None, Path | None]:
-        """The first of a material's maps that can be read, with its file; else the first, or None, and None."""
-        maps = [stated.maps[key] for key in keys if key in stated.maps]
-        for reference in maps:
-            path = self.files.find(reference.name)
-            if path is None:
-                self.warn(f"texture {base_name(reference.name)} {self.files.nowhere}")
-            elif self._pixels(path) is not None:
-                if reference.is_moved:
-                    self.warn(f"texture {path.name} is scaled or shifted by the library, which was ignored")
-                return reference, path
-        return (maps[0] if maps else None), None
+    def _find(self, stated: MtlMaterial, key: str) -> tuple[MapReference | None, Path | None]:
+        """A material's map, None where it has none, and its file, None where it cannot be read."""
+        if (reference := stated.maps.get(key)) is None:
+            return None, None
+        path = self.files.find(reference.name)
+        if path is None:
+            self.warn(f"texture {base_name(reference.name)} {self.files.nowhere}")
+        elif reference.is_moved:
+            self.warn(f"texture {path.name} is scaled or shifted by the library, which was ignored")
+        return reference, path if path is not None and self._pixels(path) is not None else None
 
     def _pixels(self, path: Path) -> NDArray[np.uint8] | None:
         if path not in self._decoded:

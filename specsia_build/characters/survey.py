@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -14,14 +14,13 @@ import numpy as np
 import scipy
 from numpy.typing import NDArray
 
-from specsia_build.animation.humanoid import words_of
 from specsia_build.characters.character import AUTO, SETTLED, UNSETTLED, Character, Doubt, Entry, Fix, legible
 from specsia_build.characters.doubts.looks import has_colours, plain_colour
 from specsia_build.characters.images import IMAGE_SUFFIXES
 from specsia_build.characters.manifest import SUGGESTED
 from specsia_build.characters.sources import Source
 from specsia_build.errors import UsageError, some
-from specsia_build.files.sources import IMAGE_KINDS, is_file, is_of_images, listing, source_digest
+from specsia_build.files.sources import is_file, is_of_images, listing
 from specsia_build.rendering.mesh import Mesh
 from specsia_build.rendering.topology import linked_groups
 
@@ -42,9 +41,6 @@ MOST_UNCOUNTED = 0.01
 
 _SHARES, _CELLS = np.linspace(0.0, 1.0, 17), 10_000
 _MOST_IMAGES, _MOST_LISTED = 3, 2000
-
-DigestsOf: TypeAlias = Callable[[Sequence[tuple[Path, Path]]], Iterable[str | None]]
-"""Gives the SHA-256 of each of some files within their roots, None where one cannot be read."""
 
 
 @dataclass(frozen=True)
@@ -178,23 +174,14 @@ def same_shapes(entries: Iterable[Entry], shapes: Sequence[Shape]) -> list[tuple
     return [tuple(ids) for ids in alike.values() if len(ids) > 1]
 
 
-def _digests(files: Sequence[tuple[Path, Path]]) -> Iterator[str | None]:
-    """Digests of the files that are as large as another; the others are like none."""
-    sizes = [path.stat().st_size if is_file(path) else None for path, _ in files]
-    alike = Counter(sizes)
-    for (path, root), size in zip(files, sizes, strict=True):
-        yield source_digest(path, root) if size is not None and alike[size] > 1 else None
-
-
-def same_files(entries: Iterable[Entry], digests: DigestsOf = _digests) -> list[tuple[str, ...]]:
-    """Ids of characters whose mesh files hold the same bytes, in the order of `entries`; not of 3DBiCar folders."""
-    single = [entry for entry in entries if entry.problem is None and entry.format != "3dbicar"]
-    first, alike = dict[str, str](), defaultdict[str, list[str]](list)
-    for entry, digest in zip(single, digests([(entry.path, entry.within) for entry in single]), strict=True):
+def same_files(entries: Iterable[Entry]) -> list[tuple[str, ...]]:
+    """Ids of characters of one mesh file, in the order of `entries`; they may differ in their poses and parts."""
+    first, alike = dict[Path, str](), defaultdict[Path, list[str]](list)
+    for entry in entries:
         # Of a million files hardly any two are alike: no list is made for a single one.
-        if digest is not None and first.setdefault(digest, entry.id) != entry.id:
-            alike[digest].append(entry.id)
-    return [(first[digest], *ids) for digest, ids in alike.items()]
+        if entry.problem is None and first.setdefault(entry.path, entry.id) != entry.id:
+            alike[entry.path].append(entry.id)
+    return [(first[path], *ids) for path, ids in alike.items()]
 
 
 def one_colour(character: Character, color: NDArray[np.uint8], coverage: NDArray[np.uint8]) -> Iterator[Doubt]:
@@ -222,24 +209,18 @@ def one_colour(character: Character, color: NDArray[np.uint8], coverage: NDArray
 
 
 def _images(character: Character) -> list[Path]:
-    """Images that a file names and does not show, or else those near it that are called like it."""
+    """Images that a file names and does not show, or else those near it whose names begin with its own."""
     entry = character.entry
     named = [path for path in dict.fromkeys(character.files) if path.suffix.lower() in IMAGE_SUFFIXES and is_file(path)]
     if named:
         return named[:_MOST_IMAGES]
     folder = entry.path.parent
     beside = [top / name for top in (folder, folder.parent) for name in listing(top).names if is_of_images(name)]
-    wanted = {_core(name) for name in (entry.path.stem, entry.id)} - {""}
     places = [place for place in (folder, *beside) if place.is_dir()]
     near = [place / name for place in places for name in listing(place).names[:_MOST_LISTED]]
-    near = [path for path in near if path.suffix.lower() in IMAGE_SUFFIXES and _core(path.stem)]
-    exact = [path for path in near if _core(path.stem) in wanted]
-    return (exact or [p for p in near if any(len(w) > 2 and w in _core(p.stem) for w in wanted)])[:_MOST_IMAGES]
-
-
-def _core(name: str) -> str:
-    """A name without the words that say what kind of image it is."""
-    return "".join(word for word in words_of(name) if not IMAGE_KINDS.fullmatch(word))
+    own = (entry.path.stem.casefold(), entry.id.casefold())
+    near = [path for path in near if path.suffix.lower() in IMAGE_SUFFIXES and path.name.casefold().startswith(own)]
+    return near[:_MOST_IMAGES]
 
 
 def suggested_manifest(

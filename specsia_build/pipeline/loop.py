@@ -176,7 +176,7 @@ class Build:
             if warnings := self.standing(entry).warnings:
                 self.record.warn(entry.id, warnings)
         shapes = [self.standing(entry).shape for entry in self.entries]
-        doubles = parted_doubles(self.entries, self.characters.splits, self.run.index.digest, shapes)
+        doubles = parted_doubles(self.entries, self.characters.splits, shapes)
         self.summary = replace(self.summary, doubles=tuple(doubles))
 
 

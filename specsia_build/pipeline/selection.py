@@ -20,7 +20,6 @@ from specsia_build.folders import expanded
 from specsia_build.pipeline.progress import named
 from specsia_build.pipeline.run import Run, RunLayout
 from specsia_build.stages.registry import character_stages
-from specsia_build.stages.stage import DigestOf
 
 _MOST_DOUBLES = 5
 
@@ -134,18 +133,16 @@ def _split(
     return chosen, split_of, remarks
 
 
-def parted_doubles(
-    entries: Sequence[Entry], splits: Mapping[str, str], digest: DigestOf, shapes: Sequence[Shape]
-) -> list[str]:
+def parted_doubles(entries: Sequence[Entry], splits: Mapping[str, str], shapes: Sequence[Shape]) -> list[str]:
     """A sentence for each mesh file, and each shape, of several characters in different splits; the first few of many.
 
-    `digest` gives the SHA-256 of a file within its root, `shapes` are of each entry, as `same_shapes` compares them.
+    `shapes` are of each entry, as `same_shapes` compares them.
     """
 
     def parted(groups: Iterable[tuple[str, ...]]) -> list[tuple[str, ...]]:
         return [ids for ids in groups if len({splits[i] for i in ids}) > 1]
 
-    files = parted(same_files(entries, lambda paths: (digest(*path) for path in paths)))
+    files = parted(same_files(entries))
     shaped = [ids for ids in parted(same_shapes(entries, shapes)) if not any(set(ids) <= set(file) for file in files)]
     doubles = [*((ids, "are one file") for ids in files), *((ids, "have one shape") for ids in shaped)]
     sentences = [

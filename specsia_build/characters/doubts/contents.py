@@ -26,7 +26,6 @@ COLLISION = frozenset({"ucx", "collider", "collision", "colonly"})  # Words in n
 LEAST_PROP = 0.15  # Extent of a prop in heights; a ring or a finger has less.
 AWAY = 0.1  # Heights between a joint without surface and the nearest one: of 140 rigs the largest of others is 0.07.
 FLAT = 0.01  # Thinnest over longest side of a flat mesh.
-LEAST_STEPS = 5000  # Positions along a mesh that single precision must distinguish.
 
 _PART_POINTS, _CELLS = 2000, 12  # Points of a part that is compared, and cells along both that are "close".
 
@@ -197,15 +196,8 @@ def joints_without_surface(probe: Probe, name: str) -> Iterator[Doubt]:
 
 
 def degenerate(probe: Probe, name: str) -> Iterator[Doubt]:
-    """Warn about a mesh without thickness, and about one whose positions are rounded."""
-    low, high = (bound.astype(np.float64) for bound in probe.placed.bounds())
-    extent = high - low
-    steps = float(extent.max()) / float(np.spacing(np.float32(np.maximum(np.abs(low), np.abs(high)).max())))
-    if steps < LEAST_STEPS:
-        problem = (
-            f"{name} lies so far from its file's origin that its positions are rounded to 1/{steps:.0f} of its size"
-        )
-        yield Doubt(f"{problem}: move it to the origin in the file", LEAST_STEPS / max(steps, 1e-12))
+    """Warn about a mesh without thickness."""
+    extent = np.ptp(np.array(probe.placed.bounds(), np.float64), axis=0)
     thinnest = float(extent.min() / extent.max())
     if thinnest < FLAT:
         across = ("from side to side", "from front to back", "from head to foot")[int(extent.argmin())]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import msgspec
@@ -10,8 +9,6 @@ import numpy as np
 import pytest
 
 from specsia_build.characters.character import Character, Doubt, Entry
-from specsia_build.characters.doubts.contents import degenerate
-from specsia_build.characters.doubts.probe import probe_of
 from specsia_build.characters.read import read_character
 from specsia_build.characters.sources import open_source
 from tests.characters.bodies import FIGURE, Boxes, box, boxes, write_glb, write_obj
@@ -118,12 +115,8 @@ def test_joints_without_surface(tmp_path: Path, head: float, hand: float, said: 
     assert len(read(path, "gltf").doubts) == said
 
 
-def test_what_is_flat_rounded_or_far_away_is_told(tmp_path: Path) -> None:
+def test_what_is_flat_or_far_away_is_told(tmp_path: Path) -> None:
     flat = {"A": [solid * (1, 0.001, 1) for solid in boxes()]}
     assert [doubt.score > 1 for doubt in doubts(flat, tmp_path)] == [True]
     (doubt,) = doubts(FIGURE | {"Stray": box((40, 0, 1), (0.01, 0.01, 0.01))}, tmp_path)
     assert doubt.score > 5
-    path = write_obj(tmp_path / "far.obj", FIGURE)
-    mesh = read(path).mesh
-    far = replace(mesh, vertices=mesh.vertices + np.float32(1e5))
-    assert [doubt.score > 1 for doubt in degenerate(probe_of(far), "a")] == [True]
