@@ -79,7 +79,7 @@ _SHARED = options(
     takes_source=True,
 )
 @source
-@click.option("--out", help="Folder of the run, or a URL (s3://...) to send its dataset to.  [default: specsia-out]")
+@click.option("--out", help="Folder of the run.  [default: specsia-out]")
 @click.option("--stage", "stages", multiple=True, type=click.Choice(STAGES), help="Run only this stage.")
 @backends("Reconstruction backend, of `specsia backends list`; may be repeated.")
 @click.option("--like", metavar="DATASET", help="Build only the characters of this packed dataset, in its splits.")
@@ -163,7 +163,7 @@ def clips(source: str | None, out: str | None, stages: tuple[str, ...], fresh: b
 
 @command("specsia merge share-1 share-2 --out whole", "specsia merge share-* --out whole", goes_on=True)
 @click.argument("runs", metavar="RUN...", nargs=-1, required=True)
-@click.option("--out", required=True, help="Folder of the merged run, or a URL to send its dataset to.")
+@click.option("--out", required=True, help="Folder of the merged run.")
 @max_failures
 @json_option
 def merge(runs: tuple[str, ...], out: str, max_failures: str | None) -> None:
@@ -188,10 +188,7 @@ def merge(runs: tuple[str, ...], out: str, max_failures: str | None) -> None:
 @click.argument("folder", metavar="DIR")
 @json_option
 def status(folder: str) -> None:
-    """Show what the run in DIR holds, what failed and why, and what a build would do next.
-
-    DIR is what its --out was, a folder or a URL.
-    """
+    """Show what the run in DIR holds, what failed and why, and what a build would do next."""
     from specsia_build.pipeline.run import existing_run
     from specsia_build.pipeline.status import run_status
 

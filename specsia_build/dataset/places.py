@@ -86,7 +86,7 @@ class Place:
             if not isinstance(error, read_errors()) and type(error) is not ValueError:
                 raise
             where = f"{self.where}/{name}" if name else self.where
-            raise SpecsiaError(f"{where} cannot be read or written: {one_line(error)}") from error
+            raise SpecsiaError(f"{where} cannot be read: {one_line(error)}") from error
 
 
 def read_errors(*more: type[Exception]) -> tuple[type[Exception], ...]:

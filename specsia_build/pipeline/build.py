@@ -8,7 +8,6 @@ from dataclasses import replace
 from pathlib import Path
 
 from specsia_build.config import BuildConfig
-from specsia_build.dataset.exchange import open_target
 from specsia_build.files.names import pattern_note
 from specsia_build.pipeline import folder
 from specsia_build.pipeline.executors import Executor, local_executor
@@ -47,9 +46,6 @@ def build(
         renderer.check()
     for spec in config.backends:
         backend_of(spec)
-    if layout.remote_dataset is not None:
-        open_target(layout.remote_dataset)
-        progress.say(f"the work is kept in {layout.root}, the dataset goes to {layout.remote_dataset}")
     if config.executor != "local":
         # Workers of a cluster start in other folders.
         layout = replace(layout, root=layout.root.absolute())
@@ -83,6 +79,6 @@ def build(
             if PACK.name not in stages:
                 return task.finished()
             summary = finish(task)
-            if isinstance(summary.dataset, Path) and (note := pattern_note(summary.dataset, "load_dataset takes")):
+            if summary.dataset is not None and (note := pattern_note(summary.dataset, "load_dataset takes")):
                 progress.say(note)
             return summary

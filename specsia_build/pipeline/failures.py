@@ -117,7 +117,7 @@ class BuildSummary:
     lacking: tuple[str, ...] = ()
     allowed_failures: int = 0
     rows: Mapping[str, int] | None = None
-    dataset: Path | str | None = None
+    dataset: Path | None = None
     clips: int | None = None
     recipes: Mapping[str, int] | None = None
     stopped: str | None = None

@@ -16,7 +16,6 @@ from specsia_build.characters.character import Entry
 from specsia_build.config import NONE, backend_name
 from specsia_build.dataset import parquet, splits
 from specsia_build.dataset.checksums import parse_sums
-from specsia_build.dataset.exchange import open_target, upload
 from specsia_build.dataset.places import public_settings
 from specsia_build.dataset.schema import SUMS_FILE
 from specsia_build.errors import CharacterError, SpecsiaError, UsageError, WriteError, brief, plural, some
@@ -75,7 +74,7 @@ def _missed(build: Build, waiting: Mapping[str | None, Iterable[str]], failures:
         if missed := [key for key in keys if key not in excused]:
             return (
                 f"{len(missed):,}{f' of {name}' if name else ''} are neither built up to date nor on record as failed "
-                f"({named(missed)}): run `{build.config.command} --out {build.layout.out}` with all its stages"
+                f"({named(missed)}): run `{build.config.command} --out {build.layout.root}` with all its stages"
             )
     return None
 
@@ -131,11 +130,9 @@ def _pack_dataset(build: Build) -> BuildSummary:
                 build.progress.say(f"pack: {shards} written, {packed.kept:,} kept as they were")
     done = StageSummary(pack.STAGE.name, None, made, kept, 0, time.perf_counter() - start)
     build.progress.stage_done(done)
-    if layout.remote_dataset is not None:
-        _send(build, layout.remote_dataset)
     rows = {name: sum(member.rows for member in members) for name, members in plan.members.items()}
     empty = empty_splits(standings, build.characters.splits)
-    summary = build.finished(rows=rows, dataset=layout.remote_dataset or layout.dataset, empty_splits=empty)
+    summary = build.finished(rows=rows, dataset=layout.dataset, empty_splits=empty)
     return replace(summary, stages=[*summary.stages, done])
 
 
@@ -204,19 +201,6 @@ def shard_maker(run: Run, execute: Executor, advance: Callable[[int], None]) -> 
                 yield number, shard
 
     return make
-
-
-def _send(build: Build, url: str) -> None:
-    start = time.perf_counter()
-    files = sum(path.is_file() for path in build.layout.dataset.rglob("*")) - 1
-    with build.progress.bar("upload", files, "file") as advance:
-        sent = upload(build.layout.dataset, open_target(url), build.layout.uploaded, advance)
-    build.progress.say(
-        f"{'upload':<20} {plural(sent.sent, 'file')} ({sent.bytes / 1e6:,.1f} MB) sent, {sent.copied} renamed, "
-        f"{sent.kept} already there, in {time.perf_counter() - start:.1f} s"
-    )
-    if sent.spared:
-        build.progress.say(f"upload: {some(sent.spared)} of {url} were not sent by a build and were left alone")
 
 
 @dataclass(frozen=True)

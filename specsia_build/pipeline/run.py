@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, fields, replace
@@ -50,15 +49,9 @@ class _Below:
 
 @dataclass(frozen=True)
 class RunLayout:
-    """Paths of one run.
-
-    Attributes:
-        root: folder that `--out` names, or the local folder of a URL.
-        url: what `--out` names if it is a URL; the dataset is packed below `root` and then sent there.
-    """
+    """Paths of one run below `root`, the folder that `--out` names."""
 
     root: Path
-    url: str | None = None
 
     # Marks the folder as a run's, with the version that made it.
     mark = _Below(RUN_MARK)
@@ -75,22 +68,11 @@ class RunLayout:
     left_out = _Below("state/left-out.json")
     # Held by the command that builds here.
     lock = _Below("state/lock")
-    # What was sent to the URL.
-    uploaded = _Below("state/uploaded.json")
     # Procedural characters that this run wrote.
     source = _Below("source")
     artefacts = _Below("artefacts")
     dataset = _Below("dataset")
     report = _Below("report.html")
-
-    @property
-    def out(self) -> str:
-        """Value of `--out`: a folder or a URL."""
-        return self.url or str(self.root)
-
-    @property
-    def remote_dataset(self) -> str | None:
-        return None if self.url is None else f"{self.url.rstrip('/')}/dataset"
 
     @property
     def written(self) -> tuple[Path, ...]:
@@ -129,22 +111,17 @@ def _id(key: str) -> str:
 
 
 def layout_of(out: str | Path) -> RunLayout:
-    """Layout of a folder or an fsspec URL, whose local folder is `./specsia-out-NAME-HASH`."""
-    if isinstance(out, Path) or "://" not in out:
-        return RunLayout(Path(out))
-    if out.startswith(("file://", "local://")):
-        return RunLayout(Path(out.partition("://")[2]))
-    url = out.rstrip("/")
-    name = re.sub(r"[^A-Za-z0-9._]+", "-", url.rpartition("/")[2]).strip("-.") or "run"
-    return RunLayout(Path(f"{DEFAULT_OUT}-{name}-{hashlib.sha256(url.encode()).hexdigest()[:8]}"), url)
+    """Layout of a run's folder; raises UsageError for a URL."""
+    if "://" in str(out):
+        raise UsageError(f"{out} is a URL, and a run lies in a folder: build there, then copy its dataset to the URL")
+    return RunLayout(Path(out))
 
 
 def existing_run(folder: str | Path) -> tuple[BuildConfig, RunLayout]:
-    """Settings and layout of a run; raises UsageError if the folder, or the work folder of the URL, holds none."""
+    """Settings and layout of a run; raises UsageError if the folder holds none."""
     layout = layout_of(folder)
     if not layout.config.is_file():
-        kept = f" keeps its state in {layout.root}, which is not here, and" if layout.url is not None else ""
-        raise UsageError(f"{spelled(folder)}{kept} holds no build: give the folder that `specsia build --out` wrote")
+        raise UsageError(f"{spelled(folder)} holds no build: give the folder that `specsia build --out` wrote")
     return with_settings(BuildConfig(), read_run_settings(layout.config), str(layout.config)), layout
 
 

@@ -59,7 +59,7 @@ def source_of(config: BuildConfig, layout: RunLayout) -> Source:
     if known == config.source and not config.source.startswith("sample:") and not os.path.lexists(config.source):
         raise UsageError(
             f"the source of {layout.root} is no longer at {config.source}: to continue, name its new "
-            f"place, `{config.command} NEW_PLACE --out {layout.out}`"
+            f"place, `{config.command} NEW_PLACE --out {layout.root}`"
         )
     source = open_source(config.source, layout.source)
     # A million small objects that stay to the end are not looked at again and again.
