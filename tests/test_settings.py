@@ -105,7 +105,7 @@ def test_a_user_without_a_home_folder_has_one_that_cannot_be() -> None:
 @pytest.mark.usefixtures("nobody")
 @pytest.mark.parametrize(
     "command",
-    ["characters ~x/hero.glb", "build sample:1 --like ~x/d --out o", "clips sample:1 --motion ~x/a.bvh --out o"],
+    ["characters ~x/hero.glb", "clips sample:1 --motion ~x/a.bvh --out o"],
 )
 def test_a_path_of_an_unknown_user_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str) -> None:
     monkeypatch.chdir(tmp_path)

@@ -82,7 +82,6 @@ _SHARED = options(
 @click.option("--out", help="Folder of the run.  [default: specsia-out]")
 @click.option("--stage", "stages", multiple=True, type=click.Choice(STAGES), help="Run only this stage.")
 @backends("Reconstruction backend, of `specsia backends list`; may be repeated.")
-@click.option("--like", metavar="DATASET", help="Build only the characters of this packed dataset, in its splits.")
 @click.option("--renderer", metavar="NAME", help=f"Renderer of Y* and Z: {', '.join(RENDERERS)}.  [default: fast]")
 @click.option("--views", type=int, help="Evenly spaced views of a character.  [default: 10]")
 @click.option("--min-iou", type=float, help="Mean IoU below which a reconstruction is of low quality.  [default: 0.5]")

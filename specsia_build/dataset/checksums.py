@@ -1,30 +1,16 @@
-"""SHA-256 of every file of a dataset, in `SHA256SUMS`, and of every image, in `checksums.parquet`."""
+"""SHA-256 of every file of a dataset, in `SHA256SUMS`."""
 
 from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from itertools import groupby, islice
 from pathlib import Path
 
-import pyarrow as pa
-import pyarrow.parquet as pq
-
 from specsia_build.dataset import schema
-from specsia_build.dataset.parquet import array_of, batches, local_path
-from specsia_build.dataset.places import Place, one_line, read_errors
 from specsia_build.errors import SpecsiaError
 from specsia_build.files.names import relative_name
-
-COLUMNS = ("config", "uid", "column", "sha256")
-
-_BATCH = 10_000  # Digests in one row group
-
-_OFFSETS = {name: index * 32 for index, name in enumerate(schema.IMAGE_COLUMNS)}
-
-Key = tuple[str, str]  # Configuration and uid of a row
 
 
 def hash_files(folder: Path, names: Sequence[str], advance: Callable[[int], None] = lambda _: None) -> dict[str, str]:
@@ -81,57 +67,3 @@ def own_names(text: str) -> frozenset[str]:
     dataset = shards and {schema.CARD, schema.BUILD_FILE} <= sums.keys()
     recipe = {schema.CARD, schema.RECIPE_FILE, schema.PARTS_FILE} <= sums.keys()
     return frozenset({*sums, schema.SUMS_FILE}) if dataset or recipe else frozenset()
-
-
-def write_checksums(folder: Path, digests: Iterable[tuple[str, str, str, str]]) -> None:
-    """Write `checksums.parquet`: configuration, uid, image column and SHA-256 of the PNG bytes."""
-    arrow = pa.schema([(name, pa.string()) for name in COLUMNS])
-    left = iter(digests)
-    with pq.ParquetWriter(local_path(folder / schema.CHECKSUMS_FILE), arrow, compression="zstd") as writer:
-        while batch := list(islice(left, _BATCH)):
-            columns = [array_of(values, pa.string()) for values in zip(*batch, strict=True)]
-            writer.write_table(pa.Table.from_arrays(columns, schema=arrow))
-
-
-def read_checksums(place: Place) -> Iterator[tuple[Key, bytes]]:
-    """Read rows of `checksums.parquet`: key, and digests in the order of `IMAGE_COLUMNS`, 32 bytes each or zeros."""
-    try:
-        with place.open(schema.CHECKSUMS_FILE) as stream, pq.ParquetFile(stream) as parquet:
-            lines = (
-                line
-                for batch in batches(parquet, COLUMNS)
-                for line in zip(*(column.to_pylist() for column in batch.columns), strict=True)
-            )
-            # Adding text fails if a value is none.
-            for key, group in groupby(lines, key=lambda line: (line[0] + "", line[1] + "")):
-                row = bytearray(32 * len(_OFFSETS))
-                for _, uid, column, digest in group:
-                    at, data = _OFFSETS[column], bytes.fromhex(digest)
-                    if len(data) != 32 or any(row[at : at + 32]):
-                        raise ValueError(f"{uid} has {column} twice, or {digest!r} is not a SHA-256")
-                    row[at : at + 32] = data
-                yield key, bytes(row)
-    except (*read_errors(), pa.ArrowException, ValueError, LookupError, TypeError) as error:
-        raise SpecsiaError(f"does not hold the digests of images: {one_line(error)}") from error
-
-
-class ImageSums:
-    """Digests of `checksums.parquet` by row; rows that are looked up in their order are not kept in memory."""
-
-    def __init__(self, place: Place) -> None:
-        self._unread = read_checksums(place)
-        self._held: dict[Key, bytes] = {}
-
-    def pop(self, key: Key) -> bytes | None:
-        """Return the digests of a row, see `read_checksums`, and forget them; None if there are none left."""
-        while key not in self._held:
-            row = next(self._unread, None)
-            if row is None:
-                return None
-            self._held[row[0]] = row[1]
-        return self._held.pop(key)
-
-    def rest(self) -> Iterator[Key]:
-        """Rows that are left."""
-        yield from self._held
-        yield from (key for key, _ in self._unread)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
@@ -12,7 +11,7 @@ from typing import Any
 from specsia_build import __version__, png
 from specsia_build.dataset import schema, splits
 from specsia_build.dataset.card import write_converted_card, write_teaser
-from specsia_build.dataset.checksums import write_checksums, write_sums
+from specsia_build.dataset.checksums import write_sums
 from specsia_build.dataset.pairs import composite
 from specsia_build.dataset.parquet import write_shard
 from specsia_build.dataset.places import public_name
@@ -51,7 +50,6 @@ def to_published(
     folder = out.resolve()
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise UsageError(f"{out} already exists: give --out a new folder")
-    digests: list[tuple[str, str, str, str]] = []
     members: dict[tuple[str, str], dict[str, str | None]] = {}
     with writing(out), replacing(folder) as scratch:
         tasks = []
@@ -63,12 +61,9 @@ def to_published(
                 tasks.append((dataset, shard, data / schema.shard_name(split, index, len(shards))))
         # The workers must stop before the folder that they write into is removed.
         with closing(results(((_convert, task) for task in tasks), workers)) as converted:
-            for (_, shard, _), (sums, licenses) in zip(tasks, converted, strict=True):
-                config = shard.config if len(chosen) > 1 else schema.DEFAULT_CONFIG
-                digests += [(config, *line) for line in sums]
+            for (_, shard, _), (count, licenses) in zip(tasks, converted, strict=True):
                 members.setdefault((shard.config, shard.split), {}).update(licenses)
-                if count := len(sums) // len(schema.PUBLISHED_COLUMNS[1:]):
-                    rows[shard.config][shard.split] += count
+                rows[shard.config][shard.split] += count
                 advance(count)
         record = dataset.build()
         if schema.BUILD_FILE in dataset.files and not isinstance(record.get("config"), dict):
@@ -89,26 +84,22 @@ def to_published(
         for name, text in texts.items():
             (scratch / name).write_text(text, encoding="utf-8")
         write_teaser(scratch, list(rows))
-        write_checksums(scratch, digests)
         write_sums(scratch)
     return rows
 
 
-def _convert(task: tuple[OpenedDataset, Shard, Path]) -> tuple[list[tuple[str, str, str]], dict[str, str | None]]:
-    """Convert a shard; returns uid, column and SHA-256 of each image, and the licence of each character."""
+def _convert(task: tuple[OpenedDataset, Shard, Path]) -> tuple[int, dict[str, str | None]]:
+    """Convert a shard; returns its number of rows, and the licence of each character."""
     dataset, shard, path = task
-    digests: list[tuple[str, str, str]] = []
     licenses: dict[str, str | None] = {}
 
     def rows() -> Iterator[schema.Row]:
         for row in dataset.rows_of(shard, _NEEDED):
             images = {name: _published(row, name) for name in schema.PUBLISHED_COLUMNS[1:]}
             licenses[row["character_id"]] = row["license"]
-            digests.extend((row["uid"], name, hashlib.sha256(data).hexdigest()) for name, data in images.items())
             yield schema.Row({"uid": row["uid"]}, images)
 
-    write_shard(path, rows(), schema.arrow_schema(schema.PUBLISHED_COLUMNS))
-    return digests, licenses
+    return write_shard(path, rows(), schema.arrow_schema(schema.PUBLISHED_COLUMNS)), licenses
 
 
 def _published(row: Mapping[str, Any], column: str) -> bytes:

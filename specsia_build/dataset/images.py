@@ -1,4 +1,4 @@
-"""Images that are derived from what a renderer returns: position colours, the edge image, silhouettes compared."""
+"""Images that are derived from what a renderer returns: position colours and the edge image."""
 
 from __future__ import annotations
 
@@ -7,16 +7,12 @@ from numpy.typing import NDArray
 
 from specsia_build.frame import POSITION_AXES, position_codes
 from specsia_build.jit import compiled, inlined, ready
-from specsia_build.rendering.layers import HALF_COVERED
 
 EDGE_THRESHOLD = 0.3  # Gradient magnitude of position/255 from which the published set draws an edge
 EDGE_OUTSIDE = 2.0  # Position code of the background, so that the silhouette is an edge too
 
 _MOST_SQUARED, _OUTSIDE = int((255 * EDGE_THRESHOLD) ** 2), int(255 * EDGE_OUTSIDE)
 """The same in levels, whose squares are whole numbers."""
-
-NEITHER, MISSING, EXTRA, BOTH = (255, 255, 255), (37, 99, 199), (226, 110, 30), (176, 182, 190)
-"""Colours of `overlay_image`: in no silhouette, in Y*'s only, in Z's only, in both."""
 
 
 @inlined
@@ -117,10 +113,3 @@ def edge_image(pos: NDArray[np.uint8]) -> NDArray[np.uint8]:
     if out[window].size:
         out[window] = _edge(ready(pos[window]))
     return out
-
-
-def overlay_image(mask: NDArray[np.uint8], gt_mask: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Where two silhouettes (H, W) of Z and Y* agree at half coverage, and which is alone: (H, W, 3) uint8."""
-    ours, theirs = mask >= HALF_COVERED, gt_mask >= HALF_COVERED
-    colours = np.array([NEITHER, MISSING, EXTRA, BOTH], np.uint8)
-    return np.asarray(colours[2 * ours.astype(np.uint8) + theirs])

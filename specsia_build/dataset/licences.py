@@ -26,22 +26,19 @@ FREE: Sequence[str] = _LISTS["free"]
 
 _NAMES: dict[str, str] = {name.casefold(): name for name in FREE} | _LISTS["names"]  # SPDX ids by folded names
 
-_CC = re.compile(r"cc-?(0|by(?:-(?:nc|sa|nd))*)(?:-(\d\.\d))?(?:-(?:international|universal|intl|deed))?")
-_CC_URL = re.compile(r"(?:https?://)?(?:www\.)?creativecommons\.org/(?:licenses|publicdomain)/([a-z-]+)/(\d\.\d)\S*")
+_CC = re.compile(r"cc-?(0|by(?:-(?:nc|sa|nd))*)(?:-(\d\.\d))?(?:-(?:international|universal))?")
 
 
 def spdx_id(text: str) -> str | None:
     """The SPDX id of a licence's name; None if it is not known.
 
-    Understands ids in any case, Creative Commons licences as people write them (`CC BY-NC 4.0`, `cc_by`, their
-    addresses; 4.0 if there is no version, 1.0 for CC0), and `LicenseRef-…`, SPDX's prefix for licences of one's own.
+    Understands ids in any case, Creative Commons licences as people write them (`CC BY-NC 4.0`, `cc_by`; 4.0 if there
+    is no version, 1.0 for CC0), and `LicenseRef-…`, SPDX's prefix for licences of one's own.
     """
     text = text.strip()
     if text.casefold().startswith("licenseref-"):
         return text if re.fullmatch(r"[\w.-]+", text.partition("-")[2], re.ASCII) else None
     folded = re.sub(r"[\s_]+", "-", text.casefold())
-    if url := _CC_URL.fullmatch(folded):
-        folded = "cc0-1.0" if url[1] == "zero" else f"cc-{url[1]}-{url[2]}"
     match = _CC.fullmatch(folded)
     if match is None:
         return _NAMES.get(re.sub(r"-licen[sc]e$", "", folded))

@@ -35,28 +35,26 @@ decoded at once."""
 def array_of(values: Sequence[Any], kind: pa.DataType) -> pa.Array:
     """The array that `pyarrow.array` makes of text, bytes, numbers, or lists of a fixed number of these.
 
-    `pyarrow.array` imports pandas first, which takes longer than packing a small run.
+    Only text and bytes may be None. `pyarrow.array` imports pandas first, which takes longer than packing a small run.
     """
+    if pa.types.is_fixed_size_list(kind):
+        if any(len(value) != kind.list_size for value in values):
+            raise ValueError(f"not all lists have {kind.list_size} values")
+        inner = array_of(list(chain.from_iterable(values)), kind.value_type)
+        return pa.FixedSizeListArray.from_arrays(inner, type=kind)
+    if not (pa.types.is_string(kind) or pa.types.is_binary(kind)):
+        convert = index if pa.types.is_integer(kind) else float
+        numbers = np.array([convert(value) for value in values], kind.to_pandas_dtype())
+        return pa.Array.from_buffers(kind, len(values), [None, pa.py_buffer(numbers)])
     known = np.array([value is not None for value in values], np.bool_)
     nulls = len(values) - int(known.sum())
+    encoded = [value.encode() if isinstance(value, str) else value or b"" for value in values]
+    ends = np.cumsum([0, *map(len, encoded)], dtype=np.int64)
+    if ends[-1] > np.iinfo(np.int32).max:
+        raise OverflowError(f"an array cannot hold {ends[-1]:,} bytes")
     valid = pa.py_buffer(np.packbits(known, bitorder="little")) if nulls else None
-    if pa.types.is_fixed_size_list(kind):
-        lists = [(0,) * kind.list_size if value is None else value for value in values]
-        if any(len(value) != kind.list_size for value in lists):
-            raise ValueError(f"not all lists have {kind.list_size} values")
-        inner = array_of(list(chain.from_iterable(lists)), kind.value_type)
-        return pa.Array.from_buffers(kind, len(values), [valid], nulls, children=[inner])
-    if pa.types.is_string(kind) or pa.types.is_binary(kind):
-        encoded = [value.encode() if isinstance(value, str) else value or b"" for value in values]
-        ends = np.cumsum([0, *map(len, encoded)], dtype=np.int64)
-        if ends[-1] > np.iinfo(np.int32).max:
-            raise OverflowError(f"an array cannot hold {ends[-1]:,} bytes")
-        buffers = [valid, pa.py_buffer(ends.astype(np.int32)), pa.py_buffer(b"".join(encoded))]
-    else:
-        convert = index if pa.types.is_integer(kind) else float
-        numbers = np.array([convert(0 if value is None else value) for value in values], kind.to_pandas_dtype())
-        buffers = [valid, pa.py_buffer(numbers)]
-    return pa.Array.from_buffers(kind, len(values), buffers, nulls)
+    data = [pa.py_buffer(ends.astype(np.int32)), pa.py_buffer(b"".join(encoded))]
+    return pa.Array.from_buffers(kind, len(values), [valid, *data], nulls)
 
 
 def table_of(rows: Sequence[Row], schema: pa.Schema) -> pa.Table:

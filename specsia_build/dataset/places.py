@@ -8,10 +8,9 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from pathlib import Path, PurePath, PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import Any
 
-from specsia_build.config import BuildConfig, backend_name, result_settings
 from specsia_build.errors import SpecsiaError, UsageError, spelled
 from specsia_build.files.names import relative_name
 from specsia_build.files.sources import source_place
@@ -52,7 +51,11 @@ class Place:
                 paths = (p for p in self.folder.rglob("*") if p.is_file())
                 sizes = {p.relative_to(self.folder).as_posix(): p.stat().st_size for p in paths}
             else:
-                sizes = sizes_below(self.fs, self.root)
+                base = self.fs._strip_protocol(self.root).rstrip("/") + "/"
+                listed = self.fs.find(self.root, detail=True).items()
+                found = {name.removeprefix(base): info for name, info in listed if name.startswith(base)}
+                # Listings of web servers have no sizes.
+                sizes = {name: int(i["size"] or self.fs.size(i["name"])) for name, i in found.items()}
         return {name: sizes[name] for name in sorted(sizes) if not re.search(r"(^|/)\.", name)}
 
     def open(self, name: str) -> Any:
@@ -106,27 +109,6 @@ def one_line(error: BaseException) -> str:
     return " ".join(str(error).split()).rstrip(".")[:300] or type(error).__name__
 
 
-def sizes_below(fs: Any, root: str) -> dict[str, int]:
-    """Size in bytes of each file below a folder of an fsspec filesystem, by relative name."""
-    base = fs._strip_protocol(root).rstrip("/") + "/"
-    listing = {name.removeprefix(base): f for name, f in fs.find(root, detail=True).items() if name.startswith(base)}
-    # Listings of web servers have no sizes.
-    return {name: int(fs.size(f["name"]) if f["size"] is None else f["size"]) for name, f in listing.items()}
-
-
-def filesystem_of(url: str) -> tuple[Any, str]:
-    """The fsspec filesystem of a URL and the path in it, before any request."""
-    import fsspec
-
-    try:
-        fs, root = fsspec.url_to_fs(url)
-    # Filesystems raise anything, for example if their URL lacks a part.
-    except Exception as error:
-        hint = " (for s3: pip install 'specsia[s3]')" if isinstance(error, ImportError) else ""
-        raise UsageError(f"{url} cannot be opened: {one_line(error)}{hint}") from error
-    return fs, root.rstrip("/")
-
-
 def find_place(where: str | Path) -> Place:
     """Find the folder of a path, an fsspec URL (`s3://…`, `memory://…`) or a Hub id (`OWNER/NAME`).
 
@@ -136,7 +118,15 @@ def find_place(where: str | Path) -> Place:
     if isinstance(where, str) and text.startswith("hf://"):
         return _on_hub(text.removeprefix("hf://").removeprefix("datasets/").strip("/"), text)
     if isinstance(where, str) and "://" in text:
-        fs, root = filesystem_of(text)
+        import fsspec
+
+        try:
+            fs, root = fsspec.url_to_fs(text)
+        # Filesystems raise anything, for example if their URL lacks a part.
+        except Exception as error:
+            hint = " (for s3: pip install 'specsia[s3]')" if isinstance(error, ImportError) else ""
+            raise UsageError(f"{text} cannot be opened: {one_line(error)}{hint}") from error
+        root = root.rstrip("/")
         place = Place(text, Path(root)) if fs.protocol == ("file", "local") else Place(text, None, fs, root)
         with place.reading(""):
             if not fs.isdir(root):
@@ -181,15 +171,3 @@ def _on_hub(repo: str, where: str) -> Place:
 def public_name(where: str) -> str:
     """Name of a place on a card: a Hub id unchanged, only the last part of a path or URL, as the rest is private."""
     return where if HUB_ID.fullmatch(where) else PurePosixPath(where.rstrip("/")).name or "a dataset"
-
-
-def public_settings(config: BuildConfig, source: str) -> dict[str, Any]:
-    """The settings that decide what is built, without paths of this machine; `source` names its source."""
-    settings = {**result_settings(config), "source": source, "backends": [backend_name(b) for b in config.backends]}
-    if config.like is None:
-        del settings["like"]
-    else:
-        settings["like"] = public_name(config.like)
-    if config.clips is not None:
-        settings["clips"]["motions"] = [PurePath(origin).name for origin in config.clips.motions]
-    return settings

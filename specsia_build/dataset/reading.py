@@ -221,15 +221,6 @@ def _rows(batch: pa.RecordBatch | pa.Table, where: str) -> Iterator[dict[str, An
         yield row
 
 
-class _Loader(PlainLoader):
-    """Refuses merge keys, a few lines of which expand beyond all memory."""
-
-    def flatten_mapping(self, node: yaml.MappingNode) -> None:
-        if any(key.tag == "tag:yaml.org,2002:merge" for key, _ in node.value):
-            raise yaml.YAMLError("it merges mappings")
-        super().flatten_mapping(node)
-
-
 class _DataFiles(msgspec.Struct):
     split: str
     path: str | list[str]
@@ -245,7 +236,7 @@ def card_fields(text: str) -> dict[str, Any]:
     """Parse the YAML at the head of a card; empty if it has none. ValueError if it is not a mapping."""
     match = re.match(r"---\r?\n(.*?\n)---\s*(?:\n|$)", text[:MOST_CARD_BYTES], re.DOTALL)
     try:
-        fields = {} if match is None else yaml.load(match[1], _Loader)  # noqa: S506  loads plain values only
+        fields = {} if match is None else yaml.load(match[1], PlainLoader)  # noqa: S506  loads plain values only
     # Numbers and dates that Python cannot represent are ValueErrors.
     except (yaml.YAMLError, RecursionError, ValueError) as error:
         raise ValueError("the YAML at its head cannot be read") from error
@@ -284,7 +275,7 @@ def fits(name: str, pattern: str) -> bool:
 
 def find_shards(names: Iterable[str], card: str) -> tuple[Shard, ...]:
     """Find the shards among a dataset's files: those that its card lists, or else those with the name of a shard."""
-    parquet = [name for name in names if name.endswith(".parquet") and name != schema.CHECKSUMS_FILE]
+    parquet = [name for name in names if name.endswith(".parquet") and name != schema.FORMER_FILE]
     # A dict keeps the order of the configurations and drops a shard that two patterns match.
     shards = {
         Shard(name, config, schema.SPLIT_NAMES[split]): None
@@ -307,11 +298,8 @@ def kind_of(columns: Collection[str]) -> Kind | None:
 
 def no_dataset(where: str, names: Collection[str]) -> str:
     """The message that a folder with such files is not a packed dataset, with a hint."""
-    hint = "build one with `specsia build`, or write one with to_parquet of `datasets`"
-    if any(name.startswith(f"dataset/{schema.DATA}/") for name in names):
-        hint = f"did you mean {where.rstrip('/')}/dataset?"
-    elif "run.json" in names or any(name.startswith("checkpoints/") for name in names):
-        hint = "it holds a model of `specsia train`"
+    inner = any(name.startswith(f"dataset/{schema.DATA}/") for name in names)
+    hint = f"did you mean {where.rstrip('/')}/dataset?" if inner else "build one with `specsia build`"
     return f"{where} is not a packed dataset, as it has no shards in {schema.DATA}/: {hint}"
 
 

@@ -12,7 +12,7 @@ import msgspec
 
 from specsia_build.characters.character import id_order_key
 from specsia_build.dataset.schema import SPLITS
-from specsia_build.errors import SpecsiaError, plural
+from specsia_build.errors import SpecsiaError
 from specsia_build.files.records import parse_json
 
 SPLIT_SEED = 42
@@ -82,14 +82,8 @@ def parse(data: bytes | str, what: str) -> dict[str, str]:
 
 
 def empty_notes(planned: Mapping[str, str], packed: Collection[str]) -> list[str]:
-    """A note on each split of `planned` ids none of which is `packed`, with the manifest line that fills it."""
-    notes = []
-    for name in SPLITS:
-        members = [i for i, split in planned.items() if split == name]
-        if not members or any(i in packed for i in members):
-            continue
-        spare = [i for i, split in planned.items() if split == SPLITS[0] and i in packed]
-        line = json.dumps({"id": spare[-1], "split": name}, ensure_ascii=False) if len(spare) > 1 else None
-        cure = f"; to move a character there, say so on its manifest line, as in {line}" if line else ""
-        notes.append(f"{name} has no rows, as none of its {plural(len(members), 'character')} is packed{cure}")
-    return notes
+    """A note on each split of `planned` ids none of which is `packed`."""
+    filled = {planned[i] for i in packed if i in planned}
+    cure = 'to move a character there, state its "split" in the manifest'
+    empty = [name for name in SPLITS if name in planned.values() and name not in filled]
+    return [f"{name} has no rows, as none of its characters is packed; {cure}" for name in empty]

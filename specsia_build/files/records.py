@@ -61,7 +61,15 @@ def remembered_json(path: Path) -> Any:
 
 
 class PlainLoader(yaml.SafeLoader):
-    """A loader of plain values, nested at most `MOST_DEPTH` deep: PyYAML's time grows with the square of the depth."""
+    """A loader of plain values, nested at most `MOST_DEPTH` deep: PyYAML's time grows with the square of the depth.
+
+    Merge keys are refused, a few lines of which expand beyond all memory.
+    """
+
+    def flatten_mapping(self, node: yaml.MappingNode) -> None:
+        if any(key.tag == "tag:yaml.org,2002:merge" for key, _ in node.value):
+            raise yaml.YAMLError("it merges mappings")
+        super().flatten_mapping(node)
 
     def fetch_flow_collection_start(self, TokenClass: type[yaml.Token]) -> None:
         if self.flow_level == MOST_DEPTH:

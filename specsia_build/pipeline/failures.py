@@ -99,7 +99,6 @@ class BuildSummary:
         failures: on record now of its characters and backends.
         warnings: about characters that were built, now or before, by id.
         doubles, empty_splits: sentences about equal characters in different splits, and about splits without rows.
-        lacking: ids of the dataset to follow that the source does not have.
         rows: packed by configuration, the default first; None if pack did not run.
         clips: how many the characters have, None in a run of stills.
         recipes: parts on disk by recipe; None if none was written.
@@ -114,7 +113,6 @@ class BuildSummary:
     warnings: dict[str, tuple[str, ...]] = field(default_factory=dict)
     doubles: tuple[str, ...] = ()
     empty_splits: tuple[str, ...] = ()
-    lacking: tuple[str, ...] = ()
     allowed_failures: int = 0
     rows: Mapping[str, int] | None = None
     dataset: Path | None = None

@@ -43,7 +43,6 @@ class Build:
         self.summary = BuildSummary(
             source=characters.source,
             characters=len(self.entries),
-            lacking=characters.absent if self.config.like is not None else (),
             allowed_failures=self.config.allowed_failures(len(self.entries)),
         )
 

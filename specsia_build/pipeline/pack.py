@@ -16,7 +16,6 @@ from specsia_build.characters.character import Entry
 from specsia_build.config import NONE, backend_name
 from specsia_build.dataset import parquet, splits
 from specsia_build.dataset.checksums import parse_sums
-from specsia_build.dataset.places import public_settings
 from specsia_build.dataset.schema import SUMS_FILE
 from specsia_build.errors import CharacterError, SpecsiaError, UsageError, WriteError, brief, plural, some
 from specsia_build.pipeline.executors import Executor, Lost, Needs
@@ -241,7 +240,7 @@ def part_tasks(
     clips: dict[str | None, dict[str, list[Meta]]] = {name: {} for name in backends}
     waiting: dict[str | None, list[str]] = {name: [] for name in backends}
     for entry in entries:
-        for task, _, sound in judge_character(run, entry):
+        for task, _, sound in judge_character(run.at_once(), entry):
             name, key = task.backend, task.key
             if task.stage is not (draw.STAGE if name is None else move.STAGE) or name not in clips:
                 continue
@@ -339,7 +338,7 @@ def write_part(task: PartTask) -> NotWritten | None:
 
 def _made_by(recipe: Recipe, backend: str | None, build: Build) -> dict[str, Any]:
     """Settings and versions that a recipe's folder records: of the characters', or a backend's, pictures."""
-    settings = public_settings(build.config, build.characters.source)
+    settings = pack.public_settings(build.config, build.characters.source)
     # Other recipes decide nothing of this one.
     settings["clips"]["recipes"] = [recipe.name]
     last = draw.STAGE if backend is None else move.STAGE

@@ -3,18 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
+
+import msgspec
 
 from specsia_build.characters.character import Entry
 from specsia_build.errors import MOST_WARNED, brief
 from specsia_build.pipeline.run import Run, Step, backend_of
 from specsia_build.pipeline.store import Index
 from specsia_build.stages.clips import motions
+from specsia_build.stages.pack import STAGE as PACK
 from specsia_build.stages.rows import Member, member
-from specsia_build.stages.stage import CharacterStage, Clip, Digests, Job, Meta, Sources, fingerprint
+from specsia_build.stages.stage import (
+    DIGEST,
+    CharacterStage,
+    Clip,
+    Digests,
+    EarlierMeta,
+    Job,
+    Meta,
+    Sources,
+    fingerprint,
+)
 
 DONE, STALE, MISSING, DAMAGED, BLOCKED = "done", "stale", "missing", "damaged", "blocked"
 """States of an artefact: up to date; made from something else, or unfit for the present settings; not there; not
@@ -52,7 +65,7 @@ class Task:
     def key(self) -> str:
         return self.key_in(self.stage)
 
-    @cached_property
+    @property
     def path(self) -> Path:
         return self.path_in(self.stage)
 
@@ -114,8 +127,10 @@ class Judged(NamedTuple):
 
 
 def judge_character(run: Run, entry: Entry, steps: Sequence[Step] | None = None) -> Iterator[Judged]:
-    """State of every artefact that a character should have, in order; of all steps by default."""
-    run = replace(run, index=run.index.snapshot())
+    """State of every artefact that a character should have, in order; of all steps by default.
+
+    Takes a run `at_once`, as each artefact is asked for several times.
+    """
     sound: dict[tuple[CharacterStage, str | None, Clip | None], bool] = {}
     for stage, spec in run.steps if steps is None else steps:
         whole = Task(run, Step(stage, spec), entry)
@@ -127,7 +142,7 @@ def judge_character(run: Run, entry: Entry, steps: Sequence[Step] | None = None)
                 continue
             clips = motions.clips_of(below[motions.STAGE] or {})
         for clip in clips:
-            task, state = judge(replace(whole, clip=clip), quick=True)
+            task, state = judge(whole if clip is None else replace(whole, clip=clip), quick=True)
             rests = (
                 sound.get((one, spec if one.per_backend else None, clip if one.per_clip else None), True)
                 for one in stage.rests_on
@@ -163,8 +178,20 @@ class Standing:
         return all(state == DONE for step in steps for state in self.states[step.name].values())
 
 
+def _member(index: Index, key: str, backend: str, metas: EarlierMeta) -> Member:
+    """Summary of what pack takes, kept in the index while the meta data stay the same."""
+    name, stamp = f"member:{backend}:{key}", " ".join([str(PACK.version), *(meta[DIGEST] for meta in metas.values())])
+    if (row := index.row(name, stamp)) is not None:
+        with suppress(msgspec.MsgspecError):
+            return msgspec.msgpack.decode(row, type=Member)
+    made = member(key, backend, metas)
+    index.learn(name, (stamp, msgspec.msgpack.encode(made)))
+    return made
+
+
 def standing(run: Run, entry: Entry) -> Standing:
     """Look at all artefacts of a character."""
+    run = run.at_once()
     states: dict[tuple[str, str | None], dict[str, str]] = {step.name: {} for step in run.steps}
     warnings, clips = dict[str, None](), dict[str, Clip]()
     members: dict[str, tuple[Member, ...]] = dict.fromkeys(run.backends, ())
@@ -174,13 +201,13 @@ def standing(run: Run, entry: Entry) -> Standing:
         states[task.step.name][task.key] = state
         if task.clip is not None:
             clips[task.clip.id] = task.clip
-        index = task.run.index
+        index = run.index
         if state == DONE and (meta := index.meta(task.path)) is not None:
             warnings |= dict.fromkeys(warnings_of(meta))
         if reads and task.stage is reads[-1] and (name := task.backend) is not None:
             if sound:
                 metas = {stage: index.meta(task.path_in(stage)) or {} for stage in reads}
-                members[name] += (member(task.key, name, metas),)
+                members[name] += (_member(index, task.key, name, metas),)
             else:
                 waiting[name] += (task.key,)
     first = run.meta(run.steps[0].stage, None, entry.id) or {}

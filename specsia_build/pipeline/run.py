@@ -80,14 +80,8 @@ class RunLayout:
         return (self.artefacts, self.source, *(self.root / name for name in ("logs", "quarantine", "state")))
 
     def artefact(self, stage: CharacterStage, backend: str | None, key: str) -> Path:
-        """Artefact of a character or clip, and of a backend by its name if each has its own.
-
-        They lie in 256 folders a stage, by a hash of the character's id, so that no folder grows too large.
-        """
-        fan = hashlib.sha256((character_of(key) if stage.per_clip else key).encode()).hexdigest()[:2]
-        names = _names(stage.name, backend if stage.per_backend else None)
-        # One call: a million paths are built for 100,000 characters.
-        return self.root.joinpath("artefacts", *names, fan, f"{_id(key)}.tar")
+        """Artefact of a character or clip, and of a backend by its name if each has its own."""
+        return _artefact(self.root, stage, backend if stage.per_backend else None, key)
 
     def recipe(self, name: str, backend: str | None = None) -> Path:
         """Folder of a recipe: of the characters, or of a backend's reconstructions of them."""
@@ -100,6 +94,16 @@ class RunLayout:
     def pictures(self, stage: str, backend: str | None, key: str) -> Path:
         """Folder of the pictures of a quarantined character."""
         return self.root.joinpath("quarantine", *_names(stage, backend), _id(key))
+
+
+@lru_cache(maxsize=1 << 12)
+def _artefact(root: Path, stage: CharacterStage, backend: str | None, key: str) -> Path:
+    """An artefact's place, in one of 256 folders a stage, so that no folder grows too large.
+
+    Cached, as planning a character asks for each place several times.
+    """
+    fan = hashlib.sha256((character_of(key) if stage.per_clip else key).encode()).hexdigest()[:2]
+    return root.joinpath("artefacts", *_names(stage.name, backend), fan, f"{_id(key)}.tar")
 
 
 def _names(stage: str, backend: str | None) -> list[str]:
@@ -194,8 +198,6 @@ def effective(
         config = _layered(_with_defaults(config.clips.recipes, [level for level, _ in levels]), levels)
     if not config.source.startswith("sample:") and "://" not in config.source:
         config = replace(config, source=str(expanded(config.source).absolute()))
-    if config.like is not None and expanded(config.like).is_dir():
-        config = replace(config, like=str(expanded(config.like).absolute()))
     return replace(config, backends=tuple(map(absolute_spec, config.backends))), layout
 
 
@@ -256,6 +258,10 @@ class Run:
 
     def meta(self, stage: CharacterStage, backend: str | None, key: str) -> Meta | None:
         return self.index.meta(self.layout.artefact(stage, backend, key))
+
+    def at_once(self) -> Run:
+        """The same run for a short time in which no artefact changes: each is looked at once."""
+        return replace(self, index=self.index.snapshot())
 
     def apart(self) -> Run:
         """The same run with an empty index, for another process."""

@@ -13,8 +13,6 @@ from specsia_build.characters.sources import Source, open_source
 from specsia_build.characters.survey import Shape, same_files, same_shapes
 from specsia_build.config import BuildConfig, in_shard, read_settings
 from specsia_build.dataset import splits
-from specsia_build.dataset.pairs import splits_of
-from specsia_build.dataset.reading import open_dataset
 from specsia_build.errors import UsageError, plural, some
 from specsia_build.folders import expanded
 from specsia_build.pipeline.progress import named
@@ -31,7 +29,7 @@ class Characters:
     Attributes:
         source: name of the source.
         entries: those that are built, in order.
-        splits: split of each id of the source, or of the dataset that is followed.
+        splits: split of each id of the source, and of those that the run had before.
         left_out: ids of the source that are not built.
         absent: ids that have a split and that the source does not have.
         remarks: sentences about the source and the selection.
@@ -47,7 +45,7 @@ class Characters:
     def notes(self, run: Run) -> list[str]:
         """Remarks for the user, with those that need the run's artefacts."""
         first = character_stages(run.config)[0]
-        gone = [i for i in self.absent if run.config.like is None and run.meta(first, None, i) is not None]
+        gone = [i for i in self.absent if run.meta(first, None, i) is not None]
         had = plural(len(gone), "character")
         more = [f"the source lacks {had} that this run had, left out from now on: {named(gone)}"] if gone else []
         return [*self.remarks, *more]
@@ -76,15 +74,15 @@ def _excluded(path: str | None) -> frozenset[str]:
 
 
 def find_characters(config: BuildConfig, layout: RunLayout, before: Mapping[str, Any] | None) -> Characters:
-    """The characters that a build is about, in the splits of its run, of a dataset, or drawn; nothing is written.
+    """The characters that a build is about, in the splits of its run, or drawn; nothing is written.
 
     `before` are settings of the build that the run holds, or None if that does not count. Raises UsageError if the
-    source or what is left of it is empty, or the run or the dataset to follow contradicts it.
+    source or what is left of it is empty, or the run holds another source.
     """
     source = source_of(config, layout)
-    entries, split_of, remarks = _split(config, layout, source.entries, before)
+    split_of, remarks = _split(layout, source.entries, before)
     every = {entry.id for entry in source.entries}
-    share = tuple(entry for entry in entries if config.shard is None or in_shard(entry.id, config.shard))
+    share = tuple(entry for entry in source.entries if config.shard is None or in_shard(entry.id, config.shard))
     if not share:
         raise UsageError(f"no character of the source is in the shard {config.shard}: give fewer shards")
     excluded = _excluded(config.exclude)
@@ -103,34 +101,21 @@ def find_characters(config: BuildConfig, layout: RunLayout, before: Mapping[str,
 
 
 def _split(
-    config: BuildConfig, layout: RunLayout, entries: Sequence[Entry], before: Mapping[str, Any] | None
-) -> tuple[Sequence[Entry], Mapping[str, str], list[str]]:
-    """Characters of a source that have a split, all splits, and sentences about them."""
+    layout: RunLayout, entries: Sequence[Entry], before: Mapping[str, Any] | None
+) -> tuple[Mapping[str, str], list[str]]:
+    """Split of each id of a source and of its run before, and sentences about them."""
     frozen = splits.from_json(layout.splits) if layout.splits.exists() and before is not None else None
-    ids = {entry.id: None for entry in entries}
-    again = "give another --out, or --fresh to start over there"
-    if frozen is not None and not frozen.keys() & ids.keys():
-        raise UsageError(f"{layout.root} holds a build of another source: {again}")
-    if config.like is None:
-        fixed = {entry.id: entry.split for entry in entries if entry.split is not None}
-        drawn = splits.assign(list(ids), fixed) if frozen is None else splits.grown(frozen, list(ids), fixed)
-        moved = [f"{i} from {old} to {drawn[i]}" for i, old in (frozen or {}).items() if drawn[i] != old]
-        return entries, drawn, [f"the manifest moves {some(moved)}"] if moved else []
-    if before is not None and frozen is not None and before.get("like") == config.like:
-        split_of: Mapping[str, str] = frozen
-    else:
-        split_of = splits_of(open_dataset(config.like))
-        if frozen is not None and any(frozen.get(i, split) != split for i, split in split_of.items()):
-            raise UsageError(f"{layout.root} holds a build whose splits are not those of {config.like}: {again}")
-    chosen = [entry for entry in entries if entry.id in split_of]
-    if not chosen:
-        raise UsageError(f"{config.like} has {plural(len(split_of), 'character')}, of which the source has none")
-    remarks = []
-    if more := len(entries) - len(chosen):
-        remarks.append(f"like {config.like}: it lacks {plural(more, 'character')} of the source, left out here")
-    if missing := split_of.keys() - ids.keys():
-        remarks.append(f"like {config.like}: the source lacks {len(missing)} of its characters: {named(missing)}")
-    return chosen, split_of, remarks
+    ids = [entry.id for entry in entries]
+    fixed = {entry.id: entry.split for entry in entries if entry.split is not None}
+    if frozen is None:
+        return splits.assign(ids, fixed), []
+    if frozen.keys().isdisjoint(ids):
+        raise UsageError(
+            f"{layout.root} holds a build of another source: give another --out, or --fresh to start over there"
+        )
+    grown = splits.grown(frozen, ids, fixed)
+    moved = [f"{i} from {old} to {grown[i]}" for i, old in frozen.items() if grown[i] != old]
+    return grown, [f"the manifest moves {some(moved)}"] if moved else []
 
 
 def parted_doubles(entries: Sequence[Entry], splits: Mapping[str, str], shapes: Sequence[Shape]) -> list[str]:

@@ -23,10 +23,10 @@ from typing import Any, TypeAlias
 
 import msgspec
 
-from specsia_build.errors import CharacterError, SpecsiaError
+from specsia_build.errors import SpecsiaError
 from specsia_build.files.names import is_temporary
 from specsia_build.files.records import parse_json
-from specsia_build.files.sources import searched, source_digest, source_place
+from specsia_build.files.sources import searched, source_digest
 from specsia_build.files.writing import cannot_write, remove_tree, write_bytes
 from specsia_build.stages.stage import DIGEST, META, Artefact, Meta, meta_digest, sha256
 
@@ -138,16 +138,16 @@ def stamp_of(path: str | Path) -> str | None:
     return f"{status.st_size}:{status.st_mtime_ns}"
 
 
-def source_stamp(path: Path, root: Path) -> str | None:
+def source_stamp(path: Path) -> str | None:
     """Size and times of change of a source file, the inode's too, as unpacking may restore a time.
 
-    For a search this is what it finds; None if no file may be read, see `source_place`.
+    For a search this is what it finds. Whether the file may be read is for who reads it, see `source_digest`.
     """
     try:
-        status = source_place(path, root).stat()
+        status = os.stat(path)  # noqa: PTH116  as above
     except FileNotFoundError:
         return searched(path)
-    except (OSError, ValueError, CharacterError):
+    except (OSError, ValueError):
         return None
     return f"{status.st_size}:{status.st_mtime_ns}:{status.st_ctime_ns}"
 
@@ -173,7 +173,7 @@ def sweep(folder: Path, deep: bool = True) -> None:
 
 
 class Index:
-    """Meta data of the artefacts of a run and digests of its source files; to be used from one thread.
+    """Meta data of a run's artefacts, what was made of them, and source files' digests; to be used from one thread.
 
     Attributes:
         rows: stamp and content by name of what was read without a table, which a worker sends to the build.
@@ -190,7 +190,7 @@ class Index:
         stamp = None if path in self._hidden else stamp_of(path)
         if stamp is None:
             return None
-        if (row := self._row(str(path), stamp)) is not None:
+        if (row := self.row(str(path), stamp)) is not None:
             with suppress(ValueError, TypeError, zlib.error, msgspec.MsgspecError):
                 known: Meta = msgspec.json.decode(zlib.decompress(row))
                 return known
@@ -204,7 +204,7 @@ class Index:
         return path not in self._hidden and os.path.lexists(path)
 
     def snapshot(self) -> Index:
-        """The same index for a short time in which no artefact changes: each is looked at once."""
+        """The same index, which looks at each artefact once."""
         snapshot = copy(self)
         snapshot.meta = cache(self.meta)  # type: ignore[method-assign]
         return snapshot
@@ -214,12 +214,12 @@ class Index:
         self._hidden.add(path)
 
     def digest(self, path: Path, root: Path) -> str | None:
-        """SHA-256 of a source file, None if it may not be read; see `source_place`."""
-        stamp = source_stamp(path, root)
+        """SHA-256 of a source file, None if it may not be read."""
+        stamp = source_stamp(path)
         if stamp is None:
             return None
         name = f"source:{path}"
-        row = self._row(name, stamp)
+        row = self.row(name, stamp)
         # Anything but the 64 characters of a SHA-256 is damage.
         if row is not None and len(row) == 64:
             return row.decode(errors="replace")
@@ -237,7 +237,8 @@ class Index:
         if time.monotonic() - self._saved >= _COMMIT_SECONDS:
             self.save()
 
-    def _row(self, name: str, stamp: str) -> bytes | None:
+    def row(self, name: str, stamp: str) -> bytes | None:
+        """What is kept under a name, if it was read with that stamp."""
         row = self.rows.get(name)
         if self._table is not None:
             row = self._execute("SELECT stamp, meta FROM known WHERE path = ?", name.removeprefix(self._prefix))

@@ -68,7 +68,7 @@ def mark_of(folder: Path) -> Mapping[str, Any] | None:
 
 
 def _verify_recipe(folder: Path, record: Mapping[str, Any], workers: int, progress: Progress) -> Report:
-    findings, counts, machine = Findings(), Counts(), files.known_folders(folder)
+    findings, counts = Findings(), Counts()
     for name in OWN_FILES:
         if not _exists(folder, name):
             findings.add("files", name, "is missing, or no file of this folder")
@@ -85,10 +85,10 @@ def _verify_recipe(folder: Path, record: Mapping[str, Any], workers: int, progre
     own = {name: digest for name, digest in sums.items() if name not in of_parts}
     for missing in sorted({*OWN_FILES} - {SUMS_FILE, *own}) if sums else ():
         findings.add("sums", missing, f"is not listed in {SUMS_FILE}")
-    findings.merge(_check_files(folder, machine, own))
+    findings.merge(_check_files(folder, own))
     count, done = counts.total("parts"), 0
     progress(done, len(of_parts))
-    check = partial(_check_part, folder, machine, name if usable else None)
+    check = partial(_check_part, folder, name if usable else None)
     calls: Iterator[tuple[Callable[[Any], Any], Any]] = (
         (check, part) for part in (islice(read_parts(folder), count) if count else ())
     )
@@ -154,9 +154,9 @@ def _text(folder: Path, name: str) -> str | None:
     return (folder / name).read_text(encoding="utf-8", errors="replace") if _exists(folder, name) else None
 
 
-def _check_part(folder: Path, machine: tuple[str, ...], recipe: str | None, part: Written) -> tuple[int, Findings]:
+def _check_part(folder: Path, recipe: str | None, part: Written) -> tuple[int, Findings]:
     """Check the files of a part and, if the recipe is given, its layout; returns how many files it has."""
-    findings = _check_files(folder, machine, {name: digest for name, (_, digest) in part.files.items()})
+    findings = _check_files(folder, {name: digest for name, (_, digest) in part.files.items()})
     if recipe is None or "files" in findings.counts:
         return len(part.files), findings
     try:
@@ -168,7 +168,7 @@ def _check_part(folder: Path, machine: tuple[str, ...], recipe: str | None, part
     return len(part.files), findings
 
 
-def _check_files(folder: Path, machine: tuple[str, ...], digests: Mapping[str, str]) -> Findings:
+def _check_files(folder: Path, digests: Mapping[str, str]) -> Findings:
     """Compare files with their SHA-256, and search them for what no dataset may hold."""
     findings = Findings()
     for name, digest in digests.items():
@@ -187,7 +187,7 @@ def _check_files(folder: Path, machine: tuple[str, ...], digests: Mapping[str, s
             continue
         files.check_sum(name, digest, hashed.hexdigest(), findings)
         suffix = Path(name).suffix.lower()
-        if suffix in TEXT_SUFFIXES and (path := files.machine_path(data.decode(errors="replace"), machine)):
+        if suffix in TEXT_SUFFIXES and (path := files.machine_path(data.decode(errors="replace"))):
             findings.add("files", name, f"holds a path of a machine: {path}")
         if suffix == ".png" and (more := extra_chunks(data)):
             findings.add("images", name, f"holds more than its pixels: {', '.join(more)}")

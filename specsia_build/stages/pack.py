@@ -10,27 +10,26 @@ import json
 import platform
 import shutil
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
 from importlib.metadata import version
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any, NamedTuple
 
 from specsia_build import __version__
 from specsia_build.characters.character import id_order_key
-from specsia_build.config import BuildConfig
+from specsia_build.config import BuildConfig, backend_name, result_settings
 from specsia_build.dataset import exchange, schema, splits
 from specsia_build.dataset.card import CardFacts, write_card, write_teaser
-from specsia_build.dataset.checksums import parse_sums, write_checksums, write_sums
+from specsia_build.dataset.checksums import parse_sums, write_sums
 from specsia_build.dataset.parquet import plan_shards, stored_rows
-from specsia_build.dataset.places import public_settings
 from specsia_build.errors import SpecsiaError
 from specsia_build.files.names import temporary_beside
 from specsia_build.files.records import read_json
 from specsia_build.files.writing import sync, writing
 from specsia_build.stages import project, render
-from specsia_build.stages.rows import MakeShards, Member, Shard, ShardTask
+from specsia_build.stages.rows import MakeShards, Member, ShardTask
 from specsia_build.stages.stage import CharacterStage, Stage, canonical_json, file_digest, sha256
 
 STAGE = Stage("pack", 4, earlier=(render.STAGE, project.STAGE))
@@ -38,7 +37,7 @@ STAGE = Stage("pack", 4, earlier=(render.STAGE, project.STAGE))
 BYTES_PACKAGES = ("isal", "llvmlite", "numba", "numpy", "pillow", "pyarrow", "datasets", "scipy", "scikit-image")
 """Packages whose version may change a dataset's bytes."""
 
-_RECORDS = (schema.BUILD_FILE, schema.SPLITS_FILE, schema.CHECKSUMS_FILE)
+_RECORDS = (schema.BUILD_FILE, schema.SPLITS_FILE)
 """Small files of a dataset that only programs write."""
 
 _UNREADABLE = (OSError, SpecsiaError, ValueError, KeyError, TypeError, AttributeError)
@@ -88,6 +87,14 @@ class _Planned:
         size = sum(member.image_bytes for member in self.members)
         ids = tuple(member.id for member in self.members)
         return ShardTask(folder / self.name, self.backend, ids, size, schema.arrow_schema(columns), old)
+
+
+def public_settings(config: BuildConfig, source: str) -> dict[str, Any]:
+    """The settings that decide what is built, without paths of this machine; `source` names its source."""
+    settings = {**result_settings(config), "source": source, "backends": [backend_name(b) for b in config.backends]}
+    if config.clips is not None:
+        settings["clips"]["motions"] = [PurePath(origin).name for origin in config.clips.motions]
+    return settings
 
 
 def _build_record(plan: PackPlan) -> dict[str, Any]:
@@ -182,17 +189,6 @@ class Packed(NamedTuple):
     foreign: Sequence[str] = ()
 
 
-def _in_order(shards: Iterable[tuple[int, Shard]]) -> Iterator[Shard]:
-    """Shards in the order of their numbers; one that ends before its turn waits."""
-    waiting: dict[int, Shard] = {}
-    turn = 0
-    for number, shard in shards:
-        waiting[number] = shard
-        while turn in waiting:
-            yield waiting.pop(turn)
-            turn += 1
-
-
 def pack(plan: PackPlan, make: MakeShards, folder: Path) -> Packed:
     """Write the dataset into `folder`, replacing an earlier one only once all of it is written.
 
@@ -201,7 +197,6 @@ def pack(plan: PackPlan, make: MakeShards, folder: Path) -> Packed:
     # Where a link stands for the folder, what replaces it must lie beside what that names.
     folder = folder.resolve()
     partial = temporary_beside(folder)
-    done: dict[str, Shard] = {}
     with writing(folder), ExitStack() as stack:
         # What goes wrong takes no room away.
         stack.callback(shutil.rmtree, partial, ignore_errors=True)
@@ -210,18 +205,11 @@ def pack(plan: PackPlan, make: MakeShards, folder: Path) -> Packed:
         for parent in {(partial / one.name).parent for one in planned}:
             parent.mkdir(parents=True)
 
-        def images(shards: Iterable[tuple[int, Shard]]) -> Iterator[tuple[str, str, str, str]]:
-            for one, shard in zip(planned, _in_order(shards), strict=True):
-                done[one.name] = replace(shard, images=())
-                for uid, digests in shard.images:
-                    for place, column in enumerate(schema.IMAGE_COLUMNS):
-                        yield one.config_name, uid, column, digests[32 * place : 32 * place + 32].hex()
-
         columns = schema.COLUMNS if plan.config.clips is None else schema.MOVING_COLUMNS
         tasks = [one.task(partial, columns, existing.get(one.fingerprint)) for one in planned]
         # Nobody is to write there any more where the folder is given up.
         with closing(make(tasks)) as shards:
-            write_checksums(partial, images(shards))
+            done = {planned[number].name: shard for number, shard in shards}
         record = _build_record(plan)
         record |= {"fingerprint": plan_fingerprint(plan), "shards": {one.name: one.fingerprint for one in planned}}
         facts = _card_facts(plan, record)

@@ -19,7 +19,6 @@ from specsia_build.backends.registry import backend_inputs, call_backend
 from specsia_build.backends.scoring import better_frame, check_generated, check_mesh, fitted, small
 from specsia_build.characters.read import read_character
 from specsia_build.config import BuildConfig
-from specsia_build.dataset.images import overlay_image
 from specsia_build.dataset.layers import view_file
 from specsia_build.dataset.schema import COLOR, GT, GT_MASK, MASK
 from specsia_build.errors import CharacterError, LowQualityError
@@ -55,6 +54,9 @@ MESH = "mesh.json"
 _ARRAYS = ("vertices", "faces", "face_material", "uv", "colors", "normals")
 
 OVERLAY = "overlay"
+
+_OVERLAY = np.array([(255, 255, 255), (37, 99, 199), (226, 110, 30), (176, 182, 190)], np.uint8)
+"""Colours of the overlay: in no silhouette, in Y*'s only, in Z's only, in both."""
 
 
 def backend_seed(seed: int, character_id: str, backend: str) -> int:
@@ -243,8 +245,8 @@ def mesh_from_files(files: Mapping[str, bytes]) -> Mesh:
 def beside_truth(files: Mapping[str, bytes], view: int, rendered: Mapping[str, bytes]) -> dict[str, bytes]:
     """PNGs by name of one view: Z and its mask of `files`, Y* of `rendered`, and the overlay of their silhouettes."""
     color, mask, gt = (view_file(name, view) for name in (COLOR, MASK, GT))
-    silhouettes = png.decode(files[mask], 1), png.decode(rendered[view_file(GT_MASK, view)], 1)
-    overlay = png.encode(overlay_image(*silhouettes))
+    ours, theirs = png.decode(files[mask], 1), png.decode(rendered[view_file(GT_MASK, view)], 1)
+    overlay = png.encode(_OVERLAY[2 * (ours >= HALF_COVERED).astype(np.uint8) + (theirs >= HALF_COVERED)])
     return {color: files[color], mask: files[mask], gt: rendered[gt], view_file(OVERLAY, view): overlay}
 
 

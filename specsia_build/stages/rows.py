@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import shutil
 from collections.abc import Callable, Generator, Iterator, Sequence
@@ -12,11 +11,10 @@ from typing import Any
 
 import msgspec
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from specsia_build.dataset import schema
 from specsia_build.dataset.layers import frame_file, view_file
-from specsia_build.dataset.parquet import batches, local_path, write_shard
+from specsia_build.dataset.parquet import write_shard
 from specsia_build.frame import view_yaws
 from specsia_build.stages import project, render
 from specsia_build.stages.clips import draw, move
@@ -148,35 +146,22 @@ class Shard:
     Attributes:
         digest: SHA-256 of the file.
         kept: whether it existed before.
-        images: uid of each row, and the SHA-256 of its images one after another in the order of their columns.
     """
 
     digest: str
     kept: bool
-    images: Sequence[tuple[str, bytes]]
 
 
 MakeShards = Callable[[Sequence[ShardTask]], Generator[tuple[int, Shard], None, None]]
 """Makes shards and yields number and result of each as it ends, in whatever order; closed, it writes no more."""
 
 
-def _rows(task: ShardTask, load: Load, images: list[tuple[str, bytes]]) -> Iterator[schema.Row]:
-    """Rows of a shard; adds to `images` as `Shard.images`."""
+def _rows(task: ShardTask, load: Load) -> Iterator[schema.Row]:
     for one in task.members:
         parts = load(one, task.backend)
         files = {stage.name: part.files for stage, part in parts.items()}
         for scalars, origin in row_facts(one, task.backend, {stage: part.meta for stage, part in parts.items()}):
-            digests = "".join(origin[column][2] for column in schema.IMAGE_COLUMNS)
-            images.append((scalars["uid"], bytes.fromhex(digests)))
             yield schema.Row(scalars, {column: files[stage][file] for column, (stage, file, _) in origin.items()})
-
-
-def _images_in(shard: Path) -> Iterator[tuple[str, bytes]]:
-    with pq.ParquetFile(local_path(shard)) as opened:
-        for batch in batches(opened, ["uid", *schema.IMAGE_COLUMNS]):
-            for row in batch.to_pylist():
-                digests = (hashlib.sha256(row[column]["bytes"]).digest() for column in schema.IMAGE_COLUMNS)
-                yield row["uid"], b"".join(digests)
 
 
 def make_shard(task: ShardTask, load: Load) -> Shard:
@@ -186,7 +171,6 @@ def make_shard(task: ShardTask, load: Load) -> Shard:
             os.link(task.old[0], task.path)
         except OSError:
             shutil.copyfile(task.old[0], task.path)
-        return Shard(task.old[1], True, list(_images_in(task.path)))
-    images: list[tuple[str, bytes]] = []
-    write_shard(task.path, _rows(task, load, images), task.schema)
-    return Shard(file_digest(task.path) or "", False, images)
+        return Shard(task.old[1], True)
+    write_shard(task.path, _rows(task, load), task.schema)
+    return Shard(file_digest(task.path) or "", False)

@@ -7,6 +7,7 @@ import json
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -49,9 +50,12 @@ def file_digest(path: Path) -> str | None:
         return None
 
 
+_CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
+
 def canonical_json(value: Any) -> str:
     """JSON with sorted keys and no spaces: equal values give equal text."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    return _CANONICAL.encode(value)
 
 
 def fingerprint(stage: str, version: int, settings: Mapping[str, Any], inputs: Mapping[str, str | None]) -> str:
@@ -147,7 +151,9 @@ class Sources:
     stated: tuple[Path, ...] = ()
 
     def name(self, path: Path) -> str:
-        return Path(os.path.relpath(path, self.folder)).as_posix()
+        # Most lie in the folder itself, and a build asks for each.
+        folder, name = os.path.split(path)
+        return name if folder == str(self.folder) else Path(os.path.relpath(path, self.folder)).as_posix()
 
     def digests(self, names: Iterable[str], digest_of: DigestOf) -> Digests:
         """Inputs of the files of some names, and of those that are stated."""
@@ -207,7 +213,7 @@ class Stage:
         # Hashing all fields of a stage, and of those before it, takes long.
         return hash(self.name)
 
-    @property
+    @cached_property
     def rests_on(self) -> tuple[CharacterStage, ...]:
         """All stages that must have been done before it, in their order."""
         return tuple(dict.fromkeys(one for stage in self.earlier for one in (*stage.rests_on, stage)))

@@ -21,12 +21,9 @@ from specsia_build.dataset.verify.report import Findings
 from specsia_build.errors import SpecsiaError, UsageError
 from specsia_build.files.names import relative_name
 from specsia_build.files.records import parse_json
-from specsia_build.folders import home
-
-MOST_GROUP_BYTES = 100_000_000  # Size from which a row group is slow to open at random and troubles the Hub's viewer
 
 _NEEDED = frozenset({schema.CARD, schema.SPLITS_FILE, schema.BUILD_FILE})
-_OWN = _NEEDED | {schema.TEASER, schema.CHECKSUMS_FILE, schema.SUMS_FILE}
+_OWN = _NEEDED | {schema.TEASER, schema.FORMER_FILE, schema.SUMS_FILE}
 
 _TEXTS = frozenset({"", ".md", ".txt", ".cff"})  # Endings of files that people add, such as LICENSE
 
@@ -35,17 +32,10 @@ _ROOTS = "home|root|Users|tmp|var|mnt|media|opt|srv|work|workspace|private|scrat
 _MACHINE_PATH = re.compile(rf"(?<![\w./-])/(?:{_ROOTS})/[\w.-]|\b[A-Za-z]:\\|file://")
 
 
-def machine_path(text: str, known: Sequence[str] = ()) -> str | None:
-    """The first path of a machine in a text, or the first of the `known` folders; None if there is none."""
-    if match := _MACHINE_PATH.search(text):
-        return re.split(r"[\s\"'`,;)]", text[match.start() : match.start() + 80])[0]
-    return next((folder for folder in known if folder in text), None)
-
-
-def known_folders(folder: Path | None) -> tuple[str, ...]:
-    """Folders of this machine that are long enough not to occur in a text by chance."""
-    folders = [home(), Path.cwd(), *([folder.resolve()] if folder is not None else [])]
-    return tuple(sorted({str(path) for path in folders if len(path.parts) > 2}))
+def machine_path(text: str) -> str | None:
+    """The first path of a machine in a text; None if there is none."""
+    match = _MACHINE_PATH.search(text)
+    return match and re.split(r"[\s\"'`,;)]", text[match.start() : match.start() + 80])[0]
 
 
 def list_files(place: Place, findings: Findings) -> list[str]:
@@ -63,9 +53,7 @@ def list_files(place: Place, findings: Findings) -> list[str]:
     return usable
 
 
-def check_files(
-    place: Place, names: Sequence[str], kind: Kind, folders: Sequence[str], findings: Findings
-) -> dict[str, str]:
+def check_files(place: Place, names: Sequence[str], kind: Kind, findings: Findings) -> dict[str, str]:
     """Check which files there are, and that texts hold no path of this machine; returns texts by file name."""
     texts = {}
     for name in sorted({schema.CARD} if kind == "published" else _NEEDED):
@@ -83,7 +71,7 @@ def check_files(
                     texts[name] = place.read(name).decode("utf-8")
                 except UnicodeDecodeError as error:
                     raise SpecsiaError("cannot be read: it is not UTF-8") from error
-                if path := machine_path(texts[name], folders):
+                if path := machine_path(texts[name]):
                     findings.add("files", name, f"holds a path of a machine: {path}")
     return texts
 
@@ -222,10 +210,6 @@ def check_shard(shard: Shard, footer: pq.FileMetaData, kind: Kind, findings: Fin
     """Check a shard's row groups and columns; returns the rows of each row group, None if these cannot be checked."""
     stored = footer.schema.to_arrow_schema()
     groups = [footer.row_group(index) for index in range(footer.num_row_groups)]
-    for index, group in enumerate(groups):
-        if group.total_byte_size >= MOST_GROUP_BYTES:
-            size = f"{group.total_byte_size / 1e6:.0f} MB"
-            findings.add("files", shard.name, f"has {size} in row group {index}; at most 100 are allowed")
     expected = schema.arrow_schema(schema.COLUMNS_OF[kind])
     problems = []
     for column in expected:

@@ -181,14 +181,13 @@ def check_iou(mask: Pixels, gt_mask: Pixels, stored: float) -> list[str]:
 
 @dataclass(frozen=True)
 class Group:
-    """A row group by number, what its rows must fit, and folders of this machine that no text may hold."""
+    """A row group by number, and what its rows must fit."""
 
     place: Place
     shard: Shard
     number: int
     kind: Kind
     settings: Settings
-    folders: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -197,13 +196,13 @@ class RowFacts:
 
     Attributes:
         values: of the columns without images; in the published schema `uid`, `character_id` and `view`.
-        digests: SHA-256 of each image's bytes by column, empty if there are none.
+        target: SHA-256 over the bytes of `gt` and `gt_mask`.
         size: width and height of the images; None if they could not be read or differ.
         content: digest of `gt` within `gt_mask` in the frontal view; None in others.
     """
 
     values: Values
-    digests: Mapping[str, bytes]
+    target: bytes
     size: tuple[int, int] | None
     content: str | None
 
@@ -251,7 +250,7 @@ def _check_row(row: Values, group: Group, findings: Findings) -> RowFacts:
     else:
         values["character_id"], values["view"] = split_uid(uid)
     for name, text in (values | {name: image.get("path") for name, image in stored.items()}).items():
-        if isinstance(text, str) and (path := machine_path(text, group.folders)):
+        if isinstance(text, str) and (path := machine_path(text)):
             findings.add("files", uid, f"{name} holds a path: {path}")
     images = _decode(uid, stored, own, findings)
     sizes = {name: (image.shape[1], image.shape[0]) for name, image in images.items()}
@@ -267,9 +266,8 @@ def _check_row(row: Values, group: Group, findings: Findings) -> RowFacts:
                     findings.add(check, uid, message)
         if {GT, GT_MASK} <= images.keys() and is_frontal(values["view"], values.get("frame")):
             content = content_of(images[GT], images[GT_MASK])
-    data = {name: stored.get(name, {}).get("bytes") for name in IMAGE_COLUMNS}
-    digests = {name: hashlib.sha256(png_bytes).digest() if png_bytes else b"" for name, png_bytes in data.items()}
-    return RowFacts(values, digests, size, content)
+    target = b"".join(stored.get(name, {}).get("bytes") or b"" for name in (GT, GT_MASK))
+    return RowFacts(values, hashlib.sha256(target).digest(), size, content)
 
 
 def _decode(uid: str, stored: Mapping[str, Values], own: bool, findings: Findings) -> dict[str, Pixels]:
