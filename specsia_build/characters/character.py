@@ -117,10 +117,9 @@ class Fix:
 
 @dataclass(frozen=True)
 class Doubt:
-    """The result of a check: a warning, its measured value over the threshold, and what a manifest line can change."""
+    """The result of a check: a warning, and what a manifest line can change."""
 
     sentence: str
-    score: float = 1.0
     fix: Fix | None = None
 
 

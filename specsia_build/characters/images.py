@@ -6,8 +6,6 @@ import io
 import struct
 import warnings
 import zlib
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -72,7 +70,7 @@ def load_texture(
         with warnings.catch_warnings():
             # Size is judged below; damaged metadata beside good pixels does not matter.
             warnings.simplefilter("ignore")
-            with _pixels_allowed(MAX_TEXTURE_PIXELS), Image.open(io.BytesIO(data), formats=_FORMATS) as image:
+            with Image.open(io.BytesIO(data), formats=_FORMATS) as image:
                 count = image.width * image.height
                 if count > MAX_TEXTURE_PIXELS:
                     raise Image.DecompressionBombError
@@ -139,17 +137,6 @@ def as_texture(
     """Pixels (H, W, 4) uint8 as a texture; the memory that drawing it takes is counted."""
     memory.take(DRAWN_TEXEL_COST * pixels.shape[0] * pixels.shape[1])
     return Texture(pixels, wrap, nearest)
-
-
-@contextmanager
-def _pixels_allowed(most: int) -> Iterator[None]:
-    """Set Pillow's own limit of pixels, which raises at twice its value."""
-    usual = Image.MAX_IMAGE_PIXELS
-    Image.MAX_IMAGE_PIXELS = most
-    try:
-        yield
-    finally:
-        Image.MAX_IMAGE_PIXELS = usual
 
 
 def _plain_png(image: Image.Image, data: bytes) -> NDArray[np.uint8] | None:

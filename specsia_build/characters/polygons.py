@@ -15,6 +15,7 @@ from specsia_build import memory
 from specsia_build.rendering.mesh import Material, Mesh, flat_normals
 
 Ints = NDArray[np.int64]
+Corners = NDArray[np.float64]
 
 MAX_TRIANGLES = 20_000_000
 """Maximum for a character; instances of one mesh could otherwise multiply without end."""
@@ -76,19 +77,17 @@ def triangulate(points: NDArray[np.floating], corners: Ints, first: Ints, keep: 
 def _cut_across(quads: NDArray[np.float64]) -> NDArray[np.bool_]:
     """Which of some quads (Q, 4, 3) are cut from their second corner to the fourth, not from the first to the third."""
     with np.errstate(invalid="ignore", over="ignore"):
-        first, second = quads[:, 2] - quads[:, 0], quads[:, 3] - quads[:, 1]
-        normal = np.cross(first, second)
+        a, b, c, d = quads.transpose(1, 0, 2)
+        normal = np.cross(c - a, d - b)
         least = -_REFLEX * np.square(normal).sum(axis=1)
-        # The area beyond a diagonal that lies outside counts against the quad's.
-        sides = (
-            np.cross(quads[:, 1] - quads[:, 0], first),
-            np.cross(first, quads[:, 3] - quads[:, 0]),
-            np.cross(quads[:, 2] - quads[:, 1], second),
-            np.cross(second, quads[:, 0] - quads[:, 1]),
-        )
-        outside = [np.einsum("ij,ij->i", side, normal) < least for side in sides]
-        shorter = np.square(second).sum(axis=1) < np.square(first).sum(axis=1)
-    first_outside, second_outside = outside[0] | outside[1], outside[2] | outside[3]
+
+        def outside(a: Corners, b: Corners, c: Corners, d: Corners) -> NDArray[np.bool_]:
+            """Whether the diagonal from a to c lies outside: the area beyond it counts against the quad's."""
+            sides = np.cross(b - a, c - a), np.cross(c - a, d - a)
+            return np.asarray(np.min([np.einsum("ij,ij->i", side, normal) for side in sides], axis=0) < least)
+
+        shorter = np.square(d - b).sum(axis=1) < np.square(c - a).sum(axis=1)
+        first_outside, second_outside = outside(a, b, c, d), outside(b, c, d, a)
     across: NDArray[np.bool_] = np.where(first_outside == second_outside, shorter, first_outside)
     return across
 

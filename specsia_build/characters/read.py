@@ -204,7 +204,9 @@ def _axes(entry: Entry, raw: RawMesh, probe: Probe) -> tuple[str, str, str | Non
         ValueError: if a stated axis is none.
     """
     name = entry.path.name
-    stated_up, stated_front = (_signed(axis) for axis in (entry.up, entry.front))
+    stated_up, stated_front = (
+        axis if axis in (None, AUTO, OWN) else signed_axis(axis) for axis in (entry.up, entry.front)
+    )
     up = raw.up if stated_up in (None, OWN, AUTO) else stated_up
     front = raw.front if stated_front in (None, OWN, AUTO) else stated_front
     front_rotation(front)  # Raises an error for a vertical axis.
@@ -233,10 +235,6 @@ def _axes(entry: Entry, raw: RawMesh, probe: Probe) -> tuple[str, str, str | Non
     return up, front, None if stated is not None else unsure, tuple(doubts)
 
 
-def _signed(axis: str | None) -> str | None:
-    return axis if axis in (None, AUTO, OWN) else signed_axis(axis)
-
-
 def _is_checked(entry: Entry, stated: str | None, own: str) -> bool:
     """Whether an axis is checked: not where the manifest states what the format has anyway."""
     return entry.format not in SETTLED if stated is None else stated not in (OWN, own)
@@ -251,7 +249,7 @@ def _axis_doubt(key: str, stated: str | None, taken: str, evidence: Evidence, wh
         end = f'so it was turned; {line} says the same, "{key}": "{taken}" leaves it as it was'
     else:
         end = f"not {taken} as its {'format has it' if stated is None else 'manifest line states'}: {line} turns it"
-    return [Doubt(f"{what}, {evidence.why}, {end}", evidence.lead / 2, Fix(key, evidence.axis, evidence.why))]
+    return [Doubt(f"{what}, {evidence.why}, {end}", Fix(key, evidence.axis, evidence.why))]
 
 
 def _unsure(name: str, front: str, evidence: Evidence, sideways: bool) -> str:

@@ -195,12 +195,10 @@ def one_colour(character: Character, color: NDArray[np.uint8], coverage: NDArray
         return
     problem = f"{legible(entry.path.name)} shows one plain {plain} in view 0"
     bare = all(mesh.materials[k].texture is None for k in np.unique(mesh.face_material))
-    if not bare or mesh.uv is None or entry.format in SETTLED:
-        yield Doubt(f"{problem} and nothing else: look at it, and at its textures")
-        return
-    images = [os.path.relpath(path, entry.within).replace(os.sep, "/") for path in _images(character)]
+    found = _images(character) if bare and mesh.uv is not None and entry.format not in SETTLED else []
+    images = [os.path.relpath(path, entry.within).replace(os.sep, "/") for path in found]
     if not images:
-        yield Doubt(f'{problem}: no image was found for it; name one as "texture" in its manifest line')
+        yield Doubt(f'{problem}: look at it, and at its textures; "texture" in its manifest line names one')
         return
     lines = " or ".join(f'"texture": "{image}"' for image in images)
     why = "an image of the character's name, which it does not show"

@@ -56,7 +56,7 @@ class Votes:
         if axis is None or self.lead(axis) < LEAST_LEAD:
             return None
         reasons = [*self.why[axis], *(["its symmetry"] if self.along == axis[1] else [])]
-        return Evidence(axis, "by " + " and ".join(reasons), strong, lead=self.lead(axis))
+        return Evidence(axis, "by " + " and ".join(reasons), strong)
 
 
 @dataclass(frozen=True)
@@ -68,14 +68,12 @@ class Evidence:
         why: its reasons.
         strong: whether joints voted, which is enough to doubt what a manifest states.
         along: without a winner, ``x`` or ``y`` if it faces one way or the other along that, else None.
-        lead: of the winner, in votes.
     """
 
     axis: str | None
     why: str
     strong: bool = False
     along: str | None = None
-    lead: float = 0.0
 
 
 def opposite(axis: str) -> str:

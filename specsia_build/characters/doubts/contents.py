@@ -46,14 +46,13 @@ def more_than_one_thing(probe: Probe, name: str) -> Iterator[Doubt]:
     if not len(probe.points):
         return
     low, high = (bound.astype(np.float64) for bound in probe.placed.bounds())
-    ratio = float((high - low).max() / probe.extent.max())
-    if scenery or ratio <= STRAY:
+    if scenery or (high - low).max() <= STRAY * probe.extent.max():
         yield from _figures(probe, name)
         return
     middle, reach = probe.low + probe.extent / 2, STRAY / 2 * float(probe.extent.max())
     far = int((np.abs(probe.placed.vertices[probe.placed.faces] - middle) > reach).any(axis=(1, 2)).sum())
     problem = f"{far:,} triangles of {name} lie so far away that the figure is tiny beside them"
-    yield Doubt(f'{problem}: delete them in the file, or leave their part out by "drop"', ratio)
+    yield Doubt(f'{problem}: delete them in the file, or leave their part out by "drop"')
 
 
 def _scenery(probe: Probe) -> set[int]:
@@ -99,11 +98,11 @@ def _figures(probe: Probe, name: str) -> Iterator[Doubt]:
     kept = min(figures, key=lambda g: float(np.linalg.norm(points[g, :2].min(axis=0) + points[g, :2].max(axis=0))))
     own = set(probe.part[kept].tolist())
     others = set(np.delete(probe.part, kept).tolist())
-    problem, score = f"{name} holds {len(figures)} figures side by side", len(figures) / 2
+    problem = f"{name} holds {len(figures)} figures side by side"
     if own & others:
-        yield Doubt(f"{problem}, and they share parts: split them in the file", score)
+        yield Doubt(f"{problem}, and they share parts: split them in the file")
     else:
-        yield _drop(problem, "keeps the one nearest to the origin", others, probe.part_names, score)
+        yield _drop(problem, "keeps the one nearest to the origin", others, probe.part_names)
 
 
 def groups_of(points: Points, gap: float) -> list[NDArray[np.intp]]:
@@ -184,15 +183,14 @@ def joints_without_surface(probe: Probe, name: str) -> Iterator[Doubt]:
     """Warn about a garment or a body without head: two of head, hands and feet have joints far from any surface."""
     if not len(probe.points):
         return
-    distances = {}
+    bare = []
     for kind, words in (("head", joints.HEAD), ("hands", joints.HAND), ("feet", joints.ANKLES)):
         places = np.array([place for joint, place in probe.landmarks if joints.words(joint) & words])
-        if len(places):
-            distances[kind] = float(np.min(probe.tree.query(places)[0]) / probe.extent.max())
-    bare = [kind for kind, distance in distances.items() if distance > AWAY]
+        if len(places) and np.min(probe.tree.query(places)[0]) > AWAY * probe.extent.max():
+            bare.append(kind)
     if len(bare) > 1:
         problem = f"{name} has joints for {' and '.join(bare)} and no surface there: it may be a part of a character"
-        yield Doubt(problem, min(distances[kind] for kind in bare) / AWAY)
+        yield Doubt(problem)
 
 
 def degenerate(probe: Probe, name: str) -> Iterator[Doubt]:
@@ -202,7 +200,7 @@ def degenerate(probe: Probe, name: str) -> Iterator[Doubt]:
     if thinnest < FLAT:
         across = ("from side to side", "from front to back", "from head to foot")[int(extent.argmin())]
         problem = f"{name} is flat, {100 * thinnest:.1f} % of its length {across}"
-        yield Doubt(f"{problem}: some views show next to nothing; give it thickness", FLAT / max(thinnest, 1e-12))
+        yield Doubt(f"{problem}: some views show next to nothing; give it thickness")
 
 
 def _listed(parts: Collection[int], part_names: Sequence[Sequence[str]]) -> str:
@@ -210,11 +208,11 @@ def _listed(parts: Collection[int], part_names: Sequence[Sequence[str]]) -> str:
     return some([f"'{part_names[k][0]}'" if part_names[k] else "a part without a name" for k in sorted(parts)], 5)
 
 
-def _drop(problem: str, effect: str, parts: set[int], part_names: Sequence[Sequence[str]], score: float = 1.0) -> Doubt:
+def _drop(problem: str, effect: str, parts: set[int], part_names: Sequence[Sequence[str]]) -> Doubt:
     """A warning that leaving parts out resolves; `effect` is the end of its sentence, such as "keeps the largest"."""
     names = tuple(dict.fromkeys(part_names[k][0] if part_names[k] else "" for k in sorted(parts)))
     others = {name for k, own in enumerate(part_names) if k not in parts for name in own}
     if "" in names or not others.isdisjoint(names):
-        return Doubt(f"{problem}, but these parts have no names of their own: name them in the file", score)
+        return Doubt(f"{problem}, but these parts have no names of their own: name them in the file")
     line = '"drop": [{}] in its manifest line'.format(", ".join(f'"{name}"' for name in names))
-    return Doubt(f"{problem}: {line} {effect}", score, Fix("drop", names, problem))
+    return Doubt(f"{problem}: {line} {effect}", Fix("drop", names, problem))

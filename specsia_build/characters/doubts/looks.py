@@ -129,7 +129,7 @@ def with_sides(mesh: Mesh, sides: str | None, name: str) -> tuple[Mesh, tuple[Do
             why = f"backs of single-sided faces would be {lost:.0%} of a view"
             why += ", as most of its surface is wound inwards" if share > 0.5 else ""
             line = f'"sides": "{BOTH}" in its manifest line draws them'
-            doubts.append(Doubt(f"{name}: {why}, and are left out; {line}", lost / MOST_LOST, Fix("sides", BOTH, why)))
+            doubts.append(Doubt(f"{name}: {why}, and are left out; {line}", Fix("sides", BOTH, why)))
     return mesh, tuple(doubts)
 
 

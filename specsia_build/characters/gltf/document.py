@@ -129,10 +129,6 @@ class Document:
             raise CharacterError(f"{self.name} refers to '{uri}', which is not a file inside its folder")
         return self.files.read(path)
 
-    def image_file(self, uri: str) -> Path | None:
-        """Find the image file that a URI names."""
-        return self.files.find(unquote(uri)) or self.files.find(uri)
-
     def view_bytes(self, index: int) -> memoryview:
         """Bytes of a buffer view, decompressed."""
         key = (BufferView, index)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
+from urllib.parse import unquote
 
 import msgspec
 import numpy as np
@@ -200,7 +201,8 @@ class Materials:
                 elif is_data(place):
                     source = data_uri(place, document.name)
                 else:
-                    source, name = document.image_file(place), f"texture '{place}' of {document.name}"
+                    source = document.files.find(unquote(place)) or document.files.find(place)
+                    name = f"texture '{place}' of {document.name}"
                 if source is None:
                     raise CharacterError(f"{name} is not there")
                 self._pixels[place] = load_texture(source, name, document.files.root)
