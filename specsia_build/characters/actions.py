@@ -66,7 +66,5 @@ def _begins_word(name: str, cut: int) -> bool:
 
 def unknown_action(file: str, pose: str, names: Sequence[str]) -> str:
     """Error about a pose that names no action of a file."""
-    if not names:
-        return f"{file} has no actions, so it cannot take the pose '{pose}': leave 'pose' out of its manifest line"
-    listed = some(sorted(name or "(without a name)" for name in names), 20)
-    return f"{file} has no action '{pose}': its actions are {listed}"
+    listed = some(sorted(name or "(without a name)" for name in names), 20) if names else "none"
+    return f"{file} has no action '{pose}', which its manifest line names as 'pose': its actions are {listed}"

@@ -191,7 +191,7 @@ class Document:
 
 def damaged(place: str, problem: str) -> CharacterError:
     """Error about a place in a file, such as ``Knight.glb: accessors[4]``."""
-    return CharacterError(f"{place} {problem}: the file is damaged or wrongly written, export it again")
+    return CharacterError(f"{place} {problem}: the file is damaged or wrongly written, export it again as glTF 2.0")
 
 
 def is_data(uri: str) -> bool:
@@ -309,12 +309,11 @@ def _parse(text: bytes, name: str) -> schema.Root:
     if not text.isascii():
         # Names in another encoding than UTF-8 cost the name alone.
         text = text.decode("utf-8", errors="replace").encode()
-    # glTF 1.0 has objects in place of lists, so the version is checked first.
-    asset = _decode(Raw(text), schema.Header, f"{name}:").asset
-    version = str((asset or {}).get("version") or "unknown")
+    root = _decode(Raw(text), schema.Root, f"{name}:")
+    version = str((root.asset or {}).get("version") or "unknown")
     if not version.startswith("2"):
         raise CharacterError(f"{name} is glTF version '{version}': export it again as glTF 2.0")
-    return _decode(Raw(text), schema.Root, f"{name}:")
+    return root
 
 
 def _decode(text: bytes | Raw, kind: type[S], place: str) -> S:

@@ -45,13 +45,10 @@ class Extensions(Struct):
                 setattr(self, key, msgspec.convert(value, Vrm) if isinstance(value, dict) else Vrm())
 
 
-class Header(Struct):
-    asset: dict[str, Any] | None = None
-
-
 class Root(Struct):
     """The document; entries of its lists stay text until `Document.entry` decodes them."""
 
+    asset: dict[str, Any] | None = None
     extensions_required: list[str] | None = None
     extensions: Extensions | None = None
     scene: int | None = None
