@@ -20,12 +20,8 @@ from specsia_build.rendering.mesh import AlphaMode, Material, Texture, Wrap
 MOST_LIBRARY_BYTES = 16 * 2**20
 """Largest material library that is read."""
 
-_SLOTS = {
-    **dict.fromkeys(("map_kd", "map_basecolor", "map_base_color", "map_albedo", "map_diffuse"), "map_kd"),
-    **dict.fromkeys(("map_d", "map_opacity"), "map_d"),
-    **dict.fromkeys(("map_ke", "map_emissive"), "map_ke"),
-}
-"""The maps that are read, by the words that programs write."""
+_MAPS = ("map_kd", "map_d", "map_ke")
+"""Statements of the maps that are read, in lower case."""
 
 
 class MapReference(NamedTuple):
@@ -38,7 +34,7 @@ class MapReference(NamedTuple):
 
 @dataclass
 class MtlMaterial:
-    """A material as written: colours 0-1 in display (sRGB) encoding, opacity 0-1, and a map per slot."""
+    """A material as written: colours 0-1 in display (sRGB) encoding, opacity 0-1, and maps by statement."""
 
     name: str
     diffuse: tuple[float, ...] = (1.0, 1.0, 1.0)
@@ -75,8 +71,8 @@ def parse_mtl(text: str) -> dict[str, MtlMaterial]:
         elif keyword == "tr" and values and values[0] < 1:
             # Exporters disagree on whether Tr is transparency; "Tr 1" for something opaque is the common mistake.
             current.opacity = 1 - values[0]
-        elif keyword in _SLOTS and (reference := _map(rest)).name:
-            current.maps[_SLOTS[keyword]] = reference
+        elif keyword in _MAPS and (reference := _map(rest)).name:
+            current.maps[keyword] = reference
     return materials
 
 
