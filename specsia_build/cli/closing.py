@@ -116,7 +116,7 @@ def end(summary: BuildSummary, config: BuildConfig, layout: RunLayout) -> None:
         "freed": [f"{summary.freed:,} bytes of {layout.root}, by --keep {config.keep}"] * bool(summary.freed),
         **{kind: most(sentences, f"specsia status {run}") for kind, sentences in failures.items()},
         "warnings": most(folded_warnings(summary.warnings), f"specsia report {run}"),
-        "splits": [*summary.doubles, *summary.empty_splits],
+        "splits": list(summary.empty_splits),
         "dataset": [] if summary.dataset is None else [str(summary.dataset)],
         "failures": [str(layout.failures)] * bool(summary.failures),
         "pictures": [pictures] * bool(summary.low_quality),

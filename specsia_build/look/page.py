@@ -6,7 +6,8 @@ import base64
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import re
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from functools import cache
@@ -18,8 +19,9 @@ from typing import Any
 from urllib.parse import quote
 
 from specsia_build.errors import UsageError
-from specsia_build.files.writing import write_bytes
-from specsia_build.folders import refuse_foreign_file, refuse_foreign_folder
+from specsia_build.files.names import is_temporary
+from specsia_build.files.writing import write_bytes, writing
+from specsia_build.folders import refuse_foreign_file, refuse_foreign_folder, remove_empty
 from specsia_build.look.items import LAYERS, Gallery, Item, Lost, layers_of
 from specsia_build.look.sections import Html, Sections, join, tag
 from specsia_build.look.strips import (
@@ -34,9 +36,7 @@ from specsia_build.look.strips import (
     shown_frames,
     tile_of,
 )
-from specsia_build.pipeline.folder import PICTURES_MARK, pictures_of, sweep_pictures
 from specsia_build.pipeline.progress import Progress
-from specsia_build.pipeline.run import REPORT_MARK
 
 STYLES = ("page.css", "viewer.css")
 SCRIPTS = ("base.js", "choose.js", "cards.js", "views.js", "item.js", "compare.js")  # Parts of the page, in this order
@@ -44,6 +44,12 @@ SCRIPTS = ("base.js", "choose.js", "cards.js", "views.js", "item.js", "compare.j
 VIEWS = {"overview": "Overview", "gallery": "Gallery", "failures": "Failures"}
 
 MOST_WITHIN = 29_000_000  # Bytes of pictures as base64 that a page holds itself: it stays below 30 MB
+
+REPORT_MARK = b"<title>specsia: "  # Words near the beginning of every page
+
+PICTURES_MARK = "specsia-report.txt"  # In every folder of a page's pictures
+
+_PICTURE = re.compile(r"[0-9a-f]{32}\.(webp|png)")
 
 _MARK_TEXT = "Pictures of the page beside this folder, written by specsia; the next report replaces them.\n"
 
@@ -148,6 +154,23 @@ def refuse_other_file(path: Path) -> None:
     refuse_foreign_file(path, "report of specsia", REPORT_MARK)
 
 
+def _sweep_pictures(folder: Path, kept: Collection[str]) -> None:
+    """Remove the pictures that a page no longer shows, and the folder if none and nothing else is left in it.
+
+    A folder without our mark, and files of other names, stay as they are.
+    """
+    if not (folder / PICTURES_MARK).is_file():
+        return
+    with writing(folder):
+        for path in sorted(folder.iterdir()):
+            ours = _PICTURE.fullmatch(path.name) or is_temporary(path.name)
+            if ours and path.name not in kept and (path.is_file() or path.is_symlink()):
+                path.unlink()
+        if not kept:
+            (folder / PICTURES_MARK).unlink()
+            remove_empty(folder)
+
+
 class Pictures:
     """Pictures of a page: in memory while they fit into the page, else in a folder beside it.
 
@@ -155,7 +178,7 @@ class Pictures:
     """
 
     def __init__(self, page: Path) -> None:
-        self._page, self._folder = page, pictures_of(page)
+        self._page, self._folder = page, page.with_name(f"{page.stem}_files")
         self._held: dict[str, bytes] | None = {}
         self._bytes = 0
         self._names: set[str] = set()
@@ -194,7 +217,7 @@ class Pictures:
     def publish(self, render: Callable[[], str]) -> None:
         """Write the page over an earlier one, then remove the pictures that only that one showed."""
         write_bytes(self._page, render().encode())
-        sweep_pictures(self._folder, self._names if self._held is None else ())
+        _sweep_pictures(self._folder, self._names if self._held is None else ())
 
 
 @dataclass(frozen=True)

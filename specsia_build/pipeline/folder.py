@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -15,28 +14,20 @@ from filelock import FileLock, Timeout
 from specsia_build import __version__
 from specsia_build.characters.character import Entry
 from specsia_build.config import BuildConfig, read_settings, result_settings
-from specsia_build.dataset import exchange, layers, schema
+from specsia_build.dataset import exchange, schema
 from specsia_build.dataset.parquet import stored_rows
-from specsia_build.errors import UsageError, plural
+from specsia_build.errors import UsageError
 from specsia_build.files.names import is_temporary
 from specsia_build.files.records import remembered_json
 from specsia_build.files.writing import write_bytes, writing
-from specsia_build.folders import bears, is_vacant, listed_below, refuse_foreign_folder, remove_empty
-from specsia_build.memory import shown
+from specsia_build.folders import is_vacant, listed_below, refuse_foreign_folder, remove_empty
 from specsia_build.pipeline.plan import inputs_now
-from specsia_build.pipeline.run import REPORT_MARK, Run, RunLayout
-from specsia_build.recipes.recipe import folder_recipes, layers_of
+from specsia_build.pipeline.run import Run, RunLayout
 from specsia_build.stages import render
-from specsia_build.stages.clips import draw
-from specsia_build.stages.stage import Clip, Job
+from specsia_build.stages.stage import Job
 
 KIND = "specsia run"
 FORMAT = 1
-
-PICTURES_MARK = "specsia-report.txt"
-"""In every folder of a page's pictures."""
-
-_PICTURE = re.compile(r"[0-9a-f]{32}\.(webp|png)")
 
 _BUILT = {
     "artefacts": re.compile(r"artefacts/([^/]+/){1,2}[0-9a-f]{2}/[^/]+\.tar"),
@@ -44,16 +35,6 @@ _BUILT = {
     "quarantine": re.compile(r"quarantine/([^/]+/){2,3}(why\.txt|[a-z_]+_\d{2,3}\.png)"),
 }
 """Names of the files that builds write, by the folder that they lie in."""
-
-_DRAWN = {layers.COLOR: 0.2, layers.GT: 0.2, layers.MASK: 0.03, layers.POS: 0.17, layers.UDP: 1.8}
-_DRAWN |= {layers.FLOW: 1.35, layers.BACK: 1.35}
-"""Bytes a pixel of a layer in an artefact, measured on a textured character at 512 pixels."""
-
-_WRITTEN = {**_DRAWN, layers.FLOW: 8.0, layers.BACK: 8.0}
-"""Bytes a pixel of a layer in a recipe's folder, in which flow is not compressed."""
-
-_OTHERS = 0.06
-"""Bytes a pixel of any other layer, such as lines and labels."""
 
 
 def write_mark(layout: RunLayout, source: str) -> None:
@@ -111,37 +92,16 @@ def settings_before(layout: RunLayout) -> dict[str, Any]:
 def changes(before: Mapping[str, Any], config: BuildConfig) -> list[str]:
     """Settings of a run that a build changes, such as ``views 10 -> 8``."""
 
+    def flat(settings: Mapping[str, Any]) -> dict[str, Any]:
+        clips = settings.get("clips")
+        return {**settings, **(clips if isinstance(clips, dict) else {}), "clips": None}
+
     def text(value: object) -> str:
         listed = ", ".join(map(str, value)) if isinstance(value, list) else value
         return "none" if listed in (None, "") else str(listed)
 
-    now = result_settings(config)
-    pairs = [(name, before.get(name, value), value) for name, value in now.items() if name != "clips"]
-    of_clips, clips_before = now.get("clips") or {}, before.get("clips")
-    # A file that people may edit holds anything.
-    clips_before = clips_before if isinstance(clips_before, dict) else of_clips
-    pairs += [(name, clips_before.get(name, value), value) for name, value in of_clips.items()]
-    return [f"{name} {text(old)} -> {text(value)}" for name, old, value in pairs if old != value]
-
-
-def refuse_full_disk(run: Run, clips: Sequence[Clip]) -> None:
-    """Check that the disk has room for the artefacts and recipe folders of clips that are not drawn yet, roughly."""
-    config = run.config
-    assert config.clips is not None
-    clips = [clip for clip in clips if not run.layout.artefact(draw.STAGE, None, clip.id).is_file()]
-    recipes = folder_recipes(config.clips.recipes)
-    each = sum(_DRAWN.get(layer, _OTHERS) for layer in layers_of(config.clips.recipes))
-    each += sum(_WRITTEN.get(layer, _OTHERS) for recipe in recipes for layer in recipe.layers)
-    if config.clips.pairs:
-        moved = sum(_DRAWN[layer] for layer in (layers.COLOR, layers.MASK, layers.POS))
-        each += moved * len(config.backends) * (1 + sum(recipe.reconstructions for recipe in recipes))
-    needed, free = sum(clip.frames for clip in clips) * config.size**2 * each, shutil.disk_usage(run.layout.root).free
-    if needed > free:
-        raise UsageError(
-            f"{plural(len(clips), 'clip')} take about {shown(needed)}, and {shown(free)} are free in "
-            f"{run.layout.root}: take fewer motions with --clip, fewer characters with --limit, smaller pictures with "
-            "--size, or an --out on another disk"
-        )
+    old, now = flat(before), flat(result_settings(config))
+    return [f"{n} {text(old[n])} -> {text(value)}" for n, value in now.items() if old.get(n, value) != value]
 
 
 def change_notice(before: Mapping[str, Any], run: Run) -> str | None:
@@ -199,12 +159,9 @@ def forget_failure(layout: RunLayout, stage: str, backend: str | None, key: str)
 
 
 def forget(layout: RunLayout) -> list[str]:
-    """Remove what an earlier build left, except settings and procedural characters; returns names of foreign files."""
+    """Remove what earlier builds made, but for settings, report and samples; returns names of foreign files."""
     foreign = [name for folder, names in _BUILT.items() for name in _remove(layout, layout.root / folder, names)[0]]
     foreign += [f"{layout.dataset.name}/{name}" for name in exchange.remove(layout.dataset)]
-    if bears(layout.report, REPORT_MARK):
-        layout.report.unlink()
-        sweep_pictures(pictures_of(layout.report))
     for path in (layout.failures, layout.splits):
         path.unlink(missing_ok=True)
     return foreign
@@ -213,25 +170,3 @@ def forget(layout: RunLayout) -> list[str]:
 def remove_artefacts(layout: RunLayout) -> int:
     """Remove all artefacts, as `--keep none` asks; returns the number of bytes freed."""
     return _remove(layout, layout.artefacts, _BUILT["artefacts"])[1]
-
-
-def pictures_of(page: Path) -> Path:
-    """Folder of the pictures of a page that would be too large with them."""
-    return page.with_name(f"{page.stem}_files")
-
-
-def sweep_pictures(folder: Path, kept: Collection[str] = ()) -> None:
-    """Remove the pictures that a page no longer shows, and the folder if none and nothing else is left in it.
-
-    A folder without our mark, and files of other names, stay as they are.
-    """
-    if not (folder / PICTURES_MARK).is_file():
-        return
-    with writing(folder):
-        for path in sorted(folder.iterdir()):
-            ours = _PICTURE.fullmatch(path.name) or is_temporary(path.name)
-            if ours and path.name not in kept and (path.is_file() or path.is_symlink()):
-                path.unlink()
-        if not kept:
-            (folder / PICTURES_MARK).unlink()
-            remove_empty(folder)

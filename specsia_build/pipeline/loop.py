@@ -15,14 +15,14 @@ from specsia_build.errors import SpecsiaError, UsageError, plural
 from specsia_build.files.writing import write_bytes
 from specsia_build.pipeline.executors import Executor, Lost
 from specsia_build.pipeline.failures import BuildSummary, Failure, Record, concerning, counted
-from specsia_build.pipeline.folder import refuse_full_disk, write_mark
+from specsia_build.pipeline.folder import write_mark
 from specsia_build.pipeline.plan import BLOCKED, DAMAGED, DONE, Standing, Task, judge, standing
 from specsia_build.pipeline.progress import Progress, StageTally, named
 from specsia_build.pipeline.run import Run, Step, steps_of
-from specsia_build.pipeline.selection import Characters, parted_doubles
+from specsia_build.pipeline.selection import Characters
 from specsia_build.pipeline.store import discard
 from specsia_build.pipeline.worker import Outcome, Phase, Unit, Work, failed, phases, work
-from specsia_build.stages.clips import draw, motions
+from specsia_build.stages.clips import motions
 from specsia_build.stages.registry import character_stages
 from specsia_build.stages.stage import CharacterStage, Clip, Stage, character_of
 from specsia_build.terminal.progress import Bar
@@ -112,8 +112,6 @@ class Build:
             self._count_clips()
         for phase in phases(steps, self.config):
             of_phase = {step.stage for step in phase.steps}
-            if ids is None and draw.STAGE in of_phase:
-                refuse_full_disk(self.run, self._clips())
             if damaged := self._run_phase(phase, ids):
                 if again:
                     raise SpecsiaError(
@@ -170,13 +168,10 @@ class Build:
         self.summary = replace(self.summary, allowed_failures=self.config.allowed_failures(clips), clips=clips)
 
     def collect_warnings(self) -> None:
-        """Collect warnings of what is up to date, and name files or shapes that lie in several splits."""
+        """Collect warnings of what is up to date."""
         for entry in self.entries:
             if warnings := self.standing(entry).warnings:
                 self.record.warn(entry.id, warnings)
-        shapes = [self.standing(entry).shape for entry in self.entries]
-        doubles = parted_doubles(self.entries, self.characters.splits, shapes)
-        self.summary = replace(self.summary, doubles=tuple(doubles))
 
 
 def _characters(damaged: Keys) -> set[str]:
@@ -216,43 +211,26 @@ class _Attempt:
         outcomes, rows = result
         for name, row in rows.items():
             self._build.run.index.learn(name, row)
-        gone = []
         for task, outcome in zip(unit.tasks(), outcomes, strict=True):
             self._note(task, outcome)
-            if outcome.reason or outcome.state == BLOCKED:
-                gone.append(task.step)
-        return self._next(unit, gone, unit.rest)
+        return []
 
     def _lost(self, unit: Unit, reason: str) -> list[Unit]:
-        """Plan a unit again whose worker was lost: the first step that is not done on disk is to blame.
-
-        If other steps are left that do not rest on it, it may have failed by itself before one of them was lost, and is
-        tried alone.
-        """
-        left, first = list[Step](), None
+        """Plan the rest of a unit whose worker was lost: the first step that is not done on disk is to blame."""
+        blamed: Task | None = None
+        rest = list[Step]()
         for task in unit.tasks(self._build.run):
             state = judge(task)[1]
             if state == DONE:
                 self._note(task, Outcome(state=DONE))
-                continue
-            left.append(task.step)
-            if first is None and state != BLOCKED:
-                first = task
-        if first is None:
-            return self._next(unit, left, (*left, *unit.rest))
-        left.remove(first.step)
-        if not all(step.needs(first.step) for step in left):
-            return [replace(unit, steps=(first.step,), rest=(*left, *unit.rest))]
-        self._note(first, failed(first, f"{first.stage.name} of {first.key} was lost: {reason}"))
-        return self._next(unit, [first.step], (*left, *unit.rest))
-
-    def _next(self, unit: Unit, gone: Sequence[Step], rest: tuple[Step, ...]) -> list[Unit]:
-        """Plan the rest of a unit, without steps that rest on steps that failed or were blocked."""
-        steps = tuple(step for step in rest if not any(step.needs(one) for one in gone))
-        for task in replace(unit, steps=rest).tasks():
-            if task.step not in steps:
+            elif blamed is None and state != BLOCKED:
+                blamed = task
+                self._note(task, failed(task, f"{task.stage.name} of {task.key} was lost: {reason}"))
+            elif blamed is None or task.step.needs(blamed.step):
                 self._note(task, Outcome(state=BLOCKED))
-        return [replace(unit, steps=steps, rest=())] if steps else []
+            else:
+                rest.append(task.step)
+        return [replace(unit, steps=tuple(rest))] if rest else []
 
     def _note(self, task: Task, outcome: Outcome) -> None:
         build, step = self._build, task.step

@@ -31,7 +31,7 @@ from specsia_build.recipes import folder as folders
 from specsia_build.recipes.folder import write_whole
 from specsia_build.recipes.recipe import ClipFrames, Part, Recipe, Written, folder_recipes, load_recipe
 from specsia_build.stages import pack
-from specsia_build.stages.clips import draw, motions, move
+from specsia_build.stages.clips import draw, move
 from specsia_build.stages.rows import MakeShards, Shard, ShardTask, make_shard
 from specsia_build.stages.stage import CharacterStage, Earlier, Meta, canonical_json, file_digest, sha256
 
@@ -82,12 +82,7 @@ def _pack_clips(build: Build) -> BuildSummary:
     assert build.config.clips is not None
     failures = build.failures_before()
     if not build.summary.clips:
-        looked = any(build.run.meta(motions.STAGE, None, entry.id) is not None for entry in build.entries)
-        if not failures and not looked:
-            raise UsageError(
-                f"pack has no clips to pack: run `{build.config.command} --stage {motions.STAGE.name}` first"
-            )
-        return build.finished(stopped="no character has a clip: its failure or warning says why")
+        return build.finished(stopped="no character has a clip: run all stages, or see its failure or warning")
     if (lost := counted(failures)[0]) > build.summary.allowed_failures:
         return build.too_many(f"continue without them with --max-failures {lost}")
     stopped = [_pack_recipe(build, recipe, failures) for recipe in folder_recipes(build.config.clips.recipes)]

@@ -35,9 +35,6 @@ from specsia_build.stages.stage import CharacterStage, Meta, character_of
 WHY = "why.txt"
 """Beside the pictures of a quarantined character: the reason."""
 
-REPORT_MARK = b"<title>specsia: "
-"""Words near the beginning of every page that `specsia report` writes."""
-
 
 class _Below:
     def __init__(self, name: str) -> None:

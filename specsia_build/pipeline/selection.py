@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 import gc
-import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from specsia_build.characters.character import Entry, id_order_key
 from specsia_build.characters.sources import Source, open_source
-from specsia_build.characters.survey import Shape, same_files, same_shapes
-from specsia_build.config import BuildConfig, in_shard, read_settings
+from specsia_build.config import BuildConfig, in_shard
 from specsia_build.dataset import splits
 from specsia_build.errors import UsageError, plural, some
 from specsia_build.folders import expanded
 from specsia_build.pipeline.progress import named
 from specsia_build.pipeline.run import Run, RunLayout
 from specsia_build.stages.registry import character_stages
-
-_MOST_DOUBLES = 5
 
 
 @dataclass(frozen=True)
@@ -53,12 +49,6 @@ class Characters:
 
 def source_of(config: BuildConfig, layout: RunLayout) -> Source:
     """The source of a run, none of whose characters is read yet; raises UsageError if it holds nothing."""
-    known = layout.splits.is_file() and layout.config.is_file() and read_settings(layout.config).get("source")
-    if known == config.source and not config.source.startswith("sample:") and not os.path.lexists(config.source):
-        raise UsageError(
-            f"the source of {layout.root} is no longer at {config.source}: to continue, name its new "
-            f"place, `{config.command} NEW_PLACE --out {layout.root}`"
-        )
     source = open_source(config.source, layout.source)
     # A million small objects that stay to the end are not looked at again and again.
     gc.freeze()
@@ -116,24 +106,3 @@ def _split(
     grown = splits.grown(frozen, ids, fixed)
     moved = [f"{i} from {old} to {grown[i]}" for i, old in frozen.items() if grown[i] != old]
     return grown, [f"the manifest moves {some(moved)}"] if moved else []
-
-
-def parted_doubles(entries: Sequence[Entry], splits: Mapping[str, str], shapes: Sequence[Shape]) -> list[str]:
-    """A sentence for each mesh file, and each shape, of several characters in different splits; the first few of many.
-
-    `shapes` are of each entry, as `same_shapes` compares them.
-    """
-
-    def parted(groups: Iterable[tuple[str, ...]]) -> list[tuple[str, ...]]:
-        return [ids for ids in groups if len({splits[i] for i in ids}) > 1]
-
-    files = parted(same_files(entries))
-    shaped = [ids for ids in parted(same_shapes(entries, shapes)) if not any(set(ids) <= set(file) for file in files)]
-    doubles = [*((ids, "are one file") for ids in files), *((ids, "have one shape") for ids in shaped)]
-    sentences = [
-        f"{some(ids)} {what} and lie in {' and '.join(sorted({splits[i] for i in ids}))}: "
-        "keep one of them, or give them the same `split` in a manifest"
-        for ids, what in doubles[:_MOST_DOUBLES]
-    ]
-    more = len(doubles) - len(sentences)
-    return [*sentences, f"{more} more likewise"] if more else sentences

@@ -74,13 +74,12 @@ def work_on(spec: str, device: str) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Unit:
-    """Steps of one character or clip, in a run `apart`; `rest` are to be done after them, since a worker was lost."""
+    """Steps of one character or clip, in a run `apart`."""
 
     run: Run
     entry: Entry
     clip: Clip | None
     steps: tuple[Step, ...]
-    rest: tuple[Step, ...] = ()
 
     def tasks(self, run: Run | None = None) -> list[Task]:
         """A task for each of the steps, in a run with another index if given."""

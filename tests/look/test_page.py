@@ -12,8 +12,7 @@ from numpy.typing import NDArray
 from specsia_build.errors import UsageError
 from specsia_build.look import page as pages
 from specsia_build.look.items import TARGET, Gallery, Item, Side
-from specsia_build.look.page import write_page
-from specsia_build.pipeline.folder import PICTURES_MARK
+from specsia_build.look.page import PICTURES_MARK, write_page
 from specsia_build.pipeline.progress import Progress
 from tests.look.made import gallery
 from tests.look.shown import document_of, frames_of, item_of

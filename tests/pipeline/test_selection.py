@@ -12,7 +12,7 @@ from specsia_build.config import BuildConfig, read_settings, with_settings
 from specsia_build.dataset import schema
 from specsia_build.frame import view_yaws
 from specsia_build.pipeline.run import RunLayout
-from specsia_build.pipeline.selection import _split, parted_doubles
+from specsia_build.pipeline.selection import _split
 
 pytestmark = pytest.mark.usefixtures("no_workers")
 
@@ -32,13 +32,3 @@ def test_the_published_settings_draw_the_published_splits(tmp_path: Path) -> Non
     assert Counter(found.values()) == {"train": 1298, "validation": 100, "test": 100}
     assert view_yaws(config.views) == tuple(36.0 * k for k in range(10))
     assert set(schema.PUBLISHED_COLUMNS) <= set(schema.COLUMNS)
-
-
-def test_one_file_in_several_splits_is_told() -> None:
-    entries = [Entry(name, "gltf", Path(file)) for name, file in zip("abcd", ("x", "x", "y", "y"), strict=True)]
-    splits = {"a": "train", "b": "test", "c": "train", "d": "train"}
-
-    shapes = [(4.0, 4.0, 1.0 if entry.id in "ab" else 0.5) for entry in entries]
-    (said,) = parted_doubles(entries, splits, shapes)
-    assert said.startswith("a, b are one file and lie in test and train: keep one of them")
-    assert not parted_doubles(entries, splits | {"b": "train"}, shapes)
