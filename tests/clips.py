@@ -15,7 +15,6 @@ import trimesh
 from specsia_build.config import BuildConfig, with_settings
 from specsia_build.pipeline.build import build
 from specsia_build.pipeline.failures import BuildSummary
-from specsia_build.pipeline.progress import Progress
 from specsia_build.pipeline.run import RunLayout, layout_of
 from specsia_build.stages.registry import character_stages
 from tests.characters.gltf.writer import GltfWriter
@@ -122,4 +121,4 @@ def run_clips(out: Path, config: BuildConfig) -> tuple[RunLayout, BuildSummary]:
     layout = layout_of(out)
     stages = [*(stage.name for stage in character_stages(config)), "pack"]
     with patch("specsia_build.pipeline.build.open_executor", at_once):
-        return layout, build(config, layout, stages, False, Progress())
+        return layout, build(config, layout, stages, False)

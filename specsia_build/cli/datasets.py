@@ -14,6 +14,7 @@ from specsia_build.cli.closing import load_lines, most
 from specsia_build.cli.command import FILE, command, conclude, json_option, options, processes
 from specsia_build.config import cores
 from specsia_build.errors import UsageError, argument, plural, some
+from specsia_build.terminal import progress
 from specsia_build.terminal.progress import amount
 
 if TYPE_CHECKING:
@@ -36,11 +37,10 @@ def verify(dataset: str, workers: int) -> None:
     not kept. One in the published schema is checked as far as that allows. A folder of `specsia clips --recipe NAME`
     is DIR/NAME, or a copy of it.
     """
-    from specsia_build.pipeline.progress import Progress
     from specsia_build.recipes.verify import mark_of
     from specsia_build.recipes.verify import verify as verify_folder
 
-    with Progress().bar("verify", None) as bar:
+    with progress.bar("verify", None) as bar:
         report = verify_folder(dataset, workers=workers or cores(), progress=bar.at)
     name, local = argument(dataset), Path(dataset).is_dir()
     of_recipe = local and mark_of(Path(dataset)) is not None
@@ -68,9 +68,8 @@ def diff(one: str, two: str) -> None:
     """
     from specsia_build.dataset import diff as datasets
     from specsia_build.dataset.reading import open_dataset
-    from specsia_build.pipeline.progress import Progress
 
-    with Progress().bar("diff", None, "row") as bar:
+    with progress.bar("diff", None, "row") as bar:
         result = datasets.diff(open_dataset(one), open_dataset(two), bar.at)
     lines, rows = result.lines(), sum(config.rows[0] - len(config.removed) for config in result.configs)
     facts = {"compared": [f"{plural(rows, 'row')} that both have"], "settings": list(result.settings)}
@@ -94,10 +93,9 @@ def convert(dataset: str, to: str, out: Path, configs: tuple[str, ...], workers:
     """
     from specsia_build.dataset.convert import to_published
     from specsia_build.dataset.reading import open_dataset
-    from specsia_build.pipeline.progress import Progress
 
     source = open_dataset(dataset)
-    with Progress().bar("convert", None, "row") as bar:
+    with progress.bar("convert", None, "row") as bar:
         rows = to_published(source, out, configs, workers or cores(), bar)
     counts = {config: sum(splits.values()) for config, splits in rows.items()}
     total, folder = plural(sum(counts.values()), "row"), argument(out)
@@ -132,13 +130,12 @@ def push(folder: Path, repo: str, private: bool, prune: bool, dry_run: bool) -> 
     """
     from specsia_build.dataset import push as hub
     from specsia_build.dataset.licences import check_public, redistribution_problems
-    from specsia_build.pipeline.progress import Progress
     from specsia_build.recipes.verify import licences_against, mark_of, read_recipe
 
     hub.check_repo(repo)
     of_recipe = mark_of(folder) is not None
     total = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
-    with Progress().bar("check", total, "B") as advance:
+    with progress.bar("check", total, "B") as advance:
         local = read_recipe(folder, advance) if of_recipe else hub.read_local(folder, advance)
     if not private:
         check_public(folder, licences_against if of_recipe else redistribution_problems)
@@ -199,11 +196,10 @@ def report(where: str, out: Path | None) -> None:
     """
     from specsia_build.look.open import open_with_sections, page_of
     from specsia_build.look.page import refuse_other_file, write_page
-    from specsia_build.pipeline.progress import Progress
 
     path = out or page_of(where)
     refuse_other_file(path)
-    page = write_page(*open_with_sections(where), path, Progress())
+    page = write_page(*open_with_sections(where), path)
     gallery = page.gallery
     count, lost = plural(len(gallery.items), gallery.noun), len(gallery.lost)
     sides = ", ".join(gallery.side_names)

@@ -44,7 +44,6 @@ def characters(source: str, parts: str | None, suggest: Path | None, pictures: P
     from specsia_build.characters.survey import same_files, same_shapes, suggested_manifest
     from specsia_build.look.open import gallery_of_source
     from specsia_build.look.page import refuse_other_file, write_page
-    from specsia_build.pipeline.progress import Progress
     from specsia_build.pipeline.survey import survey_all
 
     if suggest is not None:
@@ -61,7 +60,7 @@ def characters(source: str, parts: str | None, suggest: Path | None, pictures: P
             if not opened.entries:
                 raise UsageError(f"{opened.name} holds no character '{parts}': `specsia characters` lists their ids")
         opened = replace(opened, entries=opened.entries[: config.limit])
-        facts, views = survey_all(opened.entries, config, Progress(), pictured=pictures is not None)
+        facts, views = survey_all(opened.entries, config, pictured=pictures is not None)
         sound = {one.id for one in facts if one.problem is None}
         doubles = same_files(entry for entry in opened.entries if entry.id in sound)
         alike = same_shapes(opened.entries, [one.shape for one in facts])
@@ -75,7 +74,7 @@ def characters(source: str, parts: str | None, suggest: Path | None, pictures: P
         are = "is" if count == 1 else "are"
         lines.append(f"{plural(count, 'character')} {are} in {suggest}: read its comments, edit it, build it")
     if pictures is not None:
-        write_page(gallery_of_source(opened.name, facts, views), {}, pictures, Progress())
+        write_page(gallery_of_source(opened.name, facts, views), {}, pictures)
         lines.append(f"the pictures are in {pictures}")
     document = {"source": opened.name, "kind": opened.kind, "characters": [asdict(f) for f in facts], "notes": notes}
     tell(document, lines, ok=bool(sound))

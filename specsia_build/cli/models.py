@@ -251,7 +251,6 @@ def evaluate(runs: tuple[Path, ...], dataset: str, out: Path, split: str, device
     from specsia_build.look.evaluation import REPORT, TABLES
     from specsia_build.look.open import open_with_sections
     from specsia_build.look.page import refuse_other_file, write_page
-    from specsia_build.pipeline.progress import Progress
 
     refuse_other_file(out / REPORT)
     baselines = [name for name in given["baselines"].split(",") if name and name != "none"]
@@ -275,7 +274,7 @@ def evaluate(runs: tuple[Path, ...], dataset: str, out: Path, split: str, device
     scores = replace(scores, notes=(*unrecorded, *notes, *([few] if characters < FEWEST else ())))
     sentences, document = write_evaluation(scores, out)
     sentences = sentences[:MOST_SENTENCES]
-    write_page(*open_with_sections(str(out)), out / REPORT, Progress())
+    write_page(*open_with_sections(str(out)), out / REPORT)
     folder = argument(out)
     facts = {
         "compared": [", ".join(scores.labels)],

@@ -94,12 +94,11 @@ def build(source: str | None, out: str | None, stages: tuple[str, ...], fresh: b
     one that is up to date does nothing.
     """
     from specsia_build.pipeline.build import build as run_build
-    from specsia_build.pipeline.progress import Progress
     from specsia_build.pipeline.run import effective, named_settings
 
     name = settings.pop("config_name")
     config, layout = effective(source, out, None if name is None else named_settings(name), settings, fresh)
-    end(run_build(config, layout, stages or STAGES, fresh, Progress()), config, layout)
+    end(run_build(config, layout, stages or STAGES, fresh), config, layout)
 
 
 @command(
@@ -133,7 +132,6 @@ def clips(source: str | None, out: str | None, stages: tuple[str, ...], fresh: b
     frames, as the dataset DIR/dataset. A stopped run continues where it was.
     """
     from specsia_build.pipeline.build import build as run_build
-    from specsia_build.pipeline.progress import Progress
     from specsia_build.pipeline.run import effective, named_settings, stated
     from specsia_build.stages.clips.actor import check_settings, is_file_name
     from specsia_build.stages.registry import refuse_stages_of_none
@@ -157,7 +155,7 @@ def clips(source: str | None, out: str | None, stages: tuple[str, ...], fresh: b
         )
     check_settings(config)
     refuse_stages_of_none(stages, config)
-    end(run_build(config, layout, stages or CLIP_STAGES, fresh, Progress()), config, layout)
+    end(run_build(config, layout, stages or CLIP_STAGES, fresh), config, layout)
 
 
 @command("specsia merge share-1 share-2 --out whole", "specsia merge share-* --out whole", goes_on=True)
@@ -174,13 +172,12 @@ def merge(runs: tuple[str, ...], out: str, max_failures: str | None) -> None:
     """
     from specsia_build.pipeline.build import build as run_build
     from specsia_build.pipeline.merging import merge as merge_runs
-    from specsia_build.pipeline.progress import Progress
     from specsia_build.pipeline.run import layout_of
 
     check_failures(max_failures)
-    layout, progress = layout_of(out), Progress()
+    layout = layout_of(out)
     config = replace(merge_runs([Path(run) for run in runs], layout), max_failures=max_failures)
-    end(run_build(config, layout, STAGES[-1:], False, progress), config, layout)
+    end(run_build(config, layout, STAGES[-1:], False), config, layout)
 
 
 @command("specsia status my-run", "specsia status my-run --json")

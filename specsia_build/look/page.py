@@ -36,7 +36,7 @@ from specsia_build.look.strips import (
     shown_frames,
     tile_of,
 )
-from specsia_build.pipeline.progress import Progress
+from specsia_build.terminal import progress
 
 STYLES = ("page.css", "viewer.css")
 SCRIPTS = ("base.js", "choose.js", "cards.js", "views.js", "item.js", "compare.js")  # Parts of the page, in this order
@@ -229,7 +229,7 @@ class Page:
     pictures: Path | None
 
 
-def write_page(gallery: Gallery, sections: Sections, path: Path, progress: Progress) -> Page:
+def write_page(gallery: Gallery, sections: Sections, path: Path) -> Page:
     """Write the page of a gallery: one file, or pictures in a folder beside it where they are many.
 
     Pictures that cannot be read are named on the page. `sections` are tables of the overview.

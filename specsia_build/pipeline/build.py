@@ -13,7 +13,7 @@ from specsia_build.pipeline.executors import Executor, local_executor
 from specsia_build.pipeline.failures import BuildSummary
 from specsia_build.pipeline.loop import Build
 from specsia_build.pipeline.pack import finish
-from specsia_build.pipeline.progress import Progress, named
+from specsia_build.pipeline.progress import named
 from specsia_build.pipeline.run import RunLayout, backend_of, open_run, steps_of
 from specsia_build.pipeline.selection import find_characters
 from specsia_build.pipeline.store import sweep
@@ -21,6 +21,8 @@ from specsia_build.pipeline.warm import compile_once
 from specsia_build.rendering.layers import load_renderer
 from specsia_build.stages.pack import STAGE as PACK
 from specsia_build.stages.registry import character_stages
+from specsia_build.terminal import progress
+from specsia_build.terminal.screen import say
 
 
 @contextmanager
@@ -35,9 +37,7 @@ def open_executor(config: BuildConfig, layout: RunLayout, say: Callable[[str], N
         yield execute
 
 
-def build(
-    config: BuildConfig, layout: RunLayout, stages: Sequence[str], fresh: bool, progress: Progress
-) -> BuildSummary:
+def build(config: BuildConfig, layout: RunLayout, stages: Sequence[str], fresh: bool) -> BuildSummary:
     """Run the named stages of a build; with `fresh`, first forget what the folder holds of an earlier build."""
     asked = [stage for stage in character_stages(config) if stage.name in stages]
     renderer = load_renderer(config.renderer)
@@ -53,7 +53,7 @@ def build(
     characters = find_characters(config, layout, None if fresh else before)
     with (
         folder.locked(layout),
-        open_executor(config, layout, progress.say) as execute,
+        open_executor(config, layout, say) as execute,
         open_run(config, layout, writes=True) as run,
     ):
         for path in layout.written:
@@ -61,15 +61,15 @@ def build(
         sweep(layout.root, deep=False)
         folder.refuse_other_source({} if fresh else before, run, characters.entries)
         if (notice := folder.change_notice(before, run)) is not None:
-            progress.say(notice)
+            say(notice)
         if fresh:
             run.index.forget()
             if foreign := folder.forget(layout):
-                progress.say(f"kept in {layout.root}, because no build wrote it: {named(foreign)}")
-        task = Build(run, characters, progress, execute)
+                say(f"kept in {layout.root}, because no build wrote it: {named(foreign)}")
+        task = Build(run, characters, execute)
         task.refuse_unready(asked)
         task.begin()
-        compile_once(config, asked, characters.entries, progress)
+        compile_once(config, asked, characters.entries)
         with progress.stages():
             task.run_steps(steps_of(config, asked))
             task.collect_warnings()
@@ -79,5 +79,5 @@ def build(
                 return task.finished()
             summary = finish(task)
             if summary.dataset is not None and (note := pattern_note(summary.dataset, "load_dataset takes")):
-                progress.say(note)
+                say(note)
             return summary

@@ -14,11 +14,12 @@ from specsia_build.errors import SpecsiaError
 from specsia_build.files.records import parse_json
 from specsia_build.files.writing import append, write_bytes, writing
 from specsia_build.pipeline.folder import forget_failure
-from specsia_build.pipeline.progress import Progress, StageSummary
+from specsia_build.pipeline.progress import StageSummary
 from specsia_build.pipeline.run import RunLayout, Step
 from specsia_build.pipeline.worker import Outcome
 from specsia_build.stages import project
 from specsia_build.stages.registry import all_stages
+from specsia_build.terminal.screen import say
 
 
 @dataclass(frozen=True)
@@ -134,8 +135,8 @@ class BuildSummary:
 class Record:
     """Failures of a run; of this build warnings, and the keys `lost` of what failed and is not quarantined."""
 
-    def __init__(self, layout: RunLayout, progress: Progress) -> None:
-        self._layout, self._progress = layout, progress
+    def __init__(self, layout: RunLayout) -> None:
+        self._layout = layout
         self.failures = read_failures(layout.failures)
         self.lost: set[str] = set()
         self.warnings: dict[str, tuple[str, ...]] = {}
@@ -162,7 +163,7 @@ class Record:
             self.lost.add(failure.key)
         append(self._layout.failures, _line(failure))
         kind = "quarantined" if failure.low_quality else "failed"
-        self._progress.say(f"{kind}: {failure.key}: {failure.reason}")
+        say(f"{kind}: {failure.key}: {failure.reason}")
 
     def warn(self, character: str, warnings: Sequence[str]) -> None:
         self.warnings[character] = tuple(dict.fromkeys((*self.warnings.get(character, ()), *warnings)))

@@ -17,7 +17,7 @@ from specsia_build.pipeline.executors import Executor, Lost
 from specsia_build.pipeline.failures import BuildSummary, Failure, Record, concerning, counted
 from specsia_build.pipeline.folder import write_mark
 from specsia_build.pipeline.plan import BLOCKED, DAMAGED, DONE, Standing, Task, judge, standing
-from specsia_build.pipeline.progress import Progress, StageTally, named
+from specsia_build.pipeline.progress import StageTally, named, stage_done
 from specsia_build.pipeline.run import Run, Step, steps_of
 from specsia_build.pipeline.selection import Characters
 from specsia_build.pipeline.store import discard
@@ -25,7 +25,9 @@ from specsia_build.pipeline.worker import Outcome, Phase, Unit, Work, failed, ph
 from specsia_build.stages.clips import motions
 from specsia_build.stages.registry import character_stages
 from specsia_build.stages.stage import CharacterStage, Clip, Stage, character_of
+from specsia_build.terminal import progress
 from specsia_build.terminal.progress import Bar
+from specsia_build.terminal.screen import say
 
 Keys = dict[Step, set[str]]
 """Keys of artefacts, by step."""
@@ -34,10 +36,10 @@ Keys = dict[Step, set[str]]
 class Build:
     """One build under way; `summary` has what is known so far."""
 
-    def __init__(self, run: Run, characters: Characters, progress: Progress, execute: Executor) -> None:
-        self.run, self.characters, self.progress, self.execute = run, characters, progress, execute
+    def __init__(self, run: Run, characters: Characters, execute: Executor) -> None:
+        self.run, self.characters, self.execute = run, characters, execute
         self.entries, self.config, self.layout = characters.entries, run.config, run.layout
-        self.record = Record(run.layout, progress)
+        self.record = Record(run.layout)
         self.tallies: dict[Step, StageTally] = {}
         self._standing: dict[str, Standing] = {}
         self.summary = BuildSummary(
@@ -53,7 +55,7 @@ class Build:
         write_bytes(self.layout.splits, splits.to_json(self.characters.splits).encode(), lasting=True)
         write_bytes(self.layout.left_out, json.dumps(self.characters.left_out).encode())
         for note in self.characters.notes(self.run):
-            self.progress.say(note)
+            say(note)
 
     def standing(self, entry: Entry) -> Standing:
         """State of a character, cached until work is done on it."""
@@ -128,7 +130,7 @@ class Build:
     def make_again(self, damaged: Keys, steps: Sequence[Step]) -> None:
         """Remove damaged artefacts and do steps of their characters."""
         for step, keys in damaged.items():
-            self.progress.say(f"{step.label}: damaged and made again: {named(keys)}")
+            say(f"{step.label}: damaged and made again: {named(keys)}")
             for key in keys:
                 discard(self.layout.artefact(step.stage, step.name[1], key))
         ids = _characters(damaged)
@@ -147,7 +149,7 @@ class Build:
             for step in phase.steps:
                 name, backend = step.name
                 noun = "clip" if phase.per_clip else "char"
-                bar = self.progress.bar(name, len(units), noun, backend, attempt.kept[step])
+                bar = progress.bar(name, len(units), noun, backend, attempt.kept[step])
                 attempt.bars[step] = stack.enter_context(bar)
             while units:
                 results = self.execute(work, units, phase.needs, self.hopeless)
@@ -156,7 +158,7 @@ class Build:
         for character in attempt.touched:
             self._standing.pop(character, None)
         for step in phase.steps if ids is None or attempt.touched else ():
-            self.progress.stage_done(self.tallies[step].summary(*step.name))
+            stage_done(self.tallies[step].summary(*step.name))
         return attempt.damaged
 
     def _clips(self) -> list[Clip]:
@@ -247,7 +249,7 @@ class _Attempt:
             return
         bar(1)
         if outcome.state == DAMAGED:
-            build.progress.say(f"{step.label}: damaged and made again: {task.key}")
+            say(f"{step.label}: damaged and made again: {task.key}")
         build.record.log(*step.name, task.key, outcome)
         tally.seconds += outcome.seconds
         tally.ends[task.key] = "made" if outcome.reason is None else "failed"

@@ -23,7 +23,7 @@ from specsia_build.pipeline.failures import BuildSummary, Failure, counted
 from specsia_build.pipeline.folder import remove_artefacts
 from specsia_build.pipeline.loop import Build, Keys
 from specsia_build.pipeline.plan import DONE, Standing, judge_character
-from specsia_build.pipeline.progress import StageSummary, named
+from specsia_build.pipeline.progress import StageSummary, named, stage_done
 from specsia_build.pipeline.run import Run, RunLayout, backend_of
 from specsia_build.pipeline.store import DamagedError, read_artefact, sweep
 from specsia_build.pipeline.worker import Outcome, peak_mb
@@ -34,6 +34,8 @@ from specsia_build.stages import pack
 from specsia_build.stages.clips import draw, move
 from specsia_build.stages.rows import MakeShards, Shard, ShardTask, make_shard
 from specsia_build.stages.stage import CharacterStage, Earlier, Meta, canonical_json, file_digest, sha256
+from specsia_build.terminal import progress
+from specsia_build.terminal.screen import say
 
 
 def finish(build: Build) -> BuildSummary:
@@ -110,20 +112,18 @@ def _pack_dataset(build: Build) -> BuildSummary:
     made, kept = sum(map(len, plan.members.values())), 0
     if pack.packed_fingerprint(layout.dataset) == pack.plan_fingerprint(plan):
         made, kept = 0, made
-    with build.progress.bar(pack.STAGE.name, made, kept=kept) as advance:
+    with progress.bar(pack.STAGE.name, made, kept=kept) as advance:
         if made:
             packed = pack.pack(plan, shard_maker(run, build.execute, advance), layout.dataset)
             outcome = Outcome(seconds=time.perf_counter() - start, peak_mb=peak_mb())
             build.record.log(pack.STAGE.name, None, "", outcome)
             if packed.foreign:
-                build.progress.say(
-                    f"kept in {layout.dataset}, because it is not part of the dataset: {named(packed.foreign)}"
-                )
+                say(f"kept in {layout.dataset}, because it is not part of the dataset: {named(packed.foreign)}")
             if packed.kept:
                 shards = plural(packed.written, "shard")
-                build.progress.say(f"pack: {shards} written, {packed.kept:,} kept as they were")
+                say(f"pack: {shards} written, {packed.kept:,} kept as they were")
     done = StageSummary(pack.STAGE.name, None, made, kept, 0, time.perf_counter() - start)
-    build.progress.stage_done(done)
+    stage_done(done)
     rows = {name: sum(member.rows for member in members) for name, members in plan.members.items()}
     empty = empty_splits(standings, build.characters.splits)
     summary = build.finished(rows=rows, dataset=layout.dataset, empty_splits=empty)
@@ -278,7 +278,7 @@ def _pack_recipe(build: Build, recipe: Recipe, failures: Sequence[Failure]) -> s
         return missed
     missing = [task for task in tasks if not task.is_written()]
     made, faults, count = 0, list[str](), 0
-    with build.progress.bar(recipe.name, len(missing), "part", kept=len(tasks) - len(missing)) as advance:
+    with progress.bar(recipe.name, len(missing), "part", kept=len(tasks) - len(missing)) as advance:
         for index, trouble in build.execute(write_part, missing, Needs(build.config.timeout)):
             advance(1)
             task = missing[index]
@@ -296,7 +296,7 @@ def _pack_recipe(build: Build, recipe: Recipe, failures: Sequence[Failure]) -> s
         facts = {**_made_by(recipe, backend, build), "planned": len(build.entries), "quarantined": lost}
         count += _finish_folder(build, recipe, folder, {task.record.key for task in wanted}, facts)
     done = StageSummary(recipe.name, None, made, count - made, len(faults), time.perf_counter() - start)
-    build.progress.stage_done(done)
+    stage_done(done)
     build.summary = replace(build.summary, recipes={**(build.summary.recipes or {}), recipe.name: count})
     if faults:
         return f"{some(faults, 1)}; the other parts are written"
@@ -348,7 +348,7 @@ def _finish_folder(build: Build, recipe: Recipe, folder: Path, keys: set[str], f
     for key in gone:
         folders.remove_part(folder, key)
     if gone:
-        build.progress.say(f"{folder}: {plural(len(gone), 'part')} removed that are no longer in this run")
+        say(f"{folder}: {plural(len(gone), 'part')} removed that are no longer in this run")
 
     def parts() -> Iterator[Written]:
         """Records, read again each time: there may be many."""
@@ -357,9 +357,9 @@ def _finish_folder(build: Build, recipe: Recipe, folder: Path, keys: set[str], f
     left_out = len(keys) - sum(1 for _ in parts())
     count, own = write_whole(folder, recipe, parts, {**facts, "left_out": left_out})
     if (note := folders.hidden(folder, recipe)) is not None:
-        build.progress.say(note)
+        say(note)
     if foreign := folders.strangers(folder, parts(), own):
-        build.progress.say(f"kept in {folder}, because specsia did not write it: {named(foreign)}")
+        say(f"kept in {folder}, because specsia did not write it: {named(foreign)}")
     return count
 
 
@@ -372,7 +372,7 @@ def _check_packed(build: Build) -> None:
     try:
         sums = {folder: parse_sums((folder / SUMS_FILE).read_text(encoding="utf-8"))[0] for folder in packed}
         listed = [(folder / name, digest) for folder, files in sums.items() for name, digest in files.items()]
-        with build.progress.bar("check", len(listed), "file") as advance:
+        with progress.bar("check", len(listed), "file") as advance:
             spoilt = []
             for number, whole in build.execute(_is_whole, listed, Needs(config.timeout)):
                 advance(1)

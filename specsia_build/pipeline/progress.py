@@ -1,17 +1,15 @@
-"""Progress of a build on standard error: a bar for each stage, and counts."""
+"""Counts of a build by stage, and the line that ends each."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterable
-from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Literal
 
 from specsia_build.characters.character import id_order_key
 from specsia_build.errors import some
-from specsia_build.terminal import progress, screen
-from specsia_build.terminal.progress import Bar
+from specsia_build.terminal import screen
 
 
 def named(ids: Collection[str]) -> str:
@@ -48,29 +46,12 @@ class StageTally:
         return StageSummary(stage, backend, count["made"], count["kept"], count["failed"], self.seconds)
 
 
-class Progress:
-    """Stages that move if standard error is a terminal, one line a stage elsewhere."""
-
-    def stages(self) -> AbstractContextManager[None]:
-        """Context in which the bars of `bar` form one table, which stays on the terminal."""
-        return progress.stages()
-
-    def bar(
-        self, name: str, total: int | None, unit: str = "char", backend: str | None = None, kept: int = 0
-    ) -> AbstractContextManager[Bar]:
-        """Bar of a stage with `total` units besides those `kept`; yields what advances it."""
-        return progress.bar(name, total, unit, backend or "", kept)
-
-    def say(self, line: str) -> None:
-        """Print one line, made printable, above what moves."""
-        screen.say(line)
-
-    def stage_done(self, done: StageSummary) -> None:
-        """Print the closing line of a stage, unless a table shows it."""
-        if screen.above:
-            return
-        name = done.stage if done.backend is None else f"{done.stage} {done.backend}"
-        kept = f", {done.kept} up to date" if done.kept else ""
-        failed = f", {done.failed} left out" if done.failed else ""
-        seconds = f" in {done.seconds:.1f} s of work" if done.made or done.failed else ""
-        self.say(f"{name:<20} {done.made} built{kept}{failed}{seconds}")
+def stage_done(done: StageSummary) -> None:
+    """Print the closing line of a stage, unless a table shows it."""
+    if screen.above:
+        return
+    name = done.stage if done.backend is None else f"{done.stage} {done.backend}"
+    kept = f", {done.kept} up to date" if done.kept else ""
+    failed = f", {done.failed} left out" if done.failed else ""
+    seconds = f" in {done.seconds:.1f} s of work" if done.made or done.failed else ""
+    screen.say(f"{name:<20} {done.made} built{kept}{failed}{seconds}")

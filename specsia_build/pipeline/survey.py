@@ -15,10 +15,10 @@ from specsia_build.errors import MOST_WARNED, CharacterError, brief
 from specsia_build.frame import normalise, view_cameras
 from specsia_build.memory import memory_bytes
 from specsia_build.pipeline.executors import Lost, Needs, local_executor
-from specsia_build.pipeline.progress import Progress
 from specsia_build.pipeline.warm import compile_once
 from specsia_build.rendering.fast.renderer import FastRenderer
 from specsia_build.rendering.mesh import compacted
+from specsia_build.terminal import progress
 
 SIZE, VIEWS = 256, 10
 """Pixels on a side of the picture, and the views that no edge may cut."""
@@ -43,7 +43,7 @@ def surveyed(entry: Entry, *, pictured: bool) -> tuple[CharacterFacts, bytes]:
 
 
 def survey_all(
-    entries: Sequence[Entry], config: BuildConfig, progress: Progress, *, pictured: bool = False
+    entries: Sequence[Entry], config: BuildConfig, *, pictured: bool = False
 ) -> tuple[list[CharacterFacts], list[bytes]]:
     """Facts and pictures of characters in the order of `entries`; see `surveyed`.
 
@@ -53,7 +53,7 @@ def survey_all(
 
     facts_of_entry: dict[int, CharacterFacts] = {}
     pictures = [b""] * len(entries)
-    compile_once(config, (), entries, progress)
+    compile_once(config, (), entries)
     needs = Needs(config.timeout, memory=memory_bytes(config.memory))
     with progress.bar("characters", len(entries)) as advance:
         for index, seen in local_executor(config)(partial(surveyed, pictured=pictured), entries, needs):

@@ -13,21 +13,20 @@ from specsia_build.characters.sources import open_source
 from specsia_build.config import BuildConfig, backend_name
 from specsia_build.jit import cache_folder
 from specsia_build.pipeline.executors import Lost, Needs, local_executor
-from specsia_build.pipeline.progress import Progress
 from specsia_build.pipeline.run import Run, RunLayout, backend_of
 from specsia_build.pipeline.worker import Unit, work
 from specsia_build.rendering.fast.renderer import FastRenderer
 from specsia_build.stages import render
 from specsia_build.stages.clips import motions
 from specsia_build.stages.stage import CharacterStage, canonical_json, sha256
+from specsia_build.terminal import progress
+from specsia_build.terminal.screen import say
 
 OWN_BACKEND = "relief"
 """Reconstructs if no backend of a build has code to be compiled, as later stages need a mesh."""
 
 
-def compile_once(
-    config: BuildConfig, stages: Sequence[CharacterStage], entries: Sequence[Entry], progress: Progress
-) -> None:
+def compile_once(config: BuildConfig, stages: Sequence[CharacterStage], entries: Sequence[Entry]) -> None:
     """Fill the cache of compiled code if it lacks what some stages need, and say so.
 
     Without any stages, only what reads and draws a character is compiled.
@@ -41,7 +40,7 @@ def compile_once(
     mark = cache_folder() / f"whole-{code}"
     if mark.exists():
         return
-    progress.say("compiling, once: the next command of this kind starts at once")
+    say("compiling, once: the next command of this kind starts at once")
     with progress.bar("compile", 1, "part") as advance:
         for _, result in local_executor(config)(build_small, [(small, names)], Needs(math.inf)):
             advance(1)

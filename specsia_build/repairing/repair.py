@@ -26,11 +26,11 @@ from specsia_build.errors import UsageError, spelled
 from specsia_build.files.writing import replacing_folder, require_writable, write_bytes
 from specsia_build.films import Pixels, has_ffmpeg, side_by_side
 from specsia_build.picture_files import write_moving, write_still
-from specsia_build.pipeline.progress import Progress
 from specsia_build.repairing.drawing import Frontal, frame_drawing, read_drawing, render_front
 from specsia_build.repairing.frames import FPS, Frame, moving, turntable
 from specsia_build.repairing.placing import Placed, place_file, read_one, reconstruct
 from specsia_build.sheets import Sheet, spread
+from specsia_build.terminal import progress
 
 RECORD, MODEL, FILM, SHEET = "repair.json", "model", "film", "sheet.png"
 
@@ -143,7 +143,7 @@ def run_repair(
     """
     require_own_folder(out)
     run, size = find_run(settings.model), settings.size
-    with Progress().bar("reconstruct" if mesh is None else "place", 1, "mesh") as bar:
+    with progress.bar("reconstruct" if mesh is None else "place", 1, "mesh") as bar:
         front = load_subject(subject, settings)
         back = None if settings.back is None else read_drawing(Path(settings.back), size)
         if mesh is None:
@@ -184,7 +184,7 @@ def _write(
 ) -> list[str]:
     """Write all frames and their results, the sheet and the films; returns the names of the films."""
     count = settings.views
-    with Progress().bar("repair", count, "frame") as bar:
+    with progress.bar("repair", count, "frame") as bar:
         for number, (z, pos) in enumerate(frames):
             pictures = (z, z[..., 3], pos, paint(z, pos))
             for layer, picture in zip(LAYERS, pictures, strict=True):
@@ -201,7 +201,7 @@ def _write(
     sheet = Sheet(("",), ("Z", "repaired"), ("drawing", *(f"{360 * number / count:.0f}°" for number in numbers)))
     write_still(folder / SHEET, sheet.draw([front.image, *before, np.zeros_like(front.image), *after]))
     films = [f"{FILM}{end}" for end in (".webp", *([".mp4"] if has_ffmpeg() else []))]
-    with Progress().bar("film", len(films), "film") as bar:
+    with progress.bar("film", len(films), "film") as bar:
         for name in films:
             composed = (side_by_side(stored(number), (settings.size, settings.size)) for number in range(count))
             write_moving(folder / name, count, composed, Fraction(FPS))

@@ -120,13 +120,13 @@ def stages(*, transient: bool = False) -> Iterator[None]:
 
 
 @contextmanager
-def bar(name: str, total: int | None, unit: str, backend: str = "", kept: int = 0) -> Iterator[Bar]:
-    """Show one stage in the table of `stages`, or on a line of its own that goes away; see `Bar`."""
+def bar(name: str, total: int | None, unit: str = "char", backend: str | None = None, kept: int = 0) -> Iterator[Bar]:
+    """Show one stage with `total` units besides those `kept`, in the table of `stages` or on a line of its own."""
     if not _live and not is_plain(sys.stderr):
         with stages(transient=True), bar(name, total, unit, backend, kept) as inner:
             yield inner
         return
-    stage = Bar(f"{name} {backend}".rstrip(), total, unit, kept)
+    stage = Bar(f"{name} {backend or ''}".rstrip(), total, unit, kept)
     yield stage
     # Not after an exception: the stage is not done.
     stage.end()

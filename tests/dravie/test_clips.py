@@ -16,7 +16,6 @@ from specsia_build.dravie.config import ModelConfig
 from specsia_build.dravie.data.frames import open_frames
 from specsia_build.dravie.train.train import validation_pairs
 from specsia_build.films import GAP
-from specsia_build.pipeline.progress import Progress
 from specsia_build.pipeline.run import RunLayout
 from tests.clips import FPS, SIZE
 from tests.dravie.pairs import sampler
@@ -37,7 +36,7 @@ def test_frames_are_decoded_and_patches_drawn(
 ) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     dataset = open_dataset(clips_run.dataset)
-    frames = open_frames(dataset, "default", "train", Progress())
+    frames = open_frames(dataset, "default", "train")
     assert len(frames) == dataset.splits("default")["train"]
     assert len({row.uid for row in frames.rows}) == len(frames)
     inputs, targets = sampler((frames,), 4).batch(0)

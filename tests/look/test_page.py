@@ -13,7 +13,6 @@ from specsia_build.errors import UsageError
 from specsia_build.look import page as pages
 from specsia_build.look.items import TARGET, Gallery, Item, Side
 from specsia_build.look.page import PICTURES_MARK, write_page
-from specsia_build.pipeline.progress import Progress
 from tests.look.made import gallery
 from tests.look.shown import document_of, frames_of, item_of
 
@@ -30,7 +29,7 @@ def gallery_of(ids: Sequence[str], seed: int = 0, frames: int = 4) -> Gallery:
 
 
 def write(shown: Gallery, page: Path) -> None:
-    write_page(shown, {}, page, Progress())
+    write_page(shown, {}, page)
 
 
 @pytest.fixture

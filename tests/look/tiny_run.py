@@ -11,7 +11,6 @@ from specsia_build.cli.runs import STAGES
 from specsia_build.config import BuildConfig
 from specsia_build.pipeline.build import build
 from specsia_build.pipeline.failures import BuildSummary
-from specsia_build.pipeline.progress import Progress
 from specsia_build.pipeline.run import RunLayout
 from tests.clips import at_once
 from tests.shapes import write_figure
@@ -44,7 +43,7 @@ def run(config: BuildConfig, folder: Path, stages: tuple[str, ...] = STAGES) -> 
     """Build into a folder."""
     layout = RunLayout(folder)
     with patch("specsia_build.pipeline.build.open_executor", at_once):
-        return layout, build(config, layout, stages, False, Progress())
+        return layout, build(config, layout, stages, False)
 
 
 def tiny_run(top: Path, stages: tuple[str, ...] = STAGES, **settings: object) -> tuple[BuildConfig, RunLayout]:

@@ -15,7 +15,6 @@ from specsia_build.errors import UsageError, WriteError
 from specsia_build.files.writing import write_bytes
 from specsia_build.pipeline import build as building
 from specsia_build.pipeline.folder import check_folder, forget, locked, write_mark
-from specsia_build.pipeline.progress import Progress
 from specsia_build.pipeline.run import RunLayout, effective
 from specsia_build.pipeline.store import write_artefact
 from specsia_build.stages import render
@@ -31,7 +30,7 @@ def test_a_folder_that_holds_something_else_is_refused(tmp_path: Path, name: str
     write_bytes(home / name, b"mine: 1")
     config = BuildConfig(source=str(write_figure(tmp_path / "a.obj")))
     with pytest.raises(UsageError, match="is not empty and holds no build of specsia: name another --out"):
-        building.build(config, RunLayout(home), STAGES, fresh, Progress())
+        building.build(config, RunLayout(home), STAGES, fresh)
     assert contents(home) == {name: b"mine: 1"}
 
 
@@ -62,7 +61,7 @@ def test_a_first_build_stopped_early_keeps_its_settings(tmp_path: Path, monkeypa
 
     monkeypatch.setattr(building, "compile_once", stopped)
     with pytest.raises(KeyboardInterrupt):
-        building.build(config, layout, STAGES, False, Progress())
+        building.build(config, layout, STAGES, False)
     assert effective(None, out, None, {}, False) == (config, layout)
 
 
@@ -71,7 +70,7 @@ def test_a_first_build_that_is_refused_leaves_nothing(tmp_path: Path, source: st
     write_figure(tmp_path / "a.obj")
     layout = RunLayout(tmp_path / "run")
     with pytest.raises(UsageError, match=r"there is no|nothing to start from"):
-        building.build(BuildConfig(source=str(tmp_path / source)), layout, ["project"], False, Progress())
+        building.build(BuildConfig(source=str(tmp_path / source)), layout, ["project"], False)
     assert not layout.root.exists()
 
 

@@ -17,7 +17,6 @@ from specsia_build.errors import CharacterError, SpecsiaError
 from specsia_build.pipeline import build as building
 from specsia_build.pipeline.executors import Lost
 from specsia_build.pipeline.failures import BuildSummary
-from specsia_build.pipeline.progress import Progress
 from specsia_build.pipeline.run import RunLayout
 from specsia_build.pipeline.status import run_status
 from specsia_build.pipeline.worker import Unit, work
@@ -88,7 +87,7 @@ def config(tmp_path: Path) -> BuildConfig:
 
 
 def run(config: BuildConfig, out: Path, *stages: str, fresh: bool = False) -> BuildSummary:
-    return building.build(config, RunLayout(out), stages or STAGES, fresh, Progress())
+    return building.build(config, RunLayout(out), stages or STAGES, fresh)
 
 
 def counts(summary: BuildSummary) -> dict[str, tuple[int, int, int]]:

@@ -13,7 +13,6 @@ from specsia_build.config import in_shard
 from specsia_build.errors import UsageError
 from specsia_build.pipeline.build import build as run_build
 from specsia_build.pipeline.merging import merge
-from specsia_build.pipeline.progress import Progress
 from specsia_build.pipeline.run import RunLayout
 from tests.pipeline.test_build import build, specsia, sums
 from tests.shapes import write_broken, write_folder
@@ -55,7 +54,7 @@ def shares(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[Path]]:
 def merged(runs: list[Path], out: Path) -> RunLayout:
     layout = RunLayout(out)
     config = replace(merge(runs, layout), max_failures="100%")
-    assert run_build(config, layout, ("pack",), False, Progress()).stopped is None
+    assert run_build(config, layout, ("pack",), False).stopped is None
     return layout
 
 

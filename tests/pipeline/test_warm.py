@@ -13,7 +13,6 @@ from specsia_build.characters.sources import open_source
 from specsia_build.config import BuildConfig, with_settings
 from specsia_build.pipeline import warm
 from specsia_build.pipeline.executors import Lost
-from specsia_build.pipeline.progress import Progress
 from specsia_build.stages.registry import character_stages
 
 STILLS = with_settings(BuildConfig(), {"source": "sample:1", "backends": ["relief"]}, "a test")
@@ -34,7 +33,7 @@ def test_what_a_run_needs_is_compiled_once(tmp_path: Path, monkeypatch: pytest.M
     def compiled(config: BuildConfig, stages: bool = True) -> bool:
         jobs.clear()
         entries = open_source(config.source, Path("nowhere")).entries
-        warm.compile_once(config, character_stages(config) if stages else (), entries, Progress())
+        warm.compile_once(config, character_stages(config) if stages else (), entries)
         return bool(jobs)
 
     assert compiled(STILLS) and compiled(STILLS)

@@ -39,7 +39,7 @@ from specsia_build.dravie.train.loop import NotFinite, Trainer
 from specsia_build.dravie.train.train import validate
 from specsia_build.errors import SpecsiaError, UsageError, some, spelled
 from specsia_build.files.writing import replacing_folder, require_writable, write_bytes
-from specsia_build.pipeline.progress import Progress
+from specsia_build.terminal import progress
 
 PICTURE = "frontal.png"  # Z, the result and Y* of the frontal view
 
@@ -271,7 +271,7 @@ def adapt_run(
     seen = read_seen(run)
     before, _, _ = validate(generator, [front])
     began = time.perf_counter()
-    with Progress().bar("adapt", settings.steps, "step") as bar:
+    with progress.bar("adapt", settings.steps, "step") as bar:
         adapted = adapt_generator(generator, front, settings, bar)
     seconds = time.perf_counter() - began
     after, _, picture = validate(adapted, [front])

@@ -32,7 +32,8 @@ from specsia_build.dravie.masks import near
 from specsia_build.errors import SpecsiaError, WriteError, plural, some
 from specsia_build.files.writing import replacing_folder, writing
 from specsia_build.folders import prune, use, user_cache
-from specsia_build.pipeline.progress import Progress
+from specsia_build.terminal import progress
+from specsia_build.terminal.screen import say
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -210,7 +211,7 @@ def made_ahead(pool: Executor, make: Callable[[T], R], items: Iterable[T], most:
         yield waiting.popleft().result()
 
 
-def open_frames(dataset: OpenedDataset, config: str, split: str, progress: Progress) -> Frames:
+def open_frames(dataset: OpenedDataset, config: str, split: str) -> Frames:
     """Open the decoded rows of a split; they are decoded into the user's cache first if necessary.
 
     Raises `SpecsiaError` if the dataset cannot be read, all rows are empty, or the cache cannot be written.
@@ -225,14 +226,14 @@ def open_frames(dataset: OpenedDataset, config: str, split: str, progress: Progr
             cache.parent.mkdir(parents=True, exist_ok=True)
             # Processes that train together decode the split once.
             with FileLock(cache.with_suffix(".lock")):
-                index = _complete(cache) or _decode(dataset, config, split, cache, progress)
+                index = _complete(cache) or _decode(dataset, config, split, cache)
         use(cache)
         prune(cache.parent)
     except WriteError as error:
         raise WriteError(f"{error}; or set XDG_CACHE_HOME to a folder with room") from error
     if index.empty:
         rows = plural(len(index.empty), "row")
-        progress.say(f"{rows} of {split} left out, all background in Z or in Y*: {some(index.empty, 3)}")
+        say(f"{rows} of {split} left out, all background in Z or in Y*: {some(index.empty, 3)}")
     if not index.rows:
         raise SpecsiaError(f"no row of the split '{split}' of {dataset.where} shows anything in both Z and Y*")
     with (cache / PIXELS).open("rb") as stream:
@@ -253,7 +254,7 @@ def _complete(cache: Path) -> _Index | None:
     return index if complete else None
 
 
-def _decode(dataset: OpenedDataset, config: str, split: str, cache: Path, progress: Progress) -> _Index:
+def _decode(dataset: OpenedDataset, config: str, split: str, cache: Path) -> _Index:
     """Write the cache whole or not at all."""
     drawings = Drawings(dataset, config, (split,))
 

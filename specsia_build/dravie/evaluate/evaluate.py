@@ -24,7 +24,7 @@ from specsia_build.files.writing import write_bytes
 from specsia_build.folders import refuse_foreign_folder
 from specsia_build.look.evaluation import MARK, MARK_TEXT, SCORES, TRUTH, picture_name, pictures_folder
 from specsia_build.look.evaluation import RAW as RAW_FOLDER
-from specsia_build.pipeline.progress import Progress
+from specsia_build.terminal import progress
 
 FRONTAL, NOVEL = "frontal", "novel"
 """Kinds of views: number 0 (of clips, its first frame), which methods are fitted to, and all others."""
@@ -154,7 +154,7 @@ def evaluate(
     updates = sum(len(fronts[config]) * method.updates for config in configs for method in wanted[config])
     scores: list[Score] = []
     # An update takes about a quarter of the time of a view.
-    with Progress().bar("evaluate", 4 * views + updates, "step") as bar:
+    with progress.bar("evaluate", 4 * views + updates, "step") as bar:
         for config in configs:
             front: DrawnPair | None = None
             painters: dict[tuple[str, int], Painter] = {}

@@ -30,7 +30,7 @@ from specsia_build.files.records import read_json
 from specsia_build.files.writing import write_bytes
 from specsia_build.films import side_by_side
 from specsia_build.picture_files import write_film
-from specsia_build.pipeline.progress import Progress
+from specsia_build.terminal import progress
 
 RECORD, FILM = "enhance.json", "film"
 
@@ -176,7 +176,7 @@ def enhance(repairer: Repairer, frames: FrameSource, out: Path, film: bool = Fal
     _check_folder(out, repairer, frames.identity)
     warned: dict[str, list[str]] = {}
     written = 0
-    with Progress().bar("enhance", frames.count, "frame") as bar, ThreadPoolExecutor(THREADS) as pool:
+    with progress.bar("enhance", frames.count, "frame") as bar, ThreadPoolExecutor(THREADS) as pool:
 
         def unfinished() -> Iterator[Frame]:
             names: set[str] = set()
@@ -219,7 +219,7 @@ def _write_films(frames: FrameSource, out: Path) -> Path:
     first = next(frames.each(), None)
     if first is None or first.film is None:
         return _write_film(out / FILM, frames.each, frames.count, frames.fps, out)
-    with Progress().bar("films", frames.count, "frame") as bar:
+    with progress.bar("films", frames.count, "frame") as bar:
         for name, group in groupby(frames.each(), key=lambda frame: frame.film or ""):
             clip = list(group)
             passed = clip[-1].time - clip[0].time

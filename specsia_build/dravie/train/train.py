@@ -38,7 +38,8 @@ from specsia_build.dravie.runs import RUN_FILE, SEEN_FILE, Seen, checkpoints, gr
 from specsia_build.dravie.train.loop import TERMS, Trainer, rate
 from specsia_build.errors import UsageError, plural, spelled
 from specsia_build.files.writing import append, write_bytes
-from specsia_build.pipeline.progress import Progress
+from specsia_build.terminal import progress
+from specsia_build.terminal.screen import say
 
 LOG_EVERY = 50  # Steps between rows of the log
 LOG, VALIDATION_LOG = "log.csv", "validation.csv"
@@ -109,10 +110,10 @@ def train(
     """
     if resume and not (run / RUN_FILE).is_file():
         raise UsageError(f"{spelled(run)} holds no training to continue: leave --resume out to begin one there")
-    device, progress = find_device(device_name), Progress()
+    device = find_device(device_name)
     dataset = open_dataset(where)
     config = replace(config, configs=config.configs or dataset.configs[:1])
-    frames = [open_frames(dataset, name, "train", progress) for name in config.configs]
+    frames = [open_frames(dataset, name, "train") for name in config.configs]
     features, bf16 = find_features(config.perceptual), computes_in_bf16(config.precision, device)
     decisive = {"train": to_json(config), "dataset": dataset.digest(), "bf16": bf16}
     environment = {
@@ -138,15 +139,15 @@ def train(
             f"the validation frames show {plural(len(both), 'character')} that the model is trained on, such as "
             f"{both[0]}: they tell nothing of others, so give each character one split"
         )
-        progress.say(f"warning: {warnings[0]}")
+        say(f"warning: {warnings[0]}")
     if not watched:
-        progress.say("the dataset has no validation frames: the training continues without pictures to look at")
+        say("the dataset has no validation frames: the training continues without pictures to look at")
 
     trainer = Trainer(config, features, device, compiled=True)
     last = next(reversed(checkpoints(run)), None)
     step = start = 0 if last is None else trainer.restore(last)
     if resume and last is None:
-        progress.say(f"{spelled(run)} has no checkpoint yet: its training starts over")
+        say(f"{spelled(run)} has no checkpoint yet: its training starts over")
     _begin_log(run / LOG, ("learning_rate", *TERMS, "patches_per_second"), start)
     _begin_log(run / VALIDATION_LOG, ("l1", "raw_l1"), start)
 

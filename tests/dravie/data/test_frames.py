@@ -18,7 +18,6 @@ from specsia_build.dravie.config import REACH
 from specsia_build.dravie.data import frames as frames_module
 from specsia_build.dravie.data.frames import Extent, Frames, frames_of, open_frames
 from specsia_build.errors import SpecsiaError
-from specsia_build.pipeline.progress import Progress
 from tests.dataset.small import build_small, change, pixels, put
 from tests.dravie.pairs import make_pair
 
@@ -36,7 +35,7 @@ def dataset(folder: Path) -> OpenedDataset:
 def _open(dataset: OpenedDataset, cache: Path, config: str = "fat", split: str = "train") -> Frames:
     with pytest.MonkeyPatch.context() as patched:
         patched.setenv("XDG_CACHE_HOME", str(cache))
-        return open_frames(dataset, config, split, Progress())
+        return open_frames(dataset, config, split)
 
 
 def _same(one: Frames, two: Frames) -> bool:

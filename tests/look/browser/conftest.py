@@ -17,7 +17,6 @@ from PIL import Image
 from playwright.sync_api import Browser, ConsoleMessage, Dialog, Error, Page, expect, sync_playwright
 
 from specsia_build.look.page import write_page
-from specsia_build.pipeline.progress import Progress
 from tests.look.browser.pages import galleries
 
 Show = Callable[..., Page]
@@ -48,7 +47,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
     def page_of(name: str) -> Path:
         path = folder / f"{name}.html"
         if not path.exists():
-            write_page(*shown[name], path, Progress())
+            write_page(*shown[name], path)
         return path
 
     return page_of
