@@ -84,7 +84,12 @@ def _pack_clips(build: Build) -> BuildSummary:
     assert build.config.clips is not None
     failures = build.failures_before()
     if not build.summary.clips:
-        return build.finished(stopped="no character has a clip: run all stages, or see its failure or warning")
+        looked = any(build.run.meta(motions.STAGE, None, entry.id) is not None for entry in build.entries)
+        if not failures and not looked:
+            raise UsageError(
+                f"pack has no clips to pack: run `{build.config.command} --stage {motions.STAGE.name}` first"
+            )
+        return build.finished(stopped="no character has a clip: its failure or warning says why")
     if (lost := counted(failures)[0]) > build.summary.allowed_failures:
         return build.too_many(f"continue without them with --max-failures {lost}")
     stopped = [_pack_recipe(build, recipe, failures) for recipe in folder_recipes(build.config.clips.recipes)]
