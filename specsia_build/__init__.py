@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from specsia_build.errors import CharacterError, SpecsiaError, UsageError
-    from specsia_build.library.model import Dataset, Model, Repair, load_model, open_dataset, repair, train
+    from specsia_build.library.model import Dataset, Model, load_model, open_dataset, train
     from specsia_build.library.pictures import Pairs, Reconstruction, View, Views, load, pair, reconstruct, render
     from specsia_build.rendering.mesh import Material, Mesh, Texture
 
@@ -30,7 +30,6 @@ __all__ = [
     "Model",
     "Pairs",
     "Reconstruction",
-    "Repair",
     "SpecsiaError",
     "Texture",
     "UsageError",
@@ -42,13 +41,12 @@ __all__ = [
     "pair",
     "reconstruct",
     "render",
-    "repair",
     "train",
 ]
 
 _HOMES = {
     "errors": ("CharacterError", "SpecsiaError", "UsageError"),
-    "library.model": ("Dataset", "Model", "Repair", "load_model", "open_dataset", "repair", "train"),
+    "library.model": ("Dataset", "Model", "load_model", "open_dataset", "train"),
     "library.pictures": ("Pairs", "Reconstruction", "View", "Views", "load", "pair", "reconstruct", "render"),
     "rendering.mesh": ("Material", "Mesh", "Texture"),
 }

@@ -83,10 +83,9 @@ def diff(one: str, two: str) -> None:
 @dataset_argument
 @click.option("--to", required=True, type=click.Choice(["published"]), help="Schema to convert to.")
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder to write; it must be new.")
-@click.option("--config", "configs", multiple=True, metavar="NAME", help="Only this configuration.  [default: all]")
 @processes
 @json_option
-def convert(dataset: str, to: str, out: Path, configs: tuple[str, ...], workers: int) -> None:
+def convert(dataset: str, to: str, out: Path, workers: int) -> None:
     """Convert DATASET (a folder, a URL or OWNER/NAME on the Hub) to another schema.
 
     The published one has the columns of SPECSIA-15K: uid, and color, mask, pos, edge and gt composited on grey.
@@ -96,12 +95,11 @@ def convert(dataset: str, to: str, out: Path, configs: tuple[str, ...], workers:
 
     source = open_dataset(dataset)
     with progress.bar("convert", None, "row") as bar:
-        rows = to_published(source, out, configs, workers or cores(), bar)
+        rows = to_published(source, out, workers or cores(), bar)
     counts = {config: sum(splits.values()) for config, splits in rows.items()}
     total, folder = plural(sum(counts.values()), "row"), argument(out)
     facts = {
         "packed": [", ".join(f"{config} {count:,}" for config, count in counts.items())],
-        "left out": [name for name in source.configs if name not in counts],
         "dataset": [str(out)],
         "load": load_lines(out, list(counts)),
         "next": [f"specsia verify {folder}", f"specsia push {folder} --repo OWNER/NAME --dry-run"],

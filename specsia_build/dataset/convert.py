@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -26,7 +26,6 @@ _NEEDED = (*schema.PUBLISHED_COLUMNS, "character_id", "license")
 def to_published(
     dataset: OpenedDataset,
     out: Path,
-    configs: Sequence[str] = (),
     workers: int = 1,
     advance: Callable[[int], None] = lambda _: None,
 ) -> dict[str, dict[str, int]]:
@@ -35,7 +34,6 @@ def to_published(
     Args:
         dataset: in this project's schema.
         out: folder to write, whole or not at all; it must not exist or be empty.
-        configs: configurations to convert, all by default; a single one becomes the `default` one.
         workers: number of processes, on which the bytes do not depend.
         advance: called with the number of rows of each shard that is written.
 
@@ -45,16 +43,15 @@ def to_published(
     if dataset.kind != "specsia":
         reason = "is in the published schema already" if dataset.kind == "published" else "holds clips, not views"
         raise UsageError(f"{dataset.where} {reason}: convert a dataset that `specsia build` made")
-    chosen = tuple(dict.fromkeys(configs)) or dataset.configs
-    rows = {config: dict.fromkeys(dataset.splits(config), 0) for config in chosen}
+    rows = {config: dict.fromkeys(dataset.splits(config), 0) for config in dataset.configs}
     folder = out.resolve()
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise UsageError(f"{out} already exists: give --out a new folder")
     members: dict[tuple[str, str], dict[str, str | None]] = {}
     with writing(out), replacing(folder) as scratch:
         tasks = []
-        for config, split in ((config, split) for config in chosen for split in schema.SPLITS):
-            data = scratch / schema.data_folder(config, len(chosen) > 1)
+        for config, split in ((config, split) for config in dataset.configs for split in schema.SPLITS):
+            data = scratch / schema.data_folder(config, len(dataset.configs) > 1)
             data.mkdir(parents=True, exist_ok=True)
             shards = [shard for shard in dataset.shards if (shard.config, shard.split) == (config, split)]
             for index, shard in enumerate(shards):

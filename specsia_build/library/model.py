@@ -1,17 +1,16 @@
-"""A packed dataset as rows, a model that learns from it and repairs frames, and a drawing repaired from every side."""
+"""A packed dataset as rows, and a model that learns from it and repairs frames."""
 
 from __future__ import annotations
 
 import operator
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from specsia_build import png
 from specsia_build.dataset import reading
 from specsia_build.dataset.pairs import Pair, pair_at
 from specsia_build.dravie.config import need_torch, train_config
@@ -29,18 +28,15 @@ _KEPT = ("uid", "character_id", "view", "pos", "gt", "gt_mask", "iou", "backend"
 
 
 if TYPE_CHECKING:
-    from torch.utils.data import Dataset as Loadable
+    from torch.utils.data import Dataset as _Rows
 
     from specsia_build.dravie.drawing import Drawing
-
-    class _Rows(Loadable[Row], Sequence[Row]):  # type: ignore[misc]
-        """Item of a data loader, for type checkers only: rows are read without torch."""
-
 else:
-    _Rows = Sequence[Row]
+    # Rows are read without torch.
+    _Rows = Sequence
 
 
-class Dataset(_Rows):
+class Dataset(_Rows[Row]):
     """One split of a packed dataset: ``len(data)``, ``data[i]``, and `torch.utils.data.DataLoader(data, batch_size=8)`.
 
     Attributes:
@@ -71,7 +67,7 @@ class Dataset(_Rows):
             raise IndexError(f"{self.split} has {plural(self._size, 'row')}, so there is no row {index}")
         return pair_at(self.opened, self.config, self.split, number)
 
-    def __getitem__(self, index: int) -> Row:  # type: ignore[override]
+    def __getitem__(self, index: int) -> Row:
         pair = self.pair(index)
         row = {"color": pair.z, "mask": np.ascontiguousarray(pair.z[..., 3])}
         return row | {name: value for name in _KEPT if (value := getattr(pair, name)) is not None}
@@ -188,62 +184,3 @@ def train(
     run = Path(out) if keep is None else Path(keep.name) / "run"  # type: ignore[arg-type]
     run_train(data, run, config, device_name=str(device))
     return Model(run, device, keep)
-
-
-@dataclass(frozen=True, eq=False)
-class Repair:
-    """A repaired drawing.
-
-    Attributes:
-        z, pos, repaired: (N, S, S, 4) uint8: Z, Zpos and result of each frame, straight alpha.
-        model: that repaired them; the fitted one with ``adapt``.
-        mesh: how the reconstruction was found, in a sentence.
-    """
-
-    z: Pixels = field(repr=False)
-    pos: Pixels = field(repr=False)
-    repaired: Pixels = field(repr=False)
-    model: Model
-    mesh: str
-    warnings: tuple[str, ...] = ()
-
-    def __len__(self) -> int:
-        return len(self.repaired)
-
-
-def repair(
-    drawing: str | Path | Pixels,
-    mesh: str | Path | None = None,
-    *,
-    out: str | Path | None = None,
-    device: str = "auto",
-    **settings: Any,
-) -> Repair:
-    """Reconstruct a drawing, turn it, and repair each frame with the drawing, as `specsia repair` does.
-
-    Args:
-        drawing: a file, or (H, W, 4) uint8: the character from the front, on transparency or on white; or a mesh file
-            or ``sample:1``, whose frontal render is the drawing.
-        mesh: file of its reconstruction by any tool, in any axes and scale; by the backend without it.
-        out: folder that keeps all that the command writes; without it nothing stays on the disk.
-        device: `auto`, `cpu` or `cuda`.
-        settings: ``views`` (frames, 1-360, 36 by default), ``size`` (pixels on a side, 64-2048), ``backend``, ``back``
-            (a file), ``model`` (a run), ``motion`` (a name or a file) and ``adapt`` (fit the model first).
-    """
-    need_torch()
-    from specsia_build.repairing.repair import LAYERS, MODEL, RepairSettings, run_repair
-
-    subject = check_pixels(drawing, "a drawing") if isinstance(drawing, np.ndarray) else drawing
-    try:
-        chosen = RepairSettings(**plain(settings))
-    except TypeError as error:
-        raise UsageError(f"repair takes views, size, backend, back, model, motion and adapt: {error}") from error
-    keep = TemporaryDirectory(prefix="specsia-repair-") if out is None else None
-    folder = Path(out) if keep is None else Path(keep.name)  # type: ignore[arg-type]
-    result = run_repair(subject, None if mesh is None else Path(mesh), chosen, folder, str(device))
-    z, pos, repaired = (
-        np.stack([png.decode(path.read_bytes(), 4) for path in sorted((folder / layer).glob("*.png"))])
-        for layer in (LAYERS[0], LAYERS[2], LAYERS[3])
-    )
-    model = Model(chosen.model if result.adapted is None else folder / MODEL, device, keep)
-    return Repair(z, pos, repaired, model, result.note, result.warnings)

@@ -31,7 +31,7 @@ from specsia_build.recipes import folder as folders
 from specsia_build.recipes.folder import write_whole
 from specsia_build.recipes.recipe import ClipFrames, Part, Recipe, Written, folder_recipes, load_recipe
 from specsia_build.stages import pack
-from specsia_build.stages.clips import draw, move
+from specsia_build.stages.clips import draw, motions, move
 from specsia_build.stages.rows import MakeShards, Shard, ShardTask, make_shard
 from specsia_build.stages.stage import CharacterStage, Earlier, Meta, canonical_json, file_digest, sha256
 from specsia_build.terminal import progress

@@ -105,9 +105,6 @@ def test_the_ground_truth_s_mask_is_not_taken_for_the_picture_s(one_backend: Pat
 def test_what_cannot_be_converted_is_said(converted: Path, dataset: Path, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="published schema"):
         to_published(open_dataset(converted), tmp_path / "out")
-    opened = open_dataset(dataset)
-    with pytest.raises(UsageError, match="no configuration 'fusion'"):
-        to_published(opened, tmp_path / "out", ["fusion"])
 
     def damage(rows: dict[str, dict[str, dict[str, bytes]]]) -> None:
         rows["0_01"]["gt"]["bytes"] = rows["0_01"]["gt"]["bytes"][:-30]

@@ -219,8 +219,6 @@ REFUSED: list[Callable[[Path], Any]] = [
         lambda folder, s=s: specsia.train(folder, **s)
         for s in ({"bla": 1}, {"steps": 1.5}, {"with_pos": "no"}, {"configs": "fat"}, {"device": "tpu"})
     ),
-    lambda folder: specsia.repair(folder / "drawing.png", colour=3),
-    lambda folder: specsia.repair(folder / "drawing.png", views=0),
 ]
 
 

@@ -6,13 +6,10 @@ import json
 from pathlib import Path
 
 import numpy as np
-import pytest
 from click.testing import CliRunner, Result
 from numpy.typing import NDArray
 from PIL import Image
 
-import specsia_build as specsia
-from specsia_build import png
 from specsia_build.cli.main import main
 from tests.pipeline.moving import write_moving_figure
 from tests.repairing.figures import write_drawing, write_turned
@@ -81,17 +78,6 @@ def test_fitted_model_is_kept(tmp_path: Path) -> None:
     assert again.exit_code == 0, again.output
     for one, two in zip(pictures(out / "repaired"), pictures(tmp_path / "again"), strict=True):
         assert np.array_equal(one, two)
-
-
-def test_library_gives_the_frames_of_the_command(tmp_path: Path) -> None:
-    drawing, out = write_drawing(tmp_path, size=64), tmp_path / "out"
-    found = specsia.repair(drawing, views=4, size=64, out=out)
-    assert len(found) == 4
-    assert found.repaired.shape == (4, 64, 64, 4)
-    stored = [png.decode(path.read_bytes(), 4) for path in sorted((out / "repaired").iterdir())]
-    assert np.array_equal(found.repaired, np.stack(stored))
-    with pytest.raises(specsia.UsageError):
-        specsia.repair(drawing, colour=3)
 
 
 def test_refusals(tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ CHECKS: dict[Check, str] = {
     "schema": "columns and types",
     "splits": "no character in two splits, and each in that of splits.json",
     "views": "every view of a character once, or every frame of a clip in order, with its own uid",
-    "images": "whole PNG files of the right mode and size that hold pixels and nothing else",
+    "images": "whole PNG files of the right mode and size",
     "alpha": "mask equals the alpha of color and pos, and nothing is coloured where alpha is 0",
     "contour": "gt covers gt_mask and has its contour around it",
     "edge": "edge follows from pos",

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import math
-import struct
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -57,20 +56,6 @@ MOST_OTHER_EDGES = 1e-4
 IOU_TOLERANCE = 1e-6
 
 _STEPS = {"right": (0, 1), "left": (0, -1), "down": (1, 0), "up": (-1, 0)}
-
-
-def extra_chunks(data: bytes) -> list[str]:
-    """Names of a PNG's chunks beyond header, pixels and end; `trailing bytes` for what follows the end."""
-    extra: list[str] = []
-    at = 8
-    while at + 12 <= len(data):
-        (length,), kind = struct.unpack_from(">I", data, at), data[at + 4 : at + 8]
-        at += 12 + length
-        if kind == b"IEND":
-            return [*extra, "trailing bytes"] if at < len(data) else extra
-        if kind not in (b"IHDR", b"IDAT"):
-            extra.append(kind.decode("latin-1"))
-    return extra
 
 
 def _coloured_outside(name: str, rgba: Pixels) -> list[str]:
@@ -279,8 +264,6 @@ def _decode(uid: str, stored: Mapping[str, Values], own: bool, findings: Finding
             continue
         if own and image.get("path") not in (None, f"{uid}_{name}.png"):
             findings.add("images", uid, f"the file name of {name} is '{image['path']}', not '{uid}_{name}.png'")
-        if extra := extra_chunks(image["bytes"]):
-            findings.add("images", uid, f"{name} carries more than pixels: {', '.join(extra)}")
         mode = IMAGE_COLUMNS[name] if own else IMAGE_COLUMNS[name].removesuffix("A")
         try:
             images[name] = png.decode(image["bytes"], len(mode))
