@@ -293,6 +293,8 @@ def _open_table(path: Path, writes: bool) -> sqlite3.Connection | None:
         table.isolation_level = "DEFERRED" if writes else None
         table.execute("PRAGMA synchronous = OFF")
         table.execute("PRAGMA cache_spill = OFF")
+        # For a new table: a row of the usual size then fits into its page.
+        table.execute("PRAGMA page_size = 16384")
         (version,) = table.execute("PRAGMA user_version").fetchone()
         if writes and version == 0:
             table.execute("CREATE TABLE known (path TEXT PRIMARY KEY, stamp TEXT, meta BLOB) WITHOUT ROWID")
