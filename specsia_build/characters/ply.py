@@ -63,9 +63,9 @@ _Columns = dict[str, _Column]
 def read_ply(entry: Entry) -> RawMesh:
     """Read a PLY file, text or binary.
 
-    Colours of vertices are sRGB-encoded; their opacity is kept, but the material is opaque. Texture coordinates of face
-    corners or vertices have v up; the texture is that of the first ``comment TextureFile`` line, else the entry's, else
-    an image named like the file. A PLY has no parts to drop.
+    Colours of vertices, else of faces, are sRGB-encoded; their opacity is kept, but the material is opaque. Texture
+    coordinates of face corners or vertices have v up; the texture is that of the first ``comment TextureFile`` line,
+    else the entry's, else an image named like the file. A PLY has no parts to drop.
 
     Returns:
         The mesh in the file's coordinates, ``up`` +z, ``front`` -y.
@@ -95,7 +95,11 @@ def read_ply(entry: Entry) -> RawMesh:
         builder.library[name] = MtlMaterial(base_name(name), maps={"map_kd": MapReference(name)})
     normals = _stacked(vertex, ("nx", "ny", "nz"))
     unit = None if normals is None else unit_normals(normals)[point].astype(np.float32)
-    colors = _colors(vertex)
+    colors, painted = _colors(vertex), _colors(face)
+    if colors is not None:
+        colors = colors[point]
+    elif painted is not None:
+        colors = np.repeat(painted[polygon, None], 3, axis=1)
     with np.errstate(over="ignore"):
         vertices = points.astype(np.float32)
     mesh = Mesh(
@@ -104,7 +108,7 @@ def read_ply(entry: Entry) -> RawMesh:
         materials=builder.build_all([name]),
         face_material=np.zeros(len(polygon), np.int32),
         uv=uv,
-        colors=None if colors is None else colors[point],
+        colors=colors,
         normals=unit if unit is not None and unit.any(axis=-1).all() else None,
     )
     warnings = (*files.warnings(), *builder.warnings)
@@ -131,7 +135,9 @@ def _parse(data: bytes, name: str) -> tuple[dict[str, _Columns], list[str]]:
                 elements[-1][2].append(_Property(words[-1], kind, value, struct.Struct(count) if is_list else None))
             elif len(words) > 2 and words[0] == "comment" and words[1].lower() == "texturefile":
                 textures.append(" ".join(words[2:]))
-        body, at = data[data.index(b"\n", end) + 1 :], 0
+        # Rhino ends lines in \r alone.
+        newline = b"\n" if b"\n" in data[:end] else b"\r"
+        body, at = data[data.index(newline, end) + 1 :], 0
         if not order:
             memory.take(_NUMBER_COST * (1 + len(body) // 2))
             body = numbers(body).astype("<f8", copy=False).tobytes()
@@ -228,13 +234,13 @@ def _uv(vertex: _Columns, face: _Columns, sides: Ints, triangles: Ints, point: I
         return np.stack([uv[..., 0], 1.0 - uv[..., 1]], axis=-1).astype(np.float32)
 
 
-def _colors(vertex: _Columns) -> NDArray[np.float32] | None:
-    """Linear RGB and opacity of each vertex, (V, 4); integers count to 255, or to 65535 where they are larger."""
-    if (rgb := _stacked(vertex, ("red", "green", "blue"))) is None:
+def _colors(columns: _Columns) -> NDArray[np.float32] | None:
+    """Linear RGB and opacity of each row, (N, 4); integers count to 255, or to 65535 where they are larger."""
+    if (rgb := _stacked(columns, ("red", "green", "blue"))) is None:
         return None
-    alpha = _stacked(vertex, ("alpha",))
+    alpha = _stacked(columns, ("alpha",))
     whole = full_scale(rgb)
-    if vertex["red"].kind not in "fd":
+    if columns["red"].kind not in "fd":
         whole = 65535.0 if rgb.max(initial=0.0) > 255 else 255.0
     linear = np.ones((len(rgb), 4), np.float32)
     linear[:, :3] = srgb_to_linear(rgb / whole)

@@ -39,7 +39,7 @@ from specsia_build.files.sources import BEGINNING, open_source_file, other_conte
 from specsia_build.frame import front_rotation, signed_axis, up_rotation
 from specsia_build.rendering.mesh import Mesh, flat_normals
 
-READING = 16
+READING = 17
 """Version of the readers' results; it is part of the versions of stages that read files."""
 
 

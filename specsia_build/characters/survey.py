@@ -7,6 +7,7 @@ import os
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -20,7 +21,7 @@ from specsia_build.characters.images import IMAGE_SUFFIXES
 from specsia_build.characters.manifest import SUGGESTED
 from specsia_build.characters.sources import Source
 from specsia_build.errors import UsageError, some
-from specsia_build.files.sources import is_file, is_of_images, listing
+from specsia_build.files.sources import is_file, is_of_images, listing, source_digest
 from specsia_build.rendering.mesh import Mesh
 from specsia_build.rendering.topology import linked_groups
 
@@ -175,13 +176,16 @@ def same_shapes(entries: Iterable[Entry], shapes: Sequence[Shape]) -> list[tuple
 
 
 def same_files(entries: Iterable[Entry]) -> list[tuple[str, ...]]:
-    """Ids of characters of one mesh file, in the order of `entries`; they may differ in their poses and parts."""
-    first, alike = dict[Path, str](), defaultdict[Path, list[str]](list)
+    """Ids of characters whose mesh files hold the same bytes, in the order of `entries`; not of 3DBiCar folders."""
+    by_size = defaultdict[int, list[Entry]](list)
     for entry in entries:
-        # Of a million files hardly any two are alike: no list is made for a single one.
-        if entry.problem is None and first.setdefault(entry.path, entry.id) != entry.id:
-            alike[entry.path].append(entry.id)
-    return [(first[path], *ids) for path, ids in alike.items()]
+        if entry.problem is None and is_file(entry.path):
+            by_size[entry.path.stat().st_size].append(entry)
+    alike = defaultdict[str, list[str]](list)
+    for entry in chain.from_iterable(same for same in by_size.values() if len(same) > 1):
+        if (digest := source_digest(entry.path, entry.within)) is not None:
+            alike[digest].append(entry.id)
+    return [tuple(ids) for ids in alike.values() if len(ids) > 1]
 
 
 def one_colour(character: Character, color: NDArray[np.uint8], coverage: NDArray[np.uint8]) -> Iterator[Doubt]:

@@ -63,6 +63,12 @@ def test_vertex_colours_become_linear(tmp_path: Path) -> None:
     assert_allclose(raw.mesh.colors[0], np.array([[1, 0, 0, 1], [0, 0.5029, 0, 1], [0, 0, 0, 1]]), atol=1e-4)
 
 
+def test_colours_of_faces_show_where_vertices_have_none(tmp_path: Path) -> None:
+    raw = read(tmp_path, text_ply(SQUARE, ["4 0 1 2 3 255 0 0", "3 0 1 2 0 0 255"], face=LIST + RGB))
+    assert raw.mesh.colors is not None
+    assert raw.mesh.colors[:, 2].tolist() == [[1, 0, 0, 1], [1, 0, 0, 1], [0, 0, 1, 1]]
+
+
 @pytest.mark.parametrize("order", ["<", ">"])
 def test_binary_polygons_of_mixed_sizes(tmp_path: Path, order: str) -> None:
     name = {"<": "binary_little_endian", ">": "binary_big_endian"}[order]
@@ -126,6 +132,19 @@ def test_damaged_files_are_refused(tmp_path: Path, text: str) -> None:
         read(tmp_path, text)
     # What NumPy and Python say of it means nothing to a user.
     assert not re.search("literal|unmatched|quux", str(caught.value))
+
+
+@pytest.mark.parametrize("binary", [False, True])
+def test_lines_may_end_as_on_the_first_macintosh(tmp_path: Path, binary: bool) -> None:
+    text = text_ply(SQUARE, ["4 0 1 2 3"])
+    data = text.replace("\n", "\r").encode()
+    if binary:
+        header = text[: text.index("end_header\n") + 11].replace("ascii", "binary_little_endian").replace("\n", "\r")
+        points = np.array([list(map(float, line.split())) for line in SQUARE], "<f4").tobytes()
+        data = header.encode() + points + struct.pack("<B4i", 4, 0, 1, 2, 3)
+    raw = read(tmp_path, data)
+    assert_array_equal(raw.mesh.vertices, [[0, 0, 0], [2, 0, 0], [2, 0, 1], [0, 0, 1]])
+    assert len(raw.mesh.faces) == 2
 
 
 def test_a_fault_in_what_no_picture_shows_costs_nothing(tmp_path: Path) -> None:

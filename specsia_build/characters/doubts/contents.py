@@ -26,6 +26,7 @@ COLLISION = frozenset({"ucx", "collider", "collision", "colonly"})  # Words in n
 LEAST_PROP = 0.15  # Extent of a prop in heights; a ring or a finger has less.
 AWAY = 0.1  # Heights between a joint without surface and the nearest one: of 140 rigs the largest of others is 0.07.
 FLAT = 0.01  # Thinnest over longest side of a flat mesh.
+LEAST_STEPS = 5000  # Positions along a mesh that single precision must distinguish.
 
 _PART_POINTS, _CELLS = 2000, 12  # Points of a part that is compared, and cells along both that are "close".
 
@@ -194,8 +195,12 @@ def joints_without_surface(probe: Probe, name: str) -> Iterator[Doubt]:
 
 
 def degenerate(probe: Probe, name: str) -> Iterator[Doubt]:
-    """Warn about a mesh without thickness."""
-    extent = np.ptp(np.array(probe.placed.bounds(), np.float64), axis=0)
+    """Warn about a mesh without thickness, and about one whose positions are rounded."""
+    bounds = np.array(probe.placed.bounds(), np.float64)
+    extent = np.ptp(bounds, axis=0)
+    if extent.max() < LEAST_STEPS * np.spacing(np.abs(bounds).max(), dtype=np.float32):
+        problem = f"{name} lies so far from its file's origin that its positions are rounded"
+        yield Doubt(f"{problem}: move it to the origin in the file")
     thinnest = float(extent.min() / extent.max())
     if thinnest < FLAT:
         across = ("from side to side", "from front to back", "from head to foot")[int(extent.argmin())]

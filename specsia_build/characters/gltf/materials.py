@@ -136,6 +136,8 @@ class Materials:
                 emissive = (0.0, 0.0, 0.0)
             elif texture is None:
                 placement = emissive_placement
+            elif emissive_placement != placement:
+                self.document.warn(f"{self.document.name}: materials[{index}] emits light at its base colour's UVs")
         material = Material(
             name=entry.name or "",
             base_color=(_unit(r), _unit(g), _unit(b), _unit(a)),

@@ -162,7 +162,8 @@ def _read_scene(document: Document, drop: Sequence[str], pose: str) -> Scene:
     nodes, number = hierarchy.nodes, hierarchy.number
     motion, time = read_pose(document, number, pose)
     reached = below(nodes, _roots(document, hierarchy))
-    places = {i: at for i in sorted(reached) if (at := nodes[i].mesh) is not None}
+    hidden = below(nodes, [i for i in reached if _is_hidden(nodes[i])])
+    places = {i: at for i in sorted(reached) if i not in hidden and (at := nodes[i].mesh) is not None}
     meshes = {i: document.entry(schema.Mesh, at) for i, at in places.items()}
     skins = sorted({skin for i in meshes if (skin := nodes[i].skin) is not None})
     joints = [joint for skin in skins for joint in document.entry(schema.Skin, skin).joints or ()]
@@ -194,6 +195,12 @@ def _read_scene(document: Document, drop: Sequence[str], pose: str) -> Scene:
         skeleton=skeleton,
         number=number,
     )
+
+
+def _is_hidden(node: schema.Node) -> bool:
+    """Whether KHR_node_visibility hides a node and all below it."""
+    stated = (node.extensions or schema.Extensions()).visibility
+    return stated is not None and stated.visible is False
 
 
 def _weights(node: schema.Node, mesh: schema.Mesh) -> Sequence[float]:

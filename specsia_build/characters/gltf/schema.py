@@ -37,6 +37,7 @@ class Extensions(Struct):
     transform: TextureTransform | None = field(default=None, name="KHR_texture_transform")
     basisu: ExtensionValues | None = field(default=None, name="KHR_texture_basisu")
     webp: ExtensionValues | None = field(default=None, name="EXT_texture_webp")
+    visibility: ExtensionValues | None = field(default=None, name="KHR_node_visibility")
 
     def __post_init__(self) -> None:
         # A damaged VRM extension counts as an empty one.
@@ -170,12 +171,13 @@ class SpecularGlossiness(Struct):
 
 
 class ExtensionValues(Struct):
-    """The values of several small extensions of materials and textures."""
+    """The values of several small extensions of materials, textures and nodes."""
 
     emissive_strength: Number = 1.0
     transmission_factor: Number = 0.0
     transmission_texture: TextureInfo | None = None
     source: Index | None = None
+    visible: Any = True
 
 
 class Material(Entry):

@@ -114,7 +114,8 @@ def test_joints_without_surface(tmp_path: Path, head: float, hand: float, said: 
     assert len(read(path, "gltf").doubts) == said
 
 
-def test_what_is_flat_or_far_away_is_told(tmp_path: Path) -> None:
+def test_what_is_flat_rounded_or_far_away_is_told(tmp_path: Path) -> None:
     flat = {"A": [solid * (1, 0.001, 1) for solid in boxes()]}
-    assert len(doubts(flat, tmp_path)) == 1
-    assert len(doubts(FIGURE | {"Stray": box((40, 0, 1), (0.01, 0.01, 0.01))}, tmp_path)) == 1
+    stray = FIGURE | {"Stray": box((40, 0, 1), (0.01, 0.01, 0.01))}
+    far = {"A": [solid + 20_000.0 for solid in boxes()]}
+    assert [len(doubts(groups, tmp_path)) for groups in (flat, stray, far)] == [1, 1, 1]
