@@ -34,7 +34,6 @@ _OWN = EntryPoints(
     for name, target in {
         "command": "command:create",
         "fusion": "fusion.backend:create",
-        "inflate": "inflate:create",
         "mesh-dir": "mesh_dir:create",
         "relief": "relief.backend:create",
         **{name: f"upstream.bridged:{name}" for name in NAMES},

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from specsia_build.backends.base import Backend, Context
 from specsia_build.backends.relief import net
 from specsia_build.backends.relief.net import COLOURS, inputs, on_white, palette_of
-from specsia_build.backends.two_sheets import FULL, SIZE, Crop, extended, figure_of, surface_of, textured
+from specsia_build.backends.relief.sheets import FULL, SIZE, Crop, extended, figure_of, surface_of, textured
 from specsia_build.errors import UsageError
 from specsia_build.frame import ORTHO_WIDTH
 from specsia_build.rendering.layers import HALF_COVERED
@@ -36,7 +36,7 @@ Floats = NDArray[np.float32]
 @dataclass(frozen=True)
 class Relief(Backend):
     name: str = "relief"
-    version: int = 1
+    version: int = 2
     sees_ground_truth: bool = False
     needs_yaw: bool = False
     generates: bool = True
@@ -90,7 +90,7 @@ def reconstructed(image: NDArray[np.uint8], back: NDArray[np.uint8] | None = Non
         behind = _back_colours(front, palette, logits, crop)
     else:
         behind = extended(np.ascontiguousarray(back[:, ::-1][figure.window]))[0]
-    return textured(figure, surface, front, behind, "relief")
+    return textured(figure, surface, front, behind)
 
 
 def _predict(small: NDArray[np.uint8], labels: NDArray[np.intp], length: float) -> tuple[Floats, Floats]:

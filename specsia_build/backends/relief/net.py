@@ -14,7 +14,7 @@ import numpy as np
 import scipy
 from numpy.typing import NDArray
 
-from specsia_build.backends.two_sheets import SIZE
+from specsia_build.backends.relief.sheets import SIZE
 from specsia_build.errors import SpecsiaError
 from specsia_build.jit import compiled
 from specsia_build.rendering.layers import HALF_COVERED

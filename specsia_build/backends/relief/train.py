@@ -27,7 +27,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from specsia_build.backends.relief import net
 from specsia_build.backends.relief.net import COLOURS, guides, inputs, on_white, palette_of
-from specsia_build.backends.two_sheets import FULL, SIZE, Crop, crop_of
+from specsia_build.backends.relief.sheets import FULL, SIZE, Crop, crop_of
 from specsia_build.characters.actions import FRAMES
 from specsia_build.characters.character import Entry
 from specsia_build.characters.manifest import read_manifest

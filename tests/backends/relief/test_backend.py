@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from specsia_build.backends.base import Context
 from specsia_build.backends.relief import backend, net
 from specsia_build.backends.relief.net import COLOURS
+from specsia_build.backends.relief.sheets import contour_width
 from specsia_build.backends.scoring import check_generated
-from specsia_build.backends.two_sheets import contour_width
 from specsia_build.errors import CharacterError, SpecsiaError
 from specsia_build.rendering.contour import draw_contour
 from specsia_build.rendering.mesh import Mesh

@@ -12,8 +12,8 @@ from click.testing import CliRunner
 
 from specsia_build.backends.relief import net
 from specsia_build.backends.relief.net import CHANNELS, COLOURS
+from specsia_build.backends.relief.sheets import SIZE
 from specsia_build.backends.selftest import figure
-from specsia_build.backends.two_sheets import SIZE
 from specsia_build.characters.samples.write import provide
 from specsia_build.characters.sources import open_source
 

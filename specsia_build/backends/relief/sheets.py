@@ -1,4 +1,4 @@
-"""A closed mesh from the silhouette of a drawing and the depths of its front and its back; for `relief` and `inflate`.
+"""A closed mesh from the silhouette of a drawing and the depths of its front and its back.
 
 Two sheets over one lattice of the picture, the front and the back, share the vertices of their rim, which lie on the
 silhouette's contour halfway between the depths there.
@@ -164,20 +164,20 @@ class Surface:
     front: Mask
 
 
-def sampled(values: NDArray[np.floating], columns: NDArray[Any], rows: NDArray[Any]) -> Floats:
+def _sampled(values: NDArray[np.floating], columns: NDArray[Any], rows: NDArray[Any]) -> Floats:
     """Values (H, W) between pixels, bilinearly, where the first pixel's centre is at (0.5, 0.5)."""
     at = [np.asarray(rows) - 0.5, np.asarray(columns) - 0.5]
     return np.asarray(scipy.ndimage.map_coordinates(values, at, order=1, mode="nearest"), np.float64)
 
 
-def _lattice(covered: Mask, distance: Floats, nodes: int) -> tuple[Floats, Floats, float]:
+def _lattice(covered: Mask, distance: Floats) -> tuple[Floats, Floats, float]:
     """Columns and rows (h, w) of the nodes of the coarsest lattice that keeps thin parts, and its cell in pixels."""
     extents = [np.flatnonzero(covered.any(axis=axis)) for axis in (0, 1)]
-    cell = max(FINEST, max(int(np.ptp(at)) for at in extents) / nodes)
+    cell = max(FINEST, max(int(np.ptp(at)) for at in extents) / NODES)
     while True:
         across, down = (np.arange(at[0] - 2 * cell, at[-1] + 1 + 3 * cell, cell) for at in extents)
         columns, rows = np.meshgrid(across, down)
-        inside = sampled(distance, columns, rows) > NEAR * cell
+        inside = _sampled(distance, columns, rows) > NEAR * cell
         kept = np.zeros_like(covered)
         kept[rows[inside].astype(int), columns[inside].astype(int)] = True
         kept = scipy.ndimage.maximum_filter(kept, 2 * int(np.ceil(cell)) + 3)
@@ -186,30 +186,29 @@ def _lattice(covered: Mask, distance: Floats, nodes: int) -> tuple[Floats, Float
         cell = max(FINEST, cell / FINER)
 
 
-def surface_of(figure: Figure, depth: NDArray[np.floating], nodes: int = NODES) -> Surface:
+def surface_of(figure: Figure, depth: NDArray[np.floating]) -> Surface:
     """The surface that fills a figure's silhouette between two depths.
 
     Args:
         figure: in its picture.
         depth: (R, R, 2), front and back in the figure's crop: heights towards the viewer in lengths of the figure.
-        nodes: cells of the lattice along the longest side of the silhouette's box.
 
     Raises:
         CharacterError: if the silhouette is nowhere wider than a cell of the finest lattice.
     """
     covered, crop, distance = figure.covered, figure.crop, figure.distance
-    columns, rows, cell = _lattice(covered, distance, nodes)
-    inside = sampled(distance, columns, rows) > NEAR * cell
+    columns, rows, cell = _lattice(covered, distance)
+    inside = _sampled(distance, columns, rows) > NEAR * cell
     rim = scipy.ndimage.binary_dilation(inside, np.ones((3, 3), np.bool_)) & ~inside
     down, right = (np.asarray(slope) for slope in np.gradient(distance))
     for _ in range(3):
         x, y = columns[rim], rows[rim]
-        gx, gy = sampled(right, x, y), sampled(down, x, y)
-        step = np.clip(sampled(distance, x, y) / np.maximum(gx**2 + gy**2, 0.25), -cell, cell)
+        gx, gy = _sampled(right, x, y), _sampled(down, x, y)
+        step = np.clip(_sampled(distance, x, y) / np.maximum(gx**2 + gy**2, 0.25), -cell, cell)
         columns[rim] -= step * gx
         rows[rim] -= step * gy
     across, down = ((at - first) * len(depth) / crop.side for at, first in ((columns, crop.left), (rows, crop.top)))
-    top, bottom = (sampled(depth[..., side], across, down) * crop.figure for side in (0, 1))
+    top, bottom = (_sampled(depth[..., side], across, down) * crop.figure for side in (0, 1))
     middle = (top + bottom) / 2
     half = np.where(inside, np.maximum((top - bottom) / 2, 0.1), 0.0)
     surface = _sheets(columns, rows, middle, half, inside, rim)
@@ -243,10 +242,10 @@ def _sheets(columns: Floats, rows: Floats, middle: Floats, half: Floats, inside:
     return Surface(points, both, np.arange(len(both)) < len(faces))
 
 
-def textured(figure: Figure, surface: Surface, front: NDArray[np.uint8], back: NDArray[np.uint8], name: str) -> Mesh:
+def textured(figure: Figure, surface: Surface, front: NDArray[np.uint8], back: NDArray[np.uint8]) -> Mesh:
     """The surface in units of the frame, with front and back (H, W, 3) uint8 beside each other in one texture.
 
-    Both are colours of the figure's window, as seen from the front; `name` is the material's.
+    Both are colours of the figure's window, as seen from the front.
     """
     height, width = front.shape[:2]
     pixels = np.full((height, 2 * width, 4), 255, np.uint8)
@@ -259,7 +258,7 @@ def textured(figure: Figure, surface: Surface, front: NDArray[np.uint8], back: N
     return Mesh(
         vertices=vertices.astype(np.float32),
         faces=surface.faces.astype(np.int32),
-        materials=(Material(name=name, texture=Texture(pixels, wrap=("clamp", "clamp"))),),
+        materials=(Material(name="relief", texture=Texture(pixels, wrap=("clamp", "clamp"))),),
         face_material=np.zeros(len(surface.faces), np.int32),
         uv=uv.astype(np.float32),
     )
