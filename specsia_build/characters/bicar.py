@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Annotated
 
 import msgspec
 import numpy as np
@@ -149,6 +149,13 @@ _MOST_BYTES = 64 * 2**20
 _MOST_JOINTS, _MOST_SHARES = 1_000, 16
 
 
+class _RigFile(msgspec.Struct):
+    """The content of `RIG`: name, parent and place of each joint, and rows of joints and shares by mesh."""
+
+    joints: Annotated[list[tuple[str, int, float, float, float]], msgspec.Meta(max_length=_MOST_JOINTS)]
+    skins: dict[str, list[list[int]]]
+
+
 @dataclass(frozen=True)
 class StoredRig:
     """A rig as it is stored, in the OBJs' coordinates.
@@ -217,20 +224,15 @@ def read_rig(folder: Path, root: Path | None = None) -> StoredRig | None:
     if not is_file(path):
         return None
     try:
-        return _parsed(parse_json(read_source(path, root or folder, _MOST_BYTES), RIG))
-    except (SpecsiaError, TypeError, ValueError, KeyError, AttributeError, OverflowError) as error:
+        stored = msgspec.json.decode(read_source(path, root or folder, _MOST_BYTES), type=_RigFile)
+        parents = np.array([joint[1] for joint in stored.joints], np.int32)
+        places = np.array([joint[2:] for joint in stored.joints], np.float64).reshape(-1, 3)
+        if not len(parents) or not ((parents >= -1) & (parents < np.arange(len(parents)))).all():
+            raise ValueError("it has no joints, or one comes before its parent")
+        skins = {name: _skin(rows, len(parents)) for name, rows in stored.skins.items()}
+    except (CharacterError, ValueError, OverflowError) as error:
         raise CharacterError(f"{folder.name}: {RIG} is damaged ({error}): write or delete it") from error
-
-
-def _parsed(stated: Any) -> StoredRig:
-    rows = stated["joints"]
-    parents = np.array([row[1] for row in rows], np.int32)
-    places = np.array([row[2:] for row in rows], np.float64)
-    are_places = 0 < len(rows) <= _MOST_JOINTS and places.shape == (len(rows), 3) and np.isfinite(places).all()
-    if not are_places or not ((parents >= -1) & (parents < np.arange(len(rows)))).all():
-        raise ValueError("its joints are not places in space, or one comes before its parent")
-    skins = {str(name): _skin(list(skin), len(rows)) for name, skin in stated["skins"].items()}
-    return StoredRig(tuple(str(row[0]) for row in rows), parents, places, skins)
+    return StoredRig(tuple(joint[0] for joint in stored.joints), parents, places, skins)
 
 
 def _skin(rows: list[list[int]], joint_count: int) -> Skin:

@@ -36,16 +36,10 @@ _SCENE, _FACTS, _IMAGES = "scene.glb", "scene.json", "images.json"
 
 
 def read_with_blender(entry: Entry, *, moving: bool = False) -> RawMesh:
-    """Read an FBX or .blend file by way of the GLB that Blender exports of it.
+    """Read an FBX or .blend file by way of the GLB that Blender exports of it, in Blender's axes: Z up, facing -Y.
 
-    The entry's texture replaces the colour of materials without one; frames of its pose are the file's own.
-
-    Returns:
-        The mesh in Blender's axes, Z up, facing -Y.
-
-    Raises:
-        CharacterError: if the file cannot be read, there is no Blender, or nothing is left of it.
-        WriteError: if the export cannot be kept.
+    The entry's texture replaces the colour of materials without one; frames of its pose are the file's own. Raises as
+    `exported_document`, and CharacterError if nothing is left of it.
     """
     document = exported_document(entry.path, SideFiles(entry.path, entry.within))
     raw = read_document(document, entry, moving=moving)

@@ -48,16 +48,10 @@ _DECODER_ERRORS = (
 def load_texture(
     source: Path | bytes, name: str, root: Path | None = None, *, upright: bool = False
 ) -> NDArray[np.uint8]:
-    """Decode an image: palettes, grey, 16 bits per channel and CMYK become 8-bit RGBA.
+    """Decode an image of any kind as RGBA (H, W, 4) uint8, sRGB-encoded, straight alpha, row 0 at the top.
 
-    Args:
-        source: the file, or its bytes.
-        name: for errors.
-        root: folder that the file may not lie outside of, links followed; None is its own.
-        upright: apply an orientation tag, as for a drawing; UV coordinates refer to the pixels as they are stored.
-
-    Returns:
-        (H, W, 4) uint8, sRGB-encoded, straight alpha (255 where the image has none), row 0 at the top.
+    `name` is for errors. A file may not lie outside of `root`, links followed; None is its own folder. An orientation
+    tag is applied if `upright`, as for a drawing; UV coordinates refer to the pixels as they are stored.
 
     Raises:
         CharacterError: if it is missing, damaged, not a known kind of image or larger than 8192 x 8192 pixels.
@@ -107,12 +101,8 @@ def _ktx2(data: bytes, name: str) -> NDArray[np.uint8]:
 def with_opacity(colour: NDArray[np.uint8] | None, cutout: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Pixels of a colour image, white where it is None, with the opacity that another image holds.
 
-    Args:
-        colour: (H, W, 4) uint8 or None.
-        cutout: (h, w, 4) uint8; its alpha is the opacity, or its luminance where it is opaque.
-
-    Returns:
-        (H', W', 4) uint8, of the larger size: a strand is drawn in the opacity, and its colour may be one texel.
+    That is its alpha, or its luminance where it is opaque. The result has the larger size: a strand is drawn in the
+    opacity, and its colour may be one texel.
     """
     alpha = cutout[..., 3]
     if (alpha == 255).all():

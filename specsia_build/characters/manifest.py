@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import stat
 from collections.abc import Iterator, Mapping
-from functools import partial
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Annotated, Any, BinaryIO, Literal
 
@@ -19,11 +18,8 @@ from specsia_build.errors import CharacterError, UsageError, brief
 from specsia_build.files.sources import open_source_file, other_content
 from specsia_build.frame import front_rotation, signed_axis
 
-MOST_BYTES, MOST_LINES = 2**30, 1_000_000
+MOST_BYTES, MOST_LINES = 2**29, 1_000_000
 """Size of a manifest, and its lines that are not blank."""
-
-MOST_LINE_BYTES = 2**18
-"""Bytes of a line; a path and a hundred part names take 4 kB."""
 
 SUGGESTED = "suggested"
 """Beginning of the comments in a manifest that `specsia characters --suggest` wrote."""
@@ -102,12 +98,10 @@ def is_manifest(path: Path, *, suggested: bool = False) -> bool:
 
 
 def _lines(stream: BinaryIO, name: str) -> Iterator[tuple[int, bytes]]:
-    """Number and content of each line that is not blank, cut off after `MOST_LINE_BYTES`."""
+    """Number and content of each line that is not blank."""
     count = 0
-    for n, start in enumerate(iter(partial(stream.readline, MOST_LINE_BYTES + 1), b""), start=1):
-        line = start.removeprefix(b"\xef\xbb\xbf") if n == 1 else start
-        while len(start) > MOST_LINE_BYTES and not start.endswith(b"\n"):
-            start = stream.readline(MOST_LINE_BYTES + 1)
+    for n, stored in enumerate(stream, start=1):
+        line = stored.removeprefix(b"\xef\xbb\xbf") if n == 1 else stored
         if not line.strip():
             continue
         count += 1
@@ -134,8 +128,6 @@ def _with_unique_id(line: int, entry: Entry, first_use: dict[str, tuple[int, str
 def _parse(manifest: Path, number: int, line: bytes, folders: dict[Path, Path]) -> Entry:
     """The entry of a line; its id is empty if the line has none that can be used."""
     try:
-        if len(line) > MOST_LINE_BYTES:
-            raise ValueError(f"it is longer than {MOST_LINE_BYTES // 2**10} kB")
         return _entry(manifest.parent, msgspec.json.decode(line, type=_Line), folders)
     except _LINE_ERRORS as error:
         character_id: object = ""

@@ -31,8 +31,6 @@ SUFFIXES = (".glb", ".gltf", ".vrm", ".vrma", ".fbx", ".blend", ".bvh")
 BUILT_IN = ("idle", "walk", "run", "jump", "wave", "turn")
 """Names of the motions that come with the package, for any humanoid; all can be looped."""
 
-_STIFF = "all of the character hangs on one node: give it a skeleton with skin weights, and export it with them"
-
 
 @lru_cache(maxsize=1)
 def built_in() -> MotionFile:
@@ -101,17 +99,13 @@ def motion_for(
 ) -> tuple[Motion, tuple[str, ...]]:
     """Retarget a motion of a file to a character's skeleton: joints of the same names follow, else humanoid bones.
 
-    The rig is placed Z up and facing -Y. Returned are the motion of its skeleton, and warnings.
-
-    Raises:
-        CharacterError: if the two have too little in common, or it would cost too much memory.
+    The rig is placed Z up and facing -Y. Returned are the motion of its skeleton, and warnings. Raises CharacterError
+    if the two have too little in common, or it would cost too much memory.
     """
     source = figure_moved(file.skeleton, front_rotation(file.front) @ up_rotation(file.up), file.humanoid, motion)
     try:
         with np.errstate(all="ignore"):
             played = retargeted(motion, source, figure_of(rig, humanoid))
     except (CharacterError, CostError) as error:
-        stiff = isinstance(error, CharacterError) and len(rig.holding) == 1
-        why = _STIFF if stiff else error
-        raise CharacterError(f"'{motion.name}' of {file.name} cannot be played: {why}") from error
+        raise CharacterError(f"'{motion.name}' of {file.name} cannot be played: {error}") from error
     return played.motion, (*file.warnings, *(f"'{motion.name}' of {file.name}: {note}" for note in played.notes))

@@ -15,7 +15,7 @@ from specsia_build.characters.images import IMAGE_SUFFIXES, as_texture, load_tex
 from specsia_build.characters.side_files import SideFiles
 from specsia_build.errors import CharacterError
 from specsia_build.rendering.colour import srgb_to_linear
-from specsia_build.rendering.mesh import AlphaMode, Material, Texture, Wrap
+from specsia_build.rendering.mesh import AlphaMode, Material, Texture
 
 MOST_LIBRARY_BYTES = 16 * 2**20
 """Largest material library that is read."""
@@ -25,10 +25,9 @@ _MAPS = ("map_kd", "map_d", "map_ke")
 
 
 class MapReference(NamedTuple):
-    """A texture as a material names it, and how its edges continue."""
+    """A texture as a material names it, and whether it scales or shifts it."""
 
     name: str
-    wrap: Wrap = "repeat"
     is_moved: bool = False
 
 
@@ -77,18 +76,15 @@ def parse_mtl(text: str) -> dict[str, MtlMaterial]:
 
 
 def _map(rest: str) -> MapReference:
-    """File name of a map statement, which may hold spaces, without its options, which are kept in part."""
-    wrap: Wrap = "repeat"
+    """File name of a map statement, which may hold spaces, without its options."""
     is_moved = False
     words = rest.split(" ")
     while words and (not words[0] or words[0].startswith("-")):
         if option := words.pop(0).lower():
-            if option == "-clamp" and words[:1] == ["on"]:
-                wrap = "clamp"
             is_moved = is_moved or option in ("-s", "-o", "-t")
             # Up to three numbers follow an option, or one other word.
             del words[: len(_numbers(" ".join(words[:3]))) or 1]
-    return MapReference(" ".join(words).strip(), wrap, is_moved)
+    return MapReference(" ".join(words).strip(), is_moved)
 
 
 def _numbers(text: str) -> list[float]:
@@ -126,7 +122,7 @@ class MaterialBuilder:
     library: dict[str, MtlMaterial] = field(default_factory=dict)
     _override: Texture | None = None
     _decoded: dict[Path, NDArray[np.uint8] | None] = field(default_factory=dict)
-    _textures: dict[tuple[Path, Path | None, Wrap], Texture] = field(default_factory=dict)
+    _textures: dict[tuple[Path | None, Path | None], Texture] = field(default_factory=dict)
 
     def __post_init__(self, libraries: Iterable[str]) -> None:
         if self.texture is not None:
@@ -169,35 +165,33 @@ class MaterialBuilder:
         self.warnings[sentence] = None
 
     def _build(self, stated: MtlMaterial, opacity: float) -> Material:
-        diffuse, base_path = self._find(stated, "map_kd")
-        cutout, cutout_path = self._find(stated, "map_d")
-        texture = self._texture(base_path, cutout_path, diffuse or cutout)
+        cutout = self._find(stated, "map_d")
+        texture = self._texture(self._find(stated, "map_kd"), cutout)
         if texture is None:
-            texture = self._override or (None if diffuse is None else self._own_image())
+            texture = self._override or (self._own_image() if "map_kd" in stated.maps else None)
         # A texture replaces Kd, as in Blender: exporters leave Kd at 0, 0.588 or 0.8 beside a texture.
-        is_textured = texture is not None and diffuse is not None
+        is_textured = texture is not None and "map_kd" in stated.maps
         red, green, blue = _linear((1.0, 1.0, 1.0) if is_textured else stated.diffuse)
-        glow, glow_path = self._find(stated, "map_ke")
-        emissive_texture = self._texture(glow_path, None, glow)
+        emissive_texture = self._texture(self._find(stated, "map_ke"))
         return Material(
             name=stated.name,
             base_color=(red, green, blue, opacity),
             texture=texture,
             emissive=_linear((1.0, 1.0, 1.0) if emissive_texture is not None else stated.emissive),
             emissive_texture=emissive_texture,
-            alpha_mode=_alpha_mode(opacity, texture if cutout_path is not None else None),
+            alpha_mode=_alpha_mode(opacity, texture if cutout is not None else None),
         )
 
-    def _find(self, stated: MtlMaterial, key: str) -> tuple[MapReference | None, Path | None]:
-        """A material's map, None where it has none, and its file, None where it cannot be read."""
+    def _find(self, stated: MtlMaterial, key: str) -> Path | None:
+        """The file of a material's map; None where it has none that can be read."""
         if (reference := stated.maps.get(key)) is None:
-            return None, None
+            return None
         path = self.files.find(reference.name)
         if path is None:
             self.warn(f"texture {base_name(reference.name)} {self.files.nowhere}")
         elif reference.is_moved:
             self.warn(f"texture {path.name} is scaled or shifted by the library, which was ignored")
-        return reference, path if path is not None and self._pixels(path) is not None else None
+        return path if path is not None and self._pixels(path) is not None else None
 
     def _pixels(self, path: Path) -> NDArray[np.uint8] | None:
         if path not in self._decoded:
@@ -208,19 +202,16 @@ class MaterialBuilder:
                 self._decoded[path] = None
         return self._decoded[path]
 
-    def _texture(self, base: Path | None, cutout: Path | None, reference: MapReference | None) -> Texture | None:
-        anchor = base or cutout
-        if anchor is None:
-            return None
-        key = (anchor, cutout, "repeat" if reference is None else reference.wrap)
-        if key not in self._textures:
+    def _texture(self, base: Path | None, cutout: Path | None = None) -> Texture | None:
+        if (base, cutout) not in self._textures:
             pixels = None if base is None else self._pixels(base)
             opacity = None if cutout is None else self._pixels(cutout)
             if opacity is not None:
                 pixels = with_opacity(pixels, opacity)
-            assert pixels is not None
-            self._textures[key] = as_texture(pixels, wrap=(key[2], key[2]))
-        return self._textures[key]
+            if pixels is None:
+                return None
+            self._textures[base, cutout] = as_texture(pixels)
+        return self._textures[base, cutout]
 
     def _own_image(self) -> Texture | None:
         """The image named like the file."""
@@ -229,7 +220,7 @@ class MaterialBuilder:
             return None
         if self.warnings:
             self.warn(f"{path.name} is used instead")
-        return self._texture(path, None, None)
+        return self._texture(path)
 
 
 def _alpha_mode(opacity: float, cutout: Texture | None) -> AlphaMode:

@@ -14,17 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from specsia_build import memory
+from specsia_build.characters import polygons
 from specsia_build.characters.character import Entry, RawMesh
 from specsia_build.characters.mtl import MaterialBuilder, decode_text
-from specsia_build.characters.polygons import (
-    Ints,
-    full_scale,
-    numbers,
-    triangulate,
-    unit_normals,
-    with_flat_gaps,
-    without_covered_colours,
-)
+from specsia_build.characters.polygons import Ints
 from specsia_build.characters.side_files import SideFiles
 from specsia_build.errors import CharacterError, plural
 from specsia_build.rendering.colour import srgb_to_linear
@@ -171,7 +164,7 @@ def _rows(lines: _Lines, at: Ints, keyword: int, take: int, fill: float) -> tupl
         return np.zeros((0, take)), np.zeros(0, np.int64)
     text = np.frombuffer(data, np.uint8)
     counts = np.add.reduceat(_word_starts(text).astype(np.int64), _row_starts(text))
-    values = numbers(data)
+    values = polygons.numbers(data)
     if len(values) != counts.sum():
         raise ValueError("words are not numbers")
     table = np.full((len(counts), take), fill)
@@ -217,7 +210,7 @@ def _faces(lines: _Lines, at: Ints, declared: tuple[Ints, Ints, Ints]) -> tuple[
         return np.zeros((0, 3), np.int64), np.zeros(len(at), np.int64), 0
     slashes = np.searchsorted(begins, np.flatnonzero(text == ord("/")), side="right") - 1
     per_corner = 1 + np.bincount(slashes, minlength=len(begins))
-    values = numbers(data.replace(b"/", b" "), np.int64)
+    values = polygons.numbers(data.replace(b"/", b" "), np.int64)
     if len(values) != per_corner.sum() or per_corner.max() > 3:
         raise ValueError("not one to three indices a corner")
     first = np.cumsum(per_corner) - per_corner
@@ -241,7 +234,7 @@ def _assemble(text: _ObjText, drop: Collection[str], builder: MaterialBuilder, n
     """The mesh of the faces that lie in none of the dropped parts."""
     part, part_names, material, material_names = _label_faces(text)
     dropped = [k for k, names in enumerate(part_names) if set(names) & set(drop)]
-    triangles, face = triangulate(text.points, text.corners[:, 0], text.first, ~np.isin(part, dropped))
+    triangles, face = polygons.triangulate(text.points, text.corners[:, 0], text.first, ~np.isin(part, dropped))
     if len(triangles) == 0:
         raise CharacterError(f"{name} has no faces of three corners or more{' beside dropped parts' * bool(drop)}")
     point, uv_at, normal_at = (text.corners[:, k][triangles] for k in range(3))
@@ -266,15 +259,15 @@ def _assemble(text: _ObjText, drop: Collection[str], builder: MaterialBuilder, n
             uv = np.stack([mapped[..., 0], 1.0 - mapped[..., 1]], axis=-1).astype(np.float32)
     if text.point_colors is not None:
         colors = np.ones((len(text.points), 4), np.float32)
-        encoded = text.point_colors / full_scale(text.point_colors)
+        encoded = text.point_colors / polygons.full_scale(text.point_colors)
         colors[:, :3] = srgb_to_linear(np.nan_to_num(encoded, nan=1.0))
         colors = colors[point]
-    mesh = without_covered_colours(
+    mesh = polygons.without_covered_colours(
         Mesh(vertices, point.astype(np.int32), materials, face_material, uv=uv, colors=colors)
     )
     if len(text.normals) and (normal_at >= 0).any():
-        normals = np.where((normal_at >= 0)[..., None], unit_normals(text.normals)[normal_at], 0.0)
-        mesh = with_flat_gaps(replace(mesh, normals=normals.astype(np.float32)))
+        normals = np.where((normal_at >= 0)[..., None], polygons.unit_normals(text.normals)[normal_at], 0.0)
+        mesh = polygons.with_flat_gaps(replace(mesh, normals=normals.astype(np.float32)))
     names = dict.fromkeys(name for keyword, name, _ in text.statements if keyword in ("o", "g") and name)
     return RawMesh(mesh, parts=tuple(names), part_names=part_names, face_part=part[face].astype(np.int32))
 

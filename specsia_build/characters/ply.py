@@ -12,16 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from specsia_build import memory
+from specsia_build.characters import polygons
 from specsia_build.characters.character import Entry, RawMesh
 from specsia_build.characters.mtl import MapReference, MaterialBuilder, MtlMaterial, base_name
-from specsia_build.characters.polygons import (
-    Ints,
-    full_scale,
-    numbers,
-    triangulate,
-    unit_normals,
-    without_covered_colours,
-)
+from specsia_build.characters.polygons import Ints
 from specsia_build.characters.side_files import SideFiles
 from specsia_build.errors import CharacterError
 from specsia_build.rendering.colour import srgb_to_linear
@@ -67,9 +61,6 @@ def read_ply(entry: Entry) -> RawMesh:
     coordinates of face corners or vertices have v up; the texture is that of the first ``comment TextureFile`` line,
     else the entry's, else an image named like the file. A PLY has no parts to drop.
 
-    Returns:
-        The mesh in the file's coordinates, ``up`` +z, ``front`` -y.
-
     Raises:
         CharacterError: if the file or the entry's texture cannot be read, or it has no faces.
     """
@@ -84,7 +75,7 @@ def read_ply(entry: Entry) -> RawMesh:
         raise CharacterError(f"{path.name} has faces that name vertices it does not have")
     corners = corners.astype(np.int64)
     first = np.concatenate([[0], np.cumsum(sides)])
-    triangles, polygon = triangulate(points, corners, first, np.ones(len(sides), dtype=bool))
+    triangles, polygon = polygons.triangulate(points, corners, first, np.ones(len(sides), dtype=bool))
     point = corners[triangles]
     uv = _uv(vertex, face, sides, triangles, point)
     builder = MaterialBuilder(files, (), entry.texture, own_image=uv is not None)
@@ -94,7 +85,7 @@ def read_ply(entry: Entry) -> RawMesh:
     if name is not None:
         builder.library[name] = MtlMaterial(base_name(name), maps={"map_kd": MapReference(name)})
     normals = _stacked(vertex, ("nx", "ny", "nz"))
-    unit = None if normals is None else unit_normals(normals)[point].astype(np.float32)
+    unit = None if normals is None else polygons.unit_normals(normals)[point].astype(np.float32)
     colors, painted = _colors(vertex), _colors(face)
     if colors is not None:
         colors = colors[point]
@@ -112,7 +103,7 @@ def read_ply(entry: Entry) -> RawMesh:
         normals=unit if unit is not None and unit.any(axis=-1).all() else None,
     )
     warnings = (*files.warnings(), *builder.warnings)
-    return RawMesh(without_covered_colours(mesh), "+z", "-y", files=files.tried, warnings=warnings)
+    return RawMesh(polygons.without_covered_colours(mesh), "+z", "-y", files=files.tried, warnings=warnings)
 
 
 def _parse(data: bytes, name: str) -> tuple[dict[str, _Columns], list[str]]:
@@ -140,7 +131,7 @@ def _parse(data: bytes, name: str) -> tuple[dict[str, _Columns], list[str]]:
         body, at = data[data.index(newline, end) + 1 :], 0
         if not order:
             memory.take(_NUMBER_COST * (1 + len(body) // 2))
-            body = numbers(body).astype("<f8", copy=False).tobytes()
+            body = polygons.numbers(body).astype("<f8", copy=False).tobytes()
         for element, rows, properties in elements:
             columns[element], at = _even(body, rows, properties, at) or _uneven(body, rows, properties, at)
     except (LookupError, ValueError, StopIteration, OverflowError, struct.error) as error:
@@ -239,7 +230,7 @@ def _colors(columns: _Columns) -> NDArray[np.float32] | None:
     if (rgb := _stacked(columns, ("red", "green", "blue"))) is None:
         return None
     alpha = _stacked(columns, ("alpha",))
-    whole = full_scale(rgb)
+    whole = polygons.full_scale(rgb)
     if columns["red"].kind not in "fd":
         whole = 65535.0 if rgb.max(initial=0.0) > 255 else 255.0
     linear = np.ones((len(rgb), 4), np.float32)

@@ -34,13 +34,8 @@ _MOST_PAST_ONE = 2.0
 def triangulate(points: NDArray[np.floating], corners: Ints, first: Ints, keep: NDArray[np.bool_]) -> tuple[Ints, Ints]:
     """Cut polygons: quads along their shorter diagonal, larger ones as a fan from their first corner.
 
-    Concave quads are cut along the diagonal that lies inside, larger ones by ear clipping.
-
-    Args:
-        points: (V, 3).
-        corners: (C,) the point of each polygon corner, polygon after polygon.
-        first: (P + 1,) where each polygon's corners begin in `corners`.
-        keep: (P,) which polygons are wanted; those with fewer than three corners give nothing.
+    Concave quads are cut along the diagonal that lies inside, larger ones by ear clipping. `corners` (C,) are indices
+    into `points` (V, 3), polygon after polygon, which begin at `first` (P + 1,); `keep` (P,) says which are wanted.
 
     Returns:
         Triangles (T, 3) as indices into `corners`, in polygon order, and the polygon (T,) that each comes from.

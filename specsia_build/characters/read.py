@@ -34,7 +34,7 @@ from specsia_build.characters.doubts.probe import Probe, probe_of
 from specsia_build.characters.obj import read_obj
 from specsia_build.characters.ply import read_ply
 from specsia_build.characters.polygons import MAX_TRIANGLES, without_repeated_light
-from specsia_build.errors import CharacterError, CostError, plural
+from specsia_build.errors import CharacterError, CostError
 from specsia_build.files.sources import BEGINNING, open_source_file, other_content
 from specsia_build.frame import front_rotation, signed_axis, up_rotation
 from specsia_build.rendering.mesh import Mesh, flat_normals
@@ -51,11 +51,9 @@ class AnimatedCharacter(RawMoving):
 
 
 def read_character(entry: Entry) -> Character:
-    """Read a character; a procedural one is written first if it is not there.
+    """Read a character, Z up and facing -Y, in its own units; a procedural one is written first if it is not there.
 
-    Returns:
-        The character, Z up and facing -Y, in its own units. Every vertex that a face uses is finite and the surface has
-        an extent.
+    Every vertex that a face uses is finite and the surface has an extent.
 
     Raises:
         CharacterError: if it cannot be built, or needs more memory than a worker may use.
@@ -175,33 +173,24 @@ def _check_shape(mesh: Mesh, name: str) -> None:
 
 
 def _repaired(mesh: Mesh, name: str) -> tuple[Mesh, list[str]]:
-    """Replace attributes that are not finite, with a warning for each kind."""
+    """Replace UVs, colours and normals that are not finite by 0, white and the faces' normals, with a warning each."""
     repaired: dict[str, Any] = {}
-    warnings = []
-    for attribute, what, how in (
-        ("uv", "texture coordinate", "set to 0"),
-        ("colors", "vertex colour", "set to white"),
-        ("normals", "normal", "taken from the faces"),
-    ):
+    for attribute in ("uv", "colors", "normals"):
         values = getattr(mesh, attribute)
         if values is not None and not np.isfinite(values).all():
-            finite = np.isfinite(values).all(axis=-1, keepdims=True)
             filling = flat_normals(mesh) if attribute == "normals" else np.float32(attribute == "colors")
-            repaired[attribute] = np.where(finite, values, filling)
-            count = plural(int((~finite).sum()), what)
-            warnings.append(f"{name} has {count} with numbers that are not finite: {how}")
+            repaired[attribute] = np.where(np.isfinite(values).all(axis=-1, keepdims=True), values, filling)
+    warnings = [
+        f"{name} has {attribute} with numbers that are not finite, which were replaced" for attribute in repaired
+    ]
     return replace(mesh, **repaired) if repaired else mesh, warnings
 
 
 def _axes(entry: Entry, raw: RawMesh, probe: Probe) -> tuple[str, str, str | None, tuple[Doubt, ...]]:
     """Find the axes of a character: what its entry states, and a check of that by its joints and shape.
 
-    Returns:
-        The axis of the file that points up; the axis that it faces once that is turned to Z; a sentence if the front is
-        neither stated nor found, else None; and warnings about axes that differ from what was found.
-
-    Raises:
-        ValueError: if a stated axis is none.
+    Returned are the axis of the file that points up; the axis that it faces once that is turned to Z; a sentence if the
+    front is neither stated nor found, else None; and warnings about axes that differ from what was found.
     """
     name = entry.path.name
     stated_up, stated_front = (
@@ -209,7 +198,7 @@ def _axes(entry: Entry, raw: RawMesh, probe: Probe) -> tuple[str, str, str | Non
     )
     up = raw.up if stated_up in (None, OWN, AUTO) else stated_up
     front = raw.front if stated_front in (None, OWN, AUTO) else stated_front
-    front_rotation(front)  # Raises an error for a vertical axis.
+    front_rotation(front)  # Raises a ValueError for a vertical axis.
     doubts: list[Doubt] = []
     if _is_checked(entry, stated_up, raw.up):
         # A pose may lay a character down, which has nothing to do with its file's axes.

@@ -10,20 +10,7 @@ from pathlib import Path, PurePosixPath
 
 from specsia_build.characters.images import IMAGE_ENDING, IMAGE_SUFFIXES
 from specsia_build.errors import CharacterError, brief, some
-from specsia_build.files.sources import (
-    ANYWHERE,
-    BESIDE,
-    MOST_SOURCE_BYTES,
-    MOST_WALKED,
-    below,
-    beside,
-    folded,
-    is_whole,
-    listing,
-    read_source,
-    source_digest,
-    source_place,
-)
+from specsia_build.files import sources
 
 _IMAGE = re.compile(rf"{IMAGE_ENDING}$", re.IGNORECASE)
 
@@ -66,9 +53,9 @@ class SideFiles:
         """Record a file that was looked up elsewhere."""
         self._tried[path] = None
 
-    def read(self, path: Path, most: int = MOST_SOURCE_BYTES) -> bytes:
+    def read(self, path: Path, most: int = sources.MOST_SOURCE_BYTES) -> bytes:
         """Read a file; a `CharacterError` if it cannot be read, or has more than `most` bytes."""
-        return read_source(path, self.root, most)
+        return sources.read_source(path, self.root, most)
 
     def find(self, name: str) -> Path | None:
         """Find a file: where the name says, beside the mesh file, or, in any letter case, below or above it.
@@ -84,8 +71,8 @@ class SideFiles:
             if path is not None and self._exists(path):
                 return path
         path = self._search(parts) or self._other_format(parts)
-        if path is None and not is_whole(self.folder):
-            few = f"only {MOST_WALKED:,} of the files below the folder of {self.name} were looked at"
+        if path is None and not sources.is_whole(self.folder):
+            few = f"only {sources.MOST_WALKED:,} of the files below the folder of {self.name} were looked at"
             self._warn(f"{few}, and none is '{brief(parts[-1], 80)}': put the character into a smaller one")
         return path
 
@@ -110,7 +97,7 @@ class SideFiles:
 
     def find_own(self, suffixes: tuple[str, ...]) -> Path | None:
         """The file beside the mesh file with its stem and the first of `suffixes` (lower case) that exists."""
-        near = listing(self.folder)
+        near = sources.listing(self.folder)
         exact = [f"{self.stem}{suffix}" for suffix in suffixes]
         for name in (*exact, *(alike for own in exact for alike in near.alike(own)[:1])):
             if self._exists(self.folder / name):
@@ -123,7 +110,7 @@ class SideFiles:
     def _exists(self, path: Path) -> bool:
         self._tried[path] = None
         try:
-            source_place(path, self.root)
+            sources.source_place(path, self.root)
         except OSError:
             return False
         except CharacterError as error:
@@ -144,15 +131,15 @@ class SideFiles:
     def _search(self, parts: Sequence[str]) -> Path | None:
         """Find a file by name and preceding folders, below the mesh file's folder or else above it."""
         # Searches count as inputs, so that a file that turns up later is noticed.
-        self._tried[self.folder / ANYWHERE / parts[-1]] = None
+        self._tried[self.folder / sources.ANYWHERE / parts[-1]] = None
         top, path = self.folder, None
-        if paths := below(top, parts[-1]):
+        if paths := sources.below(top, parts[-1]):
             path = self._nearest(top, paths, parts)
         elif top.is_relative_to(self.root):
             while top != self.root and not paths:
                 top = top.parent
-                self._tried[top / BESIDE / parts[-1]] = None
-                paths = beside(top, parts[-1])
+                self._tried[top / sources.BESIDE / parts[-1]] = None
+                paths = sources.beside(top, parts[-1])
             path = self._nearest(top, paths, parts, sole=True) if paths else None
         return path if path is not None and self._exists(path) else None
 
@@ -161,12 +148,13 @@ class SideFiles:
 
         def rank(path: Path) -> tuple[int, int]:
             own = path.relative_to(top).parts
-            same = takewhile(bool, (folded(a) == folded(b) for a, b in zip(own[::-1], parts[::-1], strict=False)))
+            pairs = zip(map(sources.folded, own[::-1]), map(sources.folded, parts[::-1]), strict=False)
+            same = takewhile(bool, (one == other for one, other in pairs))
             return -sum(same), len(own)
 
         best = min(paths, key=rank)
         alike = [path for path in paths if rank(path) == rank(best)]
-        if len({source_digest(path, self.root) for path in alike}) == 1:
+        if len({sources.source_digest(path, self.root) for path in alike}) == 1:
             return best
         places = some([path.relative_to(top).as_posix() for path in alike])
         taken = "none" if sole else "the first"

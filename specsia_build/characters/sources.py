@@ -50,15 +50,10 @@ class Source:
 
 
 def open_source(source: str, scratch: Path) -> Source:
-    """Find the characters of a source, without reading them.
+    """Find the characters of a source, without reading them; raises UsageError if there is none.
 
-    Args:
-        source: ``sample:N`` or ``sample:N@SEED``, or the path of a 3DBiCar folder (or one character of it), a mesh
-            file, a folder of mesh files or a ``.jsonl`` manifest.
-        scratch: where procedural samples are written when they are read.
-
-    Raises:
-        UsageError: if there is no such source or it holds nothing.
+    A source is ``sample:N`` or ``sample:N@SEED``, written to `scratch` when it is read, or the path of a 3DBiCar folder
+    (or one character of it), a mesh file, a folder of mesh files or a ``.jsonl`` manifest.
     """
     if source.startswith("sample:"):
         return _samples(source, scratch)
@@ -80,7 +75,7 @@ def open_source(source: str, scratch: Path) -> Source:
         return Source(name, "manifest", _sorted(read_manifest(path)))
     if suffix not in FORMATS:
         raise UsageError(f"'{name}' is neither a mesh file ({' '.join(FORMATS)}) nor a .jsonl manifest: {_KINDS}")
-    return Source(name, "file", (_entry(None, _File(path.parent, path.name, suffix), safe_id(path.stem)),))
+    return Source(name, "file", (_entry(None, path, safe_id(path.stem)),))
 
 
 def _sorted(entries: Iterable[Entry]) -> tuple[Entry, ...]:
@@ -119,8 +114,8 @@ def _folder(folder: Path, name: str) -> Source:
     children = [child for child in map(Path, entries) if is_folder(child)]
     if any(is_bicar(child) for child in children):
         # A folder beside 3DBiCar characters is meant to be one, complete or not.
-        meant = [child for child in children if child.name.isdecimal() or is_folder(child / "tpose")]
-        files, kind = [_File(folder, child.name, "") for child in meant], "3dbicar"
+        files = [child for child in children if child.name.isdecimal() or is_folder(child / "tpose")]
+        kind = "3dbicar"
     else:
         files, links = _meshes(folder)
         if not files:
@@ -128,23 +123,16 @@ def _folder(folder: Path, name: str) -> Source:
             raise UsageError(f"the folder {what}{' but a run' if (folder / RUN_MARK).is_file() else ''}: {_KINDS}")
         if links:
             notes.append(f"links to folders are not followed: {some(links)}")
-        kind = "folder" if any(file.suffix for file in files) else "3dbicar"
+        kind = "folder" if any(_stem(file) != file.name for file in files) else "3dbicar"
     return Source(name, kind, _sorted(_identified(folder, files)), tuple(notes))
 
 
-class _File(msgspec.Struct, frozen=True, gc=False):
-    """A mesh file, or a 3DBiCar folder, whose suffix is empty; paths would be slow for a million."""
-
-    parent: Path
-    name: str
-    suffix: str
-
-    @property
-    def stem(self) -> str:
-        return self.name[: len(self.name) - len(self.suffix)]
+def _stem(path: Path) -> str:
+    """The name of a mesh file without its suffix, or that of a 3DBiCar folder."""
+    return path.stem if path.suffix.lower() in FORMATS else path.name
 
 
-def _meshes(top: Path) -> tuple[list[_File], list[str]]:
+def _meshes(top: Path) -> tuple[list[Path], list[str]]:
     """Mesh files and 3DBiCar folders below a folder, and links to folders.
 
     Hidden folders and runs are skipped.
@@ -153,7 +141,7 @@ def _meshes(top: Path) -> tuple[list[_File], list[str]]:
     def refuse(error: OSError) -> None:
         raise UsageError(f"the folder {error.filename} cannot be read: {error.strerror}; make it readable")
 
-    meshes: list[_File] = []
+    meshes: list[Path] = []
     links: list[str] = []
     walked = 0
     for parent, subfolders, names in os.walk(top, onerror=refuse):
@@ -163,32 +151,31 @@ def _meshes(top: Path) -> tuple[list[_File], list[str]]:
             raise UsageError(f"the folder '{top.name}' holds more than {MOST_WALKED:,} files: name one below it")
         is_character = folder != top and is_bicar(folder)
         if is_character:
-            meshes.append(_File(folder.parent, folder.name, ""))
+            meshes.append(folder)
         if is_character or (folder != top and RUN_MARK in names):
             subfolders.clear()
             continue
         subfolders[:] = sorted(name for name in subfolders if not name.startswith("."))
         links += [name for name in subfolders if (folder / name).is_symlink()]
-        for name in sorted(names):
-            _, dot, suffix = name.lower().rpartition(".")
-            suffix = dot + suffix
-            if suffix in FORMATS and not name.startswith("."):
-                meshes.append(_File(folder, name, suffix))
+        suffixes = tuple(FORMATS)
+        meshes += [folder / name for name in sorted(names) if name.lower().endswith(suffixes) and name[0] != "."]
     return meshes, links
 
 
-def _identified(top: Path, files: list[_File]) -> list[Entry]:
+def _identified(top: Path, files: list[Path]) -> list[Entry]:
     """An entry for each mesh file or 3DBiCar folder, ids unique whatever the letter case.
 
     The id is the stem, or the path below `top` if characters of several folders share a stem. Of files that differ in
     their suffix alone the most complete format is the character; the others have a problem.
     """
-    rank = ["", *FORMATS]
-    by_place: dict[tuple[str, str], list[_File]] = {}
+    rank = {suffix: k for k, suffix in enumerate(FORMATS)}
+    by_place: dict[tuple[str, str], list[Path]] = {}
     for file in files:
-        by_place.setdefault((str(file.parent), file.stem), []).append(file)
-    groups = [sorted(same, key=lambda file: (rank.index(file.suffix), file.name)) for same in by_place.values()]
-    shared = Counter(safe_id(chosen.stem).casefold() for chosen, *_ in groups)
+        by_place.setdefault((str(file.parent), _stem(file)), []).append(file)
+    groups = [
+        sorted(same, key=lambda file: (rank.get(file.suffix.lower(), -1), file.name)) for same in by_place.values()
+    ]
+    shared = Counter(safe_id(_stem(chosen)).casefold() for chosen, *_ in groups)
     taken: set[str] = set()
 
     def unused(wanted: str) -> str:
@@ -200,24 +187,23 @@ def _identified(top: Path, files: list[_File]) -> list[Entry]:
 
     entries: list[Entry] = []
     for chosen, *_ in groups:
-        character_id = safe_id(chosen.stem)
+        character_id = safe_id(_stem(chosen))
         if shared[character_id.casefold()] > 1:
-            character_id = safe_id("_".join((*chosen.parent.relative_to(top).parts, chosen.stem)))
+            character_id = safe_id("_".join((*chosen.parent.relative_to(top).parts, _stem(chosen))))
         entries.append(_entry(top, chosen, unused(character_id)))
     for (chosen, *others), entry in zip(groups, list(entries), strict=True):
         for other in others:
-            double = _entry(top, other, unused(f"{entry.id}_{other.suffix[1:]}"))
+            double = _entry(top, other, unused(f"{entry.id}_{other.suffix[1:].lower()}"))
             problem = f"{other.name} has the same name as {chosen.name}: keep one, or list both in a manifest"
             entries.append(msgspec.structs.replace(double, problem=problem))
     return entries
 
 
-def _entry(root: Path | None, file: _File, character_id: str) -> Entry:
-    path, problem = file.parent / file.name, None
+def _entry(root: Path | None, path: Path, character_id: str) -> Entry:
+    kind, problem = FORMATS.get(path.suffix.lower(), ""), None
     if not is_unicode(str(path)):
         problem = f"{path.relative_to(root or path.parent)} is a path that is not UTF-8: rename it"
-    elif not file.suffix:
+    elif not kind:
         return bicar_entry(path, character_id, root)
-    kind = FORMATS.get(file.suffix, "")
     usual = AUTO if kind in UNSETTLED else None
     return Entry(character_id, kind, path, up=usual, front=usual, problem=problem, root=root)

@@ -200,7 +200,7 @@ def one_colour(character: Character, color: NDArray[np.uint8], coverage: NDArray
     problem = f"{legible(entry.path.name)} shows one plain {plain} in view 0"
     bare = all(mesh.materials[k].texture is None for k in np.unique(mesh.face_material))
     found = _images(character) if bare and mesh.uv is not None and entry.format not in SETTLED else []
-    images = [os.path.relpath(path, entry.within).replace(os.sep, "/") for path in found]
+    images = [Path(os.path.relpath(path, entry.within)).as_posix() for path in found]
     if not images:
         yield Doubt(f'{problem}: look at it, and at its textures; "texture" in its manifest line names one')
         return
@@ -228,13 +228,10 @@ def _images(character: Character) -> list[Path]:
 def suggested_manifest(
     source: Source, facts: Sequence[CharacterFacts], place: Path, alike: Sequence[Sequence[str]] = ()
 ) -> bytes:
-    """Write the lines of a manifest of a source's characters, with the fixes that there is evidence for.
+    """Write the lines of a manifest at `place` of a source's characters, with the fixes that there is evidence for.
 
-    Args:
-        source: each of its entries with a file gets a line; what it states is kept.
-        facts: of its entries, in their order.
-        place: of the manifest; paths are relative to its folder.
-        alike: sets of ids of one file or one shape, each of which gets one split.
+    What entries state is kept; `facts` are theirs, in their order. Characters of one file or shape (`alike`) get one
+    split.
 
     Raises:
         UsageError: if a character lies outside that folder, or none has a file of its own.

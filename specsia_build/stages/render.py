@@ -16,7 +16,7 @@ from specsia_build.backends.base import Backend
 from specsia_build.characters.character import Character, Entry
 from specsia_build.characters.images import load_texture
 from specsia_build.characters.read import READING, read_character
-from specsia_build.characters.survey import one_colour, shape_of
+from specsia_build.characters.survey import one_colour
 from specsia_build.config import DARK, RANDOM, BuildConfig
 from specsia_build.dataset.layers import view_file
 from specsia_build.dataset.schema import GT, GT_MASK
@@ -151,7 +151,6 @@ def render(job: Job, _: Earlier) -> tuple[Artefact, tuple[Path, ...]]:
         "license": entry.license,
         "source": entry.source,
         "triangles": len(mesh.faces),
-        "shape": shape_of(mesh),
         "warnings": warnings,
     }
     return Artefact(entry.id, files, meta), character.files

@@ -10,7 +10,7 @@ from numpy.testing import assert_array_equal
 from PIL import Image
 
 from specsia_build.characters import bicar
-from specsia_build.characters.bicar import bicar_entry, is_bicar
+from specsia_build.characters.bicar import bicar_entry
 from specsia_build.characters.character import Entry, RawMesh
 from specsia_build.errors import CharacterError
 
@@ -77,11 +77,3 @@ def test_the_entry_of_a_folder(tmp_path: Path) -> None:
     full = bicar_entry(folder, "12")
     assert full.drawing == folder / "image" / "image_reshape512.jpeg"
     assert (full.license, full.source) == ("CC0-1.0", "me")
-
-
-def test_a_folder_without_body(tmp_path: Path) -> None:
-    (tmp_path / "13" / "tpose").mkdir(parents=True)
-    assert not is_bicar(tmp_path / "13")
-    assert bicar_entry(tmp_path / "13", "13").problem is not None
-    with pytest.raises(CharacterError, match="13"):
-        read_bicar(tmp_path / "13")

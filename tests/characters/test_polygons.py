@@ -74,19 +74,6 @@ def test_several_polygons_keep_their_order_and_what_is_left_out_stays_out() -> N
         assert float(areas(points, triangles[polygon == index])[:, 2].sum()) == pytest.approx(size)
 
 
-@pytest.mark.parametrize("kind", ["obj", "ply"])
-def test_readers_cut_a_concave_face_along_its_outline(kind: str, tmp_path: Path) -> None:
-    rows = [f"{x} {y} 0" for x, y in ARROW]
-    if kind == "obj":
-        text = "".join(f"v {row}\n" for row in rows) + "f 1 2 3 4 5 6\n"
-    else:
-        text = text_ply(rows, ["6 0 1 2 3 4 5"])
-    path = tmp_path / f"a.{kind}"
-    path.write_text(text)
-    mesh = read_character(Entry("a", kind, path)).mesh
-    assert float(np.linalg.norm(areas(mesh.vertices, mesh.faces), axis=1).sum()) == pytest.approx(7.0, rel=1e-5)
-
-
 LEVELS = ((200, 40, 40), (40, 120, 60), (60, 60, 180), (120, 100, 20))
 PLACES = ((0, 0), (1, 0), (1, 1), (0, 1))
 

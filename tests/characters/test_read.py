@@ -139,16 +139,6 @@ def test_a_character_at_rest_is_the_still_one(characters_dir: Path, path: str, d
     assert at_rest.rest is mesh.vertices
 
 
-def test_the_pose_of_an_entry_is_one_of_its_motions(characters_dir: Path) -> None:
-    entry = Entry("a", "gltf", characters_dir / "kaykit" / "Knight.glb", drop=KNIGHT, pose="Walking_A@7.5")
-    still, moving = read_character(entry), read_animated(entry)
-    assert np.array_equal(moving.character.mesh.vertices, still.mesh.vertices)
-    walk = next(motion for motion in moving.motions if motion.name == "Walking_A")
-    height = float(np.ptp(still.mesh.vertices[:, 2]))
-    there = posed(still.mesh, moving.rig, walk, 7.5 / 24)
-    assert_allclose(there.vertices, still.mesh.vertices, atol=1e-5 * height)
-
-
 def test_what_has_no_rig_hangs_on_one_node(tmp_path: Path) -> None:
     (tmp_path / "a.obj").write_text("v 0 0 0\nv 1 0 0\nv 0 2 0\nf 1 2 3\n")
     moving = read_animated(Entry("a", "obj", tmp_path / "a.obj"))

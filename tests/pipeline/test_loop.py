@@ -48,7 +48,7 @@ def _make(stage: CharacterStage, faults: Faults) -> Callable[..., tuple[Artefact
         made = Store().make(stage, f"{key}{name}")
         kept = {n: v for n, v in made.meta.items() if n not in ("stage", "fingerprint", "inputs", "files", "digest")}
         files = {**made.files, render.FRONT: b"front"} if stage is render.STAGE else made.files
-        return Artefact(key, files, {**kept, "size": 32, "shape": [], "warnings": []}), (job.entry.path,)
+        return Artefact(key, files, {**kept, "size": 32, "warnings": []}), (job.entry.path,)
 
     return make
 

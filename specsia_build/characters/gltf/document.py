@@ -229,10 +229,9 @@ def unpack_view(data: memoryview, packed: schema.Meshopt) -> memoryview:
 
 
 def unpack_draco(data: bytes, packed: schema.Draco) -> tuple[NDArray[np.int64], dict[str, NDArray[Any]]]:
-    """Decode a primitive of KHR_draco_mesh_compression; a ValueError if it is damaged or lacks an attribute.
+    """Decode faces (F, 3) and attributes (V, width) of KHR_draco_mesh_compression, in the types that Draco stores.
 
-    Returns:
-        Faces (F, 3), and attributes (V, width) by their names in the glTF file, in the types that Draco stores.
+    Raises ValueError if it is damaged or lacks an attribute.
     """
     import DracoPy
 

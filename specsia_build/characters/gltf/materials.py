@@ -248,11 +248,9 @@ def _vrm0_material(document: Document, index: int | None, entry: schema.Material
     """Replace a material's values by the ``materialProperties`` of VRM 0.x, if the file is one.
 
     As in UniVRM and three-vrm, colour, texture, texture transform, cut-out and blending of MToon and of VRM's unlit
-    shaders come from there, with colours in gamma; glTF's own values are a fallback for other programs.
-
-    Returns:
-        The material; whether it is MToon, which emits light although exporters call it unlit; and whether its faces
-        are visible from behind only.
+    shaders come from there, with colours in gamma; glTF's own values are a fallback for other programs. Returned are
+    the material; whether it is MToon, which emits light although exporters call it unlit; and whether its faces are
+    visible from behind only.
     """
     vrm = document.extensions.vrm if is_vrm0(document) else None
     if vrm is None or index is None:

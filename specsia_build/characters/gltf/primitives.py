@@ -11,18 +11,12 @@ import scipy
 from numpy.typing import NDArray
 
 from specsia_build import memory
+from specsia_build.characters import polygons
 from specsia_build.characters.character import Skin
 from specsia_build.characters.gltf import schema
 from specsia_build.characters.gltf.document import COMPONENTS, Document, damaged, denormalise, unpack_draco
 from specsia_build.characters.gltf.materials import Materials
 from specsia_build.characters.gltf.nodes import read_skin
-from specsia_build.characters.polygons import (
-    MAX_TRIANGLES,
-    TRIANGLE_COST,
-    VERTEX_COST,
-    unit_normals,
-    with_flat_gaps,
-)
 from specsia_build.errors import CharacterError
 from specsia_build.rendering.mesh import Mesh, cofactors
 
@@ -267,9 +261,9 @@ class MeshReader:
         """Move a primitive by its node or skin."""
         faces = part.surface.faces
         self.triangles += len(faces)
-        if self.triangles > MAX_TRIANGLES:
-            raise CharacterError(f"{self.document.name} has more than {MAX_TRIANGLES} triangles: simplify it")
-        memory.take(INSTANCE_COST + TRIANGLE_COST * len(faces) + VERTEX_COST * len(part.points))
+        if self.triangles > polygons.MAX_TRIANGLES:
+            raise CharacterError(f"{self.document.name} has more than {polygons.MAX_TRIANGLES} triangles: simplify it")
+        memory.take(INSTANCE_COST + polygons.TRIANGLE_COST * len(faces) + polygons.VERTEX_COST * len(part.points))
         if part.lacks_uv:
             name = instance.node.name or instance.mesh.name or part.source.label
             self.document.warn(f"{self.document.name}: '{name}' has no UVs for its texture, which was left out")
@@ -281,10 +275,10 @@ class MeshReader:
         if part.normals is not None:
             # Cofactors point as the inverse transpose does and exist for a flattening matrix too.
             moved = np.einsum("...ij,...j->...i", cofactors(matrices[..., :3]), part.normals.astype(np.float64))
-            normals = unit_normals(np.where(mirrored[:, None], -moved, moved)).astype(np.float32)
+            normals = polygons.unit_normals(np.where(mirrored[:, None], -moved, moved)).astype(np.float32)
         mesh = replace(part.surface, vertices=vertices, normals=normals[faces])
         flip = mirrored[faces[:, 0]]
-        return with_flat_gaps(mesh.rewound(flip) if flip.any() else mesh)
+        return polygons.with_flat_gaps(mesh.rewound(flip) if flip.any() else mesh)
 
     def _faces(self, source: Vertices, unpacked: NDArray[np.int64] | None) -> NDArray[np.int64]:
         """Triangles (F, 3) into the primitive's vertices; none for points and lines."""
@@ -297,7 +291,7 @@ class MeshReader:
             # Draco stores separate triangles, whatever they were made of.
             indices, mode = unpacked.reshape(-1), MODE_TRIANGLES
         elif source.primitive.indices is None:
-            memory.ask(VERTEX_COST * source.count)
+            memory.ask(polygons.VERTEX_COST * source.count)
             indices = np.arange(source.count)
         else:
             stored = self.document.accessor(source.primitive.indices)
@@ -306,7 +300,7 @@ class MeshReader:
             indices = stored[:, 0].astype(np.int64)
         if len(indices) and int(indices.max()) >= source.count:
             raise damaged(source.label, "uses vertices that do not exist")
-        memory.ask(TRIANGLE_COST * (len(indices) // 3 if mode == MODE_TRIANGLES else len(indices)))
+        memory.ask(polygons.TRIANGLE_COST * (len(indices) // 3 if mode == MODE_TRIANGLES else len(indices)))
         if mode == MODE_TRIANGLES and len(indices) % 3:
             self.document.warn(f"{source.label} has an incomplete last triangle; it was left out")
         return _triangles(indices, mode)

@@ -62,13 +62,9 @@ def read_gltf(entry: Entry, *, moving: bool = False) -> RawMesh:
     files inside `entry.within`, nowhere else. A dropped node goes with all below it; a mesh's name removes that mesh
     everywhere. Frames of a pose are 24 a second. The rig and the motions are read if `moving`.
 
-    Returns:
-        The mesh; `front` is ``+y`` for VRM 0.x, whose characters face -Z, and else ``-y``. A texture that is missing
-        or damaged is a warning, and its file is among `files`.
-
-    Raises:
-        CharacterError: if the file is damaged, cannot be read without an extension that is not supported, refers to a
-            file outside its folder, has no triangles, or no such pose.
+    A texture that is missing or damaged is a warning, and its file is among `files`. `front` is ``+y`` for VRM 0.x,
+    whose characters face -Z, and else ``-y``. Raises CharacterError if the file is damaged, needs an extension that is
+    not supported, refers to a file outside its folder, or has no triangles or no such pose.
     """
     return read_document(load_document(entry.path, entry.within), entry, moving=moving)
 

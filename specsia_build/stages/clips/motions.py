@@ -13,7 +13,6 @@ from specsia_build.animation.rig import Rig
 from specsia_build.backends.base import Backend
 from specsia_build.characters.character import safe_id
 from specsia_build.characters.read import READING
-from specsia_build.characters.survey import shape_of
 from specsia_build.config import OWN, BuildConfig, ClipSettings
 from specsia_build.errors import some
 from specsia_build.frame import view_yaws
@@ -120,7 +119,6 @@ def find(job: Job, _: Earlier) -> tuple[Artefact, tuple[Path, ...]]:
     meta: dict[str, Any] = {
         "id": entry.id,
         "clips": [asdict(clip) for clip in clips],
-        "shape": shape_of(actor.mesh),
         "warnings": warnings,
     }
     if _has_regions(settings):

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from numpy.testing import assert_allclose, assert_array_equal
+from numpy.testing import assert_allclose
 from numpy.typing import NDArray
 
 from specsia_build import memory
@@ -21,7 +21,7 @@ from specsia_build.frame import view_cameras
 from specsia_build.rendering.fast.renderer import silhouettes
 from specsia_build.stages.render import in_frame
 from tests.characters.gltf.packed import DRACO, draco, meshopted, opened, rewritten
-from tests.characters.gltf.test_damage import GLB, refused
+from tests.characters.gltf.test_damage import refused
 from tests.characters.gltf.writer import TRIANGLE, GltfWriter, read_gltf
 
 CAMERAS = view_cameras(3, 96)
@@ -58,23 +58,10 @@ def test_a_compressed_character_looks_as_it_did(
     assert ((before & after).sum(axis=(1, 2)) >= 0.99 * (before | after).sum(axis=(1, 2))).all()
 
 
-def test_what_another_program_compressed(characters_dir: Path) -> None:
-    raw = read_gltf(characters_dir / "animated" / "space_astronaut_finnthefrog.glb")
-    assert (len(raw.mesh.faces), raw.skinned, raw.warnings) == ((18774 + 7044) // 3, True, ())
-    assert raw.mesh.uv is not None and raw.mesh.normals is not None
-    assert_allclose(np.linalg.norm(raw.mesh.normals, axis=2), 1.0, atol=1e-3)
-
-
 def read(tmp_path: Path, content: bytes) -> RawMesh:
     path = tmp_path / "a.glb"
     path.write_bytes(content)
     return read_gltf(path)
-
-
-def test_uncompressed_vertices_beside_draco_s_are_enough(tmp_path: Path) -> None:
-    writer = opened(GLB)
-    writer.data["meshes"][0]["primitives"][0]["extensions"] = {DRACO: {"bufferView": 0, "attributes": {}}}
-    assert_array_equal(read(tmp_path, rewritten(writer)).mesh.vertices, read(tmp_path, GLB).mesh.vertices)
 
 
 def plain_square() -> bytes:
