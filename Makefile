@@ -90,7 +90,7 @@ validate: .venv/train
 	    $(if $(word 2,$(CONFIGS)),$$on) --preset $(PRESET) $(if $(STEPS),--steps $(STEPS)) $$how; \
 	done
 	$(BIN)/specsia evaluate "$(VALIDATE)"/runs/* "$(VALIDATE)/build/dataset" --out "$(VALIDATE)/evaluation" \
-	  --baselines raw,line,look-up,sample-wise --without pos --without drawing --repeats $(REPEATS)
+	  --without pos --without drawing --repeats $(REPEATS)
 
 # Resumes too. Afterwards update the digest and the figures in MODEL_CARD.md beside the weights.
 pretrained: .venv/train
@@ -110,8 +110,7 @@ clips: .venv/train
 	$(BIN)/python -m benchmarks.clips_source "$(CLIPS)/source" --characters "$(CHARACTERS)" --id $(CLIP_ID)
 	$(BIN)/specsia clips "$(CLIPS)/source/characters.jsonl" --out "$(CLIPS)/run" --recipe frames --recipe dravie --preview \
 	  --clip walk --clip wave --clip Walking_A --clip '*Melee_Attack_Chop' --size $(CLIP_SIZE) $(BACKENDS:%=--backend %)
-	$(BIN)/specsia evaluate pretrained "$(CLIPS)/run/dataset" --out "$(CLIPS)/evaluation" \
-	  --baselines raw,line,look-up,sample-wise --adapt-steps $(CLIP_STEPS) --fit-steps $(CLIP_STEPS)
+	$(BIN)/specsia evaluate pretrained "$(CLIPS)/run/dataset" --out "$(CLIPS)/evaluation" --adapt-steps $(CLIP_STEPS)
 	$(BIN)/specsia enhance pretrained "$(CLIPS)/run/dataset" --out "$(CLIPS)/repaired" --video
 	$(BIN)/specsia report "$(CLIPS)/run"
 

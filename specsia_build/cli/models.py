@@ -13,7 +13,6 @@ from specsia_build.dravie.config import (
     ABLATIONS,
     ADAPTATION,
     DEFAULT_PRESET,
-    FIT_STEPS,
     PRESETS,
     REFERENCES,
     TrainConfig,
@@ -41,7 +40,6 @@ RESUMED = "the same command with --resume continues from the last checkpoint"
 @click.option("--perceptual", metavar="vgg19|PATH|random|none", help="Network of the perceptual loss.")
 @click.option("--set", "settings", multiple=True, metavar="NAME=VALUE", help="Any other setting of run.json.")
 @click.option("--checkpoint-every", type=click.IntRange(1), default=1000, help="Steps.  [default: 1000]")
-@click.option("--validate-every", type=click.IntRange(1), default=2000, help="Steps.  [default: 2000]")
 @click.option("--resume", is_flag=True, help="Continue the training that --out holds.")
 @json_option
 def train(dataset: str, run: Path, preset: str | None, device: str, resume: bool, **given: Any) -> None:
@@ -55,7 +53,6 @@ def train(dataset: str, run: Path, preset: str | None, device: str, resume: bool
     try:
         need_torch()
         from specsia_build.dravie.runs import read_run_config
-        from specsia_build.dravie.train.train import Rhythm
         from specsia_build.dravie.train.train import train as run_train
 
         earlier = read_run_config(run) if resume else None
@@ -63,8 +60,8 @@ def train(dataset: str, run: Path, preset: str | None, device: str, resume: bool
             config = replace(earlier, **changes)
         else:
             config = train_config(preset or DEFAULT_PRESET, changes)
-        rhythm = Rhythm(given["checkpoint_every"], given["validate_every"])
-        result = run_train(dataset, run, config, resume=resume, device_name=device, rhythm=rhythm)
+        every = given["checkpoint_every"]
+        result = run_train(dataset, run, config, resume=resume, device_name=device, checkpoint_every=every)
     except WriteError as error:
         raise WriteError(f"{error}; {RESUMED}") from error
     except KeyboardInterrupt as error:
@@ -74,14 +71,11 @@ def train(dataset: str, run: Path, preset: str | None, device: str, resume: bool
         f"{steps} on {rows} {'is' if result.steps == 1 else 'are'} in {result.run} ({result.patches_per_second:.0f} "
         f"patches a second, perceptual loss: {result.perceptual})"
     ]
-    warnings = list(result.warnings)
     if result.l1 is not None and result.raw_l1 is not None:
         lines.append(f"validation frames: mean absolute error {result.l1:.4f}, before repair {result.raw_l1:.4f}")
-        if result.l1 >= result.raw_l1:
-            warnings.append(f"{steps} made no model that repairs: train for more --steps into another --out")
     follows = [f"specsia enhance {folder} my-frames --out repaired"]
     follows += [f"specsia evaluate {folder} {argument(dataset)} --out scores"] * result.has_test
-    facts = {"warnings": warnings, "model": [str(result.run)], "next": follows}
+    facts = {"warnings": list(result.warnings), "model": [str(result.run)], "next": follows}
     conclude({**vars(result), "run": str(result.run)}, lines, f"{steps} of training on {rows}", facts)
 
 
@@ -172,6 +166,7 @@ def enhance(
     from specsia_build.dataset.reading import open_dataset
     from specsia_build.dravie.adapt.adapt import frontal_frame
     from specsia_build.dravie.data.frame_folder import COLOR
+    from specsia_build.dravie.drawing import NO_DRAWING
     from specsia_build.dravie.model.checkpoint import load_drawing, load_generator
     from specsia_build.dravie.repair import enhance as work
     from specsia_build.dravie.repair.apply import find_device
@@ -190,13 +185,13 @@ def enhance(
     if not of_folder:
         frames = work.dataset_frames(open_dataset(source), split, config.sees_drawing)
     else:
-        frames = work.folder_frames(Path(source), config.with_pos)
         if drawing is not None:
             frontal = frontal_frame(Path(source), frame, drawing, config.with_pos)
             reference, warnings = frontal.drawn().drawing, frontal.warnings
         elif config.sees_drawing and reference is None:
             warnings = ("this model repairs better with the drawing: add --drawing front.png",)
-    result = work.enhance(work.Repairer(generator, reference), frames, out, given["video"])
+        frames = work.folder_frames(Path(source), config.with_pos, reference or NO_DRAWING)
+    result = work.enhance(generator, frames, out, given["video"])
     kept = f", {result.kept} were already there" if result.kept else ""
     lines = [f"{plural(result.made, 'frame')} repaired{kept}: {out}"]
     if result.film is not None:
@@ -224,12 +219,10 @@ def enhance(
 @click.option("--out", required=True, type=FOLDER, help="Folder of the tables, the figures and the results.")
 @click.option("--baselines", default="raw,line,look-up", show_default=True, help="Baselines to compare with, or none.")
 @click.option("--without", multiple=True, type=click.Choice(ABLATIONS), help="Ablation to compare with.")
-@click.option("--repeats", default=1, type=click.IntRange(1, 100), help="Seeds of adaptations and fits.  [default: 1]")
+@click.option("--repeats", default=1, type=click.IntRange(1, 100), help="Seeds of adaptations.  [default: 1]")
 @configs("Configuration of DATASET to score; may be repeated.  [default: all]")
 @click.option("--split", default="test", show_default=True, help="Split to score, which training did not see.")
-@click.option("--allow-seen", is_flag=True, help="Score models on characters that they have seen, and mark these rows.")
 @click.option("--adapt-steps", default=ADAPTATION.steps, type=click.IntRange(1), help="Updates of an adaptation.")
-@click.option("--fit-steps", default=FIT_STEPS, type=click.IntRange(1), help="Updates of a sample-wise fit.")
 @device
 @json_option
 def evaluate(runs: tuple[Path, ...], dataset: str, out: Path, split: str, device: str, **given: Any) -> None:
@@ -245,7 +238,6 @@ def evaluate(runs: tuple[Path, ...], dataset: str, out: Path, split: str, device
     from specsia_build.dravie.evaluate import methods as known
     from specsia_build.dravie.evaluate.evaluate import evaluate as measure
     from specsia_build.dravie.evaluate.summary import FEWEST, write_evaluation
-    from specsia_build.dravie.metrics import find_perceptual
     from specsia_build.dravie.repair.apply import find_device
     from specsia_build.dravie.runs import SEEN_FILE
     from specsia_build.look.evaluation import REPORT, TABLES
@@ -256,22 +248,19 @@ def evaluate(runs: tuple[Path, ...], dataset: str, out: Path, split: str, device
     baselines = [name for name in given["baselines"].split(",") if name and name != "none"]
     if unknown := [name for name in baselines if name not in known.BASELINES]:
         raise UsageError(f"--baselines: there is no '{unknown[0]}'; they are {', '.join(known.BASELINES)}")
-    where, opened = find_device(device), open_dataset(dataset)
-    trained = known.load_runs(runs, where)
+    opened = open_dataset(dataset)
+    trained = known.load_runs(runs, find_device(device))
     adaptation = replace(ADAPTATION, steps=given["adapt_steps"])
-    networks, notes = find_perceptual(where)
-    chosen = known.choose_methods(
-        trained, baselines, given["without"], given["repeats"], adaptation, given["fit_steps"]
-    )
-    scores = measure(opened, split, chosen, out, networks, given["configs"], given["allow_seen"])
-    unrecorded = [
+    chosen = known.choose_methods(trained, baselines, given["without"], given["repeats"], adaptation)
+    scores = measure(opened, split, chosen, out, given["configs"])
+    notes = [
         f"Which characters {run.path} was trained on is not known: it has no {SEEN_FILE}."
         for run in trained
         if run.seen.training is None
     ]
     characters = len({score.character for score in scores.scores})
     few = f"Below {FEWEST} characters no method is called better or worse; these are {characters}."
-    scores = replace(scores, notes=(*unrecorded, *notes, *([few] if characters < FEWEST else ())))
+    scores = replace(scores, notes=(*notes, *([few] if characters < FEWEST else ())))
     sentences, document = write_evaluation(scores, out)
     sentences = sentences[:MOST_SENTENCES]
     write_page(*open_with_sections(str(out)), out / REPORT)

@@ -65,11 +65,6 @@ class Pair(ByShape):
         """The frame of a clip, or else the view."""
         return self.view if self.frame is None else self.frame
 
-    @property
-    def subject(self) -> str:
-        """See `subject_of`."""
-        return subject_of({"character_id": self.character_id, "backend": self.backend})
-
     def without_truth(self) -> Pair:
         """The same view without Y* and what is measured against it; thickness and grey of the contour stay."""
         return replace(self, gt=np.zeros_like(self.gt), gt_mask=None, iou=None)
@@ -122,12 +117,6 @@ def place_of(row: Mapping[str, Any], where: str) -> tuple[str, int, int | None]:
         return *split_uid(row["uid"]), None
     except ValueError as error:
         raise SpecsiaError(f"{where}: {error}") from error
-
-
-def subject_of(row: Mapping[str, Any]) -> str:
-    """Name of the reconstruction that a row shows: the character and the backend."""
-    character_id = row["character_id"] if "character_id" in row else str(row["uid"]).rpartition("_")[0]
-    return character_id if row.get("backend") is None else f"{character_id} by {row['backend']}"
 
 
 def decode_pair(row: Mapping[str, Any]) -> Pair:

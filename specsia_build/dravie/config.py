@@ -24,7 +24,6 @@ REFERENCES = ("drawing", "none")
 DEFAULT_PRESET = "tiny"
 
 ABLATIONS = ("adaptation", "drawing", "pos")  # Choices of `specsia evaluate --without`
-FIT_STEPS = 1500  # Updates of the sample-wise baseline
 
 HALF_COVERED = 128
 """Least coverage byte that counts as inside a silhouette, as in `rendering.layers`, which is not imported for it."""

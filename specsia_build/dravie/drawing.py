@@ -6,7 +6,7 @@ thickness and the grey of a drawing's contour, from the drawing (and Zmask) alon
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -108,14 +108,12 @@ class Drawing:
     Attributes:
         places, colours: (N, 3) uint8, positions as in Zpos and the colours there; N = 0 where they are not known.
         style: of its contour: `STYLE_STEP` times the thickness in pixels, and the grey, two bytes.
-        subject: the reconstruction that the positions belong to, see `pairs.subject_of`.
         back: positions and colours of a drawn back; None without one.
     """
 
     places: Pixels = field(default_factory=_nowhere)
     colours: Pixels = field(default_factory=_nowhere)
     style: tuple[int, int] = UNKNOWN_STYLE
-    subject: str = ""
     back: tuple[Pixels, Pixels] | None = None
 
     @staticmethod
@@ -130,8 +128,8 @@ class Drawing:
 
     @staticmethod
     def of_pair(frontal: Pair, places: bool = True) -> Drawing:
-        """Return the drawing of a `Pair`, with its subject."""
-        return replace(Drawing.of(frontal.pos, frontal.gt, frontal.gt_mask, places), subject=frontal.subject)
+        """Return the drawing of a `Pair`."""
+        return Drawing.of(frontal.pos, frontal.gt, frontal.gt_mask, places)
 
     @cached_property
     def reference(self) -> Reference | None:

@@ -1,34 +1,29 @@
-"""Scores of pictures against Y*: errors over Z ∪ Y*, similarity, the drawn contour, flicker, LPIPS and CLIP.
+"""Scores of pictures against Y*: errors over Z ∪ Y*, similarity, the drawn contour, and flicker.
 
 The region of a view is Z ∪ Y*: every pixel that Z or Y* covers at all, the same for every method. Its interior is at
 least half covered by Z and by the silhouette of Y*, and off the contour. Pictures are (H, W, 4) uint8 with straight
 alpha; all scores but `l1_black` are measured on white.
 
-Flicker follows points of the surface by Zpos, in which a point has the same colour in every frame of a clip. LPIPS is
-AlexNet's, version 0.1; CLIP is the cosine of the embeddings of a result and Y* by OpenAI's ViT-B/32. Both see whole
-frames on white. Their packages download weights once; a score that is not available is absent, and a note says why.
+Flicker follows points of the surface by Zpos, in which a point has the same colour in every frame of a clip.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import scipy
 import skimage
-import torch
 from numpy.typing import NDArray
-from PIL import Image
-from torch import Tensor
 
 from specsia_build.dataset.pairs import Pair
 from specsia_build.dravie.config import HALF_COVERED
 from specsia_build.dravie.drawing import MOST_WIDTH
 from specsia_build.dravie.masks import near
-from specsia_build.errors import SpecsiaError, brief
+from specsia_build.errors import SpecsiaError
 from specsia_build.films import Pixels
 
 DARK = 128  # Luma below which a pixel is dark
@@ -223,51 +218,3 @@ def clip_flicker(results: Sequence[Pixels], truths: Sequence[Pixels], steps: Seq
         total += float(np.abs(changes[0] - changes[1]).sum(dtype=np.float64))
         count += 3 * len(step.here)
     return total / count if count else None
-
-
-Perceptual = Mapping[str, Callable[[Tensor, Tensor], float]]
-"""Scores of a result and Y*, (1, 3, H, W) uint8 each, by `lpips` and `clip`; absent where one is not available."""
-
-
-@torch.inference_mode()
-def perceptual_scores(networks: Perceptual, result: Pixels, truth: Pixels) -> dict[str, float]:
-    """Compute the available scores of a result and Y*, (H, W, 4) uint8 each."""
-    return {name: score(_tensor(result), _tensor(truth)) for name, score in networks.items()}
-
-
-def _tensor(picture: Pixels) -> Tensor:
-    return torch.from_numpy((on_white(picture) * 255 + 0.5).astype(np.uint8)).permute(2, 0, 1)[None]
-
-
-def _lpips(device: torch.device) -> Callable[[Tensor, Tensor], float]:
-    import lpips
-
-    network: Any = lpips.LPIPS(net="alex", verbose=False).eval().to(device)
-    return lambda one, two: float(network(*(pixels.to(device).float() / 127.5 - 1 for pixels in (one, two))))
-
-
-def _clip(device: torch.device) -> Callable[[Tensor, Tensor], float]:
-    import open_clip
-
-    model, _, prepare = open_clip.create_model_and_transforms("ViT-B-32-quickgelu", pretrained="openai")
-    model = model.eval().to(device)
-
-    def embed(pixels: Tensor) -> Tensor:
-        image = Image.fromarray(pixels[0].permute(1, 2, 0).numpy())
-        embedded: Tensor = model.encode_image(prepare(image)[None].to(device))
-        return embedded
-
-    return lambda one, two: float(torch.nn.functional.cosine_similarity(embed(one), embed(two)))
-
-
-def find_perceptual(device: torch.device) -> tuple[Perceptual, tuple[str, ...]]:
-    """Load the networks, and return a sentence for each that is not available."""
-    networks = {}
-    notes = []
-    for score, load in {"lpips": _lpips, "clip": _clip}.items():
-        try:
-            networks[score] = load(device)
-        # Packages raise many kinds of errors where they cannot download.
-        except Exception as error:
-            notes.append(f"{score.upper()} is absent ({brief(str(error), 100)}): pip install 'specsia[metrics]'.")
-    return networks, tuple(notes)

@@ -101,9 +101,6 @@ def _gallery(where: str, scores: Mapping[str, Any]) -> Gallery:
         grouped.setdefault(view["character"] if view["clip"] is None else view["clip"], []).append(view)
     keys = sorted(grouped, key=id_order_key)
     moving = any(view["clip"] is not None for view in views)
-    seen = {
-        key: [str(m["label"]) for m in methods if grouped[key][0]["character"] in (m["seen"] or ())] for key in keys
-    }
     split, noun = str(scores["split"]), "clip" if moving else "character"
     repaired = f"repaired by {plural(len({method['label'] for method in methods}), 'method')}"
     return Gallery(
@@ -112,7 +109,7 @@ def _gallery(where: str, scores: Mapping[str, Any]) -> Gallery:
         title=f"{public_name(scores['dataset'])}, {split}",
         lead=f"{plural(len(keys), noun)} of the split {split}, {repaired} (the first repeat).",
         moving=moving,
-        items=tuple(_item(key, grouped[key], names, measures, split, seen[key]) for key in keys),
+        items=tuple(_item(key, grouped[key], names, measures, split) for key in keys),
         lost=(),
         measures=measures,
         reader=EvaluationReader(
@@ -139,7 +136,6 @@ def _item(
     names: Mapping[tuple[str, str], str],
     measures: Sequence[Measure],
     split: str,
-    seen: Sequence[str],
 ) -> Item:
     clip, numbers = views[0]["clip"], _numbers(views)
     values: dict[tuple[str, str], dict[int, Mapping[str, Any]]] = {}
@@ -162,7 +158,6 @@ def _item(
         yaws=None if clip is not None else tuple(view_yaws(numbers[-1] + 1)[number] for number in numbers),
         fps=None if clip is None else (len(times) - 1) / (times[-1] - times[0]) if len(times) > 1 else 1.0,
         action=None if clip is None else str(views[0]["action"]),
-        warnings=tuple(f"{label} has seen it: its scores say nothing of others" for label in seen),
     )
 
 

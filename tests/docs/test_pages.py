@@ -77,7 +77,6 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         learning.train_from_json(learning.to_json(tiny))
         patch.setattr(learning.TrainConfig, "__post_init__", shortened)
         patch.setitem(learning.PRESETS, "tiny", tiny)
-        patch.setattr(learning, "FIT_STEPS", FEW)
         patch.setattr("specsia_build.pipeline.build.open_executor", at_once)
         patch.setattr("datasets.config.HF_DATASETS_CACHE", folder / "datasets")
         patch.setattr(os, "sched_getaffinity", lambda _: {0})

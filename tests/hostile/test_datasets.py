@@ -169,7 +169,7 @@ def at_peace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 def commands(dataset: Path, run: Path, out: Path) -> dict[str, Sequence[str]]:
     """Each command that opens a dataset, by its name, everything that it writes below `out`."""
     small = ("--set", "batch=1", "--device", "cpu")
-    steps = ("--adapt-steps", "1", "--fit-steps", "1", "--baselines", "line", "--device", "cpu")
+    steps = ("--adapt-steps", "1", "--baselines", "line", "--device", "cpu")
     return {
         "verify": ("verify", str(dataset), "--workers", "1"),
         "convert": ("convert", str(dataset), "--to", "published", "--out", str(out / "converted"), "--workers", "1"),

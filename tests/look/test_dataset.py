@@ -87,14 +87,11 @@ VIEW |= {"frontal": True, "clip": None, "frame": None, "time": None, "action": N
 TOLD: dict[str, Any] = {
     "dataset": "some/where",
     "split": "test",
-    "methods": [{"label": "raw", "repeat": 0, "folder": "color", "seen": []}],
+    "methods": [{"label": "raw", "repeat": 0, "folder": "color"}],
     "measures": [{"key": "l1", "name": "L1", "better": "low", "digits": 4, "note": ""}],
     "views": [VIEW],
-    "notes": ["There are no weights of LPIPS."],
+    "notes": ["It has no seen.json."],
 }
-
-
-SEEN = {"mine": ["a"], "unknown": None, "theirs": []}
 
 
 def written(folder: Path, **changes: Any) -> str:
@@ -109,7 +106,7 @@ def test_scores_alone_can_be_looked_at(tmp_path: Path) -> None:
     found = gallery_of_evaluation(written(tmp_path))
     (item,) = found.items
     assert list(item.sides) == [TARGET, "raw"] and item.sides["raw"].values == {"l1": (0.25,)}
-    assert found.missing == ("There are no weights of LPIPS.",)
+    assert found.missing == ("It has no seen.json.",)
     with pytest.raises(SpecsiaError, match=r"results/fat/a/gt/00.png"):
         found.reader.read("a", TARGET, ["gt"], [0])
 
@@ -118,12 +115,6 @@ def test_views_that_were_not_scored_leave_a_gap(tmp_path: Path) -> None:
     views = [VIEW | {"view": 3, "values": {"l1": float("nan")}}, VIEW, VIEW | {"view": 1, "repeat": 1}]
     (item,) = gallery_of_evaluation(written(tmp_path, views=views)).items
     assert (item.frames, item.yaws, item.sides["raw"].values["l1"]) == (2, (0, 270), (0.25, None))
-
-
-def test_what_a_method_has_seen_is_said(tmp_path: Path) -> None:
-    methods = [TOLD["methods"][0] | {"label": label, "folder": label, "seen": ids} for label, ids in SEEN.items()]
-    (item,) = gallery_of_evaluation(written(tmp_path, methods=methods)).items
-    assert item.warnings == ("mine has seen it: its scores say nothing of others",)
 
 
 @pytest.mark.parametrize(

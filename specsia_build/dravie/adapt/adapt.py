@@ -1,7 +1,4 @@
-"""`specsia adapt`: find or assemble a character's frontal pair, and write a run that is fitted to it.
-
-`adapt_generator` fine-tunes a trained model; `fit_single` trains one from nothing, for comparison.
-"""
+"""`specsia adapt`: find or assemble a character's frontal pair, and write a run that is fitted to it."""
 
 from __future__ import annotations
 
@@ -31,7 +28,6 @@ from specsia_build.dravie.data.patches import PatchSampler
 from specsia_build.dravie.drawing import Drawing
 from specsia_build.dravie.masks import agreed
 from specsia_build.dravie.model.checkpoint import load_generator, save_model
-from specsia_build.dravie.model.losses import Features
 from specsia_build.dravie.model.networks import Generator
 from specsia_build.dravie.repair.apply import find_device
 from specsia_build.dravie.runs import ADAPTED_FROM, RUN_FILE, read_seen, run_name, write_seen
@@ -121,22 +117,6 @@ def _parts(shown: NDArray[np.bool_], seed: int) -> Iterator[NDArray[np.bool_]]:
         across = down * np.sin(angle) + right * np.cos(angle)
         kinds = (np.hypot(down, right) <= DISC * side, across >= 0, np.abs(across) <= BAND * side)
         yield np.asarray(kinds[number % len(kinds)])
-
-
-def fit_single(
-    generator: Generator,
-    front: DrawnPair,
-    settings: TrainConfig,
-    advance: Callable[[int], object],
-    features: Features | None,
-) -> Generator:
-    """Return the sample-wise baseline: a network like the generator's, trained from nothing on the frontal pair alone.
-
-    See `adapt_generator`; `features` is the network of the perceptual loss.
-    """
-    trainer = Trainer(settings.of_model(generator.config), features, generator.device)
-    sampler = PatchSampler([frames_of([front.pair], front.drawing)], trainer.config)
-    return _fit(trainer, sampler, front.pair, advance)
 
 
 def _fit(trainer: Trainer, sampler: PatchSampler, frontal: Pair, advance: Callable[[int], object]) -> Generator:

@@ -5,8 +5,8 @@ Results are kept as pictures in the output folder, beside Z and Y*, so that anyo
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from specsia_build.dataset.reading import OpenedDataset
 from specsia_build.dravie.data.drawings import DrawnPair, frontal_rows
 from specsia_build.dravie.drawing import Drawing
 from specsia_build.dravie.evaluate.methods import RAW, Method, Painter, Picture
-from specsia_build.dravie.metrics import Perceptual, clip_flicker, perceptual_scores, steps_between, view_scores
+from specsia_build.dravie.metrics import clip_flicker, steps_between, view_scores
 from specsia_build.dravie.runs import group_contents
 from specsia_build.errors import SpecsiaError, UsageError, some
 from specsia_build.files.names import folded_name
@@ -28,9 +28,6 @@ from specsia_build.terminal import progress
 
 FRONTAL, NOVEL = "frontal", "novel"
 """Kinds of views: number 0 (of clips, its first frame), which methods are fitted to, and all others."""
-
-SeenBy = Mapping[str, Mapping[str, str]]
-"""By the label of a trained method, the characters that one of its models has seen, with the model's ids of them."""
 
 
 @dataclass(frozen=True)
@@ -65,8 +62,7 @@ class Evaluation:
     configs: tuple[str, ...]
     methods: tuple[Method, ...]
     scores: tuple[Score, ...]
-    seen: SeenBy = field(default_factory=dict)
-    notes: tuple[str, ...] = field(default=())
+    notes: tuple[str, ...] = ()
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -104,38 +100,14 @@ def sequences(dataset: OpenedDataset, config: str, split: str) -> Iterator[list[
         yield list(views)
 
 
-def _identifying(dataset: OpenedDataset, config: str, split: str) -> Iterator[Pair]:
-    """Yield pairs that identify characters: all views, or the first frames of clips, the same at any frame rate."""
-    if not dataset.moving:
-        yield from (pair for views in sequences(dataset, config, split) for _, pair in views)
-        return
-    rows = [k for k, row in enumerate(dataset.stream(config, split, ["frame"])) if row["frame"] == 0]
-    yield from (pair_at(dataset, config, split, row) for row in rows)
-
-
 def evaluate(
-    dataset: OpenedDataset,
-    split: str,
-    methods: Sequence[Method],
-    out: Path,
-    perceptual: Perceptual,
-    configs: Sequence[str] = (),
-    allow_seen: bool = False,
+    dataset: OpenedDataset, split: str, methods: Sequence[Method], out: Path, configs: Sequence[str] = ()
 ) -> Evaluation:
-    """Score methods on all characters of a split; on a backend that a method was not trained on, by one repeat.
-
-    Args:
-        dataset: to read.
-        split: that training did not see.
-        methods: to compare.
-        out: folder of the results.
-        perceptual: networks of LPIPS and CLIP.
-        configs: configurations to score; none for all.
-        allow_seen: whether to score a model on characters that it has seen.
+    """Score methods on all characters of a split, in some configurations or, if none is named, in all.
 
     Raises:
-        UsageError: if there is no such split or configuration, a model has seen a character and must not, or `out`
-            holds something else.
+        UsageError: if there is no such split or configuration, a model has seen a character, or `out` holds something
+            else.
         SpecsiaError: if a character has no frontal view, or a view shows nothing.
     """
     configs = tuple(configs) or dataset.configs
@@ -143,33 +115,34 @@ def evaluate(
         if split not in (splits := dataset.splits(config)):
             names = ", ".join(splits)
             raise UsageError(f"{dataset.where} has no split '{split}' in its configuration '{config}': it has {names}")
-    seen_by = _seen_by(dataset, configs, split, methods)
-    if any(seen_by.values()) and not allow_seen:
-        raise UsageError(_refusal(seen_by, split))
+    _refuse_seen(dataset, configs, split, methods)
     refuse_foreign_folder(out, "evaluation", SCORES, MARK)
     write_bytes(out / MARK, MARK_TEXT.encode())
     fronts = {config: dict(frontal_rows(dataset, config, split)) for config in configs}
-    wanted = {config: [m for m in methods if not _needless(m, config, methods)] for config in configs}
-    views = sum(dataset.splits(config).get(split, 0) * len(wanted[config]) for config in configs)
-    updates = sum(len(fronts[config]) * method.updates for config in configs for method in wanted[config])
+    views = sum(dataset.splits(config).get(split, 0) for config in configs)
     scores: list[Score] = []
-    # An update takes about a quarter of the time of a view.
-    with progress.bar("evaluate", 4 * views + updates, "step") as bar:
+    with progress.bar("evaluate", views * len(methods), "view") as bar:
         for config in configs:
             front: DrawnPair | None = None
             painters: dict[tuple[str, int], Painter] = {}
             for sequence in sequences(dataset, config, split):
                 pairs = [pair for _, pair in sequence]
-                if front is None or front.pair.character_id != pairs[0].character_id:
-                    front, painters = _front(dataset, config, split, fronts[config], sequence), {}
+                character_id = pairs[0].character_id
+                if front is None or front.pair.character_id != character_id:
+                    if character_id not in fronts[config]:
+                        raise SpecsiaError(
+                            f"{character_id} has no frontal view (number 0), which every method is given"
+                        )
+                    frontal = pair_at(dataset, config, split, fronts[config][character_id])
+                    front, painters = DrawnPair(frontal, Drawing.of_pair(frontal, dataset.keeps_places())), {}
                 steps = steps_between(pairs) if dataset.keeps_places() else []
                 _write_pictures(out, config, pairs, TRUTH, [pair.gt for pair in pairs])
                 _write_pictures(out, config, pairs, RAW_FOLDER, [pair.z for pair in pairs])
-                for method in wanted[config]:
-                    bar.note(f"{pairs[0].character_id} {method.label}")
+                for method in methods:
+                    bar.note(f"{character_id} {method.label}")
                     name = method.label, method.repeat
                     if name not in painters:
-                        painters[name] = method.fit(front, bar)
+                        painters[name] = method.fit(front)
                     results = [painters[name](pair.without_truth()) for pair in pairs]
                     if method.label != RAW:
                         _write_pictures(out, config, pairs, method.folder, results)
@@ -178,24 +151,11 @@ def evaluate(
                         values = view_scores(result, pair)
                         if flicker is not None and pair is pairs[0]:
                             values["flicker"] = flicker
-                        values |= perceptual_scores(perceptual, result, pair.gt)
-                        of = config, method.label, method.repeat, pair.character_id, pair.view, row
+                        of = config, method.label, method.repeat, character_id, pair.view, row
                         frame = pair.clip, pair.frame, pair.time, pair.action
                         scores.append(Score(*of, values, pair.uid == front.pair.uid, *frame))
-                    bar(4 * len(pairs))
-    return Evaluation(dataset.where, split, configs, tuple(methods), tuple(scores), seen_by)
-
-
-def _front(
-    dataset: OpenedDataset, config: str, split: str, fronts: Mapping[str, int], views: Sequence[tuple[int, Pair]]
-) -> DrawnPair:
-    """Frontal pair of a character: its first frontal row, which may be among these views."""
-    character_id = views[0][1].character_id
-    number = fronts.get(character_id)
-    if number is None:
-        raise SpecsiaError(f"{character_id} has no frontal view (number 0), which every method is given")
-    frontal = next((pair for row, pair in views if row == number), None) or pair_at(dataset, config, split, number)
-    return DrawnPair(frontal, Drawing.of_pair(frontal, dataset.keeps_places()))
+                    bar(len(pairs))
+    return Evaluation(dataset.where, split, configs, tuple(methods), tuple(scores))
 
 
 def _write_pictures(out: Path, config: str, pairs: Sequence[Pair], name: str, pictures: Sequence[Picture]) -> None:
@@ -204,27 +164,18 @@ def _write_pictures(out: Path, config: str, pairs: Sequence[Pair], name: str, pi
         write_bytes(folder / picture_name(pair.number, pair.frame is not None), png.encode(picture))
 
 
-def _seen_by(dataset: OpenedDataset, configs: Sequence[str], split: str, methods: Sequence[Method]) -> SeenBy:
-    records = [(method.label, method.seen) for method in methods if method.seen is not None]
-    seen: dict[str, dict[str, str]] = {label: {} for label, _ in records}
-    if any(record.known for _, record in records):
-        views = (pair for config in configs for pair in _identifying(dataset, config, split))
-        characters = group_contents((pair.character_id, pair.content) for pair in views)
-        for label, record in records:
-            seen[label] |= record.among(characters)
-    return seen
-
-
-def _refusal(seen_by: SeenBy, split: str) -> str:
-    label, seen = max(seen_by.items(), key=lambda entry: len(entry[1]))
-    names = [name if known == name else f"{name} (there called {known})" for name, known in seen.items()]
-    return (
-        f"{label} has been trained on, or adapted to, characters of the split '{split}': {some(names)}. Their scores "
-        "tell nothing of others: name another split or dataset, or add --allow-seen, which marks its rows"
-    )
-
-
-def _needless(method: Method, config: str, methods: Sequence[Method]) -> bool:
-    """Whether a method is a further repeat on a backend that it was not trained on and another was."""
-    foreign = bool(method.trained) and config not in method.trained
-    return foreign and method.repeat > 0 and any(config in other.trained for other in methods)
+def _refuse_seen(dataset: OpenedDataset, configs: Sequence[str], split: str, methods: Sequence[Method]) -> None:
+    """Raise `UsageError` if a model has seen a character of the split, by its id or by what its views show."""
+    trained = [(method.label, method.seen) for method in methods if method.seen is not None and method.seen.known]
+    if not trained:
+        return
+    sequenced = (views for config in configs for views in sequences(dataset, config, split))
+    characters = group_contents((pair.character_id, pair.content) for views in sequenced for _, pair in views)
+    for label, record in trained:
+        seen = record.among(characters)
+        names = [name if known == name else f"{name} (there called {known})" for name, known in seen.items()]
+        if names:
+            raise UsageError(
+                f"{label} has been trained on, or adapted to, characters of the split '{split}': {some(names)}. Their "
+                "scores tell nothing of others: name another split or dataset"
+            )

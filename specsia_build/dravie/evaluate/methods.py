@@ -12,12 +12,11 @@ from numpy.typing import NDArray
 
 from specsia_build.dataset.pairs import Pair
 from specsia_build.dataset.schema import DEFAULT_CONFIG
-from specsia_build.dravie.adapt.adapt import adapt_generator, fit_single
-from specsia_build.dravie.config import ADAPTATION, FIT_STEPS, ModelConfig, TrainConfig, differences
+from specsia_build.dravie.adapt.adapt import adapt_generator
+from specsia_build.dravie.config import ADAPTATION, ModelConfig, TrainConfig, differences
 from specsia_build.dravie.data.drawings import DrawnPair
 from specsia_build.dravie.drawing import NO_DRAWING, STYLE_STEP, UNKNOWN_STYLE, Drawing
 from specsia_build.dravie.model.checkpoint import load_generator
-from specsia_build.dravie.model.losses import Features, find_features
 from specsia_build.dravie.model.networks import Generator
 from specsia_build.dravie.repair.apply import repair
 from specsia_build.dravie.runs import Seen, read_run_config, read_seen
@@ -26,10 +25,9 @@ from specsia_build.look.evaluation import RAW as UNREPAIRED_FOLDER
 from specsia_build.look.evaluation import UNREPAIRED
 from specsia_build.rendering.contour import draw_contour
 
-RAW, LINE, PASTE, SINGLE = UNREPAIRED, "line", "look-up", "sample-wise"
+RAW, LINE, PASTE = UNREPAIRED, "line", "look-up"
 
-BASELINES = (RAW, LINE, PASTE, SINGLE)  # Choices of `--baselines`
-DEFAULT_BASELINES = (RAW, LINE, PASTE)  # The fast ones: a sample-wise fit takes minutes a character
+BASELINES = (RAW, LINE, PASTE)  # Choices of `--baselines`
 
 OURS = "DraViE"
 
@@ -41,9 +39,6 @@ Picture = NDArray[np.uint8]
 Painter = Callable[[Pair], Picture]
 """Repairs a view, without access to its Y* (`Pair.without_truth`)."""
 
-Advance = Callable[[int], object]
-"""Called after each update of a network."""
-
 
 @dataclass(frozen=True)
 class Method:
@@ -53,18 +48,12 @@ class Method:
         label: of its row; repeats share it.
         fit: returns what repairs a character's views, given its frontal pair and the drawing that its Y* is.
         repeat: number of the repeat, from 0.
-        updates: of a network, for each character.
-        trained: configurations that it was trained on.
-        adapted: whether a trained one is fitted to the character.
         seen: characters that a trained one has seen; None for a baseline.
     """
 
     label: str
-    fit: Callable[[DrawnPair, Advance], Painter]
+    fit: Callable[[DrawnPair], Painter]
     repeat: int = 0
-    updates: int = 0
-    trained: tuple[str, ...] = ()
-    adapted: bool = False
     seen: Seen | None = None
 
     @property
@@ -95,7 +84,7 @@ def load_runs(paths: Sequence[Path], device: torch.device) -> list[Run]:
 def _baseline(name: str) -> Method:
     """Return `raw`, `line` or `look-up`."""
 
-    def fit(front: DrawnPair, _advance: Advance) -> Painter:
+    def fit(front: DrawnPair) -> Painter:
         def paint(view: Pair) -> Picture:
             if name == RAW:
                 return view.z
@@ -116,30 +105,17 @@ def _painter(generator: Generator, drawing: Drawing) -> Painter:
 def _method(label: str, repeat: int, run: Run, drawing: bool = True) -> Method:
     """Return a trained model as it is, or without the drawing."""
 
-    def fit(front: DrawnPair, _advance: Advance) -> Painter:
+    def fit(front: DrawnPair) -> Painter:
         return _painter(run.generator, front.drawing if drawing else NO_DRAWING)
 
-    trained = () if run.settings is None else run.settings.configs
-    return Method(label, fit, repeat, 0, trained, False, run.seen)
+    return Method(label, fit, repeat, run.seen)
 
 
 def _adapted(label: str, repeat: int, run: Run, settings: TrainConfig) -> Method:
-    def fit(front: DrawnPair, advance: Advance) -> Painter:
-        adapted = adapt_generator(run.generator, front, settings, advance)
-        return _painter(adapted, front.drawing)
+    def fit(front: DrawnPair) -> Painter:
+        return _painter(adapt_generator(run.generator, front, settings), front.drawing)
 
-    return replace(_method(label, repeat, run), fit=fit, updates=settings.steps, adapted=True)
-
-
-def _single(repeat: int, run: Run, steps: int, features: Features | None) -> Method:
-    """Return the same network, trained from nothing on the frontal pair alone."""
-    settings = replace(run.settings or TrainConfig(), seed=repeat, configs=(), steps=steps)
-
-    def fit(front: DrawnPair, advance: Advance) -> Painter:
-        fitted = fit_single(run.generator, front, settings, advance, features)
-        return _painter(fitted, front.drawing)
-
-    return Method(SINGLE, fit, repeat, steps)
+    return Method(label, fit, repeat, run.seen)
 
 
 def _groups(runs: Sequence[Run]) -> dict[str, list[Run]]:
@@ -168,34 +144,21 @@ def _groups(runs: Sequence[Run]) -> dict[str, list[Run]]:
 
 def choose_methods(
     runs: Sequence[Run],
-    baselines: Sequence[str] = DEFAULT_BASELINES,
+    baselines: Sequence[str] = BASELINES,
     without: Sequence[str] = (),
     repeats: int = 1,
     adaptation: TrainConfig = ADAPTATION,
-    fit_steps: int = FIT_STEPS,
 ) -> list[Method]:
     """List the methods of an evaluation in the order of a table's rows; runs that differ in the seed are repeats.
 
-    Args:
-        runs: trained models.
-        baselines: of `BASELINES`.
-        without: of `config.ABLATIONS`.
-        repeats: least number of seeds of adaptations and of sample-wise fits.
-        adaptation: settings of adaptations, whose seed is the repeat's.
-        fit_steps: updates of a sample-wise fit.
-
-    Raises:
-        UsageError: if an ablation needs a model that is not among the runs, or the network of the perceptual loss of a
-            sample-wise fit is not available.
+    `baselines` are of `BASELINES`, `without` of `config.ABLATIONS`, and `repeats` is the least number of seeds of
+    adaptations. Raises `UsageError` if an ablation needs a model that is not among the runs.
     """
     if "pos" in without and all(run.config.with_pos for run in runs):
         raise UsageError("--without pos: train one with `specsia train --without pos`")
     if "drawing" in without and not any(run.config.sees_drawing for run in runs):
         raise UsageError("--without drawing: none of these models sees the drawing")
-    methods = [_baseline(name) for name in DEFAULT_BASELINES if name in baselines]
-    if SINGLE in baselines:
-        features = find_features((runs[0].settings or TrainConfig()).perceptual)
-        methods += [_single(k, runs[0], fit_steps, features) for k in range(repeats)]
+    methods = [_baseline(name) for name in BASELINES if name in baselines]
     for label, alike in _groups(runs).items():
         whole, sees_drawing = f"{label} without adaptation", alike[0].config.sees_drawing
         if sees_drawing or "adaptation" in without:

@@ -15,7 +15,7 @@ import numpy as np
 
 from specsia_build import __version__
 from specsia_build.dravie.evaluate.evaluate import FRONTAL, NOVEL, Evaluation
-from specsia_build.dravie.evaluate.methods import RAW, Method
+from specsia_build.dravie.evaluate.methods import RAW
 from specsia_build.errors import plural
 from specsia_build.files.writing import write_bytes
 from specsia_build.look.evaluation import SCORES, TABLES
@@ -27,8 +27,6 @@ RESAMPLES, SEED, LEVEL = 10_000, 0, 0.95  # Draws, seed and coverage of the boot
 FEWEST = 6
 """Characters below which no method is called better: of five, all differ one way by chance in 1 of 16 cases (the sign
 test's 2 / 2^5), which is more than the 1 in 20 that `LEVEL` leaves."""
-
-_DRAWN_AT_ONCE = 1 << 20
 
 K = TypeVar("K")
 
@@ -58,8 +56,6 @@ METRICS: Mapping[str, Metric] = {
     "l1_interior": Metric("interior L1 ↓", 4, "the same where both silhouettes cover, off the contour"),
     "l1_black": Metric("L1 on black ↓", 4, "absolute error on black, which sees white paint"),
     "flicker": Metric("flicker ↓", 4, "change from frame to frame that Y* has not"),
-    "lpips": Metric("LPIPS ↓", 3, "distance to Y* by AlexNet"),
-    "clip": Metric("CLIP ↑", 3, "cosine to Y* by ViT-B/32"),
 }
 
 
@@ -127,11 +123,8 @@ def bootstrap(values: Sequence[float]) -> tuple[float | None, float | None]:
     """Percentile interval of a mean over characters by resampling; None twice for fewer than two values."""
     if len(values) < 2:
         return None, None
-    sample, count = np.asarray(values, np.float64), len(values)
-    rng, means = np.random.default_rng(SEED), np.empty(RESAMPLES)
-    # In parts, which draw the same numbers as one call would, so that memory stays bounded.
-    for part in np.array_split(means, min(RESAMPLES, 1 + RESAMPLES * count // _DRAWN_AT_ONCE)):
-        part[:] = sample[rng.integers(0, count, (len(part), count))].mean(axis=1)
+    drawn = np.random.default_rng(SEED).integers(0, len(values), (RESAMPLES, len(values)))
+    means = np.asarray(values, np.float64)[drawn].mean(axis=1)
     low, high = np.quantile(means, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     return float(low), float(high)
 
@@ -190,11 +183,6 @@ def _markdown_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     return "\n".join(lines)
 
 
-def _marked(evaluation: Evaluation, label: str) -> str:
-    """A method's label, marked where it has seen characters that it is scored on."""
-    return f"{label} (seen)" if evaluation.seen.get(label) else label
-
-
 def _table(evaluation: Evaluation, summary: Summary, config: str, kind: str) -> str:
     measured = {name for where, _, views, name in summary if (where, views) == (config, kind)}
     names = [name for name in METRICS if name in measured]
@@ -202,7 +190,7 @@ def _table(evaluation: Evaluation, summary: Summary, config: str, kind: str) -> 
     for label in evaluation.labels:
         values = [(name, summary.get((config, label, kind, name))) for name in names]
         cells = ["–" if value is None else value.text(METRICS[name].decimals) for name, value in values]
-        rows.append([_marked(evaluation, label), *cells])
+        rows.append([label, *cells])
     return _markdown_table([f"{kind} views", *(METRICS[name].heading for name in names)], rows)
 
 
@@ -217,17 +205,13 @@ def to_markdown(evaluation: Evaluation, summary: Summary) -> str:
         f"{plural(len(ids), 'character')}. L1, PSNR and SSIM over Z ∪ Y*, on white, L1 of 0…1: mean{over}{within}. "
         "Every method is given the frontal pair.",
     ]
-    for label, seen in evaluation.seen.items():
-        if seen:
-            parts.append(f"(seen): {label} was trained on, or adapted to, {', '.join(seen)} of these characters.")
     for config in evaluation.configs:
         parts += [f"## {config}", *(_table(evaluation, summary, config, kind) for kind in (NOVEL, FRONTAL))]
     rows = []
     for d in differences(evaluation, summary):
         decimals = METRICS[d.score].decimals
         gap = f"{d.mean:+.{decimals}f}{_interval(d.low, d.high, decimals)}"
-        names = _marked(evaluation, d.method), METRICS[d.score].heading, _marked(evaluation, d.baseline)
-        rows.append((d.config, *names, gap, d.verdict))
+        rows.append((d.config, d.method, METRICS[d.score].heading, d.baseline, gap, d.verdict))
     if rows:
         about = (
             f"Mean over characters of a method's score less the best baseline's, with its {LEVEL:.0%} interval; "
@@ -253,7 +237,7 @@ def headlines(evaluation: Evaluation, summary: Summary) -> list[str]:
         scores = verdicts.get((config, label), {})
         against = "; ".join(f"{verdict}: {', '.join(names)}" for verdict, names in scores.items())
         against = f"; against the best baseline {against}" if against else ""
-        lines.append(f"{config}: {_marked(evaluation, label)} has an L1 of {ours.mean:.4f}{of_raw}{against}")
+        lines.append(f"{config}: {label} has an L1 of {ours.mean:.4f}{of_raw}{against}")
     return lines
 
 
@@ -264,15 +248,7 @@ def to_document(evaluation: Evaluation, summary: Summary) -> dict[str, Any]:
         "split": evaluation.split,
         "specsia": __version__,
         "methods": [
-            {
-                "label": method.label,
-                "repeat": method.repeat,
-                "folder": method.folder,
-                "trained": list(method.trained),
-                "adapted": method.adapted,
-                "seen": _seen(evaluation, method),
-            }
-            for method in evaluation.methods
+            {"label": method.label, "repeat": method.repeat, "folder": method.folder} for method in evaluation.methods
         ],
         "measures": [
             {"key": key, "name": m.name, "better": m.better, "digits": m.decimals, "note": m.note}
@@ -287,13 +263,6 @@ def to_document(evaluation: Evaluation, summary: Summary) -> dict[str, Any]:
         "views": [vars(score) | {"values": dict(score.values)} for score in evaluation.scores],
         "notes": list(evaluation.notes),
     }
-
-
-def _seen(evaluation: Evaluation, method: Method) -> list[str] | None:
-    """Characters that a method's models have seen; None if there is no record."""
-    seen = list(evaluation.seen.get(method.label, ()))
-    unknown = method.seen is not None and method.seen.training is None
-    return None if unknown and not seen else seen
 
 
 def _csv(head: Sequence[str], rows: Iterable[Sequence[object]]) -> bytes:

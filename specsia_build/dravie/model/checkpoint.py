@@ -34,11 +34,10 @@ KEPT = 2  # Number of checkpoints that a run keeps
 
 
 class State(msgspec.Struct):
-    """The JSON part of a checkpoint; `drawing_of` names whom the drawing of an adapted model shows."""
+    """The JSON part of a checkpoint."""
 
     step: Annotated[int, msgspec.Meta(ge=0)]
     model: ModelConfig
-    drawing_of: str | None = None
 
 
 def save_model(
@@ -63,7 +62,6 @@ def save_model(
     if training:
         contents[TRAINING] = save(_plain(training))
     if drawing is not None:
-        state["drawing_of"] = drawing.subject
         style = np.array(drawing.style, np.uint8)
         contents[DRAWING] = arrays.save({"places": drawing.places, "colours": drawing.colours, "style": style})
     contents[STATE] = json.dumps(state, indent=1).encode()
@@ -115,17 +113,16 @@ def _last(run: Path) -> Path:
 
 def load_drawing(run: Path) -> Drawing | None:
     """Load the drawing that the model of a run, or of a checkpoint, was adapted to; None if there is none."""
-    checkpoint = _last(run)
-    subject = read_state(checkpoint).drawing_of
-    if subject is None:
+    path = _last(run) / DRAWING
+    if not path.is_file():
         return None
-    with reading(checkpoint / DRAWING) as path:
+    with reading(path):
         tensors: dict[str, NDArray[Any]] = arrays.load_file(path)
         places, colours, style = tensors["places"], tensors["colours"], tensors["style"]
         fits = places.shape == colours.shape == (*places.shape[:1], 3) and style.shape == (2,)
         if not fits or any(array.dtype != np.uint8 for array in tensors.values()):
             raise ValueError("its arrays have other shapes or types")
-        return Drawing(places, colours, (int(style[0]), int(style[1])), subject)
+        return Drawing(places, colours, (int(style[0]), int(style[1])))
 
 
 def load_generator(run: Path, device: torch.device = CPU) -> Generator:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from specsia_build import __version__, png
-from specsia_build.dataset.pairs import PAIR_COLUMNS, decode_pair, place_of, subject_of
+from specsia_build.dataset.pairs import PAIR_COLUMNS, decode_pair, place_of
 from specsia_build.dataset.reading import OpenedDataset
 from specsia_build.dravie.data.drawings import Drawings
 from specsia_build.dravie.data.frame_folder import frame_warning, list_frames, read_frame
@@ -50,7 +50,6 @@ class Frame:
         load: decodes Z, Zpos and, of a dataset, Y*, (H, W, 4) uint8 each.
         files: inputs, which make an older result out of date.
         drawing: returns the drawing of its character.
-        subject: the reconstruction that its positions belong to, see `pairs.subject_of`; None if unknown.
         film: path of its clip's film below the output folder; None if all frames are of one film.
         time: in the clip, in seconds.
     """
@@ -59,7 +58,6 @@ class Frame:
     load: Callable[[], Sequence[Picture]]
     files: tuple[Path, ...] = ()
     drawing: Callable[[], Drawing] = lambda: NO_DRAWING
-    subject: str | None = None
     film: str | None = None
     time: float = 0.0
 
@@ -84,37 +82,16 @@ class Enhanced:
     warnings: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
-class Repairer:
-    """A generator, and the drawing given by the user or by an adaptation."""
-
-    generator: Generator
-    drawing: Drawing | None = None
-
-    def identity(self) -> str:
-        """SHA-256 of everything besides the frame that decides a result."""
-        digest = hashlib.sha256(repr(self.generator.config).encode())
-        for name, tensor in sorted(self.generator.network.state_dict().items()):
-            digest.update(name.encode() + tensor.detach().cpu().contiguous().numpy().tobytes())
-        if self.drawing is not None:
-            digest.update(repr(self.drawing.style).encode())
-            digest.update(self.drawing.places.tobytes() + self.drawing.colours.tobytes())
-        return digest.hexdigest()
-
-    def __call__(self, frame: Frame, z: Picture, pos: Picture) -> Picture:
-        own = self.drawing if self.drawing is not None and frame.subject in (None, self.drawing.subject) else None
-        return repair(self.generator, z, pos, frame.drawing() if own is None else own)
-
-
-def folder_frames(folder: Path, with_pos: bool) -> FrameSource:
-    """List the frames of a folder of `color/`, `mask/` and `pos/`, see `list_frames`."""
+def folder_frames(folder: Path, with_pos: bool, drawing: Drawing = NO_DRAWING) -> FrameSource:
+    """List the frames of a folder of `color/`, `mask/` and `pos/`, see `list_frames`; all have one drawing."""
     listed = list_frames(folder, with_pos)
+    digest = hashlib.sha256(drawing.places.tobytes() + drawing.colours.tobytes() + bytes(drawing.style)).hexdigest()
 
     def each() -> Iterator[Frame]:
         for files in listed:
-            yield Frame(files.name, partial(read_frame, files), files.paths)
+            yield Frame(files.name, partial(read_frame, files), files.paths, lambda: drawing)
 
-    return FrameSource(str(folder.resolve()), len(listed), FOLDER_FPS, each)
+    return FrameSource(f"{folder.resolve()} {digest}", len(listed), FOLDER_FPS, each)
 
 
 def dataset_frames(dataset: OpenedDataset, split: str | None, with_drawing: bool = False) -> FrameSource:
@@ -133,7 +110,7 @@ def dataset_frames(dataset: OpenedDataset, split: str | None, with_drawing: bool
     if not chosen:
         there = ", ".join(sorted({name for splits in counts.values() for name in splits}))
         raise UsageError(f"{dataset.where} has no split '{split}': it has {there}")
-    columns, places = PAIR_COLUMNS(dataset.kind), dataset.keeps_places()
+    columns = PAIR_COLUMNS(dataset.kind)
 
     def each() -> Iterator[Frame]:
         for config, name, _ in chosen:
@@ -143,8 +120,7 @@ def dataset_frames(dataset: OpenedDataset, split: str | None, with_drawing: bool
                 character_id = place_of(row, dataset.where)[0]
                 drawing = partial(drawings.of, character_id) if drawings is not None else lambda: NO_DRAWING
                 film, time = (f"{above}/{row['clip']}", row["time"]) if dataset.moving else (None, 0.0)
-                subject = subject_of(row) if places else ""
-                yield Frame(f"{above}/{row['uid']}", partial(_layers, row), (), drawing, subject, film, time)
+                yield Frame(f"{above}/{row['uid']}", partial(_layers, row), (), drawing, film, time)
 
     return FrameSource(f"{dataset.digest()} {split or 'all'}", sum(rows for *_, rows in chosen), DATASET_FPS, each)
 
@@ -154,9 +130,12 @@ def _layers(row: dict[str, object]) -> Sequence[Picture]:
     return pair.z, pair.pos, pair.gt
 
 
-def _check_folder(out: Path, repairer: Repairer, identity: str) -> None:
+def _check_folder(out: Path, generator: Generator, identity: str) -> None:
     """Record the model and the input, or check that the folder's results come from the same."""
-    record = {"model": repairer.identity(), "input": identity, "specsia": __version__}
+    digest = hashlib.sha256(repr(generator.config).encode())
+    for name, tensor in sorted(generator.network.state_dict().items()):
+        digest.update(name.encode() + tensor.detach().cpu().contiguous().numpy().tobytes())
+    record = {"model": digest.hexdigest(), "input": identity, "specsia": __version__}
     path = out / RECORD
     if path.is_file():
         if read_json(path) != record:
@@ -167,13 +146,13 @@ def _check_folder(out: Path, repairer: Repairer, identity: str) -> None:
         write_bytes(path, json.dumps(record, indent=1).encode())
 
 
-def enhance(repairer: Repairer, frames: FrameSource, out: Path, film: bool = False) -> Enhanced:
+def enhance(generator: Generator, frames: FrameSource, out: Path, film: bool = False) -> Enhanced:
     """Repair frames and write RGBA PNGs; results that are younger than their frames stay as they are.
 
     With `film`, also write Z beside the result as a film; for clips a film each, with Y*. Raises `UsageError` if the
     folder holds something else, `SpecsiaError` if a frame cannot be read or two have one name.
     """
-    _check_folder(out, repairer, frames.identity)
+    _check_folder(out, generator, frames.identity)
     warned: dict[str, list[str]] = {}
     written = 0
     with progress.bar("enhance", frames.count, "frame") as bar, ThreadPoolExecutor(THREADS) as pool:
@@ -195,10 +174,10 @@ def enhance(repairer: Repairer, frames: FrameSource, out: Path, film: bool = Fal
 
         def repaired() -> Iterator[tuple[Path, Picture]]:
             for frame, (z, pos, *_) in made_ahead(pool, lambda frame: (frame, frame.load()), unfinished(), AHEAD):
-                warning = frame_warning(z, pos if repairer.generator.config.with_pos else None)
+                warning = frame_warning(z, pos if generator.config.with_pos else None)
                 if warning is not None:
                     warned.setdefault(warning, []).append(frame.name)
-                yield _target(out, frame), repairer(frame, z, pos)
+                yield _target(out, frame), repair(generator, z, pos, frame.drawing())
 
         def write(result: tuple[Path, Picture]) -> None:
             write_bytes(result[0], png.encode(result[1]))

@@ -1,4 +1,4 @@
-"""The training loop, shared by training, adaptation and sample-wise fits.
+"""The training loop, shared by training and adaptation.
 
 `Trainer.learn` draws patches and calls `Trainer.step`, which updates both networks from one forward of the generator.
 """

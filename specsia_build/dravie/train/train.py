@@ -7,16 +7,10 @@ as numbers and as a picture.
 
 from __future__ import annotations
 
-import os
-import signal
-import sys
-import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from types import FrameType
 
 import numpy as np
 import torch
@@ -41,21 +35,15 @@ from specsia_build.files.writing import append, write_bytes
 from specsia_build.terminal import progress
 from specsia_build.terminal.screen import say
 
-LOG_EVERY = 50  # Steps between rows of the log
+LOG_EVERY, CHECKPOINT_EVERY, VALIDATE_EVERY = (
+    50,
+    1000,
+    2000,
+)  # Steps between rows of the log, checkpoints, and validations
 LOG, VALIDATION_LOG = "log.csv", "validation.csv"
 VALIDATION = "validation"  # Folder of pictures, and the split that they are of
 VIEWS = 6  # Validation frames, spread over the split
 SEAM = 4  # White pixels between the pictures of the grid
-
-_NOTICE = b"specsia: stopping after this step; once more does not wait for it\n"
-
-
-@dataclass(frozen=True)
-class Rhythm:
-    """Number of steps between checkpoints, and between validations."""
-
-    checkpoint: int = 1000
-    validate: int = 2000
 
 
 @dataclass(frozen=True)
@@ -92,7 +80,7 @@ def train(
     *,
     resume: bool = False,
     device_name: str = "auto",
-    rhythm: Rhythm = Rhythm(),
+    checkpoint_every: int = CHECKPOINT_EVERY,
 ) -> Trained:
     """Train a generator on a dataset's train split and write a run folder.
 
@@ -102,7 +90,7 @@ def train(
         config: settings of the training.
         resume: whether to continue the run in the folder.
         device_name: `auto`, `cpu` or `cuda`.
-        rhythm: when checkpoints and validations happen; changes no weight.
+        checkpoint_every: steps between checkpoints; changes no weight.
 
     Raises:
         UsageError: if the folder holds another run, or none to resume.
@@ -133,13 +121,17 @@ def train(
     )
     if not (run / SEEN_FILE).is_file():
         write_seen(run, seen)
-    warnings = []
+    warnings: list[str] = []
+
+    def warn(sentence: str) -> None:
+        say(f"warning: {sentence}")
+        warnings.append(sentence)
+
     if both := sorted(seen.among(seen.validation)):
-        warnings.append(
+        warn(
             f"the validation frames show {plural(len(both), 'character')} that the model is trained on, such as "
             f"{both[0]}: they tell nothing of others, so give each character one split"
         )
-        say(f"warning: {warnings[0]}")
     if not watched:
         say("the dataset has no validation frames: the training continues without pictures to look at")
 
@@ -162,11 +154,10 @@ def train(
     errors: tuple[float | None, float | None] = (None, None)
     began = since = time.perf_counter()
     logged = start
-    with deferred_signals() as stopping, progress.bar("train", config.steps - start, "step", kept=start) as bar:
+    with progress.bar("train", config.steps - start, "step", kept=start) as bar:
         for step, means in trainer.learn(PatchSampler(frames, config), start):
             ending = step == config.steps
-            stopped = stopping()
-            saving = ending or stopped or step % rhythm.checkpoint == 0
+            saving = ending or step % checkpoint_every == 0
 
             if saving or step % LOG_EVERY == 0:
                 now, values, count = time.perf_counter(), means(), step - logged
@@ -178,14 +169,18 @@ def train(
             if saving:
                 save_model(run, step, trainer.result, trainer.state())
 
-            if watched and (ending or step % rhythm.validate == 0):
+            if watched and (ending or step % VALIDATE_EVERY == 0):
                 errors = run_validation()
                 since = time.perf_counter()
-            if stopped:
-                break
     if watched and step == start:
         errors = run_validation()
     seconds = time.perf_counter() - began
+    ours, raw = errors
+    if ours is not None and raw is not None and ours >= raw:
+        warn(
+            f"the model repairs nothing (mean absolute error of the validation frames {ours:.4f}, of Z {raw:.4f}): "
+            "train for more --steps, with another --seed, or with --set precision=float32, into another --out"
+        )
     return Trained(
         run=run,
         steps=config.steps,
@@ -193,8 +188,8 @@ def train(
         seconds=seconds,
         patches_per_second=(config.steps - start) * config.batch / seconds,
         perceptual=config.perceptual,
-        l1=errors[0],
-        raw_l1=errors[1],
+        l1=ours,
+        raw_l1=raw,
         warnings=tuple(warnings),
         has_test=any("test" in dataset.splits(name) for name in config.configs),
     )
@@ -211,36 +206,6 @@ def _begin_log(path: Path, columns: Sequence[str], step: int) -> None:
 
 def _log(path: Path, step: int, values: Sequence[float]) -> None:
     append(path, ",".join([str(step), *(f"{value:.6g}" for value in values)]) + "\n")
-
-
-@contextmanager
-def deferred_signals() -> Iterator[Callable[[], bool]]:
-    """Defer the first SIGINT or SIGTERM to the end of the block; the second acts at once.
-
-    Yields a function that returns whether a signal is deferred.
-    """
-    received: list[int] = []
-    kinds = (signal.SIGINT, signal.SIGTERM) if threading.current_thread() is threading.main_thread() else ()
-    before = {kind: signal.getsignal(kind) for kind in kinds if signal.getsignal(kind) not in (signal.SIG_IGN, None)}
-
-    def restore() -> None:
-        for kind, handler in before.items():
-            signal.signal(kind, handler)
-
-    def handle(number: int, _frame: FrameType | None) -> None:
-        received.append(number)
-        restore()
-        # `print` could be interrupted while it holds its lock.
-        os.write(sys.__stderr__.fileno() if sys.__stderr__ else 2, _NOTICE)
-
-    for kind in before:
-        signal.signal(kind, handle)
-    try:
-        yield lambda: bool(received)
-    finally:
-        restore()
-    if received:
-        signal.raise_signal(received[0])
 
 
 def validation_pairs(dataset: OpenedDataset, configs: Sequence[str], model: ModelConfig) -> list[DrawnPair]:

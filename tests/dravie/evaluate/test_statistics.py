@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from specsia_build.dravie.evaluate import summary as statistics
 from specsia_build.dravie.evaluate.evaluate import NOVEL, Evaluation, Score
 from specsia_build.dravie.evaluate.methods import Method
 from specsia_build.dravie.evaluate.summary import Difference, bootstrap, differences, summarise, to_markdown
@@ -22,13 +21,7 @@ NOISE = np.random.default_rng(3).normal(0, 0.001, 12)
 
 def method(label: str, repeat: int = 0) -> Method:
     ours = label.startswith("DraViE")
-    return Method(
-        label,
-        lambda subject, advance: lambda view: view.z,
-        repeat,
-        trained=("fat",) if ours else (),
-        seen=Seen() if ours else None,
-    )
+    return Method(label, lambda _: lambda view: view.z, repeat, Seen() if ours else None)
 
 
 def evaluation(*values: Scored, score: str = "l1") -> Evaluation:
@@ -51,13 +44,6 @@ def test_an_interval_is_as_wide_as_theory_has_it() -> None:
     assert bootstrap(values.tolist()) == (low, high)
     assert bootstrap([0.5] * 4) == (0.5, 0.5)
     assert bootstrap([0.5]) == bootstrap([]) == (None, None)
-
-
-def test_an_interval_is_the_same_however_many_draws_are_made_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    values = np.random.default_rng(1).normal(1, 0.5, 7).tolist()
-    whole = bootstrap(values)
-    monkeypatch.setattr(statistics, "_DRAWN_AT_ONCE", 100)
-    assert bootstrap(values) == whole
 
 
 def test_deviation_is_of_repeats_and_interval_of_characters() -> None:

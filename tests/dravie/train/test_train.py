@@ -26,11 +26,10 @@ from specsia_build.dravie.config import PRESETS, TrainConfig, train_config
 from specsia_build.dravie.model.checkpoint import MODEL, TRAINING, load_generator
 from specsia_build.dravie.runs import STATE, checkpoints
 from specsia_build.dravie.train.loop import TERMS, Trainer
-from specsia_build.dravie.train.train import Rhythm, Trained, train
+from specsia_build.dravie.train.train import Trained, train
 from specsia_build.errors import SpecsiaError, WriteError
 
 SMALL = train_config("tiny", {"steps": 10, "batch": 4})
-RHYTHM = Rhythm(checkpoint=4, validate=10)
 
 
 @pytest.fixture(autouse=True)
@@ -40,7 +39,7 @@ def surroundings(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.M
 
 
 def _train(dataset: Path, run: Path, config: TrainConfig = SMALL, **options: Any) -> Trained:
-    return train(dataset, run, config, device_name="cpu", rhythm=RHYTHM, **options)
+    return train(dataset, run, config, device_name="cpu", checkpoint_every=4, **options)
 
 
 def _weights(run: Path) -> bytes:
@@ -240,7 +239,7 @@ def test_a_full_disk_leaves_the_checkpoints_that_are_there(
 
 
 @pytest.mark.parametrize("kind", [signal.SIGINT, signal.SIGTERM])
-def test_a_training_that_is_told_to_stop_keeps_the_step_it_is_at(
+def test_a_training_that_is_told_to_stop_goes_on_to_the_same_weights(
     dataset: Path, trained: Path, tmp_path: Path, kind: signal.Signals, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def step(trainer: Trainer, number: int, *patches: Tensor) -> Tensor:
@@ -249,13 +248,35 @@ def test_a_training_that_is_told_to_stop_keeps_the_step_it_is_at(
         return STEP(trainer, number, *patches)
 
     run = tmp_path / "run"
-    options = ("--out", run, "--preset", "tiny", "--steps", "10", "--set", "batch=4", "--device", "cpu")
+    options = (
+        "--out",
+        run,
+        "--preset",
+        "tiny",
+        "--steps",
+        "10",
+        "--set",
+        "batch=4",
+        "--device",
+        "cpu",
+        "--checkpoint-every",
+        "4",
+    )
     with monkeypatch.context() as patched, stoppable():
         patched.setattr(Trainer, "step", step)
         ran = _cli("train", dataset, *options)
     assert ran.exit_code == 130 and "--resume" in ran.stderr
     assert _cli("train", dataset, *options, "--resume").exit_code == 0
     assert _weights(run) == _weights(trained)
+
+
+@pytest.mark.parametrize(("ours", "warned"), [(0.3, True), (0.1, False)])
+def test_a_model_that_repairs_nothing_is_told(
+    dataset: Path, tmp_path: Path, ours: float, warned: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("specsia_build.dravie.train.train.validate", lambda *_: (ours, 0.2, b""))
+    result = _train(dataset, tmp_path / "run", replace(SMALL, steps=1))
+    assert [("--seed" in warning, "float32" in warning) for warning in result.warnings] == [(True, True)] * warned
 
 
 @pytest.mark.parametrize(
