@@ -16,7 +16,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from specsia_build.dravie.config import ModelConfig, TrainConfig
 from specsia_build.dravie.data.encoding import encode_input
-from specsia_build.dravie.data.frames import Frames
+from specsia_build.dravie.data.frames import PIXEL_BYTES, Extent, Frames
 from specsia_build.dravie.model.losses import (
     Features,
     discriminator_loss,
@@ -36,7 +36,10 @@ class PatchDataset(Dataset[tuple[Tensor, Tensor]]):
         self.rows = []
         margin = ((size, size), (size, size), (0, 0))
         for row in range(len(frames)):
-            z, pos, gt = (np.pad(image, margin) for image in frames.whole(row))
+            at = Extent(*map(int, frames.extents[row]))
+            box = frames.pixels[at.offset :][: at.height * at.width * PIXEL_BYTES]
+            box = np.pad(box.reshape(at.height, at.width, PIXEL_BYTES), margin)
+            z, pos, gt = box[..., :4], box[..., [4, 5, 6, 3]], box[..., 7:11]
             seen: NDArray[np.float32] = encode_input(z, pos, model)
             target = encode_input(gt, gt, ModelConfig(with_pos=False))
             self.rows.append((seen, target, np.argwhere((z[..., 3] > 0) | (gt[..., 3] > 0))))

@@ -13,6 +13,7 @@ from specsia_build.dravie.config import (
     ABLATIONS,
     ADAPTATION,
     DEFAULT_PRESET,
+    PERCEPTUAL,
     PRESETS,
     REFERENCES,
     TrainConfig,
@@ -37,7 +38,7 @@ RESUMED = "the same command with --resume continues from the last checkpoint"
 @click.option("--seed", type=int, help="Seed of weights and patches.  [default: 0]")
 @click.option("--without", type=click.Choice(("pos",)), help="Train without positions, and so without the drawing.")
 @click.option("--reference", type=click.Choice(REFERENCES), help="Whether it sees the drawing.  [default: drawing]")
-@click.option("--perceptual", metavar="vgg19|PATH|random|none", help="Network of the perceptual loss.")
+@click.option("--perceptual", type=click.Choice(PERCEPTUAL), help="Network of the perceptual loss.")
 @click.option("--set", "settings", multiple=True, metavar="NAME=VALUE", help="Any other setting of run.json.")
 @click.option("--checkpoint-every", type=click.IntRange(1), default=1000, help="Steps.  [default: 1000]")
 @click.option("--resume", is_flag=True, help="Continue the training that --out holds.")
@@ -73,9 +74,12 @@ def train(dataset: str, run: Path, preset: str | None, device: str, resume: bool
     ]
     if result.l1 is not None and result.raw_l1 is not None:
         lines.append(f"validation frames: mean absolute error {result.l1:.4f}, before repair {result.raw_l1:.4f}")
-    follows = [f"specsia enhance {folder} my-frames --out repaired"]
-    follows += [f"specsia evaluate {folder} {argument(dataset)} --out scores"] * result.has_test
-    facts = {"warnings": list(result.warnings), "model": [str(result.run)], "next": follows}
+    follows = [f"enhance {folder} my-frames --out repaired", f"evaluate {folder} {argument(dataset)} --out scores"]
+    facts = {
+        "warnings": list(result.warnings),
+        "model": [str(result.run)],
+        "next": [f"specsia {command}" for command in follows],
+    }
     conclude({**vars(result), "run": str(result.run)}, lines, f"{steps} of training on {rows}", facts)
 
 

@@ -20,6 +20,7 @@ DEVICES = ("auto", "cpu", "cuda")
 PRECISIONS = ("auto", "float32", "bf16")
 SCHEDULES = ("constant", "cosine")
 REFERENCES = ("drawing", "none")
+PERCEPTUAL = ("vgg19", "random", "none")
 
 DEFAULT_PRESET = "tiny"
 
@@ -116,7 +117,7 @@ class TrainConfig:
         anchor: strength of the pull back to the first weights, times the learning rate.
         ema: decay of the running average of the weights; 0 to use the last weights.
         l1, gradient, adversarial, perceptual_weight: weights of the losses.
-        perceptual: network of the perceptual loss: `vgg19`, a path to its weights, `random` or `none`.
+        perceptual: network of the perceptual loss, of `PERCEPTUAL`.
         precision: `bf16`, `float32`, or `auto` for bf16 where the device has it.
         seed: of weights and patches.
     """
@@ -151,6 +152,7 @@ class TrainConfig:
     def __post_init__(self) -> None:
         check_choice("schedule", self.schedule, SCHEDULES)
         check_choice("precision", self.precision, PRECISIONS)
+        check_choice("perceptual", self.perceptual, PERCEPTUAL)
         for name, (low, high) in _LIMITS.items():
             if isinstance(low, int) and isinstance(high, int):
                 check_whole(name, getattr(self, name), low, high)
@@ -164,14 +166,6 @@ class TrainConfig:
         if self.patch % 8:
             raise UsageError(f"patch cannot be {self.patch}: it is a multiple of 8")
         _ = self.model  # checked when it is created
-
-    @property
-    def augmentation(self) -> Augment:
-        return Augment.COLOURS if self.augment else Augment.NONE
-
-    def of_model(self, model: ModelConfig) -> TrainConfig:
-        """Return the same settings for a network of another kind."""
-        return replace(self, architecture=model.architecture, with_pos=model.with_pos, reference=model.reference)
 
     @property
     def model(self) -> ModelConfig:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import scipy
+from numpy.typing import NDArray
 
 from specsia_build.dravie.config import HALF_COVERED
 from specsia_build.dravie.look_up import FALLOFF, LOOKED_UP_CHANNELS, Reference
@@ -35,6 +36,11 @@ STYLE_STEP = 60  # Levels per pixel of thickness in the channel that holds it
 
 UNKNOWN_STYLE, NO_CONTOUR = (0, 0), (0, 255)
 """The channels of a character without a drawing, and of a drawing without a contour."""
+
+
+def near(pixels: NDArray[np.bool_], reach: int) -> NDArray[np.bool_]:
+    """Dilate a mask (H, W) by a square of 2 · `reach` + 1 pixels; outside the frame it is False."""
+    return np.asarray(scipy.ndimage.maximum_filter(pixels, 2 * reach + 1, mode="constant"))
 
 
 def shown_places(pos: Pixels, gt: Pixels, gt_mask: Pixels | None = None) -> tuple[Pixels, Pixels]:

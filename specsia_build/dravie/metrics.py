@@ -21,8 +21,7 @@ from numpy.typing import NDArray
 
 from specsia_build.dataset.pairs import Pair
 from specsia_build.dravie.config import HALF_COVERED
-from specsia_build.dravie.drawing import MOST_WIDTH
-from specsia_build.dravie.masks import near
+from specsia_build.dravie.drawing import MOST_WIDTH, near
 from specsia_build.errors import SpecsiaError
 from specsia_build.films import Pixels
 
@@ -202,12 +201,7 @@ def steps_between(pairs: Sequence[Pair]) -> list[Step]:
 def clip_flicker(results: Sequence[Pixels], truths: Sequence[Pixels], steps: Sequence[Step]) -> float | None:
     """Mean absolute difference between the change of a result from frame to frame at a point and that of Y*, 0…1.
 
-    Args:
-        results, truths: T frames (H, W, 4) uint8 of a clip, in order.
-        steps: T - 1, from each to the next.
-
-    Returns:
-        None where no point is seen in two frames.
+    A step leads from each frame to the next. None where no point is seen in two frames.
     """
     total, count = 0.0, 0
     for k, step in enumerate(steps):

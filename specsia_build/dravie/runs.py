@@ -80,15 +80,8 @@ def write_record(
 ) -> None:
     """Write the record of a training, or check that a training to resume has the same settings.
 
-    Args:
-        run: its folder.
-        config: of the training.
-        decisive: settings that decide the weights.
-        environment: other facts for the record.
-        resume: whether the folder must hold this training.
-
-    Raises:
-        UsageError: if the folder holds something else.
+    `decisive` settings decide the weights, and must be the same; `environment` is for the record alone. Raises
+    `UsageError` if the folder holds something else.
     """
     path = run / RUN_FILE
     if not path.is_file():

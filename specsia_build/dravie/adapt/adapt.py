@@ -6,11 +6,12 @@ import copy
 import json
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+import scipy
 import torch
 from numpy.typing import NDArray
 from torch import nn
@@ -20,18 +21,17 @@ from specsia_build.characters.images import load_texture
 from specsia_build.dataset.pairs import Pair, pair_at
 from specsia_build.dataset.reading import OpenedDataset, open_dataset
 from specsia_build.dravie.adapt.overlay import differs_in_colour, place_drawing
-from specsia_build.dravie.config import HALF_COVERED, Augment, TrainConfig, to_json
+from specsia_build.dravie.config import HALF_COVERED, PATCH, Augment, TrainConfig, to_json
 from specsia_build.dravie.data.drawings import DrawnPair, frontal_rows
 from specsia_build.dravie.data.frame_folder import frame_warning, list_frames, read_frame
 from specsia_build.dravie.data.frames import Frames, frames_of
 from specsia_build.dravie.data.patches import PatchSampler
-from specsia_build.dravie.drawing import Drawing
-from specsia_build.dravie.masks import agreed
+from specsia_build.dravie.drawing import MOST_WIDTH, Drawing, near
 from specsia_build.dravie.model.checkpoint import load_generator, save_model
 from specsia_build.dravie.model.networks import Generator
 from specsia_build.dravie.repair.apply import find_device
 from specsia_build.dravie.runs import ADAPTED_FROM, RUN_FILE, read_seen, run_name, write_seen
-from specsia_build.dravie.train.loop import NotFinite, Trainer
+from specsia_build.dravie.train.loop import Trainer
 from specsia_build.dravie.train.train import validate
 from specsia_build.errors import SpecsiaError, UsageError, some, spelled
 from specsia_build.files.writing import replacing_folder, require_writable, write_bytes
@@ -42,6 +42,8 @@ PICTURE = "frontal.png"  # Z, the result and Y* of the frontal view
 BLEND = 0.5
 """Share of the change of the weights that is kept (Wortsman et al. 2022, *Robust fine-tuning of zero-shot models*)."""
 
+SLACK = 2  # Largest distance in pixels between silhouettes that agree
+LEAST_AGREED = 0.1  # Least share of the foreground where silhouettes agree; below it, patches are drawn from all of it
 WITHHELD = 9  # Number of withheld parts: three discs, halves and bands each
 DISC, BAND = 0.25, 0.15  # Radius of a disc, and half the width of a band, as shares of the root of the figure's area
 
@@ -56,27 +58,24 @@ def adapt_generator(
     (`Augment.HINT`). A model that sees the drawing is trained with parts of it withheld (`withheld_frames`), and only
     `BLEND` of the change of its weights is kept, or none if that does not improve the frontal view.
 
-    Args:
-        generator: to start from, which stays as it is.
-        front: Z and Zpos of the frontal view, and Y* or a drawing laid onto it.
-        settings: of the adaptation; those of the network are ignored.
-        advance: called after each step.
-
-    Raises:
-        SpecsiaError: if the pair shows nothing, or a loss is not finite.
+    Settings of the network are ignored, and `advance` is called after each step. Raises `SpecsiaError` if the pair
+    shows nothing, or a loss is not finite.
     """
     network, config, device = generator
     copied = copy.deepcopy(network).requires_grad_(True).train()
     for module in copied.modules():
         if isinstance(module, nn.BatchNorm2d):
             module.eval()
-    trainer = Trainer(settings.of_model(config), None, device, copied)
+    trainer = Trainer(replace(settings, **asdict(config)), None, device, copied)
     guided = config.sees_drawing and len(front.drawing.places) > 0
     if guided:
         frames = withheld_frames(front, settings.seed)
     else:
         frames = [frames_of([front.pair], front.drawing, agreed(front.pair))]
-    adapted = _fit(trainer, PatchSampler(frames, trainer.config, Augment.HINT), front.pair, advance)
+    for _ in trainer.learn(PatchSampler(frames, trainer.config, Augment.HINT)):
+        advance(1)
+    adapted = trainer.result
+    adapted.network.requires_grad_(False).eval()
     if guided:
         with torch.no_grad():
             for weight, start in zip(adapted.network.parameters(), network.parameters(), strict=True):
@@ -85,6 +84,22 @@ def adapt_generator(
         if after >= before:
             return generator._replace(network=copy.deepcopy(network))
     return adapted
+
+
+def agreed(pair: Pair) -> NDArray[np.bool_]:
+    """Return the mask (H, W) of pixels whose patch contains no part that only one of Z and Y* shows.
+
+    A part that the reconstruction lacks, such as a cape, cannot be painted from the rest. A model that is trained to do
+    so on one view smears the part's colours around the character in all others.
+    """
+    z, gt = pair.z[..., 3] >= HALF_COVERED, pair.gt[..., 3] >= HALF_COVERED
+    lost = gt & (scipy.ndimage.distance_transform_edt(~z) > MOST_WIDTH + SLACK)
+    added = z & (scipy.ndimage.distance_transform_edt(~gt) > SLACK)
+    mask = ~near(lost | added, PATCH // 2)
+    foreground = z | gt
+    if (mask & foreground).sum() < LEAST_AGREED * foreground.sum():
+        return np.ones_like(mask)
+    return mask
 
 
 def withheld_frames(front: DrawnPair, seed: int) -> list[Frames]:
@@ -117,16 +132,6 @@ def _parts(shown: NDArray[np.bool_], seed: int) -> Iterator[NDArray[np.bool_]]:
         across = down * np.sin(angle) + right * np.cos(angle)
         kinds = (np.hypot(down, right) <= DISC * side, across >= 0, np.abs(across) <= BAND * side)
         yield np.asarray(kinds[number % len(kinds)])
-
-
-def _fit(trainer: Trainer, sampler: PatchSampler, frontal: Pair, advance: Callable[[int], object]) -> Generator:
-    try:
-        for _ in trainer.learn(sampler):
-            advance(1)
-    except NotFinite as error:
-        raise SpecsiaError(f"fitting to '{frontal.character_id}' stopped: {error}") from error
-    trainer.result.network.requires_grad_(False).eval()
-    return trainer.result
 
 
 class Adapted(NamedTuple):

@@ -44,8 +44,7 @@ class Placed(NamedTuple):
 def cut_out(drawing: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Remove the background of a drawing (H, W, 4) uint8 that has no transparency.
 
-    Raises:
-        SpecsiaError: if nothing or everything is background, or it is not of one colour.
+    Raises `SpecsiaError` if nothing or everything is background, or it is not of one colour.
     """
     out = drawing.copy()
     if not (drawing[..., 3] < HALF_COVERED).any():
@@ -63,14 +62,9 @@ def cut_out(drawing: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 def place_drawing(drawing: NDArray[np.uint8], mask: NDArray[np.uint8]) -> Placed:
-    """Lay a drawing onto a silhouette by the similarity with the best overlap.
+    """Lay a drawing (h, w, 4), see `cut_out`, onto a silhouette (H, W) by the similarity with the best overlap.
 
-    Args:
-        drawing: (h, w, 4) uint8 with straight alpha, or opaque on a plain background; of any size.
-        mask: (H, W) uint8, Zmask of the frontal view.
-
-    Raises:
-        SpecsiaError: if no similarity reaches an IoU of `LEAST_IOU`.
+    Raises `SpecsiaError` if no similarity reaches an IoU of `LEAST_IOU`.
     """
     figure = cut_out(drawing)
     if not (mask >= HALF_COVERED).any():
@@ -85,12 +79,7 @@ def place_drawing(drawing: NDArray[np.uint8], mask: NDArray[np.uint8]) -> Placed
 
 
 def differs_in_colour(z: NDArray[np.uint8], placed: NDArray[np.uint8]) -> bool:
-    """Return whether a drawing and the view that it was laid onto differ much in colour, as backs and sketches do.
-
-    Args:
-        z: (H, W, 4) uint8, Z of the frontal view, which shows what was reconstructed from the drawing.
-        placed: (H, W, 4) uint8, the drawing laid onto it.
-    """
+    """Return whether a drawing and the view Z that it was laid onto differ much in colour, as backs and sketches do."""
     both = scipy.ndimage.binary_erosion((z[..., 3] == 255) & (placed[..., 3] == 255), iterations=INSIDE)
     if not both.any():
         return False

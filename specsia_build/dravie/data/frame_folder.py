@@ -17,8 +17,6 @@ COLOR, MASK, POS = "color", "mask", "pos"
 
 SUFFIXES = (".png", ".webp", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff")
 
-FEW = 64  # Opaque pixels below which positions are not judged
-
 ALIKE = 4.0
 """Mean difference in levels below which channels or pictures are equal but for compression: coordinates of a place are
 tens of levels apart."""
@@ -144,16 +142,11 @@ def read_frame(frame: FrameFiles) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]
 
 
 def frame_warning(z: NDArray[np.uint8], pos: NDArray[np.uint8] | None) -> str | None:
-    """Return what seems wrong with a frame, or None.
-
-    Args:
-        z: (H, W, 4) uint8, Z with straight alpha.
-        pos: (H, W, 4) uint8, Zpos; None for a model that does not see it.
-    """
+    """Return what seems wrong with Z and, unless the model does not see it, Zpos of a frame, or None."""
     covered = z[..., 3] >= HALF_COVERED
     if not covered.any() or min(edge.min() for edge in (covered[0], covered[-1], covered[:, 0], covered[:, -1])):
         return "the mask covers nothing, or all of the border: the character is 255, and the rest 0"
-    if pos is None or covered.sum() < FEW:
+    if pos is None:
         return None
     places, colours = (picture[covered, :3].astype(np.int16) for picture in (pos, z))
     grey, copied = np.ptp(places, axis=1).mean() < ALIKE, np.abs(places - colours).mean() < ALIKE

@@ -27,8 +27,7 @@ from specsia_build.dataset.pairs import PAIR_COLUMNS, Pair, decode_pair
 from specsia_build.dataset.reading import OpenedDataset
 from specsia_build.dravie.config import REACH
 from specsia_build.dravie.data.drawings import Drawings
-from specsia_build.dravie.drawing import NO_DRAWING, Drawing
-from specsia_build.dravie.masks import near
+from specsia_build.dravie.drawing import NO_DRAWING, Drawing, near
 from specsia_build.errors import SpecsiaError, WriteError, plural, some
 from specsia_build.files.writing import replacing_folder, writing
 from specsia_build.folders import prune, use, user_cache
@@ -38,7 +37,7 @@ from specsia_build.terminal.screen import say
 T = TypeVar("T")
 R = TypeVar("R")
 
-VERSION = 4  # Version of the files' layout; part of their fingerprint
+VERSION = 5  # Version of the files' layout; part of their fingerprint
 
 PIXEL_BYTES = 24
 
@@ -75,8 +74,6 @@ class Extent(NamedTuple):
     first_run: int
     runs: int
     centres: int
-    frame_height: int
-    frame_width: int
     thickness: int
     grey: int
     ink: int
@@ -90,31 +87,16 @@ class Frames:
         pixels: flat uint8, `PIXEL_BYTES` a pixel, the boxes of all rows one after the other.
         runs: (R, 3) int32, horizontal runs of the foreground: number of the row's foreground pixels before the run, and
             the y and x in the box at which it begins.
-        extents: (N, 13) int64, an `Extent` a row.
-        mapped: the file behind `pixels`, None if they are in memory.
+        extents: (N, 11) int64, an `Extent` a row.
     """
 
     pixels: NDArray[np.uint8]
     runs: NDArray[np.int32]
     extents: NDArray[np.int64]
     rows: tuple[Row, ...]
-    mapped: mmap.mmap | None = None
 
     def __len__(self) -> int:
         return len(self.rows)
-
-    def release(self) -> None:
-        """Release the pages that were read, so that the process does not grow to the size of the file."""
-        if self.mapped is not None:
-            self.mapped.madvise(mmap.MADV_DONTNEED)
-
-    def whole(self, row: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.uint8]]:
-        """Return Z, Zpos and Y* of a row, each (H, W, 4) uint8; Zpos has the alpha of Z."""
-        at = Extent(*map(int, self.extents[row]))
-        box = self.pixels[at.offset :][: at.height * at.width * PIXEL_BYTES].reshape(at.height, at.width, PIXEL_BYTES)
-        frame = np.zeros((at.frame_height, at.frame_width, PIXEL_BYTES), np.uint8)
-        frame[at.top : at.top + at.height, at.left : at.left + at.width] = box
-        return frame[..., :4].copy(), frame[..., [4, 5, 6, 3]], frame[..., 7:11].copy()
 
 
 class _Index(msgspec.Struct):
@@ -160,8 +142,7 @@ def _cut_out(pair: Pair, drawing: Drawing, where: NDArray[np.bool_] | None = Non
     layers = [pair.z[box], pair.pos[box][..., :3], pair.gt[box], silhouette[box][..., None], looked_up]
     ink = -1 if pair.gt_mask is None or pair.outline_grey is None else pair.outline_grey
     place = 0, top, left, bottom - top, right - left, 0, len(runs), int(lengths.sum())
-    height, width = pair.z.shape[:2]
-    return row, _Box(np.concatenate(layers, axis=2), runs, Extent(*place, height, width, *drawing.style, ink))
+    return row, _Box(np.concatenate(layers, axis=2), runs, Extent(*place, *drawing.style, ink))
 
 
 def _write(boxes: Iterable[tuple[Row, _Box | None]], pixels: BinaryIO, runs: BinaryIO) -> _Index:
@@ -241,7 +222,7 @@ def open_frames(dataset: OpenedDataset, config: str, split: str) -> Frames:
     # A patch is scattered lines: what the system would read ahead is of no use.
     mapped.madvise(mmap.MADV_RANDOM)
     runs = np.memmap(cache / RUNS, np.int32, mode="r").view(np.ndarray).reshape(-1, 3)
-    return Frames(np.frombuffer(mapped, np.uint8), runs, np.array(index.extents, np.int64), tuple(index.rows), mapped)
+    return Frames(np.frombuffer(mapped, np.uint8), runs, np.array(index.extents, np.int64), tuple(index.rows))
 
 
 def _complete(cache: Path) -> _Index | None:

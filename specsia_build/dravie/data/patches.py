@@ -25,7 +25,6 @@ from specsia_build.dravie.data.encoding import (
 )
 from specsia_build.dravie.data.frames import PIXEL_BYTES, Extent, Frames, made_ahead
 from specsia_build.dravie.look_up import LOOKED_UP_CHANNELS
-from specsia_build.errors import SpecsiaError
 from specsia_build.jit import compiled, inlined
 
 Batch: TypeAlias = tuple[NDArray[np.float32], NDArray[np.float32]]
@@ -38,7 +37,6 @@ DARKEST, BRIGHTEST = np.float32(0.7), np.float32(1.3)
 """Factors between which the value (of hue, saturation, value) is changed; full value is as far as it goes."""
 
 AHEAD = 4  # Batches that are drawn ahead
-RELEASE_AFTER = 10_000  # Patches after which read pages are released; each has touched 100 to 200 KB of them
 
 LOW_CONTRAST, FAINTEST = np.float32(0.3), np.float32(0.25)
 """Share of patches whose colours are drawn towards a grey, and the smallest factor of their differences. Without these
@@ -260,16 +258,12 @@ class PatchSampler:
     Attributes:
         frames: rows to draw from with equal chances, by configuration.
         config: of the training.
-        augment: augmentation of the patches, by default that of `config`.
+        augment: augmentation of the patches, by default COLOURS if `config` says so.
     """
 
     frames: Sequence[Frames]
     config: TrainConfig
     augment: Augment | None = None
-
-    def __post_init__(self) -> None:
-        if not any(map(len, self.frames)):
-            raise SpecsiaError("there is no row to draw patches from")
 
     def batch(self, step: int) -> Batch:
         """Draw the patches of a step: inputs (N, size, size, C) and targets (N, size, size, 4), float32 in [-1, 1]."""
@@ -278,7 +272,7 @@ class PatchSampler:
         inputs = np.empty((*shape, input_channels(config.model)), np.float32)
         targets = np.empty((*shape, TARGET_CHANNELS), np.float32)
         shares = np.array([config.no_drawing, config.no_contour, config.redrawn], np.float32)
-        augment = int(config.augmentation if self.augment is None else self.augment)
+        augment = int(config.augment if self.augment is None else self.augment)
         first, count = 0, sum(map(len, self.frames))
         for part in self.frames:
             choices = (first, count), config.seed, step, augment, shares
@@ -289,10 +283,5 @@ class PatchSampler:
 
 def prefetched(sampler: PatchSampler, start: int, stop: int, threads: int = 1) -> Iterator[Batch]:
     """Yield the batches of the steps from `start` to `stop` - 1 in order, drawn ahead of their use in threads."""
-    every = max(1, RELEASE_AFTER // sampler.config.batch)
-    with ThreadPoolExecutor(threads, thread_name_prefix="patches") as pool:
-        for count, batch in enumerate(made_ahead(pool, sampler.batch, range(start, stop), AHEAD), 1):
-            yield batch
-            if count % every == 0:
-                for part in sampler.frames:
-                    part.release()
+    with ThreadPoolExecutor(threads) as pool:
+        yield from made_ahead(pool, sampler.batch, range(start, stop), AHEAD)

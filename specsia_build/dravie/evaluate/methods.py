@@ -15,7 +15,7 @@ from specsia_build.dataset.schema import DEFAULT_CONFIG
 from specsia_build.dravie.adapt.adapt import adapt_generator
 from specsia_build.dravie.config import ADAPTATION, ModelConfig, TrainConfig, differences
 from specsia_build.dravie.data.drawings import DrawnPair
-from specsia_build.dravie.drawing import NO_DRAWING, STYLE_STEP, UNKNOWN_STYLE, Drawing
+from specsia_build.dravie.drawing import NO_DRAWING, STYLE_STEP
 from specsia_build.dravie.model.checkpoint import load_generator
 from specsia_build.dravie.model.networks import Generator
 from specsia_build.dravie.repair.apply import repair
@@ -32,7 +32,6 @@ BASELINES = (RAW, LINE, PASTE)  # Choices of `--baselines`
 OURS = "DraViE"
 
 UNNAMED = ("seed", "configs", "with_pos", "preset", "reference")  # Settings that a label states in words, or not at all
-LINE_PX, LINE_GREY = 2, 0  # Style of the line where the drawing's is unknown
 
 Picture = NDArray[np.uint8]
 
@@ -90,30 +89,20 @@ def _baseline(name: str) -> Method:
                 return view.z
             picture = view.z if name == LINE else front.drawing.paste(view.z, view.pos)
             width, grey = front.drawing.style
-            style = (LINE_PX, LINE_GREY) if (width, grey) == UNKNOWN_STYLE else (width / STYLE_STEP, grey)
-            return draw_contour(picture, picture[..., 3], *style)
+            return draw_contour(picture, picture[..., 3], width / STYLE_STEP, grey)
 
         return paint
 
     return Method(name, fit)
 
 
-def _painter(generator: Generator, drawing: Drawing) -> Painter:
-    return lambda view: repair(generator, view.z, view.pos, drawing)
-
-
-def _method(label: str, repeat: int, run: Run, drawing: bool = True) -> Method:
-    """Return a trained model as it is, or without the drawing."""
+def _trained(label: str, repeat: int, run: Run, adaptation: TrainConfig | None = None, drawing: bool = True) -> Method:
+    """Return a trained model as it is or adapted, with or without the drawing."""
 
     def fit(front: DrawnPair) -> Painter:
-        return _painter(run.generator, front.drawing if drawing else NO_DRAWING)
-
-    return Method(label, fit, repeat, run.seen)
-
-
-def _adapted(label: str, repeat: int, run: Run, settings: TrainConfig) -> Method:
-    def fit(front: DrawnPair) -> Painter:
-        return _painter(adapt_generator(run.generator, front, settings), front.drawing)
+        generator = run.generator if adaptation is None else adapt_generator(run.generator, front, adaptation)
+        shown = front.drawing if drawing else NO_DRAWING
+        return lambda view: repair(generator, view.z, view.pos, shown)
 
     return Method(label, fit, repeat, run.seen)
 
@@ -124,7 +113,6 @@ def _groups(runs: Sequence[Run]) -> dict[str, list[Run]]:
     A label names the backends and the settings in which a run differs from the first that sees positions.
     """
     trained = sorted((run for run in runs if run.settings is not None), key=lambda run: not run.config.with_pos)
-    several = len({run.config.sees_drawing for run in runs if run.config.with_pos}) > 1
     groups: dict[str, list[Run]] = {}
     for run in runs:
         if run.settings is None or trained[0].settings is None:
@@ -136,7 +124,7 @@ def _groups(runs: Sequence[Run]) -> dict[str, list[Run]]:
             words += [f"{name}={getattr(run.settings, name)}" for name in other if name not in UNNAMED]
             if not run.config.with_pos:
                 words.append("without pos")
-            elif several and not run.config.sees_drawing:
+            elif not run.config.sees_drawing:
                 words.append("trained without drawing")
         groups.setdefault(" ".join(filter(None, words)), []).append(run)
     return groups
@@ -162,9 +150,9 @@ def choose_methods(
     for label, alike in _groups(runs).items():
         whole, sees_drawing = f"{label} without adaptation", alike[0].config.sees_drawing
         if sees_drawing or "adaptation" in without:
-            methods += [_method(whole, k, run) for k, run in enumerate(alike)]
+            methods += [_trained(whole, k, run) for k, run in enumerate(alike)]
         if sees_drawing and "drawing" in without:
-            methods += [_method(f"{whole} without drawing", k, run, False) for k, run in enumerate(alike)]
+            methods += [_trained(f"{whole} without drawing", k, run, drawing=False) for k, run in enumerate(alike)]
         for k in range(max(repeats, len(alike))):
-            methods.append(_adapted(label, k, alike[k % len(alike)], replace(adaptation, seed=k)))
+            methods.append(_trained(label, k, alike[k % len(alike)], replace(adaptation, seed=k)))
     return methods

@@ -224,20 +224,12 @@ def to_markdown(evaluation: Evaluation, summary: Summary) -> str:
 
 def headlines(evaluation: Evaluation, summary: Summary) -> list[str]:
     """Describe each trained method on each backend in one sentence."""
-    verdicts: dict[tuple[str, str], dict[str, list[str]]] = {}
-    for d in differences(evaluation, summary):
-        if d.characters >= FEWEST:
-            verdicts.setdefault((d.config, d.method), {}).setdefault(d.verdict, []).append(METRICS[d.score].name)
     lines = []
     for config, label in itertools.product(evaluation.configs, evaluation.trained):
         ours, raw = (summary.get((config, name, NOVEL, "l1")) for name in (label, RAW))
-        if ours is None:
-            continue
-        of_raw = f", {ours.mean / raw.mean:.0%} of Z's" if raw is not None and raw.mean else ""
-        scores = verdicts.get((config, label), {})
-        against = "; ".join(f"{verdict}: {', '.join(names)}" for verdict, names in scores.items())
-        against = f"; against the best baseline {against}" if against else ""
-        lines.append(f"{config}: {label} has an L1 of {ours.mean:.4f}{of_raw}{against}")
+        of_raw = f", {ours.mean / raw.mean:.0%} of Z's" if ours is not None and raw is not None and raw.mean else ""
+        if ours is not None:
+            lines.append(f"{config}: {label} has an L1 of {ours.mean:.4f}{of_raw}")
     return lines
 
 

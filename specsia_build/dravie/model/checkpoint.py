@@ -47,14 +47,10 @@ def save_model(
     training: Mapping[str, Tensor] | None = None,
     drawing: Drawing | None = None,
 ) -> Path:
-    """Write a checkpoint and delete the oldest ones.
+    """Write a checkpoint after a number of steps and delete the oldest ones.
 
-    Args:
-        run: folder of the run.
-        step: updates so far.
-        generator: that enhance and evaluate use.
-        training: what only training needs; a run without it cannot be resumed.
-        drawing: of the character that the model is adapted to.
+    `training` is what only training needs; a run without it cannot be resumed. `drawing` is that of the character that
+    the model is adapted to.
     """
     path = run / FOLDER / f"{step:07d}"
     state = {"step": step, "model": asdict(generator.config), "specsia": __version__, "torch": torch.__version__}

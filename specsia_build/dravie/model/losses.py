@@ -2,19 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import torch
-from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn import functional
 
 from specsia_build.errors import UsageError, brief
-from specsia_build.folders import expanded
-
-VGG19 = "vgg19"
-RANDOM = "random"
-NONE = "none"
 
 VGG19_URL = "https://download.pytorch.org/models/vgg19-dcbb9e9d.pth"
 """torchvision's weights, trained on ImageNet; the name holds the beginning of their SHA-256."""
@@ -89,37 +81,29 @@ class Features(nn.Module):
 def find_features(perceptual: str) -> Features | None:
     """Return the network of the perceptual loss; raises `UsageError` if its weights cannot be read.
 
-    `vgg19` is downloaded once into torch's cache; a path names its weights; `random` stands for the same layers with
-    random weights of a fixed seed.
+    `vgg19` is downloaded once into torch's cache; `random` stands for the same layers with random weights of a fixed
+    seed.
     """
-    if perceptual == NONE:
+    if perceptual == "none":
         return None
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(RANDOM_SEED)
         features = Features()
-        if perceptual == RANDOM:
+        if perceptual == "random":
             for layer in features.features:
                 if isinstance(layer, nn.Conv2d):
                     nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
-    if perceptual != RANDOM:
+    if perceptual == "vgg19":
         try:
-            weights = _vgg_weights(perceptual)
+            weights = torch.hub.load_state_dict_from_url(
+                VGG19_URL, map_location="cpu", progress=False, check_hash=True, weights_only=True
+            )
             features.load_state_dict({name: weights[name] for name in features.state_dict()})
         # torch raises many kinds of errors for a damaged file.
         except Exception as error:
             raise UsageError(
-                f"VGG-19's weights cannot be read from {perceptual} ({brief(str(error), 120)}): "
-                "give --perceptual vgg19|PATH|random|none"
+                f"VGG-19's weights cannot be loaded from {VGG19_URL} ({brief(str(error), 120)}): "
+                "put that file into torch's cache, or give --perceptual random or none"
             ) from error
     features.requires_grad_(False).eval()
     return features.to(memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
-
-
-def _vgg_weights(perceptual: str) -> Mapping[str, Tensor]:
-    if perceptual == VGG19:
-        weights: Mapping[str, Tensor] = torch.hub.load_state_dict_from_url(
-            VGG19_URL, map_location="cpu", progress=False, check_hash=True, weights_only=True
-        )
-        return weights
-    path = expanded(perceptual)
-    return load_file(path) if path.suffix == ".safetensors" else torch.load(path, map_location="cpu", weights_only=True)

@@ -12,8 +12,7 @@ from numpy.typing import NDArray
 from specsia_build.config import check_choice
 from specsia_build.dravie.config import DEVICES, HALF_COVERED, PATCH, REACH
 from specsia_build.dravie.data.encoding import decode_output, encode_input
-from specsia_build.dravie.drawing import NO_DRAWING, STYLE_STEP, Drawing
-from specsia_build.dravie.masks import near
+from specsia_build.dravie.drawing import NO_DRAWING, STYLE_STEP, Drawing, near
 from specsia_build.dravie.model.networks import GEOMETRY, Generator
 from specsia_build.errors import UsageError
 from specsia_build.rendering.contour import draw_contour
@@ -100,16 +99,9 @@ def repair(
 ) -> NDArray[np.uint8]:
     """Repair a frame, in tiles that are halved while the device's memory is too small.
 
-    Args:
-        generator: what repairs it.
-        z: (H, W, 4) uint8 with straight alpha, of any size.
-        pos: (H, W, 4) uint8; ignored by a model without positions.
-        drawing: of the character, for a model that sees it.
-
-    Returns:
-        (H, W, 4) uint8 with straight alpha, transparent farther than `FARTHEST` from Z, and farther than `SOFT` from
-        the figure: Z and connected paint of at least half coverage. A contour of Z in the drawing's style lies below
-        it and closes gaps.
+    Z and Zpos, which a model without positions ignores, are (H, W, 4) uint8 with straight alpha, of any size. So is the
+    result, transparent farther than `FARTHEST` from Z, and farther than `SOFT` from the figure: Z and connected paint
+    of at least half coverage. A contour of Z in the drawing's style lies below it and closes gaps.
     """
     out, tile, config = np.zeros_like(z), TILE, generator.config
     window = _window(z[..., 3], GEOMETRY[config.architecture].multiple)

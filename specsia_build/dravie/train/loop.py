@@ -24,7 +24,7 @@ from specsia_build.dravie.model.checkpoint import MODEL, TRAINING, load_weights,
 from specsia_build.dravie.model.losses import Features
 from specsia_build.dravie.model.networks import Generator, build_discriminator, build_generator
 from specsia_build.dravie.repair.apply import computes_in_bf16
-from specsia_build.errors import SpecsiaError, UsageError
+from specsia_build.errors import SpecsiaError
 
 TERMS = ("l1", "gradient", "perceptual", "adversarial", "discriminator", "norm")
 """Values of `Trainer.step`: unweighted losses, and the norm of the generator's gradient."""
@@ -33,10 +33,6 @@ CHECK_EVERY = 50  # Steps between reads of the losses, each of which waits for a
 AVERAGE_LAG = 10  # Lag of the running average in its first steps, in which it follows the weights faster
 
 BETAS, EPSILON = (0.9, 0.999), 1e-8  # Of Adam
-
-
-class NotFinite(SpecsiaError):
-    """A loss or a gradient is not finite."""
 
 
 def to_device(patches: NDArray[np.float32], device: torch.device) -> Tensor:
@@ -111,12 +107,8 @@ class Adam:
 class Trainer:
     """Networks and optimisers of a training; new weights depend on the seed alone.
 
-    Args:
-        config: of the training.
-        features: network of the perceptual loss, or None.
-        device: to train on.
-        generator: to continue, in training mode; None for a new one.
-        compiled: whether to compile the networks on a GPU, which pays off in long trainings.
+    `features` is the network of the perceptual loss, and `generator` one in training mode to continue. Networks may be
+    `compiled` on a GPU, which pays off in long trainings.
 
     Attributes:
         modules: `generator` and, with an adversarial loss, `discriminator`, each with its optimiser.
@@ -170,8 +162,6 @@ class Trainer:
 
         Raises `SpecsiaError` if it cannot be read, or is of other networks.
         """
-        if not (checkpoint / TRAINING).is_file():
-            raise UsageError(f"{checkpoint} holds a finished model and no state of a training: it cannot be resumed")
         if self.average is not None:
             with reading(checkpoint / MODEL) as path:
                 load_weights(self.average, load_file(path))
@@ -244,7 +234,7 @@ class Trainer:
             After each step its number, from 1, and a function that returns the means of `TERMS` since its last call.
 
         Raises:
-            NotFinite: at most `CHECK_EVERY` steps after a loss or a gradient that is not finite.
+            SpecsiaError: at most `CHECK_EVERY` steps after a loss or a gradient that is not finite.
         """
         pending: list[Tensor] = []
         step = start
@@ -255,7 +245,7 @@ class Trainer:
             bad = (~values.isfinite()).nonzero()
             if len(bad):
                 first, term = (int(i) for i in bad[0])
-                raise NotFinite(
+                raise SpecsiaError(
                     f"{TERMS[term]} of step {step - len(values) + first + 1} is not finite: "
                     "train with a lower learning_rate or precision float32"
                 )

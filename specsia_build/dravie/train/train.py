@@ -58,7 +58,6 @@ class Trained:
         perceptual: network of the perceptual loss.
         l1, raw_l1: mean absolute error over Z ∪ Y* of results and of Z on the validation frames; None without any.
         warnings: sentences.
-        has_test: whether the dataset has a test split to evaluate on.
     """
 
     run: Path
@@ -70,7 +69,6 @@ class Trained:
     l1: float | None
     raw_l1: float | None
     warnings: tuple[str, ...] = ()
-    has_test: bool = True
 
 
 def train(
@@ -82,15 +80,7 @@ def train(
     device_name: str = "auto",
     checkpoint_every: int = CHECKPOINT_EVERY,
 ) -> Trained:
-    """Train a generator on a dataset's train split and write a run folder.
-
-    Args:
-        where: the dataset, see `open_dataset`.
-        run: folder of the run.
-        config: settings of the training.
-        resume: whether to continue the run in the folder.
-        device_name: `auto`, `cpu` or `cuda`.
-        checkpoint_every: steps between checkpoints; changes no weight.
+    """Train a generator on the train split of a dataset (see `open_dataset`) and write a run folder, or `resume` it.
 
     Raises:
         UsageError: if the folder holds another run, or none to resume.
@@ -138,8 +128,6 @@ def train(
     trainer = Trainer(config, features, device, compiled=True)
     last = next(reversed(checkpoints(run)), None)
     step = start = 0 if last is None else trainer.restore(last)
-    if resume and last is None:
-        say(f"{spelled(run)} has no checkpoint yet: its training starts over")
     _begin_log(run / LOG, ("learning_rate", *TERMS, "patches_per_second"), start)
     _begin_log(run / VALIDATION_LOG, ("l1", "raw_l1"), start)
 
@@ -191,7 +179,6 @@ def train(
         l1=ours,
         raw_l1=raw,
         warnings=tuple(warnings),
-        has_test=any("test" in dataset.splits(name) for name in config.configs),
     )
 
 

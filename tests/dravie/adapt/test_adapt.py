@@ -22,6 +22,7 @@ from specsia_build.dravie.adapt.adapt import (
     WITHHELD,
     Frontal,
     adapt_generator,
+    agreed,
     find_frontal,
     with_drawing,
     withheld_frames,
@@ -31,7 +32,6 @@ from specsia_build.dravie.config import ADAPTATION, ModelConfig
 from specsia_build.dravie.data.drawings import DrawnPair
 from specsia_build.dravie.data.frames import PIXEL_BYTES, Extent
 from specsia_build.dravie.drawing import Drawing
-from specsia_build.dravie.masks import agreed
 from specsia_build.dravie.model.checkpoint import DRAWING, MODEL, load_drawing, load_generator, save_model
 from specsia_build.dravie.model.networks import Generator, build_generator
 from specsia_build.dravie.runs import checkpoints

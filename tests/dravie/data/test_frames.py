@@ -16,7 +16,7 @@ from specsia_build.dataset.pairs import PAIR_COLUMNS, Pair, decode_pair
 from specsia_build.dataset.reading import OpenedDataset, open_dataset
 from specsia_build.dravie.config import REACH
 from specsia_build.dravie.data import frames as frames_module
-from specsia_build.dravie.data.frames import Extent, Frames, frames_of, open_frames
+from specsia_build.dravie.data.frames import PIXEL_BYTES, Extent, Frames, frames_of, open_frames
 from specsia_build.errors import SpecsiaError
 from tests.dataset.small import build_small, change, pixels, put
 from tests.dravie.pairs import make_pair
@@ -51,8 +51,12 @@ def test_frames_hold_the_rows_of_the_dataset(dataset: OpenedDataset, tmp_path: P
     for index, row in enumerate(rows):
         pair = decode_pair(row)
         assert frames.rows[index][:3] == (pair.uid, pair.character_id, pair.view)
-        for held, true in zip(frames.whole(index), (pair.z, pair.pos, pair.gt), strict=True):
-            assert np.array_equal(held, true)
+        at = Extent(*map(int, frames.extents[index]))
+        box = frames.pixels[at.offset :][: at.height * at.width * PIXEL_BYTES].reshape(at.height, at.width, PIXEL_BYTES)
+        whole = np.zeros((*pair.z.shape[:2], PIXEL_BYTES), np.uint8)
+        whole[at.top : at.top + at.height, at.left : at.left + at.width] = box
+        held = whole[..., :4], whole[..., [4, 5, 6, 3]], whole[..., 7:11]
+        assert all(map(np.array_equal, held, (pair.z, pair.pos, pair.gt)))
     assert not _same(frames, _open(dataset, tmp_path, "thin"))
 
 
