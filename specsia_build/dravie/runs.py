@@ -128,11 +128,6 @@ class Seen:
     validation: Characters = field(default_factory=dict)
     adaptation: Characters = field(default_factory=dict)
 
-    @property
-    def known(self) -> bool:
-        """Whether there is a record of anything that the model learnt from."""
-        return self.training is not None or bool(self.adaptation)
-
     def among(self, characters: Characters) -> dict[str, str]:
         """Find the characters that the model has learnt from, by id or by the content of a view, with its own ids."""
         learnt = [*(self.training or {}).values(), self.adaptation]

@@ -13,7 +13,7 @@ import numpy as np
 
 from specsia_build import __version__, png
 from specsia_build.characters.formats import FORMATS
-from specsia_build.config import BuildConfig, check_whole
+from specsia_build.config import BuildConfig
 from specsia_build.dataset.pairs import Pair
 from specsia_build.dravie.adapt.adapt import Adapted, adapt_run
 from specsia_build.dravie.adapt.adapt import Frontal as Fitting
@@ -26,7 +26,7 @@ from specsia_build.errors import UsageError, spelled
 from specsia_build.files.writing import replacing_folder, require_writable, write_bytes
 from specsia_build.films import Pixels, has_ffmpeg, side_by_side
 from specsia_build.picture_files import write_moving, write_still
-from specsia_build.repairing.drawing import Frontal, frame_drawing, read_drawing, render_front
+from specsia_build.repairing.drawing import Frontal, read_drawing, render_front
 from specsia_build.repairing.frames import FPS, Frame, moving, turntable
 from specsia_build.repairing.placing import Placed, place_file, read_one, reconstruct
 from specsia_build.sheets import Sheet, spread
@@ -63,10 +63,6 @@ class RepairSettings:
     adapt: bool = False
     back: str | Path | None = None
 
-    def __post_init__(self) -> None:
-        check_whole("views", self.views, 1, 360)
-        check_whole("size", self.size, 64, 2048)
-
 
 @dataclass(frozen=True)
 class Repaired:
@@ -91,23 +87,19 @@ class Repaired:
     warnings: tuple[str, ...]
 
 
-def load_subject(subject: str | Path | Pixels | Frontal, settings: RepairSettings) -> Frontal:
-    """Load the front of a character: from a drawing's file or pixels, a mesh file, or `sample:1`.
+def load_subject(subject: str | Path, size: int) -> Frontal:
+    """Load the front of a character: from a drawing's file, a mesh file, or `sample:1`.
 
     Raises:
         UsageError: if there is no such file.
         SpecsiaError: if it cannot be read, or cut out.
     """
-    if isinstance(subject, Frontal):
-        return subject
-    if isinstance(subject, np.ndarray):
-        return frame_drawing(subject, settings.size)
     path = Path(subject)
     if path.suffix.lower() in FORMATS or path.is_dir() or str(subject).startswith("sample:"):
-        return render_front(read_one(path), settings.size)
+        return render_front(read_one(path), size)
     if not path.is_file():
         raise UsageError(f"there is no file {path}: give a drawing, or a character ({', '.join(FORMATS)})")
-    return read_drawing(path, settings.size)
+    return read_drawing(path, size)
 
 
 def require_own_folder(out: Path) -> None:
@@ -126,16 +118,12 @@ def require_own_folder(out: Path) -> None:
 
 
 def run_repair(
-    subject: str | Path | Pixels | Frontal, mesh: Path | None, settings: RepairSettings, out: Path, device: str = "auto"
+    subject: str | Path | Frontal, mesh: Path | None, settings: RepairSettings, out: Path, device: str = "auto"
 ) -> Repaired:
     """Repair a drawing and write a folder of its frames, a film and a sheet; whole, or not at all.
 
-    Args:
-        subject: a drawing's file or pixels, a character, whose frontal render is the drawing, or a framed front.
-        mesh: its reconstruction by any tool; None for one by the backend.
-        settings: of the repair.
-        out: the folder, which must be new, empty, or of an earlier repair.
-        device: that the model computes on.
+    The subject is a drawing's file, a character, whose frontal render is the drawing, or a framed front. `mesh` is its
+    reconstruction by any tool, None for one by the backend.
 
     Raises:
         UsageError: if the folder holds something else, or the motion has no rig.
@@ -144,7 +132,7 @@ def run_repair(
     require_own_folder(out)
     run, size = find_run(settings.model), settings.size
     with progress.bar("reconstruct" if mesh is None else "place", 1, "mesh") as bar:
-        front = load_subject(subject, settings)
+        front = subject if isinstance(subject, Frontal) else load_subject(subject, size)
         back = None if settings.back is None else read_drawing(Path(settings.back), size)
         if mesh is None:
             placed = reconstruct(front, settings.backend, settings.views, back)

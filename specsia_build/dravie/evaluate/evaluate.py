@@ -105,6 +105,8 @@ def evaluate(
 ) -> Evaluation:
     """Score methods on all characters of a split, in some configurations or, if none is named, in all.
 
+    Of repeats on a configuration that a method was not trained on, and another was, only the first is scored.
+
     Raises:
         UsageError: if there is no such split or configuration, a model has seen a character, or `out` holds something
             else.
@@ -119,9 +121,10 @@ def evaluate(
     refuse_foreign_folder(out, "evaluation", SCORES, MARK)
     write_bytes(out / MARK, MARK_TEXT.encode())
     fronts = {config: dict(frontal_rows(dataset, config, split)) for config in configs}
-    views = sum(dataset.splits(config).get(split, 0) for config in configs)
+    wanted = {config: [m for m in methods if not _needless(m, config, methods)] for config in configs}
+    views = sum(dataset.splits(config).get(split, 0) * len(wanted[config]) for config in configs)
     scores: list[Score] = []
-    with progress.bar("evaluate", views * len(methods), "view") as bar:
+    with progress.bar("evaluate", views, "view") as bar:
         for config in configs:
             front: DrawnPair | None = None
             painters: dict[tuple[str, int], Painter] = {}
@@ -138,7 +141,7 @@ def evaluate(
                 steps = steps_between(pairs) if dataset.keeps_places() else []
                 _write_pictures(out, config, pairs, TRUTH, [pair.gt for pair in pairs])
                 _write_pictures(out, config, pairs, RAW_FOLDER, [pair.z for pair in pairs])
-                for method in methods:
+                for method in wanted[config]:
                     bar.note(f"{character_id} {method.label}")
                     name = method.label, method.repeat
                     if name not in painters:
@@ -158,6 +161,12 @@ def evaluate(
     return Evaluation(dataset.where, split, configs, tuple(methods), tuple(scores))
 
 
+def _needless(method: Method, config: str, methods: Sequence[Method]) -> bool:
+    """Whether a method is a further repeat on a configuration that it was not trained on and another was."""
+    foreign = bool(method.trained) and config not in method.trained
+    return foreign and method.repeat > 0 and any(config in other.trained for other in methods)
+
+
 def _write_pictures(out: Path, config: str, pairs: Sequence[Pair], name: str, pictures: Sequence[Picture]) -> None:
     for pair, picture in zip(pairs, pictures, strict=True):
         folder = out / pictures_folder(config, pair.character_id, name, pair.clip)
@@ -166,8 +175,8 @@ def _write_pictures(out: Path, config: str, pairs: Sequence[Pair], name: str, pi
 
 def _refuse_seen(dataset: OpenedDataset, configs: Sequence[str], split: str, methods: Sequence[Method]) -> None:
     """Raise `UsageError` if a model has seen a character of the split, by its id or by what its views show."""
-    trained = [(method.label, method.seen) for method in methods if method.seen is not None and method.seen.known]
-    if not trained:
+    trained = [(method.label, method.seen) for method in methods if method.seen is not None]
+    if not any(record.training or record.adaptation for _, record in trained):
         return
     sequenced = (views for config in configs for views in sequences(dataset, config, split))
     characters = group_contents((pair.character_id, pair.content) for views in sequenced for _, pair in views)

@@ -48,12 +48,14 @@ class Method:
         fit: returns what repairs a character's views, given its frontal pair and the drawing that its Y* is.
         repeat: number of the repeat, from 0.
         seen: characters that a trained one has seen; None for a baseline.
+        trained: configurations that it was trained on.
     """
 
     label: str
     fit: Callable[[DrawnPair], Painter]
     repeat: int = 0
     seen: Seen | None = None
+    trained: tuple[str, ...] = ()
 
     @property
     def folder(self) -> str:
@@ -104,7 +106,7 @@ def _trained(label: str, repeat: int, run: Run, adaptation: TrainConfig | None =
         shown = front.drawing if drawing else NO_DRAWING
         return lambda view: repair(generator, view.z, view.pos, shown)
 
-    return Method(label, fit, repeat, run.seen)
+    return Method(label, fit, repeat, run.seen, () if run.settings is None else run.settings.configs)
 
 
 def _groups(runs: Sequence[Run]) -> dict[str, list[Run]]:

@@ -24,7 +24,7 @@ from specsia_build.dravie.config import ModelConfig
 from specsia_build.dravie.drawing import Drawing
 from specsia_build.dravie.model.networks import CPU, Generator, build_generator
 from specsia_build.dravie.runs import FOLDER, NAME, STATE, checkpoints, damaged
-from specsia_build.errors import SpecsiaError, UsageError, meant, spelled
+from specsia_build.errors import SpecsiaError, UsageError, spelled
 from specsia_build.files.records import read_json
 from specsia_build.files.writing import replacing
 
@@ -101,8 +101,7 @@ def _last(run: Path) -> Path:
     checkpoint = run if (run / STATE).is_file() else next(reversed(checkpoints(run)), None)
     if checkpoint is None:
         raise UsageError(
-            f"{spelled(run)} holds no model: give the folder of a training that has written a checkpoint, or `{NAME}`."
-            f"{meant(str(run), [NAME])}"
+            f"{spelled(run)} holds no model: give the folder of a training that has written a checkpoint, or `{NAME}`"
         )
     return checkpoint
 

@@ -14,7 +14,7 @@ from specsia_build.dravie.config import DEVICES, HALF_COVERED, PATCH, REACH
 from specsia_build.dravie.data.encoding import decode_output, encode_input
 from specsia_build.dravie.drawing import NO_DRAWING, STYLE_STEP, Drawing, near
 from specsia_build.dravie.model.networks import GEOMETRY, Generator
-from specsia_build.errors import UsageError
+from specsia_build.errors import SpecsiaError, UsageError
 from specsia_build.rendering.contour import draw_contour
 
 MARGIN = 32  # Pixels around Z that the network sees
@@ -28,8 +28,6 @@ SOFT = 2
 without it the alpha of `pretrained` errs 7 to 23 % less, and L1 by at most .0002 more."""
 
 TILE = 768  # Largest side of a tile in pixels, without its overlap; bounds the network's memory
-
-LEAST_TILE = 64
 
 
 def find_device(name: str) -> torch.device:
@@ -97,25 +95,21 @@ def paint(generator: Generator, seen: NDArray[np.float32], tile: int = TILE) -> 
 def repair(
     generator: Generator, z: NDArray[np.uint8], pos: NDArray[np.uint8], drawing: Drawing = NO_DRAWING
 ) -> NDArray[np.uint8]:
-    """Repair a frame, in tiles that are halved while the device's memory is too small.
+    """Repair a frame; raises `SpecsiaError` if the device's memory is too small.
 
     Z and Zpos, which a model without positions ignores, are (H, W, 4) uint8 with straight alpha, of any size. So is the
     result, transparent farther than `FARTHEST` from Z, and farther than `SOFT` from the figure: Z and connected paint
     of at least half coverage. A contour of Z in the drawing's style lies below it and closes gaps.
     """
-    out, tile, config = np.zeros_like(z), TILE, generator.config
+    out, config = np.zeros_like(z), generator.config
     window = _window(z[..., 3], GEOMETRY[config.architecture].multiple)
     if window is None:
         return out
     seen = encode_input(z[window], pos[window], config, drawing)
-    while True:
-        try:
-            painted = paint(generator, seen, tile)
-            break
-        except torch.OutOfMemoryError:
-            if tile <= LEAST_TILE:
-                raise
-            tile //= 2
+    try:
+        painted = paint(generator, seen)
+    except torch.OutOfMemoryError as error:
+        raise SpecsiaError("the device has too little free memory to repair a frame: say --device cpu") from error
     result, shown = decode_output(painted), z[window][..., 3] > 0
     result *= near(shown, FARTHEST)[..., None]
     dense = result[..., 3] >= HALF_COVERED

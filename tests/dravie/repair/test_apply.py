@@ -14,9 +14,10 @@ from numpy.testing import assert_array_equal
 from specsia_build.dravie.config import ModelConfig
 from specsia_build.dravie.data.encoding import encode_input
 from specsia_build.dravie.drawing import Drawing
-from specsia_build.dravie.model.networks import GEOMETRY, Generator, build_generator
+from specsia_build.dravie.model.networks import Generator, build_generator
 from specsia_build.dravie.repair import apply
 from specsia_build.dravie.repair.apply import FARTHEST, SOFT, paint, repair
+from specsia_build.errors import SpecsiaError
 from specsia_build.rendering.contour import draw_contour
 from tests.dravie.drawn import drawn_pair
 
@@ -118,25 +119,14 @@ def test_the_line_that_is_not_painted_is_drawn_in_the_style_of_the_drawing() -> 
     assert_array_equal(result[opaque], without[opaque])
 
 
-def test_tiles_shrink_when_memory_is_short() -> None:
-    config = ModelConfig("tiny")
-    model, pair = generator(config), drawn_pair()
-    asked: list[int] = []
-
+def test_too_little_memory_is_told() -> None:
     class Short(torch.nn.Module):
         def forward(self, x: torch.Tensor) -> torch.Tensor:
-            asked.append(x.shape[-1])
-            if x.shape[-1] > 90:
-                raise torch.OutOfMemoryError
-            answer: torch.Tensor = model.network(x)
-            return answer
+            raise torch.OutOfMemoryError
 
-    monkey = pytest.MonkeyPatch()
-    with monkey.context() as patched:
-        patched.setitem(GEOMETRY, "tiny", GEOMETRY["tiny"]._replace(reach=8))
-        patched.setattr("specsia_build.dravie.repair.apply.TILE", 256)
-        result = repair(Generator(Short(), config), pair.z, pair.pos)
-    assert result.any() and asked[0] > 90 and asked[-1] <= 90
+    pair = drawn_pair()
+    with pytest.raises(SpecsiaError, match="--device cpu"):
+        repair(Generator(Short(), ModelConfig("tiny")), pair.z, pair.pos)
 
 
 def test_repairing_a_frame_imports_neither_datasets_nor_scores() -> None:
